@@ -1,0 +1,381 @@
+// Package bencode reads and writes the encoding of BEP 3, "bencoding".
+//
+// Reading is a walk over bytes that are already in memory: nothing is copied
+// and nothing is allocated, so the size of what a stranger sends bounds what
+// it costs. Depth and number of values are bounded by Limits. The walk is
+// strict: integers and string lengths must be canonical, and a dictionary may
+// not hold a key twice. Keys out of order are accepted, because torrents in
+// the wild have them and the info-hash is taken over the bytes as received.
+//
+// Its nouns: a Reader walks one document; a value is an integer, a string, a
+// list or a dictionary.
+package bencode
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"iter"
+	"math"
+)
+
+// Limits bound the work that one document can cause. Zero fields mean the
+// defaults.
+type Limits struct {
+	DepthMax  int // containers open at once; 32 when zero
+	ValuesMax int // values in the whole document; 4 million when zero
+}
+
+const (
+	defaultDepthMax  = 32
+	defaultValuesMax = 4 << 20
+	noValue          = -1
+)
+
+// Kind is the type of the next value of a Reader.
+type Kind uint8
+
+// The kinds of value. None means the end of the input or of the container.
+const (
+	None Kind = iota
+	Integer
+	String
+	List
+	Dict
+)
+
+func (k Kind) String() string {
+	return [...]string{"nothing", "integer", "string", "list", "dictionary"}[k]
+}
+
+// ErrLimit is wrapped by the errors for documents that exceed their Limits.
+var ErrLimit = errors.New("bencode: limit exceeded")
+
+// A SyntaxError says where a document stops being canonical bencoding, or
+// where it holds another kind of value than the caller asked for.
+type SyntaxError struct {
+	Offset int // bytes from the start of the document
+	What   string
+}
+
+func (e *SyntaxError) Error() string {
+	return fmt.Sprintf("bencode: offset %d: %s", e.Offset, e.What)
+}
+
+// A Reader walks one document from its start. Its methods read the next
+// value; the first error sticks, after which every method returns zero values
+// and Err tells what happened. Slices that it returns are views of the
+// document. A Reader is for one goroutine.
+type Reader struct {
+	buf    []byte
+	pos    int
+	depth  int
+	values int
+	limits Limits
+	err    error
+}
+
+// NewReader returns a Reader at the first value of doc.
+func NewReader(doc []byte, limits Limits) *Reader {
+	r := new(Reader)
+	r.Reset(doc, limits)
+	return r
+}
+
+// Reset makes r start again at the first value of doc, so that one Reader can
+// serve many documents.
+func (r *Reader) Reset(doc []byte, limits Limits) {
+	if limits.DepthMax == 0 {
+		limits.DepthMax = defaultDepthMax
+	}
+	if limits.ValuesMax == 0 {
+		limits.ValuesMax = defaultValuesMax
+	}
+	*r = Reader{buf: doc, limits: limits}
+}
+
+// Err returns the first error met, or nil.
+func (r *Reader) Err() error { return r.err }
+
+// Offset returns the number of bytes read so far.
+func (r *Reader) Offset() int { return r.pos }
+
+// Close reports the first error, or an error when bytes follow the values
+// read so far.
+func (r *Reader) Close() error {
+	if r.err == nil && r.pos != len(r.buf) {
+		r.fail(r.pos, "trailing bytes")
+	}
+	return r.err
+}
+
+// Kind tells which kind of value comes next, without reading it.
+func (r *Reader) Kind() Kind {
+	if r.err != nil || r.pos >= len(r.buf) {
+		return None
+	}
+	switch c := r.buf[r.pos]; {
+	case c == 'i':
+		return Integer
+	case c >= '0' && c <= '9':
+		return String
+	case c == 'l':
+		return List
+	case c == 'd':
+		return Dict
+	}
+	return None
+}
+
+// Int reads an integer.
+func (r *Reader) Int() int64 {
+	if !r.expect(Integer) {
+		return 0
+	}
+	n, end := parseInt(r.buf, r.pos+1, 'e')
+	if end < 0 {
+		r.fail(r.pos, "integer is not canonical or does not fit 64 bits")
+		return 0
+	}
+	r.pos = end
+	return n
+}
+
+// Bytes reads a string and returns a view of it, not nil even if it is empty.
+func (r *Reader) Bytes() []byte {
+	if !r.expect(String) {
+		return nil
+	}
+	return r.scanString()
+}
+
+// Dict ranges over the keys of a dictionary. The body reads the value of the
+// key that it was given; a value that it leaves alone is skipped. A body that
+// stops early leaves r behind the dictionary all the same.
+func (r *Reader) Dict() iter.Seq[[]byte] {
+	return func(yield func(key []byte) bool) { r.walkDict(yield) }
+}
+
+// List ranges over the indices of a list, as Dict does over keys.
+func (r *Reader) List() iter.Seq[int] {
+	return func(yield func(i int) bool) { r.walkList(yield) }
+}
+
+// Skip passes over the next value, checking it.
+func (r *Reader) Skip() { r.Raw() }
+
+// Raw passes over the next value, checking it, and returns its bytes.
+func (r *Reader) Raw() []byte {
+	start := r.pos
+	switch r.Kind() {
+	case Integer:
+		r.Int()
+	case String:
+		r.Bytes()
+	case List:
+		r.walkList(nil)
+	case Dict:
+		r.walkDict(nil)
+	default:
+		r.fail(r.pos, "expected a value")
+	}
+	if r.err != nil {
+		return nil
+	}
+	return r.buf[start:r.pos:r.pos]
+}
+
+// TryInt reads an integer; a value of another kind is skipped and not ok.
+// It and its like serve messages of which bad fields are to be ignored.
+func (r *Reader) TryInt() (n int64, ok bool) {
+	if r.Kind() != Integer {
+		r.Skip()
+		return 0, false
+	}
+	n = r.Int()
+	return n, r.err == nil
+}
+
+// TryBytes reads a string; a value of another kind is skipped and not ok.
+func (r *Reader) TryBytes() (b []byte, ok bool) {
+	if r.Kind() != String {
+		r.Skip()
+		return nil, false
+	}
+	b = r.Bytes()
+	return b, r.err == nil
+}
+
+func (r *Reader) fail(offset int, what string) {
+	if r.err == nil {
+		r.err = &SyntaxError{offset, what}
+	}
+}
+
+// expect counts the next value and checks its kind.
+func (r *Reader) expect(want Kind) bool {
+	if r.err != nil {
+		return false
+	}
+	if got := r.Kind(); got != want {
+		if got == None && r.pos >= len(r.buf) {
+			r.fail(r.pos, "unexpected end")
+		} else {
+			r.fail(r.pos, "expected "+want.String()+", found "+got.String())
+		}
+		return false
+	}
+	if r.values++; r.values > r.limits.ValuesMax {
+		r.err = fmt.Errorf("%w: more than %d values", ErrLimit, r.limits.ValuesMax)
+		return false
+	}
+	return true
+}
+
+func (r *Reader) scanString() []byte {
+	n, at := parseInt(r.buf, r.pos, ':')
+	if at < 0 || n < 0 {
+		r.fail(r.pos, "string length is not canonical")
+		return nil
+	}
+	if n > int64(len(r.buf)-at) {
+		r.fail(r.pos, "string is longer than the input")
+		return nil
+	}
+	end := at + int(n)
+	s := r.buf[at:end:end]
+	r.pos = end
+	return s
+}
+
+// open enters a container; the caller defers nothing and calls shut at its end.
+func (r *Reader) open(kind Kind) bool {
+	if !r.expect(kind) {
+		return false
+	}
+	if r.depth++; r.depth > r.limits.DepthMax {
+		r.err = fmt.Errorf("%w: deeper than %d", ErrLimit, r.limits.DepthMax)
+		return false
+	}
+	r.pos++
+	return true
+}
+
+// atEnd tells whether the open container ends here, and leaves it if so.
+func (r *Reader) atEnd() bool {
+	if r.err != nil {
+		return true
+	}
+	if r.pos >= len(r.buf) {
+		r.fail(r.pos, "unexpected end")
+		return true
+	}
+	if r.buf[r.pos] != 'e' {
+		return false
+	}
+	r.pos++
+	r.depth--
+	return true
+}
+
+// item lets body read one value, and skips the value if body did not. It
+// reports whether body wants more.
+func (r *Reader) item(depth int, body func() bool) bool {
+	start := r.pos
+	more := body()
+	if r.err == nil && r.depth != depth {
+		panic("bencode: a loop body left a container open")
+	}
+	if r.pos == start {
+		r.Skip()
+	}
+	return more
+}
+
+func (r *Reader) walkList(yield func(int) bool) {
+	if !r.open(List) {
+		return
+	}
+	depth := r.depth
+	for i := 0; !r.atEnd(); i++ {
+		if yield == nil {
+			r.Skip()
+		} else if !r.item(depth, func() bool { return yield(i) }) {
+			yield = nil
+		}
+	}
+}
+
+func (r *Reader) walkDict(yield func([]byte) bool) {
+	if !r.open(Dict) {
+		return
+	}
+	depth, start := r.depth, r.pos
+	var last []byte
+	var seen map[string]struct{} // keys so far, once a key was out of order
+	for !r.atEnd() {
+		at := r.pos
+		key := r.Bytes()
+		if r.err != nil {
+			return
+		}
+		if seen == nil && last != nil && bytes.Compare(key, last) < 0 {
+			seen = keysBetween(r.buf[start:at])
+		}
+		_, dup := seen[string(key)]
+		if dup || last != nil && bytes.Equal(key, last) {
+			r.fail(at, "dictionary holds a key twice")
+			return
+		}
+		if seen != nil {
+			seen[string(key)] = struct{}{}
+		}
+		last = key
+		if yield == nil {
+			r.Skip()
+		} else if !r.item(depth, func() bool { return yield(key) }) {
+			yield = nil
+		}
+	}
+}
+
+// keysBetween collects the keys of a run of key-value pairs that was walked
+// before and so is known to be sound.
+func keysBetween(pairs []byte) map[string]struct{} {
+	keys := make(map[string]struct{})
+	r := NewReader(pairs, Limits{DepthMax: math.MaxInt, ValuesMax: math.MaxInt})
+	for r.pos < len(pairs) {
+		keys[string(r.Bytes())] = struct{}{}
+		r.Skip()
+	}
+	return keys
+}
+
+// parseInt reads a canonical decimal that ends with stop. It returns the
+// offset behind stop, or noValue.
+func parseInt(b []byte, at int, stop byte) (n int64, end int) {
+	negative := at < len(b) && b[at] == '-'
+	if negative {
+		at++
+	}
+	first := at
+	for ; at < len(b) && b[at] >= '0' && b[at] <= '9'; at++ {
+		digit := int64(b[at] - '0')
+		if n < (math.MinInt64+digit)/10 {
+			return 0, noValue
+		}
+		n = n*10 - digit // negative throughout: MinInt64 has no positive twin
+	}
+	digits := at - first
+	switch {
+	case digits == 0, at >= len(b), b[at] != stop:
+		return 0, noValue
+	case b[first] == '0' && (digits > 1 || negative):
+		return 0, noValue
+	case negative:
+		return n, at + 1
+	case n == math.MinInt64:
+		return 0, noValue
+	}
+	return -n, at + 1
+}
