@@ -1,0 +1,127 @@
+// Package block holds the unit of exchange: a block of a piece, up to 16 KiB
+// of it, where it belongs, and the buffers that it travels in.
+//
+// A buffer is counted: a Pool gives out no more than its budget, and who finds
+// it empty waits, so that memory pressure becomes back-pressure on the wire.
+package block
+
+import (
+	"context"
+	"fmt"
+	"sync"
+)
+
+// Size is the size in bytes of every block but the last of a piece (BEP 3).
+const Size = 16 << 10
+
+// A Ref names a block: where it lies and how long it is.
+type Ref struct {
+	Piece  uint32 // index of the piece
+	Begin  uint32 // bytes from the start of the piece
+	Length uint32 // bytes, at most Size for blocks of our own choosing
+}
+
+func (r Ref) String() string {
+	return fmt.Sprintf("%d+%d:%d", r.Piece, r.Begin, r.Length)
+}
+
+// Index returns which block of its piece r is.
+func (r Ref) Index() int { return int(r.Begin / Size) }
+
+// Aligned tells whether r could be a block of a piece of pieceSize bytes as we
+// cut it: at a multiple of Size, and as long as the piece allows.
+func (r Ref) Aligned(pieceSize int) bool {
+	return r.Begin%Size == 0 && int64(r.Begin) < int64(pieceSize) &&
+		int64(r.Length) == min(Size, int64(pieceSize)-int64(r.Begin))
+}
+
+// A Buf holds one block. It has one owner at a time, who passes it on or
+// releases it.
+type Buf struct {
+	pool *Pool
+	n    int
+	data [Size]byte
+}
+
+// Bytes returns the content.
+func (b *Buf) Bytes() []byte { return b.data[:b.n] }
+
+// Resize makes the content n bytes long, 0 <= n <= Size; what bytes were there
+// stay.
+func (b *Buf) Resize(n int) { b.n = len(b.data[:n]) }
+
+// Release gives b back to its pool. A nil Buf is released already.
+func (b *Buf) Release() {
+	if b != nil {
+		b.pool.put(b)
+	}
+}
+
+// A Pool hands out buffers within a budget. It is safe for concurrent use.
+type Pool struct {
+	free chan struct{} // one token for each buffer that may still be handed out
+	mu   sync.Mutex
+	idle []*Buf
+}
+
+// NewPool returns a pool of at most budget bytes, and at least one buffer.
+// Memory is taken as it is needed, and kept.
+func NewPool(budget int64) *Pool {
+	p := &Pool{free: make(chan struct{}, max(1, budget/Size))}
+	for range cap(p.free) {
+		p.free <- struct{}{}
+	}
+	return p
+}
+
+// Get returns a buffer of Size bytes, and waits for one as long as the pool is
+// empty. The error is that of ctx.
+func (p *Pool) Get(ctx context.Context) (*Buf, error) {
+	select {
+	case <-p.free:
+		return p.take(), nil
+	default:
+	}
+	select {
+	case <-p.free:
+		return p.take(), nil
+	case <-ctx.Done():
+		return nil, ctx.Err()
+	}
+}
+
+// TryGet returns a buffer of Size bytes, or nil when the pool is empty.
+func (p *Pool) TryGet() *Buf {
+	select {
+	case <-p.free:
+		return p.take()
+	default:
+		return nil
+	}
+}
+
+// Available returns how many more buffers the pool could hand out now.
+func (p *Pool) Available() int { return len(p.free) }
+
+// Cap returns how many buffers the pool can hand out in all.
+func (p *Pool) Cap() int { return cap(p.free) }
+
+func (p *Pool) take() *Buf {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if last := len(p.idle) - 1; last >= 0 {
+		b := p.idle[last]
+		p.idle[last] = nil
+		p.idle = p.idle[:last]
+		b.n = Size
+		return b
+	}
+	return &Buf{pool: p, n: Size}
+}
+
+func (p *Pool) put(b *Buf) {
+	p.mu.Lock()
+	p.idle = append(p.idle, b)
+	p.mu.Unlock()
+	p.free <- struct{}{} // never blocks: a token was taken for b
+}

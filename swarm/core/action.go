@@ -1,0 +1,57 @@
+package core
+
+import (
+	"net/netip"
+
+	"swarmnode/swarm/block"
+	"swarmnode/swarm/wire"
+)
+
+// ActionKind says what is to be done.
+type ActionKind uint8
+
+// The actions, with the fields of Action that each uses. The driver carries
+// them out in order.
+const (
+	// Dial: connect to Addr and shake hands; answer with Connected or
+	// DialFailed. Addr.
+	Dial ActionKind = iota
+	// Send: queue a message to a peer. Peer, Msg; its Payload is the
+	// driver's to keep.
+	Send
+	// Upload: read a block and queue it to a peer; answer with Sent. Peer,
+	// Ref.
+	Upload
+	// Drop: close the connection. Peer, Reason; Ban if the address is not to
+	// be connected to again, from either side, for a while.
+	Drop
+	// Store: write a block. Ref, Buf, of which the driver becomes the owner.
+	Store
+	// Verify: all blocks of a piece were stored; hash it and answer with
+	// Verified, Failed or StorageFailed. Ref.Piece.
+	Verify
+	// Discard: give a buffer back, unused. Buf.
+	Discard
+	// UseInfo: Info is the metadata, its hash checked; open storage and answer
+	// with InfoReady or InfoFailed. Info (raw bytes, the driver's to keep).
+	UseInfo
+	// WantPeers: more addresses would be of use, soon. No fields.
+	WantPeers
+	// Complete: every wanted piece is verified. No fields. It is given once
+	// each time that the state is reached.
+	Complete
+)
+
+// An Action is something that the core wants done. It is flat so that none
+// costs an allocation; Kind says which fields count.
+type Action struct {
+	Kind   ActionKind
+	Ban    bool
+	Reason Reason
+	Peer   PeerRef
+	Ref    block.Ref
+	Addr   netip.AddrPort
+	Buf    *block.Buf
+	Msg    wire.Message
+	Info   []byte
+}

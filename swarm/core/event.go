@@ -1,0 +1,95 @@
+package core
+
+import (
+	"net/netip"
+
+	"swarmnode/metainfo"
+	"swarmnode/swarm/bits"
+	"swarmnode/swarm/block"
+	"swarmnode/swarm/wire"
+)
+
+// A PeerRef names one connection to a peer. The driver counts them up from 1
+// and never uses one again in the life of a torrent.
+type PeerRef uint32
+
+// Source says who told an address.
+type Source uint8
+
+// The sources of addresses.
+const (
+	SourceUser     Source = iota // named on the command line, or x.pe of a magnet
+	SourceDHT                    // BEP 5
+	SourcePEX                    // BEP 11
+	SourceLSD                    // BEP 14
+	SourceTracker                // BEP 3, 15
+	SourceIncoming               // it connected to us
+	SourceResume                 // known from an earlier run
+	sourceCount
+)
+
+// EventKind says what happened.
+type EventKind uint8
+
+// The events, with the fields of Event that each uses.
+const (
+	// Tick: the time of NextTick has come. No fields.
+	Tick EventKind = iota
+	// Found: an address of a peer was learnt. Addr, Source.
+	Found
+	// DialFailed: a Dial came to nothing, at the latest in the handshake.
+	// Addr.
+	DialFailed
+	// Connected: a handshake (BEP 3) with a peer is complete. Peer, Addr,
+	// Hello; Outgoing if we dialled.
+	Connected
+	// Closed: the connection is gone, and no further event will name it.
+	// Peer, Err. It follows every Connected, also after a Drop.
+	Closed
+	// Received: a message other than Piece came. Peer, Msg; its Payload is
+	// the core's to keep.
+	Received
+	// ReceivedBlock: a Piece message came. Peer, Ref, Buf, of which the core
+	// becomes the owner (nil in simulations).
+	ReceivedBlock
+	// Sent: the writer is done with Count Uploads of the peer, whether they
+	// went out or not. Peer, Count.
+	Sent
+	// ReadFailed: an Upload could not be read from storage and was dropped;
+	// it counts as Sent too. Peer, Ref, Err.
+	ReadFailed
+	// InfoReady: storage for the info dictionary is open, and what was there
+	// has been checked. Info, Have; the core becomes the owner of Have.
+	InfoReady
+	// InfoFailed: the metadata had the right hash but cannot be used, or its
+	// storage cannot be opened. Err.
+	InfoFailed
+	// Verified: a piece asked for by Verify has the right hash and is
+	// written. Ref.Piece.
+	Verified
+	// Failed: a piece asked for by Verify has the wrong hash. Ref.Piece.
+	Failed
+	// StorageFailed: a Store or a Verify met a local fault (disk full, I/O).
+	// The blocks of Ref.Piece that were stored count as lost. Err.
+	StorageFailed
+	// StorageWorks: after StorageFailed, a trial write went well. No fields.
+	StorageWorks
+)
+
+// An Event is something that happened outside the core. It is flat so that
+// none costs an allocation; Kind says which fields count.
+type Event struct {
+	Kind     EventKind
+	Source   Source
+	Outgoing bool
+	Peer     PeerRef
+	Count    int
+	Ref      block.Ref
+	Addr     netip.AddrPort
+	Buf      *block.Buf
+	Msg      wire.Message
+	Hello    *wire.Hello
+	Info     *metainfo.Info
+	Have     *bits.Set
+	Err      error
+}
