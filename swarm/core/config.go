@@ -1,0 +1,61 @@
+package core
+
+import (
+	"swarmnode/metainfo"
+	"swarmnode/swarm/block"
+)
+
+// A Config is what a Torrent is told at its birth. The zero value of a limit
+// means its default.
+type Config struct {
+	// InfoHash names the swarm: of a v2-only torrent it is the truncated hash.
+	InfoHash metainfo.Hash
+	// PeerID is ours; a peer that shows the same is ourselves.
+	PeerID [20]byte
+	// Seed is the source of every random choice. Two Torrents with the same
+	// Seed that are told the same do the same.
+	Seed uint64
+	// Client goes into the extension handshake ("v" of BEP 10).
+	Client string
+	// Port is where we accept connections; 0 when we do not.
+	Port uint16
+	// SuperSeed asks for the behaviour of BEP 16 as long as we have every
+	// piece: each peer is shown a few pieces at a time.
+	SuperSeed bool
+	// Limits bound what the torrent takes.
+	Limits Limits
+}
+
+// Limits bound the resources of one torrent.
+type Limits struct {
+	// PeersMax is the number of connections. Default 80.
+	PeersMax int
+	// HalfOpenMax is the number of Dials under way. Default 16.
+	HalfOpenMax int
+	// RequestsMax is the number of blocks asked for and not yet received, over
+	// all peers: no more than the buffers that there are for them. Default
+	// 4,096, which is 64 MiB.
+	RequestsMax int
+	// SlotsMax is the number of peers unchoked at a time. Default 64.
+	SlotsMax int
+}
+
+const (
+	peersMaxDefault    = 80
+	halfOpenMaxDefault = 16
+	requestsMaxDefault = 64 << 20 / block.Size
+	slotsMaxDefault    = 64
+)
+
+func (l Limits) withDefaults() Limits {
+	set := func(v *int, fallback int) {
+		if *v <= 0 {
+			*v = fallback
+		}
+	}
+	set(&l.PeersMax, peersMaxDefault)
+	set(&l.HalfOpenMax, halfOpenMaxDefault)
+	set(&l.RequestsMax, requestsMaxDefault)
+	set(&l.SlotsMax, slotsMaxDefault)
+	return l
+}
