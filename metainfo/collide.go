@@ -1,0 +1,164 @@
+package metainfo
+
+import (
+	"cmp"
+	"hash/maphash"
+	"slices"
+	"strconv"
+	"strings"
+
+	"golang.org/x/text/cases"
+	"golang.org/x/text/unicode/norm"
+)
+
+// resolveCollisions renames the files whose paths some system cannot tell from
+// that of another file, or of a folder: those that differ only in case or in
+// Unicode normal form, or not at all. The first file in the order of the
+// torrent keeps its name, the others get a number; folders keep theirs. It
+// calls renamed for each file whose path it is about to change.
+func resolveCollisions(files []File, renamed func(i int)) {
+	if mayCollide(files) {
+		newNamer(files).run(renamed)
+	}
+}
+
+// A pathMark stands for a folded path in the search for equal ones.
+type pathMark struct {
+	hash uint64
+	file bool
+}
+
+// mayCollide looks for equal folded paths by their hashes, without storing the
+// paths: nearly all torrents have none.
+func mayCollide(files []File) bool {
+	marks := make([]pathMark, 0, len(files)+len(files)/4)
+	var h maphash.Hash
+	var last []string
+	for i := range files {
+		path := files[i].Path
+		if files[i].Pad {
+			continue
+		}
+		h.Reset()
+		for d, element := range path {
+			hashFolded(&h, element)
+			leaf := d == len(path)-1
+			if !leaf && d < len(last)-1 && slices.Equal(path[:d+1], last[:d+1]) {
+				continue // the folder of the file before
+			}
+			marks = append(marks, pathMark{h.Sum64(), leaf})
+		}
+		last = path
+	}
+	slices.SortFunc(marks, func(a, b pathMark) int { return cmp.Compare(a.hash, b.hash) })
+	for i := 1; i < len(marks); i++ {
+		if marks[i].hash == marks[i-1].hash && (marks[i].file || marks[i-1].file) {
+			return true
+		}
+	}
+	return false
+}
+
+func hashFolded(h *maphash.Hash, element string) {
+	if isASCII(element) {
+		for i := range len(element) {
+			c := element[i]
+			if c >= 'A' && c <= 'Z' {
+				c += 'a' - 'A'
+			}
+			h.WriteByte(c)
+		}
+	} else {
+		h.WriteString(fold(element))
+	}
+	h.WriteByte('/')
+}
+
+// fold maps all spellings that some file system takes for the same name to
+// one: canonical decomposition and full case folding.
+func fold(name string) string {
+	if isASCII(name) {
+		return strings.ToLower(name)
+	}
+	return norm.NFD.String(cases.Fold().String(norm.NFD.String(name)))
+}
+
+func isASCII(s string) bool {
+	for i := range len(s) {
+		if s[i] >= 0x80 {
+			return false
+		}
+	}
+	return true
+}
+
+// A namer gives each file a path of its own. Its keys are folded paths.
+type namer struct {
+	files   []File
+	folders map[string]bool
+	wanted  map[string]bool // paths that files have by themselves
+	taken   map[string]bool // paths that files got
+	next    map[string]int  // the number to try next, by path
+}
+
+func newNamer(files []File) *namer {
+	n := &namer{
+		files:   files,
+		folders: make(map[string]bool),
+		wanted:  make(map[string]bool, len(files)),
+		taken:   make(map[string]bool, len(files)),
+		next:    make(map[string]int),
+	}
+	for i := range files {
+		if files[i].Pad || len(files[i].Path) == 0 {
+			continue
+		}
+		key := foldPath(files[i].Path)
+		n.wanted[key] = true
+		for j, c := range key {
+			if c == '/' {
+				n.folders[key[:j]] = true
+			}
+		}
+	}
+	return n
+}
+
+func foldPath(path []string) string {
+	folded := make([]string, len(path))
+	for i, element := range path {
+		folded[i] = fold(element)
+	}
+	return strings.Join(folded, "/")
+}
+
+func (n *namer) run(renamed func(i int)) {
+	for i := range n.files {
+		f := &n.files[i]
+		if f.Pad || len(f.Path) == 0 {
+			continue
+		}
+		key := foldPath(f.Path)
+		if n.folders[key] || n.taken[key] {
+			renamed(i)
+			f.Path, key = n.number(f.Path, key)
+		}
+		n.taken[key] = true
+	}
+}
+
+// number returns path with the lowest number in its last element, from 2, that
+// makes it free. Each number is tried once per path, so that the work is
+// linear in the number of files.
+func (n *namer) number(path []string, key string) ([]string, string) {
+	path = slices.Clone(path)
+	last := path[len(path)-1]
+	for i := max(n.next[key], 2); ; i++ {
+		path[len(path)-1] = shorten(last, " ("+strconv.Itoa(i)+")")
+		k := foldPath(path)
+		if !n.folders[k] && !n.taken[k] && !n.wanted[k] {
+			n.next[key] = i + 1
+			return path, k
+		}
+	}
+}

@@ -1,0 +1,117 @@
+package metainfo
+
+import (
+	"bytes"
+	"crypto/sha1"
+	"crypto/sha256"
+	"fmt"
+	"maps"
+	"slices"
+
+	"swarmnode/metainfo/bencode"
+)
+
+// Info is an info dictionary: the part of a torrent that its hash covers. It
+// does not change after ParseInfo and is safe for concurrent use.
+type Info struct {
+	raw     []byte
+	hashV1  Hash
+	hashV2  Hash256
+	private bool
+	source  string
+	layout  *Layout
+	renamed []Renamed
+}
+
+// Raw returns the dictionary as received, over which its hashes are taken and
+// which BEP 9 sends to peers. It must not be changed.
+func (i *Info) Raw() []byte { return i.raw }
+
+// Kind returns which formats the dictionary has.
+func (i *Info) Kind() Kind { return i.layout.kind }
+
+// Hash returns the info-hash of the swarm: v1 if the torrent has one, or the
+// first 20 bytes of v2 (BEP 52, "infohash").
+func (i *Info) Hash() Hash {
+	if h, ok := i.HashV1(); ok {
+		return h
+	}
+	return i.hashV2.Short()
+}
+
+// HashV1 returns the v1 info-hash; not ok for v2 torrents.
+func (i *Info) HashV1() (Hash, bool) { return i.hashV1, i.layout.kind.HasV1() }
+
+// HashV2 returns the v2 info-hash; not ok for v1 torrents.
+func (i *Info) HashV2() (Hash256, bool) { return i.hashV2, i.layout.kind.HasV2() }
+
+// Name returns the cleaned name of the file, or of the folder that holds all
+// files.
+func (i *Info) Name() string { return i.layout.Name }
+
+// Private tells whether peers may come only from the torrent's trackers (BEP
+// 27).
+func (i *Info) Private() bool { return i.private }
+
+// Source returns the "source" key, by which some trackers tell apart torrents
+// of the same content. It is not cleaned.
+func (i *Info) Source() string { return i.source }
+
+// Layout returns the pieces and files.
+func (i *Info) Layout() *Layout { return i.layout }
+
+// Renamed returns which names were changed to be safe on every system.
+func (i *Info) Renamed() []Renamed { return i.renamed }
+
+// ParseInfo reads an info dictionary of BEP 3 or BEP 52, of which it keeps a
+// copy. Its errors say in one line what is wrong with the torrent.
+func ParseInfo(raw []byte) (*Info, error) {
+	if len(raw) > TorrentBytesMax {
+		return nil, fmt.Errorf("info dictionary: has %d bytes, more than %d", len(raw), TorrentBytesMax)
+	}
+	info, err := newInfo(bytes.Clone(raw))
+	if err != nil {
+		return nil, fmt.Errorf("info dictionary: %w", err)
+	}
+	return info, nil
+}
+
+// newInfo is ParseInfo for bytes that nobody else holds.
+func newInfo(raw []byte) (*Info, error) {
+	p := infoParser{r: bencode.NewReader(raw, documentLimits)}
+	p.readInfo()
+	if err := p.r.Close(); err != nil {
+		return nil, err
+	}
+	if p.err != nil {
+		return nil, p.err
+	}
+	l, err := p.layout()
+	if err != nil {
+		return nil, err
+	}
+	info := &Info{raw: raw, private: p.private, source: p.source, layout: l}
+	if l.kind.HasV1() {
+		info.hashV1 = sha1.Sum(raw)
+	}
+	if l.kind.HasV2() {
+		info.hashV2 = sha256.Sum256(raw)
+	}
+	if l.Name == "" {
+		l.Name = info.Hash().String()
+	}
+	info.renamed = p.renames(l)
+	return info, nil
+}
+
+// renames lists what cleaning changed, in the order of the torrent.
+func (p *infoParser) renames(l *Layout) []Renamed {
+	var list []Renamed
+	if p.name != l.Name {
+		list = append(list, Renamed{p.name, l.Name})
+	}
+	for _, i := range slices.Sorted(maps.Keys(p.originals)) {
+		list = append(list, Renamed{p.name + "/" + p.originals[i], l.FilePath(i)})
+	}
+	return list
+}

@@ -1,0 +1,381 @@
+package metainfo
+
+import (
+	"errors"
+	"fmt"
+	"math/bits"
+	"slices"
+	"strings"
+	"unicode/utf8"
+
+	"swarmnode/metainfo/bencode"
+)
+
+var documentLimits = bencode.Limits{DepthMax: documentDepthMax, ValuesMax: documentValuesMax}
+
+// An infoParser reads an info dictionary. The first error of its own is in
+// err, that of the encoding in r.
+type infoParser struct {
+	r   *bencode.Reader
+	err error
+
+	name           string // as received
+	hasName        bool
+	pieceLength    int64
+	hasPieceLength bool
+	pieces         []byte // SHA-1 of the pieces; nil when the key is missing
+	single         File   // v1: the only file
+	hasLength      bool
+	list           []File // v1, multi-file
+	hasList        bool
+	tree           []File // v2
+	hasTree        bool
+	version        int64 // "meta version"
+	private        bool
+	source         string
+
+	originals     map[int]string // paths that cleaning changed, by index of file
+	listOriginals map[int]string // those of list
+	treeOriginals map[int]string // those of tree
+	scratch       [][]byte       // elements of the path being read
+	last          []string       // path of the file before, whose folders are shared
+	arena         []string       // where paths are cut from
+}
+
+func (p *infoParser) fail(format string, args ...any) {
+	if p.err == nil {
+		p.err = fmt.Errorf(format, args...)
+	}
+}
+
+// failed tells that reading can stop.
+func (p *infoParser) failed() bool { return p.err != nil || p.r.Err() != nil }
+
+func (p *infoParser) readInfo() {
+	var nameUTF8 []byte
+	for key := range p.r.Dict() {
+		switch string(key) {
+		case "name":
+			p.name, p.hasName = string(p.r.Bytes()), true
+		case "name.utf-8":
+			nameUTF8, _ = p.r.TryBytes()
+		case "piece length":
+			p.pieceLength, p.hasPieceLength = p.r.Int(), true
+		case "pieces":
+			p.pieces = p.r.Bytes()
+		case "length":
+			p.single.Length, p.hasLength = p.r.Int(), true
+		case "attr":
+			p.readAttributes(&p.single)
+		case "files":
+			p.hasList = true
+			p.readFiles()
+			p.listOriginals, p.originals = p.originals, nil
+		case "file tree":
+			p.hasTree = true
+			p.readTree(nil)
+			p.treeOriginals, p.originals = p.originals, nil
+		case "meta version":
+			p.version = p.r.Int()
+		case "private":
+			n, _ := p.r.TryInt()
+			p.private = n != 0
+		case "source":
+			b, _ := p.r.TryBytes()
+			p.source = string(b)
+		}
+		if p.failed() {
+			return
+		}
+	}
+	if len(nameUTF8) > 0 && utf8.Valid(nameUTF8) {
+		p.name, p.hasName = string(nameUTF8), true
+	}
+}
+
+// readAttributes reads the "attr" of BEP 47.
+func (p *infoParser) readAttributes(f *File) (link bool) {
+	b, _ := p.r.TryBytes()
+	for _, c := range b {
+		switch c {
+		case 'p':
+			f.Pad = true
+		case 'x':
+			f.Executable = true
+		case 'h':
+			f.Hidden = true
+		case 'l':
+			link = true
+		}
+	}
+	return link
+}
+
+// readFiles reads the "files" of a v1 torrent.
+func (p *infoParser) readFiles() {
+	for i := range p.r.List() {
+		if p.failed() {
+			return
+		}
+		if i == FilesMax {
+			p.fail("more than %d files", FilesMax)
+			return
+		}
+		if err := p.readFile(i); err != nil {
+			p.fail("file %d: %w", i, err)
+			return
+		}
+	}
+}
+
+func (p *infoParser) readFile(i int) error {
+	var f File
+	var path, pathUTF8 [][]byte
+	var hasLength, link bool
+	p.scratch = p.scratch[:0]
+	for key := range p.r.Dict() {
+		switch string(key) {
+		case "length":
+			f.Length, hasLength = p.r.Int(), true
+		case "attr":
+			link = p.readAttributes(&f)
+		case "path":
+			path = p.readPath()
+		case "path.utf-8":
+			pathUTF8 = p.readPath()
+		case "symlink path":
+			target := p.readPath()
+			f.Link = p.cleanLink(target)
+		}
+		if p.failed() {
+			return nil
+		}
+	}
+	if len(pathUTF8) > 0 && !slices.ContainsFunc(pathUTF8, func(b []byte) bool { return !utf8.Valid(b) }) {
+		path = pathUTF8
+	}
+	if !link {
+		f.Link = nil
+	} else {
+		f.Length, hasLength = 0, true // a link takes up no content (BEP 47)
+	}
+	if !hasLength {
+		return errors.New("has no length")
+	}
+	if f.Length < 0 || f.Length > LengthMax {
+		return fmt.Errorf("length %d is out of range", f.Length)
+	}
+	if err := p.setPath(&f, i, path); err != nil {
+		return err
+	}
+	p.list = append(p.list, f)
+	return nil
+}
+
+// readPath reads a list of strings onto the end of scratch.
+func (p *infoParser) readPath() [][]byte {
+	start := len(p.scratch)
+	for i := range p.r.List() {
+		if i == PathDepthMax {
+			p.fail("%w", errNameDepth)
+			break
+		}
+		p.scratch = append(p.scratch, p.r.Bytes())
+	}
+	return p.scratch[start:]
+}
+
+// setPath cleans path into f, which is to be the file of index i. Folders
+// that it has in common with the file before share their strings.
+func (p *infoParser) setPath(f *File, i int, path [][]byte) error {
+	if len(path) == 0 && f.Pad {
+		return nil
+	}
+	if cap(p.arena)-len(p.arena) < len(path) {
+		p.arena = make([]string, 0, max(len(path), 1024))
+	}
+	start, size, changed := len(p.arena), 0, false
+	for d, raw := range path {
+		if d < len(p.last) && p.last[d] == string(raw) { // clean, since it came from here
+			p.arena = append(p.arena, p.last[d])
+			size += len(raw) + 1
+			continue
+		}
+		element, err := cleanElement(string(raw))
+		if err != nil {
+			return err
+		}
+		changed = changed || element != string(raw)
+		if element != "" {
+			p.arena = append(p.arena, element)
+			size += len(element) + 1
+		}
+	}
+	f.Path = p.arena[start:len(p.arena):len(p.arena)]
+	switch {
+	case len(f.Path) == 0:
+		return errNameEmpty
+	case len(f.Path) > PathDepthMax:
+		return errNameDepth
+	case size > PathBytesMax:
+		return errNameLong
+	}
+	p.last = f.Path
+	if changed && !f.Pad {
+		p.noteOriginal(i, joinPath(path))
+	}
+	return nil
+}
+
+func (p *infoParser) noteOriginal(i int, path string) {
+	if p.originals == nil {
+		p.originals = make(map[int]string)
+	}
+	if _, ok := p.originals[i]; !ok {
+		p.originals[i] = path
+	}
+}
+
+func joinPath(path [][]byte) string {
+	var b strings.Builder
+	for i, element := range path {
+		if i > 0 {
+			b.WriteByte('/')
+		}
+		b.Write(element)
+	}
+	return b.String()
+}
+
+// cleanLink cleans the target of a symbolic link. A target that leads out of
+// the torrent's folder leads nowhere.
+func (p *infoParser) cleanLink(target [][]byte) []string {
+	link := make([]string, 0, len(target))
+	for _, raw := range target {
+		element, err := cleanElement(string(raw))
+		if err != nil {
+			return nil
+		}
+		if element != "" {
+			link = append(link, element)
+		}
+	}
+	return link
+}
+
+// layout puts together what was read.
+func (p *infoParser) layout() (*Layout, error) {
+	kind, err := p.kind()
+	if err != nil {
+		return nil, err
+	}
+	if err := p.checkPieceLength(kind); err != nil {
+		return nil, err
+	}
+	l := &Layout{PieceLength: int(p.pieceLength), kind: kind}
+	if !p.hasName {
+		return nil, errors.New("no name")
+	}
+	if l.Name, err = cleanElement(p.name); err != nil {
+		return nil, fmt.Errorf("name: %w", err)
+	}
+	if kind.HasV1() {
+		p.originals = p.listOriginals
+		err = p.layoutV1(l)
+	} else {
+		p.originals = p.treeOriginals
+		err = p.layoutV2(l)
+	}
+	if err != nil {
+		return nil, err
+	}
+	if kind == Hybrid {
+		if err := p.joinHalves(l); err != nil {
+			return nil, fmt.Errorf("v1 and v2 differ: %w", err)
+		}
+	}
+	if kind.HasV2() {
+		if err := l.plantTrees(); err != nil {
+			return nil, err
+		}
+	}
+	resolveCollisions(l.Files, func(i int) {
+		p.noteOriginal(i, strings.Join(l.Files[i].Path, "/"))
+	})
+	return l, nil
+}
+
+func (p *infoParser) kind() (Kind, error) {
+	hasV1 := p.pieces != nil || p.hasLength || p.hasList
+	switch {
+	case p.version == 0 || p.version == 1:
+		return V1, nil // a stray file tree means nothing without a version
+	case p.version != 2:
+		return 0, fmt.Errorf("meta version %d is not known", p.version)
+	case !p.hasTree:
+		return 0, errors.New("meta version 2 without file tree")
+	case hasV1:
+		return Hybrid, nil
+	}
+	return V2, nil
+}
+
+func (p *infoParser) checkPieceLength(kind Kind) error {
+	n := p.pieceLength
+	switch {
+	case !p.hasPieceLength:
+		return errors.New("no piece length")
+	case n <= 0 || n > PieceLengthMax:
+		return fmt.Errorf("piece length %d is out of range", n)
+	case kind.HasV2() && (n < BlockLength || bits.OnesCount64(uint64(n)) != 1):
+		return fmt.Errorf("piece length %d is no power of two from 16 KiB", n)
+	}
+	return nil
+}
+
+// layoutV1 fills in l from the keys of BEP 3.
+func (p *infoParser) layoutV1(l *Layout) error {
+	switch {
+	case p.pieces == nil:
+		return errors.New("no pieces")
+	case p.hasLength && p.hasList:
+		return errors.New("both length and files")
+	case !p.hasLength && !p.hasList:
+		return errors.New("neither length nor files")
+	case p.hasList:
+		l.Multi, l.Files = true, p.list
+	default:
+		if p.single.Length < 0 || p.single.Length > LengthMax {
+			return fmt.Errorf("length %d is out of range", p.single.Length)
+		}
+		p.single.Pad = false
+		l.Files = []File{p.single}
+	}
+	for i := range l.Files {
+		l.Files[i].Offset = l.Length
+		l.Length += l.Files[i].Length // both are at most LengthMax
+		if l.Length > LengthMax {
+			return errors.New("the lengths of the files add up to too much")
+		}
+	}
+	l.hashes = p.pieces
+	return p.checkPieces(l)
+}
+
+func (p *infoParser) checkPieces(l *Layout) error {
+	const sum = len(Hash{})
+	count := (l.Length + p.pieceLength - 1) / p.pieceLength
+	switch {
+	case l.Length == 0:
+		return errors.New("no content")
+	case count > PiecesMax:
+		return fmt.Errorf("more than %d pieces", PiecesMax)
+	case !l.kind.HasV1():
+	case len(p.pieces)%sum != 0:
+		return fmt.Errorf("pieces has %d bytes, no multiple of %d", len(p.pieces), sum)
+	case int64(len(p.pieces)/sum) != count:
+		return fmt.Errorf("pieces has %d hashes, the content %d pieces", len(p.pieces)/sum, count)
+	}
+	l.setPieces()
+	return nil
+}

@@ -1,0 +1,185 @@
+package metainfo
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"slices"
+	"sort"
+)
+
+// readTree reads one level of the "file tree" of BEP 52: a dictionary of
+// names, in which a file is a dictionary with the empty name alone. path is
+// that of the folder.
+func (p *infoParser) readTree(path [][]byte) {
+	if len(path) > PathDepthMax {
+		p.fail("file tree: %w", errNameDepth)
+		return
+	}
+	var before []byte
+	entries := 0
+	for key := range p.r.Dict() {
+		if entries++; entries > 1 && (len(before) == 0 || bytes.Compare(key, before) < 0) {
+			// Pieces are numbered in this order: readers must agree on it.
+			p.fail("file tree: names are not sorted, or a file is a folder too")
+		}
+		before = key
+		switch {
+		case p.failed():
+		case len(key) > 0:
+			p.readTree(append(path, key))
+		case len(path) == 0:
+			p.fail("file tree: %w", errNameEmpty)
+		case len(p.tree) == FilesMax:
+			p.fail("more than %d files", FilesMax)
+		default:
+			if err := p.readTreeFile(path); err != nil {
+				p.fail("file tree: file %d: %w", len(p.tree), err)
+			}
+		}
+		if p.failed() {
+			return
+		}
+	}
+}
+
+func (p *infoParser) readTreeFile(path [][]byte) error {
+	var f File
+	var hasLength, link bool
+	var root []byte
+	p.scratch = p.scratch[:0]
+	for key := range p.r.Dict() {
+		switch string(key) {
+		case "length":
+			f.Length, hasLength = p.r.Int(), true
+		case "pieces root":
+			root = p.r.Bytes()
+		case "attr":
+			link = p.readAttributes(&f)
+		case "symlink path":
+			f.Link = p.cleanLink(p.readPath())
+		}
+		if p.failed() {
+			return nil
+		}
+	}
+	if !link {
+		f.Link = nil
+	} else {
+		f.Length, hasLength = 0, true
+	}
+	f.Pad = false // v2 aligns files by itself and has no padding
+	switch {
+	case !hasLength:
+		return errors.New("has no length")
+	case f.Length < 0 || f.Length > LengthMax:
+		return fmt.Errorf("length %d is out of range", f.Length)
+	case f.Length > 0 && len(root) != len(f.Root):
+		return fmt.Errorf("pieces root has %d bytes instead of %d", len(root), len(f.Root))
+	case f.Length > 0:
+		f.Root = Hash256(root)
+	}
+	if err := p.setPath(&f, len(p.tree), path); err != nil {
+		return err
+	}
+	p.tree = append(p.tree, f)
+	return nil
+}
+
+// layoutV2 fills in l from the keys of BEP 52 alone.
+func (p *infoParser) layoutV2(l *Layout) error {
+	l.Files, l.Multi = p.tree, true
+	if p.isSingle() {
+		l.Multi = false
+		l.Files[0].Path = nil
+		p.originals = nil
+	}
+	pl := p.pieceLength
+	for i := range l.Files {
+		f := &l.Files[i]
+		f.Offset = l.Length
+		if f.Length == 0 {
+			continue
+		}
+		f.Offset = (l.Length + pl - 1) / pl * pl
+		if f.Offset > LengthMax-f.Length {
+			return errors.New("the lengths of the files add up to too much")
+		}
+		l.Length = f.Offset + f.Length
+	}
+	return p.checkPieces(l)
+}
+
+// isSingle tells whether the file tree describes a single file: it has nothing
+// else, and the file has the name of the torrent.
+func (p *infoParser) isSingle() bool {
+	if len(p.tree) != 1 || len(p.tree[0].Path) != 1 {
+		return false
+	}
+	name, err := cleanElement(p.name)
+	return err == nil && p.tree[0].Path[0] == name
+}
+
+// joinHalves checks that the v1 files of a hybrid are those of its file tree,
+// with padding that aligns them (BEP 52, "upgrade path"), and gives them their
+// roots. Padding behind the last file may be there or not: programs differ.
+func (p *infoParser) joinHalves(l *Layout) error {
+	next := 0
+	for i := range l.Files {
+		f := &l.Files[i]
+		if f.Pad {
+			continue
+		}
+		if next == len(p.tree) {
+			return errors.New("files has more files than the file tree")
+		}
+		t := &p.tree[next]
+		next++
+		path := f.Path
+		if !l.Multi {
+			path = []string{l.Name}
+		}
+		switch {
+		case !slices.Equal(path, t.Path):
+			return fmt.Errorf("file %d has two names", i)
+		case f.Length != t.Length:
+			return fmt.Errorf("file %d has two lengths, %d and %d", i, f.Length, t.Length)
+		case f.Length > 0 && f.Offset%p.pieceLength != 0:
+			return fmt.Errorf("file %d does not start at a piece", i)
+		}
+		f.Root = t.Root
+	}
+	if next != len(p.tree) {
+		return errors.New("the file tree has more files than files")
+	}
+	return nil
+}
+
+// plantTrees makes the hash trees of all files with content.
+func (l *Layout) plantTrees() error {
+	l.trees = make([]*tree, len(l.Files))
+	for i := range l.Files {
+		if f := &l.Files[i]; f.Length > 0 && !f.Pad {
+			l.trees[i] = newTree(f.Root, f.Length, l.PieceLength)
+			l.roots = append(l.roots, int32(i))
+		}
+	}
+	sort.Slice(l.roots, func(a, b int) bool {
+		fa, fb := &l.Files[l.roots[a]], &l.Files[l.roots[b]]
+		if c := bytes.Compare(fa.Root[:], fb.Root[:]); c != 0 {
+			return c < 0
+		}
+		return l.roots[a] < l.roots[b]
+	})
+	for i := 1; i < len(l.roots); i++ { // files of equal content are one to the hash tree
+		a, b := l.roots[i-1], l.roots[i]
+		if l.Files[a].Root != l.Files[b].Root {
+			continue
+		}
+		if l.Files[a].Length != l.Files[b].Length {
+			return fmt.Errorf("files %d and %d have one root and two lengths", a, b)
+		}
+		l.trees[b] = l.trees[a]
+	}
+	return nil
+}
