@@ -1,0 +1,280 @@
+package limit
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/netip"
+	"sync"
+	"testing"
+	"testing/synctest"
+	"time"
+)
+
+// TestBucketRate moves bytes through a bucket for some seconds and looks at
+// how many came through in all and in every tenth of a second.
+func TestBucketRate(t *testing.T) {
+	for _, rate := range []int64{1 << 10, 64 << 10, 1 << 20, 100 << 20, 1 << 30} {
+		t.Run(fmt.Sprint(rate), func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				const seconds = 10
+				b := NewBucket(rate, nil)
+				start := time.Now()
+				var total int64
+				window, inWindow := start, int64(0)
+				const windowTime = 500 * time.Millisecond
+				for time.Since(start) < seconds*time.Second {
+					n := b.Quantum()
+					if err := b.WaitN(t.Context(), n); err != nil {
+						t.Fatal(err)
+					}
+					if time.Since(window) >= windowTime {
+						window, inWindow = time.Now(), 0
+					}
+					total += int64(n)
+					inWindow += int64(n)
+					bound := float64(rate)*(windowTime+burstTime).Seconds() + 2*float64(n)
+					if float64(inWindow) > bound {
+						t.Fatalf("%d bytes within %v, want at most %.0f", inWindow, windowTime, bound)
+					}
+				}
+				got, want := float64(total)/time.Since(start).Seconds(), float64(rate)
+				slack := want*0.03 + 2*quantumMin/seconds
+				if got < want-slack || got > want+slack {
+					t.Errorf("%.0f bytes/s, want %.0f", got, want)
+				}
+			})
+		})
+	}
+}
+
+func TestBucketShares(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		const rate = 1 << 20
+		parent := NewBucket(rate, nil)
+		slow := NewBucket(rate/8, parent)
+		wide := NewBucket(0, parent)
+		ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
+		defer cancel()
+		var wg sync.WaitGroup
+		var moved [2]int64
+		for i, b := range []*Bucket{slow, wide} {
+			wg.Go(func() {
+				for b.WaitN(ctx, 4<<10) == nil {
+					moved[i] += 4 << 10
+				}
+			})
+		}
+		wg.Wait()
+		for i, want := range []float64{rate / 8, rate * 7 / 8} {
+			if got := float64(moved[i]) / 20; got < want*0.95 || got > want*1.05 {
+				t.Errorf("child %d: %.0f bytes/s, want %.0f", i, got, want)
+			}
+		}
+	})
+}
+
+func TestBucketIsFair(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		b := NewBucket(64<<10, nil)
+		ctx, cancel := context.WithTimeout(t.Context(), 60*time.Second)
+		defer cancel()
+		var wg sync.WaitGroup
+		var turns [20]int
+		for i := range turns {
+			wg.Go(func() {
+				for b.WaitN(ctx, 4<<10) == nil {
+					turns[i]++
+				}
+			})
+		}
+		wg.Wait()
+		for i, n := range turns {
+			if n < 45 || n > 51 {
+				t.Errorf("waiter %d had %d turns, want about 48", i, n)
+			}
+		}
+	})
+}
+
+func TestBucketRateRaised(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		b := NewBucket(1, nil)
+		b.Take(1000)
+		start := time.Now()
+		go func() {
+			time.Sleep(time.Second)
+			b.SetRate(0)
+		}()
+		if err := b.WaitN(t.Context(), 1000); err != nil {
+			t.Fatal(err)
+		}
+		if d := time.Since(start); d > time.Second+waitMax {
+			t.Errorf("waited %v, want the new rate to be felt after a second", d)
+		}
+		b.SetRate(1000)
+		b.Take(1000)
+		start = time.Now()
+		b.WaitN(t.Context(), 1)
+		if d := time.Since(start); d < 900*time.Millisecond || d > 1100*time.Millisecond {
+			t.Errorf("waited %v, want a second", d)
+		}
+	})
+}
+
+func TestBucketCancel(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		b := NewBucket(1, nil)
+		b.Take(1 << 20)
+		ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+		defer cancel()
+		if err := b.WaitN(ctx, 1); !errors.Is(err, context.DeadlineExceeded) {
+			t.Errorf("got %v, want the error of the context", err)
+		}
+	})
+}
+
+func TestNilBucket(t *testing.T) {
+	var b *Bucket
+	if n := testing.AllocsPerRun(100, func() {
+		if b.WaitN(context.Background(), 1<<40) != nil || b.Limited() || b.Rate() != 0 {
+			t.Error("a nil bucket limits")
+		}
+		ticket := b.Take(1 << 40)
+		if ticket.Delay() != 0 {
+			t.Error("a nil bucket makes wait")
+		}
+	}); n != 0 {
+		t.Errorf("%v allocations, want none", n)
+	}
+	if got := b.Quantum(); got != quantumMax {
+		t.Errorf("quantum %d, want %d", got, quantumMax)
+	}
+}
+
+func TestDialRate(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		d := NewDials(0)
+		start := time.Now()
+		for i := range 10*DialRateMax + dialBurst {
+			addr := netip.AddrPortFrom(netip.AddrFrom4([4]byte{10, 0, byte(i >> 8), byte(i)}), 6881)
+			if err := d.Acquire(t.Context(), addr); err != nil {
+				t.Fatal(err)
+			}
+			if i == dialBurst-1 && time.Since(start) != 0 {
+				t.Errorf("the first %d dials waited %v", dialBurst, time.Since(start))
+			}
+			d.Release()
+		}
+		if got := time.Since(start); got < 10*time.Second || got > 10100*time.Millisecond {
+			t.Errorf("took %v, want 10 s", got)
+		}
+		if d.HalfOpen() != 0 {
+			t.Errorf("%d half-open, want none", d.HalfOpen())
+		}
+	})
+}
+
+func TestDialsPerAddress(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		d := NewDials(0)
+		dial := func(s string) error {
+			err := d.Acquire(t.Context(), netip.MustParseAddrPort(s))
+			if err == nil {
+				d.Release()
+			}
+			return err
+		}
+		for i := range 3 {
+			if err := dial(fmt.Sprintf("192.0.2.1:%d", 1000+i)); err != nil {
+				t.Fatal(err)
+			}
+			time.Sleep(time.Second)
+		}
+		if err := dial("[::ffff:192.0.2.1]:7"); !errors.Is(err, ErrTooOften) {
+			t.Errorf("fourth dial: %v, want ErrTooOften", err)
+		}
+		if err := dial("192.0.2.2:7"); err != nil {
+			t.Errorf("another address: %v", err)
+		}
+		time.Sleep(dialWindow - 3*time.Second)
+		if err := dial("192.0.2.1:1"); err != nil {
+			t.Errorf("after a minute: %v", err)
+		}
+		if err := dial("192.0.2.1:1"); !errors.Is(err, ErrTooOften) {
+			t.Errorf("second dial after a minute: %v, want ErrTooOften", err)
+		}
+		for i := range 10 {
+			if err := dial(fmt.Sprintf("127.0.0.1:%d", 1000+i)); err != nil {
+				t.Errorf("loopback, port %d: %v", 1000+i, err)
+			}
+		}
+	})
+}
+
+func TestDialMemoryIsBounded(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		d := NewDials(0)
+		for i := range 3 * recentMax {
+			addr := netip.AddrPortFrom(netip.AddrFrom4([4]byte{10, byte(i >> 16), byte(i >> 8), byte(i)}), 6881)
+			if err := d.Acquire(t.Context(), addr); err != nil {
+				t.Fatal(err)
+			}
+			d.Release()
+			if len(d.recent) > recentMax+1 {
+				t.Fatalf("%d addresses remembered, want at most %d", len(d.recent), recentMax)
+			}
+		}
+	})
+}
+
+func TestHalfOpen(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		d := NewDials(1)
+		a, b := netip.MustParseAddrPort("192.0.2.1:1"), netip.MustParseAddrPort("192.0.2.2:1")
+		if err := d.Acquire(t.Context(), a); err != nil {
+			t.Fatal(err)
+		}
+		ctx, cancel := context.WithTimeout(t.Context(), time.Second)
+		defer cancel()
+		if err := d.Acquire(ctx, b); !errors.Is(err, context.DeadlineExceeded) {
+			t.Errorf("second dial: %v, want it to wait", err)
+		}
+		d.Release()
+		if err := d.Acquire(t.Context(), b); err != nil {
+			t.Errorf("after release: %v", err)
+		}
+	})
+}
+
+func TestConnections(t *testing.T) {
+	c := NewConnections(5, 2)
+	ip := netip.MustParseAddr
+	for i, step := range []struct {
+		ip   string
+		want bool
+	}{
+		{"192.0.2.1", true}, {"::ffff:192.0.2.1", true}, {"192.0.2.1", false},
+		{"127.0.0.1", true}, {"127.0.0.1", true}, {"127.0.0.1", true},
+		{"192.0.2.2", false},
+	} {
+		if got := c.TryAcquire(ip(step.ip)); got != step.want {
+			t.Errorf("step %d, %s: %v, want %v", i, step.ip, got, step.want)
+		}
+	}
+	if !c.Full() || c.Used() != 5 {
+		t.Errorf("full %v, used %d, want full with 5", c.Full(), c.Used())
+	}
+	c.Release(ip("192.0.2.1"))
+	if !c.TryAcquire(ip("192.0.2.2")) {
+		t.Error("no place after a release")
+	}
+}
+
+func BenchmarkBucket(b *testing.B) {
+	b.ReportAllocs()
+	bucket := NewBucket(1<<50, NewBucket(1<<50, nil))
+	for b.Loop() {
+		bucket.WaitN(context.Background(), 16<<10)
+	}
+}
