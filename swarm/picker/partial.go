@@ -1,0 +1,273 @@
+package picker
+
+import "slices"
+
+// askersMax is how many peers may be asked for one block at a time: the one
+// that was asked first, and one that overtakes it in the endgame.
+const askersMax = 2
+
+// A slot is one block of a partial. It is stored, or asked of some peers, or
+// free.
+type slot struct {
+	stored bool
+	asks   uint8
+	// peer holds whom it was asked of, or in its first element who sent it.
+	peer [askersMax]uint32
+}
+
+// A partial is a piece in flight or unverified.
+//
+//	free + asked + stored == len(slots)
+type partial struct {
+	piece  uint32
+	owner  uint32 // the peer that fetches it; 0 when it was left
+	alone  bool   // all of its blocks must come from the owner
+	free   int    // blocks neither stored nor asked for
+	stored int
+	first  int // no slot before it is free
+	slots  []slot
+}
+
+// begin starts to fetch a Wanted piece.
+func (p *Picker) begin(piece, owner uint32, alone bool) *partial {
+	p.move(piece, InFlight)
+	pt := p.recycled()
+	n := p.blocks(int(piece))
+	*pt = partial{
+		piece: piece,
+		owner: owner,
+		alone: alone || p.failed.Has(int(piece)),
+		free:  n,
+		slots: slices.Grow(pt.slots[:0], n)[:n],
+	}
+	clear(pt.slots)
+	p.part[piece] = pt
+	p.active = append(p.active, pt)
+	return pt
+}
+
+func (p *Picker) recycled() *partial {
+	if last := len(p.idle) - 1; last >= 0 {
+		pt := p.idle[last]
+		p.idle = p.idle[:last]
+		return pt
+	}
+	return new(partial)
+}
+
+// deactivate takes pt out of the partials that still need blocks.
+func (p *Picker) deactivate(pt *partial) {
+	if i := slices.Index(p.active, pt); i >= 0 {
+		p.active = slices.Delete(p.active, i, i+1)
+	}
+}
+
+// end forgets what was fetched of pt.
+func (p *Picker) end(pt *partial) {
+	p.part[pt.piece] = nil
+	p.idle = append(p.idle, pt)
+}
+
+// take marks free blocks of pt as asked of peer and appends them to dst, which
+// is not to grow beyond limit.
+func (p *Picker) take(pt *partial, peer uint32, dst []Block, limit int) []Block {
+	for ; pt.free > 0 && len(dst) < limit; pt.first++ {
+		s := &pt.slots[pt.first]
+		if s.stored || s.asks > 0 {
+			continue
+		}
+		s.asks, s.peer[0] = 1, peer
+		pt.free--
+		dst = append(dst, Block{pt.piece, uint32(pt.first)})
+	}
+	return dst
+}
+
+// release marks the slot as no longer asked of peer.
+func (pt *partial) release(index int, peer uint32) {
+	s := &pt.slots[index]
+	if s.stored {
+		return
+	}
+	for i := range int(s.asks) {
+		if s.peer[i] != peer {
+			continue
+		}
+		s.asks--
+		s.peer[i] = s.peer[s.asks]
+		s.peer[s.asks] = 0
+		if s.asks == 0 {
+			pt.free++
+			pt.first = min(pt.first, index)
+		}
+		return
+	}
+}
+
+// reset makes the blocks that others than peer sent or were asked for free
+// again.
+func (pt *partial) reset(peer uint32) {
+	for i := range pt.slots {
+		s := &pt.slots[i]
+		if s.peer[0] == peer && (s.stored || s.asks == 1) {
+			continue
+		}
+		if s.stored {
+			pt.stored--
+		}
+		if s.stored || s.asks > 0 {
+			pt.free++
+		}
+		*s = slot{}
+	}
+	pt.first = 0
+}
+
+// Release tells that the block will not come from the peer, or not soon: it
+// may be asked of others.
+func (p *Picker) Release(b Block, peer uint32) {
+	pt := p.partial(b)
+	if pt == nil || p.state[b.Piece] != InFlight {
+		return
+	}
+	pt.release(int(b.Index), peer)
+	p.unbegin(pt)
+}
+
+// unbegin makes a piece Wanted again of which nothing has come or is to come.
+func (p *Picker) unbegin(pt *partial) {
+	if pt.stored > 0 || pt.free < len(pt.slots) {
+		return
+	}
+	p.deactivate(pt)
+	p.end(pt)
+	p.drop(pt.piece)
+}
+
+// Leave tells that the peer fetches no more of the pieces that it began.
+// Blocks that were asked of it are released one by one.
+func (p *Picker) Leave(peer uint32) {
+	for _, pt := range p.active {
+		if pt.owner == peer {
+			pt.owner = 0
+		}
+	}
+}
+
+// partial returns the partial of b, or nil if there is none or no such block.
+func (p *Picker) partial(b Block) *partial {
+	if b.Piece >= uint32(len(p.part)) {
+		return nil
+	}
+	pt := p.part[b.Piece]
+	if pt == nil || b.Index >= uint32(len(pt.slots)) {
+		return nil
+	}
+	return pt
+}
+
+// A Receipt says what a block that came was good for.
+type Receipt struct {
+	// Fresh: it is to be stored. Otherwise it is of no use.
+	Fresh bool
+	// Complete: it was the last of its piece, which is Unverified now.
+	Complete bool
+	// Other is another peer that it was asked of too, or 0.
+	Other uint32
+}
+
+// Received tells that the block came from the peer.
+func (p *Picker) Received(b Block, peer uint32) Receipt {
+	pt := p.partial(b)
+	if pt == nil || p.state[b.Piece] != InFlight {
+		return Receipt{}
+	}
+	s := &pt.slots[b.Index]
+	if s.stored || pt.alone && pt.owner != peer {
+		return Receipt{}
+	}
+	var other uint32
+	for i := range int(s.asks) {
+		if s.peer[i] != peer {
+			other = s.peer[i]
+		}
+	}
+	if s.asks == 0 {
+		pt.free--
+	}
+	*s = slot{stored: true, peer: [askersMax]uint32{peer}}
+	pt.stored++
+	done := pt.stored == len(pt.slots)
+	if done {
+		p.deactivate(pt)
+		p.move(b.Piece, Unverified)
+	}
+	return Receipt{Fresh: true, Complete: done, Other: other}
+}
+
+// Senders appends to dst who sent the blocks of an Unverified piece, each peer
+// once.
+func (p *Picker) Senders(piece uint32, dst []uint32) []uint32 {
+	pt := p.part[piece]
+	if pt == nil {
+		return dst
+	}
+	from := len(dst)
+	for i := range pt.slots {
+		if s := &pt.slots[i]; s.stored && !slices.Contains(dst[from:], s.peer[0]) {
+			dst = append(dst, s.peer[0])
+		}
+	}
+	return dst
+}
+
+// Verified tells that an Unverified piece has the right hash. It returns false
+// if the piece is in another state.
+func (p *Picker) Verified(piece uint32) bool {
+	if p.state[piece] != Unverified {
+		return false
+	}
+	if pt := p.part[piece]; pt != nil {
+		p.end(pt)
+	}
+	p.failed.Remove(int(piece))
+	p.ClearDeadline(piece)
+	p.move(piece, Have)
+	return true
+}
+
+// Refuted tells that an Unverified piece has the wrong hash: nothing of it is
+// there, and the next time it must come from one peer alone. It returns false
+// if the piece is in another state.
+func (p *Picker) Refuted(piece uint32) bool {
+	if p.state[piece] != Unverified {
+		return false
+	}
+	if p.part[piece] != nil {
+		p.failed.Add(int(piece))
+	}
+	p.Lost(piece)
+	return true
+}
+
+// Lost tells that what was stored of a piece is gone, by no fault of a peer.
+// Whoever was asked for blocks of it is to be told so by the caller.
+func (p *Picker) Lost(piece uint32) {
+	if pt := p.part[piece]; pt != nil {
+		p.deactivate(pt)
+		p.end(pt)
+	}
+	if s := p.state[piece]; s == InFlight || s == Unverified || s == Have {
+		p.drop(piece)
+	}
+}
+
+// Recheck makes a piece that we Have Unverified. It returns false if we do
+// not.
+func (p *Picker) Recheck(piece uint32) bool {
+	if p.state[piece] != Have {
+		return false
+	}
+	p.move(piece, Unverified)
+	return true
+}

@@ -1,0 +1,327 @@
+package picker
+
+import (
+	"slices"
+
+	"swarmnode/swarm/bits"
+)
+
+// A Query asks for blocks to ask one peer for.
+type Query struct {
+	Peer uint32    // its number, not 0
+	Have *bits.Set // its pieces
+	Max  int       // blocks wanted
+	// Whole: it fetches pieces by itself as long as there are some.
+	Whole bool
+	// Alone: nobody else may contribute to the pieces that it begins.
+	Alone bool
+	// Pieces bounds how many pieces it may own; 0 means no bound.
+	Pieces int
+	// RareOnly: it begins only pieces that no peer but seeds has.
+	RareOnly bool
+	// Only: if not nil, no other pieces than these (BEP 6, "Allowed Fast").
+	Only []uint32
+	// First: pieces to begin before others (BEP 6, "Suggest Piece").
+	First []uint32
+	// Overtake: if not nil and nothing else is left, blocks are given that
+	// were asked of another peer, if Overtake of that peer is true.
+	Overtake func(peer uint32) bool
+}
+
+const (
+	// missesMax bounds how many pieces are passed over, rarest first, before
+	// the choice is made among a sample.
+	missesMax = 1024
+	// sampleMax is how many candidates a sample has: the rarest of so many is
+	// rare enough.
+	sampleMax = 32
+	// partialsPerPeer bounds, with partialsSpare, how many pieces are in
+	// flight before peers share pieces rather than begin more.
+	partialsPerPeer = 2
+	partialsSpare   = 4
+)
+
+// Pick appends to dst the blocks to ask for, at most q.Max, and counts them as
+// asked. Blocks of one piece are in order.
+func (p *Picker) Pick(q *Query, dst []Block) []Block {
+	limit := len(dst) + q.Max
+	if q.Only != nil {
+		return p.pickOnly(q, dst, limit)
+	}
+	dst = p.pickUrgent(q, dst, limit)
+	owned := 0
+	for _, pt := range p.active {
+		if pt.owner == q.Peer {
+			owned++
+			dst = p.take(pt, q.Peer, dst, limit)
+		}
+	}
+	crowded := len(p.active) >= partialsPerPeer*p.peers+partialsSpare
+	if len(dst) < limit && !q.Alone {
+		dst = p.pickBegun(q, dst, limit, q.Whole && !crowded)
+	}
+	for len(dst) < limit && (q.Pieces == 0 || owned < q.Pieces) {
+		piece, ok := p.next(q)
+		if !ok {
+			break
+		}
+		owned++
+		dst = p.take(p.begin(piece, q.Peer, q.Alone), q.Peer, dst, limit)
+	}
+	if len(dst) < limit && (q.Pieces == 0 || owned < q.Pieces) {
+		dst = p.pickFailed(q, dst, limit)
+		dst = p.pickBegun(q, dst, limit, false)
+	}
+	if len(dst) == limit-q.Max && q.Overtake != nil {
+		dst = p.pickOvertake(q, dst, limit)
+	}
+	return dst
+}
+
+// pickOnly serves a peer that lets us ask for some pieces alone.
+func (p *Picker) pickOnly(q *Query, dst []Block, limit int) []Block {
+	for _, piece := range q.Only {
+		if len(dst) < limit && q.Have.Has(int(piece)) {
+			dst = p.pickPiece(q, piece, dst, limit)
+		}
+	}
+	return dst
+}
+
+func (p *Picker) pickUrgent(q *Query, dst []Block, limit int) []Block {
+	for _, d := range p.deadlines {
+		if len(dst) == limit {
+			break
+		}
+		if q.Have.Has(int(d.piece)) {
+			dst = p.pickPiece(q, d.piece, dst, limit)
+		}
+	}
+	return dst
+}
+
+// pickPiece takes blocks of one piece, whether begun or not.
+func (p *Picker) pickPiece(q *Query, piece uint32, dst []Block, limit int) []Block {
+	switch p.state[piece] {
+	case Wanted:
+		return p.take(p.begin(piece, q.Peer, q.Alone), q.Peer, dst, limit)
+	case InFlight:
+		if pt := p.part[piece]; !pt.alone || pt.owner == q.Peer {
+			return p.take(pt, q.Peer, dst, limit)
+		}
+	}
+	return dst
+}
+
+// pickBegun takes blocks of pieces that others have begun, or only of those
+// that they have left. A piece that was left gets a new owner.
+func (p *Picker) pickBegun(q *Query, dst []Block, limit int, left bool) []Block {
+	for _, pt := range p.active {
+		if len(dst) == limit {
+			break
+		}
+		if pt.free == 0 || pt.alone || left && pt.owner != 0 || !q.Have.Has(int(pt.piece)) {
+			continue
+		}
+		if pt.owner == 0 {
+			pt.owner = q.Peer
+		}
+		dst = p.take(pt, q.Peer, dst, limit)
+	}
+	return dst
+}
+
+// pickFailed takes over pieces that one peer should have fetched alone, and
+// left. What it sent is fetched anew, so that there is one peer to blame.
+func (p *Picker) pickFailed(q *Query, dst []Block, limit int) []Block {
+	for _, pt := range p.active {
+		if len(dst) == limit {
+			break
+		}
+		if !pt.alone || pt.owner != 0 || !q.Have.Has(int(pt.piece)) {
+			continue
+		}
+		pt.owner = q.Peer
+		pt.reset(q.Peer)
+		dst = p.take(pt, q.Peer, dst, limit)
+	}
+	return dst
+}
+
+// pickOvertake takes blocks that were asked of one other peer (endgame).
+func (p *Picker) pickOvertake(q *Query, dst []Block, limit int) []Block {
+	if len(p.active) == 0 {
+		return dst
+	}
+	start := p.rng.IntN(len(p.active))
+	for i := range p.active {
+		pt := p.active[(start+i)%len(p.active)]
+		if pt.alone || !q.Have.Has(int(pt.piece)) {
+			continue
+		}
+		for j := range pt.slots {
+			if len(dst) == limit {
+				return dst
+			}
+			s := &pt.slots[j]
+			if s.stored || s.asks != 1 || s.peer[0] == q.Peer || !q.Overtake(s.peer[0]) {
+				continue
+			}
+			s.peer[1], s.asks = q.Peer, 2
+			dst = append(dst, Block{pt.piece, uint32(j)})
+		}
+	}
+	return dst
+}
+
+// next finds the piece to begin.
+func (p *Picker) next(q *Query) (piece uint32, ok bool) {
+	for _, piece := range q.First {
+		if p.fits(q, piece) {
+			return piece, true
+		}
+	}
+	for priority := Highest; priority > Skip; priority-- {
+		if len(p.ranks[priority].order) == 0 {
+			continue
+		}
+		switch {
+		case p.sequential:
+			piece, ok = p.nextInOrder(q, priority)
+		case p.counts[Have] < randomFirst:
+			piece, ok = p.sample(q, priority, 1)
+		default:
+			piece, ok = p.rarest(q, priority)
+		}
+		if ok {
+			return piece, true
+		}
+	}
+	return 0, false
+}
+
+func (p *Picker) fits(q *Query, piece uint32) bool {
+	return p.listed.Has(int(piece)) && q.Have.Has(int(piece)) && (!q.RareOnly || p.avail[piece] == 0)
+}
+
+func (p *Picker) nextInOrder(q *Query, priority Priority) (uint32, bool) {
+	for i := p.listed.Next(0); i >= 0; i = p.listed.Next(i + 1) {
+		if p.priority[i] == priority && p.fits(q, uint32(i)) {
+			return uint32(i), true
+		}
+	}
+	return 0, false
+}
+
+// rarest finds the rarest piece of a priority that the peer has, at random
+// among equals. Of a peer that has none of the many rarest it samples.
+func (p *Picker) rarest(q *Query, priority Priority) (uint32, bool) {
+	r := &p.ranks[priority]
+	misses := 0
+	for a := range r.ends {
+		if a > 0 && q.RareOnly {
+			break
+		}
+		from, to := r.run(a)
+		if from == to {
+			continue
+		}
+		run := r.order[from:to]
+		start := p.rng.IntN(len(run))
+		for i := range run {
+			if start+i == len(run) {
+				start = -i
+			}
+			if piece := run[start+i]; q.Have.Has(int(piece)) {
+				return piece, true
+			}
+			if misses++; misses == missesMax {
+				return p.sample(q, priority, sampleMax)
+			}
+		}
+	}
+	return 0, false
+}
+
+// sample finds the rarest of the first n candidates from a random piece on. It
+// goes through the pieces of the peer or through those that are Wanted,
+// whichever are fewer.
+func (p *Picker) sample(q *Query, priority Priority, n int) (piece uint32, ok bool) {
+	set := p.listed
+	if q.Have.Count() < set.Count() {
+		set = q.Have
+	}
+	start := p.rng.IntN(len(p.state))
+	var found int
+	look := func(from, to int) {
+		for i := set.Next(from); i >= 0 && i < to && found < n; i = set.Next(i + 1) {
+			if p.priority[i] != priority || !p.fits(q, uint32(i)) {
+				continue
+			}
+			found++
+			if !ok || p.avail[i] < p.avail[piece] {
+				piece, ok = uint32(i), true
+			}
+		}
+	}
+	look(start, len(p.state))
+	look(0, start)
+	return piece, ok
+}
+
+// Begun returns the pieces in flight, in the order in which they were begun.
+func (p *Picker) Begun(dst []uint32) []uint32 {
+	for _, pt := range p.active {
+		dst = append(dst, pt.piece)
+	}
+	return dst
+}
+
+// Check panics when an invariant does not hold. It is for tests and race
+// builds, because it takes time in proportion to
+// the pieces.
+func (p *Picker) Check() {
+	var counts [stateCount]int
+	for i, s := range p.state {
+		counts[s]++
+		if (s == InFlight || s == Unverified) != (p.part[i] != nil) && s != Unverified {
+			panic("picker: partial without its state")
+		}
+		if p.have.Has(i) != (s == Have) || p.listed.Has(i) != (s == Wanted) ||
+			p.needed.Has(i) != (s != Have && s != Skipped) {
+			panic("picker: a set disagrees with the states")
+		}
+		if s == Wanted && p.ranks[p.priority[i]].order[p.pos[i]] != uint32(i) {
+			panic("picker: a rank disagrees with the states")
+		}
+	}
+	if counts != p.counts || len(p.active) != counts[InFlight] {
+		panic("picker: counts disagree with the states")
+	}
+	for _, pt := range p.active {
+		pt.check()
+	}
+	for i := range p.ranks {
+		if !slices.IsSorted(p.ranks[i].ends) {
+			panic("picker: runs of a rank overlap")
+		}
+	}
+}
+
+func (pt *partial) check() {
+	free, stored := 0, 0
+	for i := range pt.slots {
+		switch s := &pt.slots[i]; {
+		case s.stored:
+			stored++
+		case s.asks == 0:
+			free++
+			if i < pt.first {
+				panic("picker: a free block would never be found")
+			}
+		}
+	}
+	if free != pt.free || stored != pt.stored {
+		panic("picker: counts of a partial are wrong")
+	}
+}

@@ -1,0 +1,225 @@
+package picker
+
+import (
+	"math/rand/v2"
+	"slices"
+	"time"
+
+	"swarmnode/swarm/bits"
+)
+
+// State is what a piece is at. It is in exactly one at a time.
+type State uint8
+
+// The states of a piece.
+const (
+	Skipped    State = iota // not there and not wanted
+	Wanted                  // nothing of it was asked for
+	InFlight                // some of its blocks are asked for or have come
+	Unverified              // all of its blocks have come
+	Have                    // its hash is right
+	stateCount
+)
+
+// Priority ranks pieces: a higher one is picked first.
+type Priority uint8
+
+// The priorities between which all others lie.
+const (
+	Skip    Priority = 0 // not wanted
+	Normal  Priority = 4 // what pieces start with
+	Highest Priority = 7
+)
+
+// A Block names a block: which one of which piece.
+type Block struct {
+	Piece uint32
+	Index uint32
+}
+
+const (
+	// randomFirst is how many pieces are picked at random before rarity
+	// counts: enough to have something to trade.
+	randomFirst = 4
+	// availabilityMax bounds the number of ranks. Beyond it pieces are equally
+	// common.
+	availabilityMax = 1023
+	// deadlinesMax bounds the pieces that may have a deadline at a time.
+	deadlinesMax = 1024
+)
+
+// A Picker knows the state of every piece. It is for one goroutine at a time.
+type Picker struct {
+	blocks func(piece int) int
+	rng    *rand.Rand
+
+	state    []State
+	priority []Priority
+	avail    []uint16
+	pos      []uint32   // index in the rank of its priority, when Wanted
+	part     []*partial // when InFlight or Unverified
+
+	ranks  [Highest + 1]rank // Wanted pieces by priority, then by availability
+	active []*partial        // InFlight, in the order in which they were begun
+	idle   []*partial        // to be used again
+
+	counts [stateCount]int
+	have   *bits.Set // Have
+	needed *bits.Set // Wanted, InFlight, Unverified
+	listed *bits.Set // Wanted
+	failed *bits.Set // came with a wrong hash before
+
+	peers, seeds int
+	sequential   bool
+	deadlines    []deadline // by time
+}
+
+type deadline struct {
+	piece uint32
+	at    time.Duration
+}
+
+// New returns a Picker for so many pieces, all of them Wanted but those of
+// have, of which it becomes the owner; nil means none. blocks tells how many
+// blocks a piece has, at least one.
+func New(pieces int, blocks func(piece int) int, have *bits.Set, rng *rand.Rand) *Picker {
+	if have == nil {
+		have = bits.New(pieces)
+	}
+	p := &Picker{
+		blocks:   blocks,
+		rng:      rng,
+		state:    make([]State, pieces),
+		priority: slices.Repeat([]Priority{Normal}, pieces),
+		avail:    make([]uint16, pieces),
+		pos:      make([]uint32, pieces),
+		part:     make([]*partial, pieces),
+		have:     have,
+		needed:   bits.New(pieces),
+		listed:   bits.New(pieces),
+		failed:   bits.New(pieces),
+	}
+	for piece := range uint32(pieces) {
+		if have.Has(int(piece)) {
+			p.state[piece] = Have
+			p.counts[Have]++
+			continue
+		}
+		p.state[piece] = Wanted
+		p.counts[Wanted]++
+		p.needed.Add(int(piece))
+		p.list(piece)
+	}
+	return p
+}
+
+// Pieces returns the number of pieces.
+func (p *Picker) Pieces() int { return len(p.state) }
+
+// State returns the state of a piece.
+func (p *Picker) State(piece uint32) State { return p.state[piece] }
+
+// Count returns how many pieces are in state s.
+func (p *Picker) Count(s State) int { return p.counts[s] }
+
+// Have returns the pieces whose hash is right. It is the Picker's own set.
+func (p *Picker) Have() *bits.Set { return p.have }
+
+// Needed returns the pieces that are wanted and not yet verified. It is the
+// Picker's own set.
+func (p *Picker) Needed() *bits.Set { return p.needed }
+
+// Done tells whether every wanted piece is verified.
+func (p *Picker) Done() bool { return p.needed.None() }
+
+// Availability returns how many peers that are no seeds have the piece.
+func (p *Picker) Availability(piece uint32) int { return int(p.avail[piece]) }
+
+// Seeds returns how many seeds there are.
+func (p *Picker) Seeds() int { return p.seeds }
+
+// Failed tells whether the piece came with a wrong hash before.
+func (p *Picker) Failed(piece uint32) bool { return p.failed.Has(int(piece)) }
+
+// move is the only way from one state into another.
+func (p *Picker) move(piece uint32, to State) {
+	from := p.state[piece]
+	if from == Wanted {
+		p.unlist(piece)
+	}
+	p.counts[from]--
+	p.counts[to]++
+	p.state[piece] = to
+	if to == Wanted {
+		p.list(piece)
+	}
+	if to == Have {
+		p.have.Add(int(piece))
+	} else {
+		p.have.Remove(int(piece))
+	}
+	if to == Have || to == Skipped {
+		p.needed.Remove(int(piece))
+	} else {
+		p.needed.Add(int(piece))
+	}
+}
+
+// drop moves a piece that is no longer fetched back to where it came from.
+func (p *Picker) drop(piece uint32) {
+	if p.priority[piece] == Skip {
+		p.move(piece, Skipped)
+	} else {
+		p.move(piece, Wanted)
+	}
+}
+
+// SetPriority ranks a piece. A piece that is being fetched is fetched to its
+// end even if it is no longer wanted.
+func (p *Picker) SetPriority(piece uint32, priority Priority) {
+	priority = min(priority, Highest)
+	was := p.priority[piece]
+	if was == priority {
+		return
+	}
+	if p.state[piece] == Wanted {
+		p.unlist(piece)
+		p.priority[piece] = priority
+		p.list(piece)
+	}
+	p.priority[piece] = priority
+	switch {
+	case priority == Skip && p.state[piece] == Wanted:
+		p.move(piece, Skipped)
+	case priority != Skip && p.state[piece] == Skipped:
+		p.move(piece, Wanted)
+	}
+}
+
+// SetSequential makes pieces be picked in order, or by rarity again.
+func (p *Picker) SetSequential(on bool) { p.sequential = on }
+
+// SetDeadline makes a piece be picked before all that have a later deadline or
+// none. It tells whether there was room for it; the earliest are kept.
+func (p *Picker) SetDeadline(piece uint32, at time.Duration) bool {
+	p.ClearDeadline(piece)
+	i, _ := slices.BinarySearchFunc(p.deadlines, at, func(d deadline, at time.Duration) int {
+		if d.at <= at {
+			return -1
+		}
+		return 1
+	})
+	if i == deadlinesMax {
+		return false
+	}
+	if len(p.deadlines) == deadlinesMax {
+		p.deadlines = p.deadlines[:deadlinesMax-1]
+	}
+	p.deadlines = slices.Insert(p.deadlines, i, deadline{piece, at})
+	return true
+}
+
+// ClearDeadline takes the deadline of a piece away.
+func (p *Picker) ClearDeadline(piece uint32) {
+	p.deadlines = slices.DeleteFunc(p.deadlines, func(d deadline) bool { return d.piece == piece })
+}

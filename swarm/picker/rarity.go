@@ -1,0 +1,137 @@
+package picker
+
+import "swarmnode/swarm/bits"
+
+// A rank holds the Wanted pieces of one priority, sorted by availability in
+// one array: those of availability a are order[ends[a-1]:ends[a]]. To become
+// more common or rarer by one is a swap with the edge of the run, which costs
+// the same however many pieces there are.
+type rank struct {
+	order []uint32
+	ends  []uint32
+}
+
+// run returns where the pieces of availability a begin and end.
+func (r *rank) run(a int) (from, to uint32) {
+	if a > 0 {
+		from = r.ends[a-1]
+	}
+	return from, r.ends[a]
+}
+
+func (r *rank) grow(a int) {
+	for len(r.ends) <= a {
+		r.ends = append(r.ends, uint32(len(r.order)))
+	}
+}
+
+func (r *rank) put(piece, at uint32, pos []uint32) {
+	r.order[at] = piece
+	pos[piece] = at
+}
+
+// insert adds a piece, whose place is opened by moving one piece of each more
+// common run from its front to its end.
+func (r *rank) insert(piece uint32, a int, pos []uint32) {
+	r.grow(a)
+	hole := uint32(len(r.order))
+	r.order = append(r.order, 0)
+	for b := len(r.ends) - 1; b > a; b-- {
+		from, _ := r.run(b)
+		if from != hole {
+			r.put(r.order[from], hole, pos)
+		}
+		hole = from
+		r.ends[b]++
+	}
+	r.put(piece, hole, pos)
+	r.ends[a]++
+}
+
+// remove takes a piece out, the reverse of insert.
+func (r *rank) remove(piece uint32, a int, pos []uint32) {
+	hole := pos[piece]
+	for b := a; b < len(r.ends); b++ {
+		r.ends[b]--
+		last := r.ends[b]
+		if last != hole {
+			r.put(r.order[last], hole, pos)
+		}
+		hole = last
+	}
+	r.order = r.order[:len(r.order)-1]
+}
+
+// up moves a piece from availability a to a+1.
+func (r *rank) up(piece uint32, a int, pos []uint32) {
+	r.grow(a + 1)
+	r.ends[a]--
+	edge, at := r.ends[a], pos[piece]
+	r.put(r.order[edge], at, pos)
+	r.put(piece, edge, pos)
+}
+
+// down moves a piece from availability a to a-1.
+func (r *rank) down(piece uint32, a int, pos []uint32) {
+	edge, at := r.ends[a-1], pos[piece]
+	r.put(r.order[edge], at, pos)
+	r.put(piece, edge, pos)
+	r.ends[a-1]++
+}
+
+func (p *Picker) list(piece uint32) {
+	p.listed.Add(int(piece))
+	p.ranks[p.priority[piece]].insert(piece, min(int(p.avail[piece]), availabilityMax), p.pos)
+}
+
+func (p *Picker) unlist(piece uint32) {
+	p.listed.Remove(int(piece))
+	p.ranks[p.priority[piece]].remove(piece, min(int(p.avail[piece]), availabilityMax), p.pos)
+}
+
+// AddPeer counts a peer with these pieces. One that has them all counts as a
+// seed, and stays one for the Picker: RemovePeer must be told the same.
+func (p *Picker) AddPeer(have *bits.Set, seed bool) {
+	p.peers++
+	if seed {
+		p.seeds++
+		return
+	}
+	for piece := range have.Members() {
+		p.commoner(uint32(piece))
+	}
+}
+
+// RemovePeer takes back AddPeer and every PeerHas of the peer.
+func (p *Picker) RemovePeer(have *bits.Set, seed bool) {
+	p.peers--
+	if seed {
+		p.seeds--
+		return
+	}
+	for piece := range have.Members() {
+		p.rarer(uint32(piece))
+	}
+}
+
+// PeerHas counts one more peer with the piece.
+func (p *Picker) PeerHas(piece uint32) { p.commoner(piece) }
+
+// PeerLost counts one peer less with the piece.
+func (p *Picker) PeerLost(piece uint32) { p.rarer(piece) }
+
+func (p *Picker) commoner(piece uint32) {
+	a := int(p.avail[piece])
+	p.avail[piece]++
+	if p.state[piece] == Wanted && a < availabilityMax {
+		p.ranks[p.priority[piece]].up(piece, a, p.pos)
+	}
+}
+
+func (p *Picker) rarer(piece uint32) {
+	a := int(p.avail[piece])
+	p.avail[piece]--
+	if p.state[piece] == Wanted && a <= availabilityMax {
+		p.ranks[p.priority[piece]].down(piece, a, p.pos)
+	}
+}
