@@ -169,10 +169,20 @@ func (t *tree) setLayer(layer []byte) error {
 		return fmt.Errorf("has %d bytes instead of %d", len(layer), t.pieces*sha256.Size)
 	}
 	row := make([]Hash256, t.pieces)
-	var r rootHasher
 	for i := range row {
 		row[i] = Hash256(layer[i*sha256.Size:])
-		r.add(row[i])
+	}
+	return t.setRow(row)
+}
+
+// setRow takes the whole piece layer, and keeps it if it leads to the root.
+func (t *tree) setRow(row []Hash256) error {
+	if len(row) != t.pieces {
+		return errLayer
+	}
+	var r rootHasher
+	for _, h := range row {
+		r.add(h)
 	}
 	if r.root(t.height, t.base) != t.hash {
 		return errLayer

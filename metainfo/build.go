@@ -1,0 +1,235 @@
+package metainfo
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"math/bits"
+	"os"
+	"path/filepath"
+	"time"
+	"unicode/utf8"
+)
+
+const (
+	// PieceLengthMin is the smallest piece that Build makes, and the smallest
+	// that v2 allows: one block.
+	PieceLengthMin = BlockLength
+	// InfoBytesMax bounds the info dictionaries that Build makes. Magnet links
+	// only work for what peers take from peers, and none takes more.
+	InfoBytesMax = 16 << 20
+
+	// Build chooses the smallest piece length that gives at most
+	// autoPiecesMax pieces, so that an info dictionary stays a few blocks of
+	// ut_metadata and a failed piece costs little; above autoPieceLengthMax the
+	// number of pieces grows instead, up to what 4 MiB of SHA-1 hold, the
+	// largest dictionary that libtorrent takes from a peer.
+	autoPiecesMax      = 2048
+	autoPieceLengthMax = 16 << 20
+	autoPiecesLimit    = 4 << 20 / len(Hash{})
+)
+
+// BuildOptions say what Build makes. Only Path is needed.
+type BuildOptions struct {
+	Path string // the file, or the folder with all that is in it
+	Kind Kind   // V1 by default
+	// PieceLength is in bytes, a power of two from PieceLengthMin to
+	// PieceLengthMax; 0 chooses by the size of the content.
+	PieceLength int
+	// TailPadding puts padding behind the last file of a Hybrid too, as some
+	// programs do and BEP 47 does not ask for.
+	TailPadding bool
+
+	// Hidden takes in files and folders whose names start with a dot.
+	Hidden bool
+	// Include and Exclude choose among the files of a folder by glob: those
+	// that match some Include, or all if there is none, and no Exclude. See
+	// MatchGlob.
+	Include, Exclude []string
+	// Skipped, if not nil, hears of what is left out for other reasons than
+	// the options above: links that lead out of the folder, sockets and the
+	// like. path is relative to Path.
+	Skipped func(path string, why error)
+
+	Private  bool       // BEP 27
+	Source   string     // see Info.Source
+	Trackers [][]string // the rest as in Torrent
+	WebSeeds []string
+	Nodes    []string
+	Comment  string
+	Creator  string
+	Created  time.Time
+
+	// Workers is the number of goroutines that read and hash; 0 chooses by the
+	// number of processors.
+	Workers int
+	// Progress, if not nil, is called from Build's own goroutine now and then
+	// and at the end, with bytes of file content.
+	Progress func(done, total int64)
+}
+
+// Build reads a file or folder and makes a torrent of it. Equal content and
+// options give equal bytes. The names in the Layout of the result are those on
+// disk, unchanged, so that the content can be served from where it lies;
+// Renamed tells which of them others will see changed. Its memory does not
+// depend on the size of the content, except for the names and the hashes
+// themselves. It is an error if a file changes meanwhile.
+func Build(ctx context.Context, opt BuildOptions) (*Torrent, error) {
+	t, err := build(ctx, &opt)
+	if err != nil {
+		return nil, fmt.Errorf("making a torrent: %w", err)
+	}
+	return t, nil
+}
+
+func build(ctx context.Context, opt *BuildOptions) (*Torrent, error) {
+	if err := checkBuildOptions(opt); err != nil {
+		return nil, err
+	}
+	src, err := scan(ctx, opt)
+	if err != nil {
+		return nil, err
+	}
+	defer src.close()
+	l, err := plan(opt, src)
+	if err != nil {
+		return nil, err
+	}
+	h := newHasher(opt, src, l)
+	if err := h.run(ctx); err != nil {
+		return nil, err
+	}
+	return h.torrent()
+}
+
+func checkBuildOptions(opt *BuildOptions) error {
+	n := opt.PieceLength
+	if n != 0 && (n < PieceLengthMin || n > PieceLengthMax || bits.OnesCount(uint(n)) != 1) {
+		return fmt.Errorf("piece length %d: not a power of two from %d to %d", n, PieceLengthMin, PieceLengthMax)
+	}
+	for _, list := range [][]string{opt.Include, opt.Exclude} {
+		for _, pattern := range list {
+			if err := CheckGlob(pattern); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+// contentName returns the name of a torrent of path.
+func contentName(path string) (string, error) {
+	abs, err := filepath.Abs(path)
+	if err != nil {
+		return "", err
+	}
+	name := filepath.Base(abs)
+	if name == string(filepath.Separator) || name == filepath.VolumeName(abs) {
+		return "", errors.New("the root of a file system has no name")
+	}
+	if !utf8.ValidString(name) {
+		return "", fmt.Errorf("name %q is not valid UTF-8", name)
+	}
+	return name, nil
+}
+
+// plan lays out the files that were found: which pieces there are, and where
+// padding goes.
+func plan(opt *BuildOptions, src *sources) (*Layout, error) {
+	if src.total == 0 {
+		return nil, fmt.Errorf("%s: there is no content", opt.Path)
+	}
+	if src.total > LengthMax {
+		return nil, fmt.Errorf("%s: too large", opt.Path)
+	}
+	l := &Layout{Name: src.name, Multi: src.multi, PieceLength: opt.PieceLength, kind: opt.Kind}
+	if l.PieceLength == 0 {
+		l.PieceLength = choosePieceLength(opt.Kind, src)
+	}
+	if n := countPieces(opt.Kind, src, int64(l.PieceLength)); n > PiecesMax {
+		return nil, fmt.Errorf("pieces of %d bytes are too small: there would be %d", l.PieceLength, n)
+	}
+	l.Files = make([]File, 0, len(src.files))
+	for i := range src.files {
+		l.align(src.files[i].size)
+		f := File{Offset: l.Length, Length: src.files[i].size}
+		if src.multi {
+			f.Path = src.path(i)
+		}
+		l.Length += f.Length
+		l.Files = append(l.Files, f)
+	}
+	if opt.TailPadding && src.multi && opt.Kind == Hybrid {
+		l.align(1)
+	}
+	if len(l.Files) > FilesMax {
+		return nil, fmt.Errorf("%s: more than %d files, padding included", opt.Path, FilesMax)
+	}
+	l.setPieces()
+	return l, nil
+}
+
+// align moves the end of the content to where a file of size bytes may start.
+func (l *Layout) align(size int64) {
+	gap := (int64(l.PieceLength) - l.Length%int64(l.PieceLength)) % int64(l.PieceLength)
+	if l.kind == V1 || size == 0 || gap == 0 {
+		return
+	}
+	if l.kind == Hybrid {
+		l.Files = append(l.Files, padFile(l.Length, gap))
+	}
+	l.Length += gap
+}
+
+func choosePieceLength(kind Kind, src *sources) int {
+	n := int64(PieceLengthMin)
+	count := countPieces(kind, src, n)
+	for count > autoPiecesMax && n < PieceLengthMax {
+		if n >= autoPieceLengthMax && count <= int64(autoPiecesLimit) {
+			break
+		}
+		double := countPieces(kind, src, 2*n)
+		if count <= int64(autoPiecesLimit) && double > count/4*3 {
+			break // v2: most files are smaller than a piece already
+		}
+		n, count = 2*n, double
+	}
+	return int(n)
+}
+
+// countPieces returns the number of pieces of n bytes.
+func countPieces(kind Kind, src *sources, n int64) int64 {
+	if kind == V1 {
+		return (src.total + n - 1) / n
+	}
+	var count int64
+	for i := range src.files {
+		count += (src.files[i].size + n - 1) / n
+	}
+	return count
+}
+
+// changedError says that a file is not what it was when Build looked first.
+type changedError struct{ path string }
+
+func (e *changedError) Error() string { return e.path + ": changed while it was read" }
+
+// open opens file i for reading.
+func (s *sources) open(i int) (*os.File, error) {
+	if s.root == nil {
+		return os.Open(s.base)
+	}
+	return s.root.Open(filepath.FromSlash(s.files[i].path))
+}
+
+// check tells whether f still is file i as it was found.
+func (s *sources) check(f *os.File, i int) error {
+	info, err := f.Stat()
+	if err != nil {
+		return err
+	}
+	if info.Size() != s.files[i].size || info.ModTime().UnixNano() != s.files[i].modified {
+		return &changedError{s.display(i)}
+	}
+	return nil
+}

@@ -1,0 +1,327 @@
+package metainfo
+
+import (
+	"bytes"
+	"context"
+	"crypto/sha1"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+)
+
+var mixedTree = map[string]int{
+	"a.txt":            1,
+	"b/one.bin":        16384,
+	"b/two.bin":        16385,
+	"b.file":           100_000,
+	"b/c/deep.dat":     300_000,
+	"empty":            0,
+	"long.bin":         1_000_003,
+	"z last/with sp ä": 65536,
+}
+
+func TestBuildAllKinds(t *testing.T) {
+	root := writeTree(t, "content", mixedTree)
+	for _, kind := range []Kind{V1, V2, Hybrid} {
+		for _, tail := range []bool{false, true} {
+			t.Run(fmt.Sprint(kind, tail), func(t *testing.T) {
+				torrent := mustBuild(t, BuildOptions{Path: root, Kind: kind, PieceLength: 32 << 10, TailPadding: tail})
+				again, err := ParseTorrent(torrent.Marshal())
+				if err != nil {
+					t.Fatal(err)
+				}
+				if again.Info().Hash() != torrent.Info().Hash() || again.Info().Kind() != kind {
+					t.Errorf("parsed again: %v %v", again.Info().Kind(), again.Info().Hash())
+				}
+				if !bytes.Equal(again.Marshal(), torrent.Marshal()) {
+					t.Error("parsed and written again, the file differs")
+				}
+				checkLayout(t, again.Info().Layout(), filepath.Dir(root))
+			})
+		}
+	}
+}
+
+// checkLayout compares every piece with the files below dir, and checks that
+// one wrong byte is noticed in each.
+func checkLayout(t *testing.T, l *Layout, dir string) {
+	t.Helper()
+	total := int64(0)
+	for i := range l.Pieces() {
+		data := readPiece(t, l, dir, i)
+		if len(data) != l.PieceSize(i) {
+			t.Fatalf("piece %d: spans cover %d bytes of %d", i, len(data), l.PieceSize(i))
+		}
+		total += int64(len(data))
+		if !l.VerifyPiece(i, data) {
+			t.Fatalf("piece %d: not verified", i)
+		}
+		data[len(data)-1] ^= 1
+		if l.VerifyPiece(i, data) {
+			t.Fatalf("piece %d: verified with a wrong byte", i)
+		}
+		if l.VerifyPiece(i, data[:len(data)-1]) {
+			t.Fatalf("piece %d: verified a byte short", i)
+		}
+	}
+	if total != l.Size() {
+		t.Errorf("the pieces have %d bytes, the files %d", total, l.Size())
+	}
+}
+
+func TestBuildV1AgainstPlainHashing(t *testing.T) {
+	root := writeTree(t, "content", mixedTree)
+	l := mustBuild(t, BuildOptions{Path: root, PieceLength: 16 << 10}).Info().Layout()
+	var all []byte
+	for i := range l.Files {
+		b, err := os.ReadFile(filepath.Join(filepath.Dir(root), l.FilePath(i)))
+		if err != nil {
+			t.Fatal(err)
+		}
+		all = append(all, b...)
+	}
+	var want []byte
+	for piece := range slices.Chunk(all, 16<<10) {
+		sum := sha1.Sum(piece)
+		want = append(want, sum[:]...)
+	}
+	if !bytes.Equal(l.hashes, want) {
+		t.Error("hashes differ from those of the concatenation")
+	}
+}
+
+func TestBuildSingleFile(t *testing.T) {
+	root := writeTree(t, "content", map[string]int{"one.bin": 50_000})
+	for _, kind := range []Kind{V1, V2, Hybrid} {
+		l := mustBuild(t, BuildOptions{Path: filepath.Join(root, "one.bin"), Kind: kind}).Info().Layout()
+		if l.Multi || l.Name != "one.bin" || len(l.Files) != 1 || l.FilePath(0) != "one.bin" || l.Length != 50_000 {
+			t.Errorf("%v: %+v", kind, l)
+		}
+		checkLayout(t, l, root)
+	}
+}
+
+func TestBuildIsDeterministic(t *testing.T) {
+	root := writeTree(t, "content", mixedTree)
+	for _, kind := range []Kind{V1, V2, Hybrid} {
+		one := mustBuild(t, BuildOptions{Path: root, Kind: kind, Workers: 1})
+		many := mustBuild(t, BuildOptions{Path: root + "/", Kind: kind, Workers: 7})
+		if !bytes.Equal(one.Marshal(), many.Marshal()) {
+			t.Errorf("%v: two builds differ", kind)
+		}
+	}
+}
+
+func TestBuildOrder(t *testing.T) {
+	root := writeTree(t, "content", mixedTree)
+	l := mustBuild(t, BuildOptions{Path: root}).Info().Layout()
+	var got []string
+	for i := range l.Files {
+		got = append(got, strings.Join(l.Files[i].Path, "/"))
+	}
+	want := []string{"a.txt", "b/c/deep.dat", "b/one.bin", "b/two.bin", "b.file", "empty", "long.bin", "z last/with sp ä"}
+	if !slices.Equal(got, want) {
+		t.Errorf("got %q, want %q", got, want)
+	}
+}
+
+func TestBuildChoosesFiles(t *testing.T) {
+	root := writeTree(t, "content", map[string]int{
+		"keep.mkv": 10, "keep.txt": 10, ".hidden": 10, ".git/config": 10, "sub/x.mkv": 10, "sub/deep/y.mkv": 10, "tmp/z.mkv": 10,
+	})
+	for _, tt := range []struct {
+		opt  BuildOptions
+		want string
+	}{
+		{BuildOptions{}, "keep.mkv keep.txt sub/deep/y.mkv sub/x.mkv tmp/z.mkv"},
+		{BuildOptions{Hidden: true}, ".git/config .hidden keep.mkv keep.txt sub/deep/y.mkv sub/x.mkv tmp/z.mkv"},
+		{BuildOptions{Include: []string{"*.mkv"}}, "keep.mkv sub/deep/y.mkv sub/x.mkv tmp/z.mkv"},
+		{BuildOptions{Include: []string{"*.mkv"}, Exclude: []string{"tmp"}}, "keep.mkv sub/deep/y.mkv sub/x.mkv"},
+		{BuildOptions{Include: []string{"sub"}}, "sub/deep/y.mkv sub/x.mkv"},
+		{BuildOptions{Include: []string{"sub/*"}, Exclude: []string{"sub/deep"}}, "sub/x.mkv"},
+		{BuildOptions{Exclude: []string{"**/*.mkv"}}, "keep.txt"},
+	} {
+		tt.opt.Path = root
+		l := mustBuild(t, tt.opt).Info().Layout()
+		var got []string
+		for i := range l.Files {
+			got = append(got, strings.Join(l.Files[i].Path, "/"))
+		}
+		if s := strings.Join(got, " "); s != tt.want {
+			t.Errorf("%+v:\ngot  %s\nwant %s", tt.opt, s, tt.want)
+		}
+	}
+}
+
+func TestBuildLinks(t *testing.T) {
+	root := writeTree(t, "content", map[string]int{"dir/real": 10, "file": 20})
+	outside := writeTree(t, "outside", map[string]int{"secret": 30})
+	for link, target := range map[string]string{
+		"inside":      "file",
+		"dir/up":      "..",
+		"folder":      "dir",
+		"out":         outside,
+		"out2":        "../../" + filepath.Base(outside),
+		"nowhere":     "missing",
+		"dir/to-file": "../file",
+	} {
+		if err := os.Symlink(target, filepath.Join(root, link)); err != nil {
+			t.Skip("no symbolic links here:", err)
+		}
+	}
+	var skipped []string
+	l := mustBuild(t, BuildOptions{Path: root, Skipped: func(path string, why error) {
+		skipped = append(skipped, path)
+	}}).Info().Layout()
+	var got []string
+	for i := range l.Files {
+		got = append(got, strings.Join(l.Files[i].Path, "/"))
+	}
+	if want := "dir/real dir/to-file file folder/real folder/to-file inside"; strings.Join(got, " ") != want {
+		t.Errorf("got  %q\nwant %q", got, want)
+	}
+	slices.Sort(skipped)
+	if want := "dir/up folder/up nowhere out out2"; strings.Join(skipped, " ") != want {
+		t.Errorf("skipped %q, want %q", skipped, want)
+	}
+}
+
+func TestBuildErrors(t *testing.T) {
+	root := writeTree(t, "content", map[string]int{"file": 20, "none/empty": 0})
+	for _, tt := range []struct {
+		name string
+		opt  BuildOptions
+		want string
+	}{
+		{"missing", BuildOptions{Path: root + "/absent"}, "no such file"},
+		{"nothing", BuildOptions{Path: root + "/none"}, "no content"},
+		{"all excluded", BuildOptions{Path: root, Exclude: []string{"*"}}, "no content"},
+		{"small pieces", BuildOptions{Path: root, PieceLength: 8192}, "power of two"},
+		{"odd pieces", BuildOptions{Path: root, PieceLength: 100_000}, "power of two"},
+		{"large pieces", BuildOptions{Path: root, PieceLength: 1 << 30}, "power of two"},
+		{"pattern", BuildOptions{Path: root, Include: []string{"[a"}}, "malformed"},
+		{"device", BuildOptions{Path: os.DevNull}, "no file or folder"},
+		{"root", BuildOptions{Path: "/"}, "has no name"},
+	} {
+		_, err := Build(context.Background(), tt.opt)
+		if err == nil || !strings.Contains(err.Error(), tt.want) {
+			t.Errorf("%s: got %v, want ...%s...", tt.name, err, tt.want)
+		}
+	}
+}
+
+func TestBuildCancel(t *testing.T) {
+	root := writeTree(t, "content", map[string]int{"file": 1 << 20})
+	ctx, cancel := context.WithCancel(context.Background())
+	cancel()
+	if _, err := Build(ctx, BuildOptions{Path: root}); !errors.Is(err, context.Canceled) {
+		t.Errorf("got %v", err)
+	}
+	if _, err := Build(ctx, BuildOptions{Path: root + "/file"}); !errors.Is(err, context.Canceled) {
+		t.Errorf("single file: got %v", err)
+	}
+}
+
+func TestBuildNoticesChange(t *testing.T) {
+	for _, size := range []int{99_999, 100_001} {
+		root := writeTree(t, "content", map[string]int{"file": 100_000})
+		opt := BuildOptions{Path: root}
+		src, err := scan(context.Background(), &opt)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer src.close()
+		l, err := plan(&opt, src)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := os.WriteFile(root+"/file", make([]byte, size), 0o644); err != nil {
+			t.Fatal(err)
+		}
+		var changed *changedError
+		if err := newHasher(&opt, src, l).run(context.Background()); !errors.As(err, &changed) {
+			t.Errorf("size %d: got %v", size, err)
+		}
+	}
+}
+
+func TestBuildProgress(t *testing.T) {
+	root := writeTree(t, "content", mixedTree)
+	var last, total int64
+	l := mustBuild(t, BuildOptions{Path: root, Kind: Hybrid, Progress: func(done, all int64) {
+		if done < last {
+			t.Errorf("progress went from %d to %d", last, done)
+		}
+		last, total = done, all
+	}}).Info().Layout()
+	if last != total || total != l.Size() {
+		t.Errorf("ended at %d of %d, files have %d", last, total, l.Size())
+	}
+}
+
+func TestChoosePieceLength(t *testing.T) {
+	const kib, mib, gib, tib = 1 << 10, 1 << 20, 1 << 30, 1 << 40
+	small := make([]source, 20_000)
+	for i := range small {
+		small[i].size = 10 * kib
+	}
+	for _, tt := range []struct {
+		name  string
+		kind  Kind
+		files []source
+		want  int
+	}{
+		{"1 byte", V1, []source{{size: 1}}, 16 * kib},
+		{"32 MiB", V1, []source{{size: 32 * mib}}, 16 * kib},
+		{"64 MiB", V1, []source{{size: 64 * mib}}, 32 * kib},
+		{"1 GiB", V1, []source{{size: gib}}, 512 * kib},
+		{"1 GiB", Hybrid, []source{{size: gib}}, 512 * kib},
+		{"64 GiB", V1, []source{{size: 64 * gib}}, 16 * mib},
+		{"1 TiB", V1, []source{{size: tib}}, 16 * mib},
+		{"10 TiB", V1, []source{{size: 10 * tib}}, 64 * mib},
+		{"20,000 small", V1, small, 128 * kib},
+		{"20,000 small", V2, small, 16 * kib},
+		{"20,000 small", Hybrid, small, 16 * kib},
+	} {
+		src := &sources{files: tt.files}
+		for _, f := range tt.files {
+			src.total += f.size
+		}
+		if got := choosePieceLength(tt.kind, src); got != tt.want {
+			t.Errorf("%s %v: got %d, want %d", tt.name, tt.kind, got, tt.want)
+		}
+	}
+}
+
+func TestMatchGlob(t *testing.T) {
+	for _, tt := range []struct {
+		pattern, name string
+		want          bool
+	}{
+		{"*.txt", "a.txt", true},
+		{"*.txt", "d/a.txt", true},
+		{"*.txt", "a.txt/b", false},
+		{"d/*.txt", "d/a.txt", true},
+		{"/d/*.txt", "d/a.txt", true},
+		{"d/*.txt", "e/d/a.txt", false},
+		{"**/d/*.txt", "e/d/a.txt", true},
+		{"**/d/*.txt", "d/a.txt", true},
+		{"d/**", "d/a/b/c", true},
+		{"d/**", "e/a", false},
+		{"a/**/z", "a/z", true},
+		{"a/**/z", "a/b/c/z", true},
+		{"a/**/z", "a/b/c/y", false},
+		{"a/**/b/**/z", "a/x/b/y/b/z", true},
+		{"a/**/b/*/z", "a/b/x/b/y/z", true},
+		{"[ab]?", "bz", true},
+		{"[ab", "a", false},
+	} {
+		if got := MatchGlob(tt.pattern, tt.name); got != tt.want {
+			t.Errorf("%q on %q: got %v", tt.pattern, tt.name, got)
+		}
+	}
+}

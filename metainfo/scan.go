@@ -1,0 +1,190 @@
+package metainfo
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path"
+	"path/filepath"
+	"slices"
+	"strings"
+	"unicode/utf8"
+)
+
+// sources are the files that a torrent is built from.
+type sources struct {
+	base  string   // the path that Build was given
+	root  *os.Root // the folder; nil for a single file
+	name  string
+	multi bool
+	files []source // sorted as BEP 52 sorts a file tree
+	total int64    // bytes
+}
+
+// A source is one file on disk.
+type source struct {
+	path     string // relative to the root, with slashes
+	size     int64  // bytes
+	modified int64  // Unix nanoseconds
+}
+
+func (s *sources) close() {
+	if s.root != nil {
+		s.root.Close()
+	}
+}
+
+// path returns the elements of the path of file i.
+func (s *sources) path(i int) []string { return strings.Split(s.files[i].path, "/") }
+
+// display returns the path of file i for people.
+func (s *sources) display(i int) string {
+	if s.root == nil {
+		return s.base
+	}
+	return filepath.Join(s.base, filepath.FromSlash(s.files[i].path))
+}
+
+// The reasons for which files are left out.
+var (
+	errSkipKind = errors.New("is no file or folder")
+	errSkipLink = errors.New("link leads out of the folder or nowhere")
+	errSkipLoop = errors.New("link leads to a folder that it lies in")
+)
+
+// scan finds the files.
+func scan(ctx context.Context, opt *BuildOptions) (*sources, error) {
+	info, err := os.Stat(opt.Path)
+	if err != nil {
+		return nil, err
+	}
+	s := &sources{base: opt.Path, multi: info.IsDir()}
+	if s.name, err = contentName(opt.Path); err != nil {
+		return nil, fmt.Errorf("%s: %w", opt.Path, err)
+	}
+	if !s.multi {
+		if !info.Mode().IsRegular() {
+			return nil, fmt.Errorf("%s: %w", opt.Path, errSkipKind)
+		}
+		return s, s.add("", info)
+	}
+	if s.root, err = os.OpenRoot(opt.Path); err != nil {
+		return nil, err
+	}
+	w := walker{ctx: ctx, opt: opt, sources: s}
+	if err := w.folder(".", []fs.FileInfo{info}); err != nil {
+		s.close()
+		return nil, err
+	}
+	slices.SortFunc(s.files, func(a, b source) int { return comparePaths(a.path, b.path) })
+	return s, nil
+}
+
+func (s *sources) add(path string, info fs.FileInfo) error {
+	if len(s.files) == FilesMax {
+		return fmt.Errorf("%s: more than %d files", s.base, FilesMax)
+	}
+	s.files = append(s.files, source{path, info.Size(), info.ModTime().UnixNano()})
+	s.total += info.Size()
+	if info.Size() < 0 || s.total < 0 {
+		return fmt.Errorf("%s: too large", s.base)
+	}
+	return nil
+}
+
+// comparePaths orders paths as their elements, one after the other: the slash
+// sorts before every character of a name.
+func comparePaths(a, b string) int {
+	n := min(len(a), len(b))
+	for i := range n {
+		if a[i] == b[i] {
+			continue
+		}
+		if a[i] == '/' || b[i] != '/' && a[i] < b[i] {
+			return -1
+		}
+		return 1
+	}
+	return len(a) - len(b)
+}
+
+// A walker goes through a folder.
+type walker struct {
+	*sources
+	ctx     context.Context
+	opt     *BuildOptions
+	folders int
+}
+
+// folder goes through the folder dir; above holds it and those that it lies
+// in, by which loops of links are known.
+func (w *walker) folder(dir string, above []fs.FileInfo) error {
+	// Links can make one folder appear in many places; the number of places is
+	// bounded like that of files.
+	if w.folders++; w.folders > FilesMax {
+		return fmt.Errorf("%s: more than %d folders", w.base, FilesMax)
+	}
+	if len(above) > PathDepthMax {
+		return fmt.Errorf("%s: folders are nested deeper than %d", filepath.Join(w.base, dir), PathDepthMax)
+	}
+	f, err := w.root.Open(dir)
+	if err != nil {
+		return err
+	}
+	entries, err := f.ReadDir(-1)
+	f.Close()
+	if err != nil {
+		return err
+	}
+	for _, e := range entries {
+		if err := w.ctx.Err(); err != nil {
+			return context.Cause(w.ctx)
+		}
+		if strings.HasPrefix(e.Name(), ".") && !w.opt.Hidden {
+			continue
+		}
+		if err := w.entry(path.Join(dir, e.Name()), e, above); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (w *walker) entry(name string, e fs.DirEntry, above []fs.FileInfo) error {
+	if matchAny(w.opt.Exclude, name) {
+		return nil
+	}
+	if !e.IsDir() && len(w.opt.Include) > 0 && e.Type()&fs.ModeSymlink == 0 && !matchBelow(w.opt.Include, name) {
+		return nil
+	}
+	info, err := w.root.Stat(filepath.FromSlash(name)) // follows links, within the folder
+	switch {
+	case err != nil && e.Type()&fs.ModeSymlink != 0:
+		w.skip(name, errSkipLink)
+		return nil
+	case err != nil:
+		return err
+	case info.IsDir():
+		if slices.ContainsFunc(above, func(a fs.FileInfo) bool { return os.SameFile(a, info) }) {
+			w.skip(name, errSkipLoop)
+			return nil
+		}
+		return w.folder(name, append(above, info))
+	case !info.Mode().IsRegular():
+		w.skip(name, errSkipKind)
+		return nil
+	case len(w.opt.Include) > 0 && !matchBelow(w.opt.Include, name):
+		return nil
+	case !utf8.ValidString(name):
+		return fmt.Errorf("name %q is not valid UTF-8 (try: rename or exclude the file)", name)
+	}
+	return w.add(name, info)
+}
+
+func (w *walker) skip(name string, why error) {
+	if w.opt.Skipped != nil {
+		w.opt.Skipped(name, why)
+	}
+}
