@@ -157,6 +157,14 @@ func (t *Ticket) Delay() time.Duration {
 	return 0
 }
 
+// Spend takes n bytes out of the bucket and those above it without waiting,
+// for what cannot wait; whoever comes next pays for it in time.
+func (b *Bucket) Spend(n int) {
+	for ; b != nil; b = b.parent {
+		b.take(n)
+	}
+}
+
 // take queues n bytes and returns how much must have been served before them.
 func (b *Bucket) take(n int) float64 {
 	b.mu.Lock()

@@ -279,3 +279,7 @@ func Parse(body []byte) (m Message, err error) {
 	}
 	return m, nil
 }
+
+// Known tells whether id is that of a message that Parse reads. KeepAlive is
+// none: it has no id on the wire.
+func Known(id ID) bool { return id != KeepAlive && idNames[id] != "" }

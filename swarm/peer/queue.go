@@ -1,0 +1,181 @@
+package peer
+
+import (
+	"net"
+	"sync"
+	"sync/atomic"
+
+	"swarmnode/swarm/block"
+	"swarmnode/swarm/wire"
+)
+
+// A queue is what waits for the writer, in two lanes: control messages, and
+// behind them blocks. Control messages overtake blocks, so that a slow or
+// limited upload delays neither requests nor haves.
+type queue struct {
+	wake    chan struct{} // has a token when something was queued
+	room    chan struct{} // has a token when the backlog went below BacklogStop
+	backlog atomic.Int64  // bytes queued or being written
+
+	mu      sync.Mutex
+	closed  bool
+	control []byte   // messages, encoded
+	inserts []insert // blocks that have to go out in between, by ascending at
+	blocks  []upload // blocks that wait
+	first   int      // blocks[:first] are gone
+}
+
+// An upload is a block on its way out. release, of the last of its data,
+// gives the memory back.
+type upload struct {
+	ref     block.Ref
+	data    []byte
+	release func()
+}
+
+// An insert is a block that goes out before the byte at of the control lane.
+type insert struct {
+	at int
+	upload
+}
+
+// keepControl is the capacity in bytes of a control lane that is kept for the
+// next messages; what a burst took beyond it is given up.
+const keepControl = 4 << 10
+
+func (q *queue) init() {
+	q.wake = make(chan struct{}, 1)
+	q.room = make(chan struct{}, 1)
+}
+
+func (q *queue) send(m *wire.Message) error {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	if q.closed {
+		return net.ErrClosed
+	}
+	if m.ID == wire.Choke {
+		for _, u := range q.blocks[q.first:] {
+			q.inserts = append(q.inserts, insert{len(q.control), u})
+		}
+		q.blocks, q.first = emptied(q.blocks), 0
+	}
+	before := len(q.control)
+	q.control = wire.Append(q.control, m)
+	return q.added(len(q.control) - before)
+}
+
+func (q *queue) sendBlocks(refs []block.Ref, data []byte, release func()) error {
+	q.mu.Lock()
+	if q.closed || len(refs) == 0 {
+		q.mu.Unlock()
+		if release != nil {
+			release()
+		}
+		if len(refs) == 0 {
+			return nil
+		}
+		return net.ErrClosed
+	}
+	defer q.mu.Unlock()
+	if q.first > len(q.blocks)/2 {
+		n := copy(q.blocks, q.blocks[q.first:])
+		clear(q.blocks[n:])
+		q.blocks, q.first = q.blocks[:n], 0
+	}
+	n := 0
+	for i, r := range refs {
+		u := upload{ref: r, data: data[n : n+int(r.Length)]}
+		n += int(r.Length)
+		if i == len(refs)-1 {
+			u.release = release
+		}
+		q.blocks = append(q.blocks, u)
+	}
+	return q.added(n + len(refs)*wire.PieceHeaderSize)
+}
+
+// added counts n more bytes and wakes the writer.
+func (q *queue) added(n int) error {
+	if q.backlog.Add(int64(n)) > BacklogMax {
+		return ErrBacklog
+	}
+	signal(q.wake)
+	return nil
+}
+
+// written counts n bytes that are no longer queued.
+func (q *queue) written(n int) {
+	if q.backlog.Add(-int64(n)) <= BacklogStop {
+		signal(q.room)
+	}
+}
+
+// takeControl moves the control lane into the batch, whose memory it takes in
+// exchange.
+func (q *queue) takeControl(b *batch) {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	b.control, q.control = q.control, b.control[:0]
+	b.inserts, q.inserts = q.inserts, b.inserts[:0]
+}
+
+// takeBlocks moves blocks into the batch: at least one if there is one, and
+// as many as keep within n bytes.
+func (q *queue) takeBlocks(b *batch, n int) (bytes int) {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	for q.first < len(q.blocks) {
+		u := &q.blocks[q.first]
+		size := len(u.data) + wire.PieceHeaderSize
+		if bytes > 0 && bytes+size > n {
+			return bytes
+		}
+		bytes += size
+		b.blocks = append(b.blocks, *u)
+		*u = upload{}
+		q.first++
+	}
+	q.blocks, q.first = q.blocks[:0], 0
+	return bytes
+}
+
+// close makes the queue refuse everything from now on.
+func (q *queue) close() {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	q.closed = true
+}
+
+// drop gives back what is still queued. Nobody may use the queue any more.
+func (q *queue) drop() {
+	q.mu.Lock()
+	inserts, blocks := q.inserts, q.blocks[q.first:]
+	q.inserts, q.blocks, q.first, q.control = nil, nil, 0, nil
+	q.mu.Unlock()
+	for _, in := range inserts {
+		in.done()
+	}
+	for _, u := range blocks {
+		u.done()
+	}
+}
+
+func (u *upload) done() {
+	if u.release != nil {
+		u.release()
+	}
+}
+
+// emptied returns s with length 0 and nothing left in its memory.
+func emptied[T any](s []T) []T {
+	clear(s)
+	return s[:0]
+}
+
+func signal(c chan struct{}) {
+	select {
+	case c <- struct{}{}:
+	default:
+	}
+}

@@ -1,0 +1,286 @@
+package peer
+
+import (
+	"context"
+	"encoding/binary"
+	"errors"
+	"io"
+	"os"
+	"time"
+
+	"swarmnode/swarm/block"
+	"swarmnode/swarm/wire"
+)
+
+// A reader turns the bytes of a connection into messages. It is owned by one
+// goroutine.
+//
+// Bytes arrive in the window in.buf[in.r:in.w]. While a block is under way the
+// next bytes of the stream belong to it: they are copied out of the window, or
+// read straight into the block when the window is empty.
+type reader struct {
+	c  *Conn
+	in input
+
+	block *block.Buf // block under way, or nil
+	ref   block.Ref
+	got   int // bytes of the block that are there; got < ref.Length
+	skip  int // bytes to pass over
+
+	msg      wire.Message
+	progress time.Time // when a message was last complete
+	moved    bool      // a message was completed since progress
+	deadline time.Time // as set on the connection
+	flood    floodCounter
+}
+
+func newReader(c *Conn) *reader {
+	now := time.Now()
+	r := &reader{c: c, progress: now, flood: floodCounter{since: now}}
+	r.in.init(c.conn)
+	return r
+}
+
+// run reads until the connection ends, and returns why.
+func (r *reader) run(ctx context.Context) error {
+	defer func() {
+		r.block.Release()
+		r.in.free()
+	}()
+	for {
+		if err := r.parse(ctx); err != nil {
+			return err
+		}
+		if err := r.listen(); err != nil {
+			return err
+		}
+		n, err := r.fill()
+		if n > 0 {
+			r.c.read.Add(int64(n))
+			if err := r.pay(ctx, n); err != nil {
+				return err
+			}
+			continue // what came before an error is still of use
+		}
+		if errors.Is(err, os.ErrDeadlineExceeded) {
+			if time.Since(r.progress) < IdleTimeout {
+				r.deadline = time.Time{} // it was set before the last message
+				continue
+			}
+			return ErrIdle
+		}
+		if err != nil {
+			return err
+		}
+	}
+}
+
+// fill reads once, as much as there is and fits.
+func (r *reader) fill() (int, error) {
+	now := time.Now()
+	if r.moved {
+		r.progress, r.moved = now, false
+	}
+	if limit := r.progress.Add(IdleTimeout); limit.Sub(r.deadline) > deadlineSlack {
+		r.deadline = limit
+		if err := r.c.conn.SetReadDeadline(limit); err != nil {
+			return 0, err
+		}
+	}
+	var direct []byte
+	if r.block != nil {
+		direct = r.block.Bytes()[r.got:]
+	}
+	most := r.c.cfg.Down.Quantum()
+	n, err := r.in.read(direct, most)
+	if into := min(n, len(direct)); into > 0 {
+		r.got += into
+		if r.got == len(r.block.Bytes()) {
+			r.deliver()
+		}
+	}
+	if n == 0 && err == nil {
+		err = io.ErrNoProgress
+	}
+	return n, err
+}
+
+// pay waits for the rate limit to allow the n bytes that were read. The time
+// is not the peer's.
+func (r *reader) pay(ctx context.Context, n int) error {
+	down := r.c.cfg.Down
+	if down == nil {
+		return nil
+	}
+	if err := down.WaitN(ctx, n); err != nil {
+		return err
+	}
+	r.progress = time.Now()
+	return nil
+}
+
+// listen waits as long as the peer has too much of ours to read.
+func (r *reader) listen() error {
+	if r.c.queue.backlog.Load() <= BacklogStop {
+		return nil
+	}
+	for r.c.queue.backlog.Load() > BacklogStop {
+		select {
+		case <-r.c.queue.room:
+		case <-r.c.done:
+			return r.c.reason
+		}
+	}
+	r.moved = true // the time was not the peer's
+	return nil
+}
+
+// parse consumes what is complete in the window.
+func (r *reader) parse(ctx context.Context) error {
+	for {
+		window := r.in.window()
+		switch {
+		case r.skip > 0:
+			n := min(r.skip, len(window))
+			r.in.consume(n)
+			if r.skip -= n; r.skip > 0 {
+				return nil
+			}
+			r.moved = true
+			continue
+		case r.block != nil:
+			n := copy(r.block.Bytes()[r.got:], window)
+			r.in.consume(n)
+			if r.got += n; r.got < len(r.block.Bytes()) {
+				return nil
+			}
+			r.deliver()
+			continue
+		}
+		more, err := r.message(ctx, window)
+		if err != nil || !more {
+			return err
+		}
+	}
+}
+
+// deliver passes the complete block on.
+func (r *reader) deliver() {
+	b := r.block
+	r.block, r.moved = nil, true
+	r.c.cfg.Handler.OnBlock(r.ref, b)
+}
+
+// message reads the message that starts the window, or the header alone if it
+// holds a block. It reports whether anything was consumed.
+func (r *reader) message(ctx context.Context, window []byte) (more bool, err error) {
+	if len(window) < wire.PrefixSize {
+		return false, nil
+	}
+	size := binary.BigEndian.Uint32(window)
+	if size == 0 {
+		r.in.consume(wire.PrefixSize)
+		return true, r.control()
+	}
+	if len(window) < wire.PrefixSize+1 {
+		return false, nil
+	}
+	id := wire.ID(window[wire.PrefixSize])
+	if size > maxBody { // before the conversion to int, which may be 32 bits wide
+		return false, wire.ProtocolError{Rule: wire.RuleMessageTooLong}
+	}
+	if err := wire.CheckLength(id, int(size), int(r.c.pieces.Load())); err != nil {
+		return false, err
+	}
+	if id == wire.Piece {
+		return r.piece(ctx, window)
+	}
+	whole := wire.PrefixSize + int(size)
+	if len(window) < whole && wire.Known(id) {
+		r.in.want(whole)
+		return false, nil
+	}
+	if !wire.Known(id) {
+		r.msg = wire.Message{ID: id}
+		r.in.consume(wire.PrefixSize)
+		r.skip = int(size)
+	} else {
+		if r.msg, err = wire.Parse(window[wire.PrefixSize:whole]); err != nil {
+			return false, err
+		}
+		r.in.consume(whole)
+	}
+	if err := r.control(); err != nil {
+		return false, err
+	}
+	r.c.cfg.Handler.OnMessage(&r.msg)
+	r.msg.Payload = nil
+	return true, nil
+}
+
+// maxBody is larger than every body that wire.CheckLength accepts.
+const maxBody = 1 << 20
+
+// piece reads the header of a Piece message and makes room for its block.
+func (r *reader) piece(ctx context.Context, window []byte) (more bool, err error) {
+	if len(window) < wire.PieceHeaderSize {
+		return false, nil
+	}
+	ref, ok := wire.ParsePieceHeader(window)
+	if !ok {
+		return false, wire.ProtocolError{Rule: wire.RuleMessageSize}
+	}
+	r.in.consume(wire.PieceHeaderSize)
+	if ref.Length == 0 || ref.Length > block.Size {
+		if err := r.control(); err != nil {
+			return false, err
+		}
+		r.skip = int(ref.Length)
+		r.msg = wire.Message{ID: wire.Piece, Ref: ref}
+		r.c.cfg.Handler.OnMessage(&r.msg)
+		return true, nil
+	}
+	buf := r.c.cfg.Pool.TryGet()
+	if buf == nil {
+		if buf, err = r.c.cfg.Pool.Get(ctx); err != nil {
+			return false, err
+		}
+		r.moved = true // the time was not the peer's
+	}
+	buf.Resize(int(ref.Length))
+	r.block, r.ref, r.got = buf, ref, 0
+	return true, nil
+}
+
+// control counts a message that is no block.
+func (r *reader) control() error {
+	r.moved = true
+	if r.flood.count++; r.flood.count < floodCount {
+		return nil
+	}
+	return r.flood.check(&r.c.served)
+}
+
+// A floodCounter finds peers whose control messages come faster than
+// floodCount per floodPeriod for floodStrikes periods on end. The clock is
+// looked at once in floodCount messages.
+type floodCounter struct {
+	count   int
+	strikes int
+	since   time.Time
+}
+
+func (f *floodCounter) check(served interface{ Swap(int64) int64 }) error {
+	// Every block that we sent stands for a request that was worth its time.
+	if f.count -= int(min(served.Swap(0), int64(f.count))); f.count*2 > floodCount {
+		now := time.Now()
+		if now.Sub(f.since) > floodPeriod {
+			f.strikes = 0
+		} else if f.strikes++; f.strikes >= floodStrikes {
+			return wire.ProtocolError{Rule: RuleFlood}
+		}
+		f.since = now
+		f.count = 0
+	}
+	return nil
+}
