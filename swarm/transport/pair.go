@@ -1,0 +1,80 @@
+package transport
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"net/netip"
+	"syscall"
+)
+
+// A Pair is a TCP listener and a UDP socket with one address and port: peers
+// that learn the port from the DHT (UDP) connect to it (TCP).
+type Pair struct {
+	TCP Listener
+	UDP *net.UDPConn
+}
+
+// AddrPort returns the address and port of both.
+func (p *Pair) AddrPort() netip.AddrPort { return p.TCP.AddrPort() }
+
+// Close closes both.
+func (p *Pair) Close() error { return errors.Join(p.TCP.Close(), p.UDP.Close()) }
+
+// pairAttempts bounds the search for a port that is free for both: each
+// attempt fails only when something has the same number on the other
+// protocol.
+const pairAttempts = 64
+
+// ErrInUse, ErrPrivileged and ErrNoAddress are what the errors of listening
+// wrap when the remedy is the user's.
+var (
+	ErrInUse      = errors.New("the port is in use by another program")
+	ErrPrivileged = errors.New("the port needs more privileges")
+	ErrNoAddress  = errors.New("no interface of this machine has the address")
+	ErrNoFamily   = errors.New("this machine does not speak the address's family")
+)
+
+// ListenPair listens on addr over both TCP and UDP. With port 0 it finds a
+// port that is free for both. Errors name addr, and wrap ErrInUse,
+// ErrPrivileged, ErrNoAddress or ErrNoFamily where one applies.
+func ListenPair(ctx context.Context, addr netip.AddrPort) (*Pair, error) {
+	if !addr.IsValid() {
+		return nil, fmt.Errorf("listening on %v: no address", addr)
+	}
+	addr = netip.AddrPortFrom(addr.Addr().Unmap(), addr.Port())
+	var err error
+	for range pairAttempts {
+		var tcp tcpListener
+		if tcp, err = listenTCP(ctx, addr); err != nil {
+			break
+		}
+		at := netip.AddrPortFrom(addr.Addr(), tcp.AddrPort().Port())
+		var udp net.PacketConn
+		if udp, err = listenConfig.ListenPacket(ctx, network("udp", at), at.String()); err == nil {
+			return &Pair{TCP: tcp, UDP: udp.(*net.UDPConn)}, nil
+		}
+		tcp.Close()
+		if addr.Port() != 0 || !errors.Is(err, syscall.EADDRINUSE) {
+			break
+		}
+	}
+	return nil, listenError(addr, err)
+}
+
+// listenError says in words what the system said in codes.
+func listenError(addr netip.AddrPort, err error) error {
+	for _, known := range []struct{ errno, means error }{
+		{syscall.EADDRINUSE, ErrInUse},
+		{syscall.EACCES, ErrPrivileged},
+		{syscall.EPERM, ErrPrivileged},
+		{syscall.EADDRNOTAVAIL, ErrNoAddress},
+		{syscall.EAFNOSUPPORT, ErrNoFamily},
+	} {
+		if errors.Is(err, known.errno) {
+			return fmt.Errorf("listening on %v: %w", addr, known.means)
+		}
+	}
+	return fmt.Errorf("listening on %v: %w", addr, err)
+}

@@ -1,0 +1,111 @@
+package transport
+
+import (
+	"context"
+	"fmt"
+	"net"
+	"net/netip"
+	"time"
+)
+
+// DialTimeout bounds the time to make a stream: two lost SYNs and a slow path.
+const DialTimeout = 10 * time.Second
+
+// TCP makes streams over TCP. The zero value is ready for use.
+type TCP struct {
+	// Local is the address to dial from; the zero Addr leaves the choice to
+	// the system. A family that it is not of cannot be dialled.
+	Local netip.Addr
+}
+
+// Dial makes a stream to addr, tuned as Tune does, within DialTimeout.
+func (t TCP) Dial(ctx context.Context, addr netip.AddrPort) (net.Conn, error) {
+	if !addr.IsValid() || addr.Port() == 0 {
+		return nil, fmt.Errorf("dialling %v: no address to connect to", addr)
+	}
+	d := net.Dialer{Timeout: DialTimeout, KeepAlive: -1} // the peer protocol has its own
+	if t.Local.IsValid() {
+		d.LocalAddr = net.TCPAddrFromAddrPort(netip.AddrPortFrom(t.Local, 0))
+	}
+	conn, err := d.DialContext(ctx, "tcp", netip.AddrPortFrom(addr.Addr().Unmap(), addr.Port()).String())
+	if err != nil {
+		return nil, err // it names the operation and the address
+	}
+	Tune(conn)
+	return conn, nil
+}
+
+// Socket options of streams to peers.
+const (
+	// UserTimeout is how long sent data may stay unacknowledged before the
+	// system gives a stream up (TCP_USER_TIMEOUT): a peer that has vanished
+	// is found in this time instead of a quarter of an hour.
+	UserTimeout = 20 * time.Second
+	// NotSentLowat is how much the system takes ahead of what the path
+	// carries, in bytes (TCP_NOTSENT_LOWAT). It keeps what was queued early
+	// from delaying what is urgent; eight blocks are enough to be sent while
+	// the writer wakes up.
+	NotSentLowat = 128 << 10
+)
+
+// Tune sets the options of a stream to a peer: no Nagle delay, UserTimeout,
+// NotSentLowat. The buffers stay the system's to size, which a fixed size
+// would end. Options that the system or the kind of stream does not have are
+// passed over: a stream works without them.
+func Tune(conn net.Conn) {
+	tcp, ok := conn.(*net.TCPConn)
+	if !ok {
+		return
+	}
+	tcp.SetNoDelay(true)
+	tune(tcp)
+}
+
+// listenConfig is that of every TCP listener here.
+var listenConfig = net.ListenConfig{KeepAlive: -1}
+
+// A tcpListener is a Listener over TCP.
+type tcpListener struct {
+	l *net.TCPListener
+}
+
+// ListenTCP listens on addr over TCP. Port 0 chooses one. Errors are as for
+// ListenPair.
+func ListenTCP(ctx context.Context, addr netip.AddrPort) (Listener, error) {
+	l, err := listenTCP(ctx, addr)
+	if err != nil {
+		return nil, listenError(addr, err)
+	}
+	return l, nil
+}
+
+func listenTCP(ctx context.Context, addr netip.AddrPort) (tcpListener, error) {
+	l, err := listenConfig.Listen(ctx, network("tcp", addr), addr.String())
+	if err != nil {
+		return tcpListener{}, err
+	}
+	return tcpListener{l.(*net.TCPListener)}, nil
+}
+
+// Accept implements Listener. Streams are tuned.
+func (l tcpListener) Accept() (net.Conn, error) {
+	conn, err := l.l.Accept()
+	if err != nil {
+		return nil, err
+	}
+	Tune(conn)
+	return conn, nil
+}
+
+func (l tcpListener) AddrPort() netip.AddrPort { return addrPort(l.l.Addr()) }
+
+func (l tcpListener) Close() error { return l.l.Close() }
+
+// network narrows a network to the family of addr. Without that, [::] would
+// take the IPv4 port as well, and 0.0.0.0 beside it would be in use.
+func network(name string, addr netip.AddrPort) string {
+	if addr.Addr().Unmap().Is4() {
+		return name + "4"
+	}
+	return name + "6"
+}

@@ -1,0 +1,47 @@
+// Package transport makes streams to peers: TCP now, and whatever else can
+// carry the peer protocol behind the same two interfaces.
+//
+// It owns sockets until it hands them out. It never speaks to a peer: what
+// goes over a stream is for the caller, and so is the number of streams.
+//
+// Its nouns: a Dialer makes a stream to an address; a Listener yields the
+// streams that others make; a Pair is a TCP listener and a UDP socket on one
+// port number, by which peers know a node.
+package transport
+
+import (
+	"context"
+	"net"
+	"net/netip"
+)
+
+// A Dialer makes streams to peers. It is safe for concurrent use.
+type Dialer interface {
+	// Dial returns a stream to addr. It ends with ctx.
+	Dial(ctx context.Context, addr netip.AddrPort) (net.Conn, error)
+}
+
+// A Listener yields streams that peers make. It is safe for concurrent use.
+type Listener interface {
+	// Accept waits for the next stream; after Close it returns an error that
+	// is net.ErrClosed.
+	Accept() (net.Conn, error)
+	// AddrPort returns where it listens, with the port that is in use.
+	AddrPort() netip.AddrPort
+	Close() error
+}
+
+// RemoteAddrPort returns the address of the other end of conn, IPv4 addresses
+// as such, or the zero AddrPort when conn has none of that kind.
+func RemoteAddrPort(conn net.Conn) netip.AddrPort {
+	return addrPort(conn.RemoteAddr())
+}
+
+func addrPort(a net.Addr) netip.AddrPort {
+	with, ok := a.(interface{ AddrPort() netip.AddrPort })
+	if !ok {
+		return netip.AddrPort{}
+	}
+	ap := with.AddrPort()
+	return netip.AddrPortFrom(ap.Addr().Unmap(), ap.Port())
+}
