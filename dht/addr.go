@@ -1,0 +1,81 @@
+package dht
+
+import (
+	"encoding/binary"
+	"net/netip"
+)
+
+const (
+	compactAddr4 = 6  // bytes of a compact IPv4 address and port, BEP 5
+	compactAddr6 = 18 // the same for IPv6, BEP 32
+	compactNode4 = 20 + compactAddr4
+	compactNode6 = 20 + compactAddr6
+)
+
+// cleanAddr brings an address as a socket gives it to the one form in which
+// addresses are compared: IPv4 unmapped, no zone.
+func cleanAddr(a netip.AddrPort) netip.AddrPort {
+	return netip.AddrPortFrom(a.Addr().Unmap().WithZone(""), a.Port())
+}
+
+// isLocal tells whether ip belongs to a range that the rules about distinct
+// networks, BEP 42 and per-address limits exempt: many nodes of a private
+// network share an address, and none of them proves anything by it.
+func isLocal(ip netip.Addr) bool {
+	return ip.IsLoopback() || ip.IsPrivate() || ip.IsLinkLocalUnicast()
+}
+
+// usable tells whether a node or peer at a can be sent to at all.
+func usable(a netip.AddrPort) bool {
+	ip := a.Addr()
+	if a.Port() == 0 || !ip.IsValid() || ip.IsUnspecified() || ip.IsMulticast() || ip.Is4In6() {
+		return false
+	}
+	if ip.Is4() {
+		b := ip.As4()
+		return b[0] != 0 && b[0] < 240 // "this network" and the reserved class E
+	}
+	return true
+}
+
+// reachable tells whether an address that a stranger at from told us may be
+// used: a node of the public network has no business in ours.
+func reachable(from, told netip.AddrPort) bool {
+	return usable(told) && (!isLocal(told.Addr()) || isLocal(from.Addr()))
+}
+
+// network is the block of addresses that counts as one party: /24 for IPv4 and
+// /64 for IPv6. Local addresses are parties of their own.
+func network(a netip.AddrPort) netip.Prefix {
+	ip := a.Addr()
+	bits := 64
+	switch {
+	case isLocal(ip):
+		bits = ip.BitLen()
+	case ip.Is4():
+		bits = 24
+	}
+	p, _ := ip.Prefix(bits)
+	return p
+}
+
+// parseAddr reads a compact address of 6 or 18 bytes.
+func parseAddr(b []byte) (netip.AddrPort, bool) {
+	if len(b) != compactAddr4 && len(b) != compactAddr6 {
+		return netip.AddrPort{}, false
+	}
+	ip, _ := netip.AddrFromSlice(b[:len(b)-2])
+	return netip.AddrPortFrom(ip, binary.BigEndian.Uint16(b[len(b)-2:])), true
+}
+
+// appendAddr appends a in its compact form.
+func appendAddr(dst []byte, a netip.AddrPort) []byte {
+	if ip := a.Addr(); ip.Is4() {
+		b := ip.As4()
+		dst = append(dst, b[:]...)
+	} else {
+		b := ip.As16()
+		dst = append(dst, b[:]...)
+	}
+	return binary.BigEndian.AppendUint16(dst, a.Port())
+}

@@ -1,0 +1,89 @@
+package dht
+
+import (
+	"context"
+	"log/slog"
+	"net"
+	"net/netip"
+)
+
+// Config says what a Node works with.
+type Config struct {
+	// Conns are the packet connections that the node reads and writes; those
+	// bound to an IPv4 address serve the IPv4 DHT, those bound to an IPv6
+	// address the IPv6 one. A connection bound to the unspecified IPv6 address
+	// serves both when there is no IPv4 one. Several of one family are read
+	// alike: a query is answered from where it came in, and asked from the
+	// first. The node does not close them.
+	Conns []net.PacketConn
+
+	// Bootstrap are the hosts that lead into the DHT: HOST:PORT each, as
+	// ParseBootstrap returns them. A host may be a name.
+	Bootstrap []string
+
+	// State is what Save returned in an earlier run, or nil. What is not
+	// sound in it is ignored.
+	State []byte
+
+	// ReadOnly makes a node that asks but does not answer, BEP 43.
+	ReadOnly bool
+
+	// Router makes the table large and lifts the limit on answers: for a
+	// bootstrap node.
+	Router bool
+
+	// EnforceID refuses nodes of which the id breaks BEP 42. Without it they
+	// only have to make room for others.
+	EnforceID bool
+
+	// Blocked, when set, names the addresses to have nothing to do with. It is
+	// called from one goroutine and must return soon.
+	Blocked func(netip.Addr) bool
+
+	// Limits bound what others can make the node do; zero fields mean the
+	// defaults.
+	Limits Limits
+
+	// Logger gets a line per change of state. It may be nil.
+	Logger *slog.Logger
+
+	// resolve looks up the addresses of a host name; the system's resolver
+	// when nil. Tests set it.
+	resolve func(ctx context.Context, host string) ([]netip.Addr, error)
+}
+
+// Limits bound the memory and the traffic of a Node. Local addresses are
+// exempt from, or given more room by, those that count addresses.
+type Limits struct {
+	Hashes int // info-hashes with peers, per family; 2,000
+	Peers  int // peers of one info-hash; 100
+	Items  int // items of BEP 44; 700
+
+	QueriesIn      int // queries per second that one address may ask; 10
+	QueriesInBurst int // 50
+	ReplyBytes     int // bytes per second of all answers; 64 KiB, 16 MiB for a Router
+
+	QueriesOut      int // queries of ours per second; 100
+	QueriesOutBurst int // 400
+	AddressesOut    int // distinct addresses that we ask per minute; 1,000
+}
+
+func (l Limits) withDefaults(router bool) Limits {
+	replyBytes := 64 << 10
+	if router {
+		replyBytes = 16 << 20
+	}
+	for _, d := range []struct {
+		field *int
+		value int
+	}{
+		{&l.Hashes, 2000}, {&l.Peers, 100}, {&l.Items, 700},
+		{&l.QueriesIn, 10}, {&l.QueriesInBurst, 50}, {&l.ReplyBytes, replyBytes},
+		{&l.QueriesOut, 100}, {&l.QueriesOutBurst, 400}, {&l.AddressesOut, 1000},
+	} {
+		if *d.field <= 0 {
+			*d.field = d.value
+		}
+	}
+	return l
+}

@@ -1,0 +1,271 @@
+package dht
+
+import (
+	"bytes"
+	"math/rand/v2"
+	"net/netip"
+
+	"swarmnode/metainfo/bencode"
+)
+
+// The indices of the two families.
+const (
+	v4 = iota
+	v6
+	families
+)
+
+// familyOf returns the index of the family of a.
+func familyOf(a netip.Addr) int {
+	if a.Is4() {
+		return v4
+	}
+	return v6
+}
+
+// coreConfig is what the core needs of a Config.
+type coreConfig struct {
+	limits   Limits // all fields set
+	readOnly bool
+	router   bool
+	strict   bool // BEP 42 enforced
+	blocked  func(netip.Addr) bool
+	rng      *rand.Rand
+
+	// send hands one packet to the network. It must not keep b.
+	send func(to netip.AddrPort, b []byte)
+	// joined is called when a family has found its place, lost when all its
+	// contacts have fallen silent.
+	joined func(family int)
+	lost   func(family int)
+}
+
+// core is the whole node as a state machine: packets, commands and the time
+// come in, packets go out through send. It has no goroutine, lock or clock and
+// is owned by one loop.
+type core struct {
+	coreConfig
+	families [families]*family // nil where there is no connection
+	queries  queries
+	lookups  []*lookup // those that run, at most lookupsMax
+	watchers map[ID][]*watcher
+	tokens   tokens
+	items    itemStore
+	limiter  limiter
+	replies  bucket // bytes of answers
+	budget   budget
+	pings    pingback
+	recent   recentLookups
+	heard    instant // when anybody last answered
+	swept    instant // when the stores were last cleared of what has expired
+	stats    Stats
+
+	reader  bencode.Reader
+	in      message
+	scratch []byte
+	nearest [k]*contact
+}
+
+func newCore(now instant, cfg coreConfig) *core {
+	l := cfg.limits
+	return &core{
+		coreConfig: cfg,
+		queries:    newQueries(),
+		watchers:   make(map[ID][]*watcher),
+		tokens:     newTokens(now, cfg.rng),
+		items:      newItemStore(l.Items),
+		limiter:    newLimiter(l.QueriesIn, l.QueriesInBurst),
+		budget:     newBudget(l.QueriesOut, l.QueriesOutBurst, l.AddressesOut),
+		pings:      newPingback(),
+		swept:      now,
+	}
+}
+
+// addFamily opens the DHT of one family. A zero id is replaced by a random one.
+func (c *core) addFamily(now instant, index int, id ID) *family {
+	if id == (ID{}) {
+		id = randomID(c.rng)
+	}
+	f := newFamily(now, c, index, id)
+	c.families[index] = f
+	return f
+}
+
+// receive takes one packet from the network. b is not kept.
+func (c *core) receive(now instant, from netip.AddrPort, b []byte) {
+	c.stats.PacketsIn++
+	f := c.families[familyOf(from.Addr())]
+	if f == nil || !usable(from) || c.blocked != nil && c.blocked(from.Addr()) {
+		c.stats.Dropped++
+		return
+	}
+	m := &c.in
+	if err := m.parse(&c.reader, b); err != nil {
+		c.stats.Malformed++
+		return
+	}
+	switch m.kind {
+	case 'q':
+		c.onQuery(now, f, from, m)
+	case 'r', 'e':
+		c.onReply(now, f, from, m)
+	}
+}
+
+// onReply matches an answer to its query by transaction and by address; all
+// others are dropped, so that an answer cannot be forged from elsewhere.
+func (c *core) onReply(now instant, f *family, from netip.AddrPort, m *message) {
+	q := c.queries.match(m.tid, from)
+	if q == nil {
+		c.stats.Unsolicited++
+		return
+	}
+	c.queries.remove(q)
+	c.heard = now
+	took := now - q.sent
+	if m.kind == 'e' {
+		text := m.errText[:min(len(m.errText), remoteTextMax)]
+		q.owner.failed(now, q, &RemoteError{int(m.errCode), string(text)})
+		return
+	}
+	if !m.hasID || m.id == f.id || q.hasID && m.id != q.id {
+		// No id, our own, or another than we asked for: whatever else it
+		// says is worth nothing.
+		c.stats.Malformed++
+		f.lost(from)
+		q.owner.failed(now, q, ErrTimeout)
+		return
+	}
+	f.onAnswer(now, from, m, took)
+	q.owner.answered(now, q, m)
+}
+
+// ask sends a query and waits for its answer. With ErrBusy the budget or the
+// number of open queries does not allow it now, with ErrFamily it never will;
+// then nothing was done.
+func (c *core) ask(now instant, to netip.AddrPort, r *request, q *query) error {
+	f := c.families[familyOf(to.Addr())]
+	if f == nil || !usable(to) || c.blocked != nil && c.blocked(to.Addr()) {
+		return ErrFamily
+	}
+	if c.queries.full() || !c.budget.take(now, to) {
+		c.stats.Throttled++
+		return ErrBusy
+	}
+	q.to, q.sent = to, now
+	q.next = now + f.rtt.timeout(q.rtt)
+	c.queries.add(q, c.rng)
+	c.scratch = appendQuery(c.scratch[:0], q.tid, f.id, c.readOnly, r)
+	c.stats.QueriesOut++
+	c.transmit(to, c.scratch)
+	return nil
+}
+
+func (c *core) transmit(to netip.AddrPort, b []byte) {
+	c.stats.PacketsOut++
+	c.stats.BytesOut += uint64(len(b))
+	c.send(to, b)
+}
+
+// next is when tick wants to be called.
+func (c *core) next() instant {
+	at := c.queries.next()
+	for _, f := range c.families {
+		if f != nil {
+			at = min(at, f.next())
+		}
+	}
+	for _, l := range c.lookups {
+		at = min(at, l.wake)
+	}
+	return min(at, c.swept+sweepPeriod)
+}
+
+// tick does what is due.
+func (c *core) tick(now instant) {
+	for {
+		q := c.queries.due(now)
+		if q == nil {
+			break
+		}
+		c.expire(now, q)
+	}
+	for i := 0; i < len(c.lookups); i++ {
+		if l := c.lookups[i]; now >= l.wake {
+			l.pump(now)
+			if l.done { // and so out of the list
+				i--
+			}
+		}
+	}
+	for _, f := range c.families {
+		if f != nil {
+			f.tick(now)
+		}
+	}
+	if now-c.swept >= sweepPeriod {
+		c.sweep(now)
+	}
+}
+
+// expire handles a query that has reached its short or its full timeout.
+func (c *core) expire(now instant, q *query) {
+	if !q.slow {
+		q.slow = true
+		q.next = q.sent + queryTimeout
+		c.queries.fix(q)
+		q.owner.stalled(now, q)
+		return
+	}
+	c.queries.remove(q)
+	c.stats.TimedOut++
+	c.families[familyOf(q.to.Addr())].table.failed(q.to, c.heard > q.sent)
+	q.owner.failed(now, q, ErrTimeout)
+}
+
+// sweepPeriod is how often stores and memories are cleared of what has expired.
+const sweepPeriod = tokenPeriod / 5
+
+func (c *core) sweep(now instant) {
+	c.swept = now
+	c.tokens.rotate(now, c.rng)
+	c.items.expire(now)
+	c.pings.expire(now)
+	c.recent.expire(now)
+	c.limiter.forget(now)
+	for _, f := range c.families {
+		if f != nil {
+			f.peers.expire(now)
+		}
+	}
+}
+
+// watcher is told of each peer that announces a target to us.
+type watcher struct {
+	found func(netip.AddrPort)
+}
+
+func (c *core) watch(target ID, w *watcher) { c.watchers[target] = append(c.watchers[target], w) }
+
+func (c *core) unwatch(target ID, w *watcher) {
+	list := c.watchers[target]
+	for i := range list {
+		if list[i] == w {
+			list = append(list[:i:i], list[i+1:]...)
+			break
+		}
+	}
+	if len(list) == 0 {
+		delete(c.watchers, target)
+		return
+	}
+	c.watchers[target] = list
+}
+
+// cloneToken copies a token out of a packet; those too long to be meant are nil.
+func cloneToken(token []byte) []byte {
+	if len(token) > tokenMax {
+		return nil
+	}
+	return bytes.Clone(token)
+}

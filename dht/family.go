@@ -1,0 +1,280 @@
+package dht
+
+import (
+	"net/netip"
+	"time"
+)
+
+const (
+	// joinDelayFirst and joinDelayMax bound the back-off between attempts to
+	// reach anybody at all: a node may start before its bootstrap node does.
+	joinDelayFirst = 200 * time.Millisecond
+	joinDelayMax   = time.Minute
+
+	// upkeepPeriod is how often a family looks after its table, and contactAge
+	// when a contact is asked whether it still lives, before it would stop
+	// being good.
+	upkeepPeriod = 5 * time.Second
+	contactAge   = 12 * time.Minute
+
+	// refreshAge: a bucket in which nothing changed for so long is refreshed,
+	// BEP 5.
+	refreshAge = 15 * time.Minute
+
+	// fillAge is how often an early bucket that is not full is refilled.
+	fillAge = 2 * time.Minute
+
+	// keepAlive: home routers forget an idle UDP mapping after 30 s or more.
+	keepAlive = 25 * time.Second
+
+	// renewGap bounds how often votes can make us change our id.
+	renewGap = 10 * time.Minute
+
+	// savedPings bounds the nodes of an earlier run that are pinged at start.
+	savedPings = 64
+
+	// hostsMax bounds the addresses of bootstrap hosts, hintsMax the nodes of
+	// the other family that one reply may make us ping.
+	hostsMax = 256
+	hintsMax = 4
+)
+
+// rejoinDelays are the pauses between the first lookups of our own id. Many
+// nodes that join at one instant miss each other at first.
+var rejoinDelays = [...]time.Duration{time.Second, 5 * time.Second, 30 * time.Second, 2 * time.Minute}
+
+// smallRejoinMax is the longest pause in a network too small to fill a bucket,
+// where each new node matters.
+const smallRejoinMax = 20 * time.Second
+
+// family is the DHT of one address family: an id, a table, a peer store.
+type family struct {
+	c        *core
+	index    int
+	id       ID
+	table    table
+	rtt      rtt
+	vote     vote
+	external netip.AddrPort // as voted, or zero
+	peers    peerStore
+
+	hosts []netip.AddrPort // bootstrap hosts, resolved
+	saved []NodeInfo       // contacts of an earlier run, until one round has asked them
+
+	joined   bool
+	joining  bool    // a lookup of our own id runs
+	joinAt   instant // the next one
+	fruit    int     // such lookups in a row that found somebody
+	failures int     // such lookups in a row that found nobody
+	upkeepAt instant
+	sent     instant // the last packet for upkeep
+	renewed  instant
+}
+
+func newFamily(now instant, c *core, index int, id ID) *family {
+	return &family{
+		c: c, index: index, id: id, joinAt: now,
+		upkeepAt: now + jitter(c, upkeepPeriod),
+		table:    newTable(id, c.router, c.strict),
+		peers:    newPeerStore(c.limits.Hashes, c.limits.Peers),
+	}
+}
+
+// jitter returns d, a quarter more or less.
+func jitter(c *core, d time.Duration) time.Duration {
+	return d*3/4 + time.Duration(c.rng.Int64N(int64(d)/2+1))
+}
+
+func (f *family) next() instant {
+	if f.joining {
+		return f.upkeepAt
+	}
+	return min(f.joinAt, f.upkeepAt)
+}
+
+func (f *family) tick(now instant) {
+	if !f.joining && now >= f.joinAt {
+		f.join(now)
+	}
+	if now >= f.upkeepAt {
+		f.upkeepAt = now + jitter(f.c, upkeepPeriod)
+		f.upkeep(now)
+	}
+}
+
+// rejoin starts over soon: the network or an address has changed.
+func (f *family) rejoin(now instant) {
+	f.failures, f.fruit, f.joinAt = 0, 0, now
+}
+
+// join looks up our own id, from the saved nodes and, as long as there are few
+// contacts, from the bootstrap hosts.
+func (f *family) join(now instant) {
+	f.joining = true
+	l := f.newLookup(now, &request{method: methodFindNode, target: f.id}, lookupSink{finished: f.onJoin})
+	for _, n := range f.saved {
+		l.add(n.ID, n.Addr, 0)
+	}
+	f.c.start(now, l)
+}
+
+// onJoin plans the next lookup of our own id.
+func (f *family) onJoin(now instant, l *lookup) {
+	f.joining = false
+	if l.answers == 0 && f.table.alive() == 0 {
+		f.leave()
+		f.fruit = 0
+		delay := joinDelayMax
+		if f.failures < 9 { // 200 ms doubled nine times exceeds the maximum
+			delay = min(delay, joinDelayFirst<<f.failures)
+		}
+		f.failures++
+		f.joinAt = now + jitter(f.c, delay)
+		return
+	}
+	delay := refreshAge
+	if f.fruit < len(rejoinDelays) {
+		delay = rejoinDelays[f.fruit]
+	}
+	if f.table.count < k {
+		delay = min(delay, smallRejoinMax)
+	}
+	f.pingSaved(now)
+	f.failures = 0
+	f.fruit++
+	f.joinAt = now + jitter(f.c, delay)
+	if !f.joined {
+		f.joined = true
+		f.c.joined(f.index)
+	}
+}
+
+func (f *family) leave() {
+	if f.joined {
+		f.joined = false
+		f.c.lost(f.index)
+	}
+}
+
+// pingSaved asks those nodes of an earlier run that the lookup did not come
+// across, now that somebody has answered and so the network is there.
+func (f *family) pingSaved(now instant) {
+	for i, n := range f.saved {
+		if i >= savedPings {
+			break
+		}
+		if f.table.find(&n.ID, n.Addr) == nil {
+			f.c.ping(now, n.Addr)
+		}
+	}
+	f.saved = nil
+}
+
+// upkeep pings what has been silent for long and refreshes what is stale.
+func (f *family) upkeep(now instant) {
+	if f.joined && f.table.alive() == 0 {
+		f.leave()
+		f.rejoin(now)
+	}
+	for range 1 + f.table.count/128 {
+		age := contactAge
+		if now-f.sent >= keepAlive {
+			age = 0
+		}
+		c := f.table.stalest(now, age)
+		if c == nil {
+			break
+		}
+		c.probed, f.sent = now, now
+		f.c.ping(now, c.addr)
+	}
+	if depth := f.staleBucket(now); depth >= 0 {
+		target := randomIDIn(f.c.rng, f.id, depth)
+		f.c.start(now, f.newLookup(now, &request{method: methodFindNode, target: target}, lookupSink{}))
+	}
+}
+
+// staleBucket picks a bucket to refresh: one of the early ones that still has
+// room, or one in which nothing has changed for long.
+func (f *family) staleBucket(now instant) int {
+	if !f.joined {
+		return -1
+	}
+	last := len(f.table.buckets) - 1
+	for depth := range last {
+		b := &f.table.buckets[depth]
+		if len(b.contacts) < k && now-b.filled >= fillAge {
+			b.filled = now
+			return depth
+		}
+	}
+	return f.table.unchanged(now, refreshAge)
+}
+
+// onAnswer takes from an answer what concerns the family: the contact, the
+// round trip and the vote.
+func (f *family) onAnswer(now instant, from netip.AddrPort, m *message, took time.Duration) {
+	f.rtt.sample(took)
+	added, probe := f.table.answered(now, m.id, from, took)
+	if added && !f.joined {
+		f.joinAt = min(f.joinAt, now)
+	}
+	if probe.IsValid() {
+		f.c.ping(now, probe)
+	}
+	if a := m.external; usable(a) && familyOf(a.Addr()) == f.index {
+		if won := f.vote.cast(from, a); won.IsValid() && won != f.external {
+			f.external = won
+			f.renew(now)
+		}
+	}
+}
+
+// lost notes that the node at addr is not what it was.
+func (f *family) lost(addr netip.AddrPort) { f.table.failed(addr, true) }
+
+// renew changes our id when it does not fit the external address, BEP 42.
+func (f *family) renew(now instant) {
+	ip := f.external.Addr()
+	if isSecure(f.id, ip) || f.renewed != 0 && now-f.renewed < renewGap {
+		return
+	}
+	f.renewed = now
+	f.id = secureID(f.c.rng, ip)
+	f.table.rebase(now, f.id)
+	f.fruit, f.joinAt = 0, now
+}
+
+// hint tells of a node that somebody else mentioned, in a PORT message, a
+// magnet or a torrent.
+func (f *family) hint(now instant, addr netip.AddrPort) {
+	if usable(addr) && f.c.pings.allow(now, addr) {
+		f.c.ping(now, addr)
+	}
+}
+
+// overhear takes nodes of this family from a reply in the other, while this
+// one has too few: each of the two DHTs helps the other to begin.
+func (f *family) overhear(now instant, from netip.AddrPort, list []byte) {
+	if f.table.count >= k {
+		return
+	}
+	size := compactNode4
+	if f.index == v6 {
+		size = compactNode6
+	}
+	eachNode(list, size, hintsMax, func(_ ID, a netip.AddrPort) {
+		if reachable(from, a) {
+			f.hint(now, a)
+		}
+	})
+}
+
+// setHosts sets the addresses of the bootstrap hosts, and tries them at once
+// if nobody else has been found.
+func (f *family) setHosts(now instant, hosts []netip.AddrPort) {
+	f.hosts = hosts[:min(len(hosts), hostsMax)]
+	if !f.joined && len(hosts) > 0 {
+		f.joinAt = min(f.joinAt, now)
+	}
+}

@@ -1,0 +1,395 @@
+package dht
+
+import (
+	"net/netip"
+	"time"
+)
+
+const (
+	// alpha is how many queries of a lookup wait for an answer at one time. A
+	// query that is past its short timeout does not count. When an answer
+	// brings nothing closer, the lookup has arrived, and asks all of the k
+	// closest at once: it has to ask them anyway.
+	alpha = 4
+
+	// candidatesMax bounds the nodes that a lookup keeps in mind, askedMax
+	// those that it asks; an honest lookup asks 10 to 30.
+	candidatesMax = 128
+	askedMax      = 160
+
+	// nodesPerReply bounds what one answer may contribute. BEP 5 says 8; some
+	// clients send 16.
+	nodesPerReply = 16
+
+	// candidatesPerNetwork bounds the candidates of one /24 or /64, so that
+	// one party cannot be the whole neighbourhood of a target.
+	candidatesPerNetwork = 2
+
+	// lookupsMax bounds the lookups that run at one time.
+	lookupsMax = 256
+
+	// hostsAsked is how many bootstrap hosts a lookup asks when it has nobody
+	// better.
+	hostsAsked = 16
+)
+
+type candidateState uint8
+
+const (
+	fresh    candidateState = iota // not asked yet
+	waiting                        // asked, within the short timeout
+	stalled                        // asked, past it: its slot is free, its answer welcome
+	answered                       // the invariant: it has told its true id
+	failed
+)
+
+// candidate is a node that a lookup has heard of.
+type candidate struct {
+	id    ID
+	addr  netip.AddrPort
+	rtt   time.Duration // as the table knows it, or zero
+	token []byte
+	state candidateState
+	host  bool // a bootstrap host, of which the id is not known: always last
+}
+
+// lookupSink is told what a lookup finds. Both may be nil.
+type lookupSink struct {
+	// answer is called with each answer; with some even after finished.
+	answer func(now instant, from netip.AddrPort, m *message)
+	// finished is called once, last but for late answers.
+	finished func(now instant, l *lookup)
+}
+
+// lookup walks towards a target: BEP 5 and the Kademlia paper. It ends when
+// the k closest candidates that are not silent have answered.
+type lookup struct {
+	f          *family
+	req        request
+	sink       lookupSink
+	candidates []candidate // by distance to the target, hosts last
+	slots      int         // candidates that are waiting
+	asked      int
+	answers    int
+	arrived    bool // an answer brought nothing closer
+	done       bool
+	began      instant
+	ended      instant
+	wake       instant // when to pump again for want of budget
+}
+
+// newLookup prepares a lookup from what the family knows about the target.
+func (f *family) newLookup(now instant, req *request, sink lookupSink) *lookup {
+	l := &lookup{f: f, req: *req, sink: sink, began: now, wake: forever}
+	if other := f.c.families[1-f.index]; other != nil && other.table.count < k {
+		l.req.wants = [2]bool{true, true}
+	}
+	for _, n := range f.c.recent.of(now, f.index, req.target) {
+		l.add(n.ID, n.Addr, 0)
+	}
+	near := f.c.nearest[:f.table.closest(&req.target, f.c.nearest[:])]
+	for _, c := range near {
+		l.add(c.id, c.addr, c.rtt)
+	}
+	if len(near) < k {
+		l.addHosts()
+	}
+	return l
+}
+
+// addHosts adds some of the bootstrap hosts, chosen at random.
+func (l *lookup) addHosts() {
+	hosts := l.f.hosts
+	if len(hosts) == 0 {
+		return
+	}
+	start := l.f.c.rng.IntN(len(hosts))
+	for i := range min(len(hosts), hostsAsked) {
+		addr := hosts[(start+i)%len(hosts)]
+		if l.find(addr) < 0 && usable(addr) {
+			l.candidates = append(l.candidates, candidate{addr: addr, host: true})
+		}
+	}
+}
+
+// start runs l. When there are too many already, it ends at once without
+// having asked anybody.
+func (c *core) start(now instant, l *lookup) {
+	if len(c.lookups) >= lookupsMax {
+		l.finish(now)
+		return
+	}
+	c.stats.Lookups++
+	c.lookups = append(c.lookups, l)
+	l.pump(now)
+}
+
+// stop ends l without telling anybody.
+func (c *core) stop(l *lookup) {
+	l.sink = lookupSink{}
+	c.retire(l)
+}
+
+// retire takes l from the list of those that run.
+func (c *core) retire(l *lookup) {
+	l.done = true
+	for i := range c.lookups {
+		if c.lookups[i] == l {
+			c.lookups = append(c.lookups[:i], c.lookups[i+1:]...)
+			return
+		}
+	}
+}
+
+func (l *lookup) find(addr netip.AddrPort) int {
+	for i := range l.candidates {
+		if l.candidates[i].addr == addr {
+			return i
+		}
+	}
+	return -1
+}
+
+// add enters a candidate at its place by distance, and reports whether it is
+// the closest of all. One address is one candidate, whatever ids it is given.
+func (l *lookup) add(id ID, addr netip.AddrPort, rtt time.Duration) bool {
+	if !usable(addr) || familyOf(addr.Addr()) != l.f.index || id == l.f.id || l.find(addr) >= 0 {
+		return false
+	}
+	if !l.distinct(addr) {
+		return false
+	}
+	return l.insert(candidate{id: id, addr: addr, rtt: rtt}) == 0
+}
+
+func (l *lookup) insert(fresh candidate) (at int) {
+	at = len(l.candidates)
+	for at > 0 {
+		before := &l.candidates[at-1]
+		if !before.host && compareDistance(&l.req.target, &fresh.id, &before.id) >= 0 {
+			break
+		}
+		at--
+	}
+	if at >= candidatesMax {
+		return at
+	}
+	l.candidates = append(l.candidates, candidate{})
+	copy(l.candidates[at+1:], l.candidates[at:])
+	l.candidates[at] = fresh
+	if len(l.candidates) > candidatesMax {
+		if last := &l.candidates[candidatesMax]; last.state == waiting {
+			l.slots--
+		}
+		l.candidates = l.candidates[:candidatesMax]
+	}
+	return at
+}
+
+// distinct tells whether the network of addr has room among the candidates.
+func (l *lookup) distinct(addr netip.AddrPort) bool {
+	if isLocal(addr.Addr()) {
+		return true
+	}
+	net, same := network(addr), 0
+	for i := range l.candidates {
+		if net.Contains(l.candidates[i].addr.Addr()) {
+			same++
+		}
+	}
+	return same < candidatesPerNetwork
+}
+
+// pump asks whom the lookup should ask now, and ends it when there is nobody
+// left to wait for.
+func (l *lookup) pump(now instant) {
+	if l.done {
+		return
+	}
+	l.wake = forever
+	limit := alpha
+	if l.arrived {
+		limit = k
+	}
+	live, open := 0, false
+	for i := 0; i < len(l.candidates) && live < k; i++ {
+		c := &l.candidates[i]
+		switch c.state {
+		case answered:
+			live++
+		case waiting:
+			live, open = live+1, true
+		case fresh:
+			if l.slots < limit && !l.ask(now, c) {
+				continue
+			}
+			live, open = live+1, true
+		}
+	}
+	if !open {
+		l.finish(now)
+	}
+}
+
+// ask sends the query to c. It reports false when c turns out to be nobody to
+// wait for.
+func (l *lookup) ask(now instant, c *candidate) bool {
+	if l.asked >= askedMax {
+		c.state = failed
+		return false
+	}
+	q := &query{owner: l, id: c.id, hasID: !c.host, rtt: c.rtt}
+	switch l.f.c.ask(now, c.addr, &l.req, q) {
+	case nil:
+		c.state = waiting
+		l.slots++
+		l.asked++
+		return true
+	case ErrBusy:
+		l.wake = now + budgetRetry
+		return true
+	default:
+		c.state = failed
+		return false
+	}
+}
+
+// settle gives a candidate its new state and frees its slot.
+func (l *lookup) settle(q *query, to candidateState) (i int) {
+	i = l.find(q.to)
+	if i < 0 {
+		return i
+	}
+	if l.candidates[i].state == waiting {
+		l.slots--
+	}
+	l.candidates[i].state = to
+	return i
+}
+
+func (l *lookup) answered(now instant, q *query, m *message) {
+	i := l.settle(q, answered)
+	l.answers++
+	if i >= 0 {
+		l.candidates[i].token = cloneToken(m.token)
+		if l.candidates[i].host { // now it has an id, and so a place
+			c := l.candidates[i]
+			c.id, c.host = m.id, false
+			l.candidates = append(l.candidates[:i], l.candidates[i+1:]...)
+			l.insert(c)
+		}
+	}
+	l.learn(now, q.to, m)
+	if l.sink.answer != nil {
+		l.sink.answer(now, q.to, m)
+	}
+	l.pump(now)
+}
+
+// learn adds the nodes of an answer.
+func (l *lookup) learn(now instant, from netip.AddrPort, m *message) {
+	if l.done {
+		return
+	}
+	list, size, rest := m.nodes, compactNode4, m.nodes6
+	if l.f.index == v6 {
+		list, size, rest = m.nodes6, compactNode6, m.nodes
+	}
+	closer := false
+	eachNode(list, size, nodesPerReply, func(id ID, a netip.AddrPort) {
+		if reachable(from, a) && l.add(id, a, 0) {
+			closer = true
+		}
+	})
+	l.arrived = !closer
+	if other := l.f.c.families[1-l.f.index]; other != nil && l.req.wants[other.index] {
+		other.overhear(now, from, rest)
+	}
+}
+
+func (l *lookup) stalled(now instant, q *query) {
+	l.settle(q, stalled)
+	l.pump(now)
+}
+
+func (l *lookup) failed(now instant, q *query, _ error) {
+	l.settle(q, failed)
+	l.pump(now)
+}
+
+// finish ends the lookup and tells the sink.
+func (l *lookup) finish(now instant) {
+	l.f.c.retire(l)
+	l.ended = now
+	if l.answers > 0 {
+		l.f.c.recent.keep(now, l)
+	}
+	if l.sink.finished != nil {
+		l.sink.finished(now, l)
+	}
+}
+
+// closest calls f with the k closest candidates that have answered.
+func (l *lookup) closest(f func(c *candidate)) {
+	n := 0
+	for i := range l.candidates {
+		if c := &l.candidates[i]; c.state == answered && n < k {
+			f(c)
+			n++
+		}
+	}
+}
+
+const (
+	recentMax  = 32 // targets
+	recentLife = 15 * time.Minute
+)
+
+// recentLookups remembers the outcome of the last lookups, so that the next
+// one for the same target begins where that one ended.
+type recentLookups struct {
+	list []recentLookup // oldest first, at most recentMax
+}
+
+type recentLookup struct {
+	family int
+	target ID
+	at     instant
+	nodes  []NodeInfo // at most k
+}
+
+func (r *recentLookups) keep(now instant, l *lookup) {
+	if l.req.method == methodFindNode {
+		return // of our own id and for upkeep: the table has the outcome
+	}
+	r.drop(func(old *recentLookup) bool { return old.family == l.f.index && old.target == l.req.target })
+	if len(r.list) >= recentMax {
+		r.list = append(r.list[:0], r.list[1:]...)
+	}
+	e := recentLookup{family: l.f.index, target: l.req.target, at: now}
+	l.closest(func(c *candidate) { e.nodes = append(e.nodes, NodeInfo{c.id, c.addr}) })
+	r.list = append(r.list, e)
+}
+
+func (r *recentLookups) of(now instant, family int, target ID) []NodeInfo {
+	for i := range r.list {
+		if e := &r.list[i]; e.family == family && e.target == target && now-e.at < recentLife {
+			return e.nodes
+		}
+	}
+	return nil
+}
+
+func (r *recentLookups) expire(now instant) {
+	r.drop(func(e *recentLookup) bool { return now-e.at >= recentLife })
+}
+
+func (r *recentLookups) drop(stale func(*recentLookup) bool) {
+	kept := r.list[:0]
+	for i := range r.list {
+		if !stale(&r.list[i]) {
+			kept = append(kept, r.list[i])
+		}
+	}
+	r.list = kept
+}

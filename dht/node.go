@@ -1,0 +1,383 @@
+package dht
+
+import (
+	"context"
+	crand "crypto/rand"
+	"fmt"
+	"log/slog"
+	"math/rand/v2"
+	"net/netip"
+	"sync"
+	"sync/atomic"
+	"time"
+)
+
+const (
+	// eventsMax is how many packets and commands may wait for the loop. When
+	// it is full the readers wait, and the kernel drops what comes meanwhile.
+	eventsMax = 256
+
+	// drainMax is how many events the loop takes before it looks at the time.
+	drainMax = 64
+)
+
+// Node is a node of the DHT. Its methods are safe for concurrent use. Methods
+// that ask the network take a context and end with its error when it ends.
+type Node struct {
+	core   *core // owned by loop
+	conns  []*conn
+	byFam  [families]*conn // where queries go out
+	came   *conn           // during the handling of a packet: where it came in
+	from   netip.AddrPort  // and from whom
+	log    *slog.Logger
+	epoch  time.Time // the instant clockStart
+	events chan event
+
+	ctx    context.Context // ends with Close
+	cancel context.CancelFunc
+	wg     sync.WaitGroup // loop, readers, resolver
+
+	joinOnce sync.Once
+	joined   chan struct{} // closed when a family joins for the first time
+	isJoined atomic.Bool
+	resolver resolverLoop
+
+	mu      sync.Mutex
+	changed chan struct{} // closed and replaced by NetworkChanged; under mu
+	paced   map[ID]time.Time
+}
+
+// event is what the loop takes in: a packet, or else a command.
+type event struct {
+	packet *packet
+	do     func(c *core, now instant)
+}
+
+// New starts a node on cfg.Conns. It does not wait for the network. The error
+// is about cfg.
+func New(cfg Config) (*Node, error) {
+	addrs, names, err := splitHosts(cfg.Bootstrap)
+	if err != nil {
+		return nil, err
+	}
+	n := &Node{
+		log:     cfg.Logger,
+		epoch:   time.Now(),
+		events:  make(chan event, eventsMax),
+		joined:  make(chan struct{}),
+		changed: make(chan struct{}),
+		paced:   make(map[ID]time.Time),
+	}
+	if n.log == nil {
+		n.log = slog.New(slog.DiscardHandler)
+	}
+	if err := n.openConns(cfg.Conns); err != nil {
+		return nil, err
+	}
+	n.ctx, n.cancel = context.WithCancel(context.Background())
+	var seed [32]byte
+	crand.Read(seed[:])
+	n.core = newCore(n.now(), coreConfig{
+		limits:   cfg.Limits.withDefaults(cfg.Router),
+		readOnly: cfg.ReadOnly, router: cfg.Router, strict: cfg.EnforceID,
+		blocked: cfg.Blocked,
+		rng:     rand.New(rand.NewChaCha8(seed)),
+		send:    n.send,
+		joined:  n.onJoined,
+		lost:    n.onLost,
+	})
+	n.populate(cfg.State, addrs)
+	n.resolver = newResolverLoop(n, addrs, names, cfg.resolve)
+	n.wg.Go(n.loop)
+	for _, c := range n.conns {
+		n.wg.Go(func() { c.read(n) })
+	}
+	if len(names) > 0 {
+		n.wg.Go(n.resolver.run)
+	}
+	return n, nil
+}
+
+// populate opens the families that there are connections for.
+func (n *Node) populate(state []byte, hosts []netip.AddrPort) {
+	now := n.now()
+	saved := parseState(state)
+	for i := range families {
+		if n.byFam[i] == nil {
+			continue
+		}
+		f := n.core.addFamily(now, i, saved.families[i].id)
+		f.saved = saved.families[i].nodes
+		f.setHosts(now, hostsOf(hosts, i))
+	}
+}
+
+func hostsOf(hosts []netip.AddrPort, family int) (list []netip.AddrPort) {
+	for _, h := range hosts {
+		if familyOf(h.Addr()) == family {
+			list = append(list, h)
+		}
+	}
+	return list
+}
+
+// Close stops the node and waits until it has. The connections stay open; a
+// read deadline set on them is cleared.
+func (n *Node) Close() error {
+	n.cancel()
+	for _, c := range n.conns {
+		c.interrupt()
+	}
+	n.wg.Wait()
+	for _, c := range n.conns {
+		c.restore()
+	}
+	return nil
+}
+
+func (n *Node) now() instant { return clockStart + time.Since(n.epoch) }
+
+// loop owns the core.
+func (n *Node) loop() {
+	timer := time.NewTimer(0)
+	defer timer.Stop()
+	armed := instant(0)
+	for {
+		if next := n.core.next(); next != armed {
+			armed = next
+			timer.Reset(max(0, next-n.now()))
+		}
+		select {
+		case e := <-n.events:
+			n.take(e)
+			n.drain()
+		case <-timer.C:
+			armed = 0
+		case <-n.ctx.Done():
+			return
+		}
+		if now := n.now(); now >= n.core.next() {
+			n.core.tick(now)
+		}
+	}
+}
+
+// drain takes what else is waiting, without letting a flood of packets keep
+// the clock from being looked at.
+func (n *Node) drain() {
+	for range drainMax {
+		select {
+		case e := <-n.events:
+			n.take(e)
+		default:
+			return
+		}
+	}
+}
+
+func (n *Node) take(e event) {
+	now := n.now()
+	if e.packet == nil {
+		e.do(n.core, now)
+		return
+	}
+	n.came, n.from = e.packet.conn, e.packet.from
+	n.core.receive(now, e.packet.from, e.packet.data[:e.packet.n])
+	n.came = nil
+	e.packet.free()
+}
+
+// send is the core's way to the network: an answer leaves where the query
+// came in, BEP 45. A packet that cannot be sent is lost as it might be on the
+// way.
+func (n *Node) send(to netip.AddrPort, b []byte) {
+	c := n.byFam[familyOf(to.Addr())]
+	if n.came != nil && n.from == to {
+		c = n.came
+	}
+	if c != nil {
+		c.write(b, to)
+	}
+}
+
+// do has the loop run f.
+func (n *Node) do(f func(c *core, now instant)) error {
+	select {
+	case n.events <- event{do: f}:
+		return nil
+	case <-n.ctx.Done():
+		return ErrClosed
+	}
+}
+
+// call runs f in the loop and waits for it.
+func (n *Node) call(f func(c *core, now instant)) error {
+	done := make(chan struct{})
+	err := n.do(func(c *core, now instant) {
+		f(c, now)
+		close(done)
+	})
+	if err != nil {
+		return err
+	}
+	select {
+	case <-done:
+		return nil
+	case <-n.ctx.Done():
+		return ErrClosed
+	}
+}
+
+// onJoined is called by the core, in the loop.
+func (n *Node) onJoined(family int) {
+	n.isJoined.Store(true)
+	n.joinOnce.Do(func() { close(n.joined) })
+	n.log.Info("joined the DHT", "family", familyNames[family],
+		"nodes", n.core.families[family].table.count)
+}
+
+// onLost is called by the core, in the loop, when all contacts fell silent.
+func (n *Node) onLost(family int) {
+	n.log.Info("lost the DHT", "family", familyNames[family])
+	for _, f := range n.core.families {
+		if f != nil && f.joined {
+			return
+		}
+	}
+	n.isJoined.Store(false)
+	n.resolver.poke()
+}
+
+var familyNames = [families]string{"ipv4", "ipv6"}
+
+// Join waits until the node has found its place in a family: until the first
+// lookup of its own id has found somebody.
+func (n *Node) Join(ctx context.Context) error {
+	select {
+	case <-n.joined:
+		return nil
+	case <-ctx.Done():
+		return ctx.Err()
+	case <-n.ctx.Done():
+		return ErrClosed
+	}
+}
+
+// AddNode tells of a node to try, from a PORT message, a magnet or a torrent.
+// It never blocks for long; a hint too many is ignored.
+func (n *Node) AddNode(addr netip.AddrPort) {
+	addr = cleanAddr(addr)
+	_ = n.do(func(c *core, now instant) { // a closed node needs no hints
+		if f := c.families[familyOf(addr.Addr())]; addr.IsValid() && f != nil {
+			f.hint(now, addr)
+		}
+	})
+}
+
+// NetworkChanged tells that an address or a route has changed, or that the
+// network is back: the node joins again at once, and what Peers announces is
+// announced again at once.
+func (n *Node) NetworkChanged() {
+	_ = n.do(func(c *core, now instant) {
+		for _, f := range c.families {
+			if f != nil {
+				f.rejoin(now)
+			}
+		}
+	})
+	n.resolver.poke()
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	close(n.changed)
+	n.changed = make(chan struct{})
+}
+
+func (n *Node) changes() <-chan struct{} {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	return n.changed
+}
+
+// External returns the addresses at which most others see us, at most one per
+// family, IPv4 first. The port is zero when they disagree about it, as behind
+// a NAT that maps each destination to a port of its own.
+func (n *Node) External() (list []netip.AddrPort) {
+	_ = n.call(func(c *core, _ instant) {
+		for _, f := range c.families {
+			if f != nil && f.external.IsValid() {
+				list = append(list, f.external)
+			}
+		}
+	})
+	return list
+}
+
+// ID returns the node's id in the IPv4 DHT, or the IPv6 one if ipv6 is set.
+// It is zero without that family. Ids change when the external address does.
+func (n *Node) ID(ipv6 bool) (id ID) {
+	index := v4
+	if ipv6 {
+		index = v6
+	}
+	_ = n.call(func(c *core, _ instant) {
+		if f := c.families[index]; f != nil {
+			id = f.id
+		}
+	})
+	return id
+}
+
+// Stats returns what the node has done and holds.
+func (n *Node) Stats() (s Stats) {
+	_ = n.call(func(c *core, now instant) { s = c.snapshot(now) })
+	return s
+}
+
+func (c *core) snapshot(now instant) Stats {
+	s := c.stats
+	s.Items, s.Queries = len(c.items.items), len(c.queries.heap)
+	for i, f := range c.families {
+		if f == nil {
+			continue
+		}
+		s.Contacts[i] = f.table.count
+		s.Hashes += len(f.peers.swarms)
+		s.Joined = s.Joined || f.joined
+		for j := range f.table.buckets {
+			for _, e := range f.table.buckets[j].contacts {
+				if e.good(now) {
+					s.Good[i]++
+				}
+			}
+		}
+	}
+	return s
+}
+
+// Table returns the contacts of both families, IPv4 first, by bucket.
+func (n *Node) Table() (list []Contact) {
+	_ = n.call(func(c *core, now instant) {
+		for _, f := range c.families {
+			if f == nil {
+				continue
+			}
+			for depth := range f.table.buckets {
+				for _, e := range f.table.buckets[depth].contacts {
+					list = append(list, Contact{
+						NodeInfo: NodeInfo{e.id, e.addr}, Bucket: depth, Good: e.good(now),
+						Fails: int(e.fails), RTT: e.rtt, Answered: now - e.answered, Secure: e.secure,
+					})
+				}
+			}
+		}
+	})
+	return list
+}
+
+// IsPacket tells a DHT datagram from one of uTP, for whoever shares the port:
+// the one is a bencoded dictionary, the other begins with a byte of 0x01 to
+// 0x41, BEP 29.
+func IsPacket(b []byte) bool { return len(b) > 0 && b[0] == 'd' }
+
+// String names the node in logs of tests and tools.
+func (n *Node) String() string { return fmt.Sprintf("dht node on %v", n.conns[0].pc.LocalAddr()) }

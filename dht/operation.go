@@ -1,0 +1,157 @@
+package dht
+
+import (
+	"net/netip"
+	"slices"
+)
+
+// operation is one request of a user: a lookup in each family.
+type operation struct {
+	c       *core
+	target  ID
+	lookups []*lookup
+	open    int // lookups that run
+	began   instant
+	stored  int
+	done    func(now instant, op *operation)
+}
+
+// storeTarget is a node that may be asked to store something.
+type storeTarget struct {
+	addr  netip.AddrPort
+	token []byte
+}
+
+// lookUp runs a lookup in each family. answer, which may be nil, gets every
+// answer; done is called once when all have ended, unless stop comes first. It
+// may be called before lookUp returns.
+func (c *core) lookUp(now instant, req *request, answer func(instant, netip.AddrPort, *message), done func(instant, *operation)) *operation {
+	op := &operation{c: c, target: req.target, began: now, done: done}
+	sink := lookupSink{answer: answer, finished: op.onFinished}
+	for _, f := range c.families {
+		if f != nil {
+			op.open++
+			op.lookups = append(op.lookups, f.newLookup(now, req, sink))
+		}
+	}
+	for _, l := range op.lookups {
+		c.start(now, l)
+	}
+	return op
+}
+
+func (op *operation) onFinished(now instant, _ *lookup) {
+	if op.open--; op.open == 0 {
+		op.done(now, op)
+	}
+}
+
+// stop ends the operation; done is not called any more.
+func (op *operation) stop() {
+	for _, l := range op.lookups {
+		op.c.stop(l)
+	}
+	op.done = func(instant, *operation) {}
+}
+
+// targets are the closest nodes that gave a token.
+func (op *operation) targets() (list []storeTarget) {
+	for _, l := range op.lookups {
+		l.closest(func(c *candidate) {
+			if len(c.token) == 0 || op.c.strict && !isSecure(c.id, c.addr.Addr()) {
+				return
+			}
+			list = append(list, storeTarget{c.addr, c.token})
+		})
+	}
+	return list
+}
+
+// result sums up the operation so far.
+func (op *operation) result(now instant) Lookup {
+	r := Lookup{Target: op.target, Stored: op.stored, Duration: now - op.began}
+	for _, l := range op.lookups {
+		r.Asked += l.asked
+		r.Answered += l.answers
+		l.closest(func(c *candidate) { r.Closest = append(r.Closest, NodeInfo{c.id, c.addr}) })
+	}
+	slices.SortStableFunc(r.Closest, func(a, b NodeInfo) int {
+		return compareDistance(&op.target, &a.ID, &b.ID)
+	})
+	return r
+}
+
+// storeTries is how often a node is asked to store something before it is
+// given up: packets get lost, and it did answer a moment ago.
+const storeTries = 2
+
+// storing is one round of announce_peer or put to several nodes.
+type storing struct {
+	c      *core
+	open   int
+	stored int
+	err    error // the last refusal
+	done   func(now instant, s *storing)
+}
+
+// storeQuery is the part of a storing that concerns one node.
+type storeQuery struct {
+	s       *storing
+	to      netip.AddrPort
+	req     request
+	tries   int
+	settled bool
+}
+
+// store sends req with its token to each target, and calls done when all have
+// answered or been given up; at once when there is none.
+func (c *core) store(now instant, targets []storeTarget, req request, done func(instant, *storing)) {
+	s := &storing{c: c, open: len(targets) + 1, done: done}
+	for _, t := range targets {
+		sq := &storeQuery{s: s, to: t.addr, req: req}
+		sq.req.token = t.token
+		sq.ask(now)
+	}
+	s.close(now)
+}
+
+func (s *storing) close(now instant) {
+	if s.open--; s.open == 0 {
+		s.done(now, s)
+	}
+}
+
+func (q *storeQuery) ask(now instant) {
+	q.tries++
+	if err := q.s.c.ask(now, q.to, &q.req, &query{owner: q}); err != nil {
+		q.settle(now, err)
+	}
+}
+
+func (q *storeQuery) settle(now instant, err error) {
+	if q.settled {
+		return
+	}
+	q.settled = true
+	if err == nil {
+		q.s.stored++
+	} else {
+		q.s.err = err
+	}
+	q.s.close(now)
+}
+
+func (q *storeQuery) answered(now instant, _ *query, _ *message) { q.settle(now, nil) }
+
+func (q *storeQuery) failed(now instant, _ *query, err error) { q.settle(now, err) }
+
+func (q *storeQuery) stalled(now instant, _ *query) {
+	if q.settled {
+		return
+	}
+	if q.tries < storeTries {
+		q.ask(now)
+		return
+	}
+	q.settle(now, ErrTimeout)
+}

@@ -1,0 +1,259 @@
+package dht
+
+import (
+	"net/netip"
+	"strconv"
+
+	"github.com/anacrolix/dht/v2/krpc"
+)
+
+const (
+	// replyMax is the length in bytes that an answer with many peers, nodes or
+	// samples is filled up to, BEP 32. Only an item near the limit of BEP 44
+	// makes a longer one.
+	replyMax = 1024
+
+	// replyOverhead is what surrounds the values of an answer: ip, v, y, keys,
+	// id, token and a transaction id of the usual size.
+	replyOverhead = 160
+
+	// valuesMax bounds the peers of one answer.
+	valuesMax = 50
+
+	// samplesMax bounds the info-hashes of one answer, BEP 51.
+	samplesMax = 20
+
+	// amplificationMax bounds the length of an answer with samples by that of
+	// the query, since every node has samples for everybody.
+	amplificationMax = 6
+
+	// itemLarge is the length of a value beside which only the nodes of one
+	// family are told, so that the answer fits an unfragmented datagram.
+	itemLarge = 500
+
+	// sampleInterval is how many seconds a crawler is asked to stay away,
+	// BEP 51.
+	sampleInterval = 300
+)
+
+// onQuery answers a query. m is sound bencoding; nothing else is known of it.
+func (c *core) onQuery(now instant, f *family, from netip.AddrPort, m *message) {
+	if c.readOnly || len(m.tid) == 0 || len(m.tid) > tidMax || m.hasID && m.id == f.id {
+		c.stats.Dropped++
+		return
+	}
+	if !c.limiter.allow(now, from) {
+		c.stats.Limited++
+		return
+	}
+	c.stats.QueriesIn++
+	c.scratch = c.answer(now, f, from, m, c.scratch[:0])
+	c.reply(now, from, c.scratch)
+	if !m.hasID || m.readOnly || f.table.queried(now, &m.id, from) {
+		return
+	}
+	if f.table.wants(now, &m.id, from) && c.pings.allow(now, from) {
+		c.ping(now, from)
+	}
+}
+
+// reply sends an answer if the budget for answers allows it.
+func (c *core) reply(now instant, to netip.AddrPort, b []byte) {
+	rate := float64(c.limits.ReplyBytes)
+	if !isLocal(to.Addr()) && !c.replies.take(now, rate, rate, float64(len(b))) {
+		c.stats.Throttled++
+		return
+	}
+	c.transmit(to, b)
+}
+
+// answer appends the answer to m, an error if need be.
+func (c *core) answer(now instant, f *family, from netip.AddrPort, m *message, dst []byte) []byte {
+	if !m.hasID {
+		return appendErrorReply(dst, m.tid, errorID)
+	}
+	if m.method != methodPing && !m.hasTarget && m.method != methodPut {
+		if m.method == methodUnknown {
+			return appendErrorReply(dst, m.tid, errorMethod)
+		}
+		return appendErrorReply(dst, m.tid, errorTarget)
+	}
+	switch m.method {
+	case methodPing:
+		dst = appendReplyHead(dst, from)
+		dst = appendPair(dst, "id", f.id[:])
+	case methodGetPeers:
+		dst = c.answerGetPeers(now, f, from, m, dst)
+	case methodAnnounce:
+		if e := c.takeAnnounce(now, f, from, m); e != nil {
+			return appendErrorReply(dst, m.tid, *e)
+		}
+		dst = appendReplyHead(dst, from)
+		dst = appendPair(dst, "id", f.id[:])
+	case methodGet:
+		dst = c.answerGet(now, f, from, m, dst)
+	case methodPut:
+		if e := c.takePut(now, f, from, m); e != nil {
+			return appendErrorReply(dst, m.tid, *e)
+		}
+		dst = appendReplyHead(dst, from)
+		dst = appendPair(dst, "id", f.id[:])
+	case methodSample:
+		dst = c.answerSample(f, from, m, dst)
+	default: // find_node, and what we do not know but has a target
+		dst = appendReplyHead(dst, from)
+		dst = appendPair(dst, "id", f.id[:])
+		dst = c.appendNodes(dst, f, m)
+	}
+	dst = append(dst, 'e')
+	return appendTail(dst, m.tid, "r")
+}
+
+// appendNodes appends the nodes closest to the target, of the families that
+// the asker wants, BEP 32.
+func (c *core) appendNodes(dst []byte, f *family, m *message) []byte {
+	wants := [families]bool{m.wants4, m.wants6}
+	if !m.wants4 && !m.wants6 {
+		wants[f.index] = true
+	}
+	for i, key := range [families]string{"nodes", "nodes6"} {
+		other := c.families[i]
+		if !wants[i] || other == nil {
+			continue
+		}
+		near := c.nearest[:other.table.closest(&m.target, c.nearest[:])]
+		size := [families]int{compactNode4, compactNode6}[i]
+		dst = appendKey(dst, key)
+		dst = appendLength(dst, size*len(near))
+		for _, n := range near {
+			dst = append(dst, n.id[:]...)
+			dst = appendAddr(dst, n.addr)
+		}
+	}
+	return dst
+}
+
+// nodesLen is an upper bound of the bytes that appendNodes appends.
+func (c *core) nodesLen(f *family, m *message) int {
+	n := 0
+	if m.wants4 || f.index == v4 && !m.wants6 {
+		n += k*compactNode4 + 12
+	}
+	if m.wants6 || f.index == v6 && !m.wants4 {
+		n += k*compactNode6 + 12
+	}
+	return n
+}
+
+func (c *core) answerGetPeers(now instant, f *family, from netip.AddrPort, m *message, dst []byte) []byte {
+	room := replyMax - replyOverhead - c.nodesLen(f, m)
+	dst = appendReplyHead(dst, from)
+	if m.scrape && len(f.peers.swarms[m.target]) > 0 {
+		var seeds, leeches krpc.ScrapeBloomFilter
+		f.peers.scrape(now, m.target, &seeds, &leeches)
+		dst = appendPair(dst, "BFpe", leeches[:])
+		dst = appendPair(dst, "BFsd", seeds[:])
+		room -= len(seeds) + len(leeches) + 20
+	}
+	dst = appendPair(dst, "id", f.id[:])
+	dst = c.appendNodes(dst, f, m)
+	token := c.tokens.make(from.Addr(), m.target)
+	dst = appendPair(dst, "token", token[:])
+	entry := [families]int{compactAddr4 + 2, compactAddr6 + 3}[f.index]
+	n := min(valuesMax, max(0, room)/entry)
+	if n == 0 || len(f.peers.swarms[m.target]) == 0 {
+		return dst
+	}
+	start := len(dst)
+	dst = append(appendKey(dst, "values"), 'l')
+	empty := len(dst)
+	f.peers.sample(now, m.target, n, m.noSeed, c.rng, func(a netip.AddrPort) {
+		dst = appendCompact(dst, a)
+	})
+	if len(dst) == empty {
+		return dst[:start]
+	}
+	return append(dst, 'e')
+}
+
+// takeAnnounce stores the peer of an announce_peer.
+func (c *core) takeAnnounce(now instant, f *family, from netip.AddrPort, m *message) *krpcError {
+	if !c.tokens.valid(m.token, from.Addr(), m.target) {
+		return &errorToken
+	}
+	port := from.Port()
+	if !m.implied {
+		if !m.hasPort || m.port < 1 || m.port > 65535 {
+			return &errorPort
+		}
+		port = uint16(m.port)
+	}
+	peer := netip.AddrPortFrom(from.Addr(), port)
+	if !f.peers.add(now, f.id, m.target, peer, m.seed, c.rng) {
+		return &errorFull
+	}
+	for _, w := range c.watchers[m.target] {
+		w.found(peer)
+	}
+	return nil
+}
+
+func (c *core) answerGet(now instant, f *family, from netip.AddrPort, m *message, dst []byte) []byte {
+	it := c.items.get(now, m.target)
+	if it != nil && it.key != nil && m.hasSeq && it.seq <= m.seq {
+		it = &storedItem{seq: it.seq, key: it.key} // the asker has it: BEP 44, "seq"
+	}
+	dst = appendReplyHead(dst, from)
+	dst = appendPair(dst, "id", f.id[:])
+	if it != nil && it.sig != nil {
+		dst = appendPair(dst, "k", it.key)
+	}
+	if it != nil && len(it.value) > itemLarge {
+		m.wants4, m.wants6 = false, false
+	}
+	dst = c.appendNodes(dst, f, m)
+	if it != nil && it.key != nil {
+		dst = appendNumber(dst, "seq", it.seq)
+	}
+	if it != nil && it.sig != nil {
+		dst = appendPair(dst, "sig", it.sig)
+	}
+	token := c.tokens.make(from.Addr(), m.target)
+	dst = appendPair(dst, "token", token[:])
+	if it != nil && it.value != nil {
+		dst = append(appendKey(dst, "v"), it.value...)
+	}
+	return dst
+}
+
+// takePut stores the item of a put.
+func (c *core) takePut(now instant, f *family, from netip.AddrPort, m *message) *krpcError {
+	target, e := checkItem(m)
+	if e != nil {
+		return e
+	}
+	if !c.tokens.valid(m.token, from.Addr(), target) {
+		return &errorToken
+	}
+	return c.items.put(now, f.id, target, m, from.Addr())
+}
+
+func (c *core) answerSample(f *family, from netip.AddrPort, m *message, dst []byte) []byte {
+	dst = appendReplyHead(dst, from)
+	dst = appendPair(dst, "id", f.id[:])
+	dst = appendNumber(dst, "interval", sampleInterval)
+	dst = c.appendNodes(dst, f, m)
+	total := len(f.peers.swarms)
+	room := amplificationMax*m.size - len(dst) - len(m.tid) - len(":num:i0000ee7:samples:4001:t2:1:v4:xxxx1:y1:re")
+	n := max(0, min(total, samplesMax, room/len(ID{})))
+	dst = appendNumber(dst, "num", int64(total))
+	dst = appendKey(dst, "samples")
+	dst = appendLength(dst, len(ID{})*n)
+	f.peers.hashes(n, func(target ID) { dst = append(dst, target[:]...) })
+	return dst
+}
+
+// appendLength begins a string of n bytes.
+func appendLength(dst []byte, n int) []byte {
+	return append(strconv.AppendInt(dst, int64(n), 10), ':')
+}

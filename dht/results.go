@@ -1,0 +1,72 @@
+package dht
+
+import (
+	"net/netip"
+	"time"
+)
+
+// NodeInfo names a node.
+type NodeInfo struct {
+	ID   ID
+	Addr netip.AddrPort
+}
+
+// Lookup sums up a walk through the DHT, over both families.
+type Lookup struct {
+	Target   ID
+	Asked    int           // nodes that were sent a query
+	Answered int           // nodes that answered it
+	Stored   int           // nodes that accepted an announce or a put
+	Closest  []NodeInfo    // up to 8 per family that answered, the closest first
+	Duration time.Duration // from the first query to the last answer waited for
+}
+
+// Pong is the answer to a ping.
+type Pong struct {
+	ID       ID
+	RTT      time.Duration
+	Version  string         // the "v" of BEP 5, as received; often two letters and a number
+	External netip.AddrPort // where that node sees us, or zero
+	Secure   bool           // its id fits its address, BEP 42
+}
+
+// Contact is an entry of the routing table.
+type Contact struct {
+	NodeInfo
+	Bucket   int           // leading bits that its id shares with ours, at least
+	Good     bool          // heard of within 15 minutes, BEP 5
+	Fails    int           // queries in a row that it did not answer
+	RTT      time.Duration // of its last answer
+	Answered time.Duration // ago
+	Secure   bool          // its id fits its address, BEP 42
+}
+
+// Sample is the answer to sample_infohashes, BEP 51.
+type Sample struct {
+	Hashes   []ID          // info-hashes that the node stores peers for
+	Num      int           // how many it has in all
+	Interval time.Duration // to wait before asking it again
+	Nodes    []NodeInfo    // near the target of the query
+}
+
+// Stats are counts since the start of the Node, and the sizes of now.
+type Stats struct {
+	PacketsIn, PacketsOut uint64
+	BytesOut              uint64
+	QueriesIn             uint64 // answered
+	QueriesOut            uint64
+	TimedOut              uint64 // queries of ours
+	Malformed             uint64 // packets that are no KRPC, or answers that are wrong
+	Unsolicited           uint64 // answers that match no query
+	Limited               uint64 // queries over the limit of their address
+	Dropped               uint64 // packets to be ignored: blocked, from ourselves, in read-only mode
+	Throttled             uint64 // packets not sent for want of budget
+	Lookups               uint64
+
+	Contacts [2]int // in the IPv4 and the IPv6 table
+	Good     [2]int // of them
+	Hashes   int    // info-hashes with peers, stored for others
+	Items    int    // items of BEP 44, stored for others
+	Queries  int    // waiting for an answer
+	Joined   bool
+}

@@ -1,0 +1,179 @@
+package dht
+
+import (
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"slices"
+	"time"
+
+	"swarmnode/metainfo/bencode"
+)
+
+const (
+	// stateMax bounds the bytes of a saved state that are read, stateNodes the
+	// contacts per family that are saved and taken back.
+	stateMax   = 256 << 10
+	stateNodes = 500
+
+	// stateAge is how old a saved contact may be: most nodes are gone or have
+	// another address after a few weeks.
+	stateAge = 30 * 24 * time.Hour
+
+	// stateVersion is the "version" of the format below.
+	stateVersion = 1
+)
+
+// A saved state is a dictionary:
+//
+//	id4, id6        our ids, 20 bytes
+//	nodes4, nodes6  contacts: id, address and port as in BEP 5, and the time in
+//	                seconds since 1970 when it last answered, in 4 bytes
+//	version         1
+var stateKeys = [families]struct{ id, nodes string }{{"id4", "nodes4"}, {"id6", "nodes6"}}
+
+type savedState struct {
+	families [families]struct {
+		id    ID
+		nodes []NodeInfo // the last heard first
+	}
+}
+
+// Save returns the ids and the contacts of the node, for Config.State of a
+// later run, which can then join without the bootstrap hosts. It is nil when
+// the node has no contact, so that a good older state is not lost for nothing.
+func (n *Node) Save() (state []byte) {
+	wall := time.Now()
+	_ = n.call(func(c *core, now instant) { state = c.save(now, wall) })
+	return state
+}
+
+func (c *core) save(now instant, wall time.Time) []byte {
+	dst, some := []byte{'d'}, false
+	for i, f := range c.families {
+		if f != nil {
+			dst = appendPair(dst, stateKeys[i].id, f.id[:])
+		}
+	}
+	for i, f := range c.families {
+		if f == nil {
+			continue
+		}
+		nodes := f.contactsToSave(now, wall)
+		some = some || len(nodes) > 0
+		dst = appendPair(dst, stateKeys[i].nodes, nodes)
+	}
+	if !some {
+		return nil
+	}
+	dst = appendNumber(dst, "version", stateVersion)
+	return append(dst, 'e')
+}
+
+// contactsToSave lists the contacts that do not fail, the last heard first,
+// and the saved ones of an earlier run that have not been tried yet.
+func (f *family) contactsToSave(now instant, wall time.Time) (dst []byte) {
+	var list []contact
+	for i := range f.table.buckets {
+		for _, c := range f.table.buckets[i].contacts {
+			if !c.bad() {
+				list = append(list, c)
+			}
+		}
+	}
+	slices.SortFunc(list, func(a, b contact) int { return int(min(max(b.answered-a.answered, -1), 1)) })
+	for _, c := range list[:min(len(list), stateNodes)] {
+		dst = append(dst, c.id[:]...)
+		dst = appendAddr(dst, c.addr)
+		dst = binary.BigEndian.AppendUint32(dst, uint32(wall.Add(c.answered-now).Unix()))
+	}
+	return dst
+}
+
+// parseState reads what is sound in a saved state.
+func parseState(b []byte) (s savedState) {
+	if len(b) > stateMax {
+		return s
+	}
+	r := bencode.NewReader(b, krpcLimits)
+	if r.Kind() != bencode.Dict {
+		return s
+	}
+	version := int64(0)
+	for key := range r.Dict() {
+		switch string(key) {
+		case "version":
+			version, _ = r.TryInt()
+		case stateKeys[v4].id:
+			fixed(r, &s.families[v4].id)
+		case stateKeys[v6].id:
+			fixed(r, &s.families[v6].id)
+		case stateKeys[v4].nodes:
+			list, _ := r.TryBytes()
+			s.families[v4].nodes = parseStateNodes(list, compactNode4)
+		case stateKeys[v6].nodes:
+			list, _ := r.TryBytes()
+			s.families[v6].nodes = parseStateNodes(list, compactNode6)
+		}
+	}
+	if r.Close() != nil || version != stateVersion {
+		return savedState{}
+	}
+	return s
+}
+
+func parseStateNodes(list []byte, size int) (nodes []NodeInfo) {
+	oldest := time.Now().Add(-stateAge).Unix()
+	for len(list) >= size+4 && len(nodes) < stateNodes {
+		addr, _ := parseAddr(list[20:size])
+		when := int64(binary.BigEndian.Uint32(list[size:]))
+		if usable(addr) && when >= oldest {
+			nodes = append(nodes, NodeInfo{ID(list[:20]), addr})
+		}
+		list = list[size+4:]
+	}
+	return nodes
+}
+
+// WriteState writes a saved state to the file path, atomically: whatever
+// happens, the file is the old one or the new one. A nil state writes nothing.
+func WriteState(path string, state []byte) error {
+	if state == nil {
+		return nil
+	}
+	tmp, err := os.CreateTemp(filepath.Dir(path), filepath.Base(path)+".tmp*")
+	if err != nil {
+		return fmt.Errorf("writing DHT state: %w", err)
+	}
+	_, err = tmp.Write(state)
+	err = errors.Join(err, tmp.Sync(), tmp.Close())
+	if err == nil {
+		err = os.Rename(tmp.Name(), path)
+	}
+	if err != nil {
+		return fmt.Errorf("writing DHT state: %w", errors.Join(err, os.Remove(tmp.Name())))
+	}
+	return nil
+}
+
+// ReadState reads what WriteState wrote. A file that is not there is nil and no
+// error.
+func ReadState(path string) ([]byte, error) {
+	f, err := os.Open(path)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil, nil
+	}
+	if err != nil {
+		return nil, fmt.Errorf("reading DHT state: %w", err)
+	}
+	defer f.Close()
+	b, err := io.ReadAll(io.LimitReader(f, stateMax+1))
+	if err != nil {
+		return nil, fmt.Errorf("reading DHT state: %w", err)
+	}
+	return b, nil
+}

@@ -1,0 +1,379 @@
+package dht
+
+import (
+	"net/netip"
+	"time"
+)
+
+const (
+	// k is the number of nodes in an answer, and of contacts in a bucket,
+	// BEP 5, "Routing Table".
+	k = 8
+
+	// goodTime: a contact is good when it answered, or ever answered and then
+	// asked us something, within 15 minutes, BEP 5.
+	goodTime = 15 * time.Minute
+
+	// failsBad is how many queries in a row a contact may leave unanswered
+	// before it is bad: BEP 5 asks for one more try after the first failure.
+	failsBad = 2
+
+	// networkMax bounds the contacts of one /24 or /64 in the whole table; in
+	// a bucket it is one. Local addresses are exempt.
+	networkMax = 8
+
+	// routerDepth and routerFactor make the first buckets of a bootstrap node
+	// larger: it hands out many contacts, and those of the first buckets are
+	// what newcomers ask for. The factor halves with each bucket.
+	routerDepth  = 5
+	routerFactor = 1 << routerDepth
+)
+
+// contact is a node that has answered us at least once.
+type contact struct {
+	id       ID
+	secure   bool // its id fits its address, BEP 42
+	fails    uint8
+	addr     netip.AddrPort
+	rtt      time.Duration
+	answered instant // last
+	asked    instant // last query of it to us, or zero
+	probed   instant // last ping of ours for upkeep, or zero
+}
+
+func (c *contact) bad() bool { return c.fails >= failsBad }
+
+func (c *contact) good(now instant) bool {
+	return !c.bad() && now-max(c.answered, c.asked) < goodTime
+}
+
+// tableBucket holds the contacts that share a number of leading bits with our
+// id, and those that wait to replace one.
+type tableBucket struct {
+	contacts []contact // at most table.size(depth)
+	spares   []contact // at most k, the last heard last
+	changed  instant   // last insertion, replacement or answer, BEP 5
+	filled   instant   // last lookup to fill it
+}
+
+// table is the routing table of one family: buckets by the number of leading
+// bits that a contact shares with our id, of which the last takes all that
+// share more. Every contact has answered us. There is one contact per address,
+// and for addresses that are not local at most one per network in a bucket
+// and networkMax in the table.
+type table struct {
+	self    ID
+	router  bool
+	strict  bool // contacts that break BEP 42 are refused
+	buckets []tableBucket
+	count   int // contacts in all buckets
+}
+
+func newTable(self ID, router, strict bool) table {
+	return table{self: self, router: router, strict: strict, buckets: make([]tableBucket, 1)}
+}
+
+// size is how many contacts the bucket at depth may hold.
+func (t *table) size(depth int) int {
+	if t.router && depth < routerDepth {
+		return k * routerFactor >> depth
+	}
+	return k
+}
+
+func (t *table) bucketOf(id *ID) int {
+	return min(commonBits(&t.self, id), len(t.buckets)-1)
+}
+
+// find returns the contact at addr, or nil. It is valid until the table changes.
+func (t *table) find(id *ID, addr netip.AddrPort) *contact {
+	b := &t.buckets[t.bucketOf(id)]
+	for i := range b.contacts {
+		if c := &b.contacts[i]; c.addr == addr && c.id == *id {
+			return c
+		}
+	}
+	return nil
+}
+
+// answered notes that the node at addr has answered with that id, and takes it
+// in if there is room. It reports whether the table has a new contact. probe,
+// when valid, is a questionable contact that stands in the way and should be
+// asked whether it still lives.
+func (t *table) answered(now instant, id ID, addr netip.AddrPort, rtt time.Duration) (added bool, probe netip.AddrPort) {
+	if id == t.self {
+		return false, probe
+	}
+	if c := t.find(&id, addr); c != nil {
+		c.answered, c.fails, c.rtt = now, 0, rtt
+		t.buckets[t.bucketOf(&id)].changed = now
+		return false, probe
+	}
+	fresh := contact{id: id, addr: addr, rtt: rtt, answered: now, secure: isSecure(id, addr.Addr())}
+	if t.strict && !fresh.secure {
+		return false, probe
+	}
+	t.dropAddr(addr, id)
+	if !t.distinct(&fresh) {
+		return false, probe
+	}
+	return t.insert(now, fresh)
+}
+
+func (t *table) insert(now instant, fresh contact) (added bool, probe netip.AddrPort) {
+	for {
+		depth := t.bucketOf(&fresh.id)
+		b := &t.buckets[depth]
+		if len(b.contacts) < t.size(depth) {
+			b.contacts = append(b.contacts, fresh)
+			b.changed = now
+			t.count++
+			return true, probe
+		}
+		if depth < len(t.buckets)-1 || depth == idBits-1 {
+			return t.replace(now, depth, fresh)
+		}
+		t.split()
+	}
+}
+
+// split divides the last bucket, the one around our own id.
+func (t *table) split() {
+	depth := len(t.buckets) - 1
+	old := t.buckets[depth]
+	t.buckets[depth] = tableBucket{changed: old.changed}
+	t.buckets = append(t.buckets, tableBucket{changed: old.changed})
+	for _, c := range old.contacts {
+		b := &t.buckets[t.bucketOf(&c.id)]
+		b.contacts = append(b.contacts, c)
+	}
+	for _, c := range old.spares {
+		b := &t.buckets[t.bucketOf(&c.id)]
+		b.spares = append(b.spares, c)
+	}
+}
+
+// replace puts fresh into a full bucket in the place of a bad contact, or of
+// one that breaks BEP 42 while fresh does not; else among the spares. Then the
+// least recently seen questionable contact, if any, should be probed.
+func (t *table) replace(now instant, depth int, fresh contact) (bool, netip.AddrPort) {
+	b := &t.buckets[depth]
+	victim, oldest := -1, -1
+	for i := range b.contacts {
+		c := &b.contacts[i]
+		if c.bad() || (fresh.secure && !c.secure && victim < 0) {
+			victim = i
+		}
+		if !c.good(now) && (oldest < 0 || c.answered < b.contacts[oldest].answered) {
+			oldest = i
+		}
+	}
+	if victim >= 0 {
+		b.contacts[victim], b.changed = fresh, now
+		return true, netip.AddrPort{}
+	}
+	for i := range b.spares {
+		if b.spares[i].addr == fresh.addr {
+			b.spares = append(b.spares[:i], b.spares[i+1:]...)
+			break
+		}
+	}
+	if len(b.spares) >= k {
+		b.spares = append(b.spares[:0], b.spares[1:]...)
+	}
+	b.spares = append(b.spares, fresh)
+	if oldest >= 0 && now-b.contacts[oldest].probed > queryTimeout {
+		b.contacts[oldest].probed = now
+		return false, b.contacts[oldest].addr
+	}
+	return false, netip.AddrPort{}
+}
+
+// distinct tells whether fresh may stand beside the contacts that are there.
+func (t *table) distinct(fresh *contact) bool {
+	if isLocal(fresh.addr.Addr()) {
+		return true
+	}
+	net, depth, same := network(fresh.addr), t.bucketOf(&fresh.id), 0
+	for i := range t.buckets {
+		for j := range t.buckets[i].contacts {
+			other := t.buckets[i].contacts[j].addr.Addr()
+			if !net.Contains(other) {
+				continue
+			}
+			// A network has one place in a bucket, an address one in the table.
+			if i == depth || other == fresh.addr.Addr() {
+				return false
+			}
+			same++
+		}
+	}
+	return same < networkMax
+}
+
+// dropAddr removes the contact at addr unless it has that id: the node there
+// has started again with another.
+func (t *table) dropAddr(addr netip.AddrPort, id ID) {
+	for i := range t.buckets {
+		b := &t.buckets[i]
+		for j := range b.contacts {
+			if c := &b.contacts[j]; c.addr == addr && c.id != id {
+				t.remove(i, j)
+				return
+			}
+		}
+	}
+}
+
+// remove takes a contact out and moves the last heard spare into its place.
+func (t *table) remove(bucket, i int) {
+	b := &t.buckets[bucket]
+	b.contacts = append(b.contacts[:i], b.contacts[i+1:]...)
+	t.count--
+	for len(b.spares) > 0 {
+		last := b.spares[len(b.spares)-1]
+		b.spares = b.spares[:len(b.spares)-1]
+		if t.distinct(&last) {
+			b.contacts = append(b.contacts, last)
+			t.count++
+			return
+		}
+	}
+}
+
+// queried notes that a contact asked us something.
+func (t *table) queried(now instant, id *ID, addr netip.AddrPort) (known bool) {
+	c := t.find(id, addr)
+	if c != nil {
+		c.asked = now
+	}
+	return c != nil
+}
+
+// failed notes that the contact at addr did not answer. A bad contact leaves
+// when a spare can take its place, and otherwise when others still answer
+// (online): when nobody does, it is our network that failed, and the contacts
+// are what we come back with.
+func (t *table) failed(addr netip.AddrPort, online bool) {
+	for i := range t.buckets {
+		for j := range t.buckets[i].contacts {
+			c := &t.buckets[i].contacts[j]
+			if c.addr != addr {
+				continue
+			}
+			c.fails += min(1, 255-c.fails)
+			if c.bad() && (online || len(t.buckets[i].spares) > 0) {
+				t.remove(i, j)
+			}
+			return
+		}
+	}
+}
+
+// wants tells whether a node that has not answered yet would be taken in if it
+// did: whether it is worth a ping.
+func (t *table) wants(now instant, id *ID, addr netip.AddrPort) bool {
+	if *id == t.self || t.strict && !isSecure(*id, addr.Addr()) {
+		return false
+	}
+	depth := t.bucketOf(id)
+	b := &t.buckets[depth]
+	if len(b.contacts) >= t.size(depth) && depth < len(t.buckets)-1 && len(b.spares) >= k {
+		stale := false
+		for i := range b.contacts {
+			stale = stale || !b.contacts[i].good(now)
+		}
+		if !stale {
+			return false
+		}
+	}
+	return t.distinct(&contact{id: *id, addr: addr})
+}
+
+// closest writes into out the good contacts closest to target, sorted, and
+// returns how many there are. Contacts that are silent at the moment are left
+// out: they are not for others.
+func (t *table) closest(target *ID, out []*contact) int {
+	n := 0
+	for i := range t.buckets {
+		for j := range t.buckets[i].contacts {
+			c := &t.buckets[i].contacts[j]
+			if c.fails > 0 {
+				continue
+			}
+			n = insertClosest(target, out, n, c)
+		}
+	}
+	return n
+}
+
+// insertClosest puts c into its place among the n sorted contacts of out, the
+// farthest falling off the end, and returns how many there are then.
+func insertClosest(target *ID, out []*contact, n int, c *contact) int {
+	at := n
+	for at > 0 && compareDistance(target, &c.id, &out[at-1].id) < 0 {
+		at--
+	}
+	if at == len(out) {
+		return n
+	}
+	n = min(n+1, len(out))
+	copy(out[at+1:n], out[at:n-1])
+	out[at] = c
+	return n
+}
+
+// stalest returns the contact that was heard of least recently, if it is older
+// than age and was not probed meanwhile.
+func (t *table) stalest(now instant, age time.Duration) *contact {
+	var oldest *contact
+	for i := range t.buckets {
+		for j := range t.buckets[i].contacts {
+			c := &t.buckets[i].contacts[j]
+			if now-c.answered < age || now-c.probed < age/8 {
+				continue
+			}
+			if oldest == nil || c.answered < oldest.answered {
+				oldest = c
+			}
+		}
+	}
+	return oldest
+}
+
+// unchanged returns the depth of a bucket in which nothing has happened for
+// age, and notes that it is being refreshed; -1 when there is none.
+func (t *table) unchanged(now instant, age time.Duration) int {
+	for i := range t.buckets {
+		if now-t.buckets[i].changed >= age {
+			t.buckets[i].changed = now
+			return i
+		}
+	}
+	return -1
+}
+
+// rebase moves all contacts into a table around another id.
+func (t *table) rebase(now instant, self ID) {
+	old := t.buckets
+	*t = newTable(self, t.router, t.strict)
+	for i := range old {
+		for _, c := range old[i].contacts {
+			if c.id != self && t.distinct(&c) {
+				t.insert(now, c)
+			}
+		}
+	}
+}
+
+// alive counts the contacts that did not fail their last query.
+func (t *table) alive() (n int) {
+	for i := range t.buckets {
+		for j := range t.buckets[i].contacts {
+			if t.buckets[i].contacts[j].fails == 0 {
+				n++
+			}
+		}
+	}
+	return n
+}

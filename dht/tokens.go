@@ -1,0 +1,75 @@
+package dht
+
+import (
+	"crypto/sha256"
+	"crypto/subtle"
+	"encoding/binary"
+	"math/rand/v2"
+	"net/netip"
+	"time"
+)
+
+const (
+	// tokenPeriod is how often the secret changes; tokens of the last secret
+	// are still taken, so that one is valid for 5 to 10 minutes, BEP 5.
+	tokenPeriod = 5 * time.Minute
+	tokenLen    = 8
+)
+
+// tokens gives out and checks the tokens that prove that the sender of an
+// announce receives what is sent to its address. It keeps no state per asker.
+type tokens struct {
+	secrets [2][16]byte // the current one first
+	rotated instant
+}
+
+func newTokens(now instant, rng *rand.Rand) tokens {
+	t := tokens{rotated: now}
+	for i := range t.secrets {
+		t.secrets[i] = newSecret(rng)
+	}
+	return t
+}
+
+func newSecret(rng *rand.Rand) (s [16]byte) {
+	binary.BigEndian.PutUint64(s[:8], rng.Uint64())
+	binary.BigEndian.PutUint64(s[8:], rng.Uint64())
+	return s
+}
+
+// rotate changes the secret when its time has come.
+func (t *tokens) rotate(now instant, rng *rand.Rand) {
+	for now-t.rotated >= tokenPeriod {
+		t.secrets[1], t.secrets[0] = t.secrets[0], newSecret(rng)
+		t.rotated += tokenPeriod
+		if now-t.rotated >= 2*tokenPeriod { // slept: both secrets are stale
+			t.rotated = now - tokenPeriod
+		}
+	}
+}
+
+// make returns the token for an asker at ip and a target.
+func (t *tokens) make(ip netip.Addr, target ID) [tokenLen]byte {
+	return makeToken(&t.secrets[0], ip, target)
+}
+
+// valid tells whether token was made for ip and target within the last 5 to
+// 10 minutes.
+func (t *tokens) valid(token []byte, ip netip.Addr, target ID) bool {
+	ok := 0
+	for i := range t.secrets {
+		want := makeToken(&t.secrets[i], ip, target)
+		ok |= subtle.ConstantTimeCompare(token, want[:])
+	}
+	return ok == 1
+}
+
+func makeToken(secret *[16]byte, ip netip.Addr, target ID) [tokenLen]byte {
+	var b [16 + 16 + 20]byte
+	copy(b[:], secret[:])
+	ip16 := ip.As16()
+	copy(b[16:], ip16[:])
+	copy(b[32:], target[:])
+	sum := sha256.Sum256(b[:])
+	return [tokenLen]byte(sum[:tokenLen])
+}
