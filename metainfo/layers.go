@@ -12,13 +12,18 @@ import (
 
 // findRoot returns the first file with the given root, or noFile.
 func (l *Layout) findRoot(root []byte) int {
-	at := sort.Search(len(l.roots), func(i int) bool {
-		return bytes.Compare(l.Files[l.roots[i]].Root[:], root) >= 0
-	})
+	at := l.searchRoot(root)
 	if at < len(l.roots) && bytes.Equal(l.Files[l.roots[at]].Root[:], root) {
 		return int(l.roots[at])
 	}
 	return noFile
+}
+
+// searchRoot returns where in l.roots the given root stands or would stand.
+func (l *Layout) searchRoot(root []byte) int {
+	return sort.Search(len(l.roots), func(i int) bool {
+		return bytes.Compare(l.Files[l.roots[i]].Root[:], root) >= 0
+	})
 }
 
 const noFile = -1
