@@ -1,0 +1,81 @@
+# make            build and test
+# make help       list the targets
+
+BIN    ?= node
+PREFIX ?= /usr/local
+GO     ?= go
+
+# Time for each fuzz target, and for each Go benchmark.
+FUZZTIME  ?= 30s
+BENCHTIME ?= 1s
+# Arguments of the transfer comparison, as in: make bench BENCHFLAGS='-size 2048'
+BENCHFLAGS ?=
+
+.PHONY: all help build test lint race fuzz bench sim soak cover demo install clean
+
+all: build test
+
+help:
+	@sed -n 's/^## //p' $(MAKEFILE_LIST)
+
+## build     compile bin/node, one static binary
+build:
+	CGO_ENABLED=0 $(GO) build -trimpath -o bin/node ./cmd/node
+
+## test      vet, staticcheck, then all tests with the race detector; tests with
+##           real clients skip when a client is absent, or fail with
+##           SWARM_REQUIRE_CLIENTS=1
+test: lint
+	$(GO) test -race -timeout 10m ./...
+
+## lint      gofmt, go vet and staticcheck
+lint:
+	@unformatted=$$(gofmt -l $$(git ls-files -co --exclude-standard '*.go')); \
+	  if [ -n "$$unformatted" ]; then echo "not formatted: $$unformatted"; exit 1; fi
+	$(GO) vet ./...
+	$(GO) tool staticcheck ./...
+
+## race      the tests again, nothing cached, in random order
+race:
+	$(GO) test -race -count 1 -shuffle on -timeout 15m ./...
+
+## fuzz      each fuzz target for FUZZTIME, one after the other
+fuzz:
+	@grep -rl --include='*_test.go' '^func Fuzz' . | sort | while read -r file; do \
+	  for target in $$(sed -n 's/^func \(Fuzz[A-Za-z0-9_]*\)(.*/\1/p' "$$file"); do \
+	    echo "$$(dirname "$$file") $$target"; \
+	    $(GO) test -run '^$$' -fuzz "^$$target\$$" -fuzztime $(FUZZTIME) "$$(dirname "$$file")" </dev/null || exit 1; \
+	  done || exit 1; \
+	done
+
+## bench     Go benchmarks, then the transfer beside other clients and the
+##           machine's limit; BENCHFLAGS are passed to the latter
+bench: build
+	$(GO) test -run '^$$' -bench . -benchmem -benchtime $(BENCHTIME) ./...
+	$(GO) run ./bench/transfer -node bin/node $(BENCHFLAGS)
+
+## sim       the swarm simulations
+sim:
+	$(GO) test -count 1 -v ./swarm/sim/...
+
+## soak      the tests that take long, as asked for by SWARM_SOAK=1
+soak:
+	SWARM_SOAK=1 $(GO) test -count 1 -timeout 60m ./...
+
+## cover     statement coverage of the whole tree, per function in cover.out
+cover:
+	$(GO) test -coverpkg ./... -coverprofile cover.out ./...
+	@$(GO) tool cover -func cover.out | tail -n 1
+
+## demo      a private DHT, a seeder and a downloader on loopback
+demo: build
+	@demo/run.sh bin/node
+
+## install   copy the binary to PREFIX/bin/BIN
+install: build
+	install -d $(DESTDIR)$(PREFIX)/bin
+	install -m 755 bin/node $(DESTDIR)$(PREFIX)/bin/$(BIN)
+
+## clean     remove what the other targets built
+clean:
+	rm -rf bin cover.out

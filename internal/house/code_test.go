@@ -1,0 +1,201 @@
+package house
+
+import (
+	"bytes"
+	"go/ast"
+	"go/format"
+	"slices"
+	"strings"
+	"testing"
+)
+
+const (
+	functionLinesMax = 80
+	fileLinesMax     = 500
+)
+
+// inspect calls f for each call of a selector such as time.Now in a file. Names
+// are those of the import, so that a renamed import is still seen.
+func inspectCalls(s *source, importPath string, names []string, f func(call *ast.SelectorExpr)) {
+	local := ""
+	for _, spec := range s.ast.Imports {
+		if strings.Trim(spec.Path.Value, `"`) != importPath {
+			continue
+		}
+		local = importPath[strings.LastIndexByte(importPath, '/')+1:]
+		if spec.Name != nil {
+			local = spec.Name.Name
+		}
+	}
+	if local == "" {
+		return
+	}
+	ast.Inspect(s.ast, func(n ast.Node) bool {
+		sel, ok := n.(*ast.SelectorExpr)
+		if !ok {
+			return true
+		}
+		if x, ok := sel.X.(*ast.Ident); ok && x.Name == local && slices.Contains(names, sel.Sel.Name) {
+			f(sel)
+		}
+		return true
+	})
+}
+
+// The core and the picker are told what time it is.
+func TestNoClockInPurePackages(t *testing.T) {
+	clocks := []string{"Now", "Since", "Until", "After", "AfterFunc", "NewTimer", "NewTicker", "Tick", "Sleep"}
+	for _, s := range sources(t, false) {
+		if s.dir != "swarm/core" && s.dir != "swarm/picker" && s.dir != "swarm/sim" {
+			continue
+		}
+		inspectCalls(s, "time", clocks, func(sel *ast.SelectorExpr) {
+			t.Errorf("%s: time.%s: time is an argument here", position(sel), sel.Sel.Name)
+		})
+	}
+}
+
+// goroutines are the files that start goroutines, with what these are. Whoever
+// starts one waits for it.
+var goroutines = map[string]string{
+	"cmd/node/bootstrap.go":    "saves the table from time to time until the command ends",
+	"cmd/node/hosts.go":        "look-ups of bootstrap hosts, abandoned when their context ends: the resolver takes no other no",
+	"cmd/node/session.go":      "saves the table from time to time until the command ends",
+	"cmd/node/signals.go":      "waits for signals while a command runs; writes the last words of a process that dies",
+	"cmd/node/watch.go":        "follows a torrent until the command ends",
+	"dht/bootstrap.go":         "look-ups of host names, waited for in the same function",
+	"dht/node.go":              "the node's loop, its socket reader and its resolver, until Close",
+	"internal/proc/proc.go":    "waits for the child on the thread that started it",
+	"metainfo/hashing.go":      "hashing workers, waited for in the same function",
+	"swarm/accept.go":          "the accept loop, and one handshake per connection with a deadline",
+	"swarm/discovery.go":       "one per source of peers and torrent, until its round ends",
+	"swarm/loop.go":            "handshakes and connections, waited for by the torrent loop",
+	"swarm/open.go":            "the torrent loop, and the opening of storage for it",
+	"swarm/peer/conn.go":       "the writer of a connection, waited for by its reader",
+	"swarm/readers.go":         "readers of blocks for peers, until the engine closes",
+	"swarm/storage/workers.go": "workers that write and hash, until the engine closes",
+}
+
+func TestGoroutinesAreOwned(t *testing.T) {
+	allowed := except(goroutines)
+	for _, s := range sources(t, false) {
+		ast.Inspect(s.ast, func(n ast.Node) bool {
+			// sync.WaitGroup.Go and errgroup's start goroutines as well.
+			switch n := n.(type) {
+			case *ast.GoStmt:
+				if !allowed.allow(s.path) {
+					t.Errorf("%s: a go statement in a file that owns no goroutines", position(n))
+				}
+			case *ast.CallExpr:
+				sel, ok := n.Fun.(*ast.SelectorExpr)
+				if ok && sel.Sel.Name == "Go" && len(n.Args) == 1 && !allowed.allow(s.path) {
+					t.Errorf("%s: a goroutine started in a file that owns none", position(n))
+				}
+			}
+			return true
+		})
+	}
+	allowed.check(t)
+}
+
+func TestFunctionsAreShort(t *testing.T) {
+	long := except(map[string]string{})
+	for _, s := range sources(t, false) {
+		for _, decl := range s.ast.Decls {
+			f, ok := decl.(*ast.FuncDecl)
+			if !ok {
+				continue
+			}
+			lines := fset.Position(f.End()).Line - fset.Position(f.Pos()).Line + 1
+			if lines > functionLinesMax && !long.allow(s.path+" "+f.Name.Name) {
+				t.Errorf("%s: %s has %d lines, want at most %d", position(f), f.Name.Name, lines, functionLinesMax)
+			}
+		}
+	}
+	long.check(t)
+}
+
+func TestFilesAreShort(t *testing.T) {
+	long := except(map[string]string{})
+	for _, s := range sources(t, false) {
+		lines := bytes.Count(s.text, []byte("\n"))
+		if lines > fileLinesMax && !long.allow(s.path) {
+			t.Errorf("%s has %d lines, want at most %d", s.path, lines, fileLinesMax)
+		}
+	}
+	long.check(t)
+}
+
+func TestFormatted(t *testing.T) {
+	for _, s := range sources(t, true) {
+		formatted, err := format.Source(s.text)
+		if err != nil {
+			t.Errorf("%s: %v", s.path, err)
+		} else if !bytes.Equal(formatted, s.text) {
+			t.Errorf("%s is not formatted: run gofmt", s.path)
+		}
+	}
+}
+
+// Sleeping in a test is a flake in waiting, except in the virtual time of a
+// synctest bubble, where it is exact. A bubble is recognised by the call of
+// synctest.Test in the same function, or by the function's being one that is
+// handed the bubble's T: a name that ends in "Bubble".
+func TestNoSleepInTests(t *testing.T) {
+	for _, s := range sources(t, true) {
+		if !s.test {
+			continue
+		}
+		bubbles := slices.Contains(s.imports(), "testing/synctest")
+		inspectCalls(s, "time", []string{"Sleep"}, func(sel *ast.SelectorExpr) {
+			if !bubbles || !inBubble(s, sel) {
+				t.Errorf("%s: time.Sleep outside a synctest bubble", position(sel))
+			}
+		})
+	}
+}
+
+// inBubble tells whether a node is inside a function literal handed to
+// synctest.Test, or in a function whose callers in the file are.
+func inBubble(s *source, node ast.Node) bool {
+	var inside, helper bool
+	for _, decl := range s.ast.Decls {
+		f, ok := decl.(*ast.FuncDecl)
+		if !ok || node.Pos() < f.Pos() || node.End() > f.End() {
+			continue
+		}
+		helper = !strings.HasPrefix(f.Name.Name, "Test") && !strings.HasPrefix(f.Name.Name, "Fuzz") && !strings.HasPrefix(f.Name.Name, "Benchmark")
+		ast.Inspect(f, func(n ast.Node) bool {
+			call, ok := n.(*ast.CallExpr)
+			if !ok {
+				return true
+			}
+			sel, ok := call.Fun.(*ast.SelectorExpr)
+			if !ok || sel.Sel.Name != "Test" {
+				return true
+			}
+			if x, ok := sel.X.(*ast.Ident); ok && x.Name == "synctest" && call.Pos() <= node.Pos() && node.End() <= call.End() {
+				inside = true
+			}
+			return true
+		})
+	}
+	return inside || helper
+}
+
+// Unfinished work is not left behind in the code.
+func TestNothingUnfinished(t *testing.T) {
+	// Put together here, so that this file does not find itself.
+	marks := []string{"TO" + "DO", "FIX" + "ME", "XX" + "X"}
+	for _, s := range sources(t, true) {
+		for _, group := range s.ast.Comments {
+			for _, comment := range group.List {
+				for _, mark := range marks {
+					if strings.Contains(comment.Text, mark) {
+						t.Errorf("%s: a comment says %s", position(comment), mark)
+					}
+				}
+			}
+		}
+	}
+}

@@ -1,0 +1,156 @@
+package realclient
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"flag"
+	"fmt"
+	"io"
+	"net/netip"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"regexp"
+	"strings"
+	"sync"
+	"syscall"
+	"testing"
+	"time"
+)
+
+const (
+	// inNamespace is set in the environment of a test that runs in one.
+	inNamespace = "SWARM_TEST_NAMESPACE"
+	// requireClients makes absent clients a failure.
+	requireClients = "SWARM_REQUIRE_CLIENTS"
+	// childMargin is how long before its own deadline a test gives up on the
+	// child that it runs in a namespace, so that the child's output is seen.
+	childMargin = 5 * time.Second
+	// parallelTests is how many parallel subtests run at once inside: more
+	// than there are processors, since they wait for clients most of the time.
+	parallelTests = 32
+)
+
+// unshareArgs are the arguments of unshare(1) for a network, a set of mounts
+// and a process tree of our own. All of it vanishes with the process. Someone
+// other than root needs a user namespace around it.
+func unshareArgs() []string {
+	args := []string{"--net", "--mount", "--pid", "--mount-proc", "--fork", "--kill-child"}
+	if os.Getuid() != 0 {
+		args = append(args, "--user", "--map-root-user")
+	}
+	return args
+}
+
+// namespaceSetup gives lo its addresses: with the prefix on lo every address
+// of 10.0.0.0/8 is local. Clients that ignore loopback peers accept those.
+const namespaceSetup = `ip link set lo up && ip link set lo multicast on && ip addr add 10.0.0.1/8 dev lo && exec "$@"`
+
+// namespaceWorks tells, once, why a namespace cannot be had.
+var namespaceWorks = sync.OnceValue(func() error {
+	for _, tool := range []string{"unshare", "ip"} {
+		if _, err := exec.LookPath(tool); err != nil {
+			return err
+		}
+	}
+	args := append(unshareArgs(), "sh", "-c", namespaceSetup, "sh", "true")
+	out, err := exec.Command("unshare", args...).CombinedOutput()
+	if err != nil {
+		return fmt.Errorf("%w: %s", err, strings.TrimSpace(string(out)))
+	}
+	return nil
+})
+
+// InNamespace runs the calling top-level test again inside a network namespace
+// of its own, in which every 10.x.x.x address is local and no port is taken,
+// and reports its outcome as that of t. It returns true inside and false
+// outside, where the test must return at once:
+//
+//	func TestX(t *testing.T) {
+//		if !realclient.InNamespace(t) {
+//			return
+//		}
+//
+// env is added to the environment inside, to hand over what was prepared
+// outside. Where no namespace can be had the test is skipped with the reason,
+// or fails if clients are required.
+func InNamespace(t *testing.T, env ...string) bool {
+	t.Helper()
+	if os.Getenv(inNamespace) == t.Name() {
+		return true
+	}
+	if err := namespaceWorks(); err != nil {
+		skipOrFail(t, fmt.Sprintf("no network namespace can be made: %v", err))
+	}
+	ctx := t.Context()
+	args := append(unshareArgs(), "sh", "-c", namespaceSetup, "sh",
+		os.Args[0], "-test.run=^"+regexp.QuoteMeta(t.Name())+"$", "-test.v=true", "-test.count=1", fmt.Sprintf("-test.parallel=%d", parallelTests))
+	if deadline, ok := t.Deadline(); ok {
+		left := time.Until(deadline) - childMargin
+		var cancel context.CancelFunc
+		ctx, cancel = context.WithTimeout(ctx, left)
+		defer cancel()
+		args = append(args, "-test.timeout="+left.String())
+	}
+	for _, name := range []string{"test.artifacts", "test.outputdir"} {
+		if f := flag.Lookup(name); f != nil && f.Value.String() != f.DefValue {
+			args = append(args, "-"+name+"="+f.Value.String())
+		}
+	}
+	cmd := exec.CommandContext(ctx, "unshare", args...)
+	cmd.Env = append(append(os.Environ(), env...), inNamespace+"="+t.Name())
+	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
+	cmd.WaitDelay = childMargin
+	// The output is shown as it comes, and kept for the verdict in it.
+	var out bytes.Buffer
+	cmd.Stdout = io.MultiWriter(&out, t.Output())
+	cmd.Stderr = cmd.Stdout
+	err := cmd.Run()
+	output := out.String()
+	switch {
+	case err != nil:
+		t.Fatalf("in a network namespace: %v", err)
+	case strings.Contains(output, "--- SKIP: "+t.Name()+" "):
+		t.Skip("skipped in its network namespace, see above")
+	case !strings.Contains(output, "--- PASS: "+t.Name()+" "):
+		t.Fatal("the test did not run in its network namespace")
+	}
+	return false
+}
+
+// hostsMu guards /etc/hosts inside a namespace.
+var hostsMu sync.Mutex
+
+// addHost makes a host name resolve to an address, inside a namespace only:
+// its own copy of /etc/hosts is mounted over that of the machine.
+func addHost(ip netip.Addr, name string) error {
+	if os.Getenv(inNamespace) == "" {
+		return fmt.Errorf("%w: a private bootstrap node outside a namespace", ErrUnsupported)
+	}
+	hostsMu.Lock()
+	defer hostsMu.Unlock()
+	const hosts = "/etc/hosts"
+	old, err := os.ReadFile(hosts)
+	if err != nil && !errors.Is(err, os.ErrNotExist) {
+		return err
+	}
+	line := fmt.Sprintf("%v %s\n", ip, name)
+	if strings.Contains(string(old), line) {
+		return nil
+	}
+	dir, err := os.MkdirTemp("", "hosts")
+	if err != nil {
+		return err
+	}
+	// Once mounted the file lives on without its directory entry.
+	defer os.RemoveAll(dir)
+	file := filepath.Join(dir, "hosts")
+	if err := os.WriteFile(file, []byte(line+string(old)), 0o644); err != nil {
+		return err
+	}
+	if err := syscall.Mount(file, hosts, "", syscall.MS_BIND, ""); err != nil {
+		return fmt.Errorf("mounting %s: %w", hosts, err)
+	}
+	return nil
+}
