@@ -36,9 +36,9 @@ type BuildOptions struct {
 	// PieceLength is in bytes, a power of two from PieceLengthMin to
 	// PieceLengthMax; 0 chooses by the size of the content.
 	PieceLength int
-	// TailPadding puts padding behind the last file of a Hybrid too, as some
-	// programs do and BEP 47 does not ask for.
-	TailPadding bool
+	// NoTailPadding leaves out the padding behind the last file of a Hybrid.
+	// Programs differ in this habit; the default is libtorrent's.
+	NoTailPadding bool
 
 	// Hidden takes in files and folders whose names start with a dot.
 	Hidden bool
@@ -150,17 +150,20 @@ func plan(opt *BuildOptions, src *sources) (*Layout, error) {
 		return nil, fmt.Errorf("pieces of %d bytes are too small: there would be %d", l.PieceLength, n)
 	}
 	l.Files = make([]File, 0, len(src.files))
+	tail := len(src.files) > 1 && !opt.NoTailPadding
 	for i := range src.files {
-		l.align(src.files[i].size)
+		if src.files[i].size > 0 {
+			l.align()
+		}
 		f := File{Offset: l.Length, Length: src.files[i].size}
 		if src.multi {
 			f.Path = src.path(i)
 		}
 		l.Length += f.Length
 		l.Files = append(l.Files, f)
-	}
-	if opt.TailPadding && src.multi && opt.Kind == Hybrid {
-		l.align(1)
+		if tail && l.kind == Hybrid {
+			l.align()
+		}
 	}
 	if len(l.Files) > FilesMax {
 		return nil, fmt.Errorf("%s: more than %d files, padding included", opt.Path, FilesMax)
@@ -169,10 +172,10 @@ func plan(opt *BuildOptions, src *sources) (*Layout, error) {
 	return l, nil
 }
 
-// align moves the end of the content to where a file of size bytes may start.
-func (l *Layout) align(size int64) {
+// align moves the end of the content to where a file may start.
+func (l *Layout) align() {
 	gap := (int64(l.PieceLength) - l.Length%int64(l.PieceLength)) % int64(l.PieceLength)
-	if l.kind == V1 || size == 0 || gap == 0 {
+	if l.kind == V1 || gap == 0 {
 		return
 	}
 	if l.kind == Hybrid {

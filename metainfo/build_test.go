@@ -27,9 +27,9 @@ var mixedTree = map[string]int{
 func TestBuildAllKinds(t *testing.T) {
 	root := writeTree(t, "content", mixedTree)
 	for _, kind := range []Kind{V1, V2, Hybrid} {
-		for _, tail := range []bool{false, true} {
-			t.Run(fmt.Sprint(kind, tail), func(t *testing.T) {
-				torrent := mustBuild(t, BuildOptions{Path: root, Kind: kind, PieceLength: 32 << 10, TailPadding: tail})
+		for _, bare := range []bool{false, true} {
+			t.Run(fmt.Sprint(kind, bare), func(t *testing.T) {
+				torrent := mustBuild(t, BuildOptions{Path: root, Kind: kind, PieceLength: 32 << 10, NoTailPadding: bare})
 				again, err := ParseTorrent(torrent.Marshal())
 				if err != nil {
 					t.Fatal(err)
