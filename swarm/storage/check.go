@@ -1,0 +1,273 @@
+package storage
+
+import (
+	"context"
+	"errors"
+	"io/fs"
+	"math"
+	"sync"
+
+	"swarmnode/metainfo"
+	"swarmnode/swarm/bits"
+)
+
+const (
+	// progressSteps is how often Check tells how far it is.
+	progressSteps = 256
+	// holesTriedMax is how many bytes of holes are hashed in vain before the
+	// rest of them counts as missing. Holes are what was never written, but
+	// also what a copying program made of zeros.
+	holesTriedMax = 16 << 20
+)
+
+// Check hashes what is there and returns the set of sound pieces; the caller
+// owns it. All cores take part. Files that do not exist, and holes, cost
+// nothing. The caller's progress, unless nil, gets the bytes hashed and to be
+// hashed now and then, by one goroutine at a time. It fails with an *Error
+// when something else lies where a file belongs, or with that of ctx. Bytes
+// that cannot be read are missing.
+func (s *Store) Check(ctx context.Context, progress func(done, total int64)) (*bits.Set, error) {
+	c := check{s: s, data: bits.New(s.layout.Pieces()), holes: bits.New(s.layout.Pieces()),
+		have: bits.New(s.layout.Pieces()), progress: progress}
+	if err := c.survey(ctx); err != nil {
+		return nil, err
+	}
+	if err := c.run(ctx, c.data, math.MaxInt64); err != nil {
+		return nil, err
+	}
+	if err := c.run(ctx, c.holes, holesTriedMax); err != nil {
+		return nil, err
+	}
+	s.mu.Lock()
+	s.have = c.have.Clone()
+	s.mu.Unlock()
+	return c.have, nil
+}
+
+// A check is one run of Check.
+type check struct {
+	s        *Store
+	data     *bits.Set // pieces to hash: there, and not nothing but holes
+	holes    *bits.Set // pieces that are there as holes
+	progress func(done, total int64)
+
+	mu    sync.Mutex
+	have  *bits.Set
+	todo  *bits.Set // of the current run: data or holes
+	next  int       // first piece that nobody has taken
+	done  int64     // bytes hashed
+	told  int64     // done, when progress was called last
+	total int64     // bytes to be hashed
+	spare int64     // bytes that may still be hashed in vain
+}
+
+// survey looks at every file, notes how it is found, and finds the pieces that
+// can be there.
+func (c *check) survey(ctx context.Context) error {
+	layout := c.s.layout
+	missing := bits.New(layout.Pieces()) // pieces of which a byte is not there
+	for i := range layout.Files {
+		f := &layout.Files[i]
+		if f.Pad || len(f.Link) > 0 {
+			continue
+		}
+		if err := ctx.Err(); err != nil {
+			return err
+		}
+		st, err := c.s.look(i)
+		if err != nil {
+			return err
+		}
+		there := min(st.size, f.Length)
+		first, end := layout.FilePieces(i)
+		for p := end - 1; p >= first && partEnd(layout, f, p) > there; p-- {
+			missing.Add(p)
+		}
+		if there > 0 {
+			if err := c.findData(i, there, st.sparse); err != nil {
+				return err
+			}
+		}
+	}
+	for p := range layout.Pieces() {
+		switch {
+		case missing.Has(p):
+			c.data.Remove(p)
+		case !c.data.Has(p):
+			c.holes.Add(p)
+		}
+	}
+	return nil
+}
+
+// partEnd returns where in file f the part of it that is in piece p ends.
+func partEnd(l *metainfo.Layout, f *metainfo.File, p int) int64 {
+	return min(f.Length, l.PieceOffset(p)+int64(l.PieceSize(p))-f.Offset)
+}
+
+// look notes how file i is found. A file that is not there has size 0.
+func (s *Store) look(i int) (fileStat, error) {
+	name := s.fileName(i)
+	st, err := s.disk.stat(name)
+	if errors.Is(err, fs.ErrNotExist) {
+		s.found(i, stamp{})
+		return fileStat{}, nil
+	}
+	if err == nil {
+		err = kindError(st.mode, false)
+	}
+	if err == nil && st.size > s.layout.Files[i].Length && !s.cfg.ReadOnly {
+		err = ErrLonger
+	}
+	if err != nil {
+		return fileStat{}, wrap("open", s.disk.path(name), err)
+	}
+	s.found(i, stamp{mtime: st.mtime, size: st.size})
+	return st, nil
+}
+
+// findData adds the pieces to data of which a byte of file i, there bytes
+// long, is not in a hole.
+func (c *check) findData(i int, there int64, sparse bool) error {
+	layout := c.s.layout
+	f := &layout.Files[i]
+	first, end := layout.FilePieces(i)
+	var h *handle
+	if sparse {
+		var err error
+		if h, err = c.s.workers.files.pin(c.s, i, false); err != nil {
+			return wrap("open", c.s.disk.path(c.s.fileName(i)), err)
+		}
+		defer c.s.workers.files.unpin(h)
+	}
+	for p, at := first, int64(0); p < end && at < there; p++ {
+		if h != nil {
+			if at = h.file.nextData(at, there); at >= there {
+				break
+			}
+			p = int((f.Offset + at) / int64(layout.PieceLength))
+		}
+		c.data.Add(p)
+		at = layout.PieceOffset(p+1) - f.Offset
+	}
+	return nil
+}
+
+// run hashes the pieces of todo on all cores, until vain bytes have been
+// hashed that were not sound.
+func (c *check) run(ctx context.Context, todo *bits.Set, vain int64) error {
+	c.todo, c.next, c.spare, c.done, c.told, c.total = todo, 0, vain, 0, 0, 0
+	for p := range todo.Members() {
+		c.total += int64(c.s.layout.PieceSize(p))
+	}
+	if c.total == 0 {
+		return nil
+	}
+	c.tell(0)
+	var wait sync.WaitGroup
+	for range min(cap(c.s.workers.chunks), todo.Count()) {
+		wait.Go(func() { c.work(ctx) })
+	}
+	wait.Wait()
+	return ctx.Err()
+}
+
+// work hashes pieces until none is left. A chunk of the Workers is held for
+// one group of pieces at a time, so that all checks advance side by side.
+func (c *check) work(ctx context.Context) {
+	var verifier metainfo.Verifier
+	for {
+		var chunk []byte
+		select {
+		case chunk = <-c.s.workers.chunks:
+		case <-ctx.Done():
+			return
+		}
+		if chunk == nil {
+			chunk = make([]byte, checkChunk)
+		}
+		first, end := c.take()
+		if first < end {
+			c.hash(first, end, chunk, &verifier)
+		}
+		c.s.workers.chunks <- chunk
+		if first == end {
+			return
+		}
+	}
+}
+
+// take returns the next pieces to hash, one or as many as fit into a chunk.
+func (c *check) take() (first, end int) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	first = c.todo.Next(c.next)
+	if first < 0 || c.spare < 0 {
+		return 0, 0
+	}
+	layout := c.s.layout
+	for end = first + 1; c.todo.Has(end) &&
+		layout.PieceOffset(end)+int64(layout.PieceSize(end))-layout.PieceOffset(first) <= checkChunk; {
+		end++
+	}
+	c.next = end
+	return first, end
+}
+
+// hash checks the pieces from first up to end.
+func (c *check) hash(first, end int, chunk []byte, verifier *metainfo.Verifier) {
+	layout := c.s.layout
+	if end == first+1 {
+		c.result(first, c.hashOne(first, chunk, verifier))
+		return
+	}
+	start := layout.PieceOffset(first)
+	data := chunk[:layout.PieceOffset(end-1)+int64(layout.PieceSize(end-1))-start]
+	if c.s.readContent(data, start) != nil { // one of them; see which
+		for p := first; p < end; p++ {
+			c.result(p, c.hashOne(p, chunk, verifier))
+		}
+		return
+	}
+	for p := first; p < end; p++ {
+		verifier.Reset(layout, p)
+		verifier.Write(data[layout.PieceOffset(p)-start:][:layout.PieceSize(p)])
+		c.result(p, verifier.OK())
+	}
+}
+
+func (c *check) hashOne(p int, chunk []byte, verifier *metainfo.Verifier) bool {
+	layout := c.s.layout
+	verifier.Reset(layout, p)
+	size := layout.PieceSize(p)
+	for at := 0; at < size; at += len(chunk) {
+		data := chunk[:min(len(chunk), size-at)]
+		if c.s.readContent(data, layout.PieceOffset(p)+int64(at)) != nil {
+			return false
+		}
+		verifier.Write(data)
+	}
+	return verifier.OK()
+}
+
+// result notes what came of a piece.
+func (c *check) result(p int, ok bool) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	size := int64(c.s.layout.PieceSize(p))
+	if ok {
+		c.have.Add(p)
+	} else {
+		c.spare -= size
+	}
+	c.tell(size)
+}
+
+// tell counts n more bytes and reports them when they have become many.
+func (c *check) tell(n int64) {
+	c.done += n
+	if c.progress != nil && (n == 0 || c.done == c.total || c.done-c.told >= c.total/progressSteps) {
+		c.told = c.done
+		c.progress(c.done, c.total)
+	}
+}

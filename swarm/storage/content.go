@@ -1,0 +1,231 @@
+package storage
+
+import (
+	"swarmnode/metainfo"
+)
+
+// A stretch is a part of a range of content that lies in one file, or in none:
+// padding, and the gaps of v2.
+type stretch struct {
+	file int // index in the Layout, -1 for none
+	at   int64
+	n    int
+}
+
+// stretches walks over n bytes of content from offset on. It is what
+// Layout.Spans is, but counts what lies in no file, and allocates nothing.
+type stretches struct {
+	layout *metainfo.Layout
+	offset int64
+	left   int
+	file   int
+}
+
+func (s *Store) stretches(offset int64, n int) stretches {
+	return stretches{s.layout, offset, n, s.layout.FileAt(offset)}
+}
+
+// next returns the next stretch; ok is false at the end.
+func (w *stretches) next() (x stretch, ok bool) {
+	if w.left == 0 {
+		return x, false
+	}
+	files := w.layout.Files
+	for w.file < len(files) && files[w.file].Offset+files[w.file].Length <= w.offset {
+		w.file++
+	}
+	x = stretch{file: -1, n: w.left}
+	if w.file < len(files) {
+		f := &files[w.file]
+		switch {
+		case f.Offset > w.offset:
+			x.n = int(min(int64(w.left), f.Offset-w.offset))
+		case f.Pad:
+			x.n = int(min(int64(w.left), f.Offset+f.Length-w.offset))
+		default:
+			x.n = int(min(int64(w.left), f.Offset+f.Length-w.offset))
+			x.file, x.at = w.file, w.offset-f.Offset
+		}
+	}
+	w.offset += int64(x.n)
+	w.left -= x.n
+	return x, true
+}
+
+// ReadAt fills p from the content, from byte begin of the piece on; p lies
+// within the piece, padding at its end included. Padding reads as zeros. A
+// file that is missing or too short, or cannot be read, is an *Error.
+func (s *Store) ReadAt(p []byte, piece, begin uint32) error {
+	if int64(piece) >= int64(s.layout.Pieces()) ||
+		int64(begin)+int64(len(p)) > int64(s.layout.PieceSizePadded(int(piece))) {
+		return &Error{"read", s.path(), ErrRange}
+	}
+	return s.readContent(p, s.layout.PieceOffset(int(piece))+int64(begin))
+}
+
+// readContent fills p from the content at offset.
+func (s *Store) readContent(p []byte, offset int64) error {
+	walk := s.stretches(offset, len(p))
+	for x, ok := walk.next(); ok; x, ok = walk.next() {
+		part := p[:x.n]
+		p = p[x.n:]
+		if x.file < 0 {
+			clear(part)
+			continue
+		}
+		h, err := s.workers.files.pin(s, x.file, false)
+		if err == nil {
+			err = h.file.pread(part, x.at)
+			s.workers.files.unpin(h)
+		}
+		if err != nil {
+			return wrap("read", s.disk.path(s.fileName(x.file)), err)
+		}
+	}
+	return nil
+}
+
+// writeBufs writes bufs one after the other to the content at offset. It may
+// change bufs.
+func (s *Store) writeBufs(offset int64, bufs [][]byte, scratch *scratch) error {
+	total := 0
+	for _, b := range bufs {
+		total += len(b)
+	}
+	walk := s.stretches(offset, total)
+	for x, ok := walk.next(); ok; x, ok = walk.next() {
+		parts := bufs
+		if x.n < total {
+			parts, bufs = cut(scratch.parts[:0], bufs, x.n)
+			scratch.parts = parts
+		}
+		if x.file < 0 {
+			continue
+		}
+		h, err := s.workers.files.pin(s, x.file, true)
+		if err == nil {
+			err = h.file.pwritev(parts, x.at)
+			s.workers.files.unpin(h)
+		}
+		if err != nil {
+			return wrap("write", s.disk.path(s.fileName(x.file)), err)
+		}
+	}
+	clear(scratch.parts)
+	return nil
+}
+
+// cut appends the first n bytes of bufs to dst, and returns the rest of bufs
+// too, whose first element it shortens.
+func cut(dst, bufs [][]byte, n int) (head, rest [][]byte) {
+	for n > 0 {
+		if len(bufs[0]) > n {
+			dst = append(dst, bufs[0][:n])
+			bufs[0] = bufs[0][n:]
+			return dst, bufs
+		}
+		n -= len(bufs[0])
+		dst = append(dst, bufs[0])
+		bufs = bufs[1:]
+	}
+	return dst, bufs
+}
+
+// openFile opens file i; write makes it first, with the length it will have.
+func (s *Store) openFile(i int, write bool) (file, error) {
+	name := s.fileName(i)
+	if !write {
+		f, err := s.disk.open(name, openRead)
+		if now := s.fileName(i); err != nil && now != name { // Finish has just renamed it
+			f, err = s.disk.open(now, openRead)
+		}
+		return f, err
+	}
+	if s.isReadOnly() {
+		return nil, &Error{"open", s.disk.path(name), ErrReadOnly}
+	}
+	f, err := s.disk.open(name, openCreate)
+	if err != nil {
+		return nil, err
+	}
+	st, err := f.stat()
+	length := s.layout.Files[i].Length
+	switch {
+	case err != nil:
+	case st.size > length:
+		err = ErrLonger
+	case st.size < length && s.cfg.Reserve:
+		err = f.reserve(length)
+	case st.size < length:
+		err = f.resize(length)
+	}
+	if err != nil {
+		f.close()
+		return nil, wrap("open", s.disk.path(name), err)
+	}
+	return f, nil
+}
+
+// verified notes that piece index is on disk, and how its files were left.
+func (s *Store) verified(index int) error {
+	walk := s.stretches(s.layout.PieceOffset(index), s.layout.PieceSize(index))
+	for x, ok := walk.next(); ok; x, ok = walk.next() {
+		if x.file < 0 {
+			continue
+		}
+		h, err := s.workers.files.pin(s, x.file, false)
+		if err != nil {
+			return err
+		}
+		st, err := h.file.stat()
+		s.workers.files.unpin(h)
+		if err != nil {
+			return wrap("read", s.disk.path(s.fileName(x.file)), err)
+		}
+		s.left(x.file, st)
+	}
+	s.mu.Lock()
+	s.have.Add(index)
+	s.mu.Unlock()
+	return nil
+}
+
+// failed notes that a piece could not be written.
+func (s *Store) failed(index int) {
+	s.mu.Lock()
+	s.broken = index
+	s.mu.Unlock()
+}
+
+// Probe tries whether the disk takes data again after a failed write: it fills
+// the piece that could not be written with zeros, since what came of it is
+// lost. It is nil when that works or nothing has failed.
+func (s *Store) Probe() error {
+	s.mu.Lock()
+	index := s.broken
+	s.mu.Unlock()
+	if index < 0 {
+		return nil
+	}
+	var scratch scratch
+	zeros := make([]byte, min(checkChunk, s.layout.PieceLength))
+	size := s.layout.PieceSize(index)
+	for at := 0; at < size; at += len(zeros) {
+		data := zeros[:min(len(zeros), size-at)]
+		if err := s.writeBufs(s.layout.PieceOffset(index)+int64(at), [][]byte{data}, &scratch); err != nil {
+			return err
+		}
+	}
+	s.mu.Lock()
+	s.broken = -1
+	s.mu.Unlock()
+	w := s.workers
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	for _, p := range s.open {
+		if !p.busy && p.err != nil {
+			w.forget(p)
+		}
+	}
+	return nil
+}

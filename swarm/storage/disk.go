@@ -1,0 +1,286 @@
+package storage
+
+import (
+	"errors"
+	"io"
+	"io/fs"
+	"os"
+	"path"
+	"path/filepath"
+	"strings"
+	"syscall"
+)
+
+// A disk is one download folder. Names are slash-separated and clean. It is
+// safe for concurrent use. It is an interface so that tests can put one under
+// a Store that fails, forgets or fills up.
+type disk interface {
+	// open opens a regular file; openCreate makes it and its folders.
+	open(name string, mode openMode) (file, error)
+	// stat tells about a file, following no symbolic link.
+	stat(name string) (fileStat, error)
+	// makeDir makes a folder and those above it.
+	makeDir(name string) error
+	// rename gives a file or folder of the download folder itself another
+	// name, which must be free.
+	rename(from, to string) error
+	// lock takes the file or folder name, which is there, for this Store
+	// alone. The lock goes with the process.
+	lock(name string) (io.Closer, error)
+	// path returns the name as the user would write it.
+	path(name string) string
+	close() error
+}
+
+// openMode says what a file is opened for.
+type openMode uint8
+
+const (
+	openRead   openMode = iota // must exist
+	openWrite                  // must exist
+	openCreate                 // is made if it does not exist
+)
+
+// A file is an open regular file. It is safe for concurrent use.
+type file interface {
+	// pwritev writes all of bufs, one after the other, from off on.
+	pwritev(bufs [][]byte, off int64) error
+	// pread fills p from off on. It is ErrShort when the file ends before.
+	pread(p []byte, off int64) error
+	// resize makes the file size bytes long; reserve also takes room on the
+	// disk for them, where the file system can.
+	resize(size int64) error
+	reserve(size int64) error
+	// sync returns when the data written so far is on stable storage.
+	sync() error
+	// nextData returns the first offset from off on that is not in a hole, or
+	// the size of the file.
+	nextData(off, size int64) int64
+	// willRead tells that n bytes from off on will be read soon.
+	willRead(off, n int64)
+	stat() (fileStat, error)
+	close() error
+}
+
+// fileStat is what there is to know of a file.
+type fileStat struct {
+	mode   fs.FileMode
+	size   int64 // bytes
+	mtime  int64 // time of the last change of the content, nanoseconds since 1970
+	sparse bool  // takes less room than size: there may be holes
+}
+
+// osDisk is a folder of the operating system.
+type osDisk struct {
+	dir  string // absolute
+	root *os.Root
+}
+
+// openDisk opens the folder dir; create makes it first.
+func openDisk(dir string, create bool) (*osDisk, error) {
+	dir, err := filepath.Abs(dir)
+	if err != nil {
+		return nil, wrap("open", dir, err)
+	}
+	if create {
+		if err := os.MkdirAll(dir, 0o777); err != nil {
+			return nil, wrap("create", dir, err)
+		}
+	}
+	root, err := os.OpenRoot(dir)
+	if err != nil {
+		return nil, wrap("open", dir, err)
+	}
+	return &osDisk{dir, root}, nil
+}
+
+func (d *osDisk) close() error { return d.root.Close() }
+
+func (d *osDisk) path(name string) string { return filepath.Join(d.dir, filepath.FromSlash(name)) }
+
+func (d *osDisk) stat(name string) (fileStat, error) {
+	if err := d.checkParents(name); err != nil {
+		return fileStat{}, err
+	}
+	info, err := d.root.Lstat(filepath.FromSlash(name))
+	if err != nil {
+		return fileStat{}, wrap("open", d.path(name), err)
+	}
+	return statOf(info), nil
+}
+
+// checkParents tells whether all folders above name are folders. A symbolic
+// link put in their place later still cannot lead out of the root.
+func (d *osDisk) checkParents(name string) error {
+	for end := 0; ; end++ {
+		next := strings.IndexByte(name[end:], '/')
+		if next < 0 {
+			return nil
+		}
+		end += next
+		info, err := d.root.Lstat(filepath.FromSlash(name[:end]))
+		if err == nil {
+			err = kindError(info.Mode(), true)
+		}
+		if err != nil {
+			return wrap("open", d.path(name[:end]), err)
+		}
+	}
+}
+
+// kindError says why what has mode is neither a folder nor, as asked, a file.
+func kindError(mode fs.FileMode, folder bool) error {
+	switch {
+	case mode&fs.ModeSymlink != 0:
+		return ErrLink
+	case folder && !mode.IsDir():
+		return ErrNotFolder
+	case folder:
+		return nil
+	case mode.IsDir():
+		return ErrFolder
+	case !mode.IsRegular():
+		return ErrSpecial
+	}
+	return nil
+}
+
+func (d *osDisk) makeDir(name string) error {
+	for end := 0; end < len(name); end++ {
+		if next := strings.IndexByte(name[end:], '/'); next >= 0 {
+			end += next
+		} else {
+			end = len(name)
+		}
+		err := d.root.Mkdir(filepath.FromSlash(name[:end]), 0o777)
+		if errors.Is(err, fs.ErrExist) {
+			var info fs.FileInfo
+			if info, err = d.root.Lstat(filepath.FromSlash(name[:end])); err == nil {
+				err = kindError(info.Mode(), true)
+			}
+		}
+		if err != nil {
+			return wrap("create", d.path(name[:end]), err)
+		}
+	}
+	return nil
+}
+
+func (d *osDisk) open(name string, mode openMode) (file, error) {
+	f, err := d.openFile(name, mode)
+	if mode == openCreate && errors.Is(err, fs.ErrNotExist) {
+		if err := d.makeDir(path.Dir(name)); err != nil {
+			return nil, err
+		}
+		f, err = d.openFile(name, mode)
+	}
+	if err != nil {
+		return nil, wrap("open", d.path(name), err)
+	}
+	return f, nil
+}
+
+// openFile opens name without making folders. What is there is looked at
+// first, since opening a pipe or a device can block or do harm, and once more
+// when it is open.
+func (d *osDisk) openFile(name string, mode openMode) (file, error) {
+	if err := d.checkParents(name); err != nil {
+		return nil, err
+	}
+	local := filepath.FromSlash(name)
+	info, err := d.root.Lstat(local)
+	switch {
+	case err == nil:
+		if err := kindError(info.Mode(), false); err != nil {
+			return nil, err
+		}
+	case mode != openCreate || !errors.Is(err, fs.ErrNotExist):
+		return nil, err
+	}
+	flags := os.O_RDONLY | openFlags
+	switch {
+	case mode == openWrite || mode == openCreate && info != nil:
+		flags = os.O_RDWR | openFlags
+	case mode == openCreate:
+		flags = os.O_RDWR | os.O_CREATE | os.O_EXCL
+	}
+	f, err := d.root.OpenFile(local, flags, 0o666)
+	if mode == openCreate && errors.Is(err, fs.ErrExist) { // made by another worker just now
+		f, err = d.root.OpenFile(local, os.O_RDWR|openFlags, 0o666)
+	}
+	if err != nil {
+		return nil, err
+	}
+	opened, err := f.Stat()
+	if err == nil {
+		err = kindError(opened.Mode(), false)
+	}
+	if err == nil && info != nil && !os.SameFile(info, opened) {
+		err = ErrChanged
+	}
+	if err != nil {
+		f.Close()
+		return nil, err
+	}
+	return newOSFile(f), nil
+}
+
+func (d *osDisk) lock(name string) (io.Closer, error) {
+	f, err := d.root.Open(filepath.FromSlash(name))
+	if err != nil {
+		return nil, wrap("lock", d.path(name), err)
+	}
+	err = lockFile(f)
+	if err == nil { // it may have been renamed or removed before the lock was ours
+		var held, named fs.FileInfo
+		if held, err = f.Stat(); err == nil {
+			if named, err = d.root.Lstat(filepath.FromSlash(name)); err == nil && !os.SameFile(held, named) {
+				err = ErrInUse
+			}
+		}
+	}
+	if err != nil {
+		f.Close()
+		return nil, wrap("lock", d.path(name), err)
+	}
+	return f, nil
+}
+
+func (d *osDisk) rename(from, to string) error {
+	top, err := d.root.Open(".")
+	if err != nil {
+		return wrap("rename", d.path(from), err)
+	}
+	defer top.Close()
+	if err := renameNew(d, top, from, to); err != nil {
+		if errors.Is(err, fs.ErrExist) {
+			return &Error{"rename", d.path(to), ErrExists}
+		}
+		return wrap("rename", d.path(from), err)
+	}
+	if err := top.Sync(); err != nil && !errors.Is(err, syscall.EINVAL) {
+		return wrap("rename", d.path(from), err)
+	}
+	return nil
+}
+
+// renameChecked is the rename of systems that cannot refuse an existing target
+// in the same step.
+func renameChecked(d *osDisk, from, to string) error {
+	if _, err := d.root.Lstat(to); err == nil {
+		return fs.ErrExist
+	}
+	return d.root.Rename(from, to)
+}
+
+// preadFull fills p by reads that may come short.
+func preadFull(f *os.File, p []byte, off int64) error {
+	n, err := f.ReadAt(p, off)
+	if n == len(p) {
+		return nil
+	}
+	if err == nil || err == io.EOF {
+		return ErrShort
+	}
+	return err
+}

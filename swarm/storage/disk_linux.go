@@ -1,0 +1,163 @@
+package storage
+
+import (
+	"errors"
+	"io/fs"
+	"os"
+	"sync"
+	"syscall"
+	"unsafe"
+
+	"golang.org/x/sys/unix"
+)
+
+// openFlags keep the opening of something that became a pipe from blocking.
+const openFlags = syscall.O_NONBLOCK
+
+// iovMax bounds the buffers of one pwritev; the kernel takes 1,024.
+const iovMax = 64
+
+// osFile is a regular file of the operating system.
+type osFile struct {
+	*os.File
+	fd int
+}
+
+func newOSFile(f *os.File) file { return &osFile{f, int(f.Fd())} }
+
+// iovecs keeps the vectors of pwritev, so that none is allocated for each
+// write.
+var iovecs = sync.Pool{New: func() any { return new([iovMax]unix.Iovec) }}
+
+func (f *osFile) pwritev(bufs [][]byte, off int64) error {
+	if len(bufs) == 1 {
+		_, err := f.WriteAt(bufs[0], off)
+		return err
+	}
+	vec := iovecs.Get().(*[iovMax]unix.Iovec)
+	defer iovecs.Put(vec)
+	defer clear(vec[:])
+	skip := 0 // bytes of bufs[0] that are written already
+	for len(bufs) > 0 {
+		n := min(len(bufs), iovMax)
+		for i, b := range bufs[:n] {
+			if i == 0 {
+				b = b[skip:]
+			}
+			vec[i].Base = unsafe.SliceData(b)
+			vec[i].SetLen(len(b))
+		}
+		done, _, errno := unix.Syscall6(unix.SYS_PWRITEV, uintptr(f.fd), uintptr(unsafe.Pointer(vec)), uintptr(n),
+			uintptr(off), 0, 0)
+		switch {
+		case errno == unix.EINTR:
+			continue
+		case errno != 0:
+			return errno
+		case done == 0: // a regular file takes at least a byte, or says why not
+			return unix.EIO
+		}
+		off += int64(done)
+		for left := int(done) + skip; ; bufs = bufs[1:] {
+			if len(bufs) == 0 || left < len(bufs[0]) {
+				skip = left
+				break
+			}
+			left -= len(bufs[0])
+		}
+	}
+	return nil
+}
+
+func (f *osFile) pread(p []byte, off int64) error { return preadFull(f.File, p, off) }
+
+func (f *osFile) resize(size int64) error { return f.Truncate(size) }
+
+func (f *osFile) reserve(size int64) error {
+	err := ignoringEINTR(func() error { return unix.Fallocate(f.fd, 0, 0, size) })
+	if errors.Is(err, unix.EOPNOTSUPP) || errors.Is(err, unix.ENOSYS) {
+		return f.resize(size)
+	}
+	return err
+}
+
+func (f *osFile) sync() error {
+	return ignoringEINTR(func() error { return unix.Fdatasync(f.fd) })
+}
+
+func (f *osFile) nextData(off, size int64) int64 {
+	at, err := unix.Seek(f.fd, off, unix.SEEK_DATA)
+	switch {
+	case errors.Is(err, unix.ENXIO): // nothing but a hole up to the end
+		return size
+	case err != nil: // the file system does not tell: all is data
+		return off
+	}
+	return min(at, size)
+}
+
+func (f *osFile) willRead(off, n int64) {
+	_ = unix.Fadvise(f.fd, off, n, unix.FADV_WILLNEED) // advice only
+}
+
+func (f *osFile) stat() (fileStat, error) {
+	var st unix.Stat_t
+	if err := ignoringEINTR(func() error { return unix.Fstat(f.fd, &st) }); err != nil {
+		return fileStat{}, err
+	}
+	return fileStat{
+		size: st.Size, mtime: st.Mtim.Nano(), sparse: st.Blocks*512 < st.Size,
+	}, nil
+}
+
+func (f *osFile) close() error { return f.Close() }
+
+// statOf takes what is of use from info.
+func statOf(info fs.FileInfo) fileStat {
+	st := fileStat{mode: info.Mode(), size: info.Size(), mtime: info.ModTime().UnixNano(), sparse: true}
+	if sys, ok := info.Sys().(*syscall.Stat_t); ok {
+		st.sparse = sys.Blocks*512 < sys.Size
+	}
+	return st
+}
+
+// lockFile takes the lock of f without waiting. File systems that have none
+// (some of those over a network) do without.
+func lockFile(f *os.File) error {
+	err := ignoringEINTR(func() error { return unix.Flock(int(f.Fd()), unix.LOCK_EX|unix.LOCK_NB) })
+	switch {
+	case errors.Is(err, unix.EWOULDBLOCK):
+		return ErrInUse
+	case errors.Is(err, unix.ENOTSUP), errors.Is(err, unix.ENOLCK), errors.Is(err, unix.ENOSYS),
+		errors.Is(err, unix.EINVAL), errors.Is(err, unix.EBADF):
+		return nil
+	}
+	return err
+}
+
+// renameNew renames within top unless to exists.
+func renameNew(d *osDisk, top *os.File, from, to string) error {
+	fd := int(top.Fd())
+	err := unix.Renameat2(fd, from, fd, to, unix.RENAME_NOREPLACE)
+	if errors.Is(err, unix.EINVAL) || errors.Is(err, unix.ENOSYS) {
+		return renameChecked(d, from, to)
+	}
+	return err
+}
+
+func ignoringEINTR(f func() error) error {
+	for {
+		if err := f(); err != unix.EINTR {
+			return err
+		}
+	}
+}
+
+// descriptorsLimit returns how many descriptors the process may hold.
+func descriptorsLimit() int {
+	var r unix.Rlimit
+	if unix.Getrlimit(unix.RLIMIT_NOFILE, &r) != nil {
+		return descriptorsUnknown
+	}
+	return int(min(r.Cur, 1<<20))
+}

@@ -1,0 +1,127 @@
+package storage
+
+import (
+	"errors"
+	"io/fs"
+)
+
+// A stamp is how the Store left a file, or found it.
+type stamp struct {
+	mtime int64 // nanoseconds since 1970; 0 if the file is not known to be there
+	size  int64 // bytes
+	ours  bool  // the Store has written to it
+	wrong bool  // after a write it did not have its length: somebody else was there
+}
+
+// found notes how file i is before anything is written to it.
+func (s *Store) found(i int, found stamp) {
+	s.mu.Lock()
+	s.stamps[i] = found
+	s.mu.Unlock()
+}
+
+// left notes how file i is after a write. Workers may come here in another
+// order than they wrote in, so the latest time counts.
+func (s *Store) left(i int, st fileStat) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	x := &s.stamps[i]
+	if !x.ours || st.mtime > x.mtime {
+		x.mtime = st.mtime
+	}
+	x.ours, x.size = true, st.size
+	if st.size != s.layout.Files[i].Length {
+		x.wrong = true
+	}
+}
+
+// Finish makes complete content final: it makes the files that are empty,
+// looks whether every file still has the size and the time of the last change
+// that the Store left it with, and takes the suffix of unfinished content
+// away. From then on the files are only read.
+//
+// When a file has changed, the error is an *Error with ErrChanged; Check then
+// finds what is left. Finish may be called again.
+func (s *Store) Finish() error {
+	for i := range s.layout.Files {
+		f := &s.layout.Files[i]
+		if f.Pad || len(f.Link) > 0 {
+			continue
+		}
+		var err error
+		switch {
+		case f.Length > 0:
+			err = s.unchanged(i)
+		case !s.isReadOnly():
+			err = s.makeEmpty(i)
+		}
+		if err != nil {
+			return err
+		}
+	}
+	return s.settle()
+}
+
+// makeEmpty makes file i, which has no content.
+func (s *Store) makeEmpty(i int) error {
+	f, err := s.openFile(i, true)
+	if err != nil {
+		return err
+	}
+	return f.close()
+}
+
+// unchanged tells whether file i is as the Store left it.
+func (s *Store) unchanged(i int) error {
+	name := s.fileName(i)
+	st, err := s.disk.stat(name)
+	if err == nil {
+		err = kindError(st.mode, false)
+	}
+	if err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return wrap("open", s.disk.path(name), err)
+	}
+	s.mu.Lock()
+	x := s.stamps[i]
+	s.mu.Unlock()
+	same := err == nil && !x.wrong && st.size == s.layout.Files[i].Length
+	if x.mtime != 0 {
+		same = same && st.mtime == x.mtime && st.size == x.size
+	}
+	if !same {
+		return &Error{"open", s.disk.path(name), ErrChanged}
+	}
+	return nil
+}
+
+// settle gives the content its own name and lets go of it.
+func (s *Store) settle() error {
+	if s.isReadOnly() {
+		return nil
+	}
+	if err := s.takeName(); err != nil {
+		return err
+	}
+	s.workers.files.closeAll(s, false) // they are open for writing
+	s.unlock()
+	return nil
+}
+
+// takeName renames the content if it has the suffix of the unfinished.
+func (s *Store) takeName() error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.top != s.cfg.Name {
+		if err := s.disk.rename(s.top, s.cfg.Name); err != nil {
+			return err
+		}
+	}
+	s.top, s.readOnly = s.cfg.Name, true
+	return nil
+}
+
+func (s *Store) isReadOnly() bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.readOnly
+}

@@ -1,0 +1,165 @@
+package storage
+
+import (
+	"cmp"
+	"slices"
+
+	"swarmnode/swarm/block"
+)
+
+// scratch is what a worker keeps from piece to piece.
+type scratch struct {
+	bufs  [][]byte // of a run of blocks
+	parts [][]byte // of the part of a run that lies in one file
+	chunk []byte   // for reading back
+}
+
+// reset makes p the open piece index of s.
+func (p *openPiece) reset(s *Store, index int) {
+	size := s.layout.PieceSize(index)
+	blocks := (size + block.Size - 1) / block.Size
+	words := (blocks + 63) / 64
+	p.store, p.index, p.err = s, index, nil
+	p.stored = slices.Grow(p.stored[:0], words)[:words]
+	p.restart()
+}
+
+// restart forgets what was hashed. What was written is then read back in
+// finish, unless it is written again before.
+func (p *openPiece) restart() {
+	layout := p.store.layout
+	clear(p.stored)
+	p.hashed = 0
+	p.known = layout.CanVerify(p.index)
+	p.verifier.Reset(layout, p.index)
+}
+
+// process writes what was taken and hashes what it can; with verify it hashes
+// the whole piece. It returns a Result to be posted: the outcome, or the first
+// failure of a write.
+func (p *openPiece) process(scratch *scratch, verify bool) (result Result, posted bool) {
+	failedBefore := p.err != nil
+	byBegin := func(a, b write) int { return cmp.Compare(a.begin, b.begin) }
+	if !slices.IsSortedFunc(p.taken, byBegin) {
+		slices.SortStableFunc(p.taken, byBegin)
+	}
+	for rest := p.taken; len(rest) > 0; {
+		n := runLength(rest)
+		p.writeRun(rest[:n], scratch)
+		rest = rest[n:]
+	}
+	clear(p.taken)
+	p.taken = p.taken[:0]
+	if p.err != nil && !failedBefore {
+		p.store.failed(p.index)
+	}
+	result = Result{Piece: uint32(p.index), Err: p.err}
+	if !verify {
+		return result, p.err != nil && !failedBefore
+	}
+	if p.err == nil {
+		result.OK, result.Err = p.finish(scratch)
+	}
+	return result, true
+}
+
+// runLength returns how many blocks at the start of ws follow one another.
+func runLength(ws []write) int {
+	n := 1
+	for n < len(ws) && n < iovMax && ws[n].begin == ws[n-1].begin+len(ws[n-1].buf.Bytes()) {
+		n++
+	}
+	return n
+}
+
+// writeRun writes contiguous blocks, hashes them if it is their turn, and
+// gives their buffers back.
+func (p *openPiece) writeRun(run []write, scratch *scratch) {
+	bufs := scratch.bufs[:0]
+	for _, w := range run {
+		bufs = append(bufs, w.buf.Bytes())
+	}
+	scratch.bufs = bufs
+	if p.err == nil {
+		offset := p.store.layout.PieceOffset(p.index) + int64(run[0].begin)
+		p.err = p.store.writeBufs(offset, bufs, scratch)
+	}
+	if p.err == nil {
+		p.hash(run, scratch)
+	}
+	clear(bufs)
+	for _, w := range run {
+		w.buf.Release()
+	}
+}
+
+// hash notes that the blocks of run are written, and feeds them to the
+// verifier if they are next.
+func (p *openPiece) hash(run []write, scratch *scratch) {
+	if run[0].begin < p.hashed { // bytes that were hashed have been written anew
+		p.restart()
+	}
+	for _, w := range run {
+		data := w.buf.Bytes()
+		if w.begin == p.hashed {
+			p.verifier.Write(data)
+			p.hashed += len(data)
+		}
+		end := w.begin + len(data)
+		if w.begin%block.Size == 0 && (len(data) == block.Size || end == p.store.layout.PieceSize(p.index)) {
+			i := w.begin / block.Size
+			p.stored[i/64] |= 1 << (i % 64)
+		}
+	}
+	p.catchUp(scratch)
+}
+
+// catchUp feeds blocks to the verifier that came before it was their turn. An
+// error of reading shows again in finish.
+func (p *openPiece) catchUp(scratch *scratch) {
+	size := p.store.layout.PieceSize(p.index)
+	for p.hashed < size && p.hashed%block.Size == 0 {
+		n := 0
+		for n < checkChunk && p.hashed+n < size && p.isStored((p.hashed+n)/block.Size) {
+			n += block.Size
+		}
+		n = min(n, size-p.hashed)
+		if n == 0 || p.readBack(n, scratch) != nil {
+			return
+		}
+	}
+}
+
+func (p *openPiece) isStored(i int) bool { return p.stored[i/64]>>(i%64)&1 != 0 }
+
+// readBack feeds the next n bytes, at most checkChunk, from disk.
+func (p *openPiece) readBack(n int, scratch *scratch) error {
+	if scratch.chunk == nil {
+		scratch.chunk = make([]byte, checkChunk)
+	}
+	data := scratch.chunk[:n]
+	offset := p.store.layout.PieceOffset(p.index) + int64(p.hashed)
+	if err := p.store.readContent(data, offset); err != nil {
+		return err
+	}
+	p.verifier.Write(data)
+	p.hashed += n
+	return nil
+}
+
+// finish hashes what is left of the piece and says whether it is right.
+func (p *openPiece) finish(scratch *scratch) (bool, error) {
+	if !p.known { // the hashes of v2 may have come after the first block
+		p.restart()
+	}
+	size := p.store.layout.PieceSize(p.index)
+	for p.hashed < size {
+		if err := p.readBack(min(checkChunk, size-p.hashed), scratch); err != nil {
+			return false, err
+		}
+	}
+	if !p.verifier.OK() {
+		return false, nil
+	}
+	return true, p.store.verified(p.index)
+}

@@ -1,0 +1,235 @@
+package storage
+
+import (
+	"io"
+	"path/filepath"
+	"sync"
+
+	"swarmnode/metainfo"
+	"swarmnode/swarm/bits"
+	"swarmnode/swarm/block"
+)
+
+// PartSuffix marks content that is not complete, when Config.Part asks for it.
+const PartSuffix = ".part"
+
+// Config says where the content of a torrent lies and who is told.
+type Config struct {
+	// Dir is the folder that the content lies in; it is made when it does not
+	// exist, unless ReadOnly.
+	Dir string
+	// Name of the file or folder in Dir; that of the Layout when empty. It is
+	// one element of a path.
+	Name   string
+	Layout *metainfo.Layout
+	// Workers do the work; they may be shared.
+	Workers *Workers
+	// Results is called by a worker for each Result. It may block, which holds
+	// up the worker, but not for ever once the Store is being closed.
+	Results func(Result)
+	// ReadOnly opens content that is only served: nothing is made, changed or
+	// locked, and no right to write is needed.
+	ReadOnly bool
+	// Part gives the file or folder the suffix PartSuffix until Finish. Content
+	// that lies under its own name already stays there.
+	Part bool
+	// Reserve takes room on disk for a whole file when its first byte is
+	// written, so that a disk that is too small shows at once. Without it files
+	// are sparse. Neither is faster than the other.
+	Reserve bool
+}
+
+// A Result is what came of a Verify, or of a Write that failed.
+//
+// Every Verify has exactly one Result. The first failed Write of a piece has
+// one too, and what is written to the piece after it is dropped, until Verify
+// or Probe begins it anew; so a Verify that follows repeats the error.
+type Result struct {
+	Piece uint32
+	OK    bool  // the piece is written and has the right hash
+	Err   error // an *Error: the disk failed, and the hash was not compared
+}
+
+// A Store holds the content of one torrent. It is safe for concurrent use.
+type Store struct {
+	cfg     Config
+	layout  *metainfo.Layout
+	workers *Workers
+	disk    disk
+	lock    io.Closer // nil when nothing is locked
+
+	// Guarded by workers.mu.
+	open    map[int]*openPiece
+	busy    int       // open pieces in the queue or with a worker
+	idle    sync.Cond // busy is 0
+	closing bool
+
+	// Guarded by workers.files.mu.
+	handles map[int]*handle
+	ended   bool
+
+	mu       sync.Mutex
+	top      string // name of the content in Dir as it is now
+	have     *bits.Set
+	stamps   []stamp // by file
+	readOnly bool
+	broken   int // a piece that could not be written, -1 if none
+}
+
+// Open prepares to keep the content of cfg.Layout. Files are made when their
+// first byte is written. It fails when something else lies where the content
+// belongs, or when another Store writes to the same content; the error is an
+// *Error.
+func Open(cfg Config) (*Store, error) {
+	d, err := cfg.Workers.disks.open(cfg.Dir, !cfg.ReadOnly)
+	if err != nil {
+		return nil, err
+	}
+	s, err := openOn(cfg, d)
+	if err != nil {
+		d.close()
+	}
+	return s, err
+}
+
+// openOn opens a Store on d, which it closes in the end.
+func openOn(cfg Config, d disk) (*Store, error) {
+	name := cfg.Name
+	if name == "" {
+		name = cfg.Layout.Name
+	}
+	if name != filepath.Base(name) || !filepath.IsLocal(name) || name == "." {
+		return nil, &Error{"open", name, ErrSpecial}
+	}
+	s := &Store{
+		cfg: cfg, layout: cfg.Layout, workers: cfg.Workers, disk: d,
+		open: make(map[int]*openPiece), handles: make(map[int]*handle),
+		top: name, have: bits.New(cfg.Layout.Pieces()), stamps: make([]stamp, len(cfg.Layout.Files)),
+		readOnly: cfg.ReadOnly, broken: -1,
+	}
+	s.cfg.Name = name
+	s.idle.L = &cfg.Workers.mu
+	if err := s.claim(); err != nil {
+		return nil, err
+	}
+	return s, nil
+}
+
+// Write takes a block over and writes it later. Blocks of a piece may come in
+// any order, and again. What lies outside of the piece is not written; it is
+// answered by a Result with ErrRange.
+func (s *Store) Write(r block.Ref, buf *block.Buf) {
+	index, begin, n := int(r.Piece), int64(r.Begin), int64(len(buf.Bytes()))
+	if s.cfg.ReadOnly || index >= s.layout.Pieces() || n == 0 || begin+n > int64(s.layout.PieceSize(index)) {
+		buf.Release()
+		err := ErrRange
+		if s.cfg.ReadOnly {
+			err = ErrReadOnly
+		}
+		s.results(Result{Piece: r.Piece, Err: &Error{"write", s.path(), err}})
+		return
+	}
+	w := s.workers
+	w.mu.Lock()
+	if s.closing {
+		w.mu.Unlock()
+		buf.Release()
+		return
+	}
+	p := w.open(s, index)
+	p.pending = append(p.pending, write{int(begin), buf})
+	w.schedule(p)
+	w.mu.Unlock()
+}
+
+// Verify hashes a piece once everything that was handed to Write before is
+// written, and posts a Result.
+func (s *Store) Verify(piece uint32) {
+	if int(piece) >= s.layout.Pieces() {
+		s.results(Result{Piece: piece, Err: &Error{"verify", s.path(), ErrRange}})
+		return
+	}
+	w := s.workers
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if s.closing {
+		return
+	}
+	p := w.open(s, int(piece))
+	p.verify = true
+	w.schedule(p)
+}
+
+// results hands on what a worker has to say, unless nobody listens any more.
+func (s *Store) results(r Result) {
+	s.workers.mu.Lock()
+	closing := s.closing
+	s.workers.mu.Unlock()
+	if s.cfg.Results != nil && !closing {
+		s.cfg.Results(r)
+	}
+}
+
+// Have returns a copy of the set of pieces that are verified and on disk, as
+// far as Check and Verify have seen.
+func (s *Store) Have() *bits.Set {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.have.Clone()
+}
+
+// Paths returns where the content lies now: one file or folder.
+func (s *Store) Paths() []string { return []string{s.path()} }
+
+func (s *Store) path() string {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.disk.path(s.top)
+}
+
+// fileName returns the name of file i on the disk.
+func (s *Store) fileName(i int) string {
+	s.mu.Lock()
+	top := s.top
+	s.mu.Unlock()
+	n := len(top)
+	for _, element := range s.layout.Files[i].Path {
+		n += 1 + len(element)
+	}
+	name := append(make([]byte, 0, n), top...)
+	for _, element := range s.layout.Files[i].Path {
+		name = append(append(name, '/'), element...)
+	}
+	return string(name)
+}
+
+// Close waits until what was handed over is written, and closes the files. No
+// Result is posted after it has begun.
+func (s *Store) Close() error {
+	w := s.workers
+	w.mu.Lock()
+	if s.closing {
+		w.mu.Unlock()
+		return nil
+	}
+	s.closing = true
+	for s.busy > 0 {
+		s.idle.Wait()
+	}
+	for _, p := range s.open {
+		w.forget(p)
+	}
+	w.mu.Unlock()
+	w.files.closeAll(s, true)
+	s.unlock()
+	return s.disk.close()
+}
+
+func (s *Store) unlock() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.lock != nil {
+		s.lock.Close()
+		s.lock = nil
+	}
+}

@@ -1,0 +1,194 @@
+package storage
+
+import (
+	"runtime"
+	"sync"
+
+	"swarmnode/metainfo"
+	"swarmnode/swarm/block"
+)
+
+const (
+	// piecesKept bounds the open pieces that are kept for the next use.
+	piecesKept = 64
+	// checkChunk is how many bytes are read at once for hashing. It fits into
+	// the second-level cache of a core together with what is beside it.
+	checkChunk = 256 << 10
+)
+
+// Workers write, hash and sync for the Stores of an engine, one worker per
+// core. They are safe for concurrent use.
+//
+// A piece with something to do is in the queue once, and is taken with all
+// that has come for it; so blocks that come faster than they are written are
+// written in longer runs, and no piece is worked on by two workers.
+type Workers struct {
+	wait  sync.WaitGroup
+	files handles
+	// chunks are the buffers of Check, one per core; who has one may hash.
+	chunks chan []byte
+
+	disks sharedDisks
+
+	mu     sync.Mutex
+	wake   sync.Cond // queue or closed
+	queue  []*openPiece
+	head   int // of queue
+	kept   []*openPiece
+	closed bool
+}
+
+// A write is a block on its way to disk.
+type write struct {
+	begin int // bytes from the start of the piece
+	buf   *block.Buf
+}
+
+// openPiece is a piece whose blocks are coming in.
+type openPiece struct {
+	store *Store
+	index int
+
+	// Guarded by Workers.mu.
+	pending []write
+	verify  bool // the piece is to be hashed after what is pending
+	busy    bool // in the queue, or with a worker
+
+	// For the worker that has it.
+	taken    []write
+	verifier metainfo.Verifier
+	hashed   int      // bytes from the start that the verifier has seen
+	stored   []uint64 // bit i: block i was written
+	known    bool     // the verifier has a hash to compare with
+	err      error    // the first write that failed; nothing is written any more
+}
+
+// NewWorkers starts n workers; one for each core that Go uses if n <= 0. The
+// caller ends them by Close.
+func NewWorkers(n int) *Workers {
+	if n <= 0 {
+		n = runtime.GOMAXPROCS(0)
+	}
+	w := &Workers{chunks: make(chan []byte, n)}
+	w.wake.L = &w.mu
+	w.files.init()
+	for range n {
+		w.chunks <- nil // allocated by who takes it first
+		w.wait.Go(w.work)
+	}
+	return w
+}
+
+// Close waits until everything handed over is done, and ends the workers. All
+// Stores must have been closed.
+func (w *Workers) Close() {
+	w.mu.Lock()
+	w.closed = true
+	w.mu.Unlock()
+	w.wake.Broadcast()
+	w.wait.Wait()
+}
+
+// work takes pieces from the queue until Close.
+func (w *Workers) work() {
+	var scratch scratch
+	for {
+		p, verify := w.take()
+		if p == nil {
+			return
+		}
+		result, posted := p.process(&scratch, verify)
+		if posted {
+			p.store.results(result)
+		}
+		w.release(p, verify)
+	}
+}
+
+// take waits for a piece with something to do; nil ends the worker.
+func (w *Workers) take() (p *openPiece, verify bool) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	for w.head == len(w.queue) {
+		if w.closed {
+			return nil, false
+		}
+		w.wake.Wait()
+	}
+	p = w.queue[w.head]
+	w.queue[w.head] = nil
+	w.head++
+	if w.head == len(w.queue) {
+		w.queue, w.head = w.queue[:0], 0
+	}
+	p.taken, p.pending = p.pending, p.taken[:0]
+	verify, p.verify = p.verify, false
+	return p, verify
+}
+
+// release queues p again if more has come meanwhile, and forgets it if it is
+// done.
+func (w *Workers) release(p *openPiece, done bool) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	s := p.store
+	if len(p.pending) > 0 || p.verify {
+		w.push(p)
+		return
+	}
+	p.busy = false
+	if done {
+		w.forget(p)
+	}
+	s.busy--
+	if s.busy == 0 {
+		s.idle.Broadcast()
+	}
+}
+
+// open returns the open piece of s with this index. w.mu is held.
+func (w *Workers) open(s *Store, index int) *openPiece {
+	p := s.open[index]
+	if p != nil {
+		return p
+	}
+	if last := len(w.kept) - 1; last >= 0 {
+		p = w.kept[last]
+		w.kept[last] = nil
+		w.kept = w.kept[:last]
+	} else {
+		p = new(openPiece)
+	}
+	p.reset(s, index)
+	s.open[index] = p
+	return p
+}
+
+// forget gives p up for another piece. w.mu is held, p is not busy.
+func (w *Workers) forget(p *openPiece) {
+	delete(p.store.open, p.index)
+	if len(w.kept) < piecesKept {
+		p.store = nil
+		w.kept = append(w.kept, p)
+	}
+}
+
+// schedule lets a worker have p. w.mu is held.
+func (w *Workers) schedule(p *openPiece) {
+	if p.busy {
+		return
+	}
+	p.busy = true
+	p.store.busy++
+	w.push(p)
+	w.wake.Signal()
+}
+
+func (w *Workers) push(p *openPiece) {
+	if w.head > 0 && len(w.queue) == cap(w.queue) {
+		n := copy(w.queue, w.queue[w.head:])
+		clear(w.queue[n:])
+		w.queue, w.head = w.queue[:n], 0
+	}
+	w.queue = append(w.queue, p)
+}
