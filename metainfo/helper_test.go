@@ -6,6 +6,8 @@ import (
 	"os"
 	"path/filepath"
 	"testing"
+
+	"swarmnode/metainfo/bencode"
 )
 
 // content is a function of seed and length only.
@@ -68,4 +70,57 @@ func readPiece(t testing.TB, l *Layout, dir string, i int) []byte {
 		data = append(data, part...)
 	}
 	return data
+}
+
+// raw is a value that is encoded already.
+type raw string
+
+// enc encodes a value: int, string, raw, list or dict.
+func enc(v any) string {
+	switch v := v.(type) {
+	case int:
+		return string(bencode.AppendInt(nil, int64(v)))
+	case string:
+		return string(bencode.AppendString(nil, v))
+	case raw:
+		return string(v)
+	case list:
+		s := "l"
+		for _, item := range v {
+			s += enc(item)
+		}
+		return s + "e"
+	case dict:
+		s := "d"
+		for _, item := range v {
+			s += enc(item)
+		}
+		return s + "e"
+	}
+	panic("no such kind")
+}
+
+type list []any
+
+// dict holds keys and values in turn, in the order in which they are encoded.
+type dict []any
+
+// with returns d with key set to value, or without it if value is nil.
+func (d dict) with(key string, value any) dict {
+	var out dict
+	done := false
+	for i := 0; i < len(d); i += 2 {
+		if d[i] == key {
+			done = true
+			if value != nil {
+				out = append(out, key, value)
+			}
+			continue
+		}
+		out = append(out, d[i], d[i+1])
+	}
+	if !done && value != nil {
+		out = append(out, key, value)
+	}
+	return out
 }
