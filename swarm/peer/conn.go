@@ -24,13 +24,14 @@ const (
 	// taken by the peer.
 	WriteTimeout = 60 * time.Second
 
-	// BacklogStop is the backlog, in bytes, beyond which a peer is not read
-	// any more until it has read some of ours: who asks must also listen.
+	// BacklogStop is how many bytes of control messages may wait before a peer
+	// is not read any more: who asks must also listen. Blocks do not count,
+	// for two peers that upload to each other would stop each other.
 	BacklogStop = 1 << 20
 	// BacklogMax is the backlog, in bytes, at which the connection is given
-	// up. It is more than BacklogStop by what the core may still say to a
-	// peer that does not ask for anything.
-	BacklogMax = 2 << 20
+	// up. It has room for BacklogStop, for what is said to a peer that did not
+	// ask, and for the blocks that one peer is given at a time.
+	BacklogMax = 4 << 20
 
 	// floodCount and floodRate bound the control messages of a peer: more
 	// than 10,000 a second for 5 s on end. Requests that were served do not

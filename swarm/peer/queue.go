@@ -14,13 +14,15 @@ import (
 // limited upload delays neither requests nor haves.
 type queue struct {
 	wake    chan struct{} // has a token when something was queued
-	room    chan struct{} // has a token when the backlog went below BacklogStop
+	room    chan struct{} // has a token when talk went below BacklogStop
 	backlog atomic.Int64  // bytes queued or being written
+	talk    atomic.Int64  // those of them that are control messages; <= backlog
 
 	mu      sync.Mutex
 	closed  bool
 	control []byte   // messages, encoded
 	inserts []insert // blocks that have to go out in between, by ascending at
+	choke   bool     // there is a Choke in control
 	blocks  []upload // blocks that wait
 	first   int      // blocks[:first] are gone
 }
@@ -55,6 +57,7 @@ func (q *queue) send(m *wire.Message) error {
 		return net.ErrClosed
 	}
 	if m.ID == wire.Choke {
+		q.choke = true
 		for _, u := range q.blocks[q.first:] {
 			q.inserts = append(q.inserts, insert{len(q.control), u})
 		}
@@ -62,7 +65,9 @@ func (q *queue) send(m *wire.Message) error {
 	}
 	before := len(q.control)
 	q.control = wire.Append(q.control, m)
-	return q.added(len(q.control) - before)
+	n := len(q.control) - before
+	q.talk.Add(int64(n))
+	return q.added(n)
 }
 
 func (q *queue) sendBlocks(refs []block.Ref, data []byte, release func()) error {
@@ -104,18 +109,25 @@ func (q *queue) added(n int) error {
 	return nil
 }
 
-// written counts n bytes that are no longer queued.
-func (q *queue) written(n int) {
-	if q.backlog.Add(-int64(n)) <= BacklogStop {
+// written counts bytes that are no longer queued, some of them of control
+// messages.
+func (q *queue) written(bytes, control int) {
+	q.backlog.Add(-int64(bytes))
+	if control > 0 && q.talk.Add(-int64(control)) <= BacklogStop {
 		signal(q.room)
 	}
 }
 
 // takeControl moves the control lane into the batch, whose memory it takes in
-// exchange.
-func (q *queue) takeControl(b *batch) {
+// exchange. A writer that holds blocks gets nothing once there is a Choke: the
+// blocks go first.
+func (q *queue) takeControl(b *batch, holding bool) {
 	q.mu.Lock()
 	defer q.mu.Unlock()
+	if q.choke && holding {
+		return
+	}
+	q.choke = false
 	b.control, q.control = q.control, b.control[:0]
 	b.inserts, q.inserts = q.inserts, b.inserts[:0]
 }

@@ -51,9 +51,6 @@ func (r *reader) run(ctx context.Context) error {
 		if err := r.parse(ctx); err != nil {
 			return err
 		}
-		if err := r.listen(); err != nil {
-			return err
-		}
 		n, err := r.fill()
 		if n > 0 {
 			r.c.read.Add(int64(n))
@@ -121,10 +118,10 @@ func (r *reader) pay(ctx context.Context, n int) error {
 
 // listen waits as long as the peer has too much of ours to read.
 func (r *reader) listen() error {
-	if r.c.queue.backlog.Load() <= BacklogStop {
+	if r.c.queue.talk.Load() <= BacklogStop {
 		return nil
 	}
-	for r.c.queue.backlog.Load() > BacklogStop {
+	for r.c.queue.talk.Load() > BacklogStop {
 		select {
 		case <-r.c.queue.room:
 		case <-r.c.done:
@@ -156,6 +153,9 @@ func (r *reader) parse(ctx context.Context) error {
 			}
 			r.deliver()
 			continue
+		}
+		if err := r.listen(); err != nil {
+			return err
 		}
 		more, err := r.message(ctx, window)
 		if err != nil || !more {

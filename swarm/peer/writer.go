@@ -97,7 +97,7 @@ func (w *writer) run() error {
 	defer w.timer.Stop()
 	defer w.batch.release()
 	for {
-		w.c.queue.takeControl(&w.batch)
+		w.c.queue.takeControl(&w.batch, false)
 		up := w.c.cfg.Up
 		if !up.Limited() {
 			w.c.queue.takeBlocks(&w.batch, batchMax)
@@ -150,7 +150,7 @@ func (w *writer) limited(up *limit.Bucket) (sent bool, err error) {
 		w.timer.Reset(wait)
 		select {
 		case <-w.c.queue.wake:
-			w.c.queue.takeControl(&w.batch)
+			w.c.queue.takeControl(&w.batch, true)
 			if _, err := w.flush(0); err != nil {
 				restore()
 				return false, err
@@ -177,7 +177,7 @@ func (w *writer) flush(paid int) (sent bool, err error) {
 	if err := w.write(); err != nil {
 		return false, err
 	}
-	w.c.queue.written(bytes)
+	w.c.queue.written(bytes, len(w.batch.control))
 	if blocks := w.batch.release(); blocks > 0 {
 		w.c.served.Add(int64(blocks))
 		w.c.cfg.Handler.OnSent(blocks)

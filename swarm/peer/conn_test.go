@@ -1,0 +1,723 @@
+package peer
+
+import (
+	"bytes"
+	"context"
+	"encoding/binary"
+	"errors"
+	"io"
+	"net"
+	"os"
+	"slices"
+	"sync"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"swarmnode/swarm/block"
+	"swarmnode/swarm/limit"
+	"swarmnode/swarm/simnet"
+	"swarmnode/swarm/wire"
+)
+
+// streams runs a test over a simulated stream and over TCP, whose readers
+// differ.
+func streams(t *testing.T, test func(t *testing.T, a, b net.Conn)) {
+	t.Run("simulated", func(t *testing.T) {
+		synctest.Test(t, func(t *testing.T) {
+			a, b := simPair(t, simnet.Link{Latency: time.Millisecond})
+			test(t, a, b)
+		})
+	})
+	t.Run("tcp", func(t *testing.T) {
+		a, b := tcpPair(t)
+		test(t, a, b)
+	})
+}
+
+// until waits for a condition on what was heard.
+func (r *record) until(ok func() bool) {
+	for {
+		r.mu.Lock()
+		done := ok() || r.closed > 0
+		r.mu.Unlock()
+		if done {
+			return
+		}
+		<-r.heard
+	}
+}
+
+// TestBothWays sends every kind of message and many blocks through two Conns
+// in both directions at once.
+func TestBothWays(t *testing.T) {
+	streams(t, func(t *testing.T, a, b net.Conn) {
+		left, right := newRecord(), newRecord()
+		l := newRig(t, rigOptions{near: a, far: b, handler: left, pieces: 100})
+		r := newRig(t, rigOptions{near: b, far: a, handler: right, pieces: 100})
+		const runs, run = 20, 7
+		messages := []wire.Message{
+			{ID: wire.Unchoke}, {ID: wire.Interested}, {ID: wire.NotInterested},
+			{ID: wire.Have, Ref: block.Ref{Piece: 99}},
+			{ID: wire.Bitfield, Payload: make([]byte, 13)},
+			{ID: wire.Request, Ref: block.Ref{Piece: 1, Begin: 2, Length: 3}},
+			{ID: wire.Cancel, Ref: block.Ref{Piece: 4, Begin: 5, Length: 6}},
+			{ID: wire.Reject, Ref: block.Ref{Piece: 7, Begin: 8, Length: 9}},
+			{ID: wire.Port, Port: 6881}, {ID: wire.HaveAll}, {ID: wire.HaveNone},
+			{ID: wire.Suggest, Ref: block.Ref{Piece: 10}}, {ID: wire.AllowedFast, Ref: block.Ref{Piece: 11}},
+			{ID: wire.Extended, Ext: 3, Payload: bytes.Repeat([]byte("e"), wire.ExtendedMax)},
+			{ID: wire.Hashes, Payload: make([]byte, 48+64)}, {ID: wire.Choke},
+		}
+		data := make([]byte, run*block.Size)
+		for i := range data {
+			data[i] = byte(i>>8) ^ byte(i)
+		}
+		var wg sync.WaitGroup
+		var releases [2]int
+		for side, c := range []*rig{l, r} {
+			wg.Go(func() {
+				for i := range runs {
+					var refs []block.Ref
+					n := 0
+					for j := range run {
+						ref := block.Ref{Piece: uint32(i), Begin: uint32(j * block.Size), Length: block.Size - uint32(j)}
+						refs = append(refs, ref)
+						n += int(ref.Length)
+					}
+					c.mu.Lock()
+					sent := c.sent
+					c.mu.Unlock()
+					if !c.conn.SendBlocks(refs, data[:n], func() { releases[side]++ }) {
+						t.Error("SendBlocks refused")
+						return
+					}
+					if i < len(messages) && !c.conn.Send(messages[i]) {
+						t.Error("Send refused")
+						return
+					}
+					c.until(func() bool { return c.sent >= sent+1 })
+				}
+			})
+		}
+		wg.Wait()
+		for side, c := range []*rig{l, r} {
+			c.until(func() bool {
+				return c.sent == runs*run && len(c.blocks) == runs*run && len(c.messages) == len(messages)
+			})
+			if c.closed > 0 {
+				t.Fatalf("side %d closed: %v", side, c.err)
+			}
+			if releases[side] != runs {
+				t.Errorf("side %d: %d releases, want %d", side, releases[side], runs)
+			}
+			for i, m := range c.messages {
+				if m.String() != messages[i].String() || !bytes.Equal(m.Payload, messages[i].Payload) {
+					t.Errorf("side %d: message %d is %v, want %v", side, i, m, messages[i])
+				}
+			}
+			var want []byte
+			for i, ref := range c.blocks {
+				if w := (block.Ref{Piece: uint32(i / run), Begin: uint32(i % run * block.Size), Length: uint32(block.Size - i%run)}); ref != w {
+					t.Errorf("side %d: block %d is %v, want %v", side, i, ref, w)
+				}
+			}
+			n := 0
+			for j := range run {
+				n += block.Size - j
+			}
+			for range runs {
+				want = append(want, data[:n]...)
+			}
+			if !bytes.Equal(c.bytes, want) {
+				t.Errorf("side %d: the blocks' bytes differ", side)
+			}
+		}
+		if got, want := l.conn.Read(), r.conn.Written(); got != want {
+			t.Errorf("left read %d bytes, right wrote %d", got, want)
+		}
+		for _, c := range []*rig{l, r} {
+			if n := c.conn.Backlog(); n != 0 {
+				t.Errorf("backlog %d, want 0", n)
+			}
+		}
+	})
+}
+
+// TestAnySplit feeds the same messages in pieces of every size.
+func TestAnySplit(t *testing.T) {
+	var stream []byte
+	var wantBlocks, wantMessages int
+	data := make([]byte, block.Size)
+	for i := range data {
+		data[i] = byte(i * 7)
+	}
+	for i := range 5 {
+		stream = append(stream, message(wire.Message{ID: wire.KeepAlive})...)
+		stream = append(stream, message(wire.Message{ID: wire.Have, Ref: block.Ref{Piece: uint32(i)}})...)
+		for _, n := range []int{1, 100, block.Size} {
+			stream = wire.AppendPieceHeader(stream, block.Ref{Length: uint32(n)})
+			stream = append(stream, data[:n]...)
+			wantBlocks++
+		}
+		stream = append(stream, message(wire.Message{ID: 77, Payload: nil})...)
+		stream = append(stream, message(wire.Message{ID: wire.Extended, Payload: data[:5000]})...)
+		stream = append(stream, message(wire.Message{ID: wire.Piece, Payload: make([]byte, 20000)})...)
+		wantMessages += 4
+	}
+	for _, size := range []int{1, 3, 13, 1000, 4096, 16397, 1 << 20} {
+		synctest.Test(t, func(t *testing.T) {
+			near, far := net.Pipe() // hands over exactly what is written
+			r := newRig(t, rigOptions{near: near, far: far})
+			go func() {
+				for part := range slices.Chunk(stream, size) {
+					if _, err := far.Write(part); err != nil {
+						return
+					}
+				}
+			}()
+			r.until(func() bool { return len(r.blocks) == wantBlocks && len(r.messages) == wantMessages })
+			if r.closed > 0 {
+				t.Fatalf("parts of %d bytes: closed: %v", size, r.err)
+			}
+			var want []byte
+			for range 5 {
+				want = append(want, data[0])
+				want = append(want, data[:100]...)
+				want = append(want, data...)
+			}
+			if !bytes.Equal(r.bytes, want) {
+				t.Errorf("parts of %d bytes: the blocks differ", size)
+			}
+			if m := r.messages[3]; m.ID != wire.Piece || m.Ref.Length != 20000 || m.Payload != nil {
+				t.Errorf("parts of %d bytes: long piece came as %v", size, m)
+			}
+		})
+	}
+}
+
+// TestBadMessages has the rows of what a peer may send that closes at once.
+func TestBadMessages(t *testing.T) {
+	prefix := func(n uint32, id wire.ID) []byte {
+		return append(binary.BigEndian.AppendUint32(nil, n), byte(id))
+	}
+	const size, long = wire.RuleMessageSize, wire.RuleMessageTooLong
+	for _, tt := range []struct {
+		name   string
+		bytes  []byte
+		pieces int
+		want   wire.Rule // empty: stays open
+	}{
+		{"4 GiB", prefix(1<<32-1, 7), 0, long},
+		{"negative", prefix(1<<31, 20), 0, long},
+		{"piece over the bound", prefix(9+wire.PieceDataMax+1, wire.Piece), 0, long},
+		{"piece without offset", prefix(8, wire.Piece), 0, size},
+		{"empty piece", message(wire.Message{ID: wire.Piece}), 0, ""},
+		{"have of 4 bytes", prefix(4, wire.Have), 0, size},
+		{"have of 6 bytes", prefix(6, wire.Have), 0, size},
+		{"choke of 2 bytes", prefix(2, wire.Choke), 0, size},
+		{"request of 14 bytes", prefix(14, wire.Request), 0, size},
+		{"port of 2 bytes", prefix(2, wire.Port), 0, size},
+		{"bitfield too short", prefix(13, wire.Bitfield), 100, size},
+		{"bitfield too long", prefix(15, wire.Bitfield), 100, long},
+		{"bitfield right", message(wire.Message{ID: wire.Bitfield, Payload: make([]byte, 13)}), 100, ""},
+		{"largest bitfield before metadata", message(wire.Message{ID: wire.Bitfield, Payload: make([]byte, wire.PiecesMax/8)}), 0, ""},
+		{"bitfield beyond any torrent", prefix(wire.PiecesMax/8+2, wire.Bitfield), 0, long},
+		{"extended without number", prefix(1, wire.Extended), 0, size},
+		{"extended over the bound", prefix(wire.ExtendedMax+3, wire.Extended), 0, long},
+		{"unknown id", message(wire.Message{ID: 99}), 0, ""},
+		{"unknown id, long", append(prefix(wire.UnknownMax, 99), make([]byte, wire.UnknownMax-1)...), 0, ""},
+		{"unknown id, longer", prefix(wire.UnknownMax+1, 99), 0, long},
+		{"hash request", message(wire.Message{ID: wire.HashRequest, Payload: make([]byte, 48)}), 0, ""},
+		{"hash request, short", prefix(48, wire.HashRequest), 0, size},
+		{"hashes, half a hash", prefix(49+16, wire.Hashes), 0, size},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				r := newRig(t, rigOptions{pieces: tt.pieces})
+				start := time.Now()
+				r.far.Write(tt.bytes)
+				synctest.Wait()
+				if tt.want == "" {
+					r.far.Write(message(wire.Message{ID: wire.HaveAll}))
+					synctest.Wait()
+					if r.closed > 0 || len(r.messages) != 2 || r.messages[1].ID != wire.HaveAll {
+						t.Errorf("closed %d (%v), heard %v; want it to go on", r.closed, r.err, r.messages)
+					}
+					return
+				}
+				<-r.done
+				if want := (wire.ProtocolError{Rule: tt.want}); !errors.Is(r.err, want) {
+					t.Errorf("got %v, want %v", r.err, want)
+				}
+				if d := time.Since(start); d != 0 || len(r.messages) != 0 {
+					t.Errorf("closed after %v and %v, want at once", d, r.messages)
+				}
+			})
+		})
+	}
+}
+
+// TestGiantPrefixIsNotRead: a peer that announces 4 GiB gets rid of no more
+// than one window of them.
+func TestGiantPrefixIsNotRead(t *testing.T) {
+	a, b := tcpPair(t)
+	r := newRig(t, rigOptions{near: a, far: b})
+	b.Write([]byte{0xff, 0xff, 0xff, 0xff, 7})
+	<-r.done
+	if n := r.conn.Read(); n > windowSize {
+		t.Errorf("%d bytes were read", n)
+	}
+	if !errors.Is(r.err, wire.ProtocolError{Rule: wire.RuleMessageTooLong}) {
+		t.Errorf("closed with %v", r.err)
+	}
+}
+
+// TestSilence has the ways of saying too little.
+func TestSilence(t *testing.T) {
+	half := wire.AppendPieceHeader(nil, block.Ref{Length: block.Size})
+	every := func(d time.Duration, b []byte) func(net.Conn) {
+		return func(c net.Conn) {
+			for {
+				if _, err := c.Write(b); err != nil {
+					return
+				}
+				time.Sleep(d)
+			}
+		}
+	}
+	for _, tt := range []struct {
+		name  string
+		peer  func(net.Conn)
+		want  error
+		after time.Duration
+	}{
+		{"nothing", func(net.Conn) {}, ErrIdle, IdleTimeout},
+		{"half a header", func(c net.Conn) { c.Write(half[:3]) }, ErrIdle, IdleTimeout},
+		{"half a block", func(c net.Conn) { c.Write(half); c.Write(make([]byte, 1000)) }, ErrIdle, IdleTimeout},
+		{"dripping block", func(c net.Conn) { c.Write(half); every(2*time.Second, []byte{1})(c) }, ErrIdle, IdleTimeout},
+		{"keep-alives", every(120*time.Second, make([]byte, 4)), nil, 0},
+		{"keep-alives, early", every(3*time.Second, make([]byte, 4)), nil, 0},
+		{"closing", func(c net.Conn) { c.Close() }, io.EOF, 0},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				r := newRig(t, rigOptions{})
+				defer r.finish()
+				go io.Copy(io.Discard, r.far) // the peer reads
+				go tt.peer(r.far)
+				start := time.Now()
+				select {
+				case <-r.done:
+				case <-time.After(time.Hour):
+				}
+				if !errors.Is(r.err, tt.want) {
+					t.Errorf("got %v, want %v", r.err, tt.want)
+				}
+				if d := time.Since(start); tt.want != nil && (d < tt.after || d > tt.after+deadlineSlack) {
+					t.Errorf("closed after %v, want %v", d, tt.after)
+				}
+			})
+		})
+	}
+}
+
+func TestKeepAlive(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r := newRig(t, rigOptions{})
+		defer r.finish()
+		start := time.Now()
+		go func() {
+			for {
+				if _, err := r.far.Write(make([]byte, 4)); err != nil {
+					return
+				}
+				time.Sleep(time.Minute)
+			}
+		}()
+		var p [4]byte
+		for i := range 3 {
+			if i == 2 { // anything that we say counts
+				time.Sleep(time.Minute)
+				r.conn.Send(wire.Message{ID: wire.Have})
+				var have [9]byte
+				io.ReadFull(r.far, have[:])
+				start = start.Add(time.Minute)
+			}
+			if _, err := io.ReadFull(r.far, p[:]); err != nil || p != [4]byte{} {
+				t.Fatalf("got %v, %v; want a keep-alive", p, err)
+			}
+			if d := time.Since(start); d != time.Duration(i+1)*KeepAliveInterval {
+				t.Errorf("keep-alive %d after %v, want every %v", i, d, KeepAliveInterval)
+			}
+		}
+	})
+}
+
+// TestFloods: messages that cost a peer nothing may not come for ever.
+func TestFloods(t *testing.T) {
+	have := message(wire.Message{ID: wire.Have})
+	for _, tt := range []struct {
+		name   string
+		unit   []byte
+		rate   int // per second
+		closes bool
+	}{
+		{"have", have, 2 * floodCount, true},
+		{"keep-alive", make([]byte, 4), 2 * floodCount, true},
+		{"interested", message(wire.Message{ID: wire.Interested}), 2 * floodCount, true},
+		{"unknown extension", message(wire.Message{ID: wire.Extended, Ext: 99}), 2 * floodCount, true},
+		{"unknown id", message(wire.Message{ID: 99}), 2 * floodCount, true},
+		{"empty pieces", message(wire.Message{ID: wire.Piece}), 2 * floodCount, true},
+		{"fast but no flood", have, floodCount * 9 / 10, false},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				r := newRig(t, rigOptions{})
+				go io.Copy(io.Discard, r.far)
+				start := time.Now()
+				burst := bytes.Repeat(tt.unit, tt.rate/10)
+				for time.Since(start) < 20*time.Second {
+					if _, err := r.far.Write(burst); err != nil {
+						break
+					}
+					time.Sleep(time.Second / 10)
+				}
+				synctest.Wait()
+				if got := r.closed > 0; got != tt.closes {
+					t.Errorf("closed %v (%v), want %v", got, r.err, tt.closes)
+				}
+				if tt.closes {
+					if want := (wire.ProtocolError{Rule: RuleFlood}); !errors.Is(r.err, want) {
+						t.Errorf("got %v, want %v", r.err, want)
+					}
+					if d := time.Since(start); d > 6*time.Second {
+						t.Errorf("closed after %v, want about 5s", d)
+					}
+				}
+			})
+		})
+	}
+}
+
+// TestServedRequestsAreNoFlood: a fast downloader sends as many requests as it
+// gets blocks.
+func TestServedRequestsAreNoFlood(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r := newRig(t, rigOptions{})
+		go io.Copy(io.Discard, r.far)
+		requests := bytes.Repeat(message(wire.Message{ID: wire.Request}), 2000)
+		refs := make([]block.Ref, 2000)
+		for i := range refs {
+			refs[i].Length = 1
+		}
+		data := make([]byte, len(refs))
+		for range 100 { // 20,000 a second for 10 s
+			r.far.Write(requests)
+			if !r.conn.SendBlocks(refs, data, nil) {
+				break
+			}
+			time.Sleep(time.Second / 10)
+		}
+		if r.closed > 0 {
+			t.Errorf("closed: %v", r.err)
+		}
+	})
+}
+
+// TestUnreadAnswers: a peer that asks and does not read is not read either,
+// and is given up in the end.
+func TestUnreadAnswers(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		payload := make([]byte, 16<<10)
+		h := newRecord()
+		r := newRig(t, rigOptions{handler: h})
+		h.mu.Lock()
+		h.answer = func() { // a metadata block for every request
+			r.conn.Send(wire.Message{ID: wire.Extended, Ext: 1, Payload: payload})
+		}
+		h.mu.Unlock()
+		start := time.Now()
+		request := message(wire.Message{ID: wire.Extended, Ext: 1, Payload: []byte("d8:msg_typei0e5:piecei0ee")})
+		asked := 0
+		for {
+			r.far.SetWriteDeadline(time.Now().Add(time.Minute))
+			if _, err := r.far.Write(request); err != nil {
+				break
+			}
+			asked++
+		}
+		<-r.done
+		if n := r.conn.Backlog(); n > BacklogStop+(32<<10) {
+			t.Errorf("backlog of %d bytes, want at most %d", n, BacklogStop)
+		}
+		if len(r.messages) > 2*BacklogStop/len(payload) {
+			t.Errorf("%d requests were read of %d", len(r.messages), asked)
+		}
+		if !errors.Is(r.err, ErrStuck) || time.Since(start) > 2*WriteTimeout {
+			t.Errorf("closed with %v after %v, want ErrStuck", r.err, time.Since(start))
+		}
+	})
+}
+
+// TestMutualUploads: two peers that both have much to send do not wait for
+// each other.
+func TestMutualUploads(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		a, b := simPair(t, simnet.Link{Latency: 10 * time.Millisecond, Up: 1 << 20})
+		l, r := newRig(t, rigOptions{near: a, far: b}), newRig(t, rigOptions{near: b, far: a})
+		refs := make([]block.Ref, 200)
+		for i := range refs {
+			refs[i].Length = block.Size
+		}
+		data := make([]byte, len(refs)*block.Size)
+		for _, c := range []*rig{l, r} {
+			if !c.conn.SendBlocks(refs, data, nil) {
+				t.Fatal("SendBlocks refused")
+			}
+		}
+		for i, c := range []*rig{l, r} {
+			c.until(func() bool { return len(c.blocks) == len(refs) })
+			if c.closed > 0 {
+				t.Errorf("side %d closed after %d blocks: %v", i, len(c.blocks), c.err)
+			}
+		}
+	})
+}
+
+// TestSlowReaderIsKept: a peer on a slow line that does read stays.
+func TestSlowReaderIsKept(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		a, b := simPair(t, simnet.Link{Up: 4 << 10})
+		r := newRig(t, rigOptions{near: a, far: b})
+		defer r.finish()
+		go func() {
+			for {
+				if _, err := b.Write(make([]byte, 4)); err != nil {
+					return
+				}
+				time.Sleep(time.Minute)
+			}
+		}()
+		refs := make([]block.Ref, 48)
+		for i := range refs {
+			refs[i].Length = block.Size
+		}
+		data := make([]byte, len(refs)*block.Size)
+		r.conn.SendBlocks(refs, data, nil)
+		n, err := io.CopyN(io.Discard, b, int64(len(data)))
+		if err != nil {
+			t.Errorf("%d bytes came, %v; Conn says %v", n, err, r.err)
+		}
+	})
+}
+
+func TestBacklogBound(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r := newRig(t, rigOptions{})
+		sent := 0
+		for r.conn.Send(wire.Message{ID: wire.Extended, Payload: make([]byte, 1<<10)}) {
+			sent++
+		}
+		const size = 1<<10 + 6
+		if (sent+1)*size < BacklogMax || sent*size > BacklogMax+1<<20 {
+			t.Errorf("%d bytes were queued, want about %d", sent*size, BacklogMax)
+		}
+		<-r.done
+		if !errors.Is(r.err, ErrBacklog) {
+			t.Errorf("got %v, want ErrBacklog", r.err)
+		}
+		if r.conn.Send(wire.Message{ID: wire.Choke}) {
+			t.Error("Send is true after the end")
+		}
+		released := 0
+		if r.conn.SendBlock(block.Ref{Length: 1}, []byte{1}, func() { released++ }) || released != 1 {
+			t.Errorf("SendBlock after the end: released %d times, want false and once", released)
+		}
+	})
+}
+
+// TestReleases: whatever happens, each run of blocks is released once.
+func TestReleases(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r := newRig(t, rigOptions{up: limit.NewBucket(64<<10, nil)})
+		released := 0
+		var mu sync.Mutex
+		refs := []block.Ref{{Length: block.Size}, {Length: block.Size}}
+		for range 20 {
+			r.conn.SendBlocks(refs, make([]byte, 2*block.Size), func() {
+				mu.Lock()
+				defer mu.Unlock()
+				released++
+			})
+		}
+		r.conn.Send(wire.Message{ID: wire.Choke})
+		go io.CopyN(io.Discard, r.far, 100<<10)
+		time.Sleep(3 * time.Second)
+		r.conn.Close(nil)
+		<-r.done
+		if released != 20 {
+			t.Errorf("%d releases, want 20", released)
+		}
+	})
+}
+
+// TestControlOvertakesBlocks: under a rate limit a request does not wait for
+// the blocks that were queued before it; a choke does.
+func TestControlOvertakesBlocks(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		a, b := simPair(t, simnet.Link{})
+		r := newRig(t, rigOptions{near: a, far: b, up: limit.NewBucket(16<<10, nil)})
+		far := newRig(t, rigOptions{near: b, far: a})
+		refs := make([]block.Ref, 10)
+		for i := range refs {
+			refs[i] = block.Ref{Piece: uint32(i), Length: block.Size}
+		}
+		data := make([]byte, len(refs)*block.Size)
+		start := time.Now()
+		r.conn.SendBlocks(refs[:8], data[:8*block.Size], nil)
+		time.Sleep(1500 * time.Millisecond)
+		r.conn.Send(wire.Message{ID: wire.Request})
+		synctest.Wait()
+		if len(far.messages) != 1 || len(far.blocks) > 3 {
+			t.Errorf("after 1.5s: %d messages and %d blocks, want the request at once", len(far.messages), len(far.blocks))
+		}
+		r.conn.Send(wire.Message{ID: wire.Choke})
+		r.conn.Send(wire.Message{ID: wire.Unchoke})
+		r.conn.SendBlocks(refs[8:], data[:2*block.Size], nil)
+		far.until(func() bool { return len(far.messages) == 3 })
+		if len(far.blocks) != 8 {
+			t.Errorf("the choke came after %d blocks, want 8", len(far.blocks))
+		}
+		far.until(func() bool { return len(far.blocks) == 10 })
+		if d := time.Since(start); d < 8*time.Second || d > 11*time.Second {
+			t.Errorf("10 blocks at one a second took %v", d)
+		}
+	})
+}
+
+// TestDownloadLimit: what is read keeps to the rate, and evenly.
+func TestDownloadLimit(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		const rate = 64 << 10
+		r := newRig(t, rigOptions{down: limit.NewBucket(rate, nil)})
+		go func() {
+			for {
+				m := wire.AppendPieceHeader(nil, block.Ref{Length: block.Size})
+				if _, err := r.far.Write(append(m, make([]byte, block.Size)...)); err != nil {
+					return
+				}
+			}
+		}()
+		before := int64(0)
+		for i := range 20 {
+			time.Sleep(time.Second)
+			now := r.conn.Read()
+			if got := now - before; i > 0 && (got < rate*9/10 || got > rate*11/10) {
+				t.Errorf("second %d: %d bytes, want %d", i, got, rate)
+			}
+			before = now
+		}
+	})
+}
+
+// TestPoolIsBackpressure: without buffers nothing is read, and that is not
+// the peer's fault.
+func TestPoolIsBackpressure(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		pool := block.NewPool(2 * block.Size)
+		h := newRecord()
+		r := newRig(t, rigOptions{pool: pool, handler: h})
+		mine := []*block.Buf{pool.TryGet(), pool.TryGet()}
+		sent := make(chan struct{})
+		go func() {
+			defer close(sent)
+			for range 100 {
+				m := wire.AppendPieceHeader(nil, block.Ref{Length: block.Size})
+				r.far.Write(append(m, make([]byte, block.Size)...))
+			}
+		}()
+		time.Sleep(time.Hour)
+		if len(h.blocks) != 0 || r.closed > 0 {
+			t.Errorf("%d blocks came without buffers, closed %v", len(h.blocks), r.err)
+		}
+		if n := r.conn.Read(); n > windowSize {
+			t.Errorf("%d bytes were read without buffers", n)
+		}
+		mine[0].Release()
+		<-sent
+		h.until(func() bool { return len(h.blocks) == 100 })
+		mine[1].Release()
+	})
+}
+
+func TestCloseIsOnce(t *testing.T) {
+	streams(t, func(t *testing.T, a, b net.Conn) {
+		r := newRig(t, rigOptions{near: a, far: b})
+		first := errors.New("first")
+		r.conn.Close(first)
+		r.conn.Close(errors.New("second"))
+		<-r.done
+		if r.err != first {
+			t.Errorf("closed with %v, want the first reason", r.err)
+		}
+	})
+}
+
+func TestRunEndsWithContext(t *testing.T) {
+	streams(t, func(t *testing.T, a, b net.Conn) {
+		r := newRig(t, rigOptions{near: a, far: b})
+		r.stop()
+		<-r.done
+		if !errors.Is(r.err, context.Canceled) {
+			t.Errorf("closed with %v, want the end of the context", r.err)
+		}
+	})
+}
+
+// TestBlocksBeforeEnd: what a peer sent before it went counts.
+func TestBlocksBeforeEnd(t *testing.T) {
+	streams(t, func(t *testing.T, a, b net.Conn) {
+		r := newRig(t, rigOptions{near: a, far: b})
+		m := wire.AppendPieceHeader(nil, block.Ref{Piece: 5, Length: 3})
+		b.Write(append(m, 1, 2, 3))
+		b.(interface{ Close() error }).Close()
+		<-r.done
+		if len(r.blocks) != 1 || !bytes.Equal(r.bytes, []byte{1, 2, 3}) {
+			t.Errorf("blocks %v, bytes %v", r.blocks, r.bytes)
+		}
+		if !errors.Is(r.err, io.EOF) && !errors.Is(r.err, os.ErrDeadlineExceeded) {
+			t.Errorf("closed with %v, want the end of the stream", r.err)
+		}
+	})
+}
+
+// TestRestingConnIsSmall: a TCP connection at rest holds no window.
+func TestRestingConnIsSmall(t *testing.T) {
+	a, b := tcpPair(t)
+	c := New(a, Config{Handler: newRecord(), Pool: block.NewPool(1)})
+	r := newReader(c)
+	if !r.in.raw.ok() {
+		t.Skip("readiness is not told apart from data here")
+	}
+	b.Write(message(wire.Message{ID: wire.Choke}))
+	for r.in.w < 5 {
+		if _, err := r.fill(); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := r.parse(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	a.SetReadDeadline(time.Unix(1, 0))
+	r.deadline = time.Now().Add(time.Hour)
+	if _, err := r.fill(); !errors.Is(err, os.ErrDeadlineExceeded) {
+		t.Fatal(err)
+	}
+	a.SetReadDeadline(time.Now().Add(10 * time.Millisecond))
+	if _, err := r.fill(); !errors.Is(err, os.ErrDeadlineExceeded) {
+		t.Fatal(err)
+	}
+	if r.in.buf != nil || r.in.lent != nil {
+		t.Errorf("a window of %d bytes is kept", len(r.in.buf))
+	}
+}
