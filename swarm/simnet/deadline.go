@@ -1,6 +1,8 @@
 package simnet
 
 import (
+	"net"
+	"os"
 	"sync"
 	"time"
 )
@@ -60,5 +62,21 @@ func isClosed(c chan struct{}) bool {
 		return true
 	default:
 		return false
+	}
+}
+
+// usable tells why a socket is of no use any more: that it was closed counts
+// before its deadline.
+func usable(closed, expired <-chan struct{}) error {
+	select {
+	case <-closed:
+		return net.ErrClosed
+	default:
+	}
+	select {
+	case <-expired:
+		return os.ErrDeadlineExceeded
+	default:
+		return nil
 	}
 }

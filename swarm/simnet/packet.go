@@ -3,7 +3,6 @@ package simnet
 import (
 	"net"
 	"net/netip"
-	"os"
 	"sync"
 	"syscall"
 	"time"
@@ -104,12 +103,8 @@ func (c *PacketConn) ReadFromUDPAddrPort(p []byte) (int, netip.AddrPort, error) 
 	}
 	for {
 		expired := c.readBy.wait()
-		select {
-		case <-c.closed:
-			return fail(net.ErrClosed)
-		case <-expired:
-			return fail(os.ErrDeadlineExceeded)
-		default:
+		if err := usable(c.closed, expired); err != nil {
+			return fail(err)
 		}
 		first, wait, changed := c.next()
 		if first != nil {

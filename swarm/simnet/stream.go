@@ -5,7 +5,6 @@ import (
 	"io"
 	"net"
 	"net/netip"
-	"os"
 	"sync"
 	"syscall"
 	"time"
@@ -75,7 +74,7 @@ var _ net.Conn = (*Conn)(nil)
 func (c *Conn) Read(p []byte) (int, error) {
 	for {
 		expired := c.readBy.wait()
-		if err := c.usable(expired); err != nil {
+		if err := usable(c.closed, expired); err != nil {
 			return 0, c.failed("read", err)
 		}
 		n, wait, changed, err := c.in.take(p)
@@ -125,7 +124,7 @@ func (h *half) take(p []byte) (n int, wait time.Duration, changed <-chan struct{
 func (c *Conn) Write(p []byte) (n int, err error) {
 	for n < len(p) || len(p) == 0 {
 		expired := c.writeBy.wait()
-		if err := c.usable(expired); err != nil {
+		if err := usable(c.closed, expired); err != nil {
 			return n, c.failed("write", err)
 		}
 		k, changed, err := c.put(p[n:])
@@ -217,22 +216,6 @@ func (c *Conn) SetReadDeadline(t time.Time) error { c.readBy.set(t); return nil 
 
 // SetWriteDeadline implements net.Conn.
 func (c *Conn) SetWriteDeadline(t time.Time) error { c.writeBy.set(t); return nil }
-
-// usable tells why nothing can be read or written any more: a Close counts
-// before a deadline.
-func (c *Conn) usable(expired <-chan struct{}) error {
-	select {
-	case <-c.closed:
-		return net.ErrClosed
-	default:
-	}
-	select {
-	case <-expired:
-		return os.ErrDeadlineExceeded
-	default:
-		return nil
-	}
-}
 
 func (c *Conn) failed(op string, err error) error {
 	return &net.OpError{Op: op, Net: "sim", Source: c.LocalAddr(), Addr: c.RemoteAddr(), Err: err}
