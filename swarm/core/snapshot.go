@@ -1,6 +1,10 @@
 package core
 
-import "net/netip"
+import (
+	"net/netip"
+
+	"swarmnode/swarm/picker"
+)
 
 // State is where a torrent stands.
 type State uint8
@@ -92,4 +96,96 @@ type PeerInfo struct {
 	Queued           int   // blocks that it waits for
 	Down, Up         int64 // payload bytes
 	DownRate, UpRate int64 // bytes per second
+}
+
+// Snapshot returns where the torrent stands.
+func (t *Torrent) Snapshot() Snapshot {
+	s := Snapshot{
+		State:          t.state(),
+		Err:            t.unusable,
+		Down:           t.down.total,
+		Up:             t.up.total,
+		DownRate:       t.down.rate(t.now),
+		UpRate:         t.up.rate(t.now),
+		PeersKnown:     len(t.book.list),
+		PeersDialling:  t.book.dialling,
+		PeersConnected: len(t.peers.list),
+		PeersUnchoked:  t.slotsUsed(),
+		Asked:          t.asked,
+		Waste:          t.waste,
+		Drops:          t.drops,
+	}
+	if t.stalled != nil {
+		s.Err = t.stalled
+	}
+	for _, p := range t.peers.list {
+		if p.has.isSeed() {
+			s.SeedsConnected++
+		}
+		if !p.choking {
+			s.PeersServing++
+		}
+	}
+	t.metadataProgress(&s)
+	if t.pick != nil {
+		t.pieceProgress(&s)
+	}
+	return s
+}
+
+func (t *Torrent) state() State {
+	switch {
+	case t.unusable != nil:
+		return Unusable
+	case t.stalled != nil:
+		return Stalled
+	case t.opening:
+		return Opening
+	case t.pick == nil:
+		return NeedInfo
+	case t.pick.Done():
+		return Seeding
+	}
+	return Downloading
+}
+
+func (t *Torrent) metadataProgress(s *Snapshot) {
+	if t.info != nil {
+		s.MetadataSize = len(t.info.Raw())
+		s.MetadataHave = s.MetadataSize
+		return
+	}
+	for _, p := range t.peers.list {
+		if s.MetadataSize == 0 || len(p.meta.data) > s.MetadataHave {
+			s.MetadataSize, s.MetadataHave = int(p.ext.metadataSize), len(p.meta.data)
+		}
+	}
+}
+
+func (t *Torrent) pieceProgress(s *Snapshot) {
+	s.Pieces = t.pick.Pieces()
+	s.PiecesHave = t.pick.Count(picker.Have)
+	s.PiecesWanted = s.Pieces - t.pick.Count(picker.Skipped)
+	s.Length = t.layout.Length
+	s.Have, s.Left = t.bytes.have, t.bytes.left
+}
+
+// Peers appends what is known of each connection to buf.
+func (t *Torrent) Peers(buf []PeerInfo) []PeerInfo {
+	for _, p := range t.peers.list {
+		info := PeerInfo{
+			Peer: p.ref, Addr: p.addr, ID: p.id, Client: p.ext.client,
+			Outgoing: p.outgoing, Seed: p.has.isSeed(),
+			Choking: p.choking, Interested: p.interested,
+			Unchoked: p.unchoked, Interesting: p.interesting, Snubbed: p.ask.snubbed,
+			Asked: p.ask.live, Queued: len(p.serve.queue) + len(p.serve.flying),
+			Down: p.down.total, Up: p.up.total,
+			DownRate: p.down.rate(t.now), UpRate: p.up.rate(t.now),
+		}
+		if p.has.set != nil {
+			info.Pieces = p.has.set.Count()
+		}
+		buf = append(buf, info)
+	}
+	return buf
 }

@@ -1,14 +1,55 @@
 package core
 
-import "time"
+import (
+	"math/rand/v2"
+	"time"
+
+	"swarmnode/metainfo"
+	"swarmnode/swarm/picker"
+)
 
 // A Torrent is the state machine of one torrent. It is for one goroutine at a
 // time.
 type Torrent struct {
-	cfg     Config
-	start   time.Time
-	now     time.Duration // since start
-	actions []Action
+	cfg   Config
+	start time.Time
+	now   time.Duration // since start; never goes back
+	rng   *rand.Rand
+	steps uint64
+
+	actions  []Action
+	timers   timers
+	recorder recorder
+
+	book   book
+	dialer dialer
+	peers  peerTable
+	meta   metadata
+	choker choker
+	seeder seeder
+
+	// What is known once the metadata is.
+	info   *metainfo.Info
+	layout *metainfo.Layout
+	pick   *picker.Picker // nil until InfoReady
+
+	opening  bool  // UseInfo was given, InfoReady is awaited
+	complete bool  // Complete was given, and is still true
+	unusable error // of InfoFailed
+	stalled  error // of StorageFailed
+
+	asked      int // live requests of all peers
+	refilled   time.Duration
+	query      picker.Query
+	asking     *peer // whom query is for
+	blocks     []picker.Block
+	senders    []uint32
+	overtaking func(peer uint32) bool
+
+	bytes    struct{ have, left int64 } // verified, and needed
+	down, up meter
+	waste    [reasonCount]int64
+	drops    [reasonCount]int
 }
 
 // New returns a torrent without metadata and without peers. Its driver tells
@@ -16,12 +57,61 @@ type Torrent struct {
 // metadata by InfoReady as the first event.
 func New(now time.Time, cfg Config) *Torrent {
 	cfg.Limits = cfg.Limits.withDefaults()
-	return &Torrent{cfg: cfg, start: now}
+	t := &Torrent{
+		cfg:    cfg,
+		start:  now,
+		rng:    rand.New(rand.NewPCG(cfg.Seed, 0x5eed)),
+		timers: newTimers(),
+		book:   newBook(),
+		peers:  newPeerTable(),
+		choker: newChoker(),
+	}
+	t.overtaking = t.mayOvertake
+	t.timers.by(timerDial, 0)
+	return t
 }
 
 // Step takes in that e happened. What is to be done about it is in Actions.
 func (t *Torrent) Step(now time.Time, e Event) {
 	t.now = max(t.now, now.Sub(t.start))
+	t.recorder.add(t.now, &e)
+	switch e.Kind {
+	case Tick:
+	case Found:
+		t.onFound(e.Addr, e.Source)
+	case DialFailed:
+		t.onDialFailed(e.Addr)
+	case Connected:
+		t.onConnected(&e)
+	case Closed:
+		t.onClosed(e.Peer)
+	case Received:
+		if p := t.heard(e.Peer); p != nil {
+			t.onMessage(p, &e.Msg)
+		}
+	case ReceivedBlock:
+		t.onBlock(&e)
+	case Sent:
+		t.onSent(e.Peer, e.Count)
+	case ReadFailed:
+		t.onReadFailed(e.Peer, e.Ref)
+	case InfoReady:
+		t.onInfoReady(e.Info, e.Have)
+	case InfoFailed:
+		t.onInfoFailed(e.Err)
+	case Verified:
+		t.onVerified(e.Ref.Piece)
+	case Failed:
+		t.onFailed(e.Ref.Piece)
+	case StorageFailed:
+		t.onStorageFailed(e.Ref.Piece, e.Err)
+	case StorageWorks:
+		t.onStorageWorks()
+	}
+	t.expire()
+	if checked {
+		t.check()
+	}
 }
 
 // Actions appends to buf what is to be done, in order, and forgets it.
@@ -34,10 +124,20 @@ func (t *Torrent) Actions(buf []Action) []Action {
 
 // NextTick returns when the next Tick is due, or the zero Time if nothing
 // waits for one.
-func (t *Torrent) NextTick() time.Time { return time.Time{} }
+func (t *Torrent) NextTick() time.Time {
+	at := t.timers.next()
+	if at == never {
+		return time.Time{}
+	}
+	return t.start.Add(at)
+}
 
-// Snapshot returns where the torrent stands.
-func (t *Torrent) Snapshot() Snapshot { return Snapshot{} }
+// downloading tells whether pieces are wanted and can be stored.
+func (t *Torrent) downloading() bool {
+	return t.pick != nil && !t.pick.Done() && t.stalled == nil
+}
 
-// Peers appends what is known of each connection to buf.
-func (t *Torrent) Peers(buf []PeerInfo) []PeerInfo { return buf }
+// seeding tells whether every wanted piece is there.
+func (t *Torrent) seeding() bool { return t.pick != nil && t.pick.Done() }
+
+func (t *Torrent) do(a Action) { t.actions = append(t.actions, a) }

@@ -221,6 +221,18 @@ func (p *Picker) Senders(piece uint32, dst []uint32) []uint32 {
 	return dst
 }
 
+// BegunBy appends to dst the pieces in flight of which the peer has sent a
+// block.
+func (p *Picker) BegunBy(peer uint32, dst []uint32) []uint32 {
+	for _, pt := range p.active {
+		sent := func(s slot) bool { return s.stored && s.peer[0] == peer }
+		if slices.ContainsFunc(pt.slots, sent) {
+			dst = append(dst, pt.piece)
+		}
+	}
+	return dst
+}
+
 // Verified tells that an Unverified piece has the right hash. It returns false
 // if the piece is in another state.
 func (p *Picker) Verified(piece uint32) bool {

@@ -35,6 +35,9 @@ const (
 	// sampleMax is how many candidates a sample has: the rarest of so many is
 	// rare enough.
 	sampleMax = 32
+	// overtakeMax is how many blocks are asked for a second time at once: each
+	// may turn out to be waste.
+	overtakeMax = 16
 	// partialsPerPeer bounds, with partialsSpare, how many pieces are in
 	// flight before peers share pieces rather than begin more.
 	partialsPerPeer = 2
@@ -57,7 +60,8 @@ func (p *Picker) Pick(q *Query, dst []Block) []Block {
 		}
 	}
 	crowded := len(p.active) >= partialsPerPeer*p.peers+partialsSpare
-	if len(dst) < limit && !q.Alone {
+	room := q.Pieces == 0 || owned < q.Pieces
+	if len(dst) < limit && room && !q.Alone {
 		dst = p.pickBegun(q, dst, limit, q.Whole && !crowded)
 	}
 	for len(dst) < limit && (q.Pieces == 0 || owned < q.Pieces) {
@@ -68,12 +72,12 @@ func (p *Picker) Pick(q *Query, dst []Block) []Block {
 		owned++
 		dst = p.take(p.begin(piece, q.Peer, q.Alone), q.Peer, dst, limit)
 	}
-	if len(dst) < limit && (q.Pieces == 0 || owned < q.Pieces) {
+	if len(dst) < limit && room {
 		dst = p.pickFailed(q, dst, limit)
 		dst = p.pickBegun(q, dst, limit, false)
 	}
 	if len(dst) == limit-q.Max && q.Overtake != nil {
-		dst = p.pickOvertake(q, dst, limit)
+		dst = p.pickOvertake(q, dst, min(limit, len(dst)+overtakeMax))
 	}
 	return dst
 }
@@ -267,14 +271,6 @@ func (p *Picker) sample(q *Query, priority Priority, n int) (piece uint32, ok bo
 	look(start, len(p.state))
 	look(0, start)
 	return piece, ok
-}
-
-// Begun returns the pieces in flight, in the order in which they were begun.
-func (p *Picker) Begun(dst []uint32) []uint32 {
-	for _, pt := range p.active {
-		dst = append(dst, pt.piece)
-	}
-	return dst
 }
 
 // Check panics when an invariant does not hold. It is for tests and race

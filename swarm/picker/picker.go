@@ -70,6 +70,7 @@ type Picker struct {
 	failed *bits.Set // came with a wrong hash before
 
 	peers, seeds int
+	unseen       int // pieces that no peer but seeds has
 	sequential   bool
 	deadlines    []deadline // by time
 }
@@ -98,6 +99,7 @@ func New(pieces int, blocks func(piece int) int, have *bits.Set, rng *rand.Rand)
 		needed:   bits.New(pieces),
 		listed:   bits.New(pieces),
 		failed:   bits.New(pieces),
+		unseen:   pieces,
 	}
 	for piece := range uint32(pieces) {
 		if have.Has(int(piece)) {
@@ -137,6 +139,9 @@ func (p *Picker) Availability(piece uint32) int { return int(p.avail[piece]) }
 
 // Seeds returns how many seeds there are.
 func (p *Picker) Seeds() int { return p.seeds }
+
+// Unseen returns how many pieces no peer but seeds has.
+func (p *Picker) Unseen() int { return p.unseen }
 
 // Failed tells whether the piece came with a wrong hash before.
 func (p *Picker) Failed(piece uint32) bool { return p.failed.Has(int(piece)) }

@@ -123,6 +123,9 @@ func (p *Picker) PeerLost(piece uint32) { p.rarer(piece) }
 func (p *Picker) commoner(piece uint32) {
 	a := int(p.avail[piece])
 	p.avail[piece]++
+	if a == 0 {
+		p.unseen--
+	}
 	if p.state[piece] == Wanted && a < availabilityMax {
 		p.ranks[p.priority[piece]].up(piece, a, p.pos)
 	}
@@ -131,6 +134,9 @@ func (p *Picker) commoner(piece uint32) {
 func (p *Picker) rarer(piece uint32) {
 	a := int(p.avail[piece])
 	p.avail[piece]--
+	if a == 1 {
+		p.unseen++
+	}
 	if p.state[piece] == Wanted && a <= availabilityMax {
 		p.ranks[p.priority[piece]].down(piece, a, p.pos)
 	}

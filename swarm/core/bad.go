@@ -1,0 +1,105 @@
+package core
+
+import (
+	"errors"
+	"slices"
+)
+
+var errStorage = errors.New("storage failed")
+
+// strike is a fault that is forgiven some times.
+type strike uint8
+
+const (
+	strikeUnsolicited strike = iota // a block that was not asked for
+	strikeReject                    // a reject of what was not asked for
+	strikeRequest                   // a request that cannot be served
+	strikeCount
+)
+
+// strikesMax is how often each fault is forgiven. A few unsolicited blocks come
+// from clients that are slow to take in a cancel; requests while choked come
+// from those that are slow to take in a choke.
+var strikesMax = [strikeCount]int{strikeUnsolicited: 16, strikeReject: 1024, strikeRequest: 100}
+
+var strikeReasons = [strikeCount]Reason{
+	strikeUnsolicited: ReasonUnsolicited,
+	strikeReject:      ReasonProtocol,
+	strikeRequest:     ReasonRequests,
+}
+
+// trust is what is known of a peer's honesty.
+type trust struct {
+	proven  bool // it had a part in a piece with the right hash
+	suspect bool // it had a part in one with the wrong hash
+	strikes [strikeCount]int
+}
+
+// onProbation tells whether the peer fetches one piece at a time, by itself:
+// until its first piece is verified a liar costs us one piece, and is found.
+func (tr *trust) onProbation() bool { return !tr.proven || tr.suspect }
+
+func (t *Torrent) strike(p *peer, s strike) {
+	if p.trust.strikes[s]++; p.trust.strikes[s] > strikesMax[s] {
+		t.drop(p, strikeReasons[s], false)
+	}
+}
+
+// praise clears the sender of a block of a verified piece.
+func (t *Torrent) praise(ref PeerRef) {
+	if p := t.peers.live(ref); p != nil {
+		fresh := p.trust.onProbation()
+		p.trust.proven, p.trust.suspect = true, false
+		if fresh {
+			t.refill(p)
+		}
+	}
+}
+
+// onFailed takes in a piece with the wrong hash. Who sent it alone lied, and is
+// banned; of several each is suspect, and sends whole pieces alone from now on.
+func (t *Torrent) onFailed(piece uint32) {
+	if !t.validPiece(piece) {
+		return
+	}
+	t.senders = t.pick.Senders(piece, t.senders[:0])
+	recheck := len(t.senders) == 0
+	if !t.pick.Refuted(piece) {
+		return
+	}
+	if recheck {
+		// It was damaged on disk.
+		t.lacks(piece)
+		t.checkComplete()
+		t.refillSoon()
+		return
+	}
+	t.waste[ReasonBadPiece] += int64(t.layout.PieceSize(int(piece)))
+	senders := slices.Clone(t.senders)
+	if len(senders) == 1 {
+		t.banSender(PeerRef(senders[0]))
+	} else {
+		for _, ref := range senders {
+			if p := t.peers.live(PeerRef(ref)); p != nil {
+				p.trust.suspect = true
+			}
+		}
+	}
+	t.refillSoon()
+}
+
+// banSender bans a peer, also if it is gone already. What it sent of pieces
+// that are not complete yet is not kept: it would spoil what others send.
+func (t *Torrent) banSender(ref PeerRef) {
+	for _, piece := range t.pick.BegunBy(uint32(ref), nil) {
+		t.cancelPiece(piece)
+		t.pick.Lost(piece)
+	}
+	if p := t.peers.live(ref); p != nil {
+		t.drop(p, ReasonBadPiece, true)
+		return
+	}
+	if g, ok := t.peers.past.find(ref); ok {
+		t.book.ban(g.addr, g.listen, t.now)
+	}
+}

@@ -1,0 +1,76 @@
+package core
+
+// check panics when an invariant does not hold. Steps of large torrents are
+// checked now and then, because it takes time in proportion to the pieces.
+func (t *Torrent) check() {
+	t.steps++
+	if t.pick != nil && t.pick.Pieces() > checkPieces && t.steps%checkEvery != 0 {
+		return
+	}
+	asked := 0
+	for _, p := range t.peers.list {
+		asked += p.check(t)
+	}
+	if asked != t.asked {
+		panic("core: the count of requests is wrong")
+	}
+	dialling := 0
+	var perSource [sourceCount]int
+	for _, e := range t.book.list {
+		perSource[e.source]++
+		if e.state == entryDialling {
+			dialling++
+		}
+		if t.book.byAddr[e.addr] != e {
+			panic("core: an address is in the list alone")
+		}
+	}
+	if dialling != t.book.dialling || perSource != t.book.perSource || len(t.book.list) != len(t.book.byAddr) {
+		panic("core: counts of the address book are wrong")
+	}
+	if len(t.book.list) > addressesMax || t.asked > t.cfg.Limits.RequestsMax {
+		panic("core: a limit is passed")
+	}
+	if t.pick != nil {
+		t.pick.Check()
+	}
+}
+
+const (
+	checkPieces = 64
+	checkEvery  = 256
+)
+
+// check returns how many requests of p are live.
+func (p *peer) check(t *Torrent) int {
+	if p.gone {
+		panic("core: a dropped peer is listed")
+	}
+	live := 0
+	for _, o := range p.ask.open() {
+		if o.state == askLive {
+			live++
+		}
+	}
+	if live != p.ask.live {
+		panic("core: the count of a peer's requests is wrong")
+	}
+	if len(p.serve.queue) > queueMax || len(p.serve.flying) > windowMax {
+		panic("core: a queue is too long")
+	}
+	if t.pick == nil {
+		return live
+	}
+	if p.has.counted {
+		useful := 0
+		for piece := range p.has.set.Members() {
+			if t.pick.Needed().Has(piece) {
+				useful++
+			}
+		}
+		if useful != p.has.useful || p.interesting != (useful > 0) {
+			panic("core: interest in a peer is wrong")
+		}
+	}
+	return live
+}

@@ -1,0 +1,284 @@
+package core
+
+import (
+	"cmp"
+	"math/rand/v2"
+	"slices"
+	"time"
+
+	"swarmnode/swarm/wire"
+)
+
+const (
+	// chokeEvery is how often slots are given anew (BEP 3 names ten seconds).
+	chokeEvery = 10 * time.Second
+	// optimisticRounds is how many rounds an optimistic slot lasts: 30 s.
+	optimisticRounds = 3
+	// turnMax is how long a peer keeps its slot at a seed while others wait.
+	turnMax = 60 * time.Second
+	// snubbedAfter is how long a peer that we are interested in may give
+	// nothing before it gets no regular slot.
+	snubbedAfter = 60 * time.Second
+	// slotsMin and slotsFirst are the fewest slots, and those to begin with.
+	slotsMin   = 4
+	slotsFirst = 8
+	// slotRate is the upload rate, in bytes per second, that one slot is worth:
+	// more peers would each get a trickle.
+	slotRate = 200_000
+	// newcomerFor is how long a peer counts as new; new peers are three times
+	// as likely to get the optimistic slot, as they have nothing to trade.
+	newcomerFor = 60 * time.Second
+)
+
+// slotState is what the choker knows of a peer.
+type slotState struct {
+	since      time.Duration // choked or unchoked since
+	optimistic bool
+}
+
+// A choker gives the upload slots.
+type choker struct {
+	slots  int
+	rounds int
+}
+
+func newChoker() choker { return choker{slots: slotsFirst} }
+
+// A contender is an interested peer as the choice of slots sees it.
+type contender struct {
+	p        *peer
+	rate     int64 // what it gives us, or takes from us when we seed
+	unchoked bool
+	waited   time.Duration // choked or unchoked for
+	snubbed  bool
+	newcomer bool
+}
+
+// chokeRound gives all slots anew.
+func (t *Torrent) chokeRound() {
+	if len(t.peers.list) > 0 {
+		t.timers.by(timerChoke, t.now+chokeEvery)
+	}
+	c := &t.choker
+	c.rounds++
+	c.adapt(t.up.rate(t.now), t.cfg.Limits.SlotsMax)
+	contenders := t.contenders()
+	rotate := c.rounds%optimisticRounds == 1
+	chosen := choose(contenders, c.slots, t.seeding(), rotate, t.rng)
+	for _, p := range t.peers.list {
+		if p.unchoked && !slices.Contains(chosen, p) {
+			t.choke(p)
+		}
+	}
+	for _, p := range chosen {
+		t.unchoke(p)
+	}
+}
+
+// adapt sets the number of slots by the measured upload rate.
+func (c *choker) adapt(rate int64, slotsMax int) {
+	if rate == 0 {
+		return
+	}
+	c.slots = min(max(int(rate/slotRate)+1, slotsMin), slotsMax)
+}
+
+func (t *Torrent) contenders() []contender {
+	var list []contender
+	seeding := t.seeding()
+	for _, p := range t.peers.list {
+		if !p.interested || t.pick == nil {
+			continue
+		}
+		c := contender{
+			p:        p,
+			rate:     p.down.rate(t.now),
+			unchoked: p.unchoked,
+			waited:   t.now - p.slot.since,
+			newcomer: t.now-p.since < newcomerFor,
+		}
+		if seeding {
+			c.rate = p.up.rate(t.now)
+		} else {
+			c.snubbed = p.interesting && p.unchoked && c.waited > snubbedAfter && c.rate == 0
+		}
+		list = append(list, c)
+	}
+	return list
+}
+
+// choose returns who gets a slot: by rate all but one in five, and the rest in
+// turn. It marks the latter as optimistic.
+func choose(list []contender, slots int, seeding, rotate bool, rng *rand.Rand) []*peer {
+	rng.Shuffle(len(list), func(i, j int) { list[i], list[j] = list[j], list[i] })
+	if seeding {
+		slices.SortStableFunc(list, seedOrder)
+	} else {
+		slices.SortStableFunc(list, tradeOrder)
+	}
+	if len(list) <= slots {
+		slots = len(list)
+	}
+	optimistic := 0
+	if len(list) > slots {
+		optimistic = max(1, slots/5)
+	}
+	var chosen []*peer
+	for _, c := range list[:slots-optimistic] {
+		c.p.slot.optimistic = false
+		chosen = append(chosen, c.p)
+	}
+	rest := list[slots-optimistic:]
+	for range optimistic {
+		i := nextOptimistic(rest, rotate, rng)
+		rest[i].p.slot.optimistic = true
+		chosen = append(chosen, rest[i].p)
+		rest = append(rest[:i], rest[i+1:]...)
+	}
+	return chosen
+}
+
+// tradeOrder puts first who gives us most (tit for tat). Who gives nothing for
+// its slot goes last.
+func tradeOrder(a, b contender) int {
+	if a.snubbed != b.snubbed {
+		return ifThen(a.snubbed, 1, -1)
+	}
+	if c := cmp.Compare(b.rate, a.rate); c != 0 {
+		return c
+	}
+	return cmp.Compare(ifThen(b.unchoked, 1, 0), ifThen(a.unchoked, 1, 0))
+}
+
+// seedOrder lets each peer have its turn, those that take most first, and then
+// those that wait, longest first.
+func seedOrder(a, b contender) int {
+	inTurn := func(c contender) bool { return c.unchoked && c.waited < turnMax }
+	if inTurn(a) != inTurn(b) {
+		return ifThen(inTurn(a), -1, 1)
+	}
+	if inTurn(a) {
+		return cmp.Compare(b.rate, a.rate)
+	}
+	if a.unchoked != b.unchoked {
+		return ifThen(a.unchoked, 1, -1)
+	}
+	return cmp.Compare(b.waited, a.waited)
+}
+
+func ifThen(ok bool, yes, no int) int {
+	if ok {
+		return yes
+	}
+	return no
+}
+
+// nextOptimistic returns who of the rest gets an optimistic slot: whoever has
+// it, until it is time to rotate; then one at random.
+func nextOptimistic(rest []contender, rotate bool, rng *rand.Rand) int {
+	if !rotate {
+		for i, c := range rest {
+			if c.unchoked && c.p.slot.optimistic {
+				return i
+			}
+		}
+	}
+	weight := func(c contender) int {
+		switch {
+		case c.unchoked:
+			return 0
+		case c.newcomer:
+			return 3
+		}
+		return 1
+	}
+	sum := 0
+	for _, c := range rest {
+		sum += weight(c)
+	}
+	if sum == 0 {
+		return rng.IntN(len(rest))
+	}
+	at := rng.IntN(sum)
+	for i, c := range rest {
+		if at -= weight(c); at < 0 {
+			return i
+		}
+	}
+	return 0
+}
+
+func (t *Torrent) unchoke(p *peer) {
+	if p.unchoked || p.gone {
+		return
+	}
+	p.unchoked = true
+	p.slot.since = t.now
+	t.sendID(p, wire.Unchoke)
+}
+
+func (t *Torrent) choke(p *peer) {
+	if !p.unchoked {
+		return
+	}
+	p.unchoked = false
+	p.slot.since = t.now
+	t.sendID(p, wire.Choke)
+	t.rejectQueue(p)
+}
+
+// onInterested gives a slot at once if one is free.
+func (t *Torrent) onInterested(p *peer) {
+	if p.interested {
+		p.flood.pointless++
+		return
+	}
+	p.interested = true
+	if t.pick != nil && t.slotsUsed() < t.choker.slots {
+		t.unchoke(p)
+	}
+}
+
+func (t *Torrent) onNotInterested(p *peer) {
+	if !p.interested {
+		p.flood.pointless++
+		return
+	}
+	p.interested = false
+	if p.unchoked && len(p.serve.queue) == 0 {
+		t.choke(p)
+		t.fillSlots()
+	}
+	if t.useless(p) {
+		t.drop(p, ReasonUseless, false)
+	}
+}
+
+func (t *Torrent) slotsUsed() int {
+	n := 0
+	for _, p := range t.peers.list {
+		if p.unchoked {
+			n++
+		}
+	}
+	return n
+}
+
+// fillSlots gives free slots to those who wait, without waiting for the round.
+func (t *Torrent) fillSlots() {
+	if t.pick == nil {
+		return
+	}
+	for free := t.choker.slots - t.slotsUsed(); free > 0; free-- {
+		var next *peer
+		for _, p := range t.peers.list {
+			if p.interested && !p.unchoked && (next == nil || p.slot.since < next.slot.since) {
+				next = p
+			}
+		}
+		if next == nil {
+			return
+		}
+		t.unchoke(next)
+	}
+}

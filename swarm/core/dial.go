@@ -1,0 +1,162 @@
+package core
+
+import (
+	"net/netip"
+	"time"
+)
+
+const (
+	// dialEvery and dialBurst pace the Dials of a torrent: 20 a second.
+	dialEvery = 50 * time.Millisecond
+	dialBurst = 20
+	// dialsPerAddress is how often one address may be dialled within
+	// dialsWindow, whatever its ports: somebody may have named an innocent host
+	// many times. Local addresses are exempt.
+	dialsPerAddress = 3
+	dialsWindow     = time.Minute
+
+	// WantPeers is given at most so often, and less often in vain.
+	wantFirst = 15 * time.Second
+	wantLast  = 2 * time.Minute
+)
+
+// A dialer paces connection attempts.
+type dialer struct {
+	tokens  int
+	filled  time.Duration
+	window  time.Duration // since when counts count
+	counts  map[netip.Addr]int
+	asked   time.Duration // when WantPeers was given last
+	askWait time.Duration
+}
+
+// ready tells whether a Dial may go out now, or from when on.
+func (d *dialer) ready(now time.Duration) (from time.Duration, ok bool) {
+	if n := int((now - d.filled) / dialEvery); n > 0 {
+		d.tokens = min(dialBurst, d.tokens+n)
+		d.filled += time.Duration(n) * dialEvery
+	}
+	if now-d.window >= dialsWindow || d.counts == nil {
+		d.window, d.counts = now, map[netip.Addr]int{}
+	}
+	return d.filled + dialEvery, d.tokens > 0
+}
+
+func (d *dialer) allows(ip netip.Addr) bool {
+	return local(ip) || d.counts[ip] < dialsPerAddress
+}
+
+func (d *dialer) spend(ip netip.Addr) {
+	d.tokens--
+	d.counts[ip]++
+}
+
+// onFound notes an address, and dials if there is room.
+func (t *Torrent) onFound(addr netip.AddrPort, source Source) {
+	addr = unmapped(addr)
+	if !usable(addr) || source >= sourceCount || t.book.banned(addr, t.now) {
+		return
+	}
+	if t.book.add(addr, source, t.rng.IntN) {
+		t.dialer.askWait = 0
+		t.timers.by(timerDial, t.now)
+	}
+}
+
+func (t *Torrent) onDialFailed(addr netip.AddrPort) {
+	if e := t.book.byAddr[unmapped(addr)]; e != nil && e.state == entryDialling {
+		t.book.setState(e, entryIdle)
+		t.book.failed(e, t.now, time.Duration(t.rng.Int64N(int64(time.Minute))))
+	}
+	t.timers.by(timerDial, t.now)
+}
+
+// dial gives out as many Dials as limits allow.
+func (t *Torrent) dial() {
+	if t.unusable != nil {
+		return
+	}
+	for {
+		limits := &t.cfg.Limits
+		if t.book.dialling >= limits.HalfOpenMax || len(t.peers.list)+t.book.dialling >= t.dialTarget() {
+			return // an answer or the end of a connection comes first
+		}
+		from, ok := t.dialer.ready(t.now)
+		if !ok {
+			t.timers.by(timerDial, from)
+			return
+		}
+		e, next := t.choose()
+		if e == nil {
+			t.timers.by(timerDial, next)
+			t.wantPeers()
+			return
+		}
+		t.book.setState(e, entryDialling)
+		t.dialer.spend(e.addr.Addr())
+		t.do(Action{Kind: Dial, Addr: e.addr})
+	}
+}
+
+// dialTarget is how many connections are worth making: when seeding some room
+// is left for those who come by themselves.
+func (t *Torrent) dialTarget() int {
+	if t.seeding() {
+		return t.cfg.Limits.PeersMax * 3 / 4
+	}
+	return t.cfg.Limits.PeersMax
+}
+
+// choose returns the address to dial, or when there may be one.
+func (t *Torrent) choose() (best *entry, next time.Duration) {
+	next = never
+	if len(t.book.list) == 0 {
+		return nil, next
+	}
+	start := t.rng.IntN(len(t.book.list))
+	for i := range t.book.list {
+		e := t.book.list[(start+i)%len(t.book.list)]
+		if e.state != entryIdle || e.seed && t.seeding() || t.book.banned(e.addr, t.now) {
+			continue
+		}
+		at := e.next
+		if !t.dialer.allows(e.addr.Addr()) {
+			at = max(at, t.dialer.window+dialsWindow)
+		}
+		if at > t.now {
+			next = min(next, at)
+			continue
+		}
+		if best == nil || e.better(best) {
+			best = e
+		}
+	}
+	return best, next
+}
+
+// better tells whether e is to be dialled before o. Equals go at random.
+func (e *entry) better(o *entry) bool {
+	switch {
+	case (e.source == SourceUser) != (o.source == SourceUser):
+		return e.source == SourceUser
+	case e.good != o.good:
+		return e.good
+	}
+	return e.failures < o.failures
+}
+
+// wantPeers asks for addresses when none is left to try.
+func (t *Torrent) wantPeers() {
+	d := &t.dialer
+	if t.seeding() || t.unusable != nil || len(t.peers.list) >= t.cfg.Limits.PeersMax/2 {
+		return
+	}
+	if at := d.asked + d.askWait; d.asked > 0 && t.now < at {
+		t.timers.by(timerDial, at)
+		return
+	}
+	d.asked = max(t.now, 1)
+	d.askWait = min(max(wantFirst, 2*d.askWait), wantLast)
+	t.do(Action{Kind: WantPeers})
+	t.timers.by(timerDial, t.now+d.askWait)
+}

@@ -1,0 +1,59 @@
+package core
+
+import (
+	"bytes"
+	"time"
+)
+
+const (
+	// perAddressMax is how many connections one address may have: a household
+	// behind one NAT, but not a flood. Local addresses are exempt.
+	perAddressMax = 4
+	// quietAfter is how long a connection is silent before another one of the
+	// same peer, made in the same direction, takes its place: the peer may
+	// have moved and the old path be dead.
+	quietAfter = 2 * time.Second
+)
+
+// settleDuplicates keeps one of several connections to the same peer, and not
+// too many to one address. It tells whether p stays.
+func (t *Torrent) settleDuplicates(p *peer) bool {
+	same := 0
+	for _, q := range t.peers.snapshot() {
+		switch {
+		case q == p:
+		case q.id == p.id:
+			if !t.settle(p, q) {
+				return false
+			}
+		case q.addr.Addr() == p.addr.Addr():
+			same++
+		}
+	}
+	return same < perAddressMax || local(p.addr.Addr())
+}
+
+// settle drops old if p is to take its place, and tells whether p stays. Of a
+// connection in each direction both ends keep the one that the peer with the
+// greater id made, so that they keep the same one.
+func (t *Torrent) settle(p, old *peer) bool {
+	stays := t.now-old.heard > quietAfter
+	if p.outgoing != old.outgoing {
+		weMade := bytes.Compare(t.cfg.PeerID[:], p.id[:]) > 0
+		stays = p.outgoing == weMade
+	}
+	// Either way the address that was dialled is now known to be connected.
+	if stays {
+		if !p.listen.IsValid() {
+			p.listen = old.listen
+		}
+		t.drop(old, ReasonDuplicate, false)
+		t.book.joined(p.listen, p.ref)
+		return true
+	}
+	if !old.listen.IsValid() {
+		old.listen = p.listen
+	}
+	t.book.joined(old.listen, old.ref)
+	return false
+}

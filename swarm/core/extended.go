@@ -1,0 +1,121 @@
+package core
+
+import (
+	"net/netip"
+
+	"swarmnode/swarm/wire"
+)
+
+// reqqOurs is how many requests we let a peer queue. Beyond it they are
+// rejected.
+const reqqOurs = queueMax
+
+// extension is what a peer said in its extension handshakes (BEP 10).
+type extension struct {
+	numbers      wire.Extensions
+	reqq         int
+	client       string
+	uploadOnly   bool
+	metadataSize int64
+}
+
+// init sets what counts until the peer says otherwise.
+func (x *extension) init() { x.reqq = wire.ReqqDefault }
+
+// sendExtHandshake says what we can do. It goes out anew when the metadata
+// becomes known, because its size belongs to it (BEP 9).
+func (t *Torrent) sendExtHandshake(p *peer) {
+	offered := []wire.Extension{wire.ExtMetadata, wire.ExtDontHave, wire.ExtUploadOnly}
+	h := wire.ExtHandshake{
+		Extensions: wire.OurExtensions(offered...),
+		Port:       t.cfg.Port,
+		Client:     t.cfg.Client,
+		YourIP:     p.addr.Addr(),
+		Reqq:       reqqOurs,
+	}
+	if t.info != nil {
+		h.MetadataSize = int64(len(t.info.Raw()))
+		h.UploadOnly = t.seeding()
+	}
+	t.sendExtended(p, wire.ExtHandshakeNumber, wire.AppendExtHandshake(nil, h))
+}
+
+// onExtended takes in a message of the extension protocol. A number that we
+// did not give out is ignored.
+func (t *Torrent) onExtended(p *peer, number uint8, payload []byte) {
+	if number == wire.ExtHandshakeNumber {
+		t.onExtHandshake(p, payload)
+		return
+	}
+	var err error
+	switch wire.Extension(number) {
+	case wire.ExtMetadata:
+		var m wire.Metadata
+		if m, err = wire.ParseMetadata(payload); err == nil {
+			t.onMetadata(p, &m)
+		}
+	case wire.ExtDontHave:
+		var piece uint32
+		if piece, err = wire.ParseDontHave(payload); err == nil {
+			t.onDontHave(p, piece)
+		}
+	case wire.ExtUploadOnly:
+		var only bool
+		if only, err = wire.ParseUploadOnly(payload); err == nil {
+			t.onUploadOnly(p, only)
+		}
+	default:
+		p.flood.pointless++
+	}
+	if err != nil {
+		t.drop(p, ReasonProtocol, false)
+	}
+}
+
+func (t *Torrent) onExtHandshake(p *peer, payload []byte) {
+	h, err := wire.ParseExtHandshake(payload)
+	if err != nil {
+		t.drop(p, ReasonProtocol, false)
+		return
+	}
+	x := &p.ext
+	x.numbers.Merge(h.Extensions)
+	x.reqq, x.metadataSize = h.Reqq, h.MetadataSize
+	if h.Client != "" {
+		x.client = h.Client
+	}
+	if h.Port != 0 && !p.outgoing && !p.listen.IsValid() {
+		t.reachableAt(p, netip.AddrPortFrom(p.addr.Addr(), h.Port))
+	}
+	t.onUploadOnly(p, h.UploadOnly)
+	if !p.gone {
+		t.askMetadata()
+		t.refill(p) // reqq may be more than before
+	}
+}
+
+// reachableAt notes where a peer that came by itself can be dialled.
+func (t *Torrent) reachableAt(p *peer, addr netip.AddrPort) {
+	p.listen = addr
+	if usable(addr) {
+		t.book.add(addr, SourceIncoming, t.rng.IntN)
+		t.book.joined(addr, p.ref)
+	}
+}
+
+// onUploadOnly takes in whether a peer wants anything (BEP 21).
+func (t *Torrent) onUploadOnly(p *peer, only bool) {
+	p.ext.uploadOnly = only
+	if t.useless(p) {
+		t.drop(p, ReasonUseless, false)
+	}
+}
+
+// tellUploadOnly says that we want nothing any more.
+func (t *Torrent) tellUploadOnly() {
+	for _, p := range t.peers.list {
+		if n := p.ext.numbers.Number(wire.ExtUploadOnly); n != 0 {
+			t.sendExtended(p, n, wire.AppendUploadOnly(nil, true))
+		}
+	}
+}

@@ -1,0 +1,99 @@
+package core
+
+import (
+	"slices"
+
+	"swarmnode/swarm/wire"
+)
+
+const (
+	// allowedMax bounds the pieces that a peer may let us ask for while it
+	// chokes us.
+	allowedMax = 64
+	// suggestedMax bounds the suggestions of a peer that are kept: the last
+	// ones.
+	suggestedMax = 32
+	// grantBelow is the number of pieces from which on a peer is not let ask
+	// for any while choked: it has something to trade (BEP 6, "Allowed Fast").
+	grantBelow = wire.AllowedFastMax
+	// grantedBlocksMax bounds what one peer gets in that way, in blocks: about
+	// the pieces of the set, once, as long as they are not huge.
+	grantedBlocksMax = 256
+)
+
+// fastState is what two peers granted each other (BEP 6).
+type fastState struct {
+	allowed   []uint32 // it lets us ask for these while it chokes us
+	suggested []uint32 // it would rather send these, oldest first
+	granted   []uint32 // we let it ask for these while we choke it
+	given     int      // blocks it was given in that way
+}
+
+// onAllowedFast takes in that a piece may be asked for while choked. It may be
+// of no use: the sender need not have it.
+func (t *Torrent) onAllowedFast(p *peer, piece uint32) {
+	f := &p.fastx
+	if t.pick != nil && !t.validPiece(piece) {
+		t.drop(p, ReasonProtocol, false)
+		return
+	}
+	if len(f.allowed) == allowedMax || slices.Contains(f.allowed, piece) {
+		p.flood.pointless++
+		return
+	}
+	f.allowed = append(f.allowed, piece)
+	t.refill(p)
+}
+
+// onSuggest takes in that a piece would suit the peer.
+func (t *Torrent) onSuggest(p *peer, piece uint32) {
+	f := &p.fastx
+	if t.pick != nil && !t.validPiece(piece) {
+		t.drop(p, ReasonProtocol, false)
+		return
+	}
+	if slices.Contains(f.suggested, piece) {
+		p.flood.pointless++
+		return
+	}
+	if len(f.suggested) == suggestedMax {
+		f.suggested = slices.Delete(f.suggested, 0, 1)
+	}
+	f.suggested = append(f.suggested, piece)
+	if p.ask.live == 0 {
+		t.refill(p)
+	}
+}
+
+// dropHints forgets allowed and suggested pieces that the torrent does not
+// have, once their number is known.
+func (f *fastState) dropHints(pieces int) {
+	beyond := func(piece uint32) bool { return int64(piece) >= int64(pieces) }
+	f.allowed = slices.DeleteFunc(f.allowed, beyond)
+	f.suggested = slices.DeleteFunc(f.suggested, beyond)
+}
+
+// grantFast lets a peer that has little ask for a few pieces at once, so that
+// it gets something to trade.
+func (t *Torrent) grantFast(p *peer) {
+	p.fastx.dropHints(t.pick.Pieces())
+	if !p.fast || len(p.fastx.granted) > 0 || p.has.set.Count() >= grantBelow {
+		return
+	}
+	set := wire.AllowedFastSet(nil, p.addr.Addr(), t.cfg.InfoHash, t.pick.Pieces(), wire.AllowedFastMax)
+	for _, piece := range set {
+		if t.pick.Have().Has(int(piece)) && !p.has.set.Has(int(piece)) && !t.seeder.hides(t) {
+			p.fastx.granted = append(p.fastx.granted, piece)
+			t.sendPiece(p, wire.AllowedFast, piece)
+		}
+	}
+}
+
+// mayGive tells whether a piece can be asked for while choked, and counts it.
+func (f *fastState) mayGive(piece uint32) bool {
+	if f.given >= grantedBlocksMax || !slices.Contains(f.granted, piece) {
+		return false
+	}
+	f.given++
+	return true
+}

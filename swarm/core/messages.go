@@ -1,0 +1,85 @@
+package core
+
+import (
+	"time"
+
+	"swarmnode/swarm/wire"
+)
+
+// onMessage takes in one message of a live peer.
+func (t *Torrent) onMessage(p *peer, m *wire.Message) {
+	switch m.ID {
+	case wire.Choke:
+		t.onChoke(p)
+	case wire.Unchoke:
+		t.onUnchoke(p)
+	case wire.Interested:
+		t.onInterested(p)
+	case wire.NotInterested:
+		t.onNotInterested(p)
+	case wire.Have:
+		t.onHave(p, m.Ref.Piece)
+	case wire.Bitfield:
+		t.onPieces(p, m)
+	case wire.Request:
+		t.onRequest(p, m.Ref)
+	case wire.Cancel:
+		t.onCancel(p, m.Ref)
+	case wire.Extended:
+		t.onExtended(p, m.Ext, m.Payload)
+	case wire.HaveAll, wire.HaveNone, wire.Suggest, wire.Reject, wire.AllowedFast:
+		t.onFastMessage(p, m)
+	case wire.HashRequest:
+		// Every request is answered (BEP 52, "hash reject").
+		p.flood.pointless++
+		t.send(p, wire.Message{ID: wire.HashReject, Payload: m.Payload})
+	default: // keep-alive, the DHT port, what we do not know
+		p.flood.pointless++
+	}
+}
+
+// onFastMessage takes in a message of BEP 6, which is a fault when it was not
+// agreed upon ("a peer ... MUST close the connection").
+func (t *Torrent) onFastMessage(p *peer, m *wire.Message) {
+	if !p.fast {
+		t.drop(p, ReasonProtocol, false)
+		return
+	}
+	switch m.ID {
+	case wire.HaveAll, wire.HaveNone:
+		t.onPieces(p, m)
+	case wire.Suggest:
+		t.onSuggest(p, m.Ref.Piece)
+	case wire.Reject:
+		t.onReject(p, m.Ref)
+	case wire.AllowedFast:
+		t.onAllowedFast(p, m.Ref.Piece)
+	}
+}
+
+const (
+	// floodRate is how many messages to no purpose a peer may send a second,
+	// and floodFor for how many seconds it may send more.
+	floodRate = 10_000
+	floodFor  = 5
+)
+
+// A flood counts messages that change nothing: keep-alives, states repeated,
+// HAVEs of pieces known to be had, what is not understood.
+type flood struct {
+	pointless int // since the last look
+	seconds   int // in a row with too many
+	looked    time.Duration
+}
+
+// over is asked once a second whether there were too many for too long.
+func (f *flood) over(now time.Duration) bool {
+	passed := max(now-f.looked, sweepEvery)
+	if float64(f.pointless) > floodRate*passed.Seconds() {
+		f.seconds++
+	} else {
+		f.seconds = 0
+	}
+	f.pointless, f.looked = 0, now
+	return f.seconds >= floodFor
+}

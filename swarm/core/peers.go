@@ -1,0 +1,286 @@
+package core
+
+import (
+	"net/netip"
+	"slices"
+	"time"
+
+	"swarmnode/swarm/block"
+	"swarmnode/swarm/wire"
+)
+
+const keepAlive = wire.KeepAlive
+
+// A peer is one connection, from Connected to Closed. What belongs to one
+// concern is in a struct of that concern.
+type peer struct {
+	ref      PeerRef
+	addr     netip.AddrPort // remote end
+	listen   netip.AddrPort // where it accepts connections; not valid until known
+	id       [20]byte
+	outgoing bool
+	fast     bool // both sides have BEP 6
+	extended bool // both sides have BEP 10
+	gone     bool // dropped: only Closed is awaited
+
+	since time.Duration // connected
+	heard time.Duration // last message from it
+	spoke time.Duration // last message to it
+
+	choking     bool // it chokes us
+	interested  bool // it is interested in us
+	unchoked    bool // we do not choke it
+	interesting bool // we are interested in it
+
+	down, up meter
+
+	has   holdings
+	ask   asks
+	serve serving
+	slot  slotState
+	ext   extension
+	meta  metaSource
+	fastx fastState
+	trust trust
+	flood flood
+
+	promised []uint32 // pieces that it shall pass on, see seeder
+}
+
+// peerTable holds the connections.
+type peerTable struct {
+	byRef map[PeerRef]*peer // those dropped and not yet closed too
+	list  []*peer           // those not dropped, oldest first
+	past  past
+}
+
+func newPeerTable() peerTable {
+	return peerTable{byRef: map[PeerRef]*peer{}}
+}
+
+func (pt *peerTable) add(p *peer) {
+	pt.byRef[p.ref] = p
+	pt.list = append(pt.list, p)
+}
+
+// unlist takes p out of the live peers; Closed will forget it.
+func (pt *peerTable) unlist(p *peer) {
+	if i := slices.Index(pt.list, p); i >= 0 {
+		pt.list = slices.Delete(pt.list, i, i+1)
+	}
+}
+
+// live returns the peer of ref unless it is dropped or unknown.
+func (pt *peerTable) live(ref PeerRef) *peer {
+	if p := pt.byRef[ref]; p != nil && !p.gone {
+		return p
+	}
+	return nil
+}
+
+// snapshot returns the live peers as they are now, for loops that may drop
+// some.
+func (pt *peerTable) snapshot() []*peer { return slices.Clone(pt.list) }
+
+// heard returns the live peer of ref, noting that something came from it.
+func (t *Torrent) heard(ref PeerRef) *peer {
+	p := t.peers.live(ref)
+	if p != nil {
+		p.heard = t.now
+	}
+	return p
+}
+
+// onConnected takes a connection in, unless it is not welcome.
+func (t *Torrent) onConnected(e *Event) {
+	hello := e.Hello
+	if hello == nil {
+		hello = &wire.Hello{}
+	}
+	p := &peer{
+		ref:      e.Peer,
+		addr:     unmapped(e.Addr),
+		id:       hello.PeerID,
+		outgoing: e.Outgoing,
+		fast:     hello.Reserved.Has(wire.FeatureFast),
+		extended: hello.Reserved.Has(wire.FeatureExtension),
+		since:    t.now,
+		heard:    t.now,
+		spoke:    t.now,
+		choking:  true,
+	}
+	p.ask.init()
+	p.serve.init()
+	p.ext.init()
+	if p.outgoing {
+		p.listen = p.addr
+	}
+	t.peers.add(p)
+	t.book.connected(p.addr, p.ref, p.outgoing, t.now)
+	if reason := t.unwelcome(p); reason != ReasonNone {
+		t.drop(p, reason, false)
+		return
+	}
+	t.timers.by(timerSweep, t.now+sweepEvery)
+	t.timers.by(timerChoke, t.now+chokeEvery)
+	t.greet(p)
+	t.timers.by(timerDial, t.now)
+}
+
+// unwelcome says why p should not stay; a rival of p may have to go instead.
+func (t *Torrent) unwelcome(p *peer) Reason {
+	switch {
+	case p.id == t.cfg.PeerID:
+		t.book.isSelf(p.addr)
+		return ReasonSelf
+	case t.book.banned(p.addr, t.now):
+		return ReasonBanned
+	case t.unusable != nil:
+		return ReasonUseless
+	}
+	if !t.settleDuplicates(p) {
+		return ReasonDuplicate
+	}
+	if len(t.peers.list) > t.cfg.Limits.PeersMax && !t.evictFor(p) {
+		return ReasonFull
+	}
+	return ReasonNone
+}
+
+// greet says what goes first: which pieces we have, then the extensions.
+func (t *Torrent) greet(p *peer) {
+	t.sendPieces(p)
+	if p.extended {
+		t.sendExtHandshake(p)
+	}
+	if t.pick != nil && !p.fast { // who has nothing need not say so (BEP 3)
+		t.count(p)
+	}
+}
+
+// drop ends a connection. Whatever depends on it is settled at once, as if it
+// were closed already.
+func (t *Torrent) drop(p *peer, reason Reason, ban bool) {
+	if p.gone {
+		return
+	}
+	t.drops[reason]++
+	if ban {
+		t.book.ban(p.addr, p.listen, t.now)
+	}
+	t.do(Action{Kind: Drop, Peer: p.ref, Reason: reason, Ban: ban})
+	t.leave(p)
+	t.book.closed(p, reason, t.now)
+	t.timers.by(timerDial, t.now)
+}
+
+// leave takes p out of everything but the table of those to be closed.
+func (t *Torrent) leave(p *peer) {
+	p.gone = true
+	t.peers.unlist(p)
+	t.peers.past.add(p.ref, p.addr, p.listen)
+	t.abandonAsks(p)
+	t.leaveMetadata(p)
+	t.seeder.leave(p.ref)
+	if p.has.counted {
+		t.pick.RemovePeer(p.has.set, p.has.asSeed)
+	}
+	if p.unchoked {
+		p.unchoked = false
+		t.fillSlots()
+	}
+}
+
+// onClosed forgets a connection that is gone.
+func (t *Torrent) onClosed(ref PeerRef) {
+	p := t.peers.byRef[ref]
+	if p == nil {
+		return
+	}
+	delete(t.peers.byRef, ref)
+	if !p.gone {
+		t.leave(p)
+		t.book.closed(p, ReasonNone, t.now)
+		t.timers.by(timerDial, t.now)
+	}
+}
+
+// evictFor makes room for p by dropping the least useful other peer, if there
+// is one of no use at all.
+func (t *Torrent) evictFor(p *peer) bool {
+	var worst *peer
+	for _, q := range t.peers.list {
+		if q == p || t.now-q.since < evictAfter || q.unchoked && q.interested || q.interesting && !q.ask.snubbed {
+			continue
+		}
+		if worst == nil || q.down.total+q.up.total < worst.down.total+worst.up.total {
+			worst = q
+		}
+	}
+	if worst == nil {
+		return false
+	}
+	t.drop(worst, ReasonEvicted, false)
+	return true
+}
+
+// evictAfter is how long a peer has to show what it is good for.
+const evictAfter = 10 * time.Second
+
+// useless tells whether neither side can have anything for the other.
+func (t *Torrent) useless(p *peer) bool {
+	return t.seeding() && (p.has.isSeed() || p.ext.uploadOnly && !p.interested)
+}
+
+func (t *Torrent) send(p *peer, m wire.Message) {
+	p.spoke = t.now
+	t.do(Action{Kind: Send, Peer: p.ref, Msg: m})
+}
+
+func (t *Torrent) sendID(p *peer, id wire.ID) { t.send(p, wire.Message{ID: id}) }
+
+func (t *Torrent) sendPiece(p *peer, id wire.ID, piece uint32) {
+	t.send(p, wire.Message{ID: id, Ref: block.Ref{Piece: piece}})
+}
+
+func (t *Torrent) sendRef(p *peer, id wire.ID, r block.Ref) {
+	t.send(p, wire.Message{ID: id, Ref: r})
+}
+
+func (t *Torrent) sendExtended(p *peer, number uint8, payload []byte) {
+	t.send(p, wire.Message{ID: wire.Extended, Ext: number, Payload: payload})
+}
+
+// pastMax is how many closed connections keep their addresses: as many as can
+// have blocks in pieces that are not verified yet, and some.
+const pastMax = 256
+
+// past remembers the addresses of the last connections that ended, so that a
+// peer can be blamed after it has left.
+type past struct {
+	ring []gonePeer
+	next int
+}
+
+type gonePeer struct {
+	ref          PeerRef
+	addr, listen netip.AddrPort
+}
+
+func (g *past) add(ref PeerRef, addr, listen netip.AddrPort) {
+	if len(g.ring) < pastMax {
+		g.ring = append(g.ring, gonePeer{ref, addr, listen})
+		return
+	}
+	g.ring[g.next] = gonePeer{ref, addr, listen}
+	g.next = (g.next + 1) % pastMax
+}
+
+func (g *past) find(ref PeerRef) (gonePeer, bool) {
+	for _, p := range g.ring {
+		if p.ref == ref {
+			return p, true
+		}
+	}
+	return gonePeer{}, false
+}

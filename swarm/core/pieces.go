@@ -1,0 +1,257 @@
+package core
+
+import (
+	"swarmnode/metainfo"
+	"swarmnode/swarm/bits"
+	"swarmnode/swarm/block"
+	"swarmnode/swarm/picker"
+	"swarmnode/swarm/wire"
+)
+
+// havesMax is how many HAVEs tell a peer what we found on disk after it had
+// connected. With more, connecting anew is cheaper: then they fit a bitfield.
+const havesMax = 512
+
+// onInfoReady starts the exchange of pieces.
+func (t *Torrent) onInfoReady(info *metainfo.Info, have *bits.Set) {
+	if t.pick != nil || info == nil {
+		return
+	}
+	t.opening, t.unusable = false, nil
+	t.info, t.layout = info, info.Layout()
+	pieces := t.layout.Pieces()
+	if have != nil && have.Len() != pieces {
+		have = nil
+	}
+	t.pick = picker.New(pieces, t.blocksOf, have, t.rng)
+	t.endMetadata()
+	t.countBytes()
+	many := t.pick.Have().Count() > havesMax
+	for _, p := range t.peers.snapshot() {
+		if many {
+			t.drop(p, ReasonRefresh, false)
+			continue
+		}
+		t.tellInfo(p)
+	}
+	t.checkComplete()
+}
+
+func (t *Torrent) blocksOf(piece int) int {
+	return (t.layout.PieceSize(piece) + block.Size - 1) / block.Size
+}
+
+// countBytes finds out how many bytes are there and how many are needed.
+func (t *Torrent) countBytes() {
+	t.bytes.have, t.bytes.left = 0, 0
+	for piece := range t.pick.Have().Members() {
+		t.bytes.have += int64(t.layout.PieceSize(piece))
+	}
+	for piece := range t.pick.Needed().Members() {
+		t.bytes.left += int64(t.layout.PieceSize(piece))
+	}
+}
+
+// tellInfo brings a connection up to date that was made before the metadata
+// was known.
+func (t *Torrent) tellInfo(p *peer) {
+	if p.extended {
+		t.sendExtHandshake(p)
+	}
+	for piece := range t.pick.Have().Members() {
+		t.sendPiece(p, wire.Have, uint32(piece))
+	}
+	t.count(p)
+}
+
+func (t *Torrent) onInfoFailed(err error) {
+	if t.pick != nil {
+		return
+	}
+	t.opening, t.unusable = false, err
+	for _, p := range t.peers.snapshot() {
+		t.drop(p, ReasonUseless, false)
+	}
+}
+
+// onBlock takes in a block: it leads to one Store or one Discard.
+func (t *Torrent) onBlock(e *Event) {
+	n := int(e.Ref.Length)
+	t.down.add(t.now, n)
+	p := t.heard(e.Peer)
+	if p == nil {
+		t.discard(e, WasteClosed)
+		return
+	}
+	p.down.add(t.now, n)
+	i := p.ask.find(e.Ref, false)
+	if i < 0 || t.pick == nil {
+		t.discard(e, ReasonUnsolicited)
+		t.strike(p, strikeUnsolicited)
+		return
+	}
+	o := p.ask.remove(i)
+	if o.state == askLive {
+		t.asked--
+	}
+	p.ask.came(o, t.now)
+	t.keep(p, o, e)
+	t.refill(p)
+}
+
+// keep stores a block that was asked for, if it is still of use.
+func (t *Torrent) keep(p *peer, o ask, e *Event) {
+	b := blockOf(o.ref)
+	if t.stalled != nil {
+		t.pick.Release(b, uint32(p.ref))
+		t.discard(e, WasteStorage)
+		return
+	}
+	got := t.pick.Received(b, uint32(p.ref))
+	if !got.Fresh {
+		why := WasteDuplicate
+		if o.state != askLive {
+			why = WasteLate
+		}
+		t.discard(e, why)
+		return
+	}
+	t.do(Action{Kind: Store, Ref: e.Ref, Buf: e.Buf})
+	if got.Other != 0 {
+		t.cancel(PeerRef(got.Other), e.Ref)
+	}
+	if got.Complete {
+		t.do(Action{Kind: Verify, Ref: block.Ref{Piece: b.Piece}})
+	}
+}
+
+func (t *Torrent) discard(e *Event, why Reason) {
+	t.waste[why] += int64(e.Ref.Length)
+	t.do(Action{Kind: Discard, Ref: e.Ref, Buf: e.Buf})
+}
+
+// validPiece tells whether an event of the driver names a piece.
+func (t *Torrent) validPiece(piece uint32) bool {
+	return t.pick != nil && int64(piece) < int64(t.pick.Pieces())
+}
+
+// onVerified makes a piece ours: whoever lacks it is told at once.
+func (t *Torrent) onVerified(piece uint32) {
+	if !t.validPiece(piece) {
+		return
+	}
+	t.senders = t.pick.Senders(piece, t.senders[:0])
+	if !t.pick.Verified(piece) {
+		return
+	}
+	size := int64(t.layout.PieceSize(int(piece)))
+	t.bytes.have += size
+	t.bytes.left -= size
+	for _, ref := range t.senders {
+		t.praise(PeerRef(ref))
+	}
+	for _, p := range t.peers.list {
+		if !p.has.counted {
+			continue
+		}
+		if p.has.set.Has(int(piece)) {
+			p.has.useful--
+		} else {
+			t.sendPiece(p, wire.Have, piece)
+		}
+	}
+	for _, p := range t.peers.snapshot() {
+		if p.has.counted {
+			t.showInterest(p)
+		}
+	}
+	t.checkComplete()
+}
+
+// checkComplete says so when every wanted piece is there, and lets those go
+// who can be of no use any more.
+func (t *Torrent) checkComplete() {
+	if !t.pick.Done() {
+		t.complete = false
+		return
+	}
+	if t.complete {
+		return
+	}
+	t.complete = true
+	t.do(Action{Kind: Complete})
+	t.tellUploadOnly()
+	for _, p := range t.peers.snapshot() {
+		if t.useless(p) {
+			t.drop(p, ReasonUseless, false)
+		}
+	}
+	for _, p := range t.peers.list {
+		t.steer(p)
+	}
+	t.timers.by(timerChoke, t.now)
+}
+
+// onStorageFailed stops the download until storage works again.
+func (t *Torrent) onStorageFailed(piece uint32, err error) {
+	if !t.validPiece(piece) {
+		return
+	}
+	t.stalled = err
+	if err == nil {
+		t.stalled = errStorage
+	}
+	t.cancelPiece(piece)
+	t.lose(piece)
+	for _, p := range t.peers.list {
+		for i := range p.ask.open() {
+			if o := &p.ask.open()[i]; o.state == askLive {
+				t.release(p, o, askReleased)
+				t.cancelAsk(p, o)
+			}
+		}
+	}
+}
+
+// lose makes a piece needed again, as far as it is wanted.
+func (t *Torrent) lose(piece uint32) {
+	had := t.pick.State(piece) == picker.Have
+	t.pick.Lost(piece)
+	if had {
+		t.lacks(piece)
+	}
+}
+
+// lacks settles what follows when a piece that we had is not there any more.
+func (t *Torrent) lacks(piece uint32) {
+	t.complete = t.complete && t.pick.Done()
+	t.countBytes()
+	for _, p := range t.peers.snapshot() {
+		if p.extended && p.ext.numbers.Has(wire.ExtDontHave) {
+			t.sendExtended(p, p.ext.numbers.Number(wire.ExtDontHave), wire.AppendDontHave(nil, piece))
+		}
+		if p.has.counted {
+			t.recount(p)
+		}
+	}
+}
+
+func (t *Torrent) onStorageWorks() {
+	if t.stalled != nil {
+		t.stalled = nil
+		t.refillSoon()
+	}
+}
+
+// onReadFailed takes in that a block could not be read: the piece is not
+// trusted until it was hashed again.
+func (t *Torrent) onReadFailed(ref PeerRef, r block.Ref) {
+	if p := t.peers.live(ref); p != nil && p.fast {
+		t.sendRef(p, wire.Reject, r)
+	}
+	if t.validPiece(r.Piece) && t.pick.Recheck(r.Piece) {
+		t.lacks(r.Piece)
+		t.do(Action{Kind: Verify, Ref: block.Ref{Piece: r.Piece}})
+	}
+	t.onSent(ref, 1)
+}

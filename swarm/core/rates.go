@@ -1,0 +1,63 @@
+package core
+
+import "time"
+
+const (
+	// meterSeconds is how far a meter looks back: the interval over which
+	// peers are compared for tit-for-tat.
+	meterSeconds = 20
+	// recentSeconds is the interval over which a peer's rate decides how much
+	// to ask it for.
+	recentSeconds = 3
+)
+
+// A meter counts bytes, and those of each of the last seconds.
+type meter struct {
+	total int64
+	first time.Duration // when the first bytes came
+	at    int64         // the second of the newest slot
+	slots [meterSeconds]int64
+}
+
+func (m *meter) add(now time.Duration, n int) {
+	if m.total == 0 {
+		m.first = now
+	}
+	m.advance(now)
+	m.slots[m.at%meterSeconds] += int64(n)
+	m.total += int64(n)
+}
+
+// advance empties the slots of the seconds that passed without a byte.
+func (m *meter) advance(now time.Duration) {
+	second := int64(now / time.Second)
+	if second-m.at >= meterSeconds {
+		clear(m.slots[:])
+		m.at = second
+	}
+	for m.at < second {
+		m.at++
+		m.slots[m.at%meterSeconds] = 0
+	}
+}
+
+// rate returns bytes per second over the last 20 s, or since the first byte.
+func (m *meter) rate(now time.Duration) int64 { return m.over(now, meterSeconds) }
+
+// recent returns bytes per second over the last 3 s, or since the first byte.
+func (m *meter) recent(now time.Duration) int64 { return m.over(now, recentSeconds) }
+
+func (m *meter) over(now time.Duration, seconds int64) int64 {
+	if m.total == 0 {
+		return 0
+	}
+	m.advance(now)
+	var sum int64
+	for s := max(0, m.at-seconds+1); s <= m.at; s++ {
+		sum += m.slots[s%meterSeconds]
+	}
+	// The newest slot is not over yet, so the interval is shorter.
+	span := min(now-time.Duration(max(0, m.at-seconds+1))*time.Second, now-m.first)
+	span = max(span, time.Second/4)
+	return int64(float64(sum) / span.Seconds())
+}

@@ -1,0 +1,442 @@
+package core
+
+import (
+	"slices"
+	"time"
+
+	"swarmnode/swarm/block"
+	"swarmnode/swarm/picker"
+	"swarmnode/swarm/wire"
+)
+
+const (
+	// asksFirst is how many blocks a peer is asked for to begin with, and the
+	// number grows by one with each that comes: it doubles every round trip.
+	asksFirst = 8
+	// asksMin and asksMax bound the requests out to one peer.
+	asksMin = 4
+	asksMax = 1024
+	// asksAhead is how much more than a round trip's worth is asked for, so
+	// that the sender's queue never runs dry.
+	asksAhead = time.Second
+	// snubAfter is how long a peer may leave requests without any block before
+	// all are asked elsewhere.
+	snubAfter = 20 * time.Second
+	// blockAfter is how long one block may take before it is asked elsewhere.
+	blockAfter = 30 * time.Second
+	// forgetAfter is how long a cancelled request may still be answered.
+	forgetAfter = 60 * time.Second
+	// backoffFirst and backoffLast bound the pause of a peer that was snubbed,
+	// or rejects what we ask for. It doubles with each.
+	backoffFirst = 5 * time.Second
+	backoffLast  = 5 * time.Minute
+	// refillEvery is the least time between two rounds in which every peer is
+	// looked at.
+	refillEvery = 20 * time.Millisecond
+	// wholeWithin is how long a piece may take a peer that fetches whole pieces.
+	wholeWithin = 10 * time.Second
+)
+
+// askState is what a request is at that was not answered yet.
+type askState uint8
+
+const (
+	askLive      askState = iota // we wait for it
+	askReleased                  // asked elsewhere, but welcome
+	askCancelled                 // not wanted any more
+)
+
+// An ask is one request that was not answered yet.
+type ask struct {
+	ref   block.Ref
+	at    time.Duration // when it was sent, or cancelled
+	state askState
+}
+
+// asks are the requests out to one peer, oldest first.
+type asks struct {
+	queue []ask
+	head  int // queue[:head] is answered
+	live  int
+
+	target  float64       // live requests to have
+	growing bool          // as in the slow start of TCP
+	rtt     time.Duration // shortest time from a request to its block; 0: unknown
+	rate    int64         // bytes per second at the last sweep
+	last    time.Duration // when a block came last
+	snubbed bool
+	backoff time.Duration // the next pause
+	until   time.Duration // no requests before
+}
+
+func (a *asks) init() {
+	a.target, a.growing, a.backoff = asksFirst, true, backoffFirst
+}
+
+func (a *asks) open() []ask { return a.queue[a.head:] }
+
+func (a *asks) push(r block.Ref, now time.Duration) {
+	if a.head > 64 && a.head*2 > len(a.queue) {
+		a.queue = a.queue[:copy(a.queue, a.queue[a.head:])]
+		a.head = 0
+	}
+	a.queue = append(a.queue, ask{ref: r, at: now})
+	a.live++
+}
+
+// find returns the index in open of the request for r in the best state, or of
+// the oldest one; -1 if there is none.
+func (a *asks) find(r block.Ref, oldest bool) int {
+	found := -1
+	for i, o := range a.open() {
+		if o.ref != r {
+			continue
+		}
+		if oldest || o.state == askLive {
+			return i
+		}
+		if found < 0 || o.state < a.open()[found].state {
+			found = i
+		}
+	}
+	return found
+}
+
+// remove takes the i-th open request out.
+func (a *asks) remove(i int) ask {
+	open := a.open()
+	o := open[i]
+	if o.state == askLive {
+		a.live--
+	}
+	copy(open[1:i+1], open[:i]) // blocks come in order: i is 0 nearly always
+	a.head++
+	return o
+}
+
+// came notes that a block came for the request o.
+func (a *asks) came(o ask, now time.Duration) {
+	if o.state == askLive {
+		if took := max(now-o.at, time.Microsecond); a.rtt == 0 || took < a.rtt {
+			a.rtt = took
+		}
+		if a.growing {
+			a.target = min(a.target+1, asksMax)
+		}
+	}
+	a.last = now
+	a.snubbed, a.backoff = false, backoffFirst
+}
+
+// pause puts off further requests.
+func (a *asks) pause(now time.Duration) {
+	a.until = now + a.backoff
+	a.backoff = min(2*a.backoff, backoffLast)
+}
+
+// adapt sets the target by what came within the last seconds.
+func (a *asks) adapt(recent int64) {
+	if a.snubbed {
+		a.target = 1
+		return
+	}
+	if a.growing && (recent == 0 || float64(recent) > 1.1*float64(a.rate)) {
+		a.rate = recent
+		return
+	}
+	a.growing = false
+	a.rate = recent
+	ahead := (min(a.rtt, 2*time.Second) + asksAhead).Seconds()
+	a.target = min(max(float64(recent)*ahead/block.Size+1, asksMin), asksMax)
+}
+
+// refill asks p for as many more blocks as it should have on its list.
+func (t *Torrent) refill(p *peer) {
+	room := t.room(p)
+	if room <= 0 {
+		return
+	}
+	t.prepare(p, room)
+	t.blocks = t.pick.Pick(&t.query, t.blocks[:0])
+	for _, b := range t.blocks {
+		t.askFor(p, b)
+	}
+}
+
+// room returns how many more blocks p may be asked for now. Few are not worth
+// the search.
+func (t *Torrent) room(p *peer) int {
+	if p.gone || !t.downloading() || !p.interesting || t.now < p.ask.until {
+		return 0
+	}
+	if p.choking && len(p.fastx.allowed) == 0 {
+		return 0
+	}
+	a := &p.ask
+	target := min(int(a.target), p.ext.reqq)
+	room := min(target-a.live, p.ext.reqq-len(a.open()), t.cfg.Limits.RequestsMax-t.asked)
+	if room <= target/16 && a.live > 0 {
+		return 0
+	}
+	return room
+}
+
+// prepare sets the query for p.
+func (t *Torrent) prepare(p *peer, room int) {
+	q := &t.query
+	*q = picker.Query{Peer: uint32(p.ref), Have: p.has.set, Max: room}
+	q.Alone = p.trust.suspect
+	q.Whole = p.trust.onProbation() || t.isQuick(p)
+	if p.trust.onProbation() {
+		q.Pieces = 1
+	}
+	if p.choking {
+		q.Only = p.fastx.allowed
+	}
+	q.First = p.fastx.suggested
+	if p.ask.live == 0 && !p.ask.snubbed {
+		t.asking = p
+		q.Overtake = t.overtaking
+	}
+	q.RareOnly = t.spareSeed(p)
+}
+
+// isQuick tells whether p fetches a whole piece in good time.
+func (t *Torrent) isQuick(p *peer) bool {
+	return p.ask.rate*int64(wholeWithin/time.Second) >= int64(t.layout.PieceLength)
+}
+
+// mayOvertake tells whether the peer is so much slower than the one that is
+// being asked that its blocks are worth asking for twice.
+func (t *Torrent) mayOvertake(ref uint32) bool {
+	other := t.peers.live(PeerRef(ref))
+	if other == nil {
+		return true
+	}
+	mine := t.asking.ask.wait(t.asking.down.recent(t.now), 1)
+	return other.ask.wait(other.down.recent(t.now), other.ask.live) > 2*mine+200*time.Millisecond
+}
+
+// wait estimates how long n blocks take at a rate in bytes per second.
+func (a *asks) wait(rate int64, n int) time.Duration {
+	if rate <= 0 {
+		return snubAfter
+	}
+	return time.Duration(float64(n*block.Size) / float64(rate) * float64(time.Second))
+}
+
+// spareSeed tells whether the seed p should be asked only for what nobody but
+// seeds has, because other peers can give the rest.
+func (t *Torrent) spareSeed(p *peer) bool {
+	if !p.has.isSeed() {
+		return false
+	}
+	for _, q := range t.peers.list {
+		if q != p && q.interesting && !q.choking && !q.has.isSeed() && !q.ask.snubbed {
+			return true
+		}
+	}
+	return false
+}
+
+// ref returns the block as the wire names it.
+func (t *Torrent) ref(b picker.Block) block.Ref {
+	begin := int(b.Index) * block.Size
+	length := min(block.Size, t.layout.PieceSize(int(b.Piece))-begin)
+	return block.Ref{Piece: b.Piece, Begin: uint32(begin), Length: uint32(length)}
+}
+
+// askFor sends the request for a block that the picker gave out for p. One
+// that p was asked for already, and that was given up too early, lives again.
+func (t *Torrent) askFor(p *peer, b picker.Block) {
+	r := t.ref(b)
+	t.asked++
+	if p.ask.live < len(p.ask.open()) {
+		for i := range p.ask.open() {
+			if o := &p.ask.open()[i]; o.ref == r && o.state == askReleased {
+				o.state, o.at = askLive, t.now
+				p.ask.live++
+				return
+			}
+		}
+	}
+	p.ask.push(r, t.now)
+	t.sendRef(p, wire.Request, r)
+}
+
+// release gives a live request up in favour of others, which are looked for
+// soon.
+func (t *Torrent) release(p *peer, o *ask, to askState) {
+	if o.state != askLive {
+		o.state = max(o.state, to)
+		return
+	}
+	o.state = to
+	p.ask.live--
+	t.asked--
+	t.pick.Release(blockOf(o.ref), uint32(p.ref))
+	t.refillSoon()
+}
+
+func blockOf(r block.Ref) picker.Block {
+	return picker.Block{Piece: r.Piece, Index: uint32(r.Index())}
+}
+
+// releaseAll gives all live requests of p up but those for allowed pieces.
+func (t *Torrent) releaseAll(p *peer, to askState, allowed []uint32) {
+	if t.pick == nil {
+		return
+	}
+	for i := range p.ask.open() {
+		o := &p.ask.open()[i]
+		if !slices.Contains(allowed, o.ref.Piece) {
+			if to == askCancelled {
+				o.at = t.now
+			}
+			t.release(p, o, to)
+		}
+	}
+	t.pick.Leave(uint32(p.ref))
+}
+
+// abandonAsks forgets all requests of a peer that is gone.
+func (t *Torrent) abandonAsks(p *peer) {
+	t.releaseAll(p, askCancelled, nil)
+	p.ask.queue, p.ask.head = nil, 0
+}
+
+// cancel takes a request back that another peer has answered.
+func (t *Torrent) cancel(ref PeerRef, r block.Ref) {
+	p := t.peers.live(ref)
+	if p == nil {
+		return
+	}
+	if i := p.ask.find(r, false); i >= 0 {
+		t.cancelAsk(p, &p.ask.open()[i])
+		t.refill(p)
+	}
+}
+
+func (t *Torrent) cancelAsk(p *peer, o *ask) {
+	if o.state == askCancelled {
+		return
+	}
+	if o.state == askLive {
+		p.ask.live--
+		t.asked--
+	}
+	o.state, o.at = askCancelled, t.now
+	t.sendRef(p, wire.Cancel, o.ref)
+}
+
+// cancelPiece takes back every request for blocks of a piece.
+func (t *Torrent) cancelPiece(piece uint32) {
+	for _, p := range t.peers.list {
+		for i := range p.ask.open() {
+			if o := &p.ask.open()[i]; o.ref.Piece == piece {
+				t.cancelAsk(p, o)
+			}
+		}
+	}
+}
+
+// refillSoon has every peer looked at once what is at hand is done.
+func (t *Torrent) refillSoon() {
+	t.timers.by(timerRefill, max(t.now, t.refilled+refillEvery))
+}
+
+func (t *Torrent) refillAll() {
+	t.refilled = t.now
+	for _, p := range t.peers.list {
+		t.refill(p)
+	}
+}
+
+// sweepAsks looks once a second for what p is late with.
+func (t *Torrent) sweepAsks(p *peer) {
+	a := &p.ask
+	a.adapt(p.down.recent(t.now))
+	t.forgetAsks(p)
+	if a.live > 0 {
+		t.expireAsks(p)
+	}
+	t.refill(p)
+}
+
+// forgetAsks forgets cancelled requests that will hardly be answered.
+func (t *Torrent) forgetAsks(p *peer) {
+	a := &p.ask
+	for len(a.open()) > 0 {
+		o := a.open()[0]
+		if o.state != askCancelled || t.now-o.at < forgetAfter {
+			return
+		}
+		a.remove(0)
+	}
+	if a.head == len(a.queue) {
+		a.queue, a.head = a.queue[:0], 0
+	}
+}
+
+// expireAsks has what takes too long asked elsewhere.
+func (t *Torrent) expireAsks(p *peer) {
+	a := &p.ask
+	var oldest time.Duration = never
+	for i := range a.open() {
+		if o := &a.open()[i]; o.state == askLive {
+			oldest = min(oldest, o.at)
+			if t.now-o.at > blockAfter {
+				t.release(p, o, askReleased)
+			}
+		}
+	}
+	if a.live > 0 && t.now-max(a.last, oldest) > snubAfter {
+		a.snubbed = true
+		a.target = 1
+		a.pause(t.now)
+		t.releaseAll(p, askReleased, nil)
+	}
+}
+
+// onChoke takes in that p answers no more. With BEP 6 it rejects each request;
+// without, they count as dropped.
+func (t *Torrent) onChoke(p *peer) {
+	if p.choking {
+		p.flood.pointless++
+		return
+	}
+	p.choking = true
+	if p.fast {
+		t.releaseAll(p, askReleased, p.fastx.allowed)
+	} else {
+		t.releaseAll(p, askCancelled, nil)
+	}
+}
+
+func (t *Torrent) onUnchoke(p *peer) {
+	if !p.choking {
+		p.flood.pointless++
+		return
+	}
+	p.choking = false
+	t.refill(p)
+}
+
+// onReject takes in that p will not send a block (BEP 6, "Reject Request"). A
+// peer that rejects although it does not choke us is left alone for a while.
+func (t *Torrent) onReject(p *peer, r block.Ref) {
+	i := p.ask.find(r, true)
+	if i < 0 {
+		t.strike(p, strikeReject)
+		return
+	}
+	t.release(p, &p.ask.open()[i], askReleased)
+	o := p.ask.remove(i)
+	if j := slices.Index(p.fastx.allowed, r.Piece); j >= 0 {
+		p.fastx.allowed = slices.Delete(p.fastx.allowed, j, j+1)
+		return
+	}
+	if !p.choking && o.state == askReleased && t.now >= p.ask.until {
+		p.ask.pause(t.now)
+	}
+}

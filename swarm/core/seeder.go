@@ -1,0 +1,158 @@
+package core
+
+import (
+	"slices"
+
+	"swarmnode/swarm/wire"
+)
+
+const (
+	// steerMin and steerMax bound the pieces that one peer is promised at a
+	// time.
+	steerMin = 2
+	steerMax = 16
+	// steerTries bounds the search for a piece to suggest, in pieces.
+	steerTries = 4096
+)
+
+// A seeder sends each piece out once before it repeats any. It is at work while
+// we are the only seed that our peers see, and some piece is with nobody else.
+// Each such piece is promised to one peer, which is told so by a suggestion
+// (BEP 6), and requests for what was promised are served first; nothing is held
+// back, so that no peer waits. Super-seeding (BEP 16) goes further and shows
+// each peer no other pieces.
+type seeder struct {
+	owner   []PeerRef // by piece: whom it is promised to, or 0; nil until needed
+	cursor  int       // where the search for a piece goes on
+	covered bool      // some peer was not told of all pieces
+}
+
+// alone tells whether pieces can come from nobody else.
+func (s *seeder) alone(t *Torrent) bool {
+	return t.seeding() && t.pick.Seeds() == 0 && t.pick.Unseen() > 0 && t.pick.Have().All()
+}
+
+// hides tells whether peers are shown some pieces only (BEP 16).
+func (s *seeder) hides(t *Torrent) bool { return t.cfg.SuperSeed && s.alone(t) }
+
+func (s *seeder) prepare(t *Torrent) {
+	if s.owner == nil {
+		s.owner = make([]PeerRef, t.pick.Pieces())
+		s.cursor = t.rng.IntN(t.pick.Pieces())
+	}
+}
+
+// promise finds a piece that nobody has and nobody was promised, for p.
+func (s *seeder) promise(t *Torrent, p *peer) (uint32, bool) {
+	s.prepare(t)
+	n := t.pick.Pieces()
+	for range min(n, steerTries) {
+		piece := uint32(s.cursor)
+		s.cursor = (s.cursor + 1) % n
+		if s.owner[piece] == 0 && t.pick.Availability(piece) == 0 && !p.has.set.Has(int(piece)) {
+			s.give(p, piece)
+			return piece, true
+		}
+	}
+	return 0, false
+}
+
+func (s *seeder) give(p *peer, piece uint32) {
+	s.owner[piece] = p.ref
+	p.promised = append(p.promised, piece)
+}
+
+// settle forgets the promises to p that are fulfilled.
+func (s *seeder) settle(t *Torrent, p *peer) {
+	p.promised = slices.DeleteFunc(p.promised, func(piece uint32) bool {
+		return t.pick.Availability(piece) > 0
+	})
+}
+
+// steer suggests pieces to p as long as it has few to fetch.
+func (t *Torrent) steer(p *peer) {
+	s := &t.seeder
+	if !p.has.counted || p.has.isSeed() || !s.alone(t) || s.hides(t) || !p.fast {
+		return
+	}
+	s.settle(t, p)
+	perSecond := int(p.up.recent(t.now)) / max(t.layout.PieceLength, 1)
+	for len(p.promised) < min(max(2*perSecond, steerMin), steerMax) {
+		piece, ok := s.promise(t, p)
+		if !ok {
+			return
+		}
+		t.sendPiece(p, wire.Suggest, piece)
+	}
+}
+
+// requested notes that p asks for a piece. What nobody was promised is its own
+// from now on.
+func (s *seeder) requested(t *Torrent, p *peer, piece uint32) {
+	if s.owner != nil && s.owner[piece] == 0 && len(p.promised) < chooseAmong {
+		s.give(p, piece)
+	}
+}
+
+// choose returns which waiting request of p goes next: the first for a piece
+// that nobody has and nobody else was promised, or else just the first.
+func (s *seeder) choose(t *Torrent, p *peer) int {
+	if s.owner == nil || !s.alone(t) {
+		return 0
+	}
+	for i, r := range p.serve.queue[:min(len(p.serve.queue), chooseAmong)] {
+		owner := s.owner[r.Piece]
+		if t.pick.Availability(r.Piece) == 0 && (owner == 0 || owner == p.ref) {
+			return i
+		}
+	}
+	return 0
+}
+
+// out goes on when some peer has got a piece.
+func (s *seeder) out(t *Torrent, piece uint32) {
+	if s.owner == nil {
+		return
+	}
+	owner := t.peers.live(s.owner[piece])
+	switch {
+	case s.covered && !s.hides(t):
+		s.uncover(t)
+	case owner == nil:
+	case !s.covered:
+		t.steer(owner)
+	case t.pick.Availability(piece) > 1 || len(t.peers.list) == 1:
+		// It was passed on (BEP 16), or there is nobody to pass it on to.
+		s.reveal(t, owner)
+	}
+}
+
+// leave takes back what was promised to a peer that is gone.
+func (s *seeder) leave(ref PeerRef) {
+	for i := range s.owner {
+		if s.owner[i] == ref {
+			s.owner[i] = 0
+		}
+	}
+}
+
+// reveal shows p one more piece.
+func (s *seeder) reveal(t *Torrent, p *peer) {
+	s.covered = true
+	s.settle(t, p)
+	if piece, ok := s.promise(t, p); ok {
+		t.sendPiece(p, wire.Have, piece)
+	}
+}
+
+// uncover shows all pieces to all peers.
+func (s *seeder) uncover(t *Torrent) {
+	s.covered = false
+	for _, p := range t.peers.list {
+		for piece := range t.pick.Have().Members() {
+			if !p.has.counted || !p.has.set.Has(piece) {
+				t.sendPiece(p, wire.Have, uint32(piece))
+			}
+		}
+	}
+}

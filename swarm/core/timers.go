@@ -1,0 +1,117 @@
+package core
+
+import (
+	"math"
+	"time"
+)
+
+// timer names a deadline of the torrent.
+type timer uint8
+
+// The deadlines.
+const (
+	timerSweep    timer = iota // once a second: what each peer is late with
+	timerChoke                 // the next round of the choker
+	timerRefill                // peers that have room for requests get some
+	timerDial                  // the next Dial is allowed or due
+	timerMetadata              // metadata requests that are late
+	timerCount
+)
+
+const never = time.Duration(math.MaxInt64)
+
+const (
+	// sweepEvery is how often what is late is looked for. All that it finds
+	// is counted in tens of seconds.
+	sweepEvery = time.Second
+	// keepAliveAfter is how long we are silent towards a peer (BEP 3 names two
+	// minutes).
+	keepAliveAfter = 120 * time.Second
+	// idleAfter is how long a peer may be silent: a keep-alive and its journey.
+	idleAfter = 130 * time.Second
+)
+
+// timers is the table of deadlines.
+type timers struct {
+	at [timerCount]time.Duration
+}
+
+func newTimers() timers {
+	var ts timers
+	for i := range ts.at {
+		ts.at[i] = never
+	}
+	return ts
+}
+
+// set moves a deadline.
+func (ts *timers) set(which timer, at time.Duration) { ts.at[which] = at }
+
+// by moves a deadline if it is later than at.
+func (ts *timers) by(which timer, at time.Duration) { ts.at[which] = min(ts.at[which], at) }
+
+// due tells whether the deadline is over, and ends it.
+func (ts *timers) due(which timer, now time.Duration) bool {
+	if ts.at[which] > now {
+		return false
+	}
+	ts.at[which] = never
+	return true
+}
+
+// next returns the earliest deadline.
+func (ts *timers) next() time.Duration {
+	earliest := never
+	for _, at := range ts.at {
+		earliest = min(earliest, at)
+	}
+	return earliest
+}
+
+// expire does what is due.
+func (t *Torrent) expire() {
+	if t.timers.due(timerSweep, t.now) {
+		t.sweep()
+	}
+	if t.timers.due(timerChoke, t.now) {
+		t.chokeRound()
+	}
+	if t.timers.due(timerMetadata, t.now) {
+		t.askMetadata()
+	}
+	if t.timers.due(timerDial, t.now) {
+		t.dial()
+	}
+	if t.timers.due(timerRefill, t.now) {
+		t.refillAll()
+	}
+}
+
+// sweep looks for what is late at each peer.
+func (t *Torrent) sweep() {
+	for _, p := range t.peers.snapshot() {
+		t.sweepPeer(p)
+	}
+	if len(t.peers.list) > 0 {
+		t.timers.by(timerSweep, t.now+sweepEvery)
+	}
+}
+
+func (t *Torrent) sweepPeer(p *peer) {
+	switch {
+	case t.now-p.heard > idleAfter:
+		t.drop(p, ReasonIdle, false)
+		return
+	case p.flood.over(t.now):
+		t.drop(p, ReasonFlood, false)
+		return
+	case t.useless(p):
+		t.drop(p, ReasonUseless, false)
+		return
+	}
+	if t.now-p.spoke >= keepAliveAfter {
+		t.sendID(p, keepAlive)
+	}
+	t.sweepAsks(p)
+	p.serve.sweep(t.now, p.up.recent(t.now))
+}

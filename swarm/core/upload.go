@@ -1,0 +1,139 @@
+package core
+
+import (
+	"time"
+
+	"swarmnode/swarm/block"
+	"swarmnode/swarm/wire"
+)
+
+const (
+	// queueMax bounds the requests of one peer that wait.
+	queueMax = 512
+	// windowMin and windowMax bound the blocks of one peer that are with its
+	// writer: few for a slow peer, so that a choke or a cancel bites soon, and
+	// 1 MiB for a quick one, so that reads and writes can be large.
+	windowMin = 4
+	windowMax = 1 << 20 / block.Size
+	// windowAhead is how long the blocks with the writer may take.
+	windowAhead = time.Second / 2
+	// serveMax bounds the length of a block that we send, in bytes: nobody
+	// asks for more in our days.
+	serveMax = block.Size
+	// chooseAmong is how many waiting requests are looked at for one that is
+	// to go first.
+	chooseAmong = 64
+)
+
+// serving are the requests of one peer, oldest first.
+type serving struct {
+	queue  []block.Ref
+	flying []block.Ref // with the writer
+	window int
+}
+
+func (s *serving) init() { s.window = 2 * windowMin }
+
+// sweep adapts the window to what went out within the last seconds.
+func (s *serving) sweep(now time.Duration, recent int64) {
+	blocks := int(float64(recent) * windowAhead.Seconds() / block.Size)
+	s.window = min(max(blocks, 2*windowMin), windowMax)
+}
+
+// servable tells whether r lies within a piece and is of a size that we send.
+func (t *Torrent) servable(r block.Ref) bool {
+	return t.validPiece(r.Piece) && r.Length > 0 && r.Length <= serveMax &&
+		uint64(r.Begin)+uint64(r.Length) <= uint64(t.layout.PieceSizePadded(int(r.Piece)))
+}
+
+// onRequest queues a request, or rejects it. With BEP 6 every request gets one
+// answer.
+func (t *Torrent) onRequest(p *peer, r block.Ref) {
+	if !t.servable(r) || !t.pick.Have().Has(int(r.Piece)) {
+		t.refuse(p, r)
+		t.strike(p, strikeRequest)
+		return
+	}
+	if !p.unchoked && !p.fastx.mayGive(r.Piece) {
+		// It may have been on its way when we choked.
+		t.refuse(p, r)
+		if t.now-p.slot.since > forgetAfter {
+			t.strike(p, strikeRequest)
+		}
+		return
+	}
+	if len(p.serve.queue) == queueMax {
+		t.refuse(p, r)
+		return
+	}
+	p.serve.queue = append(p.serve.queue, r)
+	t.seeder.requested(t, p, r.Piece)
+	t.pump(p)
+}
+
+func (t *Torrent) refuse(p *peer, r block.Ref) {
+	if p.fast {
+		t.sendRef(p, wire.Reject, r)
+	}
+}
+
+// pump hands blocks to the writer as far as its window goes.
+func (t *Torrent) pump(p *peer) {
+	s := &p.serve
+	for len(s.flying) < s.window && len(s.queue) > 0 {
+		i := t.seeder.choose(t, p)
+		r := s.queue[i]
+		s.queue = append(s.queue[:i], s.queue[i+1:]...)
+		s.flying = append(s.flying, r)
+		p.spoke = t.now
+		t.do(Action{Kind: Upload, Peer: p.ref, Ref: r})
+	}
+}
+
+// onSent takes in that the writer is done with some blocks.
+func (t *Torrent) onSent(ref PeerRef, count int) {
+	p := t.peers.live(ref)
+	if p == nil {
+		return
+	}
+	s := &p.serve
+	count = min(max(count, 0), len(s.flying))
+	for _, r := range s.flying[:count] {
+		p.up.add(t.now, int(r.Length))
+		t.up.add(t.now, int(r.Length))
+	}
+	s.flying = s.flying[:copy(s.flying, s.flying[count:])]
+	if len(s.queue) > 0 { // it drains quicker than we fill: as in a slow start
+		s.window = min(s.window+count, windowMax)
+	}
+	t.pump(p)
+}
+
+// onCancel takes a request out of the queue. If it is with the writer already
+// the block is the answer.
+func (t *Torrent) onCancel(p *peer, r block.Ref) {
+	s := &p.serve
+	for i, q := range s.queue {
+		if q == r {
+			s.queue = append(s.queue[:i], s.queue[i+1:]...)
+			t.refuse(p, r)
+			return
+		}
+	}
+	p.flood.pointless++
+}
+
+// rejectQueue empties the queue of a peer that was choked, but for what it may
+// have all the same (BEP 6: choke first, then rejects).
+func (t *Torrent) rejectQueue(p *peer) {
+	s := &p.serve
+	keep := s.queue[:0]
+	for _, r := range s.queue {
+		if p.fastx.mayGive(r.Piece) {
+			keep = append(keep, r)
+			continue
+		}
+		t.refuse(p, r)
+	}
+	s.queue = keep
+}
