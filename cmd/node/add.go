@@ -1,0 +1,250 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"path/filepath"
+	"time"
+
+	"github.com/spf13/pflag"
+
+	"swarmnode/metainfo"
+	"swarmnode/swarm"
+)
+
+func addCommand() *command {
+	return &command{
+		name:  "add",
+		args:  "SOURCE...",
+		short: "fetch torrents, and exit when they are complete and verified",
+		long: `A SOURCE is a magnet link, an info-hash in hexadecimal, the path of a .torrent
+file, or an http(s) URL of one. Peers are found through the DHT. What is there
+already is checked and kept, so an interrupted fetch goes on where it stopped.
+
+The path of each finished file or folder is printed on standard output.`,
+		examples: []example{
+			{"node add 'magnet:?xt=urn:btih:…'", "fetch into the current folder"},
+			{"node add -d ~/Downloads some.torrent", "fetch what a .torrent file describes"},
+			{"node add --seed --up 500k 'magnet:?xt=urn:btih:…'", "stay and seed afterwards, slowly"},
+			{"node add --timeout 10m --json HASH", "give up after ten minutes, with events for a program"},
+			{"node add --no-dht --peer 192.0.2.7:6881 some.torrent", "fetch from one known peer, on a closed network"},
+		},
+		argsMin: 1,
+		argsMax: anyNumber,
+		setup: func(fs *pflag.FlagSet) action {
+			var f addFlags
+			f.register(fs)
+			return f.run
+		},
+	}
+}
+
+type addFlags struct {
+	node    nodeFlags
+	dir     string
+	seed    bool
+	timeout timeValue
+}
+
+func (f *addFlags) register(fs *pflag.FlagSet) {
+	fs.StringVarP(&f.dir, "dir", "d", ".", "folder to put the content in")
+	fs.BoolVar(&f.seed, "seed", false, "go on seeding when complete, until interrupted")
+	fs.Var(&f.timeout, "timeout", "give up when not complete after this time, as in 90s or 1h (default: never)")
+	f.node.register(fs)
+}
+
+// An adding is one run of the command.
+type adding struct {
+	*addFlags
+	c       *console
+	s       *session
+	sources []source
+	left    int   // torrents neither complete nor failed
+	failed  error // the first failure
+}
+
+func (f *addFlags) run(ctx context.Context, c *console, args []string) error {
+	a := &adding{addFlags: f, c: c}
+	var hints, peers []string
+	seen := make(map[metainfo.Hash]bool)
+	for _, arg := range args {
+		src, err := parseSource(ctx, arg)
+		if stop := ended(ctx); stop != nil {
+			return stop
+		}
+		if err != nil {
+			return err
+		}
+		if seen[src.hash()] {
+			c.warn("%s is given twice", src.hash().Short())
+			continue
+		}
+		seen[src.hash()] = true
+		a.sources = append(a.sources, src)
+		hints = append(hints, src.nodes()...)
+		peers = append(peers, src.magnet.Peers...)
+	}
+	if err := prepareDir(f.dir); err != nil {
+		return err
+	}
+	var err error
+	if a.s, err = openSession(ctx, c, &f.node, hints, peers); err != nil {
+		return err
+	}
+	defer a.s.close()
+	a.s.announceStart()
+	return a.fetch(ctx)
+}
+
+// prepareDir makes the download folder, and sees that it can be written to
+// before anything else is done.
+func prepareDir(dir string) error {
+	if err := os.MkdirAll(dir, 0o777); err != nil {
+		return failWithHint(exitDisk, "folder "+dir, err, "another --dir")
+	}
+	f, err := os.CreateTemp(dir, ".node-*")
+	if err != nil {
+		return failWithHint(exitDisk, "folder "+dir, err, "another --dir")
+	}
+	f.Close()
+	if err := os.Remove(f.Name()); err != nil {
+		return fail(exitDisk, "folder "+dir, err)
+	}
+	return nil
+}
+
+// fetch adds the torrents and waits for them.
+func (a *adding) fetch(ctx context.Context) error {
+	dir, err := filepath.Abs(a.dir)
+	if err != nil {
+		return fail(exitDisk, "folder "+a.dir, err)
+	}
+	var torrents []*swarm.Torrent
+	for _, src := range a.sources {
+		t, err := a.s.engine.Add(a.s.spec(swarm.Spec{Torrent: src.torrent, Magnet: src.magnet, Dir: dir}))
+		if err != nil {
+			return fail(torrentCode(err), src.hash().Short(), err)
+		}
+		torrents = append(torrents, t)
+	}
+	a.left = len(torrents)
+	watching, cancel := context.WithCancel(ctx)
+	w := startWatch(watching, a.s, torrents)
+	defer w.wait.Wait()
+	defer cancel()
+
+	var expired <-chan time.Time
+	if a.timeout > 0 {
+		timer := time.NewTimer(time.Duration(a.timeout))
+		defer timer.Stop()
+		expired = timer.C
+	}
+	timedOut := w.run(ctx, expired, func(n news) bool { return a.onNews(w, n) })
+	switch {
+	case timedOut:
+		return a.timeoutFailure(torrents)
+	case a.left > 0:
+		return ended(ctx)
+	case a.failed == nil && a.seed:
+		w.run(ctx, nil, func(news) bool { return true })
+		return ended(ctx)
+	}
+	return a.failed
+}
+
+// onNews tells what happened to a torrent, and whether there is more to wait
+// for.
+func (a *adding) onNews(w *watch, n news) bool {
+	if !n.done {
+		w.metadata(n.t.Info())
+		return true
+	}
+	a.left--
+	if err := n.t.Err(); err != nil {
+		err = torrentFailure(n.t, err)
+		if a.failed != nil || a.left > 0 {
+			// The one line at the end tells of the first failure only.
+			a.c.warn("%v", err)
+		}
+		if a.failed == nil {
+			a.failed = err
+		}
+		return a.left > 0
+	}
+	a.complete(n.t)
+	return a.left > 0
+}
+
+// complete prints the result of one torrent.
+func (a *adding) complete(t *swarm.Torrent) {
+	info, st := t.Info(), t.Stats()
+	l := info.Layout()
+	for _, p := range t.Paths() {
+		a.c.result(p)
+	}
+	dir, _ := filepath.Abs(a.dir) // succeeded before
+	for i := range l.Files {
+		if f := &l.Files[i]; !f.Pad && f.Link == nil {
+			a.c.event("file", fileEvent{info.Hash().String(), filepath.Join(dir, filepath.FromSlash(l.FilePath(i))), f.Length})
+		}
+	}
+	took := time.Since(a.s.started)
+	a.c.event("complete", completeEvent{
+		Torrent: info.Hash().String(), Name: info.Name(), Paths: t.Paths(), Bytes: l.Size(),
+		Downloaded: st.Down, Uploaded: st.Up, Wasted: st.Wasted(), Seconds: took.Seconds(),
+	})
+	a.c.note("%s complete: %s in %s", info.Hash().Short(), formatBytes(l.Size()), formatDuration(took))
+	if a.seed {
+		magnet := metainfo.NewTorrent(info).Magnet().String()
+		a.c.event("seeding", seedingEvent{info.Hash().String(), info.Name(), magnet, l.Size()})
+	}
+}
+
+// timeoutFailure says what the torrents lacked when the time was over.
+func (a *adding) timeoutFailure(torrents []*swarm.Torrent) error {
+	if a.failed != nil {
+		return a.failed
+	}
+	after := formatDuration(time.Duration(a.timeout))
+	lonely := 0
+	var what, why string
+	for _, t := range torrents {
+		select {
+		case <-t.Done():
+			continue
+		default:
+		}
+		st := t.Stats()
+		if st.State == swarm.Faulty && st.Fault != nil {
+			return torrentFailure(t, st.Fault)
+		}
+		if st.State == swarm.Metadata || st.State == swarm.Downloading && st.PeersKnown == 0 {
+			lonely++
+		}
+		if why == "" {
+			what, why = t.Hash().Short(), missing(st)
+		}
+	}
+	code := exitIncomplete
+	if lonely == a.left {
+		code = exitNoPeers
+	}
+	if a.left > 1 {
+		why += fmt.Sprintf("; %d more torrents are incomplete", a.left-1)
+	}
+	return failWithHint(code, what, fmt.Errorf("after %s: %s", after, why), "again, with a longer --timeout")
+}
+
+// missing says how far a torrent is.
+func missing(st swarm.Stats) string {
+	switch {
+	case st.State == swarm.Metadata && st.PeersKnown == 0:
+		return "no peer was found"
+	case st.State == swarm.Metadata:
+		return fmt.Sprintf("no metadata from %d peers", st.PeersKnown)
+	case st.State == swarm.Downloading && st.PeersKnown == 0:
+		return fmt.Sprintf("no peer was found, %s complete", formatPercent(st.Have, st.Length))
+	}
+	return formatPercent(st.Have, st.Length) + " complete"
+}

@@ -1,0 +1,139 @@
+package main
+
+import (
+	"context"
+	"net"
+	"net/netip"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/spf13/pflag"
+
+	"swarmnode"
+	"swarmnode/dht"
+)
+
+// bootstrapPort is where bootstrap nodes of the DHT are expected.
+const bootstrapPort = 6881
+
+func bootstrapCommand() *command {
+	return &command{
+		name:  "bootstrap",
+		short: "run a DHT node alone, through which others can join",
+		long: `The node takes part in the DHT and exchanges no content. Its address is the
+first line of standard output. It runs until interrupted, even when nobody else
+can be reached: others may come to it.`,
+		examples: []example{
+			{"node bootstrap", "a node of the public DHT, on UDP port 6881"},
+			{"node bootstrap --listen 127.0.0.1:0 --bootstrap none", "the first node of a private DHT, on any free port"},
+			{"node seed --bootstrap 127.0.0.1:6881 FILE", "seed in that private DHT"},
+		},
+		setup: func(fs *pflag.FlagSet) action {
+			var f bootstrapFlags
+			f.listen.register(fs, bootstrapPort, portFixed)
+			f.join.register(fs)
+			return f.run
+		},
+	}
+}
+
+type bootstrapFlags struct {
+	listen listenFlags
+	join   joinFlags
+}
+
+func (f *bootstrapFlags) run(ctx context.Context, c *console, _ []string) error {
+	hosts, err := bootstrapHosts(c, f.join.bootstrap.items, swarmnode.Bootstrap)
+	if err != nil {
+		return err
+	}
+	folder, err := openState(c, f.join.stateDir, f.join.ephemeral)
+	if err != nil {
+		return err
+	}
+	addrs := f.listen.addresses(f.listen.port.port)
+	conns, err := listenUDP(addrs)
+	if err != nil {
+		return bindFailure(addrs, err)
+	}
+	defer closeAll(conns)
+	bound := boundAddrs(conns)
+	var names []string
+	for _, a := range bound {
+		names = append(names, a.String())
+	}
+	state := openDHTState(folder, bound)
+	defer state.close()
+	// Others may join through us, so this one runs on when nobody is found.
+	if err := checkReachable(ctx, c, hosts, len(f.join.bootstrap.items) > 0, true); err != nil {
+		return err
+	}
+	node, err := dht.New(dht.Config{Conns: conns, Bootstrap: hosts, State: state.load(c), Router: true, Logger: c.log})
+	if err != nil {
+		return fail(exitOther, "starting the DHT node", err)
+	}
+	defer node.Close()
+	c.event("start", startEvent{c.command, swarmnode.Version, names})
+	c.result(strings.Join(names, "\n"))
+	f.serve(ctx, c, state, node)
+	return ended(ctx)
+}
+
+// serve shows how the node is doing until a signal ends it, and saves its
+// state.
+func (f *bootstrapFlags) serve(ctx context.Context, c *console, state *dhtState, node *dht.Node) {
+	var wait sync.WaitGroup
+	defer wait.Wait()
+	wait.Go(func() { keepSaved(ctx, c, state, node) })
+	usr1, stop := statusSignals()
+	defer stop()
+	tick := time.NewTicker(showInterval)
+	defer tick.Stop()
+	var last dhtEvent
+	shown := time.Now()
+	for {
+		select {
+		case <-ctx.Done():
+			if err := state.save(node); err != nil {
+				c.warn("%v", err)
+			}
+			return
+		case <-usr1:
+			c.say(nodeLine(node.Stats()))
+		case now := <-tick.C:
+			last = dhtNews(c, node, last)
+			if c.redraw || now.Sub(shown) >= bootstrapLineInterval {
+				c.progress(nodeLine(node.Stats()))
+				shown = now
+			}
+		}
+	}
+}
+
+// bootstrapLineInterval is the pause between lines of a node that runs for
+// weeks.
+const bootstrapLineInterval = time.Minute
+
+// listenUDP binds addrs, or none of them.
+func listenUDP(addrs []netip.AddrPort) (conns []net.PacketConn, err error) {
+	for _, a := range addrs {
+		network := "udp4"
+		if a.Addr().Is6() {
+			network = "udp6" // alone, where "udp" on [::] would serve both families
+		}
+		conn, err := net.ListenPacket(network, a.String())
+		if err != nil {
+			closeAll(conns)
+			return nil, err
+		}
+		conns = append(conns, conn)
+	}
+	return conns, nil
+}
+
+func closeAll(conns []net.PacketConn) {
+	for _, c := range conns {
+		c.Close()
+	}
+}

@@ -1,0 +1,259 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"strings"
+
+	"github.com/spf13/pflag"
+)
+
+// A command is one row of the table. Its flags are made anew for each use, so
+// that nothing is global.
+type command struct {
+	name     string
+	args     string // what follows the flags, as in "PATH..."
+	short    string // one line for the table
+	long     string // paragraphs for its own help
+	examples []example
+	argsMin  int
+	argsMax  int // -1: any number
+	setup    func(*pflag.FlagSet) action
+	children []*command // of a command that only groups others
+	parent   *command
+}
+
+// An example is one command line with what it does.
+type example struct{ line, what string }
+
+// An action is a command with its flags set: it runs until it is done or ctx
+// ends.
+type action func(ctx context.Context, c *console, args []string) error
+
+// commands is the table. The order is that of the help.
+func commands() []*command {
+	return []*command{
+		seedCommand(),
+		addCommand(),
+		bootstrapCommand(),
+		createCommand(),
+		infoCommand(),
+		lsCommand(),
+		magnetCommand(),
+		metainfoCommand(),
+		verifyCommand(),
+		editCommand(),
+		dhtCommand(),
+		completionCommand(),
+		versionCommand(),
+		helpCommand(),
+	}
+}
+
+// anyNumber of arguments.
+const anyNumber = -1
+
+// path is the command's name with those of the groups it is in.
+func (cmd *command) path() string {
+	if cmd.parent != nil {
+		return cmd.parent.path() + " " + cmd.name
+	}
+	return cmd.name
+}
+
+// find returns the row of that name.
+func find(rows []*command, name string) *command {
+	for _, cmd := range rows {
+		if cmd.name == name {
+			return cmd
+		}
+	}
+	return nil
+}
+
+// A call is a parsed command line.
+type call struct {
+	command *command // nil if none was named
+	output  outputFlags
+	help    bool
+	args    []string
+	run     action
+}
+
+// parse finds the command in args and sets its flags: from args, else from the
+// environment, else to their defaults. What it returns with an error holds what
+// was understood until then.
+func parse(args []string, getenv func(string) (string, bool)) (call, error) {
+	table := commands()
+	ahead, rest, err := leadingFlags(table, args)
+	if err != nil {
+		return call{}, usage("", err)
+	}
+	if len(rest) == 0 {
+		return parseBare(ahead)
+	}
+	cmd := find(table, rest[0])
+	if cmd == nil {
+		return call{}, failWithHint(exitUsage, "", fmt.Errorf("unknown command %s", quoteSource(rest[0])), nearest(table, rest[0]))
+	}
+	rest = rest[1:]
+	if cmd.children != nil {
+		group := cmd
+		more, after, err := leadingFlags(group.children, rest)
+		if err != nil {
+			return call{command: group}, usage(group.path(), err)
+		}
+		ahead = append(ahead, more...)
+		if len(after) == 0 {
+			return parseGroup(group, ahead)
+		}
+		if cmd = find(group.children, after[0]); cmd == nil {
+			return call{command: group}, failWithHint(exitUsage, "",
+				fmt.Errorf("unknown command %s", quoteSource(after[0])), "node help "+group.path())
+		}
+		rest = after[1:]
+	}
+	return parseFlags(cmd, append(ahead, rest...), getenv)
+}
+
+// parseFlags sets the flags of cmd.
+func parseFlags(cmd *command, args []string, getenv func(string) (string, bool)) (call, error) {
+	this := call{command: cmd}
+	fs := newFlags(cmd.path())
+	this.output.register(fs)
+	fs.BoolVarP(&this.help, "help", "h", false, "show this help")
+	this.run = cmd.setup(fs)
+	if err := fs.Parse(args); err != nil {
+		return this, usage(cmd.path(), err)
+	}
+	if this.help {
+		return this, nil
+	}
+	if err := setFromEnvironment(fs, getenv); err != nil {
+		return this, usage(cmd.path(), err)
+	}
+	this.args = fs.Args()
+	if n := len(this.args); n < cmd.argsMin {
+		return this, usage(cmd.path(), fmt.Errorf("expects %s", cmd.args))
+	} else if cmd.argsMax != anyNumber && n > cmd.argsMax {
+		return this, usage(cmd.path(), fmt.Errorf("does not expect %s", quoteSource(this.args[cmd.argsMax])))
+	}
+	return this, nil
+}
+
+// parseBare handles a command line that names no command.
+func parseBare(args []string) (call, error) {
+	for _, a := range args {
+		switch a {
+		case "-h", "--help":
+			return call{help: true}, nil
+		case "--version":
+			return parseFlags(versionCommand(), nil, func(string) (string, bool) { return "", false })
+		}
+	}
+	return call{}, failWithHint(exitUsage, "", errors.New("no command given"), "node help")
+}
+
+// parseGroup handles a group of commands of which none was named.
+func parseGroup(group *command, args []string) (call, error) {
+	for _, a := range args {
+		if a == "-h" || a == "--help" {
+			return call{command: group, help: true}, nil
+		}
+	}
+	return call{command: group}, usage(group.path(), errors.New("expects a command"))
+}
+
+// usage makes the failure for a command line that is not understood.
+func usage(path string, err error) error {
+	hint := "node help"
+	if path != "" {
+		hint += " " + path
+	}
+	return failWithHint(exitUsage, "", err, hint)
+}
+
+// nearest suggests the command that name may be meant for.
+func nearest(table []*command, name string) string {
+	for _, cmd := range table {
+		if strings.HasPrefix(cmd.name, name) || strings.HasPrefix(name, cmd.name) {
+			return "node help " + cmd.name
+		}
+	}
+	return "node help"
+}
+
+func newFlags(name string) *pflag.FlagSet {
+	fs := pflag.NewFlagSet(name, pflag.ContinueOnError)
+	fs.SetOutput(io.Discard)
+	fs.Usage = func() {}
+	fs.SortFlags = false
+	return fs
+}
+
+// leadingFlags splits args before the first word that is no flag nor the value
+// of one. A flag of any command may stand there, so that "node -q add X" is
+// "node add -q X".
+func leadingFlags(table []*command, args []string) (ahead, rest []string, err error) {
+	fs := newFlags("")
+	fs.SetInterspersed(false)
+	new(outputFlags).register(fs)
+	fs.BoolP("help", "h", false, "")
+	fs.Bool("version", false, "")
+	for _, cmd := range table {
+		for _, leaf := range append(cmd.children, cmd) {
+			if leaf.setup != nil {
+				each := newFlags("")
+				leaf.setup(each)
+				fs.AddFlagSet(each)
+			}
+		}
+	}
+	if err := fs.Parse(args); err != nil {
+		return nil, nil, err
+	}
+	rest = fs.Args()
+	return args[:len(args)-len(rest)], rest, nil
+}
+
+// envPrefix begins the environment variable of every flag.
+const envPrefix = "SWARM_"
+
+// envName is the environment variable of a flag: SWARM_PIECE_LENGTH for
+// --piece-length.
+func envName(flag string) string {
+	return envPrefix + strings.ToUpper(strings.ReplaceAll(flag, "-", "_"))
+}
+
+// setFromEnvironment sets the flags that were not given from the environment,
+// where a variable that is empty counts as not there.
+func setFromEnvironment(fs *pflag.FlagSet, getenv func(string) (string, bool)) error {
+	var first error
+	fs.VisitAll(func(f *pflag.Flag) {
+		if f.Changed || f.Name == "help" || first != nil {
+			return
+		}
+		name := envName(f.Name)
+		value, ok := getenv(name)
+		if !ok || value == "" {
+			return
+		}
+		values := []string{value}
+		if _, list := f.Value.(*listValue); list {
+			values = strings.Split(value, ",")
+		}
+		for _, v := range values {
+			if err := fs.Set(f.Name, v); err != nil {
+				var invalid *pflag.InvalidValueError
+				if errors.As(err, &invalid) {
+					err = invalid.Unwrap()
+				}
+				first = fmt.Errorf("%s=%s: %w", name, quoteSource(v), err)
+				return
+			}
+		}
+	})
+	return first
+}

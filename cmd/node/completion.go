@@ -1,0 +1,204 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"strings"
+
+	"github.com/spf13/pflag"
+)
+
+func completionCommand() *command {
+	return &command{
+		name:  "completion",
+		args:  "bash|zsh|fish|powershell",
+		short: "print a script that completes commands and flags",
+		examples: []example{
+			{"source <(node completion bash)", "for this shell; put it into ~/.bashrc for all"},
+			{"node completion fish > ~/.config/fish/completions/node.fish", "for fish"},
+		},
+		argsMin: 1,
+		argsMax: 1,
+		setup: func(*pflag.FlagSet) action {
+			return func(_ context.Context, c *console, args []string) error {
+				write, ok := completions[args[0]]
+				if !ok {
+					return usage(c.command, fmt.Errorf("no shell %s", quoteSource(args[0])))
+				}
+				c.text(write(completionWords()))
+				return nil
+			}
+		},
+	}
+}
+
+// words is what can follow a command.
+type words struct {
+	path     string // the command with those it is in; empty at the start
+	short    string
+	commands []*command
+	flags    []string // with their dashes
+}
+
+// completions are the shells and who writes for them.
+var completions = map[string]func([]words) string{
+	"bash":       bashCompletion,
+	"zsh":        zshCompletion,
+	"fish":       fishCompletion,
+	"powershell": powershellCompletion,
+}
+
+// completionWords lists the commands in the order of the help.
+func completionWords() []words {
+	list := []words{{commands: commands(), flags: flagWords(nil)}}
+	for _, cmd := range commands() {
+		list = append(list, words{cmd.path(), cmd.short, cmd.children, flagWords(cmd)})
+		for _, child := range cmd.children {
+			list = append(list, words{child.path(), child.short, nil, flagWords(child)})
+		}
+	}
+	return list
+}
+
+func flagWords(cmd *command) []string {
+	fs := newFlags("")
+	if cmd != nil && cmd.setup != nil {
+		cmd.setup(fs)
+	}
+	new(outputFlags).register(fs)
+	fs.BoolP("help", "h", false, "")
+	var list []string
+	fs.VisitAll(func(f *pflag.Flag) { list = append(list, "--"+f.Name) })
+	return list
+}
+
+// names are the subcommands, or nothing.
+func (w *words) names() []string {
+	var list []string
+	for _, cmd := range w.commands {
+		list = append(list, cmd.name)
+	}
+	return list
+}
+
+func bashCompletion(list []words) string {
+	var b strings.Builder
+	b.WriteString(`_node() {
+  local cur=${COMP_WORDS[COMP_CWORD]} path= w i
+  for ((i = 1; i < COMP_CWORD; i++)); do
+    w=${COMP_WORDS[i]}
+    case "$path $w" in
+`)
+	writeShellPaths(&b, list, "      ", "path")
+	b.WriteString(`    esac
+  done
+  local words
+  case "$path" in
+`)
+	for _, w := range list {
+		fmt.Fprintf(&b, "    %q) words=%q ;;\n", w.path, strings.Join(append(w.names(), w.flags...), " "))
+	}
+	b.WriteString(`  esac
+  COMPREPLY=()
+  case "$cur" in
+    -*) COMPREPLY=($(compgen -W "$words" -- "$cur")) ;;
+    *) COMPREPLY=($(compgen -W "${words%%--*}" -- "$cur") $(compgen -f -- "$cur")) ;;
+  esac
+}
+complete -o filenames -F _node node
+`)
+	return b.String()
+}
+
+// writeShellPaths writes the cases that walk from one command to the next.
+func writeShellPaths(b *strings.Builder, list []words, indent, variable string) {
+	for _, w := range list {
+		for _, cmd := range w.commands {
+			fmt.Fprintf(b, "%s%q) %s=%q ;;\n", indent, w.path+" "+cmd.name, variable, strings.TrimSpace(w.path+" "+cmd.name))
+		}
+	}
+}
+
+func zshCompletion(list []words) string {
+	var b strings.Builder
+	b.WriteString(`#compdef node
+_node() {
+  local path= w i
+  for ((i = 2; i < CURRENT; i++)); do
+    w=${words[i]}
+    case "$path $w" in
+`)
+	writeShellPaths(&b, list, "      ", "path")
+	b.WriteString(`    esac
+  done
+  local -a commands flags
+  case "$path" in
+`)
+	for _, w := range list {
+		var described []string
+		for _, cmd := range w.commands {
+			described = append(described, shellQuote(cmd.name+":"+cmd.short))
+		}
+		fmt.Fprintf(&b, "    %q) commands=(%s) flags=(%s) ;;\n", w.path, strings.Join(described, " "), strings.Join(w.flags, " "))
+	}
+	b.WriteString(`  esac
+  if [[ ${words[CURRENT]} == -* ]]; then
+    compadd -- $flags
+  else
+    (( $#commands )) && _describe command commands
+    _files
+  fi
+}
+compdef _node node
+`)
+	return b.String()
+}
+
+// shellQuote quotes s for a POSIX shell, and for fish.
+func shellQuote(s string) string { return "'" + strings.ReplaceAll(s, "'", `'\''`) + "'" }
+
+func fishCompletion(list []words) string {
+	var b strings.Builder
+	for _, w := range list {
+		on := "__fish_use_subcommand"
+		if w.path != "" {
+			parts := strings.Fields(w.path)
+			var seen []string
+			for _, p := range parts {
+				seen = append(seen, "__fish_seen_subcommand_from "+p)
+			}
+			on = strings.Join(seen, "; and ")
+		}
+		for _, cmd := range w.commands {
+			fmt.Fprintf(&b, "complete -c node -n %s -a %s -d %s\n", shellQuote(on), cmd.name, shellQuote(cmd.short))
+		}
+		for _, f := range w.flags {
+			fmt.Fprintf(&b, "complete -c node -n %s -l %s\n", shellQuote(on), strings.TrimPrefix(f, "--"))
+		}
+	}
+	return b.String()
+}
+
+func powershellCompletion(list []words) string {
+	var b strings.Builder
+	b.WriteString(`Register-ArgumentCompleter -Native -CommandName node -ScriptBlock {
+  param($wordToComplete, $commandAst, $cursorPosition)
+  $next = @{
+`)
+	for _, w := range list {
+		all := append(w.names(), w.flags...)
+		fmt.Fprintf(&b, "    '%s' = '%s'\n", w.path, strings.Join(all, " "))
+	}
+	b.WriteString(`  }
+  $path = ''
+  foreach ($element in $commandAst.CommandElements | Select-Object -Skip 1) {
+    $longer = "$path $element".Trim()
+    if ($next.ContainsKey($longer)) { $path = $longer }
+  }
+  $next[$path].Split(' ') | Where-Object { $_ -like "$wordToComplete*" } | ForEach-Object {
+    [System.Management.Automation.CompletionResult]::new($_, $_, 'ParameterValue', $_)
+  }
+}
+`)
+	return b.String()
+}

@@ -1,0 +1,257 @@
+package main
+
+import (
+	"bytes"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"os"
+	"sync"
+	"time"
+	"unicode/utf8"
+
+	"golang.org/x/term"
+)
+
+// The rules of output. Standard output carries the result of a command and
+// nothing else, or with --json one event a line. Everything for human eyes is
+// on standard error: an error is one line, "node: add: what: why (try: ...)",
+// and so are warnings and notes; progress is one line drawn again and again on
+// a terminal, and a line now and then elsewhere. --quiet leaves errors alone.
+// No output is coloured, so NO_COLOR has nothing to switch off.
+
+// A console is where a command's words go. Its methods are safe for
+// concurrent use.
+type console struct {
+	command string // for the prefix of lines, empty before it is known
+	quiet   bool
+	json    bool
+	redraw  bool       // standard error is a terminal that can redraw a line
+	silent  bool       // no progress at all
+	width   func() int // columns of that terminal, 0 if unknown
+	log     *slog.Logger
+
+	mu     sync.Mutex
+	stdout io.Writer
+	stderr io.Writer
+	raw    bool   // standard output is not a terminal: results go there as they are
+	line   string // the progress line on the screen
+	broken func(error)
+	exited bool // the exit event has been written
+}
+
+// newConsole makes the console of a process. Until the flags are known it
+// prints no progress.
+func newConsole(stdout, stderr *os.File) *console {
+	c := &console{
+		stdout: stdout,
+		stderr: stderr,
+		raw:    !term.IsTerminal(int(stdout.Fd())),
+		silent: true,
+		broken: func(error) {},
+	}
+	c.width = func() int {
+		w, _, err := term.GetSize(int(stderr.Fd()))
+		if err != nil {
+			return 0
+		}
+		return w
+	}
+	return c
+}
+
+// setProgress applies --progress; dumb says that the terminal cannot move its
+// cursor.
+func (c *console) setProgress(mode string, terminal, dumb bool) {
+	c.silent = mode == "none" || c.quiet || c.json
+	c.redraw = mode == "bar" || mode == "auto" && terminal && !dumb
+}
+
+// result prints one line of a command's result. With --json, events stand for
+// it.
+func (c *console) result(s string) {
+	if c.json {
+		return
+	}
+	if !c.raw {
+		s = escape(s)
+	}
+	c.write(s + "\n")
+}
+
+// text prints lines of a result that are for people: help, tables.
+func (c *console) text(s string) { c.write(s) }
+
+// event prints one event of --json; body is a struct or nil.
+func (c *console) event(name string, body any) {
+	if !c.json {
+		return
+	}
+	head := struct {
+		V     int    `json:"v"`
+		T     string `json:"t"`
+		Event string `json:"event"`
+	}{1, time.Now().UTC().Format("2006-01-02T15:04:05.000Z"), name}
+	line := encode(head)
+	if body != nil {
+		if rest := encode(body); len(rest) > len("{}") {
+			line = append(append(line[:len(line)-1], ','), rest[1:]...)
+		}
+	}
+	c.write(string(line) + "\n")
+}
+
+// encode writes v as JSON on one line; v holds nothing that cannot be encoded.
+func encode(v any) []byte {
+	var b bytes.Buffer
+	e := json.NewEncoder(&b)
+	e.SetEscapeHTML(false)
+	if err := e.Encode(v); err != nil {
+		panic("encoding an event: " + err.Error())
+	}
+	return bytes.TrimSuffix(b.Bytes(), []byte("\n"))
+}
+
+func (c *console) write(s string) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.exited {
+		return
+	}
+	c.erase()
+	if _, err := io.WriteString(c.stdout, s); err != nil {
+		c.broken(fail(exitOther, "writing to standard output", err))
+		c.broken = func(error) {} // once: what follows fails for the same reason
+	}
+	c.draw()
+}
+
+// note tells people what happens; not with --quiet or --json.
+func (c *console) note(format string, args ...any) {
+	if !c.quiet && !c.json {
+		c.say(fmt.Sprintf(format, args...))
+	}
+}
+
+// warn tells of something that does not end the command.
+func (c *console) warn(format string, args ...any) {
+	s := fmt.Sprintf(format, args...)
+	c.event("warning", warningEvent{s})
+	if !c.quiet {
+		c.say("warning: " + s)
+	}
+}
+
+// say prints one line on standard error, behind the prefix that all have.
+func (c *console) say(s string) {
+	prefix := "node: "
+	if c.command != "" {
+		prefix += c.command + ": "
+	}
+	c.print(prefix + escape(s))
+}
+
+// print writes one line on standard error, above the progress line.
+func (c *console) print(s string) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.erase()
+	io.WriteString(c.stderr, s+"\n")
+	c.draw()
+}
+
+// Write lets a logger print whole lines above the progress line.
+func (c *console) Write(p []byte) (int, error) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.erase()
+	n, err := c.stderr.Write(p)
+	c.draw()
+	return n, err
+}
+
+// progress shows the state of the work: in place of the last one on a
+// terminal, as a line of its own elsewhere.
+func (c *console) progress(s string) {
+	if c.silent {
+		return
+	}
+	s = escape(s)
+	if !c.redraw {
+		c.print(s)
+		return
+	}
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if w := c.width(); w > 0 {
+		s = cut(s, w-1)
+	}
+	c.erase()
+	c.line = s
+	c.draw()
+}
+
+// endProgress takes the progress line off the screen, or leaves it there for
+// good if keep is set.
+func (c *console) endProgress(keep bool) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.line != "" && keep {
+		io.WriteString(c.stderr, "\n")
+	} else {
+		c.erase()
+	}
+	c.line = ""
+}
+
+// erase removes the progress line from the screen, and draw shows it again.
+func (c *console) erase() {
+	if c.line != "" {
+		io.WriteString(c.stderr, "\r\x1b[K")
+	}
+}
+
+func (c *console) draw() {
+	if c.line != "" {
+		io.WriteString(c.stderr, c.line)
+	}
+}
+
+// cut shortens s to at most n characters, so that a redrawn line never wraps.
+func cut(s string, n int) string {
+	if utf8.RuneCountInString(s) <= n {
+		return s
+	}
+	r := []rune(s)
+	return string(r[:max(n, 0)])
+}
+
+// finish prints how the command ended, and returns the exit code.
+func (c *console) finish(err error) int {
+	code := exitCode(err)
+	c.endProgress(false)
+	if _, signalled := errors.AsType[stopped](err); err != nil && !signalled {
+		e := errorEvent{Code: code, Message: err.Error()}
+		if f, ok := errors.AsType[*failure](err); ok {
+			e.What, e.Why, e.Hint = f.what, f.why.Error(), f.hint
+		}
+		c.event("error", e)
+		c.say(err.Error())
+	}
+	c.exit(code)
+	return code
+}
+
+// exit writes the last event. Nothing is written to standard output after it.
+func (c *console) exit(code int) {
+	reason, ok := reasons[code]
+	if !ok {
+		reason = fmt.Sprintf("signal %d", code-128)
+	}
+	c.event("exit", exitEvent{code, reason})
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.exited = true
+}

@@ -1,0 +1,146 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"path/filepath"
+	"strings"
+	"time"
+
+	"github.com/spf13/pflag"
+
+	"swarmnode"
+	"swarmnode/metainfo"
+)
+
+func createCommand() *command {
+	return &command{
+		name:  "create",
+		args:  "PATH",
+		short: "make a .torrent file of a file or folder",
+		long: `Links are followed within the folder, and hidden files left out unless asked
+for. The path of the new file is printed. Files that are there are not replaced
+without --force.`,
+		examples: []example{
+			{"node create photos/", "make photos.torrent"},
+			{"node create -o x.torrent --comment 'from the lake' --no-date film.mkv", "the same bytes each time"},
+			{"node create --tracker https://a.example/announce,https://b.example/announce --tracker udp://c.example:6969 photos/",
+				"with two trackers in the first tier and one in the second"},
+		},
+		argsMin: 1,
+		argsMax: 1,
+		setup: func(fs *pflag.FlagSet) action {
+			var f createFlags
+			f.register(fs)
+			return f.run
+		},
+	}
+}
+
+type createFlags struct {
+	build   buildFlags
+	outside outsideFlags
+	output  string
+	force   bool
+	noDate  bool
+	private bool
+	source  string
+}
+
+func (f *createFlags) register(fs *pflag.FlagSet) {
+	fs.StringVarP(&f.output, "output", "o", "", "file to write (default: the name of PATH with .torrent)")
+	fs.BoolVar(&f.force, "force", false, "replace the file if it exists")
+	f.outside.register(fs)
+	fs.BoolVar(&f.noDate, "no-date", false, "leave out the date")
+	fs.BoolVar(&f.private, "private", false, "only the trackers may name peers, BEP 27")
+	fs.StringVar(&f.source, "source", "", "text that makes the info-hash another one")
+	f.build.register(fs)
+}
+
+func (f *createFlags) run(ctx context.Context, c *console, args []string) error {
+	if err := f.build.check(c.command); err != nil {
+		return err
+	}
+	path, err := filepath.Abs(args[0])
+	if err != nil {
+		return fail(exitOther, args[0], err)
+	}
+	out := f.output
+	if out == "" {
+		out = filepath.Base(path) + ".torrent"
+	}
+	opt := f.build.options(c, path)
+	opt.Private, opt.Source = f.private, f.source
+	opt.Creator = "swarmnode/" + swarmnode.Version
+	if !f.noDate {
+		opt.Created = time.Now()
+	}
+	t, err := buildWith(ctx, c, opt)
+	if err != nil {
+		return err
+	}
+	f.outside.apply(t)
+	if err := writeTorrent(out, t, f.force); err != nil {
+		return err
+	}
+	c.event("torrent", describe(t, out))
+	c.result(out)
+	return nil
+}
+
+// outsideFlags set what a .torrent file holds beside the info dictionary.
+type outsideFlags struct {
+	trackers listValue
+	webSeeds listValue
+	nodes    listValue
+	comment  string
+}
+
+func (f *outsideFlags) register(fs *pflag.FlagSet) {
+	f.trackers = listValue{kind: "URL", check: checkTrackers}
+	f.webSeeds = listValue{kind: "URL", check: checkURL}
+	f.nodes = listValue{kind: "HOST:PORT", check: checkHostPort}
+	fs.Var(&f.trackers, "tracker", "tracker, or several with commas as one tier; may be repeated")
+	fs.Var(&f.webSeeds, "webseed", "web server that has the content, BEP 19; may be repeated")
+	fs.Var(&f.nodes, "node", "DHT node that leads to the swarm; may be repeated")
+	fs.StringVar(&f.comment, "comment", "", "text for whoever reads the file")
+}
+
+// apply sets in t what was given.
+func (f *outsideFlags) apply(t *metainfo.Torrent) {
+	if len(f.trackers.items) > 0 {
+		t.Trackers = nil
+		for _, tier := range f.trackers.items {
+			t.Trackers = append(t.Trackers, strings.Split(tier, ","))
+		}
+	}
+	if len(f.webSeeds.items) > 0 {
+		t.WebSeeds = f.webSeeds.items
+	}
+	if len(f.nodes.items) > 0 {
+		t.Nodes = f.nodes.items
+	}
+	if f.comment != "" {
+		t.Comment = f.comment
+	}
+}
+
+var errURL = errors.New("not a URL such as https://example.org/announce")
+
+// checkURL sees that s looks like a URL of any scheme.
+func checkURL(s string) error {
+	scheme, rest, ok := strings.Cut(s, "://")
+	if !ok || scheme == "" || rest == "" || strings.ContainsFunc(s, func(r rune) bool { return r <= ' ' || unsafeRune(r) }) {
+		return errURL
+	}
+	return nil
+}
+
+func checkTrackers(s string) error {
+	for each := range strings.SplitSeq(s, ",") {
+		if err := checkURL(each); err != nil {
+			return err
+		}
+	}
+	return nil
+}

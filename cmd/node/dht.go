@@ -1,0 +1,196 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"net/netip"
+	"time"
+
+	"github.com/spf13/pflag"
+
+	"swarmnode"
+	"swarmnode/dht"
+)
+
+// dhtCommand groups the commands by which people look into the DHT. Each runs
+// a node that asks and does not answer, BEP 43, so that nobody keeps it in a
+// table after it is gone.
+func dhtCommand() *command {
+	group := &command{
+		name:  "dht",
+		short: "look into the DHT: ping, find, peers, announce, get, put, sample, table",
+		long: `Each command runs a node of its own for as long as it takes, which asks and does
+not answer. What it finds is printed on standard output, and how many nodes were
+asked on standard error.`,
+		examples: []example{
+			{"node dht ping router.example.org:6881", "does that node answer, and how fast"},
+			{"node dht peers HASH", "who announces an info-hash"},
+		},
+		children: []*command{
+			dhtPingCommand(), dhtFindCommand(), dhtPeersCommand(), dhtAnnounceCommand(),
+			dhtGetCommand(), dhtPutCommand(), dhtSampleCommand(), dhtTableCommand(),
+		},
+	}
+	for _, child := range group.children {
+		child.parent = group
+	}
+	return group
+}
+
+// dhtFlags are those of all commands of the group.
+type dhtFlags struct {
+	listen  listenFlags
+	join    joinFlags
+	timeout timeValue
+}
+
+// dhtTimeout is how long a command may take by default: joining, and a lookup
+// through slow nodes.
+const dhtTimeout = 30 * time.Second
+
+func (f *dhtFlags) register(fs *pflag.FlagSet) {
+	f.timeout = timeValue(dhtTimeout)
+	fs.Var(&f.timeout, "timeout", "give up after this time")
+	f.listen.register(fs, 0, portAny)
+	f.join.register(fs)
+}
+
+// with runs do with a node that has joined; joined says whether it has to.
+func (f *dhtFlags) with(ctx context.Context, c *console, join bool, do func(context.Context, *dht.Node) error) error {
+	hosts, err := bootstrapHosts(c, f.join.bootstrap.items, swarmnode.Bootstrap)
+	if err != nil {
+		return err
+	}
+	folder, err := openState(c, f.join.stateDir, f.join.ephemeral)
+	if err != nil {
+		return err
+	}
+	var conns []net.PacketConn
+	addrs := f.listen.addresses(f.listen.port.port)
+	if conns, err = listenUDP(addrs); err != nil {
+		return bindFailure(addrs, err)
+	}
+	defer closeAll(conns)
+	state := dhtStateToRead(folder, boundAddrs(conns))
+	saved := state.load(c)
+	if join {
+		if err := checkReachable(ctx, c, hosts, len(f.join.bootstrap.items) > 0, len(saved) > 0); err != nil {
+			return err
+		}
+	}
+	node, err := dht.New(dht.Config{Conns: conns, Bootstrap: hosts, State: saved, ReadOnly: true, Logger: c.log})
+	if err != nil {
+		return fail(exitOther, "starting the DHT node", err)
+	}
+	defer node.Close()
+	ctx, cancel := context.WithTimeoutCause(ctx, time.Duration(f.timeout), errTimeout)
+	defer cancel()
+	if join {
+		if err := node.Join(ctx); err != nil {
+			return f.failure(ctx, "joining the DHT", err)
+		}
+	}
+	return do(ctx, node)
+}
+
+var errTimeout = errors.New("timeout")
+
+// failure makes the failure of something that was asked of the DHT.
+func (f *dhtFlags) failure(ctx context.Context, what string, err error) error {
+	if ctx.Err() != nil {
+		if stop, ok := errors.AsType[stopped](context.Cause(ctx)); ok {
+			return stop
+		}
+		err = fmt.Errorf("nobody answered within %s", formatDuration(time.Duration(f.timeout)))
+	}
+	code := exitNoPeers
+	switch {
+	case errors.Is(err, dht.ErrItem):
+		code = exitInput
+	case errors.Is(err, dht.ErrFamily):
+		code = exitNetwork
+	}
+	return fail(code, what, err)
+}
+
+// boundAddrs are the addresses that conns are bound to.
+func boundAddrs(conns []net.PacketConn) []netip.AddrPort {
+	var list []netip.AddrPort
+	for _, c := range conns {
+		if a, ok := c.LocalAddr().(*net.UDPAddr); ok {
+			list = append(list, a.AddrPort())
+		}
+	}
+	return list
+}
+
+// lookup: how a walk through the DHT went.
+type lookupEvent struct {
+	Target   string      `json:"target"`
+	Asked    int         `json:"asked"` // nodes
+	Answered int         `json:"answered"`
+	Stored   int         `json:"stored,omitempty"` // nodes that accepted what was to be stored
+	Seconds  float64     `json:"seconds"`
+	Closest  []nodeEvent `json:"closest,omitempty"`
+}
+
+// node: a node of the DHT.
+type nodeEvent struct {
+	ID       string `json:"id"`
+	Addr     string `json:"addr"`
+	Distance int    `json:"distance"` // bits in which it can differ from the target, 0 to 160
+}
+
+// distance is the number of bits up to the first in which a and b agree.
+func distance(a, b dht.ID) int {
+	for i := range a {
+		for bit := 7; bit >= 0; bit-- {
+			if (a[i]^b[i])>>bit&1 != 0 {
+				return (len(a)-1-i)*8 + bit + 1
+			}
+		}
+	}
+	return 0
+}
+
+// report tells how a lookup went.
+func report(c *console, l dht.Lookup) {
+	e := lookupEvent{Target: l.Target.String(), Asked: l.Asked, Answered: l.Answered, Stored: l.Stored, Seconds: l.Duration.Seconds()}
+	for _, n := range l.Closest {
+		e.Closest = append(e.Closest, nodeEvent{n.ID.String(), n.Addr.String(), distance(l.Target, n.ID)})
+	}
+	c.event("lookup", e)
+	line := fmt.Sprintf("%d nodes asked, %d answered", l.Asked, l.Answered)
+	if l.Stored > 0 {
+		line += fmt.Sprintf(", %d stored it", l.Stored)
+	}
+	if len(e.Closest) > 0 {
+		line += fmt.Sprintf(", the closest at 2^%d", e.Closest[0].Distance)
+	}
+	c.note("%s, in %v", line, l.Duration.Round(time.Millisecond))
+}
+
+// resolveAddr returns the address of HOST:PORT.
+func resolveAddr(ctx context.Context, s string) (netip.AddrPort, error) {
+	host, err := dht.ParseHost(s)
+	if err != nil {
+		return netip.AddrPort{}, fail(exitInput, "", err)
+	}
+	if a, err := netip.ParseAddrPort(host); err == nil {
+		return a, nil
+	}
+	name, service, _ := net.SplitHostPort(host) // ParseHost has checked it
+	ctx, cancel := context.WithTimeout(ctx, dhtTimeout)
+	defer cancel()
+	ips, err := net.DefaultResolver.LookupNetIP(ctx, "ip", name)
+	if err != nil {
+		var wrong *net.DNSError
+		if errors.As(err, &wrong) {
+			err = errors.New(wrong.Err)
+		}
+		return netip.AddrPort{}, fail(exitNetwork, s, err)
+	}
+	return netip.ParseAddrPort(net.JoinHostPort(ips[0].Unmap().String(), service))
+}

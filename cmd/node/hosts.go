@@ -1,0 +1,138 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"net/netip"
+	"os"
+	"strings"
+	"time"
+
+	"swarmnode/dht"
+)
+
+// checkHostPort checks the form of HOST:PORT.
+func checkHostPort(s string) error {
+	_, err := dht.ParseHost(s)
+	return err
+}
+
+// noBootstrap is the value of --bootstrap for a node that asks nobody.
+const noBootstrap = "none"
+
+// checkBootstrap checks a value of --bootstrap: HOST:PORT, @FILE or none. The
+// file is read later.
+func checkBootstrap(s string) error {
+	if s == noBootstrap || strings.HasPrefix(s, "@") && len(s) > 1 {
+		return nil
+	}
+	return checkHostPort(s)
+}
+
+// bootstrapFileMax bounds a file of bootstrap hosts, in bytes.
+const bootstrapFileMax = 1 << 20
+
+// bootstrapHosts expands the values of --bootstrap; def, in the form of
+// bootstrap.txt, stands for none given. Lines of a file that are no HOST:PORT
+// are warned of and left out.
+func bootstrapHosts(c *console, values []string, def string) ([]string, error) {
+	if len(values) == 0 {
+		hosts, _ := dht.ParseBootstrap([]byte(def))
+		return hosts, nil
+	}
+	var hosts []string
+	for _, v := range values {
+		switch {
+		case v == noBootstrap:
+			if len(values) > 1 {
+				return nil, usage(c.command, errors.New("--bootstrap none goes with no other --bootstrap"))
+			}
+		case strings.HasPrefix(v, "@"):
+			text, err := readInput(v[1:], bootstrapFileMax)
+			if err != nil {
+				return nil, err
+			}
+			more, faults := dht.ParseBootstrap(text)
+			for _, fault := range faults {
+				c.warn("%s: %v", v[1:], fault)
+			}
+			hosts = append(hosts, more...)
+		default:
+			hosts = append(hosts, v)
+		}
+	}
+	return hosts, nil
+}
+
+// readInput reads a file that the user named, of at most limit bytes.
+func readInput(path string, limit int64) ([]byte, error) {
+	f, err := os.Open(path)
+	if err != nil {
+		return nil, fail(diskCode(err), path, err)
+	}
+	defer f.Close()
+	if st, err := f.Stat(); err == nil && st.IsDir() {
+		return nil, fail(exitInput, path, errors.New("is a folder"))
+	}
+	b, err := io.ReadAll(io.LimitReader(f, limit+1))
+	if err != nil {
+		return nil, fail(diskCode(err), path, err)
+	}
+	if int64(len(b)) > limit {
+		return nil, fail(exitInput, path, fmt.Errorf("longer than %s", formatBytes(limit)))
+	}
+	return b, nil
+}
+
+// resolveTimeout bounds the look at the names that the user gave: an error is
+// to be on the screen within a second. A slow answer is waited for elsewhere.
+const resolveTimeout = 800 * time.Millisecond
+
+// unresolved returns those of hosts that certainly have no address now, with
+// the reason for each.
+func unresolved(ctx context.Context, hosts []string) map[string]error {
+	ctx, cancel := context.WithTimeout(ctx, resolveTimeout)
+	defer cancel()
+	type answer struct {
+		host string
+		err  error
+	}
+	answers := make(chan answer, len(hosts))
+	for _, h := range hosts {
+		go func() { answers <- answer{h, resolve(ctx, h)} }()
+	}
+	bad := make(map[string]error)
+	for range hosts {
+		if a := <-answers; a.err != nil {
+			bad[a.host] = a.err
+		}
+	}
+	return bad
+}
+
+// resolve returns why the name of a HOST:PORT has no address; nil if it has
+// one, or if nobody has answered before ctx ends.
+func resolve(ctx context.Context, hostPort string) error {
+	host, _, err := net.SplitHostPort(hostPort)
+	if err != nil {
+		return err
+	}
+	if _, err := netip.ParseAddr(host); err == nil {
+		return nil
+	}
+	_, err = net.DefaultResolver.LookupNetIP(ctx, "ip", host)
+	if err == nil || ctx.Err() != nil {
+		return nil
+	}
+	var dns *net.DNSError
+	if errors.As(err, &dns) {
+		if dns.IsTimeout {
+			return nil
+		}
+		return errors.New(dns.Err)
+	}
+	return err
+}

@@ -1,0 +1,172 @@
+package main
+
+import (
+	"context"
+	"encoding/hex"
+	"fmt"
+	"strings"
+	"text/tabwriter"
+
+	"github.com/spf13/pflag"
+
+	"swarmnode/metainfo"
+)
+
+func infoCommand() *command {
+	return &command{
+		name:  "info",
+		args:  "SOURCE",
+		short: "show what is in a .torrent file or a magnet link",
+		long:  `Nothing is fetched: of a magnet link, what it says itself is shown.`,
+		examples: []example{
+			{"node info some.torrent", "name, size, hashes, trackers"},
+			{"node info --json some.torrent", "the same with all files, for a program"},
+			{"node info 'magnet:?xt=urn:btih:…'", "what a link says"},
+		},
+		argsMin: 1,
+		argsMax: 1,
+		setup: func(*pflag.FlagSet) action {
+			return func(ctx context.Context, c *console, args []string) error {
+				src, err := parseSource(ctx, args[0])
+				if err != nil {
+					return err
+				}
+				d := describeMagnet(src.magnet)
+				if src.torrent != nil {
+					d = describe(src.torrent, "")
+				}
+				c.event("torrent", d)
+				for line := range strings.Lines(d.table()) {
+					c.result(strings.TrimSuffix(line, "\n"))
+				}
+				return nil
+			}
+		},
+	}
+}
+
+// torrent: what a .torrent file or a magnet link holds.
+type torrentEvent struct {
+	Path        string          `json:"path,omitempty"` // of the .torrent file that was written
+	Torrent     string          `json:"torrent"`
+	Name        string          `json:"name"`
+	Magnet      string          `json:"magnet"`
+	Kind        string          `json:"kind,omitempty"` // v1, v2, hybrid
+	V1          string          `json:"v1,omitempty"`   // info-hash, hexadecimal
+	V2          string          `json:"v2,omitempty"`
+	Bytes       int64           `json:"bytes,omitempty"`
+	Pieces      int             `json:"pieces,omitempty"`
+	PieceLength int             `json:"piece_length,omitempty"`
+	Private     bool            `json:"private,omitempty"`
+	Source      string          `json:"source,omitempty"`
+	Created     string          `json:"created,omitempty"`
+	Creator     string          `json:"creator,omitempty"`
+	Comment     string          `json:"comment,omitempty"`
+	Trackers    [][]string      `json:"trackers,omitempty"` // by tier
+	WebSeeds    []string        `json:"webseeds,omitempty"`
+	Nodes       []string        `json:"nodes,omitempty"`
+	Peers       []string        `json:"peers,omitempty"`
+	Files       []listFileEvent `json:"files,omitempty"`
+}
+
+// listFile: a file of a torrent, as ls lists it.
+type listFileEvent struct {
+	Index  int    `json:"index"`
+	Path   string `json:"path"`
+	Bytes  int64  `json:"bytes"`
+	Pieces [2]int `json:"pieces"` // first, and one behind the last
+}
+
+// describe returns what is in t; path is where it was written to, if it was.
+func describe(t *metainfo.Torrent, path string) torrentEvent {
+	info := t.Info()
+	l := info.Layout()
+	d := torrentEvent{
+		Path: path, Torrent: info.Hash().String(), Name: info.Name(), Magnet: t.Magnet().String(),
+		Kind: info.Kind().String(), Bytes: l.Size(), Pieces: l.Pieces(), PieceLength: l.PieceLength,
+		Private: info.Private(), Source: info.Source(), Creator: t.Creator, Comment: t.Comment,
+		Trackers: t.Trackers, WebSeeds: t.WebSeeds, Nodes: t.Nodes, Files: listFiles(l),
+	}
+	if h, ok := info.HashV1(); ok {
+		d.V1 = h.String()
+	}
+	if h, ok := info.HashV2(); ok {
+		d.V2 = h.String()
+	}
+	if !t.Created.IsZero() {
+		d.Created = t.Created.UTC().Format("2006-01-02T15:04:05Z")
+	}
+	return d
+}
+
+// describeMagnet returns what m says.
+func describeMagnet(m metainfo.Magnet) torrentEvent {
+	d := torrentEvent{
+		Torrent: m.Hash().String(), Name: metainfo.DisplayName(m.Name), Magnet: m.String(),
+		WebSeeds: m.WebSeeds, Peers: m.Peers,
+	}
+	for _, url := range m.Trackers {
+		d.Trackers = append(d.Trackers, []string{url})
+	}
+	if m.HasV1 {
+		d.V1 = m.V1.String()
+	}
+	if m.HasV2 {
+		d.V2 = hex.EncodeToString(m.V2[:])
+	}
+	return d
+}
+
+// listFiles lists the files of l but for the padding.
+func listFiles(l *metainfo.Layout) []listFileEvent {
+	var files []listFileEvent
+	for i := range l.Files {
+		if f := &l.Files[i]; !f.Pad {
+			first, end := l.FilePieces(i)
+			files = append(files, listFileEvent{i, l.FilePath(i), f.Length, [2]int{first, end}})
+		}
+	}
+	return files
+}
+
+// table writes d for people, one line a field.
+func (d *torrentEvent) table() string {
+	var b strings.Builder
+	w := tabwriter.NewWriter(&b, 0, 0, 2, ' ', 0)
+	row := func(name, value string) {
+		if value != "" {
+			fmt.Fprintf(w, "%s:\t%s\n", name, escape(value))
+		}
+	}
+	row("Name", d.Name)
+	row("Info-hash v1", d.V1)
+	row("Info-hash v2", d.V2)
+	if d.Pieces > 0 {
+		row("Kind", d.Kind)
+		row("Size", fmt.Sprintf("%s (%d bytes)", formatBytes(d.Bytes), d.Bytes))
+		row("Pieces", fmt.Sprintf("%d of %s", d.Pieces, formatBytes(int64(d.PieceLength))))
+		row("Files", fmt.Sprint(len(d.Files)))
+	}
+	if d.Private {
+		row("Private", "yes")
+	}
+	row("Source", d.Source)
+	row("Created", d.Created)
+	row("Created by", d.Creator)
+	row("Comment", d.Comment)
+	for i, tier := range d.Trackers {
+		row(fmt.Sprintf("Tracker %d", i+1), strings.Join(tier, " "))
+	}
+	for _, s := range d.WebSeeds {
+		row("Web seed", s)
+	}
+	for _, s := range d.Nodes {
+		row("DHT node", s)
+	}
+	for _, s := range d.Peers {
+		row("Peer", s)
+	}
+	row("Magnet", d.Magnet)
+	w.Flush()
+	return b.String()
+}

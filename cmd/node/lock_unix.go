@@ -1,0 +1,29 @@
+//go:build unix
+
+package main
+
+import (
+	"os"
+
+	"golang.org/x/sys/unix"
+)
+
+// A fileLock is held by one process at a time, and let go of at the latest
+// when that process ends.
+type fileLock struct{ f *os.File }
+
+// lockFile takes the lock of that path; nil if another process holds it, or if
+// it cannot be had.
+func lockFile(path string) *fileLock {
+	f, err := os.OpenFile(path, os.O_RDWR|os.O_CREATE, 0o600)
+	if err != nil {
+		return nil
+	}
+	if err := unix.Flock(int(f.Fd()), unix.LOCK_EX|unix.LOCK_NB); err != nil {
+		f.Close()
+		return nil
+	}
+	return &fileLock{f}
+}
+
+func (l *fileLock) close() { l.f.Close() }

@@ -1,0 +1,49 @@
+package main
+
+import (
+	"context"
+	"fmt"
+
+	"github.com/spf13/pflag"
+)
+
+func lsCommand() *command {
+	return &command{
+		name:  "ls",
+		args:  "SOURCE",
+		short: "list the files of a torrent: index, size, path",
+		long: `For a magnet link or an info-hash, the list is fetched from peers; the content
+is not.`,
+		examples: []example{
+			{"node ls some.torrent", "the files of a .torrent file"},
+			{"node ls --timeout 1m 'magnet:?xt=urn:btih:…'", "those of a magnet link"},
+		},
+		argsMin: 1,
+		argsMax: 1,
+		setup: func(fs *pflag.FlagSet) action {
+			var f fetchFlags
+			f.register(fs)
+			return func(ctx context.Context, c *console, args []string) error {
+				src, err := parseSource(ctx, args[0])
+				if err != nil {
+					return err
+				}
+				t, err := f.fetch(ctx, c, src)
+				if err != nil {
+					return err
+				}
+				for _, file := range listFiles(t.Info().Layout()) {
+					c.event("file", lsFileEvent{t.Info().Hash().String(), file})
+					c.result(fmt.Sprintf("%6d %12d  %s", file.Index, file.Bytes, file.Path))
+				}
+				return nil
+			}
+		},
+	}
+}
+
+// file: a file of a torrent.
+type lsFileEvent struct {
+	Torrent string `json:"torrent"`
+	listFileEvent
+}

@@ -1,0 +1,45 @@
+package main
+
+import (
+	"context"
+
+	"github.com/spf13/pflag"
+)
+
+func magnetCommand() *command {
+	return &command{
+		name:  "magnet",
+		args:  "SOURCE...",
+		short: "print the magnet link of a .torrent file",
+		examples: []example{
+			{"node magnet some.torrent", "the link to pass on"},
+			{"node magnet 'MAGNET:?XT=URN:BTIH:…'", "a link in its usual form"},
+		},
+		argsMin: 1,
+		argsMax: anyNumber,
+		setup: func(*pflag.FlagSet) action {
+			return func(ctx context.Context, c *console, args []string) error {
+				for _, arg := range args {
+					src, err := parseSource(ctx, arg)
+					if err != nil {
+						return err
+					}
+					m := src.magnet
+					if src.torrent != nil {
+						m = src.torrent.Magnet()
+					}
+					c.event("magnet", magnetEvent{m.Hash().String(), src.name(), m.String()})
+					c.result(m.String())
+				}
+				return nil
+			}
+		},
+	}
+}
+
+// magnet: the link to a torrent.
+type magnetEvent struct {
+	Torrent string `json:"torrent"`
+	Name    string `json:"name"`
+	Magnet  string `json:"magnet"`
+}

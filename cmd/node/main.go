@@ -1,0 +1,46 @@
+// Command node is a trackerless BitTorrent node: it seeds, fetches, keeps a
+// DHT running and looks into torrents. `node help` lists its commands.
+//
+// The command owns flags, output and exit codes, and wires the DHT into the
+// swarm. It holds no protocol of its own: that is in the packages metainfo,
+// dht and swarm.
+//
+// Its nouns: a command is one row of the table in commands.go and has a file
+// of its own; a console is where its words go; a failure is how it ends when
+// it does not succeed; a session is a running engine with its DHT node.
+package main
+
+import (
+	"context"
+	"os"
+)
+
+func main() { os.Exit(run(os.Args[1:], os.Stdout, os.Stderr)) }
+
+// run runs one command line and returns the exit code.
+func run(args []string, stdout, stderr *os.File) int {
+	c := newConsole(stdout, stderr)
+	call, err := parse(args, os.LookupEnv)
+	if call.command != nil {
+		c.command = call.command.path()
+	}
+	if err == nil {
+		call.output.apply(c, stderr, os.LookupEnv)
+	} else {
+		// The flags are not to be trusted, but who asked for JSON gets it.
+		c.json = call.output.json
+	}
+	if err != nil {
+		return c.finish(err)
+	}
+	if call.help {
+		c.text(helpFor(call.command))
+		return exitDone
+	}
+	ctx, stop := watchSignals(context.Background(), c)
+	defer stop()
+	ctx, cancel := context.WithCancelCause(ctx)
+	defer cancel(nil)
+	c.broken = cancel
+	return c.finish(call.run(ctx, c, call.args))
+}

@@ -1,0 +1,136 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"time"
+
+	"github.com/spf13/pflag"
+
+	"swarmnode/metainfo"
+	"swarmnode/swarm"
+)
+
+func metainfoCommand() *command {
+	return &command{
+		name:  "metainfo",
+		args:  "SOURCE",
+		short: "fetch only the metadata of a magnet link, as a .torrent file",
+		long:  `The path of the new file is printed. The content is not fetched.`,
+		examples: []example{
+			{"node metainfo -o some.torrent 'magnet:?xt=urn:btih:…'", "write some.torrent"},
+		},
+		argsMin: 1,
+		argsMax: 1,
+		setup: func(fs *pflag.FlagSet) action {
+			var f metainfoFlags
+			fs.StringVarP(&f.output, "output", "o", "", "file to write (default: the torrent's name with .torrent)")
+			fs.BoolVar(&f.force, "force", false, "replace the file if it describes something else")
+			f.fetch.register(fs)
+			return f.run
+		},
+	}
+}
+
+type metainfoFlags struct {
+	fetch  fetchFlags
+	output string
+	force  bool
+}
+
+func (f *metainfoFlags) run(ctx context.Context, c *console, args []string) error {
+	src, err := parseSource(ctx, args[0])
+	if err != nil {
+		return err
+	}
+	t, err := f.fetch.fetch(ctx, c, src)
+	if err != nil {
+		return err
+	}
+	out := f.output
+	if out == "" {
+		out = t.Info().Name() + ".torrent"
+	}
+	if err := writeTorrent(out, t, f.force); err != nil {
+		return err
+	}
+	c.event("torrent", describe(t, out))
+	c.result(out)
+	return nil
+}
+
+// fetchFlags are those of commands that need metadata and no content.
+type fetchFlags struct {
+	node    nodeFlags
+	timeout timeValue
+}
+
+func (f *fetchFlags) register(fs *pflag.FlagSet) {
+	fs.Var(&f.timeout, "timeout", "give up after this time, as in 90s or 1h (default: never)")
+	f.node.register(fs)
+}
+
+// fetch returns the torrent that src names, from peers if need be.
+func (f *fetchFlags) fetch(ctx context.Context, c *console, src source) (*metainfo.Torrent, error) {
+	if src.torrent != nil {
+		return src.torrent, nil
+	}
+	// The engine opens files as soon as it knows what to fetch. They are
+	// empty, and go with this folder.
+	dir, err := os.MkdirTemp("", "node-metadata-")
+	if err != nil {
+		return nil, fail(exitDisk, "temporary folder", err)
+	}
+	defer os.RemoveAll(dir)
+	s, err := openSession(ctx, c, &f.node, src.nodes(), src.magnet.Peers)
+	if err != nil {
+		return nil, err
+	}
+	defer s.close()
+	s.announceStart()
+	handle, err := s.engine.Add(s.spec(swarm.Spec{Magnet: src.magnet, Dir: dir}))
+	if err != nil {
+		return nil, fail(torrentCode(err), src.hash().Short(), err)
+	}
+	info, err := f.wait(ctx, s, handle)
+	if err != nil {
+		return nil, err
+	}
+	t := metainfo.NewTorrent(info)
+	for _, url := range src.magnet.Trackers {
+		t.Trackers = append(t.Trackers, []string{url})
+	}
+	t.WebSeeds = src.magnet.WebSeeds
+	return t, nil
+}
+
+// wait returns the info dictionary of handle once it is there.
+func (f *fetchFlags) wait(ctx context.Context, s *session, handle *swarm.Torrent) (*metainfo.Info, error) {
+	watching, cancel := context.WithCancel(ctx)
+	w := startWatch(watching, s, []*swarm.Torrent{handle})
+	defer w.wait.Wait()
+	defer cancel()
+	var expired <-chan time.Time
+	if f.timeout > 0 {
+		timer := time.NewTimer(time.Duration(f.timeout))
+		defer timer.Stop()
+		expired = timer.C
+	}
+	timedOut := w.run(ctx, expired, func(news) bool { return false })
+	info := handle.Info()
+	switch {
+	case info != nil:
+		w.metadata(info)
+		return info, nil
+	case timedOut:
+		why := fmt.Errorf("after %s: %s", formatDuration(time.Duration(f.timeout)), missing(handle.Stats()))
+		return nil, failWithHint(exitNoPeers, handle.Hash().Short(), why, "again, with a longer --timeout")
+	case handle.Err() != nil:
+		return nil, torrentFailure(handle, handle.Err())
+	case ctx.Err() != nil:
+		return nil, ended(ctx)
+	}
+	return nil, fail(exitOther, handle.Hash().Short(), errors.New("no metadata"))
+}

@@ -1,0 +1,255 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"time"
+
+	"github.com/spf13/pflag"
+
+	"swarmnode/metainfo"
+	"swarmnode/swarm"
+)
+
+func seedCommand() *command {
+	return &command{
+		name:  "seed",
+		args:  "PATH...",
+		short: "make a torrent of each file or folder, print its magnet link, and seed it",
+		long: `The magnet link is printed on standard output, alone on its line, as soon as the
+content is hashed and before anybody is told. Seeding goes on until interrupted.`,
+		examples: []example{
+			{"node seed film.mkv", "seed a file, and print the magnet link to pass on"},
+			{"node seed --torrent photos.torrent photos/", "seed a folder, and write a .torrent file, too"},
+			{"node seed --port 6881 --up 2M *.iso", "seed several files on a chosen port, at 2 MiB/s at most"},
+		},
+		argsMin: 1,
+		argsMax: anyNumber,
+		setup: func(fs *pflag.FlagSet) action {
+			var f seedFlags
+			f.register(fs)
+			return f.run
+		},
+	}
+}
+
+type seedFlags struct {
+	node    nodeFlags
+	build   buildFlags
+	torrent string
+	force   bool
+}
+
+func (f *seedFlags) register(fs *pflag.FlagSet) {
+	fs.StringVar(&f.torrent, "torrent", "", "write a .torrent file, too, to this path")
+	fs.BoolVar(&f.force, "force", false, "let --torrent replace a file that describes something else")
+	f.build.register(fs)
+	f.node.register(fs)
+}
+
+func (f *seedFlags) run(ctx context.Context, c *console, args []string) error {
+	if f.torrent != "" && len(args) > 1 {
+		return usage(c.command, errors.New("--torrent goes with one PATH"))
+	}
+	if err := f.build.check(c.command); err != nil {
+		return err
+	}
+	for _, path := range args {
+		if _, err := os.Stat(path); err != nil {
+			return fail(diskCode(err), path, err)
+		}
+	}
+	// Before the long work of hashing, so that a port that is taken is told at
+	// once; and the DHT node joins meanwhile.
+	s, err := openSession(ctx, c, &f.node, nil, nil)
+	if err != nil {
+		return err
+	}
+	defer s.close()
+	s.announceStart()
+	var torrents []*swarm.Torrent
+	for _, path := range args {
+		t, err := f.add(ctx, s, path)
+		if err != nil {
+			return err
+		}
+		if t != nil {
+			torrents = append(torrents, t)
+		}
+	}
+	return f.serve(ctx, s, torrents)
+}
+
+// add hashes the content of path, prints its magnet link, and seeds it. It
+// returns nil if the same content is seeded already.
+func (f *seedFlags) add(ctx context.Context, s *session, path string) (*swarm.Torrent, error) {
+	path, err := filepath.Abs(path)
+	if err != nil {
+		return nil, fail(exitOther, path, err)
+	}
+	built, err := f.build.build(ctx, s.c, path)
+	if err != nil {
+		return nil, err
+	}
+	if f.torrent != "" {
+		if err := writeTorrent(f.torrent, built, f.force); err != nil {
+			return nil, err
+		}
+	}
+	info := built.Info()
+	magnet := built.Magnet().String()
+	s.c.result(magnet)
+	s.c.event("seeding", seedingEvent{info.Hash().String(), info.Name(), magnet, info.Layout().Size()})
+	t, err := s.engine.Add(s.spec(swarm.Spec{Torrent: built, Dir: filepath.Dir(path), Complete: true}))
+	if errors.Is(err, swarm.ErrExists) {
+		s.c.warn("%s has the same content as another PATH", path)
+		return nil, nil
+	}
+	if err != nil {
+		return nil, fail(torrentCode(err), path, err)
+	}
+	return t, nil
+}
+
+// serve shows how seeding goes until a signal ends it, or all torrents have
+// failed.
+func (f *seedFlags) serve(ctx context.Context, s *session, torrents []*swarm.Torrent) error {
+	watching, cancel := context.WithCancel(ctx)
+	w := startWatch(watching, s, torrents)
+	defer w.wait.Wait()
+	defer cancel()
+	left := len(torrents)
+	var failed error
+	w.run(ctx, nil, func(n news) bool {
+		if !n.done || n.t.Err() == nil {
+			return true
+		}
+		failed = torrentFailure(n.t, n.t.Err())
+		left--
+		if left > 0 {
+			s.c.warn("%v", failed)
+		}
+		return left > 0
+	})
+	if left == 0 {
+		return failed
+	}
+	return ended(ctx)
+}
+
+// buildFlags say how a torrent is made.
+type buildFlags struct {
+	pieceLength    pieceValue
+	v1, v2, hybrid bool
+	hidden         bool
+	include        listValue
+	exclude        listValue
+}
+
+func (f *buildFlags) register(fs *pflag.FlagSet) {
+	f.include = listValue{kind: "GLOB", check: metainfo.CheckGlob}
+	f.exclude = listValue{kind: "GLOB", check: metainfo.CheckGlob}
+	fs.Var(&f.pieceLength, "piece-length", "length of pieces, a power of two from 16K (default: chosen by size)")
+	fs.BoolVar(&f.v1, "v1", false, "make a torrent of version 1 (the default)")
+	fs.BoolVar(&f.v2, "v2", false, "make a torrent of version 2, BEP 52")
+	fs.BoolVar(&f.hybrid, "hybrid", false, "make a torrent of both versions at once")
+	fs.BoolVar(&f.hidden, "hidden", false, "take in files whose names start with a dot")
+	fs.Var(&f.include, "include", "only files that match; may be repeated")
+	fs.Var(&f.exclude, "exclude", "no files that match; may be repeated")
+}
+
+func (f *buildFlags) check(path string) error {
+	if f.v1 && f.v2 || f.v1 && f.hybrid || f.v2 && f.hybrid {
+		return usage(path, errors.New("only one of --v1, --v2 and --hybrid can be given"))
+	}
+	return nil
+}
+
+func (f *buildFlags) kind() metainfo.Kind {
+	switch {
+	case f.v2:
+		return metainfo.V2
+	case f.hybrid:
+		return metainfo.Hybrid
+	}
+	return metainfo.V1
+}
+
+func (f *buildFlags) options(c *console, path string) metainfo.BuildOptions {
+	start := time.Now()
+	m := newMeter(c, start)
+	last := start
+	return metainfo.BuildOptions{
+		Path: path, Kind: f.kind(), PieceLength: int(f.pieceLength),
+		Hidden: f.hidden, Include: f.include.items, Exclude: f.exclude.items,
+		Skipped: func(path string, why error) { c.warn("%s is left out: %v", path, why) },
+		Progress: func(done, total int64) {
+			now := time.Now()
+			if now.Sub(last) < hashingInterval {
+				return
+			}
+			last = now
+			rate := int64(float64(done) / now.Sub(start).Seconds())
+			m.update(now, []status{{state: stateHashing, have: done, total: total, down: rate}}, dhtNone)
+		},
+	}
+}
+
+// hashingInterval is the time between two looks at the progress of hashing.
+const hashingInterval = 250 * time.Millisecond
+
+// build hashes the content of path, showing progress.
+func (f *buildFlags) build(ctx context.Context, c *console, path string) (*metainfo.Torrent, error) {
+	return buildWith(ctx, c, f.options(c, path))
+}
+
+func buildWith(ctx context.Context, c *console, opt metainfo.BuildOptions) (*metainfo.Torrent, error) {
+	t, err := metainfo.Build(ctx, opt)
+	c.endProgress(false)
+	if stop := ended(ctx); stop != nil {
+		return nil, stop
+	}
+	if err != nil {
+		code := exitInput
+		if _, ok := errors.AsType[*os.PathError](err); ok {
+			code = diskCode(err)
+		}
+		return nil, &failure{code: code, why: err}
+	}
+	for _, r := range t.Info().Renamed() {
+		c.warn("others will save %q as %q", r.From, r.To)
+	}
+	return t, nil
+}
+
+// torrentFileMode is that of files that are made to be passed on.
+const torrentFileMode = 0o644
+
+// writeTorrent writes a .torrent file. A file that is there is replaced only
+// if it describes the same content, or if force is set.
+func writeTorrent(path string, t *metainfo.Torrent, force bool) error {
+	b := t.Marshal()
+	if !force {
+		old, err := readInput(path, metainfo.TorrentBytesMax)
+		switch {
+		case errors.Is(err, os.ErrNotExist):
+		case err != nil:
+			return err
+		case bytes.Equal(old, b):
+			return nil
+		default:
+			was, err := metainfo.ParseTorrent(old)
+			if err != nil || was.Info().Hash() != t.Info().Hash() {
+				return failWithHint(exitExists, path, errors.New("exists already"), "--force")
+			}
+		}
+	}
+	if err := replaceFile(path, b, torrentFileMode); err != nil {
+		return fail(exitDisk, path, fmt.Errorf("writing: %w", plain(err)))
+	}
+	return nil
+}

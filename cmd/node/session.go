@@ -1,0 +1,320 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"maps"
+	"net/netip"
+	"slices"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/spf13/pflag"
+
+	"swarmnode"
+	"swarmnode/dht"
+	"swarmnode/metainfo"
+	"swarmnode/swarm"
+	"swarmnode/swarm/storage"
+)
+
+// joinFlags say how a node gets into the DHT.
+type joinFlags struct {
+	bootstrap listValue
+	stateDir  string
+	ephemeral bool
+}
+
+func (j *joinFlags) register(fs *pflag.FlagSet) {
+	j.bootstrap = listValue{kind: "HOST:PORT", check: checkBootstrap}
+	fs.VarP(&j.bootstrap, "bootstrap", "b",
+		"DHT node to join through, @FILE for a list, none for nobody; may be repeated (default: a built-in list)")
+	fs.StringVar(&j.stateDir, "state-dir", "", "folder for what is remembered (default: $XDG_STATE_HOME/swarmnode)")
+	fs.BoolVar(&j.ephemeral, "ephemeral", false, "remember nothing, not even the port")
+}
+
+// nodeFlags are the flags of commands that exchange content with peers.
+type nodeFlags struct {
+	join     joinFlags
+	listen   listenFlags
+	peers    listValue
+	noDHT    bool
+	down, up rateValue
+	peersMax countValue
+}
+
+func (f *nodeFlags) register(fs *pflag.FlagSet) {
+	f.listen.register(fs, 0, portPicked)
+	f.join.register(fs)
+	f.peers = listValue{kind: "HOST:PORT", check: checkHostPort}
+	fs.Var(&f.peers, "peer", "peer to connect to; may be repeated")
+	fs.BoolVar(&f.noDHT, "no-dht", false, "do not take part in the DHT")
+	fs.Var(&f.down, "down", "limit of receiving, as in 500k or 1.5M bytes per second (default: none)")
+	fs.Var(&f.up, "up", "limit of sending")
+	fs.Var(&f.peersMax, "max-peers", "limit of connections (default: 500)")
+}
+
+// A session is a running engine with its DHT node.
+type session struct {
+	c       *console
+	flags   *nodeFlags
+	engine  *swarm.Engine
+	dht     *dht.Node // nil with --no-dht
+	state   *dhtState
+	started time.Time
+	cancel  context.CancelFunc
+	wait    sync.WaitGroup
+}
+
+// saveInterval is the time between two saves of the DHT state, of which a crash
+// loses at most one.
+const saveInterval = 5 * time.Minute
+
+// openSession starts the engine and the DHT node. hints are DHT nodes that a
+// torrent names, HOST:PORT, and peers those that a magnet does.
+func openSession(ctx context.Context, c *console, f *nodeFlags, hints, peers []string) (*session, error) {
+	hosts, err := f.hosts(c)
+	if err != nil {
+		return nil, err
+	}
+	folder, err := openState(c, f.join.stateDir, f.join.ephemeral)
+	if err != nil {
+		return nil, err
+	}
+	s := &session{c: c, flags: f, started: time.Now()}
+	var node atomic.Pointer[dht.Node]
+	cfg := swarm.Config{
+		Client: "swarmnode " + swarmnode.Version, Down: int64(f.down), Up: int64(f.up), PeersMax: int(f.peersMax),
+		HasDHT: !f.noDHT, Logger: c.log,
+		DHTNode: func(a netip.AddrPort) {
+			if n := node.Load(); n != nil {
+				n.AddNode(a)
+			}
+		},
+	}
+	err = f.listen.bind(c, folder, func(addrs []netip.AddrPort) (err error) {
+		cfg.Listen = addrs
+		s.engine, err = swarm.Listen(cfg)
+		return err
+	})
+	if err != nil {
+		return nil, err
+	}
+	s.state = openDHTState(folder, s.engine.Addrs())
+	background, cancel := context.WithCancel(context.Background())
+	s.cancel = cancel
+	if f.noDHT {
+		return s, nil
+	}
+	saved := s.state.load(c)
+	others := len(saved) > 0 || len(hints) > 0 || len(peers) > 0 || len(f.peers.items) > 0
+	if err := checkReachable(ctx, c, hosts, len(f.join.bootstrap.items) > 0, others); err != nil {
+		s.close()
+		return nil, err
+	}
+	hosts = append(hosts, validHosts(hints)...)
+	s.dht, err = dht.New(dht.Config{Conns: s.engine.PacketConns(), Bootstrap: hosts, State: saved, Logger: c.log})
+	if err != nil {
+		s.close()
+		return nil, fail(exitOther, "starting the DHT node", err)
+	}
+	node.Store(s.dht)
+	s.wait.Go(func() { keepSaved(background, c, s.state, s.dht) })
+	return s, nil
+}
+
+// hosts returns the bootstrap hosts that the flags stand for.
+func (f *nodeFlags) hosts(c *console) ([]string, error) {
+	if f.noDHT {
+		return nil, nil
+	}
+	return bootstrapHosts(c, f.join.bootstrap.items, swarmnode.Bootstrap)
+}
+
+// validHosts leaves out what a torrent names and is no HOST:PORT.
+func validHosts(hosts []string) []string {
+	return slices.DeleteFunc(slices.Clone(hosts), func(h string) bool { return checkHostPort(h) != nil })
+}
+
+// checkReachable warns of the bootstrap hosts that have no address, if the user
+// named them. It is an error if none of them has one and there are no others,
+// known from an earlier run or named as peers, through which to meet anybody.
+func checkReachable(ctx context.Context, c *console, hosts []string, named, others bool) error {
+	if !named || len(hosts) == 0 {
+		return nil
+	}
+	bad := unresolved(ctx, hosts)
+	if len(bad) == 0 {
+		return nil
+	}
+	if len(bad) == len(slices.Compact(slices.Sorted(slices.Values(hosts)))) && !others {
+		return failWithHint(exitNetwork, "bootstrap host "+describeHosts(hosts), bad[hosts[0]],
+			"another --bootstrap, or --peer")
+	}
+	for _, h := range slices.Sorted(maps.Keys(bad)) {
+		c.warn("bootstrap host %s: %v", h, bad[h])
+	}
+	return nil
+}
+
+// describeHosts names the first of hosts and how many follow.
+func describeHosts(hosts []string) string {
+	if len(hosts) == 1 {
+		return hosts[0]
+	}
+	return fmt.Sprintf("%s and %d more", hosts[0], len(hosts)-1)
+}
+
+// keepSaved saves the state of node now and then, until ctx ends. The first
+// time is soon, as most of the table is there after a minute.
+func keepSaved(ctx context.Context, c *console, state *dhtState, node *dht.Node) {
+	wait := time.Minute
+	warned := false
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-time.After(wait):
+		}
+		if err := state.save(node); err != nil && !warned {
+			c.warn("%v", err)
+			warned = true
+		}
+		wait = saveInterval
+	}
+}
+
+// close stops the DHT node and the engine, and saves what is to be remembered.
+func (s *session) close() {
+	if s.cancel != nil {
+		s.cancel()
+	}
+	s.wait.Wait()
+	if s.dht != nil {
+		if err := s.state.save(s.dht); err != nil {
+			s.c.warn("%v", err)
+		}
+		s.dht.Close()
+	}
+	if err := s.engine.Close(); err != nil {
+		s.c.log.Info("closing the engine", "err", err)
+	}
+	s.state.close()
+}
+
+// spec fills in what every torrent of the session has.
+func (s *session) spec(spec swarm.Spec) swarm.Spec {
+	spec.Peers = s.flags.peers.items
+	if s.dht != nil {
+		spec.DHT = s.dht
+	}
+	return spec
+}
+
+// addrs are the addresses that the session listens on.
+func (s *session) addrs() []string {
+	var list []string
+	for _, a := range s.engine.Addrs() {
+		list = append(list, a.String())
+	}
+	return list
+}
+
+// announceStart tells that the session runs.
+func (s *session) announceStart() {
+	s.c.event("start", startEvent{s.c.command, swarmnode.Version, s.addrs()})
+	s.c.log.Info("listening", "addrs", strings.Join(s.addrs(), " "), "dht", s.dht != nil)
+}
+
+// nodes is the number of DHT nodes in the tables, dhtNone without a DHT.
+func (s *session) nodes() int {
+	if s.dht == nil {
+		return dhtNone
+	}
+	st := s.dht.Stats()
+	return st.Contacts[0] + st.Contacts[1]
+}
+
+// dhtNews emits an event if the state of node is not that of last.
+func dhtNews(c *console, node *dht.Node, last dhtEvent) dhtEvent {
+	if node == nil || !c.json {
+		return last
+	}
+	st := node.Stats()
+	now := dhtEvent{Nodes: st.Contacts[0] + st.Contacts[1], Good: st.Good[0] + st.Good[1], Joined: st.Joined}
+	for _, a := range node.External() {
+		now.External = append(now.External, a.String())
+	}
+	if !now.equal(last) {
+		c.event("dht", now)
+	}
+	return now
+}
+
+// nodeLine is the progress line of a node without torrents.
+func nodeLine(st dht.Stats) string {
+	return fmt.Sprintf("dht %d nodes, %d good  %d queries answered  peers of %d hashes, %d items",
+		st.Contacts[0]+st.Contacts[1], st.Good[0]+st.Good[1], st.QueriesIn, st.Hashes, st.Items)
+}
+
+// statusOf is what t is doing now.
+func statusOf(t *swarm.Torrent) status {
+	st := t.Stats()
+	s := status{
+		hash: t.Hash().String(), state: st.State.String(),
+		have: st.Have, total: st.Length, down: st.DownRate, up: st.UpRate,
+		received: st.Down, sent: st.Up, wasted: st.Wasted(),
+		connected: st.PeersConnected, found: st.PeersKnown,
+	}
+	switch st.State {
+	case swarm.Metadata:
+		s.have, s.total = int64(st.MetadataHave), int64(st.MetadataSize)
+	case swarm.Checking:
+		s.have, s.total = st.Checked, st.CheckTotal
+	case swarm.Faulty:
+		if st.Fault != nil {
+			s.fault = plain(st.Fault).Error()
+		}
+	}
+	return s
+}
+
+// metadataOf describes an info dictionary that has become known.
+func metadataOf(info *metainfo.Info, since time.Time) metadataEvent {
+	l := info.Layout()
+	files := 0
+	for i := range l.Files {
+		if !l.Files[i].Pad {
+			files++
+		}
+	}
+	return metadataEvent{
+		Torrent: info.Hash().String(), Name: info.Name(), Bytes: l.Size(), Files: files,
+		Pieces: l.Pieces(), PieceLength: l.PieceLength, Private: info.Private(),
+		Seconds: time.Since(since).Seconds(),
+	}
+}
+
+// torrentFailure makes the failure of a torrent that has ended with err.
+func torrentFailure(t *swarm.Torrent, err error) error {
+	what := t.Hash().Short()
+	if info := t.Info(); info != nil {
+		what = info.Name()
+	}
+	return fail(torrentCode(err), what, err)
+}
+
+// torrentCode is the exit code for the error that a torrent ended with.
+func torrentCode(err error) int {
+	var disk *storage.Error
+	switch {
+	case errors.Is(err, swarm.ErrExists), errors.Is(err, storage.ErrInUse), storage.IsInTheWay(err):
+		return exitExists
+	case errors.As(err, &disk):
+		return exitDisk
+	}
+	return exitInput
+}

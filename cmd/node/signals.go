@@ -1,0 +1,72 @@
+package main
+
+import (
+	"context"
+	"os"
+	"os/signal"
+	"syscall"
+	"time"
+)
+
+// stopTimeout is how long a clean stop may take after the first signal.
+const stopTimeout = 2 * time.Second
+
+// watchSignals returns a context that the first SIGINT or SIGTERM ends, with a
+// stopped as its cause. A second one, or stopTimeout, ends the process at
+// once. SIGHUP is left aside: there is no configuration to read again, and a
+// terminal that goes away does not end a transfer. A write to a closed pipe is
+// an error of that write, and no signal.
+func watchSignals(parent context.Context, c *console) (ctx context.Context, stop func()) {
+	ctx, cancel := context.WithCancelCause(parent)
+	signal.Ignore(syscall.SIGHUP, syscall.SIGPIPE)
+	signals := make(chan os.Signal, 2)
+	signal.Notify(signals, syscall.SIGINT, syscall.SIGTERM)
+	done := make(chan struct{})
+	ended := make(chan struct{})
+	go func() {
+		defer close(ended)
+		var late <-chan time.Time
+		code := 0
+		for {
+			select {
+			case s := <-signals:
+				if code != 0 {
+					die(c, code)
+				}
+				s0 := s.(syscall.Signal)
+				code = 128 + int(s0)
+				late = time.After(stopTimeout)
+				c.endProgress(true)
+				cancel(stopped{s0})
+			case <-late:
+				die(c, code)
+			case <-done:
+				return
+			}
+		}
+	}()
+	return ctx, func() {
+		signal.Stop(signals)
+		close(done)
+		<-ended
+		cancel(nil)
+	}
+}
+
+// lastWords is how long die waits for the exit event to be written.
+const lastWords = 100 * time.Millisecond
+
+// die ends the process without waiting for what runs, nor for whoever does not
+// read our output.
+func die(c *console, code int) {
+	said := make(chan struct{})
+	go func() {
+		defer close(said)
+		c.exit(code)
+	}()
+	select {
+	case <-said:
+	case <-time.After(lastWords):
+	}
+	os.Exit(code)
+}

@@ -1,0 +1,146 @@
+package main
+
+import (
+	"context"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"net/url"
+	"os"
+	"strings"
+	"time"
+
+	"swarmnode"
+	"swarmnode/metainfo"
+)
+
+// A source is what a SOURCE argument names: a torrent, or a magnet link by
+// which to find one.
+type source struct {
+	torrent *metainfo.Torrent // nil if only the magnet is known
+	magnet  metainfo.Magnet
+}
+
+// hash names the swarm.
+func (s *source) hash() metainfo.Hash {
+	if s.torrent != nil {
+		return s.torrent.Info().Hash()
+	}
+	return s.magnet.Hash()
+}
+
+// name is what the source says that the torrent is called; it may be empty.
+func (s *source) name() string {
+	if s.torrent != nil {
+		return s.torrent.Info().Name()
+	}
+	return metainfo.DisplayName(s.magnet.Name)
+}
+
+// nodes are DHT nodes that the source names.
+func (s *source) nodes() []string {
+	if s.torrent != nil {
+		return s.torrent.Nodes
+	}
+	return nil
+}
+
+const sourceHint = "a magnet link, an info-hash, or a .torrent file"
+
+// parseSource reads a SOURCE: a magnet link, a bare info-hash, an http(s) URL
+// of a .torrent file, or the path of one. A file whose name is an info-hash is
+// ./NAME.
+func parseSource(ctx context.Context, s string) (source, error) {
+	scheme, _, _ := strings.Cut(strings.ToLower(s[:min(len(s), 8)]), ":")
+	switch scheme {
+	case "magnet":
+		m, err := metainfo.ParseMagnet(s)
+		if err != nil {
+			return source{}, fail(exitInput, quoteSource(s), err)
+		}
+		return source{magnet: m}, nil
+	case "http", "https":
+		b, err := download(ctx, s)
+		if err != nil {
+			return source{}, err
+		}
+		return parseTorrent(quoteSource(s), b)
+	}
+	if m, ok := parseBareHash(s); ok {
+		return source{magnet: m}, nil
+	}
+	if s == "" {
+		return source{}, failWithHint(exitInput, `""`, errors.New("names no torrent"), sourceHint)
+	}
+	b, err := readInput(s, metainfo.TorrentBytesMax)
+	if errors.Is(err, os.ErrNotExist) {
+		return source{}, failWithHint(exitInput, quoteSource(s), errors.New("no such file"), sourceHint)
+	}
+	if err != nil {
+		return source{}, err
+	}
+	return parseTorrent(s, b)
+}
+
+// parseBareHash reads an info-hash of either version.
+func parseBareHash(s string) (metainfo.Magnet, bool) {
+	if h, err := metainfo.ParseHash(s); err == nil {
+		return metainfo.Magnet{V1: h, HasV1: true}, true
+	}
+	m := metainfo.Magnet{HasV2: true}
+	if b, err := hex.DecodeString(s); err == nil && len(b) == len(m.V2) {
+		copy(m.V2[:], b)
+		return m, true
+	}
+	return metainfo.Magnet{}, false
+}
+
+func parseTorrent(what string, b []byte) (source, error) {
+	t, err := metainfo.ParseTorrent(b)
+	if err != nil {
+		return source{}, fail(exitInput, what, err)
+	}
+	return source{torrent: t}, nil
+}
+
+// downloadTimeout bounds the fetch of a .torrent file as a whole.
+const downloadTimeout = 30 * time.Second
+
+// download fetches a .torrent file. No proxy is taken from the environment:
+// who wants one says so.
+func download(ctx context.Context, from string) ([]byte, error) {
+	u, err := url.Parse(from)
+	if err != nil || u.Host == "" {
+		return nil, fail(exitInput, quoteSource(from), errors.New("not a URL"))
+	}
+	ctx, cancel := context.WithTimeout(ctx, downloadTimeout)
+	defer cancel()
+	request, err := http.NewRequestWithContext(ctx, http.MethodGet, from, nil)
+	if err != nil {
+		return nil, fail(exitInput, quoteSource(from), errors.New("not a URL"))
+	}
+	request.Header.Set("User-Agent", "swarmnode/"+swarmnode.Version)
+	client := http.Client{Transport: &http.Transport{DisableKeepAlives: true}}
+	response, err := client.Do(request)
+	if err != nil {
+		var wrapped *url.Error
+		if errors.As(err, &wrapped) {
+			err = wrapped.Err
+		}
+		return nil, fail(exitNetwork, quoteSource(from), err)
+	}
+	defer response.Body.Close()
+	if response.StatusCode != http.StatusOK {
+		return nil, fail(exitInput, quoteSource(from), fmt.Errorf("the server answers %s", response.Status))
+	}
+	b, err := io.ReadAll(io.LimitReader(response.Body, metainfo.TorrentBytesMax+1))
+	if err != nil {
+		return nil, fail(exitNetwork, quoteSource(from), err)
+	}
+	if len(b) > metainfo.TorrentBytesMax {
+		return nil, fail(exitInput, quoteSource(from), fmt.Errorf("longer than %s", formatBytes(metainfo.TorrentBytesMax)))
+	}
+	return b, nil
+}

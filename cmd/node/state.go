@@ -1,0 +1,132 @@
+package main
+
+import (
+	"errors"
+	"io"
+	"os"
+	"path/filepath"
+	"strconv"
+	"strings"
+)
+
+// A stateDir is the folder that keeps what a node remembers between runs: its
+// port and the DHT nodes it has met. Several processes may share it: every
+// file is replaced whole. The zero value keeps nothing.
+type stateDir struct{ path string }
+
+// stateFileMax bounds what is read back, in bytes: far more than full tables
+// of both families need.
+const stateFileMax = 4 << 20
+
+// openState makes the state folder, which only its owner can read. Without a
+// folder by name, one that cannot be made is a warning and nothing is kept.
+func openState(c *console, name string, ephemeral bool) (stateDir, error) {
+	if ephemeral {
+		return stateDir{}, nil
+	}
+	path := name
+	var err error
+	if path == "" {
+		path, err = defaultStateDir()
+	}
+	if err == nil {
+		err = os.MkdirAll(path, 0o700)
+	}
+	switch {
+	case err == nil:
+		return stateDir{path}, nil
+	case name != "":
+		return stateDir{}, failWithHint(exitDisk, "state folder "+name, err, "another --state-dir, or --ephemeral")
+	}
+	c.warn("nothing will be remembered: state folder: %v", err)
+	return stateDir{}, nil
+}
+
+// defaultStateDir follows the XDG base directories.
+func defaultStateDir() (string, error) {
+	if base := os.Getenv("XDG_STATE_HOME"); filepath.IsAbs(base) {
+		return filepath.Join(base, "swarmnode"), nil
+	}
+	home, err := os.UserHomeDir()
+	if err != nil {
+		return "", err
+	}
+	return filepath.Join(home, ".local", "state", "swarmnode"), nil
+}
+
+// keeps tells whether anything is remembered.
+func (s stateDir) keeps() bool { return s.path != "" }
+
+// read returns a file that write has written; an error that is
+// os.ErrNotExist if there is none.
+func (s stateDir) read(name string) ([]byte, error) {
+	if !s.keeps() {
+		return nil, os.ErrNotExist
+	}
+	f, err := os.Open(filepath.Join(s.path, name))
+	if err != nil {
+		return nil, err
+	}
+	defer f.Close()
+	b, err := io.ReadAll(io.LimitReader(f, stateFileMax+1))
+	if err == nil && len(b) > stateFileMax {
+		return nil, errors.New("too long")
+	}
+	return b, err
+}
+
+// write replaces a file as a whole.
+func (s stateDir) write(name string, b []byte) error {
+	if !s.keeps() {
+		return nil
+	}
+	return replaceFile(filepath.Join(s.path, name), b, 0o600)
+}
+
+const portFile = "port"
+
+// port returns the remembered port, 0 if there is none.
+func (s stateDir) port() uint16 {
+	b, err := s.read(portFile)
+	if err != nil {
+		return 0
+	}
+	n, err := strconv.ParseUint(strings.TrimSpace(string(b)), 10, 16)
+	if err != nil || n < portMin {
+		return 0 // not ours; another is picked and written
+	}
+	return uint16(n)
+}
+
+func (s stateDir) savePort(port uint16) error {
+	return s.write(portFile, []byte(strconv.Itoa(int(port))+"\n"))
+}
+
+// replaceFile writes b to a new file beside path, and puts it in path's place
+// once it is safely on disk: whoever reads path sees the old or the new
+// content whole, whenever the process or the machine dies.
+func replaceFile(path string, b []byte, mode os.FileMode) (err error) {
+	f, err := os.CreateTemp(filepath.Dir(path), "."+filepath.Base(path)+".*")
+	if err != nil {
+		return err
+	}
+	defer func() {
+		if err != nil {
+			os.Remove(f.Name())
+		}
+	}()
+	_, err = f.Write(b)
+	if err == nil {
+		err = f.Chmod(mode)
+	}
+	if err == nil {
+		err = f.Sync()
+	}
+	if e := f.Close(); err == nil {
+		err = e
+	}
+	if err != nil {
+		return err
+	}
+	return os.Rename(f.Name(), path)
+}

@@ -1,0 +1,185 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"time"
+
+	"github.com/spf13/pflag"
+
+	"swarmnode/metainfo"
+	"swarmnode/swarm/bits"
+	"swarmnode/swarm/storage"
+)
+
+func verifyCommand() *command {
+	return &command{
+		name:  "verify",
+		args:  "FILE [DIR]",
+		short: "compare content with the hashes of a .torrent file",
+		long: `DIR is the folder that holds the content, as --dir of add; the current one by
+default. One line for each file is printed; the exit code is 6 unless all is
+there and right. Nothing is changed.`,
+		examples: []example{
+			{"node verify some.torrent", "check what add has fetched into the current folder"},
+			{"node verify --json some.torrent ~/Downloads", "a report for a program"},
+		},
+		argsMin: 1,
+		argsMax: 2,
+		setup:   func(*pflag.FlagSet) action { return verify },
+	}
+}
+
+// verified: how a file of a torrent was found.
+type verifiedEvent struct {
+	Torrent string `json:"torrent"`
+	Path    string `json:"path"`
+	Bytes   int64  `json:"bytes"`
+	State   string `json:"state"` // ok, missing, short, long, damaged
+	Right   int    `json:"right"` // pieces of it that are right
+	Pieces  int    `json:"pieces"`
+}
+
+func verify(ctx context.Context, c *console, args []string) error {
+	b, err := readInput(args[0], metainfo.TorrentBytesMax)
+	if err != nil {
+		return err
+	}
+	src, err := parseTorrent(args[0], b)
+	if err != nil {
+		return err
+	}
+	dir := "."
+	if len(args) > 1 {
+		dir = args[1]
+	}
+	if st, err := os.Stat(dir); err != nil {
+		return fail(diskCode(err), dir, err)
+	} else if !st.IsDir() {
+		return fail(exitInput, dir, errors.New("is not a folder"))
+	}
+	info := src.torrent.Info()
+	l := info.Layout()
+	have, err := checkPieces(ctx, c, dir, l)
+	if err != nil {
+		return err
+	}
+	wrong := 0
+	for i := range l.Files {
+		if l.Files[i].Pad || l.Files[i].Link != nil {
+			continue
+		}
+		v := fileReport(dir, l, i, have)
+		v.Torrent = info.Hash().String()
+		if v.State != "ok" {
+			wrong++
+		}
+		c.event("verified", v)
+		c.result(v.line())
+	}
+	if wrong > 0 {
+		return fail(exitMismatch, info.Name(), fmt.Errorf("%d of %d files are not as they should be", wrong, len(listFiles(l))))
+	}
+	return nil
+}
+
+func (v *verifiedEvent) line() string {
+	s := fmt.Sprintf("%-8s %s", v.State, v.Path)
+	if v.State == "damaged" || v.State == "short" {
+		s += fmt.Sprintf(" (%d of %d pieces are right)", v.Right, v.Pieces)
+	}
+	return s
+}
+
+// fileReport says how file i is, of which the pieces in have are right.
+func fileReport(dir string, l *metainfo.Layout, i int, have *bits.Set) verifiedEvent {
+	v := verifiedEvent{Path: l.FilePath(i), Bytes: l.Files[i].Length, State: "ok"}
+	first, end := l.FilePieces(i)
+	v.Pieces = end - first
+	for p := first; p < end; p++ {
+		if have.Has(p) {
+			v.Right++
+		}
+	}
+	st, err := os.Lstat(filepath.Join(dir, filepath.FromSlash(v.Path)))
+	switch {
+	case err != nil || !st.Mode().IsRegular():
+		v.State = "missing"
+	case st.Size() < v.Bytes:
+		v.State = "short"
+	case st.Size() > v.Bytes:
+		v.State = "long"
+	case v.Right < v.Pieces:
+		v.State = "damaged"
+	}
+	return v
+}
+
+// verifyParallel is how many pieces are hashed at a time that storage takes
+// for holes: enough to keep all cores busy.
+const verifyParallel = 32
+
+// checkPieces hashes the content below dir, and returns the pieces that are
+// right.
+func checkPieces(ctx context.Context, c *console, dir string, l *metainfo.Layout) (*bits.Set, error) {
+	workers := storage.NewWorkers(0)
+	defer workers.Close()
+	results := make(chan storage.Result, verifyParallel)
+	store, err := storage.Open(storage.Config{
+		Dir: dir, Layout: l, Workers: workers, ReadOnly: true,
+		Results: func(r storage.Result) { results <- r },
+	})
+	if err != nil {
+		return nil, contentFailure(err)
+	}
+	defer store.Close()
+	m := newMeter(c, time.Now())
+	start := time.Now()
+	have, err := store.Check(ctx, func(done, total int64) {
+		now := time.Now()
+		rate := int64(float64(done) / max(now.Sub(start).Seconds(), 0.001))
+		m.update(now, []status{{state: stateHashing, have: done, total: total, down: rate}}, dhtNone)
+	})
+	c.endProgress(false)
+	if stop := ended(ctx); stop != nil {
+		return nil, stop
+	}
+	if err != nil {
+		return nil, contentFailure(err)
+	}
+	// Long runs of zeros may have been taken for holes, and passed over.
+	asked := 0
+	take := func() {
+		if r := <-results; r.OK {
+			have.Add(int(r.Piece))
+		}
+		asked--
+	}
+	for p := range l.Pieces() {
+		if have.Has(p) || ctx.Err() != nil {
+			continue
+		}
+		if asked == verifyParallel {
+			take()
+		}
+		store.Verify(uint32(p))
+		asked++
+	}
+	for asked > 0 {
+		take()
+	}
+	return have, ended(ctx)
+}
+
+// contentFailure makes the failure of content that cannot be looked at.
+func contentFailure(err error) error {
+	code := exitDisk
+	if storage.IsInTheWay(err) || errors.Is(err, fs.ErrNotExist) {
+		code = exitMismatch
+	}
+	return &failure{code: code, why: err}
+}

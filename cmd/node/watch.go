@@ -1,0 +1,115 @@
+package main
+
+import (
+	"context"
+	"sync"
+	"time"
+
+	"swarmnode/metainfo"
+	"swarmnode/swarm"
+)
+
+// A news is something that happened to a torrent.
+type news struct {
+	t    *swarm.Torrent
+	done bool // complete or failed; else its metadata is known
+}
+
+// A watch follows the torrents of a session: it shows their progress and tells
+// what happens to them.
+type watch struct {
+	s        *session
+	torrents []*swarm.Torrent
+	meter    *meter
+	dht      dhtEvent
+	news     chan news
+	wait     sync.WaitGroup
+}
+
+// showInterval is the time between two looks at the torrents.
+const showInterval = time.Second
+
+// startWatch begins to follow torrents, until ctx ends.
+func startWatch(ctx context.Context, s *session, torrents []*swarm.Torrent) *watch {
+	w := &watch{s: s, torrents: torrents, meter: newMeter(s.c, s.started), news: make(chan news)}
+	for _, t := range torrents {
+		w.wait.Go(func() { w.follow(ctx, t) })
+	}
+	return w
+}
+
+// follow reports when the metadata of t is known and when t is done.
+func (w *watch) follow(ctx context.Context, t *swarm.Torrent) {
+	info := t.HaveInfo()
+	for {
+		var n news
+		select {
+		case <-info:
+			n, info = news{t: t}, nil
+		case <-t.Done():
+			n = news{t: t, done: true}
+		case <-ctx.Done():
+			return
+		}
+		select {
+		case w.news <- n:
+		case <-ctx.Done():
+			return
+		}
+		if n.done {
+			return
+		}
+	}
+}
+
+// run shows the state of all torrents until ctx ends or on returns false. on
+// hears all news; expired, which may be nil, ends it too.
+func (w *watch) run(ctx context.Context, expired <-chan time.Time, on func(news) bool) (timedOut bool) {
+	usr1, stop := statusSignals()
+	defer stop()
+	tick := time.NewTicker(showInterval)
+	defer tick.Stop()
+	for {
+		select {
+		case n := <-w.news:
+			if !on(n) {
+				return false
+			}
+		case now := <-tick.C:
+			w.dht = dhtNews(w.s.c, w.s.dht, w.dht)
+			w.meter.update(now, w.statuses(), w.s.nodes())
+		case <-usr1:
+			for _, st := range w.statuses() {
+				w.s.c.say(st.line(w.s.nodes(), time.Since(w.s.started)))
+			}
+		case <-expired:
+			return true
+		case <-ctx.Done():
+			return false
+		}
+	}
+}
+
+// statuses are those of all torrents that have not failed.
+func (w *watch) statuses() []status {
+	var all []status
+	for _, t := range w.torrents {
+		if t.Err() == nil {
+			all = append(all, statusOf(t))
+		}
+	}
+	return all
+}
+
+// metadata tells that the info dictionary of t is known.
+func (w *watch) metadata(info *metainfo.Info) {
+	e := metadataOf(info, w.s.started)
+	w.s.c.event("metadata", e)
+	w.s.c.note("%s %q: %s in %d files", info.Hash().Short(), info.Name(), formatBytes(e.Bytes), e.Files)
+	for _, r := range info.Renamed() {
+		w.s.c.warn("%s: saved as %q, as its name in the torrent, %q, is not safe everywhere", info.Hash().Short(), r.To, r.From)
+	}
+	if info.Private() && len(w.s.flags.peers.items) == 0 {
+		w.s.c.warn("%q is a private torrent, of which only its trackers may name peers; they are not asked (try: --peer HOST:PORT)", info.Name())
+	}
+}
