@@ -1,0 +1,87 @@
+package swarm
+
+import (
+	"context"
+	"net"
+	"net/netip"
+	"time"
+
+	"swarmnode/swarm/limit"
+	"swarmnode/swarm/peer"
+	"swarmnode/swarm/transport"
+	"swarmnode/swarm/wire"
+)
+
+// bind listens on each of addrs. Those that leave the port open share the one
+// of the first if they can, so that one number names the engine everywhere.
+func bind(addrs []netip.AddrPort) (ports []*transport.Pair, err error) {
+	all := len(addrs) == 0
+	if all {
+		addrs = []netip.AddrPort{
+			netip.AddrPortFrom(netip.IPv4Unspecified(), 0), netip.AddrPortFrom(netip.IPv6Unspecified(), 0),
+		}
+	}
+	for _, addr := range addrs {
+		var port *transport.Pair
+		if addr.Port() == 0 && len(ports) > 0 {
+			same := netip.AddrPortFrom(addr.Addr(), ports[0].AddrPort().Port())
+			port, err = transport.ListenPair(context.Background(), same)
+		}
+		if port == nil {
+			port, err = transport.ListenPair(context.Background(), addr)
+		}
+		switch {
+		case err == nil:
+			ports = append(ports, port)
+		case all && len(ports) > 0: // a machine without IPv6
+		default:
+			for _, p := range ports {
+				p.Close()
+			}
+			return nil, err
+		}
+	}
+	return ports, nil
+}
+
+// accept starts a loop for each port.
+func (e *Engine) accept() {
+	slots := limit.NewSlots(limit.HalfOpenMax)
+	for _, port := range e.ports {
+		e.wait.Go(func() {
+			err := transport.Serve(e.ctx, port.TCP, func(conn net.Conn) { e.admit(conn, slots) })
+			if err != nil {
+				e.log.Error("no more connections are accepted", "err", err)
+			}
+		})
+	}
+}
+
+// admit shakes hands with a new connection in a goroutine of its own, or
+// closes it when that would exceed a limit.
+func (e *Engine) admit(conn net.Conn, slots *limit.Slots) {
+	addr := transport.RemoteAddrPort(conn)
+	if e.bans.banned(time.Now(), addr.Addr()) || !slots.TryAcquire() {
+		conn.Close()
+		return
+	}
+	e.wait.Go(func() {
+		defer slots.Release()
+		e.welcome(conn, addr)
+	})
+}
+
+func (e *Engine) welcome(conn net.Conn, addr netip.AddrPort) {
+	var t *Torrent
+	theirs, _, err := peer.Accept(e.ctx, conn, func(asked wire.Hello) (wire.Hello, bool) {
+		if t = e.lookup(asked.InfoHash); t == nil {
+			return wire.Hello{}, false
+		}
+		return t.hello(), true
+	})
+	if err != nil {
+		e.log.Debug("incoming handshake", "peer", addr, "err", err)
+		return
+	}
+	t.join(conn, addr, theirs, false)
+}

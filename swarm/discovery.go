@@ -1,0 +1,92 @@
+package swarm
+
+import (
+	"context"
+	"iter"
+	"net/netip"
+	"sync"
+	"time"
+
+	"swarmnode/metainfo"
+	"swarmnode/swarm/core"
+)
+
+// A Discovery finds the peers of a swarm and makes us findable there.
+// Implementations are safe for concurrent use.
+type Discovery interface {
+	// Peers announces that the swarm of ih has a peer at our address and port,
+	// which has everything if seed is set, and yields the peers that it meets,
+	// until ctx ends. It keeps the announcement fresh by itself. To be asked
+	// again means that something changed, or that more peers are wanted soon.
+	Peers(ctx context.Context, ih metainfo.Hash, port uint16, seed bool) iter.Seq[netip.AddrPort]
+}
+
+const (
+	// againMin keeps a torrent that always wants peers from asking a source
+	// without pause.
+	againMin = 10 * time.Second
+	// endedWait is the pause after a source that ended by itself.
+	endedWait = 5 * time.Second
+)
+
+// A source is a Discovery and the name under which the core books what it
+// finds.
+type source struct {
+	Discovery
+	name core.Source
+}
+
+// A search runs the sources of one torrent. Its methods are for the torrent
+// loop; the goroutines are its own, and wait tells when they have ended.
+type search struct {
+	sources []source
+	hash    metainfo.Hash
+	port    uint16
+	found   func(core.Source, netip.AddrPort)
+
+	wait   sync.WaitGroup
+	cancel context.CancelFunc // ends the running round; nil when there is none
+	seed   bool
+	asked  time.Time
+}
+
+// start begins a round with every source, ending the one before.
+func (s *search) start(ctx context.Context, now time.Time, seed bool) {
+	s.stop()
+	ctx, s.cancel = context.WithCancel(ctx)
+	s.seed, s.asked = seed, now
+	for _, src := range s.sources {
+		s.wait.Go(func() { s.run(ctx, src, seed) })
+	}
+}
+
+// again begins a new round if the last one is old enough, because more peers
+// are wanted or because we have become a seed.
+func (s *search) again(ctx context.Context, now time.Time, seed bool) {
+	if s.cancel != nil && (seed != s.seed || now.Sub(s.asked) >= againMin) {
+		s.start(ctx, now, seed)
+	}
+}
+
+// stop ends the running round, and does not wait for its goroutines.
+func (s *search) stop() {
+	if s.cancel != nil {
+		s.cancel()
+		s.cancel = nil
+	}
+}
+
+func (s *search) run(ctx context.Context, src source, seed bool) {
+	for ctx.Err() == nil {
+		for addr := range src.Peers(ctx, s.hash, s.port, seed) {
+			if ctx.Err() != nil {
+				return
+			}
+			s.found(src.name, addr)
+		}
+		select {
+		case <-ctx.Done():
+		case <-time.After(endedWait):
+		}
+	}
+}

@@ -1,0 +1,218 @@
+package swarm
+
+import (
+	"context"
+	"crypto/rand"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	"net/netip"
+	"runtime"
+	"sync"
+
+	"swarmnode/metainfo"
+	"swarmnode/swarm/block"
+	"swarmnode/swarm/limit"
+	"swarmnode/swarm/storage"
+	"swarmnode/swarm/transport"
+)
+
+// Config describes an Engine. The zero value of each field has a meaning.
+type Config struct {
+	// Listen are the addresses to listen on, each for TCP and UDP at once; port
+	// 0 chooses one that is free. Without any, the engine listens on a free
+	// port of every address of both families.
+	Listen []netip.AddrPort
+	// PeerIDPrefix starts our peer ids, as in "-SN0100-" (BEP 20); at most 20
+	// bytes. A default stands for the package.
+	PeerIDPrefix string
+	// Client is our name and version, told to peers (BEP 10, "v").
+	Client string
+	// Down and Up limit the payload of all torrents together, in bytes per
+	// second. Zero means no limit.
+	Down, Up int64
+	// PeersMax bounds the connections of all torrents together;
+	// limit.ConnectionsMax if zero.
+	PeersMax int
+	// MemoryMax bounds, in bytes, the blocks on their way between connections
+	// and files; 48 MiB if zero.
+	MemoryMax int64
+	// DHTNode is told the address of the DHT node of a peer that sends a PORT
+	// message (BEP 5). It must not block. May be nil.
+	DHTNode func(netip.AddrPort)
+	// HasDHT tells peers in the handshake that our DHT node is on our port.
+	HasDHT bool
+	// Logger takes one line per change of a torrent's state, and more about
+	// peers at debug level. None if nil.
+	Logger *slog.Logger
+}
+
+const (
+	defaultMemoryMax    = 48 << 20
+	defaultPeerIDPrefix = "-SN0100-"
+)
+
+// ErrClosed tells that the Engine has been closed.
+var ErrClosed = errors.New("engine is closed")
+
+// ErrExists tells that the Engine has the torrent already.
+var ErrExists = errors.New("torrent is there already")
+
+// An Engine owns what the torrents of a process share. Its methods are safe
+// for concurrent use.
+type Engine struct {
+	cfg     Config
+	log     *slog.Logger
+	ports   []*transport.Pair
+	conns   *limit.Connections
+	dials   *limit.Dials
+	dialer  transport.Dialer
+	down    *limit.Bucket
+	up      *limit.Bucket
+	blocks  *block.Pool
+	uploads *readers
+	workers *storage.Workers
+	bans    bans
+
+	ctx    context.Context // done once Close has begun
+	cancel context.CancelFunc
+	wait   sync.WaitGroup // accept loops, handshakes, torrent loops
+
+	closing  sync.Once
+	closeErr error // of the first Close
+
+	mu       sync.Mutex
+	torrents map[metainfo.Hash]*Torrent
+}
+
+// Listen starts an Engine: it binds the ports, and accepts connections from
+// then on. The error is that of the first address that could not be bound,
+// as transport.ListenPair has it.
+func Listen(cfg Config) (*Engine, error) {
+	if len(cfg.PeerIDPrefix) > 20 {
+		return nil, fmt.Errorf("peer id prefix %q is longer than 20 bytes", cfg.PeerIDPrefix)
+	}
+	if cfg.PeerIDPrefix == "" {
+		cfg.PeerIDPrefix = defaultPeerIDPrefix
+	}
+	if cfg.MemoryMax == 0 {
+		cfg.MemoryMax = defaultMemoryMax
+	}
+	if cfg.Logger == nil {
+		cfg.Logger = slog.New(slog.DiscardHandler)
+	}
+	ports, err := bind(cfg.Listen)
+	if err != nil {
+		return nil, err
+	}
+	e := &Engine{
+		cfg:      cfg,
+		log:      cfg.Logger,
+		ports:    ports,
+		conns:    limit.NewConnections(cfg.PeersMax, 0),
+		dials:    limit.NewDials(0),
+		dialer:   transport.TCP{},
+		down:     limit.NewBucket(cfg.Down, nil),
+		up:       limit.NewBucket(cfg.Up, nil),
+		blocks:   block.NewPool(cfg.MemoryMax * 2 / 3),
+		uploads:  newReaders(cfg.MemoryMax / 3),
+		workers:  storage.NewWorkers(runtime.GOMAXPROCS(0)),
+		torrents: make(map[metainfo.Hash]*Torrent),
+	}
+	e.ctx, e.cancel = context.WithCancel(context.Background())
+	e.accept()
+	return e, nil
+}
+
+// Addrs returns the addresses that the engine listens on, with their ports.
+func (e *Engine) Addrs() []netip.AddrPort {
+	addrs := make([]netip.AddrPort, len(e.ports))
+	for i, p := range e.ports {
+		addrs[i] = p.AddrPort()
+	}
+	return addrs
+}
+
+// Addr returns the first address that the engine listens on.
+func (e *Engine) Addr() netip.AddrPort { return e.ports[0].AddrPort() }
+
+// PacketConns returns the UDP sockets of the engine's ports, for a DHT node.
+// They are closed by Close.
+func (e *Engine) PacketConns() []net.PacketConn {
+	conns := make([]net.PacketConn, len(e.ports))
+	for i, p := range e.ports {
+		conns[i] = p.UDP
+	}
+	return conns
+}
+
+// Torrents returns the handles of all torrents, in no order.
+func (e *Engine) Torrents() []*Torrent {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	all := make([]*Torrent, 0, len(e.torrents))
+	for _, t := range e.torrents {
+		all = append(all, t)
+	}
+	return all
+}
+
+// Close stops every torrent, saves what they have, closes the ports, and waits
+// for all of it. Only the first call does something.
+func (e *Engine) Close() error {
+	e.closing.Do(func() {
+		torrents := e.Torrents()
+		e.cancel() // ends the accept loops with their listeners, and the torrents
+		var errs []error
+		for _, p := range e.ports {
+			errs = append(errs, p.UDP.Close())
+		}
+		for _, t := range torrents {
+			errs = append(errs, t.Close())
+		}
+		e.wait.Wait()
+		e.uploads.close()
+		e.workers.Close()
+		e.closeErr = errors.Join(errs...)
+	})
+	return e.closeErr
+}
+
+// lookup finds the torrent of a handshake.
+func (e *Engine) lookup(hash metainfo.Hash) *Torrent {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	return e.torrents[hash]
+}
+
+// register enters t, and fails if there is another of its hash, or if the
+// engine is closing.
+func (e *Engine) register(t *Torrent) error {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	if e.ctx.Err() != nil {
+		return ErrClosed
+	}
+	if e.torrents[t.hash] != nil {
+		return fmt.Errorf("%v: %w", t.hash, ErrExists)
+	}
+	e.torrents[t.hash] = t
+	return nil
+}
+
+func (e *Engine) unregister(t *Torrent) {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	if e.torrents[t.hash] == t {
+		delete(e.torrents, t.hash)
+	}
+}
+
+// newPeerID makes the peer id of one torrent (BEP 20). Torrents have different
+// ones, so that peers cannot tell that they belong together.
+func (e *Engine) newPeerID() [20]byte {
+	var id [20]byte
+	rand.Read(id[copy(id[:], e.cfg.PeerIDPrefix):])
+	return id
+}

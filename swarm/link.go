@@ -1,0 +1,79 @@
+package swarm
+
+import (
+	"net"
+	"net/netip"
+	"slices"
+
+	"swarmnode/swarm/block"
+	"swarmnode/swarm/core"
+	"swarmnode/swarm/peer"
+	"swarmnode/swarm/storage"
+	"swarmnode/swarm/wire"
+)
+
+// A link joins one connection to the loop of its torrent: what the connection
+// receives becomes events (it is the peer.Handler), what the core wants sent
+// goes into its queue. The fields are set before its goroutines start, but for
+// pending, which belongs to the loop.
+type link struct {
+	torrent  *Torrent
+	conn     net.Conn // until the loop accepts the link
+	peer     *peer.Conn
+	ref      core.PeerRef
+	addr     netip.AddrPort
+	hello    wire.Hello
+	outgoing bool
+	pending  run // uploads of this batch of actions that may grow
+}
+
+// OnMessage posts a message, with a payload of its own.
+func (l *link) OnMessage(m *wire.Message) {
+	e := core.Event{Kind: core.Received, Peer: l.ref, Msg: *m}
+	e.Msg.Payload = slices.Clone(m.Payload)
+	if tell := l.torrent.engine.cfg.DHTNode; m.ID == wire.Port && m.Port != 0 && tell != nil {
+		tell(netip.AddrPortFrom(l.addr.Addr(), m.Port))
+	}
+	l.torrent.post(e)
+}
+
+// OnBlock posts a block.
+func (l *link) OnBlock(ref block.Ref, buf *block.Buf) {
+	l.torrent.post(core.Event{Kind: core.ReceivedBlock, Peer: l.ref, Ref: ref, Buf: buf})
+}
+
+// OnSent posts that uploads have left the writer.
+func (l *link) OnSent(blocks int) {
+	l.torrent.post(core.Event{Kind: core.Sent, Peer: l.ref, Count: blocks})
+}
+
+// OnClosed posts the end of the connection.
+func (l *link) OnClosed(err error) {
+	l.torrent.post(core.Event{Kind: core.Closed, Peer: l.ref, Err: err})
+}
+
+// readFailed posts that blocks could not be read for this peer.
+func (l *link) readFailed(refs []block.Ref, err error) {
+	for _, ref := range refs {
+		l.torrent.post(core.Event{Kind: core.ReadFailed, Peer: l.ref, Ref: ref, Err: err})
+	}
+}
+
+// upload queues a block to be read, together with the blocks before it when
+// they are contiguous.
+func (l *link) upload(ref block.Ref, store *storage.Store) {
+	if l.pending.extend(ref) {
+		return
+	}
+	l.flush(store)
+	l.pending.extend(ref)
+}
+
+// flush has the pending blocks read.
+func (l *link) flush(store *storage.Store) {
+	if l.pending.n > 0 {
+		l.pending.link, l.pending.store = l, store
+		l.torrent.engine.uploads.read(l.pending)
+		l.pending.n = 0
+	}
+}

@@ -1,0 +1,254 @@
+package swarm
+
+import (
+	"context"
+	"errors"
+	"net/netip"
+	"sync"
+	"time"
+
+	"swarmnode/swarm/core"
+	"swarmnode/swarm/peer"
+	"swarmnode/swarm/storage"
+	"swarmnode/swarm/wire"
+)
+
+const (
+	// eventsQueue is how many events may wait for a loop before their senders
+	// do. It is larger than a batch, so that the loop finds a full one.
+	eventsQueue = 1024
+	// batchMax bounds how many events are taken in before the actions that
+	// follow from them are carried out.
+	batchMax = 256
+	// faultRetry is the pause between trial writes while storage does not work.
+	faultRetry = 10 * time.Second
+)
+
+// A loop is what only the goroutine of its torrent touches.
+type loop struct {
+	*Torrent
+	core    *core.Torrent
+	store   *storage.Store // nil before InfoReady
+	links   map[core.PeerRef]*link
+	lastRef core.PeerRef
+	touched []*link // with pending uploads
+	actions []core.Action
+	search  search
+	timer   *time.Timer
+	wait    sync.WaitGroup // children: dials, connections, opening of storage
+	fault   error          // why storage does not work, nil while it does
+
+	rechecks int // how often complete content turned out to be changed
+}
+
+// run is the goroutine of the torrent. It ends when ctx is done and everything
+// that it started has ended.
+func (l *loop) run() {
+	defer close(l.ended)
+	now := time.Now()
+	l.timer = time.NewTimer(0)
+	l.search.start(l.ctx, now, l.spec.Complete)
+	for l.ctx.Err() == nil {
+		select {
+		case e := <-l.events:
+			now = time.Now()
+			l.step(now, e)
+			l.drain(now)
+		case link := <-l.joins:
+			now = time.Now()
+			l.accept(now, link)
+		case f := <-l.asks:
+			now = time.Now()
+			f(now)
+		case <-l.timer.C:
+			now = time.Now()
+			l.core.Step(now, core.Event{Kind: core.Tick})
+		case <-l.ctx.Done():
+			continue
+		}
+		l.act(now)
+		l.setTimer(now)
+	}
+	l.end()
+}
+
+// step gives an event to the core, after what the loop itself has to know.
+func (l *loop) step(now time.Time, e core.Event) {
+	switch e.Kind {
+	case core.Closed:
+		delete(l.links, e.Peer)
+	case core.StorageFailed:
+		l.failing(e.Err)
+	}
+	l.core.Step(now, e)
+}
+
+// drain takes in more events, as long as there are any at once.
+func (l *loop) drain(now time.Time) {
+	for range batchMax {
+		select {
+		case e := <-l.events:
+			l.step(now, e)
+		default:
+			return
+		}
+	}
+}
+
+func (l *loop) setTimer(now time.Time) {
+	if next := l.core.NextTick(); !next.IsZero() {
+		l.timer.Reset(max(0, next.Sub(now)))
+	}
+}
+
+// accept makes a link part of the torrent and starts its connection.
+func (l *loop) accept(now time.Time, link *link) {
+	if !l.engine.conns.TryAcquire(link.addr.Addr()) {
+		link.conn.Close()
+		if link.outgoing {
+			l.core.Step(now, core.Event{Kind: core.DialFailed, Addr: link.addr})
+		}
+		return
+	}
+	l.lastRef++
+	link.ref = l.lastRef
+	cfg := peer.Config{Pool: l.engine.blocks, Down: l.down, Up: l.up, Handler: link}
+	if l.store != nil {
+		cfg.Pieces = l.Info().Layout().Pieces()
+	}
+	link.peer = peer.New(link.conn, cfg)
+	l.links[link.ref] = link
+	l.core.Step(now, core.Event{
+		Kind: core.Connected, Peer: link.ref, Addr: link.addr, Hello: &link.hello, Outgoing: link.outgoing,
+	})
+	if l.engine.cfg.HasDHT && link.hello.Reserved.Has(wire.FeatureDHT) {
+		l.act(now) // the bitfield has to come first (BEP 3)
+		link.peer.Send(wire.Message{ID: wire.Port, Port: l.engine.Addr().Port()})
+	}
+	l.wait.Go(func() {
+		defer l.engine.conns.Release(link.addr.Addr())
+		link.peer.Run(l.ctx)
+	})
+}
+
+// act carries out what the core decided.
+func (l *loop) act(now time.Time) {
+	l.actions = l.core.Actions(l.actions[:0])
+	for i := range l.actions {
+		l.perform(now, &l.actions[i])
+	}
+	clear(l.actions) // drop the references
+	for _, link := range l.touched {
+		link.flush(l.store)
+	}
+	clear(l.touched)
+	l.touched = l.touched[:0]
+}
+
+func (l *loop) perform(now time.Time, a *core.Action) {
+	switch a.Kind {
+	case core.Dial:
+		addr := a.Addr
+		l.wait.Go(func() { l.dial(addr) })
+	case core.Send:
+		if link := l.links[a.Peer]; link != nil {
+			link.peer.Send(a.Msg)
+		}
+	case core.Upload:
+		if link := l.links[a.Peer]; link != nil {
+			if link.pending.n == 0 {
+				l.touched = append(l.touched, link)
+			}
+			link.upload(a.Ref, l.store)
+		}
+	case core.Drop:
+		l.drop(now, a)
+	case core.Store:
+		l.store.Write(a.Ref, a.Buf)
+	case core.Verify:
+		l.store.Verify(a.Ref.Piece)
+	case core.Discard:
+		a.Buf.Release()
+	case core.UseInfo:
+		l.useInfo(a.Info)
+	case core.WantPeers:
+		l.search.again(l.ctx, now, l.search.seed)
+	case core.Complete:
+		l.complete(now)
+	}
+}
+
+func (l *loop) drop(now time.Time, a *core.Action) {
+	link := l.links[a.Peer]
+	if link == nil {
+		return
+	}
+	l.log.Debug("drop", "peer", link.addr, "err", a.Reason)
+	if a.Ban {
+		l.engine.bans.ban(now, link.addr.Addr())
+	}
+	link.peer.Close(dropped{a.Reason})
+}
+
+// errBanned is the outcome of a dial to an address that is banned.
+var errBanned = errors.New("the address is banned")
+
+// dropped is the error of a connection that the core ended.
+type dropped struct{ reason core.Reason }
+
+func (d dropped) Error() string { return "dropped: " + d.reason.String() }
+
+// dial connects to addr and shakes hands, within the budget of the engine.
+func (l *loop) dial(addr netip.AddrPort) {
+	if err := l.tryDial(addr); err != nil {
+		l.log.Debug("dial", "peer", addr, "err", err)
+		l.post(core.Event{Kind: core.DialFailed, Addr: addr, Err: err})
+	}
+}
+
+func (l *loop) tryDial(addr netip.AddrPort) error {
+	if l.engine.bans.banned(time.Now(), addr.Addr()) {
+		return errBanned
+	}
+	if err := l.engine.dials.Acquire(l.ctx, addr); err != nil {
+		return err
+	}
+	defer l.engine.dials.Release()
+	ctx, cancel := context.WithTimeout(l.ctx, peer.HandshakeTimeout)
+	defer cancel()
+	conn, err := l.engine.dialer.Dial(ctx, addr)
+	if err != nil {
+		return err
+	}
+	theirs, err := peer.Dial(ctx, conn, l.hello())
+	if err != nil {
+		return err
+	}
+	l.join(conn, addr, theirs, true)
+	return nil
+}
+
+// end closes what the torrent holds, and waits for its children.
+func (l *loop) end() {
+	l.timer.Stop()
+	l.search.stop()
+	l.wait.Wait()
+	l.search.wait.Wait()
+	final := l.stats()
+	var err error
+	if l.store != nil {
+		err = l.store.Close()
+	}
+	for drained := false; !drained; {
+		select {
+		case e := <-l.events:
+			e.Buf.Release()
+		case link := <-l.joins:
+			link.conn.Close()
+		default:
+			drained = true
+		}
+	}
+	l.engine.unregister(l.Torrent)
+	l.close(err, final)
+}

@@ -1,0 +1,225 @@
+package swarm
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"math/rand/v2"
+	"net/netip"
+	"time"
+
+	"swarmnode/metainfo"
+	"swarmnode/swarm/bits"
+	"swarmnode/swarm/block"
+	"swarmnode/swarm/core"
+	"swarmnode/swarm/limit"
+	"swarmnode/swarm/storage"
+)
+
+// Add starts a torrent. It returns at once: opening its files, checking what
+// is there and finding peers happen behind the handle. The error is ErrExists,
+// ErrClosed, or says what is wrong with spec.
+func (e *Engine) Add(spec Spec) (*Torrent, error) {
+	hash := spec.Magnet.Hash()
+	var info *metainfo.Info
+	if spec.Torrent != nil {
+		info = spec.Torrent.Info()
+		hash = info.Hash()
+	}
+	if hash == (metainfo.Hash{}) {
+		return nil, errors.New("neither a torrent nor a magnet link is given")
+	}
+	t := &Torrent{
+		engine:   e,
+		spec:     spec,
+		hash:     hash,
+		peerID:   e.newPeerID(),
+		down:     limit.NewBucket(spec.Down, e.down),
+		up:       limit.NewBucket(spec.Up, e.up),
+		log:      e.log.With("torrent", hash.Short()),
+		events:   make(chan core.Event, eventsQueue),
+		joins:    make(chan *link),
+		asks:     make(chan func(time.Time)),
+		ended:    make(chan struct{}),
+		haveInfo: make(chan struct{}),
+		done:     make(chan struct{}),
+	}
+	t.ctx, t.cancel = context.WithCancel(e.ctx)
+	if err := e.register(t); err != nil {
+		return nil, err
+	}
+	t.loop = newLoop(t, info)
+	e.wait.Go(t.loop.run)
+	return t, nil
+}
+
+// newLoop prepares the loop of t, and what it does first.
+func newLoop(t *Torrent, info *metainfo.Info) *loop {
+	l := &loop{
+		Torrent: t,
+		core: core.New(time.Now(), core.Config{
+			InfoHash: t.hash, PeerID: t.peerID, Client: t.engine.cfg.Client, Port: t.engine.Addr().Port(),
+			Seed: rand.Uint64(),
+			// What is asked for must find buffers when it comes, with some left
+			// for blocks that are being written.
+			Limits: core.Limits{RequestsMax: t.engine.blocks.Cap() * 3 / 4},
+		}),
+		links: make(map[core.PeerRef]*link),
+		search: search{
+			hash: t.hash, port: t.engine.Addr().Port(), found: func(src core.Source, addr netip.AddrPort) {
+				t.post(core.Event{Kind: core.Found, Addr: addr, Source: src})
+			},
+		},
+	}
+	if t.spec.DHT != nil {
+		l.search.sources = append(l.search.sources, source{t.spec.DHT, core.SourceDHT})
+	}
+	if info != nil {
+		l.wait.Go(func() { l.open(info) })
+	}
+	l.wait.Go(l.findNamed)
+	return l
+}
+
+// opened is what came of opening the storage of an info dictionary.
+type opened struct {
+	info  *metainfo.Info
+	store *storage.Store
+	have  *bits.Set
+	err   error
+}
+
+// useInfo takes metadata that came from peers, its hash checked.
+func (l *loop) useInfo(raw []byte) {
+	if l.Info() != nil {
+		return // it is being opened
+	}
+	l.wait.Go(func() {
+		info, err := metainfo.ParseInfo(raw)
+		if err != nil {
+			l.opened(opened{err: fmt.Errorf("metadata: %w", err)})
+			return
+		}
+		l.open(info)
+	})
+}
+
+// open opens the storage of info and checks what is there, in a goroutine of
+// its own.
+func (l *loop) open(info *metainfo.Info) {
+	l.setInfo(info)
+	o := opened{info: info}
+	o.store, o.err = storage.Open(storage.Config{
+		Dir: l.spec.Dir, Layout: info.Layout(), Workers: l.engine.workers,
+		Name: l.spec.Name, Results: l.stored, ReadOnly: l.spec.Complete, Part: true,
+	})
+	switch {
+	case o.err != nil:
+	case l.spec.Complete:
+		o.have = bits.Full(info.Layout().Pieces())
+	default:
+		o.have, o.err = o.store.Check(l.ctx, l.setChecked)
+		if o.err != nil {
+			o.store.Close()
+		}
+	}
+	l.opened(o)
+}
+
+// opened hands the outcome to the loop.
+func (l *loop) opened(o opened) {
+	if !l.ask(func(now time.Time) { l.ready(now, o) }) && o.err == nil {
+		o.store.Close()
+	}
+}
+
+// ready tells the core that there is storage, or that there will be none.
+func (l *loop) ready(now time.Time, o opened) {
+	if o.err != nil {
+		l.log.Error("cannot use the torrent", "err", o.err)
+		l.core.Step(now, core.Event{Kind: core.InfoFailed, Err: o.err})
+		l.fail(o.err)
+		return
+	}
+	l.store = o.store
+	for _, link := range l.links {
+		link.peer.SetPieces(o.have.Len())
+	}
+	if o.info.Private() {
+		l.search.stop()
+	}
+	l.log.Info("storage is open", "name", o.info.Name(), "pieces", o.have.Len(), "have", o.have.Count())
+	l.core.Step(now, core.Event{Kind: core.InfoReady, Info: o.info, Have: o.have})
+}
+
+// stored turns the result of a storage worker into an event.
+func (l *loop) stored(r storage.Result) {
+	e := core.Event{Kind: core.Failed, Err: r.Err}
+	e.Ref.Piece = r.Piece
+	switch {
+	case r.Err != nil:
+		e.Kind = core.StorageFailed
+	case r.OK:
+		e.Kind = core.Verified
+	}
+	l.post(e)
+}
+
+// failing notes a local fault, tells it once, and tries until it has passed.
+func (l *loop) failing(err error) {
+	if l.fault != nil {
+		l.fault = err
+		return
+	}
+	l.fault = err
+	l.log.Warn("storage does not work, waiting", "err", err)
+	l.wait.Go(func() {
+		for {
+			select {
+			case <-l.ctx.Done():
+				return
+			case <-time.After(faultRetry):
+			}
+			if l.store.Probe() == nil {
+				l.ask(l.works)
+				return
+			}
+		}
+	})
+}
+
+func (l *loop) works(now time.Time) {
+	l.fault = nil
+	l.log.Info("storage works again")
+	l.core.Step(now, core.Event{Kind: core.StorageWorks})
+}
+
+// recheckMax bounds how often complete content is checked anew because another
+// program changes it.
+const recheckMax = 3
+
+// complete looks at the files once more before it says that they are whole,
+// and tells the sources that we are a seed.
+func (l *loop) complete(now time.Time) {
+	l.search.again(l.ctx, now, true)
+	l.wait.Go(func() {
+		err := l.store.Finish()
+		l.ask(func(now time.Time) { l.finished(now, err) })
+	})
+}
+
+func (l *loop) finished(now time.Time, err error) {
+	switch {
+	case err == nil:
+		l.log.Info("complete")
+		l.succeed(l.store.Paths())
+	case errors.Is(err, storage.ErrChanged) && l.rechecks < recheckMax:
+		l.rechecks++
+		l.log.Warn("checking all of it again", "err", err)
+		for i := range l.Info().Layout().Pieces() {
+			l.core.Step(now, core.Event{Kind: core.ReadFailed, Ref: block.Ref{Piece: uint32(i)}, Err: err})
+		}
+	default:
+		l.fail(err)
+	}
+}

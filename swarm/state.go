@@ -1,0 +1,82 @@
+package swarm
+
+import (
+	"swarmnode/metainfo"
+)
+
+// The methods here change what a handle shows. They are for the torrent's own
+// goroutines; each takes effect once.
+
+func (t *Torrent) setInfo(info *metainfo.Info) {
+	t.mu.Lock()
+	t.info = info
+	t.mu.Unlock()
+	close(t.haveInfo)
+}
+
+func (t *Torrent) setChecked(done, total int64) {
+	t.mu.Lock()
+	t.checked, t.checking = done, total
+	t.mu.Unlock()
+}
+
+// succeed says that the content is complete, at paths.
+func (t *Torrent) succeed(paths []string) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if t.outcome == undecided {
+		t.paths = paths
+		t.outcome = succeeded
+		close(t.done)
+	}
+}
+
+// fail says that the torrent cannot be completed, and ends it.
+func (t *Torrent) fail(err error) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if t.outcome == undecided {
+		t.err = err
+		t.outcome = failed
+		close(t.done)
+	}
+	t.cancel()
+}
+
+// close says that the torrent has ended, and what it had done.
+func (t *Torrent) close(err error, final Stats) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	t.final = final
+	if t.outcome == undecided {
+		t.err = ErrStopped
+		close(t.done)
+	}
+	t.closeErr = err
+}
+
+// stats puts together what the core, the loop and the handle know. It is for
+// the loop.
+func (l *loop) stats() Stats {
+	s := Stats{Snapshot: l.core.Snapshot(), Fault: l.fault}
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	s.Checked, s.CheckTotal = l.checked, l.checking
+	switch {
+	case l.outcome == failed:
+		s.State = Failed
+	case l.ctx.Err() != nil:
+		s.State = Closed
+	case l.fault != nil:
+		s.State = Faulty
+	case l.info == nil:
+		s.State = Metadata
+	case l.store == nil:
+		s.State = Checking
+	case l.outcome == succeeded:
+		s.State = Seeding
+	default:
+		s.State = Downloading
+	}
+	return s
+}

@@ -1,0 +1,215 @@
+package swarm
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+	"net"
+	"net/netip"
+	"sync"
+	"time"
+
+	"swarmnode/metainfo"
+	"swarmnode/swarm/core"
+	"swarmnode/swarm/limit"
+	"swarmnode/swarm/wire"
+)
+
+// A Spec describes a torrent to add: what it is, where its content lies, and
+// who is known to have it.
+type Spec struct {
+	// Torrent is what to exchange. If nil, Magnet names it, and the metadata
+	// is fetched from peers (BEP 9).
+	Torrent *metainfo.Torrent
+	Magnet  metainfo.Magnet
+	// Dir is the existing folder below which the content lies, or will.
+	Dir string
+	// Name stands for the torrent's own name as that of the content in Dir.
+	Name string
+	// Complete says that the content in Dir is known to be whole, as just
+	// after it was hashed. It is opened for reading alone, and not checked.
+	Complete bool
+	// Peers are known peers, HOST:PORT, besides those that Magnet names.
+	Peers []string
+	// DHT finds peers, unless the torrent turns out to be private (BEP 27).
+	DHT Discovery
+	// Down and Up limit the payload of this torrent, in bytes per second.
+	// Zero means no limit but the engine's.
+	Down, Up int64
+}
+
+// A State is what a torrent is doing.
+type State uint8
+
+// The states. A torrent passes through them downwards, but for Faulty, which
+// it leaves again once storage works.
+const (
+	Metadata    State = iota // fetching the info dictionary from peers
+	Checking                 // hashing what is there already
+	Downloading              // some wanted piece is missing
+	Seeding                  // every wanted piece is there
+	Faulty                   // waiting for storage to work again; see Stats.Fault
+	Failed                   // ended by an error; see Torrent.Err
+	Closed                   // ended by Close
+)
+
+func (s State) String() string {
+	return [...]string{"metadata", "checking", "downloading", "seeding", "faulty", "failed", "closed"}[s]
+}
+
+// Stats is what a torrent was doing at one moment.
+type Stats struct {
+	core.Snapshot
+	State      State
+	Checked    int64 // bytes hashed so far while Checking
+	CheckTotal int64 // bytes to hash while Checking
+	Fault      error // why storage does not work, while Faulty
+}
+
+// ErrStopped tells that a torrent was closed before it was complete.
+var ErrStopped = errors.New("torrent was closed")
+
+// A Torrent is the handle of one torrent of an Engine. Its methods are safe
+// for concurrent use.
+type Torrent struct {
+	engine *Engine
+	spec   Spec
+	hash   metainfo.Hash
+	peerID [20]byte
+	down   *limit.Bucket // below the engine's
+	up     *limit.Bucket
+	log    *slog.Logger
+	loop   *loop // for functions that the loop runs
+
+	ctx    context.Context // done once the torrent is to end
+	cancel context.CancelFunc
+	events chan core.Event
+	joins  chan *link
+	asks   chan func(now time.Time) // run by the loop
+	ended  chan struct{}            // closed when the loop and its children have ended
+
+	haveInfo chan struct{} // closed when info is set
+	done     chan struct{} // closed when complete or failed
+
+	mu       sync.Mutex
+	info     *metainfo.Info
+	outcome  outcome
+	err      error // why it did not succeed
+	closeErr error // what Close returns
+	final    Stats // what Stats returns once ended
+	paths    []string
+	checked  int64 // bytes hashed of
+	checking int64 // those to hash, while Checking
+}
+
+// outcome tells whether and how done was closed.
+type outcome uint8
+
+const (
+	undecided outcome = iota
+	succeeded
+	failed
+)
+
+// Hash returns the info-hash that names the swarm on the wire and in the DHT.
+func (t *Torrent) Hash() metainfo.Hash { return t.hash }
+
+// Info returns the info dictionary, or nil before it is known.
+func (t *Torrent) Info() *metainfo.Info {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	return t.info
+}
+
+// HaveInfo returns a channel that is closed once Info is known.
+func (t *Torrent) HaveInfo() <-chan struct{} { return t.haveInfo }
+
+// Done returns a channel that is closed once the content is complete and
+// verified, or the torrent has ended without that. Err tells which.
+func (t *Torrent) Done() <-chan struct{} { return t.done }
+
+// Err returns why the torrent ended, or nil: it is complete, or Done is not
+// closed yet. It is ErrStopped after Close, a *storage.Error when the files
+// could not be used.
+func (t *Torrent) Err() error {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	return t.err
+}
+
+// Paths returns where the finished content lies, once it is complete.
+func (t *Torrent) Paths() []string {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	return t.paths
+}
+
+// Stats returns what the torrent is doing now.
+func (t *Torrent) Stats() Stats {
+	reply := make(chan Stats, 1)
+	if t.ask(func(time.Time) { reply <- t.loop.stats() }) {
+		select {
+		case s := <-reply:
+			return s
+		case <-t.ended:
+		}
+	}
+	<-t.ended
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	return t.final
+}
+
+// AddPeer tells the torrent the address of a peer.
+func (t *Torrent) AddPeer(addr netip.AddrPort) {
+	t.post(core.Event{Kind: core.Found, Addr: addr, Source: core.SourceUser})
+}
+
+// Close ends the torrent: its connections are closed, its files are synced,
+// and all of it is waited for. What is complete stays.
+func (t *Torrent) Close() error {
+	t.cancel()
+	<-t.ended
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	return t.closeErr
+}
+
+// hello is our side of the handshake (BEP 3).
+func (t *Torrent) hello() wire.Hello {
+	reserved := wire.Reserved{}.With(wire.FeatureExtension).With(wire.FeatureFast)
+	if t.engine.cfg.HasDHT {
+		reserved = reserved.With(wire.FeatureDHT)
+	}
+	return wire.Hello{InfoHash: t.hash, PeerID: t.peerID, Reserved: reserved}
+}
+
+// post hands an event to the loop, waiting while it is busy. After the torrent
+// has ended, the event is dropped and its buffer released.
+func (t *Torrent) post(e core.Event) {
+	select {
+	case t.events <- e:
+	case <-t.ctx.Done():
+		e.Buf.Release()
+	}
+}
+
+// ask has the loop call f, and reports false if the torrent has ended.
+func (t *Torrent) ask(f func(now time.Time)) bool {
+	select {
+	case t.asks <- f:
+		return true
+	case <-t.ctx.Done():
+		return false
+	}
+}
+
+// join hands a connection that has shaken hands to the loop.
+func (t *Torrent) join(conn net.Conn, addr netip.AddrPort, theirs wire.Hello, outgoing bool) {
+	l := &link{torrent: t, conn: conn, addr: addr, hello: theirs, outgoing: outgoing}
+	select {
+	case t.joins <- l:
+	case <-t.ctx.Done():
+		conn.Close()
+	}
+}
