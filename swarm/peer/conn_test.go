@@ -3,7 +3,6 @@ package peer
 import (
 	"bytes"
 	"context"
-	"encoding/binary"
 	"errors"
 	"io"
 	"net"
@@ -21,7 +20,9 @@ import (
 )
 
 // streams runs a test over a simulated stream and over TCP, whose readers
+
 // differ.
+
 func streams(t *testing.T, test func(t *testing.T, a, b net.Conn)) {
 	t.Run("simulated", func(t *testing.T) {
 		synctest.Test(t, func(t *testing.T) {
@@ -36,6 +37,7 @@ func streams(t *testing.T, test func(t *testing.T, a, b net.Conn)) {
 }
 
 // until waits for a condition on what was heard.
+
 func (r *record) until(ok func() bool) {
 	for {
 		r.mu.Lock()
@@ -49,7 +51,9 @@ func (r *record) until(ok func() bool) {
 }
 
 // TestBothWays sends every kind of message and many blocks through two Conns
+
 // in both directions at once.
+
 func TestBothWays(t *testing.T) {
 	streams(t, func(t *testing.T, a, b net.Conn) {
 		left, right := newRecord(), newRecord()
@@ -144,6 +148,7 @@ func TestBothWays(t *testing.T) {
 }
 
 // TestAnySplit feeds the same messages in pieces of every size.
+
 func TestAnySplit(t *testing.T) {
 	var stream []byte
 	var wantBlocks, wantMessages int
@@ -196,130 +201,12 @@ func TestAnySplit(t *testing.T) {
 }
 
 // TestBadMessages has the rows of what a peer may send that closes at once.
-func TestBadMessages(t *testing.T) {
-	prefix := func(n uint32, id wire.ID) []byte {
-		return append(binary.BigEndian.AppendUint32(nil, n), byte(id))
-	}
-	const size, long = wire.RuleMessageSize, wire.RuleMessageTooLong
-	for _, tt := range []struct {
-		name   string
-		bytes  []byte
-		pieces int
-		want   wire.Rule // empty: stays open
-	}{
-		{"4 GiB", prefix(1<<32-1, 7), 0, long},
-		{"negative", prefix(1<<31, 20), 0, long},
-		{"piece over the bound", prefix(9+wire.PieceDataMax+1, wire.Piece), 0, long},
-		{"piece without offset", prefix(8, wire.Piece), 0, size},
-		{"empty piece", message(wire.Message{ID: wire.Piece}), 0, ""},
-		{"have of 4 bytes", prefix(4, wire.Have), 0, size},
-		{"have of 6 bytes", prefix(6, wire.Have), 0, size},
-		{"choke of 2 bytes", prefix(2, wire.Choke), 0, size},
-		{"request of 14 bytes", prefix(14, wire.Request), 0, size},
-		{"port of 2 bytes", prefix(2, wire.Port), 0, size},
-		{"bitfield too short", prefix(13, wire.Bitfield), 100, size},
-		{"bitfield too long", prefix(15, wire.Bitfield), 100, long},
-		{"bitfield right", message(wire.Message{ID: wire.Bitfield, Payload: make([]byte, 13)}), 100, ""},
-		{"largest bitfield before metadata", message(wire.Message{ID: wire.Bitfield, Payload: make([]byte, wire.PiecesMax/8)}), 0, ""},
-		{"bitfield beyond any torrent", prefix(wire.PiecesMax/8+2, wire.Bitfield), 0, long},
-		{"extended without number", prefix(1, wire.Extended), 0, size},
-		{"extended over the bound", prefix(wire.ExtendedMax+3, wire.Extended), 0, long},
-		{"unknown id", message(wire.Message{ID: 99}), 0, ""},
-		{"unknown id, long", append(prefix(wire.UnknownMax, 99), make([]byte, wire.UnknownMax-1)...), 0, ""},
-		{"unknown id, longer", prefix(wire.UnknownMax+1, 99), 0, long},
-		{"hash request", message(wire.Message{ID: wire.HashRequest, Payload: make([]byte, 48)}), 0, ""},
-		{"hash request, short", prefix(48, wire.HashRequest), 0, size},
-		{"hashes, half a hash", prefix(49+16, wire.Hashes), 0, size},
-	} {
-		t.Run(tt.name, func(t *testing.T) {
-			synctest.Test(t, func(t *testing.T) {
-				r := newRig(t, rigOptions{pieces: tt.pieces})
-				start := time.Now()
-				r.far.Write(tt.bytes)
-				synctest.Wait()
-				if tt.want == "" {
-					r.far.Write(message(wire.Message{ID: wire.HaveAll}))
-					synctest.Wait()
-					if r.closed > 0 || len(r.messages) != 2 || r.messages[1].ID != wire.HaveAll {
-						t.Errorf("closed %d (%v), heard %v; want it to go on", r.closed, r.err, r.messages)
-					}
-					return
-				}
-				<-r.done
-				if want := (wire.ProtocolError{Rule: tt.want}); !errors.Is(r.err, want) {
-					t.Errorf("got %v, want %v", r.err, want)
-				}
-				if d := time.Since(start); d != 0 || len(r.messages) != 0 {
-					t.Errorf("closed after %v and %v, want at once", d, r.messages)
-				}
-			})
-		})
-	}
-}
 
 // TestGiantPrefixIsNotRead: a peer that announces 4 GiB gets rid of no more
+
 // than one window of them.
-func TestGiantPrefixIsNotRead(t *testing.T) {
-	a, b := tcpPair(t)
-	r := newRig(t, rigOptions{near: a, far: b})
-	b.Write([]byte{0xff, 0xff, 0xff, 0xff, 7})
-	<-r.done
-	if n := r.conn.Read(); n > windowSize {
-		t.Errorf("%d bytes were read", n)
-	}
-	if !errors.Is(r.err, wire.ProtocolError{Rule: wire.RuleMessageTooLong}) {
-		t.Errorf("closed with %v", r.err)
-	}
-}
 
 // TestSilence has the ways of saying too little.
-func TestSilence(t *testing.T) {
-	half := wire.AppendPieceHeader(nil, block.Ref{Length: block.Size})
-	every := func(d time.Duration, b []byte) func(net.Conn) {
-		return func(c net.Conn) {
-			for {
-				if _, err := c.Write(b); err != nil {
-					return
-				}
-				time.Sleep(d)
-			}
-		}
-	}
-	for _, tt := range []struct {
-		name  string
-		peer  func(net.Conn)
-		want  error
-		after time.Duration
-	}{
-		{"nothing", func(net.Conn) {}, ErrIdle, IdleTimeout},
-		{"half a header", func(c net.Conn) { c.Write(half[:3]) }, ErrIdle, IdleTimeout},
-		{"half a block", func(c net.Conn) { c.Write(half); c.Write(make([]byte, 1000)) }, ErrIdle, IdleTimeout},
-		{"dripping block", func(c net.Conn) { c.Write(half); every(2*time.Second, []byte{1})(c) }, ErrIdle, IdleTimeout},
-		{"keep-alives", every(120*time.Second, make([]byte, 4)), nil, 0},
-		{"keep-alives, early", every(3*time.Second, make([]byte, 4)), nil, 0},
-		{"closing", func(c net.Conn) { c.Close() }, io.EOF, 0},
-	} {
-		t.Run(tt.name, func(t *testing.T) {
-			synctest.Test(t, func(t *testing.T) {
-				r := newRig(t, rigOptions{})
-				defer r.finish()
-				go io.Copy(io.Discard, r.far) // the peer reads
-				go tt.peer(r.far)
-				start := time.Now()
-				select {
-				case <-r.done:
-				case <-time.After(time.Hour):
-				}
-				if !errors.Is(r.err, tt.want) {
-					t.Errorf("got %v, want %v", r.err, tt.want)
-				}
-				if d := time.Since(start); tt.want != nil && (d < tt.after || d > tt.after+deadlineSlack) {
-					t.Errorf("closed after %v, want %v", d, tt.after)
-				}
-			})
-		})
-	}
-}
 
 func TestKeepAlive(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
@@ -354,113 +241,19 @@ func TestKeepAlive(t *testing.T) {
 }
 
 // TestFloods: messages that cost a peer nothing may not come for ever.
-func TestFloods(t *testing.T) {
-	have := message(wire.Message{ID: wire.Have})
-	for _, tt := range []struct {
-		name   string
-		unit   []byte
-		rate   int // per second
-		closes bool
-	}{
-		{"have", have, 2 * floodCount, true},
-		{"keep-alive", make([]byte, 4), 2 * floodCount, true},
-		{"interested", message(wire.Message{ID: wire.Interested}), 2 * floodCount, true},
-		{"unknown extension", message(wire.Message{ID: wire.Extended, Ext: 99}), 2 * floodCount, true},
-		{"unknown id", message(wire.Message{ID: 99}), 2 * floodCount, true},
-		{"empty pieces", message(wire.Message{ID: wire.Piece}), 2 * floodCount, true},
-		{"fast but no flood", have, floodCount * 9 / 10, false},
-	} {
-		t.Run(tt.name, func(t *testing.T) {
-			synctest.Test(t, func(t *testing.T) {
-				r := newRig(t, rigOptions{})
-				go io.Copy(io.Discard, r.far)
-				start := time.Now()
-				burst := bytes.Repeat(tt.unit, tt.rate/10)
-				for time.Since(start) < 20*time.Second {
-					if _, err := r.far.Write(burst); err != nil {
-						break
-					}
-					time.Sleep(time.Second / 10)
-				}
-				synctest.Wait()
-				if got := r.closed > 0; got != tt.closes {
-					t.Errorf("closed %v (%v), want %v", got, r.err, tt.closes)
-				}
-				if tt.closes {
-					if want := (wire.ProtocolError{Rule: RuleFlood}); !errors.Is(r.err, want) {
-						t.Errorf("got %v, want %v", r.err, want)
-					}
-					if d := time.Since(start); d > 6*time.Second {
-						t.Errorf("closed after %v, want about 5s", d)
-					}
-				}
-			})
-		})
-	}
-}
 
 // TestServedRequestsAreNoFlood: a fast downloader sends as many requests as it
+
 // gets blocks.
-func TestServedRequestsAreNoFlood(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		r := newRig(t, rigOptions{})
-		go io.Copy(io.Discard, r.far)
-		requests := bytes.Repeat(message(wire.Message{ID: wire.Request}), 2000)
-		refs := make([]block.Ref, 2000)
-		for i := range refs {
-			refs[i].Length = 1
-		}
-		data := make([]byte, len(refs))
-		for range 100 { // 20,000 a second for 10 s
-			r.far.Write(requests)
-			if !r.conn.SendBlocks(refs, data, nil) {
-				break
-			}
-			time.Sleep(time.Second / 10)
-		}
-		if r.closed > 0 {
-			t.Errorf("closed: %v", r.err)
-		}
-	})
-}
 
 // TestUnreadAnswers: a peer that asks and does not read is not read either,
+
 // and is given up in the end.
-func TestUnreadAnswers(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		payload := make([]byte, 16<<10)
-		h := newRecord()
-		r := newRig(t, rigOptions{handler: h})
-		h.mu.Lock()
-		h.answer = func() { // a metadata block for every request
-			r.conn.Send(wire.Message{ID: wire.Extended, Ext: 1, Payload: payload})
-		}
-		h.mu.Unlock()
-		start := time.Now()
-		request := message(wire.Message{ID: wire.Extended, Ext: 1, Payload: []byte("d8:msg_typei0e5:piecei0ee")})
-		asked := 0
-		for {
-			r.far.SetWriteDeadline(time.Now().Add(time.Minute))
-			if _, err := r.far.Write(request); err != nil {
-				break
-			}
-			asked++
-		}
-		<-r.done
-		if n := r.conn.Backlog(); n > BacklogStop+(32<<10) {
-			t.Errorf("backlog of %d bytes, want at most %d", n, BacklogStop)
-		}
-		if len(r.messages) > 2*BacklogStop/len(payload) {
-			t.Errorf("%d requests were read of %d", len(r.messages), asked)
-		}
-		if !errors.Is(r.err, ErrStuck) || time.Since(start) > 2*WriteTimeout {
-			t.Errorf("closed with %v after %v, want ErrStuck", r.err, time.Since(start))
-		}
-	})
-}
 
 // TestMutualUploads: two peers that both have much to send do not wait for
+
 // each other.
+
 func TestMutualUploads(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		a, b := simPair(t, simnet.Link{Latency: 10 * time.Millisecond, Up: 1 << 20})
@@ -485,31 +278,6 @@ func TestMutualUploads(t *testing.T) {
 }
 
 // TestSlowReaderIsKept: a peer on a slow line that does read stays.
-func TestSlowReaderIsKept(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		a, b := simPair(t, simnet.Link{Up: 4 << 10})
-		r := newRig(t, rigOptions{near: a, far: b})
-		defer r.finish()
-		go func() {
-			for {
-				if _, err := b.Write(make([]byte, 4)); err != nil {
-					return
-				}
-				time.Sleep(time.Minute)
-			}
-		}()
-		refs := make([]block.Ref, 48)
-		for i := range refs {
-			refs[i].Length = block.Size
-		}
-		data := make([]byte, len(refs)*block.Size)
-		r.conn.SendBlocks(refs, data, nil)
-		n, err := io.CopyN(io.Discard, b, int64(len(data)))
-		if err != nil {
-			t.Errorf("%d bytes came, %v; Conn says %v", n, err, r.err)
-		}
-	})
-}
 
 func TestBacklogBound(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
@@ -537,6 +305,7 @@ func TestBacklogBound(t *testing.T) {
 }
 
 // TestReleases: whatever happens, each run of blocks is released once.
+
 func TestReleases(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		r := newRig(t, rigOptions{up: limit.NewBucket(64<<10, nil)})
@@ -562,7 +331,9 @@ func TestReleases(t *testing.T) {
 }
 
 // TestControlOvertakesBlocks: under a rate limit a request does not wait for
+
 // the blocks that were queued before it; a choke does.
+
 func TestControlOvertakesBlocks(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		a, b := simPair(t, simnet.Link{})
@@ -596,6 +367,7 @@ func TestControlOvertakesBlocks(t *testing.T) {
 }
 
 // TestDownloadLimit: what is read keeps to the rate, and evenly.
+
 func TestDownloadLimit(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		const rate = 64 << 10
@@ -621,34 +393,8 @@ func TestDownloadLimit(t *testing.T) {
 }
 
 // TestPoolIsBackpressure: without buffers nothing is read, and that is not
+
 // the peer's fault.
-func TestPoolIsBackpressure(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		pool := block.NewPool(2 * block.Size)
-		h := newRecord()
-		r := newRig(t, rigOptions{pool: pool, handler: h})
-		mine := []*block.Buf{pool.TryGet(), pool.TryGet()}
-		sent := make(chan struct{})
-		go func() {
-			defer close(sent)
-			for range 100 {
-				m := wire.AppendPieceHeader(nil, block.Ref{Length: block.Size})
-				r.far.Write(append(m, make([]byte, block.Size)...))
-			}
-		}()
-		time.Sleep(time.Hour)
-		if len(h.blocks) != 0 || r.closed > 0 {
-			t.Errorf("%d blocks came without buffers, closed %v", len(h.blocks), r.err)
-		}
-		if n := r.conn.Read(); n > windowSize {
-			t.Errorf("%d bytes were read without buffers", n)
-		}
-		mine[0].Release()
-		<-sent
-		h.until(func() bool { return len(h.blocks) == 100 })
-		mine[1].Release()
-	})
-}
 
 func TestCloseIsOnce(t *testing.T) {
 	streams(t, func(t *testing.T, a, b net.Conn) {
@@ -675,6 +421,7 @@ func TestRunEndsWithContext(t *testing.T) {
 }
 
 // TestBlocksBeforeEnd: what a peer sent before it went counts.
+
 func TestBlocksBeforeEnd(t *testing.T) {
 	streams(t, func(t *testing.T, a, b net.Conn) {
 		r := newRig(t, rigOptions{near: a, far: b})
@@ -692,6 +439,7 @@ func TestBlocksBeforeEnd(t *testing.T) {
 }
 
 // TestRestingConnIsSmall: a TCP connection at rest holds no window.
+
 func TestRestingConnIsSmall(t *testing.T) {
 	a, b := tcpPair(t)
 	c := New(a, Config{Handler: newRecord(), Pool: block.NewPool(1)})

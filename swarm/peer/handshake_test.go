@@ -65,16 +65,6 @@ func TestHandshake(t *testing.T) {
 func TestAcceptBadPeers(t *testing.T) {
 	hello := wire.AppendHello(nil, theirs)
 	other := wire.AppendHello(nil, wire.Hello{InfoHash: metainfo.Hash{9}})
-	slow := func(b []byte, every time.Duration) func(net.Conn) {
-		return func(c net.Conn) {
-			for i := range b {
-				if _, err := c.Write(b[i : i+1]); err != nil {
-					return
-				}
-				time.Sleep(every)
-			}
-		}
-	}
 	at := func(b []byte) func(net.Conn) { return slow(b, 0) }
 	for _, tt := range []struct {
 		name   string

@@ -6,7 +6,6 @@ import (
 	"net/netip"
 	"sync"
 	"testing"
-	"time"
 
 	"swarmnode/swarm/block"
 	"swarmnode/swarm/limit"
@@ -140,15 +139,6 @@ func newRig(t *testing.T, o rigOptions) *rig {
 		}
 	})
 	return r
-}
-
-// finish ends the connection and gives goroutines that write to it from time
-// to time the (virtual) time to notice.
-func (r *rig) finish() {
-	r.stop()
-	<-r.done
-	r.far.Close()
-	time.Sleep(5 * time.Minute)
 }
 
 // message returns m as bytes.
