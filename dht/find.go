@@ -142,7 +142,7 @@ func (n *Node) await(ctx context.Context, start func(c *core, now instant, done 
 func (n *Node) FindNode(ctx context.Context, target ID) (Lookup, error) {
 	return n.await(ctx, func(c *core, now instant, done func(Lookup)) *operation {
 		req := request{method: methodFindNode, target: target}
-		return c.lookUp(now, &req, nil, func(now instant, op *operation) { done(op.result(now)) })
+		return c.lookUp(now, &req, lookupSink{}, func(now instant, op *operation) { done(op.result(now)) })
 	}, nil, nil)
 }
 
@@ -196,7 +196,7 @@ func (n *Node) Scrape(ctx context.Context, ih metainfo.Hash) (seeds, peers float
 			}
 		}
 		req := request{method: methodGetPeers, target: ID(ih), scrape: true}
-		return c.lookUp(now, &req, merge, func(now instant, op *operation) {
+		return c.lookUp(now, &req, lookupSink{answer: merge}, func(now instant, op *operation) {
 			result <- sum
 			done(op.result(now))
 		})

@@ -97,7 +97,8 @@ func (n *Node) get(ctx context.Context, target ID, salt []byte) (*Item, []storeT
 			s.onAnswer(now, netip.AddrPort{}, &m)
 		}
 		req := request{method: methodGet, target: target}
-		return c.lookUp(now, &req, s.onAnswer, func(now instant, op *operation) {
+		sink := lookupSink{answer: s.onAnswer, satisfied: func() bool { return s.best != nil }}
+		return c.lookUp(now, &req, sink, func(now instant, op *operation) {
 			result <- outcome{s.best, op.targets()}
 			done(op.result(now))
 		})

@@ -9,8 +9,10 @@ const (
 	// alpha is how many queries of a lookup wait for an answer at one time. A
 	// query that is past its short timeout does not count. When an answer
 	// brings nothing closer, the lookup has arrived, and asks all of the k
-	// closest at once: it has to ask them anyway.
-	alpha = 4
+	// closest at once: it has to ask them anyway. So it does with the
+	// alphaNearest that are the closest at any time.
+	alpha        = 5
+	alphaNearest = 4
 
 	// candidatesMax bounds the nodes that a lookup keeps in mind, askedMax
 	// those that it asks; an honest lookup asks 10 to 30.
@@ -50,15 +52,22 @@ type candidate struct {
 	rtt   time.Duration // as the table knows it, or zero
 	token []byte
 	state candidateState
+	asked bool
 	host  bool // a bootstrap host, of which the id is not known: always last
 }
 
-// lookupSink is told what a lookup finds. Both may be nil.
+// lookupSink is told what a lookup finds. Each may be nil.
 type lookupSink struct {
 	// answer is called with each answer; with some even after finished.
 	answer func(now instant, from netip.AddrPort, m *message)
+	// satisfied is called when the lookup has come to its end. If it says no,
+	// those that have been silent are asked once more before.
+	satisfied func() bool
 	// finished is called once, last but for late answers.
 	finished func(now instant, l *lookup)
+	// late is called after finished with those among the k closest that
+	// answer only then. Having it set asks the silent ones once more.
+	late func(now instant, c *candidate)
 }
 
 // lookup walks towards a target: BEP 5 and the Kademlia paper. It ends when
@@ -72,6 +81,7 @@ type lookup struct {
 	asked      int
 	answers    int
 	arrived    bool // an answer brought nothing closer
+	retried    bool // those that were silent have been asked again
 	done       bool
 	began      instant
 	ended      instant
@@ -220,15 +230,34 @@ func (l *lookup) pump(now instant) {
 		case waiting:
 			live, open = live+1, true
 		case fresh:
-			if l.slots < limit && !l.ask(now, c) {
+			if (l.slots < limit || live < alphaNearest) && !l.ask(now, c) {
 				continue
 			}
 			live, open = live+1, true
 		}
 	}
-	if !open {
+	switch {
+	case open:
+	case !l.retried && l.sink.satisfied != nil && !l.sink.satisfied() && l.retry():
+		l.pump(now)
+	default:
 		l.finish(now)
 	}
+}
+
+// retry makes the silent among the k closest fresh again, once per lookup, and
+// reports whether there are any.
+func (l *lookup) retry() (some bool) {
+	l.retried = true
+	for i, n := 0, 0; i < len(l.candidates) && n < k; i++ {
+		switch c := &l.candidates[i]; c.state {
+		case answered:
+			n++
+		case stalled:
+			c.state, some = fresh, true
+		}
+	}
+	return some
 }
 
 // ask sends the query to c. It reports false when c turns out to be nobody to
@@ -241,7 +270,7 @@ func (l *lookup) ask(now instant, c *candidate) bool {
 	q := &query{owner: l, id: c.id, hasID: !c.host, rtt: c.rtt}
 	switch l.f.c.ask(now, c.addr, &l.req, q) {
 	case nil:
-		c.state = waiting
+		c.state, c.asked = waiting, true
 		l.slots++
 		l.asked++
 		return true
@@ -276,12 +305,15 @@ func (l *lookup) answered(now instant, q *query, m *message) {
 			c := l.candidates[i]
 			c.id, c.host = m.id, false
 			l.candidates = append(l.candidates[:i], l.candidates[i+1:]...)
-			l.insert(c)
+			i = l.insert(c)
 		}
 	}
 	l.learn(now, q.to, m)
 	if l.sink.answer != nil {
 		l.sink.answer(now, q.to, m)
+	}
+	if l.done && l.sink.late != nil && i >= 0 && l.isNear(i) {
+		l.sink.late(now, &l.candidates[i])
 	}
 	l.pump(now)
 }
@@ -327,6 +359,25 @@ func (l *lookup) finish(now instant) {
 	if l.sink.finished != nil {
 		l.sink.finished(now, l)
 	}
+	if l.sink.late == nil || l.retried || !l.retry() {
+		return
+	}
+	for i := range l.candidates {
+		if c := &l.candidates[i]; c.state == fresh && c.asked {
+			l.ask(now, c)
+		}
+	}
+}
+
+// isNear tells whether candidate i is among the k closest that have answered.
+func (l *lookup) isNear(i int) bool {
+	n := 0
+	for j := range i {
+		if l.candidates[j].state == answered {
+			n++
+		}
+	}
+	return n < k
 }
 
 // closest calls f with the k closest candidates that have answered.

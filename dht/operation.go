@@ -22,12 +22,12 @@ type storeTarget struct {
 	token []byte
 }
 
-// lookUp runs a lookup in each family. answer, which may be nil, gets every
-// answer; done is called once when all have ended, unless stop comes first. It
-// may be called before lookUp returns.
-func (c *core) lookUp(now instant, req *request, answer func(instant, netip.AddrPort, *message), done func(instant, *operation)) *operation {
+// lookUp runs a lookup in each family, for sink but for its finished; done is
+// called instead, once, when all have ended, unless stop comes first. It may be
+// called before lookUp returns.
+func (c *core) lookUp(now instant, req *request, sink lookupSink, done func(instant, *operation)) *operation {
 	op := &operation{c: c, target: req.target, began: now, done: done}
-	sink := lookupSink{answer: answer, finished: op.onFinished}
+	sink.finished = op.onFinished
 	for _, f := range c.families {
 		if f != nil {
 			op.open++
@@ -58,13 +58,17 @@ func (op *operation) stop() {
 func (op *operation) targets() (list []storeTarget) {
 	for _, l := range op.lookups {
 		l.closest(func(c *candidate) {
-			if len(c.token) == 0 || op.c.strict && !isSecure(c.id, c.addr.Addr()) {
-				return
+			if op.c.mayStore(c) {
+				list = append(list, storeTarget{c.addr, c.token})
 			}
-			list = append(list, storeTarget{c.addr, c.token})
 		})
 	}
 	return list
+}
+
+// mayStore tells whether c can be asked to store something.
+func (c *core) mayStore(to *candidate) bool {
+	return len(to.token) > 0 && (!c.strict || isSecure(to.id, to.addr.Addr()))
 }
 
 // result sums up the operation so far.

@@ -57,6 +57,7 @@ func peersPause(rounds, found int) time.Duration {
 type found struct {
 	mu    sync.Mutex
 	list  []netip.AddrPort
+	any   bool          // since the start
 	ready chan struct{} // capacity 1
 }
 
@@ -65,6 +66,7 @@ func newFound() *found { return &found{ready: make(chan struct{}, 1)} }
 func (f *found) put(a netip.AddrPort) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
+	f.any = true
 	if len(f.list) < foundMax {
 		f.list = append(f.list, a)
 	}
@@ -72,6 +74,12 @@ func (f *found) put(a netip.AddrPort) {
 	case f.ready <- struct{}{}:
 	default:
 	}
+}
+
+func (f *found) some() bool {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return f.any
 }
 
 func (f *found) take() []netip.AddrPort {
@@ -281,19 +289,26 @@ func (n *Node) pace(ctx context.Context, target ID) bool {
 	return true
 }
 
-// lookUpPeers looks up the peers of target and, with an announce, announces to
-// the closest nodes.
+// lookUpPeers looks up the peers of target. With an announce it announces to
+// the closest nodes, also to those that turn out to live only afterwards;
+// without one it asks silent nodes again before it comes back with nothing.
 func (c *core) lookUpPeers(now instant, target ID, to *found, a *announce, done func(Lookup)) *operation {
 	req := request{method: methodGetPeers, target: target}
-	return c.lookUp(now, &req, to.onAnswer, func(now instant, op *operation) {
-		if a == nil {
-			done(op.result(now))
-			return
+	if a == nil {
+		sink := lookupSink{answer: to.onAnswer, satisfied: to.some}
+		return c.lookUp(now, &req, sink, func(now instant, op *operation) { done(op.result(now)) })
+	}
+	tell := a.request(target)
+	sink := lookupSink{answer: to.onAnswer, late: func(now instant, late *candidate) {
+		if c.mayStore(late) {
+			c.store(now, []storeTarget{{late.addr, late.token}}, tell, func(instant, *storing) {})
 		}
-		began := op.result(now)
-		c.store(now, op.targets(), a.request(target), func(_ instant, s *storing) {
-			began.Stored = s.stored
-			done(began)
+	}}
+	return c.lookUp(now, &req, sink, func(now instant, op *operation) {
+		l := op.result(now)
+		c.store(now, op.targets(), tell, func(_ instant, s *storing) {
+			l.Stored = s.stored
+			done(l)
 		})
 	})
 }

@@ -30,14 +30,16 @@ func (r *rtt) sample(d time.Duration) {
 }
 
 // timeout is the short timeout for a node whose own last round trip is known
-// or zero. Twice the known value and 50 ms allow for a queue on the way.
+// or zero. Half of the known value and 30 ms more allow for a queue on the way;
+// two deviations above the mean cover most strangers. More patience than this
+// made lookups among dead nodes longer, less made them miss live ones.
 func (r *rtt) timeout(known time.Duration) time.Duration {
 	d := shortTimeoutInitial
 	switch {
 	case known > 0:
-		d = 2*known + shortTimeoutMin
+		d = known + known/2 + 30*time.Millisecond
 	case r.mean > 0:
-		d = r.mean + 4*r.deviation
+		d = r.mean + 2*r.deviation
 	}
 	return min(max(d, shortTimeoutMin), shortTimeoutMax)
 }
