@@ -74,7 +74,9 @@ func parseTorrent(b []byte) (*Torrent, error) {
 		case "piece layers":
 			layers = r.Raw()
 		case "announce":
-			announce, _ = readURL(r)
+			if url, ok := readURL(r); ok {
+				announce = url
+			}
 		case "announce-list":
 			t.Trackers = readTiers(r)
 		case "url-list":
