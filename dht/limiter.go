@@ -11,6 +11,10 @@ const (
 	// bucket: a flood from forged addresses must not cost memory.
 	sourcesMax = 4096
 
+	// clearGap is the least time between two searches for idle sources, which
+	// look at all of them.
+	clearGap = time.Second
+
 	// localFactor multiplies the limits for local addresses, where whole
 	// networks may live behind one address. There every port is a source.
 	localFactor = 40
@@ -56,6 +60,7 @@ type limiter struct {
 	rate, burst float64 // queries per second, queries
 	sources     map[netip.AddrPort]*source
 	rest        source // those that found no place
+	cleared     instant
 }
 
 func newLimiter(rate, burst int) limiter {
@@ -91,7 +96,7 @@ func (l *limiter) source(now instant, key netip.AddrPort) *source {
 	if s != nil {
 		return s
 	}
-	if len(l.sources) >= sourcesMax {
+	if len(l.sources) >= sourcesMax && now-l.cleared >= clearGap {
 		l.forget(now)
 	}
 	if len(l.sources) >= sourcesMax {
@@ -105,6 +110,7 @@ func (l *limiter) source(now instant, key netip.AddrPort) *source {
 // forget drops the sources of which nothing needs to be remembered: not
 // banned, and idle long enough for their bucket to be full again.
 func (l *limiter) forget(now instant) {
+	l.cleared = now
 	idle := banPause
 	if l.rate > 0 {
 		idle = max(idle, time.Duration(l.burst/l.rate*float64(time.Second)))

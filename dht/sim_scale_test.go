@@ -18,11 +18,14 @@ func (s *simNet) harsh() {
 // TestSimHarsh has every lookup find the announced peer among 2,000 nodes, of
 // which a fifth has just died, over long and lossy ways.
 func TestSimHarsh(t *testing.T) {
-	const nodes, pairs = 2000, 100
+	nodes, pairs := 2000, 100
+	if underRace {
+		nodes, pairs = 100, 20
+	}
 	seed := uint64(2)
 	s := newSimNet(t, seed)
 	s.harsh()
-	s.build(nodes, 30*time.Second, 3*time.Minute)
+	s.build(nodes, 30*time.Second, 90*time.Second)
 	s.kill(.2)
 	r := s.measure(fmt.Sprintf("%d, 20%% dead, 10%% loss", nodes), pairs)
 	t.Log(r)
