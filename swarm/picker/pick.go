@@ -23,8 +23,8 @@ type Query struct {
 	Only []uint32
 	// First: pieces to begin before others (BEP 6, "Suggest Piece").
 	First []uint32
-	// Overtake: if not nil and nothing else is left, blocks are given that
-	// were asked of another peer, if Overtake of that peer is true.
+	// Overtake: if not nil and no piece is left to begin, blocks are given
+	// that were asked of another peer, if Overtake of that peer is true.
 	Overtake func(peer uint32) bool
 }
 
@@ -76,7 +76,7 @@ func (p *Picker) Pick(q *Query, dst []Block) []Block {
 		dst = p.pickFailed(q, dst, limit)
 		dst = p.pickBegun(q, dst, limit, false)
 	}
-	if len(dst) == limit-q.Max && q.Overtake != nil {
+	if len(dst) == limit-q.Max && q.Overtake != nil && p.counts[Wanted] == 0 {
 		dst = p.pickOvertake(q, dst, min(limit, len(dst)+overtakeMax))
 	}
 	return dst

@@ -1,0 +1,258 @@
+package sim
+
+import (
+	"net/netip"
+	"time"
+
+	"swarmnode/swarm/block"
+	"swarmnode/swarm/core"
+	"swarmnode/swarm/wire"
+)
+
+const (
+	// messageSize and blockOverhead are the bytes that a message and a block
+	// take on the wire beside their payload, headers of the lower layers
+	// included in the proportion that full packets have.
+	messageSize   = 20
+	blockOverhead = 13 + block.Size/25
+	// packetMessages is how many messages travel together at most.
+	packetMessages = 64
+	// unlimited is what a link without a limit has: 10 Gbit/s.
+	unlimited = 10_000 * Mbit
+	// retransmission is what the loss of a packet costs beside a round trip.
+	retransmission = 20 * time.Millisecond
+)
+
+// An item is a message, or a block.
+type item struct {
+	msg   wire.Message
+	ref   block.Ref
+	block bool
+	wrong bool // its content is not what it should be
+}
+
+func (i *item) size() int64 {
+	if i.block {
+		return int64(i.ref.Length) + blockOverhead
+	}
+	return messageSize + int64(len(i.msg.Payload))
+}
+
+// A packet is what travels at once: messages, and at most one block, which
+// comes last.
+type packet struct {
+	to    uint32 // end
+	items []item
+}
+
+// An end is one side of a connection. Number 2i+1 is the other side of 2i.
+type end struct {
+	node   *node
+	life   uint32
+	ref    core.PeerRef
+	open   bool // its core was told Connected, and not yet Closed
+	queued bool // it is in the list of the uplink
+	queue  []item
+	head   int
+	last   int64 // when the last packet to it arrives: they keep their order
+}
+
+// A conn is a connection.
+type conn struct {
+	ends    [2]end
+	latency time.Duration
+	loss    float64
+	broken  bool
+}
+
+// A dial is a connection attempt.
+type dial struct {
+	from, to   *node
+	addr       netip.AddrPort
+	life, peer uint32 // lives of the two
+}
+
+func (w *world) end(i uint32) *end { return &w.conns[i/2].ends[i%2] }
+
+// dial begins a connection attempt of n to the node at addr.
+func (w *world) dial(n *node, addr netip.AddrPort) {
+	to := w.nodeAt(addr)
+	w.dials = append(w.dials, dial{from: n, addr: addr, life: n.life})
+	d := &w.dials[len(w.dials)-1]
+	after := dialTimeout
+	if to != nil && to.up() && !to.nat {
+		d.to, d.peer = to, to.life
+		after = 3 * (n.distance + to.distance) // SYN, SYN-ACK, handshake
+	}
+	w.schedule(after, event{kind: evDial, node: int32(n.id), arg: uint32(len(w.dials) - 1)})
+}
+
+// dialled ends a connection attempt.
+func (w *world) dialled(i uint32) {
+	d := w.dials[i]
+	if !d.from.up() || d.from.life != d.life {
+		return
+	}
+	if d.to == nil || !d.to.up() || d.to.life != d.peer {
+		d.from.step(core.Event{Kind: core.DialFailed, Addr: d.addr})
+		return
+	}
+	at := uint32(len(w.conns))
+	latency := d.from.distance + d.to.distance
+	w.conns = append(w.conns, conn{latency: latency, loss: d.from.class().Loss + d.to.class().Loss})
+	c := &w.conns[at]
+	for side, n := range [...]*node{d.from, d.to} {
+		n.refs++
+		c.ends[side] = end{node: n, life: n.life, ref: n.refs, open: true}
+		n.links[n.refs] = 2*at + uint32(side)
+	}
+	d.from.connected(2*at, d.to, true)
+	d.to.connected(2*at+1, d.from, false)
+}
+
+// send queues an item at one end, for the other.
+func (n *node) send(i uint32, it item) {
+	e := n.world.end(i)
+	if n.world.conns[i/2].broken {
+		return // its core is about to learn that
+	}
+	e.queue = append(e.queue, it)
+	if !e.queued {
+		e.queued = true
+		n.sending = append(n.sending, i)
+	}
+	n.startUplink()
+}
+
+// startUplink sends the next packet if the uplink is free.
+func (n *node) startUplink() {
+	w := n.world
+	for !n.busy && len(n.sending) > n.nextSending {
+		i := n.sending[n.nextSending]
+		n.nextSending++
+		if n.nextSending > 64 && n.nextSending*2 > len(n.sending) {
+			n.sending = n.sending[:copy(n.sending, n.sending[n.nextSending:])]
+			n.nextSending = 0
+		}
+		e := w.end(i)
+		if w.conns[i/2].broken {
+			e.queued = false
+			continue
+		}
+		n.packet = w.newPacket(i ^ 1)
+		p := &w.packets[n.packet]
+		var bytes int64
+		for e.head < len(e.queue) && len(p.items) < packetMessages {
+			it := e.queue[e.head]
+			e.head++
+			p.items = append(p.items, it)
+			bytes += it.size()
+			if it.block {
+				break
+			}
+		}
+		if e.head == len(e.queue) {
+			e.queue, e.head, e.queued = e.queue[:0], 0, false
+		} else {
+			n.sending = append(n.sending, i) // its turn comes again
+		}
+		n.busy = true
+		n.packetBytes = bytes
+		w.schedule(duration(bytes, n.class().Up), event{kind: evUplink, node: int32(n.id), life: n.life})
+	}
+}
+
+func duration(bytes, rate int64) time.Duration {
+	if rate <= 0 {
+		rate = unlimited
+	}
+	return time.Duration(float64(bytes) / float64(rate) * float64(time.Second))
+}
+
+// uplinked sends the packet that has left the uplink on its way, and tells the
+// core that its block is out.
+func (n *node) uplinked() {
+	w := n.world
+	index, bytes := n.packet, n.packetBytes
+	n.busy = false
+	n.startUplink()
+	p := &w.packets[index]
+	c := &w.conns[p.to/2]
+	to := w.end(p.to)
+	at := w.now + int64(c.latency)
+	if c.loss > 0 && w.rng.Float64() < c.loss {
+		at += int64(2*c.latency + retransmission)
+	}
+	at = max(at, to.node.downFree) + int64(duration(bytes, to.node.class().Down))
+	to.node.downFree = at
+	at = max(at, to.last)
+	to.last = at
+	from := w.end(p.to ^ 1)
+	last := p.items[len(p.items)-1]
+	w.at(at, event{kind: evArrive, node: int32(to.node.id), arg: index})
+	if last.block && from.open {
+		n.sentBytes += int64(last.ref.Length)
+		n.step(core.Event{Kind: core.Sent, Peer: from.ref, Count: 1})
+	}
+}
+
+// arrive hands a packet over.
+func (w *world) arrive(index uint32) {
+	p := &w.packets[index]
+	i := p.to
+	for k := range p.items {
+		e := w.end(i)
+		if !e.open || !e.node.up() || e.node.life != e.life {
+			break
+		}
+		e.node.receive(e.ref, &w.packets[index].items[k])
+	}
+	w.freePacket(index)
+}
+
+func (w *world) newPacket(to uint32) uint32 {
+	if last := len(w.spare) - 1; last >= 0 {
+		i := w.spare[last]
+		w.spare = w.spare[:last]
+		w.packets[i].to = to
+		return i
+	}
+	w.packets = append(w.packets, packet{to: to})
+	return uint32(len(w.packets) - 1)
+}
+
+func (w *world) freePacket(i uint32) {
+	clear(w.packets[i].items)
+	w.packets[i].items = w.packets[i].items[:0]
+	w.spare = append(w.spare, i)
+}
+
+// hangUp ends a connection from one side. Its own core learns it at once, the
+// other one when what is under way has arrived.
+func (w *world) hangUp(i uint32) {
+	c := &w.conns[i/2]
+	if c.broken {
+		return
+	}
+	c.broken = true
+	other := w.end(i ^ 1)
+	mine := w.end(i)
+	mine.queue, other.queue = nil, nil
+	mine.head, other.head = 0, 0
+	w.at(w.now, event{kind: evClosed, node: int32(mine.node.id), arg: i})
+	w.at(max(w.now+int64(c.latency), other.last), event{kind: evClosed, node: int32(other.node.id), arg: i ^ 1})
+}
+
+// closed tells one side that its connection is gone.
+func (w *world) closed(i uint32) {
+	e := w.end(i)
+	if !e.open {
+		return
+	}
+	e.open = false
+	if !e.node.up() || e.node.life != e.life {
+		return
+	}
+	delete(e.node.links, e.ref)
+	e.node.step(core.Event{Kind: core.Closed, Peer: e.ref})
+}

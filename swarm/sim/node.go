@@ -1,0 +1,310 @@
+package sim
+
+import (
+	"encoding/binary"
+	"net/netip"
+	"time"
+
+	"swarmnode/swarm/bits"
+	"swarmnode/swarm/block"
+	"swarmnode/swarm/core"
+	"swarmnode/swarm/wire"
+)
+
+// A node is one member of the swarm.
+type node struct {
+	world *world
+	id    int
+	ci    int // class
+	seed  uint64
+	nat   bool
+
+	distance time.Duration
+	core     *core.Torrent // nil while it is away
+	life     uint32        // counted up each time it goes
+	refs     core.PeerRef
+	links    map[core.PeerRef]uint32
+	actions  []core.Action
+	tickAt   int64
+	asked    bool // addresses are under way
+
+	// Uplink and downlink.
+	busy        bool
+	packet      uint32
+	packetBytes int64
+	sending     []uint32 // ends with something to send, in turn
+	nextSending int
+	downFree    int64
+
+	// Disk.
+	have  *bits.Set
+	wrong map[block.Ref]bool // stored blocks with wrong content
+	bad   bool               // the block being received is wrong
+
+	joined    int64
+	done      int64 // when it had everything; 0: not yet
+	sentBytes int64
+	player    player
+}
+
+func newNode(w *world, id, ci int, seed uint64) *node {
+	n := &node{world: w, id: id, ci: ci, seed: seed ^ uint64(id+1)*0x9e3779b97f4a7c15, wrong: map[block.Ref]bool{}}
+	c := n.class()
+	pieces := w.scenario.Pieces
+	n.have = bits.New(pieces)
+	switch {
+	case c.Seed:
+		n.have.SetAll()
+	case c.All > 0:
+		for i := range pieces {
+			if w.rng.Float64() < c.All {
+				n.have.Add(i)
+			}
+		}
+	}
+	return n
+}
+
+func (n *node) class() *Class { return &n.world.scenario.Classes[n.ci] }
+
+func (n *node) up() bool { return n.core != nil }
+
+// leech tells whether the run waits for the node.
+func (n *node) leech() bool {
+	c := n.class()
+	return !c.Seed && c.Acts != Liar && c.Acts != Mute
+}
+
+// Addresses number the nodes; ports say nothing.
+func (n *node) addr() netip.AddrPort {
+	var ip [4]byte
+	binary.BigEndian.PutUint32(ip[:], uint32(n.id)+1)
+	ip[0] += 20
+	return netip.AddrPortFrom(netip.AddrFrom4(ip), 6881)
+}
+
+func (w *world) nodeAt(addr netip.AddrPort) *node {
+	ip := addr.Addr().As4()
+	ip[0] -= 20
+	if i := int(binary.BigEndian.Uint32(ip[:])) - 1; i >= 0 && i < len(w.nodes) {
+		return w.nodes[i]
+	}
+	return nil
+}
+
+func (n *node) peerID() (id [20]byte) {
+	copy(id[:], "-SN0000-")
+	binary.BigEndian.PutUint64(id[12:], n.seed)
+	return id
+}
+
+// join starts the node's core.
+func (n *node) join() {
+	w, c := n.world, n.class()
+	n.core = core.New(n.time(), core.Config{
+		InfoHash: w.info.Hash(), PeerID: n.peerID(), Seed: n.seed + uint64(n.life), Client: "sim", Port: 6881,
+		SuperSeed: c.SuperSeed, Limits: core.Limits{PeersMax: w.scenario.PeersMax},
+	})
+	n.links = map[core.PeerRef]uint32{}
+	n.tickAt = -1
+	n.busy, n.sending, n.nextSending = false, nil, 0
+	if n.joined == 0 {
+		n.joined = w.now
+	}
+	if !c.Magnet || n.life > 0 {
+		n.opened()
+	}
+	n.told()
+	if c.Life > 0 {
+		w.schedule(n.exponential(c.Life), n.event(evLeave, 0))
+	}
+}
+
+func (n *node) exponential(mean time.Duration) time.Duration {
+	return time.Duration(n.world.rng.ExpFloat64() * float64(mean))
+}
+
+func (n *node) event(kind eventKind, arg uint32) event {
+	return event{kind: kind, node: int32(n.id), arg: arg, life: n.life}
+}
+
+// leave takes the node out of the swarm. What it has stays on its disk.
+func (n *node) leave() {
+	if !n.up() {
+		return
+	}
+	for ref := core.PeerRef(1); ref <= n.refs; ref++ { // in order: maps have none
+		if i, ok := n.links[ref]; ok {
+			n.world.hangUp(i)
+		}
+	}
+	n.core = nil
+	n.life++
+	clear(n.wrong)
+	if away := n.class().Away; away > 0 {
+		n.world.schedule(n.exponential(away), n.event(evJoin, 0))
+	}
+}
+
+// opened tells the core that its storage is open.
+func (n *node) opened() {
+	n.step(core.Event{Kind: core.InfoReady, Info: n.world.info, Have: n.have.Clone()})
+	n.play()
+}
+
+func (n *node) time() time.Time { return epoch.Add(time.Duration(n.world.now)) }
+
+// told gives the node addresses, as a tracker or the DHT does.
+func (n *node) told() {
+	if !n.up() {
+		return
+	}
+	w := n.world
+	n.asked = false
+	for range min(trackerPeers, 4*len(w.nodes)) {
+		other := w.nodes[w.rng.IntN(len(w.nodes))]
+		if other != n && other.up() {
+			n.step(core.Event{Kind: core.Found, Addr: other.addr(), Source: core.SourceDHT})
+		}
+	}
+	w.schedule(trackerEvery, n.event(evTracker, 0))
+}
+
+func (n *node) tick(at int64) {
+	if n.up() && n.tickAt == at {
+		n.tickAt = -1
+		n.step(core.Event{Kind: core.Tick})
+	}
+}
+
+// step tells the core what happened, and does what it wants done.
+func (n *node) step(e core.Event) {
+	if !n.up() {
+		return
+	}
+	t := n.core
+	t.Step(n.time(), e)
+	n.actions = t.Actions(n.actions[:0])
+	for i := range n.actions {
+		n.do(&n.actions[i])
+	}
+	if n.core != t { // it left
+		return
+	}
+	if next := t.NextTick(); !next.IsZero() {
+		at := max(int64(next.Sub(epoch)), n.world.now)
+		if n.tickAt < 0 || at < n.tickAt {
+			n.tickAt = at
+			n.world.at(at, n.event(evTick, 0))
+		}
+	}
+}
+
+func (n *node) do(a *core.Action) {
+	w := n.world
+	switch a.Kind {
+	case core.Dial:
+		w.dial(n, a.Addr)
+	case core.Send:
+		if a.Msg.ID == wire.Unchoke && n.class().Acts == FreeRider {
+			return
+		}
+		n.send(n.links[a.Peer], item{msg: a.Msg})
+	case core.Upload:
+		n.upload(a)
+	case core.Drop:
+		w.hangUp(n.links[a.Peer])
+	case core.Store:
+		n.store(a.Ref)
+	case core.Verify:
+		w.schedule(duration(int64(w.scenario.PieceLength), hashRate), n.event(evHashed, a.Ref.Piece))
+	case core.UseInfo:
+		w.schedule(time.Millisecond, n.event(evOpened, 0))
+	case core.WantPeers:
+		if !n.asked {
+			n.asked = true
+			w.schedule(trackerDelay, n.event(evTracker, 0))
+		}
+	case core.Complete:
+		n.complete()
+	}
+}
+
+// complete notes that the node has everything.
+func (n *node) complete() {
+	w := n.world
+	if n.done != 0 || !n.leech() {
+		return
+	}
+	n.done = max(w.now, 1)
+	w.waiting--
+	if n.class().Leaves {
+		w.schedule(time.Second, n.event(evLeave, 0))
+	}
+}
+
+func (n *node) upload(a *core.Action) {
+	switch n.class().Acts {
+	case Mute:
+		return
+	case Liar:
+		n.send(n.links[a.Peer], item{ref: a.Ref, block: true, wrong: true})
+	default:
+		n.send(n.links[a.Peer], item{ref: a.Ref, block: true})
+	}
+	if c := n.class(); c.Copies > 0 && float64(n.sentBytes) >= c.Copies*float64(n.world.scenario.Length()) {
+		n.leave()
+	}
+}
+
+// store writes a block; what is wrong with it shows when its piece is hashed.
+func (n *node) store(r block.Ref) {
+	if n.bad {
+		n.wrong[r] = true
+	} else if len(n.wrong) > 0 {
+		delete(n.wrong, r)
+	}
+}
+
+// hashed ends the hashing of a piece.
+func (n *node) hashed(piece uint32) {
+	if !n.up() {
+		return
+	}
+	kind := core.Verified
+	for begin := 0; begin < n.world.scenario.PieceLength && len(n.wrong) > 0; begin += block.Size {
+		r := block.Ref{Piece: piece, Begin: uint32(begin), Length: block.Size}
+		if n.wrong[r] {
+			kind = core.Failed
+			delete(n.wrong, r)
+		}
+	}
+	if kind == core.Verified {
+		n.have.Add(int(piece))
+		n.played()
+	}
+	n.step(core.Event{Kind: kind, Ref: block.Ref{Piece: piece}})
+}
+
+// connected tells the core of a new connection.
+func (n *node) connected(i uint32, other *node, outgoing bool) {
+	e := n.world.end(i)
+	hello := &wire.Hello{InfoHash: n.world.info.Hash(), PeerID: other.peerID()}
+	hello.Reserved = hello.Reserved.With(wire.FeatureFast).With(wire.FeatureExtension)
+	addr := other.addr()
+	if !outgoing { // a port of the moment
+		addr = netip.AddrPortFrom(addr.Addr(), uint16(10000+i%50000))
+	}
+	n.step(core.Event{Kind: core.Connected, Peer: e.ref, Addr: addr, Outgoing: outgoing, Hello: hello})
+}
+
+// receive tells the core of a message or a block.
+func (n *node) receive(ref core.PeerRef, it *item) {
+	if it.block {
+		n.bad = it.wrong
+		n.step(core.Event{Kind: core.ReceivedBlock, Peer: ref, Ref: it.ref})
+		n.bad = false
+		return
+	}
+	n.step(core.Event{Kind: core.Received, Peer: ref, Msg: it.msg})
+}
