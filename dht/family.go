@@ -21,7 +21,8 @@ const (
 	// BEP 5.
 	refreshAge = 15 * time.Minute
 
-	// fillAge is how often an early bucket that is not full is refilled.
+	// fillAge is how soon a bucket that is not full is filled again, the first
+	// time; the pause doubles up to refreshAge, since there may be nobody.
 	fillAge = 2 * time.Minute
 
 	// keepAlive: home routers forget an idle UDP mapping after 30 s or more.
@@ -203,8 +204,9 @@ func (f *family) staleBucket(now instant) int {
 	last := len(f.table.buckets) - 1
 	for depth := range last {
 		b := &f.table.buckets[depth]
-		if len(b.contacts) < k && now-b.filled >= fillAge {
+		if len(b.contacts) < k && now-b.filled >= min(fillAge<<b.fills, refreshAge) {
 			b.filled = now
+			b.fills = min(b.fills+1, 8)
 			return depth
 		}
 	}

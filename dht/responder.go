@@ -27,9 +27,11 @@ const (
 	// the query, since every node has samples for everybody.
 	amplificationMax = 6
 
-	// itemLarge is the length of a value beside which only the nodes of one
-	// family are told, so that the answer fits an unfragmented datagram.
+	// itemLarge is the length of a value beside which only itemNodes nodes of
+	// one family are told, so that the answer fits an unfragmented datagram and
+	// stays within sixteen times the query.
 	itemLarge = 500
+	itemNodes = 4
 
 	// sampleInterval is how many seconds a crawler is asked to stay away,
 	// BEP 51.
@@ -103,15 +105,15 @@ func (c *core) answer(now instant, f *family, from netip.AddrPort, m *message, d
 	default: // find_node, and what we do not know but has a target
 		dst = appendReplyHead(dst, from)
 		dst = appendPair(dst, "id", f.id[:])
-		dst = c.appendNodes(dst, f, m)
+		dst = c.appendNodes(dst, f, m, k)
 	}
 	dst = append(dst, 'e')
 	return appendTail(dst, m.tid, "r")
 }
 
-// appendNodes appends the nodes closest to the target, of the families that
+// appendNodes appends up to n nodes closest to the target of each family that
 // the asker wants, BEP 32.
-func (c *core) appendNodes(dst []byte, f *family, m *message) []byte {
+func (c *core) appendNodes(dst []byte, f *family, m *message, n int) []byte {
 	wants := [families]bool{m.wants4, m.wants6}
 	if !m.wants4 && !m.wants6 {
 		wants[f.index] = true
@@ -121,7 +123,7 @@ func (c *core) appendNodes(dst []byte, f *family, m *message) []byte {
 		if !wants[i] || other == nil {
 			continue
 		}
-		near := c.nearest[:other.table.closest(&m.target, c.nearest[:])]
+		near := c.nearest[:other.table.closest(&m.target, c.nearest[:n])]
 		size := [families]int{compactNode4, compactNode6}[i]
 		dst = appendKey(dst, key)
 		dst = appendLength(dst, size*len(near))
@@ -156,7 +158,7 @@ func (c *core) answerGetPeers(now instant, f *family, from netip.AddrPort, m *me
 		room -= len(seeds) + len(leeches) + 20
 	}
 	dst = appendPair(dst, "id", f.id[:])
-	dst = c.appendNodes(dst, f, m)
+	dst = c.appendNodes(dst, f, m, k)
 	token := c.tokens.make(from.Addr(), m.target)
 	dst = appendPair(dst, "token", token[:])
 	entry := [families]int{compactAddr4 + 2, compactAddr6 + 3}[f.index]
@@ -208,10 +210,11 @@ func (c *core) answerGet(now instant, f *family, from netip.AddrPort, m *message
 	if it != nil && it.sig != nil {
 		dst = appendPair(dst, "k", it.key)
 	}
+	nodes := k
 	if it != nil && len(it.value) > itemLarge {
-		m.wants4, m.wants6 = false, false
+		m.wants4, m.wants6, nodes = false, false, itemNodes
 	}
-	dst = c.appendNodes(dst, f, m)
+	dst = c.appendNodes(dst, f, m, nodes)
 	if it != nil && it.key != nil {
 		dst = appendNumber(dst, "seq", it.seq)
 	}
@@ -242,7 +245,7 @@ func (c *core) answerSample(f *family, from netip.AddrPort, m *message, dst []by
 	dst = appendReplyHead(dst, from)
 	dst = appendPair(dst, "id", f.id[:])
 	dst = appendNumber(dst, "interval", sampleInterval)
-	dst = c.appendNodes(dst, f, m)
+	dst = c.appendNodes(dst, f, m, k)
 	total := len(f.peers.swarms)
 	room := amplificationMax*m.size - len(dst) - len(m.tid) - len(":num:i0000ee7:samples:4001:t2:1:v4:xxxx1:y1:re")
 	n := max(0, min(total, samplesMax, room/len(ID{})))

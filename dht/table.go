@@ -54,6 +54,7 @@ type tableBucket struct {
 	spares   []contact // at most k, the last heard last
 	changed  instant   // last insertion, replacement or answer, BEP 5
 	filled   instant   // last lookup to fill it
+	fills    uint8     // such lookups so far
 }
 
 // table is the routing table of one family: buckets by the number of leading
