@@ -78,7 +78,7 @@ func ParseInfo(raw []byte) (*Info, error) {
 
 // newInfo is ParseInfo for bytes that nobody else holds.
 func newInfo(raw []byte) (*Info, error) {
-	p := infoParser{r: bencode.NewReader(raw, documentLimits)}
+	p := infoParser{raw: raw, r: bencode.NewReader(raw, documentLimits)}
 	p.readInfo()
 	if err := p.r.Close(); err != nil {
 		return nil, err

@@ -122,7 +122,6 @@ func (t *leafHasher) root(width int) Hash256 {
 // It is safe for concurrent use.
 type tree struct {
 	hash    Hash256 // the root
-	length  int64   // bytes of the file
 	pieces  int     // nodes of the piece layer that have data
 	base    int     // level of the piece layer; of the root if there is one piece
 	height  int     // levels from the piece layer to the root
@@ -131,16 +130,17 @@ type tree struct {
 	missing int         // unknown nodes of the piece layer, when rows is not nil
 }
 
-func newTree(root Hash256, length int64, pieceLength int) *tree {
-	t := &tree{hash: root, length: length, pieces: 1}
+// plant makes t the tree of a file of length > 0 bytes, of which only the root
+// is known.
+func (t *tree) plant(root Hash256, length int64, pieceLength int) {
+	t.hash, t.pieces = root, 1
 	if length <= int64(pieceLength) {
 		t.base = levels(blocks(length))
-		return t
+		return
 	}
 	t.pieces = int((length-1)/int64(pieceLength)) + 1
 	t.base = levels(blocks(int64(pieceLength)))
 	t.height = levels(t.pieces)
-	return t
 }
 
 // blocks returns the number of blocks that n > 0 bytes take.

@@ -70,14 +70,21 @@ func isPlain(name string) bool {
 		return false
 	}
 	for i := range len(name) {
-		c := name[i]
-		if c < ' ' || c > '~' || strings.IndexByte(`"*/:<>?\|`, c) >= 0 {
+		if !plainBytes[name[i]] {
 			return false
 		}
 	}
 	last := name[len(name)-1]
 	return last != '.' && last != ' '
 }
+
+// plainBytes holds the printable characters of ASCII that all systems take.
+var plainBytes = func() (plain [256]bool) {
+	for c := ' '; c <= '~'; c++ {
+		plain[c] = !isForbidden(c)
+	}
+	return plain
+}()
 
 // refuse returns an error for names that cannot be meant.
 func refuse(name string) error {

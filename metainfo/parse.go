@@ -1,6 +1,7 @@
 package metainfo
 
 import (
+	"bytes"
 	"errors"
 	"fmt"
 	"math/bits"
@@ -16,6 +17,7 @@ var documentLimits = bencode.Limits{DepthMax: documentDepthMax, ValuesMax: docum
 // An infoParser reads an info dictionary. The first error of its own is in
 // err, that of the encoding in r.
 type infoParser struct {
+	raw []byte
 	r   *bencode.Reader
 	err error
 
@@ -39,6 +41,8 @@ type infoParser struct {
 	treeOriginals map[int]string // those of tree
 	scratch       [][]byte       // elements of the path being read
 	last          []string       // path of the file before, whose folders are shared
+	twin          []string       // path of the same file in tree, if list is that of a hybrid
+	named         int            // files of list without padding
 	arena         []string       // where paths are cut from
 }
 
@@ -73,6 +77,7 @@ func (p *infoParser) readInfo() {
 			p.listOriginals, p.originals = p.originals, nil
 		case "file tree":
 			p.hasTree = true
+			p.tree = make([]File, 0, p.expect("0:d"))
 			p.readTree(nil)
 			p.treeOriginals, p.originals = p.originals, nil
 		case "meta version":
@@ -113,6 +118,7 @@ func (p *infoParser) readAttributes(f *File) (link bool) {
 
 // readFiles reads the "files" of a v1 torrent.
 func (p *infoParser) readFiles() {
+	p.list = make([]File, 0, p.expect("4:path"))
 	for i := range p.r.List() {
 		if p.failed() {
 			return
@@ -126,6 +132,12 @@ func (p *infoParser) readFiles() {
 			return
 		}
 	}
+}
+
+// expect guesses the number of files to come by a mark that each has, so that
+// their list is allocated once.
+func (p *infoParser) expect(mark string) int {
+	return min(bytes.Count(p.raw[p.r.Offset():], []byte(mark)), FilesMax)
 }
 
 func (p *infoParser) readFile(i int) error {
@@ -165,9 +177,14 @@ func (p *infoParser) readFile(i int) error {
 	if f.Length < 0 || f.Length > LengthMax {
 		return fmt.Errorf("length %d is out of range", f.Length)
 	}
+	if !f.Pad && p.named < len(p.tree) {
+		p.twin = p.tree[p.named].Path
+		p.named++
+	}
 	if err := p.setPath(&f, i, path); err != nil {
 		return err
 	}
+	p.twin = nil
 	p.list = append(p.list, f)
 	return nil
 }
@@ -196,14 +213,12 @@ func (p *infoParser) setPath(f *File, i int, path [][]byte) error {
 	}
 	start, size, changed := len(p.arena), 0, false
 	for d, raw := range path {
-		if d < len(p.last) && p.last[d] == string(raw) { // clean, since it came from here
-			p.arena = append(p.arena, p.last[d])
-			size += len(raw) + 1
-			continue
-		}
-		element, err := cleanElement(string(raw))
-		if err != nil {
-			return err
+		element, known := p.known(d, raw)
+		if !known {
+			var err error
+			if element, err = cleanElement(string(raw)); err != nil {
+				return err
+			}
 		}
 		changed = changed || element != string(raw)
 		if element != "" {
@@ -225,6 +240,18 @@ func (p *infoParser) setPath(f *File, i int, path [][]byte) error {
 		p.noteOriginal(i, joinPath(path))
 	}
 	return nil
+}
+
+// known returns the string of an element that was cleaned before, in which
+// case it is clean.
+func (p *infoParser) known(depth int, raw []byte) (string, bool) {
+	switch {
+	case depth < len(p.last) && p.last[depth] == string(raw):
+		return p.last[depth], true
+	case depth < len(p.twin) && p.twin[depth] == string(raw):
+		return p.twin[depth], true
+	}
+	return "", false
 }
 
 func (p *infoParser) noteOriginal(i int, path string) {

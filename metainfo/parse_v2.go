@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"slices"
-	"sort"
 )
 
 // readTree reads one level of the "file tree" of BEP 52: a dictionary of
@@ -158,18 +157,20 @@ func (p *infoParser) joinHalves(l *Layout) error {
 // plantTrees makes the hash trees of all files with content.
 func (l *Layout) plantTrees() error {
 	l.trees = make([]*tree, len(l.Files))
+	all := make([]tree, len(l.Files))
+	l.roots = make([]int32, 0, len(l.Files))
 	for i := range l.Files {
 		if f := &l.Files[i]; f.Length > 0 && !f.Pad {
-			l.trees[i] = newTree(f.Root, f.Length, l.PieceLength)
+			l.trees[i] = &all[i]
+			all[i].plant(f.Root, f.Length, l.PieceLength)
 			l.roots = append(l.roots, int32(i))
 		}
 	}
-	sort.Slice(l.roots, func(a, b int) bool {
-		fa, fb := &l.Files[l.roots[a]], &l.Files[l.roots[b]]
-		if c := bytes.Compare(fa.Root[:], fb.Root[:]); c != 0 {
-			return c < 0
+	slices.SortFunc(l.roots, func(a, b int32) int {
+		if c := bytes.Compare(l.Files[a].Root[:], l.Files[b].Root[:]); c != 0 {
+			return c
 		}
-		return l.roots[a] < l.roots[b]
+		return int(a - b)
 	})
 	for i := 1; i < len(l.roots); i++ { // files of equal content are one to the hash tree
 		a, b := l.roots[i-1], l.roots[i]
