@@ -65,8 +65,10 @@ func (t *Torrent) chokeRound() {
 	contenders := t.contenders()
 	rotate := c.rounds%optimisticRounds == 1
 	chosen := choose(contenders, c.slots, t.seeding(), rotate, t.rng)
+	crowded := len(contenders) > len(chosen)
 	for _, p := range t.peers.list {
-		if p.unchoked && !slices.Contains(chosen, p) {
+		// Who is not interested just now takes nothing, and may be again soon.
+		if p.unchoked && crowded && !slices.Contains(chosen, p) {
 			t.choke(p)
 		}
 	}
@@ -245,8 +247,7 @@ func (t *Torrent) onNotInterested(p *peer) {
 		return
 	}
 	p.interested = false
-	if p.unchoked && len(p.serve.queue) == 0 {
-		t.choke(p)
+	if p.unchoked {
 		t.fillSlots()
 	}
 	if t.useless(p) {
@@ -254,10 +255,11 @@ func (t *Torrent) onNotInterested(p *peer) {
 	}
 }
 
+// slotsUsed returns how many peers are unchoked that would take something.
 func (t *Torrent) slotsUsed() int {
 	n := 0
 	for _, p := range t.peers.list {
-		if p.unchoked {
+		if p.unchoked && p.interested {
 			n++
 		}
 	}

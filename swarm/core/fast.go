@@ -74,15 +74,16 @@ func (f *fastState) dropHints(pieces int) {
 }
 
 // grantFast lets a peer that has little ask for a few pieces at once, so that
-// it gets something to trade.
+// it gets something to trade. Not so as the only source of pieces: those of one
+// network would all get the same ones.
 func (t *Torrent) grantFast(p *peer) {
 	p.fastx.dropHints(t.pick.Pieces())
-	if !p.fast || len(p.fastx.granted) > 0 || p.has.set.Count() >= grantBelow {
+	if !p.fast || len(p.fastx.granted) > 0 || p.has.set.Count() >= grantBelow || t.seeder.alone(t) {
 		return
 	}
 	set := wire.AllowedFastSet(nil, p.addr.Addr(), t.cfg.InfoHash, t.pick.Pieces(), wire.AllowedFastMax)
 	for _, piece := range set {
-		if t.pick.Have().Has(int(piece)) && !p.has.set.Has(int(piece)) && !t.seeder.hides(t) {
+		if t.pick.Have().Has(int(piece)) && !p.has.set.Has(int(piece)) {
 			p.fastx.granted = append(p.fastx.granted, piece)
 			t.sendPiece(p, wire.AllowedFast, piece)
 		}

@@ -44,7 +44,7 @@ type peer struct {
 	trust trust
 	flood flood
 
-	promised []uint32 // pieces that it shall pass on, see seeder
+	promised []promise // see seeder
 }
 
 // peerTable holds the connections.

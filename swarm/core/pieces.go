@@ -135,7 +135,8 @@ func (t *Torrent) validPiece(piece uint32) bool {
 	return t.pick != nil && int64(piece) < int64(t.pick.Pieces())
 }
 
-// onVerified makes a piece ours: whoever lacks it is told at once.
+// onVerified makes a piece ours and says so at once: to those who lack it, and
+// to those who have it, because a seed goes by what was passed on.
 func (t *Torrent) onVerified(piece uint32) {
 	if !t.validPiece(piece) {
 		return
@@ -156,9 +157,8 @@ func (t *Torrent) onVerified(piece uint32) {
 		}
 		if p.has.set.Has(int(piece)) {
 			p.has.useful--
-		} else {
-			t.sendPiece(p, wire.Have, piece)
 		}
+		t.sendPiece(p, wire.Have, piece)
 	}
 	for _, p := range t.peers.snapshot() {
 		if p.has.counted {

@@ -24,6 +24,9 @@ const (
 	snubAfter = 20 * time.Second
 	// blockAfter is how long one block may take before it is asked elsewhere.
 	blockAfter = 30 * time.Second
+	// rejectAfter is how long a peer that chokes us may take to reject what it
+	// will not send (BEP 6), before that is asked elsewhere.
+	rejectAfter = 3 * time.Second
 	// forgetAfter is how long a cancelled request may still be answered.
 	forgetAfter = 60 * time.Second
 	// backoffFirst and backoffLast bound the pause of a peer that was snubbed,
@@ -67,6 +70,7 @@ type asks struct {
 	snubbed bool
 	backoff time.Duration // the next pause
 	until   time.Duration // no requests before
+	choked  time.Duration // when it choked us last
 }
 
 func (a *asks) init() {
@@ -381,7 +385,10 @@ func (t *Torrent) forgetAsks(p *peer) {
 // expireAsks has what takes too long asked elsewhere.
 func (t *Torrent) expireAsks(p *peer) {
 	a := &p.ask
-	var oldest time.Duration = never
+	if p.choking && t.now-a.choked > rejectAfter {
+		t.releaseAll(p, askReleased, p.fastx.allowed)
+	}
+	oldest := never
 	for i := range a.open() {
 		if o := &a.open()[i]; o.state == askLive {
 			oldest = min(oldest, o.at)
@@ -398,17 +405,17 @@ func (t *Torrent) expireAsks(p *peer) {
 	}
 }
 
-// onChoke takes in that p answers no more. With BEP 6 it rejects each request;
-// without, they count as dropped.
+// onChoke takes in that p answers no more. Without BEP 6 what it was asked for
+// is dropped. With it what is not on its way already is rejected at once, and
+// only if that does not happen we do not wait any longer.
 func (t *Torrent) onChoke(p *peer) {
 	if p.choking {
 		p.flood.pointless++
 		return
 	}
 	p.choking = true
-	if p.fast {
-		t.releaseAll(p, askReleased, p.fastx.allowed)
-	} else {
+	p.ask.choked = t.now
+	if !p.fast {
 		t.releaseAll(p, askCancelled, nil)
 	}
 }

@@ -7,10 +7,10 @@ import (
 )
 
 const (
-	// steerMin and steerMax bound the pieces that one peer is promised at a
-	// time.
-	steerMin = 2
-	steerMax = 16
+	// steerAhead is how many pieces a peer is promised beyond those that it has
+	// asked for, and steerMax how many in all.
+	steerAhead = 2
+	steerMax   = 32
 	// steerTries bounds the search for a piece to suggest, in pieces.
 	steerTries = 4096
 )
@@ -59,13 +59,19 @@ func (s *seeder) promise(t *Torrent, p *peer) (uint32, bool) {
 
 func (s *seeder) give(p *peer, piece uint32) {
 	s.owner[piece] = p.ref
-	p.promised = append(p.promised, piece)
+	p.promised = append(p.promised, promise{piece: piece})
+}
+
+// A promise is a piece that a peer shall get from us and pass on.
+type promise struct {
+	piece uint32
+	asked bool // it has asked for a block of it
 }
 
 // settle forgets the promises to p that are fulfilled.
 func (s *seeder) settle(t *Torrent, p *peer) {
-	p.promised = slices.DeleteFunc(p.promised, func(piece uint32) bool {
-		return t.pick.Availability(piece) > 0
+	p.promised = slices.DeleteFunc(p.promised, func(m promise) bool {
+		return t.pick.Availability(m.piece) > 0
 	})
 }
 
@@ -76,8 +82,11 @@ func (t *Torrent) steer(p *peer) {
 		return
 	}
 	s.settle(t, p)
-	perSecond := int(p.up.recent(t.now)) / max(t.layout.PieceLength, 1)
-	for len(p.promised) < min(max(2*perSecond, steerMin), steerMax) {
+	ahead := 0
+	for _, m := range p.promised {
+		ahead += ifThen(m.asked, 0, 1)
+	}
+	for ; ahead < steerAhead && len(p.promised) < steerMax; ahead++ {
 		piece, ok := s.promise(t, p)
 		if !ok {
 			return
@@ -89,8 +98,18 @@ func (t *Torrent) steer(p *peer) {
 // requested notes that p asks for a piece. What nobody was promised is its own
 // from now on.
 func (s *seeder) requested(t *Torrent, p *peer, piece uint32) {
-	if s.owner != nil && s.owner[piece] == 0 && len(p.promised) < chooseAmong {
+	if s.owner == nil {
+		return
+	}
+	if s.owner[piece] == 0 && len(p.promised) < steerMax {
 		s.give(p, piece)
+	}
+	for i := range p.promised {
+		if m := &p.promised[i]; m.piece == piece && !m.asked {
+			m.asked = true
+			t.steer(p)
+			return
+		}
 	}
 }
 

@@ -124,7 +124,8 @@ func (p *Picker) pickBegun(q *Query, dst []Block, limit int, left bool) []Block 
 		if len(dst) == limit {
 			break
 		}
-		if pt.free == 0 || pt.alone || left && pt.owner != 0 || !q.Have.Has(int(pt.piece)) {
+		if pt.free == 0 || pt.alone || left && pt.owner != 0 || !q.Have.Has(int(pt.piece)) ||
+			q.RareOnly && p.avail[pt.piece] > 0 {
 			continue
 		}
 		if pt.owner == 0 {

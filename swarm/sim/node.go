@@ -75,10 +75,10 @@ func (n *node) leech() bool {
 	return !c.Seed && c.Acts != Liar && c.Acts != Mute
 }
 
-// Addresses number the nodes; ports say nothing.
+// addr returns the node's address: its number, each in a network of its own.
 func (n *node) addr() netip.AddrPort {
 	var ip [4]byte
-	binary.BigEndian.PutUint32(ip[:], uint32(n.id)+1)
+	binary.BigEndian.PutUint32(ip[:], uint32(n.id+1)<<8|1)
 	ip[0] += 20
 	return netip.AddrPortFrom(netip.AddrFrom4(ip), 6881)
 }
@@ -86,7 +86,7 @@ func (n *node) addr() netip.AddrPort {
 func (w *world) nodeAt(addr netip.AddrPort) *node {
 	ip := addr.Addr().As4()
 	ip[0] -= 20
-	if i := int(binary.BigEndian.Uint32(ip[:])) - 1; i >= 0 && i < len(w.nodes) {
+	if i := int(binary.BigEndian.Uint32(ip[:])>>8) - 1; i >= 0 && i < len(w.nodes) {
 		return w.nodes[i]
 	}
 	return nil
