@@ -20,35 +20,96 @@ const (
 	holesTriedMax = 16 << 20
 )
 
-// Check hashes what is there and returns the set of sound pieces; the caller
-// owns it. All cores take part. Files that do not exist, and holes, cost
-// nothing. The caller's progress, unless nil, gets the bytes hashed and to be
-// hashed now and then, by one goroutine at a time. It fails with an *Error
-// when something else lies where a file belongs, or with that of ctx. Bytes
-// that cannot be read are missing.
+// Check finds out which pieces are there and sound; the caller owns the set.
+// Pieces that the record of an earlier run, or an earlier Check or Verify,
+// knows to be sound are not hashed again when their files are as they were
+// left. Files that do not exist, and holes, cost nothing. All cores take part.
+//
+// progress, unless nil, gets the bytes hashed and to be hashed now and then, by
+// one goroutine at a time. Check fails with an *Error when something else lies
+// where a file belongs, or with that of ctx. Bytes that cannot be read are
+// missing. It is not to be called while pieces are being written.
 func (s *Store) Check(ctx context.Context, progress func(done, total int64)) (*bits.Set, error) {
-	c := check{s: s, data: bits.New(s.layout.Pieces()), holes: bits.New(s.layout.Pieces()),
-		have: bits.New(s.layout.Pieces()), progress: progress}
-	if err := c.survey(ctx); err != nil {
+	n := s.layout.Pieces()
+	c := check{s: s, data: bits.New(n), holes: bits.New(n), touched: bits.New(n),
+		have: s.Have(), progress: progress}
+	missing, err := c.survey(ctx)
+	if err != nil {
 		return nil, err
 	}
+	there := !c.data.None()
+	c.sort(missing)
 	if err := c.run(ctx, c.data, math.MaxInt64); err != nil {
 		return nil, err
 	}
 	if err := c.run(ctx, c.holes, holesTriedMax); err != nil {
 		return nil, err
 	}
-	s.mu.Lock()
-	s.have = c.have.Clone()
-	s.mu.Unlock()
+	if there && c.have.None() && s.foreign() {
+		return nil, &Error{"open", s.path(), ErrExists}
+	}
+	s.checked(c.have, c.trusted)
 	return c.have, nil
+}
+
+// foreign tells whether data under the content's own name, none of which is
+// right, is something else: no earlier run would have left unfinished content
+// under that name.
+func (s *Store) foreign() bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.cfg.Part && !s.readOnly && s.top == s.cfg.Name && s.recorded == nil
+}
+
+// checked takes over what a check found, of which trusted was not hashed.
+func (s *Store) checked(have, trusted *bits.Set) {
+	s.mu.Lock()
+	s.have = have.Clone()
+	s.resumed, s.writtenUntil = false, 0
+	keep(s.durable, have)
+	if s.unproven != nil {
+		keep(s.unproven, trusted)
+	}
+	if s.readOnly {
+		s.durable = have.Clone() // it was there before us
+	}
+	fresh := s.record != nil && !equal(s.durable, have)
+	if fresh {
+		for i := range s.layout.Files {
+			for p, end := s.layout.FilePieces(i); p < end; p++ {
+				if have.Has(p) && !s.durable.Has(p) {
+					s.dirty[i] = struct{}{}
+					break
+				}
+			}
+		}
+	}
+	record := s.readOnly && s.record != nil && (s.recorded == nil || !s.clean || !equal(s.recorded, have))
+	s.mu.Unlock()
+	if fresh {
+		s.beginWriting() // so that a beat comes
+	}
+	if record {
+		s.renew()
+	}
+}
+
+// keep removes from a what is not in b.
+func keep(a, b *bits.Set) {
+	for i := range a.Members() {
+		if !b.Has(i) {
+			a.Remove(i)
+		}
+	}
 }
 
 // A check is one run of Check.
 type check struct {
 	s        *Store
 	data     *bits.Set // pieces to hash: there, and not nothing but holes
-	holes    *bits.Set // pieces that are there as holes
+	holes    *bits.Set // pieces to hash that are there as holes
+	touched  *bits.Set // pieces in files that are not as they were left
+	trusted  *bits.Set // pieces that need no hashing
 	progress func(done, total int64)
 
 	mu    sync.Mutex
@@ -62,42 +123,66 @@ type check struct {
 }
 
 // survey looks at every file, notes how it is found, and finds the pieces that
-// can be there.
-func (c *check) survey(ctx context.Context) error {
+// can be there. It returns those of which a byte is not there.
+func (c *check) survey(ctx context.Context) (missing *bits.Set, err error) {
 	layout := c.s.layout
-	missing := bits.New(layout.Pieces()) // pieces of which a byte is not there
+	missing = bits.New(layout.Pieces())
 	for i := range layout.Files {
 		f := &layout.Files[i]
 		if f.Pad || len(f.Link) > 0 {
 			continue
 		}
 		if err := ctx.Err(); err != nil {
-			return err
+			return nil, err
 		}
-		st, err := c.s.look(i)
+		st, same, err := c.s.look(i)
 		if err != nil {
-			return err
+			return nil, err
 		}
 		there := min(st.size, f.Length)
 		first, end := layout.FilePieces(i)
+		for p := first; p < end && !same; p++ {
+			c.touched.Add(p)
+		}
 		for p := end - 1; p >= first && partEnd(layout, f, p) > there; p-- {
 			missing.Add(p)
 		}
 		if there > 0 {
 			if err := c.findData(i, there, st.sparse); err != nil {
-				return err
+				return nil, err
 			}
 		}
 	}
-	for p := range layout.Pieces() {
+	return missing, nil
+}
+
+// sort decides which pieces are hashed. Those that were known to be sound are
+// not, nor, if a clean record says what there is, those that it lacks; but
+// what is said to be in a hole is looked at.
+func (c *check) sort(missing *bits.Set) {
+	s := c.s
+	s.mu.Lock()
+	exact := s.resumed && s.clean
+	s.mu.Unlock()
+	for p := range s.layout.Pieces() {
+		data, had := c.data.Has(p), c.have.Has(p)
 		switch {
 		case missing.Has(p):
 			c.data.Remove(p)
-		case !c.data.Has(p):
+			c.have.Remove(p)
+		case c.touched.Has(p):
+			c.have.Remove(p)
+			if !data {
+				c.holes.Add(p)
+			}
+		case had && data, !had && exact:
+			c.data.Remove(p)
+		case !data:
+			c.have.Remove(p)
 			c.holes.Add(p)
 		}
 	}
-	return nil
+	c.trusted = c.have.Clone()
 }
 
 // partEnd returns where in file f the part of it that is in piece p ends.
@@ -105,13 +190,13 @@ func partEnd(l *metainfo.Layout, f *metainfo.File, p int) int64 {
 	return min(f.Length, l.PieceOffset(p)+int64(l.PieceSize(p))-f.Offset)
 }
 
-// look notes how file i is found. A file that is not there has size 0.
-func (s *Store) look(i int) (fileStat, error) {
+// look notes how file i is found, and tells whether it is as it was left. A
+// file that is not there has size 0.
+func (s *Store) look(i int) (st fileStat, same bool, err error) {
 	name := s.fileName(i)
-	st, err := s.disk.stat(name)
+	st, err = s.disk.stat(name)
 	if errors.Is(err, fs.ErrNotExist) {
-		s.found(i, stamp{})
-		return fileStat{}, nil
+		return fileStat{}, s.found(i, fileStat{}), nil
 	}
 	if err == nil {
 		err = kindError(st.mode, false)
@@ -120,10 +205,9 @@ func (s *Store) look(i int) (fileStat, error) {
 		err = ErrLonger
 	}
 	if err != nil {
-		return fileStat{}, wrap("open", s.disk.path(name), err)
+		return fileStat{}, false, wrap("open", s.disk.path(name), err)
 	}
-	s.found(i, stamp{mtime: st.mtime, size: st.size})
-	return st, nil
+	return st, s.found(i, st), nil
 }
 
 // findData adds the pieces to data of which a byte of file i, there bytes
@@ -218,14 +302,16 @@ func (c *check) take() (first, end int) {
 func (c *check) hash(first, end int, chunk []byte, verifier *metainfo.Verifier) {
 	layout := c.s.layout
 	if end == first+1 {
-		c.result(first, c.hashOne(first, chunk, verifier))
+		ok, err := c.s.hashPiece(first, chunk, verifier)
+		c.result(first, err == nil && ok)
 		return
 	}
 	start := layout.PieceOffset(first)
 	data := chunk[:layout.PieceOffset(end-1)+int64(layout.PieceSize(end-1))-start]
 	if c.s.readContent(data, start) != nil { // one of them; see which
 		for p := first; p < end; p++ {
-			c.result(p, c.hashOne(p, chunk, verifier))
+			ok, err := c.s.hashPiece(p, chunk, verifier)
+			c.result(p, err == nil && ok)
 		}
 		return
 	}
@@ -234,20 +320,6 @@ func (c *check) hash(first, end int, chunk []byte, verifier *metainfo.Verifier) 
 		verifier.Write(data[layout.PieceOffset(p)-start:][:layout.PieceSize(p)])
 		c.result(p, verifier.OK())
 	}
-}
-
-func (c *check) hashOne(p int, chunk []byte, verifier *metainfo.Verifier) bool {
-	layout := c.s.layout
-	verifier.Reset(layout, p)
-	size := layout.PieceSize(p)
-	for at := 0; at < size; at += len(chunk) {
-		data := chunk[:min(len(chunk), size-at)]
-		if c.s.readContent(data, layout.PieceOffset(p)+int64(at)) != nil {
-			return false
-		}
-		verifier.Write(data)
-	}
-	return verifier.OK()
 }
 
 // result notes what came of a piece.

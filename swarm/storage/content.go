@@ -55,12 +55,62 @@ func (w *stretches) next() (x stretch, ok bool) {
 // ReadAt fills p from the content, from byte begin of the piece on; p lies
 // within the piece, padding at its end included. Padding reads as zeros. A
 // file that is missing or too short, or cannot be read, is an *Error.
+//
+// A piece that was only taken from a record is hashed before it is first read
+// from; when it is not what the record said, the error is an *Error with
+// ErrChanged and the piece is no longer in Have.
 func (s *Store) ReadAt(p []byte, piece, begin uint32) error {
 	if int64(piece) >= int64(s.layout.Pieces()) ||
 		int64(begin)+int64(len(p)) > int64(s.layout.PieceSizePadded(int(piece))) {
 		return &Error{"read", s.path(), ErrRange}
 	}
+	if err := s.prove(int(piece)); err != nil {
+		return err
+	}
 	return s.readContent(p, s.layout.PieceOffset(int(piece))+int64(begin))
+}
+
+// prove hashes a piece that this process knows from a record alone.
+func (s *Store) prove(piece int) error {
+	s.mu.Lock()
+	unproven := s.unproven != nil && s.unproven.Has(piece)
+	s.mu.Unlock()
+	if !unproven {
+		return nil
+	}
+	chunk := <-s.workers.chunks
+	if chunk == nil {
+		chunk = make([]byte, checkChunk)
+	}
+	var verifier metainfo.Verifier
+	ok, err := s.hashPiece(piece, chunk, &verifier)
+	s.workers.chunks <- chunk
+	if err != nil {
+		return err
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.unproven.Remove(piece)
+	if ok {
+		return nil
+	}
+	s.have.Remove(piece)
+	s.durable.Remove(piece)
+	return &Error{"read", s.disk.path(s.top), ErrChanged}
+}
+
+// hashPiece reads a piece and tells whether it is right.
+func (s *Store) hashPiece(p int, chunk []byte, verifier *metainfo.Verifier) (bool, error) {
+	verifier.Reset(s.layout, p)
+	size := s.layout.PieceSize(p)
+	for at := 0; at < size; at += len(chunk) {
+		data := chunk[:min(len(chunk), size-at)]
+		if err := s.readContent(data, s.layout.PieceOffset(p)+int64(at)); err != nil {
+			return false, err
+		}
+		verifier.Write(data)
+	}
+	return verifier.OK(), nil
 }
 
 // readContent fills p from the content at offset.
@@ -102,10 +152,12 @@ func (s *Store) writeBufs(offset int64, bufs [][]byte, scratch *scratch) error {
 		if x.file < 0 {
 			continue
 		}
+		s.beginWriting()
 		h, err := s.workers.files.pin(s, x.file, true)
 		if err == nil {
 			err = h.file.pwritev(parts, x.at)
 			s.workers.files.unpin(h)
+			s.wrote(x.file) // also when it failed: some of it may be there
 		}
 		if err != nil {
 			return wrap("write", s.disk.path(s.fileName(x.file)), err)
@@ -185,8 +237,11 @@ func (s *Store) verified(index int) error {
 		s.left(x.file, st)
 	}
 	s.mu.Lock()
+	defer s.mu.Unlock()
 	s.have.Add(index)
-	s.mu.Unlock()
+	if s.unproven != nil {
+		s.unproven.Remove(index)
+	}
 	return nil
 }
 

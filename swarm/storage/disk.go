@@ -9,6 +9,7 @@ import (
 	"path/filepath"
 	"strings"
 	"syscall"
+	"time"
 )
 
 // A disk is one download folder. Names are slash-separated and clean. It is
@@ -21,6 +22,8 @@ type disk interface {
 	stat(name string) (fileStat, error)
 	// makeDir makes a folder and those above it.
 	makeDir(name string) error
+	// syncFolder puts the names in a folder on stable storage.
+	syncFolder(name string) error
 	// rename gives a file or folder of the download folder itself another
 	// name, which must be free.
 	rename(from, to string) error
@@ -52,7 +55,8 @@ type file interface {
 	resize(size int64) error
 	reserve(size int64) error
 	// sync returns when the data written so far is on stable storage.
-	sync() error
+	// until is the time to give up at, os.ErrDeadlineExceeded, unless zero.
+	sync(until time.Time) error
 	// nextData returns the first offset from off on that is not in a hole, or
 	// the size of the file.
 	nextData(off, size int64) int64
@@ -67,6 +71,7 @@ type fileStat struct {
 	mode   fs.FileMode
 	size   int64 // bytes
 	mtime  int64 // time of the last change of the content, nanoseconds since 1970
+	ctime  int64 // time of the last change of anything, also of the name; 0 if unknown
 	sparse bool  // takes less room than size: there may be holes
 }
 
@@ -252,16 +257,24 @@ func (d *osDisk) rename(from, to string) error {
 		return wrap("rename", d.path(from), err)
 	}
 	defer top.Close()
-	if err := renameNew(d, top, from, to); err != nil {
-		if errors.Is(err, fs.ErrExist) {
-			return &Error{"rename", d.path(to), ErrExists}
-		}
-		return wrap("rename", d.path(from), err)
+	err = renameNew(d, top, from, to)
+	if errors.Is(err, fs.ErrExist) {
+		return &Error{"rename", d.path(to), ErrExists}
 	}
-	if err := top.Sync(); err != nil && !errors.Is(err, syscall.EINVAL) {
-		return wrap("rename", d.path(from), err)
+	return wrap("rename", d.path(from), err)
+}
+
+func (d *osDisk) syncFolder(name string) error {
+	f, err := d.root.Open(filepath.FromSlash(name))
+	if err != nil {
+		return wrap("sync", d.path(name), err)
 	}
-	return nil
+	defer f.Close()
+	err = f.Sync()
+	if errors.Is(err, syscall.EINVAL) { // some file systems have no such thing
+		return nil
+	}
+	return wrap("sync", d.path(name), err)
 }
 
 // renameChecked is the rename of systems that cannot refuse an existing target

@@ -6,6 +6,7 @@ import (
 	"os"
 	"sync"
 	"syscall"
+	"time"
 	"unsafe"
 
 	"golang.org/x/sys/unix"
@@ -81,8 +82,33 @@ func (f *osFile) reserve(size int64) error {
 	return err
 }
 
-func (f *osFile) sync() error {
+// syncPortion is how many bytes are synced between two looks at the time.
+const syncPortion = 32 << 20
+
+func (f *osFile) sync(until time.Time) error {
+	if !until.IsZero() {
+		if err := f.syncPortions(until); err != nil {
+			return err
+		}
+	}
 	return ignoringEINTR(func() error { return unix.Fdatasync(f.fd) })
+}
+
+// syncPortions writes the data out bit by bit. It does not replace fdatasync,
+// but leaves little for it to do.
+func (f *osFile) syncPortions(until time.Time) error {
+	st, err := f.stat()
+	const how = unix.SYNC_FILE_RANGE_WAIT_BEFORE | unix.SYNC_FILE_RANGE_WRITE | unix.SYNC_FILE_RANGE_WAIT_AFTER
+	for at := int64(0); err == nil && at < st.size; at += syncPortion {
+		if time.Now().After(until) {
+			return os.ErrDeadlineExceeded
+		}
+		err = ignoringEINTR(func() error { return unix.SyncFileRange(f.fd, at, syncPortion, how) })
+		if errors.Is(err, unix.ENOSYS) || errors.Is(err, unix.ESPIPE) || errors.Is(err, unix.EINVAL) {
+			return nil
+		}
+	}
+	return err
 }
 
 func (f *osFile) nextData(off, size int64) int64 {
@@ -106,7 +132,7 @@ func (f *osFile) stat() (fileStat, error) {
 		return fileStat{}, err
 	}
 	return fileStat{
-		size: st.Size, mtime: st.Mtim.Nano(), sparse: st.Blocks*512 < st.Size,
+		size: st.Size, mtime: st.Mtim.Nano(), ctime: st.Ctim.Nano(), sparse: st.Blocks*512 < st.Size,
 	}, nil
 }
 
@@ -117,6 +143,7 @@ func statOf(info fs.FileInfo) fileStat {
 	st := fileStat{mode: info.Mode(), size: info.Size(), mtime: info.ModTime().UnixNano(), sparse: true}
 	if sys, ok := info.Sys().(*syscall.Stat_t); ok {
 		st.sparse = sys.Blocks*512 < sys.Size
+		st.ctime = sys.Ctim.Nano()
 	}
 	return st
 }

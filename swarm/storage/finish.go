@@ -9,15 +9,33 @@ import (
 type stamp struct {
 	mtime int64 // nanoseconds since 1970; 0 if the file is not known to be there
 	size  int64 // bytes
+	ctime int64 // time of the last change of anything; 0 if the system tells none
 	ours  bool  // the Store has written to it
+	open  bool  // the Store has written to it since it last looked
 	wrong bool  // after a write it did not have its length: somebody else was there
 }
 
-// found notes how file i is before anything is written to it.
-func (s *Store) found(i int, found stamp) {
+// found notes how file i is before anything is written to it, and tells
+// whether that is how it was left. After a crash a file that is not complete
+// may have been written to until shortly after the record was made.
+func (s *Store) found(i int, st fileStat) bool {
 	s.mu.Lock()
-	s.stamps[i] = found
-	s.mu.Unlock()
+	defer s.mu.Unlock()
+	x, length := s.stamps[i], s.layout.Files[i].Length
+	s.stamps[i] = stamp{mtime: st.mtime, ctime: st.ctime, size: st.size}
+	if x.wrong || x.open {
+		return false
+	}
+	if x.mtime == 0 {
+		return st.mtime == 0
+	}
+	if x.mtime == st.mtime && x.size == st.size && (x.ctime == st.ctime || x.ctime == 0) {
+		return true
+	}
+	first, end := s.layout.FilePieces(i)
+	missing := s.have.NextMissing(first)
+	return missing >= 0 && missing < end && (st.size == x.size || st.size == length) &&
+		x.mtime <= st.mtime && max(st.mtime, st.ctime) <= s.writtenUntil
 }
 
 // left notes how file i is after a write. Workers may come here in another
@@ -26,10 +44,11 @@ func (s *Store) left(i int, st fileStat) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	x := &s.stamps[i]
-	if !x.ours || st.mtime > x.mtime {
-		x.mtime = st.mtime
+	if !x.ours {
+		x.mtime, x.ctime = 0, 0
 	}
-	x.ours, x.size = true, st.size
+	x.mtime = max(x.mtime, st.mtime)
+	x.ours, x.open, x.size, x.ctime = true, false, st.size, max(x.ctime, st.ctime)
 	if st.size != s.layout.Files[i].Length {
 		x.wrong = true
 	}
@@ -58,6 +77,12 @@ func (s *Store) Finish() error {
 		if err != nil {
 			return err
 		}
+	}
+	s.mu.Lock()
+	err := s.fault
+	s.mu.Unlock()
+	if err != nil {
+		return err
 	}
 	return s.settle()
 }
@@ -117,6 +142,11 @@ func (s *Store) takeName() error {
 		}
 	}
 	s.top, s.readOnly = s.cfg.Name, true
+	if !s.layout.Multi { // a new name is a change of the file, but not of the content
+		if st, err := s.disk.stat(s.top); err == nil && st.mtime == s.stamps[0].mtime && st.size == s.stamps[0].size {
+			s.stamps[0].ctime = st.ctime
+		}
+	}
 	return nil
 }
 

@@ -1,9 +1,11 @@
 package storage
 
 import (
+	"errors"
 	"io"
 	"path/filepath"
 	"sync"
+	"time"
 
 	"swarmnode/metainfo"
 	"swarmnode/swarm/bits"
@@ -24,6 +26,16 @@ type Config struct {
 	Layout *metainfo.Layout
 	// Workers do the work; they may be shared.
 	Workers *Workers
+	// Hash tells whose record in StateDir is whose.
+	Hash metainfo.Hash
+	// StateDir is the folder for the record of what is there, Hash.resume, by
+	// which the next Open knows what need not be hashed again. None is kept
+	// when it is empty. It is made when the first record is.
+	StateDir string
+	// Warn is told what is worth a line to the user and stops nothing: a record
+	// that cannot be used or written, data that cannot be synced. It may be nil
+	// and is called by any goroutine.
+	Warn func(error)
 	// Results is called by a worker for each Result. It may block, which holds
 	// up the worker, but not for ever once the Store is being closed.
 	Results func(Result)
@@ -37,6 +49,9 @@ type Config struct {
 	// written, so that a disk that is too small shows at once. Without it files
 	// are sparse. Neither is faster than the other.
 	Reserve bool
+
+	interval time.Duration // between checkpoints; checkpointInterval if 0
+	record   record        // in place of a file in StateDir
 }
 
 // A Result is what came of a Verify, or of a Write that failed.
@@ -68,6 +83,8 @@ type Store struct {
 	handles map[int]*handle
 	ended   bool
 
+	journal
+
 	mu       sync.Mutex
 	top      string // name of the content in Dir as it is now
 	have     *bits.Set
@@ -92,7 +109,7 @@ func Open(cfg Config) (*Store, error) {
 	return s, err
 }
 
-// openOn opens a Store on d, which it closes in the end.
+// openOn opens a Store on d, which it closes in the end unless it fails.
 func openOn(cfg Config, d disk) (*Store, error) {
 	name := cfg.Name
 	if name == "" {
@@ -108,9 +125,18 @@ func openOn(cfg Config, d disk) (*Store, error) {
 		readOnly: cfg.ReadOnly, broken: -1,
 	}
 	s.cfg.Name = name
+	s.dirty = make(map[int]struct{})
+	s.durable = bits.New(cfg.Layout.Pieces())
 	s.idle.L = &cfg.Workers.mu
 	if err := s.claim(); err != nil {
 		return nil, err
+	}
+	s.record = cfg.record
+	if s.record == nil && cfg.StateDir != "" {
+		s.record = newFileRecord(cfg.StateDir, cfg.Hash.String())
+	}
+	if s.record != nil {
+		s.load()
 	}
 	return s, nil
 }
@@ -203,8 +229,9 @@ func (s *Store) fileName(i int) string {
 	return string(name)
 }
 
-// Close waits until what was handed over is written, and closes the files. No
-// Result is posted after it has begun.
+// Close waits until what was handed over is written, syncs and records what can
+// be synced within about a second, and closes the files. No Result is posted
+// after it has begun.
 func (s *Store) Close() error {
 	w := s.workers
 	w.mu.Lock()
@@ -220,9 +247,10 @@ func (s *Store) Close() error {
 		w.forget(p)
 	}
 	w.mu.Unlock()
+	err := s.closeJournal()
 	w.files.closeAll(s, true)
 	s.unlock()
-	return s.disk.close()
+	return errors.Join(err, s.disk.close())
 }
 
 func (s *Store) unlock() {

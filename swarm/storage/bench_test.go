@@ -1,0 +1,198 @@
+package storage
+
+import (
+	"crypto/sha1"
+	"os"
+	"path/filepath"
+	"runtime"
+	"sync"
+	"sync/atomic"
+	"testing"
+
+	"swarmnode/metainfo"
+	"swarmnode/swarm/block"
+)
+
+const benchLength = 256 << 20
+
+var benchLayouts = map[int]struct {
+	layout *metainfo.Layout
+	data   []byte
+}{}
+
+func benchLayout(b *testing.B, pieceLength int) (*metainfo.Layout, []byte) {
+	x, ok := benchLayouts[pieceLength]
+	if !ok {
+		x.layout, x.data = makeLayout(b, "bench", pieceLength, tfile{"", benchLength, false})
+		benchLayouts[pieceLength] = x
+	}
+	return x.layout, x.data
+}
+
+// The whole way of blocks through a Store: written, hashed, told. Two pieces
+// are under way at once, as when several peers send.
+func benchmarkReceive(b *testing.B, pieceLength, together int) {
+	layout, data := benchLayout(b, pieceLength)
+	dir := b.TempDir()
+	pool := block.NewPool(8 << 20)
+	w := NewWorkers(0)
+	defer w.Close()
+	b.SetBytes(int64(len(data)))
+	b.ReportAllocs()
+	for b.Loop() {
+		var wait sync.WaitGroup
+		s, err := Open(Config{Dir: dir, Layout: layout, Workers: w, Results: func(r Result) {
+			if !r.OK {
+				b.Error(r)
+			}
+			wait.Done()
+		}})
+		if err != nil {
+			b.Fatal(err)
+		}
+		wait.Add(layout.Pieces())
+		for first := 0; first < layout.Pieces(); first += together {
+			last := min(first+together, layout.Pieces())
+			for at := 0; at < pieceLength; at += block.Size {
+				for p := first; p < last; p++ {
+					buf, _ := pool.Get(b.Context())
+					copy(buf.Bytes(), data[p*pieceLength+at:])
+					s.Write(block.Ref{Piece: uint32(p), Begin: uint32(at), Length: block.Size}, buf)
+				}
+			}
+			for p := first; p < last; p++ {
+				s.Verify(uint32(p))
+			}
+		}
+		wait.Wait()
+		s.Close()
+	}
+}
+
+func BenchmarkReceive1MiB(b *testing.B)     { benchmarkReceive(b, 1<<20, 1) }
+func BenchmarkReceive1MiBBy8(b *testing.B)  { benchmarkReceive(b, 1<<20, 8) }
+func BenchmarkReceive256KiB(b *testing.B)   { benchmarkReceive(b, 256<<10, 1) }
+func BenchmarkReceive16MiBBy2(b *testing.B) { benchmarkReceive(b, 16<<20, 2) }
+
+// The limit: one goroutine copies, hashes and writes into a file that is
+// there, and another one next to it.
+func BenchmarkReceiveLimit(b *testing.B) {
+	_, data := benchLayout(b, 1<<20)
+	path := filepath.Join(b.TempDir(), "x")
+	f, err := os.Create(path)
+	if err != nil {
+		b.Fatal(err)
+	}
+	defer f.Close()
+	b.SetBytes(int64(len(data)))
+	for b.Loop() {
+		var next atomic.Int64
+		var wait sync.WaitGroup
+		for range runtime.GOMAXPROCS(0) {
+			wait.Go(func() {
+				piece := make([]byte, 1<<20)
+				for {
+					at := next.Add(1<<20) - 1<<20
+					if at >= benchLength {
+						return
+					}
+					h := sha1.New()
+					for k := 0; k < len(piece); k += 16 * block.Size {
+						part := piece[k : k+16*block.Size]
+						copy(part, data[at+int64(k):])
+						f.WriteAt(part, at+int64(k))
+						h.Write(part)
+					}
+					h.Sum(nil)
+				}
+			})
+		}
+		wait.Wait()
+	}
+}
+
+func benchmarkCheck(b *testing.B, pieceLength int) {
+	layout, data := benchLayout(b, pieceLength)
+	dir := b.TempDir()
+	if err := os.WriteFile(filepath.Join(dir, "bench"), data, 0o600); err != nil {
+		b.Fatal(err)
+	}
+	w := NewWorkers(0)
+	defer w.Close()
+	s, err := Open(Config{Dir: dir, Layout: layout, Workers: w, ReadOnly: true})
+	if err != nil {
+		b.Fatal(err)
+	}
+	defer s.Close()
+	b.SetBytes(int64(len(data)))
+	b.ReportAllocs()
+	for b.Loop() {
+		if have, err := s.Check(b.Context(), nil); err != nil || !have.All() {
+			b.Fatal(have.Count(), err)
+		}
+	}
+}
+
+func BenchmarkCheck1MiB(b *testing.B)  { benchmarkCheck(b, 1<<20) }
+func BenchmarkCheck16KiB(b *testing.B) { benchmarkCheck(b, 16<<10) }
+
+// The limit of Check: pread and SHA-1 on all cores, and nothing else.
+func BenchmarkCheckLimit(b *testing.B) {
+	_, data := benchLayout(b, 1<<20)
+	path := filepath.Join(b.TempDir(), "x")
+	if err := os.WriteFile(path, data, 0o600); err != nil {
+		b.Fatal(err)
+	}
+	f, err := os.Open(path)
+	if err != nil {
+		b.Fatal(err)
+	}
+	defer f.Close()
+	b.SetBytes(int64(len(data)))
+	for b.Loop() {
+		var next atomic.Int64
+		var wait sync.WaitGroup
+		for range runtime.GOMAXPROCS(0) {
+			wait.Go(func() {
+				part := make([]byte, 256<<10)
+				for {
+					at := next.Add(1<<20) - 1<<20
+					if at >= benchLength {
+						return
+					}
+					h := sha1.New()
+					for k := 0; k < 1<<20; k += len(part) {
+						f.ReadAt(part, at+int64(k))
+						h.Write(part)
+					}
+					h.Sum(nil)
+				}
+			})
+		}
+		wait.Wait()
+	}
+}
+
+// What serving costs beyond the read itself.
+func BenchmarkReadAt16Blocks(b *testing.B) {
+	layout, data := benchLayout(b, 1<<20)
+	dir := b.TempDir()
+	if err := os.WriteFile(filepath.Join(dir, "bench"), data, 0o600); err != nil {
+		b.Fatal(err)
+	}
+	w := NewWorkers(1)
+	defer w.Close()
+	s, err := Open(Config{Dir: dir, Layout: layout, Workers: w, ReadOnly: true})
+	if err != nil {
+		b.Fatal(err)
+	}
+	defer s.Close()
+	p := make([]byte, 16*block.Size)
+	b.SetBytes(int64(len(p)))
+	b.ReportAllocs()
+	for i := 0; b.Loop(); i++ {
+		if err := s.ReadAt(p, uint32(i%layout.Pieces()), uint32(i%4*len(p))); err != nil {
+			b.Fatal(err)
+		}
+	}
+}

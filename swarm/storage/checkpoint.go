@@ -1,0 +1,329 @@
+package storage
+
+import (
+	"errors"
+	"os"
+	"path"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"swarmnode/swarm/bits"
+)
+
+const (
+	// checkpointInterval is how often, while blocks are written, data is synced
+	// and the record renewed: what a crash makes to be hashed again.
+	checkpointInterval = 5 * time.Second
+	// recordWindow is how many intervals after the last record a file may have
+	// been written to by the Store, when it was not closed. Two, since writing
+	// the record takes its time too. A later change was made by somebody else.
+	recordWindow = 2
+	// closeSyncMax bounds the time that Close waits for data to be on stable
+	// storage, so that a stop by signal takes less than two seconds. What is
+	// left out is hashed at the next start.
+	closeSyncMax = 1200 * time.Millisecond
+	// closeSyncFinishedMax is the same for complete content: it is more often
+	// used by other programs than opened again, and the user waits.
+	closeSyncFinishedMax = 300 * time.Millisecond
+)
+
+// A journal is the part of a Store that makes what it knows outlast the
+// process. Bits are recorded only after the data is on stable storage.
+//
+// While blocks are written, a beat comes every interval: it syncs the files
+// written to and then records the pieces that were verified before. When a
+// sync takes longer than that, the beats in between renew the record as it
+// is, so that its time tells, after a crash, until when the Store was alive.
+type journal struct {
+	record record // nil: nothing is recorded
+
+	// beating is set from before the first write until a beat finds nothing to
+	// do.
+	beating atomic.Bool
+	wait    sync.WaitGroup // a beat that is to come or at work
+
+	// writing serialises replacing the record; it is taken before Store.mu.
+	writing sync.Mutex
+
+	// Guarded by Store.mu.
+	timer    *time.Timer
+	stopped  bool // no further beat is wanted
+	syncing  bool
+	dirty    map[int]struct{} // files written to since they were synced
+	durable  *bits.Set        // pieces verified and synced
+	recorded *bits.Set        // pieces in the record as it is on disk; nil if there is none
+	clean    bool             // the record on disk says so
+	// suspect are pieces in files of which a sync failed. The kernel may have
+	// dropped their data, and a later sync would not tell; so they are never
+	// durable. fault is the first such failure.
+	suspect *bits.Set
+	fault   error
+
+	// What load found, for the first Check.
+	resumed      bool
+	writtenUntil int64     // for a record that is not clean: see recordWindow
+	unproven     *bits.Set // pieces taken from the record, not hashed by this process yet
+}
+
+func (s *Store) interval() time.Duration {
+	if s.cfg.interval > 0 {
+		return s.cfg.interval
+	}
+	return checkpointInterval
+}
+
+// beginWriting is called before every write. The first one after a pause makes
+// the record say that the files are being written to, before they are.
+func (s *Store) beginWriting() {
+	if s.record == nil || s.beating.Load() {
+		return
+	}
+	s.writing.Lock()
+	defer s.writing.Unlock()
+	if s.beating.Load() {
+		return
+	}
+	s.mu.Lock()
+	stopped := s.stopped
+	s.mu.Unlock()
+	if stopped {
+		return
+	}
+	if err := s.replaceRecord(false, false); err != nil {
+		s.warn(wrap("write", s.record.path(), err))
+	}
+	s.beating.Store(true)
+	s.armBeat()
+}
+
+// wrote notes that file i was written to. It comes after the write, so that a
+// sync in between does not count for it.
+func (s *Store) wrote(i int) {
+	if s.record == nil {
+		return
+	}
+	s.mu.Lock()
+	s.dirty[i] = struct{}{}
+	s.stamps[i].open = true
+	s.mu.Unlock()
+	s.beginWriting() // a beat may have found nothing to do just before
+}
+
+// armBeat starts the timer of the next beat.
+func (s *Store) armBeat() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.stopped {
+		return
+	}
+	s.wait.Add(1)
+	s.timer = time.AfterFunc(s.interval(), s.beat)
+}
+
+// beat does what is due, in a goroutine that Close waits for.
+func (s *Store) beat() {
+	defer s.wait.Done()
+	s.mu.Lock()
+	syncing, idle := s.syncing, len(s.dirty) == 0
+	if !syncing && !idle {
+		s.syncing = true
+	}
+	s.mu.Unlock()
+	switch {
+	case syncing:
+		s.armBeat()
+		s.renew()
+	case idle:
+		s.beating.Store(false)
+	default:
+		s.armBeat()
+		s.checkpoint(time.Time{}, false)
+		s.mu.Lock()
+		s.syncing = false
+		s.mu.Unlock()
+	}
+}
+
+// stopBeats returns when no beat is at work or to come.
+func (s *Store) stopBeats() {
+	s.mu.Lock()
+	s.stopped = true
+	if s.timer != nil && s.timer.Stop() {
+		s.wait.Done()
+	}
+	s.mu.Unlock()
+	s.wait.Wait()
+}
+
+// renew writes the record as it is, with a new time.
+func (s *Store) renew() {
+	s.writing.Lock()
+	defer s.writing.Unlock()
+	if err := s.replaceRecord(false, true); err != nil {
+		s.warn(wrap("write", s.record.path(), err))
+	}
+}
+
+// checkpoint syncs what was written, and records what was verified before
+// that. It gives up syncing at until, unless that is zero; what was recorded
+// before stays recorded. closing says that nothing is written any more.
+func (s *Store) checkpoint(until time.Time, closing bool) error {
+	s.mu.Lock()
+	have, dirty := s.have.Clone(), s.dirty
+	s.dirty = make(map[int]struct{})
+	s.mu.Unlock()
+	failed, err := s.syncFiles(dirty, until)
+	late := errors.Is(err, os.ErrDeadlineExceeded)
+	s.settleDurable(have, failed, err, late)
+	if err != nil && !late {
+		s.warn(err)
+	}
+	if closing {
+		s.stampOpen()
+	}
+	s.writing.Lock()
+	defer s.writing.Unlock()
+	if err := s.replaceRecord(closing, true); err != nil {
+		err = wrap("write", s.record.path(), err)
+		s.warn(err)
+		return err
+	}
+	return err
+}
+
+// settleDurable notes which of the pieces of have are durable now, given the
+// files of which the sync failed or, if late, was given up.
+func (s *Store) settleDurable(have *bits.Set, failed map[int]struct{}, err error, late bool) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if err != nil && !late && s.fault == nil {
+		s.fault = err
+		s.suspect = bits.New(s.layout.Pieces())
+	}
+	for i := range failed {
+		s.dirty[i] = struct{}{}
+		first, end := s.layout.FilePieces(i)
+		for p := first; p < end; p++ {
+			if !s.durable.Has(p) && have.Remove(p) && !late {
+				s.suspect.Add(p)
+			}
+		}
+	}
+	if s.suspect != nil {
+		for p := range s.suspect.Members() {
+			have.Remove(p)
+		}
+	}
+	s.durable = have
+}
+
+// syncFiles puts the data of files, and the names of new ones, on stable
+// storage. It returns the files of which that is not known, and the first
+// error.
+func (s *Store) syncFiles(files map[int]struct{}, until time.Time) (failed map[int]struct{}, err error) {
+	failed = make(map[int]struct{})
+	folders := make(map[string]bool)
+	for i := range files {
+		err1 := s.syncFile(i, until)
+		for folder := path.Dir(s.fileName(i)); err1 == nil && !folders[folder]; folder = path.Dir(folder) {
+			folders[folder] = true
+			err1 = s.disk.syncFolder(folder)
+		}
+		if err1 != nil {
+			failed[i] = struct{}{}
+			err = cmpError(err, err1)
+		}
+	}
+	return failed, err
+}
+
+// cmpError returns the first error there is.
+func cmpError(a, b error) error {
+	if a != nil {
+		return a
+	}
+	return b
+}
+
+func (s *Store) syncFile(i int, until time.Time) error {
+	h, err := s.workers.files.pin(s, i, false)
+	if err == nil {
+		err = h.file.sync(until)
+		s.workers.files.unpin(h)
+	}
+	return wrap("sync", s.disk.path(s.fileName(i)), err)
+}
+
+// stampOpen looks at the files that were written to since they were looked at:
+// those with pieces that were not completed.
+func (s *Store) stampOpen() {
+	var open []int
+	s.mu.Lock()
+	for i := range s.stamps {
+		if s.stamps[i].open {
+			open = append(open, i)
+		}
+	}
+	s.mu.Unlock()
+	for _, i := range open {
+		h, err := s.workers.files.pin(s, i, false)
+		if err != nil {
+			continue // the stamp does not fit, so the file will be checked
+		}
+		if st, err := h.file.stat(); err == nil {
+			s.left(i, st)
+		}
+		s.workers.files.unpin(h)
+	}
+}
+
+// replaceRecord writes the record of what is durable; closed says that nothing
+// will be written any more. s.writing is held.
+func (s *Store) replaceRecord(closed, durable bool) error {
+	s.mu.Lock()
+	r := Resume{Hash: s.cfg.Hash, Path: s.disk.path(s.cfg.Name), Have: s.durable.Clone(),
+		Clean: (closed || s.readOnly) && equal(s.durable, s.have), Files: make([]FileState, len(s.stamps))}
+	for i, x := range s.stamps {
+		r.Files[i] = FileState{Size: -1}
+		if x.mtime != 0 && !x.wrong {
+			r.Files[i] = FileState{x.size, x.mtime, x.ctime}
+		}
+	}
+	s.mu.Unlock()
+	if err := s.record.replace(r.Append(nil), durable); err != nil {
+		return err
+	}
+	s.mu.Lock()
+	s.recorded, s.clean = r.Have, r.Clean
+	s.mu.Unlock()
+	return nil
+}
+
+// closeJournal records, if it can be done soon, that the Store was closed in
+// good order. Nothing is written any more.
+func (s *Store) closeJournal() error {
+	s.stopBeats()
+	if s.record == nil {
+		return nil
+	}
+	s.mu.Lock()
+	limit := closeSyncMax
+	if s.readOnly {
+		limit = closeSyncFinishedMax
+	}
+	upToDate := s.clean && len(s.dirty) == 0 && s.recorded != nil && equal(s.recorded, s.have)
+	nothing := s.recorded == nil && s.have.None() && len(s.dirty) == 0
+	s.mu.Unlock()
+	if upToDate || nothing {
+		return nil
+	}
+	err := s.checkpoint(time.Now().Add(limit), true)
+	if errors.Is(err, os.ErrDeadlineExceeded) {
+		return nil
+	}
+	return err
+}
+
+// equal tells whether two sets of the same length have the same members.
+func equal(a, b *bits.Set) bool { return a.Count() == b.Count() && !a.AnyNotIn(b) }
