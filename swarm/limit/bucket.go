@@ -13,6 +13,7 @@ package limit
 import (
 	"context"
 	"sync"
+	"sync/atomic"
 	"time"
 )
 
@@ -40,17 +41,20 @@ const (
 type Bucket struct {
 	parent *Bucket // limits this bucket and its siblings together; may be nil
 
+	rate atomic.Int64 // bytes per second; 0 is no limit
+
 	mu       sync.Mutex
-	rate     float64 // bytes per second; 0 is no limit
-	reserved float64 // bytes asked for since the start
-	served   float64 // bytes that the rate has allowed; <= reserved + burst
-	at       time.Time
+	reserved float64   // bytes asked for while there was a rate
+	served   float64   // bytes that the rate has allowed; <= reserved + burst
+	at       time.Time // when served was right
 }
 
 // NewBucket returns a bucket of rate bytes per second below parent, which may
 // be nil. A rate of 0 or less does not limit; it can be set later.
 func NewBucket(rate int64, parent *Bucket) *Bucket {
-	return &Bucket{parent: parent, rate: float64(max(rate, 0)), at: time.Now()}
+	b := &Bucket{parent: parent, at: time.Now()}
+	b.rate.Store(max(rate, 0))
+	return b
 }
 
 // SetRate changes the rate, in bytes per second; 0 or less is no limit. Those
@@ -59,9 +63,9 @@ func (b *Bucket) SetRate(rate int64) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	b.advance()
-	b.rate = float64(max(rate, 0))
-	if b.rate == 0 {
-		b.served = b.reserved
+	b.rate.Store(max(rate, 0))
+	if rate <= 0 {
+		b.served = b.reserved // whoever waits may go
 	}
 }
 
@@ -71,9 +75,7 @@ func (b *Bucket) Rate() int64 {
 	if b == nil {
 		return 0
 	}
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	return int64(b.rate)
+	return b.rate.Load()
 }
 
 // Limited tells whether the bucket or one above it has a rate.
@@ -167,36 +169,40 @@ func (b *Bucket) Spend(n int) {
 
 // take queues n bytes and returns how much must have been served before them.
 func (b *Bucket) take(n int) float64 {
+	if b.rate.Load() == 0 {
+		return 0
+	}
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	b.advance()
 	at := b.reserved
 	b.reserved += float64(n)
-	if b.rate == 0 {
-		b.served = b.reserved
-	}
 	return at
 }
 
 func (b *Bucket) delay(at float64) time.Duration {
+	if b.rate.Load() == 0 {
+		return 0
+	}
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	b.advance()
-	if b.rate == 0 || b.served >= at {
+	rate := float64(b.rate.Load())
+	if rate == 0 || b.served >= at {
 		return 0
 	}
 	// A wait beyond waitMax is cut by the caller; the bound here keeps the
 	// conversion in range for absurdly low rates.
-	seconds := min((at-b.served)/b.rate, 3600)
+	seconds := min((at-b.served)/rate, 3600)
 	return max(1, time.Duration(seconds*float64(time.Second)))
 }
 
 // advance serves what the time since the last call allows.
 func (b *Bucket) advance() {
 	now := time.Now()
-	if b.rate > 0 {
-		b.served += b.rate * now.Sub(b.at).Seconds()
-		b.served = min(b.served, b.reserved+b.rate*burstTime.Seconds())
+	if rate := float64(b.rate.Load()); rate > 0 {
+		b.served += rate * now.Sub(b.at).Seconds()
+		b.served = min(b.served, b.reserved+rate*burstTime.Seconds())
 	}
 	b.at = now
 }

@@ -4,7 +4,9 @@ import (
 	"context"
 	"net"
 	"sync"
+	"syscall"
 	"testing"
+	"time"
 
 	"swarmnode/swarm/block"
 	"swarmnode/swarm/limit"
@@ -54,22 +56,50 @@ type source struct {
 
 func (s *source) OnSent(n int) { s.room <- n }
 
+// startCPU starts the clocks of a benchmark over blocks; the function that it
+// returns stops them and reports the CPU time of the process, both ends of the
+// stream and the system's part in it.
+func startCPU(b *testing.B) (stop func()) {
+	used := func() time.Duration {
+		var u syscall.Rusage
+		if err := syscall.Getrusage(syscall.RUSAGE_SELF, &u); err != nil {
+			b.Fatal(err)
+		}
+		return time.Duration(u.Utime.Nano() + u.Stime.Nano())
+	}
+	b.ResetTimer()
+	before := used()
+	return func() {
+		b.StopTimer()
+		gib := float64(b.N) * block.Size / (1 << 30)
+		b.ReportMetric((used()-before).Seconds()/gib, "cpu-s/GiB")
+	}
+}
+
 // BenchmarkReceive is the reader alone, against a sender that writes the same
-// sixteen messages over and over.
+// sixteen blocks over and over; in between there is nothing, or a request.
 func BenchmarkReceive(b *testing.B) {
+	b.Run("blocks", func(b *testing.B) { benchReceive(b, nil) })
+	b.Run("requests between", func(b *testing.B) { benchReceive(b, message(wire.Message{ID: wire.Request})) })
+}
+
+func benchReceive(b *testing.B, between []byte) {
 	b.SetBytes(block.Size)
 	b.ReportAllocs()
 	const batch = 16
 	out, in := tcpPair(b)
 	s := &sink{want: b.N, full: make(chan struct{})}
 	c := New(in, Config{Handler: s, Pool: block.NewPool(1 << 20), Pieces: 1})
+	// The requests are answered, as far as the flood count can tell.
+	c.served.Store(int64(b.N))
 	var messages []byte
 	for i := range batch {
 		messages = wire.AppendPieceHeader(messages, block.Ref{Begin: uint32(i * block.Size), Length: block.Size})
 		messages = append(messages, make([]byte, block.Size)...)
+		messages = append(messages, between...)
 	}
 	var wg sync.WaitGroup
-	b.ResetTimer()
+	stop := startCPU(b)
 	wg.Go(func() { c.Run(b.Context()) })
 	wg.Go(func() {
 		for sent := 0; sent < b.N; sent += batch {
@@ -79,7 +109,7 @@ func BenchmarkReceive(b *testing.B) {
 		}
 	})
 	<-s.full
-	b.StopTimer()
+	stop()
 	out.Close()
 	wg.Wait()
 }
@@ -116,7 +146,7 @@ func benchTransfer(b *testing.B, run int, rate int64) {
 	data := make([]byte, run*block.Size)
 	ctx, cancel := context.WithCancel(b.Context())
 	var wg sync.WaitGroup
-	b.ResetTimer()
+	stop := startCPU(b)
 	wg.Go(func() { from.Run(ctx) })
 	wg.Go(func() { to.Run(ctx) })
 	room := waiting
@@ -128,7 +158,7 @@ func benchTransfer(b *testing.B, run int, rate int64) {
 		from.SendBlocks(refs, data, nil)
 	}
 	<-dst.full
-	b.StopTimer()
+	stop()
 	go func() {
 		for range src.room {
 		}

@@ -444,7 +444,7 @@ func TestRestingConnIsSmall(t *testing.T) {
 	a, b := tcpPair(t)
 	c := New(a, Config{Handler: newRecord(), Pool: block.NewPool(1)})
 	r := newReader(c)
-	if !r.in.raw.ok() {
+	if !r.raw.ok() {
 		t.Skip("readiness is not told apart from data here")
 	}
 	b.Write(message(wire.Message{ID: wire.Choke}))

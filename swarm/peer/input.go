@@ -21,18 +21,11 @@ var windows = sync.Pool{New: func() any { return new([windowSize]byte) }}
 // came and was not consumed.
 type input struct {
 	conn net.Conn
-	raw  rawReader // reads into several buffers at once; inert where that is not possible
-
 	buf  []byte
 	r, w int
 	lent *[windowSize]byte // what buf is, if it was lent
 	rest []byte            // what buf is at rest, once it was needed
 	need int               // bytes that the message at r has, if they are known
-}
-
-func (in *input) init(conn net.Conn) {
-	in.conn = conn
-	in.raw.init(conn)
 }
 
 // window returns what came and was not consumed; it is valid until the next
@@ -50,19 +43,11 @@ func (in *input) consume(n int) {
 // want tells that nothing can be consumed before the window has n bytes.
 func (in *input) want(n int) { in.need = n }
 
-// read waits for bytes and reads once, at most so many: first into direct,
-// which may be empty and which requires an empty window, then into the window.
-// It returns the number of bytes in both.
-func (in *input) read(direct []byte, most int) (n int, err error) {
-	if in.raw.ok() {
-		return in.raw.read(in, direct, most)
-	}
-	// The connection cannot tell whether there is something to read; the
-	// memory to wait with is small until something large comes.
-	if len(direct) > 0 {
-		return in.conn.Read(direct[:min(len(direct), most)])
-	}
-	if in.r == in.w {
+// read waits for bytes and reads once into the window, at most so many. It is
+// for connections that cannot tell whether there is something to read: the
+// memory to wait with is small until something large comes.
+func (in *input) read(most int) (n int, err error) {
+	if in.empty() {
 		in.free()
 		if in.rest == nil {
 			in.rest = make([]byte, restSize)
@@ -71,10 +56,20 @@ func (in *input) read(direct []byte, most int) (n int, err error) {
 	} else {
 		in.grow()
 	}
-	free := in.buf[in.w:]
-	n, err = in.conn.Read(free[:min(len(free), most)])
+	n, err = in.conn.Read(clip(in.buf[in.w:], most))
 	in.w += n
 	return n, err
+}
+
+// empty tells whether all that came was consumed.
+func (in *input) empty() bool { return in.r == in.w }
+
+// room makes room behind the window and returns it.
+func (in *input) room() []byte {
+	if in.buf == nil || !in.empty() {
+		in.grow()
+	}
+	return in.buf[in.w:]
 }
 
 // grow makes room behind the window, for the whole of a message that is

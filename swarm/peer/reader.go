@@ -17,10 +17,14 @@ import (
 //
 // Bytes arrive in the window in.buf[in.r:in.w]. While a block is under way the
 // next bytes of the stream belong to it: they are copied out of the window, or
-// read straight into the block when the window is empty.
+// read straight into the block when the window is empty. Where one call can
+// read into several buffers, the blocks that are likely to follow are read
+// into place as well: see plan.
 type reader struct {
-	c  *Conn
-	in input
+	c    *Conn
+	in   input
+	raw  rawReader // reads into several buffers at once; inert where that is not possible
+	plan plan
 
 	block *block.Buf // block under way, or nil
 	ref   block.Ref
@@ -37,7 +41,8 @@ type reader struct {
 func newReader(c *Conn) *reader {
 	now := time.Now()
 	r := &reader{c: c, progress: now, flood: floodCounter{since: now}}
-	r.in.init(c.conn)
+	r.in.conn = c.conn
+	r.raw.init(c.conn, r)
 	return r
 }
 
@@ -45,6 +50,7 @@ func newReader(c *Conn) *reader {
 func (r *reader) run(ctx context.Context) error {
 	defer func() {
 		r.block.Release()
+		r.plan.release()
 		r.in.free()
 	}()
 	for {
@@ -69,6 +75,7 @@ func (r *reader) run(ctx context.Context) error {
 		if err != nil {
 			return err
 		}
+		return io.ErrNoProgress
 	}
 }
 
@@ -84,22 +91,28 @@ func (r *reader) fill() (int, error) {
 			return 0, err
 		}
 	}
-	var direct []byte
-	if r.block != nil {
-		direct = r.block.Bytes()[r.got:]
-	}
 	most := r.c.cfg.Down.Quantum()
-	n, err := r.in.read(direct, most)
-	if into := min(n, len(direct)); into > 0 {
-		r.got += into
-		if r.got == len(r.block.Bytes()) {
-			r.deliver()
-		}
+	if r.raw.ok() {
+		n, err := r.raw.read(most)
+		r.landed(n)
+		return n, err
 	}
-	if n == 0 && err == nil {
-		err = io.ErrNoProgress
+	if r.block != nil { // and so the window is empty
+		n, err := r.c.conn.Read(clip(r.block.Bytes()[r.got:], most))
+		r.advance(n)
+		return n, err
 	}
-	return n, err
+	return r.in.read(most)
+}
+
+// clip returns the first n bytes of b, or all if it is shorter.
+func clip(b []byte, n int) []byte { return b[:min(len(b), n)] }
+
+// advance counts n bytes that came into the block under way.
+func (r *reader) advance(n int) {
+	if r.got += n; r.got == len(r.block.Bytes()) {
+		r.deliver()
+	}
 }
 
 // pay waits for the rate limit to allow the n bytes that were read. The time
@@ -148,10 +161,10 @@ func (r *reader) parse(ctx context.Context) error {
 		case r.block != nil:
 			n := copy(r.block.Bytes()[r.got:], window)
 			r.in.consume(n)
-			if r.got += n; r.got < len(r.block.Bytes()) {
+			r.advance(n)
+			if r.block != nil {
 				return nil
 			}
-			r.deliver()
 			continue
 		}
 		if err := r.listen(); err != nil {
@@ -168,6 +181,7 @@ func (r *reader) parse(ctx context.Context) error {
 func (r *reader) deliver() {
 	b := r.block
 	r.block, r.moved = nil, true
+	r.plan.streak++
 	r.c.cfg.Handler.OnBlock(r.ref, b)
 }
 
@@ -255,6 +269,7 @@ func (r *reader) piece(ctx context.Context, window []byte) (more bool, err error
 // control counts a message that is no block.
 func (r *reader) control() error {
 	r.moved = true
+	r.plan.streak = 0
 	if r.flood.count++; r.flood.count < floodCount {
 		return nil
 	}
