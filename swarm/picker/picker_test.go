@@ -1,0 +1,375 @@
+package picker
+
+import (
+	"fmt"
+	"math/rand/v2"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"swarmnode/swarm/bits"
+)
+
+// A scene is a small torrent drawn as strings, one character a piece. Each
+// piece has four blocks.
+//
+//	avail     how many peers, no seeds, have it: "0" to "9"
+//	state     "." wanted, "#" had, "-" skipped
+//	priority  "1" to "7"
+type scene struct {
+	avail, state, priority string
+}
+
+const blocksPerPiece = 4
+
+func (s scene) picker(seed uint64) *Picker {
+	n := max(len(s.avail), len(s.state), len(s.priority))
+	have := bits.New(n)
+	for i, c := range s.state {
+		if c == '#' {
+			have.Add(i)
+		}
+	}
+	p := New(n, func(int) int { return blocksPerPiece }, have, rand.New(rand.NewPCG(seed, 1)))
+	for i, c := range s.avail {
+		for range c - '0' {
+			p.PeerHas(uint32(i))
+		}
+	}
+	for i, c := range s.state {
+		if c == '-' {
+			p.SetPriority(uint32(i), Skip)
+		}
+	}
+	for i, c := range s.priority {
+		p.SetPriority(uint32(i), Priority(c-'0'))
+	}
+	p.Check()
+	return p
+}
+
+// set reads "x" as a member.
+func set(picture string) *bits.Set {
+	s := bits.New(len(picture))
+	for i, c := range picture {
+		if c == 'x' {
+			s.Add(i)
+		}
+	}
+	return s
+}
+
+// text writes blocks as "piece.index", rows of one piece as "piece.from-to".
+func text(blocks []Block) string {
+	var parts []string
+	for i := 0; i < len(blocks); {
+		j := i
+		for j+1 < len(blocks) && blocks[j+1] == (Block{blocks[i].Piece, blocks[j].Index + 1}) {
+			j++
+		}
+		if i == j {
+			parts = append(parts, fmt.Sprintf("%d.%d", blocks[i].Piece, blocks[i].Index))
+		} else {
+			parts = append(parts, fmt.Sprintf("%d.%d-%d", blocks[i].Piece, blocks[i].Index, blocks[j].Index))
+		}
+		i = j + 1
+	}
+	return strings.Join(parts, " ")
+}
+
+func pick(p *Picker, q Query) string {
+	got := p.Pick(&q, nil)
+	p.Check()
+	return text(got)
+}
+
+func TestNextPiece(t *testing.T) {
+	for _, c := range []struct {
+		name  string
+		scene scene
+		have  string
+		want  string // pieces, any of which may come
+	}{
+		{"rarest first", scene{avail: "32123333", state: "....####"}, "xxxxxxxx", "2"},
+		{"rarest that the peer has", scene{avail: "32123333", state: "....####"}, "xx.xxxxx", "13"},
+		{"random among equals", scene{avail: "11119999", state: "....####"}, "xxxxxxxx", "0123"},
+		{"nobody but seeds has it", scene{avail: "20119999", state: "....####"}, "xxxxxxxx", "1"},
+		{"priority before rarity", scene{avail: "11129999", state: "....####", priority: "44464444"}, "xxxxxxxx", "3"},
+		{"a lower one when the peer lacks the higher", scene{avail: "12129999", state: "....####", priority: "44464444"}, "xxx.xxxx", "02"},
+		{"not what is skipped", scene{avail: "12339999", state: "-...####"}, "xxxxxxxx", "1"},
+		{"at random as long as we have few", scene{avail: "12345678"}, "xxxxxxxx", "01234567"},
+		{"at random what the peer has", scene{avail: "12345678"}, "..x...x.", "26"},
+		{"nothing", scene{avail: "12345678", state: "....####"}, "....xxxx", ""},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			seen := map[string]bool{}
+			for seed := range uint64(200) {
+				p := c.scene.picker(seed)
+				got := p.Pick(&Query{Peer: 1, Have: set(c.have), Max: 1}, nil)
+				p.Check()
+				if len(got) == 0 {
+					if c.want != "" {
+						t.Fatalf("nothing picked, want one of %s", c.want)
+					}
+					continue
+				}
+				piece := fmt.Sprint(got[0].Piece)
+				if !strings.Contains(c.want, piece) {
+					t.Fatalf("picked %s, want one of %q", piece, c.want)
+				}
+				seen[piece] = true
+			}
+			if len(seen) != len(c.want) {
+				t.Errorf("picked only %v of %q", seen, c.want)
+			}
+		})
+	}
+}
+
+func all(p *Picker) *bits.Set { return bits.Full(p.Pieces()) }
+
+func TestPieceOfOnePeer(t *testing.T) {
+	p := scene{avail: "12349", state: "....#"}.picker(1)
+	p.SetSequential(true)
+	steps := []struct {
+		why  string
+		q    Query
+		want string
+	}{
+		{"a piece is begun", Query{Peer: 1, Max: 2}, "0.0-1"},
+		{"a quick peer begins its own", Query{Peer: 2, Max: 3, Whole: true}, "1.0-2"},
+		{"the first goes on with its piece", Query{Peer: 1, Max: 3}, "0.2-3 1.3"},
+		{"nothing of it is left, so the next", Query{Peer: 1, Max: 2}, "2.0-1"},
+		{"a slow peer helps with what was begun", Query{Peer: 3, Max: 1}, "2.2"},
+		{"a quick one still begins", Query{Peer: 2, Max: 4, Whole: true}, "3.0-3"},
+		{"until none is left to begin", Query{Peer: 2, Max: 4, Whole: true}, "2.3"},
+		{"and then nothing is left at all", Query{Peer: 2, Max: 4, Whole: true}, ""},
+	}
+	for _, s := range steps {
+		s.q.Have = all(p)
+		if got := pick(p, s.q); got != s.want {
+			t.Fatalf("%s: picked %q, want %q", s.why, got, s.want)
+		}
+	}
+}
+
+func TestReleasedBlocksGoFirst(t *testing.T) {
+	p := scene{state: ".........."}.picker(1)
+	p.SetSequential(true)
+	if got := pick(p, Query{Peer: 1, Have: all(p), Max: 6}); got != "0.0-3 1.0-1" {
+		t.Fatalf("picked %q", got)
+	}
+	p.Received(Block{0, 0}, 1)
+	for _, b := range []Block{{0, 1}, {0, 2}, {0, 3}, {1, 0}, {1, 1}} {
+		p.Release(b, 1)
+		p.Check()
+	}
+	p.Leave(1)
+	if s := p.State(1); s != Wanted {
+		t.Errorf("a piece of which nothing came is in state %d, want Wanted", s)
+	}
+	if got := pick(p, Query{Peer: 2, Have: all(p), Max: 4, Whole: true}); got != "0.1-3 1.0" {
+		t.Errorf("another peer gets %q, want what was left first", got)
+	}
+}
+
+func TestProbation(t *testing.T) {
+	p := scene{state: ".........."}.picker(1)
+	p.SetSequential(true)
+	q := Query{Peer: 1, Have: all(p), Max: 10, Whole: true, Pieces: 1}
+	if got := pick(p, q); got != "0.0-3" {
+		t.Errorf("picked %q, want one piece", got)
+	}
+	if got := pick(p, q); got != "" {
+		t.Errorf("picked %q, want nothing before the first piece is verified", got)
+	}
+}
+
+func TestAloneAfterFailure(t *testing.T) {
+	p := scene{state: ".........."}.picker(1)
+	p.SetSequential(true)
+	pick(p, Query{Peer: 1, Have: all(p), Max: 2})
+	pick(p, Query{Peer: 2, Have: all(p), Max: 2})
+	for i := range uint32(4) {
+		p.Received(Block{0, i}, 1+i/2)
+	}
+	if got := p.Senders(0, nil); !slices.Equal(got, []uint32{1, 2}) {
+		t.Fatalf("senders %v, want 1 and 2", got)
+	}
+	if !p.Refuted(0) || p.State(0) != Wanted || !p.Failed(0) {
+		t.Fatal("a piece with the wrong hash is not wanted again")
+	}
+	if got := pick(p, Query{Peer: 1, Have: all(p), Max: 3}); got != "0.0-2" {
+		t.Fatalf("picked %q", got)
+	}
+	if got := pick(p, Query{Peer: 2, Have: all(p), Max: 1}); got != "1.0" {
+		t.Errorf("picked %q: another peer must not add to a piece that failed", got)
+	}
+	if r := p.Received(Block{0, 3}, 2); r.Fresh {
+		t.Error("a block of another peer was taken")
+	}
+	p.Received(Block{0, 0}, 1)
+	p.Release(Block{0, 1}, 1)
+	p.Release(Block{0, 2}, 1)
+	p.Leave(1)
+	have := bits.New(p.Pieces())
+	have.Add(0)
+	if got := pick(p, Query{Peer: 3, Have: have, Max: 4}); got != "0.0-3" {
+		t.Errorf("picked %q: who takes over must send all of it", got)
+	}
+}
+
+func TestOvertake(t *testing.T) {
+	p := scene{state: "#########."}.picker(1)
+	slow := func(peer uint32) bool { return peer == 1 }
+	if got := pick(p, Query{Peer: 1, Have: all(p), Max: 4}); got != "9.0-3" {
+		t.Fatalf("picked %q", got)
+	}
+	if got := pick(p, Query{Peer: 2, Have: all(p), Max: 2}); got != "" {
+		t.Errorf("picked %q without a wish to overtake", got)
+	}
+	if got := pick(p, Query{Peer: 2, Have: all(p), Max: 2, Overtake: slow}); got != "9.0-1" {
+		t.Errorf("picked %q, want blocks of the slow peer", got)
+	}
+	if got := pick(p, Query{Peer: 3, Have: all(p), Max: 9, Overtake: slow}); got != "9.2-3" {
+		t.Errorf("picked %q: a block may be asked of two peers only", got)
+	}
+	if r := p.Received(Block{9, 0}, 2); !r.Fresh || r.Other != 1 {
+		t.Errorf("receipt %+v, want fresh, and the slow peer to be told", r)
+	}
+	if r := p.Received(Block{9, 0}, 1); r.Fresh {
+		t.Error("a block is fresh twice")
+	}
+}
+
+func TestNoOvertakingWhilePiecesAreLeft(t *testing.T) {
+	p := scene{state: "########.."}.picker(1)
+	have := bits.New(10)
+	have.Add(8)
+	pick(p, Query{Peer: 1, Have: have, Max: 4})
+	q := Query{Peer: 2, Have: have, Max: 4, Overtake: func(uint32) bool { return true }}
+	if got := pick(p, q); got != "" {
+		t.Errorf("picked %q although a piece is left to begin", got)
+	}
+}
+
+func TestDeadlines(t *testing.T) {
+	p := scene{avail: "1999999999", state: "......####"}.picker(1)
+	p.SetDeadline(5, 2*time.Second)
+	p.SetDeadline(3, time.Second)
+	p.SetDeadline(4, 3*time.Second)
+	p.ClearDeadline(4)
+	if got := pick(p, Query{Peer: 1, Have: all(p), Max: 9, Whole: true}); got != "3.0-3 5.0-3 0.0" {
+		t.Errorf("picked %q, want the earliest deadline first", got)
+	}
+}
+
+func TestHints(t *testing.T) {
+	p := scene{avail: "0123456789", state: ".....#####"}.picker(1)
+	q := Query{Peer: 1, Have: all(p), Max: 1, First: []uint32{7, 3}}
+	if got := pick(p, q); got != "3.0" {
+		t.Errorf("picked %q, want the suggestion that is wanted", got)
+	}
+	q = Query{Peer: 2, Have: all(p), Max: 9, Only: []uint32{4, 9}}
+	if got := pick(p, q); got != "4.0-3" {
+		t.Errorf("picked %q, want only what is allowed", got)
+	}
+	q = Query{Peer: 3, Have: all(p), Max: 9, RareOnly: true}
+	if got := pick(p, q); got != "0.0-3" {
+		t.Errorf("picked %q, want only what none but seeds have", got)
+	}
+}
+
+func TestDisk(t *testing.T) {
+	p := scene{state: "#########."}.picker(1)
+	pick(p, Query{Peer: 1, Have: all(p), Max: 4})
+	p.Received(Block{9, 0}, 1)
+	p.Lost(9)
+	p.Check()
+	if p.State(9) != Wanted {
+		t.Error("a lost piece is not wanted")
+	}
+	if r := p.Received(Block{9, 1}, 1); r.Fresh {
+		t.Error("a block is stored for a piece that is not in flight")
+	}
+	if !p.Recheck(3) || p.State(3) != Unverified || p.Done() {
+		t.Error("a piece in doubt counts as had")
+	}
+	if !p.Verified(3) || p.State(3) != Have {
+		t.Error("a piece that was checked again is not had")
+	}
+	if p.Verified(3) || p.Refuted(9) {
+		t.Error("a result was taken for a piece that is not unverified")
+	}
+}
+
+// FuzzPicker does what the bytes say, and checks the invariants all the while.
+func FuzzPicker(f *testing.F) {
+	f.Add(uint64(1), []byte("\x00\x01\x02\x03\x04\x05\x06\x07\x08\x09\x0a\x0b\x0c\x0d"))
+	f.Add(uint64(2), []byte("picks and releases, haves and losses, in no order at all"))
+	f.Fuzz(func(t *testing.T, seed uint64, ops []byte) {
+		const pieces, peers = 24, 4
+		rng := rand.New(rand.NewPCG(seed, 2))
+		p := New(pieces, func(i int) int { return 1 + i%5 }, nil, rng)
+		var have [peers]*bits.Set
+		for i := range have {
+			have[i] = bits.New(pieces)
+			p.AddPeer(have[i], false)
+		}
+		type ask struct {
+			b    Block
+			peer uint32
+		}
+		var asks []ask
+		for _, op := range ops {
+			peer := uint32(op)%peers + 1
+			piece := uint32(rng.IntN(pieces))
+			switch op / 16 {
+			case 0, 1, 2:
+				if have[peer-1].Add(int(piece)) {
+					p.PeerHas(piece)
+				}
+			case 3, 4, 5, 6:
+				q := Query{Peer: peer, Have: have[peer-1], Max: rng.IntN(8), Whole: op%3 == 0, Alone: op%5 == 0}
+				if op%2 == 0 {
+					q.Overtake = func(uint32) bool { return op%7 < 3 }
+				}
+				for _, b := range p.Pick(&q, nil) {
+					asks = append(asks, ask{b, peer})
+				}
+			case 7, 8, 9, 10:
+				if len(asks) > 0 {
+					a := asks[rng.IntN(len(asks))]
+					p.Received(a.b, a.peer)
+				}
+			case 11:
+				if len(asks) > 0 {
+					a := asks[rng.IntN(len(asks))]
+					p.Release(a.b, a.peer)
+				}
+			case 12:
+				p.Verified(piece)
+			case 13:
+				p.Refuted(piece)
+			case 14:
+				p.SetPriority(piece, Priority(op%9))
+				p.SetDeadline(piece, time.Duration(op))
+			case 15:
+				if op%2 == 0 {
+					p.Lost(piece)
+				} else {
+					p.Leave(peer)
+				}
+			}
+			p.Check()
+		}
+		for i := range have {
+			p.RemovePeer(have[i], false)
+		}
+		p.Check()
+		if p.Unseen() != pieces {
+			t.Errorf("%d pieces unseen after all peers left, want %d", p.Unseen(), pieces)
+		}
+	})
+}
