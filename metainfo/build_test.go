@@ -105,6 +105,43 @@ func TestBuildSingleFile(t *testing.T) {
 	}
 }
 
+// TestBuildFolderOfItsOwnName makes a v2 torrent that reads as a single file,
+// as BEP 52 has no way to tell, but is served from where it lies.
+func TestBuildFolderOfItsOwnName(t *testing.T) {
+	root := writeTree(t, "x", map[string]int{"x": 20_000})
+	torrent := mustBuild(t, BuildOptions{Path: root, Kind: V2})
+	l := torrent.Info().Layout()
+	if !l.Multi || l.FilePath(0) != "x/x" {
+		t.Errorf("built: %v %s", l.Multi, l.FilePath(0))
+	}
+	checkLayout(t, l, filepath.Dir(root))
+	again, err := ParseTorrent(torrent.Marshal())
+	if err != nil {
+		t.Fatal(err)
+	}
+	if l := again.Info().Layout(); l.Multi || l.FilePath(0) != "x" {
+		t.Errorf("read: %v %s", l.Multi, l.FilePath(0))
+	}
+}
+
+// TestBuildKeepsNamesOnDisk serves files from where they lie, whatever others
+// will call them.
+func TestBuildKeepsNamesOnDisk(t *testing.T) {
+	root := writeTree(t, "a folder: why?", map[string]int{"x:y": 10, "X:Y": 20, "con": 30})
+	info := mustBuild(t, BuildOptions{Path: root}).Info()
+	checkLayout(t, info.Layout(), filepath.Dir(root))
+	if got := len(info.Renamed()); got != 4 {
+		t.Errorf("renamed: %v", info.Renamed())
+	}
+	theirs, err := ParseInfo(info.Raw())
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got := theirs.Layout().FilePath(2); got != "a folder_ why_/x_y (2)" {
+		t.Errorf("others see %q", got)
+	}
+}
+
 func TestBuildIsDeterministic(t *testing.T) {
 	root := writeTree(t, "content", mixedTree)
 	for _, kind := range []Kind{V1, V2, Hybrid} {

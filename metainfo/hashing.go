@@ -18,12 +18,12 @@ const (
 	// readBytes is how much of a file is read and hashed at a time: small
 	// enough to stay in a core's cache between the two, and between the two
 	// hashes of a hybrid.
-	readBytes = 128 << 10
+	readBytes = 64 << 10
 	// runBytes is how much content a worker takes at a time, if a piece is not
 	// larger: much more than the cost of taking it, little enough that all
 	// workers end together.
 	runBytes = 4 << 20
-	// workersMax bounds the buffers: 64 x 128 KiB = 8 MiB.
+	// workersMax bounds the buffers: 64 x 64 KiB = 4 MiB.
 	workersMax = 64
 	// workersPerCPU lets some workers hash while others wait for the disk.
 	workersPerCPU = 2
@@ -241,7 +241,7 @@ func (h *hasher) torrent() (*Torrent, error) {
 		return nil, err
 	}
 	got := info.layout
-	got.Name = l.Name
+	got.Name, got.Multi = l.Name, l.Multi
 	for i := range got.Files {
 		got.Files[i].Path = l.Files[i].Path
 	}

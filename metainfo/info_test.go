@@ -231,13 +231,17 @@ func TestLinks(t *testing.T) {
 		want   string
 	}{
 		{[]any{"d", "b"}, "[d b]"},
-		{[]any{"..", "etc"}, "[]"},
-		{[]any{"/etc/passwd"}, "[]"},
+		{[]any{"..", "etc"}, "[link]"},
+		{[]any{"/etc/passwd"}, "[link]"},
+		{nil, "[link]"},
 		{[]any{"a", ".", "c:"}, "[a c_]"},
 	} {
 		info, err := ParseInfo([]byte(enc(files(dict{"length", 5, "path", list{"a"}}, link(tt.target...)))))
 		if err != nil {
 			t.Fatal(err)
+		}
+		if f := info.Layout().Files[0]; f.Link != nil {
+			t.Errorf("a file is a link: %+v", f)
 		}
 		if f := info.Layout().Files[1]; fmt.Sprint(f.Link) != tt.want || f.Length != 0 {
 			t.Errorf("%v: got %+v", tt.target, f)

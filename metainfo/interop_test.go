@@ -39,11 +39,11 @@ func runTool(t *testing.T, name string, args ...string) string {
 	return string(out)
 }
 
-// createScript makes a torrent: arguments are path, output, piece length and
-// the names of flags. It leaves file attributes out, as Build does.
+// createScript makes a torrent and shows it: arguments are output, path, piece
+// length and the names of flags. It leaves file attributes out, as Build does.
 const createScript = `
 import sys, os, libtorrent as lt
-path, out, piece = sys.argv[1], sys.argv[2], int(sys.argv[3])
+out, path, piece = sys.argv[1], sys.argv[2], int(sys.argv[3])
 flags = lt.create_torrent.no_attributes if hasattr(lt.create_torrent, 'no_attributes') else 0
 for name in sys.argv[4:]:
     flags |= getattr(lt.create_torrent, name)
@@ -59,8 +59,9 @@ else:
     fs.add_file(os.path.basename(path), os.path.getsize(path))
 t = lt.create_torrent(fs, piece, flags)
 lt.set_piece_hashes(t, os.path.dirname(path))
-open(out, 'wb').write(lt.bencode(t.generate()))
-`
+with open(out, 'wb') as f:
+    f.write(lt.bencode(t.generate()))
+` + showScript
 
 // showScript prints what libtorrent reads in a .torrent file.
 const showScript = `
@@ -130,6 +131,9 @@ func TestLibtorrentReadsOurs(t *testing.T) {
 		root := writeTree(t, name, sizes)
 		for _, kind := range []Kind{V1, V2, Hybrid} {
 			for _, bare := range []bool{false, true} {
+				if bare && kind != Hybrid {
+					continue
+				}
 				t.Run(fmt.Sprint(name, kind, bare), func(t *testing.T) {
 					ours := mustBuild(t, BuildOptions{
 						Path: root, Kind: kind, PieceLength: 32 << 10, NoTailPadding: bare,
@@ -158,26 +162,21 @@ func TestWeReadLibtorrents(t *testing.T) {
 		root := writeTree(t, name, sizes)
 		for _, kind := range []Kind{V1, V2, Hybrid} {
 			for _, flag := range []string{"", "canonical_files", "canonical_files_no_tail_padding", "optimize_alignment"} {
+				if flag != "" && kind != Hybrid {
+					continue // no padding to differ in
+				}
 				t.Run(fmt.Sprint(name, kind, flag), func(t *testing.T) {
 					file := filepath.Join(t.TempDir(), "theirs.torrent")
-					args := append([]string{"-c", createScript, root, file, "32768"}, kindFlags(kind)...)
+					args := append([]string{"-c", createScript, file, root, "32768"}, kindFlags(kind)...)
 					if flag != "" {
 						args = append(args, flag)
 					}
-					runTool(t, python, args...)
-					b, err := os.ReadFile(file)
-					if err != nil {
-						t.Fatal(err)
-					}
-					torrent, err := ParseTorrent(b)
-					if err != nil {
-						t.Fatal(err)
-					}
+					want := runTool(t, python, args...)
+					torrent := readTorrent(t, file)
 					if got := torrent.Info().Kind(); got != kind {
 						t.Errorf("kind %v", got)
 					}
-					got, want := show(torrent), runTool(t, python, "-c", showScript, file)
-					if got, want = sameFolder(name, kind, got, want); got != want {
+					if got, want := sameFolder(name, kind, show(torrent), want); got != want {
 						t.Errorf("libtorrent reads\n%swe read\n%s", want, got)
 					}
 					checkLayout(t, torrent.Info().Layout(), filepath.Dir(root))
@@ -206,20 +205,13 @@ func TestSameHashAsLibtorrent(t *testing.T) {
 		} {
 			t.Run(fmt.Sprint(name, tt), func(t *testing.T) {
 				file := filepath.Join(t.TempDir(), "theirs.torrent")
-				args := append([]string{"-c", createScript, root, file, "32768"}, kindFlags(tt.kind)...)
+				args := append([]string{"-c", createScript, file, root, "32768"}, kindFlags(tt.kind)...)
 				if tt.flag != "" {
 					args = append(args, tt.flag)
 				}
 				runTool(t, python, args...)
 				ours := mustBuild(t, BuildOptions{Path: root, Kind: tt.kind, PieceLength: 32 << 10, NoTailPadding: tt.bare})
-				b, err := os.ReadFile(file)
-				if err != nil {
-					t.Fatal(err)
-				}
-				theirs, err := ParseTorrent(b)
-				if err != nil {
-					t.Fatal(err)
-				}
+				theirs := readTorrent(t, file)
 				if !bytes.Equal(theirs.Info().Raw(), ours.Info().Raw()) {
 					t.Errorf("theirs\n%q\nours\n%q", cut(theirs.Info().Raw()), cut(ours.Info().Raw()))
 				}
@@ -254,15 +246,7 @@ func TestSameHashAsTransmissionCreate(t *testing.T) {
 	root := writeTree(t, "mixed", mixedTree)
 	file := filepath.Join(t.TempDir(), "theirs.torrent")
 	runTool(t, "transmission-create", "-o", file, "-s", "64", root)
-	b, err := os.ReadFile(file)
-	if err != nil {
-		t.Fatal(err)
-	}
-	torrent, err := ParseTorrent(b)
-	if err != nil {
-		t.Fatal(err)
-	}
-	checkLayout(t, torrent.Info().Layout(), filepath.Dir(root))
+	checkLayout(t, readTorrent(t, file).Info().Layout(), filepath.Dir(root))
 	single := filepath.Join(root, "long.bin")
 	runTool(t, "transmission-create", "-o", file, "-s", "64", single)
 	l := readTorrent(t, file).Info().Layout()

@@ -61,9 +61,10 @@ type File struct {
 	Pad        bool
 	Executable bool // BEP 47, attribute "x"
 	Hidden     bool // BEP 47, attribute "h"
-	// Link is not empty for a symbolic link (BEP 47): the elements of the file
-	// that it stands for, below Layout.Name, clean. Its Length is 0. The node
-	// makes no links.
+	// Link is not empty for a symbolic link (BEP 47) and for nothing else: the
+	// elements of the file that it stands for, below Layout.Name, clean, or its
+	// own Path if its target is not inside the folder. Its Length is 0. The
+	// node makes no links.
 	Link []string
 	// Root is the root of the file's hash tree (BEP 52, "pieces root"); zero
 	// for empty files and in v1 torrents.

@@ -184,6 +184,9 @@ func (p *infoParser) readFile(i int) error {
 	if err := p.setPath(&f, i, path); err != nil {
 		return err
 	}
+	if link && len(f.Link) == 0 {
+		f.Link = f.Path
+	}
 	p.twin = nil
 	p.list = append(p.list, f)
 	return nil
@@ -274,8 +277,8 @@ func joinPath(path [][]byte) string {
 	return b.String()
 }
 
-// cleanLink cleans the target of a symbolic link. A target that leads out of
-// the torrent's folder leads nowhere.
+// cleanLink cleans the target of a symbolic link. It returns nothing for one
+// that leads out of the torrent's folder.
 func (p *infoParser) cleanLink(target [][]byte) []string {
 	link := make([]string, 0, len(target))
 	for _, raw := range target {

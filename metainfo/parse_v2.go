@@ -81,6 +81,9 @@ func (p *infoParser) readTreeFile(path [][]byte) error {
 	if err := p.setPath(&f, len(p.tree), path); err != nil {
 		return err
 	}
+	if link && len(f.Link) == 0 {
+		f.Link = f.Path
+	}
 	p.tree = append(p.tree, f)
 	return nil
 }
