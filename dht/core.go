@@ -128,9 +128,8 @@ func (c *core) onReply(now instant, f *family, from netip.AddrPort, m *message) 
 		q.owner.failed(now, q, &RemoteError{int(m.errCode), string(text)})
 		return
 	}
-	if !m.hasID || m.id == f.id || q.hasID && m.id != q.id {
-		// No id, our own, or another than we asked for: whatever else it
-		// says is worth nothing.
+	if !m.hasID || m.id == f.id {
+		// No id, or our own: whatever else it says is worth nothing.
 		c.stats.Malformed++
 		f.lost(from)
 		q.owner.failed(now, q, ErrTimeout)

@@ -114,7 +114,7 @@ func (f *family) join(now instant) {
 	f.joining = true
 	l := f.newLookup(now, &request{method: methodFindNode, target: f.id}, lookupSink{finished: f.onJoin})
 	for _, n := range f.saved {
-		l.add(n.ID, n.Addr, 0)
+		l.add(n.ID, n.Addr, l.newPath(), 0)
 	}
 	f.c.start(now, l)
 }

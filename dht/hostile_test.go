@@ -28,7 +28,6 @@ type sentPacket struct {
 }
 
 var (
-	ownAddr  = netip.MustParseAddrPort("27.1.1.1:6881")
 	askAddr  = netip.MustParseAddrPort("28.2.2.2:1000")
 	otherID  = ID{0xaa, 1, 2}
 	someHash = ID{0x55, 5, 5}

@@ -27,6 +27,13 @@ const (
 	// one party cannot be the whole neighbourhood of a target.
 	candidatesPerNetwork = 2
 
+	// pathsMax is how many paths are told apart, and pathShare how many of the
+	// k closest may be known from one path alone: a party that fills the
+	// neighbourhood of a target with its own nodes, which tell only of each
+	// other, must not be all that a lookup sees.
+	pathsMax  = 16
+	pathShare = k / 2
+
 	// lookupsMax bounds the lookups that run at one time.
 	lookupsMax = 256
 
@@ -51,6 +58,8 @@ type candidate struct {
 	addr  netip.AddrPort
 	rtt   time.Duration // as the table knows it, or zero
 	token []byte
+	path  int  // which of the first candidates led here
+	known bool // on another path too
 	state candidateState
 	asked bool
 	host  bool // a bootstrap host, of which the id is not known: always last
@@ -82,6 +91,7 @@ type lookup struct {
 	answers    int
 	arrived    bool // an answer brought nothing closer
 	retried    bool // those that were silent have been asked again
+	paths      int  // of the first candidates
 	done       bool
 	began      instant
 	ended      instant
@@ -94,12 +104,13 @@ func (f *family) newLookup(now instant, req *request, sink lookupSink) *lookup {
 	if other := f.c.families[1-f.index]; other != nil && other.table.count < k {
 		l.req.wants = [2]bool{true, true}
 	}
+	recent := l.newPath()
 	for _, n := range f.c.recent.of(now, f.index, req.target) {
-		l.add(n.ID, n.Addr, 0)
+		l.add(n.ID, n.Addr, recent, 0)
 	}
 	near := f.c.nearest[:f.table.closest(&req.target, f.c.nearest[:])]
 	for _, c := range near {
-		l.add(c.id, c.addr, c.rtt)
+		l.add(c.id, c.addr, l.newPath(), c.rtt)
 	}
 	if len(near) < k {
 		l.addHosts()
@@ -117,7 +128,7 @@ func (l *lookup) addHosts() {
 	for i := range min(len(hosts), hostsAsked) {
 		addr := hosts[(start+i)%len(hosts)]
 		if l.find(addr) < 0 && usable(addr) {
-			l.candidates = append(l.candidates, candidate{addr: addr, host: true})
+			l.candidates = append(l.candidates, candidate{addr: addr, path: l.newPath(), host: true})
 		}
 	}
 }
@@ -151,6 +162,12 @@ func (c *core) retire(l *lookup) {
 	}
 }
 
+// newPath numbers the first candidates. Those beyond pathsMax share paths.
+func (l *lookup) newPath() int {
+	l.paths++
+	return l.paths % pathsMax
+}
+
 func (l *lookup) find(addr netip.AddrPort) int {
 	for i := range l.candidates {
 		if l.candidates[i].addr == addr {
@@ -162,14 +179,14 @@ func (l *lookup) find(addr netip.AddrPort) int {
 
 // add enters a candidate at its place by distance, and reports whether it is
 // the closest of all. One address is one candidate, whatever ids it is given.
-func (l *lookup) add(id ID, addr netip.AddrPort, rtt time.Duration) bool {
+func (l *lookup) add(id ID, addr netip.AddrPort, path int, rtt time.Duration) bool {
 	if !usable(addr) || familyOf(addr.Addr()) != l.f.index || id == l.f.id || l.find(addr) >= 0 {
 		return false
 	}
 	if !l.distinct(addr) {
 		return false
 	}
-	return l.insert(candidate{id: id, addr: addr, rtt: rtt}) == 0
+	return l.insert(candidate{id: id, addr: addr, path: path, rtt: rtt}) == 0
 }
 
 func (l *lookup) insert(fresh candidate) (at int) {
@@ -221,28 +238,61 @@ func (l *lookup) pump(now instant) {
 	if l.arrived {
 		limit = k
 	}
-	live, open := 0, false
-	for i := 0; i < len(l.candidates) && live < k; i++ {
+	w := window{paths: l.paths}
+	for i := 0; i < len(l.candidates) && w.counted < k; i++ {
 		c := &l.candidates[i]
 		switch c.state {
 		case answered:
-			live++
+			w.count(c)
 		case waiting:
-			live, open = live+1, true
+			w.count(c)
+			w.open = true
 		case fresh:
-			if (l.slots < limit || live < alphaNearest) && !l.ask(now, c) {
+			if w.full(c) {
 				continue
 			}
-			live, open = live+1, true
+			if (l.slots < limit || w.live < alphaNearest) && !l.ask(now, c) {
+				continue
+			}
+			w.count(c)
+			w.open = true
 		}
 	}
 	switch {
-	case open:
+	case w.open:
 	case !l.retried && l.sink.satisfied != nil && !l.sink.satisfied() && l.retry():
 		l.pump(now)
 	default:
 		l.finish(now)
 	}
+}
+
+// window is the part of the candidates that a lookup looks at: the k closest
+// that are not silent, and as many more as it takes for k of them to count.
+type window struct {
+	paths   int
+	live    int // candidates that are not silent
+	counted int // of them, no more than pathShare that one path alone told of
+	open    bool
+	share   [pathsMax]int
+}
+
+// lonely tells whether only one path of several has told of c.
+func (w *window) lonely(c *candidate) bool { return w.paths > 1 && !c.known }
+
+// full tells whether c is beyond the k closest and cannot count either.
+func (w *window) full(c *candidate) bool {
+	return w.live >= k && w.lonely(c) && w.share[c.path] >= pathShare
+}
+
+func (w *window) count(c *candidate) {
+	w.live++
+	if w.lonely(c) {
+		if w.share[c.path]++; w.share[c.path] > pathShare {
+			return
+		}
+	}
+	w.counted++
 }
 
 // retry makes the silent among the k closest fresh again, once per lookup, and
@@ -267,7 +317,7 @@ func (l *lookup) ask(now instant, c *candidate) bool {
 		c.state = failed
 		return false
 	}
-	q := &query{owner: l, id: c.id, hasID: !c.host, rtt: c.rtt}
+	q := &query{owner: l, rtt: c.rtt}
 	switch l.f.c.ask(now, c.addr, &l.req, q) {
 	case nil:
 		c.state, c.asked = waiting, true
@@ -298,28 +348,45 @@ func (l *lookup) settle(q *query, to candidateState) (i int) {
 
 func (l *lookup) answered(now instant, q *query, m *message) {
 	i := l.settle(q, answered)
-	l.answers++
 	if i >= 0 {
-		l.candidates[i].token = cloneToken(m.token)
-		if l.candidates[i].host { // now it has an id, and so a place
-			c := l.candidates[i]
-			c.id, c.host = m.id, false
-			l.candidates = append(l.candidates[:i], l.candidates[i+1:]...)
-			i = l.insert(c)
-		}
+		i = l.identify(i, m.id)
 	}
-	l.learn(now, q.to, m)
+	if i < 0 {
+		l.pump(now)
+		return
+	}
+	l.answers++
+	l.candidates[i].token = cloneToken(m.token)
+	l.learn(now, q.to, l.candidates[i].path, m)
 	if l.sink.answer != nil {
 		l.sink.answer(now, q.to, m)
 	}
-	if l.done && l.sink.late != nil && i >= 0 && l.isNear(i) {
+	if i = l.find(q.to); l.done && l.sink.late != nil && l.isNear(i) {
 		l.sink.late(now, &l.candidates[i])
 	}
 	l.pump(now)
 }
 
+// identify gives candidate i the id that it has answered with, and the place
+// that goes with it: bootstrap hosts have none before, and others may have been
+// slandered. A public node that calls itself otherwise than we were told must
+// at least fit BEP 42; else it fails, and i is negative.
+func (l *lookup) identify(i int, id ID) int {
+	c := l.candidates[i]
+	if !c.host && c.id == id {
+		return i
+	}
+	if !c.host && !isSecure(id, c.addr.Addr()) {
+		l.candidates[i].state = failed
+		return -1
+	}
+	c.id, c.host = id, false
+	l.candidates = append(l.candidates[:i], l.candidates[i+1:]...)
+	return l.insert(c)
+}
+
 // learn adds the nodes of an answer.
-func (l *lookup) learn(now instant, from netip.AddrPort, m *message) {
+func (l *lookup) learn(now instant, from netip.AddrPort, path int, m *message) {
 	if l.done {
 		return
 	}
@@ -329,7 +396,12 @@ func (l *lookup) learn(now instant, from netip.AddrPort, m *message) {
 	}
 	closer := false
 	eachNode(list, size, nodesPerReply, func(id ID, a netip.AddrPort) {
-		if reachable(from, a) && l.add(id, a, 0) {
+		if !reachable(from, a) {
+			return
+		}
+		if i := l.find(a); i >= 0 {
+			l.candidates[i].known = l.candidates[i].known || l.candidates[i].path != path
+		} else if l.add(id, a, path, 0) {
 			closer = true
 		}
 	})

@@ -24,10 +24,8 @@ type queryOwner interface {
 type query struct {
 	owner queryOwner
 	to    netip.AddrPort
-	id    ID            // expected of the answer, if hasID
 	rtt   time.Duration // of the node when it last answered, or zero
 	tid   uint32
-	hasID bool
 	slow  bool    // the short timeout has passed
 	sent  instant // when
 	next  instant // the timeout to come
