@@ -2,7 +2,6 @@ package realclient
 
 import (
 	"bytes"
-	"context"
 	"errors"
 	"flag"
 	"fmt"
@@ -12,11 +11,14 @@ import (
 	"os/exec"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strings"
 	"sync"
 	"syscall"
 	"testing"
 	"time"
+
+	"swarmnode/internal/proc"
 )
 
 const (
@@ -62,6 +64,25 @@ var namespaceWorks = sync.OnceValue(func() error {
 	return nil
 })
 
+// StartInNamespace starts a program inside a network namespace of its own, in
+// which every 10.x.x.x address is local, no port is taken and nothing else can
+// be reached. All that it starts ends with it, and it ends with the calling
+// process. cfg.Path is a path, not /proc/self/exe, since a shell stands between.
+// The error says why no namespace can be had.
+func StartInNamespace(cfg proc.Config) (*proc.Process, error) {
+	if err := namespaceWorks(); err != nil {
+		return nil, fmt.Errorf("no network namespace can be made: %w", err)
+	}
+	cfg.Args = slices.Concat(unshareArgs(), []string{"sh", "-c", namespaceSetup, "sh", cfg.Path}, cfg.Args)
+	cfg.Path = "unshare"
+	// The last of equal names counts.
+	cfg.Env = append([]string{inNamespace + "=program"}, cfg.Env...)
+	return proc.Start(cfg)
+}
+
+// Inside tells whether this process runs in such a namespace.
+func Inside() bool { return os.Getenv(inNamespace) != "" }
+
 // InNamespace runs the calling top-level test again inside a network namespace
 // of its own, in which every 10.x.x.x address is local and no port is taken,
 // and reports its outcome as that of t. It returns true inside and false
@@ -80,33 +101,16 @@ func InNamespace(t *testing.T, env ...string) bool {
 	if os.Getenv(inNamespace) == t.Name() {
 		return true
 	}
-	if err := namespaceWorks(); err != nil {
-		skipOrFail(t, fmt.Sprintf("no network namespace can be made: %v", err))
-	}
-	ctx := t.Context()
-	args := append(unshareArgs(), "sh", "-c", namespaceSetup, "sh",
-		os.Args[0], "-test.run=^"+regexp.QuoteMeta(t.Name())+"$", "-test.v=true", "-test.count=1", fmt.Sprintf("-test.parallel=%d", parallelTests))
-	if deadline, ok := t.Deadline(); ok {
-		left := time.Until(deadline) - childMargin
-		var cancel context.CancelFunc
-		ctx, cancel = context.WithTimeout(ctx, left)
-		defer cancel()
-		args = append(args, "-test.timeout="+left.String())
-	}
-	for _, name := range []string{"test.artifacts", "test.outputdir"} {
-		if f := flag.Lookup(name); f != nil && f.Value.String() != f.DefValue {
-			args = append(args, "-"+name+"="+f.Value.String())
-		}
-	}
-	cmd := exec.CommandContext(ctx, "unshare", args...)
-	cmd.Env = append(append(os.Environ(), env...), inNamespace+"="+t.Name())
-	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
-	cmd.WaitDelay = childMargin
 	// The output is shown as it comes, and kept for the verdict in it.
 	var out bytes.Buffer
-	cmd.Stdout = io.MultiWriter(&out, t.Output())
-	cmd.Stderr = cmd.Stdout
-	err := cmd.Run()
+	both := io.MultiWriter(&out, t.Output())
+	p, err := StartInNamespace(proc.Config{
+		Path: os.Args[0], Args: insideArgs(t), Env: append(env, inNamespace+"="+t.Name()), Stdout: both, Stderr: both,
+	})
+	if err != nil {
+		skipOrFail(t, err.Error())
+	}
+	err = p.Wait() // bounded by the time limit of the tests inside
 	output := out.String()
 	switch {
 	case err != nil:
@@ -119,13 +123,29 @@ func InNamespace(t *testing.T, env ...string) bool {
 	return false
 }
 
+// insideArgs are the flags with which the test binary runs t alone.
+func insideArgs(t *testing.T) []string {
+	args := []string{"-test.run=^" + regexp.QuoteMeta(t.Name()) + "$", "-test.v=true", "-test.count=1",
+		fmt.Sprintf("-test.parallel=%d", parallelTests)}
+	if deadline, ok := t.Deadline(); ok {
+		left := max(time.Until(deadline)-childMargin, time.Second)
+		args = append(args, "-test.timeout="+left.String())
+	}
+	for _, name := range []string{"test.artifacts", "test.outputdir"} {
+		if f := flag.Lookup(name); f != nil && f.Value.String() != f.DefValue {
+			args = append(args, "-"+name+"="+f.Value.String())
+		}
+	}
+	return args
+}
+
 // hostsMu guards /etc/hosts inside a namespace.
 var hostsMu sync.Mutex
 
 // addHost makes a host name resolve to an address, inside a namespace only:
 // its own copy of /etc/hosts is mounted over that of the machine.
 func addHost(ip netip.Addr, name string) error {
-	if os.Getenv(inNamespace) == "" {
+	if !Inside() {
 		return fmt.Errorf("%w: a private bootstrap node outside a namespace", ErrUnsupported)
 	}
 	hostsMu.Lock()

@@ -121,6 +121,10 @@ var launchers = map[Kind]func(ctx context.Context, c *Client) (driver, error){
 	QBittorrent:  launchQBittorrent,
 }
 
+// TakesPeers tells whether Connect works with a kind. The others can be told of
+// a peer by a Tracker.
+func (k Kind) TakesPeers() bool { return k != Transmission && k != Aria2 }
+
 // Kinds are all the programs, in no meaningful order.
 func Kinds() []Kind { return []Kind{Libtorrent, Transmission, Aria2, RTorrent, QBittorrent} }
 
@@ -224,8 +228,12 @@ func (c *Client) Progress(ctx context.Context) (Progress, error) {
 
 // Wait returns when the client has all of its torrent, verified. When ctx ends
 // first the error tells how far it got.
-func (c *Client) Wait(ctx context.Context) error {
-	tick := time.NewTicker(pollInterval)
+func (c *Client) Wait(ctx context.Context) error { return c.WaitPolling(ctx, pollInterval) }
+
+// WaitPolling is Wait for a benchmark: it asks at the given interval, which is
+// the grain of what is measured.
+func (c *Client) WaitPolling(ctx context.Context, interval time.Duration) error {
+	tick := time.NewTicker(interval)
 	defer tick.Stop()
 	var last Progress
 	for {

@@ -17,6 +17,7 @@ type Torrent struct {
 	File   string // path of the .torrent
 	Hash   string // v1 info-hash, 40 hex digits
 	Magnet string // with the info-hash alone
+	Pieces []byte // SHA-1 of each piece, 20 bytes each
 }
 
 // MakeTorrent writes a v1 .torrent of the regular file at path beside it, with
@@ -50,7 +51,7 @@ func MakeTorrent(path string, pieceLength int, announce string) (Torrent, error)
 	var info bytes.Buffer
 	fmt.Fprintf(&info, "d6:lengthi%de4:name%d:%s12:piece lengthi%de6:pieces%d:%se", size, len(name), name, pieceLength, len(pieces), pieces)
 	hash := sha1.Sum(info.Bytes())
-	t := Torrent{File: path + ".torrent", Hash: hex.EncodeToString(hash[:])}
+	t := Torrent{File: path + ".torrent", Hash: hex.EncodeToString(hash[:]), Pieces: pieces}
 	t.Magnet = "magnet:?xt=urn:btih:" + t.Hash
 
 	var file bytes.Buffer

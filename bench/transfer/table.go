@@ -1,0 +1,94 @@
+package main
+
+import (
+	"cmp"
+	"fmt"
+	"io"
+	"slices"
+	"strings"
+)
+
+// median returns the middle of the values that f takes from the measures, the
+// lower one of two.
+func median[T cmp.Ordered](measures []measure, f func(measure) T) T {
+	values := make([]T, len(measures))
+	for i, m := range measures {
+		values[i] = f(m)
+	}
+	slices.Sort(values)
+	return values[(len(values)-1)/2]
+}
+
+// row is what the table shows of one contender.
+type row struct {
+	name                string
+	rate                float64 // MB/s
+	seedCPU, leechCPU   float64 // seconds per GiB
+	seedPeak, leechPeak int64   // MiB
+	seedAnon, leechAnon int64   // MiB
+}
+
+func summarise(c contender) row {
+	gib := float64(c.job.size) / (1 << 30)
+	return row{
+		name:      c.name,
+		rate:      median(c.measures, func(m measure) float64 { return m.rate(c.job.size) }),
+		seedCPU:   median(c.measures, func(m measure) float64 { return m.seed.cpu.Seconds() / gib }),
+		leechCPU:  median(c.measures, func(m measure) float64 { return m.leech.cpu.Seconds() / gib }),
+		seedPeak:  median(c.measures, func(m measure) int64 { return m.seed.peak >> 20 }),
+		leechPeak: median(c.measures, func(m measure) int64 { return m.leech.peak >> 20 }),
+		seedAnon:  median(c.measures, func(m measure) int64 { return m.seed.anon >> 20 }),
+		leechAnon: median(c.measures, func(m measure) int64 { return m.leech.anon >> 20 }),
+	}
+}
+
+// printTable writes the medians of all contenders, the fastest first, and how
+// node stands to the limit and to the fastest of the others.
+func printTable(w io.Writer, list []contender) {
+	var (
+		rows               []row
+		limit, ours, other *row
+	)
+	for _, c := range list {
+		if len(c.measures) == 0 {
+			continue
+		}
+		r := summarise(c)
+		if c.slow {
+			r.name += fmt.Sprintf(" (%d MiB)", c.job.size>>20)
+		}
+		rows = append(rows, r)
+	}
+	slices.SortStableFunc(rows, func(a, b row) int { return cmp.Compare(b.rate, a.rate) })
+	for i := range rows {
+		r := &rows[i]
+		switch {
+		case r.name == "the machine's limit":
+			limit = r
+		case r.name == "node -> node":
+			ours = r
+		case !strings.Contains(r.name, "node") && other == nil:
+			other = r
+		}
+	}
+	fmt.Fprintf(w, "%-38s %8s %8s   %-17s   %s\n", "", "", "of the", "CPU s/GiB", "peak MiB (anonymous)")
+	fmt.Fprintf(w, "%-38s %8s %8s   %8s %8s   %13s %13s\n", "", "MB/s", "limit", "seed", "leech", "seed", "leech")
+	for _, r := range rows {
+		share := "-"
+		if limit != nil {
+			share = fmt.Sprintf("%.2f", r.rate/limit.rate)
+		}
+		fmt.Fprintf(w, "%-38s %8.0f %8s   %8.2f %8.2f   %13s %13s\n", r.name, r.rate, share, r.seedCPU, r.leechCPU,
+			fmt.Sprintf("%d (%d)", r.seedPeak, r.seedAnon), fmt.Sprintf("%d (%d)", r.leechPeak, r.leechAnon))
+	}
+	if ours == nil {
+		return
+	}
+	if limit != nil {
+		fmt.Fprintf(w, "node -> node: %.2f of the limit's MB/s, %.2f of its CPU seconds\n",
+			ours.rate/limit.rate, (ours.seedCPU+ours.leechCPU)/(limit.seedCPU+limit.leechCPU))
+	}
+	if other != nil {
+		fmt.Fprintf(w, "node -> node: %.2f of the MB/s of %s\n", ours.rate/other.rate, other.name)
+	}
+}
