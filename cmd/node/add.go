@@ -48,7 +48,7 @@ type addFlags struct {
 }
 
 func (f *addFlags) register(fs *pflag.FlagSet) {
-	fs.StringVarP(&f.dir, "dir", "d", ".", "folder to put the content in")
+	fs.StringVarP(&f.dir, "dir", "d", ".", "`FOLDER` to put the content in")
 	fs.BoolVar(&f.seed, "seed", false, "go on seeding when complete, until interrupted")
 	fs.Var(&f.timeout, "timeout", "give up when not complete after this time, as in 90s or 1h (default: never)")
 	f.node.register(fs)

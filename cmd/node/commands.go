@@ -126,7 +126,7 @@ func parseFlags(cmd *command, args []string, getenv func(string) (string, bool))
 	fs.BoolVarP(&this.help, "help", "h", false, "show this help")
 	this.run = cmd.setup(fs)
 	if err := fs.Parse(args); err != nil {
-		return this, usage(cmd.path(), err)
+		return this, usage(cmd.path(), flagError(err))
 	}
 	if this.help {
 		return this, nil
@@ -212,10 +212,21 @@ func leadingFlags(table []*command, args []string) (ahead, rest []string, err er
 		}
 	}
 	if err := fs.Parse(args); err != nil {
-		return nil, nil, err
+		return nil, nil, flagError(err)
 	}
 	rest = fs.Args()
 	return args[:len(args)-len(rest)], rest, nil
+}
+
+// flagError says in the words of this command what is wrong with a flag.
+func flagError(err error) error {
+	if e, ok := errors.AsType[*pflag.InvalidValueError](err); ok {
+		return fmt.Errorf("--%s %s: %w", e.GetFlag().Name, quoteSource(e.GetValue()), e.Unwrap())
+	}
+	if e, ok := errors.AsType[*pflag.ValueRequiredError](err); ok {
+		return fmt.Errorf("--%s needs a value", e.GetFlag().Name)
+	}
+	return err
 }
 
 // envPrefix begins the environment variable of every flag.
@@ -246,8 +257,7 @@ func setFromEnvironment(fs *pflag.FlagSet, getenv func(string) (string, bool)) e
 		}
 		for _, v := range values {
 			if err := fs.Set(f.Name, v); err != nil {
-				var invalid *pflag.InvalidValueError
-				if errors.As(err, &invalid) {
+				if invalid, ok := errors.AsType[*pflag.InvalidValueError](err); ok {
 					err = invalid.Unwrap()
 				}
 				first = fmt.Errorf("%s=%s: %w", name, quoteSource(v), err)

@@ -48,12 +48,12 @@ type createFlags struct {
 }
 
 func (f *createFlags) register(fs *pflag.FlagSet) {
-	fs.StringVarP(&f.output, "output", "o", "", "file to write (default: the name of PATH with .torrent)")
+	fs.StringVarP(&f.output, "output", "o", "", "`FILE` to write (default: the name of PATH with .torrent)")
 	fs.BoolVar(&f.force, "force", false, "replace the file if it exists")
 	f.outside.register(fs)
 	fs.BoolVar(&f.noDate, "no-date", false, "leave out the date")
 	fs.BoolVar(&f.private, "private", false, "only the trackers may name peers, BEP 27")
-	fs.StringVar(&f.source, "source", "", "text that makes the info-hash another one")
+	fs.StringVar(&f.source, "source", "", "`TEXT` that makes the info-hash another one")
 	f.build.register(fs)
 }
 
@@ -103,7 +103,7 @@ func (f *outsideFlags) register(fs *pflag.FlagSet) {
 	fs.Var(&f.trackers, "tracker", "tracker, or several with commas as one tier; may be repeated")
 	fs.Var(&f.webSeeds, "webseed", "web server that has the content, BEP 19; may be repeated")
 	fs.Var(&f.nodes, "node", "DHT node that leads to the swarm; may be repeated")
-	fs.StringVar(&f.comment, "comment", "", "text for whoever reads the file")
+	fs.StringVar(&f.comment, "comment", "", "`TEXT` for whoever reads the file")
 }
 
 // apply sets in t what was given.

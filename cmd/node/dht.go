@@ -73,14 +73,15 @@ func (f *dhtFlags) with(ctx context.Context, c *console, join bool, do func(cont
 		return bindFailure(addrs, err)
 	}
 	defer closeAll(conns)
-	state := dhtStateToRead(folder, boundAddrs(conns))
+	state := dhtStateToRead(folder, stateOfPeers, boundAddrs(conns))
 	saved := state.load(c)
+	named := len(f.join.bootstrap.items) > 0
 	if join {
-		if err := checkReachable(ctx, c, hosts, len(f.join.bootstrap.items) > 0, len(saved) > 0); err != nil {
+		if err := checkReachable(ctx, c, hosts, named, len(saved) > 0); err != nil {
 			return err
 		}
 	}
-	node, err := dht.New(dht.Config{Conns: conns, Bootstrap: hosts, State: saved, ReadOnly: true, Logger: c.log})
+	node, err := dht.New(dht.Config{Conns: conns, Bootstrap: hosts, State: saved, ReadOnly: true, Logger: resolverLogger(c, named)})
 	if err != nil {
 		return fail(exitOther, "starting the DHT node", err)
 	}
@@ -162,7 +163,7 @@ func report(c *console, l dht.Lookup) {
 		e.Closest = append(e.Closest, nodeEvent{n.ID.String(), n.Addr.String(), distance(l.Target, n.ID)})
 	}
 	c.event("lookup", e)
-	line := fmt.Sprintf("%d nodes asked, %d answered", l.Asked, l.Answered)
+	line := fmt.Sprintf("%s asked, %d answered", plural(l.Asked, "node"), l.Answered)
 	if l.Stored > 0 {
 		line += fmt.Sprintf(", %d stored it", l.Stored)
 	}

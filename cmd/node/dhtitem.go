@@ -37,7 +37,7 @@ func dhtGetCommand() *command {
 		setup: func(fs *pflag.FlagSet) action {
 			var f dhtFlags
 			var salt string
-			fs.StringVar(&salt, "salt", "", "salt of a mutable item")
+			fs.StringVar(&salt, "salt", "", "`SALT` of a mutable item")
 			f.register(fs)
 			return func(ctx context.Context, c *console, args []string) error {
 				b, err := hex.DecodeString(args[0])
@@ -110,9 +110,9 @@ newest.`,
 		},
 		setup: func(fs *pflag.FlagSet) action {
 			var f putFlags
-			fs.StringVar(&f.key, "key", "", "file of the private key for a mutable item")
-			fs.StringVar(&f.salt, "salt", "", "salt of a mutable item, at most 64 bytes")
-			fs.Int64Var(&f.seq, "seq", -1, "version of a mutable item (default: one above the newest)")
+			fs.StringVar(&f.key, "key", "", "`FILE` of the private key for a mutable item")
+			fs.StringVar(&f.salt, "salt", "", "`SALT` of a mutable item, at most 64 bytes")
+			fs.Int64Var(&f.seq, "seq", -1, "`VERSION` of a mutable item (default: one above the newest)")
 			f.register(fs)
 			return f.run
 		},

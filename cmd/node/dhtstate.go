@@ -19,11 +19,18 @@ type dhtState struct {
 	lock  *fileLock // nil if another process keeps the state
 }
 
+// The names of states: that of a bootstrap node is not to be taken over by a
+// node that comes and goes.
+const (
+	stateOfPeers     = "dht"
+	stateOfBootstrap = "bootstrap"
+)
+
 // openDHTState finds the state for a node that listens on addrs. A node bound
 // to one address, as on loopback, is in another network than one that is
 // bound to all, and has a state of its own.
-func openDHTState(state stateDir, addrs []netip.AddrPort) *dhtState {
-	s := dhtStateToRead(state, addrs)
+func openDHTState(state stateDir, name string, addrs []netip.AddrPort) *dhtState {
+	s := dhtStateToRead(state, name, addrs)
 	if state.keeps() {
 		s.lock = lockFile(filepath.Join(state.path, s.name+".lock"))
 	}
@@ -31,8 +38,8 @@ func openDHTState(state stateDir, addrs []netip.AddrPort) *dhtState {
 }
 
 // dhtStateToRead finds the state for a node that has no part in keeping it.
-func dhtStateToRead(state stateDir, addrs []netip.AddrPort) *dhtState {
-	s := &dhtState{state: state, name: "dht"}
+func dhtStateToRead(state stateDir, name string, addrs []netip.AddrPort) *dhtState {
+	s := &dhtState{state: state, name: name}
 	if len(addrs) > 0 && !addrs[0].Addr().IsUnspecified() {
 		s.name += "-" + strings.ReplaceAll(addrs[0].Addr().WithZone("").String(), ":", "_")
 	}

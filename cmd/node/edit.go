@@ -43,7 +43,7 @@ type editFlags struct {
 }
 
 func (f *editFlags) register(fs *pflag.FlagSet) {
-	fs.StringVarP(&f.output, "output", "o", "", "file to write (default: FILE itself)")
+	fs.StringVarP(&f.output, "output", "o", "", "`PATH` to write (default: FILE itself)")
 	fs.BoolVar(&f.force, "force", false, "let --output replace a file that describes something else")
 	f.outside.register(fs)
 	fs.BoolVar(&f.noTrackers, "no-trackers", false, "remove the trackers")

@@ -2,13 +2,15 @@ package main
 
 import (
 	"context"
+	"fmt"
 	"log/slog"
 	"strings"
 )
 
 // newLogger makes the logger that the library packages are handed. At verbose
-// 0 only warnings pass, and look like the console's own; 1 adds the changes of
-// state, 2 what peers do.
+// 0 only warnings pass, and look like the console's own: what ends a torrent is
+// told by the command itself, once. 1 adds the changes of state, 2 what peers
+// do.
 func newLogger(c *console, verbose int, format string) *slog.Logger {
 	level := slog.LevelWarn
 	switch {
@@ -23,29 +25,42 @@ func newLogger(c *console, verbose int, format string) *slog.Logger {
 	if format == "json" {
 		return slog.New(slog.NewJSONHandler(c, options))
 	}
-	return slog.New(&textHandler{c: c, text: slog.NewTextHandler(c, options), level: level})
+	return slog.New(&textHandler{c: c, text: slog.NewTextHandler(c, options), level: level, verbose: verbose > 0})
+}
+
+// resolverLogger is the logger for a DHT node. Of hosts that the user named, the
+// command itself tells which have no address; of the rest, the node does.
+func resolverLogger(c *console, named bool) *slog.Logger {
+	if named && !c.log.Enabled(context.Background(), slog.LevelInfo) {
+		return slog.New(slog.DiscardHandler)
+	}
+	return c.log
 }
 
 // textHandler passes lines to slog's text handler, except for warnings: those
 // are for everybody, so they look like the other lines of the command, and
 // become events of --json.
 type textHandler struct {
-	c     *console
-	text  slog.Handler
-	level slog.Level
-	attrs []slog.Attr
+	c       *console
+	text    slog.Handler
+	level   slog.Level
+	verbose bool
+	attrs   []slog.Attr
 }
 
 func (h *textHandler) Enabled(_ context.Context, level slog.Level) bool { return level >= h.level }
 
 func (h *textHandler) Handle(ctx context.Context, r slog.Record) error {
-	if r.Level < slog.LevelWarn {
+	if r.Level != slog.LevelWarn {
+		if !h.verbose {
+			return nil
+		}
 		return h.text.Handle(ctx, r)
 	}
 	var b strings.Builder
 	b.WriteString(r.Message)
 	write := func(a slog.Attr) bool {
-		b.WriteString(" " + a.Key + "=" + a.Value.String())
+		b.WriteString(" " + a.Key + "=" + oneLine(a.Value.String()))
 		return true
 	}
 	for _, a := range h.attrs {
@@ -56,11 +71,27 @@ func (h *textHandler) Handle(ctx context.Context, r slog.Record) error {
 	return nil
 }
 
+// valueMax is how much of a value a warning shows, in bytes.
+const valueMax = 200
+
+// oneLine shortens s, of which the lines may be several errors joined, to what
+// fits a warning.
+func oneLine(s string) string {
+	first, rest, more := strings.Cut(s, "\n")
+	if len(first) > valueMax {
+		first = strings.ToValidUTF8(first[:valueMax], "") + "…"
+	}
+	if more {
+		first += fmt.Sprintf(", and %d more", 1+strings.Count(rest, "\n"))
+	}
+	return first
+}
+
 func (h *textHandler) WithAttrs(attrs []slog.Attr) slog.Handler {
 	both := append(h.attrs[:len(h.attrs):len(h.attrs)], attrs...)
-	return &textHandler{h.c, h.text.WithAttrs(attrs), h.level, both}
+	return &textHandler{h.c, h.text.WithAttrs(attrs), h.level, h.verbose, both}
 }
 
 func (h *textHandler) WithGroup(name string) slog.Handler {
-	return &textHandler{h.c, h.text.WithGroup(name), h.level, h.attrs}
+	return &textHandler{h.c, h.text.WithGroup(name), h.level, h.verbose, h.attrs}
 }

@@ -26,7 +26,7 @@ func metainfoCommand() *command {
 		argsMax: 1,
 		setup: func(fs *pflag.FlagSet) action {
 			var f metainfoFlags
-			fs.StringVarP(&f.output, "output", "o", "", "file to write (default: the torrent's name with .torrent)")
+			fs.StringVarP(&f.output, "output", "o", "", "`FILE` to write (default: the torrent's name with .torrent)")
 			fs.BoolVar(&f.force, "force", false, "replace the file if it describes something else")
 			f.fetch.register(fs)
 			return f.run

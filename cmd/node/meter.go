@@ -2,6 +2,7 @@ package main
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 )
@@ -144,13 +145,26 @@ type meter struct {
 	last  time.Time
 	tenth int
 	state string
+	told  map[string]told // by info-hash
 }
 
-// lineInterval is the pause between lines where they are not redrawn.
-const lineInterval = 10 * time.Second
+// told is what the last event said, and when.
+type told struct {
+	status status
+	at     time.Time
+}
+
+const (
+	// lineInterval is the pause between lines where they are not redrawn, and
+	// between events that say the same as the last.
+	lineInterval = 10 * time.Second
+	// seedInterval is that between lines when all torrents are complete: they
+	// may stay so for months.
+	seedInterval = time.Minute
+)
 
 func newMeter(c *console, now time.Time) *meter {
-	return &meter{c: c, start: now, last: now}
+	return &meter{c: c, start: now, last: now, told: make(map[string]told)}
 }
 
 // update shows the state of all.
@@ -159,7 +173,10 @@ func (m *meter) update(now time.Time, all []status, nodes int) {
 		return
 	}
 	for _, s := range all {
-		m.c.event("progress", s.event())
+		if last := m.told[s.hash]; s != last.status || now.Sub(last.at) >= lineInterval {
+			m.c.event("progress", s.event())
+			m.told[s.hash] = told{s, now}
+		}
 	}
 	if m.c.silent || !m.c.redraw && !m.due(now, all) {
 		return
@@ -179,8 +196,12 @@ func (m *meter) due(now time.Time, all []status) bool {
 	if total > 0 {
 		tenth = int(float64(have) / float64(total) * 10)
 	}
+	interval := lineInterval
+	if !slices.ContainsFunc(all, func(s status) bool { return s.state != stateSeeding }) {
+		interval = seedInterval
+	}
 	changed := m.state != "" && states.String() != m.state
-	due := changed || tenth > m.tenth || now.Sub(m.last) >= lineInterval
+	due := changed || tenth > m.tenth || now.Sub(m.last) >= interval
 	m.state = states.String()
 	if due || tenth < m.tenth {
 		m.tenth = tenth

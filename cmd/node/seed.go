@@ -45,7 +45,7 @@ type seedFlags struct {
 }
 
 func (f *seedFlags) register(fs *pflag.FlagSet) {
-	fs.StringVar(&f.torrent, "torrent", "", "write a .torrent file, too, to this path")
+	fs.StringVar(&f.torrent, "torrent", "", "write a .torrent `FILE`, too")
 	fs.BoolVar(&f.force, "force", false, "let --torrent replace a file that describes something else")
 	f.build.register(fs)
 	f.node.register(fs)

@@ -32,7 +32,7 @@ func (j *joinFlags) register(fs *pflag.FlagSet) {
 	j.bootstrap = listValue{kind: "HOST:PORT", check: checkBootstrap}
 	fs.VarP(&j.bootstrap, "bootstrap", "b",
 		"DHT node to join through, @FILE for a list, none for nobody; may be repeated (default: a built-in list)")
-	fs.StringVar(&j.stateDir, "state-dir", "", "folder for what is remembered (default: $XDG_STATE_HOME/swarmnode)")
+	fs.StringVar(&j.stateDir, "state-dir", "", "`FOLDER` for what is remembered (default: $XDG_STATE_HOME/swarmnode)")
 	fs.BoolVar(&j.ephemeral, "ephemeral", false, "remember nothing, not even the port")
 }
 
@@ -73,6 +73,9 @@ type session struct {
 // loses at most one.
 const saveInterval = 5 * time.Minute
 
+// saveFirst is the time to the first save: joining is over by then.
+const saveFirst = 15 * time.Second
+
 // openSession starts the engine and the DHT node. hints are DHT nodes that a
 // torrent names, HOST:PORT, and peers those that a magnet does.
 func openSession(ctx context.Context, c *console, f *nodeFlags, hints, peers []string) (*session, error) {
@@ -103,20 +106,21 @@ func openSession(ctx context.Context, c *console, f *nodeFlags, hints, peers []s
 	if err != nil {
 		return nil, err
 	}
-	s.state = openDHTState(folder, s.engine.Addrs())
+	s.state = openDHTState(folder, stateOfPeers, s.engine.Addrs())
 	background, cancel := context.WithCancel(context.Background())
 	s.cancel = cancel
 	if f.noDHT {
 		return s, nil
 	}
 	saved := s.state.load(c)
+	named := len(f.join.bootstrap.items) > 0
 	others := len(saved) > 0 || len(hints) > 0 || len(peers) > 0 || len(f.peers.items) > 0
-	if err := checkReachable(ctx, c, hosts, len(f.join.bootstrap.items) > 0, others); err != nil {
+	if err := checkReachable(ctx, c, hosts, named, others); err != nil {
 		s.close()
 		return nil, err
 	}
 	hosts = append(hosts, validHosts(hints)...)
-	s.dht, err = dht.New(dht.Config{Conns: s.engine.PacketConns(), Bootstrap: hosts, State: saved, Logger: c.log})
+	s.dht, err = dht.New(dht.Config{Conns: s.engine.PacketConns(), Bootstrap: hosts, State: saved, Logger: resolverLogger(c, named)})
 	if err != nil {
 		s.close()
 		return nil, fail(exitOther, "starting the DHT node", err)
@@ -168,10 +172,9 @@ func describeHosts(hosts []string) string {
 	return fmt.Sprintf("%s and %d more", hosts[0], len(hosts)-1)
 }
 
-// keepSaved saves the state of node now and then, until ctx ends. The first
-// time is soon, as most of the table is there after a minute.
+// keepSaved saves the state of node now and then, until ctx ends.
 func keepSaved(ctx context.Context, c *console, state *dhtState, node *dht.Node) {
-	wait := time.Minute
+	wait := saveFirst
 	warned := false
 	for {
 		select {

@@ -94,6 +94,14 @@ func eta(left, rate int64) (d time.Duration, ok bool) {
 	return time.Duration(seconds * float64(time.Second)), true
 }
 
+// plural writes "1 file", "2 files".
+func plural(n int, noun string) string {
+	if n != 1 {
+		noun += "s"
+	}
+	return strconv.Itoa(n) + " " + noun
+}
+
 var errSize = errors.New("not a size such as 500k, 16KiB or 1.5M")
 
 // parseBytes reads a number of bytes. The suffixes k, m, g and t, in either

@@ -8,19 +8,6 @@ import (
 	"time"
 )
 
-// A byteValue is a flag of a number of bytes.
-type byteValue int64
-
-func (v *byteValue) Type() string   { return "SIZE" }
-func (v *byteValue) String() string { return compactBytes(int64(*v)) }
-func (v *byteValue) Set(s string) error {
-	n, err := parseBytes(s)
-	if err == nil {
-		*v = byteValue(n)
-	}
-	return err
-}
-
 // compactBytes writes n as parseBytes reads it: "16K", "1M", "1000".
 func compactBytes(n int64) string {
 	unit := ""

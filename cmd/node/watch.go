@@ -105,7 +105,7 @@ func (w *watch) statuses() []status {
 func (w *watch) metadata(info *metainfo.Info) {
 	e := metadataOf(info, w.s.started)
 	w.s.c.event("metadata", e)
-	w.s.c.note("%s %q: %s in %d files", info.Hash().Short(), info.Name(), formatBytes(e.Bytes), e.Files)
+	w.s.c.note("%s %q: %s in %s", info.Hash().Short(), info.Name(), formatBytes(e.Bytes), plural(e.Files, "file"))
 	for _, r := range info.Renamed() {
 		w.s.c.warn("%s: saved as %q, as its name in the torrent, %q, is not safe everywhere", info.Hash().Short(), r.To, r.From)
 	}

@@ -1,0 +1,144 @@
+package main
+
+import (
+	"errors"
+	"log/slog"
+	"strings"
+	"syscall"
+	"testing"
+)
+
+// A terminal shows one progress line, and everything else above it.
+func TestConsoleRedraw(t *testing.T) {
+	c, stdout, stderr := testConsole()
+	c.redraw = true
+	c.width = func() int { return 11 }
+	c.progress("first line that is too long")
+	c.progress("second")
+	c.note("a note with \x1b[31m")
+	c.result("result")
+	c.endProgress(false)
+	want := "first line" +
+		"\r\x1b[Ksecond" +
+		"\r\x1b[Knode: add: a note with \\x1b[31m\nsecond" +
+		"\r\x1b[Ksecond" + // around the result
+		"\r\x1b[K"
+	if got := stderr.String(); got != want {
+		t.Errorf("stderr\ngot  %q\nwant %q", got, want)
+	}
+	if got := stdout.String(); got != "result\n" {
+		t.Errorf("stdout %q", got)
+	}
+}
+
+func TestConsoleProgressModes(t *testing.T) {
+	for _, m := range []struct {
+		mode                     string
+		terminal, dumb, quiet    bool
+		wantRedraw, wantSilenced bool
+	}{
+		{"auto", true, false, false, true, false},
+		{"auto", true, true, false, false, false},
+		{"auto", false, false, false, false, false},
+		{"bar", false, false, false, true, false},
+		{"line", true, false, false, false, false},
+		{"none", true, false, false, false, true},
+		{"auto", true, false, true, true, true},
+	} {
+		c, _, _ := testConsole()
+		c.quiet = m.quiet
+		c.setProgress(m.mode, m.terminal, m.dumb)
+		if c.redraw != m.wantRedraw || c.silent != m.wantSilenced {
+			t.Errorf("%+v: redraw %v, silent %v", m, c.redraw, c.silent)
+		}
+	}
+}
+
+// On a terminal, results are made safe; a program gets them as they are.
+func TestConsoleResult(t *testing.T) {
+	c, stdout, _ := testConsole()
+	c.result("a\x1bb")
+	c.raw = false
+	c.result("a\x1bb")
+	if got := stdout.String(); got != "a\x1bb\na\\x1bb\n" {
+		t.Errorf("stdout %q", got)
+	}
+}
+
+func TestConsoleFinish(t *testing.T) {
+	for _, f := range []struct {
+		err    error
+		code   int
+		stderr string
+	}{
+		{nil, 0, ""},
+		{errors.New("plain"), 1, "node: add: plain\n"},
+		{fail(exitDisk, "x", errors.New("full")), 7, "node: add: x: full\n"},
+		{failWithHint(exitInput, "", errors.New("why"), "this"), 3, "node: add: why (try: this)\n"},
+		{fail(exitInput, "a\nb", errors.New("two\nlines")), 3, "node: add: a\\x0ab: two\\x0alines\n"},
+		{stopped{syscall.SIGINT}, 130, ""},
+		{stopped{syscall.SIGTERM}, 143, ""},
+	} {
+		c, stdout, stderr := testConsole()
+		c.json = true
+		if code := c.finish(f.err); code != f.code {
+			t.Errorf("%v: code %d, want %d", f.err, code, f.code)
+		}
+		if got := stderr.String(); got != f.stderr {
+			t.Errorf("%v: stderr %q, want %q", f.err, got, f.stderr)
+		}
+		events := strings.Count(stdout.String(), `"event":"error"`)
+		if (events == 1) != (f.stderr != "") {
+			t.Errorf("%v: %d error events", f.err, events)
+		}
+		c.event("late", nil)
+		if got := stdout.String(); !strings.Contains(got, `"event":"exit"`) || strings.Contains(got, "late") {
+			t.Errorf("%v: the last event is not exit: %s", f.err, got)
+		}
+	}
+}
+
+// Warnings of the library look like those of the command, less is not shown,
+// and its errors are left to the command.
+func TestLogger(t *testing.T) {
+	c, stdout, stderr := testConsole()
+	c.json = true
+	log := newLogger(c, 0, "text").With("torrent", "a1b2c3d4")
+	log.Debug("debug")
+	log.Info("info")
+	log.Error("error")
+	log.Warn("disk is full", "err", errors.New("no \x1b space"))
+	if got, want := stderr.String(), "node: add: warning: disk is full torrent=a1b2c3d4 err=no \\x1b space\n"; got != want {
+		t.Errorf("stderr %q, want %q", got, want)
+	}
+	if got := stdout.String(); !strings.Contains(got, `"event":"warning"`) {
+		t.Errorf("stdout %q", got)
+	}
+	stderr.Reset()
+	newLogger(c, 1, "text").Info("name", "name", "a\x1b[31m\u202e")
+	if got := stderr.String(); strings.ContainsAny(got, "\x1b\u202e") || !strings.Contains(got, "level=INFO") {
+		t.Errorf("stderr %q", got)
+	}
+	stderr.Reset()
+	newLogger(c, 2, "json").Log(t.Context(), slog.LevelDebug, "deep")
+	if got := stderr.String(); !strings.HasPrefix(got, "{") {
+		t.Errorf("stderr %q", got)
+	}
+}
+
+// A broken standard output is reported once, and ends the command.
+func TestConsoleBroken(t *testing.T) {
+	c, _, _ := testConsole()
+	c.stdout = brokenWriter{}
+	var got []error
+	c.broken = func(err error) { got = append(got, err) }
+	c.result("one")
+	c.result("two")
+	if len(got) != 1 || exitCode(got[0]) != exitOther {
+		t.Errorf("broken called with %v", got)
+	}
+}
+
+type brokenWriter struct{}
+
+func (brokenWriter) Write([]byte) (int, error) { return 0, syscall.EPIPE }
