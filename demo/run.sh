@@ -80,10 +80,11 @@ pids+=($!)
 magnet=$(first_line "$work/seed.out" $!)
 echo "$magnet"
 
-say "node add --bootstrap $bootstrap '$magnet'"
+# Held back, so that there is progress to be seen.
+say "node add --down 20M --bootstrap $bootstrap '$magnet'"
 start=$(date +%s%N)
 path=$("$node" add --listen 127.0.21.1:0 --bootstrap "$bootstrap" --state-dir "$work/state-add" \
-  --dir "$work/add" --timeout 50s "$magnet")
+  --dir "$work/add" --timeout 50s --down 20M "$magnet")
 took=$((($(date +%s%N) - start) / 1000000))
 
 say "fetched in $((took / 1000)).$(printf %03d $((took % 1000))) s"
