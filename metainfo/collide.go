@@ -74,13 +74,16 @@ func hashFolded(h *maphash.Hash, element string) {
 	h.WriteByte('/')
 }
 
+// folder does full case folding. It has no state.
+var folder = cases.Fold()
+
 // fold maps all spellings that some file system takes for the same name to
 // one: canonical decomposition and full case folding.
 func fold(name string) string {
 	if isASCII(name) {
 		return strings.ToLower(name)
 	}
-	return norm.NFD.String(cases.Fold().String(norm.NFD.String(name)))
+	return norm.NFD.String(folder.String(norm.NFD.String(name)))
 }
 
 func isASCII(s string) bool {
@@ -95,6 +98,7 @@ func isASCII(s string) bool {
 // A namer gives each file a path of its own. Its keys are folded paths.
 type namer struct {
 	files   []File
+	keys    []string // by file
 	folders map[string]bool
 	wanted  map[string]bool // paths that files have by themselves
 	taken   map[string]bool // paths that files got
@@ -104,6 +108,7 @@ type namer struct {
 func newNamer(files []File) *namer {
 	n := &namer{
 		files:   files,
+		keys:    make([]string, len(files)),
 		folders: make(map[string]bool),
 		wanted:  make(map[string]bool, len(files)),
 		taken:   make(map[string]bool, len(files)),
@@ -114,6 +119,7 @@ func newNamer(files []File) *namer {
 			continue
 		}
 		key := foldPath(files[i].Path)
+		n.keys[i] = key
 		n.wanted[key] = true
 		for j, c := range key {
 			if c == '/' {
@@ -138,7 +144,7 @@ func (n *namer) run(renamed func(i int)) {
 		if f.Pad || len(f.Path) == 0 {
 			continue
 		}
-		key := foldPath(f.Path)
+		key := n.keys[i]
 		if n.folders[key] || n.taken[key] {
 			renamed(i)
 			f.Path, key = n.number(f.Path, key)
