@@ -1,0 +1,239 @@
+package guard
+
+import (
+	"context"
+	"crypto/tls"
+	"errors"
+	"fmt"
+	"net"
+	"net/http"
+	"net/http/httptrace"
+	"net/netip"
+	"net/url"
+	"sync"
+	"time"
+)
+
+const (
+	// RedirectsMax is how often a request may be sent on: more than any honest
+	// server does.
+	RedirectsMax = 5
+	// URLBytesMax bounds a URL, and so what a redirect can make us send.
+	URLBytesMax = 8 << 10
+
+	dialTimeout      = 10 * time.Second
+	tlsTimeout       = 10 * time.Second
+	headerTimeout    = 20 * time.Second
+	headerBytesMax   = 64 << 10
+	idlePerHost      = 2
+	idleMax          = 64
+	idleTimeout      = 60 * time.Second
+	connsPerHostMax  = 8
+	fallbackDelay    = 250 * time.Millisecond // between the families, RFC 8305
+	keepAliveDefault = 30 * time.Second
+)
+
+// Family restricts the addresses that a request may go to.
+type Family uint8
+
+// The families.
+const (
+	Any Family = iota
+	IPv4
+	IPv6
+)
+
+// Network returns the name that the net package has for protocol, "tcp" or
+// "udp", in a family.
+func (f Family) Network(protocol string) string {
+	switch f {
+	case IPv4:
+		return protocol + "4"
+	case IPv6:
+		return protocol + "6"
+	}
+	return protocol
+}
+
+func (f Family) String() string {
+	switch f {
+	case IPv4:
+		return "IPv4"
+	case IPv6:
+		return "IPv6"
+	}
+	return "any family"
+}
+
+// Config describes a Client. The zero value is of use.
+type Config struct {
+	// UserAgent is how we call ourselves; nothing is sent when empty.
+	UserAgent string
+	// TLS is cloned; nil means the system's certificate authorities. Names
+	// and certificates are always verified.
+	TLS *tls.Config
+	// Local is the address to connect from; the zero Addr leaves the choice to
+	// the system.
+	Local netip.Addr
+}
+
+// A Client makes HTTP requests to Targets. It is safe for concurrent use. It
+// uses no proxy of the environment: addresses could not be judged behind one.
+type Client struct {
+	cfg Config
+
+	mu         sync.Mutex
+	transports map[key]*http.Transport
+}
+
+// A key names a transport. Each rule has a pool of connections of its own, so
+// that none is used again under a stricter rule than it was made under.
+type key struct {
+	rule   rule
+	family Family
+}
+
+// New returns a Client. Close frees what it keeps open.
+func New(cfg Config) *Client {
+	return &Client{cfg: cfg, transports: make(map[key]*http.Transport)}
+}
+
+// Close closes connections that are idle.
+func (c *Client) Close() {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	for _, t := range c.transports {
+		t.CloseIdleConnections()
+	}
+}
+
+func (c *Client) transport(k key) *http.Transport {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if t := c.transports[k]; t != nil {
+		return t
+	}
+	dialer := &net.Dialer{
+		Timeout: dialTimeout, KeepAlive: keepAliveDefault, FallbackDelay: fallbackDelay, Control: k.rule.control,
+	}
+	if c.cfg.Local.IsValid() {
+		dialer.LocalAddr = net.TCPAddrFromAddrPort(netip.AddrPortFrom(c.cfg.Local, 0))
+	}
+	t := &http.Transport{
+		DialContext: func(ctx context.Context, _, address string) (net.Conn, error) {
+			return dialer.DialContext(ctx, k.family.Network("tcp"), address)
+		},
+		TLSClientConfig:        c.cfg.TLS.Clone(),
+		TLSHandshakeTimeout:    tlsTimeout,
+		ResponseHeaderTimeout:  headerTimeout,
+		MaxResponseHeaderBytes: headerBytesMax,
+		MaxIdleConns:           idleMax,
+		MaxIdleConnsPerHost:    idlePerHost,
+		MaxConnsPerHost:        connsPerHostMax,
+		IdleConnTimeout:        idleTimeout,
+	}
+	c.transports[k] = t
+	return t
+}
+
+// Answer is the answer to a request, with the address of the host that gave
+// it. Its Body must be closed.
+type Answer struct {
+	*http.Response
+	From netip.AddrPort
+}
+
+// Get asks for t within a family, following redirects. The header is sent
+// along; it may be nil. The whole is bounded by ctx alone: the body comes as
+// slowly as the server likes. Errors do not repeat the URL, which may hold
+// what only the user and the server know.
+func (c *Client) Get(ctx context.Context, t Target, family Family, header http.Header) (Answer, error) {
+	u, least := t.URL, LinkLocal
+	for range RedirectsMax + 1 {
+		if err := checkURL(u); err != nil {
+			return Answer{}, err
+		}
+		a, err := c.once(ctx, key{t.rule(u, least), family}, u, header)
+		if err != nil {
+			return Answer{}, err
+		}
+		next, err := redirect(a.Response)
+		if err != nil || next == nil {
+			if err != nil {
+				a.Body.Close()
+			}
+			return a, err
+		}
+		a.Body.Close()
+		if u.Scheme == "https" && next.Scheme != "https" {
+			return Answer{}, fmt.Errorf("redirect from https to %s: %w", next.Scheme, ErrRefused)
+		}
+		// Inward is never the right way: a host that everybody can reach must
+		// not be able to send us to one that only we can.
+		reach, _ := ReachOf(a.From.Addr())
+		u, least = next, max(least, reach)
+	}
+	return Answer{}, fmt.Errorf("more than %d redirects: %w", RedirectsMax, ErrRefused)
+}
+
+// once makes one request.
+func (c *Client) once(ctx context.Context, k key, u *url.URL, header http.Header) (Answer, error) {
+	var (
+		mu   sync.Mutex
+		from netip.AddrPort
+	)
+	ctx = httptrace.WithClientTrace(ctx, &httptrace.ClientTrace{GotConn: func(info httptrace.GotConnInfo) {
+		if addr, ok := info.Conn.RemoteAddr().(*net.TCPAddr); ok {
+			mu.Lock()
+			from = addr.AddrPort()
+			mu.Unlock()
+		}
+	}})
+	request, err := http.NewRequestWithContext(ctx, http.MethodGet, u.String(), nil)
+	if err != nil {
+		return Answer{}, errors.New("the URL cannot be asked for")
+	}
+	for name, values := range header {
+		request.Header[name] = values
+	}
+	// An empty value keeps the library from naming itself.
+	request.Header.Set("User-Agent", c.cfg.UserAgent)
+	if u.User != nil {
+		password, _ := u.User.Password()
+		request.SetBasicAuth(u.User.Username(), password)
+	}
+	response, err := c.transport(k).RoundTrip(request)
+	if err != nil {
+		return Answer{}, err
+	}
+	mu.Lock()
+	defer mu.Unlock()
+	return Answer{response, netip.AddrPortFrom(from.Addr().Unmap(), from.Port())}, nil
+}
+
+func checkURL(u *url.URL) error {
+	switch {
+	case u.Scheme != "http" && u.Scheme != "https":
+		return fmt.Errorf("URL scheme %q: %w", u.Scheme, ErrRefused)
+	case u.Hostname() == "":
+		return errors.New("URL without a host")
+	case len(u.String()) > URLBytesMax:
+		return fmt.Errorf("URL of more than %d bytes: %w", URLBytesMax, ErrRefused)
+	}
+	return nil
+}
+
+// redirect returns where r sends us on, nil if it does not.
+func redirect(r *http.Response) (*url.URL, error) {
+	switch r.StatusCode {
+	case http.StatusMovedPermanently, http.StatusFound, http.StatusSeeOther,
+		http.StatusTemporaryRedirect, http.StatusPermanentRedirect:
+	default:
+		return nil, nil
+	}
+	location, err := r.Location()
+	if err != nil {
+		return nil, errors.New("redirect without a location that can be read")
+	}
+	return location, nil
+}

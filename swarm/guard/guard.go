@@ -1,0 +1,170 @@
+// Package guard decides which hosts a URL may make the node talk to, and makes
+// the HTTP requests that have to keep to it: those to trackers and web seeds.
+//
+// Most such URLs were written by strangers, into a torrent or a magnet link.
+// Without care they turn the node into a way into the machine and the network
+// that it runs in: to a router's configuration, to a database without a
+// password, to the metadata service of a cloud. So every address is judged
+// when it is dialled, after name resolution, where no trick with names helps;
+// and a redirect never leads to something nearer than the host that sent it.
+//
+// The package knows nothing of torrents, and never retries.
+//
+// Its nouns: the Reach of an address is how far away it is; a Target is a URL
+// with what is known of its origin; a Client makes requests to Targets.
+package guard
+
+import (
+	"errors"
+	"fmt"
+	"net/netip"
+	"net/url"
+	"strconv"
+	"syscall"
+)
+
+// Reach tells how far away an address is. The order is that of caution: what
+// comes first is the most private.
+type Reach uint8
+
+// The reaches.
+const (
+	LinkLocal Reach = iota // 169.254.0.0/16, where clouds have their secrets, and fe80::/10
+	Loopback               // this machine
+	Private                // this network: RFC 1918, RFC 6598, RFC 4193
+	Public                 // anywhere else
+)
+
+func (r Reach) String() string {
+	switch r {
+	case LinkLocal:
+		return "link-local"
+	case Loopback:
+		return "loopback"
+	case Private:
+		return "private"
+	}
+	return "public"
+}
+
+// ErrRefused is wrapped by the errors for addresses and redirects that the
+// rules of this package do not allow.
+var ErrRefused = errors.New("not allowed")
+
+var (
+	sharedSpace = netip.MustParsePrefix("100.64.0.0/10") // RFC 6598: carriers' own networks
+	protocolV4  = netip.MustParsePrefix("192.0.0.0/24")  // RFC 6890
+	thisNetwork = netip.MustParsePrefix("0.0.0.0/8")     // connects to this machine on Linux
+	reservedV4  = netip.MustParsePrefix("240.0.0.0/4")   // class E and broadcast
+	siteLocal   = netip.MustParsePrefix("fec0::/10")     // RFC 3879, deprecated
+	nat64       = netip.MustParsePrefix("64:ff9b::/96")  // RFC 6052: IPv4 inside
+	sixToFour   = netip.MustParsePrefix("2002::/16")     // RFC 3056: IPv4 inside
+	compatible  = netip.MustParsePrefix("::/96")         // RFC 4291: IPv4 inside, deprecated
+)
+
+// ReachOf returns the reach of ip. It is not ok for what no connection can or
+// should be made to: unspecified, multicast, broadcast and reserved addresses.
+// An IPv6 address that is a way to an IPv4 one has the reach of that.
+func ReachOf(ip netip.Addr) (reach Reach, ok bool) {
+	ip = ip.Unmap()
+	if inner, ok := embedded(ip); ok {
+		return ReachOf(inner)
+	}
+	switch {
+	case !ip.IsValid(), ip.IsUnspecified(), ip.IsMulticast(),
+		thisNetwork.Contains(ip), reservedV4.Contains(ip):
+		return LinkLocal, false
+	case ip.IsLinkLocalUnicast():
+		return LinkLocal, true
+	case ip.IsLoopback():
+		return Loopback, true
+	case ip.IsPrivate(), sharedSpace.Contains(ip), protocolV4.Contains(ip), siteLocal.Contains(ip):
+		return Private, true
+	}
+	return Public, true
+}
+
+// embedded returns the IPv4 address to which an IPv6 address leads.
+func embedded(ip netip.Addr) (netip.Addr, bool) {
+	b := ip.As16()
+	switch {
+	case ip.Is4() || ip.IsUnspecified() || ip.IsLoopback():
+		return netip.Addr{}, false
+	case nat64.Contains(ip), compatible.Contains(ip):
+		return netip.AddrFrom4([4]byte(b[12:16])), true
+	case sixToFour.Contains(ip):
+		return netip.AddrFrom4([4]byte(b[2:6])), true
+	}
+	return netip.Addr{}, false
+}
+
+// A Target is where a request goes, with what is known of its origin.
+type Target struct {
+	URL *url.URL
+	// Stranger marks a URL that the user did not write: it came in a torrent,
+	// in a link, or from a peer.
+	Stranger bool
+	// Harmless tells whether a URL may be asked of a service of this machine or
+	// network though a stranger wrote it: one of a form that could not do
+	// anything there but what it is meant to do. It is asked for redirects as
+	// well. Nil means never.
+	Harmless func(*url.URL) bool
+}
+
+// A rule is what a connection has to keep to: how near it may lead, and whether
+// a stranger named the address.
+type rule struct {
+	nearest  Reach
+	stranger bool
+}
+
+// rule returns the rule for a request to u, when hosts nearer than least are
+// out of question already.
+func (t *Target) rule(u *url.URL, least Reach) rule {
+	if !t.Stranger {
+		return rule{nearest: least}
+	}
+	nearest := Public
+	if t.Harmless != nil && t.Harmless(u) {
+		nearest = Loopback // never link-local
+	}
+	return rule{nearest: max(least, nearest), stranger: true}
+}
+
+// privilegedMax is the last of the ports that system services have. A stranger
+// may name only those of HTTP among them, on this machine or network.
+const privilegedMax = 1023
+
+// Check tells whether a connection to addr may be made for t, before any
+// redirect. The error wraps ErrRefused.
+func (t *Target) Check(addr netip.AddrPort) error {
+	return t.rule(t.URL, LinkLocal).check(addr)
+}
+
+func (r rule) check(addr netip.AddrPort) error {
+	reach, ok := ReachOf(addr.Addr())
+	port := addr.Port()
+	switch {
+	case !ok || port == 0:
+		return fmt.Errorf("connecting to %v: %w", addr, ErrRefused)
+	case reach < r.nearest:
+		return fmt.Errorf("connecting to the %v address %v: %w", reach, addr, ErrRefused)
+	case r.stranger && reach != Public && port <= privilegedMax && port != 80 && port != 443:
+		return fmt.Errorf("connecting to port %s of a %v address: %w", strconv.Itoa(int(port)), reach, ErrRefused)
+	}
+	return nil
+}
+
+// Control returns a function for net.Dialer.Control that refuses addresses as
+// Check does.
+func (t *Target) Control() func(network, address string, c syscall.RawConn) error {
+	return t.rule(t.URL, LinkLocal).control
+}
+
+func (r rule) control(_, address string, _ syscall.RawConn) error {
+	addr, err := netip.ParseAddrPort(address)
+	if err != nil {
+		return fmt.Errorf("connecting to %q: %w", address, ErrRefused)
+	}
+	return r.check(addr)
+}
