@@ -217,14 +217,6 @@ type changedError struct{ path string }
 
 func (e *changedError) Error() string { return e.path + ": changed while it was read" }
 
-// open opens file i for reading.
-func (s *sources) open(i int) (*os.File, error) {
-	if s.root == nil {
-		return os.Open(s.base)
-	}
-	return s.root.Open(filepath.FromSlash(s.files[i].path))
-}
-
 // check tells whether f still is file i as it was found.
 func (s *sources) check(f *os.File, i int) error {
 	info, err := f.Stat()

@@ -8,6 +8,8 @@ import (
 	"hash"
 	"io"
 	"os"
+	"path"
+	"path/filepath"
 	"runtime"
 	"sync"
 	"sync/atomic"
@@ -120,11 +122,18 @@ type worker struct {
 	buf    []byte
 	file   *os.File // open file, or nil
 	source int      // its index
+	folder *os.Root // folder of the last file, or nil: most have the next one too
+	dir    string   // its path
 }
 
 func (h *hasher) work(ctx context.Context) (err error) {
 	w := worker{hasher: h, sha1: sha1.New(), buf: make([]byte, readBytes)}
-	defer func() { err = errors.Join(err, w.closeFile(err == nil)) }()
+	defer func() {
+		err = errors.Join(err, w.closeFile(err == nil))
+		if w.folder != nil {
+			w.folder.Close()
+		}
+	}()
 	for {
 		end := int(h.next.Add(int64(h.run1)))
 		for p := end - h.run1; p < end; p++ {
@@ -196,12 +205,33 @@ func (w *worker) openFile(source int) error {
 	if err := w.closeFile(true); err != nil {
 		return err
 	}
-	f, err := w.src.open(source)
+	f, err := w.open(&w.src.files[source])
 	if err != nil {
 		return err
 	}
 	w.file, w.source = f, source
 	return nil
+}
+
+func (w *worker) open(s *source) (*os.File, error) {
+	switch {
+	case w.src.root == nil:
+		return os.Open(w.src.base)
+	case s.link: // its target may be anywhere in the content
+		return w.src.root.Open(filepath.FromSlash(s.path))
+	}
+	dir, name := path.Split(s.path)
+	if w.folder == nil || w.dir != dir {
+		folder, err := w.src.root.OpenRoot(filepath.FromSlash(path.Clean(dir)))
+		if err != nil {
+			return nil, err
+		}
+		if w.folder != nil {
+			w.folder.Close()
+		}
+		w.folder, w.dir = folder, dir
+	}
+	return w.folder.Open(name)
 }
 
 // closeFile closes the open file, if any, after a look whether it changed.

@@ -26,6 +26,7 @@ type sources struct {
 // A source is one file on disk.
 type source struct {
 	path     string // relative to the root, with slashes
+	link     bool   // a symbolic link to a file
 	size     int64  // bytes
 	modified int64  // Unix nanoseconds
 }
@@ -68,13 +69,13 @@ func scan(ctx context.Context, opt *BuildOptions) (*sources, error) {
 		if !info.Mode().IsRegular() {
 			return nil, fmt.Errorf("%s: %w", opt.Path, errSkipKind)
 		}
-		return s, s.add("", info)
+		return s, s.add(source{}, info)
 	}
 	if s.root, err = os.OpenRoot(opt.Path); err != nil {
 		return nil, err
 	}
 	w := walker{ctx: ctx, opt: opt, sources: s}
-	if err := w.folder(".", []fs.FileInfo{info}); err != nil {
+	if err := w.folder("", s.root, []fs.FileInfo{info}); err != nil {
 		s.close()
 		return nil, err
 	}
@@ -82,11 +83,12 @@ func scan(ctx context.Context, opt *BuildOptions) (*sources, error) {
 	return s, nil
 }
 
-func (s *sources) add(path string, info fs.FileInfo) error {
+func (s *sources) add(f source, info fs.FileInfo) error {
 	if len(s.files) == FilesMax {
 		return fmt.Errorf("%s: more than %d files", s.base, FilesMax)
 	}
-	s.files = append(s.files, source{path, info.Size(), info.ModTime().UnixNano()})
+	f.size, f.modified = info.Size(), info.ModTime().UnixNano()
+	s.files = append(s.files, f)
 	s.total += info.Size()
 	if info.Size() < 0 || s.total < 0 {
 		return fmt.Errorf("%s: too large", s.base)
@@ -118,9 +120,9 @@ type walker struct {
 	folders int
 }
 
-// folder goes through the folder dir; above holds it and those that it lies
-// in, by which loops of links are known.
-func (w *walker) folder(dir string, above []fs.FileInfo) error {
+// folder goes through the folder dir, opened as root; above holds it and those
+// that it lies in, by which loops of links are known.
+func (w *walker) folder(dir string, root *os.Root, above []fs.FileInfo) error {
 	// Links can make one folder appear in many places; the number of places is
 	// bounded like that of files.
 	if w.folders++; w.folders > FilesMax {
@@ -129,7 +131,7 @@ func (w *walker) folder(dir string, above []fs.FileInfo) error {
 	if len(above) > PathDepthMax {
 		return fmt.Errorf("%s: folders are nested deeper than %d", filepath.Join(w.base, dir), PathDepthMax)
 	}
-	f, err := w.root.Open(dir)
+	f, err := root.Open(".")
 	if err != nil {
 		return err
 	}
@@ -139,29 +141,34 @@ func (w *walker) folder(dir string, above []fs.FileInfo) error {
 		return err
 	}
 	for _, e := range entries {
-		if err := w.ctx.Err(); err != nil {
+		if w.ctx.Err() != nil {
 			return context.Cause(w.ctx)
 		}
 		if strings.HasPrefix(e.Name(), ".") && !w.opt.Hidden {
 			continue
 		}
-		if err := w.entry(path.Join(dir, e.Name()), e, above); err != nil {
+		if err := w.entry(path.Join(dir, e.Name()), e, root, above); err != nil {
 			return err
 		}
 	}
 	return nil
 }
 
-func (w *walker) entry(name string, e fs.DirEntry, above []fs.FileInfo) error {
+// entry takes the entry e of the folder that is opened as root.
+func (w *walker) entry(name string, e fs.DirEntry, root *os.Root, above []fs.FileInfo) error {
 	if matchAny(w.opt.Exclude, name) {
 		return nil
 	}
-	if !e.IsDir() && len(w.opt.Include) > 0 && e.Type()&fs.ModeSymlink == 0 && !matchBelow(w.opt.Include, name) {
-		return nil
+	link := e.Type()&fs.ModeSymlink != 0
+	var info fs.FileInfo
+	var err error
+	if link {
+		info, err = w.root.Stat(filepath.FromSlash(name)) // follows it within the content
+	} else {
+		info, err = root.Lstat(e.Name())
 	}
-	info, err := w.root.Stat(filepath.FromSlash(name)) // follows links, within the folder
 	switch {
-	case err != nil && e.Type()&fs.ModeSymlink != 0:
+	case err != nil && link:
 		w.skip(name, errSkipLink)
 		return nil
 	case err != nil:
@@ -171,16 +178,25 @@ func (w *walker) entry(name string, e fs.DirEntry, above []fs.FileInfo) error {
 			w.skip(name, errSkipLoop)
 			return nil
 		}
-		return w.folder(name, append(above, info))
+		return w.subfolder(name, append(above, info))
+	case len(w.opt.Include) > 0 && !matchBelow(w.opt.Include, name):
+		return nil
 	case !info.Mode().IsRegular():
 		w.skip(name, errSkipKind)
-		return nil
-	case len(w.opt.Include) > 0 && !matchBelow(w.opt.Include, name):
 		return nil
 	case !utf8.ValidString(name):
 		return fmt.Errorf("name %q is not valid UTF-8 (try: rename or exclude the file)", name)
 	}
-	return w.add(name, info)
+	return w.add(source{path: name, link: link}, info)
+}
+
+func (w *walker) subfolder(name string, above []fs.FileInfo) error {
+	root, err := w.root.OpenRoot(filepath.FromSlash(name))
+	if err != nil {
+		return err
+	}
+	defer root.Close()
+	return w.folder(name, root, above)
 }
 
 func (w *walker) skip(name string, why error) {
