@@ -16,9 +16,10 @@ const (
 	// and the record renewed: what a crash makes to be hashed again.
 	checkpointInterval = 5 * time.Second
 	// recordWindow is how many intervals after the last record a file may have
-	// been written to by the Store, when it was not closed. Two, since writing
-	// the record takes its time too. A later change was made by somebody else.
-	recordWindow = 2
+	// been written to by the Store, when it was not closed: one, and the time
+	// that writing the next record may take on a disk busy with syncing. A
+	// later change was made by somebody else.
+	recordWindow = 6
 	// closeSyncMax bounds the time that Close waits for data to be on stable
 	// storage, so that a stop by signal takes less than two seconds. What is
 	// left out is hashed at the next start.

@@ -59,15 +59,20 @@ func (f *osFile) pwritev(bufs [][]byte, off int64) error {
 			return unix.EIO
 		}
 		off += int64(done)
-		for left := int(done) + skip; ; bufs = bufs[1:] {
-			if len(bufs) == 0 || left < len(bufs[0]) {
-				skip = left
-				break
-			}
-			left -= len(bufs[0])
-		}
+		bufs, skip = passOver(bufs, skip, int(done))
 	}
 	return nil
+}
+
+// passOver passes over n more bytes of bufs, of the first of which skip bytes
+// were passed over before. It returns the rest in the same form.
+func passOver(bufs [][]byte, skip, n int) (rest [][]byte, restSkip int) {
+	skip += n
+	for len(bufs) > 0 && skip >= len(bufs[0]) {
+		skip -= len(bufs[0])
+		bufs = bufs[1:]
+	}
+	return bufs, skip
 }
 
 func (f *osFile) pread(p []byte, off int64) error { return preadFull(f.File, p, off) }

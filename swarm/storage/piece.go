@@ -161,5 +161,6 @@ func (p *openPiece) finish(scratch *scratch) (bool, error) {
 	if !p.verifier.OK() {
 		return false, nil
 	}
-	return true, p.store.verified(p.index)
+	err := p.store.verified(p.index)
+	return err == nil, err
 }

@@ -1,0 +1,349 @@
+package storage
+
+import (
+	"io"
+	"io/fs"
+	"math/rand/v2"
+	"os"
+	"path"
+	"strings"
+	"sync"
+	"syscall"
+	"time"
+)
+
+// memDisk is a disk in memory that can fail, fill up, and lose what was not
+// synced when the power goes.
+type memDisk struct {
+	mu     sync.Mutex
+	rnd    *rand.Rand
+	files  map[string]*memFile
+	dirs   map[string]bool
+	stable map[string]*memFile // names that outlast a loss of power
+	locked map[string]bool
+	dead   bool
+	room   int                        // bytes that can still be written; below 0: any number
+	fail   func(op, name string) bool // unless nil, says whether an operation fails
+	failed string                     // the operation that failed last
+}
+
+type memFile struct {
+	disk   *memDisk
+	name   string
+	data   []byte
+	stable []byte // as of the last sync
+	mtime  int64
+}
+
+const memPage = 4096
+
+func newMemDisk(seed uint64) *memDisk {
+	return &memDisk{rnd: rand.New(rand.NewPCG(seed, 99)), files: map[string]*memFile{},
+		dirs: map[string]bool{".": true}, stable: map[string]*memFile{}, locked: map[string]bool{}, room: -1}
+}
+
+// begin is called at the start of every operation, with mu held.
+func (d *memDisk) begin(op, name string) error {
+	if d.dead {
+		return syscall.EIO
+	}
+	if d.fail != nil && d.fail(op, name) {
+		d.failed = op + " " + name
+		return syscall.EIO
+	}
+	return nil
+}
+
+// failIf makes operations fail that fail says so of, and returns the last one
+// that has failed.
+func (d *memDisk) failIf(fail func(op, name string) bool) string {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	d.fail = fail
+	return d.failed
+}
+
+// cut makes every operation fail from now on, as if the process had ended.
+func (d *memDisk) cut() {
+	d.mu.Lock()
+	d.dead = true
+	d.mu.Unlock()
+}
+
+// crash brings the disk up again as it may be after a loss of power: of what
+// was not synced any page may be there or not, and new files may be gone.
+func (d *memDisk) crash() {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	d.dead = false
+	clear(d.locked)
+	for name, f := range d.files {
+		if d.stable[name] != f && d.rnd.IntN(2) == 0 {
+			delete(d.files, name)
+			continue
+		}
+		size := len(f.stable)
+		if d.rnd.IntN(2) == 0 {
+			size = len(f.data)
+		}
+		data := make([]byte, size)
+		for at := 0; at < size; at += memPage {
+			page := data[at:min(at+memPage, size)]
+			from := f.data
+			if d.rnd.IntN(2) == 0 {
+				from = f.stable
+			}
+			if at < len(from) {
+				copy(page, from[at:])
+			}
+		}
+		f.data, f.stable = data, append([]byte(nil), data...)
+		d.stable[name] = f
+	}
+}
+
+func (d *memDisk) path(name string) string { return "/mem/" + name }
+func (d *memDisk) close() error            { return nil }
+
+func (d *memDisk) stat(name string) (fileStat, error) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	if err := d.begin("stat", name); err != nil {
+		return fileStat{}, err
+	}
+	if d.dirs[name] {
+		return fileStat{mode: fs.ModeDir}, nil
+	}
+	f := d.files[name]
+	if f == nil {
+		return fileStat{}, fs.ErrNotExist
+	}
+	return fileStat{size: int64(len(f.data)), mtime: f.mtime, sparse: true}, nil
+}
+
+func (d *memDisk) makeDir(name string) error {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	return d.mkdir(name)
+}
+
+func (d *memDisk) mkdir(name string) error {
+	if err := d.begin("mkdir", name); err != nil {
+		return err
+	}
+	for ; name != "."; name = path.Dir(name) {
+		d.dirs[name] = true
+	}
+	return nil
+}
+
+func (d *memDisk) open(name string, mode openMode) (file, error) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	if err := d.begin("open", name); err != nil {
+		return nil, err
+	}
+	f := d.files[name]
+	if f == nil {
+		if mode != openCreate {
+			return nil, fs.ErrNotExist
+		}
+		if err := d.mkdir(path.Dir(name)); err != nil {
+			return nil, err
+		}
+		f = &memFile{disk: d, name: name, mtime: time.Now().UnixNano()}
+		d.files[name] = f
+	}
+	return f, nil
+}
+
+func (d *memDisk) syncFolder(name string) error {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	if err := d.begin("sync", name); err != nil {
+		return err
+	}
+	for file, f := range d.files {
+		if path.Dir(file) == name {
+			d.stable[file] = f
+		}
+	}
+	return nil
+}
+
+func (d *memDisk) rename(from, to string) error {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	if err := d.begin("rename", from); err != nil {
+		return err
+	}
+	for name, f := range d.files {
+		if rest, ok := strings.CutPrefix(name, from); ok && (rest == "" || rest[0] == '/') {
+			delete(d.files, name)
+			d.files[to+rest] = f
+			if d.stable[name] == f {
+				delete(d.stable, name)
+				d.stable[to+rest] = f
+			}
+		}
+	}
+	if d.dirs[from] {
+		for name := range d.dirs {
+			if rest, ok := strings.CutPrefix(name, from); ok {
+				delete(d.dirs, name)
+				d.dirs[to+rest] = true
+			}
+		}
+	}
+	return nil
+}
+
+type memLock struct {
+	disk *memDisk
+	name string
+}
+
+func (d *memDisk) lock(name string) (io.Closer, error) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	if d.locked[name] {
+		return nil, ErrInUse
+	}
+	d.locked[name] = true
+	return memLock{d, name}, nil
+}
+
+func (l memLock) Close() error {
+	l.disk.mu.Lock()
+	defer l.disk.mu.Unlock()
+	delete(l.disk.locked, l.name)
+	return nil
+}
+
+func (f *memFile) pwritev(bufs [][]byte, off int64) error {
+	f.disk.mu.Lock()
+	defer f.disk.mu.Unlock()
+	err := f.disk.begin("write", f.name)
+	for _, b := range bufs {
+		if f.disk.room >= 0 && len(b) > f.disk.room {
+			b, err = b[:f.disk.room], syscall.ENOSPC
+		}
+		if end := int(off) + len(b); end > len(f.data) {
+			f.data = append(f.data, make([]byte, end-len(f.data))...)
+		}
+		copy(f.data[off:], b) // of a write that fails, some of it may be there
+		f.mtime = time.Now().UnixNano()
+		off += int64(len(b))
+		if f.disk.room >= 0 {
+			f.disk.room -= len(b)
+		}
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (f *memFile) pread(p []byte, off int64) error {
+	f.disk.mu.Lock()
+	defer f.disk.mu.Unlock()
+	if err := f.disk.begin("read", f.name); err != nil {
+		return err
+	}
+	if off > int64(len(f.data)) || copy(p, f.data[off:]) < len(p) {
+		return ErrShort
+	}
+	return nil
+}
+
+func (f *memFile) resize(size int64) error {
+	f.disk.mu.Lock()
+	defer f.disk.mu.Unlock()
+	if err := f.disk.begin("resize", f.name); err != nil {
+		return err
+	}
+	if n := int(size) - len(f.data); n > 0 {
+		f.data = append(f.data, make([]byte, n)...)
+	}
+	f.data = f.data[:size]
+	f.mtime = time.Now().UnixNano()
+	return nil
+}
+
+func (f *memFile) reserve(size int64) error { return f.resize(size) }
+
+func (f *memFile) sync(until time.Time) error {
+	f.disk.mu.Lock()
+	defer f.disk.mu.Unlock()
+	if err := f.disk.begin("sync", f.name); err != nil {
+		return err
+	}
+	if !until.IsZero() && time.Now().After(until) {
+		return os.ErrDeadlineExceeded
+	}
+	f.stable = append(f.stable[:0], f.data...)
+	return nil
+}
+
+func (f *memFile) nextData(off, size int64) int64 {
+	f.disk.mu.Lock()
+	defer f.disk.mu.Unlock()
+	for at := off; at < min(size, int64(len(f.data))); at++ {
+		if f.data[at] != 0 {
+			return max(off, at/memPage*memPage)
+		}
+	}
+	return size
+}
+
+func (f *memFile) willRead(off, n int64) {}
+
+func (f *memFile) stat() (fileStat, error) {
+	f.disk.mu.Lock()
+	defer f.disk.mu.Unlock()
+	if err := f.disk.begin("stat", f.name); err != nil {
+		return fileStat{}, err
+	}
+	return fileStat{size: int64(len(f.data)), mtime: f.mtime, sparse: true}, nil
+}
+
+func (f *memFile) close() error { return nil }
+
+// memRecord is a record on a memDisk.
+type memRecord struct {
+	disk         *memDisk
+	doc, durable []byte
+	made         int64
+}
+
+func (r *memRecord) path() string { return "/mem/record" }
+
+func (r *memRecord) read() ([]byte, int64, error) {
+	r.disk.mu.Lock()
+	defer r.disk.mu.Unlock()
+	if r.doc == nil {
+		return nil, 0, fs.ErrNotExist
+	}
+	return r.doc, r.made, nil
+}
+
+func (r *memRecord) replace(doc []byte, durable bool) error {
+	r.disk.mu.Lock()
+	defer r.disk.mu.Unlock()
+	if err := r.disk.begin("record", "record"); err != nil {
+		return err
+	}
+	r.doc, r.made = doc, time.Now().UnixNano()
+	if durable {
+		r.durable = doc
+	}
+	return nil
+}
+
+// crash is that of memDisk: of a record that was not synced the one before may
+// be there.
+func (r *memRecord) crash() {
+	if r.disk.rnd.IntN(2) == 0 {
+		r.doc = r.durable
+	}
+}
