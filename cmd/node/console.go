@@ -13,6 +13,8 @@ import (
 	"unicode/utf8"
 
 	"golang.org/x/term"
+
+	"swarmnode/swarm/storage"
 )
 
 // The rules of output. Standard output carries the result of a command and
@@ -122,7 +124,11 @@ func (c *console) write(s string) {
 	}
 	c.erase()
 	if _, err := io.WriteString(c.stdout, s); err != nil {
-		c.broken(fail(exitOther, "writing to standard output", err))
+		code := exitOther
+		if storage.IsFull(err) {
+			code = exitDisk
+		}
+		c.broken(fail(code, "writing to standard output", err))
 		c.broken = func(error) {} // once: what follows fails for the same reason
 	}
 	c.draw()

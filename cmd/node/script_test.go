@@ -7,6 +7,8 @@ import (
 	"fmt"
 	"io"
 	"math/rand/v2"
+	"net/http"
+	"net/http/httptest"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -46,6 +48,9 @@ func TestScripts(t *testing.T) {
 		Dir:                 "testdata",
 		RequireExplicitExec: true,
 		Setup: func(e *testscript.Env) error {
+			server := httptest.NewServer(http.FileServer(http.Dir(e.WorkDir)))
+			e.Defer(server.Close)
+			e.Setenv("HTTP", server.URL)
 			e.Setenv("ESC", "\x1b")
 			e.Setenv("HOME", filepath.Join(e.WorkDir, "home"))
 			e.Setenv("XDG_STATE_HOME", filepath.Join(e.WorkDir, "state"))
@@ -104,6 +109,10 @@ func exitsWith(ts *testscript.TestScript, args []string) {
 
 func scriptExits(ts *testscript.TestScript, _ bool, args []string) { exitsWith(ts, args) }
 
+// failTimeMax is how long a command may take to say what is wrong: a second,
+// and as much again as a machine under load needs to start it.
+const failTimeMax = 5 * time.Second
+
 func scriptFails(ts *testscript.TestScript, _ bool, args []string) {
 	start := time.Now()
 	exitsWith(ts, args)
@@ -113,7 +122,9 @@ func scriptFails(ts *testscript.TestScript, _ bool, args []string) {
 	if stdout := ts.ReadFile("stdout"); stdout != "" {
 		ts.Fatalf("stdout is not empty:\n%s", stdout)
 	}
-	ts.Logf("took %v", time.Since(start))
+	if took := time.Since(start); took > failTimeMax {
+		ts.Fatalf("took %v, want less than %v", took, failTimeMax)
+	}
 }
 
 // A spawned is a process in the background.

@@ -69,6 +69,9 @@ func (w *watch) run(ctx context.Context, expired <-chan time.Time, on func(news)
 	defer stop()
 	tick := time.NewTicker(showInterval)
 	defer tick.Stop()
+	if w.s.c.redraw {
+		w.show(time.Now()) // an empty screen would leave people guessing
+	}
 	for {
 		select {
 		case n := <-w.news:
@@ -76,8 +79,7 @@ func (w *watch) run(ctx context.Context, expired <-chan time.Time, on func(news)
 				return false
 			}
 		case now := <-tick.C:
-			w.dht = dhtNews(w.s.c, w.s.dht, w.dht)
-			w.meter.update(now, w.statuses(), w.s.nodes())
+			w.show(now)
 		case <-usr1:
 			for _, st := range w.statuses() {
 				w.s.c.say(st.line(w.s.nodes(), time.Since(w.s.started)))
@@ -88,6 +90,12 @@ func (w *watch) run(ctx context.Context, expired <-chan time.Time, on func(news)
 			return false
 		}
 	}
+}
+
+// show shows the progress of all torrents.
+func (w *watch) show(now time.Time) {
+	w.dht = dhtNews(w.s.c, w.s.dht, w.dht)
+	w.meter.update(now, w.statuses(), w.s.nodes())
 }
 
 // statuses are those of all torrents that have not failed.

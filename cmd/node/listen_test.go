@@ -1,0 +1,169 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"net/netip"
+	"os"
+	"path/filepath"
+	"strings"
+	"syscall"
+	"testing"
+)
+
+func TestParseListen(t *testing.T) {
+	for s, want := range map[string]string{
+		"127.0.0.1:6881": "127.0.0.1 6881 true", "127.0.0.1": "127.0.0.1 0 false", ":0": "invalid IP 0 true",
+		"[::1]:7": "::1 7 true", "::1": "::1 0 false", "[::1]": "::1 0 false", "localhost:9": "127.0.0.1 9 true",
+		"::ffff:192.0.2.1": "192.0.2.1 0 false",
+	} {
+		a, err := parseListen(s)
+		if got := fmt.Sprint(a.host, a.port, a.given); err != nil || got != want {
+			t.Errorf("parseListen(%q) = %s, %v, want %s", s, got, err, want)
+		}
+	}
+	for _, s := range []string{"", "[]", "x", "example.org:1", "1.2.3.4:70000", "1.2.3.4:-1", "1.2.3.4:x", "1.2.3:4", "[1::2::3]:4"} {
+		if a, err := parseListen(s); err == nil {
+			t.Errorf("parseListen(%q) = %+v, want an error", s, a)
+		}
+	}
+}
+
+// testListen is the flags for one local address without a port.
+func testListen() *listenFlags {
+	return &listenFlags{listen: listValue{items: []string{"127.0.0.1"}}}
+}
+
+var errTaken = fmt.Errorf("listening: %w", syscall.EADDRINUSE)
+
+// The port is picked once, remembered, and gives way when it is taken.
+func TestBindRemembers(t *testing.T) {
+	c, _, stderr := testConsole()
+	state := stateDir{t.TempDir()}
+	bound := uint16(0)
+	take := func(addrs []netip.AddrPort) error { bound = addrs[0].Port(); return nil }
+	if err := testListen().bind(c, state, take); err != nil {
+		t.Fatal(err)
+	}
+	first := bound
+	if first < portMin || state.port() != first {
+		t.Fatalf("bound %d, remembered %d", first, state.port())
+	}
+	if err := testListen().bind(c, state, take); err != nil || bound != first {
+		t.Fatalf("bound %d, %v, want %d again", bound, err, first)
+	}
+	err := testListen().bind(c, state, func(addrs []netip.AddrPort) error {
+		if addrs[0].Port() == first {
+			return errTaken
+		}
+		return take(addrs)
+	})
+	if err != nil || bound == first || state.port() != first {
+		t.Fatalf("bound %d, %v, remembered %d", bound, err, state.port())
+	}
+	if !strings.Contains(stderr.String(), "is taken, listening on") {
+		t.Errorf("stderr %q", stderr)
+	}
+}
+
+// Ports that were named are tried alone; so many others, and no more.
+func TestBindGivesUp(t *testing.T) {
+	c, _, _ := testConsole()
+	for _, f := range []struct {
+		flags listenFlags
+		tries int
+	}{
+		{listenFlags{listen: listValue{items: []string{"127.0.0.1:7"}}}, 1},
+		{listenFlags{listen: listValue{items: []string{"127.0.0.1"}}, port: portValue{7, true}}, 1},
+		{*testListen(), portTries + 1},
+	} {
+		tries := 0
+		err := f.flags.bind(c, stateDir{}, func([]netip.AddrPort) error { tries++; return errTaken })
+		if exitCode(err) != exitNetwork || tries != f.tries {
+			t.Errorf("%+v: %d tries, %v", f.flags, tries, err)
+		}
+	}
+	tries := 0
+	other := errors.New("another reason")
+	err := testListen().bind(c, stateDir{}, func([]netip.AddrPort) error { tries++; return other })
+	if exitCode(err) != exitNetwork || tries != 1 {
+		t.Errorf("%d tries, %v", tries, err)
+	}
+}
+
+func TestAddresses(t *testing.T) {
+	f := listenFlags{listen: listValue{items: []string{"127.0.0.1", "[::1]:9"}}}
+	if got := fmt.Sprint(f.addresses(7)); got != "[127.0.0.1:7 [::1]:9]" {
+		t.Errorf("addresses = %s", got)
+	}
+	f = listenFlags{}
+	got := f.addresses(7)
+	if len(got) == 0 || got[0].String() != "0.0.0.0:7" {
+		t.Errorf("addresses = %v", got)
+	}
+}
+
+func TestBootstrapHosts(t *testing.T) {
+	list := filepath.Join(t.TempDir(), "list")
+	text := "\uFEFF# comment\r\n\r\nrouter.example:6881 # main\r\n[2001:db8::1]:7\nnot a host\n1.2.3.4:0\n"
+	if err := os.WriteFile(list, []byte(text), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	c, _, stderr := testConsole()
+	for _, f := range []struct {
+		values []string
+		want   string
+	}{
+		{nil, "[default.example:1]"},
+		{[]string{"none"}, "[]"},
+		{[]string{"a.example:1", "b.example:2"}, "[a.example:1 b.example:2]"},
+		{[]string{"@" + list, "a.example:1"}, "[router.example:6881 [2001:db8::1]:7 a.example:1]"},
+	} {
+		got, err := bootstrapHosts(c, f.values, "default.example:1\n")
+		if err != nil || fmt.Sprint(got) != f.want {
+			t.Errorf("%v: %v, %v, want %s", f.values, got, err, f.want)
+		}
+	}
+	if n := strings.Count(stderr.String(), "\n"); n != 2 {
+		t.Errorf("%d warnings, want one for each bad line:\n%s", n, stderr)
+	}
+	for code, values := range map[int][]string{
+		exitUsage: {"none", "a.example:1"},
+		exitInput: {"@" + list + ".missing"},
+	} {
+		if _, err := bootstrapHosts(c, values, ""); exitCode(err) != code {
+			t.Errorf("%v: %v, want code %d", values, err, code)
+		}
+	}
+}
+
+// Addresses need no look-up; a name that is not there is told.
+func TestUnresolved(t *testing.T) {
+	bad := unresolved(t.Context(), []string{"127.0.0.1:1", "[::1]:2", "no-such-host.invalid:3"})
+	if len(bad) != 1 || bad["no-such-host.invalid:3"] == nil {
+		t.Errorf("unresolved = %v", bad)
+	}
+	// A look-up that nobody answers in time says nothing about the name.
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	if bad := unresolved(ctx, []string{"no-such-host.invalid:3"}); len(bad) != 0 {
+		t.Errorf("unresolved after the end = %v", bad)
+	}
+}
+
+func TestBindFailureWords(t *testing.T) {
+	addrs := []netip.AddrPort{netip.MustParseAddrPort("127.0.0.1:80")}
+	busy, err := net.ListenPacket("udp4", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer busy.Close()
+	_, err = net.ListenPacket("udp4", busy.LocalAddr().String())
+	got := bindFailure(addrs, err).Error()
+	want := "listening on " + busy.LocalAddr().String() + ": address already in use (try: another --port, or --port 0 for any)"
+	if got != want {
+		t.Errorf("got  %s\nwant %s", got, want)
+	}
+}
