@@ -32,6 +32,7 @@ var strikeReasons = [strikeCount]Reason{
 type trust struct {
 	proven  bool // it had a part in a piece with the right hash
 	suspect bool // it had a part in one with the wrong hash
+	awaited bool // on probation, it has sent a piece that is being verified
 	strikes [strikeCount]int
 }
 
@@ -49,7 +50,7 @@ func (t *Torrent) strike(p *peer, s strike) {
 func (t *Torrent) praise(ref PeerRef) {
 	if p := t.peers.live(ref); p != nil {
 		fresh := p.trust.onProbation()
-		p.trust.proven, p.trust.suspect = true, false
+		p.trust.proven, p.trust.suspect, p.trust.awaited = true, false, false
 		if fresh {
 			t.refill(p)
 		}
@@ -69,7 +70,7 @@ func (t *Torrent) onFailed(piece uint32) {
 	}
 	if recheck {
 		// It was damaged on disk.
-		t.lacks(piece)
+		t.lacks()
 		t.checkComplete()
 		t.refillSoon()
 		return
@@ -81,7 +82,7 @@ func (t *Torrent) onFailed(piece uint32) {
 	} else {
 		for _, ref := range senders {
 			if p := t.peers.live(PeerRef(ref)); p != nil {
-				p.trust.suspect = true
+				p.trust.suspect, p.trust.awaited = true, false
 			}
 		}
 	}

@@ -20,7 +20,8 @@ const (
 	// metadataStall is how long a peer may leave a request before it no longer
 	// keeps others from being asked.
 	metadataStall = time.Second / 2
-	// metadataAgain is how long until a silent peer is asked again.
+	// metadataAgain is how long until a silent peer is given up, and left alone
+	// like one that rejected.
 	metadataAgain = 20 * time.Second
 	// metadataRejected is how long a peer that rejected is left alone.
 	metadataRejected = 60 * time.Second

@@ -121,6 +121,7 @@ func (t *Torrent) keep(p *peer, o ask, e *Event) {
 		t.cancel(PeerRef(got.Other), e.Ref)
 	}
 	if got.Complete {
+		p.trust.awaited = p.trust.onProbation()
 		t.do(Action{Kind: Verify, Ref: block.Ref{Piece: b.Piece}})
 	}
 }
@@ -216,20 +217,32 @@ func (t *Torrent) onStorageFailed(piece uint32, err error) {
 // lose makes a piece needed again, as far as it is wanted.
 func (t *Torrent) lose(piece uint32) {
 	had := t.pick.State(piece) == picker.Have
+	for _, ref := range t.pick.Senders(piece, nil) {
+		if p := t.peers.live(PeerRef(ref)); p != nil {
+			p.trust.awaited = false
+		}
+	}
 	t.pick.Lost(piece)
 	if had {
-		t.lacks(piece)
+		t.tellLost(piece)
+		t.lacks()
 	}
 }
 
-// lacks settles what follows when a piece that we had is not there any more.
-func (t *Torrent) lacks(piece uint32) {
+// tellLost takes the HAVE of a piece back (BEP 54).
+func (t *Torrent) tellLost(piece uint32) {
+	for _, p := range t.peers.list {
+		if n := p.ext.numbers.Number(wire.ExtDontHave); n != 0 {
+			t.sendExtended(p, n, wire.AppendDontHave(nil, piece))
+		}
+	}
+}
+
+// lacks settles what follows when a piece that we had is needed again.
+func (t *Torrent) lacks() {
 	t.complete = t.complete && t.pick.Done()
 	t.countBytes()
-	for _, p := range t.peers.snapshot() {
-		if p.extended && p.ext.numbers.Has(wire.ExtDontHave) {
-			t.sendExtended(p, p.ext.numbers.Number(wire.ExtDontHave), wire.AppendDontHave(nil, piece))
-		}
+	for _, p := range t.peers.list {
 		if p.has.counted {
 			t.recount(p)
 		}
@@ -250,7 +263,8 @@ func (t *Torrent) onReadFailed(ref PeerRef, r block.Ref) {
 		t.sendRef(p, wire.Reject, r)
 	}
 	if t.validPiece(r.Piece) && t.pick.Recheck(r.Piece) {
-		t.lacks(r.Piece)
+		t.tellLost(r.Piece)
+		t.lacks()
 		t.do(Action{Kind: Verify, Ref: block.Ref{Piece: r.Piece}})
 	}
 	t.onSent(ref, 1)

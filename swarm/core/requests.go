@@ -36,6 +36,9 @@ const (
 	// refillEvery is the least time between two rounds in which every peer is
 	// looked at.
 	refillEvery = 20 * time.Millisecond
+	// overtakeSpare is by how much more than half a peer must be slower than
+	// another to be overtaken in the endgame: what a cancel takes to arrive.
+	overtakeSpare = 200 * time.Millisecond
 	// wholeWithin is how long a piece may take a peer that fetches whole pieces.
 	wholeWithin = 10 * time.Second
 )
@@ -51,9 +54,10 @@ const (
 
 // An ask is one request that was not answered yet.
 type ask struct {
-	ref   block.Ref
-	at    time.Duration // when it was sent, or cancelled
-	state askState
+	ref     block.Ref
+	at      time.Duration // when it was sent, revived or cancelled
+	state   askState
+	revived bool // it was given up once, and lives again
 }
 
 // asks are the requests out to one peer, oldest first.
@@ -66,7 +70,7 @@ type asks struct {
 	growing bool          // as in the slow start of TCP
 	rtt     time.Duration // shortest time from a request to its block; 0: unknown
 	rate    int64         // bytes per second at the last sweep
-	last    time.Duration // when a block came last
+	moved   time.Duration // when a block came last, or the first request of a row went out
 	snubbed bool
 	backoff time.Duration // the next pause
 	until   time.Duration // no requests before
@@ -83,6 +87,9 @@ func (a *asks) push(r block.Ref, now time.Duration) {
 	if a.head > 64 && a.head*2 > len(a.queue) {
 		a.queue = a.queue[:copy(a.queue, a.queue[a.head:])]
 		a.head = 0
+	}
+	if a.live == 0 {
+		a.moved = now
 	}
 	a.queue = append(a.queue, ask{ref: r, at: now})
 	a.live++
@@ -128,7 +135,7 @@ func (a *asks) came(o ask, now time.Duration) {
 			a.target = min(a.target+1, asksMax)
 		}
 	}
-	a.last = now
+	a.moved = now
 	a.snubbed, a.backoff = false, backoffFirst
 }
 
@@ -173,7 +180,7 @@ func (t *Torrent) room(p *peer) int {
 	if p.gone || !t.downloading() || !p.interesting || t.now < p.ask.until {
 		return 0
 	}
-	if p.choking && len(p.fastx.allowed) == 0 {
+	if p.choking && len(p.fastx.allowed) == 0 || p.trust.awaited {
 		return 0
 	}
 	a := &p.ask
@@ -217,15 +224,21 @@ func (t *Torrent) mayOvertake(ref uint32) bool {
 	if other == nil {
 		return true
 	}
-	mine := t.asking.ask.wait(t.asking.down.recent(t.now), 1)
-	return other.ask.wait(other.down.recent(t.now), other.ask.live) > 2*mine+200*time.Millisecond
+	mine := time.Second
+	if rate := t.asking.down.recent(t.now); rate > 0 {
+		mine = wait(rate, 1)
+	}
+	// Of a peer from which nothing comes it is taken that nothing will come for
+	// some times as long again.
+	theirs := 4 * (t.now - other.ask.moved)
+	if rate := other.down.recent(t.now); rate > 0 {
+		theirs = wait(rate, other.ask.live)
+	}
+	return theirs > 2*mine+overtakeSpare
 }
 
 // wait estimates how long n blocks take at a rate in bytes per second.
-func (a *asks) wait(rate int64, n int) time.Duration {
-	if rate <= 0 {
-		return snubAfter
-	}
+func wait(rate int64, n int) time.Duration {
 	return time.Duration(float64(n*block.Size) / float64(rate) * float64(time.Second))
 }
 
@@ -257,8 +270,11 @@ func (t *Torrent) askFor(p *peer, b picker.Block) {
 	t.asked++
 	if p.ask.live < len(p.ask.open()) {
 		for i := range p.ask.open() {
-			if o := &p.ask.open()[i]; o.ref == r && o.state == askReleased {
-				o.state, o.at = askLive, t.now
+			if o := &p.ask.open()[i]; o.ref == r && o.state == askReleased && !o.revived {
+				if p.ask.live == 0 {
+					p.ask.moved = t.now
+				}
+				o.state, o.at, o.revived = askLive, t.now, true
 				p.ask.live++
 				return
 			}
@@ -386,18 +402,14 @@ func (t *Torrent) forgetAsks(p *peer) {
 func (t *Torrent) expireAsks(p *peer) {
 	a := &p.ask
 	if p.choking && t.now-a.choked > rejectAfter {
-		t.releaseAll(p, askReleased, p.fastx.allowed)
+		t.releaseAll(p, askCancelled, p.fastx.allowed)
 	}
-	oldest := never
 	for i := range a.open() {
-		if o := &a.open()[i]; o.state == askLive {
-			oldest = min(oldest, o.at)
-			if t.now-o.at > blockAfter {
-				t.release(p, o, askReleased)
-			}
+		if o := &a.open()[i]; o.state == askLive && t.now-o.at > blockAfter {
+			t.release(p, o, askReleased)
 		}
 	}
-	if a.live > 0 && t.now-max(a.last, oldest) > snubAfter {
+	if a.live > 0 && t.now-a.moved > snubAfter {
 		a.snubbed = true
 		a.target = 1
 		a.pause(t.now)

@@ -44,9 +44,6 @@ func newTimers() timers {
 	return ts
 }
 
-// set moves a deadline.
-func (ts *timers) set(which timer, at time.Duration) { ts.at[which] = at }
-
 // by moves a deadline if it is later than at.
 func (ts *timers) by(which timer, at time.Duration) { ts.at[which] = min(ts.at[which], at) }
 

@@ -66,6 +66,7 @@ func New(now time.Time, cfg Config) *Torrent {
 		peers:  newPeerTable(),
 		choker: newChoker(),
 	}
+	t.dialer.tokens = dialBurst
 	t.overtaking = t.mayOvertake
 	t.timers.by(timerDial, 0)
 	return t
