@@ -144,11 +144,11 @@ func (c *Conn) SetPieces(n int) { c.pieces.Store(int64(n)) }
 // RemoteAddr returns the address of the peer.
 func (c *Conn) RemoteAddr() net.Addr { return c.conn.RemoteAddr() }
 
-// Read returns how many bytes were read since New.
-func (c *Conn) Read() int64 { return c.read.Load() }
+// BytesRead returns how many bytes were read since New.
+func (c *Conn) BytesRead() int64 { return c.read.Load() }
 
-// Written returns how many bytes were written since New.
-func (c *Conn) Written() int64 { return c.written.Load() }
+// BytesWritten returns how many bytes were written since New.
+func (c *Conn) BytesWritten() int64 { return c.written.Load() }
 
 // Backlog returns how many bytes wait to be sent.
 func (c *Conn) Backlog() int { return int(c.queue.backlog.Load()) }

@@ -136,7 +136,7 @@ func TestBothWays(t *testing.T) {
 				t.Errorf("side %d: the blocks' bytes differ", side)
 			}
 		}
-		if got, want := l.conn.Read(), r.conn.Written(); got != want {
+		if got, want := l.conn.BytesRead(), r.conn.BytesWritten(); got != want {
 			t.Errorf("left read %d bytes, right wrote %d", got, want)
 		}
 		for _, c := range []*rig{l, r} {
@@ -383,7 +383,7 @@ func TestDownloadLimit(t *testing.T) {
 		before := int64(0)
 		for i := range 20 {
 			time.Sleep(time.Second)
-			now := r.conn.Read()
+			now := r.conn.BytesRead()
 			if got := now - before; i > 0 && (got < rate*9/10 || got > rate*11/10) {
 				t.Errorf("second %d: %d bytes, want %d", i, got, rate)
 			}

@@ -81,7 +81,7 @@ func TestGiantPrefixIsNotRead(t *testing.T) {
 	r := newRig(t, rigOptions{near: a, far: b})
 	b.Write([]byte{0xff, 0xff, 0xff, 0xff, 7})
 	<-r.done
-	if n := r.conn.Read(); n > windowSize {
+	if n := r.conn.BytesRead(); n > windowSize {
 		t.Errorf("%d bytes were read", n)
 	}
 	if !errors.Is(r.err, wire.ProtocolError{Rule: wire.RuleMessageTooLong}) {
@@ -272,7 +272,7 @@ func TestPoolIsBackpressure(t *testing.T) {
 		if len(h.blocks) != 0 || r.closed > 0 {
 			t.Errorf("%d blocks came without buffers, closed %v", len(h.blocks), r.err)
 		}
-		if n := r.conn.Read(); n > windowSize {
+		if n := r.conn.BytesRead(); n > windowSize {
 			t.Errorf("%d bytes were read without buffers", n)
 		}
 		mine[0].Release()

@@ -111,9 +111,9 @@ const (
 
 	// extensionNamesMax bounds the pairs of m that are looked at.
 	extensionNamesMax = 16
-	// extHandshakeValuesMax bounds the work for one handshake; those of real
-	// clients have some twenty values.
-	extHandshakeValuesMax = 4096
+	// payloadValuesMax bounds the values of one bencoded payload; those of
+	// real clients have some twenty.
+	payloadValuesMax = 4096
 )
 
 // An ExtHandshake is the message that opens the extension protocol (BEP 10).
@@ -199,7 +199,7 @@ func ParseExtHandshake(payload []byte) (ExtHandshake, error) {
 	if len(payload) > ExtendedMax {
 		return h, ProtocolError{RuleExtHandshake}
 	}
-	r := bencode.NewReader(payload, bencode.Limits{ValuesMax: extHandshakeValuesMax})
+	r := bencode.NewReader(payload, bencode.Limits{ValuesMax: payloadValuesMax})
 	for key := range r.Dict() {
 		switch string(key) {
 		case "m":

@@ -100,7 +100,7 @@ func TestExtHandshakeMalformed(t *testing.T) {
 		"same key twice": "d1:mde1:mdee", "length over the end": "d1:v99999999999:ae",
 		"not canonical": "d1:pi01ee", "depth": "d1:x" + strings.Repeat("l", 1000) + strings.Repeat("e", 1000) + "e",
 		"key is an integer":   "di1ei2ee",
-		"values":              "d1:xl" + strings.Repeat("i1e", extHandshakeValuesMax) + "ee",
+		"values":              "d1:xl" + strings.Repeat("i1e", payloadValuesMax) + "ee",
 		"larger than allowed": "d1:v131072:" + strings.Repeat("a", ExtendedMax) + "e",
 	} {
 		if h, err := ParseExtHandshake([]byte(payload)); !errors.Is(err, ProtocolError{RuleExtHandshake}) {

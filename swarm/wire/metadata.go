@@ -1,9 +1,6 @@
 package wire
 
-import (
-	"swarmnode/metainfo/bencode"
-	"swarmnode/swarm/block"
-)
+import "swarmnode/metainfo/bencode"
 
 // MetadataType is what a metadata message is for (BEP 9).
 type MetadataType uint8
@@ -70,7 +67,7 @@ func ParseMetadata(payload []byte) (Metadata, error) {
 	bad := ProtocolError{RuleMetadata}
 	kind, piece := int64(missing), int64(missing)
 	var m Metadata
-	r := bencode.NewReader(payload, bencode.Limits{ValuesMax: extHandshakeValuesMax})
+	r := bencode.NewReader(payload, bencode.Limits{ValuesMax: payloadValuesMax})
 	for key := range r.Dict() {
 		switch string(key) {
 		case "msg_type":
@@ -97,7 +94,7 @@ func ParseMetadata(payload []byte) (Metadata, error) {
 		return m, nil // bytes behind the dictionary mean nothing here
 	}
 	m.Data = payload[r.Offset():]
-	if len(m.Data) > block.Size || m.TotalSize < 0 || m.TotalSize > MetadataSizeMax {
+	if len(m.Data) > MetadataBlock || m.TotalSize < 0 || m.TotalSize > MetadataSizeMax {
 		return Metadata{}, bad
 	}
 	return m, nil

@@ -91,7 +91,7 @@ func ParsePEX(payload []byte) (PEX, error) {
 		"added": &added[0], "added.f": &flags[0], "dropped": &dropped[0],
 		"added6": &added[1], "added6.f": &flags[1], "dropped6": &dropped[1],
 	}
-	r := bencode.NewReader(payload, bencode.Limits{ValuesMax: extHandshakeValuesMax})
+	r := bencode.NewReader(payload, bencode.Limits{ValuesMax: payloadValuesMax})
 	for key := range r.Dict() {
 		if field := fields[string(key)]; field != nil {
 			*field = r.Bytes()
