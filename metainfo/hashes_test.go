@@ -266,3 +266,43 @@ func TestConflictOfHybrid(t *testing.T) {
 		t.Errorf("OK %v, Conflict %v", v.OK(), v.Conflict())
 	}
 }
+
+// FuzzHashRange sends any range with any hashes: nothing that is not the true
+// answer may be taken.
+func FuzzHashRange(f *testing.F) {
+	p := newHashPair(f, V2, 32<<10, map[string]int{"a": 300_000, "b": 20_000})
+	var blocks [][]Hash256
+	for i := range p.seed.Pieces() {
+		blocks = append(blocks, BlockHashes(readPiece(f, p.seed, p.dir, i)))
+	}
+	seedLeaves := func(piece int) ([]Hash256, bool) { return blocks[piece], true }
+	for i := range p.seed.Files {
+		for r := range p.peer.NeedsHashes(i) {
+			answer, _ := p.seed.AppendHashes(nil, r, seedLeaves)
+			f.Add(uint8(i), r.Base, r.Index, r.Length, r.Proof, answer)
+		}
+		first, _ := p.seed.FilePieces(i)
+		for r := range p.seed.NeedsBlockHashes(first) {
+			answer, _ := p.seed.AppendHashes(nil, r, seedLeaves)
+			f.Add(uint8(i), r.Base, r.Index, r.Length, r.Proof, answer)
+		}
+	}
+	f.Fuzz(func(t *testing.T, file uint8, base, index, length, proof uint32, hashes []byte) {
+		r := HashRange{p.seed.Files[file%2].Root, base, index, length, proof}
+		answer, ok := p.seed.AppendHashes(nil, r, seedLeaves)
+		if ok && len(answer) != 32*(int(length)+r.uncles()) {
+			t.Errorf("%+v: answer of %d bytes", r, len(answer))
+		}
+		l := *p.peer
+		l.trees, l.roots = nil, nil
+		if err := l.plantTrees(); err != nil {
+			t.Fatal(err)
+		}
+		if l.AddHashes(r, hashes) == nil && (!ok || !bytes.Equal(answer, hashes)) {
+			t.Errorf("%+v: took %x, the answer is %x", r, hashes, answer)
+		}
+		if p.seed.CheckHashes(r, hashes) == nil && (!ok || !bytes.Equal(answer, hashes)) {
+			t.Errorf("%+v: proved %x, the answer is %x", r, hashes, answer)
+		}
+	})
+}

@@ -146,8 +146,12 @@ func (t *tree) plant(root Hash256, length int64, pieceLength int) {
 // blocks returns the number of blocks that n > 0 bytes take.
 func blocks(n int64) int { return int((n-1)/BlockLength) + 1 }
 
-// piece returns the node of the piece layer over piece i of the file.
+// piece returns the node of the piece layer over piece i of the file; not ok
+// if it is not known, or lies behind the file's end.
 func (t *tree) piece(i int) (h Hash256, ok bool) {
+	if i >= t.pieces {
+		return Hash256{}, false
+	}
 	if t.height == 0 {
 		return t.hash, true
 	}
