@@ -33,7 +33,7 @@ type storedPeer struct {
 
 // peerStore holds the peers that others announced to us in one family. The
 // number of info-hashes and of peers of each is bounded; at default limits a
-// full store takes about 12 MB.
+// full store takes about 16 MB.
 type peerStore struct {
 	hashesMax int
 	peersMax  int // per info-hash
