@@ -143,12 +143,15 @@ func (t *Torrent) onVerified(piece uint32) {
 		return
 	}
 	t.senders = t.pick.Senders(piece, t.senders[:0])
+	needed := t.pick.Needed().Has(int(piece))
 	if !t.pick.Verified(piece) {
 		return
 	}
 	size := int64(t.layout.PieceSize(int(piece)))
 	t.bytes.have += size
-	t.bytes.left -= size
+	if needed {
+		t.bytes.left -= size
+	}
 	for _, ref := range t.senders {
 		t.praise(PeerRef(ref))
 	}
@@ -156,7 +159,7 @@ func (t *Torrent) onVerified(piece uint32) {
 		if !p.has.counted {
 			continue
 		}
-		if p.has.set.Has(int(piece)) {
+		if needed && p.has.set.Has(int(piece)) {
 			p.has.useful--
 		}
 		t.sendPiece(p, wire.Have, piece)

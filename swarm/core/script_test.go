@@ -388,3 +388,8 @@ func extended(m *wire.Message) string {
 	}
 	return "extended ?"
 }
+
+// benchAddr returns an address of its own for each number.
+func benchAddr(i int) netip.AddrPort {
+	return netip.AddrPortFrom(netip.AddrFrom4([4]byte{20, byte(i >> 8), byte(i), 1}), 6881)
+}

@@ -165,7 +165,7 @@ func (t *Torrent) metadataProgress(s *Snapshot) {
 func (t *Torrent) pieceProgress(s *Snapshot) {
 	s.Pieces = t.pick.Pieces()
 	s.PiecesHave = t.pick.Count(picker.Have)
-	s.PiecesWanted = s.Pieces - t.pick.Count(picker.Skipped)
+	s.PiecesWanted = s.PiecesHave + t.pick.Needed().Count()
 	s.Length = t.layout.Length
 	s.Have, s.Left = t.bytes.have, t.bytes.left
 }

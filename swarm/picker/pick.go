@@ -285,7 +285,7 @@ func (p *Picker) Check() {
 			panic("picker: partial without its state")
 		}
 		if p.have.Has(i) != (s == Have) || p.listed.Has(i) != (s == Wanted) ||
-			p.needed.Has(i) != (s != Have && s != Skipped) {
+			p.needed.Has(i) != (s != Have && p.priority[i] != Skip) {
 			panic("picker: a set disagrees with the states")
 		}
 		if s == Wanted && p.ranks[p.priority[i]].order[p.pos[i]] != uint32(i) {

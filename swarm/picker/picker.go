@@ -65,7 +65,7 @@ type Picker struct {
 
 	counts [stateCount]int
 	have   *bits.Set // Have
-	needed *bits.Set // Wanted, InFlight, Unverified
+	needed *bits.Set // of a priority above Skip, and not Have
 	listed *bits.Set // Wanted
 	failed *bits.Set // came with a wrong hash before
 
@@ -163,7 +163,12 @@ func (p *Picker) move(piece uint32, to State) {
 	} else {
 		p.have.Remove(int(piece))
 	}
-	if to == Have || to == Skipped {
+	p.need(piece)
+}
+
+// need keeps the set of needed pieces true.
+func (p *Picker) need(piece uint32) {
+	if p.priority[piece] == Skip || p.state[piece] == Have {
 		p.needed.Remove(int(piece))
 	} else {
 		p.needed.Add(int(piece))
@@ -179,8 +184,8 @@ func (p *Picker) drop(piece uint32) {
 	}
 }
 
-// SetPriority ranks a piece. A piece that is being fetched is fetched to its
-// end even if it is no longer wanted.
+// SetPriority ranks a piece. What was asked for of a piece that is no longer
+// wanted may still come, and count.
 func (p *Picker) SetPriority(piece uint32, priority Priority) {
 	priority = min(priority, Highest)
 	was := p.priority[piece]
@@ -193,6 +198,7 @@ func (p *Picker) SetPriority(piece uint32, priority Priority) {
 		p.list(piece)
 	}
 	p.priority[piece] = priority
+	p.need(piece)
 	switch {
 	case priority == Skip && p.state[piece] == Wanted:
 		p.move(piece, Skipped)
