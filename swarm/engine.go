@@ -38,6 +38,10 @@ type Config struct {
 	// MemoryMax bounds, in bytes, the blocks on their way between connections
 	// and files; 48 MiB if zero.
 	MemoryMax int64
+	// StateDir is the folder for the record of what each torrent has, by which
+	// it goes on after a stop or a crash without hashing everything again. None
+	// is kept if empty.
+	StateDir string
 	// DHTNode is told the address of the DHT node of a peer that sends a PORT
 	// message (BEP 5). It must not block. May be nil.
 	DHTNode func(netip.AddrPort)

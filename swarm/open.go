@@ -111,7 +111,9 @@ func (l *loop) open(info *metainfo.Info) {
 	o := opened{info: info}
 	o.store, o.err = storage.Open(storage.Config{
 		Dir: l.spec.Dir, Layout: info.Layout(), Workers: l.engine.workers,
-		Name: l.spec.Name, Results: l.stored, ReadOnly: l.spec.Complete, Part: true,
+		Name: l.spec.Name, Hash: l.hash, StateDir: l.engine.cfg.StateDir,
+		Results: l.stored, ReadOnly: l.spec.Complete, Part: true,
+		Warn: func(err error) { l.log.Warn("storage", "err", err) },
 	})
 	switch {
 	case o.err != nil:

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"maps"
 	"net/netip"
+	"path/filepath"
 	"slices"
 	"strings"
 	"sync"
@@ -97,6 +98,9 @@ func openSession(ctx context.Context, c *console, f *nodeFlags, hints, peers []s
 				n.AddNode(a)
 			}
 		},
+	}
+	if folder.keeps() {
+		cfg.StateDir = filepath.Join(folder.path, "resume")
 	}
 	err = f.listen.bind(c, folder, func(addrs []netip.AddrPort) (err error) {
 		cfg.Listen = addrs
