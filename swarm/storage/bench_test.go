@@ -127,6 +127,7 @@ func benchmarkCheck(b *testing.B, pieceLength int) {
 	b.SetBytes(int64(len(data)))
 	b.ReportAllocs()
 	for b.Loop() {
+		s.have.Clear() // what is known to be sound is not hashed again
 		if have, err := s.Check(b.Context(), nil); err != nil || !have.All() {
 			b.Fatal(have.Count(), err)
 		}

@@ -49,7 +49,8 @@ type journal struct {
 
 	// Guarded by Store.mu.
 	timer    *time.Timer
-	stopped  bool // no further beat is wanted
+	stopped  bool      // no further beat is wanted
+	deadline time.Time // of syncing, once stopped
 	syncing  bool
 	dirty    map[int]struct{} // files written to since they were synced
 	durable  *bits.Set        // pieces verified and synced
@@ -139,17 +140,22 @@ func (s *Store) beat() {
 		s.beating.Store(false)
 	default:
 		s.armBeat()
-		s.checkpoint(time.Time{}, false)
+		s.checkpoint(false)
 		s.mu.Lock()
 		s.syncing = false
 		s.mu.Unlock()
 	}
 }
 
-// stopBeats returns when no beat is at work or to come.
+// stopBeats returns when no beat is at work or to come. It sets the time when
+// syncing is given up.
 func (s *Store) stopBeats() {
 	s.mu.Lock()
-	s.stopped = true
+	limit := closeSyncMax
+	if s.readOnly {
+		limit = closeSyncFinishedMax
+	}
+	s.stopped, s.deadline = true, time.Now().Add(limit)
 	if s.timer != nil && s.timer.Stop() {
 		s.wait.Done()
 	}
@@ -166,15 +172,22 @@ func (s *Store) renew() {
 	}
 }
 
+// late tells whether it is time to give up syncing.
+func (s *Store) late() bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.stopped && time.Now().After(s.deadline)
+}
+
 // checkpoint syncs what was written, and records what was verified before
-// that. It gives up syncing at until, unless that is zero; what was recorded
-// before stays recorded. closing says that nothing is written any more.
-func (s *Store) checkpoint(until time.Time, closing bool) error {
+// that. When the syncing is given up, what was recorded before stays recorded.
+// closing says that nothing is written any more.
+func (s *Store) checkpoint(closing bool) error {
 	s.mu.Lock()
 	have, dirty := s.have.Clone(), s.dirty
 	s.dirty = make(map[int]struct{})
 	s.mu.Unlock()
-	failed, err := s.syncFiles(dirty, until)
+	failed, err := s.syncFiles(dirty)
 	late := errors.Is(err, os.ErrDeadlineExceeded)
 	s.settleDurable(have, failed, err, late)
 	if err != nil && !late {
@@ -222,11 +235,11 @@ func (s *Store) settleDurable(have *bits.Set, failed map[int]struct{}, err error
 // syncFiles puts the data of files, and the names of new ones, on stable
 // storage. It returns the files of which that is not known, and the first
 // error.
-func (s *Store) syncFiles(files map[int]struct{}, until time.Time) (failed map[int]struct{}, err error) {
+func (s *Store) syncFiles(files map[int]struct{}) (failed map[int]struct{}, err error) {
 	failed = make(map[int]struct{})
 	folders := make(map[string]bool)
 	for i := range files {
-		err1 := s.syncFile(i, until)
+		err1 := s.syncFile(i)
 		for folder := path.Dir(s.fileName(i)); err1 == nil && !folders[folder]; folder = path.Dir(folder) {
 			folders[folder] = true
 			err1 = s.disk.syncFolder(folder)
@@ -247,10 +260,14 @@ func cmpError(a, b error) error {
 	return b
 }
 
-func (s *Store) syncFile(i int, until time.Time) error {
+func (s *Store) syncFile(i int) error {
+	if s.late() { // before a file is opened for it
+		return os.ErrDeadlineExceeded
+	}
+
 	h, err := s.workers.files.pin(s, i, false)
 	if err == nil {
-		err = h.file.sync(until)
+		err = h.file.sync(s.late)
 		s.workers.files.unpin(h)
 	}
 	return wrap("sync", s.disk.path(s.fileName(i)), err)
@@ -309,17 +326,13 @@ func (s *Store) closeJournal() error {
 		return nil
 	}
 	s.mu.Lock()
-	limit := closeSyncMax
-	if s.readOnly {
-		limit = closeSyncFinishedMax
-	}
 	upToDate := s.clean && len(s.dirty) == 0 && s.recorded != nil && equal(s.recorded, s.have)
 	nothing := s.recorded == nil && s.have.None() && len(s.dirty) == 0
 	s.mu.Unlock()
 	if upToDate || nothing {
 		return nil
 	}
-	err := s.checkpoint(time.Now().Add(limit), true)
+	err := s.checkpoint(true)
 	if errors.Is(err, os.ErrDeadlineExceeded) {
 		return nil
 	}

@@ -9,7 +9,6 @@ import (
 	"path/filepath"
 	"strings"
 	"syscall"
-	"time"
 )
 
 // A disk is one download folder. Names are slash-separated and clean. It is
@@ -55,8 +54,9 @@ type file interface {
 	resize(size int64) error
 	reserve(size int64) error
 	// sync returns when the data written so far is on stable storage.
-	// until is the time to give up at, os.ErrDeadlineExceeded, unless zero.
-	sync(until time.Time) error
+	// It gives up with os.ErrDeadlineExceeded when late says so, which it asks
+	// now and then.
+	sync(late func() bool) error
 	// nextData returns the first offset from off on that is not in a hole, or
 	// the size of the file.
 	nextData(off, size int64) int64

@@ -5,7 +5,6 @@ package storage
 import (
 	"io/fs"
 	"os"
-	"time"
 )
 
 const openFlags = 0
@@ -33,7 +32,12 @@ func (f osFile) pread(p []byte, off int64) error { return preadFull(f.File, p, o
 func (f osFile) resize(size int64) error  { return f.Truncate(size) }
 func (f osFile) reserve(size int64) error { return f.Truncate(size) }
 
-func (f osFile) sync(time.Time) error { return f.Sync() }
+func (f osFile) sync(late func() bool) error {
+	if late() {
+		return os.ErrDeadlineExceeded
+	}
+	return f.Sync()
+}
 
 func (f osFile) nextData(off, size int64) int64 { return off }
 

@@ -259,3 +259,41 @@ func TestFailedSync(t *testing.T) {
 		r.back()
 	})
 }
+
+// A disk on which syncing takes a minute: the record says all the while that
+// the Store lives, and Close does not wait for the end.
+func TestSlowSync(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		layout, data := makeLayout(t, "x", 32<<10, tfile{"a", 100_000, false}, tfile{"b", 100_000, false})
+		d := newMemDisk(1)
+		d.syncTakes = time.Minute
+		rec := &memRecord{disk: d}
+		r := memRig(t, d, rec, layout, data)
+		r.piece(0)
+		time.Sleep(62 * time.Second)
+		_, made, err := rec.read()
+		if age := time.Since(time.Unix(0, made)); err != nil || age > checkpointInterval {
+			t.Error("the record was not renewed for", age, err)
+		}
+		time.Sleep(10 * time.Second)
+		r.piece(1)
+		r.piece(4)
+		time.Sleep(10 * time.Second)
+		start := time.Now()
+		r.back()
+		if took := time.Since(start); took > closeSyncMax+memSyncStep {
+			t.Error("Close took", took)
+		}
+		doc, _, _ := rec.read()
+		was, err := ParseResume(doc)
+		if err != nil || !was.Have.Has(0) || was.Have.Count() != 1 || was.Clean {
+			t.Errorf("recorded: %+v, %v", was, err)
+		}
+		d.syncTakes = 0
+		r = memRig(t, d, rec, layout, data)
+		if have, err := r.store.Check(t.Context(), nil); err != nil || have.Count() != 3 {
+			t.Error("after it:", have.Count(), err)
+		}
+		r.back()
+	})
+}

@@ -25,6 +25,8 @@ type memDisk struct {
 	room   int                        // bytes that can still be written; below 0: any number
 	fail   func(op, name string) bool // unless nil, says whether an operation fails
 	failed string                     // the operation that failed last
+
+	syncTakes time.Duration // for each file; set before use
 }
 
 type memFile struct {
@@ -35,7 +37,10 @@ type memFile struct {
 	mtime  int64
 }
 
-const memPage = 4096
+const (
+	memPage     = 4096
+	memSyncStep = 100 * time.Millisecond
+)
 
 func newMemDisk(seed uint64) *memDisk {
 	return &memDisk{rnd: rand.New(rand.NewPCG(seed, 99)), files: map[string]*memFile{},
@@ -272,14 +277,20 @@ func (f *memFile) resize(size int64) error {
 
 func (f *memFile) reserve(size int64) error { return f.resize(size) }
 
-func (f *memFile) sync(until time.Time) error {
+func (f *memFile) sync(late func() bool) error {
+	for left := f.disk.syncTakes; ; left -= memSyncStep {
+		if late() {
+			return os.ErrDeadlineExceeded
+		}
+		if left <= 0 {
+			break
+		}
+		time.Sleep(memSyncStep)
+	}
 	f.disk.mu.Lock()
 	defer f.disk.mu.Unlock()
 	if err := f.disk.begin("sync", f.name); err != nil {
 		return err
-	}
-	if !until.IsZero() && time.Now().After(until) {
-		return os.ErrDeadlineExceeded
 	}
 	f.stable = append(f.stable[:0], f.data...)
 	return nil
