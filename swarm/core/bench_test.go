@@ -86,17 +86,16 @@ func BenchmarkStepBlock(b *testing.B) {
 			b.ReportAllocs()
 			r := newRig(c.pieces, c.peers, false)
 			for b.Loop() {
-				if r.head == len(r.asked) || r.t.pick.Done() {
-					b.StopTimer()
-					r = newRig(c.pieces, c.peers, false)
-					b.StartTimer()
-				}
-				e := r.next()
-				for e.Kind == Verified {
+				for block := false; !block; {
+					if r.head == len(r.asked) {
+						b.StopTimer()
+						r = newRig(c.pieces, c.peers, false)
+						b.StartTimer()
+					}
+					e := r.next()
 					r.step(e)
-					e = r.next()
+					block = e.Kind == ReceivedBlock
 				}
-				r.step(e)
 			}
 		})
 	}

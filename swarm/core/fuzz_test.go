@@ -25,7 +25,6 @@ type chaos struct {
 	asked   map[PeerRef][]block.Ref
 	actions []Action
 	buffers int // blocks that were neither stored nor discarded
-	have    *bits.Set
 }
 
 func (c *chaos) byte() int {
