@@ -1,0 +1,247 @@
+package sim
+
+import (
+	"errors"
+	"fmt"
+	"time"
+)
+
+// Scenarios returns what can be simulated by name, at sizes that take seconds.
+func Scenarios() []Scenario {
+	return []Scenario{
+		nine(), hundred(), mixed(), flash(), poisoned(), leaving(), rare(), natted(), churn(), streaming(), magnet(), super(), lossy(),
+	}
+}
+
+// Find returns the scenario of that name.
+func Find(name string) (Scenario, bool) {
+	for _, s := range Scenarios() {
+		if s.Name == name {
+			return s, true
+		}
+	}
+	return Scenario{}, false
+}
+
+const (
+	mib  = 1 << 20
+	near = 8 * time.Millisecond
+)
+
+// seed returns the class of one seed with an uplink.
+func seed(up int64) Class {
+	return Class{Name: "seed", Count: 1, Seed: true, Up: up, Down: up, Distance: near}
+}
+
+// all is a Check that all of several hold.
+func all(checks ...func(*Result) error) func(*Result) error {
+	return func(r *Result) error {
+		errs := []error{complete(r)}
+		for _, c := range checks {
+			errs = append(errs, c(r))
+		}
+		return errors.Join(errs...)
+	}
+}
+
+func complete(r *Result) error {
+	for _, c := range r.Classes {
+		if c.Done < c.Count {
+			return fmt.Errorf("%d of %d nodes of class %s are done", c.Done, c.Count, c.Name)
+		}
+	}
+	return nil
+}
+
+// within checks the time of the last leech against the fluid bound.
+func within(ratio float64) func(*Result) error {
+	return func(r *Result) error {
+		if got := r.Ratio(); got > ratio {
+			return fmt.Errorf("the last leech took %.3f times the bound, want at most %.2f", got, ratio)
+		}
+		return nil
+	}
+}
+
+func copies(most float64) func(*Result) error {
+	return func(r *Result) error {
+		if r.Copies > most {
+			return fmt.Errorf("the seeds sent %.3f copies, want at most %.2f", r.Copies, most)
+		}
+		return nil
+	}
+}
+
+func waste(most float64) func(*Result) error {
+	return func(r *Result) error {
+		if r.Waste > most {
+			return fmt.Errorf("%.2f %% of what came was waste, want at most %.2f %%", 100*r.Waste, 100*most)
+		}
+		return nil
+	}
+}
+
+// before checks that the median of one class is less than that of another.
+func before(quick, slow string) func(*Result) error {
+	return func(r *Result) error {
+		q, s := r.Class(quick).Median, r.Class(slow).Median
+		if q >= s {
+			return fmt.Errorf("class %s took %v, class %s %v", quick, q, slow, s)
+		}
+		return nil
+	}
+}
+
+func nine() Scenario {
+	return Scenario{
+		Name: "nine", About: "1 seed and 9 leeches, 20 Mbit/s each way",
+		Pieces: 256, PieceLength: 256 << 10, Limit: 10 * time.Minute,
+		Classes: []Class{
+			seed(20 * Mbit),
+			{Name: "leech", Count: 9, Up: 20 * Mbit, Down: 20 * Mbit, Distance: near},
+		},
+		Check: all(within(1.15), copies(1.15), waste(0.02)),
+	}
+}
+
+func hundred() Scenario {
+	return Scenario{
+		Name: "hundred", About: "1 seed and 100 leeches, 20 Mbit/s each way",
+		Pieces: 512, PieceLength: 256 << 10, Limit: 20 * time.Minute,
+		Classes: []Class{
+			seed(20 * Mbit),
+			{Name: "leech", Count: 100, Up: 20 * Mbit, Down: 20 * Mbit, Distance: near, Jitter: 10 * time.Millisecond},
+		},
+		Check: all(within(1.15), copies(1.15), waste(0.02)),
+	}
+}
+
+func mixed() Scenario {
+	return Scenario{
+		Name: "mixed", About: "who gives more is done sooner; a free rider is done last",
+		Pieces: 256, PieceLength: 256 << 10, Limit: 60 * time.Minute,
+		Classes: []Class{
+			seed(20 * Mbit),
+			{Name: "fibre", Count: 6, Up: 50 * Mbit, Down: 100 * Mbit, Distance: near, Jitter: near},
+			{Name: "cable", Count: 12, Up: 5 * Mbit, Down: 50 * Mbit, Distance: 2 * near, Jitter: near},
+			{Name: "dsl", Count: 12, Up: 1 * Mbit, Down: 16 * Mbit, Distance: 3 * near, Jitter: near},
+			{Name: "free rider", Count: 2, Up: 20 * Mbit, Down: 50 * Mbit, Distance: near, Acts: FreeRider},
+		},
+		Check: all(before("fibre", "cable"), before("cable", "dsl"), waste(0.02)),
+	}
+}
+
+func flash() Scenario {
+	return Scenario{
+		Name: "flash", About: "1,000 leeches within 20 s of each other",
+		Pieces: 64, PieceLength: 256 << 10, Limit: 20 * time.Minute, PeersMax: 40,
+		Classes: []Class{
+			seed(50 * Mbit),
+			{Name: "leech", Count: 1000, Up: 10 * Mbit, Down: 50 * Mbit, Distance: near, Jitter: 40 * time.Millisecond, JoinOver: 20 * time.Second},
+		},
+		Check: all(within(5), waste(0.02)),
+	}
+}
+
+func poisoned() Scenario {
+	return Scenario{
+		Name: "poisoned", About: "30 % of the peers send wrong blocks",
+		Pieces: 256, PieceLength: 256 << 10, Limit: 20 * time.Minute,
+		Classes: []Class{
+			seed(20 * Mbit),
+			{Name: "leech", Count: 20, Up: 20 * Mbit, Down: 20 * Mbit, Distance: near, Jitter: near},
+			{Name: "liar", Count: 9, Seed: true, Up: 20 * Mbit, Down: 20 * Mbit, Distance: near, Jitter: near, Acts: Liar},
+		},
+		Check: all(waste(0.05)),
+	}
+}
+
+func leaving() Scenario {
+	s := nine()
+	s.Name, s.About = "leaving", "the seed leaves after 1.05 copies"
+	s.Classes[0].Copies = 1.05
+	s.Check = all(waste(0.02))
+	return s
+}
+
+func rare() Scenario {
+	return Scenario{
+		Name: "rare", About: "everyone has a random 90 %, and the seed is slow",
+		Pieces: 256, PieceLength: 256 << 10, Limit: 20 * time.Minute,
+		Classes: []Class{
+			seed(1 * Mbit),
+			{Name: "leech", Count: 20, Up: 10 * Mbit, Down: 10 * Mbit, Distance: near, Jitter: near, All: 0.9},
+		},
+		Check: all(waste(0.02)),
+	}
+}
+
+func natted() Scenario {
+	return Scenario{
+		Name: "nat", About: "half of the peers cannot be connected to",
+		Pieces: 256, PieceLength: 256 << 10, Limit: 20 * time.Minute,
+		Classes: []Class{
+			seed(20 * Mbit),
+			{Name: "leech", Count: 30, Up: 20 * Mbit, Down: 20 * Mbit, Distance: near, Jitter: 3 * near, NAT: 0.5},
+		},
+		Check: all(within(1.6), waste(0.02)),
+	}
+}
+
+func churn() Scenario {
+	return Scenario{
+		Name: "churn", About: "peers stay two minutes, and come back after one",
+		Pieces: 512, PieceLength: 256 << 10, Limit: 60 * time.Minute,
+		Classes: []Class{
+			seed(5 * Mbit),
+			{Name: "leech", Count: 30, Up: 5 * Mbit, Down: 20 * Mbit, Distance: near, Jitter: 3 * near,
+				JoinOver: time.Minute, Life: 2 * time.Minute, Away: time.Minute},
+		},
+		Check: all(waste(0.05)),
+	}
+}
+
+func streaming() Scenario {
+	return Scenario{
+		Name: "streaming", About: "a player at 4 Mbit/s, where each peer gets twice that",
+		Pieces: 256, PieceLength: 256 << 10, Limit: 20 * time.Minute,
+		Classes: []Class{
+			seed(16 * Mbit),
+			{Name: "leech", Count: 9, Up: 8 * Mbit, Down: 20 * Mbit, Distance: near},
+			{Name: "player", Count: 1, Up: 8 * Mbit, Down: 20 * Mbit, Distance: near, Rate: 4 * Mbit, StartBuffer: 5 * time.Second},
+		},
+		Check: all(func(r *Result) error {
+			if p := r.Class("player"); p.Stalled > 0 || p.Startup > 15*time.Second {
+				return fmt.Errorf("the player started after %v and stalled for %v", p.Startup, p.Stalled)
+			}
+			return nil
+		}),
+	}
+}
+
+func magnet() Scenario {
+	s := nine()
+	s.Name, s.About = "magnet", "as nine, without metadata to begin with"
+	s.Classes[1].Magnet = true
+	s.Check = all(within(1.2), copies(1.15))
+	return s
+}
+
+func super() Scenario {
+	s := nine()
+	s.Name, s.About = "super", "as nine, super-seeding"
+	s.Classes[0].SuperSeed = true
+	s.Check = all(within(1.5), copies(1.15))
+	return s
+}
+
+func lossy() Scenario {
+	s := nine()
+	s.Name, s.About = "lossy", "as nine, with 1 % loss and mute peers"
+	for i := range s.Classes {
+		s.Classes[i].Loss = 0.005
+	}
+	s.Classes = append(s.Classes, Class{Name: "mute", Count: 5, Seed: true, Up: Mbit, Down: Mbit, Distance: near, Acts: Mute})
+	s.Check = all(waste(0.02))
+	return s
+}
