@@ -34,6 +34,8 @@ const (
 // where a file belongs, or with that of ctx. Bytes that cannot be read are
 // missing. It is not to be called while pieces are being written.
 func (s *Store) Check(ctx context.Context, progress func(done, total int64)) (*bits.Set, error) {
+	s.load()
+	s.workers.files.closeAll(s, false) // a file may have been deleted or replaced
 	n := s.layout.Pieces()
 	c := check{s: s, data: bits.New(n), holes: bits.New(n), touched: bits.New(n),
 		have: s.Have(), progress: progress}

@@ -1,6 +1,7 @@
 package storage
 
 import (
+	"cmp"
 	"errors"
 	"os"
 	"path"
@@ -62,7 +63,10 @@ type journal struct {
 	suspect *bits.Set
 	fault   error
 
+	failing bool // the record could not be written, and that was told
+
 	// What load found, for the first Check.
+	loaded       bool // for the caller of Check alone
 	resumed      bool
 	writtenUntil int64     // for a record that is not clean: see recordWindow
 	unproven     *bits.Set // pieces taken from the record, not hashed by this process yet
@@ -92,9 +96,7 @@ func (s *Store) beginWriting() {
 	if stopped {
 		return
 	}
-	if err := s.replaceRecord(false, false); err != nil {
-		s.warn(wrap("write", s.record.path(), err))
-	}
+	s.replaceRecord(false, false)
 	s.beating.Store(true)
 	s.armBeat()
 }
@@ -167,9 +169,7 @@ func (s *Store) stopBeats() {
 func (s *Store) renew() {
 	s.writing.Lock()
 	defer s.writing.Unlock()
-	if err := s.replaceRecord(false, true); err != nil {
-		s.warn(wrap("write", s.record.path(), err))
-	}
+	s.replaceRecord(false, true)
 }
 
 // late tells whether it is time to give up syncing.
@@ -189,8 +189,7 @@ func (s *Store) checkpoint(closing bool) error {
 	s.mu.Unlock()
 	failed, err := s.syncFiles(dirty)
 	late := errors.Is(err, os.ErrDeadlineExceeded)
-	s.settleDurable(have, failed, err, late)
-	if err != nil && !late {
+	if first := s.settleDurable(have, failed, err, late); first {
 		s.warn(err)
 	}
 	if closing {
@@ -198,20 +197,16 @@ func (s *Store) checkpoint(closing bool) error {
 	}
 	s.writing.Lock()
 	defer s.writing.Unlock()
-	if err := s.replaceRecord(closing, true); err != nil {
-		err = wrap("write", s.record.path(), err)
-		s.warn(err)
-		return err
-	}
-	return err
+	return cmp.Or(err, s.replaceRecord(closing, true))
 }
 
 // settleDurable notes which of the pieces of have are durable now, given the
-// files of which the sync failed or, if late, was given up.
-func (s *Store) settleDurable(have *bits.Set, failed map[int]struct{}, err error, late bool) {
+// files of which the sync failed or, if late, was given up. It tells whether it
+// was the first that failed.
+func (s *Store) settleDurable(have *bits.Set, failed map[int]struct{}, err error, late bool) (first bool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if err != nil && !late && s.fault == nil {
+	if first = err != nil && !late && s.fault == nil; first {
 		s.fault = err
 		s.suspect = bits.New(s.layout.Pieces())
 	}
@@ -230,6 +225,7 @@ func (s *Store) settleDurable(have *bits.Set, failed map[int]struct{}, err error
 		}
 	}
 	s.durable = have
+	return first
 }
 
 // syncFiles puts the data of files, and the names of new ones, on stable
@@ -246,18 +242,10 @@ func (s *Store) syncFiles(files map[int]struct{}) (failed map[int]struct{}, err 
 		}
 		if err1 != nil {
 			failed[i] = struct{}{}
-			err = cmpError(err, err1)
+			err = cmp.Or(err, err1)
 		}
 	}
 	return failed, err
-}
-
-// cmpError returns the first error there is.
-func cmpError(a, b error) error {
-	if a != nil {
-		return a
-	}
-	return b
 }
 
 func (s *Store) syncFile(i int) error {
@@ -297,7 +285,8 @@ func (s *Store) stampOpen() {
 }
 
 // replaceRecord writes the record of what is durable; closed says that nothing
-// will be written any more. s.writing is held.
+// will be written any more. A failure is told once, until it works again.
+// s.writing is held.
 func (s *Store) replaceRecord(closed, durable bool) error {
 	s.mu.Lock()
 	r := Resume{Hash: s.cfg.Hash, Path: s.disk.path(s.cfg.Name), Have: s.durable.Clone(),
@@ -309,13 +298,17 @@ func (s *Store) replaceRecord(closed, durable bool) error {
 		}
 	}
 	s.mu.Unlock()
-	if err := s.record.replace(r.Append(nil), durable); err != nil {
-		return err
-	}
+	err := wrap("write", s.record.path(), s.record.replace(r.Append(nil), durable))
 	s.mu.Lock()
-	s.recorded, s.clean = r.Have, r.Clean
+	told := s.failing
+	if s.failing = err != nil; !s.failing {
+		s.recorded, s.clean = r.Have, r.Clean
+	}
 	s.mu.Unlock()
-	return nil
+	if err != nil && !told {
+		s.warn(err)
+	}
+	return err
 }
 
 // closeJournal records, if it can be done soon, that the Store was closed in

@@ -85,9 +85,13 @@ func writeNew(name string, doc []byte, durable bool) error {
 }
 
 // load takes over what the record of an earlier run says, if it is about this
-// content. A record that is of no use is told to cfg.Warn, and is as good as
+// content; it does so once. A record that is of no use is told to cfg.Warn, and is as good as
 // none.
 func (s *Store) load() {
+	if s.record == nil || s.loaded {
+		return
+	}
+	s.loaded = true
 	doc, made, err := s.record.read()
 	if errors.Is(err, fs.ErrNotExist) {
 		return

@@ -94,7 +94,8 @@ type Store struct {
 }
 
 // Open prepares to keep the content of cfg.Layout. Files are made when their
-// first byte is written. It fails when something else lies where the content
+// first byte is written. What is there, and what the record in StateDir knows
+// of it, is found by Check, which comes before the first Write. Open fails when something else lies where the content
 // belongs, or when another Store writes to the same content; the error is an
 // *Error.
 func Open(cfg Config) (*Store, error) {
@@ -134,9 +135,6 @@ func openOn(cfg Config, d disk) (*Store, error) {
 	s.record = cfg.record
 	if s.record == nil && cfg.StateDir != "" {
 		s.record = newFileRecord(cfg.StateDir, cfg.Hash.String())
-	}
-	if s.record != nil {
-		s.load()
 	}
 	return s, nil
 }
