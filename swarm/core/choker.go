@@ -25,6 +25,9 @@ const (
 	// slotRate is the upload rate, in bytes per second, that one slot is worth:
 	// more peers would each get a trickle.
 	slotRate = 200_000
+	// capacityDecay is what is left of the greatest upload rate after a round in
+	// which it was not reached.
+	capacityDecay = 0.97
 	// newcomerFor is how long a peer counts as new; new peers are three times
 	// as likely to get the optimistic slot, as they have nothing to trade.
 	newcomerFor = 60 * time.Second
@@ -38,8 +41,9 @@ type slotState struct {
 
 // A choker gives the upload slots.
 type choker struct {
-	slots  int
-	rounds int
+	slots    int
+	rounds   int
+	capacity float64 // what we can upload as far as was seen, in bytes per second
 }
 
 func newChoker() choker { return choker{slots: slotsFirst} }
@@ -52,6 +56,7 @@ type contender struct {
 	waited   time.Duration // choked or unchoked for
 	snubbed  bool
 	newcomer bool
+	idle     bool // it makes no use of its slot
 }
 
 // chokeRound gives all slots anew.
@@ -77,12 +82,13 @@ func (t *Torrent) chokeRound() {
 	}
 }
 
-// adapt sets the number of slots by the measured upload rate.
+// adapt sets the number of slots by what we can upload. That little is asked
+// for now and then does not make it less at once.
 func (c *choker) adapt(rate int64, slotsMax int) {
-	if rate == 0 {
-		return
+	c.capacity = max(float64(rate), c.capacity*capacityDecay)
+	if c.capacity > 0 {
+		c.slots = min(max(int(c.capacity/slotRate)+1, slotsMin), slotsMax)
 	}
-	c.slots = min(max(int(rate/slotRate)+1, slotsMin), slotsMax)
 }
 
 func (t *Torrent) contenders() []contender {
@@ -99,6 +105,7 @@ func (t *Torrent) contenders() []contender {
 			waited:   t.now - p.slot.since,
 			newcomer: t.now-p.since < newcomerFor,
 		}
+		c.idle = p.unchoked && c.waited >= chokeEvery && len(p.serve.queue)+len(p.serve.flying) == 0
 		if seeding {
 			c.rate = p.up.rate(t.now)
 		} else {
@@ -155,7 +162,7 @@ func tradeOrder(a, b contender) int {
 // seedOrder lets each peer have its turn, those that take most first, and then
 // those that wait, longest first.
 func seedOrder(a, b contender) int {
-	inTurn := func(c contender) bool { return c.unchoked && c.waited < turnMax }
+	inTurn := func(c contender) bool { return c.unchoked && !c.idle && c.waited < turnMax }
 	if inTurn(a) != inTurn(b) {
 		return ifThen(inTurn(a), -1, 1)
 	}

@@ -243,9 +243,9 @@ func wait(rate int64, n int) time.Duration {
 }
 
 // spareSeed tells whether the seed p should be asked only for what nobody but
-// seeds has, because other peers can give the rest.
+// seeds has, because there is such a piece, and others can give the rest.
 func (t *Torrent) spareSeed(p *peer) bool {
-	if !p.has.isSeed() {
+	if !p.has.isSeed() || !t.pick.Rare() {
 		return false
 	}
 	for _, q := range t.peers.list {
