@@ -61,6 +61,7 @@ type adding struct {
 	s       *session
 	sources []source
 	left    int   // torrents neither complete nor failed
+	whole   int   // torrents complete
 	failed  error // the first failure
 }
 
@@ -146,7 +147,7 @@ func (a *adding) fetch(ctx context.Context) error {
 		return a.timeoutFailure(torrents)
 	case a.left > 0:
 		return ended(ctx)
-	case a.failed == nil && a.seed:
+	case a.seed && a.whole > 0:
 		w.run(ctx, nil, func(news) bool { return true })
 		return ended(ctx)
 	}
@@ -163,7 +164,7 @@ func (a *adding) onNews(w *watch, n news) bool {
 	a.left--
 	if err := n.t.Err(); err != nil {
 		err = torrentFailure(n.t, err)
-		if a.failed != nil || a.left > 0 {
+		if a.failed != nil || a.left > 0 || a.seed && a.whole > 0 {
 			// The one line at the end tells of the first failure only.
 			a.c.warn("%v", err)
 		}
@@ -172,6 +173,7 @@ func (a *adding) onNews(w *watch, n news) bool {
 		}
 		return a.left > 0
 	}
+	a.whole++
 	a.complete(n.t)
 	return a.left > 0
 }

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"net"
 	"net/netip"
+	"strings"
 	"time"
 
 	"github.com/spf13/pflag"
@@ -50,10 +51,13 @@ type dhtFlags struct {
 // through slow nodes.
 const dhtTimeout = 30 * time.Second
 
-func (f *dhtFlags) register(fs *pflag.FlagSet) {
+func (f *dhtFlags) register(fs *pflag.FlagSet) { f.registerPort(fs, portAny) }
+
+// registerPort adds the flags, with that usage of --port.
+func (f *dhtFlags) registerPort(fs *pflag.FlagSet, usage string) {
 	f.timeout = timeValue(dhtTimeout)
 	fs.Var(&f.timeout, "timeout", "give up after this time")
-	f.listen.register(fs, 0, portAny)
+	f.listen.register(fs, 0, usage)
 	f.join.register(fs)
 }
 
@@ -113,7 +117,7 @@ func (f *dhtFlags) failure(ctx context.Context, what string, err error) error {
 	case errors.Is(err, dht.ErrFamily):
 		code = exitNetwork
 	}
-	return fail(code, what, err)
+	return fail(code, what, errors.New(strings.TrimPrefix(err.Error(), "dht: ")))
 }
 
 // boundAddrs are the addresses that conns are bound to.

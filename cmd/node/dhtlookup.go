@@ -153,21 +153,21 @@ func dhtAnnounceCommand() *command {
 		name: "announce", args: "HASH", argsMin: 1, argsMax: 1,
 		short:    "announce an info-hash once, at a port of this machine",
 		long:     `The announce is forgotten after half an hour or so unless it is repeated.`,
-		examples: []example{{"node dht announce --at 6881 HASH", "say that a peer listens on port 6881"}},
+		examples: []example{{"node dht announce --port 6881 HASH", "say that a peer listens on port 6881"}},
 		setup: func(fs *pflag.FlagSet) action {
 			var f dhtFlags
 			var at portValue
 			var seed bool
-			fs.Var(&at, "at", "TCP port to announce")
+			fs.VarP(&at, "port", "p", "TCP port to announce")
 			fs.BoolVar(&seed, "seed", false, "say that we have everything, BEP 33")
-			f.register(fs)
+			f.registerPort(fs, "")
 			return func(ctx context.Context, c *console, args []string) error {
 				hash, err := parseSwarm(args[0])
 				if err != nil {
 					return err
 				}
 				if at.port == 0 {
-					return usage(c.command, errors.New("--at PORT is needed"))
+					return usage(c.command, errors.New("--port N is needed"))
 				}
 				return f.with(ctx, c, true, func(ctx context.Context, n *dht.Node) error {
 					l, err := n.Announce(ctx, hash, at.port, seed, func(a netip.AddrPort) {

@@ -78,12 +78,15 @@ const (
 	portAny    = "UDP port (default: any)"
 )
 
-// register adds the flags with a default for the port.
+// register adds the flags with a default for the port. Without usage for it,
+// --port is left to the command, and any port is listened on.
 func (l *listenFlags) register(fs *pflag.FlagSet, port uint16, usage string) {
 	l.port = portValue{port, usage != portPicked}
 	l.listen = listValue{kind: "ADDR", check: checkListen}
 	fs.Var(&l.listen, "listen", "address to listen on, HOST[:PORT]; may be repeated (default: all)")
-	fs.VarP(&l.port, "port", "p", usage)
+	if usage != "" {
+		fs.VarP(&l.port, "port", "p", usage)
+	}
 }
 
 // addresses returns what to listen on, with port where none was named.
