@@ -38,7 +38,7 @@ const (
 	refillEvery = 20 * time.Millisecond
 	// overtakeSpare is by how much more than half a peer must be slower than
 	// another to be overtaken in the endgame: what a cancel takes to arrive.
-	overtakeSpare = 200 * time.Millisecond
+	overtakeSpare = time.Second
 	// wholeWithin is how long a piece may take a peer that fetches whole pieces.
 	wholeWithin = 10 * time.Second
 )
@@ -205,11 +205,18 @@ func (t *Torrent) prepare(p *peer, room int) {
 		q.Only = p.fastx.allowed
 	}
 	q.First = p.fastx.suggested
-	if p.ask.live == 0 && !p.ask.snubbed {
+	if p.ask.live == 0 && !p.ask.snubbed && t.worthy(p) {
 		t.asking = p
 		q.Overtake = t.overtaking
 	}
 	q.RareOnly = t.spareSeed(p)
+}
+
+// worthy tells whether p may overtake others: it has proved itself, or nobody
+// has.
+func (t *Torrent) worthy(p *peer) bool {
+	proven := func(q *peer) bool { return !q.trust.onProbation() && q.interesting && !q.choking }
+	return proven(p) || !slices.ContainsFunc(t.peers.list, proven)
 }
 
 // isQuick tells whether p fetches a whole piece in good time.

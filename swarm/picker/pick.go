@@ -37,7 +37,7 @@ const (
 	sampleMax = 32
 	// overtakeMax is how many blocks are asked for a second time at once: each
 	// may turn out to be waste.
-	overtakeMax = 16
+	overtakeMax = 4
 	// partialsPerPeer bounds, with partialsSpare, how many pieces are in
 	// flight before peers share pieces rather than begin more.
 	partialsPerPeer = 2
@@ -153,7 +153,8 @@ func (p *Picker) pickFailed(q *Query, dst []Block, limit int) []Block {
 	return dst
 }
 
-// pickOvertake takes blocks that were asked of one other peer (endgame).
+// pickOvertake takes blocks that were asked of one other peer (endgame), the
+// last ones first: those before them are more likely to be on their way.
 func (p *Picker) pickOvertake(q *Query, dst []Block, limit int) []Block {
 	if len(p.active) == 0 {
 		return dst
@@ -164,7 +165,7 @@ func (p *Picker) pickOvertake(q *Query, dst []Block, limit int) []Block {
 		if pt.alone || !q.Have.Has(int(pt.piece)) {
 			continue
 		}
-		for j := range pt.slots {
+		for j := len(pt.slots) - 1; j >= 0; j-- {
 			if len(dst) == limit {
 				return dst
 			}

@@ -229,16 +229,16 @@ func TestOvertake(t *testing.T) {
 	if got := pick(p, Query{Peer: 2, Have: all(p), Max: 2}); got != "" {
 		t.Errorf("picked %q without a wish to overtake", got)
 	}
-	if got := pick(p, Query{Peer: 2, Have: all(p), Max: 2, Overtake: slow}); got != "9.0-1" {
-		t.Errorf("picked %q, want blocks of the slow peer", got)
+	if got := pick(p, Query{Peer: 2, Have: all(p), Max: 2, Overtake: slow}); got != "9.3 9.2" {
+		t.Errorf("picked %q, want the last blocks of the slow peer", got)
 	}
-	if got := pick(p, Query{Peer: 3, Have: all(p), Max: 9, Overtake: slow}); got != "9.2-3" {
+	if got := pick(p, Query{Peer: 3, Have: all(p), Max: 9, Overtake: slow}); got != "9.1 9.0" {
 		t.Errorf("picked %q: a block may be asked of two peers only", got)
 	}
-	if r := p.Received(Block{9, 0}, 2); !r.Fresh || r.Other != 1 {
+	if r := p.Received(Block{9, 3}, 2); !r.Fresh || r.Other != 1 {
 		t.Errorf("receipt %+v, want fresh, and the slow peer to be told", r)
 	}
-	if r := p.Received(Block{9, 0}, 1); r.Fresh {
+	if r := p.Received(Block{9, 3}, 1); r.Fresh {
 		t.Error("a block is fresh twice")
 	}
 }
