@@ -42,7 +42,9 @@ const (
 
 // rejoinDelays are the pauses between the first lookups of our own id. Many
 // nodes that join at one instant miss each other at first.
-var rejoinDelays = [...]time.Duration{time.Second, 5 * time.Second, 30 * time.Second, 2 * time.Minute}
+var rejoinDelays = [...]time.Duration{
+	300 * time.Millisecond, 1500 * time.Millisecond, 5 * time.Second, 30 * time.Second, 2 * time.Minute,
+}
 
 // smallRejoinMax is the longest pause in a network too small to fill a bucket,
 // where each new node matters.

@@ -77,6 +77,7 @@ func TestPrivateNetwork(t *testing.T) {
 		if err := n.Join(ctx); err != nil {
 			t.Fatal(err)
 		}
+		waitFor(t, func() bool { return n.Stats().Good[v4] >= k })
 	}
 	for round := range 10 {
 		ih := metainfo.Hash{byte(round), 1, 2, 3}
