@@ -30,6 +30,7 @@ type Event struct {
 	Event   string   // start, dht, metadata, progress, complete, seeding, exit...
 	Listen  []string // start: bound addresses
 	Nodes   int      // dht: nodes in the routing table
+	Torrent string   // metadata, progress, complete, seeding: info-hash, 40 hex digits
 	Magnet  string   // seeding
 	Name    string   // metadata, complete, seeding
 	Paths   []string // complete: what was fetched

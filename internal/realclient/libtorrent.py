@@ -70,9 +70,6 @@ class Driver:
             "complete": bool(s.is_seeding),
         }
 
-    def dht_nodes(self):
-        return {"nodes": self.session.status().dht_nodes}
-
     def print_alerts(self):
         for a in self.session.pop_alerts():
             sys.stderr.write("%s %s\n" % (a.what(), a.message()))

@@ -125,7 +125,14 @@ func InNamespace(t *testing.T, env ...string) bool {
 
 // insideArgs are the flags with which the test binary runs t alone.
 func insideArgs(t *testing.T) []string {
-	args := []string{"-test.run=^" + regexp.QuoteMeta(t.Name()) + "$", "-test.v=true", "-test.count=1",
+	run := "^" + regexp.QuoteMeta(t.Name()) + "$"
+	// The part of -run that chooses subtests goes on choosing.
+	if f := flag.Lookup("test.run"); f != nil {
+		if _, subtests, ok := strings.Cut(f.Value.String(), "/"); ok {
+			run += "/" + subtests
+		}
+	}
+	args := []string{"-test.run=" + run, "-test.v=true", "-test.count=1",
 		fmt.Sprintf("-test.parallel=%d", parallelTests)}
 	if deadline, ok := t.Deadline(); ok {
 		left := max(time.Until(deadline)-childMargin, time.Second)

@@ -28,8 +28,8 @@ func skipOrFail(t testing.TB, reason string) {
 }
 
 // Start launches a client for a test, after Require. It is ended with the test,
-// and its log is shown when the test has failed and kept in the test's
-// artifact directory. An empty opts.Dir becomes a temporary one.
+// the end of its log is shown when the test has failed, and the whole log is
+// kept in the test's artifact directory (go test -artifacts). An empty opts.Dir becomes a temporary one.
 func Start(t testing.TB, kind Kind, opts Options) *Client {
 	t.Helper()
 	Require(t, kind)
@@ -47,28 +47,32 @@ func Start(t testing.TB, kind Kind, opts Options) *Client {
 	if err != nil {
 		t.Fatal(err)
 	}
-	artifacts := t.ArtifactDir() // asked for now, so that it outlives the clean-up below
+	copyTo := filepath.Join(t.ArtifactDir(), fmt.Sprintf("%s-%v.log", kind, opts.IP))
 	t.Cleanup(func() {
 		tail := c.TailLog()
 		c.Close()
 		if t.Failed() {
-			keepLog(t, filepath.Join(opts.Dir, "client.log"), tail, filepath.Join(artifacts, fmt.Sprintf("%s-%v.log", kind, opts.IP)))
+			showTail(t, filepath.Base(copyTo), tail)
+		}
+		if err := copyFile(copyTo, filepath.Join(opts.Dir, "client.log")); err != nil {
+			t.Logf("keeping the log: %v", err)
 		}
 	})
 	return c
 }
 
-// keepLog shows the last lines of a client's log and copies the whole of it.
-func keepLog(t testing.TB, file, tail, copyTo string) {
+// showTail shows the last lines of a log.
+func showTail(t testing.TB, name, tail string) {
 	const linesMax = 40
 	lines := strings.Split(strings.TrimSpace(tail), "\n")
 	lines = lines[max(0, len(lines)-linesMax):]
-	t.Logf("%s ends with:\n%s", filepath.Base(copyTo), strings.Join(lines, "\n"))
-	raw, err := os.ReadFile(file)
-	if err == nil {
-		err = os.WriteFile(copyTo, raw, 0o600)
-	}
+	t.Logf("%s ends with:\n%s", name, strings.Join(lines, "\n"))
+}
+
+func copyFile(to, from string) error {
+	raw, err := os.ReadFile(from)
 	if err != nil {
-		t.Logf("keeping the log: %v", err)
+		return err
 	}
+	return os.WriteFile(to, raw, 0o600)
 }

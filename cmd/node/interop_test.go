@@ -1,0 +1,301 @@
+package main_test
+
+import (
+	"bytes"
+	"context"
+	"fmt"
+	"io/fs"
+	"math/rand/v2"
+	"net/netip"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"slices"
+	"testing"
+	"time"
+
+	"swarmnode/internal/nodeproc"
+	"swarmnode/internal/realclient"
+)
+
+const (
+	// interopTimeout bounds the whole of TestInterop. Transmission needs up to
+	// 200 s for a magnet link, whoever seeds; everything runs at once.
+	interopTimeout = 285 * time.Second
+	// interopBinary hands the path of the built command over to the inside of
+	// the namespace.
+	interopBinary = "SWARM_TEST_NODE"
+	// interopDHTNodes is the size of the private DHT, besides those of the
+	// seeds and downloaders.
+	interopDHTNodes = 8
+)
+
+// buildFlags are those of the command under test.
+var buildFlags []string
+
+// interop is a private network: addresses, a DHT of "node bootstrap" alone, and
+// the command under test.
+type interop struct {
+	binary    string
+	bootstrap netip.AddrPort
+}
+
+// TestInterop puts the command beside the clients that people already run, in a
+// private network where a DHT of "node bootstrap" is the only way to find
+// anyone: magnet links carry nothing but the info-hash, and all local discovery
+// is off. Each client fetches what "node seed" seeds, "node add" fetches what
+// each of them seeds, and a mixed swarm completes.
+func TestInterop(t *testing.T) {
+	if testing.Short() {
+		t.Skip("takes minutes: Transmission finds nobody for the first one or two")
+	}
+	if !realclient.Inside() {
+		missing := 0
+		for _, kind := range realclient.Kinds() {
+			if err := realclient.Installed(kind); err != nil {
+				t.Log(err)
+				missing++
+			}
+		}
+		if missing == len(realclient.Kinds()) {
+			realclient.Require(t, realclient.Libtorrent, realclient.Transmission, realclient.Aria2)
+		}
+	}
+	binary := os.Getenv(interopBinary)
+	if binary == "" {
+		binary = buildNode(t)
+	}
+	if !realclient.InNamespace(t, interopBinary+"="+binary) {
+		return
+	}
+	ctx, cancel := context.WithTimeout(t.Context(), interopTimeout)
+	t.Cleanup(cancel)
+	n := &interop{binary: binary}
+	n.startDHT(t, ctx)
+	for i, kind := range realclient.Kinds() {
+		t.Run(fmt.Sprintf("%s fetches from node", kind), func(t *testing.T) {
+			t.Parallel()
+			n.clientFetches(t, ctx, kind, byte(10+i))
+		})
+		t.Run(fmt.Sprintf("node fetches from %s", kind), func(t *testing.T) {
+			t.Parallel()
+			n.nodeFetches(t, ctx, kind, byte(20+i))
+		})
+	}
+	t.Run("mixed swarm", func(t *testing.T) {
+		t.Parallel()
+		n.mixedSwarm(t, ctx, 30)
+	})
+}
+
+// buildNode compiles the command.
+func buildNode(t *testing.T) string {
+	t.Helper()
+	path := filepath.Join(t.TempDir(), "node")
+	args := slices.Concat([]string{"build"}, buildFlags, []string{"-o", path, "."})
+	if out, err := exec.Command("go", args...).CombinedOutput(); err != nil {
+		t.Fatalf("go build: %v\n%s", err, out)
+	}
+	return path
+}
+
+// host returns the address of a host of the private network. Each group of a
+// test has a second byte of its own, so that no two share an address.
+func host(group, number byte) netip.Addr { return netip.AddrFrom4([4]byte{10, group, number, 1}) }
+
+// startNode runs the command until the test ends, and shows what it said when
+// the test fails.
+func (n *interop) startNode(t *testing.T, ip netip.Addr, port uint16, command string, args ...string) *nodeproc.Node {
+	t.Helper()
+	all := []string{command, "--listen", netip.AddrPortFrom(ip, port).String(), "--verbose", "--bootstrap"}
+	if n.bootstrap.IsValid() {
+		all = append(all, n.bootstrap.String())
+	} else {
+		all = append(all, "none")
+	}
+	p, err := nodeproc.Start(n.binary, t.TempDir(), append(all, args...)...)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		p.Stop()
+		if t.Failed() {
+			t.Logf("node %s on %v:\n%s", command, ip, p.Log())
+		}
+	})
+	return p
+}
+
+// startDHT starts the bootstrap node and some more. It has the port on which
+// qBittorrent looks for one.
+func (n *interop) startDHT(t *testing.T, ctx context.Context) {
+	t.Helper()
+	first := n.startNode(t, host(1, 1), 6881, "bootstrap")
+	addr, err := first.Addr(ctx)
+	if err != nil {
+		t.Fatal(err)
+	}
+	n.bootstrap = addr
+	for i := byte(2); i <= interopDHTNodes; i++ {
+		n.startNode(t, host(1, i), 0, "bootstrap")
+	}
+}
+
+// startClient starts another client, whose way into the DHT is "node bootstrap".
+func (n *interop) startClient(t *testing.T, kind realclient.Kind, ip netip.Addr) *realclient.Client {
+	t.Helper()
+	return realclient.Start(t, kind, realclient.Options{IP: ip, Bootstrap: []netip.AddrPort{n.bootstrap}})
+}
+
+// startSeed starts "node seed" and returns the magnet link with the info-hash
+// alone.
+func (n *interop) startSeed(t *testing.T, ctx context.Context, ip netip.Addr, path string, args ...string) string {
+	t.Helper()
+	seed := n.startNode(t, ip, 0, "seed", append(args, path)...)
+	e, err := seed.WaitEvent(ctx, "seeding")
+	if err != nil {
+		t.Fatal(err)
+	}
+	return "magnet:?xt=urn:btih:" + e.Torrent
+}
+
+// waitNode waits until "node add" has ended well.
+func waitNode(t *testing.T, ctx context.Context, add *nodeproc.Node) {
+	t.Helper()
+	e, err := add.WaitEvent(ctx, "exit")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if e.Code != 0 {
+		t.Fatalf("node add: exit code %d, %s", e.Code, e.Reason)
+	}
+	if err := add.Wait(); err != nil {
+		t.Fatalf("node add: %v", err)
+	}
+}
+
+func (n *interop) clientFetches(t *testing.T, ctx context.Context, kind realclient.Kind, group byte) {
+	client := n.startClient(t, kind, host(group, 1))
+	content := filepath.Join(t.TempDir(), "content")
+	writeContent(t, filepath.Join(content, "first.bin"), 3<<20+77)
+	writeContent(t, filepath.Join(content, "folder", "second.bin"), 1<<20)
+	writeContent(t, filepath.Join(content, "folder", "small"), 5)
+	magnet := n.startSeed(t, ctx, host(group, 2), content)
+	out := t.TempDir()
+	start := time.Now()
+	if err := client.Add(ctx, magnet, out); err != nil {
+		t.Fatal(err)
+	}
+	if err := client.Wait(ctx); err != nil {
+		t.Fatal(err)
+	}
+	t.Logf("%s fetched from node in %.1f s", kind, time.Since(start).Seconds())
+	sameContent(t, content, filepath.Join(out, "content"))
+}
+
+func (n *interop) nodeFetches(t *testing.T, ctx context.Context, kind realclient.Kind, group byte) {
+	client := n.startClient(t, kind, host(group, 1))
+	dir := t.TempDir()
+	content := filepath.Join(dir, "content.bin")
+	writeContent(t, content, 4<<20+77)
+	torrent, err := realclient.MakeTorrent(content, 64<<10, "")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := client.Seed(ctx, torrent.File, dir); err != nil {
+		t.Fatal(err)
+	}
+	if err := client.Wait(ctx); err != nil {
+		t.Fatal(err)
+	}
+	out := t.TempDir()
+	start := time.Now()
+	waitNode(t, ctx, n.startNode(t, host(group, 2), 0, "add", "--dir", out, torrent.Magnet))
+	t.Logf("node fetched from %s in %.1f s", kind, time.Since(start).Seconds())
+	sameContent(t, content, filepath.Join(out, "content.bin"))
+}
+
+// mixedSwarm has one "node seed" and one downloader of each kind; another
+// "node add" stands in for each of the last two that are not installed.
+func (n *interop) mixedSwarm(t *testing.T, ctx context.Context, group byte) {
+	realclient.Require(t, realclient.Libtorrent, realclient.Transmission, realclient.Aria2)
+	content := filepath.Join(t.TempDir(), "content.bin")
+	writeContent(t, content, 8<<20+77)
+	magnet := n.startSeed(t, ctx, host(group, 1), content)
+	download := func(name string, wait func(out string)) {
+		out := t.TempDir() // kept while any of the swarm runs, since all of them seed
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			start := time.Now()
+			wait(out)
+			t.Logf("%s completed in %.1f s", name, time.Since(start).Seconds())
+			sameContent(t, content, filepath.Join(out, "content.bin"))
+		})
+	}
+	download("node", func(out string) {
+		waitNode(t, ctx, n.startNode(t, host(group, 2), 0, "add", "--dir", out, magnet))
+	})
+	for i, kind := range realclient.Kinds() {
+		ip := host(group, byte(10+i))
+		if realclient.Installed(kind) != nil {
+			download(fmt.Sprintf("node instead of %s", kind), func(out string) {
+				waitNode(t, ctx, n.startNode(t, ip, 0, "add", "--dir", out, magnet))
+			})
+			continue
+		}
+		download(string(kind), func(out string) {
+			client := n.startClient(t, kind, ip)
+			if err := client.Add(ctx, magnet, out); err != nil {
+				t.Error(err)
+				return
+			}
+			if err := client.Wait(ctx); err != nil {
+				t.Error(err)
+			}
+		})
+	}
+}
+
+// writeContent writes size random bytes to path.
+func writeContent(t *testing.T, path string, size int) {
+	t.Helper()
+	content := make([]byte, size)
+	var seed [32]byte
+	copy(seed[:], path)
+	_, _ = rand.NewChaCha8(seed).Read(content) // it does not fail
+	if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(path, content, 0o644); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// sameContent compares a file or all files of a folder with what was fetched.
+func sameContent(t *testing.T, want, got string) {
+	t.Helper()
+	err := filepath.WalkDir(want, func(path string, entry fs.DirEntry, err error) error {
+		if err != nil || entry.IsDir() {
+			return err
+		}
+		rel, err := filepath.Rel(want, path)
+		if err != nil {
+			return err
+		}
+		a, err := os.ReadFile(path)
+		if err != nil {
+			return err
+		}
+		b, err := os.ReadFile(filepath.Join(got, rel))
+		if err != nil {
+			return err
+		}
+		if !bytes.Equal(a, b) {
+			t.Errorf("%s differs from what was seeded", filepath.Join(got, rel))
+		}
+		return nil
+	})
+	if err != nil {
+		t.Error(err)
+	}
+}
