@@ -1,0 +1,389 @@
+package tracker
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/netip"
+	"slices"
+	"sync"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"swarmnode/swarm/guard"
+)
+
+// A fakeNet stands for all trackers: it writes down what they are told, and
+// answers as the test says.
+type fakeNet struct {
+	mu     sync.Mutex
+	start  time.Time
+	log    []string
+	last   Request
+	answer func(tracker string, r Request) (Response, error)
+}
+
+func (n *fakeNet) announce(ctx context.Context, t Tracker, r Request, family guard.Family) (Response, error) {
+	n.mu.Lock()
+	n.log = append(n.log, fmt.Sprintf("%v %s%s %v", time.Since(n.start).Round(time.Second), t.url.Host, suffix(family), r.Event))
+	n.last = r
+	answer := n.answer
+	n.mu.Unlock()
+	if answer == nil {
+		return Response{Interval: 30 * time.Minute, MinInterval: 5 * time.Minute}, nil
+	}
+	response, err := answer(t.url.Host+suffix(family), r)
+	if errors.Is(err, errHang) {
+		<-ctx.Done()
+		err = ctx.Err()
+	}
+	return response, err
+}
+
+var errHang = errors.New("no answer until the context ends")
+
+func suffix(f guard.Family) string {
+	if f == guard.Any {
+		return ""
+	}
+	return "/" + f.String()
+}
+
+// take returns what was told since the last call.
+func (n *fakeNet) take() []string {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	log := n.log
+	n.log = nil
+	return log
+}
+
+func (n *fakeNet) expect(t *testing.T, want ...string) {
+	t.Helper()
+	synctest.Wait()
+	if got := n.take(); !slices.Equal(got, want) {
+		t.Errorf("trackers were told\n%q, want\n%q", got, want)
+	}
+}
+
+// newAnnouncer returns an Announcer that talks to n.
+func newAnnouncer(t *testing.T, n *fakeNet, cfg Config, tiers ...[]string) *Announcer {
+	t.Helper()
+	n.start = time.Now()
+	cfg.InfoHash = hashA
+	for _, tier := range tiers {
+		var list []Tracker
+		for _, raw := range tier {
+			list = append(list, parse(t, "http://"+raw+"/announce", true))
+		}
+		cfg.Tiers = append(cfg.Tiers, list)
+	}
+	a := NewAnnouncer(cfg)
+	a.announce = n.announce
+	return a
+}
+
+// collect asks for peers in a goroutine, and returns what ends it.
+func collect(t *testing.T, a *Announcer, port uint16, seed bool) (peers chan netip.AddrPort, stop func()) {
+	ctx, cancel := context.WithCancel(t.Context())
+	peers = make(chan netip.AddrPort, foundMax)
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		for p := range a.Peers(ctx, hashA, port, seed) {
+			peers <- p
+		}
+	}()
+	return peers, func() { cancel(); <-done }
+}
+
+func TestAnnouncerLife(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		n := &fakeNet{answer: func(string, Request) (Response, error) {
+			return Response{Interval: 30 * time.Minute, MinInterval: 5 * time.Minute, TrackerID: "id", Peers: addrs("5.6.7.8:1")}, nil
+		}}
+		a := newAnnouncer(t, n, Config{Stats: func() Stats { return Stats{Uploaded: 1, Downloaded: 2, Left: 3} }}, []string{"1.1.1.1"})
+		peers, stop := collect(t, a, 6881, false)
+		n.expect(t, "0s 1.1.1.1 started")
+		if p := <-peers; p != addrs("5.6.7.8:1")[0] {
+			t.Errorf("got %v", p)
+		}
+		if n.last.Port != 6881 || n.last.Uploaded != 1 || n.last.Downloaded != 2 || n.last.Left != 3 || n.last.Want != wantDefault {
+			t.Errorf("told %+v", n.last)
+		}
+
+		// More are wanted: the tracker's least interval is kept to.
+		time.Sleep(10 * time.Second)
+		stop()
+		_, stop = collect(t, a, 6881, false)
+		n.expect(t)
+		time.Sleep(5 * time.Minute)
+		n.expect(t, "5m0s 1.1.1.1 ")
+		if n.last.TrackerID != "id" {
+			t.Errorf("tracker id %q", n.last.TrackerID)
+		}
+
+		// Nobody asks: the interval, and some.
+		time.Sleep(30 * time.Minute)
+		n.expect(t)
+		time.Sleep(90 * time.Second)
+		if log := n.take(); len(log) != 1 {
+			t.Errorf("after an interval: %q", log)
+		}
+
+		// Complete: it is told at once, and once.
+		stop()
+		at := time.Since(n.start).Round(time.Second)
+		_, stop = collect(t, a, 6881, true)
+		n.expect(t, fmt.Sprintf("%v 1.1.1.1 completed", at))
+		if n.last.Left != 0 {
+			t.Errorf("a seed that lacks %d bytes", n.last.Left)
+		}
+		stop()
+		_, stop = collect(t, a, 6881, true)
+		n.expect(t)
+		defer stop()
+
+		a.Close()
+		n.expect(t, fmt.Sprintf("%v 1.1.1.1 stopped", at))
+		a.Close()
+		n.expect(t)
+		for range a.Peers(t.Context(), hashA, 1, false) {
+			t.Error("a peer after Close")
+		}
+	})
+}
+
+func TestSeedFromTheStart(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		n := &fakeNet{}
+		a := newAnnouncer(t, n, Config{}, []string{"1.1.1.1"})
+		_, stop := collect(t, a, 0, true)
+		n.expect(t, "0s 1.1.1.1 started")
+		if n.last.Left != 0 || n.last.Port != portNone {
+			t.Errorf("told %+v", n.last)
+		}
+		stop()
+		for range a.Peers(t.Context(), hashB, 1, false) {
+			t.Error("a peer of another torrent")
+		}
+		a.Close()
+		n.expect(t, "0s 1.1.1.1 stopped")
+	})
+}
+
+// BEP 12: the next in a tier when one fails, and the one that answered first
+// from then on. BEP 7: every family of a name.
+func TestTiers(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		n := &fakeNet{answer: func(tracker string, r Request) (Response, error) {
+			if tracker == "8.8.8.8" || tracker == "both.example/IPv6" {
+				return Response{Interval: time.Hour}, nil
+			}
+			return Response{}, errors.New("down")
+		}}
+		a := newAnnouncer(t, n, Config{}, []string{"1.1.1.1", "8.8.8.8", "1.1.1.1"}, []string{"both.example"})
+		_, stop := collect(t, a, 1, false)
+		synctest.Wait()
+		log := n.take()
+		slices.Sort(log)
+		want := []string{"0s 1.1.1.1 started", "0s 8.8.8.8 started", "0s both.example/IPv4 started", "0s both.example/IPv6 started"}
+		if len(log) == 3 { // the order within a tier is random (BEP 12)
+			want = want[1:]
+		}
+		if !slices.Equal(log, want) {
+			t.Errorf("told %q, want %q", log, want)
+		}
+		time.Sleep(64 * time.Minute)
+		log = n.take()
+		if slices.ContainsFunc(log, func(s string) bool { return s[len(s)-1] != ' ' && s[len(s)-7:] != "started" }) || len(log) != 3 {
+			t.Errorf("after an hour: %q", log)
+		}
+		stop()
+		a.Close()
+		log = n.take()
+		if len(log) != 2 {
+			t.Errorf("in the end: %q", log)
+		}
+	})
+}
+
+// BEP 27: one tracker at a time, the next tier only after the first.
+func TestPrivate(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		down := true
+		n := &fakeNet{answer: func(tracker string, r Request) (Response, error) {
+			if tracker == "1.1.1.1" && down {
+				return Response{}, errors.New("down")
+			}
+			return Response{Interval: time.Hour}, nil
+		}}
+		a := newAnnouncer(t, n, Config{Private: true}, []string{"1.1.1.1"}, []string{"8.8.8.8"}, []string{"9.9.9.9"})
+		_, stop := collect(t, a, 1, false)
+		n.expect(t, "0s 1.1.1.1 started", "0s 8.8.8.8 started")
+		n.mu.Lock()
+		down = false
+		n.mu.Unlock()
+		time.Sleep(64 * time.Minute)
+		if log := n.take(); len(log) != 1 || log[0][len(log[0])-15:] != "1.1.1.1 started" {
+			t.Errorf("after an hour: %q", log)
+		}
+		stop()
+		a.Close()
+	})
+}
+
+func TestBackoff(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		n := &fakeNet{answer: func(string, Request) (Response, error) { return Response{}, errors.New("down") }}
+		a := newAnnouncer(t, n, Config{}, []string{"1.1.1.1"})
+		_, stop := collect(t, a, 1, false)
+		defer stop()
+		time.Sleep(24 * time.Hour)
+		// 10 s, doubling to 30 min, and up to a fifth more each.
+		if tries := len(n.take()); tries < 45 || tries > 60 {
+			t.Errorf("%d attempts in a day", tries)
+		}
+		// Whoever wants more peers does not change that.
+		for range 60 {
+			stop()
+			_, stop = collect(t, a, 1, false)
+			time.Sleep(10 * time.Second)
+		}
+		if tries := len(n.take()); tries > 1 {
+			t.Errorf("%d attempts in ten minutes", tries)
+		}
+		a.Close()
+		n.expect(t) // it never knew of us
+	})
+}
+
+// BEP 31: a tracker says when to come back, or not to.
+func TestRetryIn(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		n := &fakeNet{answer: func(tracker string, r Request) (Response, error) {
+			if tracker == "1.1.1.1" {
+				return Response{}, fmt.Errorf("announcing: %w", &Failure{Reason: "gone", Never: true})
+			}
+			return Response{}, &Failure{Reason: "later", Retry: 3 * time.Hour}
+		}}
+		a := newAnnouncer(t, n, Config{}, []string{"1.1.1.1"}, []string{"8.8.8.8"})
+		_, stop := collect(t, a, 1, false)
+		synctest.Wait()
+		if log := n.take(); len(log) != 2 {
+			t.Errorf("told %q", log)
+		}
+		time.Sleep(3 * time.Hour)
+		stop()
+		_, stop = collect(t, a, 1, false)
+		n.expect(t)
+		time.Sleep(6 * time.Minute)
+		if log := n.take(); len(log) != 1 {
+			t.Errorf("after three hours: %q", log)
+		}
+		stop()
+		a.Close()
+	})
+}
+
+// A family that does not work does not hold up the other for long, and what
+// the other has found is there at once.
+func TestDeadFamily(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		n := &fakeNet{answer: func(tracker string, r Request) (Response, error) {
+			if tracker == "both.example/IPv6" {
+				return Response{}, errHang
+			}
+			return Response{Interval: time.Minute, Peers: addrs("5.6.7.8:1")}, nil
+		}}
+		a := newAnnouncer(t, n, Config{}, []string{"both.example"})
+		peers, stop := collect(t, a, 1, false)
+		synctest.Wait()
+		if len(peers) != 1 {
+			t.Error("no peers at once")
+		}
+		time.Sleep(familyGrace + 64*time.Second)
+		if log := n.take(); len(log) != 4 {
+			t.Errorf("told %q", log)
+		}
+		stop()
+		start := time.Now()
+		a.Close()
+		if took := time.Since(start); took > StopTimeout {
+			t.Errorf("Close took %v", took)
+		}
+	})
+}
+
+func TestCloseIsBounded(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		n := &fakeNet{answer: func(tracker string, r Request) (Response, error) {
+			if r.Event == Stopped {
+				return Response{}, errHang
+			}
+			return Response{}, nil
+		}}
+		a := newAnnouncer(t, n, Config{}, []string{"1.1.1.1"}, []string{"8.8.8.8"})
+		_, stop := collect(t, a, 1, false)
+		synctest.Wait()
+		defer stop()
+		start := time.Now()
+		a.Close()
+		if took := time.Since(start); took != StopTimeout {
+			t.Errorf("Close took %v, want %v", took, StopTimeout)
+		}
+	})
+}
+
+// Peers that nobody takes are bounded, and the newest are kept.
+func TestFoundIsBounded(t *testing.T) {
+	a := NewAnnouncer(Config{InfoHash: hashA})
+	defer a.Close()
+	for i := range 3 * foundMax {
+		a.offer([]netip.AddrPort{netip.AddrPortFrom(netip.AddrFrom4([4]byte{1, 2, byte(i >> 8), byte(i)}), 1)})
+	}
+	if len(a.found) != foundMax {
+		t.Errorf("%d peers wait, want %d", len(a.found), foundMax)
+	}
+	if first := <-a.found; first.Addr() != netip.AddrFrom4([4]byte{1, 2, byte(2 * foundMax >> 8), byte(2 * foundMax & 255)}) {
+		t.Errorf("the first is %v", first)
+	}
+}
+
+func TestLaddersAreBounded(t *testing.T) {
+	var cfg Config
+	for i := range 100 {
+		cfg.Tiers = append(cfg.Tiers, []Tracker{parse(t, fmt.Sprintf("udp://10.0.0.%d:1", i), true)})
+	}
+	a := NewAnnouncer(cfg)
+	defer a.Close()
+	if len(a.ladders) != LaddersMax {
+		t.Errorf("%d ladders, want %d", len(a.ladders), LaddersMax)
+	}
+	if n := len(NewAnnouncer(Config{Private: true}).ladders); n != 0 {
+		t.Errorf("%d ladders without a tracker", n)
+	}
+}
+
+func TestScheduleClamps(t *testing.T) {
+	now := time.Unix(1000, 0)
+	for _, c := range []struct {
+		interval, least      time.Duration
+		next, most, earliest time.Duration
+	}{
+		{0, 0, intervalDefault, intervalDefault * 21 / 20, minIntervalDefault},
+		{time.Second, 0, intervalMin, intervalMin * 21 / 20, intervalMin},
+		{time.Hour, time.Second, time.Hour, time.Hour * 21 / 20, intervalMin},
+		{intervalMax, intervalMax, intervalMax, intervalMax * 21 / 20, intervalMax},
+		{time.Minute, time.Hour, time.Minute, time.Minute * 21 / 20, time.Minute},
+	} {
+		var s schedule
+		s.answered(now, &Response{Interval: c.interval, MinInterval: c.least})
+		next, earliest := s.next.Sub(now), s.earliest.Sub(now)
+		if next < c.next || next > c.most || earliest != c.earliest {
+			t.Errorf("%v, %v: next in %v (want %v to %v), at the earliest in %v (want %v)",
+				c.interval, c.least, next, c.next, c.most, earliest, c.earliest)
+		}
+	}
+}

@@ -1,0 +1,329 @@
+package tracker
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"net/netip"
+	"net/url"
+	"path"
+	"strconv"
+	"strings"
+	"time"
+
+	"swarmnode/metainfo"
+	"swarmnode/metainfo/bencode"
+	"swarmnode/swarm/guard"
+)
+
+const (
+	// BodyMax bounds the body of an answer after decompression, in bytes: what
+	// several thousand peers take in the longest form.
+	BodyMax = 1 << 20
+	// httpTimeout bounds one announce or scrape over HTTP as a whole, redirects
+	// and the last byte of the body included.
+	httpTimeout = 30 * time.Second
+	// ScrapeMax is how many torrents are asked for at a time (BEP 15,
+	// "scrape": what fits a datagram).
+	ScrapeMax = 74
+)
+
+// answerLimits bound the work that one answer makes: PeersMax dictionaries of
+// a few values each, and as much again for what we do not know.
+var answerLimits = bencode.Limits{DepthMax: 8, ValuesMax: 100_000}
+
+// appendEscaped appends s with every byte escaped that is not unreserved (RFC
+// 3986, section 2.3). A space is %20: some trackers take "+" for itself.
+func appendEscaped(dst []byte, s string) []byte {
+	const hex = "0123456789ABCDEF"
+	for i := range len(s) {
+		switch c := s[i]; {
+		case 'a' <= c && c <= 'z', 'A' <= c && c <= 'Z', '0' <= c && c <= '9',
+			c == '-', c == '.', c == '_', c == '~':
+			dst = append(dst, c)
+		default:
+			dst = append(dst, '%', hex[c>>4], hex[c&15])
+		}
+	}
+	return dst
+}
+
+// announceURL returns base with the parameters of r (BEP 3).
+func announceURL(base *url.URL, r *Request) *url.URL {
+	q := []byte(base.RawQuery)
+	if len(q) > 0 {
+		q = append(q, '&')
+	}
+	q = append(q, "info_hash="...)
+	q = appendEscaped(q, string(r.InfoHash[:]))
+	q = append(q, "&peer_id="...)
+	q = appendEscaped(q, string(r.PeerID[:]))
+	for _, p := range [...]struct {
+		name  string
+		value int64
+	}{
+		{"port", int64(r.Port)}, {"uploaded", r.Uploaded}, {"downloaded", r.Downloaded}, {"left", r.Left},
+	} {
+		q = fmt.Appendf(q, "&%s=%d", p.name, p.value)
+	}
+	q = fmt.Appendf(q, "&key=%08X&compact=1&no_peer_id=1", r.Key)
+	if r.Want >= 0 {
+		q = fmt.Appendf(q, "&numwant=%d", r.Want)
+	}
+	if r.Event != None {
+		q = fmt.Appendf(q, "&event=%v", r.Event)
+	}
+	if r.TrackerID != "" {
+		q = append(q, "&trackerid="...)
+		q = appendEscaped(q, r.TrackerID)
+	}
+	u := *base
+	u.RawQuery, u.Fragment = string(q), ""
+	return &u
+}
+
+// ErrNoScrape tells that a tracker cannot be scraped, as its URL shows (BEP
+// 48).
+var ErrNoScrape = errors.New("the tracker has no scrape URL")
+
+// scrapeURL returns the scrape URL that belongs to base: with "scrape" in place
+// of "announce" at the start of the last element of its path (BEP 48).
+func scrapeURL(base *url.URL, hashes []metainfo.Hash) (*url.URL, error) {
+	dir, last := path.Split(base.Path)
+	rest, ok := strings.CutPrefix(last, "announce")
+	if !ok {
+		return nil, ErrNoScrape
+	}
+	u := *base
+	u.Path, u.RawPath, u.Fragment = dir+"scrape"+rest, "", ""
+	q := []byte(base.RawQuery)
+	for _, h := range hashes {
+		if len(q) > 0 {
+			q = append(q, '&')
+		}
+		q = append(q, "info_hash="...)
+		q = appendEscaped(q, string(h[:]))
+	}
+	u.RawQuery = string(q)
+	return &u, nil
+}
+
+// get asks for u and returns the whole body, with the address that it is from.
+func (c *Client) get(ctx context.Context, t Tracker, u *url.URL, family guard.Family) ([]byte, netip.Addr, error) {
+	ctx, cancel := context.WithTimeout(ctx, httpTimeout)
+	defer cancel()
+	a, err := c.web.Get(ctx, t.target(u), family, nil)
+	if err != nil {
+		return nil, netip.Addr{}, err
+	}
+	defer a.Body.Close()
+	body, err := io.ReadAll(io.LimitReader(a.Body, BodyMax+1))
+	switch {
+	case err != nil:
+		return nil, netip.Addr{}, fmt.Errorf("reading the answer: %w", err)
+	case len(body) > BodyMax:
+		return nil, netip.Addr{}, fmt.Errorf("%w: more than %d bytes", ErrAnswer, BodyMax)
+	case a.StatusCode != http.StatusOK && !refuses(body):
+		return nil, netip.Addr{}, fmt.Errorf("%w: HTTP status %d", ErrAnswer, a.StatusCode)
+	}
+	return body, a.From.Addr(), nil
+}
+
+// refuses tells whether a body gives a reason: some trackers send it with an
+// HTTP status of its own.
+func refuses(body []byte) bool {
+	var f *Failure
+	_, err := parseAnnounce(body)
+	return errors.As(err, &f)
+}
+
+func (c *Client) announceHTTP(ctx context.Context, t Tracker, r *Request, family guard.Family) (Response, error) {
+	body, from, err := c.get(ctx, t, announceURL(t.url, r), family)
+	if err != nil {
+		return Response{}, err
+	}
+	response, err := parseAnnounce(body)
+	response.Peers = sift(response.Peers, from)
+	return response, err
+}
+
+func (c *Client) scrapeHTTP(ctx context.Context, t Tracker, hashes []metainfo.Hash, family guard.Family) ([]Counts, error) {
+	u, err := scrapeURL(t.url, hashes)
+	if err != nil {
+		return nil, err
+	}
+	body, _, err := c.get(ctx, t, u, family)
+	if err != nil {
+		return nil, err
+	}
+	return parseScrape(body, hashes)
+}
+
+// seconds reads an interval of an answer. What makes no sense is as if not
+// said; the schedule has its own bounds.
+func seconds(n int64) time.Duration {
+	if n <= 0 {
+		return 0
+	}
+	return time.Duration(min(n, int64(intervalMax/time.Second))) * time.Second
+}
+
+// count reads a number of peers.
+func count(n int64, ok bool) int {
+	if !ok || n < 0 || n > 1<<31-1 {
+		return -1
+	}
+	return int(n)
+}
+
+// parseAnnounce reads the answer to an announce over HTTP (BEP 3, 7, 23, 24,
+// 31). Fields that make no sense are ignored; what follows the dictionary too.
+// The error is a *Failure if the tracker refuses.
+func parseAnnounce(body []byte) (Response, error) {
+	r := Response{Seeds: -1, Leeches: -1}
+	var failure *Failure
+	var retry Failure
+	b := bencode.NewReader(body, answerLimits)
+	for key := range b.Dict() {
+		switch string(key) {
+		case "failure reason":
+			if s, ok := b.TryBytes(); ok {
+				failure = &Failure{Reason: text(s)}
+			}
+		case "retry in": // minutes, or "never"
+			retry = parseRetry(b)
+		case "warning message":
+			if s, ok := b.TryBytes(); ok {
+				r.Warning = text(s)
+			}
+		case "interval":
+			n, _ := b.TryInt()
+			r.Interval = seconds(n)
+		case "min interval":
+			n, _ := b.TryInt()
+			r.MinInterval = seconds(n)
+		case "tracker id":
+			if s, _ := b.TryBytes(); len(s) <= trackerIDMax {
+				r.TrackerID = string(s)
+			}
+		case "complete":
+			r.Seeds = count(b.TryInt())
+		case "incomplete":
+			r.Leeches = count(b.TryInt())
+		case "external ip":
+			s, _ := b.TryBytes()
+			ip, _ := netip.AddrFromSlice(s)
+			r.ExternalIP = ip.Unmap()
+		case "peers":
+			r.Peers = parsePeers(r.Peers, b, compact4)
+		case "peers6":
+			r.Peers = parsePeers(r.Peers, b, compact6)
+		}
+	}
+	switch {
+	case b.Err() != nil:
+		return Response{}, fmt.Errorf("%w: %w", ErrAnswer, b.Err())
+	case failure != nil:
+		failure.Retry, failure.Never = retry.Retry, retry.Never
+		return Response{}, failure
+	}
+	return r, nil
+}
+
+func parseRetry(b *bencode.Reader) (f Failure) {
+	if b.Kind() == bencode.String {
+		s := string(b.Bytes())
+		minutes, _ := strconv.ParseInt(s, 10, 32)
+		return Failure{Retry: seconds(minutes * 60), Never: s == "never"}
+	}
+	minutes, _ := b.TryInt()
+	return Failure{Retry: seconds(min(minutes, 1<<31) * 60)}
+}
+
+// parsePeers reads peers in either form: compact, or a list of dictionaries.
+// Both keys may come, and are bounded together.
+func parsePeers(dst []netip.AddrPort, b *bencode.Reader, size int) []netip.AddrPort {
+	if b.Kind() != bencode.List {
+		s, _ := b.TryBytes()
+		return parseCompact(dst, s, size)
+	}
+	for range b.List() {
+		if b.Kind() != bencode.Dict {
+			b.Skip()
+			continue
+		}
+		var ip netip.Addr
+		var port int64
+		for key := range b.Dict() {
+			switch string(key) {
+			case "ip":
+				// Names are not looked up: that would be a request to anybody
+				// for each of them.
+				s, _ := b.TryBytes()
+				ip, _ = netip.ParseAddr(string(s[:min(len(s), textMax)]))
+			case "port":
+				port, _ = b.TryInt()
+			}
+		}
+		if ip.IsValid() && ip.Zone() == "" && port > 0 && port <= 65535 && len(dst) < PeersMax {
+			dst = append(dst, netip.AddrPortFrom(ip.Unmap(), uint16(port)))
+		}
+	}
+	return dst
+}
+
+// parseScrape reads the answer to a scrape over HTTP (BEP 48), in the order of
+// hashes.
+func parseScrape(body []byte, hashes []metainfo.Hash) ([]Counts, error) {
+	counts := make([]Counts, len(hashes))
+	for i := range counts {
+		counts[i] = Counts{-1, -1, -1}
+	}
+	var failure *Failure
+	b := bencode.NewReader(body, answerLimits)
+	for key := range b.Dict() {
+		switch string(key) {
+		case "failure reason":
+			if s, ok := b.TryBytes(); ok {
+				failure = &Failure{Reason: text(s)}
+			}
+		case "files":
+			if b.Kind() == bencode.Dict {
+				parseFiles(b, hashes, counts)
+			}
+		}
+	}
+	switch {
+	case b.Err() != nil:
+		return nil, fmt.Errorf("%w: %w", ErrAnswer, b.Err())
+	case failure != nil:
+		return nil, failure
+	}
+	return counts, nil
+}
+
+func parseFiles(b *bencode.Reader, hashes []metainfo.Hash, counts []Counts) {
+	for key := range b.Dict() {
+		if b.Kind() != bencode.Dict {
+			continue
+		}
+		c := Counts{-1, -1, -1}
+		for field := range b.Dict() {
+			switch string(field) {
+			case "complete":
+				c.Seeds = count(b.TryInt())
+			case "incomplete":
+				c.Leeches = count(b.TryInt())
+			case "downloaded":
+				c.Completed = count(b.TryInt())
+			}
+		}
+		for i, h := range hashes {
+			if string(h[:]) == string(key) {
+				counts[i] = c
+			}
+		}
+	}
+}

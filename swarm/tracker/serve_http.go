@@ -1,0 +1,221 @@
+package tracker
+
+import (
+	"fmt"
+	"iter"
+	"net/http"
+	"net/netip"
+	"net/url"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"swarmnode/metainfo"
+	"swarmnode/metainfo/bencode"
+)
+
+// paramsMax bounds the parameters of a request that are looked at: a scrape of
+// ScrapeMax torrents, or three times what an announce has.
+const paramsMax = 96
+
+// ServeHTTP answers /announce (BEP 3, 7, 23, 24) and /scrape (BEP 48).
+func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	from, err := netip.ParseAddrPort(r.RemoteAddr)
+	if err != nil {
+		http.Error(w, "no address", http.StatusBadRequest)
+		return
+	}
+	var body []byte
+	switch {
+	case r.Method != http.MethodGet:
+		s.refused.Add(1)
+		http.Error(w, "GET alone", http.StatusMethodNotAllowed)
+		return
+	case r.URL.Path == "/announce":
+		body = s.answerAnnounce(time.Now(), r.URL.RawQuery, from.Addr().Unmap().WithZone(""))
+	case r.URL.Path == "/scrape":
+		body = s.answerScrape(r.URL.RawQuery)
+	default:
+		s.refused.Add(1)
+		http.Error(w, "this is a tracker: /announce and /scrape", http.StatusNotFound)
+		return
+	}
+	h := w.Header()
+	h.Set("Content-Type", "text/plain; charset=iso-8859-1")
+	h.Set("Content-Length", strconv.Itoa(len(body)))
+	w.Write(body)
+}
+
+// params yields the parameters of a query, decoded. Those that cannot be
+// decoded are left out.
+func params(query string) iter.Seq2[string, string] {
+	return func(yield func(name, value string) bool) {
+		for range paramsMax {
+			if query == "" {
+				return
+			}
+			var pair string
+			pair, query, _ = strings.Cut(query, "&")
+			name, value, _ := strings.Cut(pair, "=")
+			// Hashes are binary: a "+" in one stands for itself as often as
+			// for a space, but whoever writes a "+" unescaped means it.
+			value, err := url.PathUnescape(value)
+			if err == nil && !yield(name, value) {
+				return
+			}
+		}
+	}
+}
+
+// refusal returns an answer that gives a reason.
+func refusal(reason string) []byte {
+	return bencode.AppendDict(nil, func(b []byte) []byte {
+		b = bencode.AppendString(b, "failure reason")
+		return bencode.AppendString(b, reason)
+	})
+}
+
+// A query is an announce as it comes over HTTP.
+type query struct {
+	announcement
+	compact bool
+	fault   string // why it cannot be answered
+}
+
+func parseQuery(raw string, ip netip.Addr) query {
+	q := query{compact: true, announcement: announcement{want: serverWant, both: true}}
+	var hashed bool
+	var port uint64
+	left := int64(-1)
+	for name, value := range params(raw) {
+		switch name {
+		case "info_hash":
+			if len(value) != hashSize {
+				q.fault = "info_hash is not 20 bytes long"
+				return q
+			}
+			q.hash, hashed = metainfo.Hash([]byte(value)), true
+		case "port":
+			if n, err := strconv.ParseUint(value, 10, 16); err == nil {
+				port = n
+			}
+		case "left":
+			if n, err := strconv.ParseInt(value, 10, 64); err == nil {
+				left = n
+			}
+		case "numwant":
+			if n, err := strconv.ParseInt(value, 10, 32); err == nil {
+				q.want = wanted(n)
+			}
+		case "compact":
+			q.compact = value != "0"
+		case "event":
+			q.event = parseEvent(value)
+		}
+	}
+	switch {
+	case !hashed:
+		q.fault = "no info_hash"
+	case port == 0:
+		q.fault = "no port"
+	}
+	q.addr = netip.AddrPortFrom(ip, uint16(port))
+	q.seed = left == 0
+	return q
+}
+
+// parseEvent reads an event. Others than those of BEP 3 ("paused", "empty")
+// are no reason to refuse anything.
+func parseEvent(s string) Event {
+	switch s {
+	case "completed":
+		return Completed
+	case "started":
+		return Started
+	case "stopped":
+		return Stopped
+	}
+	return None
+}
+
+func (s *Server) answerAnnounce(now time.Time, raw string, ip netip.Addr) []byte {
+	q := parseQuery(raw, ip)
+	if q.fault != "" {
+		s.refused.Add(1)
+		return refusal(q.fault)
+	}
+	s.announcesHTTP.Add(1)
+	counts, v4, v6 := s.store.announce(now, &q.announcement, nil, nil)
+	return bencode.AppendDict(make([]byte, 0, 256+len(v4)+len(v6)), func(b []byte) []byte {
+		integer := func(name string, n int) {
+			b = bencode.AppendString(b, name)
+			b = bencode.AppendInt(b, int64(n))
+		}
+		integer("complete", counts.Seeds)
+		b = bencode.AppendString(b, "external ip")
+		b = bencode.AppendString(b, ip.AsSlice())
+		integer("incomplete", counts.Leeches)
+		integer("interval", int(s.cfg.Interval/time.Second))
+		integer("min interval", int(s.minInterval()/time.Second))
+		b = bencode.AppendString(b, "peers")
+		if !q.compact {
+			return appendLong(b, v4, v6)
+		}
+		b = bencode.AppendString(b, v4)
+		if len(v6) > 0 {
+			b = bencode.AppendString(b, "peers6")
+			b = bencode.AppendString(b, v6)
+		}
+		return b
+	})
+}
+
+// appendLong appends peers as the list of dictionaries of BEP 3, for whoever
+// asks for it. Peer ids are not known here.
+func appendLong(b, v4, v6 []byte) []byte {
+	peers := parseCompact(parseCompact(nil, v4, compact4), v6, compact6)
+	return bencode.AppendList(b, func(b []byte) []byte {
+		for _, p := range peers {
+			b = bencode.AppendDict(b, func(b []byte) []byte {
+				b = bencode.AppendString(b, "ip")
+				b = bencode.AppendString(b, p.Addr().String())
+				b = bencode.AppendString(b, "port")
+				return bencode.AppendInt(b, int64(p.Port()))
+			})
+		}
+		return b
+	})
+}
+
+func (s *Server) answerScrape(raw string) []byte {
+	var hashes []metainfo.Hash
+	for name, value := range params(raw) {
+		if name == "info_hash" && len(value) == hashSize && len(hashes) < ScrapeMax {
+			hashes = append(hashes, metainfo.Hash([]byte(value)))
+		}
+	}
+	if len(hashes) == 0 {
+		// All swarms at once would be a list of what everybody here does.
+		s.refused.Add(1)
+		return refusal("scrapes have to name their torrents by info_hash")
+	}
+	s.scrapesHTTP.Add(1)
+	slices.SortFunc(hashes, func(a, b metainfo.Hash) int { return slices.Compare(a[:], b[:]) })
+	hashes = slices.Compact(hashes)
+	return bencode.AppendDict(nil, func(b []byte) []byte {
+		b = bencode.AppendString(b, "files")
+		return bencode.AppendDict(b, func(b []byte) []byte {
+			for _, h := range hashes {
+				counts, known := s.store.scrape(h)
+				if !known {
+					continue
+				}
+				b = bencode.AppendString(b, h[:])
+				b = fmt.Appendf(b, "d8:completei%de10:downloadedi%de10:incompletei%dee",
+					counts.Seeds, counts.Completed, counts.Leeches)
+			}
+			return b
+		})
+	})
+}

@@ -1,0 +1,225 @@
+package tracker
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+	"net"
+	"net/http"
+	"sync"
+	"sync/atomic"
+	"time"
+)
+
+const (
+	// serverInterval is what announcers are asked to wait by default; it bounds
+	// how old what we tell can be.
+	serverInterval = 30 * time.Minute
+	// serverMinInterval is how soon they may come back.
+	serverMinInterval = time.Minute
+	// lifetimes is how many intervals a peer is told of after its last announce.
+	lifetimes = 2
+	// expireEvery is how often the store is swept.
+	expireEvery = time.Minute
+
+	// serverWant is how many peers are told to whoever does not say how many;
+	// serverWantMax is the most. 200 peers of IPv4 fit a datagram.
+	serverWant    = 50
+	serverWantMax = 200
+
+	// connectionsMax bounds the HTTP connections at a time. More wait for
+	// their turn in the system's queue.
+	connectionsMax = 1024
+	// requestTime bounds each of reading a request and writing its answer.
+	requestTime = 10 * time.Second
+	// keepTime is how long a connection is kept for another request.
+	keepTime = 5 * time.Second
+	// requestBytesMax bounds the head of a request: a scrape of ScrapeMax
+	// torrents, each hash escaped, and some more.
+	requestBytesMax = 8 << 10
+)
+
+// ServerConfig describes a Server. The zero value is of use.
+type ServerConfig struct {
+	// Interval is what announcers are asked to wait; 30 minutes if zero.
+	Interval time.Duration
+	// PeersMax bounds the peers that are remembered, of all torrents together;
+	// 400,000 if zero. Beyond, networks that have many peers lose some.
+	PeersMax int
+	// Logger takes faults of the server itself. None if nil.
+	Logger *slog.Logger
+}
+
+// ServerStats count what a Server has done since its start, and what it holds.
+type ServerStats struct {
+	AnnouncesHTTP uint64 // that were answered
+	AnnouncesUDP  uint64
+	ScrapesHTTP   uint64
+	ScrapesUDP    uint64
+	Connects      uint64 // connection ids given out over UDP
+	Refused       uint64 // requests that made no sense
+	Swarms        int
+	Peers         int
+	Evicted       uint64 // peers that had to make room
+	Expired       uint64 // peers that did not come back
+}
+
+// A Server is a tracker: it tells peers of each other, and trusts none of them.
+// A peer is what an address says of itself and of no other, so parameters that
+// name another address are ignored; whoever cannot receive datagrams at an
+// address cannot announce it (BEP 15, connection ids). It is safe for
+// concurrent use.
+type Server struct {
+	cfg   ServerConfig
+	store *store
+	ids   connectionIDs
+
+	announcesHTTP, announcesUDP, scrapesHTTP, scrapesUDP, connects, refused atomic.Uint64
+}
+
+// NewServer returns a Server that knows no swarm yet.
+func NewServer(cfg ServerConfig) *Server {
+	if cfg.Interval <= 0 {
+		cfg.Interval = serverInterval
+	}
+	cfg.Interval = max(cfg.Interval, time.Second)
+	if cfg.PeersMax <= 0 {
+		cfg.PeersMax = peersMaxDefault
+	}
+	if cfg.Logger == nil {
+		cfg.Logger = slog.New(slog.DiscardHandler)
+	}
+	return &Server{cfg: cfg, store: newStore(cfg.PeersMax), ids: newConnectionIDs()}
+}
+
+// minInterval returns how soon announcers may come back.
+func (s *Server) minInterval() time.Duration { return min(serverMinInterval, s.cfg.Interval) }
+
+// Stats returns what the server has done so far.
+func (s *Server) Stats() ServerStats {
+	st := ServerStats{
+		AnnouncesHTTP: s.announcesHTTP.Load(), AnnouncesUDP: s.announcesUDP.Load(),
+		ScrapesHTTP: s.scrapesHTTP.Load(), ScrapesUDP: s.scrapesUDP.Load(),
+		Connects: s.connects.Load(), Refused: s.refused.Load(),
+	}
+	st.Swarms, st.Peers, st.Evicted, st.Expired = s.store.size()
+	return st
+}
+
+// A Listener yields HTTP connections: a net.Listener does, and a
+// transport.Listener.
+type Listener interface {
+	Accept() (net.Conn, error)
+	Close() error
+}
+
+// Serve answers announces and scrapes over HTTP on l and over UDP on p, until
+// ctx ends or one of them fails; either may be nil. It closes both. It may be
+// called for several ports at a time, which then are one tracker. The error is
+// nil when ctx ended.
+func (s *Server) Serve(ctx context.Context, l Listener, p net.PacketConn) error {
+	ctx, cancel := context.WithCancelCause(ctx)
+	defer cancel(nil)
+	var serving sync.WaitGroup
+	serving.Go(func() { s.sweep(ctx) })
+	if l != nil {
+		web := s.webServer()
+		serving.Go(func() { cancel(web.Serve(newTurnstile(l, connectionsMax))) })
+		serving.Go(func() {
+			<-ctx.Done()
+			web.Close()
+		})
+	}
+	if p != nil {
+		serving.Go(func() { cancel(s.servePackets(p)) })
+		serving.Go(func() {
+			<-ctx.Done()
+			p.Close()
+		})
+	}
+	<-ctx.Done()
+	serving.Wait()
+	if err := context.Cause(ctx); !errors.Is(err, context.Canceled) && !errors.Is(err, context.DeadlineExceeded) {
+		return err
+	}
+	return nil
+}
+
+// sweep forgets old peers from time to time.
+func (s *Server) sweep(ctx context.Context) {
+	tick := time.NewTicker(expireEvery)
+	defer tick.Stop()
+	for {
+		select {
+		case now := <-tick.C:
+			s.store.expire(now.Add(-lifetimes * s.cfg.Interval))
+		case <-ctx.Done():
+			return
+		}
+	}
+}
+
+func (s *Server) webServer() *http.Server {
+	return &http.Server{
+		Handler:           s,
+		ReadTimeout:       requestTime,
+		ReadHeaderTimeout: requestTime,
+		WriteTimeout:      requestTime,
+		IdleTimeout:       keepTime,
+		MaxHeaderBytes:    requestBytesMax,
+		ErrorLog:          slog.NewLogLogger(s.cfg.Logger.Handler(), slog.LevelDebug),
+	}
+}
+
+// A turnstile is a listener that has a bounded number of connections open.
+type turnstile struct {
+	Listener
+	free   chan struct{} // one element for each connection that may be opened
+	closed chan struct{}
+	once   sync.Once
+}
+
+func newTurnstile(l Listener, n int) *turnstile {
+	t := &turnstile{Listener: l, free: make(chan struct{}, n), closed: make(chan struct{})}
+	for range n {
+		t.free <- struct{}{}
+	}
+	return t
+}
+
+// Accept waits for a connection to end when there are too many.
+func (t *turnstile) Accept() (net.Conn, error) {
+	select {
+	case <-t.free:
+	case <-t.closed:
+		return nil, net.ErrClosed
+	}
+	conn, err := t.Listener.Accept()
+	if err != nil {
+		t.free <- struct{}{}
+		return nil, err
+	}
+	return &counted{Conn: conn, turnstile: t}, nil
+}
+
+// Addr completes net.Listener. Nobody asks.
+func (t *turnstile) Addr() net.Addr { return &net.TCPAddr{} }
+
+// Close makes Accept return.
+func (t *turnstile) Close() error {
+	t.once.Do(func() { close(t.closed) })
+	return t.Listener.Close()
+}
+
+// A counted connection gives its place back when it is closed.
+type counted struct {
+	net.Conn
+	turnstile *turnstile
+	once      sync.Once
+}
+
+// Close closes the connection.
+func (c *counted) Close() error {
+	c.once.Do(func() { c.turnstile.free <- struct{}{} })
+	return c.Conn.Close()
+}
