@@ -25,6 +25,8 @@ const (
 	// slotRate is the upload rate, in bytes per second, that one slot is worth:
 	// more peers would each get a trickle.
 	slotRate = 200_000
+	// slotGrace is how long a slot counts as used before its peer asks.
+	slotGrace = 2 * time.Second
 	// capacityDecay is what is left of the greatest upload rate after a round in
 	// which it was not reached.
 	capacityDecay = 0.97
@@ -105,7 +107,7 @@ func (t *Torrent) contenders() []contender {
 			waited:   t.now - p.slot.since,
 			newcomer: t.now-p.since < newcomerFor,
 		}
-		c.idle = p.unchoked && c.waited >= chokeEvery && len(p.serve.queue)+len(p.serve.flying) == 0
+		c.idle = p.unchoked && c.waited >= slotGrace && !p.serve.busy()
 		if seeding {
 			c.rate = p.up.rate(t.now)
 		} else {
@@ -243,7 +245,7 @@ func (t *Torrent) onInterested(p *peer) {
 		return
 	}
 	p.interested = true
-	if t.pick != nil && t.slotsUsed() < t.choker.slots {
+	if t.pick != nil && t.slotsUsed() < t.choker.slots && t.unchoked() < t.cfg.Limits.SlotsMax {
 		t.unchoke(p)
 	}
 }
@@ -262,11 +264,22 @@ func (t *Torrent) onNotInterested(p *peer) {
 	}
 }
 
-// slotsUsed returns how many peers are unchoked that would take something.
+// slotsUsed returns how many slots are in use: by peers that wait for blocks,
+// or were unchoked a moment ago.
 func (t *Torrent) slotsUsed() int {
 	n := 0
 	for _, p := range t.peers.list {
-		if p.unchoked && p.interested {
+		if p.unchoked && p.interested && (p.serve.busy() || t.now-p.slot.since < slotGrace) {
+			n++
+		}
+	}
+	return n
+}
+
+func (t *Torrent) unchoked() int {
+	n := 0
+	for _, p := range t.peers.list {
+		if p.unchoked {
 			n++
 		}
 	}
@@ -274,11 +287,15 @@ func (t *Torrent) slotsUsed() int {
 }
 
 // fillSlots gives free slots to those who wait, without waiting for the round.
+// A slot whose peer asks for nothing is as good as free, so that the uplink is
+// used as long as anybody wants something.
 func (t *Torrent) fillSlots() {
 	if t.pick == nil {
 		return
 	}
-	for free := t.choker.slots - t.slotsUsed(); free > 0; free-- {
+	unchoked := t.unchoked()
+	for free := t.choker.slots - t.slotsUsed(); free > 0 && unchoked < t.cfg.Limits.SlotsMax; free-- {
+		unchoked++
 		var next *peer
 		for _, p := range t.peers.list {
 			if p.interested && !p.unchoked && (next == nil || p.slot.since < next.slot.since) {

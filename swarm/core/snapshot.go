@@ -110,7 +110,7 @@ func (t *Torrent) Snapshot() Snapshot {
 		PeersKnown:     len(t.book.list),
 		PeersDialling:  t.book.dialling,
 		PeersConnected: len(t.peers.list),
-		PeersUnchoked:  t.slotsUsed(),
+		PeersUnchoked:  t.unchoked(),
 		Asked:          t.asked,
 		Waste:          t.waste,
 		Drops:          t.drops,

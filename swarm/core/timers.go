@@ -89,6 +89,7 @@ func (t *Torrent) sweep() {
 	for _, p := range t.peers.snapshot() {
 		t.sweepPeer(p)
 	}
+	t.fillSlots()
 	if len(t.peers.list) > 0 {
 		t.timers.by(timerSweep, t.now+sweepEvery)
 	}

@@ -34,6 +34,9 @@ type serving struct {
 
 func (s *serving) init() { s.window = 2 * windowMin }
 
+// busy tells whether the peer waits for a block.
+func (s *serving) busy() bool { return len(s.queue)+len(s.flying) > 0 }
+
 // sweep adapts the window to what went out within the last seconds.
 func (s *serving) sweep(now time.Duration, recent int64) {
 	blocks := int(float64(recent) * windowAhead.Seconds() / block.Size)
