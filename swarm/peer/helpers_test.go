@@ -44,6 +44,7 @@ type record struct {
 	closed   int
 	err      error
 	keep     bool          // hold on to the buffers
+	deaf     bool          // keep no messages; set before the Conn runs
 	answer   func()        // called by OnMessage, if not nil
 	heard    chan struct{} // a token for each change, if there is room
 }
@@ -51,6 +52,9 @@ type record struct {
 func newRecord() *record { return &record{heard: make(chan struct{}, 1)} }
 
 func (r *record) OnMessage(m *wire.Message) {
+	if r.deaf {
+		return
+	}
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	if r.closed > 0 {

@@ -145,7 +145,9 @@ func TestFloods(t *testing.T) {
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
-				r := newRig(t, rigOptions{})
+				h := newRecord()
+				h.deaf = true
+				r := newRig(t, rigOptions{handler: h})
 				go io.Copy(io.Discard, r.far)
 				start := time.Now()
 				burst := bytes.Repeat(tt.unit, tt.rate/10)
@@ -174,15 +176,18 @@ func TestFloods(t *testing.T) {
 
 func TestServedRequestsAreNoFlood(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		r := newRig(t, rigOptions{})
+		h := newRecord()
+		h.deaf = true
+		r := newRig(t, rigOptions{handler: h})
 		go io.Copy(io.Discard, r.far)
-		requests := bytes.Repeat(message(wire.Message{ID: wire.Request}), 2000)
-		refs := make([]block.Ref, 2000)
+		const batch = floodCount * 12 / 10 / 10
+		requests := bytes.Repeat(message(wire.Message{ID: wire.Request}), batch)
+		refs := make([]block.Ref, batch)
 		for i := range refs {
 			refs[i].Length = 1
 		}
 		data := make([]byte, len(refs))
-		for range 100 { // 20,000 a second for 10 s
+		for range 70 { // 12,000 a second for 7 s
 			r.far.Write(requests)
 			if !r.conn.SendBlocks(refs, data, nil) {
 				break

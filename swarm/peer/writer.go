@@ -197,7 +197,7 @@ func (w *writer) write() error {
 				return err
 			}
 		}
-		n, err := w.vector.WriteTo(w.c.conn)
+		n, err := w.writeOnce()
 		w.c.written.Add(n)
 		switch {
 		case err == nil:
@@ -208,4 +208,37 @@ func (w *writer) write() error {
 		}
 	}
 	return nil
+}
+
+// writeOnce writes the vector and drops from it what was taken, which is all
+// unless there is an error.
+func (w *writer) writeOnce() (n int64, err error) {
+	if _, ok := w.c.conn.(*net.TCPConn); ok {
+		return w.vector.WriteTo(w.c.conn) // one call of the system
+	}
+	// Other streams would get every header and every block by itself.
+	lent := windows.Get().(*[windowSize]byte)
+	defer windows.Put(lent)
+	for len(w.vector) > 0 && err == nil {
+		k := 0
+		for i := 0; i < len(w.vector) && k < len(lent); i++ {
+			k += copy(lent[k:], w.vector[i])
+		}
+		k, err = w.c.conn.Write(lent[:k])
+		n += int64(k)
+		w.consume(k)
+	}
+	return n, err
+}
+
+// consume drops the first n bytes of the vector.
+func (w *writer) consume(n int) {
+	for len(w.vector) > 0 && n >= len(w.vector[0]) {
+		n -= len(w.vector[0])
+		w.vector[0] = nil
+		w.vector = w.vector[1:]
+	}
+	if n > 0 {
+		w.vector[0] = w.vector[0][n:]
+	}
 }
