@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -43,12 +44,14 @@ The path of each finished file or folder is printed on standard output.`,
 type addFlags struct {
 	node    nodeFlags
 	dir     string
+	output  nameValue
 	seed    bool
 	timeout timeValue
 }
 
 func (f *addFlags) register(fs *pflag.FlagSet) {
 	fs.StringVarP(&f.dir, "dir", "d", ".", "`FOLDER` to put the content in")
+	fs.VarP(&f.output, "output", "o", "`NAME` for the file or folder, in place of the torrent's own")
 	fs.BoolVar(&f.seed, "seed", false, "go on seeding when complete, until interrupted")
 	fs.Var(&f.timeout, "timeout", "give up when not complete after this time, as in 90s or 1h (default: never)")
 	f.node.register(fs)
@@ -67,7 +70,10 @@ type adding struct {
 
 func (f *addFlags) run(ctx context.Context, c *console, args []string) error {
 	a := &adding{addFlags: f, c: c}
-	var hints, peers []string
+	if f.output != "" && len(args) > 1 {
+		return usage(c.command, errors.New("--output goes with one SOURCE"))
+	}
+	want := needs{resume: true}
 	seen := make(map[metainfo.Hash]bool)
 	for _, arg := range args {
 		src, err := parseSource(ctx, arg)
@@ -83,17 +89,20 @@ func (f *addFlags) run(ctx context.Context, c *console, args []string) error {
 		}
 		seen[src.hash()] = true
 		a.sources = append(a.sources, src)
-		hints = append(hints, src.nodes()...)
-		peers = append(peers, src.magnet.Peers...)
+		want.nodes = append(want.nodes, src.nodes()...)
+		want.peers = append(want.peers, src.magnet.Peers...)
 	}
 	if err := prepareDir(f.dir); err != nil {
 		return err
 	}
 	var err error
-	if a.s, err = openSession(ctx, c, &f.node, hints, peers); err != nil {
+	if a.s, err = openSession(ctx, c, &f.node, want); err != nil {
 		return err
 	}
 	defer a.s.close()
+	if err := a.s.join(); err != nil {
+		return err
+	}
 	a.s.announceStart()
 	return a.fetch(ctx)
 }
@@ -123,7 +132,7 @@ func (a *adding) fetch(ctx context.Context) error {
 	}
 	var torrents []*swarm.Torrent
 	for _, src := range a.sources {
-		t, err := a.s.engine.Add(a.s.spec(swarm.Spec{Torrent: src.torrent, Magnet: src.magnet, Dir: dir}))
+		t, err := a.s.engine.Add(a.s.spec(swarm.Spec{Torrent: src.torrent, Magnet: src.magnet, Dir: dir, Name: string(a.output)}))
 		if err != nil {
 			return fail(torrentCode(err), src.hash().Short(), err)
 		}
@@ -186,10 +195,11 @@ func (a *adding) complete(t *swarm.Torrent) {
 	for _, p := range t.Paths() {
 		a.c.result(p)
 	}
-	dir, _ := filepath.Abs(a.dir) // succeeded before
+	top := t.Paths()[0]
 	for i := range l.Files {
 		if f := &l.Files[i]; !f.Pad && f.Link == nil {
-			a.c.event("file", fileEvent{info.Hash().String(), filepath.Join(dir, filepath.FromSlash(l.FilePath(i))), f.Length})
+			path := filepath.Join(append([]string{top}, f.Path...)...)
+			a.c.event("file", fileEvent{info.Hash().String(), path, f.Length})
 		}
 	}
 	took := time.Since(a.s.started)

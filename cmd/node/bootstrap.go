@@ -65,13 +65,12 @@ func (f *bootstrapFlags) run(ctx context.Context, c *console, _ []string) error 
 	}
 	state := openDHTState(folder, stateOfBootstrap, bound)
 	defer state.close()
-	named := len(f.join.bootstrap.items) > 0
 	// Others may join through us, so this one runs on when nobody is found.
-	if err := checkReachable(ctx, c, hosts, named, true); err != nil {
+	if err := checkReachable(ctx, c, hosts, f.join.named(), true); err != nil {
 		return err
 	}
 	node, err := dht.New(dht.Config{
-		Conns: conns, Bootstrap: hosts, State: state.load(c), Router: true, Logger: resolverLogger(c, named),
+		Conns: conns, Bootstrap: hosts, State: state.load(c), Router: true, Logger: resolverLogger(c, f.join.named()),
 	})
 	if err != nil {
 		return fail(exitOther, "starting the DHT node", err)

@@ -79,13 +79,12 @@ func (f *dhtFlags) with(ctx context.Context, c *console, join bool, do func(cont
 	defer closeAll(conns)
 	state := dhtStateToRead(folder, stateOfPeers, boundAddrs(conns))
 	saved := state.load(c)
-	named := len(f.join.bootstrap.items) > 0
 	if join {
-		if err := checkReachable(ctx, c, hosts, named, len(saved) > 0); err != nil {
+		if err := checkReachable(ctx, c, hosts, f.join.named(), len(saved) > 0); err != nil {
 			return err
 		}
 	}
-	node, err := dht.New(dht.Config{Conns: conns, Bootstrap: hosts, State: saved, ReadOnly: true, Logger: resolverLogger(c, named)})
+	node, err := dht.New(dht.Config{Conns: conns, Bootstrap: hosts, State: saved, ReadOnly: true, Logger: resolverLogger(c, f.join.named())})
 	if err != nil {
 		return fail(exitOther, "starting the DHT node", err)
 	}

@@ -3,6 +3,7 @@ package main_test
 import (
 	"bytes"
 	"context"
+	"crypto/sha256"
 	"fmt"
 	"io/fs"
 	"math/rand/v2"
@@ -36,8 +37,8 @@ var buildFlags []string
 // interop is a private network: addresses, a DHT of "node bootstrap" alone, and
 // the command under test.
 type interop struct {
-	binary    string
-	bootstrap netip.AddrPort
+	binary string
+	nodes  []netip.AddrPort // of the DHT; the first is the bootstrap node of the others
 }
 
 // TestInterop puts the command beside the clients that people already run, in a
@@ -108,8 +109,8 @@ func host(group, number byte) netip.Addr { return netip.AddrFrom4([4]byte{10, gr
 func (n *interop) startNode(t *testing.T, ip netip.Addr, port uint16, command string, args ...string) *nodeproc.Node {
 	t.Helper()
 	all := []string{command, "--listen", netip.AddrPortFrom(ip, port).String(), "--verbose", "--bootstrap"}
-	if n.bootstrap.IsValid() {
-		all = append(all, n.bootstrap.String())
+	if len(n.nodes) > 0 {
+		all = append(all, n.nodes[0].String())
 	} else {
 		all = append(all, "none")
 	}
@@ -126,25 +127,29 @@ func (n *interop) startNode(t *testing.T, ip netip.Addr, port uint16, command st
 	return p
 }
 
-// startDHT starts the bootstrap node and some more. It has the port on which
-// qBittorrent looks for one.
+// startDHT starts the bootstrap node and some more. The first has the port on
+// which qBittorrent looks for one.
 func (n *interop) startDHT(t *testing.T, ctx context.Context) {
 	t.Helper()
-	first := n.startNode(t, host(1, 1), 6881, "bootstrap")
-	addr, err := first.Addr(ctx)
-	if err != nil {
-		t.Fatal(err)
-	}
-	n.bootstrap = addr
-	for i := byte(2); i <= interopDHTNodes; i++ {
-		n.startNode(t, host(1, i), 0, "bootstrap")
+	for i := range byte(interopDHTNodes) {
+		port := uint16(0)
+		if i == 0 {
+			port = 6881
+		}
+		addr, err := n.startNode(t, host(1, i+1), port, "bootstrap").Addr(ctx)
+		if err != nil {
+			t.Fatal(err)
+		}
+		n.nodes = append(n.nodes, addr)
 	}
 }
 
 // startClient starts another client, whose way into the DHT is "node bootstrap".
+// It is told of several, as the public DHT has several: Transmission does not
+// trust a DHT of which it has not met four nodes, and meets one in 5 to 25 s.
 func (n *interop) startClient(t *testing.T, kind realclient.Kind, ip netip.Addr) *realclient.Client {
 	t.Helper()
-	return realclient.Start(t, kind, realclient.Options{IP: ip, Bootstrap: []netip.AddrPort{n.bootstrap}})
+	return realclient.Start(t, kind, realclient.Options{IP: ip, Bootstrap: n.nodes})
 }
 
 // startSeed starts "node seed" and returns the magnet link with the info-hash
@@ -256,13 +261,12 @@ func (n *interop) mixedSwarm(t *testing.T, ctx context.Context, group byte) {
 	}
 }
 
-// writeContent writes size random bytes to path.
+// writeContent writes size random bytes to path, others for each path, so that
+// no two tests share a torrent.
 func writeContent(t *testing.T, path string, size int) {
 	t.Helper()
 	content := make([]byte, size)
-	var seed [32]byte
-	copy(seed[:], path)
-	_, _ = rand.NewChaCha8(seed).Read(content) // it does not fail
+	_, _ = rand.NewChaCha8(sha256.Sum256([]byte(path))).Read(content) // it does not fail
 	if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
 		t.Fatal(err)
 	}

@@ -84,11 +84,14 @@ func (f *fetchFlags) fetch(ctx context.Context, c *console, src source) (*metain
 		return nil, fail(exitDisk, "temporary folder", err)
 	}
 	defer os.RemoveAll(dir)
-	s, err := openSession(ctx, c, &f.node, src.nodes(), src.magnet.Peers)
+	s, err := openSession(ctx, c, &f.node, needs{peers: src.magnet.Peers})
 	if err != nil {
 		return nil, err
 	}
 	defer s.close()
+	if err := s.join(); err != nil {
+		return nil, err
+	}
 	s.announceStart()
 	handle, err := s.engine.Add(s.spec(swarm.Spec{Magnet: src.magnet, Dir: dir}))
 	if err != nil {

@@ -50,6 +50,8 @@ func TestScripts(t *testing.T) {
 		Dir:                 "testdata",
 		RequireExplicitExec: true,
 		Setup: func(e *testscript.Env) error {
+			// The race detector makes each process wait a second at its end.
+			e.Setenv("GORACE", "atexit_sleep_ms=0")
 			server := httptest.NewServer(http.FileServer(http.Dir(e.WorkDir)))
 			e.Defer(server.Close)
 			e.Setenv("HTTP", server.URL)

@@ -64,8 +64,8 @@ func (f *seedFlags) run(ctx context.Context, c *console, args []string) error {
 		}
 	}
 	// Before the long work of hashing, so that a port that is taken is told at
-	// once; and the DHT node joins meanwhile.
-	s, err := openSession(ctx, c, &f.node, nil, nil)
+	// once. Nobody hears of us before there is something to seed.
+	s, err := openSession(ctx, c, &f.node, needs{})
 	if err != nil {
 		return err
 	}
@@ -104,6 +104,9 @@ func (f *seedFlags) add(ctx context.Context, s *session, path string) (*swarm.To
 	magnet := built.Magnet().String()
 	s.c.result(magnet)
 	s.c.event("seeding", seedingEvent{info.Hash().String(), info.Name(), magnet, info.Layout().Size()})
+	if err := s.join(); err != nil {
+		return nil, err
+	}
 	t, err := s.engine.Add(s.spec(swarm.Spec{Torrent: built, Dir: filepath.Dir(path), Complete: true}))
 	if errors.Is(err, swarm.ErrExists) {
 		s.c.warn("%s has the same content as another PATH", path)

@@ -29,6 +29,9 @@ type joinFlags struct {
 	ephemeral bool
 }
 
+// named tells whether the user chose the bootstrap hosts.
+func (j *joinFlags) named() bool { return len(j.bootstrap.items) > 0 }
+
 func (j *joinFlags) register(fs *pflag.FlagSet) {
 	j.bootstrap = listValue{kind: "HOST:PORT", check: checkBootstrap}
 	fs.VarP(&j.bootstrap, "bootstrap", "b",
@@ -63,10 +66,13 @@ type session struct {
 	c       *console
 	flags   *nodeFlags
 	engine  *swarm.Engine
-	dht     *dht.Node // nil with --no-dht
+	dht     *dht.Node // nil before join, and with --no-dht
+	hints   atomic.Pointer[dht.Node]
+	hosts   []string // to join through
+	saved   []byte   // what the node of an earlier run knew
 	state   *dhtState
 	started time.Time
-	cancel  context.CancelFunc
+	cancel  context.CancelFunc // ends what runs beside; nil before join
 	wait    sync.WaitGroup
 }
 
@@ -77,9 +83,18 @@ const saveInterval = 5 * time.Minute
 // saveFirst is the time to the first save: joining is over by then.
 const saveFirst = 15 * time.Second
 
-// openSession starts the engine and the DHT node. hints are DHT nodes that a
-// torrent names, HOST:PORT, and peers those that a magnet does.
-func openSession(ctx context.Context, c *console, f *nodeFlags, hints, peers []string) (*session, error) {
+// needs is what a command wants of its session.
+type needs struct {
+	nodes  []string // DHT nodes that torrents name, HOST:PORT
+	peers  []string // peers that magnets name
+	resume bool     // records of what each torrent has are kept
+}
+
+// resumeFolder is where those records are, in the state folder.
+const resumeFolder = "resume"
+
+// openSession starts the engine, and prepares to join the DHT.
+func openSession(ctx context.Context, c *console, f *nodeFlags, want needs) (*session, error) {
 	hosts, err := f.hosts(c)
 	if err != nil {
 		return nil, err
@@ -89,18 +104,17 @@ func openSession(ctx context.Context, c *console, f *nodeFlags, hints, peers []s
 		return nil, err
 	}
 	s := &session{c: c, flags: f, started: time.Now()}
-	var node atomic.Pointer[dht.Node]
 	cfg := swarm.Config{
 		Client: "swarmnode " + swarmnode.Version, Down: int64(f.down), Up: int64(f.up), PeersMax: int(f.peersMax),
 		HasDHT: !f.noDHT, Logger: c.log,
 		DHTNode: func(a netip.AddrPort) {
-			if n := node.Load(); n != nil {
+			if n := s.hints.Load(); n != nil {
 				n.AddNode(a)
 			}
 		},
 	}
-	if folder.keeps() {
-		cfg.StateDir = filepath.Join(folder.path, "resume")
+	if want.resume && folder.keeps() {
+		cfg.StateDir = filepath.Join(folder.path, resumeFolder)
 	}
 	err = f.listen.bind(c, folder, func(addrs []netip.AddrPort) (err error) {
 		cfg.Listen = addrs
@@ -111,27 +125,37 @@ func openSession(ctx context.Context, c *console, f *nodeFlags, hints, peers []s
 		return nil, err
 	}
 	s.state = openDHTState(folder, stateOfPeers, s.engine.Addrs())
-	background, cancel := context.WithCancel(context.Background())
-	s.cancel = cancel
 	if f.noDHT {
 		return s, nil
 	}
-	saved := s.state.load(c)
-	named := len(f.join.bootstrap.items) > 0
-	others := len(saved) > 0 || len(hints) > 0 || len(peers) > 0 || len(f.peers.items) > 0
-	if err := checkReachable(ctx, c, hosts, named, others); err != nil {
+	s.saved = s.state.load(c)
+	others := len(s.saved) > 0 || len(want.nodes) > 0 || len(want.peers) > 0 || len(f.peers.items) > 0
+	if err := checkReachable(ctx, c, hosts, f.join.named(), others); err != nil {
 		s.close()
 		return nil, err
 	}
-	hosts = append(hosts, validHosts(hints)...)
-	s.dht, err = dht.New(dht.Config{Conns: s.engine.PacketConns(), Bootstrap: hosts, State: saved, Logger: resolverLogger(c, named)})
-	if err != nil {
-		s.close()
-		return nil, fail(exitOther, "starting the DHT node", err)
-	}
-	node.Store(s.dht)
-	s.wait.Go(func() { keepSaved(background, c, s.state, s.dht) })
+	s.hosts = append(hosts, validHosts(want.nodes)...)
 	return s, nil
+}
+
+// join starts the DHT node, unless there is to be none or it runs already.
+// Torrents that are added from then on are announced.
+func (s *session) join() (err error) {
+	if s.flags.noDHT || s.dht != nil {
+		return nil
+	}
+	s.dht, err = dht.New(dht.Config{
+		Conns: s.engine.PacketConns(), Bootstrap: s.hosts, State: s.saved,
+		Logger: resolverLogger(s.c, s.flags.join.named()),
+	})
+	if err != nil {
+		return fail(exitOther, "starting the DHT node", err)
+	}
+	s.hints.Store(s.dht)
+	background, cancel := context.WithCancel(context.Background())
+	s.cancel = cancel
+	s.wait.Go(func() { keepSaved(background, s.c, s.state, s.dht) })
+	return nil
 }
 
 // hosts returns the bootstrap hosts that the flags stand for.
@@ -233,7 +257,7 @@ func (s *session) addrs() []string {
 // announceStart tells that the session runs.
 func (s *session) announceStart() {
 	s.c.event("start", startEvent{s.c.command, swarmnode.Version, s.addrs()})
-	s.c.log.Info("listening", "addrs", strings.Join(s.addrs(), " "), "dht", s.dht != nil)
+	s.c.log.Info("listening", "addrs", strings.Join(s.addrs(), " "), "dht", !s.flags.noDHT)
 }
 
 // nodes is the number of DHT nodes in the tables, dhtNone without a DHT.

@@ -3,6 +3,7 @@ package main
 import (
 	"errors"
 	"fmt"
+	"path/filepath"
 	"strconv"
 	"strings"
 	"time"
@@ -48,6 +49,19 @@ func (v *pieceValue) Set(s string) error {
 		return errors.New("not a power of two from 16K to 256M")
 	}
 	*v = pieceValue(n)
+	return nil
+}
+
+// A nameValue is a flag of the name of a file, without a folder.
+type nameValue string
+
+func (v *nameValue) Type() string   { return "NAME" }
+func (v *nameValue) String() string { return string(*v) }
+func (v *nameValue) Set(s string) error {
+	if s != filepath.Base(s) || !filepath.IsLocal(s) || s == "." || strings.ContainsFunc(s, unsafeRune) {
+		return errors.New("not the name of a file or folder")
+	}
+	*v = nameValue(s)
 	return nil
 }
 
