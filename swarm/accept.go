@@ -46,10 +46,10 @@ func bind(addrs []netip.AddrPort) (ports []*transport.Pair, err error) {
 
 // accept starts a loop for each port.
 func (e *Engine) accept() {
-	slots := limit.NewSlots(limit.HalfOpenMax)
+	pending := limit.NewPending(0)
 	for _, port := range e.ports {
 		e.wait.Go(func() {
-			err := transport.Serve(e.ctx, port.TCP, func(conn net.Conn) { e.admit(conn, slots) })
+			err := transport.Serve(e.ctx, port.TCP, func(conn net.Conn) { e.admit(conn, pending) })
 			if err != nil {
 				e.log.Error("no more connections are accepted", "err", err)
 			}
@@ -57,16 +57,17 @@ func (e *Engine) accept() {
 	}
 }
 
-// admit shakes hands with a new connection in a goroutine of its own, or
-// closes it when that would exceed a limit.
-func (e *Engine) admit(conn net.Conn, slots *limit.Slots) {
+// admit shakes hands with a new connection in a goroutine of its own. Too many
+// at a time make room by closing the oldest that has said nothing.
+func (e *Engine) admit(conn net.Conn, pending *limit.Pending) {
 	addr := transport.RemoteAddrPort(conn)
-	if e.bans.banned(time.Now(), addr.Addr()) || !slots.TryAcquire() {
+	if e.bans.banned(time.Now(), addr.Addr()) {
 		conn.Close()
 		return
 	}
+	release := pending.Admit(addr.Addr(), func() { conn.Close() })
 	e.wait.Go(func() {
-		defer slots.Release()
+		defer release()
 		e.welcome(conn, addr)
 	})
 }
