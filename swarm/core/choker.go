@@ -2,6 +2,7 @@ package core
 
 import (
 	"cmp"
+	"math"
 	"math/rand/v2"
 	"slices"
 	"time"
@@ -25,6 +26,9 @@ const (
 	// slotRate is the upload rate, in bytes per second, that one slot is worth:
 	// more peers would each get a trickle.
 	slotRate = 200_000
+	// slotsLinear is the number of slots from which on more come slowly: with a
+	// slot for everybody nobody is rewarded.
+	slotsLinear = 8
 	// slotGrace is how long a slot counts as used before its peer asks.
 	slotGrace = 2 * time.Second
 	// capacityDecay is what is left of the greatest upload rate after a round in
@@ -88,9 +92,14 @@ func (t *Torrent) chokeRound() {
 // for now and then does not make it less at once.
 func (c *choker) adapt(rate int64, slotsMax int) {
 	c.capacity = max(float64(rate), c.capacity*capacityDecay)
-	if c.capacity > 0 {
-		c.slots = min(max(int(c.capacity/slotRate)+1, slotsMin), slotsMax)
+	if c.capacity == 0 {
+		return
 	}
+	slots := c.capacity/slotRate + 1
+	if slots > slotsLinear {
+		slots = slotsLinear + 2*math.Sqrt(slots-slotsLinear)
+	}
+	c.slots = min(max(int(slots), slotsMin), slotsMax)
 }
 
 func (t *Torrent) contenders() []contender {
@@ -276,6 +285,15 @@ func (t *Torrent) slotsUsed() int {
 	return n
 }
 
+// deserves tells whether p is to get a free slot before q: as it gives us more,
+// or has waited longer.
+func (t *Torrent) deserves(p, q *peer) bool {
+	if a, b := p.down.rate(t.now), q.down.rate(t.now); a != b && !t.seeding() {
+		return a > b
+	}
+	return p.slot.since < q.slot.since
+}
+
 func (t *Torrent) unchoked() int {
 	n := 0
 	for _, p := range t.peers.list {
@@ -298,7 +316,7 @@ func (t *Torrent) fillSlots() {
 		unchoked++
 		var next *peer
 		for _, p := range t.peers.list {
-			if p.interested && !p.unchoked && (next == nil || p.slot.since < next.slot.since) {
+			if p.interested && !p.unchoked && (next == nil || t.deserves(p, next)) {
 				next = p
 			}
 		}
