@@ -223,9 +223,7 @@ func buildWith(ctx context.Context, c *console, opt metainfo.BuildOptions) (*met
 		}
 		return nil, &failure{code: code, why: err}
 	}
-	for _, r := range t.Info().Renamed() {
-		c.warn("others will save %q as %q", r.From, r.To)
-	}
+	warnRenamed(c, t.Info(), "will be saved by others as")
 	return t, nil
 }
 

@@ -109,14 +109,28 @@ func (w *watch) statuses() []status {
 	return all
 }
 
+// renamedMax is how many changed names are told one by one: a hostile torrent
+// has a million.
+const renamedMax = 5
+
+// warnRenamed tells which names of info are not safe on every system, and what
+// becomes of them.
+func warnRenamed(c *console, info *metainfo.Info, becomes string) {
+	all := info.Renamed()
+	for _, r := range all[:min(len(all), renamedMax)] {
+		c.warn("%s: %q %s %q, which is safe everywhere", info.Hash().Short(), r.From, becomes, r.To)
+	}
+	if n := len(all) - renamedMax; n > 0 {
+		c.warn("%s: %s changed, too", info.Hash().Short(), plural(n, "more name"))
+	}
+}
+
 // metadata tells that the info dictionary of t is known.
 func (w *watch) metadata(info *metainfo.Info) {
 	e := metadataOf(info, w.s.started)
 	w.s.c.event("metadata", e)
 	w.s.c.note("%s %q: %s in %s", info.Hash().Short(), info.Name(), formatBytes(e.Bytes), plural(e.Files, "file"))
-	for _, r := range info.Renamed() {
-		w.s.c.warn("%s: saved as %q, as its name in the torrent, %q, is not safe everywhere", info.Hash().Short(), r.To, r.From)
-	}
+	warnRenamed(w.s.c, info, "is saved as")
 	if info.Private() && len(w.s.flags.peers.items) == 0 {
 		w.s.c.warn("%q is a private torrent, of which only its trackers may name peers; they are not asked (try: --peer HOST:PORT)", info.Name())
 	}
