@@ -151,7 +151,7 @@ func (t *Torrent) wantPeers() {
 	if t.seeding() || t.unusable != nil || len(t.peers.list) >= t.cfg.Limits.PeersMax/2 {
 		return
 	}
-	if at := d.asked + d.askWait; d.asked > 0 && t.now < at {
+	if at := d.asked + max(d.askWait, wantFirst); d.asked > 0 && t.now < at {
 		t.timers.by(timerDial, at)
 		return
 	}

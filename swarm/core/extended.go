@@ -25,13 +25,15 @@ func (x *extension) init() { x.reqq = wire.ReqqDefault }
 // sendExtHandshake says what we can do. It goes out anew when the metadata
 // becomes known, because its size belongs to it (BEP 9).
 func (t *Torrent) sendExtHandshake(p *peer) {
-	offered := []wire.Extension{wire.ExtMetadata, wire.ExtDontHave, wire.ExtUploadOnly}
 	h := wire.ExtHandshake{
-		Extensions: wire.OurExtensions(offered...),
+		Extensions: wire.OurExtensions(wire.ExtMetadata, wire.ExtDontHave, wire.ExtUploadOnly),
 		Port:       t.cfg.Port,
 		Client:     t.cfg.Client,
 		YourIP:     p.addr.Addr(),
 		Reqq:       reqqOurs,
+	}
+	if t.sharesPeers() {
+		h.Extensions.Set(wire.ExtPEX, uint8(wire.ExtPEX))
 	}
 	if t.info != nil {
 		h.MetadataSize = int64(len(t.info.Raw()))
@@ -58,6 +60,11 @@ func (t *Torrent) onExtended(p *peer, number uint8, payload []byte) {
 		var piece uint32
 		if piece, err = wire.ParseDontHave(payload); err == nil {
 			t.onDontHave(p, piece)
+		}
+	case wire.ExtPEX:
+		var m wire.PEX
+		if m, err = wire.ParsePEX(payload); err == nil {
+			t.onPEX(p, &m)
 		}
 	case wire.ExtUploadOnly:
 		var only bool

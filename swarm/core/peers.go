@@ -43,6 +43,7 @@ type peer struct {
 	fastx fastState
 	trust trust
 	flood flood
+	pex   pexState
 
 	promised []promise // see seeder
 }

@@ -244,13 +244,19 @@ func (s *script) says(ref PeerRef, what string, args []string) {
 	case "extended":
 		o := options(args)
 		h := wire.ExtHandshake{
-			Extensions:   wire.OurExtensions(wire.ExtMetadata, wire.ExtDontHave, wire.ExtUploadOnly),
+			Extensions:   wire.OurExtensions(wire.ExtMetadata, wire.ExtPEX, wire.ExtDontHave, wire.ExtUploadOnly),
 			MetadataSize: int64(number(o["size"], 0)), Port: uint16(number(o["port"], 0)), Reqq: number(o["reqq"], 0),
 		}
 		_, h.UploadOnly = o["upload-only"]
 		m = wire.Message{ID: wire.Extended, Payload: wire.AppendExtHandshake(nil, h)}
 	case "metadata":
 		m = wire.Message{ID: wire.Extended, Ext: uint8(wire.ExtMetadata), Payload: wire.AppendMetadata(nil, s.metadata(args))}
+	case "pex":
+		var p wire.PEX
+		for _, a := range args {
+			p.Added = append(p.Added, wire.PEXPeer{Addr: netip.MustParseAddrPort(a)})
+		}
+		m = wire.Message{ID: wire.Extended, Ext: uint8(wire.ExtPEX), Payload: wire.AppendPEX(nil, p)}
 	case "dont-have":
 		m = wire.Message{ID: wire.Extended, Ext: uint8(wire.ExtDontHave), Payload: wire.AppendDontHave(nil, uint32(number(args[0], 0)))}
 	}
@@ -383,6 +389,19 @@ func extended(m *wire.Message) string {
 	case wire.ExtDontHave:
 		piece, _ := wire.ParseDontHave(m.Payload)
 		return fmt.Sprintf("dont-have %d", piece)
+	case wire.ExtPEX:
+		p, err := wire.ParsePEX(m.Payload)
+		if err != nil {
+			return err.Error()
+		}
+		text := "pex"
+		for _, a := range p.Added {
+			text += fmt.Sprintf(" +%v/%02x", a.Addr, a.Flags)
+		}
+		for _, a := range p.Dropped {
+			text += fmt.Sprintf(" -%v", a)
+		}
+		return text
 	case wire.ExtUploadOnly:
 		return "upload-only"
 	}

@@ -111,5 +111,6 @@ func (t *Torrent) sweepPeer(p *peer) {
 		t.sendID(p, keepAlive)
 	}
 	t.sweepAsks(p)
+	t.sweepPEX(p)
 	p.serve.sweep(t.now, p.up.recent(t.now))
 }

@@ -1,0 +1,129 @@
+package core
+
+import (
+	"net/netip"
+	"slices"
+	"time"
+
+	"swarmnode/swarm/wire"
+)
+
+const (
+	// pexEvery is how often a peer is told of others (BEP 11: "no more than
+	// one message a minute").
+	pexEvery = time.Minute
+	// pexFirst is when it is told first: late enough for a few peers to have
+	// said where they listen.
+	pexFirst = 2 * time.Second
+	// pexTolerated is how many messages a peer may send a minute, on average
+	// over its last ones; some clients send one at once and then on the minute.
+	pexTolerated = 2
+	// pexStrikes is how many messages too many end the connection.
+	pexStrikes = 20
+)
+
+// pexState is what was exchanged with one peer.
+type pexState struct {
+	sent    []netip.AddrPort // what it was told of and not told to be gone
+	next    time.Duration    // when it is told more
+	window  time.Duration    // since when received counts
+	taken   int
+	refused int
+}
+
+// sharesPeers tells whether peers may be exchanged: not in private torrents
+// (BEP 27).
+func (t *Torrent) sharesPeers() bool { return t.info == nil || !t.info.Private() }
+
+// sweepPEX tells p of changes when it is time.
+func (t *Torrent) sweepPEX(p *peer) {
+	if t.now < p.pex.next || !t.sharesPeers() || t.now-p.since < pexFirst {
+		return
+	}
+	number := p.ext.numbers.Number(wire.ExtPEX)
+	if number == 0 {
+		return
+	}
+	m := t.changes(p)
+	if len(m.Added)+len(m.Dropped) == 0 {
+		return
+	}
+	p.pex.next = t.now + pexEvery
+	t.sendExtended(p, number, wire.AppendPEX(nil, m))
+}
+
+// changes returns whom we are connected to that p was not told of, and who is
+// gone.
+func (t *Torrent) changes(p *peer) wire.PEX {
+	var m wire.PEX
+	s := &p.pex
+	current := make(map[netip.AddrPort]bool, len(t.peers.list))
+	known := make(map[netip.AddrPort]bool, len(s.sent))
+	for _, addr := range s.sent {
+		known[addr] = true
+	}
+	for _, q := range t.peers.list {
+		if q == p || !q.listen.IsValid() || !mayTell(p, q) {
+			continue
+		}
+		current[q.listen] = true
+		if known[q.listen] || len(m.Added) == wire.PEXMax {
+			continue
+		}
+		m.Added = append(m.Added, wire.PEXPeer{Addr: q.listen, Flags: q.pexFlags()})
+		s.sent = append(s.sent, q.listen)
+	}
+	s.sent = slices.DeleteFunc(s.sent, func(addr netip.AddrPort) bool {
+		if current[addr] || len(m.Dropped) == wire.PEXMax {
+			return false
+		}
+		m.Dropped = append(m.Dropped, addr)
+		return true
+	})
+	return m
+}
+
+// mayTell tells whether p can make use of q's address: one of a local network
+// is of no use outside.
+func mayTell(p, q *peer) bool {
+	return local(p.addr.Addr()) || !local(q.listen.Addr())
+}
+
+func (p *peer) pexFlags() wire.PEXFlags {
+	var f wire.PEXFlags
+	if p.has.isSeed() || p.ext.uploadOnly {
+		f |= wire.PEXSeed
+	}
+	if p.outgoing {
+		f |= wire.PEXReachable
+	}
+	return f
+}
+
+// onPEX notes the addresses that a peer tells of. Messages that come too often
+// are not looked at.
+func (t *Torrent) onPEX(p *peer, m *wire.PEX) {
+	s := &p.pex
+	if !t.sharesPeers() {
+		p.flood.pointless++
+		return
+	}
+	if t.now-s.window >= pexEvery {
+		s.window, s.taken = t.now, 0
+	}
+	if s.taken++; s.taken > pexTolerated {
+		if s.refused++; s.refused > pexStrikes {
+			t.drop(p, ReasonFlood, false)
+		}
+		return
+	}
+	for _, a := range m.Added {
+		if local(a.Addr.Addr()) && !local(p.addr.Addr()) {
+			continue // it would lead us into our own network
+		}
+		t.onFound(a.Addr, SourcePEX)
+		if e := t.book.byAddr[unmapped(a.Addr)]; e != nil && a.Flags&wire.PEXSeed != 0 && e.state == entryIdle {
+			e.seed = true
+		}
+	}
+}
