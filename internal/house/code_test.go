@@ -58,23 +58,31 @@ func TestNoClockInPurePackages(t *testing.T) {
 // goroutines are the files that start goroutines, with what these are. Whoever
 // starts one waits for it.
 var goroutines = map[string]string{
-	"cmd/node/bootstrap.go":         "saves the table from time to time until the command ends",
-	"cmd/node/hosts.go":             "look-ups of bootstrap hosts, abandoned when their context ends: the resolver takes no other no",
-	"cmd/node/session.go":           "saves the table from time to time until the command ends",
-	"cmd/node/signals.go":           "waits for signals while a command runs; writes the last words of a process that dies",
-	"cmd/node/watch.go":             "follows a torrent until the command ends",
-	"dht/bootstrap.go":              "look-ups of host names, waited for in the same function",
-	"dht/node.go":                   "the node's loop, its socket reader and its resolver, until Close",
-	"internal/nodeproc/nodeproc.go": "reads the events of the command, until it is stopped",
-	"internal/proc/proc.go":         "waits for the child on the thread that started it",
-	"metainfo/hashing.go":           "hashing workers, waited for in the same function",
-	"swarm/accept.go":               "the accept loop, and one handshake per connection with a deadline",
-	"swarm/discovery.go":            "one per source of peers and torrent, until its round ends",
-	"swarm/loop.go":                 "handshakes and connections, waited for by the torrent loop",
-	"swarm/open.go":                 "the torrent loop, and the opening of storage for it",
-	"swarm/peer/conn.go":            "the writer of a connection, waited for by its reader",
-	"swarm/readers.go":              "readers of blocks for peers, until the engine closes",
-	"swarm/storage/workers.go":      "workers that write and hash, until the engine closes",
+	"bench/transfer/contenders.go":   "samples the memory of a process until the transfer ends",
+	"bench/transfer/limit.go":        "hashes and writes beside the receiving, waited for at its end",
+	"internal/realclient/tracker.go": "serves announces until Close",
+	"swarm/storage/check.go":         "checking workers, waited for in the same function",
+	"swarm/tracker/announcer.go":     "one ladder per tier of trackers, until Close, and the farewells that Close waits for",
+	"swarm/tracker/ladder.go":        "one request per address family, waited for in the same function",
+	"swarm/tracker/server.go":        "the tracker's listeners and its sweep, waited for by Serve",
+	"swarm/webseed/conn.go":          "fetchers of one web seed, waited for by Run",
+	"cmd/node/bootstrap.go":          "saves the table from time to time until the command ends",
+	"cmd/node/hosts.go":              "look-ups of bootstrap hosts, abandoned when their context ends: the resolver takes no other no",
+	"cmd/node/session.go":            "saves the table from time to time until the command ends",
+	"cmd/node/signals.go":            "waits for signals while a command runs; writes the last words of a process that dies",
+	"cmd/node/watch.go":              "follows a torrent until the command ends",
+	"dht/bootstrap.go":               "look-ups of host names, waited for in the same function",
+	"dht/node.go":                    "the node's loop, its socket reader and its resolver, until Close",
+	"internal/nodeproc/nodeproc.go":  "reads the events of the command, until it is stopped",
+	"internal/proc/proc.go":          "waits for the child on the thread that started it",
+	"metainfo/hashing.go":            "hashing workers, waited for in the same function",
+	"swarm/accept.go":                "the accept loop, and one handshake per connection with a deadline",
+	"swarm/discovery.go":             "one per source of peers and torrent, until its round ends",
+	"swarm/loop.go":                  "handshakes and connections, waited for by the torrent loop",
+	"swarm/open.go":                  "the torrent loop, and the opening of storage for it",
+	"swarm/peer/conn.go":             "the writer of a connection, waited for by its reader",
+	"swarm/readers.go":               "readers of blocks for peers, until the engine closes",
+	"swarm/storage/workers.go":       "workers that write and hash, until the engine closes",
 }
 
 func TestGoroutinesAreOwned(t *testing.T) {
@@ -139,25 +147,30 @@ func TestFormatted(t *testing.T) {
 }
 
 // Sleeping in a test is a flake in waiting, except in the virtual time of a
-// synctest bubble, where it is exact. A bubble is recognised by the call of
-// synctest.Test in the same function, or by the function's being one that is
-// handed the bubble's T: a name that ends in "Bubble".
+// synctest bubble, where it is exact. A test that sleeps does so inside the
+// function that it hands to synctest.Test; a helper or a fake may sleep where
+// the tests of its package use bubbles.
 func TestNoSleepInTests(t *testing.T) {
+	bubbles := make(map[string]bool) // by package
+	for _, s := range sources(t, true) {
+		if slices.Contains(s.imports(), "testing/synctest") {
+			bubbles[s.dir] = true
+		}
+	}
 	for _, s := range sources(t, true) {
 		if !s.test {
 			continue
 		}
-		bubbles := slices.Contains(s.imports(), "testing/synctest")
 		inspectCalls(s, "time", []string{"Sleep"}, func(sel *ast.SelectorExpr) {
-			if !bubbles || !inBubble(s, sel) {
+			if !bubbles[s.dir] || !inBubble(s, sel) {
 				t.Errorf("%s: time.Sleep outside a synctest bubble", position(sel))
 			}
 		})
 	}
 }
 
-// inBubble tells whether a node is inside a function literal handed to
-// synctest.Test, or in a function whose callers in the file are.
+// inBubble tells whether a node is inside an argument of synctest.Test, or in a
+// function that is no test itself.
 func inBubble(s *source, node ast.Node) bool {
 	var inside, helper bool
 	for _, decl := range s.ast.Decls {

@@ -12,10 +12,10 @@ var layers = []struct {
 	name     string
 	packages []string
 }{
-	{"L1, the standard library only", []string{"metainfo/bencode", "swarm/bits", "swarm/block", "swarm/limit", "swarm/simnet"}},
+	{"L1, the standard library only", []string{"metainfo/bencode", "swarm/bits", "swarm/block", "swarm/guard", "swarm/limit", "swarm/simnet"}},
 	{"L2", []string{"metainfo", "swarm/transport"}},
-	{"L3", []string{"swarm/wire", "swarm/picker", "swarm/storage"}},
-	{"L4", []string{"swarm/core", "swarm/peer"}},
+	{"L3", []string{"swarm/wire", "swarm/picker", "swarm/storage", "swarm/tracker", "swarm/lsd"}},
+	{"L4", []string{"swarm/core", "swarm/peer", "swarm/webseed"}},
 	{"L5", []string{"swarm", "swarm/sim", "dht"}},
 	{"L6", []string{"", "cmd/node"}},
 }
