@@ -88,6 +88,7 @@ type needs struct {
 	nodes  []string // DHT nodes that torrents name, HOST:PORT
 	peers  []string // peers that magnets name
 	resume bool     // records of what each torrent has are kept
+	lonely bool     // it is of use without any peer, who may come later
 }
 
 // resumeFolder is where those records are, in the state folder.
@@ -126,6 +127,10 @@ func openSession(ctx context.Context, c *console, f *nodeFlags, want needs) (*se
 	}
 	s.state = openDHTState(folder, stateOfPeers, s.engine.Addrs())
 	if f.noDHT {
+		if err := checkPeers(ctx, f.peers.items, want); err != nil {
+			s.close()
+			return nil, err
+		}
 		return s, nil
 	}
 	s.saved = s.state.load(c)
@@ -190,6 +195,21 @@ func checkReachable(ctx context.Context, c *console, hosts []string, named, othe
 		c.warn("bootstrap host %s: %v", h, bad[h])
 	}
 	return nil
+}
+
+// checkPeers fails if no peer that the user named has an address, without a DHT
+// that could find another. Of those that do not matter, the engine warns.
+func checkPeers(ctx context.Context, named []string, want needs) error {
+	if want.lonely || len(named) == 0 || len(want.peers) > 0 {
+		return nil
+	}
+	bad := unresolved(ctx, named)
+	for _, p := range named {
+		if bad[p] == nil {
+			return nil
+		}
+	}
+	return failWithHint(exitNetwork, "peer "+describeHosts(named), bad[named[0]], "another --peer, or the DHT")
 }
 
 // describeHosts names the first of hosts and how many follow.
