@@ -1,0 +1,251 @@
+package webseed
+
+import (
+	"context"
+	"crypto/sha256"
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"net/netip"
+	"sync"
+	"sync/atomic"
+
+	"swarmnode/metainfo"
+	"swarmnode/swarm/block"
+	"swarmnode/swarm/guard"
+	"swarmnode/swarm/limit"
+	"swarmnode/swarm/wire"
+)
+
+const (
+	// fetchers is how many runs are under way at a time: while one arrives, the
+	// request for the next is on its way.
+	fetchers = 2
+	// requestsMax bounds the requests that wait. More are rejected.
+	requestsMax = 1024
+	// sayMax bounds the messages that wait for the handler. Only one that asks
+	// without listening gets there.
+	sayMax = 8 * requestsMax
+)
+
+// errBacklog tells that the handler did not listen to what it asked for.
+var errBacklog = errors.New("answers were not taken")
+
+// A Handler hears what happens, as that of a connection to a peer does. Calls
+// come one at a time, from goroutines of Run; each may block, which makes the
+// server wait. Send and Close may be called meanwhile.
+type Handler interface {
+	// OnMessage gives HaveAll and Unchoke once Run has begun, Reject for each
+	// request that is not answered by a block, and Choke and Unchoke around a
+	// pause. A HashRequest is answered by HashReject.
+	OnMessage(m *wire.Message)
+	// OnBlock gives a block; buf is the handler's from then on.
+	OnBlock(r block.Ref, buf *block.Buf)
+	// OnSent is never called.
+	OnSent(blocks int)
+	// OnClosed is called exactly once, as the last, with the reason.
+	OnClosed(err error)
+}
+
+// Config is what a Conn needs to know.
+type Config struct {
+	Handler Handler
+	Pool    *block.Pool   // where blocks go
+	Down    *limit.Bucket // limits what is read; may be nil
+	Info    *metainfo.Info
+	HTTP    *guard.Client
+	// URL is that of BEP 19: of the file, or of the folder that holds the file
+	// or folder of the torrent's name. It is http or https.
+	URL string
+	// Stranger marks a URL that the user did not write. It may lead into this
+	// machine or network only if it has neither query nor password.
+	Stranger bool
+}
+
+// A Conn is a web seed at work for one torrent. Its methods are safe for
+// concurrent use.
+type Conn struct {
+	cfg    Config
+	layout *metainfo.Layout
+	files  locator
+	read   atomic.Int64 // bytes of content, since New
+	times  times
+
+	closing sync.Once
+	done    chan struct{} // closed by Close
+	reason  error         // set before done is closed
+
+	hear sync.Mutex    // held while the handler is called
+	wake chan struct{} // there are requests
+	tell chan struct{} // there are messages for the handler
+
+	mu       sync.Mutex
+	requests []block.Ref    // that wait, in the order of asking
+	say      []wire.Message // for the handler
+	paused   bool
+	failures int // weight of the failures since the last block
+}
+
+// New returns a Conn. The error tells what is wrong with the URL. Run must be
+// called for anything to move.
+func New(cfg Config) (*Conn, error) {
+	files, err := newLocator(cfg.Info, cfg.URL)
+	if err != nil {
+		return nil, err
+	}
+	return &Conn{
+		cfg: cfg, layout: cfg.Info.Layout(), files: files,
+		times: times{answer: answerTimeout, block: blockTimeout, pause: pauseFirst},
+		done:  make(chan struct{}), wake: make(chan struct{}, 1), tell: make(chan struct{}, 1),
+	}, nil
+}
+
+// Address returns an address that stands for a web seed where peers are known
+// by theirs. It is the same for the same URL, and in 100::/64, a prefix to
+// which nothing is ever sent (RFC 6666), so that it is nobody else's.
+func Address(rawURL string) netip.AddrPort {
+	sum := sha256.Sum256([]byte(rawURL))
+	ip := [16]byte{0: 0x01}
+	copy(ip[8:], sum[:8])
+	return netip.AddrPortFrom(netip.AddrFrom16(ip), max(1, binary.BigEndian.Uint16(sum[8:])))
+}
+
+// Run works until the Conn is closed, the server is given up or ctx ends. It is
+// called once.
+func (c *Conn) Run(ctx context.Context) {
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	stop := context.AfterFunc(ctx, func() { c.Close(context.Cause(ctx)) })
+	defer stop()
+	var fetching sync.WaitGroup
+	c.queue(wire.Message{ID: wire.HaveAll}, wire.Message{ID: wire.Unchoke})
+	for range fetchers {
+		fetching.Go(func() { c.fetchAll(ctx) })
+	}
+	c.talk()
+	cancel()
+	fetching.Wait()
+	c.cfg.Handler.OnClosed(c.reason)
+}
+
+// talk gives the handler its messages until the Conn is closed.
+func (c *Conn) talk() {
+	for {
+		select {
+		case <-c.tell:
+		case <-c.done:
+			return
+		}
+		c.mu.Lock()
+		say := c.say
+		c.say = nil
+		c.mu.Unlock()
+		for i := range say {
+			c.hear.Lock()
+			c.cfg.Handler.OnMessage(&say[i])
+			c.hear.Unlock()
+		}
+	}
+}
+
+// queue has the handler told messages. It does not block: it is called from
+// where the handler's own queue is emptied.
+func (c *Conn) queue(messages ...wire.Message) {
+	c.mu.Lock()
+	c.say = append(c.say, messages...)
+	full := len(c.say) > sayMax
+	c.mu.Unlock()
+	if full {
+		c.Close(errBacklog)
+	}
+	signal(c.tell)
+}
+
+func signal(c chan struct{}) {
+	select {
+	case c <- struct{}{}:
+	default:
+	}
+}
+
+func (c *Conn) deliver(r block.Ref, buf *block.Buf) {
+	c.read.Add(int64(r.Length))
+	c.hear.Lock()
+	defer c.hear.Unlock()
+	c.cfg.Handler.OnBlock(r, buf)
+}
+
+// Send takes what would be sent to a peer, and does not block. Requests and
+// cancels have their effect, all else that a seed ignores is ignored. False
+// means that the Conn is closed.
+func (c *Conn) Send(m wire.Message) bool {
+	select {
+	case <-c.done:
+		return false
+	default:
+	}
+	switch m.ID {
+	case wire.Request:
+		if !c.request(m.Ref) {
+			c.queue(wire.Message{ID: wire.Reject, Ref: m.Ref})
+		}
+	case wire.Cancel:
+		if c.cancel(m.Ref) {
+			c.queue(wire.Message{ID: wire.Reject, Ref: m.Ref}) // BEP 6: every request is answered
+		}
+	case wire.HashRequest:
+		c.queue(wire.Message{ID: wire.HashReject, Payload: append([]byte(nil), m.Payload...)})
+	}
+	return true
+}
+
+// request queues a request. It reports false when that is to be rejected.
+func (c *Conn) request(r block.Ref) bool {
+	if uint64(r.Piece) >= uint64(c.layout.Pieces()) || r.Length == 0 || r.Length > block.Size ||
+		uint64(r.Begin)+uint64(r.Length) > uint64(c.layout.PieceSizePadded(int(r.Piece))) {
+		return false
+	}
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.paused || len(c.requests) >= requestsMax {
+		return false
+	}
+	c.requests = append(c.requests, r)
+	signal(c.wake)
+	return true
+}
+
+// cancel takes back a request that still waits. One that is under way is
+// answered by its block.
+func (c *Conn) cancel(r block.Ref) bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	for i, waiting := range c.requests {
+		if waiting == r {
+			c.requests = append(c.requests[:i], c.requests[i+1:]...)
+			return true
+		}
+	}
+	return false
+}
+
+// Close makes Run return. Only the first call counts, its err is what OnClosed
+// gets. Close does not wait.
+func (c *Conn) Close(err error) {
+	c.closing.Do(func() {
+		c.reason = err
+		close(c.done)
+	})
+}
+
+// SetPieces does nothing: the number of pieces is known from the start.
+func (c *Conn) SetPieces(int) {}
+
+// Read returns how many bytes of content were received since New.
+func (c *Conn) Read() int64 { return c.read.Load() }
+
+// String returns the scheme and host of the server: paths and queries may be
+// nobody else's business.
+func (c *Conn) String() string {
+	return fmt.Sprintf("%s://%s", c.files.base.Scheme, c.files.base.Host)
+}

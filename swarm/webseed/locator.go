@@ -1,0 +1,80 @@
+package webseed
+
+import (
+	"errors"
+	"fmt"
+	"net/url"
+	"slices"
+	"strings"
+
+	"swarmnode/metainfo"
+	"swarmnode/swarm/guard"
+)
+
+// ErrURL is wrapped by the errors for URLs that no web seed can have.
+var ErrURL = errors.New("not the URL of a web seed")
+
+// A locator knows where the files of a torrent are on a server.
+type locator struct {
+	base   *url.URL
+	layout *metainfo.Layout
+	// raw has the names that the torrent gives to files which are called
+	// otherwise here, by the latter.
+	raw map[string]string
+}
+
+func newLocator(info *metainfo.Info, raw string) (locator, error) {
+	if len(raw) > guard.URLBytesMax {
+		return locator{}, fmt.Errorf("%w: longer than %d bytes", ErrURL, guard.URLBytesMax)
+	}
+	u, err := url.Parse(raw)
+	switch {
+	case err != nil:
+		return locator{}, fmt.Errorf("%w: it cannot be read", ErrURL)
+	case u.Scheme != "http" && u.Scheme != "https":
+		return locator{}, fmt.Errorf("%w: scheme %q", ErrURL, u.Scheme)
+	case u.Hostname() == "":
+		return locator{}, fmt.Errorf("%w: no host", ErrURL)
+	}
+	l := locator{base: u, layout: info.Layout(), raw: make(map[string]string)}
+	for _, r := range info.Renamed() {
+		// What could leave the folder on the server is not asked for as such.
+		if !slices.ContainsFunc(strings.Split(r.From, "/"), func(e string) bool { return e == "" || e == "." || e == ".." }) {
+			l.raw[r.To] = r.From
+		}
+	}
+	return l, nil
+}
+
+// file returns the URL of file i (BEP 19): the base is that of the file itself,
+// unless it ends in a slash or the torrent has a folder; then the path of the
+// file is appended, with the torrent's name in front.
+func (l *locator) file(i int) *url.URL {
+	escaped := l.base.EscapedPath()
+	if escaped == "" {
+		escaped = "/"
+	}
+	if l.layout.Multi || strings.HasSuffix(escaped, "/") {
+		name := l.layout.FilePath(i)
+		if raw, ok := l.raw[name]; ok {
+			name = raw
+		}
+		escaped = strings.TrimSuffix(escaped, "/")
+		for element := range strings.SplitSeq(name, "/") {
+			escaped += "/" + url.PathEscape(element)
+		}
+	}
+	u := *l.base
+	u.Fragment = ""
+	u.RawPath = escaped
+	// It is escaped as it should be: the base was parsed, the rest is ours.
+	u.Path, _ = url.PathUnescape(escaped)
+	return &u
+}
+
+// target returns what guard is to judge about a request for u.
+func (l *locator) target(u *url.URL, stranger bool) guard.Target {
+	return guard.Target{URL: u, Stranger: stranger, Harmless: func(u *url.URL) bool {
+		return u.RawQuery == "" && u.User == nil
+	}}
+}
