@@ -26,4 +26,32 @@
 // written and hashed by one worker at a time. Blocks that come in order are
 // hashed from their buffers beside the receiving; what came out of order is
 // read back from the page cache once the gap before it is filled.
+//
+// # Unfinished content
+//
+// With Config.Part the file or folder at the top is called NAME.part until
+// Finish, which gives it its name in one step. The suffix is the one that
+// browsers and other clients use; it is on the top and not on every file, so
+// that nothing within can collide, content of many files costs one rename, and
+// a folder never holds a mixture. Content that lies under its own name already
+// is checked and completed in place, unless none of it fits: then it is
+// something else, and is left alone.
+//
+// # One writer
+//
+// A Store that writes holds an advisory lock on the top of the content, the
+// folder or the only file, from Open until Finish or Close. It goes with the
+// process, needs no file of its own, and holds whatever folders for state the
+// two nodes have. Those that only read take none: complete content is not
+// written to.
+//
+// # What outlasts a crash
+//
+// The record (see Resume) holds the pieces whose data was synced before the
+// record was written, and how the files were left. After Close it is clean,
+// and if sizes and times still agree nothing is hashed at the next start. After
+// a crash the pieces that it lacks and that are not holes are hashed. Files
+// that others changed are hashed, and what is known from a record alone is
+// hashed before it is first read from, so that no record, damaged, outdated or
+// forged, makes a node send data that it has not seen to be right.
 package storage
