@@ -171,6 +171,16 @@ func (s *Set) scan(i int, flip uint64) int {
 	return -1
 }
 
+// Intersect makes s the integers that are members of both a and b. All three
+// have the same length.
+func (s *Set) Intersect(a, b *Set) {
+	s.count = 0
+	for i := range s.words {
+		s.words[i] = a.words[i] & b.words[i]
+		s.count += bits.OnesCount64(s.words[i])
+	}
+}
+
 // AnyNotIn tells whether s has a member that other lacks. Both have the same
 // length.
 func (s *Set) AnyNotIn(other *Set) bool {

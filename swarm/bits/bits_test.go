@@ -79,6 +79,30 @@ func TestModel(t *testing.T) {
 	}
 }
 
+func TestIntersect(t *testing.T) {
+	rng := rand.New(rand.NewPCG(7, 0))
+	for _, n := range []int{0, 1, 63, 64, 65, 200} {
+		a, b, got := New(n), New(n), Full(n)
+		want := 0
+		for i := range n {
+			inA, inB := rng.IntN(2) == 0, rng.IntN(2) == 0
+			if inA {
+				a.Add(i)
+			}
+			if inB {
+				b.Add(i)
+			}
+			if inA && inB {
+				want++
+			}
+		}
+		got.Intersect(a, b)
+		if got.Count() != want || got.AnyNotIn(a) || got.AnyNotIn(b) {
+			t.Errorf("of %d: %d members, want %d", n, got.Count(), want)
+		}
+	}
+}
+
 func nextOf(model []bool, from int, member bool) int {
 	for i := from; i < len(model); i++ {
 		if model[i] == member {

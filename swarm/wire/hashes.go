@@ -7,8 +7,9 @@ import (
 
 // Limits on the hash messages of BEP 52.
 const (
-	// HashesMax bounds the hashes that one message asks for, proof apart.
-	// BEP 52 names 512 as what should be answered.
+	// HashesMax bounds the hashes that we ask for with one message, proof
+	// apart, and so those of an answer. BEP 52 names 512 as what should be
+	// answered.
 	HashesMax = 512
 	// HashProofMax bounds the layers of proof: a tree of 16 KiB leaves that
 	// is higher would be of a file that no index of BEP 3 can reach.
@@ -25,7 +26,7 @@ type HashRange struct {
 	Root   [32]byte // pieces root of the file
 	Base   uint32   // layer, 0 being that of the 16 KiB blocks
 	Index  uint32   // first hash, a multiple of Length
-	Length uint32   // number of hashes, a power of two, 2 to HashesMax
+	Length uint32   // number of hashes, a power of two
 	Proof  uint32   // layers of proof, counted from Base
 }
 
@@ -42,8 +43,10 @@ func AppendHashRange(dst []byte, h HashRange) []byte {
 
 // ParseHashRange reads the payload of a hash message. hashes is a view of the
 // 32-byte hashes that follow in a Hashes message, and empty in the others.
-// Ranges that BEP 52 does not allow, or whose number of hashes does not fit,
-// are a ProtocolError.
+// Ranges that name no run of a tree, or whose number of hashes does not fit,
+// are a ProtocolError. BEP 52 allows lengths from 2 to 512 alone, but common
+// clients ask for 1 at the end of a long layer, and for all blocks of a large
+// piece: such ranges are sound here, for the caller to answer or to reject.
 func ParseHashRange(payload []byte) (h HashRange, hashes []byte, err error) {
 	bad := ProtocolError{RuleHashes}
 	if len(payload) < hashRangeSize {
@@ -54,11 +57,11 @@ func ParseHashRange(payload []byte) (h HashRange, hashes []byte, err error) {
 	rest := payload[hashSize:]
 	h.Base, h.Index, h.Length, h.Proof = be.Uint32(rest), be.Uint32(rest[4:]), be.Uint32(rest[8:]), be.Uint32(rest[12:])
 	hashes = payload[hashRangeSize:]
-	if h.Length < 2 || h.Length > HashesMax || bits.OnesCount32(h.Length) != 1 ||
+	if bits.OnesCount32(h.Length) != 1 ||
 		h.Index%h.Length != 0 || h.Base > HashProofMax || h.Proof > HashProofMax {
 		return HashRange{}, nil, bad
 	}
-	if len(hashes) != 0 && len(hashes) != hashSize*(int(h.Length)+h.Uncles()) {
+	if len(hashes) != 0 && int64(len(hashes)) != hashSize*(int64(h.Length)+int64(h.Uncles())) {
 		return HashRange{}, nil, bad
 	}
 	return h, hashes, nil

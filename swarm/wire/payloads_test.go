@@ -328,11 +328,17 @@ func TestHashRange(t *testing.T) {
 		t.Error("a missing hash is accepted")
 	}
 	for name, bad := range map[string]HashRange{
-		"length 0": {}, "length 1": {Length: 1}, "length 3": {Length: 3}, "length 1024": {Length: 1024},
-		"length 2^31": {Length: 1 << 31}, "index": {Length: 4, Index: 2}, "base": {Length: 2, Base: 100}, "proof": {Length: 2, Proof: 1 << 31},
+		"length 0": {}, "length 3": {Length: 3}, "index": {Length: 4, Index: 2}, "base": {Length: 2, Base: 100}, "proof": {Length: 2, Proof: 1 << 31},
 	} {
 		if _, _, err := ParseHashRange(AppendHashRange(nil, bad)); !errors.Is(err, ProtocolError{RuleHashes}) {
 			t.Errorf("%s: %v", name, err)
+		}
+	}
+	for name, odd := range map[string]HashRange{
+		"one hash": {Length: 1, Index: 512}, "all blocks of 128 MiB": {Length: 8192}, "the most": {Length: 1 << 31, Index: 1 << 31},
+	} {
+		if got, _, err := ParseHashRange(AppendHashRange(nil, odd)); err != nil || got != odd {
+			t.Errorf("%s: got %v, %v", name, got, err)
 		}
 	}
 	if _, _, err := ParseHashRange(b[:47]); err == nil {
