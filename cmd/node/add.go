@@ -191,7 +191,7 @@ func (a *adding) onNews(w *watch, n news) bool {
 func (a *adding) complete(t *swarm.Torrent) {
 	info, st := t.Info(), t.Stats()
 	l := info.Layout()
-	a.c.endProgress(false) // of torrents that go on, there is another soon
+	a.c.endProgress() // of torrents that go on, there is another soon
 	for _, p := range t.Paths() {
 		a.c.result(p)
 	}

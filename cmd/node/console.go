@@ -38,10 +38,11 @@ type console struct {
 	mu     sync.Mutex
 	stdout io.Writer
 	stderr io.Writer
-	raw    bool   // standard output is not a terminal: results go there as they are
-	line   string // the progress line on the screen
-	broken func(error)
-	exited bool // the exit event has been written
+	raw    bool        // standard output is not a terminal: results go there as they are
+	line   string      // the progress line on the screen
+	broken func(error) // hears of the first failure to write
+	failed error       // that failure
+	exited bool        // the exit event has been written
 }
 
 // newConsole makes the console of a process. Until the flags are known it
@@ -119,7 +120,7 @@ func encode(v any) []byte {
 func (c *console) write(s string) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if c.exited {
+	if c.exited || c.failed != nil {
 		return
 	}
 	c.erase()
@@ -128,8 +129,8 @@ func (c *console) write(s string) {
 		if storage.IsFull(err) {
 			code = exitDisk
 		}
-		c.broken(fail(code, "writing to standard output", err))
-		c.broken = func(error) {} // once: what follows fails for the same reason
+		c.failed = fail(code, "writing to standard output", err)
+		c.broken(c.failed)
 	}
 	c.draw()
 }
@@ -199,15 +200,23 @@ func (c *console) progress(s string) {
 	c.draw()
 }
 
-// endProgress takes the progress line off the screen, or leaves it there for
-// good if keep is set.
-func (c *console) endProgress(keep bool) {
+// endProgress takes the progress line off the screen.
+func (c *console) endProgress() {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if c.line != "" && keep {
+	c.erase()
+	c.line = ""
+}
+
+// keepProgress leaves the progress line on the screen for good, unless somebody
+// is writing right now, who may be waiting for a reader that never comes.
+func (c *console) keepProgress() {
+	if !c.mu.TryLock() {
+		return
+	}
+	defer c.mu.Unlock()
+	if c.line != "" {
 		io.WriteString(c.stderr, "\n")
-	} else {
-		c.erase()
 	}
 	c.line = ""
 }
@@ -236,8 +245,13 @@ func cut(s string, n int) string {
 
 // finish prints how the command ended, and returns the exit code.
 func (c *console) finish(err error) int {
+	c.mu.Lock()
+	if err == nil {
+		err = c.failed
+	}
+	c.mu.Unlock()
 	code := exitCode(err)
-	c.endProgress(false)
+	c.endProgress()
 	if _, signalled := errors.AsType[stopped](err); err != nil && !signalled {
 		e := errorEvent{Code: code, Message: err.Error()}
 		if f, ok := errors.AsType[*failure](err); ok {

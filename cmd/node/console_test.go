@@ -17,7 +17,7 @@ func TestConsoleRedraw(t *testing.T) {
 	c.progress("second")
 	c.note("a note with \x1b[31m")
 	c.result("result")
-	c.endProgress(false)
+	c.endProgress()
 	want := "first line" +
 		"\r\x1b[Ksecond" +
 		"\r\x1b[Knode: add: a note with \\x1b[31m\nsecond" +

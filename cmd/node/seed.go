@@ -212,7 +212,7 @@ func (f *buildFlags) build(ctx context.Context, c *console, path string) (*metai
 
 func buildWith(ctx context.Context, c *console, opt metainfo.BuildOptions) (*metainfo.Torrent, error) {
 	t, err := metainfo.Build(ctx, opt)
-	c.endProgress(false)
+	c.endProgress()
 	if stop := ended(ctx); stop != nil {
 		return nil, stop
 	}

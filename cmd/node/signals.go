@@ -36,8 +36,8 @@ func watchSignals(parent context.Context, c *console) (ctx context.Context, stop
 				s0 := s.(syscall.Signal)
 				code = 128 + int(s0)
 				late = time.After(stopTimeout)
-				c.endProgress(true)
 				cancel(stopped{s0})
+				c.keepProgress()
 			case <-late:
 				die(c, code)
 			case <-done:

@@ -144,7 +144,7 @@ func checkPieces(ctx context.Context, c *console, dir string, l *metainfo.Layout
 		rate := int64(float64(done) / max(now.Sub(start).Seconds(), 0.001))
 		m.update(now, []status{{state: stateHashing, have: done, total: total, down: rate}}, dhtNone)
 	})
-	c.endProgress(false)
+	c.endProgress()
 	if stop := ended(ctx); stop != nil {
 		return nil, stop
 	}
