@@ -20,6 +20,7 @@ import (
 const (
 	sampleInterval = 20 * time.Millisecond // between two looks at a process' memory
 	pollInterval   = 10 * time.Millisecond // between two looks at a client's progress
+	slowInterval   = 10 * pollInterval     // the same for one whose slow loop must answer, too
 )
 
 // The addresses of both sides: clients want one each, and Transmission takes
@@ -277,8 +278,12 @@ func (s clientSide) leech(ctx context.Context, j job, peer netip.AddrPort, dir s
 	if err == nil && s.kind.TakesPeers() {
 		err = c.Connect(ctx, peer)
 	}
+	interval := pollInterval
+	if s.kind == realclient.Transmission {
+		interval = slowInterval
+	}
 	if err == nil {
-		err = c.WaitPolling(ctx, pollInterval)
+		err = c.WaitPolling(ctx, interval)
 	}
 	took := time.Since(start)
 	return took, watch.stop(), err
