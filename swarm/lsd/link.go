@@ -1,0 +1,234 @@
+package lsd
+
+import (
+	"errors"
+	"net"
+	"net/netip"
+	"slices"
+	"strings"
+	"time"
+
+	"swarmnode/swarm/guard"
+)
+
+const (
+	// linksMax bounds the interfaces in use, in each family: machines that run
+	// containers have hundreds.
+	linksMax = 32
+	// readFaultsMax is how many reads in a row may fail before a link is given
+	// up; the next look at the interfaces opens it anew.
+	readFaultsMax = 16
+	// packetsPerSecond bounds the packets that are looked at on one link: some
+	// times what hundreds of neighbours send.
+	packetsPerSecond = 200
+
+	port = 6771
+)
+
+// The groups of BEP 14.
+var (
+	group4 = netip.AddrPortFrom(netip.AddrFrom4([4]byte{239, 192, 152, 143}), port)
+	group6 = netip.AddrPortFrom(netip.MustParseAddr("ff15::efc0:988f"), port)
+)
+
+// A linkKey names an interface in a family.
+type linkKey struct {
+	index int
+	name  string
+	v6    bool
+}
+
+// group returns the group of the family.
+func (k linkKey) group() netip.AddrPort {
+	if k.v6 {
+		return group6
+	}
+	return group4
+}
+
+// A link is an interface in one family, with the socket that has joined the
+// group there. Its fields do not change.
+type link struct {
+	key   linkKey
+	addrs []netip.Prefix // of the interface, in this family
+	conn  packetConn
+	to    netip.AddrPort
+}
+
+// A packetConn is a net.UDPConn, or what tests have in its place.
+type packetConn interface {
+	ReadFromUDPAddrPort(b []byte) (int, netip.AddrPort, error)
+	WriteToUDPAddrPort(b []byte, addr netip.AddrPort) (int, error)
+	Close() error
+}
+
+// send sends a packet to the group. What cannot be sent is lost, as any
+// datagram may be; a link that is down is found out by scan.
+func (l *link) send(b []byte) {
+	l.conn.WriteToUDPAddrPort(b, l.to)
+}
+
+// openLink joins the group on an interface.
+func openLink(key linkKey, ifi *net.Interface) (packetConn, error) {
+	network := "udp4"
+	if key.v6 {
+		network = "udp6"
+	}
+	conn, err := net.ListenMulticastUDP(network, ifi, net.UDPAddrFromAddrPort(key.group()))
+	if err != nil {
+		return nil, err
+	}
+	if err := tune(conn, ifi.Index, key.v6); err != nil {
+		conn.Close()
+		return nil, err
+	}
+	return conn, nil
+}
+
+// read takes in packets until the socket is closed.
+func (s *Service) read(l *link) {
+	b := make([]byte, packetMax+1)
+	faults, packets := 0, 0
+	second := time.Now()
+	for {
+		n, from, err := l.conn.ReadFromUDPAddrPort(b)
+		if err != nil {
+			if faults++; errors.Is(err, net.ErrClosed) || faults > readFaultsMax {
+				s.drop(l)
+				return
+			}
+			continue
+		}
+		faults = 0
+		if now := time.Now(); now.Sub(second) >= time.Second {
+			second, packets = now, 0
+		}
+		if packets++; packets > packetsPerSecond {
+			continue
+		}
+		m, err := parseSearch(b[:n])
+		if err == nil && l.local(from.Addr()) {
+			s.heard(&m, from.Addr().Unmap())
+		}
+	}
+}
+
+// local tells whether an address can be that of a neighbour on the link: one
+// of a private range, or of a range that the interface has. Multicast from
+// elsewhere is forged, or was let in by mistake.
+func (l *link) local(ip netip.Addr) bool {
+	ip = ip.Unmap()
+	reach, ok := guard.ReachOf(ip)
+	if !ok {
+		return false
+	}
+	return reach != guard.Public || slices.ContainsFunc(l.addrs, func(p netip.Prefix) bool {
+		return p.Contains(ip.WithZone(""))
+	})
+}
+
+// drop forgets a link and closes its socket.
+func (s *Service) drop(l *link) {
+	l.conn.Close()
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.links[l.key] == l {
+		delete(s.links, l.key)
+	}
+}
+
+func (s *Service) closeLinks() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for _, l := range s.links {
+		l.conn.Close() // its reader drops it
+	}
+}
+
+// A place is an interface in a family, as it is at the moment.
+type place struct {
+	ifi   net.Interface
+	addrs []netip.Prefix
+}
+
+// findPlaces returns where links ought to be.
+func (s *Service) findPlaces() map[linkKey]place {
+	interfaces, err := net.Interfaces()
+	if err != nil {
+		s.cfg.Logger.Debug("lsd: reading interfaces", "err", err)
+		return nil
+	}
+	all := make(map[linkKey]place)
+	used := 0
+	for _, ifi := range interfaces {
+		const able = net.FlagUp | net.FlagMulticast
+		if ifi.Flags&able != able || s.cfg.Use != nil && !s.cfg.Use(ifi) {
+			continue
+		}
+		addrs, err := ifi.Addrs()
+		if err != nil || len(addrs) == 0 {
+			continue
+		}
+		if used++; used > linksMax {
+			break
+		}
+		for _, a := range addrs {
+			p, err := netip.ParsePrefix(a.String())
+			if err != nil {
+				continue
+			}
+			key := linkKey{index: ifi.Index, name: ifi.Name, v6: !p.Addr().Unmap().Is4()}
+			at := all[key]
+			at.ifi = ifi
+			at.addrs = append(at.addrs, p)
+			all[key] = at
+		}
+	}
+	return all
+}
+
+// scan opens links where there are none, and closes those whose interface has
+// gone or has other addresses. All torrents are announced on a new one.
+func (s *Service) scan() {
+	places := s.places()
+	s.mu.Lock()
+	for key, l := range s.links {
+		if at, ok := places[key]; ok && slices.Equal(at.addrs, l.addrs) {
+			delete(places, key) // as it was
+			continue
+		}
+		delete(s.links, key)
+		l.conn.Close()
+		s.cfg.Logger.Debug("lsd: left", "interface", key.name)
+	}
+	s.mu.Unlock()
+	opened := false
+	for key, at := range places {
+		conn, err := s.open(key, &at.ifi)
+		if err != nil {
+			s.cfg.Logger.Debug("lsd: joining", "interface", key.name, "err", strings.TrimSpace(err.Error()))
+			continue
+		}
+		s.cfg.Logger.Debug("lsd: joined", "interface", key.name, "ipv6", key.v6)
+		l := &link{key: key, addrs: at.addrs, conn: conn, to: key.group()}
+		s.mu.Lock()
+		s.links[key] = l
+		s.mu.Unlock()
+		s.wait.Go(func() { s.read(l) })
+		opened = true
+	}
+	if opened {
+		s.announceAll()
+	}
+}
+
+// announceAll makes every torrent due, on account of a network that is new.
+func (s *Service) announceAll() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	now := time.Now().Add(gatherTime)
+	for _, t := range s.torrents {
+		t.due, t.again = now, true
+	}
+	s.hurry()
+}

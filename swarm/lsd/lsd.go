@@ -1,0 +1,341 @@
+// Package lsd finds peers on the local network by multicast (BEP 14, "Local
+// Service Discovery"), on every interface and in both families.
+//
+// A Service announces each torrent when it is added, a second time a little
+// later, since multicast gets lost on wireless networks, and then every five
+// minutes. When a peer is heard for the first time, it is yielded at once and
+// answered by one announce of our own, so that it does not matter who came
+// first. The caller keeps private torrents (BEP 27) away.
+//
+// Everybody on the network can send what they like: a packet costs no more than
+// its parsing, what is kept of peers is bounded, and so is the rate at which we
+// answer. The package never connects to a peer.
+//
+// Its nouns: a search is one packet, named after its first word, BT-SEARCH; a
+// link is one interface in one family, with its socket; a torrent is what is
+// searched for.
+package lsd
+
+import (
+	"context"
+	"iter"
+	"log/slog"
+	"math/rand/v2"
+	"net"
+	"net/netip"
+	"strconv"
+	"sync"
+	"time"
+
+	"swarmnode/metainfo"
+)
+
+const (
+	// interval is the time between announces (BEP 14 asks for five minutes).
+	interval = 5 * time.Minute
+	// repeatAfter is when the first announce is repeated.
+	repeatAfter = 10 * time.Second
+	// answerEvery bounds how often a torrent is announced, whatever the reason.
+	answerEvery = 10 * time.Second
+	// gatherTime is how long an announce waits for those of other torrents, to
+	// go out in one packet.
+	gatherTime = 20 * time.Millisecond
+	// scanEvery is how often the interfaces are looked at: a cable that is
+	// plugged in should have effect while the user looks on.
+	scanEvery = 2 * time.Second
+
+	// foundMax bounds the peers of a torrent that wait to be taken; more are
+	// dropped, for they will announce again.
+	foundMax = 64
+	// knownMax bounds the peers of a torrent that are remembered, so that each
+	// is answered once. Beyond, an old one is forgotten and may be answered
+	// again.
+	knownMax = 256
+	// torrentsMax bounds the torrents that are remembered, those of the past
+	// few seconds included.
+	torrentsMax = 50_000
+)
+
+// Config describes a Service. The zero value is of use.
+type Config struct {
+	// Use tells whether an interface is to be used, besides being up and able
+	// to multicast. All are if nil.
+	Use func(net.Interface) bool
+	// Logger takes what happens to interfaces. None if nil.
+	Logger *slog.Logger
+}
+
+// A Service is this node on its local networks. Its methods are safe for
+// concurrent use.
+type Service struct {
+	cfg    Config
+	cookie string
+	places func() map[linkKey]place                          // findPlaces
+	open   func(linkKey, *net.Interface) (packetConn, error) // openLink
+
+	ctx    context.Context // done once Close has begun
+	cancel context.CancelFunc
+	wait   sync.WaitGroup // the loop, and the readers of links
+	nudge  chan struct{}  // something may be due
+
+	mu       sync.Mutex
+	torrents map[metainfo.Hash]*torrent
+	links    map[linkKey]*link
+}
+
+// A torrent is one that is announced, or was until a moment ago.
+type torrent struct {
+	port  uint16
+	users []chan netip.AddrPort // one for each call of Peers
+	due   time.Time             // of the next announce
+	last  time.Time             // of the last announce; zero before the first
+	again bool                  // the first announce is to be repeated
+	known map[identity]time.Time
+}
+
+// An identity is what a peer is told by: one that was started anew, with
+// another cookie, is another.
+type identity struct {
+	addr   netip.AddrPort
+	cookie string
+}
+
+// New starts a Service. It looks for interfaces at once and from then on, so
+// that there is nothing to fail: a network may come later.
+func New(cfg Config) *Service {
+	s := newService(cfg)
+	s.wait.Go(s.run)
+	return s
+}
+
+func newService(cfg Config) *Service {
+	if cfg.Logger == nil {
+		cfg.Logger = slog.New(slog.DiscardHandler)
+	}
+	s := &Service{
+		cfg: cfg, cookie: strconv.FormatUint(rand.Uint64(), 36), nudge: make(chan struct{}, 1),
+		torrents: make(map[metainfo.Hash]*torrent), links: make(map[linkKey]*link),
+	}
+	s.places, s.open = s.findPlaces, openLink
+	s.ctx, s.cancel = context.WithCancel(context.Background())
+	return s
+}
+
+// Close ends the Service.
+func (s *Service) Close() {
+	s.cancel()
+	s.wait.Wait()
+}
+
+// Peers announces on the local networks that the torrent ih has a peer at our
+// port, and yields the peers that are heard there, until ctx or the Service
+// ends. To be asked again means that more peers are wanted: then there is an
+// announce as soon as the last is ten seconds old. Whether we have everything
+// is not said in BEP 14. Without a port there is nothing to announce, and
+// others are heard all the same.
+func (s *Service) Peers(ctx context.Context, ih metainfo.Hash, port uint16, seed bool) iter.Seq[netip.AddrPort] {
+	return func(yield func(netip.AddrPort) bool) {
+		found := make(chan netip.AddrPort, foundMax)
+		if !s.join(ih, port, found) {
+			return
+		}
+		defer s.leave(ih, found)
+		for ctx.Err() == nil {
+			select {
+			case addr := <-found:
+				if !yield(addr) {
+					return
+				}
+			case <-ctx.Done():
+			case <-s.ctx.Done():
+				return
+			}
+		}
+	}
+}
+
+// join adds a user of a torrent. It reports whether there is room.
+func (s *Service) join(ih metainfo.Hash, port uint16, found chan netip.AddrPort) bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	now := time.Now()
+	t := s.torrents[ih]
+	if t == nil {
+		if len(s.torrents) >= torrentsMax {
+			return false
+		}
+		t = &torrent{due: now.Add(gatherTime), again: true, known: make(map[identity]time.Time)}
+		s.torrents[ih] = t
+	} else {
+		t.soon(now)
+		// Whoever was found before may be wanted now.
+		for who := range t.known {
+			select {
+			case found <- who.addr:
+			default:
+			}
+		}
+	}
+	t.port = port
+	t.users = append(t.users, found)
+	s.hurry()
+	return true
+}
+
+// soon makes an announce due as soon as one may be.
+func (t *torrent) soon(now time.Time) {
+	at := now.Add(gatherTime)
+	if earliest := t.last.Add(answerEvery); !t.last.IsZero() && earliest.After(at) {
+		at = earliest
+	}
+	if at.Before(t.due) {
+		t.due = at
+	}
+}
+
+func (s *Service) leave(ih metainfo.Hash, found chan netip.AddrPort) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	t := s.torrents[ih]
+	for i, user := range t.users {
+		if user == found {
+			t.users = append(t.users[:i], t.users[i+1:]...)
+			break
+		}
+	}
+	// An entry without users stays for a moment, see forget.
+}
+
+// hurry makes the loop look at what is due.
+func (s *Service) hurry() {
+	select {
+	case s.nudge <- struct{}{}:
+	default:
+	}
+}
+
+// run is the loop of the Service: it sends announces and looks after links.
+func (s *Service) run() {
+	defer s.closeLinks()
+	scan := time.NewTicker(scanEvery)
+	defer scan.Stop()
+	s.scan()
+	timer := time.NewTimer(gatherTime)
+	defer timer.Stop()
+	nudged := true // the timer runs for gatherTime
+	for {
+		select {
+		case now := <-timer.C:
+			nudged = false
+			timer.Reset(max(gatherTime, s.announce(now).Sub(now)))
+		case <-s.nudge:
+			if !nudged {
+				nudged = true
+				timer.Reset(gatherTime)
+			}
+		case <-scan.C:
+			s.scan()
+			s.forget(time.Now())
+		case <-s.ctx.Done():
+			return
+		}
+	}
+}
+
+// announce sends what is due, and returns when something will be.
+func (s *Service) announce(now time.Time) (next time.Time) {
+	byPort := make(map[uint16][]metainfo.Hash)
+	next = now.Add(interval)
+	s.mu.Lock()
+	for ih, t := range s.torrents {
+		if len(t.users) == 0 || t.port == 0 || len(s.links) == 0 {
+			continue
+		}
+		if !t.due.After(now) {
+			byPort[t.port] = append(byPort[t.port], ih)
+			t.last = now
+			t.due = now.Add(interval + rand.N(interval/10))
+			if t.again {
+				t.again = false
+				t.due = now.Add(repeatAfter + rand.N(time.Second))
+			}
+		}
+		if t.due.Before(next) {
+			next = t.due
+		}
+	}
+	links := make([]*link, 0, len(s.links))
+	for _, l := range s.links {
+		links = append(links, l)
+	}
+	s.mu.Unlock()
+	for port, hashes := range byPort {
+		for ; len(hashes) > 0; hashes = hashes[min(len(hashes), hashesMax):] {
+			part := hashes[:min(len(hashes), hashesMax)]
+			for _, l := range links {
+				l.send(appendSearch(nil, &search{host: l.to.String(), port: port, cookie: s.cookie, hashes: part}))
+			}
+		}
+	}
+	return next
+}
+
+// forget drops torrents that nobody has asked for since their last announce
+// could have been the last of its kind: an entry is what keeps one that comes
+// and goes from announcing each time.
+func (s *Service) forget(now time.Time) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for ih, t := range s.torrents {
+		if len(t.users) == 0 && now.Sub(t.last) > answerEvery {
+			delete(s.torrents, ih)
+		}
+	}
+}
+
+// heard takes in a search that came from an address on a link.
+func (s *Service) heard(m *search, from netip.Addr) {
+	if m.cookie == s.cookie {
+		return
+	}
+	now := time.Now()
+	who := identity{netip.AddrPortFrom(from, m.port), m.cookie}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	answer := false
+	for _, ih := range m.hashes {
+		t := s.torrents[ih]
+		if t == nil || len(t.users) == 0 {
+			continue
+		}
+		for _, user := range t.users {
+			select {
+			case user <- who.addr:
+			default:
+			}
+		}
+		if _, known := t.known[who]; !known {
+			t.soon(now)
+			answer = true
+		}
+		t.remember(who, now)
+	}
+	if answer {
+		s.hurry()
+	}
+}
+
+// remember notes a peer, and forgets the one that was silent for the longest
+// if there are too many.
+func (t *torrent) remember(who identity, now time.Time) {
+	if _, known := t.known[who]; !known && len(t.known) >= knownMax {
+		var oldest identity
+		for other, at := range t.known {
+			if old, ok := t.known[oldest]; !ok || at.Before(old) {
+				oldest = other
+			}
+		}
+		delete(t.known, oldest)
+	}
+	t.known[who] = now
+}

@@ -1,0 +1,5 @@
+//go:build unix && !linux
+
+package lsd
+
+func ownInterfaceAlone(int, bool) {}
