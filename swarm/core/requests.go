@@ -24,6 +24,10 @@ const (
 	snubAfter = 20 * time.Second
 	// blockAfter is how long one block may take before it is asked elsewhere.
 	blockAfter = 30 * time.Second
+	// urgentAfter is how long one may take of a piece whose deadline comes
+	// within urgentWithin.
+	urgentAfter  = 1500 * time.Millisecond
+	urgentWithin = 5 * time.Second
 	// rejectAfter is how long a peer that chokes us may take to reject what it
 	// will not send (BEP 6), before that is asked elsewhere.
 	rejectAfter = 3 * time.Second
@@ -195,7 +199,7 @@ func (t *Torrent) room(p *peer) int {
 // prepare sets the query for p.
 func (t *Torrent) prepare(p *peer, room int) {
 	q := &t.query
-	*q = picker.Query{Peer: uint32(p.ref), Have: p.has.set, Max: room}
+	*q = picker.Query{Peer: uint32(p.ref), Have: t.askable(p.has.set), Max: room}
 	q.Alone = p.trust.suspect
 	q.Whole = p.trust.onProbation() || t.isQuick(p)
 	if p.trust.onProbation() {
@@ -411,8 +415,12 @@ func (t *Torrent) expireAsks(p *peer) {
 	if p.choking && t.now-a.choked > rejectAfter {
 		t.releaseAll(p, askCancelled, p.fastx.allowed)
 	}
+	urgent := t.pick.Urgent(t.now + urgentWithin)
 	for i := range a.open() {
-		if o := &a.open()[i]; o.state == askLive && t.now-o.at > blockAfter {
+		o := &a.open()[i]
+		late := t.now-o.at > blockAfter ||
+			urgent && t.now-o.at > urgentAfter && t.pick.Due(o.ref.Piece, t.now+urgentWithin)
+		if o.state == askLive && late {
 			t.release(p, o, askReleased)
 		}
 	}

@@ -2,6 +2,7 @@ package core
 
 import (
 	"slices"
+	"time"
 
 	"swarmnode/swarm/wire"
 )
@@ -11,6 +12,8 @@ const (
 	// asked for, and steerMax how many in all.
 	steerAhead = 2
 	steerMax   = 32
+	// passOverMax is how long a request may wait while later ones go first.
+	passOverMax = 3 * time.Second
 	// steerTries bounds the search for a piece to suggest, in pieces.
 	steerTries = 4096
 )
@@ -116,12 +119,13 @@ func (s *seeder) requested(t *Torrent, p *peer, piece uint32) {
 // choose returns which waiting request of p goes next: the first for a piece
 // that nobody has and nobody else was promised, or else just the first.
 func (s *seeder) choose(t *Torrent, p *peer) int {
-	if s.owner == nil || !s.alone(t) {
+	queue := p.serve.queue
+	if s.owner == nil || !s.alone(t) || t.now-queue[0].at > passOverMax {
 		return 0
 	}
-	for i, r := range p.serve.queue[:min(len(p.serve.queue), chooseAmong)] {
-		owner := s.owner[r.Piece]
-		if t.pick.Availability(r.Piece) == 0 && (owner == 0 || owner == p.ref) {
+	for i, w := range queue[:min(len(queue), chooseAmong)] {
+		owner := s.owner[w.ref.Piece]
+		if t.pick.Availability(w.ref.Piece) == 0 && (owner == 0 || owner == p.ref) {
 			return i
 		}
 	}

@@ -27,9 +27,15 @@ const (
 
 // serving are the requests of one peer, oldest first.
 type serving struct {
-	queue  []block.Ref
+	queue  []waiting
 	flying []block.Ref // with the writer
 	window int
+}
+
+// A waiting request is one that was not handed to the writer yet.
+type waiting struct {
+	ref block.Ref
+	at  time.Duration // when it came
 }
 
 func (s *serving) init() { s.window = 2 * windowMin }
@@ -69,7 +75,7 @@ func (t *Torrent) onRequest(p *peer, r block.Ref) {
 		t.refuse(p, r)
 		return
 	}
-	p.serve.queue = append(p.serve.queue, r)
+	p.serve.queue = append(p.serve.queue, waiting{r, t.now})
 	t.seeder.requested(t, p, r.Piece)
 	t.pump(p)
 }
@@ -85,7 +91,7 @@ func (t *Torrent) pump(p *peer) {
 	s := &p.serve
 	for len(s.flying) < s.window && len(s.queue) > 0 {
 		i := t.seeder.choose(t, p)
-		r := s.queue[i]
+		r := s.queue[i].ref
 		s.queue = append(s.queue[:i], s.queue[i+1:]...)
 		s.flying = append(s.flying, r)
 		p.spoke = t.now
@@ -117,7 +123,7 @@ func (t *Torrent) onSent(ref PeerRef, count int) {
 func (t *Torrent) onCancel(p *peer, r block.Ref) {
 	s := &p.serve
 	for i, q := range s.queue {
-		if q == r {
+		if q.ref == r {
 			s.queue = append(s.queue[:i], s.queue[i+1:]...)
 			t.refuse(p, r)
 			return
@@ -131,12 +137,12 @@ func (t *Torrent) onCancel(p *peer, r block.Ref) {
 func (t *Torrent) rejectQueue(p *peer) {
 	s := &p.serve
 	keep := s.queue[:0]
-	for _, r := range s.queue {
-		if p.fastx.mayGive(r.Piece) {
-			keep = append(keep, r)
+	for _, w := range s.queue {
+		if p.fastx.mayGive(w.ref.Piece) {
+			keep = append(keep, w)
 			continue
 		}
-		t.refuse(p, r)
+		t.refuse(p, w.ref)
 	}
 	s.queue = keep
 }

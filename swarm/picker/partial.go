@@ -221,6 +221,16 @@ func (p *Picker) Senders(piece uint32, dst []uint32) []uint32 {
 	return dst
 }
 
+// Sender returns who sent a block of an Unverified piece or of one in flight;
+// 0 if it has not come.
+func (p *Picker) Sender(b Block) uint32 {
+	pt := p.partial(b)
+	if pt == nil || !pt.slots[b.Index].stored {
+		return 0
+	}
+	return pt.slots[b.Index].peer[0]
+}
+
 // BegunBy appends to dst the pieces in flight of which the peer has sent a
 // block.
 func (p *Picker) BegunBy(peer uint32, dst []uint32) []uint32 {

@@ -234,3 +234,21 @@ func (p *Picker) SetDeadline(piece uint32, at time.Duration) bool {
 func (p *Picker) ClearDeadline(piece uint32) {
 	p.deadlines = slices.DeleteFunc(p.deadlines, func(d deadline) bool { return d.piece == piece })
 }
+
+// Due tells whether the piece has a deadline, and one before at.
+func (p *Picker) Due(piece uint32, at time.Duration) bool {
+	for _, d := range p.deadlines {
+		if d.at > at {
+			return false
+		}
+		if d.piece == piece {
+			return true
+		}
+	}
+	return false
+}
+
+// Urgent tells whether any piece has a deadline before at.
+func (p *Picker) Urgent(at time.Duration) bool {
+	return len(p.deadlines) > 0 && p.deadlines[0].at <= at
+}

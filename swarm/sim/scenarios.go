@@ -121,11 +121,11 @@ func mixed() Scenario {
 		Name: "mixed", About: "who gives more is done sooner; a free rider is done last",
 		Pieces: 256, PieceLength: 256 << 10, Limit: 60 * time.Minute,
 		Classes: []Class{
-			seed(20 * Mbit),
-			{Name: "fibre", Count: 6, Up: 50 * Mbit, Down: 100 * Mbit, Distance: near, Jitter: near},
-			{Name: "cable", Count: 12, Up: 5 * Mbit, Down: 50 * Mbit, Distance: 2 * near, Jitter: near},
-			{Name: "dsl", Count: 12, Up: 1 * Mbit, Down: 16 * Mbit, Distance: 3 * near, Jitter: near},
-			{Name: "free rider", Count: 2, Up: 20 * Mbit, Down: 50 * Mbit, Distance: near, Acts: FreeRider},
+			seed(30 * Mbit),
+			{Name: "fibre", Count: 4, Up: 20 * Mbit, Down: 100 * Mbit, Distance: near, Jitter: near},
+			{Name: "cable", Count: 10, Up: 5 * Mbit, Down: 50 * Mbit, Distance: 2 * near, Jitter: near},
+			{Name: "dsl", Count: 15, Up: 1 * Mbit, Down: 16 * Mbit, Distance: 3 * near, Jitter: near},
+			{Name: "free rider", Count: 3, Up: 5 * Mbit, Down: 50 * Mbit, Distance: near, Acts: FreeRider},
 		},
 		Check: all(before("fibre", "cable"), before("cable", "dsl"), waste(0.02)),
 	}
@@ -208,7 +208,8 @@ func streaming() Scenario {
 		Classes: []Class{
 			seed(16 * Mbit),
 			{Name: "leech", Count: 9, Up: 8 * Mbit, Down: 20 * Mbit, Distance: near},
-			{Name: "player", Count: 1, Up: 8 * Mbit, Down: 20 * Mbit, Distance: near, Rate: 4 * Mbit, StartBuffer: 5 * time.Second},
+			{Name: "player", Count: 1, Up: 8 * Mbit, Down: 20 * Mbit, Distance: near, Rate: 4 * Mbit,
+				StartBuffer: 5 * time.Second, Join: 10 * time.Second},
 		},
 		Check: all(func(r *Result) error {
 			if p := r.Class("player"); p.Stalled > 0 || p.Startup > 15*time.Second {
