@@ -54,6 +54,12 @@ func limitSend(path string, pieceLength int) error {
 		return err
 	}
 	defer conn.Close()
+	return send(conn, f, pieceLength)
+}
+
+// send answers requests, which come in the order of the file, until the other
+// side closes the connection.
+func send(conn net.Conn, f *os.File, pieceLength int) error {
 	var (
 		requests = make([]byte, batchBlocks*requestSize)
 		out      = make([]byte, batchBlocks*(headerSize+blockSize))
@@ -144,6 +150,9 @@ func limitReceive(addr, dir, sizeArg string, pieceLength int) error {
 		return err
 	}
 	defer f.Close()
+	if pieces := (size + int64(pieceLength) - 1) / int64(pieceLength); int64(len(hashes)) != pieces*sha1.Size {
+		return fmt.Errorf("%d bytes of hashes, want those of %d pieces", len(hashes), pieces)
+	}
 	if err := unix.Fallocate(int(f.Fd()), 0, 0, size); err != nil {
 		return fmt.Errorf("fallocate: %w", err)
 	}
@@ -152,7 +161,11 @@ func limitReceive(addr, dir, sizeArg string, pieceLength int) error {
 		return err
 	}
 	defer conn.Close()
+	return fetch(conn, f, size, hashes, pieceLength)
+}
 
+// fetch asks for size bytes, and hashes and writes them beside the receiving.
+func fetch(conn net.Conn, f *os.File, size int64, hashes []byte, pieceLength int) error {
 	free := make(chan []byte, batchesAsked)
 	full := make(chan batch, batchesAsked)
 	for range batchesAsked {
@@ -160,7 +173,7 @@ func limitReceive(addr, dir, sizeArg string, pieceLength int) error {
 	}
 	result := make(chan error, 1)
 	go func() { result <- hashAndWrite(f, hashes, pieceLength, full, free) }()
-	err = receive(conn, size, int64(pieceLength), full, free)
+	err := receive(conn, size, int64(pieceLength), full, free)
 	close(full)
 	return errors.Join(err, <-result)
 }

@@ -57,7 +57,8 @@ type Node struct {
 }
 
 // Start runs the command in binary with args and --json. State goes to
-// stateDir and nothing is taken from the environment or the user's home.
+// stateDir; no flag is taken from the environment, and nothing from the user's
+// home.
 func Start(binary, stateDir string, args ...string) (*Node, error) {
 	n := &Node{more: make(chan struct{}), reading: make(chan struct{})}
 	r, w, err := os.Pipe()
@@ -66,7 +67,8 @@ func Start(binary, stateDir string, args ...string) (*Node, error) {
 	}
 	n.Process, err = proc.Start(proc.Config{
 		Path: binary, Args: append(args, "--json", "--state-dir", stateDir), Stdout: w, Stderr: &n.log,
-		Env: []string{"HOME=" + stateDir, "XDG_CONFIG_HOME=" + stateDir, "XDG_STATE_HOME=" + stateDir, "XDG_CACHE_HOME=" + stateDir},
+		Hide: "SWARM_", // each of them would be a flag
+		Env:  []string{"HOME=" + stateDir, "XDG_CONFIG_HOME=" + stateDir, "XDG_STATE_HOME=" + stateDir, "XDG_CACHE_HOME=" + stateDir},
 	})
 	w.Close()
 	if err != nil {

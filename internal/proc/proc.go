@@ -37,6 +37,7 @@ type Config struct {
 	Args   []string  // without the program's name
 	Dir    string    // working directory; empty: that of the caller
 	Env    []string  // added to the caller's environment
+	Hide   string    // variables of the caller's environment that start with this are left out; empty: none are
 	Stdin  io.Reader // nil: /dev/null
 	Stdout io.Writer // nil: /dev/null
 	Stderr io.Writer // nil: /dev/null
@@ -55,7 +56,12 @@ type Process struct {
 func Start(cfg Config) (*Process, error) {
 	cmd := exec.Command(cfg.Path, cfg.Args...)
 	cmd.Dir = cfg.Dir
-	cmd.Env = append(os.Environ(), cfg.Env...)
+	for _, v := range os.Environ() {
+		if cfg.Hide == "" || !strings.HasPrefix(v, cfg.Hide) {
+			cmd.Env = append(cmd.Env, v)
+		}
+	}
+	cmd.Env = append(cmd.Env, cfg.Env...)
 	cmd.Stdin, cmd.Stdout, cmd.Stderr = cfg.Stdin, cfg.Stdout, cfg.Stderr
 	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true, Pdeathsig: syscall.SIGKILL}
 	// A grandchild that holds our pipes open must not keep Wait from returning.

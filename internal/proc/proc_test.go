@@ -30,6 +30,23 @@ func TestExitCodeAndOutput(t *testing.T) {
 	p.Stop()
 }
 
+func TestHide(t *testing.T) {
+	t.Setenv("PROC_TEST_SHOWN", "1")
+	t.Setenv("PROC_TEST_HIDDEN", "2")
+	var out bytes.Buffer
+	p, err := Start(Config{Path: "sh", Args: []string{"-c", "echo $PROC_TEST_SHOWN$PROC_TEST_HIDDEN$PROC_TEST_HIDDEN_NEW"},
+		Hide: "PROC_TEST_HIDDEN", Env: []string{"PROC_TEST_HIDDEN_NEW=3"}, Stdout: &out})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := p.Wait(); err != nil {
+		t.Fatal(err)
+	}
+	if got := out.String(); got != "13\n" {
+		t.Errorf("got %q, want %q", got, "13\n")
+	}
+}
+
 func TestStartMissing(t *testing.T) {
 	if _, err := Start(Config{Path: "/nonexistent/program"}); err == nil {
 		t.Fatal("got nil, want an error")
