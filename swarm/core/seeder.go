@@ -26,7 +26,6 @@ const (
 // each peer no other pieces.
 type seeder struct {
 	owner   []PeerRef // by piece: whom it is promised to, or 0; nil until needed
-	cursor  int       // where the search for a piece goes on
 	covered bool      // some peer was not told of all pieces
 }
 
@@ -41,7 +40,6 @@ func (s *seeder) hides(t *Torrent) bool { return t.cfg.SuperSeed && s.alone(t) }
 func (s *seeder) prepare(t *Torrent) {
 	if s.owner == nil {
 		s.owner = make([]PeerRef, t.pick.Pieces())
-		s.cursor = t.rng.IntN(t.pick.Pieces())
 	}
 }
 
@@ -49,9 +47,10 @@ func (s *seeder) prepare(t *Torrent) {
 func (s *seeder) promise(t *Torrent, p *peer) (uint32, bool) {
 	s.prepare(t)
 	n := t.pick.Pieces()
+	at := t.rng.IntN(n) // in no order, so that none of the pieces are late for all
 	for range min(n, steerTries) {
-		piece := uint32(s.cursor)
-		s.cursor = (s.cursor + 1) % n
+		piece := uint32(at)
+		at = (at + 1) % n
 		if s.owner[piece] == 0 && t.pick.Availability(piece) == 0 && !p.has.set.Has(int(piece)) {
 			s.give(p, piece)
 			return piece, true
