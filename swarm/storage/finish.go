@@ -1,6 +1,7 @@
 package storage
 
 import (
+	"cmp"
 	"errors"
 	"io/fs"
 )
@@ -13,6 +14,7 @@ type stamp struct {
 	ours  bool  // the Store has written to it
 	open  bool  // the Store has written to it since it last looked
 	wrong bool  // after a write it did not have its length: somebody else was there
+	again bool  // Finish found it changed: its pieces are to be verified again
 }
 
 // found notes how file i is before anything is written to it, and tells
@@ -59,9 +61,11 @@ func (s *Store) left(i int, st fileStat) {
 // that the Store left it with, and takes the suffix of unfinished content
 // away. From then on the files are only read.
 //
-// When a file has changed, the error is an *Error with ErrChanged; Check then
-// finds what is left. Finish may be called again.
+// When a file has changed, the error is an *Error with ErrChanged. The pieces of
+// all such files are no longer in Have until Check has found them, or Verify
+// has been asked for each. Finish may then be called again.
 func (s *Store) Finish() error {
+	var changed error
 	for i := range s.layout.Files {
 		f := &s.layout.Files[i]
 		if f.Pad || len(f.Link) > 0 {
@@ -74,9 +78,16 @@ func (s *Store) Finish() error {
 		case !s.isReadOnly():
 			err = s.makeEmpty(i)
 		}
+		if errors.Is(err, ErrChanged) && !s.isReadOnly() {
+			changed = cmp.Or(changed, err)
+			err = s.forgetFile(i)
+		}
 		if err != nil {
 			return err
 		}
+	}
+	if changed != nil {
+		return changed
 	}
 	s.mu.Lock()
 	err := s.fault
@@ -108,8 +119,11 @@ func (s *Store) unchanged(i int) error {
 	}
 	s.mu.Lock()
 	x := s.stamps[i]
+	first, end := s.layout.FilePieces(i)
+	missing := s.have.NextMissing(first)
+	verified := !x.again || missing < 0 || missing >= end
 	s.mu.Unlock()
-	same := err == nil && !x.wrong && st.size == s.layout.Files[i].Length
+	same := err == nil && !x.wrong && verified && st.size == s.layout.Files[i].Length
 	if x.mtime != 0 {
 		same = same && st.mtime == x.mtime && st.size == x.size
 	}
@@ -117,6 +131,25 @@ func (s *Store) unchanged(i int) error {
 		return &Error{"open", s.disk.path(name), ErrChanged}
 	}
 	return nil
+}
+
+// forgetFile makes nothing known of file i, which somebody else has changed. If
+// it is gone or too short it gets its length back, so that hashing it tells
+// what is missing.
+func (s *Store) forgetFile(i int) error {
+	s.mu.Lock()
+	s.stamps[i] = stamp{again: true}
+	for p, end := s.layout.FilePieces(i); p < end; p++ {
+		s.have.Remove(p)
+		s.durable.Remove(p)
+	}
+	s.mu.Unlock()
+	s.workers.files.closeAll(s, false) // it may be another file by now
+	f, err := s.openFile(i, true)
+	if err != nil {
+		return err
+	}
+	return f.close()
 }
 
 // settle gives the content its own name and lets go of it.
