@@ -1,3 +1,5 @@
+//go:build linux
+
 // Command transfer measures how fast a file goes from one process to another
 // by TCP over lo: from node to node, between other clients, between node and
 // libtorrent, and at the machine's own limit. All take turns in one run, since

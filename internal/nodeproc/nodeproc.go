@@ -1,3 +1,5 @@
+//go:build linux
+
 // Package nodeproc runs the node command as a user's program would: as a child
 // process with --json, whose events it reads. It is for tests and benchmarks
 // that look at the command from outside; no product code imports it.

@@ -1,3 +1,5 @@
+//go:build linux
+
 // Package proc runs child processes for tests, benchmarks and the demo. It
 // owns one promise: a child never outlives the program that started it,
 // whether that program ends well, panics or is killed.

@@ -1,3 +1,5 @@
+//go:build linux
+
 // Package realclient starts and drives the BitTorrent clients that people
 // already run, so that tests and benchmarks can put ours beside them. No
 // product code imports it.
