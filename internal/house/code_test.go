@@ -61,6 +61,8 @@ var goroutines = map[string]string{
 	"bench/transfer/contenders.go":   "samples the memory of a process until the transfer ends",
 	"bench/transfer/limit.go":        "hashes and writes beside the receiving, waited for at its end",
 	"internal/realclient/tracker.go": "serves announces until Close",
+	"swarm/lsd/link.go":              "one reader per interface and family, until it goes or the service is closed",
+	"swarm/lsd/lsd.go":               "the loop of the service, until Close",
 	"swarm/storage/check.go":         "checking workers, waited for in the same function",
 	"swarm/tracker/announcer.go":     "one ladder per tier of trackers, until Close, and the farewells that Close waits for",
 	"swarm/tracker/ladder.go":        "one request per address family, waited for in the same function",

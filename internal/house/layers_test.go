@@ -40,6 +40,7 @@ var thirdParty = map[string]map[string]string{
 		"cmd/node": "GNU style flags",
 	},
 	"golang.org/x/sys": {
+		"swarm/lsd":       "multicast options of sockets",
 		"swarm/storage":   "preadv, pwritev, fallocate",
 		"swarm/transport": "socket options",
 		"cmd/node":        "terminal and process",
