@@ -6,6 +6,7 @@ import (
 	"encoding/binary"
 	"errors"
 	"fmt"
+	"log/slog"
 	"net/netip"
 	"sync"
 	"sync/atomic"
@@ -60,6 +61,8 @@ type Config struct {
 	// Stranger marks a URL that the user did not write. It may lead into this
 	// machine or network only if it has neither query nor password.
 	Stranger bool
+	// Logger takes failures of the server at debug level. None if nil.
+	Logger *slog.Logger
 }
 
 // A Conn is a web seed at work for one torrent. Its methods are safe for
@@ -89,6 +92,9 @@ type Conn struct {
 // New returns a Conn. The error tells what is wrong with the URL. Run must be
 // called for anything to move.
 func New(cfg Config) (*Conn, error) {
+	if cfg.Logger == nil {
+		cfg.Logger = slog.New(slog.DiscardHandler)
+	}
 	files, err := newLocator(cfg.Info, cfg.URL)
 	if err != nil {
 		return nil, err

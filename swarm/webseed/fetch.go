@@ -169,6 +169,7 @@ func (c *Conn) fail(ctx context.Context, run []block.Ref, err error) {
 		return
 	}
 	pause := c.pause(err)
+	c.cfg.Logger.Debug("web seed", "peer", c, "err", err, "dur", pause)
 	if c.failures > failuresMax {
 		c.mu.Unlock()
 		c.Close(fmt.Errorf("web seed %v: %w", c, err))

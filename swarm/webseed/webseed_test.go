@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"log/slog"
 	"math/rand/v2"
 	"net"
 	"net/http"
@@ -183,7 +184,8 @@ func open(t testing.TB, td *torrentDir, url string) (*Conn, *peerSide, *block.Po
 	web := guard.New(guard.Config{UserAgent: "node/test"})
 	t.Cleanup(web.Close)
 	pool := block.NewPool(8 * block.Size)
-	c, err := New(Config{Handler: h, Pool: pool, Info: td.info, HTTP: web, URL: url})
+	c, err := New(Config{Handler: h, Pool: pool, Info: td.info, HTTP: web, URL: url,
+		Logger: slog.New(slog.NewTextHandler(t.Output(), &slog.HandlerOptions{Level: slog.LevelDebug}))})
 	if err != nil {
 		t.Fatal(err)
 	}
