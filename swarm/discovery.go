@@ -4,6 +4,7 @@ import (
 	"context"
 	"iter"
 	"net/netip"
+	"slices"
 	"sync"
 	"time"
 
@@ -58,6 +59,15 @@ func (s *search) start(ctx context.Context, now time.Time, seed bool) {
 	for _, src := range s.sources {
 		s.wait.Go(func() { s.run(ctx, src, seed) })
 	}
+}
+
+// keepTrackers leaves out every source that is not a tracker, as private torrents
+// demand (BEP 27), and begins a new round with the rest.
+func (s *search) keepTrackers(ctx context.Context, now time.Time) {
+	s.sources = slices.DeleteFunc(slices.Clone(s.sources), func(src source) bool {
+		return src.name != core.SourceTracker
+	})
+	s.start(ctx, now, s.seed)
 }
 
 // again begins a new round if the last one is old enough, because more peers

@@ -13,8 +13,10 @@ import (
 
 	"swarmnode/metainfo"
 	"swarmnode/swarm/block"
+	"swarmnode/swarm/guard"
 	"swarmnode/swarm/limit"
 	"swarmnode/swarm/storage"
+	"swarmnode/swarm/tracker"
 	"swarmnode/swarm/transport"
 )
 
@@ -72,6 +74,8 @@ type Engine struct {
 	conns   *limit.Connections
 	dials   *limit.Dials
 	dialer  transport.Dialer
+	web     *guard.Client // for trackers and web seeds
+	tracker *tracker.Client
 	down    *limit.Bucket
 	up      *limit.Bucket
 	blocks  *block.Pool
@@ -124,6 +128,8 @@ func Listen(cfg Config) (*Engine, error) {
 		workers:  storage.NewWorkers(runtime.GOMAXPROCS(0)),
 		torrents: make(map[metainfo.Hash]*Torrent),
 	}
+	e.web = guard.New(guard.Config{UserAgent: cfg.Client})
+	e.tracker = tracker.NewClient(tracker.ClientConfig{HTTP: e.web})
 	e.ctx, e.cancel = context.WithCancel(context.Background())
 	e.accept()
 	return e, nil
@@ -177,6 +183,7 @@ func (e *Engine) Close() error {
 		}
 		e.wait.Wait()
 		e.uploads.close()
+		e.web.Close()
 		e.workers.Close()
 		e.closeErr = errors.Join(errs...)
 	})

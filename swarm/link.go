@@ -1,6 +1,7 @@
 package swarm
 
 import (
+	"context"
 	"net"
 	"net/netip"
 	"slices"
@@ -12,14 +13,26 @@ import (
 	"swarmnode/swarm/wire"
 )
 
-// A link joins one connection to the loop of its torrent: what the connection
-// receives becomes events (it is the peer.Handler), what the core wants sent
-// goes into its queue. The fields are set before its goroutines start, but for
-// pending, which belongs to the loop.
+// A stream is what a link joins to its torrent: a connection to a peer, or a
+// web seed in the seat of one.
+type stream interface {
+	Run(ctx context.Context)
+	Send(m wire.Message) bool
+	SetPieces(n int)
+	Close(err error)
+}
+
+// A link joins one stream to the loop of its torrent: what the stream receives
+// becomes events (the link is its Handler), what the core wants sent goes into
+// its queue. The fields are set before its goroutines start, but for pending,
+// which belongs to the loop, and err.
 type link struct {
 	torrent  *Torrent
-	conn     net.Conn // until the loop accepts the link
-	peer     *peer.Conn
+	conn     net.Conn   // of a peer, until the loop accepts the link
+	peer     *peer.Conn // nil for a web seed
+	stream   stream
+	closed   chan struct{} // if not nil, closed when the stream has ended
+	err      error         // why it ended; set before closed is
 	ref      core.PeerRef
 	addr     netip.AddrPort
 	hello    wire.Hello
@@ -49,6 +62,10 @@ func (l *link) OnSent(blocks int) {
 
 // OnClosed posts the end of the connection.
 func (l *link) OnClosed(err error) {
+	if l.closed != nil {
+		l.err = err
+		close(l.closed)
+	}
 	l.torrent.post(core.Event{Kind: core.Closed, Peer: l.ref, Err: err})
 }
 

@@ -10,6 +10,7 @@ import (
 	"swarmnode/swarm/core"
 	"swarmnode/swarm/peer"
 	"swarmnode/swarm/storage"
+	"swarmnode/swarm/tracker"
 	"swarmnode/swarm/wire"
 )
 
@@ -34,6 +35,7 @@ type loop struct {
 	touched []*link // with pending uploads
 	actions []core.Action
 	search  search
+	tracker *tracker.Announcer // nil without trackers
 	timer   *time.Timer
 	wait    sync.WaitGroup // children: dials, connections, opening of storage
 	fault   error          // why storage does not work, nil while it does
@@ -48,6 +50,7 @@ func (l *loop) run() {
 	now := time.Now()
 	l.timer = time.NewTimer(0)
 	l.search.start(l.ctx, now, l.spec.Complete)
+	defer l.leaveTrackers()
 	for l.ctx.Err() == nil {
 		select {
 		case e := <-l.events:
@@ -67,6 +70,7 @@ func (l *loop) run() {
 			continue
 		}
 		l.act(now)
+		l.tellMoved(now)
 		l.setTimer(now)
 	}
 	l.end()
@@ -101,9 +105,10 @@ func (l *loop) setTimer(now time.Time) {
 	}
 }
 
-// accept makes a link part of the torrent and starts its connection.
+// accept makes a link part of the torrent and starts its stream.
 func (l *loop) accept(now time.Time, link *link) {
-	if !l.engine.conns.TryAcquire(link.addr.Addr()) {
+	ip := link.addr.Addr()
+	if link.stream == nil && !l.engine.conns.TryAcquire(ip) {
 		link.conn.Close()
 		if link.outgoing {
 			l.core.Step(now, core.Event{Kind: core.DialFailed, Addr: link.addr})
@@ -112,23 +117,34 @@ func (l *loop) accept(now time.Time, link *link) {
 	}
 	l.lastRef++
 	link.ref = l.lastRef
-	cfg := peer.Config{Pool: l.engine.blocks, Down: l.down, Up: l.up, Handler: link}
-	if l.store != nil {
-		cfg.Pieces = l.Info().Layout().Pieces()
+	isPeer := link.stream == nil
+	if isPeer {
+		l.startPeer(link)
 	}
-	link.peer = peer.New(link.conn, cfg)
 	l.links[link.ref] = link
 	l.core.Step(now, core.Event{
 		Kind: core.Connected, Peer: link.ref, Addr: link.addr, Hello: &link.hello, Outgoing: link.outgoing,
 	})
 	if l.engine.cfg.HasDHT && link.hello.Reserved.Has(wire.FeatureDHT) {
 		l.act(now) // the bitfield has to come first (BEP 3)
-		link.peer.Send(wire.Message{ID: wire.Port, Port: l.engine.Addr().Port()})
+		link.stream.Send(wire.Message{ID: wire.Port, Port: l.engine.Addr().Port()})
 	}
 	l.wait.Go(func() {
-		defer l.engine.conns.Release(link.addr.Addr())
-		link.peer.Run(l.ctx)
+		if isPeer {
+			defer l.engine.conns.Release(ip)
+		}
+		link.stream.Run(l.ctx)
 	})
+}
+
+// startPeer makes the stream of a link to a peer.
+func (l *loop) startPeer(link *link) {
+	cfg := peer.Config{Pool: l.engine.blocks, Down: l.down, Up: l.up, Handler: link}
+	if l.store != nil {
+		cfg.Pieces = l.Info().Layout().Pieces()
+	}
+	link.peer = peer.New(link.conn, cfg)
+	link.stream = link.peer
 }
 
 // act carries out what the core decided.
@@ -152,10 +168,10 @@ func (l *loop) perform(now time.Time, a *core.Action) {
 		l.wait.Go(func() { l.dial(addr) })
 	case core.Send:
 		if link := l.links[a.Peer]; link != nil {
-			link.peer.Send(a.Msg)
+			link.stream.Send(a.Msg)
 		}
 	case core.Upload:
-		if link := l.links[a.Peer]; link != nil {
+		if link := l.links[a.Peer]; link != nil && link.peer != nil {
 			if link.pending.n == 0 {
 				l.touched = append(l.touched, link)
 			}
@@ -187,7 +203,7 @@ func (l *loop) drop(now time.Time, a *core.Action) {
 	if a.Ban {
 		l.engine.bans.ban(now, link.addr.Addr())
 	}
-	link.peer.Close(dropped{a.Reason})
+	link.stream.Close(dropped{a.Reason})
 }
 
 // errBanned is the outcome of a dial to an address that is banned.
@@ -244,7 +260,9 @@ func (l *loop) end() {
 		case e := <-l.events:
 			e.Buf.Release()
 		case link := <-l.joins:
-			link.conn.Close()
+			if link.conn != nil {
+				link.conn.Close()
+			}
 		default:
 			drained = true
 		}

@@ -13,6 +13,7 @@ import (
 	"swarmnode/swarm/block"
 	"swarmnode/swarm/core"
 	"swarmnode/swarm/limit"
+	"swarmnode/swarm/picker"
 	"swarmnode/swarm/storage"
 )
 
@@ -59,7 +60,7 @@ func newLoop(t *Torrent, info *metainfo.Info) *loop {
 		Torrent: t,
 		core: core.New(time.Now(), core.Config{
 			InfoHash: t.hash, PeerID: t.peerID, Client: t.engine.cfg.Client, Port: t.engine.Addr().Port(),
-			Seed: rand.Uint64(),
+			Seed: rand.Uint64(), SuperSeed: t.spec.SuperSeed,
 			// What is asked for must find buffers when it comes, with some left
 			// for blocks that are being written.
 			Limits: core.Limits{RequestsMax: t.engine.blocks.Cap() * 3 / 4},
@@ -71,9 +72,7 @@ func newLoop(t *Torrent, info *metainfo.Info) *loop {
 			},
 		},
 	}
-	if t.spec.DHT != nil {
-		l.search.sources = append(l.search.sources, source{t.spec.DHT, core.SourceDHT})
-	}
+	l.search.sources = l.findSources(info)
 	if info != nil {
 		l.wait.Go(func() { l.open(info) })
 	}
@@ -86,6 +85,7 @@ type opened struct {
 	info  *metainfo.Info
 	store *storage.Store
 	have  *bits.Set
+	skip  []int // pieces of which no file is wanted
 	err   error
 }
 
@@ -109,6 +109,9 @@ func (l *loop) useInfo(raw []byte) {
 func (l *loop) open(info *metainfo.Info) {
 	l.setInfo(info)
 	o := opened{info: info}
+	if l.spec.Wanted != nil {
+		o.skip = unwantedPieces(info.Layout(), l.spec.Wanted(info.Layout()))
+	}
 	o.store, o.err = storage.Open(storage.Config{
 		Dir: l.spec.Dir, Layout: info.Layout(), Workers: l.engine.workers,
 		Name: l.spec.Name, Hash: l.hash, StateDir: l.engine.cfg.StateDir,
@@ -128,6 +131,23 @@ func (l *loop) open(info *metainfo.Info) {
 	l.opened(o)
 }
 
+// unwantedPieces returns the pieces that hold nothing of a wanted file.
+func unwantedPieces(layout *metainfo.Layout, wanted []bool) []int {
+	needed := bits.New(layout.Pieces())
+	for i := range layout.Files {
+		if i < len(wanted) && wanted[i] {
+			for first, end := layout.FilePieces(i); first < end; first++ {
+				needed.Add(first)
+			}
+		}
+	}
+	var skip []int
+	for i := needed.NextMissing(0); i >= 0; i = needed.NextMissing(i + 1) {
+		skip = append(skip, i)
+	}
+	return skip
+}
+
 // opened hands the outcome to the loop.
 func (l *loop) opened(o opened) {
 	if !l.ask(func(now time.Time) { l.ready(now, o) }) && o.err == nil {
@@ -145,13 +165,18 @@ func (l *loop) ready(now time.Time, o opened) {
 	}
 	l.store = o.store
 	for _, link := range l.links {
-		link.peer.SetPieces(o.have.Len())
+		link.stream.SetPieces(o.have.Len())
 	}
 	if o.info.Private() {
-		l.search.stop()
+		l.search.keepTrackers(l.ctx, now)
 	}
 	l.log.Info("storage is open", "name", o.info.Name(), "pieces", o.have.Len(), "have", o.have.Count())
 	l.core.Step(now, core.Event{Kind: core.InfoReady, Info: o.info, Have: o.have})
+	l.core.SetSequential(l.spec.Sequential)
+	for _, piece := range o.skip {
+		l.core.Prioritize(now, piece, picker.Skip)
+	}
+	l.startWebSeeds(o.info)
 }
 
 // stored turns the result of a storage worker into an event.

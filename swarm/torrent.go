@@ -31,8 +31,23 @@ type Spec struct {
 	Complete bool
 	// Peers are known peers, HOST:PORT, besides those that Magnet names.
 	Peers []string
-	// DHT finds peers, unless the torrent turns out to be private (BEP 27).
-	DHT Discovery
+	// DHT and LSD find peers, unless the torrent turns out to be private (BEP
+	// 27). Trackers that Torrent or Magnet name do so too, unless NoTrackers
+	// is set. Nil means not to.
+	DHT, LSD   Discovery
+	NoTrackers bool
+	// WebSeeds are HTTP servers of the content (BEP 19), besides those that
+	// Torrent and Magnet name.
+	WebSeeds []string
+	// Wanted chooses files: it returns whether each file of the layout is
+	// wanted. Nil means all. It is called once, when the layout is known, from
+	// a goroutine of the torrent.
+	Wanted func(*metainfo.Layout) []bool
+	// Sequential fetches pieces in order, which is worse for the swarm.
+	Sequential bool
+	// SuperSeed has the torrent show each peer few pieces at a time as long as
+	// it is the only seed (BEP 16).
+	SuperSeed bool
 	// Down and Up limit the payload of this torrent, in bytes per second.
 	// Zero means no limit but the engine's.
 	Down, Up int64
@@ -90,6 +105,8 @@ type Torrent struct {
 
 	haveInfo chan struct{} // closed when info is set
 	done     chan struct{} // closed when complete or failed
+
+	moved moved // what trackers are told
 
 	mu       sync.Mutex
 	info     *metainfo.Info
