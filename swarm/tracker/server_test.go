@@ -60,6 +60,15 @@ func TestClientAndServer(t *testing.T) {
 			if want := (ServerStats{AnnouncesHTTP: 2, AnnouncesUDP: 2, ScrapesHTTP: 1, ScrapesUDP: 1, Swarms: 1, Peers: 1}); st != want {
 				t.Errorf("stats %+v, want %+v", st, want)
 			}
+			seed.Event = Stopped
+			if _, err := c.Announce(t.Context(), web, seed, guard.Any); err != nil {
+				t.Fatal(err)
+			}
+			st = s.Stats()
+			st.Connects = 0
+			if want := (ServerStats{AnnouncesHTTP: 3, AnnouncesUDP: 2, ScrapesHTTP: 1, ScrapesUDP: 1}); st != want {
+				t.Errorf("stats %+v, want %+v", st, want)
+			}
 		})
 	}
 }

@@ -1,0 +1,181 @@
+package tracker
+
+import (
+	"fmt"
+	"net"
+	"net/netip"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"slices"
+	"testing"
+	"time"
+
+	"swarmnode/internal/proc"
+	"swarmnode/internal/realclient"
+	"swarmnode/metainfo"
+	"swarmnode/swarm/guard"
+)
+
+// eventually asks until something is so.
+func eventually(t *testing.T, wait time.Duration, what string, ok func() bool) {
+	t.Helper()
+	timeout := time.After(wait)
+	tick := time.NewTicker(50 * time.Millisecond)
+	defer tick.Stop()
+	for !ok() {
+		select {
+		case <-tick.C:
+		case <-timeout:
+			t.Fatalf("not within %v: %s", wait, what)
+		}
+	}
+}
+
+// startOpentracker runs the tracker that most open ones are, for two torrents.
+func startOpentracker(t *testing.T) netip.AddrPort {
+	t.Helper()
+	path, err := exec.LookPath("opentracker")
+	if err != nil {
+		if os.Getenv("SWARM_REQUIRE_CLIENTS") == "1" {
+			t.Fatal(err)
+		}
+		t.Skip("opentracker is not installed")
+	}
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	at := netip.MustParseAddrPort(l.Addr().String())
+	l.Close()
+	// As root it changes its root and its user, so that it must be able to read
+	// its list from there.
+	dir, err := os.MkdirTemp("", "opentracker")
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { os.RemoveAll(dir) })
+	list := filepath.Join(dir, "list")
+	if err := os.Chmod(dir, 0o755); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(list, fmt.Appendf(nil, "%v\n%v\n", hashA, hashB), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	if os.Getuid() == 0 {
+		list = "/list"
+	}
+	port := fmt.Sprint(at.Port())
+	p, err := proc.Start(proc.Config{
+		Path: path, Dir: dir, Args: []string{"-i", "127.0.0.1", "-p", port, "-P", port, "-d", dir, "-u", "nobody", "-w", list}, Stderr: t.Output(),
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { p.Stop() })
+	eventually(t, 10*time.Second, "opentracker answers", func() bool {
+		conn, err := net.Dial("tcp", at.String())
+		if err == nil {
+			conn.Close()
+		}
+		return err == nil
+	})
+	return at
+}
+
+// Our client and the tracker that most open ones are.
+func TestOpentracker(t *testing.T) {
+	at := startOpentracker(t)
+	c := newClient(t)
+	for i, scheme := range []string{"http", "udp"} {
+		tr := parse(t, fmt.Sprintf("%s://%v/announce", scheme, at), true)
+		hash := []metainfo.Hash{hashA, hashB}[i]
+		seed := Request{InfoHash: hash, PeerID: [20]byte([]byte("-SN0100-aaaaaaaaaaaa")), Port: 1001, Event: Started, Want: 50, Key: 1}
+		leech := Request{InfoHash: hash, PeerID: [20]byte([]byte("-SN0100-bbbbbbbbbbbb")), Port: 1002, Left: 5, Event: Started, Want: 50, Key: 2}
+		// It reads its list a moment after it has begun to listen.
+		eventually(t, 5*time.Second, scheme+": the seed is taken", func() bool {
+			_, err := c.Announce(t.Context(), tr, seed, guard.Any)
+			return err == nil
+		})
+		r, err := c.Announce(t.Context(), tr, leech, guard.Any)
+		if err != nil || r.Seeds != 1 || r.Leeches != 1 || r.Interval == 0 || !slices.Contains(r.Peers, netip.MustParseAddrPort("127.0.0.1:1001")) {
+			t.Errorf("%s: got %+v, %v", scheme, r, err)
+		}
+		counts, err := c.Scrape(t.Context(), tr, hash)
+		if err != nil || counts[0].Seeds != 1 || counts[0].Leeches != 1 {
+			t.Errorf("%s: scrape %+v, %v", scheme, counts, err)
+		}
+		seed.Event = Stopped
+		if _, err := c.Announce(t.Context(), tr, seed, guard.Any); err != nil {
+			t.Errorf("%s: stopped: %v", scheme, err)
+		}
+		if counts, err := c.Scrape(t.Context(), tr, hash); err != nil || counts[0].Seeds != 0 {
+			t.Errorf("%s: scrape after stopped %+v, %v", scheme, counts, err)
+		}
+	}
+}
+
+// Our tracker and the clients that people use: they announce themselves over
+// both protocols, and are told to others.
+func TestRealClients(t *testing.T) {
+	var kinds []realclient.Kind
+	for _, kind := range []realclient.Kind{realclient.Libtorrent, realclient.Transmission, realclient.Aria2} {
+		if realclient.Installed(kind) == nil || os.Getenv("SWARM_REQUIRE_CLIENTS") == "1" {
+			kinds = append(kinds, kind)
+		}
+	}
+	if len(kinds) == 0 {
+		t.Skip("no client is installed")
+	}
+	if !realclient.InNamespace(t) {
+		return
+	}
+	s, at := startServer(t, ServerConfig{}, "10.0.0.1")
+	for i, kind := range kinds {
+		for j, scheme := range []string{"http", "udp"} {
+			t.Run(fmt.Sprintf("%s over %s", kind, scheme), func(t *testing.T) {
+				t.Parallel()
+				dir := t.TempDir()
+				file := filepath.Join(dir, "content")
+				if err := os.WriteFile(file, fmt.Appendf(nil, "content %d %d", i, j), 0o644); err != nil {
+					t.Fatal(err)
+				}
+				torrent, err := realclient.MakeTorrent(file, 16<<10, fmt.Sprintf("%s://%v/announce", scheme, at))
+				if err != nil {
+					t.Fatal(err)
+				}
+				hash, err := metainfo.ParseHash(torrent.Hash)
+				if err != nil {
+					t.Fatal(err)
+				}
+				ip := netip.AddrFrom4([4]byte{10, 0, byte(i + 1), byte(j + 1)})
+				options := realclient.Options{IP: ip}
+				if kind == realclient.Aria2 && scheme == "udp" {
+					// Without a DHT it has no UDP socket, and no UDP trackers.
+					options.Bootstrap = []netip.AddrPort{at}
+				}
+				client := realclient.Start(t, kind, options)
+				if err := client.Seed(t.Context(), torrent.File, dir); err != nil {
+					t.Fatal(err)
+				}
+				eventually(t, 30*time.Second, "it is a seed to us", func() bool {
+					counts, ok := s.store.scrape(hash)
+					return ok && counts.Seeds == 1
+				})
+				r, err := newClient(t).Announce(t.Context(), parse(t, fmt.Sprintf("udp://%v", at), true),
+					Request{InfoHash: hash, Port: 1, Left: 1, Event: Started, Want: 10}, guard.Any)
+				if err != nil || len(r.Peers) != 1 || r.Peers[0].Port() != client.Addr.Port() {
+					t.Errorf("we are told of %v, %v; it is %v", r.Peers, err, client.Addr)
+				}
+				if kind != realclient.Transmission || scheme != "udp" {
+					return // the others end without a word when they are told to
+				}
+				client.Close()
+				eventually(t, 5*time.Second, "it has taken its leave", func() bool {
+					counts, _ := s.store.scrape(hash)
+					return counts.Seeds == 0
+				})
+			})
+		}
+	}
+}
