@@ -119,11 +119,15 @@ func (c *Client) transport(k key) *http.Transport {
 	if c.cfg.Local.IsValid() {
 		dialer.LocalAddr = net.TCPAddrFromAddrPort(netip.AddrPortFrom(c.cfg.Local, 0))
 	}
+	secure := c.cfg.TLS.Clone()
+	if secure != nil {
+		secure.InsecureSkipVerify = false
+	}
 	t := &http.Transport{
 		DialContext: func(ctx context.Context, _, address string) (net.Conn, error) {
 			return dialer.DialContext(ctx, k.family.Network("tcp"), address)
 		},
-		TLSClientConfig:        c.cfg.TLS.Clone(),
+		TLSClientConfig:        secure,
 		TLSHandshakeTimeout:    tlsTimeout,
 		ResponseHeaderTimeout:  headerTimeout,
 		MaxResponseHeaderBytes: headerBytesMax,

@@ -237,6 +237,10 @@ func TestTLSIsVerified(t *testing.T) {
 	if _, err := client(t, Config{}).Get(t.Context(), target(t, server.URL), Any, nil); err == nil {
 		t.Error("a certificate of nobody was accepted")
 	}
+	careless := &tls.Config{InsecureSkipVerify: true}
+	if _, err := client(t, Config{TLS: careless}).Get(t.Context(), target(t, server.URL), Any, nil); err == nil {
+		t.Error("verification was left out")
+	}
 	pool := x509.NewCertPool()
 	pool.AddCert(server.Certificate())
 	c := client(t, Config{TLS: &tls.Config{RootCAs: pool}})

@@ -23,7 +23,21 @@ import (
 	"swarmnode/swarm/block"
 	"swarmnode/swarm/guard"
 	"swarmnode/swarm/limit"
+	"swarmnode/swarm/peer"
 	"swarmnode/swarm/wire"
+)
+
+// What the loop of a torrent needs of a connection; a handler of one is a
+// handler of the other.
+var (
+	_ interface {
+		Run(context.Context)
+		Send(wire.Message) bool
+		Close(error)
+		SetPieces(int)
+		Read() int64
+	} = (*Conn)(nil)
+	_ peer.Handler = Handler(nil)
 )
 
 // A torrentDir is a torrent, its content, and the folder that a server serves.
