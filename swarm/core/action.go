@@ -37,6 +37,9 @@ const (
 	UseInfo
 	// WantPeers: more addresses would be of use, soon. No fields.
 	WantPeers
+	// HashBlocks: read a piece that is verified and answer with Hashed.
+	// Ref.Piece.
+	HashBlocks
 	// Complete: every wanted piece is verified. No fields. It is given once
 	// each time that the state is reached.
 	Complete

@@ -3,6 +3,8 @@ package core
 import (
 	"errors"
 	"slices"
+
+	"swarmnode/metainfo"
 )
 
 var errStorage = errors.New("storage failed")
@@ -59,12 +61,15 @@ func (t *Torrent) praise(ref PeerRef) {
 
 // onFailed takes in a piece with the wrong hash. Who sent it alone lied, and is
 // banned; of several each is suspect, and sends whole pieces alone from now on.
-func (t *Torrent) onFailed(piece uint32) {
+func (t *Torrent) onFailed(piece uint32, hashes []metainfo.Hash256) {
 	if !t.validPiece(piece) {
 		return
 	}
 	t.senders = t.pick.Senders(piece, t.senders[:0])
 	recheck := len(t.senders) == 0
+	if len(t.senders) > 1 {
+		t.startBlame(piece, hashes)
+	}
 	if !t.pick.Refuted(piece) {
 		return
 	}

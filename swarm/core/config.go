@@ -10,6 +10,10 @@ import (
 type Config struct {
 	// InfoHash names the swarm: of a v2-only torrent it is the truncated hash.
 	InfoHash metainfo.Hash
+	// HashV2 is the v2 info-hash (BEP 52), if it is known. If InfoHash is not
+	// the start of it, the torrent was asked for by both, and the metadata has
+	// to have both.
+	HashV2 metainfo.Hash256
 	// PeerID is ours; a peer that shows the same is ourselves.
 	PeerID [20]byte
 	// Seed is the source of every random choice. Two Torrents with the same

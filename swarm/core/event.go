@@ -67,13 +67,17 @@ const (
 	// Verified: a piece asked for by Verify has the right hash and is
 	// written. Ref.Piece.
 	Verified
-	// Failed: a piece asked for by Verify has the wrong hash. Ref.Piece.
+	// Failed: a piece asked for by Verify has the wrong hash. Ref.Piece;
+	// Hashes of its blocks as they were stored, or none.
 	Failed
 	// StorageFailed: a Store or a Verify met a local fault (disk full, I/O).
 	// The blocks of Ref.Piece that were stored count as lost. Err.
 	StorageFailed
 	// StorageWorks: after StorageFailed, a trial write went well. No fields.
 	StorageWorks
+	// Hashed: a piece named by HashBlocks was read. Ref.Piece; Hashes of its
+	// blocks, none if it could not be read.
+	Hashed
 )
 
 // An Event is something that happened outside the core. It is flat so that
@@ -91,5 +95,6 @@ type Event struct {
 	Hello    *wire.Hello
 	Info     *metainfo.Info
 	Have     *bits.Set
+	Hashes   []metainfo.Hash256
 	Err      error
 }

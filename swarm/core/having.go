@@ -84,6 +84,9 @@ func (t *Torrent) count(p *peer) {
 	h.counted = true
 	t.recount(p)
 	t.grantFast(p)
+	if p.v2 && t.wantsHashes() {
+		t.timers.by(timerHashes, t.now)
+	}
 	if t.seeder.hides(t) {
 		t.seeder.reveal(t, p)
 	}

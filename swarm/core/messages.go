@@ -29,10 +29,8 @@ func (t *Torrent) onMessage(p *peer, m *wire.Message) {
 		t.onExtended(p, m.Ext, m.Payload)
 	case wire.HaveAll, wire.HaveNone, wire.Suggest, wire.Reject, wire.AllowedFast:
 		t.onFastMessage(p, m)
-	case wire.HashRequest:
-		// Every request is answered (BEP 52, "hash reject").
-		p.flood.pointless++
-		t.send(p, wire.Message{ID: wire.HashReject, Payload: m.Payload})
+	case wire.HashRequest, wire.Hashes, wire.HashReject:
+		t.onHashMessage(p, m.ID, m.Payload)
 	default: // keep-alive, the DHT port, what we do not know
 		p.flood.pointless++
 	}

@@ -5,6 +5,7 @@ import (
 	"crypto/sha256"
 	"time"
 
+	"swarmnode/metainfo"
 	"swarmnode/swarm/bits"
 	"swarmnode/swarm/wire"
 )
@@ -187,14 +188,14 @@ func (t *Torrent) onMetadataBlock(p *peer, m *wire.Metadata) {
 	t.do(Action{Kind: UseInfo, Info: info})
 }
 
-// isMetadata tells whether data has the hash that the torrent is named by:
-// SHA-1 (BEP 3), or SHA-256 cut to 20 bytes (BEP 52).
+// isMetadata tells whether data has every hash that the torrent is named by:
+// SHA-1 (BEP 3), SHA-256, or that cut to 20 bytes (BEP 52).
 func (t *Torrent) isMetadata(data []byte) bool {
-	if sha1.Sum(data) == t.cfg.InfoHash {
-		return true
+	v1, v2 := metainfo.Hash(sha1.Sum(data)), metainfo.Hash256(sha256.Sum256(data))
+	if t.cfg.HashV2 != (metainfo.Hash256{}) && v2 != t.cfg.HashV2 {
+		return false
 	}
-	long := sha256.Sum256(data)
-	return [20]byte(long[:20]) == t.cfg.InfoHash
+	return v1 == t.cfg.InfoHash || v2.Short() == t.cfg.InfoHash
 }
 
 // wrongMetadata takes in that what p sent cannot be, or was not, the metadata.

@@ -5,6 +5,7 @@ import (
 	"slices"
 	"time"
 
+	"swarmnode/metainfo"
 	"swarmnode/swarm/block"
 	"swarmnode/swarm/wire"
 )
@@ -18,9 +19,11 @@ type peer struct {
 	addr     netip.AddrPort // remote end
 	listen   netip.AddrPort // where it accepts connections; not valid until known
 	id       [20]byte
+	hash     metainfo.Hash // info-hash of the handshake
 	outgoing bool
 	fast     bool // both sides have BEP 6
 	extended bool // both sides have BEP 10
+	v2       bool // the link has the v2 info-hash (BEP 52)
 	gone     bool // dropped: only Closed is awaited
 
 	since time.Duration // connected
@@ -34,16 +37,17 @@ type peer struct {
 
 	down, up meter
 
-	has   holdings
-	ask   asks
-	serve serving
-	slot  slotState
-	ext   extension
-	meta  metaSource
-	fastx fastState
-	trust trust
-	flood flood
-	pex   pexState
+	has    holdings
+	ask    asks
+	serve  serving
+	slot   slotState
+	ext    extension
+	meta   metaSource
+	fastx  fastState
+	trust  trust
+	hashes hashSource
+	flood  flood
+	pex    pexState
 
 	promised []promise // see seeder
 }
@@ -105,6 +109,8 @@ func (t *Torrent) onConnected(e *Event) {
 		outgoing: e.Outgoing,
 		fast:     hello.Reserved.Has(wire.FeatureFast),
 		extended: hello.Reserved.Has(wire.FeatureExtension),
+		hash:     hello.InfoHash,
+		v2:       t.isV2(hello.InfoHash),
 		since:    t.now,
 		heard:    t.now,
 		spoke:    t.now,
@@ -182,6 +188,7 @@ func (t *Torrent) leave(p *peer) {
 	t.peers.past.add(p.ref, p.addr, p.listen)
 	t.abandonAsks(p)
 	t.leaveMetadata(p)
+	t.leaveHashes(p)
 	t.seeder.leave(p.ref)
 	if p.has.counted {
 		t.pick.RemovePeer(p.has.set, p.has.asSeed)
@@ -230,6 +237,9 @@ const evictAfter = 10 * time.Second
 
 // useless tells whether neither side can have anything for the other.
 func (t *Torrent) useless(p *peer) bool {
+	if p.v2 && t.wantsHashes() && p.hashes.until == 0 {
+		return false
+	}
 	return t.seeding() && (p.has.isSeed() || p.ext.uploadOnly && !p.interested)
 }
 

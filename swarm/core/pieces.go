@@ -25,6 +25,7 @@ func (t *Torrent) onInfoReady(info *metainfo.Info, have *bits.Set) {
 	}
 	t.pick = picker.New(pieces, t.blocksOf, have, t.rng)
 	t.endMetadata()
+	t.learnV2()
 	t.countBytes()
 	many := t.pick.Have().Count() > havesMax
 	for _, p := range t.peers.snapshot() {
@@ -34,6 +35,7 @@ func (t *Torrent) onInfoReady(info *metainfo.Info, have *bits.Set) {
 		}
 		t.tellInfo(p)
 	}
+	t.startHashes()
 	t.checkComplete()
 }
 
@@ -155,6 +157,7 @@ func (t *Torrent) onVerified(piece uint32) {
 	for _, ref := range t.senders {
 		t.praise(PeerRef(ref))
 	}
+	t.reviewBlame(piece)
 	for _, p := range t.peers.list {
 		if !p.has.counted {
 			continue

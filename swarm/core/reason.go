@@ -19,6 +19,7 @@ const (
 	ReasonFlood              // it sent too many messages to no purpose
 	ReasonBadPiece           // it alone sent a piece with the wrong hash
 	ReasonBadMetadata        // it sent metadata with the wrong hash
+	ReasonBadHashes          // it sent hashes that the hash tree disproves
 	ReasonBanned             // its address is banned
 	ReasonRefresh            // reconnecting is cheaper than telling what changed
 )
@@ -50,6 +51,7 @@ var reasonNames = [reasonCount]string{
 	ReasonFlood:       "flood",
 	ReasonBadPiece:    "bad piece",
 	ReasonBadMetadata: "bad metadata",
+	ReasonBadHashes:   "bad hashes",
 	ReasonBanned:      "banned",
 	ReasonRefresh:     "refresh",
 	WasteDuplicate:    "duplicate block",

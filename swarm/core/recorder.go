@@ -46,7 +46,7 @@ var eventNames = [...]string{
 	Tick: "tick", Found: "found", DialFailed: "dial failed", Connected: "connected", Closed: "closed",
 	Received: "received", ReceivedBlock: "block", Sent: "sent", ReadFailed: "read failed",
 	InfoReady: "info ready", InfoFailed: "info failed", Verified: "verified", Failed: "failed",
-	StorageFailed: "storage failed", StorageWorks: "storage works",
+	StorageFailed: "storage failed", StorageWorks: "storage works", Hashed: "hashed",
 }
 
 func (k EventKind) String() string {
@@ -66,7 +66,7 @@ func (r *record) String() string {
 		s += fmt.Sprintf(" %v %v", r.msg, r.ref)
 	case ReceivedBlock, ReadFailed:
 		s += " " + r.ref.String()
-	case Verified, Failed, StorageFailed:
+	case Verified, Failed, StorageFailed, Hashed:
 		s += fmt.Sprintf(" piece %d", r.ref.Piece)
 	}
 	if r.count != 0 {

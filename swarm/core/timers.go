@@ -15,6 +15,7 @@ const (
 	timerRefill                // peers that have room for requests get some
 	timerDial                  // the next Dial is allowed or due
 	timerMetadata              // metadata requests that are late
+	timerHashes                // hash requests that are late
 	timerCount
 )
 
@@ -76,6 +77,9 @@ func (t *Torrent) expire() {
 	if t.timers.due(timerMetadata, t.now) {
 		t.askMetadata()
 	}
+	if t.timers.due(timerHashes, t.now) {
+		t.askHashes()
+	}
 	if t.timers.due(timerDial, t.now) {
 		t.dial()
 	}
@@ -112,5 +116,6 @@ func (t *Torrent) sweepPeer(p *peer) {
 	}
 	t.sweepAsks(p)
 	t.sweepPEX(p)
+	p.hashes.given = 0
 	p.serve.sweep(t.now, p.up.recent(t.now))
 }

@@ -33,7 +33,11 @@ type Torrent struct {
 	layout *metainfo.Layout
 	pick   *picker.Picker // nil until InfoReady
 
-	opening  bool  // UseInfo was given, InfoReady is awaited
+	opening bool // UseInfo was given, InfoReady is awaited
+	hashes  hashSearch
+	serving []hashServe // the first one waits for a piece to be read
+	blames  []blame     // oldest first
+
 	complete bool  // Complete was given, and is still true
 	unusable error // of InfoFailed
 	stalled  error // of StorageFailed
@@ -103,11 +107,13 @@ func (t *Torrent) Step(now time.Time, e Event) {
 	case Verified:
 		t.onVerified(e.Ref.Piece)
 	case Failed:
-		t.onFailed(e.Ref.Piece)
+		t.onFailed(e.Ref.Piece, e.Hashes)
 	case StorageFailed:
 		t.onStorageFailed(e.Ref.Piece, e.Err)
 	case StorageWorks:
 		t.onStorageWorks()
+	case Hashed:
+		t.onHashed(e.Ref.Piece, e.Hashes)
 	}
 	t.expire()
 	if checked {
