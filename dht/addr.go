@@ -79,3 +79,15 @@ func appendAddr(dst []byte, a netip.AddrPort) []byte {
 	}
 	return binary.BigEndian.AppendUint16(dst, a.Port())
 }
+
+// endpoint is an address and port in 18 bytes, for what is kept in numbers.
+type endpoint struct {
+	ip   [16]byte
+	port uint16
+}
+
+func pack(a netip.AddrPort) endpoint { return endpoint{a.Addr().As16(), a.Port()} }
+
+func (e endpoint) addrPort() netip.AddrPort {
+	return netip.AddrPortFrom(netip.AddrFrom16(e.ip).Unmap(), e.port)
+}

@@ -21,7 +21,7 @@ type budget struct {
 	rate, burst float64
 	addrsMax    int
 	bucket      bucket
-	addrs       map[netip.AddrPort]struct{} // asked in this period
+	addrs       map[endpoint]struct{} // asked in this period
 	began       instant
 }
 
@@ -35,15 +35,16 @@ func (b *budget) take(now instant, to netip.AddrPort) bool {
 		return true
 	}
 	if b.addrs == nil || now-b.began >= newAddrsPeriod {
-		b.addrs, b.began = make(map[netip.AddrPort]struct{}), now
+		b.addrs, b.began = make(map[endpoint]struct{}), now
 	}
-	_, known := b.addrs[to]
+	at := pack(to)
+	_, known := b.addrs[at]
 	if !known && len(b.addrs) >= b.addrsMax {
 		return false
 	}
 	if !b.bucket.take(now, b.rate, b.burst, 1) {
 		return false
 	}
-	b.addrs[to] = struct{}{}
+	b.addrs[at] = struct{}{}
 	return true
 }

@@ -189,7 +189,7 @@ func (f *family) upkeep(now instant) {
 			break
 		}
 		c.probed, f.sent = now, now
-		f.c.ping(now, c.addr)
+		f.c.ping(now, c.addr())
 	}
 	if depth := f.staleBucket(now); depth >= 0 {
 		target := randomIDIn(f.c.rng, f.id, depth)

@@ -100,7 +100,7 @@ func (b *bench) check(t *testing.T, six *family) {
 		n := 0
 		for i := range f.table.buckets {
 			n += len(f.table.buckets[i].contacts)
-			if len(f.table.buckets[i].contacts) > k || len(f.table.buckets[i].spares) > k {
+			if len(f.table.buckets[i].contacts) > f.table.size(i) || len(f.table.buckets[i].spares) > k {
 				t.Fatalf("bucket %d: %d contacts, %d spares", i, len(f.table.buckets[i].contacts), len(f.table.buckets[i].spares))
 			}
 		}

@@ -58,21 +58,21 @@ type source struct {
 // limiter bounds the queries that one source may put to us.
 type limiter struct {
 	rate, burst float64 // queries per second, queries
-	sources     map[netip.AddrPort]*source
+	sources     map[endpoint]*source
 	rest        source // those that found no place
 	cleared     instant
 }
 
 func newLimiter(rate, burst int) limiter {
-	return limiter{rate: float64(rate), burst: float64(burst), sources: make(map[netip.AddrPort]*source)}
+	return limiter{rate: float64(rate), burst: float64(burst), sources: make(map[endpoint]*source)}
 }
 
 // allow tells whether a query from that address may be looked at.
 func (l *limiter) allow(now instant, from netip.AddrPort) bool {
-	key, factor := from, float64(localFactor)
+	key, factor := pack(from), float64(localFactor)
 	local := isLocal(from.Addr())
 	if !local {
-		key, factor = netip.AddrPortFrom(from.Addr(), 0), 1
+		key.port, factor = 0, 1
 	}
 	s := l.source(now, key)
 	if now < s.banned {
@@ -91,7 +91,7 @@ func (l *limiter) allow(now instant, from netip.AddrPort) bool {
 	return false
 }
 
-func (l *limiter) source(now instant, key netip.AddrPort) *source {
+func (l *limiter) source(now instant, key endpoint) *source {
 	s := l.sources[key]
 	if s != nil {
 		return s

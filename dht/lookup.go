@@ -32,7 +32,7 @@ const (
 	// neighbourhood of a target with its own nodes, which tell only of each
 	// other, must not be all that a lookup sees.
 	pathsMax  = 16
-	pathShare = k / 2
+	pathShare = 3
 
 	// lookupsMax bounds the lookups that run at one time.
 	lookupsMax = 256
@@ -110,7 +110,7 @@ func (f *family) newLookup(now instant, req *request, sink lookupSink) *lookup {
 	}
 	near := f.c.nearest[:f.table.closest(&req.target, f.c.nearest[:])]
 	for _, c := range near {
-		l.add(c.id, c.addr, l.newPath(), c.rtt)
+		l.add(c.id, c.addr(), l.newPath(), c.rtt)
 	}
 	if len(near) < k {
 		l.addHosts()

@@ -364,7 +364,7 @@ func (n *Node) Table() (list []Contact) {
 			for depth := range f.table.buckets {
 				for _, e := range f.table.buckets[depth].contacts {
 					list = append(list, Contact{
-						NodeInfo: NodeInfo{e.id, e.addr}, Bucket: depth, Good: e.good(now),
+						NodeInfo: NodeInfo{e.id, e.addr()}, Bucket: depth, Good: e.good(now),
 						Fails: int(e.fails), RTT: e.rtt, Answered: now - e.answered, Secure: e.secure,
 					})
 				}

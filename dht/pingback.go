@@ -24,13 +24,14 @@ const (
 // they say and belong into the table.
 type pingback struct {
 	bucket bucket
-	last   map[netip.AddrPort]instant
+	last   map[endpoint]instant
 }
 
-func newPingback() pingback { return pingback{last: make(map[netip.AddrPort]instant)} }
+func newPingback() pingback { return pingback{last: make(map[endpoint]instant)} }
 
 func (p *pingback) allow(now instant, to netip.AddrPort) bool {
-	if at, ok := p.last[to]; ok && now-at < pingbackGap {
+	key := pack(to)
+	if at, ok := p.last[key]; ok && now-at < pingbackGap {
 		return false
 	}
 	if len(p.last) >= pingbacksMax {
@@ -39,7 +40,7 @@ func (p *pingback) allow(now instant, to netip.AddrPort) bool {
 	if !p.bucket.take(now, pingbackRate, pingbackBurst, 1) {
 		return false
 	}
-	p.last[to] = now
+	p.last[key] = now
 	return true
 }
 

@@ -129,7 +129,7 @@ func (c *core) appendNodes(dst []byte, f *family, m *message, n int) []byte {
 		dst = appendLength(dst, size*len(near))
 		for _, n := range near {
 			dst = append(dst, n.id[:]...)
-			dst = appendAddr(dst, n.addr)
+			dst = appendAddr(dst, n.addr())
 		}
 	}
 	return dst

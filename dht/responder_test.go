@@ -53,7 +53,7 @@ func TestClosest(t *testing.T) {
 			m := parsed(t, b.ask(askAddr, queryPacket(method, target(key, want))))
 			n := 0
 			eachNode(m.nodes, compactNode4, 100, func(id ID, addr netip.AddrPort) {
-				if id != all[n].id || addr != all[n].addr {
+				if id != all[n].id || addr != all[n].addr() {
 					t.Fatalf("%s: node %d is %v, want %v", method, n, id, all[n].id)
 				}
 				n++
@@ -70,7 +70,7 @@ func TestClosest(t *testing.T) {
 func TestSilentContacts(t *testing.T) {
 	b := newBench(t, coreConfig{})
 	all := b.fill(5)
-	b.f.table.failed(all[0].addr, true)
+	b.f.table.failed(all[0].addr(), true)
 	m := parsed(t, b.ask(askAddr, queryPacket("find_node", target("target", all[0].id))))
 	if len(m.nodes) != 4*compactNode4 {
 		t.Errorf("%d nodes, want 4", len(m.nodes)/compactNode4)

@@ -88,7 +88,7 @@ func (f *family) contactsToSave(now instant, wall time.Time) (dst []byte) {
 	slices.SortFunc(list, func(a, b contact) int { return int(min(max(b.answered-a.answered, -1), 1)) })
 	for _, c := range list[:min(len(list), stateNodes)] {
 		dst = append(dst, c.id[:]...)
-		dst = appendAddr(dst, c.addr)
+		dst = appendAddr(dst, c.addr())
 		dst = binary.BigEndian.AppendUint32(dst, uint32(wall.Add(c.answered-now).Unix()))
 	}
 	return dst

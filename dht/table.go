@@ -22,24 +22,27 @@ const (
 	// a bucket it is one. Local addresses are exempt.
 	networkMax = 8
 
-	// routerDepth and routerFactor make the first buckets of a bootstrap node
-	// larger: it hands out many contacts, and those of the first buckets are
-	// what newcomers ask for. The factor halves with each bucket.
-	routerDepth  = 5
-	routerFactor = 1 << routerDepth
+	// The first buckets are larger: a lookup takes its first step from them,
+	// and the more of the network they hold, the farther it reaches. The first
+	// has k << wideDepth places and each one half of the one before; at a
+	// bootstrap node, which lives by handing out contacts, routerDepth more.
+	wideDepth   = 3
+	routerDepth = 2
 )
 
 // contact is a node that has answered us at least once.
 type contact struct {
 	id       ID
+	at       endpoint
 	secure   bool // its id fits its address, BEP 42
 	fails    uint8
-	addr     netip.AddrPort
 	rtt      time.Duration
 	answered instant // last
 	asked    instant // last query of it to us, or zero
 	probed   instant // last ping of ours for upkeep, or zero
 }
+
+func (c *contact) addr() netip.AddrPort { return c.at.addrPort() }
 
 func (c *contact) bad() bool { return c.fails >= failsBad }
 
@@ -76,10 +79,11 @@ func newTable(self ID, router, strict bool) table {
 
 // size is how many contacts the bucket at depth may hold.
 func (t *table) size(depth int) int {
-	if t.router && depth < routerDepth {
-		return k * routerFactor >> depth
+	wide := wideDepth
+	if t.router {
+		wide += routerDepth
 	}
-	return k
+	return k << max(0, wide-depth)
 }
 
 func (t *table) bucketOf(id *ID) int {
@@ -88,9 +92,9 @@ func (t *table) bucketOf(id *ID) int {
 
 // find returns the contact at addr, or nil. It is valid until the table changes.
 func (t *table) find(id *ID, addr netip.AddrPort) *contact {
-	b := &t.buckets[t.bucketOf(id)]
+	b, at := &t.buckets[t.bucketOf(id)], pack(addr)
 	for i := range b.contacts {
-		if c := &b.contacts[i]; c.addr == addr && c.id == *id {
+		if c := &b.contacts[i]; c.at == at && c.id == *id {
 			return c
 		}
 	}
@@ -110,7 +114,7 @@ func (t *table) answered(now instant, id ID, addr netip.AddrPort, rtt time.Durat
 		t.buckets[t.bucketOf(&id)].changed = now
 		return false, probe
 	}
-	fresh := contact{id: id, addr: addr, rtt: rtt, answered: now, secure: isSecure(id, addr.Addr())}
+	fresh := contact{id: id, at: pack(addr), rtt: rtt, answered: now, secure: isSecure(id, addr.Addr())}
 	if t.strict && !fresh.secure {
 		return false, probe
 	}
@@ -125,13 +129,14 @@ func (t *table) insert(now instant, fresh contact) (added bool, probe netip.Addr
 	for {
 		depth := t.bucketOf(&fresh.id)
 		b := &t.buckets[depth]
-		if len(b.contacts) < t.size(depth) {
+		last := depth == len(t.buckets)-1
+		switch {
+		case last && len(b.contacts) < k, !last && len(b.contacts) < t.size(depth):
 			b.contacts = append(b.contacts, fresh)
 			b.changed = now
 			t.count++
 			return true, probe
-		}
-		if depth < len(t.buckets)-1 || depth == idBits-1 {
+		case !last, depth == idBits-1:
 			return t.replace(now, depth, fresh)
 		}
 		t.split()
@@ -174,7 +179,7 @@ func (t *table) replace(now instant, depth int, fresh contact) (bool, netip.Addr
 		return true, netip.AddrPort{}
 	}
 	for i := range b.spares {
-		if b.spares[i].addr == fresh.addr {
+		if b.spares[i].at == fresh.at {
 			b.spares = append(b.spares[:i], b.spares[i+1:]...)
 			break
 		}
@@ -185,25 +190,26 @@ func (t *table) replace(now instant, depth int, fresh contact) (bool, netip.Addr
 	b.spares = append(b.spares, fresh)
 	if oldest >= 0 && now-b.contacts[oldest].probed > queryTimeout {
 		b.contacts[oldest].probed = now
-		return false, b.contacts[oldest].addr
+		return false, b.contacts[oldest].addr()
 	}
 	return false, netip.AddrPort{}
 }
 
 // distinct tells whether fresh may stand beside the contacts that are there.
 func (t *table) distinct(fresh *contact) bool {
-	if isLocal(fresh.addr.Addr()) {
+	addr := fresh.addr()
+	if isLocal(addr.Addr()) {
 		return true
 	}
-	net, depth, same := network(fresh.addr), t.bucketOf(&fresh.id), 0
+	net, depth, same := network(addr), t.bucketOf(&fresh.id), 0
 	for i := range t.buckets {
 		for j := range t.buckets[i].contacts {
-			other := t.buckets[i].contacts[j].addr.Addr()
+			other := t.buckets[i].contacts[j].addr().Addr()
 			if !net.Contains(other) {
 				continue
 			}
 			// A network has one place in a bucket, an address one in the table.
-			if i == depth || other == fresh.addr.Addr() {
+			if i == depth || other == addr.Addr() {
 				return false
 			}
 			same++
@@ -215,10 +221,11 @@ func (t *table) distinct(fresh *contact) bool {
 // dropAddr removes the contact at addr unless it has that id: the node there
 // has started again with another.
 func (t *table) dropAddr(addr netip.AddrPort, id ID) {
+	at := pack(addr)
 	for i := range t.buckets {
 		b := &t.buckets[i]
 		for j := range b.contacts {
-			if c := &b.contacts[j]; c.addr == addr && c.id != id {
+			if c := &b.contacts[j]; c.at == at && c.id != id {
 				t.remove(i, j)
 				return
 			}
@@ -256,10 +263,11 @@ func (t *table) queried(now instant, id *ID, addr netip.AddrPort) (known bool) {
 // (online): when nobody does, it is our network that failed, and the contacts
 // are what we come back with.
 func (t *table) failed(addr netip.AddrPort, online bool) {
+	at := pack(addr)
 	for i := range t.buckets {
 		for j := range t.buckets[i].contacts {
 			c := &t.buckets[i].contacts[j]
-			if c.addr != addr {
+			if c.at != at {
 				continue
 			}
 			c.fails += min(1, 255-c.fails)
@@ -288,7 +296,7 @@ func (t *table) wants(now instant, id *ID, addr netip.AddrPort) bool {
 			return false
 		}
 	}
-	return t.distinct(&contact{id: *id, addr: addr})
+	return t.distinct(&contact{id: *id, at: pack(addr)})
 }
 
 // closest writes into out the good contacts closest to target, sorted, and

@@ -10,6 +10,9 @@ import (
 // idAt returns an id that shares exactly depth leading bits with self.
 func idAt(rng *rand.Rand, self ID, depth int) ID { return randomIDIn(rng, self, depth) }
 
+// narrow is the depth of the first bucket of k places.
+const narrow = wideDepth
+
 func TestTableSplitsAroundOurselves(t *testing.T) {
 	rng := rand.New(rand.NewPCG(1, 1))
 	self := randomID(rng)
@@ -20,7 +23,7 @@ func TestTableSplitsAroundOurselves(t *testing.T) {
 	total := 0
 	for depth := range tab.buckets {
 		b := &tab.buckets[depth]
-		if len(b.contacts) > k || len(b.spares) > k {
+		if len(b.contacts) > tab.size(depth) || len(b.spares) > k {
 			t.Errorf("bucket %d has %d contacts and %d spares", depth, len(b.contacts), len(b.spares))
 		}
 		total += len(b.contacts)
@@ -45,12 +48,12 @@ func TestTableReplacement(t *testing.T) {
 	tab := newTable(self, false, false)
 	now := clockStart
 	for i := range k {
-		tab.answered(now, idAt(rng, self, 0), publicAddr(i), time.Millisecond)
+		tab.answered(now, idAt(rng, self, narrow), publicAddr(i), time.Millisecond)
 		now += time.Second
 	}
-	tab.answered(now, idAt(rng, self, 1), publicAddr(50), time.Millisecond) // splits
+	tab.answered(now, idAt(rng, self, narrow+1), publicAddr(50), time.Millisecond) // splits
 	newcomer := func(i int) (bool, netip.AddrPort) {
-		return tab.answered(now, idAt(rng, self, 0), publicAddr(i), time.Millisecond)
+		return tab.answered(now, idAt(rng, self, narrow), publicAddr(i), time.Millisecond)
 	}
 	if added, probe := newcomer(100); added || probe.IsValid() {
 		t.Errorf("all good: added %v, probe %v", added, probe)
@@ -69,11 +72,11 @@ func TestTableReplacement(t *testing.T) {
 	}
 	tab.failed(publicAddr(0), true)
 	found := false
-	for _, c := range tab.buckets[0].contacts {
-		if c.addr == publicAddr(0) {
+	for _, c := range tab.buckets[narrow].contacts {
+		if c.addr() == publicAddr(0) {
 			t.Error("bad contact still there")
 		}
-		found = found || c.addr == publicAddr(102)
+		found = found || c.addr() == publicAddr(102)
 	}
 	if !found || tab.count != k+1 {
 		t.Errorf("the last heard spare has not taken its place; %d contacts", tab.count)
@@ -104,12 +107,12 @@ func TestTableSecure(t *testing.T) {
 	self := randomID(rng)
 	tab := newTable(self, false, false)
 	for i := range k {
-		tab.answered(clockStart, idAt(rng, self, 0), publicAddr(i), time.Millisecond)
+		tab.answered(clockStart, idAt(rng, self, narrow), publicAddr(i), time.Millisecond)
 	}
-	tab.answered(clockStart, idAt(rng, self, 1), publicAddr(50), time.Millisecond)
-	addr := publicAddr(60)
-	id := secureID(rng, addr.Addr())
-	for commonBits(&self, &id) != 0 {
+	tab.answered(clockStart, idAt(rng, self, narrow+1), publicAddr(50), time.Millisecond)
+	addr, id := publicAddr(60), ID{}
+	for i := 60; commonBits(&self, &id) != narrow; i++ {
+		addr = publicAddr(i)
 		id = secureID(rng, addr.Addr())
 	}
 	if added, _ := tab.answered(clockStart, id, addr, time.Millisecond); !added {
