@@ -74,15 +74,16 @@ func (e *Engine) admit(conn net.Conn, pending *limit.Pending) {
 
 func (e *Engine) welcome(conn net.Conn, addr netip.AddrPort) {
 	var t *Torrent
-	theirs, _, err := peer.Accept(e.ctx, conn, func(asked wire.Hello) (wire.Hello, bool) {
+	theirs, mine, err := peer.Accept(e.ctx, conn, func(asked wire.Hello) (wire.Hello, bool) {
 		if t = e.lookup(asked.InfoHash); t == nil {
 			return wire.Hello{}, false
 		}
-		return t.hello(), true
+		return t.answer(asked), true
 	})
 	if err != nil {
 		e.log.Debug("incoming handshake", "peer", addr, "err", err)
 		return
 	}
+	theirs.InfoHash = mine.InfoHash // what was agreed upon
 	t.join(conn, addr, theirs, false)
 }

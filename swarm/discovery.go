@@ -41,7 +41,7 @@ type source struct {
 // loop; the goroutines are its own, and wait tells when they have ended.
 type search struct {
 	sources []source
-	hash    metainfo.Hash
+	hashes  []metainfo.Hash // the swarms to search; trackers are told of the first
 	port    uint16
 	found   func(core.Source, netip.AddrPort)
 
@@ -57,7 +57,23 @@ func (s *search) start(ctx context.Context, now time.Time, seed bool) {
 	ctx, s.cancel = context.WithCancel(ctx)
 	s.seed, s.asked = seed, now
 	for _, src := range s.sources {
-		s.wait.Go(func() { s.run(ctx, src, seed) })
+		for i, hash := range s.hashes {
+			if i == 0 || src.name != core.SourceTracker {
+				s.wait.Go(func() { s.run(ctx, src, hash, seed) })
+			}
+		}
+	}
+}
+
+// rename says which swarms to search from now on, and begins a new round if
+// they were others before.
+func (s *search) rename(ctx context.Context, now time.Time, hashes []metainfo.Hash) {
+	if slices.Equal(hashes, s.hashes) {
+		return
+	}
+	s.hashes = hashes
+	if s.cancel != nil {
+		s.start(ctx, now, s.seed)
 	}
 }
 
@@ -86,9 +102,9 @@ func (s *search) stop() {
 	}
 }
 
-func (s *search) run(ctx context.Context, src source, seed bool) {
+func (s *search) run(ctx context.Context, src source, hash metainfo.Hash, seed bool) {
 	for ctx.Err() == nil {
-		for addr := range src.Peers(ctx, s.hash, s.port, seed) {
+		for addr := range src.Peers(ctx, hash, s.port, seed) {
 			if ctx.Err() != nil {
 				return
 			}

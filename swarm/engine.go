@@ -91,7 +91,8 @@ type Engine struct {
 	closeErr error // of the first Close
 
 	mu       sync.Mutex
-	torrents map[metainfo.Hash]*Torrent
+	torrents map[metainfo.Hash]*Torrent // by Hash
+	aliases  map[metainfo.Hash]*Torrent // by the other info-hash of hybrids
 }
 
 // Listen starts an Engine: it binds the ports, and accepts connections from
@@ -127,6 +128,7 @@ func Listen(cfg Config) (*Engine, error) {
 		uploads:  newReaders(cfg.MemoryMax / 3),
 		workers:  storage.NewWorkers(runtime.GOMAXPROCS(0)),
 		torrents: make(map[metainfo.Hash]*Torrent),
+		aliases:  make(map[metainfo.Hash]*Torrent),
 	}
 	e.web = guard.New(guard.Config{UserAgent: cfg.Client})
 	e.tracker = tracker.NewClient(tracker.ClientConfig{HTTP: e.web})
@@ -194,21 +196,27 @@ func (e *Engine) Close() error {
 func (e *Engine) lookup(hash metainfo.Hash) *Torrent {
 	e.mu.Lock()
 	defer e.mu.Unlock()
-	return e.torrents[hash]
+	return e.find(hash)
 }
 
-// register enters t, and fails if there is another of its hash, or if the
-// engine is closing.
+// register enters t, and fails if there is another of one of its hashes, or if
+// the engine is closing.
 func (e *Engine) register(t *Torrent) error {
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	if e.ctx.Err() != nil {
 		return ErrClosed
 	}
-	if e.torrents[t.hash] != nil {
-		return fmt.Errorf("%v: %w", t.hash, ErrExists)
+	hashes := t.hashes()
+	for _, hash := range hashes {
+		if e.find(hash) != nil {
+			return fmt.Errorf("%v: %w", hash, ErrExists)
+		}
 	}
 	e.torrents[t.hash] = t
+	for _, hash := range hashes[1:] {
+		e.aliases[hash] = t
+	}
 	return nil
 }
 
@@ -217,6 +225,11 @@ func (e *Engine) unregister(t *Torrent) {
 	defer e.mu.Unlock()
 	if e.torrents[t.hash] == t {
 		delete(e.torrents, t.hash)
+	}
+	for _, hash := range t.hashes()[1:] {
+		if e.aliases[hash] == t {
+			delete(e.aliases, hash)
+		}
 	}
 }
 

@@ -3,7 +3,9 @@ package swarm
 import (
 	"context"
 	"errors"
+	"net"
 	"net/netip"
+	"slices"
 	"sync"
 	"time"
 
@@ -187,6 +189,9 @@ func (l *loop) perform(now time.Time, a *core.Action) {
 		a.Buf.Release()
 	case core.UseInfo:
 		l.useInfo(a.Info)
+	case core.HashBlocks:
+		piece := a.Ref.Piece
+		l.wait.Go(func() { l.hashBlocks(piece) })
 	case core.WantPeers:
 		l.search.again(l.ctx, now, l.search.seed)
 	case core.Complete:
@@ -200,10 +205,12 @@ func (l *loop) drop(now time.Time, a *core.Action) {
 		return
 	}
 	l.log.Debug("drop", "peer", link.addr, "err", a.Reason)
-	if a.Ban {
-		l.engine.bans.ban(now, link.addr.Addr())
+	if !a.Ban {
+		link.stream.Close(dropped{a.Reason})
+		return
 	}
-	link.stream.Close(dropped{a.Reason})
+	l.engine.bans.ban(now, link.addr.Addr())
+	link.stream.Close(banned{dropped{a.Reason}})
 }
 
 // errBanned is the outcome of a dial to an address that is banned.
@@ -213,6 +220,9 @@ var errBanned = errors.New("the address is banned")
 type dropped struct{ reason core.Reason }
 
 func (d dropped) Error() string { return "dropped: " + d.reason.String() }
+
+// banned is dropped for a peer that is not to come back.
+type banned struct{ dropped }
 
 // dial connects to addr and shakes hands, within the budget of the engine.
 func (l *loop) dial(addr netip.AddrPort) {
@@ -232,16 +242,23 @@ func (l *loop) tryDial(addr netip.AddrPort) error {
 	defer l.engine.dials.Release()
 	ctx, cancel := context.WithTimeout(l.ctx, peer.HandshakeTimeout)
 	defer cancel()
-	conn, err := l.engine.dialer.Dial(ctx, addr)
-	if err != nil {
-		return err
+	var err error
+	hashes := l.hashes()
+	for i, hash := range hashes {
+		var conn net.Conn
+		if conn, err = l.engine.dialer.Dial(ctx, addr); err != nil {
+			return err
+		}
+		others := slices.Delete(slices.Clone(hashes), i, i+1)
+		var theirs wire.Hello
+		if theirs, err = peer.Dial(ctx, conn, l.hello(hash), others...); err == nil {
+			l.join(conn, addr, theirs, true)
+			return nil
+		}
+		// Who closes at once may know a hybrid by its other hash alone, as from
+		// a magnet link that has no more.
 	}
-	theirs, err := peer.Dial(ctx, conn, l.hello())
-	if err != nil {
-		return err
-	}
-	l.join(conn, addr, theirs, true)
-	return nil
+	return err
 }
 
 // end closes what the torrent holds, and waits for its children.

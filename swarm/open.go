@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"net/netip"
+	"slices"
 	"time"
 
 	"swarmnode/metainfo"
@@ -34,6 +35,7 @@ func (e *Engine) Add(spec Spec) (*Torrent, error) {
 		engine:   e,
 		spec:     spec,
 		hash:     hash,
+		names:    namesOf(&spec),
 		peerID:   e.newPeerID(),
 		down:     limit.NewBucket(spec.Down, e.down),
 		up:       limit.NewBucket(spec.Up, e.up),
@@ -59,7 +61,7 @@ func newLoop(t *Torrent, info *metainfo.Info) *loop {
 	l := &loop{
 		Torrent: t,
 		core: core.New(time.Now(), core.Config{
-			InfoHash: t.hash, PeerID: t.peerID, Client: t.engine.cfg.Client, Port: t.engine.Addr().Port(),
+			InfoHash: t.hash, HashV2: t.names.v2, PeerID: t.peerID, Client: t.engine.cfg.Client, Port: t.engine.Addr().Port(),
 			Seed: rand.Uint64(), SuperSeed: t.spec.SuperSeed,
 			// What is asked for must find buffers when it comes, with some left
 			// for blocks that are being written.
@@ -67,7 +69,7 @@ func newLoop(t *Torrent, info *metainfo.Info) *loop {
 		}),
 		links: make(map[core.PeerRef]*link),
 		search: search{
-			hash: t.hash, port: t.engine.Addr().Port(), found: func(src core.Source, addr netip.AddrPort) {
+			hashes: t.hashes(), port: t.engine.Addr().Port(), found: func(src core.Source, addr netip.AddrPort) {
 				t.post(core.Event{Kind: core.Found, Addr: addr, Source: src})
 			},
 		},
@@ -110,7 +112,13 @@ func (l *loop) open(info *metainfo.Info) {
 	l.setInfo(info)
 	o := opened{info: info}
 	if l.spec.Wanted != nil {
-		o.skip = unwantedPieces(info.Layout(), l.spec.Wanted(info.Layout()))
+		wanted := l.spec.Wanted(info.Layout())
+		if !slices.Contains(wanted, true) {
+			o.err = ErrNothingWanted
+			l.opened(o)
+			return
+		}
+		o.skip = unwantedPieces(info.Layout(), wanted)
 	}
 	o.store, o.err = storage.Open(storage.Config{
 		Dir: l.spec.Dir, Layout: info.Layout(), Workers: l.engine.workers,
@@ -167,6 +175,7 @@ func (l *loop) ready(now time.Time, o opened) {
 	for _, link := range l.links {
 		link.stream.SetPieces(o.have.Len())
 	}
+	l.search.rename(l.ctx, now, l.hashes())
 	if o.info.Private() {
 		l.search.keepTrackers(l.ctx, now)
 	}
@@ -188,6 +197,12 @@ func (l *loop) stored(r storage.Result) {
 		e.Kind = core.StorageFailed
 	case r.OK:
 		e.Kind = core.Verified
+	}
+	if e.Kind == core.Failed {
+		if e.Hashes, e.Err = l.examine(r.Piece); e.Err != nil {
+			l.fail(e.Err)
+			return
+		}
 	}
 	l.post(e)
 }

@@ -8,6 +8,7 @@ import (
 // goroutines; each takes effect once.
 
 func (t *Torrent) setInfo(info *metainfo.Info) {
+	t.learnNames(info)
 	t.mu.Lock()
 	t.info = info
 	t.mu.Unlock()

@@ -40,8 +40,8 @@ type Spec struct {
 	// Torrent and Magnet name.
 	WebSeeds []string
 	// Wanted chooses files: it returns whether each file of the layout is
-	// wanted. Nil means all. It is called once, when the layout is known, from
-	// a goroutine of the torrent.
+	// wanted. Nil means all; none ends the torrent with ErrNothingWanted. It is
+	// called once, when the layout is known, from a goroutine of the torrent.
 	Wanted func(*metainfo.Layout) []bool
 	// Sequential fetches pieces in order, which is worse for the swarm.
 	Sequential bool
@@ -84,6 +84,9 @@ type Stats struct {
 // ErrStopped tells that a torrent was closed before it was complete.
 var ErrStopped = errors.New("torrent was closed")
 
+// ErrNothingWanted tells that Spec.Wanted chose no file.
+var ErrNothingWanted = errors.New("no file is wanted")
+
 // A Torrent is the handle of one torrent of an Engine. Its methods are safe
 // for concurrent use.
 type Torrent struct {
@@ -110,6 +113,7 @@ type Torrent struct {
 
 	mu       sync.Mutex
 	info     *metainfo.Info
+	names    names
 	outcome  outcome
 	err      error // why it did not succeed
 	closeErr error // what Close returns
@@ -190,15 +194,6 @@ func (t *Torrent) Close() error {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	return t.closeErr
-}
-
-// hello is our side of the handshake (BEP 3).
-func (t *Torrent) hello() wire.Hello {
-	reserved := wire.Reserved{}.With(wire.FeatureExtension).With(wire.FeatureFast)
-	if t.engine.cfg.HasDHT {
-		reserved = reserved.With(wire.FeatureDHT)
-	}
-	return wire.Hello{InfoHash: t.hash, PeerID: t.peerID, Reserved: reserved}
 }
 
 // post hands an event to the loop, waiting while it is busy. After the torrent

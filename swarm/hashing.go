@@ -1,0 +1,61 @@
+package swarm
+
+import (
+	"errors"
+
+	"swarmnode/metainfo"
+	"swarmnode/swarm/block"
+	"swarmnode/swarm/core"
+)
+
+// examineChunk is how many bytes of a piece are read at a time to hash its
+// blocks: a multiple of a block, and few for a piece of any length.
+const examineChunk = 16 * block.Size
+
+// errConflict says that no data can satisfy the torrent: BEP 52 has clients
+// refuse such hybrids.
+var errConflict = errors.New("the torrent contradicts itself: its v1 and v2 hashes are of different content")
+
+// eachChunk reads a piece from its start, some blocks at a time.
+func (l *loop) eachChunk(piece uint32, f func(chunk []byte)) error {
+	size := l.Info().Layout().PieceSize(int(piece))
+	buf := make([]byte, min(examineChunk, size))
+	for at := 0; at < size; at += len(buf) {
+		chunk := buf[:min(len(buf), size-at)]
+		if err := l.store.ReadAt(chunk, piece, uint32(at)); err != nil {
+			return err
+		}
+		f(chunk)
+	}
+	return l.ctx.Err()
+}
+
+// hashBlocks tells the core the hashes of the blocks of a piece.
+func (l *loop) hashBlocks(piece uint32) {
+	var hashes []metainfo.Hash256
+	err := l.eachChunk(piece, func(chunk []byte) { hashes = append(hashes, metainfo.BlockHashes(chunk)...) })
+	if err != nil {
+		l.log.Info("hashing the blocks of a piece", "piece", piece, "err", err)
+		hashes = nil
+	}
+	l.post(core.Event{Kind: core.Hashed, Ref: block.Ref{Piece: piece}, Hashes: hashes})
+}
+
+// examine returns the hashes of the blocks of a piece that has the wrong hash,
+// as far as it can be read: they tell which of its blocks are wrong. It is an
+// error if the fault is the torrent's own.
+func (l *loop) examine(piece uint32) ([]metainfo.Hash256, error) {
+	verifier := l.Info().Layout().Verifier(int(piece))
+	var hashes []metainfo.Hash256
+	err := l.eachChunk(piece, func(chunk []byte) {
+		verifier.Write(chunk)
+		hashes = append(hashes, metainfo.BlockHashes(chunk)...)
+	})
+	if err != nil {
+		return nil, nil
+	}
+	if verifier.Conflict() {
+		return nil, errConflict
+	}
+	return hashes, nil
+}
