@@ -1,11 +1,15 @@
 package swarm_test
 
 import (
+	"bytes"
 	"context"
+	"errors"
 	"net/http"
 	"net/http/httptest"
 	"net/netip"
+	"os"
 	"testing"
+	"time"
 
 	"swarmnode/metainfo"
 	"swarmnode/swarm"
@@ -105,4 +109,38 @@ func TestWantedFilesAlone(t *testing.T) {
 	if s := leech.Stats(); s.Down != want || s.Left != 0 {
 		t.Errorf("fetched %d bytes with %d left, want %d", s.Down, s.Left, want)
 	}
+}
+
+func TestNothingWanted(t *testing.T) {
+	_, torrent := makeContent(t, 100<<10)
+	out := t.TempDir()
+	leech := add(t, newEngine(t), swarm.Spec{
+		Torrent: torrent, Dir: out, Wanted: func(l *metainfo.Layout) []bool { return make([]bool, len(l.Files)) },
+	})
+	waitDone(t, leech)
+	if err := leech.Err(); !errors.Is(err, swarm.ErrNothingWanted) {
+		t.Errorf("got error %v, want %v", err, swarm.ErrNothingWanted)
+	}
+	if made, err := os.ReadDir(out); err != nil || len(made) != 0 {
+		t.Errorf("made %v, %v", made, err)
+	}
+}
+
+func TestLyingWebSeedIsLeftAlone(t *testing.T) {
+	dir, torrent := makeContent(t, 400<<10)
+	liar := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		http.ServeContent(w, r, "", time.Time{}, bytes.NewReader(make([]byte, 400<<10)))
+	}))
+	defer liar.Close()
+	seeder := newEngine(t)
+	add(t, seeder, swarm.Spec{Torrent: torrent, Dir: dir, Complete: true})
+	leecher := newEngine(t)
+	out := t.TempDir()
+	leech := add(t, leecher, swarm.Spec{Torrent: torrent, Dir: out, WebSeeds: []string{liar.URL + "/"}})
+	leech.AddPeer(seeder.Addr())
+	waitDone(t, leech)
+	if err := leech.Err(); err != nil {
+		t.Fatal(err)
+	}
+	sameContent(t, dir, out)
 }
