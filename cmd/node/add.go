@@ -20,8 +20,10 @@ func addCommand() *command {
 		args:  "SOURCE...",
 		short: "fetch torrents, and exit when they are complete and verified",
 		long: `A SOURCE is a magnet link, an info-hash in hexadecimal, the path of a .torrent
-file, or an http(s) URL of one. Peers are found through the DHT. What is there
-already is checked and kept, so an interrupted fetch goes on where it stopped.
+file, or an http(s) URL of one. Peers are found through the DHT, on the local
+network, and by the trackers and peers that a SOURCE names; web seeds serve, too.
+What is there already is checked and kept, so an interrupted fetch goes on where
+it stopped.
 
 The path of each finished file or folder is printed on standard output.`,
 		examples: []example{
@@ -63,13 +65,14 @@ type adding struct {
 	c       *console
 	s       *session
 	sources []source
+	from    map[*swarm.Torrent]*source
 	left    int   // torrents neither complete nor failed
 	whole   int   // torrents complete
 	failed  error // the first failure
 }
 
 func (f *addFlags) run(ctx context.Context, c *console, args []string) error {
-	a := &adding{addFlags: f, c: c}
+	a := &adding{addFlags: f, c: c, from: make(map[*swarm.Torrent]*source)}
 	if f.output != "" && len(args) > 1 {
 		return usage(c.command, errors.New("--output goes with one SOURCE"))
 	}
@@ -91,6 +94,7 @@ func (f *addFlags) run(ctx context.Context, c *console, args []string) error {
 		a.sources = append(a.sources, src)
 		want.nodes = append(want.nodes, src.nodes()...)
 		want.peers = append(want.peers, src.magnet.Peers...)
+		want.urls = want.urls || f.node.urls(&src)
 	}
 	if err := prepareDir(f.dir); err != nil {
 		return err
@@ -131,12 +135,14 @@ func (a *adding) fetch(ctx context.Context) error {
 		return fail(exitDisk, "folder "+a.dir, err)
 	}
 	var torrents []*swarm.Torrent
-	for _, src := range a.sources {
+	for i := range a.sources {
+		src := &a.sources[i]
 		t, err := a.s.engine.Add(a.s.spec(swarm.Spec{Torrent: src.torrent, Magnet: src.magnet, Dir: dir, Name: string(a.output)}))
 		if err != nil {
 			return fail(torrentCode(err), src.hash().Short(), err)
 		}
 		torrents = append(torrents, t)
+		a.from[t] = src
 	}
 	a.left = len(torrents)
 	watching, cancel := context.WithCancel(ctx)
@@ -167,7 +173,7 @@ func (a *adding) fetch(ctx context.Context) error {
 // for.
 func (a *adding) onNews(w *watch, n news) bool {
 	if !n.done {
-		w.metadata(n.t.Info())
+		w.metadata(n.t.Info(), a.from[n.t])
 		return true
 	}
 	a.left--

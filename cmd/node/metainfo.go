@@ -84,7 +84,7 @@ func (f *fetchFlags) fetch(ctx context.Context, c *console, src source) (*metain
 		return nil, fail(exitDisk, "temporary folder", err)
 	}
 	defer os.RemoveAll(dir)
-	s, err := openSession(ctx, c, &f.node, needs{peers: src.magnet.Peers})
+	s, err := openSession(ctx, c, &f.node, needs{peers: src.magnet.Peers, urls: f.node.urls(&src)})
 	if err != nil {
 		return nil, err
 	}
@@ -97,7 +97,7 @@ func (f *fetchFlags) fetch(ctx context.Context, c *console, src source) (*metain
 	if err != nil {
 		return nil, fail(torrentCode(err), src.hash().Short(), err)
 	}
-	info, err := f.wait(ctx, s, handle)
+	info, err := f.wait(ctx, s, handle, &src)
 	if err != nil {
 		return nil, err
 	}
@@ -109,8 +109,8 @@ func (f *fetchFlags) fetch(ctx context.Context, c *console, src source) (*metain
 	return t, nil
 }
 
-// wait returns the info dictionary of handle once it is there.
-func (f *fetchFlags) wait(ctx context.Context, s *session, handle *swarm.Torrent) (*metainfo.Info, error) {
+// wait returns the info dictionary of handle, which src names, once it is there.
+func (f *fetchFlags) wait(ctx context.Context, s *session, handle *swarm.Torrent, src *source) (*metainfo.Info, error) {
 	watching, cancel := context.WithCancel(ctx)
 	w := startWatch(watching, s, []*swarm.Torrent{handle})
 	defer w.wait.Wait()
@@ -125,7 +125,7 @@ func (f *fetchFlags) wait(ctx context.Context, s *session, handle *swarm.Torrent
 	info := handle.Info()
 	switch {
 	case info != nil:
-		w.metadata(info)
+		w.metadata(info, src)
 		return info, nil
 	case timedOut:
 		why := fmt.Errorf("after %s: %s", formatDuration(time.Duration(f.timeout)), missing(handle.Stats()))

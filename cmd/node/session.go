@@ -19,6 +19,7 @@ import (
 	"swarmnode/dht"
 	"swarmnode/metainfo"
 	"swarmnode/swarm"
+	"swarmnode/swarm/lsd"
 	"swarmnode/swarm/storage"
 )
 
@@ -45,9 +46,10 @@ type nodeFlags struct {
 	join     joinFlags
 	listen   listenFlags
 	peers    listValue
-	noDHT    bool
 	down, up rateValue
 	peersMax countValue
+
+	noDHT, noLSD, noTrackers bool
 }
 
 func (f *nodeFlags) register(fs *pflag.FlagSet) {
@@ -56,17 +58,21 @@ func (f *nodeFlags) register(fs *pflag.FlagSet) {
 	f.peers = listValue{kind: "HOST:PORT", check: checkHostPort}
 	fs.Var(&f.peers, "peer", "peer to connect to; may be repeated")
 	fs.BoolVar(&f.noDHT, "no-dht", false, "do not take part in the DHT")
+	fs.BoolVar(&f.noLSD, "no-lsd", false, "do not look for peers on the local network (nor without an address to listen on there)")
+	fs.BoolVar(&f.noTrackers, "no-trackers", false, "do not ask the trackers that torrents and links name")
 	fs.Var(&f.down, "down", "limit of receiving, as in 500k or 1.5M bytes per second (default: none)")
 	fs.Var(&f.up, "up", "limit of sending")
 	fs.Var(&f.peersMax, "max-peers", "limit of connections (default: 500)")
 }
 
-// A session is a running engine with its DHT node.
+// A session is a running engine with its DHT node and local discovery.
 type session struct {
 	c       *console
 	flags   *nodeFlags
 	engine  *swarm.Engine
-	dht     *dht.Node // nil before join, and with --no-dht
+	dht     *dht.Node    // nil before join, and with --no-dht
+	lsd     *lsd.Service // nil before join, with --no-lsd, and if we listen on this machine alone
+	joined  bool
 	hints   atomic.Pointer[dht.Node]
 	hosts   []string // to join through
 	saved   []byte   // what the node of an earlier run knew
@@ -87,6 +93,7 @@ const saveFirst = 15 * time.Second
 type needs struct {
 	nodes  []string // DHT nodes that torrents name, HOST:PORT
 	peers  []string // peers that magnets name
+	urls   bool     // torrents name trackers that are to be asked, or web seeds
 	resume bool     // records of what each torrent has are kept
 	lonely bool     // it is of use without any peer, who may come later
 }
@@ -127,14 +134,15 @@ func openSession(ctx context.Context, c *console, f *nodeFlags, want needs) (*se
 	}
 	s.state = openDHTState(folder, stateOfPeers, s.engine.Addrs())
 	if f.noDHT {
-		if err := checkPeers(ctx, f.peers.items, want); err != nil {
+		if err := s.checkPeers(ctx, want); err != nil {
 			s.close()
 			return nil, err
 		}
 		return s, nil
 	}
 	s.saved = s.state.load(c)
-	others := len(s.saved) > 0 || len(want.nodes) > 0 || len(want.peers) > 0 || len(f.peers.items) > 0
+	others := len(s.saved) > 0 || len(want.nodes) > 0 || len(want.peers) > 0 || len(f.peers.items) > 0 ||
+		want.urls || s.searchesLocally()
 	if err := checkReachable(ctx, c, hosts, f.join.named(), others); err != nil {
 		s.close()
 		return nil, err
@@ -143,10 +151,17 @@ func openSession(ctx context.Context, c *console, f *nodeFlags, want needs) (*se
 	return s, nil
 }
 
-// join starts the DHT node, unless there is to be none or it runs already.
-// Torrents that are added from then on are announced.
+// join starts the DHT node and local discovery, unless they are not to be or run
+// already. Torrents that are added from then on are announced.
 func (s *session) join() (err error) {
-	if s.flags.noDHT || s.dht != nil {
+	if s.joined {
+		return nil
+	}
+	s.joined = true
+	if s.searchesLocally() {
+		s.lsd = s.startLSD()
+	}
+	if s.flags.noDHT {
 		return nil
 	}
 	s.dht, err = dht.New(dht.Config{
@@ -169,6 +184,11 @@ func (f *nodeFlags) hosts(c *console) ([]string, error) {
 		return nil, nil
 	}
 	return bootstrapHosts(c, f.join.bootstrap.items, swarmnode.Bootstrap)
+}
+
+// urls tells whether src names servers that may lead to its content.
+func (f *nodeFlags) urls(src *source) bool {
+	return src.trackers() && !f.noTrackers || src.webSeeds()
 }
 
 // validHosts leaves out what a torrent names and is no HOST:PORT.
@@ -197,10 +217,12 @@ func checkReachable(ctx context.Context, c *console, hosts []string, named, othe
 	return nil
 }
 
-// checkPeers fails if no peer that the user named has an address, without a DHT
-// that could find another. Of those that do not matter, the engine warns.
-func checkPeers(ctx context.Context, named []string, want needs) error {
-	if want.lonely || len(named) == 0 || len(want.peers) > 0 {
+// checkPeers fails if no peer that the user named has an address, and nothing
+// else can find one: there is no DHT. Of those that do not matter, the engine
+// warns.
+func (s *session) checkPeers(ctx context.Context, want needs) error {
+	named := s.flags.peers.items
+	if want.lonely || len(named) == 0 || len(want.peers) > 0 || want.urls || s.searchesLocally() {
 		return nil
 	}
 	bad := unresolved(ctx, named)
@@ -253,14 +275,21 @@ func (s *session) close() {
 	if err := s.engine.Close(); err != nil {
 		s.c.log.Info("closing the engine", "err", err)
 	}
+	if s.lsd != nil {
+		s.lsd.Close()
+	}
 	s.state.close()
 }
 
 // spec fills in what every torrent of the session has.
 func (s *session) spec(spec swarm.Spec) swarm.Spec {
 	spec.Peers = s.flags.peers.items
+	spec.NoTrackers = s.flags.noTrackers
 	if s.dht != nil {
 		spec.DHT = s.dht
+	}
+	if s.lsd != nil {
+		spec.LSD = s.lsd
 	}
 	return spec
 }

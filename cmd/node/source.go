@@ -47,6 +47,22 @@ func (s *source) nodes() []string {
 	return nil
 }
 
+// trackers tells whether the source names trackers.
+func (s *source) trackers() bool {
+	if s.torrent != nil {
+		return len(s.torrent.Trackers) > 0
+	}
+	return len(s.magnet.Trackers) > 0
+}
+
+// webSeeds tells whether the source names HTTP servers of the content.
+func (s *source) webSeeds() bool {
+	if s.torrent != nil {
+		return len(s.torrent.WebSeeds) > 0
+	}
+	return len(s.magnet.WebSeeds) > 0
+}
+
 const sourceHint = "a magnet link, an info-hash, or a .torrent file"
 
 // parseSource reads a SOURCE: a magnet link, a bare info-hash, an http(s) URL

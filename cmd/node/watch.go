@@ -125,13 +125,18 @@ func warnRenamed(c *console, info *metainfo.Info, becomes string) {
 	}
 }
 
-// metadata tells that the info dictionary of t is known.
-func (w *watch) metadata(info *metainfo.Info) {
+// metadata tells that the info dictionary of a torrent of src is known.
+func (w *watch) metadata(info *metainfo.Info, src *source) {
 	e := metadataOf(info, w.s.started)
 	w.s.c.event("metadata", e)
 	w.s.c.note("%s %q: %s in %s", info.Hash().Short(), info.Name(), formatBytes(e.Bytes), plural(e.Files, "file"))
 	warnRenamed(w.s.c, info, "is saved as")
-	if info.Private() && len(w.s.flags.peers.items) == 0 {
-		w.s.c.warn("%q is a private torrent, of which only its trackers may name peers; they are not asked (try: --peer HOST:PORT)", info.Name())
+	asked := src.trackers() && !w.s.flags.noTrackers
+	if info.Private() && !asked && !src.webSeeds() && len(w.s.flags.peers.items) == 0 {
+		why := "it names none"
+		if src.trackers() {
+			why = "they are not asked"
+		}
+		w.s.c.warn("%q is a private torrent, of which only its trackers may name peers; %s (try: --peer HOST:PORT)", info.Name(), why)
 	}
 }
