@@ -3,6 +3,7 @@ package swarm
 import (
 	"context"
 	"crypto/sha1"
+	"errors"
 	"slices"
 	"time"
 
@@ -62,7 +63,7 @@ func (l *loop) useWebSeed(ctx context.Context, info *metainfo.Info, seed webSeed
 		link := &link{torrent: l.Torrent, addr: addr, hello: hello, outgoing: true, closed: make(chan struct{})}
 		conn, err := webseed.New(webseed.Config{
 			Handler: link, Pool: l.engine.blocks, Down: l.down, Info: info, HTTP: l.engine.web,
-			URL: seed.url, Stranger: seed.stranger,
+			URL: seed.url, Stranger: seed.stranger, Logger: l.log,
 		})
 		if err != nil {
 			l.log.Info("a web seed is left out", "err", err)
@@ -76,6 +77,10 @@ func (l *loop) useWebSeed(ctx context.Context, info *metainfo.Info, seed webSeed
 		}
 		select {
 		case <-link.closed:
+			if errors.As(link.err, new(banned)) {
+				l.log.Warn("a web seed is left alone, its data is wrong", "peer", conn)
+				return
+			}
 			l.log.Debug("web seed", "peer", conn, "err", link.err)
 		case <-l.done:
 			return // it has nothing that we want any more

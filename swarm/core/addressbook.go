@@ -75,11 +75,16 @@ func local(ip netip.Addr) bool {
 	return ip.IsLoopback() || ip.IsPrivate() || ip.IsLinkLocalUnicast()
 }
 
+// discard is the prefix to which nothing is ever sent (RFC 6666). Drivers give
+// addresses in it to what stands in the seat of a peer and has none, such as a
+// web seed, so they are neither dialled nor told to anybody.
+var discard = netip.MustParsePrefix("100::/64")
+
 // usable tells whether addr could be that of a peer.
 func usable(addr netip.AddrPort) bool {
 	ip := addr.Addr()
 	return ip.IsValid() && addr.Port() != 0 && !ip.IsUnspecified() && !ip.IsMulticast() &&
-		ip != netip.AddrFrom4([4]byte{255, 255, 255, 255})
+		ip != netip.AddrFrom4([4]byte{255, 255, 255, 255}) && !discard.Contains(ip)
 }
 
 // add notes an address and tells whether it is new. When there are too many,

@@ -119,7 +119,7 @@ func (t *Torrent) onConnected(e *Event) {
 	p.ask.init()
 	p.serve.init()
 	p.ext.init()
-	if p.outgoing {
+	if p.outgoing && usable(p.addr) {
 		p.listen = p.addr
 	}
 	t.peers.add(p)
