@@ -51,6 +51,7 @@ type Scenario struct {
 	Classes     []Class
 	Limit       time.Duration // virtual time at which it is given up
 	PeersMax    int           // connections of each node; 0: the default of core
+	Large       bool          // it takes more than a second or two to run
 	// Check tells what is wrong with a Result, nil if it is as it should be.
 	Check func(r *Result) error
 }

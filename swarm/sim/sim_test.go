@@ -2,15 +2,28 @@ package sim
 
 import (
 	"bytes"
+	"flag"
 	"testing"
 	"time"
 )
 
-// TestScenarios runs every scenario with two seeds and checks what it promises.
+var (
+	large = flag.Bool("large", false, "run the scenarios that take long, too")
+	seeds = flag.Uint64("seeds", 1, "how many seeds to run each scenario with")
+)
+
+// TestScenarios runs the scenarios and checks what each promises. With -v it
+// prints their figures.
 func TestScenarios(t *testing.T) {
 	for _, s := range Scenarios() {
 		t.Run(s.Name, func(t *testing.T) {
-			for seed := range uint64(2) {
+			if s.Large && !*large {
+				t.Skip("run with -large")
+			}
+			if raced && s.Name != "nine" && s.Name != "lossy" {
+				t.Skip("too long with the race detector; these two check the invariants of core")
+			}
+			for seed := range *seeds {
 				start := time.Now()
 				r := Run(s, seed+1)
 				took := time.Since(start)
@@ -31,7 +44,7 @@ func TestReplay(t *testing.T) {
 		if !ok {
 			t.Fatalf("no scenario %s", name)
 		}
-		s.Limit = 20 * time.Second
+		s.Limit = 3 * time.Second
 		var a, b, c bytes.Buffer
 		first, second, other := Trace(s, 7, &a), Trace(s, 7, &b), Trace(s, 8, &c)
 		if !bytes.Equal(a.Bytes(), b.Bytes()) || first.Digest != second.Digest {
@@ -41,4 +54,32 @@ func TestReplay(t *testing.T) {
 			t.Errorf("%s: two seeds give the same run", name)
 		}
 	}
+}
+
+// TestHeap takes out in order what was put in in none.
+func TestHeap(t *testing.T) {
+	var h heap
+	for i := range uint64(1000) {
+		h.push(event{at: int64(i * 7919 % 100), seq: i})
+	}
+	last := h.pop()
+	for len(h.events) > 0 {
+		e := h.pop()
+		if !last.before(&e) {
+			t.Fatalf("%d/%d came before %d/%d", last.at, last.seq, e.at, e.seq)
+		}
+		last = e
+	}
+}
+
+// BenchmarkEvents is one event of the scenario nine.
+func BenchmarkEvents(b *testing.B) {
+	s := nine()
+	b.ReportAllocs()
+	var events uint64
+	for b.Loop() {
+		r := Run(s, 1)
+		events += r.Events
+	}
+	b.ReportMetric(float64(events)/b.Elapsed().Seconds(), "events/s")
 }
