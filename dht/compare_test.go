@@ -160,8 +160,8 @@ func compare(b *testing.B, size int, dead float64, lookups, announces int) {
 		ours.look(b, ctx, own, ih)
 		theirs.lookLibtorrent(lt, session, ih)
 	}
-	// libtorrent announces within 20 s, dead nodes included; some of that has
-	// passed with the lookups.
+	// libtorrent spreads the announces of its torrents over time: those that it
+	// has not come to when this wait is over count as missing in its last column.
 	lt.do("log", map[string]any{"session": session, "seconds": 20})
 	for _, ih := range announced {
 		ours.announces++

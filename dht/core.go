@@ -232,11 +232,24 @@ func (c *core) sweep(now instant) {
 	c.pings.expire(now)
 	c.recent.expire(now)
 	c.limiter.forget(now)
+	c.limiter.sources = rebuilt(c.limiter.sources)
+	c.pings.last = rebuilt(c.pings.last)
+	c.queries.byTid = rebuilt(c.queries.byTid)
 	for _, f := range c.families {
 		if f != nil {
 			f.peers.expire(now)
 		}
 	}
+}
+
+// rebuilt returns a map with what m holds and no more room than that takes: a
+// map that was once large stays so, and each node is busiest when it joins.
+func rebuilt[K comparable, V any](m map[K]V) map[K]V {
+	small := make(map[K]V, len(m))
+	for key, value := range m {
+		small[key] = value
+	}
+	return small
 }
 
 // watcher is told of each peer that announces a target to us.
