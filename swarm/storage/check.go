@@ -34,8 +34,12 @@ const (
 // where a file belongs, or with that of ctx. Bytes that cannot be read are
 // missing. It is not to be called while pieces are being written.
 func (s *Store) Check(ctx context.Context, progress func(done, total int64)) (*bits.Set, error) {
-	s.load()
+	first := s.load()
 	s.workers.files.closeAll(s, false) // a file may have been deleted or replaced
+	sideSame, err := s.checkSide(first)
+	if err != nil {
+		return nil, err
+	}
 	n := s.layout.Pieces()
 	c := check{s: s, data: bits.New(n), holes: bits.New(n), touched: bits.New(n),
 		have: s.Have(), progress: progress}
@@ -43,8 +47,12 @@ func (s *Store) Check(ctx context.Context, progress func(done, total int64)) (*b
 	if err != nil {
 		return nil, err
 	}
+	c.surveySide(sideSame)
 	there := !c.data.None()
 	c.sort(missing)
+	if s.wanted.files != nil { // what shares a piece with a file that is not there says nothing
+		there = !c.data.None()
+	}
 	if err := c.run(ctx, c.data, math.MaxInt64); err != nil {
 		return nil, err
 	}
@@ -87,6 +95,11 @@ func (s *Store) checked(have, trusted *bits.Set) {
 					s.dirty[i] = struct{}{}
 					break
 				}
+			}
+		}
+		for _, x := range s.asideParts() {
+			if have.Has(x.piece) && !s.durable.Has(x.piece) {
+				s.dirty[s.sideIndex()] = struct{}{}
 			}
 		}
 	}
@@ -152,7 +165,9 @@ func (c *check) survey(ctx context.Context) (missing *bits.Set, err error) {
 			c.touched.Add(p)
 		}
 		for p := end - 1; p >= first && partEnd(layout, f, p) > there; p-- {
-			missing.Add(p)
+			if !c.s.isAside(c.s.aside.Load(), i, p) {
+				missing.Add(p)
+			}
 		}
 		if there > 0 {
 			if err := c.findData(i, there, st.sparse); err != nil {
@@ -192,6 +207,18 @@ func (c *check) sort(missing *bits.Set) {
 	c.trusted = c.have.Clone()
 }
 
+// surveySide is survey for the side file; same tells that it is as it was left.
+func (c *check) surveySide(same bool) {
+	c.s.mu.Lock()
+	defer c.s.mu.Unlock()
+	for _, x := range c.s.asideParts() {
+		c.data.Add(x.piece)
+		if !same {
+			c.touched.Add(x.piece)
+		}
+	}
+}
+
 // partEnd returns where in file f the part of it that is in piece p ends.
 func partEnd(l *metainfo.Layout, f *metainfo.File, p int) int64 {
 	return min(f.Length, l.PieceOffset(p)+int64(l.PieceSize(p))-f.Offset)
@@ -208,8 +235,12 @@ func (s *Store) look(i int) (st fileStat, same bool, err error) {
 	if err == nil {
 		err = kindError(st.mode, false)
 	}
-	if err == nil && st.size > s.layout.Files[i].Length && !s.cfg.ReadOnly {
+	wanted := s.wanted.file(i)
+	if err == nil && st.size > s.layout.Files[i].Length && !s.cfg.ReadOnly && wanted {
 		err = ErrLonger
+	}
+	if err != nil && !wanted { // no data, and not in the way
+		return fileStat{}, s.found(i, fileStat{}), nil
 	}
 	if err != nil {
 		return fileStat{}, false, wrap("open", s.disk.path(name), err)
@@ -227,7 +258,7 @@ func (c *check) findData(i int, there int64, sparse bool) error {
 	if sparse {
 		var err error
 		if h, err = c.s.workers.files.pin(c.s, i, false); err != nil {
-			return wrap("open", c.s.disk.path(c.s.fileName(i)), err)
+			return wrap("open", c.s.filePath(i), err)
 		}
 		defer c.s.workers.files.unpin(h)
 	}

@@ -3,6 +3,7 @@ package storage
 import (
 	"cmp"
 	"errors"
+	"iter"
 	"os"
 	"path"
 	"sync"
@@ -212,8 +213,7 @@ func (s *Store) settleDurable(have *bits.Set, failed map[int]struct{}, err error
 	}
 	for i := range failed {
 		s.dirty[i] = struct{}{}
-		first, end := s.layout.FilePieces(i)
-		for p := first; p < end; p++ {
+		for p := range s.piecesOf(i) {
 			if !s.durable.Has(p) && have.Remove(p) && !late {
 				s.suspect.Add(p)
 			}
@@ -236,6 +236,16 @@ func (s *Store) syncFiles(files map[int]struct{}) (failed map[int]struct{}, err 
 	folders := make(map[string]bool)
 	for i := range files {
 		err1 := s.syncFile(i)
+		if i == s.sideIndex() {
+			if err1 == nil {
+				err1 = s.side.syncFolder()
+			}
+			if err1 != nil {
+				failed[i] = struct{}{}
+				err = cmp.Or(err, err1)
+			}
+			continue
+		}
 		for folder := path.Dir(s.fileName(i)); err1 == nil && !folders[folder]; folder = path.Dir(folder) {
 			folders[folder] = true
 			err1 = s.disk.syncFolder(folder)
@@ -248,6 +258,26 @@ func (s *Store) syncFiles(files map[int]struct{}) (failed map[int]struct{}, err 
 	return failed, err
 }
 
+// piecesOf yields the pieces with bytes of file i, which may be sideIndex.
+// Store.mu is held.
+func (s *Store) piecesOf(i int) iter.Seq[int] {
+	return func(yield func(int) bool) {
+		if i == s.sideIndex() {
+			for _, x := range s.asideParts() {
+				if !yield(x.piece) {
+					return
+				}
+			}
+			return
+		}
+		for p, end := s.layout.FilePieces(i); p < end; p++ {
+			if !yield(p) {
+				return
+			}
+		}
+	}
+}
+
 func (s *Store) syncFile(i int) error {
 	if s.late() { // before a file is opened for it
 		return os.ErrDeadlineExceeded
@@ -258,7 +288,7 @@ func (s *Store) syncFile(i int) error {
 		err = h.file.sync(s.late)
 		s.workers.files.unpin(h)
 	}
-	return wrap("sync", s.disk.path(s.fileName(i)), err)
+	return wrap("sync", s.filePath(i), err)
 }
 
 // stampOpen looks at the files that were written to since they were looked at:
@@ -290,12 +320,12 @@ func (s *Store) stampOpen() {
 func (s *Store) replaceRecord(closed, durable bool) error {
 	s.mu.Lock()
 	r := Resume{Hash: s.cfg.Hash, Path: s.disk.path(s.cfg.Name), Have: s.durable.Clone(),
-		Clean: (closed || s.readOnly) && equal(s.durable, s.have), Files: make([]FileState, len(s.stamps))}
-	for i, x := range s.stamps {
-		r.Files[i] = FileState{Size: -1}
-		if x.mtime != 0 && !x.wrong {
-			r.Files[i] = FileState{x.size, x.mtime, x.ctime}
-		}
+		Clean: (closed || s.readOnly) && equal(s.durable, s.have), Files: make([]FileState, s.sideIndex())}
+	for i := range r.Files {
+		r.Files[i] = s.stamps[i].state()
+	}
+	if a := s.aside.Load(); a != nil && !a.none() {
+		r.Side = &SideState{s.stamps[s.sideIndex()].state(), a.head.Clone(), a.tail.Clone()}
 	}
 	s.mu.Unlock()
 	err := wrap("write", s.record.path(), s.record.replace(r.Append(nil), durable))

@@ -1,13 +1,15 @@
 package storage
 
 import (
+	"errors"
+
 	"swarmnode/metainfo"
 )
 
 // A stretch is a part of a range of content that lies in one file, or in none:
 // padding, and the gaps of v2.
 type stretch struct {
-	file int // index in the Layout, -1 for none
+	file int // index in the Layout, or sideIndex; -1 for none
 	at   int64
 	n    int
 }
@@ -15,14 +17,16 @@ type stretch struct {
 // stretches walks over n bytes of content from offset on. It is what
 // Layout.Spans is, but counts what lies in no file, and allocates nothing.
 type stretches struct {
+	store  *Store
 	layout *metainfo.Layout
+	aside  *aside
 	offset int64
 	left   int
 	file   int
 }
 
 func (s *Store) stretches(offset int64, n int) stretches {
-	return stretches{s.layout, offset, n, s.layout.FileAt(offset)}
+	return stretches{s, s.layout, s.aside.Load(), offset, n, s.layout.FileAt(offset)}
 }
 
 // next returns the next stretch; ok is false at the end.
@@ -45,11 +49,25 @@ func (w *stretches) next() (x stretch, ok bool) {
 		default:
 			x.n = int(min(int64(w.left), f.Offset+f.Length-w.offset))
 			x.file, x.at = w.file, w.offset-f.Offset
+			if w.aside != nil {
+				w.lookAside(&x)
+			}
 		}
 	}
 	w.offset += int64(x.n)
 	w.left -= x.n
 	return x, true
+}
+
+// lookAside cuts x at the end of its piece, and leads it to the side file if
+// that is where it lies.
+func (w *stretches) lookAside(x *stretch) {
+	length := int64(w.layout.PieceLength)
+	p := int(w.offset / length)
+	x.n = int(min(int64(x.n), w.layout.PieceOffset(p)+length-w.offset))
+	if slot, ok := w.aside.slot(p); ok && w.store.isAside(w.aside, x.file, p) {
+		x.file, x.at = w.store.sideIndex(), w.layout.PieceOffset(slot)+w.offset%length
+	}
 }
 
 // ReadAt fills p from the content, from byte begin of the piece on; p lies
@@ -123,21 +141,52 @@ func (s *Store) readContent(p []byte, offset int64) error {
 			clear(part)
 			continue
 		}
-		h, err := s.workers.files.pin(s, x.file, false)
-		if err == nil {
-			err = h.file.pread(part, x.at)
-			s.workers.files.unpin(h)
+		err := s.readFile(x.file, part, x.at)
+		if err != nil && !errors.Is(err, ErrClosed) && x.file != s.sideIndex() && !s.wanted.file(x.file) {
+			// Nobody promised that it stays: no fault, but data that is missing.
+			return &Error{"read", s.filePath(x.file), ErrChanged}
 		}
 		if err != nil {
-			return wrap("read", s.disk.path(s.fileName(x.file)), err)
+			return err
 		}
 	}
 	return nil
 }
 
-// writeBufs writes bufs one after the other to the content at offset. It may
-// change bufs.
+// readFile fills p from byte at of file i, which may be sideIndex.
+func (s *Store) readFile(i int, p []byte, at int64) error {
+	h, err := s.workers.files.pin(s, i, false)
+	if err == nil {
+		err = h.file.pread(p, at)
+		s.workers.files.unpin(h)
+	}
+	if err != nil {
+		return wrap("read", s.filePath(i), err)
+	}
+	return nil
+}
+
+// writeFile writes bufs from byte at of file i on, which may be sideIndex.
+func (s *Store) writeFile(i int, bufs [][]byte, at int64) error {
+	s.beginWriting()
+	h, err := s.workers.files.pin(s, i, true)
+	if err == nil {
+		err = h.file.pwritev(bufs, at)
+		s.workers.files.unpin(h)
+		s.wrote(i) // also when it failed: some of it may be there
+	}
+	if err != nil {
+		return wrap("write", s.filePath(i), err)
+	}
+	return nil
+}
+
+// writeBufs writes bufs one after the other to the content at offset, within
+// one piece. It may change bufs.
 func (s *Store) writeBufs(offset int64, bufs [][]byte, scratch *scratch) error {
+	if err := s.divert(int(offset / int64(s.layout.PieceLength))); err != nil {
+		return err
+	}
 	total := 0
 	for _, b := range bufs {
 		total += len(b)
@@ -152,15 +201,8 @@ func (s *Store) writeBufs(offset int64, bufs [][]byte, scratch *scratch) error {
 		if x.file < 0 {
 			continue
 		}
-		s.beginWriting()
-		h, err := s.workers.files.pin(s, x.file, true)
-		if err == nil {
-			err = h.file.pwritev(parts, x.at)
-			s.workers.files.unpin(h)
-			s.wrote(x.file) // also when it failed: some of it may be there
-		}
-		if err != nil {
-			return wrap("write", s.disk.path(s.fileName(x.file)), err)
+		if err := s.writeFile(x.file, parts, x.at); err != nil {
+			return err
 		}
 	}
 	clear(scratch.parts)
@@ -185,6 +227,9 @@ func cut(dst, bufs [][]byte, n int) (head, rest [][]byte) {
 
 // openFile opens file i; write makes it first, with the length it will have.
 func (s *Store) openFile(i int, write bool) (file, error) {
+	if i == s.sideIndex() {
+		return s.openSide(write)
+	}
 	name := s.fileName(i)
 	if !write {
 		f, err := s.disk.open(name, openRead)
@@ -222,7 +267,7 @@ func (s *Store) openFile(i int, write bool) (file, error) {
 func (s *Store) verified(index int) error {
 	walk := s.stretches(s.layout.PieceOffset(index), s.layout.PieceSize(index))
 	for x, ok := walk.next(); ok; x, ok = walk.next() {
-		if x.file < 0 {
+		if x.file < 0 || x.file != s.sideIndex() && !s.wanted.file(x.file) {
 			continue
 		}
 		h, err := s.workers.files.pin(s, x.file, false)
@@ -232,7 +277,7 @@ func (s *Store) verified(index int) error {
 		st, err := h.file.stat()
 		s.workers.files.unpin(h)
 		if err != nil {
-			return wrap("read", s.disk.path(s.fileName(x.file)), err)
+			return wrap("read", s.filePath(x.file), err)
 		}
 		s.left(x.file, st)
 	}
@@ -243,6 +288,13 @@ func (s *Store) verified(index int) error {
 		s.unproven.Remove(index)
 	}
 	return nil
+}
+
+// unsound notes that piece index has been found not to be right.
+func (s *Store) unsound(index int) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.lost(index)
 }
 
 // failed notes that a piece could not be written.

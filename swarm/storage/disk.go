@@ -26,6 +26,8 @@ type disk interface {
 	// rename gives a file or folder of the download folder itself another
 	// name, which must be free.
 	rename(from, to string) error
+	// remove removes a file.
+	remove(name string) error
 	// lock takes the file or folder name, which is there, for this Store
 	// alone. The lock goes with the process.
 	lock(name string) (io.Closer, error)
@@ -262,6 +264,10 @@ func (d *osDisk) rename(from, to string) error {
 		return &Error{"rename", d.path(to), ErrExists}
 	}
 	return wrap("rename", d.path(from), err)
+}
+
+func (d *osDisk) remove(name string) error {
+	return wrap("remove", d.path(name), d.root.Remove(filepath.FromSlash(name)))
 }
 
 func (d *osDisk) syncFolder(name string) error {

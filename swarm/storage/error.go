@@ -47,6 +47,12 @@ var (
 	ErrRange = errors.New("block lies outside of its piece")
 	// ErrReadOnly tells that a Store opened for reading was asked to write.
 	ErrReadOnly = errors.New("is only being read")
+	// ErrUnwanted tells that a block belongs to files alone that are not
+	// wanted.
+	ErrUnwanted = errors.New("block belongs to no wanted file")
+	// ErrSelection tells that Config.Wanted is not about as many files as there
+	// are.
+	ErrSelection = errors.New("the choice of files does not fit the torrent")
 )
 
 // IsFull tells whether err says that there is no room: disk, quota or file

@@ -17,13 +17,21 @@ type stamp struct {
 	again bool  // Finish found it changed: its pieces are to be verified again
 }
 
+// state returns x as it is recorded.
+func (x *stamp) state() FileState {
+	if x.mtime == 0 || x.wrong {
+		return FileState{Size: -1}
+	}
+	return FileState{x.size, x.mtime, x.ctime}
+}
+
 // found notes how file i is before anything is written to it, and tells
 // whether that is how it was left. After a crash a file that is not complete
 // may have been written to until shortly after the record was made.
 func (s *Store) found(i int, st fileStat) bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	x, length := s.stamps[i], s.layout.Files[i].Length
+	x := s.stamps[i]
 	s.stamps[i] = stamp{mtime: st.mtime, ctime: st.ctime, size: st.size}
 	if x.wrong || x.open {
 		return false
@@ -34,10 +42,19 @@ func (s *Store) found(i int, st fileStat) bool {
 	if x.mtime == st.mtime && x.size == st.size && (x.ctime == st.ctime || x.ctime == 0) {
 		return true
 	}
+	if i == s.sideIndex() { // it grows, and is never complete
+		return st.size >= x.size && s.writtenSince(x, st)
+	}
 	first, end := s.layout.FilePieces(i)
 	missing := s.have.NextMissing(first)
-	return missing >= 0 && missing < end && (st.size == x.size || st.size == length) &&
-		x.mtime <= st.mtime && max(st.mtime, st.ctime) <= s.writtenUntil
+	return missing >= 0 && missing < end && (st.size == x.size || st.size == s.layout.Files[i].Length) &&
+		s.writtenSince(x, st)
+}
+
+// writtenSince tells whether a file that was left as x may have become st by
+// what this Store wrote before it crashed.
+func (s *Store) writtenSince(x stamp, st fileStat) bool {
+	return x.mtime <= st.mtime && max(st.mtime, st.ctime) <= s.writtenUntil
 }
 
 // left notes how file i is after a write. Workers may come here in another
@@ -51,13 +68,13 @@ func (s *Store) left(i int, st fileStat) {
 	}
 	x.mtime = max(x.mtime, st.mtime)
 	x.ours, x.open, x.size, x.ctime = true, false, st.size, max(x.ctime, st.ctime)
-	if st.size != s.layout.Files[i].Length {
+	if i != s.sideIndex() && st.size != s.layout.Files[i].Length {
 		x.wrong = true
 	}
 }
 
-// Finish makes complete content final: it makes the files that are empty,
-// looks whether every file still has the size and the time of the last change
+// Finish makes complete content final, as far as it is wanted: it makes the
+// files that are empty, looks whether every file still has the size and the time of the last change
 // that the Store left it with, and takes the suffix of unfinished content
 // away. From then on the files are only read.
 //
@@ -68,7 +85,7 @@ func (s *Store) Finish() error {
 	var changed error
 	for i := range s.layout.Files {
 		f := &s.layout.Files[i]
-		if f.Pad || len(f.Link) > 0 {
+		if f.Pad || len(f.Link) > 0 || !s.wanted.file(i) {
 			continue
 		}
 		var err error
@@ -85,6 +102,9 @@ func (s *Store) Finish() error {
 		if err != nil {
 			return err
 		}
+	}
+	if err := s.finishSide(); err != nil {
+		changed = cmp.Or(changed, err)
 	}
 	if changed != nil {
 		return changed

@@ -176,6 +176,19 @@ func (d *memDisk) syncFolder(name string) error {
 	return nil
 }
 
+func (d *memDisk) remove(name string) error {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	if err := d.begin("remove", name); err != nil {
+		return err
+	}
+	if d.files[name] == nil {
+		return fs.ErrNotExist
+	}
+	delete(d.files, name)
+	return nil
+}
+
 func (d *memDisk) rename(from, to string) error {
 	d.mu.Lock()
 	defer d.mu.Unlock()

@@ -2,6 +2,7 @@ package storage
 
 import (
 	"cmp"
+	"errors"
 	"slices"
 
 	"swarmnode/swarm/block"
@@ -154,11 +155,17 @@ func (p *openPiece) finish(scratch *scratch) (bool, error) {
 	}
 	size := p.store.layout.PieceSize(p.index)
 	for p.hashed < size {
-		if err := p.readBack(min(checkChunk, size-p.hashed), scratch); err != nil {
+		err := p.readBack(min(checkChunk, size-p.hashed), scratch)
+		if errors.Is(err, ErrChanged) { // the part in a file that is not wanted
+			p.store.unsound(p.index)
+			return false, nil
+		}
+		if err != nil {
 			return false, err
 		}
 	}
 	if !p.verifier.OK() {
+		p.store.unsound(p.index)
 		return false, nil
 	}
 	err := p.store.verified(p.index)

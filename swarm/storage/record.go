@@ -32,6 +32,9 @@ func newFileRecord(dir, hash string) fileRecord {
 
 func (r fileRecord) path() string { return r.name }
 
+// temporary returns the name that a new record has until it is whole.
+func (r fileRecord) temporary() string { return r.name + ".new" }
+
 func (r fileRecord) read() ([]byte, int64, error) {
 	f, err := os.Open(r.name)
 	if err != nil {
@@ -51,7 +54,7 @@ func (r fileRecord) read() ([]byte, int64, error) {
 
 func (r fileRecord) replace(doc []byte, durable bool) error {
 	dir := filepath.Dir(r.name)
-	temporary := r.name + ".new"
+	temporary := r.temporary()
 	err := writeNew(temporary, doc, durable)
 	if errors.Is(err, fs.ErrNotExist) {
 		if err := os.MkdirAll(dir, 0o700); err != nil {
@@ -85,16 +88,16 @@ func writeNew(name string, doc []byte, durable bool) error {
 }
 
 // load takes over what the record of an earlier run says, if it is about this
-// content; it does so once. A record that is of no use is told to cfg.Warn, and is as good as
-// none.
-func (s *Store) load() {
+// content; it does so once, and tells whether this was the time. A record that is
+// of no use is told to cfg.Warn, and is as good as none.
+func (s *Store) load() (first bool) {
 	if s.record == nil || s.loaded {
-		return
+		return false
 	}
 	s.loaded = true
 	doc, made, err := s.record.read()
 	if errors.Is(err, fs.ErrNotExist) {
-		return
+		return true
 	}
 	var r *Resume
 	if err == nil {
@@ -105,7 +108,7 @@ func (s *Store) load() {
 	}
 	if err != nil {
 		s.warn(&Error{"resume from", s.record.path(), err})
-		return
+		return true
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -119,8 +122,10 @@ func (s *Store) load() {
 			s.stamps[i] = stamp{mtime: f.Mtime, ctime: f.Ctime, size: f.Size}
 		}
 	}
+	s.takeSide(r.Side)
 	s.resumed = true
 	s.unproven = r.Have.Clone()
+	return true
 }
 
 // What can be wrong with a resume file that is whole.
@@ -137,7 +142,8 @@ func (s *Store) suits(r *Resume) error {
 		return errOtherTorrent
 	case r.Path != s.disk.path(s.cfg.Name):
 		return errOtherPath
-	case r.Have.Len() != s.layout.Pieces() || len(r.Files) != len(s.layout.Files):
+	case r.Have.Len() != s.layout.Pieces() || len(r.Files) != len(s.layout.Files),
+		r.Side != nil && (r.Side.Head.Len() != len(s.layout.Files) || r.Side.Tail.Len() != len(s.layout.Files)):
 		return errOtherShape
 	}
 	return nil

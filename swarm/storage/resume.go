@@ -35,6 +35,18 @@ type Resume struct {
 	// Store was closed.
 	Clean bool
 	Files []FileState // in the order of the Layout
+	// Side tells of the side file; it is nil if nothing lies there.
+	Side *SideState
+}
+
+// SideState is what lies in the side file: of files that are not wanted, or
+// were not when it came, the part in a piece that they share with others.
+type SideState struct {
+	FileState
+	// Head and Tail are the files of which the bytes in their first, or in
+	// their last piece if that is another one, lie there. They have a member
+	// for each file of the Layout.
+	Head, Tail *bits.Set
 }
 
 // FileState is how a file was left.
@@ -59,10 +71,16 @@ func (r *Resume) Append(dst []byte) []byte {
 		if r.Clean {
 			clean = 1
 		}
+		if r.Side != nil {
+			b = bencode.AppendString(bencode.AppendString(b, "aside"), r.Side.Tail.AppendWire(r.Side.Head.AppendWire(nil)))
+		}
 		b = bencode.AppendInt(bencode.AppendString(b, "clean"), clean)
-		b = bencode.AppendString(bencode.AppendString(b, "files"), r.appendFiles(nil))
+		b = bencode.AppendString(bencode.AppendString(b, "files"), appendFileStates(nil, r.Files))
 		b = bencode.AppendString(bencode.AppendString(b, "hash"), r.Hash[:])
 		b = bencode.AppendString(bencode.AppendString(b, "have"), r.Have.AppendWire(nil))
+		if r.Side != nil {
+			b = bencode.AppendString(bencode.AppendString(b, "parts"), appendFileStates(nil, []FileState{r.Side.FileState}))
+		}
 		b = bencode.AppendString(bencode.AppendString(b, "path"), r.Path)
 		return bencode.AppendInt(bencode.AppendString(b, "pieces"), int64(r.Have.Len()))
 	})
@@ -70,13 +88,13 @@ func (r *Resume) Append(dst []byte) []byte {
 	return append(dst, sum[:]...)
 }
 
-// appendFiles appends for each file its size + 1, 0 if there is none, and
+// appendFileStates appends for each file its size + 1, 0 if there is none, and
 // otherwise its times: the first as the difference to that of the file before,
 // the second to the first. Files of a torrent are written at about the same
 // time, so that takes some ten bytes for each.
-func (r *Resume) appendFiles(b []byte) []byte {
+func appendFileStates(b []byte, files []FileState) []byte {
 	last := int64(0)
-	for _, f := range r.Files {
+	for _, f := range files {
 		b = binary.AppendUvarint(b, uint64(f.Size+1))
 		if f.Size < 0 {
 			continue
@@ -116,11 +134,13 @@ func ParseResume(doc []byte) (*Resume, error) {
 
 func parseResumeDict(doc []byte) (*Resume, error) {
 	r := &Resume{}
-	var hash, have, files []byte
+	var hash, have, files, aside, parts []byte
 	pieces := int64(-1)
 	reader := bencode.NewReader(doc, bencode.Limits{DepthMax: 2})
 	for key := range reader.Dict() {
 		switch string(key) {
+		case "aside":
+			aside = reader.Bytes()
 		case "clean":
 			r.Clean = reader.Int() == 1
 		case "files":
@@ -129,6 +149,8 @@ func parseResumeDict(doc []byte) (*Resume, error) {
 			hash = reader.Bytes()
 		case "have":
 			have = reader.Bytes()
+		case "parts":
+			parts = reader.Bytes()
 		case "path":
 			r.Path = string(reader.Bytes())
 		case "pieces":
@@ -149,8 +171,28 @@ func parseResumeDict(doc []byte) (*Resume, error) {
 	if r.Have, err = bits.FromWire(have, int(pieces)); err != nil {
 		return nil, err
 	}
-	r.Files, err = parseFileStates(files)
+	if r.Files, err = parseFileStates(files); err != nil || parts == nil && aside == nil {
+		return r, err
+	}
+	r.Side, err = parseSide(parts, aside, len(r.Files))
 	return r, err
+}
+
+// parseSide reads what is said of the side file of a torrent with so many files.
+func parseSide(parts, aside []byte, files int) (*SideState, error) {
+	states, err := parseFileStates(parts)
+	if err != nil {
+		return nil, err
+	}
+	if len(states) != 1 || len(aside)%2 != 0 {
+		return nil, errors.New("what it says of the side file is incomplete")
+	}
+	side := &SideState{FileState: states[0]}
+	if side.Head, err = bits.FromWire(aside[:len(aside)/2], files); err != nil {
+		return nil, err
+	}
+	side.Tail, err = bits.FromWire(aside[len(aside)/2:], files)
+	return side, err
 }
 
 func parseFileStates(b []byte) ([]FileState, error) {

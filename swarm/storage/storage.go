@@ -5,6 +5,7 @@ import (
 	"io"
 	"path/filepath"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"swarmnode/metainfo"
@@ -49,7 +50,15 @@ type Config struct {
 	// written, so that a disk that is too small shows at once. Without it files
 	// are sparse. Neither is faster than the other.
 	Reserve bool
+	// Wanted chooses files: it tells for each of Layout.Files whether it is
+	// wanted; nil means all. It is copied. Other files are neither made nor
+	// changed: data that lies in their places is read, and what comes for them
+	// as a part of a wanted piece goes to the side file, Hash.parts in
+	// StateDir. Without a StateDir that file lies in a new folder for temporary
+	// files until Close, and is lost with it.
+	Wanted []bool
 
+	sideDisk disk          // in place of StateDir, for the side file
 	interval time.Duration // between checkpoints; checkpointInterval if 0
 	record   record        // in place of a file in StateDir
 }
@@ -72,6 +81,9 @@ type Store struct {
 	workers *Workers
 	disk    disk
 	lock    io.Closer // nil when nothing is locked
+	wanted  selection
+	aside   atomic.Pointer[aside] // nil: nothing lies in the side file or ever will
+	side    side
 
 	// Guarded by workers.mu.
 	open    map[int]*openPiece
@@ -86,9 +98,10 @@ type Store struct {
 	journal
 
 	mu       sync.Mutex
-	top      string // name of the content in Dir as it is now
+	diverted *bits.Set // pieces of which all that is not wanted lies aside
+	top      string    // name of the content in Dir as it is now
 	have     *bits.Set
-	stamps   []stamp // by file
+	stamps   []stamp // by file, and at sideIndex that of the side file
 	readOnly bool
 	broken   int // a piece that could not be written, -1 if none
 }
@@ -119,12 +132,21 @@ func openOn(cfg Config, d disk) (*Store, error) {
 	if name != filepath.Base(name) || !filepath.IsLocal(name) || name == "." {
 		return nil, &Error{"open", name, ErrSpecial}
 	}
+	if cfg.Wanted != nil && len(cfg.Wanted) != len(cfg.Layout.Files) {
+		return nil, &Error{"open", name, ErrSelection}
+	}
 	s := &Store{
 		cfg: cfg, layout: cfg.Layout, workers: cfg.Workers, disk: d,
 		open: make(map[int]*openPiece), handles: make(map[int]*handle),
-		top: name, have: bits.New(cfg.Layout.Pieces()), stamps: make([]stamp, len(cfg.Layout.Files)),
-		readOnly: cfg.ReadOnly, broken: -1,
+		top: name, have: bits.New(cfg.Layout.Pieces()), stamps: make([]stamp, len(cfg.Layout.Files)+1),
+		broken: -1, diverted: bits.New(cfg.Layout.Pieces()),
+		wanted: newSelection(cfg.Layout, cfg.Wanted),
 	}
+	s.readOnly = cfg.ReadOnly || s.wanted.none
+	if s.wanted.files != nil {
+		s.aside.Store(newAside(cfg.Layout))
+	}
+	s.side.init(&s.cfg)
 	s.cfg.Name = name
 	s.dirty = make(map[int]struct{})
 	s.durable = bits.New(cfg.Layout.Pieces())
@@ -141,7 +163,8 @@ func openOn(cfg Config, d disk) (*Store, error) {
 
 // Write takes a block over and writes it later. Blocks of a piece may come in
 // any order, and again. What lies outside of the piece is not written; it is
-// answered by a Result with ErrRange.
+// answered by a Result with ErrRange, and a piece of which nothing is wanted by
+// one with ErrUnwanted.
 func (s *Store) Write(r block.Ref, buf *block.Buf) {
 	index, begin, n := int(r.Piece), int64(r.Begin), int64(len(buf.Bytes()))
 	if s.cfg.ReadOnly || index >= s.layout.Pieces() || n == 0 || begin+n > int64(s.layout.PieceSize(index)) {
@@ -151,6 +174,11 @@ func (s *Store) Write(r block.Ref, buf *block.Buf) {
 			err = ErrReadOnly
 		}
 		s.results(Result{Piece: r.Piece, Err: &Error{"write", s.path(), err}})
+		return
+	}
+	if !s.wanted.piece(index) {
+		buf.Release()
+		s.results(Result{Piece: r.Piece, Err: &Error{"write", s.path(), ErrUnwanted}})
 		return
 	}
 	w := s.workers
@@ -211,6 +239,15 @@ func (s *Store) path() string {
 	return s.disk.path(s.top)
 }
 
+// filePath returns the path of file i, which may be sideIndex, as the user
+// would write it.
+func (s *Store) filePath(i int) string {
+	if i == s.sideIndex() {
+		return s.side.path()
+	}
+	return s.disk.path(s.fileName(i))
+}
+
 // fileName returns the name of file i on the disk.
 func (s *Store) fileName(i int) string {
 	s.mu.Lock()
@@ -248,7 +285,7 @@ func (s *Store) Close() error {
 	err := s.closeJournal()
 	w.files.closeAll(s, true)
 	s.unlock()
-	return errors.Join(err, s.disk.close())
+	return errors.Join(err, s.side.close(), s.disk.close())
 }
 
 func (s *Store) unlock() {
