@@ -52,7 +52,7 @@ type choker struct {
 	capacity float64 // what we can upload as far as was seen, in bytes per second
 }
 
-func newChoker() choker { return choker{slots: slotsFirst} }
+func newChoker(slotsMax int) choker { return choker{slots: min(slotsFirst, slotsMax)} }
 
 // A contender is an interested peer as the choice of slots sees it.
 type contender struct {

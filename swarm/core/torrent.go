@@ -68,7 +68,7 @@ func New(now time.Time, cfg Config) *Torrent {
 		timers: newTimers(),
 		book:   newBook(),
 		peers:  newPeerTable(),
-		choker: newChoker(),
+		choker: newChoker(cfg.Limits.SlotsMax),
 	}
 	t.dialer.tokens = dialBurst
 	t.overtaking = t.mayOvertake
