@@ -25,10 +25,14 @@ network, and by the trackers and peers that a SOURCE names; web seeds serve, too
 What is there already is checked and kept, so an interrupted fetch goes on where
 it stopped.
 
-The path of each finished file or folder is printed on standard output.`,
+The path of each finished file or folder is printed on standard output. Of a
+folder that is fetched in part, by --files or by the so= of a magnet link, it is
+the path of each file. A glob with a slash is compared with the whole path, another
+with the name of the file; one that ends in a slash stands for what a folder holds.`,
 		examples: []example{
 			{"node add 'magnet:?xt=urn:btih:…'", "fetch into the current folder"},
 			{"node add -d ~/Downloads some.torrent", "fetch what a .torrent file describes"},
+			{"node add --files 0,2-5 --files '*.srt' 'magnet:?xt=urn:btih:…'", "fetch some of the files, by index and by name"},
 			{"node add --seed --up 500k 'magnet:?xt=urn:btih:…'", "stay and seed afterwards, slowly"},
 			{"node add --timeout 10m --json HASH", "give up after ten minutes, with events for a program"},
 			{"node add --no-dht --peer 192.0.2.7:6881 some.torrent", "fetch from one known peer, on a closed network"},
@@ -49,11 +53,17 @@ type addFlags struct {
 	output  nameValue
 	seed    bool
 	timeout timeValue
+
+	files      listValue
+	sequential bool
 }
 
 func (f *addFlags) register(fs *pflag.FlagSet) {
 	fs.StringVarP(&f.dir, "dir", "d", ".", "`FOLDER` to put the content in")
 	fs.VarP(&f.output, "output", "o", "`NAME` for the file or folder, in place of the torrent's own")
+	f.files = listValue{kind: "GLOB|INDICES", check: checkFiles}
+	fs.Var(&f.files, "files", "only files that match, or that have these indices in node ls, as in 0,2-5; may be repeated")
+	fs.BoolVar(&f.sequential, "sequential", false, "fetch from the first piece to the last, which is worse for the swarm")
 	fs.BoolVar(&f.seed, "seed", false, "go on seeding when complete, until interrupted")
 	fs.Var(&f.timeout, "timeout", "give up when not complete after this time, as in 90s or 1h (default: never)")
 	f.node.register(fs)
@@ -91,6 +101,11 @@ func (f *addFlags) run(ctx context.Context, c *console, args []string) error {
 			continue
 		}
 		seen[src.hash()] = true
+		if src.torrent != nil {
+			if chosen := f.choose(src.torrent.Info(), &src); chosen.files == 0 {
+				return noneChosen(src.name())
+			}
+		}
 		a.sources = append(a.sources, src)
 		want.nodes = append(want.nodes, src.nodes()...)
 		want.peers = append(want.peers, src.magnet.Peers...)
@@ -137,7 +152,13 @@ func (a *adding) fetch(ctx context.Context) error {
 	var torrents []*swarm.Torrent
 	for i := range a.sources {
 		src := &a.sources[i]
-		t, err := a.s.engine.Add(a.s.spec(swarm.Spec{Torrent: src.torrent, Magnet: src.magnet, Dir: dir, Name: string(a.output)}))
+		spec := swarm.Spec{
+			Torrent: src.torrent, Magnet: src.magnet, Dir: dir, Name: string(a.output), Sequential: a.sequential,
+		}
+		if len(a.files.items) > 0 || len(src.magnet.Select) > 0 {
+			spec.Wanted = func(l *metainfo.Layout) []bool { return choose(l, a.files.items, src.magnet).wanted }
+		}
+		t, err := a.s.engine.Add(a.s.spec(spec))
 		if err != nil {
 			return fail(torrentCode(err), src.hash().Short(), err)
 		}
@@ -169,11 +190,30 @@ func (a *adding) fetch(ctx context.Context) error {
 	return a.failed
 }
 
+// choose returns which files of src are wanted.
+func (f *addFlags) choose(info *metainfo.Info, src *source) choice {
+	return choose(info.Layout(), f.files.items, src.magnet)
+}
+
+// tellChoice tells which part of a torrent is fetched.
+func (a *adding) tellChoice(info *metainfo.Info, chosen choice) {
+	if chosen.files == 0 {
+		return // the torrent fails for that
+	}
+	for _, s := range chosen.vain {
+		a.c.warn("%s: --files %s matches no file", info.Hash().Short(), quoteSource(s))
+	}
+	if chosen.part() {
+		a.c.note("%s %d of %s chosen, %s", info.Hash().Short(), chosen.files, plural(chosen.all, "file"), formatBytes(chosen.bytes))
+	}
+}
+
 // onNews tells what happened to a torrent, and whether there is more to wait
 // for.
 func (a *adding) onNews(w *watch, n news) bool {
 	if !n.done {
 		w.metadata(n.t.Info(), a.from[n.t])
+		a.tellChoice(n.t.Info(), a.choose(n.t.Info(), a.from[n.t]))
 		return true
 	}
 	a.left--
@@ -196,24 +236,33 @@ func (a *adding) onNews(w *watch, n news) bool {
 // complete prints the result of one torrent.
 func (a *adding) complete(t *swarm.Torrent) {
 	info, st := t.Info(), t.Stats()
-	l := info.Layout()
-	a.c.endProgress() // of torrents that go on, there is another soon
-	for _, p := range t.Paths() {
-		a.c.result(p)
-	}
+	l, chosen := info.Layout(), a.choose(info, a.from[t])
 	top := t.Paths()[0]
+	paths := t.Paths()
+	if chosen.part() {
+		paths = nil
+	}
+	a.c.endProgress() // of torrents that go on, there is another soon
 	for i := range l.Files {
-		if f := &l.Files[i]; !f.Pad && f.Link == nil {
-			path := filepath.Join(append([]string{top}, f.Path...)...)
-			a.c.event("file", fileEvent{info.Hash().String(), path, f.Length})
+		f := &l.Files[i]
+		if f.Pad || f.Link != nil || !chosen.has(i) {
+			continue
 		}
+		path := filepath.Join(append([]string{top}, f.Path...)...)
+		a.c.event("file", fileEvent{info.Hash().String(), path, f.Length})
+		if chosen.part() {
+			paths = append(paths, path)
+		}
+	}
+	for _, p := range paths {
+		a.c.result(p)
 	}
 	took := time.Since(a.s.started)
 	a.c.event("complete", completeEvent{
-		Torrent: info.Hash().String(), Name: info.Name(), Paths: t.Paths(), Bytes: l.Size(),
+		Torrent: info.Hash().String(), Name: info.Name(), Paths: paths, Bytes: chosen.bytes,
 		Downloaded: st.Down, Uploaded: st.Up, Wasted: st.Wasted(), Seconds: took.Seconds(),
 	})
-	a.c.note("%s complete: %s in %s", info.Hash().Short(), formatBytes(l.Size()), formatDuration(took))
+	a.c.note("%s complete: %s in %s", info.Hash().Short(), formatBytes(chosen.bytes), formatDuration(took))
 	if a.seed {
 		magnet := metainfo.NewTorrent(info).Magnet().String()
 		a.c.event("seeding", seedingEvent{info.Hash().String(), info.Name(), magnet, l.Size()})
@@ -263,7 +312,7 @@ func missing(st swarm.Stats) string {
 	case st.State == swarm.Metadata:
 		return fmt.Sprintf("no metadata from %d peers", st.PeersKnown)
 	case st.State == swarm.Downloading && st.PeersKnown == 0:
-		return fmt.Sprintf("no peer was found, %s complete", formatPercent(st.Have, st.Length))
+		return fmt.Sprintf("no peer was found, %s complete", formatPercent(st.Have, wantedLength(st)))
 	}
-	return formatPercent(st.Have, st.Length) + " complete"
+	return formatPercent(st.Have, wantedLength(st)) + " complete"
 }
