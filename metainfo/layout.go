@@ -95,12 +95,14 @@ func (l *Layout) PieceSize(i int) int {
 	return l.paddedSize(i)
 }
 
-// PieceSizePadded returns the bytes of piece i with the padding that ends it:
-// what a v1 peer may ask for, and what its SHA-1 covers. It equals PieceSize
-// unless the torrent has padding files.
+// PieceSizePadded returns the bytes of piece i with the zeros that follow its
+// data: what its SHA-1 covers, and what a peer may ask for. In a v1 torrent that
+// is the padding that ends the piece. In a V2 one it is the whole PieceLength:
+// BEP 52 has requests end with the file, but libtorrent asks for as much as if
+// there were padding even behind the last one.
 func (l *Layout) PieceSizePadded(i int) int {
 	if l.kind == V2 {
-		return l.PieceSize(i)
+		return l.PieceLength
 	}
 	return l.paddedSize(i)
 }
