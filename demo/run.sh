@@ -73,17 +73,17 @@ head -c "$((mebibytes << 20))" /dev/urandom >"$work/seed/demo.bin"
 want=$(sha256sum <"$work/seed/demo.bin")
 echo "${want%% *}  demo.bin"
 
-say "node seed --bootstrap $bootstrap demo.bin"
-"$node" seed --listen 127.0.20.1:0 --bootstrap "$bootstrap" --state-dir "$work/state-seed" \
+say "node seed --no-lsd --bootstrap $bootstrap demo.bin"
+"$node" seed --no-lsd --listen 127.0.20.1:0 --bootstrap "$bootstrap" --state-dir "$work/state-seed" \
   "$work/seed/demo.bin" >"$work/seed.out" 2>"$work/seed.log" &
 pids+=($!)
 magnet=$(first_line "$work/seed.out" $!)
 echo "$magnet"
 
 # Held back, so that there is progress to be seen.
-say "node add --down 20M --bootstrap $bootstrap '$magnet'"
+say "node add --no-lsd --down 20M --bootstrap $bootstrap '$magnet'"
 start=$(date +%s%N)
-path=$("$node" add --listen 127.0.21.1:0 --bootstrap "$bootstrap" --state-dir "$work/state-add" \
+path=$("$node" add --no-lsd --listen 127.0.21.1:0 --bootstrap "$bootstrap" --state-dir "$work/state-add" \
   --dir "$work/add" --timeout 50s --down 20M "$magnet")
 took=$((($(date +%s%N) - start) / 1000000))
 

@@ -303,7 +303,7 @@ func (n nodeSource) close()                     { n.Stop() }
 
 func nodeSeed(binary string) seeder {
 	return func(ctx context.Context, j job, dir string) (source, error) {
-		n, err := nodeproc.Start(binary, dir, "seed", "--listen", seedIP.String()+":0", "--no-dht",
+		n, err := nodeproc.Start(binary, dir, "seed", "--listen", seedIP.String()+":0", "--no-dht", "--no-lsd",
 			"--piece-length", fmt.Sprint(j.piece), filepath.Join(j.dir, contentName))
 		if err != nil {
 			return nil, err
@@ -327,7 +327,7 @@ func nodeLeech(binary string) leecher {
 			return 0, sample{}, err
 		}
 		start := time.Now()
-		n, err := nodeproc.Start(binary, state, "add", "--listen", leechIP.String()+":0", "--no-dht",
+		n, err := nodeproc.Start(binary, state, "add", "--listen", leechIP.String()+":0", "--no-dht", "--no-lsd",
 			"--peer", peer.String(), "--dir", dir, j.Magnet)
 		if err != nil {
 			return 0, sample{}, err

@@ -151,14 +151,20 @@ func (n *interop) startDHT(t *testing.T, ctx context.Context) {
 // trust a DHT of which it has not met four nodes, and meets one in 5 to 25 s.
 func (n *interop) startClient(t *testing.T, kind realclient.Kind, ip netip.Addr) *realclient.Client {
 	t.Helper()
-	return realclient.Start(t, kind, realclient.Options{IP: ip, Bootstrap: n.nodes})
+	opts := realclient.Options{IP: ip, Bootstrap: n.nodes}
+	if kind == realclient.Transmission {
+		// It tries uTP first, which the node does not speak yet, and needs 20 to
+		// 200 s to give that up; more than the time that there is here.
+		opts.Settings = map[string]any{"utp-enabled": false}
+	}
+	return realclient.Start(t, kind, opts)
 }
 
 // startSeed starts "node seed" and returns the magnet link with the info-hash
 // alone.
-func (n *interop) startSeed(t *testing.T, ctx context.Context, ip netip.Addr, path string, args ...string) string {
+func (n *interop) startSeed(t *testing.T, ctx context.Context, ip netip.Addr, path string) string {
 	t.Helper()
-	seed := n.startNode(t, ip, 0, "seed", append(args, path)...)
+	seed := n.startNode(t, ip, 0, "seed", "--no-lsd", path)
 	e, err := seed.WaitEvent(ctx, "seeding")
 	if err != nil {
 		t.Fatal(err)
@@ -217,7 +223,7 @@ func (n *interop) nodeFetches(t *testing.T, ctx context.Context, kind realclient
 	}
 	out := t.TempDir()
 	start := time.Now()
-	waitNode(t, ctx, n.startNode(t, host(group, 2), 0, "add", "--dir", out, torrent.Magnet))
+	waitNode(t, ctx, n.startNode(t, host(group, 2), 0, "add", "--no-lsd", "--dir", out, torrent.Magnet))
 	t.Logf("node fetched from %s in %.1f s", kind, time.Since(start).Seconds())
 	sameContent(t, content, filepath.Join(out, "content.bin"))
 }
@@ -240,13 +246,13 @@ func (n *interop) mixedSwarm(t *testing.T, ctx context.Context, group byte) {
 		})
 	}
 	download("node", func(out string) {
-		waitNode(t, ctx, n.startNode(t, host(group, 2), 0, "add", "--dir", out, magnet))
+		waitNode(t, ctx, n.startNode(t, host(group, 2), 0, "add", "--no-lsd", "--dir", out, magnet))
 	})
 	for i, kind := range realclient.Kinds() {
 		ip := host(group, byte(10+i))
 		if realclient.Installed(kind) != nil {
 			download(fmt.Sprintf("node instead of %s", kind), func(out string) {
-				waitNode(t, ctx, n.startNode(t, ip, 0, "add", "--dir", out, magnet))
+				waitNode(t, ctx, n.startNode(t, ip, 0, "add", "--no-lsd", "--dir", out, magnet))
 			})
 			continue
 		}
