@@ -111,9 +111,13 @@ func (t *Torrent) recount(p *peer) {
 		few, other = needed, p.has.set
 	}
 	p.has.useful = 0
-	for piece := range few.Members() {
-		if other.Has(piece) {
-			p.has.useful++
+	if p.has.set.All() {
+		p.has.useful = needed.Count()
+	} else {
+		for piece := range few.Members() {
+			if other.Has(piece) {
+				p.has.useful++
+			}
 		}
 	}
 	t.showInterest(p)
