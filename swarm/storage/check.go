@@ -35,14 +35,17 @@ const (
 // missing. It is not to be called while pieces are being written.
 func (s *Store) Check(ctx context.Context, progress func(done, total int64)) (*bits.Set, error) {
 	first := s.load()
+	s.mu.Lock()
+	exact := s.resumed && s.clean
+	s.mu.Unlock()
 	s.workers.files.closeAll(s, false) // a file may have been deleted or replaced
-	sideSame, err := s.checkSide(first)
+	sideSame, err := s.checkSide(first && !exact)
 	if err != nil {
 		return nil, err
 	}
 	n := s.layout.Pieces()
 	c := check{s: s, data: bits.New(n), holes: bits.New(n), touched: bits.New(n),
-		have: s.Have(), progress: progress}
+		exact: exact, have: s.Have(), progress: progress}
 	missing, err := c.survey(ctx)
 	if err != nil {
 		return nil, err
@@ -129,6 +132,7 @@ type check struct {
 	holes    *bits.Set // pieces to hash that are there as holes
 	touched  *bits.Set // pieces in files that are not as they were left
 	trusted  *bits.Set // pieces that need no hashing
+	exact    bool      // what is known to be there is all that is there
 	progress func(done, total int64)
 
 	mu    sync.Mutex
@@ -182,11 +186,7 @@ func (c *check) survey(ctx context.Context) (missing *bits.Set, err error) {
 // not, nor, if a clean record says what there is, those that it lacks; but
 // what is said to be in a hole is looked at.
 func (c *check) sort(missing *bits.Set) {
-	s := c.s
-	s.mu.Lock()
-	exact := s.resumed && s.clean
-	s.mu.Unlock()
-	for p := range s.layout.Pieces() {
+	for p := range c.s.layout.Pieces() {
 		data, had := c.data.Has(p), c.have.Has(p)
 		switch {
 		case missing.Has(p):
@@ -197,7 +197,7 @@ func (c *check) sort(missing *bits.Set) {
 			if !data {
 				c.holes.Add(p)
 			}
-		case had && data, !had && exact:
+		case had && data, !had && c.exact:
 			c.data.Remove(p)
 		case !data:
 			c.have.Remove(p)

@@ -3,6 +3,7 @@ package storage
 import (
 	"cmp"
 	"errors"
+	"io/fs"
 	"iter"
 	"os"
 	"path"
@@ -287,6 +288,9 @@ func (s *Store) syncFile(i int) error {
 	if err == nil {
 		err = h.file.sync(s.late)
 		s.workers.files.unpin(h)
+	}
+	if i == s.sideIndex() && errors.Is(err, fs.ErrNotExist) {
+		return nil // it was removed, since nothing in it was of use any more
 	}
 	return wrap("sync", s.filePath(i), err)
 }

@@ -241,6 +241,9 @@ func (s *Store) openFile(i int, write bool) (file, error) {
 	if s.isReadOnly() {
 		return nil, &Error{"open", s.disk.path(name), ErrReadOnly}
 	}
+	if !s.wanted.file(i) {
+		return nil, &Error{"open", s.disk.path(name), ErrUnwanted}
+	}
 	f, err := s.disk.open(name, openCreate)
 	if err != nil {
 		return nil, err

@@ -37,6 +37,24 @@
 // is checked and completed in place, unless none of it fits: then it is
 // something else, and is left alone.
 //
+// # Files that are not wanted
+//
+// With Config.Wanted the files that are not wanted are never made, and those
+// that are there are read and never changed. A piece that lies in files of both
+// kinds is whole all the same: its bytes in files that are not wanted lie in the
+// side file, Hash.parts beside the record, where each piece that several files
+// share has its slot. The file is sparse and holds nothing but those bytes. Which
+// of them are there, the record knows; without it whatever has data in the side
+// file and none in its own file is hashed. A file that is wanted at a later start
+// gets its bytes from there; one that is no longer wanted stays where it is.
+//
+// The side file stays as long as something in it is of use, also when all that is
+// wanted is complete: without it the shared pieces could neither be served nor be
+// found again. Check removes it when nothing lies there any more, as when all
+// files have come to be wanted; Forget does when the torrent is given up. Without
+// a folder for state it is a temporary file until Close, and the shared pieces
+// are fetched again after that.
+//
 // # One writer
 //
 // A Store that writes holds an advisory lock on the top of the content, the

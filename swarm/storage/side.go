@@ -219,9 +219,9 @@ func (s *Store) openSide(write bool) (file, error) {
 
 // checkSide finds out what is of use in the side file, before Check looks at
 // the files: what lies there of files that are wanted by now is moved to them.
-// first says that the record has just been read. same tells that the side file
-// is as it was left.
-func (s *Store) checkSide(first bool) (same bool, err error) {
+// unsure says that no record knows exactly what is there. same tells that the
+// side file is as it was left.
+func (s *Store) checkSide(unsure bool) (same bool, err error) {
 	s.mu.Lock()
 	s.diverted.Clear()
 	s.mu.Unlock()
@@ -229,13 +229,12 @@ func (s *Store) checkSide(first bool) (same bool, err error) {
 	if err == nil && there && !s.isReadOnly() {
 		err = s.side.take()
 	}
-	if err != nil { // it is not ours; what it should hold is missing
-		s.warn(wrap("open", s.side.path(), err))
-		st, there = fileStat{}, false
-	}
 	a := s.aside.Load()
-	if a == nil && !there {
+	if a == nil && (!there || err != nil) { // nor is any needed
 		return true, nil
+	}
+	if err != nil {
+		return false, wrap("open", s.side.path(), err)
 	}
 	if a == nil {
 		a = newAside(s.layout)
@@ -248,9 +247,8 @@ func (s *Store) checkSide(first bool) (same bool, err error) {
 			s.forgetPart(a, x)
 		}
 	}
-	exact := s.resumed && s.clean
 	s.mu.Unlock()
-	if there && first && !exact {
+	if there && unsure {
 		s.guess(a, st)
 	}
 	if s.isReadOnly() {
