@@ -73,6 +73,8 @@ var goroutines = map[string]string{
 	"cmd/node/session.go":            "saves the table from time to time until the command ends",
 	"cmd/node/signals.go":            "waits for signals while a command runs; writes the last words of a process that dies",
 	"cmd/node/watch.go":              "follows a torrent until the command ends",
+	"cmd/node/tracker.go":            "the tracker's ports, waited for by the command",
+	"swarm/webseeds.go":              "one connection to each web seed, waited for by the torrent loop",
 	"dht/bootstrap.go":               "look-ups of host names, waited for in the same function",
 	"dht/node.go":                    "the node's loop, its socket reader and its resolver, until Close",
 	"internal/nodeproc/nodeproc.go":  "reads the events of the command, until it is stopped",
