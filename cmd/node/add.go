@@ -35,6 +35,7 @@ with the name of the file; one that ends in a slash stands for what a folder hol
 			{"node add --files 0,2-5 --files '*.srt' 'magnet:?xt=urn:btih:…'", "fetch some of the files, by index and by name"},
 			{"node add --seed --up 500k 'magnet:?xt=urn:btih:…'", "stay and seed afterwards, slowly"},
 			{"node add --timeout 10m --json HASH", "give up after ten minutes, with events for a program"},
+			{"node add --webseed https://example.org/films/ film.torrent", "fetch from a web server, too, or if there is nobody else"},
 			{"node add --no-dht --peer 192.0.2.7:6881 some.torrent", "fetch from one known peer, on a closed network"},
 		},
 		argsMin: 1,
@@ -55,6 +56,8 @@ type addFlags struct {
 	timeout timeValue
 
 	files      listValue
+	trackers   listValue
+	webSeeds   listValue
 	sequential bool
 }
 
@@ -63,6 +66,10 @@ func (f *addFlags) register(fs *pflag.FlagSet) {
 	fs.VarP(&f.output, "output", "o", "`NAME` for the file or folder, in place of the torrent's own")
 	f.files = listValue{kind: "GLOB|INDICES", check: checkFiles}
 	fs.Var(&f.files, "files", "only files that match, or that have these indices in node ls, as in 0,2-5; may be repeated")
+	f.trackers = listValue{kind: "URL", check: checkTrackers}
+	f.webSeeds = listValue{kind: "URL", check: checkURL}
+	fs.Var(&f.trackers, "tracker", "tracker to ask, too; may be repeated")
+	fs.Var(&f.webSeeds, "webseed", "web server that has the content, BEP 19; may be repeated")
 	fs.BoolVar(&f.sequential, "sequential", false, "fetch from the first piece to the last, which is worse for the swarm")
 	fs.BoolVar(&f.seed, "seed", false, "go on seeding when complete, until interrupted")
 	fs.Var(&f.timeout, "timeout", "give up when not complete after this time, as in 90s or 1h (default: never)")
@@ -83,6 +90,9 @@ type adding struct {
 
 func (f *addFlags) run(ctx context.Context, c *console, args []string) error {
 	a := &adding{addFlags: f, c: c, from: make(map[*swarm.Torrent]*source)}
+	if len(f.webSeeds.items) > 0 && len(args) > 1 {
+		return usage(c.command, errors.New("--webseed goes with one SOURCE"))
+	}
 	if f.output != "" && len(args) > 1 {
 		return usage(c.command, errors.New("--output goes with one SOURCE"))
 	}
@@ -101,6 +111,7 @@ func (f *addFlags) run(ctx context.Context, c *console, args []string) error {
 			continue
 		}
 		seen[src.hash()] = true
+		src.addTrackers(f.trackers.items)
 		if src.torrent != nil {
 			if chosen := f.choose(src.torrent.Info(), &src); chosen.files == 0 {
 				return noneChosen(src.name())
@@ -109,7 +120,7 @@ func (f *addFlags) run(ctx context.Context, c *console, args []string) error {
 		a.sources = append(a.sources, src)
 		want.nodes = append(want.nodes, src.nodes()...)
 		want.peers = append(want.peers, src.magnet.Peers...)
-		want.urls = want.urls || f.node.urls(&src)
+		want.urls = want.urls || f.node.urls(&src) || len(f.webSeeds.items) > 0
 	}
 	if err := prepareDir(f.dir); err != nil {
 		return err
@@ -154,6 +165,7 @@ func (a *adding) fetch(ctx context.Context) error {
 		src := &a.sources[i]
 		spec := swarm.Spec{
 			Torrent: src.torrent, Magnet: src.magnet, Dir: dir, Name: string(a.output), Sequential: a.sequential,
+			WebSeeds: a.webSeeds.items,
 		}
 		if len(a.files.items) > 0 || len(src.magnet.Select) > 0 {
 			spec.Wanted = func(l *metainfo.Layout) []bool { return choose(l, a.files.items, src.magnet).wanted }

@@ -38,6 +38,7 @@ func commands() []*command {
 		seedCommand(),
 		addCommand(),
 		bootstrapCommand(),
+		trackerCommand(),
 		createCommand(),
 		infoCommand(),
 		lsCommand(),

@@ -76,6 +76,8 @@ const (
 	portPicked = "port for TCP and UDP; 0 for any (default: picked once and remembered)"
 	portFixed  = "UDP port; 0 for any"
 	portAny    = "UDP port (default: any)"
+
+	portTracker = "port for TCP and UDP; 0 for any"
 )
 
 // register adds the flags with a default for the port. Without usage for it,
@@ -172,6 +174,45 @@ func (l *listenFlags) bind(c *console, state stateDir, try func([]netip.AddrPort
 		}
 	}
 	return nil
+}
+
+// checkIP checks an address at which peers are to reach us.
+func checkIP(s string) error {
+	a, err := netip.ParseAddr(s)
+	if err != nil || a.IsUnspecified() || a.IsMulticast() || a.Zone() != "" {
+		return errors.New("not an address such as 192.0.2.1 or 2001:db8::1")
+	}
+	return nil
+}
+
+// ownAddrs returns where peers can reach us, HOST:PORT, as far as that is known:
+// at the addresses that the user gave, with the port that is bound in their
+// family, or else at the bound addresses that other machines can use.
+func ownAddrs(bound []netip.AddrPort, given []string) []string {
+	var list []string
+	for _, s := range given {
+		ip, err := netip.ParseAddr(s)
+		if err != nil || len(bound) == 0 {
+			continue // was checked when the flag was set
+		}
+		port := bound[0].Port()
+		for _, b := range bound {
+			if b.Addr().Is4() == ip.Unmap().Is4() {
+				port = b.Port()
+				break
+			}
+		}
+		list = append(list, netip.AddrPortFrom(ip.Unmap(), port).String())
+	}
+	if len(given) > 0 {
+		return list
+	}
+	for _, b := range bound {
+		if ip := b.Addr(); !ip.IsUnspecified() && !ip.IsLoopback() && !ip.IsLinkLocalUnicast() {
+			list = append(list, b.String())
+		}
+	}
+	return list
 }
 
 // inUse tells whether a port could not be bound because another has it.

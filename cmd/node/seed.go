@@ -21,10 +21,17 @@ func seedCommand() *command {
 		args:  "PATH...",
 		short: "make a torrent of each file or folder, print its magnet link, and seed it",
 		long: `The magnet link is printed on standard output, alone on its line, as soon as the
-content is hashed and before anybody is told. Seeding goes on until interrupted.`,
+content is hashed and before anybody is told. Seeding goes on until interrupted.
+
+The link names this node as a peer (x.pe) at every --announce-ip, or else at every
+--listen address that is not of this machine alone, so that it works without a DHT
+or a tracker.`,
 		examples: []example{
 			{"node seed film.mkv", "seed a file, and print the magnet link to pass on"},
 			{"node seed --torrent photos.torrent photos/", "seed a folder, and write a .torrent file, too"},
+			{"node seed --tracker udp://tracker.example:6969 --webseed https://example.org/films/ film.mkv",
+				"name a tracker and a web server that has the file, too"},
+			{"node seed --announce-ip 192.0.2.7 --port 6881 film.mkv", "put an address behind a router into the link"},
 			{"node seed --port 6881 --up 2M *.iso", "seed several files on a chosen port, at 2 MiB/s at most"},
 		},
 		argsMin: 1,
@@ -38,15 +45,22 @@ content is hashed and before anybody is told. Seeding goes on until interrupted.
 }
 
 type seedFlags struct {
-	node    nodeFlags
-	build   buildFlags
-	torrent string
-	force   bool
+	node       nodeFlags
+	build      buildFlags
+	outside    outsideFlags
+	announceIP listValue
+	torrent    string
+	force      bool
+	superSeed  bool
 }
 
 func (f *seedFlags) register(fs *pflag.FlagSet) {
 	fs.StringVar(&f.torrent, "torrent", "", "write a .torrent `FILE`, too")
 	fs.BoolVar(&f.force, "force", false, "let --torrent replace a file that describes something else")
+	f.outside.register(fs)
+	fs.BoolVar(&f.superSeed, "super-seed", false, "show each peer few pieces at a time while nobody else has all, BEP 16")
+	f.announceIP = listValue{kind: "IP", check: checkIP}
+	fs.Var(&f.announceIP, "announce-ip", "address at which peers reach this node, for the link; may be repeated")
 	f.build.register(fs)
 	f.node.register(fs)
 }
@@ -95,19 +109,24 @@ func (f *seedFlags) add(ctx context.Context, s *session, path string) (*swarm.To
 	if err != nil {
 		return nil, err
 	}
+	f.outside.apply(built)
 	if f.torrent != "" {
 		if err := writeTorrent(f.torrent, built, f.force); err != nil {
 			return nil, err
 		}
 	}
 	info := built.Info()
-	magnet := built.Magnet().String()
+	link := built.Magnet()
+	link.Peers = ownAddrs(s.engine.Addrs(), f.announceIP.items)
+	magnet := link.String()
 	s.c.result(magnet)
 	s.c.event("seeding", seedingEvent{info.Hash().String(), info.Name(), magnet, info.Layout().Size()})
 	if err := s.join(); err != nil {
 		return nil, err
 	}
-	t, err := s.engine.Add(s.spec(swarm.Spec{Torrent: built, Dir: filepath.Dir(path), Complete: true}))
+	t, err := s.engine.Add(s.spec(swarm.Spec{
+		Torrent: built, Dir: filepath.Dir(path), Complete: true, SuperSeed: f.superSeed,
+	}))
 	if errors.Is(err, swarm.ErrExists) {
 		s.c.warn("%s has the same content as another PATH", path)
 		return nil, nil
@@ -157,9 +176,9 @@ func (f *buildFlags) register(fs *pflag.FlagSet) {
 	f.include = listValue{kind: "GLOB", check: metainfo.CheckGlob}
 	f.exclude = listValue{kind: "GLOB", check: metainfo.CheckGlob}
 	fs.Var(&f.pieceLength, "piece-length", "length of pieces, a power of two from 16K (default: chosen by size)")
-	fs.BoolVar(&f.v1, "v1", false, "make a torrent of version 1 (the default)")
-	fs.BoolVar(&f.v2, "v2", false, "make a torrent of version 2, BEP 52")
-	fs.BoolVar(&f.hybrid, "hybrid", false, "make a torrent of both versions at once")
+	fs.BoolVar(&f.v1, "v1", false, "make a torrent of version 1 alone, BEP 3")
+	fs.BoolVar(&f.v2, "v2", false, "make a torrent of version 2 alone, BEP 52")
+	fs.BoolVar(&f.hybrid, "hybrid", false, "make a torrent of both versions at once (the default)")
 	fs.BoolVar(&f.hidden, "hidden", false, "take in files whose names start with a dot")
 	fs.Var(&f.include, "include", "only files that match; may be repeated")
 	fs.Var(&f.exclude, "exclude", "no files that match; may be repeated")
@@ -174,12 +193,12 @@ func (f *buildFlags) check(path string) error {
 
 func (f *buildFlags) kind() metainfo.Kind {
 	switch {
+	case f.v1:
+		return metainfo.V1
 	case f.v2:
 		return metainfo.V2
-	case f.hybrid:
-		return metainfo.Hybrid
 	}
-	return metainfo.V1
+	return metainfo.Hybrid
 }
 
 func (f *buildFlags) options(c *console, path string) metainfo.BuildOptions {

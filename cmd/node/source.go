@@ -55,6 +55,18 @@ func (s *source) trackers() bool {
 	return len(s.magnet.Trackers) > 0
 }
 
+// addTrackers adds trackers; those of one item, between commas, are a tier.
+func (s *source) addTrackers(items []string) {
+	for _, item := range items {
+		tier := strings.Split(item, ",")
+		if s.torrent != nil {
+			s.torrent.Trackers = append(s.torrent.Trackers, tier)
+		} else {
+			s.magnet.Trackers = append(s.magnet.Trackers, tier...)
+		}
+	}
+}
+
 // webSeeds tells whether the source names HTTP servers of the content.
 func (s *source) webSeeds() bool {
 	if s.torrent != nil {

@@ -1,0 +1,199 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"net/netip"
+	"sync"
+	"time"
+
+	"github.com/spf13/pflag"
+
+	"swarmnode"
+	"swarmnode/swarm/tracker"
+	"swarmnode/swarm/transport"
+)
+
+// trackerPort is where trackers are usually found.
+const trackerPort = 6969
+
+func trackerCommand() *command {
+	return &command{
+		name:  "tracker",
+		short: "run a tracker, over HTTP and UDP",
+		long: `A tracker tells the peers of a torrent of each other. It knows whoever announces
+any torrent to it, holds no content, and forgets all when it ends. The announce
+URLs are printed on standard output, one a line; both work with this node and with
+other clients. It runs until interrupted.`,
+		examples: []example{
+			{"node tracker", "a tracker on port 6969, TCP and UDP"},
+			{"node tracker --listen 192.0.2.7:80", "on one address and another port"},
+			{"node seed --tracker udp://192.0.2.7:6969/announce FILE", "seed with that tracker"},
+		},
+		setup: func(fs *pflag.FlagSet) action {
+			var f trackerFlags
+			f.listen.register(fs, trackerPort, portTracker)
+			fs.Var(&f.interval, "interval", "how long announcers are asked to wait, at least 1m (default: 30m)")
+			return f.run
+		},
+	}
+}
+
+type trackerFlags struct {
+	listen   listenFlags
+	interval timeValue
+}
+
+func (f *trackerFlags) run(ctx context.Context, c *console, _ []string) error {
+	if f.interval != 0 && time.Duration(f.interval) < time.Minute {
+		return usage(c.command, errors.New("--interval is less than 1m"))
+	}
+	addrs := f.listen.addresses(f.listen.port.port)
+	pairs, err := listenPairs(ctx, addrs)
+	if err != nil {
+		return bindFailure(addrs, err)
+	}
+	server := tracker.NewServer(tracker.ServerConfig{Interval: time.Duration(f.interval), Logger: c.log})
+	serving, cancel := context.WithCancel(ctx)
+	failed := make(chan error, len(pairs))
+	var wait sync.WaitGroup
+	defer wait.Wait()
+	defer cancel()
+	var bound []string
+	for _, p := range pairs {
+		bound = append(bound, p.AddrPort().String())
+		wait.Go(func() {
+			if err := server.Serve(serving, p.TCP, p.UDP); err != nil {
+				failed <- err
+			}
+		})
+	}
+	c.event("start", startEvent{c.command, swarmnode.Version, bound})
+	urls := announceURLs(pairs)
+	c.event("tracker", trackerEvent{Announce: urls})
+	for _, u := range urls {
+		c.result(u)
+	}
+	if err := watchTracker(ctx, c, server, failed); err != nil {
+		return fail(exitNetwork, "", err)
+	}
+	return ended(ctx)
+}
+
+// listenPairs binds addrs, or none of them.
+func listenPairs(ctx context.Context, addrs []netip.AddrPort) ([]*transport.Pair, error) {
+	var pairs []*transport.Pair
+	for _, a := range addrs {
+		p, err := transport.ListenPair(ctx, a)
+		if err != nil {
+			for _, p := range pairs {
+				p.Close()
+			}
+			return nil, err
+		}
+		pairs = append(pairs, p)
+	}
+	return pairs, nil
+}
+
+// watchTracker tells how the tracker is doing until ctx ends or it fails.
+func watchTracker(ctx context.Context, c *console, server *tracker.Server, failed <-chan error) error {
+	usr1, stop := statusSignals()
+	defer stop()
+	tick := time.NewTicker(showInterval)
+	defer tick.Stop()
+	shown := time.Now()
+	for {
+		select {
+		case <-ctx.Done():
+			return nil
+		case err := <-failed:
+			return err
+		case <-usr1:
+			c.say(trackerLine(server.Stats()))
+			c.event("tracker", trackerNews(server.Stats()))
+		case now := <-tick.C:
+			due := now.Sub(shown) >= bootstrapLineInterval
+			if due {
+				shown = now
+				c.event("tracker", trackerNews(server.Stats()))
+			}
+			if due || c.redraw {
+				c.progress(trackerLine(server.Stats()))
+			}
+		}
+	}
+}
+
+// trackerLine is the progress line of a tracker.
+func trackerLine(st tracker.ServerStats) string {
+	return fmt.Sprintf("tracker %s, %s  announces %d http, %d udp  scrapes %d http, %d udp  refused %d",
+		plural(st.Swarms, "swarm"), plural(st.Peers, "peer"),
+		st.AnnouncesHTTP, st.AnnouncesUDP, st.ScrapesHTTP, st.ScrapesUDP, st.Refused)
+}
+
+// tracker: where a tracker is, or how it is doing, once a minute.
+type trackerEvent struct {
+	Announce      []string `json:"announce,omitempty"` // URLs; of the first alone
+	Swarms        int      `json:"swarms"`
+	Peers         int      `json:"peers"`
+	AnnouncesHTTP uint64   `json:"announces_http"`
+	AnnouncesUDP  uint64   `json:"announces_udp"`
+	ScrapesHTTP   uint64   `json:"scrapes_http"`
+	ScrapesUDP    uint64   `json:"scrapes_udp"`
+	Refused       uint64   `json:"refused"`
+	Evicted       uint64   `json:"evicted"`
+	Expired       uint64   `json:"expired"`
+}
+
+func trackerNews(st tracker.ServerStats) trackerEvent {
+	return trackerEvent{
+		Swarms: st.Swarms, Peers: st.Peers, AnnouncesHTTP: st.AnnouncesHTTP, AnnouncesUDP: st.AnnouncesUDP,
+		ScrapesHTTP: st.ScrapesHTTP, ScrapesUDP: st.ScrapesUDP, Refused: st.Refused,
+		Evicted: st.Evicted, Expired: st.Expired,
+	}
+}
+
+// announceURLs are the URLs of a tracker that listens on pairs.
+func announceURLs(pairs []*transport.Pair) []string {
+	var list []string
+	for _, p := range pairs {
+		for _, ip := range hostsOf(p.AddrPort().Addr()) {
+			at := netip.AddrPortFrom(ip, p.AddrPort().Port()).String()
+			list = append(list, "http://"+at+"/announce", "udp://"+at+"/announce")
+		}
+	}
+	return list
+}
+
+// hostsMax bounds the addresses of this machine that are listed.
+const hostsMax = 8
+
+// hostsOf returns the addresses that a bound address stands for: itself, or if
+// it stands for every one, those of this machine in its family that others can
+// use, or else that of loopback.
+func hostsOf(bound netip.Addr) []netip.Addr {
+	if !bound.IsUnspecified() {
+		return []netip.Addr{bound.WithZone("")}
+	}
+	all, err := net.InterfaceAddrs()
+	if err != nil {
+		all = nil
+	}
+	var hosts []netip.Addr
+	for _, a := range all {
+		p, err := netip.ParsePrefix(a.String())
+		if err == nil && p.Addr().Is4() == bound.Is4() && p.Addr().IsGlobalUnicast() && len(hosts) < hostsMax {
+			hosts = append(hosts, p.Addr())
+		}
+	}
+	if len(hosts) > 0 {
+		return hosts
+	}
+	if bound.Is4() {
+		return []netip.Addr{netip.AddrFrom4([4]byte{127, 0, 0, 1})}
+	}
+	return []netip.Addr{netip.IPv6Loopback()}
+}
