@@ -47,6 +47,7 @@ func commands() []*command {
 		verifyCommand(),
 		editCommand(),
 		dhtCommand(),
+		simCommand(),
 		completionCommand(),
 		versionCommand(),
 		helpCommand(),

@@ -1,0 +1,162 @@
+package main
+
+import (
+	"bufio"
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"strconv"
+	"time"
+
+	"github.com/spf13/pflag"
+
+	"swarmnode/swarm/sim"
+)
+
+func simCommand() *command {
+	return &command{
+		name:  "sim",
+		args:  "[SCENARIO]",
+		short: "simulate a swarm in virtual time",
+		long: `Without a SCENARIO, those that there are are listed. The nodes of a simulation are
+driven by the very code that exchanges pieces in this program, over modelled links.
+The same scenario and seed give the same result each time. Times are virtual; the
+bound is what no swarm can beat on these links. The exit code is 1 if the result is
+not what the scenario demands.`,
+		examples: []example{
+			{"node sim", "list the scenarios"},
+			{"node sim nine --seed 7", "run one, and print the result as a table"},
+			{"node sim nine --trace trace.txt --json", "write down each event, and print the result for a program"},
+		},
+		argsMax: 1,
+		setup: func(fs *pflag.FlagSet) action {
+			f := simFlags{seed: 1}
+			fs.Var(&f.seed, "seed", "number that all chance follows from")
+			fs.StringVar(&f.trace, "trace", "", "write each event to `FILE`, a line each")
+			return f.run
+		},
+	}
+}
+
+// A seedValue is a flag of any number of 64 bits.
+type seedValue uint64
+
+func (v *seedValue) Type() string   { return "N" }
+func (v *seedValue) String() string { return strconv.FormatUint(uint64(*v), 10) }
+func (v *seedValue) Set(s string) error {
+	n, err := strconv.ParseUint(s, 0, 64)
+	if err != nil {
+		return errors.New("not a number from 0 to 2^64-1")
+	}
+	*v = seedValue(n)
+	return nil
+}
+
+type simFlags struct {
+	seed  seedValue
+	trace string
+}
+
+func (f *simFlags) run(_ context.Context, c *console, args []string) error {
+	if len(args) == 0 {
+		for _, s := range sim.Scenarios() {
+			c.event("scenario", scenarioEvent{s.Name, s.About, s.Large})
+			c.result(fmt.Sprintf("%-12s %s", s.Name, s.About))
+		}
+		return nil
+	}
+	s, ok := sim.Find(args[0])
+	if !ok {
+		return failWithHint(exitUsage, "", fmt.Errorf("no scenario %s", quoteSource(args[0])), "node sim, which lists them")
+	}
+	start := time.Now()
+	r, err := f.simulate(s)
+	if err != nil {
+		return err
+	}
+	took := time.Since(start)
+	wrong := s.Check(&r)
+	c.event("simulation", simulationOf(&r, wrong))
+	if !c.json {
+		c.text(r.String())
+	}
+	c.note("%d events in %.1f s, %.2f million a second", r.Events, took.Seconds(), float64(r.Events)/took.Seconds()/1e6)
+	if wrong != nil {
+		return fail(exitOther, fmt.Sprintf("%s, seed %d", s.Name, uint64(f.seed)), wrong)
+	}
+	return nil
+}
+
+// simulate runs s, with a trace if one is wanted.
+func (f *simFlags) simulate(s sim.Scenario) (r sim.Result, err error) {
+	if f.trace == "" {
+		return sim.Run(s, uint64(f.seed)), nil
+	}
+	file, err := os.Create(f.trace)
+	if err != nil {
+		return r, fail(diskCode(err), f.trace, err)
+	}
+	w := bufio.NewWriter(file)
+	r = sim.Trace(s, uint64(f.seed), w)
+	if err := errors.Join(w.Flush(), file.Close()); err != nil {
+		return r, fail(exitDisk, f.trace, fmt.Errorf("writing: %w", plain(err)))
+	}
+	return r, nil
+}
+
+// scenario: what can be simulated.
+type scenarioEvent struct {
+	Name  string `json:"name"`
+	About string `json:"about"`
+	Large bool   `json:"large,omitempty"`
+}
+
+// simulation: what came of one. Times are virtual seconds.
+type simulationEvent struct {
+	Scenario string               `json:"scenario"`
+	Seed     uint64               `json:"seed"`
+	OK       bool                 `json:"ok"`
+	Wrong    string               `json:"wrong,omitempty"`
+	Done     bool                 `json:"done"`
+	Last     float64              `json:"last"`
+	Bound    float64              `json:"bound"`
+	Ratio    float64              `json:"ratio"`
+	Ended    float64              `json:"ended"`
+	Copies   float64              `json:"copies"`
+	Waste    float64              `json:"waste"`
+	Wasted   map[string]int64     `json:"wasted"`
+	Events   uint64               `json:"events"`
+	Digest   string               `json:"digest"`
+	Classes  []simulatedClassItem `json:"classes"`
+}
+
+type simulatedClassItem struct {
+	Name    string  `json:"name"`
+	Count   int     `json:"count"`
+	Done    int     `json:"done"`
+	First   float64 `json:"first"`
+	Median  float64 `json:"median"`
+	Last    float64 `json:"last"`
+	Copies  float64 `json:"copies"`
+	Startup float64 `json:"startup,omitempty"`
+	Stalled float64 `json:"stalled,omitempty"`
+}
+
+func simulationOf(r *sim.Result, wrong error) simulationEvent {
+	e := simulationEvent{
+		Scenario: r.Scenario, Seed: r.Seed, OK: wrong == nil, Done: r.Done(),
+		Last: r.Last.Seconds(), Bound: r.Bound.Seconds(), Ratio: r.Ratio(), Ended: r.Ended.Seconds(),
+		Copies: r.Copies, Waste: r.Waste, Wasted: r.Wasted, Events: r.Events, Digest: fmt.Sprintf("%016x", r.Digest),
+	}
+	if wrong != nil {
+		e.Wrong = wrong.Error()
+	}
+	for _, c := range r.Classes {
+		e.Classes = append(e.Classes, simulatedClassItem{
+			c.Name, c.Count, c.Done, c.First.Seconds(), c.Median.Seconds(), c.Last.Seconds(), c.Sent,
+			c.Startup.Seconds(), c.Stalled.Seconds(),
+		})
+	}
+	return e
+}
