@@ -149,12 +149,13 @@ func (e *Engine) Addrs() []netip.AddrPort {
 // Addr returns the first address that the engine listens on.
 func (e *Engine) Addr() netip.AddrPort { return e.ports[0].AddrPort() }
 
-// PacketConns returns the UDP sockets of the engine's ports, for a DHT node.
+// PacketConns returns the UDP sockets of the engine's ports, for a DHT node,
+// which is to read from them: attempts to connect by uTP are refused in passing.
 // They are closed by Close.
 func (e *Engine) PacketConns() []net.PacketConn {
 	conns := make([]net.PacketConn, len(e.ports))
 	for i, p := range e.ports {
-		conns[i] = p.UDP
+		conns[i] = transport.RefuseUTP(p.UDP)
 	}
 	return conns
 }

@@ -111,8 +111,9 @@ func (l *loop) useInfo(raw []byte) {
 func (l *loop) open(info *metainfo.Info) {
 	l.setInfo(info)
 	o := opened{info: info}
+	var wanted []bool // nil is all
 	if l.spec.Wanted != nil {
-		wanted := l.spec.Wanted(info.Layout())
+		wanted = l.spec.Wanted(info.Layout())
 		if !slices.Contains(wanted, true) {
 			o.err = ErrNothingWanted
 			l.opened(o)
@@ -123,7 +124,7 @@ func (l *loop) open(info *metainfo.Info) {
 	o.store, o.err = storage.Open(storage.Config{
 		Dir: l.spec.Dir, Layout: info.Layout(), Workers: l.engine.workers,
 		Name: l.spec.Name, Hash: l.hash, StateDir: l.engine.cfg.StateDir,
-		Results: l.stored, ReadOnly: l.spec.Complete, Part: true,
+		Wanted: wanted, Results: l.stored, ReadOnly: l.spec.Complete, Part: true,
 		Warn: func(err error) { l.log.Warn("storage", "err", err) },
 	})
 	switch {

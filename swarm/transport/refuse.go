@@ -1,0 +1,81 @@
+package transport
+
+import (
+	"encoding/binary"
+	"net"
+	"net/netip"
+	"sync"
+	"time"
+)
+
+// A RefusingConn is a UDP socket for a DHT node that says at once that there is
+// no uTP behind it (BEP 29). Many clients try uTP first and TCP only after it
+// has timed out, which takes them from three seconds to two minutes.
+//
+// Attempts to connect are answered with ST_RESET, which is as long as the
+// shortest attempt, at most resetsMax a second. Other datagrams are passed on.
+type RefusingConn struct {
+	*net.UDPConn
+
+	mu     sync.Mutex
+	second time.Time // start of the second that resets counts
+	resets int
+}
+
+// resetsMax bounds the answers a second: more attempts than that are no
+// clients, and their addresses perhaps not their own.
+const resetsMax = 100
+
+// The header of uTP (BEP 29, "header format").
+const (
+	utpHeaderSize = 20
+	utpSyn        = 4<<4 | 1 // type ST_SYN, version 1
+	utpReset      = 3<<4 | 1 // type ST_RESET, version 1
+)
+
+// RefuseUTP returns conn with every attempt to connect by uTP refused.
+func RefuseUTP(conn *net.UDPConn) *RefusingConn { return &RefusingConn{UDPConn: conn} }
+
+// ReadFrom implements net.PacketConn.
+func (c *RefusingConn) ReadFrom(b []byte) (int, net.Addr, error) {
+	n, from, err := c.ReadFromUDPAddrPort(b)
+	if err != nil {
+		return n, nil, err
+	}
+	return n, net.UDPAddrFromAddrPort(from), nil
+}
+
+// ReadFromUDPAddrPort is that of net.UDPConn, without attempts to connect.
+func (c *RefusingConn) ReadFromUDPAddrPort(b []byte) (int, netip.AddrPort, error) {
+	for {
+		n, from, err := c.UDPConn.ReadFromUDPAddrPort(b)
+		if err != nil || n < utpHeaderSize || b[0] != utpSyn {
+			return n, from, err
+		}
+		if c.mayAnswer(time.Now()) {
+			answer := appendReset(make([]byte, 0, utpHeaderSize), b)
+			_, _ = c.WriteToUDPAddrPort(answer, from) // what is lost is asked again
+		}
+	}
+}
+
+// appendReset appends the refusal of an attempt to connect.
+func appendReset(dst, syn []byte) []byte {
+	dst = append(dst, utpReset, 0)
+	dst = append(dst, syn[2:4]...) // connection id
+	dst = binary.BigEndian.AppendUint32(dst, uint32(time.Now().UnixMicro()))
+	dst = append(dst, 0, 0, 0, 0)     // timestamp difference
+	dst = append(dst, 0, 0, 0, 0)     // window
+	dst = append(dst, 0, 0)           // sequence number
+	return append(dst, syn[16:18]...) // what is acknowledged: its sequence number
+}
+
+func (c *RefusingConn) mayAnswer(now time.Time) bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if now.Sub(c.second) >= time.Second {
+		c.second, c.resets = now, 0
+	}
+	c.resets++
+	return c.resets <= resetsMax
+}
