@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"io"
 	"net"
 	"net/netip"
 	"strings"
@@ -33,14 +34,16 @@ can be reached: others may come to it.`,
 			var f bootstrapFlags
 			f.listen.register(fs, bootstrapPort, portFixed)
 			f.join.register(fs)
+			f.metrics.register(fs)
 			return f.run
 		},
 	}
 }
 
 type bootstrapFlags struct {
-	listen listenFlags
-	join   joinFlags
+	listen  listenFlags
+	join    joinFlags
+	metrics metricsFlags
 }
 
 func (f *bootstrapFlags) run(ctx context.Context, c *console, _ []string) error {
@@ -58,6 +61,14 @@ func (f *bootstrapFlags) run(ctx context.Context, c *console, _ []string) error 
 		return bindFailure(addrs, err)
 	}
 	defer closeAll(conns)
+	numbers, err := f.metrics.open()
+	if err != nil {
+		closeAll(conns)
+		return err
+	}
+	if numbers != nil {
+		defer numbers.Close()
+	}
 	bound := boundAddrs(conns)
 	var names []string
 	for _, a := range bound {
@@ -78,15 +89,18 @@ func (f *bootstrapFlags) run(ctx context.Context, c *console, _ []string) error 
 	defer node.Close()
 	c.event("start", startEvent{c.command, swarmnode.Version, names})
 	c.result(strings.Join(names, "\n"))
-	f.serve(ctx, c, state, node)
+	f.serve(ctx, c, state, node, numbers)
 	return ended(ctx)
 }
 
 // serve shows how the node is doing until a signal ends it, and saves its
 // state.
-func (f *bootstrapFlags) serve(ctx context.Context, c *console, state *dhtState, node *dht.Node) {
+func (f *bootstrapFlags) serve(ctx context.Context, c *console, state *dhtState, node *dht.Node, numbers net.Listener) {
 	var wait sync.WaitGroup
 	defer wait.Wait()
+	wait.Go(func() {
+		serveMetrics(ctx, c, numbers, func(w io.Writer) { writeMetrics(w, dhtMetrics(node.Stats())) })
+	})
 	wait.Go(func() { keepSaved(ctx, c, state, node) })
 	usr1, stop := statusSignals()
 	defer stop()

@@ -2,7 +2,9 @@ package main
 
 import (
 	"errors"
+	"fmt"
 	"log/slog"
+	"net"
 	"strings"
 	"syscall"
 	"testing"
@@ -108,7 +110,13 @@ func TestLogger(t *testing.T) {
 	log.Info("info")
 	log.Error("error")
 	log.Warn("disk is full", "err", errors.New("no \x1b space"))
-	if got, want := stderr.String(), "node: add: warning: disk is full torrent=a1b2c3d4 err=no \\x1b space\n"; got != want {
+	if got, want := stderr.String(), "node: add: warning: disk is full torrent=a1b2c3d4: no \\x1b space\n"; got != want {
+		t.Errorf("stderr %q, want %q", got, want)
+	}
+	stderr.Reset()
+	dns := &net.DNSError{Err: "no such host", Name: "a.example", Server: "192.0.2.53:53", IsNotFound: true}
+	log.Warn("some cannot be used", "err", errors.Join(fmt.Errorf("resolving a.example:1: %w", dns), errors.New("x\ny"), errors.New("z")))
+	if got, want := stderr.String(), "node: add: warning: some cannot be used torrent=a1b2c3d4: resolving a.example:1: no such host, and 2 more\n"; got != want {
 		t.Errorf("stderr %q, want %q", got, want)
 	}
 	if got := stdout.String(); !strings.Contains(got, `"event":"warning"`) {

@@ -2,8 +2,10 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"log/slog"
+	"net"
 	"strings"
 )
 
@@ -59,16 +61,40 @@ func (h *textHandler) Handle(ctx context.Context, r slog.Record) error {
 	}
 	var b strings.Builder
 	b.WriteString(r.Message)
+	why := ""
 	write := func(a slog.Attr) bool {
-		b.WriteString(" " + a.Key + "=" + oneLine(a.Value.String()))
+		if err, ok := a.Value.Any().(error); ok && a.Key == "err" {
+			why = ": " + errorLine(err)
+		} else {
+			b.WriteString(" " + a.Key + "=" + oneLine(a.Value.String()))
+		}
 		return true
 	}
 	for _, a := range h.attrs {
 		write(a)
 	}
 	r.Attrs(write)
-	h.c.warn("%s", b.String())
+	h.c.warn("%s%s", b.String(), why)
 	return nil
+}
+
+// errorLine writes err on one line: of several errors joined, the first and how
+// many more there are; of a name that was looked up, why it has no address.
+func errorLine(err error) string {
+	text := err.Error()
+	if joined, ok := err.(interface{ Unwrap() []error }); ok {
+		if all := joined.Unwrap(); len(all) > 0 {
+			text = errorLine(all[0])
+			if len(all) > 1 {
+				text += fmt.Sprintf(", and %d more", len(all)-1)
+			}
+			return text
+		}
+	}
+	if dns, ok := errors.AsType[*net.DNSError](err); ok {
+		text = strings.Replace(text, dns.Error(), dns.Err, 1)
+	}
+	return oneLine(text)
 }
 
 // valueMax is how much of a value a warning shows, in bytes.

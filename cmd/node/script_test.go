@@ -45,6 +45,7 @@ func TestMain(m *testing.M) {
 //	damage FILE OFFSET         changes a byte
 //	events FILE NAME...        the file is NDJSON with exactly these events, runs counting once
 //	field FILE EVENT NAME RE   a field of the last such event
+//	get URL FILE               fetches by HTTP
 func TestScripts(t *testing.T) {
 	testscript.Run(t, testscript.Params{
 		Dir:                 "testdata",
@@ -91,6 +92,7 @@ func TestScripts(t *testing.T) {
 			"damage": scriptDamage,
 			"events": scriptEvents,
 			"field":  scriptField,
+			"get":    scriptGet,
 		},
 	})
 }
@@ -345,4 +347,17 @@ func scriptField(ts *testscript.TestScript, _ bool, args []string) {
 	if !regexp.MustCompile("^(?:" + args[3] + ")$").MatchString(text) {
 		ts.Fatalf("%s of %s is %q, want %s", args[2], args[1], text, args[3])
 	}
+}
+
+func scriptGet(ts *testscript.TestScript, _ bool, args []string) {
+	client := http.Client{Timeout: scriptTimeout}
+	answer, err := client.Get(args[0])
+	ts.Check(err)
+	defer answer.Body.Close()
+	body, err := io.ReadAll(answer.Body)
+	ts.Check(err)
+	if answer.StatusCode != http.StatusOK {
+		ts.Fatalf("%s: %s", args[0], answer.Status)
+	}
+	ts.Check(os.WriteFile(ts.MkAbs(args[1]), body, 0o644))
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"net"
 	"net/netip"
 	"sync"
@@ -35,6 +36,7 @@ other clients. It runs until interrupted.`,
 		setup: func(fs *pflag.FlagSet) action {
 			var f trackerFlags
 			f.listen.register(fs, trackerPort, portTracker)
+			f.metrics.register(fs)
 			fs.Var(&f.interval, "interval", "how long announcers are asked to wait, at least 1m (default: 30m)")
 			return f.run
 		},
@@ -43,6 +45,7 @@ other clients. It runs until interrupted.`,
 
 type trackerFlags struct {
 	listen   listenFlags
+	metrics  metricsFlags
 	interval timeValue
 }
 
@@ -55,12 +58,20 @@ func (f *trackerFlags) run(ctx context.Context, c *console, _ []string) error {
 	if err != nil {
 		return bindFailure(addrs, err)
 	}
+	numbers, err := f.metrics.open()
+	if err != nil {
+		closePairs(pairs)
+		return err
+	}
 	server := tracker.NewServer(tracker.ServerConfig{Interval: time.Duration(f.interval), Logger: c.log})
 	serving, cancel := context.WithCancel(ctx)
 	failed := make(chan error, len(pairs))
 	var wait sync.WaitGroup
 	defer wait.Wait()
 	defer cancel()
+	wait.Go(func() {
+		serveMetrics(serving, c, numbers, func(w io.Writer) { writeMetrics(w, trackerMetrics(server.Stats())) })
+	})
 	var bound []string
 	for _, p := range pairs {
 		bound = append(bound, p.AddrPort().String())
@@ -76,10 +87,11 @@ func (f *trackerFlags) run(ctx context.Context, c *console, _ []string) error {
 	for _, u := range urls {
 		c.result(u)
 	}
-	if err := watchTracker(ctx, c, server, failed); err != nil {
-		return fail(exitNetwork, "", err)
+	err = watchTracker(ctx, c, server, failed)
+	if stop := ended(ctx); stop != nil {
+		return stop // the ports were closed for that
 	}
-	return ended(ctx)
+	return fail(exitNetwork, "", err)
 }
 
 // listenPairs binds addrs, or none of them.
@@ -88,14 +100,18 @@ func listenPairs(ctx context.Context, addrs []netip.AddrPort) ([]*transport.Pair
 	for _, a := range addrs {
 		p, err := transport.ListenPair(ctx, a)
 		if err != nil {
-			for _, p := range pairs {
-				p.Close()
-			}
+			closePairs(pairs)
 			return nil, err
 		}
 		pairs = append(pairs, p)
 	}
 	return pairs, nil
+}
+
+func closePairs(pairs []*transport.Pair) {
+	for _, p := range pairs {
+		p.Close()
+	}
 }
 
 // watchTracker tells how the tracker is doing until ctx ends or it fails.
