@@ -1,0 +1,143 @@
+package main_test
+
+import (
+	"context"
+	"net/netip"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"swarmnode/internal/nodeproc"
+	"swarmnode/internal/realclient"
+)
+
+// v2InteropTimeout bounds TestV2Interop: libtorrent tries uTP and encryption
+// first, which takes it some seconds for each connection.
+const v2InteropTimeout = 90 * time.Second
+
+// makeByLibtorrent has libtorrent make a torrent: its flags are 1<<5 for v2
+// alone and 1<<9 for a hybrid without padding behind the last file. It prints
+// the info-hashes.
+const makeByLibtorrent = `
+import libtorrent as lt, os, sys
+path, out, flags = sys.argv[1], sys.argv[2], int(sys.argv[3])
+fs = lt.file_storage()
+lt.add_files(fs, path)
+ct = lt.create_torrent(fs, 32768, flags=flags)
+lt.set_piece_hashes(ct, os.path.dirname(path))
+with open(out, "wb") as f:
+    f.write(lt.bencode(ct.generate()))
+h = lt.torrent_info(out).info_hashes()
+print(h.v1 if h.has_v1() else "-", h.v2)
+`
+
+// TestV2Interop exchanges v2 and hybrid torrents with libtorrent in both
+// directions by magnet link: the metadata and the piece layers come over the
+// wire (BEP 52).
+func TestV2Interop(t *testing.T) {
+	realclient.Require(t, realclient.Libtorrent)
+	if testing.Short() {
+		t.Skip("takes half a minute")
+	}
+	binary := buildNode(t)
+	ctx, cancel := context.WithTimeout(t.Context(), v2InteropTimeout)
+	t.Cleanup(cancel)
+	for i, tt := range []struct{ name, flags, create string }{
+		{"v2", "32", "--v2"},
+		{"hybrid", "0", "--hybrid"},
+		{"hybrid without tail padding", "512", "--hybrid"},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			t.Parallel()
+			v2Exchange(t, ctx, binary, byte(40+i), tt.flags, tt.create)
+		})
+	}
+}
+
+func v2Exchange(t *testing.T, ctx context.Context, binary string, group byte, flags, create string) {
+	dir := t.TempDir()
+	content := filepath.Join(dir, "content")
+	writeContent(t, filepath.Join(content, "first.bin"), 3<<20+77)
+	writeContent(t, filepath.Join(content, "folder", "second.bin"), 1<<20+40_000)
+	writeContent(t, filepath.Join(content, "folder", "small"), 5)
+	file := filepath.Join(dir, "content.torrent")
+	cmd := exec.CommandContext(ctx, "/usr/bin/python3", "-c", makeByLibtorrent, content, file, flags)
+	out, err := cmd.Output()
+	if err != nil {
+		t.Fatalf("libtorrent makes no torrent: %v", err)
+	}
+	v1, v2, _ := strings.Cut(strings.TrimSpace(string(out)), " ")
+	magnets := map[string]string{"btmh alone": "magnet:?xt=urn:btmh:1220" + v2}
+	if v1 != "-" {
+		magnets["btih alone"] = "magnet:?xt=urn:btih:" + v1
+		magnets["both topics"] = magnets["btih alone"] + "&xt=urn:btmh:1220" + v2
+	}
+	ip := func(n byte) netip.Addr { return netip.AddrFrom4([4]byte{127, group, 0, n}) }
+	run := func(t *testing.T, n byte, command string, args ...string) *nodeproc.Node {
+		t.Helper()
+		all := append([]string{command, "--verbose", "--no-dht", "--listen", netip.AddrPortFrom(ip(n), 0).String()}, args...)
+		p, err := nodeproc.Start(binary, t.TempDir(), all...)
+		if err != nil {
+			t.Fatal(err)
+		}
+		t.Cleanup(func() {
+			p.Stop()
+			if t.Failed() {
+				t.Logf("node %s:\n%s", command, p.Log())
+			}
+		})
+		return p
+	}
+	seed := realclient.Start(t, realclient.Libtorrent, realclient.Options{IP: ip(1)})
+	if err := seed.Seed(ctx, file, dir); err != nil {
+		t.Fatal(err)
+	}
+	if err := seed.Wait(ctx); err != nil {
+		t.Fatal(err)
+	}
+	ours := run(t, 2, "seed", create, "--piece-length", "32K", content)
+	e, err := ours.WaitEvent(ctx, "seeding")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if flags != "512" && e.Torrent != v1 && !strings.HasPrefix(v2, e.Torrent) {
+		t.Errorf("node names the torrent %s, libtorrent %s and %s", e.Torrent, v1, v2)
+	}
+	if flags == "512" && e.Torrent == v1 {
+		t.Error("libtorrent made padding behind the last file all the same")
+	}
+	addr, err := ours.Addr(ctx)
+	if err != nil {
+		t.Fatal(err)
+	}
+	n := byte(10)
+	for name, magnet := range magnets {
+		n++
+		t.Run("node fetches by "+name, func(t *testing.T) {
+			got := t.TempDir()
+			waitNode(t, ctx, run(t, n, "add", "--dir", got, "--peer", seed.Addr.String(), magnet))
+			sameContent(t, content, filepath.Join(got, "content"))
+		})
+		if flags == "512" {
+			continue // our own has the other habit, so another hash
+		}
+		t.Run("libtorrent fetches by "+name, func(t *testing.T) {
+			got := t.TempDir()
+			client := realclient.Start(t, realclient.Libtorrent, realclient.Options{
+				IP: ip(n + 100), Settings: map[string]any{"enable_outgoing_utp": false, "out_enc_policy": 2},
+			})
+			if err := client.Add(ctx, magnet, got); err != nil {
+				t.Fatal(err)
+			}
+			if err := client.Connect(ctx, addr); err != nil {
+				t.Fatal(err)
+			}
+			if err := client.Wait(ctx); err != nil {
+				t.Fatal(err)
+			}
+			sameContent(t, content, filepath.Join(got, "content"))
+		})
+	}
+}
