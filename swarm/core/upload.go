@@ -50,8 +50,10 @@ func (s *serving) sweep(now time.Duration, recent int64) {
 }
 
 // servable tells whether r lies within a piece and is of a size that we send.
+// What cannot be verified any more, as after a restart until the hashes of v2
+// have come, is not sent.
 func (t *Torrent) servable(r block.Ref) bool {
-	return t.validPiece(r.Piece) && r.Length > 0 && r.Length <= serveMax &&
+	return t.validPiece(r.Piece) && (t.hashes.known == nil || t.hashes.known.Has(int(r.Piece))) && r.Length > 0 && r.Length <= serveMax &&
 		uint64(r.Begin)+uint64(r.Length) <= uint64(t.layout.PieceSizePadded(int(r.Piece)))
 }
 
