@@ -2,6 +2,7 @@ package storage
 
 import (
 	"errors"
+	"io/fs"
 )
 
 // divert makes piece p ready to be written to: from now on its bytes in files
@@ -36,7 +37,7 @@ func (s *Store) divert(p int) error {
 	for _, x := range there {
 		err := s.copyPart(x.file, x.at, s.sideIndex(), x.side, x.n)
 		if failed := (*writeError)(nil); errors.As(err, &failed) {
-			return failed.err // what cannot be read, on the other hand, is not there
+			return failed.error // what cannot be read, on the other hand, is not there
 		}
 	}
 	s.mu.Lock()
@@ -49,9 +50,9 @@ func (s *Store) divert(p int) error {
 }
 
 // writeError is an error of writing in copyPart, and not of reading.
-type writeError struct{ err error }
+type writeError struct{ error }
 
-func (e *writeError) Error() string { return e.err.Error() }
+func (e *writeError) Unwrap() error { return e.error }
 
 // copyPart copies n bytes from one file to another.
 func (s *Store) copyPart(from int, fromAt int64, to int, toAt int64, n int) error {
@@ -71,41 +72,27 @@ func (s *Store) copyPart(from int, fromAt int64, to int, toAt int64, n int) erro
 	return nil
 }
 
-// adopt moves what lies aside to those of the files that are wanted by now. Only
-// when it is on stable storage there, and the record knows, it no longer counts
-// as lying aside; so that a crash leads to no more than copying it again. An
-// error is one of writing; nothing is lost by it. sideSame tells that the side
-// file is as it was left.
+// adopt moves what lies aside to those of the files that are wanted by now, as
+// far as it belongs to a sound piece; so nothing is written over with what is
+// wrong. Only when it is on stable storage there, and the record knows, it no
+// longer counts as lying aside; so a crash leads to no more than copying it
+// again. An error is one of writing; nothing is lost by it. sideSame tells that
+// the side file is as it was left.
 func (s *Store) adopt(a *aside, sideSame bool) error {
-	s.mu.Lock()
-	parts := s.asideParts()
-	s.mu.Unlock()
+	sound := s.soundParts(a)
+	if len(sound) == 0 {
+		return nil
+	}
 	files := make(map[int]struct{})
 	same := make(map[int]bool)
-	var moved []part
-	for _, x := range parts {
-		if !s.wanted.file(x.file) {
-			continue
-		}
+	for _, x := range sound {
 		if _, ok := files[x.file]; !ok {
 			files[x.file] = struct{}{}
 			same[x.file] = sideSame && s.asLeft(x.file)
 		}
-		err := s.copyPart(s.sideIndex(), x.side, x.file, x.at, x.n)
-		if failed := (*writeError)(nil); errors.As(err, &failed) {
-			return failed.err
+		if err := s.copyPart(s.sideIndex(), x.side, x.file, x.at, x.n); err != nil {
+			return err
 		}
-		if err != nil {
-			s.warn(err)
-			s.mu.Lock()
-			s.forgetPart(a, x)
-			s.mu.Unlock()
-			continue
-		}
-		moved = append(moved, x)
-	}
-	if len(moved) == 0 {
-		return nil
 	}
 	for i := range files {
 		if same[i] { // and was changed by nobody else, so that its pieces need no hashing
@@ -118,7 +105,7 @@ func (s *Store) adopt(a *aside, sideSame bool) error {
 		}
 	}
 	s.mu.Lock()
-	for _, x := range moved {
+	for _, x := range sound {
 		a.end(s.layout, x.file, x.piece).Remove(x.file)
 	}
 	s.mu.Unlock()
@@ -128,6 +115,37 @@ func (s *Store) adopt(a *aside, sideSame bool) error {
 	s.writing.Lock()
 	defer s.writing.Unlock()
 	return s.replaceRecord(false, true)
+}
+
+// soundParts returns the parts of wanted files that lie aside and belong to a
+// sound piece. Of the others nothing is known after it.
+func (s *Store) soundParts(a *aside) (sound []part) {
+	s.mu.Lock()
+	parts := s.asideParts()
+	s.mu.Unlock()
+	hashed := make(map[int]bool)
+	for _, x := range parts {
+		if !s.wanted.file(x.file) {
+			continue
+		}
+		ok, known := hashed[x.piece]
+		if !known {
+			var err error
+			if ok, err = s.hashOne(x.piece); err != nil && !errors.Is(err, fs.ErrNotExist) && !errors.Is(err, ErrShort) {
+				s.warn(err)
+			}
+			hashed[x.piece] = ok
+		}
+		s.mu.Lock()
+		if ok {
+			sound = append(sound, x)
+			s.have.Add(x.piece)
+		} else {
+			s.forgetPart(a, x)
+		}
+		s.mu.Unlock()
+	}
+	return sound
 }
 
 // asLeft tells whether file i is exactly as it was left.

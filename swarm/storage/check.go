@@ -92,17 +92,15 @@ func (s *Store) checked(have, trusted *bits.Set) {
 	}
 	fresh := s.record != nil && !equal(s.durable, have)
 	if fresh {
-		for i := range s.layout.Files {
-			for p, end := s.layout.FilePieces(i); p < end; p++ {
+		for i := range len(s.layout.Files) + 1 {
+			if i != s.sideIndex() && s.layout.Files[i].Pad {
+				continue
+			}
+			for p := range s.piecesOf(i) {
 				if have.Has(p) && !s.durable.Has(p) {
 					s.dirty[i] = struct{}{}
 					break
 				}
-			}
-		}
-		for _, x := range s.asideParts() {
-			if have.Has(x.piece) && !s.durable.Has(x.piece) {
-				s.dirty[s.sideIndex()] = struct{}{}
 			}
 		}
 	}

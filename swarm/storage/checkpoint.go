@@ -237,19 +237,13 @@ func (s *Store) syncFiles(files map[int]struct{}) (failed map[int]struct{}, err 
 	folders := make(map[string]bool)
 	for i := range files {
 		err1 := s.syncFile(i)
-		if i == s.sideIndex() {
-			if err1 == nil {
-				err1 = s.side.syncFolder()
-			}
-			if err1 != nil {
-				failed[i] = struct{}{}
-				err = cmp.Or(err, err1)
-			}
-			continue
-		}
-		for folder := path.Dir(s.fileName(i)); err1 == nil && !folders[folder]; folder = path.Dir(folder) {
-			folders[folder] = true
-			err1 = s.disk.syncFolder(folder)
+		switch {
+		case (i == s.sideIndex() || !s.wanted.file(i)) && errors.Is(err1, fs.ErrNotExist):
+			continue // others may remove the one, and Check the other when nothing in it is of use
+		case err1 == nil && i == s.sideIndex():
+			err1 = s.side.syncFolder()
+		case err1 == nil:
+			err1 = s.syncFolders(path.Dir(s.fileName(i)), folders)
 		}
 		if err1 != nil {
 			failed[i] = struct{}{}
@@ -257,6 +251,18 @@ func (s *Store) syncFiles(files map[int]struct{}) (failed map[int]struct{}, err 
 		}
 	}
 	return failed, err
+}
+
+// syncFolders puts the names in a folder and those above it on stable storage,
+// but for those in done.
+func (s *Store) syncFolders(folder string, done map[string]bool) error {
+	for ; !done[folder]; folder = path.Dir(folder) {
+		done[folder] = true
+		if err := s.disk.syncFolder(folder); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // piecesOf yields the pieces with bytes of file i, which may be sideIndex.
@@ -288,9 +294,6 @@ func (s *Store) syncFile(i int) error {
 	if err == nil {
 		err = h.file.sync(s.late)
 		s.workers.files.unpin(h)
-	}
-	if i == s.sideIndex() && errors.Is(err, fs.ErrNotExist) {
-		return nil // it was removed, since nothing in it was of use any more
 	}
 	return wrap("sync", s.filePath(i), err)
 }

@@ -96,13 +96,7 @@ func (s *Store) prove(piece int) error {
 	if !unproven {
 		return nil
 	}
-	chunk := <-s.workers.chunks
-	if chunk == nil {
-		chunk = make([]byte, checkChunk)
-	}
-	var verifier metainfo.Verifier
-	ok, err := s.hashPiece(piece, chunk, &verifier)
-	s.workers.chunks <- chunk
+	ok, err := s.hashOne(piece)
 	if err != nil {
 		return err
 	}
@@ -115,6 +109,18 @@ func (s *Store) prove(piece int) error {
 	s.have.Remove(piece)
 	s.durable.Remove(piece)
 	return &Error{"read", s.disk.path(s.top), ErrChanged}
+}
+
+// hashOne is hashPiece when its turn has come beside other hashing.
+func (s *Store) hashOne(piece int) (bool, error) {
+	chunk := <-s.workers.chunks
+	if chunk == nil {
+		chunk = make([]byte, checkChunk)
+	}
+	var verifier metainfo.Verifier
+	ok, err := s.hashPiece(piece, chunk, &verifier)
+	s.workers.chunks <- chunk
+	return ok, err
 }
 
 // hashPiece reads a piece and tells whether it is right.
@@ -143,8 +149,7 @@ func (s *Store) readContent(p []byte, offset int64) error {
 		}
 		err := s.readFile(x.file, part, x.at)
 		if err != nil && !errors.Is(err, ErrClosed) && x.file != s.sideIndex() && !s.wanted.file(x.file) {
-			// Nobody promised that it stays: no fault, but data that is missing.
-			return &Error{"read", s.filePath(x.file), ErrChanged}
+			return goneError(err)
 		}
 		if err != nil {
 			return err
@@ -152,6 +157,20 @@ func (s *Store) readContent(p []byte, offset int64) error {
 	}
 	return nil
 }
+
+// goneError makes the error of reading a file that is not wanted one with
+// ErrChanged: nobody promised that it stays, so it is no fault of the disk, but
+// data that is missing.
+func goneError(err error) error {
+	if own := (*Error)(nil); errors.As(err, &own) {
+		return &Error{own.Op, own.Path, gone{own.Err}}
+	}
+	return err
+}
+
+type gone struct{ error }
+
+func (e gone) Unwrap() []error { return []error{e.error, ErrChanged} }
 
 // readFile fills p from byte at of file i, which may be sideIndex.
 func (s *Store) readFile(i int, p []byte, at int64) error {

@@ -26,6 +26,8 @@ const (
 	// childEnv makes the test binary the downloader that TestKill kills: it
 	// names the folder to work in.
 	childEnv = "SWARM_TEST_STORAGE_CHILD"
+	// wantedEnv is the picture of the selection that it downloads; all if empty.
+	wantedEnv = "SWARM_TEST_STORAGE_WANTED"
 
 	killInterval = 20 * time.Millisecond  // between checkpoints, so that there are many
 	childPace    = 300 * time.Microsecond // between pieces, so that it takes a while
@@ -53,6 +55,10 @@ func killConfig(t testing.TB, dir string) (Config, []byte) {
 // prints a line when it begins a piece and one when it is complete.
 func child(dir string) error {
 	cfg, data := killConfig(&testing.B{}, dir)
+	if picture := os.Getenv(wantedEnv); picture != "" {
+		cfg.Wanted = choose(picture)
+	}
+	pieces := WantedPieces(cfg.Layout, cfg.Wanted)
 	cfg.Workers = NewWorkers(2)
 	results := make(chan Result, 2)
 	cfg.Results = func(r Result) { results <- r }
@@ -70,7 +76,7 @@ func child(dir string) error {
 	defer pace.Stop()
 	under := 0
 	for _, p := range rand.Perm(cfg.Layout.Pieces()) {
-		if have.Has(p) {
+		if have.Has(p) || !pieces.Has(p) {
 			continue
 		}
 		<-pace.C
@@ -118,7 +124,7 @@ func TestKill(t *testing.T) {
 	dir := t.TempDir()
 	finished, kept := 0, 0
 	for i := range kills {
-		complete := killOnce(t, dir, rand.N(killAfterMax))
+		complete := killOnce(t, dir, "", rand.N(killAfterMax))
 		if !complete && i%3 != 0 {
 			continue // the next child finds what the kill left, and not what a look at it did
 		}
@@ -144,9 +150,49 @@ func TestKill(t *testing.T) {
 	t.Logf("%d kills, %d downloads completed, at most %d pieces recorded at a kill", kills, finished, kept)
 }
 
+// As TestKill, but each child wants other files than the one before: what was
+// recorded is never fetched again, and what counts as sound is.
+func TestKillSelection(t *testing.T) {
+	if testing.Short() {
+		t.Skip("takes seconds")
+	}
+	dir := t.TempDir()
+	kept := 0
+	for i := range killsDefault / 2 {
+		wanted := []string{"x..", ".x.", "..x", "xx.", "x.x", ""}[rand.IntN(6)]
+		killOnce(t, dir, wanted, rand.N(killAfterMax))
+		if i%2 == 0 {
+			continue
+		}
+		cfg, data := killConfig(t, dir)
+		cfg.Wanted = choose([]string{"x..", ".xx", "xxx"}[rand.IntN(3)])
+		doc, err := os.ReadFile(filepath.Join(cfg.StateDir, cfg.Hash.String()+".resume"))
+		if err != nil {
+			continue
+		}
+		was, err := ParseResume(doc)
+		if err != nil {
+			t.Fatalf("kill %d: the record is damaged: %v", i, err)
+		}
+		r := newRig(t, cfg, data)
+		have, err := r.store.Check(t.Context(), nil)
+		if err != nil || was.Have.AnyNotIn(have) {
+			t.Errorf("kill %d: %d pieces were recorded, and not all are among the %d now (%v)", i, was.Have.Count(), have.Count(), err)
+		}
+		for p := range have.Members() {
+			r.mustBeSound(p)
+		}
+		r.back()
+		kept = max(kept, have.Count())
+	}
+	if kept == 0 {
+		t.Error("nothing was ever there: the test shows nothing")
+	}
+}
+
 // killOnce runs the child and kills it after a while; it tells whether it had
 // completed the download before.
-func killOnce(t *testing.T, dir string, after time.Duration) (complete bool) {
+func killOnce(t *testing.T, dir, wanted string, after time.Duration) (complete bool) {
 	cfg, _ := killConfig(t, dir)
 	recorded := bits.New(cfg.Layout.Pieces())
 	if doc, err := os.ReadFile(filepath.Join(cfg.StateDir, cfg.Hash.String()+".resume")); err == nil {
@@ -155,7 +201,7 @@ func killOnce(t *testing.T, dir string, after time.Duration) (complete bool) {
 		}
 	}
 	cmd := exec.Command(os.Args[0])
-	cmd.Env = append(os.Environ(), childEnv+"="+dir)
+	cmd.Env = append(os.Environ(), childEnv+"="+dir, wantedEnv+"="+wanted)
 	cmd.Stderr = os.Stderr
 	out, err := cmd.StdoutPipe()
 	if err != nil {

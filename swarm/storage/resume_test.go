@@ -145,6 +145,11 @@ func TestUselessRecords(t *testing.T) {
 		{"another torrent", func(_ []byte, r *Resume) []byte { r.Hash[3]++; return r.Append(nil) }, "another torrent"},
 		{"another folder", func(_ []byte, r *Resume) []byte { r.Path = "/elsewhere/x"; return r.Append(nil) }, "elsewhere"},
 		{"fewer pieces", func(_ []byte, r *Resume) []byte { r.Have = bits.Full(2); return r.Append(nil) }, "does not fit"},
+		{"fewer files in what it says of the side file", func(_ []byte, r *Resume) []byte {
+			doc := (&Resume{Hash: r.Hash, Path: r.Path, Have: r.Have, Files: r.Files,
+				Side: &SideState{FileState{}, bits.New(len(r.Files) + 8), bits.New(len(r.Files))}}).Append(nil)
+			return doc
+		}, "damaged"},
 		{"fewer files", func(_ []byte, r *Resume) []byte { r.Files = r.Files[1:]; return r.Append(nil) }, "does not fit"},
 	} {
 		cfg := Config{Dir: t.TempDir(), StateDir: t.TempDir(), Layout: layout, Hash: metainfo.Hash{1, 2, 3}}
@@ -249,9 +254,13 @@ func TestResumeRoundTrip(t *testing.T) {
 	}}
 	want.Have.Add(0)
 	want.Have.Add(18)
-	got, err := ParseResume(want.Append(nil))
-	if err != nil || !reflect.DeepEqual(got, want) {
-		t.Errorf("got %+v, %v", got, err)
+	for range 2 {
+		got, err := ParseResume(want.Append(nil))
+		if err != nil || !reflect.DeepEqual(got, want) {
+			t.Errorf("got %+v, %v", got, err)
+		}
+		want.Side = &SideState{FileState{9, 8, 7}, bits.New(6), bits.Full(6)}
+		want.Side.Head.Add(3)
 	}
 	doc := (&Resume{Have: bits.New(0)}).Append([]byte("before"))
 	if _, err := ParseResume(doc[len("before"):]); err != nil {
@@ -262,6 +271,9 @@ func TestResumeRoundTrip(t *testing.T) {
 func FuzzParseResume(f *testing.F) {
 	r := &Resume{Path: "/x", Have: bits.Full(9), Files: []FileState{{5, 6, 7}, {-1, 0, 0}}}
 	f.Add(r.Append(nil), true)
+	r.Side = &SideState{FileState{1, 2, 3}, bits.Full(2), bits.New(2)}
+	f.Add(r.Append(nil), true)
+	f.Add([]byte("swarmnode resume 1\nd5:aside1:x5:files1:\x004:hash20:aaaaaaaaaaaaaaaaaaaa4:have0:6:piecesi0ee"), true)
 	f.Add([]byte("swarmnode resume 1\nde"), true)
 	f.Add([]byte("swarmnode resume 1\nd5:files3:\xff\xff\x014:hash20:aaaaaaaaaaaaaaaaaaaa4:have0:6:piecesi0ee"), true)
 	f.Add([]byte("swarmnode resume 1\nd5:files0:4:hash20:aaaaaaaaaaaaaaaaaaaa4:have1:\xff6:piecesi1ee"), true)
