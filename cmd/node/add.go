@@ -274,7 +274,7 @@ func (a *adding) complete(t *swarm.Torrent) {
 		Torrent: info.Hash().String(), Name: info.Name(), Paths: paths, Bytes: chosen.bytes,
 		Downloaded: st.Down, Uploaded: st.Up, Wasted: st.Wasted(), Seconds: took.Seconds(),
 	})
-	a.c.note("%s complete: %s in %s", info.Hash().Short(), formatBytes(chosen.bytes), formatDuration(took))
+	a.c.note("%s complete: %s in %s", info.Hash().Short(), formatBytes(chosen.bytes), formatTook(took))
 	if a.seed {
 		magnet := metainfo.NewTorrent(info).Magnet().String()
 		a.c.event("seeding", seedingEvent{info.Hash().String(), info.Name(), magnet, l.Size()})

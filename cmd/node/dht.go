@@ -173,7 +173,7 @@ func report(c *console, l dht.Lookup) {
 	if len(e.Closest) > 0 {
 		line += fmt.Sprintf(", the closest at 2^%d", e.Closest[0].Distance)
 	}
-	c.note("%s, in %v", line, l.Duration.Round(time.Millisecond))
+	c.note("%s, in %s", line, formatTook(l.Duration))
 }
 
 // resolveAddr returns the address of HOST:PORT.

@@ -233,7 +233,7 @@ func dhtSampleCommand() *command {
 						e.Nodes = append(e.Nodes, node.Addr.String())
 					}
 					c.event("sample", e)
-					c.note("%s has %d info-hashes and may be asked again in %s", addr, s.Num, formatDuration(s.Interval))
+					c.note("%s counts %d info-hashes, and may be asked again in %s", addr, s.Num, formatDuration(s.Interval))
 					return nil
 				})
 			}

@@ -78,6 +78,20 @@ func formatDuration(d time.Duration) string {
 	return fmt.Sprintf("%dd%02dh", s/86400, s/3600%24)
 }
 
+// formatTook writes how long something took, with the parts of a second of what
+// was quick: "260µs", "38ms", "3.2s", "2m10s".
+func formatTook(d time.Duration) string {
+	switch {
+	case d < 10*time.Millisecond:
+		return d.Round(10 * time.Microsecond).String()
+	case d < time.Second:
+		return d.Round(time.Millisecond).String()
+	case d < 10*time.Second:
+		return d.Round(100 * time.Millisecond).String()
+	}
+	return formatDuration(d)
+}
+
 // etaMax is the longest time to completion worth showing.
 const etaMax = 100 * 24 * time.Hour
 

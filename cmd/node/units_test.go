@@ -103,3 +103,19 @@ func TestEscape(t *testing.T) {
 		}
 	}
 }
+
+func TestFormatTook(t *testing.T) {
+	for d, want := range map[time.Duration]string{
+		0:                        "0s",
+		258 * time.Microsecond:   "260µs",
+		1234 * time.Microsecond:  "1.23ms",
+		38400 * time.Microsecond: "38ms",
+		3240 * time.Millisecond:  "3.2s",
+		9990 * time.Millisecond:  "10s",
+		130 * time.Second:        "2m10s",
+	} {
+		if got := formatTook(d); got != want {
+			t.Errorf("formatTook(%v) = %q, want %q", d, got, want)
+		}
+	}
+}
