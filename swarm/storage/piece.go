@@ -20,8 +20,14 @@ func (p *openPiece) reset(s *Store, index int) {
 	size := s.layout.PieceSize(index)
 	blocks := (size + block.Size - 1) / block.Size
 	words := (blocks + 63) / 64
-	p.store, p.index, p.err = s, index, nil
+	p.store, p.index = s, index
 	p.stored = slices.Grow(p.stored[:0], words)[:words]
+	p.begin()
+}
+
+// begin makes nothing known of what came before.
+func (p *openPiece) begin() {
+	p.err, p.ended = nil, false
 	p.restart()
 }
 
@@ -39,6 +45,9 @@ func (p *openPiece) restart() {
 // the whole piece. It returns a Result to be posted: the outcome, or the first
 // failure of a write.
 func (p *openPiece) process(scratch *scratch, verify bool) (result Result, posted bool) {
+	if p.ended { // more has come before it could be forgotten
+		p.begin()
+	}
 	failedBefore := p.err != nil
 	byBegin := func(a, b write) int { return cmp.Compare(a.begin, b.begin) }
 	if !slices.IsSortedFunc(p.taken, byBegin) {
@@ -61,6 +70,7 @@ func (p *openPiece) process(scratch *scratch, verify bool) (result Result, poste
 	if p.err == nil {
 		result.OK, result.Err = p.finish(scratch)
 	}
+	p.ended = true
 	return result, true
 }
 

@@ -207,4 +207,3 @@ func failingRun(t *testing.T, n int, d *memDisk, rec *memRecord, layout *metainf
 	r.back()
 	return have
 }
-

@@ -304,6 +304,33 @@ func TestWrongDataFailsAndIsReplaced(t *testing.T) {
 	r.back()
 }
 
+// A Verify that comes while the Result of the one before is being told reads the
+// disk again.
+func TestVerifyAgainAtOnce(t *testing.T) {
+	layout, data := makeLayout(t, "x", 64<<10, tfile{"", 200_000, false})
+	cfg := Config{Dir: t.TempDir(), Layout: layout}
+	r := newRig(t, cfg, data)
+	told := r.store.cfg.Results
+	changed := false
+	r.store.cfg.Results = func(x Result) {
+		if !changed {
+			changed = true
+			if err := overwrite(filepath.Join(cfg.Dir, "x"), 70_000); err != nil {
+				t.Error(err)
+			}
+			r.store.Verify(1)
+		}
+		told(x)
+	}
+	if got := r.piece(1); !got.OK {
+		t.Errorf("at first: %+v", got)
+	}
+	if got := <-r.results; got.OK || got.Err != nil {
+		t.Errorf("after the change: %+v", got)
+	}
+	r.back()
+}
+
 func TestBlockOutsidePieceIsRefused(t *testing.T) {
 	layout, data := makeLayout(t, "x", 64<<10, tfile{"", 200_000, false})
 	dir := t.TempDir()

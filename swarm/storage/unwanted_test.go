@@ -147,4 +147,3 @@ func TestUnwantedPieceIsRefused(t *testing.T) {
 		t.Error("a selection of another torrent:", err)
 	}
 }
-

@@ -60,6 +60,7 @@ type openPiece struct {
 	hashed   int      // bytes from the start that the verifier has seen
 	stored   []uint64 // bit i: block i was written
 	known    bool     // the verifier has a hash to compare with
+	ended    bool     // a Verify was answered; what comes now begins anew
 	err      error    // the first write that failed; nothing is written any more
 }
 
