@@ -63,7 +63,7 @@ type core struct {
 	reader  bencode.Reader
 	in      message
 	scratch []byte
-	nearest [k]*contact
+	nearest [2 * k]*contact
 }
 
 func newCore(now instant, cfg coreConfig) *core {

@@ -37,6 +37,12 @@ const (
 	// lookupsMax bounds the lookups that run at one time.
 	lookupsMax = 256
 
+	// gapQueries is how many of the nodes that answered are asked a second time
+	// when others close to the target are silent: an answer holds k nodes, and
+	// where some of them are dead it leaves out living ones that are among the
+	// k closest. Only lookups that store something do so.
+	gapQueries = 4
+
 	// hostsAsked is how many bootstrap hosts a lookup asks when it has nobody
 	// better.
 	hostsAsked = 16
@@ -75,7 +81,8 @@ type lookupSink struct {
 	// finished is called once, last but for late answers.
 	finished func(now instant, l *lookup)
 	// late is called after finished with those among the k closest that
-	// answer only then. Having it set asks the silent ones once more.
+	// answer only then. Having it set asks the silent ones once more, and has
+	// gaps filled: it is for lookups that store something.
 	late func(now instant, c *candidate)
 }
 
@@ -92,6 +99,8 @@ type lookup struct {
 	arrived    bool // an answer brought nothing closer
 	retried    bool // those that were silent have been asked again
 	paths      int  // of the first candidates
+	gaps       int  // gapQuery that wait for an answer
+	gapped     bool // they have been sent
 	done       bool
 	began      instant
 	ended      instant
@@ -108,6 +117,7 @@ func (f *family) newLookup(now instant, req *request, sink lookupSink) *lookup {
 	for _, n := range f.c.recent.of(now, f.index, req.target) {
 		l.add(n.ID, n.Addr, recent, 0)
 	}
+	// More than k of them, since some may have died.
 	near := f.c.nearest[:f.table.closest(&req.target, f.c.nearest[:])]
 	for _, c := range near {
 		l.add(c.id, c.addr(), l.newPath(), c.rtt)
@@ -242,6 +252,8 @@ func (l *lookup) pump(now instant) {
 	for i := 0; i < len(l.candidates) && w.counted < k; i++ {
 		c := &l.candidates[i]
 		switch c.state {
+		case stalled, failed:
+			w.silent = true
 		case answered:
 			w.count(c)
 		case waiting:
@@ -259,7 +271,7 @@ func (l *lookup) pump(now instant) {
 		}
 	}
 	switch {
-	case w.open:
+	case w.open || w.silent && l.gaps > 0:
 	case !l.retried && l.sink.satisfied != nil && !l.sink.satisfied() && l.retry():
 		l.pump(now)
 	default:
@@ -274,6 +286,7 @@ type window struct {
 	live    int // candidates that are not silent
 	counted int // of them, no more than pathShare that one path alone told of
 	open    bool
+	silent  bool // some before the last that counts have not answered
 	share   [pathsMax]int
 }
 
@@ -412,7 +425,10 @@ func (l *lookup) learn(now instant, from netip.AddrPort, path int, m *message) {
 }
 
 func (l *lookup) stalled(now instant, q *query) {
-	l.settle(q, stalled)
+	i := l.settle(q, stalled)
+	if l.sink.late != nil && l.arrived && !l.gapped && !l.done && i >= 0 && l.isNear(i) {
+		l.fillGaps(now)
+	}
 	l.pump(now)
 }
 

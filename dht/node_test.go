@@ -104,27 +104,30 @@ func TestPeersMeet(t *testing.T) {
 	bootstrap := listen(t, "127.0.0.1")
 	host := addrOf(bootstrap).String()
 	ih := metainfo.Hash{9, 9}
-	met := make(chan netip.AddrPort, 16)
+	met := make(chan uint16, 16)
 	var wg sync.WaitGroup
 	for port := range uint16(2) {
 		n, _ := startNode(t, host)
 		wg.Go(func() {
 			for a := range n.Peers(ctx, ih, 4000+port, port == 1) {
+				// Both go on to announce: one may hear of the other before it
+				// has told of itself.
 				if a.Port() == 4001-port {
-					met <- a
-					return
+					met <- port
 				}
 			}
 		})
 	}
 	startNodeOn(t, bootstrap, Config{Router: true})
-	for range 2 {
+	for some := make(map[uint16]bool); len(some) < 2; {
 		select {
-		case <-met:
+		case port := <-met:
+			some[port] = true
 		case <-ctx.Done():
 			t.Fatal("the two ends did not meet")
 		}
 	}
+	cancel()
 	wg.Wait()
 }
 

@@ -14,7 +14,7 @@ type NodeInfo struct {
 // Lookup sums up a walk through the DHT, over both families.
 type Lookup struct {
 	Target   ID
-	Asked    int           // nodes that were sent a query
+	Asked    int           // queries sent; a few nodes are asked twice
 	Answered int           // nodes that answered it
 	Stored   int           // nodes that accepted an announce or a put
 	Closest  []NodeInfo    // up to 8 per family that answered, the closest first

@@ -182,16 +182,17 @@ func (s *simNet) live() (list []*simNode) {
 	return list
 }
 
-// closest are the k live nodes closest to target.
-func (s *simNet) closest(target ID) []*simNode {
-	list := s.live()
+// closest are the k live nodes closest to target, but for the one that asks.
+func (s *simNet) closest(target ID, self netip.Addr) []*simNode {
+	list := slices.DeleteFunc(s.live(), func(n *simNode) bool { return n.addr.Addr() == self })
 	slices.SortFunc(list, func(a, b *simNode) int { return compareDistance(&target, &a.f.id, &b.f.id) })
 	return list[:min(len(list), k)]
 }
 
-// holders counts how many of the k closest live nodes hold peer under target.
+// holders counts how many of the k closest live nodes other than the peer's own
+// hold peer under target.
 func (s *simNet) holders(target ID, peer netip.AddrPort) (n int) {
-	for _, c := range s.closest(target) {
+	for _, c := range s.closest(target, peer.Addr()) {
 		for _, p := range c.f.peers.swarms[target] {
 			if p.addr == peer {
 				n++
@@ -305,15 +306,27 @@ func (s *simNet) measure(name string, pairs int) *simResult {
 	return r
 }
 
+// promise fails the test when a lookup missed the peer, or an announce too many
+// of the nodes that should hold it.
+func (r *simResult) promise(t *testing.T, holders float64) {
+	t.Helper()
+	t.Log(r)
+	if r.found != r.pairs {
+		t.Errorf("%s: %d of %d lookups found the peer", r.name, r.found, r.pairs)
+	}
+	if got := float64(r.holders) / float64(r.pairs); got < holders {
+		t.Errorf("%s: %.2f of the 8 closest nodes hold an announce, want %.2f", r.name, got, holders)
+	}
+}
+
 // TestSimSmall is the network of 200 nodes with 30 to 120 ms of delay.
 func TestSimSmall(t *testing.T) {
 	s := newSimNet(t, 1)
 	s.latency = [2]time.Duration{15 * time.Millisecond, 60 * time.Millisecond}
 	s.build(200, 10*time.Second, 3*time.Minute)
-	r := s.measure("200", 100)
-	t.Log(r)
+	s.measure("200", 100).promise(t, 7.9)
 	s.kill(.3)
-	t.Log(s.measure("200, 30% just died", 50))
+	s.measure("200, 30% just died", 100).promise(t, 7.5)
 	s.run(75*time.Second, nil)
-	t.Log(s.measure("200, 30% died 75 s ago", 50))
+	s.measure("200, 30% died 75 s ago", 100).promise(t, 7.5)
 }
