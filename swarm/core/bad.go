@@ -16,18 +16,21 @@ const (
 	strikeUnsolicited strike = iota // a block that was not asked for
 	strikeReject                    // a reject of what was not asked for
 	strikeRequest                   // a request that cannot be served
+	strikePieces                    // all of its pieces told anew
 	strikeCount
 )
 
 // strikesMax is how often each fault is forgiven. A few unsolicited blocks come
 // from clients that are slow to take in a cancel; requests while choked come
-// from those that are slow to take in a choke.
-var strikesMax = [strikeCount]int{strikeUnsolicited: 16, strikeReject: 1024, strikeRequest: 100}
+// from those that are slow to take in a choke. To count a bitfield takes time in
+// proportion to the pieces, however short the message was.
+var strikesMax = [strikeCount]int{strikeUnsolicited: 16, strikeReject: 1024, strikeRequest: 100, strikePieces: 16}
 
 var strikeReasons = [strikeCount]Reason{
 	strikeUnsolicited: ReasonUnsolicited,
 	strikeReject:      ReasonProtocol,
 	strikeRequest:     ReasonRequests,
+	strikePieces:      ReasonFlood,
 }
 
 // trust is what is known of a peer's honesty.

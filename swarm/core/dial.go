@@ -15,6 +15,10 @@ const (
 	dialsPerAddress = 3
 	dialsWindow     = time.Minute
 
+	// replaceEvery is how often it is looked for a connection to be replaced by
+	// another one when there are as many as there may be.
+	replaceEvery = 10 * time.Second
+
 	// WantPeers is given at most so often, and less often in vain.
 	wantFirst = 15 * time.Second
 	wantLast  = 2 * time.Minute
@@ -77,9 +81,11 @@ func (t *Torrent) dial() {
 		return
 	}
 	for {
-		limits := &t.cfg.Limits
-		if t.book.dialling >= limits.HalfOpenMax || len(t.peers.list)+t.book.dialling >= t.dialTarget() {
-			return // an answer or the end of a connection comes first
+		if t.book.dialling >= t.cfg.Limits.HalfOpenMax {
+			return // an answer comes first
+		}
+		if over := len(t.peers.list) + t.book.dialling - t.dialTarget(); over >= 0 && !t.mayReplace(over) {
+			return // the end of a connection comes first, or its uselessness
 		}
 		from, ok := t.dialer.ready(t.now)
 		if !ok {
@@ -96,6 +102,18 @@ func (t *Torrent) dial() {
 		t.dialer.spend(e.addr.Addr())
 		t.do(Action{Kind: Dial, Addr: e.addr})
 	}
+}
+
+// mayReplace tells whether one may be dialled although so many more connections
+// than the target are there or under way: a download in which every place is
+// taken by those who promise and do not give would never end. It looks again
+// later, if not.
+func (t *Torrent) mayReplace(over int) bool {
+	if t.seeding() {
+		return false
+	}
+	t.timers.by(timerDial, t.now+replaceEvery)
+	return over == 0 && t.book.dialling == 0 && t.leastUseful(nil) != nil
 }
 
 // dialTarget is how many connections are worth making: when seeding some room
@@ -148,7 +166,10 @@ func (e *entry) better(o *entry) bool {
 // wantPeers asks for addresses when none is left to try.
 func (t *Torrent) wantPeers() {
 	d := &t.dialer
-	if t.seeding() || t.unusable != nil || len(t.peers.list) >= t.cfg.Limits.PeersMax/2 {
+	if t.seeding() || t.unusable != nil {
+		return
+	}
+	if len(t.peers.list) >= t.cfg.Limits.PeersMax/2 && t.down.rate(t.now) > 0 {
 		return
 	}
 	if at := d.asked + max(d.askWait, wantFirst); d.asked > 0 && t.now < at {

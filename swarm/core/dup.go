@@ -22,6 +22,10 @@ func (t *Torrent) settleDuplicates(p *peer) bool {
 	for _, q := range t.peers.snapshot() {
 		switch {
 		case q == p:
+		case q.id == p.id && q.addr.Addr() != p.addr.Addr():
+			if t.serves(q) {
+				return false
+			}
 		case q.id == p.id:
 			if !t.settle(p, q) {
 				return false
@@ -31,6 +35,14 @@ func (t *Torrent) settleDuplicates(p *peer) bool {
 		}
 	}
 	return same < perAddressMax || local(p.addr.Addr())
+}
+
+// serves tells whether blocks come from p, and right ones came. Only then may it
+// keep out another one with its id at another address: who says an id need not
+// own it, so a connection is never ended, and an idle one keeps nobody out, for
+// the sake of an id that comes from elsewhere.
+func (t *Torrent) serves(p *peer) bool {
+	return p.trust.proven && p.down.recent(t.now) > 0
 }
 
 // settle drops old if p is to take its place, and tells whether p stays. Of a

@@ -64,6 +64,9 @@ func (t *Torrent) onPieces(p *peer, m *wire.Message) {
 		}
 		return
 	}
+	if t.strike(p, strikePieces); p.gone {
+		return
+	}
 	t.uncount(p)
 	*h = holdings{all: m.ID == wire.HaveAll}
 	if m.ID == wire.Bitfield {

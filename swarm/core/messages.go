@@ -31,6 +31,9 @@ func (t *Torrent) onMessage(p *peer, m *wire.Message) {
 		t.onFastMessage(p, m)
 	case wire.HashRequest, wire.Hashes, wire.HashReject:
 		t.onHashMessage(p, m.ID, m.Payload)
+	case wire.Piece: // of a length that nobody asked for; it was not kept
+		t.waste[ReasonUnsolicited] += int64(m.Ref.Length)
+		t.strike(p, strikeUnsolicited)
 	default: // keep-alive, the DHT port, what we do not know
 		p.flood.pointless++
 	}

@@ -25,6 +25,7 @@ type peer struct {
 	extended bool // both sides have BEP 10
 	v2       bool // the link has the v2 info-hash (BEP 52)
 	gone     bool // dropped: only Closed is awaited
+	said     bool // some message came from it
 
 	since time.Duration // connected
 	heard time.Duration // last message from it
@@ -91,7 +92,7 @@ func (pt *peerTable) snapshot() []*peer { return slices.Clone(pt.list) }
 func (t *Torrent) heard(ref PeerRef) *peer {
 	p := t.peers.live(ref)
 	if p != nil {
-		p.heard = t.now
+		p.heard, p.said = t.now, true
 	}
 	return p
 }
@@ -214,17 +215,9 @@ func (t *Torrent) onClosed(ref PeerRef) {
 }
 
 // evictFor makes room for p by dropping the least useful other peer, if there
-// is one of no use at all.
+// is one of no use.
 func (t *Torrent) evictFor(p *peer) bool {
-	var worst *peer
-	for _, q := range t.peers.list {
-		if q == p || t.now-q.since < evictAfter || q.unchoked && q.interested || q.interesting && !q.ask.snubbed {
-			continue
-		}
-		if worst == nil || q.down.total+q.up.total < worst.down.total+worst.up.total {
-			worst = q
-		}
-	}
+	worst := t.leastUseful(p)
 	if worst == nil {
 		return false
 	}
@@ -232,8 +225,60 @@ func (t *Torrent) evictFor(p *peer) bool {
 	return true
 }
 
-// evictAfter is how long a peer has to show what it is good for.
-const evictAfter = 10 * time.Second
+// Evict drops the least useful peer, if there is one of no use, and tells
+// whether it did. It is for drivers that need room for a peer of another
+// torrent. Actions may follow.
+func (t *Torrent) Evict(now time.Time) bool {
+	t.now = max(t.now, now.Sub(t.start))
+	return t.evictFor(nil)
+}
+
+// leastUseful returns the peer besides p that has been of least use, or nil if
+// all have been of some, or had no time to be.
+func (t *Torrent) leastUseful(p *peer) *peer {
+	var worst *peer
+	rank := 0
+	for _, q := range t.peers.list {
+		r := t.uselessness(q)
+		if q == p || r == 0 || r < rank {
+			continue
+		}
+		if worst == nil || r > rank || q.down.total+q.up.total < worst.down.total+worst.up.total {
+			worst, rank = q, r
+		}
+	}
+	return worst
+}
+
+// uselessness ranks who makes room for others first: 3 for one that says
+// nothing, 2 for one that has nothing and gets nothing, 1 for one that could
+// give or take and does not, 0 for one that stays.
+func (t *Torrent) uselessness(p *peer) int {
+	age := t.now - p.since
+	serving := p.unchoked && p.interested
+	promising := p.interesting && !p.ask.snubbed
+	moving := p.down.rate(t.now)+p.up.rate(t.now) > 0
+	switch {
+	case !p.said && age >= evictMute:
+		return 3
+	case age >= evictAfter && !serving && !promising:
+		return 2
+	case age >= evictIdle && !moving:
+		return 1
+	}
+	return 0
+}
+
+const (
+	// evictMute is how long a new peer may take for its first word. What it
+	// has, and its extensions, come right behind the handshake.
+	evictMute = time.Second
+	// evictAfter is how long a peer has to show what it is good for.
+	evictAfter = 10 * time.Second
+	// evictIdle is how long one that promised something, or asked for it, has to
+	// send or take a block.
+	evictIdle = 60 * time.Second
+)
 
 // useless tells whether neither side can have anything for the other.
 func (t *Torrent) useless(p *peer) bool {

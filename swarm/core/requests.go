@@ -31,8 +31,14 @@ const (
 	// rejectAfter is how long a peer that chokes us may take to reject what it
 	// will not send (BEP 6), before that is asked elsewhere.
 	rejectAfter = 3 * time.Second
-	// forgetAfter is how long a cancelled request may still be answered.
+	// forgetAfter is how long a cancelled request may still be answered, and
+	// lostAfter how long one that was asked elsewhere may: what a peer has
+	// dropped without a word must not fill its queue for good.
 	forgetAfter = 60 * time.Second
+	lostAfter   = 3 * time.Minute
+	// refusedMax is how many requests in a row a peer may reject, choking us or
+	// not, before it is left alone for a while.
+	refusedMax = 64
 	// backoffFirst and backoffLast bound the pause of a peer that was snubbed,
 	// or rejects what we ask for. It doubles with each.
 	backoffFirst = 5 * time.Second
@@ -76,6 +82,7 @@ type asks struct {
 	rate    int64         // bytes per second at the last sweep
 	moved   time.Duration // when a block came last, or the first request of a row went out
 	snubbed bool
+	refused int           // rejects since a block came
 	backoff time.Duration // the next pause
 	until   time.Duration // no requests before
 	choked  time.Duration // when it choked us last
@@ -140,7 +147,8 @@ func (a *asks) came(o ask, now time.Duration) {
 		}
 	}
 	a.moved = now
-	a.snubbed, a.backoff = false, backoffFirst
+	a.snubbed, a.backoff, a.refused = false, backoffFirst, 0
+	a.until = min(a.until, now)
 }
 
 // pause puts off further requests.
@@ -189,7 +197,11 @@ func (t *Torrent) room(p *peer) int {
 	}
 	a := &p.ask
 	target := min(int(a.target), p.ext.reqq)
-	room := min(target-a.live, p.ext.reqq-len(a.open()), t.cfg.Limits.RequestsMax-t.asked)
+	// Nobody gets more of the budget than is left for others, so that those who
+	// do not answer cannot use it up.
+	spare := t.cfg.Limits.RequestsMax - t.asked
+	share := max((spare-a.live)/2, min(spare, asksMin-a.live))
+	room := min(target-a.live, p.ext.reqq-len(a.open()), share)
 	if room <= target/16 && a.live > 0 {
 		return 0
 	}
@@ -394,15 +406,16 @@ func (t *Torrent) sweepAsks(p *peer) {
 	t.refill(p)
 }
 
-// forgetAsks forgets cancelled requests that will hardly be answered.
+// forgetAsks forgets requests that will hardly be answered.
 func (t *Torrent) forgetAsks(p *peer) {
 	a := &p.ask
-	for len(a.open()) > 0 {
-		o := a.open()[0]
-		if o.state != askCancelled || t.now-o.at < forgetAfter {
-			return
+	for i := 0; i < len(a.open()); i++ {
+		o := &a.open()[i]
+		age := t.now - o.at
+		if o.state == askCancelled && age >= forgetAfter || o.state == askReleased && age >= lostAfter {
+			a.remove(i)
+			i-- // the next one is there now
 		}
-		a.remove(0)
 	}
 	if a.head == len(a.queue) {
 		a.queue, a.head = a.queue[:0], 0
@@ -470,7 +483,11 @@ func (t *Torrent) onReject(p *peer, r block.Ref) {
 		p.fastx.allowed = slices.Delete(p.fastx.allowed, j, j+1)
 		return
 	}
-	if !p.choking && o.state == askReleased && t.now >= p.ask.until {
+	p.ask.refused++
+	if o.state != askReleased || t.now < p.ask.until {
+		return
+	}
+	if !p.choking || p.ask.refused >= refusedMax {
 		p.ask.pause(t.now)
 	}
 }

@@ -1,0 +1,166 @@
+package core
+
+import (
+	"testing"
+	"time"
+
+	"swarmnode/swarm/block"
+	"swarmnode/swarm/wire"
+)
+
+// An attack is a download of many pieces with one seed, peer 1, that is about
+// to misbehave.
+type attack struct {
+	*script
+	actions []Action // that followed from the last step
+}
+
+func newAttack(t *testing.T, requests int) *attack {
+	a := &attack{script: &script{t: t}}
+	a.info = testInfo(64, block.Size, 64*block.Size)
+	a.now = time.Unix(1_000_000, 0)
+	a.torrent = New(a.now, Config{
+		InfoHash: a.info.Hash(), PeerID: [20]byte{'M'}, Seed: 1, Limits: Limits{RequestsMax: requests},
+	})
+	a.event(Event{Kind: InfoReady, Info: a.info})
+	a.join(1)
+	return a
+}
+
+// join connects one more seed that does not choke us.
+func (a *attack) join(ref PeerRef) {
+	hello := wire.Hello{InfoHash: a.info.Hash(), PeerID: [20]byte{'P', byte(ref)}}
+	hello.Reserved = hello.Reserved.With(wire.FeatureFast)
+	a.event(Event{Kind: Connected, Peer: ref, Addr: benchAddr(int(ref)), Hello: &hello})
+	a.message(ref, wire.Message{ID: wire.HaveAll})
+	a.message(ref, wire.Message{ID: wire.Unchoke})
+}
+
+func (a *attack) event(e Event) {
+	a.torrent.Step(a.now, e)
+	a.torrent.check()
+	a.actions = a.torrent.Actions(nil)
+}
+
+func (a *attack) message(ref PeerRef, m wire.Message) {
+	a.event(Event{Kind: Received, Peer: ref, Msg: m})
+}
+
+// wait lets time pass, and returns the actions that followed.
+func (a *attack) wait(d time.Duration) (list []Action) {
+	for end := a.now.Add(d); a.now.Before(end); {
+		a.now = a.now.Add(min(end.Sub(a.now), time.Second))
+		a.event(Event{Kind: Tick})
+		list = append(list, a.actions...)
+	}
+	return list
+}
+
+func (a *attack) dropped(ref PeerRef) (Reason, bool) {
+	d := dropped(a.actions, ref)
+	if d == nil {
+		return 0, false
+	}
+	return d.Reason, true
+}
+
+// open returns a request that peer 1 has not answered.
+func (a *attack) open() (block.Ref, bool) {
+	if p := a.torrent.peers.live(1); p != nil && len(p.ask.open()) > 0 {
+		return p.ask.open()[0].ref, true
+	}
+	return block.Ref{}, false
+}
+
+func TestRejectsWhileChokingArePausedToo(t *testing.T) {
+	a := newAttack(t, 0)
+	asked := 0
+	for range 1000 {
+		a.message(1, wire.Message{ID: wire.Choke})
+		for r, ok := a.open(); ok; r, ok = a.open() {
+			a.message(1, wire.Message{ID: wire.Reject, Ref: r})
+		}
+		a.message(1, wire.Message{ID: wire.Unchoke})
+		asked += len(sent(a.actions, wire.Request))
+	}
+	if asked > 2*refusedMax {
+		t.Errorf("asked %d times", asked)
+	}
+	if asked = len(sent(a.wait(backoffLast), wire.Request)); asked == 0 {
+		t.Error("never asked again")
+	}
+}
+
+func TestBlockEndsThePause(t *testing.T) {
+	a := newAttack(t, 0)
+	late, _ := a.open()
+	a.wait(snubAfter + 2*time.Second)
+	if p := a.torrent.peers.live(1); !p.ask.snubbed || p.ask.live > 1 {
+		t.Fatal("not snubbed")
+	}
+	a.event(Event{Kind: ReceivedBlock, Peer: 1, Ref: late})
+	if p := a.torrent.peers.live(1); p.ask.live == 0 {
+		t.Error("a peer that sends again is not asked again")
+	}
+}
+
+func TestRequestsWithoutAnswerAreForgotten(t *testing.T) {
+	a := newAttack(t, 0)
+	for range 100 {
+		a.wait(10 * time.Second)
+		a.message(1, wire.Message{ID: wire.Interested}) // it is alive
+		a.message(1, wire.Message{ID: wire.NotInterested})
+	}
+	p := a.torrent.peers.live(1)
+	if p == nil {
+		t.Fatal("dropped")
+	}
+	for _, o := range p.ask.open() {
+		if age := a.torrent.now - o.at; age > lostAfter+blockAfter {
+			t.Errorf("a request is %v old", age)
+		}
+	}
+}
+
+func TestRequestsBudgetIsShared(t *testing.T) {
+	const budget = 32
+	a := newAttack(t, budget)
+	for range 200 { // quick, so that it is asked for ever more
+		r, ok := a.open()
+		if !ok {
+			break
+		}
+		a.event(Event{Kind: ReceivedBlock, Peer: 1, Ref: r})
+		a.event(Event{Kind: Verified, Ref: block.Ref{Piece: r.Piece}})
+		if p := a.torrent.peers.live(1); p != nil && p.ask.live > budget/2 {
+			t.Fatalf("one peer is asked for %d of %d", p.ask.live, budget)
+		}
+	}
+}
+
+func TestBitfieldsAreNotTakenForEver(t *testing.T) {
+	a := newAttack(t, 0)
+	for i := range 100 {
+		a.message(1, wire.Message{ID: []wire.ID{wire.HaveNone, wire.HaveAll}[i%2]})
+		if why, ok := a.dropped(1); ok {
+			if why != ReasonFlood || i < 10 {
+				t.Errorf("dropped after %d: %v", i, why)
+			}
+			return
+		}
+	}
+	t.Error("not dropped")
+}
+
+func TestPiecesOfOddLengthAreUnsolicited(t *testing.T) {
+	a := newAttack(t, 0)
+	for range strikesMax[strikeUnsolicited] + 1 {
+		a.message(1, wire.Message{ID: wire.Piece, Ref: block.Ref{Length: 20_000}})
+	}
+	if why, ok := a.dropped(1); !ok || why != ReasonUnsolicited {
+		t.Errorf("dropped %v: %v", ok, why)
+	}
+	if got := a.torrent.Snapshot().Waste[ReasonUnsolicited]; got < 300_000 {
+		t.Errorf("wasted %d", got)
+	}
+}
