@@ -7,6 +7,7 @@ import (
 	"net/netip"
 	"slices"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -20,14 +21,14 @@ type fakeNet struct {
 	mu     sync.Mutex
 	start  time.Time
 	log    []string
-	last   Request
+	latest Request
 	answer func(tracker string, r Request) (Response, error)
 }
 
 func (n *fakeNet) announce(ctx context.Context, t Tracker, r Request, family guard.Family) (Response, error) {
 	n.mu.Lock()
 	n.log = append(n.log, fmt.Sprintf("%v %s%s %v", time.Since(n.start).Round(time.Second), t.url.Host, suffix(family), r.Event))
-	n.last = r
+	n.latest = r
 	answer := n.answer
 	n.mu.Unlock()
 	if answer == nil {
@@ -59,6 +60,13 @@ func (n *fakeNet) take() []string {
 	return log
 }
 
+// last returns what the last announce said.
+func (n *fakeNet) last() Request {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	return n.latest
+}
+
 func (n *fakeNet) expect(t *testing.T, want ...string) {
 	t.Helper()
 	synctest.Wait()
@@ -66,6 +74,9 @@ func (n *fakeNet) expect(t *testing.T, want ...string) {
 		t.Errorf("trackers were told\n%q, want\n%q", got, want)
 	}
 }
+
+// sleepUntil sleeps until so long after the start.
+func (n *fakeNet) sleepUntil(after time.Duration) { time.Sleep(time.Until(n.start.Add(after))) }
 
 // newAnnouncer returns an Announcer that talks to n.
 func newAnnouncer(t *testing.T, n *fakeNet, cfg Config, tiers ...[]string) *Announcer {
@@ -109,8 +120,8 @@ func TestAnnouncerLife(t *testing.T) {
 		if p := <-peers; p != addrs("5.6.7.8:1")[0] {
 			t.Errorf("got %v", p)
 		}
-		if n.last.Port != 6881 || n.last.Uploaded != 1 || n.last.Downloaded != 2 || n.last.Left != 3 || n.last.Want != wantDefault {
-			t.Errorf("told %+v", n.last)
+		if r := n.last(); r.Port != 6881 || r.Uploaded != 1 || r.Downloaded != 2 || r.Left != 3 || r.Want != wantDefault {
+			t.Errorf("told %+v", r)
 		}
 
 		// More are wanted: the tracker's least interval is kept to.
@@ -120,14 +131,17 @@ func TestAnnouncerLife(t *testing.T) {
 		n.expect(t)
 		time.Sleep(5 * time.Minute)
 		n.expect(t, "5m0s 1.1.1.1 ")
-		if n.last.TrackerID != "id" {
-			t.Errorf("tracker id %q", n.last.TrackerID)
+		if id := n.last().TrackerID; id != "id" {
+			t.Errorf("tracker id %q", id)
 		}
 
-		// Nobody asks: the interval, and some.
-		time.Sleep(30 * time.Minute)
+		// Nobody asks: the interval since the last announce, and up to a
+		// twentieth more. Both ends of that are seen from outside, as the
+		// shortest jitter is none.
+		const last, interval = 5 * time.Minute, 30 * time.Minute
+		n.sleepUntil(last + interval - time.Nanosecond)
 		n.expect(t)
-		time.Sleep(90 * time.Second)
+		n.sleepUntil(last + interval*21/20)
 		if log := n.take(); len(log) != 1 {
 			t.Errorf("after an interval: %q", log)
 		}
@@ -137,8 +151,8 @@ func TestAnnouncerLife(t *testing.T) {
 		at := time.Since(n.start).Round(time.Second)
 		_, stop = collect(t, a, 6881, true)
 		n.expect(t, fmt.Sprintf("%v 1.1.1.1 completed", at))
-		if n.last.Left != 0 {
-			t.Errorf("a seed that lacks %d bytes", n.last.Left)
+		if left := n.last().Left; left != 0 {
+			t.Errorf("a seed that lacks %d bytes", left)
 		}
 		stop()
 		_, stop = collect(t, a, 6881, true)
@@ -161,8 +175,8 @@ func TestSeedFromTheStart(t *testing.T) {
 		a := newAnnouncer(t, n, Config{}, []string{"1.1.1.1"})
 		_, stop := collect(t, a, 0, true)
 		n.expect(t, "0s 1.1.1.1 started")
-		if n.last.Left != 0 || n.last.Port != portNone {
-			t.Errorf("told %+v", n.last)
+		if r := n.last(); r.Left != 0 || r.Port != portNone {
+			t.Errorf("told %+v", r)
 		}
 		stop()
 		for range a.Peers(t.Context(), hashB, 1, false) {
@@ -212,9 +226,9 @@ func TestTiers(t *testing.T) {
 // BEP 27: one tracker at a time, the next tier only after the first.
 func TestPrivate(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		down := true
+		var up atomic.Bool
 		n := &fakeNet{answer: func(tracker string, r Request) (Response, error) {
-			if tracker == "1.1.1.1" && down {
+			if tracker == "1.1.1.1" && !up.Load() {
 				return Response{}, errors.New("down")
 			}
 			return Response{Interval: time.Hour}, nil
@@ -222,9 +236,7 @@ func TestPrivate(t *testing.T) {
 		a := newAnnouncer(t, n, Config{Private: true}, []string{"1.1.1.1"}, []string{"8.8.8.8"}, []string{"9.9.9.9"})
 		_, stop := collect(t, a, 1, false)
 		n.expect(t, "0s 1.1.1.1 started", "0s 8.8.8.8 started")
-		n.mu.Lock()
-		down = false
-		n.mu.Unlock()
+		up.Store(true)
 		time.Sleep(64 * time.Minute)
 		if log := n.take(); len(log) != 1 || log[0][len(log[0])-15:] != "1.1.1.1 started" {
 			t.Errorf("after an hour: %q", log)
@@ -274,7 +286,7 @@ func TestRetryIn(t *testing.T) {
 		if log := n.take(); len(log) != 2 {
 			t.Errorf("told %q", log)
 		}
-		time.Sleep(3 * time.Hour)
+		time.Sleep(3*time.Hour - time.Nanosecond) // a jitter may be none
 		stop()
 		_, stop = collect(t, a, 1, false)
 		n.expect(t)
