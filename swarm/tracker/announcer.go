@@ -13,9 +13,12 @@ import (
 )
 
 const (
-	// StopTimeout bounds how long Close takes: a tracker that does not hear of
-	// our end finds out by itself.
-	StopTimeout = 2 * time.Second
+	// StopTimeout bounds how long Close takes: time for the four ways of an
+	// announce over UDP to a tracker at the other end of the world, and half of
+	// what the whole program has to stop in, so that a tracker that is down
+	// leaves the rest its time. One that does not hear of our end finds out by
+	// itself.
+	StopTimeout = time.Second
 	// LaddersMax bounds how many trackers of one torrent are asked at a time.
 	// What a torrent has beyond is left out.
 	LaddersMax = 32
