@@ -2,7 +2,6 @@ package tracker
 
 import (
 	"context"
-	"errors"
 	"log/slog"
 	"net"
 	"net/http"
@@ -116,7 +115,7 @@ type Listener interface {
 // Serve answers announces and scrapes over HTTP on l and over UDP on p, until
 // ctx ends or one of them fails; either may be nil. It closes both. It may be
 // called for several ports at a time, which then are one tracker. The error is
-// nil when ctx ended.
+// nil when ctx ended first, whatever its cause.
 func (s *Server) Serve(ctx context.Context, l Listener, p net.PacketConn) error {
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
@@ -124,14 +123,14 @@ func (s *Server) Serve(ctx context.Context, l Listener, p net.PacketConn) error 
 	serving.Go(func() { s.sweep(ctx) })
 	if l != nil {
 		web := s.webServer()
-		serving.Go(func() { cancel(web.Serve(newTurnstile(l, connectionsMax))) })
+		serving.Go(func() { cancel(ending{web.Serve(newTurnstile(l, connectionsMax))}) })
 		serving.Go(func() {
 			<-ctx.Done()
 			web.Close()
 		})
 	}
 	if p != nil {
-		serving.Go(func() { cancel(s.servePackets(p)) })
+		serving.Go(func() { cancel(ending{s.servePackets(p)}) })
 		serving.Go(func() {
 			<-ctx.Done()
 			p.Close()
@@ -139,11 +138,15 @@ func (s *Server) Serve(ctx context.Context, l Listener, p net.PacketConn) error 
 	}
 	<-ctx.Done()
 	serving.Wait()
-	if err := context.Cause(ctx); !errors.Is(err, context.Canceled) && !errors.Is(err, context.DeadlineExceeded) {
-		return err
+	if e, ok := context.Cause(ctx).(ending); ok {
+		return e.error
 	}
 	return nil
 }
+
+// An ending is how the serving of one port ended, which tells it from whatever
+// our caller ends its context with.
+type ending struct{ error }
 
 // sweep forgets old peers from time to time.
 func (s *Server) sweep(ctx context.Context) {

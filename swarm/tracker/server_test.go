@@ -216,6 +216,39 @@ func TestServerForgets(t *testing.T) {
 	})
 }
 
+// Whatever ended the context, it is no error of the server; what fails before
+// is.
+func TestServeEnds(t *testing.T) {
+	refused := errors.New("refused")
+	for name, c := range map[string]struct {
+		accept func(cancel context.CancelCauseFunc) error
+		want   error
+	}{
+		"ended with a cause":    {func(cancel context.CancelCauseFunc) error { cancel(errors.New("interrupted")); return refused }, nil},
+		"ended without a cause": {func(cancel context.CancelCauseFunc) error { cancel(nil); return refused }, nil},
+		"failed":                {func(context.CancelCauseFunc) error { return refused }, refused},
+	} {
+		ctx, cancel := context.WithCancelCause(t.Context())
+		l := acceptFunc(func() (net.Conn, error) { return nil, c.accept(cancel) })
+		if err := NewServer(ServerConfig{}).Serve(ctx, l, nil); !errors.Is(err, c.want) {
+			t.Errorf("%s: got %v, want %v", name, err, c.want)
+		}
+		cancel(nil)
+	}
+	ctx, cancel := context.WithDeadlineCause(t.Context(), time.Now(), errors.New("late"))
+	defer cancel()
+	if err := NewServer(ServerConfig{}).Serve(ctx, nil, nil); err != nil {
+		t.Errorf("past its deadline: %v", err)
+	}
+}
+
+// An acceptFunc is the Accept of a Listener.
+type acceptFunc func() (net.Conn, error)
+
+func (f acceptFunc) Accept() (net.Conn, error) { return f() }
+func (acceptFunc) Addr() net.Addr              { return &net.TCPAddr{} }
+func (acceptFunc) Close() error                { return nil }
+
 // Connections beyond the bound wait; they do not cost a goroutine each.
 func TestTurnstile(t *testing.T) {
 	l, err := net.Listen("tcp", "127.0.0.1:0")
