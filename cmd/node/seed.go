@@ -176,9 +176,9 @@ func (f *buildFlags) register(fs *pflag.FlagSet) {
 	f.include = listValue{kind: "GLOB", check: metainfo.CheckGlob}
 	f.exclude = listValue{kind: "GLOB", check: metainfo.CheckGlob}
 	fs.Var(&f.pieceLength, "piece-length", "length of pieces, a power of two from 16K (default: chosen by size)")
-	fs.BoolVar(&f.v1, "v1", false, "make a torrent of version 1 alone, BEP 3")
+	fs.BoolVar(&f.v1, "v1", false, "make a torrent of version 1, which every client reads (the default)")
 	fs.BoolVar(&f.v2, "v2", false, "make a torrent of version 2 alone, BEP 52")
-	fs.BoolVar(&f.hybrid, "hybrid", false, "make a torrent of both versions at once (the default)")
+	fs.BoolVar(&f.hybrid, "hybrid", false, "make a torrent of both versions; Transmission 3 and aria2 cannot read it")
 	fs.BoolVar(&f.hidden, "hidden", false, "take in files whose names start with a dot")
 	fs.Var(&f.include, "include", "only files that match; may be repeated")
 	fs.Var(&f.exclude, "exclude", "no files that match; may be repeated")
@@ -191,14 +191,16 @@ func (f *buildFlags) check(path string) error {
 	return nil
 }
 
+// kind is V1 unless another is asked for: Transmission 3.00 refuses the metadata
+// of a hybrid, and aria2 1.36 takes it for another torrent, whoever made it.
 func (f *buildFlags) kind() metainfo.Kind {
 	switch {
-	case f.v1:
-		return metainfo.V1
+	case f.hybrid:
+		return metainfo.Hybrid
 	case f.v2:
 		return metainfo.V2
 	}
-	return metainfo.Hybrid
+	return metainfo.V1
 }
 
 func (f *buildFlags) options(c *console, path string) metainfo.BuildOptions {

@@ -141,8 +141,7 @@ func openSession(ctx context.Context, c *console, f *nodeFlags, want needs) (*se
 		return s, nil
 	}
 	s.saved = s.state.load(c)
-	others := len(s.saved) > 0 || len(want.nodes) > 0 || len(want.peers) > 0 || len(f.peers.items) > 0 ||
-		want.urls || s.searchesLocally()
+	others := len(s.saved) > 0 || len(want.nodes) > 0 || len(want.peers) > 0 || len(f.peers.items) > 0 || want.urls
 	if err := checkReachable(ctx, c, hosts, f.join.named(), others); err != nil {
 		s.close()
 		return nil, err
@@ -198,7 +197,8 @@ func validHosts(hosts []string) []string {
 
 // checkReachable warns of the bootstrap hosts that have no address, if the user
 // named them. It is an error if none of them has one and there are no others,
-// known from an earlier run or named as peers, through which to meet anybody.
+// known from an earlier run or named as peers, through which to meet anybody:
+// who names hosts wants the DHT, not the local network alone.
 func checkReachable(ctx context.Context, c *console, hosts []string, named, others bool) error {
 	if !named || len(hosts) == 0 {
 		return nil
