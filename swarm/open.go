@@ -87,7 +87,7 @@ type opened struct {
 	info  *metainfo.Info
 	store *storage.Store
 	have  *bits.Set
-	skip  []int // pieces of which no file is wanted
+	need  *bits.Set // pieces that hold something of a wanted file; nil is all
 	err   error
 }
 
@@ -119,7 +119,7 @@ func (l *loop) open(info *metainfo.Info) {
 			l.opened(o)
 			return
 		}
-		o.skip = unwantedPieces(info.Layout(), wanted)
+		o.need = storage.WantedPieces(info.Layout(), wanted)
 	}
 	o.store, o.err = storage.Open(storage.Config{
 		Dir: l.spec.Dir, Layout: info.Layout(), Workers: l.engine.workers,
@@ -138,23 +138,6 @@ func (l *loop) open(info *metainfo.Info) {
 		}
 	}
 	l.opened(o)
-}
-
-// unwantedPieces returns the pieces that hold nothing of a wanted file.
-func unwantedPieces(layout *metainfo.Layout, wanted []bool) []int {
-	needed := bits.New(layout.Pieces())
-	for i := range layout.Files {
-		if i < len(wanted) && wanted[i] {
-			for first, end := layout.FilePieces(i); first < end; first++ {
-				needed.Add(first)
-			}
-		}
-	}
-	var skip []int
-	for i := needed.NextMissing(0); i >= 0; i = needed.NextMissing(i + 1) {
-		skip = append(skip, i)
-	}
-	return skip
 }
 
 // opened hands the outcome to the loop.
@@ -183,8 +166,10 @@ func (l *loop) ready(now time.Time, o opened) {
 	l.log.Info("storage is open", "name", o.info.Name(), "pieces", o.have.Len(), "have", o.have.Count())
 	l.core.Step(now, core.Event{Kind: core.InfoReady, Info: o.info, Have: o.have})
 	l.core.SetSequential(l.spec.Sequential)
-	for _, piece := range o.skip {
-		l.core.Prioritize(now, piece, picker.Skip)
+	if o.need != nil {
+		for i := o.need.NextMissing(0); i >= 0; i = o.need.NextMissing(i + 1) {
+			l.core.Prioritize(now, i, picker.Skip)
+		}
 	}
 	l.startWebSeeds(o.info)
 }
