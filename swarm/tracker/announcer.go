@@ -53,8 +53,8 @@ type Config struct {
 	// Private keeps to one tracker at a time, tier after tier, as BEP 27
 	// demands of private torrents.
 	Private bool
-	// Stats is asked for the numbers of each announce. It must not block. Nil
-	// means that they are not known: nothing was moved, and one byte is
+	// Stats is asked for the numbers of each announce, by several goroutines
+	// at a time. It must not block. Nil means that they are not known: nothing was moved, and one byte is
 	// missing to whoever is no seed.
 	Stats func() Stats
 	// External is told our address as a tracker sees it (BEP 24). It must not
@@ -199,12 +199,13 @@ func (a *Announcer) Close() {
 	}
 	ctx, cancel := context.WithTimeout(context.Background(), StopTimeout)
 	defer cancel()
+	port, seed := a.told()
 	var stopping sync.WaitGroup
 	for _, l := range a.ladders {
 		for _, r := range l.rungs() {
 			for _, family := range r.knows() {
 				stopping.Go(func() {
-					if _, err := a.announce(ctx, r.tracker, a.request(r, Stopped), family); err != nil {
+					if _, err := a.announce(ctx, r.tracker, a.request(r, port, seed, Stopped), family); err != nil {
 						a.cfg.Logger.Debug("tracker did not hear of our end", "tracker", r.tracker, "err", err)
 					}
 				})
@@ -214,11 +215,15 @@ func (a *Announcer) Close() {
 	stopping.Wait()
 }
 
-// request returns what is to be announced to the tracker of r.
-func (a *Announcer) request(r *rung, event Event) Request {
+// told returns what is to be announced now.
+func (a *Announcer) told() (port uint16, seed bool) {
 	a.mu.Lock()
-	port, seed := a.port, a.seed
-	a.mu.Unlock()
+	defer a.mu.Unlock()
+	return a.port, a.seed
+}
+
+// request returns an announce to the tracker of r.
+func (a *Announcer) request(r *rung, port uint16, seed bool, event Event) Request {
 	stats := Stats{Left: 1}
 	if a.cfg.Stats != nil {
 		stats = a.cfg.Stats()

@@ -169,6 +169,35 @@ func TestAnnouncerLife(t *testing.T) {
 	})
 }
 
+// The families of one round say the same, and each hears of the completion,
+// even if that comes while the round begins.
+func TestCompleteInTheMiddle(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		n := &fakeNet{answer: func(tracker string, r Request) (Response, error) {
+			if tracker == "both.example/IPv6" { // the later answer counts
+				time.Sleep(time.Second)
+			}
+			return Response{}, nil
+		}}
+		var a *Announcer
+		var first sync.Once
+		a = newAnnouncer(t, n, Config{Stats: func() Stats {
+			first.Do(func() { a.tell(1, true) })
+			return Stats{Left: 3}
+		}}, []string{"both.example"})
+		_, stop := collect(t, a, 1, false)
+		time.Sleep(3 * time.Second)
+		log := n.take()
+		slices.Sort(log)
+		want := []string{"0s both.example/IPv4 started", "0s both.example/IPv6 started", "1s both.example/IPv4 completed", "1s both.example/IPv6 completed"}
+		if !slices.Equal(log, want) {
+			t.Errorf("told %q, want %q", log, want)
+		}
+		stop()
+		a.Close()
+	})
+}
+
 func TestSeedFromTheStart(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		n := &fakeNet{}

@@ -92,9 +92,7 @@ func (l *ladder) run() {
 
 // woken sees what is wanted since Peers was called again.
 func (l *ladder) woken() {
-	l.a.mu.Lock()
-	port, seed := l.a.port, l.a.seed
-	l.a.mu.Unlock()
+	port, seed := l.a.told()
 	if r := l.current; r != nil && (r.port != port || seed && !r.seed) {
 		// Failures still have their pause: the news is in the next attempt.
 		if l.plan.failures == 0 {
@@ -153,8 +151,10 @@ func (l *ladder) ask(r *rung) (answer Response, err error) {
 	defer cancel()
 	families := r.families()
 	outcomes := make(chan outcome, len(families))
+	// Once for all families: what took writes down must hold for each.
+	port, seed := l.a.told()
 	for _, family := range families {
-		request := l.a.request(r, r.event(family, l.a))
+		request := l.a.request(r, port, seed, r.event(family, seed))
 		asking.Go(func() {
 			response, err := l.a.announce(ctx, r.tracker, request, family)
 			outcomes <- outcome{family, request, response, err}
@@ -185,14 +185,13 @@ func (l *ladder) ask(r *rung) (answer Response, err error) {
 	return Response{}, err
 }
 
-// event returns what the next announce to r in a family has to say.
-func (r *rung) event(family guard.Family, a *Announcer) Event {
-	a.mu.Lock()
-	defer a.mu.Unlock()
+// event returns what the next announce to r in a family has to say, seed being
+// whether we have everything.
+func (r *rung) event(family guard.Family, seed bool) Event {
 	switch {
 	case !r.started[family]:
 		return Started
-	case a.seed && !r.seed:
+	case seed && !r.seed:
 		return Completed
 	}
 	return None
