@@ -1,6 +1,7 @@
 package core
 
 import (
+	"strings"
 	"testing"
 	"time"
 
@@ -162,5 +163,38 @@ func TestPiecesOfOddLengthAreUnsolicited(t *testing.T) {
 	}
 	if got := a.torrent.Snapshot().Waste[ReasonUnsolicited]; got < 300_000 {
 		t.Errorf("wasted %d", got)
+	}
+}
+
+// Those who ask and do not read take no slots from those who do.
+func TestStuckPeersTakeNoSlots(t *testing.T) {
+	a := newAttack(t, 0)
+	info := a.info
+	a.torrent = New(a.now, Config{InfoHash: info.Hash(), PeerID: [20]byte{'M'}, Limits: Limits{SlotsMax: 12}})
+	have := picture(strings.Repeat("x", info.Layout().Pieces()))
+	a.event(Event{Kind: InfoReady, Info: info, Have: have})
+	ask := func(ref PeerRef) {
+		hello := wire.Hello{InfoHash: info.Hash(), PeerID: [20]byte{'P', byte(ref)}}
+		a.event(Event{Kind: Connected, Peer: ref, Addr: benchAddr(int(ref)), Hello: &hello})
+		a.message(ref, wire.Message{ID: wire.Interested})
+	}
+	const deaf = 20
+	for ref := range PeerRef(deaf) {
+		ask(ref + 1)
+	}
+	for range 60 {
+		for ref := range PeerRef(deaf) {
+			for i := range uint32(20) {
+				a.message(ref+1, wire.Message{ID: wire.Request, Ref: block.Ref{Piece: i, Length: block.Size}})
+			}
+		}
+		a.wait(time.Second)
+	}
+	ask(100)
+	if got := sent(a.actions, wire.Unchoke); len(got) != 1 || !a.torrent.peers.live(100).unchoked {
+		t.Errorf("a newcomer that reads is not unchoked; %d are", a.torrent.unchoked())
+	}
+	if n := a.torrent.unchoked(); n > 12 {
+		t.Errorf("%d are unchoked", n)
 	}
 }

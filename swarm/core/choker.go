@@ -31,6 +31,9 @@ const (
 	slotsLinear = 8
 	// slotGrace is how long a slot counts as used before its peer asks.
 	slotGrace = 2 * time.Second
+	// stuckBlocks is how many blocks all slots could have got in the time after
+	// which a peer that got none counts as stuck.
+	stuckBlocks = 4
 	// capacityDecay is what is left of the greatest upload rate after a round in
 	// which it was not reached.
 	capacityDecay = 0.97
@@ -106,7 +109,7 @@ func (t *Torrent) contenders() []contender {
 	var list []contender
 	seeding := t.seeding()
 	for _, p := range t.peers.list {
-		if !p.interested || t.pick == nil {
+		if !p.interested || t.pick == nil || t.stuck(p) {
 			continue
 		}
 		c := contender{
@@ -254,7 +257,7 @@ func (t *Torrent) onInterested(p *peer) {
 		return
 	}
 	p.interested = true
-	if t.pick != nil && t.slotsUsed() < t.choker.slots && t.unchoked() < t.cfg.Limits.SlotsMax {
+	if t.pick != nil && !t.stuck(p) && t.slotsUsed() < t.choker.slots && t.slotFor() {
 		t.unchoke(p)
 	}
 }
@@ -273,12 +276,41 @@ func (t *Torrent) onNotInterested(p *peer) {
 	}
 }
 
-// slotsUsed returns how many slots are in use: by peers that wait for blocks,
-// or were unchoked a moment ago.
+// stuck tells whether p does not read what it asked for: blocks are with its
+// writer, and none has gone out for longer than the slots take for several at
+// the rate of late. It has no use for a slot.
+func (t *Torrent) stuck(p *peer) bool {
+	if len(p.serve.flying) == 0 {
+		return false
+	}
+	patience := slotGrace
+	if rate := t.up.rate(t.now); rate > 0 {
+		patience += wait(rate, stuckBlocks*t.choker.slots)
+	}
+	return t.now-p.serve.moved > patience
+}
+
+// slotFor tells whether one more peer may be unchoked. When there are as many as
+// there may be, one that is stuck is choked for it.
+func (t *Torrent) slotFor() bool {
+	if t.unchoked() < t.cfg.Limits.SlotsMax {
+		return true
+	}
+	for _, p := range t.peers.list {
+		if p.unchoked && t.stuck(p) {
+			t.choke(p)
+			return true
+		}
+	}
+	return false
+}
+
+// slotsUsed returns how many slots are in use: by peers that wait for blocks
+// and read them, or were unchoked a moment ago.
 func (t *Torrent) slotsUsed() int {
 	n := 0
 	for _, p := range t.peers.list {
-		if p.unchoked && p.interested && (p.serve.busy() || t.now-p.slot.since < slotGrace) {
+		if p.unchoked && p.interested && !t.stuck(p) && (p.serve.busy() || t.now-p.slot.since < slotGrace) {
 			n++
 		}
 	}
@@ -311,16 +343,14 @@ func (t *Torrent) fillSlots() {
 	if t.pick == nil {
 		return
 	}
-	unchoked := t.unchoked()
-	for free := t.choker.slots - t.slotsUsed(); free > 0 && unchoked < t.cfg.Limits.SlotsMax; free-- {
-		unchoked++
+	for free := t.choker.slots - t.slotsUsed(); free > 0; free-- {
 		var next *peer
 		for _, p := range t.peers.list {
-			if p.interested && !p.unchoked && (next == nil || t.deserves(p, next)) {
+			if p.interested && !p.unchoked && !t.stuck(p) && (next == nil || t.deserves(p, next)) {
 				next = p
 			}
 		}
-		if next == nil {
+		if next == nil || !t.slotFor() {
 			return
 		}
 		t.unchoke(next)

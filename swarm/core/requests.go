@@ -223,7 +223,7 @@ func (t *Torrent) prepare(p *peer, room int) {
 	q.First = p.fastx.suggested
 	if p.ask.live == 0 && !p.ask.snubbed && t.worthy(p) {
 		t.asking = p
-		q.Overtake = t.overtaking
+		q.Overtake, q.Replace = t.overtaking, t.replacing
 	}
 	q.RareOnly = t.spareSeed(p)
 }
@@ -247,15 +247,28 @@ func (t *Torrent) mayOvertake(ref uint32) bool {
 	if other == nil {
 		return true
 	}
+	return t.slower(other, other.ask.live, 1)
+}
+
+// mayReplacePiece tells whether the peer is so much slower with what it lacks of a
+// piece than the one that is being asked would be with all of it.
+func (t *Torrent) mayReplacePiece(ref uint32, lacks, all int) bool {
+	other := t.peers.live(PeerRef(ref))
+	return other == nil || t.slower(other, lacks, all)
+}
+
+// slower tells whether other takes more than twice as long for so many blocks
+// as the peer that is being asked takes for its own.
+func (t *Torrent) slower(other *peer, theirBlocks, myBlocks int) bool {
 	mine := time.Second
 	if rate := t.asking.down.recent(t.now); rate > 0 {
-		mine = wait(rate, 1)
+		mine = wait(rate, myBlocks)
 	}
 	// Of a peer from which nothing comes it is taken that nothing will come for
 	// some times as long again.
 	theirs := 4 * (t.now - other.ask.moved)
 	if rate := other.down.recent(t.now); rate > 0 {
-		theirs = wait(rate, other.ask.live)
+		theirs = wait(rate, theirBlocks)
 	}
 	return theirs > 2*mine+overtakeSpare
 }

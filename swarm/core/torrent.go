@@ -49,6 +49,7 @@ type Torrent struct {
 	blocks     []picker.Block
 	senders    []uint32
 	overtaking func(peer uint32) bool
+	replacing  func(peer uint32, lacks, all int) bool
 
 	bytes    struct{ have, left int64 } // verified, and needed
 	down, up meter
@@ -71,7 +72,7 @@ func New(now time.Time, cfg Config) *Torrent {
 		choker: newChoker(cfg.Limits.SlotsMax),
 	}
 	t.dialer.tokens = dialBurst
-	t.overtaking = t.mayOvertake
+	t.overtaking, t.replacing = t.mayOvertake, t.mayReplacePiece
 	t.timers.by(timerDial, 0)
 	return t
 }

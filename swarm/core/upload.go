@@ -30,6 +30,7 @@ type serving struct {
 	queue  []waiting
 	flying []block.Ref // with the writer
 	window int
+	moved  time.Duration // when a block went out last, or the first was handed over
 }
 
 // A waiting request is one that was not handed to the writer yet.
@@ -95,6 +96,9 @@ func (t *Torrent) pump(p *peer) {
 		i := t.seeder.choose(t, p)
 		r := s.queue[i].ref
 		s.queue = append(s.queue[:i], s.queue[i+1:]...)
+		if len(s.flying) == 0 {
+			s.moved = t.now
+		}
 		s.flying = append(s.flying, r)
 		p.spoke = t.now
 		t.do(Action{Kind: Upload, Peer: p.ref, Ref: r})
@@ -114,6 +118,9 @@ func (t *Torrent) onSent(ref PeerRef, count int) {
 		t.up.add(t.now, int(r.Length))
 	}
 	s.flying = s.flying[:copy(s.flying, s.flying[count:])]
+	if count > 0 {
+		s.moved = t.now
+	}
 	if len(s.queue) > 0 { // it drains quicker than we fill: as in a slow start
 		s.window = min(s.window+count, windowMax)
 	}

@@ -26,6 +26,10 @@ type Query struct {
 	// Overtake: if not nil and no piece is left to begin, blocks are given
 	// that were asked of another peer, if Overtake of that peer is true.
 	Overtake func(peer uint32) bool
+	// Replace: if not nil and no piece is left to begin, a piece that another
+	// peer fetches alone is fetched anew, if Replace of that peer is true. Of
+	// the piece it lacks so many blocks out of all.
+	Replace func(peer uint32, lacks, all int) bool
 }
 
 const (
@@ -137,13 +141,13 @@ func (p *Picker) pickBegun(q *Query, dst []Block, limit int, left bool) []Block 
 }
 
 // pickFailed takes over pieces that one peer should have fetched alone, and
-// left. What it sent is fetched anew, so that there is one peer to blame.
+// left, or fetches too slowly. What it sent is fetched anew, so that there is one peer to blame.
 func (p *Picker) pickFailed(q *Query, dst []Block, limit int) []Block {
 	for _, pt := range p.active {
 		if len(dst) == limit {
 			break
 		}
-		if !pt.alone || pt.owner != 0 || !q.Have.Has(int(pt.piece)) {
+		if !pt.alone || !q.Have.Has(int(pt.piece)) || pt.owner != 0 && !p.replaces(q, pt) {
 			continue
 		}
 		pt.owner = q.Peer
@@ -151,6 +155,13 @@ func (p *Picker) pickFailed(q *Query, dst []Block, limit int) []Block {
 		dst = p.take(pt, q.Peer, dst, limit)
 	}
 	return dst
+}
+
+// replaces tells whether q's peer takes over pt from the one that fetches it
+// alone, which may take for ever.
+func (p *Picker) replaces(q *Query, pt *partial) bool {
+	return q.Replace != nil && pt.owner != q.Peer && p.counts[Wanted] == 0 &&
+		q.Replace(pt.owner, len(pt.slots)-pt.stored, len(pt.slots))
 }
 
 // pickOvertake takes blocks that were asked of one other peer (endgame), the

@@ -220,6 +220,35 @@ func TestAloneAfterFailure(t *testing.T) {
 	}
 }
 
+func TestReplaceWhoIsSlowAlone(t *testing.T) {
+	p := scene{state: "."}.picker(1)
+	if got := pick(p, Query{Peer: 1, Have: all(p), Max: 3, Alone: true}); got != "0.0-2" {
+		t.Fatalf("picked %q", got)
+	}
+	p.Received(Block{0, 0}, 1)
+	var lacks, of int
+	slow := false
+	replace := func(peer uint32, l, n int) bool {
+		lacks, of = l, n
+		return peer == 1 && slow
+	}
+	if got := pick(p, Query{Peer: 2, Have: all(p), Max: 9, Replace: replace}); got != "" {
+		t.Errorf("picked %q of one who is not slow", got)
+	}
+	if lacks != of-1 {
+		t.Errorf("lacks %d of %d, want one less", lacks, of)
+	}
+	slow = true
+	if got := pick(p, Query{Peer: 2, Have: all(p), Max: of, Replace: replace}); got != "0.0-3" {
+		t.Errorf("picked %q, want all of the piece", got)
+	}
+	if p.Received(Block{0, 1}, 1).Fresh {
+		t.Error("who was replaced still adds to the piece")
+	}
+	p.Release(Block{0, 2}, 1)
+	p.Check()
+}
+
 func TestOvertake(t *testing.T) {
 	p := scene{state: "#########."}.picker(1)
 	slow := func(peer uint32) bool { return peer == 1 }
