@@ -25,7 +25,7 @@ type stream interface {
 // A link joins one stream to the loop of its torrent: what the stream receives
 // becomes events (the link is its Handler), what the core wants sent goes into
 // its queue. The fields are set before its goroutines start, but for pending,
-// which belongs to the loop, and err.
+// which belongs to the loop, held, ports and err.
 type link struct {
 	torrent  *Torrent
 	conn     net.Conn   // of a peer, until the loop accepts the link
@@ -37,14 +37,21 @@ type link struct {
 	addr     netip.AddrPort
 	hello    wire.Hello
 	outgoing bool
-	pending  run // uploads of this batch of actions that may grow
+	pending  run   // uploads of this batch of actions that may grow
+	ports    int   // DHT nodes it has told of; of its reader
+	held     int64 // bytes read for it and not yet written; of readers, under its mutex
 }
+
+// portsMax bounds the DHT nodes that one connection tells of: each is asked
+// whether it is there.
+const portsMax = 3
 
 // OnMessage posts a message, with a payload of its own.
 func (l *link) OnMessage(m *wire.Message) {
 	e := core.Event{Kind: core.Received, Peer: l.ref, Msg: *m}
 	e.Msg.Payload = slices.Clone(m.Payload)
-	if tell := l.torrent.engine.cfg.DHTNode; m.ID == wire.Port && m.Port != 0 && tell != nil {
+	if tell := l.torrent.engine.cfg.DHTNode; m.ID == wire.Port && m.Port != 0 && tell != nil && l.ports < portsMax {
+		l.ports++
 		tell(netip.AddrPortFrom(l.addr.Addr(), m.Port))
 	}
 	l.torrent.post(e)

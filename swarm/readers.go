@@ -14,6 +14,9 @@ const (
 	// readersCount is how many reads may wait for the disk at once. On a page
 	// cache one is as good as many; a spinning disk likes a few to choose from.
 	readersCount = 4
+	// shareMax is which part of the budget that is left one link may hold: with
+	// the usual budget as much as the core gives it credit for.
+	shareMax = 16
 	// idleRunsMax bounds the buffers of a size that are kept for the next read.
 	idleRunsMax = 32
 )
@@ -49,14 +52,17 @@ func (r *run) length() int {
 }
 
 // readers reads blocks for upload. The queue is bounded by the credit that the
-// core gives each peer, the memory by a budget that the workers wait for.
+// core gives each peer, the memory by a budget that the workers wait for. No
+// link holds more than a share of what is left of the budget, and each may hold a
+// block beyond it, so that peers that do not read what they asked for cannot use
+// it up, however many there are.
 type readers struct {
 	wait sync.WaitGroup
 
 	mu      sync.Mutex
 	changed sync.Cond // queue, budget or closed
 	queue   []run     // a ring would save copying; queues are short
-	budget  int64     // bytes that may still be read
+	budget  int64     // bytes that may still be read; below 0 by a block for each link at most
 	idle    [3][][]byte
 	closed  bool
 }
@@ -101,26 +107,22 @@ func (r *readers) work() {
 		refs := job.refs[:job.n]
 		err := job.store.ReadAt(data, refs[0].Piece, refs[0].Begin)
 		if err != nil {
-			r.release(buf)
+			r.release(job.link, buf)
 			job.link.readFailed(refs, err)
 			continue
 		}
-		job.link.peer.SendBlocks(refs, data, func() { r.release(buf) })
+		job.link.peer.SendBlocks(refs, data, func() { r.release(job.link, buf) })
 	}
 }
 
-// next waits for a run and for a buffer that it fits in.
+// next waits for a run and for a buffer that it fits in, or the start of it.
 func (r *readers) next() (run, []byte, bool) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	for !r.closed {
-		if len(r.queue) > 0 {
-			if buf := r.take(r.queue[0].length()); buf != nil {
-				job := r.queue[0]
-				n := copy(r.queue, r.queue[1:])
-				r.queue[n] = run{}
-				r.queue = r.queue[:n]
-				return job, buf, true
+		for i := range r.queue {
+			if buf, n := r.take(&r.queue[i]); n > 0 {
+				return r.split(i, n), buf, true
 			}
 		}
 		r.changed.Wait()
@@ -128,29 +130,47 @@ func (r *readers) next() (run, []byte, bool) {
 	return run{}, nil, false
 }
 
-func (r *readers) take(length int) []byte {
-	for class, blocks := range runSizes {
-		size := blocks * block.Size
-		if size < length {
-			continue
-		}
-		if r.budget < int64(size) {
-			return nil
-		}
-		r.budget -= int64(size)
-		if last := len(r.idle[class]) - 1; last >= 0 {
-			buf := r.idle[class][last]
-			r.idle[class] = r.idle[class][:last]
-			return buf
-		}
-		return make([]byte, size)
+// split takes the first n blocks of the i-th run out of the queue.
+func (r *readers) split(i, n int) run {
+	job := r.queue[i]
+	if n < job.n {
+		rest := &r.queue[i]
+		rest.n = copy(rest.refs[:], rest.refs[n:rest.n])
+		job.n = n
+		return job
 	}
-	return nil
+	last := len(r.queue) - 1
+	copy(r.queue[i:], r.queue[i+1:])
+	r.queue[last] = run{}
+	r.queue = r.queue[:last]
+	return job
 }
 
-func (r *readers) release(buf []byte) {
+// take returns a buffer for as many blocks of job as its link may have read now.
+func (r *readers) take(job *run) (buf []byte, blocks int) {
+	for class := len(runSizes) - 1; class >= 0; class-- {
+		size := int64(runSizes[class]) * block.Size
+		first := class == 0 && job.link.held == 0
+		if class > 0 && job.n <= runSizes[class-1] || job.link.held+size > r.budget/shareMax && !first {
+			continue
+		}
+		job.link.held += size
+		r.budget -= size
+		blocks = min(job.n, runSizes[class])
+		if last := len(r.idle[class]) - 1; last >= 0 {
+			buf = r.idle[class][last]
+			r.idle[class] = r.idle[class][:last]
+			return buf, blocks
+		}
+		return make([]byte, size), blocks
+	}
+	return nil, 0
+}
+
+func (r *readers) release(l *link, buf []byte) {
 	r.mu.Lock()
 	r.budget += int64(len(buf))
+	l.held -= int64(len(buf))
 	for class, blocks := range runSizes {
 		if blocks*block.Size == len(buf) && len(r.idle[class]) < idleRunsMax {
 			r.idle[class] = append(r.idle[class], buf)
