@@ -52,7 +52,18 @@ func testContext(t testing.TB) context.Context {
 // waitFor polls cond until it is true.
 func waitFor(t testing.TB, cond func() bool) {
 	t.Helper()
-	deadline := time.After(20 * time.Second)
+	waitAtMost(t, 20*time.Second, cond)
+}
+
+// waitLong is for programs of others, which take their time to join.
+func waitLong(t testing.TB, cond func() bool) {
+	t.Helper()
+	waitAtMost(t, 50*time.Second, cond)
+}
+
+func waitAtMost(t testing.TB, limit time.Duration, cond func() bool) {
+	t.Helper()
+	deadline := time.After(limit)
 	tick := time.NewTicker(5 * time.Millisecond)
 	defer tick.Stop()
 	for !cond() {

@@ -65,12 +65,46 @@ def sha1(text):
     return lt.sha1_hash(bytes.fromhex(text))
 
 
-def announce(session, hash):
-    """Announces by having a torrent: dht_announce lacks its flags in Python."""
+def traversal(ses, hash, seconds):
+    """Follows the next lookup of hash: yields ("peers", list) for each answer,
+    ("asked", None) for each query, and ("done", None) when it has ended."""
+    mine = None
+    for a in alerts(ses, seconds):
+        if isinstance(a, lt.dht_get_peers_reply_alert):
+            if str(a.info_hash) == hash:
+                yield "peers", a.peers()
+        elif isinstance(a, lt.dht_log_alert):
+            text = a.message()
+            if hash in text and "NEW" in text and mine is None:
+                mine = text[text.index("["):text.index("]") + 1]
+            if mine and mine in text:
+                if " INVOKE " in text:
+                    yield "asked", None
+                if "COMPLETED" in text:
+                    yield "done", None
+                    return
+
+
+def announce(session, hash, seconds=0):
+    """Announces by having a torrent, since dht_announce lacks its flags in
+    Python, and waits up to so many seconds for the end of the lookup."""
+    ses = sessions[session]
+    drain(ses)
+    began = time.time()
     p = lt.parse_magnet_uri("magnet:?xt=urn:btih:" + hash)
     p.save_path = tempfile.gettempdir()
-    sessions[session].add_torrent(p)
-    return {}
+    # Not subject to the queue, which would let only a few announce.
+    p.flags &= ~(lt.torrent_flags.paused | lt.torrent_flags.auto_managed)
+    handle = ses.add_torrent(p)
+    if not seconds:
+        return {}
+    handle.force_dht_announce()
+    done = None
+    for what, _ in traversal(ses, hash, seconds):
+        if what == "done":
+            done = time.time() - began
+    time.sleep(0.5)  # the announces themselves follow the lookup
+    return {"done": done}
 
 
 def get_peers(session, hash, seconds):
@@ -80,24 +114,16 @@ def get_peers(session, hash, seconds):
     began = time.time()
     ses.dht_get_peers(sha1(hash))
     peers, first, done, asked = set(), None, None, 0
-    mine = None
-    for a in alerts(ses, seconds):
+    for what, found in traversal(ses, hash, seconds):
         now = time.time() - began
-        if isinstance(a, lt.dht_get_peers_reply_alert):
-            for p in a.peers():
-                peers.add("%s:%d" % (p[0], p[1]))
+        if what == "peers":
+            peers.update("%s:%d" % (p[0], p[1]) for p in found)
             if peers and first is None:
                 first = now
-        elif isinstance(a, lt.dht_log_alert):
-            text = a.message()
-            if hash in text and "NEW" in text and mine is None:
-                mine = text[text.index("["):text.index("]") + 1]
-            if mine and mine in text:
-                if " INVOKE " in text:
-                    asked += 1
-                if "COMPLETED" in text:
-                    done = now
-                    break
+        elif what == "asked":
+            asked += 1
+        else:
+            done = now
     return {"peers": sorted(peers), "first": first, "done": done, "asked": asked}
 
 
