@@ -49,7 +49,11 @@ const portsMax = 3
 // OnMessage posts a message, with a payload of its own.
 func (l *link) OnMessage(m *wire.Message) {
 	e := core.Event{Kind: core.Received, Peer: l.ref, Msg: *m}
-	e.Msg.Payload = slices.Clone(m.Payload)
+	if m.ID == wire.Extended && m.Ext != wire.ExtHandshakeNumber && !wire.Extension(m.Ext).Known() {
+		e.Msg.Payload = nil // nobody will look at it
+	} else {
+		e.Msg.Payload = slices.Clone(m.Payload)
+	}
 	if tell := l.torrent.engine.cfg.DHTNode; m.ID == wire.Port && m.Port != 0 && tell != nil && l.ports < portsMax {
 		l.ports++
 		tell(netip.AddrPortFrom(l.addr.Addr(), m.Port))

@@ -198,3 +198,24 @@ func TestStuckPeersTakeNoSlots(t *testing.T) {
 		t.Errorf("%d are unchoked", n)
 	}
 }
+
+func TestMetadataOfLiarsIsBounded(t *testing.T) {
+	a := newAttack(t, 0)
+	a.torrent = New(a.now, Config{InfoHash: a.info.Hash(), PeerID: [20]byte{'M'}})
+	for ref := range PeerRef(6) {
+		a.join(ref + 1)
+		m := &a.torrent.peers.live(ref + 1).meta
+		m.size, m.data = wire.MetadataSizeMax, make([]byte, wire.MetadataSizeMax)
+	}
+	a.join(7) // the honest one claims less
+	small := &a.torrent.peers.live(7).meta
+	small.size, small.data = 100, make([]byte, 100)
+	a.torrent.boundMetadata()
+	total := 0
+	for _, p := range a.torrent.peers.list {
+		total += len(p.meta.data)
+	}
+	if total > metadataBytesMax || len(small.data) != 100 {
+		t.Errorf("%d bytes are kept, and %d of the honest", total, len(small.data))
+	}
+}

@@ -1,8 +1,10 @@
 package core
 
 import (
+	"cmp"
 	"crypto/sha1"
 	"crypto/sha256"
+	"slices"
 	"time"
 
 	"swarmnode/metainfo"
@@ -14,6 +16,12 @@ const (
 	// metadataPeers is how many peers send the metadata at the same time, each
 	// all of it: who lies cannot spoil what others send.
 	metadataPeers = 4
+	// metadataTurn is how long a peer that sends keeps others from beginning, and
+	// only those that claim as much or more: a liar can claim that there is much,
+	// and be slow, but not both at the cost of who is honest.
+	metadataTurn = time.Second / 2
+	// metadataBytesMax bounds what is kept of all peers together.
+	metadataBytesMax = 4 * wire.MetadataSizeMax
 	// metadataProbes is how many more are asked for a first block.
 	metadataProbes = 8
 	// metadataAsks is how many blocks one peer is asked for at a time.
@@ -45,6 +53,7 @@ type metaSource struct {
 	data  []byte    // grows with the blocks that come: data[:have end]
 	have  *bits.Set // blocks
 	asked *bits.Set // blocks asked for, and not answered
+	began time.Duration
 	last  time.Duration
 	until time.Duration // not to be asked before
 	wrong int           // dictionaries with a wrong hash
@@ -70,28 +79,28 @@ func (t *Torrent) askMetadata() {
 	if !t.wantsMetadata() {
 		return
 	}
-	sending, probing := 0, 0
+	probing := 0
+	var fresh []*peer
 	for _, p := range t.peers.list {
 		s := &p.meta
 		if s.active() && t.now-s.last >= metadataAgain {
 			s.stop(t.now + metadataRejected)
 		}
 		switch {
-		case !s.active() || t.now-s.last >= metadataStall:
-		case s.have.None():
-			probing++
+		case s.active():
+			if s.have.None() && t.now-s.last < metadataStall {
+				probing++
+			}
+		case !t.offersMetadata(p):
+		case s.have != nil && !s.have.None():
+			t.askBlocks(p, metadataAsks)
 		default:
-			sending++
+			fresh = append(fresh, p)
 		}
 	}
-	for _, p := range t.peers.list {
-		s := &p.meta
-		if !t.offersMetadata(p) || s.active() {
-			continue
-		}
-		if s.have != nil && !s.have.None() {
-			t.askBlocks(p, metadataAsks)
-		} else if sending < metadataPeers && probing < metadataProbes {
+	slices.SortStableFunc(fresh, func(a, b *peer) int { return cmp.Compare(a.ext.metadataSize, b.ext.metadataSize) })
+	for _, p := range fresh {
+		if probing < metadataProbes && t.metadataSenders(p.ext.metadataSize) < metadataPeers {
 			probing++
 			t.begin(p)
 		}
@@ -106,6 +115,38 @@ func (t *Torrent) askMetadata() {
 	}
 }
 
+// metadataSenders counts the peers whose turn it is to send a dictionary of at
+// most the given size.
+func (t *Torrent) metadataSenders(size int64) int {
+	n := 0
+	for _, p := range t.peers.list {
+		s := &p.meta
+		if s.active() && !s.have.None() && s.size <= size && t.now-s.last < metadataStall && t.now-s.began < metadataTurn {
+			n++
+		}
+	}
+	return n
+}
+
+// boundMetadata gives up what was sent of the largest dictionary, as long as
+// there is too much in all.
+func (t *Torrent) boundMetadata() {
+	for {
+		var largest *peer
+		total := 0
+		for _, p := range t.peers.list {
+			total += len(p.meta.data)
+			if len(p.meta.data) > 0 && (largest == nil || p.meta.size > largest.meta.size) {
+				largest = p
+			}
+		}
+		if total <= metadataBytesMax {
+			return
+		}
+		largest.meta.stop(t.now + metadataRejected)
+	}
+}
+
 // offersMetadata tells whether p can be asked.
 func (t *Torrent) offersMetadata(p *peer) bool {
 	return p.ext.numbers.Has(wire.ExtMetadata) && t.now >= p.meta.until &&
@@ -115,7 +156,7 @@ func (t *Torrent) offersMetadata(p *peer) bool {
 // begin asks p for the first block of the dictionary whose size it claims.
 func (t *Torrent) begin(p *peer) {
 	s := &p.meta
-	s.size = p.ext.metadataSize
+	s.size, s.began = p.ext.metadataSize, t.now
 	blocks := wire.MetadataPieces(s.size)
 	s.have, s.asked, s.data = bits.New(blocks), bits.New(blocks), nil
 	t.askBlocks(p, 1)
@@ -176,6 +217,7 @@ func (t *Torrent) onMetadataBlock(p *peer, m *wire.Metadata) {
 	s.have.Add(int(m.Piece))
 	if !s.have.All() {
 		t.askBlocks(p, metadataAsks)
+		t.boundMetadata()
 		return
 	}
 	if !t.isMetadata(s.data) {
