@@ -72,6 +72,7 @@ type Engine struct {
 	log     *slog.Logger
 	ports   []*transport.Pair
 	conns   *limit.Connections
+	rooms   *limit.Slots // for connections that wait for a place
 	dials   *limit.Dials
 	dialer  transport.Dialer
 	web     *guard.Client // for trackers and web seeds
@@ -120,6 +121,7 @@ func Listen(cfg Config) (*Engine, error) {
 		log:      cfg.Logger,
 		ports:    ports,
 		conns:    limit.NewConnections(cfg.PeersMax, 0),
+		rooms:    limit.NewSlots(roomWaitersMax),
 		dials:    limit.NewDials(0),
 		dialer:   transport.TCP{},
 		down:     limit.NewBucket(cfg.Down, nil),

@@ -566,3 +566,58 @@ func TestChurn(t *testing.T) {
 	closeAll(t, seeder, leecher)
 	leaks(t, before)
 }
+
+// Mute connections of one torrent make room for the peers of another.
+func TestRoomForNewcomers(t *testing.T) {
+	const most = 4
+	seeder, err := swarm.Listen(swarm.Config{Listen: []netip.AddrPort{loopback}, PeersMax: most})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer seeder.Close()
+	_, crowded := makeContent(t, 100<<10)
+	dir, torrent := makeContent(t, 300<<10)
+	victim := add(t, seeder, swarm.Spec{Torrent: crowded, Dir: t.TempDir()})
+	waitDone(t, add(t, seeder, swarm.Spec{Torrent: torrent, Dir: dir, Complete: true}))
+	foes := newFoes(t, crowded.Info(), seeder.Addr())
+	defer foes.end()
+	foes.attack(2*most, [20]byte{}, (*foe).hold)
+	deadline := time.After(patience)
+	for tick := time.Tick(5 * time.Millisecond); victim.Stats().PeersConnected < most; {
+		select {
+		case <-tick:
+		case <-deadline:
+			t.Fatalf("%+v", victim.Stats())
+		}
+	}
+	leech := add(t, newEngine(t), swarm.Spec{
+		Magnet: torrent.Magnet(), Dir: t.TempDir(), Peers: []string{seeder.Addr().String()},
+	})
+	waitDone(t, leech)
+	if n := victim.Stats().PeersConnected; n >= most {
+		t.Errorf("all %d mute connections are still there", n)
+	}
+}
+
+// Peers that ask for blocks and read slowly or not at all hold neither the slots
+// nor the memory that others need.
+func TestSlowReaders(t *testing.T) {
+	dir, torrent := makeContent(t, 1<<20)
+	seeder := newEngine(t)
+	seed := add(t, seeder, swarm.Spec{Torrent: torrent, Dir: dir, Complete: true})
+	waitDone(t, seed)
+	foes := newFoes(t, torrent.Info(), seeder.Addr())
+	defer foes.end()
+	foes.attack(24, [20]byte{}, func(f *foe) {
+		f.send(say(wire.HaveNone), say(wire.Interested))
+		f.flood(request(block.Ref{Length: block.Size}), request(block.Ref{Piece: 1, Length: block.Size}))
+	})
+	leech := add(t, newEngine(t), swarm.Spec{
+		Magnet: torrent.Magnet(), Dir: t.TempDir(), Peers: []string{seeder.Addr().String()},
+	})
+	start := time.Now()
+	waitDone(t, leech)
+	if took := time.Since(start); took > 8*time.Second {
+		t.Errorf("served after %v", took)
+	}
+}

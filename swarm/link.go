@@ -37,6 +37,7 @@ type link struct {
 	addr     netip.AddrPort
 	hello    wire.Hello
 	outgoing bool
+	waited   bool  // for a place; of the loop
 	pending  run   // uploads of this batch of actions that may grow
 	ports    int   // DHT nodes it has told of; of its reader
 	held     int64 // bytes read for it and not yet written; of readers, under its mutex

@@ -111,6 +111,9 @@ func (l *loop) setTimer(now time.Time) {
 func (l *loop) accept(now time.Time, link *link) {
 	ip := link.addr.Addr()
 	if link.stream == nil && !l.engine.conns.TryAcquire(ip) {
+		if l.seekRoom(link) {
+			return
+		}
 		link.conn.Close()
 		if link.outgoing {
 			l.core.Step(now, core.Event{Kind: core.DialFailed, Addr: link.addr})

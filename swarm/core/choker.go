@@ -34,6 +34,9 @@ const (
 	// stuckBlocks is how many blocks all slots could have got in the time after
 	// which a peer that got none counts as stuck.
 	stuckBlocks = 4
+	// uplinkRest is how long nothing has to go out to anybody for the uplink to
+	// count as free.
+	uplinkRest = time.Second / 2
 	// capacityDecay is what is left of the greatest upload rate after a round in
 	// which it was not reached.
 	capacityDecay = 0.97
@@ -278,16 +281,19 @@ func (t *Torrent) onNotInterested(p *peer) {
 
 // stuck tells whether p does not read what it asked for: blocks are with its
 // writer, and none has gone out for longer than the slots take for several at
-// the rate of late. It has no use for a slot.
+// the rate of late, or than one slot does while nobody else gets any either. It
+// has no use for a slot.
 func (t *Torrent) stuck(p *peer) bool {
 	if len(p.serve.flying) == 0 {
 		return false
 	}
-	patience := slotGrace
+	patience, rest := slotGrace, uplinkRest
 	if rate := t.up.rate(t.now); rate > 0 {
 		patience += wait(rate, stuckBlocks*t.choker.slots)
+		rest += wait(rate, stuckBlocks)
 	}
-	return t.now-p.serve.moved > patience
+	quiet := t.now - p.serve.moved
+	return quiet > patience || quiet > rest && t.now-t.sentAt > rest
 }
 
 // slotFor tells whether one more peer may be unchoked. When there are as many as

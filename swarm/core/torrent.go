@@ -53,6 +53,7 @@ type Torrent struct {
 
 	bytes    struct{ have, left int64 } // verified, and needed
 	down, up meter
+	sentAt   time.Duration // when a block went out last
 	waste    [reasonCount]int64
 	drops    [reasonCount]int
 }

@@ -119,7 +119,7 @@ func (t *Torrent) onSent(ref PeerRef, count int) {
 	}
 	s.flying = s.flying[:copy(s.flying, s.flying[count:])]
 	if count > 0 {
-		s.moved = t.now
+		s.moved, t.sentAt = t.now, t.now
 	}
 	if len(s.queue) > 0 { // it drains quicker than we fill: as in a slow start
 		s.window = min(s.window+count, windowMax)

@@ -1,0 +1,63 @@
+package swarm
+
+import (
+	"context"
+	"time"
+)
+
+const (
+	// roomWaitersMax bounds the connections that wait for others to end when
+	// the engine has as many as it may.
+	roomWaitersMax = 16
+	// roomWait is how long one waits, and roomLook how often it looks.
+	roomWait = time.Second
+	roomLook = 10 * time.Millisecond
+)
+
+// seekRoom has a useless connection of some torrent end for the sake of link,
+// which found no place, and brings link back. It reports false if link has had
+// its chance, or too many others wait.
+func (l *loop) seekRoom(link *link) bool {
+	e := l.engine
+	if link.waited || !e.conns.Full() || !e.rooms.TryAcquire() {
+		return false
+	}
+	link.waited = true
+	l.wait.Go(func() {
+		defer e.rooms.Release()
+		e.makeRoom(l.ctx)
+		select {
+		case l.joins <- link:
+		case <-l.ctx.Done():
+			link.conn.Close()
+		}
+	})
+	return true
+}
+
+// makeRoom ends one connection of no use, if there is one, and waits until
+// there is a place. It is not for the goroutine of a torrent.
+func (e *Engine) makeRoom(ctx context.Context) {
+	for _, t := range e.Torrents() {
+		evicted := make(chan bool, 1)
+		if !t.ask(func(now time.Time) { evicted <- t.loop.core.Evict(now) }) {
+			continue
+		}
+		if <-evicted {
+			break
+		}
+	}
+	late := time.NewTimer(roomWait)
+	defer late.Stop()
+	look := time.NewTicker(roomLook)
+	defer look.Stop()
+	for e.conns.Full() {
+		select {
+		case <-look.C:
+		case <-late.C:
+			return
+		case <-ctx.Done():
+			return
+		}
+	}
+}
