@@ -86,10 +86,11 @@ func ParseHost(s string) (string, error) {
 		return "", fmt.Errorf("%.100q: the port must be 1 to 65535", s)
 	}
 	if ip, err := netip.ParseAddr(host); err == nil {
-		if ip.IsUnspecified() || ip.IsMulticast() {
+		addr := cleanAddr(netip.AddrPortFrom(ip, uint16(n)))
+		if ip = addr.Addr(); ip.IsUnspecified() || ip.IsMulticast() {
 			return "", fmt.Errorf("%.100q is not the address of a host", s)
 		}
-		return cleanAddr(netip.AddrPortFrom(ip, uint16(n))).String(), nil
+		return addr.String(), nil
 	}
 	if !isHostName(host) {
 		return "", fmt.Errorf("%.100q: the host is neither an address nor a name", s)
