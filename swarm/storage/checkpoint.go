@@ -159,6 +159,7 @@ func (s *Store) stopBeats() {
 	if s.readOnly {
 		limit = closeSyncFinishedMax
 	}
+	limit = max(limit, s.cfg.closeMax)
 	s.stopped, s.deadline = true, time.Now().Add(limit)
 	if s.timer != nil && s.timer.Stop() {
 		s.wait.Done()

@@ -10,6 +10,7 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"time"
 
 	"swarmnode/metainfo"
 	"swarmnode/metainfo/bencode"
@@ -124,6 +125,9 @@ func tryRig(t testing.TB, cfg Config, data []byte) (*rig, error) {
 		cfg.Dir = t.TempDir()
 	}
 	var err error
+	if cfg.record == nil {
+		cfg.closeMax = time.Minute // a busy disk is slow to sync
+	}
 	r.store, err = Open(cfg)
 	if err == nil {
 		t.Cleanup(func() { r.store.Close() })
