@@ -142,6 +142,27 @@ func (l *loop) accept(now time.Time, link *link) {
 	})
 }
 
+// seekRoom has a useless connection of some torrent end for the sake of link,
+// which found no place, and brings link back. It reports false if link has had
+// its chance, or too many others wait.
+func (l *loop) seekRoom(link *link) bool {
+	e := l.engine
+	if link.waited || !e.conns.Full() || !e.rooms.TryAcquire() {
+		return false
+	}
+	link.waited = true
+	l.wait.Go(func() {
+		defer e.rooms.Release()
+		e.makeRoom(l.ctx)
+		select {
+		case l.joins <- link:
+		case <-l.ctx.Done():
+			link.conn.Close()
+		}
+	})
+	return true
+}
+
 // startPeer makes the stream of a link to a peer.
 func (l *loop) startPeer(link *link) {
 	cfg := peer.Config{Pool: l.engine.blocks, Down: l.down, Up: l.up, Handler: link}

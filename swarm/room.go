@@ -14,27 +14,6 @@ const (
 	roomLook = 10 * time.Millisecond
 )
 
-// seekRoom has a useless connection of some torrent end for the sake of link,
-// which found no place, and brings link back. It reports false if link has had
-// its chance, or too many others wait.
-func (l *loop) seekRoom(link *link) bool {
-	e := l.engine
-	if link.waited || !e.conns.Full() || !e.rooms.TryAcquire() {
-		return false
-	}
-	link.waited = true
-	l.wait.Go(func() {
-		defer e.rooms.Release()
-		e.makeRoom(l.ctx)
-		select {
-		case l.joins <- link:
-		case <-l.ctx.Done():
-			link.conn.Close()
-		}
-	})
-	return true
-}
-
 // makeRoom ends one connection of no use, if there is one, and waits until
 // there is a place. It is not for the goroutine of a torrent.
 func (e *Engine) makeRoom(ctx context.Context) {
