@@ -21,6 +21,10 @@ import (
 	"swarmnode/swarm/wire"
 )
 
+// prompt is far more than a busy machine takes, and less than any time-out that
+// an attack could make a download wait for.
+const prompt = 18 * time.Second
+
 // A foe is a hostile peer on a raw socket.
 type foe struct {
 	n      int // counts the foes of a test
@@ -456,23 +460,23 @@ func TestSilentConnections(t *testing.T) {
 	for n := range 300 {
 		foes.dial(n)
 	}
-	served := func(within time.Duration) {
+	served := func() {
 		t.Helper()
 		start := time.Now()
 		leech := add(t, newEngine(t), swarm.Spec{
 			Magnet: torrent.Magnet(), Dir: t.TempDir(), Peers: []string{seeder.Addr().String()},
 		})
 		waitDone(t, leech)
-		if took := time.Since(start); took > within {
+		if took := time.Since(start); took > prompt {
 			t.Errorf("served after %v", took)
 		}
 	}
-	served(5 * time.Second)
+	served()
 	foes.attack(120, [20]byte{}, (*foe).hold)
 	if n := seed.Stats().PeersConnected; n > 80 {
 		t.Errorf("%d connections", n)
 	}
-	served(10 * time.Second)
+	served()
 }
 
 // Peers that offer metadata and are mute, or lie, do not keep it from coming.
@@ -545,7 +549,7 @@ func TestHostileMetadata(t *testing.T) {
 			case <-time.After(patience):
 				t.Fatal("no metadata")
 			}
-			if took := time.Since(start); took > 5*time.Second {
+			if took := time.Since(start); took > 10*time.Second {
 				t.Errorf("metadata after %v", took)
 			}
 			waitDone(t, leech)
@@ -634,7 +638,7 @@ func TestSlowReaders(t *testing.T) {
 	})
 	start := time.Now()
 	waitDone(t, leech)
-	if took := time.Since(start); took > 15*time.Second {
+	if took := time.Since(start); took > prompt {
 		t.Errorf("served after %v", took)
 	}
 }
