@@ -44,7 +44,7 @@ fuzz:
 	@grep -rl --include='*_test.go' '^func Fuzz' . | sort | while read -r file; do \
 	  for target in $$(sed -n 's/^func \(Fuzz[A-Za-z0-9_]*\)(.*/\1/p' "$$file"); do \
 	    echo "$$(dirname "$$file") $$target"; \
-	    $(GO) test -run '^$$' -fuzz "^$$target\$$" -fuzztime $(FUZZTIME) "$$(dirname "$$file")" </dev/null || exit 1; \
+	    GO=$(GO) ./.ci/fuzz "$$(dirname "$$file")" "$$target" $(FUZZTIME) </dev/null || exit 1; \
 	  done || exit 1; \
 	done
 

@@ -53,13 +53,11 @@ first_line() {
   return 1
 }
 
-# Each node has a loopback address of its own, as each would have on the
-# internet: routing tables count by address.
 say "a private DHT of $nodes nodes on loopback"
 bootstrap=
 for i in $(seq "$nodes"); do
   if [ -n "$bootstrap" ]; then way=$bootstrap; else way=none; fi
-  "$node" bootstrap --listen "127.0.$i.1:0" --bootstrap "$way" --state-dir "$work/state-$i" \
+  "$node" bootstrap --listen "127.0.0.1:0" --bootstrap "$way" --state-dir "$work/state-$i" \
     >"$work/bootstrap-$i.out" 2>"$work/bootstrap-$i.log" &
   pids+=($!)
   address=$(first_line "$work/bootstrap-$i.out" $!)
@@ -74,7 +72,7 @@ want=$(sha256sum <"$work/seed/demo.bin")
 echo "${want%% *}  demo.bin"
 
 say "node seed --no-lsd --bootstrap $bootstrap demo.bin"
-"$node" seed --no-lsd --listen 127.0.20.1:0 --bootstrap "$bootstrap" --state-dir "$work/state-seed" \
+"$node" seed --no-lsd --listen 127.0.0.1:0 --bootstrap "$bootstrap" --state-dir "$work/state-seed" \
   "$work/seed/demo.bin" >"$work/seed.out" 2>"$work/seed.log" &
 pids+=($!)
 magnet=$(first_line "$work/seed.out" $!)
@@ -83,7 +81,7 @@ echo "$magnet"
 # Held back, so that there is progress to be seen.
 say "node add --no-lsd --down 20M --bootstrap $bootstrap '$magnet'"
 start=$(date +%s%N)
-path=$("$node" add --no-lsd --listen 127.0.21.1:0 --bootstrap "$bootstrap" --state-dir "$work/state-add" \
+path=$("$node" add --no-lsd --listen 127.0.0.1:0 --bootstrap "$bootstrap" --state-dir "$work/state-add" \
   --dir "$work/add" --timeout 50s --down 20M "$magnet")
 took=$((($(date +%s%N) - start) / 1000000))
 
