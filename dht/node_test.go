@@ -4,6 +4,7 @@ import (
 	"context"
 	"net"
 	"net/netip"
+	"slices"
 	"sync"
 	"testing"
 	"time"
@@ -92,18 +93,20 @@ func TestPrivateNetwork(t *testing.T) {
 	}
 	for round := range 10 {
 		ih := metainfo.Hash{byte(round), 1, 2, 3}
-		l, err := nodes[round].Announce(ctx, ih, uint16(7000+round), false, nil)
-		if err != nil || l.Stored < k/2 {
-			t.Fatalf("announce: %v, stored by %d", err, l.Stored)
-		}
-		var got []netip.AddrPort
-		if _, err := nodes[48-round].GetPeers(ctx, ih, func(a netip.AddrPort) { got = append(got, a) }); err != nil {
-			t.Fatal(err)
-		}
 		want := netip.AddrPortFrom(first.Addr(), uint16(7000+round))
-		if len(got) != 1 || got[0] != want {
-			t.Fatalf("peers %v, want %v", got, want)
-		}
+		// Tables settle for a while after so many joined at once, and a busy
+		// machine drops packets: whoever finds nobody looks again, as Peers does.
+		waitFor(t, func() bool {
+			l, err := nodes[round].Announce(ctx, ih, want.Port(), false, nil)
+			if err != nil {
+				t.Fatal("announce:", err)
+			}
+			var got []netip.AddrPort
+			if _, err := nodes[48-round].GetPeers(ctx, ih, func(a netip.AddrPort) { got = append(got, a) }); err != nil {
+				t.Fatal(err)
+			}
+			return l.Stored >= k/2 && slices.Equal(got, []netip.AddrPort{want})
+		})
 	}
 }
 
