@@ -251,8 +251,12 @@ func (n *Node) onLost(family int) {
 var familyNames = [families]string{"ipv4", "ipv6"}
 
 // Join waits until the node has found its place in a family: until the first
-// lookup of its own id has found somebody.
+// lookup of its own id has found somebody. On a closed node it is ErrClosed,
+// whether the node had joined or not.
 func (n *Node) Join(ctx context.Context) error {
+	if n.ctx.Err() != nil {
+		return ErrClosed
+	}
 	select {
 	case <-n.joined:
 		return nil
