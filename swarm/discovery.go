@@ -41,7 +41,7 @@ type source struct {
 // loop; the goroutines are its own, and wait tells when they have ended.
 type search struct {
 	sources []source
-	hashes  []metainfo.Hash // the swarms to search; trackers are told of the first
+	hashes  []metainfo.Hash // the swarms to search
 	port    uint16
 	found   func(core.Source, netip.AddrPort)
 
@@ -57,10 +57,8 @@ func (s *search) start(ctx context.Context, now time.Time, seed bool) {
 	ctx, s.cancel = context.WithCancel(ctx)
 	s.seed, s.asked = seed, now
 	for _, src := range s.sources {
-		for i, hash := range s.hashes {
-			if i == 0 || src.name != core.SourceTracker {
-				s.wait.Go(func() { s.run(ctx, src, hash, seed) })
-			}
+		for _, hash := range s.hashes {
+			s.wait.Go(func() { s.run(ctx, src, hash, seed) })
 		}
 	}
 }

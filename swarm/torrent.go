@@ -36,6 +36,12 @@ type Spec struct {
 	// is set. Nil means not to.
 	DHT, LSD   Discovery
 	NoTrackers bool
+	// Trackers are tiers of trackers (BEP 12) that the user wrote, besides
+	// those that Torrent and Magnet name. They are asked even with NoTrackers,
+	// and wherever they are: on this machine, under any path. What a torrent
+	// or a link names was written by a stranger, and is asked here only in a
+	// form that can do no harm (see package guard).
+	Trackers [][]string
 	// WebSeeds are HTTP servers of the content (BEP 19), besides those that
 	// Torrent and Magnet name.
 	WebSeeds []string

@@ -30,10 +30,10 @@ func (l *loop) findSources(info *metainfo.Info) []source {
 	if l.spec.LSD != nil && !private {
 		list = append(list, source{l.spec.LSD, core.SourceLSD})
 	}
-	if tiers := l.trackers(); len(tiers) > 0 && !l.spec.NoTrackers {
+	if tiers := l.trackers(); len(tiers) > 0 {
 		l.moved.left.Store(1) // so that we count as no seed before the size is known
 		l.tracker = tracker.NewAnnouncer(tracker.Config{
-			Client: l.engine.tracker, InfoHash: l.hash, PeerID: l.peerID, Tiers: tiers,
+			Client: l.engine.tracker, PeerID: l.peerID, Tiers: tiers,
 			Private: private, Stats: l.trackerStats, Logger: l.log,
 		})
 		list = append(list, source{l.tracker, core.SourceTracker})
@@ -41,27 +41,37 @@ func (l *loop) findSources(info *metainfo.Info) []source {
 	return list
 }
 
-// trackers returns the usable trackers of the torrent, or of the magnet link,
-// whose trackers are a tier each.
+// trackers returns the usable trackers that are to be asked: first those of the
+// user, so that one which a stranger names as well is the user's. Those of a
+// magnet link are a tier each.
 func (l *loop) trackers() [][]tracker.Tracker {
-	var tiers [][]string
-	if l.spec.Torrent != nil {
-		tiers = l.spec.Torrent.Trackers
-	} else {
-		for _, url := range l.spec.Magnet.Trackers {
-			tiers = append(tiers, []string{url})
-		}
+	list := l.tiers(nil, l.spec.Trackers, false)
+	if l.spec.NoTrackers {
+		return list
 	}
-	var list [][]tracker.Tracker
+	if l.spec.Torrent != nil {
+		return l.tiers(list, l.spec.Torrent.Trackers, true)
+	}
+	for _, url := range l.spec.Magnet.Trackers {
+		list = l.tiers(list, [][]string{{url}}, true)
+	}
+	return list
+}
+
+// tiers appends those of tiers that have a usable tracker.
+func (l *loop) tiers(list [][]tracker.Tracker, tiers [][]string, stranger bool) [][]tracker.Tracker {
 	for _, urls := range tiers {
 		var tier []tracker.Tracker
 		for _, url := range urls {
-			t, err := tracker.ParseTracker(url, true)
-			if err != nil {
+			t, err := tracker.ParseTracker(url, stranger)
+			switch {
+			case err == nil:
+				tier = append(tier, t)
+			case stranger:
 				l.log.Info("a tracker is left out", "err", err)
-				continue
+			default:
+				l.log.Warn("a tracker is left out", "tracker", url, "err", err)
 			}
-			tier = append(tier, t)
 		}
 		if len(tier) > 0 {
 			list = append(list, tier)

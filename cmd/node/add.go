@@ -68,7 +68,7 @@ func (f *addFlags) register(fs *pflag.FlagSet) {
 	fs.Var(&f.files, "files", "only files that match, or that have these indices in node ls, as in 0,2-5; may be repeated")
 	f.trackers = listValue{kind: "URL", check: checkTrackers}
 	f.webSeeds = listValue{kind: "URL", check: checkURL}
-	fs.Var(&f.trackers, "tracker", "tracker to ask, too; may be repeated")
+	fs.Var(&f.trackers, "tracker", "tracker to ask, too, or several with commas as one tier; may be repeated")
 	fs.Var(&f.webSeeds, "webseed", "web server that has the content, BEP 19; may be repeated")
 	fs.BoolVar(&f.sequential, "sequential", false, "fetch from the first piece to the last, which is worse for the swarm")
 	fs.BoolVar(&f.seed, "seed", false, "go on seeding when complete, until interrupted")
@@ -111,7 +111,7 @@ func (f *addFlags) run(ctx context.Context, c *console, args []string) error {
 			continue
 		}
 		seen[src.hash()] = true
-		src.addTrackers(f.trackers.items)
+		src.own = tiers(f.trackers.items)
 		if src.torrent != nil {
 			if chosen := f.choose(src.torrent.Info(), &src); chosen.files == 0 {
 				return noneChosen(src.name())
@@ -165,7 +165,7 @@ func (a *adding) fetch(ctx context.Context) error {
 		src := &a.sources[i]
 		spec := swarm.Spec{
 			Torrent: src.torrent, Magnet: src.magnet, Dir: dir, Name: string(a.output), Sequential: a.sequential,
-			WebSeeds: a.webSeeds.items,
+			WebSeeds: a.webSeeds.items, Trackers: src.own,
 		}
 		if len(a.files.items) > 0 || len(src.magnet.Select) > 0 {
 			spec.Wanted = func(l *metainfo.Layout) []bool { return choose(l, a.files.items, src.magnet).wanted }

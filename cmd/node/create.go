@@ -109,10 +109,7 @@ func (f *outsideFlags) register(fs *pflag.FlagSet) {
 // apply sets in t what was given.
 func (f *outsideFlags) apply(t *metainfo.Torrent) {
 	if len(f.trackers.items) > 0 {
-		t.Trackers = nil
-		for _, tier := range f.trackers.items {
-			t.Trackers = append(t.Trackers, strings.Split(tier, ","))
-		}
+		t.Trackers = tiers(f.trackers.items)
 	}
 	if len(f.webSeeds.items) > 0 {
 		t.WebSeeds = f.webSeeds.items

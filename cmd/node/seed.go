@@ -126,6 +126,7 @@ func (f *seedFlags) add(ctx context.Context, s *session, path string) (*swarm.To
 	}
 	t, err := s.engine.Add(s.spec(swarm.Spec{
 		Torrent: built, Dir: filepath.Dir(path), Complete: true, SuperSeed: f.superSeed,
+		Trackers: tiers(f.outside.trackers.items),
 	}))
 	if errors.Is(err, swarm.ErrExists) {
 		s.c.warn("%s has the same content as another PATH", path)

@@ -59,7 +59,7 @@ func (f *nodeFlags) register(fs *pflag.FlagSet) {
 	fs.Var(&f.peers, "peer", "peer to connect to; may be repeated")
 	fs.BoolVar(&f.noDHT, "no-dht", false, "do not take part in the DHT")
 	fs.BoolVar(&f.noLSD, "no-lsd", false, "do not look for peers on the local network (nor without an address to listen on there)")
-	fs.BoolVar(&f.noTrackers, "no-trackers", false, "do not ask the trackers that torrents and links name")
+	fs.BoolVar(&f.noTrackers, "no-trackers", false, "do not ask the trackers that torrents and links name, those of --tracker alone")
 	fs.Var(&f.down, "down", "limit of receiving, as in 500k or 1.5M bytes per second (default: none)")
 	fs.Var(&f.up, "up", "limit of sending")
 	fs.Var(&f.peersMax, "max-peers", "limit of connections (default: 500)")
@@ -187,7 +187,7 @@ func (f *nodeFlags) hosts(c *console) ([]string, error) {
 
 // urls tells whether src names servers that may lead to its content.
 func (f *nodeFlags) urls(src *source) bool {
-	return src.trackers() && !f.noTrackers || src.webSeeds()
+	return src.asks(f.noTrackers) || src.webSeeds()
 }
 
 // validHosts leaves out what a torrent names and is no HOST:PORT.

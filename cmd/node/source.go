@@ -21,6 +21,7 @@ import (
 type source struct {
 	torrent *metainfo.Torrent // nil if only the magnet is known
 	magnet  metainfo.Magnet
+	own     [][]string // tiers of trackers that the user named beside the source
 }
 
 // hash names the swarm.
@@ -55,16 +56,20 @@ func (s *source) trackers() bool {
 	return len(s.magnet.Trackers) > 0
 }
 
-// addTrackers adds trackers; those of one item, between commas, are a tier.
-func (s *source) addTrackers(items []string) {
+// asks tells whether trackers are to be asked for the source: those that the
+// user named always are.
+func (s *source) asks(noTrackers bool) bool {
+	return len(s.own) > 0 || s.trackers() && !noTrackers
+}
+
+// tiers reads the values of --tracker; what stands between commas is a tier
+// (BEP 12).
+func tiers(items []string) [][]string {
+	var list [][]string
 	for _, item := range items {
-		tier := strings.Split(item, ",")
-		if s.torrent != nil {
-			s.torrent.Trackers = append(s.torrent.Trackers, tier)
-		} else {
-			s.magnet.Trackers = append(s.magnet.Trackers, tier...)
-		}
+		list = append(list, strings.Split(item, ","))
 	}
+	return list
 }
 
 // webSeeds tells whether the source names HTTP servers of the content.

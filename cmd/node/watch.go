@@ -131,7 +131,7 @@ func (w *watch) metadata(info *metainfo.Info, src *source) {
 	w.s.c.event("metadata", e)
 	w.s.c.note("%s %q: %s in %s", info.Hash().Short(), info.Name(), formatBytes(e.Bytes), plural(e.Files, "file"))
 	warnRenamed(w.s.c, info, "is saved as")
-	asked := src.trackers() && !w.s.flags.noTrackers
+	asked := src.asks(w.s.flags.noTrackers)
 	if info.Private() && !asked && !src.webSeeds() && len(w.s.flags.peers.items) == 0 {
 		why := "it names none"
 		if src.trackers() {

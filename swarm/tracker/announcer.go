@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"swarmnode/metainfo"
+	"swarmnode/swarm/guard"
 )
 
 const (
@@ -29,6 +30,8 @@ const (
 	wantDefault = 200
 	// portNone stands for "no port" in an announce. Trackers refuse 0.
 	portNone = 1
+	// hashesMax bounds the info-hashes of one torrent: a hybrid has two (BEP 52).
+	hashesMax = 2
 )
 
 // Stats are the numbers of an announce, in bytes. Uploaded and Downloaded count
@@ -41,9 +44,8 @@ type Stats struct {
 
 // Config describes an Announcer.
 type Config struct {
-	Client   *Client
-	InfoHash metainfo.Hash
-	PeerID   [20]byte
+	Client *Client
+	PeerID [20]byte
 	// Tiers are the trackers of the torrent (BEP 12). Each tier is asked at the
 	// same time as the others, and its trackers one after the other until one
 	// answers: BEP 12 has later tiers wait for the failure of earlier ones,
@@ -54,8 +56,8 @@ type Config struct {
 	// demands of private torrents.
 	Private bool
 	// Stats is asked for the numbers of each announce, by several goroutines
-	// at a time. It must not block. Nil means that they are not known: nothing was moved, and one byte is
-	// missing to whoever is no seed.
+	// at a time. It must not block. Nil means that they are not known: nothing
+	// was moved, and one byte is missing to whoever is no seed.
 	Stats func() Stats
 	// External is told our address as a tracker sees it (BEP 24). It must not
 	// block. May be nil.
@@ -65,24 +67,32 @@ type Config struct {
 	Logger *slog.Logger
 }
 
-// An Announcer keeps one torrent announced, from the first call of Peers to
-// Close. Its methods are safe for concurrent use.
+// An Announcer keeps one torrent announced, under each of its info-hashes, from
+// the first call of Peers to Close. Its methods are safe for concurrent use.
 type Announcer struct {
 	cfg      Config
 	key      uint32
 	announce announceFunc
-	ladders  []*ladder
-	found    chan netip.AddrPort
 
 	ctx    context.Context // done once Close has begun
 	cancel context.CancelFunc
-	wait   sync.WaitGroup
+	wait   sync.WaitGroup // the ladders
 
-	mu      sync.Mutex
-	port    uint16
-	seed    bool
-	running bool
-	closed  bool
+	mu     sync.Mutex
+	swarms map[metainfo.Hash]*presence // at most hashesMax
+	closed bool
+}
+
+// A presence is the torrent under one of its info-hashes: a swarm of its own.
+type presence struct {
+	*Announcer
+	hash    metainfo.Hash
+	ladders []*ladder
+	found   chan netip.AddrPort
+
+	told sync.Mutex
+	port uint16
+	seed bool
 }
 
 // NewAnnouncer returns an Announcer that has not told anybody yet. It must be
@@ -91,19 +101,17 @@ func NewAnnouncer(cfg Config) *Announcer {
 	if cfg.Logger == nil {
 		cfg.Logger = slog.New(slog.DiscardHandler)
 	}
-	cfg.Logger = cfg.Logger.With("torrent", cfg.InfoHash.Short())
-	a := &Announcer{cfg: cfg, key: rand.Uint32(), found: make(chan netip.AddrPort, foundMax)}
+	a := &Announcer{cfg: cfg, key: rand.Uint32(), swarms: make(map[metainfo.Hash]*presence)}
 	if cfg.Client != nil {
 		a.announce = cfg.Client.Announce
 	}
 	a.ctx, a.cancel = context.WithCancel(context.Background())
-	a.ladders = ladders(a, cfg.Tiers, cfg.Private)
 	return a
 }
 
 // ladders divides the trackers into those that are asked at the same time. A
 // tracker that is named twice is asked once.
-func ladders(a *Announcer, tiers [][]Tracker, private bool) []*ladder {
+func ladders(a *presence, tiers [][]Tracker, private bool) []*ladder {
 	seen := make(map[string]bool)
 	var all [][]*rung
 	for _, tier := range tiers {
@@ -132,20 +140,22 @@ func ladders(a *Announcer, tiers [][]Tracker, private bool) []*ladder {
 	return each
 }
 
-// Peers announces that the torrent has a peer at our address and port, which
-// has everything if seed is set, and yields the peers that trackers name, until
-// ctx or the Announcer ends. To be asked again means that something changed, or
-// that more peers are wanted soon: then trackers are asked again as soon as
-// they allow it. The torrent stays announced between one round and the next. Of
-// any other torrent than its own, ih, an Announcer says nothing.
+// Peers announces that the swarm of ih, an info-hash of the torrent, has a peer
+// at our address and port, which has everything if seed is set, and yields the
+// peers that trackers name, until ctx or the Announcer ends. To be asked again
+// means that something changed, or that more peers are wanted soon: then
+// trackers are asked again as soon as they allow it. The swarm stays announced
+// between one round and the next. Of a third info-hash an Announcer says
+// nothing, for no torrent has three.
 func (a *Announcer) Peers(ctx context.Context, ih metainfo.Hash, port uint16, seed bool) iter.Seq[netip.AddrPort] {
 	return func(yield func(netip.AddrPort) bool) {
-		if ih != a.cfg.InfoHash || !a.tell(port, seed) {
+		p := a.tell(ih, port, seed)
+		if p == nil {
 			return
 		}
 		for ctx.Err() == nil {
 			select {
-			case addr := <-a.found:
+			case addr := <-p.found:
 				if !yield(addr) {
 					return
 				}
@@ -157,32 +167,49 @@ func (a *Announcer) Peers(ctx context.Context, ih metainfo.Hash, port uint16, se
 	}
 }
 
-// tell hands the ladders what is to be announced from now on. It reports
-// whether the Announcer is still open.
-func (a *Announcer) tell(port uint16, seed bool) bool {
-	a.mu.Lock()
-	defer a.mu.Unlock()
-	if a.closed {
-		return false
-	}
+// tell hands the ladders what is to be announced from now on. It returns nil
+// for what will not be announced.
+func (a *Announcer) tell(ih metainfo.Hash, port uint16, seed bool) *presence {
 	if port == 0 {
 		port = portNone
 	}
-	a.port, a.seed = port, seed
-	if !a.running {
-		a.running = true
-		for _, l := range a.ladders {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	p := a.swarms[ih]
+	switch {
+	case a.closed, p == nil && len(a.swarms) >= hashesMax:
+		return nil
+	case p == nil:
+		p = &presence{Announcer: a, hash: ih, found: make(chan netip.AddrPort, foundMax), port: port, seed: seed}
+		p.ladders = ladders(p, a.cfg.Tiers, a.cfg.Private)
+		a.swarms[ih] = p
+		for _, l := range p.ladders {
 			a.wait.Go(l.run)
 		}
-		return true
+		return p
 	}
-	for _, l := range a.ladders {
+	p.renew(port, seed)
+	return p
+}
+
+// renew tells the ladders that something changed.
+func (p *presence) renew(port uint16, seed bool) {
+	p.told.Lock()
+	p.port, p.seed = port, seed
+	p.told.Unlock()
+	for _, l := range p.ladders {
 		select {
 		case l.wake <- struct{}{}:
 		default: // it has not looked since the last time
 		}
 	}
-	return true
+}
+
+// now returns what is to be announced.
+func (p *presence) now() (port uint16, seed bool) {
+	p.told.Lock()
+	defer p.told.Unlock()
+	return p.port, p.seed
 }
 
 // Close tells the trackers that know of us that we have stopped, and ends the
@@ -199,34 +226,32 @@ func (a *Announcer) Close() {
 	}
 	ctx, cancel := context.WithTimeout(context.Background(), StopTimeout)
 	defer cancel()
-	port, seed := a.told()
 	var stopping sync.WaitGroup
-	for _, l := range a.ladders {
-		for _, r := range l.rungs() {
-			for _, family := range r.knows() {
-				stopping.Go(func() {
-					if _, err := a.announce(ctx, r.tracker, a.request(r, port, seed, Stopped), family); err != nil {
-						a.cfg.Logger.Debug("tracker did not hear of our end", "tracker", r.tracker, "err", err)
-					}
-				})
+	for _, p := range a.swarms { // complete, and ours alone: a is closed
+		for _, l := range p.ladders {
+			for _, r := range l.rungs() {
+				for _, family := range r.knows() {
+					stopping.Go(func() { p.stop(ctx, r, family) })
+				}
 			}
 		}
 	}
 	stopping.Wait()
 }
 
-// told returns what is to be announced now.
-func (a *Announcer) told() (port uint16, seed bool) {
-	a.mu.Lock()
-	defer a.mu.Unlock()
-	return a.port, a.seed
+// stop tells one tracker that we have stopped.
+func (p *presence) stop(ctx context.Context, r *rung, family guard.Family) {
+	port, seed := p.now()
+	if _, err := p.announce(ctx, r.tracker, p.request(r, port, seed, Stopped), family); err != nil {
+		p.cfg.Logger.Debug("tracker did not hear of our end", "tracker", r.tracker, "err", err)
+	}
 }
 
 // request returns an announce to the tracker of r.
-func (a *Announcer) request(r *rung, port uint16, seed bool, event Event) Request {
+func (p *presence) request(r *rung, port uint16, seed bool, event Event) Request {
 	stats := Stats{Left: 1}
-	if a.cfg.Stats != nil {
-		stats = a.cfg.Stats()
+	if p.cfg.Stats != nil {
+		stats = p.cfg.Stats()
 	}
 	if seed {
 		stats.Left = 0
@@ -240,20 +265,20 @@ func (a *Announcer) request(r *rung, port uint16, seed bool, event Event) Reques
 		want = 0
 	}
 	return Request{
-		InfoHash: a.cfg.InfoHash, PeerID: a.cfg.PeerID, Port: port, Event: event, Want: want, Key: a.key,
+		InfoHash: p.hash, PeerID: p.cfg.PeerID, Port: port, Event: event, Want: want, Key: p.key,
 		Uploaded: max(stats.Uploaded, 0), Downloaded: max(stats.Downloaded, 0), Left: stats.Left, TrackerID: r.id,
 	}
 }
 
 // offer hands peers on, and makes room for them if nobody takes any.
-func (a *Announcer) offer(peers []netip.AddrPort) {
-	for _, p := range peers {
+func (p *presence) offer(peers []netip.AddrPort) {
+	for _, addr := range peers {
 		for {
 			select {
-			case a.found <- p:
+			case p.found <- addr:
 			default:
 				select {
-				case <-a.found:
+				case <-p.found:
 				default:
 				}
 				continue

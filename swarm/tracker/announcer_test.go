@@ -12,6 +12,7 @@ import (
 	"testing/synctest"
 	"time"
 
+	"swarmnode/metainfo"
 	"swarmnode/swarm/guard"
 )
 
@@ -82,7 +83,6 @@ func (n *fakeNet) sleepUntil(after time.Duration) { time.Sleep(time.Until(n.star
 func newAnnouncer(t *testing.T, n *fakeNet, cfg Config, tiers ...[]string) *Announcer {
 	t.Helper()
 	n.start = time.Now()
-	cfg.InfoHash = hashA
 	for _, tier := range tiers {
 		var list []Tracker
 		for _, raw := range tier {
@@ -182,7 +182,7 @@ func TestCompleteInTheMiddle(t *testing.T) {
 		var a *Announcer
 		var first sync.Once
 		a = newAnnouncer(t, n, Config{Stats: func() Stats {
-			first.Do(func() { a.tell(1, true) })
+			first.Do(func() { a.tell(hashA, 1, true) })
 			return Stats{Left: 3}
 		}}, []string{"both.example"})
 		_, stop := collect(t, a, 1, false)
@@ -208,11 +208,38 @@ func TestSeedFromTheStart(t *testing.T) {
 			t.Errorf("told %+v", r)
 		}
 		stop()
-		for range a.Peers(t.Context(), hashB, 1, false) {
-			t.Error("a peer of another torrent")
-		}
 		a.Close()
 		n.expect(t, "0s 1.1.1.1 stopped")
+	})
+}
+
+// A hybrid has two swarms (BEP 52), each of which hears of what it is asked for.
+func TestTwoHashes(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		n := &fakeNet{}
+		a := newAnnouncer(t, n, Config{}, []string{"1.1.1.1"})
+		_, stop := collect(t, a, 1, false)
+		n.expect(t, "0s 1.1.1.1 started")
+		ctx, cancel := context.WithCancel(t.Context())
+		done := make(chan struct{})
+		go func() {
+			defer close(done)
+			for range a.Peers(ctx, hashB, 1, true) {
+				t.Error("a peer from nowhere")
+			}
+		}()
+		n.expect(t, "0s 1.1.1.1 started")
+		if r := n.last(); r.InfoHash != hashB || r.Left != 0 {
+			t.Errorf("told %+v", r)
+		}
+		for range a.Peers(t.Context(), metainfo.Hash{1}, 1, false) {
+			t.Error("a peer of a third swarm")
+		}
+		cancel()
+		<-done
+		stop()
+		a.Close()
+		n.expect(t, "0s 1.1.1.1 stopped", "0s 1.1.1.1 stopped")
 	})
 }
 
@@ -379,8 +406,7 @@ func TestCloseIsBounded(t *testing.T) {
 
 // Peers that nobody takes are bounded, and the newest are kept.
 func TestFoundIsBounded(t *testing.T) {
-	a := NewAnnouncer(Config{InfoHash: hashA})
-	defer a.Close()
+	a := &presence{found: make(chan netip.AddrPort, foundMax)}
 	for i := range 3 * foundMax {
 		a.offer([]netip.AddrPort{netip.AddrPortFrom(netip.AddrFrom4([4]byte{1, 2, byte(i >> 8), byte(i)}), 1)})
 	}
@@ -399,10 +425,11 @@ func TestLaddersAreBounded(t *testing.T) {
 	}
 	a := NewAnnouncer(cfg)
 	defer a.Close()
-	if len(a.ladders) != LaddersMax {
-		t.Errorf("%d ladders, want %d", len(a.ladders), LaddersMax)
+	all := &presence{Announcer: a}
+	if n := len(ladders(all, cfg.Tiers, false)); n != LaddersMax {
+		t.Errorf("%d ladders, want %d", n, LaddersMax)
 	}
-	if n := len(NewAnnouncer(Config{Private: true}).ladders); n != 0 {
+	if n := len(ladders(all, nil, true)); n != 0 {
 		t.Errorf("%d ladders without a tracker", n)
 	}
 }

@@ -55,14 +55,14 @@ func (r *rung) families() []guard.Family {
 // A ladder is a sequence of trackers of which the first that answers is the one
 // we stay with. Its fields but wake are owned by its goroutine.
 type ladder struct {
-	a       *Announcer
+	a       *presence
 	tiers   [][]*rung // BEP 12: the one that answered last is first in its tier
 	current *rung     // the one that answered last; nil before
 	plan    schedule
 	wake    chan struct{}
 }
 
-func newLadder(a *Announcer, tiers [][]*rung) *ladder {
+func newLadder(a *presence, tiers [][]*rung) *ladder {
 	return &ladder{a: a, tiers: tiers, wake: make(chan struct{}, 1)}
 }
 
@@ -92,7 +92,7 @@ func (l *ladder) run() {
 
 // woken sees what is wanted since Peers was called again.
 func (l *ladder) woken() {
-	port, seed := l.a.told()
+	port, seed := l.a.now()
 	if r := l.current; r != nil && (r.port != port || seed && !r.seed) {
 		// Failures still have their pause: the news is in the next attempt.
 		if l.plan.failures == 0 {
@@ -152,7 +152,7 @@ func (l *ladder) ask(r *rung) (answer Response, err error) {
 	families := r.families()
 	outcomes := make(chan outcome, len(families))
 	// Once for all families: what took writes down must hold for each.
-	port, seed := l.a.told()
+	port, seed := l.a.now()
 	for _, family := range families {
 		request := l.a.request(r, port, seed, r.event(family, seed))
 		asking.Go(func() {
