@@ -188,6 +188,7 @@ func (e *Engine) Close() error {
 		}
 		e.wait.Wait()
 		e.uploads.close()
+		e.tracker.Close()
 		e.web.Close()
 		e.workers.Close()
 		e.closeErr = errors.Join(errs...)

@@ -67,6 +67,7 @@ var goroutines = map[string]string{
 	"swarm/tracker/announcer.go":     "one ladder per tier of trackers, until Close, and the farewells that Close waits for",
 	"swarm/tracker/ladder.go":        "one request per address family, waited for in the same function",
 	"swarm/tracker/server.go":        "the tracker's listeners and its sweep, waited for by Serve",
+	"swarm/tracker/udp.go":           "one reader per UDP tracker in use, until a minute after its last use or Close",
 	"swarm/webseed/conn.go":          "fetchers of one web seed, waited for by Run",
 	"cmd/node/bootstrap.go":          "saves the table from time to time until the command ends",
 	"cmd/node/hosts.go":              "look-ups of bootstrap hosts, abandoned when their context ends: the resolver takes no other no",

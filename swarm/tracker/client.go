@@ -4,21 +4,34 @@ import (
 	"context"
 	"fmt"
 	"net/netip"
+	"sync"
 
 	"swarmnode/metainfo"
 	"swarmnode/swarm/guard"
 )
 
-// inFlightMax bounds the questions that a Client asks at a time: enough for a
-// start with many torrents, and few enough to be kind to a home router.
-const inFlightMax = 48
+// Bounds on the questions that a Client asks at a time. Over HTTP they are few
+// enough to be kind to a home router. Over UDP most questions wait for trackers
+// that are gone, three quarters of a minute each, and cost no more than a
+// socket; a torrent that names many of those must not hold up the others.
+const (
+	inFlightHTTP = 48
+	inFlightUDP  = 256
+)
 
 // A Client asks trackers. It is safe for concurrent use, and meant to be shared
 // by all torrents.
 type Client struct {
 	web   *guard.Client
 	local netip.Addr
-	slots chan struct{} // one element for each question under way
+	http  chan struct{} // one element for each question under way over HTTP
+	udp   chan struct{} // the same over UDP
+	dial  dialFunc      // dialUDP
+
+	reading  sync.WaitGroup // the readers of stations
+	mu       sync.Mutex
+	stations map[netip.AddrPort]*station // at most stationsMax
+	closed   bool
 }
 
 // ClientConfig describes a Client.
@@ -30,9 +43,25 @@ type ClientConfig struct {
 	Local netip.Addr
 }
 
-// NewClient returns a Client.
+// NewClient returns a Client. It must be closed.
 func NewClient(cfg ClientConfig) *Client {
-	return &Client{web: cfg.HTTP, local: cfg.Local, slots: make(chan struct{}, inFlightMax)}
+	return &Client{
+		web: cfg.HTTP, local: cfg.Local, dial: dialUDP,
+		http: make(chan struct{}, inFlightHTTP), udp: make(chan struct{}, inFlightUDP),
+		stations: make(map[netip.AddrPort]*station),
+	}
+}
+
+// Close ends all that is under way with UDP trackers, and waits for it. The
+// requests of HTTP end with their contexts.
+func (c *Client) Close() {
+	c.mu.Lock()
+	c.closed = true
+	for _, s := range c.stations {
+		c.drop(s)
+	}
+	c.mu.Unlock()
+	c.reading.Wait()
 }
 
 // Announce makes one announce to t within a family, without a second try but
@@ -40,13 +69,15 @@ func NewClient(cfg ClientConfig) *Client {
 // peers of the Response could be dialled, and each comes once. The error may be
 // a *Failure.
 func (c *Client) Announce(ctx context.Context, t Tracker, r Request, family guard.Family) (Response, error) {
-	if err := c.enter(ctx); err != nil {
-		return Response{}, err
-	}
-	defer c.leave()
-	ask := c.announceHTTP
+	ask, slots := c.announceHTTP, c.http
 	if t.url.Scheme == "udp" {
-		ask = c.announceUDP
+		ask, slots = c.announceUDP, c.udp
+	}
+	select {
+	case slots <- struct{}{}:
+		defer func() { <-slots }()
+	case <-ctx.Done():
+		return Response{}, context.Cause(ctx)
 	}
 	response, err := ask(ctx, t, &r, family)
 	if err != nil {
@@ -61,13 +92,15 @@ func (c *Client) Scrape(ctx context.Context, t Tracker, hashes ...metainfo.Hash)
 	if len(hashes) == 0 || len(hashes) > ScrapeMax {
 		return nil, fmt.Errorf("scraping %v: %d torrents, want 1 to %d", t, len(hashes), ScrapeMax)
 	}
-	if err := c.enter(ctx); err != nil {
-		return nil, err
-	}
-	defer c.leave()
-	ask := c.scrapeHTTP
+	ask, slots := c.scrapeHTTP, c.http
 	if t.url.Scheme == "udp" {
-		ask = c.scrapeUDP
+		ask, slots = c.scrapeUDP, c.udp
+	}
+	select {
+	case slots <- struct{}{}:
+		defer func() { <-slots }()
+	case <-ctx.Done():
+		return nil, context.Cause(ctx)
 	}
 	counts, err := ask(ctx, t, hashes, guard.Any)
 	if err != nil {
@@ -75,14 +108,3 @@ func (c *Client) Scrape(ctx context.Context, t Tracker, hashes ...metainfo.Hash)
 	}
 	return counts, nil
 }
-
-func (c *Client) enter(ctx context.Context) error {
-	select {
-	case c.slots <- struct{}{}:
-		return nil
-	case <-ctx.Done():
-		return context.Cause(ctx)
-	}
-}
-
-func (c *Client) leave() { <-c.slots }

@@ -28,7 +28,9 @@ func newClient(t testing.TB) *Client {
 	t.Helper()
 	web := guard.New(guard.Config{UserAgent: "node/test"})
 	t.Cleanup(web.Close)
-	return NewClient(ClientConfig{HTTP: web})
+	c := NewClient(ClientConfig{HTTP: web})
+	t.Cleanup(c.Close)
+	return c
 }
 
 // startServer serves a tracker on one port of an address, until the test ends.

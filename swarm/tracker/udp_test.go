@@ -143,7 +143,7 @@ func TestStrayDatagrams(t *testing.T) {
 }
 
 func TestUDPFlood(t *testing.T) {
-	tr := tracked(t, func(b []byte) [][]byte { return make([][]byte, 2*strayMax) })
+	tr := tracked(t, func(b []byte) [][]byte { return make([][]byte, 2*straysMax) })
 	if _, err := newClient(t).Announce(t.Context(), tr, Request{}, guard.Any); !errors.Is(err, ErrAnswer) {
 		t.Errorf("got %v, want ErrAnswer", err)
 	}
