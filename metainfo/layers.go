@@ -70,6 +70,17 @@ func (l *Layout) appendLayers(dst []byte) []byte {
 	})
 }
 
+// HashesKnown tells whether the piece layers of all files are known, as they are
+// in a whole .torrent file. It is always so for v1.
+func (l *Layout) HashesKnown() bool {
+	for _, f := range l.roots {
+		if !l.trees[f].complete() {
+			return false
+		}
+	}
+	return true
+}
+
 // complete tells whether the whole piece layer is known.
 func (t *tree) complete() bool {
 	if t.height == 0 {

@@ -31,7 +31,8 @@ const (
 type loop struct {
 	*Torrent
 	core    *core.Torrent
-	store   *storage.Store // nil before InfoReady
+	store   *storage.Store // nil before InfoReady, and of a torrent that is MetadataOnly
+	pieces  int            // of the torrent, 0 before InfoReady
 	links   map[core.PeerRef]*link
 	lastRef core.PeerRef
 	touched []*link // with pending uploads
@@ -166,9 +167,7 @@ func (l *loop) seekRoom(link *link) bool {
 // startPeer makes the stream of a link to a peer.
 func (l *loop) startPeer(link *link) {
 	cfg := peer.Config{Pool: l.engine.blocks, Down: l.down, Up: l.up, Handler: link}
-	if l.store != nil {
-		cfg.Pieces = l.Info().Layout().Pieces()
-	}
+	cfg.Pieces = l.pieces
 	link.peer = peer.New(link.conn, cfg)
 	link.stream = link.peer
 }

@@ -62,7 +62,7 @@ func newLoop(t *Torrent, info *metainfo.Info) *loop {
 		Torrent: t,
 		core: core.New(time.Now(), core.Config{
 			InfoHash: t.hash, HashV2: t.names.v2, PeerID: t.peerID, Client: t.engine.cfg.Client, Port: t.engine.Addr().Port(),
-			Seed: rand.Uint64(), SuperSeed: t.spec.SuperSeed,
+			Seed: rand.Uint64(), SuperSeed: t.spec.SuperSeed, MetadataOnly: t.spec.MetadataOnly,
 			// What is asked for must find buffers when it comes, with some left
 			// for blocks that are being written.
 			Limits: core.Limits{RequestsMax: t.engine.blocks.Cap() * 3 / 4},
@@ -87,6 +87,7 @@ type opened struct {
 	info  *metainfo.Info
 	store *storage.Store
 	have  *bits.Set
+	late  *bits.Set // pieces with data that cannot be checked yet; may be nil
 	need  *bits.Set // pieces that hold something of a wanted file; nil is all
 	err   error
 }
@@ -111,6 +112,10 @@ func (l *loop) useInfo(raw []byte) {
 func (l *loop) open(info *metainfo.Info) {
 	l.setInfo(info)
 	o := opened{info: info}
+	if l.spec.MetadataOnly {
+		l.opened(o)
+		return
+	}
 	var wanted []bool // nil is all
 	if l.spec.Wanted != nil {
 		wanted = l.spec.Wanted(info.Layout())
@@ -133,6 +138,7 @@ func (l *loop) open(info *metainfo.Info) {
 		o.have = bits.Full(info.Layout().Pieces())
 	default:
 		o.have, o.err = o.store.Check(l.ctx, l.setChecked)
+		o.late = o.store.Late()
 		if o.err != nil {
 			o.store.Close()
 		}
@@ -142,7 +148,7 @@ func (l *loop) open(info *metainfo.Info) {
 
 // opened hands the outcome to the loop.
 func (l *loop) opened(o opened) {
-	if !l.ask(func(now time.Time) { l.ready(now, o) }) && o.err == nil {
+	if !l.ask(func(now time.Time) { l.ready(now, o) }) && o.err == nil && o.store != nil {
 		o.store.Close()
 	}
 }
@@ -155,16 +161,20 @@ func (l *loop) ready(now time.Time, o opened) {
 		l.fail(o.err)
 		return
 	}
-	l.store = o.store
+	l.store, l.pieces = o.store, o.info.Layout().Pieces()
 	for _, link := range l.links {
-		link.stream.SetPieces(o.have.Len())
+		link.stream.SetPieces(l.pieces)
 	}
 	l.search.rename(l.ctx, now, l.hashes())
 	if o.info.Private() {
 		l.search.keepTrackers(l.ctx, now)
 	}
-	l.log.Info("storage is open", "name", o.info.Name(), "pieces", o.have.Len(), "have", o.have.Count())
-	l.core.Step(now, core.Event{Kind: core.InfoReady, Info: o.info, Have: o.have})
+	if l.spec.MetadataOnly {
+		l.core.Step(now, core.Event{Kind: core.InfoReady, Info: o.info})
+		return
+	}
+	l.log.Info("storage is open", "name", o.info.Name(), "pieces", l.pieces, "have", o.have.Count())
+	l.core.Step(now, core.Event{Kind: core.InfoReady, Info: o.info, Have: o.have, Late: o.late})
 	l.core.SetSequential(l.spec.Sequential)
 	if o.need != nil {
 		for i := o.need.NextMissing(0); i >= 0; i = o.need.NextMissing(i + 1) {
@@ -176,6 +186,10 @@ func (l *loop) ready(now time.Time, o opened) {
 
 // stored turns the result of a storage worker into an event.
 func (l *loop) stored(r storage.Result) {
+	if errors.Is(r.Err, storage.ErrExists) {
+		l.fail(r.Err) // what lay there before turned out to be something else
+		return
+	}
 	e := core.Event{Kind: core.Failed, Err: r.Err}
 	e.Ref.Piece = r.Piece
 	switch {
@@ -229,6 +243,11 @@ const recheckMax = 3
 // complete looks at the files once more before it says that they are whole,
 // and tells the sources that we are a seed.
 func (l *loop) complete(now time.Time) {
+	if l.spec.MetadataOnly {
+		l.log.Info("the metadata is complete")
+		l.succeed(nil)
+		return
+	}
 	l.search.again(l.ctx, now, true)
 	l.wait.Go(func() {
 		err := l.store.Finish()

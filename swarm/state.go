@@ -70,9 +70,9 @@ func (l *loop) stats() Stats {
 		s.State = Closed
 	case l.fault != nil:
 		s.State = Faulty
-	case l.info == nil:
+	case l.info == nil, l.spec.MetadataOnly && l.outcome == undecided:
 		s.State = Metadata
-	case l.store == nil:
+	case l.store == nil && !l.spec.MetadataOnly:
 		s.State = Checking
 	case l.outcome == succeeded:
 		s.State = Seeding

@@ -22,6 +22,11 @@ type Spec struct {
 	// is fetched from peers (BEP 9).
 	Torrent *metainfo.Torrent
 	Magnet  metainfo.Magnet
+	// MetadataOnly fetches what a .torrent file holds, the info dictionary and
+	// the piece layers (BEP 52), and no content: nothing is written anywhere,
+	// and the fields about content are not used. Info is known before the piece
+	// layers are; the torrent is complete when both are.
+	MetadataOnly bool
 	// Dir is the existing folder below which the content lies, or will.
 	Dir string
 	// Name stands for the torrent's own name as that of the content in Dir.
@@ -65,7 +70,7 @@ type State uint8
 // The states. A torrent passes through them downwards, but for Faulty, which
 // it leaves again once storage works.
 const (
-	Metadata    State = iota // fetching the info dictionary from peers
+	Metadata    State = iota // fetching the info dictionary, or all that is wanted when MetadataOnly
 	Checking                 // hashing what is there already
 	Downloading              // some wanted piece is missing
 	Seeding                  // every wanted piece is there
@@ -152,7 +157,7 @@ func (t *Torrent) Info() *metainfo.Info {
 func (t *Torrent) HaveInfo() <-chan struct{} { return t.haveInfo }
 
 // Done returns a channel that is closed once the content is complete and
-// verified, or the torrent has ended without that. Err tells which.
+// verified, or the metadata is if nothing else is wanted, or the torrent has ended without that. Err tells which.
 func (t *Torrent) Done() <-chan struct{} { return t.done }
 
 // Err returns why the torrent ended, or nil: it is complete, or Done is not

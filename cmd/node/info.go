@@ -17,18 +17,25 @@ func infoCommand() *command {
 		name:  "info",
 		args:  "SOURCE",
 		short: "show what is in a .torrent file or a magnet link",
-		long:  `Nothing is fetched: of a magnet link, what it says itself is shown.`,
+		long: `Of a magnet link, what it says itself is shown; with --fetch the metadata comes
+from peers, and all that is in it is shown.`,
 		examples: []example{
 			{"node info some.torrent", "name, size, hashes, trackers"},
 			{"node info --json some.torrent", "the same with all files, for a program"},
 			{"node info 'magnet:?xt=urn:btih:…'", "what a link says"},
+			{"node info --fetch --timeout 1m 'magnet:?xt=urn:btih:…'", "what it stands for"},
 		},
 		argsMin: 1,
 		argsMax: 1,
-		setup: func(*pflag.FlagSet) action {
+		setup: func(fs *pflag.FlagSet) action {
+			var f peekFlags
+			f.register(fs)
 			return func(ctx context.Context, c *console, args []string) error {
 				src, err := parseSource(ctx, args[0])
 				if err != nil {
+					return err
+				}
+				if src, err = f.complete(ctx, c, src); err != nil {
 					return err
 				}
 				d := describeMagnet(src.magnet)

@@ -28,7 +28,7 @@ is not.`,
 				if err != nil {
 					return err
 				}
-				t, err := f.fetch(ctx, c, src)
+				t, err := f.fetch(ctx, c, src, infoAlone)
 				if err != nil {
 					return err
 				}

@@ -14,19 +14,26 @@ func magnetCommand() *command {
 		examples: []example{
 			{"node magnet some.torrent", "the link to pass on"},
 			{"node magnet 'MAGNET:?XT=URN:BTIH:…'", "a link in its usual form"},
+			{"node magnet --fetch 0123456789abcdef0123456789abcdef01234567", "the whole link, with name and all info-hashes"},
 		},
 		argsMin: 1,
 		argsMax: anyNumber,
-		setup: func(*pflag.FlagSet) action {
+		setup: func(fs *pflag.FlagSet) action {
+			var f peekFlags
+			f.register(fs)
 			return func(ctx context.Context, c *console, args []string) error {
 				for _, arg := range args {
 					src, err := parseSource(ctx, arg)
 					if err != nil {
 						return err
 					}
+					if src, err = f.complete(ctx, c, src); err != nil {
+						return err
+					}
 					m := src.magnet
 					if src.torrent != nil {
 						m = src.torrent.Magnet()
+						m.Peers = src.magnet.Peers
 					}
 					c.event("magnet", magnetEvent{m.Hash().String(), src.name(), m.String()})
 					c.result(m.String())

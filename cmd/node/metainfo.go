@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"os"
 	"time"
 
 	"github.com/spf13/pflag"
@@ -45,7 +44,7 @@ func (f *metainfoFlags) run(ctx context.Context, c *console, args []string) erro
 	if err != nil {
 		return err
 	}
-	t, err := f.fetch.fetch(ctx, c, src)
+	t, err := f.fetch.fetch(ctx, c, src, wholeMetadata)
 	if err != nil {
 		return err
 	}
@@ -72,18 +71,37 @@ func (f *fetchFlags) register(fs *pflag.FlagSet) {
 	f.node.register(fs)
 }
 
+// peekFlags are those of commands that can do without metadata.
+type peekFlags struct {
+	fetch bool
+	flags fetchFlags
+}
+
+func (f *peekFlags) register(fs *pflag.FlagSet) {
+	fs.BoolVar(&f.fetch, "fetch", false, "fetch the metadata of a magnet link from peers")
+	f.flags.register(fs)
+}
+
+// complete returns src with its metadata, if that is asked for.
+func (f *peekFlags) complete(ctx context.Context, c *console, src source) (source, error) {
+	if !f.fetch || src.torrent != nil {
+		return src, nil
+	}
+	t, err := f.flags.fetch(ctx, c, src, infoAlone)
+	return source{torrent: t, magnet: src.magnet}, err
+}
+
+// How much of the metadata a command needs.
+const (
+	infoAlone     = false // the info dictionary
+	wholeMetadata = true  // the piece layers of v2 as well (BEP 52)
+)
+
 // fetch returns the torrent that src names, from peers if need be.
-func (f *fetchFlags) fetch(ctx context.Context, c *console, src source) (*metainfo.Torrent, error) {
+func (f *fetchFlags) fetch(ctx context.Context, c *console, src source, whole bool) (*metainfo.Torrent, error) {
 	if src.torrent != nil {
 		return src.torrent, nil
 	}
-	// The engine opens files as soon as it knows what to fetch. They are
-	// empty, and go with this folder.
-	dir, err := os.MkdirTemp("", "node-metadata-")
-	if err != nil {
-		return nil, fail(exitDisk, "temporary folder", err)
-	}
-	defer os.RemoveAll(dir)
 	s, err := openSession(ctx, c, &f.node, needs{peers: src.magnet.Peers, urls: f.node.urls(&src)})
 	if err != nil {
 		return nil, err
@@ -93,11 +111,11 @@ func (f *fetchFlags) fetch(ctx context.Context, c *console, src source) (*metain
 		return nil, err
 	}
 	s.announceStart()
-	handle, err := s.engine.Add(s.spec(swarm.Spec{Magnet: src.magnet, Dir: dir}))
+	handle, err := s.engine.Add(s.spec(swarm.Spec{Magnet: src.magnet, MetadataOnly: true}))
 	if err != nil {
 		return nil, fail(torrentCode(err), src.hash().Short(), err)
 	}
-	info, err := f.wait(ctx, s, handle, &src)
+	info, err := f.wait(ctx, s, handle, &src, whole)
 	if err != nil {
 		return nil, err
 	}
@@ -109,8 +127,9 @@ func (f *fetchFlags) fetch(ctx context.Context, c *console, src source) (*metain
 	return t, nil
 }
 
-// wait returns the info dictionary of handle, which src names, once it is there.
-func (f *fetchFlags) wait(ctx context.Context, s *session, handle *swarm.Torrent, src *source) (*metainfo.Info, error) {
+// wait returns the info dictionary of handle, which src names, once it is there,
+// and if whole is set the piece layers, too.
+func (f *fetchFlags) wait(ctx context.Context, s *session, handle *swarm.Torrent, src *source, whole bool) (*metainfo.Info, error) {
 	watching, cancel := context.WithCancel(ctx)
 	w := startWatch(watching, s, []*swarm.Torrent{handle})
 	defer w.wait.Wait()
@@ -121,14 +140,22 @@ func (f *fetchFlags) wait(ctx context.Context, s *session, handle *swarm.Torrent
 		defer timer.Stop()
 		expired = timer.C
 	}
-	timedOut := w.run(ctx, expired, func(news) bool { return false })
+	timedOut := w.run(ctx, expired, func(n news) bool {
+		if !n.done {
+			w.metadata(handle.Info(), src)
+		}
+		return whole && !n.done
+	})
 	info := handle.Info()
 	switch {
-	case info != nil:
-		w.metadata(info, src)
+	case info != nil && (!whole || info.Layout().HashesKnown()):
 		return info, nil
 	case timedOut:
 		why := fmt.Errorf("after %s: %s", formatDuration(time.Duration(f.timeout)), missing(handle.Stats()))
+		if info != nil {
+			why = fmt.Errorf("after %s: no peer had the piece layers, without which a v2 torrent is not whole",
+				formatDuration(time.Duration(f.timeout)))
+		}
 		return nil, failWithHint(exitNoPeers, handle.Hash().Short(), why, "again, with a longer --timeout")
 	case handle.Err() != nil:
 		return nil, torrentFailure(handle, handle.Err())

@@ -27,8 +27,8 @@ const (
 	Drop
 	// Store: write a block. Ref, Buf, of which the driver becomes the owner.
 	Store
-	// Verify: all blocks of a piece were stored; hash it and answer with
-	// Verified, Failed or StorageFailed. Ref.Piece.
+	// Verify: all blocks of a piece were stored, or lay there before; hash it
+	// and answer with Verified, Failed or StorageFailed. Ref.Piece.
 	Verify
 	// Discard: give a buffer back, unused. Buf.
 	Discard
@@ -40,7 +40,8 @@ const (
 	// HashBlocks: read a piece that is verified and answer with Hashed.
 	// Ref.Piece.
 	HashBlocks
-	// Complete: every wanted piece is verified. No fields. It is given once
+	// Complete: every wanted piece is verified; or, of a torrent that is
+	// MetadataOnly, all of its metadata is known. No fields. It is given once
 	// each time that the state is reached.
 	Complete
 )

@@ -28,6 +28,9 @@ const (
 	retryLastUser  = 30 * time.Second
 	// againAfter is the wait before a peer that was connected is dialled again.
 	againAfter = 2 * time.Second
+	// upgradeAfter is the same for one that is to be connected to by another
+	// info-hash: time for it to see the end of the first connection.
+	upgradeAfter = 200 * time.Millisecond
 )
 
 type entryState uint8
@@ -170,6 +173,8 @@ func (b *book) closed(p *peer, reason Reason, now time.Duration) {
 		e.seed = p.has.isSeed()
 		e.next = now + againAfter
 		switch reason {
+		case ReasonUpgrade:
+			e.next, e.seed = now+upgradeAfter, false
 		case ReasonNone, ReasonIdle, ReasonRefresh, ReasonDuplicate:
 			// A peer that hangs up at once each time is as one that fails.
 			if p.down.total == 0 && p.up.total == 0 && reason != ReasonRefresh {

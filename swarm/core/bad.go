@@ -68,6 +68,10 @@ func (t *Torrent) onFailed(piece uint32, hashes []metainfo.Hash256) {
 	if !t.validPiece(piece) {
 		return
 	}
+	if t.lateDone(piece) {
+		t.pick.Refuted(piece)
+		return
+	}
 	t.senders = t.pick.Senders(piece, t.senders[:0])
 	recheck := len(t.senders) == 0
 	if len(t.senders) > 1 {

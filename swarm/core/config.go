@@ -23,6 +23,10 @@ type Config struct {
 	Client string
 	// Port is where we accept connections; 0 when we do not.
 	Port uint16
+	// MetadataOnly has the torrent learn what a .torrent file holds, the info
+	// dictionary and the piece layers (BEP 52), and nothing else: it neither
+	// wants nor has any piece. Complete says that all of it is known.
+	MetadataOnly bool
 	// SuperSeed asks for the behaviour of BEP 16 as long as we have every
 	// piece: each peer is shown a few pieces at a time.
 	SuperSeed bool

@@ -59,7 +59,9 @@ const (
 	// it counts as Sent too. Peer, Ref, Err.
 	ReadFailed
 	// InfoReady: storage for the info dictionary is open, and what was there
-	// has been checked. Info, Have; the core becomes the owner of Have.
+	// has been checked, as far as it could be. Info, Have, and Late: pieces of
+	// which there is data, but no hash yet to check it by; the core becomes the
+	// owner of both sets.
 	InfoReady
 	// InfoFailed: the metadata had the right hash but cannot be used, or its
 	// storage cannot be opened. Err.
@@ -95,6 +97,7 @@ type Event struct {
 	Hello    *wire.Hello
 	Info     *metainfo.Info
 	Have     *bits.Set
+	Late     *bits.Set
 	Hashes   []metainfo.Hash256
 	Err      error
 }

@@ -79,20 +79,30 @@ func (t *Torrent) learnV2() {
 	}
 }
 
+// mayUpgrade tells whether the link should be made anew: the metadata has shown
+// that the torrent is a hybrid, of which the peer knows the v2 side too, but the
+// link is one of v1, on which no piece layer can be had (BEP 52, "upgrade
+// path").
+func (t *Torrent) mayUpgrade(p *peer) bool {
+	return t.layout.Kind() == metainfo.Hybrid && p.knowsV2 && !p.v2 && p.listen.IsValid() && !t.layout.HashesKnown()
+}
+
 // isV2 tells whether a link of this info-hash carries the messages of BEP 52.
 // Common clients end one of the v1 hash on which they come.
 func (t *Torrent) isV2(link metainfo.Hash) bool {
 	return t.cfg.HashV2 != metainfo.Hash256{} && link == t.cfg.HashV2.Short()
 }
 
-// startHashes begins the search, if there is anything to be found.
-func (t *Torrent) startHashes() {
+// startHashes begins the search, if there is anything to be found. Of late there
+// is data to be verified when the hashes are known.
+func (t *Torrent) startHashes(late *bits.Set) {
 	if !t.layout.Kind().HasV2() {
 		t.hashes.file = len(t.layout.Files)
 		return
 	}
 	if !t.layout.Kind().HasV1() {
 		t.hashes.known = bits.New(t.layout.Pieces())
+		t.putOff(late)
 	}
 	t.askHashes()
 }
@@ -154,11 +164,24 @@ func (t *Torrent) knowPieces(first, end int) {
 		return
 	}
 	for piece := first; piece < min(end, known.Len()); piece++ {
-		known.Add(piece)
+		if w := t.late.waiting; w != nil && w.Has(piece) {
+			t.late.ready.Add(piece)
+		} else {
+			t.knowPiece(piece)
+		}
 	}
+	t.checkLate()
 	t.refillSoon()
-	if known.All() {
-		t.hashes.known, t.hashes.among = nil, nil
+}
+
+// knowPiece notes that a piece can be asked for.
+func (t *Torrent) knowPiece(piece int) {
+	s := &t.hashes
+	if s.known == nil {
+		return
+	}
+	if s.known.Add(piece); s.known.All() {
+		s.known, s.among = nil, nil
 	}
 }
 
@@ -322,4 +345,6 @@ func (t *Torrent) onHashes(p *peer, r metainfo.HashRange, hashes []byte) {
 	first, end := t.layout.FilePieces(n.file)
 	first += int(r.Index)
 	t.knowPieces(first, min(end, first+int(r.Length)))
+	t.fillHashes()
+	t.checkComplete()
 }

@@ -23,6 +23,7 @@ type peer struct {
 	outgoing bool
 	fast     bool // both sides have BEP 6
 	extended bool // both sides have BEP 10
+	knowsV2  bool // it can make a link of the v1 info-hash one of v2 (BEP 52)
 	v2       bool // the link has the v2 info-hash (BEP 52)
 	gone     bool // dropped: only Closed is awaited
 	said     bool // some message came from it
@@ -111,6 +112,7 @@ func (t *Torrent) onConnected(e *Event) {
 		fast:     hello.Reserved.Has(wire.FeatureFast),
 		extended: hello.Reserved.Has(wire.FeatureExtension),
 		hash:     hello.InfoHash,
+		knowsV2:  hello.Reserved.Has(wire.FeatureV2),
 		v2:       t.isV2(hello.InfoHash),
 		since:    t.now,
 		heard:    t.now,
@@ -282,6 +284,9 @@ const (
 
 // useless tells whether neither side can have anything for the other.
 func (t *Torrent) useless(p *peer) bool {
+	if t.cfg.MetadataOnly {
+		return false
+	}
 	if p.v2 && t.wantsHashes() && p.hashes.until == 0 {
 		return false
 	}

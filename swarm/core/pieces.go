@@ -1,8 +1,6 @@
 package core
 
 import (
-	"swarmnode/metainfo"
-	"swarmnode/swarm/bits"
 	"swarmnode/swarm/block"
 	"swarmnode/swarm/picker"
 	"swarmnode/swarm/wire"
@@ -13,29 +11,36 @@ import (
 const havesMax = 512
 
 // onInfoReady starts the exchange of pieces.
-func (t *Torrent) onInfoReady(info *metainfo.Info, have *bits.Set) {
+func (t *Torrent) onInfoReady(e *Event) {
+	info, have := e.Info, e.Have
 	if t.pick != nil || info == nil {
 		return
 	}
 	t.opening, t.unusable = false, nil
 	t.info, t.layout = info, info.Layout()
 	pieces := t.layout.Pieces()
-	if have != nil && have.Len() != pieces {
+	if have != nil && have.Len() != pieces || t.cfg.MetadataOnly {
 		have = nil
 	}
 	t.pick = picker.New(pieces, t.blocksOf, have, t.rng)
+	for piece := 0; t.cfg.MetadataOnly && piece < pieces; piece++ {
+		t.pick.SetPriority(uint32(piece), picker.Skip)
+	}
 	t.endMetadata()
 	t.learnV2()
 	t.countBytes()
 	many := t.pick.Have().Count() > havesMax
 	for _, p := range t.peers.snapshot() {
-		if many {
+		switch {
+		case many:
 			t.drop(p, ReasonRefresh, false)
-			continue
+		case t.mayUpgrade(p):
+			t.drop(p, ReasonUpgrade, false)
+		default:
+			t.tellInfo(p)
 		}
-		t.tellInfo(p)
 	}
-	t.startHashes()
+	t.startHashes(e.Late)
 	t.checkComplete()
 }
 
@@ -144,6 +149,7 @@ func (t *Torrent) onVerified(piece uint32) {
 	if !t.validPiece(piece) {
 		return
 	}
+	t.lateDone(piece)
 	t.senders = t.pick.Senders(piece, t.senders[:0])
 	needed := t.pick.Needed().Has(int(piece))
 	if !t.pick.Verified(piece) {
@@ -178,7 +184,7 @@ func (t *Torrent) onVerified(piece uint32) {
 // checkComplete says so when every wanted piece is there, and lets those go
 // who can be of no use any more.
 func (t *Torrent) checkComplete() {
-	if !t.pick.Done() {
+	if !t.pick.Done() || t.cfg.MetadataOnly && !t.HashesKnown() {
 		t.complete = false
 		return
 	}
@@ -187,6 +193,9 @@ func (t *Torrent) checkComplete() {
 	}
 	t.complete = true
 	t.do(Action{Kind: Complete})
+	if t.cfg.MetadataOnly {
+		return
+	}
 	t.tellUploadOnly()
 	for _, p := range t.peers.snapshot() {
 		if t.useless(p) {
@@ -210,6 +219,7 @@ func (t *Torrent) onStorageFailed(piece uint32, err error) {
 	}
 	t.cancelPiece(piece)
 	t.lose(piece)
+	t.lateDone(piece)
 	for _, p := range t.peers.list {
 		for i := range p.ask.open() {
 			if o := &p.ask.open()[i]; o.state == askLive {

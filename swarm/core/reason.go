@@ -21,6 +21,7 @@ const (
 	ReasonBadMetadata        // it sent metadata with the wrong hash
 	ReasonBadHashes          // it sent hashes that the hash tree disproves
 	ReasonBanned             // its address is banned
+	ReasonUpgrade            // it is to be connected to by the v2 info-hash
 	ReasonRefresh            // reconnecting is cheaper than telling what changed
 )
 
@@ -53,6 +54,7 @@ var reasonNames = [reasonCount]string{
 	ReasonBadMetadata: "bad metadata",
 	ReasonBadHashes:   "bad hashes",
 	ReasonBanned:      "banned",
+	ReasonUpgrade:     "upgrade",
 	ReasonRefresh:     "refresh",
 	WasteDuplicate:    "duplicate block",
 	WasteLate:         "late",

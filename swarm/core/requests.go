@@ -186,7 +186,7 @@ func (t *Torrent) refill(p *peer) {
 // room returns how many more blocks p may be asked for now. Few are not worth
 // the search.
 func (t *Torrent) room(p *peer) int {
-	if p.gone || !t.downloading() || !p.interesting || t.now < p.ask.until {
+	if p.gone || !t.downloading() || t.awaitsLate() || !p.interesting || t.now < p.ask.until {
 		return 0
 	}
 	if p.choking && len(p.fastx.allowed) == 0 || p.trust.awaited {

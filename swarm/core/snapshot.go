@@ -143,6 +143,8 @@ func (t *Torrent) state() State {
 		return Opening
 	case t.pick == nil:
 		return NeedInfo
+	case t.cfg.MetadataOnly && !t.complete:
+		return NeedInfo
 	case t.pick.Done():
 		return Seeding
 	}

@@ -33,6 +33,8 @@ type Torrent struct {
 	layout *metainfo.Layout
 	pick   *picker.Picker // nil until InfoReady
 
+	late lateCheck
+
 	opening bool // UseInfo was given, InfoReady is awaited
 	hashes  hashSearch
 	serving []hashServe // the first one waits for a piece to be read
@@ -103,7 +105,7 @@ func (t *Torrent) Step(now time.Time, e Event) {
 	case ReadFailed:
 		t.onReadFailed(e.Peer, e.Ref)
 	case InfoReady:
-		t.onInfoReady(e.Info, e.Have)
+		t.onInfoReady(&e)
 	case InfoFailed:
 		t.onInfoFailed(e.Err)
 	case Verified:
@@ -147,6 +149,6 @@ func (t *Torrent) downloading() bool {
 }
 
 // seeding tells whether every wanted piece is there.
-func (t *Torrent) seeding() bool { return t.pick != nil && t.pick.Done() }
+func (t *Torrent) seeding() bool { return t.pick != nil && !t.cfg.MetadataOnly && t.pick.Done() }
 
 func (t *Torrent) do(a Action) { t.actions = append(t.actions, a) }

@@ -284,6 +284,16 @@ func (p *Picker) Lost(piece uint32) {
 	}
 }
 
+// Suppose makes a piece Unverified of which nothing was asked for: all of it may
+// be there. It returns false if the piece is in another state.
+func (p *Picker) Suppose(piece uint32) bool {
+	if s := p.state[piece]; s != Wanted && s != Skipped {
+		return false
+	}
+	p.move(piece, Unverified)
+	return true
+}
+
 // Recheck makes a piece that we Have Unverified. It returns false if we do
 // not.
 func (p *Picker) Recheck(piece uint32) bool {

@@ -25,6 +25,7 @@ const (
 )
 
 // Check finds out which pieces are there and sound; the caller owns the set.
+// Those whose hash is not known yet are left to Late.
 // Pieces that the record of an earlier run, or an earlier Check or Verify,
 // knows to be sound are not hashed again when their files are as they were
 // left. Files that do not exist, and holes, cost nothing. All cores take part.
@@ -56,16 +57,17 @@ func (s *Store) Check(ctx context.Context, progress func(done, total int64)) (*b
 	if s.wanted.files != nil { // what shares a piece with a file that is not there says nothing
 		there = !c.data.None()
 	}
+	late := c.putOff()
 	if err := c.run(ctx, c.data, math.MaxInt64); err != nil {
 		return nil, err
 	}
 	if err := c.run(ctx, c.holes, holesTriedMax); err != nil {
 		return nil, err
 	}
-	if there && c.have.None() && s.foreign() {
+	if there && c.have.None() && late.none() && s.foreign() {
 		return nil, &Error{"open", s.path(), ErrExists}
 	}
-	s.checked(c.have, c.trusted)
+	s.checked(c.have, c.trusted, late)
 	return c.have, nil
 }
 
@@ -75,22 +77,27 @@ func (s *Store) Check(ctx context.Context, progress func(done, total int64)) (*b
 func (s *Store) foreign() bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	return s.mayBeForeign()
+}
+
+// mayBeForeign is foreign when Store.mu is held.
+func (s *Store) mayBeForeign() bool {
 	return s.cfg.Part && !s.readOnly && s.top == s.cfg.Name && s.recorded == nil
 }
 
 // checked takes over what a check found, of which trusted was not hashed.
-func (s *Store) checked(have, trusted *bits.Set) {
+func (s *Store) checked(have, trusted *bits.Set, late lateSets) {
 	s.mu.Lock()
-	s.have = have.Clone()
+	s.have, s.putOff = have.Clone(), late
 	s.resumed, s.writtenUntil = false, 0
-	keep(s.durable, have)
+	keep(s.durable, s.accounted())
 	if s.unproven != nil {
 		keep(s.unproven, trusted)
 	}
 	if s.readOnly {
 		s.durable = have.Clone() // it was there before us
 	}
-	fresh := s.record != nil && !equal(s.durable, have)
+	fresh := s.record != nil && !equal(s.durable, s.accounted())
 	if fresh {
 		for i := range len(s.layout.Files) + 1 {
 			if i != s.sideIndex() && s.layout.Files[i].Pad {

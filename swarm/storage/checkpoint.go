@@ -187,7 +187,7 @@ func (s *Store) late() bool {
 // closing says that nothing is written any more.
 func (s *Store) checkpoint(closing bool) error {
 	s.mu.Lock()
-	have, dirty := s.have.Clone(), s.dirty
+	have, dirty := s.accounted(), s.dirty
 	s.dirty = make(map[int]struct{})
 	s.mu.Unlock()
 	failed, err := s.syncFiles(dirty)
@@ -328,7 +328,7 @@ func (s *Store) stampOpen() {
 func (s *Store) replaceRecord(closed, durable bool) error {
 	s.mu.Lock()
 	r := Resume{Hash: s.cfg.Hash, Path: s.disk.path(s.cfg.Name), Have: s.durable.Clone(),
-		Clean: (closed || s.readOnly) && equal(s.durable, s.have), Files: make([]FileState, s.sideIndex())}
+		Clean: (closed || s.readOnly) && s.putOff.unknown() == 0 && equal(s.durable, s.accounted()), Files: make([]FileState, s.sideIndex())}
 	for i := range r.Files {
 		r.Files[i] = s.stamps[i].state()
 	}
@@ -357,7 +357,7 @@ func (s *Store) closeJournal() error {
 		return nil
 	}
 	s.mu.Lock()
-	upToDate := s.clean && len(s.dirty) == 0 && s.recorded != nil && equal(s.recorded, s.have)
+	upToDate := s.clean && len(s.dirty) == 0 && s.recorded != nil && equal(s.recorded, s.accounted())
 	nothing := s.recorded == nil && s.have.None() && len(s.dirty) == 0
 	s.mu.Unlock()
 	if upToDate || nothing {

@@ -100,6 +100,7 @@ type Store struct {
 
 	mu       sync.Mutex
 	diverted *bits.Set // pieces of which all that is not wanted lies aside
+	putOff   lateSets  // see Late
 	top      string    // name of the content in Dir as it is now
 	have     *bits.Set
 	stamps   []stamp // by file, and at sideIndex that of the side file

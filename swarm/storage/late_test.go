@@ -1,0 +1,172 @@
+package storage
+
+import (
+	"os"
+	"path/filepath"
+	"testing"
+
+	"swarmnode/metainfo"
+	"swarmnode/swarm/bits"
+)
+
+// latePieces is the number of pieces of lateTorrent, of 32 KiB each.
+const latePieces = 8
+
+// lateTorrent makes a v2 torrent of one file, and returns its content, its layout
+// as of a .torrent file, and a function that makes it as of a magnet link, which
+// knows no piece layer.
+func lateTorrent(t *testing.T) (data []byte, whole *metainfo.Layout, bare func() *metainfo.Layout) {
+	t.Helper()
+	data = content(1, latePieces*32<<10-100)
+	path := filepath.Join(t.TempDir(), "file")
+	if err := os.WriteFile(path, data, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	torrent, err := metainfo.Build(t.Context(), metainfo.BuildOptions{Path: path, Kind: metainfo.V2, PieceLength: 32 << 10})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return data, torrent.Info().Layout(), func() *metainfo.Layout {
+		info, err := metainfo.ParseInfo(torrent.Info().Raw())
+		if err != nil {
+			t.Fatal(err)
+		}
+		return info.Layout()
+	}
+}
+
+// teach tells l the piece layers that whole knows.
+func teach(t *testing.T, l, whole *metainfo.Layout) {
+	t.Helper()
+	for r := range l.NeedsHashes(0) {
+		answer, ok := whole.AppendHashes(nil, r, nil)
+		if !ok {
+			t.Fatal("no hashes")
+		}
+		if err := l.AddHashes(r, answer); err != nil {
+			t.Fatal(err)
+		}
+	}
+}
+
+// late opens a Store, checks, and returns what was put off; nothing may be had.
+func (r *rig) late() *bits.Set {
+	r.t.Helper()
+	have, err := r.store.Check(r.t.Context(), func(done, _ int64) {
+		if done > 0 {
+			r.t.Error("pieces were hashed that no hash is known of")
+		}
+	})
+	if err != nil {
+		r.t.Fatal(err)
+	}
+	if !have.None() {
+		r.t.Errorf("%d pieces are had, with no hash of any", have.Count())
+	}
+	if late := r.store.Late(); late != nil {
+		return late
+	}
+	return bits.New(latePieces)
+}
+
+// TestLateRecord: what a record knows is neither lost nor hashed while the piece
+// layers are not known, however often the node is started meanwhile.
+func TestLateRecord(t *testing.T) {
+	data, whole, bare := lateTorrent(t)
+	cfg := Config{Dir: t.TempDir(), StateDir: t.TempDir(), Layout: whole, Part: true}
+	r := newRig(t, cfg, data)
+	want := bits.New(latePieces)
+	for _, p := range []int{0, 3, latePieces - 1} {
+		r.piece(p)
+		want.Add(p)
+	}
+	r.back()
+	for range 3 {
+		cfg.Layout = bare()
+		r = newRig(t, cfg, data)
+		if late := r.late(); !equal(late, want) {
+			t.Fatalf("%d pieces are put off, want %d", late.Count(), want.Count())
+		}
+		r.back()
+	}
+	cfg.Layout = bare()
+	r = newRig(t, cfg, data)
+	r.late()
+	teach(t, cfg.Layout, whole)
+	for p := range want.Members() {
+		r.store.Verify(uint32(p))
+		if got := <-r.results; !got.OK {
+			t.Errorf("piece %d: %+v", p, got)
+		}
+	}
+	if !equal(r.store.Have(), want) || r.store.Late() != nil || !equal(r.store.unproven, want) {
+		t.Error("the pieces are not had as the record says, to be hashed before they are read")
+	}
+	r.piece(1)
+	want.Add(1)
+	r.back()
+	cfg.Layout = whole
+	if have, hashed, _ := recheck(t, cfg, data); !equal(have, want) || hashed != 0 {
+		t.Errorf("later %d pieces, want %d; %d bytes hashed", have.Count(), want.Count(), hashed)
+	}
+}
+
+// TestLateWithoutRecord: each piece with data is hashed once its hash is known;
+// a crash before that loses nothing.
+func TestLateWithoutRecord(t *testing.T) {
+	data, whole, bare := lateTorrent(t)
+	for _, name := range []string{"file", "file" + PartSuffix} {
+		cfg := Config{Dir: t.TempDir(), StateDir: t.TempDir(), Part: true}
+		wrong := append([]byte(nil), data...)
+		wrong[2*32<<10]++
+		if err := os.WriteFile(filepath.Join(cfg.Dir, name), wrong, 0o600); err != nil {
+			t.Fatal(err)
+		}
+		for range 2 {
+			cfg.Layout = bare()
+			r := newRig(t, cfg, data)
+			if late := r.late(); !late.All() {
+				t.Fatalf("%d pieces are put off, want all", late.Count())
+			}
+			r.back()
+		}
+		cfg.Layout = bare()
+		r := newRig(t, cfg, data)
+		r.late()
+		teach(t, cfg.Layout, whole)
+		for p := range latePieces {
+			r.store.Verify(uint32(p))
+			if got := <-r.results; got.OK != (p != 2) || got.Err != nil {
+				t.Errorf("piece %d: %+v", p, got)
+			}
+		}
+		if got := r.piece(2); !got.OK {
+			t.Errorf("the wrong piece cannot be replaced: %+v", got)
+		}
+		if err := r.store.Finish(); err != nil {
+			t.Error(err)
+		}
+		r.onDisk(cfg.Dir, "file")
+		r.back()
+	}
+}
+
+// TestLateForeign: data under the content's own name of which no piece is right
+// is somebody else's, and the last piece that is looked at says so.
+func TestLateForeign(t *testing.T) {
+	data, whole, bare := lateTorrent(t)
+	cfg := Config{Dir: t.TempDir(), StateDir: t.TempDir(), Layout: bare(), Part: true}
+	if err := os.WriteFile(filepath.Join(cfg.Dir, "file"), content(2, len(data)), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	r := newRig(t, cfg, data)
+	r.late()
+	teach(t, cfg.Layout, whole)
+	for p := range latePieces {
+		r.store.Verify(uint32(p))
+		if got := <-r.results; got.OK || IsInTheWay(got.Err) != (p == latePieces-1) {
+			t.Errorf("piece %d: %+v", p, got)
+		}
+	}
+	r.back()
+}
