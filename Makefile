@@ -48,11 +48,13 @@ fuzz:
 	  done || exit 1; \
 	done
 
-## bench     Go benchmarks, then the transfer beside other clients and the
-##           machine's limit; BENCHFLAGS are passed to the latter
+## bench     Go benchmarks, the transfer beside other clients and the machine's
+##           limit (BENCHFLAGS are passed to it), and the node in a mixed swarm
+##           beside libtorrent in the same seat
 bench: build
 	$(GO) test -run '^$$' -bench . -benchmem -benchtime $(BENCHTIME) ./...
 	$(GO) run ./bench/transfer -node bin/node $(BENCHFLAGS)
+	$(GO) run ./bench/seats -node bin/node
 
 ## sim       the swarm simulations
 sim:

@@ -197,7 +197,7 @@ var hostile = []hostilePeer{
 			f.send(data(r))
 		})
 	}},
-	{name: "requests unread", count: 4, heap: 24 << 20, act: func(f *foe) {
+	{name: "requests unread", count: 4, heap: 12 << 20, act: func(f *foe) {
 		f.send(say(wire.HaveNone), say(wire.Interested))
 		f.flood(request(block.Ref{Length: block.Size}), request(block.Ref{Piece: 1, Length: block.Size}))
 	}},
@@ -206,7 +206,7 @@ var hostile = []hostilePeer{
 		f.flood(request(block.Ref{Piece: 1 << 31, Begin: 1<<32 - 1, Length: 1<<32 - 1}), request(block.Ref{}),
 			wire.Message{ID: wire.Cancel, Ref: block.Ref{Piece: 1 << 31, Length: 1}})
 	}},
-	{name: "metadata requests unread", count: 4, heap: 24 << 20, act: func(f *foe) {
+	{name: "metadata requests unread", count: 4, heap: 12 << 20, act: func(f *foe) {
 		h := wire.ExtHandshake{Extensions: wire.OurExtensions(wire.ExtMetadata)}
 		f.send(extended(0, wire.AppendExtHandshake(nil, h)))
 		f.flood(extended(uint8(wire.ExtMetadata), wire.AppendMetadata(nil, wire.Metadata{Type: wire.MetadataRequest})))
@@ -262,7 +262,7 @@ var hostile = []hostilePeer{
 			f.hold()
 		})
 	}},
-	{name: "extended handshakes that burst", count: 2, heap: 24 << 20, act: func(f *foe) {
+	{name: "extended handshakes that burst", count: 2, heap: 12 << 20, act: func(f *foe) {
 		var names strings.Builder
 		for i := range 3000 {
 			fmt.Fprintf(&names, "7:x%06di%de", i, i)
@@ -272,7 +272,7 @@ var hostile = []hostilePeer{
 		f.send(extended(0, []byte("d1:m"+strings.Repeat("l", 20_000)+strings.Repeat("e", 20_001))))
 		f.flood(extended(0, []byte("d1:mi1e1:pi70000e4:reqqi99999999999e13:metadata_sizei1eee")))
 	}},
-	{name: "large extended messages of nobody", count: 4, heap: 24 << 20, act: func(f *foe) {
+	{name: "large extended messages of nobody", count: 4, heap: 12 << 20, act: func(f *foe) {
 		f.flood(extended(200, make([]byte, wire.ExtendedMax-100)))
 	}},
 	{name: "hints without end", count: 2, act: func(f *foe) {

@@ -41,6 +41,7 @@ type link struct {
 	pending  run   // uploads of this batch of actions that may grow
 	ports    int   // DHT nodes it has told of; of its reader
 	held     int64 // bytes read for it and not yet written; of readers, under its mutex
+	inbox    inbox // what the loop has not taken in yet
 }
 
 // portsMax bounds the DHT nodes that one connection tells of: each is asked
@@ -54,6 +55,9 @@ func (l *link) OnMessage(m *wire.Message) {
 		e.Msg.Payload = nil // nobody will look at it
 	} else {
 		e.Msg.Payload = slices.Clone(m.Payload)
+	}
+	if !l.inbox.put(len(e.Msg.Payload), l.torrent.ctx.Done()) {
+		return
 	}
 	if tell := l.torrent.engine.cfg.DHTNode; m.ID == wire.Port && m.Port != 0 && tell != nil && l.ports < portsMax {
 		l.ports++

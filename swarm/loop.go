@@ -84,6 +84,10 @@ func (l *loop) step(now time.Time, e core.Event) {
 	switch e.Kind {
 	case core.Closed:
 		delete(l.links, e.Peer)
+	case core.Received:
+		if link := l.links[e.Peer]; link != nil {
+			link.inbox.take(len(e.Msg.Payload))
+		}
 	case core.StorageFailed:
 		l.failing(e.Err)
 	}

@@ -22,7 +22,7 @@ const (
 )
 
 // A run is a row of contiguous blocks of one piece, to be read at once for one
-// peer.
+// peer; one that is longer than block.Size is a run by itself.
 type run struct {
 	link  *link
 	store *storage.Store
@@ -32,11 +32,14 @@ type run struct {
 
 // extend adds ref to the run if it is contiguous with what is there.
 func (r *run) extend(ref block.Ref) bool {
-	if r.n == runMax || ref.Length > block.Size {
+	if r.n == runMax {
 		return false
 	}
 	if r.n > 0 {
 		last := r.refs[r.n-1]
+		if last.Length > block.Size || ref.Length > block.Size {
+			return false
+		}
 		if ref.Piece != last.Piece || ref.Begin != last.Begin+last.Length {
 			return false
 		}
@@ -44,6 +47,14 @@ func (r *run) extend(ref block.Ref) bool {
 	r.refs[r.n] = ref
 	r.n++
 	return true
+}
+
+// units returns how many blocks of block.Size the run takes up.
+func (r *run) units() int {
+	if r.n == 1 {
+		return (int(r.refs[0].Length) + block.Size - 1) / block.Size
+	}
+	return r.n
 }
 
 func (r *run) length() int {
@@ -54,7 +65,7 @@ func (r *run) length() int {
 // readers reads blocks for upload. The queue is bounded by the credit that the
 // core gives each peer, the memory by a budget that the workers wait for. No
 // link holds more than a share of what is left of the budget, and each may hold a
-// block beyond it, so that peers that do not read what they asked for cannot use
+// block beyond it (of the longest that is served), so that peers that do not read what they asked for cannot use
 // it up, however many there are.
 type readers struct {
 	wait sync.WaitGroup
@@ -62,7 +73,7 @@ type readers struct {
 	mu      sync.Mutex
 	changed sync.Cond // queue, budget or closed
 	queue   []run     // a ring would save copying; queues are short
-	budget  int64     // bytes that may still be read; below 0 by a block for each link at most
+	budget  int64     // bytes that may still be read; below 0 by the least buffer of each link at most
 	idle    [3][][]byte
 	closed  bool
 }
@@ -148,10 +159,14 @@ func (r *readers) split(i, n int) run {
 
 // take returns a buffer for as many blocks of job as its link may have read now.
 func (r *readers) take(job *run) (buf []byte, blocks int) {
-	for class := len(runSizes) - 1; class >= 0; class-- {
+	units, least := job.units(), 0
+	for job.n == 1 && runSizes[least] < units {
+		least++ // a long block is not split
+	}
+	for class := len(runSizes) - 1; class >= least; class-- {
 		size := int64(runSizes[class]) * block.Size
-		first := class == 0 && job.link.held == 0
-		if class > 0 && job.n <= runSizes[class-1] || job.link.held+size > r.budget/shareMax && !first {
+		first := class == least && job.link.held == 0
+		if class > least && units <= runSizes[class-1] || job.link.held+size > r.budget/shareMax && !first {
 			continue
 		}
 		job.link.held += size

@@ -78,6 +78,7 @@ var goroutines = map[string]string{
 	"swarm/webseeds.go":              "one connection to each web seed, waited for by the torrent loop",
 	"dht/bootstrap.go":               "look-ups of host names, waited for in the same function",
 	"dht/node.go":                    "the node's loop, its socket reader and its resolver, until Close",
+	"internal/capped/capped.go":      "waits for one member of a swarm, waited for in the same function",
 	"internal/nodeproc/nodeproc.go":  "reads the events of the command, until it is stopped",
 	"internal/proc/proc.go":          "waits for the child on the thread that started it",
 	"metainfo/hashing.go":            "hashing workers, waited for in the same function",

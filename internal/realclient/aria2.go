@@ -55,6 +55,9 @@ func launchAria2(ctx context.Context, c *Client) (driver, error) {
 	} else {
 		args = append(args, "--enable-dht=false")
 	}
+	if c.opts.Up > 0 {
+		args = append(args, fmt.Sprintf("--max-overall-upload-limit=%d", c.opts.Up))
+	}
 	for name, value := range c.opts.Settings {
 		args = append(args, fmt.Sprintf("--%s=%v", name, value))
 	}

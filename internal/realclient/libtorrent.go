@@ -10,6 +10,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"maps"
 	"net/netip"
 	"os"
 	"time"
@@ -53,10 +54,11 @@ func launchLibtorrent(ctx context.Context, c *Client) (driver, error) {
 		answers.Close()
 		return nil, err
 	}
-	settings := c.opts.Settings
-	if settings == nil {
-		settings = map[string]any{}
+	settings := map[string]any{}
+	if c.opts.Up > 0 {
+		settings["upload_rate_limit"] = c.opts.Up
 	}
+	maps.Copy(settings, c.opts.Settings)
 	return d, d.call(ctx, nil, map[string]any{
 		"op": "start", "ip": c.Addr.Addr().String(), "port": c.Addr.Port(),
 		"dht": c.opts.DHT || len(c.opts.Bootstrap) > 0, "bootstrap": joinAddrs(c.opts.Bootstrap),

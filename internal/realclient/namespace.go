@@ -48,8 +48,9 @@ func unshareArgs() []string {
 }
 
 // namespaceSetup gives lo its addresses: with the prefix on lo every address
-// of 10.0.0.0/8 is local. Clients that ignore loopback peers accept those.
-const namespaceSetup = `ip link set lo up && ip link set lo multicast on && ip addr add 10.0.0.1/8 dev lo && exec "$@"`
+// of 10.0.0.0/8 is local. Clients that ignore loopback peers accept those. The
+// addresses of 11.0.0.0/8 count as public: libtorrent caps nobody on a local one.
+const namespaceSetup = `ip link set lo up && ip link set lo multicast on && ip addr add 10.0.0.1/8 dev lo && ip addr add 11.0.0.1/8 dev lo && exec "$@"`
 
 // namespaceWorks tells, once, why a namespace cannot be had.
 var namespaceWorks = sync.OnceValue(func() error {
@@ -67,7 +68,7 @@ var namespaceWorks = sync.OnceValue(func() error {
 })
 
 // StartInNamespace starts a program inside a network namespace of its own, in
-// which every 10.x.x.x address is local, no port is taken and nothing else can
+// which every 10.x.x.x and 11.x.x.x address is local, no port is taken and nothing else can
 // be reached. All that it starts ends with it, and it ends with the calling
 // process. cfg.Path is a path, not /proc/self/exe, since a shell stands between.
 // The error says why no namespace can be had.
@@ -86,7 +87,7 @@ func StartInNamespace(cfg proc.Config) (*proc.Process, error) {
 func Inside() bool { return os.Getenv(inNamespace) != "" }
 
 // InNamespace runs the calling top-level test again inside a network namespace
-// of its own, in which every 10.x.x.x address is local and no port is taken,
+// of its own, in which every 10.x.x.x and 11.x.x.x address is local and no port is taken,
 // and reports its outcome as that of t. It returns true inside and false
 // outside, where the test must return at once:
 //

@@ -73,6 +73,9 @@ type Options struct {
 	// HighPerformance applies libtorrent's high_performance_seed preset.
 	// Other kinds have nothing like it and ignore it.
 	HighPerformance bool
+	// Up is the client's own limit of what it sends, in bytes per second; 0: none.
+	// Those other than Libtorrent, Transmission and Aria2 have ErrUnsupported.
+	Up int64
 	// Settings are added to the client's own: libtorrent's settings pack,
 	// Transmission's settings.json, aria2's options without the dashes.
 	// The others ignore them.
@@ -163,6 +166,9 @@ func Launch(ctx context.Context, kind Kind, opts Options) (*Client, error) {
 	}
 	ctx, cancel := context.WithTimeout(ctx, startTimeout)
 	defer cancel()
+	if opts.Up > 0 && kind != Libtorrent && kind != Transmission && kind != Aria2 {
+		return nil, fmt.Errorf("starting %s with a limit: %w", kind, ErrUnsupported)
+	}
 	port := opts.Port
 	if port == 0 {
 		var err error

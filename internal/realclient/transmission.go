@@ -44,6 +44,10 @@ func launchTransmission(ctx context.Context, c *Client) (driver, error) {
 		"download-dir":               c.opts.Dir,
 		"ratio-limit-enabled":        false,
 	}
+	if c.opts.Up > 0 {
+		settings["speed-limit-up-enabled"] = true
+		settings["speed-limit-up"] = max(c.opts.Up/1000, 1) // its kilobyte has 1000 bytes
+	}
 	maps.Copy(settings, c.opts.Settings)
 	encoded, err := json.MarshalIndent(settings, "", "\t")
 	if err != nil {

@@ -1,10 +1,13 @@
 package core
 
 import (
+	"fmt"
+	"net/netip"
 	"strings"
 	"testing"
 	"time"
 
+	"swarmnode/swarm/bits"
 	"swarmnode/swarm/block"
 	"swarmnode/swarm/wire"
 )
@@ -217,5 +220,89 @@ func TestMetadataOfLiarsIsBounded(t *testing.T) {
 	}
 	if total > metadataBytesMax || len(small.data) != 100 {
 		t.Errorf("%d bytes are kept, and %d of the honest", total, len(small.data))
+	}
+}
+
+// visit connects a peer that wants something, from an address.
+func (a *attack) visit(ref PeerRef, addr string) {
+	hello := wire.Hello{InfoHash: a.info.Hash(), PeerID: [20]byte{'V', byte(ref), byte(ref >> 8)}}
+	hello.Reserved = hello.Reserved.With(wire.FeatureFast)
+	a.event(Event{Kind: Connected, Peer: ref, Addr: netip.MustParseAddrPort(addr), Hello: &hello})
+	if _, ok := a.dropped(ref); !ok {
+		a.message(ref, wire.Message{ID: wire.HaveAll})
+		a.message(ref, wire.Message{ID: wire.Unchoke})
+	}
+}
+
+// One address may have several connections, as long as nobody from elsewhere
+// needs their places.
+func TestConnectionsOfOneAddress(t *testing.T) {
+	a := newAttack(t, 0)
+	a.torrent.cfg.Limits.PeersMax = 6
+	for i := range PeerRef(perAddressMax) {
+		a.visit(10+i, fmt.Sprintf("20.0.0.1:%d", 1000+i))
+		if reason, ok := a.dropped(10 + i); ok {
+			t.Fatalf("connection %d of a household was dropped: %v", i+1, reason)
+		}
+	}
+	a.visit(20, "20.0.0.1:2000")
+	if reason, ok := a.dropped(20); !ok || reason != ReasonDuplicate {
+		t.Errorf("connection %d of one address: %v, dropped %v", perAddressMax+1, reason, ok)
+	}
+	// Six places: peer 1, four of one address, and one more.
+	for i, want := range []PeerRef{0, 13, 12, 11} {
+		ref := PeerRef(30 + i)
+		a.visit(ref, fmt.Sprintf("20.0.9.%d:1000", i+1))
+		if reason, ok := a.dropped(ref); ok {
+			t.Fatalf("newcomer %d was dropped: %v", i+1, reason)
+		}
+		if want != 0 && a.torrent.peers.live(want) != nil {
+			t.Errorf("connection %d did not make room for newcomer %d", want, i+1)
+		}
+	}
+	if a.torrent.peers.live(10) == nil {
+		t.Error("the first connection of the address had to go")
+	}
+	a.visit(40, "20.0.2.1:1000")
+	if reason, ok := a.dropped(40); !ok || reason != ReasonFull {
+		t.Errorf("with only one connection of each address: %v, dropped %v, want that there is no room", reason, ok)
+	}
+}
+
+// A seed serves blocks of up to 32 KiB, rejects longer ones, and closes only on
+// those that no client can be told to ask for.
+func TestLengthsOfRequests(t *testing.T) {
+	for _, c := range []struct {
+		length  uint32
+		served  bool
+		strikes int
+	}{
+		{0, false, 1}, {1, true, 0}, {block.Size, true, 0}, {block.Size + 1, true, 0}, {2 * block.Size, true, 0},
+		{2*block.Size + 1, false, 0}, {64 << 10, false, 0}, {128 << 10, false, 0}, {128<<10 + 1, false, 1},
+		{1<<32 - 1, false, 1},
+	} {
+		a := &attack{script: &script{t: t}}
+		a.info = testInfo(4, 256<<10, 4*256<<10)
+		a.now = time.Unix(1_000_000, 0)
+		a.torrent = New(a.now, Config{InfoHash: a.info.Hash(), PeerID: [20]byte{'M'}, Seed: 1})
+		a.event(Event{Kind: InfoReady, Info: a.info, Have: bits.Full(4)})
+		hello := wire.Hello{InfoHash: a.info.Hash(), PeerID: [20]byte{'P'}}
+		hello.Reserved = hello.Reserved.With(wire.FeatureFast)
+		a.event(Event{Kind: Connected, Peer: 1, Addr: benchAddr(1), Hello: &hello})
+		a.message(1, wire.Message{ID: wire.HaveNone})
+		a.message(1, wire.Message{ID: wire.Interested})
+		r := block.Ref{Piece: 1, Length: c.length}
+		a.message(1, wire.Message{ID: wire.Request, Ref: r})
+		var served, rejected bool
+		for _, action := range a.actions {
+			served = served || action.Kind == Upload && action.Ref == r
+			rejected = rejected || action.Kind == Send && action.Msg.ID == wire.Reject && action.Msg.Ref == r
+		}
+		if served != c.served || rejected == c.served {
+			t.Errorf("%d bytes: served %v, rejected %v, want served %v", c.length, served, rejected, c.served)
+		}
+		if got := a.torrent.peers.live(1).trust.strikes[strikeRequest]; got != c.strikes {
+			t.Errorf("%d bytes: %d strikes, want %d", c.length, got, c.strikes)
+		}
 	}
 }

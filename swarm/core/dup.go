@@ -2,12 +2,15 @@ package core
 
 import (
 	"bytes"
+	"slices"
 	"time"
 )
 
 const (
 	// perAddressMax is how many connections one address may have: a household
-	// behind one NAT, but not a flood. Local addresses are exempt.
+	// behind one NAT, but not a flood. Only the first of them has a place of its
+	// own; the others make room for who comes from elsewhere. Local addresses are
+	// exempt.
 	perAddressMax = 4
 	// quietAfter is how long a connection is silent before another one of the
 	// same peer, made in the same direction, takes its place: the peer may
@@ -35,6 +38,23 @@ func (t *Torrent) settleDuplicates(p *peer) bool {
 		}
 	}
 	return same < perAddressMax || local(p.addr.Addr())
+}
+
+// sharesAddress tells whether another connection has the address of p.
+func (t *Torrent) sharesAddress(p *peer) bool {
+	ip := p.addr.Addr()
+	return !local(ip) && slices.ContainsFunc(t.peers.list, func(q *peer) bool { return q != p && q.addr.Addr() == ip })
+}
+
+// neighbour returns the youngest peer that is not the only one of its address,
+// or nil.
+func (t *Torrent) neighbour() *peer {
+	for _, p := range slices.Backward(t.peers.list) {
+		if t.sharesAddress(p) {
+			return p
+		}
+	}
+	return nil
 }
 
 // serves tells whether blocks come from p, and right ones came. Only then may it

@@ -217,9 +217,12 @@ func (t *Torrent) onClosed(ref PeerRef) {
 }
 
 // evictFor makes room for p by dropping the least useful other peer, if there
-// is one of no use.
+// is one of no use, or for the first of its address one that is not.
 func (t *Torrent) evictFor(p *peer) bool {
 	worst := t.leastUseful(p)
+	if worst == nil && p != nil && !t.sharesAddress(p) {
+		worst = t.neighbour()
+	}
 	if worst == nil {
 		return false
 	}

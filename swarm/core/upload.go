@@ -17,9 +17,6 @@ const (
 	windowMax = 1 << 20 / block.Size
 	// windowAhead is how long the blocks with the writer may take.
 	windowAhead = time.Second / 2
-	// serveMax bounds the length of a block that we send, in bytes: nobody
-	// asks for more in our days.
-	serveMax = block.Size
 	// chooseAmong is how many waiting requests are looked at for one that is
 	// to go first.
 	chooseAmong = 64
@@ -50,11 +47,11 @@ func (s *serving) sweep(now time.Duration, recent int64) {
 	s.window = min(max(blocks, 2*windowMin), windowMax)
 }
 
-// servable tells whether r lies within a piece and is of a size that we send.
-// What cannot be verified any more, as after a restart until the hashes of v2
+// servable tells whether r lies within a piece and is of a size that an honest
+// peer may ask for. What cannot be verified any more, as after a restart until the hashes of v2
 // have come, is not sent.
 func (t *Torrent) servable(r block.Ref) bool {
-	return t.validPiece(r.Piece) && (t.hashes.known == nil || t.hashes.known.Has(int(r.Piece))) && r.Length > 0 && r.Length <= serveMax &&
+	return t.validPiece(r.Piece) && (t.hashes.known == nil || t.hashes.known.Has(int(r.Piece))) && r.Length > 0 && r.Length <= wire.RequestLengthMax &&
 		uint64(r.Begin)+uint64(r.Length) <= uint64(t.layout.PieceSizePadded(int(r.Piece)))
 }
 
@@ -64,6 +61,10 @@ func (t *Torrent) onRequest(p *peer, r block.Ref) {
 	if !t.servable(r) || !t.pick.Have().Has(int(r.Piece)) {
 		t.refuse(p, r)
 		t.strike(p, strikeRequest)
+		return
+	}
+	if r.Length > wire.ServeLengthMax {
+		t.refuse(p, r) // some clients can be told to ask for so much: no fault
 		return
 	}
 	if !p.unchoked && !p.fastx.mayGive(r.Piece) {

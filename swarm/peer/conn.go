@@ -27,7 +27,7 @@ const (
 	// BacklogStop is how many bytes of control messages may wait before a peer
 	// is not read any more: who asks must also listen. Blocks do not count,
 	// for two peers that upload to each other would stop each other.
-	BacklogStop = 1 << 20
+	BacklogStop = 256 << 10
 	// BacklogMax is the backlog, in bytes, at which the connection is given
 	// up. It has room for BacklogStop, for what is said to a peer that did not
 	// ask, and for the blocks that one peer is given at a time.
