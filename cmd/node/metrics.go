@@ -157,6 +157,7 @@ func trackerMetrics(st tracker.ServerStats) []metric {
 		{"swarmnode_tracker_scrapes_total", "", st.ScrapesUDP, udp},
 		{"swarmnode_tracker_connects_total", "Connection ids given out.", st.Connects, ""},
 		{"swarmnode_tracker_refused_total", "Requests that made no sense.", st.Refused, ""},
+		{"swarmnode_tracker_limited_total", "Requests and connections of sources that had too many.", st.Limited, ""},
 		{"swarmnode_tracker_peers_evicted_total", "Peers that had to make room.", st.Evicted, ""},
 		{"swarmnode_tracker_peers_expired_total", "Peers that did not come back.", st.Expired, ""},
 	}

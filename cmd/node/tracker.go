@@ -145,9 +145,9 @@ func watchTracker(ctx context.Context, c *console, server *tracker.Server, faile
 
 // trackerLine is the progress line of a tracker.
 func trackerLine(st tracker.ServerStats) string {
-	return fmt.Sprintf("tracker %s, %s  announces %d http, %d udp  scrapes %d http, %d udp  refused %d",
+	return fmt.Sprintf("tracker %s, %s  announces %d http, %d udp  scrapes %d http, %d udp  refused %d  limited %d",
 		plural(st.Swarms, "swarm"), plural(st.Peers, "peer"),
-		st.AnnouncesHTTP, st.AnnouncesUDP, st.ScrapesHTTP, st.ScrapesUDP, st.Refused)
+		st.AnnouncesHTTP, st.AnnouncesUDP, st.ScrapesHTTP, st.ScrapesUDP, st.Refused, st.Limited)
 }
 
 // tracker: where a tracker is, or how it is doing, once a minute.
@@ -160,6 +160,7 @@ type trackerEvent struct {
 	ScrapesHTTP   uint64   `json:"scrapes_http"`
 	ScrapesUDP    uint64   `json:"scrapes_udp"`
 	Refused       uint64   `json:"refused"`
+	Limited       uint64   `json:"limited"`
 	Evicted       uint64   `json:"evicted"`
 	Expired       uint64   `json:"expired"`
 }
@@ -168,7 +169,7 @@ func trackerNews(st tracker.ServerStats) trackerEvent {
 	return trackerEvent{
 		Swarms: st.Swarms, Peers: st.Peers, AnnouncesHTTP: st.AnnouncesHTTP, AnnouncesUDP: st.AnnouncesUDP,
 		ScrapesHTTP: st.ScrapesHTTP, ScrapesUDP: st.ScrapesUDP, Refused: st.Refused,
-		Evicted: st.Evicted, Expired: st.Expired,
+		Limited: st.Limited, Evicted: st.Evicted, Expired: st.Expired,
 	}
 }
 

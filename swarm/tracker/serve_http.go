@@ -26,14 +26,22 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		http.Error(w, "no address", http.StatusBadRequest)
 		return
 	}
+	now := time.Now()
 	var body []byte
 	switch {
+	case !s.rate.Allow(now, from.Addr()):
+		s.limited.Add(1)
+		w.Header().Set("Retry-After", "60")
+		w.Header().Set("Connection", "close")
+		w.WriteHeader(http.StatusTooManyRequests)
+		w.Write(refusal("too many requests from your address"))
+		return
 	case r.Method != http.MethodGet:
 		s.refused.Add(1)
 		http.Error(w, "GET alone", http.StatusMethodNotAllowed)
 		return
 	case r.URL.Path == "/announce":
-		body = s.answerAnnounce(time.Now(), r.URL.RawQuery, from.Addr().Unmap().WithZone(""))
+		body = s.answerAnnounce(now, r.URL.RawQuery, from.Addr().Unmap().WithZone(""))
 	case r.URL.Path == "/scrape":
 		body = s.answerScrape(r.URL.RawQuery)
 	default:

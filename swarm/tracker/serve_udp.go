@@ -117,6 +117,10 @@ func (s *Server) answerPacket(now time.Time, dst, b []byte, from netip.AddrPort)
 	ip := from.Addr().Unmap()
 	id, action, transaction := be.Uint64(b), be.Uint32(b[8:]), be.Uint32(b[12:])
 	if action == actionConnect && id == protocolID {
+		if !s.connectRate.Allow(now, ip) {
+			s.limited.Add(1)
+			return dst
+		}
 		s.connects.Add(1)
 		dst = be.AppendUint32(dst, actionConnect)
 		dst = be.AppendUint32(dst, transaction)
@@ -124,6 +128,10 @@ func (s *Server) answerPacket(now time.Time, dst, b []byte, from netip.AddrPort)
 	}
 	if !s.ids.good(id, ip, now) {
 		s.refused.Add(1)
+		return dst
+	}
+	if !s.rate.Allow(now, ip) {
+		s.limited.Add(1)
 		return dst
 	}
 	switch {

@@ -8,6 +8,8 @@ import (
 	"sync"
 	"sync/atomic"
 	"time"
+
+	"swarmnode/swarm/limit"
 )
 
 const (
@@ -29,10 +31,20 @@ const (
 	// connectionsMax bounds the HTTP connections at a time. More wait for
 	// their turn in the system's queue.
 	connectionsMax = 1024
+	// connectionsPerHost bounds those of one source: some times what a client
+	// has that keeps hundreds of torrents, and few enough that it takes many
+	// sources to keep the others out.
+	connectionsPerHost = 64
 	// requestTime bounds each of reading a request and writing its answer.
 	requestTime = 10 * time.Second
 	// keepTime is how long a connection is kept for another request.
 	keepTime = 5 * time.Second
+	// rateDefault and rateBurst bound the requests of one source: in the long
+	// run per second, and at once. A client that starts announces a thousand
+	// torrents together; fifty a second are those of as many clients behind
+	// one address as have 90,000 torrents.
+	rateDefault = 50
+	rateBurst   = 1000
 	// requestBytesMax bounds the head of a request: a scrape of ScrapeMax
 	// torrents, each hash escaped, and some more.
 	requestBytesMax = 8 << 10
@@ -45,6 +57,9 @@ type ServerConfig struct {
 	// PeersMax bounds the peers that are remembered, of all torrents together;
 	// 400,000 if zero. Beyond, networks that have many peers lose some.
 	PeersMax int
+	// Rate bounds the requests of one source in the long run, per second; 50
+	// if zero. A source is an IPv4 address, or the /64 of an IPv6 one.
+	Rate int
 	// Logger takes faults of the server itself. None if nil.
 	Logger *slog.Logger
 }
@@ -57,6 +72,7 @@ type ServerStats struct {
 	ScrapesUDP    uint64
 	Connects      uint64 // connection ids given out over UDP
 	Refused       uint64 // requests that made no sense
+	Limited       uint64 // requests and connections beyond the rate or the number of one source
 	Swarms        int
 	Peers         int
 	Evicted       uint64 // peers that had to make room
@@ -72,8 +88,12 @@ type Server struct {
 	cfg   ServerConfig
 	store *store
 	ids   connectionIDs
+	// rate is for sources that are what they say. Connects by UDP are not, so
+	// that they have a rate of their own: whoever sends them under a foreign
+	// address must not use up what that has for announces.
+	rate, connectRate *limit.Sources
 
-	announcesHTTP, announcesUDP, scrapesHTTP, scrapesUDP, connects, refused atomic.Uint64
+	announcesHTTP, announcesUDP, scrapesHTTP, scrapesUDP, connects, refused, limited atomic.Uint64
 }
 
 // NewServer returns a Server that knows no swarm yet.
@@ -85,10 +105,16 @@ func NewServer(cfg ServerConfig) *Server {
 	if cfg.PeersMax <= 0 {
 		cfg.PeersMax = peersMaxDefault
 	}
+	if cfg.Rate <= 0 {
+		cfg.Rate = rateDefault
+	}
 	if cfg.Logger == nil {
 		cfg.Logger = slog.New(slog.DiscardHandler)
 	}
-	return &Server{cfg: cfg, store: newStore(cfg.PeersMax), ids: newConnectionIDs()}
+	return &Server{
+		cfg: cfg, store: newStore(cfg.PeersMax), ids: newConnectionIDs(),
+		rate: limit.NewSources(cfg.Rate, rateBurst), connectRate: limit.NewSources(cfg.Rate, rateBurst),
+	}
 }
 
 // minInterval returns how soon announcers may come back.
@@ -99,7 +125,7 @@ func (s *Server) Stats() ServerStats {
 	st := ServerStats{
 		AnnouncesHTTP: s.announcesHTTP.Load(), AnnouncesUDP: s.announcesUDP.Load(),
 		ScrapesHTTP: s.scrapesHTTP.Load(), ScrapesUDP: s.scrapesUDP.Load(),
-		Connects: s.connects.Load(), Refused: s.refused.Load(),
+		Connects: s.connects.Load(), Refused: s.refused.Load(), Limited: s.limited.Load(),
 	}
 	st.Swarms, st.Peers, st.Evicted, st.Expired = s.store.size()
 	return st
@@ -123,7 +149,7 @@ func (s *Server) Serve(ctx context.Context, l Listener, p net.PacketConn) error 
 	serving.Go(func() { s.sweep(ctx) })
 	if l != nil {
 		web := s.webServer()
-		serving.Go(func() { cancel(ending{web.Serve(newTurnstile(l, connectionsMax))}) })
+		serving.Go(func() { cancel(ending{web.Serve(newTurnstile(l, connectionsMax, &s.limited))}) })
 		serving.Go(func() {
 			<-ctx.Done()
 			web.Close()
@@ -172,57 +198,4 @@ func (s *Server) webServer() *http.Server {
 		MaxHeaderBytes:    requestBytesMax,
 		ErrorLog:          slog.NewLogLogger(s.cfg.Logger.Handler(), slog.LevelDebug),
 	}
-}
-
-// A turnstile is a listener that has a bounded number of connections open.
-type turnstile struct {
-	Listener
-	free   chan struct{} // one element for each connection that may be opened
-	closed chan struct{}
-	once   sync.Once
-}
-
-func newTurnstile(l Listener, n int) *turnstile {
-	t := &turnstile{Listener: l, free: make(chan struct{}, n), closed: make(chan struct{})}
-	for range n {
-		t.free <- struct{}{}
-	}
-	return t
-}
-
-// Accept waits for a connection to end when there are too many.
-func (t *turnstile) Accept() (net.Conn, error) {
-	select {
-	case <-t.free:
-	case <-t.closed:
-		return nil, net.ErrClosed
-	}
-	conn, err := t.Listener.Accept()
-	if err != nil {
-		t.free <- struct{}{}
-		return nil, err
-	}
-	return &counted{Conn: conn, turnstile: t}, nil
-}
-
-// Addr completes net.Listener. Nobody asks.
-func (t *turnstile) Addr() net.Addr { return &net.TCPAddr{} }
-
-// Close makes Accept return.
-func (t *turnstile) Close() error {
-	t.once.Do(func() { close(t.closed) })
-	return t.Listener.Close()
-}
-
-// A counted connection gives its place back when it is closed.
-type counted struct {
-	net.Conn
-	turnstile *turnstile
-	once      sync.Once
-}
-
-// Close closes the connection.
-func (c *counted) Close() error {
-	c.once.Do(func() { c.turnstile.free <- struct{}{} })
-	return c.Conn.Close()
 }

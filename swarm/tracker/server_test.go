@@ -8,9 +8,12 @@ import (
 	"io"
 	"net"
 	"net/http"
+	"net/http/httptest"
 	"net/netip"
+	"net/url"
 	"reflect"
 	"slices"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -159,7 +162,8 @@ func TestNoReflection(t *testing.T) {
 		}
 	}
 	// A connection id is good for two minutes at least (BEP 15).
-	if got := s.answerPacket(now.Add(idEpoch), nil, announce(id), from); len(got) == 0 {
+	now = now.Add(idEpoch)
+	if got := s.answerPacket(now, nil, announce(id), from); len(got) == 0 {
 		t.Error("a connection id of two minutes is refused")
 	}
 	if _, err := parseAnnounceUDP(s.answerPacket(now, nil, announce(id)[:97], from), from.Addr()); err == nil {
@@ -255,7 +259,7 @@ func TestTurnstile(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	gate := newTurnstile(l, 1)
+	gate := newTurnstile(l, 1, new(atomic.Uint64))
 	dial := func() net.Conn {
 		c, err := net.Dial("tcp", l.Addr().String())
 		if err != nil {
@@ -295,6 +299,89 @@ func TestTurnstile(t *testing.T) {
 	}
 }
 
+// One source cannot keep the others out, neither by connections that say
+// nothing nor by requests.
+func TestTurnstileIsFair(t *testing.T) {
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	var limited atomic.Uint64
+	gate := newTurnstile(l, 2*connectionsPerHost, &limited)
+	defer gate.Close()
+	from := func(ip byte) net.Conn {
+		d := net.Dialer{LocalAddr: &net.TCPAddr{IP: net.IPv4(127, 0, 0, ip)}}
+		c, err := d.Dial("tcp", l.Addr().String())
+		if err != nil {
+			t.Fatal(err)
+		}
+		t.Cleanup(func() { c.Close() })
+		return c
+	}
+	var held []net.Conn
+	for range connectionsPerHost {
+		from(1)
+		c, err := gate.Accept()
+		if err != nil {
+			t.Fatal(err)
+		}
+		held = append(held, c)
+	}
+	tooMany := from(1)
+	from(2)
+	other, err := gate.Accept()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if ip := sourceOf(other); ip != netip.MustParseAddr("127.0.0.2") || limited.Load() != 1 {
+		t.Errorf("%v came in, %d had to stay out", ip, limited.Load())
+	}
+	if _, err := tooMany.Read(make([]byte, 1)); err == nil {
+		t.Error("one too many is open")
+	}
+	held[0].Close()
+	from(1)
+	if _, err := gate.Accept(); err != nil || limited.Load() != 1 {
+		t.Errorf("after one has gone: %v, %d had to stay out", err, limited.Load())
+	}
+}
+
+func TestRateOfOneSource(t *testing.T) {
+	s := NewServer(ServerConfig{Rate: 1})
+	now := time.Now()
+	noisy, quiet := netip.MustParseAddrPort("192.0.2.1:5000"), netip.MustParseAddrPort("192.0.2.2:5000")
+	announce := func(from netip.AddrPort) bool {
+		b := appendAnnounce(nil, s.ids.id(from.Addr(), s.ids.epoch(now)), 7, &Request{InfoHash: hashA, Port: 1}, "")
+		return len(s.answerPacket(now, nil, b, from)) > 0
+	}
+	connect := func(from netip.AddrPort) bool {
+		return len(s.answerPacket(now, nil, appendConnect(nil, 7), from)) > 0
+	}
+	for _, ask := range []func(netip.AddrPort) bool{announce, connect} {
+		answered := 0
+		for range 2 * rateBurst {
+			if ask(noisy) {
+				answered++
+			}
+		}
+		if answered < rateBurst || answered > rateBurst+1 {
+			t.Errorf("%d answers, want %d", answered, rateBurst)
+		}
+		if !ask(quiet) {
+			t.Error("another source has no answer")
+		}
+	}
+	if n := s.Stats().Limited; n < 2*rateBurst-2 {
+		t.Errorf("%d are counted", n)
+	}
+	w := httptest.NewRecorder()
+	s.ServeHTTP(w, &http.Request{Method: http.MethodGet, RemoteAddr: noisy.String(), URL: &url.URL{Path: "/announce"}})
+	var f *Failure
+	if _, err := parseAnnounce(w.Body.Bytes()); w.Code != http.StatusTooManyRequests || !errors.As(err, &f) {
+		t.Errorf("over HTTP: status %d, %v", w.Code, err)
+	}
+}
+
 func TestParams(t *testing.T) {
 	type pair struct{ name, value string }
 	var got []pair
@@ -308,6 +395,7 @@ func TestParams(t *testing.T) {
 
 func BenchmarkServerUDP(b *testing.B) {
 	s := NewServer(ServerConfig{})
+	s.rate = nil
 	now := time.Now()
 	from := netip.MustParseAddrPort("192.0.2.1:5000")
 	packet := appendAnnounce(nil, s.ids.id(from.Addr(), s.ids.epoch(now)), 7, &Request{Want: -1, Left: 1}, "")
@@ -322,7 +410,9 @@ func BenchmarkServerUDP(b *testing.B) {
 }
 
 func BenchmarkServerHTTP(b *testing.B) {
-	s, at := startServer(b, ServerConfig{}, "127.0.0.1")
+	s := NewServer(ServerConfig{})
+	s.rate = nil
+	at := serve(b, s, "127.0.0.1")
 	web := &http.Client{Transport: &http.Transport{MaxIdleConnsPerHost: 16}}
 	b.ReportAllocs()
 	b.RunParallel(func(p *testing.PB) {

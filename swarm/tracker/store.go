@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"swarmnode/metainfo"
+	"swarmnode/swarm/limit"
 )
 
 const (
@@ -31,18 +32,9 @@ const (
 
 // A host and a network are what peers are counted by.
 type (
-	host    = netip.Addr
+	host    = netip.Addr // as limit.SourceOf has it
 	network = netip.Prefix
 )
-
-// hostOf returns who is taken for one user.
-func hostOf(ip netip.Addr) host {
-	if ip.Is4() {
-		return ip
-	}
-	p, _ := ip.WithZone("").Prefix(64)
-	return p.Addr()
-}
 
 // networkOf returns who is taken for one owner of addresses when there are too
 // many peers.
@@ -199,7 +191,7 @@ func (sh *shard) note(now time.Time, a *announcement) {
 		sw = &swarm{hash: a.hash, hosts: make(map[host]*peer, 1)}
 		sh.swarms[a.hash] = sw
 	}
-	key := hostOf(a.addr.Addr())
+	key := limit.SourceOf(a.addr.Addr())
 	var oldest *peer
 	n := 0
 	for p := sw.hosts[key]; p != nil; p = p.next {
@@ -248,7 +240,7 @@ func (sh *shard) stop(a *announcement) {
 	if sw == nil {
 		return
 	}
-	for p := sw.hosts[hostOf(a.addr.Addr())]; p != nil; p = p.next {
+	for p := sw.hosts[limit.SourceOf(a.addr.Addr())]; p != nil; p = p.next {
 		if p.addr == a.addr {
 			sh.remove(p)
 			return
@@ -276,7 +268,7 @@ func (sh *shard) evict() {
 func (sh *shard) remove(p *peer) {
 	sw := p.swarm
 	sw.setSeed(p, false)
-	key := hostOf(p.addr.Addr())
+	key := limit.SourceOf(p.addr.Addr())
 	if first := sw.hosts[key]; first == p {
 		if p.next == nil {
 			delete(sw.hosts, key)
