@@ -18,9 +18,10 @@ func createCommand() *command {
 		name:  "create",
 		args:  "PATH",
 		short: "make a .torrent file of a file or folder",
-		long: `Links are followed within the folder, and hidden files left out unless asked
-for. The path of the new file is printed. Files that are there are not replaced
-without --force.`,
+		long: `The torrent is of both versions, a hybrid, unless --v1 or --v2 is given; use --v1
+for those who have Transmission 3 or aria2, which read no hybrids. Links are
+followed within the folder, and hidden files left out unless asked for. The path
+of the new file is printed. Files that are there are not replaced without --force.`,
 		examples: []example{
 			{"node create photos/", "make photos.torrent"},
 			{"node create -o x.torrent --comment 'from the lake' --no-date film.mkv", "the same bytes each time"},
@@ -43,8 +44,6 @@ type createFlags struct {
 	output  string
 	force   bool
 	noDate  bool
-	private bool
-	source  string
 }
 
 func (f *createFlags) register(fs *pflag.FlagSet) {
@@ -52,9 +51,7 @@ func (f *createFlags) register(fs *pflag.FlagSet) {
 	fs.BoolVar(&f.force, "force", false, "replace the file if it exists")
 	f.outside.register(fs)
 	fs.BoolVar(&f.noDate, "no-date", false, "leave out the date")
-	fs.BoolVar(&f.private, "private", false, "only the trackers may name peers, BEP 27")
-	fs.StringVar(&f.source, "source", "", "`TEXT` that makes the info-hash another one")
-	f.build.register(fs)
+	f.build.register(fs, metainfo.Hybrid)
 }
 
 func (f *createFlags) run(ctx context.Context, c *console, args []string) error {
@@ -70,7 +67,6 @@ func (f *createFlags) run(ctx context.Context, c *console, args []string) error 
 		out = filepath.Base(path) + ".torrent"
 	}
 	opt := f.build.options(c, path)
-	opt.Private, opt.Source = f.private, f.source
 	opt.Creator = "swarmnode/" + swarmnode.Version
 	if !f.noDate {
 		opt.Created = time.Now()

@@ -22,6 +22,8 @@ func seedCommand() *command {
 		short: "make a torrent of each file or folder, print its magnet link, and seed it",
 		long: `The magnet link is printed on standard output, alone on its line, as soon as the
 content is hashed and before anybody is told. Seeding goes on until interrupted.
+The torrent is of version 1 unless --hybrid or --v2 is given, because Transmission
+3.00 and aria2 1.36 can fetch neither by its link, whoever made it.
 
 The link names this node as a peer (x.pe) at every --announce-ip, or else at every
 --listen address that is not of this machine alone, so that it works without a DHT
@@ -61,7 +63,9 @@ func (f *seedFlags) register(fs *pflag.FlagSet) {
 	fs.BoolVar(&f.superSeed, "super-seed", false, "show each peer few pieces at a time while nobody else has all, BEP 16")
 	f.announceIP = listValue{kind: "IP", check: checkIP}
 	fs.Var(&f.announceIP, "announce-ip", "address at which peers reach this node, for the link; may be repeated")
-	f.build.register(fs)
+	// The link is for whoever comes, and Transmission 3.00 and aria2 1.36 cannot
+	// use that of a hybrid, whoever made it.
+	f.build.register(fs, metainfo.V1)
 	f.node.register(fs)
 }
 
@@ -116,6 +120,9 @@ func (f *seedFlags) add(ctx context.Context, s *session, path string) (*swarm.To
 		}
 	}
 	info := built.Info()
+	if info.Private() && len(built.Trackers) == 0 && len(f.node.peers.items) == 0 {
+		s.c.warn("%q is private: only trackers may name peers, and it names none (try: --tracker URL)", info.Name())
+	}
 	link := built.Magnet()
 	link.Peers = ownAddrs(s.engine.Addrs(), f.announceIP.items)
 	magnet := link.String()
@@ -166,20 +173,34 @@ func (f *seedFlags) serve(ctx context.Context, s *session, torrents []*swarm.Tor
 
 // buildFlags say how a torrent is made.
 type buildFlags struct {
+	usual          metainfo.Kind // if none is asked for
 	pieceLength    pieceValue
 	v1, v2, hybrid bool
+	private        bool
+	source         string
 	hidden         bool
 	include        listValue
 	exclude        listValue
 }
 
-func (f *buildFlags) register(fs *pflag.FlagSet) {
+// register adds the flags; usual is the kind of torrent that is made if none is
+// asked for.
+func (f *buildFlags) register(fs *pflag.FlagSet, usual metainfo.Kind) {
+	f.usual = usual
 	f.include = listValue{kind: "GLOB", check: metainfo.CheckGlob}
 	f.exclude = listValue{kind: "GLOB", check: metainfo.CheckGlob}
+	about := map[metainfo.Kind]string{
+		metainfo.V1:     "make a torrent of version 1, which every client reads",
+		metainfo.V2:     "make a torrent of version 2 alone, BEP 52",
+		metainfo.Hybrid: "make a torrent of both versions; Transmission 3 and aria2 cannot read it",
+	}
+	about[usual] += " (the default)"
 	fs.Var(&f.pieceLength, "piece-length", "length of pieces, a power of two from 16K (default: chosen by size)")
-	fs.BoolVar(&f.v1, "v1", false, "make a torrent of version 1, which every client reads (the default)")
-	fs.BoolVar(&f.v2, "v2", false, "make a torrent of version 2 alone, BEP 52")
-	fs.BoolVar(&f.hybrid, "hybrid", false, "make a torrent of both versions; Transmission 3 and aria2 cannot read it")
+	fs.BoolVar(&f.v1, "v1", false, about[metainfo.V1])
+	fs.BoolVar(&f.v2, "v2", false, about[metainfo.V2])
+	fs.BoolVar(&f.hybrid, "hybrid", false, about[metainfo.Hybrid])
+	fs.BoolVar(&f.private, "private", false, "only the trackers may name peers, BEP 27")
+	fs.StringVar(&f.source, "source", "", "`TEXT` that makes the info-hash another one")
 	fs.BoolVar(&f.hidden, "hidden", false, "take in files whose names start with a dot")
 	fs.Var(&f.include, "include", "only files that match; may be repeated")
 	fs.Var(&f.exclude, "exclude", "no files that match; may be repeated")
@@ -192,16 +213,16 @@ func (f *buildFlags) check(path string) error {
 	return nil
 }
 
-// kind is V1 unless another is asked for: Transmission 3.00 refuses the metadata
-// of a hybrid, and aria2 1.36 takes it for another torrent, whoever made it.
 func (f *buildFlags) kind() metainfo.Kind {
 	switch {
 	case f.hybrid:
 		return metainfo.Hybrid
 	case f.v2:
 		return metainfo.V2
+	case f.v1:
+		return metainfo.V1
 	}
-	return metainfo.V1
+	return f.usual
 }
 
 func (f *buildFlags) options(c *console, path string) metainfo.BuildOptions {
@@ -211,6 +232,7 @@ func (f *buildFlags) options(c *console, path string) metainfo.BuildOptions {
 	return metainfo.BuildOptions{
 		Path: path, Kind: f.kind(), PieceLength: int(f.pieceLength),
 		Hidden: f.hidden, Include: f.include.items, Exclude: f.exclude.items,
+		Private: f.private, Source: f.source,
 		Skipped: func(path string, why error) { c.warn("%s is left out: %v", path, why) },
 		Progress: func(done, total int64) {
 			now := time.Now()

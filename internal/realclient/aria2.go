@@ -111,6 +111,7 @@ func (d *aria2Driver) progress(ctx context.Context) (Progress, error) {
 		FollowedBy      []string
 		Seeder          string // absent while the gid is that of a magnet link
 		ErrorMessage    string
+		InfoHash        string
 	}
 	if err := d.call(ctx, &answer, "aria2.tellStatus", d.gid); err != nil {
 		return Progress{}, err
@@ -122,7 +123,7 @@ func (d *aria2Driver) progress(ctx context.Context) (Progress, error) {
 	if answer.Status == "error" || answer.Status == "removed" {
 		return Progress{}, fmt.Errorf("download is %s: %s", answer.Status, answer.ErrorMessage)
 	}
-	p := Progress{State: answer.Status}
+	p := Progress{State: answer.Status, Hash: answer.InfoHash}
 	p.Peers, _ = strconv.Atoi(answer.Connections)
 	if answer.Seeder != "" {
 		p.Done, _ = strconv.ParseInt(answer.CompletedLength, 10, 64)

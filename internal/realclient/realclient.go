@@ -89,6 +89,7 @@ type Progress struct {
 	Peers    int    // connected peers
 	Complete bool   // all wanted bytes are there and verified
 	State    string // the client's own word, for humans
+	Hash     string // info-hash that aria2 has computed, hexadecimal; the others do not say
 }
 
 // String is one line for logs.
