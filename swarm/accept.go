@@ -74,16 +74,20 @@ func (e *Engine) admit(conn net.Conn, pending *limit.Pending) {
 
 func (e *Engine) welcome(conn net.Conn, addr netip.AddrPort) {
 	var t *Torrent
-	theirs, mine, err := peer.Accept(e.ctx, conn, func(asked wire.Hello) (wire.Hello, bool) {
-		if t = e.lookup(asked.InfoHash); t == nil {
-			return wire.Hello{}, false
-		}
-		return t.answer(asked), true
+	shaken, err := peer.Accept(e.ctx, conn, peer.Welcome{
+		Answer: func(asked wire.Hello) (wire.Hello, bool) {
+			if t = e.lookup(asked.InfoHash); t == nil {
+				return wire.Hello{}, false
+			}
+			return t.answer(asked), true
+		},
+		Encryption: e.cfg.Encryption, Key: e.keyOf,
+		MayCompute: func() bool { return e.keys.Allow(time.Now(), addr.Addr()) },
 	})
 	if err != nil {
 		e.log.Debug("incoming handshake", "peer", addr, "err", err)
 		return
 	}
-	theirs.InfoHash = mine.InfoHash // what was agreed upon
-	t.join(conn, addr, theirs, false)
+	shaken.Theirs.InfoHash = shaken.Mine.InfoHash // what was agreed upon
+	t.join(shaken, addr, false)
 }

@@ -27,21 +27,22 @@ type stream interface {
 // its queue. The fields are set before its goroutines start, but for pending,
 // which belongs to the loop, held, ports and err.
 type link struct {
-	torrent  *Torrent
-	conn     net.Conn   // of a peer, until the loop accepts the link
-	peer     *peer.Conn // nil for a web seed
-	stream   stream
-	closed   chan struct{} // if not nil, closed when the stream has ended
-	err      error         // why it ended; set before closed is
-	ref      core.PeerRef
-	addr     netip.AddrPort
-	hello    wire.Hello
-	outgoing bool
-	waited   bool  // for a place; of the loop
-	pending  run   // uploads of this batch of actions that may grow
-	ports    int   // DHT nodes it has told of; of its reader
-	held     int64 // bytes read for it and not yet written; of readers, under its mutex
-	inbox    inbox // what the loop has not taken in yet
+	torrent   *Torrent
+	conn      net.Conn   // of a peer, until the loop accepts the link
+	peer      *peer.Conn // nil for a web seed
+	stream    stream
+	closed    chan struct{} // if not nil, closed when the stream has ended
+	err       error         // why it ended; set before closed is
+	ref       core.PeerRef
+	addr      netip.AddrPort
+	hello     wire.Hello
+	outgoing  bool
+	encrypted bool  // the handshake was
+	waited    bool  // for a place; of the loop
+	pending   run   // uploads of this batch of actions that may grow
+	ports     int   // DHT nodes it has told of; of its reader
+	held      int64 // bytes read for it and not yet written; of readers, under its mutex
+	inbox     inbox // what the loop has not taken in yet
 }
 
 // portsMax bounds the DHT nodes that one connection tells of: each is asked

@@ -134,6 +134,7 @@ func (l *loop) accept(now time.Time, link *link) {
 	l.links[link.ref] = link
 	l.core.Step(now, core.Event{
 		Kind: core.Connected, Peer: link.ref, Addr: link.addr, Hello: &link.hello, Outgoing: link.outgoing,
+		Encrypted: link.encrypted,
 	})
 	if l.engine.cfg.HasDHT && link.hello.Reserved.Has(wire.FeatureDHT) {
 		l.act(now) // the bitfield has to come first (BEP 3)
@@ -272,15 +273,20 @@ func (l *loop) tryDial(addr netip.AddrPort) error {
 	var err error
 	hashes := l.hashes()
 	for i, hash := range hashes {
-		var conn net.Conn
-		if conn, err = l.engine.dialer.Dial(ctx, addr); err != nil {
-			return err
-		}
-		others := slices.Delete(slices.Clone(hashes), i, i+1)
-		var theirs wire.Hello
-		if theirs, err = peer.Dial(ctx, conn, l.hello(hash), others...); err == nil {
-			l.join(conn, addr, theirs, true)
-			return nil
+		offer := peer.Offer{Mine: l.hello(hash), Others: slices.Delete(slices.Clone(hashes), i, i+1)}
+		for _, offer.Encrypt = range l.engine.cfg.Encryption.Attempts() {
+			var conn net.Conn
+			if conn, err = l.engine.dialer.Dial(ctx, addr); err != nil {
+				return err
+			}
+			var shaken peer.Shaken
+			if shaken, err = peer.Dial(ctx, conn, offer); err == nil {
+				l.join(shaken, addr, true)
+				return nil
+			}
+			if !errors.Is(err, peer.ErrHungUp) {
+				break
+			}
 		}
 		// Who closes at once may know a hybrid by its other hash alone, as from
 		// a magnet link that has no more.

@@ -2,6 +2,7 @@ package swarm
 
 import (
 	"swarmnode/metainfo"
+	"swarmnode/swarm/transport/mse"
 	"swarmnode/swarm/wire"
 )
 
@@ -99,6 +100,7 @@ func (e *Engine) alias(t *Torrent, hash metainfo.Hash) bool {
 		return other == t
 	}
 	e.aliases[hash] = t
+	e.hidden[mse.Key(hash).ID()] = hash
 	return true
 }
 

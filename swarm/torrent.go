@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"log/slog"
-	"net"
 	"net/netip"
 	"sync"
 	"time"
@@ -12,7 +11,7 @@ import (
 	"swarmnode/metainfo"
 	"swarmnode/swarm/core"
 	"swarmnode/swarm/limit"
-	"swarmnode/swarm/wire"
+	"swarmnode/swarm/peer"
 )
 
 // A Spec describes a torrent to add: what it is, where its content lies, and
@@ -228,11 +227,11 @@ func (t *Torrent) ask(f func(now time.Time)) bool {
 }
 
 // join hands a connection that has shaken hands to the loop.
-func (t *Torrent) join(conn net.Conn, addr netip.AddrPort, theirs wire.Hello, outgoing bool) {
-	l := &link{torrent: t, conn: conn, addr: addr, hello: theirs, outgoing: outgoing}
+func (t *Torrent) join(s peer.Shaken, addr netip.AddrPort, outgoing bool) {
+	l := &link{torrent: t, conn: s.Conn, addr: addr, hello: s.Theirs, outgoing: outgoing, encrypted: s.Encrypted}
 	select {
 	case t.joins <- l:
 	case <-t.ctx.Done():
-		conn.Close()
+		s.Conn.Close()
 	}
 }

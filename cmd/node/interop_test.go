@@ -47,7 +47,8 @@ type interop struct {
 // private network where a DHT of "node bootstrap" is the only way to find
 // anyone: magnet links carry nothing but the info-hash, and all local discovery
 // is off. Each client fetches what "node seed" seeds, "node add" fetches what
-// each of them seeds, and a mixed swarm completes.
+// each of them seeds, also when only encrypted connections are taken, and a mixed
+// swarm completes.
 func TestInterop(t *testing.T) {
 	if testing.Short() {
 		t.Skip("takes minutes: Transmission finds nobody for the first one or two")
@@ -85,6 +86,7 @@ func TestInterop(t *testing.T) {
 			n.nodeFetches(t, ctx, kind, byte(20+i))
 		})
 	}
+	n.encrypted(t, ctx)
 	t.Run("mixed swarm", func(t *testing.T) {
 		t.Parallel()
 		n.mixedSwarm(t, ctx, 30)

@@ -49,6 +49,8 @@ type nodeFlags struct {
 	down, up rateValue
 	peersMax countValue
 
+	encryption choiceValue
+
 	noDHT, noLSD, noTrackers bool
 }
 
@@ -62,7 +64,16 @@ func (f *nodeFlags) register(fs *pflag.FlagSet) {
 	fs.BoolVar(&f.noTrackers, "no-trackers", false, "do not ask the trackers that torrents and links name, those of --tracker alone")
 	fs.Var(&f.down, "down", "limit of receiving, as in 500k or 1.5M bytes per second (default: none)")
 	fs.Var(&f.up, "up", "limit of sending")
+	f.encryption = choiceValue{word: "allow", choices: slices.Sorted(maps.Keys(encryptions))}
+	fs.Var(&f.encryption, "encryption",
+		"hide the protocol from filters: allow it to peers that want it, prefer or require it, or have it off (default: allow)")
 	fs.Var(&f.peersMax, "max-peers", "limit of connections (default: 500)")
+}
+
+// encryptions are the words for --encryption.
+var encryptions = map[string]swarm.Encryption{
+	"allow": swarm.EncryptionAllowed, "prefer": swarm.EncryptionPreferred,
+	"require": swarm.EncryptionRequired, "off": swarm.EncryptionOff,
 }
 
 // A session is a running engine with its DHT node and local discovery.
@@ -114,7 +125,7 @@ func openSession(ctx context.Context, c *console, f *nodeFlags, want needs) (*se
 	s := &session{c: c, flags: f, started: time.Now()}
 	cfg := swarm.Config{
 		Client: "swarmnode " + swarmnode.Version, Down: int64(f.down), Up: int64(f.up), PeersMax: int(f.peersMax),
-		HasDHT: !f.noDHT, Logger: c.log,
+		HasDHT: !f.noDHT, Encryption: encryptions[f.encryption.word], Logger: c.log,
 		DHTNode: func(a netip.AddrPort) {
 			if n := s.hints.Load(); n != nil {
 				n.AddNode(a)

@@ -47,6 +47,7 @@ Session\InterfaceAddress=%[3]v
 Session\LSDEnabled=false
 Session\Port=%[4]d
 Session\QueueingSystemEnabled=false
+%[6]s
 
 [LegalNotice]
 Accepted=true
@@ -63,7 +64,7 @@ WebUI\HostHeaderValidation=false
 WebUI\LocalHostAuth=false
 WebUI\Port=%[5]d
 WebUI\UseUPnP=false
-`, len(c.opts.Bootstrap) > 0, c.opts.Dir, c.opts.IP, c.Addr.Port(), webPort)
+`, len(c.opts.Bootstrap) > 0, c.opts.Dir, c.opts.IP, c.Addr.Port(), webPort, qbittorrentSession(c.opts.Settings))
 	dir := filepath.Join(c.opts.Dir, "profile", "qBittorrent", "config")
 	if err := os.MkdirAll(dir, 0o700); err != nil {
 		return nil, err
@@ -79,6 +80,15 @@ WebUI\UseUPnP=false
 		_, err := d.get(ctx, "app/version")
 		return err
 	})
+}
+
+// qbittorrentSession are the lines of the configuration for further settings.
+func qbittorrentSession(settings map[string]any) string {
+	var lines []string
+	for name, value := range settings {
+		lines = append(lines, fmt.Sprintf(`Session\%s=%v`, name, value))
+	}
+	return strings.Join(lines, "\n")
 }
 
 // nameBootstrapForQBittorrent gives the first bootstrap node the name under

@@ -77,8 +77,8 @@ type Options struct {
 	// Those other than Libtorrent, Transmission and Aria2 have ErrUnsupported.
 	Up int64
 	// Settings are added to the client's own: libtorrent's settings pack,
-	// Transmission's settings.json, aria2's options without the dashes.
-	// The others ignore them.
+	// Transmission's settings.json, aria2's options without the dashes,
+	// qBittorrent's of a session. rTorrent ignores them.
 	Settings map[string]any
 }
 

@@ -41,7 +41,7 @@ const (
 	// Addr.
 	DialFailed
 	// Connected: a handshake (BEP 3) with a peer is complete. Peer, Addr,
-	// Hello; Outgoing if we dialled.
+	// Hello; Outgoing if we dialled, Encrypted if the handshake was.
 	Connected
 	// Closed: the connection is gone, and no further event will name it.
 	// Peer, Err. It follows every Connected, also after a Drop.
@@ -85,19 +85,20 @@ const (
 // An Event is something that happened outside the core. It is flat so that
 // none costs an allocation; Kind says which fields count.
 type Event struct {
-	Kind     EventKind
-	Source   Source
-	Outgoing bool
-	Peer     PeerRef
-	Count    int
-	Ref      block.Ref
-	Addr     netip.AddrPort
-	Buf      *block.Buf
-	Msg      wire.Message
-	Hello    *wire.Hello
-	Info     *metainfo.Info
-	Have     *bits.Set
-	Late     *bits.Set
-	Hashes   []metainfo.Hash256
-	Err      error
+	Kind      EventKind
+	Source    Source
+	Outgoing  bool
+	Encrypted bool
+	Peer      PeerRef
+	Count     int
+	Ref       block.Ref
+	Addr      netip.AddrPort
+	Buf       *block.Buf
+	Msg       wire.Message
+	Hello     *wire.Hello
+	Info      *metainfo.Info
+	Have      *bits.Set
+	Late      *bits.Set
+	Hashes    []metainfo.Hash256
+	Err       error
 }

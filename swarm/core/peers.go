@@ -15,18 +15,19 @@ const keepAlive = wire.KeepAlive
 // A peer is one connection, from Connected to Closed. What belongs to one
 // concern is in a struct of that concern.
 type peer struct {
-	ref      PeerRef
-	addr     netip.AddrPort // remote end
-	listen   netip.AddrPort // where it accepts connections; not valid until known
-	id       [20]byte
-	hash     metainfo.Hash // info-hash of the handshake
-	outgoing bool
-	fast     bool // both sides have BEP 6
-	extended bool // both sides have BEP 10
-	knowsV2  bool // it can make a link of the v1 info-hash one of v2 (BEP 52)
-	v2       bool // the link has the v2 info-hash (BEP 52)
-	gone     bool // dropped: only Closed is awaited
-	said     bool // some message came from it
+	ref       PeerRef
+	addr      netip.AddrPort // remote end
+	listen    netip.AddrPort // where it accepts connections; not valid until known
+	id        [20]byte
+	hash      metainfo.Hash // info-hash of the handshake
+	outgoing  bool
+	encrypted bool // its handshake was
+	fast      bool // both sides have BEP 6
+	extended  bool // both sides have BEP 10
+	knowsV2   bool // it can make a link of the v1 info-hash one of v2 (BEP 52)
+	v2        bool // the link has the v2 info-hash (BEP 52)
+	gone      bool // dropped: only Closed is awaited
+	said      bool // some message came from it
 
 	since time.Duration // connected
 	heard time.Duration // last message from it
@@ -108,7 +109,7 @@ func (t *Torrent) onConnected(e *Event) {
 		ref:      e.Peer,
 		addr:     unmapped(e.Addr),
 		id:       hello.PeerID,
-		outgoing: e.Outgoing,
+		outgoing: e.Outgoing, encrypted: e.Encrypted,
 		fast:     hello.Reserved.Has(wire.FeatureFast),
 		extended: hello.Reserved.Has(wire.FeatureExtension),
 		hash:     hello.InfoHash,

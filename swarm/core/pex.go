@@ -94,6 +94,9 @@ func (p *peer) pexFlags() wire.PEXFlags {
 	if p.has.isSeed() || p.ext.uploadOnly {
 		f |= wire.PEXSeed
 	}
+	if p.encrypted {
+		f |= wire.PEXEncryption
+	}
 	if p.outgoing {
 		f |= wire.PEXReachable
 	}

@@ -206,8 +206,10 @@ func (s *script) connect(ref, addr string, o map[string]string) {
 		hello.Reserved = hello.Reserved.With(wire.FeatureExtension)
 	}
 	_, out := o["out"]
+	_, encrypted := o["encrypted"]
 	s.step(Event{
 		Kind: Connected, Peer: PeerRef(number(ref, 0)), Addr: netip.MustParseAddrPort(addr), Hello: &hello, Outgoing: out,
+		Encrypted: encrypted,
 	})
 }
 

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"swarmnode/metainfo"
+	"swarmnode/swarm/transport/mse"
 	"swarmnode/swarm/wire"
 )
 
@@ -24,65 +25,152 @@ var (
 	ErrUnknownHash = errors.New("the peer asks for an unknown torrent")
 	// ErrOtherHash: the peer answered with another torrent than was asked for.
 	ErrOtherHash = errors.New("the peer answered for another torrent")
+	// ErrHungUp: the peer ended a connection that we made without a word. It
+	// may not have the torrent, or want another kind of handshake.
+	ErrHungUp = mse.ErrHungUp
+	// ErrPlain: the peer that connected does not encrypt, which is required.
+	ErrPlain = errors.New("the peer does not encrypt")
+	// ErrTooManyKeys: there is no time to compute a key for the peer now.
+	ErrTooManyKeys = errors.New("too many encrypted handshakes")
 )
 
-// Dial has the dialogue of the handshake (BEP 3) on a connection that we made:
-// it says mine, and returns what the peer says. The answer has to name the
-// same info-hash, or one of others: a peer that knows both sides of a hybrid
-// torrent may answer with its v2 hash (BEP 52). The dialogue ends with ctx and
-// after HandshakeTimeout. On error conn is closed.
-func Dial(ctx context.Context, conn net.Conn, mine wire.Hello, others ...metainfo.Hash) (theirs wire.Hello, err error) {
-	err = dialogue(ctx, conn, func() error {
+// Shaken is what comes of a handshake.
+type Shaken struct {
+	Conn      net.Conn // to go on with
+	Theirs    wire.Hello
+	Mine      wire.Hello
+	Encrypted bool // the handshake was, and perhaps what follows
+}
+
+// An Offer is what we say to a peer on a connection that we made.
+type Offer struct {
+	Mine wire.Hello
+	// Others are info-hashes that the answer may name as well: a peer that
+	// knows both sides of a hybrid torrent may answer with its v2 hash (BEP 52).
+	Others []metainfo.Hash
+	// Encrypt are the methods to offer in an encrypted handshake; 0 stands for
+	// a plain one.
+	Encrypt mse.Method
+}
+
+// Dial has the dialogue of the handshake (BEP 3) on a connection that we made.
+// It ends with ctx and after HandshakeTimeout. On error conn is closed.
+func Dial(ctx context.Context, conn net.Conn, offer Offer) (Shaken, error) {
+	s := Shaken{Conn: conn, Mine: offer.Mine, Encrypted: offer.Encrypt != 0}
+	err := dialogue(ctx, conn, func() (err error) {
 		var b [wire.HelloSize]byte
-		if _, err := conn.Write(wire.AppendHello(b[:0], mine)); err != nil {
+		hello := wire.AppendHello(b[:0], offer.Mine)
+		if s.Encrypted {
+			hidden, err := mse.Dial(conn, mse.Key(offer.Mine.InfoHash), offer.Encrypt, hello)
+			if err != nil {
+				return err
+			}
+			s.Conn = hidden.Bare()
+		} else if _, err := conn.Write(hello); err != nil {
+			return mse.HungUp(0, err)
+		}
+		if n, err := readHello(s.Conn, b[:], 0); err != nil {
+			return mse.HungUp(n, err)
+		}
+		if s.Theirs, err = wire.ParseHello(b[:]); err != nil {
 			return err
 		}
-		if err := readHello(conn, b[:], 0); err != nil {
-			return err
-		}
-		theirs, err = wire.ParseHello(b[:])
-		if err != nil {
-			return err
-		}
-		if theirs.InfoHash != mine.InfoHash && !slices.Contains(others, theirs.InfoHash) {
+		if got := s.Theirs.InfoHash; got != offer.Mine.InfoHash && !slices.Contains(offer.Others, got) {
 			return ErrOtherHash
 		}
 		return nil
 	})
-	return theirs, err
+	return s, err
+}
+
+// A Welcome is how peers are answered that connect.
+type Welcome struct {
+	// Answer returns what to say, or false for a torrent that is not served
+	// here. It sees the info-hash and the reserved bits; the peer id comes after
+	// the answer, as some peers send it late.
+	Answer func(theirs wire.Hello) (wire.Hello, bool)
+	// Encryption is the policy. Key finds the info-hash of a torrent for an
+	// encrypted handshake, and MayCompute tells whether there is time for one,
+	// which costs a fraction of a millisecond; both may be nil if the policy is
+	// EncryptionOff.
+	Encryption Encryption
+	Key        func(mse.ID) (mse.Key, bool)
+	MayCompute func() bool
 }
 
 // Accept has the dialogue of the handshake on a connection that a peer made.
-// Nothing is said before the peer has named a torrent; answer then returns
-// what to say, or false for a torrent that is not served here. answer sees
-// the info-hash and the reserved bits; the peer id comes after the answer, as
-// some peers send it late. The dialogue ends with ctx and after
-// HandshakeTimeout. On error conn is closed.
-func Accept(ctx context.Context, conn net.Conn, answer func(theirs wire.Hello) (wire.Hello, bool)) (theirs, mine wire.Hello, err error) {
-	err = dialogue(ctx, conn, func() error {
+// Nothing that identifies us is said before the peer has named a torrent. The
+// dialogue ends with ctx and after HandshakeTimeout. On error conn is closed.
+func Accept(ctx context.Context, conn net.Conn, w Welcome) (Shaken, error) {
+	s := Shaken{Conn: conn}
+	err := dialogue(ctx, conn, func() error {
 		var b [wire.HelloSize]byte
-		if err := readHello(conn, b[:wire.HelloHashEnd], 0); err != nil {
+		n, err := readHello(conn, b[:wire.HelloHashEnd], 0)
+		plain := wire.HelloPrefix(b[:n])
+		switch {
+		case plain && err != nil:
 			return err
-		}
-		first, err := wire.ParseHello(b[:wire.HelloHashEnd])
-		if err != nil {
+		case plain && w.Encryption == EncryptionRequired:
+			return ErrPlain
+		case !plain && w.Encryption == EncryptionOff:
 			return err
+		case !plain:
+			if err := s.decrypt(w, b[:n]); err != nil {
+				return err
+			}
+			if _, err := readHello(s.Conn, b[:wire.HelloHashEnd], 0); err != nil {
+				return err
+			}
 		}
-		var ok bool
-		if mine, ok = answer(first); !ok {
-			return ErrUnknownHash
-		}
-		var out [wire.HelloSize]byte
-		if _, err := conn.Write(wire.AppendHello(out[:0], mine)); err != nil {
-			return err
-		}
-		if err := readHello(conn, b[:], wire.HelloHashEnd); err != nil {
-			return err
-		}
-		theirs, err = wire.ParseHello(b[:])
-		return err
+		return s.answer(w, b[:])
 	})
-	return theirs, mine, err
+	return s, err
+}
+
+// decrypt has an encrypted handshake that starts with what was read.
+func (s *Shaken) decrypt(w Welcome, read []byte) error {
+	server := mse.Server{Allow: w.Encryption.accepted(), MayCompute: w.MayCompute, Find: w.Key}
+	hidden, key, err := server.Accept(s.Conn, read)
+	switch {
+	case errors.Is(err, mse.ErrUnknownKey):
+		return ErrUnknownHash
+	case errors.Is(err, mse.ErrBusy):
+		return ErrTooManyKeys
+	case errors.Is(err, mse.ErrNoSync):
+		return wire.ProtocolError{Rule: wire.RuleHandshake}
+	case err != nil:
+		return err
+	}
+	s.Conn, s.Encrypted = hidden, true
+	s.Mine.InfoHash = metainfo.Hash(key)
+	return nil
+}
+
+// answer goes on once b holds the first HelloHashEnd bytes of the handshake.
+func (s *Shaken) answer(w Welcome, b []byte) error {
+	first, err := wire.ParseHello(b[:wire.HelloHashEnd])
+	if err != nil {
+		return err
+	}
+	if s.Encrypted && first.InfoHash != s.Mine.InfoHash {
+		return ErrOtherHash // of two torrents of ours; the peer knows its mind
+	}
+	var ok bool
+	if s.Mine, ok = w.Answer(first); !ok {
+		return ErrUnknownHash
+	}
+	var out [wire.HelloSize]byte
+	if _, err := s.Conn.Write(wire.AppendHello(out[:0], s.Mine)); err != nil {
+		return err
+	}
+	if _, err := readHello(s.Conn, b, wire.HelloHashEnd); err != nil {
+		return err
+	}
+	if hidden, ok := s.Conn.(*mse.Conn); ok {
+		s.Conn = hidden.Bare()
+	}
+	s.Theirs, err = wire.ParseHello(b)
+	return err
 }
 
 // dialogue runs talk under one deadline, and closes conn when it comes to
@@ -113,18 +201,18 @@ func dialogue(ctx context.Context, conn net.Conn, talk func() error) error {
 	return fmt.Errorf("handshake: %w", err)
 }
 
-// readHello fills b from index from on, and gives up at the first byte that
-// no handshake has there.
-func readHello(conn net.Conn, b []byte, from int) error {
-	for from < len(b) {
-		n, err := conn.Read(b[from:])
-		from += n
-		if !wire.HelloPrefix(b[:from]) {
-			return wire.ProtocolError{Rule: wire.RuleHandshake}
+// readHello fills b from index n on, and gives up at the first byte that no
+// handshake has there. It returns how many bytes of b there are.
+func readHello(conn net.Conn, b []byte, n int) (int, error) {
+	for n < len(b) {
+		k, err := conn.Read(b[n:])
+		n += k
+		if !wire.HelloPrefix(b[:n]) {
+			return n, wire.ProtocolError{Rule: wire.RuleHandshake}
 		}
-		if err != nil && from < len(b) {
-			return err
+		if err != nil && n < len(b) {
+			return n, err
 		}
 	}
-	return nil
+	return n, nil
 }

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"errors"
+	"fmt"
 	"io"
 	"net"
 	"os"
@@ -13,6 +14,7 @@ import (
 
 	"swarmnode/metainfo"
 	"swarmnode/swarm/simnet"
+	"swarmnode/swarm/transport/mse"
 	"swarmnode/swarm/wire"
 )
 
@@ -29,6 +31,17 @@ func answerOurs(h wire.Hello) (wire.Hello, bool) {
 	return ours, h.InfoHash == ours.InfoHash
 }
 
+// welcome answers under a policy, and has time for every key.
+func welcome(policy Encryption) Welcome {
+	return Welcome{
+		Answer: answerOurs, Encryption: policy, MayCompute: func() bool { return true },
+		Key: func(id mse.ID) (mse.Key, bool) {
+			key := mse.Key(ours.InfoHash)
+			return key, id == key.ID()
+		},
+	}
+}
+
 func TestHandshake(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		a, b := simPair(t, simnet.Link{Latency: 100 * time.Millisecond})
@@ -38,12 +51,12 @@ func TestHandshake(t *testing.T) {
 		}
 		accepted := make(chan result)
 		go func() {
-			th, mine, err := Accept(t.Context(), b, answerOurs)
-			accepted <- result{th, mine, err}
+			s, err := Accept(t.Context(), b, Welcome{Answer: answerOurs, Encryption: EncryptionOff})
+			accepted <- result{s.Theirs, s.Mine, err}
 		}()
-		got, err := Dial(t.Context(), a, theirs)
-		if err != nil || got != ours {
-			t.Errorf("Dial: %v, %v; want %v", got, err, ours)
+		got, err := Dial(t.Context(), a, Offer{Mine: theirs})
+		if err != nil || got.Theirs != ours || got.Conn != a || got.Encrypted {
+			t.Errorf("Dial: %+v, %v; want %v", got, err, ours)
 		}
 		if r := <-accepted; r.err != nil || r.theirs != theirs || r.mine != ours {
 			t.Errorf("Accept: %+v", r)
@@ -83,37 +96,39 @@ func TestAcceptBadPeers(t *testing.T) {
 		{"unknown torrent", at(other), ErrUnknownHash, 0, 0},
 		{"no peer id", at(hello[:wire.HelloHashEnd]), os.ErrDeadlineExceeded, HandshakeTimeout, wire.HelloSize},
 	} {
-		t.Run(tt.name, func(t *testing.T) {
-			synctest.Test(t, func(t *testing.T) {
-				a, b := simPair(t, simnet.Link{})
-				defer func() {
+		for _, policy := range []Encryption{EncryptionAllowed, EncryptionOff} {
+			t.Run(fmt.Sprint(tt.name, " ", policy), func(t *testing.T) {
+				synctest.Test(t, func(t *testing.T) {
+					a, b := simPair(t, simnet.Link{})
+					defer func() {
+						a.Close()
+						time.Sleep(time.Minute) // for the peer to notice
+					}()
+					go tt.peer(a)
+					seen := make(chan []byte)
+					go func() {
+						got, _ := io.ReadAll(a)
+						seen <- got
+					}()
+					start := time.Now()
+					_, err := Accept(t.Context(), b, welcome(policy))
+					if !errors.Is(err, tt.want) {
+						t.Errorf("got %v, want %v", err, tt.want)
+					}
+					if d := time.Since(start); d != tt.after {
+						t.Errorf("ended after %v, want %v", d, tt.after)
+					}
+					if _, err := b.Write([]byte{0}); !errors.Is(err, net.ErrClosed) {
+						t.Errorf("the connection is still open: %v", err)
+					}
+					synctest.Wait()
 					a.Close()
-					time.Sleep(time.Minute) // for the peer to notice
-				}()
-				go tt.peer(a)
-				seen := make(chan []byte)
-				go func() {
-					got, _ := io.ReadAll(a)
-					seen <- got
-				}()
-				start := time.Now()
-				_, _, err := Accept(t.Context(), b, answerOurs)
-				if !errors.Is(err, tt.want) {
-					t.Errorf("got %v, want %v", err, tt.want)
-				}
-				if d := time.Since(start); d != tt.after {
-					t.Errorf("ended after %v, want %v", d, tt.after)
-				}
-				if _, err := b.Write([]byte{0}); !errors.Is(err, net.ErrClosed) {
-					t.Errorf("the connection is still open: %v", err)
-				}
-				synctest.Wait()
-				a.Close()
-				if got := <-seen; tt.answer == 0 && len(got) != 0 {
-					t.Errorf("the peer was told %q, want nothing", got)
-				}
+					if got := <-seen; tt.answer == 0 && len(got) != 0 {
+						t.Errorf("the peer was told %q, want nothing", got)
+					}
+				})
 			})
-		})
+		}
 	}
 }
 
@@ -138,7 +153,7 @@ func TestDialBadPeers(t *testing.T) {
 				if tt.answer != nil {
 					go b.Write(tt.answer)
 				}
-				if _, err := Dial(t.Context(), a, ours, v2); !errors.Is(err, tt.want) {
+				if _, err := Dial(t.Context(), a, Offer{Mine: ours, Others: []metainfo.Hash{v2}}); !errors.Is(err, tt.want) {
 					t.Errorf("got %v, want %v", err, tt.want)
 				}
 			})
@@ -153,8 +168,143 @@ func TestHandshakeEndsWithContext(t *testing.T) {
 		ctx, cancel := context.WithCancel(t.Context())
 		time.AfterFunc(time.Second, cancel)
 		start := time.Now()
-		if _, err := Dial(ctx, a, ours); !errors.Is(err, context.Canceled) || time.Since(start) != time.Second {
+		if _, err := Dial(ctx, a, Offer{Mine: ours}); !errors.Is(err, context.Canceled) || time.Since(start) != time.Second {
 			t.Errorf("got %v after %v, want the end of the context after 1s", err, time.Since(start))
 		}
 	})
+}
+
+// TestEncryptedHandshake: what comes of each attempt under each policy, and the
+// streams that both sides go on with.
+func TestEncryptedHandshake(t *testing.T) {
+	for _, tt := range []struct {
+		attempt mse.Method
+		policy  Encryption
+		want    mse.Method // 0: a bare connection after a plain handshake
+	}{
+		{0, EncryptionAllowed, 0},
+		{0, EncryptionPreferred, 0},
+		{0, EncryptionOff, 0},
+		{mse.Both, EncryptionAllowed, mse.Plain},
+		{mse.RC4, EncryptionAllowed, mse.RC4},
+		{mse.RC4, EncryptionPreferred, mse.RC4},
+		{mse.Both, EncryptionRequired, mse.RC4},
+	} {
+		t.Run(fmt.Sprint(tt.attempt, " ", tt.policy), func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				a, b := simPair(t, simnet.Link{Latency: time.Millisecond})
+				defer a.Close()
+				defer b.Close()
+				accepted := make(chan Shaken)
+				go func() {
+					s, err := Accept(t.Context(), b, welcome(tt.policy))
+					if err != nil {
+						t.Error(err)
+					}
+					accepted <- s
+				}()
+				dialled, err := Dial(t.Context(), a, Offer{Mine: theirs, Encrypt: tt.attempt})
+				if err != nil {
+					t.Fatal(err)
+				}
+				other := <-accepted
+				if dialled.Theirs != ours || other.Theirs != theirs {
+					t.Errorf("told %v and %v", dialled.Theirs, other.Theirs)
+				}
+				if hidden := tt.attempt != 0; dialled.Encrypted != hidden || other.Encrypted != hidden {
+					t.Errorf("encrypted: %v and %v", dialled.Encrypted, other.Encrypted)
+				}
+				if bare := tt.want != mse.RC4; (dialled.Conn == a) != bare || (other.Conn == b) != bare {
+					t.Errorf("goes on with %T and %T", dialled.Conn, other.Conn)
+				}
+				go dialled.Conn.Write([]byte("message"))
+				var p [7]byte
+				if _, err := io.ReadFull(other.Conn, p[:]); err != nil || string(p[:]) != "message" {
+					t.Errorf("got %q, %v", p, err)
+				}
+			})
+		})
+	}
+}
+
+// TestEncryptionRefused: both sides of a handshake that the policy forbids.
+func TestEncryptionRefused(t *testing.T) {
+	other := theirs
+	other.InfoHash = metainfo.Hash{9}
+	for _, tt := range []struct {
+		name   string
+		offer  Offer
+		policy Encryption
+		want   error
+	}{
+		{"plain", Offer{Mine: theirs}, EncryptionRequired, ErrPlain},
+		{"encrypted", Offer{Mine: theirs, Encrypt: mse.Both}, EncryptionOff, wire.ProtocolError{Rule: wire.RuleHandshake}},
+		{"plain behind an encrypted handshake", Offer{Mine: theirs, Encrypt: mse.Plain}, EncryptionRequired, mse.ErrNoMethod},
+		{"unknown torrent", Offer{Mine: other, Encrypt: mse.RC4}, EncryptionAllowed, ErrUnknownHash},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				a, b := simPair(t, simnet.Link{})
+				accepted := make(chan error)
+				go func() {
+					_, err := Accept(t.Context(), b, welcome(tt.policy))
+					accepted <- err
+				}()
+				if _, err := Dial(t.Context(), a, tt.offer); err == nil {
+					t.Error("Dial: no error")
+				}
+				if err := <-accepted; !errors.Is(err, tt.want) {
+					t.Errorf("Accept: %v, want %v", err, tt.want)
+				}
+			})
+		})
+	}
+}
+
+// TestTwoTorrentsInOneHandshake: whoever names one torrent under encryption and
+// another behind it is told of neither.
+func TestTwoTorrentsInOneHandshake(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		a, b := simPair(t, simnet.Link{})
+		accepted := make(chan error)
+		go func() {
+			_, err := Accept(t.Context(), b, welcome(EncryptionAllowed))
+			accepted <- err
+		}()
+		lie := theirs
+		lie.InfoHash = metainfo.Hash{9}
+		c, err := mse.Dial(a, mse.Key(ours.InfoHash), mse.RC4, wire.AppendHello(nil, lie))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := <-accepted; !errors.Is(err, ErrOtherHash) {
+			t.Errorf("Accept: %v, want ErrOtherHash", err)
+		}
+		if heard, _ := io.ReadAll(c); len(heard) != 0 {
+			t.Errorf("was told %q", heard)
+		}
+	})
+}
+
+// TestHungUp: a peer that closes on the handshake can be told from one that
+// answers with something else.
+func TestHungUp(t *testing.T) {
+	for _, tt := range []struct {
+		said string
+		want bool
+	}{{"", true}, {"\x13", false}} {
+		for _, attempt := range []mse.Method{0, mse.Both} {
+			synctest.Test(t, func(t *testing.T) {
+				a, b := simPair(t, simnet.Link{})
+				go func() {
+					io.ReadFull(b, make([]byte, wire.HelloSize))
+					io.WriteString(b, tt.said)
+					b.Close()
+				}()
+				if _, err := Dial(t.Context(), a, Offer{Mine: ours, Encrypt: attempt}); errors.Is(err, ErrHungUp) != tt.want {
+					t.Errorf("after %q: %v, want ErrHungUp %v", tt.said, err, tt.want)
+				}
+			})
+		}
+	}
 }
