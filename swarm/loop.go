@@ -42,6 +42,7 @@ type loop struct {
 	timer   *time.Timer
 	wait    sync.WaitGroup // children: dials, connections, opening of storage
 	fault   error          // why storage does not work, nil while it does
+	opening bool           // an info dictionary was given to open, once for all
 
 	rechecks int // how often complete content turned out to be changed
 }

@@ -76,6 +76,7 @@ func newLoop(t *Torrent, info *metainfo.Info) *loop {
 	}
 	l.search.sources = l.findSources(info)
 	if info != nil {
+		l.opening = true
 		l.wait.Go(func() { l.open(info) })
 	}
 	l.wait.Go(l.findNamed)
@@ -94,9 +95,10 @@ type opened struct {
 
 // useInfo takes metadata that came from peers, its hash checked.
 func (l *loop) useInfo(raw []byte) {
-	if l.Info() != nil {
-		return // it is being opened
+	if l.opening {
+		return // peers were faster than the disk
 	}
+	l.opening = true
 	l.wait.Go(func() {
 		info, err := metainfo.ParseInfo(raw)
 		if err != nil {
