@@ -48,6 +48,11 @@ func (w *watch) follow(ctx context.Context, t *swarm.Torrent) {
 			n, info = news{t: t}, nil
 		case <-t.Done():
 			n = news{t: t, done: true}
+			select {
+			case <-info: // both have happened: one after the other
+				n, info = news{t: t}, nil
+			default:
+			}
 		case <-ctx.Done():
 			return
 		}
