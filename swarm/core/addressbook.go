@@ -4,15 +4,23 @@ import (
 	"net/netip"
 	"slices"
 	"time"
+
+	"swarmnode/swarm/wire"
 )
 
 const (
 	// addressesMax bounds the addresses that are remembered: some times the
 	// connections that there can be.
 	addressesMax = 2000
-	// perSourceMax bounds those of one source, so that none can drown the
-	// others. What the user names is exempt.
+	// perSourceMax bounds those of one source that are not proven, so that none
+	// can drown the others. What the user names is exempt.
 	perSourceMax = addressesMax / 4
+	// perTellerMax bounds, of those that are not proven, what one peer told by
+	// peer exchange: two full messages (BEP 11).
+	perTellerMax = 2 * wire.PEXMax
+	// provenMax bounds the addresses at which a handshake went well, which no
+	// others drive out. Those that fail most are proven no longer beyond it.
+	provenMax = addressesMax / 2
 	// bansMax bounds the banned addresses that are remembered.
 	bansMax = 1024
 	// banFor is how long an address stays banned.
@@ -45,26 +53,50 @@ const (
 // An entry is what is known of one address.
 type entry struct {
 	addr     netip.AddrPort
-	source   Source
+	source   Source     // who told of it first
+	sources  sourceSet  // who has told of it
+	teller   netip.Addr // the peer that did, if it was by peer exchange
 	state    entryState
 	failures uint8
-	good     bool // a handshake went well once
+	good     bool // a handshake went well once: it is proven
 	seed     bool // it had everything when last seen
+	rumour   bool // others say that it has everything
 	peer     PeerRef
+	priority uint32        // canonical (BEP 40)
 	next     time.Duration // not to be dialled before
+	met      time.Duration // when it was connected last, if it is good
+	said     time.Time     // the same, if that was in an earlier run
 }
+
+// A sourceSet is a set of sources.
+type sourceSet uint8
+
+func (s sourceSet) has(source Source) bool { return s&(1<<source) != 0 }
+
+// vouched tells whether a peer may be connected to in a private torrent: a
+// tracker told of it (BEP 27), or the user.
+func (s sourceSet) vouched() bool { return s.has(SourceTracker) || s.has(SourceUser) }
 
 // A book holds the addresses that were learnt, and those that are banned.
 type book struct {
 	byAddr    map[netip.AddrPort]*entry
 	list      []*entry
-	perSource [sourceCount]int
+	perSource [sourceCount]int // addresses that are not proven, by who told first
+	proven    int              // the others
 	dialling  int
+	byDial    [sourceCount]int   // those that are being dialled, by who told first
+	tellers   map[netip.Addr]int // addresses that are not proven, by teller
+	hosts     map[netip.Addr]*host
 	bans      map[netip.AddrPort]time.Duration // port 0: all of the address
 }
 
 func newBook() book {
-	return book{byAddr: map[netip.AddrPort]*entry{}, bans: map[netip.AddrPort]time.Duration{}}
+	return book{
+		byAddr:  map[netip.AddrPort]*entry{},
+		tellers: map[netip.Addr]int{},
+		hosts:   map[netip.Addr]*host{},
+		bans:    map[netip.AddrPort]time.Duration{},
+	}
 }
 
 // unmapped returns addr with an IPv4 address as such.
@@ -83,43 +115,81 @@ func local(ip netip.Addr) bool {
 // web seed, so they are neither dialled nor told to anybody.
 var discard = netip.MustParsePrefix("100::/64")
 
+// nowhere are the IPv4 networks in which nobody can be: "this" one (RFC 1122)
+// and those of no use (RFC 1112), with the broadcast address.
+var nowhere = [...]netip.Prefix{netip.MustParsePrefix("0.0.0.0/8"), netip.MustParsePrefix("240.0.0.0/4")}
+
 // usable tells whether addr could be that of a peer.
 func usable(addr netip.AddrPort) bool {
 	ip := addr.Addr()
-	return ip.IsValid() && addr.Port() != 0 && !ip.IsUnspecified() && !ip.IsMulticast() &&
-		ip != netip.AddrFrom4([4]byte{255, 255, 255, 255}) && !discard.Contains(ip)
+	if !ip.IsValid() || addr.Port() == 0 || ip.IsUnspecified() || ip.IsMulticast() || discard.Contains(ip) {
+		return false
+	}
+	return !nowhere[0].Contains(ip) && !nowhere[1].Contains(ip)
 }
 
-// add notes an address and tells whether it is new. When there are too many,
-// one that failed makes room, else one chosen by pick of the candidates.
-func (b *book) add(addr netip.AddrPort, source Source, pick func(n int) int) bool {
-	if e := b.byAddr[addr]; e != nil {
-		if source == SourceUser && e.source != SourceUser {
-			b.perSource[e.source]--
-			b.perSource[source]++
-			e.source = source
+// A rumour is an address that somebody has told.
+type rumour struct {
+	addr    netip.AddrPort
+	source  Source
+	sources sourceSet  // has source
+	teller  netip.Addr // the peer, if it was by peer exchange
+}
+
+// add notes an address and returns what is known of it, nil if there is no place
+// for it, and whether it is new. When there are too many, one that failed makes
+// room, else one chosen by pick of the candidates; one that is proven never does.
+func (b *book) add(r rumour, pick func(n int) int) (e *entry, fresh bool) {
+	if e := b.byAddr[r.addr]; e != nil {
+		e.sources |= r.sources
+		if r.source == SourceUser && e.source != SourceUser {
+			state := e.state
+			b.count(e, -1)
+			b.setState(e, entryIdle)
+			e.source = r.source
+			b.setState(e, state)
+			b.count(e, 1)
 		}
-		return false
+		return e, false
 	}
-	full := len(b.list) >= addressesMax
-	crowded := source != SourceUser && b.perSource[source] >= perSourceMax
-	if (full || crowded) && !b.evict(source, crowded, pick) {
-		return false
+	if !b.makeRoom(r, pick) {
+		return nil, false
 	}
-	e := &entry{addr: addr, source: source}
-	b.byAddr[addr] = e
+	e = &entry{addr: r.addr, source: r.source, sources: r.sources, teller: r.teller}
+	b.byAddr[r.addr] = e
 	b.list = append(b.list, e)
-	b.perSource[source]++
-	return true
+	b.count(e, 1)
+	b.host(r.addr.Addr()).entries++
+	return e, true
 }
 
-// evict forgets an idle address, of the same source if that has its share.
-func (b *book) evict(source Source, same bool, pick func(n int) int) bool {
+// makeRoom tells whether another address may be added, having forgotten one of
+// the same teller, source or of any, if that has its share.
+func (b *book) makeRoom(r rumour, pick func(n int) int) bool {
+	if r.source != SourceUser && b.crowded(r.addr.Addr()) {
+		return false
+	}
+	var among func(e *entry) bool
+	switch {
+	case r.teller.IsValid() && b.tellers[r.teller] >= perTellerMax:
+		among = func(e *entry) bool { return e.teller == r.teller }
+	case r.source != SourceUser && b.perSource[r.source] >= perSourceMax:
+		among = func(e *entry) bool { return e.source == r.source }
+	case len(b.list) >= addressesMax:
+		among = func(*entry) bool { return true }
+	default:
+		return true
+	}
+	return b.evict(among, pick)
+}
+
+// evict forgets an idle address that is not proven, of those that are asked for.
+func (b *book) evict(among func(*entry) bool, pick func(n int) int) bool {
 	var worst *entry
 	start := pick(len(b.list))
 	for i := range b.list {
 		e := b.list[(start+i)%len(b.list)]
-		if e.state != entryIdle || e.source == SourceUser || same && e.source != source {
+		if e.state != entryIdle || e.source == SourceUser || e.good || !among(e) {
 			continue
 		}
 		if worst == nil || e.failures > worst.failures {
@@ -133,9 +203,51 @@ func (b *book) evict(source Source, same bool, pick func(n int) int) bool {
 	return true
 }
 
+// count adds n to what e counts for.
+func (b *book) count(e *entry, n int) {
+	if e.good {
+		b.proven += n
+		return
+	}
+	b.perSource[e.source] += n
+	if !e.teller.IsValid() {
+		return
+	}
+	if b.tellers[e.teller] += n; b.tellers[e.teller] == 0 {
+		delete(b.tellers, e.teller)
+	}
+}
+
+// prove notes whether e is proven.
+func (b *book) prove(e *entry, good bool) {
+	if e.good == good {
+		return
+	}
+	b.count(e, -1)
+	e.good = good
+	b.count(e, 1)
+	if b.proven <= provenMax {
+		return
+	}
+	var worst *entry
+	for _, o := range b.list {
+		if !o.good || o == e || o.state != entryIdle || o.source == SourceUser {
+			continue
+		}
+		if worst == nil || o.failures > worst.failures || o.failures == worst.failures && o.met < worst.met {
+			worst = o
+		}
+	}
+	if worst != nil {
+		b.forget(worst)
+	}
+}
+
 func (b *book) forget(e *entry) {
 	delete(b.byAddr, e.addr)
-	b.perSource[e.source]--
+	b.count(e, -1)
+	b.setState(e, entryIdle)
+	b.leaveHost(e.addr.Addr())
 	if i := slices.Index(b.list, e); i >= 0 {
 		last := len(b.list) - 1
 		b.list[i] = b.list[last]
@@ -149,15 +261,17 @@ func (b *book) forget(e *entry) {
 func (b *book) connected(addr netip.AddrPort, ref PeerRef, outgoing bool, now time.Duration) {
 	if e := b.byAddr[addr]; outgoing && e != nil {
 		b.setState(e, entryConnected)
-		e.peer, e.failures, e.good = ref, 0, true
+		e.peer, e.failures, e.met = ref, 0, now
+		b.prove(e, true)
+		b.reached(addr.Addr())
 	}
 }
 
-// joined notes that the peer that can be reached at addr is connected.
-func (b *book) joined(addr netip.AddrPort, ref PeerRef) {
+// joined notes that the peer that says to be reached at addr is connected.
+func (b *book) joined(addr netip.AddrPort, ref PeerRef, now time.Duration) {
 	if e := b.byAddr[addr]; e != nil && e.state != entrySelf {
 		b.setState(e, entryConnected)
-		e.peer, e.good = ref, true
+		e.peer, e.met = ref, now
 	}
 }
 
@@ -170,7 +284,10 @@ func (b *book) closed(p *peer, reason Reason, now time.Duration) {
 		}
 		b.setState(e, entryIdle)
 		e.peer = 0
-		e.seed = p.has.isSeed()
+		e.seed, e.met = p.has.isSeed(), now
+		if p.down.total > 0 {
+			b.prove(e, true)
+		}
 		e.next = now + againAfter
 		switch reason {
 		case ReasonUpgrade:
@@ -197,6 +314,9 @@ func (b *book) failed(e *entry, now, jitter time.Duration) {
 	wait := min(last, first<<min(e.failures, 12))
 	e.next = now + wait + jitter%(wait/5+1)
 	e.failures = min(e.failures+1, 100)
+	if !e.good && e.source != SourceUser {
+		b.missed(e.addr.Addr(), now)
+	}
 	if e.failures > failuresMax && e.source != SourceUser && !e.good {
 		b.forget(e)
 	}
@@ -205,9 +325,11 @@ func (b *book) failed(e *entry, now, jitter time.Duration) {
 func (b *book) setState(e *entry, s entryState) {
 	if e.state == entryDialling {
 		b.dialling--
+		b.byDial[e.source]--
 	}
 	if s == entryDialling {
 		b.dialling++
+		b.byDial[e.source]++
 	}
 	e.state = s
 }

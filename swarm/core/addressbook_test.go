@@ -10,37 +10,169 @@ func numbered(i int) netip.AddrPort {
 	return netip.AddrPortFrom(netip.AddrFrom4([4]byte{30, byte(i >> 16), byte(i >> 8), byte(i)}), 6881)
 }
 
+// told adds an address.
+func told(b *book, addr netip.AddrPort, source Source) *entry {
+	e, _ := b.add(rumour{addr: addr, source: source, sources: 1 << source}, func(int) int { return 0 })
+	return e
+}
+
 // TestBookBounds: no source can drown the others, and what the user named
 // stays.
 func TestBookBounds(t *testing.T) {
 	b := newBook()
-	first := func(int) int { return 0 }
 	user := numbered(1 << 20)
-	b.add(user, SourceUser, first)
+	told(&b, user, SourceUser)
 	for i := range 10_000 {
-		b.add(numbered(i), SourcePEX, first)
+		told(&b, numbered(i), SourcePEX)
 	}
 	if n := b.perSource[SourcePEX]; n != perSourceMax {
 		t.Errorf("%d addresses of one source, want %d", n, perSourceMax)
 	}
 	for s := range sourceCount {
 		for i := range 1000 {
-			b.add(numbered(20_000+1000*int(s)+i), s, first)
+			told(&b, numbered(20_000+1000*int(s)+i), s)
 		}
 	}
-	if len(b.list) > addressesMax || len(b.list) != len(b.byAddr) {
-		t.Errorf("%d addresses, %d by name, want at most %d", len(b.list), len(b.byAddr), addressesMax)
+	if len(b.list) > addressesMax {
+		t.Errorf("%d addresses, want at most %d", len(b.list), addressesMax)
 	}
 	if b.byAddr[user] == nil {
 		t.Error("what the user named was forgotten")
+	}
+	b.check()
+}
+
+// TestFloodKeepsProvenAddresses: addresses at which peers were met are not driven
+// out by any number of others, and of those as many are kept as fit.
+func TestFloodKeepsProvenAddresses(t *testing.T) {
+	b := newBook()
+	for i := range 100 {
+		told(&b, numbered(i), SourceDHT)
+		b.connected(numbered(i), PeerRef(i+1), true, 0)
+		b.setState(b.byAddr[numbered(i)], entryIdle)
+	}
+	for s := range sourceCount {
+		for i := range 3000 {
+			told(&b, numbered(10_000+3000*int(s)+i), s)
+		}
+	}
+	for i := range 100 {
+		if b.byAddr[numbered(i)] == nil {
+			t.Fatalf("the proven address %d was driven out", i)
+		}
+	}
+	b.check()
+	// Those that are proven have a bound of their own: the worst goes.
+	b = newBook()
+	for i := range provenMax + 50 {
+		told(&b, numbered(i), Source(i%int(sourceCount)))
+		e := b.byAddr[numbered(i)]
+		b.prove(e, true)
+		e.met = time.Duration(i)
+	}
+	b.check()
+	if b.proven > provenMax {
+		t.Errorf("%d proven addresses, want at most %d", b.proven, provenMax)
+	}
+	for i := provenMax; i < provenMax+50; i++ {
+		if b.byAddr[numbered(i)] == nil {
+			t.Fatalf("the address proven last, %d, was driven out", i)
+		}
+	}
+}
+
+// TestOneTeller: what one peer names by peer exchange takes no place from what
+// others name.
+func TestOneTeller(t *testing.T) {
+	b := newBook()
+	tell := func(teller string, i int) {
+		b.add(rumour{numbered(i), SourcePEX, 1 << SourcePEX, netip.MustParseAddr(teller)}, func(n int) int { return 0 })
+	}
+	for i := range 50 {
+		tell("30.200.0.1", i)
+	}
+	for i := range 5000 {
+		tell("30.200.0.2", 1000+i)
+	}
+	for i := range 50 {
+		if b.byAddr[numbered(i)] == nil {
+			t.Fatalf("address %d of an honest peer was driven out", i)
+		}
+	}
+	if n := b.tellers[netip.MustParseAddr("30.200.0.2")]; n != perTellerMax {
+		t.Errorf("%d addresses of one teller, want %d", n, perTellerMax)
+	}
+	b.check()
+}
+
+// TestOneHost: one IP address with a thousand ports is a few addresses, and is
+// left alone for long when nobody is met there.
+func TestOneHost(t *testing.T) {
+	b := newBook()
+	at := func(port int) netip.AddrPort {
+		return netip.AddrPortFrom(netip.MustParseAddr("30.0.0.9"), uint16(port))
+	}
+	victim := at(0).Addr()
+	name := func(from int) {
+		for i := range 1000 {
+			told(&b, at(from+i), SourcePEX)
+		}
+	}
+	name(1)
+	if len(b.list) != perHostMax {
+		t.Errorf("%d addresses of one host, want %d", len(b.list), perHostMax)
+	}
+	for i := range fruitlessMax {
+		if b.rests(victim) != 0 {
+			t.Errorf("the host rests after %d failures", i)
+		}
+		b.failed(b.list[0], 0, 0)
+	}
+	if b.rests(victim) != hostRest {
+		t.Errorf("the host rests until %v, want %v", b.rests(victim), hostRest)
+	}
+	for len(b.list) > 0 { // forgotten and named anew, it rests
+		b.forget(b.list[0])
+	}
+	name(2000)
+	if b.rests(victim) != hostRest {
+		t.Error("a host that is named anew rests no longer")
+	}
+	told(&b, at(7), SourceUser)
+	if b.byAddr[at(7)] == nil {
+		t.Error("what the user names was refused")
+	}
+	b.connected(at(7), 1, true, 0)
+	if b.rests(victim) != 0 {
+		t.Error("a host that was reached rests")
+	}
+	b.check()
+	for i := range 2 * (addressesMax + restingMax) { // what rests is bounded, too
+		a := netip.AddrPortFrom(netip.AddrFrom4([4]byte{40, byte(i >> 16), byte(i >> 8), byte(i)}), 1)
+		if e := told(&b, a, SourceDHT); e != nil {
+			b.failed(e, 0, 0)
+			b.forget(e)
+		}
+	}
+	b.check()
+}
+
+func TestUsable(t *testing.T) {
+	for addr, want := range map[string]bool{
+		"30.0.0.1:1": true, "30.0.0.1:0": false, "0.0.0.0:1": false, "0.1.2.3:1": false, "224.0.0.1:1": false,
+		"239.192.152.143:6771": false, "255.255.255.255:1": false, "240.0.0.1:1": false, "[::]:1": false,
+		"[ff02::1]:1": false, "[100::1]:1": false, "[2001:db8::1]:1": true, "[2001:db8::1]:0": false, "127.0.0.1:9": true,
+	} {
+		if got := usable(netip.MustParseAddrPort(addr)); got != want {
+			t.Errorf("%s: usable %v, want %v", addr, got, want)
+		}
 	}
 }
 
 func TestBookRetries(t *testing.T) {
 	b := newBook()
-	zero := func(int) int { return 0 }
-	b.add(numbered(1), SourceDHT, zero)
-	b.add(numbered(2), SourceUser, zero)
+	told(&b, numbered(1), SourceDHT)
+	told(&b, numbered(2), SourceUser)
 	found, named := b.byAddr[numbered(1)], b.byAddr[numbered(2)]
 	for i, want := range []time.Duration{5, 10, 20, 40, 80, 160} {
 		b.failed(found, 0, 0)

@@ -1,5 +1,10 @@
 package core
 
+import (
+	"maps"
+	"net/netip"
+)
+
 // check panics when an invariant does not hold. Steps of large torrents are
 // checked now and then, because it takes time in proportion to the pieces.
 func (t *Torrent) check() {
@@ -14,25 +19,49 @@ func (t *Torrent) check() {
 	if asked != t.asked {
 		panic("core: the count of requests is wrong")
 	}
-	dialling := 0
-	var perSource [sourceCount]int
-	for _, e := range t.book.list {
-		perSource[e.source]++
-		if e.state == entryDialling {
-			dialling++
-		}
-		if t.book.byAddr[e.addr] != e {
-			panic("core: an address is in the list alone")
-		}
-	}
-	if dialling != t.book.dialling || perSource != t.book.perSource || len(t.book.list) != len(t.book.byAddr) {
-		panic("core: counts of the address book are wrong")
-	}
-	if len(t.book.list) > addressesMax || t.asked > t.cfg.Limits.RequestsMax {
+	t.book.check()
+	if t.asked > t.cfg.Limits.RequestsMax {
 		panic("core: a limit is passed")
 	}
 	if t.pick != nil {
 		t.pick.Check()
+	}
+}
+
+// check panics when the counts of the book are not those of its addresses.
+func (b *book) check() {
+	dialling, proven, hosted := 0, 0, 0
+	var perSource, byDial [sourceCount]int
+	tellers := map[netip.Addr]int{}
+	for _, e := range b.list {
+		if e.good {
+			proven++
+		} else {
+			perSource[e.source]++
+			if e.teller.IsValid() {
+				tellers[e.teller]++
+			}
+		}
+		if e.state == entryDialling {
+			dialling++
+			byDial[e.source]++
+		}
+		if !local(e.addr.Addr()) {
+			hosted++
+		}
+		if b.byAddr[e.addr] != e {
+			panic("core: an address is in the list alone")
+		}
+	}
+	for _, h := range b.hosts {
+		hosted -= h.entries
+	}
+	if dialling != b.dialling || byDial != b.byDial || proven != b.proven || perSource != b.perSource ||
+		len(b.list) != len(b.byAddr) || hosted != 0 || !maps.Equal(tellers, b.tellers) {
+		panic("core: counts of the address book are wrong")
+	}
+	if len(b.list) > addressesMax || proven > provenMax+1 || len(b.hosts) > addressesMax+restingMax {
+		panic("core: a limit of the address book is passed")
 	}
 }
 

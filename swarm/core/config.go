@@ -30,6 +30,8 @@ type Config struct {
 	// SuperSeed asks for the behaviour of BEP 16 as long as we have every
 	// piece: each peer is shown a few pieces at a time.
 	SuperSeed bool
+	// Private says that the torrent is known to be private (BEP 27).
+	Private bool
 	// Limits bound what the torrent takes.
 	Limits Limits
 }

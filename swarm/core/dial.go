@@ -15,6 +15,10 @@ const (
 	dialsPerAddress = 3
 	dialsWindow     = time.Minute
 
+	// putOffFor is how long a Dial waits that a limit of all torrents together
+	// was in the way of.
+	putOffFor = 10 * time.Second
+
 	// replaceEvery is how often it is looked for a connection to be replaced by
 	// another one when there are as many as there may be.
 	replaceEvery = 10 * time.Second
@@ -55,22 +59,54 @@ func (d *dialer) spend(ip netip.Addr) {
 	d.counts[ip]++
 }
 
-// onFound notes an address, and dials if there is room.
-func (t *Torrent) onFound(addr netip.AddrPort, source Source) {
-	addr = unmapped(addr)
-	if !usable(addr) || source >= sourceCount || t.book.banned(addr, t.now) {
+// onFound takes in an address, and dials if there is room. A peer of an earlier
+// run is known to have been there.
+func (t *Torrent) onFound(e *Event) {
+	if e.Source >= sourceCount {
 		return
 	}
-	if t.book.add(addr, source, t.rng.IntN) {
+	r := rumour{addr: unmapped(e.Addr), sources: 1 << e.Source, source: e.Source}
+	if e.Vouched {
+		r.sources |= 1 << SourceTracker
+	}
+	known := t.note(r)
+	if known != nil && e.Source == SourceResume && !known.good {
+		known.said = e.Met
+		t.book.prove(known, true)
+	}
+}
+
+// note puts an address into the book, if it may be there, and returns its entry.
+func (t *Torrent) note(r rumour) *entry {
+	if !usable(r.addr) || t.book.banned(r.addr, t.now) || t.isPrivate() && !r.sources.vouched() {
+		return nil
+	}
+	e, fresh := t.book.add(r, t.rng.IntN)
+	if !fresh {
+		return e
+	}
+	e.priority = t.priorityOf(e.addr)
+	if r.source != SourceIncoming { // that one is connected
 		t.dialer.askWait = 0
 		t.timers.by(timerDial, t.now)
 	}
+	return e
 }
 
 func (t *Torrent) onDialFailed(addr netip.AddrPort) {
 	if e := t.book.byAddr[unmapped(addr)]; e != nil && e.state == entryDialling {
 		t.book.setState(e, entryIdle)
 		t.book.failed(e, t.now, time.Duration(t.rng.Int64N(int64(time.Minute))))
+	}
+	t.timers.by(timerDial, t.now)
+}
+
+// onDialPutOff takes in that a limit of our own was in the way of a Dial, which
+// says nothing of the address.
+func (t *Torrent) onDialPutOff(addr netip.AddrPort) {
+	if e := t.book.byAddr[unmapped(addr)]; e != nil && e.state == entryDialling {
+		t.book.setState(e, entryIdle)
+		e.next = t.now + putOffFor + time.Duration(t.rng.Int64N(int64(putOffFor/4)))
 	}
 	t.timers.by(timerDial, t.now)
 }
@@ -134,10 +170,16 @@ func (t *Torrent) choose() (best *entry, next time.Duration) {
 	start := t.rng.IntN(len(t.book.list))
 	for i := range t.book.list {
 		e := t.book.list[(start+i)%len(t.book.list)]
-		if e.state != entryIdle || e.seed && t.seeding() || t.book.banned(e.addr, t.now) {
+		if e.state != entryIdle || e.seed && t.seeding() || !t.mayDial(e) || t.book.banned(e.addr, t.now) {
 			continue
 		}
+		if e.source != SourceUser && t.book.byDial[e.source] >= t.sourceDials() {
+			continue // an answer comes first
+		}
 		at := e.next
+		if !e.good && e.source != SourceUser {
+			at = max(at, t.book.rests(e.addr.Addr()))
+		}
 		if !t.dialer.allows(e.addr.Addr()) {
 			at = max(at, t.dialer.window+dialsWindow)
 		}
@@ -145,22 +187,37 @@ func (t *Torrent) choose() (best *entry, next time.Duration) {
 			next = min(next, at)
 			continue
 		}
-		if best == nil || e.better(best) {
+		if best == nil || t.better(e, best) {
 			best = e
 		}
 	}
 	return best, next
 }
 
-// better tells whether e is to be dialled before o. Equals go at random.
-func (e *entry) better(o *entry) bool {
+// sourceDials is how many addresses of one source may be dialled at a time, so
+// that some places stay for the others when one names none but dead addresses.
+func (t *Torrent) sourceDials() int { return max(1, t.cfg.Limits.HalfOpenMax*3/4) }
+
+// better tells whether e is to be dialled before o. Equals go at random. Who is
+// proven goes before who is not; of seeds that others tell of, a seed that needs
+// none dials last. The source of which fewest are being dialled comes next, so
+// that the many addresses of one do not keep out the few of another; then whom
+// the canonical priority prefers (BEP 40).
+func (t *Torrent) better(e, o *entry) bool {
+	dials := &t.book.byDial
 	switch {
 	case (e.source == SourceUser) != (o.source == SourceUser):
 		return e.source == SourceUser
 	case e.good != o.good:
 		return e.good
+	case t.seeding() && e.rumour != o.rumour:
+		return o.rumour
+	case e.failures != o.failures:
+		return e.failures < o.failures
+	case dials[e.source] != dials[o.source]:
+		return dials[e.source] < dials[o.source]
 	}
-	return e.failures < o.failures
+	return e.priority > o.priority
 }
 
 // wantPeers asks for addresses when none is left to try.

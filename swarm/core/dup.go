@@ -80,12 +80,12 @@ func (t *Torrent) settle(p, old *peer) bool {
 			p.listen = old.listen
 		}
 		t.drop(old, ReasonDuplicate, false)
-		t.book.joined(p.listen, p.ref)
+		t.book.joined(p.listen, p.ref, t.now)
 		return true
 	}
 	if !old.listen.IsValid() {
 		old.listen = p.listen
 	}
-	t.book.joined(old.listen, old.ref)
+	t.book.joined(old.listen, old.ref, t.now)
 	return false
 }

@@ -2,6 +2,7 @@ package core
 
 import (
 	"net/netip"
+	"time"
 
 	"swarmnode/metainfo"
 	"swarmnode/swarm/bits"
@@ -35,11 +36,15 @@ type EventKind uint8
 const (
 	// Tick: the time of NextTick has come. No fields.
 	Tick EventKind = iota
-	// Found: an address of a peer was learnt. Addr, Source.
+	// Found: an address of a peer was learnt. Addr, Source; of SourceResume
+	// also Met, and Vouched.
 	Found
 	// DialFailed: a Dial came to nothing, at the latest in the handshake.
 	// Addr.
 	DialFailed
+	// DialPutOff: a limit of the driver forbids a Dial for now; nothing was
+	// tried. Addr.
+	DialPutOff
 	// Connected: a handshake (BEP 3) with a peer is complete. Peer, Addr,
 	// Hello; Outgoing if we dialled, Encrypted if the handshake was.
 	Connected
@@ -63,6 +68,9 @@ const (
 	// which there is data, but no hash yet to check it by; the core becomes the
 	// owner of both sets.
 	InfoReady
+	// Private: the metadata, whose storage is being opened, is of a private
+	// torrent (BEP 27). No fields.
+	Private
 	// InfoFailed: the metadata had the right hash but cannot be used, or its
 	// storage cannot be opened. Err.
 	InfoFailed
@@ -89,6 +97,7 @@ type Event struct {
 	Source    Source
 	Outgoing  bool
 	Encrypted bool
+	Vouched   bool // a tracker told of it in an earlier run
 	Peer      PeerRef
 	Count     int
 	Ref       block.Ref
@@ -101,4 +110,5 @@ type Event struct {
 	Late      *bits.Set
 	Hashes    []metainfo.Hash256
 	Err       error
+	Met       time.Time // when it was connected last
 }

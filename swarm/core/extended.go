@@ -16,6 +16,7 @@ type extension struct {
 	reqq         int
 	client       string
 	uploadOnly   bool
+	encrypts     bool // it prefers encryption
 	metadataSize int64
 }
 
@@ -32,8 +33,12 @@ func (t *Torrent) sendExtHandshake(p *peer) {
 		YourIP:     p.addr.Addr(),
 		Reqq:       reqqOurs,
 	}
-	if t.sharesPeers() {
+	switch {
+	case t.sharesPeers():
 		h.Extensions.Set(wire.ExtPEX, uint8(wire.ExtPEX))
+		p.pex.offered = true
+	case p.pex.offered: // before the torrent was known to be private
+		h.Extensions.Set(wire.ExtPEX, 0)
 	}
 	if t.info != nil {
 		h.MetadataSize = int64(len(t.info.Raw()))
@@ -87,9 +92,12 @@ func (t *Torrent) onExtHandshake(p *peer, payload []byte) {
 	}
 	x := &p.ext
 	x.numbers.Merge(h.Extensions)
-	x.reqq, x.metadataSize = h.Reqq, h.MetadataSize
+	x.reqq, x.metadataSize, x.encrypts = h.Reqq, h.MetadataSize, h.Encrypts
 	if h.Client != "" {
 		x.client = h.Client
+	}
+	if p.outgoing && t.external.vote(p.addr.Addr(), h.YourIP) {
+		t.rank()
 	}
 	if h.Port != 0 && !p.outgoing && !p.listen.IsValid() {
 		t.reachableAt(p, netip.AddrPortFrom(p.addr.Addr(), h.Port))
@@ -105,8 +113,8 @@ func (t *Torrent) onExtHandshake(p *peer, payload []byte) {
 func (t *Torrent) reachableAt(p *peer, addr netip.AddrPort) {
 	p.listen = addr
 	if usable(addr) {
-		t.book.add(addr, SourceIncoming, t.rng.IntN)
-		t.book.joined(addr, p.ref)
+		t.note(rumour{addr: addr, source: SourceIncoming, sources: 1 << SourceIncoming})
+		t.book.joined(addr, p.ref, t.now)
 	}
 }
 

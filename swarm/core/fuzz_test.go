@@ -22,6 +22,7 @@ type chaos struct {
 	open    map[PeerRef]bool // Connected and not Closed
 	dropped map[PeerRef]bool
 	verify  []uint32
+	dialled []netip.AddrPort
 	asked   map[PeerRef][]block.Ref
 	actions []Action
 	buffers int // blocks that were neither stored nor discarded
@@ -67,6 +68,8 @@ func (c *chaos) carryOut(a *Action) {
 		if a.Msg.ID == wire.Request && a.Kind == Send {
 			c.asked[a.Peer] = append(c.asked[a.Peer], a.Msg.Ref)
 		}
+	case Dial:
+		c.dialled = append(c.dialled, a.Addr)
 	case Store, Discard:
 		c.buffers--
 	case Verify:
@@ -113,8 +116,29 @@ func (c *chaos) event() {
 		c.torrent.Prioritize(c.now, c.byte()%20, 4)
 		c.torrent.Prioritize(c.now, c.byte()%20, 0)
 		c.act()
+	case 18:
+		c.dials()
 	default:
 		c.message()
+	}
+}
+
+// dials has a dial fail or be put off, or an own address be told; now and then
+// the torrent turns out to be private.
+func (c *chaos) dials() {
+	switch n := c.byte(); {
+	case n == 0:
+		c.step(Event{Kind: Private})
+	case n%4 == 0:
+		c.torrent.SetExternal(netip.AddrFrom4([4]byte{50, 0, 0, byte(c.byte())}))
+		for _, k := range c.torrent.Known(8) {
+			c.step(Event{Kind: Found, Addr: k.Addr, Source: SourceResume, Met: k.Met, Vouched: k.Vouched})
+		}
+	case len(c.dialled) > 0:
+		i := c.byte() % len(c.dialled)
+		addr := c.dialled[i]
+		c.dialled = append(c.dialled[:i], c.dialled[i+1:]...)
+		c.step(Event{Kind: []EventKind{DialFailed, DialPutOff}[n%2], Addr: addr})
 	}
 }
 
@@ -259,6 +283,7 @@ func (c *chaos) finish() {
 	hello.Reserved = hello.Reserved.With(wire.FeatureFast)
 	c.open[ref] = true
 	addr := netip.MustParseAddrPort("30.0.0.1:6881")
+	c.step(Event{Kind: Found, Addr: addr, Source: SourceTracker}) // it may be private by now
 	c.step(Event{Kind: Connected, Peer: ref, Addr: addr, Hello: &hello, Outgoing: true})
 	c.step(Event{Kind: Received, Peer: ref, Msg: wire.Message{ID: wire.HaveAll}})
 	c.step(Event{Kind: Received, Peer: ref, Msg: wire.Message{ID: wire.Unchoke}})

@@ -148,6 +148,8 @@ func (t *Torrent) unwelcome(p *peer) Reason {
 		return ReasonBanned
 	case t.unusable != nil:
 		return ReasonUseless
+	case t.isPrivate() && p.outgoing && usable(p.addr) && !t.vouched(p):
+		return ReasonPrivate // it was being dialled when that became known
 	}
 	if !t.settleDuplicates(p) {
 		return ReasonDuplicate
@@ -222,13 +224,40 @@ func (t *Torrent) onClosed(ref PeerRef) {
 func (t *Torrent) evictFor(p *peer) bool {
 	worst := t.leastUseful(p)
 	if worst == nil && p != nil && !t.sharesAddress(p) {
-		worst = t.neighbour()
+		if worst = t.neighbour(); worst == nil {
+			worst = t.outranked(p)
+		}
 	}
 	if worst == nil {
 		return false
 	}
 	t.drop(worst, ReasonEvicted, false)
 	return true
+}
+
+// outranked returns the peer whose place p gets although it is of some use, as
+// the canonical priority has it (BEP 40), or nil. Without that, who comes late to
+// a swarm in which everybody has as many connections as they may would find no
+// place. It is never one that gives or gets blocks, and there is one now and then
+// only, so that nobody can have ours replaced by addresses that he chose.
+func (t *Torrent) outranked(p *peer) *peer {
+	var worst *peer
+	lowest := t.priorityOf(p.addr)
+	if t.now-t.yielded < replaceEvery && t.yielded > 0 {
+		return nil
+	}
+	for _, q := range t.peers.list {
+		if q == p || t.now-q.since < evictAfter || q.unchoked && q.interested || t.serves(q) || !usable(q.addr) {
+			continue
+		}
+		if rank := t.priorityOf(q.addr); rank < lowest {
+			worst, lowest = q, rank
+		}
+	}
+	if worst != nil {
+		t.yielded = t.now
+	}
+	return worst
 }
 
 // Evict drops the least useful peer, if there is one of no use, and tells
@@ -249,11 +278,21 @@ func (t *Torrent) leastUseful(p *peer) *peer {
 		if q == p || r == 0 || r < rank {
 			continue
 		}
-		if worst == nil || r > rank || q.down.total+q.up.total < worst.down.total+worst.up.total {
+		if worst == nil || r > rank || t.lessUseful(q, worst) {
 			worst, rank = q, r
 		}
 	}
 	return worst
+}
+
+// lessUseful tells whether q has been of less use than o; of equals the one whom
+// the canonical priority prefers stays (BEP 40).
+func (t *Torrent) lessUseful(q, o *peer) bool {
+	moved, others := q.down.total+q.up.total, o.down.total+o.up.total
+	if moved != others {
+		return moved < others
+	}
+	return t.priorityOf(q.addr) < t.priorityOf(o.addr)
 }
 
 // uselessness ranks who makes room for others first: 3 for one that says

@@ -12,9 +12,9 @@ const (
 	// pexEvery is how often a peer is told of others (BEP 11: "no more than
 	// one message a minute").
 	pexEvery = time.Minute
-	// pexFirst is when it is told first: late enough for a few peers to have
-	// said where they listen.
-	pexFirst = 2 * time.Second
+	// pexFirst is from when on it is told, by the next sweep: late enough for a few
+	// peers to have said where they listen, and within two seconds.
+	pexFirst = time.Second
 	// pexTolerated is how many messages a peer may send a minute, on average
 	// over its last ones; some clients send one at once and then on the minute.
 	pexTolerated = 2
@@ -29,11 +29,12 @@ type pexState struct {
 	window  time.Duration    // since when received counts
 	taken   int
 	refused int
+	offered bool // it was told that it may send us such messages
 }
 
 // sharesPeers tells whether peers may be exchanged: not in private torrents
 // (BEP 27).
-func (t *Torrent) sharesPeers() bool { return t.info == nil || !t.info.Private() }
+func (t *Torrent) sharesPeers() bool { return !t.isPrivate() }
 
 // sweepPEX tells p of changes when it is time.
 func (t *Torrent) sweepPEX(p *peer) {
@@ -63,7 +64,7 @@ func (t *Torrent) changes(p *peer) wire.PEX {
 		known[addr] = true
 	}
 	for _, q := range t.peers.list {
-		if q == p || !q.listen.IsValid() || !mayTell(p, q) {
+		if q == p || !q.said || !usable(q.listen) || !mayTell(p, q) {
 			continue
 		}
 		current[q.listen] = true
@@ -94,11 +95,14 @@ func (p *peer) pexFlags() wire.PEXFlags {
 	if p.has.isSeed() || p.ext.uploadOnly {
 		f |= wire.PEXSeed
 	}
-	if p.encrypted {
-		f |= wire.PEXEncryption
-	}
 	if p.outgoing {
 		f |= wire.PEXReachable
+	}
+	if p.encrypted || p.ext.encrypts {
+		f |= wire.PEXEncryption
+	}
+	if p.ext.numbers.Has(wire.ExtHolepunch) {
+		f |= wire.PEXHolepunch
 	}
 	return f
 }
@@ -112,7 +116,7 @@ func (t *Torrent) onPEX(p *peer, m *wire.PEX) {
 		return
 	}
 	if t.now-s.window >= pexEvery {
-		s.window, s.taken = t.now, 0
+		s.window, s.taken, s.refused = t.now, 0, s.refused/2
 	}
 	if s.taken++; s.taken > pexTolerated {
 		if s.refused++; s.refused > pexStrikes {
@@ -124,9 +128,9 @@ func (t *Torrent) onPEX(p *peer, m *wire.PEX) {
 		if local(a.Addr.Addr()) && !local(p.addr.Addr()) {
 			continue // it would lead us into our own network
 		}
-		t.onFound(a.Addr, SourcePEX)
-		if e := t.book.byAddr[unmapped(a.Addr)]; e != nil && a.Flags&wire.PEXSeed != 0 && e.state == entryIdle {
-			e.seed = true
+		e := t.note(rumour{addr: unmapped(a.Addr), source: SourcePEX, sources: 1 << SourcePEX, teller: p.addr.Addr()})
+		if e != nil && a.Flags&wire.PEXSeed != 0 {
+			e.rumour = true
 		}
 	}
 }

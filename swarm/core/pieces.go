@@ -29,6 +29,9 @@ func (t *Torrent) onInfoReady(e *Event) {
 	t.endMetadata()
 	t.learnV2()
 	t.countBytes()
+	if info.Private() {
+		t.onPrivate()
+	}
 	many := t.pick.Have().Count() > havesMax
 	for _, p := range t.peers.snapshot() {
 		switch {

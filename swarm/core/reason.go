@@ -23,12 +23,13 @@ const (
 	ReasonBanned             // its address is banned
 	ReasonUpgrade            // it is to be connected to by the v2 info-hash
 	ReasonRefresh            // reconnecting is cheaper than telling what changed
+	ReasonPrivate            // no tracker told of it, and the torrent is private
 )
 
 // The reasons of waste, beside ReasonUnsolicited and ReasonBadPiece.
 const (
 	// WasteDuplicate: the block had come already, from another peer.
-	WasteDuplicate Reason = iota + ReasonRefresh + 1
+	WasteDuplicate Reason = iota + ReasonPrivate + 1
 	// WasteLate: it came after its request was cancelled or the piece done.
 	WasteLate
 	// WasteStorage: storage had failed.
@@ -56,6 +57,7 @@ var reasonNames = [reasonCount]string{
 	ReasonBanned:      "banned",
 	ReasonUpgrade:     "upgrade",
 	ReasonRefresh:     "refresh",
+	ReasonPrivate:     "private",
 	WasteDuplicate:    "duplicate block",
 	WasteLate:         "late",
 	WasteStorage:      "storage",

@@ -21,13 +21,16 @@ type Torrent struct {
 	timers   timers
 	recorder recorder
 
-	book   book
-	dialer dialer
-	peers  peerTable
-	meta   metadata
-	choker choker
-	seeder seeder
+	book     book
+	dialer   dialer
+	external external
+	yielded  time.Duration // when a useful peer was last dropped for another
+	peers    peerTable
+	meta     metadata
+	choker   choker
+	seeder   seeder
 
+	private bool // it is known to be
 	// What is known once the metadata is.
 	info   *metainfo.Info
 	layout *metainfo.Layout
@@ -75,6 +78,7 @@ func New(now time.Time, cfg Config) *Torrent {
 		choker: newChoker(cfg.Limits.SlotsMax),
 	}
 	t.dialer.tokens = dialBurst
+	t.private = cfg.Private
 	t.overtaking, t.replacing = t.mayOvertake, t.mayReplacePiece
 	t.timers.by(timerDial, 0)
 	return t
@@ -87,9 +91,11 @@ func (t *Torrent) Step(now time.Time, e Event) {
 	switch e.Kind {
 	case Tick:
 	case Found:
-		t.onFound(e.Addr, e.Source)
+		t.onFound(&e)
 	case DialFailed:
 		t.onDialFailed(e.Addr)
+	case DialPutOff:
+		t.onDialPutOff(e.Addr)
 	case Connected:
 		t.onConnected(&e)
 	case Closed:
@@ -106,6 +112,8 @@ func (t *Torrent) Step(now time.Time, e Event) {
 		t.onReadFailed(e.Peer, e.Ref)
 	case InfoReady:
 		t.onInfoReady(&e)
+	case Private:
+		t.onPrivate()
 	case InfoFailed:
 		t.onInfoFailed(e.Err)
 	case Verified:

@@ -134,6 +134,8 @@ type ExtHandshake struct {
 	// Reqq is how many requests the sender is ready to queue; between 1 and
 	// ReqqMax after parsing, ReqqDefault when it does not say.
 	Reqq int
+	// Encrypts tells that the sender prefers encrypted connections ("e").
+	Encrypts bool
 	// UploadOnly tells that the sender wants nothing (BEP 21).
 	UploadOnly bool
 }
@@ -142,6 +144,9 @@ type ExtHandshake struct {
 // ExtHandshakeNumber, to dst. Fields that are zero are left out.
 func AppendExtHandshake(dst []byte, h ExtHandshake) []byte {
 	return bencode.AppendDict(dst, func(dst []byte) []byte {
+		if h.Encrypts {
+			dst = appendIntField(dst, "e", 1)
+		}
 		if h.IPv4.Is4() {
 			dst = appendAddr(dst, "ipv4", h.IPv4)
 		}
@@ -202,6 +207,9 @@ func ParseExtHandshake(payload []byte) (ExtHandshake, error) {
 	r := bencode.NewReader(payload, bencode.Limits{ValuesMax: payloadValuesMax})
 	for key := range r.Dict() {
 		switch string(key) {
+		case "e":
+			n, ok := r.TryInt()
+			h.Encrypts = ok && n != 0
 		case "m":
 			h.Extensions.parse(r)
 		case "metadata_size":

@@ -1,0 +1,109 @@
+package core
+
+import (
+	"net/netip"
+	"time"
+)
+
+const (
+	// perHostMax bounds the addresses that are remembered with one IP address: a
+	// household behind one NAT. Whoever names more of one makes them up.
+	perHostMax = 8
+	// fruitlessMax is how many dials in a row to addresses with one IP address,
+	// none of them proven, may come to nothing, and hostRest how long none goes
+	// there then: somebody may have named an innocent host again and again, each
+	// time with another port.
+	fruitlessMax = 6
+	hostRest     = 30 * time.Minute
+	// restingMax bounds the IP addresses that are remembered for their rest
+	// alone.
+	restingMax = 1024
+)
+
+// A host is what is known of one IP address, whatever the port. Local ones have
+// none: many nodes share them in tests and laboratories.
+type host struct {
+	entries   int // addresses in the book, 0 <= entries <= perHostMax but for what the user names
+	fruitless int // dials in a row to unproven addresses that failed
+	until     time.Duration
+}
+
+// host returns what is known of ip; it is of the book unless ip is local.
+func (b *book) host(ip netip.Addr) *host {
+	if local(ip) {
+		return &host{}
+	}
+	h := b.hosts[ip]
+	if h == nil {
+		if len(b.hosts) >= addressesMax+restingMax {
+			b.forgetHost()
+		}
+		h = &host{}
+		b.hosts[ip] = h
+	}
+	return h
+}
+
+// crowded tells whether as many addresses with ip are known as may be.
+func (b *book) crowded(ip netip.Addr) bool {
+	h := b.hosts[ip]
+	return h != nil && h.entries >= perHostMax
+}
+
+// rests returns until when no unproven address with ip is to be dialled.
+func (b *book) rests(ip netip.Addr) time.Duration {
+	if h := b.hosts[ip]; h != nil {
+		return h.until
+	}
+	return 0
+}
+
+// reached notes that somebody is at ip.
+func (b *book) reached(ip netip.Addr) {
+	if h := b.hosts[ip]; h != nil {
+		h.fruitless, h.until = 0, 0
+	}
+}
+
+// missed notes that nobody was met at an unproven address with ip.
+func (b *book) missed(ip netip.Addr, now time.Duration) {
+	h := b.hosts[ip]
+	if h == nil {
+		return
+	}
+	if h.fruitless++; h.fruitless >= fruitlessMax {
+		h.fruitless, h.until = 0, now+hostRest
+	}
+}
+
+// leaveHost notes that an address with ip is no longer in the book. What rests is
+// remembered, or to be named anew would end its rest.
+func (b *book) leaveHost(ip netip.Addr) {
+	h := b.hosts[ip]
+	if h == nil {
+		return
+	}
+	h.entries--
+	if h.entries > 0 {
+		return
+	}
+	if h.fruitless == 0 && h.until == 0 {
+		delete(b.hosts, ip)
+	}
+}
+
+// forgetHost forgets, of the hosts that are there for their rest alone, the one
+// whose rest is over first.
+func (b *book) forgetHost() {
+	var first netip.Addr
+	for ip, h := range b.hosts {
+		if h.entries > 0 {
+			continue
+		}
+		o := b.hosts[first]
+		if o == nil || h.until < o.until || h.until == o.until && ip.Less(first) {
+			first = ip
+		}
+	}
+	delete(b.hosts, first)
+}
