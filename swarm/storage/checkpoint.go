@@ -18,6 +18,10 @@ const (
 	// checkpointInterval is how often, while blocks are written, data is synced
 	// and the record renewed: what a crash makes to be hashed again.
 	checkpointInterval = 5 * time.Second
+	// checkpointBytes is how many bytes are written before a checkpoint comes
+	// without waiting for its time, so that a fast network does not make a
+	// crash cost more than hashing these.
+	checkpointBytes = 256 << 20
 	// recordWindow is how many intervals after the last record a file may have
 	// been written to by the Store, when it was not closed: one, and the time
 	// that writing the next record may take on a disk busy with syncing. A
@@ -35,8 +39,9 @@ const (
 // A journal is the part of a Store that makes what it knows outlast the
 // process. Bits are recorded only after the data is on stable storage.
 //
-// While blocks are written, a beat comes every interval: it syncs the files
-// written to and then records the pieces that were verified before. When a
+// While blocks are written, a beat comes every interval, and sooner when many
+// bytes were written: it syncs the files written to and then records the
+// pieces that were verified before. When a
 // sync takes longer than that, the beats in between renew the record as it
 // is, so that its time tells, after a crash, until when the Store was alive.
 type journal struct {
@@ -46,6 +51,9 @@ type journal struct {
 	// do.
 	beating atomic.Bool
 	wait    sync.WaitGroup // a beat that is to come or at work
+
+	// unsynced counts the bytes written since the last checkpoint began.
+	unsynced atomic.Int64
 
 	// writing serialises replacing the record; it is taken before Store.mu.
 	writing sync.Mutex
@@ -81,6 +89,13 @@ func (s *Store) interval() time.Duration {
 	return checkpointInterval
 }
 
+func (s *Store) checkpointBytes() int64 {
+	if s.cfg.bytesMax > 0 {
+		return s.cfg.bytesMax
+	}
+	return checkpointBytes
+}
+
 // beginWriting is called before every write. The first one after a pause makes
 // the record say that the files are being written to, before they are.
 func (s *Store) beginWriting() {
@@ -103,9 +118,9 @@ func (s *Store) beginWriting() {
 	s.armBeat()
 }
 
-// wrote notes that file i was written to. It comes after the write, so that a
-// sync in between does not count for it.
-func (s *Store) wrote(i int) {
+// wrote notes that n bytes of file i were written. It comes after the write, so
+// that a sync in between does not count for it.
+func (s *Store) wrote(i, n int) {
 	if s.record == nil {
 		return
 	}
@@ -114,6 +129,18 @@ func (s *Store) wrote(i int) {
 	s.stamps[i].open = true
 	s.mu.Unlock()
 	s.beginWriting() // a beat may have found nothing to do just before
+	if limit := s.checkpointBytes(); s.unsynced.Add(int64(n)) >= limit {
+		s.hurry()
+	}
+}
+
+// hurry has the next beat come at once, unless data is being synced already.
+func (s *Store) hurry() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if !s.syncing && !s.stopped && s.timer != nil && s.timer.Stop() {
+		s.timer.Reset(0)
+	}
 }
 
 // armBeat starts the timer of the next beat.
@@ -190,6 +217,7 @@ func (s *Store) checkpoint(closing bool) error {
 	have, dirty := s.accounted(), s.dirty
 	s.dirty = make(map[int]struct{})
 	s.mu.Unlock()
+	s.unsynced.Store(0)
 	failed, err := s.syncFiles(dirty)
 	late := errors.Is(err, os.ErrDeadlineExceeded)
 	if first := s.settleDurable(have, failed, err, late); first {

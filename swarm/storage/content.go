@@ -190,9 +190,13 @@ func (s *Store) writeFile(i int, bufs [][]byte, at int64) error {
 	s.beginWriting()
 	h, err := s.workers.files.pin(s, i, true)
 	if err == nil {
+		n := 0
+		for _, b := range bufs {
+			n += len(b)
+		}
 		err = h.file.pwritev(bufs, at)
 		s.workers.files.unpin(h)
-		s.wrote(i) // also when it failed: some of it may be there
+		s.wrote(i, n) // also when it failed: some of it may be there
 	}
 	if err != nil {
 		return wrap("write", s.filePath(i), err)

@@ -60,6 +60,7 @@ type Config struct {
 
 	sideDisk disk          // in place of StateDir, for the side file
 	interval time.Duration // between checkpoints; checkpointInterval if 0
+	bytesMax int64         // written before a checkpoint comes early; checkpointBytes if 0
 	closeMax time.Duration // how long Close may sync; see closeSyncMax if 0
 	record   record        // in place of a file in StateDir
 }
