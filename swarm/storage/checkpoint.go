@@ -45,7 +45,7 @@ const (
 // sync takes longer than that, the beats in between renew the record as it
 // is, so that its time tells, after a crash, until when the Store was alive.
 type journal struct {
-	record record // nil: nothing is recorded
+	record *record // nil: nothing is recorded
 
 	// beating is set from before the first write until a beat finds nothing to
 	// do.
@@ -108,12 +108,12 @@ func (s *Store) beginWriting() {
 		return
 	}
 	s.mu.Lock()
-	stopped := s.stopped
+	stopped, worth := s.stopped, s.recorded != nil
 	s.mu.Unlock()
 	if stopped {
 		return
 	}
-	s.replaceRecord(false, false)
+	s.replaceRecord(false, worth) // with no record to lose, the first write need not wait
 	s.beating.Store(true)
 	s.armBeat()
 }
@@ -158,7 +158,7 @@ func (s *Store) armBeat() {
 func (s *Store) beat() {
 	defer s.wait.Done()
 	s.mu.Lock()
-	syncing, idle := s.syncing, len(s.dirty) == 0
+	syncing, idle := s.syncing, len(s.dirty) == 0 && !s.behind()
 	if !syncing && !idle {
 		s.syncing = true
 	}
@@ -176,6 +176,20 @@ func (s *Store) beat() {
 		s.syncing = false
 		s.mu.Unlock()
 	}
+}
+
+// behind tells whether a piece is not recorded that could be: it was verified
+// only after its data had been synced. Store.mu is held.
+func (s *Store) behind() bool {
+	if s.suspect == nil {
+		return s.have.AnyNotIn(s.durable)
+	}
+	for p := range s.have.Members() {
+		if !s.durable.Has(p) && !s.suspect.Has(p) {
+			return true
+		}
+	}
+	return false
 }
 
 // stopBeats returns when no beat is at work or to come. It sets the time when

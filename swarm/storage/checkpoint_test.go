@@ -12,7 +12,7 @@ func TestCheckpointByBytes(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		layout, data := makeLayout(t, "x", 32<<10, tfile{"a", 100 * 32 << 10, false})
 		d := newMemDisk(1)
-		rec := &memRecord{disk: d}
+		rec := newMemRecord(d)
 		r := memRig(t, d, rec, layout, data)
 		r.store.cfg.bytesMax = 10 * 32 << 10
 		start := time.Now()

@@ -8,6 +8,7 @@ import (
 	"path"
 	"path/filepath"
 	"strings"
+	"sync"
 	"syscall"
 )
 
@@ -81,6 +82,8 @@ type fileStat struct {
 type osDisk struct {
 	dir  string // absolute
 	root *os.Root
+
+	parents sync.Once // when the folders above dir are synced
 }
 
 // openDisk opens the folder dir; create makes it first.
@@ -98,7 +101,7 @@ func openDisk(dir string, create bool) (*osDisk, error) {
 	if err != nil {
 		return nil, wrap("open", dir, err)
 	}
-	return &osDisk{dir, root}, nil
+	return &osDisk{dir: dir, root: root}, nil
 }
 
 func (d *osDisk) close() error { return d.root.Close() }
@@ -276,6 +279,7 @@ func (d *osDisk) syncFolder(name string) error {
 		return wrap("sync", d.path(name), err)
 	}
 	defer f.Close()
+	d.parents.Do(func() { syncParents(d.dir) })
 	err = f.Sync()
 	if errors.Is(err, syscall.EINVAL) { // some file systems have no such thing
 		return nil

@@ -15,19 +15,22 @@ import (
 )
 
 // memRig opens a Store on a memDisk.
-func memRig(t *testing.T, d *memDisk, rec *memRecord, layout *metainfo.Layout, data []byte) *rig {
+func memRig(t *testing.T, d *memDisk, rec *record, layout *metainfo.Layout, data []byte) *rig {
 	t.Helper()
-	r := &rig{t: t, layout: layout, data: data, pool: block.NewPool(1 << 20), results: make(chan Result, 2*layout.Pieces()+16)}
-	cfg := Config{Layout: layout, Workers: NewWorkers(2), Results: func(x Result) { r.results <- x }, Part: true}
-	if rec != nil {
-		cfg.record = rec
-	}
-	t.Cleanup(cfg.Workers.Close)
-	var err error
-	if r.store, err = openOn(cfg, d); err != nil {
+	r, err := tryMemRig(t, d, rec, layout, data)
+	if err != nil {
 		t.Fatal(err)
 	}
 	return r
+}
+
+func tryMemRig(t *testing.T, d *memDisk, rec *record, layout *metainfo.Layout, data []byte) (*rig, error) {
+	r := &rig{t: t, layout: layout, data: data, pool: block.NewPool(1 << 20), results: make(chan Result, 2*layout.Pieces()+16)}
+	cfg := Config{Layout: layout, Workers: NewWorkers(2), Results: func(x Result) { r.results <- x }, Part: true, record: rec}
+	t.Cleanup(cfg.Workers.Close)
+	var err error
+	r.store, err = openOn(cfg, d)
+	return r, err
 }
 
 // The power goes at any moment, several times: nothing that was recorded is
@@ -40,16 +43,15 @@ func TestPowerLoss(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				rnd := rand.New(rand.NewPCG(seed, 5))
 				d := newMemDisk(seed)
-				rec := &memRecord{disk: d}
+				rec := newMemRecord(d)
 				for life := range 8 {
 					if lifeOf(t, rnd, d, rec, layout, data) {
 						break
 					}
-					if life == 7 && rec.doc == nil {
+					d.crash()
+					if life == 7 && recordedBy(t, rec) == nil {
 						t.Error("eight lives and nothing recorded")
 					}
-					d.crash()
-					rec.crash()
 				}
 			})
 		})
@@ -57,13 +59,9 @@ func TestPowerLoss(t *testing.T) {
 }
 
 // lifeOf runs a Store until it is complete or the power goes.
-func lifeOf(t *testing.T, rnd *rand.Rand, d *memDisk, rec *memRecord, layout *metainfo.Layout, data []byte) (complete bool) {
+func lifeOf(t *testing.T, rnd *rand.Rand, d *memDisk, rec *record, layout *metainfo.Layout, data []byte) (complete bool) {
 	recorded := bits.New(layout.Pieces())
-	if rec.doc != nil {
-		was, err := ParseResume(rec.doc)
-		if err != nil {
-			t.Fatal(err)
-		}
+	if was := recordedBy(t, rec); was != nil {
 		recorded = was.Have
 	}
 	r := memRig(t, d, rec, layout, data)
@@ -129,7 +127,7 @@ func TestEveryOperationFailsOnce(t *testing.T) {
 	for n, done := 1, false; !done; n++ {
 		synctest.Test(t, func(t *testing.T) {
 			d := newMemDisk(uint64(n))
-			rec := &memRecord{disk: d}
+			rec := newMemRecord(d)
 			r := memRig(t, d, rec, layout, data)
 			if _, err := r.store.Check(t.Context(), nil); err != nil {
 				t.Fatal(err)
@@ -224,7 +222,7 @@ func TestFailedSync(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		layout, data := makeLayout(t, "x", 32<<10, tfile{"a", 100_000, false}, tfile{"b", 100_000, false})
 		d := newMemDisk(1)
-		rec := &memRecord{disk: d}
+		rec := newMemRecord(d)
 		r := memRig(t, d, rec, layout, data)
 		warned := make(chan error, 10)
 		r.store.cfg.Warn = func(err error) { warned <- err }
@@ -267,7 +265,7 @@ func TestSlowSync(t *testing.T) {
 		layout, data := makeLayout(t, "x", 32<<10, tfile{"a", 100_000, false}, tfile{"b", 100_000, false})
 		d := newMemDisk(1)
 		d.syncTakes = time.Minute
-		rec := &memRecord{disk: d}
+		rec := newMemRecord(d)
 		r := memRig(t, d, rec, layout, data)
 		r.piece(0)
 		time.Sleep(62 * time.Second)

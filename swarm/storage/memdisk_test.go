@@ -6,6 +6,7 @@ import (
 	"math/rand/v2"
 	"os"
 	"path"
+	"slices"
 	"strings"
 	"sync"
 	"syscall"
@@ -20,13 +21,22 @@ type memDisk struct {
 	files  map[string]*memFile
 	dirs   map[string]bool
 	stable map[string]*memFile // names that outlast a loss of power
-	locked map[string]bool
-	dead   bool
-	room   int                        // bytes that can still be written; below 0: any number
-	fail   func(op, name string) bool // unless nil, says whether an operation fails
-	failed string                     // the operation that failed last
+	// renames that a loss of power may undo, the last ones first
+	renames []memRename
+	locked  map[string]bool
+	dead    bool
+	cutIn   int                        // operations until the power goes; not if 0
+	room    int                        // bytes that can still be written; below 0: any number
+	fail    func(op, name string) bool // unless nil, says whether an operation fails
+	failed  string                     // the operation that failed last
 
 	syncTakes time.Duration // for each file; set before use
+}
+
+type memRename struct {
+	from, to string
+	replaced *memFile // what had the name to, nil if nothing did
+	folder   bool
 }
 
 type memFile struct {
@@ -49,6 +59,10 @@ func newMemDisk(seed uint64) *memDisk {
 
 // begin is called at the start of every operation, with mu held.
 func (d *memDisk) begin(op, name string) error {
+	if d.cutIn > 0 {
+		d.cutIn--
+		d.dead = d.dead || d.cutIn == 0
+	}
 	if d.dead {
 		return syscall.EIO
 	}
@@ -75,6 +89,24 @@ func (d *memDisk) cut() {
 	d.mu.Unlock()
 }
 
+func (d *memDisk) isDead() bool {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	return d.dead
+}
+
+// uncounted calls f, of which no operation brings the power to go.
+func (d *memDisk) uncounted(f func()) {
+	d.mu.Lock()
+	left := d.cutIn
+	d.cutIn = 0
+	d.mu.Unlock()
+	f()
+	d.mu.Lock()
+	d.cutIn = left
+	d.mu.Unlock()
+}
+
 // crash brings the disk up again as it may be after a loss of power: of what
 // was not synced any page may be there or not, and new files may be gone.
 func (d *memDisk) crash() {
@@ -82,6 +114,17 @@ func (d *memDisk) crash() {
 	defer d.mu.Unlock()
 	d.dead = false
 	clear(d.locked)
+	for keep := d.rnd.IntN(len(d.renames) + 1); len(d.renames) > keep; {
+		last := d.renames[len(d.renames)-1]
+		d.renames = d.renames[:len(d.renames)-1]
+		d.undo(last)
+	}
+	for _, r := range d.renames {
+		if f := d.files[r.to]; f != nil && r.replaced != nil { // the name was there before and after
+			d.stable[r.to] = f
+		}
+	}
+	d.renames = nil
 	for name, f := range d.files {
 		if d.stable[name] != f && d.rnd.IntN(2) == 0 {
 			delete(d.files, name)
@@ -168,12 +211,19 @@ func (d *memDisk) syncFolder(name string) error {
 	if err := d.begin("sync", name); err != nil {
 		return err
 	}
+	d.syncNames(name)
+	return nil
+}
+
+// syncNames makes the names in a folder, and the renames there, outlast a loss
+// of power.
+func (d *memDisk) syncNames(name string) {
 	for file, f := range d.files {
 		if path.Dir(file) == name {
 			d.stable[file] = f
 		}
 	}
-	return nil
+	d.renames = slices.DeleteFunc(d.renames, func(r memRename) bool { return path.Dir(r.to) == name })
 }
 
 func (d *memDisk) remove(name string) error {
@@ -195,9 +245,26 @@ func (d *memDisk) rename(from, to string) error {
 	if err := d.begin("rename", from); err != nil {
 		return err
 	}
+	if d.files[to] != nil || d.dirs[to] {
+		return ErrExists
+	}
+	d.renames = append(d.renames, memRename{from: from, to: to, folder: d.dirs[from]})
+	d.move(from, to)
+	return nil
+}
+
+// replace renames a file in place of another.
+func (d *memDisk) replace(from, to string) {
+	d.renames = append(d.renames, memRename{from: from, to: to, replaced: d.files[to]})
+	d.move(from, to)
+}
+
+// move renames a file, or a folder with all that is in it.
+func (d *memDisk) move(from, to string) {
 	for name, f := range d.files {
-		if rest, ok := strings.CutPrefix(name, from); ok && (rest == "" || rest[0] == '/') {
+		if rest, ok := strings.CutPrefix(name, from); ok && (rest == "" || rest[0] == '/' && d.dirs[from]) {
 			delete(d.files, name)
+			f.name = to + rest
 			d.files[to+rest] = f
 			if d.stable[name] == f {
 				delete(d.stable, name)
@@ -205,15 +272,27 @@ func (d *memDisk) rename(from, to string) error {
 			}
 		}
 	}
-	if d.dirs[from] {
-		for name := range d.dirs {
-			if rest, ok := strings.CutPrefix(name, from); ok {
-				delete(d.dirs, name)
-				d.dirs[to+rest] = true
-			}
+	if !d.dirs[from] {
+		return
+	}
+	for name := range d.dirs {
+		if rest, ok := strings.CutPrefix(name, from); ok && (rest == "" || rest[0] == '/') {
+			delete(d.dirs, name)
+			d.dirs[to+rest] = true
 		}
 	}
-	return nil
+}
+
+// undo brings back what was before a rename.
+func (d *memDisk) undo(r memRename) {
+	if d.files[r.to] == nil && !d.dirs[r.to] { // it is gone meanwhile
+		return
+	}
+	delete(d.files, r.from)
+	d.move(r.to, r.from)
+	if r.replaced != nil {
+		d.files[r.to], d.stable[r.to] = r.replaced, r.replaced
+	}
 }
 
 type memLock struct {
@@ -242,6 +321,9 @@ func (f *memFile) pwritev(bufs [][]byte, off int64) error {
 	f.disk.mu.Lock()
 	defer f.disk.mu.Unlock()
 	err := f.disk.begin("write", f.name)
+	if f.disk.dead {
+		return err
+	}
 	for _, b := range bufs {
 		if f.disk.room >= 0 && len(b) > f.disk.room {
 			b, err = b[:f.disk.room], syscall.ENOSPC
@@ -332,42 +414,3 @@ func (f *memFile) stat() (fileStat, error) {
 }
 
 func (f *memFile) close() error { return nil }
-
-// memRecord is a record on a memDisk.
-type memRecord struct {
-	disk         *memDisk
-	doc, durable []byte
-	made         int64
-}
-
-func (r *memRecord) path() string { return "/mem/record" }
-
-func (r *memRecord) read() ([]byte, int64, error) {
-	r.disk.mu.Lock()
-	defer r.disk.mu.Unlock()
-	if r.doc == nil {
-		return nil, 0, fs.ErrNotExist
-	}
-	return r.doc, r.made, nil
-}
-
-func (r *memRecord) replace(doc []byte, durable bool) error {
-	r.disk.mu.Lock()
-	defer r.disk.mu.Unlock()
-	if err := r.disk.begin("record", "record"); err != nil {
-		return err
-	}
-	r.doc, r.made = doc, time.Now().UnixNano()
-	if durable {
-		r.durable = doc
-	}
-	return nil
-}
-
-// crash is that of memDisk: of a record that was not synced the one before may
-// be there.
-func (r *memRecord) crash() {
-	if r.disk.rnd.IntN(2) == 0 {
-		r.doc = r.durable
-	}
-}

@@ -17,6 +17,8 @@ const (
 	resumeMagic = "swarmnode resume "
 	// resumeVersion is raised when an older node could misread the file.
 	resumeVersion = "1"
+	// ResumeSuffix ends the name of a resume file, after the info-hash.
+	ResumeSuffix = ".resume"
 	// ResumeBytesMax bounds a resume file: metainfo.FilesMax files of some 25
 	// bytes each, metainfo.PiecesMax bits, and names.
 	ResumeBytesMax = 32 << 20

@@ -34,11 +34,10 @@ func TestSelectionPowerLoss(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				rnd := rand.New(rand.NewPCG(seed, 6))
 				d := newMemDisk(seed)
-				rec := &memRecord{disk: d}
+				rec := newMemRecord(d)
 				for range 12 {
 					if !selectionLife(t, rnd, d, rec, layout, data) {
 						d.crash()
-						rec.crash()
 					}
 				}
 			})
@@ -63,13 +62,9 @@ func unwantedOn(d *memDisk, layout *metainfo.Layout, wanted []bool) map[string]s
 
 // selectionLife runs a Store of some selection until it is complete, closed or
 // the power goes, and tells that it was closed.
-func selectionLife(t *testing.T, rnd *rand.Rand, d *memDisk, rec *memRecord, layout *metainfo.Layout, data []byte) (closed bool) {
+func selectionLife(t *testing.T, rnd *rand.Rand, d *memDisk, rec *record, layout *metainfo.Layout, data []byte) (closed bool) {
 	recorded := bits.New(layout.Pieces())
-	if rec.doc != nil {
-		was, err := ParseResume(rec.doc)
-		if err != nil {
-			t.Fatal(err)
-		}
+	if was := recordedBy(t, rec); was != nil {
 		recorded = was.Have
 	}
 	wanted := randomChoice(rnd, len(layout.Files))
@@ -134,7 +129,7 @@ func TestSelectionEveryOperationFailsOnce(t *testing.T) {
 	for n, done := 1, false; !done; n++ {
 		synctest.Test(t, func(t *testing.T) {
 			d := newMemDisk(uint64(n))
-			rec := &memRecord{disk: d}
+			rec := newMemRecord(d)
 			left := n
 			d.failIf(func(op, name string) bool {
 				left--
@@ -160,7 +155,7 @@ func TestSelectionEveryOperationFailsOnce(t *testing.T) {
 
 // failingRun downloads a selection on a disk of which an operation may fail, and
 // returns the pieces that it then has.
-func failingRun(t *testing.T, n int, d *memDisk, rec *memRecord, layout *metainfo.Layout, data []byte, wanted []bool) *bits.Set {
+func failingRun(t *testing.T, n int, d *memDisk, rec *record, layout *metainfo.Layout, data []byte, wanted []bool) *bits.Set {
 	t.Helper()
 	var r *rig
 	var have *bits.Set

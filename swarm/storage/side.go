@@ -188,9 +188,9 @@ func (x *side) close() error {
 // for good, and not to be called while a Store of it is open. What does not
 // exist is no error.
 func Forget(stateDir string, hash metainfo.Hash) error {
-	record := newFileRecord(stateDir, hash.String())
+	record := filepath.Join(stateDir, recordName(hash))
 	var errs []error
-	for _, name := range []string{record.name, record.temporary(), filepath.Join(stateDir, hash.String()+sideSuffix)} {
+	for _, name := range []string{record, record + recordTemporary, filepath.Join(stateDir, hash.String()+sideSuffix)} {
 		if err := os.Remove(name); !errors.Is(err, fs.ErrNotExist) {
 			errs = append(errs, wrap("remove", name, err))
 		}

@@ -16,7 +16,7 @@ import (
 
 // sideRig opens a Store of a selection on a memDisk that holds the side file
 // too.
-func sideRig(t *testing.T, d *memDisk, rec *memRecord, layout *metainfo.Layout, data []byte, wanted []bool) *rig {
+func sideRig(t *testing.T, d *memDisk, rec *record, layout *metainfo.Layout, data []byte, wanted []bool) *rig {
 	t.Helper()
 	r, err := trySideRig(t, d, rec, layout, data, wanted)
 	if err != nil {
@@ -25,7 +25,7 @@ func sideRig(t *testing.T, d *memDisk, rec *memRecord, layout *metainfo.Layout, 
 	return r
 }
 
-func trySideRig(t *testing.T, d *memDisk, rec *memRecord, layout *metainfo.Layout, data []byte, wanted []bool) (*rig, error) {
+func trySideRig(t *testing.T, d *memDisk, rec *record, layout *metainfo.Layout, data []byte, wanted []bool) (*rig, error) {
 	r := &rig{t: t, layout: layout, data: data, pool: block.NewPool(1 << 20), results: make(chan Result, 2*layout.Pieces()+16)}
 	cfg := Config{Layout: layout, Workers: NewWorkers(2), Results: func(x Result) { r.results <- x }, Part: true,
 		Wanted: wanted, sideDisk: d, record: rec}
@@ -146,7 +146,7 @@ func TestNoRoomForSideFile(t *testing.T) {
 	layout, data := mixed(t)
 	d := newMemDisk(1)
 	d.room = 1_000 // less than the end of the first file in the piece
-	r := sideRig(t, d, &memRecord{disk: d}, layout, data, choose(".x......"))
+	r := sideRig(t, d, newMemRecord(d), layout, data, choose(".x......"))
 	for _, ref := range r.refs(3) {
 		r.write(ref)
 	}
@@ -329,7 +329,7 @@ func TestCheckedContentWithPadding(t *testing.T) {
 		r := memRig(t, d, nil, layout, data)
 		r.all()
 		r.back()
-		rec := &memRecord{disk: d}
+		rec := newMemRecord(d)
 		r = memRig(t, d, rec, layout, data)
 		if have, err := r.store.Check(t.Context(), nil); err != nil || !have.All() {
 			t.Fatal(members(have), err)

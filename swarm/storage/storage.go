@@ -62,7 +62,7 @@ type Config struct {
 	interval time.Duration // between checkpoints; checkpointInterval if 0
 	bytesMax int64         // written before a checkpoint comes early; checkpointBytes if 0
 	closeMax time.Duration // how long Close may sync; see closeSyncMax if 0
-	record   record        // in place of a file in StateDir
+	record   *record       // in place of a file in StateDir
 }
 
 // A Result is what came of a Verify, or of a Write that failed.
@@ -159,7 +159,7 @@ func openOn(cfg Config, d disk) (*Store, error) {
 	}
 	s.record = cfg.record
 	if s.record == nil && cfg.StateDir != "" {
-		s.record = newFileRecord(cfg.StateDir, cfg.Hash.String())
+		s.record = newRecord(cfg.StateDir, cfg.Hash)
 	}
 	return s, nil
 }
