@@ -120,6 +120,11 @@ func v2Exchange(t *testing.T, ctx context.Context, binary string, group byte, fl
 			waitNode(t, ctx, run(t, n, "add", "--dir", got, "--peer", seed.Addr.String(), magnet))
 			sameContent(t, content, filepath.Join(got, "content"))
 		})
+		t.Run("metainfo by "+name, func(t *testing.T) {
+			out := filepath.Join(t.TempDir(), "fetched.torrent")
+			waitNode(t, ctx, run(t, n+40, "metainfo", "-o", out, "--peer", seed.Addr.String(), magnet))
+			loadByLibtorrent(t, ctx, out, file, dir)
+		})
 		if flags == "512" {
 			continue // our own has the other habit, so another hash
 		}
@@ -139,5 +144,35 @@ func v2Exchange(t *testing.T, ctx context.Context, binary string, group byte, fl
 			}
 			sameContent(t, content, filepath.Join(got, "content"))
 		})
+	}
+}
+
+// loadTorrents has libtorrent load two .torrent files, and check the content in a
+// folder by the first, which fails if that lacks the piece layers.
+const loadTorrents = `
+import libtorrent as lt, sys, time
+a, b, folder = sys.argv[1:]
+mine, theirs = lt.torrent_info(a), lt.torrent_info(b)
+assert mine.info_hashes() == theirs.info_hashes(), "other info-hashes"
+layers = [lt.bdecode(open(f, "rb").read()).get(b"piece layers", {}) for f in (a, b)]
+assert layers[0] == layers[1], "other piece layers"
+s = lt.session({"listen_interfaces": "127.0.0.1:0", "enable_dht": False, "enable_lsd": False})
+h = s.add_torrent({"ti": mine, "save_path": folder, "flags": lt.torrent_flags.upload_mode})
+for _ in range(300):
+    st = h.status()
+    assert st.errc.value() == 0, st.errc.message()
+    if st.progress == 1 and st.state == lt.torrent_status.seeding:
+        sys.exit(0)
+    time.sleep(0.1)
+sys.exit("not a seed: %s %f" % (st.state, st.progress))
+`
+
+// loadByLibtorrent fails unless libtorrent takes the .torrent file got for that
+// of want, and finds the content in dir whole by it.
+func loadByLibtorrent(t *testing.T, ctx context.Context, got, want, dir string) {
+	t.Helper()
+	out, err := exec.CommandContext(ctx, "/usr/bin/python3", "-c", loadTorrents, got, want, dir).CombinedOutput()
+	if err != nil {
+		t.Errorf("libtorrent: %v\n%s", err, out)
 	}
 }
