@@ -63,6 +63,13 @@ func (l *Layout) find(r HashRange) (t *tree, file int, err error) {
 	return t, file, nil
 }
 
+// HasHashRange tells whether r is one of this torrent: of a root that a file has,
+// and within its tree.
+func (l *Layout) HasHashRange(r HashRange) bool {
+	_, _, err := l.find(r)
+	return err == nil
+}
+
 // AppendHashes appends the answer to r, the hashes and then the uncles from
 // below, to dst. Layers below that of the pieces are not kept; they are
 // computed from what leaves returns for a piece that is there, whole and

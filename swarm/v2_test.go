@@ -1,6 +1,7 @@
 package swarm_test
 
 import (
+	"bytes"
 	"math/rand/v2"
 	"net/netip"
 	"os"
@@ -10,6 +11,8 @@ import (
 
 	"swarmnode/metainfo"
 	"swarmnode/swarm"
+	"swarmnode/swarm/block"
+	"swarmnode/swarm/core"
 	"swarmnode/swarm/storage"
 )
 
@@ -233,4 +236,53 @@ func TestV2Resume(t *testing.T) {
 		t.Errorf("fetched %d bytes after a new start, want the %d that were missing", again.Down, want)
 	}
 	sameV2(t, dir, out)
+}
+
+// TestV2BadBlock: of a piece with one wrong block that block alone is fetched
+// again, since the hashes of the others can be had from an honest peer. The liar
+// is banned, and nobody else.
+func TestV2BadBlock(t *testing.T) {
+	for _, kind := range []metainfo.Kind{metainfo.V2, metainfo.Hybrid} {
+		dir := t.TempDir()
+		data := make([]byte, 4<<20)
+		rand.NewChaCha8([32]byte{9}).Read(data)
+		good, bad := filepath.Join(dir, "good", "file"), filepath.Join(dir, "bad", "file")
+		for _, path := range []string{good, bad} {
+			if err := os.MkdirAll(filepath.Dir(path), 0o777); err != nil {
+				t.Fatal(err)
+			}
+			if err := os.WriteFile(path, data, 0o666); err != nil {
+				t.Fatal(err)
+			}
+		}
+		const pieceLength = 256 << 10
+		for at := int64(3 * block.Size); at < int64(len(data)); at += pieceLength {
+			damage(t, bad, at) // one block of each piece
+		}
+		torrent, err := metainfo.Build(t.Context(), metainfo.BuildOptions{Path: good, Kind: kind, PieceLength: pieceLength})
+		if err != nil {
+			t.Fatal(err)
+		}
+		honest, liar := newEngine(t), newEngine(t)
+		add(t, liar, swarm.Spec{Torrent: torrent, Dir: filepath.Dir(bad), Complete: true})
+		add(t, honest, swarm.Spec{Torrent: torrent, Dir: filepath.Dir(good), Complete: true, Up: 8 << 20})
+		out := t.TempDir()
+		leech := add(t, newEngine(t), swarm.Spec{
+			Magnet: torrent.Magnet(), Dir: out, Peers: []string{liar.Addr().String(), honest.Addr().String()},
+		})
+		waitDone(t, leech)
+		if err := leech.Err(); err != nil {
+			t.Fatal(err)
+		}
+		if got, err := os.ReadFile(filepath.Join(out, "file")); err != nil || !bytes.Equal(got, data) {
+			t.Errorf("%v: the content differs (%v)", kind, err)
+		}
+		s := leech.Stats()
+		if waste := s.Waste[core.ReasonBadPiece]; waste != block.Size {
+			t.Errorf("%v: %d bytes were wrong, want the one block of %d", kind, waste, block.Size)
+		}
+		if n := s.Drops[core.ReasonBadPiece]; n != 1 {
+			t.Errorf("%v: %d peers were dropped for bad data, want the liar", kind, n)
+		}
+	}
 }

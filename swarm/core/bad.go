@@ -5,6 +5,7 @@ import (
 	"slices"
 
 	"swarmnode/metainfo"
+	"swarmnode/swarm/picker"
 )
 
 var errStorage = errors.New("storage failed")
@@ -64,6 +65,8 @@ func (t *Torrent) praise(ref PeerRef) {
 
 // onFailed takes in a piece with the wrong hash. Who sent it alone lied, and is
 // banned; of several each is suspect, and sends whole pieces alone from now on.
+// If the hashes of its blocks can be had (BEP 52) it waits for them, so that only
+// wrong blocks are fetched again; else it is fetched again whole.
 func (t *Torrent) onFailed(piece uint32, hashes []metainfo.Hash256) {
 	if !t.validPiece(piece) {
 		return
@@ -73,22 +76,22 @@ func (t *Torrent) onFailed(piece uint32, hashes []metainfo.Hash256) {
 		return
 	}
 	t.senders = t.pick.Senders(piece, t.senders[:0])
-	recheck := len(t.senders) == 0
-	if len(t.senders) > 1 {
-		t.startBlame(piece, hashes)
-	}
-	if !t.pick.Refuted(piece) {
+	if t.pick.State(piece) != picker.Unverified {
 		return
 	}
-	if recheck {
+	if len(t.senders) == 0 {
 		// It was damaged on disk.
+		t.pick.Refuted(piece)
 		t.lacks()
 		t.checkComplete()
 		t.refillSoon()
 		return
 	}
-	t.waste[ReasonBadPiece] += int64(t.layout.PieceSize(int(piece)))
 	senders := slices.Clone(t.senders)
+	t.startBlame(piece, hashes, senders)
+	if b := t.findBlame(piece); b == nil || !b.held {
+		t.refute(piece)
+	}
 	if len(senders) == 1 {
 		t.banSender(PeerRef(senders[0]))
 	} else {
@@ -99,6 +102,14 @@ func (t *Torrent) onFailed(piece uint32, hashes []metainfo.Hash256) {
 		}
 	}
 	t.refillSoon()
+}
+
+// refute has a piece with the wrong hash fetched again, all of it.
+func (t *Torrent) refute(piece uint32) {
+	if t.pick.Refuted(piece) {
+		t.waste[ReasonBadPiece] += int64(t.layout.PieceSize(int(piece)))
+		t.refillSoon()
+	}
 }
 
 // banSender bans a peer, also if it is gone already. What it sent of pieces

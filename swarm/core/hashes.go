@@ -208,6 +208,7 @@ func (t *Torrent) askHashes() {
 	}
 	t.fillHashes()
 	t.expireBlame()
+	t.releaseHeld()
 	for _, p := range t.peers.list {
 		if h := &p.hashes; len(h.asked) > 0 && t.now-h.asked[0].at >= hashAgain {
 			h.asked, h.until = nil, t.now+hashSilent
@@ -286,7 +287,14 @@ func (t *Torrent) leaveHashes(p *peer) {
 // onHashMessage takes in a message of BEP 52.
 func (t *Torrent) onHashMessage(p *peer, id wire.ID, payload []byte) {
 	r, hashes, err := wire.ParseHashRange(payload)
-	if err != nil || id != wire.Hashes && len(hashes) > 0 {
+	switch {
+	case err != nil && id == wire.HashRequest && len(payload) == wire.HashRangeSize:
+		// Clients differ in what they hold for a range, so it is told what is
+		// the matter, and not left.
+		t.send(p, wire.Message{ID: wire.HashReject, Payload: payload})
+		t.strike(p, strikeRequest)
+		return
+	case err != nil, id != wire.Hashes && len(hashes) > 0:
 		t.drop(p, ReasonProtocol, false)
 		return
 	}

@@ -242,6 +242,8 @@ func TestLiarByBlocks(t *testing.T) {
 			t.Fatalf("%d requests for hashes of blocks, want 1", len(asked))
 		}
 		if byCopy {
+			leech.now = leech.now.Add(holdFor) // nobody answers
+			leech.step(Event{Kind: Tick})
 			leech.startPiece(0, 1)
 			leech.pick.Received(picker.Block{Index: 1}, 1)
 			if got := leech.pick.State(0); got != picker.Unverified {
@@ -258,6 +260,12 @@ func TestLiarByBlocks(t *testing.T) {
 		}
 		if dropped(actions, 1) != nil {
 			t.Errorf("by copy %v: the honest peer is dropped", byCopy)
+		}
+		if got := leech.pick.State(0); !byCopy && got != picker.InFlight {
+			t.Errorf("the piece is in state %d although one of its blocks is right", got)
+		}
+		if !byCopy && (leech.pick.Sender(picker.Block{}) != 1 || leech.pick.Sender(picker.Block{Index: 1}) != 0) {
+			t.Error("not the wrong block alone is to be fetched again")
 		}
 		if p := leech.peers.live(1); p == nil || p.trust.suspect {
 			t.Errorf("by copy %v: the honest peer is still suspect", byCopy)

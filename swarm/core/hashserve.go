@@ -39,6 +39,11 @@ func (t *Torrent) onHashRequest(p *peer, r metainfo.HashRange) {
 		return
 	}
 	p.hashes.given++
+	if !t.layout.HasHashRange(r) {
+		t.rejectHashes(p, r)
+		t.strike(p, strikeRequest)
+		return
+	}
 	s := hashServe{peer: p.ref, hashRange: r}
 	if t.giveHashes(p, &s) < 0 {
 		return

@@ -27,8 +27,11 @@ var update = flag.Bool("update", false, "write what the torrents do into testdat
 // those anew. A line starts with:
 //
 //	torrent   a new torrent: pieces=N size=BYTES magnet have=x.x. seed=N max=N superseed
-//	info      storage is open: have=x.x.
-//	connect   REF ADDR [out] [plain] [noext] [id=C]
+//	          v2 or hybrid, without piece layers if bare
+//	info      storage is open: have=x.x. late=.x..
+//	connect   REF ADDR [out] [plain] [noext] [id=C] [knows-v2] [link=v2]
+//	failed    PIECE [the blocks that are wrong: .x]
+//	hashed    PIECE [unreadable]
 //	after     DURATION: time passes
 //	REF       a peer says something: choke, have 3, block 1.0, ...
 func TestScripts(t *testing.T) {
@@ -71,6 +74,8 @@ type script struct {
 	torrent *Torrent
 	now     time.Time
 	info    *metainfo.Info
+	v2      *metainfo.Layout // with all hashes, of a v2 torrent
+	content []byte           // of a v2 torrent
 	out     strings.Builder
 }
 
@@ -153,6 +158,10 @@ func (s *script) line(f []string) {
 	case "readfailed":
 		s.step(Event{Kind: ReadFailed, Peer: PeerRef(number(f[1], 0)), Ref: s.block(f[2])})
 	case "verified", "failed", "storagefailed":
+		if f[0] == "failed" && len(f) > 2 {
+			s.failedBlocks(number(f[1], 0), f[2])
+			return
+		}
 		kind := map[string]EventKind{"verified": Verified, "failed": Failed, "storagefailed": StorageFailed}[f[0]]
 		s.step(Event{Kind: kind, Ref: block.Ref{Piece: uint32(number(f[1], 0))}, Err: errors.New("disk full")})
 	case "storageworks":
@@ -165,6 +174,8 @@ func (s *script) line(f []string) {
 		s.after(d)
 	case "state":
 		s.state()
+	case "hashed":
+		s.hashed(number(f[1], 0), f[2:])
 	default:
 		s.says(PeerRef(number(f[0], 0)), f[1], f[2:])
 	}
@@ -172,11 +183,16 @@ func (s *script) line(f []string) {
 
 func (s *script) begin(o map[string]string) {
 	pieces, size := number(o["pieces"], 4), number(o["size"], 2*block.Size)
-	s.info = testInfo(pieces, size, int64(pieces)*int64(size)-int64(number(o["short"], 0)))
+	length := int64(pieces)*int64(size) - int64(number(o["short"], 0))
+	s.info = testInfo(pieces, size, length)
+	if kind := kindOf(o); kind != metainfo.V1 {
+		s.beginV2(kind, size, length, o)
+	}
 	s.now = time.Unix(1_000_000, 0)
 	_, super := o["superseed"]
+	_, alone := o["metadata-only"]
 	s.torrent = New(s.now, Config{
-		InfoHash: s.info.Hash(), PeerID: [20]byte{'M'}, Seed: uint64(number(o["seed"], 1)), Client: "test", Port: 6881,
+		InfoHash: s.info.Hash(), MetadataOnly: alone, PeerID: [20]byte{'M'}, Seed: uint64(number(o["seed"], 1)), Client: "test", Port: 6881,
 		SuperSeed: super, Limits: Limits{PeersMax: number(o["max"], 0), RequestsMax: number(o["requests"], 0)},
 	})
 	if _, magnet := o["magnet"]; !magnet {
@@ -186,6 +202,9 @@ func (s *script) begin(o map[string]string) {
 
 func (s *script) ready(o map[string]string) {
 	e := Event{Kind: InfoReady, Info: s.info}
+	if late := o["late"]; late != "" {
+		e.Late = picture(late)
+	}
 	if have := o["have"]; have != "" {
 		e.Have = picture(have)
 	}
@@ -204,6 +223,12 @@ func (s *script) connect(ref, addr string, o map[string]string) {
 	}
 	if _, noext := o["noext"]; !noext {
 		hello.Reserved = hello.Reserved.With(wire.FeatureExtension)
+	}
+	if _, knows := o["knows-v2"]; knows {
+		hello.Reserved = hello.Reserved.With(wire.FeatureV2)
+	}
+	if long, ok := s.info.HashV2(); ok && o["link"] == "v2" {
+		hello.InfoHash = long.Short()
 	}
 	_, out := o["out"]
 	_, encrypted := o["encrypted"]
@@ -262,7 +287,9 @@ func (s *script) says(ref PeerRef, what string, args []string) {
 	case "dont-have":
 		m = wire.Message{ID: wire.Extended, Ext: uint8(wire.ExtDontHave), Payload: wire.AppendDontHave(nil, uint32(number(args[0], 0)))}
 	}
-	if id, ok := sayings[what]; ok {
+	if id, ok := hashSayings[what]; ok {
+		m = wire.Message{ID: id, Payload: s.hashPayload(id, args)}
+	} else if id, ok := sayings[what]; ok {
 		m.ID = id
 	} else if m.ID == 0 {
 		s.t.Fatalf("no such saying: %s", what)
@@ -356,6 +383,8 @@ func show(a *Action) string {
 		return "want peers"
 	case Complete:
 		return "complete"
+	case HashBlocks:
+		return fmt.Sprintf("hash blocks of %d", a.Ref.Piece)
 	}
 	return "?"
 }
@@ -370,6 +399,8 @@ func said(m *wire.Message) string {
 		return fmt.Sprintf("bitfield %08b", m.Payload)
 	case wire.Extended:
 		return extended(m)
+	case wire.HashRequest, wire.Hashes, wire.HashReject:
+		return hashSaid(m)
 	}
 	return strings.ToLower(m.ID.String())
 }

@@ -1,6 +1,9 @@
 package picker
 
-import "slices"
+import (
+	"iter"
+	"slices"
+)
 
 // askersMax is how many peers may be asked for one block at a time: the one
 // that was asked first, and one that overtakes it in the endgame.
@@ -269,6 +272,35 @@ func (p *Picker) Refuted(piece uint32) bool {
 		p.failed.Add(int(piece))
 	}
 	p.Lost(piece)
+	return true
+}
+
+// Reopen tells that of an Unverified piece only some blocks are wrong, and wrong
+// yields their indices: they are fetched again, from anybody, and the others
+// stay. It returns false if the piece is in another state, or if it was never
+// fetched.
+func (p *Picker) Reopen(piece uint32, wrong iter.Seq[uint32]) bool {
+	pt := p.part[piece]
+	if p.state[piece] != Unverified || pt == nil {
+		return false
+	}
+	for index := range wrong {
+		if int64(index) >= int64(len(pt.slots)) || !pt.slots[index].stored {
+			continue
+		}
+		s := &pt.slots[index]
+		*s = slot{}
+		pt.stored--
+		pt.free++
+		pt.first = min(pt.first, int(index))
+	}
+	if pt.free == 0 {
+		return false
+	}
+	pt.owner, pt.alone = 0, false
+	p.active = append(p.active, pt)
+	p.move(piece, InFlight)
+	p.unbegin(pt)
 	return true
 }
 

@@ -186,6 +186,50 @@ func TestProbation(t *testing.T) {
 	}
 }
 
+// TestReopen: of a piece with some wrong blocks nothing else is fetched again, by
+// whoever comes first.
+func TestReopen(t *testing.T) {
+	p := scene{state: ".."}.picker(1)
+	p.SetSequential(true)
+	pick(p, Query{Peer: 1, Have: all(p), Max: 4})
+	for i := range uint32(4) {
+		p.Received(Block{0, i}, 1)
+	}
+	if p.Reopen(1, slices.Values([]uint32{0})) || p.Reopen(0, slices.Values([]uint32{7})) {
+		t.Error("a piece was reopened of which nothing is wrong")
+	}
+	if !p.Reopen(0, slices.Values([]uint32{1, 3, 3})) || p.State(0) != InFlight || p.Failed(0) {
+		t.Fatal("the piece is not in flight again")
+	}
+	p.Check()
+	got := pick(p, Query{Peer: 2, Have: all(p), Max: 1}) + " " + pick(p, Query{Peer: 3, Have: all(p), Max: 1})
+	if got != "0.1 0.3" {
+		t.Errorf("picked %q", got)
+	}
+	p.Received(Block{0, 1}, 2)
+	if r := p.Received(Block{0, 3}, 3); !r.Complete || !p.Verified(0) {
+		t.Error("the piece is not complete")
+	}
+	p.Check()
+}
+
+// TestSuppose: a piece that may be there already is asked of nobody until it was
+// looked at.
+func TestSuppose(t *testing.T) {
+	p := scene{state: ".-#"}.picker(1)
+	if !p.Suppose(0) || !p.Suppose(1) || p.Suppose(2) || p.Suppose(0) {
+		t.Error("not just what is neither there nor asked for can be supposed")
+	}
+	p.Check()
+	if got := pick(p, Query{Peer: 1, Have: all(p), Max: 9}); got != "" {
+		t.Errorf("picked %q", got)
+	}
+	if !p.Refuted(0) || p.State(0) != Wanted || p.Failed(0) || !p.Verified(1) {
+		t.Error("what was supposed turns into neither")
+	}
+	p.Check()
+}
+
 func TestAloneAfterFailure(t *testing.T) {
 	p := scene{state: ".........."}.picker(1)
 	p.SetSequential(true)
@@ -379,7 +423,13 @@ func FuzzPicker(f *testing.F) {
 				}
 			case 12:
 				p.Verified(piece)
+				if op%4 == 0 {
+					p.Suppose(piece)
+				}
 			case 13:
+				if op%2 == 0 {
+					p.Reopen(piece, slices.Values([]uint32{uint32(op % 3), uint32(op % 5)}))
+				}
 				p.Refuted(piece)
 			case 14:
 				p.SetPriority(piece, Priority(op%9))

@@ -15,8 +15,10 @@ const (
 	// is higher would be of a file that no index of BEP 3 can reach.
 	HashProofMax = 48
 
-	hashSize      = 32
-	hashRangeSize = hashSize + 4*4
+	// HashRangeSize is the length of an encoded HashRange, in bytes.
+	HashRangeSize = hashSize + 4*4
+
+	hashSize = 32
 )
 
 // A HashRange names a run of hashes of one layer of a file's hash tree, and
@@ -49,14 +51,14 @@ func AppendHashRange(dst []byte, h HashRange) []byte {
 // piece: such ranges are sound here, for the caller to answer or to reject.
 func ParseHashRange(payload []byte) (h HashRange, hashes []byte, err error) {
 	bad := ProtocolError{RuleHashes}
-	if len(payload) < hashRangeSize {
+	if len(payload) < HashRangeSize {
 		return HashRange{}, nil, bad
 	}
 	be := binary.BigEndian
 	copy(h.Root[:], payload)
 	rest := payload[hashSize:]
 	h.Base, h.Index, h.Length, h.Proof = be.Uint32(rest), be.Uint32(rest[4:]), be.Uint32(rest[8:]), be.Uint32(rest[12:])
-	hashes = payload[hashRangeSize:]
+	hashes = payload[HashRangeSize:]
 	if bits.OnesCount32(h.Length) != 1 ||
 		h.Index%h.Length != 0 || h.Base > HashProofMax || h.Proof > HashProofMax {
 		return HashRange{}, nil, bad

@@ -139,7 +139,7 @@ func LengthMax(id ID, pieces int) int {
 	case Extended:
 		return 1 + 1 + ExtendedMax
 	case Hashes:
-		return 1 + hashRangeSize + hashSize*(HashesMax+HashProofMax)
+		return 1 + HashRangeSize + hashSize*(HashesMax+HashProofMax)
 	}
 	if n := fixedBody(id); n >= 0 {
 		return n
@@ -160,7 +160,7 @@ func fixedBody(id ID) int {
 	case Port:
 		return 1 + 2
 	case HashRequest, HashReject:
-		return 1 + hashRangeSize
+		return 1 + HashRangeSize
 	}
 	return -1
 }
@@ -182,7 +182,7 @@ func CheckLength(id ID, n, pieces int) error {
 	case id == Bitfield && pieces > 0 && n != 1+(pieces+7)/8,
 		id == Piece && n < pieceBody,
 		id == Extended && n < 2,
-		id == Hashes && (n < 1+hashRangeSize || (n-1-hashRangeSize)%hashSize != 0):
+		id == Hashes && (n < 1+HashRangeSize || (n-1-HashRangeSize)%hashSize != 0):
 		return errMessageSize
 	}
 	return nil
