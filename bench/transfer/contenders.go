@@ -204,6 +204,13 @@ func contenders(node string) (list []contender, skipped []string) {
 		contender{name: "node -> libtorrent", seed: nodeSeed(node), leech: plain.leech},
 		contender{name: "libtorrent -> node", seed: plain.seed, leech: nodeLeech(node)})
 	add(realclient.Aria2, contender{name: "aria2 -> aria2", seed: aria2.seed, leech: aria2.leech})
+	if _, err := realclient.ServerInstalled(realclient.Nginx); err != nil {
+		skipped = append(skipped, err.Error())
+	} else {
+		list = append(list, contender{name: "nginx -> node", seed: nginxSeed, leech: nodeWebLeech(node)})
+		add(realclient.Libtorrent, contender{name: "nginx -> libtorrent", seed: nginxSeed, leech: plain.webLeech})
+		add(realclient.Aria2, contender{name: "nginx -> aria2", seed: nginxSeed, leech: aria2.webLeech})
+	}
 	add(realclient.Transmission, contender{name: "transmission -> transmission", slow: true, seed: transmission.seed, leech: transmission.leech})
 	return list, skipped
 }
@@ -322,29 +329,37 @@ func nodeSeed(binary string) seeder {
 
 func nodeLeech(binary string) leecher {
 	return func(ctx context.Context, j job, peer netip.AddrPort, dir string) (time.Duration, sample, error) {
-		state, err := os.MkdirTemp(filepath.Dir(dir), "state")
-		if err != nil {
-			return 0, sample{}, err
-		}
-		start := time.Now()
-		n, err := nodeproc.Start(binary, state, "add", "--listen", leechIP.String()+":0", "--no-dht", "--no-lsd",
-			"--peer", peer.String(), "--dir", dir, j.Magnet)
-		if err != nil {
-			return 0, sample{}, err
-		}
-		defer n.Stop()
-		watch, err := startSampler(n.Usage, true)
-		if err != nil {
-			return 0, sample{}, err
-		}
-		err = waitProcess(ctx, n.Process)
-		took := time.Since(start)
-		used := watch.stop()
-		if err != nil {
-			err = fmt.Errorf("%w\n%s", err, n.Log())
-		}
-		return took, used, err
+		return runNode(ctx, dir, func(state string) (*nodeproc.Node, error) {
+			return nodeproc.Start(binary, state, "add", "--listen", leechIP.String()+":0", "--no-dht", "--no-lsd",
+				"--peer", peer.String(), "--dir", dir, j.Magnet)
+		})
 	}
+}
+
+// runNode measures a "node add" that start starts, with a folder for its state
+// beside dir.
+func runNode(ctx context.Context, dir string, start func(state string) (*nodeproc.Node, error)) (time.Duration, sample, error) {
+	state, err := os.MkdirTemp(filepath.Dir(dir), "state")
+	if err != nil {
+		return 0, sample{}, err
+	}
+	began := time.Now()
+	n, err := start(state)
+	if err != nil {
+		return 0, sample{}, err
+	}
+	defer n.Stop()
+	watch, err := startSampler(n.Usage, true)
+	if err != nil {
+		return 0, sample{}, err
+	}
+	err = waitProcess(ctx, n.Process)
+	took := time.Since(began)
+	used := watch.stop()
+	if err != nil {
+		err = fmt.Errorf("%w\n%s", err, n.Log())
+	}
+	return took, used, err
 }
 
 // waitProcess waits until a process has ended well, or ctx ends.

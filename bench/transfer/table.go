@@ -49,7 +49,8 @@ func summarise(c contender) row {
 func printTable(w io.Writer, list []contender) {
 	var (
 		rows               []row
-		limit, ours, other *row
+		limit, ours, other *row // peers on both sides
+		oursWeb, otherWeb  *row // a web server has the content
 	)
 	for _, c := range list {
 		if len(c.measures) == 0 {
@@ -69,6 +70,12 @@ func printTable(w io.Writer, list []contender) {
 			limit = r
 		case r.name == "node -> node":
 			ours = r
+		case r.name == "nginx -> node":
+			oursWeb = r
+		case strings.HasPrefix(r.name, "nginx"):
+			if otherWeb == nil {
+				otherWeb = r
+			}
 		case !strings.Contains(r.name, "node") && other == nil:
 			other = r
 		}
@@ -82,6 +89,9 @@ func printTable(w io.Writer, list []contender) {
 		}
 		fmt.Fprintf(w, "%-38s %8.0f %8s   %8.2f %8.2f   %13s %13s\n", r.name, r.rate, share, r.seedCPU, r.leechCPU,
 			fmt.Sprintf("%d (%d)", r.seedPeak, r.seedAnon), fmt.Sprintf("%d (%d)", r.leechPeak, r.leechAnon))
+	}
+	if oursWeb != nil && otherWeb != nil {
+		fmt.Fprintf(w, "nginx -> node: %.2f of the MB/s of %s\n", oursWeb.rate/otherWeb.rate, otherWeb.name)
 	}
 	if ours == nil {
 		return

@@ -109,6 +109,8 @@ func TestTable(t *testing.T) {
 		{name: "node -> node", job: job{size: 1 << 30}, measures: []measure{
 			transfer(2*time.Second, time.Second), transfer(9*time.Second, 9*time.Second), transfer(time.Second, time.Second),
 		}},
+		{name: "nginx -> libtorrent", job: job{size: 1 << 30}, measures: []measure{transfer(time.Second/2, time.Second)}},
+		{name: "nginx -> node", job: job{size: 1 << 30}, measures: []measure{transfer(time.Second/4, time.Second)}},
 		{name: "aria2 -> aria2", failed: 1},
 	}
 	var b bytes.Buffer
@@ -117,6 +119,7 @@ func TestTable(t *testing.T) {
 	for _, want := range []string{
 		"node -> node: 0.50 of the limit's MB/s, 1.00 of its CPU seconds",
 		"node -> node: 2.00 of the MB/s of libtorrent -> libtorrent",
+		"nginx -> node: 2.00 of the MB/s of nginx -> libtorrent",
 		"8 (1)",
 	} {
 		if !strings.Contains(got, want) {

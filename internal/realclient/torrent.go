@@ -67,3 +67,15 @@ func MakeTorrent(path string, pieceLength int, announce string) (Torrent, error)
 	}
 	return t, nil
 }
+
+// WithWebSeed writes a copy of the .torrent file to path that names a web seed
+// (BEP 19).
+func (t Torrent) WithWebSeed(url, path string) error {
+	raw, err := os.ReadFile(t.File)
+	if err != nil {
+		return err
+	}
+	// The key comes after "info", which is the last of ours.
+	raw = fmt.Appendf(bytes.TrimSuffix(raw, []byte("e")), "8:url-list%d:%se", len(url), url)
+	return os.WriteFile(path, raw, 0o644)
+}

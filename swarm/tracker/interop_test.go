@@ -1,17 +1,15 @@
 package tracker
 
 import (
+	"context"
 	"fmt"
-	"net"
 	"net/netip"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"slices"
 	"testing"
 	"time"
 
-	"swarmnode/internal/proc"
 	"swarmnode/internal/realclient"
 	"swarmnode/metainfo"
 	"swarmnode/swarm/guard"
@@ -32,60 +30,11 @@ func eventually(t *testing.T, wait time.Duration, what string, ok func() bool) {
 	}
 }
 
-// startOpentracker runs the tracker that most open ones are, for two torrents.
-func startOpentracker(t *testing.T) netip.AddrPort {
-	t.Helper()
-	path, err := exec.LookPath("opentracker")
-	if err != nil {
-		if os.Getenv("SWARM_REQUIRE_CLIENTS") == "1" {
-			t.Fatal(err)
-		}
-		t.Skip("opentracker is not installed")
-	}
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	at := netip.MustParseAddrPort(l.Addr().String())
-	l.Close()
-	// As root it changes its root and its user, so that it must be able to read
-	// its list from there.
-	dir, err := os.MkdirTemp("", "opentracker")
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { os.RemoveAll(dir) })
-	list := filepath.Join(dir, "list")
-	if err := os.Chmod(dir, 0o755); err != nil {
-		t.Fatal(err)
-	}
-	if err := os.WriteFile(list, fmt.Appendf(nil, "%v\n%v\n", hashA, hashB), 0o644); err != nil {
-		t.Fatal(err)
-	}
-	if os.Getuid() == 0 {
-		list = "/list"
-	}
-	port := fmt.Sprint(at.Port())
-	p, err := proc.Start(proc.Config{
-		Path: path, Dir: dir, Args: []string{"-i", "127.0.0.1", "-p", port, "-P", port, "-d", dir, "-u", "nobody", "-w", list}, Stderr: t.Output(),
-	})
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { p.Stop() })
-	eventually(t, 10*time.Second, "opentracker answers", func() bool {
-		conn, err := net.Dial("tcp", at.String())
-		if err == nil {
-			conn.Close()
-		}
-		return err == nil
-	})
-	return at
-}
-
 // Our client and the tracker that most open ones are.
 func TestOpentracker(t *testing.T) {
-	at := startOpentracker(t)
+	at := realclient.StartServer(t, realclient.Opentracker, func(ctx context.Context, state string) (*realclient.Server, error) {
+		return realclient.LaunchOpentracker(ctx, netip.AddrFrom4([4]byte{127, 0, 0, 1}), state, hashA.String(), hashB.String())
+	}).Addr
 	c := newClient(t)
 	for i, scheme := range []string{"http", "udp"} {
 		tr := parse(t, fmt.Sprintf("%s://%v/announce", scheme, at), true)
