@@ -42,8 +42,9 @@ type Config struct {
 	// and files; 48 MiB if zero.
 	MemoryMax int64
 	// StateDir is the folder for the record of what each torrent has, by which
-	// it goes on after a stop or a crash without hashing everything again. None
-	// is kept if empty.
+	// it goes on after a stop or a crash without hashing everything again, and
+	// for that of its peers, by which it meets its swarm again at once. None is
+	// kept if empty.
 	StateDir string
 	// DHTNode is told the address of the DHT node of a peer that sends a PORT
 	// message (BEP 5). It must not block. May be nil.
@@ -93,6 +94,7 @@ type Engine struct {
 	uploads *readers
 	workers *storage.Workers
 	bans    bans
+	outside outside
 	keys    *limit.Turns // keys that are computed for encrypted handshakes
 
 	ctx    context.Context // done once Close has begun

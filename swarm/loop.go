@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"swarmnode/swarm/core"
+	"swarmnode/swarm/limit"
 	"swarmnode/swarm/peer"
 	"swarmnode/swarm/storage"
 	"swarmnode/swarm/tracker"
@@ -44,7 +45,8 @@ type loop struct {
 	fault   error          // why storage does not work, nil while it does
 	opening bool           // an info dictionary was given to open, once for all
 
-	rechecks int // how often complete content turned out to be changed
+	outside  uint32 // version of the engine's addresses that the core was told
+	rechecks int    // how often complete content turned out to be changed
 }
 
 // run is the goroutine of the torrent. It ends when ctx is done and everything
@@ -73,6 +75,7 @@ func (l *loop) run() {
 		case <-l.ctx.Done():
 			continue
 		}
+		l.learnOutside()
 		l.act(now)
 		l.tellMoved(now)
 		l.setTimer(now)
@@ -122,7 +125,7 @@ func (l *loop) accept(now time.Time, link *link) {
 		}
 		link.conn.Close()
 		if link.outgoing {
-			l.core.Step(now, core.Event{Kind: core.DialFailed, Addr: link.addr})
+			l.core.Step(now, core.Event{Kind: core.DialPutOff, Addr: link.addr})
 		}
 		return
 	}
@@ -137,7 +140,7 @@ func (l *loop) accept(now time.Time, link *link) {
 		Kind: core.Connected, Peer: link.ref, Addr: link.addr, Hello: &link.hello, Outgoing: link.outgoing,
 		Encrypted: link.encrypted,
 	})
-	if l.engine.cfg.HasDHT && link.hello.Reserved.Has(wire.FeatureDHT) {
+	if l.engine.cfg.HasDHT && !l.private() && link.hello.Reserved.Has(wire.FeatureDHT) {
 		l.act(now) // the bitfield has to come first (BEP 3)
 		link.stream.Send(wire.Message{ID: wire.Port, Port: l.engine.Addr().Port()})
 	}
@@ -257,7 +260,11 @@ type banned struct{ dropped }
 func (l *loop) dial(addr netip.AddrPort) {
 	if err := l.tryDial(addr); err != nil {
 		l.log.Debug("dial", "peer", addr, "err", err)
-		l.post(core.Event{Kind: core.DialFailed, Addr: addr, Err: err})
+		kind := core.DialFailed
+		if errors.Is(err, limit.ErrTooOften) {
+			kind = core.DialPutOff
+		}
+		l.post(core.Event{Kind: kind, Addr: addr, Err: err})
 	}
 }
 
@@ -299,6 +306,7 @@ func (l *loop) tryDial(addr netip.AddrPort) error {
 func (l *loop) end() {
 	l.timer.Stop()
 	l.search.stop()
+	l.keepPeers(l.core.Known(savedMax))
 	l.wait.Wait()
 	l.search.wait.Wait()
 	final := l.stats()

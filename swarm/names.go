@@ -67,7 +67,7 @@ func (t *Torrent) learnNames(info *metainfo.Info) {
 // the v2 info-hash is told by a bit (BEP 52).
 func (t *Torrent) hello(hash metainfo.Hash) wire.Hello {
 	reserved := wire.Reserved{}.With(wire.FeatureExtension).With(wire.FeatureFast)
-	if t.engine.cfg.HasDHT {
+	if t.engine.cfg.HasDHT && !t.private() {
 		reserved = reserved.With(wire.FeatureDHT)
 	}
 	t.mu.Lock()
@@ -76,6 +76,15 @@ func (t *Torrent) hello(hash metainfo.Hash) wire.Hello {
 	}
 	t.mu.Unlock()
 	return wire.Hello{InfoHash: hash, PeerID: t.peerID, Reserved: reserved}
+}
+
+// private tells whether the torrent is known to be private (BEP 27).
+func (t *Torrent) private() bool {
+	if t.spec.Torrent != nil {
+		return t.spec.Torrent.Info().Private()
+	}
+	info := t.Info()
+	return info != nil && info.Private()
 }
 
 // answer is our side of the handshake to a peer that came. One that named a

@@ -63,6 +63,7 @@ func newLoop(t *Torrent, info *metainfo.Info) *loop {
 		core: core.New(time.Now(), core.Config{
 			InfoHash: t.hash, HashV2: t.names.v2, PeerID: t.peerID, Client: t.engine.cfg.Client, Port: t.engine.Addr().Port(),
 			Seed: rand.Uint64(), SuperSeed: t.spec.SuperSeed, MetadataOnly: t.spec.MetadataOnly,
+			Private: info != nil && info.Private(),
 			// What is asked for must find buffers when it comes, with some left
 			// for blocks that are being written.
 			Limits: core.Limits{RequestsMax: t.engine.blocks.Cap() * 3 / 4},
@@ -80,6 +81,10 @@ func newLoop(t *Torrent, info *metainfo.Info) *loop {
 		l.wait.Go(func() { l.open(info) })
 	}
 	l.wait.Go(l.findNamed)
+	l.wait.Go(func() {
+		l.recall()
+		l.remember()
+	})
 	return l
 }
 
@@ -105,8 +110,19 @@ func (l *loop) useInfo(raw []byte) {
 			l.opened(opened{err: fmt.Errorf("metadata: %w", err)})
 			return
 		}
+		if info.Private() {
+			l.ask(l.hide)
+		}
 		l.open(info)
 	})
+}
+
+// hide ends every search but that of trackers, because the metadata says that the
+// torrent is private (BEP 27). It goes before the check of what is there, which
+// may take long.
+func (l *loop) hide(now time.Time) {
+	l.search.keepTrackers(l.ctx, now)
+	l.core.Step(now, core.Event{Kind: core.Private})
 }
 
 // open opens the storage of info and checks what is there, in a goroutine of
@@ -128,9 +144,13 @@ func (l *loop) open(info *metainfo.Info) {
 		}
 		o.need = storage.WantedPieces(info.Layout(), wanted)
 	}
+	records := l.engine.cfg.StateDir
+	if l.spec.Complete {
+		records = "" // it was checked in this run, and is not to be in the next
+	}
 	o.store, o.err = storage.Open(storage.Config{
 		Dir: l.spec.Dir, Layout: info.Layout(), Workers: l.engine.workers,
-		Name: l.spec.Name, Hash: l.hash, StateDir: l.engine.cfg.StateDir,
+		Name: l.spec.Name, Hash: l.hash, StateDir: records,
 		Wanted: wanted, Results: l.stored, ReadOnly: l.spec.Complete, Part: true,
 		Warn: func(err error) { l.log.Warn("storage", "err", err) },
 	})
@@ -168,9 +188,6 @@ func (l *loop) ready(now time.Time, o opened) {
 		link.stream.SetPieces(l.pieces)
 	}
 	l.search.rename(l.ctx, now, l.hashes())
-	if o.info.Private() {
-		l.search.keepTrackers(l.ctx, now)
-	}
 	if l.spec.MetadataOnly {
 		l.core.Step(now, core.Event{Kind: core.InfoReady, Info: o.info})
 		return

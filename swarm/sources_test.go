@@ -13,6 +13,7 @@ import (
 
 	"swarmnode/metainfo"
 	"swarmnode/swarm"
+	"swarmnode/swarm/core"
 	"swarmnode/swarm/tracker"
 	"swarmnode/swarm/transport"
 )
@@ -143,4 +144,106 @@ func TestLyingWebSeedIsLeftAlone(t *testing.T) {
 		t.Fatal(err)
 	}
 	sameContent(t, dir, out)
+}
+
+// newEngineAt is newEngine with a folder for what is remembered.
+func newEngineAt(t *testing.T, listen netip.AddrPort, state string) *swarm.Engine {
+	t.Helper()
+	e, err := swarm.Listen(swarm.Config{Listen: []netip.AddrPort{listen}, Client: "test", StateDir: state})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { e.Close() })
+	return e
+}
+
+// TestRestartFindsItsSwarm: who was met once is met again after a restart, by
+// whichever side, with nothing else to find anybody.
+func TestRestartFindsItsSwarm(t *testing.T) {
+	dir, torrent := makeContent(t, 700<<10)
+	state := t.TempDir()
+	seeder := newEngineAt(t, loopback, t.TempDir())
+	add(t, seeder, swarm.Spec{Torrent: torrent, Dir: dir, Complete: true})
+
+	first := newEngineAt(t, loopback, state)
+	leech := add(t, first, swarm.Spec{Magnet: torrent.Magnet(), Dir: t.TempDir(), Peers: []string{seeder.Addr().String()}})
+	waitDone(t, leech)
+	if err := first.Close(); err != nil {
+		t.Fatal(err)
+	}
+
+	second := newEngineAt(t, loopback, state) // knows the seeder alone from then
+	out := t.TempDir()
+	leech = add(t, second, swarm.Spec{Magnet: torrent.Magnet(), Dir: out})
+	waitDone(t, leech)
+	if err := leech.Err(); err != nil {
+		t.Fatal(err)
+	}
+	sameContent(t, dir, out)
+}
+
+// TestRestartedSeedCallsItsDownloaders: a seed that comes back calls those who
+// have not all yet, who know nobody else.
+func TestRestartedSeedCallsItsDownloaders(t *testing.T) {
+	dir, torrent := makeContent(t, 700<<10)
+	state := t.TempDir()
+	seeder := newEngineAt(t, loopback, state)
+	add(t, seeder, swarm.Spec{Torrent: torrent, Dir: dir, Complete: true, Up: 1}) // gives nothing yet
+	out := t.TempDir()
+	leech := add(t, newEngineAt(t, loopback, t.TempDir()), swarm.Spec{Torrent: torrent, Dir: out, Peers: []string{seeder.Addr().String()}})
+	for deadline := time.Now().Add(patience); ; {
+		if s := leech.Stats(); s.PeersServing > 0 {
+			break
+		}
+		if time.Now().After(deadline) {
+			t.Fatalf("never unchoked: %+v", leech.Stats())
+		}
+	}
+	if err := seeder.Close(); err != nil {
+		t.Fatal(err)
+	}
+	// At another address, so that the downloader cannot find it.
+	add(t, newEngineAt(t, loopback, state), swarm.Spec{Torrent: torrent, Dir: dir, Complete: true})
+	waitDone(t, leech)
+	if err := leech.Err(); err != nil {
+		t.Fatal(err)
+	}
+	sameContent(t, dir, out)
+}
+
+// TestPrivateMagnetIsNotSearchedOn: the searches of a magnet in the DHT and on the
+// local network end as soon as it turns out to be private, peers that they find
+// afterwards are not met, and what they had found is left.
+func TestPrivateMagnetIsNotSearchedOn(t *testing.T) {
+	dir, _ := makeContent(t, 50<<10)
+	torrent, err := metainfo.Build(t.Context(), metainfo.BuildOptions{
+		Path: dir + "/content", PieceLength: 32 << 10, Private: true,
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	seeder := newEngine(t)
+	add(t, seeder, swarm.Spec{Torrent: torrent, Dir: dir, Complete: true})
+	dht, lsd := &fakeDHT{peers: []netip.AddrPort{seeder.Addr()}}, &fakeDHT{}
+	leech := add(t, newEngine(t), swarm.Spec{Magnet: torrent.Magnet(), Dir: t.TempDir(), DHT: dht, LSD: lsd})
+	<-leech.HaveInfo()
+	for deadline := time.Now().Add(patience); ; {
+		s := leech.Stats()
+		if s.State == swarm.Downloading && s.PeersConnected == 0 && s.PeersKnown == 0 && s.Drops[core.ReasonPrivate] == 1 {
+			break
+		}
+		if time.Now().After(deadline) {
+			t.Fatalf("the seed that the DHT named is still there: %+v", s)
+		}
+	}
+	for deadline := time.Now().Add(patience); dht.searches()+lsd.searches() > 0; {
+		if time.Now().After(deadline) {
+			t.Fatalf("%d searches of the DHT and %d of the local network run on", dht.searches(), lsd.searches())
+		}
+	}
+	dht.mu.Lock()
+	defer dht.mu.Unlock()
+	if n := len(dht.asked); n != 1 {
+		t.Errorf("the DHT was asked %d times", n)
+	}
 }

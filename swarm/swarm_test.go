@@ -152,10 +152,11 @@ func TestResumeKeepsWhatIsThere(t *testing.T) {
 
 // fakeDHT yields what it is told, and records how it was asked.
 type fakeDHT struct {
-	peers []netip.AddrPort
-	mu    sync.Mutex
-	asked []bool // seed, of each call
-	ports []uint16
+	peers   []netip.AddrPort
+	mu      sync.Mutex
+	asked   []bool // seed, of each call
+	ports   []uint16
+	running int // searches that have not ended
 }
 
 func (d *fakeDHT) Peers(ctx context.Context, _ metainfo.Hash, port uint16, seed bool) iter.Seq[netip.AddrPort] {
@@ -163,6 +164,14 @@ func (d *fakeDHT) Peers(ctx context.Context, _ metainfo.Hash, port uint16, seed 
 	d.asked, d.ports = append(d.asked, seed), append(d.ports, port)
 	d.mu.Unlock()
 	return func(yield func(netip.AddrPort) bool) {
+		d.mu.Lock()
+		d.running++
+		d.mu.Unlock()
+		defer func() {
+			d.mu.Lock()
+			d.running--
+			d.mu.Unlock()
+		}()
 		for _, p := range d.peers {
 			if !yield(p) {
 				return
@@ -170,6 +179,13 @@ func (d *fakeDHT) Peers(ctx context.Context, _ metainfo.Hash, port uint16, seed 
 		}
 		<-ctx.Done()
 	}
+}
+
+// searches returns how many searches have not ended.
+func (d *fakeDHT) searches() int {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	return d.running
 }
 
 func TestDiscoveryFindsPeersAndLearnsThatWeSeed(t *testing.T) {

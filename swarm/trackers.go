@@ -34,7 +34,7 @@ func (l *loop) findSources(info *metainfo.Info) []source {
 		l.moved.left.Store(1) // so that we count as no seed before the size is known
 		l.tracker = tracker.NewAnnouncer(tracker.Config{
 			Client: l.engine.tracker, PeerID: l.peerID, Tiers: tiers,
-			Private: private, Stats: l.trackerStats, Logger: l.log,
+			Private: private, Stats: l.trackerStats, Logger: l.log, External: l.engine.SetExternal,
 		})
 		list = append(list, source{l.tracker, core.SourceTracker})
 	}

@@ -83,7 +83,7 @@ func (f *seedFlags) run(ctx context.Context, c *console, args []string) error {
 	}
 	// Before the long work of hashing, so that a port that is taken is told at
 	// once. Nobody hears of us before there is something to seed.
-	s, err := openSession(ctx, c, &f.node, needs{lonely: true})
+	s, err := openSession(ctx, c, &f.node, needs{lonely: true, resume: true})
 	if err != nil {
 		return err
 	}

@@ -78,19 +78,20 @@ var encryptions = map[string]swarm.Encryption{
 
 // A session is a running engine with its DHT node and local discovery.
 type session struct {
-	c       *console
-	flags   *nodeFlags
-	engine  *swarm.Engine
-	dht     *dht.Node    // nil before join, and with --no-dht
-	lsd     *lsd.Service // nil before join, with --no-lsd, and if we listen on this machine alone
-	joined  bool
-	hints   atomic.Pointer[dht.Node]
-	hosts   []string // to join through
-	saved   []byte   // what the node of an earlier run knew
-	state   *dhtState
-	started time.Time
-	cancel  context.CancelFunc // ends what runs beside; nil before join
-	wait    sync.WaitGroup
+	c        *console
+	flags    *nodeFlags
+	engine   *swarm.Engine
+	dht      *dht.Node    // nil before join, and with --no-dht
+	lsd      *lsd.Service // nil before join, with --no-lsd, and if we listen on this machine alone
+	joined   bool
+	hints    atomic.Pointer[dht.Node]
+	hosts    []string // to join through
+	saved    []byte   // what the node of an earlier run knew
+	state    *dhtState
+	started  time.Time
+	external time.Time          // when the engine was last told our address
+	cancel   context.CancelFunc // ends what runs beside; nil before join
+	wait     sync.WaitGroup
 }
 
 // saveInterval is the time between two saves of the DHT state, of which a crash
@@ -105,7 +106,7 @@ type needs struct {
 	nodes  []string // DHT nodes that torrents name, HOST:PORT
 	peers  []string // peers that magnets name
 	urls   bool     // torrents name trackers that are to be asked, or web seeds
-	resume bool     // records of what each torrent has are kept
+	resume bool     // records of what each torrent has, and of its peers, are kept
 	lonely bool     // it is of use without any peer, who may come later
 }
 
@@ -343,6 +344,21 @@ func dhtNews(c *console, node *dht.Node, last dhtEvent) dhtEvent {
 		c.event("dht", now)
 	}
 	return now
+}
+
+// externalEvery is how often the engine is told what the DHT says of our address.
+const externalEvery = 10 * time.Second
+
+// tellExternal tells the engine our address as the DHT sees it, if it is time. It
+// is for the goroutine of the command.
+func (s *session) tellExternal(now time.Time) {
+	if s.dht == nil || now.Sub(s.external) < externalEvery {
+		return
+	}
+	s.external = now
+	for _, a := range s.dht.External() {
+		s.engine.SetExternal(a.Addr())
+	}
 }
 
 // nodeLine is the progress line of a node without torrents.

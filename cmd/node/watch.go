@@ -100,6 +100,7 @@ func (w *watch) run(ctx context.Context, expired <-chan time.Time, on func(news)
 // show shows the progress of all torrents.
 func (w *watch) show(now time.Time) {
 	w.dht = dhtNews(w.s.c, w.s.dht, w.dht)
+	w.s.tellExternal(now)
 	w.meter.update(now, w.statuses(), w.s.nodes())
 }
 
