@@ -65,8 +65,8 @@ func cleanElement(name string) (string, error) {
 
 // isPlain tells whether name needs no look at its characters: the road of
 // nearly all names.
-func isPlain(name string) bool {
-	if name == "" || len(name) > ElementBytesMax || isReserved(name) {
+func isPlain[T string | []byte](name T) bool {
+	if len(name) == 0 || len(name) > ElementBytesMax || mayBeReserved(name) && isReserved(string(name)) {
 		return false
 	}
 	for i := range len(name) {
@@ -132,6 +132,16 @@ func trimEnd(name string) string {
 		return string(substitute)
 	}
 	return name
+}
+
+// mayBeReserved spares nearly all names the look at the whole: those of devices
+// start with one of few letters.
+func mayBeReserved[T string | []byte](name T) bool {
+	switch name[0] | 0x20 {
+	case 'a', 'c', 'l', 'n', 'p':
+		return true
+	}
+	return false
 }
 
 // isReserved tells whether Windows takes name for a device, with whatever

@@ -36,14 +36,15 @@ type infoParser struct {
 	private        bool
 	source         string
 
-	originals     map[int]string // paths that cleaning changed, by index of file
-	listOriginals map[int]string // those of list
-	treeOriginals map[int]string // those of tree
-	scratch       [][]byte       // elements of the path being read
-	last          []string       // path of the file before, whose folders are shared
-	twin          []string       // path of the same file in tree, if list is that of a hybrid
-	named         int            // files of list without padding
-	arena         []string       // where paths are cut from
+	originals     map[int]string  // paths that cleaning changed, by index of file
+	listOriginals map[int]string  // those of list
+	treeOriginals map[int]string  // those of tree
+	scratch       [][]byte        // elements of the path being read
+	last          []string        // path of the file before, whose folders are shared
+	twin          []string        // path of the same file in tree, if list is that of a hybrid
+	named         int             // files of list without padding
+	arena         []string        // where paths are cut from
+	text          strings.Builder // where names are cut from; full of them, another follows
 }
 
 func (p *infoParser) fail(format string, args ...any) {
@@ -78,7 +79,7 @@ func (p *infoParser) readInfo() {
 		case "file tree":
 			p.hasTree = true
 			p.tree = make([]File, 0, p.expect("0:d"))
-			p.readTree(nil)
+			p.readTree(make([][]byte, 0, PathDepthMax+1))
 			p.treeOriginals, p.originals = p.originals, nil
 		case "meta version":
 			p.version = p.r.Int()
@@ -217,7 +218,11 @@ func (p *infoParser) setPath(f *File, i int, path [][]byte) error {
 	start, size, changed := len(p.arena), 0, false
 	for d, raw := range path {
 		element, known := p.known(d, raw)
-		if !known {
+		switch {
+		case known:
+		case isPlain(raw):
+			element = p.keep(raw)
+		default:
 			var err error
 			if element, err = cleanElement(string(raw)); err != nil {
 				return err
@@ -230,6 +235,9 @@ func (p *infoParser) setPath(f *File, i int, path [][]byte) error {
 		}
 	}
 	f.Path = p.arena[start:len(p.arena):len(p.arena)]
+	if len(f.Path) > 0 && slices.Equal(f.Path, p.twin) {
+		f.Path, p.arena = p.twin, p.arena[:start] // one list of names for both halves
+	}
 	switch {
 	case len(f.Path) == 0:
 		return errNameEmpty
@@ -243,6 +251,22 @@ func (p *infoParser) setPath(f *File, i int, path [][]byte) error {
 		p.noteOriginal(i, joinPath(path))
 	}
 	return nil
+}
+
+// textBytes is how much room for names is made at a time: each name alone would
+// cost the collector an object.
+const textBytes = 32 << 10
+
+// keep returns a plain name as a string. Its bytes stand together with those of
+// other names.
+func (p *infoParser) keep(raw []byte) string {
+	if p.text.Cap()-p.text.Len() < len(raw) {
+		p.text = strings.Builder{}
+		p.text.Grow(min(max(p.r.Left()/4, ElementBytesMax), textBytes))
+	}
+	start := p.text.Len()
+	p.text.Write(raw)
+	return p.text.String()[start:]
 }
 
 // known returns the string of an element that was cleaned before, in which

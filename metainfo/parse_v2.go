@@ -160,12 +160,19 @@ func (p *infoParser) joinHalves(l *Layout) error {
 // plantTrees makes the hash trees of all files with content.
 func (l *Layout) plantTrees() error {
 	l.trees = make([]*tree, len(l.Files))
-	all := make([]tree, len(l.Files))
-	l.roots = make([]int32, 0, len(l.Files))
+	count := 0
 	for i := range l.Files {
 		if f := &l.Files[i]; f.Length > 0 && !f.Pad {
-			l.trees[i] = &all[i]
-			all[i].plant(f.Root, f.Length, l.PieceLength)
+			count++
+		}
+	}
+	all := make([]tree, count)
+	l.roots = make([]int32, 0, count)
+	for i := range l.Files {
+		if f := &l.Files[i]; f.Length > 0 && !f.Pad {
+			t := &all[len(l.roots)]
+			l.trees[i] = t
+			t.plant(f.Root, f.Length, l.PieceLength)
 			l.roots = append(l.roots, int32(i))
 		}
 	}

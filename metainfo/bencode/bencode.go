@@ -100,6 +100,9 @@ func (r *Reader) Err() error { return r.err }
 // Offset returns the number of bytes read so far.
 func (r *Reader) Offset() int { return r.pos }
 
+// Left returns the number of bytes not read yet.
+func (r *Reader) Left() int { return len(r.buf) - r.pos }
+
 // Close reports the first error, or an error when bytes follow the values
 // read so far.
 func (r *Reader) Close() error {
