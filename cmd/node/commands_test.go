@@ -193,11 +193,15 @@ func TestEventsAreDocumented(t *testing.T) {
 		if !ok {
 			t.Errorf("no section %q", name)
 		}
-		eachField(reflect.TypeOf(body), func(field string) {
+		check := func(field string) {
 			if !strings.Contains(section, "`"+field+"`") {
 				t.Errorf("section %q does not name `%s`", name, field)
 			}
-		})
+		}
+		eachField(reflect.TypeOf(body), check)
+		if name == "file" {
+			eachField(reflect.TypeOf(lsFileEvent{}), check)
+		}
 	}
 }
 

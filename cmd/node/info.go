@@ -61,6 +61,7 @@ type torrentEvent struct {
 	Kind        string          `json:"kind,omitempty"` // v1, v2, hybrid
 	V1          string          `json:"v1,omitempty"`   // info-hash, hexadecimal
 	V2          string          `json:"v2,omitempty"`
+	InfoBytes   int             `json:"info_bytes,omitempty"`
 	Bytes       int64           `json:"bytes,omitempty"`
 	Pieces      int             `json:"pieces,omitempty"`
 	PieceLength int             `json:"piece_length,omitempty"`
@@ -73,7 +74,21 @@ type torrentEvent struct {
 	WebSeeds    []string        `json:"webseeds,omitempty"`
 	Nodes       []string        `json:"nodes,omitempty"`
 	Peers       []string        `json:"peers,omitempty"`
+	Select      []selectEvent   `json:"select,omitempty"`  // of a magnet link
+	Renamed     []renamedEvent  `json:"renamed,omitempty"` // names that are not safe everywhere
 	Files       []listFileEvent `json:"files,omitempty"`
+}
+
+// select: a run of the files that a magnet link asks for.
+type selectEvent struct {
+	First int `json:"first"`
+	Last  int `json:"last"`
+}
+
+// renamed: a name in a torrent, and what it becomes on disk.
+type renamedEvent struct {
+	From string `json:"from"`
+	To   string `json:"to"`
 }
 
 // listFile: a file of a torrent, as ls lists it.
@@ -82,6 +97,11 @@ type listFileEvent struct {
 	Path   string `json:"path"`
 	Bytes  int64  `json:"bytes"`
 	Pieces [2]int `json:"pieces"` // first, and one behind the last
+
+	Root       string `json:"root,omitempty"` // of the hash tree of a v2 file, hexadecimal
+	Link       string `json:"link,omitempty"` // what a symbolic link stands for
+	Executable bool   `json:"executable,omitempty"`
+	Hidden     bool   `json:"hidden,omitempty"`
 }
 
 // describe returns what is in t; path is where it was written to, if it was.
@@ -90,9 +110,12 @@ func describe(t *metainfo.Torrent, path string) torrentEvent {
 	l := info.Layout()
 	d := torrentEvent{
 		Path: path, Torrent: info.Hash().String(), Name: info.Name(), Magnet: t.Magnet().String(),
-		Kind: info.Kind().String(), Bytes: l.Size(), Pieces: l.Pieces(), PieceLength: l.PieceLength,
+		Kind: info.Kind().String(), InfoBytes: len(info.Raw()), Bytes: l.Size(), Pieces: l.Pieces(), PieceLength: l.PieceLength,
 		Private: info.Private(), Source: info.Source(), Creator: t.Creator, Comment: t.Comment,
 		Trackers: t.Trackers, WebSeeds: t.WebSeeds, Nodes: t.Nodes, Files: listFiles(l),
+	}
+	for _, r := range info.Renamed() {
+		d.Renamed = append(d.Renamed, renamedEvent{r.From, r.To})
 	}
 	if h, ok := info.HashV1(); ok {
 		d.V1 = h.String()
@@ -115,6 +138,9 @@ func describeMagnet(m metainfo.Magnet) torrentEvent {
 	for _, url := range m.Trackers {
 		d.Trackers = append(d.Trackers, []string{url})
 	}
+	for _, r := range m.Select {
+		d.Select = append(d.Select, selectEvent{r.First, r.Last})
+	}
 	if m.HasV1 {
 		d.V1 = m.V1.String()
 	}
@@ -130,7 +156,17 @@ func listFiles(l *metainfo.Layout) []listFileEvent {
 	for i := range l.Files {
 		if f := &l.Files[i]; !f.Pad {
 			first, end := l.FilePieces(i)
-			files = append(files, listFileEvent{i, l.FilePath(i), f.Length, [2]int{first, end}})
+			e := listFileEvent{
+				Index: i, Path: l.FilePath(i), Bytes: f.Length, Pieces: [2]int{first, end},
+				Executable: f.Executable, Hidden: f.Hidden,
+			}
+			if f.Root != (metainfo.Hash256{}) {
+				e.Root = f.Root.String()
+			}
+			if f.Link != nil {
+				e.Link = l.Name + "/" + strings.Join(f.Link, "/")
+			}
+			files = append(files, e)
 		}
 	}
 	return files
@@ -172,6 +208,15 @@ func (d *torrentEvent) table() string {
 	}
 	for _, s := range d.Peers {
 		row("Peer", s)
+	}
+	for _, r := range d.Select {
+		row("Chosen files", fmt.Sprintf("%d to %d", r.First, r.Last))
+	}
+	for _, r := range d.Renamed[:min(len(d.Renamed), renamedMax)] {
+		row("Name changed", fmt.Sprintf("%q to %q, which is safe everywhere", r.From, r.To))
+	}
+	if n := len(d.Renamed) - renamedMax; n > 0 {
+		row("Names changed", fmt.Sprintf("%d more, see --json", n))
 	}
 	row("Magnet", d.Magnet)
 	w.Flush()

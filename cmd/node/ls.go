@@ -32,9 +32,16 @@ is not.`,
 				if err != nil {
 					return err
 				}
+				if src.torrent != nil { // of what came from peers, it was told at once
+					warnRenamed(c, t.Info(), "is saved as")
+				}
 				for _, file := range listFiles(t.Info().Layout()) {
 					c.event("file", lsFileEvent{t.Info().Hash().String(), file})
-					c.result(fmt.Sprintf("%6d %12d  %s", file.Index, file.Bytes, file.Path))
+					line := fmt.Sprintf("%6d %12d  %s", file.Index, file.Bytes, file.Path)
+					if file.Link != "" {
+						line += " -> " + file.Link
+					}
+					c.result(line)
 				}
 				return nil
 			}

@@ -46,6 +46,7 @@ func TestMain(m *testing.M) {
 //	events FILE NAME...        the file is NDJSON with exactly these events, runs counting once
 //	field FILE EVENT NAME RE   a field of the last such event
 //	get URL FILE               fetches by HTTP
+//	unescape FILE...           puts bytes in for each \xNN, and removes the line's end
 func TestScripts(t *testing.T) {
 	testscript.Run(t, testscript.Params{
 		Dir:                 "testdata",
@@ -93,6 +94,8 @@ func TestScripts(t *testing.T) {
 			"events": scriptEvents,
 			"field":  scriptField,
 			"get":    scriptGet,
+
+			"unescape": scriptUnescape,
 		},
 	})
 }
@@ -360,4 +363,17 @@ func scriptGet(ts *testscript.TestScript, _ bool, args []string) {
 		ts.Fatalf("%s: %s", args[0], answer.Status)
 	}
 	ts.Check(os.WriteFile(ts.MkAbs(args[1]), body, 0o644))
+}
+
+func scriptUnescape(ts *testscript.TestScript, _ bool, args []string) {
+	escaped := regexp.MustCompile(`\\x[0-9a-f]{2}`)
+	for _, file := range args {
+		text := strings.TrimSuffix(ts.ReadFile(file), "\n")
+		text = escaped.ReplaceAllStringFunc(text, func(s string) string {
+			n, err := strconv.ParseUint(s[2:], 16, 8)
+			ts.Check(err)
+			return string([]byte{byte(n)})
+		})
+		ts.Check(os.WriteFile(ts.MkAbs(file), []byte(text), 0o644))
+	}
 }
