@@ -126,7 +126,8 @@ func (p *infoParser) isSingle() bool {
 // with padding that aligns them (BEP 52, "upgrade path"), and gives them their
 // roots. Padding behind the last file may be there or not: programs differ.
 func (p *infoParser) joinHalves(l *Layout) error {
-	next := 0
+	next, end := 0, int64(0) // end is that of the files so far, as the file tree has them
+	align := func(n int64) int64 { return (n + p.pieceLength - 1) / p.pieceLength * p.pieceLength }
 	for i := range l.Files {
 		f := &l.Files[i]
 		if f.Pad {
@@ -148,11 +149,18 @@ func (p *infoParser) joinHalves(l *Layout) error {
 			return fmt.Errorf("file %d has two lengths, %d and %d", i, f.Length, t.Length)
 		case f.Length > 0 && f.Offset%p.pieceLength != 0:
 			return fmt.Errorf("file %d does not start at a piece", i)
+		case f.Length > 0 && f.Offset != align(end):
+			return fmt.Errorf("file %d does not start at the piece at which the file tree has it", i)
 		}
-		f.Root = t.Root
+		if f.Root = t.Root; f.Length > 0 {
+			end = f.Offset + f.Length
+		}
 	}
 	if next != len(p.tree) {
 		return errors.New("the file tree has more files than files")
+	}
+	if l.Length > align(end) {
+		return errors.New("the padding at the end is longer than a piece")
 	}
 	return nil
 }
