@@ -85,7 +85,6 @@ type Engine struct {
 	conns   *limit.Connections
 	rooms   *limit.Slots // for connections that wait for a place
 	dials   *limit.Dials
-	dialer  transport.Dialer
 	web     *guard.Client // for trackers and web seeds
 	tracker *tracker.Client
 	down    *limit.Bucket
@@ -137,7 +136,6 @@ func Listen(cfg Config) (*Engine, error) {
 		conns:    limit.NewConnections(cfg.PeersMax, 0),
 		rooms:    limit.NewSlots(roomWaitersMax),
 		dials:    limit.NewDials(0),
-		dialer:   transport.TCP{},
 		down:     limit.NewBucket(cfg.Down, nil),
 		up:       limit.NewBucket(cfg.Up, nil),
 		blocks:   block.NewPool(cfg.MemoryMax * 2 / 3),
@@ -162,6 +160,21 @@ func (e *Engine) Addrs() []netip.AddrPort {
 		addrs[i] = p.AddrPort()
 	}
 	return addrs
+}
+
+// dialer makes streams to ip, from an address that the engine listens on if one of
+// them is of use there: others take where we come from for where we are.
+func (e *Engine) dialer(ip netip.Addr) transport.Dialer {
+	ip = ip.Unmap()
+	for _, p := range e.ports {
+		own := p.AddrPort().Addr().Unmap()
+		if own.IsUnspecified() || own.Is4() != ip.Is4() || own.IsLoopback() != ip.IsLoopback() ||
+			own.IsLinkLocalUnicast() != ip.IsLinkLocalUnicast() {
+			continue
+		}
+		return transport.TCP{Local: own}
+	}
+	return transport.TCP{}
 }
 
 // Addr returns the first address that the engine listens on.

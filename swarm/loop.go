@@ -87,6 +87,9 @@ func (l *loop) run() {
 func (l *loop) step(now time.Time, e core.Event) {
 	switch e.Kind {
 	case core.Closed:
+		if link := l.links[e.Peer]; link != nil {
+			l.log.Debug("closed", "peer", link.addr, "err", e.Err)
+		}
 		delete(l.links, e.Peer)
 	case core.Received:
 		if link := l.links[e.Peer]; link != nil {
@@ -236,7 +239,6 @@ func (l *loop) drop(now time.Time, a *core.Action) {
 	if link == nil {
 		return
 	}
-	l.log.Debug("drop", "peer", link.addr, "err", a.Reason)
 	if !a.Ban {
 		link.stream.Close(dropped{a.Reason})
 		return
@@ -284,7 +286,7 @@ func (l *loop) tryDial(addr netip.AddrPort) error {
 		offer := peer.Offer{Mine: l.hello(hash), Others: slices.Delete(slices.Clone(hashes), i, i+1)}
 		for _, offer.Encrypt = range l.engine.cfg.Encryption.Attempts() {
 			var conn net.Conn
-			if conn, err = l.engine.dialer.Dial(ctx, addr); err != nil {
+			if conn, err = l.engine.dialer(addr.Addr()).Dial(ctx, addr); err != nil {
 				return err
 			}
 			var shaken peer.Shaken

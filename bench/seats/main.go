@@ -159,7 +159,8 @@ func measure(ctx context.Context, cfg config, node, dir string, kind realclient.
 	}
 	seed, leechs := swarm(cfg, kind)
 	results, err := capped.Run(ctx, capped.Config{
-		Binary: node, Group: group, Dir: dir, Name: contentName, From: from, Piece: cfg.piece, Seed: seed, Leechs: leechs,
+		Binary: node, Group: group, Dir: dir, Name: contentName, From: from, Piece: cfg.piece,
+		Seeds: []capped.Seat{seed}, Leechs: leechs,
 	})
 	if err != nil {
 		return nil, err

@@ -91,6 +91,12 @@ func TestInterop(t *testing.T) {
 		t.Parallel()
 		n.mixedSwarm(t, ctx, 30)
 	})
+	for i, s := range swarms {
+		t.Run(s.name, func(t *testing.T) {
+			t.Parallel()
+			s.test(n, t, ctx, byte(1+i))
+		})
+	}
 }
 
 // buildNode compiles the command.

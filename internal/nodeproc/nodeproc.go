@@ -16,6 +16,7 @@ import (
 	"fmt"
 	"net/netip"
 	"os"
+	"slices"
 	"sync"
 
 	"swarmnode/internal/proc"
@@ -29,20 +30,23 @@ const (
 
 // Event is one line of --json; fields that an event does not have are zero.
 type Event struct {
-	Event   string   // start, dht, metadata, progress, complete, seeding, exit...
-	Listen  []string // start: bound addresses
-	Nodes   int      // dht: nodes in the routing table
-	Torrent string   // metadata, progress, complete, seeding: info-hash, 40 hex digits
-	Magnet  string   // seeding
-	Name    string   // metadata, complete, seeding
-	Paths   []string // complete: what was fetched
-	Bytes   int64    // metadata, complete, seeding
-	Wasted  int64    // progress, complete: bytes received in vain
-	Seconds float64  // metadata, complete: since the start
-	Code    int      // exit
-	Reason  string   // exit
-	Message string   // warning, error
-	Raw     string   // the whole line
+	Event    string   // start, dht, metadata, progress, complete, seeding, exit...
+	Listen   []string // start: bound addresses
+	Nodes    int      // dht: nodes in the routing table
+	Torrent  string   // metadata, progress, complete, seeding: info-hash, 40 hex digits
+	Magnet   string   // seeding
+	Name     string   // metadata, complete, seeding
+	Paths    []string // complete: what was fetched
+	Bytes    int64    // metadata, complete, seeding
+	Have     int64    // progress: bytes that are there
+	Total    int64    // progress: bytes that are wanted
+	Uploaded int64    // progress, complete: bytes of content sent
+	Wasted   int64    // progress, complete: bytes received in vain
+	Seconds  float64  // metadata, complete: since the start
+	Code     int      // exit
+	Reason   string   // exit
+	Message  string   // warning, error
+	Raw      string   // the whole line
 }
 
 // Node is a running command. Its methods are safe for concurrent use.
@@ -85,6 +89,24 @@ func Start(binary, stateDir string, args ...string) (*Node, error) {
 func (n *Node) Stop() {
 	n.Process.Stop()
 	<-n.reading
+}
+
+// Kill ends the command as proc.Process.Kill does, and what reads its events.
+func (n *Node) Kill() {
+	n.Process.Kill()
+	<-n.reading
+}
+
+// Last returns the last event of the given name that has come.
+func (n *Node) Last(name string) (e Event, ok bool) {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	for _, e := range slices.Backward(n.events) {
+		if e.Event == name {
+			return e, true
+		}
+	}
+	return Event{}, false
 }
 
 // read takes events until the command closes its standard output.

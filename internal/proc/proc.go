@@ -141,6 +141,15 @@ func (p *Process) Stop() {
 	})
 }
 
+// Kill ends the child and its whole group by SIGKILL, as a crash would, and waits
+// for it.
+func (p *Process) Kill() {
+	p.stop.Do(func() {
+		_ = syscall.Kill(-p.Pid(), syscall.SIGKILL)
+		<-p.done
+	})
+}
+
 // Usage is what a process has used so far.
 type Usage struct {
 	CPU     time.Duration // user and system time of all its threads

@@ -67,6 +67,7 @@ class Driver:
             "done": s.total_wanted_done if s.has_metadata else 0,
             "total": s.total_wanted if s.has_metadata else 0,
             "peers": s.num_peers,
+            "upload_only": sum(1 for p in self.handle.get_peer_info() if p.flags & lt.peer_info.upload_only),
             "complete": bool(s.is_seeding),
         }
 

@@ -90,6 +90,9 @@ type Progress struct {
 	Complete bool   // all wanted bytes are there and verified
 	State    string // the client's own word, for humans
 	Hash     string // info-hash that aria2 has computed, hexadecimal; the others do not say
+	// UploadOnly counts the peers that said that they want nothing (BEP 21), of
+	// Libtorrent alone.
+	UploadOnly int `json:"upload_only"`
 }
 
 // String is one line for logs.
@@ -281,6 +284,10 @@ func (c *Client) TailLog() string {
 	}
 	return string(tail)
 }
+
+// Kill ends the client's process at once, as a crash would. Close is still to be
+// called.
+func (c *Client) Kill() { c.proc.Kill() }
 
 // Close ends the client's process and waits for it.
 func (c *Client) Close() {

@@ -306,3 +306,53 @@ func TestLengthsOfRequests(t *testing.T) {
 		}
 	}
 }
+
+// Who super-seeds does not say that it wants nothing while it shows few pieces:
+// libtorrent would hang up. It does when it shows them all.
+func TestSuperSeedTellsUploadOnlyLate(t *testing.T) {
+	a := &attack{script: &script{t: t}}
+	a.info = testInfo(4, block.Size, 4*block.Size)
+	a.now = time.Unix(1_000_000, 0)
+	a.torrent = New(a.now, Config{InfoHash: a.info.Hash(), PeerID: [20]byte{'M'}, Seed: 1, SuperSeed: true})
+	a.event(Event{Kind: InfoReady, Info: a.info, Have: bits.Full(4)})
+	told := func() (handshakes, messages int) {
+		for _, action := range a.actions {
+			if action.Kind != Send || action.Msg.ID != wire.Extended {
+				continue
+			}
+			switch action.Msg.Ext {
+			case wire.ExtHandshakeNumber:
+				if h, err := wire.ParseExtHandshake(action.Msg.Payload); err != nil || h.UploadOnly {
+					handshakes++
+				}
+			case uint8(wire.ExtUploadOnly):
+				messages++
+			}
+		}
+		return handshakes, messages
+	}
+	for ref := PeerRef(1); ref <= 2; ref++ {
+		hello := wire.Hello{InfoHash: a.info.Hash(), PeerID: [20]byte{'P', byte(ref)}}
+		hello.Reserved = hello.Reserved.With(wire.FeatureFast).With(wire.FeatureExtension)
+		a.event(Event{Kind: Connected, Peer: ref, Addr: benchAddr(int(ref)), Hello: &hello})
+		if n, m := told(); n+m > 0 {
+			t.Error("it says so in its first words")
+		}
+		ours := wire.ExtHandshake{Extensions: wire.OurExtensions(wire.ExtUploadOnly)}
+		a.message(ref, extendedMessage(wire.AppendExtHandshake(nil, ours)))
+		a.message(ref, wire.Message{ID: wire.HaveNone})
+	}
+	for piece := range uint32(4) {
+		if n, m := told(); n+m > 0 {
+			t.Errorf("it says so when %d pieces are with others", piece)
+		}
+		a.message(1, wire.Message{ID: wire.Have, Ref: block.Ref{Piece: piece}})
+	}
+	if _, m := told(); m == 0 {
+		t.Error("it does not say so when all pieces are with others")
+	}
+}
+
+func extendedMessage(payload []byte) wire.Message {
+	return wire.Message{ID: wire.Extended, Ext: wire.ExtHandshakeNumber, Payload: payload}
+}

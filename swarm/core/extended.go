@@ -42,7 +42,7 @@ func (t *Torrent) sendExtHandshake(p *peer) {
 	}
 	if t.info != nil {
 		h.MetadataSize = int64(len(t.info.Raw()))
-		h.UploadOnly = t.seeding()
+		h.UploadOnly = t.uploadOnly()
 	}
 	t.sendExtended(p, wire.ExtHandshakeNumber, wire.AppendExtHandshake(nil, h))
 }
@@ -126,8 +126,16 @@ func (t *Torrent) onUploadOnly(p *peer, only bool) {
 	}
 }
 
+// uploadOnly tells whether we say that we want nothing any more. Who shows few of
+// its pieces keeps it to itself: libtorrent hangs up on those who want nothing and
+// have nothing that it wants.
+func (t *Torrent) uploadOnly() bool { return t.seeding() && !t.seeder.hides(t) }
+
 // tellUploadOnly says that we want nothing any more.
 func (t *Torrent) tellUploadOnly() {
+	if !t.uploadOnly() {
+		return
+	}
 	for _, p := range t.peers.list {
 		if n := p.ext.numbers.Number(wire.ExtUploadOnly); n != 0 {
 			t.sendExtended(p, n, wire.AppendUploadOnly(nil, true))

@@ -177,4 +177,5 @@ func (s *seeder) uncover(t *Torrent) {
 			}
 		}
 	}
+	t.tellUploadOnly()
 }

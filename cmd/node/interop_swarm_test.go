@@ -1,0 +1,292 @@
+//go:build linux
+
+package main_test
+
+import (
+	"context"
+	"fmt"
+	"math/rand/v2"
+	"net/netip"
+	"os"
+	"path/filepath"
+	"testing"
+	"time"
+
+	"swarmnode/internal/capped"
+	"swarmnode/internal/nodeproc"
+	"swarmnode/internal/realclient"
+)
+
+// lookInterval is the pause between two looks at how far a client is.
+const lookInterval = 20 * time.Millisecond
+
+// swarms are swarms of real clients on addresses that count as public; group is
+// the second byte of those.
+var swarms = []struct {
+	name string
+	test func(n *interop, t *testing.T, ctx context.Context, group byte)
+}{
+	{"limited uplinks", (*interop).limitedUplinks},
+	{"limits hold", (*interop).limitsHold},
+	{"super-seeding", (*interop).superSeeding},
+	{"partial seed", (*interop).partialSeed},
+	{"killed node", func(n *interop, t *testing.T, ctx context.Context, group byte) {
+		n.killed(t, ctx, group, func(s *capped.Swarm) *capped.Member { return s.Leechs[0] })
+	}},
+	{"killed libtorrent", func(n *interop, t *testing.T, ctx context.Context, group byte) {
+		n.killed(t, ctx, group, func(s *capped.Swarm) *capped.Member { return s.Leechs[2] })
+	}},
+	{"killed seed", func(n *interop, t *testing.T, ctx context.Context, group byte) {
+		n.killed(t, ctx, group, func(s *capped.Swarm) *capped.Member { return s.Seeds[0] })
+	}},
+}
+
+// capConfig describes a swarm that shares a new file of so many bytes.
+func (n *interop) capConfig(t *testing.T, group byte, size int) capped.Config {
+	t.Helper()
+	from := filepath.Join(t.TempDir(), "from")
+	writeContent(t, filepath.Join(from, "content.bin"), size)
+	return capped.Config{Binary: n.binary, Group: group, Dir: t.TempDir(), Name: "content.bin", From: from, Piece: 64 << 10}
+}
+
+// completeAll fails the test for each downloader that is not complete, or has
+// something else than the seed.
+func completeAll(t *testing.T, cfg capped.Config, results []capped.Result) {
+	t.Helper()
+	for _, r := range results {
+		if r.Err != nil {
+			t.Errorf("%s at %v: %v", r.Kind, r.Addr, r.Err)
+			continue
+		}
+		t.Logf("%s at %v was complete after %.1f s", r.Kind, r.Addr, r.Took.Seconds())
+		sameContent(t, filepath.Join(cfg.From, cfg.Name), filepath.Join(r.Dir, cfg.Name))
+	}
+}
+
+// limitedUplinks has one seed and six downloaders of four kinds, all with a limit
+// of what they send, so that each depends on the others.
+func (n *interop) limitedUplinks(t *testing.T, ctx context.Context, group byte) {
+	realclient.Require(t, realclient.Libtorrent, realclient.Transmission, realclient.Aria2)
+	cfg := n.capConfig(t, group, 4<<20+77)
+	const up = 512 << 10
+	cfg.Seeds = []capped.Seat{{Kind: realclient.Libtorrent, Up: 2 * up}}
+	for _, kind := range []realclient.Kind{
+		realclient.Libtorrent, realclient.Libtorrent, realclient.Transmission, realclient.Aria2, capped.Node, capped.Node,
+	} {
+		cfg.Leechs = append(cfg.Leechs, capped.Seat{Kind: kind, Up: up})
+	}
+	results, err := capped.Run(ctx, cfg)
+	if err != nil {
+		t.Fatal(err)
+	}
+	completeAll(t, cfg, results)
+}
+
+// limitsHold has a node between a libtorrent seed and a libtorrent downloader,
+// with limits in both directions: neither side gets it to go beyond them.
+func (n *interop) limitsHold(t *testing.T, ctx context.Context, group byte) {
+	realclient.Require(t, realclient.Libtorrent)
+	const size, rate = 3 << 20, 512 << 10
+	// A limit is kept from the start, but for what a bucket holds, and what is
+	// read or written before it is paid for.
+	const least = (size - 256<<10) / rate * time.Second
+	for _, c := range []struct {
+		name         string
+		seed, leech  realclient.Kind
+		limit        string
+		seedArgs     []string
+		limitOfLeech bool
+	}{
+		{name: "up", seed: capped.Node, leech: realclient.Libtorrent, limit: "--up"},
+		{name: "down", seed: realclient.Libtorrent, leech: capped.Node, limit: "--down", limitOfLeech: true},
+	} {
+		cfg := n.capConfig(t, group, size)
+		args := []string{c.limit, fmt.Sprint(rate)}
+		seed, leech := capped.Seat{Kind: c.seed}, capped.Seat{Kind: c.leech}
+		if c.limitOfLeech {
+			leech.Args = args
+		} else {
+			seed.Args = args
+		}
+		cfg.Seeds, cfg.Leechs = []capped.Seat{seed}, []capped.Seat{leech}
+		results, err := capped.Run(ctx, cfg)
+		if err != nil {
+			t.Fatal(err)
+		}
+		completeAll(t, cfg, results)
+		// No machine is too slow for this: a limit that does not hold ends early.
+		if took := results[0].Took; took < least {
+			t.Errorf("%s: %d bytes at %d bytes a second took %v, want at least %v", c.name, size, rate, took, least)
+		}
+		group += 100
+	}
+}
+
+// superSeeding has "seed --super-seed" and libtorrent downloaders, which have to
+// get the pieces from each other.
+func (n *interop) superSeeding(t *testing.T, ctx context.Context, group byte) {
+	realclient.Require(t, realclient.Libtorrent)
+	const leeches, size = 4, 3<<20 + 77
+	content := filepath.Join(t.TempDir(), "content.bin")
+	writeContent(t, content, size)
+	addr := netip.AddrPortFrom(netip.AddrFrom4([4]byte{11, group, 0, 1}), capped.Port)
+	seed := n.startNode(t, addr.Addr(), addr.Port(), "seed", "--super-seed", "--no-lsd", "--no-dht", content)
+	e, err := seed.WaitEvent(ctx, "seeding")
+	if err != nil {
+		t.Fatal(err)
+	}
+	magnet := "magnet:?xt=urn:btih:" + e.Torrent
+	var clients []*realclient.Client
+	for i := range byte(leeches) {
+		clients = append(clients, realclient.Start(t, realclient.Libtorrent, realclient.Options{
+			IP: netip.AddrFrom4([4]byte{11, group, i + 1, 1}), Settings: map[string]any{"enable_outgoing_utp": false, "enable_incoming_utp": false},
+		}))
+	}
+	outs := make([]string, leeches)
+	for i, c := range clients {
+		outs[i] = t.TempDir()
+		if err := c.Add(ctx, magnet, outs[i]); err != nil {
+			t.Fatal(err)
+		}
+		if err := c.Connect(ctx, addr); err != nil {
+			t.Fatal(err)
+		}
+		for _, other := range clients[:i] {
+			if err := c.Connect(ctx, other.Addr); err != nil {
+				t.Fatal(err)
+			}
+		}
+	}
+	for i, c := range clients {
+		if err := c.Wait(ctx); err != nil {
+			t.Fatal(err)
+		}
+		sameContent(t, content, filepath.Join(outs[i], "content.bin"))
+	}
+	// One more progress event than now tells all that was sent.
+	var sent int64
+	if _, err := seed.WaitFor(ctx, "the count of what was sent", func(e nodeproc.Event) bool {
+		sent = max(sent, e.Uploaded)
+		return e.Event == "progress" && e.Uploaded >= size
+	}); err != nil {
+		t.Fatal(err)
+	}
+	copies := float64(sent) / size
+	t.Logf("the seed sent %.2f copies to %d downloaders", copies, leeches)
+	if copies > leeches-1 {
+		t.Errorf("the seed sent %.2f copies to %d downloaders: they got next to nothing from each other", copies, leeches)
+	}
+}
+
+// partialSeed has a node that fetched one of two files and goes on seeding it
+// when the seed is gone. A libtorrent and another node get from it what it has.
+func (n *interop) partialSeed(t *testing.T, ctx context.Context, group byte) {
+	realclient.Require(t, realclient.Libtorrent)
+	const piece = 64 << 10
+	content := filepath.Join(t.TempDir(), "content")
+	first, second := filepath.Join("content", "1.bin"), filepath.Join("content", "2.bin")
+	writeContent(t, filepath.Join(content, "1.bin"), 16*piece) // ends with a piece
+	writeContent(t, filepath.Join(content, "2.bin"), 8*piece+5)
+	ip := func(i byte) netip.Addr { return netip.AddrFrom4([4]byte{11, group, i, 1}) }
+	at := func(i byte) string { return netip.AddrPortFrom(ip(i), capped.Port).String() }
+	torrent := filepath.Join(t.TempDir(), "content.torrent")
+	seed := n.startNode(t, ip(1), capped.Port, "seed", "--piece-length", fmt.Sprint(piece), "--no-lsd", "--no-dht",
+		"--torrent", torrent, content)
+	if _, err := seed.WaitEvent(ctx, "seeding"); err != nil {
+		t.Fatal(err)
+	}
+	out := t.TempDir()
+	add := func(i byte, out string, args ...string) *nodeproc.Node {
+		return n.startNode(t, ip(i), capped.Port, "add", append([]string{"--no-lsd", "--no-dht", "--dir", out, torrent}, args...)...)
+	}
+	partial := add(2, out, "--files", "0", "--seed", "--peer", at(1))
+	if _, err := partial.WaitEvent(ctx, "complete"); err != nil {
+		t.Fatal(err)
+	}
+	sameContent(t, filepath.Join(content, "1.bin"), filepath.Join(out, first))
+	if _, err := os.Stat(filepath.Join(out, second)); err == nil {
+		t.Errorf("%s was fetched too", second)
+	}
+	seed.Kill()
+
+	other := t.TempDir()
+	waitNode(t, ctx, add(3, other, "--files", "0", "--peer", at(2)))
+	sameContent(t, filepath.Join(content, "1.bin"), filepath.Join(other, first))
+
+	leech := realclient.Start(t, realclient.Libtorrent, realclient.Options{IP: ip(4)})
+	got := t.TempDir()
+	if err := leech.Seed(ctx, torrent, got); err != nil {
+		t.Fatal(err)
+	}
+	if err := leech.Connect(ctx, netip.AddrPortFrom(ip(2), capped.Port)); err != nil {
+		t.Fatal(err)
+	}
+	tick := time.NewTicker(lookInterval)
+	defer tick.Stop()
+	seen := 0
+	for {
+		p, err := leech.Progress(ctx)
+		if err != nil {
+			t.Fatal(err)
+		}
+		seen = max(seen, p.UploadOnly)
+		if p.Done == 16*piece && seen > 0 {
+			break
+		}
+		if p.Done > 16*piece {
+			t.Fatalf("libtorrent has %d bytes, the partial seed %d", p.Done, 16*piece)
+		}
+		select {
+		case <-tick.C:
+		case <-ctx.Done():
+			t.Fatalf("libtorrent got %d of %d bytes; %d peers said that they want nothing", p.Done, 16*piece, seen)
+		}
+	}
+	sameContent(t, filepath.Join(content, "1.bin"), filepath.Join(got, first))
+}
+
+// killed ends a member of a swarm by SIGKILL when it has, or the first downloader
+// has, a random part of the content. The others complete; the killed one starts
+// again and completes.
+func (n *interop) killed(t *testing.T, ctx context.Context, group byte, choose func(*capped.Swarm) *capped.Member) {
+	realclient.Require(t, realclient.Libtorrent)
+	const size = 6<<20 + 77
+	cfg := n.capConfig(t, group, size)
+	const up = 1 << 20
+	cfg.Seeds = []capped.Seat{{Kind: capped.Node, Up: up}, {Kind: realclient.Libtorrent, Up: up}}
+	cfg.Leechs = []capped.Seat{{Kind: capped.Node, Up: up}, {Kind: capped.Node, Up: up}, {Kind: realclient.Libtorrent, Up: up}}
+	s, err := capped.Start(ctx, cfg)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer s.Close()
+	victim := choose(s)
+	watched := victim
+	if victim == s.Seeds[0] {
+		watched = s.Leechs[0]
+	}
+	when := size/20 + rand.Int64N(size*7/10)
+	tick := time.NewTicker(lookInterval)
+	defer tick.Stop()
+	var have int64
+	for have < when {
+		select {
+		case <-tick.C:
+		case <-ctx.Done():
+			t.Fatalf("stuck at %d of %d bytes", have, size)
+		}
+		if have, err = watched.Have(ctx); err != nil {
+			t.Fatal(err)
+		}
+	}
+	t.Logf("%s at %v is killed when %v has %d of %d bytes", victim.Kind, victim.Addr, watched.Addr, have, size)
+	victim.Kill()
+	completeAll(t, cfg, s.Wait(ctx, victim))
+	if err := victim.Restart(ctx); err != nil {
+		t.Fatal(err)
+	}
+	if err := victim.Wait(ctx); err != nil {
+		t.Fatal(err)
+	}
+	sameContent(t, filepath.Join(cfg.From, cfg.Name), filepath.Join(victim.Dir, cfg.Name))
+}
