@@ -365,6 +365,11 @@ func TestHybridHalves(t *testing.T) {
 		{"padding in parts", hybrid(2, file(5, "a"), pad(379), pad(16000), file(7, "d", "b")), ""},
 		{"other name", hybrid(2, file(5, "a"), pad(16379), file(7, "d", "c")), "two names"},
 		{"other order", hybrid(2, file(7, "d", "b"), pad(16377), file(5, "a")), "two names"},
+		{"same lengths, other order", hybrid(2, file(7, "a"), pad(16377), file(5, "d", "b")), "two lengths"},
+		{"a file twice", hybrid(3, file(5, "a"), pad(16379), file(5, "a"), pad(16379), file(7, "d", "b")), "two names"},
+		{"a file of padding in the tree", v2(dict{"a", treeFile(5, root32("a")), "p", treeFile(16379, root32("p"))}).
+			with("files", list{file(5, "a"), pad(16379)}).with("pieces", sums(1)), "file tree has more"},
+		{"one piece too few", hybrid(1, file(5, "a"), pad(16379), file(7, "d", "b")), "1 hashes"},
 		{"other length", hybrid(2, file(5, "a"), pad(16379), file(8, "d", "b")), "two lengths"},
 		{"file missing in files", hybrid(1, file(5, "a")), "file tree has more"},
 		{"file missing in tree", hybrid(3, file(5, "a"), pad(16379), file(7, "d", "b"), pad(16377), file(1, "z")), "files has more"},

@@ -118,6 +118,13 @@ func (l *Layout) CanVerify(i int) bool {
 	return ok
 }
 
+// KnowsTree tells whether the hash of piece i in the hash tree of its file is
+// known, so that a hybrid's data is compared with both of its hashes.
+func (l *Layout) KnowsTree(i int) bool {
+	_, _, ok := l.pieceRoot(i)
+	return ok
+}
+
 // verifiers keeps Verifiers for VerifyPiece.
 var verifiers = sync.Pool{New: func() any { return new(Verifier) }}
 

@@ -1,20 +1,15 @@
 package swarm
 
 import (
-	"errors"
-
 	"swarmnode/metainfo"
 	"swarmnode/swarm/block"
 	"swarmnode/swarm/core"
+	"swarmnode/swarm/storage"
 )
 
 // examineChunk is how many bytes of a piece are read at a time to hash its
 // blocks: a multiple of a block, and few for a piece of any length.
 const examineChunk = 16 * block.Size
-
-// errConflict says that no data can satisfy the torrent: BEP 52 has clients
-// refuse such hybrids.
-var errConflict = errors.New("the torrent contradicts itself: its v1 and v2 hashes are of different content")
 
 // eachChunk reads a piece from its start, some blocks at a time.
 func (l *loop) eachChunk(piece uint32, f func(chunk []byte)) error {
@@ -55,7 +50,7 @@ func (l *loop) examine(piece uint32) ([]metainfo.Hash256, error) {
 		return nil, nil
 	}
 	if verifier.Conflict() {
-		return nil, errConflict
+		return nil, storage.ErrConflict
 	}
 	return hashes, nil
 }

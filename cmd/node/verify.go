@@ -178,6 +178,9 @@ func checkPieces(ctx context.Context, c *console, dir string, l *metainfo.Layout
 // contentFailure makes the failure of content that cannot be looked at.
 func contentFailure(err error) error {
 	code := exitDisk
+	if errors.Is(err, storage.ErrConflict) {
+		code = exitInput
+	}
 	if storage.IsInTheWay(err) || errors.Is(err, fs.ErrNotExist) {
 		code = exitMismatch
 	}

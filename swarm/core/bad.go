@@ -71,6 +71,9 @@ func (t *Torrent) onFailed(piece uint32, hashes []metainfo.Hash256) {
 	if !t.validPiece(piece) {
 		return
 	}
+	if t.secondFailed(piece) {
+		return
+	}
 	if t.lateDone(piece) {
 		t.pick.Refuted(piece)
 		return

@@ -103,6 +103,8 @@ func (t *Torrent) startHashes(late *bits.Set) {
 	if !t.layout.Kind().HasV1() {
 		t.hashes.known = bits.New(t.layout.Pieces())
 		t.putOff(late)
+	} else {
+		t.startSecond()
 	}
 	t.askHashes()
 }
@@ -159,6 +161,7 @@ func (t *Torrent) fillFile(file int) bool {
 
 // knowPieces notes that pieces can be verified.
 func (t *Torrent) knowPieces(first, end int) {
+	t.knowSecond(first, end)
 	known := t.hashes.known
 	if known == nil {
 		return
@@ -186,16 +189,20 @@ func (t *Torrent) knowPiece(piece int) {
 }
 
 // askable returns the pieces among have that can be verified: what nobody can
-// check is not asked for.
+// check, or not by both of its hashes although these may come, is not asked for.
 func (t *Torrent) askable(have *bits.Set) *bits.Set {
 	s := &t.hashes
-	if s.known == nil {
+	known := s.known
+	if t.awaitsTrees() {
+		known = t.twice.known
+	}
+	if known == nil {
 		return have
 	}
 	if s.among == nil {
-		s.among = bits.New(s.known.Len())
+		s.among = bits.New(known.Len())
 	}
-	s.among.Intersect(have, s.known)
+	s.among.Intersect(have, known)
 	return s.among
 }
 

@@ -153,6 +153,7 @@ func (t *Torrent) onVerified(piece uint32) {
 		return
 	}
 	t.lateDone(piece)
+	defer t.checkSecond(piece)
 	t.senders = t.pick.Senders(piece, t.senders[:0])
 	needed := t.pick.Needed().Has(int(piece))
 	if !t.pick.Verified(piece) {
@@ -223,6 +224,7 @@ func (t *Torrent) onStorageFailed(piece uint32, err error) {
 	t.cancelPiece(piece)
 	t.lose(piece)
 	t.lateDone(piece)
+	t.checkSecond(piece)
 	for _, p := range t.peers.list {
 		for i := range p.ask.open() {
 			if o := &p.ask.open()[i]; o.state == askLive {

@@ -36,7 +36,8 @@ type Torrent struct {
 	layout *metainfo.Layout
 	pick   *picker.Picker // nil until InfoReady
 
-	late lateCheck
+	late  lateCheck
+	twice secondCheck
 
 	opening bool // UseInfo was given, InfoReady is awaited
 	hashes  hashSearch

@@ -32,7 +32,7 @@ const (
 //
 // progress, unless nil, gets the bytes hashed and to be hashed now and then, by
 // one goroutine at a time. Check fails with an *Error when something else lies
-// where a file belongs, or with that of ctx. Bytes that cannot be read are
+// where a file belongs, with ErrConflict, or with that of ctx. Bytes that cannot be read are
 // missing. It is not to be called while pieces are being written.
 func (s *Store) Check(ctx context.Context, progress func(done, total int64)) (*bits.Set, error) {
 	first := s.load()
@@ -63,6 +63,9 @@ func (s *Store) Check(ctx context.Context, progress func(done, total int64)) (*b
 	}
 	if err := c.run(ctx, c.holes, holesTriedMax); err != nil {
 		return nil, err
+	}
+	if c.conflict {
+		return nil, ErrConflict
 	}
 	if there && c.have.None() && late.none() && s.foreign() {
 		return nil, &Error{"open", s.path(), ErrExists}
@@ -140,15 +143,16 @@ type check struct {
 	exact    bool      // what is known to be there is all that is there
 	progress func(done, total int64)
 
-	mu    sync.Mutex
-	have  *bits.Set
-	todo  *bits.Set // of the current run: data or holes
-	next  int       // first piece that nobody has taken
-	done  int64     // bytes hashed
-	told  int64     // done, when progress was called last
-	total int64     // bytes to be hashed
-	spare int64     // bytes that may still be hashed in vain
-	asked int64     // up to which byte of content the system was asked to read
+	mu       sync.Mutex
+	have     *bits.Set
+	todo     *bits.Set // of the current run: data or holes
+	next     int       // first piece that nobody has taken
+	done     int64     // bytes hashed
+	told     int64     // done, when progress was called last
+	total    int64     // bytes to be hashed
+	conflict bool      // a piece agrees with one of its two hashes alone
+	spare    int64     // bytes that may still be hashed in vain
+	asked    int64     // up to which byte of content the system was asked to read
 }
 
 // survey looks at every file, notes how it is found, and finds the pieces that
@@ -354,7 +358,7 @@ func (c *check) hash(first, end int, chunk []byte, verifier *metainfo.Verifier) 
 	layout := c.s.layout
 	if end == first+1 {
 		ok, err := c.s.hashPiece(first, chunk, verifier)
-		c.result(first, err == nil && ok)
+		c.result(first, err == nil && ok, verifier)
 		return
 	}
 	start := layout.PieceOffset(first)
@@ -362,21 +366,22 @@ func (c *check) hash(first, end int, chunk []byte, verifier *metainfo.Verifier) 
 	if c.s.readContent(data, start) != nil { // one of them; see which
 		for p := first; p < end; p++ {
 			ok, err := c.s.hashPiece(p, chunk, verifier)
-			c.result(p, err == nil && ok)
+			c.result(p, err == nil && ok, verifier)
 		}
 		return
 	}
 	for p := first; p < end; p++ {
 		verifier.Reset(layout, p)
 		verifier.Write(data[layout.PieceOffset(p)-start:][:layout.PieceSize(p)])
-		c.result(p, verifier.OK())
+		c.result(p, verifier.OK(), verifier)
 	}
 }
 
 // result notes what came of a piece.
-func (c *check) result(p int, ok bool) {
+func (c *check) result(p int, ok bool, verifier *metainfo.Verifier) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
+	c.conflict = c.conflict || !ok && verifier.Conflict()
 	size := int64(c.s.layout.PieceSize(p))
 	if ok {
 		c.have.Add(p)

@@ -50,6 +50,10 @@ var (
 	// ErrUnwanted tells that a block belongs to files alone that are not
 	// wanted.
 	ErrUnwanted = errors.New("block belongs to no wanted file")
+	// ErrConflict tells that data of a hybrid agrees with one of its hashes and
+	// not with the other: no data can ever satisfy the torrent, and BEP 52 has
+	// clients refuse it. It is no *Error, since no file is at fault.
+	ErrConflict = errors.New("the torrent contradicts itself: its v1 and v2 hashes are of different content")
 	// ErrSelection tells that Config.Wanted is not about as many files as there
 	// are.
 	ErrSelection = errors.New("the choice of files does not fit the torrent")
