@@ -158,15 +158,22 @@ func (r *readers) split(i, n int) run {
 }
 
 // take returns a buffer for as many blocks of job as its link may have read now.
+// A run is cut only if it could not be had whole soon: large reads cost less.
 func (r *readers) take(job *run) (buf []byte, blocks int) {
 	units, least := job.units(), 0
 	for job.n == 1 && runSizes[least] < units {
 		least++ // a long block is not split
 	}
+	share := r.budget / shareMax
 	for class := len(runSizes) - 1; class >= least; class-- {
+		if class > least && units <= runSizes[class-1] {
+			continue
+		}
 		size := int64(runSizes[class]) * block.Size
-		first := class == least && job.link.held == 0
-		if class > least && units <= runSizes[class-1] || job.link.held+size > r.budget/shareMax && !first {
+		if first := class == least && job.link.held == 0; job.link.held+size > share && !first {
+			if 2*size <= share {
+				return nil, 0 // there is room for it once others of its link are written
+			}
 			continue
 		}
 		job.link.held += size

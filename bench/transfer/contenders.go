@@ -147,7 +147,11 @@ func (c *contender) measure(ctx context.Context, dir string) (measure, error) {
 		return measure{}, err
 	}
 	var m measure
-	m.took, m.leech, err = c.leech(ctx, c.job, seed.addr(), leechDir)
+	j := c.job
+	if named, ok := seed.(interface{ magnet() string }); ok {
+		j.Magnet = named.magnet()
+	}
+	m.took, m.leech, err = c.leech(ctx, j, seed.addr(), leechDir)
 	m.seed = watch.stop()
 	if err != nil {
 		return measure{}, fmt.Errorf("fetching: %w", err)
@@ -186,6 +190,11 @@ func contenders(node string) (list []contender, skipped []string) {
 	list = []contender{
 		{name: "the machine's limit", seed: limitSeed, leech: limitLeech},
 		{name: "node -> node", seed: nodeSeed(node), leech: nodeLeech(node)},
+		{name: "node -> node, v2", seed: nodeSeed(node, "--v2"), leech: nodeLeech(node)},
+		{name: "node -> node, hybrid", seed: nodeSeed(node, "--hybrid"), leech: nodeLeech(node)},
+		{name: "node -> node, down 100 MiB/s", seed: nodeSeed(node), leech: nodeLeech(node, "--down", "100M")},
+		{name: "node -> node, up 100 MiB/s", seed: nodeSeed(node, "--up", "100M"), leech: nodeLeech(node)},
+		{name: "node -> node, encrypted", seed: nodeSeed(node), leech: nodeLeech(node, "--encryption", "require")},
 	}
 	fast := clientSide{kind: realclient.Libtorrent, fast: true}
 	plain := clientSide{kind: realclient.Libtorrent}
@@ -301,23 +310,30 @@ func (s clientSide) leech(ctx context.Context, j job, peer netip.AddrPort, dir s
 // nodeSource is a running "node seed".
 type nodeSource struct {
 	*nodeproc.Node
-	at netip.AddrPort
+	at   netip.AddrPort
+	link string
 }
+
+func (n nodeSource) magnet() string { return n.link }
 
 func (n nodeSource) addr() netip.AddrPort       { return n.at }
 func (n nodeSource) usage() (proc.Usage, error) { return n.Usage() }
 func (n nodeSource) close()                     { n.Stop() }
 
-func nodeSeed(binary string) seeder {
+// nodeSeed is "node seed" with further flags.
+func nodeSeed(binary string, flags ...string) seeder {
 	return func(ctx context.Context, j job, dir string) (source, error) {
-		n, err := nodeproc.Start(binary, dir, "seed", "--listen", seedIP.String()+":0", "--no-dht", "--no-lsd",
-			"--piece-length", fmt.Sprint(j.piece), filepath.Join(j.dir, contentName))
+		args := append([]string{"seed", "--listen", seedIP.String() + ":0", "--no-dht", "--no-lsd",
+			"--piece-length", fmt.Sprint(j.piece), filepath.Join(j.dir, contentName)}, flags...)
+		n, err := nodeproc.Start(binary, dir, args...)
 		if err != nil {
 			return nil, err
 		}
 		s := nodeSource{Node: n}
 		if s.at, err = n.Addr(ctx); err == nil {
-			_, err = n.WaitEvent(ctx, "seeding")
+			var e nodeproc.Event
+			e, err = n.WaitEvent(ctx, "seeding")
+			s.link = e.Magnet
 		}
 		if err != nil {
 			n.Stop()
@@ -327,11 +343,12 @@ func nodeSeed(binary string) seeder {
 	}
 }
 
-func nodeLeech(binary string) leecher {
+// nodeLeech is "node add" with further flags.
+func nodeLeech(binary string, flags ...string) leecher {
 	return func(ctx context.Context, j job, peer netip.AddrPort, dir string) (time.Duration, sample, error) {
 		return runNode(ctx, dir, func(state string) (*nodeproc.Node, error) {
-			return nodeproc.Start(binary, state, "add", "--listen", leechIP.String()+":0", "--no-dht", "--no-lsd",
-				"--peer", peer.String(), "--dir", dir, j.Magnet)
+			return nodeproc.Start(binary, state, append([]string{"add", "--listen", leechIP.String() + ":0", "--no-dht", "--no-lsd",
+				"--peer", peer.String(), "--dir", dir, j.Magnet}, flags...)...)
 		})
 	}
 }

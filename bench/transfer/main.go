@@ -155,7 +155,7 @@ func compare(ctx context.Context, cfg config) error {
 	list, skipped := contenders(node)
 	if cfg.only != "" {
 		list = slices.DeleteFunc(list, func(c contender) bool {
-			return !slices.ContainsFunc(strings.Split(cfg.only, ","), func(w string) bool { return strings.Contains(c.name, w) })
+			return !slices.ContainsFunc(strings.Split(cfg.only, ","), func(w string) bool { return strings.Contains(c.name+"$", w) })
 		})
 	}
 	jobs := make(map[int64]job)

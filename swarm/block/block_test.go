@@ -69,6 +69,56 @@ func TestGetWaitsForRelease(t *testing.T) {
 	})
 }
 
+// TestSettle: whoever fills buffers waits while too many of them wait, and all
+// who wait go on.
+func TestSettle(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		p := NewPool(2 * backlogMax * Size)
+		var held []*Buf
+		for range backlogMax {
+			if p.Crowded() || p.Settle(t.Context()) != nil {
+				t.Fatal("crowded too early")
+			}
+			b := p.TryGet()
+			b.Filled()
+			b.Filled() // once is enough
+			held = append(held, b)
+		}
+		ctx, cancel := context.WithCancel(t.Context())
+		settled := make(chan error, 3)
+		go func() { settled <- p.Settle(ctx) }()
+		synctest.Wait()
+		cancel()
+		if err := <-settled; !errors.Is(err, context.Canceled) {
+			t.Errorf("got %v, want the end of the context", err)
+		}
+		for range cap(settled) {
+			go func() { settled <- p.Settle(t.Context()) }()
+		}
+		synctest.Wait()
+		for len(held) > backlogLow+1 {
+			held[0].Release()
+			held = held[1:]
+		}
+		synctest.Wait()
+		if len(settled) != 0 {
+			t.Errorf("%d went on while %d buffers wait", len(settled), len(held))
+		}
+		held[0].Release()
+		for range cap(settled) {
+			if err := <-settled; err != nil {
+				t.Error(err)
+			}
+		}
+		for _, b := range held[1:] {
+			b.Release()
+		}
+		if n := p.backlog.Load(); n != 0 || p.Available() != p.Cap() {
+			t.Errorf("%d buffers wait, %d of %d are free", n, p.Available(), p.Cap())
+		}
+	})
+}
+
 func BenchmarkGetRelease(b *testing.B) {
 	p := NewPool(64 * Size)
 	b.ReportAllocs()

@@ -57,6 +57,9 @@ func (r *reader) run(ctx context.Context) error {
 		if err := r.parse(ctx); err != nil {
 			return err
 		}
+		if err := r.settle(ctx); err != nil {
+			return err
+		}
 		n, err := r.fill()
 		if n > 0 {
 			r.c.read.Add(int64(n))
@@ -77,6 +80,19 @@ func (r *reader) run(ctx context.Context) error {
 		}
 		return io.ErrNoProgress
 	}
+}
+
+// settle waits while more blocks came, over all connections, than are written.
+// The time is not the peer's.
+func (r *reader) settle(ctx context.Context) error {
+	if r.plan.streak == 0 {
+		return nil // what it says is no block, and costs no memory
+	}
+	if !r.c.cfg.Pool.Crowded() {
+		return nil
+	}
+	r.moved = true
+	return r.c.cfg.Pool.Settle(ctx)
 }
 
 // fill reads once, as much as there is and fits.
@@ -182,6 +198,7 @@ func (r *reader) deliver() {
 	b := r.block
 	r.block, r.moved = nil, true
 	r.plan.streak++
+	b.Filled()
 	r.c.cfg.Handler.OnBlock(r.ref, b)
 }
 
