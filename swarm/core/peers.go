@@ -123,6 +123,9 @@ func (t *Torrent) onConnected(e *Event) {
 	p.ask.init()
 	p.serve.init()
 	p.ext.init()
+	if p.isServer() {
+		p.ext.reqq, p.ask.target = asksMax, asksServer
+	}
 	if p.outgoing && usable(p.addr) {
 		p.listen = p.addr
 	}

@@ -16,6 +16,9 @@ const (
 	// asksMin and asksMax bound the requests out to one peer.
 	asksMin = 4
 	asksMax = 1024
+	// asksServer is what asksFirst is for web seeds: a megabyte, since each
+	// request of theirs costs a round trip in which nothing comes.
+	asksServer = 64
 	// asksAhead is how much more than a round trip's worth is asked for, so
 	// that the sender's queue never runs dry.
 	asksAhead = time.Second
@@ -72,6 +75,7 @@ type asks struct {
 	queue []ask
 	head  int // queue[:head] is answered
 	live  int
+	next  uint32 // the piece after the last that was begun
 
 	target  float64       // live requests to have
 	growing bool          // as in the slow start of TCP
@@ -178,6 +182,7 @@ func (t *Torrent) refill(p *peer) {
 	}
 	t.prepare(p, room)
 	t.blocks = t.pick.Pick(&t.query, t.blocks[:0])
+	p.ask.next = t.query.Next
 	for _, b := range t.blocks {
 		t.askFor(p, b)
 	}
@@ -210,7 +215,8 @@ func (t *Torrent) prepare(p *peer, room int) {
 	q := &t.query
 	*q = picker.Query{Peer: uint32(p.ref), Have: t.askable(p.has.set), Max: room}
 	q.Alone = p.trust.suspect
-	q.Whole = p.trust.onProbation() || t.isQuick(p)
+	q.Whole = p.trust.onProbation() || t.isQuick(p) || p.isServer()
+	q.Along, q.Next = p.isServer(), p.ask.next
 	if p.trust.onProbation() {
 		q.Pieces = 1
 	}
@@ -224,6 +230,10 @@ func (t *Torrent) prepare(p *peer, room int) {
 	}
 	q.RareOnly = t.spareSeed(p)
 }
+
+// isServer tells whether p is a web server in the seat of a peer, which is asked
+// for long runs: it has all pieces, and takes any number of requests.
+func (p *peer) isServer() bool { return discard.Contains(p.addr.Addr()) }
 
 // isQuick tells whether p fetches a whole piece in good time.
 func (t *Torrent) isQuick(p *peer) bool {

@@ -25,7 +25,7 @@ const (
 	tlsTimeout       = 10 * time.Second
 	headerTimeout    = 20 * time.Second
 	headerBytesMax   = 64 << 10
-	idlePerHost      = 2
+	idlePerHost      = 4
 	idleMax          = 64
 	idleTimeout      = 60 * time.Second
 	connsPerHostMax  = 8

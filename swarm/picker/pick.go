@@ -23,6 +23,11 @@ type Query struct {
 	Only []uint32
 	// First: pieces to begin before others (BEP 6, "Suggest Piece").
 	First []uint32
+	// Along: it begins pieces in a row, Next and those after it, as long as they
+	// are of the priority that is first; Pick moves Next on. That is for web
+	// servers, where each row costs a request, and which have all pieces.
+	Along bool
+	Next  uint32
 	// Overtake: if not nil and no piece is left to begin, blocks are given
 	// that were asked of another peer, if Overtake of that peer is true.
 	Overtake func(peer uint32) bool
@@ -74,6 +79,7 @@ func (p *Picker) Pick(q *Query, dst []Block) []Block {
 			break
 		}
 		owned++
+		q.Next = piece + 1
 		dst = p.take(p.begin(piece, q.Peer, q.Alone), q.Peer, dst, limit)
 	}
 	if len(dst) < limit && room {
@@ -205,6 +211,8 @@ func (p *Picker) next(q *Query) (piece uint32, ok bool) {
 		switch {
 		case p.sequential:
 			piece, ok = p.nextInOrder(q, priority)
+		case q.Along && int(q.Next) < len(p.state) && p.priority[q.Next] == priority && p.fits(q, q.Next):
+			return q.Next, true
 		case p.counts[Have] < randomFirst:
 			piece, ok = p.sample(q, priority, 1)
 		default:

@@ -154,6 +154,42 @@ func TestPieceOfOnePeer(t *testing.T) {
 	}
 }
 
+// TestAlong: a web server is asked for pieces in a row, as far as others leave it
+// one, and never for what is less urgent.
+func TestAlong(t *testing.T) {
+	p := scene{avail: "1111111111", state: "..#......#", priority: "4444444664"}.picker(1)
+	q := Query{Peer: 1, Have: all(p), Max: 8, Whole: true, Along: true, Next: 8}
+	steps := []struct{ why, want string }{
+		{"what is urgent, from Next on", "8.0-3 7.0-3"},
+		{"the row is broken: another one begins", ""},
+	}
+	if got := p.Pick(&q, nil); text(got) != steps[0].want || q.Next != 8 {
+		t.Errorf("%s: picked %q and then %d, want %q", steps[0].why, text(got), q.Next, steps[0].want)
+	}
+	// Piece 8 is begun, 9 is had: somewhere else, and from there on.
+	q.Max = 4
+	first := p.Pick(&q, nil)[0].Piece
+	if q.Next != first+1 || first > 6 {
+		t.Fatalf("%s: picked %d and then %d", steps[1].why, first, q.Next)
+	}
+	for q.Next < 7 && p.State(q.Next) == Wanted {
+		next := q.Next
+		if got := p.Pick(&q, nil); got[0].Piece != next {
+			t.Errorf("picked %s, want piece %d", text(got), next)
+		}
+	}
+	p.Check()
+}
+
+// TestAlongInOrder: in order goes before in a row.
+func TestAlongInOrder(t *testing.T) {
+	p := scene{avail: "11111111"}.picker(1)
+	p.SetSequential(true)
+	if got := pick(p, Query{Peer: 1, Have: all(p), Max: 4, Along: true, Next: 5}); got != "0.0-3" {
+		t.Errorf("picked %q", got)
+	}
+}
+
 func TestReleasedBlocksGoFirst(t *testing.T) {
 	p := scene{state: ".........."}.picker(1)
 	p.SetSequential(true)

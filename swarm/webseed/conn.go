@@ -20,8 +20,9 @@ import (
 
 const (
 	// fetchers is how many runs are under way at a time: while one arrives, the
-	// request for the next is on its way.
-	fetchers = 2
+	// requests for the next are on their way, also where that takes longer than
+	// the run itself.
+	fetchers = 3
 	// requestsMax bounds the requests that wait. More are rejected.
 	requestsMax = 1024
 	// sayMax bounds the messages that wait for the handler. Only one that asks

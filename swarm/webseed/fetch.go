@@ -21,9 +21,10 @@ const (
 	// runMax bounds the bytes of a run: long enough that the time of a request
 	// does not count, short enough that what is wanted now comes soon.
 	runMax = 4 << 20
-	// gatherTime is how long the first request of a run waits for more: those
-	// of one decision come within it.
-	gatherTime = 2 * time.Millisecond
+	// gatherTime is how long the first request of a run waits for more, unless
+	// there are gatherEnough bytes in it: those of one decision come within it.
+	gatherTime   = 2 * time.Millisecond
+	gatherEnough = 1 << 20
 	// answerTimeout bounds the time until the head of an answer has come.
 	answerTimeout = 20 * time.Second
 	// blockTimeout bounds the time that a server takes for each block, our own
@@ -113,7 +114,10 @@ func (c *Conn) next(ctx context.Context) []block.Ref {
 		case <-ctx.Done():
 			return nil
 		}
-		if !wait(ctx, gatherTime) {
+		c.mu.Lock()
+		ready := c.ready() >= gatherEnough
+		c.mu.Unlock()
+		if !ready && !wait(ctx, gatherTime) {
 			return nil
 		}
 		c.mu.Lock()
@@ -127,6 +131,19 @@ func (c *Conn) next(ctx context.Context) []block.Ref {
 			return run
 		}
 	}
+}
+
+// ready returns how many bytes in a row wait, the oldest request first.
+func (c *Conn) ready() (bytes int64) {
+	for i, r := range c.requests {
+		if i > 0 && c.offset(r) != c.offset(c.requests[i-1])+int64(c.requests[i-1].Length) {
+			break
+		}
+		if bytes += int64(r.Length); bytes >= gatherEnough {
+			break
+		}
+	}
+	return bytes
 }
 
 // take takes the oldest request, and those that go on from it.

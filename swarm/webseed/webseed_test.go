@@ -321,7 +321,14 @@ func TestTake(t *testing.T) {
 	if got := fmt.Sprint(c.take(), c.take(), c.take()); got != "[1+32768:16384 1+49152:16384 2+0:16384] [5+0:16384 5+16384:16384] []" {
 		t.Errorf("runs: %s", got)
 	}
+	c.requests = []block.Ref{ref(1, 2), ref(1, 3), ref(5, 0)}
+	if n := c.ready(); n != 2*block.Size {
+		t.Errorf("%d bytes are in a row, want two blocks", n)
+	}
 	c.requests = td.blocks()
+	if n := c.ready(); n < gatherEnough {
+		t.Errorf("%d bytes of everything are in a row", n)
+	}
 	if n := len(c.take()); n != runMax/block.Size {
 		t.Errorf("the longest run has %d blocks, want %d", n, runMax/block.Size)
 	}
