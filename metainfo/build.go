@@ -149,7 +149,11 @@ func plan(opt *BuildOptions, src *sources) (*Layout, error) {
 	if n := countPieces(opt.Kind, src, int64(l.PieceLength)); n > PiecesMax {
 		return nil, fmt.Errorf("pieces of %d bytes are too small: there would be %d", l.PieceLength, n)
 	}
-	l.Files = make([]File, 0, len(src.files))
+	room := len(src.files)
+	if l.kind == Hybrid {
+		room *= 2 // padding behind each
+	}
+	l.Files = make([]File, 0, room)
 	tail := len(src.files) > 1 && !opt.NoTailPadding
 	for i := range src.files {
 		if src.files[i].size > 0 {

@@ -11,6 +11,35 @@ func padFile(off, n int64) File {
 	return File{Path: []string{".pad", strconv.FormatInt(n, 10)}, Offset: off, Length: n, Pad: true}
 }
 
+// infoBytes is at least the length of the info dictionary of a layout, and not
+// much more.
+func infoBytes(opt *BuildOptions, l *Layout) int {
+	const (
+		around  = 256 // keys and numbers that come once
+		perFile = 64  // those of a file in each version
+		perRoot = 48
+		perName = 8 // the length before each
+	)
+	n := around + len(opt.Source) + 2*len(l.Name)
+	if l.kind.HasV1() {
+		n += l.pieces * len(Hash{})
+	}
+	for i := range l.Files {
+		f := &l.Files[i]
+		size := perFile
+		for _, name := range f.Path {
+			size += len(name) + perName
+		}
+		if l.kind.HasV1() {
+			n += size
+		}
+		if l.kind.HasV2() && !f.Pad {
+			n += size + perRoot
+		}
+	}
+	return n
+}
+
 // appendInfo appends the info dictionary of a layout, its keys sorted.
 func appendInfo(dst []byte, opt *BuildOptions, l *Layout, v1 []byte) []byte {
 	return bencode.AppendDict(dst, func(b []byte) []byte {

@@ -6,14 +6,12 @@ import (
 	"errors"
 	"fmt"
 	"hash"
-	"io"
-	"os"
-	"path"
-	"path/filepath"
 	"runtime"
 	"sync"
 	"sync/atomic"
 	"time"
+
+	"swarmnode/metainfo/lanes"
 )
 
 const (
@@ -44,6 +42,7 @@ type hasher struct {
 	v1      []byte    // SHA-1 of each piece
 	v2      []Hash256 // root of each piece
 	run1    int       // pieces in a run
+	lanes   bool      // pieces are hashed in lanes
 	next    atomic.Int64
 	done    atomic.Int64 // bytes hashed
 }
@@ -63,6 +62,9 @@ func newHasher(opt *BuildOptions, src *sources, l *Layout) *hasher {
 		h.v2 = make([]Hash256, l.pieces)
 	}
 	h.run1 = max(1, runBytes/l.PieceLength)
+	if h.lanes = useLanes && l.pieces >= lanes.Count*runtime.GOMAXPROCS(0)/laneGain; h.lanes {
+		h.run1 = (h.run1 + lanes.Count - 1) / lanes.Count * lanes.Count
+	}
 	return h
 }
 
@@ -73,6 +75,9 @@ func (h *hasher) run(ctx context.Context) error {
 	workers := h.opt.Workers
 	if workers <= 0 {
 		workers = workersPerCPU * runtime.GOMAXPROCS(0)
+	}
+	if h.lanes {
+		workers = min(workers, laneWorkersMax)
 	}
 	workers = min(workers, workersMax, (h.layout.pieces-1)/h.run1+1)
 	var wg sync.WaitGroup
@@ -114,35 +119,47 @@ func (h *hasher) report(ended <-chan struct{}) {
 	}
 }
 
-// A worker hashes one piece at a time.
+// A worker hashes one piece at a time, or several in lanes.
 type worker struct {
 	*hasher
 	sha1   hash.Hash
 	leaves leafHasher
 	buf    []byte
-	file   *os.File // open file, or nil
-	source int      // its index
-	folder *os.Root // folder of the last file, or nil: most have the next one too
-	dir    string   // its path
+	reader reader
+	batch  *batch // nil without lanes
 }
 
 func (h *hasher) work(ctx context.Context) (err error) {
-	w := worker{hasher: h, sha1: sha1.New(), buf: make([]byte, readBytes)}
+	w := worker{hasher: h, sha1: sha1.New(), buf: make([]byte, readBytes), reader: reader{src: h.src}}
+	if h.lanes {
+		w.batch = newBatch(h)
+	}
 	defer func() {
-		err = errors.Join(err, w.closeFile(err == nil))
-		if w.folder != nil {
-			w.folder.Close()
+		err = errors.Join(err, w.reader.close(err == nil))
+		if w.batch != nil {
+			err = errors.Join(err, w.batch.close(err == nil))
 		}
 	}()
 	for {
 		end := int(h.next.Add(int64(h.run1)))
-		for p := end - h.run1; p < end; p++ {
-			if p >= h.layout.pieces || ctx.Err() != nil {
-				return nil
+		p := end - h.run1
+		for end = min(end, h.layout.pieces); p < end; {
+			if ctx.Err() != nil {
+				return nil // run returns the cause
 			}
-			if err := w.piece(ctx, p); err != nil {
+			if w.batch != nil && w.batch.takes(p, end) {
+				err = w.batch.hash(ctx, p)
+				p += lanes.Count
+			} else {
+				err = w.piece(ctx, p)
+				p++
+			}
+			if err != nil {
 				return err
 			}
+		}
+		if end == h.layout.pieces {
+			return nil
 		}
 	}
 }
@@ -151,10 +168,22 @@ func (w *worker) piece(ctx context.Context, p int) error {
 	l := w.layout
 	w.sha1.Reset()
 	w.leaves.reset()
-	for span := range l.Spans(l.PieceOffset(p), l.PieceSize(p)) {
-		if err := w.span(ctx, span); err != nil {
+	at, end := l.PieceOffset(p), l.PieceOffset(p)+int64(l.PieceSize(p))
+	for at < end {
+		if ctx.Err() != nil {
+			return nil
+		}
+		buf := w.buf[:min(end-at, int64(len(w.buf)))]
+		if err := w.read(&w.reader, buf, at); err != nil {
 			return err
 		}
+		if w.v1 != nil {
+			w.sha1.Write(buf)
+		}
+		if w.v2 != nil {
+			w.leaves.write(buf)
+		}
+		at += int64(len(buf))
 	}
 	if w.v1 != nil {
 		for n := l.PieceSizePadded(p) - l.PieceSize(p); n > 0; n -= len(zeros) {
@@ -168,83 +197,16 @@ func (w *worker) piece(ctx context.Context, p int) error {
 	return nil
 }
 
-// span reads and hashes a part of a file. No span is of padding: in what Build
-// makes, all of it is at the ends of pieces.
-func (w *worker) span(ctx context.Context, s Span) error {
-	if err := w.openFile(int(w.sources[s.File])); err != nil {
-		return err
-	}
-	for s.Length > 0 {
-		if ctx.Err() != nil {
-			return nil // run returns the cause
-		}
-		buf := w.buf[:min(s.Length, len(w.buf))]
-		if _, err := w.file.ReadAt(buf, s.Offset); err != nil {
-			if errors.Is(err, io.EOF) {
-				return &changedError{w.src.display(w.source)}
-			}
-			return err
-		}
-		if w.v1 != nil {
-			w.sha1.Write(buf)
-		}
-		if w.v2 != nil {
-			w.leaves.write(buf)
-		}
-		s.Offset += int64(len(buf))
-		s.Length -= len(buf)
-		w.done.Add(int64(len(buf)))
-	}
-	return nil
-}
-
-func (w *worker) openFile(source int) error {
-	if w.file != nil && w.source == source {
-		return nil
-	}
-	if err := w.closeFile(true); err != nil {
-		return err
-	}
-	f, err := w.open(&w.src.files[source])
-	if err != nil {
-		return err
-	}
-	w.file, w.source = f, source
-	return nil
-}
-
-func (w *worker) open(s *source) (*os.File, error) {
-	switch {
-	case w.src.root == nil:
-		return os.Open(w.src.base)
-	case s.link: // its target may be anywhere in the content
-		return w.src.root.Open(filepath.FromSlash(s.path))
-	}
-	dir, name := path.Split(s.path)
-	if w.folder == nil || w.dir != dir {
-		folder, err := w.src.root.OpenRoot(filepath.FromSlash(path.Clean(dir)))
-		if err != nil {
-			return nil, err
-		}
-		if w.folder != nil {
-			w.folder.Close()
-		}
-		w.folder, w.dir = folder, dir
-	}
-	return w.folder.Open(name)
-}
-
-// closeFile closes the open file, if any, after a look whether it changed.
-func (w *worker) closeFile(check bool) error {
-	if w.file == nil {
-		return nil
-	}
-	var err error
-	if check {
-		err = w.src.check(w.file, w.source)
-	}
-	w.file.Close()
-	w.file = nil
+// read fills buf with content from at on. None of it is padding: in what Build
+// makes, all of that is at the ends of pieces.
+func (h *hasher) read(r *reader, buf []byte, at int64) (err error) {
+	n := 0
+	h.layout.walkSpans(at, len(buf), func(s Span) bool {
+		err = r.read(buf[n:n+s.Length], int(h.sources[s.File]), s.Offset)
+		n += s.Length
+		return err == nil
+	})
+	h.done.Add(int64(n))
 	return err
 }
 
@@ -261,7 +223,7 @@ func (h *hasher) torrent() (*Torrent, error) {
 	if l.kind.HasV2() {
 		h.setRoots()
 	}
-	raw := appendInfo(nil, h.opt, l, h.v1)
+	raw := appendInfo(make([]byte, 0, infoBytes(h.opt, l)), h.opt, l, h.v1)
 	if len(raw) > InfoBytesMax {
 		return nil, fmt.Errorf("the info dictionary would have %d bytes, more than the %d that peers take (try: larger pieces)",
 			len(raw), InfoBytesMax)
