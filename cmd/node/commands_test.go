@@ -186,7 +186,7 @@ func TestEventsAreDocumented(t *testing.T) {
 		"start": startEvent{}, "dht": dhtEvent{}, "metadata": metadataEvent{}, "progress": progressEvent{},
 		"file": fileEvent{}, "complete": completeEvent{}, "seeding": seedingEvent{}, "warning": warningEvent{},
 		"error": errorEvent{}, "exit": exitEvent{}, "version": versionEvent{}, "torrent": torrentEvent{},
-		"magnet": magnetEvent{}, "verified": verifiedEvent{}, "pong": pongEvent{}, "lookup": lookupEvent{},
+		"magnet": magnetEvent{}, "resume": resumeEvent{}, "verified": verifiedEvent{}, "pong": pongEvent{}, "lookup": lookupEvent{},
 		"peer": peerEvent{}, "sample": sampleEvent{}, "contact": contactEvent{}, "item": itemEvent{},
 	} {
 		section, ok := sections[name]

@@ -23,6 +23,7 @@ from peers, and all that is in it is shown.`,
 			{"node info some.torrent", "name, size, hashes, trackers"},
 			{"node info --json some.torrent", "the same with all files, for a program"},
 			{"node info 'magnet:?xt=urn:btih:…'", "what a link says"},
+			{"node info ~/.local/state/swarmnode/resume/HASH.resume", "how far a fetch had come"},
 			{"node info --fetch --timeout 1m 'magnet:?xt=urn:btih:…'", "what it stands for"},
 		},
 		argsMin: 1,
@@ -31,6 +32,9 @@ from peers, and all that is in it is shown.`,
 			var f peekFlags
 			f.register(fs)
 			return func(ctx context.Context, c *console, args []string) error {
+				if isResume(args[0]) {
+					return showResume(c, args[0])
+				}
 				src, err := parseSource(ctx, args[0])
 				if err != nil {
 					return err
