@@ -10,6 +10,8 @@ FUZZTIME  ?= 30s
 BENCHTIME ?= 1s
 # Arguments of the transfer comparison, as in: make bench BENCHFLAGS='-size 2048'
 BENCHFLAGS ?=
+# Those of the comparison of making torrents, as in: make bench CREATEFLAGS='-size 512'
+CREATEFLAGS ?=
 
 .PHONY: all help build test lint race fuzz bench sim soak cover demo install clean
 
@@ -53,6 +55,7 @@ fuzz:
 ##           beside libtorrent in the same seat
 bench: build
 	$(GO) test -run '^$$' -bench . -benchmem -benchtime $(BENCHTIME) ./...
+	$(GO) run ./bench/create -node bin/node $(CREATEFLAGS)
 	$(GO) run ./bench/transfer -node bin/node $(BENCHFLAGS)
 	$(GO) run ./bench/seats -node bin/node
 

@@ -58,6 +58,7 @@ func TestNoClockInPurePackages(t *testing.T) {
 // goroutines are the files that start goroutines, with what these are. Whoever
 // starts one waits for it.
 var goroutines = map[string]string{
+	"bench/create/limit.go":          "hashes on all cores, waited for in the same function",
 	"bench/transfer/contenders.go":   "samples the memory of a process until the transfer ends",
 	"bench/transfer/limit.go":        "hashes and writes beside the receiving, waited for at its end",
 	"internal/realclient/tracker.go": "serves announces until Close",
