@@ -47,6 +47,7 @@ type loop struct {
 
 	outside  uint32 // version of the engine's addresses that the core was told
 	rechecks int    // how often complete content turned out to be changed
+	spoilt   bool   // content that is only served was changed by another program
 }
 
 // run is the goroutine of the torrent. It ends when ctx is done and everything

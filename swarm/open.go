@@ -217,6 +217,10 @@ func (l *loop) stored(r storage.Result) {
 	case r.OK:
 		e.Kind = core.Verified
 	}
+	if e.Kind == core.Failed && l.spec.Complete {
+		l.ask(func(now time.Time) { l.offerNoMore(now, r.Piece) })
+		return
+	}
 	if e.Kind == core.Failed {
 		if e.Hashes, e.Err = l.examine(r.Piece); e.Err != nil {
 			l.fail(e.Err)
@@ -224,6 +228,18 @@ func (l *loop) stored(r storage.Result) {
 		}
 	}
 	l.post(e)
+}
+
+// offerNoMore gives up a piece of content that is only served, and which
+// another program has changed: it is neither offered nor fetched, since the
+// content is not ours to write to.
+func (l *loop) offerNoMore(now time.Time, piece uint32) {
+	if !l.spoilt {
+		l.spoilt = true
+		l.log.Warn("changed by another program: what is no longer as it was is not offered any more", "name", l.Info().Name())
+	}
+	l.core.Prioritize(now, int(piece), picker.Skip)
+	l.core.Step(now, core.Event{Kind: core.Failed, Ref: block.Ref{Piece: piece}})
 }
 
 // failing notes a local fault, tells it once, and tries until it has passed.
@@ -268,6 +284,9 @@ func (l *loop) complete(now time.Time) {
 		return
 	}
 	l.search.again(l.ctx, now, true)
+	if l.spoilt { // it was complete, and what is left of it is
+		return
+	}
 	l.wait.Go(func() {
 		err := l.store.Finish()
 		l.ask(func(now time.Time) { l.finished(now, err) })

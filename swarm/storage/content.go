@@ -4,6 +4,7 @@ import (
 	"errors"
 
 	"swarmnode/metainfo"
+	"swarmnode/swarm/bits"
 )
 
 // A stretch is a part of a range of content that lies in one file, or in none:
@@ -75,40 +76,111 @@ func (w *stretches) lookAside(x *stretch) {
 // file that is missing or too short, or cannot be read, is an *Error.
 //
 // A piece that was only taken from a record is hashed before it is first read
-// from; when it is not what the record said, the error is an *Error with
-// ErrChanged and the piece is no longer in Have.
+// from, and so is one in a complete file that has changed since; when it is not
+// right, the error is an *Error with ErrChanged and the piece is no longer in
+// Have.
 func (s *Store) ReadAt(p []byte, piece, begin uint32) error {
 	if int64(piece) >= int64(s.layout.Pieces()) ||
 		int64(begin)+int64(len(p)) > int64(s.layout.PieceSizePadded(int(piece))) {
 		return &Error{"read", s.path(), ErrRange}
 	}
-	if err := s.prove(int(piece)); err != nil {
-		return err
+	offset := s.layout.PieceOffset(int(piece)) + int64(begin)
+	for range changesMax {
+		if err := s.prove(int(piece)); err != nil {
+			return err
+		}
+		if err := s.readContent(p, offset); err != nil {
+			return err
+		}
+		if !s.changedSince(offset, len(p)) {
+			return nil
+		}
 	}
-	return s.readContent(p, s.layout.PieceOffset(int(piece))+int64(begin))
+	return &Error{"read", s.path(), ErrChanged}
 }
 
-// prove hashes a piece that this process knows from a record alone.
-func (s *Store) prove(piece int) error {
-	s.mu.Lock()
-	unproven := s.unproven != nil && s.unproven.Has(piece)
-	s.mu.Unlock()
-	if !unproven {
-		return nil
+// changesMax is how often ReadAt begins anew because another program has
+// changed the file meanwhile.
+const changesMax = 3
+
+// changedSince tells whether a file with some of n bytes of content from offset
+// on, which were just read, is no longer as it was when they were verified, and
+// then has every piece of it hashed again before it is next read from. It looks
+// after the reading, so that what was read is not newer. Files that this Store
+// writes to change all the time; they are looked at by Finish.
+func (s *Store) changedSince(offset int64, n int) (changed bool) {
+	if !s.isReadOnly() {
+		return false
 	}
-	ok, err := s.hashOne(piece)
-	if err != nil {
-		return err
+	walk := s.stretches(offset, n)
+	for x, ok := walk.next(); ok; x, ok = walk.next() {
+		if x.file < 0 {
+			continue
+		}
+		h, err := s.workers.files.pin(s, x.file, false)
+		if err != nil {
+			continue // it could be read just now
+		}
+		st, err := h.file.stat()
+		s.workers.files.unpin(h)
+		if err == nil && s.doubt(x.file, st) {
+			changed = true
+		}
 	}
+	return changed
+}
+
+// doubt notes how file i is, and tells whether that differs from how it was
+// left. Its pieces are then to be hashed before they are read from.
+func (s *Store) doubt(i int, st fileStat) (changed bool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.unproven.Remove(piece)
-	if ok {
-		return nil
+	x := &s.stamps[i]
+	if x.mtime == st.mtime && x.size == st.size {
+		return false
 	}
-	s.have.Remove(piece)
-	s.durable.Remove(piece)
-	return &Error{"read", s.disk.path(s.top), ErrChanged}
+	changed = x.mtime != 0
+	*x = stamp{mtime: st.mtime, ctime: st.ctime, size: st.size, doubted: changed}
+	if !changed { // content that is known to be whole, seen for the first time
+		return false
+	}
+	s.doubts++
+	if s.unproven == nil {
+		s.unproven = bits.New(s.layout.Pieces())
+	}
+	for p := range s.piecesOf(i) {
+		s.unproven.Add(p)
+	}
+	return true
+}
+
+// prove hashes a piece that this process knows from a record alone, or that has
+// come into doubt.
+func (s *Store) prove(piece int) error {
+	for range changesMax {
+		s.mu.Lock()
+		unproven := s.unproven != nil && s.unproven.Has(piece)
+		doubts := s.doubts
+		s.mu.Unlock()
+		if !unproven {
+			return nil
+		}
+		ok, err := s.hashOne(piece)
+		if err != nil {
+			return err
+		}
+		s.mu.Lock()
+		switch {
+		case !ok:
+			s.lost(piece)
+			s.mu.Unlock()
+			return &Error{"read", s.path(), ErrChanged}
+		case s.doubts == doubts: // and not what was there before another change
+			s.unproven.Remove(piece)
+		}
+		s.mu.Unlock()
+	}
+	return &Error{"read", s.path(), ErrChanged}
 }
 
 // hashOne is hashPiece when its turn has come beside other hashing.
@@ -261,8 +333,8 @@ func (s *Store) openFile(i int, write bool) (file, error) {
 		}
 		return f, err
 	}
-	if s.isReadOnly() {
-		return nil, &Error{"open", s.disk.path(name), ErrReadOnly}
+	if err := s.writable(); err != nil {
+		return nil, err
 	}
 	if !s.wanted.file(i) {
 		return nil, &Error{"open", s.disk.path(name), ErrUnwanted}

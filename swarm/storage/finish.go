@@ -15,11 +15,15 @@ type stamp struct {
 	open  bool  // the Store has written to it since it last looked
 	wrong bool  // after a write it did not have its length: somebody else was there
 	again bool  // Finish found it changed: its pieces are to be verified again
+	// doubted: it was complete when ReadAt found it changed. Its pieces are
+	// hashed one by one before they are read from, and all of them by the next
+	// Check or after the next Finish.
+	doubted bool
 }
 
 // state returns x as it is recorded.
 func (x *stamp) state() FileState {
-	if x.mtime == 0 || x.wrong {
+	if x.mtime == 0 || x.wrong || x.doubted {
 		return FileState{Size: -1}
 	}
 	return FileState{x.size, x.mtime, x.ctime}
@@ -143,7 +147,7 @@ func (s *Store) unchanged(i int) error {
 	missing := s.have.NextMissing(first)
 	verified := !x.again || missing < 0 || missing >= end
 	s.mu.Unlock()
-	same := err == nil && !x.wrong && verified && st.size == s.layout.Files[i].Length
+	same := err == nil && !x.wrong && !x.doubted && verified && st.size == s.layout.Files[i].Length
 	if x.mtime != 0 {
 		same = same && st.mtime == x.mtime && st.size == x.size
 	}
@@ -182,6 +186,35 @@ func (s *Store) settle() error {
 	}
 	s.workers.files.closeAll(s, false) // they are open for writing
 	s.unlock()
+	return nil
+}
+
+// writable makes sure that the files may be written to. After Finish that is so
+// again when a piece has to be replaced that another program has destroyed;
+// then Finish comes again, too.
+func (s *Store) writable() error {
+	s.settling.Lock()
+	defer s.settling.Unlock()
+	if !s.isReadOnly() {
+		return nil
+	}
+	if s.cfg.ReadOnly || s.wanted.none {
+		return &Error{"open", s.path(), ErrReadOnly}
+	}
+	there, err := s.exists(s.cfg.Name)
+	if err == nil && !there {
+		err = s.makeTop()
+	}
+	if err != nil {
+		return err
+	}
+	lock, err := s.disk.lock(s.cfg.Name)
+	if err != nil {
+		return err
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.lock, s.readOnly = lock, false
 	return nil
 }
 

@@ -300,3 +300,26 @@ func sealed(doc []byte) []byte {
 	sum := sha256.Sum256(doc)
 	return append(doc[:len(doc):len(doc)], sum[:]...)
 }
+
+// A record that is cut at any byte, or of which any bit is turned, is noticed.
+func TestDamagedResume(t *testing.T) {
+	r := &Resume{Path: "/down/x", Have: bits.New(100), Hash: metainfo.Hash{1}, Files: []FileState{{5, 6, 7}, {-1, 0, 0}},
+		Side: &SideState{FileState{1, 2, 3}, bits.New(2), bits.New(2)}}
+	r.Have.Add(77)
+	doc := r.Append(nil)
+	for n := range doc {
+		if got, err := ParseResume(doc[:n]); !errors.Is(err, ErrResumeDamaged) {
+			t.Errorf("the first %d of %d bytes: %+v, %v", n, len(doc), got, err)
+		}
+	}
+	if _, err := ParseResume(append(bytes.Clone(doc), 0)); !errors.Is(err, ErrResumeDamaged) {
+		t.Error("a byte too many:", err)
+	}
+	for i := range len(doc) * 8 {
+		damaged := bytes.Clone(doc)
+		damaged[i/8] ^= 1 << (i % 8)
+		if got, err := ParseResume(damaged); !errors.Is(err, ErrResumeDamaged) && !errors.Is(err, ErrResumeVersion) {
+			t.Errorf("bit %d of byte %d of %q: %+v, %v", i%8, i/8, doc, got, err)
+		}
+	}
+}

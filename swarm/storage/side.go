@@ -204,8 +204,8 @@ func (s *Store) openSide(write bool) (file, error) {
 	if !write {
 		return s.side.open(-1)
 	}
-	if s.isReadOnly() {
-		return nil, &Error{"open", s.side.path(), ErrReadOnly}
+	if err := s.writable(); err != nil {
+		return nil, err
 	}
 	size := int64(0)
 	a := s.aside.Load()

@@ -99,6 +99,8 @@ type Store struct {
 
 	journal
 
+	settling sync.Mutex // serialises writable; taken before mu
+
 	mu       sync.Mutex
 	diverted *bits.Set // pieces of which all that is not wanted lies aside
 	putOff   lateSets  // see Late
@@ -106,6 +108,7 @@ type Store struct {
 	have     *bits.Set
 	stamps   []stamp // by file, and at sideIndex that of the side file
 	readOnly bool
+	doubts   int // how often a complete file was found changed
 	broken   int // a piece that could not be written, -1 if none
 }
 
