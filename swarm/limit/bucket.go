@@ -21,10 +21,11 @@ const (
 	// burstTime is how much unused rate a bucket keeps, as time: enough to
 	// make up for wake-ups that come late on a busy machine, too little to
 	// be seen in a rate measured over a second.
-	burstTime = 25 * time.Millisecond
-	// waitMin is the shortest time that is worth a timer. What is lost by
-	// sleeping longer than needed comes back through burstTime.
-	waitMin = 2 * time.Millisecond
+	burstTime = 60 * time.Millisecond
+	// waitMin is the shortest time to sleep: a few long rests cost less than
+	// many short ones, since each wakes everyone on the way of a block. What is
+	// lost by sleeping longer than needed comes back through burstTime.
+	waitMin = 25 * time.Millisecond
 	// waitMax is how long a waiter sleeps before it looks at the rate again,
 	// so that a raised limit is felt at once.
 	waitMax = 250 * time.Millisecond
