@@ -43,6 +43,12 @@ var peersPauses = [...]time.Duration{
 	40 * time.Second, time.Minute, 2 * time.Minute, 5 * time.Minute, 13 * time.Minute,
 }
 
+// unansweredMax is which of peersPauses is the longest, counted from 0, while
+// nobody answers: a minute. To have joined ends the pause; what keeps answers from
+// coming otherwise is more lookups than run at a time, or a network that is gone,
+// and then thousands of torrents must not all try every second.
+const unansweredMax = 6
+
 // peersPause is the pause after the given number of rounds, with a jitter of
 // an eighth either way.
 func peersPause(rounds, found int) time.Duration {
@@ -141,7 +147,7 @@ func (n *Node) Peers(ctx context.Context, ih metainfo.Hash, port uint16, seed bo
 			return
 		}
 		defer r.end()
-		for rounds := 0; ; {
+		for rounds, unanswered := 0, 0; ; {
 			if !n.pace(ctx, r.ih) {
 				return
 			}
@@ -152,8 +158,10 @@ func (n *Node) Peers(ctx context.Context, ih metainfo.Hash, port uint16, seed bo
 			pause := peersPause(rounds, r.count)
 			if answered {
 				rounds++
+				unanswered = 0
 			} else {
-				pause = peersPause(0, 0)
+				pause = peersPause(min(unanswered, unansweredMax), 0)
+				unanswered++
 			}
 			if !r.wait(ctx, pause, yield) {
 				return

@@ -18,9 +18,6 @@ import (
 )
 
 const (
-	// eventsQueue is how many events may wait for a loop before their senders
-	// do. It is larger than a batch, so that the loop finds a full one.
-	eventsQueue = 1024
 	// batchMax bounds how many events are taken in before the actions that
 	// follow from them are carried out.
 	batchMax = 256
@@ -38,6 +35,7 @@ type loop struct {
 	lastRef core.PeerRef
 	touched []*link // with pending uploads
 	actions []core.Action
+	batch   []core.Event // that are taken in
 	search  search
 	tracker *tracker.Announcer // nil without trackers
 	timer   *time.Timer
@@ -60,10 +58,9 @@ func (l *loop) run() {
 	defer l.leaveTrackers()
 	for l.ctx.Err() == nil {
 		select {
-		case e := <-l.events:
+		case <-l.mail.wake:
 			now = time.Now()
-			l.step(now, e)
-			l.drain(now)
+			l.takeIn(now)
 		case link := <-l.joins:
 			now = time.Now()
 			l.accept(now, link)
@@ -85,7 +82,7 @@ func (l *loop) run() {
 }
 
 // step gives an event to the core, after what the loop itself has to know.
-func (l *loop) step(now time.Time, e core.Event) {
+func (l *loop) step(now time.Time, e *core.Event) {
 	switch e.Kind {
 	case core.Closed:
 		if link := l.links[e.Peer]; link != nil {
@@ -99,18 +96,24 @@ func (l *loop) step(now time.Time, e core.Event) {
 	case core.StorageFailed:
 		l.failing(e.Err)
 	}
-	l.core.Step(now, e)
+	l.core.Step(now, *e)
 }
 
-// drain takes in more events, as long as there are any at once.
-func (l *loop) drain(now time.Time) {
-	for range batchMax {
-		select {
-		case e := <-l.events:
-			l.step(now, e)
-		default:
-			return
+// takeIn takes in all events that wait, and carries out what follows from each
+// batch of them, the last one excepted.
+func (l *loop) takeIn(now time.Time) {
+	l.batch = l.mail.take(l.batch)
+	for i := range l.batch {
+		if i > 0 && i%batchMax == 0 {
+			l.act(now)
+			now = time.Now()
 		}
+		l.step(now, &l.batch[i])
+	}
+	clear(l.batch) // drop the references
+	if len(l.links) == 0 && cap(l.batch) > eventsKept {
+		l.batch = nil
+		l.mail.shrink()
 	}
 }
 
@@ -317,10 +320,11 @@ func (l *loop) end() {
 	if l.store != nil {
 		err = l.store.Close()
 	}
+	for _, e := range l.mail.take(nil) {
+		e.Buf.Release()
+	}
 	for drained := false; !drained; {
 		select {
-		case e := <-l.events:
-			e.Buf.Release()
 		case link := <-l.joins:
 			if link.conn != nil {
 				link.conn.Close()

@@ -40,7 +40,6 @@ func (e *Engine) Add(spec Spec) (*Torrent, error) {
 		down:     limit.NewBucket(spec.Down, e.down),
 		up:       limit.NewBucket(spec.Up, e.up),
 		log:      e.log.With("torrent", hash.Short()),
-		events:   make(chan core.Event, eventsQueue),
 		joins:    make(chan *link),
 		asks:     make(chan func(time.Time)),
 		ended:    make(chan struct{}),
@@ -51,6 +50,7 @@ func (e *Engine) Add(spec Spec) (*Torrent, error) {
 	if err := e.register(t); err != nil {
 		return nil, err
 	}
+	t.mail.init()
 	t.loop = newLoop(t, info)
 	e.wait.Go(t.loop.run)
 	return t, nil

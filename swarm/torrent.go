@@ -111,7 +111,7 @@ type Torrent struct {
 
 	ctx    context.Context // done once the torrent is to end
 	cancel context.CancelFunc
-	events chan core.Event
+	mail   mailbox
 	joins  chan *link
 	asks   chan func(now time.Time) // run by the loop
 	ended  chan struct{}            // closed when the loop and its children have ended
@@ -209,9 +209,7 @@ func (t *Torrent) Close() error {
 // post hands an event to the loop, waiting while it is busy. After the torrent
 // has ended, the event is dropped and its buffer released.
 func (t *Torrent) post(e core.Event) {
-	select {
-	case t.events <- e:
-	case <-t.ctx.Done():
+	if !t.mail.put(&e, t.ctx.Done()) {
 		e.Buf.Release()
 	}
 }

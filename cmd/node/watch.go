@@ -29,6 +29,10 @@ type watch struct {
 // showInterval is the time between two looks at the torrents.
 const showInterval = time.Second
 
+// showShare bounds the time that looking takes: thousands of torrents are looked
+// at less often, so that it is one part of so many.
+const showShare = 200
+
 // startWatch begins to follow torrents, until ctx ends.
 func startWatch(ctx context.Context, s *session, torrents []*swarm.Torrent) *watch {
 	w := &watch{s: s, torrents: torrents, meter: newMeter(s.c, s.started), news: make(chan news)}
@@ -77,6 +81,7 @@ func (w *watch) run(ctx context.Context, expired <-chan time.Time, on func(news)
 	if w.s.c.redraw {
 		w.show(time.Now()) // an empty screen would leave people guessing
 	}
+	var rest time.Time // until when nothing is shown
 	for {
 		select {
 		case n := <-w.news:
@@ -84,7 +89,11 @@ func (w *watch) run(ctx context.Context, expired <-chan time.Time, on func(news)
 				return false
 			}
 		case now := <-tick.C:
+			if now.Before(rest) {
+				continue
+			}
 			w.show(now)
+			rest = now.Add(showShare * time.Since(now))
 		case <-usr1:
 			for _, st := range w.statuses() {
 				w.s.c.say(st.line(w.s.nodes(), time.Since(w.s.started)))
