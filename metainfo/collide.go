@@ -13,12 +13,16 @@ import (
 
 // resolveCollisions renames the files whose paths some system cannot tell from
 // that of another file, or of a folder: those that differ only in case or in
-// Unicode normal form, or not at all. The first file in the order of the
-// torrent keeps its name, the others get a number; folders keep theirs. It
-// calls renamed for each file whose path it is about to change.
-func resolveCollisions(files []File, renamed func(i int)) {
+// Unicode normal form, or not at all. One file keeps its name, the others get a
+// number; folders keep theirs. Which one that is depends on the names alone and
+// not on the order of the files, so that the two versions of one content, or two
+// torrents of it, find the same names on disk: it is the first by original, the
+// path as it was received, of those that cleaning has not changed, or else of
+// all. Only files of one original path are told apart by their order. It calls
+// renamed for each file whose path it is about to change.
+func resolveCollisions(files []File, original func(i int) (path string, changed bool), renamed func(i int)) {
 	if mayCollide(files) {
-		newNamer(files).run(renamed)
+		newNamer(files).run(original, renamed)
 	}
 }
 
@@ -138,19 +142,39 @@ func foldPath(path []string) string {
 	return strings.Join(folded, "/")
 }
 
-func (n *namer) run(renamed func(i int)) {
+func (n *namer) run(original func(i int) (path string, changed bool), renamed func(i int)) {
+	order := make([]int, 0, len(n.files))
 	for i := range n.files {
-		f := &n.files[i]
-		if f.Pad || len(f.Path) == 0 {
-			continue
+		if n.keys[i] != "" {
+			order = append(order, i)
 		}
-		key := n.keys[i]
+	}
+	slices.SortFunc(order, func(a, b int) int {
+		if c := strings.Compare(n.keys[a], n.keys[b]); c != 0 {
+			return c
+		}
+		pathA, changedA := original(a)
+		pathB, changedB := original(b)
+		if changedA != changedB {
+			return cmp.Compare(truth(changedA), truth(changedB))
+		}
+		return cmp.Or(strings.Compare(pathA, pathB), a-b)
+	})
+	for _, i := range order {
+		f, key := &n.files[i], n.keys[i]
 		if n.folders[key] || n.taken[key] {
 			renamed(i)
 			f.Path, key = n.number(f.Path, key)
 		}
 		n.taken[key] = true
 	}
+}
+
+func truth(b bool) int {
+	if b {
+		return 1
+	}
+	return 0
 }
 
 // number returns path with the lowest number in its last element, from 2, that

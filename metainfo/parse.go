@@ -228,7 +228,7 @@ func (p *infoParser) setPath(f *File, i int, path [][]byte) error {
 				return err
 			}
 		}
-		changed = changed || element != string(raw)
+		changed = changed || element == "" || element != string(raw)
 		if element != "" {
 			p.arena = append(p.arena, element)
 			size += len(element) + 1
@@ -353,7 +353,12 @@ func (p *infoParser) layout() (*Layout, error) {
 			return nil, err
 		}
 	}
-	resolveCollisions(l.Files, func(i int) {
+	resolveCollisions(l.Files, func(i int) (string, bool) {
+		if path, ok := p.originals[i]; ok {
+			return path, true
+		}
+		return strings.Join(l.Files[i].Path, "/"), false
+	}, func(i int) {
 		p.noteOriginal(i, strings.Join(l.Files[i].Path, "/"))
 	})
 	return l, nil
