@@ -6,6 +6,7 @@ import (
 	"crypto/sha1"
 	"errors"
 	"fmt"
+	"maps"
 	"os"
 	"path/filepath"
 	"slices"
@@ -148,6 +149,33 @@ func TestBuildIsDeterministic(t *testing.T) {
 		one := mustBuild(t, BuildOptions{Path: root, Kind: kind, Workers: 1})
 		many := mustBuild(t, BuildOptions{Path: root + "/", Kind: kind, Workers: 7})
 		if !bytes.Equal(one.Marshal(), many.Marshal()) {
+			t.Errorf("%v: two builds differ", kind)
+		}
+	}
+}
+
+// TestBuildInAnyOrder makes the files in two orders, in which some file systems
+// then list them.
+func TestBuildInAnyOrder(t *testing.T) {
+	var roots [2]string
+	paths := slices.Sorted(maps.Keys(mixedTree))
+	for i := range roots {
+		roots[i] = writeTree(t, "content", nil)
+		for _, path := range paths {
+			full := filepath.Join(roots[i], filepath.FromSlash(path))
+			if err := os.MkdirAll(filepath.Dir(full), 0o755); err != nil {
+				t.Fatal(err)
+			}
+			if err := os.WriteFile(full, content(7, mixedTree[path]), 0o644); err != nil {
+				t.Fatal(err)
+			}
+		}
+		slices.Reverse(paths)
+	}
+	for _, kind := range []Kind{V1, V2, Hybrid} {
+		one := mustBuild(t, BuildOptions{Path: roots[0], Kind: kind})
+		other := mustBuild(t, BuildOptions{Path: roots[1], Kind: kind})
+		if !bytes.Equal(one.Marshal(), other.Marshal()) {
 			t.Errorf("%v: two builds differ", kind)
 		}
 	}

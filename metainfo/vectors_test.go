@@ -170,7 +170,7 @@ func shapes() []map[string]int {
 	}
 	list = append(list, many)
 	r := rand.New(rand.NewPCG(3, 4))
-	for range 12 {
+	for range 6 {
 		list = append(list, randomSizes(r, p))
 	}
 	return list
