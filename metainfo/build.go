@@ -159,7 +159,7 @@ func plan(opt *BuildOptions, src *sources) (*Layout, error) {
 		if src.files[i].size > 0 {
 			l.align()
 		}
-		f := File{Offset: l.Length, Length: src.files[i].size}
+		f := File{Offset: l.Length, Length: src.files[i].size, Executable: src.files[i].program}
 		if src.multi {
 			f.Path = src.path(i)
 		}

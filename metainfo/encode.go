@@ -43,6 +43,9 @@ func infoBytes(opt *BuildOptions, l *Layout) int {
 // appendInfo appends the info dictionary of a layout, its keys sorted.
 func appendInfo(dst []byte, opt *BuildOptions, l *Layout, v1 []byte) []byte {
 	return bencode.AppendDict(dst, func(b []byte) []byte {
+		if !l.Multi && l.kind.HasV1() {
+			b = appendAttributes(b, &l.Files[0])
+		}
 		if l.kind.HasV2() {
 			b = appendTree(bencode.AppendString(b, "file tree"), l)
 		}
@@ -76,15 +79,24 @@ func appendFiles(b []byte, l *Layout) []byte {
 		for i := range l.Files {
 			f := &l.Files[i]
 			b = bencode.AppendDict(b, func(b []byte) []byte {
-				if f.Pad {
-					b = bencode.AppendString(bencode.AppendString(b, "attr"), "p")
-				}
+				b = appendAttributes(b, f)
 				b = bencode.AppendInt(bencode.AppendString(b, "length"), f.Length)
 				return appendStrings(bencode.AppendString(b, "path"), f.Path)
 			})
 		}
 		return b
 	})
+}
+
+// appendAttributes appends the "attr" of BEP 47, if there is something to say.
+func appendAttributes(b []byte, f *File) []byte {
+	switch {
+	case f.Pad:
+		return bencode.AppendString(bencode.AppendString(b, "attr"), "p")
+	case f.Executable:
+		return bencode.AppendString(bencode.AppendString(b, "attr"), "x")
+	}
+	return b
 }
 
 // appendTree appends the "file tree" of BEP 52. The files are sorted, so those
@@ -128,6 +140,7 @@ func appendFolder(b []byte, files []*File, depth int) []byte {
 func appendLeaf(b []byte, f *File) []byte {
 	return bencode.AppendDict(b, func(b []byte) []byte {
 		return bencode.AppendDict(bencode.AppendString(b, ""), func(b []byte) []byte {
+			b = appendAttributes(b, f)
 			b = bencode.AppendInt(bencode.AppendString(b, "length"), f.Length)
 			if f.Length > 0 {
 				b = bencode.AppendString(bencode.AppendString(b, "pieces root"), f.Root[:])

@@ -40,11 +40,13 @@ func runTool(t *testing.T, name string, args ...string) string {
 }
 
 // createScript makes a torrent and shows it: arguments are output, path, piece
-// length and the names of flags. It leaves file attributes out, as Build does.
+// length and the names of flags. Of the attributes of files it writes that they
+// are executable, as Build does.
 const createScript = `
 import sys, os, libtorrent as lt
 out, path, piece = sys.argv[1], sys.argv[2], int(sys.argv[3])
-flags = lt.create_torrent.no_attributes if hasattr(lt.create_torrent, 'no_attributes') else 0
+flags = 0
+program = lambda p: lt.file_storage.flag_executable if os.stat(p).st_mode & 0o100 else 0
 for name in sys.argv[4:]:
     flags |= getattr(lt.create_torrent, name)
 fs = lt.file_storage()
@@ -54,9 +56,9 @@ if os.path.isdir(path):
         found += [os.path.join(d, n) for n in names]
     rel = lambda p: os.path.relpath(p, os.path.dirname(path))
     for p in sorted(found, key=lambda p: rel(p).encode().split(b'/')):
-        fs.add_file(rel(p), os.path.getsize(p))
+        fs.add_file(rel(p), os.path.getsize(p), program(p))
 else:
-    fs.add_file(os.path.basename(path), os.path.getsize(path))
+    fs.add_file(os.path.basename(path), os.path.getsize(path), program(path))
 t = lt.create_torrent(fs, piece, flags)
 lt.set_piece_hashes(t, os.path.dirname(path))
 with open(out, 'wb') as f:
@@ -192,6 +194,12 @@ func TestSameHashAsLibtorrent(t *testing.T) {
 	needLibtorrent(t)
 	for name, sizes := range interopTrees {
 		root := writeTree(t, name, sizes)
+		for path := range sizes {
+			if err := os.Chmod(filepath.Join(root, path), 0o755); err != nil {
+				t.Fatal(err)
+			}
+			break // any of them
+		}
 		for _, tt := range []struct {
 			kind Kind
 			bare bool

@@ -27,6 +27,7 @@ type sources struct {
 type source struct {
 	path     string // relative to the root, with slashes
 	link     bool   // a symbolic link to a file
+	program  bool   // its owner may execute it
 	size     int64  // bytes
 	modified int64  // Unix nanoseconds
 }
@@ -88,6 +89,7 @@ func (s *sources) add(f source, info fs.FileInfo) error {
 		return fmt.Errorf("%s: more than %d files", s.base, FilesMax)
 	}
 	f.size, f.modified = info.Size(), info.ModTime().UnixNano()
+	f.program = info.Mode().Perm()&0o100 != 0
 	s.files = append(s.files, f)
 	s.total += info.Size()
 	if info.Size() < 0 || s.total < 0 {

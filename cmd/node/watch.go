@@ -140,12 +140,26 @@ func warnRenamed(c *console, info *metainfo.Info, becomes string) {
 	}
 }
 
+// countLinks returns how many files of l are symbolic links (BEP 47).
+func countLinks(l *metainfo.Layout) int {
+	n := 0
+	for i := range l.Files {
+		if l.Files[i].Link != nil {
+			n++
+		}
+	}
+	return n
+}
+
 // metadata tells that the info dictionary of a torrent of src is known.
 func (w *watch) metadata(info *metainfo.Info, src *source) {
 	e := metadataOf(info, w.s.started)
 	w.s.c.event("metadata", e)
 	w.s.c.note("%s %q: %s in %s", info.Hash().Short(), info.Name(), formatBytes(e.Bytes), plural(e.Files, "file"))
 	warnRenamed(w.s.c, info, "is saved as")
+	if n := countLinks(info.Layout()); n > 0 {
+		w.s.c.warn("%s: %s in it will not be made, for safety", info.Hash().Short(), plural(n, "symbolic link"))
+	}
 	asked := src.asks(w.s.flags.noTrackers)
 	if info.Private() && !asked && !src.webSeeds() && len(w.s.flags.peers.items) == 0 {
 		why := "it names none"

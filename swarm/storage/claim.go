@@ -62,7 +62,7 @@ func (s *Store) makeTop() error {
 	if s.layout.Multi {
 		return s.disk.makeDir(s.top)
 	}
-	f, err := s.disk.open(s.top, openCreate)
+	f, err := s.disk.open(s.top, s.makeMode(0))
 	if err != nil {
 		return err
 	}

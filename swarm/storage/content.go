@@ -339,7 +339,7 @@ func (s *Store) openFile(i int, write bool) (file, error) {
 	if !s.wanted.file(i) {
 		return nil, &Error{"open", s.disk.path(name), ErrUnwanted}
 	}
-	f, err := s.disk.open(name, openCreate)
+	f, err := s.disk.open(name, s.makeMode(i))
 	if err != nil {
 		return nil, err
 	}
@@ -359,6 +359,16 @@ func (s *Store) openFile(i int, write bool) (file, error) {
 		return nil, wrap("open", s.disk.path(name), err)
 	}
 	return f, nil
+}
+
+// makeMode is how file i is opened to be made: what the torrent calls executable
+// may be executed (BEP 47). The attribute "hidden" has no meaning here: where
+// names hide files, the name says it.
+func (s *Store) makeMode(i int) openMode {
+	if s.layout.Files[i].Executable {
+		return openProgram
+	}
+	return openCreate
 }
 
 // verified notes that piece index is on disk, and how its files were left.

@@ -16,7 +16,8 @@ import (
 // safe for concurrent use. It is an interface so that tests can put one under
 // a Store that fails, forgets or fills up.
 type disk interface {
-	// open opens a regular file; openCreate makes it and its folders.
+	// open opens a regular file; openCreate and openProgram make it and its
+	// folders.
 	open(name string, mode openMode) (file, error)
 	// stat tells about a file, following no symbolic link.
 	stat(name string) (fileStat, error)
@@ -41,10 +42,22 @@ type disk interface {
 type openMode uint8
 
 const (
-	openRead   openMode = iota // must exist
-	openWrite                  // must exist
-	openCreate                 // is made if it does not exist
+	openRead    openMode = iota // must exist
+	openWrite                   // must exist
+	openCreate                  // is made if it does not exist
+	openProgram                 // is made if it does not exist, and may then be executed
 )
+
+// makes tells whether a file is made that does not exist.
+func (m openMode) makes() bool { return m >= openCreate }
+
+// perm is the permission that a file is made with, less the umask.
+func (m openMode) perm() fs.FileMode {
+	if m == openProgram {
+		return 0o777
+	}
+	return 0o666
+}
 
 // A file is an open regular file. It is safe for concurrent use.
 type file interface {
@@ -178,7 +191,7 @@ func (d *osDisk) makeDir(name string) error {
 
 func (d *osDisk) open(name string, mode openMode) (file, error) {
 	f, err := d.openFile(name, mode)
-	if mode == openCreate && errors.Is(err, fs.ErrNotExist) {
+	if mode.makes() && errors.Is(err, fs.ErrNotExist) {
 		if err := d.makeDir(path.Dir(name)); err != nil {
 			return nil, err
 		}
@@ -204,19 +217,19 @@ func (d *osDisk) openFile(name string, mode openMode) (file, error) {
 		if err := kindError(info.Mode(), false); err != nil {
 			return nil, err
 		}
-	case mode != openCreate || !errors.Is(err, fs.ErrNotExist):
+	case !mode.makes() || !errors.Is(err, fs.ErrNotExist):
 		return nil, err
 	}
 	flags := os.O_RDONLY | openFlags
 	switch {
-	case mode == openWrite || mode == openCreate && info != nil:
+	case mode == openWrite || mode.makes() && info != nil:
 		flags = os.O_RDWR | openFlags
-	case mode == openCreate:
+	case mode.makes():
 		flags = os.O_RDWR | os.O_CREATE | os.O_EXCL
 	}
-	f, err := d.root.OpenFile(local, flags, 0o666)
-	if mode == openCreate && errors.Is(err, fs.ErrExist) { // made by another worker just now
-		f, err = d.root.OpenFile(local, os.O_RDWR|openFlags, 0o666)
+	f, err := d.root.OpenFile(local, flags, mode.perm())
+	if mode.makes() && errors.Is(err, fs.ErrExist) { // made by another worker just now
+		f, err = d.root.OpenFile(local, os.O_RDWR|openFlags, 0)
 	}
 	if err != nil {
 		return nil, err

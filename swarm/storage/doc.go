@@ -18,7 +18,9 @@
 // or followed below that folder, nothing but regular files and folders is
 // opened, and nothing is mapped into memory, so that a file that shrinks while
 // it is read is an error and not a fault. A file that is longer than the
-// torrent says is somebody else's: it is refused and left alone.
+// torrent says is somebody else's: it is refused and left alone. Of the
+// attributes of BEP 47 only "executable" counts: such a file is made with the
+// right to be executed, as far as the umask allows.
 //
 // # Order of things
 //

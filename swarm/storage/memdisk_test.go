@@ -193,7 +193,7 @@ func (d *memDisk) open(name string, mode openMode) (file, error) {
 	}
 	f := d.files[name]
 	if f == nil {
-		if mode != openCreate {
+		if !mode.makes() {
 			return nil, fs.ErrNotExist
 		}
 		if err := d.mkdir(path.Dir(name)); err != nil {
