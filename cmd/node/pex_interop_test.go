@@ -7,7 +7,6 @@ import (
 	"fmt"
 	"net/netip"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"testing"
 	"time"
@@ -23,6 +22,8 @@ const (
 	// pexContent is so much that the peer in the middle, which gives and takes
 	// slowly, cannot be where the last one got it from.
 	pexContent = 4 << 20
+	// pexPoll is the time between two looks at a client.
+	pexPoll = 100 * time.Millisecond
 	// nodeKind is the command under test, in the place of a client.
 	nodeKind realclient.Kind = "node"
 )
@@ -55,9 +56,7 @@ func TestPEXWithClients(t *testing.T) {
 	}
 	// Addresses that nobody takes for those of a local network: libtorrent has no
 	// limits there, and we are freer with those.
-	if out, err := exec.Command("ip", "addr", "add", "198.18.0.1/15", "dev", "lo").CombinedOutput(); err != nil {
-		t.Fatalf("%v: %s", err, out)
-	}
+	ip(t, "addr", "add", "198.18.0.1/15", "dev", "lo")
 	const lt, tr, aria = realclient.Libtorrent, realclient.Transmission, realclient.Aria2
 	cases := []pexCase{{nodeKind, nodeKind, nodeKind}, {lt, nodeKind, aria}}
 	if os.Getenv("SWARM_SOAK") == "1" {
@@ -89,7 +88,9 @@ func exchange(t *testing.T, ctx context.Context, binary string, c pexCase, group
 	seed, middle, last := pexHost(group, 1), pexHost(group, 2), pexHost(group, 3)
 	s := &pexHosts{t: t, ctx: ctx, binary: binary, content: content}
 	gave := s.start(c.seed, seed, netip.AddrPort{}, dir, false)
-	s.start(c.middle, middle, seed, t.TempDir(), true)
+	// It is connected before the last one comes: aria2 tells of a peer once, in the
+	// minute in which it met it.
+	s.start(c.middle, middle, seed, t.TempDir(), true).begun()
 	out := t.TempDir()
 	start := time.Now()
 	wait := s.start(c.last, last, middle, out, false)
@@ -101,7 +102,8 @@ func exchange(t *testing.T, ctx context.Context, binary string, c pexCase, group
 
 // A pexHosted is one that was started.
 type pexHosted struct {
-	complete func()            // waits until it is
+	begun    func()            // waits until it is connected
+	complete func()            // waits until it has all
 	gave     func(bytes int64) // waits until it has given so much
 }
 
@@ -147,6 +149,12 @@ func (s *pexHosts) start(kind realclient.Kind, at, knows netip.AddrPort, dir str
 		n := &interop{binary: s.binary}
 		p := n.startNode(t, at.Addr(), at.Port(), "add", append(args, file)...)
 		h := pexHosted{
+			begun: func() {
+				_, err := p.WaitFor(s.ctx, "something", func(e nodeproc.Event) bool { return e.Event == "progress" && e.Have > 0 })
+				if err != nil {
+					t.Fatal(err)
+				}
+			},
 			complete: func() {
 				if _, err := p.WaitEvent(s.ctx, "complete"); err != nil {
 					t.Fatal(err)
@@ -175,6 +183,21 @@ func (s *pexHosts) start(kind realclient.Kind, at, knows netip.AddrPort, dir str
 		}
 	}
 	h := pexHosted{
+		begun: func() {
+			for {
+				p, err := client.Progress(s.ctx)
+				if err != nil {
+					t.Fatal(err)
+				}
+				if p.Peers > 0 {
+					return
+				}
+				select {
+				case <-time.After(pexPoll):
+				case <-s.ctx.Done():
+				}
+			}
+		},
 		complete: func() {
 			if err := client.Wait(s.ctx); err != nil {
 				t.Fatal(err)

@@ -144,11 +144,7 @@ func TestPrivateOnTheWire(t *testing.T) {
 	if !realclient.InNamespace(t, interopBinary+"="+command) {
 		return
 	}
-	for _, args := range [][]string{{"route", "add", "224.0.0.0/4", "dev", "lo"}} {
-		if out, err := exec.Command("ip", args...).CombinedOutput(); err != nil {
-			t.Fatalf("%v: %s", err, out)
-		}
-	}
+	ip(t, "route", "add", "224.0.0.0/4", "dev", "lo")
 	ctx, cancel := context.WithTimeout(t.Context(), privateTimeout)
 	t.Cleanup(cancel)
 	n := &interop{binary: command}
@@ -184,6 +180,14 @@ const (
 	nodeFetchesMagnet = "node fetches by magnet"
 )
 
+// ip changes the network of the namespace.
+func ip(t *testing.T, args ...string) {
+	t.Helper()
+	if out, err := exec.Command("ip", args...).CombinedOutput(); err != nil {
+		t.Fatalf("ip %v: %v: %s", args, err, out)
+	}
+}
+
 type privateCase struct {
 	n       *interop
 	w       *wiretap
@@ -197,6 +201,9 @@ type privateCase struct {
 // watches the wire.
 func (p *privateCase) run(t *testing.T, ctx context.Context) {
 	ours, theirs := netip.AddrPortFrom(host(p.group, 1), 7000), netip.AddrPortFrom(host(p.group, 2), 7001)
+	for _, a := range []netip.AddrPort{ours, theirs} { // we search where we have an address of our own
+		ip(t, "addr", "add", a.Addr().String()+"/32", "dev", "lo")
+	}
 	dir, out := t.TempDir(), t.TempDir()
 	writeContent(t, filepath.Join(dir, "content.bin"), 1<<20)
 	forUs, hash := p.torrent(t, dir, ours.Addr(), theirs)

@@ -59,6 +59,8 @@ func TestNoClockInPurePackages(t *testing.T) {
 // starts one waits for it.
 var goroutines = map[string]string{
 	"bench/create/limit.go":          "hashes on all cores, waited for in the same function",
+	"bench/discovery/post.go":        "the listener of a post and its connections, until close",
+	"bench/discovery/sources.go":     "a search and a tracker, waited for at the end of a measurement",
 	"bench/transfer/contenders.go":   "samples the memory of a process until the transfer ends",
 	"bench/transfer/limit.go":        "hashes and writes beside the receiving, waited for at its end",
 	"internal/realclient/tracker.go": "serves announces until Close",

@@ -1,0 +1,164 @@
+//go:build linux
+
+// Command discovery measures how soon a client connects to a peer that one source
+// alone can lead it to: a hint in the link, a peer of an earlier run, peer
+// exchange, a search on the local network, a tracker over HTTP or UDP, the DHT, a
+// web server. The peer is a post of this program that notes when somebody comes,
+// so that every client is measured alike.
+//
+// The clock starts when the node command is started as a process, or when a client
+// that runs already is given the torrent. Everything happens in a network
+// namespace of its own, on loopback: what is measured is what clients wait for,
+// not networks.
+package main
+
+import (
+	"context"
+	"errors"
+	"flag"
+	"fmt"
+	"os"
+	"os/exec"
+	"os/signal"
+	"path/filepath"
+	"slices"
+	"strings"
+	"syscall"
+	"time"
+
+	"swarmnode/internal/proc"
+	"swarmnode/internal/realclient"
+)
+
+// nodeKind is the command that is measured, among the kinds of clients.
+const nodeKind realclient.Kind = "node"
+
+// kinds are the clients that can be measured, in the order of the table.
+var kinds = []realclient.Kind{nodeKind, realclient.Libtorrent, realclient.Transmission, realclient.Aria2}
+
+type config struct {
+	node    string
+	runs    int
+	patient time.Duration
+	clients []realclient.Kind
+	only    string
+}
+
+func main() {
+	var cfg config
+	flag.StringVar(&cfg.node, "node", "bin/node", "the node binary")
+	flag.IntVar(&cfg.runs, "runs", 3, "runs of each; medians are shown")
+	flag.DurationVar(&cfg.patient, "patience", 20*time.Second, "how long is waited for a connection")
+	flag.StringVar(&cfg.only, "only", "", "the one source to measure; all if empty")
+	clients := flag.String("clients", "node,libtorrent,transmission,aria2", "whom to measure")
+	flag.Parse()
+	for _, kind := range kinds {
+		if slices.Contains(strings.Split(*clients, ","), string(kind)) {
+			cfg.clients = append(cfg.clients, kind)
+		}
+	}
+	if !realclient.Inside() {
+		os.Exit(again())
+	}
+	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGINT, syscall.SIGTERM)
+	defer stop()
+	if err := measureAll(ctx, cfg); err != nil {
+		fmt.Fprintln(os.Stderr, "discovery:", err)
+		stop()
+		os.Exit(1)
+	}
+}
+
+// again runs this program in a network namespace.
+func again() int {
+	self, err := os.Executable()
+	if err != nil {
+		fmt.Fprintln(os.Stderr, "discovery:", err)
+		return 1
+	}
+	p, err := realclient.StartInNamespace(proc.Config{Path: self, Args: os.Args[1:], Stdout: os.Stdout, Stderr: os.Stderr})
+	if err != nil {
+		fmt.Println("left out:", err)
+		return 0
+	}
+	signals := make(chan os.Signal, 1)
+	signal.Notify(signals, syscall.SIGINT, syscall.SIGTERM)
+	select {
+	case <-p.Done():
+		return p.ExitCode()
+	case <-signals:
+		p.Stop()
+		return 1
+	}
+}
+
+// measureAll measures each source with each client in turn, and prints the table.
+func measureAll(ctx context.Context, cfg config) error {
+	if cfg.runs <= 0 || len(cfg.clients) == 0 {
+		return errors.New("there must be runs, and clients")
+	}
+	node, err := filepath.Abs(cfg.node)
+	if err != nil {
+		return err
+	}
+	work, err := os.MkdirTemp("", "discovery")
+	if err != nil {
+		return err
+	}
+	defer os.RemoveAll(work)
+	var measured []realclient.Kind
+	for _, kind := range cfg.clients {
+		if kind != nodeKind {
+			if err := realclient.Installed(kind); err != nil {
+				fmt.Println("left out:", err)
+				continue
+			}
+		}
+		measured = append(measured, kind)
+	}
+	fmt.Printf("seconds from add to the first connection, medians of %d\n%-18s", cfg.runs, "by")
+	for _, kind := range measured {
+		fmt.Printf("%14s", kind)
+	}
+	fmt.Println()
+	// Searches on the local network go out on loopback.
+	if out, err := exec.CommandContext(ctx, "ip", "route", "add", "224.0.0.0/4", "dev", "lo").CombinedOutput(); err != nil {
+		return fmt.Errorf("%w: %s", err, out)
+	}
+	group := byte(10)
+	for _, s := range sources {
+		if cfg.only != "" && cfg.only != s.name {
+			continue
+		}
+		fmt.Printf("%-18s", s.name)
+		for _, kind := range measured {
+			cell := "-"
+			if s.takes(kind) {
+				var took []time.Duration
+				for range cfg.runs {
+					group++
+					b := &bench{ctx: ctx, node: node, dir: filepath.Join(work, fmt.Sprint(group)), group: group, kind: kind}
+					d, err := b.measure(s, cfg.patient)
+					if err != nil {
+						return fmt.Errorf("%s, %s: %w", s.name, kind, err)
+					}
+					took = append(took, d)
+				}
+				cell = show(took, cfg.patient)
+			}
+			fmt.Printf("%14s", cell)
+		}
+		fmt.Println()
+	}
+	return nil
+}
+
+// show writes the median of times, of which those that took too long have no end.
+func show(took []time.Duration, patience time.Duration) string {
+	slices.Sort(took)
+	d := took[len(took)/2]
+	if d >= patience {
+		return fmt.Sprintf("> %.0f", patience.Seconds())
+	}
+	return fmt.Sprintf("%.3f", d.Seconds())
+}
