@@ -5,7 +5,9 @@ package storage
 import (
 	"bufio"
 	"context"
+	"errors"
 	"fmt"
+	"io/fs"
 	"math/rand/v2"
 	"os"
 	"os/exec"
@@ -20,12 +22,17 @@ import (
 )
 
 const (
-	// killsEnv sets how often TestKill kills; killsDefault is for every day.
+	// killsEnv sets how often TestKill kills; killsDefault is for every day,
+	// killsSoak for SWARM_SOAK=1. Each kill is independent of those before the
+	// last completed download, so a soak can be given up and begun again.
 	killsEnv     = "SWARM_TEST_KILLS"
-	killsDefault = 20
+	killsDefault = 24
+	killsSoak    = 1000
 	// childEnv makes the test binary the downloader that TestKill kills: it
 	// names the folder to work in.
 	childEnv = "SWARM_TEST_STORAGE_CHILD"
+	// shapeEnv is the index in killShapes of what it downloads.
+	shapeEnv = "SWARM_TEST_STORAGE_SHAPE"
 	// wantedEnv is the picture of the selection that it downloads; all if empty.
 	wantedEnv = "SWARM_TEST_STORAGE_WANTED"
 
@@ -45,16 +52,94 @@ func TestMain(m *testing.M) {
 	os.Exit(m.Run())
 }
 
-func killConfig(t testing.TB, dir string) (Config, []byte) {
-	layout, data := makeLayout(t, "x", 16<<10, tfile{"a", 7 << 20, false}, tfile{"b/c", 5_000_001, false}, tfile{"b/d", 50, false})
+// killShapes are the torrents that a downloader is killed with.
+var killShapes = []struct {
+	name   string
+	kind   metainfo.Kind
+	single bool
+	wanted string // picture of the selection; all if empty
+}{
+	{"v1, many files", metainfo.V1, false, ""},
+	{"v1, one file", metainfo.V1, true, ""},
+	{"v1, some of the files", metainfo.V1, false, "x.x"},
+	{"v2, many files", metainfo.V2, false, ""},
+	{"v2, one file", metainfo.V2, true, ""},
+	{"v2, some of the files", metainfo.V2, false, ".xx"},
+	{"hybrid, many files", metainfo.Hybrid, false, ""},
+	{"hybrid, one file", metainfo.Hybrid, true, ""},
+}
+
+// killConfig returns the download of a shape below dir, and the content. The
+// torrent and what it is made of are written there first if need be.
+func killConfig(dir string, shape int) (Config, []byte, error) {
+	x := killShapes[shape]
+	source, name := filepath.Join(dir, "source"), filepath.Join(dir, "torrent")
+	paths := []string{"x/a", "x/b/c", "x/b/d"}
+	sizes := []int{7 << 20, 5_000_001, 50}
+	if x.single {
+		paths, sizes = []string{"x"}, []int{12_000_001}
+	}
+	doc, err := os.ReadFile(name)
+	if errors.Is(err, fs.ErrNotExist) {
+		for i, path := range paths {
+			path = filepath.Join(source, path)
+			if err := errors.Join(os.MkdirAll(filepath.Dir(path), 0o700), os.WriteFile(path, content(uint64(i), sizes[i]), 0o600)); err != nil {
+				return Config{}, nil, err
+			}
+		}
+		torrent, err := metainfo.Build(context.Background(), metainfo.BuildOptions{
+			Path: filepath.Join(source, "x"), Kind: x.kind, PieceLength: 16 << 10})
+		if err != nil {
+			return Config{}, nil, err
+		}
+		doc = torrent.Marshal()
+		if err := os.WriteFile(name, doc, 0o600); err != nil {
+			return Config{}, nil, err
+		}
+	} else if err != nil {
+		return Config{}, nil, err
+	}
+	torrent, err := metainfo.ParseTorrent(doc)
+	if err != nil {
+		return Config{}, nil, err
+	}
+	layout := torrent.Info().Layout()
+	data := make([]byte, layout.Length)
+	for i := range layout.Files {
+		f := &layout.Files[i]
+		if f.Pad {
+			continue
+		}
+		part, err := os.ReadFile(filepath.Join(source, filepath.FromSlash(layout.FilePath(i))))
+		if err != nil {
+			return Config{}, nil, err
+		}
+		copy(data[f.Offset:], part)
+	}
 	return Config{Dir: filepath.Join(dir, "down"), StateDir: filepath.Join(dir, "state"), Layout: layout,
-		Part: true, interval: killInterval, Hash: metainfo.Hash{5}}, data
+		Part: true, interval: killInterval, Hash: metainfo.Hash{5}}, data, nil
+}
+
+func mustKillConfig(t *testing.T, dir string, shape int) (Config, []byte) {
+	t.Helper()
+	cfg, data, err := killConfig(dir, shape)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return cfg, data
 }
 
 // child downloads what is missing, in any order, two pieces at a time, and
 // prints a line when it begins a piece and one when it is complete.
 func child(dir string) error {
-	cfg, data := killConfig(&testing.B{}, dir)
+	shape, err := strconv.Atoi(os.Getenv(shapeEnv))
+	if err != nil {
+		return err
+	}
+	cfg, data, err := killConfig(dir, shape)
+	if err != nil {
+		return err
+	}
 	if picture := os.Getenv(wantedEnv); picture != "" {
 		cfg.Wanted = choose(picture)
 	}
@@ -107,47 +192,74 @@ func child(dir string) error {
 	return s.Close()
 }
 
-// A downloader is killed at random moments: no piece that was recorded is
-// fetched or hashed again, and whatever counts as sound is.
-func TestKill(t *testing.T) {
-	kills := killsDefault
+// killsWanted is how often to kill.
+func killsWanted(t *testing.T) int {
 	if text := os.Getenv(killsEnv); text != "" {
 		n, err := strconv.Atoi(text)
 		if err != nil {
 			t.Fatal(err)
 		}
-		kills = n
+		return n
 	}
+	if os.Getenv("SWARM_SOAK") != "" {
+		return killsSoak
+	}
+	return killsDefault
+}
+
+// A downloader is killed at random moments: no piece that was recorded is
+// fetched or hashed again, and whatever counts as sound is.
+func TestKill(t *testing.T) {
 	if testing.Short() {
 		t.Skip("takes seconds")
 	}
-	dir := t.TempDir()
-	finished, kept := 0, 0
-	for i := range kills {
-		complete := killOnce(t, dir, "", rand.N(killAfterMax))
-		if !complete && i%3 != 0 {
-			continue // the next child finds what the kill left, and not what a look at it did
-		}
-		cfg, data := killConfig(t, dir)
-		recorded := bits.New(cfg.Layout.Pieces())
-		if doc, err := os.ReadFile(filepath.Join(cfg.StateDir, cfg.Hash.String()+".resume")); err == nil {
-			was, err := ParseResume(doc)
-			if err != nil {
-				t.Fatalf("kill %d: the record is damaged: %v", i, err)
+	kills, kept := killsWanted(t), 0
+	for shape, x := range killShapes {
+		t.Run(x.name, func(t *testing.T) {
+			dir, finished, most := t.TempDir(), 0, 0
+			some := kills*(shape+1)/len(killShapes) - kills*shape/len(killShapes)
+			for i := range some {
+				complete := killOnce(t, dir, shape, x.wanted, rand.N(killAfterMax))
+				if !complete && i%3 == 0 && i < some-1 {
+					continue // the next child finds what the kill left, and not what a look at it did
+				}
+				cfg, data := mustKillConfig(t, dir, shape)
+				if x.wanted != "" {
+					cfg.Wanted = choose(x.wanted)
+				}
+				recorded := recordedAt(t, cfg)
+				afterKill(t, i, cfg, data, recorded)
+				most = max(most, recorded.Count())
+				if complete {
+					finished++
+					dir = t.TempDir()
+				}
 			}
-			recorded = was.Have
-		}
-		afterKill(t, i, cfg, data, recorded)
-		kept = max(kept, recorded.Count())
-		if complete {
-			finished++
-			dir = t.TempDir()
-		}
+			kept = max(kept, most)
+			t.Logf("%d kills, %d downloads completed, at most %d pieces recorded at a kill", some, finished, most)
+		})
 	}
 	if kept == 0 {
 		t.Error("nothing was ever recorded: the test shows nothing")
 	}
-	t.Logf("%d kills, %d downloads completed, at most %d pieces recorded at a kill", kills, finished, kept)
+}
+
+// recordedAt returns the pieces of the record that a kill has left, which is
+// never damaged.
+func recordedAt(t *testing.T, cfg Config) *bits.Set {
+	t.Helper()
+	doc, err := os.ReadFile(filepath.Join(cfg.StateDir, recordName(cfg.Hash)))
+	if errors.Is(err, fs.ErrNotExist) {
+		return bits.New(cfg.Layout.Pieces())
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	was, err := ParseResume(doc)
+	if err != nil {
+		t.Fatal("the record is damaged:", err)
+	}
+	return was.Have
 }
 
 // As TestKill, but each child wants other files than the one before: what was
@@ -160,24 +272,17 @@ func TestKillSelection(t *testing.T) {
 	kept := 0
 	for i := range killsDefault / 2 {
 		wanted := []string{"x..", ".x.", "..x", "xx.", "x.x", ""}[rand.IntN(6)]
-		killOnce(t, dir, wanted, rand.N(killAfterMax))
+		killOnce(t, dir, 0, wanted, rand.N(killAfterMax))
 		if i%2 == 0 {
 			continue
 		}
-		cfg, data := killConfig(t, dir)
+		cfg, data := mustKillConfig(t, dir, 0)
 		cfg.Wanted = choose([]string{"x..", ".xx", "xxx"}[rand.IntN(3)])
-		doc, err := os.ReadFile(filepath.Join(cfg.StateDir, cfg.Hash.String()+".resume"))
-		if err != nil {
-			continue
-		}
-		was, err := ParseResume(doc)
-		if err != nil {
-			t.Fatalf("kill %d: the record is damaged: %v", i, err)
-		}
+		was := recordedAt(t, cfg)
 		r := newRig(t, cfg, data)
 		have, err := r.store.Check(t.Context(), nil)
-		if err != nil || was.Have.AnyNotIn(have) {
-			t.Errorf("kill %d: %d pieces were recorded, and not all are among the %d now (%v)", i, was.Have.Count(), have.Count(), err)
+		if err != nil || was.AnyNotIn(have) {
+			t.Errorf("kill %d: %d pieces were recorded, and not all are among the %d now (%v)", i, was.Count(), have.Count(), err)
 		}
 		for p := range have.Members() {
 			r.mustBeSound(p)
@@ -192,16 +297,11 @@ func TestKillSelection(t *testing.T) {
 
 // killOnce runs the child and kills it after a while; it tells whether it had
 // completed the download before.
-func killOnce(t *testing.T, dir, wanted string, after time.Duration) (complete bool) {
-	cfg, _ := killConfig(t, dir)
-	recorded := bits.New(cfg.Layout.Pieces())
-	if doc, err := os.ReadFile(filepath.Join(cfg.StateDir, cfg.Hash.String()+".resume")); err == nil {
-		if was, err := ParseResume(doc); err == nil {
-			recorded = was.Have
-		}
-	}
+func killOnce(t *testing.T, dir string, shape int, wanted string, after time.Duration) (complete bool) {
+	cfg, _ := mustKillConfig(t, dir, shape)
+	recorded := recordedAt(t, cfg)
 	cmd := exec.Command(os.Args[0])
-	cmd.Env = append(os.Environ(), childEnv+"="+dir, wantedEnv+"="+wanted)
+	cmd.Env = append(os.Environ(), childEnv+"="+dir, wantedEnv+"="+wanted, shapeEnv+"="+strconv.Itoa(shape))
 	cmd.Stderr = os.Stderr
 	out, err := cmd.StdoutPipe()
 	if err != nil {
