@@ -17,6 +17,7 @@ import (
 	"swarmnode/metainfo"
 	"swarmnode/metainfo/bencode"
 	"swarmnode/swarm/core"
+	"swarmnode/swarm/storage"
 )
 
 const (
@@ -118,7 +119,7 @@ func (t *Torrent) savedPath() string {
 	if t.engine.cfg.StateDir == "" || t.spec.MetadataOnly {
 		return ""
 	}
-	return filepath.Join(t.engine.cfg.StateDir, t.hash.String()+".peers")
+	return filepath.Join(t.engine.cfg.StateDir, t.hash.String()+peersSuffix)
 }
 
 // recall tells the core the peers of an earlier run.
@@ -198,4 +199,15 @@ func writeSaved(path string, doc []byte) error {
 		return err
 	}
 	return os.Rename(fresh, path)
+}
+
+// peersSuffix ends the name of the file of a torrent's peers, after the
+// info-hash.
+const peersSuffix = ".peers"
+
+// Tidy removes what engines have left in a folder that was their
+// Config.StateDir about content that has been gone for long; see storage.Tidy.
+// It returns of how many torrents.
+func Tidy(stateDir string) (forgotten int, err error) {
+	return storage.Tidy(stateDir, time.Now(), peersSuffix)
 }

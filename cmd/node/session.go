@@ -88,6 +88,7 @@ type session struct {
 	hosts    []string // to join through
 	saved    []byte   // what the node of an earlier run knew
 	state    *dhtState
+	records  string // folder of the records of torrents, "" for none
 	started  time.Time
 	external time.Time          // when the engine was last told our address
 	cancel   context.CancelFunc // ends what runs beside; nil before join
@@ -135,6 +136,7 @@ func openSession(ctx context.Context, c *console, f *nodeFlags, want needs) (*se
 	}
 	if want.resume && folder.keeps() {
 		cfg.StateDir = filepath.Join(folder.path, resumeFolder)
+		s.records = cfg.StateDir
 	}
 	err = f.listen.bind(c, folder, func(addrs []netip.AddrPort) (err error) {
 		cfg.Listen = addrs
@@ -286,6 +288,11 @@ func (s *session) close() {
 	}
 	if err := s.engine.Close(); err != nil {
 		s.c.log.Info("closing the engine", "err", err)
+	}
+	if s.records != "" {
+		if n, err := swarm.Tidy(s.records); n > 0 || err != nil {
+			s.c.log.Info("forgetting content that is gone", "torrents", n, "err", err)
+		}
 	}
 	if s.lsd != nil {
 		s.lsd.Close()

@@ -53,7 +53,7 @@
 // The side file stays as long as something in it is of use, also when all that is
 // wanted is complete: without it the shared pieces could neither be served nor be
 // found again. Check removes it when nothing lies there any more, as when all
-// files have come to be wanted; Forget does when the torrent is given up. Without
+// files have come to be wanted; Tidy does when the content has been gone for long. Without
 // a folder for state it is a temporary file until Close, and the shared pieces
 // are fetched again after that.
 //

@@ -179,7 +179,7 @@ func (s *Store) load() (first bool) {
 	s.have = r.Have.Clone()
 	s.durable, s.recorded, s.clean = r.Have.Clone(), r.Have, r.Clean
 	if !r.Clean {
-		s.writtenUntil = made + int64(recordWindow*s.interval())
+		s.writtenUntil = made + int64(recordWindow*checkpointInterval)
 	}
 	for i, f := range r.Files {
 		if f.Size >= 0 {

@@ -184,13 +184,13 @@ func (x *side) close() error {
 }
 
 // Forget removes what Stores of the torrent hash have left in the folder
-// stateDir: the record, and the side file. It is for a torrent that is given up
-// for good, and not to be called while a Store of it is open. What does not
-// exist is no error.
-func Forget(stateDir string, hash metainfo.Hash) error {
-	record := filepath.Join(stateDir, recordName(hash))
+// stateDir: the record, and the side file, and files whose names end in others
+// after the info-hash. It is for a torrent that is given up for good, and not to
+// be called while a Store of it is open. What does not exist is no error.
+func Forget(stateDir string, hash metainfo.Hash, others ...string) error {
 	var errs []error
-	for _, name := range []string{record, record + recordTemporary, filepath.Join(stateDir, hash.String()+sideSuffix)} {
+	for _, suffix := range append([]string{ResumeSuffix, ResumeSuffix + recordTemporary, sideSuffix}, others...) {
+		name := filepath.Join(stateDir, hash.String()+suffix)
 		if err := os.Remove(name); !errors.Is(err, fs.ErrNotExist) {
 			errs = append(errs, wrap("remove", name, err))
 		}
