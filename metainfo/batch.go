@@ -5,6 +5,7 @@ import (
 	"crypto/sha1"
 	"crypto/sha256"
 	"errors"
+	"runtime"
 
 	"swarmnode/metainfo/lanes"
 )
@@ -16,9 +17,6 @@ const (
 	// laneGap keeps lanes apart, because the first cache has one place for all
 	// addresses that are a multiple of a page apart.
 	laneGap = lanes.BlockBytes
-	// laneGain is how much faster a core is with lanes. With so few pieces that
-	// many cores would have nothing to do, they are not used.
-	laneGain = 4
 	// laneWorkersMax bounds the files that are open: each lane has its own, and
 	// its folder. 16 x 16 x 2 is half of what a process commonly may have.
 	laneWorkersMax = 16
@@ -27,8 +25,18 @@ const (
 	laneLeavesMin = 7
 )
 
-// useLanes is changed by tests alone.
-var useLanes = lanes.Available()
+// These are changed by tests alone.
+var (
+	useLanes = lanes.Available()
+	laneGain = lanes.Gain()
+)
+
+// worthLanes tells whether pieces are to be hashed in lanes. They are not with so
+// few pieces that too many cores would have nothing to do, nor when no hash gains
+// by it.
+func worthLanes(l *Layout) bool {
+	return useLanes && (l.kind.HasV1() || laneGain > 1) && l.pieces >= lanes.Count*runtime.GOMAXPROCS(0)/laneGain
+}
 
 // A batch hashes lanes.Count pieces side by side. What is shorter than the
 // longest of them counts as followed by zeros, which is what padding is.
@@ -130,7 +138,7 @@ func (b *batch) addLeaves(p, done int) {
 			}
 		}
 		var sums [lanes.Count][sha256.Size]byte
-		together := count >= laneLeavesMin
+		together := count == lanes.Count || laneGain > 1 && count >= laneLeavesMin
 		if together {
 			sums = lanes.Sum256(b.buf[at:], b.stride, BlockLength)
 		}

@@ -62,7 +62,7 @@ func newHasher(opt *BuildOptions, src *sources, l *Layout) *hasher {
 		h.v2 = make([]Hash256, l.pieces)
 	}
 	h.run1 = max(1, runBytes/l.PieceLength)
-	if h.lanes = useLanes && l.pieces >= lanes.Count*runtime.GOMAXPROCS(0)/laneGain; h.lanes {
+	if h.lanes = worthLanes(l); h.lanes {
 		h.run1 = (h.run1 + lanes.Count - 1) / lanes.Count * lanes.Count
 	}
 	return h

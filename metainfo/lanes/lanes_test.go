@@ -9,12 +9,22 @@ import (
 	"testing"
 )
 
-func need(t testing.TB) {
+// levels runs f with each level that the processor has.
+func levels(t *testing.T, f func(t *testing.T)) {
 	t.Helper()
-	if !Available() {
-		t.Skip("this processor has no AVX-512")
+	for _, l := range []level{half, wide} {
+		t.Run(names[l], func(t *testing.T) {
+			if l > best {
+				t.Skip("this processor has none")
+			}
+			used = l
+			t.Cleanup(func() { used = best })
+			f(t)
+		})
 	}
 }
+
+var names = map[level]string{half: "AVX2", wide: "AVX-512"}
 
 // random returns n bytes that depend on seed alone.
 func random(seed byte, n int) []byte {
@@ -24,8 +34,9 @@ func random(seed byte, n int) []byte {
 }
 
 // The hash of nothing is known from FIPS 180-4.
-func TestNothing(t *testing.T) {
-	need(t)
+func TestNothing(t *testing.T) { levels(t, testNothing) }
+
+func testNothing(t *testing.T) {
 	var s SHA1
 	s.Reset()
 	for lane, sum := range s.Sum() {
@@ -42,8 +53,9 @@ func TestNothing(t *testing.T) {
 
 // Messages of up to 40 blocks, in writes of every size, at every distance and
 // alignment, against the standard library.
-func TestAgainstStandardLibrary(t *testing.T) {
-	need(t)
+func TestAgainstStandardLibrary(t *testing.T) { levels(t, testAgainstStandardLibrary) }
+
+func testAgainstStandardLibrary(t *testing.T) {
 	for blocks := range 41 {
 		n := blocks * BlockBytes
 		for _, extra := range []int{0, 1, 64, 4096 - n%4096} {
@@ -71,8 +83,9 @@ func TestAgainstStandardLibrary(t *testing.T) {
 	}
 }
 
-func TestZeros(t *testing.T) {
-	need(t)
+func TestZeros(t *testing.T) { levels(t, testZeros) }
+
+func testZeros(t *testing.T) {
 	data := random(1, Count*128)
 	for blocks := range 20 {
 		var s SHA1
@@ -111,10 +124,16 @@ func TestMisusePanics(t *testing.T) {
 }
 
 func FuzzAgainstStandardLibrary(f *testing.F) {
-	need(f)
+	if !Available() {
+		f.Skip("this processor has nothing to try")
+	}
 	f.Add([]byte("x"), uint8(1), uint8(0), uint8(3))
 	f.Add(random(4, 3000), uint8(2), uint8(7), uint8(0))
 	f.Fuzz(func(t *testing.T, data []byte, blocks, extra, zeros uint8) {
+		defer func() { used = best }()
+		if used = best; extra%2 == 1 {
+			used = half
+		}
 		n := int(blocks) * BlockBytes
 		stride := n + int(extra)
 		data = bytes.Repeat(append(data, 1), (Count*stride+n)/(len(data)+1)+1)
@@ -138,28 +157,38 @@ func FuzzAgainstStandardLibrary(f *testing.F) {
 
 // BenchmarkLanes has the standard library beside it, on one core.
 func BenchmarkLanes(b *testing.B) {
-	need(b)
+	if !Available() {
+		b.Skip("this processor has nothing to try")
+	}
+	defer func() { used = best }()
 	const n = 16 << 10
 	data := random(5, Count*n)
 	for _, bm := range []struct {
-		name string
-		run  func()
+		name  string
+		level level
+		run   func()
 	}{
-		{"SHA-1/lanes", func() { var s SHA1; s.Reset(); s.Write(data, n, n); s.Sum() }},
-		{"SHA-1/zeros", func() { var s SHA1; s.Reset(); s.WriteZeros(n); s.Sum() }},
-		{"SHA-1/standard", func() {
+		{"SHA-1/AVX-512", wide, func() { var s SHA1; s.Reset(); s.Write(data, n, n); s.Sum() }},
+		{"SHA-1/AVX2", half, func() { var s SHA1; s.Reset(); s.Write(data, n, n); s.Sum() }},
+		{"SHA-1/zeros, AVX-512", wide, func() { var s SHA1; s.Reset(); s.WriteZeros(n); s.Sum() }},
+		{"SHA-1/zeros, AVX2", half, func() { var s SHA1; s.Reset(); s.WriteZeros(n); s.Sum() }},
+		{"SHA-1/standard", none, func() {
 			for lane := range Count {
 				sha1.Sum(data[lane*n:][:n])
 			}
 		}},
-		{"SHA-256/lanes", func() { Sum256(data, n, n) }},
-		{"SHA-256/standard", func() {
+		{"SHA-256/AVX-512", wide, func() { Sum256(data, n, n) }},
+		{"SHA-256/standard", none, func() { // so with AVX2
 			for lane := range Count {
 				sha256.Sum256(data[lane*n:][:n])
 			}
 		}},
 	} {
 		b.Run(bm.name, func(b *testing.B) {
+			if bm.level > best {
+				b.Skip("this processor has none")
+			}
+			used = bm.level
 			b.SetBytes(int64(len(data)))
 			b.ReportAllocs()
 			for b.Loop() {
