@@ -267,7 +267,7 @@ func (l *loop) dial(addr netip.AddrPort) {
 	if err := l.tryDial(addr); err != nil {
 		l.log.Debug("dial", "peer", addr, "err", err)
 		kind := core.DialFailed
-		if errors.Is(err, limit.ErrTooOften) {
+		if errors.Is(err, limit.ErrTooOften) || errors.Is(err, limit.ErrBusy) {
 			kind = core.DialPutOff
 		}
 		l.post(core.Event{Kind: kind, Addr: addr, Err: err})
@@ -278,10 +278,10 @@ func (l *loop) tryDial(addr netip.AddrPort) error {
 	if l.engine.bans.banned(time.Now(), addr.Addr()) {
 		return errBanned
 	}
-	if err := l.engine.dials.Acquire(l.ctx, addr); err != nil {
+	if err := l.engine.dials.Acquire(l.ctx, l.Torrent, addr); err != nil {
 		return err
 	}
-	defer l.engine.dials.Release()
+	defer l.engine.dials.Release(l.Torrent)
 	ctx, cancel := context.WithTimeout(l.ctx, peer.HandshakeTimeout)
 	defer cancel()
 	var err error

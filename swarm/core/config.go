@@ -40,7 +40,7 @@ type Config struct {
 type Limits struct {
 	// PeersMax is the number of connections. Default 80.
 	PeersMax int
-	// HalfOpenMax is the number of Dials under way. Default 16.
+	// HalfOpenMax is the number of Dials under way. Default 32.
 	HalfOpenMax int
 	// RequestsMax is the number of blocks asked for and not yet received, over
 	// all peers: no more than the buffers that there are for them. Default
@@ -52,7 +52,7 @@ type Limits struct {
 
 const (
 	peersMaxDefault    = 80
-	halfOpenMaxDefault = 16
+	halfOpenMaxDefault = 32
 	requestsMaxDefault = 64 << 20 / block.Size
 	slotsMaxDefault    = 64
 )

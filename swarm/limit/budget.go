@@ -79,7 +79,7 @@ func (s *Slots) Cap() int { return cap(s.free) }
 // Dials is the budget for reaching out: how many attempts at a time, how many
 // a second, and how often to one address.
 type Dials struct {
-	halfOpen *Slots
+	halfOpen *queue
 
 	mu    sync.Mutex
 	ahead time.Time // when the next dial is due by the rate; in the past when idle
@@ -96,7 +96,7 @@ func NewDials(halfOpen int) *Dials {
 		halfOpen = HalfOpenMax
 	}
 	return &Dials{
-		halfOpen: NewSlots(halfOpen),
+		halfOpen: newQueue(halfOpen),
 		recent:   make(map[netip.AddrPort][DialsPerAddressMax]time.Time),
 	}
 }
@@ -107,14 +107,15 @@ const dialBurst = DialRateMax
 // recentMax is the size at which old entries of Dials.recent are swept out.
 const recentMax = 2 * (DialRateMax*int(dialWindow/time.Second) + dialBurst)
 
-// Acquire waits until addr may be dialled. On success the caller dials, and
-// calls Release when the attempt has ended, handshake and all. The error is
-// ErrTooOften or that of ctx.
+// Acquire waits until addr may be dialled by owner, which is compared by ==: of
+// those who wait, the owner with fewest attempts under way comes first. On success
+// the caller dials, and calls Release when the attempt has ended, handshake and
+// all. The error is ErrTooOften, ErrBusy or that of ctx.
 //
 // Loopback addresses are told apart by port, others are not: a host behind
 // many ports is one host, but the nodes of one machine are many.
-func (d *Dials) Acquire(ctx context.Context, addr netip.AddrPort) error {
-	if err := d.halfOpen.Acquire(ctx); err != nil {
+func (d *Dials) Acquire(ctx context.Context, owner any, addr netip.AddrPort) error {
+	if err := d.halfOpen.acquire(ctx, owner); err != nil {
 		return err
 	}
 	wait, err := d.reserve(destination(addr))
@@ -128,16 +129,16 @@ func (d *Dials) Acquire(ctx context.Context, addr netip.AddrPort) error {
 		}
 	}
 	if err != nil {
-		d.halfOpen.Release()
+		d.halfOpen.release(owner)
 	}
 	return err
 }
 
-// Release ends an attempt that Acquire allowed.
-func (d *Dials) Release() { d.halfOpen.Release() }
+// Release ends an attempt that Acquire allowed to owner.
+func (d *Dials) Release(owner any) { d.halfOpen.release(owner) }
 
 // HalfOpen returns how many attempts are under way.
-func (d *Dials) HalfOpen() int { return d.halfOpen.Used() }
+func (d *Dials) HalfOpen() int { return d.halfOpen.used() }
 
 func (d *Dials) reserve(to netip.AddrPort) (wait time.Duration, err error) {
 	d.mu.Lock()

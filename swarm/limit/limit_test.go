@@ -158,13 +158,13 @@ func TestDialRate(t *testing.T) {
 		start := time.Now()
 		for i := range 10*DialRateMax + dialBurst {
 			addr := netip.AddrPortFrom(netip.AddrFrom4([4]byte{10, 0, byte(i >> 8), byte(i)}), 6881)
-			if err := d.Acquire(t.Context(), addr); err != nil {
+			if err := d.Acquire(t.Context(), "torrent", addr); err != nil {
 				t.Fatal(err)
 			}
 			if i == dialBurst-1 && time.Since(start) != 0 {
 				t.Errorf("the first %d dials waited %v", dialBurst, time.Since(start))
 			}
-			d.Release()
+			d.Release("torrent")
 		}
 		if got := time.Since(start); got < 10*time.Second || got > 10100*time.Millisecond {
 			t.Errorf("took %v, want 10 s", got)
@@ -179,9 +179,9 @@ func TestDialsPerAddress(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		d := NewDials(0)
 		dial := func(s string) error {
-			err := d.Acquire(t.Context(), netip.MustParseAddrPort(s))
+			err := d.Acquire(t.Context(), "torrent", netip.MustParseAddrPort(s))
 			if err == nil {
-				d.Release()
+				d.Release("torrent")
 			}
 			return err
 		}
@@ -217,10 +217,10 @@ func TestDialMemoryIsBounded(t *testing.T) {
 		d := NewDials(0)
 		for i := range 3 * recentMax {
 			addr := netip.AddrPortFrom(netip.AddrFrom4([4]byte{10, byte(i >> 16), byte(i >> 8), byte(i)}), 6881)
-			if err := d.Acquire(t.Context(), addr); err != nil {
+			if err := d.Acquire(t.Context(), "torrent", addr); err != nil {
 				t.Fatal(err)
 			}
-			d.Release()
+			d.Release("torrent")
 			if len(d.recent) > recentMax+1 {
 				t.Fatalf("%d addresses remembered, want at most %d", len(d.recent), recentMax)
 			}
@@ -232,16 +232,16 @@ func TestHalfOpen(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		d := NewDials(1)
 		a, b := netip.MustParseAddrPort("192.0.2.1:1"), netip.MustParseAddrPort("192.0.2.2:1")
-		if err := d.Acquire(t.Context(), a); err != nil {
+		if err := d.Acquire(t.Context(), "torrent", a); err != nil {
 			t.Fatal(err)
 		}
 		ctx, cancel := context.WithTimeout(t.Context(), time.Second)
 		defer cancel()
-		if err := d.Acquire(ctx, b); !errors.Is(err, context.DeadlineExceeded) {
+		if err := d.Acquire(ctx, "torrent", b); !errors.Is(err, context.DeadlineExceeded) {
 			t.Errorf("second dial: %v, want it to wait", err)
 		}
-		d.Release()
-		if err := d.Acquire(t.Context(), b); err != nil {
+		d.Release("torrent")
+		if err := d.Acquire(t.Context(), "torrent", b); err != nil {
 			t.Errorf("after release: %v", err)
 		}
 	})
