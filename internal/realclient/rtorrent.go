@@ -40,7 +40,6 @@ network.port_range.set = %d-%d
 network.port_random.set = no
 directory.default.set = %q
 session.path.set = %q
-trackers.use_udp.set = no
 system.umask.set = 0022
 `, d.socket, c.opts.IP, port, port, c.opts.Dir, session)
 	if len(c.opts.Bootstrap) > 0 {

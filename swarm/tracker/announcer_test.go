@@ -1,11 +1,14 @@
 package tracker
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
+	"log/slog"
 	"net/netip"
 	"slices"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -325,6 +328,38 @@ func TestBackoff(t *testing.T) {
 		a.Close()
 		n.expect(t) // it never knew of us
 	})
+}
+
+// A tracker that the user named and that fails is told of, once in a row; of
+// those that strangers name only where there is no other way.
+func TestFailuresAreTold(t *testing.T) {
+	for _, c := range []struct {
+		stranger, private bool
+		want              int // lines after some failures, an answer, and failures
+	}{{false, false, 2}, {true, false, 0}, {true, true, 2}} {
+		synctest.Test(t, func(t *testing.T) {
+			var b bytes.Buffer
+			start := time.Now()
+			n := &fakeNet{start: start, answer: func(string, Request) (Response, error) {
+				if after := time.Since(start); after > time.Hour && after < 2*time.Hour {
+					return Response{}, nil
+				}
+				return Response{}, fmt.Errorf("announcing: %w", &Failure{Reason: "unknown torrent"})
+			}}
+			a := NewAnnouncer(Config{
+				Private: c.private, Tiers: [][]Tracker{{parse(t, "http://1.1.1.1/announce", c.stranger)}},
+				Logger: slog.New(slog.NewTextHandler(&b, &slog.HandlerOptions{Level: slog.LevelWarn})),
+			})
+			a.announce = n.announce
+			_, stop := collect(t, a, 1, false)
+			time.Sleep(4 * time.Hour)
+			stop()
+			a.Close()
+			if got := strings.Count(b.String(), "unknown torrent"); got != c.want {
+				t.Errorf("%+v: told %d times:\n%s", c, got, b.String())
+			}
+		})
+	}
 }
 
 // BEP 31: a tracker says when to come back, or not to.

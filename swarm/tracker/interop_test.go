@@ -68,7 +68,7 @@ func TestOpentracker(t *testing.T) {
 // both protocols, and are told to others.
 func TestRealClients(t *testing.T) {
 	var kinds []realclient.Kind
-	for _, kind := range []realclient.Kind{realclient.Libtorrent, realclient.Transmission, realclient.Aria2} {
+	for _, kind := range realclient.Kinds() {
 		if realclient.Installed(kind) == nil || os.Getenv("SWARM_REQUIRE_CLIENTS") == "1" {
 			kinds = append(kinds, kind)
 		}

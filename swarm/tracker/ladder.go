@@ -30,6 +30,7 @@ type rung struct {
 	seed     bool   // what the last announce said
 	port     uint16 // what the last announce said
 	warned   string // the last warning, so that it is logged once
+	failing  bool   // its last announce failed, and that was told
 	unwanted bool   // it told us never to come back (BEP 31)
 }
 
@@ -124,7 +125,7 @@ func (l *ladder) climb() {
 			last = err
 			var f *Failure
 			r.unwanted = errors.As(err, &f) && f.Never
-			l.a.cfg.Logger.Debug("tracker", "tracker", r.tracker, "err", err)
+			l.tell(r, err)
 		}
 	}
 	l.plan.failed(time.Now(), last)
@@ -132,6 +133,18 @@ func (l *ladder) climb() {
 	if l.plan.never {
 		l.a.cfg.Logger.Info("no tracker wants us", "err", last)
 	}
+}
+
+// tell logs that a tracker failed. A user who named it, or whose torrent has no
+// other way to peers, is to know, once in a row; other trackers come by the
+// dozen and are dead as often as not.
+func (l *ladder) tell(r *rung, err error) {
+	log := l.a.cfg.Logger.Debug
+	if (!r.tracker.stranger || l.a.cfg.Private) && !r.failing {
+		log = l.a.cfg.Logger.Warn
+	}
+	r.failing = true
+	log("a tracker is of no help", "err", err)
 }
 
 // An outcome is that of an announce in one family.
@@ -200,7 +213,7 @@ func (r *rung) event(family guard.Family, seed bool) Event {
 // took takes in an answer.
 func (l *ladder) took(r *rung, o *outcome) {
 	log := l.a.cfg.Logger
-	r.started[o.family] = true
+	r.started[o.family], r.failing = true, false
 	r.seed, r.port = o.request.Left == 0, o.request.Port
 	if o.response.TrackerID != "" {
 		r.id = o.response.TrackerID

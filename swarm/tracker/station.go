@@ -78,7 +78,7 @@ func (s *station) read() {
 		n, err := s.conn.Read(b)
 		switch {
 		case errors.Is(err, syscall.ECONNREFUSED):
-			s.fail(fmt.Errorf("nobody listens at %v: %w", s.addr, err), false)
+			s.fail(fmt.Errorf("nobody listens at %v", s.addr), false)
 			continue
 		case err != nil:
 			s.fail(err, true)
