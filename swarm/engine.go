@@ -6,7 +6,6 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
-	"net"
 	"net/netip"
 	"runtime"
 	"sync"
@@ -100,6 +99,9 @@ type Engine struct {
 	cancel context.CancelFunc
 	wait   sync.WaitGroup // accept loops, handshakes, torrent loops
 
+	refusing sync.WaitGroup // readers of UDP sockets that nobody else reads
+	handOver sync.Once      // of the sockets
+
 	closing  sync.Once
 	closeErr error // of the first Close
 
@@ -146,10 +148,11 @@ func Listen(cfg Config) (*Engine, error) {
 		hidden:   make(map[mse.ID]metainfo.Hash),
 		keys:     limit.NewTurns(keysPerSource, keysMax),
 	}
-	e.web = guard.New(guard.Config{UserAgent: cfg.Client})
-	e.tracker = tracker.NewClient(tracker.ClientConfig{HTTP: e.web})
+	e.web = guard.New(guard.Config{UserAgent: cfg.Client, Local: e.local})
+	e.tracker = tracker.NewClient(tracker.ClientConfig{HTTP: e.web, Local: e.local})
 	e.ctx, e.cancel = context.WithCancel(context.Background())
 	e.accept()
+	e.refuse()
 	return e, nil
 }
 
@@ -162,9 +165,13 @@ func (e *Engine) Addrs() []netip.AddrPort {
 	return addrs
 }
 
-// dialer makes streams to ip, from an address that the engine listens on if one of
-// them is of use there: others take where we come from for where we are.
-func (e *Engine) dialer(ip netip.Addr) transport.Dialer {
+// dialer makes streams to ip, from where we are to it.
+func (e *Engine) dialer(ip netip.Addr) transport.Dialer { return transport.TCP{Local: e.local(ip)} }
+
+// local returns the address that the engine listens on, if it has one of its own
+// that is of use to whoever is at ip: others take where we come from for where
+// we are. The zero Addr leaves the choice to the system.
+func (e *Engine) local(ip netip.Addr) netip.Addr {
 	ip = ip.Unmap()
 	for _, p := range e.ports {
 		own := p.AddrPort().Addr().Unmap()
@@ -172,24 +179,13 @@ func (e *Engine) dialer(ip netip.Addr) transport.Dialer {
 			own.IsLinkLocalUnicast() != ip.IsLinkLocalUnicast() {
 			continue
 		}
-		return transport.TCP{Local: own}
+		return own
 	}
-	return transport.TCP{}
+	return netip.Addr{}
 }
 
 // Addr returns the first address that the engine listens on.
 func (e *Engine) Addr() netip.AddrPort { return e.ports[0].AddrPort() }
-
-// PacketConns returns the UDP sockets of the engine's ports, for a DHT node,
-// which is to read from them: attempts to connect by uTP are refused in passing.
-// They are closed by Close.
-func (e *Engine) PacketConns() []net.PacketConn {
-	conns := make([]net.PacketConn, len(e.ports))
-	for i, p := range e.ports {
-		conns[i] = transport.RefuseUTP(p.UDP)
-	}
-	return conns
-}
 
 // Torrents returns the handles of all torrents, in no order.
 func (e *Engine) Torrents() []*Torrent {
@@ -216,6 +212,7 @@ func (e *Engine) Close() error {
 			errs = append(errs, t.Close())
 		}
 		e.wait.Wait()
+		e.refusing.Wait()
 		e.uploads.close()
 		e.tracker.Close()
 		e.web.Close()

@@ -86,6 +86,7 @@ var goroutines = map[string]string{
 	"internal/proc/proc.go":          "waits for the child on the thread that started it",
 	"metainfo/hashing.go":            "hashing workers, waited for in the same function",
 	"swarm/accept.go":                "the accept loop, and one handshake per connection with a deadline",
+	"swarm/datagrams.go":             "reads UDP sockets that nobody else reads, until it is handed over or the engine closes",
 	"swarm/discovery.go":             "one per source of peers and torrent, until its round ends",
 	"swarm/loop.go":                  "handshakes and connections, waited for by the torrent loop",
 	"swarm/open.go":                  "the torrent loop, and the opening of storage for it",

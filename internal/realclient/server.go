@@ -5,10 +5,14 @@ package realclient
 import (
 	"bytes"
 	"context"
+	"encoding/hex"
 	"errors"
 	"fmt"
+	"io"
 	"net"
+	"net/http"
 	"net/netip"
+	"net/url"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -107,9 +111,55 @@ func LaunchOpentracker(ctx context.Context, ip netip.Addr, state string, hashes 
 	if os.Getuid() == 0 {
 		list = "/list"
 	}
-	return launchServer(ctx, netip.AddrPortFrom(ip, port), proc.Config{Path: path, Dir: state, Args: []string{
+	s, err := launchServer(ctx, netip.AddrPortFrom(ip, port), proc.Config{Path: path, Dir: state, Args: []string{
 		"-i", ip.String(), "-p", fmt.Sprint(port), "-P", fmt.Sprint(port), "-d", state, "-u", "nobody", "-w", list,
 	}})
+	if err != nil {
+		return nil, err
+	}
+	if err := s.knows(ctx, hashes); err != nil {
+		s.Close()
+		return nil, err
+	}
+	return s, nil
+}
+
+// knows waits until a tracker takes announces for its torrents: it reads its
+// list a moment after it has begun to listen.
+func (s *Server) knows(ctx context.Context, hashes []string) error {
+	ctx, cancel := context.WithTimeout(ctx, startTimeout)
+	defer cancel()
+	tick := time.NewTicker(pollInterval / 10)
+	defer tick.Stop()
+	for _, hash := range hashes {
+		raw, err := hex.DecodeString(hash)
+		if err != nil {
+			return err
+		}
+		// An end without a beginning leaves nothing behind.
+		announce := s.URL("/announce?event=stopped&port=1&left=1&uploaded=0&downloaded=0&peer_id=-XX0000-aaaaaaaaaaaa&info_hash=" + url.QueryEscape(string(raw)))
+		for {
+			request, err := http.NewRequestWithContext(ctx, http.MethodGet, announce, nil)
+			if err != nil {
+				return err
+			}
+			response, err := http.DefaultClient.Do(request)
+			if err != nil {
+				return err
+			}
+			body, err := io.ReadAll(io.LimitReader(response.Body, 1<<10))
+			response.Body.Close()
+			if err == nil && !bytes.Contains(body, []byte("failure")) {
+				break
+			}
+			select {
+			case <-ctx.Done():
+				return fmt.Errorf("the tracker does not take %s: %q", hash, body)
+			case <-tick.C:
+			}
+		}
+	}
+	return nil
 }
 
 // launchServer starts a process and waits until it takes connections.

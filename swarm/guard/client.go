@@ -29,6 +29,7 @@ const (
 	idleMax          = 64
 	idleTimeout      = 60 * time.Second
 	connsPerHostMax  = 8
+	addressesMax     = 4                      // of a name, tried one after the other
 	fallbackDelay    = 250 * time.Millisecond // between the families, RFC 8305
 	keepAliveDefault = 30 * time.Second
 )
@@ -72,9 +73,11 @@ type Config struct {
 	// TLS is cloned; nil means the system's certificate authorities. Names
 	// and certificates are always verified.
 	TLS *tls.Config
-	// Local is the address to connect from; the zero Addr leaves the choice to
-	// the system.
-	Local netip.Addr
+	// Local returns the address to connect to another one from; the zero Addr
+	// leaves the choice to the system. It is asked where the other address is
+	// known beforehand: for addresses in URLs, and for names within a family.
+	// May be nil.
+	Local func(remote netip.Addr) netip.Addr
 }
 
 // A Client makes HTTP requests to Targets. It is safe for concurrent use. It
@@ -116,16 +119,13 @@ func (c *Client) transport(k key) *http.Transport {
 	dialer := &net.Dialer{
 		Timeout: dialTimeout, KeepAlive: keepAliveDefault, FallbackDelay: fallbackDelay, Control: k.rule.control,
 	}
-	if c.cfg.Local.IsValid() {
-		dialer.LocalAddr = net.TCPAddrFromAddrPort(netip.AddrPortFrom(c.cfg.Local, 0))
-	}
 	secure := c.cfg.TLS.Clone()
 	if secure != nil {
 		secure.InsecureSkipVerify = false
 	}
 	t := &http.Transport{
 		DialContext: func(ctx context.Context, _, address string) (net.Conn, error) {
-			return dialer.DialContext(ctx, k.family.Network("tcp"), address)
+			return c.dial(ctx, dialer, k.family, address)
 		},
 		TLSClientConfig:        secure,
 		TLSHandshakeTimeout:    tlsTimeout,
@@ -138,6 +138,34 @@ func (c *Client) transport(k key) *http.Transport {
 	}
 	c.transports[k] = t
 	return t
+}
+
+// dial connects to HOST:PORT, from the address that Config.Local has for it.
+func (c *Client) dial(ctx context.Context, d *net.Dialer, family Family, address string) (net.Conn, error) {
+	network := family.Network("tcp")
+	host, port, err := net.SplitHostPort(address)
+	if err != nil {
+		return nil, err
+	}
+	_, noLiteral := netip.ParseAddr(host)
+	if c.cfg.Local == nil || family == Any && noLiteral != nil {
+		return d.DialContext(ctx, network, address)
+	}
+	ips, err := net.DefaultResolver.LookupNetIP(ctx, family.Network("ip"), host)
+	if err != nil {
+		return nil, err
+	}
+	var conn net.Conn
+	for _, ip := range ips[:min(len(ips), addressesMax)] {
+		from := *d
+		if local := c.cfg.Local(ip.Unmap()); local.IsValid() {
+			from.LocalAddr = net.TCPAddrFromAddrPort(netip.AddrPortFrom(local, 0))
+		}
+		if conn, err = from.DialContext(ctx, network, net.JoinHostPort(ip.String(), port)); err == nil {
+			return conn, nil
+		}
+	}
+	return nil, err
 }
 
 // Answer is the answer to a request, with the address of the host that gave

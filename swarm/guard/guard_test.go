@@ -117,11 +117,12 @@ func client(t *testing.T, cfg Config) *Client {
 func TestGet(t *testing.T) {
 	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		user, password, _ := r.BasicAuth()
-		io.WriteString(w, r.UserAgent()+" "+r.Header.Get("Range")+" "+user+":"+password)
+		host, _, _ := net.SplitHostPort(r.RemoteAddr)
+		io.WriteString(w, r.UserAgent()+" "+r.Header.Get("Range")+" "+user+":"+password+" "+host)
 	}))
 	defer server.Close()
-	c := client(t, Config{UserAgent: "node/1", Local: netip.MustParseAddr("127.0.0.1")})
-	raw := strings.Replace(server.URL, "http://", "http://me:secret@", 1)
+	c := client(t, Config{UserAgent: "node/1", Local: func(netip.Addr) netip.Addr { return netip.MustParseAddr("127.0.0.7") }})
+	raw := strings.Replace(server.URL, "http://127.0.0.1", "http://me:secret@localhost", 1)
 	a, err := c.Get(t.Context(), target(t, raw), IPv4, http.Header{"Range": {"bytes=0-1"}})
 	if err != nil {
 		t.Fatal(err)
@@ -131,7 +132,7 @@ func TestGet(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if got, want := string(body), "node/1 bytes=0-1 me:secret"; got != want {
+	if got, want := string(body), "node/1 bytes=0-1 me:secret 127.0.0.7"; got != want {
 		t.Errorf("the server saw %q, want %q", got, want)
 	}
 	if want := netip.MustParseAddrPort(server.Listener.Addr().String()); a.From != want {

@@ -23,10 +23,10 @@ const (
 // by all torrents.
 type Client struct {
 	web   *guard.Client
-	local netip.Addr
-	http  chan struct{} // one element for each question under way over HTTP
-	udp   chan struct{} // the same over UDP
-	dial  dialFunc      // dialUDP
+	local func(tracker netip.Addr) netip.Addr // may be nil
+	http  chan struct{}                       // one element for each question under way over HTTP
+	udp   chan struct{}                       // the same over UDP
+	dial  dialFunc                            // dialUDP
 
 	reading  sync.WaitGroup // the readers of stations
 	mu       sync.Mutex
@@ -38,9 +38,10 @@ type Client struct {
 type ClientConfig struct {
 	// HTTP makes the requests to HTTP trackers.
 	HTTP *guard.Client
-	// Local is the address to ask UDP trackers from; the zero Addr leaves the
-	// choice to the system. That of HTTP is its own.
-	Local netip.Addr
+	// Local returns the address to ask a UDP tracker from, given that of the
+	// tracker: trackers take where we come from for where we are. The zero
+	// Addr leaves the choice to the system. HTTP has its own. May be nil.
+	Local func(tracker netip.Addr) netip.Addr
 }
 
 // NewClient returns a Client. It must be closed.

@@ -99,7 +99,11 @@ func (c *Client) station(addr netip.AddrPort) (*station, error) {
 			}
 		}
 	}
-	conn, err := c.dial(c.local, addr)
+	var from netip.Addr
+	if c.local != nil {
+		from = c.local(addr.Addr())
+	}
+	conn, err := c.dial(from, addr)
 	if err != nil {
 		return nil, err
 	}
