@@ -45,6 +45,8 @@ type Node struct {
 	mu      sync.Mutex
 	changed chan struct{} // closed and replaced by NetworkChanged; under mu
 	paced   map[ID]time.Time
+	// pacedSweep is the size of paced at which it is looked through next.
+	pacedSweep int
 }
 
 // event is what the loop takes in: a packet, or else a command.

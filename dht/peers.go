@@ -31,7 +31,8 @@ const (
 	// often Peers is called for it.
 	lookupGap = time.Second
 
-	// pacedMax bounds the info-hashes of which the last lookup is remembered.
+	// pacedMax is from how many info-hashes on those are forgotten that were
+	// last looked up longer ago than lookupGap.
 	pacedMax = 1024
 )
 
@@ -271,12 +272,13 @@ func (r *peersRun) yieldAll(yield func(netip.AddrPort) bool) bool {
 // the Node ends first.
 func (n *Node) pace(ctx context.Context, target ID) bool {
 	n.mu.Lock()
-	if len(n.paced) >= pacedMax {
+	if len(n.paced) >= max(pacedMax, n.pacedSweep) {
 		for id, at := range n.paced {
 			if time.Since(at) >= lookupGap {
 				delete(n.paced, id)
 			}
 		}
+		n.pacedSweep = 2 * len(n.paced) // so that many lookups at once do not each look at all
 	}
 	wait := lookupGap - time.Since(n.paced[target])
 	n.mu.Unlock()

@@ -50,6 +50,7 @@ type nodeFlags struct {
 	peersMax countValue
 
 	encryption choiceValue
+	memory     memoryValue
 
 	noDHT, noLSD, noTrackers bool
 }
@@ -67,6 +68,8 @@ func (f *nodeFlags) register(fs *pflag.FlagSet) {
 	f.encryption = choiceValue{word: "allow", choices: slices.Sorted(maps.Keys(encryptions))}
 	fs.Var(&f.encryption, "encryption",
 		"hide the protocol from filters: allow it to peers that want it, prefer or require it, or have it off (default: allow)")
+	f.memory = memoryDefault
+	fs.Var(&f.memory, "memory", "ceiling for the memory of the process, at least 32M (default: 384M, of which little is used as a rule)")
 	fs.Var(&f.peersMax, "max-peers", "limit of connections (default: 500)")
 }
 
@@ -124,10 +127,12 @@ func openSession(ctx context.Context, c *console, f *nodeFlags, want needs) (*se
 	if err != nil {
 		return nil, err
 	}
+	f.memory.apply(c)
 	s := &session{c: c, flags: f, started: time.Now()}
 	cfg := swarm.Config{
 		Client: "swarmnode " + swarmnode.Version, Down: int64(f.down), Up: int64(f.up), PeersMax: int(f.peersMax),
 		HasDHT: !f.noDHT, Encryption: encryptions[f.encryption.word], Logger: c.log,
+		MemoryMax: f.memory.blocks(),
 		DHTNode: func(a netip.AddrPort) {
 			if n := s.hints.Load(); n != nil {
 				n.AddNode(a)

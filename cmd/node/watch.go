@@ -18,6 +18,7 @@ type news struct {
 // A watch follows the torrents of a session: it shows their progress and tells
 // what happens to them.
 type watch struct {
+	memory   memoryWatch
 	s        *session
 	torrents []*swarm.Torrent
 	meter    *meter
@@ -108,6 +109,7 @@ func (w *watch) run(ctx context.Context, expired <-chan time.Time, on func(news)
 
 // show shows the progress of all torrents.
 func (w *watch) show(now time.Time) {
+	w.memory.look(w.s.c, w.s.flags.memory)
 	w.dht = dhtNews(w.s.c, w.s.dht, w.dht)
 	w.s.tellExternal(now)
 	w.meter.update(now, w.statuses(), w.s.nodes())

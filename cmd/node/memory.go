@@ -1,0 +1,75 @@
+package main
+
+import (
+	"errors"
+	"runtime/debug"
+	"runtime/metrics"
+)
+
+const (
+	// memoryDefault bears ten thousand idle torrents, or a few thousand
+	// connections; a single transfer uses a twentieth of it.
+	memoryDefault = 384 << 20
+	// memoryMin is what the program needs to move anything.
+	memoryMin = 32 << 20
+	// memoryOutside is what the process uses beside the memory that the
+	// collector can limit: the program itself.
+	memoryOutside = 12 << 20
+	// blocksShare is which part of the memory the blocks may take that are on
+	// their way between connections and files.
+	blocksShare = 8
+	// blocksMax bounds them in any case: no path carries as much at a time.
+	blocksMax = 1 << 30
+)
+
+// A memoryValue is the flag of the ceiling for the memory of the process.
+type memoryValue int64
+
+func (v *memoryValue) Type() string   { return "SIZE" }
+func (v *memoryValue) String() string { return compactBytes(int64(*v)) }
+func (v *memoryValue) Set(s string) error {
+	n, err := parseBytes(s)
+	if err != nil || n < memoryMin {
+		return errors.New("not a size such as 100M or 1G, of at least " + compactBytes(memoryMin))
+	}
+	*v = memoryValue(n)
+	return nil
+}
+
+// blocks returns how many bytes of blocks may be on their way.
+func (v memoryValue) blocks() int64 { return min(int64(v)/blocksShare, blocksMax) }
+
+// apply makes the collector keep the process below the ceiling, as far as what
+// is in use allows it.
+func (v memoryValue) apply(c *console) {
+	debug.SetMemoryLimit(int64(v) - memoryOutside)
+	c.log.Info("memory", "ceiling", int64(v), "blocks", v.blocks())
+}
+
+// crampedMax is how many looks at the collector may find that it gave up on the
+// ceiling since the one before. A start with many torrents costs a few.
+const crampedMax = 10
+
+// A memoryWatch sees when the ceiling is too low for what is in use, and says it
+// once. It is for one goroutine.
+type memoryWatch struct {
+	cramped int    // looks that found the collector giving up
+	last    uint64 // the cycle in which it did
+	sample  [1]metrics.Sample
+}
+
+// look tells the user if the collector has given up on the ceiling: it then takes
+// more memory rather than half of the processor time.
+func (w *memoryWatch) look(c *console, ceiling memoryValue) {
+	w.sample[0].Name = "/gc/limiter/last-enabled:gc-cycle"
+	metrics.Read(w.sample[:])
+	v := w.sample[0].Value
+	if v.Kind() != metrics.KindUint64 || v.Uint64() == w.last {
+		return
+	}
+	w.last = v.Uint64()
+	if w.cramped++; w.cramped == crampedMax {
+		c.warn("all this needs more than %s of memory, and takes it (try: --memory with more, or fewer torrents and peers)",
+			formatBytes(int64(ceiling)))
+	}
+}
