@@ -120,3 +120,39 @@ func BenchmarkStepRequest(b *testing.B) {
 		b.Fatalf("%d uploads for %d requests", r.uploads, b.N)
 	}
 }
+
+// BenchmarkChoose has the address book full, and nothing that may be dialled yet:
+// what a connection that comes or goes costs at most.
+func BenchmarkChoose(b *testing.B) {
+	t := New(time.Unix(1_000_000, 0), Config{InfoHash: testInfo(4, block.Size, 4*block.Size).Hash(), Seed: 1})
+	for i := range addressesMax {
+		r := rumour{addr: numbered(i), source: Source(1 + i%int(sourceCount-1))}
+		r.sources = 1 << r.source
+		if e := t.note(r); e != nil {
+			e.next = time.Hour
+		}
+	}
+	b.ReportAllocs()
+	for b.Loop() {
+		if e, _ := t.choose(); e != nil {
+			b.Fatal("something may be dialled")
+		}
+	}
+}
+
+// BenchmarkPEX has a full message of new addresses for a full book.
+func BenchmarkPEX(b *testing.B) {
+	t := New(time.Unix(1_000_000, 0), Config{InfoHash: testInfo(4, block.Size, 4*block.Size).Hash(), Seed: 1})
+	p := &peer{addr: numbered(1 << 20)}
+	n := 0
+	b.ReportAllocs()
+	for b.Loop() {
+		p.pex.taken = 0
+		var m wire.PEX
+		for range wire.PEXMax {
+			m.Added = append(m.Added, wire.PEXPeer{Addr: numbered(n)})
+			n++
+		}
+		t.onPEX(p, &m)
+	}
+}

@@ -170,18 +170,18 @@ func (t *Torrent) choose() (best *entry, next time.Duration) {
 	start := t.rng.IntN(len(t.book.list))
 	for i := range t.book.list {
 		e := t.book.list[(start+i)%len(t.book.list)]
-		if e.state != entryIdle || e.seed && t.seeding() || !t.mayDial(e) || t.book.banned(e.addr, t.now) {
+		if e.state != entryIdle {
 			continue
 		}
-		if e.source != SourceUser && t.book.byDial[e.source] >= t.sourceDials() {
-			continue // an answer comes first
-		}
 		at := e.next
-		if !e.good && e.source != SourceUser {
-			at = max(at, t.book.rests(e.addr.Addr()))
-		}
-		if !t.dialer.allows(e.addr.Addr()) {
-			at = max(at, t.dialer.window+dialsWindow)
+		if at <= t.now { // what costs more to find out matters for the others alone
+			if e.seed && t.seeding() || !t.mayDial(e) || t.book.banned(e.addr, t.now) {
+				continue
+			}
+			if e.source != SourceUser && t.book.byDial[e.source] >= t.sourceDials() {
+				continue // an answer comes first
+			}
+			at = t.hostReady(e)
 		}
 		if at > t.now {
 			next = min(next, at)
@@ -192,6 +192,19 @@ func (t *Torrent) choose() (best *entry, next time.Duration) {
 		}
 	}
 	return best, next
+}
+
+// hostReady returns from when on e may be dialled as far as its IP address is
+// concerned.
+func (t *Torrent) hostReady(e *entry) (at time.Duration) {
+	ip := e.addr.Addr()
+	if !e.good && e.source != SourceUser {
+		at = t.book.rests(ip)
+	}
+	if !t.dialer.allows(ip) {
+		at = max(at, t.dialer.window+dialsWindow)
+	}
+	return at
 }
 
 // sourceDials is how many addresses of one source may be dialled at a time, so
