@@ -299,7 +299,7 @@ func (a *adding) timeoutFailure(torrents []*swarm.Torrent) error {
 		if st.State == swarm.Faulty && st.Fault != nil {
 			return torrentFailure(t, st.Fault)
 		}
-		if st.State == swarm.Metadata || st.State == swarm.Downloading && st.PeersKnown == 0 {
+		if st.State == swarm.Metadata || alone(st) {
 			lonely++
 		}
 		if why == "" {
@@ -316,6 +316,12 @@ func (a *adding) timeoutFailure(torrents []*swarm.Torrent) error {
 	return failWithHint(code, what, fmt.Errorf("after %s: %s", after, why), "again, with a longer --timeout")
 }
 
+// alone tells whether a torrent that has its metadata has met nobody: no peer,
+// and no web seed that gave anything.
+func alone(st swarm.Stats) bool {
+	return st.State == swarm.Downloading && st.PeersKnown == 0 && st.Down == 0
+}
+
 // missing says how far a torrent is.
 func missing(st swarm.Stats) string {
 	switch {
@@ -323,7 +329,7 @@ func missing(st swarm.Stats) string {
 		return "no peer was found"
 	case st.State == swarm.Metadata:
 		return fmt.Sprintf("no metadata from %d peers", st.PeersKnown)
-	case st.State == swarm.Downloading && st.PeersKnown == 0:
+	case alone(st):
 		return fmt.Sprintf("no peer was found, %s complete", formatPercent(st.Have, wantedLength(st)))
 	}
 	return formatPercent(st.Have, wantedLength(st)) + " complete"
