@@ -30,7 +30,8 @@ type infoParser struct {
 	hasLength      bool
 	list           []File // v1, multi-file
 	hasList        bool
-	tree           []File // v2
+	tree           []leaf           // v2
+	treeLinks      map[int][]string // v2: targets of symbolic links
 	hasTree        bool
 	version        int64 // "meta version"
 	private        bool
@@ -78,7 +79,7 @@ func (p *infoParser) readInfo() {
 			p.listOriginals, p.originals = p.originals, nil
 		case "file tree":
 			p.hasTree = true
-			p.tree = make([]File, 0, p.expect("0:d"))
+			p.tree = make([]leaf, 0, p.expect("0:d"))
 			p.readTree(make([][]byte, 0, PathDepthMax+1))
 			p.treeOriginals, p.originals = p.originals, nil
 		case "meta version":
@@ -179,7 +180,7 @@ func (p *infoParser) readFile(i int) error {
 		return fmt.Errorf("length %d is out of range", f.Length)
 	}
 	if !f.Pad && p.named < len(p.tree) {
-		p.twin = p.tree[p.named].Path
+		p.twin = p.tree[p.named].path
 		p.named++
 	}
 	if err := p.setPath(&f, i, path); err != nil {

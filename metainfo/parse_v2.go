@@ -42,10 +42,60 @@ func (p *infoParser) readTree(path [][]byte) {
 	}
 }
 
+// A leaf is a file of the file tree. Of a hybrid, which has all files a second
+// time, nothing of it is kept but the names: hence it is small.
+type leaf struct {
+	path   []string
+	length int64
+	root   int32 // where it stands in raw
+	attr   uint8
+}
+
+// The attributes of a leaf.
+const (
+	leafExecutable = 1 << iota
+	leafHidden
+)
+
+// leafFile returns leaf i as a file.
+func (p *infoParser) leafFile(i int) File {
+	t := &p.tree[i]
+	f := File{
+		Path: t.path, Length: t.length, Link: p.treeLinks[i],
+		Executable: t.attr&leafExecutable != 0, Hidden: t.attr&leafHidden != 0,
+	}
+	if t.length > 0 {
+		f.Root = p.leafRoot(t)
+	}
+	return f
+}
+
+// leafRoot returns the root of a leaf that is not empty.
+func (p *infoParser) leafRoot(t *leaf) Hash256 { return Hash256(p.raw[t.root:]) }
+
+// noteLeaf adds a file to the tree.
+func (p *infoParser) noteLeaf(f *File, root int) {
+	t := leaf{path: f.Path, length: f.Length, root: int32(root)}
+	if f.Executable {
+		t.attr |= leafExecutable
+	}
+	if f.Hidden {
+		t.attr |= leafHidden
+	}
+	if f.Link != nil {
+		if p.treeLinks == nil {
+			p.treeLinks = make(map[int][]string)
+		}
+		p.treeLinks[len(p.tree)] = f.Link
+	}
+	p.tree = append(p.tree, t)
+}
+
 func (p *infoParser) readTreeFile(path [][]byte) error {
 	var f File
 	var hasLength, link bool
 	var root []byte
+	rootAt := 0
 	p.scratch = p.scratch[:0]
 	for key := range p.r.Dict() {
 		switch string(key) {
@@ -53,6 +103,7 @@ func (p *infoParser) readTreeFile(path [][]byte) error {
 			f.Length, hasLength = p.r.Int(), true
 		case "pieces root":
 			root = p.r.Bytes()
+			rootAt = p.r.Offset() - len(root)
 		case "attr":
 			link = p.readAttributes(&f)
 		case "symlink path":
@@ -75,8 +126,6 @@ func (p *infoParser) readTreeFile(path [][]byte) error {
 		return fmt.Errorf("length %d is out of range", f.Length)
 	case f.Length > 0 && len(root) != len(f.Root):
 		return fmt.Errorf("pieces root has %d bytes instead of %d", len(root), len(f.Root))
-	case f.Length > 0:
-		f.Root = Hash256(root)
 	}
 	if err := p.setPath(&f, len(p.tree), path); err != nil {
 		return err
@@ -84,13 +133,16 @@ func (p *infoParser) readTreeFile(path [][]byte) error {
 	if link && len(f.Link) == 0 {
 		f.Link = f.Path
 	}
-	p.tree = append(p.tree, f)
+	p.noteLeaf(&f, rootAt)
 	return nil
 }
 
 // layoutV2 fills in l from the keys of BEP 52 alone.
 func (p *infoParser) layoutV2(l *Layout) error {
-	l.Files, l.Multi = p.tree, true
+	l.Files, l.Multi = make([]File, len(p.tree)), true
+	for i := range l.Files {
+		l.Files[i] = p.leafFile(i)
+	}
 	if p.isSingle() {
 		l.Multi = false
 		l.Files[0].Path = nil
@@ -115,11 +167,11 @@ func (p *infoParser) layoutV2(l *Layout) error {
 // isSingle tells whether the file tree describes a single file: it has nothing
 // else, and the file has the name of the torrent.
 func (p *infoParser) isSingle() bool {
-	if len(p.tree) != 1 || len(p.tree[0].Path) != 1 {
+	if len(p.tree) != 1 || len(p.tree[0].path) != 1 {
 		return false
 	}
 	name, err := cleanElement(p.name)
-	return err == nil && p.tree[0].Path[0] == name
+	return err == nil && p.tree[0].path[0] == name
 }
 
 // joinHalves checks that the v1 files of a hybrid are those of its file tree,
@@ -143,17 +195,17 @@ func (p *infoParser) joinHalves(l *Layout) error {
 			path = []string{l.Name}
 		}
 		switch {
-		case !slices.Equal(path, t.Path):
+		case !slices.Equal(path, t.path):
 			return fmt.Errorf("file %d has two names", i)
-		case f.Length != t.Length:
-			return fmt.Errorf("file %d has two lengths, %d and %d", i, f.Length, t.Length)
+		case f.Length != t.length:
+			return fmt.Errorf("file %d has two lengths, %d and %d", i, f.Length, t.length)
 		case f.Length > 0 && f.Offset%p.pieceLength != 0:
 			return fmt.Errorf("file %d does not start at a piece", i)
 		case f.Length > 0 && f.Offset != align(end):
 			return fmt.Errorf("file %d does not start at the piece at which the file tree has it", i)
 		}
-		if f.Root = t.Root; f.Length > 0 {
-			end = f.Offset + f.Length
+		if f.Length > 0 {
+			f.Root, end = p.leafRoot(t), f.Offset+f.Length
 		}
 	}
 	if next != len(p.tree) {
