@@ -13,6 +13,9 @@ import (
 const (
 	// chokeEvery is how often slots are given anew (BEP 3 names ten seconds).
 	chokeEvery = 10 * time.Second
+	// optimisticShare is the share of slots, one in so many, that are given in
+	// turn rather than by merit.
+	optimisticShare = 5
 	// optimisticRounds is how many rounds an optimistic slot lasts: 30 s.
 	optimisticRounds = 3
 	// turnMax is how long a peer keeps its slot at a seed while others wait.
@@ -20,26 +23,23 @@ const (
 	// snubbedAfter is how long a peer that we are interested in may give
 	// nothing before it gets no regular slot.
 	snubbedAfter = 60 * time.Second
-	// slotsMin and slotsFirst are the fewest slots, and those to begin with.
+	// slotsMin and slotsFirst are the fewest slots, and those to begin with: a
+	// piece spreads the sooner, the fewer it is sent to at a time.
 	slotsMin   = 4
-	slotsFirst = 8
+	slotsFirst = 4
 	// slotRate is the upload rate, in bytes per second, that one slot is worth:
 	// more peers would each get a trickle.
-	slotRate = 200_000
+	slotRate = 250_000
 	// slotsLinear is the number of slots from which on more come slowly: with a
 	// slot for everybody nobody is rewarded.
 	slotsLinear = 8
-	// slotGrace is how long a slot counts as used before its peer asks.
-	slotGrace = 2 * time.Second
-	// stuckBlocks is how many blocks all slots could have got in the time after
-	// which a peer that got none counts as stuck.
-	stuckBlocks = 4
-	// uplinkRest is how long nothing has to go out to anybody for the uplink to
-	// count as free.
-	uplinkRest = time.Second / 2
 	// capacityDecay is what is left of the greatest upload rate after a round in
 	// which it was not reached.
 	capacityDecay = 0.97
+	// barrenAfter is how long a peer that we are interested in has to give us
+	// something. Then it comes after those who gave, also when we seed: we have
+	// no better sign of who shares.
+	barrenAfter = 20 * time.Second
 	// newcomerFor is how long a peer counts as new; new peers are three times
 	// as likely to get the optimistic slot, as they have nothing to trade.
 	newcomerFor = 60 * time.Second
@@ -49,7 +49,13 @@ const (
 type slotState struct {
 	since      time.Duration // choked or unchoked since
 	optimistic bool
+	given      int64         // bytes handed to its writer since it was unchoked
+	piece      uint32        // which the last of them were of
+	wanted     time.Duration // for how long we have been interested in it
 }
+
+// barren tells whether the peer takes and never gave, although it could have.
+func (p *peer) barren() bool { return p.down.total == 0 && p.slot.wanted >= barrenAfter }
 
 // A choker gives the upload slots.
 type choker struct {
@@ -69,6 +75,7 @@ type contender struct {
 	snubbed  bool
 	newcomer bool
 	idle     bool // it makes no use of its slot
+	barren   bool // it takes and never gave
 }
 
 // chokeRound gives all slots anew.
@@ -81,8 +88,9 @@ func (t *Torrent) chokeRound() {
 	c.adapt(t.up.rate(t.now), t.cfg.Limits.SlotsMax)
 	contenders := t.contenders()
 	rotate := c.rounds%optimisticRounds == 1
+	waiting := len(contenders)
 	chosen := choose(contenders, c.slots, t.seeding(), rotate, t.rng)
-	crowded := len(contenders) > len(chosen)
+	crowded := waiting > len(chosen)
 	for _, p := range t.peers.list {
 		// Who is not interested just now takes nothing, and may be again soon.
 		if p.unchoked && crowded && !slices.Contains(chosen, p) {
@@ -121,6 +129,7 @@ func (t *Torrent) contenders() []contender {
 			unchoked: p.unchoked,
 			waited:   t.now - p.slot.since,
 			newcomer: t.now-p.since < newcomerFor,
+			barren:   p.barren(),
 		}
 		c.idle = p.unchoked && c.waited >= slotGrace && !p.serve.busy()
 		if seeding {
@@ -142,12 +151,13 @@ func choose(list []contender, slots int, seeding, rotate bool, rng *rand.Rand) [
 	} else {
 		slices.SortStableFunc(list, tradeOrder)
 	}
+	list = rationed(list, max(1, slots/optimisticShare))
 	if len(list) <= slots {
 		slots = len(list)
 	}
 	optimistic := 0
 	if len(list) > slots {
-		optimistic = max(1, slots/5)
+		optimistic = max(1, slots/optimisticShare)
 	}
 	var chosen []*peer
 	for _, c := range list[:slots-optimistic] {
@@ -164,6 +174,25 @@ func choose(list []contender, slots int, seeding, rotate bool, rng *rand.Rand) [
 	return chosen
 }
 
+// rationed leaves out all but so many of those that only take, as long as there
+// are others.
+func rationed(list []contender, most int) []contender {
+	barren := 0
+	for _, c := range list {
+		barren += ifThen(c.barren, 1, 0)
+	}
+	if barren == len(list) {
+		return list
+	}
+	return slices.DeleteFunc(list, func(c contender) bool {
+		if !c.barren || most > 0 {
+			most -= ifThen(c.barren, 1, 0)
+			return false
+		}
+		return true
+	})
+}
+
 // tradeOrder puts first who gives us most (tit for tat). Who gives nothing for
 // its slot goes last.
 func tradeOrder(a, b contender) int {
@@ -173,12 +202,18 @@ func tradeOrder(a, b contender) int {
 	if c := cmp.Compare(b.rate, a.rate); c != 0 {
 		return c
 	}
+	if a.barren != b.barren {
+		return ifThen(a.barren, 1, -1)
+	}
 	return cmp.Compare(ifThen(b.unchoked, 1, 0), ifThen(a.unchoked, 1, 0))
 }
 
 // seedOrder lets each peer have its turn, those that take most first, and then
 // those that wait, longest first.
 func seedOrder(a, b contender) int {
+	if a.barren != b.barren {
+		return ifThen(a.barren, 1, -1)
+	}
 	inTurn := func(c contender) bool { return c.unchoked && !c.idle && c.waited < turnMax }
 	if inTurn(a) != inTurn(b) {
 		return ifThen(inTurn(a), -1, 1)
@@ -214,9 +249,11 @@ func nextOptimistic(rest []contender, rotate bool, rng *rand.Rand) int {
 		case c.unchoked:
 			return 0
 		case c.newcomer:
-			return 3
+			return 6
+		case c.barren:
+			return 1
 		}
-		return 1
+		return 2
 	}
 	sum := 0
 	for _, c := range rest {
@@ -240,7 +277,10 @@ func (t *Torrent) unchoke(p *peer) {
 	}
 	p.unchoked = true
 	p.slot.since = t.now
+	p.slot.given = 0
+	t.steer(p)
 	t.sendID(p, wire.Unchoke)
+	t.timers.by(timerSlots, t.now+slotHaste)
 }
 
 func (t *Torrent) choke(p *peer) {
@@ -250,17 +290,26 @@ func (t *Torrent) choke(p *peer) {
 	p.unchoked = false
 	p.slot.since = t.now
 	t.sendID(p, wire.Choke)
+	t.seeder.choked(t, p)
 	t.rejectQueue(p)
 }
 
-// onInterested gives a slot at once if one is free.
+// onInterested gives a slot at once if one is free and there is one for everybody.
+// Otherwise a moment passes first: who is nearest would always get it.
 func (t *Torrent) onInterested(p *peer) {
 	if p.interested {
 		p.flood.pointless++
 		return
 	}
 	p.interested = true
-	if t.pick != nil && !t.stuck(p) && t.slotsUsed() < t.choker.slots && t.slotFor() {
+	if t.pick == nil || t.stuck(p) || t.slotsUsed() >= t.choker.slots {
+		return
+	}
+	if len(t.peers.list) > t.choker.slots {
+		t.timers.by(timerSlots, t.now+slotGather)
+		return
+	}
+	if t.slotFor() {
 		t.unchoke(p)
 	}
 }
@@ -276,89 +325,5 @@ func (t *Torrent) onNotInterested(p *peer) {
 	}
 	if t.useless(p) {
 		t.drop(p, ReasonUseless, false)
-	}
-}
-
-// stuck tells whether p does not read what it asked for: blocks are with its
-// writer, and none has gone out for longer than the slots take for several at
-// the rate of late, or than one slot does while nobody else gets any either. It
-// has no use for a slot.
-func (t *Torrent) stuck(p *peer) bool {
-	if len(p.serve.flying) == 0 {
-		return false
-	}
-	patience, rest := slotGrace, uplinkRest
-	if rate := t.up.rate(t.now); rate > 0 {
-		patience += wait(rate, stuckBlocks*t.choker.slots)
-		rest += wait(rate, stuckBlocks)
-	}
-	quiet := t.now - p.serve.moved
-	return quiet > patience || quiet > rest && t.now-t.sentAt > rest
-}
-
-// slotFor tells whether one more peer may be unchoked. When there are as many as
-// there may be, one that is stuck is choked for it.
-func (t *Torrent) slotFor() bool {
-	if t.unchoked() < t.cfg.Limits.SlotsMax {
-		return true
-	}
-	for _, p := range t.peers.list {
-		if p.unchoked && t.stuck(p) {
-			t.choke(p)
-			return true
-		}
-	}
-	return false
-}
-
-// slotsUsed returns how many slots are in use: by peers that wait for blocks
-// and read them, or were unchoked a moment ago.
-func (t *Torrent) slotsUsed() int {
-	n := 0
-	for _, p := range t.peers.list {
-		if p.unchoked && p.interested && !t.stuck(p) && (p.serve.busy() || t.now-p.slot.since < slotGrace) {
-			n++
-		}
-	}
-	return n
-}
-
-// deserves tells whether p is to get a free slot before q: as it gives us more,
-// or has waited longer.
-func (t *Torrent) deserves(p, q *peer) bool {
-	if a, b := p.down.rate(t.now), q.down.rate(t.now); a != b && !t.seeding() {
-		return a > b
-	}
-	return p.slot.since < q.slot.since
-}
-
-func (t *Torrent) unchoked() int {
-	n := 0
-	for _, p := range t.peers.list {
-		if p.unchoked {
-			n++
-		}
-	}
-	return n
-}
-
-// fillSlots gives free slots to those who wait, without waiting for the round.
-// A slot whose peer asks for nothing is as good as free, so that the uplink is
-// used as long as anybody wants something.
-func (t *Torrent) fillSlots() {
-	if t.pick == nil {
-		return
-	}
-	for free := t.choker.slots - t.slotsUsed(); free > 0; free-- {
-		var next *peer
-		for _, p := range t.peers.list {
-			if p.interested && !p.unchoked && !t.stuck(p) && (next == nil || t.deserves(p, next)) {
-				next = p
-			}
-		}
-		if next == nil || !t.slotFor() {
-			return
-		}
-		t.unchoke(next)
 	}
 }

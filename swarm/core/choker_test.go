@@ -13,8 +13,8 @@ import (
 	"swarmnode/swarm/wire"
 )
 
-// contenders reads "rate[flags]": u unchoked, s snubbed, i idle, n new, o has
-// an optimistic slot; :N waits for so many seconds.
+// contenders reads "rate[flags]": u unchoked, s snubbed, i idle, n new, b
+// barren, o has an optimistic slot; :N waits for so many seconds.
 func readContenders(text string) []contender {
 	var list []contender
 	for i, word := range strings.Fields(text) {
@@ -30,6 +30,7 @@ func readContenders(text string) []contender {
 			p: p, rate: rate, waited: time.Duration(waited) * time.Second,
 			unchoked: strings.Contains(flags, "u"), snubbed: strings.Contains(flags, "s"),
 			idle: strings.Contains(flags, "i"), newcomer: strings.Contains(flags, "n"),
+			barren: strings.Contains(flags, "b"),
 		})
 	}
 	return list
@@ -54,6 +55,10 @@ func TestChoose(t *testing.T) {
 			always: []PeerRef{2, 3, 5}},
 		{name: "and nothing to those who take nothing", peers: "0ui:15 10u:15 0:1 0:2", slots: 3, seeding: true,
 			always: []PeerRef{2, 4}, never: nil},
+		{name: "who only takes comes after who gave", peers: "90ub:5 0:1 0:2", slots: 3, seeding: true,
+			always: []PeerRef{1, 2, 3}},
+		{name: "and finds no regular slot there", peers: "90ub:5 80ub:5 70ub:5 0:1 0:2 0:3", slots: 4, seeding: true,
+			always: []PeerRef{4, 5, 6}},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			for seed := range uint64(50) {
@@ -100,7 +105,7 @@ func TestSlots(t *testing.T) {
 	for _, c := range []struct {
 		rate int64
 		want int
-	}{{0, slotsFirst}, {50_000, slotsMin}, {1_250_000, 7}, {2_500_000, 12}, {125_000_000, 57}, {1 << 40, 64}} {
+	}{{0, slotsFirst}, {50_000, slotsMin}, {1_250_000, 6}, {2_500_000, 11}, {125_000_000, 52}, {1 << 40, 64}} {
 		ch := newChoker(64)
 		ch.adapt(c.rate, 64)
 		if ch.slots != c.want {

@@ -152,6 +152,14 @@ func (a *asks) came(o ask, now time.Duration) {
 	a.until = min(a.until, now)
 }
 
+// restart forgets the rate of a time that is over: what it is now is to be found
+// out.
+func (a *asks) restart() {
+	if !a.snubbed && a.live == 0 {
+		a.target, a.growing, a.rate = max(a.target, asksFirst), true, 0
+	}
+}
+
 // pause puts off further requests.
 func (a *asks) pause(now time.Duration) {
 	a.until = now + a.backoff
@@ -441,6 +449,7 @@ func (t *Torrent) onUnchoke(p *peer) {
 		return
 	}
 	p.choking = false
+	p.ask.restart()
 	t.refill(p)
 }
 

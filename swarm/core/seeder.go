@@ -13,20 +13,22 @@ const (
 	steerAhead = 2
 	steerMax   = 32
 	// passOverMax is how long a request may wait while later ones go first.
-	passOverMax = 3 * time.Second
+	passOverMax = 750 * time.Millisecond
 	// steerTries bounds the search for a piece to suggest, in pieces.
 	steerTries = 4096
 )
 
 // A seeder sends each piece out once before it repeats any. It is at work while
 // we are the only seed that our peers see, and some piece is with nobody else.
-// Each such piece is promised to one peer, which is told so by a suggestion
-// (BEP 6), and requests for what was promised are served first; nothing is held
-// back, so that no peer waits. Super-seeding (BEP 16) goes further and shows
+// Each such piece is promised to one peer that is unchoked, which is told so by a
+// suggestion (BEP 6), and requests for what was promised are served first, then
+// those that have waited for passOverMax. Slots go from peer to peer, a piece
+// each (see turns.go). Super-seeding (BEP 16) goes further and shows
 // each peer no other pieces.
 type seeder struct {
 	owner   []PeerRef // by piece: whom it is promised to, or 0; nil until needed
 	covered bool      // some peer was not told of all pieces
+	holds   bool      // some peer's requests wait in favour of others
 }
 
 // alone tells whether pieces can come from nobody else.
@@ -80,7 +82,7 @@ func (s *seeder) settle(t *Torrent, p *peer) {
 // steer suggests pieces to p as long as it has few to fetch.
 func (t *Torrent) steer(p *peer) {
 	s := &t.seeder
-	if !p.has.counted || p.has.isSeed() || !s.alone(t) || s.hides(t) || !p.fast {
+	if !p.unchoked || !p.has.counted || p.has.isSeed() || !s.alone(t) || s.hides(t) || !p.fast {
 		return
 	}
 	s.settle(t, p)
@@ -103,7 +105,7 @@ func (s *seeder) requested(t *Torrent, p *peer, piece uint32) {
 	if s.owner == nil {
 		return
 	}
-	if s.owner[piece] == 0 && len(p.promised) < steerMax {
+	if owner := s.owner[piece]; len(p.promised) < steerMax && owner != p.ref && s.mayGive(t, piece) {
 		s.give(p, piece)
 	}
 	for i := range p.promised {
@@ -115,20 +117,38 @@ func (s *seeder) requested(t *Torrent, p *peer, piece uint32) {
 	}
 }
 
+// mayGive tells whether a piece can be promised to who asks for it: nobody was
+// promised it, or who was has not asked for it.
+func (s *seeder) mayGive(t *Torrent, piece uint32) bool {
+	owner := t.peers.live(s.owner[piece])
+	if owner == nil {
+		return true
+	}
+	i := slices.IndexFunc(owner.promised, func(m promise) bool { return m.piece == piece })
+	if i >= 0 && owner.promised[i].asked {
+		return false
+	}
+	if i >= 0 {
+		owner.promised = slices.Delete(owner.promised, i, i+1)
+	}
+	return true
+}
+
 // choose returns which waiting request of p goes next: the first for a piece
-// that nobody has and nobody else was promised, or else just the first.
-func (s *seeder) choose(t *Torrent, p *peer) int {
+// that nobody has and nobody else was promised, which is useful, or else just the
+// first. What has waited for long goes next in any case.
+func (s *seeder) choose(t *Torrent, p *peer) (i int, useful bool) {
 	queue := p.serve.queue
 	if s.owner == nil || !s.alone(t) || t.now-queue[0].at > passOverMax {
-		return 0
+		return 0, true
 	}
 	for i, w := range queue[:min(len(queue), chooseAmong)] {
 		owner := s.owner[w.ref.Piece]
 		if t.pick.Availability(w.ref.Piece) == 0 && (owner == 0 || owner == p.ref) {
-			return i
+			return i, true
 		}
 	}
-	return 0
+	return 0, false
 }
 
 // out goes on when some peer has got a piece.
@@ -178,4 +198,21 @@ func (s *seeder) uncover(t *Torrent) {
 		}
 	}
 	t.tellUploadOnly()
+}
+
+// choked takes back what was promised to a peer that cannot ask for it now, but
+// for the piece of which it has a part.
+func (s *seeder) choked(t *Torrent, p *peer) {
+	if s.owner == nil || s.hides(t) {
+		return
+	}
+	p.promised = slices.DeleteFunc(p.promised, func(m promise) bool {
+		if m.piece == p.slot.piece && p.slot.given > 0 {
+			return false
+		}
+		if s.owner[m.piece] == p.ref {
+			s.owner[m.piece] = 0
+		}
+		return true
+	})
 }

@@ -12,6 +12,7 @@ type timer uint8
 const (
 	timerSweep    timer = iota // once a second: what each peer is late with
 	timerChoke                 // the next round of the choker
+	timerSlots                 // free slots are given
 	timerRefill                // peers that have room for requests get some
 	timerDial                  // the next Dial is allowed or due
 	timerMetadata              // metadata requests that are late
@@ -74,6 +75,9 @@ func (t *Torrent) expire() {
 	if t.timers.due(timerChoke, t.now) {
 		t.chokeRound()
 	}
+	if t.timers.due(timerSlots, t.now) {
+		t.fillSlots()
+	}
 	if t.timers.due(timerMetadata, t.now) {
 		t.askMetadata()
 	}
@@ -94,6 +98,7 @@ func (t *Torrent) sweep() {
 		t.sweepPeer(p)
 	}
 	t.fillSlots()
+	t.pumpHeld()
 	if len(t.peers.list) > 0 {
 		t.timers.by(timerSweep, t.now+sweepEvery)
 	}
@@ -113,6 +118,9 @@ func (t *Torrent) sweepPeer(p *peer) {
 	}
 	if t.now-p.spoke >= keepAliveAfter {
 		t.sendID(p, keepAlive)
+	}
+	if p.interesting {
+		p.slot.wanted += sweepEvery
 	}
 	t.sweepAsks(p)
 	t.sweepPEX(p)

@@ -94,8 +94,20 @@ func (t *Torrent) refuse(p *peer, r block.Ref) {
 func (t *Torrent) pump(p *peer) {
 	s := &p.serve
 	for len(s.flying) < s.window && len(s.queue) > 0 {
-		i := t.seeder.choose(t, p)
+		i, useful := t.seeder.choose(t, p)
 		r := s.queue[i].ref
+		if !useful && t.busyElse(p) {
+			t.seeder.holds = true
+			return
+		}
+		if t.turnOver(p, r.Piece) {
+			if len(s.flying) == 0 {
+				t.endTurn(p)
+			}
+			return
+		}
+		p.slot.given += int64(r.Length)
+		p.slot.piece = r.Piece
 		s.queue = append(s.queue[:i], s.queue[i+1:]...)
 		if len(s.flying) == 0 {
 			s.moved = t.now
@@ -103,6 +115,9 @@ func (t *Torrent) pump(p *peer) {
 		s.flying = append(s.flying, r)
 		p.spoke = t.now
 		t.do(Action{Kind: Upload, Peer: p.ref, Ref: r})
+		if t.hadTurn(p) { // the next one is to be ready when the last block is out
+			t.timers.by(timerSlots, t.now)
+		}
 	}
 }
 
@@ -126,6 +141,13 @@ func (t *Torrent) onSent(ref PeerRef, count int) {
 		s.window = min(s.window+count, windowMax)
 	}
 	t.pump(p)
+	if !s.busy() {
+		t.timers.by(timerSlots, t.now+slotGather)
+		if t.hadTurn(p) && t.awaited() {
+			t.endTurn(p)
+		}
+	}
+	t.pumpHeld()
 }
 
 // onCancel takes a request out of the queue. If it is with the writer already

@@ -199,7 +199,7 @@ func (p *Picker) pickOvertake(q *Query, dst []Block, limit int) []Block {
 
 // next finds the piece to begin.
 func (p *Picker) next(q *Query) (piece uint32, ok bool) {
-	for _, piece := range q.First {
+	for _, piece := range slices.Backward(q.First) {
 		if p.fits(q, piece) {
 			return piece, true
 		}

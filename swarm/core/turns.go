@@ -1,0 +1,70 @@
+package core
+
+import "time"
+
+const (
+	// turnBytes and turnLeast are what a peer gets at least, and for how long,
+	// before a sole seed turns to the next one: whole pieces, and not so few
+	// that the time goes into choking.
+	turnBytes = 256 << 10
+	turnLeast = 250 * time.Millisecond
+)
+
+// turnOver tells whether p has had its turn at a sole seed, so that the next
+// piece goes to another peer: what all lack is to spread from as many peers as
+// there are, rather than through the first ones.
+func (t *Torrent) turnOver(p *peer, piece uint32) bool {
+	return piece != p.slot.piece && t.hadTurn(p) && t.awaited()
+}
+
+// hadTurn tells whether p has got its share at a sole seed.
+func (t *Torrent) hadTurn(p *peer) bool {
+	return p.unchoked && p.slot.given >= max(int64(t.layout.PieceLength), turnBytes) &&
+		t.now-p.slot.since >= turnLeast && t.seeder.alone(t)
+}
+
+// awaited tells whether somebody waits for a slot.
+func (t *Torrent) awaited() bool {
+	for _, p := range t.peers.list {
+		if p.interested && !p.unchoked && !t.stuck(p) {
+			return true
+		}
+	}
+	return false
+}
+
+// endTurn gives the slot of p to another peer.
+func (t *Torrent) endTurn(p *peer) {
+	t.choke(p)
+	t.fillSlots()
+}
+
+// passesOn tells whether the piece that p got last has come further, or it had no
+// slot yet.
+func (t *Torrent) passesOn(p *peer) bool {
+	return p.slot.since == 0 || t.pick.Availability(p.slot.piece) > 1
+}
+
+// busyElse tells whether blocks are on their way to another peer than p that
+// reads them.
+func (t *Torrent) busyElse(p *peer) bool {
+	for _, q := range t.peers.list {
+		if q != p && len(q.serve.flying) > 0 && !t.stuck(q) {
+			return true
+		}
+	}
+	return false
+}
+
+// pumpHeld goes on with those whose requests were held back in favour of others.
+func (t *Torrent) pumpHeld() {
+	if !t.seeder.holds {
+		return
+	}
+	t.seeder.holds = false
+	for _, p := range t.peers.list {
+		if len(p.serve.queue) > 0 && len(p.serve.flying) == 0 {
+			t.pump(p)
+		}
+	}
+}
