@@ -323,13 +323,19 @@ func (b *book) failed(e *entry, now, jitter time.Duration) {
 }
 
 func (b *book) setState(e *entry, s entryState) {
+	h := b.hosts[e.addr.Addr()]
+	if h == nil {
+		h = &host{} // a local one
+	}
 	if e.state == entryDialling {
 		b.dialling--
 		b.byDial[e.source]--
+		h.dialling--
 	}
 	if s == entryDialling {
 		b.dialling++
 		b.byDial[e.source]++
+		h.dialling++
 	}
 	e.state = s
 }

@@ -122,9 +122,18 @@ func TestOneHost(t *testing.T) {
 	if len(b.list) != perHostMax {
 		t.Errorf("%d addresses of one host, want %d", len(b.list), perHostMax)
 	}
+	b.setState(b.list[0], entryDialling)
+	if b.rests(victim) != never {
+		t.Error("two addresses of one host may be dialled at a time")
+	}
+	b.setState(b.list[0], entryIdle)
 	for i := range fruitlessMax {
-		if b.rests(victim) != 0 {
-			t.Errorf("the host rests after %d failures", i)
+		want := time.Duration(0)
+		if i > 0 {
+			want = hostAgain << (i - 1)
+		}
+		if got := b.rests(victim); got != want {
+			t.Errorf("after %d failures the host rests until %v, want %v", i, got, want)
 		}
 		b.failed(b.list[0], 0, 0)
 	}

@@ -30,7 +30,7 @@ func (t *Torrent) check() {
 
 // check panics when the counts of the book are not those of its addresses.
 func (b *book) check() {
-	dialling, proven, hosted := 0, 0, 0
+	dialling, proven, hosted, atHosts := 0, 0, 0, 0
 	var perSource, byDial [sourceCount]int
 	tellers := map[netip.Addr]int{}
 	for _, e := range b.list {
@@ -45,6 +45,9 @@ func (b *book) check() {
 		if e.state == entryDialling {
 			dialling++
 			byDial[e.source]++
+			if !local(e.addr.Addr()) {
+				atHosts++
+			}
 		}
 		if !local(e.addr.Addr()) {
 			hosted++
@@ -55,9 +58,10 @@ func (b *book) check() {
 	}
 	for _, h := range b.hosts {
 		hosted -= h.entries
+		atHosts -= h.dialling
 	}
 	if dialling != b.dialling || byDial != b.byDial || proven != b.proven || perSource != b.perSource ||
-		len(b.list) != len(b.byAddr) || hosted != 0 || !maps.Equal(tellers, b.tellers) {
+		len(b.list) != len(b.byAddr) || hosted != 0 || atHosts != 0 || !maps.Equal(tellers, b.tellers) {
 		panic("core: counts of the address book are wrong")
 	}
 	if len(b.list) > addressesMax || proven > provenMax+1 || len(b.hosts) > addressesMax+restingMax {

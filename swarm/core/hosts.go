@@ -9,10 +9,11 @@ const (
 	// perHostMax bounds the addresses that are remembered with one IP address: a
 	// household behind one NAT. Whoever names more of one makes them up.
 	perHostMax = 8
-	// fruitlessMax is how many dials in a row to addresses with one IP address,
-	// none of them proven, may come to nothing, and hostRest how long none goes
-	// there then: somebody may have named an innocent host again and again, each
-	// time with another port.
+	// Somebody may have named an innocent host again and again, each time with
+	// another port. So to one IP address there is one dial at a time, as long as
+	// nobody was met there, and after hostAgain the next, after a wait that doubles
+	// each time; and after fruitlessMax in a row none for hostRest.
+	hostAgain    = 20 * time.Second
 	fruitlessMax = 6
 	hostRest     = 30 * time.Minute
 	// restingMax bounds the IP addresses that are remembered for their rest
@@ -24,6 +25,7 @@ const (
 // none: many nodes share them in tests and laboratories.
 type host struct {
 	entries   int // addresses in the book, 0 <= entries <= perHostMax but for what the user names
+	dialling  int // those that are being dialled, 0 <= dialling <= entries
 	fruitless int // dials in a row to unproven addresses that failed
 	until     time.Duration
 }
@@ -50,12 +52,17 @@ func (b *book) crowded(ip netip.Addr) bool {
 	return h != nil && h.entries >= perHostMax
 }
 
-// rests returns until when no unproven address with ip is to be dialled.
+// rests returns until when no unproven address with ip is to be dialled; never
+// stands for until another was.
 func (b *book) rests(ip netip.Addr) time.Duration {
-	if h := b.hosts[ip]; h != nil {
+	switch h := b.hosts[ip]; {
+	case h == nil || h.entries < 2: // then the wait of the address itself is enough
+		return 0
+	case h.dialling > 0:
+		return never
+	default:
 		return h.until
 	}
-	return 0
 }
 
 // reached notes that somebody is at ip.
@@ -71,6 +78,7 @@ func (b *book) missed(ip netip.Addr, now time.Duration) {
 	if h == nil {
 		return
 	}
+	h.until = now + hostAgain<<h.fruitless
 	if h.fruitless++; h.fruitless >= fruitlessMax {
 		h.fruitless, h.until = 0, now+hostRest
 	}
