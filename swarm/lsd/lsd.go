@@ -42,7 +42,7 @@ const (
 	gatherTime = 20 * time.Millisecond
 	// scanEvery is how often the interfaces are looked at: a cable that is
 	// plugged in should have effect while the user looks on.
-	scanEvery = 2 * time.Second
+	scanEvery = 750 * time.Millisecond
 
 	// foundMax bounds the peers of a torrent that wait to be taken; more are
 	// dropped, for they will announce again.

@@ -452,3 +452,12 @@ func BenchmarkParseSearch(b *testing.B) {
 		}
 	}
 }
+
+// BenchmarkScan is a look at the interfaces when nothing has changed.
+func BenchmarkScan(b *testing.B) {
+	s := newService(Config{})
+	b.ReportAllocs()
+	for b.Loop() {
+		s.places()
+	}
+}
