@@ -65,7 +65,8 @@ bench: build
 sim:
 	$(GO) test -count 1 -v ./swarm/sim/...
 
-## soak      the tests that take long, as asked for by SWARM_SOAK=1
+## soak      the tests that take long, as asked for by SWARM_SOAK=1: among them
+##           1,000 kills of a download, or SWARM_TEST_KILLS, some four minutes
 soak:
 	SWARM_SOAK=1 $(GO) test -count 1 -timeout 60m ./...
 

@@ -68,10 +68,12 @@
 // # What outlasts a crash
 //
 // The record (see Resume) holds the pieces whose data was synced before the
-// record was written, and how the files were left. After Close it is clean,
-// and if sizes and times still agree nothing is hashed at the next start. After
-// a crash the pieces that it lacks and that are not holes are hashed. Files
+// record was written, and how the files were left. A checkpoint syncs and
+// records every few seconds, or when many bytes were written. After Close it is
+// clean, and if sizes and times still agree nothing is hashed at the next start.
+// After a crash the pieces that it lacks and that are not holes are hashed. Files
 // that others changed are hashed, and what is known from a record alone is
 // hashed before it is first read from, so that no record, damaged, outdated or
-// forged, makes a node send data that it has not seen to be right.
+// forged, makes a node send data that it has not seen to be right. The same goes
+// for pieces of a complete file that is found changed while it is served.
 package storage

@@ -217,6 +217,36 @@ func TestDiskFull(t *testing.T) {
 	r.back()
 }
 
+// A disk that cannot be read for a while: the read fails, hashing the piece
+// says so, and when it works again nothing has to be fetched.
+func TestReadFails(t *testing.T) {
+	layout, data := makeLayout(t, "x", 32<<10, tfile{"a", 100_000, false})
+	d := newMemDisk(1)
+	r := memRig(t, d, nil, layout, data)
+	r.all()
+	if err := r.store.Finish(); err != nil {
+		t.Fatal(err)
+	}
+	d.failIf(func(op, name string) bool { return op == "read" })
+	p := make([]byte, 100)
+	if err := r.store.ReadAt(p, 1, 0); !errors.Is(err, syscall.EIO) {
+		t.Error("ReadAt:", err)
+	}
+	r.store.Verify(1)
+	if got := <-r.results; got.OK || !errors.Is(got.Err, syscall.EIO) {
+		t.Errorf("Verify: %+v", got)
+	}
+	d.failIf(nil)
+	r.store.Verify(1)
+	if got := <-r.results; !got.OK {
+		t.Errorf("Verify when it works again: %+v", got)
+	}
+	if err := r.store.ReadAt(p, 1, 0); err != nil {
+		t.Error("ReadAt when it works again:", err)
+	}
+	r.back()
+}
+
 // What a failed sync leaves behind is not trusted, even if the next one works.
 func TestFailedSync(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
