@@ -142,6 +142,8 @@ func (w *walker) folder(dir string, root *os.Root, above []fs.FileInfo) error {
 	if err != nil {
 		return err
 	}
+	// In order, so that what is left out is told in the same order each time.
+	slices.SortFunc(entries, func(a, b fs.DirEntry) int { return strings.Compare(a.Name(), b.Name()) })
 	for _, e := range entries {
 		if w.ctx.Err() != nil {
 			return context.Cause(w.ctx)
