@@ -153,6 +153,7 @@ func Listen(cfg Config) (*Engine, error) {
 	e.ctx, e.cancel = context.WithCancel(context.Background())
 	e.accept()
 	e.refuse()
+	e.wait.Go(func() { e.watchAddresses(e.ctx) })
 	return e, nil
 }
 

@@ -83,7 +83,7 @@ func (l *link) OnClosed(err error) {
 		l.err = err
 		close(l.closed)
 	}
-	l.torrent.post(core.Event{Kind: core.Closed, Peer: l.ref, Err: err})
+	l.torrent.post(core.Event{Kind: core.Closed, Peer: l.ref, Err: err, Broken: broken(err)})
 }
 
 // readFailed posts that blocks could not be read for this peer.

@@ -205,8 +205,8 @@ func (l *loop) act(now time.Time) {
 func (l *loop) perform(now time.Time, a *core.Action) {
 	switch a.Kind {
 	case core.Dial:
-		addr := a.Addr
-		l.wait.Go(func() { l.dial(addr) })
+		addr, soon := a.Addr, a.Soon
+		l.wait.Go(func() { l.dial(addr, soon) })
 	case core.Send:
 		if link := l.links[a.Peer]; link != nil {
 			link.stream.Send(a.Msg)
@@ -263,8 +263,8 @@ func (d dropped) Error() string { return "dropped: " + d.reason.String() }
 type banned struct{ dropped }
 
 // dial connects to addr and shakes hands, within the budget of the engine.
-func (l *loop) dial(addr netip.AddrPort) {
-	if err := l.tryDial(addr); err != nil {
+func (l *loop) dial(addr netip.AddrPort, soon bool) {
+	if err := l.tryDial(addr, soon); err != nil {
 		l.log.Debug("dial", "peer", addr, "err", err)
 		kind := core.DialFailed
 		if errors.Is(err, limit.ErrTooOften) || errors.Is(err, limit.ErrBusy) {
@@ -274,15 +274,19 @@ func (l *loop) dial(addr netip.AddrPort) {
 	}
 }
 
-func (l *loop) tryDial(addr netip.AddrPort) error {
+func (l *loop) tryDial(addr netip.AddrPort, soon bool) error {
 	if l.engine.bans.banned(time.Now(), addr.Addr()) {
 		return errBanned
 	}
-	if err := l.engine.dials.Acquire(l.ctx, l.Torrent, addr); err != nil {
+	acquire, timeout := l.engine.dials.Acquire, peer.HandshakeTimeout
+	if soon {
+		acquire, timeout = l.engine.dials.AcquireKnown, soonTimeout
+	}
+	if err := acquire(l.ctx, l.Torrent, addr); err != nil {
 		return err
 	}
 	defer l.engine.dials.Release(l.Torrent)
-	ctx, cancel := context.WithTimeout(l.ctx, peer.HandshakeTimeout)
+	ctx, cancel := context.WithTimeout(l.ctx, timeout)
 	defer cancel()
 	var err error
 	hashes := l.hashes()

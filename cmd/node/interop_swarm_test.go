@@ -9,10 +9,12 @@ import (
 	"net/netip"
 	"os"
 	"path/filepath"
+	"slices"
 	"testing"
 	"time"
 
 	"swarmnode/internal/capped"
+	"swarmnode/internal/lab"
 	"swarmnode/internal/nodeproc"
 	"swarmnode/internal/realclient"
 )
@@ -30,6 +32,7 @@ var swarms = []struct {
 	{"limits hold", (*interop).limitsHold},
 	{"super-seeding", (*interop).superSeeding},
 	{"partial seed", (*interop).partialSeed},
+	{"addresses change", (*interop).addressesChange},
 	{"killed node", func(n *interop, t *testing.T, ctx context.Context, group byte) {
 		n.killed(t, ctx, group, func(s *capped.Swarm) *capped.Member { return s.Leechs[0] })
 	}},
@@ -289,4 +292,72 @@ func (n *interop) killed(t *testing.T, ctx context.Context, group byte, choose f
 		t.Fatal(err)
 	}
 	sameContent(t, filepath.Join(cfg.From, cfg.Name), filepath.Join(victim.Dir, cfg.Name))
+}
+
+// addressesChange has a node fetch from a node over links of 8 Mbit/s, the
+// downloader behind NAT. In mid-download the seed gets another address, then the
+// home router does: the fetch goes on without anybody being told where.
+func (n *interop) addressesChange(t *testing.T, ctx context.Context, _ byte) {
+	const size, piece, rate, port = 10 << 20, 64 << 10, 8, 6881
+	l, err := lab.New()
+	if err != nil {
+		t.Fatal(err)
+	}
+	seed, err := l.Host("seed", rate)
+	if err != nil {
+		t.Fatal(err)
+	}
+	leech, err := l.Behind("leech", rate, true)
+	if err != nil {
+		t.Fatal(err)
+	}
+	tracker, err := lab.NewTracker(netip.AddrFrom4([4]byte{11, 0, 0, 1}))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer tracker.Close()
+	from, out := t.TempDir(), t.TempDir()
+	content := filepath.Join(from, "content.bin")
+	writeContent(t, content, size)
+	torrent, err := realclient.MakeTorrent(content, piece, tracker.URL)
+	if err != nil {
+		t.Fatal(err)
+	}
+	add := func(h *lab.Host, dir string, args ...string) *nodeproc.Node {
+		words := slices.Concat(h.Enter(), []string{n.binary, "add", "--no-dht", "--no-lsd", "-v", "-v", "--port", fmt.Sprint(port), "--dir", dir}, args, []string{torrent.File})
+		p, err := nodeproc.Start(words[0], t.TempDir(), words[1:]...)
+		if err != nil {
+			t.Fatal(err)
+		}
+		t.Cleanup(func() {
+			p.Stop()
+			if t.Failed() {
+				t.Logf("%s:\n%s", h.Name, p.Log())
+			}
+		})
+		return p
+	}
+	if _, err := add(seed, from, "--seed").WaitEvent(ctx, "complete"); err != nil {
+		t.Fatal(err)
+	}
+	node := add(leech, out)
+	has := func(bytes int64) {
+		t.Helper()
+		_, err := node.WaitFor(ctx, "progress", func(e nodeproc.Event) bool { return e.Event == "progress" && e.Have >= bytes })
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+	has(size / 5)
+	if err := seed.Readdress(seed.Addr.Next()); err != nil {
+		t.Fatal(err)
+	}
+	has(size / 2)
+	if err := leech.Readdress(netip.AddrFrom4([4]byte{198, 18, 2, 77})); err != nil {
+		t.Fatal(err)
+	}
+	start := time.Now()
+	waitNode(t, ctx, node)
+	t.Logf("complete %.1f s after the second move", time.Since(start).Seconds())
+	sameContent(t, content, filepath.Join(out, "content.bin"))
 }

@@ -27,6 +27,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 	"time"
 
@@ -73,6 +74,10 @@ type Options struct {
 	// HighPerformance applies libtorrent's high_performance_seed preset.
 	// Other kinds have nothing like it and ignore it.
 	HighPerformance bool
+	// Enter are words to put before the command, such as those that lead into
+	// another network namespace. Port has to be given then, and the client is not
+	// to be driven by a port: Libtorrent.
+	Enter []string
 	// Up is the client's own limit of what it sends, in bytes per second; 0: none.
 	// Those other than Libtorrent, Transmission and Aria2 have ErrUnsupported.
 	Up int64
@@ -200,6 +205,10 @@ func (c *Client) start(path string, args ...string) error {
 
 func (c *Client) startProcess(cfg proc.Config) error {
 	cfg.Dir = c.opts.Dir
+	if len(c.opts.Enter) > 0 {
+		cfg.Args = slices.Concat(c.opts.Enter[1:], []string{cfg.Path}, cfg.Args)
+		cfg.Path = c.opts.Enter[0]
+	}
 	// Whatever a client finds in a user's home must not matter here.
 	cfg.Env = append(cfg.Env, "HOME="+c.opts.Dir, "XDG_CONFIG_HOME="+c.opts.Dir, "XDG_DATA_HOME="+c.opts.Dir, "XDG_CACHE_HOME="+c.opts.Dir)
 	if cfg.Stdout == nil {

@@ -14,7 +14,7 @@ type ActionKind uint8
 // them out in order.
 const (
 	// Dial: connect to Addr and shake hands; answer with Connected or
-	// DialFailed. Addr.
+	// DialFailed. Addr, Soon.
 	Dial ActionKind = iota
 	// Send: queue a message to a peer. Peer, Msg; its Payload is the
 	// driver's to keep.
@@ -51,6 +51,7 @@ const (
 type Action struct {
 	Kind   ActionKind
 	Ban    bool
+	Soon   bool // blocks moved at the address lately: it is there now or not at all
 	Reason Reason
 	Peer   PeerRef
 	Ref    block.Ref

@@ -66,6 +66,9 @@ type entry struct {
 	next     time.Duration // not to be dialled before
 	met      time.Duration // when it was connected last, if it is good
 	said     time.Time     // the same, if that was in an earlier run
+
+	delivered time.Duration // when blocks moved here last; 0: never, or not to be counted on
+	tries     uint8         // dials since the connection was lost
 }
 
 // A sourceSet is a set of sources.
@@ -276,7 +279,7 @@ func (b *book) joined(addr netip.AddrPort, ref PeerRef, now time.Duration) {
 }
 
 // closed notes that a connection ended, and when to try again.
-func (b *book) closed(p *peer, reason Reason, now time.Duration) {
+func (b *book) closed(p *peer, reason Reason, broken bool, now time.Duration) {
 	for _, addr := range [...]netip.AddrPort{p.listen, p.addr} {
 		e := b.byAddr[addr]
 		if e == nil || e.state != entryConnected || e.peer != p.ref {
@@ -289,6 +292,9 @@ func (b *book) closed(p *peer, reason Reason, now time.Duration) {
 			b.prove(e, true)
 		}
 		e.next = now + againAfter
+		if e.parted(p, reason, broken, now) {
+			continue
+		}
 		switch reason {
 		case ReasonUpgrade:
 			e.next, e.seed = now+upgradeAfter, false
@@ -307,6 +313,10 @@ func (b *book) closed(p *peer, reason Reason, now time.Duration) {
 // failed puts the next attempt off, by up to a fifth more than the plan so that
 // attempts spread. An address that failed too often is forgotten.
 func (b *book) failed(e *entry, now, jitter time.Duration) {
+	if e.faithful(now) {
+		e.lost(now, jitter)
+		return
+	}
 	first, last := retryFirst, retryLast
 	if e.source == SourceUser {
 		first, last = retryFirstUser, retryLastUser

@@ -50,8 +50,8 @@ func (d *dialer) ready(now time.Duration) (from time.Duration, ok bool) {
 	return d.filled + dialEvery, d.tokens > 0
 }
 
-func (d *dialer) allows(ip netip.Addr) bool {
-	return local(ip) || d.counts[ip] < dialsPerAddress
+func (d *dialer) allows(ip netip.Addr, most int) bool {
+	return local(ip) || d.counts[ip] < most
 }
 
 func (d *dialer) spend(ip netip.Addr) {
@@ -94,7 +94,12 @@ func (t *Torrent) note(r rumour) *entry {
 }
 
 func (t *Torrent) onDialFailed(addr netip.AddrPort) {
-	if e := t.book.byAddr[unmapped(addr)]; e != nil && e.state == entryDialling {
+	e := t.book.byAddr[unmapped(addr)]
+	switch {
+	case e == nil:
+	case e.state == entryConnected:
+		t.probed(e)
+	case e.state == entryDialling:
 		t.book.setState(e, entryIdle)
 		t.book.failed(e, t.now, time.Duration(t.rng.Int64N(int64(time.Minute))))
 	}
@@ -104,7 +109,12 @@ func (t *Torrent) onDialFailed(addr netip.AddrPort) {
 // onDialPutOff takes in that a limit of our own was in the way of a Dial, which
 // says nothing of the address.
 func (t *Torrent) onDialPutOff(addr netip.AddrPort) {
-	if e := t.book.byAddr[unmapped(addr)]; e != nil && e.state == entryDialling {
+	e := t.book.byAddr[unmapped(addr)]
+	switch {
+	case e == nil:
+	case e.state == entryConnected:
+		t.probed(e)
+	case e.state == entryDialling:
 		t.book.setState(e, entryIdle)
 		e.next = t.now + putOffFor + time.Duration(t.rng.Int64N(int64(putOffFor/4)))
 	}
@@ -136,7 +146,7 @@ func (t *Torrent) dial() {
 		}
 		t.book.setState(e, entryDialling)
 		t.dialer.spend(e.addr.Addr())
-		t.do(Action{Kind: Dial, Addr: e.addr})
+		t.do(Action{Kind: Dial, Addr: e.addr, Soon: e.faithful(t.now)})
 	}
 }
 
@@ -201,7 +211,7 @@ func (t *Torrent) hostReady(e *entry) (at time.Duration) {
 	if !e.good && e.source != SourceUser {
 		at = t.book.rests(ip)
 	}
-	if !t.dialer.allows(ip) {
+	if !t.mayDialHost(e) {
 		at = max(at, t.dialer.window+dialsWindow)
 	}
 	return at

@@ -26,9 +26,10 @@ func (t *Torrent) settleDuplicates(p *peer) bool {
 		switch {
 		case q == p:
 		case q.id == p.id && q.addr.Addr() != p.addr.Addr():
-			if t.serves(q) {
+			if t.serves(q) && !t.fellSilent(q) {
 				return false
 			}
+			t.moveAsks(q)
 		case q.id == p.id:
 			if !t.settle(p, q) {
 				return false
@@ -70,7 +71,7 @@ func (t *Torrent) serves(p *peer) bool {
 // greater id made, so that they keep the same one.
 func (t *Torrent) settle(p, old *peer) bool {
 	stays := t.now-old.heard > quietAfter
-	if p.outgoing != old.outgoing {
+	if p.outgoing != old.outgoing && !t.gaveUp(old) {
 		weMade := bytes.Compare(t.cfg.PeerID[:], p.id[:]) > 0
 		stays = p.outgoing == weMade
 	}

@@ -36,6 +36,8 @@ type EventKind uint8
 const (
 	// Tick: the time of NextTick has come. No fields.
 	Tick EventKind = iota
+	// Moved: our own addresses have changed. No fields.
+	Moved
 	// Found: an address of a peer was learnt. Addr, Source; of SourceResume
 	// also Met, and Vouched.
 	Found
@@ -49,7 +51,7 @@ const (
 	// Hello; Outgoing if we dialled, Encrypted if the handshake was.
 	Connected
 	// Closed: the connection is gone, and no further event will name it.
-	// Peer, Err. It follows every Connected, also after a Drop.
+	// Peer, Err; Broken. It follows every Connected, also after a Drop.
 	Closed
 	// Received: a message other than Piece came. Peer, Msg; its Payload is
 	// the core's to keep.
@@ -97,6 +99,7 @@ type Event struct {
 	Source    Source
 	Outgoing  bool
 	Encrypted bool
+	Broken    bool // the connection was lost, and not closed by either side
 	Vouched   bool // a tracker told of it in an earlier run
 	Peer      PeerRef
 	Count     int

@@ -51,6 +51,7 @@ type peer struct {
 	hashes hashSource
 	flood  flood
 	pex    pexState
+	probe  probe
 
 	promised []promise // see seeder
 }
@@ -186,7 +187,7 @@ func (t *Torrent) drop(p *peer, reason Reason, ban bool) {
 	}
 	t.do(Action{Kind: Drop, Peer: p.ref, Reason: reason, Ban: ban})
 	t.leave(p)
-	t.book.closed(p, reason, t.now)
+	t.book.closed(p, reason, false, t.now)
 	t.timers.by(timerDial, t.now)
 }
 
@@ -209,7 +210,7 @@ func (t *Torrent) leave(p *peer) {
 }
 
 // onClosed forgets a connection that is gone.
-func (t *Torrent) onClosed(ref PeerRef) {
+func (t *Torrent) onClosed(ref PeerRef, broken bool) {
 	p := t.peers.byRef[ref]
 	if p == nil {
 		return
@@ -217,7 +218,7 @@ func (t *Torrent) onClosed(ref PeerRef) {
 	delete(t.peers.byRef, ref)
 	if !p.gone {
 		t.leave(p)
-		t.book.closed(p, ReasonNone, t.now)
+		t.book.closed(p, ReasonNone, broken, t.now)
 		t.timers.by(timerDial, t.now)
 	}
 }

@@ -122,6 +122,7 @@ func (t *Torrent) sweepPeer(p *peer) {
 	if p.interesting {
 		p.slot.wanted += sweepEvery
 	}
+	t.sweepPath(p)
 	t.sweepAsks(p)
 	t.sweepPEX(p)
 	p.hashes.given = 0

@@ -91,6 +91,8 @@ func (t *Torrent) Step(now time.Time, e Event) {
 	t.recorder.add(t.now, &e)
 	switch e.Kind {
 	case Tick:
+	case Moved:
+		t.onMoved()
 	case Found:
 		t.onFound(&e)
 	case DialFailed:
@@ -100,7 +102,7 @@ func (t *Torrent) Step(now time.Time, e Event) {
 	case Connected:
 		t.onConnected(&e)
 	case Closed:
-		t.onClosed(e.Peer)
+		t.onClosed(e.Peer, e.Broken)
 	case Received:
 		if p := t.heard(e.Peer); p != nil {
 			t.onMessage(p, &e.Msg)

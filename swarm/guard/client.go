@@ -101,7 +101,8 @@ func New(cfg Config) *Client {
 	return &Client{cfg: cfg, transports: make(map[key]*http.Transport)}
 }
 
-// Close closes connections that are idle.
+// Close closes connections that are idle. The Client can be used afterwards: it is
+// also for when our own address has changed, and they lead nowhere.
 func (c *Client) Close() {
 	c.mu.Lock()
 	defer c.mu.Unlock()

@@ -115,10 +115,23 @@ const recentMax = 2 * (DialRateMax*int(dialWindow/time.Second) + dialBurst)
 // Loopback addresses are told apart by port, others are not: a host behind
 // many ports is one host, but the nodes of one machine are many.
 func (d *Dials) Acquire(ctx context.Context, owner any, addr netip.AddrPort) error {
+	return d.acquire(ctx, owner, destination(addr))
+}
+
+// AcquireKnown is Acquire for an address at which a peer is known to be, so that
+// nobody has named it to turn us against its owner: how often it may be dialled is
+// for the caller to bound, and there is no ErrTooOften.
+func (d *Dials) AcquireKnown(ctx context.Context, owner any, _ netip.AddrPort) error {
+	return d.acquire(ctx, owner, netip.AddrPort{})
+}
+
+// acquire waits for a place and for the rate; to is not valid if dials to it are
+// not to be counted.
+func (d *Dials) acquire(ctx context.Context, owner any, to netip.AddrPort) error {
 	if err := d.halfOpen.acquire(ctx, owner); err != nil {
 		return err
 	}
-	wait, err := d.reserve(destination(addr))
+	wait, err := d.reserve(to)
 	if err == nil && wait > 0 {
 		timer := time.NewTimer(wait)
 		defer timer.Stop()
@@ -145,7 +158,7 @@ func (d *Dials) reserve(to netip.AddrPort) (wait time.Duration, err error) {
 	defer d.mu.Unlock()
 	now := time.Now()
 	past := d.recent[to]
-	if oldest := past[0]; !oldest.IsZero() && now.Sub(oldest) < dialWindow {
+	if oldest := past[0]; to.IsValid() && !oldest.IsZero() && now.Sub(oldest) < dialWindow {
 		return 0, ErrTooOften
 	}
 	if earliest := now.Add(-(dialBurst - 1) * time.Second / DialRateMax); d.ahead.Before(earliest) {
@@ -153,6 +166,9 @@ func (d *Dials) reserve(to netip.AddrPort) (wait time.Duration, err error) {
 	}
 	wait = max(0, d.ahead.Sub(now))
 	d.ahead = d.ahead.Add(time.Second / DialRateMax)
+	if !to.IsValid() {
+		return wait, nil
+	}
 	copy(past[:], past[1:])
 	past[len(past)-1] = now.Add(wait)
 	d.recent[to] = past

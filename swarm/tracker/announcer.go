@@ -7,6 +7,7 @@ import (
 	"math/rand/v2"
 	"net/netip"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"swarmnode/metainfo"
@@ -89,6 +90,8 @@ type presence struct {
 	hash    metainfo.Hash
 	ladders []*ladder
 	found   chan netip.AddrPort
+
+	moves atomic.Uint64 // of our own address
 
 	told sync.Mutex
 	port uint16
@@ -197,11 +200,27 @@ func (p *presence) renew(port uint16, seed bool) {
 	p.told.Lock()
 	p.port, p.seed = port, seed
 	p.told.Unlock()
+	p.wake()
+}
+
+// wake has the ladders look at what is to be announced.
+func (p *presence) wake() {
 	for _, l := range p.ladders {
 		select {
 		case l.wake <- struct{}{}:
 		default: // it has not looked since the last time
 		}
+	}
+}
+
+// Moved tells every tracker again where we are, at once: our own address has
+// changed, so what they have said of us is wrong.
+func (a *Announcer) Moved() {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	for _, p := range a.swarms {
+		p.moves.Add(1)
+		p.wake()
 	}
 }
 

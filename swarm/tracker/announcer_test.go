@@ -490,3 +490,34 @@ func TestScheduleClamps(t *testing.T) {
 		}
 	}
 }
+
+// A new address of ours is told at once, whatever the interval and the failures
+// at the old one.
+func TestMoved(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var up atomic.Bool
+		n := &fakeNet{answer: func(string, Request) (Response, error) {
+			if !up.Load() {
+				return Response{}, errors.New("down")
+			}
+			return Response{Interval: 30 * time.Minute, MinInterval: 30 * time.Minute}, nil
+		}}
+		a := newAnnouncer(t, n, Config{}, []string{"1.1.1.1"})
+		_, stop := collect(t, a, 1, false)
+		defer stop()
+		n.sleepUntil(time.Hour)
+		n.take()
+		up.Store(true)
+		a.Moved()
+		n.expect(t, "1h0m0s 1.1.1.1 started")
+		n.sleepUntil(time.Hour + time.Minute)
+		n.expect(t)
+		a.Moved()
+		n.expect(t, "1h1m0s 1.1.1.1 ")
+		n.sleepUntil(time.Hour + 10*time.Minute)
+		n.expect(t)
+		a.Close()
+		a.Moved()
+		n.expect(t, "1h10m0s 1.1.1.1 stopped")
+	})
+}

@@ -60,6 +60,7 @@ type ladder struct {
 	tiers   [][]*rung // BEP 12: the one that answered last is first in its tier
 	current *rung     // the one that answered last; nil before
 	plan    schedule
+	moves   uint64 // of our own address, when an announce began last
 	wake    chan struct{}
 }
 
@@ -93,6 +94,10 @@ func (l *ladder) run() {
 
 // woken sees what is wanted since Peers was called again.
 func (l *ladder) woken() {
+	if l.moves != l.a.moves.Load() {
+		l.plan.next = time.Time{} // failures, too, may be of the old address
+		return
+	}
 	port, seed := l.a.now()
 	if r := l.current; r != nil && (r.port != port || seed && !r.seed) {
 		// Failures still have their pause: the news is in the next attempt.
@@ -107,6 +112,7 @@ func (l *ladder) woken() {
 // climb asks one tracker after the other until one answers.
 func (l *ladder) climb() {
 	last := errNever
+	l.moves = l.a.moves.Load()
 	for _, tier := range l.tiers {
 		for i, r := range tier {
 			if r.unwanted {

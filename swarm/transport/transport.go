@@ -37,6 +37,10 @@ func RemoteAddrPort(conn net.Conn) netip.AddrPort {
 	return addrPort(conn.RemoteAddr())
 }
 
+// LocalAddr returns the address of our own end of conn, IPv4 addresses as such,
+// or the zero Addr when conn has none of that kind.
+func LocalAddr(conn net.Conn) netip.Addr { return addrPort(conn.LocalAddr()).Addr() }
+
 func addrPort(a net.Addr) netip.AddrPort {
 	with, ok := a.(interface{ AddrPort() netip.AddrPort })
 	if !ok {

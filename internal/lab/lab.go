@@ -1,0 +1,226 @@
+//go:build linux
+
+// Package lab builds small networks of network namespaces: hosts on links of a
+// given rate around one router that stands for the internet, and home routers with
+// NAT before some of them. It is for tests and benchmarks; no product code imports
+// it.
+//
+// A Lab lives in the namespace of the calling process, which is the internet, and
+// has to be one that vanishes with the process, as those of realclient do. It never
+// touches the network of the machine.
+//
+// Its nouns: a Lab, a Host in it, the Tracker that hosts ask.
+package lab
+
+import (
+	"fmt"
+	"net/netip"
+	"os"
+	"os/exec"
+	"strconv"
+	"strings"
+
+	"swarmnode/internal/realclient"
+)
+
+// Lab is a network of hosts. Its methods are for one goroutine.
+type Lab struct {
+	hosts int
+}
+
+// Host is a machine in the lab.
+type Host struct {
+	Name string
+	Addr netip.Addr // its own; behind NAT others see another one
+
+	lab     *Lab
+	link    string     // the internet's end of the link
+	gateway netip.Addr // of the network that Addr is in
+	home    *Host      // the router before it, nil without NAT
+	outside netip.Addr // of a home router: what the internet sees
+	masked  string     // of a home router: how it chooses ports
+}
+
+// New makes the lab. The error says what the system lacks for it.
+func New() (*Lab, error) {
+	if !realclient.Inside() {
+		return nil, fmt.Errorf("a lab needs a namespace of its own")
+	}
+	for _, command := range []string{
+		"mount -t tmpfs none /run",
+		"mkdir -p /run/netns",
+		"sysctl -qw net.ipv4.ip_forward=1",
+		"nft add table ip lab",
+		"nft add chain ip lab forward { type filter hook forward priority 0 ; }",
+	} {
+		if err := run(command); err != nil {
+			return nil, err
+		}
+	}
+	return &Lab{}, nil
+}
+
+// run runs a command whose words have no spaces.
+func run(command string) error {
+	words := strings.Fields(command)
+	if out, err := exec.Command(words[0], words[1:]...).CombinedOutput(); err != nil {
+		return fmt.Errorf("%s: %w: %s", command, err, strings.TrimSpace(string(out)))
+	}
+	return nil
+}
+
+func runAll(commands ...string) error {
+	for _, c := range commands {
+		if err := run(c); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// Host adds a host with a public address, on a link of so many Mbit/s each way.
+func (l *Lab) Host(name string, rate int) (*Host, error) {
+	l.hosts++
+	n := l.hosts
+	h := &Host{
+		Name: name, Addr: netip.AddrFrom4([4]byte{198, 18, byte(n), 2}), lab: l,
+		link: fmt.Sprintf("to%d", n), gateway: netip.AddrFrom4([4]byte{198, 18, byte(n), 1}),
+	}
+	shape := fmt.Sprintf("root tbf rate %dmbit burst 32kb latency 100ms", rate)
+	return h, runAll(
+		"ip netns add "+name,
+		fmt.Sprintf("ip link add %s type veth peer name wan netns %s", h.link, name),
+		fmt.Sprintf("ip addr add %v/24 dev %s", h.gateway, h.link),
+		fmt.Sprintf("ip link set %s up", h.link),
+		fmt.Sprintf("ip -n %s link set lo up", name),
+		fmt.Sprintf("ip -n %s link set wan up", name),
+		fmt.Sprintf("ip -n %s addr add %v/24 dev wan", name, h.Addr),
+		fmt.Sprintf("ip -n %s route add default via %v", name, h.gateway),
+		fmt.Sprintf("tc qdisc add dev %s %s", h.link, shape),
+		fmt.Sprintf("tc -n %s qdisc add dev wan %s", name, shape),
+	)
+}
+
+// Behind adds a host behind a home router with NAT, whose link to the internet has
+// so many Mbit/s each way. The router keeps the port of a connection where it can,
+// or chooses at random.
+func (l *Lab) Behind(name string, rate int, random bool) (*Host, error) {
+	router, err := l.Host(name+"-home", rate)
+	if err != nil {
+		return nil, err
+	}
+	router.outside, router.masked = router.Addr, "masquerade"
+	if random {
+		router.masked = "masquerade fully-random"
+	}
+	h := &Host{
+		Name: name, Addr: netip.MustParseAddr("192.168.1.2"), gateway: netip.MustParseAddr("192.168.1.1"),
+		lab: l, link: router.link, home: router,
+	}
+	in := "ip netns exec " + router.Name + " "
+	return h, runAll(
+		"ip netns add "+name,
+		fmt.Sprintf("ip -n %s link add lan type veth peer name wan netns %s", router.Name, name),
+		fmt.Sprintf("ip -n %s addr add %v/24 dev lan", router.Name, h.gateway),
+		fmt.Sprintf("ip -n %s link set lan up", router.Name),
+		fmt.Sprintf("ip -n %s link set lo up", name),
+		fmt.Sprintf("ip -n %s link set wan up", name),
+		fmt.Sprintf("ip -n %s addr add %v/24 dev wan", name, h.Addr),
+		fmt.Sprintf("ip -n %s route add default via %v", name, h.gateway),
+		in+"sysctl -qw net.ipv4.ip_forward=1",
+		in+"nft add table ip home",
+		in+"nft add chain ip home out { type nat hook postrouting priority 100 ; }",
+		in+"nft add rule ip home out oifname wan "+router.masked,
+		// Nobody outside can begin a conversation, nor end one: a packet that
+		// belongs to none is passed over in silence, as home routers do.
+		in+"nft add chain ip home in { type filter hook input priority 0 ; }",
+		in+"nft add rule ip home in iifname wan ct state new,invalid drop",
+	)
+}
+
+// Enter returns the words to put before a command so that it runs on the host.
+func (h *Host) Enter() []string { return []string{"nsenter", "--net=/run/netns/" + h.Name, "--"} }
+
+// Readdress gives the host, or the home router before it, another address. What is
+// bound to the old one is cut off without a word.
+func (h *Host) Readdress(to netip.Addr) error {
+	target := h
+	if h.home != nil {
+		target = h.home
+	}
+	if err := runAll(
+		fmt.Sprintf("ip -n %s addr del %v/24 dev wan", target.Name, target.Addr),
+		fmt.Sprintf("ip -n %s addr add %v/24 dev wan", target.Name, to),
+		fmt.Sprintf("ip -n %s route replace default via %v", target.Name, target.gateway),
+	); err != nil {
+		return err
+	}
+	target.Addr = to
+	return nil
+}
+
+// Forget has the home router forget its mappings: it loses its address and gets it
+// back at once.
+func (h *Host) Forget() error { return h.Readdress(h.home.Addr) }
+
+// Silence drops every packet between the host and the internet, or lets them pass
+// again.
+func (h *Host) Silence(on bool) error {
+	if !on {
+		return run("nft flush chain ip lab forward")
+	}
+	return runAll(
+		"nft add rule ip lab forward iifname "+h.link+" drop",
+		"nft add rule ip lab forward oifname "+h.link+" drop",
+	)
+}
+
+// Carrier takes the link of the host down, or up again.
+func (h *Host) Carrier(up bool) error {
+	state := "down"
+	if up {
+		state = "up"
+	}
+	return run("ip link set " + h.link + " " + state)
+}
+
+// Received returns how many bytes the internet has sent to the host.
+func (h *Host) Received() (int64, error) {
+	text, err := os.ReadFile("/proc/net/dev")
+	if err != nil {
+		return 0, err
+	}
+	for line := range strings.Lines(string(text)) {
+		name, rest, ok := strings.Cut(strings.TrimSpace(line), ":")
+		if !ok || name != h.link {
+			continue
+		}
+		const sent = 8 // the field of the bytes sent, behind eight of what was received
+		fields := strings.Fields(rest)
+		if len(fields) <= sent {
+			break
+		}
+		return strconv.ParseInt(fields[sent], 10, 64)
+	}
+	return 0, fmt.Errorf("no link %s in /proc/net/dev", h.link)
+}
+
+// Close takes the hosts away. Their processes have to be gone.
+func (l *Lab) Close() error {
+	// A namespace lives on as long as a socket in it does.
+	for n := range l.hosts {
+		if err := run(fmt.Sprintf("ip link del to%d", n+1)); err != nil {
+			return err
+		}
+	}
+	list, err := os.ReadDir("/run/netns")
+	if err != nil {
+		return err
+	}
+	for _, e := range list {
+		if err := run("ip netns del " + e.Name()); err != nil {
+			return err
+		}
+	}
+	return runAll("nft delete table ip lab", "umount -l /run")
+}
