@@ -2,10 +2,14 @@ package swarm_test
 
 import (
 	"bytes"
+	"context"
 	"crypto/sha1"
 	"crypto/sha256"
 	"errors"
 	"fmt"
+	"io"
+	"iter"
+	"net/netip"
 	"os"
 	"path/filepath"
 	"slices"
@@ -337,4 +341,113 @@ func TestPaddingIsNotFetched(t *testing.T) {
 			}
 		})
 	}
+}
+
+// TestHandshakesOfHybrid: a hybrid is one torrent under both of its info-hashes.
+// Who names the v1 hash and knows v2 is answered with the v2 hash, which makes the
+// link one of v2 on both sides (BEP 52, "upgrade path"); who does not is not.
+func TestHandshakesOfHybrid(t *testing.T) {
+	dir, torrent := makeV2(t, metainfo.Hybrid)
+	seeder := newEngine(t)
+	seed := add(t, seeder, swarm.Spec{Torrent: torrent, Dir: dir, Complete: true})
+	waitDone(t, seed)
+	v1, _ := torrent.Info().HashV1()
+	long, _ := torrent.Info().HashV2()
+	foes := newFoes(t, torrent.Info(), seeder.Addr())
+	defer foes.end()
+	for i, c := range []struct {
+		name     string
+		asked    metainfo.Hash
+		knowsV2  bool
+		answered metainfo.Hash
+	}{
+		{"v1 alone", v1, false, v1},
+		{"v1, and knows v2", v1, true, long.Short()},
+		{"v2, as libtorrent does", long.Short(), false, long.Short()},
+		{"v2, and says so", long.Short(), true, long.Short()},
+	} {
+		conn := foes.dial(i)
+		hello := wire.Hello{InfoHash: c.asked, PeerID: [20]byte{'P', byte(i)}}
+		hello.Reserved = hello.Reserved.With(wire.FeatureFast)
+		if c.knowsV2 {
+			hello.Reserved = hello.Reserved.With(wire.FeatureV2)
+		}
+		f := &foe{conn: conn}
+		f.raw(wire.AppendHello(nil, hello))
+		var b [wire.HelloSize]byte
+		if _, err := io.ReadFull(conn, b[:]); err != nil {
+			t.Fatal(err)
+		}
+		theirs, err := wire.ParseHello(b[:])
+		if err != nil {
+			t.Fatal(err)
+		}
+		if theirs.InfoHash != c.answered || !theirs.Reserved.Has(wire.FeatureV2) {
+			t.Errorf("%s: answered with %v, v2 known %v", c.name, theirs.InfoHash, theirs.Reserved.Has(wire.FeatureV2))
+		}
+		// Only on a link of v2 hashes are given.
+		root := torrent.Info().Layout().Files[0].Root
+		for i := range torrent.Info().Layout().Files {
+			if f := &torrent.Info().Layout().Files[i]; f.Length > 2*v2Piece {
+				root = f.Root
+			}
+		}
+		ask := wire.HashRange{Root: root, Base: 1, Length: 2}
+		f.send(say(wire.HaveNone), wire.Message{ID: wire.HashRequest, Payload: wire.AppendHashRange(nil, ask)})
+		want := wire.HashReject
+		if c.answered != v1 {
+			want = wire.Hashes
+		}
+		got := make(chan wire.ID, 1)
+		foes.wait.Go(func() {
+			f.listen(func(m wire.Message) {
+				if m.ID == wire.Hashes || m.ID == wire.HashReject {
+					got <- m.ID
+				}
+			})
+		})
+		if id := <-got; id != want {
+			t.Errorf("%s: a hash request is answered by %v", c.name, id)
+		}
+	}
+	if n := seed.Stats().PeersConnected; n != 4 {
+		t.Errorf("the torrent has %d peers of the 4", n)
+	}
+	if _, err := seeder.Add(swarm.Spec{Magnet: metainfo.Magnet{HasV2: true, V2: long}, Dir: t.TempDir()}); !errors.Is(err, swarm.ErrExists) {
+		t.Errorf("its v2 side is taken for another torrent: %v", err)
+	}
+}
+
+// TestDiscoveryOfHybrid: both swarms of a hybrid are searched and announced to as
+// soon as both names are known.
+func TestDiscoveryOfHybrid(t *testing.T) {
+	dir, torrent := makeV2(t, metainfo.Hybrid)
+	seeder := newEngine(t)
+	waitDone(t, add(t, seeder, swarm.Spec{Torrent: torrent, Dir: dir, Complete: true}))
+	v1, _ := torrent.Info().HashV1()
+	long, _ := torrent.Info().HashV2()
+	for name, magnet := range topics(torrent) {
+		dht := &hashesAsked{seen: make(map[metainfo.Hash]bool)}
+		leech := add(t, newEngine(t), swarm.Spec{
+			Magnet: magnet, Dir: t.TempDir(), DHT: dht, LSD: dht, Peers: []string{seeder.Addr().String()},
+		})
+		waitDone(t, leech)
+		leech.Close()
+		if !dht.seen[v1] || !dht.seen[long.Short()] || len(dht.seen) != 2 {
+			t.Errorf("%s: asked for %v", name, dht.seen)
+		}
+	}
+}
+
+// hashesAsked is a Discovery that finds nobody, and notes what it is asked for.
+type hashesAsked struct {
+	mu   sync.Mutex
+	seen map[metainfo.Hash]bool
+}
+
+func (d *hashesAsked) Peers(ctx context.Context, hash metainfo.Hash, _ uint16, _ bool) iter.Seq[netip.AddrPort] {
+	d.mu.Lock()
+	d.seen[hash] = true
+	d.mu.Unlock()
+	return func(func(netip.AddrPort) bool) { <-ctx.Done() }
 }

@@ -193,13 +193,8 @@ func (l *loop) ready(now time.Time, o opened) {
 		return
 	}
 	l.log.Info("storage is open", "name", o.info.Name(), "pieces", l.pieces, "have", o.have.Count())
-	l.core.Step(now, core.Event{Kind: core.InfoReady, Info: o.info, Have: o.have, Late: o.late})
+	l.core.Step(now, core.Event{Kind: core.InfoReady, Info: o.info, Have: o.have, Late: o.late, Need: o.need})
 	l.core.SetSequential(l.spec.Sequential)
-	if o.need != nil {
-		for i := o.need.NextMissing(0); i >= 0; i = o.need.NextMissing(i + 1) {
-			l.core.Prioritize(now, i, picker.Skip)
-		}
-	}
 	l.startWebSeeds(o.info)
 }
 

@@ -2,15 +2,20 @@ package main_test
 
 import (
 	"context"
+	"fmt"
+	"io/fs"
 	"net/netip"
+	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"time"
 
 	"swarmnode/internal/nodeproc"
 	"swarmnode/internal/realclient"
+	"swarmnode/metainfo"
 )
 
 // v2InteropTimeout bounds TestV2Interop: libtorrent tries uTP and encryption
@@ -61,7 +66,17 @@ func v2Exchange(t *testing.T, ctx context.Context, binary string, group byte, fl
 	content := filepath.Join(dir, "content")
 	writeContent(t, filepath.Join(content, "first.bin"), 3<<20+77)
 	writeContent(t, filepath.Join(content, "folder", "second.bin"), 1<<20+40_000)
+	writeContent(t, filepath.Join(content, "folder", "piece.bin"), 20_000)
 	writeContent(t, filepath.Join(content, "folder", "small"), 5)
+	for name, twin := range map[string]string{"first.bin": "second.copy", "folder/small": "small.copy"} {
+		b, err := os.ReadFile(filepath.Join(content, name)) // files of equal content have one hash tree
+		if err == nil {
+			err = os.WriteFile(filepath.Join(content, twin), b, 0o644)
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
 	file := filepath.Join(dir, "content.torrent")
 	cmd := exec.CommandContext(ctx, "/usr/bin/python3", "-c", makeByLibtorrent, content, file, flags)
 	out, err := cmd.Output()
@@ -120,6 +135,11 @@ func v2Exchange(t *testing.T, ctx context.Context, binary string, group byte, fl
 			waitNode(t, ctx, run(t, n, "add", "--dir", got, "--peer", seed.Addr.String(), magnet))
 			sameContent(t, content, filepath.Join(got, "content"))
 		})
+		t.Run("node fetches a part by "+name, func(t *testing.T) {
+			fetchPart(t, ctx, file, func(args ...string) *nodeproc.Node {
+				return run(t, n+80, "add", append(args, "--peer", seed.Addr.String())...)
+			}, magnet, content)
+		})
 		t.Run("metainfo by "+name, func(t *testing.T) {
 			out := filepath.Join(t.TempDir(), "fetched.torrent")
 			waitNode(t, ctx, run(t, n+40, "metainfo", "-o", out, "--peer", seed.Addr.String(), magnet))
@@ -144,6 +164,45 @@ func v2Exchange(t *testing.T, ctx context.Context, binary string, group byte, fl
 			}
 			sameContent(t, content, filepath.Join(got, "content"))
 		})
+	}
+}
+
+// fetchPart has a node fetch some of the files by --files, and others by the "so"
+// of the link (BEP 53), which numbers padding, too.
+func fetchPart(t *testing.T, ctx context.Context, file string, add func(...string) *nodeproc.Node, magnet, content string) {
+	t.Helper()
+	raw, err := os.ReadFile(file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	torrent, err := metainfo.ParseTorrent(raw)
+	if err != nil {
+		t.Fatal(err)
+	}
+	l := torrent.Info().Layout()
+	index := slices.IndexFunc(l.Files, func(f metainfo.File) bool { return slices.Equal(f.Path, []string{"second.copy"}) })
+	for _, c := range []struct {
+		args  []string
+		names []string
+	}{
+		{[]string{"--files", "content/folder/piece.bin", "--files", "*.copy", magnet}, []string{"folder/piece.bin", "second.copy", "small.copy"}},
+		{[]string{fmt.Sprintf("%s&so=%d", magnet, index)}, []string{"second.copy"}},
+	} {
+		got := t.TempDir()
+		waitNode(t, ctx, add(append([]string{"--dir", got}, c.args...)...))
+		var names []string
+		err := filepath.WalkDir(filepath.Join(got, "content"), func(path string, entry fs.DirEntry, err error) error {
+			if err != nil || entry.IsDir() {
+				return err
+			}
+			name, err := filepath.Rel(filepath.Join(got, "content"), path)
+			names = append(names, filepath.ToSlash(name))
+			sameContent(t, filepath.Join(content, name), path)
+			return err
+		})
+		if err != nil || !slices.Equal(names, c.names) {
+			t.Errorf("%v: fetched %v (%v), want %v", c.args, names, err, c.names)
+		}
 	}
 }
 

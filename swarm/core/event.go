@@ -68,7 +68,8 @@ const (
 	// InfoReady: storage for the info dictionary is open, and what was there
 	// has been checked, as far as it could be. Info, Have, and Late: pieces of
 	// which there is data, but no hash yet to check it by; the core becomes the
-	// owner of both sets.
+	// owner of both sets. Need: the pieces that are wanted, nil for all; no other
+	// is asked for, not even of those who let us at once.
 	InfoReady
 	// Private: the metadata, whose storage is being opened, is of a private
 	// torrent (BEP 27). No fields.
@@ -111,6 +112,7 @@ type Event struct {
 	Info      *metainfo.Info
 	Have      *bits.Set
 	Late      *bits.Set
+	Need      *bits.Set
 	Hashes    []metainfo.Hash256
 	Err       error
 	Met       time.Time // when it was connected last

@@ -1,6 +1,7 @@
 package core
 
 import (
+	"swarmnode/swarm/bits"
 	"swarmnode/swarm/block"
 	"swarmnode/swarm/picker"
 	"swarmnode/swarm/wire"
@@ -23,8 +24,17 @@ func (t *Torrent) onInfoReady(e *Event) {
 		have = nil
 	}
 	t.pick = picker.New(pieces, t.blocksOf, have, t.rng)
-	for piece := 0; t.cfg.MetadataOnly && piece < pieces; piece++ {
-		t.pick.SetPriority(uint32(piece), picker.Skip)
+	need := e.Need
+	if need != nil && need.Len() != pieces {
+		need = nil
+	}
+	if t.cfg.MetadataOnly {
+		need = bits.New(pieces)
+	}
+	for piece := 0; need != nil && piece < pieces; piece++ {
+		if !need.Has(piece) {
+			t.pick.SetPriority(uint32(piece), picker.Skip)
+		}
 	}
 	t.endMetadata()
 	t.learnV2()

@@ -28,7 +28,7 @@ var update = flag.Bool("update", false, "write what the torrents do into testdat
 //
 //	torrent   a new torrent: pieces=N size=BYTES magnet have=x.x. seed=N max=N superseed
 //	          v2 or hybrid, without piece layers if bare
-//	info      storage is open: have=x.x. late=.x..
+//	info      storage is open: have=x.x. late=.x.. need=x..x
 //	connect   REF ADDR [out] [plain] [noext] [id=C] [knows-v2] [link=v2]
 //	failed    PIECE [the blocks that are wrong: .x]
 //	hashed    PIECE [unreadable]
@@ -202,6 +202,9 @@ func (s *script) begin(o map[string]string) {
 
 func (s *script) ready(o map[string]string) {
 	e := Event{Kind: InfoReady, Info: s.info}
+	if need := o["need"]; need != "" {
+		e.Need = picture(need)
+	}
 	if late := o["late"]; late != "" {
 		e.Late = picture(late)
 	}
