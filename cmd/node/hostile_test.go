@@ -71,6 +71,11 @@ func named(path ...any) string {
 	return torrentOf(soundV1.with("length", nil).with("files", list{dict{"length": 40000, "path": list(path)}}))
 }
 
+// twoFiles is a torrent of two files of the given names.
+func twoFiles(a, b string) string {
+	return torrentOf(soundV1.with("length", nil).with("files", list{fileOf(20000, a), fileOf(20000, b)}))
+}
+
 // sized is a torrent of files of the given lengths.
 func sized(pieces int, lengths ...int) string {
 	var all list
@@ -314,6 +319,16 @@ func TestOddTorrents(t *testing.T) {
 		{"control characters in the name", torrentOf(soundV1.with("name", "a\x1b[31m\nb\u202ec")), 1, `Name changed:   "a\x1b[31m\nb\u202ec" to "a_[31m_b_c"`},
 		{"invalid UTF-8", torrentOf(soundV1.with("name", "a\xff")), 1, `Name changed:   "a\xff" to "a_"`},
 		{"UTF-8 name beside it", torrentOf(soundV1.with("name", "a\xff").with("name.utf-8", "ä")), 1, "Name:           ä"},
+		{"device of Windows", named("con.txt"), 1, `Name changed: "n/con.txt" to "n/_con.txt"`},
+		{"dots and spaces at the end", named("a. ", "b..."), 1, `Name changed: "n/a. /b..." to "n/a/b"`},
+		{"separators and wildcards", named(`a\b:c*?"<>|d`), 1, `Name changed: "n/a\\b:c*?\"<>|d" to "n/a_b_c______d"`},
+		{"bidirectional marks", named("exe.\u202egpj"), 1, `Name changed: "n/exe.\u202egpj" to "n/exe._gpj"`},
+		{"name of 300 bytes", named(strings.Repeat("x", 296) + ".mkv"), 1, `Name changed: "n/` + strings.Repeat("x", 296) + `.mkv" to "n/` + strings.Repeat("x", 242) + "~"},
+		{"names that differ in case", twoFiles("a", "A"), 1, `Name changed: "n/a" to "n/a (2)"`},
+		{"names that differ in normal form", twoFiles("\u00e9", "e\u0301"), 1, "Name changed: \"n/\u00e9\" to \"n/\u00e9 (2)\""},
+		{"equal names", twoFiles("a", "a"), 1, `Name changed: "n/a" to "n/a (2)"`},
+		{"file that is a folder", torrentOf(soundV1.with("length", nil).with("files", list{fileOf(20000, "d"), dict{"length": 20000, "path": list{"d", "x"}}})), 1, `Name changed: "n/d" to "n/d (2)"`},
+		{"empty elements", named("a", "", ".", "b"), 1, `Name changed: "n/a//./b" to "n/a/b"`},
 		{"padding larger than a piece", torrentOf(soundV1.with("length", nil).with("files", list{fileOf(5, "a"), padOf(39995)})), 1, "Size:           5 B"},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
@@ -322,22 +337,64 @@ func TestOddTorrents(t *testing.T) {
 			if err := os.WriteFile(filepath.Join(dir, "odd.torrent"), []byte(tt.doc), 0o644); err != nil {
 				t.Fatal(err)
 			}
-			code, stdout, stderr := runNode(t, dir, "info", "odd.torrent")
-			if code != exitDone || stderr != "" {
-				t.Errorf("exit code %d, stderr %q", code, stderr)
-			}
-			n := 0
-			for line := range strings.Lines(stdout) {
-				if strings.ContainsFunc(strings.TrimSuffix(line, "\n"), unsafeRune) {
-					t.Errorf("not printable: %q", line)
-				}
-				if strings.HasPrefix(strings.Join(strings.Fields(line), " "), strings.Join(strings.Fields(tt.want), " ")) {
-					n++
-				}
-			}
-			if n != tt.lines {
-				t.Errorf("%d lines start with %q, want %d:\n%s", n, tt.want, tt.lines, stdout)
-			}
+			shows(t, dir, "odd.torrent", tt.lines, tt.want)
 		})
+	}
+}
+
+// TestOddMagnets does the same with links.
+func TestOddMagnets(t *testing.T) {
+	const link = "magnet:?xt=urn:btih:0123456789abcdef0123456789abcdef01234567"
+	flood := func(format string) string {
+		s := link
+		for i := range 400 {
+			s += fmt.Sprintf(format, i+1)
+		}
+		return s
+	}
+	for _, tt := range []struct {
+		name, link string
+		lines      int
+		want       string
+	}{
+		{"upper case", strings.ToUpper(link), 1, "Info-hash v1: 0123456789abcdef0123456789abcdef01234567"},
+		{"base32", "magnet:?xt=urn:btih:AERUKZ4JVPG66AJDIVTYTK6N54ASGRLH", 1, "Info-hash v1: 0123456789abcdef0123456789abcdef01234567"},
+		{"flood of trackers", flood("&tr=http://t%d/"), metainfo.TrackersMax, "Tracker "},
+		{"flood of web seeds", flood("&ws=http://w%d/"), metainfo.WebSeedsMax, "Web seed:"},
+		{"flood of peers", flood("&x.pe=192.0.2.7:%d"), metainfo.PeersMax, "Peer:"},
+		{"peers that are none", link + "&x.pe=1.2.3.4&x.pe=1.2.3.4:0&x.pe=1.2.3.4:70000&x.pe=:5", 0, "Peer:"},
+		{"name with a path", link + "&dn=..%2f..%2fetc%2fpasswd", 1, "Name: .._.._etc_passwd"},
+		{"name with control characters", link + "&dn=a%1b[31m%0ab", 1, "Name: a_[31m_b"},
+		{"all files there may be", link + "&so=0-4294967295,5,0-1048575", 1, "Chosen files: 0 to 1048575"},
+		{"files that are none", link + "&so=x,-1,5-2,99999999999", 0, "Chosen files:"},
+		{"other topics beside", link + "&xt=urn:sha1:YNCKHTQCWBTRNJIV4WNAE52SJUQCZO5C&xt=urn:ed2k:31d6cfe0", 1, "Info-hash v1:"},
+		{"broken escapes", link + "&tr=%zz&dn=100%+legal&ws=%", 1, "Name: 100%+legal"},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			t.Parallel()
+			shows(t, t.TempDir(), tt.link, tt.lines, tt.want)
+		})
+	}
+}
+
+// shows runs "node info" and counts the lines that start with what is wanted.
+func shows(t *testing.T, dir, source string, lines int, want string) {
+	t.Helper()
+	code, stdout, stderr := runNode(t, dir, "info", source)
+	if code != exitDone || stderr != "" {
+		t.Errorf("exit code %d, stderr %q", code, stderr)
+	}
+	plain := func(s string) string { return strings.Join(strings.Fields(s), " ") }
+	n := 0
+	for line := range strings.Lines(stdout) {
+		if strings.ContainsFunc(strings.TrimSuffix(line, "\n"), unsafeRune) {
+			t.Errorf("not printable: %q", line)
+		}
+		if strings.HasPrefix(plain(line)+" ", plain(want)) {
+			n++
+		}
+	}
+	if n != lines {
+		t.Errorf("%d lines start with %q, want %d:\n%s", n, want, lines, stdout)
 	}
 }
