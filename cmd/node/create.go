@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"errors"
+	"os"
 	"path/filepath"
 	"strings"
 	"time"
@@ -65,6 +66,12 @@ func (f *createFlags) run(ctx context.Context, c *console, args []string) error 
 	out := f.output
 	if out == "" {
 		out = filepath.Base(path) + ".torrent"
+	}
+	if _, err := os.Stat(path); err != nil {
+		return fail(diskCode(err), path, err)
+	}
+	if err := checkOutput(out, f.force); err != nil {
+		return err
 	}
 	opt := f.build.options(c, path)
 	opt.Creator = "swarmnode/" + swarmnode.Version

@@ -81,6 +81,11 @@ func (f *seedFlags) run(ctx context.Context, c *console, args []string) error {
 			return fail(diskCode(err), path, err)
 		}
 	}
+	if f.torrent != "" {
+		if err := checkOutput(f.torrent, f.force); err != nil {
+			return err
+		}
+	}
 	// Before the long work of hashing, so that a port that is taken is told at
 	// once. Nobody hears of us before there is something to seed.
 	s, err := openSession(ctx, c, &f.node, needs{lonely: true, resume: true})
@@ -274,6 +279,39 @@ func buildWith(ctx context.Context, c *console, opt metainfo.BuildOptions) (*met
 // torrentFileMode is that of files that are made to be passed on.
 const torrentFileMode = 0o644
 
+// checkOutput finds what will keep writeTorrent from writing to path, as far as
+// that can be told before the long work of hashing.
+func checkOutput(path string, force bool) error {
+	folder := filepath.Dir(path)
+	if st, err := os.Stat(folder); err != nil {
+		return fail(exitDisk, path, fmt.Errorf("writing: %w", plain(err)))
+	} else if !st.IsDir() {
+		return fail(exitDisk, path, fmt.Errorf("writing: %s is not a folder", folder))
+	}
+	if st, err := os.Stat(path); err == nil && !st.Mode().IsRegular() {
+		return fail(exitExists, path, errors.New("is not a regular file"))
+	}
+	if force {
+		return nil
+	}
+	old, err := readInput(path, metainfo.TorrentBytesMax)
+	switch {
+	case errors.Is(err, os.ErrNotExist):
+		return nil
+	case err != nil:
+		return err
+	}
+	if _, err := metainfo.ParseTorrent(old); err != nil {
+		return exists(path) // what will be written is a torrent, and this is none
+	}
+	return nil
+}
+
+// exists makes the failure of a file that is not to be replaced.
+func exists(path string) error {
+	return failWithHint(exitExists, path, errors.New("exists already"), "--force")
+}
+
 // writeTorrent writes a .torrent file. A file that is there is replaced only
 // if it describes the same content, or if force is set.
 func writeTorrent(path string, t *metainfo.Torrent, force bool) error {
@@ -289,7 +327,7 @@ func writeTorrent(path string, t *metainfo.Torrent, force bool) error {
 		default:
 			was, err := metainfo.ParseTorrent(old)
 			if err != nil || was.Info().Hash() != t.Info().Hash() {
-				return failWithHint(exitExists, path, errors.New("exists already"), "--force")
+				return exists(path)
 			}
 		}
 	}
