@@ -8,6 +8,7 @@ import (
 	"net/http/httptest"
 	"net/netip"
 	"os"
+	"sync"
 	"testing"
 	"time"
 
@@ -246,4 +247,36 @@ func TestPrivateMagnetIsNotSearchedOn(t *testing.T) {
 	if n := len(dht.asked); n != 1 {
 		t.Errorf("the DHT was asked %d times", n)
 	}
+}
+
+// Several web servers and a peer work at the same time: each server gives nothing
+// before the other was asked.
+func TestWebSeedsAndPeersAtOnce(t *testing.T) {
+	dir, torrent := makeContent(t, 8<<20)
+	files := http.FileServer(http.Dir(dir))
+	asked := [2]chan struct{}{make(chan struct{}), make(chan struct{})}
+	var urls []string
+	for i := range asked {
+		var first sync.Once
+		server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			first.Do(func() { close(asked[i]) })
+			select {
+			case <-asked[1-i]:
+			case <-time.After(patience):
+				t.Error("one web seed was asked while the other had nothing to do")
+			}
+			files.ServeHTTP(w, r)
+		}))
+		defer server.Close()
+		urls = append(urls, server.URL+"/")
+	}
+	seeder := newEngine(t)
+	add(t, seeder, swarm.Spec{Torrent: torrent, Dir: dir, Complete: true, Up: 256 << 10})
+	out := t.TempDir()
+	leech := add(t, newEngine(t), swarm.Spec{Torrent: torrent, Dir: out, WebSeeds: urls, Peers: []string{seeder.Addr().String()}})
+	waitDone(t, leech)
+	if err := leech.Err(); err != nil {
+		t.Fatal(err)
+	}
+	sameContent(t, dir, out)
 }
