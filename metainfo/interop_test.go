@@ -16,14 +16,24 @@ const python = "/usr/bin/python3"
 func needLibtorrent(t *testing.T) {
 	t.Helper()
 	if err := exec.Command(python, "-c", "import libtorrent").Run(); err != nil {
-		t.Skip("python3-libtorrent is not installed:", err)
+		absent(t, "python3-libtorrent", err)
 	}
+}
+
+// absent skips the test for a program that is not installed, or fails it when all
+// are to be there.
+func absent(t *testing.T, name string, err error) {
+	t.Helper()
+	if os.Getenv("SWARM_REQUIRE_CLIENTS") == "1" {
+		t.Fatal(name, "is not installed, but required:", err)
+	}
+	t.Skip(name, "is not installed:", err)
 }
 
 func needTool(t *testing.T, name string) {
 	t.Helper()
 	if _, err := exec.LookPath(name); err != nil {
-		t.Skip(name, "is not installed:", err)
+		absent(t, name, err)
 	}
 }
 

@@ -268,6 +268,9 @@ func TestForeignTorrents(t *testing.T) {
 			if strings.HasPrefix(tt.name, "libtorrent") {
 				realclient.Require(t, realclient.Libtorrent)
 			} else if _, err := exec.LookPath(tt.tool); err != nil {
+				if os.Getenv("SWARM_REQUIRE_CLIENTS") == "1" {
+					t.Fatal(tt.tool, "is not installed, but required:", err)
+				}
 				t.Skip(tt.tool, "is not installed:", err)
 			}
 			ctx, cancel := context.WithTimeout(t.Context(), acceptTimeout)
