@@ -1,6 +1,7 @@
 package swarm
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -212,8 +213,8 @@ func (l *loop) stored(r storage.Result) {
 	case r.OK:
 		e.Kind = core.Verified
 	}
-	if e.Kind == core.Failed && l.spec.Complete {
-		l.ask(func(now time.Time) { l.offerNoMore(now, r.Piece) })
+	if !r.OK && l.spec.Complete {
+		l.ask(func(now time.Time) { l.offerNoMore(now, r) })
 		return
 	}
 	if e.Kind == core.Failed {
@@ -225,16 +226,19 @@ func (l *loop) stored(r storage.Result) {
 	l.post(e)
 }
 
-// offerNoMore gives up a piece of content that is only served, and which
-// another program has changed: it is neither offered nor fetched, since the
-// content is not ours to write to.
-func (l *loop) offerNoMore(now time.Time, piece uint32) {
+// errNotAsItWas is why a piece of content that was whole is offered no more.
+var errNotAsItWas = errors.New("changed by another program")
+
+// offerNoMore gives up a piece of content that is only served, and which is not
+// right any more or cannot be read: it is neither offered nor fetched, since the
+// content is not ours to write to. That is told once.
+func (l *loop) offerNoMore(now time.Time, r storage.Result) {
 	if !l.spoilt {
 		l.spoilt = true
-		l.log.Warn("changed by another program: what is no longer as it was is not offered any more", "name", l.Info().Name())
+		l.log.Warn("some of the content is offered no more", "name", l.Info().Name(), "err", cmp.Or(r.Err, errNotAsItWas))
 	}
-	l.core.Prioritize(now, int(piece), picker.Skip)
-	l.core.Step(now, core.Event{Kind: core.Failed, Ref: block.Ref{Piece: piece}})
+	l.core.Prioritize(now, int(r.Piece), picker.Skip)
+	l.core.Step(now, core.Event{Kind: core.Failed, Ref: block.Ref{Piece: r.Piece}})
 }
 
 // failing notes a local fault, tells it once, and tries until it has passed.
