@@ -81,29 +81,33 @@ func TestContentChangesWhileSeeding(t *testing.T) {
 	sameContent(t, dir, original)
 }
 
-// Content that is cut short or deleted while it is only served: the rest is
-// offered all the same, and nothing waits for the disk.
+// Content that is cut short, deleted or changed before anything of it was sent:
+// the rest is offered all the same, and nothing waits for the disk.
 func TestContentVanishesWhileSeeding(t *testing.T) {
 	t.Parallel()
-	const size = 1<<20 + 12345
+	const (
+		size = 1<<20 + 12345
+		of1  = 32 << 10
+		ofA  = (size/3 + of1 - 1) / of1 * of1 // the last piece is of b, too
+	)
 	for _, tt := range []struct {
 		name   string
-		change func(path string) error
+		change func(path string)
+		gone   int64 // bytes
 	}{
-		{"cut short", func(path string) error { return os.Truncate(path, 0) }},
-		{"deleted", os.Remove},
+		{"cut short", func(path string) { os.Truncate(path, 0) }, ofA},
+		{"deleted", func(path string) { os.Remove(path) }, ofA},
+		{"changed", func(path string) { overwrite(t, path, 100_000) }, of1},
 	} {
 		dir, torrent := makeContent(t, size)
 		first, second := newEngine(t), newEngine(t)
 		seed := add(t, first, swarm.Spec{Torrent: torrent, Dir: dir, Complete: true})
 		waitDone(t, seed)
-		if err := tt.change(filepath.Join(dir, "content/a")); err != nil {
-			t.Fatal(err)
-		}
+		until(t, seed, tt.name+": not open", func(s swarm.Stats) bool { return s.State == swarm.Seeding })
+		tt.change(filepath.Join(dir, "content/a"))
 		leech := add(t, second, swarm.Spec{Torrent: torrent, Dir: t.TempDir(), Peers: []string{first.Addr().String()}})
-		const gone = (size/3 + 32<<10 - 1) / (32 << 10) * (32 << 10) // pieces of a, the last of which is of b, too
-		until(t, leech, tt.name+": what is left did not come", func(s swarm.Stats) bool { return s.Have == size-gone })
-		until(t, seed, tt.name+": not noticed", func(s swarm.Stats) bool { return s.Have == size-gone })
+		until(t, leech, tt.name+": what is left did not come", func(s swarm.Stats) bool { return s.Have == size-tt.gone })
+		until(t, seed, tt.name+": not noticed", func(s swarm.Stats) bool { return s.Have == size-tt.gone })
 		got := leech.Stats()
 		if s := seed.Stats(); s.State != swarm.Seeding || s.Fault != nil || got.Wasted() > 0 {
 			t.Errorf("%s: the source: %+v, %v", tt.name, s, s.Fault)

@@ -158,13 +158,13 @@ func (l *loop) open(info *metainfo.Info) {
 	switch {
 	case o.err != nil:
 	case l.spec.Complete:
-		o.have = bits.Full(info.Layout().Pieces())
+		o.have, o.err = bits.Full(info.Layout().Pieces()), o.store.Trust(l.ctx)
 	default:
 		o.have, o.err = o.store.Check(l.ctx, l.setChecked)
 		o.late = o.store.Late()
-		if o.err != nil {
-			o.store.Close()
-		}
+	}
+	if o.err != nil && o.store != nil {
+		o.store.Close()
 	}
 	l.opened(o)
 }
