@@ -26,6 +26,7 @@ type chaos struct {
 	asked   map[PeerRef][]block.Ref
 	actions []Action
 	buffers int // blocks that were neither stored nor discarded
+	v2      *chaosV2
 }
 
 func (c *chaos) byte() int {
@@ -75,6 +76,7 @@ func (c *chaos) carryOut(a *Action) {
 	case Verify:
 		c.verify = append(c.verify, a.Ref.Piece)
 	}
+	c.v2.carryOut(a)
 }
 
 // peer returns one of the connections, also one that was dropped.
@@ -118,6 +120,8 @@ func (c *chaos) event() {
 		c.act()
 	case 18:
 		c.dials()
+	case 19:
+		c.hashes()
 	default:
 		c.message()
 	}
@@ -149,6 +153,9 @@ func (c *chaos) connect() {
 	if c.byte()%4 > 0 {
 		hello.Reserved = hello.Reserved.With(wire.FeatureFast).With(wire.FeatureExtension)
 	}
+	if c.v2 != nil {
+		c.v2.greet(&hello, c.byte())
+	}
 	addr := netip.AddrPortFrom(netip.AddrFrom4([4]byte{20, byte(c.byte() % 16), 0, 1}), uint16(c.byte()))
 	c.open[c.refs] = true
 	c.step(Event{Kind: Connected, Peer: c.refs, Addr: addr, Hello: &hello, Outgoing: c.byte()%2 == 0})
@@ -176,11 +183,12 @@ func (c *chaos) verified() {
 	}
 	piece := c.verify[0]
 	c.verify = c.verify[1:]
-	kind := Verified
+	e := Event{Kind: Verified, Ref: block.Ref{Piece: piece}}
 	if c.byte()%4 == 0 {
-		kind = Failed
+		e.Kind = Failed
+		e.Hashes = c.v2.blocks(int(piece), c.byte())
 	}
-	c.step(Event{Kind: kind, Ref: block.Ref{Piece: piece}})
+	c.step(e)
 }
 
 func (c *chaos) block() block.Ref {
@@ -281,6 +289,9 @@ func (c *chaos) finish() {
 	ref := c.refs
 	hello := wire.Hello{PeerID: [20]byte{99}}
 	hello.Reserved = hello.Reserved.With(wire.FeatureFast)
+	if c.v2 != nil {
+		c.v2.greet(&hello, 1)
+	}
 	c.open[ref] = true
 	addr := netip.MustParseAddrPort("30.0.0.1:6881")
 	c.step(Event{Kind: Found, Addr: addr, Source: SourceTracker}) // it may be private by now
@@ -300,6 +311,7 @@ func (c *chaos) finish() {
 			c.verify = c.verify[1:]
 			c.step(Event{Kind: Verified, Ref: block.Ref{Piece: piece}})
 		}
+		c.honestHashes(ref)
 		c.now = c.now.Add(time.Second)
 		c.step(Event{Kind: Received, Peer: ref, Msg: wire.Message{ID: wire.KeepAlive}})
 	}
