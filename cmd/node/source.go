@@ -14,6 +14,7 @@ import (
 
 	"swarmnode"
 	"swarmnode/metainfo"
+	"swarmnode/swarm/guard"
 )
 
 // A source is what a SOURCE argument names: a torrent, or a magnet link by
@@ -150,18 +151,12 @@ func download(ctx context.Context, from string) ([]byte, error) {
 	}
 	ctx, cancel := context.WithTimeout(ctx, downloadTimeout)
 	defer cancel()
-	request, err := http.NewRequestWithContext(ctx, http.MethodGet, from, nil)
+	// Redirects never lead to hosts nearer than the one that sent them, or away
+	// from https.
+	web := guard.New(guard.Config{UserAgent: "swarmnode/" + swarmnode.Version})
+	defer web.Close()
+	response, err := web.Get(ctx, guard.Target{URL: u}, guard.Any, nil)
 	if err != nil {
-		return nil, fail(exitInput, quoteSource(from), errors.New("not a URL"))
-	}
-	request.Header.Set("User-Agent", "swarmnode/"+swarmnode.Version)
-	client := http.Client{Transport: &http.Transport{DisableKeepAlives: true}}
-	response, err := client.Do(request)
-	if err != nil {
-		var wrapped *url.Error
-		if errors.As(err, &wrapped) {
-			err = wrapped.Err
-		}
 		return nil, fail(exitNetwork, quoteSource(from), err)
 	}
 	defer response.Body.Close()
