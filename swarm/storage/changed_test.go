@@ -2,6 +2,7 @@ package storage
 
 import (
 	"errors"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"testing"
@@ -117,4 +118,36 @@ func (r *rig) mends(t *testing.T, name string, lost []int) {
 	}
 	r.readsAll(t, name+", mended", nil)
 	r.onDisk(r.store.disk.path(""), "x")
+}
+
+// The download folder is removed while it is written to: nothing counts as safe
+// any more, and the end says why.
+func TestFolderRemoved(t *testing.T) {
+	for name, files := range map[string][]tfile{"one": {{"", 200_000, false}}, "many": {{"a", 90_000, false}, {"b/c", 110_000, false}}} {
+		layout, data := makeLayout(t, "x", 32<<10, files...)
+		cfg := Config{Dir: filepath.Join(t.TempDir(), "down"), StateDir: t.TempDir(), Layout: layout, Part: true}
+		r := newRig(t, cfg, data)
+		if got := r.piece(0); !got.OK {
+			t.Fatal(got)
+		}
+		if err := os.RemoveAll(cfg.Dir); err != nil {
+			t.Fatal(err)
+		}
+		for p := 1; p < layout.Pieces(); p++ {
+			if got := r.piece(p); !got.OK && !errors.Is(got.Err, fs.ErrNotExist) {
+				t.Errorf("%s: piece %d: %+v", name, p, got)
+			}
+			for len(r.results) > 0 {
+				<-r.results // of the Verify after a failed write
+			}
+		}
+		own := (*Error)(nil)
+		if err := r.store.Finish(); !errors.Is(err, fs.ErrNotExist) || !errors.As(err, &own) {
+			t.Errorf("%s: Finish: %v", name, err)
+		}
+		r.back()
+		if have, _, _ := recheck(t, cfg, data); !have.None() {
+			t.Errorf("%s: the next start finds %s", name, members(have))
+		}
+	}
 }
