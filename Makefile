@@ -51,7 +51,8 @@ fuzz:
 	done
 
 ## bench     Go benchmarks, the transfer beside other clients and the machine's
-##           limit (BENCHFLAGS are passed to it), the node in a mixed swarm
+##           limit (BENCHFLAGS are passed to it), how soon a magnet link is there
+##           and what 10,000 torrents cost, the node in a mixed swarm
 ##           beside libtorrent in the same seat, how soon it recovers from moves
 ##           and outages, and how soon each way leads
 ##           to a first connection
@@ -59,6 +60,7 @@ bench: build
 	$(GO) test -run '^$$' -bench . -benchmem -benchtime $(BENCHTIME) ./...
 	$(GO) run ./bench/create -node bin/node $(CREATEFLAGS)
 	$(GO) run ./bench/transfer -node bin/node $(BENCHFLAGS)
+	$(GO) run ./bench/start -node bin/node
 	$(GO) run ./bench/seats -node bin/node
 	$(GO) run ./bench/moves -node bin/node -with node
 	$(GO) run ./bench/discovery -node bin/node

@@ -1,0 +1,211 @@
+//go:build linux
+
+// Command start measures what does not depend on the bandwidth: how soon "node
+// add" has the metadata and the content of a magnet link whose peer is given,
+// for a small torrent and for one of many files, and what a "node seed" of many
+// torrents costs at its start and at rest. Everything is on loopback.
+package main
+
+import (
+	"context"
+	"errors"
+	"flag"
+	"fmt"
+	"math/rand/v2"
+	"os"
+	"os/signal"
+	"path/filepath"
+	"slices"
+	"syscall"
+	"time"
+
+	"swarmnode/internal/nodeproc"
+)
+
+const (
+	// runTimeout bounds one measurement.
+	runTimeout = 2 * time.Minute
+	// smallSize is the content of a small torrent, in bytes.
+	smallSize = 16 << 10
+	// settleTime is how long a seeder is left alone before it counts as at rest.
+	settleTime = 20 * time.Second
+	// restTime is how long it is then watched.
+	restTime = 10 * time.Second
+)
+
+func main() {
+	node := flag.String("node", "bin/node", "the node binary")
+	runs := flag.Int("runs", 7, "runs of each magnet link; medians are shown")
+	files := flag.Int("files", 20_000, "files of the large torrent")
+	torrents := flag.Int("torrents", 10_000, "torrents of the large seeder")
+	flag.Parse()
+	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGINT, syscall.SIGTERM)
+	defer stop()
+	if err := measure(ctx, *node, *runs, *files, *torrents); err != nil {
+		fmt.Fprintln(os.Stderr, "start:", err)
+		stop()
+		os.Exit(1)
+	}
+}
+
+func measure(ctx context.Context, node string, runs, files, torrents int) error {
+	if runs <= 0 || files <= 0 || torrents <= 0 {
+		return errors.New("numbers must be positive")
+	}
+	work, err := os.MkdirTemp("", "start")
+	if err != nil {
+		return err
+	}
+	defer os.RemoveAll(work)
+	if node, err = filepath.Abs(node); err != nil {
+		return err
+	}
+	small, large, many := filepath.Join(work, "small"), filepath.Join(work, "large"), filepath.Join(work, "many")
+	for dir, n := range map[string]int{small: 1, large: files, many: torrents} {
+		if err := writeFiles(dir, n); err != nil {
+			return err
+		}
+	}
+	if err := magnets(ctx, node, work, small, "one piece", runs); err != nil {
+		return err
+	}
+	if err := magnets(ctx, node, work, large, fmt.Sprintf("%d files", files), runs); err != nil {
+		return err
+	}
+	return seeder(ctx, node, work, many, torrents)
+}
+
+// writeFiles fills a folder with n different small files.
+func writeFiles(dir string, n int) error {
+	if err := os.MkdirAll(dir, 0o700); err != nil {
+		return err
+	}
+	random := rand.NewChaCha8([32]byte{byte(n)})
+	data := make([]byte, smallSize/max(1, min(n/100, 64)))
+	for i := range n {
+		if _, err := random.Read(data); err != nil {
+			return err
+		}
+		if err := os.WriteFile(filepath.Join(dir, fmt.Sprintf("file-%06d", i)), data, 0o600); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// magnets fetches what is in a folder several times and prints how soon there
+// was the metadata, and all of it.
+func magnets(ctx context.Context, node, work, path, what string, runs int) error {
+	ctx, cancel := context.WithTimeout(ctx, runTimeout)
+	defer cancel()
+	seed, err := nodeproc.Start(node, work, "seed", "--ephemeral", "--listen", "127.0.0.1:0", "--no-dht", "--no-lsd", path)
+	if err != nil {
+		return err
+	}
+	defer seed.Stop()
+	e, err := seed.WaitEvent(ctx, "seeding")
+	if err != nil {
+		return err
+	}
+	addr, err := seed.Addr(ctx)
+	if err != nil {
+		return err
+	}
+	var metadata, complete []time.Duration
+	for range runs {
+		m, c, err := fetch(ctx, node, work, "magnet:?xt=urn:btih:"+e.Torrent, addr.String())
+		if err != nil {
+			return fmt.Errorf("%s: %w", what, err)
+		}
+		metadata, complete = append(metadata, m), append(complete, c)
+	}
+	fmt.Printf("magnet of %s: metadata after %.1f ms, complete after %.1f ms (start of the process, its peer given, medians of %d)\n",
+		what, milliseconds(metadata), milliseconds(complete), runs)
+	return nil
+}
+
+// fetch runs one "node add" that takes part in an empty DHT.
+func fetch(ctx context.Context, node, work, magnet, peer string) (metadata, complete time.Duration, err error) {
+	dir, err := os.MkdirTemp(work, "fetched")
+	if err != nil {
+		return 0, 0, err
+	}
+	defer os.RemoveAll(dir)
+	began := time.Now()
+	add, err := nodeproc.Start(node, dir, "add", "--listen", "127.0.0.1:0", "--bootstrap", "none", "--no-lsd",
+		"--peer", peer, "--dir", dir, magnet)
+	if err != nil {
+		return 0, 0, err
+	}
+	defer add.Stop()
+	if _, err := add.WaitEvent(ctx, "metadata"); err != nil {
+		return 0, 0, fmt.Errorf("%w\n%s", err, add.Log())
+	}
+	metadata = time.Since(began)
+	if _, err := add.WaitEvent(ctx, "complete"); err != nil {
+		return 0, 0, fmt.Errorf("%w\n%s", err, add.Log())
+	}
+	return metadata, time.Since(began), nil
+}
+
+func milliseconds(all []time.Duration) float64 {
+	slices.Sort(all)
+	return float64(all[len(all)/2].Microseconds()) / 1000
+}
+
+// seeder seeds each file of a folder as a torrent, in a DHT without other nodes.
+func seeder(ctx context.Context, node, work, dir string, torrents int) error {
+	ctx, cancel := context.WithTimeout(ctx, runTimeout)
+	defer cancel()
+	args := []string{"seed", "--ephemeral", "--listen", "127.0.0.1:0", "--bootstrap", "none", "--no-lsd"}
+	entries, err := os.ReadDir(dir)
+	if err != nil {
+		return err
+	}
+	for _, entry := range entries {
+		args = append(args, filepath.Join(dir, entry.Name()))
+	}
+	began := time.Now()
+	seed, err := nodeproc.Start(node, work, args...)
+	if err != nil {
+		return err
+	}
+	defer seed.Stop()
+	count := 0
+	if _, err := seed.WaitFor(ctx, "all torrents", func(e nodeproc.Event) bool {
+		if e.Event == "seeding" {
+			count++
+		}
+		return count == torrents
+	}); err != nil {
+		return fmt.Errorf("%w\n%s", err, seed.Log())
+	}
+	started := time.Since(began)
+	if err := pause(ctx, settleTime); err != nil {
+		return err
+	}
+	before, err := seed.Usage()
+	if err != nil {
+		return err
+	}
+	if err := pause(ctx, restTime); err != nil {
+		return err
+	}
+	after, err := seed.Usage()
+	if err != nil {
+		return err
+	}
+	fmt.Printf("%d torrents seeded by one process: hashed and started after %.1f s, %d MiB at most (%d anonymous), %.1f %% of a core at rest\n",
+		torrents, started.Seconds(), after.PeakRSS>>20, after.Anon>>20, 100*(after.CPU-before.CPU).Seconds()/restTime.Seconds())
+	return nil
+}
+
+// pause waits for so long, or until ctx ends.
+func pause(ctx context.Context, d time.Duration) error {
+	select {
+	case <-time.After(d):
+		return nil
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+}
