@@ -2,6 +2,7 @@ package swarm_test
 
 import (
 	"bytes"
+	"net/netip"
 	"testing"
 	"time"
 
@@ -71,5 +72,50 @@ func TestFloodsCostLittle(t *testing.T) {
 			}
 			t.Logf("%d messages went out, %d KiB of heap", sent, used>>10)
 		})
+	}
+}
+
+// Several torrents of one process share its port and its limits, and none gets
+// much more than another.
+func TestTorrentsShareLimits(t *testing.T) {
+	t.Parallel()
+	const torrents, size, rate = 3, 512 << 10, 1 << 20
+	seeder, err := swarm.Listen(swarm.Config{Listen: []netip.AddrPort{loopback}, Up: rate})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer seeder.Close()
+	leecher := newEngine(t)
+	var fetched []*swarm.Torrent
+	for i := range torrents {
+		dir, torrent := makeContent(t, size+i)
+		waitDone(t, add(t, seeder, swarm.Spec{Torrent: torrent, Dir: dir, Complete: true}))
+		fetched = append(fetched, add(t, leecher, swarm.Spec{Torrent: torrent, Dir: t.TempDir()}))
+	}
+	for _, f := range fetched {
+		f.AddPeer(seeder.Addr())
+	}
+	first := make(chan struct{}, torrents)
+	for _, f := range fetched {
+		go func() {
+			<-f.Done()
+			first <- struct{}{}
+		}()
+	}
+	select {
+	case <-first:
+	case <-time.After(patience):
+		t.Fatal("none is complete")
+	}
+	for i, f := range fetched {
+		if s := f.Stats(); s.Down < size/2 {
+			t.Errorf("torrent %d has %d of %d bytes when another is complete", i, s.Down, size)
+		}
+	}
+	for _, f := range fetched {
+		waitDone(t, f)
+		if err := f.Err(); err != nil {
+			t.Error(err)
+		}
 	}
 }

@@ -39,11 +39,35 @@ func TestBucketRate(t *testing.T) {
 					}
 				}
 				got, want := float64(total)/time.Since(start).Seconds(), float64(rate)
-				slack := want*0.03 + 2*quantumMin/seconds
+				slack := want*0.02 + 2*quantumMin/seconds
 				if got < want-slack || got > want+slack {
 					t.Errorf("%.0f bytes/s, want %.0f", got, want)
 				}
 			})
+		})
+	}
+}
+
+// What was not used is not saved up: after a pause of any length no more comes
+// at once than a moment's worth.
+func TestBucketBurst(t *testing.T) {
+	for _, rate := range []int64{64 << 10, 1 << 20, 1 << 30} {
+		synctest.Test(t, func(t *testing.T) {
+			b := NewBucket(rate, nil)
+			for _, pause := range []time.Duration{0, time.Second, time.Hour} {
+				time.Sleep(pause)
+				var atOnce int64
+				n := b.Quantum()
+				for start := time.Now(); time.Since(start) == 0; atOnce += int64(n) {
+					if err := b.WaitN(t.Context(), n); err != nil {
+						t.Fatal(err)
+					}
+				}
+				// The last of them waited already.
+				if most := int64(float64(rate)*burstTime.Seconds()) + 2*int64(n); atOnce > most {
+					t.Errorf("%d bytes/s: %d at once after %v, want at most %d", rate, atOnce, pause, most)
+				}
+			}
 		})
 	}
 }
