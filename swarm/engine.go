@@ -65,6 +65,11 @@ const (
 	keysPerSource = 5
 	keysMax       = 100
 
+	// descriptorsSpare are kept of the half for sockets for ports, trackers, the
+	// DHT and some handshakes; connectionsMin is what is tried all the same.
+	descriptorsSpare = 12
+	connectionsMin   = 8
+
 	defaultMemoryMax    = 48 << 20
 	defaultPeerIDPrefix = "-SN0100-"
 )
@@ -140,7 +145,7 @@ func start(cfg Config, ports []*transport.Pair) *Engine {
 		cfg:      cfg,
 		log:      cfg.Logger,
 		ports:    ports,
-		conns:    limit.NewConnections(cfg.PeersMax, 0),
+		conns:    limit.NewConnections(connectionsMax(&cfg, transport.DescriptorsMax()), 0),
 		rooms:    limit.NewSlots(roomWaitersMax),
 		dials:    limit.NewDials(0),
 		down:     limit.NewBucket(cfg.Down, nil),
@@ -160,6 +165,27 @@ func start(cfg Config, ports []*transport.Pair) *Engine {
 	e.refuse()
 	e.wait.Go(func() { e.watchAddresses(e.ctx) })
 	return e
+}
+
+// connectionsMax returns how many connections there may be: as many as cfg asks
+// for, or as half of the descriptors of the process allow. The other half is for
+// files, as storage has it.
+func connectionsMax(cfg *Config, descriptors int) int {
+	asked := cfg.PeersMax
+	if asked <= 0 {
+		asked = limit.ConnectionsMax
+	}
+	most := max(descriptors/2-descriptorsSpare, connectionsMin)
+	if asked <= most {
+		return asked
+	}
+	level := slog.LevelInfo
+	if cfg.PeersMax > 0 {
+		level = slog.LevelWarn
+	}
+	cfg.Logger.Log(context.Background(), level, "fewer connections, for want of descriptors (see ulimit -n)",
+		"connections", most, "asked", asked, "descriptors", descriptors)
+	return most
 }
 
 // Addrs returns the addresses that the engine listens on, with their ports.
