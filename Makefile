@@ -67,7 +67,7 @@ bench: build
 
 ## sim       the swarm simulations
 sim:
-	$(GO) test -count 1 -v ./swarm/sim/...
+	$(GO) test -count 1 -timeout 30m -v ./swarm/sim -args -large
 
 ## soak      the tests that take long, as asked for by SWARM_SOAK=1: among them
 ##           1,000 kills of a download, or SWARM_TEST_KILLS, some four minutes

@@ -51,6 +51,8 @@ type slotState struct {
 	optimistic bool
 	given      int64         // bytes handed to its writer since it was unchoked
 	piece      uint32        // which the last of them were of
+	favour     time.Duration // when it got the last of some blocks that had to wait
+	favours    int           // how many of them, see seeder
 	wanted     time.Duration // for how long we have been interested in it
 }
 

@@ -14,6 +14,8 @@ const (
 	steerMax   = 32
 	// passOverMax is how long a request may wait while later ones go first.
 	passOverMax = 750 * time.Millisecond
+	// favoursMax is how many blocks a peer gets at a time that had to wait.
+	favoursMax = 4
 	// steerTries bounds the search for a piece to suggest, in pieces.
 	steerTries = 4096
 )
@@ -139,7 +141,13 @@ func (s *seeder) mayGive(t *Torrent, piece uint32) bool {
 // first. What has waited for long goes next in any case.
 func (s *seeder) choose(t *Torrent, p *peer) (i int, useful bool) {
 	queue := p.serve.queue
-	if s.owner == nil || !s.alone(t) || t.now-queue[0].at > passOverMax {
+	if s.owner == nil || !s.alone(t) {
+		return 0, true
+	}
+	if t.now-max(queue[0].at, p.slot.favour) > passOverMax {
+		if p.slot.favours++; p.slot.favours >= favoursMax || t.pick.Availability(queue[0].ref.Piece) == 0 {
+			p.slot.favour, p.slot.favours = t.now, 0
+		}
 		return 0, true
 	}
 	for i, w := range queue[:min(len(queue), chooseAmong)] {

@@ -1,6 +1,7 @@
 package sim
 
 import (
+	"cmp"
 	"encoding/binary"
 	"net/netip"
 	"time"
@@ -43,6 +44,7 @@ type node struct {
 
 	joined    int64
 	done      int64 // when it had everything; 0: not yet
+	left      int64 // when it left last
 	sentBytes int64
 	player    player
 }
@@ -103,8 +105,9 @@ func (n *node) join() {
 	w, c := n.world, n.class()
 	n.core = core.New(n.time(), core.Config{
 		InfoHash: w.info.Hash(), PeerID: n.peerID(), Seed: n.seed + uint64(n.life), Client: "sim", Port: 6881,
-		SuperSeed: c.SuperSeed, Limits: core.Limits{PeersMax: w.scenario.PeersMax},
+		SuperSeed: c.SuperSeed, Limits: core.Limits{PeersMax: cmp.Or(c.PeersMax, w.scenario.PeersMax)},
 	})
+	n.core.SetExternal(n.addr().Addr())
 	n.links = map[core.PeerRef]uint32{}
 	n.tickAt = -1
 	n.busy, n.sending, n.nextSending = false, nil, 0
@@ -140,6 +143,7 @@ func (n *node) leave() {
 	}
 	n.core = nil
 	n.life++
+	n.left = n.world.now
 	clear(n.wrong)
 	if away := n.class().Away; away > 0 {
 		n.world.schedule(n.exponential(away), n.event(evJoin, 0))
@@ -161,6 +165,12 @@ func (n *node) told() {
 	}
 	w := n.world
 	n.asked = false
+	if w.scenario.Introducer {
+		if first := w.nodes[0]; n != first {
+			n.step(core.Event{Kind: core.Found, Addr: first.addr(), Source: core.SourceUser})
+		}
+		return
+	}
 	for range min(trackerPeers, 4*len(w.nodes)) {
 		other := w.nodes[w.rng.IntN(len(w.nodes))]
 		if other != n && other.up() {

@@ -20,9 +20,19 @@ type Result struct {
 	Waste    float64       // share of what leeches received that was of no use
 	Events   uint64
 	Digest   uint64 // of the trace
+	Graph    Graph
+	Lost     int // pieces that nobody has
+	Lacking  int // pieces that are missing at some leech though another node has them, summed up
 	Classes  []ClassResult
 	// Wasted is what Waste consists of, in bytes, by reason.
 	Wasted map[string]int64
+}
+
+// A Graph is who is connected to whom at the end.
+type Graph struct {
+	Parts  int // that have no connection with each other
+	Least  int // connections of the node that has the fewest
+	Median int
 }
 
 // A ClassResult is what became of the nodes of a class.
@@ -32,6 +42,7 @@ type ClassResult struct {
 	First, Median, Last time.Duration // from joining to having everything
 	Sent                float64       // copies sent by all of them
 	Startup, Stalled    time.Duration // of players: the longest
+	Left                time.Duration // when one of them left last, since the start
 }
 
 // Ratio returns Last in multiples of the bound.
@@ -67,6 +78,7 @@ func (r *Result) String() string {
 	var b strings.Builder
 	fmt.Fprintf(&b, "%s, seed %d: last %.1f s, bound %.1f s, ratio %.2f, seeds sent %.2f copies, waste %.2f %%, %d events\n",
 		r.Scenario, r.Seed, r.Last.Seconds(), r.Bound.Seconds(), r.Ratio(), r.Copies, 100*r.Waste, r.Events)
+	fmt.Fprintf(&b, "at the end: %d part(s), %d neighbours at least, median %d\n", r.Graph.Parts, r.Graph.Least, r.Graph.Median)
 	fmt.Fprintf(&b, "%-14s %9s %9s %9s %9s %8s\n", "class", "done", "first s", "median s", "last s", "copies")
 	for _, c := range r.Classes {
 		fmt.Fprintf(&b, "%-14s %4d/%4d %9.1f %9.1f %9.1f %8.2f", c.Name, c.Done, c.Count,
@@ -98,6 +110,7 @@ func (w *world) result(seed uint64) Result {
 			c.Count++
 			c.Sent += float64(n.sentBytes) / content
 			c.Startup = max(c.Startup, n.player.startup)
+			c.Left = max(c.Left, time.Duration(n.left))
 			c.Stalled = max(c.Stalled, n.player.stalled)
 			if n.up() && n.leech() {
 				snapshot := n.core.Snapshot()
@@ -129,8 +142,64 @@ func (w *world) result(seed uint64) Result {
 		}
 		r.Classes = append(r.Classes, c)
 	}
+	r.Graph = w.graph()
+	r.Lost, r.Lacking = w.missing()
 	if down > 0 {
 		r.Waste = float64(wasted) / float64(down)
 	}
 	return r
+}
+
+// graph finds out who is connected to whom.
+func (w *world) graph() Graph {
+	var g Graph
+	var degrees []int
+	seen := make([]bool, len(w.nodes))
+	for _, n := range w.nodes {
+		if !n.up() {
+			continue
+		}
+		degrees = append(degrees, len(n.links))
+		if seen[n.id] {
+			continue
+		}
+		g.Parts++
+		seen[n.id] = true
+		for queue := []*node{n}; len(queue) > 0; queue = queue[1:] {
+			for _, i := range queue[0].links {
+				if other := w.end(i ^ 1).node; !seen[other.id] && !w.conns[i/2].broken {
+					seen[other.id] = true
+					queue = append(queue, other)
+				}
+			}
+		}
+	}
+	if len(degrees) > 0 {
+		slices.Sort(degrees)
+		g.Least, g.Median = degrees[0], degrees[len(degrees)/2]
+	}
+	return g
+}
+
+// missing counts the pieces that nobody has, and those that leeches lack although
+// somebody has them. Nodes that are away have nothing.
+func (w *world) missing() (lost, lacking int) {
+	for piece := range w.scenario.Pieces {
+		having, lacks := 0, 0
+		for _, n := range w.nodes {
+			switch {
+			case !n.up() || n.class().Acts == Liar || n.class().Acts == Mute:
+			case n.have.Has(piece):
+				having++
+			case n.leech():
+				lacks++
+			}
+		}
+		if having == 0 {
+			lost++
+			continue
+		}
+		lacking += lacks
+	}
+	return lost, lacking
 }

@@ -33,6 +33,7 @@ type Class struct {
 	Life      time.Duration // mean time until one leaves; 0: it stays
 	Away      time.Duration // mean time until it comes back; 0: it does not
 	Copies    float64       // it leaves when it has sent so many copies; 0: never
+	PeersMax  int           // connections of each; 0: as the Scenario has it
 	Magnet    bool          // it has no metadata to begin with
 	SuperSeed bool
 	Leaves    bool // it leaves when it has everything
@@ -52,6 +53,9 @@ type Scenario struct {
 	Limit       time.Duration // virtual time at which it is given up
 	PeersMax    int           // connections of each node; 0: the default of core
 	Large       bool          // it takes more than a second or two to run
+	// Introducer: instead of addresses from outside each node is told that of
+	// the first one, once. The rest is left to peer exchange.
+	Introducer bool
 	// Check tells what is wrong with a Result, nil if it is as it should be.
 	Check func(r *Result) error
 }
