@@ -342,6 +342,34 @@ func TestOddTorrents(t *testing.T) {
 	}
 }
 
+// TestVerifyWithoutLayers: nothing can be said of content by a .torrent file of
+// version 2 that lacks the piece layers.
+func TestVerifyWithoutLayers(t *testing.T) {
+	dir := t.TempDir()
+	content := filepath.Join(dir, "content")
+	if err := os.WriteFile(content, make([]byte, 5*metainfo.BlockLength), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	made, err := metainfo.Build(t.Context(), metainfo.BuildOptions{Path: content, Kind: metainfo.V2, PieceLength: metainfo.BlockLength})
+	if err != nil {
+		t.Fatal(err)
+	}
+	whole := made.Marshal()
+	const key = "12:piece layers"
+	at := bytes.Index(whole, []byte(key))
+	for name, doc := range map[string][]byte{"whole": whole, "cut": append(whole[:at:at], 'e')} {
+		if err := os.WriteFile(filepath.Join(dir, name), doc, 0o644); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if code, _, stderr := runNode(t, dir, "verify", "whole"); code != 0 {
+		t.Errorf("the whole one: exit code %d: %s", code, stderr)
+	}
+	if code, _, stderr := runNode(t, dir, "verify", "cut"); code != exitInput || !strings.Contains(stderr, "piece layers") {
+		t.Errorf("the one without: exit code %d: %s", code, stderr)
+	}
+}
+
 // TestOddMagnets does the same with links.
 func TestOddMagnets(t *testing.T) {
 	const link = "magnet:?xt=urn:btih:0123456789abcdef0123456789abcdef01234567"

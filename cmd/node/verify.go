@@ -64,6 +64,9 @@ func verify(ctx context.Context, c *console, args []string) error {
 	}
 	info := src.torrent.Info()
 	l := info.Layout()
+	if l.Kind() == metainfo.V2 && !l.HashesKnown() {
+		return fail(exitInput, args[0], errNoLayers)
+	}
 	have, err := checkPieces(ctx, c, dir, l)
 	if err != nil {
 		return err
@@ -86,6 +89,10 @@ func verify(ctx context.Context, c *console, args []string) error {
 	}
 	return nil
 }
+
+// errNoLayers is said of a .torrent file by whose hashes no piece can be told
+// right from wrong.
+var errNoLayers = errors.New("lacks the piece layers to compare with (try: node metainfo, which fetches them from peers)")
 
 func (v *verifiedEvent) line() string {
 	s := fmt.Sprintf("%-8s %s", v.State, v.Path)
