@@ -52,7 +52,7 @@ fuzz:
 
 ## bench     Go benchmarks, the transfer beside other clients and the machine's
 ##           limit (BENCHFLAGS are passed to it), how soon a magnet link is there
-##           and what 10,000 torrents cost, the node in a mixed swarm
+##           and what 10,000 torrents or 5,000 connections cost, the node in a mixed swarm
 ##           beside libtorrent in the same seat, how soon it recovers from moves
 ##           and outages, and how soon each way leads
 ##           to a first connection

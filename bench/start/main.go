@@ -3,7 +3,7 @@
 // Command start measures what does not depend on the bandwidth: how soon "node
 // add" has the metadata and the content of a magnet link whose peer is given,
 // for a small torrent and for one of many files, and what a "node seed" of many
-// torrents costs at its start and at rest. Everything is on loopback.
+// torrents, or with many connections, costs. Everything is on loopback.
 package main
 
 import (
@@ -38,18 +38,19 @@ func main() {
 	runs := flag.Int("runs", 7, "runs of each magnet link; medians are shown")
 	files := flag.Int("files", 20_000, "files of the large torrent")
 	torrents := flag.Int("torrents", 10_000, "torrents of the large seeder")
+	peers := flag.Int("connections", 5_000, "connections to one seeder")
 	flag.Parse()
 	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGINT, syscall.SIGTERM)
 	defer stop()
-	if err := measure(ctx, *node, *runs, *files, *torrents); err != nil {
+	if err := measure(ctx, *node, *runs, *files, *torrents, *peers); err != nil {
 		fmt.Fprintln(os.Stderr, "start:", err)
 		stop()
 		os.Exit(1)
 	}
 }
 
-func measure(ctx context.Context, node string, runs, files, torrents int) error {
-	if runs <= 0 || files <= 0 || torrents <= 0 {
+func measure(ctx context.Context, node string, runs, files, torrents, peers int) error {
+	if runs <= 0 || files <= 0 || torrents <= 0 || peers <= 0 {
 		return errors.New("numbers must be positive")
 	}
 	work, err := os.MkdirTemp("", "start")
@@ -70,6 +71,9 @@ func measure(ctx context.Context, node string, runs, files, torrents int) error 
 		return err
 	}
 	if err := magnets(ctx, node, work, large, fmt.Sprintf("%d files", files), runs); err != nil {
+		return err
+	}
+	if err := connections(ctx, node, work, many, peers); err != nil {
 		return err
 	}
 	return seeder(ctx, node, work, many, torrents)
