@@ -25,19 +25,49 @@ func (t *Torrent) mayOvertake(ref uint32) bool {
 	if other == nil {
 		return true
 	}
-	return t.slower(other, other.ask.live, 1)
+	return t.slower(other, other.ask.live, 1, 1)
 }
+
+// replacedMax is how often the patience with the owner of a piece doubles.
+const replacedMax = 16
 
 // mayReplacePiece tells whether the peer is so much slower with what it lacks of a
-// piece than the one that is being asked would be with all of it.
-func (t *Torrent) mayReplacePiece(ref uint32, lacks, all int) bool {
+// piece than the one that is being asked would be with all of it. Each time that
+// the piece has changed hands before it takes twice the difference: if our own
+// line is what is slow everybody looks so.
+func (t *Torrent) mayReplacePiece(ref, piece uint32, lacks, all, times int) bool {
 	other := t.peers.live(PeerRef(ref))
-	return other == nil || t.slower(other, lacks, all)
+	if other != nil && !t.slower(other, lacks, all, 1<<min(times, replacedMax)) {
+		return false
+	}
+	if other != nil {
+		t.replaced = append(t.replaced, handed{other, piece})
+	}
+	return true
 }
 
-// slower tells whether other takes more than twice as long for so many blocks
-// as the peer that is being asked takes for its own.
-func (t *Torrent) slower(other *peer, theirBlocks, myBlocks int) bool {
+// handed is a piece that was taken from a peer.
+type handed struct {
+	from  *peer
+	piece uint32
+}
+
+// cancelReplaced takes back what is still asked for of the pieces that others
+// fetch now.
+func (t *Torrent) cancelReplaced() {
+	for _, h := range t.replaced {
+		for i := range h.from.ask.open() {
+			if o := &h.from.ask.open()[i]; o.ref.Piece == h.piece {
+				t.cancelAsk(h.from, o)
+			}
+		}
+	}
+	t.replaced = t.replaced[:0]
+}
+
+// slower tells whether other takes more than twice patience times as long for so
+// many blocks as the peer that is being asked takes for its own.
+func (t *Torrent) slower(other *peer, theirBlocks, myBlocks, patience int) bool {
 	mine := time.Second
 	if rate := t.asking.down.recent(t.now); rate > 0 {
 		mine = wait(rate, myBlocks)
@@ -48,7 +78,7 @@ func (t *Torrent) slower(other *peer, theirBlocks, myBlocks int) bool {
 	if rate := other.down.recent(t.now); rate > 0 {
 		theirs = wait(rate, theirBlocks)
 	}
-	return theirs > 2*mine+overtakeSpare
+	return theirs.Seconds() > 2*float64(patience)*mine.Seconds()+overtakeSpare.Seconds()
 }
 
 // wait estimates how long n blocks take at a rate in bytes per second.

@@ -190,6 +190,7 @@ func (t *Torrent) refill(p *peer) {
 	}
 	t.prepare(p, room)
 	t.blocks = t.pick.Pick(&t.query, t.blocks[:0])
+	t.cancelReplaced()
 	p.ask.next = t.query.Next
 	for _, b := range t.blocks {
 		t.askFor(p, b)

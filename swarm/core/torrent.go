@@ -55,7 +55,8 @@ type Torrent struct {
 	blocks     []picker.Block
 	senders    []uint32
 	overtaking func(peer uint32) bool
-	replacing  func(peer uint32, lacks, all int) bool
+	replacing  func(peer, piece uint32, lacks, all, times int) bool
+	replaced   []handed // by the last Pick
 
 	bytes    struct{ have, left int64 } // verified, and needed
 	down, up meter

@@ -22,13 +22,15 @@ type slot struct {
 //
 //	free + asked + stored == len(slots)
 type partial struct {
-	piece  uint32
-	owner  uint32 // the peer that fetches it; 0 when it was left
-	alone  bool   // all of its blocks must come from the owner
-	free   int    // blocks neither stored nor asked for
-	stored int
-	first  int // no slot before it is free
-	slots  []slot
+	piece uint32
+	owner uint32 // the peer that fetches it; 0 when it was left
+	alone bool   // all of its blocks must come from the owner
+	// replaced is how often it was taken from an owner that was too slow.
+	replaced int
+	free     int // blocks neither stored nor asked for
+	stored   int
+	first    int // no slot before it is free
+	slots    []slot
 }
 
 // begin starts to fetch a Wanted piece.
@@ -187,6 +189,7 @@ func (p *Picker) Received(b Block, peer uint32) Receipt {
 	}
 	s := &pt.slots[b.Index]
 	if s.stored || pt.alone && pt.owner != peer {
+		p.Release(b, peer) // it is not asked for any more
 		return Receipt{}
 	}
 	var other uint32

@@ -32,9 +32,10 @@ type Query struct {
 	// that were asked of another peer, if Overtake of that peer is true.
 	Overtake func(peer uint32) bool
 	// Replace: if not nil and no piece is left to begin, a piece that another
-	// peer fetches alone is fetched anew, if Replace of that peer is true. Of
-	// the piece it lacks so many blocks out of all.
-	Replace func(peer uint32, lacks, all int) bool
+	// peer fetches alone is fetched anew, if Replace of the two is true. Of the
+	// piece it lacks so many blocks out of all, and it took it over from so many
+	// others. What is still asked of it of the piece is to be cancelled.
+	Replace func(peer, piece uint32, lacks, all, times int) bool
 }
 
 const (
@@ -156,6 +157,9 @@ func (p *Picker) pickFailed(q *Query, dst []Block, limit int) []Block {
 		if !pt.alone || !q.Have.Has(int(pt.piece)) || pt.owner != 0 && !p.replaces(q, pt) {
 			continue
 		}
+		if pt.owner != 0 {
+			pt.replaced++
+		}
 		pt.owner = q.Peer
 		pt.reset(q.Peer)
 		dst = p.take(pt, q.Peer, dst, limit)
@@ -167,7 +171,7 @@ func (p *Picker) pickFailed(q *Query, dst []Block, limit int) []Block {
 // alone, which may take for ever.
 func (p *Picker) replaces(q *Query, pt *partial) bool {
 	return q.Replace != nil && pt.owner != q.Peer && p.counts[Wanted] == 0 &&
-		q.Replace(pt.owner, len(pt.slots)-pt.stored, len(pt.slots))
+		q.Replace(pt.owner, pt.piece, len(pt.slots)-pt.stored, len(pt.slots), pt.replaced)
 }
 
 // pickOvertake takes blocks that were asked of one other peer (endgame), the

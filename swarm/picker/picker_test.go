@@ -306,11 +306,11 @@ func TestReplaceWhoIsSlowAlone(t *testing.T) {
 		t.Fatalf("picked %q", got)
 	}
 	p.Received(Block{0, 0}, 1)
-	var lacks, of int
+	var lacks, of, replaced int
 	slow := false
-	replace := func(peer uint32, l, n int) bool {
-		lacks, of = l, n
-		return peer == 1 && slow
+	replace := func(peer, piece uint32, l, n, times int) bool {
+		lacks, of, replaced = l, n, times
+		return peer == 1 && piece == 0 && slow
 	}
 	if got := pick(p, Query{Peer: 2, Have: all(p), Max: 9, Replace: replace}); got != "" {
 		t.Errorf("picked %q of one who is not slow", got)
@@ -325,7 +325,28 @@ func TestReplaceWhoIsSlowAlone(t *testing.T) {
 	if p.Received(Block{0, 1}, 1).Fresh {
 		t.Error("who was replaced still adds to the piece")
 	}
+	if pick(p, Query{Peer: 3, Have: all(p), Max: of, Replace: replace}); replaced != 1 {
+		t.Errorf("replaced %d times, want once", replaced)
+	}
 	p.Release(Block{0, 2}, 1)
+	p.Check()
+}
+
+// TestRefusedBlockIsFreeAgain: what comes from a peer that left its piece, which
+// must come from one alone, is not kept, and can be asked for again.
+func TestRefusedBlockIsFreeAgain(t *testing.T) {
+	p := scene{state: "."}.picker(1)
+	if got := pick(p, Query{Peer: 1, Have: all(p), Max: 4, Alone: true}); got != "0.0-3" {
+		t.Fatalf("picked %q", got)
+	}
+	p.Received(Block{0, 0}, 1)
+	p.Leave(1)
+	if p.Received(Block{0, 1}, 1).Fresh {
+		t.Error("a block of a piece that was left was kept")
+	}
+	if got := pick(p, Query{Peer: 1, Have: all(p), Max: 4}); got != "0.1" {
+		t.Errorf("picked %q, want the block that was refused", got)
+	}
 	p.Check()
 }
 

@@ -112,7 +112,7 @@ func (n *node) join() {
 	n.tickAt = -1
 	n.busy, n.sending, n.nextSending = false, nil, 0
 	if n.joined == 0 {
-		n.joined = w.now
+		n.joined = max(w.now, 1)
 	}
 	if !c.Magnet || n.life > 0 {
 		n.opened()
