@@ -240,7 +240,9 @@ func TestV2Resume(t *testing.T) {
 
 // TestV2BadBlock: of a piece with one wrong block that block alone is fetched
 // again, since the hashes of the others can be had from an honest peer. The liar
-// is banned, and nobody else.
+// is banned, and nobody else. Usually that is one piece; there are more when the
+// honest one finished what the liar had begun, which leaves the liar at large
+// until the hashes have come.
 func TestV2BadBlock(t *testing.T) {
 	for _, kind := range []metainfo.Kind{metainfo.V2, metainfo.Hybrid} {
 		dir := t.TempDir()
@@ -278,8 +280,8 @@ func TestV2BadBlock(t *testing.T) {
 			t.Errorf("%v: the content differs (%v)", kind, err)
 		}
 		s := leech.Stats()
-		if waste := s.Waste[core.ReasonBadPiece]; waste != block.Size {
-			t.Errorf("%v: %d bytes were wrong, want the one block of %d", kind, waste, block.Size)
+		if waste := s.Waste[core.ReasonBadPiece]; waste == 0 || waste%block.Size != 0 || waste >= pieceLength {
+			t.Errorf("%v: %d bytes were wrong, want one block of %d, or of each of a few pieces", kind, waste, block.Size)
 		}
 		if n := s.Drops[core.ReasonBadPiece]; n != 1 {
 			t.Errorf("%v: %d peers were dropped for bad data, want the liar", kind, n)

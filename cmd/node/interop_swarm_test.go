@@ -216,7 +216,10 @@ func (n *interop) partialSeed(t *testing.T, ctx context.Context, group byte) {
 	waitNode(t, ctx, add(3, other, "--files", "0", "--peer", at(2)))
 	sameContent(t, filepath.Join(content, "1.bin"), filepath.Join(other, first))
 
-	leech := realclient.Start(t, realclient.Libtorrent, realclient.Options{IP: ip(4)})
+	// Once it has all that there is it would leave at once a peer that wants
+	// nothing, and what that said could not be seen any more.
+	stays := map[string]any{"close_redundant_connections": false}
+	leech := realclient.Start(t, realclient.Libtorrent, realclient.Options{IP: ip(4), Settings: stays})
 	got := t.TempDir()
 	if err := leech.Seed(ctx, torrent, got); err != nil {
 		t.Fatal(err)

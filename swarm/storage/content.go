@@ -438,7 +438,10 @@ func (s *Store) Probe() error {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	for _, p := range s.open {
-		if !p.busy && p.err != nil {
+		switch {
+		case p.busy: // err is its worker's
+			p.anew = true
+		case p.err != nil:
 			w.forget(p)
 		}
 	}

@@ -20,7 +20,7 @@ func (p *openPiece) reset(s *Store, index int) {
 	size := s.layout.PieceSize(index)
 	blocks := (size + block.Size - 1) / block.Size
 	words := (blocks + 63) / 64
-	p.store, p.index = s, index
+	p.store, p.index, p.anew = s, index, false
 	p.stored = slices.Grow(p.stored[:0], words)[:words]
 	p.begin()
 }

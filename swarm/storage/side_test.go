@@ -169,6 +169,50 @@ func TestNoRoomForSideFile(t *testing.T) {
 	r.back()
 }
 
+// A worker that is still telling of the failure does not keep the piece from
+// beginning anew once the disk works again.
+func TestProbeWhileBusy(t *testing.T) {
+	for _, more := range []bool{false, true} { // blocks that come meanwhile
+		layout, data := mixed(t)
+		d := newMemDisk(1)
+		d.room = 0
+		r := &rig{t: t, layout: layout, data: data, pool: block.NewPool(1 << 20)}
+		results, told := make(chan Result), make(chan struct{})
+		cfg := Config{Layout: layout, Workers: NewWorkers(1), record: newMemRecord(d), Results: func(x Result) {
+			results <- x
+			<-told
+		}}
+		t.Cleanup(cfg.Workers.Close)
+		var err error
+		if r.store, err = openOn(cfg, d); err != nil {
+			t.Fatal(err)
+		}
+		refs := r.refs(1)
+		r.write(refs[0])
+		if got := <-results; !IsFull(got.Err) {
+			t.Errorf("got %+v", got)
+		}
+		if more {
+			r.write(refs[1])
+		}
+		d.mu.Lock()
+		d.room = -1
+		d.mu.Unlock()
+		if err := r.store.Probe(); err != nil {
+			t.Error("Probe when there is room:", err)
+		}
+		close(told)
+		for _, ref := range refs {
+			r.write(ref)
+		}
+		r.store.Verify(1)
+		if got := <-results; !got.OK || got.Piece != 1 {
+			t.Errorf("blocks meanwhile: %v: got %+v", more, got)
+		}
+		r.back()
+	}
+}
+
 // Without a folder for state the side file is gone after Close.
 func TestNoStateFolder(t *testing.T) {
 	temporary := t.TempDir()

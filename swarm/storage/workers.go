@@ -53,6 +53,7 @@ type openPiece struct {
 	pending []write
 	verify  bool // the piece is to be hashed after what is pending
 	busy    bool // in the queue, or with a worker
+	anew    bool // the disk works again: what failed while busy counts no more
 
 	// For the worker that has it.
 	taken    []write
@@ -60,7 +61,7 @@ type openPiece struct {
 	hashed   int      // bytes from the start that the verifier has seen
 	stored   []uint64 // bit i: block i was written
 	known    bool     // the verifier has a hash to compare with
-	ended    bool     // a Verify was answered; what comes now begins anew
+	ended    bool     // a Verify was answered, or anew was set; what comes now begins anew
 	err      error    // the first write that failed; nothing is written any more
 }
 
@@ -124,6 +125,7 @@ func (w *Workers) take() (p *openPiece, verify bool) {
 	}
 	p.taken, p.pending = p.pending, p.taken[:0]
 	verify, p.verify = p.verify, false
+	p.ended, p.anew = p.ended || p.anew, false
 	return p, verify
 }
 
@@ -138,7 +140,7 @@ func (w *Workers) release(p *openPiece, done bool) {
 		return
 	}
 	p.busy = false
-	if done {
+	if done || p.anew {
 		w.forget(p)
 	}
 	s.busy--
