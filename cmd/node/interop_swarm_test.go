@@ -202,7 +202,8 @@ func (n *interop) partialSeed(t *testing.T, ctx context.Context, group byte) {
 	add := func(i byte, out string, args ...string) *nodeproc.Node {
 		return n.startNode(t, ip(i), capped.Port, "add", append([]string{"--no-lsd", "--no-dht", "--dir", out, torrent}, args...)...)
 	}
-	partial := add(2, out, "--files", "0", "--seed", "--peer", at(1))
+	// Slow enough for what libtorrent thinks of it to be seen before they part.
+	partial := add(2, out, "--files", "0", "--seed", "--up", "512k", "--peer", at(1))
 	if _, err := partial.WaitEvent(ctx, "complete"); err != nil {
 		t.Fatal(err)
 	}
