@@ -156,6 +156,46 @@ func TestBitfieldsAreNotTakenForEver(t *testing.T) {
 	t.Error("not dropped")
 }
 
+// A peer that tells what it got by bitfields stays, and what it has counts. One
+// that takes pieces back, or tells nothing new, does not do so for ever.
+func TestBitfieldsThatGrow(t *testing.T) {
+	const pieces = 64
+	a := newAttack(t, 0)
+	hello := wire.Hello{InfoHash: a.info.Hash(), PeerID: [20]byte{'P', 2}}
+	a.event(Event{Kind: Connected, Peer: 2, Addr: benchAddr(2), Hello: &hello})
+	set := bits.New(pieces)
+	tell := func() {
+		a.message(2, wire.Message{ID: wire.Bitfield, Payload: set.AppendWire(nil)})
+	}
+	for piece := range pieces - 1 {
+		set.Add(piece)
+		tell()
+		p := a.torrent.peers.live(2)
+		if p == nil {
+			t.Fatalf("dropped after %d bitfields", piece+1)
+		}
+		if got := p.has.set.Count(); got != piece+1 || p.has.useful != piece+1 {
+			t.Errorf("%d pieces, %d of use, want %d", got, p.has.useful, piece+1)
+		}
+		if got := a.torrent.pick.Availability(uint32(piece)); got != 1 {
+			t.Errorf("piece %d is with %d peers besides the seed, want 1", piece, got)
+		}
+	}
+	for i := range 2 * pieces {
+		if i%2 == 0 {
+			set.Remove(i / 2)
+		}
+		tell()
+		if why, ok := a.dropped(2); ok {
+			if why != ReasonFlood || i < 10 {
+				t.Errorf("dropped after %d: %v", i, why)
+			}
+			return
+		}
+	}
+	t.Error("not dropped")
+}
+
 func TestPiecesOfOddLengthAreUnsolicited(t *testing.T) {
 	a := newAttack(t, 0)
 	for range strikesMax[strikeUnsolicited] + 1 {

@@ -54,7 +54,9 @@ func (h *holdings) settle(n int) bool {
 }
 
 // onPieces takes in a bitfield, HaveAll or HaveNone. A repeated one replaces
-// what was known: common clients do send them again.
+// what was known: common clients do send them again. aria2 does so in place of a
+// few HAVEs, some hundred times in a download, so a bitfield that only adds
+// pieces is no fault: it takes no more time than its length and those HAVEs.
 func (t *Torrent) onPieces(p *peer, m *wire.Message) {
 	h := &p.has
 	if t.pick == nil {
@@ -62,6 +64,9 @@ func (t *Torrent) onPieces(p *peer, m *wire.Message) {
 		if m.ID == wire.Bitfield {
 			h.raw = m.Payload
 		}
+		return
+	}
+	if m.ID == wire.Bitfield && t.grow(p, m.Payload) {
 		return
 	}
 	if t.strike(p, strikePieces); p.gone {
@@ -73,6 +78,31 @@ func (t *Torrent) onPieces(p *peer, m *wire.Message) {
 		h.raw = m.Payload
 	}
 	t.count(p)
+}
+
+// grow takes in a bitfield like HAVEs of the pieces that it adds. It tells whether
+// there are any, and none that was there before is missing.
+func (t *Torrent) grow(p *peer, raw []byte) bool {
+	h := &p.has
+	if !h.counted {
+		return false
+	}
+	set, err := bits.FromWire(raw, t.pick.Pieces())
+	if err != nil && !errors.Is(err, bits.ErrSpare) {
+		return false
+	}
+	if set.Count() <= h.set.Count() || h.set.AnyNotIn(set) {
+		return false
+	}
+	for piece := range set.Members() {
+		if h.set.Has(piece) {
+			continue
+		}
+		if t.onHave(p, uint32(piece)); p.gone {
+			break
+		}
+	}
+	return true
 }
 
 // count makes p's pieces count, or drops p if they do not fit the torrent.
