@@ -5,20 +5,30 @@ package realclient
 import (
 	"bytes"
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"net"
 	"net/netip"
 	"os"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
+	"time"
 )
+
+// lookAgainAfter is how long rtorrent may be without a peer before it is told to
+// look again. By itself it does so after 20 minutes, also when the first look came
+// before anybody had announced; its users press a key.
+const lookAgainAfter = 10 * time.Second
 
 // rtorrentDriver talks XML-RPC over SCGI. A magnet link is a download of its
 // own, of the metadata, which the real one replaces under the same hash.
 type rtorrentDriver struct {
+	client *Client
 	socket string
+	alone  time.Time // since when it has had no peer, or was told to look again
 }
 
 func launchRTorrent(ctx context.Context, c *Client) (driver, error) {
@@ -26,7 +36,7 @@ func launchRTorrent(ctx context.Context, c *Client) (driver, error) {
 	if err := os.MkdirAll(session, 0o700); err != nil {
 		return nil, err
 	}
-	d := &rtorrentDriver{socket: filepath.Join(c.opts.Dir, "rpc.sock")}
+	d := &rtorrentDriver{client: c, socket: filepath.Join(c.opts.Dir, "rpc.sock")}
 	// Longer paths do not fit into a sockaddr_un.
 	const socketPathMax = 107
 	if len(d.socket) > socketPathMax {
@@ -106,13 +116,37 @@ func (d *rtorrentDriver) seed(ctx context.Context, torrentFile, dataDir string) 
 	if err != nil {
 		return err
 	}
+	if err := d.joinDHT(ctx); err != nil {
+		return err
+	}
 	_, err = d.call(ctx, "load.raw_start", "", raw, "d.directory.set="+quoteCommand(dataDir))
 	return err
 }
 
 func (d *rtorrentDriver) add(ctx context.Context, magnet, dir string) error {
+	if err := d.joinDHT(ctx); err != nil {
+		return err
+	}
 	_, err := d.call(ctx, "load.start", "", magnet, "d.directory.set="+quoteCommand(dir))
 	return err
+}
+
+// joinDHT waits until a node of the DHT has answered, if there is to be any. A
+// torrent that is loaded before is neither looked for nor announced in time.
+func (d *rtorrentDriver) joinDHT(ctx context.Context) error {
+	if len(d.client.opts.Bootstrap) == 0 {
+		return nil
+	}
+	return d.client.ready(ctx, func(ctx context.Context) error {
+		values, err := d.call(ctx, "dht.statistics")
+		if err != nil {
+			return err
+		}
+		if i := slices.Index(values, "nodes"); i < 0 || i+1 >= len(values) || values[i+1] == "0" {
+			return errors.New("its DHT has no nodes")
+		}
+		return nil
+	})
 }
 
 // quoteCommand quotes an argument of rtorrent's command language.
@@ -134,7 +168,7 @@ func (d *rtorrentDriver) connect(ctx context.Context, peer netip.AddrPort) error
 
 func (d *rtorrentDriver) progress(ctx context.Context) (Progress, error) {
 	values, err := d.call(ctx, "d.multicall2", "", "main",
-		"d.is_meta=", "d.complete=", "d.hashing=", "d.bytes_done=", "d.size_bytes=", "d.peers_connected=", "d.message=")
+		"d.is_meta=", "d.complete=", "d.hashing=", "d.bytes_done=", "d.size_bytes=", "d.peers_connected=", "d.message=", "d.hash=")
 	if err != nil {
 		return Progress{}, err
 	}
@@ -142,13 +176,14 @@ func (d *rtorrentDriver) progress(ctx context.Context) (Progress, error) {
 		// Between the metadata and the torrent itself there is none for a moment.
 		return Progress{State: "no torrent"}, nil
 	}
-	const fields = 7
+	const fields = 8
 	if len(values) != fields {
 		return Progress{}, fmt.Errorf("d.multicall2: %d values, want %d", len(values), fields)
 	}
 	meta, complete, hashing := values[0] == "1", values[1] == "1", values[2] != "0"
 	p := Progress{State: strings.TrimSpace("active " + values[6])}
 	p.Peers, _ = strconv.Atoi(values[5])
+	d.lookAgain(ctx, values[7], p.Peers > 0 || complete)
 	switch {
 	case meta:
 		p.State = "metadata " + values[6]
@@ -160,6 +195,21 @@ func (d *rtorrentDriver) progress(ctx context.Context) (Progress, error) {
 	p.Total, _ = strconv.ParseInt(values[4], 10, 64)
 	p.Complete = complete && !hashing
 	return p, nil
+}
+
+// lookAgain has it look for peers once more when it has been without for too
+// long, and is not content.
+func (d *rtorrentDriver) lookAgain(ctx context.Context, hash string, content bool) {
+	now := time.Now()
+	switch {
+	case content || d.alone.IsZero():
+		d.alone = now
+	case now.Sub(d.alone) >= lookAgainAfter:
+		d.alone = now
+		// It fails between the metadata and the torrent itself; then there was no
+		// need.
+		_, _ = d.call(ctx, "d.tracker_announce.force", hash)
+	}
 }
 
 func (d *rtorrentDriver) close() {}

@@ -34,7 +34,8 @@ func encodeXMLRPC(method string, params []any) []byte {
 }
 
 // decodeXMLRPC returns the scalar values of an answer in the order in which
-// they stand there, whatever arrays they are nested in. A fault is an error.
+// they stand there, whatever arrays they are nested in; those of a structure
+// each after its name. A fault is an error.
 func decodeXMLRPC(answer []byte) ([]string, error) {
 	var (
 		values []string
@@ -54,7 +55,7 @@ func decodeXMLRPC(answer []byte) ([]string, error) {
 		case xml.StartElement:
 			fault = fault || t.Name.Local == "fault"
 			switch t.Name.Local {
-			case "string", "i4", "i8", "int", "boolean", "double":
+			case "string", "i4", "i8", "int", "boolean", "double", "name":
 				scalar = true
 				text.Reset()
 			}

@@ -29,6 +29,12 @@ func TestDecodeXMLRPC(t *testing.T) {
 	if want := []string{"1", "a&b", ""}; err != nil || !slices.Equal(got, want) {
 		t.Errorf("got %q, %v, want %q", got, err, want)
 	}
+	const structure = `<methodResponse><params><param><value><struct><member><name>nodes</name><value><i8>3</i8></value></member>
+<member><name>dht</name><value><string>on</string></value></member></struct></value></param></params></methodResponse>`
+	got, err = decodeXMLRPC([]byte(structure))
+	if want := []string{"nodes", "3", "dht", "on"}; err != nil || !slices.Equal(got, want) {
+		t.Errorf("got %q, %v, want %q", got, err, want)
+	}
 	const fault = `<methodResponse><fault><value><struct><member><name>faultCode</name><value><int>-506</int></value></member>
 <member><name>faultString</name><value><string>Method not defined</string></value></member></struct></value></fault></methodResponse>`
 	if _, err := decodeXMLRPC([]byte(fault)); err == nil || !strings.Contains(err.Error(), "Method not defined") {
