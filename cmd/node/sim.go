@@ -23,7 +23,7 @@ func simCommand() *command {
 driven by the very code that exchanges pieces in this program, over modelled links.
 The same scenario and seed give the same result each time. Times are virtual; the
 bound is what no swarm can beat on these links. The exit code is 1 if the result is
-not what the scenario demands.`,
+not what the scenario demands. An interrupt ends a run at once.`,
 		examples: []example{
 			{"node sim", "list the scenarios"},
 			{"node sim nine --seed 7", "run one, and print the result as a table"},
@@ -58,7 +58,7 @@ type simFlags struct {
 	trace string
 }
 
-func (f *simFlags) run(_ context.Context, c *console, args []string) error {
+func (f *simFlags) run(ctx context.Context, c *console, args []string) error {
 	if len(args) == 0 {
 		for _, s := range sim.Scenarios() {
 			c.event("scenario", scenarioEvent{s.Name, s.About, s.Large})
@@ -71,11 +71,14 @@ func (f *simFlags) run(_ context.Context, c *console, args []string) error {
 		return failWithHint(exitUsage, "", fmt.Errorf("no scenario %s", quoteSource(args[0])), "node sim, which lists them")
 	}
 	start := time.Now()
-	r, err := f.simulate(s)
+	r, err := f.simulate(ctx, s)
+	took := time.Since(start)
+	if stop, ok := errors.AsType[*sim.Stopped](err); ok {
+		c.note("stopped at %.1f virtual seconds, after %d events in %.1f s", stop.At.Seconds(), stop.Events, took.Seconds())
+	}
 	if err != nil {
 		return err
 	}
-	took := time.Since(start)
 	wrong := s.Check(&r)
 	c.event("simulation", simulationOf(&r, wrong))
 	if !c.json {
@@ -89,20 +92,20 @@ func (f *simFlags) run(_ context.Context, c *console, args []string) error {
 }
 
 // simulate runs s, with a trace if one is wanted.
-func (f *simFlags) simulate(s sim.Scenario) (r sim.Result, err error) {
+func (f *simFlags) simulate(ctx context.Context, s sim.Scenario) (r sim.Result, err error) {
 	if f.trace == "" {
-		return sim.Run(s, uint64(f.seed)), nil
+		return sim.Trace(ctx, s, uint64(f.seed), nil)
 	}
 	file, err := os.Create(f.trace)
 	if err != nil {
 		return r, fail(diskCode(err), f.trace, err)
 	}
 	w := bufio.NewWriter(file)
-	r = sim.Trace(s, uint64(f.seed), w)
+	r, stopped := sim.Trace(ctx, s, uint64(f.seed), w)
 	if err := errors.Join(w.Flush(), file.Close()); err != nil {
 		return r, fail(exitDisk, f.trace, fmt.Errorf("writing: %w", plain(err)))
 	}
-	return r, nil
+	return r, stopped
 }
 
 // scenario: what can be simulated.

@@ -2,7 +2,10 @@ package sim
 
 import (
 	"bytes"
+	"context"
+	"errors"
 	"flag"
+	"io"
 	"testing"
 	"time"
 )
@@ -46,13 +49,48 @@ func TestReplay(t *testing.T) {
 		}
 		s.Limit = 3 * time.Second
 		var a, b, c bytes.Buffer
-		first, second, other := Trace(s, 7, &a), Trace(s, 7, &b), Trace(s, 8, &c)
+		first, second, other := traced(t, s, 7, &a), traced(t, s, 7, &b), traced(t, s, 8, &c)
 		if !bytes.Equal(a.Bytes(), b.Bytes()) || first.Digest != second.Digest {
 			t.Errorf("%s: two runs with the same seed differ", name)
 		}
 		if bytes.Equal(a.Bytes(), c.Bytes()) || first.Digest == other.Digest {
 			t.Errorf("%s: two seeds give the same run", name)
 		}
+	}
+}
+
+func traced(t *testing.T, s Scenario, seed uint64, w io.Writer) Result {
+	t.Helper()
+	r, err := Trace(t.Context(), s, seed, w)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return r
+}
+
+// A stopping ends a run when that has written its first line.
+type stopping struct {
+	cancel context.CancelCauseFunc
+	lines  int
+}
+
+var errEnough = errors.New("enough")
+
+func (s *stopping) Write(b []byte) (int, error) {
+	s.cancel(errEnough)
+	s.lines++
+	return len(b), nil
+}
+
+// TestStopped: a run of a thousand nodes ends within so many events of when it is
+// told to, and says what came of it.
+func TestStopped(t *testing.T) {
+	ctx, cancel := context.WithCancelCause(t.Context())
+	w := &stopping{cancel: cancel}
+	_, err := Trace(ctx, flash(), 1, w)
+	stop, ok := errors.AsType[*Stopped](err)
+	if !ok || !errors.Is(err, errEnough) || stop.Events != stopEvery || w.lines != stopEvery {
+		t.Errorf("error %v after %d lines, %+v", err, w.lines, stop)
 	}
 }
 

@@ -1,6 +1,7 @@
 package sim
 
 import (
+	"context"
 	"fmt"
 	"hash/fnv"
 	"io"
@@ -25,6 +26,9 @@ const (
 	// more without having asked.
 	trackerDelay = 200 * time.Millisecond
 	trackerEvery = 2 * time.Minute
+	// stopEvery is how many events pass until a run looks whether it is to end:
+	// some milliseconds.
+	stopEvery = 1024
 )
 
 // A world is one run.
@@ -49,10 +53,15 @@ type world struct {
 }
 
 // Run simulates a scenario. The Result is a function of both arguments.
-func Run(s Scenario, seed uint64) Result { return Trace(s, seed, nil) }
+func Run(s Scenario, seed uint64) Result {
+	r, _ := Trace(context.Background(), s, seed, nil) // nothing stops it
+	return r
+}
 
-// Trace is Run, and writes what happens to w, one line for each event.
-func Trace(s Scenario, seed uint64, w io.Writer) Result {
+// Trace is Run, and writes what happens to w, one line for each event, unless w
+// is nil. When ctx ends the run does too, at once: then the error is a *Stopped,
+// and there is no Result.
+func Trace(ctx context.Context, s Scenario, seed uint64, w io.Writer) (Result, error) {
 	wd := &world{
 		scenario: &s,
 		rng:      rand.New(rand.NewPCG(seed, 0x51a)),
@@ -68,12 +77,29 @@ func Trace(s Scenario, seed uint64, w io.Writer) Result {
 			break
 		}
 		wd.now = e.at
+		if wd.count%stopEvery == 0 && ctx.Err() != nil {
+			return Result{}, &Stopped{At: time.Duration(wd.now), Events: wd.count, Cause: context.Cause(ctx)}
+		}
 		wd.count++
 		wd.record(&e)
 		wd.happen(&e)
 	}
-	return wd.result(seed)
+	return wd.result(seed), nil
 }
+
+// Stopped is the error of a run that did not come to its end.
+type Stopped struct {
+	At     time.Duration // virtual time since the start
+	Events uint64
+	Cause  error // of the context that ended
+}
+
+func (s *Stopped) Error() string {
+	return fmt.Sprintf("stopped at %.1f s: %v", s.At.Seconds(), s.Cause)
+}
+
+// Unwrap returns the cause.
+func (s *Stopped) Unwrap() error { return s.Cause }
 
 // content builds the info dictionary. Its hashes are never looked at.
 func content(s *Scenario) *metainfo.Info {
