@@ -13,7 +13,7 @@ BENCHFLAGS ?=
 # Those of the comparison of making torrents, as in: make bench CREATEFLAGS='-size 512'
 CREATEFLAGS ?=
 
-.PHONY: all help build test lint race fuzz bench sim soak cover demo install clean
+.PHONY: all help build test lint race fuzz bench sim sim-table soak cover demo install clean
 
 all: build test
 
@@ -68,6 +68,10 @@ bench: build
 ## sim       the swarm simulations
 sim:
 	$(GO) test -count 1 -timeout 30m -v ./swarm/sim -args -large
+
+## sim-table  their figures in docs/simulation.md anew, in a minute or two
+sim-table:
+	$(GO) test -count 1 -timeout 30m -v -run '^TestTable$$' ./swarm/sim -args -table
 
 ## soak      the tests that take long, as asked for by SWARM_SOAK=1: among them
 ##           1,000 kills of a download, or SWARM_TEST_KILLS, some four minutes
