@@ -86,13 +86,15 @@ func (s *Store) ReadAt(p []byte, piece, begin uint32) error {
 	}
 	offset := s.layout.PieceOffset(int(piece)) + int64(begin)
 	for range changesMax {
-		if err := s.prove(int(piece)); err != nil {
+		doubts, err := s.prove(int(piece))
+		if err != nil {
 			return err
 		}
 		if err := s.readContent(p, offset); err != nil {
 			return err
 		}
-		if !s.changedSince(offset, len(p)) {
+		s.lookForChanges(offset, len(p))
+		if s.doubtsSoFar() == doubts { // others look for changes, too
 			return nil
 		}
 	}
@@ -101,16 +103,17 @@ func (s *Store) ReadAt(p []byte, piece, begin uint32) error {
 
 // changesMax is how often ReadAt begins anew because another program has
 // changed the file meanwhile.
-const changesMax = 3
+const changesMax = 10
 
-// changedSince tells whether a file with some of n bytes of content from offset
-// on, which were just read, is no longer as it was when they were verified, and
-// then has every piece of it hashed again before it is next read from. It looks
-// after the reading, so that what was read is not newer. Files that this Store
-// writes to change all the time; they are looked at by Finish.
-func (s *Store) changedSince(offset int64, n int) (changed bool) {
+// lookForChanges looks whether a file with some of n bytes of content from
+// offset on, which were just read, is still as it was when they were verified,
+// and otherwise counts a doubt and has every piece of it hashed again before it
+// is next read from. It comes after the reading, so that what was read is not
+// newer. Files that this Store writes to change all the time; they are looked at
+// by Finish.
+func (s *Store) lookForChanges(offset int64, n int) {
 	if !s.isReadOnly() {
-		return false
+		return
 	}
 	walk := s.stretches(offset, n)
 	for x, ok := walk.next(); ok; x, ok = walk.next() {
@@ -123,26 +126,32 @@ func (s *Store) changedSince(offset int64, n int) (changed bool) {
 		}
 		st, err := h.file.stat()
 		s.workers.files.unpin(h)
-		if err == nil && s.doubt(x.file, st) {
-			changed = true
+		if err == nil {
+			s.doubt(x.file, st)
 		}
 	}
-	return changed
 }
 
-// doubt notes how file i is, and tells whether that differs from how it was
-// left. Its pieces are then to be hashed before they are read from.
-func (s *Store) doubt(i int, st fileStat) (changed bool) {
+// doubtsSoFar counts how often a file was found changed.
+func (s *Store) doubtsSoFar() int {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.doubts
+}
+
+// doubt notes how file i is. If that differs from how it was left, its pieces are
+// to be hashed before they are read from.
+func (s *Store) doubt(i int, st fileStat) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	x := &s.stamps[i]
 	if x.mtime == st.mtime && x.size == st.size {
-		return false
+		return
 	}
-	changed = x.mtime != 0
+	changed := x.mtime != 0
 	*x = stamp{mtime: st.mtime, ctime: st.ctime, size: st.size, doubted: changed}
 	if !changed { // content that is known to be whole, seen for the first time
-		return false
+		return
 	}
 	s.doubts++
 	if s.unproven == nil {
@@ -151,36 +160,36 @@ func (s *Store) doubt(i int, st fileStat) (changed bool) {
 	for p := range s.piecesOf(i) {
 		s.unproven.Add(p)
 	}
-	return true
 }
 
 // prove hashes a piece that this process knows from a record alone, or that has
-// come into doubt.
-func (s *Store) prove(piece int) error {
+// come into doubt. It returns the number of doubts until then.
+func (s *Store) prove(piece int) (doubts int, err error) {
 	for range changesMax {
 		s.mu.Lock()
 		unproven := s.unproven != nil && s.unproven.Has(piece)
-		doubts := s.doubts
+		doubts = s.doubts
 		s.mu.Unlock()
 		if !unproven {
-			return nil
+			return doubts, nil
 		}
 		ok, err := s.hashOne(piece)
 		if err != nil {
-			return err
+			return doubts, err
 		}
 		s.mu.Lock()
 		switch {
 		case !ok:
-			s.lost(piece)
+			s.have.Remove(piece) // but not from unproven: more of it may have been asked for
+			s.durable.Remove(piece)
 			s.mu.Unlock()
-			return &Error{"read", s.path(), ErrChanged}
+			return doubts, &Error{"read", s.path(), ErrChanged}
 		case s.doubts == doubts: // and not what was there before another change
 			s.unproven.Remove(piece)
 		}
 		s.mu.Unlock()
 	}
-	return &Error{"read", s.path(), ErrChanged}
+	return doubts, &Error{"read", s.path(), ErrChanged}
 }
 
 // hashOne is hashPiece when its turn has come beside other hashing.
