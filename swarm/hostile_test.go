@@ -620,9 +620,11 @@ func TestRoomForNewcomers(t *testing.T) {
 }
 
 // Peers that ask for blocks and read slowly or not at all hold neither the slots
-// nor the memory that others need.
+// nor the memory that others need. Each of them is noticed after about a second, and
+// by chance the honest peer may come last.
 func TestSlowReaders(t *testing.T) {
 	t.Parallel()
+	const turn = 45 * time.Second // less than a peer may keep a slot when others wait
 	dir, torrent := makeContent(t, 1<<20)
 	seeder := newEngine(t)
 	seed := add(t, seeder, swarm.Spec{Torrent: torrent, Dir: dir, Complete: true})
@@ -638,7 +640,7 @@ func TestSlowReaders(t *testing.T) {
 	})
 	start := time.Now()
 	waitDone(t, leech)
-	if took := time.Since(start); took > prompt {
+	if took := time.Since(start); took > turn {
 		t.Errorf("served after %v", took)
 	}
 }
