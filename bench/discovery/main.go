@@ -19,14 +19,11 @@ import (
 	"fmt"
 	"os"
 	"os/exec"
-	"os/signal"
 	"path/filepath"
 	"slices"
 	"strings"
-	"syscall"
 	"time"
 
-	"swarmnode/internal/proc"
 	"swarmnode/internal/realclient"
 )
 
@@ -57,39 +54,7 @@ func main() {
 			cfg.clients = append(cfg.clients, kind)
 		}
 	}
-	if !realclient.Inside() {
-		os.Exit(again())
-	}
-	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGINT, syscall.SIGTERM)
-	defer stop()
-	if err := measureAll(ctx, cfg); err != nil {
-		fmt.Fprintln(os.Stderr, "discovery:", err)
-		stop()
-		os.Exit(1)
-	}
-}
-
-// again runs this program in a network namespace.
-func again() int {
-	self, err := os.Executable()
-	if err != nil {
-		fmt.Fprintln(os.Stderr, "discovery:", err)
-		return 1
-	}
-	p, err := realclient.StartInNamespace(proc.Config{Path: self, Args: os.Args[1:], Stdout: os.Stdout, Stderr: os.Stderr})
-	if err != nil {
-		fmt.Println("left out:", err)
-		return 0
-	}
-	signals := make(chan os.Signal, 1)
-	signal.Notify(signals, syscall.SIGINT, syscall.SIGTERM)
-	select {
-	case <-p.Done():
-		return p.ExitCode()
-	case <-signals:
-		p.Stop()
-		return 1
-	}
+	realclient.Run("discovery", func(ctx context.Context) error { return measureAll(ctx, cfg) })
 }
 
 // measureAll measures each source with each client in turn, and prints the table.

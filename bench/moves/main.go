@@ -13,15 +13,12 @@ import (
 	"fmt"
 	"net/netip"
 	"os"
-	"os/signal"
 	"path/filepath"
 	"strings"
-	"syscall"
 	"time"
 
 	"swarmnode/internal/lab"
 	"swarmnode/internal/nodeproc"
-	"swarmnode/internal/proc"
 	"swarmnode/internal/realclient"
 )
 
@@ -93,39 +90,7 @@ func main() {
 	only := flag.String("only", "", "only the events whose names contain this")
 	with := flag.String("with", "node,libtorrent", "clients to measure, comma-separated")
 	flag.Parse()
-	if !realclient.Inside() {
-		os.Exit(again())
-	}
-	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGINT, syscall.SIGTERM)
-	defer stop()
-	if err := measureAll(ctx, *node, *only, strings.Split(*with, ",")); err != nil {
-		fmt.Fprintln(os.Stderr, "moves:", err)
-		stop()
-		os.Exit(1)
-	}
-}
-
-// again runs this program in a network namespace.
-func again() int {
-	self, err := os.Executable()
-	if err != nil {
-		fmt.Fprintln(os.Stderr, "moves:", err)
-		return 1
-	}
-	p, err := realclient.StartInNamespace(proc.Config{Path: self, Args: os.Args[1:], Stdout: os.Stdout, Stderr: os.Stderr})
-	if err != nil {
-		fmt.Println("left out:", err)
-		return 0
-	}
-	signals := make(chan os.Signal, 1)
-	signal.Notify(signals, syscall.SIGINT, syscall.SIGTERM)
-	select {
-	case <-p.Done():
-		return p.ExitCode()
-	case <-signals:
-		p.Stop()
-		return 1
-	}
+	realclient.Run("moves", func(ctx context.Context) error { return measureAll(ctx, *node, *only, strings.Split(*with, ",")) })
 }
 
 func measureAll(ctx context.Context, node, only string, clients []string) error {

@@ -14,14 +14,11 @@ import (
 	"io"
 	"math/rand/v2"
 	"os"
-	"os/signal"
 	"path/filepath"
 	"slices"
-	"syscall"
 	"time"
 
 	"swarmnode/internal/capped"
-	"swarmnode/internal/proc"
 	"swarmnode/internal/realclient"
 )
 
@@ -48,39 +45,7 @@ func main() {
 	flag.IntVar(&cfg.runs, "runs", 3, "runs with each client in the seat; medians are shown")
 	flag.Parse()
 	cfg.size, cfg.up, cfg.piece = *size<<20, *up<<10, *piece<<10
-	if !realclient.Inside() {
-		os.Exit(again())
-	}
-	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGINT, syscall.SIGTERM)
-	defer stop()
-	if err := compare(ctx, cfg); err != nil {
-		fmt.Fprintln(os.Stderr, "seats:", err)
-		stop()
-		os.Exit(1)
-	}
-}
-
-// again runs this program in a network namespace.
-func again() int {
-	self, err := os.Executable()
-	if err != nil {
-		fmt.Fprintln(os.Stderr, "seats:", err)
-		return 1
-	}
-	p, err := realclient.StartInNamespace(proc.Config{Path: self, Args: os.Args[1:], Stdout: os.Stdout, Stderr: os.Stderr})
-	if err != nil {
-		fmt.Println("left out:", err)
-		return 0
-	}
-	signals := make(chan os.Signal, 1)
-	signal.Notify(signals, syscall.SIGINT, syscall.SIGTERM)
-	select {
-	case <-p.Done():
-		return p.ExitCode()
-	case <-signals:
-		p.Stop()
-		return 1
-	}
+	realclient.Run("seats", func(ctx context.Context) error { return compare(ctx, cfg) })
 }
 
 // swarm is who takes part beside the measured seat, which is the last one.

@@ -20,15 +20,12 @@ import (
 	"io"
 	"math/rand/v2"
 	"os"
-	"os/signal"
 	"path/filepath"
 	"slices"
 	"strconv"
 	"strings"
-	"syscall"
 	"time"
 
-	"swarmnode/internal/proc"
 	"swarmnode/internal/realclient"
 )
 
@@ -76,41 +73,7 @@ func main() {
 	flag.StringVar(&cfg.only, "only", "", "only the contenders whose names contain one of these words, comma-separated")
 	flag.Parse()
 	cfg.size, cfg.slowSize, cfg.piece = *size<<20, *slowSize<<20, *piece<<10
-	if !realclient.Inside() {
-		os.Exit(again())
-	}
-	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGINT, syscall.SIGTERM)
-	defer stop()
-	if err := compare(ctx, cfg); err != nil {
-		fmt.Fprintln(os.Stderr, "transfer:", err)
-		stop()
-		os.Exit(1)
-	}
-}
-
-// again runs this program in a network namespace, where clients meet on
-// addresses of their own that are not loopback's, though they go through the
-// same device.
-func again() int {
-	self, err := os.Executable()
-	if err != nil {
-		fmt.Fprintln(os.Stderr, "transfer:", err)
-		return 1
-	}
-	p, err := realclient.StartInNamespace(proc.Config{Path: self, Args: os.Args[1:], Stdout: os.Stdout, Stderr: os.Stderr})
-	if err != nil {
-		fmt.Fprintln(os.Stderr, "transfer:", err)
-		return 1
-	}
-	signals := make(chan os.Signal, 1)
-	signal.Notify(signals, syscall.SIGINT, syscall.SIGTERM)
-	select {
-	case <-p.Done():
-		return p.ExitCode()
-	case <-signals:
-		p.Stop()
-		return 1
-	}
+	realclient.Run("transfer", func(ctx context.Context) error { return compare(ctx, cfg) })
 }
 
 // children are the two sides of the machine's limit, run as processes of this
