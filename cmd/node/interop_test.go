@@ -156,10 +156,11 @@ func (n *interop) startDHT(t *testing.T, ctx context.Context) {
 
 // startClient starts another client, whose way into the DHT is "node bootstrap".
 // It is told of several, as the public DHT has several: Transmission does not
-// trust a DHT of which it has not met four nodes, and meets one in 5 to 25 s.
+// trust a DHT of which it has not met four nodes, and meets one in 5 to 25 s, or
+// 2 s if it remembers them.
 func (n *interop) startClient(t *testing.T, kind realclient.Kind, ip netip.Addr) *realclient.Client {
 	t.Helper()
-	opts := realclient.Options{IP: ip, Bootstrap: n.nodes}
+	opts := realclient.Options{IP: ip, Bootstrap: n.nodes, Remembered: n.nodes}
 	if kind == realclient.Transmission {
 		// It tries uTP first, which the node does not speak yet, and needs 20 to
 		// 200 s to give that up; more than the time that there is here.

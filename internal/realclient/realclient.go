@@ -68,6 +68,9 @@ type Options struct {
 	// Bootstrap is the way into the DHT. Without it the DHT is switched off,
 	// except for Libtorrent when DHT is set.
 	Bootstrap []netip.AddrPort
+	// Remembered are nodes of the DHT that it knows from an earlier run, besides
+	// Bootstrap. Kinds other than Transmission ignore them.
+	Remembered []netip.AddrPort
 	// DHT makes a Libtorrent client run a DHT node that waits for others, as
 	// the first node of a private network does.
 	DHT bool
