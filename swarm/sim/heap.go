@@ -13,12 +13,13 @@ const (
 	evOpened                   // storage is open; node
 	evJoin                     // a node comes, or comes back; node
 	evLeave                    // a node goes; node
+	evRead                     // the blocks of a piece were hashed; node, arg: piece
 	evTracker                  // addresses come from outside; node
 	evKinds
 )
 
 var eventNames = [evKinds]string{
-	"tick", "uplink", "arrive", "dial", "closed", "hashed", "opened", "join", "leave", "tracker",
+	"tick", "uplink", "arrive", "dial", "closed", "hashed", "opened", "join", "leave", "read", "tracker",
 }
 
 // An event is something that happens at a time, in nanoseconds.

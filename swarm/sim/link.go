@@ -52,6 +52,7 @@ type end struct {
 	ref    core.PeerRef
 	open   bool // its core was told Connected, and not yet Closed
 	queued bool // it is in the list of the uplink
+	given  int  // blocks that its node was asked to send
 	queue  []item
 	head   int
 	last   int64 // when the last packet to it arrives: they keep their order

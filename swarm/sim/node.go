@@ -3,9 +3,11 @@ package sim
 import (
 	"cmp"
 	"encoding/binary"
+	"iter"
 	"net/netip"
 	"time"
 
+	"swarmnode/metainfo"
 	"swarmnode/swarm/bits"
 	"swarmnode/swarm/block"
 	"swarmnode/swarm/core"
@@ -41,6 +43,10 @@ type node struct {
 	have  *bits.Set
 	wrong map[block.Ref]bool // stored blocks with wrong content
 	bad   bool               // the block being received is wrong
+	from  []core.PeerRef     // who sent each piece that is not hashed yet, or several
+
+	banned bool // by somebody
+	shared int  // pieces of several senders that were wrong
 
 	joined    int64
 	done      int64 // when it had everything; 0: not yet
@@ -49,11 +55,19 @@ type node struct {
 	player    player
 }
 
+// several stands for more than one sender: no connection has its number.
+const several = ^core.PeerRef(0)
+
+// spoilAt is the block, of those that a Spoiler sends to somebody, that is wrong:
+// by then some pieces of it have been verified.
+const spoilAt = 512
+
 func newNode(w *world, id, ci int, seed uint64) *node {
 	n := &node{world: w, id: id, ci: ci, seed: seed ^ uint64(id+1)*0x9e3779b97f4a7c15, wrong: map[block.Ref]bool{}}
 	c := n.class()
 	pieces := w.scenario.Pieces
 	n.have = bits.New(pieces)
+	n.from = make([]core.PeerRef, pieces)
 	switch {
 	case c.Seed:
 		n.have.SetAll()
@@ -63,6 +77,9 @@ func newNode(w *world, id, ci int, seed uint64) *node {
 				n.have.Add(i)
 			}
 		}
+	}
+	for _, i := range c.Without {
+		n.have.Remove(i)
 	}
 	return n
 }
@@ -74,7 +91,7 @@ func (n *node) up() bool { return n.core != nil }
 // leech tells whether the run waits for the node.
 func (n *node) leech() bool {
 	c := n.class()
-	return !c.Seed && c.Acts != Liar && c.Acts != Mute
+	return !c.Seed && c.Acts != Liar && c.Acts != Mute && c.Acts != Spoiler
 }
 
 // addr returns the node's address: its number, each in a network of its own.
@@ -145,6 +162,7 @@ func (n *node) leave() {
 	n.life++
 	n.left = n.world.now
 	clear(n.wrong)
+	clear(n.from)
 	if away := n.class().Away; away > 0 {
 		n.world.schedule(n.exponential(away), n.event(evJoin, 0))
 	}
@@ -223,11 +241,17 @@ func (n *node) do(a *core.Action) {
 	case core.Upload:
 		n.upload(a)
 	case core.Drop:
-		w.hangUp(n.links[a.Peer])
+		i := n.links[a.Peer]
+		if a.Ban {
+			w.end(i ^ 1).node.banned = true
+		}
+		w.hangUp(i)
 	case core.Store:
 		n.store(a.Ref)
 	case core.Verify:
 		w.schedule(duration(int64(w.scenario.PieceLength), hashRate), n.event(evHashed, a.Ref.Piece))
+	case core.HashBlocks:
+		w.schedule(duration(int64(w.scenario.PieceLength), hashRate), n.event(evRead, a.Ref.Piece))
 	case core.UseInfo:
 		w.schedule(time.Millisecond, n.event(evOpened, 0))
 	case core.WantPeers:
@@ -259,6 +283,11 @@ func (n *node) upload(a *core.Action) {
 		return
 	case Liar:
 		n.send(n.links[a.Peer], item{ref: a.Ref, block: true, wrong: true})
+	case Spoiler:
+		i := n.links[a.Peer]
+		e := n.world.end(i)
+		e.given++
+		n.send(i, item{ref: a.Ref, block: true, wrong: e.given == spoilAt})
 	default:
 		n.send(n.links[a.Peer], item{ref: a.Ref, block: true})
 	}
@@ -281,19 +310,61 @@ func (n *node) hashed(piece uint32) {
 	if !n.up() {
 		return
 	}
-	kind := core.Verified
-	for begin := 0; begin < n.world.scenario.PieceLength && len(n.wrong) > 0; begin += block.Size {
-		r := block.Ref{Piece: piece, Begin: uint32(begin), Length: block.Size}
-		if n.wrong[r] {
-			kind = core.Failed
+	e := core.Event{Kind: core.Verified, Ref: block.Ref{Piece: piece}}
+	if n.spoilt(piece) {
+		e.Kind, e.Hashes = core.Failed, n.blockHashes(piece)
+		if n.from[piece] == several {
+			n.shared++
+		}
+		for r := range n.blocks(piece) {
 			delete(n.wrong, r)
 		}
-	}
-	if kind == core.Verified {
+	} else {
 		n.have.Add(int(piece))
 		n.played()
 	}
-	n.step(core.Event{Kind: kind, Ref: block.Ref{Piece: piece}})
+	n.from[piece] = 0
+	n.step(e)
+}
+
+// blocks returns the blocks of a piece, in order.
+func (n *node) blocks(piece uint32) iter.Seq[block.Ref] {
+	return func(yield func(block.Ref) bool) {
+		for begin := 0; begin < n.world.scenario.PieceLength; begin += block.Size {
+			if !yield(block.Ref{Piece: piece, Begin: uint32(begin), Length: block.Size}) {
+				return
+			}
+		}
+	}
+}
+
+// spoilt tells whether a block of a piece is wrong.
+func (n *node) spoilt(piece uint32) bool {
+	if len(n.wrong) == 0 {
+		return false
+	}
+	for r := range n.blocks(piece) {
+		if n.wrong[r] {
+			return true
+		}
+	}
+	return false
+}
+
+// blockHashes returns the hashes of the blocks of a piece, as they are stored:
+// of a right one always the same, of a wrong one another.
+func (n *node) blockHashes(piece uint32) []metainfo.Hash256 {
+	var all []metainfo.Hash256
+	for r := range n.blocks(piece) {
+		var h metainfo.Hash256
+		binary.BigEndian.PutUint32(h[:], r.Piece)
+		binary.BigEndian.PutUint32(h[4:], r.Begin)
+		if n.wrong[r] {
+			h[8] = 1
+		}
+		all = append(all, h)
+	}
+	return all
 }
 
 // connected tells the core of a new connection.
@@ -311,6 +382,12 @@ func (n *node) connected(i uint32, other *node, outgoing bool) {
 // receive tells the core of a message or a block.
 func (n *node) receive(ref core.PeerRef, it *item) {
 	if it.block {
+		switch from := &n.from[it.ref.Piece]; *from {
+		case 0, ref:
+			*from = ref
+		default:
+			*from = several
+		}
 		n.bad = it.wrong
 		n.step(core.Event{Kind: core.ReceivedBlock, Peer: ref, Ref: it.ref})
 		n.bad = false

@@ -42,6 +42,8 @@ type ClassResult struct {
 	First, Median, Last time.Duration // from joining to having everything
 	Sent                float64       // copies sent by all of them
 	Startup, Stalled    time.Duration // of players: the longest
+	Banned              int           // nodes that somebody has banned
+	Shared              int           // pieces of several senders that were wrong, as received by these
 	Left                time.Duration // when one of them left last, since the start
 }
 
@@ -109,6 +111,10 @@ func (w *world) result(seed uint64) Result {
 			}
 			c.Count++
 			c.Sent += float64(n.sentBytes) / content
+			c.Shared += n.shared
+			if n.banned {
+				c.Banned++
+			}
 			c.Startup = max(c.Startup, n.player.startup)
 			c.Left = max(c.Left, time.Duration(n.left))
 			c.Stalled = max(c.Stalled, n.player.stalled)
@@ -188,7 +194,7 @@ func (w *world) missing() (lost, lacking int) {
 		having, lacks := 0, 0
 		for _, n := range w.nodes {
 			switch {
-			case !n.up() || n.class().Acts == Liar || n.class().Acts == Mute:
+			case !n.up() || n.class().Acts == Liar || n.class().Acts == Mute || n.class().Acts == Spoiler:
 			case n.have.Has(piece):
 				having++
 			case n.leech():

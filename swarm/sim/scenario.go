@@ -14,6 +14,7 @@ const (
 	FreeRider           // never unchokes anybody
 	Liar                // sends wrong blocks
 	Mute                // unchokes, and never answers a request
+	Spoiler             // sends one wrong block to each, when it is trusted
 )
 
 // A Class is a number of nodes of one kind.
@@ -26,6 +27,7 @@ type Class struct {
 	Loss      float64       // of packets, 0 to 1
 	Seed      bool          // has everything to begin with
 	All       float64       // share of the pieces that it has to begin with
+	Without   []int         // pieces that it has not, whatever All says
 	NAT       float64       // share of the nodes that nobody can connect to
 	Acts      Behaviour
 	Join      time.Duration // when the first of them comes
@@ -56,6 +58,9 @@ type Scenario struct {
 	// Introducer: instead of addresses from outside each node is told that of
 	// the first one, once. The rest is left to peer exchange.
 	Introducer bool
+	// Draw, if not nil, returns the swarm of a seed. Of the Scenario itself then
+	// only Name, About, Large and Check count.
+	Draw func(seed uint64) Scenario
 	// Check tells what is wrong with a Result, nil if it is as it should be.
 	Check func(r *Result) error
 }

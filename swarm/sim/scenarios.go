@@ -10,7 +10,7 @@ import (
 func Scenarios() []Scenario {
 	return []Scenario{
 		nine(), mixed(), poisoned(), leaving(), rare(), natted(), churn(), streaming(), magnet(), super(), lossy(), pex(), crowd(),
-		hundred(), flash(),
+		allbut(), spoilt(), hundred(), flash(), random(),
 	}
 }
 
@@ -163,7 +163,59 @@ func poisoned() Scenario {
 			{Name: "leech", Count: 20, Up: 20 * Mbit, Down: 20 * Mbit, Distance: near, Jitter: near},
 			{Name: "liar", Count: 9, Seed: true, Up: 20 * Mbit, Down: 20 * Mbit, Distance: near, Jitter: near, Acts: Liar},
 		},
-		Check: all(waste(0.05)),
+		Check: all(waste(0.05), banned("liar")),
+	}
+}
+
+// banned checks that all nodes of a class are banned, and no other is.
+func banned(class string) func(*Result) error {
+	return func(r *Result) error {
+		var errs []error
+		for _, c := range r.Classes {
+			if want := c.Count; c.Name == class && c.Banned != want || c.Name != class && c.Banned > 0 {
+				errs = append(errs, fmt.Errorf("%d of %d nodes of class %s are banned", c.Banned, c.Count, c.Name))
+			}
+		}
+		return errors.Join(errs...)
+	}
+}
+
+// spoilt has pieces so large and uplinks so slow that many send blocks of one.
+func spoilt() Scenario {
+	return Scenario{
+		Name: "spoilt", About: "of many that send each piece one sends a wrong block to each",
+		Pieces: 64, PieceLength: 4 << 20, Limit: 20 * time.Minute,
+		Classes: []Class{
+			{Name: "seed", Count: 8, Seed: true, Up: 8 * Mbit, Down: 8 * Mbit, Distance: near, Jitter: near},
+			{Name: "leech", Count: 4, Up: 4 * Mbit, Down: 40 * Mbit, Distance: near, Jitter: near},
+			{Name: "spoiler", Count: 1, Seed: true, Up: 8 * Mbit, Down: 8 * Mbit, Distance: near, Acts: Spoiler},
+		},
+		Check: all(waste(0.02), banned("spoiler"), func(r *Result) error {
+			if r.Class("leech").Shared == 0 {
+				return errors.New("no piece of several senders was wrong")
+			}
+			return nil
+		}),
+	}
+}
+
+// allbut is a swarm in which everybody waits for the same piece: to fetch it takes
+// the seed 2.1 seconds.
+func allbut() Scenario {
+	const missing, back = 100, 30 * time.Second
+	return Scenario{
+		Name: "allbut", About: "all lack the same piece, and after 30 s the seed is back",
+		Pieces: 256, PieceLength: 256 << 10, Limit: 10 * time.Minute,
+		Classes: []Class{
+			{Name: "seed", Count: 1, Seed: true, Up: Mbit, Down: Mbit, Distance: near, Join: back},
+			{Name: "leech", Count: 20, Up: 10 * Mbit, Down: 10 * Mbit, Distance: near, Jitter: near, All: 1, Without: []int{missing}},
+		},
+		Check: all(func(r *Result) error {
+			if r.Last < back || r.Last > back+10*time.Second {
+				return fmt.Errorf("the last one was done %v after the seed came", r.Last-back)
+			}
+			return nil
+		}),
 	}
 }
 

@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"flag"
+	"fmt"
 	"io"
 	"testing"
 	"time"
@@ -28,15 +29,46 @@ func TestScenarios(t *testing.T) {
 			}
 			for seed := range *seeds {
 				start := time.Now()
-				r := Run(s, seed+1)
+				r := run(t, s, seed+1)
 				took := time.Since(start)
 				t.Logf("%v, %.2f million events a second\n%v%v", took.Round(time.Millisecond),
 					float64(r.Events)/took.Seconds()/1e6, r.String(), r.Wasted)
 				if err := s.Check(&r); err != nil {
-					t.Errorf("seed %d: %v", seed+1, err)
+					t.Errorf("seed %d: %v%s", seed+1, err, replay(s.Name, seed+1))
 				}
 			}
 		})
+	}
+}
+
+// replay returns how to see again what a test has seen, event by event.
+func replay(name string, seed uint64) string {
+	return fmt.Sprintf("\nreplay: node sim %s --seed %d --trace %[1]s-%[2]d.txt", name, seed)
+}
+
+// run is Run, and tells how to replay what an invariant of core ended; for those
+// the command has to be built with the race detector, too.
+func run(t *testing.T, s Scenario, seed uint64) Result {
+	t.Helper()
+	ended := false
+	defer func() {
+		if !ended {
+			t.Logf("the run of %s with seed %d did not end%s", s.Name, seed, replay(s.Name, seed))
+		}
+	}()
+	r := Run(s, seed)
+	ended = true
+	return r
+}
+
+// TestReplayLine: what a failure prints is a command line for the same run.
+func TestReplayLine(t *testing.T) {
+	if got, want := replay("random", 12), "\nreplay: node sim random --seed 12 --trace random-12.txt"; got != want {
+		t.Errorf("got %q, want %q", got, want)
+	}
+	drawn, again := Run(random(), 12), Run(randomSwarm(12), 12)
+	if drawn.Digest != again.Digest {
+		t.Error("the swarm that a test draws and the scenario of that name differ")
 	}
 }
 

@@ -10,6 +10,8 @@ import (
 
 	"swarmnode/metainfo"
 	"swarmnode/metainfo/bencode"
+	"swarmnode/swarm/block"
+	"swarmnode/swarm/core"
 )
 
 // epoch is the wall time at which every run begins.
@@ -62,6 +64,9 @@ func Run(s Scenario, seed uint64) Result {
 // is nil. When ctx ends the run does too, at once: then the error is a *Stopped,
 // and there is no Result.
 func Trace(ctx context.Context, s Scenario, seed uint64, w io.Writer) (Result, error) {
+	if s.Draw != nil {
+		s = s.Draw(seed)
+	}
 	wd := &world{
 		scenario: &s,
 		rng:      rand.New(rand.NewPCG(seed, 0x51a)),
@@ -163,6 +168,8 @@ func (w *world) happen(e *event) {
 		n.uplinked()
 	case evHashed:
 		n.hashed(e.arg)
+	case evRead:
+		n.step(core.Event{Kind: core.Hashed, Ref: block.Ref{Piece: e.arg}, Hashes: n.blockHashes(e.arg)})
 	case evOpened:
 		n.opened()
 	case evJoin:
