@@ -12,7 +12,7 @@ var layers = []struct {
 	name     string
 	packages []string
 }{
-	{"L1, the standard library only", []string{"metainfo/bencode", "metainfo/lanes", "swarm/bits", "swarm/block", "swarm/guard", "swarm/limit", "swarm/simnet", "swarm/transport/mse"}},
+	{"L1, nothing of the module", []string{"metainfo/bencode", "metainfo/lanes", "swarm/bits", "swarm/block", "swarm/guard", "swarm/limit", "swarm/simnet", "swarm/transport/mse"}},
 	{"L2", []string{"metainfo", "swarm/transport"}},
 	{"L3", []string{"swarm/wire", "swarm/picker", "swarm/storage", "swarm/tracker", "swarm/lsd"}},
 	{"L4", []string{"swarm/core", "swarm/peer", "swarm/webseed"}},
@@ -40,6 +40,7 @@ var thirdParty = map[string]map[string]string{
 		"cmd/node": "GNU style flags",
 	},
 	"golang.org/x/sys": {
+		"metainfo/lanes":  "what the processor can do",
 		"swarm/lsd":       "multicast options of sockets",
 		"swarm/storage":   "preadv, pwritev, fallocate",
 		"swarm/transport": "socket options",

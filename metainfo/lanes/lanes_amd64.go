@@ -1,28 +1,14 @@
 package lanes
 
-// best is what processor and system have.
+import "golang.org/x/sys/cpu"
+
+// best is what processor and system have: the instructions, and that the system
+// keeps the registers. AVX-512 is its foundation, and BW, which shuffles bytes.
 var best = func() level {
-	const (
-		osxsave  = 1 << 27 // leaf 1, ecx: the system says what it saves
-		avx2     = 1 << 5  // leaf 7, ebx
-		avx512f  = 1 << 16 // leaf 7, ebx: the foundation
-		avx512bw = 1 << 30 // leaf 7, ebx: shuffling of bytes
-		saved2   = 0x06    // the registers of SSE and AVX are kept
-		saved512 = 0xe6    // those of AVX-512, too
-	)
-	most, _, _, _ := cpuid(0, 0)
-	if most < 7 {
-		return none
-	}
-	if _, _, ecx, _ := cpuid(1, 0); ecx&osxsave == 0 {
-		return none
-	}
-	_, ebx, _, _ := cpuid(7, 0)
-	saved := xgetbv()
 	switch {
-	case saved&saved512 == saved512 && ebx&(avx512f|avx512bw) == avx512f|avx512bw:
+	case cpu.X86.HasAVX512F && cpu.X86.HasAVX512BW:
 		return wide
-	case saved&saved2 == saved2 && ebx&avx2 != 0:
+	case cpu.X86.HasAVX2:
 		return half
 	}
 	return none
@@ -54,9 +40,3 @@ func sha1Half(state *uint32, base *byte, stride, blocks int)
 //
 //go:noescape
 func sha1HalfZeros(state *uint32, blocks int)
-
-// cpuid asks the processor for what it can do.
-func cpuid(leaf, subleaf uint32) (eax, ebx, ecx, edx uint32)
-
-// xgetbv tells which registers the system saves.
-func xgetbv() (low uint32)
