@@ -31,128 +31,155 @@ var (
 	laneGain = lanes.Gain()
 )
 
-// worthLanes tells whether pieces are to be hashed in lanes. They are not with so
-// few pieces that too many cores would have nothing to do, nor when no hash gains
-// by it.
-func worthLanes(l *Layout) bool {
-	return useLanes && (l.kind.HasV1() || laneGain > 1) && l.pieces >= lanes.Count*runtime.GOMAXPROCS(0)/laneGain
+// worthLanes tells whether so many pieces are to be hashed in lanes by so many
+// workers. They are not when they are so few that too many workers would have
+// nothing to do, nor when no hash gains by it.
+func (l *Layout) worthLanes(pieces, workers int) bool {
+	return useLanes && (l.kind.HasV1() || laneGain > 1) && pieces >= lanes.Count*workers/laneGain
 }
 
-// A batch hashes lanes.Count pieces side by side. What is shorter than the
+// fitLanes tells whether the pieces from first on can be hashed in lanes: they
+// are enough, and all of one length to SHA-1.
+func (l *Layout) fitLanes(first int) bool {
+	last := first + lanes.Count - 1
+	return last < l.pieces && (!l.kind.HasV1() || l.PieceSizePadded(last) == l.PieceLength)
+}
+
+// A laneHasher hashes lanes.Count pieces side by side. What is shorter than the
 // longest of them counts as followed by zeros, which is what padding is.
-type batch struct {
-	*hasher
-	sha1    lanes.SHA1
-	roots   [lanes.Count]rootHasher
-	readers [lanes.Count]reader // each piece has its own, which reads on
-	buf     []byte
-	chunk   int // bytes of each piece at a time
-	stride  int // bytes from lane to lane in buf
+type laneHasher struct {
+	layout *Layout
+	useV1  bool // sums is wanted
+	useV2  bool // roots is wanted
+	sha1   lanes.SHA1
+	roots  [lanes.Count]rootHasher
+	buf    []byte
+	chunk  int // bytes of each piece at a time
+	stride int // bytes from lane to lane in buf
 }
 
-func newBatch(h *hasher) *batch {
-	b := &batch{hasher: h, chunk: min(laneBytes, h.layout.PieceLength)}
-	b.stride = b.chunk + laneGap
-	b.buf = make([]byte, lanes.Count*b.stride)
-	for i := range b.readers {
-		b.readers[i].src = h.src
-	}
-	return b
+// reset readies h for a layout that fits lanes, with a buffer of BatchBytes.
+func (h *laneHasher) reset(l *Layout, useV1, useV2 bool, buf []byte) {
+	h.layout, h.useV1, h.useV2, h.buf = l, useV1, useV2, buf
+	h.chunk = min(laneBytes, l.PieceLength)
+	h.stride = h.chunk + laneGap
 }
 
-// takes tells whether the pieces from p on, up to end, are enough, and all of one
-// length to SHA-1.
-func (b *batch) takes(p, end int) bool {
-	last := p + lanes.Count - 1
-	return last < end && (b.v1 == nil || b.layout.PieceSizePadded(last) == b.layout.PieceLength)
-}
-
-// hash hashes the pieces from p on.
-func (b *batch) hash(ctx context.Context, p int) error {
-	b.sha1.Reset()
+// hash hashes the pieces from first on. read fills p from the content at offset,
+// which is in the piece of that lane, and goes on where it ended the last time.
+func (h *laneHasher) hash(first int, read func(lane int, p []byte, offset int64) error) error {
+	h.sha1.Reset()
 	longest := 0
 	for i := range lanes.Count {
-		b.roots[i].n = 0
-		longest = max(longest, b.layout.PieceSize(p+i))
+		h.roots[i].n = 0
+		longest = max(longest, h.layout.PieceSize(first+i))
 	}
 	done := 0
-	for ; done < longest; done += b.chunk {
-		if ctx.Err() != nil {
-			return nil
-		}
-		if err := b.fill(p, done); err != nil {
-			return err
-		}
-		if b.v1 != nil {
-			b.sha1.Write(b.buf, b.stride, b.chunk)
-		}
-		if b.v2 != nil {
-			b.addLeaves(p, done)
-		}
-	}
-	if b.v1 != nil {
-		b.sha1.WriteZeros(b.layout.PieceLength - done)
-		for i, sum := range b.sha1.Sum() {
-			copy(b.v1[(p+i)*sha1.Size:], sum[:])
-		}
-	}
-	if b.v2 != nil {
-		for i := range b.roots {
-			b.v2[p+i] = b.roots[i].root(levels(b.layout.pieceWidth(p+i)), 0)
-		}
-	}
-	return nil
-}
-
-// left returns how many bytes of piece p+i there are from done on, at most a
-// chunk.
-func (b *batch) left(p, i, done int) int {
-	return max(0, min(b.chunk, b.layout.PieceSize(p+i)-done))
-}
-
-// fill reads the next chunk of each piece.
-func (b *batch) fill(p, done int) error {
-	for i := range b.readers {
-		lane := b.buf[i*b.stride:][:b.chunk]
-		n := b.left(p, i, done)
-		if n > 0 {
-			if err := b.read(&b.readers[i], lane[:n], b.layout.PieceOffset(p+i)+int64(done)); err != nil {
-				return err
+	for done < longest {
+		n := min(h.chunk, h.layout.PieceLength-done)
+		for i := range lanes.Count {
+			lane, left := h.buf[i*h.stride:][:n], h.left(first+i, done)
+			if left > 0 {
+				if err := read(i, lane[:left], h.layout.PieceOffset(first+i)+int64(done)); err != nil {
+					return err
+				}
+			}
+			if h.useV1 {
+				clear(lane[left:])
 			}
 		}
-		if b.v1 != nil {
-			clear(lane[n:])
+		if h.useV1 {
+			h.sha1.Write(h.buf, h.stride, n)
 		}
+		if h.useV2 {
+			h.addLeaves(first, done)
+		}
+		done += n
+	}
+	if h.useV1 {
+		h.sha1.WriteZeros(h.layout.PieceLength - done)
 	}
 	return nil
+}
+
+// left returns how many bytes of piece p there are from done on, at most a
+// chunk.
+func (h *laneHasher) left(p, done int) int {
+	return max(0, min(h.chunk, h.layout.PieceSize(p)-done))
 }
 
 // addLeaves hashes the blocks of the chunk into the trees of the pieces.
-func (b *batch) addLeaves(p, done int) {
-	for at := 0; at < b.chunk; at += BlockLength {
+func (h *laneHasher) addLeaves(first, done int) {
+	for at := 0; at < h.chunk; at += BlockLength {
 		var whole [lanes.Count]bool
 		count := 0
 		for i := range whole {
-			if whole[i] = b.left(p, i, done)-at >= BlockLength; whole[i] {
+			if whole[i] = h.left(first+i, done)-at >= BlockLength; whole[i] {
 				count++
 			}
 		}
 		var sums [lanes.Count][sha256.Size]byte
 		together := count == lanes.Count || laneGain > 1 && count >= laneLeavesMin
 		if together {
-			sums = lanes.Sum256(b.buf[at:], b.stride, BlockLength)
+			sums = lanes.Sum256(h.buf[at:], h.stride, BlockLength)
 		}
 		for i := range sums {
-			n := min(BlockLength, b.left(p, i, done)-at)
+			n := min(BlockLength, h.left(first+i, done)-at)
 			switch {
 			case n <= 0:
 			case together && whole[i]:
-				b.roots[i].add(sums[i])
+				h.roots[i].add(sums[i])
 			default:
-				b.roots[i].add(sha256.Sum256(b.buf[i*b.stride+at:][:n]))
+				h.roots[i].add(sha256.Sum256(h.buf[i*h.stride+at:][:n]))
 			}
 		}
 	}
+}
+
+// A batch is a laneHasher for a worker of a hasher.
+type batch struct {
+	*hasher
+	lanes   laneHasher
+	readers [lanes.Count]reader // each piece has its own, which reads on
+}
+
+// worthLanes tells whether the pieces of l are to be hashed in lanes.
+func worthLanes(l *Layout) bool { return l.worthLanes(l.pieces, runtime.GOMAXPROCS(0)) }
+
+func newBatch(h *hasher) *batch {
+	b := &batch{hasher: h}
+	b.lanes.reset(h.layout, h.v1 != nil, h.v2 != nil, make([]byte, BatchBytes))
+	for i := range b.readers {
+		b.readers[i].src = h.src
+	}
+	return b
+}
+
+// takes tells whether the pieces from p on, up to end, can be hashed by it.
+func (b *batch) takes(p, end int) bool { return p+lanes.Count <= end && b.layout.fitLanes(p) }
+
+// hash hashes the pieces from p on.
+func (b *batch) hash(ctx context.Context, p int) error {
+	err := b.lanes.hash(p, func(lane int, buf []byte, offset int64) error {
+		if err := ctx.Err(); err != nil {
+			return err
+		}
+		return b.read(&b.readers[lane], buf, offset)
+	})
+	if err != nil {
+		return err
+	}
+	if b.v1 != nil {
+		for i, sum := range b.lanes.sha1.Sum() {
+			copy(b.v1[(p+i)*sha1.Size:], sum[:])
+		}
+	}
+	if b.v2 != nil {
+		for i := range b.lanes.roots {
+			b.v2[p+i] = b.lanes.roots[i].root(levels(b.layout.pieceWidth(p+i)), 0)
+		}
+	}
+	return nil
 }
 
 // close closes the files; check asks for a look whether they changed.

@@ -12,8 +12,8 @@
 //
 // Its nouns: an Info is an info dictionary, parsed, with the bytes as
 // received; a Layout maps pieces to files and knows the hash of each piece; a
-// Verifier checks the data of one piece; a Torrent is a .torrent file; a
-// Magnet is a link. A piece is checked as a whole, a block is the 16 KiB unit
-// of transfer and the leaf of a v2 hash tree, a layer is the row of a hash
-// tree that has one hash per piece.
+// Verifier checks the data of one piece, a BatchVerifier that of sixteen side
+// by side; a Torrent is a .torrent file; a Magnet is a link. A piece is checked
+// as a whole, a block is the 16 KiB unit of transfer and the leaf of a v2 hash
+// tree, a layer is the row of a hash tree that has one hash per piece.
 package metainfo

@@ -169,8 +169,9 @@ type check struct {
 
 	mu       sync.Mutex
 	have     *bits.Set
-	todo     *bits.Set // of the current run: data or holes
+	todo     *bits.Set // of the current run: data or holes; it does not change
 	next     int       // first piece that nobody has taken
+	left     int       // pieces of todo that nobody has taken
 	done     int64     // bytes hashed
 	told     int64     // done, when progress was called last
 	total    int64     // bytes to be hashed
@@ -312,6 +313,7 @@ func (c *check) findData(i int, there int64, sparse bool) error {
 // hashed that were not sound.
 func (c *check) run(ctx context.Context, todo *bits.Set, vain int64) error {
 	c.todo, c.next, c.spare, c.done, c.told, c.total, c.asked = todo, 0, vain, 0, 0, 0, 0
+	c.left = todo.Count()
 	for p := range todo.Members() {
 		c.total += int64(c.s.layout.PieceSize(p))
 	}
@@ -320,7 +322,7 @@ func (c *check) run(ctx context.Context, todo *bits.Set, vain int64) error {
 	}
 	c.tell(0)
 	var wait sync.WaitGroup
-	for range min(cap(c.s.workers.chunks), todo.Count()) {
+	for range min(cap(c.s.workers.chunks), c.left) {
 		wait.Go(func() { c.work(ctx) })
 	}
 	wait.Wait()
@@ -331,6 +333,7 @@ func (c *check) run(ctx context.Context, todo *bits.Set, vain int64) error {
 // one group of pieces at a time, so that all checks advance side by side.
 func (c *check) work(ctx context.Context) {
 	var verifier metainfo.Verifier
+	var batch metainfo.BatchVerifier
 	for {
 		var chunk []byte
 		select {
@@ -341,71 +344,96 @@ func (c *check) work(ctx context.Context) {
 		if chunk == nil {
 			chunk = make([]byte, checkChunk)
 		}
-		first, end, ahead := c.take()
-		if ahead {
-			c.s.willRead(end)
-		}
-		if first < end {
-			c.hash(first, end, chunk, &verifier)
+		t := c.take()
+		switch {
+		case t.batch:
+			chunk = batchChunk(chunk)
+			c.hashBatch(ctx, t, chunk, &batch, &verifier)
+		case t.first < t.end:
+			if t.ahead {
+				c.s.willRead(c.s.layout.PieceOffset(t.end), readAhead)
+			}
+			c.hash(ctx, t.first, t.end, chunk[:checkChunk], &verifier)
 		}
 		c.s.workers.chunks <- chunk
-		if first == end {
+		if t.first == t.end {
 			return
 		}
 	}
 }
 
-// take returns the next pieces to hash, one or as many as fit into a chunk, and
-// whether it is time to ask for those that follow.
-func (c *check) take() (first, end int, ahead bool) {
+// A turn is what a worker of a check hashes at a time: the pieces from first up
+// to end; none when they are equal.
+type turn struct {
+	first, end int
+	batch      bool // they are hashed side by side
+	ahead      bool // it is time to ask for those that follow
+	unasked    bool // nobody has asked for a batch's own
+}
+
+// take returns the next pieces to hash: one, as many as fit into a chunk, or a
+// batch.
+func (c *check) take() turn {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	first = c.todo.Next(c.next)
+	first := c.todo.Next(c.next)
 	if first < 0 || c.spare < 0 {
-		return 0, 0, false
+		return turn{}
 	}
 	layout := c.s.layout
-	for end = first + 1; c.todo.Has(end) &&
-		layout.PieceOffset(end)+int64(layout.PieceSize(end))-layout.PieceOffset(first) <= checkChunk; {
-		end++
+	t := turn{first: first, end: first + 1, batch: c.batches(first)}
+	if t.batch {
+		t.end = first + metainfo.BatchPieces
+		t.unasked = layout.PieceOffset(t.end) > c.asked
+		c.asked = layout.PieceOffset(t.end + metainfo.BatchPieces)
+	} else {
+		for c.todo.Has(t.end) &&
+			layout.PieceOffset(t.end)+int64(layout.PieceSize(t.end))-layout.PieceOffset(first) <= checkChunk {
+			t.end++
+		}
+		if t.ahead = layout.PieceOffset(t.end)+readAhead/2 > c.asked; t.ahead {
+			c.asked = layout.PieceOffset(t.end) + readAhead
+		}
 	}
-	c.next = end
-	ahead = layout.PieceOffset(end)+readAhead/2 > c.asked
-	if ahead {
-		c.asked = layout.PieceOffset(end) + readAhead
-	}
-	return first, end, ahead
+	c.next = t.end
+	c.left -= t.end - first
+	return t
 }
 
 // hash checks the pieces from first up to end.
-func (c *check) hash(first, end int, chunk []byte, verifier *metainfo.Verifier) {
+func (c *check) hash(ctx context.Context, first, end int, chunk []byte, verifier *metainfo.Verifier) {
 	layout := c.s.layout
 	if end == first+1 {
-		ok, err := c.s.hashPiece(first, chunk, verifier)
-		c.result(first, err == nil && ok, verifier)
+		c.hashSingly(ctx, first, end, chunk, verifier)
 		return
 	}
 	start := layout.PieceOffset(first)
 	data := chunk[:layout.PieceOffset(end-1)+int64(layout.PieceSize(end-1))-start]
 	if c.s.readContent(data, start) != nil { // one of them; see which
-		for p := first; p < end; p++ {
-			ok, err := c.s.hashPiece(p, chunk, verifier)
-			c.result(p, err == nil && ok, verifier)
-		}
+		c.hashSingly(ctx, first, end, chunk, verifier)
 		return
 	}
 	for p := first; p < end; p++ {
 		verifier.Reset(layout, p)
 		verifier.Write(data[layout.PieceOffset(p)-start:][:layout.PieceSize(p)])
-		c.result(p, verifier.OK(), verifier)
+		c.result(p, verifier.OK(), verifier.Conflict())
+	}
+}
+
+// hashSingly checks the pieces from first up to end one after the other. What
+// cannot be read is missing.
+func (c *check) hashSingly(ctx context.Context, first, end int, chunk []byte, verifier *metainfo.Verifier) {
+	for p := first; p < end && ctx.Err() == nil; p++ {
+		ok, err := c.s.hashPiece(p, chunk, verifier)
+		c.result(p, err == nil && ok, err == nil && verifier.Conflict())
 	}
 }
 
 // result notes what came of a piece.
-func (c *check) result(p int, ok bool, verifier *metainfo.Verifier) {
+func (c *check) result(p int, ok, conflict bool) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	c.conflict = c.conflict || !ok && verifier.Conflict()
+	c.conflict = c.conflict || conflict
 	size := int64(c.s.layout.PieceSize(p))
 	if ok {
 		c.have.Add(p)
@@ -424,10 +452,10 @@ func (c *check) tell(n int64) {
 	}
 }
 
-// willRead tells the system that the content from a piece on is read next.
-func (s *Store) willRead(piece int) {
-	offset := s.layout.PieceOffset(piece)
-	left := min(readAhead, s.layout.Length-offset)
+// willRead tells the system that n bytes of content from offset on are read
+// next.
+func (s *Store) willRead(offset, n int64) {
+	left := min(n, s.layout.Length-offset)
 	if left <= 0 {
 		return
 	}

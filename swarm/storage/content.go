@@ -199,7 +199,7 @@ func (s *Store) hashOne(piece int) (bool, error) {
 		chunk = make([]byte, checkChunk)
 	}
 	var verifier metainfo.Verifier
-	ok, err := s.hashPiece(piece, chunk, &verifier)
+	ok, err := s.hashPiece(piece, chunk[:checkChunk], &verifier)
 	s.workers.chunks <- chunk
 	return ok, err
 }

@@ -25,7 +25,8 @@ const (
 type Workers struct {
 	wait  sync.WaitGroup
 	files handles
-	// chunks are the buffers of Check, one per core; who has one may hash.
+	// chunks are the buffers of Check, one per core; who has one may hash. They
+	// have checkChunk bytes at least, when they are not nil.
 	chunks chan []byte
 
 	disks sharedDisks
