@@ -26,6 +26,7 @@ type chaos struct {
 	asked   map[PeerRef][]block.Ref
 	actions []Action
 	buffers int // blocks that were neither stored nor discarded
+	answers *answers
 	v2      *chaosV2
 }
 
@@ -52,6 +53,7 @@ func (c *chaos) act() {
 	for i := range c.actions {
 		c.carryOut(&c.actions[i])
 	}
+	c.checkAnswers()
 	if c.buffers != 0 {
 		c.t.Fatalf("%d blocks were neither stored nor discarded", c.buffers)
 	}
@@ -76,6 +78,7 @@ func (c *chaos) carryOut(a *Action) {
 	case Verify:
 		c.verify = append(c.verify, a.Ref.Piece)
 	}
+	c.answered(a)
 	c.v2.carryOut(a)
 }
 
@@ -99,9 +102,9 @@ func (c *chaos) event() {
 	case 3, 4, 5, 6:
 		c.answer()
 	case 7:
-		c.step(Event{Kind: Sent, Peer: c.peer(), Count: c.byte() % 8})
+		c.sent(c.peer(), c.byte()%8)
 	case 8:
-		c.step(Event{Kind: ReadFailed, Peer: c.peer(), Ref: c.block()})
+		c.readFailed(c.peer())
 	case 9, 10, 11:
 		c.verified()
 	case 12:
@@ -158,6 +161,9 @@ func (c *chaos) connect() {
 	}
 	addr := netip.AddrPortFrom(netip.AddrFrom4([4]byte{20, byte(c.byte() % 16), 0, 1}), uint16(c.byte()))
 	c.open[c.refs] = true
+	if hello.Reserved.Has(wire.FeatureFast) {
+		c.answers.fast[c.refs] = true
+	}
 	c.step(Event{Kind: Connected, Peer: c.refs, Addr: addr, Hello: &hello, Outgoing: c.byte()%2 == 0})
 	if ref := c.refs; c.byte()%2 == 0 { // a good start
 		c.step(Event{Kind: Received, Peer: ref, Msg: wire.Message{ID: wire.Bitfield, Payload: []byte{0xff, 0xff, 0xf0}}})
@@ -229,6 +235,9 @@ func (c *chaos) message() {
 			})
 		}
 	}
+	if m.ID == wire.Request {
+		c.askedOf(ref, m.Ref)
+	}
 	c.step(Event{Kind: Received, Peer: ref, Msg: m})
 }
 
@@ -238,36 +247,43 @@ func FuzzTorrent(f *testing.F) {
 	f.Add(uint64(1), []byte("peers come and go, and send each other blocks, or not; the disk fails now and then"))
 	f.Add(uint64(4), []byte{0, 1, 2, 3, 0, 0, 0, 1, 3, 0, 0, 9, 1, 9, 5, 14, 100, 3, 0, 0, 12, 0, 12, 1, 18, 0, 6})
 	f.Fuzz(func(t *testing.T, seed uint64, script []byte) {
-		if len(script) > 4096 {
-			return
+		if len(script) <= 4096 {
+			runChaos(t, seed, script)
 		}
-		info := testInfo(20, 3*block.Size, 20*3*block.Size-5000)
-		c := &chaos{
-			t: t, now: time.Unix(1, 0), script: script,
-			open: map[PeerRef]bool{}, dropped: map[PeerRef]bool{}, asked: map[PeerRef][]block.Ref{},
-		}
-		c.torrent = New(c.now, Config{
-			InfoHash: info.Hash(), PeerID: [20]byte{8}, Seed: seed, SuperSeed: seed%5 == 0,
-			Limits: Limits{PeersMax: 6, RequestsMax: 40, SlotsMax: 3},
-		})
-		ready := Event{Kind: InfoReady, Info: info}
-		if seed%4 == 0 {
-			ready.Have = bits.Full(20)
-		}
-		if seed%2 == 0 {
-			c.step(ready)
-		}
-		for i := 0; len(c.script) > 0; i++ {
-			c.event()
-			if i == 20 && seed%2 == 1 {
-				c.step(ready)
-			}
-		}
-		if seed%2 == 1 {
-			c.step(ready)
-		}
-		c.finish()
 	})
+}
+
+// runChaos runs a script on a torrent that begins complete, empty or without
+// metadata, as the seed has it.
+func runChaos(t *testing.T, seed uint64, script []byte) {
+	info := testInfo(20, 3*block.Size, 20*3*block.Size-5000)
+	c := &chaos{
+		t: t, now: time.Unix(1, 0), script: script,
+		open: map[PeerRef]bool{}, dropped: map[PeerRef]bool{}, asked: map[PeerRef][]block.Ref{},
+		answers: newAnswers(),
+	}
+	c.torrent = New(c.now, Config{
+		InfoHash: info.Hash(), PeerID: [20]byte{8}, Seed: seed, SuperSeed: seed%5 == 0,
+		Limits: Limits{PeersMax: 6, RequestsMax: 40, SlotsMax: 3},
+	})
+	ready := Event{Kind: InfoReady, Info: info}
+	if seed%4 == 0 {
+		ready.Have = bits.Full(20)
+	}
+	if seed%2 == 0 {
+		c.step(ready)
+	}
+	for i := 0; len(c.script) > 0; i++ {
+		c.event()
+		if i == 20 && seed%2 == 1 {
+			c.step(ready)
+		}
+	}
+	if seed%2 == 1 {
+		c.step(ready)
+	}
+	c.settle()
+	c.finish()
 }
 
 // finish lets an honest seed take part, and everybody else go.
@@ -293,6 +309,7 @@ func (c *chaos) finish() {
 		c.v2.greet(&hello, 1)
 	}
 	c.open[ref] = true
+	c.answers.fast[ref] = true
 	addr := netip.MustParseAddrPort("30.0.0.1:6881")
 	c.step(Event{Kind: Found, Addr: addr, Source: SourceTracker}) // it may be private by now
 	c.step(Event{Kind: Connected, Peer: ref, Addr: addr, Hello: &hello, Outgoing: true})

@@ -162,7 +162,8 @@ func FuzzTorrentV2(f *testing.F) {
 		c := &chaos{
 			t: t, now: time.Unix(1, 0), script: script,
 			open: map[PeerRef]bool{}, dropped: map[PeerRef]bool{}, asked: map[PeerRef][]block.Ref{},
-			v2: &chaosV2{whole: whole, content: content, asked: map[PeerRef][][]byte{}},
+			answers: newAnswers(),
+			v2:      &chaosV2{whole: whole, content: content, asked: map[PeerRef][][]byte{}},
 		}
 		long, _ := whole.HashV2()
 		c.torrent = New(c.now, Config{
@@ -189,6 +190,7 @@ func FuzzTorrentV2(f *testing.F) {
 		for len(c.script) > 0 {
 			c.event()
 		}
+		c.settle()
 		c.finish()
 	})
 }
