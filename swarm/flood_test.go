@@ -78,14 +78,32 @@ func TestFloodsCostLittle(t *testing.T) {
 // Several torrents of one process share its port and its limits, and none gets
 // much more than another.
 func TestTorrentsShareLimits(t *testing.T) {
-	t.Parallel()
-	const torrents, size, rate = 3, 512 << 10, 1 << 20
-	seeder, err := swarm.Listen(swarm.Config{Listen: []netip.AddrPort{loopback}, Up: rate})
-	if err != nil {
-		t.Fatal(err)
+	const rate = 1 << 20
+	for name, c := range map[string]struct{ up, down int64 }{
+		"up":   {up: rate},
+		"down": {down: rate},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			shareLimits(t, c.up, c.down)
+		})
 	}
-	defer seeder.Close()
-	leecher := newEngine(t)
+}
+
+// shareLimits has one process fetch several torrents from another, with limits
+// for what the one sends and the other receives.
+func shareLimits(t *testing.T, up, down int64) {
+	const torrents, size = 3, 512 << 10
+	engine := func(c swarm.Config) *swarm.Engine {
+		c.Listen = []netip.AddrPort{loopback}
+		e, err := swarm.Listen(c)
+		if err != nil {
+			t.Fatal(err)
+		}
+		t.Cleanup(func() { e.Close() })
+		return e
+	}
+	seeder, leecher := engine(swarm.Config{Up: up}), engine(swarm.Config{Down: down})
 	var fetched []*swarm.Torrent
 	for i := range torrents {
 		dir, torrent := makeContent(t, size+i)

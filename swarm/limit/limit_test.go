@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"net/netip"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -96,6 +97,45 @@ func TestBucketShares(t *testing.T) {
 			}
 		}
 	})
+}
+
+// Torrents with as many connections as each other get the same of a common limit,
+// whatever limits of their own the rest have; one with a single connection beside
+// one with eight is not starved: connections are served in turn.
+func TestBucketSharesByConnection(t *testing.T) {
+	const rate, seconds, step = 1 << 20, 20, 4 << 10
+	for _, c := range []struct {
+		own, connections [3]int     // own limit of each torrent in bytes per second, and its connections
+		want             [3]float64 // share of the rate
+	}{
+		{own: [3]int{0, 0, 0}, connections: [3]int{4, 4, 4}, want: [3]float64{1. / 3, 1. / 3, 1. / 3}},
+		{own: [3]int{rate / 8, 0, 0}, connections: [3]int{8, 2, 2}, want: [3]float64{2. / 16, 7. / 16, 7. / 16}},
+		{own: [3]int{0, 0, rate / 4}, connections: [3]int{8, 1, 1}, want: [3]float64{8. / 10, 1. / 10, 1. / 10}},
+	} {
+		synctest.Test(t, func(t *testing.T) {
+			parent := NewBucket(rate, nil)
+			ctx, cancel := context.WithTimeout(t.Context(), seconds*time.Second)
+			defer cancel()
+			var wg sync.WaitGroup
+			var moved [3]atomic.Int64
+			for i := range moved {
+				b := NewBucket(int64(c.own[i]), parent)
+				for range c.connections[i] {
+					wg.Go(func() {
+						for b.WaitN(ctx, step) == nil {
+							moved[i].Add(step)
+						}
+					})
+				}
+			}
+			wg.Wait()
+			for i := range moved {
+				if got := float64(moved[i].Load()) / seconds / rate; got < c.want[i]-0.02 || got > c.want[i]+0.02 {
+					t.Errorf("%d connections: torrent %d has %.3f of the rate, want %.3f", c.connections, i, got, c.want[i])
+				}
+			}
+		})
+	}
 }
 
 func TestBucketIsFair(t *testing.T) {
