@@ -217,6 +217,9 @@ func (t *Torrent) onDontHave(p *peer, piece uint32) {
 		h.useful--
 		t.showInterest(p)
 	}
+	if p.ask.explained(piece, t.now) {
+		t.refillSoon()
+	}
 }
 
 // showInterest tells p whether it has anything for us, when that changes.

@@ -86,11 +86,12 @@ type asks struct {
 	refused int           // rejects since a block came
 	backoff time.Duration // the next pause
 	until   time.Duration // no requests before
+	refusal int64         // the piece whose reject set until; -1 for other reasons
 	choked  time.Duration // when it choked us last
 }
 
 func (a *asks) init() {
-	a.target, a.growing, a.backoff = asksFirst, true, backoffFirst
+	a.target, a.growing, a.backoff, a.refusal = asksFirst, true, backoffFirst, -1
 }
 
 func (a *asks) open() []ask { return a.queue[a.head:] }
@@ -162,8 +163,20 @@ func (a *asks) restart() {
 
 // pause puts off further requests.
 func (a *asks) pause(now time.Duration) {
-	a.until = now + a.backoff
+	a.until, a.refusal = now+a.backoff, -1
 	a.backoff = min(2*a.backoff, backoffLast)
+}
+
+// explained ends the pause that the reject of a piece began: the peer says that it
+// has lost the piece, so that others are worth asking for. It tells whether there
+// was such a pause.
+func (a *asks) explained(piece uint32, now time.Duration) bool {
+	if a.refusal != int64(piece) || a.refused >= refusedMax {
+		return false
+	}
+	a.until, a.refusal = min(a.until, now), -1
+	a.backoff = max(a.backoff/2, backoffFirst)
+	return true
 }
 
 // adapt sets the target by what came within the last seconds.
@@ -472,7 +485,11 @@ func (t *Torrent) onReject(p *peer, r block.Ref) {
 	if o.state != askReleased || t.now < p.ask.until {
 		return
 	}
+	if p.ask.refused < refusedMax && p.has.counted && !p.has.set.Has(int(r.Piece)) {
+		return // it has said already that it has lost the piece
+	}
 	if !p.choking || p.ask.refused >= refusedMax {
 		p.ask.pause(t.now)
+		p.ask.refusal = int64(r.Piece)
 	}
 }
