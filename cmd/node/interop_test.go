@@ -6,6 +6,7 @@ import (
 	"bytes"
 	"context"
 	"crypto/sha256"
+	"errors"
 	"fmt"
 	"io/fs"
 	"math/rand/v2"
@@ -197,7 +198,6 @@ func waitNode(t *testing.T, ctx context.Context, add *nodeproc.Node) {
 }
 
 func (n *interop) clientFetches(t *testing.T, ctx context.Context, kind realclient.Kind, group byte) {
-	client := n.startClient(t, kind, host(group, 1))
 	content := filepath.Join(t.TempDir(), "content")
 	writeContent(t, filepath.Join(content, "first.bin"), 3<<20+77)
 	writeContent(t, filepath.Join(content, "folder", "second.bin"), 1<<20)
@@ -205,14 +205,29 @@ func (n *interop) clientFetches(t *testing.T, ctx context.Context, kind realclie
 	magnet := n.startSeed(t, ctx, host(group, 2), content)
 	out := t.TempDir()
 	start := time.Now()
-	if err := client.Add(ctx, magnet, out); err != nil {
-		t.Fatal(err)
-	}
-	if err := client.Wait(ctx); err != nil {
+	if err := n.fetch(t, ctx, kind, host(group, 1), magnet, out); err != nil {
 		t.Fatal(err)
 	}
 	t.Logf("%s fetched from node in %.1f s", kind, time.Since(start).Seconds())
 	sameContent(t, content, filepath.Join(out, "content"))
+}
+
+// fetch has a client fetch a magnet link into out. One that crashes is started
+// again, as its user would.
+func (n *interop) fetch(t *testing.T, ctx context.Context, kind realclient.Kind, ip netip.Addr, magnet, out string) error {
+	t.Helper()
+	const crashesMax = 3
+	for crashes := 0; ; crashes++ {
+		client := n.startClient(t, kind, ip)
+		err := client.Add(ctx, magnet, out)
+		if err == nil {
+			err = client.Wait(ctx)
+		}
+		if !errors.Is(err, realclient.ErrCrashed) || crashes == crashesMax {
+			return err
+		}
+		t.Logf("%v; once more", err)
+	}
 }
 
 func (n *interop) nodeFetches(t *testing.T, ctx context.Context, kind realclient.Kind, group byte) {
@@ -266,12 +281,7 @@ func (n *interop) mixedSwarm(t *testing.T, ctx context.Context, group byte) {
 			continue
 		}
 		download(string(kind), func(out string) {
-			client := n.startClient(t, kind, ip)
-			if err := client.Add(ctx, magnet, out); err != nil {
-				t.Error(err)
-				return
-			}
-			if err := client.Wait(ctx); err != nil {
+			if err := n.fetch(t, ctx, kind, ip, magnet, out); err != nil {
 				t.Error(err)
 			}
 		})

@@ -264,7 +264,7 @@ func (c *Client) WaitPolling(ctx context.Context, interval time.Duration) error 
 		p, err := c.Progress(ctx)
 		switch {
 		case err != nil && ctx.Err() == nil:
-			return err
+			return c.crashed(err)
 		case err == nil && p.Complete:
 			return nil
 		case err == nil:
@@ -274,10 +274,26 @@ func (c *Client) WaitPolling(ctx context.Context, interval time.Duration) error 
 		case <-ctx.Done():
 			return c.wrap("waiting for completion", fmt.Errorf("%w: %v", ctx.Err(), last))
 		case <-c.proc.Done():
-			return c.wrap("waiting for completion", errors.New("the client ended"))
+			return c.crashed(c.wrap("waiting for completion", errors.New("the client ended")))
 		case <-tick.C:
 		}
 	}
+}
+
+// ErrCrashed is the error of Wait when the client has ended by a fault that it
+// found in itself, as rtorrent 0.9.8 does now and then in its DHT. It is no
+// verdict on whom it spoke to.
+var ErrCrashed = errors.New("the client crashed")
+
+// crashSign is what rtorrent prints then.
+const crashSign = "Caught internal_error"
+
+// crashed adds to err that the client has crashed, if so.
+func (c *Client) crashed(err error) error {
+	if strings.Contains(c.TailLog(), crashSign) {
+		return fmt.Errorf("%w: %w", ErrCrashed, err)
+	}
+	return err
 }
 
 // Usage measures the client's process.

@@ -21,7 +21,7 @@ import (
 // lookAgainAfter is how long rtorrent may be without a peer before it is told to
 // look again. By itself it does so after 20 minutes, also when the first look came
 // before anybody had announced; its users press a key.
-const lookAgainAfter = 10 * time.Second
+const lookAgainAfter = 15 * time.Second
 
 // rtorrentDriver talks XML-RPC over SCGI. A magnet link is a download of its
 // own, of the metadata, which the real one replaces under the same hash.
