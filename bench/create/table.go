@@ -9,19 +9,9 @@ import (
 	"slices"
 	"strings"
 
+	"swarmnode/bench/figures"
 	"swarmnode/metainfo"
 )
-
-// median returns the middle of the values that f takes from the measures, the
-// lower one of two.
-func median[T cmp.Ordered](measures []measure, f func(measure) T) T {
-	values := make([]T, len(measures))
-	for i, m := range measures {
-		values[i] = f(m)
-	}
-	slices.Sort(values)
-	return values[(len(values)-1)/2]
-}
 
 // row is what the table shows of one contender.
 type row struct {
@@ -43,9 +33,9 @@ func printTable(w io.Writer, list []contender, j job) {
 		}
 		r := row{
 			name: c.name, kind: c.kind,
-			seconds: median(c.measures, func(m measure) float64 { return m.took.Seconds() }),
-			cpu:     median(c.measures, func(m measure) float64 { return m.cpu.Seconds() }),
-			peak:    median(c.measures, func(m measure) int64 { return m.peak }),
+			seconds: figures.MedianOf(c.measures, func(m measure) float64 { return m.took.Seconds() }),
+			cpu:     figures.MedianOf(c.measures, func(m measure) float64 { return m.cpu.Seconds() }),
+			peak:    figures.MedianOf(c.measures, func(m measure) int64 { return m.peak }),
 		}
 		if c.limit {
 			limits[c.kind] = r

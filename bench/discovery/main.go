@@ -24,6 +24,7 @@ import (
 	"strings"
 	"time"
 
+	"swarmnode/bench/figures"
 	"swarmnode/internal/realclient"
 )
 
@@ -120,8 +121,7 @@ func measureAll(ctx context.Context, cfg config) error {
 
 // show writes the median of times, of which those that took too long have no end.
 func show(took []time.Duration, patience time.Duration) string {
-	slices.Sort(took)
-	d := took[len(took)/2]
+	d := figures.Median(took)
 	if d >= patience {
 		return fmt.Sprintf("> %.0f", patience.Seconds())
 	}

@@ -15,9 +15,9 @@ import (
 	"math/rand/v2"
 	"os"
 	"path/filepath"
-	"slices"
 	"time"
 
+	"swarmnode/bench/figures"
 	"swarmnode/internal/capped"
 	"swarmnode/internal/realclient"
 )
@@ -151,13 +151,8 @@ func show(cfg config, took, last map[realclient.Kind][]time.Duration) {
 		seed.Up>>10, cfg.up>>10, cfg.size>>20, cfg.runs, bound)
 	fmt.Printf("%-12s %16s %16s\n", "in the seat", "complete after", "all complete")
 	for _, kind := range []realclient.Kind{capped.Node, realclient.Libtorrent} {
-		fmt.Printf("%-12s %14.1f s %14.1f s\n", kind, median(took[kind]).Seconds(), median(last[kind]).Seconds())
+		fmt.Printf("%-12s %14.1f s %14.1f s\n", kind, figures.Median(took[kind]).Seconds(), figures.Median(last[kind]).Seconds())
 	}
-	ratio := median(took[capped.Node]).Seconds() / median(took[realclient.Libtorrent]).Seconds()
+	ratio := figures.Median(took[capped.Node]).Seconds() / figures.Median(took[realclient.Libtorrent]).Seconds()
 	fmt.Printf("node/libtorrent: %.2f\n", ratio)
-}
-
-func median(list []time.Duration) time.Duration {
-	sorted := slices.Sorted(slices.Values(list))
-	return sorted[len(sorted)/2]
 }

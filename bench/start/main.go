@@ -15,10 +15,10 @@ import (
 	"os"
 	"os/signal"
 	"path/filepath"
-	"slices"
 	"syscall"
 	"time"
 
+	"swarmnode/bench/figures"
 	"swarmnode/internal/nodeproc"
 )
 
@@ -153,8 +153,7 @@ func fetch(ctx context.Context, node, work, magnet, peer string) (metadata, comp
 }
 
 func milliseconds(all []time.Duration) float64 {
-	slices.Sort(all)
-	return float64(all[len(all)/2].Microseconds()) / 1000
+	return float64(figures.Median(all).Microseconds()) / 1000
 }
 
 // seeder seeds each file of a folder as a torrent, in a DHT without other nodes.

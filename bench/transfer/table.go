@@ -8,18 +8,9 @@ import (
 	"io"
 	"slices"
 	"strings"
-)
 
-// median returns the middle of the values that f takes from the measures, the
-// lower one of two.
-func median[T cmp.Ordered](measures []measure, f func(measure) T) T {
-	values := make([]T, len(measures))
-	for i, m := range measures {
-		values[i] = f(m)
-	}
-	slices.Sort(values)
-	return values[(len(values)-1)/2]
-}
+	"swarmnode/bench/figures"
+)
 
 // row is what the table shows of one contender.
 type row struct {
@@ -34,13 +25,13 @@ func summarise(c contender) row {
 	gib := float64(c.job.size) / (1 << 30)
 	return row{
 		name:      c.name,
-		rate:      median(c.measures, func(m measure) float64 { return m.rate(c.job.size) }),
-		seedCPU:   median(c.measures, func(m measure) float64 { return m.seed.cpu.Seconds() / gib }),
-		leechCPU:  median(c.measures, func(m measure) float64 { return m.leech.cpu.Seconds() / gib }),
-		seedPeak:  median(c.measures, func(m measure) int64 { return m.seed.peak >> 20 }),
-		leechPeak: median(c.measures, func(m measure) int64 { return m.leech.peak >> 20 }),
-		seedAnon:  median(c.measures, func(m measure) int64 { return m.seed.anon >> 20 }),
-		leechAnon: median(c.measures, func(m measure) int64 { return m.leech.anon >> 20 }),
+		rate:      figures.MedianOf(c.measures, func(m measure) float64 { return m.rate(c.job.size) }),
+		seedCPU:   figures.MedianOf(c.measures, func(m measure) float64 { return m.seed.cpu.Seconds() / gib }),
+		leechCPU:  figures.MedianOf(c.measures, func(m measure) float64 { return m.leech.cpu.Seconds() / gib }),
+		seedPeak:  figures.MedianOf(c.measures, func(m measure) int64 { return m.seed.peak >> 20 }),
+		leechPeak: figures.MedianOf(c.measures, func(m measure) int64 { return m.leech.peak >> 20 }),
+		seedAnon:  figures.MedianOf(c.measures, func(m measure) int64 { return m.seed.anon >> 20 }),
+		leechAnon: figures.MedianOf(c.measures, func(m measure) int64 { return m.leech.anon >> 20 }),
 	}
 }
 

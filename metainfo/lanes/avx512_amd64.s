@@ -230,6 +230,19 @@ loop1:
 	VZEROUPPER
 	RET
 
+// Twenty rounds of zeros. After five the names are back where they were.
+#define TURN1(f) \
+	BARE1(Z0, Z1, Z2, Z3, Z4, f); \
+	BARE1(Z4, Z0, Z1, Z2, Z3, f); \
+	BARE1(Z3, Z4, Z0, Z1, Z2, f); \
+	BARE1(Z2, Z3, Z4, Z0, Z1, f); \
+	BARE1(Z1, Z2, Z3, Z4, Z0, f)
+#define ZEROS1(f) \
+	TURN1(f); \
+	TURN1(f); \
+	TURN1(f); \
+	TURN1(f)
+
 // func sha1Zeros(state *[5][16]uint32, blocks int)
 TEXT ·sha1Zeros(SB), NOSPLIT, $0-16
 	MOVQ state+0(FP), AX
@@ -238,89 +251,13 @@ TEXT ·sha1Zeros(SB), NOSPLIT, $0-16
 
 loop0:
 	VPBROADCASTD k1<>+0(SB), Z5
-	BARE1(Z0, Z1, Z2, Z3, Z4, 0xca)
-	BARE1(Z4, Z0, Z1, Z2, Z3, 0xca)
-	BARE1(Z3, Z4, Z0, Z1, Z2, 0xca)
-	BARE1(Z2, Z3, Z4, Z0, Z1, 0xca)
-	BARE1(Z1, Z2, Z3, Z4, Z0, 0xca)
-	BARE1(Z0, Z1, Z2, Z3, Z4, 0xca)
-	BARE1(Z4, Z0, Z1, Z2, Z3, 0xca)
-	BARE1(Z3, Z4, Z0, Z1, Z2, 0xca)
-	BARE1(Z2, Z3, Z4, Z0, Z1, 0xca)
-	BARE1(Z1, Z2, Z3, Z4, Z0, 0xca)
-	BARE1(Z0, Z1, Z2, Z3, Z4, 0xca)
-	BARE1(Z4, Z0, Z1, Z2, Z3, 0xca)
-	BARE1(Z3, Z4, Z0, Z1, Z2, 0xca)
-	BARE1(Z2, Z3, Z4, Z0, Z1, 0xca)
-	BARE1(Z1, Z2, Z3, Z4, Z0, 0xca)
-	BARE1(Z0, Z1, Z2, Z3, Z4, 0xca)
-	BARE1(Z4, Z0, Z1, Z2, Z3, 0xca)
-	BARE1(Z3, Z4, Z0, Z1, Z2, 0xca)
-	BARE1(Z2, Z3, Z4, Z0, Z1, 0xca)
-	BARE1(Z1, Z2, Z3, Z4, Z0, 0xca)
+	ZEROS1(0xca)
 	VPBROADCASTD k1<>+4(SB), Z5
-	BARE1(Z0, Z1, Z2, Z3, Z4, 0x96)
-	BARE1(Z4, Z0, Z1, Z2, Z3, 0x96)
-	BARE1(Z3, Z4, Z0, Z1, Z2, 0x96)
-	BARE1(Z2, Z3, Z4, Z0, Z1, 0x96)
-	BARE1(Z1, Z2, Z3, Z4, Z0, 0x96)
-	BARE1(Z0, Z1, Z2, Z3, Z4, 0x96)
-	BARE1(Z4, Z0, Z1, Z2, Z3, 0x96)
-	BARE1(Z3, Z4, Z0, Z1, Z2, 0x96)
-	BARE1(Z2, Z3, Z4, Z0, Z1, 0x96)
-	BARE1(Z1, Z2, Z3, Z4, Z0, 0x96)
-	BARE1(Z0, Z1, Z2, Z3, Z4, 0x96)
-	BARE1(Z4, Z0, Z1, Z2, Z3, 0x96)
-	BARE1(Z3, Z4, Z0, Z1, Z2, 0x96)
-	BARE1(Z2, Z3, Z4, Z0, Z1, 0x96)
-	BARE1(Z1, Z2, Z3, Z4, Z0, 0x96)
-	BARE1(Z0, Z1, Z2, Z3, Z4, 0x96)
-	BARE1(Z4, Z0, Z1, Z2, Z3, 0x96)
-	BARE1(Z3, Z4, Z0, Z1, Z2, 0x96)
-	BARE1(Z2, Z3, Z4, Z0, Z1, 0x96)
-	BARE1(Z1, Z2, Z3, Z4, Z0, 0x96)
+	ZEROS1(0x96)
 	VPBROADCASTD k1<>+8(SB), Z5
-	BARE1(Z0, Z1, Z2, Z3, Z4, 0xe8)
-	BARE1(Z4, Z0, Z1, Z2, Z3, 0xe8)
-	BARE1(Z3, Z4, Z0, Z1, Z2, 0xe8)
-	BARE1(Z2, Z3, Z4, Z0, Z1, 0xe8)
-	BARE1(Z1, Z2, Z3, Z4, Z0, 0xe8)
-	BARE1(Z0, Z1, Z2, Z3, Z4, 0xe8)
-	BARE1(Z4, Z0, Z1, Z2, Z3, 0xe8)
-	BARE1(Z3, Z4, Z0, Z1, Z2, 0xe8)
-	BARE1(Z2, Z3, Z4, Z0, Z1, 0xe8)
-	BARE1(Z1, Z2, Z3, Z4, Z0, 0xe8)
-	BARE1(Z0, Z1, Z2, Z3, Z4, 0xe8)
-	BARE1(Z4, Z0, Z1, Z2, Z3, 0xe8)
-	BARE1(Z3, Z4, Z0, Z1, Z2, 0xe8)
-	BARE1(Z2, Z3, Z4, Z0, Z1, 0xe8)
-	BARE1(Z1, Z2, Z3, Z4, Z0, 0xe8)
-	BARE1(Z0, Z1, Z2, Z3, Z4, 0xe8)
-	BARE1(Z4, Z0, Z1, Z2, Z3, 0xe8)
-	BARE1(Z3, Z4, Z0, Z1, Z2, 0xe8)
-	BARE1(Z2, Z3, Z4, Z0, Z1, 0xe8)
-	BARE1(Z1, Z2, Z3, Z4, Z0, 0xe8)
+	ZEROS1(0xe8)
 	VPBROADCASTD k1<>+12(SB), Z5
-	BARE1(Z0, Z1, Z2, Z3, Z4, 0x96)
-	BARE1(Z4, Z0, Z1, Z2, Z3, 0x96)
-	BARE1(Z3, Z4, Z0, Z1, Z2, 0x96)
-	BARE1(Z2, Z3, Z4, Z0, Z1, 0x96)
-	BARE1(Z1, Z2, Z3, Z4, Z0, 0x96)
-	BARE1(Z0, Z1, Z2, Z3, Z4, 0x96)
-	BARE1(Z4, Z0, Z1, Z2, Z3, 0x96)
-	BARE1(Z3, Z4, Z0, Z1, Z2, 0x96)
-	BARE1(Z2, Z3, Z4, Z0, Z1, 0x96)
-	BARE1(Z1, Z2, Z3, Z4, Z0, 0x96)
-	BARE1(Z0, Z1, Z2, Z3, Z4, 0x96)
-	BARE1(Z4, Z0, Z1, Z2, Z3, 0x96)
-	BARE1(Z3, Z4, Z0, Z1, Z2, 0x96)
-	BARE1(Z2, Z3, Z4, Z0, Z1, 0x96)
-	BARE1(Z1, Z2, Z3, Z4, Z0, 0x96)
-	BARE1(Z0, Z1, Z2, Z3, Z4, 0x96)
-	BARE1(Z4, Z0, Z1, Z2, Z3, 0x96)
-	BARE1(Z3, Z4, Z0, Z1, Z2, 0x96)
-	BARE1(Z2, Z3, Z4, Z0, Z1, 0x96)
-	BARE1(Z1, Z2, Z3, Z4, Z0, 0x96)
+	ZEROS1(0x96)
 	ADD1
 	DECQ CX
 	JNZ loop0
