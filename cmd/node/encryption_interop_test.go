@@ -88,21 +88,9 @@ func (n *interop) encryptedFetch(t *testing.T, ctx context.Context, kind realcli
 // fetchEncrypted has "node add" fetch from a client.
 func (n *interop) fetchEncrypted(t *testing.T, ctx context.Context, kind realclient.Kind, settings map[string]any, policy string, group byte) {
 	client := realclient.Start(t, kind, realclient.Options{IP: host(group, 1), Settings: settings})
-	dir := t.TempDir()
-	content := filepath.Join(dir, "content.bin")
-	writeContent(t, content, 2<<20+77)
-	torrent, err := realclient.MakeTorrent(content, 64<<10, "")
-	if err != nil {
-		t.Fatal(err)
-	}
-	if err := client.Seed(ctx, torrent.File, dir); err != nil {
-		t.Fatal(err)
-	}
-	if err := client.Wait(ctx); err != nil {
-		t.Fatal(err)
-	}
+	content, magnet := clientSeeds(t, ctx, client, 2<<20+77)
 	out := t.TempDir()
 	waitNode(t, ctx, n.startNode(t, host(group, 2), 0, "add", "--no-dht", "--no-lsd", "--encryption", policy,
-		"--peer", netip.AddrPortFrom(host(group, 1), client.Addr.Port()).String(), "--dir", out, torrent.Magnet))
+		"--peer", netip.AddrPortFrom(host(group, 1), client.Addr.Port()).String(), "--dir", out, magnet))
 	sameContent(t, content, filepath.Join(out, "content.bin"))
 }

@@ -5,7 +5,6 @@ package main_test
 import (
 	"context"
 	"net/netip"
-	"os"
 	"os/exec"
 	"path/filepath"
 	"strings"
@@ -26,14 +25,8 @@ func TestHintsWithLibtorrent(t *testing.T) {
 	if testing.Short() {
 		t.Skip("starts many clients")
 	}
-	if !realclient.Inside() {
-		realclient.Require(t, realclient.Libtorrent)
-	}
-	command := os.Getenv(interopBinary)
-	if command == "" {
-		command = buildNode(t)
-	}
-	if !realclient.InNamespace(t, interopBinary+"="+command) {
+	command, inside := nodeInNamespace(t, realclient.Libtorrent)
+	if !inside {
 		return
 	}
 	ctx, cancel := context.WithTimeout(t.Context(), hintsTimeout)

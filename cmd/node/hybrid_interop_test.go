@@ -46,14 +46,8 @@ func TestClientsTakeTorrents(t *testing.T) {
 		t.Skip("starts dozens of clients")
 	}
 	t.Parallel()
-	if !realclient.Inside() {
-		realclient.Require(t, realclient.Libtorrent)
-	}
-	binary := os.Getenv(interopBinary)
-	if binary == "" {
-		binary = buildNode(t)
-	}
-	if !realclient.InNamespace(t, interopBinary+"="+binary) {
+	binary, inside := nodeInNamespace(t, realclient.Libtorrent)
+	if !inside {
 		return
 	}
 	ctx, cancel := context.WithTimeout(t.Context(), acceptTimeout)

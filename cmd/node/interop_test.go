@@ -66,11 +66,8 @@ func TestInterop(t *testing.T) {
 			realclient.Require(t, realclient.Libtorrent, realclient.Transmission, realclient.Aria2)
 		}
 	}
-	binary := os.Getenv(interopBinary)
-	if binary == "" {
-		binary = buildNode(t)
-	}
-	if !realclient.InNamespace(t, interopBinary+"="+binary) {
+	binary, inside := nodeInNamespace(t)
+	if !inside {
 		return
 	}
 	ctx, cancel := context.WithTimeout(t.Context(), interopTimeout)
@@ -155,6 +152,20 @@ func (n *interop) startDHT(t *testing.T, ctx context.Context) {
 	}
 }
 
+// nodeInNamespace builds the command and runs the test once more in a network
+// namespace; inside tells that this is there. Outside, the clients have to be
+// installed.
+func nodeInNamespace(t *testing.T, clients ...realclient.Kind) (binary string, inside bool) {
+	t.Helper()
+	if !realclient.Inside() {
+		realclient.Require(t, clients...)
+	}
+	if binary = os.Getenv(interopBinary); binary == "" {
+		binary = buildNode(t)
+	}
+	return binary, realclient.InNamespace(t, interopBinary+"="+binary)
+}
+
 // startClient starts another client, whose way into the DHT is "node bootstrap".
 // It is told of several, as the public DHT has several: Transmission does not
 // trust a DHT of which it has not met four nodes, and meets one in 5 to 25 s, or
@@ -230,11 +241,12 @@ func (n *interop) fetch(t *testing.T, ctx context.Context, kind realclient.Kind,
 	}
 }
 
-func (n *interop) nodeFetches(t *testing.T, ctx context.Context, kind realclient.Kind, group byte) {
-	client := n.startClient(t, kind, host(group, 1))
+// clientSeeds has a client seed a new file, and returns it and the magnet link.
+func clientSeeds(t *testing.T, ctx context.Context, client *realclient.Client, size int) (content, magnet string) {
+	t.Helper()
 	dir := t.TempDir()
-	content := filepath.Join(dir, "content.bin")
-	writeContent(t, content, 4<<20+77)
+	content = filepath.Join(dir, "content.bin")
+	writeContent(t, content, size)
 	torrent, err := realclient.MakeTorrent(content, 64<<10, "")
 	if err != nil {
 		t.Fatal(err)
@@ -245,9 +257,15 @@ func (n *interop) nodeFetches(t *testing.T, ctx context.Context, kind realclient
 	if err := client.Wait(ctx); err != nil {
 		t.Fatal(err)
 	}
+	return content, torrent.Magnet
+}
+
+func (n *interop) nodeFetches(t *testing.T, ctx context.Context, kind realclient.Kind, group byte) {
+	client := n.startClient(t, kind, host(group, 1))
+	content, magnet := clientSeeds(t, ctx, client, 4<<20+77)
 	out := t.TempDir()
 	start := time.Now()
-	waitNode(t, ctx, n.startNode(t, host(group, 2), 0, "add", "--no-lsd", "--dir", out, torrent.Magnet))
+	waitNode(t, ctx, n.startNode(t, host(group, 2), 0, "add", "--no-lsd", "--dir", out, magnet))
 	t.Logf("node fetched from %s in %.1f s", kind, time.Since(start).Seconds())
 	sameContent(t, content, filepath.Join(out, "content.bin"))
 }

@@ -25,11 +25,8 @@ const lanTimeout = 30 * time.Second
 // cable is plugged in last. How long it took is told.
 func TestLAN(t *testing.T) {
 	t.Parallel()
-	binary := os.Getenv(interopBinary)
-	if binary == "" {
-		binary = buildNode(t)
-	}
-	if !realclient.InNamespace(t, interopBinary+"="+binary) {
+	binary, inside := nodeInNamespace(t)
+	if !inside {
 		return
 	}
 	command, err := exec.LookPath("ip")

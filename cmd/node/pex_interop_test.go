@@ -44,14 +44,8 @@ func TestPEXWithClients(t *testing.T) {
 	if testing.Short() {
 		t.Skip("starts many clients")
 	}
-	if !realclient.Inside() {
-		realclient.Require(t, realclient.Libtorrent, realclient.Transmission, realclient.Aria2)
-	}
-	binary := os.Getenv(interopBinary)
-	if binary == "" {
-		binary = buildNode(t)
-	}
-	if !realclient.InNamespace(t, interopBinary+"="+binary) {
+	binary, inside := nodeInNamespace(t, realclient.Libtorrent, realclient.Transmission, realclient.Aria2)
+	if !inside {
 		return
 	}
 	// Addresses that nobody takes for those of a local network: libtorrent has no

@@ -134,14 +134,8 @@ func TestPrivateOnTheWire(t *testing.T) {
 	if testing.Short() {
 		t.Skip("starts many clients")
 	}
-	if !realclient.Inside() {
-		realclient.Require(t, realclient.Libtorrent, realclient.Transmission)
-	}
-	command := os.Getenv(interopBinary)
-	if command == "" {
-		command = buildNode(t)
-	}
-	if !realclient.InNamespace(t, interopBinary+"="+command) {
+	command, inside := nodeInNamespace(t, realclient.Libtorrent, realclient.Transmission)
+	if !inside {
 		return
 	}
 	ip(t, "route", "add", "224.0.0.0/4", "dev", "lo")
