@@ -142,7 +142,7 @@ func (k *taking) give(t *testing.T, ctx context.Context, kind realclient.Kind, n
 		}
 		t.Run(way, func(t *testing.T) {
 			t.Parallel()
-			opts := realclient.Options{IP: host(k.group, number+byte(i))}
+			opts := realclient.Options{IP: host(k.group, number+byte(i)), Settings: kind.WritesFirst()}
 			if kind == realclient.Transmission {
 				opts.Settings = map[string]any{"utp-enabled": false}
 			}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"io/fs"
+	"maps"
 	"net/netip"
 	"os"
 	"os/exec"
@@ -150,9 +151,9 @@ func v2Exchange(t *testing.T, ctx context.Context, binary string, group byte, fl
 		}
 		t.Run("libtorrent fetches by "+name, func(t *testing.T) {
 			got := t.TempDir()
-			client := realclient.Start(t, realclient.Libtorrent, realclient.Options{
-				IP: ip(n + 100), Settings: map[string]any{"enable_outgoing_utp": false, "out_enc_policy": 2},
-			})
+			settings := realclient.Libtorrent.WritesFirst()
+			maps.Copy(settings, map[string]any{"enable_outgoing_utp": false, "out_enc_policy": 2})
+			client := realclient.Start(t, realclient.Libtorrent, realclient.Options{IP: ip(n + 100), Settings: settings})
 			if err := client.Add(ctx, magnet, got); err != nil {
 				t.Fatal(err)
 			}

@@ -142,6 +142,21 @@ var launchers = map[Kind]func(ctx context.Context, c *Client) (driver, error){
 // a peer by a Tracker.
 func (k Kind) TakesPeers() bool { return k != Transmission && k != Aria2 }
 
+// WritesFirst are settings with which a client built on libtorrent has a piece
+// written before it counts as hashed. With its defaults libtorrent 2.0.8 gives a
+// hybrid up ("v1 and v2 hashes do not describe the same data") when the hashes of
+// a file arrive between the two, whoever sends them; two files of equal content,
+// whose hashes it asks for twice, make that likely. Later versions are mended.
+func (k Kind) WritesFirst() map[string]any {
+	switch k {
+	case Libtorrent:
+		return map[string]any{"aio_threads": 1, "hashing_threads": 0}
+	case QBittorrent:
+		return map[string]any{"DiskIOType": "Posix"}
+	}
+	return nil
+}
+
 // Kinds are all the programs, in no meaningful order.
 func Kinds() []Kind { return []Kind{Libtorrent, Transmission, Aria2, RTorrent, QBittorrent} }
 
