@@ -26,56 +26,55 @@ func resolveCollisions(files []File, original func(i int) (path string, changed 
 	}
 }
 
-// A pathMark stands for a folded path in the search for equal ones.
-type pathMark struct {
-	hash uint64
-	file bool
-}
-
 // mayCollide looks for equal folded paths by their hashes, without storing the
 // paths: nearly all torrents have none.
 func mayCollide(files []File) bool {
-	marks := make([]pathMark, 0, len(files)+len(files)/4)
-	var h maphash.Hash
-	var last []string
+	const file = 1                                       // in the last bit of a hash, not of a folder
+	hashes := make([]uint64, 0, len(files)+len(files)/8) // and some for folders
+	seed := maphash.MakeSeed()
+	var last []string // path of the file before
+	var folded []byte // the same, folded, with a slash behind each element
+	ends := []int{0}  // how long folded is before each element of it, and behind
 	for i := range files {
 		path := files[i].Path
-		if files[i].Pad {
+		if files[i].Pad || len(path) == 0 {
 			continue
 		}
-		h.Reset()
-		for d, element := range path {
-			hashFolded(&h, element)
-			leaf := d == len(path)-1
-			if !leaf && d < len(last)-1 && slices.Equal(path[:d+1], last[:d+1]) {
-				continue // the folder of the file before
-			}
-			marks = append(marks, pathMark{h.Sum64(), leaf})
+		known := 0 // folders of the file before
+		for known < min(len(path), len(last))-1 && path[known] == last[known] {
+			known++
 		}
+		ends = ends[:known+1]
+		folded = folded[:ends[known]]
+		for _, element := range path[known:] {
+			folded = append(appendFolded(folded, element), '/')
+			ends = append(ends, len(folded))
+			hashes = append(hashes, maphash.Bytes(seed, folded)&^file)
+		}
+		hashes[len(hashes)-1] |= file
 		last = path
 	}
-	slices.SortFunc(marks, func(a, b pathMark) int { return cmp.Compare(a.hash, b.hash) })
-	for i := 1; i < len(marks); i++ {
-		if marks[i].hash == marks[i-1].hash && (marks[i].file || marks[i-1].file) {
+	slices.Sort(hashes)
+	for i := 1; i < len(hashes); i++ {
+		if hashes[i]&file != 0 && hashes[i]&^file == hashes[i-1]&^file {
 			return true
 		}
 	}
 	return false
 }
 
-func hashFolded(h *maphash.Hash, element string) {
-	if isASCII(element) {
-		for i := range len(element) {
-			c := element[i]
-			if c >= 'A' && c <= 'Z' {
-				c += 'a' - 'A'
-			}
-			h.WriteByte(c)
-		}
-	} else {
-		h.WriteString(fold(element))
+func appendFolded(dst []byte, element string) []byte {
+	if !isASCII(element) {
+		return append(dst, fold(element)...)
 	}
-	h.WriteByte('/')
+	for i := range len(element) {
+		c := element[i]
+		if c >= 'A' && c <= 'Z' {
+			c += 'a' - 'A'
+		}
+		dst = append(dst, c)
+	}
+	return dst
 }
 
 // folder does full case folding. It has no state.

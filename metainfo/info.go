@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"maps"
 	"slices"
+	"sync"
 
 	"swarmnode/metainfo/bencode"
 )
@@ -78,30 +79,52 @@ func ParseInfo(raw []byte) (*Info, error) {
 
 // newInfo is ParseInfo for bytes that nobody else holds.
 func newInfo(raw []byte) (*Info, error) {
-	p := infoParser{raw: raw, r: bencode.NewReader(raw, documentLimits)}
-	p.readInfo()
+	p := readInfo(raw, bencode.NewReader(raw, documentLimits))
 	if err := p.r.Close(); err != nil {
 		return nil, err
 	}
+	return p.finish(raw)
+}
+
+// finish makes an Info of what was read. raw is the dictionary, for the Info to
+// keep.
+func (p *infoParser) finish(raw []byte) (*Info, error) {
 	if p.err != nil {
 		return nil, p.err
 	}
-	l, err := p.layout()
+	kind, err := p.kind()
 	if err != nil {
 		return nil, err
 	}
-	info := &Info{raw: raw, private: p.private, source: p.source, layout: l}
-	if l.kind.HasV1() {
-		info.hashV1 = sha1.Sum(raw)
+	if p.pieces != nil {
+		p.pieces = raw[p.piecesAt-p.start:][:len(p.pieces)]
 	}
-	if l.kind.HasV2() {
-		info.hashV2 = sha256.Sum256(raw)
+	info := &Info{raw: raw, private: p.private, source: p.source}
+	hashing := info.startHashing(kind)
+	l, err := p.layout(kind)
+	hashing.Wait()
+	if err != nil {
+		return nil, err
 	}
+	info.layout = l
 	if l.Name == "" {
 		l.Name = info.Hash().String()
 	}
 	info.renamed = p.renames(l)
 	return info, nil
+}
+
+// startHashing computes the info-hashes beside whatever the caller does until he
+// waits.
+func (i *Info) startHashing(kind Kind) *sync.WaitGroup {
+	var hashing sync.WaitGroup
+	if kind.HasV1() {
+		hashing.Go(func() { i.hashV1 = sha1.Sum(i.raw) })
+	}
+	if kind.HasV2() {
+		hashing.Go(func() { i.hashV2 = sha256.Sum256(i.raw) })
+	}
+	return &hashing
 }
 
 // renames lists what cleaning changed, in the order of the torrent.

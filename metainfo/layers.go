@@ -13,17 +13,24 @@ import (
 // findRoot returns the first file with the given root, or noFile.
 func (l *Layout) findRoot(root []byte) int {
 	at := l.searchRoot(root)
-	if at < len(l.roots) && bytes.Equal(l.Files[l.roots[at]].Root[:], root) {
-		return int(l.roots[at])
+	if !l.isRoot(at, root) {
+		return noFile
 	}
-	return noFile
+	return int(l.roots[at])
 }
 
-// searchRoot returns where in l.roots the given root stands or would stand.
+// searchRoot returns where in l.roots the given root stands first, or would
+// stand.
 func (l *Layout) searchRoot(root []byte) int {
 	return sort.Search(len(l.roots), func(i int) bool {
 		return bytes.Compare(l.Files[l.roots[i]].Root[:], root) >= 0
 	})
+}
+
+// isRoot tells whether the given root stands at a place in l.roots, which may be
+// behind its end.
+func (l *Layout) isRoot(at int, root []byte) bool {
+	return at < len(l.roots) && bytes.Equal(l.trees[l.roots[at]].hash[:], root)
 }
 
 const noFile = -1
@@ -33,21 +40,48 @@ const noFile = -1
 // missing, since peers can supply them, but not wrong.
 func (l *Layout) readLayers(raw []byte) error {
 	r := bencode.NewReader(raw, documentLimits)
+	hashes := make([]Hash256, 0, min(l.pieces, len(raw)/sha256.Size)) // of all layers, one after the other
+	rows := make([][]Hash256, len(l.roots))                           // each layer
+	at := 0
 	for key := range r.Dict() {
 		layer := r.Bytes()
 		if r.Err() != nil || l.kind == V1 {
 			continue
 		}
-		f := l.findRoot(key)
-		if f == noFile {
+		if !l.isRoot(at, key) { // layers are sorted as roots are, but some files have none
+			at = l.searchRoot(key)
+		}
+		if !l.isRoot(at, key) {
 			return errors.New("holds the root of no file")
 		}
-		if err := l.trees[f].setLayer(layer); err != nil {
-			return fmt.Errorf("file %d: %w", f, err)
+		t := l.trees[l.roots[at]]
+		if len(layer) != t.pieces*sha256.Size {
+			return fmt.Errorf("file %d: has %d bytes instead of %d", l.roots[at], len(layer), t.pieces*sha256.Size)
 		}
+		for ; len(layer) > 0; layer = layer[sha256.Size:] {
+			hashes = append(hashes, Hash256(layer))
+		}
+		rows[at] = hashes[len(hashes)-t.pieces : len(hashes) : len(hashes)]
+		t.rows = rows[at : at+1 : at+1]
+		at++
 	}
-	return r.Close()
+	if err := r.Close(); err != nil {
+		return err
+	}
+	return inParts(len(rows), layersPart, func(from, to int) error {
+		var hasher rootHasher
+		for at := from; at < to; at++ {
+			if t := l.trees[l.roots[at]]; rows[at] != nil && !t.leads(rows[at], &hasher) {
+				return fmt.Errorf("file %d: %w", l.roots[at], errLayer)
+			}
+		}
+		return nil
+	})
 }
+
+// layersPart is how many layers are worth a goroutine, which costs what a few
+// of them cost.
+const layersPart = 64
 
 // appendLayers appends the dictionary of the piece layers that are known
 // whole; nil when there are none to be had.

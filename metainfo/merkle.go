@@ -3,7 +3,6 @@ package metainfo
 import (
 	"crypto/sha256"
 	"errors"
-	"fmt"
 	"hash"
 	"math/bits"
 	"sync"
@@ -166,35 +165,25 @@ func (t *tree) piece(i int) (h Hash256, ok bool) {
 
 var errLayer = errors.New("does not lead to the file's root")
 
-// setLayer takes the whole piece layer as it stands in a .torrent file (BEP
-// 52, "piece layers").
-func (t *tree) setLayer(layer []byte) error {
-	if len(layer) != t.pieces*sha256.Size {
-		return fmt.Errorf("has %d bytes instead of %d", len(layer), t.pieces*sha256.Size)
-	}
-	row := make([]Hash256, t.pieces)
-	for i := range row {
-		row[i] = Hash256(layer[i*sha256.Size:])
-	}
-	return t.setRow(row)
-}
-
 // setRow takes the whole piece layer, and keeps it if it leads to the root.
 func (t *tree) setRow(row []Hash256) error {
-	if len(row) != t.pieces {
-		return errLayer
-	}
-	var r rootHasher
-	for _, h := range row {
-		r.add(h)
-	}
-	if r.root(t.height, t.base) != t.hash {
+	if len(row) != t.pieces || !t.leads(row, new(rootHasher)) {
 		return errLayer
 	}
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	t.rows, t.missing = [][]Hash256{row}, 0
 	return nil
+}
+
+// leads tells whether a row of t.pieces nodes is the piece layer of t, by the
+// help of r.
+func (t *tree) leads(row []Hash256, r *rootHasher) bool {
+	r.n = 0
+	for _, h := range row {
+		r.add(h)
+	}
+	return r.root(t.height, t.base) == t.hash
 }
 
 // pieceRoot returns the root of the hash tree over the data of piece i, and

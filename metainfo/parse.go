@@ -14,18 +14,22 @@ import (
 
 var documentLimits = bencode.Limits{DepthMax: documentDepthMax, ValuesMax: documentValuesMax}
 
-// An infoParser reads an info dictionary. The first error of its own is in
-// err, that of the encoding in r.
+// An infoParser reads an info dictionary where it stands in a document, and
+// keeps views of that until finish. The first error is in err, while reading in
+// r if it is one of the encoding.
 type infoParser struct {
-	raw []byte
-	r   *bencode.Reader
-	err error
+	doc   []byte // what r reads
+	r     *bencode.Reader
+	start int // where the dictionary stands in doc
+	end   int
+	err   error
 
 	name           string // as received
 	hasName        bool
 	pieceLength    int64
 	hasPieceLength bool
 	pieces         []byte // SHA-1 of the pieces; nil when the key is missing
+	piecesAt       int    // where they stand in doc
 	single         File   // v1: the only file
 	hasLength      bool
 	list           []File // v1, multi-file
@@ -57,7 +61,18 @@ func (p *infoParser) fail(format string, args ...any) {
 // failed tells that reading can stop.
 func (p *infoParser) failed() bool { return p.err != nil || p.r.Err() != nil }
 
-func (p *infoParser) readInfo() {
+// readInfo reads the dictionary that comes next in r, the reader of doc.
+func readInfo(doc []byte, r *bencode.Reader) *infoParser {
+	p := &infoParser{doc: doc, r: r, start: r.Offset()}
+	p.readKeys()
+	p.end = r.Offset()
+	if err := r.Err(); err != nil {
+		p.err = err
+	}
+	return p
+}
+
+func (p *infoParser) readKeys() {
 	var nameUTF8 []byte
 	for key := range p.r.Dict() {
 		switch string(key) {
@@ -69,6 +84,7 @@ func (p *infoParser) readInfo() {
 			p.pieceLength, p.hasPieceLength = p.r.Int(), true
 		case "pieces":
 			p.pieces = p.r.Bytes()
+			p.piecesAt = p.r.Offset() - len(p.pieces)
 		case "length":
 			p.single.Length, p.hasLength = p.r.Int(), true
 		case "attr":
@@ -139,7 +155,7 @@ func (p *infoParser) readFiles() {
 // expect guesses the number of files to come by a mark that each has, so that
 // their list is allocated once.
 func (p *infoParser) expect(mark string) int {
-	return min(bytes.Count(p.raw[p.r.Offset():], []byte(mark)), FilesMax)
+	return min(bytes.Count(p.doc[p.r.Offset():], []byte(mark)), FilesMax)
 }
 
 func (p *infoParser) readFile(i int) error {
@@ -228,8 +244,8 @@ func (p *infoParser) setPath(f *File, i int, path [][]byte) error {
 			if element, err = cleanElement(string(raw)); err != nil {
 				return err
 			}
+			changed = changed || element == "" || element != string(raw)
 		}
-		changed = changed || element == "" || element != string(raw)
 		if element != "" {
 			p.arena = append(p.arena, element)
 			size += len(element) + 1
@@ -319,12 +335,9 @@ func (p *infoParser) cleanLink(target [][]byte) []string {
 }
 
 // layout puts together what was read.
-func (p *infoParser) layout() (*Layout, error) {
-	kind, err := p.kind()
+func (p *infoParser) layout(kind Kind) (*Layout, error) {
+	err := p.checkPieceLength(kind)
 	if err != nil {
-		return nil, err
-	}
-	if err := p.checkPieceLength(kind); err != nil {
 		return nil, err
 	}
 	l := &Layout{PieceLength: int(p.pieceLength), kind: kind}

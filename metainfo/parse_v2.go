@@ -2,6 +2,7 @@ package metainfo
 
 import (
 	"bytes"
+	"encoding/binary"
 	"errors"
 	"fmt"
 	"slices"
@@ -47,7 +48,7 @@ func (p *infoParser) readTree(path [][]byte) {
 type leaf struct {
 	path   []string
 	length int64
-	root   int32 // where it stands in raw
+	root   int32 // where it stands in doc
 	attr   uint8
 }
 
@@ -71,7 +72,7 @@ func (p *infoParser) leafFile(i int) File {
 }
 
 // leafRoot returns the root of a leaf that is not empty.
-func (p *infoParser) leafRoot(t *leaf) Hash256 { return Hash256(p.raw[t.root:]) }
+func (p *infoParser) leafRoot(t *leaf) Hash256 { return Hash256(p.doc[t.root:]) }
 
 // noteLeaf adds a file to the tree.
 func (p *infoParser) noteLeaf(f *File, root int) {
@@ -226,15 +227,43 @@ func (l *Layout) plantTrees() error {
 			count++
 		}
 	}
-	all := make([]tree, count)
 	l.roots = make([]int32, 0, count)
 	for i := range l.Files {
 		if f := &l.Files[i]; f.Length > 0 && !f.Pad {
-			t := &all[len(l.roots)]
-			l.trees[i] = t
-			t.plant(f.Root, f.Length, l.PieceLength)
 			l.roots = append(l.roots, int32(i))
 		}
+	}
+	l.sortRoots()
+	all := make([]tree, count)
+	for i, at := range l.roots {
+		f := &l.Files[at]
+		if i > 0 { // files of equal content are one to the hash tree
+			before := l.roots[i-1]
+			if t := l.trees[before]; t.hash == f.Root {
+				if l.Files[before].Length != f.Length {
+					return fmt.Errorf("files %d and %d have one root and two lengths", before, at)
+				}
+				l.trees[at] = t
+				continue
+			}
+		}
+		l.trees[at] = &all[i]
+		all[i].plant(f.Root, f.Length, l.PieceLength)
+	}
+	return nil
+}
+
+// sortRoots sorts l.roots. Most of it is done by numbers alone, which hold the
+// start of each root and the index of its file.
+func (l *Layout) sortRoots() {
+	const index = FilesMax - 1
+	starts := make([]uint64, len(l.roots))
+	for i, f := range l.roots {
+		starts[i] = binary.BigEndian.Uint64(l.Files[f].Root[:])&^index | uint64(f)
+	}
+	slices.Sort(starts)
+	for i, start := range starts {
+		l.roots[i] = int32(start & index)
 	}
 	slices.SortFunc(l.roots, func(a, b int32) int {
 		if c := bytes.Compare(l.Files[a].Root[:], l.Files[b].Root[:]); c != 0 {
@@ -242,15 +271,4 @@ func (l *Layout) plantTrees() error {
 		}
 		return int(a - b)
 	})
-	for i := 1; i < len(l.roots); i++ { // files of equal content are one to the hash tree
-		a, b := l.roots[i-1], l.roots[i]
-		if l.Files[a].Root != l.Files[b].Root {
-			continue
-		}
-		if l.Files[a].Length != l.Files[b].Length {
-			return fmt.Errorf("files %d and %d have one root and two lengths", a, b)
-		}
-		l.trees[b] = l.trees[a]
-	}
-	return nil
 }

@@ -65,12 +65,13 @@ func ParseTorrent(b []byte) (*Torrent, error) {
 func parseTorrent(b []byte) (*Torrent, error) {
 	r := bencode.NewReader(b, documentLimits)
 	t := new(Torrent)
-	var info, layers []byte
+	var info *infoParser
+	var layers []byte
 	var announce string
 	for key := range r.Dict() {
 		switch string(key) {
 		case "info":
-			info = r.Raw()
+			info = readInfo(b, r)
 		case "piece layers":
 			layers = r.Raw()
 		case "announce":
@@ -95,6 +96,9 @@ func parseTorrent(b []byte) (*Torrent, error) {
 			t.rest = append(t.rest, entry{string(key), bytes.Clone(r.Raw())})
 		}
 	}
+	if info != nil && info.err != nil {
+		return nil, fmt.Errorf("info dictionary: %w", info.err)
+	}
 	if err := r.Err(); err != nil {
 		return nil, err
 	}
@@ -105,7 +109,7 @@ func parseTorrent(b []byte) (*Torrent, error) {
 		return nil, errors.New("no info dictionary")
 	}
 	var err error
-	if t.info, err = newInfo(bytes.Clone(info)); err != nil {
+	if t.info, err = info.finish(bytes.Clone(b[info.start:info.end])); err != nil {
 		return nil, fmt.Errorf("info dictionary: %w", err)
 	}
 	if layers != nil {

@@ -87,6 +87,8 @@ var goroutines = map[string]string{
 	"internal/nodeproc/nodeproc.go":  "reads the events of the command, until it is stopped",
 	"internal/proc/proc.go":          "waits for the child on the thread that started it",
 	"metainfo/hashing.go":            "hashing workers, waited for in the same function",
+	"metainfo/info.go":               "the info-hashes, waited for by whoever starts them",
+	"metainfo/parts.go":              "parts of one task, waited for in the same function",
 	"swarm/engine.go":                "watches the addresses of the machine, until the engine closes",
 	"swarm/accept.go":                "the accept loop, and one handshake per connection with a deadline",
 	"swarm/datagrams.go":             "reads UDP sockets that nobody else reads, until it is handed over or the engine closes",

@@ -217,9 +217,6 @@ func (r *Reader) fail(offset int, what string) {
 
 // expect counts the next value and checks its kind.
 func (r *Reader) expect(want Kind) bool {
-	if r.err != nil {
-		return false
-	}
 	if got := r.Kind(); got != want {
 		if got == None && r.pos >= len(r.buf) {
 			r.fail(r.pos, "unexpected end")
@@ -281,18 +278,15 @@ func (r *Reader) atEnd() bool {
 	return true
 }
 
-// item lets body read one value, and skips the value if body did not. It
-// reports whether body wants more.
-func (r *Reader) item(depth int, body func() bool) bool {
-	start := r.pos
-	more := body()
+// settle passes over the value at offset at, in a container at depth, if the
+// body of the loop did not.
+func (r *Reader) settle(at, depth int) {
 	if r.err == nil && r.depth != depth {
 		panic("bencode: a loop body left a container open")
 	}
-	if r.pos == start {
+	if r.pos == at {
 		r.Skip()
 	}
-	return more
 }
 
 func (r *Reader) walkList(yield func(int) bool) {
@@ -301,11 +295,11 @@ func (r *Reader) walkList(yield func(int) bool) {
 	}
 	depth := r.depth
 	for i := 0; !r.atEnd(); i++ {
-		if yield == nil {
-			r.Skip()
-		} else if !r.item(depth, func() bool { return yield(i) }) {
+		at := r.pos
+		if yield != nil && !yield(i) {
 			yield = nil
 		}
+		r.settle(at, depth)
 	}
 }
 
@@ -322,23 +316,26 @@ func (r *Reader) walkDict(yield func([]byte) bool) {
 		if r.err != nil {
 			return
 		}
-		if seen == nil && last != nil && bytes.Compare(key, last) < 0 {
+		order := 1
+		if last != nil {
+			order = bytes.Compare(key, last)
+		}
+		if order < 0 && seen == nil {
 			seen = keysBetween(r.buf[start:at])
 		}
 		_, dup := seen[string(key)]
-		if dup || last != nil && bytes.Equal(key, last) {
+		if dup || order == 0 {
 			r.fail(at, "dictionary holds a key twice")
 			return
 		}
 		if seen != nil {
 			seen[string(key)] = struct{}{}
 		}
-		last = key
-		if yield == nil {
-			r.Skip()
-		} else if !r.item(depth, func() bool { return yield(key) }) {
+		last, at = key, r.pos
+		if yield != nil && !yield(key) {
 			yield = nil
 		}
+		r.settle(at, depth)
 	}
 }
 
@@ -354,6 +351,10 @@ func keysBetween(pairs []byte) map[string]struct{} {
 	return keys
 }
 
+// digitsMax is how many digits an integer of 64 bits has at most. No number of so
+// many digits leaves 64 bits without a sign.
+const digitsMax = 19
+
 // parseInt reads a canonical decimal that ends with stop. It returns the
 // offset behind stop, or noValue.
 func parseInt(b []byte, at int, stop byte) (n int64, end int) {
@@ -361,24 +362,18 @@ func parseInt(b []byte, at int, stop byte) (n int64, end int) {
 	if negative {
 		at++
 	}
-	first := at
-	for ; at < len(b) && b[at] >= '0' && b[at] <= '9'; at++ {
-		digit := int64(b[at] - '0')
-		if n < (math.MinInt64+digit)/10 {
-			return 0, noValue
-		}
-		n = n*10 - digit // negative throughout: MinInt64 has no positive twin
+	first, size := at, uint64(0)
+	for ; at < len(b) && b[at]-'0' <= 9; at++ {
+		size = size*10 + uint64(b[at]-'0')
 	}
 	digits := at - first
 	switch {
-	case digits == 0, at >= len(b), b[at] != stop:
-		return 0, noValue
+	case digits == 0, digits > digitsMax, at >= len(b), b[at] != stop:
 	case b[first] == '0' && (digits > 1 || negative):
-		return 0, noValue
-	case negative:
-		return n, at + 1
-	case n == math.MinInt64:
-		return 0, noValue
+	case negative && size <= -math.MinInt64:
+		return -int64(size), at + 1
+	case !negative && size <= math.MaxInt64:
+		return int64(size), at + 1
 	}
-	return -n, at + 1
+	return 0, noValue
 }
