@@ -1,6 +1,7 @@
 package main
 
 import (
+	"bufio"
 	"bytes"
 	"encoding/json"
 	"errors"
@@ -124,15 +125,40 @@ func (c *console) write(s string) {
 		return
 	}
 	c.erase()
-	if _, err := io.WriteString(c.stdout, s); err != nil {
-		code := exitOther
-		if storage.IsFull(err) {
-			code = exitDisk
-		}
-		c.failed = fail(code, "writing to standard output", err)
-		c.broken(c.failed)
-	}
+	_, err := io.WriteString(c.stdout, s)
+	c.wrote(err)
 	c.draw()
+}
+
+// wrote notes the first failure to write to standard output.
+func (c *console) wrote(err error) {
+	if err == nil || c.failed != nil {
+		return
+	}
+	code := exitOther
+	if storage.IsFull(err) {
+		code = exitDisk
+	}
+	c.failed = fail(code, "writing to standard output", err)
+	c.broken(c.failed)
+}
+
+// togetherBytes is how much is written to standard output at a time.
+const togetherBytes = 64 << 10
+
+// together gathers what list writes to standard output, which may be as many
+// lines as a torrent has files.
+func (c *console) together(list func()) {
+	c.mu.Lock()
+	stdout := c.stdout
+	buffer := bufio.NewWriterSize(stdout, togetherBytes)
+	c.stdout = buffer
+	c.mu.Unlock()
+	list()
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.stdout = stdout
+	c.wrote(buffer.Flush())
 }
 
 // note tells people what happens; not with --quiet or --json.

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"bytes"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -145,8 +146,46 @@ func TestConsoleBroken(t *testing.T) {
 	if len(got) != 1 || exitCode(got[0]) != exitOther {
 		t.Errorf("broken called with %v", got)
 	}
+	c.failed, got = nil, nil
+	c.together(func() { c.result("a line that waits") })
+	c.result("two")
+	if len(got) != 1 || exitCode(got[0]) != exitOther {
+		t.Errorf("broken called with %v behind a list", got)
+	}
 }
 
 type brokenWriter struct{}
 
 func (brokenWriter) Write([]byte) (int, error) { return 0, syscall.EPIPE }
+
+// A long list is written in few pieces, whole and in order, and what comes after
+// it behind it.
+func TestConsoleTogether(t *testing.T) {
+	c, _, _ := testConsole()
+	var writes countingWriter
+	c.stdout = &writes
+	var want strings.Builder
+	c.together(func() {
+		for i := range 10_000 {
+			c.result(fmt.Sprint("line ", i))
+			fmt.Fprintln(&want, "line", i)
+		}
+	})
+	c.result("behind")
+	if got := writes.String(); got != want.String()+"behind\n" {
+		t.Errorf("%d bytes, want %d", len(got), want.Len())
+	}
+	if most := want.Len()/togetherBytes + 2; writes.count > most {
+		t.Errorf("%d writes, want at most %d", writes.count, most)
+	}
+}
+
+type countingWriter struct {
+	bytes.Buffer
+	count int
+}
+
+func (w *countingWriter) Write(p []byte) (int, error) {
+	w.count++
+	return w.Buffer.Write(p)
+}

@@ -86,7 +86,7 @@ func (f *createFlags) run(ctx context.Context, c *console, args []string) error 
 	if err := writeTorrent(out, t, f.force); err != nil {
 		return err
 	}
-	c.event("torrent", describe(t, out))
+	tellTorrent(c, t, out)
 	c.result(out)
 	return nil
 }

@@ -74,7 +74,7 @@ func (f *editFlags) run(_ context.Context, c *console, args []string) error {
 	if err := writeTorrent(out, src.torrent, f.force); err != nil {
 		return err
 	}
-	c.event("torrent", describe(src.torrent, out))
+	tellTorrent(c, src.torrent, out)
 	c.result(out)
 	return nil
 }

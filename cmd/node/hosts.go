@@ -1,6 +1,7 @@
 package main
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -74,17 +75,19 @@ func readInput(path string, limit int64) ([]byte, error) {
 		return nil, fail(diskCode(err), path, err)
 	}
 	defer f.Close()
+	var b bytes.Buffer
 	if st, err := f.Stat(); err == nil && st.IsDir() {
 		return nil, fail(exitInput, path, errors.New("is a folder"))
+	} else if err == nil {
+		b.Grow(int(min(st.Size(), limit)) + bytes.MinRead) // what ReadFrom wants to be free at the end
 	}
-	b, err := io.ReadAll(io.LimitReader(f, limit+1))
-	if err != nil {
+	if _, err := b.ReadFrom(io.LimitReader(f, limit+1)); err != nil {
 		return nil, fail(diskCode(err), path, err)
 	}
-	if int64(len(b)) > limit {
+	if int64(b.Len()) > limit {
 		return nil, fail(exitInput, path, fmt.Errorf("longer than %s", formatBytes(limit)))
 	}
-	return b, nil
+	return b.Bytes(), nil
 }
 
 // resolveTimeout bounds the look at the names that the user gave: an error is

@@ -44,9 +44,11 @@ from peers, and all that is in it is shown.`,
 				}
 				d := describeMagnet(src.magnet)
 				if src.torrent != nil {
-					d = describe(src.torrent, "")
+					d = describe(src.torrent)
+					tellTorrent(c, src.torrent, "")
+				} else {
+					c.event("torrent", d)
 				}
-				c.event("torrent", d)
 				for line := range strings.Lines(d.table()) {
 					c.result(strings.TrimSuffix(line, "\n"))
 				}
@@ -81,6 +83,8 @@ type torrentEvent struct {
 	Select      []selectEvent   `json:"select,omitempty"`  // of a magnet link
 	Renamed     []renamedEvent  `json:"renamed,omitempty"` // names that are not safe everywhere
 	Files       []listFileEvent `json:"files,omitempty"`
+
+	files int // how many; of a .torrent file
 }
 
 // select: a run of the files that a magnet link asks for.
@@ -108,15 +112,26 @@ type listFileEvent struct {
 	Hidden     bool   `json:"hidden,omitempty"`
 }
 
-// describe returns what is in t; path is where it was written to, if it was.
-func describe(t *metainfo.Torrent, path string) torrentEvent {
+// tellTorrent tells programs what is in t; path is where it was written to, if
+// it was.
+func tellTorrent(c *console, t *metainfo.Torrent, path string) {
+	if !c.json {
+		return
+	}
+	d := describe(t)
+	d.Path, d.Files = path, listFiles(t.Info().Layout())
+	c.event("torrent", d)
+}
+
+// describe returns what is in t, but for the list of its files.
+func describe(t *metainfo.Torrent) torrentEvent {
 	info := t.Info()
 	l := info.Layout()
 	d := torrentEvent{
-		Path: path, Torrent: info.Hash().String(), Name: info.Name(), Magnet: t.Magnet().String(),
+		Torrent: info.Hash().String(), Name: info.Name(), Magnet: t.Magnet().String(),
 		Kind: info.Kind().String(), InfoBytes: len(info.Raw()), Bytes: l.Size(), Pieces: l.Pieces(), PieceLength: l.PieceLength,
 		Private: info.Private(), Source: info.Source(), Creator: t.Creator, Comment: t.Comment,
-		Trackers: t.Trackers, WebSeeds: t.WebSeeds, Nodes: t.Nodes, Files: listFiles(l),
+		Trackers: t.Trackers, WebSeeds: t.WebSeeds, Nodes: t.Nodes, files: countFiles(l),
 	}
 	for _, r := range info.Renamed() {
 		d.Renamed = append(d.Renamed, renamedEvent{r.From, r.To})
@@ -154,9 +169,20 @@ func describeMagnet(m metainfo.Magnet) torrentEvent {
 	return d
 }
 
+// countFiles counts the files of l but for the padding.
+func countFiles(l *metainfo.Layout) int {
+	n := 0
+	for i := range l.Files {
+		if !l.Files[i].Pad {
+			n++
+		}
+	}
+	return n
+}
+
 // listFiles lists the files of l but for the padding.
 func listFiles(l *metainfo.Layout) []listFileEvent {
-	var files []listFileEvent
+	files := make([]listFileEvent, 0, countFiles(l))
 	for i := range l.Files {
 		if f := &l.Files[i]; !f.Pad {
 			first, end := l.FilePieces(i)
@@ -192,7 +218,7 @@ func (d *torrentEvent) table() string {
 		row("Kind", d.Kind)
 		row("Size", fmt.Sprintf("%s (%d bytes)", formatBytes(d.Bytes), d.Bytes))
 		row("Pieces", fmt.Sprintf("%d of %s", d.Pieces, formatBytes(int64(d.PieceLength))))
-		row("Files", fmt.Sprint(len(d.Files)))
+		row("Files", fmt.Sprint(d.files))
 	}
 	if d.Private {
 		row("Private", "yes")

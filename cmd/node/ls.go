@@ -35,18 +35,25 @@ is not.`,
 				if src.torrent != nil { // of what came from peers, it was told at once
 					warnRenamed(c, t.Info(), "is saved as")
 				}
-				for _, file := range listFiles(t.Info().Layout()) {
-					c.event("file", lsFileEvent{t.Info().Hash().String(), file})
-					line := fmt.Sprintf("%6d %12d  %s", file.Index, file.Bytes, file.Path)
-					if file.Link != "" {
-						line += " -> " + file.Link
+				hash := t.Info().Hash().String()
+				c.together(func() {
+					for _, file := range listFiles(t.Info().Layout()) {
+						c.event("file", lsFileEvent{hash, file})
+						c.result(file.line())
 					}
-					c.result(line)
-				}
+				})
 				return nil
 			}
 		},
 	}
+}
+
+func (e *listFileEvent) line() string {
+	line := fmt.Sprintf("%6d %12d  %s", e.Index, e.Bytes, e.Path)
+	if e.Link != "" {
+		line += " -> " + e.Link
+	}
+	return line
 }
 
 // file: a file of a torrent.

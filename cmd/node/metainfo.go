@@ -55,7 +55,7 @@ func (f *metainfoFlags) run(ctx context.Context, c *console, args []string) erro
 	if err := writeTorrent(out, t, f.force); err != nil {
 		return err
 	}
-	c.event("torrent", describe(t, out))
+	tellTorrent(c, t, out)
 	c.result(out)
 	return nil
 }

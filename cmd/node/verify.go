@@ -71,21 +71,25 @@ func verify(ctx context.Context, c *console, args []string) error {
 	if err != nil {
 		return err
 	}
-	wrong := 0
-	for i := range l.Files {
-		if l.Files[i].Pad || l.Files[i].Link != nil {
-			continue
+	hash := info.Hash().String()
+	all, wrong := 0, 0
+	c.together(func() {
+		for i := range l.Files {
+			if l.Files[i].Pad || l.Files[i].Link != nil {
+				continue
+			}
+			v := fileReport(dir, l, i, have)
+			v.Torrent = hash
+			all++
+			if v.State != "ok" {
+				wrong++
+			}
+			c.event("verified", v)
+			c.result(v.line())
 		}
-		v := fileReport(dir, l, i, have)
-		v.Torrent = info.Hash().String()
-		if v.State != "ok" {
-			wrong++
-		}
-		c.event("verified", v)
-		c.result(v.line())
-	}
+	})
 	if wrong > 0 {
-		return fail(exitMismatch, info.Name(), fmt.Errorf("%d of %d files are not as they should be", wrong, len(listFiles(l))))
+		return fail(exitMismatch, info.Name(), fmt.Errorf("%d of %d files are not as they should be", wrong, all))
 	}
 	return nil
 }
