@@ -51,6 +51,7 @@ type BuildOptions struct {
 	// like. path is relative to Path.
 	Skipped func(path string, why error)
 
+	Name     string     // of the torrent; that of Path if empty
 	Private  bool       // BEP 27
 	Source   string     // see Info.Source
 	Trackers [][]string // the rest as in Torrent

@@ -106,6 +106,29 @@ func TestBuildSingleFile(t *testing.T) {
 	}
 }
 
+// The name is that of the content on disk unless there is another one.
+func TestBuildName(t *testing.T) {
+	root := writeTree(t, "content", map[string]int{"a": 20_000})
+	for _, kind := range []Kind{V1, V2, Hybrid} {
+		for _, path := range []string{root, filepath.Join(root, "a")} {
+			torrent := mustBuild(t, BuildOptions{Path: path, Kind: kind, Name: "another name"})
+			again, err := ParseTorrent(torrent.Marshal())
+			if err != nil {
+				t.Fatal(err)
+			}
+			if got := again.Info().Name(); got != "another name" {
+				t.Errorf("%v, %s: name %q", kind, path, got)
+			}
+			if got := again.Info().Layout().Multi; got != (path == root) {
+				t.Errorf("%v, %s: a folder: %v", kind, path, got)
+			}
+		}
+	}
+	if _, err := Build(t.Context(), BuildOptions{Path: root, Name: ".."}); err == nil {
+		t.Error("a name that leads out of the folder was taken")
+	}
+}
+
 // TestBuildFolderOfItsOwnName makes a v2 torrent that reads as a single file,
 // as BEP 52 has no way to tell, but is served from where it lies.
 func TestBuildFolderOfItsOwnName(t *testing.T) {

@@ -295,6 +295,41 @@ func compareHash(t *testing.T, file string, opt BuildOptions) {
 	}
 }
 
+// What is written beside the info dictionary is read as it is meant, and changes
+// no hash.
+func TestOthersReadWhatWasEdited(t *testing.T) {
+	needLibtorrent(t)
+	needTool(t, "transmission-show")
+	const aroundScript = `
+print(ti.comment(), ti.creator(), [x.url for x in ti.trackers()], ti.nodes(), [w['url'] for w in ti.web_seeds()])
+`
+	root := writeTree(t, "mixed", mixedTree)
+	for _, kind := range []Kind{V1, V2, Hybrid} {
+		torrent := mustBuild(t, BuildOptions{Path: root, Kind: kind, Comment: "old"})
+		want := show(torrent)
+		torrent.Comment, torrent.Creator, torrent.DisplayName = "new comment", "me", "a name to show"
+		torrent.Trackers = [][]string{{"http://a.example/x"}, {"udp://b.example:1"}}
+		torrent.Nodes, torrent.WebSeeds = []string{"router.example:6881"}, []string{"http://w.example/"}
+		want += "new comment me ['http://a.example/x', 'udp://b.example:1'] [('router.example', 6881)] ['http://w.example/']\n"
+		file := filepath.Join(t.TempDir(), "edited.torrent")
+		if err := os.WriteFile(file, torrent.Marshal(), 0o644); err != nil {
+			t.Fatal(err)
+		}
+		if got := runTool(t, python, "-c", showScript+aroundScript, file); got != want {
+			t.Errorf("%v: libtorrent reads\n%s, want\n%s", kind, got, want)
+		}
+		if kind != V1 {
+			continue // transmission-show 3.00 takes no other
+		}
+		shown := runTool(t, "transmission-show", file)
+		for _, line := range []string{"Name: mixed", "Hash: " + torrent.Info().Hash().String(), "Comment: new comment", "Created by: me"} {
+			if !strings.Contains(shown, line) {
+				t.Errorf("transmission-show does not say %q, but\n%s", line, shown)
+			}
+		}
+	}
+}
+
 // magnetScript prints what libtorrent reads in a magnet link.
 const magnetScript = `
 import sys, libtorrent as lt

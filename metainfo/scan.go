@@ -63,8 +63,10 @@ func scan(ctx context.Context, opt *BuildOptions) (*sources, error) {
 		return nil, err
 	}
 	s := &sources{base: opt.Path, multi: info.IsDir()}
-	if s.name, err = contentName(opt.Path); err != nil {
-		return nil, fmt.Errorf("%s: %w", opt.Path, err)
+	if s.name = opt.Name; s.name == "" {
+		if s.name, err = contentName(opt.Path); err != nil {
+			return nil, fmt.Errorf("%s: %w", opt.Path, err)
+		}
 	}
 	if !s.multi {
 		if !info.Mode().IsRegular() {

@@ -34,9 +34,12 @@ type Torrent struct {
 	Nodes    []string // host:port of DHT nodes (BEP 5, "Torrent File Extensions")
 	Comment  string   // as received: clean before showing
 	Creator  string   // "created by", as received
-	Created  time.Time
-	info     *Info
-	rest     []entry // keys that are kept as they are
+	// DisplayName is a "name" beside that of the info dictionary, which is what
+	// the content is called on disk; as received.
+	DisplayName string
+	Created     time.Time
+	info        *Info
+	rest        []entry // keys that are kept as they are
 }
 
 // An entry is a key of a dictionary with its value, encoded.
@@ -68,6 +71,7 @@ func parseTorrent(b []byte) (*Torrent, error) {
 	var info *infoParser
 	var layers []byte
 	var announce string
+	texts := make(map[string]string)
 	for key := range r.Dict() {
 		switch string(key) {
 		case "info":
@@ -84,10 +88,9 @@ func parseTorrent(b []byte) (*Torrent, error) {
 			t.WebSeeds = readURLs(r, WebSeedsMax)
 		case "nodes":
 			t.Nodes = readNodes(r)
-		case "comment":
-			t.Comment = readText(r)
-		case "created by":
-			t.Creator = readText(r)
+		case "comment", "created by", "name", "comment.utf-8", "created by.utf-8", "name.utf-8":
+			b, _ := r.TryBytes()
+			texts[string(key)] = string(b)
 		case "creation date":
 			if n, ok := r.TryInt(); ok && n > 0 && n <= math.MaxUint32 {
 				t.Created = time.Unix(n, 0).UTC()
@@ -102,6 +105,7 @@ func parseTorrent(b []byte) (*Torrent, error) {
 	if err := r.Err(); err != nil {
 		return nil, err
 	}
+	t.Comment, t.Creator, t.DisplayName = readText(texts, "comment"), readText(texts, "created by"), readText(texts, "name")
 	if len(t.Trackers) == 0 && announce != "" {
 		t.Trackers = [][]string{{announce}}
 	}
@@ -162,6 +166,7 @@ func (t *Torrent) Append(dst []byte) []byte {
 		add("creation date", bencode.AppendInt(nil, t.Created.Unix()))
 	}
 	add("info", t.info.raw)
+	str("name", t.DisplayName)
 	if nodes := appendNodes(nil, t.Nodes); nodes != nil {
 		add("nodes", nodes)
 	}
@@ -223,9 +228,14 @@ func appendNodes(dst []byte, nodes []string) []byte {
 	return dst
 }
 
-func readText(r *bencode.Reader) string {
-	b, _ := r.TryBytes()
-	return string(b)
+// readText returns the text of a key, of which some programs wrote a second one
+// in UTF-8. What goes before for readers takes the place of both when the torrent
+// is written.
+func readText(texts map[string]string, key string) string {
+	if s := texts[key+".utf-8"]; s != "" && utf8.ValidString(s) {
+		return s
+	}
+	return texts[key]
 }
 
 // urlBytesMax bounds one URL: what servers commonly take.

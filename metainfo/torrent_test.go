@@ -79,6 +79,42 @@ func TestTorrentWithoutExtras(t *testing.T) {
 	}
 }
 
+// Texts have two keys in files of some programs, of which readers take the one in
+// UTF-8 first: nothing of the old text must be left there when it is changed.
+func TestTorrentTexts(t *testing.T) {
+	for _, tt := range []struct {
+		extra                  dict
+		comment, creator, name string
+	}{
+		{dict{"comment", "c", "created by", "p", "name", "d"}, "c", "p", "d"},
+		{dict{"comment", "c", "comment.utf-8", "\u00e9", "name", "d", "name.utf-8", "\u00fc"}, "\u00e9", "", "\u00fc"},
+		{dict{"created by.utf-8", "p", "name.utf-8", "\xff"}, "", "p", ""},
+		{dict{"comment", "c", "comment.utf-8", "\xff", "name", "d", "name.utf-8", ""}, "c", "", "d"},
+		{dict{"comment", 5, "created by", list{}, "name", dict{}, "name.utf-8", 7}, "", "", ""},
+	} {
+		torrent, err := ParseTorrent([]byte(enc(torrentDoc(tt.extra...))))
+		if err != nil {
+			t.Errorf("%v: %v", tt.extra, err)
+			continue
+		}
+		if torrent.Comment != tt.comment || torrent.Creator != tt.creator || torrent.DisplayName != tt.name {
+			t.Errorf("%v: comment %q, creator %q, name %q", tt.extra, torrent.Comment, torrent.Creator, torrent.DisplayName)
+		}
+		if got := torrent.Magnet().Name; got != "n" {
+			t.Errorf("%v: the link has the name %q", tt.extra, got)
+		}
+		torrent.Comment, torrent.Creator, torrent.DisplayName = "new", "newer", "newest"
+		want := enc(dict{"comment", "new", "created by", "newer", "info", single, "name", "newest"})
+		if got := string(torrent.Marshal()); got != want {
+			t.Errorf("%v: written\n%q, want\n%q", tt.extra, got, want)
+		}
+		torrent.Comment, torrent.Creator, torrent.DisplayName = "", "", ""
+		if got, want := string(torrent.Marshal()), enc(dict{"info", single}); got != want {
+			t.Errorf("%v: without texts %q, want %q", tt.extra, got, want)
+		}
+	}
+}
+
 func TestParseTorrentIgnores(t *testing.T) {
 	for _, extra := range []dict{
 		{"announce", 5},

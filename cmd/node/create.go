@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"os"
@@ -42,6 +43,7 @@ of the new file is printed. Files that are there are not replaced without --forc
 type createFlags struct {
 	build   buildFlags
 	outside outsideFlags
+	name    nameValue
 	output  string
 	force   bool
 	noDate  bool
@@ -49,6 +51,7 @@ type createFlags struct {
 
 func (f *createFlags) register(fs *pflag.FlagSet) {
 	fs.StringVarP(&f.output, "output", "o", "", "`FILE` to write (default: the name of PATH with .torrent)")
+	fs.Var(&f.name, "name", "what the content is called in the torrent (default: the name of PATH)")
 	fs.BoolVar(&f.force, "force", false, "replace the file if it exists")
 	f.outside.register(fs)
 	fs.BoolVar(&f.noDate, "no-date", false, "leave out the date")
@@ -65,7 +68,7 @@ func (f *createFlags) run(ctx context.Context, c *console, args []string) error 
 	}
 	out := f.output
 	if out == "" {
-		out = filepath.Base(path) + ".torrent"
+		out = cmp.Or(string(f.name), filepath.Base(path)) + ".torrent"
 	}
 	if _, err := os.Stat(path); err != nil {
 		return fail(diskCode(err), path, err)
@@ -74,6 +77,7 @@ func (f *createFlags) run(ctx context.Context, c *console, args []string) error 
 		return err
 	}
 	opt := f.build.options(c, path)
+	opt.Name = string(f.name)
 	opt.Creator = "swarmnode/" + swarmnode.Version
 	if !f.noDate {
 		opt.Created = time.Now()
@@ -96,7 +100,8 @@ type outsideFlags struct {
 	trackers listValue
 	webSeeds listValue
 	nodes    listValue
-	comment  string
+	comment  textValue
+	creator  textValue
 }
 
 func (f *outsideFlags) register(fs *pflag.FlagSet) {
@@ -106,7 +111,8 @@ func (f *outsideFlags) register(fs *pflag.FlagSet) {
 	fs.Var(&f.trackers, "tracker", "tracker, or several with commas as one tier; may be repeated")
 	fs.Var(&f.webSeeds, "webseed", "web server that has the content, BEP 19; may be repeated")
 	fs.Var(&f.nodes, "node", "DHT node that leads to the swarm; may be repeated")
-	fs.StringVar(&f.comment, "comment", "", "`TEXT` for whoever reads the file")
+	fs.Var(&f.comment, "comment", "what to say to whoever reads the file; none if empty")
+	fs.Var(&f.creator, "creator", "what program to say has made the file; none if empty")
 }
 
 // apply sets in t what was given.
@@ -120,9 +126,8 @@ func (f *outsideFlags) apply(t *metainfo.Torrent) {
 	if len(f.nodes.items) > 0 {
 		t.Nodes = f.nodes.items
 	}
-	if f.comment != "" {
-		t.Comment = f.comment
-	}
+	f.comment.setIn(&t.Comment)
+	f.creator.setIn(&t.Creator)
 }
 
 var errURL = errors.New("not a URL such as https://example.org/announce")

@@ -1,9 +1,11 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"os"
+	"slices"
 	"time"
 
 	"github.com/spf13/pflag"
@@ -14,18 +16,21 @@ import (
 func editCommand() *command {
 	return &command{
 		name:  "edit",
-		args:  "FILE",
+		args:  "FILE...",
 		short: "change what a .torrent file says beside its content",
-		long: `The info-hash stays: the trackers, web seeds, DHT nodes and the comment are not
-covered by it. What is given takes the place of all there was of its kind. The
-path of the file is printed.`,
+		long: `The info-hash stays: trackers, web seeds, DHT nodes and texts are not covered by
+it. What is given takes the place of all there was of its kind, but for what
+--add-tracker adds. --name is a name to show, beside the one that the content has
+on disk and in links, which the info-hash covers. The paths of the files are
+printed.`,
 		examples: []example{
 			{"node edit --comment 'second try' some.torrent", "change the comment"},
 			{"node edit --no-trackers some.torrent", "leave the swarm to the DHT"},
+			{"node edit --remove-tracker http://old.example/a --add-tracker http://new.example/a *.torrent", "for a tracker that moved"},
 			{"node edit --tracker udp://a.example:6969 -o new.torrent some.torrent", "write a changed copy"},
 		},
 		argsMin: 1,
-		argsMax: 1,
+		argsMax: anyNumber,
 		setup: func(fs *pflag.FlagSet) action {
 			var f editFlags
 			f.register(fs)
@@ -36,6 +41,8 @@ path of the file is printed.`,
 
 type editFlags struct {
 	outside                         outsideFlags
+	name                            textValue
+	addTrackers, removeTrackers     listValue
 	output                          string
 	force                           bool
 	noTrackers, noWebSeeds, noNodes bool
@@ -46,6 +53,11 @@ func (f *editFlags) register(fs *pflag.FlagSet) {
 	fs.StringVarP(&f.output, "output", "o", "", "`PATH` to write (default: FILE itself)")
 	fs.BoolVar(&f.force, "force", false, "let --output replace a file that describes something else")
 	f.outside.register(fs)
+	f.addTrackers = listValue{kind: "URL", check: checkTrackers}
+	f.removeTrackers = listValue{kind: "URL"}
+	fs.Var(&f.addTrackers, "add-tracker", "tracker, or several with commas as one tier, behind those there are; may be repeated")
+	fs.Var(&f.removeTrackers, "remove-tracker", "tracker that is to go, if it is there; may be repeated")
+	fs.Var(&f.name, "name", "name to show beside that of the content; none if empty")
 	fs.BoolVar(&f.noTrackers, "no-trackers", false, "remove the trackers")
 	fs.BoolVar(&f.noWebSeeds, "no-webseeds", false, "remove the web seeds")
 	fs.BoolVar(&f.noNodes, "no-nodes", false, "remove the DHT nodes")
@@ -55,19 +67,28 @@ func (f *editFlags) register(fs *pflag.FlagSet) {
 }
 
 func (f *editFlags) run(_ context.Context, c *console, args []string) error {
-	b, err := readInput(args[0], metainfo.TorrentBytesMax)
+	if f.output != "" && len(args) > 1 {
+		return usage(c.command, errors.New("--output is for a single FILE"))
+	}
+	for _, path := range args {
+		if err := f.edit(c, path); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (f *editFlags) edit(c *console, path string) error {
+	b, err := readInput(path, metainfo.TorrentBytesMax)
 	if err != nil {
 		return err
 	}
-	src, err := parseTorrent(args[0], b)
+	src, err := parseTorrent(path, b)
 	if err != nil {
 		return err
 	}
 	f.change(src.torrent)
-	out := f.output
-	if out == "" {
-		out = args[0]
-	}
+	out := cmp.Or(f.output, path)
 	if st, err := os.Stat(out); err == nil && !st.Mode().IsRegular() {
 		return fail(exitExists, out, errors.New("is not a regular file"))
 	}
@@ -100,4 +121,22 @@ func (f *editFlags) change(t *metainfo.Torrent) {
 		t.Created = time.Time{}
 	}
 	f.outside.apply(t)
+	f.name.setIn(&t.DisplayName)
+	t.Trackers = without(t.Trackers, f.removeTrackers.items)
+	for _, tier := range tiers(f.addTrackers.items) {
+		t.Trackers = append(t.Trackers, without([][]string{tier}, slices.Concat(t.Trackers...))...)
+	}
+}
+
+// without returns the tiers without some URLs, and without those that had no
+// others.
+func without(tiers [][]string, urls []string) [][]string {
+	var left [][]string
+	for _, tier := range tiers {
+		tier = slices.DeleteFunc(tier, func(url string) bool { return slices.Contains(urls, url) })
+		if len(tier) > 0 {
+			left = append(left, tier)
+		}
+	}
+	return left
 }

@@ -63,6 +63,7 @@ type torrentEvent struct {
 	Path        string          `json:"path,omitempty"` // of the .torrent file that was written
 	Torrent     string          `json:"torrent"`
 	Name        string          `json:"name"`
+	DisplayName string          `json:"display_name,omitempty"`
 	Magnet      string          `json:"magnet"`
 	Kind        string          `json:"kind,omitempty"` // v1, v2, hybrid
 	V1          string          `json:"v1,omitempty"`   // info-hash, hexadecimal
@@ -128,7 +129,7 @@ func describe(t *metainfo.Torrent) torrentEvent {
 	info := t.Info()
 	l := info.Layout()
 	d := torrentEvent{
-		Torrent: info.Hash().String(), Name: info.Name(), Magnet: t.Magnet().String(),
+		Torrent: info.Hash().String(), Name: info.Name(), DisplayName: t.DisplayName, Magnet: t.Magnet().String(),
 		Kind: info.Kind().String(), InfoBytes: len(info.Raw()), Bytes: l.Size(), Pieces: l.Pieces(), PieceLength: l.PieceLength,
 		Private: info.Private(), Source: info.Source(), Creator: t.Creator, Comment: t.Comment,
 		Trackers: t.Trackers, WebSeeds: t.WebSeeds, Nodes: t.Nodes, files: countFiles(l),
@@ -212,6 +213,7 @@ func (d *torrentEvent) table() string {
 		}
 	}
 	row("Name", d.Name)
+	row("Display name", d.DisplayName)
 	row("Info-hash v1", d.V1)
 	row("Info-hash v2", d.V2)
 	if d.Pieces > 0 {

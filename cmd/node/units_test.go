@@ -119,3 +119,21 @@ func TestFormatTook(t *testing.T) {
 		}
 	}
 }
+
+// Text may be empty, which is not the same as none, and is UTF-8.
+func TestTextValue(t *testing.T) {
+	old := "old"
+	var v textValue
+	if v.setIn(&old); old != "old" {
+		t.Errorf("a flag that was not given changed the text to %q", old)
+	}
+	if err := v.Set("\xff"); err == nil {
+		t.Error("bytes were taken for text")
+	}
+	if err := v.Set(""); err != nil {
+		t.Error(err)
+	}
+	if v.setIn(&old); old != "" {
+		t.Errorf("got %q, want no text", old)
+	}
+}

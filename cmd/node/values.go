@@ -7,6 +7,7 @@ import (
 	"strconv"
 	"strings"
 	"time"
+	"unicode/utf8"
 )
 
 // compactBytes writes n as parseBytes reads it: "16K", "1M", "1000".
@@ -63,6 +64,30 @@ func (v *nameValue) Set(s string) error {
 	}
 	*v = nameValue(s)
 	return nil
+}
+
+// A textValue is a flag of text for people. Empty text is one, too, if it was
+// given.
+type textValue struct {
+	text  string
+	given bool
+}
+
+func (v *textValue) Type() string   { return "TEXT" }
+func (v *textValue) String() string { return v.text }
+func (v *textValue) Set(s string) error {
+	if !utf8.ValidString(s) {
+		return errors.New("not UTF-8")
+	}
+	*v = textValue{s, true}
+	return nil
+}
+
+// setIn changes a text to the one that was given, if one was.
+func (v *textValue) setIn(text *string) {
+	if v.given {
+		*text = v.text
+	}
 }
 
 // A timeValue is a flag of a duration: "90s", "5m", "1h30m", or seconds.
