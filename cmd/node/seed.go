@@ -136,8 +136,9 @@ func (f *seedFlags) add(ctx context.Context, s *session, path string) (*swarm.To
 	if err := s.join(); err != nil {
 		return nil, err
 	}
+	dir, name := contentAt(path)
 	t, err := s.engine.Add(s.spec(swarm.Spec{
-		Torrent: built, Dir: filepath.Dir(path), Complete: true, SuperSeed: f.superSeed,
+		Torrent: built, Dir: dir, Name: name, Complete: true, SuperSeed: f.superSeed,
 		Trackers: tiers(f.outside.trackers.items),
 	}))
 	if errors.Is(err, swarm.ErrExists) {
@@ -148,6 +149,15 @@ func (f *seedFlags) add(ctx context.Context, s *session, path string) (*swarm.To
 		return nil, fail(torrentCode(err), path, err)
 	}
 	return t, nil
+}
+
+// contentAt returns where content lies that the user calls path, which may be a
+// link to it: the folder, and its name there.
+func contentAt(path string) (dir, name string) {
+	if real, err := filepath.EvalSymlinks(path); err == nil {
+		path = real
+	}
+	return filepath.Dir(path), filepath.Base(path)
 }
 
 // serve shows how seeding goes until a signal ends it, or all torrents have

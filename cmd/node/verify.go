@@ -39,7 +39,7 @@ type verifiedEvent struct {
 	Torrent string `json:"torrent"`
 	Path    string `json:"path"`
 	Bytes   int64  `json:"bytes"`
-	State   string `json:"state"` // ok, missing, short, long, damaged
+	State   string `json:"state"` // ok, missing, short, long, damaged, unreadable
 	Right   int    `json:"right"` // pieces of it that are right
 	Pieces  int    `json:"pieces"`
 }
@@ -67,7 +67,13 @@ func verify(ctx context.Context, c *console, args []string) error {
 	if l.Kind() == metainfo.V2 && !l.HashesKnown() {
 		return fail(exitInput, args[0], errNoLayers)
 	}
-	have, err := checkPieces(ctx, c, dir, l)
+	dir, name := contentAt(filepath.Join(dir, l.Name))
+	root, err := os.OpenRoot(dir)
+	if err != nil {
+		return fail(diskCode(err), dir, err)
+	}
+	defer root.Close()
+	have, err := checkPieces(ctx, c, dir, name, l)
 	if err != nil {
 		return err
 	}
@@ -78,7 +84,7 @@ func verify(ctx context.Context, c *console, args []string) error {
 			if l.Files[i].Pad || l.Files[i].Link != nil {
 				continue
 			}
-			v := fileReport(dir, l, i, have)
+			v := fileReport(root, name, l, i, have)
 			v.Torrent = hash
 			all++
 			if v.State != "ok" {
@@ -99,15 +105,16 @@ func verify(ctx context.Context, c *console, args []string) error {
 var errNoLayers = errors.New("lacks the piece layers to compare with (try: node metainfo, which fetches them from peers)")
 
 func (v *verifiedEvent) line() string {
-	s := fmt.Sprintf("%-8s %s", v.State, v.Path)
+	s := fmt.Sprintf("%-10s %s", v.State, v.Path)
 	if v.State == "damaged" || v.State == "short" {
 		s += fmt.Sprintf(" (%d of %d pieces are right)", v.Right, v.Pieces)
 	}
 	return s
 }
 
-// fileReport says how file i is, of which the pieces in have are right.
-func fileReport(dir string, l *metainfo.Layout, i int, have *bits.Set) verifiedEvent {
+// fileReport says how file i is, of which the pieces in have are right. The
+// content is called name in root.
+func fileReport(root *os.Root, name string, l *metainfo.Layout, i int, have *bits.Set) verifiedEvent {
 	v := verifiedEvent{Path: l.FilePath(i), Bytes: l.Files[i].Length, State: "ok"}
 	first, end := l.FilePieces(i)
 	v.Pieces = end - first
@@ -116,32 +123,48 @@ func fileReport(dir string, l *metainfo.Layout, i int, have *bits.Set) verifiedE
 			v.Right++
 		}
 	}
-	st, err := os.Lstat(filepath.Join(dir, filepath.FromSlash(v.Path)))
+	path := filepath.Join(append([]string{name}, l.Files[i].Path...)...)
+	st, err := root.Stat(path)
 	switch {
+	case errors.Is(err, fs.ErrPermission):
+		v.State = "unreadable"
 	case err != nil || !st.Mode().IsRegular():
 		v.State = "missing"
 	case st.Size() < v.Bytes:
 		v.State = "short"
 	case st.Size() > v.Bytes:
 		v.State = "long"
-	case v.Right < v.Pieces:
+	case v.Right == v.Pieces:
+	case !readable(root, path):
+		v.State = "unreadable"
+	default:
 		v.State = "damaged"
 	}
 	return v
+}
+
+// readable tells whether a file can be opened.
+func readable(root *os.Root, path string) bool {
+	f, err := root.Open(path)
+	if err != nil {
+		return false
+	}
+	f.Close()
+	return true
 }
 
 // verifyParallel is how many pieces are hashed at a time that storage takes
 // for holes: enough to keep all cores busy.
 const verifyParallel = 32
 
-// checkPieces hashes the content below dir, and returns the pieces that are
-// right.
-func checkPieces(ctx context.Context, c *console, dir string, l *metainfo.Layout) (*bits.Set, error) {
+// checkPieces hashes the content that is called name in dir, and returns the
+// pieces that are right.
+func checkPieces(ctx context.Context, c *console, dir, name string, l *metainfo.Layout) (*bits.Set, error) {
 	workers := storage.NewWorkers(0)
 	defer workers.Close()
 	results := make(chan storage.Result, verifyParallel)
 	store, err := storage.Open(storage.Config{
-		Dir: dir, Layout: l, Workers: workers, ReadOnly: true,
+		Dir: dir, Name: name, Layout: l, Workers: workers, ReadOnly: true,
 		Results: func(r storage.Result) { results <- r },
 	})
 	if err != nil {

@@ -32,8 +32,9 @@ const (
 //
 // progress, unless nil, gets the bytes hashed and to be hashed now and then, by
 // one goroutine at a time. Check fails with an *Error when something else lies
-// where a file belongs, with ErrConflict, or with that of ctx. Bytes that cannot be read are
-// missing. It is not to be called while pieces are being written.
+// where a file belongs and could be written, with ErrConflict, or with that of
+// ctx. Bytes that cannot be read are missing. It is not to be called while pieces
+// are being written.
 func (s *Store) Check(ctx context.Context, progress func(done, total int64)) (*bits.Set, error) {
 	first := s.load()
 	s.mu.Lock()
@@ -194,6 +195,9 @@ func (c *check) survey(ctx context.Context) (missing *bits.Set, err error) {
 			return nil, err
 		}
 		st, same, err := c.s.look(i)
+		if err != nil && c.s.cfg.ReadOnly { // nothing is to be written there, so it is only missing
+			st, same, err = fileStat{}, c.s.found(i, fileStat{}), nil
+		}
 		if err != nil {
 			return nil, err
 		}
@@ -291,10 +295,13 @@ func (c *check) findData(i int, there int64, sparse bool) error {
 	var h *handle
 	if sparse {
 		var err error
-		if h, err = c.s.workers.files.pin(c.s, i, false); err != nil {
+		h, err = c.s.workers.files.pin(c.s, i, false)
+		if err != nil && !c.s.cfg.ReadOnly {
 			return wrap("open", c.s.filePath(i), err)
 		}
-		defer c.s.workers.files.unpin(h)
+		if h != nil {
+			defer c.s.workers.files.unpin(h)
+		}
 	}
 	for p, at := first, int64(0); p < end && at < there; p++ {
 		if h != nil {

@@ -69,37 +69,44 @@ func (s *Store) makeTop() error {
 	return f.close()
 }
 
-// sharedDisks gives Stores in one download folder one open folder.
+// sharedDisks gives Stores that use one download folder alike one open folder.
 type sharedDisks struct {
 	mu    sync.Mutex
-	disks map[string]*sharedDisk // by absolute path
+	disks map[sharedKey]*sharedDisk
+}
+
+type sharedKey struct {
+	dir string // absolute
+	own bool   // useOwn
 }
 
 type sharedDisk struct {
 	*osDisk
 	all  *sharedDisks
+	key  sharedKey
 	uses int // guarded by sharedDisks.mu
 }
 
-// open returns the disk for the folder dir, which create makes first.
-func (d *sharedDisks) open(dir string, create bool) (disk, error) {
+// open returns the disk for the folder dir.
+func (d *sharedDisks) open(dir string, use folderUse) (disk, error) {
 	abs, err := filepath.Abs(dir)
 	if err != nil {
 		return nil, wrap("open", dir, err)
 	}
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	shared := d.disks[abs]
+	key := sharedKey{abs, use == useOwn}
+	shared := d.disks[key]
 	if shared == nil {
-		opened, err := openDisk(abs, create)
+		opened, err := openDisk(abs, use)
 		if err != nil {
 			return nil, err
 		}
-		shared = &sharedDisk{osDisk: opened, all: d}
+		shared = &sharedDisk{osDisk: opened, all: d, key: key}
 		if d.disks == nil {
-			d.disks = make(map[string]*sharedDisk)
+			d.disks = make(map[sharedKey]*sharedDisk)
 		}
-		d.disks[abs] = shared
+		d.disks[key] = shared
 	}
 	shared.uses++
 	return shared, nil
@@ -113,6 +120,6 @@ func (d *sharedDisk) close() error {
 	if d.uses > 0 {
 		return nil
 	}
-	delete(d.all.disks, d.dir)
+	delete(d.all.disks, d.key)
 	return d.osDisk.close()
 }

@@ -19,7 +19,7 @@ type disk interface {
 	// open opens a regular file; openCreate and openProgram make it and its
 	// folders.
 	open(name string, mode openMode) (file, error)
-	// stat tells about a file, following no symbolic link.
+	// stat tells about a file, following no symbolic link but those of one's own.
 	stat(name string) (fileStat, error)
 	// makeDir makes a folder and those above it.
 	makeDir(name string) error
@@ -91,21 +91,33 @@ type fileStat struct {
 	sparse bool  // takes less room than size: there may be holes
 }
 
+// A folderUse says what a folder is opened for.
+type folderUse uint8
+
+const (
+	useThere folderUse = iota // it is there
+	useMade                   // it is made if it does not exist
+	// useOwn is of one's own content, which is only read: symbolic links are
+	// followed as they were when a torrent was made of it, within the folder.
+	useOwn
+)
+
 // osDisk is a folder of the operating system.
 type osDisk struct {
 	dir  string // absolute
 	root *os.Root
+	use  folderUse
 
 	parents sync.Once // when the folders above dir are synced
 }
 
-// openDisk opens the folder dir; create makes it first.
-func openDisk(dir string, create bool) (*osDisk, error) {
+// openDisk opens the folder dir.
+func openDisk(dir string, use folderUse) (*osDisk, error) {
 	dir, err := filepath.Abs(dir)
 	if err != nil {
 		return nil, wrap("open", dir, err)
 	}
-	if create {
+	if use == useMade {
 		if err := os.MkdirAll(dir, 0o777); err != nil {
 			return nil, wrap("create", dir, err)
 		}
@@ -114,7 +126,15 @@ func openDisk(dir string, create bool) (*osDisk, error) {
 	if err != nil {
 		return nil, wrap("open", dir, err)
 	}
-	return &osDisk{dir: dir, root: root}, nil
+	return &osDisk{dir: dir, root: root, use: use}, nil
+}
+
+// look tells what lies at a local name. It never leads out of the root.
+func (d *osDisk) look(name string) (fs.FileInfo, error) {
+	if d.use == useOwn {
+		return d.root.Stat(name)
+	}
+	return d.root.Lstat(name)
 }
 
 func (d *osDisk) close() error { return d.root.Close() }
@@ -125,7 +145,7 @@ func (d *osDisk) stat(name string) (fileStat, error) {
 	if err := d.checkParents(name); err != nil {
 		return fileStat{}, err
 	}
-	info, err := d.root.Lstat(filepath.FromSlash(name))
+	info, err := d.look(filepath.FromSlash(name))
 	if err != nil {
 		return fileStat{}, wrap("open", d.path(name), err)
 	}
@@ -141,7 +161,7 @@ func (d *osDisk) checkParents(name string) error {
 			return nil
 		}
 		end += next
-		info, err := d.root.Lstat(filepath.FromSlash(name[:end]))
+		info, err := d.look(filepath.FromSlash(name[:end]))
 		if err == nil {
 			err = kindError(info.Mode(), true)
 		}
@@ -211,7 +231,7 @@ func (d *osDisk) openFile(name string, mode openMode) (file, error) {
 		return nil, err
 	}
 	local := filepath.FromSlash(name)
-	info, err := d.root.Lstat(local)
+	info, err := d.look(local)
 	switch {
 	case err == nil:
 		if err := kindError(info.Mode(), false); err != nil {

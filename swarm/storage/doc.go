@@ -15,7 +15,8 @@
 //
 // Names come from metainfo.Layout alone, which has cleaned them, and files are
 // opened below the download folder through os.Root. No symbolic link is made
-// or followed below that folder, nothing but regular files and folders is
+// below that folder, and none followed but those within content that is only
+// read, which a torrent was made of. Nothing but regular files and folders is
 // opened, and nothing is mapped into memory, so that a file that shrinks while
 // it is read is an error and not a fault. A file that is longer than the
 // torrent says is somebody else's: it is refused and left alone. Of the

@@ -3,6 +3,7 @@
 package storage
 
 import (
+	"bytes"
 	"errors"
 	"io/fs"
 	"os"
@@ -10,6 +11,8 @@ import (
 	"syscall"
 	"testing"
 	"time"
+
+	"swarmnode/metainfo"
 )
 
 // Something else where the content belongs: one clear error, and nothing
@@ -115,15 +118,22 @@ func tree(t *testing.T, dir string) string {
 	return text
 }
 
-func TestReadOnlyChangesNothing(t *testing.T) {
-	layout, data := makeLayout(t, "x", 64<<10, shapes["folder"]...)
-	dir := t.TempDir()
+// wholeFolder writes a folder x with the files of shapes.
+func wholeFolder(t *testing.T) (dir string, layout *metainfo.Layout, data []byte) {
+	t.Helper()
+	layout, data = makeLayout(t, "x", 64<<10, shapes["folder"]...)
+	dir = t.TempDir()
 	r := newRig(t, Config{Dir: dir, Layout: layout}, data)
 	r.all()
 	if err := r.store.Finish(); err != nil {
 		t.Fatal(err)
 	}
 	r.back()
+	return dir, layout, data
+}
+
+func TestReadOnlyChangesNothing(t *testing.T) {
+	dir, layout, data := wholeFolder(t)
 	if err := os.Truncate(filepath.Join(dir, "x", "a"), 50_000); err != nil {
 		t.Fatal(err)
 	}
@@ -131,7 +141,7 @@ func TestReadOnlyChangesNothing(t *testing.T) {
 		t.Fatal(err)
 	}
 	before := tree(t, dir)
-	r = newRig(t, Config{Dir: dir, Layout: layout, ReadOnly: true}, data)
+	r := newRig(t, Config{Dir: dir, Layout: layout, ReadOnly: true}, data)
 	have, err := r.store.Check(t.Context(), nil)
 	if err != nil || have.Has(0) || have.Has(1) || have.Has(2) || !have.Has(3) {
 		t.Error("check of damaged content:", have, err)
@@ -233,6 +243,60 @@ func TestFinishNoticesChanges(t *testing.T) {
 			t.Errorf("%s: Finish after a check: %v", tt.name, err)
 		}
 		r.onDisk(dir, "x")
+		r.back()
+	}
+}
+
+// A torrent is made of what links within its folder lead to, so that is served
+// and found right. What leads elsewhere, or is something else, is missing alone.
+func TestReadOnlyFollowsLinksWithin(t *testing.T) {
+	dir, layout, data := wholeFolder(t)
+	whole := filepath.Join(dir, "x")
+	move := func(name, to, link string) {
+		t.Helper()
+		if err := errors.Join(os.Rename(filepath.Join(whole, name), filepath.Join(whole, to)), os.Symlink(link, filepath.Join(whole, name))); err != nil {
+			t.Fatal(err)
+		}
+	}
+	move("a", ".real", ".real")
+	move("b", ".folder", ".folder")
+	r := newRig(t, Config{Dir: dir, Layout: layout, ReadOnly: true}, data)
+	if have, err := r.store.Check(t.Context(), nil); err != nil || !have.All() {
+		t.Error("content with links:", have, err)
+	}
+	got := make([]byte, 1000)
+	if err := r.store.ReadAt(got, 0, 0); err != nil || !bytes.Equal(got, data[:1000]) {
+		t.Error("reading through a link:", err)
+	}
+	r.back()
+
+	if err := os.Rename(filepath.Join(whole, ".real"), filepath.Join(t.TempDir(), "outside")); err != nil {
+		t.Fatal(err)
+	}
+	for _, prepare := range []func(name string) error{
+		func(name string) error { return os.Symlink("../../outside", name) },
+		func(name string) error { return os.Symlink("/etc/passwd", name) },
+		func(name string) error { return os.Symlink("a", name) },
+		func(name string) error { return os.Mkdir(name, 0o700) },
+		func(name string) error { return syscall.Mkfifo(name, 0o600) },
+	} {
+		name := filepath.Join(whole, "a")
+		if err := errors.Join(os.RemoveAll(name), prepare(name)); err != nil {
+			t.Fatal(err)
+		}
+		r = newRig(t, Config{Dir: dir, Layout: layout, ReadOnly: true}, data)
+		have, err := r.store.Check(t.Context(), nil)
+		if err != nil || have.Has(0) || !have.Has(layout.Pieces()-1) {
+			t.Error("one file of several is not there:", have, err)
+		}
+		if err := r.store.ReadAt(got, 0, 0); err == nil {
+			t.Error("something was read where nothing is")
+		}
+		r.back()
+		r = newRig(t, Config{Dir: dir, Layout: layout, ReadOnly: true}, data)
+		if err := r.store.Trust(t.Context()); err == nil {
+			t.Error("content was trusted of which a file is something else")
+		}
 		r.back()
 	}
 }

@@ -59,7 +59,7 @@ func (x *side) folder(create bool) (disk, error) {
 			return nil, wrap("create", x.dir, err)
 		}
 	}
-	d, err := x.workers.disks.open(x.dir, false)
+	d, err := x.workers.disks.open(x.dir, useThere)
 	if err != nil {
 		return nil, err
 	}

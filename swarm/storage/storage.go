@@ -40,8 +40,9 @@ type Config struct {
 	// Results is called by a worker for each Result. It may block, which holds
 	// up the worker, but not for ever once the Store is being closed.
 	Results func(Result)
-	// ReadOnly opens content that is only served: nothing is made, changed or
-	// locked, and no right to write is needed.
+	// ReadOnly opens content that is only read: nothing is made, changed or
+	// locked, and no right to write is needed. It is the user's own, so symbolic
+	// links in it are followed as far as they do not lead out of Dir.
 	ReadOnly bool
 	// Part gives the file or folder the suffix PartSuffix until Finish. Content
 	// that lies under its own name already stays there.
@@ -118,7 +119,11 @@ type Store struct {
 // belongs, or when another Store writes to the same content; the error is an
 // *Error.
 func Open(cfg Config) (*Store, error) {
-	d, err := cfg.Workers.disks.open(cfg.Dir, !cfg.ReadOnly)
+	use := useMade
+	if cfg.ReadOnly {
+		use = useOwn
+	}
+	d, err := cfg.Workers.disks.open(cfg.Dir, use)
 	if err != nil {
 		return nil, err
 	}
