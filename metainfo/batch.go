@@ -1,10 +1,10 @@
 package metainfo
 
 import (
+	"cmp"
 	"context"
 	"crypto/sha1"
 	"crypto/sha256"
-	"errors"
 	"runtime"
 
 	"swarmnode/metainfo/lanes"
@@ -186,7 +186,7 @@ func (b *batch) hash(ctx context.Context, p int) error {
 func (b *batch) close(check bool) error {
 	var err error
 	for i := range b.readers {
-		err = errors.Join(err, b.readers[i].close(check))
+		err = cmp.Or(err, b.readers[i].close(check))
 	}
 	return err
 }

@@ -46,6 +46,9 @@ type BuildOptions struct {
 	// that match some Include, or all if there is none, and no Exclude. See
 	// MatchGlob.
 	Include, Exclude []string
+	// Output is where the torrent will be written to. A file that is there is
+	// left out: it will be another one.
+	Output string
 	// Skipped, if not nil, hears of what is left out for other reasons than
 	// the options above: links that lead out of the folder, sockets and the
 	// like. path is relative to Path.

@@ -313,26 +313,82 @@ func TestBuildCancel(t *testing.T) {
 	}
 }
 
+// scanned readies a torrent for hashing, so that files can be changed before.
+func scanned(t *testing.T, opt *BuildOptions) *hasher {
+	t.Helper()
+	src, err := scan(t.Context(), opt)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(src.close)
+	l, err := plan(opt, src)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return newHasher(opt, src, l)
+}
+
 func TestBuildNoticesChange(t *testing.T) {
 	for _, size := range []int{99_999, 100_001} {
 		root := writeTree(t, "content", map[string]int{"file": 100_000})
-		opt := BuildOptions{Path: root}
-		src, err := scan(context.Background(), &opt)
-		if err != nil {
-			t.Fatal(err)
-		}
-		defer src.close()
-		l, err := plan(&opt, src)
-		if err != nil {
-			t.Fatal(err)
-		}
+		h := scanned(t, &BuildOptions{Path: root})
 		if err := os.WriteFile(root+"/file", make([]byte, size), 0o644); err != nil {
 			t.Fatal(err)
 		}
 		var changed *changedError
-		if err := newHasher(&opt, src, l).run(context.Background()); !errors.As(err, &changed) {
+		if err := h.run(t.Context()); !errors.As(err, &changed) {
 			t.Errorf("size %d: got %v", size, err)
 		}
+	}
+}
+
+// An error of a file names it, once, as the user would.
+func TestBuildErrorsNameTheFile(t *testing.T) {
+	for _, damage := range []struct {
+		do   func(path string) error
+		want string
+	}{
+		{os.Remove, "no such file or directory"},
+		{func(path string) error { return os.Truncate(path, 1<<20-1) }, "changed while it was read"},
+		{func(path string) error { return os.Truncate(path, 1<<20+1) }, "changed while it was read"},
+	} {
+		for _, kind := range []Kind{V1, Hybrid} {
+			root := writeTree(t, "content", map[string]int{"sub/file": 1 << 20})
+			h := scanned(t, &BuildOptions{Path: root, Kind: kind, PieceLength: PieceLengthMin, Workers: 1})
+			file := filepath.Join(root, "sub", "file")
+			if err := damage.do(file); err != nil {
+				t.Fatal(err)
+			}
+			err := h.run(t.Context())
+			if err == nil || strings.Count(err.Error(), file) != 1 || !strings.HasSuffix(err.Error(), damage.want) {
+				t.Errorf("%v: got %v, want %s: %s", kind, err, file, damage.want)
+			}
+		}
+	}
+}
+
+// What will be written to is no content: a torrent with it would be wrong as soon
+// as it is there.
+func TestBuildLeavesOutputOut(t *testing.T) {
+	root := writeTree(t, "content", map[string]int{"a": 20_000, "sub/old.torrent": 100})
+	var skipped []string
+	opt := BuildOptions{
+		Path: root, Output: filepath.Join(root, "sub", "old.torrent"),
+		Skipped: func(path string, why error) { skipped = append(skipped, path+": "+why.Error()) },
+	}
+	if got := len(mustBuild(t, opt).Info().Layout().Files); got != 1 {
+		t.Errorf("%d files, want one", got)
+	}
+	if want := []string{"sub/old.torrent: is the file that the torrent will be written to"}; !slices.Equal(skipped, want) {
+		t.Errorf("skipped %q", skipped)
+	}
+	opt.Output = filepath.Join(root, "sub", "new.torrent")
+	if got := len(mustBuild(t, opt).Info().Layout().Files); got != 2 {
+		t.Errorf("%d files, want both", got)
+	}
+	opt.Path, opt.Output = filepath.Join(root, "a"), filepath.Join(root, "a")
+	if _, err := Build(t.Context(), opt); err == nil {
+		t.Error("a file was made into a torrent that replaces it")
 	}
 }
 

@@ -1,9 +1,9 @@
 package metainfo
 
 import (
+	"cmp"
 	"context"
 	"crypto/sha1"
-	"errors"
 	"fmt"
 	"hash"
 	"runtime"
@@ -135,9 +135,9 @@ func (h *hasher) work(ctx context.Context) (err error) {
 		w.batch = newBatch(h)
 	}
 	defer func() {
-		err = errors.Join(err, w.reader.close(err == nil))
+		err = cmp.Or(err, w.reader.close(err == nil))
 		if w.batch != nil {
-			err = errors.Join(err, w.batch.close(err == nil))
+			err = cmp.Or(err, w.batch.close(err == nil))
 		}
 	}()
 	for {

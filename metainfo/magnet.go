@@ -200,11 +200,11 @@ func (m *Magnet) setParam(key, value string) {
 		}
 	case "tr":
 		// A plus is a plus in a URL that was not encoded for a form.
-		if raw, err := url.PathUnescape(value); err == nil && isURL(raw) {
+		if raw, err := url.PathUnescape(value); err == nil && IsURL(raw) {
 			m.Trackers = addString(m.Trackers, raw, TrackersMax)
 		}
 	case "ws":
-		if raw, err := url.PathUnescape(value); err == nil && isURL(raw) {
+		if raw, err := url.PathUnescape(value); err == nil && IsURL(raw) {
 			m.WebSeeds = addString(m.WebSeeds, raw, WebSeedsMax)
 		}
 	case "so":

@@ -28,7 +28,7 @@ func (r *reader) read(buf []byte, source int, off int64) error {
 	if errors.Is(err, io.EOF) {
 		return &changedError{r.src.display(source)}
 	}
-	return err
+	return located(r.src.display(source), err)
 }
 
 func (r *reader) openFile(source int) error {
@@ -40,7 +40,7 @@ func (r *reader) openFile(source int) error {
 	}
 	f, err := r.open(&r.src.files[source])
 	if err != nil {
-		return err
+		return located(r.src.display(source), err)
 	}
 	r.file, r.source = f, source
 	return nil

@@ -54,6 +54,8 @@ var (
 	errSkipKind = errors.New("is no file or folder")
 	errSkipLink = errors.New("link leads out of the folder or nowhere")
 	errSkipLoop = errors.New("link leads to a folder that it lies in")
+
+	errSkipOutput = errors.New("is the file that the torrent will be written to")
 )
 
 // scan finds the files.
@@ -68,22 +70,39 @@ func scan(ctx context.Context, opt *BuildOptions) (*sources, error) {
 			return nil, fmt.Errorf("%s: %w", opt.Path, err)
 		}
 	}
-	if !s.multi {
-		if !info.Mode().IsRegular() {
-			return nil, fmt.Errorf("%s: %w", opt.Path, errSkipKind)
+	var output fs.FileInfo
+	if opt.Output != "" {
+		if st, err := os.Stat(opt.Output); err == nil {
+			output = st
 		}
+	}
+	switch {
+	case s.multi:
+	case !info.Mode().IsRegular():
+		return nil, fmt.Errorf("%s: %w", opt.Path, errSkipKind)
+	case output != nil && os.SameFile(info, output):
+		return nil, fmt.Errorf("%s: %w", opt.Path, errSkipOutput)
+	default:
 		return s, s.add(source{}, info)
 	}
 	if s.root, err = os.OpenRoot(opt.Path); err != nil {
 		return nil, err
 	}
-	w := walker{ctx: ctx, opt: opt, sources: s}
+	w := walker{ctx: ctx, opt: opt, sources: s, output: output}
 	if err := w.folder("", s.root, []fs.FileInfo{info}); err != nil {
 		s.close()
 		return nil, err
 	}
 	slices.SortFunc(s.files, func(a, b source) int { return comparePaths(a.path, b.path) })
 	return s, nil
+}
+
+// located makes an error of package os name the path that people know.
+func located(path string, err error) error {
+	if p, ok := errors.AsType[*fs.PathError](err); ok {
+		return &fs.PathError{Op: "open", Path: path, Err: p.Err}
+	}
+	return err
 }
 
 func (s *sources) add(f source, info fs.FileInfo) error {
@@ -121,6 +140,7 @@ type walker struct {
 	*sources
 	ctx     context.Context
 	opt     *BuildOptions
+	output  fs.FileInfo // nil if there is no such file
 	folders int
 }
 
@@ -137,12 +157,12 @@ func (w *walker) folder(dir string, root *os.Root, above []fs.FileInfo) error {
 	}
 	f, err := root.Open(".")
 	if err != nil {
-		return err
+		return located(filepath.Join(w.base, dir), err)
 	}
 	entries, err := f.ReadDir(-1)
 	f.Close()
 	if err != nil {
-		return err
+		return located(filepath.Join(w.base, dir), err)
 	}
 	// In order, so that what is left out is told in the same order each time.
 	slices.SortFunc(entries, func(a, b fs.DirEntry) int { return strings.Compare(a.Name(), b.Name()) })
@@ -178,7 +198,7 @@ func (w *walker) entry(name string, e fs.DirEntry, root *os.Root, above []fs.Fil
 		w.skip(name, errSkipLink)
 		return nil
 	case err != nil:
-		return err
+		return located(filepath.Join(w.base, name), err)
 	case info.IsDir():
 		if slices.ContainsFunc(above, func(a fs.FileInfo) bool { return os.SameFile(a, info) }) {
 			w.skip(name, errSkipLoop)
@@ -190,6 +210,9 @@ func (w *walker) entry(name string, e fs.DirEntry, root *os.Root, above []fs.Fil
 	case !info.Mode().IsRegular():
 		w.skip(name, errSkipKind)
 		return nil
+	case w.output != nil && os.SameFile(info, w.output):
+		w.skip(name, errSkipOutput)
+		return nil
 	case !utf8.ValidString(name):
 		return fmt.Errorf("name %q is not valid UTF-8 (try: rename or exclude the file)", name)
 	}
@@ -199,7 +222,7 @@ func (w *walker) entry(name string, e fs.DirEntry, root *os.Root, above []fs.Fil
 func (w *walker) subfolder(name string, above []fs.FileInfo) error {
 	root, err := w.root.OpenRoot(filepath.FromSlash(name))
 	if err != nil {
-		return err
+		return located(filepath.Join(w.base, name), err)
 	}
 	defer root.Close()
 	return w.folder(name, root, above)

@@ -244,12 +244,12 @@ const urlBytesMax = 8 << 10
 func readURL(r *bencode.Reader) (string, bool) {
 	b, ok := r.TryBytes()
 	url := strings.TrimSpace(string(b))
-	return url, ok && isURL(url)
+	return url, ok && IsURL(url)
 }
 
-// isURL tells whether s may stand for a URL: printable, with a scheme. Whether
+// IsURL tells whether s may stand for a URL: printable, with a scheme. Whether
 // it can be used is for the user of the URL to say.
-func isURL(s string) bool {
+func IsURL(s string) bool {
 	scheme, rest, ok := strings.Cut(s, "://")
 	if !ok || scheme == "" || rest == "" || len(s) > urlBytesMax || !utf8.ValidString(s) {
 		return false

@@ -23,7 +23,8 @@ func createCommand() *command {
 		long: `The torrent is of both versions, a hybrid, unless --v1 or --v2 is given; use --v1
 for those who have Transmission 3 or aria2, which read no hybrids. Links are
 followed within the folder, and hidden files left out unless asked for. The path
-of the new file is printed. Files that are there are not replaced without --force.`,
+of the new file is printed. What is there is replaced without --force only if it
+is a torrent of the same content.`,
 		examples: []example{
 			{"node create photos/", "make photos.torrent"},
 			{"node create -o x.torrent --comment 'from the lake' --no-date film.mkv", "the same bytes each time"},
@@ -50,7 +51,7 @@ type createFlags struct {
 }
 
 func (f *createFlags) register(fs *pflag.FlagSet) {
-	fs.StringVarP(&f.output, "output", "o", "", "`FILE` to write (default: the name of PATH with .torrent)")
+	fs.StringVarP(&f.output, "output", "o", "", "`FILE` to write, - for standard output (default: the name with .torrent)")
 	fs.Var(&f.name, "name", "what the content is called in the torrent (default: the name of PATH)")
 	fs.BoolVar(&f.force, "force", false, "replace the file if it exists")
 	f.outside.register(fs)
@@ -68,16 +69,16 @@ func (f *createFlags) run(ctx context.Context, c *console, args []string) error 
 	}
 	out := f.output
 	if out == "" {
-		out = cmp.Or(string(f.name), filepath.Base(path)) + ".torrent"
+		out = torrentName(cmp.Or(string(f.name), filepath.Base(path)))
 	}
-	if _, err := os.Stat(path); err != nil {
-		return fail(diskCode(err), path, err)
+	if _, err := os.Stat(args[0]); err != nil {
+		return fail(diskCode(err), cmp.Or(args[0], `""`), err)
 	}
-	if err := checkOutput(out, f.force); err != nil {
+	if err := checkOutput(c, out, f.force); err != nil {
 		return err
 	}
 	opt := f.build.options(c, path)
-	opt.Name = string(f.name)
+	opt.Name, opt.Output = string(f.name), out
 	opt.Creator = "swarmnode/" + swarmnode.Version
 	if !f.noDate {
 		opt.Created = time.Now()
@@ -87,12 +88,7 @@ func (f *createFlags) run(ctx context.Context, c *console, args []string) error 
 		return err
 	}
 	f.outside.apply(t)
-	if err := writeTorrent(out, t, f.force); err != nil {
-		return err
-	}
-	tellTorrent(c, t, out)
-	c.result(out)
-	return nil
+	return deliver(c, t, out, f.force)
 }
 
 // outsideFlags set what a .torrent file holds beside the info dictionary.
@@ -134,8 +130,7 @@ var errURL = errors.New("not a URL such as https://example.org/announce")
 
 // checkURL sees that s looks like a URL of any scheme.
 func checkURL(s string) error {
-	scheme, rest, ok := strings.Cut(s, "://")
-	if !ok || scheme == "" || rest == "" || strings.ContainsFunc(s, func(r rune) bool { return r <= ' ' || unsafeRune(r) }) {
+	if !metainfo.IsURL(s) {
 		return errURL
 	}
 	return nil

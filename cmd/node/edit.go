@@ -79,11 +79,7 @@ func (f *editFlags) run(_ context.Context, c *console, args []string) error {
 }
 
 func (f *editFlags) edit(c *console, path string) error {
-	b, err := readInput(path, metainfo.TorrentBytesMax)
-	if err != nil {
-		return err
-	}
-	src, err := parseTorrent(path, b)
+	src, err := readTorrent(path)
 	if err != nil {
 		return err
 	}
@@ -92,12 +88,7 @@ func (f *editFlags) edit(c *console, path string) error {
 	if st, err := os.Stat(out); err == nil && !st.Mode().IsRegular() {
 		return fail(exitExists, out, errors.New("is not a regular file"))
 	}
-	if err := writeTorrent(out, src.torrent, f.force); err != nil {
-		return err
-	}
-	tellTorrent(c, src.torrent, out)
-	c.result(out)
-	return nil
+	return deliver(c, src.torrent, out, f.force)
 }
 
 // change removes what is to go, then sets what was given.

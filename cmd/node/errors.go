@@ -92,8 +92,10 @@ func plain(err error) error {
 
 // diskCode tells a missing input from a disk that does not work.
 func diskCode(err error) int {
-	if errors.Is(err, os.ErrNotExist) || errors.Is(err, syscall.ENOTDIR) {
-		return exitInput
+	for _, missing := range []error{os.ErrNotExist, syscall.ENOTDIR, syscall.ELOOP, syscall.ENAMETOOLONG} {
+		if errors.Is(err, missing) {
+			return exitInput
+		}
 	}
 	return exitDisk
 }

@@ -75,6 +75,11 @@ func readInput(path string, limit int64) ([]byte, error) {
 		return nil, fail(diskCode(err), path, err)
 	}
 	defer f.Close()
+	return readAll(f, path, limit)
+}
+
+// readAll reads an open file.
+func readAll(f *os.File, path string, limit int64) ([]byte, error) {
 	var b bytes.Buffer
 	if st, err := f.Stat(); err == nil && st.IsDir() {
 		return nil, fail(exitInput, path, errors.New("is a folder"))

@@ -25,7 +25,7 @@ func metainfoCommand() *command {
 		argsMax: 1,
 		setup: func(fs *pflag.FlagSet) action {
 			var f metainfoFlags
-			fs.StringVarP(&f.output, "output", "o", "", "`FILE` to write (default: the torrent's name with .torrent)")
+			fs.StringVarP(&f.output, "output", "o", "", "`FILE` to write, - for standard output (default: the torrent's name with .torrent)")
 			fs.BoolVar(&f.force, "force", false, "replace the file if it describes something else")
 			f.fetch.register(fs)
 			return f.run
@@ -50,14 +50,9 @@ func (f *metainfoFlags) run(ctx context.Context, c *console, args []string) erro
 	}
 	out := f.output
 	if out == "" {
-		out = t.Info().Name() + ".torrent"
+		out = torrentName(t.Info().Name())
 	}
-	if err := writeTorrent(out, t, f.force); err != nil {
-		return err
-	}
-	tellTorrent(c, t, out)
-	c.result(out)
-	return nil
+	return deliver(c, t, out, f.force)
 }
 
 // fetchFlags are those of commands that need metadata and no content.

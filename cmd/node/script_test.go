@@ -58,6 +58,7 @@ func TestScripts(t *testing.T) {
 			e.Defer(server.Close)
 			e.Setenv("HTTP", server.URL)
 			e.Setenv("ESC", "\x1b")
+			e.Setenv("LONG", strings.Repeat("n", 255))
 			e.Setenv("HOME", filepath.Join(e.WorkDir, "home"))
 			e.Setenv("XDG_STATE_HOME", filepath.Join(e.WorkDir, "state"))
 			var names []string

@@ -1,10 +1,9 @@
 package main
 
 import (
-	"bytes"
+	"cmp"
 	"context"
 	"errors"
-	"fmt"
 	"os"
 	"path/filepath"
 	"time"
@@ -78,11 +77,11 @@ func (f *seedFlags) run(ctx context.Context, c *console, args []string) error {
 	}
 	for _, path := range args {
 		if _, err := os.Stat(path); err != nil {
-			return fail(diskCode(err), path, err)
+			return fail(diskCode(err), cmp.Or(path, `""`), err)
 		}
 	}
 	if f.torrent != "" {
-		if err := checkOutput(f.torrent, f.force); err != nil {
+		if err := checkOutput(c, f.torrent, f.force); err != nil {
 			return err
 		}
 	}
@@ -114,7 +113,9 @@ func (f *seedFlags) add(ctx context.Context, s *session, path string) (*swarm.To
 	if err != nil {
 		return nil, fail(exitOther, path, err)
 	}
-	built, err := f.build.build(ctx, s.c, path)
+	opt := f.build.options(s.c, path)
+	opt.Output = f.torrent
+	built, err := buildWith(ctx, s.c, opt)
 	if err != nil {
 		return nil, err
 	}
@@ -265,10 +266,6 @@ func (f *buildFlags) options(c *console, path string) metainfo.BuildOptions {
 const hashingInterval = 250 * time.Millisecond
 
 // build hashes the content of path, showing progress.
-func (f *buildFlags) build(ctx context.Context, c *console, path string) (*metainfo.Torrent, error) {
-	return buildWith(ctx, c, f.options(c, path))
-}
-
 func buildWith(ctx context.Context, c *console, opt metainfo.BuildOptions) (*metainfo.Torrent, error) {
 	t, err := metainfo.Build(ctx, opt)
 	c.endProgress()
@@ -276,73 +273,11 @@ func buildWith(ctx context.Context, c *console, opt metainfo.BuildOptions) (*met
 		return nil, stop
 	}
 	if err != nil {
-		code := exitInput
-		if _, ok := errors.AsType[*os.PathError](err); ok {
-			code = diskCode(err)
+		if p, ok := errors.AsType[*os.PathError](err); ok {
+			return nil, fail(diskCode(err), p.Path, err)
 		}
-		return nil, &failure{code: code, why: err}
+		return nil, &failure{code: exitInput, why: err}
 	}
 	warnRenamed(c, t.Info(), "will be saved by others as")
 	return t, nil
-}
-
-// torrentFileMode is that of files that are made to be passed on.
-const torrentFileMode = 0o644
-
-// checkOutput finds what will keep writeTorrent from writing to path, as far as
-// that can be told before the long work of hashing.
-func checkOutput(path string, force bool) error {
-	folder := filepath.Dir(path)
-	if st, err := os.Stat(folder); err != nil {
-		return fail(exitDisk, path, fmt.Errorf("writing: %w", plain(err)))
-	} else if !st.IsDir() {
-		return fail(exitDisk, path, fmt.Errorf("writing: %s is not a folder", folder))
-	}
-	if st, err := os.Stat(path); err == nil && !st.Mode().IsRegular() {
-		return fail(exitExists, path, errors.New("is not a regular file"))
-	}
-	if force {
-		return nil
-	}
-	old, err := readInput(path, metainfo.TorrentBytesMax)
-	switch {
-	case errors.Is(err, os.ErrNotExist):
-		return nil
-	case err != nil:
-		return err
-	}
-	if _, err := metainfo.ParseTorrent(old); err != nil {
-		return exists(path) // what will be written is a torrent, and this is none
-	}
-	return nil
-}
-
-// exists makes the failure of a file that is not to be replaced.
-func exists(path string) error {
-	return failWithHint(exitExists, path, errors.New("exists already"), "--force")
-}
-
-// writeTorrent writes a .torrent file. A file that is there is replaced only
-// if it describes the same content, or if force is set.
-func writeTorrent(path string, t *metainfo.Torrent, force bool) error {
-	b := t.Marshal()
-	if !force {
-		old, err := readInput(path, metainfo.TorrentBytesMax)
-		switch {
-		case errors.Is(err, os.ErrNotExist):
-		case err != nil:
-			return err
-		case bytes.Equal(old, b):
-			return nil
-		default:
-			was, err := metainfo.ParseTorrent(old)
-			if err != nil || was.Info().Hash() != t.Info().Hash() {
-				return exists(path)
-			}
-		}
-	}
-	if err := replaceFile(path, b, torrentFileMode); err != nil {
-		return fail(exitDisk, path, fmt.Errorf("writing: %w", plain(err)))
-	}
-	return nil
 }

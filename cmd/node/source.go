@@ -10,6 +10,7 @@ import (
 	"net/url"
 	"os"
 	"strings"
+	"syscall"
 	"time"
 
 	"swarmnode"
@@ -84,8 +85,8 @@ func (s *source) webSeeds() bool {
 const sourceHint = "a magnet link, an info-hash, or a .torrent file"
 
 // parseSource reads a SOURCE: a magnet link, a bare info-hash, an http(s) URL
-// of a .torrent file, or the path of one. A file whose name is an info-hash is
-// ./NAME.
+// of a .torrent file, the path of one, or - for standard input. A file whose name
+// is one of these is ./NAME.
 func parseSource(ctx context.Context, s string) (source, error) {
 	scheme, _, _ := strings.Cut(strings.ToLower(s[:min(len(s), 8)]), ":")
 	switch scheme {
@@ -108,14 +109,28 @@ func parseSource(ctx context.Context, s string) (source, error) {
 	if s == "" {
 		return source{}, failWithHint(exitInput, `""`, errors.New("names no torrent"), sourceHint)
 	}
-	b, err := readInput(s, metainfo.TorrentBytesMax)
-	if errors.Is(err, os.ErrNotExist) {
+	src, err := readTorrent(s)
+	if errors.Is(err, os.ErrNotExist) || errors.Is(err, syscall.ENAMETOOLONG) {
 		return source{}, failWithHint(exitInput, quoteSource(s), errors.New("no such file"), sourceHint)
 	}
+	return src, err
+}
+
+// dash stands for standard input or standard output where a file is expected.
+const dash = "-"
+
+// readTorrent reads a .torrent file.
+func readTorrent(path string) (source, error) {
+	read, what := readInput, path
+	if path == dash {
+		what = "standard input"
+		read = func(_ string, limit int64) ([]byte, error) { return readAll(os.Stdin, what, limit) }
+	}
+	b, err := read(path, metainfo.TorrentBytesMax)
 	if err != nil {
 		return source{}, err
 	}
-	return parseTorrent(s, b)
+	return parseTorrent(what, b)
 }
 
 // parseBareHash reads an info-hash of either version.

@@ -2,7 +2,9 @@ package main
 
 import (
 	"errors"
+	"fmt"
 	"io"
+	"math/rand/v2"
 	"os"
 	"path/filepath"
 	"strconv"
@@ -104,9 +106,15 @@ func (s stateDir) savePort(port uint16) error {
 
 // replaceFile writes b to a new file beside path, and puts it in path's place
 // once it is safely on disk: whoever reads path sees the old or the new
-// content whole, whenever the process or the machine dies.
+// content whole, whenever the process or the machine dies. The mode is that of
+// the old file, or that which is given, less the umask.
 func replaceFile(path string, b []byte, mode os.FileMode) (err error) {
-	f, err := os.CreateTemp(filepath.Dir(path), "."+filepath.Base(path)+".*")
+	old, err := os.Stat(path)
+	if err != nil && !errors.Is(err, os.ErrNotExist) {
+		return err
+	}
+	beside := fmt.Sprintf(".swarmnode.%016x", rand.Uint64())
+	f, err := os.OpenFile(filepath.Join(filepath.Dir(path), beside), os.O_WRONLY|os.O_CREATE|os.O_EXCL, mode)
 	if err != nil {
 		return err
 	}
@@ -116,8 +124,8 @@ func replaceFile(path string, b []byte, mode os.FileMode) (err error) {
 		}
 	}()
 	_, err = f.Write(b)
-	if err == nil {
-		err = f.Chmod(mode)
+	if err == nil && old != nil {
+		err = f.Chmod(old.Mode().Perm())
 	}
 	if err == nil {
 		err = f.Sync()

@@ -6,6 +6,7 @@ import (
 	"net/netip"
 	"os"
 	"path/filepath"
+	"strings"
 	"testing"
 
 	"swarmnode/metainfo/bencode"
@@ -36,6 +37,33 @@ func TestReplaceFile(t *testing.T) {
 	names, err := os.ReadDir(dir)
 	if err != nil || len(names) != 2 {
 		t.Errorf("the folder holds %v, %v", names, err)
+	}
+}
+
+// A new file has the mode that is asked for, less the umask; one that takes the
+// place of another has that one's. Names may be as long as the system takes.
+func TestReplaceFileKeepsModes(t *testing.T) {
+	dir := t.TempDir()
+	plain := filepath.Join(dir, "plain")
+	if err := os.WriteFile(plain, nil, 0o666); err != nil {
+		t.Fatal(err)
+	}
+	st, err := os.Stat(plain)
+	if err != nil {
+		t.Fatal(err)
+	}
+	path := filepath.Join(dir, strings.Repeat("x", 255))
+	for _, want := range []os.FileMode{st.Mode().Perm(), 0o640, 0o600} {
+		if err := replaceFile(path, []byte("x"), 0o666); err != nil {
+			t.Fatal(err)
+		}
+		if st, err := os.Stat(path); err != nil || st.Mode().Perm() != want {
+			t.Errorf("mode %v, %v, want %v", st.Mode(), err, want)
+		}
+		next := map[os.FileMode]os.FileMode{st.Mode().Perm(): 0o640, 0o640: 0o600, 0o600: 0o600}
+		if err := os.Chmod(path, next[want]); err != nil {
+			t.Fatal(err)
+		}
 	}
 }
 

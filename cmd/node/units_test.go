@@ -1,6 +1,7 @@
 package main
 
 import (
+	"strings"
 	"testing"
 	"time"
 )
@@ -135,5 +136,26 @@ func TestTextValue(t *testing.T) {
 	}
 	if v.setIn(&old); old != "" {
 		t.Errorf("got %q, want no text", old)
+	}
+}
+
+// What is taken for a URL on the command line is one to readers of the torrent.
+func TestCheckURL(t *testing.T) {
+	for url, want := range map[string]bool{
+		"http://a.example/announce":              true,
+		"udp://[::1]:6969":                       true,
+		"http://ä.example/?x=%20":                true,
+		"":                                       false,
+		"http://":                                false,
+		"a.example":                              false,
+		"http://a b/":                            false,
+		"http://a\u202e/":                        false,
+		"http://a\xff/":                          false,
+		"http://a/" + strings.Repeat("x", 8<<10): false,
+		"http://a/" + strings.Repeat("x", 8<<10-99): true,
+	} {
+		if got := checkURL(url) == nil; got != want {
+			t.Errorf("%.40q: taken %v, want %v", url, got, want)
+		}
 	}
 }

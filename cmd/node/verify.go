@@ -45,11 +45,7 @@ type verifiedEvent struct {
 }
 
 func verify(ctx context.Context, c *console, args []string) error {
-	b, err := readInput(args[0], metainfo.TorrentBytesMax)
-	if err != nil {
-		return err
-	}
-	src, err := parseTorrent(args[0], b)
+	src, err := readTorrent(args[0])
 	if err != nil {
 		return err
 	}
