@@ -88,6 +88,7 @@ func (f *createFlags) run(ctx context.Context, c *console, args []string) error 
 		return err
 	}
 	f.outside.apply(t)
+	warnPrivate(c, t)
 	return deliver(c, t, out, f.force)
 }
 

@@ -63,14 +63,19 @@ func checkOutput(c *console, path string, force bool) error {
 	} else if !st.IsDir() {
 		return fail(exitDisk, path, fmt.Errorf("writing: %s is not a folder", folder))
 	}
-	if st, err := os.Stat(path); err == nil && !st.Mode().IsRegular() {
-		return fail(exitExists, path, errors.New("is not a regular file"))
-	}
-	if force {
-		return nil
+	if err := checkRegular(path); err != nil || force {
+		return err
 	}
 	_, _, err := oldTorrent(path)
 	return err
+}
+
+// checkRegular sees that there is nothing at path but a file.
+func checkRegular(path string) error {
+	if st, err := os.Stat(path); err == nil && !st.Mode().IsRegular() {
+		return fail(exitExists, path, errors.New("is not a regular file"))
+	}
+	return nil
 }
 
 // oldTorrent returns the torrent that the file at path describes, and its bytes;
@@ -101,6 +106,9 @@ func exists(path string) error {
 // writeTorrent writes a .torrent file. A file that is there is replaced only
 // if it describes the same content, or if force is set; a link to one stays.
 func writeTorrent(path string, t *metainfo.Torrent, force bool) error {
+	if err := checkRegular(path); err != nil {
+		return err
+	}
 	b := t.Marshal()
 	if !force {
 		old, oldBytes, err := oldTorrent(path)

@@ -4,7 +4,6 @@ import (
 	"cmp"
 	"context"
 	"errors"
-	"os"
 	"slices"
 	"time"
 
@@ -84,11 +83,8 @@ func (f *editFlags) edit(c *console, path string) error {
 		return err
 	}
 	f.change(src.torrent)
-	out := cmp.Or(f.output, path)
-	if st, err := os.Stat(out); err == nil && !st.Mode().IsRegular() {
-		return fail(exitExists, out, errors.New("is not a regular file"))
-	}
-	return deliver(c, src.torrent, out, f.force)
+	warnPrivate(c, src.torrent)
+	return deliver(c, src.torrent, cmp.Or(f.output, path), f.force)
 }
 
 // change removes what is to go, then sets what was given.
@@ -113,21 +109,8 @@ func (f *editFlags) change(t *metainfo.Torrent) {
 	}
 	f.outside.apply(t)
 	f.name.setIn(&t.DisplayName)
-	t.Trackers = without(t.Trackers, f.removeTrackers.items)
-	for _, tier := range tiers(f.addTrackers.items) {
-		t.Trackers = append(t.Trackers, without([][]string{tier}, slices.Concat(t.Trackers...))...)
+	if len(f.removeTrackers.items) > 0 {
+		t.Trackers = without(t.Trackers, f.removeTrackers.items)
 	}
-}
-
-// without returns the tiers without some URLs, and without those that had no
-// others.
-func without(tiers [][]string, urls []string) [][]string {
-	var left [][]string
-	for _, tier := range tiers {
-		tier = slices.DeleteFunc(tier, func(url string) bool { return slices.Contains(urls, url) })
-		if len(tier) > 0 {
-			left = append(left, tier)
-		}
-	}
-	return left
+	t.Trackers = append(t.Trackers, without(tiers(f.addTrackers.items), slices.Concat(t.Trackers...))...)
 }

@@ -44,6 +44,11 @@ func (f *metainfoFlags) run(ctx context.Context, c *console, args []string) erro
 	if err != nil {
 		return err
 	}
+	if f.output != "" {
+		if err := checkOutput(c, f.output, f.force); err != nil {
+			return err
+		}
+	}
 	t, err := f.fetch.fetch(ctx, c, src, wholeMetadata)
 	if err != nil {
 		return err

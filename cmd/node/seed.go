@@ -126,8 +126,8 @@ func (f *seedFlags) add(ctx context.Context, s *session, path string) (*swarm.To
 		}
 	}
 	info := built.Info()
-	if info.Private() && len(built.Trackers) == 0 && len(f.node.peers.items) == 0 {
-		s.c.warn("%q is private: only trackers may name peers, and it names none (try: --tracker URL)", info.Name())
+	if len(f.node.peers.items) == 0 {
+		warnPrivate(s.c, built)
 	}
 	link := built.Magnet()
 	link.Peers = ownAddrs(s.engine.Addrs(), f.announceIP.items)
@@ -150,6 +150,13 @@ func (f *seedFlags) add(ctx context.Context, s *session, path string) (*swarm.To
 		return nil, fail(torrentCode(err), path, err)
 	}
 	return t, nil
+}
+
+// warnPrivate tells if nobody will find peers of t.
+func warnPrivate(c *console, t *metainfo.Torrent) {
+	if t.Info().Private() && len(t.Trackers) == 0 {
+		c.warn("%q is private: only trackers may name peers, and it names none (try: --tracker URL)", t.Info().Name())
+	}
 }
 
 // contentAt returns where content lies that the user calls path, which may be a
@@ -193,7 +200,7 @@ type buildFlags struct {
 	pieceLength    pieceValue
 	v1, v2, hybrid bool
 	private        bool
-	source         string
+	source         textValue
 	hidden         bool
 	include        listValue
 	exclude        listValue
@@ -216,7 +223,7 @@ func (f *buildFlags) register(fs *pflag.FlagSet, usual metainfo.Kind) {
 	fs.BoolVar(&f.v2, "v2", false, about[metainfo.V2])
 	fs.BoolVar(&f.hybrid, "hybrid", false, about[metainfo.Hybrid])
 	fs.BoolVar(&f.private, "private", false, "only the trackers may name peers, BEP 27")
-	fs.StringVar(&f.source, "source", "", "`TEXT` that makes the info-hash another one")
+	fs.Var(&f.source, "source", "text that makes the info-hash another one")
 	fs.BoolVar(&f.hidden, "hidden", false, "take in files whose names start with a dot")
 	fs.Var(&f.include, "include", "only files that match; may be repeated")
 	fs.Var(&f.exclude, "exclude", "no files that match; may be repeated")
@@ -248,7 +255,7 @@ func (f *buildFlags) options(c *console, path string) metainfo.BuildOptions {
 	return metainfo.BuildOptions{
 		Path: path, Kind: f.kind(), PieceLength: int(f.pieceLength),
 		Hidden: f.hidden, Include: f.include.items, Exclude: f.exclude.items,
-		Private: f.private, Source: f.source,
+		Private: f.private, Source: f.source.text,
 		Skipped: func(path string, why error) { c.warn("%s is left out: %v", path, why) },
 		Progress: func(done, total int64) {
 			now := time.Now()

@@ -74,7 +74,7 @@ func verify(ctx context.Context, c *console, args []string) error {
 		return err
 	}
 	hash := info.Hash().String()
-	all, wrong := 0, 0
+	all, wrong, missing := 0, 0, 0
 	c.together(func() {
 		for i := range l.Files {
 			if l.Files[i].Pad || l.Files[i].Link != nil {
@@ -86,14 +86,21 @@ func verify(ctx context.Context, c *console, args []string) error {
 			if v.State != "ok" {
 				wrong++
 			}
+			if v.State == "missing" {
+				missing++
+			}
 			c.event("verified", v)
 			c.result(v.line())
 		}
 	})
-	if wrong > 0 {
-		return fail(exitMismatch, info.Name(), fmt.Errorf("%d of %d files are not as they should be", wrong, all))
+	if wrong == 0 {
+		return nil
 	}
-	return nil
+	err = fmt.Errorf("%d of %d files are not as they should be", wrong, all)
+	if missing == all && filepath.Base(dir) == l.Name {
+		return failWithHint(exitMismatch, info.Name(), err, "the folder above, "+filepath.Dir(dir))
+	}
+	return fail(exitMismatch, info.Name(), err)
 }
 
 // errNoLayers is said of a .torrent file by whose hashes no piece can be told
