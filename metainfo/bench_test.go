@@ -109,7 +109,7 @@ func garbageOf[T any](t testing.TB, doc []byte, parse func([]byte) (T, error)) i
 // TestParseLeavesLittleGarbage bounds what reading the largest torrents that are
 // common costs beside what is kept of them.
 func TestParseLeavesLittleGarbage(t *testing.T) {
-	for kind, most := range map[Kind]int64{V1: 1 << 19, V2: 5 << 18, Hybrid: 5 << 18} {
+	for kind, most := range map[Kind]int64{V1: 1 << 19, V2: 3 << 19, Hybrid: 3 << 19} {
 		if got := garbageOf(t, manyFiles(kind), ParseInfo); got > most {
 			t.Errorf("%v: %d bytes of an info dictionary are thrown away, want at most %d", kind, got, most)
 		}

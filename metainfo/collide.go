@@ -64,11 +64,12 @@ func mayCollide(files []File) bool {
 }
 
 func appendFolded(dst []byte, element string) []byte {
-	if !isASCII(element) {
-		return append(dst, fold(element)...)
-	}
+	start := len(dst)
 	for i := range len(element) {
 		c := element[i]
+		if c >= 0x80 {
+			return append(dst[:start], fold(element)...)
+		}
 		if c >= 'A' && c <= 'Z' {
 			c += 'a' - 'A'
 		}

@@ -13,8 +13,7 @@ const (
 	// PieceLengthMax keeps every offset in a piece within 32 bits. The wire
 	// carries them in 32 bits and no client makes pieces above 256 MiB.
 	PieceLengthMax = 512 << 20
-	// FilesMax bounds the number of files, padding included. It is a power of
-	// two, so that an index takes up a whole number of bits.
+	// FilesMax bounds the number of files, padding included.
 	FilesMax = 1 << 20
 	// PathDepthMax bounds the folders above a file, its name included.
 	PathDepthMax = 64

@@ -34,7 +34,7 @@ type infoParser struct {
 	hasLength      bool
 	list           []File // v1, multi-file
 	hasList        bool
-	tree           []leaf           // v2
+	tree           leaves           // v2
 	treeLinks      map[int][]string // v2: targets of symbolic links
 	hasTree        bool
 	version        int64 // "meta version"
@@ -95,7 +95,6 @@ func (p *infoParser) readKeys() {
 			p.listOriginals, p.originals = p.originals, nil
 		case "file tree":
 			p.hasTree = true
-			p.tree = make([]leaf, 0, p.expect("0:d"))
 			p.readTree(make([][]byte, 0, PathDepthMax+1))
 			p.treeOriginals, p.originals = p.originals, nil
 		case "meta version":
@@ -136,7 +135,7 @@ func (p *infoParser) readAttributes(f *File) (link bool) {
 
 // readFiles reads the "files" of a v1 torrent.
 func (p *infoParser) readFiles() {
-	p.list = make([]File, 0, p.expect("4:path"))
+	p.list = make([]File, 0, p.expectFiles())
 	for i := range p.r.List() {
 		if p.failed() {
 			return
@@ -152,10 +151,10 @@ func (p *infoParser) readFiles() {
 	}
 }
 
-// expect guesses the number of files to come by a mark that each has, so that
-// their list is allocated once.
-func (p *infoParser) expect(mark string) int {
-	return min(bytes.Count(p.doc[p.r.Offset():], []byte(mark)), FilesMax)
+// expectFiles guesses the number of files to come by a mark that each has, so
+// that their list is allocated once.
+func (p *infoParser) expectFiles() int {
+	return min(bytes.Count(p.doc[p.r.Offset():], []byte("4:path")), FilesMax)
 }
 
 func (p *infoParser) readFile(i int) error {
@@ -195,8 +194,8 @@ func (p *infoParser) readFile(i int) error {
 	if f.Length < 0 || f.Length > LengthMax {
 		return fmt.Errorf("length %d is out of range", f.Length)
 	}
-	if !f.Pad && p.named < len(p.tree) {
-		p.twin = p.tree[p.named].path
+	if !f.Pad && p.named < p.tree.count {
+		p.twin = p.tree.at(p.named).path
 		p.named++
 	}
 	if err := p.setPath(&f, i, path); err != nil {

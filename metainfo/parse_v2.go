@@ -30,11 +30,11 @@ func (p *infoParser) readTree(path [][]byte) {
 			p.readTree(append(path, key))
 		case len(path) == 0:
 			p.fail("file tree: %w", errNameEmpty)
-		case len(p.tree) == FilesMax:
+		case p.tree.count == FilesMax:
 			p.fail("more than %d files", FilesMax)
 		default:
 			if err := p.readTreeFile(path); err != nil {
-				p.fail("file tree: file %d: %w", len(p.tree), err)
+				p.fail("file tree: file %d: %w", p.tree.count, err)
 			}
 		}
 		if p.failed() {
@@ -58,9 +58,31 @@ const (
 	leafHidden
 )
 
+// leaves are a list that grows without being copied.
+type leaves struct {
+	chunks [][]leaf // of leavesChunk each, but for the last
+	count  int
+}
+
+const leavesChunk = 512
+
+func (l *leaves) at(i int) *leaf { return &l.chunks[i/leavesChunk][i%leavesChunk] }
+
+func (l *leaves) add(t leaf) {
+	switch {
+	case l.count == 0:
+		l.chunks = [][]leaf{nil} // most torrents have few files
+	case l.count%leavesChunk == 0:
+		l.chunks = append(l.chunks, make([]leaf, 0, leavesChunk))
+	}
+	last := &l.chunks[len(l.chunks)-1]
+	*last = append(*last, t)
+	l.count++
+}
+
 // leafFile returns leaf i as a file.
 func (p *infoParser) leafFile(i int) File {
-	t := &p.tree[i]
+	t := p.tree.at(i)
 	f := File{
 		Path: t.path, Length: t.length, Link: p.treeLinks[i],
 		Executable: t.attr&leafExecutable != 0, Hidden: t.attr&leafHidden != 0,
@@ -87,9 +109,9 @@ func (p *infoParser) noteLeaf(f *File, root int) {
 		if p.treeLinks == nil {
 			p.treeLinks = make(map[int][]string)
 		}
-		p.treeLinks[len(p.tree)] = f.Link
+		p.treeLinks[p.tree.count] = f.Link
 	}
-	p.tree = append(p.tree, t)
+	p.tree.add(t)
 }
 
 func (p *infoParser) readTreeFile(path [][]byte) error {
@@ -128,7 +150,7 @@ func (p *infoParser) readTreeFile(path [][]byte) error {
 	case f.Length > 0 && len(root) != len(f.Root):
 		return fmt.Errorf("pieces root has %d bytes instead of %d", len(root), len(f.Root))
 	}
-	if err := p.setPath(&f, len(p.tree), path); err != nil {
+	if err := p.setPath(&f, p.tree.count, path); err != nil {
 		return err
 	}
 	if link && len(f.Link) == 0 {
@@ -140,7 +162,7 @@ func (p *infoParser) readTreeFile(path [][]byte) error {
 
 // layoutV2 fills in l from the keys of BEP 52 alone.
 func (p *infoParser) layoutV2(l *Layout) error {
-	l.Files, l.Multi = make([]File, len(p.tree)), true
+	l.Files, l.Multi = make([]File, p.tree.count), true
 	for i := range l.Files {
 		l.Files[i] = p.leafFile(i)
 	}
@@ -168,11 +190,11 @@ func (p *infoParser) layoutV2(l *Layout) error {
 // isSingle tells whether the file tree describes a single file: it has nothing
 // else, and the file has the name of the torrent.
 func (p *infoParser) isSingle() bool {
-	if len(p.tree) != 1 || len(p.tree[0].path) != 1 {
+	if p.tree.count != 1 || len(p.tree.at(0).path) != 1 {
 		return false
 	}
 	name, err := cleanElement(p.name)
-	return err == nil && p.tree[0].path[0] == name
+	return err == nil && p.tree.at(0).path[0] == name
 }
 
 // joinHalves checks that the v1 files of a hybrid are those of its file tree,
@@ -186,10 +208,10 @@ func (p *infoParser) joinHalves(l *Layout) error {
 		if f.Pad {
 			continue
 		}
-		if next == len(p.tree) {
+		if next == p.tree.count {
 			return errors.New("files has more files than the file tree")
 		}
-		t := &p.tree[next]
+		t := p.tree.at(next)
 		next++
 		path := f.Path
 		if !l.Multi {
@@ -209,7 +231,7 @@ func (p *infoParser) joinHalves(l *Layout) error {
 			f.Root, end = p.leafRoot(t), f.Offset+f.Length
 		}
 	}
-	if next != len(p.tree) {
+	if next != p.tree.count {
 		return errors.New("the file tree has more files than files")
 	}
 	if l.Length > align(end) {
@@ -253,22 +275,37 @@ func (l *Layout) plantTrees() error {
 	return nil
 }
 
-// sortRoots sorts l.roots. Most of it is done by numbers alone, which hold the
-// start of each root and the index of its file.
+// sortRoots sorts l.roots, which are in the order of the files: by the start of
+// each root, byte for byte from the last to the first, then what has one start.
 func (l *Layout) sortRoots() {
-	const index = FilesMax - 1
-	starts := make([]uint64, len(l.roots))
+	type entry struct{ start, file uint32 }
+	entries, sorted := make([]entry, len(l.roots)), make([]entry, len(l.roots))
 	for i, f := range l.roots {
-		starts[i] = binary.BigEndian.Uint64(l.Files[f].Root[:])&^index | uint64(f)
+		entries[i] = entry{binary.BigEndian.Uint32(l.Files[f].Root[:]), uint32(f)}
 	}
-	slices.Sort(starts)
-	for i, start := range starts {
-		l.roots[i] = int32(start & index)
-	}
-	slices.SortFunc(l.roots, func(a, b int32) int {
-		if c := bytes.Compare(l.Files[a].Root[:], l.Files[b].Root[:]); c != 0 {
-			return c
+	for shift := 0; shift < 32; shift += 8 {
+		var next [257]int // where the next entry of each byte goes
+		for _, e := range entries {
+			next[e.start>>shift&0xff+1]++
 		}
-		return int(a - b)
-	})
+		for b := range 256 {
+			next[b+1] += next[b]
+		}
+		for _, e := range entries {
+			b := e.start >> shift & 0xff
+			sorted[next[b]] = e
+			next[b]++
+		}
+		entries, sorted = sorted, entries
+	}
+	for i, e := range entries {
+		l.roots[i] = int32(e.file)
+	}
+	for from, to := 0, 0; from < len(entries); from = to {
+		for to = from + 1; to < len(entries) && entries[to].start == entries[from].start; to++ {
+		}
+		slices.SortStableFunc(l.roots[from:to], func(a, b int32) int {
+			return bytes.Compare(l.Files[a].Root[:], l.Files[b].Root[:])
+		})
+	}
 }

@@ -323,13 +323,14 @@ func (r *Reader) walkDict(yield func([]byte) bool) {
 		if order < 0 && seen == nil {
 			seen = keysBetween(r.buf[start:at])
 		}
-		_, dup := seen[string(key)]
-		if dup || order == 0 {
+		dup := order == 0
+		if seen != nil {
+			_, dup = seen[string(key)]
+			seen[string(key)] = struct{}{}
+		}
+		if dup {
 			r.fail(at, "dictionary holds a key twice")
 			return
-		}
-		if seen != nil {
-			seen[string(key)] = struct{}{}
 		}
 		last, at = key, r.pos
 		if yield != nil && !yield(key) {
