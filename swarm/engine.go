@@ -91,8 +91,8 @@ type Engine struct {
 	dials   *limit.Dials
 	web     *guard.Client // for trackers and web seeds
 	tracker *tracker.Client
-	down    *limit.Bucket
-	up      *limit.Bucket
+	down    *limit.Common
+	up      *limit.Common
 	blocks  *block.Pool
 	uploads *readers
 	workers *storage.Workers
@@ -148,8 +148,8 @@ func start(cfg Config, ports []*transport.Pair) *Engine {
 		conns:    limit.NewConnections(connectionsMax(&cfg, transport.DescriptorsMax()), 0),
 		rooms:    limit.NewSlots(roomWaitersMax),
 		dials:    limit.NewDials(0),
-		down:     limit.NewBucket(cfg.Down, nil),
-		up:       limit.NewBucket(cfg.Up, nil),
+		down:     limit.NewCommon(cfg.Down),
+		up:       limit.NewCommon(cfg.Up),
 		blocks:   block.NewPool(cfg.MemoryMax * 2 / 3),
 		uploads:  newReaders(cfg.MemoryMax / 3),
 		workers:  storage.NewWorkers(runtime.GOMAXPROCS(0)),

@@ -75,8 +75,8 @@ func TestFloodsCostLittle(t *testing.T) {
 	}
 }
 
-// Several torrents of one process share its port and its limits, and none gets
-// much more than another.
+// Two torrents of one process have equal parts of its limits, though one has a
+// single peer and the other several.
 func TestTorrentsShareLimits(t *testing.T) {
 	const rate = 1 << 20
 	for name, c := range map[string]struct{ up, down int64 }{
@@ -85,15 +85,15 @@ func TestTorrentsShareLimits(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			shareLimits(t, c.up, c.down)
+			shareLimits(t, swarm.Config{Up: c.up, Down: c.down})
 		})
 	}
 }
 
-// shareLimits has one process fetch several torrents from another, with limits
-// for what the one sends and the other receives.
-func shareLimits(t *testing.T, up, down int64) {
-	const torrents, size = 3, 512 << 10
+// shareLimits has a process with limits exchange one torrent with one other
+// process, and one with several.
+func shareLimits(t *testing.T, limits swarm.Config) {
+	const peers, size = 5, 1 << 20
 	engine := func(c swarm.Config) *swarm.Engine {
 		c.Listen = []netip.AddrPort{loopback}
 		e, err := swarm.Listen(c)
@@ -103,37 +103,35 @@ func shareLimits(t *testing.T, up, down int64) {
 		t.Cleanup(func() { e.Close() })
 		return e
 	}
-	seeder, leecher := engine(swarm.Config{Up: up}), engine(swarm.Config{Down: down})
-	var fetched []*swarm.Torrent
-	for i := range torrents {
-		dir, torrent := makeContent(t, size+i)
-		waitDone(t, add(t, seeder, swarm.Spec{Torrent: torrent, Dir: dir, Complete: true}))
-		fetched = append(fetched, add(t, leecher, swarm.Spec{Torrent: torrent, Dir: t.TempDir()}))
-	}
-	for _, f := range fetched {
-		f.AddPeer(seeder.Addr())
-	}
-	first := make(chan struct{}, torrents)
-	for _, f := range fetched {
-		go func() {
-			<-f.Done()
-			first <- struct{}{}
-		}()
-	}
-	select {
-	case <-first:
-	case <-time.After(patience):
-		t.Fatal("none is complete")
-	}
-	for i, f := range fetched {
-		if s := f.Stats(); s.Down < size/2 {
-			t.Errorf("torrent %d has %d of %d bytes when another is complete", i, s.Down, size)
+	hub, hubSeeds := engine(limits), limits.Up > 0
+	// share has the hub exchange so many bytes with n others, and returns its torrent
+	// and one that is fetched.
+	share := func(bytes, n int) (own, fetched *swarm.Torrent) {
+		dir, torrent := makeContent(t, bytes)
+		join := func(e *swarm.Engine, seeds bool) *swarm.Torrent {
+			if seeds {
+				s := add(t, e, swarm.Spec{Torrent: torrent, Dir: dir, Complete: true})
+				waitDone(t, s)
+				return s
+			}
+			fetched = add(t, e, swarm.Spec{Torrent: torrent, Dir: t.TempDir()})
+			return fetched
 		}
-	}
-	for _, f := range fetched {
-		waitDone(t, f)
-		if err := f.Err(); err != nil {
-			t.Error(err)
+		own = join(hub, hubSeeds)
+		for range n {
+			other := engine(swarm.Config{})
+			join(other, !hubSeeds)
+			own.AddPeer(other.Addr())
 		}
+		return own, fetched
+	}
+	moved := func(s swarm.Stats) int64 { return s.Up + s.Down }
+	crowd, _ := share(4*size, peers)
+	until(t, crowd, "nothing moves", func(s swarm.Stats) bool { return moved(s) > size/4 })
+	_, lone := share(size, 1)
+	before := moved(crowd.Stats())
+	waitDone(t, lone)
+	if got := moved(crowd.Stats()) - before; got < size*2/3 || got > size*3/2 {
+		t.Errorf("a torrent with %d peers has moved %d bytes while one with one peer moved %d", peers, got, size)
 	}
 }

@@ -104,7 +104,7 @@ type Torrent struct {
 	spec   Spec
 	hash   metainfo.Hash
 	peerID [20]byte
-	down   *limit.Bucket // below the engine's
+	down   *limit.Bucket // shares the engine's
 	up     *limit.Bucket
 	log    *slog.Logger
 	loop   *loop // for functions that the loop runs

@@ -5,31 +5,17 @@
 // goroutine: whoever wants to spend asks here first, and waits in its own.
 // Every type is safe for concurrent use.
 //
-// Its nouns: a Bucket is a rate, possibly below a parent that limits it and
-// its siblings together; a Ticket is a place in the queue of a bucket; Dials
-// and Connections are the budgets for reaching out and for holding on.
+// Its nouns: a Bucket is a rate, of a torrent for one; a Common is a rate that
+// several buckets share evenly; a Ticket is a place in the queue of a bucket;
+// Dials and Connections are the budgets for reaching out and for holding on.
 package limit
 
 import (
 	"context"
-	"sync"
-	"sync/atomic"
 	"time"
 )
 
 const (
-	// burstTime is how much unused rate a bucket keeps, as time: enough to
-	// make up for wake-ups that come late on a busy machine, too little to
-	// be seen in a rate measured over a second.
-	burstTime = 60 * time.Millisecond
-	// waitMin is the shortest time to sleep: a few long rests cost less than
-	// many short ones, since each wakes everyone on the way of a block. What is
-	// lost by sleeping longer than needed comes back through burstTime.
-	waitMin = 25 * time.Millisecond
-	// waitMax is how long a waiter sleeps before it looks at the rate again,
-	// so that a raised limit is felt at once.
-	waitMax = 250 * time.Millisecond
-
 	// quantumTime is how much of a second one step of a transfer should take
 	// under a limit, so that a low rate flows and does not come in gulps.
 	quantumTime = 50 * time.Millisecond
@@ -40,170 +26,151 @@ const (
 // A Bucket limits a flow to a number of bytes per second, first come first
 // served. A nil Bucket limits nothing and costs nothing.
 type Bucket struct {
-	parent *Bucket // limits this bucket and its siblings together; may be nil
+	common *Common
+	rate   float64 // bytes per second, besides what common allows; 0 is no limit
 
-	rate atomic.Int64 // bytes per second; 0 is no limit
-
-	mu       sync.Mutex
-	reserved float64   // bytes asked for while there was a rate
-	served   float64   // bytes that the rate has allowed; <= reserved + burst
-	at       time.Time // when served was right
+	// Guarded by common.mu.
+	reserved float64 // bytes asked for
+	served   float64 // bytes allowed; <= reserved + its part of a burst
+	waiting  []*Ticket
+	busy     bool      // in common.busy; else served = reserved, and nobody waits
+	room     float64   // how much more it may have; of share
+	used     time.Time // when something was asked for last
 }
 
-// NewBucket returns a bucket of rate bytes per second below parent, which may
-// be nil. A rate of 0 or less does not limit; it can be set later.
-func NewBucket(rate int64, parent *Bucket) *Bucket {
-	b := &Bucket{parent: parent, at: time.Now()}
-	b.rate.Store(max(rate, 0))
+// NewBucket returns a bucket of rate bytes per second that shares common with
+// others. A rate of 0 or less does not limit, and neither does a common of nil.
+func NewBucket(rate int64, common *Common) *Bucket {
+	if rate <= 0 && common == nil {
+		return nil
+	}
+	b := &Bucket{common: common, rate: float64(max(rate, 0))}
+	if common == nil {
+		b.common = newCommon(0, restOf(b.rate))
+	}
 	return b
-}
-
-// SetRate changes the rate, in bytes per second; 0 or less is no limit. Those
-// who wait feel it within a fraction of a second.
-func (b *Bucket) SetRate(rate int64) {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	b.advance()
-	b.rate.Store(max(rate, 0))
-	if rate <= 0 {
-		b.served = b.reserved // whoever waits may go
-	}
-}
-
-// Rate returns the rate in bytes per second, 0 being no limit. It does not
-// regard the parent.
-func (b *Bucket) Rate() int64 {
-	if b == nil {
-		return 0
-	}
-	return b.rate.Load()
-}
-
-// Limited tells whether the bucket or one above it has a rate.
-func (b *Bucket) Limited() bool {
-	for ; b != nil; b = b.parent {
-		if b.Rate() > 0 {
-			return true
-		}
-	}
-	return false
 }
 
 // Quantum returns how many bytes to move at a time so that the flow is even:
 // a small part of a second's worth of the lowest rate, between 2 KiB and
 // 256 KiB.
 func (b *Bucket) Quantum() int {
+	if b == nil {
+		return quantumMax
+	}
 	n := float64(quantumMax)
-	for ; b != nil; b = b.parent {
-		if rate := b.Rate(); rate > 0 {
-			n = min(n, float64(rate)*quantumTime.Seconds())
+	for _, rate := range [...]float64{b.rate, b.common.rate} {
+		if rate > 0 {
+			n = min(n, rate*quantumTime.Seconds())
 		}
 	}
 	return int(max(n, quantumMin))
 }
 
-// WaitN takes n bytes out of the bucket and those above it, and returns when
-// what was taken before has been paid for. The error is that of ctx; the bytes
-// count as spent all the same.
+// WaitN takes n bytes out of the bucket, and returns when what was taken before
+// has been paid for. The error is that of ctx; the bytes count as spent all the
+// same.
 func (b *Bucket) WaitN(ctx context.Context, n int) error {
-	if b == nil {
-		return nil
-	}
 	ticket := b.Take(n)
-	wait := ticket.Delay()
-	if wait <= 0 {
+	if ticket == nil {
 		return nil
 	}
-	timer := time.NewTimer(wait)
-	defer timer.Stop()
-	for {
-		select {
-		case <-timer.C:
-		case <-ctx.Done():
-			return ctx.Err()
-		}
-		if wait = ticket.Delay(); wait <= 0 {
-			return nil
-		}
-		timer.Reset(wait)
+	select {
+	case <-ticket.Ready():
+		return nil
+	case <-ctx.Done():
+		ticket.Leave()
+		return ctx.Err()
 	}
 }
 
 // A Ticket is a place in the queue of a bucket, for those who have something
-// else to wait for as well. It is for one goroutine.
+// else to wait for as well.
 type Ticket struct {
-	b  *Bucket
-	at float64
-	n  int
+	b     *Bucket
+	at    float64       // how much b must have served before
+	ready chan struct{} // closed when it is its turn
 }
 
-// Take takes n bytes out of the bucket. They may be spent when Delay of the
-// ticket says 0.
-func (b *Bucket) Take(n int) Ticket {
+// Take takes n bytes out of the bucket. They may be spent when the ticket is
+// ready, or at once if there is none.
+func (b *Bucket) Take(n int) *Ticket {
 	if b == nil {
-		return Ticket{}
+		return nil
 	}
-	return Ticket{b: b, at: b.take(n), n: n}
+	c := b.common
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	at := b.take(n)
+	if b.served >= at && len(b.waiting) == 0 {
+		return nil
+	}
+	t := &Ticket{b: b, at: at, ready: make(chan struct{})}
+	b.waiting = append(b.waiting, t)
+	c.wake()
+	return t
 }
 
-// Delay returns how long to wait before asking again, 0 when the turn has
-// come. It must be asked until it says 0.
-func (t *Ticket) Delay() time.Duration {
-	for t.b != nil {
-		if wait := t.b.delay(t.at); wait > 0 {
-			return min(max(wait, waitMin), waitMax)
-		}
-		if t.b = t.b.parent; t.b != nil {
-			t.at = t.b.take(t.n)
+// Ready returns a channel that is closed when it is the ticket's turn.
+func (t *Ticket) Ready() <-chan struct{} { return t.ready }
+
+// Leave gives the place up; the bytes count as spent.
+func (t *Ticket) Leave() {
+	c := t.b.common
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	for i, other := range t.b.waiting {
+		if other == t {
+			t.b.dequeue(i, i+1)
+			return
 		}
 	}
-	return 0
 }
 
-// Spend takes n bytes out of the bucket and those above it without waiting,
-// for what cannot wait; whoever comes next pays for it in time.
+// Spend takes n bytes out of the bucket without waiting, for what cannot wait;
+// whoever comes next pays for it in time.
 func (b *Bucket) Spend(n int) {
-	for ; b != nil; b = b.parent {
-		b.take(n)
+	if b == nil {
+		return
 	}
+	b.common.mu.Lock()
+	defer b.common.mu.Unlock()
+	b.take(n)
 }
 
-// take queues n bytes and returns how much must have been served before them.
+// take counts n bytes as asked for, and returns how much must have been served
+// before them.
 func (b *Bucket) take(n int) float64 {
-	if b.rate.Load() == 0 {
-		return 0
+	c := b.common
+	b.used = time.Now()
+	c.share(b.used)
+	if !b.busy {
+		b.busy = true
+		c.busy = append(c.busy, b)
 	}
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	b.advance()
+	if b.rate == 0 { // it may have what nobody had room for
+		more := min(c.spare, max(b.reserved-b.served, 0))
+		b.served += more
+		c.spare -= more
+	}
 	at := b.reserved
 	b.reserved += float64(n)
 	return at
 }
 
-func (b *Bucket) delay(at float64) time.Duration {
-	if b.rate.Load() == 0 {
-		return 0
+// admit tells those whose turn has come.
+func (b *Bucket) admit() {
+	n := 0
+	for n < len(b.waiting) && b.waiting[n].at <= b.served {
+		close(b.waiting[n].ready)
+		n++
 	}
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	b.advance()
-	rate := float64(b.rate.Load())
-	if rate == 0 || b.served >= at {
-		return 0
-	}
-	// A wait beyond waitMax is cut by the caller; the bound here keeps the
-	// conversion in range for absurdly low rates.
-	seconds := min((at-b.served)/rate, 3600)
-	return max(1, time.Duration(seconds*float64(time.Second)))
+	b.dequeue(0, n)
 }
 
-// advance serves what the time since the last call allows.
-func (b *Bucket) advance() {
-	now := time.Now()
-	if rate := float64(b.rate.Load()); rate > 0 {
-		b.served += rate * now.Sub(b.at).Seconds()
-		b.served = min(b.served, b.reserved+rate*burstTime.Seconds())
-	}
-	b.at = now
+// dequeue takes those from i up to j out of those who wait.
+func (b *Bucket) dequeue(i, j int) {
+	rest := i + copy(b.waiting[i:], b.waiting[j:])
+	clear(b.waiting[rest:])
+	b.waiting = b.waiting[:rest]
 }

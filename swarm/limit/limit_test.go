@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"net/netip"
 	"sync"
-	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -34,7 +33,7 @@ func TestBucketRate(t *testing.T) {
 					}
 					total += int64(n)
 					inWindow += int64(n)
-					bound := float64(rate)*(windowTime+burstTime).Seconds() + 2*float64(n)
+					bound := float64(rate)*windowTime.Seconds() + b.common.burst(b.rate) + 2*float64(n)
 					if float64(inWindow) > bound {
 						t.Fatalf("%d bytes within %v, want at most %.0f", inWindow, windowTime, bound)
 					}
@@ -65,73 +64,8 @@ func TestBucketBurst(t *testing.T) {
 					}
 				}
 				// The last of them waited already.
-				if most := int64(float64(rate)*burstTime.Seconds()) + 2*int64(n); atOnce > most {
+				if most := int64(b.common.burst(b.rate)) + 2*int64(n); atOnce > most {
 					t.Errorf("%d bytes/s: %d at once after %v, want at most %d", rate, atOnce, pause, most)
-				}
-			}
-		})
-	}
-}
-
-func TestBucketShares(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		const rate = 1 << 20
-		parent := NewBucket(rate, nil)
-		slow := NewBucket(rate/8, parent)
-		wide := NewBucket(0, parent)
-		ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
-		defer cancel()
-		var wg sync.WaitGroup
-		var moved [2]int64
-		for i, b := range []*Bucket{slow, wide} {
-			wg.Go(func() {
-				for b.WaitN(ctx, 4<<10) == nil {
-					moved[i] += 4 << 10
-				}
-			})
-		}
-		wg.Wait()
-		for i, want := range []float64{rate / 8, rate * 7 / 8} {
-			if got := float64(moved[i]) / 20; got < want*0.95 || got > want*1.05 {
-				t.Errorf("child %d: %.0f bytes/s, want %.0f", i, got, want)
-			}
-		}
-	})
-}
-
-// Torrents with as many connections as each other get the same of a common limit,
-// whatever limits of their own the rest have; one with a single connection beside
-// one with eight is not starved: connections are served in turn.
-func TestBucketSharesByConnection(t *testing.T) {
-	const rate, seconds, step = 1 << 20, 20, 4 << 10
-	for _, c := range []struct {
-		own, connections [3]int     // own limit of each torrent in bytes per second, and its connections
-		want             [3]float64 // share of the rate
-	}{
-		{own: [3]int{0, 0, 0}, connections: [3]int{4, 4, 4}, want: [3]float64{1. / 3, 1. / 3, 1. / 3}},
-		{own: [3]int{rate / 8, 0, 0}, connections: [3]int{8, 2, 2}, want: [3]float64{2. / 16, 7. / 16, 7. / 16}},
-		{own: [3]int{0, 0, rate / 4}, connections: [3]int{8, 1, 1}, want: [3]float64{8. / 10, 1. / 10, 1. / 10}},
-	} {
-		synctest.Test(t, func(t *testing.T) {
-			parent := NewBucket(rate, nil)
-			ctx, cancel := context.WithTimeout(t.Context(), seconds*time.Second)
-			defer cancel()
-			var wg sync.WaitGroup
-			var moved [3]atomic.Int64
-			for i := range moved {
-				b := NewBucket(int64(c.own[i]), parent)
-				for range c.connections[i] {
-					wg.Go(func() {
-						for b.WaitN(ctx, step) == nil {
-							moved[i].Add(step)
-						}
-					})
-				}
-			}
-			wg.Wait()
-			for i := range moved {
-				if got := float64(moved[i].Load()) / seconds / rate; got < c.want[i]-0.02 || got > c.want[i]+0.02 {
-					t.Errorf("%d connections: torrent %d has %.3f of the rate, want %.3f", c.connections, i, got, c.want[i])
 				}
 			}
 		})
@@ -161,31 +95,6 @@ func TestBucketIsFair(t *testing.T) {
 	})
 }
 
-func TestBucketRateRaised(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		b := NewBucket(1, nil)
-		b.Take(1000)
-		start := time.Now()
-		go func() {
-			time.Sleep(time.Second)
-			b.SetRate(0)
-		}()
-		if err := b.WaitN(t.Context(), 1000); err != nil {
-			t.Fatal(err)
-		}
-		if d := time.Since(start); d > time.Second+waitMax {
-			t.Errorf("waited %v, want the new rate to be felt after a second", d)
-		}
-		b.SetRate(1000)
-		b.Take(1000)
-		start = time.Now()
-		b.WaitN(t.Context(), 1)
-		if d := time.Since(start); d < 900*time.Millisecond || d > 1100*time.Millisecond {
-			t.Errorf("waited %v, want a second", d)
-		}
-	})
-}
-
 func TestBucketCancel(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		b := NewBucket(1, nil)
@@ -199,14 +108,14 @@ func TestBucketCancel(t *testing.T) {
 }
 
 func TestNilBucket(t *testing.T) {
-	var b *Bucket
+	b := NewBucket(0, NewCommon(0))
+	if b != nil {
+		t.Fatal("a bucket without a limit")
+	}
 	if n := testing.AllocsPerRun(100, func() {
-		if b.WaitN(context.Background(), 1<<40) != nil || b.Limited() || b.Rate() != 0 {
+		b.Spend(1 << 40)
+		if b.WaitN(context.Background(), 1<<40) != nil || b.Take(1<<40) != nil {
 			t.Error("a nil bucket limits")
-		}
-		ticket := b.Take(1 << 40)
-		if ticket.Delay() != 0 {
-			t.Error("a nil bucket makes wait")
 		}
 	}); n != 0 {
 		t.Errorf("%v allocations, want none", n)
@@ -337,7 +246,7 @@ func TestConnections(t *testing.T) {
 
 func BenchmarkBucket(b *testing.B) {
 	b.ReportAllocs()
-	bucket := NewBucket(1<<50, NewBucket(1<<50, nil))
+	bucket := NewBucket(1<<50, NewCommon(1<<50))
 	for b.Loop() {
 		bucket.WaitN(context.Background(), 16<<10)
 	}

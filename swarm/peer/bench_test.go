@@ -132,10 +132,7 @@ func benchTransfer(b *testing.B, run int, rate int64) {
 	const waiting = 64
 	src := &source{room: make(chan int, waiting)}
 	dst := &sink{want: b.N, full: make(chan struct{})}
-	var bucket *limit.Bucket
-	if rate > 0 {
-		bucket = limit.NewBucket(rate, nil)
-	}
+	bucket := limit.NewBucket(rate, nil)
 	pool := block.NewPool(1 << 20)
 	from := New(out, Config{Handler: src, Pool: pool, Up: bucket})
 	to := New(in, Config{Handler: dst, Pool: pool})

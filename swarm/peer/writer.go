@@ -99,11 +99,11 @@ func (w *writer) run() error {
 	for {
 		w.c.queue.takeControl(&w.batch, false)
 		up := w.c.cfg.Up
-		if !up.Limited() {
+		if up == nil {
 			w.c.queue.takeBlocks(&w.batch, batchMax)
 		}
 		sent, err := w.flush(0)
-		if err == nil && up.Limited() {
+		if err == nil && up != nil {
 			var more bool
 			more, err = w.limited(up)
 			sent = sent || more
@@ -144,25 +144,33 @@ func (w *writer) limited(up *limit.Bucket) (sent bool, err error) {
 	// The blocks wait apart, for the batch is needed for control messages.
 	blocks := w.batch.blocks
 	w.batch.blocks = nil
-	restore := func() { w.batch.blocks = blocks }
-	ticket := up.Take(n)
-	for wait := ticket.Delay(); wait > 0; wait = ticket.Delay() {
-		w.timer.Reset(wait)
+	if ticket := up.Take(n); ticket != nil {
+		err = w.await(ticket)
+	}
+	w.batch.blocks = blocks
+	if err != nil {
+		return false, err
+	}
+	return w.flush(n)
+}
+
+// await sends control messages until it is the ticket's turn.
+func (w *writer) await(ticket *limit.Ticket) error {
+	for {
 		select {
+		case <-ticket.Ready():
+			return nil
 		case <-w.c.queue.wake:
 			w.c.queue.takeControl(&w.batch, true)
 			if _, err := w.flush(0); err != nil {
-				restore()
-				return false, err
+				ticket.Leave()
+				return err
 			}
-		case <-w.timer.C:
 		case <-w.c.done:
-			restore()
-			return false, net.ErrClosed
+			ticket.Leave()
+			return net.ErrClosed
 		}
 	}
-	restore()
-	return w.flush(n)
 }
 
 // flush writes the batch, of which so many bytes were taken out of the rate
