@@ -23,6 +23,7 @@ import (
 type reader struct {
 	c    *Conn
 	in   input
+	ack  acker     // says that it came
 	raw  rawReader // reads into several buffers at once; inert where that is not possible
 	plan plan
 
@@ -43,6 +44,7 @@ func newReader(c *Conn) *reader {
 	r := &reader{c: c, progress: now, flood: floodCounter{since: now}}
 	r.in.conn = c.conn
 	r.raw.init(c.conn, r)
+	r.ack.init(c.conn)
 	return r
 }
 
@@ -63,6 +65,9 @@ func (r *reader) run(ctx context.Context) error {
 		n, err := r.fill()
 		if n > 0 {
 			r.c.read.Add(int64(n))
+			if r.plan.streak == 0 { // many blocks are acknowledged by themselves
+				r.ack.now()
+			}
 			if err := r.pay(ctx, n); err != nil {
 				return err
 			}

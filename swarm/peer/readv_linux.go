@@ -24,16 +24,21 @@ type rawReader struct {
 }
 
 func (r *rawReader) init(conn net.Conn, owner *reader) {
+	r.conn, r.reader = socketOf(conn), owner
+	r.try = r.readv
+}
+
+// socketOf returns the socket that conn is, or nil.
+func socketOf(conn net.Conn) syscall.RawConn {
 	tcp, ok := conn.(*net.TCPConn)
 	if !ok {
-		return
+		return nil
 	}
 	raw, err := tcp.SyscallConn()
 	if err != nil {
-		return
+		return nil
 	}
-	r.conn, r.reader = raw, owner
-	r.try = r.readv
+	return raw
 }
 
 func (r *rawReader) ok() bool { return r.conn != nil }

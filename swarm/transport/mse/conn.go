@@ -48,6 +48,9 @@ func (c *Conn) Bare() net.Conn {
 	return c
 }
 
+// Below returns the connection below, for its options.
+func (c *Conn) Below() net.Conn { return c.Conn }
+
 // Read implements net.Conn.
 func (c *Conn) Read(b []byte) (int, error) {
 	if len(c.initial) > 0 {

@@ -1,0 +1,33 @@
+package peer
+
+import (
+	"net"
+	"syscall"
+)
+
+// An acker has the system acknowledge at once what has come, where it would
+// wait for 40 ms for something to go out with. Peers that do not set
+// TCP_NODELAY, libtorrent among them, hold back their next requests until the
+// last message is acknowledged: of a have, to which there is no answer, a seed
+// that has nothing more to send would say so last. It is owned by the reader.
+type acker struct {
+	conn syscall.RawConn // nil when the connection is no socket
+	set  func(fd uintptr)
+}
+
+func (a *acker) init(conn net.Conn) {
+	if tunnel, ok := conn.(interface{ Below() net.Conn }); ok {
+		conn = tunnel.Below()
+	}
+	a.conn = socketOf(conn)
+	a.set = func(fd uintptr) {
+		syscall.SetsockoptInt(int(fd), syscall.IPPROTO_TCP, syscall.TCP_QUICKACK, 1)
+	}
+}
+
+// now acknowledges what was read. It holds until something is sent.
+func (a *acker) now() {
+	if a.conn != nil {
+		a.conn.Control(a.set) // an error shows at the next read
+	}
+}
