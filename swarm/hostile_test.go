@@ -619,9 +619,8 @@ func TestRoomForNewcomers(t *testing.T) {
 	}
 }
 
-// Peers that ask for blocks and read slowly or not at all hold neither the slots
-// nor the memory that others need. Each of them is noticed after about a second, and
-// by chance the honest peer may come last.
+// Peers that ask for blocks and read nothing hold neither the slots nor the memory
+// that others need.
 func TestSlowReaders(t *testing.T) {
 	t.Parallel()
 	const turn = 45 * time.Second // less than a peer may keep a slot when others wait

@@ -54,6 +54,8 @@ type slotState struct {
 	favour     time.Duration // when it got the last of some blocks that had to wait
 	favours    int           // how many of them, see seeder
 	wanted     time.Duration // for how long we have been interested in it
+	unused     int           // slots in a row in which it asked for nothing
+	deaf       time.Duration // serving.moved when it was last found not to read, or 0
 }
 
 // barren tells whether the peer takes and never gave, although it could have.
@@ -291,6 +293,7 @@ func (t *Torrent) choke(p *peer) {
 	}
 	p.unchoked = false
 	p.slot.since = t.now
+	p.slot.unused = ifThen(p.slot.given == 0, p.slot.unused+1, 0)
 	t.sendID(p, wire.Choke)
 	t.seeder.choked(t, p)
 	t.rejectQueue(p)

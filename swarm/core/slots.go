@@ -15,6 +15,13 @@ const (
 	// stuckBlocks is how many blocks all slots could have got in the time after
 	// which a peer that got none counts as stuck.
 	stuckBlocks = 4
+	// deafLook is how often is looked for those who are stuck while others wait,
+	// and deafShare how many slots are given for each that is found.
+	deafLook  = 200 * time.Millisecond
+	deafShare = 3
+	// unusedMax is how many slots in a row a peer may let stand unused before it
+	// comes after others: once may be by chance, or because others gave it more.
+	unusedMax = 3
 	// uplinkRest is how long nothing has to go out to anybody for the uplink to
 	// count as free.
 	uplinkRest = time.Second / 2
@@ -23,10 +30,14 @@ const (
 // stuck tells whether p does not read what it asked for: blocks are with its
 // writer, and none has gone out for longer than the slots take for several at
 // the rate of late, or than one slot does while nobody else gets any either. It
-// has no use for a slot.
+// has no use for a slot. Who was found so remains so until it reads: the rate says
+// little when it is low because nobody reads.
 func (t *Torrent) stuck(p *peer) bool {
 	if len(p.serve.flying) == 0 {
 		return false
+	}
+	if p.deaf() {
+		return true
 	}
 	patience, rest := stuckAfter, uplinkRest
 	if rate := t.up.rate(t.now); rate > 0 {
@@ -79,6 +90,32 @@ func (t *Torrent) slotsUsed() int {
 	return n + fresh
 }
 
+// deaf tells whether p was found stuck and has read nothing since.
+func (p *peer) deaf() bool { return p.slot.deaf != 0 && p.slot.deaf == p.serve.moved }
+
+// lookForDeaf gives slots in place of those that are found stuck. For each there
+// are deafShare, once: so a crowd that does not read is through within a second or
+// two, since each look finds more of it, and cannot have slots multiplied again.
+func (t *Torrent) lookForDeaf() {
+	found, others := 0, false
+	for _, p := range t.peers.list {
+		switch {
+		case !p.unchoked || len(p.serve.flying) == 0 || p.deaf():
+		case t.stuck(p):
+			found += ifThen(p.slot.deaf == 0, 1, 0)
+			p.slot.deaf = p.serve.moved
+		default:
+			others = true
+		}
+	}
+	if found > 0 {
+		t.giveSlots(t.choker.slots - t.slotsUsed() + (deafShare-1)*found)
+	}
+	if others && t.awaited() {
+		t.timers.by(timerDeaf, t.now+deafLook)
+	}
+}
+
 // deserves tells whether p is to get a free slot before q: as it gives us more,
 // or passes on what it gets, or had less from us, or has waited longer.
 func (t *Torrent) deserves(p, q *peer) bool {
@@ -86,6 +123,9 @@ func (t *Torrent) deserves(p, q *peer) bool {
 		return a > b
 	}
 	if a, b := p.barren(), q.barren(); a != b {
+		return b
+	}
+	if a, b := p.idled(), q.idled(); a != b {
 		return b
 	}
 	if t.seeder.alone(t) {
@@ -98,6 +138,9 @@ func (t *Torrent) deserves(p, q *peer) bool {
 	}
 	return p.slot.since < q.slot.since
 }
+
+// idled tells whether p let slots stand unused again and again.
+func (p *peer) idled() bool { return p.slot.unused >= unusedMax }
 
 func (t *Torrent) unchoked() int {
 	n := 0
@@ -114,10 +157,13 @@ func (t *Torrent) unchoked() int {
 // used as long as anybody wants something; but then its peer loses it, or in the
 // end everybody would have one. Among equals chance decides.
 func (t *Torrent) fillSlots() {
-	if t.pick == nil || len(t.peers.list) == 0 {
-		return
+	if t.pick != nil && len(t.peers.list) > 0 {
+		t.giveSlots(t.choker.slots - t.slotsUsed())
 	}
-	for free := t.choker.slots - t.slotsUsed(); free > 0; free-- {
+}
+
+func (t *Torrent) giveSlots(free int) {
+	for ; free > 0; free-- {
 		var next *peer
 		start := t.rng.IntN(len(t.peers.list))
 		for i := range t.peers.list {

@@ -13,6 +13,7 @@ const (
 	timerSweep    timer = iota // once a second: what each peer is late with
 	timerChoke                 // the next round of the choker
 	timerSlots                 // free slots are given
+	timerDeaf                  // who has a slot may turn out not to read
 	timerRefill                // peers that have room for requests get some
 	timerDial                  // the next Dial is allowed or due
 	timerMetadata              // metadata requests that are late
@@ -77,6 +78,9 @@ func (t *Torrent) expire() {
 	}
 	if t.timers.due(timerSlots, t.now) {
 		t.fillSlots()
+	}
+	if t.timers.due(timerDeaf, t.now) {
+		t.lookForDeaf()
 	}
 	if t.timers.due(timerMetadata, t.now) {
 		t.askMetadata()

@@ -49,7 +49,7 @@ func (t *Torrent) passesOn(p *peer) bool {
 // reads them.
 func (t *Torrent) busyElse(p *peer) bool {
 	for _, q := range t.peers.list {
-		if q != p && len(q.serve.flying) > 0 && !t.stuck(q) {
+		if q != p && len(q.serve.flying) > 0 && !t.stuck(q) && t.now-q.serve.moved < passOverMax {
 			return true
 		}
 	}

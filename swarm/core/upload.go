@@ -111,6 +111,7 @@ func (t *Torrent) pump(p *peer) {
 		s.queue = append(s.queue[:i], s.queue[i+1:]...)
 		if len(s.flying) == 0 {
 			s.moved = t.now
+			t.timers.by(timerDeaf, t.now+deafLook)
 		}
 		s.flying = append(s.flying, r)
 		p.spoke = t.now
