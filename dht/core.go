@@ -47,7 +47,9 @@ type core struct {
 	coreConfig
 	families [families]*family // nil where there is no connection
 	queries  queries
-	lookups  []*lookup // those that run, at most lookupsMax
+	lookups  []*lookup     // those that run, at most lookupsMax
+	late     []*storeQuery // those that wait for budget, oldest first, at most putOffMax
+	lateWake instant       // when they are tried again
 	watchers map[ID][]*watcher
 	tokens   tokens
 	items    itemStore
@@ -77,6 +79,8 @@ func newCore(now instant, cfg coreConfig) *core {
 		limiter:    newLimiter(l.QueriesIn, l.QueriesInBurst),
 		budget:     newBudget(l.QueriesOut, l.QueriesOutBurst, l.AddressesOut),
 		pings:      newPingback(),
+		recent:     make(recentLookups),
+		lateWake:   forever,
 		swept:      now,
 	}
 }
@@ -168,7 +172,7 @@ func (c *core) transmit(to netip.AddrPort, b []byte) {
 
 // next is when tick wants to be called.
 func (c *core) next() instant {
-	at := c.queries.next()
+	at := min(c.queries.next(), c.lateWake)
 	for _, f := range c.families {
 		if f != nil {
 			at = min(at, f.next())
@@ -188,6 +192,9 @@ func (c *core) tick(now instant) {
 			break
 		}
 		c.expire(now, q)
+	}
+	if now >= c.lateWake {
+		c.askLate(now)
 	}
 	for i := 0; i < len(c.lookups); i++ {
 		if l := c.lookups[i]; now >= l.wake {
@@ -231,6 +238,7 @@ func (c *core) sweep(now instant) {
 	c.items.expire(now)
 	c.pings.expire(now)
 	c.recent.expire(now)
+	c.recent = rebuilt(c.recent)
 	c.limiter.forget(now)
 	c.limiter.sources = rebuilt(c.limiter.sources)
 	c.pings.last = rebuilt(c.pings.last)

@@ -115,7 +115,7 @@ func (f *family) newLookup(now instant, req *request, sink lookupSink) *lookup {
 	}
 	recent := l.newPath()
 	for _, n := range f.c.recent.of(now, f.index, req.target) {
-		l.add(n.ID, n.Addr, recent, 0)
+		l.add(n.id, n.at.addrPort(), recent, 0)
 	}
 	// More than k of them, since some may have died.
 	near := f.c.nearest[:f.table.closest(&req.target, f.c.nearest[:])]

@@ -40,6 +40,7 @@ type Node struct {
 	joinOnce sync.Once
 	joined   chan struct{} // closed when a family joins for the first time
 	isJoined atomic.Bool
+	rounds   chan struct{} // holds a token for each round of Peers that runs
 	resolver resolverLoop
 
 	mu      sync.Mutex
@@ -67,6 +68,7 @@ func New(cfg Config) (*Node, error) {
 		epoch:   time.Now(),
 		events:  make(chan event, eventsMax),
 		joined:  make(chan struct{}),
+		rounds:  make(chan struct{}, roundsMax),
 		changed: make(chan struct{}),
 		paced:   make(map[ID]time.Time),
 	}

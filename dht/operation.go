@@ -3,6 +3,7 @@ package dht
 import (
 	"net/netip"
 	"slices"
+	"time"
 )
 
 // operation is one request of a user: a lookup in each family.
@@ -89,6 +90,14 @@ func (op *operation) result(now instant) Lookup {
 // given up: packets get lost, and it did answer a moment ago.
 const storeTries = 2
 
+const (
+	// storePatience is how long a node is waited for that cannot be asked to store
+	// something for want of budget: less than its token is good for.
+	storePatience = 2 * time.Minute
+	// putOffMax bounds those that wait so.
+	putOffMax = 1024
+)
+
 // storing is one round of announce_peer or put to several nodes.
 type storing struct {
 	c      *core
@@ -104,6 +113,7 @@ type storeQuery struct {
 	to      netip.AddrPort
 	req     request
 	tries   int
+	since   instant // when it was to be asked
 	settled bool
 }
 
@@ -112,7 +122,7 @@ type storeQuery struct {
 func (c *core) store(now instant, targets []storeTarget, req request, done func(instant, *storing)) {
 	s := &storing{c: c, open: len(targets) + 1, done: done}
 	for _, t := range targets {
-		sq := &storeQuery{s: s, to: t.addr, req: req}
+		sq := &storeQuery{s: s, to: t.addr, req: req, since: now}
 		sq.req.token = t.token
 		sq.ask(now)
 	}
@@ -126,9 +136,33 @@ func (s *storing) close(now instant) {
 }
 
 func (q *storeQuery) ask(now instant) {
-	q.tries++
-	if err := q.s.c.ask(now, q.to, &q.req, &query{owner: q}); err != nil {
+	err := q.s.c.ask(now, q.to, &q.req, &query{owner: q})
+	if err == nil {
+		q.tries++
+		return
+	}
+	if err != ErrBusy || !q.s.c.putOff(now, q) {
 		q.settle(now, err)
+	}
+}
+
+// putOff has q asked when the budget allows it, unless it has waited for too long.
+func (c *core) putOff(now instant, q *storeQuery) bool {
+	if now-q.since > storePatience || len(c.late) >= putOffMax {
+		return false
+	}
+	c.late = append(c.late, q)
+	c.lateWake = now + budgetRetry
+	return true
+}
+
+// askLate asks those that were put off, as far as the budget goes. They come before
+// lookups, which would be in vain if what they are for is not stored.
+func (c *core) askLate(now instant) {
+	late := c.late
+	c.late, c.lateWake = nil, forever
+	for _, q := range late { // all of them, for some may be at addresses that cost nothing
+		q.ask(now)
 	}
 }
 

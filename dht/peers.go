@@ -44,11 +44,28 @@ var peersPauses = [...]time.Duration{
 	40 * time.Second, time.Minute, 2 * time.Minute, 5 * time.Minute, 13 * time.Minute,
 }
 
+// roundsMax is how many rounds of Peers run at one time. More would not be quicker:
+// the budget for queries allows a few lookups a second. The others wait for their
+// turn in the order in which they came, so that of thousands of info-hashes none is
+// announced a second time before the last one was announced once.
+const roundsMax = 32
+
 // unansweredMax is which of peersPauses is the longest, counted from 0, while
 // nobody answers: a minute. To have joined ends the pause; what keeps answers from
 // coming otherwise is more lookups than run at a time, or a network that is gone,
 // and then thousands of torrents must not all try every second.
 const unansweredMax = 6
+
+// overdue returns how many rounds there would have been within that time if none had
+// had to wait for its turn, and no less than rounds.
+func overdue(rounds int, since time.Duration) int {
+	for n, d := range peersPauses {
+		if since -= d; since < 0 {
+			return max(rounds, n)
+		}
+	}
+	return max(rounds, len(peersPauses))
+}
 
 // peersPause is the pause after the given number of rounds, with a jitter of
 // an eighth either way.
@@ -128,8 +145,8 @@ type peersRun struct {
 	found    *found
 	watcher  watcher
 	yielded  map[netip.AddrPort]time.Time
-	count    int // distinct peers yielded
-	op       *operation
+	count    int        // distinct peers yielded
+	op       *operation // the lookup that runs, for the loop
 }
 
 // Peers announces ih at port and yields the peers that it meets, looking up and
@@ -148,16 +165,20 @@ func (n *Node) Peers(ctx context.Context, ih metainfo.Hash, port uint16, seed bo
 			return
 		}
 		defer r.end()
+		began := time.Now()
 		for rounds, unanswered := 0, 0; ; {
-			if !n.pace(ctx, r.ih) {
+			if !n.pace(ctx, r.ih) || !r.turn(ctx, yield) {
 				return
 			}
 			answered, more := r.round(ctx, yield)
+			<-n.rounds
 			if !more {
 				return
 			}
-			pause := peersPause(rounds, r.count)
+			var pause time.Duration
 			if answered {
+				rounds = overdue(rounds, time.Since(began))
+				pause = peersPause(rounds, r.count)
 				rounds++
 				unanswered = 0
 			} else {
@@ -190,12 +211,38 @@ func (r *peersRun) end() {
 	})
 }
 
+// turn waits until it is r's turn to look up, yielding what others announce to us
+// meanwhile. When it reports true, the place in n.rounds is to be given back.
+func (r *peersRun) turn(ctx context.Context, yield func(netip.AddrPort) bool) bool {
+	for {
+		select {
+		case r.n.rounds <- struct{}{}:
+			return true
+		case <-r.found.ready:
+			if !r.yieldAll(yield) {
+				return false
+			}
+		case <-ctx.Done():
+			return false
+		case <-r.n.ctx.Done():
+			return false
+		}
+	}
+}
+
 // round looks up and announces once. It reports whether anybody answered, and
 // whether the caller wants more.
 func (r *peersRun) round(ctx context.Context, yield func(netip.AddrPort) bool) (answered, more bool) {
 	done := make(chan Lookup, 1)
 	err := r.n.do(func(c *core, now instant) {
-		r.op = c.lookUpPeers(now, r.ih, r.found, &r.announce, func(l Lookup) { done <- l })
+		ended := false
+		op := c.lookUpPeers(now, r.ih, r.found, &r.announce, func(l Lookup) {
+			ended, r.op = true, nil // it remembers all whom it met, and the next round may be far
+			done <- l
+		})
+		if !ended {
+			r.op = op
+		}
 	})
 	if err != nil {
 		return false, false

@@ -3,55 +3,62 @@ package dht
 import "time"
 
 const (
-	recentMax  = 32 // targets
-	recentLife = 15 * time.Minute
+	// recentMax is how many targets are remembered: as many torrents as one node
+	// seeds, as a rule.
+	recentMax = 16_384
+	// recentLife is longer than the time from one announcement to the next, also
+	// when so much is announced that they come late.
+	recentLife = time.Hour
 )
 
 // recentLookups remembers the outcome of the last lookups, so that the next
-// one for the same target begins where that one ended.
-type recentLookups struct {
-	list []recentLookup // oldest first, at most recentMax
+// one for the same target begins where that one ended. When there are too many,
+// one by chance is forgotten.
+type recentLookups map[recentKey]recentLookup // at most recentMax
+
+type recentKey struct {
+	family int
+	target ID
 }
 
 type recentLookup struct {
-	family int
-	target ID
-	at     instant
-	nodes  []NodeInfo // at most k
+	at    instant
+	nodes []recentNode // at most k
 }
 
-func (r *recentLookups) keep(now instant, l *lookup) {
+// A recentNode takes half the memory of a NodeInfo.
+type recentNode struct {
+	id ID
+	at endpoint
+}
+
+func (r recentLookups) keep(now instant, l *lookup) {
 	if l.req.method == methodFindNode {
 		return // of our own id and for upkeep: the table has the outcome
 	}
-	r.drop(func(old *recentLookup) bool { return old.family == l.f.index && old.target == l.req.target })
-	if len(r.list) >= recentMax {
-		r.list = append(r.list[:0], r.list[1:]...)
+	key := recentKey{l.f.index, l.req.target}
+	if _, known := r[key]; !known && len(r) >= recentMax {
+		for other := range r {
+			delete(r, other)
+			break
+		}
 	}
-	e := recentLookup{family: l.f.index, target: l.req.target, at: now}
-	l.closest(func(c *candidate) { e.nodes = append(e.nodes, NodeInfo{c.id, c.addr}) })
-	r.list = append(r.list, e)
+	nodes := make([]recentNode, 0, k)
+	l.closest(func(c *candidate) { nodes = append(nodes, recentNode{c.id, pack(c.addr)}) })
+	r[key] = recentLookup{now, nodes}
 }
 
-func (r *recentLookups) of(now instant, family int, target ID) []NodeInfo {
-	for i := range r.list {
-		if e := &r.list[i]; e.family == family && e.target == target && now-e.at < recentLife {
-			return e.nodes
-		}
+func (r recentLookups) of(now instant, family int, target ID) []recentNode {
+	if e, ok := r[recentKey{family, target}]; ok && now-e.at < recentLife {
+		return e.nodes
 	}
 	return nil
 }
 
-func (r *recentLookups) expire(now instant) {
-	r.drop(func(e *recentLookup) bool { return now-e.at >= recentLife })
-}
-
-func (r *recentLookups) drop(stale func(*recentLookup) bool) {
-	kept := r.list[:0]
-	for i := range r.list {
-		if !stale(&r.list[i]) {
-			kept = append(kept, r.list[i])
+func (r recentLookups) expire(now instant) {
+	for key, e := range r {
+		if now-e.at >= recentLife {
+			delete(r, key)
 		}
 	}
-	r.list = kept
 }

@@ -1,0 +1,83 @@
+package dht
+
+import (
+	"context"
+	"fmt"
+	"net/netip"
+	"sync"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"swarmnode/metainfo"
+	"swarmnode/swarm/simnet"
+)
+
+// TestManyAnnounces: more info-hashes than a node can announce at once are all
+// announced as soon as its budget allows, each once before any is a second time,
+// and found by others.
+func TestManyAnnounces(t *testing.T) {
+	const (
+		hashes = 80
+		rate   = 20
+		cost   = 22 // queries of one announcement, in this network
+	)
+	synctest.Test(t, func(t *testing.T) {
+		w := world{t, simnet.New(1)}
+		const boot = "30.0.0.1:6881"
+		w.node("30.0.0.1", Config{Router: true})
+		for i := range 24 {
+			w.node(fmt.Sprintf("31.0.%d.1", i), Config{Bootstrap: []string{boot}, Limits: Limits{QueriesIn: 1000}})
+		}
+		time.Sleep(time.Minute)
+		seed, _ := w.node("35.0.0.1", Config{Bootstrap: []string{boot}, Limits: Limits{QueriesOut: rate, QueriesOutBurst: rate}})
+		if err := seed.Join(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		ctx, cancel := context.WithCancel(t.Context())
+		var wg sync.WaitGroup
+		defer wg.Wait()
+		defer cancel()
+		for i := range hashes {
+			wg.Go(func() {
+				for range seed.Peers(ctx, metainfo.Hash{byte(3 * i), 1}, 4000, true) {
+				}
+			})
+		}
+		before, began := seed.Stats().QueriesOut, time.Now()
+		time.Sleep(hashes * cost / rate * time.Second)
+		if sent, most := seed.Stats().QueriesOut-before, uint64(rate*time.Since(began).Seconds())+rate; sent > most {
+			t.Errorf("%d queries in %v, at %d a second", sent, time.Since(began), rate)
+		}
+		other, _ := w.node("36.0.0.1", Config{Bootstrap: []string{boot}, Limits: Limits{QueriesOut: 1000}})
+		if err := other.Join(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		missing := 0
+		for i := range hashes {
+			met := false
+			other.GetPeers(ctx, metainfo.Hash{byte(3 * i), 1}, func(a netip.AddrPort) { met = met || a.Port() == 4000 })
+			if !met {
+				missing++
+			}
+		}
+		if missing > 0 {
+			t.Errorf("%d of %d are not found after %v", missing, hashes, hashes*cost/rate*time.Second)
+		}
+	})
+}
+
+// TestOverdue: who had to wait for its turn is as far in the schedule as if it had
+// not.
+func TestOverdue(t *testing.T) {
+	for _, tt := range []struct {
+		rounds int
+		since  time.Duration
+		want   int
+	}{{0, 0, 0}, {0, 900 * time.Millisecond, 0}, {0, 2 * time.Second, 1}, {1, 2 * time.Second, 1}, {4, 2 * time.Second, 4},
+		{0, 20 * time.Second, 4}, {0, time.Hour, len(peersPauses)}, {12, 0, 12}} {
+		if got := overdue(tt.rounds, tt.since); got != tt.want {
+			t.Errorf("%d rounds after %v: as if it were %d, want %d", tt.rounds, tt.since, got, tt.want)
+		}
+	}
+}
