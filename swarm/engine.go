@@ -37,6 +37,8 @@ type Config struct {
 	// PeersMax bounds the connections of all torrents together;
 	// limit.ConnectionsMax if zero.
 	PeersMax int
+	// TorrentPeersMax bounds the connections of one torrent; 80 if zero.
+	TorrentPeersMax int
 	// MemoryMax bounds, in bytes, the blocks on their way between connections
 	// and files; 48 MiB if zero.
 	MemoryMax int64
@@ -53,6 +55,8 @@ type Config struct {
 	// Encryption says which connections are encrypted, so that simple filters
 	// do not recognise them.
 	Encryption Encryption
+	// memory stands for that of the process in tests.
+	memory *limit.Memory
 	// Logger takes one line per change of a torrent's state, and more about
 	// peers at debug level. None if nil.
 	Logger *slog.Logger
@@ -80,6 +84,10 @@ var ErrClosed = errors.New("engine is closed")
 // ErrExists tells that the Engine has the torrent already.
 var ErrExists = errors.New("torrent is there already")
 
+// ErrMemory tells that there is no memory left for a torrent under the ceiling of
+// the process (debug.SetMemoryLimit).
+var ErrMemory = errors.New("there is not enough memory left for it")
+
 // An Engine owns what the torrents of a process share. Its methods are safe
 // for concurrent use.
 type Engine struct {
@@ -87,6 +95,7 @@ type Engine struct {
 	log     *slog.Logger
 	ports   []*transport.Pair
 	conns   *limit.Connections
+	memory  *limit.Memory
 	rooms   *limit.Slots // for connections that wait for a place
 	dials   *limit.Dials
 	web     *guard.Client // for trackers and web seeds
@@ -141,11 +150,15 @@ func Listen(cfg Config) (*Engine, error) {
 
 // start makes the Engine of a Config without gaps, and has it accept connections.
 func start(cfg Config, ports []*transport.Pair) *Engine {
+	if cfg.memory == nil {
+		cfg.memory = limit.NewMemory(nil)
+	}
 	e := &Engine{
 		cfg:      cfg,
 		log:      cfg.Logger,
 		ports:    ports,
 		conns:    limit.NewConnections(connectionsMax(&cfg, transport.DescriptorsMax()), 0),
+		memory:   cfg.memory,
 		rooms:    limit.NewSlots(roomWaitersMax),
 		dials:    limit.NewDials(0),
 		down:     limit.NewCommon(cfg.Down),
@@ -164,6 +177,7 @@ func start(cfg Config, ports []*transport.Pair) *Engine {
 	e.accept()
 	e.refuse()
 	e.wait.Go(func() { e.watchAddresses(e.ctx) })
+	e.wait.Go(func() { e.watchMemory(e.ctx) })
 	return e
 }
 

@@ -126,7 +126,7 @@ func (l *loop) setTimer(now time.Time) {
 // accept makes a link part of the torrent and starts its stream.
 func (l *loop) accept(now time.Time, link *link) {
 	ip := link.addr.Addr()
-	if link.stream == nil && !l.engine.conns.TryAcquire(ip) {
+	if link.stream == nil && !l.engine.takePlace(ip) {
 		if l.seekRoom(link) {
 			return
 		}

@@ -6,7 +6,6 @@ import (
 	"errors"
 	"fmt"
 	"math/rand/v2"
-	"net/netip"
 	"slices"
 	"time"
 
@@ -31,6 +30,9 @@ func (e *Engine) Add(spec Spec) (*Torrent, error) {
 	}
 	if hash == (metainfo.Hash{}) {
 		return nil, errors.New("neither a torrent nor a magnet link is given")
+	}
+	if !e.Bears(info) {
+		return nil, ErrMemory
 	}
 	t := &Torrent{
 		engine:   e,
@@ -67,13 +69,11 @@ func newLoop(t *Torrent, info *metainfo.Info) *loop {
 			Private: info != nil && info.Private(),
 			// What is asked for must find buffers when it comes, with some left
 			// for blocks that are being written.
-			Limits: core.Limits{RequestsMax: t.engine.blocks.Cap() * 3 / 4},
+			Limits: core.Limits{RequestsMax: t.engine.blocks.Cap() * 3 / 4, PeersMax: t.engine.cfg.TorrentPeersMax},
 		}),
 		links: make(map[core.PeerRef]*link),
 		search: search{
-			hashes: t.hashes(), port: t.engine.Addr().Port(), found: func(src core.Source, addr netip.AddrPort) {
-				t.post(core.Event{Kind: core.Found, Addr: addr, Source: src})
-			},
+			hashes: t.hashes(), port: t.engine.Addr().Port(), found: t.found,
 		},
 	}
 	l.search.sources = l.findSources(info)
@@ -106,9 +106,17 @@ func (l *loop) useInfo(raw []byte) {
 	}
 	l.opening = true
 	l.wait.Go(func() {
+		if !l.engine.memory.Room(metainfo.ParseCost(raw)) {
+			l.opened(opened{err: ErrMemory})
+			return
+		}
 		info, err := metainfo.ParseInfo(raw)
 		if err != nil {
 			l.opened(opened{err: fmt.Errorf("metadata: %w", err)})
+			return
+		}
+		if !l.engine.Bears(info) {
+			l.opened(opened{err: ErrMemory})
 			return
 		}
 		if info.Private() {

@@ -17,15 +17,7 @@ const (
 // makeRoom ends one connection of no use, if there is one, and waits until
 // there is a place. It is not for the goroutine of a torrent.
 func (e *Engine) makeRoom(ctx context.Context) {
-	for _, t := range e.Torrents() {
-		evicted := make(chan bool, 1)
-		if !t.ask(func(now time.Time) { evicted <- t.loop.core.Evict(now) }) {
-			continue
-		}
-		if <-evicted {
-			break
-		}
-	}
+	e.evictOne()
 	late := time.NewTimer(roomWait)
 	defer late.Stop()
 	look := time.NewTicker(roomLook)

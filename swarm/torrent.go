@@ -6,6 +6,7 @@ import (
 	"log/slog"
 	"net/netip"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"swarmnode/metainfo"
@@ -119,7 +120,8 @@ type Torrent struct {
 	haveInfo chan struct{} // closed when info is set
 	done     chan struct{} // closed when complete or failed
 
-	moved moved // what trackers are told
+	moved moved        // what trackers are told
+	heard atomic.Int64 // addresses that discovery has found
 
 	mu       sync.Mutex
 	info     *metainfo.Info

@@ -96,6 +96,7 @@ func (f *addFlags) run(ctx context.Context, c *console, args []string) error {
 	if f.output != "" && len(args) > 1 {
 		return usage(c.command, errors.New("--output goes with one SOURCE"))
 	}
+	f.node.memory.apply(c)
 	want := needs{resume: true}
 	seen := make(map[metainfo.Hash]bool)
 	for _, arg := range args {
@@ -172,12 +173,13 @@ func (a *adding) fetch(ctx context.Context) error {
 		}
 		t, err := a.s.engine.Add(a.s.spec(spec))
 		if err != nil {
-			return fail(torrentCode(err), src.hash().Short(), err)
+			return addFailure(src.hash().Short(), err)
 		}
 		torrents = append(torrents, t)
 		a.from[t] = src
 	}
 	a.left = len(torrents)
+	a.s.checkAnnounce(len(torrents))
 	watching, cancel := context.WithCancel(ctx)
 	w := startWatch(watching, a.s, torrents)
 	defer w.wait.Wait()

@@ -4,6 +4,9 @@ import (
 	"errors"
 	"runtime/debug"
 	"runtime/metrics"
+
+	"swarmnode/swarm"
+	"swarmnode/swarm/limit"
 )
 
 const (
@@ -40,10 +43,21 @@ func (v *memoryValue) Set(s string) error {
 func (v memoryValue) blocks() int64 { return min(int64(v)/blocksShare, blocksMax) }
 
 // apply makes the collector keep the process below the ceiling, as far as what
-// is in use allows it.
+// is in use allows it. It comes before anything large is read.
 func (v memoryValue) apply(c *console) {
 	debug.SetMemoryLimit(int64(v) - memoryOutside)
 	c.log.Info("memory", "ceiling", int64(v), "blocks", v.blocks())
+}
+
+// memoryHint is what to try when it does not suffice.
+const memoryHint = "--memory with more"
+
+// checkMemory fails if there is no room for n more bytes.
+func checkMemory(what string, n int64) error {
+	if limit.NewMemory(nil).Room(n) {
+		return nil
+	}
+	return failWithHint(exitOther, what, swarm.ErrMemory, memoryHint)
 }
 
 // crampedMax is how many looks at the collector may find that it gave up on the

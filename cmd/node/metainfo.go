@@ -102,6 +102,7 @@ func (f *fetchFlags) fetch(ctx context.Context, c *console, src source, whole bo
 	if src.torrent != nil {
 		return src.torrent, nil
 	}
+	f.node.memory.apply(c)
 	s, err := openSession(ctx, c, &f.node, needs{peers: src.magnet.Peers, urls: f.node.urls(&src)})
 	if err != nil {
 		return nil, err
@@ -113,7 +114,7 @@ func (f *fetchFlags) fetch(ctx context.Context, c *console, src source, whole bo
 	s.announceStart()
 	handle, err := s.engine.Add(s.spec(swarm.Spec{Magnet: src.magnet, MetadataOnly: true}))
 	if err != nil {
-		return nil, fail(torrentCode(err), src.hash().Short(), err)
+		return nil, addFailure(src.hash().Short(), err)
 	}
 	info, err := f.wait(ctx, s, handle, &src, whole)
 	if err != nil {

@@ -85,6 +85,7 @@ func (f *seedFlags) run(ctx context.Context, c *console, args []string) error {
 			return err
 		}
 	}
+	f.node.memory.apply(c)
 	// Before the long work of hashing, so that a port that is taken is told at
 	// once. Nobody hears of us before there is something to seed.
 	s, err := openSession(ctx, c, &f.node, needs{lonely: true, resume: true})
@@ -93,17 +94,35 @@ func (f *seedFlags) run(ctx context.Context, c *console, args []string) error {
 	}
 	defer s.close()
 	s.announceStart()
-	var torrents []*swarm.Torrent
-	for _, path := range args {
+	watching, cancel := context.WithCancel(ctx)
+	w := startWatch(watching, s, nil)
+	defer w.wait.Wait()
+	defer cancel()
+	on := seeding{s: s}
+	for i, path := range args {
 		t, err := f.add(ctx, s, path)
+		if errors.Is(err, swarm.ErrMemory) && i > 0 {
+			s.c.warn("%s of memory bear no more: %d of %d torrents are left out (try: %s)",
+				formatBytes(int64(f.node.memory)), len(args)-i, len(args), memoryHint)
+			break
+		}
 		if err != nil {
 			return err
 		}
 		if t != nil {
-			torrents = append(torrents, t)
+			on.left++
+			w.add(watching, t)
 		}
+		// Who tells the news of a torrent goes when it has done so: of thousands of
+		// torrents they would take much memory.
+		w.hear(func(n news) bool { on.hear(n); return true })
 	}
-	return f.serve(ctx, s, torrents)
+	s.checkAnnounce(on.left)
+	w.run(ctx, nil, on.hear)
+	if on.left == 0 {
+		return on.failed
+	}
+	return ended(ctx)
 }
 
 // add hashes the content of path, prints its magnet link, and seeds it. It
@@ -129,6 +148,9 @@ func (f *seedFlags) add(ctx context.Context, s *session, path string) (*swarm.To
 	if len(f.node.peers.items) == 0 {
 		warnPrivate(s.c, built)
 	}
+	if !s.engine.Bears(info) {
+		return nil, addFailure(path, swarm.ErrMemory)
+	}
 	link := built.Magnet()
 	link.Peers = ownAddrs(s.engine.Addrs(), f.announceIP.items)
 	magnet := link.String()
@@ -147,7 +169,7 @@ func (f *seedFlags) add(ctx context.Context, s *session, path string) (*swarm.To
 		return nil, nil
 	}
 	if err != nil {
-		return nil, fail(torrentCode(err), path, err)
+		return nil, addFailure(path, err)
 	}
 	return t, nil
 }
@@ -168,30 +190,24 @@ func contentAt(path string) (dir, name string) {
 	return filepath.Dir(path), filepath.Base(path)
 }
 
-// serve shows how seeding goes until a signal ends it, or all torrents have
-// failed.
-func (f *seedFlags) serve(ctx context.Context, s *session, torrents []*swarm.Torrent) error {
-	watching, cancel := context.WithCancel(ctx)
-	w := startWatch(watching, s, torrents)
-	defer w.wait.Wait()
-	defer cancel()
-	left := len(torrents)
-	var failed error
-	w.run(ctx, nil, func(n news) bool {
-		if !n.done || n.t.Err() == nil {
-			return true
-		}
-		failed = torrentFailure(n.t, n.t.Err())
-		left--
-		if left > 0 {
-			s.c.warn("%v", failed)
-		}
-		return left > 0
-	})
-	if left == 0 {
-		return failed
+// seeding counts the torrents that have not failed.
+type seeding struct {
+	s      *session
+	left   int
+	failed error // the last failure
+}
+
+// hear takes in what happened to a torrent, and tells whether there are others.
+func (x *seeding) hear(n news) bool {
+	if !n.done || n.t.Err() == nil {
+		return true
 	}
-	return ended(ctx)
+	x.failed = torrentFailure(n.t, n.t.Err())
+	x.left--
+	if x.left > 0 {
+		x.s.c.warn("%v", x.failed)
+	}
+	return x.left > 0
 }
 
 // buildFlags say how a torrent is made.

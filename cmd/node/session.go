@@ -48,6 +48,9 @@ type nodeFlags struct {
 	peers    listValue
 	down, up rateValue
 	peersMax countValue
+	// torrentPeers bounds the connections of one torrent.
+	torrentPeers countValue
+	dhtRate      countValue
 
 	encryption choiceValue
 	memory     memoryValue
@@ -61,6 +64,7 @@ func (f *nodeFlags) register(fs *pflag.FlagSet) {
 	f.peers = listValue{kind: "HOST:PORT", check: checkHostPort}
 	fs.Var(&f.peers, "peer", "peer to connect to; may be repeated")
 	fs.BoolVar(&f.noDHT, "no-dht", false, "do not take part in the DHT")
+	fs.Var(&f.dhtRate, "dht-rate", "limit of DHT queries a second, and of addresses asked in six seconds (default: 100); thousands of torrents need more")
 	fs.BoolVar(&f.noLSD, "no-lsd", false, "do not look for peers on the local network (nor without an address to listen on there)")
 	fs.BoolVar(&f.noTrackers, "no-trackers", false, "do not ask the trackers that torrents and links name, those of --tracker alone")
 	fs.Var(&f.down, "down", "limit of receiving, as in 500k or 1.5M bytes per second (default: none)")
@@ -71,6 +75,7 @@ func (f *nodeFlags) register(fs *pflag.FlagSet) {
 	f.memory = memoryDefault
 	fs.Var(&f.memory, "memory", "ceiling for the memory of the process, at least 32M (default: 384M, of which little is used as a rule)")
 	fs.Var(&f.peersMax, "max-peers", "limit of connections (default: 500)")
+	fs.Var(&f.torrentPeers, "torrent-peers", "limit of connections of one torrent (default: 80)")
 }
 
 // encryptions are the words for --encryption.
@@ -127,11 +132,11 @@ func openSession(ctx context.Context, c *console, f *nodeFlags, want needs) (*se
 	if err != nil {
 		return nil, err
 	}
-	f.memory.apply(c)
 	s := &session{c: c, flags: f, started: time.Now()}
 	cfg := swarm.Config{
 		Client: "swarmnode " + swarmnode.Version, Down: int64(f.down), Up: int64(f.up), PeersMax: int(f.peersMax),
-		HasDHT: !f.noDHT, Encryption: encryptions[f.encryption.word], Logger: c.log,
+		TorrentPeersMax: int(f.torrentPeers),
+		HasDHT:          !f.noDHT, Encryption: encryptions[f.encryption.word], Logger: c.log,
 		MemoryMax: f.memory.blocks(),
 		DHTNode: func(a netip.AddrPort) {
 			if n := s.hints.Load(); n != nil {
@@ -184,7 +189,7 @@ func (s *session) join() (err error) {
 	}
 	s.dht, err = dht.New(dht.Config{
 		Conns: s.engine.PacketConns(), Bootstrap: s.hosts, State: s.saved,
-		Logger: resolverLogger(s.c, s.flags.join.named()),
+		Logger: resolverLogger(s.c, s.flags.join.named()), Limits: dhtLimits(s.flags.dhtRate),
 	})
 	if err != nil {
 		return fail(exitOther, "starting the DHT node", err)
@@ -433,6 +438,15 @@ func torrentFailure(t *swarm.Torrent, err error) error {
 	}
 	if errors.Is(err, swarm.ErrNothingWanted) {
 		return noneChosen(what)
+	}
+	return addFailure(what, err)
+}
+
+// addFailure makes the failure of a torrent that the engine does not take, or that
+// has ended with err.
+func addFailure(what string, err error) error {
+	if errors.Is(err, swarm.ErrMemory) {
+		return failWithHint(exitOther, what, err, memoryHint)
 	}
 	return fail(torrentCode(err), what, err)
 }

@@ -132,6 +132,11 @@ func parseSource(ctx context.Context, s string) (source, error) {
 	if s == "" {
 		return source{}, failWithHint(exitInput, `""`, errors.New("names no torrent"), sourceHint)
 	}
+	if st, err := os.Stat(s); err == nil {
+		if err := checkMemory(s, min(st.Size(), metainfo.TorrentBytesMax)); err != nil {
+			return source{}, err
+		}
+	}
 	src, err := readTorrent(s)
 	if errors.Is(err, os.ErrNotExist) || errors.Is(err, syscall.ENAMETOOLONG) {
 		return source{}, failWithHint(exitInput, quoteSource(s), errors.New("no such file"), sourceHint)
@@ -170,6 +175,9 @@ func parseBareHash(s string) (metainfo.Magnet, bool) {
 }
 
 func parseTorrent(what string, b []byte) (source, error) {
+	if err := checkMemory(what, metainfo.ParseCost(b)); err != nil {
+		return source{}, err
+	}
 	t, err := metainfo.ParseTorrent(b)
 	if err != nil {
 		return source{}, fail(exitInput, what, err)

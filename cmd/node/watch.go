@@ -36,11 +36,31 @@ const showShare = 200
 
 // startWatch begins to follow torrents, until ctx ends.
 func startWatch(ctx context.Context, s *session, torrents []*swarm.Torrent) *watch {
-	w := &watch{s: s, torrents: torrents, meter: newMeter(s.c, s.started), news: make(chan news)}
+	w := &watch{s: s, meter: newMeter(s.c, s.started), news: make(chan news)}
 	for _, t := range torrents {
-		w.wait.Go(func() { w.follow(ctx, t) })
+		w.add(ctx, t)
 	}
 	return w
+}
+
+// add begins to follow one more. It is not for use while run is.
+func (w *watch) add(ctx context.Context, t *swarm.Torrent) {
+	w.torrents = append(w.torrents, t)
+	w.wait.Go(func() { w.follow(ctx, t) })
+}
+
+// hear has on hear the news that have come, and reports false when it does.
+func (w *watch) hear(on func(news) bool) bool {
+	for {
+		select {
+		case n := <-w.news:
+			if !on(n) {
+				return false
+			}
+		default:
+			return true
+		}
+	}
 }
 
 // follow reports when the metadata of t is known and when t is done.

@@ -18,6 +18,7 @@ import (
 	"os"
 	"slices"
 	"sync"
+	"time"
 
 	"swarmnode/internal/proc"
 )
@@ -196,6 +197,16 @@ func (n *Node) Log() string {
 	n.mu.Lock()
 	defer n.mu.Unlock()
 	return n.log.String() + "last event: " + last(n.events) + "\n"
+}
+
+// Pause waits for so long, or until ctx ends, for whoever watches a command.
+func Pause(ctx context.Context, d time.Duration) error {
+	select {
+	case <-time.After(d):
+		return nil
+	case <-ctx.Done():
+		return ctx.Err()
+	}
 }
 
 // tail is a writer that keeps the end of what it is given.

@@ -195,6 +195,7 @@ type Connections struct {
 	max, perAddress int
 
 	mu   sync.Mutex
+	held int // as many as there were when memory became short; 0 while it is not
 	used int
 	by   map[netip.Addr]int // connections by address; values > 0, sum = used
 }
@@ -219,7 +220,7 @@ func (c *Connections) TryAcquire(ip netip.Addr) bool {
 	ip = ip.Unmap().WithZone("")
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if c.used >= c.max || c.by[ip] >= c.perAddress && !ip.IsLoopback() {
+	if c.used >= c.bound() || c.by[ip] >= c.perAddress && !ip.IsLoopback() {
 		return false
 	}
 	c.used++
@@ -252,5 +253,29 @@ func (c *Connections) Used() int {
 func (c *Connections) Full() bool {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	return c.used >= c.max
+	return c.used >= c.bound()
+}
+
+// heldLeast is how many connections there may be however short memory is.
+const heldLeast = 8
+
+// Hold says whether memory is short. While it is, there are no more connections
+// than there were when it became so: others may come only in their place.
+func (c *Connections) Hold(short bool) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	switch {
+	case !short:
+		c.held = 0
+	case c.held == 0:
+		c.held = max(c.used, heldLeast)
+	}
+}
+
+// bound returns how many connections there may be now. c.mu is held.
+func (c *Connections) bound() int {
+	if c.held > 0 {
+		return min(c.held, c.max)
+	}
+	return c.max
 }

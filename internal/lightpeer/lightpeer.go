@@ -1,0 +1,175 @@
+// Package lightpeer makes peers that cost little, so that one node can be tested
+// and measured among hundreds of them. They speak the real protocol over real
+// sockets and know nothing of picking, choking or storage: a seed answers every
+// request, a leech asks for blocks in a row as soon as it may and drops what comes.
+//
+// It is for tests and benchmarks; no product code imports it.
+package lightpeer
+
+import (
+	"context"
+	"fmt"
+	"math/rand/v2"
+	"net"
+	"net/netip"
+	"slices"
+	"sync/atomic"
+
+	"swarmnode/metainfo"
+	"swarmnode/swarm/block"
+	"swarmnode/swarm/peer"
+	"swarmnode/swarm/wire"
+)
+
+// requestsMax is how many requests a leech has open: enough for loopback.
+const requestsMax = 16
+
+// poolBytes is the memory for blocks that come to the peers of a Crowd.
+const poolBytes = 8 << 20
+
+// A Crowd is what the peers of one torrent share. Its methods are safe for
+// concurrent use.
+type Crowd struct {
+	// Target is the node to connect to.
+	Target netip.AddrPort
+	// Layout and Hash are of the torrent.
+	Layout *metainfo.Layout
+	Hash   metainfo.Hash
+	// Data returns the bytes of a block, for seeds; it may be shared.
+	Data func(r block.Ref) []byte
+
+	pool *block.Pool
+}
+
+// New completes a Crowd.
+func New(c Crowd) *Crowd {
+	c.pool = block.NewPool(poolBytes)
+	return &c
+}
+
+// A Peer is one connection. Its methods are safe for concurrent use.
+type Peer struct {
+	crowd *Crowd
+	conn  *peer.Conn
+	seed  bool
+	ended chan struct{}
+
+	// Of the reader.
+	next     int // block that is asked for next, counted through the torrent
+	open     int
+	unchoked bool
+
+	blocks  atomic.Int64
+	unchoke atomic.Int64
+}
+
+// Blocks returns how many blocks have come, of a leech, or were sent, of a seed.
+func (p *Peer) Blocks() int64 { return p.blocks.Load() }
+
+// Unchoked returns how often the node has given the peer a slot.
+func (p *Peer) Unchoked() int64 { return p.unchoke.Load() }
+
+// Close ends the connection and waits for it.
+func (p *Peer) Close() {
+	p.conn.Close(net.ErrClosed)
+	<-p.ended
+}
+
+// Ended is closed when the connection has ended.
+func (p *Peer) Ended() <-chan struct{} { return p.ended }
+
+// Leech connects from the address from, with nothing, and takes what it can get.
+func (c *Crowd) Leech(ctx context.Context, from netip.Addr) (*Peer, error) {
+	return c.connect(ctx, from, wire.HaveNone, wire.Interested)
+}
+
+// Seed connects from the address from, with everything, and gives what it is asked
+// for.
+func (c *Crowd) Seed(ctx context.Context, from netip.Addr) (*Peer, error) {
+	return c.connect(ctx, from, wire.HaveAll, wire.Unchoke)
+}
+
+// Mute connects from the address from, and says nothing.
+func (c *Crowd) Mute(ctx context.Context, from netip.Addr) (*Peer, error) {
+	return c.connect(ctx, from)
+}
+
+// connect shakes hands and says what is given.
+func (c *Crowd) connect(ctx context.Context, from netip.Addr, words ...wire.ID) (*Peer, error) {
+	d := net.Dialer{LocalAddr: net.TCPAddrFromAddrPort(netip.AddrPortFrom(from, 0))}
+	conn, err := d.DialContext(ctx, "tcp", c.Target.String())
+	if err != nil {
+		return nil, err
+	}
+	hello := wire.Hello{InfoHash: c.Hash, Reserved: wire.Reserved{}.With(wire.FeatureFast)}
+	copy(hello.PeerID[:], fmt.Sprintf("-LP0000-%012d", rand.Uint32()))
+	shaken, err := peer.Dial(ctx, conn, peer.Offer{Mine: hello})
+	if err != nil {
+		return nil, err
+	}
+	p := &Peer{crowd: c, seed: slices.Contains(words, wire.HaveAll), ended: make(chan struct{}), next: rand.IntN(c.Layout.Pieces()) * c.perPiece()}
+	p.conn = peer.New(shaken.Conn, peer.Config{Handler: p, Pool: c.pool, Pieces: c.Layout.Pieces()})
+	for _, id := range words {
+		p.conn.Send(wire.Message{ID: id})
+	}
+	go func() {
+		defer close(p.ended)
+		p.conn.Run(ctx)
+	}()
+	return p, nil
+}
+
+// perPiece is how many blocks a piece has, but for the last one.
+func (c *Crowd) perPiece() int { return (c.Layout.PieceLength + block.Size - 1) / block.Size }
+
+// OnMessage does what is asked for. It is for the reader.
+func (p *Peer) OnMessage(m *wire.Message) {
+	switch m.ID {
+	case wire.Unchoke:
+		p.unchoke.Add(1)
+		p.unchoked, p.open = true, 0
+		p.ask()
+	case wire.Choke:
+		p.unchoked = false
+	case wire.Reject:
+		p.open--
+	case wire.Request:
+		if p.seed {
+			p.blocks.Add(1)
+			p.conn.SendBlock(m.Ref, p.crowd.Data(m.Ref), nil)
+		}
+	}
+}
+
+// OnBlock drops a block and asks for more.
+func (p *Peer) OnBlock(_ block.Ref, buf *block.Buf) {
+	buf.Release()
+	p.blocks.Add(1)
+	p.open--
+	p.ask()
+}
+
+// OnSent needs nothing done.
+func (p *Peer) OnSent(int) {}
+
+// OnClosed needs nothing done: see Ended.
+func (p *Peer) OnClosed(error) {}
+
+// ask requests the next blocks.
+func (p *Peer) ask() {
+	if p.seed || !p.unchoked {
+		return
+	}
+	l, per := p.crowd.Layout, p.crowd.perPiece()
+	for p.open < requestsMax {
+		piece, begin := p.next/per%l.Pieces(), p.next%per*block.Size
+		p.next++
+		size := l.PieceSize(piece)
+		if begin >= size {
+			continue // the last piece is short
+		}
+		p.open++
+		p.conn.Send(wire.Message{ID: wire.Request, Ref: block.Ref{
+			Piece: uint32(piece), Begin: uint32(begin), Length: uint32(min(block.Size, size-begin))}})
+	}
+}
