@@ -53,6 +53,7 @@ const (
 // An entry is what is known of one address.
 type entry struct {
 	addr     netip.AddrPort
+	host     *host      // of addr
 	source   Source     // who told of it first
 	sources  sourceSet  // who has told of it
 	teller   netip.Addr // the peer that did, if it was by peer exchange
@@ -158,11 +159,11 @@ func (b *book) add(r rumour, pick func(n int) int) (e *entry, fresh bool) {
 	if !b.makeRoom(r, pick) {
 		return nil, false
 	}
-	e = &entry{addr: r.addr, source: r.source, sources: r.sources, teller: r.teller}
+	e = &entry{addr: r.addr, host: b.host(r.addr.Addr()), source: r.source, sources: r.sources, teller: r.teller}
 	b.byAddr[r.addr] = e
 	b.list = append(b.list, e)
 	b.count(e, 1)
-	b.host(r.addr.Addr()).entries++
+	e.host.entries++
 	return e, true
 }
 
@@ -333,19 +334,15 @@ func (b *book) failed(e *entry, now, jitter time.Duration) {
 }
 
 func (b *book) setState(e *entry, s entryState) {
-	h := b.hosts[e.addr.Addr()]
-	if h == nil {
-		h = &host{} // a local one
-	}
 	if e.state == entryDialling {
 		b.dialling--
 		b.byDial[e.source]--
-		h.dialling--
+		e.host.dialling--
 	}
 	if s == entryDialling {
 		b.dialling++
 		b.byDial[e.source]++
-		h.dialling++
+		e.host.dialling++
 	}
 	e.state = s
 }

@@ -123,7 +123,7 @@ func TestOneHost(t *testing.T) {
 		t.Errorf("%d addresses of one host, want %d", len(b.list), perHostMax)
 	}
 	b.setState(b.list[0], entryDialling)
-	if b.rests(victim) != never {
+	if b.host(victim).rests() != never {
 		t.Error("two addresses of one host may be dialled at a time")
 	}
 	b.setState(b.list[0], entryIdle)
@@ -132,19 +132,19 @@ func TestOneHost(t *testing.T) {
 		if i > 0 {
 			want = hostAgain << (i - 1)
 		}
-		if got := b.rests(victim); got != want {
+		if got := b.host(victim).rests(); got != want {
 			t.Errorf("after %d failures the host rests until %v, want %v", i, got, want)
 		}
 		b.failed(b.list[0], 0, 0)
 	}
-	if b.rests(victim) != hostRest {
-		t.Errorf("the host rests until %v, want %v", b.rests(victim), hostRest)
+	if b.host(victim).rests() != hostRest {
+		t.Errorf("the host rests until %v, want %v", b.host(victim).rests(), hostRest)
 	}
 	for len(b.list) > 0 { // forgotten and named anew, it rests
 		b.forget(b.list[0])
 	}
 	name(2000)
-	if b.rests(victim) != hostRest {
+	if b.host(victim).rests() != hostRest {
 		t.Error("a host that is named anew rests no longer")
 	}
 	told(&b, at(7), SourceUser)
@@ -152,7 +152,7 @@ func TestOneHost(t *testing.T) {
 		t.Error("what the user names was refused")
 	}
 	b.connected(at(7), 1, true, 0)
-	if b.rests(victim) != 0 {
+	if b.host(victim).rests() != 0 {
 		t.Error("a host that was reached rests")
 	}
 	b.check()

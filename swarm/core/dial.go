@@ -184,7 +184,10 @@ func (t *Torrent) choose() (best *entry, next time.Duration) {
 			continue
 		}
 		at := e.next
-		if at <= t.now { // what costs more to find out matters for the others alone
+		if at <= t.now { // what costs more to find out matters for few
+			if best != nil && !t.better(e, best) {
+				continue
+			}
 			if e.seed && t.seeding() || !t.mayDial(e) || t.book.banned(e.addr, t.now) {
 				continue
 			}
@@ -197,9 +200,7 @@ func (t *Torrent) choose() (best *entry, next time.Duration) {
 			next = min(next, at)
 			continue
 		}
-		if best == nil || t.better(e, best) {
-			best = e
-		}
+		best = e
 	}
 	return best, next
 }
@@ -207,9 +208,8 @@ func (t *Torrent) choose() (best *entry, next time.Duration) {
 // hostReady returns from when on e may be dialled as far as its IP address is
 // concerned.
 func (t *Torrent) hostReady(e *entry) (at time.Duration) {
-	ip := e.addr.Addr()
 	if !e.good && e.source != SourceUser {
-		at = t.book.rests(ip)
+		at = e.host.rests()
 	}
 	if !t.mayDialHost(e) {
 		at = max(at, t.dialer.window+dialsWindow)

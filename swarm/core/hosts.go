@@ -52,11 +52,11 @@ func (b *book) crowded(ip netip.Addr) bool {
 	return h != nil && h.entries >= perHostMax
 }
 
-// rests returns until when no unproven address with ip is to be dialled; never
+// rests returns until when no unproven address of the host is to be dialled; never
 // stands for until another was.
-func (b *book) rests(ip netip.Addr) time.Duration {
-	switch h := b.hosts[ip]; {
-	case h == nil || h.entries < 2: // then the wait of the address itself is enough
+func (h *host) rests() time.Duration {
+	switch {
+	case h.entries < 2: // then the wait of the address itself is enough
 		return 0
 	case h.dialling > 0:
 		return never
