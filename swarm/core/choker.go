@@ -231,7 +231,7 @@ func seedOrder(a, b contender) int {
 	return cmp.Compare(b.waited, a.waited)
 }
 
-func ifThen(ok bool, yes, no int) int {
+func ifThen[T any](ok bool, yes, no T) T {
 	if ok {
 		return yes
 	}
@@ -292,10 +292,11 @@ func (t *Torrent) choke(p *peer) {
 		return
 	}
 	p.unchoked = false
+	since := p.slot.since
 	p.slot.since = t.now
 	p.slot.unused = ifThen(p.slot.given == 0, p.slot.unused+1, 0)
 	t.sendID(p, wire.Choke)
-	t.seeder.choked(t, p)
+	t.seeder.choked(t, p, since)
 	t.rejectQueue(p)
 }
 

@@ -62,7 +62,7 @@ func (c *crowd) happens(e Event) {
 
 // request has ref ask for as much as it may.
 func (c *crowd) request(ref PeerRef) {
-	for r := c.readers[ref]; r.asks && len(r.open) < openMax; r.next++ {
+	for r := c.readers[ref]; r.asks && len(r.open) < openMax && c.torrent.peers.live(ref).unchoked; r.next++ {
 		piece := (uint32(ref) + r.next/seedBlocks) % uint32(c.info.Layout().Pieces())
 		b := block.Ref{Piece: piece, Begin: r.next % seedBlocks * block.Size, Length: block.Size}
 		if r.open[b] {

@@ -54,6 +54,7 @@ type peer struct {
 	probe  probe
 
 	promised []promise // see seeder
+	lapsed   int       // promises in a row that it let lapse
 }
 
 // peerTable holds the connections.

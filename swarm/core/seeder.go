@@ -4,6 +4,7 @@ import (
 	"slices"
 	"time"
 
+	"swarmnode/swarm/block"
 	"swarmnode/swarm/wire"
 )
 
@@ -13,9 +14,15 @@ const (
 	steerAhead = 2
 	steerMax   = 32
 	// passOverMax is how long a request may wait while later ones go first.
-	passOverMax = 750 * time.Millisecond
+	passOverMax = 1500 * time.Millisecond
 	// favoursMax is how many blocks a peer gets at a time that had to wait.
 	favoursMax = 4
+	// promiseQuiet is how long no block has to go out to a peer that has a slot, and promiseLife how long one has to wait for a slot or be
+	// silent when all of it is out, before it is promised no longer; lapsedMax how many promises in a row a peer may let lapse
+	// before it is made no others.
+	promiseQuiet = 2 * time.Second
+	promiseLife  = 10 * time.Second
+	lapsedMax    = 2
 	// steerTries bounds the search for a piece to suggest, in pieces.
 	steerTries = 4096
 )
@@ -25,7 +32,9 @@ const (
 // Each such piece is promised to one peer that is unchoked, which is told so by a
 // suggestion (BEP 6), and requests for what was promised are served first, then
 // those that have waited for passOverMax. Slots go from peer to peer, a piece
-// each (see turns.go). Super-seeding (BEP 16) goes further and shows
+// each (see turns.go), to those first that have a part of one. When all pieces are
+// promised nobody else gets one: whatever went to them would be a repetition, and the
+// last pieces later by it. Super-seeding (BEP 16) goes further and shows
 // each peer no other pieces.
 type seeder struct {
 	owner   []PeerRef // by piece: whom it is promised to, or 0; nil until needed
@@ -56,29 +65,122 @@ func (s *seeder) promise(t *Torrent, p *peer) (uint32, bool) {
 		piece := uint32(at)
 		at = (at + 1) % n
 		if s.owner[piece] == 0 && t.pick.Availability(piece) == 0 && !p.has.set.Has(int(piece)) {
-			s.give(p, piece)
+			s.give(t, p, piece)
 			return piece, true
 		}
 	}
 	return 0, false
 }
 
-func (s *seeder) give(p *peer, piece uint32) {
+func (s *seeder) give(t *Torrent, p *peer, piece uint32) {
 	s.owner[piece] = p.ref
-	p.promised = append(p.promised, promise{piece: piece})
+	p.promised = append(p.promised, promise{piece: piece, since: t.now})
+}
+
+// promises gives p the piece that it asks for, if it may have more.
+func (s *seeder) promises(t *Torrent, p *peer, piece uint32) bool {
+	if len(p.promised) >= steerMax || p.lapsed >= lapsedMax || t.pick.Availability(piece) > 0 {
+		return false
+	}
+	s.give(t, p, piece)
+	return true
 }
 
 // A promise is a piece that a peer shall get from us and pass on.
 type promise struct {
 	piece uint32
-	asked bool // it has asked for a block of it
+	asked bool  // it has asked for a block of it
+	sent  int64 // bytes of it that were handed to its writer
+	since time.Duration
+	moved time.Duration // when the last of them were
+}
+
+// open tells whether blocks of the piece are still to be sent.
+func (m *promise) open(t *Torrent) bool {
+	return m.sent < int64(t.layout.PieceSize(int(m.piece))) && t.pick.Availability(m.piece) == 0
+}
+
+// handed notes that a block goes out to p. What nobody was promised is its own from
+// now on.
+func (s *seeder) handed(t *Torrent, p *peer, r block.Ref) {
+	if s.owner != nil && s.owner[r.Piece] == 0 && s.promises(t, p, r.Piece) {
+		p.promised[len(p.promised)-1].asked = true
+	}
+	for i := range p.promised {
+		if m := &p.promised[i]; m.piece == r.Piece {
+			m.sent += int64(r.Length)
+			m.moved = t.now
+		}
+	}
+}
+
+// unfinished tells whether p has got a part of a piece that nobody has: the rest
+// of it is to follow, or it has come for nothing.
+func (s *seeder) unfinished(t *Torrent, p *peer) bool {
+	return slices.ContainsFunc(p.promised, func(m promise) bool { return m.sent > 0 && m.open(t) })
+}
+
+// reserved tells whether all that nobody has is promised, and the uplink is in use
+// for it.
+func (s *seeder) reserved(t *Torrent) bool {
+	if !s.alone(t) || t.now-t.sentAt > uplinkRest {
+		return false
+	}
+	left := t.pick.Unseen()
+	for _, p := range t.peers.list {
+		for i := range p.promised {
+			left -= ifThen(s.firm(t, p, &p.promised[i]), 1, 0)
+		}
+	}
+	return left <= 0
+}
+
+// owed tells whether blocks of what p was promised are still to be sent.
+func (s *seeder) owed(t *Torrent, p *peer) bool {
+	return slices.ContainsFunc(p.promised, func(m promise) bool { return m.open(t) })
 }
 
 // settle forgets the promises to p that are fulfilled.
 func (s *seeder) settle(t *Torrent, p *peer) {
 	p.promised = slices.DeleteFunc(p.promised, func(m promise) bool {
-		return t.pick.Availability(m.piece) > 0
+		if t.pick.Availability(m.piece) == 0 {
+			return false
+		}
+		p.lapsed = ifThen(p.has.set.Has(int(m.piece)), 0, p.lapsed)
+		return true
 	})
+}
+
+// firm tells whether p gets what it was promised, or has it and may not have said
+// so yet.
+func (s *seeder) firm(t *Torrent, p *peer, m *promise) bool {
+	if t.stuck(p) || t.pick.Availability(m.piece) > 0 {
+		return false
+	}
+	return t.now-max(m.since, p.serve.moved, p.slot.since) < ifThen(p.unchoked && m.open(t), promiseQuiet, promiseLife)
+}
+
+// lapse takes back what was promised to p in vain.
+func (s *seeder) lapse(t *Torrent, p *peer) {
+	if len(p.promised) == 0 || s.hides(t) {
+		return
+	}
+	s.settle(t, p)
+	p.promised = slices.DeleteFunc(p.promised, func(m promise) bool {
+		if s.firm(t, p, &m) {
+			return false
+		}
+		p.lapsed += ifThen(m.asked, 1, 0)
+		s.release(p, m.piece)
+		return true
+	})
+}
+
+// release lets a piece be promised to others.
+func (s *seeder) release(p *peer, piece uint32) {
+	if s.owner[piece] == p.ref {
+		s.owner[piece] = 0
+	}
 }
 
 // steer suggests pieces to p as long as it has few to fetch.
@@ -88,6 +190,9 @@ func (t *Torrent) steer(p *peer) {
 		return
 	}
 	s.settle(t, p)
+	if p.lapsed >= lapsedMax {
+		return
+	}
 	ahead := 0
 	for _, m := range p.promised {
 		ahead += ifThen(m.asked, 0, 1)
@@ -107,8 +212,8 @@ func (s *seeder) requested(t *Torrent, p *peer, piece uint32) {
 	if s.owner == nil {
 		return
 	}
-	if owner := s.owner[piece]; len(p.promised) < steerMax && owner != p.ref && s.mayGive(t, piece) {
-		s.give(p, piece)
+	if s.owner[piece] != p.ref && s.mayGive(t, piece) {
+		s.promises(t, p, piece)
 	}
 	for i := range p.promised {
 		if m := &p.promised[i]; m.piece == piece && !m.asked {
@@ -133,6 +238,7 @@ func (s *seeder) mayGive(t *Torrent, piece uint32) bool {
 	if i >= 0 {
 		owner.promised = slices.Delete(owner.promised, i, i+1)
 	}
+	s.owner[piece] = 0
 	return true
 }
 
@@ -151,8 +257,8 @@ func (s *seeder) choose(t *Torrent, p *peer) (i int, useful bool) {
 		return 0, true
 	}
 	for i, w := range queue[:min(len(queue), chooseAmong)] {
-		owner := s.owner[w.ref.Piece]
-		if t.pick.Availability(w.ref.Piece) == 0 && (owner == 0 || owner == p.ref) {
+		piece := w.ref.Piece
+		if t.pick.Availability(piece) == 0 && (s.owner[piece] == p.ref || s.mayGive(t, piece)) {
 			return i, true
 		}
 	}
@@ -208,19 +314,17 @@ func (s *seeder) uncover(t *Torrent) {
 	t.tellUploadOnly()
 }
 
-// choked takes back what was promised to a peer that cannot ask for it now, but
-// for the piece of which it has a part.
-func (s *seeder) choked(t *Torrent, p *peer) {
+// choked takes back what was promised to a peer that loses the slot that it had
+// since then, but for pieces of which it got a part in that time.
+func (s *seeder) choked(t *Torrent, p *peer, since time.Duration) {
 	if s.owner == nil || s.hides(t) {
 		return
 	}
 	p.promised = slices.DeleteFunc(p.promised, func(m promise) bool {
-		if m.piece == p.slot.piece && p.slot.given > 0 {
+		if m.sent > 0 && m.moved >= since && m.open(t) {
 			return false
 		}
-		if s.owner[m.piece] == p.ref {
-			s.owner[m.piece] = 0
-		}
+		s.release(p, m.piece)
 		return true
 	})
 }

@@ -117,7 +117,7 @@ func (t *Torrent) lookForDeaf() {
 }
 
 // deserves tells whether p is to get a free slot before q: as it gives us more,
-// or passes on what it gets, or had less from us, or has waited longer.
+// or has a part of what nobody has, or passes on what it gets, or had less from us, or has waited longer.
 func (t *Torrent) deserves(p, q *peer) bool {
 	if a, b := p.down.rate(t.now), q.down.rate(t.now); a != b && !t.seeding() {
 		return a > b
@@ -129,6 +129,9 @@ func (t *Torrent) deserves(p, q *peer) bool {
 		return b
 	}
 	if t.seeder.alone(t) {
+		if a, b := t.seeder.unfinished(t, p), t.seeder.unfinished(t, q); a != b {
+			return a
+		}
 		if a, b := t.passesOn(p), t.passesOn(q); a != b {
 			return a
 		}
@@ -163,12 +166,13 @@ func (t *Torrent) fillSlots() {
 }
 
 func (t *Torrent) giveSlots(free int) {
+	reserved := free > 0 && t.seeder.reserved(t)
 	for ; free > 0; free-- {
 		var next *peer
 		start := t.rng.IntN(len(t.peers.list))
 		for i := range t.peers.list {
 			p := t.peers.list[(start+i)%len(t.peers.list)]
-			if p.interested && !p.unchoked && !t.stuck(p) && (next == nil || t.deserves(p, next)) {
+			if p.interested && !p.unchoked && !t.stuck(p) && (!reserved || t.seeder.owed(t, p)) && (next == nil || t.deserves(p, next)) {
 				next = p
 			}
 		}

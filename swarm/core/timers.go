@@ -129,6 +129,7 @@ func (t *Torrent) sweepPeer(p *peer) {
 	t.sweepPath(p)
 	t.sweepAsks(p)
 	t.sweepPEX(p)
+	t.seeder.lapse(t, p)
 	p.hashes.given = 0
 	p.serve.sweep(t.now, p.up.recent(t.now))
 }

@@ -8,6 +8,9 @@ const (
 	// that the time goes into choking.
 	turnBytes = 256 << 10
 	turnLeast = 250 * time.Millisecond
+	// quietMax is how long no block has to go out to a peer for it to hold up no
+	// other.
+	quietMax = 750 * time.Millisecond
 )
 
 // turnOver tells whether p has had its turn at a sole seed, so that the next
@@ -49,11 +52,23 @@ func (t *Torrent) passesOn(p *peer) bool {
 // reads them.
 func (t *Torrent) busyElse(p *peer) bool {
 	for _, q := range t.peers.list {
-		if q != p && len(q.serve.flying) > 0 && !t.stuck(q) && t.now-q.serve.moved < passOverMax {
+		if q != p && len(q.serve.flying) > 0 && !t.stuck(q) && t.now-q.serve.moved < quietMax {
 			return true
 		}
 	}
 	return false
+}
+
+// hold has the requests of p wait in favour of others. If all that nobody has is
+// promised to these it gives up its slot.
+func (t *Torrent) hold(p *peer) {
+	s := &t.seeder
+	switch {
+	case s.owed(t, p) || !s.reserved(t):
+		s.holds = true
+	case len(p.serve.flying) == 0:
+		t.endTurn(p)
+	}
 }
 
 // pumpHeld goes on with those whose requests were held back in favour of others.

@@ -56,22 +56,32 @@ func (s *soleSeed) tell(e Event) {
 		case a.Kind != Send:
 		case a.Msg.ID == wire.Suggest:
 			s.suggested[a.Peer] = append(s.suggested[a.Peer], a.Msg.Ref.Piece)
+		case a.Msg.ID == wire.Reject:
+			s.again(a.Peer, a.Msg.Ref.Piece)
 		case a.Msg.ID == wire.Unchoke:
 			s.ask(a.Peer)
 		}
 	}
 }
 
-// ask requests the piece that was suggested last.
+// again has ref ask for a piece next.
+func (s *soleSeed) again(ref PeerRef, piece uint32) {
+	s.suggested[ref] = append(slices.DeleteFunc(s.suggested[ref], func(p uint32) bool { return p == piece }), piece)
+}
+
+// ask requests what is missing of the piece that was suggested last.
 func (s *soleSeed) ask(ref PeerRef) {
 	list := s.suggested[ref]
 	if len(list) == 0 {
 		return
 	}
+	piece := list[len(list)-1]
 	s.suggested[ref] = list[:len(list)-1]
 	for i := range uint32(seedBlocks) {
-		s.say(ref, wire.Message{ID: wire.Request, Ref: block.Ref{
-			Piece: list[len(list)-1], Begin: i * block.Size, Length: block.Size}})
+		b := block.Ref{Piece: piece, Begin: i * block.Size, Length: block.Size}
+		if s.blocks[b] != ref && !slices.Contains(s.flying[ref], b) {
+			s.say(ref, wire.Message{ID: wire.Request, Ref: b})
+		}
 	}
 }
 
@@ -117,6 +127,61 @@ func TestSoleSeedTurnsFromPeerToPeer(t *testing.T) {
 	}
 	if all := len(s.blocks); s.repeated > all/50 {
 		t.Errorf("%d of %d blocks went out twice", s.repeated, all)
+	}
+}
+
+// TestSoleSeedFinishesWhatItBegan: who was choked with a part of a piece that nobody
+// has gets the next slot, once.
+func TestSoleSeedFinishesWhatItBegan(t *testing.T) {
+	s := newSoleSeed(t, 20)
+	all, i := s.torrent.peers.list, -1
+	for range 100 {
+		s.run(10 * time.Millisecond)
+		if i = slices.IndexFunc(all, func(p *peer) bool { return s.torrent.seeder.unfinished(s.torrent, p) }); i >= 0 {
+			break
+		}
+	}
+	if i < 0 {
+		t.Fatal("nobody has a part of a piece")
+	}
+	p := all[i]
+	for _, q := range all {
+		s.torrent.choke(q)
+	}
+	s.now = s.now.Add(time.Millisecond)
+	s.event(Event{Kind: Tick})
+	s.torrent.giveSlots(slotsFirst)
+	for _, q := range all {
+		if q.unchoked != s.torrent.seeder.unfinished(s.torrent, q) {
+			t.Errorf("peer %d, of which it is %v that it has a part of a piece, is unchoked: %v", q.ref, !q.unchoked, q.unchoked)
+		}
+	}
+	s.now = s.now.Add(slotHaste) // it asks for nothing
+	s.event(Event{Kind: Sent, Peer: p.ref, Count: windowMax})
+	s.torrent.choke(p)
+	if s.torrent.seeder.unfinished(s.torrent, p) {
+		t.Error("the rest of the piece is kept for who did not ask for it")
+	}
+}
+
+// TestPromisesLapse: what was promised to a peer that does not read it goes to those
+// who ask for it, long before the peer is given up.
+func TestPromisesLapse(t *testing.T) {
+	s := newSoleSeed(t, 4)
+	delete(s.suggested, 1)
+	deaf := s.torrent.peers.live(1)
+	if len(deaf.promised) == 0 {
+		t.Fatal("the first peer was promised nothing")
+	}
+	for end := s.now.Add(30 * time.Second); s.now.Before(end) && s.torrent.pick.Unseen() > 0; {
+		s.flying[1] = nil // it reads nothing
+		s.run(10 * time.Millisecond)
+	}
+	if n := s.torrent.pick.Unseen(); n > 0 {
+		t.Errorf("%d pieces are with nobody after 30 s", n)
+	}
+	if _, ok := s.got[1]; ok {
+		t.Error("who reads nothing has got something")
 	}
 }
 

@@ -97,7 +97,7 @@ func (t *Torrent) pump(p *peer) {
 		i, useful := t.seeder.choose(t, p)
 		r := s.queue[i].ref
 		if !useful && t.busyElse(p) {
-			t.seeder.holds = true
+			t.hold(p)
 			return
 		}
 		if t.turnOver(p, r.Piece) {
@@ -115,6 +115,7 @@ func (t *Torrent) pump(p *peer) {
 		}
 		s.flying = append(s.flying, r)
 		p.spoke = t.now
+		t.seeder.handed(t, p, r)
 		t.do(Action{Kind: Upload, Peer: p.ref, Ref: r})
 		if t.hadTurn(p) { // the next one is to be ready when the last block is out
 			t.timers.by(timerSlots, t.now)

@@ -41,6 +41,27 @@ func TestScenarios(t *testing.T) {
 	}
 }
 
+// TestLeavingSeeds: that everything is out when the seed leaves is no luck.
+func TestLeavingSeeds(t *testing.T) {
+	if raced {
+		t.Skip("too long with the race detector")
+	}
+	const runs, most = 8, 1
+	lost := 0
+	for seed := range uint64(runs) {
+		r := run(t, leaving(), seed+1)
+		if err := leaving().Check(&r); err != nil {
+			t.Errorf("seed %d: %v%s", seed+1, err, replay("leaving", seed+1))
+		}
+		if r.Lost > 0 {
+			lost++
+		}
+	}
+	if lost > most {
+		t.Errorf("pieces were lost in %d of %d runs", lost, runs)
+	}
+}
+
 // replay returns how to see again what a test has seen, event by event.
 func replay(name string, seed uint64) string {
 	return fmt.Sprintf("\nreplay: node sim %s --seed %d --trace %[1]s-%[2]d.txt", name, seed)
