@@ -5,6 +5,7 @@ import (
 	"testing"
 	"time"
 
+	"swarmnode/swarm/bits"
 	"swarmnode/swarm/block"
 	"swarmnode/swarm/wire"
 )
@@ -13,13 +14,15 @@ import (
 // as they like.
 type crowd struct {
 	*soleSeed
+	start   time.Time
 	readers map[PeerRef]*reader
 }
 
 // A reader is a peer of a crowd.
 type reader struct {
 	asks  bool
-	takes int // blocks that it will still read, one a millisecond
+	flaps time.Duration // how often it says that it wants something, or nothing
+	takes int           // blocks that it will still read, one a millisecond
 	got   int
 	next  uint32 // block that it asks for next
 	open  map[block.Ref]bool
@@ -28,7 +31,16 @@ type reader struct {
 // openMax is how many requests a reader has open.
 const openMax = 64
 
-func newCrowd(t *testing.T) *crowd { return &crowd{newSoleSeed(t, 0), map[PeerRef]*reader{}} }
+func newCrowd(t *testing.T) *crowd {
+	s := newSoleSeed(t, 0)
+	return &crowd{s, s.now, map[PeerRef]*reader{}}
+}
+
+// limit has the seed give slotsMax slots at most; it comes before all peers.
+func (c *crowd) limit(slotsMax int) {
+	c.torrent = New(c.now, Config{InfoHash: c.info.Hash(), PeerID: [20]byte{'M'}, Seed: 1, Limits: Limits{SlotsMax: slotsMax}})
+	c.event(Event{Kind: InfoReady, Info: c.info, Have: bits.Full(c.info.Layout().Pieces())})
+}
 
 func (c *crowd) join(ref PeerRef, r reader) *reader {
 	hello := wire.Hello{InfoHash: c.info.Hash(), PeerID: [20]byte{'P', byte(ref)}}
@@ -81,12 +93,25 @@ func (c *crowd) pass(most time.Duration, done func() bool) (took time.Duration) 
 			c.happens(Event{Kind: Tick})
 		}
 		for _, p := range slices.Clone(c.torrent.peers.list) {
-			if r := c.readers[p.ref]; r.takes > 0 && len(c.flying[p.ref]) > 0 {
+			r := c.readers[p.ref]
+			if r.takes > 0 && len(c.flying[p.ref]) > 0 {
 				c.reads(p, r)
+			}
+			if r.flaps > 0 && (c.now.Sub(c.start)+time.Duration(p.ref)*time.Millisecond)%r.flaps == 0 {
+				c.flap(p)
 			}
 		}
 	}
 	return took
+}
+
+// flap has p say the other thing than last time about what it wants.
+func (c *crowd) flap(p *peer) {
+	id := wire.Interested
+	if p.interested {
+		id = wire.NotInterested
+	}
+	c.says(p.ref, wire.Message{ID: id})
 }
 
 // reads has a block go out to p.
@@ -116,6 +141,8 @@ func TestDeafCrowd(t *testing.T) {
 	}{
 		{"never ask", reader{}, time.Second, 5 * time.Second},
 		{"ask and read nothing", reader{asks: true}, 1500 * time.Millisecond, 6 * time.Second},
+		{"say that they want something, and that they do not", reader{flaps: 50 * time.Millisecond}, time.Second, 5 * time.Second},
+		{"that as well, and ask", reader{asks: true, flaps: 50 * time.Millisecond}, 1500 * time.Millisecond, 6 * time.Second},
 		{"ask and read for a while", reader{asks: true, takes: 200}, 5 * time.Second, 20 * time.Second},
 	} {
 		for _, before := range []time.Duration{0, time.Second, 5 * time.Second} {
@@ -137,5 +164,61 @@ func TestDeafCrowd(t *testing.T) {
 				}
 			}
 		}
+	}
+}
+
+// TestPendingRequestsKeepSlots: who says that it wants nothing more loses no slot to
+// others before it has what it asked for, but for one that does not read.
+func TestPendingRequestsKeepSlots(t *testing.T) {
+	c := newCrowd(t)
+	c.limit(2)
+	c.join(1, reader{asks: true})
+	c.join(2, reader{})
+	c.pass(100*time.Millisecond, func() bool { return false })
+	for ref, r := range c.readers {
+		r.asks = false
+		c.says(ref, wire.Message{ID: wire.NotInterested})
+	}
+	if n := c.torrent.slotsUsed(); n != 1 {
+		t.Errorf("%d slots count as used, want that of the one who waits for blocks", n)
+	}
+	c.join(3, reader{asks: true, takes: 1 << 20})
+	took := c.pass(time.Second/2, func() bool { return c.torrent.peers.live(3).unchoked })
+	if !c.torrent.peers.live(3).unchoked || !c.torrent.peers.live(1).unchoked || c.torrent.peers.live(2).unchoked {
+		t.Errorf("after %v the slots are not of those who wait for blocks", took)
+	}
+	c.join(4, reader{asks: true, takes: 1 << 20})
+	if took = c.pass(5*time.Second, func() bool { return !c.torrent.peers.live(1).unchoked }); took > 2*time.Second {
+		t.Errorf("one that does not read has its slot for %v", took)
+	}
+}
+
+// TestSatisfiedPeersGiveWay: who wants nothing any more keeps no slot from those who
+// wait, however many there may be.
+func TestSatisfiedPeersGiveWay(t *testing.T) {
+	const each, peers = 2, 12
+	c := newCrowd(t)
+	c.limit(4)
+	for ref := range PeerRef(peers) {
+		c.join(ref+1, reader{asks: true, takes: each})
+	}
+	satisfied := map[PeerRef]bool{}
+	took := c.pass(time.Minute, func() bool {
+		for ref, r := range c.readers {
+			if r.got == each && !satisfied[ref] {
+				satisfied[ref] = true
+				r.asks = false
+				for b := range r.open {
+					c.says(ref, wire.Message{ID: wire.Cancel, Ref: b})
+				}
+				c.flying[ref] = nil
+				c.happens(Event{Kind: Sent, Peer: ref, Count: windowMax})
+				c.says(ref, wire.Message{ID: wire.NotInterested})
+			}
+		}
+		return len(satisfied) == peers
+	})
+	if took > time.Second {
+		t.Errorf("%d of %d had their share after %v", len(satisfied), peers, took)
 	}
 }

@@ -48,14 +48,20 @@ func (t *Torrent) stuck(p *peer) bool {
 	return quiet > patience || quiet > rest && t.now-t.sentAt > rest
 }
 
+// spare tells whether p has no use for its slot: it wants nothing and waits for no
+// block, nor do we wait for one of its, or it is stuck.
+func (t *Torrent) spare(p *peer) bool {
+	return t.stuck(p) || !p.interested && !p.serve.busy() && p.ask.live == 0
+}
+
 // slotFor tells whether one more peer may be unchoked. When there are as many as
-// there may be, one that is stuck is choked for it.
+// there may be, one that has no use for its slot is choked for it.
 func (t *Torrent) slotFor() bool {
 	if t.unchoked() < t.cfg.Limits.SlotsMax {
 		return true
 	}
 	for _, p := range t.peers.list {
-		if p.unchoked && t.stuck(p) {
+		if p.unchoked && t.spare(p) {
 			t.choke(p)
 			return true
 		}
@@ -64,13 +70,14 @@ func (t *Torrent) slotFor() bool {
 }
 
 // slotsUsed returns how many slots are in use: by peers that wait for blocks
-// and read them, or were unchoked a moment ago. While the uplink is at rest the
-// moment is short, and nobody else uses one.
+// and read them, whether or not they say that they want more, or were unchoked a
+// moment ago. While the uplink is at rest the moment is short, and nobody else
+// uses one.
 func (t *Torrent) slotsUsed() int {
 	n, fresh, busy := 0, 0, false
 	resting := t.now-t.sentAt > uplinkRest
 	for _, p := range t.peers.list {
-		if !p.unchoked || !p.interested || t.stuck(p) || t.hadTurn(p) {
+		if !p.unchoked || !p.interested && !p.serve.busy() || t.stuck(p) || t.hadTurn(p) {
 			continue
 		}
 		switch age := t.now - p.slot.since; {
