@@ -37,6 +37,9 @@ type Crowd struct {
 	Hash   metainfo.Hash
 	// Data returns the bytes of a block, for seeds; it may be shared.
 	Data func(r block.Ref) []byte
+	// Most is how many blocks a leech takes before it wants no more; 0: all it can
+	// get, again and again.
+	Most int64
 
 	pool *block.Pool
 }
@@ -88,6 +91,15 @@ func (c *Crowd) Leech(ctx context.Context, from netip.Addr) (*Peer, error) {
 func (c *Crowd) Seed(ctx context.Context, from netip.Addr) (*Peer, error) {
 	return c.connect(ctx, from, wire.HaveAll, wire.Unchoke)
 }
+
+// Miser connects from the address from, with everything, and gives nothing before
+// Unchoke.
+func (c *Crowd) Miser(ctx context.Context, from netip.Addr) (*Peer, error) {
+	return c.connect(ctx, from, wire.HaveAll)
+}
+
+// Unchoke has a Miser give what it is asked for.
+func (p *Peer) Unchoke() { p.conn.Send(wire.Message{ID: wire.Unchoke}) }
 
 // Mute connects from the address from, and says nothing.
 func (c *Crowd) Mute(ctx context.Context, from netip.Addr) (*Peer, error) {
@@ -144,8 +156,10 @@ func (p *Peer) OnMessage(m *wire.Message) {
 // OnBlock drops a block and asks for more.
 func (p *Peer) OnBlock(_ block.Ref, buf *block.Buf) {
 	buf.Release()
-	p.blocks.Add(1)
 	p.open--
+	if p.blocks.Add(1) == p.crowd.Most {
+		p.conn.Send(wire.Message{ID: wire.NotInterested})
+	}
 	p.ask()
 }
 
@@ -157,7 +171,7 @@ func (p *Peer) OnClosed(error) {}
 
 // ask requests the next blocks.
 func (p *Peer) ask() {
-	if p.seed || !p.unchoked {
+	if p.seed || !p.unchoked || p.crowd.Most > 0 && p.blocks.Load() >= p.crowd.Most {
 		return
 	}
 	l, per := p.crowd.Layout, p.crowd.perPiece()
