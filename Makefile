@@ -12,6 +12,8 @@ BENCHTIME ?= 1s
 BENCHFLAGS ?=
 # Those of the comparison of making torrents, as in: make bench CREATEFLAGS='-size 512'
 CREATEFLAGS ?=
+# Those of the announcements of many torrents: at the rate that so many need.
+MANYFLAGS ?= -rate 534
 
 .PHONY: all help build test lint race fuzz bench sim sim-table soak cover demo install clean
 
@@ -51,16 +53,19 @@ fuzz:
 	done
 
 ## bench     Go benchmarks, the transfer beside other clients and the machine's
-##           limit (BENCHFLAGS are passed to it), how soon a magnet link is there
-##           and what 10,000 torrents or 5,000 connections cost, the node in a mixed swarm
-##           beside libtorrent in the same seat, how soon it recovers from moves
-##           and outages, and how soon each way leads
-##           to a first connection
+##           limit (BENCHFLAGS are passed to it), how soon a magnet link is there,
+##           memory under its ceiling with many torrents, peers, files or pieces,
+##           how 10,000 torrents are announced in a DHT (MANYFLAGS), the node in a
+##           mixed swarm beside libtorrent in the same seat, how soon it recovers
+##           from moves and outages, and how soon each way leads to a first
+##           connection
 bench: build
 	$(GO) test -run '^$$' -bench . -benchmem -benchtime $(BENCHTIME) ./...
 	$(GO) run ./bench/create -node bin/node $(CREATEFLAGS)
 	$(GO) run ./bench/transfer -node bin/node $(BENCHFLAGS)
 	$(GO) run ./bench/start -node bin/node
+	$(GO) run ./bench/ceiling -node bin/node
+	$(GO) run ./bench/many -node bin/node $(MANYFLAGS)
 	$(GO) run ./bench/seats -node bin/node
 	$(GO) run ./bench/moves -node bin/node -with node
 	$(GO) run ./bench/discovery -node bin/node
@@ -74,7 +79,8 @@ sim-table:
 	$(GO) test -count 1 -timeout 30m -v -run '^TestTable$$' ./swarm/sim -args -table
 
 ## soak      the tests that take long, as asked for by SWARM_SOAK=1: among them
-##           1,000 kills of a download, or SWARM_TEST_KILLS, some four minutes
+##           1,000 kills of a download, or SWARM_TEST_KILLS, some four minutes,
+##           and 200 of a whole "node add"
 soak:
 	SWARM_SOAK=1 $(GO) test -count 1 -timeout 60m ./...
 

@@ -2,8 +2,7 @@
 
 // Command start measures what does not depend on the bandwidth: how soon "node
 // add" has the metadata and the content of a magnet link whose peer is given,
-// for a small torrent and for one of many files, and what a "node seed" of many
-// torrents, or with many connections, costs. Everything is on loopback.
+// for a small torrent and for one of many files. Everything is on loopback.
 package main
 
 import (
@@ -27,30 +26,24 @@ const (
 	runTimeout = 2 * time.Minute
 	// smallSize is the content of a small torrent, in bytes.
 	smallSize = 16 << 10
-	// settleTime is how long a seeder is left alone before it counts as at rest.
-	settleTime = 20 * time.Second
-	// restTime is how long it is then watched.
-	restTime = 10 * time.Second
 )
 
 func main() {
 	node := flag.String("node", "bin/node", "the node binary")
 	runs := flag.Int("runs", 7, "runs of each magnet link; medians are shown")
 	files := flag.Int("files", 20_000, "files of the large torrent")
-	torrents := flag.Int("torrents", 10_000, "torrents of the large seeder")
-	peers := flag.Int("connections", 5_000, "connections to one seeder")
 	flag.Parse()
 	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGINT, syscall.SIGTERM)
 	defer stop()
-	if err := measure(ctx, *node, *runs, *files, *torrents, *peers); err != nil {
+	if err := measure(ctx, *node, *runs, *files); err != nil {
 		fmt.Fprintln(os.Stderr, "start:", err)
 		stop()
 		os.Exit(1)
 	}
 }
 
-func measure(ctx context.Context, node string, runs, files, torrents, peers int) error {
-	if runs <= 0 || files <= 0 || torrents <= 0 || peers <= 0 {
+func measure(ctx context.Context, node string, runs, files int) error {
+	if runs <= 0 || files <= 0 {
 		return errors.New("numbers must be positive")
 	}
 	work, err := os.MkdirTemp("", "start")
@@ -61,8 +54,8 @@ func measure(ctx context.Context, node string, runs, files, torrents, peers int)
 	if node, err = filepath.Abs(node); err != nil {
 		return err
 	}
-	small, large, many := filepath.Join(work, "small"), filepath.Join(work, "large"), filepath.Join(work, "many")
-	for dir, n := range map[string]int{small: 1, large: files, many: torrents} {
+	small, large := filepath.Join(work, "small"), filepath.Join(work, "large")
+	for dir, n := range map[string]int{small: 1, large: files} {
 		if err := writeFiles(dir, n); err != nil {
 			return err
 		}
@@ -70,13 +63,7 @@ func measure(ctx context.Context, node string, runs, files, torrents, peers int)
 	if err := magnets(ctx, node, work, small, "one piece", runs); err != nil {
 		return err
 	}
-	if err := magnets(ctx, node, work, large, fmt.Sprintf("%d files", files), runs); err != nil {
-		return err
-	}
-	if err := connections(ctx, node, work, many, peers); err != nil {
-		return err
-	}
-	return seeder(ctx, node, work, many, torrents)
+	return magnets(ctx, node, work, large, fmt.Sprintf("%d files", files), runs)
 }
 
 // writeFiles fills a folder with n different small files.
@@ -154,61 +141,4 @@ func fetch(ctx context.Context, node, work, magnet, peer string) (metadata, comp
 
 func milliseconds(all []time.Duration) float64 {
 	return float64(figures.Median(all).Microseconds()) / 1000
-}
-
-// seeder seeds each file of a folder as a torrent, in a DHT without other nodes.
-func seeder(ctx context.Context, node, work, dir string, torrents int) error {
-	ctx, cancel := context.WithTimeout(ctx, runTimeout)
-	defer cancel()
-	args := []string{"seed", "--ephemeral", "--listen", "127.0.0.1:0", "--bootstrap", "none", "--no-lsd"}
-	entries, err := os.ReadDir(dir)
-	if err != nil {
-		return err
-	}
-	for _, entry := range entries {
-		args = append(args, filepath.Join(dir, entry.Name()))
-	}
-	began := time.Now()
-	seed, err := nodeproc.Start(node, work, args...)
-	if err != nil {
-		return err
-	}
-	defer seed.Stop()
-	count := 0
-	if _, err := seed.WaitFor(ctx, "all torrents", func(e nodeproc.Event) bool {
-		if e.Event == "seeding" {
-			count++
-		}
-		return count == torrents
-	}); err != nil {
-		return fmt.Errorf("%w\n%s", err, seed.Log())
-	}
-	started := time.Since(began)
-	if err := pause(ctx, settleTime); err != nil {
-		return err
-	}
-	before, err := seed.Usage()
-	if err != nil {
-		return err
-	}
-	if err := pause(ctx, restTime); err != nil {
-		return err
-	}
-	after, err := seed.Usage()
-	if err != nil {
-		return err
-	}
-	fmt.Printf("%d torrents seeded by one process: hashed and started after %.1f s, %d MiB at most (%d anonymous), %.1f %% of a core at rest\n",
-		torrents, started.Seconds(), after.PeakRSS>>20, after.Anon>>20, 100*(after.CPU-before.CPU).Seconds()/restTime.Seconds())
-	return nil
-}
-
-// pause waits for so long, or until ctx ends.
-func pause(ctx context.Context, d time.Duration) error {
-	select {
-	case <-time.After(d):
-		return nil
-	case <-ctx.Done():
-		return ctx.Err()
-	}
 }

@@ -61,6 +61,7 @@ var goroutines = map[string]string{
 	"bench/create/limit.go":           "hashes on all cores, waited for in the same function",
 	"bench/discovery/post.go":         "the listener of a post and its connections, until close",
 	"bench/discovery/sources.go":      "a search and a tracker, waited for at the end of a measurement",
+	"bench/many/network.go":           "look-ups, waited for in the same function",
 	"bench/transfer/contenders.go":    "samples the memory of a process until the transfer ends",
 	"bench/transfer/limit.go":         "hashes and writes beside the receiving, waited for at its end",
 	"internal/lightpeer/lightpeer.go": "one connection, until Close",
