@@ -31,11 +31,13 @@ var (
 	group6 = netip.AddrPortFrom(netip.MustParseAddr("ff15::efc0:988f"), port)
 )
 
-// A linkKey names an interface in a family.
+// A linkKey names an interface in a family, and the address that is announced
+// there.
 type linkKey struct {
 	index int
 	name  string
 	v6    bool
+	from  netip.Addr // not valid if the system chooses
 }
 
 // group returns the group of the family.
@@ -68,6 +70,18 @@ func (l *link) send(b []byte) {
 	l.conn.WriteToUDPAddrPort(b, l.to)
 }
 
+// A boundConn sends from an address that the system would not choose by itself.
+// To be bound to it would keep it from hearing what is sent to the group.
+type boundConn struct {
+	*net.UDPConn
+	source []byte // the control message that says so
+}
+
+func (c boundConn) WriteToUDPAddrPort(b []byte, addr netip.AddrPort) (int, error) {
+	n, _, err := c.WriteMsgUDPAddrPort(b, c.source, addr)
+	return n, err
+}
+
 // openLink joins the group on an interface.
 func openLink(key linkKey, ifi *net.Interface) (packetConn, error) {
 	network := "udp4"
@@ -81,6 +95,9 @@ func openLink(key linkKey, ifi *net.Interface) (packetConn, error) {
 	if err := tune(conn, ifi.Index, key.v6); err != nil {
 		conn.Close()
 		return nil, err
+	}
+	if key.from.IsValid() {
+		return boundConn{conn, sourceOf(key.from, ifi.Index)}, nil
 	}
 	return conn, nil
 }
@@ -145,7 +162,7 @@ func (s *Service) closeLinks() {
 	}
 }
 
-// A place is an interface in a family, as it is at the moment.
+// A place is where a link ought to be, as it is at the moment.
 type place struct {
 	ifi   net.Interface
 	addrs []netip.Prefix
@@ -162,29 +179,59 @@ func (s *Service) findPlaces() map[linkKey]place {
 	used := 0
 	for _, ifi := range interfaces {
 		const able = net.FlagUp | net.FlagMulticast
-		if ifi.Flags&able != able || s.cfg.Use != nil && !s.cfg.Use(ifi) {
+		if ifi.Flags&able != able {
 			continue
 		}
 		addrs, err := ifi.Addrs()
-		if err != nil || len(addrs) == 0 {
+		if err != nil {
 			continue
 		}
-		if used++; used > linksMax {
-			break
-		}
-		for _, a := range addrs {
-			p, err := netip.ParsePrefix(a.String())
-			if err != nil {
-				continue
+		before := len(all)
+		for v6, addrs := range byFamily(addrs) {
+			for _, from := range sources(s.cfg.Bound, addrs, v6) {
+				all[linkKey{index: ifi.Index, name: ifi.Name, v6: v6, from: from}] = place{ifi, addrs}
 			}
-			key := linkKey{index: ifi.Index, name: ifi.Name, v6: !p.Addr().Unmap().Is4()}
-			at := all[key]
-			at.ifi = ifi
-			at.addrs = append(at.addrs, p)
-			all[key] = at
+		}
+		if len(all) == before {
+			continue
+		}
+		if used++; used >= linksMax {
+			break
 		}
 	}
 	return all
+}
+
+// byFamily sorts the addresses of an interface by whether they are of IPv6.
+func byFamily(addrs []net.Addr) map[bool][]netip.Prefix {
+	list := make(map[bool][]netip.Prefix)
+	for _, a := range addrs {
+		if p, err := netip.ParsePrefix(a.String()); err == nil {
+			v6 := !p.Addr().Unmap().Is4()
+			list[v6] = append(list[v6], p)
+		}
+	}
+	return list
+}
+
+// sources returns which addresses of an interface in one family are announced:
+// those that we are bound to, or one that the system chooses, and that is not
+// valid here, if we can be reached at any.
+func sources(bound []netip.Addr, addrs []netip.Prefix, v6 bool) (from []netip.Addr) {
+	if len(bound) == 0 {
+		return []netip.Addr{{}}
+	}
+	for _, b := range bound {
+		b = b.Unmap().WithZone("")
+		if b.IsUnspecified() && b.Is6() == v6 {
+			return []netip.Addr{{}}
+		}
+		has := func(p netip.Prefix) bool { return p.Addr().Unmap() == b }
+		if slices.ContainsFunc(addrs, has) && !slices.Contains(from, b) {
+			from = append(from, b)
+		}
+	}
+	return from
 }
 
 // scan opens links where there are none, and closes those whose interface has

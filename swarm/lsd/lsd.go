@@ -1,5 +1,5 @@
 // Package lsd finds peers on the local network by multicast (BEP 14, "Local
-// Service Discovery"), on every interface and in both families.
+// Service Discovery"), on every interface and in both families, or where it is reached.
 //
 // A Service announces each torrent when it is added, a second time a little
 // later, since multicast gets lost on wireless networks, and then every five
@@ -12,7 +12,7 @@
 // answer. The package never connects to a peer.
 //
 // Its nouns: a search is one packet, named after its first word, BT-SEARCH; a
-// link is one interface in one family, with its socket; a torrent is what is
+// link is one interface in one family, with its socket and what it announces; a torrent is what is
 // searched for.
 package lsd
 
@@ -58,9 +58,11 @@ const (
 
 // Config describes a Service. The zero value is of use.
 type Config struct {
-	// Use tells whether an interface is to be used, besides being up and able
-	// to multicast. All are if nil.
-	Use func(net.Interface) bool
+	// Bound are the addresses that we can be reached at. They are announced, each
+	// from itself, since others take us to be where a packet comes from; on other
+	// interfaces nothing is. An unspecified one stands for all of its family, and
+	// none at all for all of both.
+	Bound []netip.Addr
 	// Logger takes what happens to interfaces. None if nil.
 	Logger *slog.Logger
 }

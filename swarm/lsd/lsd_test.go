@@ -347,7 +347,7 @@ func TestFlood(t *testing.T) {
 }
 
 // Multicast does not come from the internet.
-func TestSources(t *testing.T) {
+func TestSenders(t *testing.T) {
 	l := &link{addrs: []netip.Prefix{netip.MustParsePrefix("203.0.113.7/24")}}
 	for ip, want := range map[string]bool{
 		"203.0.113.9": true, "203.0.114.9": false, "10.0.0.1": true, "192.168.7.7": true, "169.254.1.1": true,
@@ -356,6 +356,34 @@ func TestSources(t *testing.T) {
 		if got := l.local(netip.MustParseAddr(ip)); got != want {
 			t.Errorf("%s: %v, want %v", ip, got, want)
 		}
+	}
+}
+
+// What is announced is where we can be reached.
+func TestSources(t *testing.T) {
+	lan4 := []netip.Prefix{netip.MustParsePrefix("192.168.1.1/24"), netip.MustParsePrefix("192.168.1.2/24")}
+	lan6 := []netip.Prefix{netip.MustParsePrefix("fe80::1/64"), netip.MustParsePrefix("fd00::1/64")}
+	for _, c := range []struct {
+		bound        string
+		want4, want6 string
+	}{
+		{"", "[invalid IP]", "[invalid IP]"}, // the system chooses
+		{"0.0.0.0", "[invalid IP]", "[]"},
+		{"::", "[]", "[invalid IP]"},
+		{"0.0.0.0 ::", "[invalid IP]", "[invalid IP]"},
+		{"192.168.1.2", "[192.168.1.2]", "[]"},
+		{"::ffff:192.168.1.2 192.168.1.2", "[192.168.1.2]", "[]"},
+		{"192.168.1.2 192.168.1.1 10.0.0.1 127.0.0.1", "[192.168.1.2 192.168.1.1]", "[]"},
+		{"fe80::1%eth0 0.0.0.0", "[invalid IP]", "[fe80::1]"},
+		{"fd00::1", "[]", "[fd00::1]"},
+		{"10.0.0.1 fd00::7", "[]", "[]"},
+	} {
+		var bound []netip.Addr
+		for _, a := range strings.Fields(c.bound) {
+			bound = append(bound, netip.MustParseAddr(a))
+		}
+		expect(t, c.bound+", IPv4", fmt.Sprint(sources(bound, lan4, false)), c.want4)
+		expect(t, c.bound+", IPv6", fmt.Sprint(sources(bound, lan6, true)), c.want6)
 	}
 }
 

@@ -5,11 +5,13 @@ import (
 	"context"
 	"fmt"
 	"io"
+	"maps"
 	"net"
 	"net/netip"
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -28,9 +30,13 @@ func run(t *testing.T, command string) {
 	}
 }
 
-// start starts a Service on one interface.
-func start(t *testing.T, name string) *lsd.Service {
-	s := lsd.New(lsd.Config{Use: func(i net.Interface) bool { return i.Name == name }})
+// start starts a Service that is bound to the addresses.
+func start(t *testing.T, bound ...string) *lsd.Service {
+	var cfg lsd.Config
+	for _, a := range bound {
+		cfg.Bound = append(cfg.Bound, netip.MustParseAddr(a))
+	}
+	s := lsd.New(cfg)
 	t.Cleanup(s.Close)
 	return s
 }
@@ -82,7 +88,8 @@ func TestSockets(t *testing.T) {
 	run(t, "ip addr add 192.168.9.1/24 dev lan0")
 	run(t, "ip addr add fd00:9::1/64 dev lan0 nodad")
 	ih := metainfo.Hash([]byte("aaaaaaaaaaaaaaaaaaaa"))
-	first, second := start(t, "lan0"), start(t, "lan0")
+	const ip4, ip6 = "192.168.9.1", "fd00:9::1"
+	first, second := start(t, ip4, ip6), start(t, ip4, ip6)
 	foundFirst := search(t, first, ih, 1001)
 	foundSecond := search(t, second, ih, 1002)
 	// The interface comes up under their eyes.
@@ -101,8 +108,49 @@ func TestSockets(t *testing.T) {
 	finds(t, foundSecond, 5*time.Second, wanted{"the first": v4(1001), "the first, over IPv6,": v6(1001)})
 	// The others have announced themselves a moment ago and say nothing yet, but
 	// they hear whoever is new.
-	search(t, start(t, "lan0"), ih, 1003)
+	search(t, start(t, ip4, ip6), ih, 1003)
 	finds(t, foundFirst, time.Second, wanted{"the third": v4(1003), "the third, over IPv6,": v6(1003)})
+}
+
+// TestSecondAddress: who is reached at a further address of an interface alone is
+// announced from that one, in both families, and at no other; who is reached at
+// several is announced from each.
+func TestSecondAddress(t *testing.T) {
+	if !realclient.InNamespace(t) {
+		return
+	}
+	run(t, "ip link add lan0 type veth peer name lan1")
+	run(t, "ip addr add 192.168.9.1/24 dev lan0")
+	for _, a := range []string{"192.168.9.2/24", "192.168.9.3/24", "fd00:9::1/64", "fd00:9::2/64", "fd00:9::3/64"} {
+		run(t, "ip addr add "+a+" dev lan0 nodad")
+	}
+	run(t, "ip link set lan0 up")
+	run(t, "ip link set lan1 up")
+	ih := metainfo.Hash([]byte("aaaaaaaaaaaaaaaaaaaa"))
+	found := search(t, start(t, "0.0.0.0", "::"), ih, 1001)
+	want := make(map[netip.AddrPort]bool)
+	for port, ips := range map[uint16][]string{
+		1002: {"192.168.9.2"},
+		1003: {"fd00:9::2"},
+		1004: {"192.168.9.1", "192.168.9.3", "fd00:9::3"},
+	} {
+		search(t, start(t, ips...), ih, port)
+		for _, ip := range ips {
+			want[netip.AddrPortFrom(netip.MustParseAddr(ip), port)] = true
+		}
+	}
+	timeout := time.After(5 * time.Second)
+	for left := maps.Clone(want); len(left) > 0; {
+		select {
+		case a := <-found:
+			if !want[a] {
+				t.Errorf("found %v, where nobody is", a)
+			}
+			delete(left, a)
+		case <-timeout:
+			t.Fatalf("not found: %v", slices.Collect(maps.Keys(left)))
+		}
+	}
 }
 
 // hears waits for a connection of a peer that asks for a torrent.
@@ -193,7 +241,7 @@ func TestRealClients(t *testing.T) {
 				if !oursFirst {
 					seed()
 				}
-				service := start(t, "lo")
+				service := start(t, "10.0.0.1")
 				begin := time.Now()
 				came := hears(l, ih)
 				found := search(t, service, ih, ours.Port())

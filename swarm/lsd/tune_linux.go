@@ -1,6 +1,10 @@
 package lsd
 
-import "golang.org/x/sys/unix"
+import (
+	"net/netip"
+
+	"golang.org/x/sys/unix"
+)
 
 // ownInterfaceAlone keeps a socket from hearing what comes in on interfaces
 // where other sockets have joined the group. Kernels that cannot are passed
@@ -11,4 +15,13 @@ func ownInterfaceAlone(fd int, v6 bool) {
 		return
 	}
 	unix.SetsockoptInt(fd, unix.IPPROTO_IP, unix.IP_MULTICAST_ALL, 0)
+}
+
+// sourceOf returns the control message that has a packet sent from an address of
+// an interface.
+func sourceOf(from netip.Addr, index int) []byte {
+	if from.Is4() {
+		return unix.PktInfo4(&unix.Inet4Pktinfo{Ifindex: int32(index), Spec_dst: from.As4()})
+	}
+	return unix.PktInfo6(&unix.Inet6Pktinfo{Ifindex: uint32(index), Addr: from.As16()})
 }
