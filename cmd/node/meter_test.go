@@ -114,3 +114,15 @@ func TestMeterEvents(t *testing.T) {
 		t.Errorf("stderr: %s", stderr)
 	}
 }
+
+// Looks take a two-hundredth of the time, but there is one every ten seconds,
+// whatever the last took.
+func TestRestAfter(t *testing.T) {
+	for took, want := range map[time.Duration]time.Duration{
+		0: 0, 5 * time.Millisecond: time.Second, 49 * time.Millisecond: 9800 * time.Millisecond, time.Minute: 10 * time.Second,
+	} {
+		if got := restAfter(took); got != want {
+			t.Errorf("after %v: %v, want %v", took, got, want)
+		}
+	}
+}

@@ -113,8 +113,9 @@ func (w *watch) run(ctx context.Context, expired <-chan time.Time, on func(news)
 			if now.Before(rest) {
 				continue
 			}
+			began := time.Now()
 			w.show(now)
-			rest = now.Add(showShare * time.Since(now))
+			rest = now.Add(restAfter(time.Since(began)))
 		case <-usr1:
 			for _, st := range w.statuses() {
 				w.s.c.say(st.line(w.s.nodes(), time.Since(w.s.started)))
@@ -126,6 +127,11 @@ func (w *watch) run(ctx context.Context, expired <-chan time.Time, on func(news)
 		}
 	}
 }
+
+// restAfter returns how long nothing is shown after a look that took so long: no
+// longer than people wait, since one that was interrupted on a busy machine cost
+// nothing.
+func restAfter(took time.Duration) time.Duration { return min(showShare*took, lineInterval) }
 
 // show shows the progress of all torrents.
 func (w *watch) show(now time.Time) {
