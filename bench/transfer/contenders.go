@@ -188,7 +188,8 @@ func sameFile(a, b string) error {
 // left out.
 func contenders(node string) (list []contender, skipped []string) {
 	list = []contender{
-		{name: "the machine's limit", seed: limitSeed, leech: limitLeech},
+		{name: "the machine's limit", seed: limitSeed(0), leech: limitLeech},
+		{name: "the machine's limit, up 100 MiB/s", seed: limitSeed(100 << 20), leech: limitLeech},
 		{name: "node -> node", seed: nodeSeed(node), leech: nodeLeech(node)},
 		{name: "node -> node, v2", seed: nodeSeed(node, "--v2"), leech: nodeLeech(node)},
 		{name: "node -> node, hybrid", seed: nodeSeed(node, "--hybrid"), leech: nodeLeech(node)},

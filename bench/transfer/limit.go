@@ -13,6 +13,7 @@ import (
 	"os"
 	"path/filepath"
 	"strconv"
+	"time"
 
 	"golang.org/x/sys/unix"
 )
@@ -33,13 +34,17 @@ const (
 	// batchesAsked is how many batches are asked for in advance. 64 blocks
 	// keep both processes busy; more only cost cache.
 	batchesAsked = 4
+	// pauseEvery is how often a sender with a rate pauses: as often as the node
+	// does at 100 MiB/s.
+	pauseEvery = 100 * time.Millisecond
 
 	idRequest = 6
 	idPiece   = 7
 )
 
-// limitSend serves the file at path to one connection.
-func limitSend(path string, pieceLength int) error {
+// limitSend serves the file at path to one connection, at most at so many bytes per
+// second; 0 is no limit.
+func limitSend(path string, pieceLength, rate int) error {
 	f, err := os.Open(path)
 	if err != nil {
 		return err
@@ -56,12 +61,12 @@ func limitSend(path string, pieceLength int) error {
 		return err
 	}
 	defer conn.Close()
-	return send(conn, f, pieceLength)
+	return send(conn, f, pieceLength, pace{rate: rate})
 }
 
 // send answers requests, which come in the order of the file, until the other
 // side closes the connection.
-func send(conn net.Conn, f *os.File, pieceLength int) error {
+func send(conn net.Conn, f *os.File, pieceLength int, pace pace) error {
 	var (
 		requests = make([]byte, batchBlocks*requestSize)
 		out      = make([]byte, batchBlocks*(headerSize+blockSize))
@@ -110,7 +115,25 @@ func send(conn net.Conn, f *os.File, pieceLength int) error {
 		if _, err := conn.Write(out[:at]); err != nil {
 			return err
 		}
+		pace.pay(at)
 	}
+}
+
+// A pace holds a sender to a rate in bytes per second, if that is not 0.
+type pace struct {
+	rate  int
+	sent  int // since then
+	since time.Time
+}
+
+// pay counts n bytes that were sent, and sleeps until more may be.
+func (p *pace) pay(n int) {
+	p.sent += n
+	if p.rate == 0 || time.Duration(p.sent)*time.Second < time.Duration(p.rate)*pauseEvery {
+		return
+	}
+	time.Sleep(time.Until(p.since.Add(pauseEvery)))
+	p.sent, p.since = 0, time.Now()
 }
 
 // preadFull fills the vectors from off.

@@ -26,14 +26,19 @@ func (s limitSource) addr() netip.AddrPort       { return s.at }
 func (s limitSource) usage() (proc.Usage, error) { return s.process.Usage() }
 func (s limitSource) close()                     { s.process.Stop() }
 
-func limitSeed(_ context.Context, j job, _ string) (source, error) {
+// limitSeed sends at most at so many bytes per second; 0 is no limit.
+func limitSeed(rate int) seeder {
+	return func(_ context.Context, j job, _ string) (source, error) { return startLimit(j, rate) }
+}
+
+func startLimit(j job, rate int) (source, error) {
 	r, w, err := os.Pipe()
 	if err != nil {
 		return nil, err
 	}
 	defer r.Close()
 	p, err := proc.Start(proc.Config{
-		Path: "/proc/self/exe", Args: []string{"limit-send", filepath.Join(j.dir, contentName), fmt.Sprint(j.piece)},
+		Path: "/proc/self/exe", Args: []string{"limit-send", filepath.Join(j.dir, contentName), fmt.Sprint(j.piece), fmt.Sprint(rate)},
 		Stdout: w, Stderr: os.Stderr,
 	})
 	w.Close()

@@ -80,14 +80,18 @@ func main() {
 // same program.
 var children = map[string]func(args []string) error{
 	"limit-send": func(args []string) error {
-		if len(args) != 2 {
-			return errors.New("usage: limit-send FILE PIECE-LENGTH")
+		if len(args) != 3 {
+			return errors.New("usage: limit-send FILE PIECE-LENGTH RATE")
 		}
 		piece, err := strconv.Atoi(args[1])
 		if err != nil {
 			return err
 		}
-		return limitSend(args[0], piece)
+		rate, err := strconv.Atoi(args[2])
+		if err != nil {
+			return err
+		}
+		return limitSend(args[0], piece, rate)
 	},
 	"limit-receive": func(args []string) error {
 		if len(args) != 4 {

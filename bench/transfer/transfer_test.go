@@ -9,6 +9,7 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+	"testing/synctest"
 	"time"
 )
 
@@ -38,7 +39,7 @@ func run(t *testing.T, size int64, damage bool) error {
 	go func() {
 		conn, err := listener.Accept()
 		if err == nil {
-			err = send(conn, content, piece)
+			err = send(conn, content, piece, pace{})
 			conn.Close()
 		}
 		sent <- err
@@ -106,6 +107,7 @@ func TestTable(t *testing.T) {
 	list := []contender{
 		{name: "libtorrent -> libtorrent", job: job{size: 1 << 30}, measures: []measure{transfer(4*time.Second, 2*time.Second)}},
 		{name: "the machine's limit", job: job{size: 1 << 30}, measures: []measure{transfer(time.Second, time.Second)}},
+		{name: "the machine's limit, up 100 MiB/s", job: job{size: 1 << 30}, measures: []measure{transfer(3*time.Second, time.Second)}},
 		{name: "node -> node", job: job{size: 1 << 30}, measures: []measure{
 			transfer(2*time.Second, time.Second), transfer(9*time.Second, 9*time.Second), transfer(time.Second, time.Second),
 		}},
@@ -129,4 +131,18 @@ func TestTable(t *testing.T) {
 	if strings.Contains(got, "aria2") {
 		t.Errorf("got\n%s\nwant nothing of what was never measured", got)
 	}
+}
+
+// A sender with a rate keeps to it, in pauses of a tenth of a second.
+func TestPace(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		p := pace{rate: 100 << 20}
+		began := time.Now()
+		for range 10 * 400 {
+			p.pay(256 << 10)
+		}
+		if got := time.Since(began); got < 9800*time.Millisecond || got > 10*time.Second {
+			t.Errorf("1,000 MiB at 100 MiB/s take %v", got)
+		}
+	})
 }
