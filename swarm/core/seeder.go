@@ -14,7 +14,7 @@ const (
 	steerAhead = 2
 	steerMax   = 32
 	// passOverMax is how long a request may wait while later ones go first.
-	passOverMax = 1500 * time.Millisecond
+	passOverMax = 750 * time.Millisecond
 	// favoursMax is how many blocks a peer gets at a time that had to wait.
 	favoursMax = 4
 	// promiseQuiet is how long no block has to go out to a peer that has a slot, and promiseLife how long one has to wait for a slot or be

@@ -1,6 +1,11 @@
 package core
 
-import "time"
+import (
+	"slices"
+	"time"
+
+	"swarmnode/swarm/block"
+)
 
 const (
 	// turnBytes and turnLeast are what a peer gets at least, and for how long,
@@ -48,11 +53,12 @@ func (t *Torrent) passesOn(p *peer) bool {
 	return p.slot.since == 0 || t.pick.Availability(p.slot.piece) > 1
 }
 
-// busyElse tells whether blocks are on their way to another peer than p that
-// reads them.
+// busyElse tells whether blocks that nobody has are on their way to another peer
+// than p that reads them.
 func (t *Torrent) busyElse(p *peer) bool {
+	unseen := func(r block.Ref) bool { return t.pick.Availability(r.Piece) == 0 }
 	for _, q := range t.peers.list {
-		if q != p && len(q.serve.flying) > 0 && !t.stuck(q) && t.now-q.serve.moved < quietMax {
+		if q != p && len(q.serve.flying) > 0 && t.now-q.serve.moved < quietMax && !t.stuck(q) && slices.ContainsFunc(q.serve.flying, unseen) {
 			return true
 		}
 	}
