@@ -15,6 +15,9 @@ const (
 	steerMax   = 32
 	// passOverMax is how long a request may wait while later ones go first.
 	passOverMax = 750 * time.Millisecond
+	// repeatShare is the share of blocks, one in so many, of which on requests wait
+	// twice as long: each that went first for its age is one sent twice.
+	repeatShare = 32
 	// favoursMax is how many blocks a peer gets at a time that had to wait.
 	favoursMax = 4
 	// promiseQuiet is how long no block has to go out to a peer that has a slot, and promiseLife how long one has to wait for a slot or be
@@ -40,6 +43,8 @@ type seeder struct {
 	owner   []PeerRef // by piece: whom it is promised to, or 0; nil until needed
 	covered bool      // some peer was not told of all pieces
 	holds   bool      // some peer's requests wait in favour of others
+
+	sent, repeated int // blocks, and those of them that went first for their age
 }
 
 // alone tells whether pieces can come from nobody else.
@@ -103,6 +108,7 @@ func (m *promise) open(t *Torrent) bool {
 // handed notes that a block goes out to p. What nobody was promised is its own from
 // now on.
 func (s *seeder) handed(t *Torrent, p *peer, r block.Ref) {
+	s.sent++
 	if s.owner != nil && s.owner[r.Piece] == 0 && s.promises(t, p, r.Piece) {
 		p.promised[len(p.promised)-1].asked = true
 	}
@@ -250,7 +256,11 @@ func (s *seeder) choose(t *Torrent, p *peer) (i int, useful bool) {
 	if s.owner == nil || !s.alone(t) {
 		return 0, true
 	}
-	if t.now-max(queue[0].at, p.slot.favour) > passOverMax {
+	patience := ifThen(s.repeated*repeatShare > s.sent, 2*passOverMax, passOverMax)
+	if t.now-max(queue[0].at, p.slot.favour) > patience {
+		if s.owner[queue[0].ref.Piece] != p.ref {
+			s.repeated++
+		}
 		if p.slot.favours++; p.slot.favours >= favoursMax || t.pick.Availability(queue[0].ref.Piece) == 0 {
 			p.slot.favour, p.slot.favours = t.now, 0
 		}

@@ -46,7 +46,7 @@ func TestLeavingSeeds(t *testing.T) {
 	if raced {
 		t.Skip("too long with the race detector")
 	}
-	const runs, most = 8, 4
+	const runs, most = 8, 3
 	lost := 0
 	for seed := range uint64(runs) {
 		r := run(t, leaving(), seed+1)
