@@ -23,6 +23,8 @@ type reader struct {
 	asks  bool
 	flaps time.Duration // how often it says that it wants something, or nothing
 	takes int           // blocks that it will still read, one a millisecond
+	rest  time.Duration // between two of them, if it is longer
+	last  time.Time     // when it read the last one
 	got   int
 	next  uint32 // block that it asks for next
 	open  map[block.Ref]bool
@@ -120,6 +122,7 @@ func (c *crowd) reads(p *peer, r *reader) {
 	c.flying[p.ref] = c.flying[p.ref][1:]
 	delete(r.open, b)
 	r.takes--
+	r.last = c.now
 	r.got++
 	c.happens(Event{Kind: Sent, Peer: p.ref, Count: 1})
 	if b.Begin == (seedBlocks-1)*block.Size {
@@ -143,6 +146,7 @@ func TestDeafCrowd(t *testing.T) {
 		{"ask and read nothing", reader{asks: true}, 1500 * time.Millisecond, 6 * time.Second},
 		{"say that they want something, and that they do not", reader{flaps: 50 * time.Millisecond}, time.Second, 5 * time.Second},
 		{"that as well, and ask", reader{asks: true, flaps: 50 * time.Millisecond}, 1500 * time.Millisecond, 6 * time.Second},
+		{"ask and read slowly", reader{asks: true, takes: 1 << 20, rest: 900 * time.Millisecond}, 5 * time.Second, 20 * time.Second},
 		{"ask and read for a while", reader{asks: true, takes: 200}, 5 * time.Second, 20 * time.Second},
 	} {
 		for _, before := range []time.Duration{0, time.Second, 5 * time.Second} {

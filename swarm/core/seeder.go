@@ -20,9 +20,10 @@ const (
 	repeatShare = 32
 	// favoursMax is how many blocks a peer gets at a time that had to wait.
 	favoursMax = 4
-	// promiseQuiet is how long no block has to go out to a peer that has a slot, and promiseLife how long one has to wait for a slot or be
-	// silent when all of it is out, before it is promised no longer; lapsedMax how many promises in a row a peer may let lapse
-	// before it is made no others.
+	// promiseQuiet is how long no block has to go out to a peer that has a slot, and
+	// promiseLife how long one has to wait for a slot, or be silent when all of a
+	// piece is out, before it is promised nothing any longer; lapsedMax is how many
+	// promises in a row a peer may let lapse before it is made no others.
 	promiseQuiet = 2 * time.Second
 	promiseLife  = 10 * time.Second
 	lapsedMax    = 2
@@ -152,7 +153,7 @@ func (s *seeder) settle(t *Torrent, p *peer) {
 		if t.pick.Availability(m.piece) == 0 {
 			return false
 		}
-		p.lapsed = ifThen(p.has.set.Has(int(m.piece)), 0, p.lapsed)
+		p.lapsed = ifThen(p.has.counted && p.has.set.Has(int(m.piece)), 0, p.lapsed)
 		return true
 	})
 }

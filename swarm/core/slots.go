@@ -124,7 +124,8 @@ func (t *Torrent) lookForDeaf() {
 }
 
 // deserves tells whether p is to get a free slot before q: as it gives us more,
-// or has a part of what nobody has, or passes on what it gets, or had less from us, or has waited longer.
+// or has a part of what nobody has, or passes on what it gets, or had less from us,
+// or has waited longer.
 func (t *Torrent) deserves(p, q *peer) bool {
 	if a, b := p.down.rate(t.now), q.down.rate(t.now); a != b && !t.seeding() {
 		return a > b

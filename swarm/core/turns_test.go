@@ -185,6 +185,33 @@ func TestPromisesLapse(t *testing.T) {
 	}
 }
 
+// TestPromisesWithoutBitfield: who never says what it has, against BEP 6, breaks
+// nothing.
+func TestPromisesWithoutBitfield(t *testing.T) {
+	s := newSoleSeed(t, 2)
+	const silent = 9
+	hello := wire.Hello{InfoHash: s.info.Hash(), PeerID: [20]byte{'P', silent}}
+	hello.Reserved = hello.Reserved.With(wire.FeatureFast)
+	s.tell(Event{Kind: Connected, Peer: silent, Addr: benchAddr(silent), Hello: &hello})
+	s.say(silent, wire.Message{ID: wire.Interested})
+	s.run(100 * time.Millisecond)
+	p := s.torrent.peers.live(silent)
+	if !p.unchoked {
+		t.Fatal("it has no slot")
+	}
+	piece := s.torrent.pick.Pieces() - 1
+	s.suggested[silent] = append(s.suggested[silent], uint32(piece))
+	s.ask(silent)
+	if len(p.promised) == 0 {
+		t.Fatal("it was promised nothing")
+	}
+	s.say(1, wire.Message{ID: wire.Have, Ref: block.Ref{Piece: uint32(piece)}})
+	s.run(3 * time.Second)
+	if p.gone || slices.ContainsFunc(p.promised, func(m promise) bool { return int(m.piece) == piece }) {
+		t.Errorf("gone: %v, promised: %v", p.gone, p.promised)
+	}
+}
+
 // TestSoleSeedGoesOnWithTheOnlyPeer: nobody loses a slot that nobody waits for.
 func TestSoleSeedGoesOnWithTheOnlyPeer(t *testing.T) {
 	s := newSoleSeed(t, 3)
