@@ -8,6 +8,9 @@ GO     ?= go
 # Time for each fuzz target, and for each Go benchmark.
 FUZZTIME  ?= 30s
 BENCHTIME ?= 1s
+# Bound of the tests of one package. Two idle cores need four minutes for all of them;
+# a machine ten times slower stays below the bound.
+TESTTIME  ?= 60m
 # Arguments of the transfer comparison, as in: make bench BENCHFLAGS='-size 2048'
 BENCHFLAGS ?=
 # Those of the comparison of making torrents, as in: make bench CREATEFLAGS='-size 512'
@@ -26,11 +29,13 @@ help:
 build:
 	CGO_ENABLED=0 $(GO) build -trimpath -o bin/node ./cmd/node
 
-## test      vet, staticcheck, then all tests with the race detector; tests with
-##           real clients skip when a client is absent, or fail with
-##           SWARM_REQUIRE_CLIENTS=1
+## test      vet, staticcheck, the simulated swarms that the race detector makes too
+##           slow, then all tests with it; tests with real clients skip when a client
+##           is absent, or fail with SWARM_REQUIRE_CLIENTS=1, and run once more,
+##           alone, when they fail beside the client
 test: lint
-	$(GO) test -race -timeout 10m ./...
+	$(GO) test -timeout $(TESTTIME) ./swarm/sim
+	$(GO) test -race -timeout $(TESTTIME) ./...
 
 ## lint      gofmt, go vet and staticcheck
 lint:
@@ -41,7 +46,7 @@ lint:
 
 ## race      the tests again, nothing cached, in random order
 race:
-	$(GO) test -race -count 1 -shuffle on -timeout 15m ./...
+	$(GO) test -race -count 1 -shuffle on -timeout $(TESTTIME) ./...
 
 ## fuzz      each fuzz target for FUZZTIME, one after the other
 fuzz:

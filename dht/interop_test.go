@@ -132,7 +132,7 @@ func interopNetwork(t testing.TB, prefix string, size int) (nodes []*Node, addrs
 }
 
 func interopContext(t testing.TB) context.Context {
-	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+	ctx, cancel := context.WithTimeout(t.Context(), 4*time.Minute)
 	t.Cleanup(cancel)
 	return ctx
 }

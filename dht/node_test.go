@@ -45,7 +45,7 @@ func startNodeOn(t testing.TB, pc net.PacketConn, cfg Config) (*Node, netip.Addr
 }
 
 func testContext(t testing.TB) context.Context {
-	ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
+	ctx, cancel := context.WithTimeout(t.Context(), 3*time.Minute)
 	t.Cleanup(cancel)
 	return ctx
 }
@@ -53,13 +53,13 @@ func testContext(t testing.TB) context.Context {
 // waitFor polls cond until it is true.
 func waitFor(t testing.TB, cond func() bool) {
 	t.Helper()
-	waitAtMost(t, 20*time.Second, cond)
+	waitAtMost(t, 2*time.Minute, cond)
 }
 
 // waitLong is for programs of others, which take their time to join.
 func waitLong(t testing.TB, cond func() bool) {
 	t.Helper()
-	waitAtMost(t, 50*time.Second, cond)
+	waitAtMost(t, 4*time.Minute, cond)
 }
 
 func waitAtMost(t testing.TB, limit time.Duration, cond func() bool) {

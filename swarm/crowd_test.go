@@ -106,7 +106,7 @@ func TestFiveHundredPeersTake(t *testing.T) {
 			}
 			select {
 			case <-p.Ended():
-				t.Fatalf("peer %d was closed", i)
+				t.Fatalf("peer %d was closed after %v: %v", i, time.Since(start), p.Err())
 			default:
 			}
 		}

@@ -63,7 +63,7 @@ func await(t *testing.T, done <-chan struct{}) {
 	t.Helper()
 	select {
 	case <-done:
-	case <-time.After(30 * time.Second):
+	case <-time.After(3 * time.Minute):
 		t.Fatal("it takes too long")
 	}
 }
@@ -71,7 +71,7 @@ func await(t *testing.T, done <-chan struct{}) {
 // awaitTrue waits until ok says so.
 func awaitTrue(t *testing.T, what string, ok func() bool) {
 	t.Helper()
-	late := time.After(30 * time.Second)
+	late := time.After(3 * time.Minute)
 	for tick := time.Tick(5 * time.Millisecond); !ok(); {
 		select {
 		case <-tick:

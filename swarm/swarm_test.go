@@ -19,7 +19,7 @@ import (
 )
 
 // patience bounds every wait of these tests. It is only reached by a failure.
-const patience = 30 * time.Second
+const patience = 3 * time.Minute
 
 var loopback = netip.MustParseAddrPort("127.0.0.1:0")
 

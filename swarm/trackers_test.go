@@ -34,7 +34,7 @@ func TestTrackersOfTheUserAndOfStrangers(t *testing.T) {
 	})
 	waitDone(t, seed)
 	want := map[string]bool{"/mine": true, "/stranger/announce.php": true}
-	timeout := time.After(10 * time.Second)
+	timeout := time.After(patience)
 	for len(want) > 0 {
 		select {
 		case p := <-paths:
@@ -72,7 +72,7 @@ func TestNoTrackersLeavesTheUsers(t *testing.T) {
 		if p != "/mine" {
 			t.Errorf("asked for %s", p)
 		}
-	case <-time.After(10 * time.Second):
+	case <-time.After(patience):
 		t.Fatal("the user's tracker is not asked")
 	}
 	if err := leech.Close(); err != nil {
@@ -105,7 +105,7 @@ func TestTrackersHearOfBothHashes(t *testing.T) {
 		Torrent: torrent, Dir: dir, Complete: true, Trackers: [][]string{{server.URL}},
 	})
 	want := map[string]bool{string(v1[:]) + "started": true, string(short[:]) + "started": true}
-	timeout := time.After(10 * time.Second)
+	timeout := time.After(patience)
 	for len(want) > 0 {
 		select {
 		case h := <-hashes:

@@ -20,7 +20,7 @@ import (
 func TestCeiling(t *testing.T) {
 	t.Parallel()
 	const torrents, ceiling = 1_500, 32 << 20
-	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+	ctx, cancel := context.WithTimeout(t.Context(), 5*time.Minute)
 	defer cancel()
 	dir := t.TempDir()
 	args := []string{"seed", "--no-dht", "--no-lsd", "--listen", "127.0.0.1:0", "--memory", "32M"}

@@ -44,7 +44,7 @@ func TestFullDisk(t *testing.T) {
 	if out, err := exec.Command(unshare, private, "mount", "-t", "tmpfs", "none", t.TempDir()).CombinedOutput(); err != nil {
 		t.Skipf("no mounts of our own: %v: %s", err, out)
 	}
-	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+	ctx, cancel := context.WithTimeout(t.Context(), 5*time.Minute)
 	defer cancel()
 	binary, dir, small := buildNode(t), t.TempDir(), t.TempDir()
 	film := filepath.Join(dir, "film.bin")

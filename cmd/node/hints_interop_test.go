@@ -15,7 +15,7 @@ import (
 )
 
 // hintsTimeout bounds TestHintsWithLibtorrent.
-const hintsTimeout = 60 * time.Second
+const hintsTimeout = 4 * time.Minute
 
 // TestHintsWithLibtorrent: each hint that a link, a .torrent file or a peer can
 // give is enough to start from, with nothing else known: no bootstrap node, no

@@ -149,7 +149,7 @@ func TestHostileMetadata(t *testing.T) {
 			peer := servePeer(t, info)
 			dir := t.TempDir()
 			magnet := fmt.Sprintf("magnet:?xt=urn:btih:%x", sha1.Sum([]byte(info)))
-			code, stdout, stderr := runNode(t, dir, "add", "--dir", "out", "--timeout", "30s", "--no-dht", "--no-lsd",
+			code, stdout, stderr := runNode(t, dir, "add", "--dir", "out", "--timeout", "3m", "--no-dht", "--no-lsd",
 				"--listen", "127.0.0.1:0", "--peer", peer, magnet)
 			if code != exitInput || stdout != "" {
 				t.Errorf("exit code %d, want %d; stdout %q", code, exitInput, stdout)

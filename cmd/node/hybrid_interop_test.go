@@ -20,7 +20,7 @@ import (
 )
 
 // acceptTimeout bounds TestClientsTakeTorrents.
-const acceptTimeout = 150 * time.Second
+const acceptTimeout = 8 * time.Minute
 
 // A taking is one torrent that the clients are given: the .torrent file beside
 // its content, and by magnet link.

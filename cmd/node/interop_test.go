@@ -25,7 +25,7 @@ import (
 const (
 	// interopTimeout bounds the whole of TestInterop. Transmission needs up to
 	// 200 s for a magnet link, whoever seeds; everything runs at once.
-	interopTimeout = 285 * time.Second
+	interopTimeout = 15 * time.Minute
 	// interopBinary hands the path of the built command over to the inside of
 	// the namespace.
 	interopBinary = "SWARM_TEST_NODE"

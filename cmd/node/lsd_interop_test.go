@@ -18,7 +18,7 @@ import (
 
 // lanTimeout bounds each meeting on the local network. It takes some ten
 // milliseconds, and ten seconds if the first packets are lost.
-const lanTimeout = 30 * time.Second
+const lanTimeout = 3 * time.Minute
 
 // TestLAN: two hosts on one cable, without a DHT, a tracker or a route to
 // anywhere, meet by local search (BEP 14), whoever comes first, also if the

@@ -18,7 +18,7 @@ import (
 const (
 	// pexTimeout bounds TestPEXWithClients. Others exchange peers once a minute or
 	// less often.
-	pexTimeout = 240 * time.Second
+	pexTimeout = 12 * time.Minute
 	// pexContent is so much that the peer in the middle, which gives and takes
 	// slowly, cannot be where the last one got it from.
 	pexContent = 4 << 20

@@ -23,7 +23,7 @@ import (
 
 const (
 	// privateTimeout bounds TestPrivateOnTheWire.
-	privateTimeout = 90 * time.Second
+	privateTimeout = 5 * time.Minute
 	// privateWatch is for how long the wire is watched once everybody has
 	// connected: our own searches begin at once, and peers are told of others
 	// within 2 s.

@@ -21,7 +21,7 @@ import (
 
 // v2InteropTimeout bounds TestV2Interop: libtorrent tries uTP and encryption
 // first, which takes it some seconds for each connection.
-const v2InteropTimeout = 90 * time.Second
+const v2InteropTimeout = 6 * time.Minute
 
 // makeByLibtorrent has libtorrent make a torrent: its flags are 1<<5 for v2
 // alone and 1<<9 for a hybrid without padding behind the last file. It prints

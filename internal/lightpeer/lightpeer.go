@@ -56,6 +56,7 @@ type Peer struct {
 	conn  *peer.Conn
 	seed  bool
 	ended chan struct{}
+	err   error // of the connection, when ended is closed
 
 	// Of the reader.
 	next     int // block that is asked for next, counted through the torrent
@@ -80,6 +81,9 @@ func (p *Peer) Close() {
 
 // Ended is closed when the connection has ended.
 func (p *Peer) Ended() <-chan struct{} { return p.ended }
+
+// Err returns why the connection has ended, once Ended is closed.
+func (p *Peer) Err() error { return p.err }
 
 // Leech connects from the address from, with nothing, and takes what it can get.
 func (c *Crowd) Leech(ctx context.Context, from netip.Addr) (*Peer, error) {
@@ -166,8 +170,8 @@ func (p *Peer) OnBlock(_ block.Ref, buf *block.Buf) {
 // OnSent needs nothing done.
 func (p *Peer) OnSent(int) {}
 
-// OnClosed needs nothing done: see Ended.
-func (p *Peer) OnClosed(error) {}
+// OnClosed records why the connection has ended.
+func (p *Peer) OnClosed(err error) { p.err = err }
 
 // ask requests the next blocks.
 func (p *Peer) ask() {

@@ -32,7 +32,7 @@ func start(t *testing.T, script string) *Node {
 }
 
 func TestEvents(t *testing.T) {
-	ctx, cancel := context.WithTimeout(t.Context(), 10*time.Second)
+	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
 	defer cancel()
 	n := start(t, `
 		[ "$1 $2 $3" = "seed --json --state-dir" ] || exit 9

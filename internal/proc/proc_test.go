@@ -126,7 +126,7 @@ func waitGone(t *testing.T, pid int) {
 	t.Helper()
 	tick := time.NewTicker(5 * time.Millisecond)
 	defer tick.Stop()
-	limit := time.After(5 * time.Second)
+	limit := time.After(time.Minute)
 	for {
 		if syscall.Kill(pid, 0) == syscall.ESRCH {
 			return

@@ -3,16 +3,12 @@
 package realclient
 
 import (
-	"bytes"
 	"errors"
-	"flag"
 	"fmt"
-	"io"
 	"net/netip"
 	"os"
 	"os/exec"
 	"path/filepath"
-	"regexp"
 	"slices"
 	"strings"
 	"sync"
@@ -96,7 +92,8 @@ func Inside() bool { return os.Getenv(inNamespace) != "" }
 //			return
 //		}
 //
-// env is added to the environment inside, to hand over what was prepared
+// A part of it that fails beside a foreign program is run once more, alone: see
+// repeat. env is added to the environment inside, to hand over what was prepared
 // outside. Where no namespace can be had the test is skipped with the reason,
 // or fails if clients are required.
 func InNamespace(t *testing.T, env ...string) bool {
@@ -104,49 +101,8 @@ func InNamespace(t *testing.T, env ...string) bool {
 	if os.Getenv(inNamespace) == t.Name() {
 		return true
 	}
-	// The output is shown as it comes, and kept for the verdict in it.
-	var out bytes.Buffer
-	both := io.MultiWriter(&out, t.Output())
-	p, err := StartInNamespace(proc.Config{
-		Path: os.Args[0], Args: insideArgs(t), Env: append(env, inNamespace+"="+t.Name()), Stdout: both, Stderr: both,
-	})
-	if err != nil {
-		skipOrFail(t, err.Error())
-	}
-	err = p.Wait() // bounded by the time limit of the tests inside
-	output := out.String()
-	switch {
-	case err != nil:
-		t.Fatalf("in a network namespace: %v", err)
-	case strings.Contains(output, "--- SKIP: "+t.Name()+" "):
-		t.Skip("skipped in its network namespace, see above")
-	case !strings.Contains(output, "--- PASS: "+t.Name()+" "):
-		t.Fatal("the test did not run in its network namespace")
-	}
+	repeat(t, env)
 	return false
-}
-
-// insideArgs are the flags with which the test binary runs t alone.
-func insideArgs(t *testing.T) []string {
-	run := "^" + regexp.QuoteMeta(t.Name()) + "$"
-	// The part of -run that chooses subtests goes on choosing.
-	if f := flag.Lookup("test.run"); f != nil {
-		if _, subtests, ok := strings.Cut(f.Value.String(), "/"); ok {
-			run += "/" + subtests
-		}
-	}
-	args := []string{"-test.run=" + run, "-test.v=true", "-test.count=1",
-		fmt.Sprintf("-test.parallel=%d", parallelTests)}
-	if deadline, ok := t.Deadline(); ok {
-		left := max(time.Until(deadline)-childMargin, time.Second)
-		args = append(args, "-test.timeout="+left.String())
-	}
-	for _, name := range []string{"test.artifacts", "test.outputdir"} {
-		if f := flag.Lookup(name); f != nil && f.Value.String() != f.DefValue {
-			args = append(args, "-"+name+"="+f.Value.String())
-		}
-	}
-	return args
 }
 
 // hostsMu guards /etc/hosts inside a namespace.

@@ -51,7 +51,7 @@ const (
 var ErrUnsupported = errors.New("not supported by this client")
 
 const (
-	startTimeout = 20 * time.Second       // from the start of a client to its first answer
+	startTimeout = 90 * time.Second       // from the start of a client to its first answer
 	pollInterval = 100 * time.Millisecond // between two looks at a client's progress
 	logTail      = 64 << 10               // bytes of a log that TailLog returns at most
 )

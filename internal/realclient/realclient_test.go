@@ -64,8 +64,11 @@ func startSeed(t *testing.T, ctx context.Context, kind Kind, opts Options, torre
 }
 
 func TestLibtorrentByHand(t *testing.T) {
+	if !InNamespace(t) {
+		return
+	}
 	Require(t, Libtorrent)
-	ctx, cancel := context.WithTimeout(t.Context(), 30*time.Second)
+	ctx, cancel := context.WithTimeout(t.Context(), 3*time.Minute)
 	defer cancel()
 	dir, torrent := newContent(t, 1<<20, "")
 	seed := startSeed(t, ctx, Libtorrent, Options{IP: netip.MustParseAddr("127.0.41.1")}, torrent, dir)
@@ -115,10 +118,10 @@ func TestPairs(t *testing.T) {
 	if !InNamespace(t) {
 		return
 	}
-	limit := time.Minute
+	limit := 4 * time.Minute
 	pairs := []struct{ from, to Kind }{{Libtorrent, Libtorrent}, {Libtorrent, QBittorrent}}
 	if os.Getenv("SWARM_SOAK") != "" {
-		limit = 4 * time.Minute
+		limit = 8 * time.Minute
 		for _, kind := range []Kind{Aria2, RTorrent, Transmission} {
 			pairs = append(pairs, struct{ from, to Kind }{kind, Libtorrent}, struct{ from, to Kind }{Libtorrent, kind})
 		}

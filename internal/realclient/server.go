@@ -202,6 +202,7 @@ func StartServer(t testing.TB, kind Kind, launch func(ctx context.Context, state
 	if _, err := ServerInstalled(kind); err != nil {
 		skipOrFail(t, err.Error())
 	}
+	sayBeside(t)
 	state, err := os.MkdirTemp("", string(kind))
 	if err != nil {
 		t.Fatal(err)

@@ -56,6 +56,9 @@ func search(t *testing.T, s *lsd.Service, ih metainfo.Hash, port uint16) <-chan 
 	return found
 }
 
+// patience bounds every wait of these tests. It is only reached by a failure.
+const patience = 2 * time.Minute
+
 // finds waits until all peers that are wanted were found. Each is described by
 // a function, and by words.
 func finds(t *testing.T, found <-chan netip.AddrPort, wait time.Duration, wanted map[string]func(netip.AddrPort) bool) {
@@ -104,12 +107,12 @@ func TestSockets(t *testing.T) {
 		return func(a netip.AddrPort) bool { return a.Addr().Is6() && a.Port() == port }
 	}
 	type wanted = map[string]func(netip.AddrPort) bool
-	finds(t, foundFirst, 5*time.Second, wanted{"the second": v4(1002), "the second, over IPv6,": v6(1002)})
-	finds(t, foundSecond, 5*time.Second, wanted{"the first": v4(1001), "the first, over IPv6,": v6(1001)})
+	finds(t, foundFirst, patience, wanted{"the second": v4(1002), "the second, over IPv6,": v6(1002)})
+	finds(t, foundSecond, patience, wanted{"the first": v4(1001), "the first, over IPv6,": v6(1001)})
 	// The others have announced themselves a moment ago and say nothing yet, but
 	// they hear whoever is new.
 	search(t, start(t, ip4, ip6), ih, 1003)
-	finds(t, foundFirst, time.Second, wanted{"the third": v4(1003), "the third, over IPv6,": v6(1003)})
+	finds(t, foundFirst, patience, wanted{"the third": v4(1003), "the third, over IPv6,": v6(1003)})
 }
 
 // TestSecondAddress: who is reached at a further address of an interface alone is
@@ -139,7 +142,7 @@ func TestSecondAddress(t *testing.T) {
 			want[netip.AddrPortFrom(netip.MustParseAddr(ip), port)] = true
 		}
 	}
-	timeout := time.After(5 * time.Second)
+	timeout := time.After(patience)
 	for left := maps.Clone(want); len(left) > 0; {
 		select {
 		case a := <-found:
@@ -164,7 +167,7 @@ func hears(l net.Listener, ih metainfo.Hash) <-chan time.Time {
 			}
 			go func() {
 				defer conn.Close()
-				conn.SetDeadline(time.Now().Add(20 * time.Second))
+				conn.SetDeadline(time.Now().Add(patience))
 				// The handshake of BEP 3; a client that prefers encryption
 				// tries without it after we have hung up.
 				hello := make([]byte, 48)
@@ -250,7 +253,7 @@ func TestRealClients(t *testing.T) {
 					begin = time.Now()
 				}
 				var byThem, byUs time.Duration
-				timeout := time.After(40 * time.Second)
+				timeout := time.After(3 * time.Minute)
 				for byUs == 0 && byThem == 0 {
 					select {
 					case at := <-came:

@@ -3,7 +3,6 @@ package peer
 import (
 	"io"
 	"net"
-	"slices"
 	"testing"
 	"time"
 
@@ -27,8 +26,12 @@ func TestAcknowledgesAtOnce(t *testing.T) {
 			r := newRig(t, rigOptions{near: near, far: far, pieces: 1000})
 			data := make([]byte, block.Size)
 			ref := block.Ref{Length: block.Size}
-			var took []time.Duration
-			for i := range 15 {
+			// A loaded machine delays some answers; a held back one is never sooner
+			// than the 40 ms. The first few count for nothing: the system
+			// acknowledges these at once by itself.
+			const rounds, early = 40, 20
+			soonest := time.Hour
+			for i := range rounds {
 				start := time.Now()
 				for _, m := range []wire.Message{{ID: wire.Have, Ref: block.Ref{Piece: uint32(i)}}, {ID: wire.Request, Ref: ref}} {
 					if _, err := far.Write(message(m)); err != nil {
@@ -40,11 +43,12 @@ func TestAcknowledgesAtOnce(t *testing.T) {
 				if _, err := io.CopyN(io.Discard, far, wire.PieceHeaderSize+block.Size); err != nil {
 					t.Fatal(err)
 				}
-				took = append(took, time.Since(start))
+				if i >= early {
+					soonest = min(soonest, time.Since(start))
+				}
 			}
-			slices.Sort(took)
-			if median := took[len(took)/2]; median > 30*time.Millisecond {
-				t.Errorf("half of the answers took more than %v", median)
+			if soonest > 30*time.Millisecond {
+				t.Errorf("all answers took %v or more", soonest)
 			}
 		})
 	}

@@ -32,6 +32,9 @@ func eventually(t *testing.T, wait time.Duration, what string, ok func() bool) {
 
 // Our client and the tracker that most open ones are.
 func TestOpentracker(t *testing.T) {
+	if !realclient.InNamespace(t) {
+		return
+	}
 	at := realclient.StartServer(t, realclient.Opentracker, func(ctx context.Context, state string) (*realclient.Server, error) {
 		return realclient.LaunchOpentracker(ctx, netip.AddrFrom4([4]byte{127, 0, 0, 1}), state, hashA.String(), hashB.String())
 	}).Addr
@@ -105,7 +108,7 @@ func TestRealClients(t *testing.T) {
 				if err := client.Seed(t.Context(), torrent.File, dir); err != nil {
 					t.Fatal(err)
 				}
-				eventually(t, 30*time.Second, "it is a seed to us", func() bool {
+				eventually(t, 3*time.Minute, "it is a seed to us", func() bool {
 					counts, ok := s.store.scrape(hash)
 					return ok && counts.Seeds == 1
 				})
@@ -118,7 +121,7 @@ func TestRealClients(t *testing.T) {
 					return // the others end without a word when they are told to
 				}
 				client.Close()
-				eventually(t, 5*time.Second, "it has taken its leave", func() bool {
+				eventually(t, time.Minute, "it has taken its leave", func() bool {
 					counts, _ := s.store.scrape(hash)
 					return counts.Seeds == 0
 				})

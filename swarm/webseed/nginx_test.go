@@ -13,6 +13,9 @@ import (
 
 // The server that most web seeds run.
 func TestNginx(t *testing.T) {
+	if !realclient.InNamespace(t) {
+		return
+	}
 	td := makeTorrent(t, metainfo.Hybrid, "the näme", map[string]int{
 		"a.txt": 3 << 20, "b/c d%20&+#?.bin": 70_000, "b/empty": 0, "e": 1_000_001,
 	})

@@ -148,7 +148,7 @@ func (h *peerSide) OnClosed(err error) {
 	h.closed <- err
 }
 
-const patience = 10 * time.Second
+const patience = 2 * time.Minute
 
 // message expects a message.
 func (h *peerSide) message(want wire.ID) wire.Message {
