@@ -35,9 +35,7 @@ const (
 // of blocks of pieces that came with a wrong one.
 type hashSearch struct {
 	window []hashNeed
-	file   int       // files before it need nothing but what is in window
-	known  *bits.Set // pieces that can be verified; nil when all can
-	among  *bits.Set // for answers of askable
+	file   int // files before it need nothing but what is in window
 }
 
 // A hashNeed is a range of hashes that is being looked for.
@@ -94,19 +92,17 @@ func (t *Torrent) isV2(link metainfo.Hash) bool {
 }
 
 // startHashes begins the search, if there is anything to be found. Of late there
-// is data to be verified when the hashes are known.
+// is data to be verified when the hashes are known. That goes before anything is
+// asked of peers.
 func (t *Torrent) startHashes(late *bits.Set) {
-	if !t.layout.Kind().HasV2() {
+	switch kind := t.layout.Kind(); {
+	case !kind.HasV2():
 		t.hashes.file = len(t.layout.Files)
-		return
-	}
-	if !t.layout.Kind().HasV1() {
-		t.hashes.known = bits.New(t.layout.Pieces())
-		t.putOff(late)
-	} else {
+	case kind.HasV1():
 		t.startSecond()
+	default:
+		t.putOff(late)
 	}
-	t.askHashes()
 }
 
 // wantsHashes tells whether some piece layer is not known.
@@ -162,48 +158,15 @@ func (t *Torrent) fillFile(file int) bool {
 // knowPieces notes that pieces can be verified.
 func (t *Torrent) knowPieces(first, end int) {
 	t.knowSecond(first, end)
-	known := t.hashes.known
-	if known == nil {
-		return
-	}
-	for piece := first; piece < min(end, known.Len()); piece++ {
+	for piece := first; piece < min(end, t.pick.Pieces()); piece++ {
 		if w := t.late.waiting; w != nil && w.Has(piece) {
 			t.late.ready.Add(piece)
 		} else {
-			t.knowPiece(piece)
+			t.pick.Free(uint32(piece))
 		}
 	}
 	t.checkLate()
 	t.refillSoon()
-}
-
-// knowPiece notes that a piece can be asked for.
-func (t *Torrent) knowPiece(piece int) {
-	s := &t.hashes
-	if s.known == nil {
-		return
-	}
-	if s.known.Add(piece); s.known.All() {
-		s.known, s.among = nil, nil
-	}
-}
-
-// askable returns the pieces among have that can be verified: what nobody can
-// check, or not by both of its hashes although these may come, is not asked for.
-func (t *Torrent) askable(have *bits.Set) *bits.Set {
-	s := &t.hashes
-	known := s.known
-	if t.awaitsTrees() {
-		known = t.twice.known
-	}
-	if known == nil {
-		return have
-	}
-	if s.among == nil {
-		s.among = bits.New(known.Len())
-	}
-	s.among.Intersect(have, known)
-	return s.among
 }
 
 // askHashes asks peers for the ranges of the window, each range of one peer at

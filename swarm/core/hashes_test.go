@@ -2,6 +2,7 @@ package core
 
 import (
 	"bytes"
+	"fmt"
 	"net/netip"
 	"os"
 	"path/filepath"
@@ -22,6 +23,12 @@ const v2Pieces = 5
 // with its metadata as peers send it: without the piece layer.
 func testV2(t testing.TB) (whole, bare *metainfo.Info, content []byte) {
 	t.Helper()
+	return testTree(t, metainfo.V2)
+}
+
+// testTree does the same for a torrent of a kind that has hash trees.
+func testTree(t testing.TB, kind metainfo.Kind) (whole, bare *metainfo.Info, content []byte) {
+	t.Helper()
 	content = make([]byte, v2Pieces*2*block.Size-5000)
 	for i := range content {
 		content[i] = byte(i * i >> 7)
@@ -30,7 +37,7 @@ func testV2(t testing.TB) (whole, bare *metainfo.Info, content []byte) {
 	if err := os.WriteFile(path, content, 0o600); err != nil {
 		t.Fatal(err)
 	}
-	torrent, err := metainfo.Build(t.Context(), metainfo.BuildOptions{Path: path, Kind: metainfo.V2, PieceLength: 2 * block.Size})
+	torrent, err := metainfo.Build(t.Context(), metainfo.BuildOptions{Path: path, Kind: kind, PieceLength: 2 * block.Size})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -124,6 +131,72 @@ func TestPieceLayerFromPeers(t *testing.T) {
 	leech.now = leech.now.Add(time.Second)
 	if got := sent(leech.step(Event{Kind: Tick}), wire.Request); len(got) == 0 {
 		t.Error("no piece is asked for although its hash is known")
+	}
+}
+
+// TestNothingWithoutHash: a peer that was there before the metadata, and offers
+// everything, is asked for hashes first and for no piece that has none, in no way
+// in which pieces are asked for; and nothing is held against it. Of a hybrid the
+// tree is awaited alike.
+func TestNothingWithoutHash(t *testing.T) {
+	for name, kind := range map[string]metainfo.Kind{"v2": metainfo.V2, "hybrid by its v2 hash": metainfo.Hybrid} {
+		for _, data := range []bool{false, true} {
+			t.Run(fmt.Sprintf("%s, data there %v", name, data), func(t *testing.T) {
+				whole, bare, _ := testTree(t, kind)
+				long, _ := bare.HashV2()
+				seed := newV2Side(whole, bits.Full(v2Pieces))
+				seed.connect(1, long.Short())
+				leech := &v2Side{now: time.Unix(1000, 0)}
+				leech.Torrent = New(leech.now, Config{InfoHash: long.Short(), HashV2: long, PeerID: [20]byte{'M'}, Seed: 1})
+				leech.connect(1, long.Short())
+				for _, piece := range []uint32{0, 2} {
+					leech.says(1, wire.Message{ID: wire.AllowedFast, Ref: block.Ref{Piece: piece}})
+					leech.says(1, wire.Message{ID: wire.Suggest, Ref: block.Ref{Piece: piece}})
+				}
+				var late *bits.Set
+				if data && kind == metainfo.V2 {
+					late = bits.Full(v2Pieces)
+				}
+				actions := leech.step(Event{Kind: InfoReady, Info: bare, Late: late})
+				leech.SetSequential(true)
+				leech.SetDeadline(1, leech.now)
+				for range 2 {
+					leech.now = leech.now.Add(hashStall / 4)
+					actions = append(actions, leech.step(Event{Kind: Tick})...)
+				}
+				if got := sent(actions, wire.Request); len(got) > 0 {
+					t.Fatalf("%d blocks were asked for before their hashes were known", len(got))
+				}
+				asked := sent(actions, wire.HashRequest)
+				if len(asked) == 0 {
+					t.Fatal("no hashes were asked for")
+				}
+				for piece := range uint32(v2Pieces) { // as if it had been asked for
+					leech.step(Event{Kind: ReceivedBlock, Peer: 1, Ref: block.Ref{Piece: piece, Length: block.Size}})
+					leech.step(Event{Kind: Failed, Ref: block.Ref{Piece: piece}})
+				}
+				if p := leech.peers.live(1); p == nil || p.trust.suspect {
+					t.Fatal("a peer is to blame for what nobody can verify")
+				}
+				answer := sent(seed.says(1, asked[0].Msg), wire.Hashes)
+				actions = leech.says(1, answer[0].Msg)
+				leech.now = leech.now.Add(time.Second)
+				actions = append(actions, leech.step(Event{Kind: Tick})...)
+				want := "blocks"
+				if late != nil {
+					want = "checks"
+				}
+				requests, verifies := len(sent(actions, wire.Request)), 0
+				for _, a := range actions {
+					if a.Kind == Verify {
+						verifies++
+					}
+				}
+				if want == "blocks" && requests == 0 || want == "checks" && (verifies != v2Pieces || requests > 0) {
+					t.Errorf("with the hashes: %d requests, %d checks, want %s", requests, verifies, want)
+				}
+			})
+		}
 	}
 }
 

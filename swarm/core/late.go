@@ -11,7 +11,7 @@ const lateMax = 32
 
 // lateCheck is the check of pieces whose data was there at the start, before
 // their hashes were known: those of a v2 torrent that came by magnet link (BEP
-// 52, "piece layers"). None of them is asked for before it was looked at.
+// 52, "piece layers"). The picker holds them until they were looked at.
 //
 //	waiting and flying have no member in common; ready is a part of waiting
 type lateCheck struct {
@@ -22,8 +22,11 @@ type lateCheck struct {
 
 // putOff takes in which pieces have data that could not be verified yet.
 func (t *Torrent) putOff(late *bits.Set) {
-	if late == nil || late.Len() != t.pick.Pieces() || late.None() || t.hashes.known == nil {
+	if late == nil || late.Len() != t.pick.Pieces() || late.None() {
 		return
+	}
+	for piece := range late.Members() {
+		t.pick.Hold(uint32(piece))
 	}
 	t.late = lateCheck{waiting: late, ready: bits.New(late.Len()), flying: bits.New(late.Len())}
 }
@@ -41,7 +44,6 @@ func (t *Torrent) checkLate() {
 		}
 		l.ready.Remove(piece)
 		l.waiting.Remove(piece)
-		t.knowPiece(piece)
 		if t.pick.Suppose(uint32(piece)) {
 			l.flying.Add(piece)
 			t.do(Action{Kind: Verify, Ref: block.Ref{Piece: uint32(piece)}})

@@ -1,6 +1,7 @@
 package core
 
 import (
+	"swarmnode/metainfo"
 	"swarmnode/swarm/bits"
 	"swarmnode/swarm/block"
 	"swarmnode/swarm/picker"
@@ -23,7 +24,7 @@ func (t *Torrent) onInfoReady(e *Event) {
 	if have != nil && have.Len() != pieces || t.cfg.MetadataOnly {
 		have = nil
 	}
-	t.pick = picker.New(pieces, t.blocksOf, have, t.rng)
+	t.pick = picker.New(piecesOf{t.layout}, have, t.rng)
 	need := e.Need
 	if need != nil && need.Len() != pieces {
 		need = nil
@@ -38,6 +39,7 @@ func (t *Torrent) onInfoReady(e *Event) {
 	}
 	t.endMetadata()
 	t.learnV2()
+	t.startHashes(e.Late)
 	t.countBytes()
 	if info.Private() {
 		t.onPrivate()
@@ -49,17 +51,24 @@ func (t *Torrent) onInfoReady(e *Event) {
 			t.drop(p, ReasonRefresh, false)
 		case t.mayUpgrade(p):
 			t.drop(p, ReasonUpgrade, false)
-		default:
-			t.tellInfo(p)
 		}
 	}
-	t.startHashes(e.Late)
+	t.askHashes() // before any piece, so that they come first
+	for _, p := range t.peers.snapshot() {
+		t.tellInfo(p)
+	}
 	t.checkComplete()
 }
 
-func (t *Torrent) blocksOf(piece int) int {
-	return (t.layout.PieceSize(piece) + block.Size - 1) / block.Size
+// piecesOf is a layout as the picker sees it.
+type piecesOf struct{ *metainfo.Layout }
+
+// Blocks returns how many blocks a piece has.
+func (p piecesOf) Blocks(piece int) int {
+	return (p.PieceSize(piece) + block.Size - 1) / block.Size
 }
+
+func (t *Torrent) blocksOf(piece int) int { return piecesOf{t.layout}.Blocks(piece) }
 
 // countBytes finds out how many bytes are there and how many are needed.
 func (t *Torrent) countBytes() {

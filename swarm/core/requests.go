@@ -235,7 +235,7 @@ func (t *Torrent) room(p *peer) int {
 // prepare sets the query for p.
 func (t *Torrent) prepare(p *peer, room int) {
 	q := &t.query
-	*q = picker.Query{Peer: uint32(p.ref), Have: t.askable(p.has.set), Max: room}
+	*q = picker.Query{Peer: uint32(p.ref), Have: t.withTrees(p.has.set), Max: room}
 	q.Alone = p.trust.suspect
 	q.Whole = p.trust.onProbation() || t.isQuick(p) || p.isServer()
 	q.Along, q.Next = p.isServer(), p.ask.next

@@ -28,6 +28,7 @@ type secondCheck struct {
 	known  *bits.Set // pieces whose hash in the tree is known; nil when that is all
 	ready  *bits.Set // of these, which were, or are being, verified without it
 	flying *bits.Set // being verified for the second time
+	among  *bits.Set // for answers of withTrees
 	until  time.Duration
 }
 
@@ -37,7 +38,7 @@ func (t *Torrent) startSecond() {
 		return
 	}
 	n := t.layout.Pieces()
-	s := secondCheck{known: bits.New(n), ready: bits.New(n), flying: bits.New(n), until: t.now + treeWait}
+	s := secondCheck{known: bits.New(n), ready: bits.New(n), flying: bits.New(n), among: bits.New(n), until: t.now + treeWait}
 	for piece := range n {
 		if t.layout.KnowsTree(piece) {
 			s.known.Add(piece)
@@ -53,6 +54,16 @@ func (t *Torrent) awaitsTrees() bool {
 		return false
 	}
 	return slices.ContainsFunc(t.peers.list, func(p *peer) bool { return p.v2 && t.now >= p.hashes.until })
+}
+
+// withTrees returns the pieces among have that can be compared with both hashes, or
+// all of them when the second ones will hardly come.
+func (t *Torrent) withTrees(have *bits.Set) *bits.Set {
+	if !t.awaitsTrees() {
+		return have
+	}
+	t.twice.among.Intersect(have, t.twice.known)
+	return t.twice.among
 }
 
 // knowSecond notes that pieces have both hashes.

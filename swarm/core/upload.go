@@ -48,11 +48,10 @@ func (s *serving) sweep(now time.Duration, recent int64) {
 }
 
 // servable tells whether r lies within a piece and is of a size that an honest
-// peer may ask for. What cannot be verified any more, as after a restart until the hashes of v2
-// have come, is not sent.
+// peer may ask for. What cannot be verified is not sent.
 func (t *Torrent) servable(r block.Ref) bool {
-	return t.validPiece(r.Piece) && (t.hashes.known == nil || t.hashes.known.Has(int(r.Piece))) && r.Length > 0 && r.Length <= wire.RequestLengthMax &&
-		uint64(r.Begin)+uint64(r.Length) <= uint64(t.layout.PieceSizePadded(int(r.Piece)))
+	return t.validPiece(r.Piece) && t.layout.CanVerify(int(r.Piece)) &&
+		r.Length > 0 && r.Length <= wire.RequestLengthMax && uint64(r.Begin)+uint64(r.Length) <= uint64(t.layout.PieceSizePadded(int(r.Piece)))
 }
 
 // onRequest queues a request, or rejects it. With BEP 6 every request gets one

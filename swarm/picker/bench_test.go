@@ -16,7 +16,7 @@ const (
 // benchSwarm has peers with half of the pieces each, chosen at random.
 func benchSwarm() (*Picker, []*bits.Set) {
 	rng := rand.New(rand.NewPCG(1, 1))
-	p := New(benchPieces, func(int) int { return benchBlocks }, nil, rng)
+	p := New(pieces{n: benchPieces, blocks: benchBlocks}, nil, rng)
 	var have []*bits.Set
 	for range benchPeers {
 		s := bits.New(benchPieces)

@@ -11,6 +11,10 @@
 // The Picker is also the one place where a piece changes its State. It holds
 // no data, knows no peer but by number, has no clock, and never does I/O.
 //
+// A piece whose hash is not known is Held, a state from which nothing is picked:
+// piece layers of BEP 52 may come later than peers, and what nobody can verify
+// must be neither asked for nor held against its sender.
+//
 // Its nouns: a piece has a State, a Priority and an availability, which is how
 // many connected peers that are no seeds have it; a Block is a part of a
 // piece; a partial is a piece that is being fetched, and its owner the peer

@@ -37,7 +37,7 @@ type partial struct {
 func (p *Picker) begin(piece, owner uint32, alone bool) *partial {
 	p.move(piece, InFlight)
 	pt := p.recycled()
-	n := p.blocks(int(piece))
+	n := p.pieces.Blocks(int(piece))
 	*pt = partial{
 		piece: piece,
 		owner: owner,
@@ -320,19 +320,21 @@ func (p *Picker) Lost(piece uint32) {
 }
 
 // Suppose makes a piece Unverified of which nothing was asked for: all of it may
-// be there. It returns false if the piece is in another state.
+// be there. That ends its Hold. It returns false if the piece is in another state,
+// or its hash is not known.
 func (p *Picker) Suppose(piece uint32) bool {
-	if s := p.state[piece]; s != Wanted && s != Skipped {
+	if s := p.state[piece]; s != Held && s != Wanted && s != Skipped || !p.pieces.CanVerify(int(piece)) {
 		return false
 	}
+	p.held.Remove(int(piece))
 	p.move(piece, Unverified)
 	return true
 }
 
 // Recheck makes a piece that we Have Unverified. It returns false if we do
-// not.
+// not, or its hash is not known.
 func (p *Picker) Recheck(piece uint32) bool {
-	if p.state[piece] != Have {
+	if p.state[piece] != Have || !p.pieces.CanVerify(int(piece)) {
 		return false
 	}
 	p.move(piece, Unverified)

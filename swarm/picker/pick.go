@@ -87,7 +87,7 @@ func (p *Picker) Pick(q *Query, dst []Block) []Block {
 		dst = p.pickFailed(q, dst, limit)
 		dst = p.pickBegun(q, dst, limit, false)
 	}
-	if len(dst) == limit-q.Max && q.Overtake != nil && p.counts[Wanted] == 0 {
+	if len(dst) == limit-q.Max && q.Overtake != nil && !p.untouched() {
 		dst = p.pickOvertake(q, dst, min(limit, len(dst)+overtakeMax))
 	}
 	return dst
@@ -170,7 +170,7 @@ func (p *Picker) pickFailed(q *Query, dst []Block, limit int) []Block {
 // replaces tells whether q's peer takes over pt from the one that fetches it
 // alone, which may take for ever.
 func (p *Picker) replaces(q *Query, pt *partial) bool {
-	return q.Replace != nil && pt.owner != q.Peer && p.counts[Wanted] == 0 &&
+	return q.Replace != nil && pt.owner != q.Peer && !p.untouched() &&
 		q.Replace(pt.owner, pt.piece, len(pt.slots)-pt.stored, len(pt.slots), pt.replaced)
 }
 
@@ -311,6 +311,17 @@ func (p *Picker) Check() {
 		if p.have.Has(i) != (s == Have) || p.listed.Has(i) != (s == Wanted) ||
 			p.needed.Has(i) != (s != Have && p.priority[i] != Skip) {
 			panic("picker: a set disagrees with the states")
+		}
+		switch s {
+		case Skipped, Have:
+		case Held:
+			if !p.held.Has(i) {
+				panic("picker: a piece is held for no reason")
+			}
+		default:
+			if p.held.Has(i) || !p.pieces.CanVerify(i) {
+				panic("picker: a piece is used without its hash")
+			}
 		}
 		if s == Wanted && p.ranks[p.priority[i]].order[p.pos[i]] != uint32(i) {
 			panic("picker: a rank disagrees with the states")

@@ -14,6 +14,7 @@ type State uint8
 // The states of a piece.
 const (
 	Skipped    State = iota // not there and not wanted
+	Held                    // wanted, but nothing of it may be asked for yet
 	Wanted                  // nothing of it was asked for
 	InFlight                // some of its blocks are asked for or have come
 	Unverified              // all of its blocks have come
@@ -48,9 +49,24 @@ const (
 	deadlinesMax = 1024
 )
 
+// Pieces is what a Picker asks about the pieces of its torrent.
+type Pieces interface {
+	// Pieces returns how many there are.
+	Pieces() int
+	// Blocks returns how many blocks a piece has, at least one.
+	Blocks(piece int) int
+	// CanVerify reports whether the hash of a piece is known. Once it is, it
+	// stays so.
+	CanVerify(piece int) bool
+}
+
 // A Picker knows the state of every piece. It is for one goroutine at a time.
+//
+// A piece without a hash is Held or Skipped, or somebody else has found that we
+// Have it. From there it gets nowhere: no block of it is given out, taken in or
+// judged.
 type Picker struct {
-	blocks func(piece int) int
+	pieces Pieces
 	rng    *rand.Rand
 
 	state    []State
@@ -68,6 +84,7 @@ type Picker struct {
 	needed *bits.Set // of a priority above Skip, and not Have
 	listed *bits.Set // Wanted
 	failed *bits.Set // came with a wrong hash before
+	held   *bits.Set // not to be asked for: Held, Skipped or Have
 
 	peers, seeds int
 	unseen       int // pieces that no peer but seeds has
@@ -80,39 +97,50 @@ type deadline struct {
 	at    time.Duration
 }
 
-// New returns a Picker for so many pieces, all of them Wanted but those of
-// have, of which it becomes the owner; nil means none. blocks tells how many
-// blocks a piece has, at least one.
-func New(pieces int, blocks func(piece int) int, have *bits.Set, rng *rand.Rand) *Picker {
+// New returns a Picker for the pieces of a torrent. We Have those of have, of which
+// New becomes the owner; nil means none. Of the others those without a hash are
+// Held, and the rest is Wanted.
+func New(pieces Pieces, have *bits.Set, rng *rand.Rand) *Picker {
+	n := pieces.Pieces()
 	if have == nil {
-		have = bits.New(pieces)
+		have = bits.New(n)
 	}
 	p := &Picker{
-		blocks:   blocks,
+		pieces:   pieces,
 		rng:      rng,
-		state:    make([]State, pieces),
-		priority: slices.Repeat([]Priority{Normal}, pieces),
-		avail:    make([]uint16, pieces),
-		pos:      make([]uint32, pieces),
-		part:     make([]*partial, pieces),
+		state:    make([]State, n),
+		priority: slices.Repeat([]Priority{Normal}, n),
+		avail:    make([]uint16, n),
+		pos:      make([]uint32, n),
+		part:     make([]*partial, n),
 		have:     have,
-		needed:   bits.New(pieces),
-		listed:   bits.New(pieces),
-		failed:   bits.New(pieces),
-		unseen:   pieces,
+		needed:   bits.New(n),
+		listed:   bits.New(n),
+		failed:   bits.New(n),
+		held:     bits.New(n),
+		unseen:   n,
 	}
-	for piece := range uint32(pieces) {
-		if have.Has(int(piece)) {
-			p.state[piece] = Have
-			p.counts[Have]++
-			continue
-		}
-		p.state[piece] = Wanted
-		p.counts[Wanted]++
-		p.needed.Add(int(piece))
-		p.list(piece)
+	for piece := range uint32(n) {
+		p.counts[p.begins(piece)]++
 	}
 	return p
+}
+
+// begins gives a piece its first state, and returns it.
+func (p *Picker) begins(piece uint32) State {
+	if !p.pieces.CanVerify(int(piece)) {
+		p.held.Add(int(piece))
+	}
+	first := p.atRest(piece)
+	if p.have.Has(int(piece)) {
+		first = Have
+	}
+	p.state[piece] = first
+	if first == Wanted {
+		p.list(piece)
+	}
+	p.need(piece)
+	return first
 }
 
 // Pieces returns the number of pieces.
@@ -175,14 +203,45 @@ func (p *Picker) need(piece uint32) {
 	}
 }
 
+// atRest returns the state of a piece that is neither there nor being fetched.
+func (p *Picker) atRest(piece uint32) State {
+	switch {
+	case p.priority[piece] == Skip:
+		return Skipped
+	case p.held.Has(int(piece)):
+		return Held
+	}
+	return Wanted
+}
+
 // drop moves a piece that is no longer fetched back to where it came from.
-func (p *Picker) drop(piece uint32) {
-	if p.priority[piece] == Skip {
-		p.move(piece, Skipped)
-	} else {
-		p.move(piece, Wanted)
+func (p *Picker) drop(piece uint32) { p.move(piece, p.atRest(piece)) }
+
+// Hold makes nothing of a piece be asked for until Free or Suppose. It has no
+// effect on a piece of which something is there or was asked for.
+func (p *Picker) Hold(piece uint32) {
+	switch p.state[piece] {
+	case Skipped, Wanted:
+		p.held.Add(int(piece))
+		p.drop(piece)
 	}
 }
+
+// Free ends the Hold of a piece whose hash is known. It reports whether there
+// was one and it is over.
+func (p *Picker) Free(piece uint32) bool {
+	if !p.held.Has(int(piece)) || !p.pieces.CanVerify(int(piece)) {
+		return false
+	}
+	p.held.Remove(int(piece))
+	if p.state[piece] == Held {
+		p.drop(piece)
+	}
+	return true
+}
+
+// untouched reports whether there are pieces left to begin, now or later.
+func (p *Picker) untouched() bool { return p.counts[Wanted]+p.counts[Held] > 0 }
 
 // SetPriority ranks a piece. What was asked for of a piece that is no longer
 // wanted may still come, and count.
@@ -199,11 +258,11 @@ func (p *Picker) SetPriority(piece uint32, priority Priority) {
 	}
 	p.priority[piece] = priority
 	p.need(piece)
-	switch {
-	case priority == Skip && p.state[piece] == Wanted:
-		p.move(piece, Skipped)
-	case priority != Skip && p.state[piece] == Skipped:
-		p.move(piece, Wanted)
+	switch p.state[piece] {
+	case Skipped, Held, Wanted:
+		if rest := p.atRest(piece); rest != p.state[piece] {
+			p.move(piece, rest)
+		}
 	}
 }
 

@@ -15,7 +15,7 @@ import (
 // piece has four blocks.
 //
 //	avail     how many peers, no seeds, have it: "0" to "9"
-//	state     "." wanted, "#" had, "-" skipped
+//	state     "." wanted, "#" had, "-" skipped, "?" without a hash
 //	priority  "1" to "7"
 type scene struct {
 	avail, state, priority string
@@ -23,15 +23,36 @@ type scene struct {
 
 const blocksPerPiece = 4
 
+// pieces are those of a torrent of this many, with blocks blocks each or one to
+// five. Of those in bare no hash is known.
+type pieces struct {
+	n, blocks int
+	bare      *bits.Set
+}
+
+func (p pieces) Pieces() int { return p.n }
+
+func (p pieces) Blocks(piece int) int {
+	if p.blocks == 0 {
+		return 1 + piece%5
+	}
+	return p.blocks
+}
+
+func (p pieces) CanVerify(piece int) bool { return p.bare == nil || !p.bare.Has(piece) }
+
 func (s scene) picker(seed uint64) *Picker {
 	n := max(len(s.avail), len(s.state), len(s.priority))
-	have := bits.New(n)
+	have, bare := bits.New(n), bits.New(n)
 	for i, c := range s.state {
-		if c == '#' {
+		switch c {
+		case '#':
 			have.Add(i)
+		case '?':
+			bare.Add(i)
 		}
 	}
-	p := New(n, func(int) int { return blocksPerPiece }, have, rand.New(rand.NewPCG(seed, 1)))
+	p := New(pieces{n, blocksPerPiece, bare}, have, rand.New(rand.NewPCG(seed, 1)))
 	for i, c := range s.avail {
 		for range c - '0' {
 			p.PeerHas(uint32(i))
@@ -266,6 +287,85 @@ func TestSuppose(t *testing.T) {
 	p.Check()
 }
 
+// TestHeld: of a piece without a hash nothing is picked, whatever is done to it and
+// whoever asks, until its hash is known; and it is not judged.
+func TestHeld(t *testing.T) {
+	p := scene{state: ".?-?#"}.picker(1)
+	bare := p.pieces.(pieces).bare
+	overtake := func(uint32) bool { return true }
+	replace := func(_, _ uint32, _, _, _ int) bool { return true }
+	queries := []Query{
+		{}, {Whole: true}, {Alone: true}, {Along: true, Next: 1}, {Only: []uint32{1, 3}}, {First: []uint32{1, 3}},
+		{RareOnly: true}, {Overtake: overtake, Replace: replace},
+	}
+	try := func() {
+		t.Helper()
+		for i, q := range queries {
+			q.Peer, q.Have, q.Max = uint32(i+1), all(p), 20
+			for _, b := range p.Pick(&q, nil) {
+				if bare.Has(int(b.Piece)) {
+					t.Errorf("query %d: a block of piece %d was picked, which has no hash", i, b.Piece)
+				}
+			}
+		}
+	}
+	for _, sequential := range []bool{false, true} {
+		p.SetSequential(sequential)
+		try()
+	}
+	p.SetDeadline(1, 0)
+	p.SetPriority(3, Skip)
+	p.SetPriority(3, Highest)
+	try()
+	if p.Free(1) || p.Suppose(1) || p.Verified(1) || p.Refuted(1) || p.Recheck(1) || p.State(1) != Held {
+		t.Errorf("a piece without a hash is in state %d", p.State(1))
+	}
+	if r := p.Received(Block{1, 0}, 1); r.Fresh {
+		t.Error("a block of a piece without a hash was taken")
+	}
+	p.Lost(1)
+	p.Check()
+	if p.Done() || !p.Needed().Has(1) || !p.Needed().Has(3) {
+		t.Error("a piece is not needed because its hash is not known")
+	}
+
+	bare.Remove(1)
+	bare.Remove(3)
+	try() // nobody has said yet that it may be asked for
+	if got := pick(p, Query{Peer: 99, Have: set("-x-x-"), Max: 1}); got != "" {
+		t.Errorf("picked %q of pieces that are held", got)
+	}
+	if !p.Free(1) || p.Free(1) || !p.Suppose(3) {
+		t.Error("pieces stay held although their hashes are known")
+	}
+	p.Check()
+	if got := pick(p, Query{Peer: 99, Have: set("-x-x-"), Max: 9}); got != "1.0-3" {
+		t.Errorf("picked %q, want piece 1", got)
+	}
+}
+
+// TestHold: what lies on disk and has not been looked at is not asked for, also
+// when it is wanted later.
+func TestHold(t *testing.T) {
+	p := scene{state: "..-#"}.picker(1)
+	for piece := range uint32(4) {
+		p.Hold(piece)
+	}
+	p.SetPriority(2, Normal)
+	p.SetPriority(1, Skip)
+	p.Check()
+	if got := pick(p, Query{Peer: 1, Have: all(p), Max: 9}); got != "" || p.State(3) != Have {
+		t.Errorf("picked %q", got)
+	}
+	if !p.Suppose(2) || !p.Refuted(2) || !p.Free(1) || p.State(1) != Skipped {
+		t.Error("pieces stay held")
+	}
+	p.Check()
+	if got := pick(p, Query{Peer: 1, Have: all(p), Max: 9}); got != "2.0-3" {
+		t.Errorf("picked %q", got)
+	}
+}
+
 func TestAloneAfterFailure(t *testing.T) {
 	p := scene{state: ".........."}.picker(1)
 	p.SetSequential(true)
@@ -439,12 +539,16 @@ func FuzzPicker(f *testing.F) {
 	f.Add(uint64(1), []byte("\x00\x01\x02\x03\x04\x05\x06\x07\x08\x09\x0a\x0b\x0c\x0d"))
 	f.Add(uint64(2), []byte("picks and releases, haves and losses, in no order at all"))
 	f.Fuzz(func(t *testing.T, seed uint64, ops []byte) {
-		const pieces, peers = 24, 4
+		const count, peers = 24, 4
 		rng := rand.New(rand.NewPCG(seed, 2))
-		p := New(pieces, func(i int) int { return 1 + i%5 }, nil, rng)
+		bare := bits.New(count)
+		for piece := 0; piece < count; piece += 1 + int(seed%7) {
+			bare.Add(piece)
+		}
+		p := New(pieces{n: count, bare: bare}, nil, rng)
 		var have [peers]*bits.Set
 		for i := range have {
-			have[i] = bits.New(pieces)
+			have[i] = bits.New(count)
 			p.AddPeer(have[i], false)
 		}
 		type ask struct {
@@ -454,7 +558,7 @@ func FuzzPicker(f *testing.F) {
 		var asks []ask
 		for _, op := range ops {
 			peer := uint32(op)%peers + 1
-			piece := uint32(rng.IntN(pieces))
+			piece := uint32(rng.IntN(count))
 			switch op / 16 {
 			case 0, 1, 2:
 				if have[peer-1].Add(int(piece)) {
@@ -480,8 +584,14 @@ func FuzzPicker(f *testing.F) {
 				}
 			case 12:
 				p.Verified(piece)
-				if op%4 == 0 {
+				switch op % 4 {
+				case 0:
 					p.Suppose(piece)
+				case 1:
+					bare.Remove(int(piece))
+					p.Free(piece)
+				case 2:
+					p.Hold(piece)
 				}
 			case 13:
 				if op%2 == 0 {
@@ -504,8 +614,8 @@ func FuzzPicker(f *testing.F) {
 			p.RemovePeer(have[i], false)
 		}
 		p.Check()
-		if p.Unseen() != pieces {
-			t.Errorf("%d pieces unseen after all peers left, want %d", p.Unseen(), pieces)
+		if p.Unseen() != count {
+			t.Errorf("%d pieces unseen after all peers left, want %d", p.Unseen(), count)
 		}
 	})
 }
