@@ -5,7 +5,8 @@
 // it costs. Depth and number of values are bounded by Limits. The walk is
 // strict: integers and string lengths must be canonical, and a dictionary may
 // not hold a key twice. Keys out of order are accepted, because torrents in
-// the wild have them and the info-hash is taken over the bytes as received.
+// the wild have them and the info-hash is taken over the bytes as received. What
+// no hash covers is read by a lenient Reader, see NewLenient.
 //
 // Its nouns: a Reader walks one document; a value is an integer, a string, a
 // list or a dictionary.
@@ -73,6 +74,8 @@ type Reader struct {
 	values int
 	limits Limits
 	err    error
+	// lenient makes the walk that of NewLenient.
+	lenient bool
 }
 
 // NewReader returns a Reader at the first value of doc.
@@ -132,16 +135,26 @@ func (r *Reader) Kind() Kind {
 
 // Int reads an integer.
 func (r *Reader) Int() int64 {
+	n, _ := r.scanInt()
+	return n
+}
+
+// scanInt reads an integer; it is not ok for one that is no number, of which only
+// a lenient Reader goes on.
+func (r *Reader) scanInt() (n int64, ok bool) {
 	if !r.expect(Integer) {
-		return 0
+		return 0, false
+	}
+	if r.lenient {
+		return r.scanLooseInt()
 	}
 	n, end := parseInt(r.buf, r.pos+1, 'e')
 	if end < 0 {
 		r.fail(r.pos, "integer is not canonical or does not fit 64 bits")
-		return 0
+		return 0, false
 	}
 	r.pos = end
-	return n
+	return n, true
 }
 
 // Bytes reads a string and returns a view of it, not nil even if it is empty.
@@ -195,8 +208,7 @@ func (r *Reader) TryInt() (n int64, ok bool) {
 		r.Skip()
 		return 0, false
 	}
-	n = r.Int()
-	return n, r.err == nil
+	return r.scanInt()
 }
 
 // TryBytes reads a string; a value of another kind is skipped and not ok.
@@ -233,7 +245,11 @@ func (r *Reader) expect(want Kind) bool {
 }
 
 func (r *Reader) scanString() []byte {
-	n, at := parseInt(r.buf, r.pos, ':')
+	parse := parseLength
+	if r.lenient {
+		parse = parseLooseLength
+	}
+	n, at := parse(r.buf, r.pos)
 	if at < 0 || n < 0 {
 		r.fail(r.pos, "string length is not canonical")
 		return nil
@@ -266,6 +282,7 @@ func (r *Reader) atEnd() bool {
 	if r.err != nil {
 		return true
 	}
+	r.passBlanks()
 	if r.pos >= len(r.buf) {
 		r.fail(r.pos, "unexpected end")
 		return true
@@ -312,7 +329,7 @@ func (r *Reader) walkDict(yield func([]byte) bool) {
 	var seen map[string]struct{} // keys so far, once a key was out of order
 	for !r.atEnd() {
 		at := r.pos
-		key := r.Bytes()
+		key := r.key()
 		if r.err != nil {
 			return
 		}
@@ -321,19 +338,20 @@ func (r *Reader) walkDict(yield func([]byte) bool) {
 			order = bytes.Compare(key, last)
 		}
 		if order < 0 && seen == nil {
-			seen = keysBetween(r.buf[start:at])
+			seen = r.keysBetween(start, at)
 		}
 		dup := order == 0
 		if seen != nil {
 			_, dup = seen[string(key)]
 			seen[string(key)] = struct{}{}
 		}
-		if dup {
+		if dup && !r.lenient {
 			r.fail(at, "dictionary holds a key twice")
 			return
 		}
+		r.passBlanks()
 		last, at = key, r.pos
-		if yield != nil && !yield(key) {
+		if !dup && yield != nil && !yield(key) {
 			yield = nil
 		}
 		r.settle(at, depth)
@@ -342,12 +360,14 @@ func (r *Reader) walkDict(yield func([]byte) bool) {
 
 // keysBetween collects the keys of a run of key-value pairs that was walked
 // before and so is known to be sound.
-func keysBetween(pairs []byte) map[string]struct{} {
+func (r *Reader) keysBetween(start, end int) map[string]struct{} {
 	keys := make(map[string]struct{})
-	r := NewReader(pairs, Limits{DepthMax: math.MaxInt, ValuesMax: math.MaxInt})
-	for r.pos < len(pairs) {
-		keys[string(r.Bytes())] = struct{}{}
-		r.Skip()
+	limits := Limits{DepthMax: math.MaxInt, ValuesMax: math.MaxInt}
+	pairs := Reader{buf: r.buf[:end], pos: start, limits: limits, lenient: r.lenient}
+	for pairs.passBlanks(); pairs.pos < end && pairs.err == nil; pairs.passBlanks() {
+		keys[string(pairs.key())] = struct{}{}
+		pairs.passBlanks()
+		pairs.Skip()
 	}
 	return keys
 }
@@ -355,6 +375,9 @@ func keysBetween(pairs []byte) map[string]struct{} {
 // digitsMax is how many digits an integer of 64 bits has at most. No number of so
 // many digits leaves 64 bits without a sign.
 const digitsMax = 19
+
+// parseLength reads the canonical length of a string.
+func parseLength(b []byte, at int) (n int64, end int) { return parseInt(b, at, ':') }
 
 // parseInt reads a canonical decimal that ends with stop. It returns the
 // offset behind stop, or noValue.

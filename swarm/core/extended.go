@@ -48,14 +48,16 @@ func (t *Torrent) sendExtHandshake(p *peer) {
 }
 
 // onExtended takes in a message of the extension protocol. A number that we
-// did not give out is ignored.
+// did not give out is ignored, and so is a message that cannot be read: all of them
+// are optional, and the rest of what the peer sends may be sound.
 func (t *Torrent) onExtended(p *peer, number uint8, payload []byte) {
-	if number == wire.ExtHandshakeNumber {
-		t.onExtHandshake(p, payload)
-		return
-	}
 	var err error
 	switch wire.Extension(number) {
+	case wire.ExtHandshakeNumber:
+		var h wire.ExtHandshake
+		if h, err = wire.ParseExtHandshake(payload); err == nil {
+			t.onExtHandshake(p, &h)
+		}
 	case wire.ExtMetadata:
 		var m wire.Metadata
 		if m, err = wire.ParseMetadata(payload); err == nil {
@@ -80,16 +82,11 @@ func (t *Torrent) onExtended(p *peer, number uint8, payload []byte) {
 		p.flood.pointless++
 	}
 	if err != nil {
-		t.drop(p, ReasonProtocol, false)
+		p.flood.pointless++
 	}
 }
 
-func (t *Torrent) onExtHandshake(p *peer, payload []byte) {
-	h, err := wire.ParseExtHandshake(payload)
-	if err != nil {
-		t.drop(p, ReasonProtocol, false)
-		return
-	}
+func (t *Torrent) onExtHandshake(p *peer, h *wire.ExtHandshake) {
 	x := &p.ext
 	x.numbers.Merge(h.Extensions)
 	x.reqq, x.metadataSize, x.encrypts = h.Reqq, h.MetadataSize, h.Encrypts

@@ -194,9 +194,42 @@ func TestPEXFlood(t *testing.T) {
 	if a.torrent.peers.live(3) == nil {
 		t.Error("three messages a minute end the connection")
 	}
-	a.message(3, wire.Message{ID: wire.Extended, Ext: uint8(wire.ExtPEX), Payload: []byte("d5:added5:12345e")})
-	if reason, dropped := a.dropped(3); !dropped || reason != ReasonProtocol {
-		t.Errorf("half an address: dropped %v, %v", dropped, reason)
+}
+
+// Messages of extensions that cannot be read are ignored, and the connection goes
+// on: the next that can be read counts. A flood of them ends it, as one of any
+// messages to no purpose.
+func TestMalformedExtensionsAreIgnored(t *testing.T) {
+	bad := []string{
+		"", "x", "i1e", "le", "d", "d1:a", "d5:added6:12", "d5:added5:12345e", "d5:addedi1ee", "d7:added.fle7:droppedi0ee",
+		"d8:msg_typei-1e5:piecei0ee", "d8:msg_typei1e5:piecei99999ee", "d8:msg_type4:data5:piecei0ee", "\x00\x00\x00", "\x01\x02",
+	}
+	a := newExchange(t)
+	send := func(number uint8, payload string) {
+		a.message(2, wire.Message{ID: wire.Extended, Ext: number, Payload: []byte(payload)})
+	}
+	for number := range uint8(8) {
+		for _, payload := range bad {
+			if wire.Extension(number) == wire.ExtPEX {
+				a.wait(pexEvery / pexTolerated) // so that they are no flood of another kind
+				a.message(2, wire.Message{ID: wire.KeepAlive})
+			}
+			send(number, payload)
+			if reason, dropped := a.dropped(2); dropped {
+				t.Fatalf("message %d, %q: dropped, %v", number, payload, reason)
+			}
+		}
+	}
+	a.wait(pexEvery)
+	known := numbered(3000)
+	a.pex(2, wire.PEX{Added: []wire.PEXPeer{{Addr: known}}})
+	if a.torrent.book.byAddr[known] == nil {
+		t.Error("the address of a sound message is not known")
+	}
+	before := a.torrent.peers.live(2).flood.pointless
+	send(uint8(wire.ExtPEX), "x")
+	if got := a.torrent.peers.live(2).flood.pointless - before; got != 1 {
+		t.Errorf("a message that cannot be read counts %d times", got)
 	}
 }
 

@@ -197,18 +197,18 @@ func appendAddr(dst []byte, key string, a netip.Addr) []byte {
 
 // ParseExtHandshake reads the payload of an extension handshake. Fields of a
 // wrong type or out of range are left zero, as BEP 10 bids ignore what is not
-// understood; bytes that are not bencoding, or not a dictionary, are a
-// ProtocolError. Nothing of payload is kept.
+// understood, and no hash covers it, so the reader is lenient; bytes that are not
+// bencoding, or not a dictionary, are a ProtocolError. Nothing of payload is kept.
 func ParseExtHandshake(payload []byte) (ExtHandshake, error) {
 	h := ExtHandshake{Reqq: ReqqDefault}
 	if len(payload) > ExtendedMax {
 		return h, ProtocolError{RuleExtHandshake}
 	}
-	r := bencode.NewReader(payload, bencode.Limits{ValuesMax: payloadValuesMax})
+	r := bencode.NewLenient(payload, bencode.Limits{ValuesMax: payloadValuesMax})
 	for key := range r.Dict() {
 		switch string(key) {
 		case "e":
-			n, ok := r.TryInt()
+			n, ok := r.TryNumber()
 			h.Encrypts = ok && n != 0
 		case "m":
 			h.Extensions.parse(r)
@@ -217,11 +217,11 @@ func ParseExtHandshake(payload []byte) (ExtHandshake, error) {
 		case "p":
 			h.Port = uint16(intField(r, 1, 1<<16-1))
 		case "reqq":
-			if n, ok := r.TryInt(); ok {
+			if n, ok := r.TryNumber(); ok {
 				h.Reqq = int(min(max(n, 1), ReqqMax))
 			}
 		case "upload_only":
-			n, ok := r.TryInt()
+			n, ok := r.TryNumber()
 			h.UploadOnly = ok && n != 0
 		case "v":
 			if b, ok := r.TryBytes(); ok {
@@ -259,7 +259,7 @@ func (x *Extensions) parse(r *bencode.Reader) {
 			if string(name) != k.name {
 				continue
 			}
-			if n, ok := r.TryInt(); ok && n >= 0 && n <= 255 {
+			if n, ok := r.TryNumber(); ok && n >= 0 && n <= 255 {
 				x.Set(k.ext, uint8(n))
 			}
 		}
@@ -268,7 +268,7 @@ func (x *Extensions) parse(r *bencode.Reader) {
 
 // intField reads an integer, 0 when it is none or out of bounds.
 func intField(r *bencode.Reader, low, high int64) int64 {
-	if n, ok := r.TryInt(); ok && n >= low && n <= high {
+	if n, ok := r.TryNumber(); ok && n >= low && n <= high {
 		return n
 	}
 	return 0

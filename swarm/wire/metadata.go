@@ -37,7 +37,7 @@ type Metadata struct {
 	// from 0.
 	Piece uint32
 	// TotalSize is the size in bytes of the whole info dictionary, of a data
-	// message; 0 when the sender left it out.
+	// message; 0 when the sender left it out, or put in what no dictionary has.
 	TotalSize int64
 	// Data is the block of a data message, at most MetadataBlock bytes.
 	Data []byte
@@ -60,22 +60,23 @@ func AppendMetadata(dst []byte, m Metadata) []byte {
 }
 
 // ParseMetadata reads the payload of a message of ut_metadata. Data is a view
-// of payload: everything behind the dictionary (BEP 9, "data"). A message of a
-// type that BEP 9 does not define has the type MetadataOther and no error.
+// of payload: everything behind the dictionary (BEP 9, "data"). The dictionary is
+// read leniently: the hash of the whole judges the data. A message of a type that
+// BEP 9 does not define has the type MetadataOther and no error.
 func ParseMetadata(payload []byte) (Metadata, error) {
 	const missing = -1
 	bad := ProtocolError{RuleMetadata}
 	kind, piece := int64(missing), int64(missing)
 	var m Metadata
-	r := bencode.NewReader(payload, bencode.Limits{ValuesMax: payloadValuesMax})
+	r := bencode.NewLenient(payload, bencode.Limits{ValuesMax: payloadValuesMax})
 	for key := range r.Dict() {
 		switch string(key) {
 		case "msg_type":
-			kind = r.Int()
+			kind = numberOr(r, missing)
 		case "piece":
-			piece = r.Int()
+			piece = numberOr(r, missing)
 		case "total_size":
-			m.TotalSize, _ = r.TryInt()
+			m.TotalSize = intField(r, 1, MetadataSizeMax)
 		}
 	}
 	if r.Err() != nil || kind < 0 {
@@ -94,8 +95,16 @@ func ParseMetadata(payload []byte) (Metadata, error) {
 		return m, nil // bytes behind the dictionary mean nothing here
 	}
 	m.Data = payload[r.Offset():]
-	if len(m.Data) > MetadataBlock || m.TotalSize < 0 || m.TotalSize > MetadataSizeMax {
+	if len(m.Data) > MetadataBlock {
 		return Metadata{}, bad
 	}
 	return m, nil
+}
+
+// numberOr reads a number, and returns other when it is none.
+func numberOr(r *bencode.Reader, other int64) int64 {
+	if n, ok := r.TryNumber(); ok {
+		return n
+	}
+	return other
 }

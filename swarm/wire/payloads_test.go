@@ -40,13 +40,19 @@ func TestMetadataOdd(t *testing.T) {
 	}{
 		"data that looks like an end": {"d8:msg_typei1e5:piecei0e10:total_sizei4eeeeee", Metadata{Type: MetadataData, TotalSize: 4, Data: []byte("eeee")}},
 		"no total_size":               {"d8:msg_typei1e5:piecei0eeab", Metadata{Type: MetadataData, Data: []byte("ab")}},
-		"total_size is a string":      {"d8:msg_typei1e5:piecei0e10:total_size1:4eab", Metadata{Type: MetadataData, Data: []byte("ab")}},
+		"total_size is a string":      {"d8:msg_typei1e5:piecei0e10:total_size1:2eab", Metadata{Type: MetadataData, TotalSize: 2, Data: []byte("ab")}},
 		"request with total_size":     {"d8:msg_typei0e5:piecei3e10:total_sizei4ee", Metadata{Piece: 3}},
 		"request with a tail":         {"d8:msg_typei0e5:piecei3eexyz", Metadata{Piece: 3}},
 		"unknown keys":                {"d3:abcl1:xe8:msg_typei2e5:piecei3e5:usersi1ee", Metadata{Type: MetadataReject, Piece: 3}},
 		"unknown type":                {"d8:msg_typei3e5:piecei3ee", Metadata{Type: MetadataOther}},
 		"unknown type, no piece":      {"d8:msg_typei99999999999ee", Metadata{Type: MetadataOther}},
 		"unsorted":                    {"d5:piecei3e8:msg_typei0ee", Metadata{Piece: 3}},
+		"type is a string":            {"d8:msg_type1:05:piecei3ee", Metadata{Piece: 3}},
+		"size negative":               {"d8:msg_typei1e5:piecei0e10:total_sizei-1eeab", Metadata{Type: MetadataData, Data: []byte("ab")}},
+		"size 2^62":                   {"d8:msg_typei1e5:piecei0e10:total_sizei4611686018427387904eeab", Metadata{Type: MetadataData, Data: []byte("ab")}},
+		"size is a list":              {"d8:msg_typei1e5:piecei0e10:total_sizeli1eeeab", Metadata{Type: MetadataData, Data: []byte("ab")}},
+		"same key twice":              {"d8:msg_typei1e8:msg_typei0e5:piecei0eeab", Metadata{Type: MetadataData, Data: []byte("ab")}},
+		"zeros and blanks":            {"\nd8:msg_typei01e5:piecei-0e e\nab", Metadata{Type: MetadataData, Data: []byte("\nab")}},
 	} {
 		got, err := ParseMetadata([]byte(tt.wire))
 		if err != nil || got.Type != tt.want.Type || got.Piece != tt.want.Piece || got.TotalSize != tt.want.TotalSize || !bytes.Equal(got.Data, tt.want.Data) {
@@ -55,14 +61,11 @@ func TestMetadataOdd(t *testing.T) {
 	}
 	for name, wire := range map[string]string{
 		"nothing": "", "no dictionary": "le", "no type": "d5:piecei0ee", "no piece": "d8:msg_typei0ee",
-		"type is a string": "d8:msg_type1:05:piecei0ee", "type negative": "d8:msg_typei-1e5:piecei0ee",
+		"type is a word": "d8:msg_type4:data5:piecei0ee", "type negative": "d8:msg_typei-1e5:piecei0ee",
 		"piece negative": "d8:msg_typei0e5:piecei-1ee", "piece beyond any": "d8:msg_typei0e5:piecei1024ee",
 		"piece 2^62":      "d8:msg_typei0e5:piecei4611686018427387904ee",
-		"size negative":   "d8:msg_typei1e5:piecei0e10:total_sizei-1ee",
-		"size 2^62":       "d8:msg_typei1e5:piecei0e10:total_sizei4611686018427387904ee",
 		"data too long":   "d8:msg_typei1e5:piecei0ee" + strings.Repeat("x", MetadataBlock+1),
 		"cut off":         "d8:msg_typei1e5:piecei0e",
-		"same key twice":  "d8:msg_typei1e8:msg_typei1e5:piecei0ee",
 		"deep":            "d1:a" + strings.Repeat("l", 100) + strings.Repeat("e", 100) + "8:msg_typei1e5:piecei0ee",
 		"length overflow": "d8:msg_typei1e5:piecei0e1:x99999999999999999999:e",
 	} {
@@ -180,6 +183,9 @@ func TestPEXLimits(t *testing.T) {
 }
 
 func TestPEXOdd(t *testing.T) {
+	good := "d5:added6:\x01\x02\x03\x04\x00\x01"
+	want := []PEXPeer{{Addr: netip.MustParseAddrPort("1.2.3.4:1")}}
+	v6 := "\x20\x01\x0d\xb8\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x01\x00\x01"
 	for name, tt := range map[string]struct {
 		wire string
 		want []PEXPeer
@@ -191,15 +197,22 @@ func TestPEXOdd(t *testing.T) {
 		"mapped":     {"d6:added618:\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\xff\xff\x01\x02\x03\x04\x00\x01e", []PEXPeer{{Addr: netip.MustParseAddrPort("1.2.3.4:1")}}},
 		"nobody": {"d5:added30:\x01\x02\x03\x04\x00\x00" + "\x00\x00\x00\x00\x00\x01" + "\xe0\x00\x00\x01\x00\x01" + "\xff\xff\xff\xff\x00\x01" + "\x01\x02\x03\x04\x00\x05" +
 			"7:added.f5:\x00\x00\x00\x00\x10e", []PEXPeer{{netip.MustParseAddrPort("1.2.3.4:5"), PEXReachable}}},
+		// A field that makes no sense is as if left out; the others count.
+		"half a peer":          {"d5:added7:12345676:added618:" + v6 + "e", []PEXPeer{{Addr: netip.MustParseAddrPort("[2001:db8::1]:1")}}},
+		"half a v6 peer":       {good + "6:added66:123456e", want},
+		"half a dropped peer":  {good + "7:dropped5:12345e", want},
+		"flags are a number":   {good + "7:added.fi2ee", want},
+		"list of dictionaries": {"d5:addedld2:ip7:1.2.3.4eee", nil},
+		"dropped is a list":    {good + "7:droppedlee", want},
+		"same key twice":       {good + "5:added6:\x09\x09\x09\x09\x00\x01e", want},
+		"zeros and blanks":     {"\nd 05:added006:\x01\x02\x03\x04\x00\x01 e", want},
 	} {
 		if got, err := ParsePEX([]byte(tt.wire)); err != nil || !slices.Equal(got.Added, tt.want) {
 			t.Errorf("%s: got %v, %v; want %v", name, got, err, tt.want)
 		}
 	}
 	for name, wire := range map[string]string{
-		"nothing": "", "no dictionary": "5:added", "half a peer": "d5:added7:1234567e", "half a v6 peer": "d6:added66:123456e",
-		"half a dropped peer": "d7:dropped5:12345e", "list of dictionaries": "d5:addedld2:ip7:1.2.3.4eee",
-		"cut off": "d5:added6:12", "same key twice": "d5:added0:5:added0:e",
+		"nothing": "", "no dictionary": "5:added", "cut off": "d5:added6:12", "cut off behind a peer": good,
 	} {
 		if m, err := ParsePEX([]byte(wire)); !errors.Is(err, ProtocolError{RulePEX}) {
 			t.Errorf("%s: got %v, %v", name, m, err)

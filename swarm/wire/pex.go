@@ -83,18 +83,19 @@ func appendCompact(dst []byte, a netip.AddrPort) []byte {
 // ParsePEX reads the payload of a message of ut_pex. Peers that nobody can
 // connect to (port 0, unspecified or multicast address) are left out, and
 // those beyond PEXMax are not looked at; when both families have many, each
-// gets half. A list that is cut off inside a peer is a ProtocolError. Flags
-// that are missing count as zero. Nothing of payload is kept.
+// gets half. A list that is none, or is cut off inside a peer, is as if left out.
+// Flags that are missing count as zero. Bytes that are not bencoding, or not a
+// dictionary, are a ProtocolError. Nothing of payload is kept.
 func ParsePEX(payload []byte) (PEX, error) {
 	var added, flags, dropped [2][]byte
 	fields := map[string]*[]byte{
 		"added": &added[0], "added.f": &flags[0], "dropped": &dropped[0],
 		"added6": &added[1], "added6.f": &flags[1], "dropped6": &dropped[1],
 	}
-	r := bencode.NewReader(payload, bencode.Limits{ValuesMax: payloadValuesMax})
+	r := bencode.NewLenient(payload, bencode.Limits{ValuesMax: payloadValuesMax})
 	for key := range r.Dict() {
 		if field := fields[string(key)]; field != nil {
-			*field = r.Bytes()
+			*field, _ = r.TryBytes()
 		}
 	}
 	if r.Err() != nil {
@@ -102,8 +103,10 @@ func ParsePEX(payload []byte) (PEX, error) {
 	}
 	var m PEX
 	for _, list := range [2]*[2][]byte{&added, &dropped} {
-		if len(list[0])%compact4 != 0 || len(list[1])%compact6 != 0 {
-			return PEX{}, ProtocolError{RulePEX}
+		for f, size := range [2]int{compact4, compact6} {
+			if len(list[f])%size != 0 {
+				list[f] = nil
+			}
 		}
 		share(list)
 	}
