@@ -7,11 +7,14 @@ import (
 	"fmt"
 	"net"
 	"net/http"
+	"net/http/cookiejar"
 	"net/http/httptrace"
 	"net/netip"
 	"net/url"
 	"sync"
 	"time"
+
+	"swarmnode/metainfo/weburl"
 )
 
 const (
@@ -19,7 +22,7 @@ const (
 	// server does.
 	RedirectsMax = 5
 	// URLBytesMax bounds a URL, and so what a redirect can make us send.
-	URLBytesMax = 8 << 10
+	URLBytesMax = weburl.BytesMax
 
 	dialTimeout      = 10 * time.Second
 	tlsTimeout       = 10 * time.Second
@@ -176,17 +179,36 @@ type Answer struct {
 	From netip.AddrPort
 }
 
+// A SchemeError tells that a server sends us on to a URL that is none of HTTP, such
+// as a magnet link. It wraps ErrRefused.
+type SchemeError struct {
+	Location string // as the server wrote it
+}
+
+func (e *SchemeError) Error() string {
+	return fmt.Sprintf("redirect to a URL of the scheme %q: %v", weburl.Scheme(e.Location), ErrRefused)
+}
+
+// Unwrap returns ErrRefused.
+func (e *SchemeError) Unwrap() error { return ErrRefused }
+
 // Get asks for t within a family, following redirects. The header is sent
-// along; it may be nil. The whole is bounded by ctx alone: the body comes as
-// slowly as the server likes. Errors do not repeat the URL, which may hold
-// what only the user and the server know.
+// along; it may be nil. Cookies that a server sets with a redirect are sent where it
+// leads, if they are for there, and forgotten afterwards. The whole is bounded by
+// ctx alone: the body comes as slowly as the server likes. Errors do not repeat the
+// URL, which may hold what only the user and the server know; that of a redirect to
+// another scheme than those of HTTP is a *SchemeError.
 func (c *Client) Get(ctx context.Context, t Target, family Family, header http.Header) (Answer, error) {
 	u, least := t.URL, LinkLocal
+	cookies, err := cookiejar.New(nil)
+	if err != nil {
+		return Answer{}, err
+	}
 	for range RedirectsMax + 1 {
 		if err := checkURL(u); err != nil {
 			return Answer{}, err
 		}
-		a, err := c.once(ctx, key{t.rule(u, least), family}, u, header)
+		a, err := c.once(ctx, key{t.rule(u, least), family}, u, header, cookies.Cookies(u))
 		if err != nil {
 			return Answer{}, err
 		}
@@ -198,6 +220,7 @@ func (c *Client) Get(ctx context.Context, t Target, family Family, header http.H
 			return a, err
 		}
 		a.Body.Close()
+		cookies.SetCookies(u, a.Cookies())
 		if u.Scheme == "https" && next.Scheme != "https" {
 			return Answer{}, fmt.Errorf("redirect from https to %s: %w", next.Scheme, ErrRefused)
 		}
@@ -210,7 +233,9 @@ func (c *Client) Get(ctx context.Context, t Target, family Family, header http.H
 }
 
 // once makes one request.
-func (c *Client) once(ctx context.Context, k key, u *url.URL, header http.Header) (Answer, error) {
+func (c *Client) once(
+	ctx context.Context, k key, u *url.URL, header http.Header, cookies []*http.Cookie,
+) (Answer, error) {
 	var (
 		mu   sync.Mutex
 		from netip.AddrPort
@@ -228,6 +253,9 @@ func (c *Client) once(ctx context.Context, k key, u *url.URL, header http.Header
 	}
 	for name, values := range header {
 		request.Header[name] = values
+	}
+	for _, cookie := range cookies {
+		request.AddCookie(cookie)
 	}
 	// An empty value keeps the library from naming itself.
 	request.Header.Set("User-Agent", c.cfg.UserAgent)
@@ -264,9 +292,13 @@ func redirect(r *http.Response) (*url.URL, error) {
 	default:
 		return nil, nil
 	}
-	location, err := r.Location()
-	if err != nil {
+	location := r.Header.Get("Location")
+	if scheme := weburl.Scheme(location); scheme != "" && scheme != "http" && scheme != "https" {
+		return nil, &SchemeError{location}
+	}
+	next, err := weburl.Resolve(r.Request.URL, location)
+	if err != nil || location == "" {
 		return nil, errors.New("redirect without a location that can be read")
 	}
-	return location, nil
+	return next, nil
 }

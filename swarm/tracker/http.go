@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io"
 	"net/http"
 	"net/netip"
 	"net/url"
@@ -110,25 +109,35 @@ func scrapeURL(base *url.URL, hashes []metainfo.Hash) (*url.URL, error) {
 	return &u, nil
 }
 
-// get asks for u and returns the whole body, with the address that it is from.
+// get asks for u and returns the body, with the address that it is from. A body
+// that was cut off behind a whole document is whole: trackers say wrong lengths, and
+// close without the end of their chunks.
 func (c *Client) get(ctx context.Context, t Tracker, u *url.URL, family guard.Family) ([]byte, netip.Addr, error) {
 	ctx, cancel := context.WithTimeout(ctx, httpTimeout)
 	defer cancel()
-	a, err := c.web.Get(ctx, t.target(u), family, nil)
+	a, err := c.web.Get(ctx, t.target(u), family, guard.Compressed())
 	if err != nil {
 		return nil, netip.Addr{}, err
 	}
 	defer a.Body.Close()
-	body, err := io.ReadAll(io.LimitReader(a.Body, BodyMax+1))
+	reader := guard.BodyReader{Max: BodyMax, Whole: isWhole, GiveUp: cancel}
+	body, err := reader.Read(&a)
 	switch {
-	case err != nil:
-		return nil, netip.Addr{}, fmt.Errorf("reading the answer: %w", err)
-	case len(body) > BodyMax:
+	case errors.Is(err, guard.ErrTooLong):
 		return nil, netip.Addr{}, fmt.Errorf("%w: more than %d bytes", ErrAnswer, BodyMax)
+	case err != nil && !isWhole(body):
+		return nil, netip.Addr{}, fmt.Errorf("reading the answer: %w", err)
 	case a.StatusCode != http.StatusOK && !refuses(body):
 		return nil, netip.Addr{}, fmt.Errorf("%w: HTTP status %d", ErrAnswer, a.StatusCode)
 	}
 	return body, a.From.Addr(), nil
+}
+
+// isWhole tells whether a body holds a whole document, whatever is behind it.
+func isWhole(body []byte) bool {
+	b := bencode.NewLenient(body, answerLimits)
+	b.Skip()
+	return b.Err() == nil
 }
 
 // refuses tells whether a body gives a reason: some trackers send it with an
@@ -179,13 +188,13 @@ func count(n int64, ok bool) int {
 }
 
 // parseAnnounce reads the answer to an announce over HTTP (BEP 3, 7, 23, 24,
-// 31). Fields that make no sense are ignored; what follows the dictionary too.
-// The error is a *Failure if the tracker refuses.
+// 31), leniently: no hash covers it. Fields that make no sense are ignored; what
+// follows the dictionary too. The error is a *Failure if the tracker refuses.
 func parseAnnounce(body []byte) (Response, error) {
 	r := Response{Seeds: -1, Leeches: -1}
 	var failure *Failure
 	var retry Failure
-	b := bencode.NewReader(body, answerLimits)
+	b := bencode.NewLenient(body, answerLimits)
 	for key := range b.Dict() {
 		switch string(key) {
 		case "failure reason":
@@ -199,23 +208,21 @@ func parseAnnounce(body []byte) (Response, error) {
 				r.Warning = text(s)
 			}
 		case "interval":
-			n, _ := b.TryInt()
+			n, _ := b.TryNumber()
 			r.Interval = seconds(n)
 		case "min interval":
-			n, _ := b.TryInt()
+			n, _ := b.TryNumber()
 			r.MinInterval = seconds(n)
 		case "tracker id":
 			if s, _ := b.TryBytes(); len(s) <= trackerIDMax {
 				r.TrackerID = string(s)
 			}
 		case "complete":
-			r.Seeds = count(b.TryInt())
+			r.Seeds = count(b.TryNumber())
 		case "incomplete":
-			r.Leeches = count(b.TryInt())
+			r.Leeches = count(b.TryNumber())
 		case "external ip":
-			s, _ := b.TryBytes()
-			ip, _ := netip.AddrFromSlice(s)
-			r.ExternalIP = ip.Unmap()
+			r.ExternalIP = parseIP(b)
 		case "peers":
 			r.Peers = parsePeers(r.Peers, b, compact4)
 		case "peers6":
@@ -234,44 +241,80 @@ func parseAnnounce(body []byte) (Response, error) {
 
 func parseRetry(b *bencode.Reader) (f Failure) {
 	if b.Kind() == bencode.String {
-		s := string(b.Bytes())
+		s := strings.TrimSpace(string(b.Bytes()))
 		minutes, _ := strconv.ParseInt(s, 10, 32)
-		return Failure{Retry: seconds(minutes * 60), Never: s == "never"}
+		return Failure{Retry: seconds(minutes * 60), Never: strings.EqualFold(s, "never")}
 	}
 	minutes, _ := b.TryInt()
 	return Failure{Retry: seconds(min(minutes, 1<<31) * 60)}
 }
 
-// parsePeers reads peers in either form: compact, or a list of dictionaries.
-// Both keys may come, and are bounded together.
+// parsePeers reads peers in any form in which they come: compact, or a list of
+// dictionaries, in which some trackers number the elements of the list and make a
+// dictionary of it, or put compact peers. Both keys may come, and are bounded
+// together.
 func parsePeers(dst []netip.AddrPort, b *bencode.Reader, size int) []netip.AddrPort {
-	if b.Kind() != bencode.List {
+	switch b.Kind() {
+	case bencode.List:
+		for range b.List() {
+			dst = parsePeer(dst, b)
+		}
+	case bencode.Dict:
+		for range b.Dict() {
+			dst = parsePeer(dst, b)
+		}
+	default:
 		s, _ := b.TryBytes()
-		return parseCompact(dst, s, size)
-	}
-	for range b.List() {
-		if b.Kind() != bencode.Dict {
-			b.Skip()
-			continue
-		}
-		var ip netip.Addr
-		var port int64
-		for key := range b.Dict() {
-			switch string(key) {
-			case "ip":
-				// Names are not looked up: that would be a request to anybody
-				// for each of them.
-				s, _ := b.TryBytes()
-				ip, _ = netip.ParseAddr(string(s[:min(len(s), textMax)]))
-			case "port":
-				port, _ = b.TryInt()
-			}
-		}
-		if ip.IsValid() && ip.Zone() == "" && port > 0 && port <= 65535 && len(dst) < PeersMax {
-			dst = append(dst, netip.AddrPortFrom(ip.Unmap(), uint16(port)))
-		}
+		dst = parseCompact(dst, s, size)
 	}
 	return dst
+}
+
+// parsePeer appends one peer to dst, if it is one and there is room.
+func parsePeer(dst []netip.AddrPort, b *bencode.Reader) []netip.AddrPort {
+	switch b.Kind() {
+	case bencode.Dict:
+	case bencode.String:
+		if s := b.Bytes(); len(s) == compact4 || len(s) == compact6 {
+			dst = parseCompact(dst, s, len(s))
+		}
+		return dst
+	default:
+		b.Skip()
+		return dst
+	}
+	var ip netip.Addr
+	var port int64
+	for key := range b.Dict() {
+		switch string(key) {
+		case "ip":
+			ip = parseIP(b)
+		case "port":
+			port, _ = b.TryNumber()
+		}
+	}
+	if ip.IsValid() && port > 0 && port <= 65535 && len(dst) < PeersMax {
+		dst = append(dst, netip.AddrPortFrom(ip, uint16(port)))
+	}
+	return dst
+}
+
+// parseIP reads an IP address: as text, in brackets too, or raw. Names are not
+// looked up: that would be a request to anybody for each of them.
+func parseIP(b *bencode.Reader) netip.Addr {
+	s, _ := b.TryBytes()
+	text := strings.TrimSpace(string(s[:min(len(s), textMax)]))
+	if inner, ok := strings.CutPrefix(text, "["); ok {
+		text = strings.TrimSuffix(inner, "]")
+	}
+	ip, err := netip.ParseAddr(text)
+	if err != nil {
+		ip, _ = netip.AddrFromSlice(s)
+	}
+	if ip.Zone() != "" {
+		return netip.Addr{}
+	}
+	return ip.Unmap()
 }
 
 // parseScrape reads the answer to a scrape over HTTP (BEP 48), in the order of
@@ -282,7 +325,7 @@ func parseScrape(body []byte, hashes []metainfo.Hash) ([]Counts, error) {
 		counts[i] = Counts{-1, -1, -1}
 	}
 	var failure *Failure
-	b := bencode.NewReader(body, answerLimits)
+	b := bencode.NewLenient(body, answerLimits)
 	for key := range b.Dict() {
 		switch string(key) {
 		case "failure reason":
@@ -313,11 +356,11 @@ func parseFiles(b *bencode.Reader, hashes []metainfo.Hash, counts []Counts) {
 		for field := range b.Dict() {
 			switch string(field) {
 			case "complete":
-				c.Seeds = count(b.TryInt())
+				c.Seeds = count(b.TryNumber())
 			case "incomplete":
-				c.Leeches = count(b.TryInt())
+				c.Leeches = count(b.TryNumber())
 			case "downloaded":
-				c.Completed = count(b.TryInt())
+				c.Completed = count(b.TryNumber())
 			}
 		}
 		for i, h := range hashes {

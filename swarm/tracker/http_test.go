@@ -97,6 +97,30 @@ func TestParseAnnounce(t *testing.T) {
 			Response{Seeds: 5, Leeches: 7, Interval: 30 * time.Minute, MinInterval: time.Minute, Peers: addrs("1.2.3.4:6881", "5.6.7.8:80")}},
 		{"both families", "d5:peers6:\x01\x02\x03\x04\x00\x506:peers618:\x20\x01\x0d\xb8\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x01\x1a\xe1e",
 			with(func(r *Response) { r.Peers = addrs("1.2.3.4:80", "[2001:db8::1]:6881") })},
+		{"peers as dictionaries, otherwise", "d5:peersld2:ip5:[::1]4:port2:80ed2:ip4:\x01\x02\x03\x044:porti-0e4:porti9eed2:ip9: 1.2.3.5\n4:porti080eed2:ip4:::1f4:porti9ee6:\x01\x02\x03\x06\x00\x505:abcde18:\x20\x01\x0d\xb8\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x01\x00\x50d2:ip9:fe80::1%14:porti80eeee",
+			with(func(r *Response) {
+				r.Peers = addrs("[::1]:80", "1.2.3.5:80", "[::1f]:9", "1.2.3.6:80", "[2001:db8::1]:80")
+			})},
+		{"a dictionary of dictionaries", "d5:peersd1:0d2:ip7:1.2.3.44:porti80ee1:1d4:port2:812:ip7:1.2.3.4ei2ed2:ip7:1.2.3.44:porti82eeee",
+			with(func(r *Response) { r.Peers = addrs("1.2.3.4:80", "1.2.3.4:81", "1.2.3.4:82") })},
+		{"a key twice", "d8:intervali60e8:intervali90e5:peers6:\x01\x02\x03\x04\x00\x505:peers6:\x09\x09\x09\x09\x00\x50e",
+			with(func(r *Response) { r.Interval, r.Peers = time.Minute, addrs("1.2.3.4:80") })},
+		{"a key twice, unsorted", "d5:peers6:\x01\x02\x03\x04\x00\x508:intervali60e5:peers0:8:intervali90ee",
+			with(func(r *Response) { r.Interval, r.Peers = time.Minute, addrs("1.2.3.4:80") })},
+		{"leading zeros", "d8:intervali060e5:peers06:\x01\x02\x03\x04\x00\x50e",
+			with(func(r *Response) { r.Interval, r.Peers = time.Minute, addrs("1.2.3.4:80") })},
+		{"minus zero", "d8:completei-0e10:incompletei-00e8:intervali60ee",
+			with(func(r *Response) { r.Interval, r.Seeds, r.Leeches = time.Minute, 0, 0 })},
+		{"fractions", "d8:completei1.0e8:intervali1800.5e12:min intervali60.9ee",
+			with(func(r *Response) { r.Seeds, r.Interval, r.MinInterval = 1, 30*time.Minute, time.Minute })},
+		{"numbers as strings", "d8:complete1:310:incomplete2:108:interval4:180012:min interval7:60.5000e",
+			with(func(r *Response) { r.Seeds, r.Leeches, r.Interval, r.MinInterval = 3, 10, 30*time.Minute, time.Minute })},
+		{"blanks before", "\r\n\n d8:intervali60ee", with(func(r *Response) { r.Interval = time.Minute })},
+		{"a byte order mark", "\xef\xbb\xbfd8:intervali60ee", with(func(r *Response) { r.Interval = time.Minute })},
+		{"blanks between", "d\n8:interval i60e\n5:peers 6:\x01\x02\x03\x04\x00\x50\ne\n",
+			with(func(r *Response) { r.Interval, r.Peers = time.Minute, addrs("1.2.3.4:80") })},
+		{"no numbers", "d8:completeie8:intervali1x0e5:peers6:\x01\x02\x03\x04\x00\x50e", with(func(r *Response) { r.Peers = addrs("1.2.3.4:80") })},
+		{"external ip as text", "d11:external ip7:1.2.3.4e", with(func(r *Response) { r.ExternalIP = netip.MustParseAddr("1.2.3.4") })},
 		{"a part of a peer", "d5:peers8:\x01\x02\x03\x04\x00\x50xxe", with(func(r *Response) { r.Peers = addrs("1.2.3.4:80") })},
 		{"peers as dictionaries", "d5:peersld2:ip7:1.2.3.44:porti80eed2:ip12:peer.invalid4:porti80eed2:ip3:::14:porti70000eei5ed2:ip3:::14:porti9eeee",
 			with(func(r *Response) { r.Peers = addrs("1.2.3.4:80", "[::1]:9") })},
@@ -139,13 +163,17 @@ func TestParseAnnounceBounds(t *testing.T) {
 
 func TestParseFailure(t *testing.T) {
 	for body, want := range map[string]Failure{
-		"d14:failure reason4:nonee":                        {Reason: "none"},
-		"d14:failure reason4:none8:retry in2:30e":          {Reason: "none", Retry: 30 * time.Minute},
-		"d14:failure reason4:none8:retry ini5ee":           {Reason: "none", Retry: 5 * time.Minute},
-		"d14:failure reason4:none8:retry in5:nevere":       {Reason: "none", Never: true},
-		"d14:failure reason4:none8:retry in3:abce":         {Reason: "none"},
-		"d14:failure reason4:none8:retry ini-9999999999ee": {Reason: "none"},
-		"d14:failure reason0:5:peers6:\x01\x02\x03\x04xxe": {},
+		"d14:failure reason4:nonee":                                                  {Reason: "none"},
+		"d14:failure reason4:none8:retry in2:30e":                                    {Reason: "none", Retry: 30 * time.Minute},
+		"d14:failure reason4:none8:retry ini5ee":                                     {Reason: "none", Retry: 5 * time.Minute},
+		"d14:failure reason4:none8:retry in5:nevere":                                 {Reason: "none", Never: true},
+		"d14:failure reason4:none8:retry in7: Never\re":                              {Reason: "none", Never: true},
+		"d14:failure reason4:none8:retry in3:30\ne":                                  {Reason: "none", Retry: 30 * time.Minute},
+		"d14:failure reason4:none8:retry ini30.5ee":                                  {Reason: "none", Retry: 30 * time.Minute},
+		"\nd8:intervali-0e5:peers6:\x01\x02\x03\x04\x00\x5014:failure reason4:nonee": {Reason: "none"},
+		"d14:failure reason4:none8:retry in3:abce":                                   {Reason: "none"},
+		"d14:failure reason4:none8:retry ini-9999999999ee":                           {Reason: "none"},
+		"d14:failure reason0:5:peers6:\x01\x02\x03\x04xxe":                           {},
 	} {
 		_, err := parseAnnounce([]byte(body))
 		var f *Failure
@@ -211,7 +239,10 @@ func TestAnnounceHTTPFaults(t *testing.T) {
 		"not found": func(w http.ResponseWriter) { http.Error(w, "d5:peers0:e", http.StatusNotFound) },
 		"huge":      func(w http.ResponseWriter) { w.Write(make([]byte, BodyMax+1)) },
 		"bomb":      bomb,
-		"cut":       func(w http.ResponseWriter) { w.Header().Set("Content-Length", "100"); io.WriteString(w, "de") },
+		"cut": func(w http.ResponseWriter) {
+			w.Header().Set("Content-Length", "100")
+			io.WriteString(w, "d8:intervali60e")
+		},
 	}
 	c := newClient(t)
 	for name, answer := range answers {

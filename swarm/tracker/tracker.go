@@ -11,6 +11,7 @@ import (
 	"unicode"
 
 	"swarmnode/metainfo"
+	"swarmnode/metainfo/weburl"
 	"swarmnode/swarm/guard"
 )
 
@@ -23,18 +24,16 @@ type Tracker struct {
 	stranger bool
 }
 
-// ParseTracker reads an announce URL: http, https or udp. Stranger marks one
+// ParseTracker reads an announce URL: http, https or udp, as people write them, with
+// blanks and umlauts. Stranger marks one
 // that the user did not write, such as one from a torrent or a link. It may
 // still lead into this machine or network, where people do run trackers, but
 // only if its path ends in an element that starts with "announce" and it has
 // no query, so that it is of no use to do anything else there.
 func ParseTracker(raw string, stranger bool) (Tracker, error) {
-	if len(raw) > guard.URLBytesMax {
-		return Tracker{}, fmt.Errorf("%w: longer than %d bytes", ErrURL, guard.URLBytesMax)
-	}
-	u, err := url.Parse(raw)
+	u, err := weburl.Parse(raw)
 	if err != nil {
-		return Tracker{}, fmt.Errorf("%w: it cannot be read", ErrURL)
+		return Tracker{}, fmt.Errorf("%w: %w", ErrURL, err)
 	}
 	switch {
 	case u.Scheme != "http" && u.Scheme != "https" && u.Scheme != "udp":

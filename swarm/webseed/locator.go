@@ -8,6 +8,7 @@ import (
 	"strings"
 
 	"swarmnode/metainfo"
+	"swarmnode/metainfo/weburl"
 	"swarmnode/swarm/guard"
 )
 
@@ -24,13 +25,10 @@ type locator struct {
 }
 
 func newLocator(info *metainfo.Info, raw string) (locator, error) {
-	if len(raw) > guard.URLBytesMax {
-		return locator{}, fmt.Errorf("%w: longer than %d bytes", ErrURL, guard.URLBytesMax)
-	}
-	u, err := url.Parse(raw)
+	u, err := weburl.Parse(raw)
 	switch {
 	case err != nil:
-		return locator{}, fmt.Errorf("%w: it cannot be read", ErrURL)
+		return locator{}, fmt.Errorf("%w: %w", ErrURL, err)
 	case u.Scheme != "http" && u.Scheme != "https":
 		return locator{}, fmt.Errorf("%w: scheme %q", ErrURL, u.Scheme)
 	case u.Hostname() == "":
