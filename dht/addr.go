@@ -3,6 +3,8 @@ package dht
 import (
 	"encoding/binary"
 	"net/netip"
+
+	"swarmnode/swarm/limit"
 )
 
 const (
@@ -49,6 +51,32 @@ func reachable(from, told netip.AddrPort) bool {
 func network(a netip.AddrPort) netip.Prefix {
 	ip := a.Addr()
 	bits := 64
+	switch {
+	case isLocal(ip):
+		bits = ip.BitLen()
+	case ip.Is4():
+		bits = 24
+	}
+	p, _ := ip.Prefix(bits)
+	return p
+}
+
+// source returns who is taken for one user: an IPv4 address, or the /64 of an
+// IPv6 one, since each of its 2^64 addresses is there for the asking. A local
+// address is a user of its own.
+func source(ip netip.Addr) netip.Addr {
+	if isLocal(ip) {
+		return ip
+	}
+	return limit.SourceOf(ip)
+}
+
+// owner returns the block of addresses that counts as one owner where there is
+// no room for everybody: a /24, or the /48 that an IPv6 customer may have. It is
+// wider than network, which keeps contacts apart: many independent nodes are
+// customers of one provider, but one owner need not fill a whole store.
+func owner(ip netip.Addr) netip.Prefix {
+	bits := 48
 	switch {
 	case isLocal(ip):
 		bits = ip.BitLen()

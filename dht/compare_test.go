@@ -99,7 +99,7 @@ func (s *servers) holders(ih metainfo.Hash, from netip.Addr) (n int) {
 	slices.SortFunc(list, func(a, b placed) int { return compareDistance(&target, &a.id, &b.id) })
 	for _, p := range list[:k] {
 		p.n.call(func(c *core, _ instant) {
-			if slices.ContainsFunc(c.families[v4].peers.swarms[target], func(p storedPeer) bool { return p.addr.Addr() == from }) {
+			if slices.ContainsFunc(c.families[v4].peers.of(target), func(p storedPeer) bool { return p.addr.Addr() == from }) {
 				n++
 			}
 		})

@@ -52,14 +52,15 @@ type Config struct {
 	resolve func(ctx context.Context, host string) ([]netip.Addr, error)
 }
 
-// Limits bound the memory and the traffic of a Node. Local addresses are
-// exempt from, or given more room by, those that count addresses.
+// Limits bound the memory and the traffic of a Node. A source is an IPv4 address,
+// or the /64 of an IPv6 one. Local addresses are exempt from, or given more room
+// by, those that count sources.
 type Limits struct {
 	Hashes int // info-hashes with peers, per family; 2,000
 	Peers  int // peers of one info-hash; 100
 	Items  int // items of BEP 44; 700
 
-	QueriesIn      int // queries per second that one address may ask; 10
+	QueriesIn      int // queries per second that one source may ask; 10
 	QueriesInBurst int // 50
 	ReplyBytes     int // bytes per second of all answers; 64 KiB, 16 MiB for a Router
 

@@ -54,7 +54,8 @@ type core struct {
 	tokens   tokens
 	items    itemStore
 	limiter  limiter
-	replies  bucket // bytes of answers
+	tokened  limiter // for those that show a token
+	replies  bucket  // bytes of answers
 	budget   budget
 	pings    pingback
 	recent   recentLookups
@@ -77,6 +78,7 @@ func newCore(now instant, cfg coreConfig) *core {
 		tokens:     newTokens(now, cfg.rng),
 		items:      newItemStore(l.Items),
 		limiter:    newLimiter(l.QueriesIn, l.QueriesInBurst),
+		tokened:    newLimiter(l.QueriesIn, l.QueriesInBurst),
 		budget:     newBudget(l.QueriesOut, l.QueriesOutBurst, l.AddressesOut),
 		pings:      newPingback(),
 		recent:     make(recentLookups),
@@ -239,9 +241,10 @@ func (c *core) sweep(now instant) {
 	c.pings.expire(now)
 	c.recent.expire(now)
 	c.recent = rebuilt(c.recent)
-	c.limiter.forget(now)
-	c.limiter.sources = rebuilt(c.limiter.sources)
-	c.pings.last = rebuilt(c.pings.last)
+	for _, l := range []*limiter{&c.limiter, &c.tokened} {
+		l.forget(now)
+		l.sources = rebuilt(l.sources)
+	}
 	c.queries.byTid = rebuilt(c.queries.byTid)
 	for _, f := range c.families {
 		if f != nil {

@@ -18,8 +18,8 @@ const (
 	// "Expiration", has publishers put again every hour.
 	itemLife = 2 * time.Hour
 
-	// itemsPerAddr bounds the items that one public address keeps alive here.
-	itemsPerAddr = 32
+	// itemsPerSource bounds the items that one public source keeps alive here.
+	itemsPerSource = 32
 )
 
 type storedItem struct {
@@ -28,20 +28,26 @@ type storedItem struct {
 	sig     []byte
 	salt    []byte
 	seq     int64
-	owner   netip.Addr // who put it last
+	from    netip.Addr // the source that put it last
+	share   *share     // of the owner of that
 	expires instant
 }
 
 // itemStore holds the items of BEP 44 that others put here, for both families.
 // Their number is bounded; at the default limit a full store takes about 1 MB.
+// When it is full, whoever put the most makes room.
 type itemStore struct {
-	itemsMax int
-	items    map[ID]*storedItem
-	perAddr  map[netip.Addr]int
+	itemsMax  int
+	items     map[ID]*storedItem
+	perSource map[netip.Addr]int // items of a public source
+	shares    shares
 }
 
 func newItemStore(itemsMax int) itemStore {
-	return itemStore{itemsMax: itemsMax, items: make(map[ID]*storedItem), perAddr: make(map[netip.Addr]int)}
+	return itemStore{
+		itemsMax: itemsMax, items: make(map[ID]*storedItem),
+		perSource: make(map[netip.Addr]int), shares: make(shares),
+	}
 }
 
 func immutableTarget(value []byte) ID { return sha1.Sum(value) }
@@ -92,46 +98,46 @@ func (s *itemStore) put(now instant, self, target ID, m *message, from netip.Add
 			return &errorSignature
 		}
 	}
-	if !isLocal(from) && s.perAddr[from] >= itemsPerAddr && (old == nil || old.owner != from) {
+	from = source(from)
+	if !isLocal(from) && s.perSource[from] >= itemsPerSource && (old == nil || old.from != from) {
 		return &errorFull
 	}
 	if _, held := s.items[target]; held {
 		s.drop(target)
-	} else if len(s.items) >= s.itemsMax {
-		s.evict(self)
 	}
 	s.items[target] = &storedItem{
 		value: bytes.Clone(m.value), key: bytes.Clone(m.key), sig: bytes.Clone(m.sig),
-		salt: bytes.Clone(m.salt), seq: m.seq, owner: from, expires: now + itemLife,
+		salt: bytes.Clone(m.salt), seq: m.seq, from: from, share: s.shares.take(from),
+		expires: now + itemLife,
 	}
 	if !isLocal(from) {
-		s.perAddr[from]++
+		s.perSource[from]++
+	}
+	if len(s.items) > s.itemsMax {
+		s.evict(self, target)
 	}
 	return nil
 }
 
-// evict drops, of a random few, the item farthest from our id.
-func (s *itemStore) evict(self ID) {
-	var victim ID
-	seen := 0
-	for target := range s.items {
-		if seen == 0 || compareDistance(&self, &target, &victim) > 0 {
-			victim = target
-		}
-		if seen++; seen >= evictSample {
-			break
+// evict drops one item other than fresh.
+func (s *itemStore) evict(self, fresh ID) {
+	var v victim
+	for target, it := range s.items { // the order is random enough
+		if target != fresh {
+			v.offer(&self, &target, it.share.count)
 		}
 	}
-	s.drop(victim)
+	s.drop(v.target)
 }
 
 func (s *itemStore) drop(target ID) {
-	owner := s.items[target].owner
+	it := s.items[target]
 	delete(s.items, target)
-	if n := s.perAddr[owner]; n > 1 {
-		s.perAddr[owner] = n - 1
+	s.shares.drop(it.share)
+	if n := s.perSource[it.from]; n > 1 {
+		s.perSource[it.from] = n - 1
 	} else {
-		delete(s.perAddr, owner)
+		delete(s.perSource, it.from)
 	}
 }
 

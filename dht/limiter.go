@@ -1,15 +1,18 @@
 package dht
 
 import (
+	"hash/maphash"
 	"net/netip"
 	"time"
 )
 
 const (
-	// sourcesMax bounds the addresses whose rates are remembered; when it is
-	// reached the idle ones are forgotten, and if none is, newcomers share one
-	// bucket: a flood from forged addresses must not cost memory.
+	// sourcesMax bounds the sources whose rates are remembered one by one; when
+	// it is reached the idle ones are forgotten, and if none is, newcomers share
+	// crowdLanes rates: a flood from forged addresses must cost neither memory
+	// nor, as far as can be helped, the newcomers that are honest.
 	sourcesMax = 4096
+	crowdLanes = 1024
 
 	// clearGap is the least time between two searches for idle sources, which
 	// look at all of them.
@@ -19,11 +22,8 @@ const (
 	// networks may live behind one address. There every port is a source.
 	localFactor = 40
 
-	// banDrops is the number of packets over the limit, without a pause of
-	// banPause, after which an address is not listened to for banTime.
-	banDrops = 500
-	banPause = 10 * time.Second
-	banTime  = 5 * time.Minute
+	// burstMax bounds how far ahead of its rate a lane may be, whatever the limits.
+	burstMax = time.Hour
 )
 
 // bucket is a token bucket.
@@ -35,12 +35,7 @@ type bucket struct {
 // take fills the bucket at rate per second up to burst, and takes n if there
 // are as many.
 func (b *bucket) take(now instant, rate, burst, n float64) bool {
-	if b.filled == 0 {
-		b.tokens = burst
-	} else {
-		b.tokens = min(burst, b.tokens+rate*(now-b.filled).Seconds())
-	}
-	b.filled = now
+	b.fill(now, rate, burst)
 	if b.tokens < n {
 		return false
 	}
@@ -48,76 +43,98 @@ func (b *bucket) take(now instant, rate, burst, n float64) bool {
 	return true
 }
 
-type source struct {
-	bucket bucket
-	drops  int
-	last   instant // of the last drop
-	banned instant // until then
+func (b *bucket) fill(now instant, rate, burst float64) {
+	if b.filled == 0 {
+		b.tokens = burst
+	} else {
+		b.tokens = min(burst, b.tokens+rate*(now-b.filled).Seconds())
+	}
+	b.filled = now
 }
 
-// limiter bounds the queries that one source may put to us.
+// A lane is a rate in eight bytes: the instant up to which the packets that came
+// have used it up. Packets beyond the rate use up nothing, so that the first one
+// after a flood is welcome.
+type lane instant
+
+// pace is the rate of a lane.
+type pace struct {
+	interval time.Duration // between two packets in the long run
+	burst    time.Duration // how far ahead of that a lane may be
+}
+
+// newPace returns a rate of so many packets a second, and so many at once.
+func newPace(rate, burst int) pace {
+	interval := max(1, time.Second/time.Duration(rate))
+	return pace{interval, interval * min(time.Duration(burst), burstMax/interval)}
+}
+
+// take uses up the part of one packet, if the rate allows it.
+func (l *lane) take(now instant, p pace) bool {
+	next := max(instant(*l), now) + p.interval
+	if next-now > p.burst {
+		return false
+	}
+	*l = lane(next)
+	return true
+}
+
+// limiter bounds the queries that one source may put to us. It never shuts a
+// source out for longer than a query takes of its rate: the address that a
+// datagram comes from is whatever its sender wrote there, and a penalty would
+// fall on whoever has it.
 type limiter struct {
-	rate, burst float64 // queries per second, queries
-	sources     map[endpoint]*source
-	rest        source // those that found no place
-	cleared     instant
+	pace    pace // of one source
+	local   pace // of one port of a local address
+	sources map[endpoint]lane
+	crowd   []lane // for those that found no place among sources; nil before
+	seed    maphash.Seed
+	cleared instant
 }
 
 func newLimiter(rate, burst int) limiter {
-	return limiter{rate: float64(rate), burst: float64(burst), sources: make(map[endpoint]*source)}
+	p := newPace(rate, burst)
+	return limiter{
+		pace: p, local: pace{max(1, p.interval/localFactor), p.burst}, sources: make(map[endpoint]lane),
+	}
 }
 
 // allow tells whether a query from that address may be looked at.
 func (l *limiter) allow(now instant, from netip.AddrPort) bool {
-	key, factor := pack(from), float64(localFactor)
-	local := isLocal(from.Addr())
-	if !local {
-		key.port, factor = 0, 1
+	if isLocal(from.Addr()) {
+		return l.take(now, pack(from), l.local)
 	}
-	s := l.source(now, key)
-	if now < s.banned {
-		return false
-	}
-	if s.bucket.take(now, l.rate*factor, l.burst*factor, 1) {
-		return true
-	}
-	if now-s.last > banPause {
-		s.drops = 0
-	}
-	s.last = now
-	if s.drops++; s.drops >= banDrops && !local && s != &l.rest {
-		s.banned, s.drops = now+banTime, 0
-	}
-	return false
+	return l.take(now, endpoint{ip: source(from.Addr()).As16()}, l.pace)
 }
 
-func (l *limiter) source(now instant, key endpoint) *source {
-	s := l.sources[key]
-	if s != nil {
-		return s
-	}
-	if len(l.sources) >= sourcesMax && now-l.cleared >= clearGap {
+func (l *limiter) take(now instant, key endpoint, p pace) bool {
+	mine, known := l.sources[key]
+	if !known && len(l.sources) >= sourcesMax && now-l.cleared >= clearGap {
 		l.forget(now)
 	}
-	if len(l.sources) >= sourcesMax {
-		return &l.rest
+	if !known && len(l.sources) >= sourcesMax {
+		if l.crowd == nil {
+			l.crowd, l.seed = make([]lane, crowdLanes), maphash.MakeSeed()
+		}
+		return l.crowd[maphash.Comparable(l.seed, key)%crowdLanes].take(now, p)
 	}
-	s = new(source)
-	l.sources[key] = s
-	return s
+	ok := mine.take(now, p)
+	if ok || !known {
+		l.sources[key] = mine
+	}
+	return ok
 }
 
-// forget drops the sources of which nothing needs to be remembered: not
-// banned, and idle long enough for their bucket to be full again.
+// forget drops the sources of which nothing needs to be remembered, since they
+// have their whole burst again.
 func (l *limiter) forget(now instant) {
 	l.cleared = now
-	idle := banPause
-	if l.rate > 0 {
-		idle = max(idle, time.Duration(l.burst/l.rate*float64(time.Second)))
-	}
 	for key, s := range l.sources {
-		if now >= s.banned && now-s.bucket.filled > idle {
+		if now >= instant(s) {
 			delete(l.sources, key)
 		}
+	}
+	if len(l.sources) < sourcesMax/2 {
+		l.crowd = nil
 	}
 }

@@ -114,12 +114,23 @@ func (f *found) take() []netip.AddrPort {
 	return list
 }
 
-// onAnswer puts the peers of an answer to get_peers that may be dialled.
+// onAnswer puts the peers of an answer to get_peers that may be dialled, and of
+// one source no more than a node stores.
 func (f *found) onAnswer(_ instant, from netip.AddrPort, m *message) {
+	var told map[netip.Addr]int // peers by source
 	m.eachValue(func(a netip.AddrPort) {
-		if reachable(from, a) {
-			f.put(a)
+		if !reachable(from, a) {
+			return
 		}
+		if src := source(a.Addr()); !isLocal(src) {
+			if told == nil {
+				told = make(map[netip.Addr]int)
+			}
+			if told[src]++; told[src] > peersPerSource {
+				return
+			}
+		}
+		f.put(a)
 	})
 }
 

@@ -13,15 +13,16 @@ const (
 	// minutes, so that one lost announce does not lose the peer.
 	peerLife = 35 * time.Minute
 
-	// peersPerAddr bounds the ports that one public address may announce for
+	// peersPerSource bounds the peers that one public source may announce for
 	// one info-hash: several clients behind one NAT.
-	peersPerAddr = 4
+	peersPerSource = 4
 
-	// hashesPerAddr bounds the info-hashes that one public address may keep
+	// hashesPerSource bounds the info-hashes that one public source may keep
 	// alive here: a fortieth of the default store.
-	hashesPerAddr = 50
+	hashesPerSource = 50
 
-	// evictSample is how many info-hashes are compared for eviction.
+	// evictSample is how many info-hashes or items that are as dispensable are
+	// compared for eviction.
 	evictSample = 16
 )
 
@@ -31,130 +32,196 @@ type storedPeer struct {
 	expires instant
 }
 
+// storedSwarm holds the peers of one info-hash. It is never without any.
+type storedSwarm struct {
+	peers []storedPeer
+	alone *share // of the owner of all the peers; nil if they have several
+}
+
 // peerStore holds the peers that others announced to us in one family. The
 // number of info-hashes and of peers of each is bounded; at default limits a
-// full store takes about 16 MB.
+// full store takes about 16 MB. When it is full, whoever keeps the most
+// info-hashes alone makes room; in a full info-hash, whoever has the most peers.
 type peerStore struct {
 	hashesMax int
 	peersMax  int // per info-hash
-	swarms    map[ID][]storedPeer
-	perAddr   map[netip.Addr]int // info-hashes that a public address has peers under
+	swarms    map[ID]*storedSwarm
+	perSource map[netip.Addr]int // info-hashes that a public source has peers under
+	alone     shares             // info-hashes that an owner keeps alone
+	crowd     map[netip.Prefix]int
 }
 
 func newPeerStore(hashesMax, peersMax int) peerStore {
-	return peerStore{hashesMax: hashesMax, peersMax: peersMax,
-		swarms: make(map[ID][]storedPeer), perAddr: make(map[netip.Addr]int)}
+	return peerStore{
+		hashesMax: hashesMax, peersMax: peersMax, swarms: make(map[ID]*storedSwarm),
+		perSource: make(map[netip.Addr]int), alone: make(shares), crowd: make(map[netip.Prefix]int),
+	}
 }
 
 // add stores a peer, or makes a known one live longer. It reports false when a
 // limit forbids it.
 func (s *peerStore) add(now instant, self, target ID, addr netip.AddrPort, seed bool, rng *rand.Rand) bool {
 	fresh := storedPeer{addr, seed, now + peerLife}
+	from := source(addr.Addr())
 	swarm := s.swarms[target]
-	same := 0 // peers with this address, on whichever port
-	for i := range swarm {
-		if swarm[i].addr == addr {
-			swarm[i] = fresh
-			return true
-		}
-		if swarm[i].addr.Addr() == addr.Addr() {
-			same++
-		}
-	}
-	if !isLocal(addr.Addr()) {
-		if same >= peersPerAddr || same == 0 && s.perAddr[addr.Addr()] >= hashesPerAddr {
-			return false
+	same := 0 // peers of this source
+	if swarm != nil {
+		for i := range swarm.peers {
+			if swarm.peers[i].addr == addr {
+				swarm.peers[i] = fresh
+				return true
+			}
+			if source(swarm.peers[i].addr.Addr()) == from {
+				same++
+			}
 		}
 	}
-	if swarm == nil && len(s.swarms) >= s.hashesMax {
-		s.evict(self)
+	if !isLocal(from) && (same >= peersPerSource || same == 0 && s.perSource[from] >= hashesPerSource) {
+		return false
 	}
-	if len(swarm) >= s.peersMax {
-		// Any one of the others: an announcer that floods evicts mostly itself.
-		i := rng.IntN(len(swarm))
-		old := swarm[i].addr
-		swarm[i] = fresh
-		s.release(swarm, old)
-	} else {
-		swarm = append(swarm, fresh)
+	if swarm == nil {
+		swarm = new(storedSwarm)
 		s.swarms[target] = swarm
 	}
-	if same == 0 && !isLocal(addr.Addr()) {
-		s.perAddr[addr.Addr()]++
+	swarm.peers = append(swarm.peers, fresh)
+	if same == 0 && !isLocal(from) {
+		s.perSource[from]++
+	}
+	if len(swarm.peers) > s.peersMax {
+		s.remove(swarm, s.surplus(swarm.peers, rng))
+	}
+	s.recount(swarm)
+	if len(s.swarms) > s.hashesMax {
+		s.evict(self, target)
 	}
 	return true
 }
 
-// release notes that the peer at addr has left swarm.
-func (s *peerStore) release(swarm []storedPeer, addr netip.AddrPort) {
-	for i := range swarm {
-		if swarm[i].addr.Addr() == addr.Addr() {
+// surplus returns which of peers goes, of which the last is new: any one of the
+// others, of the owner that has the most.
+func (s *peerStore) surplus(peers []storedPeer, rng *rand.Rand) int {
+	clear(s.crowd)
+	most := 0
+	for i := range peers {
+		key := owner(peers[i].addr.Addr())
+		s.crowd[key]++
+		if i < len(peers)-1 || s.crowd[key] > 1 { // the new one cannot go
+			most = max(most, s.crowd[key])
+		}
+	}
+	others := peers[:len(peers)-1]
+	start := rng.IntN(len(others))
+	for i := range others {
+		at := (start + i) % len(others)
+		if s.crowd[owner(others[at].addr.Addr())] == most {
+			return at
+		}
+	}
+	return start // not reached: most is that of some other
+}
+
+// remove takes peer i out of swarm, which may be without peers then.
+func (s *peerStore) remove(swarm *storedSwarm, i int) {
+	from := source(swarm.peers[i].addr.Addr())
+	last := len(swarm.peers) - 1
+	swarm.peers[i] = swarm.peers[last]
+	swarm.peers = swarm.peers[:last]
+	if isLocal(from) {
+		return
+	}
+	for i := range swarm.peers {
+		if source(swarm.peers[i].addr.Addr()) == from {
 			return
 		}
 	}
-	if n := s.perAddr[addr.Addr()]; n > 1 {
-		s.perAddr[addr.Addr()] = n - 1
+	if n := s.perSource[from]; n > 1 {
+		s.perSource[from] = n - 1
 	} else {
-		delete(s.perAddr, addr.Addr())
+		delete(s.perSource, from)
 	}
 }
 
-// evict drops one info-hash: of a random few, the one farthest from our id,
-// since for near ones there is nobody better to ask.
-func (s *peerStore) evict(self ID) {
-	var victim ID
-	seen := 0
-	for target := range s.swarms { // the order is random enough
-		if seen == 0 || compareDistance(&self, &target, &victim) > 0 {
-			victim = target
-		}
-		if seen++; seen >= evictSample {
-			break
+// recount finds out whether the peers of swarm have one owner, after a change.
+func (s *peerStore) recount(swarm *storedSwarm) {
+	if swarm.alone != nil {
+		s.alone.drop(swarm.alone)
+		swarm.alone = nil
+	}
+	if len(swarm.peers) == 0 {
+		return
+	}
+	first := swarm.peers[0].addr.Addr()
+	block := owner(first)
+	for i := range swarm.peers {
+		if !block.Contains(swarm.peers[i].addr.Addr()) {
+			return
 		}
 	}
-	s.drop(victim)
+	swarm.alone = s.alone.take(first)
+}
+
+// evict drops one info-hash other than fresh.
+func (s *peerStore) evict(self, fresh ID) {
+	var v victim
+	for target, swarm := range s.swarms { // the order is random enough
+		if target == fresh {
+			continue
+		}
+		n := 1 // several owners want it
+		if swarm.alone != nil {
+			n = swarm.alone.count
+		}
+		v.offer(&self, &target, n)
+	}
+	s.drop(v.target)
 }
 
 func (s *peerStore) drop(target ID) {
 	swarm := s.swarms[target]
 	delete(s.swarms, target)
-	for len(swarm) > 0 {
-		last := swarm[len(swarm)-1]
-		swarm = swarm[:len(swarm)-1]
-		s.release(swarm, last.addr)
+	for len(swarm.peers) > 0 {
+		s.remove(swarm, len(swarm.peers)-1)
 	}
+	s.recount(swarm)
 }
 
 // expire drops what has come to its end.
 func (s *peerStore) expire(now instant) {
 	for target, swarm := range s.swarms {
-		for i := 0; i < len(swarm); {
-			if now < swarm[i].expires {
+		before := len(swarm.peers)
+		for i := 0; i < len(swarm.peers); {
+			if now < swarm.peers[i].expires {
 				i++
 				continue
 			}
-			old := swarm[i].addr
-			swarm[i] = swarm[len(swarm)-1]
-			swarm = swarm[:len(swarm)-1]
-			s.release(swarm, old)
+			s.remove(swarm, i)
 		}
-		if len(swarm) == 0 {
+		if len(swarm.peers) < before {
+			s.recount(swarm)
+		}
+		if len(swarm.peers) == 0 {
 			delete(s.swarms, target)
-		} else {
-			s.swarms[target] = swarm
 		}
 	}
+}
+
+// of returns the peers of target, those that have come to their end included.
+func (s *peerStore) of(target ID) []storedPeer {
+	if swarm := s.swarms[target]; swarm != nil {
+		return swarm.peers
+	}
+	return nil
 }
 
 // sample calls f with up to n live peers of target, chosen at random; noSeed
 // leaves out seeds, BEP 33.
 func (s *peerStore) sample(now instant, target ID, n int, noSeed bool, rng *rand.Rand, f func(netip.AddrPort)) {
-	swarm := s.swarms[target]
-	if len(swarm) == 0 {
+	peers := s.of(target)
+	if len(peers) == 0 {
 		return
 	}
-	for i, start := 0, rng.IntN(len(swarm)); i < len(swarm) && n > 0; i++ {
-		p := &swarm[(start+i)%len(swarm)]
+	for i, start := 0, rng.IntN(len(peers)); i < len(peers) && n > 0; i++ {
+		p := &peers[(start+i)%len(peers)]
 		if now < p.expires && !(noSeed && p.seed) {
 			f(p.addr)
 			n--
@@ -165,7 +232,7 @@ func (s *peerStore) sample(now instant, target ID, n int, noSeed bool, rng *rand
 // scrape fills the bloom filters of BEP 33 with the addresses of seeds and of
 // the others.
 func (s *peerStore) scrape(now instant, target ID, seeds, leeches *krpc.ScrapeBloomFilter) {
-	for _, p := range s.swarms[target] {
+	for _, p := range s.of(target) {
 		if now >= p.expires {
 			continue
 		}

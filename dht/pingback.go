@@ -6,28 +6,45 @@ import (
 )
 
 const (
-	// pingbackGap is how long an address that did not answer is left alone:
-	// three packets a minute at most go to a node that never answered, so
-	// that a forged sender cannot make us pester its victim.
+	// pingbackGap is how long an endpoint that did not answer is left alone.
 	pingbackGap = 20 * time.Second
 
-	// pingbacksMax bounds the addresses that are remembered. While they are so
-	// many, nobody new is pinged.
-	pingbacksMax = 2048
+	// pingbacksPerSource bounds the pings to all endpoints of one source within
+	// pingbackWindow, so that a forged sender cannot make us pester its victim.
+	// One would do for an honest node, of which the table takes one per address;
+	// there are more so that a forged port does not keep the true one out.
+	pingbacksPerSource = 3
+	pingbackWindow     = time.Minute
 
 	// pingbackRate bounds all pings to askers per second, with a burst that
 	// lets the first nodes of a new network meet at once.
 	pingbackRate, pingbackBurst = 50, 500
+
+	// pingbacksMax bounds the endpoints and the sources that are remembered,
+	// which is more than pingbackRate and pingbackBurst allow. While they are so
+	// many, nobody new is pinged.
+	pingbacksMax = 4096
 )
+
+// ownerPings is the part of one owner of addresses in the rate of all pings.
+var ownerPings = newPace(pingbackRate/10, pingbackBurst/10)
 
 // pingback decides which askers are pinged, to learn whether they are what
 // they say and belong into the table.
 type pingback struct {
-	bucket bucket
-	last   map[endpoint]instant
+	bucket  bucket
+	last    map[endpoint]instant
+	sources map[netip.Addr][pingbacksPerSource]instant // the last pings, oldest first
+	owners  map[netip.Prefix]lane
 }
 
-func newPingback() pingback { return pingback{last: make(map[endpoint]instant)} }
+func newPingback() pingback {
+	return pingback{
+		last:    make(map[endpoint]instant),
+		sources: make(map[netip.Addr][pingbacksPerSource]instant),
+		owners:  make(map[netip.Prefix]lane),
+	}
+}
 
 func (p *pingback) allow(now instant, to netip.AddrPort) bool {
 	key := pack(to)
@@ -37,10 +54,25 @@ func (p *pingback) allow(now instant, to netip.AddrPort) bool {
 	if len(p.last) >= pingbacksMax {
 		return false
 	}
-	if !p.bucket.take(now, pingbackRate, pingbackBurst, 1) {
+	if isLocal(to.Addr()) {
+		if !p.bucket.take(now, pingbackRate, pingbackBurst, 1) {
+			return false
+		}
+		p.last[key] = now
+		return true
+	}
+	src, own := source(to.Addr()), owner(to.Addr())
+	pings, known := p.sources[src]
+	if pings[0] != 0 && now-pings[0] < pingbackWindow || !known && len(p.sources) >= pingbacksMax {
 		return false
 	}
-	p.last[key] = now
+	lane := p.owners[own]
+	if !lane.take(now, ownerPings) || !p.bucket.take(now, pingbackRate, pingbackBurst, 1) {
+		return false
+	}
+	copy(pings[:], pings[1:])
+	pings[len(pings)-1] = now
+	p.last[key], p.sources[src], p.owners[own] = now, pings, lane
 	return true
 }
 
@@ -50,6 +82,17 @@ func (p *pingback) expire(now instant) {
 			delete(p.last, to)
 		}
 	}
+	for src, pings := range p.sources {
+		if now-pings[len(pings)-1] >= pingbackWindow {
+			delete(p.sources, src)
+		}
+	}
+	for own, paid := range p.owners {
+		if now >= instant(paid) {
+			delete(p.owners, own)
+		}
+	}
+	p.last, p.sources, p.owners = rebuilt(p.last), rebuilt(p.sources), rebuilt(p.owners)
 }
 
 // probe is the owner of a ping of which only the table needs the outcome; the

@@ -44,14 +44,21 @@ func (c *core) onQuery(now instant, f *family, from netip.AddrPort, m *message) 
 		c.stats.Dropped++
 		return
 	}
-	if !c.limiter.allow(now, from) {
+	var known *contact
+	if m.hasID {
+		known = f.table.find(&m.id, from)
+	}
+	if !c.welcome(now, from, m, known) {
 		c.stats.Limited++
 		return
 	}
 	c.stats.QueriesIn++
+	if known != nil {
+		known.asked = now
+	}
 	c.scratch = c.answer(now, f, from, m, c.scratch[:0])
-	c.reply(now, from, c.scratch)
-	if !m.hasID || m.readOnly || f.table.queried(now, &m.id, from) {
+	c.reply(now, from, c.scratch, known != nil)
+	if !m.hasID || m.readOnly || known != nil {
 		return
 	}
 	if f.table.wants(now, &m.id, from) && c.pings.allow(now, from) {
@@ -59,13 +66,54 @@ func (c *core) onQuery(now instant, f *family, from netip.AddrPort, m *message) 
 	}
 }
 
+// welcome tells whether a query is within a rate. A contact, which has answered
+// us, has one of its own beside that of its source, and so has whoever shows a
+// token of ours: these must not be silenced by datagrams that somebody else sends
+// under their address.
+func (c *core) welcome(now instant, from netip.AddrPort, m *message, known *contact) bool {
+	if known != nil && known.fails == 0 && known.queries.take(now, c.limiter.pace) {
+		return true
+	}
+	return c.limiter.allow(now, from) || c.proven(from, m) && c.tokened.allow(now, from)
+}
+
+// proven tells whether a query has a token that only the owner of its address
+// can have received.
+func (c *core) proven(from netip.AddrPort, m *message) bool {
+	target := m.target
+	switch m.method {
+	case methodAnnounce:
+	case methodPut:
+		var e *krpcError
+		if target, e = checkItem(m); e != nil {
+			return false
+		}
+	default:
+		return false
+	}
+	return c.tokens.valid(m.token, from.Addr(), target)
+}
+
+// replyReserve is which part of the budget for answers is left to contacts, so
+// that strangers, who may be forged, do not use up what is theirs.
+const replyReserve = 4
+
 // reply sends an answer if the budget for answers allows it.
-func (c *core) reply(now instant, to netip.AddrPort, b []byte) {
-	rate := float64(c.limits.ReplyBytes)
-	if !isLocal(to.Addr()) && !c.replies.take(now, rate, rate, float64(len(b))) {
+func (c *core) reply(now instant, to netip.AddrPort, b []byte, known bool) {
+	if isLocal(to.Addr()) {
+		c.transmit(to, b)
+		return
+	}
+	rate, keep := float64(c.limits.ReplyBytes), 0.0
+	if !known {
+		keep = rate / replyReserve
+	}
+	c.replies.fill(now, rate, rate)
+	if c.replies.tokens < float64(len(b))+keep {
 		c.stats.Throttled++
 		return
 	}
+	c.replies.tokens -= float64(len(b))
 	c.transmit(to, b)
 }
 
@@ -150,7 +198,7 @@ func (c *core) nodesLen(f *family, m *message) int {
 func (c *core) answerGetPeers(now instant, f *family, from netip.AddrPort, m *message, dst []byte) []byte {
 	room := replyMax - replyOverhead - c.nodesLen(f, m)
 	dst = appendReplyHead(dst, from)
-	if m.scrape && len(f.peers.swarms[m.target]) > 0 {
+	if m.scrape && len(f.peers.of(m.target)) > 0 {
 		var seeds, leeches krpc.ScrapeBloomFilter
 		f.peers.scrape(now, m.target, &seeds, &leeches)
 		dst = appendPair(dst, "BFpe", leeches[:])
@@ -163,7 +211,7 @@ func (c *core) answerGetPeers(now instant, f *family, from netip.AddrPort, m *me
 	dst = appendPair(dst, "token", token[:])
 	entry := [families]int{compactAddr4 + 2, compactAddr6 + 3}[f.index]
 	n := min(valuesMax, max(0, room)/entry)
-	if n == 0 || len(f.peers.swarms[m.target]) == 0 {
+	if n == 0 || len(f.peers.of(m.target)) == 0 {
 		return dst
 	}
 	start := len(dst)

@@ -184,8 +184,8 @@ func TestPeersExpire(t *testing.T) {
 	b.announce(askAddr, someHash, "i1e")
 	b.now += peerLife + sweepPeriod
 	b.core.tick(b.now)
-	if peers, _ := b.peersOf(someHash, ""); len(peers) != 0 || len(b.f.peers.swarms) != 0 || len(b.f.peers.perAddr) != 0 {
-		t.Errorf("peers %v, %d swarms, %d addresses", peers, len(b.f.peers.swarms), len(b.f.peers.perAddr))
+	if peers, _ := b.peersOf(someHash, ""); len(peers) != 0 || len(b.f.peers.swarms) != 0 || len(b.f.peers.perSource) != 0 || len(b.f.peers.alone) != 0 {
+		t.Errorf("peers %v, %d swarms, %d sources, %d owners", peers, len(b.f.peers.swarms), len(b.f.peers.perSource), len(b.f.peers.alone))
 	}
 }
 
@@ -205,33 +205,16 @@ func TestPeerStoreBounds(t *testing.T) {
 	for i := range 5000 {
 		s.add(0, self, hot, publicAddr(i), false, rng)
 	}
-	if len(s.swarms[hot]) > 20 {
-		t.Errorf("%d peers, at most 20", len(s.swarms[hot]))
+	if n := len(s.of(hot)); n > 20 {
+		t.Errorf("%d peers, at most 20", n)
 	}
-	count := make(map[netip.Addr]int)
-	for _, swarm := range s.swarms {
-		seen := make(map[netip.Addr]bool)
-		for _, p := range swarm {
-			if !seen[p.addr.Addr()] {
-				count[p.addr.Addr()]++
-				seen[p.addr.Addr()] = true
-			}
-		}
-	}
-	for a, n := range count {
-		if s.perAddr[a] != n {
-			t.Fatalf("%v: %d info-hashes counted, %d there", a, s.perAddr[a], n)
-		}
-	}
-	if len(s.perAddr) != len(count) {
-		t.Errorf("%d addresses counted, %d there", len(s.perAddr), len(count))
-	}
+	s.check(t)
 	greedy := newPeerStore(2000, 20)
 	for i := range 5000 {
 		greedy.add(0, self, randomID(rng), netip.AddrPortFrom(askAddr.Addr(), uint16(i%5+1)), false, rng)
 	}
-	if len(greedy.swarms) > hashesPerAddr {
-		t.Errorf("one address holds %d info-hashes, at most %d", len(greedy.swarms), hashesPerAddr)
+	if len(greedy.swarms) > hashesPerSource {
+		t.Errorf("one address holds %d info-hashes, at most %d", len(greedy.swarms), hashesPerSource)
 	}
 }
 
@@ -311,22 +294,26 @@ func TestScrape(t *testing.T) {
 	if len(peers) != 40 {
 		t.Errorf("%d peers, want 40", len(peers))
 	}
-	if b.announce(askAddr, otherID, "i1e4:seedi1e"); !b.f.peers.swarms[otherID][0].seed {
+	if b.announce(askAddr, otherID, "i1e4:seedi1e"); !b.f.peers.of(otherID)[0].seed {
 		t.Error("seed is not stored")
 	}
 }
 
-// TestScrapeVector is the filter of BEP 33, "Test vectors".
+// TestScrapeVector is the filter of BEP 33, "Test vectors". Its addresses are of
+// one /24 and one /64, of which the store would not take so many.
 func TestScrapeVector(t *testing.T) {
-	s := newPeerStore(10, 2000)
-	rng := rand.New(rand.NewPCG(1, 1))
+	s, swarm := newPeerStore(10, 2000), new(storedSwarm)
+	s.swarms[someHash] = swarm
+	add := func(ip netip.Addr) {
+		swarm.peers = append(swarm.peers, storedPeer{netip.AddrPortFrom(ip, 1), true, peerLife})
+	}
 	for i := range 256 {
-		s.add(0, ID{}, someHash, netip.AddrPortFrom(netip.AddrFrom4([4]byte{192, 0, 2, byte(i)}), 1), true, rng)
+		add(netip.AddrFrom4([4]byte{192, 0, 2, byte(i)}))
 	}
 	for i := range 0x3e8 {
 		a := netip.MustParseAddr("2001:DB8::").As16()
 		a[14], a[15] = byte(i>>8), byte(i)
-		s.add(0, ID{}, someHash, netip.AddrPortFrom(netip.AddrFrom16(a), 1), true, rng)
+		add(netip.AddrFrom16(a))
 	}
 	const want = "F6C3F5EAA07FFD91BDE89F777F26FB2BFF37BDB8FB2BBAA2FD3DDDE7BACFFF75EE7CCBAE" +
 		"FE5EEDB1FBFAFF67F6ABFF5E43DDBCA3FD9B9FFDF4FFD3E9DFF12D1BDF59DB53DBE9FA5B" +
@@ -481,19 +468,19 @@ func TestItemStoreBounds(t *testing.T) {
 		value := []byte(fmt.Sprintf("i%de", i))
 		s.put(0, ID{}, immutableTarget(value), &message{value: value}, publicAddr(i%200).Addr())
 	}
-	if len(s.items) > 100 || len(s.perAddr) > 100 {
-		t.Errorf("%d items of %d addresses", len(s.items), len(s.perAddr))
+	if len(s.items) > 100 || len(s.perSource) > 100 || len(s.shares) > 100 {
+		t.Errorf("%d items of %d sources, %d owners", len(s.items), len(s.perSource), len(s.shares))
 	}
 	greedy := newItemStore(1000)
 	for i := range 3000 {
 		value := []byte(fmt.Sprintf("i%de", i))
 		greedy.put(0, ID{}, immutableTarget(value), &message{value: value}, askAddr.Addr())
 	}
-	if len(greedy.items) > itemsPerAddr {
+	if len(greedy.items) > itemsPerSource {
 		t.Errorf("one address holds %d items", len(greedy.items))
 	}
 	greedy.expire(itemLife)
-	if len(greedy.items)+len(greedy.perAddr) != 0 {
-		t.Errorf("%d items of %d addresses after their time", len(greedy.items), len(greedy.perAddr))
+	if len(greedy.items)+len(greedy.perSource)+len(greedy.shares) != 0 {
+		t.Errorf("%d items of %d sources after their time", len(greedy.items), len(greedy.perSource))
 	}
 }

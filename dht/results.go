@@ -58,7 +58,7 @@ type Stats struct {
 	TimedOut              uint64 // queries of ours
 	Malformed             uint64 // packets that are no KRPC, or answers that are wrong
 	Unsolicited           uint64 // answers that match no query
-	Limited               uint64 // queries over the limit of their address
+	Limited               uint64 // queries over the limit of their source
 	Dropped               uint64 // packets to be ignored: blocked, from ourselves, in read-only mode
 	Throttled             uint64 // packets not sent for want of budget
 	Lookups               uint64

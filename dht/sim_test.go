@@ -193,7 +193,7 @@ func (s *simNet) closest(target ID, self netip.Addr) []*simNode {
 // hold peer under target.
 func (s *simNet) holders(target ID, peer netip.AddrPort) (n int) {
 	for _, c := range s.closest(target, peer.Addr()) {
-		for _, p := range c.f.peers.swarms[target] {
+		for _, p := range c.f.peers.of(target) {
 			if p.addr == peer {
 				n++
 			}

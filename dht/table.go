@@ -37,6 +37,7 @@ type contact struct {
 	secure   bool // its id fits its address, BEP 42
 	fails    uint8
 	rtt      time.Duration
+	queries  lane    // of it to us, apart from those of others at its address
 	answered instant // last
 	asked    instant // last query of it to us, or zero
 	probed   instant // last ping of ours for upkeep, or zero
@@ -178,8 +179,10 @@ func (t *table) replace(now instant, depth int, fresh contact) (bool, netip.Addr
 		b.contacts[victim], b.changed = fresh, now
 		return true, netip.AddrPort{}
 	}
+	net := network(fresh.addr()) // has one place among the spares as well
 	for i := range b.spares {
-		if b.spares[i].at == fresh.at {
+		spare := b.spares[i].addr()
+		if b.spares[i].at == fresh.at || !isLocal(spare.Addr()) && net.Contains(spare.Addr()) {
 			b.spares = append(b.spares[:i], b.spares[i+1:]...)
 			break
 		}
@@ -247,15 +250,6 @@ func (t *table) remove(bucket, i int) {
 			return
 		}
 	}
-}
-
-// queried notes that a contact asked us something.
-func (t *table) queried(now instant, id *ID, addr netip.AddrPort) (known bool) {
-	c := t.find(id, addr)
-	if c != nil {
-		c.asked = now
-	}
-	return c != nil
 }
 
 // failed notes that the contact at addr did not answer. A bad contact leaves
