@@ -107,7 +107,8 @@ func (c *console) event(name string, body any) {
 	c.write(string(line) + "\n")
 }
 
-// encode writes v as JSON on one line; v holds nothing that cannot be encoded.
+// encode writes v as JSON on one line that is safe to show; v holds nothing that
+// cannot be encoded.
 func encode(v any) []byte {
 	var b bytes.Buffer
 	e := json.NewEncoder(&b)
@@ -115,7 +116,7 @@ func encode(v any) []byte {
 	if err := e.Encode(v); err != nil {
 		panic("encoding an event: " + err.Error())
 	}
-	return bytes.TrimSuffix(b.Bytes(), []byte("\n"))
+	return escapeJSON(bytes.TrimSuffix(b.Bytes(), []byte("\n")))
 }
 
 func (c *console) write(s string) {

@@ -25,7 +25,7 @@ func newLogger(c *console, verbose int, format string) *slog.Logger {
 	}
 	options := &slog.HandlerOptions{Level: level}
 	if format == "json" {
-		return slog.New(slog.NewJSONHandler(c, options))
+		return slog.New(slog.NewJSONHandler(jsonWriter{c}, options))
 	}
 	return slog.New(&textHandler{c: c, text: slog.NewTextHandler(c, options), level: level, verbose: verbose > 0})
 }
