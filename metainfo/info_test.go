@@ -214,6 +214,13 @@ func TestPadding(t *testing.T) {
 	if s := strings.ReplaceAll(strings.Join(got, " "), " / ", "/"); s != want {
 		t.Errorf("sizes\n%s, want\n%s", s, want)
 	}
+	var content []int
+	for i := range l.Pieces() {
+		content = append(content, l.ContentSize(i))
+	}
+	if want := []int{16384, 3616, 5, 16384, 0, 0, 3}; !slices.Equal(content, want) {
+		t.Errorf("content %v, want %v", content, want)
+	}
 	if l.Size() != 20000+5+16384+3 || l.Length != 7*16384 {
 		t.Errorf("size %d, length %d", l.Size(), l.Length)
 	}

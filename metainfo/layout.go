@@ -45,6 +45,7 @@ type Layout struct {
 	pieces int
 	hashes []byte  // v1: SHA-1 of each piece, one after the other
 	sizes  []int32 // PieceSize of each piece; nil when only the last differs
+	parts  []int32 // ContentSize of each piece; nil when it is PieceSize
 	trees  []*tree // v2: by file; nil for files without content
 	roots  []int32 // v2: files with content, sorted by root
 }
@@ -93,6 +94,16 @@ func (l *Layout) PieceSize(i int) int {
 		return int(l.sizes[i])
 	}
 	return l.paddedSize(i)
+}
+
+// ContentSize returns the bytes of piece i that belong to files, without any
+// padding: what a figure for people counts. It is at most PieceSize, and 0 for
+// a piece that is nothing but padding.
+func (l *Layout) ContentSize(i int) int {
+	if l.parts != nil {
+		return int(l.parts[i])
+	}
+	return l.PieceSize(i)
 }
 
 // PieceSizePadded returns the bytes of piece i with the zeros that follow its
@@ -199,9 +210,33 @@ func (l *Layout) setPieces() {
 			l.sizes[p] = int32(min(pl, f.Offset+f.Length-l.PieceOffset(p)))
 		}
 	}
+	var sum int64
 	for p, n := range l.sizes {
 		if n == 0 {
 			l.sizes[p] = int32(l.paddedSize(p))
+		}
+		sum += int64(l.sizes[p])
+	}
+	if sum != l.Size() {
+		l.setParts()
+	}
+}
+
+// setParts computes the content of each piece of a torrent in which padding
+// lies before data of the same piece, or fills a whole one: programs align the
+// next file to a piece, but nothing says that they must.
+func (l *Layout) setParts() {
+	pl := int64(l.PieceLength)
+	l.parts = make([]int32, l.pieces)
+	for i := range l.Files {
+		f := &l.Files[i]
+		if f.Pad {
+			continue
+		}
+		first, end := l.FilePieces(i)
+		for p := first; p < end; p++ {
+			start := l.PieceOffset(p)
+			l.parts[p] += int32(min(start+pl, f.Offset+f.Length) - max(start, f.Offset))
 		}
 	}
 }

@@ -70,14 +70,15 @@ func (p piecesOf) Blocks(piece int) int {
 
 func (t *Torrent) blocksOf(piece int) int { return piecesOf{t.layout}.Blocks(piece) }
 
-// countBytes finds out how many bytes are there and how many are needed.
+// countBytes finds out how many bytes of files there are, how many of them are
+// verified, and how many are needed. Padding is none of them.
 func (t *Torrent) countBytes() {
-	t.bytes.have, t.bytes.left = 0, 0
+	t.bytes.all, t.bytes.have, t.bytes.left = t.layout.Size(), 0, 0
 	for piece := range t.pick.Have().Members() {
-		t.bytes.have += int64(t.layout.PieceSize(piece))
+		t.bytes.have += int64(t.layout.ContentSize(piece))
 	}
 	for piece := range t.pick.Needed().Members() {
-		t.bytes.left += int64(t.layout.PieceSize(piece))
+		t.bytes.left += int64(t.layout.ContentSize(piece))
 	}
 }
 
@@ -178,7 +179,7 @@ func (t *Torrent) onVerified(piece uint32) {
 	if !t.pick.Verified(piece) {
 		return
 	}
-	size := int64(t.layout.PieceSize(int(piece)))
+	size := int64(t.layout.ContentSize(int(piece)))
 	t.bytes.have += size
 	if needed {
 		t.bytes.left -= size

@@ -45,12 +45,13 @@ type Snapshot struct {
 	MetadataSize int // bytes, as claimed until known; 0 when nobody claimed
 	MetadataHave int // bytes of it that have come
 
-	Pieces       int   // of the torrent; 0 before the metadata is known
-	PiecesHave   int   // verified
-	PiecesWanted int   // verified or still wanted
-	Length       int64 // bytes of content
-	Have         int64 // bytes of verified pieces
-	Left         int64 // bytes of wanted pieces that are not verified
+	Pieces       int // of the torrent; 0 before the metadata is known
+	PiecesHave   int // verified
+	PiecesWanted int // verified or still wanted
+	// Padding (BEP 47) counts in none of these.
+	Length int64 // bytes of all files
+	Have   int64 // of them, in verified pieces
+	Left   int64 // of them, in wanted pieces that are not verified
 
 	Down, Up         int64 // payload bytes since birth, waste included
 	DownRate, UpRate int64
@@ -168,7 +169,7 @@ func (t *Torrent) pieceProgress(s *Snapshot) {
 	s.Pieces = t.pick.Pieces()
 	s.PiecesHave = t.pick.Count(picker.Have)
 	s.PiecesWanted = s.PiecesHave + t.pick.Needed().Count()
-	s.Length = t.layout.Length
+	s.Length = t.bytes.all
 	s.Have, s.Left = t.bytes.have, t.bytes.left
 }
 

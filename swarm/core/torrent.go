@@ -58,7 +58,7 @@ type Torrent struct {
 	replacing  func(peer, piece uint32, lacks, all, times int) bool
 	replaced   []handed // by the last Pick
 
-	bytes    struct{ have, left int64 } // verified, and needed
+	bytes    struct{ all, have, left int64 } // of files: in all, verified, and needed
 	down, up meter
 	sentAt   time.Duration // when a block went out last
 	waste    [reasonCount]int64

@@ -21,7 +21,7 @@ func (t *Torrent) Prioritize(now time.Time, piece int, priority picker.Priority)
 	if is == needed {
 		return
 	}
-	size := int64(t.layout.PieceSize(piece))
+	size := int64(t.layout.ContentSize(piece))
 	change := ifThen(is, 1, -1)
 	t.bytes.left += int64(change) * size
 	for _, p := range t.peers.snapshot() {

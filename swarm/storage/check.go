@@ -30,7 +30,7 @@ const (
 // knows to be sound are not hashed again when their files are as they were
 // left. Files that do not exist, and holes, cost nothing. All cores take part.
 //
-// progress, unless nil, gets the bytes hashed and to be hashed now and then, by
+// progress, unless nil, gets the bytes of files hashed and to be hashed now and then, by
 // one goroutine at a time. Check fails with an *Error when something else lies
 // where a file belongs and could be written, with ErrConflict, or with that of
 // ctx. Bytes that cannot be read are missing. It is not to be called while pieces
@@ -320,12 +320,11 @@ func (c *check) findData(i int, there int64, sparse bool) error {
 // hashed that were not sound.
 func (c *check) run(ctx context.Context, todo *bits.Set, vain int64) error {
 	c.todo, c.next, c.spare, c.done, c.told, c.total, c.asked = todo, 0, vain, 0, 0, 0, 0
-	c.left = todo.Count()
-	for p := range todo.Members() {
-		c.total += int64(c.s.layout.PieceSize(p))
-	}
-	if c.total == 0 {
+	if c.left = todo.Count(); c.left == 0 {
 		return nil
+	}
+	for p := range todo.Members() {
+		c.total += int64(c.s.layout.ContentSize(p))
 	}
 	c.tell(0)
 	var wait sync.WaitGroup
@@ -441,13 +440,12 @@ func (c *check) result(p int, ok, conflict bool) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.conflict = c.conflict || conflict
-	size := int64(c.s.layout.PieceSize(p))
 	if ok {
 		c.have.Add(p)
 	} else {
-		c.spare -= size
+		c.spare -= int64(c.s.layout.PieceSize(p))
 	}
-	c.tell(size)
+	c.tell(int64(c.s.layout.ContentSize(p)))
 }
 
 // tell counts n more bytes and reports them when they have become many.
