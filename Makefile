@@ -98,8 +98,10 @@ cover:
 demo: build
 	@demo/run.sh bin/node
 
-## install   copy the binary to PREFIX/bin/BIN
+## install   copy the binary to PREFIX/bin/BIN; says so if that or another node in
+##           PATH is Node.js, which is not replaced
 install: build
+	@./.ci/beside "$(DESTDIR)$(PREFIX)/bin" "$(BIN)"
 	install -d $(DESTDIR)$(PREFIX)/bin
 	install -m 755 bin/node $(DESTDIR)$(PREFIX)/bin/$(BIN)
 

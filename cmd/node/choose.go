@@ -137,5 +137,5 @@ var errNoneChosen = errors.New("none of its files is chosen")
 
 // noneChosen makes the failure for that.
 func noneChosen(name string) error {
-	return failWithHint(exitInput, name, errNoneChosen, "node ls, which lists them")
+	return failWithHint(exitInput, name, errNoneChosen, program+" ls, which lists them")
 }

@@ -113,7 +113,7 @@ func parse(args []string, getenv func(string) (string, bool)) (call, error) {
 		}
 		if cmd = find(group.children, after[0]); cmd == nil {
 			return call{command: group}, failWithHint(exitUsage, "",
-				fmt.Errorf("unknown command %s", quoteSource(after[0])), "node help "+group.path())
+				fmt.Errorf("unknown command %s", quoteSource(after[0])), program+" help "+group.path())
 		}
 		rest = after[1:]
 	}
@@ -155,7 +155,7 @@ func parseBare(args []string) (call, error) {
 			return parseFlags(versionCommand(), nil, func(string) (string, bool) { return "", false })
 		}
 	}
-	return call{}, failWithHint(exitUsage, "", errors.New("no command given"), "node help")
+	return call{}, failWithHint(exitUsage, "", errors.New("no command given"), program+" help")
 }
 
 // parseGroup handles a group of commands of which none was named.
@@ -170,7 +170,7 @@ func parseGroup(group *command, args []string) (call, error) {
 
 // usage makes the failure for a command line that is not understood.
 func usage(path string, err error) error {
-	hint := "node help"
+	hint := program + " help"
 	if path != "" {
 		hint += " " + path
 	}
@@ -181,10 +181,10 @@ func usage(path string, err error) error {
 func nearest(table []*command, name string) string {
 	for _, cmd := range table {
 		if strings.HasPrefix(cmd.name, name) || strings.HasPrefix(name, cmd.name) {
-			return "node help " + cmd.name
+			return program + " help " + cmd.name
 		}
 	}
-	return "node help"
+	return program + " help"
 }
 
 func newFlags(name string) *pflag.FlagSet {

@@ -4,6 +4,8 @@ import (
 	"context"
 	"fmt"
 	"strings"
+	"unicode"
+	"unicode/utf8"
 
 	"github.com/spf13/pflag"
 )
@@ -81,9 +83,19 @@ func (w *words) names() []string {
 	return list
 }
 
+// function is the name of the function that completes for the program.
+func function() string {
+	return "_" + strings.Map(func(r rune) rune {
+		if r == '_' || r < utf8.RuneSelf && (unicode.IsLetter(r) || unicode.IsDigit(r)) {
+			return r
+		}
+		return '_'
+	}, program)
+}
+
 func bashCompletion(list []words) string {
 	var b strings.Builder
-	b.WriteString(`_node() {
+	b.WriteString(function() + `() {
   local cur=${COMP_WORDS[COMP_CWORD]} path= w i
   for ((i = 1; i < COMP_CWORD; i++)); do
     w=${COMP_WORDS[i]}
@@ -105,8 +117,7 @@ func bashCompletion(list []words) string {
     *) COMPREPLY=($(compgen -W "${words%%--*}" -- "$cur") $(compgen -f -- "$cur")) ;;
   esac
 }
-complete -o filenames -F _node node
-`)
+complete -o filenames -F ` + function() + " " + shellWord(program) + "\n")
 	return b.String()
 }
 
@@ -121,8 +132,7 @@ func writeShellPaths(b *strings.Builder, list []words, indent, variable string) 
 
 func zshCompletion(list []words) string {
 	var b strings.Builder
-	b.WriteString(`#compdef node
-_node() {
+	b.WriteString("#compdef " + program + "\n" + function() + `() {
   local path= w i
   for ((i = 2; i < CURRENT; i++)); do
     w=${words[i]}
@@ -149,9 +159,16 @@ _node() {
     _files
   fi
 }
-compdef _node node
-`)
+compdef ` + function() + " " + shellWord(program) + "\n")
 	return b.String()
+}
+
+// shellWord quotes s if it has to be.
+func shellWord(s string) string {
+	if strings.Trim(s, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789._-") == "" {
+		return s
+	}
+	return shellQuote(s)
 }
 
 // shellQuote quotes s for a POSIX shell, and for fish.
@@ -170,10 +187,10 @@ func fishCompletion(list []words) string {
 			on = strings.Join(seen, "; and ")
 		}
 		for _, cmd := range w.commands {
-			fmt.Fprintf(&b, "complete -c node -n %s -a %s -d %s\n", shellQuote(on), cmd.name, shellQuote(cmd.short))
+			fmt.Fprintf(&b, "complete -c %s -n %s -a %s -d %s\n", shellWord(program), shellQuote(on), cmd.name, shellQuote(cmd.short))
 		}
 		for _, f := range w.flags {
-			fmt.Fprintf(&b, "complete -c node -n %s -l %s\n", shellQuote(on), strings.TrimPrefix(f, "--"))
+			fmt.Fprintf(&b, "complete -c %s -n %s -l %s\n", shellWord(program), shellQuote(on), strings.TrimPrefix(f, "--"))
 		}
 	}
 	return b.String()
@@ -181,7 +198,7 @@ func fishCompletion(list []words) string {
 
 func powershellCompletion(list []words) string {
 	var b strings.Builder
-	b.WriteString(`Register-ArgumentCompleter -Native -CommandName node -ScriptBlock {
+	b.WriteString("Register-ArgumentCompleter -Native -CommandName " + shellWord(program) + ` -ScriptBlock {
   param($wordToComplete, $commandAst, $cursorPosition)
   $next = @{
 `)

@@ -180,7 +180,7 @@ func (c *console) warn(format string, args ...any) {
 
 // say prints one line on standard error, behind the prefix that all have.
 func (c *console) say(s string) {
-	prefix := "node: "
+	prefix := escape(program) + ": "
 	if c.command != "" {
 		prefix += c.command + ": "
 	}

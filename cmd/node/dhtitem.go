@@ -113,6 +113,7 @@ newest.`,
 			fs.StringVar(&f.key, "key", "", "`FILE` of the private key for a mutable item")
 			fs.StringVar(&f.salt, "salt", "", "`SALT` of a mutable item, at most 64 bytes")
 			fs.Int64Var(&f.seq, "seq", -1, "`VERSION` of a mutable item (default: one above the newest)")
+			fs.Lookup("seq").DefValue = "0" // so that none is shown: -1 says nothing to people
 			f.register(fs)
 			return f.run
 		},

@@ -36,14 +36,14 @@ func lookUp(words []string) (*command, error) {
 	rows := commands()
 	for _, w := range words {
 		if cmd = find(rows, w); cmd == nil {
-			return nil, failWithHint(exitUsage, "", fmt.Errorf("unknown command %s", quoteSource(w)), "node help")
+			return nil, failWithHint(exitUsage, "", fmt.Errorf("unknown command %s", quoteSource(w)), program+" help")
 		}
 		rows = cmd.children
 	}
 	return cmd, nil
 }
 
-const intro = `node is a BitTorrent node that needs no tracker: it finds peers through the
+const intro = ` is a BitTorrent node that needs no tracker: it finds peers through the
 Mainline DHT.
 
 Usage: node [FLAGS] COMMAND [FLAGS] [ARGUMENTS]
@@ -65,20 +65,20 @@ func helpFor(cmd *command) string {
 	var b strings.Builder
 	switch {
 	case cmd == nil:
-		b.WriteString(intro + "\nCommands:\n")
+		b.WriteString(program + intro + "\nCommands:\n")
 		listCommands(&b, commands())
 		b.WriteString(outro)
 	case cmd.children != nil:
-		fmt.Fprintf(&b, "node %s: %s\n\n%s\n", cmd.path(), cmd.short, cmd.long)
-		fmt.Fprintf(&b, "\nUsage: node %s COMMAND [FLAGS] [ARGUMENTS]\n\nCommands:\n", cmd.path())
+		fmt.Fprintf(&b, "%s %s: %s\n\n%s\n", program, cmd.path(), cmd.short, cmd.long)
+		fmt.Fprintf(&b, "\nUsage: %s %s COMMAND [FLAGS] [ARGUMENTS]\n\nCommands:\n", program, cmd.path())
 		listCommands(&b, cmd.children)
 		writeExamples(&b, cmd.examples)
 	default:
-		fmt.Fprintf(&b, "node %s: %s\n", cmd.path(), cmd.short)
+		fmt.Fprintf(&b, "%s %s: %s\n", program, cmd.path(), cmd.short)
 		if cmd.long != "" {
 			b.WriteString("\n" + cmd.long + "\n")
 		}
-		fmt.Fprintf(&b, "\nUsage: node %s\n", strings.TrimSpace(cmd.path()+" [FLAGS] "+cmd.args))
+		fmt.Fprintf(&b, "\nUsage: %s %s\n", program, strings.TrimSpace(cmd.path()+" [FLAGS] "+cmd.args))
 		own := newFlags("")
 		cmd.setup(own)
 		if own.HasFlags() {
@@ -90,7 +90,7 @@ func helpFor(cmd *command) string {
 		b.WriteString("\nFlags of every command:\n" + common.FlagUsages())
 		writeExamples(&b, cmd.examples)
 	}
-	return b.String()
+	return underOwnName(b.String())
 }
 
 func listCommands(b *strings.Builder, rows []*command) {

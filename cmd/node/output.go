@@ -21,7 +21,7 @@ func (o *outputFlags) register(fs *pflag.FlagSet) {
 	o.progress = choiceValue{"auto", []string{"auto", "bar", "line", "none"}}
 	fs.BoolVar(&o.json, "json", false, "print one JSON event a line on standard output")
 	fs.BoolVarP(&o.quiet, "quiet", "q", false, "print errors only")
-	fs.CountVarP(&o.verbose, "verbose", "v", "log what happens; twice: what peers do, too")
+	fs.CountVarP(&o.verbose, "verbose", "v", "``log what happens; a count: -vv adds what peers do")
 	fs.Var(&o.logFormat, "log-format", "format of the log on standard error")
 	fs.Var(&o.progress, "progress", "how to show progress")
 }

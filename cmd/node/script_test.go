@@ -28,7 +28,7 @@ import (
 )
 
 func TestMain(m *testing.M) {
-	testscript.Main(m, map[string]func(){"node": main})
+	testscript.Main(m, map[string]func(){"node": main, "swarmnode": main})
 }
 
 // TestScripts runs one story of a user per file. Besides the commands of

@@ -71,9 +71,9 @@ func (f *nodeFlags) register(fs *pflag.FlagSet) {
 	fs.Var(&f.up, "up", "limit of sending")
 	f.encryption = choiceValue{word: "allow", choices: slices.Sorted(maps.Keys(encryptions))}
 	fs.Var(&f.encryption, "encryption",
-		"hide the protocol from filters: allow it to peers that want it, prefer or require it, or have it off (default: allow)")
+		"hide the protocol from filters: allow it to peers that want it, prefer or require it, or have it off")
 	f.memory = memoryDefault
-	fs.Var(&f.memory, "memory", "ceiling for the memory of the process, at least 32M (default: 384M, of which little is used as a rule)")
+	fs.Var(&f.memory, "memory", "ceiling for the memory of the process, at least 32M; a transfer uses little of it")
 	fs.Var(&f.peersMax, "max-peers", "limit of connections (default: 500)")
 	fs.Var(&f.torrentPeers, "torrent-peers", "limit of connections of one torrent (default: 80)")
 }

@@ -68,7 +68,7 @@ func (f *simFlags) run(ctx context.Context, c *console, args []string) error {
 	}
 	s, ok := sim.Find(args[0])
 	if !ok {
-		return failWithHint(exitUsage, "", fmt.Errorf("no scenario %s", quoteSource(args[0])), "node sim, which lists them")
+		return failWithHint(exitUsage, "", fmt.Errorf("no scenario %s", quoteSource(args[0])), program+" sim, which lists them")
 	}
 	start := time.Now()
 	r, err := f.simulate(ctx, s)

@@ -61,7 +61,7 @@ func verify(ctx context.Context, c *console, args []string) error {
 	info := src.torrent.Info()
 	l := info.Layout()
 	if l.Kind() == metainfo.V2 && !l.HashesKnown() {
-		return fail(exitInput, args[0], errNoLayers)
+		return failWithHint(exitInput, args[0], errNoLayers, program+" metainfo, which fetches them from peers")
 	}
 	dir, name := contentAt(filepath.Join(dir, l.Name))
 	root, err := os.OpenRoot(dir)
@@ -105,7 +105,7 @@ func verify(ctx context.Context, c *console, args []string) error {
 
 // errNoLayers is said of a .torrent file by whose hashes no piece can be told
 // right from wrong.
-var errNoLayers = errors.New("lacks the piece layers to compare with (try: node metainfo, which fetches them from peers)")
+var errNoLayers = errors.New("lacks the piece layers to compare with")
 
 func (v *verifiedEvent) line() string {
 	s := fmt.Sprintf("%-10s %s", v.State, v.Path)

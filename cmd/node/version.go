@@ -26,7 +26,7 @@ func versionCommand() *command {
 				if v.Commit != "" {
 					with = v.Commit + ", " + with
 				}
-				c.result(fmt.Sprintf("node %s (%s, %s/%s)", v.Version, with, v.OS, v.Arch))
+				c.result(fmt.Sprintf("%s %s (%s, %s/%s)", program, v.Version, with, v.OS, v.Arch))
 				return nil
 			}
 		},
