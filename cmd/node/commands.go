@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"strconv"
 	"strings"
 
 	"github.com/spf13/pflag"
@@ -94,7 +95,7 @@ func parse(args []string, getenv func(string) (string, bool)) (call, error) {
 		return call{}, usage("", err)
 	}
 	if len(rest) == 0 {
-		return parseBare(ahead)
+		return parseBare(ahead, getenv)
 	}
 	cmd := find(table, rest[0])
 	if cmd == nil {
@@ -146,13 +147,16 @@ func parseFlags(cmd *command, args []string, getenv func(string) (string, bool))
 }
 
 // parseBare handles a command line that names no command.
-func parseBare(args []string) (call, error) {
+func parseBare(args []string, getenv func(string) (string, bool)) (call, error) {
+	none := func(string) (string, bool) { return "", false }
 	for _, a := range args {
 		switch a {
 		case "-h", "--help":
 			return call{help: true}, nil
 		case "--version":
-			return parseFlags(versionCommand(), nil, func(string) (string, bool) { return "", false })
+			version, err := parseFlags(versionCommand(), nil, none)
+			version.output.json = wantsJSON(args, getenv)
+			return version, err
 		}
 	}
 	return call{}, failWithHint(exitUsage, "", errors.New("no command given"), program+" help")
@@ -166,6 +170,24 @@ func parseGroup(group *command, args []string) (call, error) {
 		}
 	}
 	return call{command: group}, usage(group.path(), errors.New("expects a command"))
+}
+
+// wantsJSON reports whether the flags in args, or else the environment, ask for
+// --json. It is for command lines that cannot be parsed to the end.
+func wantsJSON(args []string, getenv func(string) (string, bool)) bool {
+	value, _ := getenv(envName("json"))
+	for _, a := range args {
+		if a == "--" {
+			break
+		}
+		if a == "--json" {
+			value = "true"
+		} else if v, ok := strings.CutPrefix(a, "--json="); ok {
+			value = v
+		}
+	}
+	wanted, err := strconv.ParseBool(value)
+	return err == nil && wanted
 }
 
 // usage makes the failure for a command line that is not understood.

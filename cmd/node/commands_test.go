@@ -185,7 +185,7 @@ func TestEventsAreDocumented(t *testing.T) {
 	for name, body := range map[string]any{
 		"start": startEvent{}, "dht": dhtEvent{}, "metadata": metadataEvent{}, "progress": progressEvent{},
 		"file": fileEvent{}, "complete": completeEvent{}, "seeding": seedingEvent{}, "warning": warningEvent{},
-		"error": errorEvent{}, "exit": exitEvent{}, "version": versionEvent{}, "torrent": torrentEvent{},
+		"error": errorEvent{}, "help": helpEvent{}, "completion": completionEvent{}, "exit": exitEvent{}, "version": versionEvent{}, "torrent": torrentEvent{},
 		"magnet": magnetEvent{}, "resume": resumeEvent{}, "verified": verifiedEvent{}, "pong": pongEvent{}, "lookup": lookupEvent{},
 		"peer": peerEvent{}, "sample": sampleEvent{}, "contact": contactEvent{}, "item": itemEvent{},
 	} {

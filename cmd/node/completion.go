@@ -27,7 +27,9 @@ func completionCommand() *command {
 				if !ok {
 					return usage(c.command, fmt.Errorf("no shell %s", quoteSource(args[0])))
 				}
-				c.text(write(completionWords()))
+				script := write(completionWords())
+				c.event("completion", completionEvent{args[0], script})
+				c.text(script)
 				return nil
 			}
 		},

@@ -85,8 +85,13 @@ func (c *console) result(s string) {
 	c.write(s + "\n")
 }
 
-// text prints lines of a result that are for people: help, tables.
-func (c *console) text(s string) { c.write(s) }
+// text prints a result that is more than a line: help, tables, a file. With
+// --json, events stand for it.
+func (c *console) text(s string) {
+	if !c.json {
+		c.write(s)
+	}
+}
 
 // event prints one event of --json; body is a struct or nil.
 func (c *console) event(name string, body any) {
@@ -178,13 +183,16 @@ func (c *console) warn(format string, args ...any) {
 	}
 }
 
-// say prints one line on standard error, behind the prefix that all have.
-func (c *console) say(s string) {
+// say prints one line on standard error.
+func (c *console) say(s string) { c.print(c.lineOf(s)) }
+
+// lineOf returns a line for standard error, behind the prefix that all have.
+func (c *console) lineOf(s string) string {
 	prefix := escape(program) + ": "
 	if c.command != "" {
 		prefix += c.command + ": "
 	}
-	c.print(prefix + escape(s))
+	return prefix + escape(s)
 }
 
 // print writes one line on standard error, above the progress line.
@@ -280,7 +288,7 @@ func (c *console) finish(err error) int {
 	code := exitCode(err)
 	c.endProgress()
 	if _, signalled := errors.AsType[stopped](err); err != nil && !signalled {
-		e := errorEvent{Code: code, Message: err.Error()}
+		e := errorEvent{Code: code, Message: c.lineOf(err.Error())}
 		if f, ok := errors.AsType[*failure](err); ok {
 			e.What, e.Why, e.Hint = f.what, f.why.Error(), f.hint
 		}

@@ -81,6 +81,18 @@ type seedingEvent struct {
 	Bytes   int64  `json:"bytes"`
 }
 
+// help: the result of node help, and of --help.
+type helpEvent struct {
+	Command string `json:"command,omitempty"` // none for the help of all
+	Text    string `json:"text"`
+}
+
+// completion: the result of node completion.
+type completionEvent struct {
+	Shell  string `json:"shell"`
+	Script string `json:"script"`
+}
+
 // warning: something that does not end the command.
 type warningEvent struct {
 	Message string `json:"message"`

@@ -23,7 +23,7 @@ func helpCommand() *command {
 				if err != nil {
 					return err
 				}
-				c.text(helpFor(cmd))
+				tellHelp(c, cmd)
 				return nil
 			}
 		},
@@ -59,6 +59,16 @@ before --timeout, 5 incomplete, 6 data does not match, 7 disk, 8 exists already,
 
 node help COMMAND shows flags and examples.
 `
+
+// tellHelp prints the help of cmd, or of the whole if nil.
+func tellHelp(c *console, cmd *command) {
+	e := helpEvent{Text: helpFor(cmd)}
+	if cmd != nil {
+		e.Command = cmd.path()
+	}
+	c.event("help", e)
+	c.text(e.Text)
+}
 
 // helpFor is the help of cmd, or of the whole if nil.
 func helpFor(cmd *command) string {

@@ -27,19 +27,16 @@ func run(args []string, stdout, stderr *os.File) int {
 	if call.command != nil {
 		c.command = call.command.path()
 	}
-	if err == nil {
-		call.output.apply(c, stderr, os.LookupEnv)
-	} else {
-		// The flags are not to be trusted, but who asked for JSON gets it.
-		c.json = call.output.json
-	}
+	// Whoever asks for JSON gets it, whatever else the command line holds.
+	c.json = wantsJSON(args, os.LookupEnv)
 	if err != nil {
 		return c.finish(err)
 	}
 	if call.help {
-		c.text(helpFor(call.command))
-		return exitDone
+		tellHelp(c, call.command)
+		return c.finish(nil)
 	}
+	call.output.apply(c, stderr, os.LookupEnv)
 	ctx, stop := watchSignals(context.Background(), c)
 	defer stop()
 	ctx, cancel := context.WithCancelCause(ctx)

@@ -155,6 +155,12 @@ type told struct {
 }
 
 const (
+	// quietFor is how long nothing is shown: of work that is over by then, the
+	// result says all.
+	quietFor = time.Second
+	// eventInterval is the pause between events, less what a look each second may
+	// come too soon.
+	eventInterval = 900 * time.Millisecond
 	// lineInterval is the pause between lines where they are not redrawn, and
 	// between events that say the same as the last.
 	lineInterval = 10 * time.Second
@@ -169,11 +175,13 @@ func newMeter(c *console, now time.Time) *meter {
 
 // update shows the state of all.
 func (m *meter) update(now time.Time, all []status, nodes int) {
-	if len(all) == 0 {
+	if len(all) == 0 || now.Sub(m.start) < quietFor {
 		return
 	}
 	for _, s := range all {
-		if last := m.told[s.hash]; s != last.status || now.Sub(last.at) >= lineInterval {
+		last, before := m.told[s.hash]
+		since := now.Sub(last.at)
+		if !before || since >= lineInterval || s != last.status && since >= eventInterval {
 			m.c.event("progress", s.event())
 			m.told[s.hash] = told{s, now}
 		}

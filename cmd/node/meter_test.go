@@ -100,14 +100,14 @@ func TestMeterEvents(t *testing.T) {
 	c.json, c.silent = true, true
 	start := time.Now()
 	m := newMeter(c, start)
-	for second := range 21 {
+	for second := range 22 {
 		have := int64(0)
-		if second >= 15 {
+		if second >= 16 {
 			have = 1
 		}
 		m.update(start.Add(time.Duration(second)*time.Second), []status{{hash: hashA, state: "downloading", have: have, total: 10}}, 0)
 	}
-	if n := strings.Count(stdout.String(), "\n"); n != 3 { // at 0, 10 and 15
+	if n := strings.Count(stdout.String(), "\n"); n != 3 { // at 1, 11 and 16
 		t.Errorf("%d events, want 3:\n%s", n, stdout)
 	}
 	if stderr.Len() > 0 {

@@ -81,9 +81,7 @@ func (f *simFlags) run(ctx context.Context, c *console, args []string) error {
 	}
 	wrong := s.Check(&r)
 	c.event("simulation", simulationOf(&r, wrong))
-	if !c.json {
-		c.text(r.String())
-	}
+	c.text(r.String())
 	c.note("%d events in %.1f s, %.2f million a second", r.Events, took.Seconds(), float64(r.Events)/took.Seconds()/1e6)
 	if wrong != nil {
 		return fail(exitOther, fmt.Sprintf("%s, seed %d", s.Name, uint64(f.seed)), wrong)

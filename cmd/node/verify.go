@@ -7,7 +7,6 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
-	"time"
 
 	"github.com/spf13/pflag"
 
@@ -69,7 +68,7 @@ func verify(ctx context.Context, c *console, args []string) error {
 		return fail(diskCode(err), dir, err)
 	}
 	defer root.Close()
-	have, err := checkPieces(ctx, c, dir, name, l)
+	have, err := checkPieces(ctx, c, dir, name, info)
 	if err != nil {
 		return err
 	}
@@ -162,7 +161,8 @@ const verifyParallel = 32
 
 // checkPieces hashes the content that is called name in dir, and returns the
 // pieces that are right.
-func checkPieces(ctx context.Context, c *console, dir, name string, l *metainfo.Layout) (*bits.Set, error) {
+func checkPieces(ctx context.Context, c *console, dir, name string, info *metainfo.Info) (*bits.Set, error) {
+	l := info.Layout()
 	workers := storage.NewWorkers(0)
 	defer workers.Close()
 	results := make(chan storage.Result, verifyParallel)
@@ -174,14 +174,9 @@ func checkPieces(ctx context.Context, c *console, dir, name string, l *metainfo.
 		return nil, contentFailure(err)
 	}
 	defer store.Close()
-	m := newMeter(c, time.Now())
-	start := time.Now()
-	have, err := store.Check(ctx, func(done, total int64) {
-		now := time.Now()
-		rate := int64(float64(done) / max(now.Sub(start).Seconds(), 0.001))
-		m.update(now, []status{{state: stateHashing, have: done, total: total, down: rate}}, dhtNone)
-	})
-	c.endProgress()
+	shown := startHashing(c, info.Hash())
+	defer shown.stop()
+	have, err := store.Check(ctx, shown.at)
 	if stop := ended(ctx); stop != nil {
 		return nil, stop
 	}
@@ -190,10 +185,20 @@ func checkPieces(ctx context.Context, c *console, dir, name string, l *metainfo.
 	}
 	// Long runs of zeros may have been taken for holes, and passed over.
 	asked := 0
+	all := l.Size()
+	done := all
+	for p := range l.Pieces() {
+		if !have.Has(p) {
+			done -= int64(l.ContentSize(p))
+		}
+	}
 	take := func() {
-		if r := <-results; r.OK {
+		r := <-results
+		if r.OK {
 			have.Add(int(r.Piece))
 		}
+		done += int64(l.ContentSize(int(r.Piece)))
+		shown.at(done, all)
 		asked--
 	}
 	for p := range l.Pieces() {

@@ -75,6 +75,7 @@ var goroutines = map[string]string{
 	"swarm/tracker/udp.go":            "one reader per UDP tracker in use, until a minute after its last use or Close",
 	"swarm/webseed/conn.go":           "fetchers of one web seed, waited for by Run",
 	"cmd/node/bootstrap.go":           "saves the table from time to time until the command ends",
+	"cmd/node/hashing.go":             "shows how far a check has come, until it is stopped",
 	"cmd/node/hosts.go":               "look-ups of bootstrap hosts, abandoned when their context ends: the resolver takes no other no",
 	"cmd/node/session.go":             "saves the table from time to time until the command ends",
 	"cmd/node/signals.go":             "waits for signals while a command runs; writes the last words of a process that dies",

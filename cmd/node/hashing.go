@@ -1,0 +1,50 @@
+package main
+
+import (
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"swarmnode/metainfo"
+)
+
+// A hashing shows once a second how far a check has come, from startHashing to
+// stop.
+type hashing struct {
+	done, total atomic.Int64 // bytes
+	ended       chan struct{}
+	wait        sync.WaitGroup
+}
+
+func startHashing(c *console, torrent metainfo.Hash) *hashing {
+	h := &hashing{ended: make(chan struct{})}
+	start := time.Now()
+	m := newMeter(c, start)
+	h.wait.Go(func() {
+		tick := time.NewTicker(showInterval)
+		defer tick.Stop()
+		for {
+			select {
+			case now := <-tick.C:
+				s := status{hash: torrent.String(), state: stateHashing, have: h.done.Load(), total: h.total.Load()}
+				s.down = int64(float64(s.have) / now.Sub(start).Seconds())
+				m.update(now, []status{s}, dhtNone)
+			case <-h.ended:
+				c.endProgress()
+				return
+			}
+		}
+	})
+	return h
+}
+
+// at notes how far the check has come.
+func (h *hashing) at(done, total int64) {
+	h.total.Store(total)
+	h.done.Store(done)
+}
+
+func (h *hashing) stop() {
+	close(h.ended)
+	h.wait.Wait()
+}
