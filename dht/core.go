@@ -130,6 +130,7 @@ func (c *core) onReply(now instant, f *family, from netip.AddrPort, m *message) 
 	c.heard = now
 	took := now - q.sent
 	if m.kind == 'e' {
+		c.stats.Answers++
 		text := m.errText[:min(len(m.errText), remoteTextMax)]
 		q.owner.failed(now, q, &RemoteError{int(m.errCode), string(text)})
 		return
@@ -141,6 +142,7 @@ func (c *core) onReply(now instant, f *family, from netip.AddrPort, m *message) 
 		q.owner.failed(now, q, ErrTimeout)
 		return
 	}
+	c.stats.Answers++
 	f.onAnswer(now, from, m, took)
 	q.owner.answered(now, q, m)
 }

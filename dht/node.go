@@ -112,6 +112,7 @@ func (n *Node) populate(state []byte, hosts []netip.AddrPort) {
 		}
 		f := n.core.addFamily(now, i, saved.families[i].id)
 		f.saved = saved.families[i].nodes
+		n.core.stats.Saved += len(f.saved)
 		f.setHosts(now, hostsOf(hosts, i))
 	}
 }

@@ -55,6 +55,7 @@ type Stats struct {
 	BytesOut              uint64
 	QueriesIn             uint64 // answered
 	QueriesOut            uint64
+	Answers               uint64 // to queries of ours, errors among them
 	TimedOut              uint64 // queries of ours
 	Malformed             uint64 // packets that are no KRPC, or answers that are wrong
 	Unsolicited           uint64 // answers that match no query
@@ -69,4 +70,5 @@ type Stats struct {
 	Items    int    // items of BEP 44, stored for others
 	Queries  int    // waiting for an answer
 	Joined   bool
+	Saved    int // nodes of an earlier run that the node started with
 }

@@ -196,9 +196,11 @@ func (a *adding) fetch(ctx context.Context) error {
 	case timedOut:
 		return a.timeoutFailure(torrents)
 	case a.left > 0:
+		w.tellStop()
 		return ended(ctx)
 	case a.seed && a.whole > 0:
 		w.run(ctx, nil, func(news) bool { return true })
+		w.tellStop()
 		return ended(ctx)
 	}
 	return a.failed

@@ -89,38 +89,48 @@ func (f *bootstrapFlags) run(ctx context.Context, c *console, _ []string) error 
 	defer node.Close()
 	c.event("start", startEvent{c.command, swarmnode.Version, names})
 	c.result(strings.Join(names, "\n"))
-	f.serve(ctx, c, state, node, numbers)
+	f.serve(ctx, c, bootstrapNode{node, state, hosts, numbers})
 	return ended(ctx)
+}
+
+// A bootstrapNode is a running node, and what is told of it.
+type bootstrapNode struct {
+	*dht.Node
+	state   *dhtState
+	hosts   []string     // that it was told to join through
+	numbers net.Listener // of its metrics; may be nil
 }
 
 // serve shows how the node is doing until a signal ends it, and saves its
 // state.
-func (f *bootstrapFlags) serve(ctx context.Context, c *console, state *dhtState, node *dht.Node, numbers net.Listener) {
+func (f *bootstrapFlags) serve(ctx context.Context, c *console, n bootstrapNode) {
 	var wait sync.WaitGroup
 	defer wait.Wait()
 	wait.Go(func() {
-		serveMetrics(ctx, c, numbers, func(w io.Writer) { writeMetrics(w, dhtMetrics(node.Stats())) })
+		serveMetrics(ctx, c, n.numbers, func(w io.Writer) { writeMetrics(w, dhtMetrics(n.Stats())) })
 	})
-	wait.Go(func() { keepSaved(ctx, c, state, node) })
+	wait.Go(func() { keepSaved(ctx, c, n.state, n.Node) })
 	usr1, stop := statusSignals()
 	defer stop()
 	tick := time.NewTicker(showInterval)
 	defer tick.Stop()
 	var last dhtEvent
 	shown := time.Now()
+	quiet, started := silence{hosts: n.hosts}, shown
 	for {
 		select {
 		case <-ctx.Done():
-			if err := state.save(node); err != nil {
+			if err := n.state.save(n.Node); err != nil {
 				c.warn("%v", err)
 			}
 			return
 		case <-usr1:
-			c.say(nodeLine(node.Stats()))
+			c.say(nodeLine(n.Stats()))
 		case now := <-tick.C:
-			last = dhtNews(c, node, last)
+			last = dhtNews(c, n.Node, last)
+			quiet.look(c, n.Stats(), now.Sub(started))
 			if c.redraw || now.Sub(shown) >= bootstrapLineInterval {
-				c.progress(nodeLine(node.Stats()))
+				c.progress(textLine(nodeLine(n.Stats())))
 				shown = now
 			}
 		}

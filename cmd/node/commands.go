@@ -155,7 +155,7 @@ func parseBare(args []string, getenv func(string) (string, bool)) (call, error) 
 			return call{help: true}, nil
 		case "--version":
 			version, err := parseFlags(versionCommand(), nil, none)
-			version.output.json = wantsJSON(args, getenv)
+			version.output.json = wants("json", args, getenv)
 			return version, err
 		}
 	}
@@ -172,17 +172,17 @@ func parseGroup(group *command, args []string) (call, error) {
 	return call{command: group}, usage(group.path(), errors.New("expects a command"))
 }
 
-// wantsJSON reports whether the flags in args, or else the environment, ask for
-// --json. It is for command lines that cannot be parsed to the end.
-func wantsJSON(args []string, getenv func(string) (string, bool)) bool {
-	value, _ := getenv(envName("json"))
+// wants reports whether args, or else the environment, set a flag such as json
+// that takes no value. It is for command lines that cannot be parsed to the end.
+func wants(flag string, args []string, getenv func(string) (string, bool)) bool {
+	value, _ := getenv(envName(flag))
 	for _, a := range args {
 		if a == "--" {
 			break
 		}
-		if a == "--json" {
+		if a == "--"+flag {
 			value = "true"
-		} else if v, ok := strings.CutPrefix(a, "--json="); ok {
+		} else if v, ok := strings.CutPrefix(a, "--"+flag+"="); ok {
 			value = v
 		}
 	}

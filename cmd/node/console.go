@@ -9,6 +9,7 @@ import (
 	"io"
 	"log/slog"
 	"os"
+	"strings"
 	"sync"
 	"time"
 	"unicode/utf8"
@@ -23,7 +24,9 @@ import (
 // on standard error: an error is one line, "node: add: what: why (try: ...)",
 // and so are warnings and notes; progress is one line drawn again and again on
 // a terminal, and a line now and then elsewhere. --quiet leaves errors alone.
-// No output is coloured, so NO_COLOR has nothing to switch off.
+// Colours are for a terminal that has them, and only on standard error: an error
+// stands behind a red prefix, "warning:" is yellow, and so is what goes wrong in
+// the progress line. NO_COLOR, --no-color and TERM=dumb switch them off.
 
 // A console is where a command's words go. Its methods are safe for
 // concurrent use.
@@ -33,6 +36,7 @@ type console struct {
 	json    bool
 	redraw  bool       // standard error is a terminal that can redraw a line
 	silent  bool       // no progress at all
+	colour  bool       // that terminal has colours, and the user wants them
 	width   func() int // columns of that terminal, 0 if unknown
 	log     *slog.Logger
 
@@ -66,11 +70,26 @@ func newConsole(stdout, stderr *os.File) *console {
 	return c
 }
 
-// setProgress applies --progress; dumb says that the terminal cannot move its
-// cursor.
-func (c *console) setProgress(mode string, terminal, dumb bool) {
+// A screen is what standard error goes to.
+type screen struct {
+	terminal bool
+	dumb     bool // it cannot move its cursor, nor does it have colours (TERM=dumb)
+	plain    bool // the user wants no colours (NO_COLOR, --no-color)
+}
+
+// setProgress applies --progress, and what the screen can do.
+func (c *console) setProgress(mode string, on screen) {
 	c.silent = mode == "none" || c.quiet || c.json
-	c.redraw = mode == "bar" || mode == "auto" && terminal && !dumb
+	c.redraw = mode == "bar" || mode == "auto" && on.terminal && !on.dumb
+	c.colour = on.terminal && !on.dumb && !on.plain
+}
+
+// painted returns s in a colour where that is wanted.
+func (c *console) painted(p paint, s string) string {
+	if !c.colour {
+		return s
+	}
+	return p.on(s)
 }
 
 // result prints one line of a command's result. With --json, events stand for
@@ -179,7 +198,7 @@ func (c *console) warn(format string, args ...any) {
 	s := fmt.Sprintf(format, args...)
 	c.event("warning", warningEvent{s})
 	if !c.quiet {
-		c.say("warning: " + s)
+		c.print(c.prefix() + c.painted(yellow, "warning:") + " " + escape(s))
 	}
 }
 
@@ -187,12 +206,14 @@ func (c *console) warn(format string, args ...any) {
 func (c *console) say(s string) { c.print(c.lineOf(s)) }
 
 // lineOf returns a line for standard error, behind the prefix that all have.
-func (c *console) lineOf(s string) string {
+func (c *console) lineOf(s string) string { return c.prefix() + escape(s) }
+
+func (c *console) prefix() string {
 	prefix := escape(program) + ": "
 	if c.command != "" {
 		prefix += c.command + ": "
 	}
-	return prefix + escape(s)
+	return prefix
 }
 
 // print writes one line on standard error, above the progress line.
@@ -216,22 +237,22 @@ func (c *console) Write(p []byte) (int, error) {
 
 // progress shows the state of the work: in place of the last one on a
 // terminal, as a line of its own elsewhere.
-func (c *console) progress(s string) {
+func (c *console) progress(l line) {
 	if c.silent {
 		return
 	}
-	s = escape(s)
 	if !c.redraw {
-		c.print(s)
+		c.print(escape(l.String()))
 		return
 	}
 	c.mu.Lock()
 	defer c.mu.Unlock()
+	columns := 0
 	if w := c.width(); w > 0 {
-		s = cut(s, w-1)
+		columns = max(w-1, 1) // a line that fills the last column wraps on some
 	}
 	c.erase()
-	c.line = s
+	c.line = l.fit(columns, c.colour)
 	c.draw()
 }
 
@@ -293,7 +314,8 @@ func (c *console) finish(err error) int {
 			e.What, e.Why, e.Hint = f.what, f.why.Error(), f.hint
 		}
 		c.event("error", e)
-		c.say(err.Error())
+		prefix := strings.TrimSuffix(c.prefix(), " ")
+		c.print(c.painted(red, prefix) + " " + escape(err.Error()))
 	}
 	c.exit(code)
 	return code

@@ -16,8 +16,8 @@ func TestConsoleRedraw(t *testing.T) {
 	c, stdout, stderr := testConsole()
 	c.redraw = true
 	c.width = func() int { return 11 }
-	c.progress("first line that is too long")
-	c.progress("second")
+	c.progress(textLine("first line that is too long"))
+	c.progress(textLine("second"))
 	c.note("a note with \x1b[31m")
 	c.result("result")
 	c.endProgress()
@@ -50,7 +50,7 @@ func TestConsoleProgressModes(t *testing.T) {
 	} {
 		c, _, _ := testConsole()
 		c.quiet = m.quiet
-		c.setProgress(m.mode, m.terminal, m.dumb)
+		c.setProgress(m.mode, screen{terminal: m.terminal, dumb: m.dumb})
 		if c.redraw != m.wantRedraw || c.silent != m.wantSilenced {
 			t.Errorf("%+v: redraw %v, silent %v", m, c.redraw, c.silent)
 		}

@@ -23,6 +23,7 @@ const (
 	exitExists      = 8   // the target exists already
 	exitNetwork     = 9   // cannot bind, no usable bootstrap host
 	exitDaemon      = 10  // daemon not reachable, or it refused
+	exitHungUp      = 129 // SIGHUP, after a clean stop
 	exitInterrupted = 130 // SIGINT, after a clean stop
 	exitTerminated  = 143 // SIGTERM, after a clean stop
 )
@@ -40,6 +41,7 @@ var reasons = map[int]string{
 	exitExists:      "exists",
 	exitNetwork:     "network",
 	exitDaemon:      "daemon",
+	exitHungUp:      "hung up",
 	exitInterrupted: "interrupted",
 	exitTerminated:  "terminated",
 }

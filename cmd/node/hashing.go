@@ -28,7 +28,7 @@ func startHashing(c *console, torrent metainfo.Hash) *hashing {
 			case now := <-tick.C:
 				s := status{hash: torrent.String(), state: stateHashing, have: h.done.Load(), total: h.total.Load()}
 				s.down = int64(float64(s.have) / now.Sub(start).Seconds())
-				m.update(now, []status{s}, dhtNone)
+				m.update(now, []status{s}, dhtView{})
 			case <-h.ended:
 				c.endProgress()
 				return
@@ -47,4 +47,9 @@ func (h *hashing) at(done, total int64) {
 func (h *hashing) stop() {
 	close(h.ended)
 	h.wait.Wait()
+}
+
+// tellStop says how far the check was when a signal ended it.
+func (h *hashing) tellStop(c *console) {
+	c.note("stopped at %s of the hashing; the same command begins anew", formatPercent(h.done.Load(), h.total.Load()))
 }

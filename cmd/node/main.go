@@ -28,7 +28,8 @@ func run(args []string, stdout, stderr *os.File) int {
 		c.command = call.command.path()
 	}
 	// Whoever asks for JSON gets it, whatever else the command line holds.
-	c.json = wantsJSON(args, os.LookupEnv)
+	c.json = wants("json", args, os.LookupEnv)
+	c.setProgress("none", screenOf(stderr, wants("no-color", args, os.LookupEnv), os.LookupEnv))
 	if err != nil {
 		return c.finish(err)
 	}

@@ -161,6 +161,7 @@ func (f *fetchFlags) wait(ctx context.Context, s *session, handle *swarm.Torrent
 	case handle.Err() != nil:
 		return nil, torrentFailure(handle, handle.Err())
 	case ctx.Err() != nil:
+		w.tellStop()
 		return nil, ended(ctx)
 	}
 	return nil, fail(exitOther, handle.Hash().Short(), errors.New("no metadata"))

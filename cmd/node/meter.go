@@ -33,14 +33,11 @@ const (
 	stateFaulty   = "faulty"
 )
 
-// dhtNone is the number of DHT nodes where there is no DHT.
-const dhtNone = -1
-
 // statusLine writes the line for torrents: the one there is, or the sum of
-// several. nodes is the number of DHT nodes known, age the time since start.
-func statusLine(all []status, nodes int, age time.Duration) string {
+// several. dht is the state of the DHT, age the time since start.
+func statusLine(all []status, dht dhtView, age time.Duration) line {
 	if len(all) == 1 {
-		return all[0].line(nodes, age)
+		return all[0].line(dht, age)
 	}
 	sum := status{state: stateSeeding}
 	done, waiting := 0, 0
@@ -58,64 +55,115 @@ func statusLine(all []status, nodes int, age time.Duration) string {
 			waiting++
 		}
 	}
-	line := fmt.Sprintf("%d torrents, %d done", len(all), done)
+	l := line{share: noBar}
+	count := fmt.Sprintf("%d torrents, %d done", len(all), done)
 	if waiting > 0 {
-		line += fmt.Sprintf(", %d without metadata", waiting)
+		count += fmt.Sprintf(", %d without metadata", waiting)
 	}
-	if nodes != dhtNone && waiting > 0 {
-		line += fmt.Sprintf("  dht %d nodes", nodes)
+	l.add(rankName, count)
+	if waiting > 0 {
+		l.addDHT(dht)
 	}
 	if sum.total > 0 {
-		line += "  " + formatPercent(sum.have, sum.total) + " " + formatOf(sum.have, sum.total)
+		l.share = sum.share()
+		l.parts = append(l.parts, part{text: formatPercent(sum.have, sum.total), rank: rankPercent, paint: bold})
+		l.addTight(rankSize, formatOf(sum.have, sum.total), "")
 	}
-	line += sum.rates()
-	if left, ok := sum.eta(); ok && waiting == 0 {
-		line += "  eta " + formatDuration(left)
+	l.addRates(&sum)
+	if waiting == 0 {
+		l.addETA(&sum)
+		if done == len(all) {
+			l.share = noBar
+			l.addDHT(dht)
+		}
 	}
-	return line
+	return l
 }
 
+// The ranks of parts, the first to go first where there is no room for all. The
+// time to completion is the last.
+const (
+	rankDHT = iota
+	rankUp
+	rankPeers
+	rankSize
+	rankDown
+	rankName
+	rankPercent
+	rankETA
+)
+
 // line writes the progress line of one torrent.
-func (s *status) line(nodes int, age time.Duration) string {
+func (s *status) line(dht dhtView, age time.Duration) line {
+	l := line{share: noBar}
 	short := s.hash[:min(8, len(s.hash))]
 	switch s.state {
 	case stateHashing:
-		line := "hashing " + s.percent()
+		l.add(rankName, "hashing")
+		l.addShare(s)
 		if s.down > 0 {
-			line += "  " + formatRate(s.down)
+			l.add(rankDown, formatRate(s.down))
 		}
-		if left, ok := s.eta(); ok {
-			line += "  eta " + formatDuration(left)
-		}
-		return line
+		l.addETA(s)
 	case stateMetadata:
-		line := short + " metadata"
-		if nodes != dhtNone {
-			line += fmt.Sprintf("  dht %d nodes", nodes)
-		}
-		return line + fmt.Sprintf("  peers %d found, %d connected  %s", s.found, s.connected, formatDuration(age))
+		l.add(rankName, short)
+		l.addTight(rankETA, "metadata", "")
+		l.addDHT(dht)
+		l.add(rankPercent, fmt.Sprintf("peers %d found, %d connected", s.found, s.connected))
+		l.add(rankPeers, formatDuration(age))
 	case stateChecking:
-		return short + " checking " + s.percent()
+		l.add(rankName, short)
+		l.addTight(rankDown, "checking", "")
+		l.addShare(s)
 	case stateSeeding:
-		return fmt.Sprintf("%s seeding %s  up %s  sent %s  peers %d/%d",
-			short, formatBytes(s.total), formatRate(s.up), formatBytes(s.sent), s.connected, s.found)
+		l.add(rankName, short)
+		l.addTight(rankETA, "seeding", "")
+		l.addTight(rankSize, formatBytes(s.total), "")
+		l.add(rankPercent, "up "+formatRate(s.up))
+		l.add(rankUp, "sent "+formatBytes(s.sent))
+		l.add(rankPeers, fmt.Sprintf("peers %d/%d", s.connected, s.found))
+		l.addDHT(dht)
 	case stateFaulty:
-		return short + " " + s.percent() + "  waiting for the disk: " + s.fault
+		l.add(rankName, short)
+		l.addShare(s)
+		l.parts = append(l.parts, part{text: "waiting for the disk: " + s.fault, rank: rankETA, paint: red})
+	default:
+		l.add(rankName, short)
+		l.addShare(s)
+		l.addRates(s)
+		l.addETA(s)
 	}
-	line := short + " " + s.percent() + s.rates()
+	return l
+}
+
+// addShare adds how much is done.
+func (l *line) addShare(s *status) {
+	l.share = s.share()
+	l.addTight(rankPercent, formatPercent(s.have, s.total), bold)
+	l.addTight(rankSize, formatOf(s.have, s.total), "")
+}
+
+func (l *line) addRates(s *status) {
+	l.add(rankDown, "down "+formatRate(s.down))
+	l.add(rankUp, "up "+formatRate(s.up))
+	l.add(rankPeers, fmt.Sprintf("peers %d/%d", s.connected, s.found))
+}
+
+func (l *line) addETA(s *status) {
 	if left, ok := s.eta(); ok {
-		line += "  eta " + formatDuration(left)
+		l.add(rankETA, "eta "+formatDuration(left))
 	}
-	return line
 }
 
-func (s *status) percent() string {
-	return formatPercent(s.have, s.total) + " " + formatOf(s.have, s.total)
+// addDHT adds the state of the DHT, if there is one.
+func (l *line) addDHT(dht dhtView) {
+	if text, p := dht.text(); text != "" {
+		l.parts = append(l.parts, part{text: text, rank: rankDHT, paint: p})
+	}
 }
 
-func (s *status) rates() string {
-	return fmt.Sprintf("  down %s  up %s  peers %d/%d", formatRate(s.down), formatRate(s.up), s.connected, s.found)
-}
+// share is how much is done, from 0 to 1.
+func (s *status) share() float64 { return float64(s.have) / float64(max(s.total, 1)) }
 
 func (s *status) eta() (time.Duration, bool) {
 	if s.have >= s.total {
@@ -174,7 +222,7 @@ func newMeter(c *console, now time.Time) *meter {
 }
 
 // update shows the state of all.
-func (m *meter) update(now time.Time, all []status, nodes int) {
+func (m *meter) update(now time.Time, all []status, dht dhtView) {
 	if len(all) == 0 || now.Sub(m.start) < quietFor {
 		return
 	}
@@ -189,7 +237,7 @@ func (m *meter) update(now time.Time, all []status, nodes int) {
 	if m.c.silent || !m.c.redraw && !m.due(now, all) {
 		return
 	}
-	m.c.progress(statusLine(all, nodes, now.Sub(m.start)))
+	m.c.progress(statusLine(all, dht, now.Sub(m.start)))
 }
 
 // due tells whether a line is due that will not be redrawn.

@@ -12,6 +12,7 @@ type outputFlags struct {
 	quiet     bool
 	verbose   int
 	json      bool
+	noColour  bool
 	logFormat choiceValue
 	progress  choiceValue
 }
@@ -24,13 +25,21 @@ func (o *outputFlags) register(fs *pflag.FlagSet) {
 	fs.CountVarP(&o.verbose, "verbose", "v", "``log what happens; a count: -vv adds what peers do")
 	fs.Var(&o.logFormat, "log-format", "format of the log on standard error")
 	fs.Var(&o.progress, "progress", "how to show progress")
+	fs.BoolVar(&o.noColour, "no-color", false, "no colours on a terminal, as with NO_COLOR set")
+}
+
+// screenOf finds out what standard error goes to. NO_COLOR counts unless it is
+// empty (no-color.org).
+func screenOf(stderr *os.File, plain bool, getenv func(string) (string, bool)) screen {
+	name, _ := getenv("TERM")
+	noColour, _ := getenv("NO_COLOR")
+	return screen{terminal: term.IsTerminal(int(stderr.Fd())), dumb: name == "dumb", plain: plain || noColour != ""}
 }
 
 // apply sets up the console. stderr is the real one, to ask whether it is a
 // terminal.
 func (o *outputFlags) apply(c *console, stderr *os.File, getenv func(string) (string, bool)) {
 	c.quiet, c.json = o.quiet, o.json
-	name, _ := getenv("TERM")
-	c.setProgress(o.progress.word, term.IsTerminal(int(stderr.Fd())), name == "dumb")
+	c.setProgress(o.progress.word, screenOf(stderr, o.noColour, getenv))
 	c.log = newLogger(c, o.verbose, o.logFormat.word)
 }

@@ -13,6 +13,7 @@ import (
 	"net/http/httptest"
 	"os"
 	"os/exec"
+	"os/signal"
 	"path/filepath"
 	"regexp"
 	"slices"
@@ -48,6 +49,9 @@ func TestMain(m *testing.M) {
 //	get URL FILE               fetches by HTTP
 //	unescape FILE...           puts bytes in for each \xNN, and removes the line's end
 func TestScripts(t *testing.T) {
+	// Whoever starts the tests behind nohup has SIGHUP ignored, which processes
+	// inherit unless it is caught.
+	signal.Notify(make(chan os.Signal, 1), syscall.SIGHUP)
 	testscript.Run(t, testscript.Params{
 		Dir:                 "testdata",
 		RequireExplicitExec: true,

@@ -122,6 +122,7 @@ func (f *seedFlags) run(ctx context.Context, c *console, args []string) error {
 	if on.left == 0 {
 		return on.failed
 	}
+	w.tellStop()
 	return ended(ctx)
 }
 
@@ -280,7 +281,7 @@ func (f *buildFlags) options(c *console, path string) metainfo.BuildOptions {
 			}
 			last = now
 			rate := int64(float64(done) / now.Sub(start).Seconds())
-			m.update(now, []status{{state: stateHashing, have: done, total: total, down: rate}}, dhtNone)
+			m.update(now, []status{{state: stateHashing, have: done, total: total, down: rate}}, dhtView{})
 		},
 	}
 }
@@ -290,9 +291,16 @@ const hashingInterval = 250 * time.Millisecond
 
 // build hashes the content of path, showing progress.
 func buildWith(ctx context.Context, c *console, opt metainfo.BuildOptions) (*metainfo.Torrent, error) {
+	var done, total int64
+	show := opt.Progress
+	opt.Progress = func(now, all int64) {
+		done, total = now, all
+		show(now, all)
+	}
 	t, err := metainfo.Build(ctx, opt)
 	c.endProgress()
 	if stop := ended(ctx); stop != nil {
+		c.note("%s: stopped at %s of the hashing; the same command begins anew", opt.Path, formatPercent(done, total))
 		return nil, stop
 	}
 	if err != nil {

@@ -92,6 +92,8 @@ type session struct {
 	dht      *dht.Node    // nil before join, and with --no-dht
 	lsd      *lsd.Service // nil before join, with --no-lsd, and if we listen on this machine alone
 	joined   bool
+	joinedAt time.Time
+	silence  silence
 	hints    atomic.Pointer[dht.Node]
 	hosts    []string // to join through
 	saved    []byte   // what the node of an earlier run knew
@@ -180,7 +182,8 @@ func (s *session) join() (err error) {
 	if s.joined {
 		return nil
 	}
-	s.joined = true
+	s.joined, s.joinedAt = true, time.Now()
+	s.silence.hosts = s.hosts
 	if s.searchesLocally() {
 		s.lsd = s.startLSD()
 	}
@@ -338,13 +341,15 @@ func (s *session) announceStart() {
 	s.c.log.Info("listening", "addrs", strings.Join(s.addrs(), " "), "dht", !s.flags.noDHT)
 }
 
-// nodes is the number of DHT nodes in the tables, dhtNone without a DHT.
-func (s *session) nodes() int {
+// viewDHT returns what lines say of the DHT now, and warns once if nobody
+// answers there. It is for the goroutine of the command.
+func (s *session) viewDHT(now time.Time) dhtView {
 	if s.dht == nil {
-		return dhtNone
+		return dhtView{}
 	}
-	st := s.dht.Stats()
-	return st.Contacts[0] + st.Contacts[1]
+	st, age := s.dht.Stats(), now.Sub(s.joinedAt)
+	s.silence.look(s.c, st, age)
+	return viewOf(st, age)
 }
 
 // dhtNews emits an event if the state of node is not that of last.

@@ -11,16 +11,21 @@ import (
 // stopTimeout is how long a clean stop may take after the first signal.
 const stopTimeout = 2 * time.Second
 
-// watchSignals returns a context that the first SIGINT or SIGTERM ends, with a
-// stopped as its cause. A second one, or stopTimeout, ends the process at
-// once. SIGHUP is left aside: there is no configuration to read again, and a
-// terminal that goes away does not end a transfer. A write to a closed pipe is
-// an error of that write, and no signal.
+// watchSignals returns a context that the first SIGINT, SIGTERM or SIGHUP ends,
+// with a stopped as its cause. A second one, or stopTimeout, ends the process at
+// once. SIGHUP says that the terminal is gone, which nobody will look at again;
+// who wants the command to outlive it starts it with nohup, and then the signal
+// stays ignored. A write to a closed pipe is an error of that write, and no
+// signal.
 func watchSignals(parent context.Context, c *console) (ctx context.Context, stop func()) {
 	ctx, cancel := context.WithCancelCause(parent)
-	signal.Ignore(syscall.SIGHUP, syscall.SIGPIPE)
+	signal.Ignore(syscall.SIGPIPE)
+	keepFromStatus()
 	signals := make(chan os.Signal, 2)
 	signal.Notify(signals, syscall.SIGINT, syscall.SIGTERM)
+	if !signal.Ignored(syscall.SIGHUP) {
+		signal.Notify(signals, syscall.SIGHUP)
+	}
 	done := make(chan struct{})
 	ended := make(chan struct{})
 	go func() {

@@ -8,6 +8,10 @@ import (
 	"syscall"
 )
 
+// keepFromStatus keeps SIGUSR1 from ending a command that has no status to tell, or
+// none yet.
+func keepFromStatus() { signal.Notify(make(chan os.Signal, 1), syscall.SIGUSR1) }
+
 // statusSignals delivers SIGUSR1, which asks for the status, until stop.
 func statusSignals() (signals <-chan os.Signal, stop func()) {
 	ch := make(chan os.Signal, 1)

@@ -137,7 +137,7 @@ func watchTracker(ctx context.Context, c *console, server *tracker.Server, faile
 				c.event("tracker", trackerNews(server.Stats()))
 			}
 			if due || c.redraw {
-				c.progress(trackerLine(server.Stats()))
+				c.progress(textLine(trackerLine(server.Stats())))
 			}
 		}
 	}

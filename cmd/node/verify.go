@@ -178,6 +178,7 @@ func checkPieces(ctx context.Context, c *console, dir, name string, info *metain
 	defer shown.stop()
 	have, err := store.Check(ctx, shown.at)
 	if stop := ended(ctx); stop != nil {
+		shown.tellStop(c)
 		return nil, stop
 	}
 	if err != nil {
@@ -214,7 +215,11 @@ func checkPieces(ctx context.Context, c *console, dir, name string, info *metain
 	for asked > 0 {
 		take()
 	}
-	return have, ended(ctx)
+	if stop := ended(ctx); stop != nil {
+		shown.tellStop(c)
+		return nil, stop
+	}
+	return have, nil
 }
 
 // contentFailure makes the failure of content that cannot be looked at.

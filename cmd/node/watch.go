@@ -117,8 +117,9 @@ func (w *watch) run(ctx context.Context, expired <-chan time.Time, on func(news)
 			w.show(now)
 			rest = now.Add(restAfter(time.Since(began)))
 		case <-usr1:
+			view := w.s.viewDHT(time.Now())
 			for _, st := range w.statuses() {
-				w.s.c.say(st.line(w.s.nodes(), time.Since(w.s.started)))
+				w.s.c.say(st.line(view, time.Since(w.s.started)).String())
 			}
 		case <-expired:
 			return true
@@ -138,7 +139,7 @@ func (w *watch) show(now time.Time) {
 	w.memory.look(w.s.c, w.s.flags.memory)
 	w.dht = dhtNews(w.s.c, w.s.dht, w.dht)
 	w.s.tellExternal(now)
-	w.meter.update(now, w.statuses(), w.s.nodes())
+	w.meter.update(now, w.statuses(), w.s.viewDHT(now))
 }
 
 // statuses are those of all torrents that have not failed.
