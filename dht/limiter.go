@@ -95,7 +95,8 @@ type limiter struct {
 func newLimiter(rate, burst int) limiter {
 	p := newPace(rate, burst)
 	return limiter{
-		pace: p, local: pace{max(1, p.interval/localFactor), p.burst}, sources: make(map[endpoint]lane),
+		pace: p, local: pace{max(1, p.interval/localFactor), p.burst},
+		sources: make(map[endpoint]lane),
 	}
 }
 

@@ -76,7 +76,8 @@ func (s *peerStore) add(now instant, self, target ID, addr netip.AddrPort, seed 
 			}
 		}
 	}
-	if !isLocal(from) && (same >= peersPerSource || same == 0 && s.perSource[from] >= hashesPerSource) {
+	many := same >= peersPerSource || same == 0 && s.perSource[from] >= hashesPerSource
+	if many && !isLocal(from) {
 		return false
 	}
 	if swarm == nil {

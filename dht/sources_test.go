@@ -32,6 +32,12 @@ func pingAs(id ID) string {
 	return strings.Replace(queryPacket("ping", ""), string(otherID[:]), string(id[:]), 1)
 }
 
+// announcing makes an announce_peer of id with a token.
+func announcing(id ID, token []byte) string {
+	return queryPacket("announce_peer", fmt.Sprintf("12:implied_porti1e%s5:token%d:%s",
+		target("info_hash", id), len(token), token))
+}
+
 // pingsSent counts our own queries among what was sent.
 func (b *bench) pingsSent() (n int) {
 	for _, p := range b.sent {
@@ -75,7 +81,8 @@ func (s *peerStore) check(t testing.TB) {
 		}
 	}
 	if len(sources) != len(s.perSource) || len(alone) != len(s.alone) {
-		t.Fatalf("%d sources and %d owners, counted as %d and %d", len(sources), len(alone), len(s.perSource), len(s.alone))
+		t.Fatalf("%d sources and %d owners, counted as %d and %d",
+			len(sources), len(alone), len(s.perSource), len(s.alone))
 	}
 	for src, n := range sources {
 		if s.perSource[src] != n {
@@ -129,14 +136,14 @@ func TestForgedFlood(t *testing.T) {
 		}
 	}
 	for _, packet := range []string{
-		queryPacket("announce_peer", "12:implied_porti1e"+target("info_hash", someHash)+"5:token8:"+token),
+		announcing(someHash, []byte(token)),
 		queryPacket("put", "5:token8:"+putToken+"1:v3:abc"),
 	} {
 		if got := b.ask(peer, packet); got == nil || parsed(t, got).errCode != 0 {
 			t.Errorf("%.200q: answer %q", packet, got)
 		}
 	}
-	if got := b.ask(peer, queryPacket("announce_peer", "12:implied_porti1e"+target("info_hash", someHash)+"5:token8:abcdefgh")); got != nil {
+	if got := b.ask(peer, announcing(someHash, []byte("abcdefgh"))); got != nil {
 		t.Error("an invented token has its way")
 	}
 }
@@ -159,7 +166,8 @@ func TestForgedCrowd(t *testing.T) {
 		}
 	}
 	if b.core.stats.Throttled == 0 || len(b.core.limiter.sources) > sourcesMax {
-		t.Errorf("%d answers were not sent, %d sources remembered", b.core.stats.Throttled, len(b.core.limiter.sources))
+		t.Errorf("%d answers were not sent, %d sources remembered",
+			b.core.stats.Throttled, len(b.core.limiter.sources))
 	}
 	if tried := 2 * sourcesMax / 400; allowed < tried {
 		t.Errorf("%d of %d honest newcomers are within the limits", allowed, tried)
@@ -193,16 +201,17 @@ func TestOneSubnetIsOneSource(t *testing.T) {
 // TestPingbackOfOwner: one /48, or all ports of one address, have a part of the
 // pings, and leave the rest to others.
 func TestPingbackOfOwner(t *testing.T) {
+	const part = pingbackBurst/10 + pingbackRate/10*10 + 1 // of an owner in ten seconds
 	tests := []struct {
 		name string
 		from func(i int) netip.AddrPort
 		most int
 	}{
-		{"a /48", func(i int) netip.AddrPort { return addr6(6, i, i) }, pingbackBurst/10 + pingbackRate/10*10 + 1},
+		{"a /48", func(i int) netip.AddrPort { return addr6(6, i, i) }, part},
 		{"a /24", func(i int) netip.AddrPort {
 			return netip.AddrPortFrom(netip.AddrFrom4([4]byte{28, 1, 1, byte(i)}), uint16(i+1))
-		}, pingbackBurst/10 + pingbackRate/10*10 + 1},
-		{"an address", func(i int) netip.AddrPort { return netip.AddrPortFrom(askAddr.Addr(), uint16(i+1)) }, pingbacksPerSource},
+		}, part},
+		{"an address", portOf, pingbacksPerSource},
 	}
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {
@@ -223,6 +232,9 @@ func TestPingbackOfOwner(t *testing.T) {
 	}
 }
 
+// portOf returns a port of one IPv4 address.
+func portOf(i int) netip.AddrPort { return netip.AddrPortFrom(askAddr.Addr(), uint16(i+1)) }
+
 // floods are ways to fill a store from one place, for an honest entry to outlive.
 var floods = []struct {
 	name string
@@ -231,7 +243,7 @@ var floods = []struct {
 	{"a /64", func(i int) netip.AddrPort { return addr6(6, 6, i) }},
 	{"a /48", func(i int) netip.AddrPort { return addr6(6, i, i) }},
 	{"a /56", func(i int) netip.AddrPort { return addr6(6, 0x4200|i&0xff, i) }},
-	{"an IPv4 address", func(i int) netip.AddrPort { return netip.AddrPortFrom(askAddr.Addr(), uint16(i+1)) }},
+	{"an IPv4 address", portOf},
 	{"a /24", func(i int) netip.AddrPort {
 		return netip.AddrPortFrom(netip.AddrFrom4([4]byte{28, 2, 2, byte(i)}), uint16(i+1))
 	}},
@@ -369,10 +381,11 @@ func TestDrivenOut(t *testing.T) {
 	b := newBench6(t, Limits{ReplyBytes: 16 << 20})
 	honest, value := addr6(1, 1, 1), "5:valid"
 	b.announce(honest, someHash, "i1e")
-	token := parsed(t, b.ask(honest, queryPacket("get", target("target", immutableTarget([]byte(value)))))).token
+	at := immutableTarget([]byte(value))
+	token := parsed(t, b.ask(honest, queryPacket("get", target("target", at)))).token
 	b.ask(honest, queryPacket("put", fmt.Sprintf("5:token8:%s1:v%s", token, value)))
 	stored := func() (peers, items int) {
-		if b.core.items.get(b.now, immutableTarget([]byte(value))) != nil {
+		if b.core.items.get(b.now, at) != nil {
 			items = 1
 		}
 		return len(b.f.peers.of(someHash)), items
@@ -386,7 +399,7 @@ func TestDrivenOut(t *testing.T) {
 		near := beside(b.f.id, b.core.rng)
 		// What asking for the tokens would bring, did the limiter let it through.
 		token := b.core.tokens.make(from.Addr(), near)
-		b.ask(from, queryPacket("announce_peer", "12:implied_porti1e"+target("info_hash", near)+"5:token8:"+string(token[:])))
+		b.ask(from, announcing(near, token[:]))
 		junk := fmt.Appendf(nil, "i%de", i)
 		token = b.core.tokens.make(from.Addr(), immutableTarget(junk))
 		b.ask(from, queryPacket("put", fmt.Sprintf("5:token8:%s1:v%s", token[:], junk)))
@@ -432,7 +445,8 @@ func TestValuesOfOneSource(t *testing.T) {
 		values = append(append(values, "18:"...), appendAddr(nil, addr6(6, 6, i))...)
 	}
 	values = append(append(values, "18:"...), appendAddr(nil, addr6(7, 7, 7))...)
-	m := parsed(t, []byte("d1:rd2:id20:"+string(otherID[:])+"6:valuesl"+string(values)+"ee1:t4:abcd1:y1:re"))
+	answer := fmt.Appendf(nil, "d1:rd2:id20:%s6:valuesl%see1:t4:abcd1:y1:re", otherID[:], values)
+	m := parsed(t, answer)
 	peers := newFound()
 	peers.onAnswer(b.now, addr6(1, 1, 1), m)
 	got := peers.take()
