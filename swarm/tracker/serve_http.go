@@ -19,8 +19,39 @@ import (
 // ScrapeMax torrents, or three times what an announce has.
 const paramsMax = 96
 
-// ServeHTTP answers /announce (BEP 3, 7, 23, 24) and /scrape (BEP 48).
+// A page is what a path stands for.
+type page int
+
+const (
+	pageNone page = iota
+	pageAnnounce
+	pageScrape
+)
+
+// pageOf reads a path. Any element that begins with announce or scrape will do,
+// and so will none at all for an announce: trackers are named /announce/,
+// /PASSKEY/announce, /announce.php or just by their host, and all of these were
+// meant for us if they lead here. BEP 48 makes the scrape of each out of its
+// announce.
+func pageOf(path string) page {
+	found := pageNone
+	if strings.Trim(path, "/") == "" {
+		found = pageAnnounce
+	}
+	for element := range strings.SplitSeq(path, "/") {
+		switch {
+		case strings.HasPrefix(element, "scrape"):
+			found = pageScrape
+		case strings.HasPrefix(element, "announce"):
+			found = pageAnnounce
+		}
+	}
+	return found
+}
+
+// ServeHTTP answers announces (BEP 3, 7, 23, 24) and scrapes (BEP 48).
 func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	onComplete(r)
 	from, err := netip.ParseAddrPort(r.RemoteAddr)
 	if err != nil {
 		http.Error(w, "no address", http.StatusBadRequest)
@@ -40,9 +71,9 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		s.refused.Add(1)
 		http.Error(w, "GET alone", http.StatusMethodNotAllowed)
 		return
-	case r.URL.Path == "/announce":
+	case pageOf(r.URL.Path) == pageAnnounce && (r.URL.Path != "/" || r.URL.RawQuery != ""):
 		body = s.answerAnnounce(now, r.URL.RawQuery, from.Addr().Unmap().WithZone(""))
-	case r.URL.Path == "/scrape":
+	case pageOf(r.URL.Path) == pageScrape:
 		body = s.answerScrape(r.URL.RawQuery)
 	default:
 		s.refused.Add(1)
@@ -66,14 +97,23 @@ func params(query string) iter.Seq2[string, string] {
 			var pair string
 			pair, query, _ = strings.Cut(query, "&")
 			name, value, _ := strings.Cut(pair, "=")
-			// Hashes are binary: a "+" in one stands for itself as often as
-			// for a space, but whoever writes a "+" unescaped means it.
-			value, err := url.PathUnescape(value)
+			value, err := unescape(value)
 			if err == nil && !yield(name, value) {
 				return
 			}
 		}
 	}
+}
+
+// unescape decodes a value. Clients write a "+" in a hash as %2B, whatever they
+// are, so that a bare one is a blank as in a form: the encoders of forms that many
+// languages come with write it so. It stands for itself where the same value has
+// a blank that is escaped (RFC 3986).
+func unescape(value string) (string, error) {
+	if strings.Contains(value, "%20") {
+		return url.PathUnescape(value)
+	}
+	return url.QueryUnescape(value)
 }
 
 // refusal returns an answer that gives a reason.

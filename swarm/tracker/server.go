@@ -28,13 +28,12 @@ const (
 	serverWant    = 50
 	serverWantMax = 200
 
-	// connectionsMax bounds the HTTP connections at a time. More wait for
-	// their turn in the system's queue.
+	// connectionsMax bounds the HTTP connections at a time. Beyond it, one that
+	// has not brought a request makes room for each newcomer.
 	connectionsMax = 1024
-	// connectionsPerHost bounds those of one source: some times what a client
-	// has that keeps hundreds of torrents, and few enough that it takes many
-	// sources to keep the others out.
-	connectionsPerHost = 64
+	// connectionsPerSource bounds those of one source, with an eighth of all as
+	// the most: some times what a client has that keeps hundreds of torrents.
+	connectionsPerSource = 64
 	// requestTime bounds each of reading a request and writing its answer.
 	requestTime = 10 * time.Second
 	// keepTime is how long a connection is kept for another request.
@@ -57,6 +56,9 @@ type ServerConfig struct {
 	// PeersMax bounds the peers that are remembered, of all torrents together;
 	// 400,000 if zero. Beyond, networks that have many peers lose some.
 	PeersMax int
+	// ConnectionsMax bounds the HTTP connections of a port at a time; 1,024 if
+	// zero.
+	ConnectionsMax int
 	// Rate bounds the requests of one source in the long run, per second; 50
 	// if zero. A source is an IPv4 address, or the /64 of an IPv6 one.
 	Rate int
@@ -72,7 +74,7 @@ type ServerStats struct {
 	ScrapesUDP    uint64
 	Connects      uint64 // connection ids given out over UDP
 	Refused       uint64 // requests that made no sense
-	Limited       uint64 // requests and connections beyond the rate or the number of one source
+	Limited       uint64 // requests beyond the rate of their source, and connections that had to make room
 	Swarms        int
 	Peers         int
 	Evicted       uint64 // peers that had to make room
@@ -104,6 +106,9 @@ func NewServer(cfg ServerConfig) *Server {
 	cfg.Interval = max(cfg.Interval, time.Second)
 	if cfg.PeersMax <= 0 {
 		cfg.PeersMax = peersMaxDefault
+	}
+	if cfg.ConnectionsMax <= 0 {
+		cfg.ConnectionsMax = connectionsMax
 	}
 	if cfg.Rate <= 0 {
 		cfg.Rate = rateDefault
@@ -149,7 +154,8 @@ func (s *Server) Serve(ctx context.Context, l Listener, p net.PacketConn) error 
 	serving.Go(func() { s.sweep(ctx) })
 	if l != nil {
 		web := s.webServer()
-		serving.Go(func() { cancel(ending{web.Serve(newTurnstile(l, connectionsMax, &s.limited))}) })
+		gate := newTurnstile(l, s.cfg.ConnectionsMax, &s.limited)
+		serving.Go(func() { cancel(ending{web.Serve(gate)}) })
 		serving.Go(func() {
 			<-ctx.Done()
 			web.Close()
@@ -196,6 +202,8 @@ func (s *Server) webServer() *http.Server {
 		WriteTimeout:      requestTime,
 		IdleTimeout:       keepTime,
 		MaxHeaderBytes:    requestBytesMax,
+		ConnContext:       withVisitor,
+		ConnState:         onState,
 		ErrorLog:          slog.NewLogLogger(s.cfg.Logger.Handler(), slog.LevelDebug),
 	}
 }

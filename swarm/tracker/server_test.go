@@ -13,7 +13,7 @@ import (
 	"net/url"
 	"reflect"
 	"slices"
-	"sync/atomic"
+	"strings"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -108,17 +108,45 @@ func TestServerHTTP(t *testing.T) {
 	}
 }
 
-func TestServerRefusesOtherPages(t *testing.T) {
+// A tracker is named in many ways, and its scrape after it (BEP 48).
+func TestServerPages(t *testing.T) {
 	s, at := startServer(t, ServerConfig{}, "127.0.0.1")
-	for path, want := range map[string]int{"/": 404, "/stats": 404, "/announce/": 404, "/announce": 200} {
+	const query = "?info_hash=aaaaaaaaaaaaaaaaaaaa&peer_id=bbbbbbbbbbbbbbbbbbbb&port=1&left=1"
+	get := func(path string) (int, string) {
 		r, err := http.Get("http://" + at.String() + path)
 		if err != nil {
 			t.Fatal(err)
 		}
-		io.Copy(io.Discard, r.Body)
-		r.Body.Close()
-		if r.StatusCode != want {
-			t.Errorf("%s: status %d, want %d", path, r.StatusCode, want)
+		defer r.Body.Close()
+		b, err := io.ReadAll(r.Body)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return r.StatusCode, string(b)
+	}
+	const key = "0123456789abcdef0123456789abcdef"
+	for _, path := range []string{
+		"/announce", "/announce/", "/", "//announce", "/" + key + "/announce", "/" + key + "/announce/",
+		"/announce/" + key, "/announce.php", "/tracker/" + key + "/announce.php", "/x/y/z/announce/" + key + "/",
+		"/scrapers/announce", "", "/announce%2F", "/%61nnounce",
+	} {
+		if code, body := get(path + query); code != http.StatusOK || !strings.Contains(body, "8:intervali1800e") {
+			t.Errorf("%s: status %d, %q", path, code, body)
+		}
+	}
+	for _, path := range []string{
+		"/scrape", "/scrape/", "/" + key + "/scrape", "/" + key + "/scrape/", "/scrape/" + key, "/scrape.php",
+		"/tracker/" + key + "/scrape.php",
+	} {
+		if code, body := get(path + query); code != http.StatusOK || !strings.HasPrefix(body, "d5:filesd20:aaaaaaaaaaaaaaaaaaaad") {
+			t.Errorf("%s: status %d, %q", path, code, body)
+		}
+	}
+	refused := s.Stats().Refused
+	pages := []string{"/", "/stats" + query, "/favicon.ico", "/robots.txt", "/" + key + query, "/xannounce" + query}
+	for _, path := range pages {
+		if code, body := get(path); code != http.StatusNotFound || !strings.Contains(body, "this is a tracker") {
+			t.Errorf("%s: status %d, %q", path, code, body)
 		}
 	}
 	r, err := http.Post("http://"+at.String()+"/announce", "text/plain", nil)
@@ -126,8 +154,8 @@ func TestServerRefusesOtherPages(t *testing.T) {
 		t.Fatal(err)
 	}
 	r.Body.Close()
-	if r.StatusCode != http.StatusMethodNotAllowed || s.Stats().Refused != 5 {
-		t.Errorf("a POST: status %d, %d refused", r.StatusCode, s.Stats().Refused)
+	if n := s.Stats().Refused - refused; r.StatusCode != http.StatusMethodNotAllowed || n != uint64(len(pages))+1 {
+		t.Errorf("a POST: status %d, %d refused", r.StatusCode, n)
 	}
 }
 
@@ -253,99 +281,6 @@ func (f acceptFunc) Accept() (net.Conn, error) { return f() }
 func (acceptFunc) Addr() net.Addr              { return &net.TCPAddr{} }
 func (acceptFunc) Close() error                { return nil }
 
-// Connections beyond the bound wait; they do not cost a goroutine each.
-func TestTurnstile(t *testing.T) {
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	gate := newTurnstile(l, 1, new(atomic.Uint64))
-	dial := func() net.Conn {
-		c, err := net.Dial("tcp", l.Addr().String())
-		if err != nil {
-			t.Fatal(err)
-		}
-		t.Cleanup(func() { c.Close() })
-		return c
-	}
-	dial()
-	dial()
-	first, err := gate.Accept()
-	if err != nil {
-		t.Fatal(err)
-	}
-	second := make(chan error, 1)
-	go func() {
-		_, err := gate.Accept()
-		second <- err
-	}()
-	select {
-	case <-second:
-		t.Fatal("a second connection was accepted beside the first")
-	case <-time.After(20 * time.Millisecond):
-	}
-	first.Close()
-	first.Close() // gives one place back, not two
-	if err := <-second; err != nil {
-		t.Fatal(err)
-	}
-	go func() {
-		_, err := gate.Accept()
-		second <- err
-	}()
-	gate.Close()
-	if err := <-second; !errors.Is(err, net.ErrClosed) {
-		t.Errorf("after Close: %v", err)
-	}
-}
-
-// One source cannot keep the others out, neither by connections that say
-// nothing nor by requests.
-func TestTurnstileIsFair(t *testing.T) {
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	var limited atomic.Uint64
-	gate := newTurnstile(l, 2*connectionsPerHost, &limited)
-	defer gate.Close()
-	from := func(ip byte) net.Conn {
-		d := net.Dialer{LocalAddr: &net.TCPAddr{IP: net.IPv4(127, 0, 0, ip)}}
-		c, err := d.Dial("tcp", l.Addr().String())
-		if err != nil {
-			t.Fatal(err)
-		}
-		t.Cleanup(func() { c.Close() })
-		return c
-	}
-	var held []net.Conn
-	for range connectionsPerHost {
-		from(1)
-		c, err := gate.Accept()
-		if err != nil {
-			t.Fatal(err)
-		}
-		held = append(held, c)
-	}
-	tooMany := from(1)
-	from(2)
-	other, err := gate.Accept()
-	if err != nil {
-		t.Fatal(err)
-	}
-	if ip := sourceOf(other); ip != netip.MustParseAddr("127.0.0.2") || limited.Load() != 1 {
-		t.Errorf("%v came in, %d had to stay out", ip, limited.Load())
-	}
-	if _, err := tooMany.Read(make([]byte, 1)); err == nil {
-		t.Error("one too many is open")
-	}
-	held[0].Close()
-	from(1)
-	if _, err := gate.Accept(); err != nil || limited.Load() != 1 {
-		t.Errorf("after one has gone: %v, %d had to stay out", err, limited.Load())
-	}
-}
-
 func TestRateOfOneSource(t *testing.T) {
 	s := NewServer(ServerConfig{Rate: 1})
 	now := time.Now()
@@ -385,11 +320,40 @@ func TestRateOfOneSource(t *testing.T) {
 func TestParams(t *testing.T) {
 	type pair struct{ name, value string }
 	var got []pair
-	for name, value := range params("a=1&b&&c=%41+%zz&d=%2B+=&=x") {
+	for name, value := range params("a=1&b&&c=%41+%zz&d=%2B+=&=x&e=%20+%2b") {
 		got = append(got, pair{name, value})
 	}
-	if want := []pair{{"a", "1"}, {"b", ""}, {"", ""}, {"d", "++="}, {"", "x"}}; !reflect.DeepEqual(got, want) {
+	want := []pair{{"a", "1"}, {"b", ""}, {"", ""}, {"d", "+ ="}, {"", "x"}, {"e", " ++"}}
+	if !reflect.DeepEqual(got, want) {
 		t.Errorf("got %q, want %q", got, want)
+	}
+}
+
+// One hash with both a blank and a plus in it, as clients write it: those of the
+// field escape both, encoders of forms write the blank as a plus.
+func TestPlusInHash(t *testing.T) {
+	hash := metainfo.Hash([]byte("a b+c&d%e=f?g#h/i;j:k"[:20]))
+	form := url.Values{"info_hash": {string(hash[:])}, "port": {"1"}, "left": {"0"}}.Encode()
+	for name, query := range map[string]string{
+		"escaped":                    "port=1&left=0&info_hash=" + string(appendEscaped(nil, string(hash[:]))),
+		"a form":                     form,
+		"a form, lower case":         strings.ReplaceAll(form, "%2B", "%2b"),
+		"a plus that is not escaped": "port=1&left=0&info_hash=" + strings.ReplaceAll(string(appendEscaped(nil, string(hash[:]))), "%2B", "+"),
+	} {
+		t.Run(name, func(t *testing.T) {
+			s := NewServer(ServerConfig{})
+			q := parseQuery(query, netip.MustParseAddr("192.0.2.1"))
+			if q.hash != hash || q.fault != "" {
+				t.Fatalf("%s: hash %q, fault %q", query, q.hash[:], q.fault)
+			}
+			s.answerAnnounce(time.Now(), query, netip.MustParseAddr("192.0.2.1"))
+			if _, known := s.store.scrape(hash); !known {
+				t.Errorf("%s: the peer is not of %q", query, hash[:])
+			}
+			if got := string(s.answerScrape(query)); !strings.Contains(got, "20:"+string(hash[:])) {
+				t.Errorf("scrape: %q", got)
+			}
+		})
 	}
 }
 

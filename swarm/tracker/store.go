@@ -43,7 +43,7 @@ func networkOf(ip netip.Addr) network {
 	if ip.Is4() {
 		bits = 24
 	}
-	p, _ := ip.WithZone("").Prefix(bits)
+	p, _ := ip.WithZone("").Prefix(bits) // of an invalid address, the invalid prefix
 	return p
 }
 

@@ -1,7 +1,9 @@
 package tracker
 
 import (
+	"context"
 	"net"
+	"net/http"
 	"net/netip"
 	"sync"
 	"sync/atomic"
@@ -10,102 +12,214 @@ import (
 )
 
 // A turnstile is a listener that has a bounded number of connections open, and
-// of those of one source. Its methods are safe for concurrent use.
+// of those of one source. It lets every newcomer in: when there are too many, it
+// closes the one that has waited for the longest without a complete request, out
+// of the network that has most of those. So those who connect and say nothing,
+// or say it slowly, cannot keep out those who have something to ask, who are
+// through within a round trip. Its methods are safe for concurrent use.
 type turnstile struct {
 	Listener
-	free    chan struct{} // one element for each connection that may be opened
-	closed  chan struct{}
-	once    sync.Once
-	limited *atomic.Uint64 // counts connections of sources that have too many
+	openMax   int
+	sourceMax int
+	addrOf    func(net.Conn) netip.Addr
+	limited   *atomic.Uint64 // counts connections that had to go
 
-	mu    sync.Mutex
-	hosts map[netip.Addr]int // open connections by source, none of which is 0
+	mu       sync.Mutex
+	open     []*visitor // in no order, len(open) <= openMax
+	sources  map[netip.Addr]*crowd
+	networks map[network]*crowd
+	turn     uint64 // how often a wait has begun
 }
 
-func newTurnstile(l Listener, n int, limited *atomic.Uint64) *turnstile {
-	t := &turnstile{
-		Listener: l, free: make(chan struct{}, n), closed: make(chan struct{}), limited: limited,
-		hosts: make(map[netip.Addr]int),
+// A crowd is the connections of a source or a network. It is in its map while
+// there are any.
+type crowd struct{ open, waiting int }
+
+// of returns how many of the connections wait, or how many there are.
+func (c *crowd) of(waits bool) int {
+	if waits {
+		return c.waiting
 	}
-	for range n {
-		t.free <- struct{}{}
-	}
-	return t
+	return c.open
 }
 
-// Accept waits for a connection to end when there are too many. Those of a
-// source that has too many are closed.
+func newTurnstile(l Listener, openMax int, limited *atomic.Uint64) *turnstile {
+	return &turnstile{
+		Listener: l, openMax: openMax, sourceMax: max(1, min(connectionsPerSource, openMax/8)),
+		addrOf: remoteAddr, limited: limited,
+		sources: make(map[netip.Addr]*crowd), networks: make(map[network]*crowd),
+	}
+}
+
+// remoteAddr returns where a connection comes from.
+func remoteAddr(conn net.Conn) netip.Addr {
+	if addr, ok := conn.RemoteAddr().(*net.TCPAddr); ok {
+		return addr.AddrPort().Addr().Unmap()
+	}
+	return netip.Addr{}
+}
+
+// Accept returns the next connection. Another one may be closed for it.
 func (t *turnstile) Accept() (net.Conn, error) {
-	select {
-	case <-t.free:
-	case <-t.closed:
-		return nil, net.ErrClosed
+	conn, err := t.Listener.Accept()
+	if err != nil {
+		return nil, err
 	}
-	for {
-		conn, err := t.Listener.Accept()
-		if err != nil {
-			t.free <- struct{}{}
-			return nil, err
-		}
-		host := sourceOf(conn)
-		if t.enter(host) {
-			return &counted{Conn: conn, turnstile: t, host: host}, nil
-		}
+	v, gone := t.enter(conn)
+	for _, g := range gone {
 		t.limited.Add(1)
-		conn.Close()
+		g.Close()
 	}
+	return v, nil
 }
 
-// sourceOf returns the source of a connection.
-func sourceOf(conn net.Conn) netip.Addr {
-	addr, ok := conn.RemoteAddr().(*net.TCPAddr)
-	if !ok {
-		return netip.Addr{}
-	}
-	return limit.SourceOf(addr.AddrPort().Addr())
-}
-
-// enter counts a connection, unless its source has too many.
-func (t *turnstile) enter(host netip.Addr) bool {
+// enter adds a connection, and returns those that have to go for it.
+func (t *turnstile) enter(conn net.Conn) (v *visitor, gone []*visitor) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	if t.hosts[host] >= connectionsPerHost {
-		return false
+	ip := t.addrOf(conn)
+	v = &visitor{Conn: conn, gate: t, host: limit.SourceOf(ip), net: networkOf(ip)}
+	if v.source = t.sources[v.host]; v.source == nil {
+		v.source = new(crowd)
+		t.sources[v.host] = v.source
 	}
-	t.hosts[host]++
-	return true
+	if v.network = t.networks[v.net]; v.network == nil {
+		v.network = new(crowd)
+		t.networks[v.net] = v.network
+	}
+	v.slot = len(t.open)
+	t.open = append(t.open, v)
+	v.source.open++
+	v.network.open++
+	t.wait(v)
+	if v.source.open > t.sourceMax {
+		gone = append(gone, t.victim(func(w *visitor) bool { return w.source == v.source }))
+	} else if len(t.open) > t.openMax {
+		gone = append(gone, t.victim(func(w *visitor) bool { return w != v }))
+	}
+	for _, g := range gone {
+		t.remove(g)
+	}
+	return v, gone
 }
 
-func (t *turnstile) leave(host netip.Addr) {
-	t.mu.Lock()
-	defer t.mu.Unlock()
-	if t.hosts[host]--; t.hosts[host] == 0 {
-		delete(t.hosts, host)
+// victim returns which of the connections that may go has to.
+func (t *turnstile) victim(may func(*visitor) bool) (worst *visitor) {
+	for _, v := range t.open {
+		if may(v) && (worst == nil || v.before(worst)) {
+			worst = v
+		}
+	}
+	return worst
+}
+
+// wait notes that v is without a complete request from now on.
+func (t *turnstile) wait(v *visitor) {
+	t.turn++
+	v.since, v.waits = t.turn, true
+	v.source.waiting++
+	v.network.waiting++
+}
+
+// serve notes that the request of v is complete.
+func (t *turnstile) serve(v *visitor) {
+	v.waits = false
+	v.source.waiting--
+	v.network.waiting--
+}
+
+// remove forgets v, once.
+func (t *turnstile) remove(v *visitor) {
+	if v.gone {
+		return
+	}
+	v.gone = true
+	if v.waits {
+		t.serve(v)
+	}
+	last := t.open[len(t.open)-1]
+	t.open[v.slot], last.slot = last, v.slot
+	t.open[len(t.open)-1] = nil
+	t.open = t.open[:len(t.open)-1]
+	if v.source.open--; v.source.open == 0 {
+		delete(t.sources, v.host)
+	}
+	if v.network.open--; v.network.open == 0 {
+		delete(t.networks, v.net)
 	}
 }
 
 // Addr completes net.Listener. Nobody asks.
 func (t *turnstile) Addr() net.Addr { return &net.TCPAddr{} }
 
-// Close makes Accept return.
-func (t *turnstile) Close() error {
-	t.once.Do(func() { close(t.closed) })
-	return t.Listener.Close()
-}
-
-// A counted connection gives its place back when it is closed.
-type counted struct {
+// A visitor is a connection that came through a turnstile, which owns its fields.
+type visitor struct {
 	net.Conn
-	turnstile *turnstile
-	host      netip.Addr
-	once      sync.Once
+	gate            *turnstile
+	host            netip.Addr
+	net             network
+	source, network *crowd
+	slot            int    // in open
+	since           uint64 // turn of the turnstile at which its wait began
+	waits           bool   // it has brought no complete request, or that was answered
+	gone            bool
 }
 
-// Close closes the connection.
-func (c *counted) Close() error {
-	c.once.Do(func() {
-		c.turnstile.leave(c.host)
-		c.turnstile.free <- struct{}{}
-	})
-	return c.Conn.Close()
+// before reports whether v has to go rather than w.
+func (v *visitor) before(w *visitor) bool {
+	if v.waits != w.waits {
+		return v.waits
+	}
+	if m, n := v.network.of(v.waits), w.network.of(v.waits); m != n {
+		return m > n
+	}
+	if m, n := v.source.of(v.waits), w.source.of(v.waits); m != n {
+		return m > n
+	}
+	return v.since < w.since
+}
+
+// Close closes the connection and gives its place back.
+func (v *visitor) Close() error {
+	v.gate.mu.Lock()
+	v.gate.remove(v)
+	v.gate.mu.Unlock()
+	return v.Conn.Close()
+}
+
+// visitorKey is the key of the visitor in the context of its requests.
+type visitorKey struct{}
+
+// withVisitor is the ConnContext of an http.Server on a turnstile.
+func withVisitor(ctx context.Context, conn net.Conn) context.Context {
+	return context.WithValue(ctx, visitorKey{}, conn)
+}
+
+// onComplete notes that r is complete: from now on its connection is not one that
+// only takes a place. A request with a body is not, since nothing makes a tracker
+// read it, and one that never comes must not keep the connection.
+func onComplete(r *http.Request) {
+	v, ok := r.Context().Value(visitorKey{}).(*visitor)
+	if !ok || r.ContentLength != 0 {
+		return
+	}
+	v.gate.mu.Lock()
+	defer v.gate.mu.Unlock()
+	if !v.gone && v.waits {
+		v.gate.serve(v)
+	}
+}
+
+// onState is the ConnState of an http.Server on a turnstile: once a request is
+// answered its connection waits for another.
+func onState(conn net.Conn, state http.ConnState) {
+	v, ok := conn.(*visitor)
+	if !ok || state != http.StateIdle {
+		return
+	}
+	v.gate.mu.Lock()
+	defer v.gate.mu.Unlock()
+	if !v.gone && !v.waits {
+		v.gate.wait(v)
+	}
 }
