@@ -38,6 +38,8 @@ other clients. It runs until interrupted.`,
 			f.listen.register(fs, trackerPort, portTracker)
 			f.metrics.register(fs)
 			fs.Var(&f.interval, "interval", "how long announcers are asked to wait, at least 1m (default: 30m)")
+			f.memory = memoryDefault
+			fs.Var(&f.memory, "memory", "ceiling for the memory of the process, at least 32M; bounds the peers that are known (default: 384M, for 860,000 peers)")
 			return f.run
 		},
 	}
@@ -47,6 +49,31 @@ type trackerFlags struct {
 	listen   listenFlags
 	metrics  metricsFlags
 	interval timeValue
+	memory   memoryValue
+}
+
+const (
+	// trackerBase is what a tracker takes before anybody comes: rates of sources,
+	// buffers, the runtime.
+	trackerBase = 4 << 20
+	// connectionBytes is what a connection takes, with its goroutine and buffers,
+	// and what the one before it left to the collector.
+	connectionBytes = 40 << 10
+	// connectionsShare is the part of the memory for connections, of which there
+	// are connectionsMin at least and connectionsMax at most on each port.
+	connectionsShare = 8
+	connectionsMin   = 64
+	connectionsMax   = 1024
+)
+
+// tracker returns how many connections, on each of so many ports, and how many
+// peers fit below the ceiling. A quarter of what is left for peers is for the
+// collector to work with.
+func (v memoryValue) tracker(ports int) (connections, peers int) {
+	room := int64(v) - memoryOutside
+	connections = int(min(max(room/connectionsShare/connectionBytes, connectionsMin), connectionsMax))
+	room -= trackerBase + int64(connections)*connectionBytes
+	return max(connections/ports, 1), int(max(room/4*3/tracker.PeerBytes, 1))
 }
 
 func (f *trackerFlags) run(ctx context.Context, c *console, _ []string) error {
@@ -63,7 +90,11 @@ func (f *trackerFlags) run(ctx context.Context, c *console, _ []string) error {
 		closePairs(pairs)
 		return err
 	}
-	server := tracker.NewServer(tracker.ServerConfig{Interval: time.Duration(f.interval), Logger: c.log})
+	f.memory.apply(c)
+	connections, peers := f.memory.tracker(len(pairs))
+	server := tracker.NewServer(tracker.ServerConfig{
+		Interval: time.Duration(f.interval), Logger: c.log, PeersMax: peers, ConnectionsMax: connections,
+	})
 	serving, cancel := context.WithCancel(ctx)
 	failed := make(chan error, len(pairs))
 	var wait sync.WaitGroup
@@ -87,7 +118,7 @@ func (f *trackerFlags) run(ctx context.Context, c *console, _ []string) error {
 	for _, u := range urls {
 		c.result(u)
 	}
-	err = watchTracker(ctx, c, server, failed)
+	err = f.watch(ctx, c, server, failed)
 	if stop := ended(ctx); stop != nil {
 		return stop // the ports were closed for that
 	}
@@ -114,8 +145,11 @@ func closePairs(pairs []*transport.Pair) {
 	}
 }
 
-// watchTracker tells how the tracker is doing until ctx ends or it fails.
-func watchTracker(ctx context.Context, c *console, server *tracker.Server, failed <-chan error) error {
+// watch tells how the tracker is doing until ctx ends or it fails.
+func (f *trackerFlags) watch(
+	ctx context.Context, c *console, server *tracker.Server, failed <-chan error,
+) error {
+	var memory memoryWatch
 	usr1, stop := statusSignals()
 	defer stop()
 	tick := time.NewTicker(showInterval)
@@ -131,6 +165,7 @@ func watchTracker(ctx context.Context, c *console, server *tracker.Server, faile
 			c.say(trackerLine(server.Stats()))
 			c.event("tracker", trackerNews(server.Stats()))
 		case now := <-tick.C:
+			memory.look(c, f.memory)
 			due := now.Sub(shown) >= bootstrapLineInterval
 			if due {
 				shown = now

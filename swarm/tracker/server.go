@@ -54,7 +54,8 @@ type ServerConfig struct {
 	// Interval is what announcers are asked to wait; 30 minutes if zero.
 	Interval time.Duration
 	// PeersMax bounds the peers that are remembered, of all torrents together;
-	// 400,000 if zero. Beyond, networks that have many peers lose some.
+	// 400,000 if zero. Each costs up to PeerBytes. Beyond, networks that have
+	// many peers lose some.
 	PeersMax int
 	// ConnectionsMax bounds the HTTP connections of a port at a time; 1,024 if
 	// zero.
@@ -117,7 +118,7 @@ func NewServer(cfg ServerConfig) *Server {
 		cfg.Logger = slog.New(slog.DiscardHandler)
 	}
 	return &Server{
-		cfg: cfg, store: newStore(cfg.PeersMax), ids: newConnectionIDs(),
+		cfg: cfg, store: newStore(time.Now(), cfg.PeersMax), ids: newConnectionIDs(),
 		rate: limit.NewSources(cfg.Rate, rateBurst), connectRate: limit.NewSources(cfg.Rate, rateBurst),
 	}
 }

@@ -1,6 +1,7 @@
 package tracker
 
 import (
+	"encoding/binary"
 	"hash/maphash"
 	"math/rand/v2"
 	"net/netip"
@@ -15,9 +16,12 @@ const (
 	// shards divide the swarms, so that announces do not wait for each other
 	// on machines with many processors.
 	shards = 16
-	// peersMaxDefault bounds the peers of all swarms together. One costs about
-	// 250 bytes.
+	// peersMaxDefault bounds the peers of all swarms together.
 	peersMaxDefault = 400_000
+	// PeerBytes is what a peer costs at most, in bytes: one that is alone in its
+	// swarm and in its network takes 230 to 290, according to the room that growing
+	// maps leave unused. In a large swarm it is 110.
+	PeerBytes = 300
 	// peersPerHost bounds the peers of one host in one swarm: several users may
 	// share an address, but one must not be able to fill a swarm with itself. A
 	// host is an IPv4 address, or the /64 of an IPv6 one.
@@ -28,16 +32,16 @@ const (
 	// scanFactor bounds the peers that are looked at for an answer, as a
 	// multiple of those wanted, when a seed is to be given leeches alone.
 	scanFactor = 4
+	// spareMax is how many times as much room as it needs a shard keeps for its
+	// peers.
+	spareMax = 4
 )
 
-// A host and a network are what peers are counted by.
-type (
-	host    = netip.Addr // as limit.SourceOf has it
-	network = netip.Prefix
-)
+// A network is who is taken for one owner of addresses when there are too many
+// peers, or connections.
+type network = netip.Prefix
 
-// networkOf returns who is taken for one owner of addresses when there are too
-// many peers.
+// networkOf returns the network of an address: its /24 or /48.
 func networkOf(ip netip.Addr) network {
 	bits := 48
 	if ip.Is4() {
@@ -47,27 +51,47 @@ func networkOf(ip netip.Addr) network {
 	return p
 }
 
-// A peer is one of a swarm.
+// A networkKey is a network in eight bytes.
+type networkKey uint64
+
+func networkKeyOf(ip netip.Addr) networkKey {
+	b := ip.As16()
+	if ip.Is4() {
+		const isFour = 1 << 63
+		return isFour | networkKey(binary.BigEndian.Uint32(b[12:])>>8)
+	}
+	return networkKey(binary.BigEndian.Uint64(b[:8]) >> 16)
+}
+
+// A slot is the index of a peer in its shard. It changes when others leave.
+type slot = uint32
+
+// noSlot ends a chain.
+const noSlot = ^slot(0)
+
+// A peer is one of a swarm. There may be millions, hence its few bytes.
 type peer struct {
-	addr  netip.AddrPort
+	ip    [16]byte // IPv4 mapped
 	swarm *swarm
-	next  *peer     // of the same host in this swarm
-	at    time.Time // of the last announce
-	place int       // in the list of the swarm for its family
-	slot  int       // in all of the shard
+	at    int32  // of the last announce, in seconds since the start of the store
+	place uint32 // in the list of the swarm for its family
+	next  slot   // in its chain, see shard
+	port  uint16
 	seed  bool
 }
 
+func (p *peer) addr() netip.Addr { return netip.AddrFrom16(p.ip).Unmap() }
+
+func (p *peer) addrPort() netip.AddrPort { return netip.AddrPortFrom(p.addr(), p.port) }
+
 // A swarm is what is known of one torrent. It is never without peers.
 type swarm struct {
-	hash      metainfo.Hash
-	hosts     map[host]*peer // chains of at most peersPerHost
-	v4, v6    []*peer
-	seeds     int
-	completed int
+	hash             metainfo.Hash
+	v4, v6           []slot
+	seeds, completed int32
 }
 
-func (s *swarm) list(ip netip.Addr) *[]*peer {
+func (s *swarm) list(ip netip.Addr) *[]slot {
 	if ip.Is4() {
 		return &s.v4
 	}
@@ -75,19 +99,25 @@ func (s *swarm) list(ip netip.Addr) *[]*peer {
 }
 
 func (s *swarm) counts() Counts {
-	return Counts{Seeds: s.seeds, Leeches: len(s.v4) + len(s.v6) - s.seeds, Completed: s.completed}
+	return Counts{
+		Seeds: int(s.seeds), Leeches: len(s.v4) + len(s.v6) - int(s.seeds), Completed: int(s.completed),
+	}
 }
 
 // A shard is a part of the swarms. It is safe for concurrent use.
 //
-// Invariants: len(all) <= peersMax; the sum of networks is len(all); the sum of
-// the lists of swarms is len(all).
+// Invariants: len(peers) <= peersMax; the sum of networks is len(peers); so is the
+// sum of the lists of swarms, and that of the chains.
 type shard struct {
 	mu       sync.Mutex
+	seed     maphash.Seed
 	peersMax int
 	swarms   map[metainfo.Hash]*swarm
-	networks map[network]int
-	all      []*peer // in no order
+	// chains hold the first peer of those of one host in one swarm, by a keyed
+	// hash of both. If two fall on one key they share a chain, which does no harm.
+	chains   map[uint64]slot
+	networks map[networkKey]uint32
+	peers    []peer // in no order
 	evicted  uint64
 	expired  uint64
 }
@@ -95,16 +125,19 @@ type shard struct {
 // A store holds the swarms of a tracker.
 type store struct {
 	seed   maphash.Seed // strangers must not be able to aim at one shard
+	start  time.Time
 	shards [shards]shard
 }
 
-func newStore(peersMax int) *store {
-	s := &store{seed: maphash.MakeSeed()}
+func newStore(now time.Time, peersMax int) *store {
+	s := &store{seed: maphash.MakeSeed(), start: now}
 	for i := range s.shards {
 		s.shards[i] = shard{
+			seed:     s.seed,
 			peersMax: max(1, peersMax/shards),
 			swarms:   make(map[metainfo.Hash]*swarm),
-			networks: make(map[network]int),
+			chains:   make(map[uint64]slot),
+			networks: make(map[networkKey]uint32),
 		}
 	}
 	return s
@@ -112,6 +145,25 @@ func newStore(peersMax int) *store {
 
 func (s *store) shard(h metainfo.Hash) *shard {
 	return &s.shards[maphash.Bytes(s.seed, h[:])%shards]
+}
+
+// seconds returns a time as peers keep it.
+func (s *store) seconds(t time.Time) int32 { return int32(t.Sub(s.start) / time.Second) }
+
+// chain returns the key of the peers of a host in a swarm.
+func (sh *shard) chain(h metainfo.Hash, ip netip.Addr) uint64 {
+	var b [hashSize + 16]byte
+	host := limit.SourceOf(ip).As16()
+	copy(b[copy(b[:], h[:]):], host[:])
+	return maphash.Bytes(sh.seed, b[:])
+}
+
+// first returns the first peer of a chain.
+func (sh *shard) first(chain uint64) slot {
+	if i, ok := sh.chains[chain]; ok {
+		return i
+	}
+	return noSlot
 }
 
 // An announcement is what the store is told of a peer. Its address is unmapped.
@@ -133,7 +185,7 @@ func (s *store) announce(now time.Time, a *announcement, dst4, dst6 []byte) (Cou
 	if a.event == Stopped {
 		sh.stop(a)
 	} else {
-		sh.note(now, a)
+		sh.note(s.seconds(now), a)
 	}
 	sw := sh.swarms[a.hash]
 	if sw == nil {
@@ -145,13 +197,13 @@ func (s *store) announce(now time.Time, a *announcement, dst4, dst6 []byte) (Cou
 			own, other = dst6, dst4
 		}
 		before := len(own)
-		own = sw.pick(own, *sw.list(a.addr.Addr()), a, a.want)
+		own = sh.pick(own, *sw.list(a.addr.Addr()), a, a.want)
 		if a.both {
 			size, rest := compact4, &sw.v6
 			if !a.addr.Addr().Is4() {
 				size, rest = compact6, &sw.v4
 			}
-			other = sw.pick(other, *rest, a, a.want-(len(own)-before)/size)
+			other = sh.pick(other, *rest, a, a.want-(len(own)-before)/size)
 		}
 		dst4, dst6 = own, other
 		if !a.addr.Addr().Is4() {
@@ -163,20 +215,20 @@ func (s *store) announce(now time.Time, a *announcement, dst4, dst6 []byte) (Cou
 
 // pick appends up to n peers of a list, from a random place on, without the
 // asking one, and without seeds if that is one.
-func (s *swarm) pick(dst []byte, list []*peer, a *announcement, n int) []byte {
+func (sh *shard) pick(dst []byte, list []slot, a *announcement, n int) []byte {
 	if len(list) == 0 || n <= 0 {
 		return dst
 	}
 	i := rand.IntN(len(list))
 	for range min(len(list), n*scanFactor+1) {
-		p := list[i]
+		p := &sh.peers[list[i]]
 		if i++; i == len(list) {
 			i = 0
 		}
-		if p.addr == a.addr || a.seed && p.seed {
+		if a.seed && p.seed || p.addrPort() == a.addr {
 			continue
 		}
-		dst = appendCompact(dst, p.addr)
+		dst = appendCompact(dst, p.addrPort())
 		if n--; n == 0 {
 			break
 		}
@@ -185,17 +237,18 @@ func (s *swarm) pick(dst []byte, list []*peer, a *announcement, n int) []byte {
 }
 
 // note adds a peer, or renews what is known of it.
-func (sh *shard) note(now time.Time, a *announcement) {
+func (sh *shard) note(now int32, a *announcement) {
 	sw := sh.swarms[a.hash]
 	if sw == nil {
-		sw = &swarm{hash: a.hash, hosts: make(map[host]*peer, 1)}
+		sw = &swarm{hash: a.hash}
 		sh.swarms[a.hash] = sw
 	}
-	key := limit.SourceOf(a.addr.Addr())
-	var oldest *peer
-	n := 0
-	for p := sw.hosts[key]; p != nil; p = p.next {
-		if p.addr == a.addr {
+	ip := a.addr.Addr()
+	chain := sh.chain(a.hash, ip)
+	oldest, n := noSlot, 0
+	for i := sh.first(chain); i != noSlot; i = sh.peers[i].next {
+		p := &sh.peers[i]
+		if p.swarm == sw && p.addrPort() == a.addr {
 			if a.event == Completed && !p.seed {
 				sw.completed++
 			}
@@ -203,24 +256,26 @@ func (sh *shard) note(now time.Time, a *announcement) {
 			p.at = now
 			return
 		}
-		if oldest == nil || p.at.Before(oldest.at) {
-			oldest = p
+		if oldest == noSlot || p.at <= sh.peers[oldest].at { // those behind are older
+			oldest = i
 		}
 		n++
 	}
-	p := &peer{addr: a.addr, swarm: sw, at: now, next: sw.hosts[key], slot: len(sh.all)}
-	sw.hosts[key] = p
-	list := sw.list(a.addr.Addr())
-	p.place = len(*list)
-	*list = append(*list, p)
-	sh.all = append(sh.all, p)
-	sh.networks[networkOf(a.addr.Addr())]++
-	sw.setSeed(p, a.seed)
+	list := sw.list(ip)
+	p := peer{
+		ip: ip.As16(), port: a.addr.Port(), swarm: sw, at: now,
+		next: sh.first(chain), place: uint32(len(*list)),
+	}
+	sw.setSeed(&p, a.seed)
+	*list = append(*list, slot(len(sh.peers)))
+	sh.chains[chain] = slot(len(sh.peers))
+	sh.networks[networkKeyOf(ip)]++
+	sh.peers = append(sh.peers, p)
 	switch {
 	case n >= peersPerHost:
 		sh.remove(oldest)
 		sh.evicted++
-	case len(sh.all) > sh.peersMax:
+	case len(sh.peers) > sh.peersMax:
 		sh.evict()
 	}
 }
@@ -240,9 +295,9 @@ func (sh *shard) stop(a *announcement) {
 	if sw == nil {
 		return
 	}
-	for p := sw.hosts[limit.SourceOf(a.addr.Addr())]; p != nil; p = p.next {
-		if p.addr == a.addr {
-			sh.remove(p)
+	for i := sh.first(sh.chain(a.hash, a.addr.Addr())); i != noSlot; i = sh.peers[i].next {
+		if p := &sh.peers[i]; p.swarm == sw && p.addrPort() == a.addr {
+			sh.remove(i)
 			return
 		}
 	}
@@ -251,52 +306,74 @@ func (sh *shard) stop(a *announcement) {
 // evict makes room: of a sample of peers, the oldest of the network that has
 // the most peers goes.
 func (sh *shard) evict() {
-	var worst *peer
-	var most int
-	for range evictSample {
-		p := sh.all[rand.IntN(len(sh.all))]
-		n := sh.networks[networkOf(p.addr.Addr())]
-		if worst == nil || n > most || n == most && p.at.Before(worst.at) {
-			worst, most = p, n
+	var worst slot
+	var most uint32
+	for i := range evictSample {
+		at := slot(rand.IntN(len(sh.peers)))
+		p := &sh.peers[at]
+		n := sh.networks[networkKeyOf(p.addr())]
+		if i == 0 || n > most || n == most && p.at < sh.peers[worst].at {
+			worst, most = at, n
 		}
 	}
 	sh.remove(worst)
 	sh.evicted++
 }
 
-// remove forgets a peer, and its swarm if it was the last.
-func (sh *shard) remove(p *peer) {
-	sw := p.swarm
+// remove forgets a peer, and its swarm if it was the last. Another peer takes its
+// slot.
+func (sh *shard) remove(at slot) {
+	p := &sh.peers[at]
+	sw, ip := p.swarm, p.addr()
 	sw.setSeed(p, false)
-	key := limit.SourceOf(p.addr.Addr())
-	if first := sw.hosts[key]; first == p {
-		if p.next == nil {
-			delete(sw.hosts, key)
-		} else {
-			sw.hosts[key] = p.next
-		}
-	} else {
-		for ; first.next != p; first = first.next {
-		}
-		first.next = p.next
-	}
-	list := sw.list(p.addr.Addr())
+	sh.relink(at, p.next)
+	list := sw.list(ip)
 	last := (*list)[len(*list)-1]
-	(*list)[p.place], last.place = last, p.place
-	(*list)[len(*list)-1] = nil
+	(*list)[p.place], sh.peers[last].place = last, p.place
 	*list = (*list)[:len(*list)-1]
-
-	last = sh.all[len(sh.all)-1]
-	sh.all[p.slot], last.slot = last, p.slot
-	sh.all[len(sh.all)-1] = nil
-	sh.all = sh.all[:len(sh.all)-1]
-
-	n := networkOf(p.addr.Addr())
-	if sh.networks[n]--; sh.networks[n] == 0 {
-		delete(sh.networks, n)
+	key := networkKeyOf(ip)
+	if sh.networks[key]--; sh.networks[key] == 0 {
+		delete(sh.networks, key)
 	}
 	if len(sw.v4)+len(sw.v6) == 0 {
 		delete(sh.swarms, sw.hash)
+	}
+	sh.fill(at)
+}
+
+// relink makes whatever leads to a slot, a chain or another peer of that, lead to
+// another one.
+func (sh *shard) relink(from, to slot) {
+	p := &sh.peers[from]
+	chain := sh.chain(p.swarm.hash, p.addr())
+	i := sh.chains[chain]
+	switch {
+	case i != from:
+		for sh.peers[i].next != from {
+			i = sh.peers[i].next
+		}
+		sh.peers[i].next = to
+	case to == noSlot:
+		delete(sh.chains, chain)
+	default:
+		sh.chains[chain] = to
+	}
+}
+
+// fill moves the last peer into a slot that has become free, and gives room back
+// if there is much more than is needed.
+func (sh *shard) fill(at slot) {
+	last := slot(len(sh.peers) - 1)
+	if at != last {
+		sh.relink(last, at)
+		p := sh.peers[last]
+		(*p.swarm.list(p.addr()))[p.place] = at
+		sh.peers[at] = p
+	}
+	sh.peers[last] = peer{}
+	sh.peers = sh.peers[:last]
+	if need := 2 * len(sh.peers); cap(sh.peers) > max(1024, spareMax*need/2) {
+		sh.peers = append(make([]peer, 0, need), sh.peers...)
 	}
 }
 
@@ -314,16 +391,16 @@ func (s *store) scrape(h metainfo.Hash) (Counts, bool) {
 // expire forgets the peers that were silent since before.
 func (s *store) expire(before time.Time) {
 	for i := range s.shards {
-		s.shards[i].expire(before)
+		s.shards[i].expire(s.seconds(before))
 	}
 }
 
-func (sh *shard) expire(before time.Time) {
+func (sh *shard) expire(before int32) {
 	sh.mu.Lock()
 	defer sh.mu.Unlock()
-	for i := len(sh.all) - 1; i >= 0; i-- {
-		if p := sh.all[i]; p.at.Before(before) {
-			sh.remove(p)
+	for i := len(sh.peers) - 1; i >= 0; i-- {
+		if sh.peers[i].at < before {
+			sh.remove(slot(i))
 			sh.expired++
 		}
 	}
@@ -335,7 +412,7 @@ func (s *store) size() (swarms, peers int, evicted, expired uint64) {
 		sh := &s.shards[i]
 		sh.mu.Lock()
 		swarms += len(sh.swarms)
-		peers += len(sh.all)
+		peers += len(sh.peers)
 		evicted += sh.evicted
 		expired += sh.expired
 		sh.mu.Unlock()

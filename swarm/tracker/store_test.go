@@ -4,10 +4,12 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"net/netip"
+	"runtime"
 	"testing"
 	"time"
 
 	"swarmnode/metainfo"
+	"swarmnode/swarm/limit"
 )
 
 // check compares what the store holds with its invariants.
@@ -17,38 +19,41 @@ func (s *store) check(t *testing.T) {
 		sh := &s.shards[i]
 		networks, listed, chained := 0, 0, 0
 		for _, n := range sh.networks {
-			networks += n
+			networks += int(n)
 		}
 		for h, sw := range sh.swarms {
 			seeds, here := 0, 0
-			for _, list := range [][]*peer{sw.v4, sw.v6} {
-				for place, p := range list {
-					if p.place != place || p.swarm != sw {
+			hosts := make(map[netip.Addr]int)
+			for _, list := range [][]slot{sw.v4, sw.v6} {
+				for place, i := range list {
+					p := &sh.peers[i]
+					if int(p.place) != place || p.swarm != sw {
 						t.Fatalf("a peer of %v is out of place", h)
 					}
 					if p.seed {
 						seeds++
 					}
+					if hosts[limit.SourceOf(p.addr())]++; hosts[limit.SourceOf(p.addr())] > peersPerHost {
+						t.Fatalf("%d peers of a host", hosts[limit.SourceOf(p.addr())])
+					}
 					here++
 				}
 			}
-			if seeds != sw.seeds || here == 0 {
+			if seeds != int(sw.seeds) || here == 0 {
 				t.Fatalf("%v: %d seeds counted as %d, %d peers", h, seeds, sw.seeds, here)
 			}
 			listed += here
-			for _, p := range sw.hosts {
-				n := 0
-				for ; p != nil; p = p.next {
-					n++
+		}
+		for chain, i := range sh.chains {
+			for ; i != noSlot; i = sh.peers[i].next {
+				if p := &sh.peers[i]; sh.chain(p.swarm.hash, p.addr()) != chain {
+					t.Fatalf("%v is in a chain of others", p.addrPort())
 				}
-				if n > peersPerHost {
-					t.Fatalf("%d peers of a host", n)
-				}
-				chained += n
+				chained++
 			}
 		}
-		if n := len(sh.all); n != networks || n != listed || n != chained || n > sh.peersMax {
-			t.Fatalf("%d peers, %d by network, %d listed, %d by host, at most %d", n, networks, listed, chained, sh.peersMax)
+		if n := len(sh.peers); n != networks || n != listed || n != chained || n > sh.peersMax {
+			t.Fatalf("%d peers, %d by network, %d listed, %d chained, at most %d", n, networks, listed, chained, sh.peersMax)
 		}
 	}
 }
@@ -61,8 +66,8 @@ func TestStoreAtRandom(t *testing.T) {
 		}
 	}()
 	r := rand.New(rand.NewPCG(seed, 0))
-	s := newStore(400)
 	now := time.Unix(1000, 0)
+	s := newStore(now, 400)
 	for i := range 20_000 {
 		now = now.Add(time.Second)
 		ip := netip.AddrFrom4([4]byte{10, 0, byte(r.IntN(4)), byte(r.IntN(8))})
@@ -96,8 +101,8 @@ func TestStoreAtRandom(t *testing.T) {
 // One network that announces without end costs itself, not the others.
 func TestFairEviction(t *testing.T) {
 	const most = 16 * 100
-	s := newStore(most)
 	now := time.Unix(1000, 0)
+	s := newStore(now, most)
 	honest := make([]announcement, 64)
 	for i := range honest {
 		honest[i] = announcement{
@@ -130,8 +135,8 @@ func TestFairEviction(t *testing.T) {
 }
 
 func TestPeersPerHost(t *testing.T) {
-	s := newStore(1000)
 	now := time.Unix(1000, 0)
+	s := newStore(now, 1000)
 	for i := range 100 {
 		now = now.Add(time.Second)
 		for _, ip := range []string{"192.0.2.1", fmt.Sprintf("2001:db8::%x", i+1)} {
@@ -151,9 +156,74 @@ func TestPeersPerHost(t *testing.T) {
 	}
 }
 
+// TestPeerBytes measures what a peer costs: alone in its swarm and its network,
+// and in swarms of a thousand.
+func TestPeerBytes(t *testing.T) {
+	for _, c := range []struct {
+		name  string
+		of    func(i int) announcement
+		most  float64
+		peers int // more than 2^16, that tables have grown; 126,000 are the dearest
+	}{
+		{"alone, IPv4", func(i int) announcement { return loner(i, false) }, PeerBytes, 200_000},
+		{"alone, IPv6", func(i int) announcement { return loner(i, true) }, PeerBytes, 200_000},
+		{"alone, dearest", func(i int) announcement { return loner(i, false) }, PeerBytes, 126_000},
+		{"a thousand each", func(i int) announcement {
+			a := loner(i, false)
+			a.hash = metainfo.Hash{byte(i / 1000), byte(i / 256_000)}
+			return a
+		}, PeerBytes / 2, 200_000},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			now := time.Unix(1000, 0)
+			before := heap()
+			s := newStore(now, 2*c.peers)
+			for i := range c.peers {
+				a := c.of(i)
+				s.announce(now, &a, nil, nil)
+			}
+			each := float64(heap()-before) / float64(c.peers)
+			if _, peers, _, _ := s.size(); peers != c.peers {
+				t.Fatalf("%d peers", peers)
+			}
+			t.Logf("%.0f bytes a peer", each)
+			if each > c.most {
+				t.Errorf("%.0f bytes a peer, documented as %.0f", each, c.most)
+			}
+			s.expire(now.Add(time.Hour))
+			s.check(t)
+			for i := range s.shards {
+				if n := cap(s.shards[i].peers); n > 1024 {
+					t.Fatalf("room for %d peers is kept for none", n)
+				}
+			}
+		})
+	}
+}
+
+// loner returns an announcement of a peer that shares nothing with others.
+func loner(i int, v6 bool) announcement {
+	b := [16]byte{0x20, 1, byte(i >> 16), byte(i >> 8), byte(i), 15: 1}
+	ip := netip.AddrFrom16(b)
+	if !v6 {
+		ip = netip.AddrFrom4([4]byte{byte(i >> 16), byte(i >> 8), byte(i), 1})
+	}
+	return announcement{
+		hash: metainfo.Hash{byte(i), byte(i >> 8), byte(i >> 16), 1}, addr: netip.AddrPortFrom(ip, 1),
+	}
+}
+
+// heap returns the bytes that are in use after a collection.
+func heap() int64 {
+	runtime.GC()
+	var m runtime.MemStats
+	runtime.ReadMemStats(&m)
+	return int64(m.HeapAlloc)
+}
+
 func BenchmarkStore(b *testing.B) {
-	s := newStore(peersMaxDefault)
 	now := time.Now()
+	s := newStore(now, peersMaxDefault)
 	a := announcement{want: serverWant}
 	out := make([]byte, 0, 4096)
 	b.ReportAllocs()
