@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"sort"
+	"strconv"
 
 	"swarmnode/metainfo/bencode"
 )
@@ -102,6 +103,44 @@ func (l *Layout) appendLayers(dst []byte) []byte {
 		}
 		return dst
 	})
+}
+
+// writesLayers tells whether appendLayers writes just what raw holds.
+func (l *Layout) writesLayers(raw []byte) bool {
+	rest := raw
+	cut := func(b []byte) (same bool) {
+		rest, same = bytes.CutPrefix(rest, b)
+		return same
+	}
+	var scratch []byte
+	same := l.kind != V1 && cut([]byte("d"))
+	var last *tree
+	for _, f := range l.roots {
+		t := l.trees[f]
+		if !same || t == last || t.height == 0 || !t.complete() {
+			continue
+		}
+		last = t
+		scratch = bencode.AppendString(scratch[:0], t.hash[:])
+		scratch = append(strconv.AppendInt(scratch, int64(t.pieces)*sha256.Size, 10), ':')
+		same = cut(scratch)
+		t.mu.RLock()
+		for i := 0; same && i < len(t.rows[0]); i++ {
+			same = cut(t.rows[0][i][:])
+		}
+		t.mu.RUnlock()
+	}
+	return same && string(rest) == "e"
+}
+
+// layersKnown returns how many piece layers are known.
+func (l *Layout) layersKnown() (n int) {
+	for _, f := range l.roots {
+		if t := l.trees[f]; t.height > 0 && t.complete() {
+			n++
+		}
+	}
+	return n
 }
 
 // HashesKnown tells whether the piece layers of all files are known, as they are

@@ -13,6 +13,8 @@ import (
 	"strings"
 
 	"github.com/multiformats/go-multihash"
+
+	"swarmnode/metainfo/weburl"
 )
 
 const (
@@ -35,6 +37,9 @@ type Magnet struct {
 	Trackers []string // "tr"
 	WebSeeds []string // "ws"
 	Select   []Range  // "so": the files to fetch; all if empty
+	// Unusable are URLs of trackers and web seeds that cannot be used, at most
+	// UnusableMax.
+	Unusable []Unusable
 }
 
 // Range is a run of file indices of BEP 53, both ends included. Padding files
@@ -181,6 +186,14 @@ const multihashBytesMax = 128
 
 // setParam takes a parameter other than "xt".
 func (m *Magnet) setParam(key, value string) {
+	switch key {
+	case "tr":
+		m.Trackers = m.addURL(m.Trackers, value, TrackersMax)
+		return
+	case "ws":
+		m.WebSeeds = m.addURL(m.WebSeeds, value, WebSeedsMax)
+		return
+	}
 	text, err := url.QueryUnescape(value)
 	if err != nil {
 		if key != "dn" {
@@ -198,18 +211,46 @@ func (m *Magnet) setParam(key, value string) {
 		if err == nil {
 			m.Peers = addString(m.Peers, joinEndpoint(host, port), PeersMax)
 		}
-	case "tr":
-		// A plus is a plus in a URL that was not encoded for a form.
-		if raw, err := url.PathUnescape(value); err == nil && IsURL(raw) {
-			m.Trackers = addString(m.Trackers, raw, TrackersMax)
-		}
-	case "ws":
-		if raw, err := url.PathUnescape(value); err == nil && IsURL(raw) {
-			m.WebSeeds = addString(m.WebSeeds, raw, WebSeedsMax)
-		}
 	case "so":
 		m.addSelection(text)
 	}
+}
+
+// addURL appends a URL to list, as addString does. One that was encoded once, or not
+// at all, is escaped where it has to be.
+func (m *Magnet) addURL(list []string, value string, limit int) []string {
+	// A plus is a plus in a URL that was not encoded for a form.
+	raw, err := url.PathUnescape(value)
+	if err != nil {
+		raw = unescapeLoosely(value)
+	}
+	if strings.TrimSpace(raw) == "" {
+		return list
+	}
+	u, err := weburl.Clean(raw)
+	if err != nil {
+		m.Unusable = addUnusable(m.Unusable, raw, err)
+		return list
+	}
+	return addString(list, u, limit)
+}
+
+// unescapeLoosely undoes percent-escapes, and leaves percent signs that escape
+// nothing.
+func unescapeLoosely(s string) string {
+	var b strings.Builder
+	for len(s) > 0 {
+		if s[0] == '%' && len(s) >= len("%00") {
+			if c, err := hex.DecodeString(s[1:3]); err == nil {
+				b.Write(c)
+				s = s[3:]
+				continue
+			}
+		}
+		b.WriteByte(s[0])
+		s = s[1:]
+	}
+	return b.String()
 }
 
 // addSelection takes the value of "so" (BEP 53): indices and ranges between

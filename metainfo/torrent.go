@@ -4,13 +4,8 @@ import (
 	"bytes"
 	"errors"
 	"fmt"
-	"math"
-	"net"
 	"slices"
-	"strconv"
-	"strings"
 	"time"
-	"unicode/utf8"
 
 	"swarmnode/metainfo/bencode"
 )
@@ -28,7 +23,8 @@ const (
 // outside the info dictionary, so the info-hash stays.
 type Torrent struct {
 	// Trackers holds announce URLs by tier (BEP 12). Without "announce-list"
-	// the one of "announce" is the only tier.
+	// the one of "announce" is the only tier. They are escaped where they have to
+	// be (see package weburl), as the other URLs are.
 	Trackers [][]string
 	WebSeeds []string // HTTP seeds (BEP 19, "url-list")
 	Nodes    []string // host:port of DHT nodes (BEP 5, "Torrent File Extensions")
@@ -38,14 +34,12 @@ type Torrent struct {
 	// the content is called on disk; as received.
 	DisplayName string
 	Created     time.Time
-	info        *Info
-	rest        []entry // keys that are kept as they are
-}
+	// Unusable are URLs of trackers and web seeds of the file that was read which
+	// cannot be used, at most UnusableMax.
+	Unusable []Unusable
 
-// An entry is a key of a dictionary with its value, encoded.
-type entry struct {
-	key string
-	raw []byte
+	info *Info
+	file original
 }
 
 // NewTorrent returns a .torrent file with nothing but info.
@@ -70,44 +64,23 @@ func parseTorrent(b []byte) (*Torrent, error) {
 	t := new(Torrent)
 	var info *infoParser
 	var layers []byte
-	var announce string
-	texts := make(map[string]string)
 	for key := range r.Dict() {
-		switch string(key) {
-		case "info":
+		e := entry{key: string(key)}
+		switch e.key {
+		case keyInfo:
 			info = readInfo(b, r)
-		case "piece layers":
+		case keyLayers:
 			layers = r.Raw()
-		case "announce":
-			if url, ok := readURL(r); ok {
-				announce = url
-			}
-		case "announce-list":
-			t.Trackers = readTiers(r)
-		case "url-list":
-			t.WebSeeds = readURLs(r, WebSeedsMax)
-		case "nodes":
-			t.Nodes = readNodes(r)
-		case "comment", "created by", "name", "comment.utf-8", "created by.utf-8", "name.utf-8":
-			b, _ := r.TryBytes()
-			texts[string(key)] = string(b)
-		case "creation date":
-			if n, ok := r.TryInt(); ok && n > 0 && n <= math.MaxUint32 {
-				t.Created = time.Unix(n, 0).UTC()
-			}
 		default:
-			t.rest = append(t.rest, entry{string(key), bytes.Clone(r.Raw())})
+			e.raw = bytes.Clone(r.Raw())
 		}
+		t.file.entries = append(t.file.entries, e)
 	}
 	if info != nil && info.err != nil {
 		return nil, fmt.Errorf("info dictionary: %w", info.err)
 	}
 	if err := r.Err(); err != nil {
 		return nil, err
-	}
-	t.Comment, t.Creator, t.DisplayName = readText(texts, "comment"), readText(texts, "created by"), readText(texts, "name")
-	if len(t.Trackers) == 0 && announce != "" {
-		t.Trackers = [][]string{{announce}}
 	}
 	if info == nil {
 		return nil, errors.New("no info dictionary")
@@ -120,7 +93,12 @@ func parseTorrent(b []byte) (*Torrent, error) {
 		if err := t.info.layout.readLayers(layers); err != nil {
 			return nil, fmt.Errorf("piece layers: %w", err)
 		}
+		if !t.info.layout.writesLayers(layers) {
+			t.file.set(keyLayers, bytes.Clone(layers))
+		}
 	}
+	t.file.layers = t.info.layout.layersKnown()
+	t.readOutside()
 	return t, nil
 }
 
@@ -136,192 +114,4 @@ func (t *Torrent) Magnet() Magnet {
 		m.Trackers = append(m.Trackers, tier...)
 	}
 	return m
-}
-
-// Marshal returns the .torrent file.
-func (t *Torrent) Marshal() []byte { return t.Append(nil) }
-
-// Append appends the .torrent file to dst. The info dictionary is written as
-// it was received, keys that ParseTorrent did not know as they were read, and
-// all keys sorted as BEP 3 demands.
-func (t *Torrent) Append(dst []byte) []byte {
-	entries := slices.Clone(t.rest)
-	add := func(key string, raw []byte) {
-		entries = append(entries, entry{key, raw})
-	}
-	str := func(key, s string) {
-		if s != "" {
-			add(key, bencode.AppendString(nil, s))
-		}
-	}
-	if urls := slices.Concat(t.Trackers...); len(urls) > 0 {
-		str("announce", urls[0])
-		if len(urls) > 1 {
-			add("announce-list", appendTiers(nil, t.Trackers))
-		}
-	}
-	str("comment", t.Comment)
-	str("created by", t.Creator)
-	if !t.Created.IsZero() {
-		add("creation date", bencode.AppendInt(nil, t.Created.Unix()))
-	}
-	add("info", t.info.raw)
-	str("name", t.DisplayName)
-	if nodes := appendNodes(nil, t.Nodes); nodes != nil {
-		add("nodes", nodes)
-	}
-	if layers := t.info.layout.appendLayers(nil); layers != nil {
-		add("piece layers", layers)
-	}
-	if len(t.WebSeeds) > 0 {
-		add("url-list", appendStrings(nil, t.WebSeeds))
-	}
-	slices.SortFunc(entries, func(a, b entry) int { return strings.Compare(a.key, b.key) })
-	return bencode.AppendDict(dst, func(dst []byte) []byte {
-		for _, e := range entries {
-			dst = append(bencode.AppendString(dst, e.key), e.raw...)
-		}
-		return dst
-	})
-}
-
-func appendStrings(dst []byte, list []string) []byte {
-	return bencode.AppendList(dst, func(dst []byte) []byte {
-		for _, s := range list {
-			dst = bencode.AppendString(dst, s)
-		}
-		return dst
-	})
-}
-
-func appendTiers(dst []byte, tiers [][]string) []byte {
-	return bencode.AppendList(dst, func(dst []byte) []byte {
-		for _, tier := range tiers {
-			if len(tier) > 0 {
-				dst = appendStrings(dst, tier)
-			}
-		}
-		return dst
-	})
-}
-
-// appendNodes appends the list of [host, port] of BEP 5, leaving out what is
-// no host:port; nil when nothing is left.
-func appendNodes(dst []byte, nodes []string) []byte {
-	some := false
-	dst = bencode.AppendList(dst, func(dst []byte) []byte {
-		for _, node := range nodes {
-			host, port, err := splitEndpoint(node)
-			if err != nil {
-				continue
-			}
-			some = true
-			dst = bencode.AppendList(dst, func(dst []byte) []byte {
-				return bencode.AppendInt(bencode.AppendString(dst, host), int64(port))
-			})
-		}
-		return dst
-	})
-	if !some {
-		return nil
-	}
-	return dst
-}
-
-// readText returns the text of a key, of which some programs wrote a second one
-// in UTF-8. What goes before for readers takes the place of both when the torrent
-// is written.
-func readText(texts map[string]string, key string) string {
-	if s := texts[key+".utf-8"]; s != "" && utf8.ValidString(s) {
-		return s
-	}
-	return texts[key]
-}
-
-// urlBytesMax bounds one URL: what servers commonly take.
-const urlBytesMax = 8 << 10
-
-func readURL(r *bencode.Reader) (string, bool) {
-	b, ok := r.TryBytes()
-	url := strings.TrimSpace(string(b))
-	return url, ok && IsURL(url)
-}
-
-// IsURL tells whether s may stand for a URL: printable, with a scheme. Whether
-// it can be used is for the user of the URL to say.
-func IsURL(s string) bool {
-	scheme, rest, ok := strings.Cut(s, "://")
-	if !ok || scheme == "" || rest == "" || len(s) > urlBytesMax || !utf8.ValidString(s) {
-		return false
-	}
-	for _, c := range s {
-		if c <= ' ' || isForbidden(c) && c >= 0x7f {
-			return false
-		}
-	}
-	return true
-}
-
-// readURLs reads a list of URLs, or a single one.
-func readURLs(r *bencode.Reader, limit int) []string {
-	var urls []string
-	take := func() {
-		if url, ok := readURL(r); ok && len(urls) < limit && !slices.Contains(urls, url) {
-			urls = append(urls, url)
-		}
-	}
-	if r.Kind() == bencode.List {
-		for range r.List() {
-			take()
-		}
-		return urls
-	}
-	take()
-	return urls
-}
-
-// readTiers reads the "announce-list" of BEP 12: a list of lists of URLs.
-func readTiers(r *bencode.Reader) [][]string {
-	if r.Kind() != bencode.List {
-		r.Skip()
-		return nil
-	}
-	var tiers [][]string
-	left := TrackersMax
-	for range r.List() {
-		if tier := readURLs(r, left); len(tier) > 0 {
-			tiers = append(tiers, tier)
-			left -= len(tier)
-		}
-	}
-	return tiers
-}
-
-// readNodes reads the "nodes" of BEP 5: a list of [host, port].
-func readNodes(r *bencode.Reader) []string {
-	if r.Kind() != bencode.List {
-		r.Skip()
-		return nil
-	}
-	var nodes []string
-	for range r.List() {
-		if r.Kind() != bencode.List {
-			continue
-		}
-		var host []byte
-		var port int64
-		for i := range r.List() {
-			switch i {
-			case 0:
-				host, _ = r.TryBytes()
-			case 1:
-				port, _ = r.TryInt()
-			}
-		}
-		node := net.JoinHostPort(string(host), strconv.FormatInt(port, 10))
-		if _, _, err := splitEndpoint(node); err == nil && len(nodes) < NodesMax {
-			nodes = append(nodes, node)
-		}
-	}
-	return nodes
 }

@@ -9,8 +9,12 @@ import (
 	"time"
 )
 
+// torrentDoc is a .torrent file with some keys beside the info dictionary, sorted.
 func torrentDoc(extra ...any) dict {
-	return append(dict{"info", single}, extra...)
+	all := append(dict{"info", single}, extra...)
+	pairs := slices.Collect(slices.Chunk(all, 2))
+	slices.SortFunc(pairs, func(a, b dict) int { return strings.Compare(a[0].(string), b[0].(string)) })
+	return slices.Concat(pairs...)
 }
 
 func TestParseTorrent(t *testing.T) {
@@ -36,25 +40,30 @@ func TestParseTorrent(t *testing.T) {
 	if got != want {
 		t.Errorf("got\n%s, want\n%s", got, want)
 	}
+	if out, want := string(torrent.Marshal()), strings.TrimSuffix(doc, "garbage behind"); out != want {
+		t.Errorf("written\n%q, want\n%q", out, want)
+	}
+	torrent.Trackers[0][0], torrent.Nodes, torrent.WebSeeds = "http://z/", torrent.Nodes[:1], append(torrent.WebSeeds, "http://t/")
+	torrent.Created = torrent.Created.Add(time.Second)
 	out := string(torrent.Marshal())
 	want = enc(dict{
-		"announce", "http://a/",
-		"announce-list", list{list{"http://a/", "http://b/"}, list{"udp://c:1"}, list{"http://stray/"}},
+		"announce", "http://z/",
+		"announce-list", list{list{"http://z/", "http://b/"}, list{"udp://c:1"}, list{"http://stray/"}},
 		"azureus_properties", dict{"x", 1},
 		"comment", "a comment",
 		"created by", "someone",
-		"creation date", 1700000000,
+		"creation date", 1700000001,
 		"encoding", "UTF-8",
 		"httpseeds", list{"http://h/"},
 		"info", single,
-		"nodes", list{list{"127.0.0.1", 6881}, list{"::1", 6882}},
-		"url-list", list{"http://seed/"},
+		"nodes", list{list{"127.0.0.1", 6881}},
+		"url-list", list{"http://seed/", "http://t/"},
 	})
 	if out != want {
 		t.Errorf("written\n%q, want\n%q", out, want)
 	}
 	m := torrent.Magnet()
-	if m.Hash() != torrent.Info().Hash() || m.Name != "n" || len(m.Trackers) != 4 || len(m.WebSeeds) != 1 {
+	if m.Hash() != torrent.Info().Hash() || m.Name != "n" || len(m.Trackers) != 4 || len(m.WebSeeds) != 2 {
 		t.Errorf("magnet %v", m)
 	}
 }
@@ -109,6 +118,9 @@ func TestTorrentTexts(t *testing.T) {
 			t.Errorf("%v: written\n%q, want\n%q", tt.extra, got, want)
 		}
 		torrent.Comment, torrent.Creator, torrent.DisplayName = "", "", ""
+		for _, key := range []string{"comment", "created by", "name"} {
+			torrent.Forget(key) // also what could not be read
+		}
 		if got, want := string(torrent.Marshal()), enc(dict{"info", single}); got != want {
 			t.Errorf("%v: without texts %q, want %q", tt.extra, got, want)
 		}
@@ -216,9 +228,25 @@ func TestPieceLayers(t *testing.T) {
 			t.Errorf("%s: %v", tt.name, err)
 		case tt.want != "" && (err == nil || !strings.Contains(err.Error(), tt.want)):
 			t.Errorf("%s: got %v, want ...%s...", tt.name, err, tt.want)
-		case tt.name == "all" && !bytes.Equal(got.Marshal(), torrent.Marshal()):
+		case tt.want == "" && string(got.Marshal()) != doc:
 			t.Errorf("%s: written differently", tt.name)
 		}
+	}
+	if again, err := ParseTorrent(torrent.Marshal()); err != nil || !bytes.Equal(again.Marshal(), torrent.Marshal()) {
+		t.Errorf("written differently, %v", err)
+	} else if again.file.value(keyLayers) != nil {
+		t.Error("layers are kept twice")
+	}
+	// Layers that become known later are written, in the place of those that were read.
+	some, err := ParseTorrent([]byte(enc(dict{"info", info, "piece layers", pairs(c, layerC)})))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := some.Info().layout.readLayers([]byte(pairs(a, layerA))); err != nil {
+		t.Fatal(err)
+	}
+	if !bytes.Equal(some.Marshal(), torrent.Marshal()) {
+		t.Error("layers that became known are not written")
 	}
 }
 

@@ -166,7 +166,7 @@ func (a *adding) fetch(ctx context.Context) error {
 		src := &a.sources[i]
 		spec := swarm.Spec{
 			Torrent: src.torrent, Magnet: src.magnet, Dir: dir, Name: string(a.output), Sequential: a.sequential,
-			WebSeeds: a.webSeeds.items, Trackers: src.own,
+			WebSeeds: cleanURLs(a.webSeeds.items), Trackers: src.own,
 		}
 		if len(a.files.items) > 0 || len(src.magnet.Select) > 0 {
 			spec.Wanted = func(l *metainfo.Layout) []bool { return choose(l, a.files.items, src.magnet).wanted }

@@ -13,6 +13,7 @@ import (
 
 	"swarmnode"
 	"swarmnode/metainfo"
+	"swarmnode/metainfo/weburl"
 )
 
 func createCommand() *command {
@@ -112,16 +113,25 @@ func (f *outsideFlags) register(fs *pflag.FlagSet) {
 	fs.Var(&f.creator, "creator", "what program to say has made the file; none if empty")
 }
 
-// apply sets in t what was given.
+// apply sets in t what was given, in the place of all there was of its kind.
 func (f *outsideFlags) apply(t *metainfo.Torrent) {
 	if len(f.trackers.items) > 0 {
+		t.Forget("announce")
 		t.Trackers = tiers(f.trackers.items)
 	}
 	if len(f.webSeeds.items) > 0 {
-		t.WebSeeds = f.webSeeds.items
+		t.Forget("url-list")
+		t.WebSeeds = cleanURLs(f.webSeeds.items)
 	}
 	if len(f.nodes.items) > 0 {
+		t.Forget("nodes")
 		t.Nodes = f.nodes.items
+	}
+	if f.comment.given {
+		t.Forget("comment")
+	}
+	if f.creator.given {
+		t.Forget("created by")
 	}
 	f.comment.setIn(&t.Comment)
 	f.creator.setIn(&t.Creator)
@@ -129,9 +139,9 @@ func (f *outsideFlags) apply(t *metainfo.Torrent) {
 
 var errURL = errors.New("not a URL such as https://example.org/announce")
 
-// checkURL sees that s looks like a URL of any scheme.
+// checkURL sees that s stands for a URL of any scheme.
 func checkURL(s string) error {
-	if !metainfo.IsURL(s) {
+	if _, err := weburl.Clean(s); err != nil {
 		return errURL
 	}
 	return nil
@@ -144,4 +154,17 @@ func checkTrackers(s string) error {
 		}
 	}
 	return nil
+}
+
+// cleanURLs escapes URLs where they have to be. What is no URL stays.
+func cleanURLs(urls []string) []string {
+	clean := make([]string, len(urls))
+	for i, raw := range urls {
+		url, err := weburl.Clean(raw)
+		if err != nil {
+			url = raw
+		}
+		clean[i] = url
+	}
+	return clean
 }

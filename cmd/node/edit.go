@@ -4,7 +4,6 @@ import (
 	"cmp"
 	"context"
 	"errors"
-	"slices"
 	"time"
 
 	"github.com/spf13/pflag"
@@ -19,9 +18,9 @@ func editCommand() *command {
 		short: "change what a .torrent file says beside its content",
 		long: `The info-hash stays: trackers, web seeds, DHT nodes and texts are not covered by
 it. What is given takes the place of all there was of its kind, but for what
---add-tracker adds. --name is a name to show, beside the one that the content has
-on disk and in links, which the info-hash covers. The paths of the files are
-printed.`,
+--add-tracker adds. All else stays as it is in the file, byte for byte. --name is
+a name to show, beside the one that the content has on disk and in links, which
+the info-hash covers. The paths of the files are printed.`,
 		examples: []example{
 			{"node edit --comment 'second try' some.torrent", "change the comment"},
 			{"node edit --no-trackers some.torrent", "leave the swarm to the DHT"},
@@ -87,30 +86,39 @@ func (f *editFlags) edit(c *console, path string) error {
 	return deliver(c, src.torrent, cmp.Or(f.output, path), f.force)
 }
 
-// change removes what is to go, then sets what was given.
+// change removes what is to go, then sets what was given. All else stays as it is in
+// the file, even what could not be read there.
 func (f *editFlags) change(t *metainfo.Torrent) {
 	if f.noTrackers {
+		t.Forget("announce")
 		t.Trackers = nil
 	}
 	if f.noWebSeeds {
+		t.Forget("url-list")
 		t.WebSeeds = nil
 	}
 	if f.noNodes {
+		t.Forget("nodes")
 		t.Nodes = nil
 	}
 	if f.noComment {
+		t.Forget("comment")
 		t.Comment = ""
 	}
 	if f.noCreator {
+		t.Forget("created by")
 		t.Creator = ""
 	}
 	if f.noDate {
+		t.Forget("creation date")
 		t.Created = time.Time{}
 	}
 	f.outside.apply(t)
-	f.name.setIn(&t.DisplayName)
-	if len(f.removeTrackers.items) > 0 {
-		t.Trackers = without(t.Trackers, f.removeTrackers.items)
+	if f.name.given {
+		t.Forget("name")
 	}
-	t.Trackers = append(t.Trackers, without(tiers(f.addTrackers.items), slices.Concat(t.Trackers...))...)
+	f.name.setIn(&t.DisplayName)
+	if len(f.removeTrackers.items)+len(f.addTrackers.items) > 0 {
+		t.EditTrackers(f.removeTrackers.items, tiers(f.addTrackers.items))
+	}
 }

@@ -67,34 +67,21 @@ func (s *source) asks(noTrackers bool) bool {
 // tiers reads the values of --tracker; what stands between commas is a tier
 // (BEP 12). Of a tracker that is named twice, the first counts.
 func tiers(items []string) [][]string {
+	seen := make(map[string]bool)
 	var list [][]string
 	for _, item := range items {
-		list = append(list, strings.Split(item, ","))
-	}
-	return without(list, nil)
-}
-
-// without returns the tiers without some URLs, and what is left of them with
-// each URL once.
-func without(tiers [][]string, urls []string) [][]string {
-	seen := make(map[string]bool)
-	for _, url := range urls {
-		seen[url] = true
-	}
-	var left [][]string
-	for _, tier := range tiers {
-		var rest []string
-		for _, url := range tier {
+		var tier []string
+		for _, url := range cleanURLs(strings.Split(item, ",")) {
 			if !seen[url] {
 				seen[url] = true
-				rest = append(rest, url)
+				tier = append(tier, url)
 			}
 		}
-		if len(rest) > 0 {
-			left = append(left, rest)
+		if len(tier) > 0 {
+			list = append(list, tier)
 		}
 	}
-	return left
+	return list
 }
 
 // webSeeds tells whether the source names HTTP servers of the content.
