@@ -1,6 +1,9 @@
 package swarm
 
 import (
+	"errors"
+	"fmt"
+	"strings"
 	"sync/atomic"
 	"time"
 
@@ -43,41 +46,63 @@ func (l *loop) findSources(info *metainfo.Info) []source {
 
 // trackers returns the usable trackers that are to be asked: first those of the
 // user, so that one which a stranger names as well is the user's. Those of a
-// magnet link are a tier each.
+// magnet link are a tier each. What cannot be used is told in one line.
 func (l *loop) trackers() [][]tracker.Tracker {
-	list := l.tiers(nil, l.spec.Trackers, false)
+	list, bad := usableTiers(nil, l.spec.Trackers, false)
+	if len(bad) > 0 {
+		l.log.Warn("trackers are left out", "err", errors.Join(bad...))
+	}
 	if l.spec.NoTrackers {
 		return list
 	}
-	if l.spec.Torrent != nil {
-		return l.tiers(list, l.spec.Torrent.Trackers, true)
+	unusable := l.spec.Magnet.Unusable
+	tiers := make([][]string, len(l.spec.Magnet.Trackers))
+	for i, url := range l.spec.Magnet.Trackers {
+		tiers[i] = []string{url}
 	}
-	for _, url := range l.spec.Magnet.Trackers {
-		list = l.tiers(list, [][]string{{url}}, true)
+	if l.spec.Torrent != nil {
+		unusable, tiers = l.spec.Torrent.Unusable, l.spec.Torrent.Trackers
+	}
+	list, bad = usableTiers(list, tiers, true)
+	for _, u := range unusable {
+		bad = append(bad, leftOut(u.URL, u.Err))
+	}
+	if len(bad) > 0 {
+		l.log.Warn("URLs of the torrent or link are left out", "err", errors.Join(bad...))
 	}
 	return list
 }
 
-// tiers appends those of tiers that have a usable tracker.
-func (l *loop) tiers(list [][]tracker.Tracker, tiers [][]string, stranger bool) [][]tracker.Tracker {
+// usableTiers appends those of tiers that have a usable tracker, and says why others
+// cannot be used.
+func usableTiers(list [][]tracker.Tracker, tiers [][]string, stranger bool) ([][]tracker.Tracker, []error) {
+	var bad []error
 	for _, urls := range tiers {
 		var tier []tracker.Tracker
 		for _, url := range urls {
 			t, err := tracker.ParseTracker(url, stranger)
-			switch {
-			case err == nil:
-				tier = append(tier, t)
-			case stranger:
-				l.log.Info("a tracker is left out", "err", err)
-			default:
-				l.log.Warn("a tracker is left out", "tracker", url, "err", err)
+			if err != nil {
+				bad = append(bad, leftOut(url, err))
+				continue
 			}
+			tier = append(tier, t)
 		}
 		if len(tier) > 0 {
 			list = append(list, tier)
 		}
 	}
-	return list
+	return list, bad
+}
+
+// leftOutBytes is how much of a URL that is left out is shown: paths hold keys.
+const leftOutBytes = 60
+
+// leftOut says that a URL cannot be used, and why.
+func leftOut(url string, why error) error {
+	if len(url) > leftOutBytes {
+		url = strings.ToValidUTF8(url[:leftOutBytes], "") + "…"
+	}
+	return fmt.Errorf("%q: %w", url, why)
 }
 
 func (l *loop) trackerStats() tracker.Stats {

@@ -1,15 +1,39 @@
 package swarm_test
 
 import (
+	"bytes"
+	"errors"
 	"fmt"
+	"log/slog"
 	"net/http"
 	"net/http/httptest"
+	"net/netip"
+	"strings"
+	"sync"
 	"testing"
 	"time"
 
 	"swarmnode/metainfo"
 	"swarmnode/swarm"
 )
+
+// A lockedBuffer is a log that may be read while others write.
+type lockedBuffer struct {
+	mu sync.Mutex
+	b  bytes.Buffer
+}
+
+func (l *lockedBuffer) Write(b []byte) (int, error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.b.Write(b)
+}
+
+func (l *lockedBuffer) String() string {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.b.String()
+}
 
 // asked is a server of this machine that tells its visitors by their path.
 func asked(t *testing.T) (url string, paths <-chan string) {
@@ -28,12 +52,12 @@ func asked(t *testing.T) (url string, paths <-chan string) {
 func TestTrackersOfTheUserAndOfStrangers(t *testing.T) {
 	url, paths := asked(t)
 	dir, torrent := makeContent(t, 20<<10)
-	torrent.Trackers = [][]string{{url + "/admin"}, {url + "/announce?reboot=1"}, {url + "/stranger/announce.php"}}
+	torrent.Trackers = [][]string{{url + "/admin"}, {url + "/announce?reboot=1"}, {url + "/stranger/announce.php"}, {url + "/announce/swarm?passkey=ab"}}
 	seed := add(t, newEngine(t), swarm.Spec{
 		Torrent: torrent, Dir: dir, Complete: true, Trackers: [][]string{{url + "/mine?key=1"}},
 	})
 	waitDone(t, seed)
-	want := map[string]bool{"/mine": true, "/stranger/announce.php": true}
+	want := map[string]bool{"/mine": true, "/stranger/announce.php": true, "/announce/swarm": true}
 	timeout := time.After(patience)
 	for len(want) > 0 {
 		select {
@@ -51,9 +75,43 @@ func TestTrackersOfTheUserAndOfStrangers(t *testing.T) {
 	}
 	// They hear of the end, and nobody else has heard anything.
 	for len(paths) > 0 {
-		if p := <-paths; p != "/mine" && p != "/stranger/announce.php" {
+		if p := <-paths; p != "/mine" && p != "/stranger/announce.php" && p != "/announce/swarm" {
 			t.Errorf("asked for %s", p)
 		}
+	}
+}
+
+// URLs with blanks and umlauts are used; what cannot be used is named in one line,
+// with the reason.
+func TestUnusableURLsAreNamed(t *testing.T) {
+	url, paths := asked(t)
+	var log lockedBuffer
+	e, err := swarm.Listen(swarm.Config{
+		Listen: []netip.AddrPort{netip.MustParseAddrPort("127.0.0.1:0")},
+		Logger: slog.New(slog.NewTextHandler(&log, &slog.HandlerOptions{Level: slog.LevelWarn})),
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer e.Close()
+	dir, torrent := makeContent(t, 20<<10)
+	torrent.Trackers = [][]string{{url + "/\u00fc b/announce"}, {"wss://t.example/"}}
+	torrent.Unusable = []metainfo.Unusable{{URL: "http://exa mple/announce", Err: errors.New("no host")}}
+	seed := add(t, e, swarm.Spec{Torrent: torrent, Dir: dir, Complete: true})
+	select {
+	case p := <-paths:
+		if p != "/\u00fc b/announce" {
+			t.Errorf("asked for %s", p)
+		}
+	case <-time.After(time.Minute):
+		t.Error("a URL with a blank is not asked")
+	}
+	if err := seed.Close(); err != nil {
+		t.Fatal(err)
+	}
+	text := log.String()
+	if strings.Count(text, "\n") != 1 || !strings.Contains(text, "wss://t.example/") || !strings.Contains(text, "exa mple") {
+		t.Errorf("the log says:\n%s", text)
 	}
 }
 

@@ -66,7 +66,7 @@ func (l *loop) useWebSeed(ctx context.Context, info *metainfo.Info, seed webSeed
 			URL: seed.url, Stranger: seed.stranger, Logger: l.log,
 		})
 		if err != nil {
-			l.log.Info("a web seed is left out", "err", err)
+			l.log.Warn("a web seed is left out", "err", leftOut(seed.url, err))
 			return
 		}
 		link.stream = conn

@@ -12,6 +12,7 @@ import (
 
 	"swarmnode/metainfo"
 	"swarmnode/swarm"
+	"swarmnode/swarm/tracker"
 )
 
 func seedCommand() *command {
@@ -94,6 +95,7 @@ func (f *seedFlags) run(ctx context.Context, c *console, args []string) error {
 	}
 	defer s.close()
 	s.announceStart()
+	f.checkTrackers(ctx, c)
 	watching, cancel := context.WithCancel(ctx)
 	w := startWatch(watching, s, nil)
 	defer w.wait.Wait()
@@ -124,6 +126,22 @@ func (f *seedFlags) run(ctx context.Context, c *console, args []string) error {
 	}
 	w.tellStop()
 	return ended(ctx)
+}
+
+// checkTrackers warns of trackers that will be in the link and that nodes which find
+// them there do not ask.
+func (f *seedFlags) checkTrackers(ctx context.Context, c *console) {
+	for _, tier := range tiers(f.outside.trackers.items) {
+		for _, url := range tier {
+			t, err := tracker.ParseTracker(url, false)
+			if err != nil {
+				continue // the engine tells
+			}
+			if err := t.CheckLink(ctx); err != nil {
+				c.warn("the link names tracker %v, but nodes that get the link will not ask it: %v", t, err)
+			}
+		}
+	}
 }
 
 // add hashes the content of path, prints its magnet link, and seeds it. It

@@ -19,7 +19,6 @@ import (
 	"fmt"
 	"net/netip"
 	"net/url"
-	"strconv"
 	"syscall"
 )
 
@@ -50,6 +49,30 @@ func (r Reach) String() string {
 // ErrRefused is wrapped by the errors for addresses and redirects that the
 // rules of this package do not allow.
 var ErrRefused = errors.New("not allowed")
+
+// A Refusal is the error for an address that no connection may be made to. It wraps
+// ErrRefused, and may itself be wrapped by errors of the net package.
+type Refusal struct {
+	Addr  netip.AddrPort
+	Reach Reach
+	// Port tells that the port is why, and not the address.
+	Port bool
+	// Unusable tells that nobody can or should connect there.
+	Unusable bool
+}
+
+func (r *Refusal) Error() string {
+	switch {
+	case r.Unusable:
+		return fmt.Sprintf("connecting to %v: %v", r.Addr, ErrRefused)
+	case r.Port:
+		return fmt.Sprintf("connecting to port %d of a %v address: %v", r.Addr.Port(), r.Reach, ErrRefused)
+	}
+	return fmt.Sprintf("connecting to the %v address %v: %v", r.Reach, r.Addr, ErrRefused)
+}
+
+// Unwrap returns ErrRefused.
+func (r *Refusal) Unwrap() error { return ErrRefused }
 
 var (
 	sharedSpace = netip.MustParsePrefix("100.64.0.0/10") // RFC 6598: carriers' own networks
@@ -146,11 +169,11 @@ func (r rule) check(addr netip.AddrPort) error {
 	port := addr.Port()
 	switch {
 	case !ok || port == 0:
-		return fmt.Errorf("connecting to %v: %w", addr, ErrRefused)
+		return &Refusal{Addr: addr, Unusable: true}
 	case reach < r.nearest:
-		return fmt.Errorf("connecting to the %v address %v: %w", reach, addr, ErrRefused)
+		return &Refusal{Addr: addr, Reach: reach}
 	case r.stranger && reach != Public && port <= privilegedMax && port != 80 && port != 443:
-		return fmt.Errorf("connecting to port %s of a %v address: %w", strconv.Itoa(int(port)), reach, ErrRefused)
+		return &Refusal{Addr: addr, Reach: reach, Port: true}
 	}
 	return nil
 }

@@ -74,6 +74,8 @@ type Announcer struct {
 	cfg      Config
 	key      uint32
 	announce announceFunc
+	refused  *refusals    // those of all torrents
+	refusals atomic.Int32 // told of
 
 	ctx    context.Context // done once Close has begun
 	cancel context.CancelFunc
@@ -105,8 +107,9 @@ func NewAnnouncer(cfg Config) *Announcer {
 		cfg.Logger = slog.New(slog.DiscardHandler)
 	}
 	a := &Announcer{cfg: cfg, key: rand.Uint32(), swarms: make(map[metainfo.Hash]*presence)}
+	a.refused = new(refusals)
 	if cfg.Client != nil {
-		a.announce = cfg.Client.Announce
+		a.announce, a.refused = cfg.Client.Announce, &cfg.Client.refused
 	}
 	a.ctx, a.cancel = context.WithCancel(context.Background())
 	return a

@@ -362,6 +362,42 @@ func TestFailuresAreTold(t *testing.T) {
 	}
 }
 
+// A stranger's tracker that is not asked is told of once, with the reason: over all
+// attempts, families, info-hashes and torrents.
+func TestRefusalsAreToldOnce(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var b bytes.Buffer
+		n := &fakeNet{start: time.Now(), answer: func(name string, _ Request) (Response, error) {
+			if strings.HasSuffix(name, "/IPv6") {
+				return Response{}, errors.New("no such host")
+			}
+			tracker := parse(t, "http://10.0.0.5:8080/swarm", true)
+			refusal := &guard.Refusal{Addr: netip.MustParseAddrPort("10.0.0.5:8080"), Reach: guard.Private}
+			return Response{}, fmt.Errorf("announcing: %w", tracker.explain(refusal))
+		}}
+		client := new(Client)
+		for range 3 {
+			cfg := Config{Client: client, Logger: slog.New(slog.NewTextHandler(&b, &slog.HandlerOptions{Level: slog.LevelWarn}))}
+			for i := range 2 * refusalsMax {
+				cfg.Tiers = append(cfg.Tiers, []Tracker{parse(t, fmt.Sprintf("http://t%d.example:8080/swarm", i), true)})
+			}
+			a := NewAnnouncer(cfg)
+			a.announce = n.announce
+			_, stop := collect(t, a, 1, false)
+			time.Sleep(2 * time.Hour)
+			stop()
+			a.Close()
+		}
+		const why = "it leads to the private address 10.0.0.5:8080, and no element of its path begins with announce or scrape"
+		if got := strings.Count(b.String(), why); got != refusalsMax {
+			t.Errorf("told %d times, want %d:\n%s", got, refusalsMax, b.String())
+		}
+		if got := strings.Count(b.String(), "\n"); got != refusalsMax {
+			t.Errorf("%d lines:\n%s", got, b.String())
+		}
+	})
+}
+
 // BEP 31: a tracker says when to come back, or not to.
 func TestRetryIn(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {

@@ -28,6 +28,8 @@ type Client struct {
 	udp   chan struct{}                       // the same over UDP
 	dial  dialFunc                            // dialUDP
 
+	refused refusals
+
 	reading  sync.WaitGroup // the readers of stations
 	mu       sync.Mutex
 	stations map[netip.AddrPort]*station // at most stationsMax
@@ -82,7 +84,7 @@ func (c *Client) Announce(ctx context.Context, t Tracker, r Request, family guar
 	}
 	response, err := ask(ctx, t, &r, family)
 	if err != nil {
-		return Response{}, fmt.Errorf("announcing to %v: %w", t, err)
+		return Response{}, fmt.Errorf("announcing to %v: %w", t, t.explain(err))
 	}
 	return response, nil
 }

@@ -285,7 +285,8 @@ func TestAnnounceHTTPSlow(t *testing.T) {
 	}
 }
 
-// A URL of a torrent must not make the node do things here.
+// A URL of a torrent must not make the node do things here, and trackers here are
+// asked.
 func TestStrangersTrackersHere(t *testing.T) {
 	asked := 0
 	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
@@ -294,20 +295,58 @@ func TestStrangersTrackersHere(t *testing.T) {
 	}))
 	defer server.Close()
 	c := newClient(t)
-	for _, path := range []string{"/", "/shutdown", "/announce?cmd=1", "/announce/../reboot", "/announce?info_hash=x&cmd=1"} {
+	refused := []string{
+		"/", "/shutdown", "/xannounce", "/announce?cmd=1", "/announce/../reboot", "/announce?info_hash=x&cmd=1",
+		"/announce/%2e%2e/reboot", "/announce/..%2freboot", "/announce/..;/reboot", "/announce/..%5creboot", "/announce/%252e%252e/reboot",
+		"/announce?passkey=1&cmd=reboot", "/announce?url=http://x/0123456789abcdef", "/announce?reboot", "/announce?passkey=a%0d%0ab",
+	}
+	for _, path := range refused {
 		_, err := c.Announce(t.Context(), parse(t, server.URL+path, true), Request{}, guard.Any)
-		if !errors.Is(err, guard.ErrRefused) {
-			t.Errorf("%s of a stranger: got %v, want ErrRefused", path, err)
+		var why *NotAskedError
+		if !errors.Is(err, guard.ErrRefused) || !errors.As(err, &why) {
+			t.Errorf("%s of a stranger: got %v, want a NotAskedError", path, err)
 		}
 		if _, err := c.Announce(t.Context(), parse(t, server.URL+path, false), Request{}, guard.Any); err != nil {
 			t.Errorf("%s of the user: %v", path, err)
 		}
 	}
-	if asked != 5 {
-		t.Errorf("the server was asked %d times, want 5", asked)
+	if asked != len(refused) {
+		t.Errorf("the server was asked %d times, want %d", asked, len(refused))
 	}
-	if _, err := c.Announce(t.Context(), parse(t, server.URL+"/key/announce", true), Request{}, guard.Any); err != nil {
-		t.Errorf("a stranger's tracker here: %v", err)
+	for _, path := range []string{
+		"/announce", "/key/announce", "/announce/swarm", "/announce/", "/x/announce.php/0123", "/Announce", "/scrape", "/announce//x",
+		"/announce?passkey=abc", "/announce.php?passkey=0123456789abcdef0123456789abcdef", "/announce?uid=5&key=A_b-1",
+		"/announce?0123456789abcdef", "/announce?torrentkey=0123456789ABCDEF", "/tracker/announce?id=7",
+	} {
+		if _, err := c.Announce(t.Context(), parse(t, server.URL+path, true), Request{}, guard.Any); err != nil {
+			t.Errorf("%s, a stranger's tracker here: %v", path, err)
+		}
+	}
+	withPassword := strings.Replace(server.URL, "http://", "http://me:secret@", 1)
+	if _, err := c.Announce(t.Context(), parse(t, withPassword+"/announce", true), Request{}, guard.Any); !errors.Is(err, guard.ErrRefused) {
+		t.Errorf("with a password: %v", err)
+	}
+}
+
+// Who names a tracker in a link learns whether nodes that get the link will ask it.
+func TestCheckLink(t *testing.T) {
+	for url, want := range map[string]string{
+		"http://1.2.3.4/x":                       "",
+		"http://10.0.0.5:8080/announce/swarm":    "",
+		"http://10.0.0.5:8080/announce?passkey=": "",
+		"http://10.0.0.5:8080/swarm":             "it leads to the private address 10.0.0.5:8080, and no element of its path begins with announce or scrape",
+		"http://127.0.0.1/announce?reboot=1":     "it leads to the loopback address 127.0.0.1:80, and its query holds more than a key",
+		"http://10.0.0.5:88/announce":            "it leads to the private address 10.0.0.5:88, and of the ports below 1024 only 80 and 443 are allowed there",
+		"https://me@[fd00::1]/announce":          "it leads to the private address [fd00::1]:443, and its URL holds a password",
+		"udp://169.254.1.1:6969":                 "it leads to the link-local address 169.254.1.1:6969, where nobody but you may send a node",
+		"udp://10.0.0.5:6969":                    "",
+		"http://name.invalid/x":                  "",
+		"http://localhost:8080/x":                "it leads to the loopback address",
+	} {
+		err := parse(t, url, false).CheckLink(t.Context())
+		if want == "" && err != nil || want != "" && (err == nil || !strings.HasPrefix(err.Error(), want)) {
+			t.Errorf("%s: got %v, want %q", url, err, want)
+		}
 	}
 }
 

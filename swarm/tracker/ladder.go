@@ -143,9 +143,21 @@ func (l *ladder) climb() {
 
 // tell logs that a tracker failed. A user who named it, or whose torrent has no
 // other way to peers, is to know, once in a row; other trackers come by the
-// dozen and are dead as often as not.
+// dozen and are dead as often as not. That one is not asked because a stranger named
+// it is told once in any case, since nobody would guess.
 func (l *ladder) tell(r *rung, err error) {
 	log := l.a.cfg.Logger.Debug
+	if r.tracker.stranger && errors.Is(err, guard.ErrRefused) {
+		if l.a.refused.first(r.tracker) && l.a.refusals.Add(1) <= refusalsMax {
+			log = l.a.cfg.Logger.Warn
+		}
+		var why *NotAskedError
+		if errors.As(err, &why) {
+			err = why
+		}
+		log("a tracker that the torrent or link names is not asked", "tracker", r.tracker, "err", err)
+		return
+	}
 	if (!r.tracker.stranger || l.a.cfg.Private) && !r.failing {
 		log = l.a.cfg.Logger.Warn
 	}
@@ -186,7 +198,7 @@ func (l *ladder) ask(r *rung) (answer Response, err error) {
 		o := <-outcomes
 		if o.err != nil {
 			var f *Failure
-			if err == nil || errors.As(o.err, &f) {
+			if err == nil || errors.As(o.err, &f) || errors.Is(o.err, guard.ErrRefused) {
 				err = o.err
 			}
 			continue

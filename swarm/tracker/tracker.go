@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"net/netip"
 	"net/url"
-	"path"
 	"strings"
 	"time"
 	"unicode"
@@ -25,11 +24,10 @@ type Tracker struct {
 }
 
 // ParseTracker reads an announce URL: http, https or udp, as people write them, with
-// blanks and umlauts. Stranger marks one
-// that the user did not write, such as one from a torrent or a link. It may
-// still lead into this machine or network, where people do run trackers, but
-// only if its path ends in an element that starts with "announce" and it has
-// no query, so that it is of no use to do anything else there.
+// blanks and umlauts. Stranger marks one that the user did not write, such as one
+// from a torrent or a link. It may still lead into this machine or network, where
+// people do run trackers, but only in a form that is of no use to do anything else
+// there: see unlike.
 func ParseTracker(raw string, stranger bool) (Tracker, error) {
 	u, err := weburl.Parse(raw)
 	if err != nil {
@@ -54,24 +52,17 @@ func (t Tracker) String() string { return t.url.Scheme + "://" + t.url.Host }
 // the tracker's URL. UDP trackers are harmless: nothing that the URL says is
 // sent before the host has proven to be one.
 func (t Tracker) target(u *url.URL) guard.Target {
-	plain := t.url.RawQuery == "" && t.url.User == nil && announces(t.url)
 	return guard.Target{URL: u, Stranger: t.stranger, Harmless: func(asked *url.URL) bool {
 		switch {
 		case asked.Scheme == "udp":
 			return true
 		case asked == u:
-			return plain
+			return unlike(t.url) == ""
 		}
 		// A redirect. Only a host within can send us to another one within, and
 		// that one has seen our parameters.
 		return asked.User == nil && announces(asked)
 	}}
-}
-
-// announces tells whether the path of a URL ends as that of a tracker does.
-func announces(u *url.URL) bool {
-	last := path.Base(u.Path)
-	return strings.HasPrefix(last, "announce") || strings.HasPrefix(last, "scrape")
 }
 
 // Event says why an announce is made. The values are those of BEP 15.

@@ -1,0 +1,196 @@
+package tracker
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"net/netip"
+	"net/url"
+	"slices"
+	"strconv"
+	"strings"
+	"sync"
+	"time"
+
+	"swarmnode/swarm/guard"
+)
+
+// What a stranger's URL may ask on this machine or network. A tracker there is asked
+// if its URL looks like that of one: then no other service is likely to do anything
+// for it.
+
+// keyNames are the parameters under which trackers have users give their keys.
+var keyNames = []string{
+	"apikey", "api_key", "auth", "authkey", "auth_key", "id", "key", "passkey", "pass_key", "pid", "pk", "secret",
+	"sid", "token", "torrentpass", "torrent_pass", "uid",
+}
+
+// keyBytesMin is how long a value has to be to pass for a key under any name.
+const keyBytesMin = 16
+
+// unlike tells in what a URL differs from that of a tracker, "" if in nothing: an
+// element of its path begins with "announce" or "scrape", its query holds nothing but
+// keys, and it holds no password.
+func unlike(u *url.URL) string {
+	switch {
+	case u.Scheme == "udp":
+		return ""
+	case u.User != nil:
+		return "its URL holds a password"
+	case !announces(u):
+		return "no element of its path begins with announce or scrape"
+	case !keysOnly(u.RawQuery):
+		return "its query holds more than a key"
+	}
+	return ""
+}
+
+// announces tells whether an element of the path of a URL begins as that of a tracker
+// does. Elements that lead up again, in any way that some server takes for one, would
+// make another path of it.
+func announces(u *url.URL) bool {
+	elements := strings.FieldsFunc(u.Path, func(c rune) bool { return c == '/' || c == '\\' })
+	found := false
+	for _, e := range elements {
+		e, _, _ = strings.Cut(strings.ToLower(e), ";")
+		if e == "." || e == ".." || strings.Contains(e, "%2e") || strings.Contains(e, "%2f") || strings.Contains(e, "%5c") {
+			return false
+		}
+		found = found || strings.HasPrefix(e, "announce") || strings.HasPrefix(e, "scrape")
+	}
+	return found
+}
+
+// keysOnly tells whether a query holds nothing but keys.
+func keysOnly(query string) bool {
+	if query == "" {
+		return true
+	}
+	for param := range strings.SplitSeq(query, "&") {
+		name, value, named := strings.Cut(param, "=")
+		switch {
+		case !named && isKey(name): // "announce.php?0123456789abcdef"
+		case named && (slices.Contains(keyNames, strings.ToLower(name)) && isWord(value) || isKey(value) && isWord(name)):
+		default:
+			return false
+		}
+	}
+	return true
+}
+
+// isKey tells whether s could hardly be anything but a key: long, and hexadecimal.
+func isKey(s string) bool {
+	return len(s) >= keyBytesMin && strings.Trim(s, "0123456789abcdefABCDEF") == ""
+}
+
+// isWord tells whether s is one word.
+func isWord(s string) bool {
+	return strings.IndexFunc(s, func(c rune) bool {
+		return (c < '0' || c > '9') && (c|0x20 < 'a' || c|0x20 > 'z') && c != '-' && c != '_' && c != '.' && c != '~'
+	}) < 0
+}
+
+// A NotAskedError tells that a tracker is not asked, because a stranger named it.
+type NotAskedError struct {
+	Tracker Tracker
+	Why     string
+}
+
+func (e *NotAskedError) Error() string { return e.Why }
+
+// Unwrap returns guard.ErrRefused.
+func (e *NotAskedError) Unwrap() error { return guard.ErrRefused }
+
+// explain returns a refusal of guard in the words of trackers; other errors stay.
+func (t Tracker) explain(err error) error {
+	var refusal *guard.Refusal
+	if !errors.As(err, &refusal) || refusal.Unusable {
+		return err
+	}
+	where := fmt.Sprintf("it leads to the %v address %v", refusal.Reach, refusal.Addr)
+	switch form := unlike(t.url); {
+	case !t.stranger: // a redirect
+	case refusal.Reach == guard.LinkLocal:
+		return &NotAskedError{t, where + ", where nobody but you may send a node"}
+	case refusal.Port:
+		return &NotAskedError{t, where + ", and of the ports below 1024 only 80 and 443 are allowed there"}
+	case form != "":
+		return &NotAskedError{t, where + ", and " + form}
+	}
+	return &NotAskedError{t, where + ", where a server that sends us on may not lead"}
+}
+
+// lookupTimeout bounds the look-up of CheckLink.
+const lookupTimeout = 2 * time.Second
+
+// CheckLink tells whether nodes that find the tracker in a torrent or a link would ask
+// it, as far as that can be told from here; the error says why not. It looks up the
+// name of a tracker that would not be asked everywhere, for up to two seconds.
+func (t Tracker) CheckLink(ctx context.Context) error {
+	t.stranger = true
+	port, err := strconv.ParseUint(t.port(), 10, 16)
+	if err != nil {
+		return fmt.Errorf("%w: port %q", ErrURL, t.url.Port())
+	}
+	ip, err := netip.ParseAddr(t.url.Hostname())
+	ips := []netip.Addr{ip}
+	if err != nil {
+		if unlike(t.url) == "" && (port > 1023 || port == 80 || port == 443) {
+			return nil
+		}
+		ctx, cancel := context.WithTimeout(ctx, lookupTimeout)
+		defer cancel()
+		if ips, err = net.DefaultResolver.LookupNetIP(ctx, "ip", t.url.Hostname()); err != nil {
+			return nil // others may know the name
+		}
+	}
+	target := t.target(t.url)
+	var refused error
+	for _, ip := range ips {
+		if refused = target.Check(netip.AddrPortFrom(ip.Unmap().WithZone(""), uint16(port))); refused == nil {
+			return nil
+		}
+	}
+	return t.explain(refused)
+}
+
+// port returns the port of the tracker.
+func (t Tracker) port() string {
+	switch port := t.url.Port(); {
+	case port != "":
+		return port
+	case t.url.Scheme == "https":
+		return "443"
+	}
+	return "80"
+}
+
+const (
+	// refusalsMax bounds how many refused trackers of one torrent are told of.
+	refusalsMax = 8
+	// refusalsKept bounds how many are remembered for all torrents.
+	refusalsKept = 1024
+)
+
+// refusals remembers which trackers that are not asked were told of, so that the same
+// one in a thousand torrents is told of once. It is safe for concurrent use.
+type refusals struct {
+	mu   sync.Mutex
+	told map[string]bool
+}
+
+// first tells whether a tracker was not told of before.
+func (r *refusals) first(t Tracker) bool {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	key := t.url.String()
+	if r.told[key] || len(r.told) >= refusalsKept {
+		return false
+	}
+	if r.told == nil {
+		r.told = make(map[string]bool)
+	}
+	r.told[key] = true
+	return true
+}
