@@ -86,7 +86,7 @@ type Options struct {
 	Up int64
 	// Settings are added to the client's own: libtorrent's settings pack,
 	// Transmission's settings.json, aria2's options without the dashes,
-	// qBittorrent's of a session. rTorrent ignores them.
+	// qBittorrent's of a session, and lines of rtorrent.rc.
 	Settings map[string]any
 }
 

@@ -8,6 +8,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"maps"
 	"net"
 	"net/netip"
 	"os"
@@ -56,6 +57,9 @@ system.umask.set = 0022
 		config += fmt.Sprintf("dht.mode.set = on\ndht.port.set = %d\n", port)
 	} else {
 		config += "dht.mode.set = disable\n"
+	}
+	for _, name := range slices.Sorted(maps.Keys(c.opts.Settings)) {
+		config += fmt.Sprintf("%s = %v\n", name, c.opts.Settings[name])
 	}
 	file := filepath.Join(c.opts.Dir, "rtorrent.rc")
 	if err := os.WriteFile(file, []byte(config), 0o600); err != nil {

@@ -2,6 +2,7 @@ package core
 
 import (
 	"net/netip"
+	"slices"
 
 	"swarmnode/swarm/wire"
 )
@@ -12,6 +13,7 @@ const reqqOurs = queueMax
 
 // extension is what a peer said in its extension handshakes (BEP 10).
 type extension struct {
+	met          bool // there was one
 	numbers      wire.Extensions
 	reqq         int
 	client       string
@@ -88,6 +90,8 @@ func (t *Torrent) onExtended(p *peer, number uint8, payload []byte) {
 
 func (t *Torrent) onExtHandshake(p *peer, h *wire.ExtHandshake) {
 	x := &p.ext
+	first, before := !x.met, len(t.actions)
+	x.met = true
 	x.numbers.Merge(h.Extensions)
 	x.reqq, x.metadataSize, x.encrypts = h.Reqq, h.MetadataSize, h.Encrypts
 	if h.Client != "" {
@@ -103,7 +107,16 @@ func (t *Torrent) onExtHandshake(p *peer, h *wire.ExtHandshake) {
 	if !p.gone {
 		t.askMetadata()
 		t.refill(p) // reqq may be more than before
+		if first && !t.spokeTo(p, before) {
+			t.sendID(p, keepAlive) // see wake
+		}
 	}
+}
+
+// spokeTo reports whether there are messages for p among the actions from an index
+// on.
+func (t *Torrent) spokeTo(p *peer, from int) bool {
+	return slices.ContainsFunc(t.actions[from:], func(a Action) bool { return a.Kind == Send && a.Peer == p.ref })
 }
 
 // reachableAt notes where a peer that came by itself can be dialled.

@@ -28,6 +28,7 @@ type peer struct {
 	v2        bool // the link has the v2 info-hash (BEP 52)
 	gone      bool // dropped: only Closed is awaited
 	said      bool // some message came from it
+	woken     bool // see wake
 
 	since time.Duration // connected
 	heard time.Duration // last message from it
