@@ -21,7 +21,10 @@ const (
 // findNamed tells the core the addresses of the peers that were given by name.
 // It blocks while host names are looked up.
 func (l *loop) findNamed() {
-	names := slices.Concat(l.spec.Peers, l.spec.Magnet.Peers)
+	names := slices.Clone(l.spec.Peers)
+	if !l.spec.PeersOnly {
+		names = append(names, l.spec.Magnet.Peers...)
+	}
 	for _, name := range names[:min(len(names), namedPeersMax)] {
 		addrs, err := resolve(l.ctx, name)
 		if err != nil {

@@ -114,9 +114,10 @@ func parseSaved(doc []byte, hash metainfo.Hash, now time.Time) ([]core.KnownPeer
 	return peers, nil
 }
 
-// savedPath is where the record of a torrent is; empty if none is kept.
+// savedPath is where the record of a torrent is; empty if none is kept. One that
+// keeps to the peers that were named leaves the record to other runs.
 func (t *Torrent) savedPath() string {
-	if t.engine.cfg.StateDir == "" || t.spec.MetadataOnly {
+	if t.engine.cfg.StateDir == "" || t.spec.MetadataOnly || t.spec.PeersOnly {
 		return ""
 	}
 	return filepath.Join(t.engine.cfg.StateDir, t.hash.String()+peersSuffix)

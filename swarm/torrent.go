@@ -47,6 +47,10 @@ type Spec struct {
 	// or a link names was written by a stranger, and is asked here only in a
 	// form that can do no harm (see package guard).
 	Trackers [][]string
+	// PeersOnly asks nobody but Peers: no DHT, LSD, trackers, web seeds, no peers
+	// of an earlier run or of Magnet, and none that peers tell of. Whoever connects
+	// by itself is welcome.
+	PeersOnly bool
 	// WebSeeds are HTTP servers of the content (BEP 19), besides those that
 	// Torrent and Magnet name.
 	WebSeeds []string

@@ -26,6 +26,9 @@ type moved struct {
 // for a magnet link.
 func (l *loop) findSources(info *metainfo.Info) []source {
 	var list []source
+	if l.spec.PeersOnly {
+		return nil
+	}
 	private := info != nil && info.Private()
 	if l.spec.DHT != nil && !private {
 		list = append(list, source{l.spec.DHT, core.SourceDHT})

@@ -30,7 +30,7 @@ type webSeed struct {
 // startWebSeeds starts a goroutine for each web seed, unless there is nothing
 // to fetch.
 func (l *loop) startWebSeeds(info *metainfo.Info) {
-	if l.spec.Complete {
+	if l.spec.Complete || l.spec.PeersOnly {
 		return
 	}
 	var seeds []webSeed

@@ -36,7 +36,7 @@ with the name of the file; one that ends in a slash stands for what a folder hol
 			{"node add --seed --up 500k 'magnet:?xt=urn:btih:…'", "stay and seed afterwards, slowly"},
 			{"node add --timeout 10m --json HASH", "give up after ten minutes, with events for a program"},
 			{"node add --webseed https://example.org/films/ film.torrent", "fetch from a web server, too, or if there is nobody else"},
-			{"node add --no-dht --peer 192.0.2.7:6881 some.torrent", "fetch from one known peer, on a closed network"},
+			{"node add --peers-only --peer 192.0.2.7:6881 some.torrent", "fetch from one known peer, and ask nobody else"},
 		},
 		argsMin: 1,
 		argsMax: anyNumber,
@@ -76,6 +76,9 @@ func (f *addFlags) register(fs *pflag.FlagSet) {
 	f.node.register(fs)
 }
 
+// errPeersOnly tells that there would be nobody to ask.
+var errPeersOnly = errors.New("--peers-only needs a --peer")
+
 // An adding is one run of the command.
 type adding struct {
 	*addFlags
@@ -96,7 +99,13 @@ func (f *addFlags) run(ctx context.Context, c *console, args []string) error {
 	if f.output != "" && len(args) > 1 {
 		return usage(c.command, errors.New("--output goes with one SOURCE"))
 	}
-	f.node.memory.apply(c)
+	named := map[string]bool{"tracker": len(f.trackers.items) > 0, "webseed": len(f.webSeeds.items) > 0}
+	if err := f.node.prepare(c, named); err != nil {
+		return err
+	}
+	if f.node.peersOnly && len(f.node.peers.items) == 0 {
+		return usage(c.command, errPeersOnly)
+	}
 	want := needs{resume: true}
 	seen := make(map[metainfo.Hash]bool)
 	for _, arg := range args {

@@ -102,7 +102,12 @@ func (f *fetchFlags) fetch(ctx context.Context, c *console, src source, whole bo
 	if src.torrent != nil {
 		return src.torrent, nil
 	}
-	f.node.memory.apply(c)
+	if err := f.node.prepare(c, nil); err != nil {
+		return nil, err
+	}
+	if f.node.peersOnly && len(f.node.peers.items) == 0 {
+		return nil, usage(c.command, errPeersOnly)
+	}
 	s, err := openSession(ctx, c, &f.node, needs{peers: src.magnet.Peers, urls: f.node.urls(&src)})
 	if err != nil {
 		return nil, err

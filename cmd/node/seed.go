@@ -86,7 +86,9 @@ func (f *seedFlags) run(ctx context.Context, c *console, args []string) error {
 			return err
 		}
 	}
-	f.node.memory.apply(c)
+	if err := f.node.prepare(c, map[string]bool{"tracker": len(f.outside.trackers.items) > 0}); err != nil {
+		return err
+	}
 	// Before the long work of hashing, so that a port that is taken is told at
 	// once. Nobody hears of us before there is something to seed.
 	s, err := openSession(ctx, c, &f.node, needs{lonely: true, resume: true})

@@ -56,6 +56,8 @@ type nodeFlags struct {
 	memory     memoryValue
 
 	noDHT, noLSD, noTrackers bool
+	// peersOnly has nobody asked but peers; check sets the three above, too.
+	peersOnly bool
 }
 
 func (f *nodeFlags) register(fs *pflag.FlagSet) {
@@ -67,6 +69,7 @@ func (f *nodeFlags) register(fs *pflag.FlagSet) {
 	fs.Var(&f.dhtRate, "dht-rate", "limit of DHT queries a second, and of addresses asked in six seconds (default: 100); thousands of torrents need more")
 	fs.BoolVar(&f.noLSD, "no-lsd", false, "do not look for peers on the local network (nor without an address to listen on there)")
 	fs.BoolVar(&f.noTrackers, "no-trackers", false, "do not ask the trackers that torrents and links name, those of --tracker alone")
+	fs.BoolVar(&f.peersOnly, "peers-only", false, "ask nobody but the peers of --peer: no DHT, local network, trackers, web seeds, peers of earlier runs or of other peers")
 	fs.Var(&f.down, "down", "limit of receiving, as in 500k or 1.5M bytes per second (default: none)")
 	fs.Var(&f.up, "up", "limit of sending")
 	f.encryption = choiceValue{word: "allow", choices: slices.Sorted(maps.Keys(encryptions))}
@@ -76,6 +79,21 @@ func (f *nodeFlags) register(fs *pflag.FlagSet) {
 	fs.Var(&f.memory, "memory", "ceiling for the memory of the process, at least 32M; a transfer uses little of it")
 	fs.Var(&f.peersMax, "max-peers", "limit of connections (default: 500)")
 	fs.Var(&f.torrentPeers, "torrent-peers", "limit of connections of one torrent (default: 80)")
+}
+
+// prepare checks the flags together, and applies what comes before all else. more
+// are flags that name others than peers, by whether they were given.
+func (f *nodeFlags) prepare(c *console, more map[string]bool) error {
+	if f.peersOnly {
+		for _, flag := range slices.Sorted(maps.Keys(more)) {
+			if more[flag] {
+				return usage(c.command, fmt.Errorf("--peers-only goes with no --%s", flag))
+			}
+		}
+		f.noDHT, f.noLSD, f.noTrackers = true, true, true
+	}
+	f.memory.apply(c)
+	return nil
 }
 
 // encryptions are the words for --encryption.
@@ -214,7 +232,7 @@ func (f *nodeFlags) hosts(c *console) ([]string, error) {
 
 // urls tells whether src names servers that may lead to its content.
 func (f *nodeFlags) urls(src *source) bool {
-	return src.asks(f.noTrackers) || src.webSeeds()
+	return !f.peersOnly && (src.asks(f.noTrackers) || src.webSeeds())
 }
 
 // validHosts leaves out what a torrent names and is no HOST:PORT.
@@ -249,7 +267,8 @@ func checkReachable(ctx context.Context, c *console, hosts []string, named, othe
 // warns.
 func (s *session) checkPeers(ctx context.Context, want needs) error {
 	named := s.flags.peers.items
-	if want.lonely || len(named) == 0 || len(want.peers) > 0 || want.urls || s.searchesLocally() {
+	others := len(want.peers) > 0 && !s.flags.peersOnly || want.urls || s.searchesLocally()
+	if want.lonely || len(named) == 0 || others {
 		return nil
 	}
 	bad := unresolved(ctx, named)
@@ -316,7 +335,7 @@ func (s *session) close() {
 // spec fills in what every torrent of the session has.
 func (s *session) spec(spec swarm.Spec) swarm.Spec {
 	spec.Peers = s.flags.peers.items
-	spec.NoTrackers = s.flags.noTrackers
+	spec.NoTrackers, spec.PeersOnly = s.flags.noTrackers, s.flags.peersOnly
 	if s.dht != nil {
 		spec.DHT = s.dht
 	}

@@ -32,6 +32,9 @@ type Config struct {
 	SuperSeed bool
 	// Private says that the torrent is known to be private (BEP 27).
 	Private bool
+	// PeersOnly keeps to the peers that the user named, and to those who come by
+	// themselves: nobody else is dialled, and peers are told of nobody.
+	PeersOnly bool
 	// Limits bound what the torrent takes.
 	Limits Limits
 }

@@ -78,6 +78,9 @@ func (t *Torrent) onFound(e *Event) {
 
 // note puts an address into the book, if it may be there, and returns its entry.
 func (t *Torrent) note(r rumour) *entry {
+	if t.cfg.PeersOnly && !r.sources.has(SourceUser) {
+		return nil
+	}
 	if !usable(r.addr) || t.book.banned(r.addr, t.now) || t.isPrivate() && !r.sources.vouched() {
 		return nil
 	}

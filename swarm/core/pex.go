@@ -32,9 +32,9 @@ type pexState struct {
 	offered bool // it was told that it may send us such messages
 }
 
-// sharesPeers tells whether peers may be exchanged: not in private torrents
-// (BEP 27).
-func (t *Torrent) sharesPeers() bool { return !t.isPrivate() }
+// sharesPeers reports whether peers may be exchanged: not in private torrents
+// (BEP 27), nor where the user wants no others.
+func (t *Torrent) sharesPeers() bool { return !t.isPrivate() && !t.cfg.PeersOnly }
 
 // sweepPEX tells p of changes when it is time.
 func (t *Torrent) sweepPEX(p *peer) {

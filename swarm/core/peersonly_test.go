@@ -1,0 +1,51 @@
+package core
+
+import (
+	"testing"
+	"time"
+
+	"swarmnode/swarm/wire"
+)
+
+// TestPeersOnly: with PeersOnly nobody is dialled but whom the user named, whoever
+// else tells of an address, and peers are told of nobody.
+func TestPeersOnly(t *testing.T) {
+	for _, only := range []bool{false, true} {
+		a := newExchange(t)
+		a.torrent.cfg.PeersOnly = only
+		before := a.torrent.Snapshot().PeersKnown
+		dialled := map[string]bool{}
+		note := func() {
+			for _, addr := range dials(a.actions) {
+				dialled[addr.String()] = true
+			}
+		}
+		for i, source := range []Source{SourceDHT, SourcePEX, SourceLSD, SourceTracker, SourceIncoming} {
+			a.event(Event{Kind: Found, Addr: numbered(100 + i), Source: source})
+			note()
+		}
+		a.event(Event{Kind: Found, Addr: numbered(200), Source: SourceResume, Vouched: true, Met: a.now})
+		note()
+		a.pex(2, wire.PEX{Added: []wire.PEXPeer{{Addr: numbered(300), Flags: wire.PEXReachable}}})
+		note()
+		a.event(Event{Kind: Found, Addr: numbered(400), Source: SourceUser})
+		note()
+		for range 20 { // the time at which peers are told of others passes
+			a.now = a.now.Add(time.Second)
+			a.event(Event{Kind: Tick})
+			note()
+		}
+		if !dialled[numbered(400).String()] {
+			t.Errorf("only %v: the peer that the user named is not dialled", only)
+		}
+		if n := len(dialled); only != (n == 1) {
+			t.Errorf("only %v: %d addresses are dialled: %v", only, n, dialled)
+		}
+		if more := a.torrent.Snapshot().PeersKnown - before; only && more != 1 {
+			t.Errorf("%d more addresses are known, want 1", more)
+		}
+		if a.torrent.sharesPeers() == only {
+			t.Errorf("only %v: peers are exchanged: %v", only, !only)
+		}
+	}
+}
