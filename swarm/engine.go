@@ -9,6 +9,7 @@ import (
 	"net/netip"
 	"runtime"
 	"sync"
+	"sync/atomic"
 
 	"swarmnode/metainfo"
 	"swarmnode/swarm/block"
@@ -107,7 +108,8 @@ type Engine struct {
 	workers *storage.Workers
 	bans    bans
 	outside outside
-	keys    *limit.Turns // keys that are computed for encrypted handshakes
+	own     atomic.Pointer[[]netip.AddrPort] // at which we are reached, see findOwn
+	keys    *limit.Turns                     // keys that are computed for encrypted handshakes
 
 	ctx    context.Context // done once Close has begun
 	cancel context.CancelFunc
@@ -173,6 +175,7 @@ func start(cfg Config, ports []*transport.Pair) *Engine {
 	}
 	e.web = guard.New(guard.Config{UserAgent: cfg.Client, Local: e.local})
 	e.tracker = tracker.NewClient(tracker.ClientConfig{HTTP: e.web, Local: e.local})
+	e.findOwn()
 	e.ctx, e.cancel = context.WithCancel(context.Background())
 	e.accept()
 	e.refuse()

@@ -270,7 +270,7 @@ func (l *loop) dial(addr netip.AddrPort, soon bool) {
 		if errors.Is(err, limit.ErrTooOften) || errors.Is(err, limit.ErrBusy) {
 			kind = core.DialPutOff
 		}
-		l.post(core.Event{Kind: kind, Addr: addr, Err: err})
+		l.post(core.Event{Kind: kind, Addr: addr, Err: err, Fault: faultOf(err)})
 	}
 }
 

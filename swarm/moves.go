@@ -68,6 +68,7 @@ func (e *Engine) watchAddresses(ctx context.Context) {
 		left--
 		e.log.Info("addresses of this machine have changed", "gone", len(gone), "new", len(fresh))
 		e.web.Close()
+		e.findOwn()
 		for _, t := range e.Torrents() {
 			t.ask(func(at time.Time) { t.loop.addressesChanged(at, gone) })
 		}
@@ -113,6 +114,7 @@ func (l *loop) addressesChanged(now time.Time, gone map[netip.Addr]bool) {
 			link.stream.Close(errMoved)
 		}
 	}
+	l.core.SetOwn(*l.engine.own.Load())
 	l.core.Step(now, core.Event{Kind: core.Moved})
 	if l.search.cancel == nil {
 		return

@@ -76,6 +76,7 @@ func newLoop(t *Torrent, info *metainfo.Info) *loop {
 			hashes: t.hashes(), port: t.engine.Addr().Port(), found: t.found,
 		},
 	}
+	l.core.SetOwn(*t.engine.own.Load())
 	l.search.sources = l.findSources(info)
 	if info != nil {
 		l.opening = true

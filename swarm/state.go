@@ -60,6 +60,9 @@ func (t *Torrent) close(err error, final Stats) {
 // the loop.
 func (l *loop) stats() Stats {
 	s := Stats{Snapshot: l.core.Snapshot(), Fault: l.fault}
+	if l.tracker != nil {
+		s.Trackers = l.tracker.Report()
+	}
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	s.Checked, s.CheckTotal = l.checked, l.checking

@@ -13,6 +13,7 @@ import (
 	"swarmnode/swarm/core"
 	"swarmnode/swarm/limit"
 	"swarmnode/swarm/peer"
+	"swarmnode/swarm/tracker"
 )
 
 // A Spec describes a torrent to add: what it is, where its content lies, and
@@ -94,6 +95,7 @@ type Stats struct {
 	Checked    int64 // bytes hashed so far while Checking
 	CheckTotal int64 // bytes to hash while Checking
 	Fault      error // why storage does not work, while Faulty
+	Trackers   tracker.Report
 }
 
 // ErrStopped tells that a torrent was closed before it was complete.

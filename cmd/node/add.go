@@ -316,7 +316,7 @@ func (a *adding) timeoutFailure(torrents []*swarm.Torrent) error {
 			lonely++
 		}
 		if why == "" {
-			what, why = t.Hash().Short(), missing(st)
+			what, why = t.Hash().Short(), a.s.verdictOf(t).String()
 		}
 	}
 	code := exitIncomplete
@@ -327,23 +327,4 @@ func (a *adding) timeoutFailure(torrents []*swarm.Torrent) error {
 		why += fmt.Sprintf("; %d more torrents are incomplete", a.left-1)
 	}
 	return failWithHint(code, what, fmt.Errorf("after %s: %s", after, why), "again, with a longer --timeout")
-}
-
-// alone tells whether a torrent that has its metadata has met nobody: no peer,
-// and no web seed that gave anything.
-func alone(st swarm.Stats) bool {
-	return st.State == swarm.Downloading && st.PeersKnown == 0 && st.Down == 0
-}
-
-// missing says how far a torrent is.
-func missing(st swarm.Stats) string {
-	switch {
-	case st.State == swarm.Metadata && st.PeersKnown == 0:
-		return "no peer was found"
-	case st.State == swarm.Metadata:
-		return fmt.Sprintf("no metadata from %d peers", st.PeersKnown)
-	case alone(st):
-		return fmt.Sprintf("no peer was found, %s complete", formatPercent(st.Have, wantedLength(st)))
-	}
-	return formatPercent(st.Have, wantedLength(st)) + " complete"
 }

@@ -68,7 +68,7 @@ func (s *silence) text(st dht.Stats) string {
 	case st.QueriesOut == 0:
 		return fmt.Sprintf("no DHT node could be asked: there is no address for %s", strings.Join(asked, " and "))
 	}
-	return fmt.Sprintf("no DHT node has answered, asked %s", strings.Join(asked, " and "))
+	return fmt.Sprintf("no DHT node answered (asked %s)", strings.Join(asked, " and "))
 }
 
 // hostsShown is how many hosts a line names.

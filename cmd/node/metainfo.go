@@ -157,7 +157,7 @@ func (f *fetchFlags) wait(ctx context.Context, s *session, handle *swarm.Torrent
 	case info != nil && (!whole || info.Layout().HashesKnown()):
 		return info, nil
 	case timedOut:
-		why := fmt.Errorf("after %s: %s", formatDuration(time.Duration(f.timeout)), missing(handle.Stats()))
+		why := fmt.Errorf("after %s: %s", formatDuration(time.Duration(f.timeout)), s.verdictOf(handle))
 		if info != nil {
 			why = fmt.Errorf("after %s: no peer had the piece layers, without which a v2 torrent is not whole",
 				formatDuration(time.Duration(f.timeout)))

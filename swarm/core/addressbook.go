@@ -59,9 +59,10 @@ type entry struct {
 	teller   netip.Addr // the peer that did, if it was by peer exchange
 	state    entryState
 	failures uint8
-	good     bool // a handshake went well once: it is proven
-	seed     bool // it had everything when last seen
-	rumour   bool // others say that it has everything
+	good     bool      // a handshake went well once: it is proven
+	seed     bool      // it had everything when last seen
+	rumour   bool      // others say that it has everything
+	fault    DialFault // how the last dial failed; FaultNone after a handshake
 	peer     PeerRef
 	priority uint32        // canonical (BEP 40)
 	next     time.Duration // not to be dialled before
@@ -88,6 +89,7 @@ type book struct {
 	perSource [sourceCount]int // addresses that are not proven, by who told first
 	proven    int              // the others
 	dialling  int
+	given     int                // addresses that were given up because they failed too often
 	byDial    [sourceCount]int   // those that are being dialled, by who told first
 	tellers   map[netip.Addr]int // addresses that are not proven, by teller
 	hosts     map[netip.Addr]*host
@@ -265,7 +267,7 @@ func (b *book) forget(e *entry) {
 func (b *book) connected(addr netip.AddrPort, ref PeerRef, outgoing bool, now time.Duration) {
 	if e := b.byAddr[addr]; outgoing && e != nil {
 		b.setState(e, entryConnected)
-		e.peer, e.failures, e.met = ref, 0, now
+		e.peer, e.failures, e.met, e.fault = ref, 0, now, FaultNone
 		b.prove(e, true)
 		b.reached(addr.Addr())
 	}
@@ -329,6 +331,7 @@ func (b *book) failed(e *entry, now, jitter time.Duration) {
 		b.missed(e.addr.Addr(), now)
 	}
 	if e.failures > failuresMax && e.source != SourceUser && !e.good {
+		b.given++
 		b.forget(e)
 	}
 }

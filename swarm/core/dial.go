@@ -96,7 +96,7 @@ func (t *Torrent) note(r rumour) *entry {
 	return e
 }
 
-func (t *Torrent) onDialFailed(addr netip.AddrPort) {
+func (t *Torrent) onDialFailed(addr netip.AddrPort, fault DialFault) {
 	e := t.book.byAddr[unmapped(addr)]
 	switch {
 	case e == nil:
@@ -104,6 +104,7 @@ func (t *Torrent) onDialFailed(addr netip.AddrPort) {
 		t.probed(e)
 	case e.state == entryDialling:
 		t.book.setState(e, entryIdle)
+		e.fault = fault
 		t.book.failed(e, t.now, time.Duration(t.rng.Int64N(int64(time.Minute))))
 	}
 	t.timers.by(timerDial, t.now)

@@ -42,7 +42,7 @@ const (
 	// also Met, and Vouched.
 	Found
 	// DialFailed: a Dial came to nothing, at the latest in the handshake.
-	// Addr.
+	// Addr, Fault.
 	DialFailed
 	// DialPutOff: a limit of the driver forbids a Dial for now; nothing was
 	// tried. Addr.
@@ -98,6 +98,7 @@ const (
 type Event struct {
 	Kind      EventKind
 	Source    Source
+	Fault     DialFault
 	Outgoing  bool
 	Encrypted bool
 	Broken    bool // the connection was lost, and not closed by either side

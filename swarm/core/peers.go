@@ -138,6 +138,9 @@ func (t *Torrent) onConnected(e *Event) {
 		t.drop(p, reason, false)
 		return
 	}
+	if !p.isServer() {
+		t.met++
+	}
 	t.timers.by(timerSweep, t.now+sweepEvery)
 	t.timers.by(timerChoke, t.now+chokeEvery)
 	t.greet(p)

@@ -56,13 +56,24 @@ type Snapshot struct {
 	Down, Up         int64 // payload bytes since birth, waste included
 	DownRate, UpRate int64
 
-	PeersKnown     int // addresses in the book
+	PeersKnown     int // addresses in the book that are not our own
+	PeersMet       int // connections to peers until now; web servers are none
 	PeersDialling  int
 	PeersConnected int
 	SeedsConnected int
 	PeersUnchoked  int // by us
 	PeersServing   int // that unchoke us
 	Asked          int // blocks asked for and not yet received
+
+	// Of the connections that are there, web servers left out:
+	PeersHere         int
+	PeersUseful       int // they have something that we want
+	PeersWithMetadata int // they offer the metadata
+	// Unmet are the others that are known, by why there is no connection.
+	Unmet Unmet
+	// PeersForgotten counts those that failed so often that they are known no
+	// more.
+	PeersForgotten int
 
 	// Waste counts received payload bytes that were of no use, by reason.
 	Waste [reasonCount]int64
@@ -108,7 +119,6 @@ func (t *Torrent) Snapshot() Snapshot {
 		Up:             t.up.total,
 		DownRate:       t.down.rate(t.now),
 		UpRate:         t.up.rate(t.now),
-		PeersKnown:     len(t.book.list),
 		PeersDialling:  t.book.dialling,
 		PeersConnected: len(t.peers.list),
 		PeersUnchoked:  t.unchoked(),
@@ -127,6 +137,7 @@ func (t *Torrent) Snapshot() Snapshot {
 			s.PeersServing++
 		}
 	}
+	t.countPeers(&s)
 	t.metadataProgress(&s)
 	if t.pick != nil {
 		t.pieceProgress(&s)

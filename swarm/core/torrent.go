@@ -2,6 +2,7 @@ package core
 
 import (
 	"math/rand/v2"
+	"net/netip"
 	"time"
 
 	"swarmnode/metainfo"
@@ -24,7 +25,9 @@ type Torrent struct {
 	book     book
 	dialer   dialer
 	external external
-	yielded  time.Duration // when a useful peer was last dropped for another
+	own      map[netip.AddrPort]bool // addresses at which we listen
+	met      int                     // connections to peers, web servers left out
+	yielded  time.Duration           // when a useful peer was last dropped for another
 	peers    peerTable
 	meta     metadata
 	choker   choker
@@ -97,7 +100,7 @@ func (t *Torrent) Step(now time.Time, e Event) {
 	case Found:
 		t.onFound(&e)
 	case DialFailed:
-		t.onDialFailed(e.Addr)
+		t.onDialFailed(e.Addr, e.Fault)
 	case DialPutOff:
 		t.onDialPutOff(e.Addr)
 	case Connected:

@@ -81,9 +81,10 @@ type Announcer struct {
 	cancel context.CancelFunc
 	wait   sync.WaitGroup // the ladders
 
-	mu     sync.Mutex
-	swarms map[metainfo.Hash]*presence // at most hashesMax
-	closed bool
+	mu       sync.Mutex
+	verdicts map[string]verdict          // by URL
+	swarms   map[metainfo.Hash]*presence // at most hashesMax
+	closed   bool
 }
 
 // A presence is the torrent under one of its info-hashes: a swarm of its own.
@@ -106,8 +107,10 @@ func NewAnnouncer(cfg Config) *Announcer {
 	if cfg.Logger == nil {
 		cfg.Logger = slog.New(slog.DiscardHandler)
 	}
-	a := &Announcer{cfg: cfg, key: rand.Uint32(), swarms: make(map[metainfo.Hash]*presence)}
-	a.refused = new(refusals)
+	a := &Announcer{
+		cfg: cfg, key: rand.Uint32(), swarms: make(map[metainfo.Hash]*presence),
+		verdicts: make(map[string]verdict), refused: new(refusals),
+	}
 	if cfg.Client != nil {
 		a.announce, a.refused = cfg.Client.Announce, &cfg.Client.refused
 	}

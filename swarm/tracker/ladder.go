@@ -122,6 +122,7 @@ func (l *ladder) climb() {
 			if l.a.ctx.Err() != nil {
 				return
 			}
+			l.a.judge(r.tracker, err)
 			if err == nil {
 				copy(tier[1:i+1], tier[:i])
 				tier[0], l.current = r, r

@@ -1,0 +1,190 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"net/url"
+	"strings"
+	"syscall"
+
+	"swarmnode/dht"
+	"swarmnode/swarm"
+	"swarmnode/swarm/core"
+	"swarmnode/swarm/tracker"
+)
+
+// alone reports whether a torrent that has its metadata has met nobody: no peer,
+// and no web seed that gave anything.
+func alone(st swarm.Stats) bool {
+	return st.State == swarm.Downloading && st.PeersMet == 0 && st.Down == 0
+}
+
+// A verdict is what is known of why a torrent is not complete.
+type verdict struct {
+	st  swarm.Stats
+	dht *dht.Stats // nil without a DHT
+	// asked says that no DHT node has answered, and who was asked.
+	asked string
+}
+
+// verdictOf returns what the session knows about t.
+func (s *session) verdictOf(t *swarm.Torrent) verdict {
+	v := verdict{st: t.Stats()}
+	if s.dht != nil {
+		st := s.dht.Stats()
+		v.dht, v.asked = &st, s.silence.text(st)
+	}
+	return v
+}
+
+// String says how far the torrent is, and why no further.
+func (v verdict) String() string {
+	parts := []string{v.progress()}
+	add := func(text string) {
+		if text != "" {
+			parts = append(parts, text)
+		}
+	}
+	if v.st.PeersHere == 0 {
+		add(v.discovery())
+		add(whyTrackers(v.st.Trackers, v.st.PeersKnown == 0))
+	}
+	add(v.unmet())
+	add(v.met())
+	return strings.Join(parts, "; ")
+}
+
+// progress says how far the torrent is.
+func (v verdict) progress() string {
+	st := v.st
+	nobody := st.PeersKnown == 0 && st.PeersMet == 0 && st.Down == 0
+	switch {
+	case st.State == swarm.Metadata && nobody:
+		return "no peer was found"
+	case st.State == swarm.Metadata:
+		return "no metadata"
+	case nobody:
+		return fmt.Sprintf("no peer was found, %s complete", formatPercent(st.Have, wantedLength(st)))
+	}
+	return formatPercent(st.Have, wantedLength(st)) + " complete"
+}
+
+// discovery says what the DHT has to do with it.
+func (v verdict) discovery() string {
+	switch {
+	case v.dht == nil:
+		return ""
+	case v.dht.Answers == 0:
+		return v.asked
+	case v.st.PeersKnown == 0:
+		return "the DHT knows of nobody"
+	}
+	return ""
+}
+
+// whyTrackers says how the trackers did. none says that nobody is known.
+func whyTrackers(r tracker.Report, none bool) string {
+	switch {
+	case r.Failed > 0:
+		why := fmt.Sprintf("tracker %s: %s", r.Tracker, whyTracker(r.Err))
+		if r.Failed > 1 {
+			why += fmt.Sprintf(", and %d more failed", r.Failed-1)
+		}
+		return why
+	case r.Answered > 0 && none:
+		return plural(r.Answered, "tracker") + " named nobody"
+	}
+	return ""
+}
+
+// whyTracker says why an announce failed, without the URL, which may hold a
+// password.
+func whyTracker(err error) string {
+	if errno, ok := errors.AsType[syscall.Errno](err); ok {
+		return errno.Error()
+	}
+	if f, ok := errors.AsType[*tracker.Failure](err); ok {
+		return f.Error()
+	}
+	if late, ok := errors.AsType[net.Error](err); ok && late.Timeout() || errors.Is(err, context.DeadlineExceeded) {
+		return "no answer"
+	}
+	if u, ok := errors.AsType[*url.Error](err); ok {
+		return errorLine(u.Err)
+	}
+	if inner := errors.Unwrap(err); inner != nil { // what was to be done is said already
+		err = inner
+	}
+	return errorLine(err)
+}
+
+// faultWords say how dials failed.
+var faultWords = [core.FaultCount]string{
+	core.FaultNone: "not tried yet", core.FaultRefused: "refused", core.FaultTimeout: "timed out",
+	core.FaultUnreachable: "unreachable", core.FaultHungUp: "hung up when asked for this torrent",
+	core.FaultOtherTorrent: "answered for another torrent", core.FaultProtocol: "no BitTorrent peer",
+	core.FaultBanned: "banned", core.FaultOther: "failed",
+}
+
+// unmet says why there is no connection to the peers that are known.
+func (v verdict) unmet() string {
+	n := v.st.Unmet.Count()
+	if n == 0 {
+		if v.st.PeersForgotten > 0 && v.st.PeersMet == 0 {
+			return "the peers that were found never answered"
+		}
+		return ""
+	}
+	var list []string
+	for fault, count := range v.st.Unmet {
+		if count > 0 && core.DialFault(fault) != core.FaultNone {
+			list = append(list, fmt.Sprintf("%d %s", count, faultWords[fault]))
+		}
+	}
+	if count := v.st.Unmet[core.FaultNone]; count > 0 {
+		list = append(list, fmt.Sprintf("%d %s", count, v.waiting()))
+	}
+	what := plural(n, "peer")
+	if v.st.PeersHere > 0 {
+		what = plural(n, "more peer")
+	}
+	return what + ": " + strings.Join(list, ", ")
+}
+
+// waiting says why some were not dialled.
+func (v verdict) waiting() string {
+	if v.st.PeersMet > 0 {
+		return "not connected"
+	}
+	return faultWords[core.FaultNone]
+}
+
+// met says what the peers that are connected lack.
+func (v verdict) met() string {
+	st := v.st
+	n := st.PeersHere
+	if n == 0 {
+		if st.PeersMet > 0 {
+			return fmt.Sprintf("%s ended", plural(st.PeersMet, "connection"))
+		}
+		return ""
+	}
+	what := fmt.Sprintf("connected to %d", n)
+	switch {
+	case st.State == swarm.Metadata && st.PeersWithMetadata == 0:
+		return what + ", nobody has the metadata"
+	case st.State == swarm.Metadata:
+		return what + ", nobody sent the metadata"
+	case st.PeersUseful == 0 && st.Have == 0:
+		return what + ", nobody has any of it"
+	case st.PeersUseful == 0:
+		return what + ", nobody has the rest"
+	case st.PeersServing == 0:
+		return what + fmt.Sprintf(", %d of them with what is missing, all choke us", st.PeersUseful)
+	case st.DownRate == 0:
+		return what + ", nobody sends anything"
+	}
+	return what + ", receiving " + formatRate(st.DownRate)
+}

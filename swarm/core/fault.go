@@ -1,0 +1,78 @@
+package core
+
+import "net/netip"
+
+// A DialFault says how a Dial came to nothing.
+type DialFault uint8
+
+// The faults of dials.
+const (
+	FaultNone         DialFault = iota
+	FaultRefused                // nothing listens there
+	FaultTimeout                // no answer, or none in the handshake
+	FaultUnreachable            // there is no way there
+	FaultHungUp                 // closed in the handshake, as by who has no such torrent
+	FaultOtherTorrent           // it answered for another torrent
+	FaultProtocol               // it does not speak BitTorrent
+	FaultBanned                 // its address is banned
+	FaultOther
+	FaultCount // how many there are, with FaultNone
+)
+
+// An Unmet is how many of the addresses that are known are those of peers to which
+// there is no connection, by how the last dial failed; those under FaultNone were
+// not dialled yet, or wait for their turn.
+type Unmet [FaultCount]int
+
+// Count returns how many there are.
+func (u *Unmet) Count() int {
+	n := 0
+	for _, each := range u {
+		n += each
+	}
+	return n
+}
+
+// SetOwn tells the torrent the addresses at which we listen. Whoever names one of
+// them names ourselves, or a predecessor that is dead.
+func (t *Torrent) SetOwn(addrs []netip.AddrPort) {
+	t.own = make(map[netip.AddrPort]bool, len(addrs))
+	for _, addr := range addrs {
+		t.own[unmapped(addr)] = true
+	}
+}
+
+// isOwn reports whether addr is our own, as far as we know.
+func (t *Torrent) isOwn(addr netip.AddrPort) bool {
+	if t.own[addr] {
+		return true
+	}
+	return addr.Port() == t.cfg.Port && addr.Addr() == t.external.addr(addr.Addr())
+}
+
+// countPeers counts the addresses of others.
+func (t *Torrent) countPeers(s *Snapshot) {
+	for _, e := range t.book.list {
+		switch {
+		case e.state == entryConnected:
+			s.PeersKnown++
+		case e.state == entrySelf, t.isOwn(e.addr):
+		default:
+			s.PeersKnown++
+			s.Unmet[e.fault]++
+		}
+	}
+	for _, p := range t.peers.list {
+		if p.isServer() {
+			continue
+		}
+		s.PeersHere++
+		if p.interesting {
+			s.PeersUseful++
+		}
+		if p.ext.metadataSize > 0 {
+			s.PeersWithMetadata++
+		}
+	}
+	s.PeersMet, s.PeersForgotten = t.met, t.book.given
+}
