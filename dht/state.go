@@ -4,14 +4,12 @@ import (
 	"encoding/binary"
 	"errors"
 	"fmt"
-	"io"
 	"io/fs"
-	"os"
-	"path/filepath"
 	"slices"
 	"time"
 
 	"swarmnode/metainfo/bencode"
+	"swarmnode/statefile"
 )
 
 const (
@@ -145,17 +143,8 @@ func WriteState(path string, state []byte) error {
 	if state == nil {
 		return nil
 	}
-	tmp, err := os.CreateTemp(filepath.Dir(path), filepath.Base(path)+".tmp*")
-	if err != nil {
+	if err := statefile.Replace(path, state, true); err != nil {
 		return fmt.Errorf("writing DHT state: %w", err)
-	}
-	_, err = tmp.Write(state)
-	err = errors.Join(err, tmp.Sync(), tmp.Close())
-	if err == nil {
-		err = os.Rename(tmp.Name(), path)
-	}
-	if err != nil {
-		return fmt.Errorf("writing DHT state: %w", errors.Join(err, os.Remove(tmp.Name())))
 	}
 	return nil
 }
@@ -163,15 +152,10 @@ func WriteState(path string, state []byte) error {
 // ReadState reads what WriteState wrote. A file that is not there is nil and no
 // error.
 func ReadState(path string) ([]byte, error) {
-	f, err := os.Open(path)
+	b, _, err := statefile.Read(path, stateMax)
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil, nil
 	}
-	if err != nil {
-		return nil, fmt.Errorf("reading DHT state: %w", err)
-	}
-	defer f.Close()
-	b, err := io.ReadAll(io.LimitReader(f, stateMax+1))
 	if err != nil {
 		return nil, fmt.Errorf("reading DHT state: %w", err)
 	}

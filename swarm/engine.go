@@ -48,6 +48,8 @@ type Config struct {
 	// for that of its peers, by which it meets its swarm again at once. None is
 	// kept if empty.
 	StateDir string
+	// StateReadOnly has what is in StateDir read, and nothing there written.
+	StateReadOnly bool
 	// DHTNode is told the address of the DHT node of a peer that sends a PORT
 	// message (BEP 5). It must not block. May be nil.
 	DHTNode func(netip.AddrPort)

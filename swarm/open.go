@@ -160,7 +160,7 @@ func (l *loop) open(info *metainfo.Info) {
 	}
 	o.store, o.err = storage.Open(storage.Config{
 		Dir: l.spec.Dir, Layout: info.Layout(), Workers: l.engine.workers,
-		Name: l.spec.Name, Hash: l.hash, StateDir: records,
+		Name: l.spec.Name, Hash: l.hash, StateDir: records, StateReadOnly: l.engine.cfg.StateReadOnly,
 		Wanted: wanted, Results: l.stored, ReadOnly: l.spec.Complete, Part: true,
 		Warn: func(err error) { l.log.Warn("storage", "err", err) },
 	})

@@ -6,7 +6,6 @@ import (
 	"encoding/binary"
 	"errors"
 	"fmt"
-	"io"
 	"io/fs"
 	"net/netip"
 	"os"
@@ -16,6 +15,7 @@ import (
 
 	"swarmnode/metainfo"
 	"swarmnode/metainfo/bencode"
+	"swarmnode/statefile"
 	"swarmnode/swarm/core"
 	"swarmnode/swarm/storage"
 )
@@ -147,15 +147,8 @@ func (l *loop) recall() {
 }
 
 func readSaved(path string) ([]byte, error) {
-	f, err := os.Open(path)
-	if err != nil {
-		return nil, err
-	}
-	defer f.Close()
-	if info, err := f.Stat(); err != nil || !info.Mode().IsRegular() {
-		return nil, errors.Join(err, fmt.Errorf("%w: it is no file", errSaved))
-	}
-	return io.ReadAll(io.LimitReader(f, savedBytesMax+1))
+	doc, _, err := statefile.Read(path, savedBytesMax)
+	return doc, err
 }
 
 // remember keeps the record up to date until the torrent ends; end writes the
@@ -181,7 +174,7 @@ func (l *loop) remember() {
 // keepPeers writes the record. Without any peer that of earlier runs stays.
 func (l *loop) keepPeers(known []core.KnownPeer) {
 	path := l.savedPath()
-	if path == "" || len(known) == 0 {
+	if path == "" || len(known) == 0 || l.engine.cfg.StateReadOnly {
 		return
 	}
 	if err := writeSaved(path, appendSaved(nil, l.hash, known)); err != nil {
@@ -195,11 +188,7 @@ func writeSaved(path string, doc []byte) error {
 	if err := os.MkdirAll(filepath.Dir(path), 0o700); err != nil {
 		return err
 	}
-	fresh := path + ".new"
-	if err := os.WriteFile(fresh, doc, 0o600); err != nil {
-		return err
-	}
-	return os.Rename(fresh, path)
+	return statefile.Replace(path, doc, false)
 }
 
 // peersSuffix ends the name of the file of a torrent's peers, after the

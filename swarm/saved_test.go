@@ -4,14 +4,11 @@ import (
 	"crypto/sha256"
 	"errors"
 	"net/netip"
-	"os"
-	"path/filepath"
 	"slices"
 	"testing"
 	"time"
 
 	"swarmnode/metainfo"
-	"swarmnode/metainfo/bencode"
 	"swarmnode/swarm/core"
 )
 
@@ -105,19 +102,4 @@ func FuzzSavedPeers(f *testing.F) {
 			}
 		}
 	})
-}
-
-// TestSavedFileThatIsNone: what is no record is passed over.
-func TestSavedFileThatIsNone(t *testing.T) {
-	dir := t.TempDir()
-	if _, err := readSaved(dir); !errors.Is(err, errSaved) {
-		t.Errorf("a folder: %v", err)
-	}
-	long := filepath.Join(dir, "long")
-	if err := os.WriteFile(long, bencode.AppendString(nil, string(make([]byte, 1<<20))), 0o600); err != nil {
-		t.Fatal(err)
-	}
-	if doc, err := readSaved(long); err != nil || len(doc) > savedBytesMax+1 {
-		t.Errorf("a long file: %d bytes, %v", len(doc), err)
-	}
 }

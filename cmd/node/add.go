@@ -12,6 +12,7 @@ import (
 
 	"swarmnode/metainfo"
 	"swarmnode/swarm"
+	"swarmnode/swarm/storage"
 )
 
 func addCommand() *command {
@@ -132,7 +133,7 @@ func (f *addFlags) run(ctx context.Context, c *console, args []string) error {
 		want.peers = append(want.peers, src.magnet.Peers...)
 		want.urls = want.urls || f.node.urls(&src) || len(f.webSeeds.items) > 0
 	}
-	if err := prepareDir(f.dir); err != nil {
+	if err := a.prepareDir(); err != nil {
 		return err
 	}
 	var err error
@@ -147,21 +148,57 @@ func (f *addFlags) run(ctx context.Context, c *console, args []string) error {
 	return a.fetch(ctx)
 }
 
-// prepareDir makes the download folder, and sees that it can be written to
-// before anything else is done.
-func prepareDir(dir string) error {
-	if err := os.MkdirAll(dir, 0o777); err != nil {
-		return failWithHint(exitDisk, "folder "+dir, err, "another --dir")
+// prepareDir makes the download folder, and sees before anything else is done that
+// it can be written to, unless the content may be there already.
+func (a *adding) prepareDir() error {
+	err := os.MkdirAll(a.dir, 0o777)
+	var f *os.File
+	if err == nil {
+		f, err = os.CreateTemp(a.dir, ".node-*")
 	}
-	f, err := os.CreateTemp(dir, ".node-*")
 	if err != nil {
-		return failWithHint(exitDisk, "folder "+dir, err, "another --dir")
+		if storage.IsDenied(err) && a.mayBeThere() {
+			return nil // storage looks for what is missing
+		}
+		return failWithHint(exitDisk, "folder "+a.dir, err, "another --dir")
 	}
 	f.Close()
 	if err := os.Remove(f.Name()); err != nil {
-		return fail(exitDisk, "folder "+dir, err)
+		return fail(exitDisk, "folder "+a.dir, err)
 	}
 	return nil
+}
+
+// mayBeThere tells whether content of one of the sources may be in the download
+// folder, which cannot be written to. The names in it that a magnet link leads to are
+// not known yet, and may be any.
+func (a *adding) mayBeThere() bool {
+	folder, err := os.Open(a.dir)
+	if err != nil {
+		return false
+	}
+	defer folder.Close()
+	some, _ := folder.Readdirnames(1)
+	for i := range a.sources {
+		src := &a.sources[i]
+		name := string(a.output)
+		if name == "" && src.torrent != nil {
+			name = src.name()
+		}
+		if name == "" {
+			if len(some) > 0 {
+				a.c.warn("folder %s cannot be written to: only content that is complete there can be seeded", a.dir)
+				return true
+			}
+			continue
+		}
+		for _, suffix := range []string{"", storage.PartSuffix} {
+			if _, err := os.Lstat(filepath.Join(a.dir, name+suffix)); err == nil {
+				return true
+			}
+		}
+	}
+	return false
 }
 
 // fetch adds the torrents and waits for them.

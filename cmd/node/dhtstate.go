@@ -31,7 +31,7 @@ const (
 // bound to all, and has a state of its own.
 func openDHTState(state stateDir, name string, addrs []netip.AddrPort) *dhtState {
 	s := dhtStateToRead(state, name, addrs)
-	if state.keeps() {
+	if state.keeps() && !state.readOnly {
 		s.lock = lockFile(filepath.Join(state.path, s.name+".lock"))
 	}
 	return s

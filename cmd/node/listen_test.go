@@ -41,7 +41,7 @@ var errTaken = fmt.Errorf("listening: %w", syscall.EADDRINUSE)
 // The port is picked once, remembered, and gives way when it is taken.
 func TestBindRemembers(t *testing.T) {
 	c, _, stderr := testConsole()
-	state := stateDir{t.TempDir()}
+	state := stateDir{path: t.TempDir()}
 	bound := uint16(0)
 	take := func(addrs []netip.AddrPort) error { bound = addrs[0].Port(); return nil }
 	if err := testListen().bind(c, state, take); err != nil {

@@ -6,6 +6,8 @@ import (
 	"os"
 
 	"golang.org/x/sys/unix"
+
+	"swarmnode/statefile"
 )
 
 // A fileLock is held by one process at a time, and let go of at the latest
@@ -15,7 +17,7 @@ type fileLock struct{ f *os.File }
 // lockFile takes the lock of that path; nil if another process holds it, or if
 // it cannot be had.
 func lockFile(path string) *fileLock {
-	f, err := os.OpenFile(path, os.O_RDWR|os.O_CREATE, 0o600)
+	f, err := statefile.OpenLock(path)
 	if err != nil {
 		return nil
 	}

@@ -166,6 +166,7 @@ func openSession(ctx context.Context, c *console, f *nodeFlags, want needs) (*se
 	}
 	if want.resume && folder.keeps() {
 		cfg.StateDir = filepath.Join(folder.path, resumeFolder)
+		cfg.StateReadOnly = folder.readOnly
 		s.records = cfg.StateDir
 	}
 	err = f.listen.bind(c, folder, func(addrs []netip.AddrPort) (err error) {
@@ -321,7 +322,7 @@ func (s *session) close() {
 	if err := s.engine.Close(); err != nil {
 		s.c.log.Info("closing the engine", "err", err)
 	}
-	if s.records != "" {
+	if s.records != "" && !s.state.state.readOnly {
 		if n, err := swarm.Tidy(s.records); n > 0 || err != nil {
 			s.c.log.Info("forgetting content that is gone", "torrents", n, "err", err)
 		}

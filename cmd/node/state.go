@@ -3,25 +3,32 @@ package main
 import (
 	"errors"
 	"fmt"
-	"io"
 	"math/rand/v2"
 	"os"
 	"path/filepath"
 	"strconv"
 	"strings"
+
+	"swarmnode/statefile"
+	"swarmnode/swarm/storage"
 )
 
 // A stateDir is the folder that keeps what a node remembers between runs: its
 // port and the DHT nodes it has met. Several processes may share it: every
 // file is replaced whole. The zero value keeps nothing.
-type stateDir struct{ path string }
+type stateDir struct {
+	path     string
+	readOnly bool // nothing can be written there
+}
 
 // stateFileMax bounds what is read back, in bytes: far more than full tables
 // of both families need.
 const stateFileMax = 4 << 20
 
 // openState makes the state folder, which only its owner can read. Without a
-// folder by name, one that cannot be made is a warning and nothing is kept.
+// folder by name, one that cannot be made is a warning and nothing is kept. One that
+// is there and cannot be written to is a warning, too, and is only read. So is one
+// where other users could plant what this node believes.
 func openState(c *console, name string, ephemeral bool) (stateDir, error) {
 	if ephemeral {
 		return stateDir{}, nil
@@ -36,12 +43,28 @@ func openState(c *console, name string, ephemeral bool) (stateDir, error) {
 	}
 	switch {
 	case err == nil:
-		return stateDir{path}, nil
+		s := stateDir{path: path}
+		if err := statefile.Writable(path); storage.IsDenied(err) {
+			s.readOnly = true
+			c.warn("nothing will be remembered: state folder %s: %v", path, plain(err))
+		}
+		s.checkOwner(c)
+		return s, nil
 	case name != "":
 		return stateDir{}, failWithHint(exitDisk, "state folder "+name, err, "another --state-dir, or --ephemeral")
 	}
 	c.warn("nothing will be remembered: state folder: %v", err)
 	return stateDir{}, nil
+}
+
+// checkOwner warns if other users can write to the state folder.
+func (s stateDir) checkOwner(c *console) {
+	for _, folder := range []string{s.path, filepath.Join(s.path, resumeFolder)} {
+		if statefile.Shared(folder) {
+			c.warn("other users can write to the state folder %s, and so mislead this node (try: chmod go-w)", folder)
+			return
+		}
+	}
 }
 
 // defaultStateDir follows the XDG base directories.
@@ -65,24 +88,16 @@ func (s stateDir) read(name string) ([]byte, error) {
 	if !s.keeps() {
 		return nil, os.ErrNotExist
 	}
-	f, err := os.Open(filepath.Join(s.path, name))
-	if err != nil {
-		return nil, err
-	}
-	defer f.Close()
-	b, err := io.ReadAll(io.LimitReader(f, stateFileMax+1))
-	if err == nil && len(b) > stateFileMax {
-		return nil, errors.New("too long")
-	}
+	b, _, err := statefile.Read(filepath.Join(s.path, name), stateFileMax)
 	return b, err
 }
 
 // write replaces a file as a whole.
 func (s stateDir) write(name string, b []byte) error {
-	if !s.keeps() {
+	if !s.keeps() || s.readOnly {
 		return nil
 	}
-	return replaceFile(filepath.Join(s.path, name), b, 0o600)
+	return statefile.Replace(filepath.Join(s.path, name), b, true)
 }
 
 const portFile = "port"

@@ -68,7 +68,7 @@ func TestReplaceFileKeepsModes(t *testing.T) {
 }
 
 func TestStateDir(t *testing.T) {
-	s := stateDir{t.TempDir()}
+	s := stateDir{path: t.TempDir()}
 	if _, err := s.read("absent"); !errors.Is(err, os.ErrNotExist) {
 		t.Errorf("read of nothing: %v", err)
 	}
@@ -128,7 +128,7 @@ func TestOpenState(t *testing.T) {
 // The first process keeps the state; another has the nodes without the ids.
 func TestDHTStateIsKeptByOne(t *testing.T) {
 	c, _, _ := testConsole()
-	folder := stateDir{t.TempDir()}
+	folder := stateDir{path: t.TempDir()}
 	addrs := []netip.AddrPort{netip.MustParseAddrPort("127.0.0.1:1")}
 	saved := []byte("d3:id420:aaaaaaaaaaaaaaaaaaaa6:nodes40:7:versioni1ee")
 	if err := folder.write("dht-127.0.0.1", saved); err != nil {

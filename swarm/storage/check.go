@@ -1,6 +1,7 @@
 package storage
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"io/fs"
@@ -36,6 +37,17 @@ const (
 // ctx. Bytes that cannot be read are missing. It is not to be called while pieces
 // are being written.
 func (s *Store) Check(ctx context.Context, progress func(done, total int64)) (*bits.Set, error) {
+	for range claimsMax {
+		have, err := s.checkName(ctx, progress)
+		if !errors.Is(err, errAgain) {
+			return have, err
+		}
+	}
+	return nil, &Error{"open", s.path(), ErrInUse}
+}
+
+// checkName is Check for the name that the content has.
+func (s *Store) checkName(ctx context.Context, progress func(done, total int64)) (*bits.Set, error) {
 	first := s.load()
 	s.mu.Lock()
 	exact := s.resumed && s.clean
@@ -50,7 +62,7 @@ func (s *Store) Check(ctx context.Context, progress func(done, total int64)) (*b
 		exact: exact, have: s.Have(), progress: progress}
 	missing, err := c.survey(ctx)
 	if err != nil {
-		return nil, err
+		return nil, s.orAgain(err)
 	}
 	c.surveySide(sideSame)
 	there := !c.data.None()
@@ -68,8 +80,13 @@ func (s *Store) Check(ctx context.Context, progress func(done, total int64)) (*b
 	if c.conflict {
 		return nil, ErrConflict
 	}
-	if there && c.have.None() && late.none() && s.foreign() {
-		return nil, &Error{"open", s.path(), ErrExists}
+	if (there || s.hasName(partName)) && c.have.None() && late.none() && s.foreign(ctx) {
+		return nil, cmp.Or(s.leaveForeign(), errAgain)
+	}
+	if late.none() && !s.complete(c.have) {
+		if err := s.toWrite(); err != nil {
+			return nil, err
+		}
 	}
 	s.checked(c.have, c.trusted, late)
 	return c.have, nil
@@ -97,20 +114,6 @@ func (s *Store) Trust(ctx context.Context) error {
 	defer s.mu.Unlock()
 	s.have, s.durable = bits.Full(s.layout.Pieces()), bits.Full(s.layout.Pieces())
 	return nil
-}
-
-// foreign tells whether data under the content's own name, none of which is
-// right, is something else: no earlier run would have left unfinished content
-// under that name.
-func (s *Store) foreign() bool {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	return s.mayBeForeign()
-}
-
-// mayBeForeign is foreign when Store.mu is held.
-func (s *Store) mayBeForeign() bool {
-	return s.cfg.Part && !s.readOnly && s.top == s.cfg.Name && s.recorded == nil
 }
 
 // checked takes over what a check found, of which trusted was not hashed.

@@ -108,12 +108,14 @@ func (s *Store) beginWriting() {
 		return
 	}
 	s.mu.Lock()
-	stopped, worth := s.stopped, s.recorded != nil
+	stopped := s.stopped
 	s.mu.Unlock()
 	if stopped {
 		return
 	}
-	s.replaceRecord(false, worth) // with no record to lose, the first write need not wait
+	// It is durable even if there is no record to lose: by the record the next start
+	// knows that the data is not somebody else's.
+	s.replaceRecord(false, true)
 	s.beating.Store(true)
 	s.armBeat()
 }

@@ -1,47 +1,111 @@
 package storage
 
 import (
+	"cmp"
 	"errors"
 	"io/fs"
-	"path/filepath"
-	"sync"
+	"time"
+
+	"swarmnode/metainfo"
+	"swarmnode/swarm/bits"
 )
 
-// nameMax is the longest name that the file systems in use take, in bytes.
-const nameMax = 255
+const (
+	// nameMax is the longest name that the file systems in use take, in bytes.
+	nameMax = 255
+	// lockTries is how often a lock is tried that may be held for a moment only,
+	// by a Store that looks whether another one writes; lockPause is between two.
+	lockTries = 5
+	lockPause = 10 * time.Millisecond
+	// claimsMax is how often Check begins again because the content has got
+	// another name meanwhile.
+	claimsMax = 3
+)
+
+// The names that content may have, as indices of contentNames.
+const (
+	finalName = iota
+	partName  // unfinished
+	ownName   // unfinished, where something else has the name of the unfinished
+	mergeName // complete, and being moved into the folder with the final name
+)
+
+// contentNames returns the names that content may have that is called name in the
+// end. A name that would be too long is replaced by the final one. The info-hash is
+// in some of them, so that nothing else has them.
+func contentNames(name string, hash metainfo.Hash) (all [4]string) {
+	own := name + "." + hash.Short()
+	all = [...]string{name, name + PartSuffix, own + PartSuffix, own + mergeSuffix}
+	for i := range all {
+		if len(all[i]) > nameMax {
+			all[i] = name
+		}
+	}
+	return all
+}
 
 // claim chooses the name that the content lies under, looks what is there, and
-// locks it. The lock is on the content itself: on its folder, or on its only
-// file. So it is held wherever the two nodes keep their state, leaves nothing
-// behind, and moves along when the content is renamed.
+// sees whether another Store writes to it. Nothing is made or locked while what is
+// there may be complete: so content can be served where nothing can be written, and
+// by several Stores.
 func (s *Store) claim() error {
-	final, part := s.cfg.Name, s.cfg.Name+PartSuffix
-	there, err := s.exists(final)
-	if err != nil {
+	s.setTop(finalName)
+	there, err := s.exists(s.names[finalName])
+	if err == nil && s.cfg.Part {
+		there, err = s.chooseName(there)
+	}
+	if err != nil || s.isReadOnly() {
 		return err
 	}
-	if s.cfg.Part && len(part) <= nameMax {
-		unfinished, err := s.exists(part)
-		if err != nil {
-			return err
-		}
-		switch {
-		case there && unfinished && !s.readOnly: // it could not get its name in the end
-			return &Error{"open", s.disk.path(final), ErrExists}
-		case !there && (unfinished || !s.readOnly):
-			s.top, there = part, unfinished
-		}
+	s.mu.Lock()
+	s.looking, s.wasThere = true, there
+	s.mu.Unlock()
+	if !there { // so there is something to write
+		return s.writable()
 	}
-	if s.readOnly {
-		return nil
+	lock, err := s.disk.lock(s.topName(), lockLook)
+	if err == nil {
+		return lock.Close()
 	}
-	if !there {
-		if err := s.makeTop(); err != nil {
-			return err
-		}
+	if errors.Is(err, ErrInUse) && (s.goAside() || s.hasName(finalName)) {
+		return nil // content that others add to may be complete for all we know
 	}
-	s.lock, err = s.disk.lock(s.top)
 	return err
+}
+
+// chooseName chooses among the names for unfinished content, and the final one if
+// there is something of that name. It tells whether anything has the chosen name.
+func (s *Store) chooseName(final bool) (there bool, err error) {
+	if s.layout.Multi && !s.isReadOnly() && s.names[mergeName] != s.names[finalName] {
+		if moving, err := s.exists(s.names[mergeName]); err != nil || moving {
+			return true, errors.Join(err, s.merge())
+		}
+	}
+	own, err := s.exists(s.names[ownName])
+	if err != nil {
+		return false, err
+	}
+	part, partErr := s.exists(s.names[partName])
+	if partErr != nil && !IsInTheWay(partErr) {
+		return false, partErr
+	}
+	switch {
+	case own && !(final && s.isReadOnly()):
+		s.setTop(ownName)
+		return true, nil
+	case final && part && s.layout.Multi && !s.isReadOnly() && s.noneIn(s.names[finalName]):
+		s.setTop(partName) // the folder belongs to torrents that share its name
+		return true, nil
+	case final:
+		s.twice = part && !s.layout.Multi && s.names[partName] != s.names[finalName]
+		return true, nil
+	case part || partErr == nil && !s.isReadOnly():
+		s.setTop(partName)
+	case !s.isReadOnly():
+		s.tellStrange()
+		s.setTop(ownName)
+	}
+	return part, nil
 }
 
 // exists tells whether there is a file or folder, as the torrent has it, of
@@ -57,69 +121,223 @@ func (s *Store) exists(name string) (bool, error) {
 	return err == nil, wrap("open", s.disk.path(name), err)
 }
 
+// noneIn reports whether the folder name holds no file of this torrent.
+func (s *Store) noneIn(name string) bool {
+	for i := range s.layout.Files {
+		if s.layout.Files[i].Pad || len(s.layout.Files[i].Link) > 0 {
+			continue
+		}
+		if _, err := s.disk.stat(s.nameIn(name, i)); !errors.Is(err, fs.ErrNotExist) {
+			return false
+		}
+	}
+	return true
+}
+
+// errAgain tells that the content has another name by now.
+var errAgain = errors.New("check again")
+
+// orAgain makes errAgain of an error that something lies in the way, if that was
+// taken for unfinished content of an earlier run and no record says that it is.
+func (s *Store) orAgain(err error) error {
+	s.mu.Lock()
+	may := s.mayBeForeign()
+	s.mu.Unlock()
+	if may && s.hasName(partName) && IsInTheWay(err) && s.leaveForeign() == nil {
+		return errAgain
+	}
+	return err
+}
+
+// complete reports whether nothing has to be written to have all that is wanted,
+// given the sound pieces.
+func (s *Store) complete(have *bits.Set) bool {
+	if !s.hasName(finalName) {
+		return false
+	}
+	if s.wanted.pieces != nil {
+		return !s.wanted.pieces.AnyNotIn(have)
+	}
+	return have.All()
+}
+
+// toWrite prepares to write, unless the content is only read. It is errAgain if
+// another Store has finished the content meanwhile.
+func (s *Store) toWrite() error {
+	if !s.isLooking() {
+		return nil
+	}
+	err := s.writable()
+	if !errors.Is(err, ErrChanged) {
+		return err
+	}
+	return cmp.Or(s.claim(), errAgain)
+}
+
+// begin makes the Store one that writes: it makes the file or folder at the top, or
+// sees that what is there can be written to, and locks it. The lock is on the
+// content itself: on its folder, or on its only file. So it is held wherever two
+// nodes keep their state, leaves nothing behind, and moves along when the content
+// is renamed. s.settling is held.
+func (s *Store) begin() error {
+	if s.twice { // it could not get its name in the end
+		return &Error{"open", s.path(), ErrExists}
+	}
+	err := s.lockTop()
+	if errors.Is(err, ErrInUse) && s.goAside() {
+		err = s.lockTop()
+	}
+	if err == nil && s.cfg.Part && s.layout.Multi && s.noneIn(s.topName()) {
+		s.makeFirst()
+	}
+	return err
+}
+
+// lockTop is begin for the name that was chosen.
+func (s *Store) lockTop() error {
+	s.mu.Lock()
+	top, wasThere := s.top, s.wasThere
+	s.mu.Unlock()
+	there, err := s.exists(top)
+	switch {
+	case err != nil:
+	case there:
+		err = s.tryWriting(top)
+	case wasThere: // another Store has finished it
+		err = &Error{"open", s.disk.path(top), ErrChanged}
+	default:
+		err = s.makeTop()
+	}
+	if err != nil {
+		return err
+	}
+	lock, err := s.disk.lock(top, lockWrite)
+	for range lockTries {
+		if !errors.Is(err, ErrInUse) {
+			break
+		}
+		time.Sleep(lockPause)
+		lock, err = s.disk.lock(top, lockWrite)
+	}
+	if err != nil {
+		return err
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.lock, s.looking = lock, false
+	return nil
+}
+
+// tryWriting tells whether what is called top, and is there, may be changed as far
+// as that is needed.
+func (s *Store) tryWriting(top string) error {
+	var err error
+	if s.layout.Multi {
+		err = s.disk.tryFolder(top)
+	} else {
+		var f file
+		if f, err = s.disk.open(top, openWrite); err == nil {
+			err = f.close()
+		}
+	}
+	if err == nil && !s.hasName(finalName) { // it is renamed in the end
+		err = s.disk.tryFolder(".")
+	}
+	if IsDenied(err) {
+		return err
+	}
+	return nil // what else there is shows when it is written to
+}
+
 // makeTop makes the folder, or the empty file, that is to be locked.
 func (s *Store) makeTop() error {
 	if s.layout.Multi {
-		return s.disk.makeDir(s.top)
+		return s.disk.makeDir(s.topName())
 	}
-	f, err := s.disk.open(s.top, s.makeMode(0))
+	f, err := s.disk.open(s.topName(), s.makeMode(0))
 	if err != nil {
 		return err
 	}
 	return f.close()
 }
 
-// sharedDisks gives Stores that use one download folder alike one open folder.
-type sharedDisks struct {
-	mu    sync.Mutex
-	disks map[sharedKey]*sharedDisk
+// makeFirst makes the first file that is wanted, so that other Stores see that the
+// folder holds content of this torrent. Whether it can be made shows later.
+func (s *Store) makeFirst() {
+	for i := range s.layout.Files {
+		f := &s.layout.Files[i]
+		if f.Pad || len(f.Link) > 0 || !s.wanted.file(i) {
+			continue
+		}
+		if f, err := s.disk.open(s.fileName(i), s.makeMode(i)); err == nil {
+			f.close()
+		}
+		return
+	}
 }
 
-type sharedKey struct {
-	dir string // absolute
-	own bool   // useOwn
+// goAside has a torrent of several files go to a folder of its own when others
+// write to the one that it would share with them, unless that has files of this
+// torrent. It reports whether it did.
+func (s *Store) goAside() bool {
+	return s.layout.Multi && s.noneIn(s.topName()) && s.takeOwnName()
 }
 
-type sharedDisk struct {
-	*osDisk
-	all  *sharedDisks
-	key  sharedKey
-	uses int // guarded by sharedDisks.mu
-}
-
-// open returns the disk for the folder dir.
-func (d *sharedDisks) open(dir string, use folderUse) (disk, error) {
-	abs, err := filepath.Abs(dir)
+// takeOwnName gives up the name that was chosen for the one that nothing else has,
+// with all that was found under the former. It reports whether that can be done.
+func (s *Store) takeOwnName() bool {
+	if !s.cfg.Part || s.hasName(ownName) || s.names[ownName] == s.names[finalName] {
+		return false
+	}
+	there, err := s.exists(s.names[ownName])
 	if err != nil {
-		return nil, wrap("open", dir, err)
+		return false
 	}
-	d.mu.Lock()
-	defer d.mu.Unlock()
-	key := sharedKey{abs, use == useOwn}
-	shared := d.disks[key]
-	if shared == nil {
-		opened, err := openDisk(abs, use)
-		if err != nil {
-			return nil, err
-		}
-		shared = &sharedDisk{osDisk: opened, all: d, key: key}
-		if d.disks == nil {
-			d.disks = make(map[sharedKey]*sharedDisk)
-		}
-		d.disks[key] = shared
-	}
-	shared.uses++
-	return shared, nil
+	s.workers.files.closeAll(s, false)
+	s.unlock()
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.top = s.names[ownName]
+	s.looking, s.wasThere, s.twice = true, there, false
+	clear(s.stamps[:s.sideIndex()])
+	return true
 }
 
-// close ends one use.
-func (d *sharedDisk) close() error {
-	d.all.mu.Lock()
-	defer d.all.mu.Unlock()
-	d.uses--
-	if d.uses > 0 {
-		return nil
-	}
-	delete(d.all.disks, d.key)
-	return d.osDisk.close()
+func (s *Store) setTop(name int) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.top = s.names[name]
 }
+
+func (s *Store) topName() string {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.top
+}
+
+// hasName reports whether the content has that of its names now.
+func (s *Store) hasName(name int) bool { return s.topName() == s.names[name] }
+
+func (s *Store) isLooking() bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.looking
+}
+
+// unlock lets others write.
+func (s *Store) unlock() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.lock != nil {
+		s.lock.Close()
+		s.lock = nil
+	}
+}
+
+// A lockKind says what a lock is taken for.
+type lockKind uint8
+
+const (
+	lockWrite lockKind = iota // nobody else has it
+	lockLook                  // nobody has it for writing
+)

@@ -334,17 +334,15 @@ func (s *Store) openFile(i int, write bool) (file, error) {
 	if i == s.sideIndex() {
 		return s.openSide(write)
 	}
-	name := s.fileName(i)
 	if !write {
-		f, err := s.disk.open(name, openRead)
-		if now := s.fileName(i); err != nil && now != name { // Finish has just renamed it
-			f, err = s.disk.open(now, openRead)
-		}
-		return f, err
+		s.moving.RLock() // Finish may be renaming it
+		defer s.moving.RUnlock()
+		return s.disk.open(s.fileName(i), openRead)
 	}
 	if err := s.writable(); err != nil {
 		return nil, err
 	}
+	name := s.fileName(i)
 	if !s.wanted.file(i) {
 		return nil, &Error{"open", s.disk.path(name), ErrUnwanted}
 	}

@@ -2,8 +2,10 @@ package storage
 
 import (
 	"errors"
+	"fmt"
 	"io"
 	"io/fs"
+	"math/rand/v2"
 	"os"
 	"path"
 	"path/filepath"
@@ -25,14 +27,17 @@ type disk interface {
 	makeDir(name string) error
 	// syncFolder puts the names in a folder on stable storage.
 	syncFolder(name string) error
-	// rename gives a file or folder of the download folder itself another
-	// name, which must be free.
+	// rename gives a file or folder another name, which must be free.
 	rename(from, to string) error
-	// remove removes a file.
+	// remove removes a file, or a folder with nothing in it.
 	remove(name string) error
-	// lock takes the file or folder name, which is there, for this Store
-	// alone. The lock goes with the process.
-	lock(name string) (io.Closer, error)
+	// list returns what is in a folder, of at most max entries.
+	list(name string, max int) ([]fs.DirEntry, error)
+	// tryFolder tells whether files can be made in a folder, by its error.
+	tryFolder(name string) error
+	// lock takes the file or folder name, which is there, for this Store alone,
+	// or sees that no other Store has it. The lock goes with the process.
+	lock(name string, how lockKind) (io.Closer, error)
 	// path returns the name as the user would write it.
 	path(name string) string
 	close() error
@@ -268,12 +273,34 @@ func (d *osDisk) openFile(name string, mode openMode) (file, error) {
 	return newOSFile(f), nil
 }
 
-func (d *osDisk) lock(name string) (io.Closer, error) {
-	f, err := d.root.Open(filepath.FromSlash(name))
+func (d *osDisk) list(name string, max int) ([]fs.DirEntry, error) {
+	f, err := d.root.OpenFile(filepath.FromSlash(name), os.O_RDONLY|openFlags, 0)
+	if err != nil {
+		return nil, wrap("open", d.path(name), err)
+	}
+	defer f.Close()
+	entries, err := f.ReadDir(max)
+	if errors.Is(err, io.EOF) {
+		err = nil
+	}
+	return entries, wrap("read", d.path(name), err)
+}
+
+func (d *osDisk) tryFolder(name string) error {
+	trial := filepath.Join(filepath.FromSlash(name), fmt.Sprintf(".node-%016x", rand.Uint64()))
+	f, err := d.root.OpenFile(trial, os.O_RDWR|os.O_CREATE|os.O_EXCL, 0o600)
+	if err == nil {
+		err = errors.Join(f.Close(), d.root.Remove(trial))
+	}
+	return wrap("write to", d.path(name), err)
+}
+
+func (d *osDisk) lock(name string, how lockKind) (io.Closer, error) {
+	f, err := d.root.OpenFile(filepath.FromSlash(name), os.O_RDONLY|openFlags, 0)
 	if err != nil {
 		return nil, wrap("lock", d.path(name), err)
 	}
-	err = lockFile(f)
+	err = lockFile(f, how)
 	if err == nil { // it may have been renamed or removed before the lock was ours
 		var held, named fs.FileInfo
 		if held, err = f.Stat(); err == nil {
@@ -290,12 +317,7 @@ func (d *osDisk) lock(name string) (io.Closer, error) {
 }
 
 func (d *osDisk) rename(from, to string) error {
-	top, err := d.root.Open(".")
-	if err != nil {
-		return wrap("rename", d.path(from), err)
-	}
-	defer top.Close()
-	err = renameNew(d, top, from, to)
+	err := renameNew(d, from, to)
 	if errors.Is(err, fs.ErrExist) {
 		return &Error{"rename", d.path(to), ErrExists}
 	}
@@ -323,6 +345,7 @@ func (d *osDisk) syncFolder(name string) error {
 // renameChecked is the rename of systems that cannot refuse an existing target
 // in the same step.
 func renameChecked(d *osDisk, from, to string) error {
+	from, to = filepath.FromSlash(from), filepath.FromSlash(to)
 	if _, err := d.root.Lstat(to); err == nil {
 		return fs.ErrExist
 	}

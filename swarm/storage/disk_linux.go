@@ -4,6 +4,8 @@ import (
 	"errors"
 	"io/fs"
 	"os"
+	"path"
+	"path/filepath"
 	"sync"
 	"syscall"
 	"unsafe"
@@ -94,7 +96,11 @@ func (f *osFile) sync(late func() bool) error {
 	if err := f.syncPortions(late); err != nil {
 		return err
 	}
-	return ignoringEINTR(func() error { return unix.Fdatasync(f.fd) })
+	err := ignoringEINTR(func() error { return unix.Fdatasync(f.fd) })
+	if errors.Is(err, unix.EINVAL) || errors.Is(err, unix.EROFS) { // nothing can be written there
+		return nil
+	}
+	return err
 }
 
 // syncPortions writes the data out bit by bit. It does not replace fdatasync,
@@ -153,8 +159,12 @@ func statOf(info fs.FileInfo) fileStat {
 
 // lockFile takes the lock of f without waiting. File systems that have none
 // (some of those over a network) do without.
-func lockFile(f *os.File) error {
-	err := ignoringEINTR(func() error { return unix.Flock(int(f.Fd()), unix.LOCK_EX|unix.LOCK_NB) })
+func lockFile(f *os.File, how lockKind) error {
+	mode := unix.LOCK_EX
+	if how == lockLook {
+		mode = unix.LOCK_SH
+	}
+	err := ignoringEINTR(func() error { return unix.Flock(int(f.Fd()), mode|unix.LOCK_NB) })
 	switch {
 	case errors.Is(err, unix.EWOULDBLOCK):
 		return ErrInUse
@@ -165,10 +175,20 @@ func lockFile(f *os.File) error {
 	return err
 }
 
-// renameNew renames within top unless to exists.
-func renameNew(d *osDisk, top *os.File, from, to string) error {
-	fd := int(top.Fd())
-	err := unix.Renameat2(fd, from, fd, to, unix.RENAME_NOREPLACE)
+// renameNew renames unless to exists. The folders are opened first, so that no link
+// that is put in their place leads out of the root.
+func renameNew(d *osDisk, from, to string) error {
+	old, err := d.root.Open(filepath.FromSlash(path.Dir(from)))
+	if err != nil {
+		return err
+	}
+	defer old.Close()
+	folder, err := d.root.Open(filepath.FromSlash(path.Dir(to)))
+	if err != nil {
+		return err
+	}
+	defer folder.Close()
+	err = unix.Renameat2(int(old.Fd()), path.Base(from), int(folder.Fd()), path.Base(to), unix.RENAME_NOREPLACE)
 	if errors.Is(err, unix.EINVAL) || errors.Is(err, unix.ENOSYS) {
 		return renameChecked(d, from, to)
 	}

@@ -59,8 +59,8 @@ func statOf(info fs.FileInfo) fileStat {
 
 // lockFile does nothing: the lock is an aid against mistakes, and these
 // systems have none that goes with the process and is portable.
-func lockFile(*os.File) error { return nil }
+func lockFile(*os.File, lockKind) error { return nil }
 
-func renameNew(d *osDisk, _ *os.File, from, to string) error { return renameChecked(d, from, to) }
+func renameNew(d *osDisk, from, to string) error { return renameChecked(d, from, to) }
 
 func descriptorsLimit() int { return descriptorsUnknown }

@@ -33,7 +33,10 @@
 // # Unfinished content
 //
 // With Config.Part the file or folder at the top is called NAME.part until
-// Finish, which gives it its name in one step. The suffix is the one that
+// Finish, which gives it its name in one step. Where something else has that name,
+// it is NAME.HASH.part, which nothing else can be. Several torrents may share the
+// folder NAME: one that is complete when the folder is there already moves its files
+// into it, by way of NAME.HASH.moving, from where a crash is recovered. The suffix is the one that
 // browsers and other clients use; it is on the top and not on every file, so
 // that nothing within can collide, content of many files costs one rename, and
 // a folder never holds a mixture. Content that lies under its own name already
@@ -45,7 +48,7 @@
 // With Config.Wanted the files that are not wanted are never made, and those
 // that are there are read and never changed. A piece that lies in files of both
 // kinds is whole all the same: its bytes in files that are not wanted lie in the
-// side file, Hash.parts beside the record, where each piece that several files
+// side file beside the record, where each piece that several files
 // share has its slot. The file is sparse and holds nothing but those bytes. Which
 // of them are there, the record knows; without it whatever has data in the side
 // file and none in its own file is hashed. A file that is wanted at a later start
@@ -60,11 +63,12 @@
 //
 // # One writer
 //
-// A Store that writes holds an advisory lock on the top of the content, the
-// folder or the only file, from Open until Finish or Close. It goes with the
-// process, needs no file of its own, and holds whatever folders for state the
-// two nodes have. Those that only read take none: complete content is not
-// written to.
+// Open and Check only look, unless there is nothing or something is missing; so
+// complete content needs no right to write. A Store that writes holds an advisory
+// lock on the top of the content, the folder or the only file, from before its first
+// write until Finish or Close. It goes with the process, needs no file of its own,
+// and holds whatever folders for state the two nodes have. Those that only read take
+// none: complete content is not written to.
 //
 // # What outlasts a crash
 //

@@ -124,6 +124,10 @@ func (s *Store) Finish() error {
 
 // makeEmpty makes file i, which has no content.
 func (s *Store) makeEmpty(i int) error {
+	st, err := s.disk.stat(s.fileName(i))
+	if err == nil && kindError(st.mode, false) == nil && st.size == 0 { // it need not be writable
+		return nil
+	}
 	f, err := s.openFile(i, true)
 	if err != nil {
 		return err
@@ -178,8 +182,17 @@ func (s *Store) forgetFile(i int) error {
 
 // settle gives the content its own name and lets go of it.
 func (s *Store) settle() error {
-	if s.isReadOnly() {
+	s.mu.Lock()
+	if s.looking && s.top == s.names[finalName] {
+		s.looking, s.readOnly = false, true
+	}
+	readOnly := s.readOnly
+	s.mu.Unlock()
+	if readOnly {
 		return nil
+	}
+	if err := s.writable(); err != nil {
+		return err
 	}
 	if err := s.takeName(); err != nil {
 		return err
@@ -189,12 +202,15 @@ func (s *Store) settle() error {
 	return nil
 }
 
-// writable makes sure that the files may be written to. After Finish that is so
-// again when a piece has to be replaced that another program has destroyed;
+// writable makes sure that the files may be written to: before the first write, and
+// after Finish again when a piece has to be replaced that another program has destroyed;
 // then Finish comes again, too.
 func (s *Store) writable() error {
 	s.settling.Lock()
 	defer s.settling.Unlock()
+	if s.isLooking() {
+		return s.begin()
+	}
 	if !s.isReadOnly() {
 		return nil
 	}
@@ -208,31 +224,13 @@ func (s *Store) writable() error {
 	if err != nil {
 		return err
 	}
-	lock, err := s.disk.lock(s.cfg.Name)
+	lock, err := s.disk.lock(s.cfg.Name, lockWrite)
 	if err != nil {
 		return err
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.lock, s.readOnly = lock, false
-	return nil
-}
-
-// takeName renames the content if it has the suffix of the unfinished.
-func (s *Store) takeName() error {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	if s.top != s.cfg.Name {
-		if err := s.disk.rename(s.top, s.cfg.Name); err != nil {
-			return err
-		}
-	}
-	s.top, s.readOnly = s.cfg.Name, true
-	if !s.layout.Multi { // a new name is a change of the file, but not of the content
-		if st, err := s.disk.stat(s.top); err == nil && st.mtime == s.stamps[0].mtime && st.size == s.stamps[0].size {
-			s.stamps[0].ctime = st.ctime
-		}
-	}
 	return nil
 }
 

@@ -248,7 +248,7 @@ func TestKill(t *testing.T) {
 // never damaged.
 func recordedAt(t *testing.T, cfg Config) *bits.Set {
 	t.Helper()
-	doc, err := os.ReadFile(filepath.Join(cfg.StateDir, recordName(cfg.Hash)))
+	doc, err := os.ReadFile(recordPath(cfg))
 	if errors.Is(err, fs.ErrNotExist) {
 		return bits.New(cfg.Layout.Pieces())
 	}

@@ -1,6 +1,8 @@
 package storage
 
 import (
+	"context"
+
 	"swarmnode/metainfo"
 	"swarmnode/swarm/bits"
 )
@@ -96,13 +98,15 @@ func (s *Store) trustLate(piece int) bool {
 // it is something else, and must not be overwritten.
 func (s *Store) settleLate(piece int) error {
 	s.mu.Lock()
-	defer s.mu.Unlock()
 	if s.putOff.none() || !s.putOff.all.Has(piece) {
+		s.mu.Unlock()
 		return nil
 	}
 	s.removeLate(piece)
-	if s.putOff.none() && s.have.None() && s.mayBeForeign() {
-		return &Error{"open", s.disk.path(s.top), ErrExists}
+	last := s.putOff.none() && s.have.None()
+	s.mu.Unlock()
+	if last && s.foreign(context.Background()) {
+		return s.leaveForeign()
 	}
 	return nil
 }

@@ -232,6 +232,10 @@ func (d *memDisk) remove(name string) error {
 	if err := d.begin("remove", name); err != nil {
 		return err
 	}
+	if d.dirs[name] {
+		delete(d.dirs, name)
+		return nil
+	}
 	if d.files[name] == nil {
 		return fs.ErrNotExist
 	}
@@ -300,11 +304,18 @@ type memLock struct {
 	name string
 }
 
-func (d *memDisk) lock(name string) (io.Closer, error) {
+func (d *memDisk) list(string, int) ([]fs.DirEntry, error) { return nil, nil }
+
+func (d *memDisk) tryFolder(string) error { return nil }
+
+func (d *memDisk) lock(name string, how lockKind) (io.Closer, error) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	if d.locked[name] {
 		return nil, ErrInUse
+	}
+	if how == lockLook {
+		return io.NopCloser(nil), nil
 	}
 	d.locked[name] = true
 	return memLock{d, name}, nil

@@ -33,8 +33,13 @@ func (m memFolder) read(name string, max int64) ([]byte, int64, error) {
 	return append([]byte(nil), f.data[:min(int64(len(f.data)), max)]...), f.mtime, nil
 }
 
-// write leaves half of doc when it fails.
-func (m memFolder) write(name string, doc []byte, sync bool) error {
+func (m memFolder) write(name string, doc []byte, sync bool) (fresh string, err error) {
+	fresh = name + ".new"
+	return fresh, m.fill(fresh, doc, sync)
+}
+
+// fill leaves half of doc when it fails.
+func (m memFolder) fill(name string, doc []byte, sync bool) error {
 	d := m.disk
 	d.mu.Lock()
 	defer d.mu.Unlock()

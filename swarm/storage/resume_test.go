@@ -2,6 +2,7 @@ package storage
 
 import (
 	"bytes"
+	"cmp"
 	"crypto/sha256"
 	"errors"
 	"os"
@@ -29,6 +30,16 @@ func recheck(t *testing.T, cfg Config, data []byte) (have *bits.Set, hashed int6
 	}
 	r.back()
 	return have, hashed, warned
+}
+
+// recordPath and sidePath are where the record of content is that lies in cfg.Dir,
+// and its side file.
+func recordPath(cfg Config) string { return statePath(cfg, ResumeSuffix) }
+func sidePath(cfg Config) string   { return statePath(cfg, sideSuffix) }
+
+func statePath(cfg Config, suffix string) string {
+	name := cmp.Or(cfg.Name, cfg.Layout.Name)
+	return filepath.Join(cfg.StateDir, stateStem(cfg.Hash, filepath.Join(cfg.Dir, name))+suffix)
 }
 
 func TestCleanStopNeedsNoHashing(t *testing.T) {
@@ -156,7 +167,7 @@ func TestUselessRecords(t *testing.T) {
 		r := newRig(t, cfg, data)
 		r.all()
 		r.back()
-		path := filepath.Join(cfg.StateDir, cfg.Hash.String()+".resume")
+		path := recordPath(cfg)
 		doc, err := os.ReadFile(path)
 		if err != nil {
 			t.Fatal(err)
@@ -194,7 +205,7 @@ func TestLyingRecord(t *testing.T) {
 		r.write(ref)
 	}
 	r.back()
-	path := filepath.Join(cfg.StateDir, cfg.Hash.String()+".resume")
+	path := recordPath(cfg)
 	doc, err := os.ReadFile(path)
 	if err != nil {
 		t.Fatal(err)

@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"os"
 	"os/exec"
-	"path/filepath"
 	"runtime"
 	"strconv"
 	"testing"
@@ -91,7 +90,7 @@ func withFewDescriptors(t *testing.T, n int) {
 	if have, hashed, warned := recheck(t, cfg, data); !have.All() || hashed != 0 || warned != nil {
 		t.Errorf("with the record: %d pieces, %d bytes hashed, warnings %q", have.Count(), hashed, warned)
 	}
-	st, err := os.Stat(filepath.Join(cfg.StateDir, recordName(cfg.Hash)))
+	st, err := os.Stat(recordPath(cfg))
 	if err != nil {
 		t.Fatal(err)
 	}

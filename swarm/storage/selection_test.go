@@ -234,7 +234,7 @@ func selectionCase(t *testing.T, c choice, part bool) {
 	pieces := WantedPieces(c.layout, wanted)
 	cfg := Config{Dir: t.TempDir(), StateDir: filepath.Join(t.TempDir(), "state"), Layout: c.layout, Wanted: wanted,
 		Part: part, Hash: metainfo.Hash{1, 2}}
-	side := filepath.Join(cfg.StateDir, cfg.Hash.String()+".parts")
+	side := sidePath(cfg)
 	r := newRig(t, cfg, c.data)
 	have, err := r.store.Check(t.Context(), nil)
 	if err != nil || !have.None() {

@@ -7,12 +7,10 @@ import (
 	"os"
 	"path/filepath"
 	"sync"
-
-	"swarmnode/metainfo"
 )
 
 const (
-	// sideSuffix ends the name of a side file, after the info-hash.
+	// sideSuffix ends the name of a side file.
 	sideSuffix = ".parts"
 	// sideTemporary begins the name of the folder of a side file that has no
 	// other place.
@@ -24,6 +22,7 @@ const (
 type side struct {
 	name    string
 	workers *Workers
+	frozen  bool // the folder is only read
 
 	mu        sync.Mutex
 	dir       string // "": a temporary one is still to be made
@@ -32,8 +31,9 @@ type side struct {
 	lock      io.Closer
 }
 
-func (x *side) init(cfg *Config) {
-	x.name, x.dir, x.workers, x.disk = cfg.Hash.String()+sideSuffix, cfg.StateDir, cfg.Workers, cfg.sideDisk
+func (x *side) init(cfg *Config, stem string) {
+	x.name, x.dir, x.workers, x.disk = stem+sideSuffix, cfg.StateDir, cfg.Workers, cfg.sideDisk
+	x.frozen = cfg.StateReadOnly
 }
 
 // folder returns the folder of the side file, which create makes if need be.
@@ -41,6 +41,9 @@ func (x *side) init(cfg *Config) {
 func (x *side) folder(create bool) (disk, error) {
 	x.mu.Lock()
 	defer x.mu.Unlock()
+	if create && x.frozen && !x.temporary {
+		x.leaveFrozen()
+	}
 	if x.disk != nil {
 		return x.disk, nil
 	}
@@ -65,6 +68,18 @@ func (x *side) folder(create bool) (disk, error) {
 	}
 	x.disk = d
 	return d, nil
+}
+
+// leaveFrozen has a side file made in a temporary folder when there is none in the
+// one for state, where nothing can be made. x.mu is held.
+func (x *side) leaveFrozen() {
+	if x.disk != nil {
+		if _, err := x.disk.stat(x.name); err == nil {
+			return
+		}
+		x.disk.close()
+	}
+	x.dir, x.disk = "", nil
 }
 
 // path returns the name for messages.
@@ -132,7 +147,7 @@ func (x *side) take() error {
 	if x.lock != nil {
 		return nil
 	}
-	lock, err := x.disk.lock(x.name)
+	lock, err := x.disk.lock(x.name, lockWrite)
 	if err == nil {
 		x.lock = lock
 	}
@@ -181,21 +196,6 @@ func (x *side) close() error {
 		x.dir, x.temporary = "", false
 	}
 	return err
-}
-
-// Forget removes what Stores of the torrent hash have left in the folder
-// stateDir: the record, and the side file, and files whose names end in others
-// after the info-hash. It is for a torrent that is given up for good, and not to
-// be called while a Store of it is open. What does not exist is no error.
-func Forget(stateDir string, hash metainfo.Hash, others ...string) error {
-	var errs []error
-	for _, suffix := range append([]string{ResumeSuffix, ResumeSuffix + recordTemporary, sideSuffix}, others...) {
-		name := filepath.Join(stateDir, hash.String()+suffix)
-		if err := os.Remove(name); !errors.Is(err, fs.ErrNotExist) {
-			errs = append(errs, wrap("remove", name, err))
-		}
-	}
-	return errors.Join(errs...)
 }
 
 // openSide opens the side file; write makes it first, with room for every piece

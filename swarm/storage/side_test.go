@@ -71,7 +71,7 @@ func TestSideFileChanged(t *testing.T) {
 				t.Fatal(err)
 			}
 			r.back()
-			side := filepath.Join(cfg.StateDir, cfg.Hash.String()+".parts")
+			side := sidePath(cfg)
 			if err := tt.change(side); err != nil {
 				t.Fatal(err)
 			}
@@ -116,7 +116,7 @@ func TestFinishNoticesSideFile(t *testing.T) {
 			t.Fatal(err)
 		}
 		r.wantedPieces(cfg.Wanted, bits.New(layout.Pieces()))
-		side := filepath.Join(cfg.StateDir, cfg.Hash.String()+".parts")
+		side := sidePath(cfg)
 		if err := change(side); err != nil {
 			t.Fatal(err)
 		}
@@ -151,7 +151,7 @@ func TestNoRoomForSideFile(t *testing.T) {
 		r.write(ref)
 	}
 	got := <-r.results
-	if !IsFull(got.Err) || !strings.HasPrefix(got.Err.Error(), "write /mem/0000000000000000000000000000000000000000.parts: ") {
+	if !IsFull(got.Err) || !strings.HasPrefix(got.Err.Error(), "write /mem/"+stateStem(metainfo.Hash{}, "/mem/x")+".parts: ") {
 		t.Errorf("got %+v", got)
 	}
 	if err := r.store.Probe(); !IsFull(err) {
@@ -261,7 +261,7 @@ func TestSideFileWithoutRecord(t *testing.T) {
 			}
 			want := r.store.Have()
 			r.back()
-			if err := change(filepath.Join(cfg.StateDir, cfg.Hash.String()+".resume")); err != nil {
+			if err := change(recordPath(cfg)); err != nil {
 				t.Fatal(err)
 			}
 			cfg.Wanted = next
@@ -279,23 +279,27 @@ func TestSideFileWithoutRecord(t *testing.T) {
 	}
 }
 
-// Two Stores in one folder for state, of the same torrent in two places: the
-// second one leaves the first one's side file alone.
-func TestSideFileInUse(t *testing.T) {
+// Two Stores in one folder for state, of the same torrent in two places: each has
+// a side file and a record of its own.
+func TestSideFileOfEachPlace(t *testing.T) {
 	layout, data := mixed(t)
 	cfg := Config{Dir: t.TempDir(), StateDir: t.TempDir(), Layout: layout, Wanted: choose(".x......")}
 	first := newRig(t, cfg, data)
 	first.wantedPieces(cfg.Wanted, bits.New(layout.Pieces()))
 	cfg.Dir = t.TempDir()
 	second := newRig(t, cfg, data)
-	if _, err := second.store.Check(t.Context(), nil); !errors.Is(err, ErrInUse) {
-		t.Error("Check:", err)
+	if have, err := second.store.Check(t.Context(), nil); err != nil || !have.None() {
+		t.Error("Check:", members(have), err)
 	}
-	if got := second.piece(3); !errors.Is(got.Err, ErrInUse) {
+	if got := second.piece(3); !got.OK {
 		t.Errorf("piece: %+v", got)
 	}
 	first.readsBack(first.store.Have())
 	first.back()
+	second.back()
+	if have, _, warned := recheck(t, cfg, data); have.Count() != 1 || warned != nil {
+		t.Errorf("the second one again: %s, %q", members(have), warned)
+	}
 }
 
 func TestForget(t *testing.T) {
@@ -330,7 +334,7 @@ func TestOutdatedSideRecord(t *testing.T) {
 		t.Fatal(err)
 	}
 	r.back()
-	path := filepath.Join(cfg.StateDir, cfg.Hash.String()+".resume")
+	path := recordPath(cfg)
 	doc, err := os.ReadFile(path)
 	if err != nil {
 		t.Fatal(err)
@@ -341,7 +345,7 @@ func TestOutdatedSideRecord(t *testing.T) {
 	}
 	all := bits.Full(len(layout.Files))
 	lie.Side = &SideState{FileState{1 << 20, 1, 1}, all, all}
-	side := filepath.Join(cfg.StateDir, cfg.Hash.String()+".parts")
+	side := sidePath(cfg)
 	for _, wanted := range [][]bool{nil, choose("x..xx...")} {
 		err := errors.Join(os.WriteFile(path, lie.Append(nil), 0o600), os.WriteFile(side, content(3, 1<<20), 0o600))
 		if err != nil {

@@ -98,10 +98,17 @@ func onSmallDisk(t *testing.T) {
 		t.Fatal(err)
 	}
 	cfg.Reserve, cfg.Name = false, ""
-	r = newRig(t, cfg, data) // what is there can be checked
+	cfg.ReadOnly = true // what is there can be checked
+	r = newRig(t, cfg, data)
 	have, err := r.store.Check(t.Context(), nil)
 	if err != nil || have.Count() < p {
 		t.Error("check of read-only content:", have.Count(), err)
+	}
+	r.back()
+	cfg.ReadOnly = false // but not completed
+	r = newRig(t, cfg, data)
+	if _, err := r.store.Check(t.Context(), nil); !IsDenied(err) || !errors.Is(err, syscall.EROFS) {
+		t.Error("check of content to be completed on a read-only disk:", err)
 	}
 	r.write(r.refs(layout.Pieces() - 1)[0])
 	if got := <-r.results; !IsDenied(got.Err) || !errors.Is(got.Err, syscall.EROFS) {

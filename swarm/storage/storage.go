@@ -29,10 +29,13 @@ type Config struct {
 	Workers *Workers
 	// Hash tells whose record in StateDir is whose.
 	Hash metainfo.Hash
-	// StateDir is the folder for the record of what is there, Hash.resume, by
-	// which the next Open knows what need not be hashed again. None is kept
-	// when it is empty. It is made when the first record is.
+	// StateDir is the folder for the record of what is there, by which the next
+	// Open knows what need not be hashed again. There is one for each torrent and
+	// place of its content. None is kept when it is empty. It is made when the
+	// first record is.
 	StateDir string
+	// StateReadOnly has the record read, and nothing in StateDir written.
+	StateReadOnly bool
 	// Warn is told what is worth a line to the user and stops nothing: a record
 	// that cannot be used or written, data that cannot be synced. It may be nil
 	// and is called by any goroutine.
@@ -54,8 +57,7 @@ type Config struct {
 	// Wanted chooses files: it tells for each of Layout.Files whether it is
 	// wanted; nil means all. It is copied. Other files are neither made nor
 	// changed: data that lies in their places is read, and what comes for them
-	// as a part of a wanted piece goes to the side file, Hash.parts in
-	// StateDir. Without a StateDir that file lies in a new folder for temporary
+	// as a part of a wanted piece goes to the side file in StateDir. Without a StateDir that file lies in a new folder for temporary
 	// files until Close, and is lost with it.
 	Wanted []bool
 
@@ -83,7 +85,6 @@ type Store struct {
 	layout  *metainfo.Layout
 	workers *Workers
 	disk    disk
-	lock    io.Closer // nil when nothing is locked
 	wanted  selection
 	aside   atomic.Pointer[aside] // nil: nothing lies in the side file or ever will
 	side    side
@@ -100,24 +101,33 @@ type Store struct {
 
 	journal
 
-	settling sync.Mutex // serialises writable; taken before mu
+	settling sync.Mutex   // serialises writable; taken before mu
+	moving   sync.RWMutex // held while files get other names
+	names    [4]string    // see contentNames; never changes
 
 	mu       sync.Mutex
 	diverted *bits.Set // pieces of which all that is not wanted lies aside
 	putOff   lateSets  // see Late
 	top      string    // name of the content in Dir as it is now
+	lock     io.Closer // nil when nothing is locked
 	have     *bits.Set
 	stamps   []stamp // by file, and at sideIndex that of the side file
 	readOnly bool
-	doubts   int // how often a complete file was found changed
-	broken   int // a piece that could not be written, -1 if none
+	// looking: what is there may be complete, and nothing was made, locked or
+	// changed yet. wasThere: something had the name top when that was chosen.
+	// twice: so has something the name of unfinished content, and top is the final
+	// one.
+	looking, wasThere, twice bool
+
+	doubts int // how often a complete file was found changed
+	broken int // a piece that could not be written, -1 if none
 }
 
 // Open prepares to keep the content of cfg.Layout. Files are made when their
 // first byte is written. What is there, and what the record in StateDir knows
-// of it, is found by Check, which comes before the first Write. Open fails when something else lies where the content
-// belongs, or when another Store writes to the same content; the error is an
-// *Error.
+// of it, is found by Check, which comes before the first Write. Open fails when
+// something else lies where the content belongs, or when another Store writes to the
+// same content; the error is an *Error.
 func Open(cfg Config) (*Store, error) {
 	use := useMade
 	if cfg.ReadOnly {
@@ -157,8 +167,9 @@ func openOn(cfg Config, d disk) (*Store, error) {
 	if s.wanted.files != nil {
 		s.aside.Store(newAside(cfg.Layout))
 	}
-	s.side.init(&s.cfg)
 	s.cfg.Name = name
+	s.names = contentNames(name, cfg.Hash)
+	s.side.init(&s.cfg, stateStem(cfg.Hash, d.path(name)))
 	s.dirty = make(map[int]struct{})
 	s.durable = bits.New(cfg.Layout.Pieces())
 	s.idle.L = &cfg.Workers.mu
@@ -167,7 +178,8 @@ func openOn(cfg Config, d disk) (*Store, error) {
 	}
 	s.record = cfg.record
 	if s.record == nil && cfg.StateDir != "" {
-		s.record = newRecord(cfg.StateDir, cfg.Hash)
+		s.record = newRecord(cfg.StateDir, stateStem(cfg.Hash, d.path(name)))
+		s.record.frozen = cfg.StateReadOnly
 	}
 	return s, nil
 }
@@ -261,9 +273,11 @@ func (s *Store) filePath(i int) string {
 
 // fileName returns the name of file i on the disk.
 func (s *Store) fileName(i int) string {
-	s.mu.Lock()
-	top := s.top
-	s.mu.Unlock()
+	return s.nameIn(s.topName(), i)
+}
+
+// nameIn returns the name of file i when the content is called top.
+func (s *Store) nameIn(top string, i int) string {
 	n := len(top)
 	for _, element := range s.layout.Files[i].Path {
 		n += 1 + len(element)
@@ -297,13 +311,4 @@ func (s *Store) Close() error {
 	w.files.closeAll(s, true)
 	s.unlock()
 	return errors.Join(err, s.side.close(), s.disk.close())
-}
-
-func (s *Store) unlock() {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	if s.lock != nil {
-		s.lock.Close()
-		s.lock = nil
-	}
 }

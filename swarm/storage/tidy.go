@@ -1,15 +1,18 @@
 package storage
 
 import (
+	"encoding/hex"
 	"errors"
 	"io/fs"
 	"math/rand/v2"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"time"
 
 	"swarmnode/metainfo"
+	"swarmnode/statefile"
 )
 
 const (
@@ -31,36 +34,28 @@ const (
 // when they are as old. It returns how many torrents it forgot. Stores that are
 // open keep what they need. A folder that does not exist is tidy.
 func Tidy(stateDir string, now time.Time, others ...string) (forgotten int, err error) {
-	entries, err := os.ReadDir(stateDir)
-	if errors.Is(err, fs.ErrNotExist) {
-		return 0, nil
-	}
+	all, err := stateFiles(stateDir, others)
 	var errs []error
 	if err != nil {
 		errs = append(errs, err) // some of them may have been read
 	}
-	old := make(map[metainfo.Hash]bool) // whether every file of the torrent is old
-	for _, entry := range entries {
-		hash, ok := stateName(entry.Name(), others)
-		if !ok {
-			continue
+	var stems []string
+	for stem, entries := range all {
+		old := true
+		for _, entry := range entries {
+			info, err := entry.Info()
+			old = old && err == nil && info.Mode().IsRegular() && now.Sub(info.ModTime()) > TidyAge
 		}
-		info, err := entry.Info()
-		was, seen := old[hash]
-		old[hash] = (was || !seen) && err == nil && info.Mode().IsRegular() && now.Sub(info.ModTime()) > TidyAge
-	}
-	hashes := make([]metainfo.Hash, 0, len(old))
-	for hash, is := range old {
-		if is {
-			hashes = append(hashes, hash)
+		if old {
+			stems = append(stems, stem)
 		}
 	}
-	rand.Shuffle(len(hashes), func(i, j int) { hashes[i], hashes[j] = hashes[j], hashes[i] })
-	for _, hash := range hashes[:min(len(hashes), tidyMax)] {
-		if !abandoned(stateDir, hash) {
+	rand.Shuffle(len(stems), func(i, j int) { stems[i], stems[j] = stems[j], stems[i] })
+	for _, stem := range stems[:min(len(stems), tidyMax)] {
+		if !abandoned(stateDir, stem) {
 			continue
 		}
-		if err := Forget(stateDir, hash, others...); err != nil {
+		if err := removeEntries(stateDir, all[stem]); err != nil {
 			errs = append(errs, err)
 			continue
 		}
@@ -69,21 +64,74 @@ func Tidy(stateDir string, now time.Time, others ...string) (forgotten int, err 
 	return forgotten, errors.Join(errs...)
 }
 
-// stateName returns the torrent that a file in a folder for state belongs to.
-func stateName(name string, others []string) (hash metainfo.Hash, ok bool) {
-	for _, suffix := range append([]string{ResumeSuffix, ResumeSuffix + recordTemporary, sideSuffix}, others...) {
-		if text, is := strings.CutSuffix(name, suffix); is {
-			hash, err := metainfo.ParseHash(text)
-			return hash, err == nil && hash.String() == text
+// Forget removes what Stores of the torrent hash have left in the folder
+// stateDir, wherever its content lies: records, side files, and files whose names
+// end in others. It is for a torrent that is given up for good, and not to be
+// called while a Store of it is open. What does not exist is no error.
+func Forget(stateDir string, hash metainfo.Hash, others ...string) error {
+	all, err := stateFiles(stateDir, others)
+	errs := []error{err}
+	for stem, entries := range all {
+		if strings.HasPrefix(stem, hash.String()) {
+			errs = append(errs, removeEntries(stateDir, entries))
 		}
 	}
-	return hash, false
+	return errors.Join(errs...)
 }
 
-// abandoned tells whether what is left of a torrent is of no use: its content is
+func removeEntries(dir string, entries []fs.DirEntry) error {
+	var errs []error
+	for _, entry := range entries {
+		name := filepath.Join(dir, entry.Name())
+		if err := os.Remove(name); !errors.Is(err, fs.ErrNotExist) {
+			errs = append(errs, wrap("remove", name, err))
+		}
+	}
+	return errors.Join(errs...)
+}
+
+// stateFiles returns the files about torrents in a folder for state, by the stem
+// of their names. Those of a folder that does not exist are none.
+func stateFiles(dir string, others []string) (map[string][]fs.DirEntry, error) {
+	entries, err := os.ReadDir(dir)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil, nil
+	}
+	all := make(map[string][]fs.DirEntry)
+	for _, entry := range entries {
+		if stem, ok := stemOf(entry.Name(), others); ok {
+			all[stem] = append(all[stem], entry)
+		}
+	}
+	return all, err
+}
+
+// stemOf returns how the names of files begin that belong together with a file in a
+// folder for state: the info-hash, and as a rule what stands for a path. A file
+// that a crash has left unfinished has a suffix more, which earlier versions did
+// not make unique.
+func stemOf(name string, others []string) (stem string, ok bool) {
+	stem, suffix, _ := strings.Cut(name, ".")
+	if whole, unfinished := strings.CutSuffix(suffix, statefile.TemporarySuffix); unfinished {
+		suffix, _, _ = strings.Cut(whole, ".")
+	}
+	suffix = "." + suffix
+	if suffix != ResumeSuffix && suffix != sideSuffix && !slices.Contains(others, suffix) {
+		return "", false
+	}
+	text, key, _ := strings.Cut(stem, "-")
+	hash, err := metainfo.ParseHash(text)
+	if err != nil || hash.String() != text {
+		return "", false
+	}
+	sum, err := hex.DecodeString(key)
+	return stem, err == nil && (len(sum) == stemKeyBytes || len(stem) == len(text))
+}
+
+// abandoned tells whether the files with this stem are of no use: the content is
 // gone, or nothing says where that was, and no Store uses the side file.
-func abandoned(stateDir string, hash metainfo.Hash) bool {
-	doc, _, err := newRecord(stateDir, hash).read()
+func abandoned(stateDir, stem string) bool {
+	doc, _, err := newRecord(stateDir, stem).read()
 	switch {
 	case errors.Is(err, fs.ErrNotExist):
 	case err != nil:
@@ -93,19 +141,26 @@ func abandoned(stateDir string, hash metainfo.Hash) bool {
 		if errors.Is(err, ErrResumeVersion) {
 			return false // another node may read it
 		}
-		if err == nil && !(gonePath(r.Path) && gonePath(r.Path+PartSuffix)) {
+		if err == nil && !contentGone(r) {
 			return false
 		}
 	}
-	f, err := os.OpenFile(filepath.Join(stateDir, hash.String()+sideSuffix), os.O_RDONLY|openFlags, 0)
+	f, err := statefile.Open(filepath.Join(stateDir, stem+sideSuffix))
 	if err != nil {
 		return errors.Is(err, fs.ErrNotExist)
 	}
 	defer f.Close()
-	return lockFile(f) == nil
+	return lockFile(f, lockWrite) == nil
 }
 
-func gonePath(path string) bool {
-	_, err := os.Lstat(path)
-	return errors.Is(err, fs.ErrNotExist)
+// contentGone reports whether the content that r is about lies under none of the names
+// that it may have.
+func contentGone(r *Resume) bool {
+	for _, name := range contentNames(filepath.Base(r.Path), r.Hash) {
+		_, err := os.Lstat(filepath.Join(filepath.Dir(r.Path), name))
+		if !errors.Is(err, fs.ErrNotExist) {
+			return false
+		}
+	}
+	return true
 }

@@ -53,7 +53,7 @@ func TestTidy(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer f.Close()
-	if err := lockFile(f); err != nil {
+	if err := lockFile(f, lockWrite); err != nil {
 		t.Fatal(err)
 	}
 	if n, err := Tidy(dir, now, ".other"); n != 5 || err != nil {

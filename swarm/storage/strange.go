@@ -1,0 +1,121 @@
+package storage
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"path"
+)
+
+// strangersMax bounds the names that are looked at to see whether a folder with the
+// name of unfinished content is somebody else's. One with more is taken for such.
+const strangersMax = 10_000
+
+// errStrange is told of something that has the name of unfinished content.
+var errStrange = errors.New("holds no sound piece of this torrent, and is left alone")
+
+// mayBeForeign tells whether what lies under the names for this content, and of
+// which nothing is right, may be something else: no record says that an earlier
+// run wrote it, nor does its name. Store.mu is held.
+func (s *Store) mayBeForeign() bool {
+	return s.cfg.Part && !s.readOnly && s.looking && s.recorded == nil && s.top != s.names[ownName]
+}
+
+// foreign tells whether what lies there is something else, when nothing of it is
+// right. Zeros are not: other programs fill files with them before they fetch.
+func (s *Store) foreign(ctx context.Context) bool {
+	s.mu.Lock()
+	may := s.mayBeForeign()
+	s.mu.Unlock()
+	return may && (!s.onlyZeros(ctx) || s.hasName(partName) && s.layout.Multi && s.holdsOthers())
+}
+
+// leaveForeign leaves what is something else where it is. Unfinished content goes
+// under another name; the final name there is only one of, so the error is an *Error
+// with ErrExists.
+func (s *Store) leaveForeign() error {
+	if s.hasName(partName) && s.names[partName] != s.names[finalName] {
+		if s.takeOwnName() {
+			s.tellStrange()
+			return nil
+		}
+	}
+	return &Error{"open", s.path(), ErrExists}
+}
+
+// tellStrange tells that the content goes under another name than usual.
+func (s *Store) tellStrange() {
+	s.warn(&Error{"open", s.disk.path(s.names[partName]), fmt.Errorf("%w: fetching into %q", errStrange, s.names[ownName])})
+}
+
+// onlyZeros reports whether the files hold nothing but zeros.
+func (s *Store) onlyZeros(ctx context.Context) bool {
+	chunk := make([]byte, checkChunk)
+	for i := range s.layout.Files {
+		f := &s.layout.Files[i]
+		if f.Pad || len(f.Link) > 0 || f.Length == 0 {
+			continue
+		}
+		if !s.fileOnlyZeros(ctx, i, chunk) {
+			return false
+		}
+	}
+	return true
+}
+
+// fileOnlyZeros is onlyZeros for one file. What cannot be read may be anything.
+func (s *Store) fileOnlyZeros(ctx context.Context, i int, chunk []byte) bool {
+	h, err := s.workers.files.pin(s, i, false)
+	if err != nil {
+		return errors.Is(err, fs.ErrNotExist)
+	}
+	defer s.workers.files.unpin(h)
+	st, err := h.file.stat()
+	if err != nil {
+		return false
+	}
+	for at := h.file.nextData(0, st.size); at < st.size; at = h.file.nextData(at+int64(len(chunk)), st.size) {
+		part := chunk[:min(int64(len(chunk)), st.size-at)]
+		if ctx.Err() != nil || h.file.pread(part, at) != nil {
+			return false
+		}
+		for _, b := range part {
+			if b != 0 {
+				return false
+			}
+		}
+	}
+	return true
+}
+
+// holdsOthers reports whether the folder at the top has files that are not of this
+// torrent.
+func (s *Store) holdsOthers() bool {
+	top := s.topName()
+	ours := make(map[string]bool)
+	for i := range s.layout.Files {
+		if !s.layout.Files[i].Pad {
+			ours[s.nameIn(top, i)] = true
+		}
+	}
+	seen := 0
+	for folders := []string{top}; len(folders) > 0; {
+		folder := folders[len(folders)-1]
+		folders = folders[:len(folders)-1]
+		entries, err := s.disk.list(folder, strangersMax+1-seen)
+		if seen += len(entries); err != nil || seen > strangersMax {
+			return true
+		}
+		for _, entry := range entries {
+			name := path.Join(folder, entry.Name())
+			switch {
+			case entry.IsDir():
+				folders = append(folders, name)
+			case !ours[name]:
+				return true
+			}
+		}
+	}
+	return false
+}
