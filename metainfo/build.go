@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"math/bits"
-	"os"
 	"path/filepath"
 	"time"
 	"unicode/utf8"
@@ -53,6 +52,9 @@ type BuildOptions struct {
 	// the options above: links that lead out of the folder, sockets and the
 	// like. path is relative to Path.
 	Skipped func(path string, why error)
+	// SkippedHidden, if not nil, hears how many files and folders are left out
+	// because their names start with a dot, if any are.
+	SkippedHidden func(n int)
 
 	Name     string     // of the torrent; that of Path if empty
 	Private  bool       // BEP 27
@@ -95,12 +97,21 @@ func build(ctx context.Context, opt *BuildOptions) (*Torrent, error) {
 		return nil, err
 	}
 	defer src.close()
+	if opt.SkippedHidden != nil && src.hidden > 0 {
+		opt.SkippedHidden(src.hidden)
+	}
 	l, err := plan(opt, src)
 	if err != nil {
 		return nil, err
 	}
+	if err := checkInfoBytes(opt, src, l); err != nil {
+		return nil, err
+	}
 	h := newHasher(opt, src, l)
 	if err := h.run(ctx); err != nil {
+		return nil, err
+	}
+	if err := src.checkPaths(ctx); err != nil {
 		return nil, err
 	}
 	return h.torrent()
@@ -218,21 +229,4 @@ func countPieces(kind Kind, src *sources, n int64) int64 {
 		count += (src.files[i].size + n - 1) / n
 	}
 	return count
-}
-
-// changedError says that a file is not what it was when Build looked first.
-type changedError struct{ path string }
-
-func (e *changedError) Error() string { return e.path + ": changed while it was read" }
-
-// check tells whether f still is file i as it was found.
-func (s *sources) check(f *os.File, i int) error {
-	info, err := f.Stat()
-	if err != nil {
-		return err
-	}
-	if info.Size() != s.files[i].size || info.ModTime().UnixNano() != s.files[i].modified {
-		return &changedError{s.display(i)}
-	}
-	return nil
 }

@@ -342,6 +342,87 @@ func TestBuildNoticesChange(t *testing.T) {
 	}
 }
 
+// The length of an info dictionary is known before anything is hashed; the error says
+// what makes it small enough.
+func TestBuildTooLargeInfo(t *testing.T) {
+	deep := strings.Repeat("a long name of a folder ", 8)
+	many := &sources{name: "many", multi: true}
+	for i := range 60_000 {
+		f := source{path: fmt.Sprintf("%s/%s/%06d", deep, deep, i), size: 1000}
+		many.files, many.total = append(many.files, f), many.total+f.size
+	}
+	long := &sources{name: "long", multi: true}
+	for i := range 75_000 {
+		f := source{path: fmt.Sprintf("%s%s", strings.Repeat("n", 240), fmt.Sprintf("%06d", i)), size: 1000}
+		long.files, long.total = append(long.files, f), long.total+f.size
+	}
+	large := &sources{name: "large", files: []source{{size: 20 << 30}}, total: 20 << 30}
+	for _, tt := range []struct {
+		name  string
+		src   *sources
+		kind  Kind
+		piece int
+		want  InfoSizeError // Kind and PieceLength
+	}{
+		{"names of folders, v1", many, V1, 0, InfoSizeError{Kind: V2, PieceLength: 32 << 10}},
+		{"names of folders, hybrid", many, Hybrid, 0, InfoSizeError{Kind: V2, PieceLength: 16 << 10}},
+		{"names of files", long, V1, 16 << 10, InfoSizeError{}},
+		{"names of files, hybrid", long, Hybrid, 16 << 10, InfoSizeError{}},
+		{"hashes", large, V1, 16 << 10, InfoSizeError{Kind: V1, PieceLength: 32 << 10}},
+		{"hashes, hybrid", large, Hybrid, 16 << 10, InfoSizeError{Kind: Hybrid, PieceLength: 32 << 10}},
+		{"hashes, chosen", large, V1, 0, InfoSizeError{Kind: V1, PieceLength: -1}},
+		{"v2 has none", large, V2, 16 << 10, InfoSizeError{Kind: V1, PieceLength: -1}},
+	} {
+		opt := &BuildOptions{Kind: tt.kind, PieceLength: tt.piece}
+		l, err := plan(opt, tt.src)
+		if err != nil {
+			t.Fatal(tt.name, err)
+		}
+		err = checkInfoBytes(opt, tt.src, l)
+		if tt.want.PieceLength == -1 {
+			if err != nil {
+				t.Errorf("%s: %v", tt.name, err)
+			}
+			continue
+		}
+		var large *InfoSizeError
+		if !errors.As(err, &large) || large.Bytes <= InfoBytesMax {
+			t.Fatalf("%s: %v", tt.name, err)
+		}
+		if large.Kind != tt.want.Kind || large.PieceLength != tt.want.PieceLength {
+			t.Errorf("%s: %+v", tt.name, large)
+		}
+		if large.PieceLength == 0 {
+			continue
+		}
+		opt = &BuildOptions{Kind: large.Kind, PieceLength: large.PieceLength}
+		if l, err = plan(opt, tt.src); err != nil || checkInfoBytes(opt, tt.src, l) != nil {
+			t.Errorf("%s: the remedy does not help: %v", tt.name, err)
+		}
+	}
+}
+
+// What is hidden and not left out by a glob is counted.
+func TestBuildCountsHidden(t *testing.T) {
+	root := writeTree(t, "content", map[string]int{"a": 1, ".b": 1, "c/.d": 1, ".git/e": 1, ".git/.f": 1, ".x.tmp": 1})
+	for _, tt := range []struct {
+		opt  BuildOptions
+		want int
+	}{
+		{BuildOptions{}, 4},
+		{BuildOptions{Exclude: []string{"*.tmp"}}, 3},
+		{BuildOptions{Include: []string{"a", "*.tmp"}}, 1},
+		{BuildOptions{Hidden: true}, 0},
+	} {
+		got := 0
+		tt.opt.Path, tt.opt.SkippedHidden = root, func(n int) { got += n }
+		mustBuild(t, tt.opt)
+		if got != tt.want {
+			t.Errorf("%+v: %d, want %d", tt.opt, got, tt.want)
+		}
+	}
+}
+
 // An error of a file names it, once, as the user would.
 func TestBuildErrorsNameTheFile(t *testing.T) {
 	for _, damage := range []struct {

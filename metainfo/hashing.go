@@ -224,10 +224,6 @@ func (h *hasher) torrent() (*Torrent, error) {
 		h.setRoots()
 	}
 	raw := appendInfo(make([]byte, 0, infoBytes(h.opt, l)), h.opt, l, h.v1)
-	if len(raw) > InfoBytesMax {
-		return nil, fmt.Errorf("the info dictionary would have %d bytes, more than the %d that peers take (try: larger pieces)",
-			len(raw), InfoBytesMax)
-	}
 	info, err := newInfo(raw)
 	if err != nil {
 		return nil, err

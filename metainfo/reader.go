@@ -42,6 +42,10 @@ func (r *reader) openFile(source int) error {
 	if err != nil {
 		return located(r.src.display(source), err)
 	}
+	if err := r.src.checkFile(f, source); err != nil { // before much is read in vain
+		f.Close()
+		return err
+	}
 	r.file, r.source = f, source
 	return nil
 }
@@ -49,9 +53,9 @@ func (r *reader) openFile(source int) error {
 func (r *reader) open(s *source) (*os.File, error) {
 	switch {
 	case r.src.root == nil:
-		return os.Open(r.src.base)
+		return os.OpenFile(r.src.base, os.O_RDONLY|openFlags, 0)
 	case s.link: // its target may be anywhere in the content
-		return r.src.root.Open(filepath.FromSlash(s.path))
+		return r.src.root.OpenFile(filepath.FromSlash(s.path), os.O_RDONLY|openFlags, 0)
 	}
 	dir, name := path.Split(s.path)
 	if r.folder == nil || r.dir != dir {
@@ -64,7 +68,7 @@ func (r *reader) open(s *source) (*os.File, error) {
 		}
 		r.folder, r.dir = folder, dir
 	}
-	return r.folder.Open(name)
+	return r.folder.OpenFile(name, os.O_RDONLY|openFlags, 0)
 }
 
 // closeFile closes the open file, if any, after a look whether it changed.
@@ -74,7 +78,7 @@ func (r *reader) closeFile(check bool) error {
 	}
 	var err error
 	if check {
-		err = r.src.check(r.file, r.source)
+		err = r.src.checkFile(r.file, r.source)
 	}
 	r.file.Close()
 	r.file = nil

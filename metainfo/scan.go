@@ -10,6 +10,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"time"
 	"unicode/utf8"
 )
 
@@ -21,6 +22,10 @@ type sources struct {
 	multi bool
 	files []source // sorted as BEP 52 sorts a file tree
 	total int64    // bytes
+	began time.Time
+	// hidden counts what is left out because its name starts with a dot: files,
+	// and folders with all that is in them.
+	hidden int
 }
 
 // A source is one file on disk.
@@ -30,6 +35,7 @@ type source struct {
 	program  bool   // its owner may execute it
 	size     int64  // bytes
 	modified int64  // Unix nanoseconds
+	id       fileID
 }
 
 func (s *sources) close() {
@@ -64,7 +70,7 @@ func scan(ctx context.Context, opt *BuildOptions) (*sources, error) {
 	if err != nil {
 		return nil, err
 	}
-	s := &sources{base: opt.Path, multi: info.IsDir()}
+	s := &sources{base: opt.Path, multi: info.IsDir(), began: time.Now()}
 	if s.name = opt.Name; s.name == "" {
 		if s.name, err = contentName(opt.Path); err != nil {
 			return nil, fmt.Errorf("%s: %w", opt.Path, err)
@@ -109,7 +115,7 @@ func (s *sources) add(f source, info fs.FileInfo) error {
 	if len(s.files) == FilesMax {
 		return fmt.Errorf("%s: more than %d files", s.base, FilesMax)
 	}
-	f.size, f.modified = info.Size(), info.ModTime().UnixNano()
+	f.size, f.modified, f.id = info.Size(), info.ModTime().UnixNano(), idOf(info)
 	f.program = info.Mode().Perm()&0o100 != 0
 	s.files = append(s.files, f)
 	s.total += info.Size()
@@ -171,6 +177,7 @@ func (w *walker) folder(dir string, root *os.Root, above []fs.FileInfo) error {
 			return context.Cause(w.ctx)
 		}
 		if strings.HasPrefix(e.Name(), ".") && !w.opt.Hidden {
+			w.countHidden(path.Join(dir, e.Name()))
 			continue
 		}
 		if err := w.entry(path.Join(dir, e.Name()), e, root, above); err != nil {
@@ -178,6 +185,13 @@ func (w *walker) folder(dir string, root *os.Root, above []fs.FileInfo) error {
 		}
 	}
 	return nil
+}
+
+// countHidden counts what is hidden, unless the globs leave it out, too.
+func (w *walker) countHidden(name string) {
+	if !matchAny(w.opt.Exclude, name) && (len(w.opt.Include) == 0 || matchBelow(w.opt.Include, name)) {
+		w.hidden++
+	}
 }
 
 // entry takes the entry e of the folder that is opened as root.

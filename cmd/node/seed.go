@@ -4,8 +4,10 @@ import (
 	"cmp"
 	"context"
 	"errors"
+	"fmt"
 	"os"
 	"path/filepath"
+	"strings"
 	"time"
 
 	"github.com/spf13/pflag"
@@ -77,8 +79,12 @@ func (f *seedFlags) run(ctx context.Context, c *console, args []string) error {
 		return err
 	}
 	for _, path := range args {
-		if _, err := os.Stat(path); err != nil {
+		st, err := os.Stat(path)
+		if err != nil {
 			return fail(diskCode(err), cmp.Or(path, `""`), err)
+		}
+		if st.Mode().IsRegular() && isTorrentFile(path) {
+			c.warn("%s is shared itself, and not the content that it describes (try: node add --seed %[1]s)", path)
 		}
 	}
 	if f.torrent != "" {
@@ -294,6 +300,13 @@ func (f *buildFlags) options(c *console, path string) metainfo.BuildOptions {
 		Hidden: f.hidden, Include: f.include.items, Exclude: f.exclude.items,
 		Private: f.private, Source: f.source.text,
 		Skipped: func(path string, why error) { c.warn("%s is left out: %v", path, why) },
+		SkippedHidden: func(n int) {
+			if n == 1 {
+				c.note("1 hidden file or folder is left out (try: --hidden)")
+				return
+			}
+			c.note("%d hidden files and folders are left out (try: --hidden)", n)
+		},
 		Progress: func(done, total int64) {
 			now := time.Now()
 			if now.Sub(last) < hashingInterval {
@@ -327,8 +340,47 @@ func buildWith(ctx context.Context, c *console, opt metainfo.BuildOptions) (*met
 		if p, ok := errors.AsType[*os.PathError](err); ok {
 			return nil, fail(diskCode(err), p.Path, err)
 		}
+		if large, ok := errors.AsType[*metainfo.InfoSizeError](err); ok {
+			return nil, &failure{code: exitInput, why: err, hint: smallerInfo(large)}
+		}
 		return nil, &failure{code: exitInput, why: err}
 	}
 	warnRenamed(c, t.Info(), "will be saved by others as")
 	return t, nil
+}
+
+// smallerInfo says what makes the info dictionary small enough.
+func smallerInfo(e *metainfo.InfoSizeError) string {
+	var flags []string
+	if e.OtherKind {
+		flags = append(flags, map[metainfo.Kind]string{metainfo.V1: "--v1", metainfo.V2: "--v2"}[e.Kind])
+	}
+	if e.LargerPieces {
+		flags = append(flags, "--piece-length "+formatPieceLength(e.PieceLength))
+	}
+	if len(flags) == 0 {
+		return "fewer files in each of several torrents"
+	}
+	return strings.Join(flags, " ")
+}
+
+// formatPieceLength writes a length as --piece-length takes it.
+func formatPieceLength(n int) string {
+	if n >= 1<<20 {
+		return fmt.Sprintf("%dM", n>>20)
+	}
+	return fmt.Sprintf("%dK", n>>10)
+}
+
+// isTorrentFile reports whether a file is a torrent by its name and content.
+func isTorrentFile(path string) bool {
+	if !strings.EqualFold(filepath.Ext(path), ".torrent") {
+		return false
+	}
+	b, err := readInput(path, metainfo.TorrentBytesMax)
+	if err != nil {
+		return false
+	}
+	_, err = metainfo.ParseTorrent(b)
+	return err == nil
 }

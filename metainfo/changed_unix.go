@@ -1,0 +1,25 @@
+//go:build unix && !linux
+
+package metainfo
+
+import (
+	"io/fs"
+	"syscall"
+	"time"
+)
+
+// openFlags keep the opening of what has just become a pipe from waiting for its other
+// end.
+const openFlags = syscall.O_NONBLOCK
+
+// A fileID tells the files of a machine apart that exist at the same time.
+type fileID struct{ device, number uint64 }
+
+func idOf(info fs.FileInfo) fileID {
+	if sys, ok := info.Sys().(*syscall.Stat_t); ok {
+		return fileID{uint64(sys.Dev), uint64(sys.Ino)}
+	}
+	return fileID{}
+}
+
+func (a fileID) matches(b fileID, _ time.Time) bool { return a == b }
