@@ -49,17 +49,28 @@ func checkInfoBytes(opt *BuildOptions, src *sources, l *Layout) error {
 		tries = appendPairs(tries, kinds[:1], lengths[1:])
 		tries = appendPairs(tries, kinds[1:], lengths[:1])
 	}
+	hopeless := make(map[Kind]bool) // whatever the length of pieces
+	for _, kind := range kinds {
+		hopeless[kind] = !fits(opt, src, kind, PieceLengthMax)
+	}
 	for _, try := range appendPairs(tries, kinds[1:], lengths[1:]) {
-		other := *opt
-		other.Kind, other.PieceLength = Kind(try[0]), try[1]
-		layout, err := plan(&other, src)
-		if err == nil && infoLength(&other, layout) <= InfoBytesMax {
-			e.Kind, e.PieceLength = other.Kind, other.PieceLength
-			e.OtherKind, e.LargerPieces = e.Kind != l.kind, e.PieceLength != l.PieceLength
+		kind, length := Kind(try[0]), try[1]
+		if !hopeless[kind] && fits(opt, src, kind, length) {
+			e.Kind, e.PieceLength = kind, length
+			e.OtherKind, e.LargerPieces = kind != l.kind, length != l.PieceLength
 			break
 		}
 	}
 	return e
+}
+
+// fits reports whether a torrent of that kind and length of pieces has an info
+// dictionary that peers take.
+func fits(opt *BuildOptions, src *sources, kind Kind, pieceLength int) bool {
+	other := *opt
+	other.Kind, other.PieceLength = kind, pieceLength
+	l, err := plan(&other, src)
+	return err == nil && infoLength(&other, l) <= InfoBytesMax
 }
 
 func appendPairs(to [][2]int, kinds []Kind, lengths []int) [][2]int {
