@@ -7,7 +7,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io/fs"
 	"math/rand/v2"
 	"net/netip"
 	"os"
@@ -242,10 +241,12 @@ func bytesRead(pid int) (n int64) {
 // recorded returns the pieces of the record that a kill has left.
 func (v *victim) recorded() (*bits.Set, error) {
 	info := v.torrent.Info()
-	doc, err := os.ReadFile(filepath.Join(v.dir, "state", "resume", info.Hash().String()+storage.ResumeSuffix))
-	if errors.Is(err, fs.ErrNotExist) {
-		return bits.New(info.Layout().Pieces()), nil
+	// The name ends with what tells folders apart.
+	all, err := filepath.Glob(filepath.Join(v.dir, "state", "resume", info.Hash().String()+"*"+storage.ResumeSuffix))
+	if err != nil || len(all) == 0 {
+		return bits.New(info.Layout().Pieces()), err
 	}
+	doc, err := os.ReadFile(all[0])
 	if err != nil {
 		return nil, err
 	}
