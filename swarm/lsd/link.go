@@ -19,8 +19,11 @@ const (
 	// up; the next look at the interfaces opens it anew.
 	readFaultsMax = 16
 	// packetsPerSecond bounds the packets that are looked at on one link: some
-	// times what hundreds of neighbours send.
+	// times what hundreds of neighbours send. packetsPerSource bounds those of one
+	// address, which the announces of two thousand torrents take, so that a
+	// neighbour that floods leaves room for the others.
 	packetsPerSecond = 200
+	packetsPerSource = 80
 
 	port = 6771
 )
@@ -105,8 +108,8 @@ func openLink(key linkKey, ifi *net.Interface) (packetConn, error) {
 // read takes in packets until the socket is closed.
 func (s *Service) read(l *link) {
 	b := make([]byte, packetMax+1)
-	faults, packets := 0, 0
-	second := time.Now()
+	faults := 0
+	var rate packetRate
 	for {
 		n, from, err := l.conn.ReadFromUDPAddrPort(b)
 		if err != nil {
@@ -117,10 +120,7 @@ func (s *Service) read(l *link) {
 			continue
 		}
 		faults = 0
-		if now := time.Now(); now.Sub(second) >= time.Second {
-			second, packets = now, 0
-		}
-		if packets++; packets > packetsPerSecond {
+		if !rate.allow(time.Now(), from.Addr()) {
 			continue
 		}
 		m, err := parseSearch(b[:n])
@@ -128,6 +128,27 @@ func (s *Service) read(l *link) {
 			s.heard(&m, from.Addr().Unmap())
 		}
 	}
+}
+
+// A packetRate counts the packets of one link.
+type packetRate struct {
+	second  time.Time // since when
+	packets int
+	sources map[netip.Addr]int // at most packetsPerSecond of them
+}
+
+// allow tells whether a packet is to be looked at.
+func (r *packetRate) allow(now time.Time, from netip.Addr) bool {
+	if r.sources == nil || now.Sub(r.second) >= time.Second {
+		r.second, r.packets = now, 0
+		r.sources = make(map[netip.Addr]int)
+	}
+	if r.packets >= packetsPerSecond || r.sources[from] >= packetsPerSource {
+		return false
+	}
+	r.packets++
+	r.sources[from]++
+	return true
 }
 
 // local tells whether an address can be that of a neighbour on the link: one

@@ -332,8 +332,8 @@ func TestFlood(t *testing.T) {
 			l.mu.Unlock()
 			time.Sleep(time.Millisecond)
 		}
-		if n := len(strings.Fields(found())); n == 0 || n > 21*packetsPerSecond {
-			t.Errorf("%d peers in 20 s, want at most %d a second", n, packetsPerSecond)
+		if n := len(strings.Fields(found())); n == 0 || n > 21*packetsPerSource {
+			t.Errorf("%d peers in 20 s, want at most %d a second", n, packetsPerSource)
 		}
 		if log := l.take(); len(log) < 2 || len(log) > 3 {
 			t.Errorf("%d answers in 20 s: %q", len(log), log)
@@ -342,6 +342,35 @@ func TestFlood(t *testing.T) {
 		defer a.mu.Unlock()
 		if n := len(a.torrents[hashA].known); n != knownMax {
 			t.Errorf("%d peers are remembered, want %d", n, knownMax)
+		}
+	})
+}
+
+// A neighbour that floods does not keep us from hearing another.
+func TestFloodOfOneNeighbour(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		l := newLAN()
+		a, _ := l.node(t, "192.168.1.1")
+		defer a.Close()
+		found, stop := peers(t, a, hashA, 1001)
+		defer stop()
+		time.Sleep(15 * time.Second)
+		found()
+		tell := func(ip string, port uint16, ih metainfo.Hash) {
+			s := search{port: port, cookie: ip, hashes: []metainfo.Hash{ih}}
+			l.mu.Lock()
+			l.spread(appendSearch(nil, &s), netip.AddrPortFrom(netip.MustParseAddr(ip), 6771))
+			l.mu.Unlock()
+			synctest.Wait()
+		}
+		for i := range 1500 {
+			tell("192.168.1.66", 7, hashB)
+			if i%500 == 499 {
+				tell(fmt.Sprintf("192.168.1.%d", 70+i/500), 7, hashA)
+			}
+		}
+		if got := found(); got != "192.168.1.70:7 192.168.1.71:7 192.168.1.72:7" {
+			t.Errorf("heard %q beside the flood", got)
 		}
 	})
 }

@@ -44,6 +44,10 @@ const (
 	// one address as have 90,000 torrents.
 	rateDefault = 50
 	rateBurst   = 1000
+	// connectFactor is how many times as many connects by UDP a source may send,
+	// or somebody else in its name: the answer is no longer than the question, so
+	// that a flood gains nothing, and a low limit would only silence its victim.
+	connectFactor = 10
 	// requestBytesMax bounds the head of a request: a scrape of ScrapeMax
 	// torrents, each hash escaped, and some more.
 	requestBytesMax = 8 << 10
@@ -119,7 +123,8 @@ func NewServer(cfg ServerConfig) *Server {
 	}
 	return &Server{
 		cfg: cfg, store: newStore(time.Now(), cfg.PeersMax), ids: newConnectionIDs(),
-		rate: limit.NewSources(cfg.Rate, rateBurst), connectRate: limit.NewSources(cfg.Rate, rateBurst),
+		rate:        limit.NewSources(cfg.Rate, rateBurst),
+		connectRate: limit.NewSources(connectFactor*cfg.Rate, connectFactor*rateBurst),
 	}
 }
 

@@ -2,10 +2,13 @@ package transport
 
 import (
 	"encoding/binary"
+	"hash/maphash"
 	"net"
 	"net/netip"
 	"sync"
 	"time"
+
+	"swarmnode/swarm/limit"
 )
 
 // A RefusingConn is a UDP socket for a DHT node that says at once that there is
@@ -13,18 +16,28 @@ import (
 // has timed out, which takes them from three seconds to two minutes.
 //
 // Attempts to connect are answered with ST_RESET, which is as long as the
-// shortest attempt, at most resetsMax a second. Other datagrams are passed on.
+// shortest attempt, at most resetsMax a second and resetsPerSource to one source.
+// Other datagrams are passed on.
 type RefusingConn struct {
 	*net.UDPConn
 
 	mu     sync.Mutex
-	second time.Time // start of the second that resets counts
+	seed   maphash.Seed // which sources share a count is secret
+	second time.Time    // start of the second that resets and counts are of
 	resets int
+	counts [sourceCounts]uint8
 }
 
-// resetsMax bounds the answers a second: more attempts than that are no
-// clients, and their addresses perhaps not their own.
-const resetsMax = 100
+const (
+	// resetsMax bounds the answers a second: more attempts than that are no
+	// clients, and their addresses perhaps not their own.
+	resetsMax = 1000
+	// resetsPerSource bounds the answers to one source, so that one that floods,
+	// or in whose name somebody does, leaves those of the others.
+	resetsPerSource = 50
+	// sourceCounts is how many counts all sources share.
+	sourceCounts = 1024
+)
 
 // The header of uTP (BEP 29, "header format").
 const (
@@ -34,7 +47,9 @@ const (
 )
 
 // RefuseUTP returns conn with every attempt to connect by uTP refused.
-func RefuseUTP(conn *net.UDPConn) *RefusingConn { return &RefusingConn{UDPConn: conn} }
+func RefuseUTP(conn *net.UDPConn) *RefusingConn {
+	return &RefusingConn{UDPConn: conn, seed: maphash.MakeSeed()}
+}
 
 // ReadFrom implements net.PacketConn.
 func (c *RefusingConn) ReadFrom(b []byte) (int, net.Addr, error) {
@@ -52,7 +67,7 @@ func (c *RefusingConn) ReadFromUDPAddrPort(b []byte) (int, netip.AddrPort, error
 		if err != nil || n < utpHeaderSize || b[0] != utpSyn {
 			return n, from, err
 		}
-		if c.mayAnswer(time.Now()) {
+		if c.mayAnswer(time.Now(), from.Addr()) {
 			answer := appendReset(make([]byte, 0, utpHeaderSize), b)
 			_, _ = c.WriteToUDPAddrPort(answer, from) // what is lost is asked again
 		}
@@ -70,12 +85,18 @@ func appendReset(dst, syn []byte) []byte {
 	return append(dst, syn[16:18]...) // what is acknowledged: its sequence number
 }
 
-func (c *RefusingConn) mayAnswer(now time.Time) bool {
+func (c *RefusingConn) mayAnswer(now time.Time, to netip.Addr) bool {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if now.Sub(c.second) >= time.Second {
 		c.second, c.resets = now, 0
+		clear(c.counts[:])
+	}
+	n := &c.counts[maphash.Comparable(c.seed, limit.SourceOf(to))%sourceCounts]
+	if c.resets >= resetsMax || *n >= resetsPerSource {
+		return false
 	}
 	c.resets++
-	return c.resets <= resetsMax
+	*n++
+	return true
 }

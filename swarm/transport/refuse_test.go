@@ -55,16 +55,44 @@ func TestUTPIsRefused(t *testing.T) {
 	}
 }
 
+// Neither those of all together nor those to one source, an IPv6 host with all its
+// addresses included, are without bound; and one source leaves the others theirs.
 func TestRefusalsAreBounded(t *testing.T) {
-	var c RefusingConn
+	c := RefuseUTP(nil)
 	now := time.Unix(1000, 0)
-	answers := 0
-	for i := range 3000 { // within three seconds
-		if c.mayAnswer(now.Add(time.Duration(i) * time.Millisecond)) {
-			answers++
+	count := func(from func(i int) netip.Addr) (answers int) {
+		for i := range 9000 { // within three seconds
+			if c.mayAnswer(now.Add(time.Duration(i)*time.Second/3000), from(i)) {
+				answers++
+			}
+		}
+		now = now.Add(time.Minute)
+		return answers
+	}
+	host := netip.MustParseAddr("192.0.2.1")
+	subnet := netip.MustParseAddr("2001:db8::").As16()
+	if n := count(func(int) netip.Addr { return host }); n != 3*resetsPerSource {
+		t.Errorf("%d answers to one source in three seconds, want %d", n, 3*resetsPerSource)
+	}
+	if n := count(func(i int) netip.Addr {
+		subnet[14], subnet[15] = byte(i>>8), byte(i)
+		return netip.AddrFrom16(subnet)
+	}); n != 3*resetsPerSource {
+		t.Errorf("%d answers to one /64 in three seconds, want %d", n, 3*resetsPerSource)
+	}
+	if n := count(func(i int) netip.Addr {
+		return netip.AddrFrom4([4]byte{10, byte(i >> 8), byte(i), 1})
+	}); n > 3*resetsMax || n < 2*resetsMax {
+		t.Errorf("%d answers in three seconds, want %d", n, 3*resetsMax)
+	}
+	silent := 0
+	for i := range 1000 {
+		c.mayAnswer(now, host)
+		if i >= 900 && !c.mayAnswer(now, netip.AddrFrom4([4]byte{10, 0, byte(i), 1})) {
+			silent++
 		}
 	}
-	if answers != 3*resetsMax {
-		t.Errorf("%d answers in three seconds, want %d", answers, 3*resetsMax)
+	if silent > 20 { // those that share the count of the flooder, one of 1,024
+		t.Errorf("%d of 100 others have no answer", silent)
 	}
 }
