@@ -422,9 +422,9 @@ func TestSpares(t *testing.T) {
 		rng := rand.New(rand.NewPCG(1, 1))
 		tab := newTable(randomID(rng), false, false)
 		for i := range k {
-			tab.answered(clockStart, idAt(rng, tab.self, narrow), publicAddr(i), time.Millisecond)
+			tab.answered(clockStart, idAt(rng, tab.self, narrow), addr6(100+i, 1, 1), time.Millisecond)
 		}
-		tab.answered(clockStart, idAt(rng, tab.self, narrow+1), publicAddr(50), time.Millisecond)
+		tab.answered(clockStart, idAt(rng, tab.self, narrow+1), addr6(150, 1, 1), time.Millisecond)
 		tab.answered(clockStart, idAt(rng, tab.self, narrow), addr6(1, 1, 1), time.Millisecond)
 		for i := range 100 {
 			tab.answered(clockStart, idAt(rng, tab.self, narrow), flood.from(i), time.Millisecond)
@@ -433,6 +433,41 @@ func TestSpares(t *testing.T) {
 		if len(spares) != 2 || spares[0].addr() != addr6(1, 1, 1) {
 			t.Errorf("%d nodes wait, the first is %v", len(spares), spares[0].addr())
 		}
+	}
+}
+
+// TestCrowdedBucket: one /48 may fill a bucket, but each newcomer of another owner
+// is pinged and takes one of its places; it takes none of theirs.
+func TestCrowdedBucket(t *testing.T) {
+	rng := rand.New(rand.NewPCG(1, 1))
+	tab := newTable(randomID(rng), false, false)
+	come := func(addr netip.AddrPort) bool {
+		id := idAt(rng, tab.self, narrow)
+		if !tab.wants(clockStart, &id, addr) {
+			return false
+		}
+		added, _ := tab.answered(clockStart, id, addr, time.Millisecond)
+		return added
+	}
+	for i := range k {
+		come(addr6(6, i, 1))
+	}
+	tab.answered(clockStart, idAt(rng, tab.self, narrow+1), addr6(150, 1, 1), time.Millisecond)
+	for i := range 2 * k {
+		come(addr6(6, 100+i, 1)) // they wait
+	}
+	for i := range k {
+		if last := i == k-1; come(addr6(7+i, 1, 1)) == last {
+			t.Errorf("newcomer %d of an owner of its own: taken in is %v", i, !last)
+		}
+	}
+	for i := range 2 * k {
+		if come(addr6(6, 200+i, 1)) {
+			t.Error("one of the /48 took a place back")
+		}
+	}
+	if n := len(tab.buckets[narrow].contacts); n != k {
+		t.Errorf("%d contacts", n)
 	}
 }
 

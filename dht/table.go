@@ -1,6 +1,7 @@
 package dht
 
 import (
+	"encoding/binary"
 	"net/netip"
 	"time"
 )
@@ -160,9 +161,10 @@ func (t *table) split() {
 	}
 }
 
-// replace puts fresh into a full bucket in the place of a bad contact, or of
-// one that breaks BEP 42 while fresh does not; else among the spares. Then the
-// least recently seen questionable contact, if any, should be probed.
+// replace puts fresh into a full bucket in the place of a bad contact, of one that
+// breaks BEP 42 while fresh does not, or of the owner of addresses that has too
+// many there; else among the spares. Then the least recently seen questionable
+// contact, if any, should be probed.
 func (t *table) replace(now instant, depth int, fresh contact) (bool, netip.AddrPort) {
 	b := &t.buckets[depth]
 	victim, oldest := -1, -1
@@ -174,6 +176,9 @@ func (t *table) replace(now instant, depth int, fresh contact) (bool, netip.Addr
 		if !c.good(now) && (oldest < 0 || c.answered < b.contacts[oldest].answered) {
 			oldest = i
 		}
+	}
+	if victim < 0 {
+		victim = b.crowded(fresh.addr().Addr())
 	}
 	if victim >= 0 {
 		b.contacts[victim], b.changed = fresh, now
@@ -196,6 +201,43 @@ func (t *table) replace(now instant, depth int, fresh contact) (bool, netip.Addr
 		return false, b.contacts[oldest].addr()
 	}
 	return false, netip.AddrPort{}
+}
+
+// crowdBits is the size of the hash table of crowded: more than the contacts of the
+// largest bucket, a power of two.
+const crowdBits = 9
+
+// crowded returns the last contact of the owner that has the most in the bucket,
+// if it has more than that of ip would have with one more; else -1. So a whole /48
+// has a bucket only as long as nobody else wants to be in it. IPv4 needs no such
+// rule, since a bucket has one contact of a /24. It runs for queries of strangers,
+// hence no map.
+func (b *tableBucket) crowded(ip netip.Addr) (last int) {
+	if ip.Is4() || isLocal(ip) || len(b.contacts) >= 1<<crowdBits {
+		return -1
+	}
+	var owners [1 << crowdBits]uint64 // a /48 each, 0 where there is none: ::/48 is nobody's
+	var counts [1 << crowdBits]uint16
+	count := func(ip [16]byte) *uint16 {
+		own := binary.BigEndian.Uint64(ip[:8]) >> 16
+		at := own * 0x9e3779b97f4a7c15 >> (64 - crowdBits)
+		for owners[at] != own && owners[at] != 0 {
+			at = (at + 1) % (1 << crowdBits)
+		}
+		owners[at] = own
+		return &counts[at]
+	}
+	most := uint16(0)
+	for i := range b.contacts {
+		n := count(b.contacts[i].at.ip)
+		if *n++; *n >= most {
+			most, last = *n, i
+		}
+	}
+	if most <= *count(ip.As16())+1 {
+		return -1
+	}
+	return last
 }
 
 // distinct tells whether fresh may stand beside the contacts that are there.
@@ -286,7 +328,7 @@ func (t *table) wants(now instant, id *ID, addr netip.AddrPort) bool {
 		for i := range b.contacts {
 			stale = stale || !b.contacts[i].good(now)
 		}
-		if !stale {
+		if !stale && b.crowded(addr.Addr()) < 0 {
 			return false
 		}
 	}
