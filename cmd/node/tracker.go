@@ -64,15 +64,18 @@ const (
 	connectionsShare = 8
 	connectionsMin   = 64
 	connectionsMax   = 1024
+	// descriptorsOther are those that are for anything but connections.
+	descriptorsOther = 32
 )
 
 // tracker returns how many connections, on each of so many ports, and how many
-// peers fit below the ceiling. A quarter of what is left for peers is for the
+// peers fit below the ceiling, with the descriptors that there are. A quarter of what is left for peers is for the
 // collector to work with.
 func (v memoryValue) tracker(ports int) (connections, peers int) {
 	room := int64(v) - memoryOutside
 	connections = int(min(max(room/connectionsShare/connectionBytes, connectionsMin), connectionsMax))
 	room -= trackerBase + int64(connections)*connectionBytes
+	connections = min(connections, transport.DescriptorsMax()-descriptorsOther)
 	return max(connections/ports, 1), int(max(room/4*3/tracker.PeerBytes, 1))
 }
 

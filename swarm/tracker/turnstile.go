@@ -2,11 +2,13 @@ package tracker
 
 import (
 	"context"
+	"errors"
 	"net"
 	"net/http"
 	"net/netip"
 	"sync"
 	"sync/atomic"
+	"syscall"
 
 	"swarmnode/swarm/limit"
 )
@@ -59,9 +61,19 @@ func remoteAddr(conn net.Conn) netip.Addr {
 	return netip.Addr{}
 }
 
-// Accept returns the next connection. Another one may be closed for it.
+// Accept returns the next connection. Another one may be closed for it, also when
+// the process has no descriptor left for it.
 func (t *turnstile) Accept() (net.Conn, error) {
 	conn, err := t.Listener.Accept()
+	for errors.Is(err, syscall.EMFILE) || errors.Is(err, syscall.ENFILE) {
+		gone := t.sacrifice()
+		if gone == nil {
+			break
+		}
+		t.limited.Add(1)
+		gone.Close()
+		conn, err = t.Listener.Accept()
+	}
 	if err != nil {
 		return nil, err
 	}
@@ -101,6 +113,17 @@ func (t *turnstile) enter(conn net.Conn) (v *visitor, gone []*visitor) {
 		t.remove(g)
 	}
 	return v, gone
+}
+
+// sacrifice returns the connection that has to go first, if there is any.
+func (t *turnstile) sacrifice() *visitor {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	gone := t.victim(func(*visitor) bool { return true })
+	if gone != nil {
+		t.remove(gone)
+	}
+	return gone
 }
 
 // victim returns which of the connections that may go has to.

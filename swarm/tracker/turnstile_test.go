@@ -9,7 +9,9 @@ import (
 	"net"
 	"net/http"
 	"net/netip"
+	"os"
 	"sync/atomic"
+	"syscall"
 	"testing"
 
 	"swarmnode/metainfo/bencode"
@@ -183,6 +185,32 @@ func TestTurnstileOfOneSource(t *testing.T) {
 	}
 	if _, err := silent[0].Read(make([]byte, 1)); err == nil {
 		t.Error("the oldest is open")
+	}
+}
+
+// So do connections when the process has no descriptors left.
+func TestTurnstileWithoutDescriptors(t *testing.T) {
+	b := newGateBench(t, 100)
+	full := &net.OpError{Op: "accept", Err: os.NewSyscallError("accept4", syscall.EMFILE)}
+	failures := 0
+	b.gate.Listener = acceptFunc(func() (net.Conn, error) {
+		if failures > 0 {
+			failures--
+			return nil, full
+		}
+		return b.l.Accept()
+	})
+	_, first := b.visit("2001:db8:6:1::1")
+	_, second := b.visit("2001:db8:6:2::1")
+	_, other := b.visit("192.0.2.1")
+	failures = 1
+	_, v := b.visit("198.51.100.1")
+	if !first.gone || second.gone || other.gone || v.gone || b.limited.Load() != 1 {
+		t.Errorf("%v %v %v %v are gone, %d counted", first.gone, second.gone, other.gone, v.gone, b.limited.Load())
+	}
+	failures = 100
+	if _, err := b.gate.Accept(); !errors.Is(err, syscall.EMFILE) {
+		t.Errorf("with nobody to close: %v", err)
 	}
 }
 
