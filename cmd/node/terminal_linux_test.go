@@ -22,6 +22,8 @@ type terminal struct {
 	master  *os.File
 	cmd     *exec.Cmd
 	out     output
+	seen    int           // bytes of out that await passes over
+	matched int           // bytes of out up to the end of what await found last
 	read    chan struct{} // closed when nothing more comes
 	started time.Time
 }
@@ -81,8 +83,13 @@ func (x *terminal) await(pattern string) []string {
 	timeout := time.After(scriptTimeout)
 	for {
 		text, more := x.out.read()
-		if m := re.FindStringSubmatch(string(text)); m != nil {
-			return m
+		if m := re.FindSubmatchIndex(text[x.seen:]); m != nil {
+			x.matched = x.seen + m[1]
+			var groups []string
+			for i := 0; i < len(m); i += 2 {
+				groups = append(groups, string(text[x.seen+m[i]:x.seen+m[i+1]]))
+			}
+			return groups
 		}
 		select {
 		case <-more:
@@ -91,6 +98,9 @@ func (x *terminal) await(pattern string) []string {
 		}
 	}
 }
+
+// skip has await look only at what comes after what it found last.
+func (x *terminal) skip() { x.seen = x.matched }
 
 // wait returns the exit code of the command.
 func (x *terminal) wait() int {
