@@ -74,7 +74,7 @@ func newConsole(stdout, stderr *os.File) *console {
 type screen struct {
 	terminal bool
 	dumb     bool // it cannot move its cursor, nor does it have colours (TERM=dumb)
-	plain    bool // the user wants no colours (NO_COLOR, --no-color)
+	plain    bool // no colours: NO_COLOR, --no-color, or a terminal of no known kind
 }
 
 // setProgress applies --progress, and what the screen can do.

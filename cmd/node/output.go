@@ -33,7 +33,10 @@ func (o *outputFlags) register(fs *pflag.FlagSet) {
 func screenOf(stderr *os.File, plain bool, getenv func(string) (string, bool)) screen {
 	name, _ := getenv("TERM")
 	noColour, _ := getenv("NO_COLOR")
-	return screen{terminal: term.IsTerminal(int(stderr.Fd())), dumb: name == "dumb", plain: plain || noColour != ""}
+	return screen{
+		terminal: term.IsTerminal(int(stderr.Fd())), dumb: name == "dumb",
+		plain: plain || noColour != "" || name == "",
+	}
 }
 
 // apply sets up the console. stderr is the real one, to ask whether it is a

@@ -126,6 +126,7 @@ var faultWords = [core.FaultCount]string{
 	core.FaultUnreachable: "unreachable", core.FaultHungUp: "hung up when asked for this torrent",
 	core.FaultOtherTorrent: "answered for another torrent", core.FaultProtocol: "no BitTorrent peer",
 	core.FaultBanned: "banned", core.FaultOther: "failed",
+	core.FaultDialling: "without an answer yet",
 }
 
 // unmet says why there is no connection to the peers that are known.

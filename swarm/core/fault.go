@@ -16,7 +16,8 @@ const (
 	FaultProtocol               // it does not speak BitTorrent
 	FaultBanned                 // its address is banned
 	FaultOther
-	FaultCount // how many there are, with FaultNone
+	FaultDialling // none yet: it is being dialled for the first time
+	FaultCount    // how many there are, with FaultNone
 )
 
 // An Unmet is how many of the addresses that are known are those of peers to which
@@ -59,7 +60,11 @@ func (t *Torrent) countPeers(s *Snapshot) {
 		case e.state == entrySelf, t.isOwn(e.addr):
 		default:
 			s.PeersKnown++
-			s.Unmet[e.fault]++
+			fault := e.fault
+			if fault == FaultNone && e.state == entryDialling {
+				fault = FaultDialling
+			}
+			s.Unmet[fault]++
 		}
 	}
 	for _, p := range t.peers.list {

@@ -63,7 +63,7 @@ func TestUnmetPeersAreCounted(t *testing.T) {
 	for i, fault := range faults[:4] {
 		step(Event{Kind: DialFailed, Addr: numbered(i + 1), Fault: fault})
 	}
-	want := Unmet{FaultNone: 1, FaultRefused: 2, FaultTimeout: 1, FaultHungUp: 1}
+	want := Unmet{FaultDialling: 1, FaultRefused: 2, FaultTimeout: 1, FaultHungUp: 1}
 	if s := torrent.Snapshot(); s.Unmet != want || s.PeersKnown != 5 || s.PeersMet != 0 {
 		t.Errorf("%v of %d, %d met, want %v of 5", s.Unmet, s.PeersKnown, s.PeersMet, want)
 	}
