@@ -217,26 +217,28 @@ func (l *Layout) setPieces() {
 		}
 		sum += int64(l.sizes[p])
 	}
+	// Padding may lie before data of the same piece, or fill a whole one: programs
+	// align the next file to a piece, but nothing says that they must.
 	if sum != l.Size() {
-		l.setParts()
+		l.parts = l.Parts(nil)
 	}
 }
 
-// setParts computes the content of each piece of a torrent in which padding
-// lies before data of the same piece, or fills a whole one: programs align the
-// next file to a piece, but nothing says that they must.
-func (l *Layout) setParts() {
+// Parts returns how many bytes of each piece belong to the files that are wanted,
+// all if wanted is nil, without any padding.
+func (l *Layout) Parts(wanted []bool) []int32 {
 	pl := int64(l.PieceLength)
-	l.parts = make([]int32, l.pieces)
+	parts := make([]int32, l.pieces)
 	for i := range l.Files {
 		f := &l.Files[i]
-		if f.Pad {
+		if f.Pad || wanted != nil && !wanted[i] {
 			continue
 		}
 		first, end := l.FilePieces(i)
 		for p := first; p < end; p++ {
 			start := l.PieceOffset(p)
-			l.parts[p] += int32(min(start+pl, f.Offset+f.Length) - max(start, f.Offset))
+			parts[p] += int32(min(start+pl, f.Offset+f.Length) - max(start, f.Offset))
 		}
 	}
+	return parts
 }

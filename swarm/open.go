@@ -97,6 +97,7 @@ type opened struct {
 	have  *bits.Set
 	late  *bits.Set // pieces with data that cannot be checked yet; may be nil
 	need  *bits.Set // pieces that hold something of a wanted file; nil is all
+	parts []int32   // bytes of wanted files in each piece; nil is all
 	err   error
 }
 
@@ -153,6 +154,7 @@ func (l *loop) open(info *metainfo.Info) {
 			return
 		}
 		o.need = storage.WantedPieces(info.Layout(), wanted)
+		o.parts = info.Layout().Parts(wanted)
 	}
 	records := l.engine.cfg.StateDir
 	if l.spec.Complete {
@@ -203,7 +205,7 @@ func (l *loop) ready(now time.Time, o opened) {
 		return
 	}
 	l.log.Info("storage is open", "name", o.info.Name(), "pieces", l.pieces, "have", o.have.Count())
-	l.core.Step(now, core.Event{Kind: core.InfoReady, Info: o.info, Have: o.have, Late: o.late, Need: o.need})
+	l.core.Step(now, core.Event{Kind: core.InfoReady, Info: o.info, Have: o.have, Late: o.late, Need: o.need, Parts: o.parts})
 	l.core.SetSequential(l.spec.Sequential)
 	l.startWebSeeds(o.info)
 }

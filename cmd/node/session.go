@@ -414,7 +414,7 @@ func statusOf(t *swarm.Torrent) status {
 	st := t.Stats()
 	s := status{
 		hash: t.Hash().String(), state: st.State.String(),
-		have: st.Have, total: wantedLength(st), down: st.DownRate, up: st.UpRate,
+		have: st.Got, total: st.Wanted, down: st.DownRate, up: st.UpRate,
 		received: st.Down, sent: st.Up, wasted: st.Wasted(),
 		connected: st.PeersConnected, found: st.PeersKnown,
 	}
@@ -429,14 +429,6 @@ func statusOf(t *swarm.Torrent) status {
 		}
 	}
 	return s
-}
-
-// wantedLength is how many bytes there are when all that is wanted is there.
-func wantedLength(st swarm.Stats) int64 {
-	if st.PiecesWanted < st.Pieces && (st.State == swarm.Downloading || st.State == swarm.Seeding) {
-		return st.Have + st.Left
-	}
-	return st.Length
 }
 
 // metadataOf describes an info dictionary that has become known.

@@ -66,9 +66,9 @@ func (v verdict) progress() string {
 	case st.State == swarm.Metadata:
 		return "no metadata"
 	case nobody:
-		return fmt.Sprintf("no peer was found, %s complete", formatPercent(st.Have, wantedLength(st)))
+		return fmt.Sprintf("no peer was found, %s complete", formatPercent(st.Got, st.Wanted))
 	}
-	return formatPercent(st.Have, wantedLength(st)) + " complete"
+	return formatPercent(st.Got, st.Wanted) + " complete"
 }
 
 // discovery says what the DHT has to do with it.
@@ -178,7 +178,7 @@ func (v verdict) met() string {
 		return what + ", nobody has the metadata"
 	case st.State == swarm.Metadata:
 		return what + ", nobody sent the metadata"
-	case st.PeersUseful == 0 && st.Have == 0:
+	case st.PeersUseful == 0 && st.Got == 0:
 		return what + ", nobody has any of it"
 	case st.PeersUseful == 0:
 		return what + ", nobody has the rest"

@@ -25,7 +25,7 @@ func TestVerdict(t *testing.T) {
 	}
 	snapshot := func(s core.Snapshot) swarm.Stats { return swarm.Stats{Snapshot: s, State: swarm.Downloading} }
 	magnet := func(s core.Snapshot) swarm.Stats { return swarm.Stats{Snapshot: s, State: swarm.Metadata} }
-	half := core.Snapshot{Length: 1000, Have: 500, Left: 500, Pieces: 2, PiecesWanted: 2}
+	half := core.Snapshot{Wanted: 1000, Got: 500}
 	with := func(s core.Snapshot, f func(*core.Snapshot)) core.Snapshot { f(&s); return s }
 	unmet := func(faults map[core.DialFault]int) func(*core.Snapshot) {
 		return func(s *core.Snapshot) {
@@ -69,7 +69,7 @@ func TestVerdict(t *testing.T) {
 			"no metadata; connected to 2, nobody has the metadata"},
 		{"metadata not sent", verdict{st: magnet(with(with(core.Snapshot{}, here(2, 0, 0, 0)), func(s *core.Snapshot) { s.PeersWithMetadata = 1 }))},
 			"no metadata; connected to 2, nobody sent the metadata"},
-		{"nobody has it", verdict{st: snapshot(with(core.Snapshot{Length: 1000}, here(2, 0, 0, 0)))},
+		{"nobody has it", verdict{st: snapshot(with(core.Snapshot{Wanted: 1000}, here(2, 0, 0, 0)))},
 			"0.0% complete; connected to 2, nobody has any of it"},
 		{"nobody has the rest", verdict{st: snapshot(with(half, here(2, 0, 0, 0)))},
 			"50.0% complete; connected to 2, nobody has the rest"},

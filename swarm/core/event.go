@@ -69,7 +69,8 @@ const (
 	// has been checked, as far as it could be. Info, Have, and Late: pieces of
 	// which there is data, but no hash yet to check it by; the core becomes the
 	// owner of both sets. Need: the pieces that are wanted, nil for all; no other
-	// is asked for, not even of those who let us at once.
+	// is asked for, not even of those who let us at once. Parts: how many bytes of
+	// each piece are of wanted files, nil for all; for figures alone.
 	InfoReady
 	// Private: the metadata, whose storage is being opened, is of a private
 	// torrent (BEP 27). No fields.
@@ -114,6 +115,7 @@ type Event struct {
 	Have      *bits.Set
 	Late      *bits.Set
 	Need      *bits.Set
+	Parts     []int32
 	Hashes    []metainfo.Hash256
 	Err       error
 	Met       time.Time // when it was connected last

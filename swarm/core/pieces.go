@@ -19,7 +19,10 @@ func (t *Torrent) onInfoReady(e *Event) {
 		return
 	}
 	t.opening, t.unusable = false, nil
-	t.info, t.layout = info, info.Layout()
+	t.info, t.layout, t.parts = info, info.Layout(), e.Parts
+	if len(t.parts) != t.layout.Pieces() {
+		t.parts = nil
+	}
 	pieces := t.layout.Pieces()
 	if have != nil && have.Len() != pieces || t.cfg.MetadataOnly {
 		have = nil
@@ -70,12 +73,32 @@ func (p piecesOf) Blocks(piece int) int {
 
 func (t *Torrent) blocksOf(piece int) int { return piecesOf{t.layout}.Blocks(piece) }
 
-// countBytes finds out how many bytes of files there are, how many of them are
-// verified, and how many are needed. Padding is none of them.
+// counts are bytes of files, without padding.
+type counts struct {
+	all, have, left int64 // in all, verified, and in needed pieces
+	wanted, got     int64 // of the files that are wanted, and of them verified
+}
+
+// wantedIn returns how many bytes of a piece are of files that are wanted.
+func (t *Torrent) wantedIn(piece int) int64 {
+	if t.parts != nil {
+		return int64(t.parts[piece])
+	}
+	return int64(t.layout.ContentSize(piece))
+}
+
+// countBytes finds out how many bytes of files there are, and where they are.
 func (t *Torrent) countBytes() {
-	t.bytes.all, t.bytes.have, t.bytes.left = t.layout.Size(), 0, 0
+	t.bytes = counts{all: t.layout.Size()}
 	for piece := range t.pick.Have().Members() {
 		t.bytes.have += int64(t.layout.ContentSize(piece))
+		t.bytes.got += t.wantedIn(piece)
+	}
+	if t.bytes.wanted = t.bytes.all; t.parts != nil {
+		t.bytes.wanted = 0
+		for _, n := range t.parts {
+			t.bytes.wanted += int64(n)
+		}
 	}
 	for piece := range t.pick.Needed().Members() {
 		t.bytes.left += int64(t.layout.ContentSize(piece))
@@ -181,6 +204,7 @@ func (t *Torrent) onVerified(piece uint32) {
 	}
 	size := int64(t.layout.ContentSize(int(piece)))
 	t.bytes.have += size
+	t.bytes.got += t.wantedIn(int(piece))
 	if needed {
 		t.bytes.left -= size
 	}

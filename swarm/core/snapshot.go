@@ -52,6 +52,8 @@ type Snapshot struct {
 	Length int64 // bytes of all files
 	Have   int64 // of them, in verified pieces
 	Left   int64 // of them, in wanted pieces that are not verified
+	Wanted int64 // bytes of the files that are wanted
+	Got    int64 // of them, in verified pieces
 
 	Down, Up         int64 // payload bytes since birth, waste included
 	DownRate, UpRate int64
@@ -180,7 +182,7 @@ func (t *Torrent) pieceProgress(s *Snapshot) {
 	s.Pieces = t.pick.Pieces()
 	s.PiecesHave = t.pick.Count(picker.Have)
 	s.PiecesWanted = s.PiecesHave + t.pick.Needed().Count()
-	s.Length = t.bytes.all
+	s.Length, s.Wanted, s.Got = t.bytes.all, t.bytes.wanted, t.bytes.got
 	s.Have, s.Left = t.bytes.have, t.bytes.left
 }
 

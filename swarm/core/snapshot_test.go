@@ -88,6 +88,9 @@ func TestSnapshotCountsContent(t *testing.T) {
 			}
 			core.Step(now, e)
 			s := core.Snapshot()
+			if s.Wanted != tt.all || s.Got != tt.there {
+				t.Errorf("%d of %d wanted bytes, want %d of %d", s.Got, s.Wanted, tt.there, tt.all)
+			}
 			if s.Length != tt.all || s.Have != tt.there || s.Left != tt.still {
 				t.Fatalf("%d of %d bytes, %d left, want %d of %d, %d left", s.Have, s.Length, s.Left, tt.there, tt.all, tt.still)
 			}
@@ -112,4 +115,25 @@ func run(first, end int) (list []int) {
 		list = append(list, i)
 	}
 	return list
+}
+
+// Of a torrent that is fetched in part, what is shown are bytes of the files that
+// are wanted, although the pieces hold parts of others.
+func TestSnapshotCountsWantedFiles(t *testing.T) {
+	info := paddedInfo(t, 10_000, 10_000, -1000, 10_000, 10_000) // in three pieces
+	now := time.Unix(1e9, 0)
+	core := New(now, Config{InfoHash: info.Hash()})
+	have := bits.New(3)
+	have.Add(0)
+	need := bits.Full(3)
+	need.Remove(2)
+	parts := info.Layout().Parts([]bool{false, true, false, false, false})
+	core.Step(now, Event{Kind: InfoReady, Info: info, Have: have, Need: need, Parts: parts})
+	s := core.Snapshot()
+	if s.Wanted != 10_000 || s.Got != 6384 {
+		t.Errorf("%d of %d wanted bytes, want 6384 of 10000", s.Got, s.Wanted)
+	}
+	if s.Length != 40_000 || s.Have != 16384 {
+		t.Errorf("%d of %d bytes, want 16384 of 40000", s.Have, s.Length)
+	}
 }

@@ -61,7 +61,8 @@ type Torrent struct {
 	replacing  func(peer, piece uint32, lacks, all, times int) bool
 	replaced   []handed // by the last Pick
 
-	bytes    struct{ all, have, left int64 } // of files: in all, verified, and needed
+	bytes    counts
+	parts    []int32 // bytes of wanted files in each piece; nil for all
 	down, up meter
 	sentAt   time.Duration // when a block went out last
 	waste    [reasonCount]int64
