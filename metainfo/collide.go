@@ -11,19 +11,28 @@ import (
 	"golang.org/x/text/unicode/norm"
 )
 
-// resolveCollisions renames the files whose paths some system cannot tell from
-// that of another file, or of a folder: those that differ only in case or in
-// Unicode normal form, or not at all. One file keeps its name, the others get a
-// number; folders keep theirs. Which one that is depends on the names alone and
-// not on the order of the files, so that the two versions of one content, or two
-// torrents of it, find the same names on disk: it is the first by original, the
-// path as it was received, of those that cleaning has not changed, or else of
-// all. Only files of one original path are told apart by their order. It calls
-// renamed for each file whose path it is about to change.
-func resolveCollisions(files []File, original func(i int) (path string, changed bool), renamed func(i int)) {
-	if mayCollide(files) {
-		newNamer(files).run(original, renamed)
+// resolveCollisions renames the files whose paths, under rule, are those of another
+// file, or of a folder; with rules that fold, also those that some system cannot
+// tell from these: they differ only in case or in Unicode normal form. One file
+// keeps its name, the others get a number; folders keep theirs. Which one that is
+// depends on the names alone and not on the order of the files, so that the two
+// versions of one content, or two torrents of it, find the same names on disk: it
+// is the first by original, the path as it was received, of those that cleaning has
+// not changed, or else of all. Only files of one original path are told apart by
+// their order. It calls renamed for each file whose path it is about to change, and
+// reports whether the outcome may depend on the rule.
+func resolveCollisions(
+	files []File, rule NameRule, original func(i int) (path string, changed bool), renamed func(i int),
+) (varied bool) {
+	if !mayCollide(files) {
+		return false
 	}
+	key := exactPath
+	if rule.folds() {
+		key = foldPath
+	}
+	newNamer(files, key).run(original, renamed)
+	return true
 }
 
 // mayCollide looks for equal folded paths by their hashes, without storing the
@@ -81,6 +90,10 @@ func appendFolded(dst []byte, element string) []byte {
 // folder does full case folding. It has no state.
 var folder = cases.Fold()
 
+// FoldName maps all spellings of a name, or of a path with slashes, that some file
+// system takes for the same to one.
+func FoldName(name string) string { return fold(name) }
+
 // fold maps all spellings that some file system takes for the same name to
 // one: canonical decomposition and full case folding.
 func fold(name string) string {
@@ -99,9 +112,11 @@ func isASCII(s string) bool {
 	return true
 }
 
-// A namer gives each file a path of its own. Its keys are folded paths.
+// A namer gives each file a path of its own. Its keys are the same for paths that
+// are the same.
 type namer struct {
 	files   []File
+	key     func(path []string) string
 	keys    []string // by file
 	folders map[string]bool
 	wanted  map[string]bool // paths that files have by themselves
@@ -109,9 +124,10 @@ type namer struct {
 	next    map[string]int  // the number to try next, by path
 }
 
-func newNamer(files []File) *namer {
+func newNamer(files []File, key func(path []string) string) *namer {
 	n := &namer{
 		files:   files,
+		key:     key,
 		keys:    make([]string, len(files)),
 		folders: make(map[string]bool),
 		wanted:  make(map[string]bool, len(files)),
@@ -122,7 +138,7 @@ func newNamer(files []File) *namer {
 		if files[i].Pad || len(files[i].Path) == 0 {
 			continue
 		}
-		key := foldPath(files[i].Path)
+		key := n.key(files[i].Path)
 		n.keys[i] = key
 		n.wanted[key] = true
 		for j, c := range key {
@@ -133,6 +149,8 @@ func newNamer(files []File) *namer {
 	}
 	return n
 }
+
+func exactPath(path []string) string { return strings.Join(path, "/") }
 
 func foldPath(path []string) string {
 	folded := make([]string, len(path))
@@ -185,7 +203,7 @@ func (n *namer) number(path []string, key string) ([]string, string) {
 	last := path[len(path)-1]
 	for i := max(n.next[key], 2); ; i++ {
 		path[len(path)-1] = shorten(last, " ("+strconv.Itoa(i)+")")
-		k := foldPath(path)
+		k := n.key(path)
 		if !n.folders[k] && !n.taken[k] && !n.wanted[k] {
 			n.next[key] = i + 1
 			return path, k

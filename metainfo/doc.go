@@ -7,8 +7,9 @@
 // Everything that it reads is taken to be hostile: each length, sum, depth and
 // count is checked against the constants of limits.go before it is used, and
 // every name that can reach a file system has passed through one function,
-// cleanElement, whether it came in a .torrent file or from a peer. It never
-// opens a socket; only Build opens files, and only to read them.
+// cleanElement, by one of the rules of rules.go, whether it came in a .torrent
+// file or from a peer. It never opens a socket; only Build opens files, and only
+// to read them.
 //
 // Its nouns: an Info is an info dictionary, parsed, with the bytes as
 // received; a Layout maps pieces to files and knows the hash of each piece; a

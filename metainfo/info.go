@@ -5,8 +5,6 @@ import (
 	"crypto/sha1"
 	"crypto/sha256"
 	"fmt"
-	"maps"
-	"slices"
 	"sync"
 
 	"swarmnode/metainfo/bencode"
@@ -61,9 +59,6 @@ func (i *Info) Source() string { return i.source }
 // Layout returns the pieces and files.
 func (i *Info) Layout() *Layout { return i.layout }
 
-// Renamed returns which names were changed to be safe on every system.
-func (i *Info) Renamed() []Renamed { return i.renamed }
-
 // ParseInfo reads an info dictionary of BEP 3 or BEP 52, of which it keeps a
 // copy. Its errors say in one line what is wrong with the torrent.
 func ParseInfo(raw []byte) (*Info, error) {
@@ -79,7 +74,7 @@ func ParseInfo(raw []byte) (*Info, error) {
 
 // newInfo is ParseInfo for bytes that nobody else holds.
 func newInfo(raw []byte) (*Info, error) {
-	p := readInfo(raw, bencode.NewReader(raw, documentLimits))
+	p := readInfo(raw, bencode.NewReader(raw, documentLimits), NamesNative)
 	if err := p.r.Close(); err != nil {
 		return nil, err
 	}
@@ -110,8 +105,28 @@ func (p *infoParser) finish(raw []byte) (*Info, error) {
 	if l.Name == "" {
 		l.Name = info.Hash().String()
 	}
+	l.raw = raw
 	info.renamed = p.renames(l)
 	return info, nil
+}
+
+// parseNames reads an info dictionary, which was read before, for the names that
+// rule gives. Of the layout, only names are of use.
+func parseNames(raw []byte, rule NameRule) (*Layout, *infoParser, error) {
+	p := readInfo(raw, bencode.NewReader(raw, documentLimits), rule)
+	p.namesOnly = true
+	if err := p.r.Close(); err != nil {
+		return nil, nil, err
+	}
+	if p.err != nil {
+		return nil, nil, p.err
+	}
+	kind, err := p.kind()
+	if err != nil {
+		return nil, nil, err
+	}
+	l, err := p.layout(kind)
+	return l, p, err
 }
 
 // startHashing computes the info-hashes beside whatever the caller does until he
@@ -125,16 +140,4 @@ func (i *Info) startHashing(kind Kind) *sync.WaitGroup {
 		hashing.Go(func() { i.hashV2 = sha256.Sum256(i.raw) })
 	}
 	return &hashing
-}
-
-// renames lists what cleaning changed, in the order of the torrent.
-func (p *infoParser) renames(l *Layout) []Renamed {
-	var list []Renamed
-	if p.name != l.Name {
-		list = append(list, Renamed{p.name, l.Name})
-	}
-	for _, i := range slices.Sorted(maps.Keys(p.originals)) {
-		list = append(list, Renamed{p.name + "/" + p.originals[i], l.FilePath(i)})
-	}
-	return list
 }

@@ -167,6 +167,19 @@ func TestParseInfoAccepts(t *testing.T) {
 		{"odd name.utf-8", single.with("name.utf-8", 7)},
 		{"meta version 1", single.with("meta version", 1)},
 		{"stray file tree", single.with("file tree", dict{})},
+		{"odd file tree", single.with("file tree", "x")},
+		{"odd meta version", single.with("meta version", "1")},
+		{"odd meta version of v2", v2(dict{"n", treeFile(5, root32("a"))}).with("meta version", "2")},
+		{"odd path.utf-8", files(dict{"length", 5, "path", list{"a"}, "path.utf-8", "a"})},
+		{"odd element of path.utf-8", files(dict{"length", 5, "path", list{"a"}, "path.utf-8", list{"b", 7}})},
+		{"odd symlink path", files(dict{"length", 5, "path", list{"a"}, "symlink path", "a"})},
+		{"odd symlink path of a link", files(dict{"length", 5, "path", list{"a"}},
+			dict{"attr", "l", "length", 0, "path", list{"b"}, "symlink path", dict{}})},
+		{"odd attr", files(dict{"attr", 7, "length", 5, "path", list{"a"}})},
+		{"odd symlink path in a tree", v2(dict{"n", dict{"", dict{"length", 5, "pieces root", root32("a"), "symlink path", 7}}})},
+		{"odd root of an empty file", v2(dict{"a", treeFile(5, root32("a")), "b", dict{"", dict{"length", 0, "pieces root", 7}}})},
+		{"backslash at the start", files(dict{"length", 5, "path", list{`\lead`}})},
+		{"folder called like a drive", files(dict{"length", 5, "path", list{"C:", "x"}})},
 	} {
 		if _, err := ParseInfo([]byte(enc(tt.doc))); err != nil {
 			t.Errorf("%s: %v", tt.name, err)
@@ -187,7 +200,7 @@ func TestUTF8NamesWin(t *testing.T) {
 	if got := l.FilePath(0) + " " + l.FilePath(1); got != "ü/é ü/ok" {
 		t.Errorf("got %q", got)
 	}
-	if r := info.Renamed(); len(r) != 0 {
+	if r := info.Renamed(NamesNative); len(r) != 0 {
 		t.Errorf("renamed: %v", r)
 	}
 }
@@ -241,7 +254,8 @@ func TestLinks(t *testing.T) {
 		{[]any{"..", "etc"}, "[link]"},
 		{[]any{"/etc/passwd"}, "[link]"},
 		{nil, "[link]"},
-		{[]any{"a", ".", "c:"}, "[a c_]"},
+		{[]any{"a", ".", "c:"}, "[a c:]"},
+		{[]any{7}, "[link]"},
 	} {
 		info, err := ParseInfo([]byte(enc(files(dict{"length", 5, "path", list{"a"}}, link(tt.target...)))))
 		if err != nil {

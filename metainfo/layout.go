@@ -41,6 +41,12 @@ type Layout struct {
 	Length      int64  // bytes of content, padding included
 	Files       []File // in the order of the torrent, padding included
 
+	// What names were made of, see Names.
+	raw     []byte // the info dictionary
+	rawName string // the torrent's name in it, or that of its only file at the root of a file tree
+	title   string // the torrent's name, where rawName is that of a file
+	varied  bool   // some rule gives other names
+
 	kind   Kind
 	pieces int
 	hashes []byte  // v1: SHA-1 of each piece, one after the other

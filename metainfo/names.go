@@ -10,13 +10,6 @@ import (
 	"unicode/utf8"
 )
 
-// Renamed says that a path of a torrent was changed to be safe on every
-// system. Both are joined by slashes, with the torrent's name in front.
-type Renamed struct {
-	From string // as in the torrent; may hold anything
-	To   string
-}
-
 // The names that cannot be meant: they are refused, not cleaned.
 var (
 	errNameParent   = errors.New(`the path element ".." leads out of the folder`)
@@ -30,12 +23,12 @@ var (
 // substitute stands for each character that a name may not hold.
 const substitute = '_'
 
-// cleanElement makes one element of a path safe on every system. Every name
-// that this package hands out went through it, whichever way it came. The
-// result is empty for elements that mean nothing, "" and "."; it depends on
-// nothing but the input, so that data written on one system is found again on
+// cleanElement makes one element of a path safe by rule. Every name that this
+// package hands out went through it, whichever way it came. The result is empty
+// for elements that mean nothing, "" and "."; it depends on nothing but the
+// input and the rule, so that data written on one system is found again on
 // another; and cleaning it again does not change it.
-func cleanElement(name string) (string, error) {
+func cleanElement(name string, rule NameRule) (string, error) {
 	if isPlain(name) {
 		return name, nil
 	}
@@ -45,16 +38,18 @@ func cleanElement(name string) (string, error) {
 	if name == "" || name == "." {
 		return "", nil
 	}
-	var b strings.Builder
-	for _, r := range name { // each byte of invalid UTF-8 is a RuneError
-		if isForbidden(r) {
-			r = substitute
-		}
-		b.WriteRune(r)
+	if isPortable(name) {
+		return name, nil
 	}
-	clean := trimEnd(b.String())
-	if isReserved(clean) {
-		clean = string(substitute) + clean
+	clean := replace(name, rule)
+	if rule == NamesRaw {
+		return clean, nil
+	}
+	if rule == NamesPortable {
+		clean = trimEnd(clean)
+		if isReserved(clean) {
+			clean = string(substitute) + clean
+		}
 	}
 	if len(clean) > ElementBytesMax {
 		sum := sha256.Sum256([]byte(name))
@@ -63,8 +58,36 @@ func cleanElement(name string) (string, error) {
 	return clean, nil
 }
 
-// isPlain tells whether name needs no look at its characters: the road of
-// nearly all names.
+// replace returns name with a substitute for each character that rule does not
+// keep, and for each byte that is not part of valid UTF-8.
+func replace(name string, rule NameRule) string {
+	var b strings.Builder
+	b.Grow(len(name))
+	for i := 0; i < len(name); {
+		r, size := utf8.DecodeRuneInString(name[i:])
+		invalid := r == utf8.RuneError && size == 1
+		if rule.keeps(r, invalid) {
+			b.WriteString(name[i : i+size])
+		} else {
+			b.WriteByte(substitute)
+		}
+		i += size
+	}
+	return b.String()
+}
+
+// isPortable reports whether every rule leaves name, which was not refused, as it
+// is.
+func isPortable(name string) bool {
+	if len(name) > ElementBytesMax || strings.ContainsFunc(name, isForbidden) || isReserved(name) {
+		return false
+	}
+	last := name[len(name)-1]
+	return last != '.' && last != ' '
+}
+
+// isPlain reports whether no rule changes name, by a quick look at its bytes that
+// finds nearly all such names.
 func isPlain[T string | []byte](name T) bool {
 	if len(name) == 0 || len(name) > ElementBytesMax || mayBeReserved(name) && isReserved(string(name)) {
 		return false
@@ -86,44 +109,72 @@ var plainBytes = func() (plain [256]bool) {
 	return plain
 }()
 
-// refuse returns an error for names that cannot be meant.
+// refuse returns an error for names that cannot be meant. A name that begins with
+// a single backslash is none of these: on Unix it is legal.
 func refuse(name string) error {
-	if strings.IndexByte(name, 0) >= 0 {
-		return errNameNUL
-	}
-	if isAbsolute(name) {
-		return errNameAbsolute
+	switch {
+	case name == "..":
+		return errNameParent
+	case strings.IndexByte(name, 0) >= 0:
+		return refused(errNameNUL, name)
+	case isAbsolute(name):
+		return refused(errNameAbsolute, name)
 	}
 	for part := range strings.FieldsFuncSeq(name, isSeparator) {
 		if part == ".." {
-			return errNameParent
+			return refused(errNameParent, name)
 		}
 	}
 	return nil
 }
 
+// refusedBytesMax is how much of a name that is refused an error shows.
+const refusedBytesMax = 64
+
+func refused(why error, name string) error {
+	return fmt.Errorf("%w: %q", why, name[:min(len(name), refusedBytesMax)])
+}
+
 func isSeparator(r rune) bool { return r == '/' || r == '\\' }
 
-// isAbsolute tells whether name starts at a root, of Unix ("/x"), of Windows
+// isAbsolute reports whether name starts at a root, of Unix ("/x"), of Windows
 // ("C:\x") or of a network ("\\x").
 func isAbsolute(name string) bool {
 	if len(name) >= 3 && name[1] == ':' && isSeparator(rune(name[2])) {
 		return isLetter(name[0])
 	}
-	return len(name) > 0 && isSeparator(rune(name[0]))
+	return strings.HasPrefix(name, "/") || strings.HasPrefix(name, `\\`)
 }
 
 func isLetter(c byte) bool { return c|0x20 >= 'a' && c|0x20 <= 'z' }
 
-// isForbidden tells whether some system does not take r in a name, or a screen
-// could be misled by it.
+// isForbidden reports whether some system does not take r in a name, or whether r
+// could mislead whoever sees it on a screen.
 func isForbidden(r rune) bool {
 	switch r {
-	case '/', '\\', ':', '*', '?', '"', '<', '>', '|', utf8.RuneError, '\u2028', '\u2029', '\ufeff':
+	case '/', '\\', ':', '*', '?', '"', '<', '>', '|', utf8.RuneError:
 		return true
 	}
-	return unicode.IsControl(r) || unicode.Is(unicode.Bidi_Control, r) ||
+	return isMisleading(r)
+}
+
+// isMisleading reports whether r is invisible, turns text around, or is no
+// character at all.
+func isMisleading(r rune) bool {
+	return unicode.IsControl(r) || unicode.Is(unicode.Bidi_Control, r) || r == '\u2028' || r == '\u2029' || r == '\ufeff' ||
 		r&0xfffe == 0xfffe || r >= 0xfdd0 && r <= 0xfdef // no characters
+}
+
+// paddingPrefix begins the names that BitComet gave to padding, before a number and
+// "_if you see this file, please update to BitComet 0.85 or above", many years
+// before BEP 47 had an attribute for it.
+const paddingPrefix = "_____padding_file_"
+
+// isPaddingName reports whether a file of a v1 torrent is padding by its name.
+// libtorrent goes by the name as well.
+func isPaddingName[T string | []byte](name T) bool {
+	return len(name) > len(paddingPrefix) && string(name[:len(paddingPrefix)]) == paddingPrefix &&
+		'0' <= name[len(paddingPrefix)] && name[len(paddingPrefix)] <= '9'
 }
 
 // trimEnd removes the dots and spaces at the end, which Windows drops.
@@ -197,16 +248,16 @@ func splitExtension(name string) (stem, ext string) {
 }
 
 // DisplayName makes a name from a stranger safe to show: as it would be called
-// on disk. It returns "" when nothing can be made of it.
+// on disk here. It returns "" when nothing can be made of it.
 func DisplayName(name string) string {
-	clean, err := cleanElement(name)
+	clean, err := cleanElement(name, NamesNative.resolve())
 	if err != nil {
 		clean, _ = cleanElement(strings.Map(func(r rune) rune {
 			if r == 0 || isSeparator(r) {
 				return substitute
 			}
 			return r
-		}, name))
+		}, name), NamesNative.resolve())
 	}
 	return clean
 }

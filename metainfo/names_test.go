@@ -5,6 +5,7 @@ import (
 	"maps"
 	"math/rand/v2"
 	"slices"
+	"strconv"
 	"strings"
 	"testing"
 	"unicode/utf8"
@@ -53,14 +54,74 @@ func TestCleanElement(t *testing.T) {
 		{"xcon", "xcon"},
 		{"a..b", "a..b"},
 	} {
-		got, err := cleanElement(tt.in)
+		got, err := cleanElement(tt.in, NamesPortable)
 		if err != nil || got != tt.want {
 			t.Errorf("%q: got %q, %v, want %q", tt.in, got, err, tt.want)
 		}
 	}
-	for _, in := range []string{"..", "../x", `x\..`, "a\x00", "/x", `\x`, "c:/x", `Z:\`, "//h/s"} {
-		if got, err := cleanElement(in); err == nil {
-			t.Errorf("%q: got %q, want an error", in, got)
+	for _, rule := range everyRule {
+		for _, in := range []string{"..", "../x", `x\..`, `..\x`, "a\x00", "/x", `C:\x`, `\\h\s`, "c:/x", `Z:\`, "//h/s"} {
+			got, err := cleanElement(in, rule)
+			if err == nil {
+				t.Errorf("%q: got %q, want an error", in, got)
+			} else if in != ".." && !strings.Contains(err.Error(), strings.Trim(strconv.Quote(in), `"`)) {
+				t.Errorf("%q: %v does not name it", in, err)
+			}
+		}
+	}
+}
+
+var everyRule = []NameRule{NamesNative, NamesUncased, NamesPortable, NamesRaw}
+
+// TestNamesByRule shows what becomes of each kind of name by the rules of Unix, of
+// macOS and of Windows, and what content of another program may be called.
+func TestNamesByRule(t *testing.T) {
+	long := strings.Repeat("x", 300)
+	cut := strings.Repeat("x", 246) + "~0d4e2ca9"
+	for _, tt := range []struct{ in, native, portable, raw string }{
+		{"What?.bin", "What?.bin", "What_.bin", "What?.bin"},
+		{"a:b", "a:b", "a_b", "a:b"},
+		{`"*<>|`, `"*<>|`, "_____", `"*<>|`},
+		{`a\b`, `a\b`, "a_b", `a\b`},
+		{`\lead`, `\lead`, "_lead", `\lead`},
+		{"C:", "C:", "C_", "C:"},
+		{"con", "con", "_con", "con"},
+		{"aux.txt", "aux.txt", "_aux.txt", "aux.txt"},
+		{"dot.", "dot.", "dot", "dot."},
+		{"blank ", "blank ", "blank", "blank "},
+		{" lead", " lead", " lead", " lead"},
+		{"...", "...", "_", "..."},
+		{"a/b", "a_b", "a_b", "a_b"},
+		{"a\tb\x7f\u0085", "a_b__", "a_b__", "a\tb\x7f\u0085"},
+		{"exe.\u202egpj", "exe._gpj", "exe._gpj", "exe.\u202egpj"},
+		{"a\ufeff\u2028", "a__", "a__", "a\ufeff\u2028"},
+		{"bad\xff", "bad_", "bad_", "bad\xff"},
+		{"\ufffd", "\ufffd", "_", "\ufffd"},
+		{long, cut, cut, long},
+		{long[:255], long[:255], long[:255], long[:255]},
+	} {
+		for rule, want := range map[NameRule]string{
+			NamesNative: tt.native, NamesUncased: tt.native, NamesPortable: tt.portable, NamesRaw: tt.raw,
+		} {
+			if got, err := cleanElement(tt.in, rule); err != nil || got != want {
+				t.Errorf("%q by rule %d: got %q, %v, want %q", tt.in, rule, got, err, want)
+			}
+		}
+	}
+}
+
+// TestNameRuleOfSystems shows what "native" means where.
+func TestNameRuleOfSystems(t *testing.T) {
+	for _, tt := range []struct {
+		system     string
+		given, got NameRule
+	}{
+		{"linux", NamesNative, NamesNative}, {"freebsd", NamesNative, NamesNative}, {"linux", NamesRaw, NamesRaw},
+		{"darwin", NamesNative, NamesUncased}, {"darwin", NamesRaw, NamesRaw}, {"darwin", NamesPortable, NamesPortable},
+		{"windows", NamesNative, NamesPortable}, {"windows", NamesRaw, NamesPortable}, {"android", NamesUncased, NamesPortable},
+	} {
+		if got := tt.given.on(tt.system); got != tt.got {
+			t.Errorf("%s: rule %d is %d, want %d", tt.system, tt.given, got, tt.got)
 		}
 	}
 }
@@ -72,14 +133,17 @@ func TestLongNames(t *testing.T) {
 		long, long + "y", long + ".mkv", strings.Repeat("é", 200) + ".mkv", strings.Repeat("日", 100),
 		"." + long, long + "." + long, strings.Repeat("a", 256), "x" + strings.Repeat("\xff", 255),
 	} {
-		got, err := cleanElement(in)
+		got, err := cleanElement(in, NamesPortable)
+		if native, _ := cleanElement(in, NamesNative); native != got {
+			t.Errorf("%.10q...: %q by another rule, not %q", in, native, got)
+		}
 		if err != nil || len(got) > ElementBytesMax || len(got) < ElementBytesMax-4 || !utf8.ValidString(got) {
 			t.Errorf("%.10q...: got %d bytes, %v: %q", in, len(got), err, got)
 		}
 		if strings.HasSuffix(in, ".mkv") != strings.HasSuffix(got, ".mkv") {
 			t.Errorf("%.10q...: extension of %q", in, got)
 		}
-		if again, _ := cleanElement(in); again != got || seen[got] {
+		if again, _ := cleanElement(in, NamesPortable); again != got || seen[got] {
 			t.Errorf("%.10q...: not stable, or not its own: %q", in, got)
 		}
 		seen[got] = true
@@ -94,25 +158,41 @@ func FuzzCleanElement(f *testing.F) {
 		f.Add(s)
 	}
 	f.Fuzz(func(t *testing.T, in string) {
-		got, err := cleanElement(in)
-		if err != nil {
-			return
-		}
-		if again, err := cleanElement(got); err != nil || again != got {
-			t.Errorf("%q became %q, and that %q, %v", in, got, again, err)
-		}
-		if len(got) > ElementBytesMax || !utf8.ValidString(got) || strings.ContainsAny(got, "/\\\x00:\n") ||
-			got == "." || got == ".." || strings.HasSuffix(got, ".") || isReserved(got) {
-			t.Errorf("%q became %q", in, got)
-		}
-		if DisplayName(in) != got {
-			t.Errorf("%q is shown as %q, not %q", in, DisplayName(in), got)
+		for _, rule := range everyRule {
+			got, err := cleanElement(in, rule)
+			if err != nil {
+				return
+			}
+			if again, err := cleanElement(got, rule); err != nil || again != got {
+				t.Errorf("%q became %q, and that %q, %v", in, got, again, err)
+			}
+			if strings.ContainsAny(got, "/\x00") || got == "." || got == ".." {
+				t.Errorf("%q became %q", in, got)
+			}
+			if rule == NamesRaw {
+				continue
+			}
+			if len(got) > ElementBytesMax || !utf8.ValidString(got) || strings.ContainsFunc(got, isMisleading) {
+				t.Errorf("%q became %q", in, got)
+			}
+			if rule == NamesNative && DisplayName(in) != got {
+				t.Errorf("%q is shown as %q, not %q", in, DisplayName(in), got)
+			}
+			if rule == NamesPortable && (strings.ContainsAny(got, `\:`) || strings.HasSuffix(got, ".") || isReserved(got)) {
+				t.Errorf("%q became %q", in, got)
+			}
 		}
 	})
 }
 
+// namesBy returns a layout with names by rule.
+func namesBy(doc []byte, rule NameRule) (*Layout, error) {
+	l, _, err := parseNames(doc, rule)
+	return l, err
+}
+
 func TestCollisions(t *testing.T) {
-	for _, tt := range []struct{ in, want string }{
+	for _, tt := range []struct{ in, want string }{ // by a rule that folds
 		{"a b c", "a|b|c"},
 		{"a a", "a|a (2)"},
 		{"a A a", "a (2)|A|a (3)"},
@@ -140,12 +220,11 @@ func TestCollisions(t *testing.T) {
 			}
 			entries = append(entries, dict{"length", 1, "path", path})
 		}
-		info, err := ParseInfo([]byte(enc(files(entries...))))
+		l, err := namesBy([]byte(enc(files(entries...))), NamesPortable)
 		if err != nil {
 			t.Errorf("%q: %v", tt.in, err)
 			continue
 		}
-		l := info.Layout()
 		var got []string
 		for i := range l.Files {
 			got = append(got, strings.TrimPrefix(l.FilePath(i), "n/"))
@@ -153,6 +232,73 @@ func TestCollisions(t *testing.T) {
 		if s := strings.Join(got, "|"); s != tt.want {
 			t.Errorf("%q: got %q, want %q", tt.in, s, tt.want)
 		}
+	}
+}
+
+// TestNamesAreDistinctHere has names that are the same on some system, and not
+// on this one.
+func TestNamesAreDistinctHere(t *testing.T) {
+	var entries []any
+	for _, name := range []string{"ReadMe.txt", "readme.txt", "é", "e\u0301", "a", "a", "d", "d/x"} {
+		var path list
+		for _, e := range strings.Split(name, "/") {
+			path = append(path, e)
+		}
+		entries = append(entries, dict{"length", 1, "path", path})
+	}
+	doc := []byte(enc(files(entries...)))
+	for rule, want := range map[NameRule]string{
+		NamesNative:   "ReadMe.txt|readme.txt|é|e\u0301|a|a (2)|d (2)|d/x",
+		NamesUncased:  "ReadMe.txt|readme (2).txt|é (2)|e\u0301|a|a (2)|d (2)|d/x",
+		NamesPortable: "ReadMe.txt|readme (2).txt|é (2)|e\u0301|a|a (2)|d (2)|d/x",
+		NamesRaw:      "ReadMe.txt|readme.txt|é|e\u0301|a|a (2)|d (2)|d/x",
+	} {
+		l, err := namesBy(doc, rule)
+		if err != nil {
+			t.Fatal(err)
+		}
+		var got []string
+		for i := range l.Files {
+			got = append(got, strings.Join(l.Files[i].Path, "/"))
+		}
+		if s := strings.Join(got, "|"); s != want {
+			t.Errorf("by rule %d: got %q, want %q", rule, s, want)
+		}
+	}
+}
+
+// TestNamesOfLayout asks a parsed torrent for the names of every rule.
+func TestNamesOfLayout(t *testing.T) {
+	doc := []byte(enc(files(
+		dict{"length", 1, "path", list{"plain"}},
+		dict{"length", 1, "path", list{"a:b", "x\u202ey"}},
+		dict{"length", 1, "path", list{"PLAIN"}},
+	).with("name", "t?")))
+	info, err := ParseInfo(doc)
+	if err != nil {
+		t.Fatal(err)
+	}
+	l := info.Layout()
+	for rule, want := range map[NameRule]string{
+		NamesNative:   "t? [] [plain] [a:b x_y] [PLAIN]",
+		NamesUncased:  "t? [0] [plain (2)] [a:b x_y] [PLAIN]",
+		NamesPortable: "t_ [0 1] [plain (2)] [a_b x_y] [PLAIN]",
+		NamesRaw:      "t? [1] [plain] [a:b x\u202ey] [PLAIN]",
+	} {
+		n := l.Names(rule)
+		if got := fmt.Sprint(n.Top, " ", slices.Collect(n.Differ()), n.Path(0), n.Path(1), n.Path(2)); got != want {
+			t.Errorf("by rule %d: got %q, want %q", rule, got, want)
+		}
+	}
+	if !l.NamesVary() {
+		t.Error("names do not vary")
+	}
+	plain, err := ParseInfo([]byte(enc(files(dict{"length", 1, "path", list{"plain é"}}))))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if plain.Layout().NamesVary() {
+		t.Error("plain names vary")
 	}
 }
 
@@ -171,13 +317,13 @@ func TestCollisionsInAnyOrder(t *testing.T) {
 			}
 			entries = append(entries, dict{"length", 1, "path", path})
 		}
-		info, err := ParseInfo([]byte(enc(files(entries...))))
+		l, err := namesBy([]byte(enc(files(entries...))), NamesPortable)
 		if err != nil {
 			t.Fatal(err)
 		}
 		got := make(map[string]string)
 		for i, p := range paths {
-			got[p] = info.Layout().FilePath(i)
+			got[p] = l.FilePath(i)
 		}
 		if want == nil {
 			want = got
@@ -189,8 +335,9 @@ func TestCollisionsInAnyOrder(t *testing.T) {
 }
 
 // FuzzNames reads torrents of any names, one a line, with slashes between their
-// elements: no two become one on any system, names that are safe already stay as
-// they are when they are read again, and the order does not matter.
+// elements: no two become one, by a rule that folds on any system; names that are
+// safe already stay as they are when they are read again; and the order does not
+// matter.
 func FuzzNames(f *testing.F) {
 	for _, s := range []string{"a\nA\na", "d\nd/x\nD/x", "con\n_con\n_CON", "é\ne\u0301\nE\u0301", "x (2)\nx\nX", "a:\na?\na_"} {
 		f.Add(s)
@@ -200,55 +347,61 @@ func FuzzNames(f *testing.F) {
 		if len(lines) > 200 {
 			return
 		}
-		parse := func(lines []string) *Layout {
-			var entries []any
-			for _, line := range lines {
-				var path list
-				for _, e := range strings.Split(line, "/") {
-					path = append(path, e)
-				}
-				entries = append(entries, dict{"length", 1, "path", path})
-			}
-			info, err := ParseInfo([]byte(enc(files(entries...))))
-			if err != nil {
-				return nil
-			}
-			checkInvariants(t, info)
-			return info.Layout()
-		}
-		l := parse(lines)
-		if l == nil {
-			return
-		}
-		var safe []string
-		for i := range l.Files {
-			safe = append(safe, strings.Join(l.Files[i].Path, "/"))
-		}
-		again := parse(safe)
-		if again == nil {
-			t.Fatalf("%q became %q, which is refused", lines, safe)
-		}
-		for i := range safe {
-			if got := strings.Join(again.Files[i].Path, "/"); got != safe[i] {
-				t.Errorf("%q became %q, and that %q", lines[i], safe[i], got)
-			}
-		}
-		backward := slices.Clone(lines)
-		slices.Reverse(backward)
-		other := parse(backward)
-		seen := make(map[string]bool)
-		for i, line := range lines {
-			if slices.Index(lines, line) != i || seen[line] {
-				return // equal ones are told apart by their order
-			}
-			seen[line] = true
-		}
-		for i := range lines {
-			if got := other.FilePath(len(lines) - 1 - i); got != l.FilePath(i) {
-				t.Errorf("%q is %q, and %q in another order", lines[i], l.FilePath(i), got)
-			}
+		for _, rule := range []NameRule{NamesNative, NamesUncased, NamesPortable} {
+			fuzzNames(t, lines, rule)
 		}
 	})
+}
+
+func fuzzNames(t *testing.T, lines []string, rule NameRule) {
+	parse := func(lines []string) *Layout {
+		var entries []any
+		for _, line := range lines {
+			var path list
+			for _, e := range strings.Split(line, "/") {
+				path = append(path, e)
+			}
+			entries = append(entries, dict{"length", 1, "path", path})
+		}
+		l, err := namesBy([]byte(enc(files(entries...))), rule)
+		if err != nil {
+			return nil
+		}
+		checkNames(t, l, rule)
+		return l
+	}
+	l := parse(lines)
+	if l == nil {
+		return
+	}
+	var safe []string
+	for i := range l.Files {
+		safe = append(safe, strings.Join(l.Files[i].Path, "/"))
+	}
+	again := parse(safe)
+	if again == nil {
+		t.Fatalf("%q became %q, which is refused", lines, safe)
+	}
+	for i := range safe {
+		if got := strings.Join(again.Files[i].Path, "/"); got != safe[i] {
+			t.Errorf("%q became %q, and that %q", lines[i], safe[i], got)
+		}
+	}
+	backward := slices.Clone(lines)
+	slices.Reverse(backward)
+	other := parse(backward)
+	seen := make(map[string]bool)
+	for i, line := range lines {
+		if slices.Index(lines, line) != i || seen[line] {
+			return // equal ones are told apart by their order
+		}
+		seen[line] = true
+	}
+	for i := range lines {
+		if got := other.FilePath(len(lines) - 1 - i); got != l.FilePath(i) {
+			t.Errorf("%q is %q, and %q in another order", lines[i], l.FilePath(i), got)
+		}
+	}
 }
 
 // TestManyCollisions would take hours if numbering were not linear.
@@ -284,14 +437,17 @@ func TestRenamed(t *testing.T) {
 		t.Fatal(err)
 	}
 	want := []Renamed{{"t?", "t_"}, {"t?/ok", "t_/ok (2)"}, {"t?/a:b//c.", "t_/a_b/c"}}
-	if got := info.Renamed(); !slices.Equal(got, want) {
+	if got := info.Renamed(NamesPortable); !slices.Equal(got, want) {
 		t.Errorf("got %v, want %v", got, want)
+	}
+	if got, want := info.Renamed(NamesNative), []Renamed{{"t?/a:b//c.", "t?/a:b/c."}}; !slices.Equal(got, want) {
+		t.Errorf("here: got %v, want %v", got, want)
 	}
 	info, err = ParseInfo([]byte(enc(single.with("name", "."))))
 	if err != nil {
 		t.Fatal(err)
 	}
-	if got := fmt.Sprint(info.Renamed()); got != "[{. "+info.Hash().String()+"}]" {
+	if got := fmt.Sprint(info.Renamed(NamesNative)); got != "[{. "+info.Hash().String()+"}]" {
 		t.Errorf("got %s", got)
 	}
 }

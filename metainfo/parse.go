@@ -23,6 +23,9 @@ type infoParser struct {
 	start int // where the dictionary stands in doc
 	end   int
 	err   error
+	rule  NameRule // resolved
+
+	namesOnly bool // of the layout
 
 	name           string // as received
 	hasName        bool
@@ -37,10 +40,14 @@ type infoParser struct {
 	tree           leaves           // v2
 	treeLinks      map[int][]string // v2: targets of symbolic links
 	hasTree        bool
-	version        int64 // "meta version"
+	oddTree        bool   // it is no dictionary
+	title          string // name, where that of a file stands in its place; as received
+	version        int64  // "meta version"
+	oddVersion     bool   // it is no number
 	private        bool
 	source         string
 
+	varied        bool            // some rule gives other names
 	originals     map[int]string  // paths that cleaning changed, by index of file
 	listOriginals map[int]string  // those of list
 	treeOriginals map[int]string  // those of tree
@@ -61,9 +68,10 @@ func (p *infoParser) fail(format string, args ...any) {
 // failed tells that reading can stop.
 func (p *infoParser) failed() bool { return p.err != nil || p.r.Err() != nil }
 
-// readInfo reads the dictionary that comes next in r, the reader of doc.
-func readInfo(doc []byte, r *bencode.Reader) *infoParser {
-	p := &infoParser{doc: doc, r: r, start: r.Offset()}
+// readInfo reads the dictionary that comes next in r, the reader of doc, and names
+// what it describes by rule.
+func readInfo(doc []byte, r *bencode.Reader, rule NameRule) *infoParser {
+	p := &infoParser{doc: doc, r: r, start: r.Offset(), rule: rule.resolve()}
 	p.readKeys()
 	p.end = r.Offset()
 	if err := r.Err(); err != nil {
@@ -94,11 +102,16 @@ func (p *infoParser) readKeys() {
 			p.readFiles()
 			p.listOriginals, p.originals = p.originals, nil
 		case "file tree":
-			p.hasTree = true
+			if p.hasTree = p.r.Kind() == bencode.Dict; !p.hasTree {
+				p.oddTree = true
+				p.r.Skip()
+				continue
+			}
 			p.readTree(make([][]byte, 0, PathDepthMax+1))
 			p.treeOriginals, p.originals = p.originals, nil
 		case "meta version":
-			p.version = p.r.Int()
+			n, ok := p.r.TryInt()
+			p.version, p.oddVersion = n, !ok
 		case "private":
 			n, _ := p.r.TryInt()
 			p.private = n != 0
@@ -171,10 +184,9 @@ func (p *infoParser) readFile(i int) error {
 		case "path":
 			path = p.readPath()
 		case "path.utf-8":
-			pathUTF8 = p.readPath()
+			pathUTF8 = p.tryPath()
 		case "symlink path":
-			target := p.readPath()
-			f.Link = p.cleanLink(target)
+			f.Link = p.cleanLink(p.tryPath())
 		}
 		if p.failed() {
 			return nil
@@ -187,6 +199,9 @@ func (p *infoParser) readFile(i int) error {
 		f.Link = nil
 	} else {
 		f.Length, hasLength = 0, true // a link takes up no content (BEP 47)
+	}
+	if !link && len(path) > 0 && isPaddingName(path[len(path)-1]) {
+		f.Pad = true
 	}
 	if !hasLength {
 		return errors.New("has no length")
@@ -222,6 +237,26 @@ func (p *infoParser) readPath() [][]byte {
 	return p.scratch[start:]
 }
 
+// tryPath is readPath for a key that nothing depends on: what is no list of
+// strings, or too long a one, is as good as none.
+func (p *infoParser) tryPath() [][]byte {
+	start, sound := len(p.scratch), p.r.Kind() == bencode.List
+	if !sound {
+		p.r.Skip()
+	} else {
+		for i := range p.r.List() {
+			element, ok := p.r.TryBytes()
+			if sound = sound && ok && i < PathDepthMax; sound {
+				p.scratch = append(p.scratch, element)
+			}
+		}
+	}
+	if !sound {
+		p.scratch = p.scratch[:start]
+	}
+	return p.scratch[start:]
+}
+
 // setPath cleans path into f, which is to be the file of index i. Folders
 // that it has in common with the file before share their strings.
 func (p *infoParser) setPath(f *File, i int, path [][]byte) error {
@@ -240,10 +275,11 @@ func (p *infoParser) setPath(f *File, i int, path [][]byte) error {
 			element = p.keep(raw)
 		default:
 			var err error
-			if element, err = cleanElement(string(raw)); err != nil {
+			if element, err = cleanElement(string(raw), p.rule); err != nil {
 				return err
 			}
 			changed = changed || element == "" || element != string(raw)
+			p.varied = p.varied || len(raw) > 0 && !isPortable(string(raw))
 		}
 		if element != "" {
 			p.arena = append(p.arena, element)
@@ -322,7 +358,7 @@ func joinPath(path [][]byte) string {
 func (p *infoParser) cleanLink(target [][]byte) []string {
 	link := make([]string, 0, len(target))
 	for _, raw := range target {
-		element, err := cleanElement(string(raw))
+		element, err := cleanElement(string(raw), p.rule)
 		if err != nil {
 			return nil
 		}
@@ -343,9 +379,13 @@ func (p *infoParser) layout(kind Kind) (*Layout, error) {
 	if !p.hasName {
 		return nil, errors.New("no name")
 	}
-	if l.Name, err = cleanElement(p.name); err != nil {
+	if kind == V2 {
+		p.takeSingleName()
+	}
+	if l.Name, err = cleanElement(p.name, p.rule); err != nil {
 		return nil, fmt.Errorf("name: %w", err)
 	}
+	p.varied = p.varied || p.name != "" && !isPortable(p.name)
 	if kind.HasV1() {
 		p.originals = p.listOriginals
 		err = p.layoutV1(l)
@@ -361,29 +401,34 @@ func (p *infoParser) layout(kind Kind) (*Layout, error) {
 			return nil, fmt.Errorf("v1 and v2 differ: %w", err)
 		}
 	}
-	if kind.HasV2() {
+	if kind.HasV2() && !p.namesOnly {
 		if err := l.plantTrees(); err != nil {
 			return nil, err
 		}
 	}
-	resolveCollisions(l.Files, func(i int) (string, bool) {
+	p.varied = resolveCollisions(l.Files, p.rule, func(i int) (string, bool) {
 		if path, ok := p.originals[i]; ok {
 			return path, true
 		}
 		return strings.Join(l.Files[i].Path, "/"), false
 	}, func(i int) {
 		p.noteOriginal(i, strings.Join(l.Files[i].Path, "/"))
-	})
+	}) || p.varied
+	l.rawName, l.varied = p.name, p.varied
 	return l, nil
 }
 
 func (p *infoParser) kind() (Kind, error) {
 	hasV1 := p.pieces != nil || p.hasLength || p.hasList
 	switch {
+	case p.oddVersion && p.hasTree && !hasV1:
+		return V2, nil // it can be nothing else
 	case p.version == 0 || p.version == 1:
 		return V1, nil // a stray file tree means nothing without a version
 	case p.version != 2:
 		return 0, fmt.Errorf("meta version %d is not known", p.version)
+	case p.oddTree:
+		return 0, errors.New("file tree: expected dictionary")
 	case !p.hasTree:
 		return 0, errors.New("meta version 2 without file tree")
 	case hasV1:

@@ -125,12 +125,12 @@ func (p *infoParser) readTreeFile(path [][]byte) error {
 		case "length":
 			f.Length, hasLength = p.r.Int(), true
 		case "pieces root":
-			root = p.r.Bytes()
+			root, _ = p.r.TryBytes()
 			rootAt = p.r.Offset() - len(root)
 		case "attr":
 			link = p.readAttributes(&f)
 		case "symlink path":
-			f.Link = p.cleanLink(p.readPath())
+			f.Link = p.cleanLink(p.tryPath())
 		}
 		if p.failed() {
 			return nil
@@ -170,6 +170,7 @@ func (p *infoParser) layoutV2(l *Layout) error {
 		l.Multi = false
 		l.Files[0].Path = nil
 		p.originals = nil
+		l.title = p.title
 	}
 	pl := p.pieceLength
 	for i := range l.Files {
@@ -187,14 +188,24 @@ func (p *infoParser) layoutV2(l *Layout) error {
 	return p.checkPieces(l)
 }
 
-// isSingle tells whether the file tree describes a single file: it has nothing
-// else, and the file has the name of the torrent.
-func (p *infoParser) isSingle() bool {
-	if p.tree.count != 1 || len(p.tree.at(0).path) != 1 {
-		return false
+// isSingle reports whether the file tree describes a single file: it has one file,
+// at its root (BEP 52, "file tree": "a single-file torrent").
+func (p *infoParser) isSingle() bool { return p.tree.count == 1 && len(p.tree.at(0).path) == 1 }
+
+// takeSingleName has the only file at the root of a file tree called by its key in
+// the tree, whatever the torrent's name is; so libtorrent does, too.
+func (p *infoParser) takeSingleName() {
+	if !p.isSingle() {
+		return
 	}
-	name, err := cleanElement(p.name)
-	return err == nil && p.tree.at(0).path[0] == name
+	name, changed := p.treeOriginals[0]
+	if !changed {
+		name = p.tree.at(0).path[0]
+	}
+	if p.hasName && p.name != name {
+		p.title = p.name
+	}
+	p.name = name
 }
 
 // joinHalves checks that the v1 files of a hybrid are those of its file tree,

@@ -60,6 +60,8 @@ var (
 	errSkipKind = errors.New("is no file or folder")
 	errSkipLink = errors.New("link leads out of the folder or nowhere")
 	errSkipLoop = errors.New("link leads to a folder that it lies in")
+	// What is called so in a torrent is not written to disk by anybody.
+	errSkipPadding = errors.New("has the name of padding, which is no content")
 
 	errSkipOutput = errors.New("is the file that the torrent will be written to")
 )
@@ -226,6 +228,9 @@ func (w *walker) entry(name string, e fs.DirEntry, root *os.Root, above []fs.Fil
 		return nil
 	case w.output != nil && os.SameFile(info, w.output):
 		w.skip(name, errSkipOutput)
+		return nil
+	case isPaddingName(path.Base(name)):
+		w.skip(name, errSkipPadding)
 		return nil
 	case !utf8.ValidString(name):
 		return fmt.Errorf("name %q is not valid UTF-8 (try: rename or exclude the file)", name)

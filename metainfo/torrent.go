@@ -68,7 +68,7 @@ func parseTorrent(b []byte) (*Torrent, error) {
 		e := entry{key: string(key)}
 		switch e.key {
 		case keyInfo:
-			info = readInfo(b, r)
+			info = readInfo(b, r, NamesNative)
 		case keyLayers:
 			layers = r.Raw()
 		default:

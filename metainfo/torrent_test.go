@@ -275,22 +275,13 @@ func checkInvariants(t *testing.T, info *Info) {
 	if l.Length <= 0 || l.PieceLength <= 0 || l.PieceLength > PieceLengthMax || l.Pieces() <= 0 || l.Pieces() > PiecesMax {
 		t.Fatalf("%+v", l)
 	}
-	seen := make(map[string]bool)
+	checkNames(t, l, NamesNative)
 	end := int64(0)
 	for i, f := range l.Files {
 		if f.Length < 0 || f.Offset < end || l.kind.HasV1() && f.Offset != end || f.Offset+f.Length > l.Length {
 			t.Fatalf("file %d: %+v behind %d", i, f, end)
 		}
 		end = f.Offset + f.Length
-		if !f.Pad && seen[fold(l.FilePath(i))] {
-			t.Fatalf("file %d: second %q", i, l.FilePath(i))
-		}
-		seen[fold(l.FilePath(i))] = !f.Pad
-		for _, e := range append(f.Path, l.Name) {
-			if clean, err := cleanElement(e); err != nil || clean != e || e == "" {
-				t.Fatalf("file %d: element %q", i, e)
-			}
-		}
 	}
 	if end != l.Length {
 		t.Fatalf("files end at %d of %d", end, l.Length)
@@ -309,6 +300,30 @@ func checkInvariants(t *testing.T, info *Info) {
 	}
 	if l.PieceLength <= 1<<20 && l.VerifyPiece(0, make([]byte, l.PieceSize(0))) && l.kind != V1 {
 		t.Log("zeros verified") // possible, if the fuzzer knows SHA-256
+	}
+}
+
+// checkNames checks that names are clean by rule, and that no two files have one.
+func checkNames(t *testing.T, l *Layout, rule NameRule) {
+	t.Helper()
+	seen := make(map[string]bool)
+	for i, f := range l.Files {
+		key := l.FilePath(i)
+		if rule.folds() {
+			key = fold(key)
+		}
+		if !f.Pad && seen[key] {
+			t.Fatalf("file %d: second %q", i, l.FilePath(i))
+		}
+		seen[key] = seen[key] || !f.Pad
+		for _, e := range f.Path {
+			if clean, err := cleanElement(e, rule); err != nil || clean != e || e == "" {
+				t.Fatalf("file %d: element %q", i, e)
+			}
+		}
+		if clean, err := cleanElement(l.Name, rule); l.Name != "" && (err != nil || clean != l.Name) {
+			t.Fatalf("name %q", l.Name)
+		}
 	}
 }
 

@@ -162,7 +162,8 @@ func (l *loop) open(info *metainfo.Info) {
 	}
 	o.store, o.err = storage.Open(storage.Config{
 		Dir: l.spec.Dir, Layout: info.Layout(), Workers: l.engine.workers,
-		Name: l.spec.Name, Hash: l.hash, StateDir: records, StateReadOnly: l.engine.cfg.StateReadOnly,
+		Name: l.spec.Name, Names: l.spec.Names, Room: l.engine.memory.Room,
+		Hash: l.hash, StateDir: records, StateReadOnly: l.engine.cfg.StateReadOnly,
 		Wanted: wanted, Results: l.stored, ReadOnly: l.spec.Complete, Part: true,
 		Warn: func(err error) { l.log.Warn("storage", "err", err) },
 	})
@@ -290,7 +291,7 @@ const recheckMax = 3
 func (l *loop) complete(now time.Time) {
 	if l.spec.MetadataOnly {
 		l.log.Info("the metadata is complete")
-		l.succeed(nil)
+		l.succeed(nil, nil)
 		return
 	}
 	l.search.again(l.ctx, now, true)
@@ -307,7 +308,7 @@ func (l *loop) finished(now time.Time, err error) {
 	switch {
 	case err == nil:
 		l.log.Info("complete")
-		l.succeed(l.store.Paths())
+		l.succeed(l.store.Paths(), l.store.FilePath)
 	case errors.Is(err, storage.ErrChanged) && l.rechecks < recheckMax:
 		l.rechecks++
 		l.log.Warn("checking all of it again", "err", err)

@@ -21,12 +21,12 @@ func (t *Torrent) setChecked(done, total int64) {
 	t.mu.Unlock()
 }
 
-// succeed says that the content is complete, at paths.
-func (t *Torrent) succeed(paths []string) {
+// succeed says that the content is complete, at paths, and where each file is.
+func (t *Torrent) succeed(paths []string, file func(i int) string) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	if t.outcome == undecided {
-		t.paths = paths
+		t.paths, t.file = paths, file
 		t.outcome = succeeded
 		close(t.done)
 	}

@@ -32,6 +32,8 @@ type Spec struct {
 	Dir string
 	// Name stands for the torrent's own name as that of the content in Dir.
 	Name string
+	// Names is the rule by which files are called that are made.
+	Names metainfo.NameRule
 	// Complete says that the content in Dir is known to be whole, as just
 	// after it was hashed. It is opened for reading alone, and not checked.
 	Complete bool
@@ -137,8 +139,9 @@ type Torrent struct {
 	closeErr error // what Close returns
 	final    Stats // what Stats returns once ended
 	paths    []string
-	checked  int64 // bytes hashed of
-	checking int64 // those to hash, while Checking
+	file     func(i int) string // the path of a file of the layout
+	checked  int64              // bytes hashed of
+	checking int64              // those to hash, while Checking
 }
 
 // outcome tells whether and how done was closed.
@@ -181,6 +184,17 @@ func (t *Torrent) Paths() []string {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	return t.paths
+}
+
+// FilePath returns where file i of the layout lies, once the content is complete.
+func (t *Torrent) FilePath(i int) string {
+	t.mu.Lock()
+	file := t.file
+	t.mu.Unlock()
+	if file == nil {
+		return ""
+	}
+	return file(i)
 }
 
 // Stats returns what the torrent is doing now.

@@ -60,6 +60,7 @@ type addFlags struct {
 	trackers   listValue
 	webSeeds   listValue
 	sequential bool
+	portable   bool
 }
 
 func (f *addFlags) register(fs *pflag.FlagSet) {
@@ -67,6 +68,7 @@ func (f *addFlags) register(fs *pflag.FlagSet) {
 	fs.VarP(&f.output, "output", "o", "`NAME` for the file or folder, in place of the torrent's own")
 	f.files = listValue{kind: "GLOB|INDICES", check: checkFiles}
 	fs.Var(&f.files, "files", "only files that match, or that have these indices in node ls, as in 0,2-5; may be repeated")
+	fs.BoolVar(&f.portable, "portable-names", false, "give files names that every system can hold, also where this one needs no change")
 	f.trackers = listValue{kind: "URL", check: checkTrackers}
 	f.webSeeds = listValue{kind: "URL", check: checkURL}
 	fs.Var(&f.trackers, "tracker", "tracker to ask, too, or several with commas as one tier; may be repeated")
@@ -212,7 +214,7 @@ func (a *adding) fetch(ctx context.Context) error {
 		src := &a.sources[i]
 		spec := swarm.Spec{
 			Torrent: src.torrent, Magnet: src.magnet, Dir: dir, Name: string(a.output), Sequential: a.sequential,
-			WebSeeds: cleanURLs(a.webSeeds.items), Trackers: src.own,
+			WebSeeds: cleanURLs(a.webSeeds.items), Trackers: src.own, Names: a.names(),
 		}
 		if len(a.files.items) > 0 || len(src.magnet.Select) > 0 {
 			spec.Wanted = func(l *metainfo.Layout) []bool { return choose(l, a.files.items, src.magnet).wanted }
@@ -252,6 +254,14 @@ func (a *adding) fetch(ctx context.Context) error {
 	return a.failed
 }
 
+// names is the rule by which files are called that are made.
+func (f *addFlags) names() metainfo.NameRule {
+	if f.portable {
+		return metainfo.NamesPortable
+	}
+	return metainfo.NamesNative
+}
+
 // choose returns which files of src are wanted.
 func (f *addFlags) choose(info *metainfo.Info, src *source) choice {
 	return choose(info.Layout(), f.files.items, src.magnet)
@@ -274,7 +284,7 @@ func (a *adding) tellChoice(info *metainfo.Info, chosen choice) {
 // for.
 func (a *adding) onNews(w *watch, n news) bool {
 	if !n.done {
-		w.metadata(n.t.Info(), a.from[n.t])
+		w.metadata(n.t.Info(), a.from[n.t], a.names())
 		a.tellChoice(n.t.Info(), a.choose(n.t.Info(), a.from[n.t]))
 		return true
 	}
@@ -299,7 +309,6 @@ func (a *adding) onNews(w *watch, n news) bool {
 func (a *adding) complete(t *swarm.Torrent) {
 	info, st := t.Info(), t.Stats()
 	l, chosen := info.Layout(), a.choose(info, a.from[t])
-	top := t.Paths()[0]
 	paths := t.Paths()
 	if chosen.part() {
 		paths = nil
@@ -310,7 +319,7 @@ func (a *adding) complete(t *swarm.Torrent) {
 		if f.Pad || f.Link != nil || !chosen.has(i) {
 			continue
 		}
-		path := filepath.Join(append([]string{top}, f.Path...)...)
+		path := t.FilePath(i)
 		a.c.event("file", fileEvent{info.Hash().String(), path, f.Length})
 		if chosen.part() {
 			paths = append(paths, path)

@@ -82,7 +82,7 @@ type torrentEvent struct {
 	Nodes       []string        `json:"nodes,omitempty"`
 	Peers       []string        `json:"peers,omitempty"`
 	Select      []selectEvent   `json:"select,omitempty"`  // of a magnet link
-	Renamed     []renamedEvent  `json:"renamed,omitempty"` // names that are not safe everywhere
+	Renamed     []renamedEvent  `json:"renamed,omitempty"` // names that are not safe here
 	Files       []listFileEvent `json:"files,omitempty"`
 
 	files int // how many; of a .torrent file
@@ -134,7 +134,7 @@ func describe(t *metainfo.Torrent) torrentEvent {
 		Private: info.Private(), Source: info.Source(), Creator: t.Creator, Comment: t.Comment,
 		Trackers: t.Trackers, WebSeeds: t.WebSeeds, Nodes: t.Nodes, files: countFiles(l),
 	}
-	for _, r := range info.Renamed() {
+	for _, r := range info.Renamed(metainfo.NamesNative) {
 		d.Renamed = append(d.Renamed, renamedEvent{r.From, r.To})
 	}
 	if h, ok := info.HashV1(); ok {
@@ -245,7 +245,7 @@ func (d *torrentEvent) table() string {
 		row("Chosen files", fmt.Sprintf("%d to %d", r.First, r.Last))
 	}
 	for _, r := range d.Renamed[:min(len(d.Renamed), renamedMax)] {
-		row("Name changed", fmt.Sprintf("%q to %q, which is safe everywhere", r.From, r.To))
+		row("Name changed", fmt.Sprintf("%q to %q", r.From, r.To))
 	}
 	if n := len(d.Renamed) - renamedMax; n > 0 {
 		row("Names changed", fmt.Sprintf("%d more, see --json", n))

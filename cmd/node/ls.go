@@ -5,6 +5,8 @@ import (
 	"fmt"
 
 	"github.com/spf13/pflag"
+
+	"swarmnode/metainfo"
 )
 
 func lsCommand() *command {
@@ -33,7 +35,7 @@ is not.`,
 					return err
 				}
 				if src.torrent != nil { // of what came from peers, it was told at once
-					warnRenamed(c, t.Info(), "is saved as")
+					warnRenamed(c, t.Info(), metainfo.NamesNative, "is saved as")
 				}
 				hash := t.Info().Hash().String()
 				c.together(func() {

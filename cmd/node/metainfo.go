@@ -148,7 +148,7 @@ func (f *fetchFlags) wait(ctx context.Context, s *session, handle *swarm.Torrent
 	}
 	timedOut := w.run(ctx, expired, func(n news) bool {
 		if !n.done {
-			w.metadata(handle.Info(), src)
+			w.metadata(handle.Info(), src, metainfo.NamesNative)
 		}
 		return whole && !n.done
 	})

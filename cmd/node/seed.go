@@ -208,6 +208,16 @@ func warnPrivate(c *console, t *metainfo.Torrent) {
 	}
 }
 
+// warnSingle tells if t was made of a folder, and will be taken for the file in it:
+// in a torrent of version 2 alone, a file at the top is no folder with a file.
+func warnSingle(c *console, t *metainfo.Torrent) {
+	l := t.Info().Layout()
+	if l.Kind() == metainfo.V2 && l.Multi && len(l.Files) == 1 && len(l.Files[0].Path) == 1 {
+		c.warn("%q has one file, so others will see a torrent of version 2 as that file, %q, without the folder (try: --hybrid or --v1)",
+			l.Name, l.Files[0].Path[0])
+	}
+}
+
 // contentAt returns where content lies that the user calls path, which may be a
 // link to it: the folder, and its name there.
 func contentAt(path string) (dir, name string) {
@@ -345,7 +355,8 @@ func buildWith(ctx context.Context, c *console, opt metainfo.BuildOptions) (*met
 		}
 		return nil, &failure{code: exitInput, why: err}
 	}
-	warnRenamed(c, t.Info(), "will be saved by others as")
+	warnRenamed(c, t.Info(), metainfo.NamesPortable, "will be saved, where a system cannot hold that name, as")
+	warnSingle(c, t)
 	return t, nil
 }
 

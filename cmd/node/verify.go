@@ -22,7 +22,9 @@ func verifyCommand() *command {
 		short: "compare content with the hashes of a .torrent file",
 		long: `DIR is the folder that holds the content, as --dir of add; the current one by
 default. One line for each file is printed; the exit code is 6 unless all is
-there and right. Nothing is changed.`,
+there and right. Nothing is changed. A file that has another name than add would
+give it, as one that a torrent was made of, is found all the same, and the line
+says under which.`,
 		examples: []example{
 			{"node verify some.torrent", "check what add has fetched into the current folder"},
 			{"node verify --json some.torrent ~/Downloads", "a report for a program"},
@@ -37,6 +39,7 @@ there and right. Nothing is changed.`,
 type verifiedEvent struct {
 	Torrent string `json:"torrent"`
 	Path    string `json:"path"`
+	Found   string `json:"found_as,omitempty"` // its path on disk, if that is another
 	Bytes   int64  `json:"bytes"`
 	State   string `json:"state"` // ok, missing, short, long, damaged, unreadable
 	Right   int    `json:"right"` // pieces of it that are right
@@ -62,16 +65,13 @@ func verify(ctx context.Context, c *console, args []string) error {
 	if l.Kind() == metainfo.V2 && !l.HashesKnown() {
 		return failWithHint(exitInput, args[0], errNoLayers, program+" metainfo, which fetches them from peers")
 	}
-	dir, name := contentAt(filepath.Join(dir, l.Name))
-	root, err := os.OpenRoot(dir)
-	if err != nil {
-		return fail(diskCode(err), dir, err)
-	}
-	defer root.Close()
-	have, err := checkPieces(ctx, c, dir, name, info)
+	workers := storage.NewWorkers(0)
+	defer workers.Close()
+	store, have, err := checkPieces(ctx, c, workers, dir, info)
 	if err != nil {
 		return err
 	}
+	defer store.Close()
 	hash := info.Hash().String()
 	all, wrong, missing := 0, 0, 0
 	c.together(func() {
@@ -79,7 +79,7 @@ func verify(ctx context.Context, c *console, args []string) error {
 			if l.Files[i].Pad || l.Files[i].Link != nil {
 				continue
 			}
-			v := fileReport(root, name, l, i, have)
+			v := fileReport(store, l, i, have)
 			v.Torrent = hash
 			all++
 			if v.State != "ok" {
@@ -111,12 +111,14 @@ func (v *verifiedEvent) line() string {
 	if v.State == "damaged" || v.State == "short" {
 		s += fmt.Sprintf(" (%d of %d pieces are right)", v.Right, v.Pieces)
 	}
+	if v.Found != "" {
+		s += " (found as " + v.Found + ")"
+	}
 	return s
 }
 
-// fileReport says how file i is, of which the pieces in have are right. The
-// content is called name in root.
-func fileReport(root *os.Root, name string, l *metainfo.Layout, i int, have *bits.Set) verifiedEvent {
+// fileReport says how file i is, of which the pieces in have are right.
+func fileReport(store *storage.Store, l *metainfo.Layout, i int, have *bits.Set) verifiedEvent {
 	v := verifiedEvent{Path: l.FilePath(i), Bytes: l.Files[i].Length, State: "ok"}
 	first, end := l.FilePieces(i)
 	v.Pieces = end - first
@@ -125,55 +127,58 @@ func fileReport(root *os.Root, name string, l *metainfo.Layout, i int, have *bit
 			v.Right++
 		}
 	}
-	path := filepath.Join(append([]string{name}, l.Files[i].Path...)...)
-	st, err := root.Stat(path)
+	size, err := store.FileSize(i)
 	switch {
 	case errors.Is(err, fs.ErrPermission):
 		v.State = "unreadable"
-	case err != nil || !st.Mode().IsRegular():
+	case err != nil:
 		v.State = "missing"
-	case st.Size() < v.Bytes:
+	case size < v.Bytes:
 		v.State = "short"
-	case st.Size() > v.Bytes:
+	case size > v.Bytes:
 		v.State = "long"
 	case v.Right == v.Pieces:
-	case !readable(root, path):
+	case !store.FileReadable(i):
 		v.State = "unreadable"
 	default:
 		v.State = "damaged"
 	}
-	return v
-}
-
-// readable tells whether a file can be opened.
-func readable(root *os.Root, path string) bool {
-	f, err := root.Open(path)
-	if err != nil {
-		return false
+	if name := store.FileName(i); name != v.Path && err == nil {
+		v.Found = name
 	}
-	f.Close()
-	return true
+	return v
 }
 
 // verifyParallel is how many pieces are hashed at a time that storage takes
 // for holes: enough to keep all cores busy.
 const verifyParallel = 32
 
-// checkPieces hashes the content that is called name in dir, and returns the
-// pieces that are right.
-func checkPieces(ctx context.Context, c *console, dir, name string, info *metainfo.Info) (*bits.Set, error) {
+// checkPieces hashes the content in dir. It returns the pieces that are right, and
+// where they are, which is to be closed.
+func checkPieces(
+	ctx context.Context, c *console, workers *storage.Workers, dir string, info *metainfo.Info,
+) (*storage.Store, *bits.Set, error) {
 	l := info.Layout()
-	workers := storage.NewWorkers(0)
-	defer workers.Close()
 	results := make(chan storage.Result, verifyParallel)
 	store, err := storage.Open(storage.Config{
-		Dir: dir, Name: name, Layout: l, Workers: workers, ReadOnly: true,
+		Dir: dir, Layout: l, Workers: workers, ReadOnly: true,
 		Results: func(r storage.Result) { results <- r },
 	})
 	if err != nil {
-		return nil, contentFailure(err)
+		return nil, nil, contentFailure(err)
 	}
-	defer store.Close()
+	have, err := checkStore(ctx, c, store, info, results)
+	if err != nil {
+		store.Close()
+		return nil, nil, err
+	}
+	return store, have, nil
+}
+
+func checkStore(
+	ctx context.Context, c *console, store *storage.Store, info *metainfo.Info, results chan storage.Result,
+) (*bits.Set, error) {
+	l := info.Layout()
 	shown := startHashing(c, info.Hash())
 	defer shown.stop()
 	have, err := store.Check(ctx, shown.at)

@@ -157,12 +157,11 @@ func (w *watch) statuses() []status {
 // has a million.
 const renamedMax = 5
 
-// warnRenamed tells which names of info are not safe on every system, and what
-// becomes of them.
-func warnRenamed(c *console, info *metainfo.Info, becomes string) {
-	all := info.Renamed()
+// warnRenamed tells which names of info rule changes, and what becomes of them.
+func warnRenamed(c *console, info *metainfo.Info, rule metainfo.NameRule, becomes string) {
+	all := info.Renamed(rule)
 	for _, r := range all[:min(len(all), renamedMax)] {
-		c.warn("%s: %q %s %q, which is safe everywhere", info.Hash().Short(), r.From, becomes, r.To)
+		c.warn("%s: %q %s %q", info.Hash().Short(), r.From, becomes, r.To)
 	}
 	if n := len(all) - renamedMax; n > 0 {
 		c.warn("%s: %s changed, too", info.Hash().Short(), plural(n, "more name"))
@@ -180,12 +179,13 @@ func countLinks(l *metainfo.Layout) int {
 	return n
 }
 
-// metadata tells that the info dictionary of a torrent of src is known.
-func (w *watch) metadata(info *metainfo.Info, src *source) {
+// metadata tells that the info dictionary of a torrent of src is known, and what
+// rule makes of its names.
+func (w *watch) metadata(info *metainfo.Info, src *source, rule metainfo.NameRule) {
 	e := metadataOf(info, w.s.started)
 	w.s.c.event("metadata", e)
 	w.s.c.note("%s %q: %s in %s", info.Hash().Short(), info.Name(), formatBytes(e.Bytes), plural(e.Files, "file"))
-	warnRenamed(w.s.c, info, "is saved as")
+	warnRenamed(w.s.c, info, rule, "is saved as")
 	if n := countLinks(info.Layout()); n > 0 {
 		w.s.c.warn("%s: %s in it will not be made, for safety", info.Hash().Short(), plural(n, "symbolic link"))
 	}

@@ -48,6 +48,7 @@ func (s *Store) Check(ctx context.Context, progress func(done, total int64)) (*b
 
 // checkName is Check for the name that the content has.
 func (s *Store) checkName(ctx context.Context, progress func(done, total int64)) (*bits.Set, error) {
+	s.findFiles()
 	first := s.load()
 	s.mu.Lock()
 	exact := s.resumed && s.clean
@@ -80,9 +81,15 @@ func (s *Store) checkName(ctx context.Context, progress func(done, total int64))
 	if c.conflict {
 		return nil, ErrConflict
 	}
+	if late.none() {
+		if err := c.writesThroughLink(); err != nil {
+			return nil, err
+		}
+	}
 	if (there || s.hasName(partName)) && c.have.None() && late.none() && s.foreign(ctx) {
 		return nil, cmp.Or(s.leaveForeign(), errAgain)
 	}
+	s.renounce(&c)
 	if late.none() && !s.complete(c.have) {
 		if err := s.toWrite(); err != nil {
 			return nil, err
@@ -182,6 +189,8 @@ type check struct {
 	conflict bool      // a piece agrees with one of its two hashes alone
 	spare    int64     // bytes that may still be hashed in vain
 	asked    int64     // up to which byte of content the system was asked to read
+
+	links []int // files that a symbolic link leads to
 }
 
 // survey looks at every file, notes how it is found, and finds the pieces that
@@ -203,6 +212,9 @@ func (c *check) survey(ctx context.Context) (missing *bits.Set, err error) {
 		}
 		if err != nil {
 			return nil, err
+		}
+		if st.link {
+			c.links = append(c.links, i)
 		}
 		there := min(st.size, f.Length)
 		first, end := layout.FilePieces(i)

@@ -131,7 +131,7 @@ func (s *Store) noneIn(name string) bool {
 			return false
 		}
 	}
-	return true
+	return !s.layout.NamesVary() || !s.mayFind() || !s.holdsFile(name)
 }
 
 // errAgain tells that the content has another name by now.

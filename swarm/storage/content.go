@@ -339,6 +339,9 @@ func (s *Store) openFile(i int, write bool) (file, error) {
 		defer s.moving.RUnlock()
 		return s.disk.open(s.fileName(i), openRead)
 	}
+	if s.linked != "" {
+		return nil, &Error{"open", s.linked, ErrLink}
+	}
 	if err := s.writable(); err != nil {
 		return nil, err
 	}

@@ -12,6 +12,8 @@ import (
 	"strings"
 	"sync"
 	"syscall"
+
+	"swarmnode/metainfo"
 )
 
 // A disk is one download folder. Names are slash-separated and clean. It is
@@ -21,8 +23,12 @@ type disk interface {
 	// open opens a regular file; openCreate and openProgram make it and its
 	// folders.
 	open(name string, mode openMode) (file, error)
-	// stat tells about a file, following no symbolic link but those of one's own.
+	// stat tells about a file, and what a symbolic link leads to. It is ErrLink
+	// for a link that leads out of the folder, or nowhere.
 	stat(name string) (fileStat, error)
+	// names tells which names the file system can hold, as the rule that changes
+	// the least.
+	names() metainfo.NameRule
 	// makeDir makes a folder and those above it.
 	makeDir(name string) error
 	// syncFolder puts the names in a folder on stable storage.
@@ -94,17 +100,17 @@ type fileStat struct {
 	mtime  int64 // time of the last change of the content, nanoseconds since 1970
 	ctime  int64 // time of the last change of anything, also of the name; 0 if unknown
 	sparse bool  // takes less room than size: there may be holes
+	link   bool  // a symbolic link leads there, so it is only read
+	info   fs.FileInfo
 }
 
 // A folderUse says what a folder is opened for.
 type folderUse uint8
 
 const (
-	useThere folderUse = iota // it is there
+	useThere folderUse = iota // it is there, and holds nothing but what this program made
 	useMade                   // it is made if it does not exist
-	// useOwn is of one's own content, which is only read: symbolic links are
-	// followed as they were when a torrent was made of it, within the folder.
-	useOwn
+	useOwn                    // it is there, and only read
 )
 
 // osDisk is a folder of the operating system.
@@ -114,6 +120,8 @@ type osDisk struct {
 	use  folderUse
 
 	parents sync.Once // when the folders above dir are synced
+	probing sync.Once // when rule is set
+	rule    metainfo.NameRule
 }
 
 // openDisk opens the folder dir.
@@ -134,12 +142,23 @@ func openDisk(dir string, use folderUse) (*osDisk, error) {
 	return &osDisk{dir: dir, root: root, use: use}, nil
 }
 
-// look tells what lies at a local name. It never leads out of the root.
-func (d *osDisk) look(name string) (fs.FileInfo, error) {
-	if d.use == useOwn {
-		return d.root.Stat(name)
+// look tells what lies at a local name, for reading, and whether a link leads there.
+// It never leads out of the root.
+func (d *osDisk) look(name string) (info fs.FileInfo, link bool, err error) {
+	info, err = d.root.Lstat(name)
+	if err != nil || info.Mode()&fs.ModeSymlink == 0 || d.use == useThere {
+		return info, false, err
 	}
-	return d.root.Lstat(name)
+	if info, err = d.root.Stat(name); err != nil {
+		err = errLinkOut
+	}
+	return info, true, err
+}
+
+// lookToWrite is look for what is to be written to, through no link.
+func (d *osDisk) lookToWrite(name string) (info fs.FileInfo, link bool, err error) {
+	info, err = d.root.Lstat(name)
+	return info, false, err
 }
 
 func (d *osDisk) close() error { return d.root.Close() }
@@ -147,31 +166,36 @@ func (d *osDisk) close() error { return d.root.Close() }
 func (d *osDisk) path(name string) string { return filepath.Join(d.dir, filepath.FromSlash(name)) }
 
 func (d *osDisk) stat(name string) (fileStat, error) {
-	if err := d.checkParents(name); err != nil {
+	parent, err := d.checkParents(name, d.look)
+	if err != nil {
 		return fileStat{}, err
 	}
-	info, err := d.look(filepath.FromSlash(name))
+	info, link, err := d.look(filepath.FromSlash(name))
 	if err != nil {
 		return fileStat{}, wrap("open", d.path(name), err)
 	}
-	return statOf(info), nil
+	st := statOf(info)
+	st.link, st.info = link || parent, info
+	return st, nil
 }
 
-// checkParents tells whether all folders above name are folders. A symbolic
-// link put in their place later still cannot lead out of the root.
-func (d *osDisk) checkParents(name string) error {
+// checkParents tells whether all folders above name are folders, and whether one of
+// them is a link. A symbolic link put in their place later still cannot lead out of
+// the root.
+func (d *osDisk) checkParents(name string, look func(string) (fs.FileInfo, bool, error)) (link bool, err error) {
 	for end := 0; ; end++ {
 		next := strings.IndexByte(name[end:], '/')
 		if next < 0 {
-			return nil
+			return link, nil
 		}
 		end += next
-		info, err := d.look(filepath.FromSlash(name[:end]))
+		info, is, err := look(filepath.FromSlash(name[:end]))
+		link = link || is
 		if err == nil {
 			err = kindError(info.Mode(), true)
 		}
 		if err != nil {
-			return wrap("open", d.path(name[:end]), err)
+			return link, wrap("open", d.path(name[:end]), err)
 		}
 	}
 }
@@ -232,11 +256,15 @@ func (d *osDisk) open(name string, mode openMode) (file, error) {
 // first, since opening a pipe or a device can block or do harm, and once more
 // when it is open.
 func (d *osDisk) openFile(name string, mode openMode) (file, error) {
-	if err := d.checkParents(name); err != nil {
+	look := d.lookToWrite
+	if mode == openRead {
+		look = d.look
+	}
+	if _, err := d.checkParents(name, look); err != nil {
 		return nil, err
 	}
 	local := filepath.FromSlash(name)
-	info, err := d.look(local)
+	info, _, err := look(local)
 	switch {
 	case err == nil:
 		if err := kindError(info.Mode(), false); err != nil {

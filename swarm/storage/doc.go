@@ -15,13 +15,24 @@
 //
 // Names come from metainfo.Layout alone, which has cleaned them, and files are
 // opened below the download folder through os.Root. No symbolic link is made
-// below that folder, and none followed but those within content that is only
-// read, which a torrent was made of. Nothing but regular files and folders is
+// below that folder. Links are followed for reading, as they were when a torrent was
+// made of the content: within the folder, and from the name of the content itself to
+// wherever the user keeps it. Nothing is written through a link, and content that
+// would need it is refused (links.go). Nothing but regular files and folders is
 // opened, and nothing is mapped into memory, so that a file that shrinks while
 // it is read is an error and not a fault. A file that is longer than the
 // torrent says is somebody else's: it is refused and left alone. Of the
 // attributes of BEP 47 only "executable" counts: such a file is made with the
 // right to be executed, as far as the umask allows.
+//
+// # Names
+//
+// One place chooses what files are called that are made, and under which names the
+// content is looked for that is there (naming.go, finder.go): those that would be
+// made, those in the torrent, and those of other rules. No two files of a torrent
+// ever have one path, also where the file system takes different names for one. What
+// it can hold is tried (probe.go), once for each folder, when a torrent has names that
+// matter.
 //
 // # Order of things
 //

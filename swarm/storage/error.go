@@ -2,6 +2,7 @@ package storage
 
 import (
 	"errors"
+	"fmt"
 	"io/fs"
 	"syscall"
 )
@@ -23,8 +24,9 @@ func (e *Error) Unwrap() error { return e.Err }
 var (
 	// ErrClosed tells that the Store was closed.
 	ErrClosed = errors.New("storage is closed")
-	// ErrLink tells that a symbolic link lies where a file or folder belongs.
-	ErrLink = errors.New("is a symbolic link, which is not followed")
+	// ErrLink tells that a symbolic link lies where something would have to be
+	// written, or leads out of the folder or nowhere.
+	ErrLink = errors.New("is a symbolic link, through which nothing is written")
 	// ErrFolder tells that a folder lies where a file belongs.
 	ErrFolder = errors.New("is a folder, where the torrent has a file")
 	// ErrNotFolder tells that something else lies where a folder belongs.
@@ -53,7 +55,9 @@ var (
 	// ErrConflict tells that data of a hybrid agrees with one of its hashes and
 	// not with the other: no data can ever satisfy the torrent, and BEP 52 has
 	// clients refuse it. It is no *Error, since no file is at fault.
-	ErrConflict = errors.New("the torrent contradicts itself: its v1 and v2 hashes are of different content")
+	ErrConflict     = errors.New("the torrent contradicts itself: its v1 and v2 hashes are of different content")
+	errLinkOut      = fmt.Errorf("%w, and which leads out of the folder or nowhere", ErrLink)
+	errNamesChanged = errors.New("the file system cannot hold some names of the torrent, which are changed")
 	// ErrSelection tells that Config.Wanted is not about as many files as there
 	// are.
 	ErrSelection = errors.New("the choice of files does not fit the torrent")

@@ -11,6 +11,8 @@ import (
 	"sync"
 	"syscall"
 	"time"
+
+	"swarmnode/metainfo"
 )
 
 // memDisk is a disk in memory that can fail, fill up, and lose what was not
@@ -31,6 +33,8 @@ type memDisk struct {
 	failed  string                     // the operation that failed last
 
 	syncTakes time.Duration // for each file; set before use
+
+	rule metainfo.NameRule // what names it can hold; set before use
 }
 
 type memRename struct {
@@ -152,6 +156,8 @@ func (d *memDisk) crash() {
 
 func (d *memDisk) path(name string) string { return "/mem/" + name }
 func (d *memDisk) close() error            { return nil }
+
+func (d *memDisk) names() metainfo.NameRule { return d.rule }
 
 func (d *memDisk) stat(name string) (fileStat, error) {
 	d.mu.Lock()

@@ -1,9 +1,9 @@
 package storage
 
 import (
+	"cmp"
 	"errors"
 	"io"
-	"path/filepath"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -25,6 +25,12 @@ type Config struct {
 	// one element of a path.
 	Name   string
 	Layout *metainfo.Layout
+	// Names is the rule by which files are called that are made. NamesNative is
+	// that of the file system at hand. What is there already is found by any rule.
+	Names metainfo.NameRule
+	// Room reports whether so many bytes of memory may be taken for a moment. Nil
+	// means that they may.
+	Room func(bytes int64) bool
 	// Workers do the work; they may be shared.
 	Workers *Workers
 	// Hash tells whose record in StateDir is whose.
@@ -44,8 +50,7 @@ type Config struct {
 	// up the worker, but not for ever once the Store is being closed.
 	Results func(Result)
 	// ReadOnly opens content that is only read: nothing is made, changed or
-	// locked, and no right to write is needed. It is the user's own, so symbolic
-	// links in it are followed as far as they do not lead out of Dir.
+	// locked, and no right to write is needed.
 	ReadOnly bool
 	// Part gives the file or folder the suffix PartSuffix until Finish. Content
 	// that lies under its own name already stays there.
@@ -100,6 +105,7 @@ type Store struct {
 	ended   bool
 
 	journal
+	naming
 
 	settling sync.Mutex   // serialises writable; taken before mu
 	moving   sync.RWMutex // held while files get other names
@@ -133,6 +139,7 @@ func Open(cfg Config) (*Store, error) {
 	if cfg.ReadOnly {
 		use = useOwn
 	}
+	cfg, linked := followTop(cfg)
 	d, err := cfg.Workers.disks.open(cfg.Dir, use)
 	if err != nil {
 		return nil, err
@@ -140,29 +147,33 @@ func Open(cfg Config) (*Store, error) {
 	s, err := openOn(cfg, d)
 	if err != nil {
 		d.close()
+		return nil, err
 	}
-	return s, err
+	s.linked = linked
+	return s, nil
 }
 
 // openOn opens a Store on d, which it closes in the end unless it fails.
 func openOn(cfg Config, d disk) (*Store, error) {
-	name := cfg.Name
-	if name == "" {
-		name = cfg.Layout.Name
-	}
-	if name != filepath.Base(name) || !filepath.IsLocal(name) || name == "." {
-		return nil, &Error{"open", name, ErrSpecial}
+	if cfg.Name != "" && !isName(cfg.Name) || !isName(cfg.Layout.Name) {
+		return nil, &Error{"open", cmp.Or(cfg.Name, cfg.Layout.Name), ErrSpecial}
 	}
 	if cfg.Wanted != nil && len(cfg.Wanted) != len(cfg.Layout.Files) {
-		return nil, &Error{"open", name, ErrSelection}
+		return nil, &Error{"open", cmp.Or(cfg.Name, cfg.Layout.Name), ErrSelection}
 	}
 	s := &Store{
 		cfg: cfg, layout: cfg.Layout, workers: cfg.Workers, disk: d,
 		open: make(map[int]*openPiece), handles: make(map[int]*handle),
-		top: name, have: bits.New(cfg.Layout.Pieces()), stamps: make([]stamp, len(cfg.Layout.Files)+1),
+		have: bits.New(cfg.Layout.Pieces()), stamps: make([]stamp, len(cfg.Layout.Files)+1),
 		broken: -1, diverted: bits.New(cfg.Layout.Pieces()),
 		wanted: newSelection(cfg.Layout, cfg.Wanted),
+		naming: naming{rule: cfg.Names},
 	}
+	if cfg.Names != metainfo.NamesNative && cfg.Layout.NamesVary() {
+		s.made = cfg.Layout.Names(cfg.Names)
+	}
+	name := s.findTop()
+	s.top = name
 	s.readOnly = cfg.ReadOnly || s.wanted.none
 	if s.wanted.files != nil {
 		s.aside.Store(newAside(cfg.Layout))
@@ -176,6 +187,7 @@ func openOn(cfg Config, d disk) (*Store, error) {
 	if err := s.claim(); err != nil {
 		return nil, err
 	}
+	s.findFiles()
 	s.record = cfg.record
 	if s.record == nil && cfg.StateDir != "" {
 		s.record = newRecord(cfg.StateDir, stateStem(cfg.Hash, d.path(name)))
@@ -254,7 +266,12 @@ func (s *Store) Have() *bits.Set {
 }
 
 // Paths returns where the content lies now: one file or folder.
-func (s *Store) Paths() []string { return []string{s.path()} }
+func (s *Store) Paths() []string {
+	if s.linked != "" {
+		return []string{s.linked}
+	}
+	return []string{s.path()}
+}
 
 func (s *Store) path() string {
 	s.mu.Lock()
@@ -278,12 +295,19 @@ func (s *Store) fileName(i int) string {
 
 // nameIn returns the name of file i when the content is called top.
 func (s *Store) nameIn(top string, i int) string {
+	s.mu.Lock()
+	other, is := s.paths[i]
+	s.mu.Unlock()
+	if is {
+		return top + "/" + other
+	}
+	below := s.below(s.layout, i)
 	n := len(top)
-	for _, element := range s.layout.Files[i].Path {
+	for _, element := range below {
 		n += 1 + len(element)
 	}
 	name := append(make([]byte, 0, n), top...)
-	for _, element := range s.layout.Files[i].Path {
+	for _, element := range below {
 		name = append(append(name, '/'), element...)
 	}
 	return string(name)

@@ -1,0 +1,262 @@
+package storage
+
+import (
+	"errors"
+	"io/fs"
+	"os"
+	"slices"
+	"strings"
+
+	"swarmnode/metainfo"
+	"swarmnode/swarm/bits"
+)
+
+// A finder looks for the files of a torrent below its folder, under the names of
+// every rule. A folder may be found by one rule and the file in it by another.
+type finder struct {
+	s       *Store
+	top     string
+	made    *metainfo.Names
+	all     []*metainfo.Names              // made, and those of the other rules
+	folding bool                           // some files have names that a file system may take for one
+	varied  *bits.Set                      // the files that not all of them call the same
+	folders map[string][]string            // by name: what the folder is found as
+	entries map[string]map[string]struct{} // of a folder on disk, folded; nil if they are not known
+	chosen  map[int]string                 // paths of the files that are not called as they would be made
+	instead map[int]string                 // paths to make files by that were found under other names
+	owners  map[string][]int               // the files by their folded paths; nil until it is needed
+}
+
+func newFinder(s *Store, top string) *finder {
+	all := s.layout.NamesBy(append([]metainfo.NameRule{s.rule}, rules[:]...)...)
+	f := &finder{
+		s: s, top: top, made: all[0], all: all, varied: bits.New(len(s.layout.Files)),
+		folders: make(map[string][]string), entries: make(map[string]map[string]struct{}),
+		chosen: make(map[int]string), instead: make(map[int]string),
+	}
+	for _, names := range f.all {
+		for i := range names.Differ() {
+			if s.hasPlace(i) {
+				f.varied.Add(i)
+			}
+		}
+	}
+	for range all[1+slices.Index(rules[:], metainfo.NamesUncased)].Differ() {
+		f.folding = true
+		break
+	}
+	return f
+}
+
+// madePath returns the path by which file i would be made.
+func (f *finder) madePath(i int) string { return strings.Join(f.made.Path(i), "/") }
+
+// path returns the path of file i as it was chosen.
+func (f *finder) path(i int) string {
+	if path, ok := f.chosen[i]; ok {
+		return path
+	}
+	return f.madePath(i)
+}
+
+// entriesMax bounds the entries of a folder that are kept. What is in a larger one is
+// looked for one by one.
+const entriesMax = 100_000
+
+// stat tells about a file or folder. Most are not there, and nearly all of these are
+// known not to be from one look at their folder.
+func (f *finder) stat(path string) (fileStat, error) {
+	folder, name := "", path
+	if i := strings.LastIndexByte(path, '/'); i >= 0 {
+		folder, name = path[:i], path[i+1:]
+	}
+	seen, listed := f.entries[folder]
+	if !listed {
+		seen = f.list(folder)
+		f.entries[folder] = seen
+	}
+	if _, ok := seen[metainfo.FoldName(name)]; seen != nil && !ok {
+		return fileStat{}, fs.ErrNotExist
+	}
+	return f.s.disk.stat(f.top + "/" + path)
+}
+
+// list returns the entries of a folder, none if there is no such folder.
+func (f *finder) list(folder string) map[string]struct{} {
+	entries, err := f.s.disk.list(strings.TrimSuffix(f.top+"/"+folder, "/"), entriesMax+1)
+	if err != nil && !errors.Is(err, fs.ErrNotExist) || len(entries) > entriesMax {
+		return nil
+	}
+	seen := make(map[string]struct{}, len(entries))
+	for _, e := range entries {
+		seen[metainfo.FoldName(e.Name())] = struct{}{}
+	}
+	return seen
+}
+
+// A spot says what lies where a file would be made.
+type spot uint8
+
+const (
+	spotFree  spot = iota // nothing, or what is another file of the torrent
+	spotOther             // something that has not the length of the file
+	spotTaken             // the file
+)
+
+// spot looks where file i would be made.
+func (f *finder) spot(i int) spot {
+	path := f.madePath(i)
+	st, err := f.stat(path)
+	switch {
+	case err != nil || f.folding && f.isOthers(i, path, st):
+		return spotFree
+	case kindError(st.mode, false) != nil || st.size != f.s.layout.Files[i].Length:
+		return spotOther
+	}
+	return spotTaken
+}
+
+// findAll chooses the paths of the files that are not in their places, and tells
+// whether some are not there at all. Those come first in whose places something else
+// lies, which may be another of them.
+func (f *finder) findAll() (missing bool) {
+	var free []int
+	for i := range f.varied.Members() {
+		switch f.spot(i) {
+		case spotFree:
+			free = append(free, i)
+		case spotOther:
+			if path, ok := f.file(i); ok {
+				f.choose(i, path)
+			}
+		}
+	}
+	for _, i := range free {
+		path := f.besideOthers(i)
+		if found, ok := f.file(i); ok {
+			f.instead[i], path = path, found
+		} else {
+			missing = true
+		}
+		f.choose(i, path)
+	}
+	return missing
+}
+
+func (f *finder) choose(i int, path string) {
+	if path == f.madePath(i) {
+		return
+	}
+	f.chosen[i] = path
+	if f.owners != nil {
+		key := metainfo.FoldName(path)
+		f.owners[key] = append(f.owners[key], i)
+	}
+}
+
+// file returns the path that file i has, if it is there. What is only read may have
+// another length; it is reported so.
+func (f *finder) file(i int) (path string, ok bool) {
+	depth := len(f.made.Path(i)) - 1
+	for _, folder := range f.folder(i, depth) {
+		for _, names := range f.all {
+			candidate := join(folder, names.Path(i)[depth])
+			st, err := f.stat(candidate)
+			if err != nil || !f.s.mayBe(i, st) || f.isOthers(i, candidate, st) {
+				continue
+			}
+			if st.size == f.s.layout.Files[i].Length {
+				return candidate, true
+			}
+			if !ok {
+				path, ok = candidate, true
+			}
+		}
+	}
+	return path, ok
+}
+
+// besideOthers returns the path by which file i, which is not there, is to be made:
+// in its folder, whatever that is called.
+func (f *finder) besideOthers(i int) string {
+	made := f.made.Path(i)
+	for depth := len(made) - 1; depth > 0; depth-- {
+		if folders := f.folder(i, depth); len(folders) > 0 {
+			path := join(folders[0], strings.Join(made[depth:], "/"))
+			if f.isOthers(i, path, fileStat{}) {
+				break
+			}
+			return path
+		}
+	}
+	return f.madePath(i)
+}
+
+// folder returns what the folder of the first elements of the path of file i is
+// found as, best first.
+func (f *finder) folder(i, depth int) []string {
+	if depth == 0 {
+		return []string{""}
+	}
+	var key strings.Builder // the folder under all its names
+	for _, names := range f.all {
+		for _, element := range names.Path(i)[:depth] {
+			key.WriteString(element)
+			key.WriteByte('/')
+		}
+		key.WriteByte('/')
+	}
+	if known, ok := f.folders[key.String()]; ok {
+		return known
+	}
+	var list []string
+	for _, parent := range f.folder(i, depth-1) {
+		for _, names := range f.all {
+			path := join(parent, names.Path(i)[depth-1])
+			if st, err := f.stat(path); err == nil && st.mode.IsDir() && len(list) < foldersMax {
+				list = appendNew(list, path)
+			}
+		}
+	}
+	f.folders[key.String()] = list
+	return list
+}
+
+func join(folder, name string) string {
+	if folder == "" {
+		return name
+	}
+	return folder + "/" + name
+}
+
+// isOthers reports whether path, where there is st, is that of another file of the
+// torrent, also on a file system to which both names are one.
+func (f *finder) isOthers(i int, path string, st fileStat) bool {
+	if f.owners == nil {
+		f.index()
+	}
+	for _, j := range f.owners[metainfo.FoldName(path)] {
+		if j == i {
+			continue
+		}
+		other := f.path(j)
+		if other == path {
+			return true
+		}
+		if theirs, err := f.stat(other); err == nil && st.info != nil && theirs.info != nil && os.SameFile(st.info, theirs.info) {
+			return true
+		}
+	}
+	return false
+}
+
+// index lists which file has which path.
+func (f *finder) index() {
+	f.owners = make(map[string][]int)
+	for i := range f.s.layout.Files {
+		if f.s.hasPlace(i) {
+			key := metainfo.FoldName(f.path(i))
+			f.owners[key] = append(f.owners[key], i)
+		}
+	}
+}

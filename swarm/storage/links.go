@@ -1,0 +1,34 @@
+package storage
+
+// Symbolic links in content are followed for reading, within the folder that the
+// content lies in: so was the torrent made, by this program and by others. Nothing
+// is written where a link leads.
+
+// writesThroughLink fails if something would have to be written where a symbolic
+// link leads to.
+func (c *check) writesThroughLink() error {
+	s := c.s
+	if s.isReadOnly() {
+		return nil
+	}
+	if s.linked != "" && !c.hasAllOf(0, s.layout.Pieces()) {
+		return &Error{"open", s.linked, ErrLink}
+	}
+	for _, i := range c.links {
+		first, end := s.layout.FilePieces(i)
+		if s.wanted.file(i) && !c.hasAllOf(first, end) {
+			return &Error{"open", s.filePath(i), ErrLink}
+		}
+	}
+	return nil
+}
+
+// hasAllOf reports whether all wanted pieces from first up to end are sound.
+func (c *check) hasAllOf(first, end int) bool {
+	for p := c.have.NextMissing(first); p >= 0 && p < end; p = c.have.NextMissing(p + 1) {
+		if c.s.wanted.piece(p) {
+			return false
+		}
+	}
+	return true
+}
