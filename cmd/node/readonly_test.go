@@ -150,3 +150,32 @@ func listing(t *testing.T, dir string) string {
 	}
 	return string(out)
 }
+
+// A disk that is too small is told before anything is fetched, and nothing is where
+// there is enough.
+func TestNotEnoughRoom(t *testing.T) {
+	binary, dir, small := buildNode(t), t.TempDir(), t.TempDir()
+	film, torrent := filepath.Join(dir, "film.bin"), filepath.Join(dir, "film.torrent")
+	if err := errors.Join(os.WriteFile(film, nil, 0o600), os.Truncate(film, 50<<20)); err != nil {
+		t.Fatal(err)
+	}
+	if out, err := exec.Command(binary, "create", "-o", torrent, film).CombinedOutput(); err != nil {
+		t.Fatalf("%v: %s", err, out)
+	}
+	private := "-m"
+	if os.Geteuid() != 0 {
+		private = "-rm"
+	}
+	for size, want := range map[string]bool{"6m": true, "60m": false} {
+		mount := `mount -t tmpfs -o size=` + size + ` none "$1" && shift && `
+		if out, err := exec.Command("unshare", private, "sh", "-c", mount+"true", "sh", small).CombinedOutput(); err != nil {
+			t.Skipf("no mounts of our own: %v: %s", err, out)
+		}
+		out, _ := exec.Command("unshare", private, "sh", "-c", mount+`exec "$@"`, "sh", small, binary, "add", "--ephemeral",
+			"--no-dht", "--no-lsd", "--listen", "127.0.0.1:0", "--timeout", "1s", "--dir", small, torrent).CombinedOutput()
+		told := strings.Contains(string(out), "film.bin.part needs 50.0 MiB, 6.00 MiB free")
+		if told != want || strings.Contains(string(out), "needs") != want {
+			t.Errorf("%s: %s", size, out)
+		}
+	}
+}

@@ -95,6 +95,9 @@ func (s *Store) checkName(ctx context.Context, progress func(done, total int64))
 			return nil, err
 		}
 	}
+	if s.isLooking() || !s.isReadOnly() {
+		s.tellRoom(c.have)
+	}
 	s.checked(c.have, c.trusted, late)
 	return c.have, nil
 }

@@ -15,22 +15,6 @@ import (
 	"swarmnode/swarm/bits"
 )
 
-// place puts the content of a layout into dir, as it is when complete.
-func place(t *testing.T, dir, top string, layout *metainfo.Layout, data []byte) {
-	t.Helper()
-	for i := range layout.Files {
-		f := &layout.Files[i]
-		if f.Pad {
-			continue
-		}
-		path := filepath.Join(append([]string{dir, top}, f.Path...)...)
-		err := errors.Join(os.MkdirAll(filepath.Dir(path), 0o700), os.WriteFile(path, data[f.Offset:f.Offset+f.Length], 0o600))
-		if err != nil {
-			t.Fatal(err)
-		}
-	}
-}
-
 // fetch checks and fetches what is missing.
 func (r *rig) fetch() {
 	r.t.Helper()

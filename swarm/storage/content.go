@@ -277,6 +277,7 @@ func (s *Store) writeFile(i int, bufs [][]byte, at int64) error {
 		}
 		err = h.file.pwritev(bufs, at)
 		s.workers.files.unpin(h)
+		s.taken.Add(int64(n))
 		s.wrote(i, n) // also when it failed: some of it may be there
 	}
 	if err != nil {

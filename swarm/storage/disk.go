@@ -99,6 +99,7 @@ type fileStat struct {
 	size   int64 // bytes
 	mtime  int64 // time of the last change of the content, nanoseconds since 1970
 	ctime  int64 // time of the last change of anything, also of the name; 0 if unknown
+	room   int64 // bytes that it takes on the disk, also of what is reserved; size if unknown
 	sparse bool  // takes less room than size: there may be holes
 	link   bool  // a symbolic link leads there, so it is only read
 	info   fs.FileInfo

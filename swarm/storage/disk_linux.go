@@ -141,17 +141,31 @@ func (f *osFile) stat() (fileStat, error) {
 		return fileStat{}, err
 	}
 	return fileStat{
-		size: st.Size, mtime: st.Mtim.Nano(), ctime: st.Ctim.Nano(), sparse: st.Blocks*512 < st.Size,
+		size: st.Size, mtime: st.Mtim.Nano(), ctime: st.Ctim.Nano(),
+		room: st.Blocks * statBlock, sparse: st.Blocks*statBlock < st.Size,
 	}, nil
 }
 
 func (f *osFile) close() error { return f.Close() }
 
+// statBlock is the unit of Stat_t.Blocks, in bytes.
+const statBlock = 512
+
+// spaceOf returns the file system that path is in, and how many bytes this process may
+// still take there.
+func spaceOf(path string) (system fileSystem, free int64, ok bool) {
+	var st unix.Statfs_t
+	if err := ignoringEINTR(func() error { return unix.Statfs(path, &st) }); err != nil || st.Blocks == 0 {
+		return fileSystem{}, 0, false // some have no end
+	}
+	return fileSystem{uint64(st.Fsid.Val[0]), uint64(st.Fsid.Val[1])}, int64(st.Bavail) * st.Frsize, true
+}
+
 // statOf takes what is of use from info.
 func statOf(info fs.FileInfo) fileStat {
-	st := fileStat{mode: info.Mode(), size: info.Size(), mtime: info.ModTime().UnixNano(), sparse: true}
+	st := fileStat{mode: info.Mode(), size: info.Size(), mtime: info.ModTime().UnixNano(), room: info.Size(), sparse: true}
 	if sys, ok := info.Sys().(*syscall.Stat_t); ok {
-		st.sparse = sys.Blocks*512 < sys.Size
+		st.room, st.sparse = sys.Blocks*statBlock, sys.Blocks*statBlock < sys.Size
 		st.ctime = sys.Ctim.Nano()
 	}
 	return st

@@ -53,8 +53,11 @@ func (f osFile) stat() (fileStat, error) {
 
 func (f osFile) close() error { return f.Close() }
 
+// spaceOf is not known: it would need a system call of each system.
+func spaceOf(string) (system fileSystem, free int64, ok bool) { return fileSystem{}, 0, false }
+
 func statOf(info fs.FileInfo) fileStat {
-	return fileStat{mode: info.Mode(), size: info.Size(), mtime: info.ModTime().UnixNano()}
+	return fileStat{mode: info.Mode(), size: info.Size(), mtime: info.ModTime().UnixNano(), room: info.Size()}
 }
 
 // lockFile does nothing: the lock is an aid against mistakes, and these

@@ -198,6 +198,7 @@ func (s *Store) settle() error {
 		return err
 	}
 	s.workers.files.closeAll(s, false) // they are open for writing
+	s.workers.rooms.claim(s, nil)
 	s.unlock()
 	return nil
 }

@@ -92,6 +92,16 @@ func (x *side) path() string {
 	return filepath.Join(x.dir, x.name)
 }
 
+// place is where the side file is, or will be.
+func (x *side) place() string {
+	x.mu.Lock()
+	defer x.mu.Unlock()
+	if x.dir == "" {
+		return os.TempDir()
+	}
+	return x.dir
+}
+
 // stat tells about the side file; there is false if there is none.
 func (x *side) stat() (st fileStat, there bool, err error) {
 	d, err := x.folder(false)

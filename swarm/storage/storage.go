@@ -66,6 +66,9 @@ type Config struct {
 	// files until Close, and is lost with it.
 	Wanted []bool
 
+	// spaceOf is in place of that of the system.
+	spaceOf func(path string) (system fileSystem, free int64, ok bool)
+
 	sideDisk disk          // in place of StateDir, for the side file
 	interval time.Duration // between checkpoints; checkpointInterval if 0
 	bytesMax int64         // written before a checkpoint comes early; checkpointBytes if 0
@@ -106,6 +109,8 @@ type Store struct {
 
 	journal
 	naming
+
+	taken atomic.Int64 // bytes written to the content since Check
 
 	settling sync.Mutex   // serialises writable; taken before mu
 	moving   sync.RWMutex // held while files get other names
@@ -331,6 +336,7 @@ func (s *Store) Close() error {
 		w.forget(p)
 	}
 	w.mu.Unlock()
+	w.rooms.claim(s, nil)
 	err := s.closeJournal()
 	w.files.closeAll(s, true)
 	s.unlock()

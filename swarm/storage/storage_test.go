@@ -198,6 +198,22 @@ func (r *rig) onDisk(dir, top string) {
 	}
 }
 
+// place puts the content of a layout into dir, as it is when complete.
+func place(t *testing.T, dir, top string, layout *metainfo.Layout, data []byte) {
+	t.Helper()
+	for i := range layout.Files {
+		f := &layout.Files[i]
+		if f.Pad {
+			continue
+		}
+		path := filepath.Join(append([]string{dir, top}, f.Path...)...)
+		err := errors.Join(os.MkdirAll(filepath.Dir(path), 0o700), os.WriteFile(path, data[f.Offset:f.Offset+f.Length], 0o600))
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+}
+
 // back tells that all buffers are in the pool again.
 func (r *rig) back() {
 	r.t.Helper()

@@ -30,6 +30,7 @@ type Workers struct {
 	chunks chan []byte
 
 	disks sharedDisks
+	rooms rooms
 
 	mu     sync.Mutex
 	wake   sync.Cond // queue or closed
