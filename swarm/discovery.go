@@ -46,7 +46,9 @@ type search struct {
 	found   func(core.Source, netip.AddrPort)
 
 	wait   sync.WaitGroup
+	round  context.Context    // of the running round
 	cancel context.CancelFunc // ends the running round; nil when there is none
+	held   bool               // trackers are not asked yet
 	seed   bool
 	asked  time.Time
 }
@@ -54,11 +56,32 @@ type search struct {
 // start begins a round with every source, ending the one before.
 func (s *search) start(ctx context.Context, now time.Time, seed bool) {
 	s.stop()
-	ctx, s.cancel = context.WithCancel(ctx)
+	s.round, s.cancel = context.WithCancel(ctx)
 	s.seed, s.asked = seed, now
 	for _, src := range s.sources {
-		for _, hash := range s.hashes {
-			s.wait.Go(func() { s.run(ctx, src, hash, seed) })
+		if !s.held || src.name != core.SourceTracker {
+			s.ask(src)
+		}
+	}
+}
+
+// ask runs a source in the running round.
+func (s *search) ask(src source) {
+	ctx, seed := s.round, s.seed
+	for _, hash := range s.hashes {
+		s.wait.Go(func() { s.run(ctx, src, hash, seed) })
+	}
+}
+
+// release has trackers asked from now on.
+func (s *search) release() {
+	if !s.held {
+		return
+	}
+	s.held = false
+	for _, src := range s.sources {
+		if s.cancel != nil && src.name == core.SourceTracker {
+			s.ask(src)
 		}
 	}
 }

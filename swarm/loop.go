@@ -75,7 +75,7 @@ func (l *loop) run() {
 		}
 		l.learnOutside()
 		l.act(now)
-		l.tellMoved(now)
+		l.tellMoved()
 		l.setTimer(now)
 	}
 	l.end()
@@ -312,6 +312,25 @@ func (l *loop) tryDial(addr netip.AddrPort, soon bool) error {
 	return err
 }
 
+// takeLast takes in what came before everything ended: trackers are told exactly
+// what was sent and received.
+func (l *loop) takeLast() {
+	now, received := time.Now(), int64(0)
+	for _, e := range l.mail.take(nil) {
+		switch e.Kind {
+		case core.Sent:
+			l.core.Step(now, e)
+		case core.ReceivedBlock:
+			received += int64(e.Ref.Length)
+		}
+		e.Buf.Release()
+	}
+	l.tellMoved()
+	l.moved.mu.Lock()
+	l.moved.stats.Downloaded += received
+	l.moved.mu.Unlock()
+}
+
 // end closes what the torrent holds, and waits for its children.
 func (l *loop) end() {
 	l.timer.Stop()
@@ -319,13 +338,11 @@ func (l *loop) end() {
 	l.keepPeers(l.core.Known(savedMax))
 	l.wait.Wait()
 	l.search.wait.Wait()
+	l.takeLast()
 	final := l.stats()
 	var err error
 	if l.store != nil {
 		err = l.store.Close()
-	}
-	for _, e := range l.mail.take(nil) {
-		e.Buf.Release()
 	}
 	for drained := false; !drained; {
 		select {

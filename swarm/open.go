@@ -78,6 +78,9 @@ func newLoop(t *Torrent, info *metainfo.Info) *loop {
 	}
 	l.core.SetOwn(*t.engine.own.Load())
 	l.search.sources = l.findSources(info)
+	// Trackers are told at first what is missing, which the check of what is there
+	// finds out. Of a magnet link nobody knows.
+	l.search.held = info != nil && !t.spec.Complete && !t.spec.MetadataOnly
 	if info != nil {
 		l.opening = true
 		l.wait.Go(func() { l.open(info) })
@@ -207,6 +210,8 @@ func (l *loop) ready(now time.Time, o opened) {
 	}
 	l.log.Info("storage is open", "name", o.info.Name(), "pieces", l.pieces, "have", o.have.Count())
 	l.core.Step(now, core.Event{Kind: core.InfoReady, Info: o.info, Have: o.have, Late: o.late, Need: o.need, Parts: o.parts})
+	l.tellMoved()
+	l.search.release()
 	l.core.SetSequential(l.spec.Sequential)
 	l.startWebSeeds(o.info)
 }
@@ -287,14 +292,16 @@ func (l *loop) works(now time.Time) {
 const recheckMax = 3
 
 // complete looks at the files once more before it says that they are whole,
-// and tells the sources that we are a seed.
+// and tells the sources that we are a seed if nothing of the torrent is missing: who
+// wanted a part alone is none (BEP 21, BEP 33).
 func (l *loop) complete(now time.Time) {
 	if l.spec.MetadataOnly {
 		l.log.Info("the metadata is complete")
 		l.succeed(nil, nil)
 		return
 	}
-	l.search.again(l.ctx, now, true)
+	l.tellMoved()
+	l.search.again(l.ctx, now, l.core.Totals().Missing == 0)
 	if l.spoilt { // it was complete, and what is left of it is
 		return
 	}

@@ -4,22 +4,18 @@ import (
 	"errors"
 	"fmt"
 	"strings"
-	"sync/atomic"
-	"time"
+	"sync"
 
 	"swarmnode/metainfo"
 	"swarmnode/swarm/core"
 	"swarmnode/swarm/tracker"
 )
 
-// movedEvery is how often the numbers for trackers are brought up to date.
-const movedEvery = time.Second
-
-// moved is what trackers are told of a torrent, in bytes. The loop writes it,
-// any goroutine reads it.
+// moved is what trackers are told of a torrent. The loop writes it, any goroutine
+// reads it.
 type moved struct {
-	up, down, left atomic.Int64
-	at             time.Time // of the last change; for the loop alone
+	mu    sync.Mutex
+	stats tracker.Stats
 }
 
 // findSources returns who looks for peers, as far as it is known: info is nil
@@ -37,11 +33,11 @@ func (l *loop) findSources(info *metainfo.Info) []source {
 		list = append(list, source{l.spec.LSD, core.SourceLSD})
 	}
 	if tiers := l.trackers(); len(tiers) > 0 {
-		l.moved.left.Store(1) // so that we count as no seed before the size is known
 		l.tracker = tracker.NewAnnouncer(tracker.Config{
 			Client: l.engine.tracker, PeerID: l.peerID, Tiers: tiers,
 			Private: private, Stats: l.trackerStats, Logger: l.log, External: l.engine.SetExternal,
 		})
+		l.tellMoved()
 		list = append(list, source{l.tracker, core.SourceTracker})
 	}
 	return list
@@ -110,22 +106,22 @@ func leftOut(url string, why error) error {
 
 func (l *loop) trackerStats() tracker.Stats {
 	m := &l.moved
-	return tracker.Stats{Uploaded: m.up.Load(), Downloaded: m.down.Load(), Left: m.left.Load()}
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	return m.stats
 }
 
-// tellMoved brings the numbers for trackers up to date, if it is time.
-func (l *loop) tellMoved(now time.Time) {
-	m := &l.moved
-	if l.tracker == nil || now.Sub(m.at) < movedEvery {
+// tellMoved brings the numbers for trackers up to date: whatever is announced next
+// has those of this moment.
+func (l *loop) tellMoved() {
+	if l.tracker == nil {
 		return
 	}
-	m.at = now
-	s := l.core.Snapshot()
-	m.up.Store(s.Up)
-	m.down.Store(s.Down)
-	if s.Pieces > 0 {
-		m.left.Store(s.Left)
-	}
+	s := l.core.Totals()
+	m := &l.moved
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.stats = tracker.Stats{Uploaded: s.Up, Downloaded: s.Down, Left: s.Missing, Idle: s.Done}
 }
 
 // leaveTrackers tells trackers that we have stopped.

@@ -112,6 +112,28 @@ type PeerInfo struct {
 	DownRate, UpRate int64 // bytes per second
 }
 
+// Totals are the numbers of a torrent that change with every block.
+type Totals struct {
+	Down, Up int64 // payload bytes since birth, waste included
+	// Missing is how many bytes of files, wanted or not, are not verified; not 0 unless
+	// every piece is. It is negative while that is not known.
+	Missing int64
+	// Done tells that every wanted piece is there.
+	Done bool
+}
+
+// Totals returns the numbers of this moment. It costs next to nothing.
+func (t *Torrent) Totals() Totals {
+	s := Totals{Down: t.down.total, Up: t.up.total, Missing: -1}
+	if t.pick != nil && !t.cfg.MetadataOnly {
+		s.Missing, s.Done = t.bytes.all-t.bytes.have, t.pick.Done()
+		if t.pick.Count(picker.Have) < t.pick.Pieces() {
+			s.Missing = max(s.Missing, 1) // pieces of padding alone
+		}
+	}
+	return s
+}
+
 // Snapshot returns where the torrent stands.
 func (t *Torrent) Snapshot() Snapshot {
 	s := Snapshot{

@@ -21,6 +21,9 @@ const (
 	// leaves the rest its time. One that does not hear of our end finds out by
 	// itself.
 	StopTimeout = time.Second
+	// closeGrace is the part of it in which announces that are under way may end: who
+	// completes a torrent and goes would otherwise tell nobody of either.
+	closeGrace = StopTimeout / 4
 	// LaddersMax bounds how many trackers of one torrent are asked at a time.
 	// What a torrent has beyond is left out.
 	LaddersMax = 32
@@ -40,7 +43,12 @@ const (
 type Stats struct {
 	Uploaded   int64
 	Downloaded int64
-	Left       int64
+	// Left is what is missing of the whole torrent, wanted or not; negative while it
+	// is not known.
+	Left int64
+	// Idle tells that nothing more is wanted. If something is missing that makes us a
+	// partial seed (BEP 21).
+	Idle bool
 }
 
 // Config describes an Announcer.
@@ -58,7 +66,8 @@ type Config struct {
 	Private bool
 	// Stats is asked for the numbers of each announce, by several goroutines
 	// at a time. It must not block. Nil means that they are not known: nothing
-	// was moved, and one byte is missing to whoever is no seed.
+	// was moved. Until it is known what is missing, it is one byte to whoever is no
+	// seed.
 	Stats func() Stats
 	// External is told our address as a tracker sees it (BEP 24). It must not
 	// block. May be nil.
@@ -79,6 +88,8 @@ type Announcer struct {
 
 	ctx    context.Context // done once Close has begun
 	cancel context.CancelFunc
+	asking context.Context // of the announces of the ladders
+	abort  context.CancelFunc
 	wait   sync.WaitGroup // the ladders
 
 	mu       sync.Mutex
@@ -115,6 +126,7 @@ func NewAnnouncer(cfg Config) *Announcer {
 		a.announce, a.refused = cfg.Client.Announce, &cfg.Client.refused
 	}
 	a.ctx, a.cancel = context.WithCancel(context.Background())
+	a.asking, a.abort = context.WithCancel(context.Background())
 	return a
 }
 
@@ -231,26 +243,42 @@ func (a *Announcer) Moved() {
 }
 
 // now returns what is to be announced.
-func (p *presence) now() (port uint16, seed bool) {
+func (p *presence) now() (port uint16, stats Stats) {
 	p.told.Lock()
-	defer p.told.Unlock()
-	return p.port, p.seed
+	port, seed := p.port, p.seed
+	p.told.Unlock()
+	stats.Left = -1
+	if p.cfg.Stats != nil {
+		stats = p.cfg.Stats()
+	}
+	if stats.Left < 0 {
+		// Before the metadata is known nobody knows what is missing, but 0
+		// would make us a seed.
+		if stats.Left = 1; seed {
+			stats.Left = 0
+		}
+	}
+	return port, stats
 }
 
-// Close tells the trackers that know of us that we have stopped, and ends the
-// Announcer, within StopTimeout.
+// Close tells the trackers that know of us that we have stopped, and before that
+// that we have everything if they do not know yet, and ends the Announcer, within
+// StopTimeout.
 func (a *Announcer) Close() {
+	ctx, cancel := context.WithTimeout(context.Background(), StopTimeout)
+	defer cancel()
 	a.mu.Lock()
 	closed := a.closed
 	a.closed = true
 	a.mu.Unlock()
 	a.cancel()
+	grace := time.AfterFunc(closeGrace, a.abort)
 	a.wait.Wait()
+	grace.Stop()
+	a.abort()
 	if closed {
 		return
 	}
-	ctx, cancel := context.WithTimeout(context.Background(), StopTimeout)
-	defer cancel()
 	var stopping sync.WaitGroup
 	for _, p := range a.swarms { // complete, and ours alone: a is closed
 		for _, l := range p.ladders {
@@ -266,25 +294,20 @@ func (a *Announcer) Close() {
 
 // stop tells one tracker that we have stopped.
 func (p *presence) stop(ctx context.Context, r *rung, family guard.Family) {
-	port, seed := p.now()
-	if _, err := p.announce(ctx, r.tracker, p.request(r, port, seed, Stopped), family); err != nil {
-		p.cfg.Logger.Debug("tracker did not hear of our end", "tracker", r.tracker, "err", err)
+	port, stats := p.now()
+	events := []Event{Stopped}
+	if r.event(family, stats) == Completed {
+		events = []Event{Completed, Stopped}
+	}
+	for _, event := range events {
+		if _, err := p.announce(ctx, r.tracker, p.request(r, port, stats, event), family); err != nil {
+			p.cfg.Logger.Debug("tracker did not hear of our end", "tracker", r.tracker, "err", err)
+		}
 	}
 }
 
 // request returns an announce to the tracker of r.
-func (p *presence) request(r *rung, port uint16, seed bool, event Event) Request {
-	stats := Stats{Left: 1}
-	if p.cfg.Stats != nil {
-		stats = p.cfg.Stats()
-	}
-	if seed {
-		stats.Left = 0
-	} else {
-		// Before the metadata is known nobody knows what is missing, but 0
-		// would make us a seed.
-		stats.Left = max(stats.Left, 1)
-	}
+func (p *presence) request(r *rung, port uint16, stats Stats, event Event) Request {
 	want := wantDefault
 	if event == Stopped {
 		want = 0

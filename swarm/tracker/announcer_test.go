@@ -117,7 +117,9 @@ func TestAnnouncerLife(t *testing.T) {
 		n := &fakeNet{answer: func(string, Request) (Response, error) {
 			return Response{Interval: 30 * time.Minute, MinInterval: 5 * time.Minute, TrackerID: "id", Peers: addrs("5.6.7.8:1")}, nil
 		}}
-		a := newAnnouncer(t, n, Config{Stats: func() Stats { return Stats{Uploaded: 1, Downloaded: 2, Left: 3} }}, []string{"1.1.1.1"})
+		var left atomic.Int64
+		left.Store(3)
+		a := newAnnouncer(t, n, Config{Stats: func() Stats { return Stats{Uploaded: 1, Downloaded: 2, Left: left.Load()} }}, []string{"1.1.1.1"})
 		peers, stop := collect(t, a, 6881, false)
 		n.expect(t, "0s 1.1.1.1 started")
 		if p := <-peers; p != addrs("5.6.7.8:1")[0] {
@@ -151,6 +153,7 @@ func TestAnnouncerLife(t *testing.T) {
 
 		// Complete: it is told at once, and once.
 		stop()
+		left.Store(0)
 		at := time.Since(n.start).Round(time.Second)
 		_, stop = collect(t, a, 6881, true)
 		n.expect(t, fmt.Sprintf("%v 1.1.1.1 completed", at))
@@ -184,9 +187,12 @@ func TestCompleteInTheMiddle(t *testing.T) {
 		}}
 		var a *Announcer
 		var first sync.Once
+		var left atomic.Int64
+		left.Store(3)
 		a = newAnnouncer(t, n, Config{Stats: func() Stats {
-			first.Do(func() { a.tell(hashA, 1, true) })
-			return Stats{Left: 3}
+			s := Stats{Downloaded: 5, Left: left.Load()}
+			first.Do(func() { left.Store(0); a.tell(hashA, 1, true) })
+			return s
 		}}, []string{"both.example"})
 		_, stop := collect(t, a, 1, false)
 		time.Sleep(3 * time.Second)

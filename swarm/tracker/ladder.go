@@ -27,7 +27,7 @@ type rung struct {
 	tracker  Tracker
 	id       string // "tracker id" (BEP 3)
 	started  [guard.IPv6 + 1]bool
-	seed     bool   // what the last announce said
+	whole    bool   // an announce said that we have everything
 	port     uint16 // what the last announce said
 	warned   string // the last warning, so that it is logged once
 	failing  bool   // its last announce failed, and that was told
@@ -80,6 +80,8 @@ func (l *ladder) run() {
 		case <-l.wake:
 			l.woken()
 		case <-l.a.ctx.Done():
+		}
+		if l.a.ctx.Err() != nil {
 			return
 		}
 		if now := time.Now(); !l.plan.never && !now.Before(l.plan.next) {
@@ -98,8 +100,8 @@ func (l *ladder) woken() {
 		l.plan.next = time.Time{} // failures, too, may be of the old address
 		return
 	}
-	port, seed := l.a.now()
-	if r := l.current; r != nil && (r.port != port || seed && !r.seed) {
+	port, stats := l.a.now()
+	if r := l.current; r != nil && (r.port != port || stats.Left == 0 && !r.whole) {
 		// Failures still have their pause: the news is in the next attempt.
 		if l.plan.failures == 0 {
 			l.plan.next = time.Time{}
@@ -177,16 +179,16 @@ type outcome struct {
 // ask announces to one tracker, in all families at once. It returns the answer
 // that asks for the soonest announce; no error means that there was one.
 func (l *ladder) ask(r *rung) (answer Response, err error) {
-	ctx, cancel := context.WithCancel(l.a.ctx)
+	ctx, cancel := context.WithCancel(l.a.asking)
 	var asking sync.WaitGroup
 	defer asking.Wait()
 	defer cancel()
 	families := r.families()
 	outcomes := make(chan outcome, len(families))
 	// Once for all families: what took writes down must hold for each.
-	port, seed := l.a.now()
+	port, stats := l.a.now()
 	for _, family := range families {
-		request := l.a.request(r, port, seed, r.event(family, seed))
+		request := l.a.request(r, port, stats, r.event(family, stats))
 		asking.Go(func() {
 			response, err := l.a.announce(ctx, r.tracker, request, family)
 			outcomes <- outcome{family, request, response, err}
@@ -217,14 +219,16 @@ func (l *ladder) ask(r *rung) (answer Response, err error) {
 	return Response{}, err
 }
 
-// event returns what the next announce to r in a family has to say, seed being
-// whether we have everything.
-func (r *rung) event(family guard.Family, seed bool) Event {
+// event returns what the next announce to r in a family has to say. Completed is a
+// download that ended: what was there before is none, and it is said once.
+func (r *rung) event(family guard.Family, stats Stats) Event {
 	switch {
 	case !r.started[family]:
 		return Started
-	case seed && !r.seed:
+	case stats.Left == 0 && !r.whole && stats.Downloaded > 0:
 		return Completed
+	case stats.Left > 0 && stats.Idle:
+		return Paused
 	}
 	return None
 }
@@ -233,7 +237,7 @@ func (r *rung) event(family guard.Family, seed bool) Event {
 func (l *ladder) took(r *rung, o *outcome) {
 	log := l.a.cfg.Logger
 	r.started[o.family], r.failing = true, false
-	r.seed, r.port = o.request.Left == 0, o.request.Port
+	r.whole, r.port = r.whole || o.request.Left == 0, o.request.Port
 	if o.response.TrackerID != "" {
 		r.id = o.response.TrackerID
 	}

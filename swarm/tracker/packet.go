@@ -60,7 +60,11 @@ func appendAnnounce(dst []byte, connection uint64, transaction uint32, r *Reques
 	dst = be.AppendUint64(dst, uint64(r.Downloaded))
 	dst = be.AppendUint64(dst, uint64(r.Left))
 	dst = be.AppendUint64(dst, uint64(r.Uploaded))
-	dst = be.AppendUint32(dst, uint32(r.Event))
+	event := r.Event
+	if event > Stopped {
+		event = None
+	}
+	dst = be.AppendUint32(dst, uint32(event))
 	dst = be.AppendUint32(dst, 0) // our address: the sender's
 	dst = be.AppendUint32(dst, r.Key)
 	dst = be.AppendUint32(dst, uint32(int32(max(-1, min(r.Want, PeersMax)))))

@@ -74,6 +74,9 @@ const (
 	Completed
 	Started
 	Stopped
+	// Paused is that of a partial seed, which wants nothing more though it does not
+	// have everything (BEP 21). It is for HTTP alone.
+	Paused
 )
 
 func (e Event) String() string {
@@ -84,6 +87,8 @@ func (e Event) String() string {
 		return "started"
 	case Stopped:
 		return "stopped"
+	case Paused:
+		return "paused"
 	}
 	return ""
 }
