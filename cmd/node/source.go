@@ -1,13 +1,12 @@
 package main
 
 import (
+	"bytes"
 	"context"
 	"encoding/hex"
 	"errors"
 	"fmt"
-	"io"
 	"net/http"
-	"net/url"
 	"os"
 	"strings"
 	"syscall"
@@ -15,6 +14,8 @@ import (
 
 	"swarmnode"
 	"swarmnode/metainfo"
+	"swarmnode/metainfo/bencode"
+	"swarmnode/metainfo/weburl"
 	"swarmnode/swarm/guard"
 )
 
@@ -95,23 +96,15 @@ func (s *source) webSeeds() bool {
 const sourceHint = "a magnet link, an info-hash, or a .torrent file"
 
 // parseSource reads a SOURCE: a magnet link, a bare info-hash, an http(s) URL
-// of a .torrent file, the path of one, or - for standard input. A file whose name
+// of either, the path of one, or - for standard input. A file whose name
 // is one of these is ./NAME.
 func parseSource(ctx context.Context, s string) (source, error) {
 	scheme, _, _ := strings.Cut(strings.ToLower(s[:min(len(s), 8)]), ":")
 	switch scheme {
 	case "magnet":
-		m, err := metainfo.ParseMagnet(s)
-		if err != nil {
-			return source{}, fail(exitInput, quoteSource(s), err)
-		}
-		return source{magnet: m}, nil
+		return parseMagnet(quoteSource(s), s)
 	case "http", "https":
-		b, err := download(ctx, s)
-		if err != nil {
-			return source{}, err
-		}
-		return parseTorrent(quoteSource(s), b)
+		return download(ctx, s)
 	}
 	if m, ok := parseBareHash(s); ok {
 		return source{magnet: m}, nil
@@ -175,12 +168,14 @@ func parseTorrent(what string, b []byte) (source, error) {
 // downloadTimeout bounds the fetch of a .torrent file as a whole.
 const downloadTimeout = 30 * time.Second
 
-// download fetches a .torrent file. No proxy is taken from the environment:
-// who wants one says so.
-func download(ctx context.Context, from string) ([]byte, error) {
-	u, err := url.Parse(from)
+// download fetches the .torrent file at a URL, or the magnet link that is in its place:
+// as what a server sends us on to, or as its whole answer. No proxy is taken from the
+// environment: who wants one says so.
+func download(ctx context.Context, from string) (source, error) {
+	what := quoteSource(from)
+	u, err := weburl.Parse(from)
 	if err != nil || u.Host == "" {
-		return nil, fail(exitInput, quoteSource(from), errors.New("not a URL"))
+		return source{}, fail(exitInput, what, errors.New("not a URL"))
 	}
 	ctx, cancel := context.WithTimeout(ctx, downloadTimeout)
 	defer cancel()
@@ -188,20 +183,58 @@ func download(ctx context.Context, from string) ([]byte, error) {
 	// from https.
 	web := guard.New(guard.Config{UserAgent: "swarmnode/" + swarmnode.Version})
 	defer web.Close()
-	response, err := web.Get(ctx, guard.Target{URL: u}, guard.Any, nil)
+	response, err := web.Get(ctx, guard.Target{URL: u}, guard.Any, guard.Compressed())
+	if leads, ok := errors.AsType[*guard.SchemeError](err); ok && isMagnet(leads.Location) {
+		return parseMagnet(what, leads.Location)
+	}
 	if err != nil {
-		return nil, fail(exitNetwork, quoteSource(from), err)
+		return source{}, fail(exitNetwork, what, err)
 	}
 	defer response.Body.Close()
 	if response.StatusCode != http.StatusOK {
-		return nil, fail(exitInput, quoteSource(from), fmt.Errorf("the server answers %s", response.Status))
+		return source{}, fail(exitInput, what, fmt.Errorf("the server answers %s", response.Status))
 	}
-	b, err := io.ReadAll(io.LimitReader(response.Body, metainfo.TorrentBytesMax+1))
+	reader := guard.BodyReader{Max: metainfo.TorrentBytesMax, Whole: isDocument, GiveUp: cancel}
+	b, cut := reader.Read(&response)
+	if errors.Is(cut, guard.ErrTooLong) {
+		return source{}, fail(exitInput, what, fmt.Errorf("longer than %s", formatBytes(metainfo.TorrentBytesMax)))
+	}
+	read := parseTorrent
+	if link, ok := magnetIn(b); ok {
+		read, b = func(what string, b []byte) (source, error) { return parseMagnet(what, string(b)) }, link
+	}
+	src, err := read(what, b)
+	if err != nil && cut != nil { // cut off behind a whole file is whole
+		err = fail(exitNetwork, what, cut)
+	}
+	return src, err
+}
+
+// isDocument tells whether b holds a whole dictionary. It costs little if not: most
+// that is cut off does not end like one.
+func isDocument(b []byte) bool {
+	if b = bytes.TrimSpace(b); !bytes.HasSuffix(b, []byte("e")) {
+		return false
+	}
+	r := bencode.NewReader(b, bencode.Limits{DepthMax: 128})
+	r.Skip()
+	return r.Err() == nil
+}
+
+func isMagnet(s string) bool { return weburl.Scheme(s) == "magnet" }
+
+// parseMagnet reads a magnet link.
+func parseMagnet(what, link string) (source, error) {
+	m, err := metainfo.ParseMagnet(link)
 	if err != nil {
-		return nil, fail(exitNetwork, quoteSource(from), err)
+		return source{}, fail(exitInput, what, err)
 	}
-	if len(b) > metainfo.TorrentBytesMax {
-		return nil, fail(exitInput, quoteSource(from), fmt.Errorf("longer than %s", formatBytes(metainfo.TorrentBytesMax)))
-	}
-	return b, nil
+	return source{magnet: m}, nil
+}
+
+// magnetIn returns the magnet link that an answer consists of, if it does.
+func magnetIn(b []byte) ([]byte, bool) {
+	b = bytes.TrimSpace(bytes.TrimPrefix(b, []byte("\xef\xbb\xbf")))
+	line, _, _ := bytes.Cut(b, []byte("\n"))
+	return line, len(line) <= metainfo.MagnetBytesMax && isMagnet(string(line))
 }

@@ -23,11 +23,9 @@ var ErrTooLong = errors.New("the answer is too long")
 func Compressed() http.Header { return http.Header{"Accept-Encoding": {"gzip"}} }
 
 const (
-	// wholeGrace is how long the rest of a body may take once what came is whole:
-	// servers have been seen to announce more than they send.
+	// wholeGrace is how long a server may pause once what came is whole: servers have
+	// been seen to announce more than they send.
 	wholeGrace = time.Second
-	// wholeLooks bounds how often a body is looked at for that.
-	wholeLooks = 32
 	// layersMax bounds how often a body is decompressed: some servers compress what
 	// the program behind them has compressed.
 	layersMax = 2
@@ -40,9 +38,9 @@ const (
 type BodyReader struct {
 	// Max bounds the body, before and after decompression, in bytes.
 	Max int
-	// Whole tells whether what has come is a whole document. Then the server has a
-	// second for the rest, after which GiveUp, which ends the request, is called.
-	// Both may be nil.
+	// Whole tells whether what has come is a whole document. It is asked when the
+	// server has paused for a second, and if so GiveUp, which ends the request, is
+	// called. Both are called from another goroutine, and both may be nil.
 	Whole  func(body []byte) bool
 	GiveUp func()
 }
@@ -81,26 +79,29 @@ func (r *BodyReader) Read(a *Answer) (body []byte, err error) {
 // read reads up to one byte more than Max.
 func (r *BodyReader) read(from io.Reader) (body []byte, err error) {
 	from = io.LimitReader(from, int64(r.Max)+1)
-	var grace *time.Timer
-	for looks := 0; ; {
+	for {
 		body = slices.Grow(body, readBytes)
+		pause := r.onPause(body)
 		n, err := from.Read(body[len(body) : len(body)+readBytes])
+		pause.Stop()
 		body = body[:len(body)+n]
+		if errors.Is(err, io.EOF) {
+			return body, nil
+		}
 		if err != nil {
-			if grace != nil {
-				grace.Stop()
-			}
-			if errors.Is(err, io.EOF) {
-				err = nil
-			}
 			return body, err
 		}
-		if grace == nil && r.Whole != nil && looks < wholeLooks && n > 0 {
-			if looks++; r.Whole(body) {
-				grace = time.AfterFunc(wholeGrace, r.GiveUp)
-			}
-		}
 	}
+}
+
+// onPause gives up if nothing comes for a while behind a body that is whole. Only what
+// follows body is written to until the timer is stopped.
+func (r *BodyReader) onPause(body []byte) *time.Timer {
+	return time.AfterFunc(wholeGrace, func() {
+		if r.Whole != nil && r.GiveUp != nil && r.Whole(body) {
+			r.GiveUp()
+		}
+	})
 }
 
 var gzipMagic = []byte{0x1f, 0x8b}
