@@ -48,7 +48,7 @@ func (t *Torrent) readOutside() {
 		if e.raw == nil {
 			continue
 		}
-		r := bencode.NewReader(e.raw, documentLimits)
+		r := bencode.NewLenient(e.raw, documentLimits)
 		switch e.key {
 		case keyAnnounce:
 			announce, _ = t.readURL(r)
@@ -62,7 +62,7 @@ func (t *Torrent) readOutside() {
 			b, _ := r.TryBytes()
 			texts[e.key] = string(b)
 		case keyCreated:
-			if n, ok := r.TryInt(); ok && n > 0 && n <= math.MaxUint32 {
+			if n, ok := r.TryNumber(); ok && n > 0 && n <= math.MaxUint32 {
 				t.Created = time.Unix(n, 0).UTC()
 			}
 		}

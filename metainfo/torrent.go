@@ -45,9 +45,11 @@ type Torrent struct {
 // NewTorrent returns a .torrent file with nothing but info.
 func NewTorrent(info *Info) *Torrent { return &Torrent{info: info} }
 
-// ParseTorrent reads a .torrent file. Bytes behind its dictionary are ignored.
-// A key that nothing depends on is ignored when it is malformed. Its errors
-// say in one line what is wrong with the file.
+// ParseTorrent reads a .torrent file. Bytes behind its dictionary are ignored, and so
+// are blanks before it. The info dictionary and the piece layers are read strictly, the
+// rest leniently (see bencode.NewLenient), but for keys that come twice. A key that
+// nothing depends on is ignored when it is malformed. Its errors say in one line what
+// is wrong with the file.
 func ParseTorrent(b []byte) (*Torrent, error) {
 	if len(b) > TorrentBytesMax {
 		return nil, fmt.Errorf("torrent file: has %d bytes, more than %d", len(b), TorrentBytesMax)
@@ -60,7 +62,8 @@ func ParseTorrent(b []byte) (*Torrent, error) {
 }
 
 func parseTorrent(b []byte) (*Torrent, error) {
-	r := bencode.NewReader(b, documentLimits)
+	r := bencode.NewLenient(b, documentLimits)
+	r.RefuseRepeats() // of the info dictionary nobody would know which one is meant
 	t := new(Torrent)
 	var info *infoParser
 	var layers []byte
@@ -68,9 +71,9 @@ func parseTorrent(b []byte) (*Torrent, error) {
 		e := entry{key: string(key)}
 		switch e.key {
 		case keyInfo:
-			info = readInfo(b, r, NamesNative)
+			r.Strictly(func() { info = readInfo(b, r, NamesNative) })
 		case keyLayers:
-			layers = r.Raw()
+			r.Strictly(func() { layers = r.Raw() })
 		default:
 			e.raw = bytes.Clone(r.Raw())
 		}

@@ -347,6 +347,11 @@ func FuzzParseTorrent(f *testing.F) {
 		if !bytes.Equal(again.Marshal(), out) || again.Info().Hash() != torrent.Info().Hash() {
 			t.Errorf("written as %q, then as %q", out, again.Marshal())
 		}
+		again.EditTrackers([]string{"http://a/"}, [][]string{{"http://new/"}})
+		edited, err := ParseTorrent(again.Marshal())
+		if err != nil || edited.Info().Hash() != torrent.Info().Hash() || !slices.EqualFunc(edited.Trackers, again.Trackers, slices.Equal) {
+			t.Errorf("edited: %v, %v, want %v", edited.Trackers, err, again.Trackers)
+		}
 		if m, err := ParseMagnet(torrent.Magnet().String()); err != nil || m.Hash() != torrent.Info().Hash() {
 			t.Errorf("magnet %s: %v", torrent.Magnet(), err)
 		}

@@ -257,7 +257,7 @@ type rawURL struct {
 
 // readRawTiers reads the value of an "announce-list", nil if it is no list.
 func readRawTiers(value []byte) (tiers []rawTier) {
-	r := bencode.NewReader(value, documentLimits)
+	r := bencode.NewLenient(value, documentLimits)
 	if r.Kind() != bencode.List {
 		return nil
 	}
@@ -279,7 +279,7 @@ func readRawTiers(value []byte) (tiers []rawTier) {
 }
 
 func readRawURL(raw []byte) rawURL {
-	b, _ := bencode.NewReader(raw, documentLimits).TryBytes()
+	b, _ := bencode.NewLenient(raw, documentLimits).TryBytes()
 	return rawURL{raw, sameURL(string(b))}
 }
 

@@ -99,6 +99,32 @@ func TestUntouchedKeysKeepTheirBytes(t *testing.T) {
 	}
 }
 
+// What no hash covers is read leniently, and written as it stood; the info dictionary
+// is not, and no key may come twice.
+func TestOutsideIsReadLeniently(t *testing.T) {
+	info := "4:info" + enc(single)
+	doc := "\r\nd8:announce09:http://a/ 7:comment 1:c13:creation datei01700000000.5e\n8:encodingi-0e" + info +
+		"5:nodesll1:h5: 0016ee1:xd1:yi007eee"
+	torrent := mustParse(t, doc)
+	if got, want := fmt.Sprint(torrent.Trackers, torrent.Comment, torrent.Created.Unix(), torrent.Nodes), "[[http://a/]]c1700000000 [h:16]"; got != want {
+		t.Errorf("got %s, want %s", got, want)
+	}
+	want := "d8:announce09:http://a/7:comment1:c13:creation datei01700000000.5e8:encodingi-0e" + info + "5:nodesll1:h5: 0016ee1:xd1:yi007eee"
+	if got := string(torrent.Marshal()); got != want {
+		t.Errorf("written\n%q, want\n%q", got, want)
+	}
+	for _, bad := range []string{
+		"d4:info" + strings.Replace(enc(single), "i16384e", "i016384e", 1) + "e",
+		"d4:info " + strings.Replace(enc(single), "i16384e", " i16384e", 1) + "e",
+		"d" + info + info + "e", "d7:comment1:a7:comment1:b" + info + "e", "d" + info + "1:xd1:yi1e1:yi2eee",
+		"d" + info + "12:piece layersd01:xi1eee",
+	} {
+		if _, err := ParseTorrent([]byte(bad)); err == nil {
+			t.Errorf("%.60q was taken", bad)
+		}
+	}
+}
+
 // A new key stands where it belongs in a sorted file.
 func TestNewKeysAreSorted(t *testing.T) {
 	torrent := mustParse(t, enc(dict{"announce", "http://a/", "encoding", "x", "info", single, "zz", 1}))

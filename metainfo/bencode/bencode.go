@@ -74,8 +74,9 @@ type Reader struct {
 	values int
 	limits Limits
 	err    error
-	// lenient makes the walk that of NewLenient.
-	lenient bool
+	// lenient makes the walk that of NewLenient, but for keys that come twice if once
+	// is set.
+	lenient, once bool
 }
 
 // NewReader returns a Reader at the first value of doc.
@@ -345,7 +346,7 @@ func (r *Reader) walkDict(yield func([]byte) bool) {
 			_, dup = seen[string(key)]
 			seen[string(key)] = struct{}{}
 		}
-		if dup && !r.lenient {
+		if dup && (!r.lenient || r.once) {
 			r.fail(at, "dictionary holds a key twice")
 			return
 		}

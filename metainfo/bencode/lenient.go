@@ -29,6 +29,19 @@ func NewLenient(doc []byte, limits Limits) *Reader {
 	return r
 }
 
+// RefuseRepeats makes a lenient Reader refuse keys that come twice, where two readers
+// that disagree would do harm.
+func (r *Reader) RefuseRepeats() { r.once = true }
+
+// Strictly has a lenient Reader read strictly while read runs, for what a hash covers
+// inside a document that none covers.
+func (r *Reader) Strictly(read func()) {
+	lenient := r.lenient
+	r.lenient = false
+	read()
+	r.lenient = lenient
+}
+
 var byteOrderMark = []byte("\xef\xbb\xbf")
 
 // looseBytesMax bounds what stands between the i and the e of a lenient integer:
@@ -106,7 +119,7 @@ func isBlank(c byte) bool { return c == ' ' || c >= '\t' && c <= '\r' }
 // returns the offset behind the colon, or noValue.
 func parseLooseLength(b []byte, at int) (n int64, end int) {
 	colon := bytes.IndexByte(b[at:min(len(b), at+looseBytesMax)], ':')
-	if colon < 0 || !allDigits(b[at:at+colon]) {
+	if colon < 0 || colon > digitsMax || !allDigits(b[at:at+colon]) {
 		return 0, noValue
 	}
 	n, _ = parseLoose(b[at : at+colon])
