@@ -353,6 +353,34 @@ func FuzzNames(f *testing.F) {
 	})
 }
 
+// checkNamesOf checks that a torrent that was read by the native rule tells the names
+// that it has when it is read by another, as in l.
+func checkNamesOf(t *testing.T, doc []byte, l *Layout, rule NameRule) {
+	t.Helper()
+	info, err := ParseInfo(doc)
+	if err != nil {
+		t.Fatal(err)
+	}
+	native := info.Layout()
+	names := native.Names(rule)
+	if names.Top != l.Name {
+		t.Errorf("the content is %q, and %q when it is asked for", l.Name, names.Top)
+	}
+	differ := slices.Collect(names.Differ())
+	for i := range l.Files {
+		path := names.Path(i)
+		if !slices.Equal(path, l.Files[i].Path) {
+			t.Errorf("file %d is %q, and %q when it is asked for", i, l.Files[i].Path, path)
+		}
+		if slices.Contains(differ, i) == slices.Equal(path, native.Files[i].Path) {
+			t.Errorf("file %d, %q, differs from %q: %v", i, path, native.Files[i].Path, !slices.Equal(path, native.Files[i].Path))
+		}
+		if !native.NamesVary() && len(differ) > 0 {
+			t.Errorf("names that do not vary differ: %v", differ)
+		}
+	}
+}
+
 func fuzzNames(t *testing.T, lines []string, rule NameRule) {
 	parse := func(lines []string) *Layout {
 		var entries []any

@@ -218,7 +218,7 @@ func (l *loop) ready(now time.Time, o opened) {
 
 // stored turns the result of a storage worker into an event.
 func (l *loop) stored(r storage.Result) {
-	if errors.Is(r.Err, storage.ErrExists) {
+	if errors.Is(r.Err, storage.ErrExists) || errors.Is(r.Err, storage.ErrLink) && !l.isDone() {
 		l.fail(r.Err) // what lay there before turned out to be something else
 		return
 	}

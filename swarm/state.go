@@ -32,6 +32,13 @@ func (t *Torrent) succeed(paths []string, file func(i int) string) {
 	}
 }
 
+// isDone reports whether the torrent is complete or has failed.
+func (t *Torrent) isDone() bool {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	return t.outcome != undecided
+}
+
 // fail says that the torrent cannot be completed, and ends it.
 func (t *Torrent) fail(err error) {
 	t.mu.Lock()

@@ -56,7 +56,7 @@ var (
 	// not with the other: no data can ever satisfy the torrent, and BEP 52 has
 	// clients refuse it. It is no *Error, since no file is at fault.
 	ErrConflict     = errors.New("the torrent contradicts itself: its v1 and v2 hashes are of different content")
-	errLinkOut      = fmt.Errorf("%w, and which leads out of the folder or nowhere", ErrLink)
+	errLinkOut      = fmt.Errorf("%w, and which is absolute or leads out of the folder or nowhere", ErrLink)
 	errNamesChanged = errors.New("the file system cannot hold some names of the torrent, which are changed")
 	// ErrSelection tells that Config.Wanted is not about as many files as there
 	// are.
