@@ -86,8 +86,7 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	w.Write(body)
 }
 
-// params yields the parameters of a query, decoded. Those that cannot be
-// decoded are left out.
+// params yields the parameters of a query, their values as they came.
 func params(query string) iter.Seq2[string, string] {
 	return func(yield func(name, value string) bool) {
 		for range paramsMax {
@@ -97,8 +96,7 @@ func params(query string) iter.Seq2[string, string] {
 			var pair string
 			pair, query, _ = strings.Cut(query, "&")
 			name, value, _ := strings.Cut(pair, "=")
-			value, err := unescape(value)
-			if err == nil && !yield(name, value) {
+			if !yield(name, value) {
 				return
 			}
 		}
@@ -116,6 +114,28 @@ func unescape(value string) (string, error) {
 	return url.QueryUnescape(value)
 }
 
+// hashOf decodes an info-hash. One with a bare "+" is that of a swarm that there
+// is, if only one of its two meanings has one.
+func (s *Server) hashOf(value string) (h metainfo.Hash, ok bool) {
+	text, err := unescape(value)
+	if err != nil || len(text) != hashSize {
+		return h, false
+	}
+	h = metainfo.Hash([]byte(text))
+	if !strings.Contains(value, "+") {
+		return h, true
+	}
+	if literal, err := url.PathUnescape(value); err == nil && literal != text {
+		other := metainfo.Hash([]byte(literal))
+		if _, known := s.store.scrape(h); !known {
+			if _, known = s.store.scrape(other); known {
+				return other, true
+			}
+		}
+	}
+	return h, true
+}
+
 // refusal returns an answer that gives a reason.
 func refusal(reason string) []byte {
 	return bencode.AppendDict(nil, func(b []byte) []byte {
@@ -131,19 +151,24 @@ type query struct {
 	fault   string // why it cannot be answered
 }
 
-func parseQuery(raw string, ip netip.Addr) query {
+func (s *Server) parseQuery(raw string, ip netip.Addr) query {
 	q := query{compact: true, announcement: announcement{want: serverWant, both: true}}
 	var hashed bool
 	var port uint64
 	left := int64(-1)
-	for name, value := range params(raw) {
-		switch name {
-		case "info_hash":
-			if len(value) != hashSize {
+	for name, raw := range params(raw) {
+		if name == "info_hash" {
+			if q.hash, hashed = s.hashOf(raw); !hashed {
 				q.fault = "info_hash is not 20 bytes long"
 				return q
 			}
-			q.hash, hashed = metainfo.Hash([]byte(value)), true
+			continue
+		}
+		value, err := unescape(raw)
+		if err != nil {
+			continue
+		}
+		switch name {
 		case "port":
 			if n, err := strconv.ParseUint(value, 10, 16); err == nil {
 				port = n
@@ -188,7 +213,7 @@ func parseEvent(s string) Event {
 }
 
 func (s *Server) answerAnnounce(now time.Time, raw string, ip netip.Addr) []byte {
-	q := parseQuery(raw, ip)
+	q := s.parseQuery(raw, ip)
 	if q.fault != "" {
 		s.refused.Add(1)
 		return refusal(q.fault)
@@ -239,8 +264,11 @@ func appendLong(b, v4, v6 []byte) []byte {
 func (s *Server) answerScrape(raw string) []byte {
 	var hashes []metainfo.Hash
 	for name, value := range params(raw) {
-		if name == "info_hash" && len(value) == hashSize && len(hashes) < ScrapeMax {
-			hashes = append(hashes, metainfo.Hash([]byte(value)))
+		if name != "info_hash" || len(hashes) >= ScrapeMax {
+			continue
+		}
+		if h, ok := s.hashOf(value); ok {
+			hashes = append(hashes, h)
 		}
 	}
 	if len(hashes) == 0 {

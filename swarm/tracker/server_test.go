@@ -329,12 +329,22 @@ func TestRateOfOneSource(t *testing.T) {
 func TestParams(t *testing.T) {
 	type pair struct{ name, value string }
 	var got []pair
-	for name, value := range params("a=1&b&&c=%41+%zz&d=%2B+=&=x&e=%20+%2b") {
+	for name, value := range params("a=1&b&&c=%41+%zz&d=%2B+=&=x") {
 		got = append(got, pair{name, value})
 	}
-	want := []pair{{"a", "1"}, {"b", ""}, {"", ""}, {"d", "+ ="}, {"", "x"}, {"e", " ++"}}
+	want := []pair{{"a", "1"}, {"b", ""}, {"", ""}, {"c", "%41+%zz"}, {"d", "%2B+="}, {"", "x"}}
 	if !reflect.DeepEqual(got, want) {
 		t.Errorf("got %q, want %q", got, want)
+	}
+	for value, want := range map[string]string{
+		"%2B+=": "+ =", "%20+%2b": " ++", "%41": "A", "": "", "a+b+%2F": "a b /",
+	} {
+		if got, err := unescape(value); err != nil || got != want {
+			t.Errorf("%q: got %q, %v, want %q", value, got, err, want)
+		}
+	}
+	if got, err := unescape("%zz"); err == nil {
+		t.Errorf("%q comes of what is no escape", got)
 	}
 }
 
@@ -351,7 +361,7 @@ func TestPlusInHash(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			s := NewServer(ServerConfig{})
-			q := parseQuery(query, netip.MustParseAddr("192.0.2.1"))
+			q := s.parseQuery(query, netip.MustParseAddr("192.0.2.1"))
 			if q.hash != hash || q.fault != "" {
 				t.Fatalf("%s: hash %q, fault %q", query, q.hash[:], q.fault)
 			}
@@ -360,6 +370,38 @@ func TestPlusInHash(t *testing.T) {
 				t.Errorf("%s: the peer is not of %q", query, hash[:])
 			}
 			if got := string(s.answerScrape(query)); !strings.Contains(got, "20:"+string(hash[:])) {
+				t.Errorf("scrape: %q", got)
+			}
+		})
+	}
+}
+
+// A bare plus that may mean either is read as the swarm that there is, else as a
+// blank.
+func TestPlusOfKnownSwarm(t *testing.T) {
+	const bare = "aaaaaaaaa+aaaaaaaaaa"
+	plus, blank := metainfo.Hash([]byte(bare)), metainfo.Hash([]byte(strings.ReplaceAll(bare, "+", " ")))
+	for _, c := range []struct {
+		name  string
+		known []metainfo.Hash
+		want  metainfo.Hash
+	}{
+		{"neither", nil, blank},
+		{"plus", []metainfo.Hash{plus}, plus},
+		{"blank", []metainfo.Hash{blank}, blank},
+		{"both", []metainfo.Hash{plus, blank}, blank},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			s := NewServer(ServerConfig{})
+			ip := netip.MustParseAddr("192.0.2.1")
+			for _, h := range c.known {
+				s.answerAnnounce(time.Now(), "port=9&info_hash="+string(appendEscaped(nil, string(h[:]))), ip)
+			}
+			if q := s.parseQuery("port=1&info_hash="+bare, ip); q.fault != "" || q.hash != c.want {
+				t.Errorf("got %q, fault %q, want %q", q.hash[:], q.fault, c.want[:])
+			}
+			got := string(s.answerScrape("info_hash=" + bare))
+			if known := len(c.known) > 0; strings.Contains(got, "20:"+string(c.want[:])) != known {
 				t.Errorf("scrape: %q", got)
 			}
 		})
