@@ -35,3 +35,12 @@ func (a fileID) matches(b fileID, when time.Time) bool {
 	return a.device == b.device && a.number == b.number ||
 		a.changed == b.changed && b.changed < when.Add(-settledAge).UnixNano()
 }
+
+// descriptorsMax returns how many files and sockets the process may have open.
+func descriptorsMax() int {
+	var r syscall.Rlimit
+	if syscall.Getrlimit(syscall.RLIMIT_NOFILE, &r) != nil {
+		return descriptorsUnknown
+	}
+	return int(min(r.Cur, descriptorsUnknown))
+}

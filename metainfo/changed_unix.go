@@ -23,3 +23,12 @@ func idOf(info fs.FileInfo) fileID {
 }
 
 func (a fileID) matches(b fileID, _ time.Time) bool { return a == b }
+
+// descriptorsMax returns how many files and sockets the process may have open.
+func descriptorsMax() int {
+	var r syscall.Rlimit
+	if syscall.Getrlimit(syscall.RLIMIT_NOFILE, &r) != nil {
+		return descriptorsUnknown
+	}
+	return int(min(r.Cur, descriptorsUnknown))
+}

@@ -27,6 +27,14 @@ const (
 	workersMax = 64
 	// workersPerCPU lets some workers hash while others wait for the disk.
 	workersPerCPU = 2
+	// descriptorsEach and laneDescriptors are what a worker keeps open, without lanes
+	// and with them: a file and its folder for each lane. descriptorsSpare are left
+	// to the rest of the process.
+	descriptorsEach  = 2
+	laneDescriptors  = 2*lanes.Count + descriptorsEach
+	descriptorsSpare = 16
+	// descriptorsUnknown is more than any number of workers needs.
+	descriptorsUnknown = 1 << 20
 	// progressInterval is how often Progress is called.
 	progressInterval = 100 * time.Millisecond
 )
@@ -62,11 +70,14 @@ func newHasher(opt *BuildOptions, src *sources, l *Layout) *hasher {
 		h.v2 = make([]Hash256, l.pieces)
 	}
 	h.run1 = max(1, runBytes/l.PieceLength)
-	if h.lanes = worthLanes(l); h.lanes {
+	if h.lanes = worthLanes(l) && workersFor(laneDescriptors) > 0; h.lanes {
 		h.run1 = (h.run1 + lanes.Count - 1) / lanes.Count * lanes.Count
 	}
 	return h
 }
+
+// workersFor returns how many workers there can be that keep so many descriptors open.
+func workersFor(each int) int { return (descriptorsMax() - descriptorsSpare) / each }
 
 // run hashes everything. It returns when all its goroutines have ended.
 func (h *hasher) run(ctx context.Context) error {
@@ -77,9 +88,9 @@ func (h *hasher) run(ctx context.Context) error {
 		workers = workersPerCPU * runtime.GOMAXPROCS(0)
 	}
 	if h.lanes {
-		workers = min(workers, laneWorkersMax)
+		workers = min(workers, laneWorkersMax, workersFor(laneDescriptors))
 	}
-	workers = min(workers, workersMax, (h.layout.pieces-1)/h.run1+1)
+	workers = min(workers, max(workersFor(descriptorsEach), 1), workersMax, (h.layout.pieces-1)/h.run1+1)
 	var wg sync.WaitGroup
 	for range workers {
 		wg.Go(func() {

@@ -38,6 +38,9 @@ func run(args []string, stdout, stderr *os.File) int {
 		return c.finish(nil)
 	}
 	call.output.apply(c, stderr, os.LookupEnv)
+	if err := checkLimits(); err != nil {
+		return c.finish(err)
+	}
 	ctx, stop := watchSignals(context.Background(), c)
 	defer stop()
 	ctx, cancel := context.WithCancelCause(ctx)

@@ -43,10 +43,15 @@ func (v *memoryValue) Set(s string) error {
 func (v memoryValue) blocks() int64 { return min(int64(v)/blocksShare, blocksMax) }
 
 // apply makes the collector keep the process below the ceiling, as far as what
-// is in use allows it. It comes before anything large is read.
-func (v memoryValue) apply(c *console) {
-	debug.SetMemoryLimit(int64(v) - memoryOutside)
-	c.log.Info("memory", "ceiling", int64(v), "blocks", v.blocks())
+// is in use allows it, or below what the system lets it have, if that is less. It
+// comes before anything large is read.
+func (v *memoryValue) apply(c *console) error {
+	if err := v.fit(c); err != nil {
+		return err
+	}
+	debug.SetMemoryLimit(int64(*v) - memoryOutside)
+	c.log.Info("memory", "ceiling", int64(*v), "blocks", v.blocks())
+	return nil
 }
 
 // memoryHint is what to try when it does not suffice.

@@ -92,8 +92,7 @@ func (f *nodeFlags) prepare(c *console, more map[string]bool) error {
 		}
 		f.noDHT, f.noLSD, f.noTrackers = true, true, true
 	}
-	f.memory.apply(c)
-	return nil
+	return f.memory.apply(c)
 }
 
 // encryptions are the words for --encryption.
@@ -144,6 +143,9 @@ const resumeFolder = "resume"
 
 // openSession starts the engine, and prepares to join the DHT.
 func openSession(ctx context.Context, c *console, f *nodeFlags, want needs) (*session, error) {
+	if err := checkDescriptors(descriptorsNode); err != nil {
+		return nil, err
+	}
 	hosts, err := f.hosts(c)
 	if err != nil {
 		return nil, err

@@ -83,6 +83,9 @@ func (f *trackerFlags) run(ctx context.Context, c *console, _ []string) error {
 	if f.interval != 0 && time.Duration(f.interval) < time.Minute {
 		return usage(c.command, errors.New("--interval is less than 1m"))
 	}
+	if err := f.memory.apply(c); err != nil {
+		return err
+	}
 	addrs := f.listen.addresses(f.listen.port.port)
 	pairs, err := listenPairs(ctx, addrs)
 	if err != nil {
@@ -93,7 +96,6 @@ func (f *trackerFlags) run(ctx context.Context, c *console, _ []string) error {
 		closePairs(pairs)
 		return err
 	}
-	f.memory.apply(c)
 	connections, peers := f.memory.tracker(len(pairs))
 	server := tracker.NewServer(tracker.ServerConfig{
 		Interval: time.Duration(f.interval), Logger: c.log, PeersMax: peers, ConnectionsMax: connections,
