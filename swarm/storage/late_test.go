@@ -3,6 +3,7 @@ package storage
 import (
 	"os"
 	"path/filepath"
+	"slices"
 	"testing"
 
 	"swarmnode/metainfo"
@@ -169,4 +170,62 @@ func TestLateForeign(t *testing.T) {
 		}
 	}
 	r.back()
+}
+
+// What is there is judged as soon as the hashes are known: other data of the name of
+// unfinished content is left alone and the content fetched under another, zeros are no
+// other data, and complete content is only read.
+func TestLateJudgesWhatIsThere(t *testing.T) {
+	data, whole, bare := lateTorrent(t)
+	for _, tt := range []struct {
+		name, top string
+		there     []byte
+		own       bool // the content goes under another name
+		right     int
+	}{
+		{"other data, unfinished", "file" + PartSuffix, content(5, len(data)), true, 0},
+		{"zeros, unfinished", "file" + PartSuffix, make([]byte, len(data)), false, 0},
+		{"zeros", "file", make([]byte, len(data)), false, 0},
+		{"complete", "file", data, false, latePieces},
+	} {
+		var warned []string
+		cfg := Config{Dir: t.TempDir(), StateDir: t.TempDir(), Layout: bare(), Part: true, Hash: metainfo.Hash{3},
+			Warn: func(err error) { warned = append(warned, err.Error()) }}
+		path := filepath.Join(cfg.Dir, tt.top)
+		if err := os.WriteFile(path, tt.there, 0o600); err != nil {
+			t.Fatal(err)
+		}
+		r := newRig(t, cfg, data)
+		late := r.late()
+		other := newRig(t, cfg, data) // nobody has locked it
+		other.back()
+		teach(t, cfg.Layout, whole)
+		right := 0
+		for p := range late.Members() {
+			r.store.Verify(uint32(p))
+			got := <-r.results
+			if got.Err != nil {
+				t.Errorf("%s: piece %d: %+v", tt.name, p, got)
+			}
+			if got.OK {
+				right++
+			}
+		}
+		if right != tt.right || (len(warned) > 0) != tt.own {
+			t.Errorf("%s: %d pieces are right; warned of %q", tt.name, right, warned)
+		}
+		if right == 0 {
+			r.all()
+		}
+		if err := r.store.Finish(); err != nil {
+			t.Errorf("%s: %v", tt.name, err)
+		}
+		r.back()
+		if got, err := os.ReadFile(filepath.Join(cfg.Dir, "file")); err != nil || !slices.Equal(got, data) {
+			t.Errorf("%s: the content differs: %v", tt.name, err)
+		}
+		if got, err := os.ReadFile(path); tt.own && (err != nil || !slices.Equal(got, tt.there)) {
+			t.Errorf("%s: what was there was changed: %v", tt.name, err)
+		}
+	}
 }
