@@ -51,5 +51,5 @@ func (h *hashing) stop() {
 
 // tellStop says how far the check was when a signal ended it.
 func (h *hashing) tellStop(c *console) {
-	c.note("stopped at %s of the hashing; the same command begins anew", formatPercent(h.done.Load(), h.total.Load()))
+	c.note("stopped at %s of the hashing; the same command starts over", formatPercent(h.done.Load(), h.total.Load()))
 }

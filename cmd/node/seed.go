@@ -343,7 +343,7 @@ func buildWith(ctx context.Context, c *console, opt metainfo.BuildOptions) (*met
 	t, err := metainfo.Build(ctx, opt)
 	c.endProgress()
 	if stop := ended(ctx); stop != nil {
-		c.note("%s: stopped at %s of the hashing; the same command begins anew", opt.Path, formatPercent(done, total))
+		c.note("%s: stopped at %s of the hashing; the same command starts over", opt.Path, formatPercent(done, total))
 		return nil, stop
 	}
 	if err != nil {

@@ -13,10 +13,9 @@ const stopTimeout = 2 * time.Second
 
 // watchSignals returns a context that the first SIGINT, SIGTERM or SIGHUP ends,
 // with a stopped as its cause. A second one, or stopTimeout, ends the process at
-// once. SIGHUP says that the terminal is gone, which nobody will look at again;
-// who wants the command to outlive it starts it with nohup, and then the signal
-// stays ignored. A write to a closed pipe is an error of that write, and no
-// signal.
+// once. SIGHUP says that the terminal is gone. A command that has to outlive its
+// terminal is started with nohup, and then the signal stays ignored. A write to a
+// closed pipe is an error of that write, and no signal.
 func watchSignals(parent context.Context, c *console) (ctx context.Context, stop func()) {
 	ctx, cancel := context.WithCancelCause(parent)
 	signal.Ignore(syscall.SIGPIPE)

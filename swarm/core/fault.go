@@ -20,9 +20,8 @@ const (
 	FaultCount    // how many there are, with FaultNone
 )
 
-// An Unmet is how many of the addresses that are known are those of peers to which
-// there is no connection, by how the last dial failed; those under FaultNone were
-// not dialled yet, or wait for their turn.
+// An Unmet counts the known addresses of peers to which there is no connection, by
+// how the last dial failed. Those under FaultNone were not dialled yet.
 type Unmet [FaultCount]int
 
 // Count returns how many there are.
@@ -34,8 +33,8 @@ func (u *Unmet) Count() int {
 	return n
 }
 
-// SetOwn tells the torrent the addresses at which we listen. Whoever names one of
-// them names ourselves, or a predecessor that is dead.
+// SetOwn tells the torrent the addresses at which we listen. A source that names
+// one of them names ourselves, or a predecessor that is dead.
 func (t *Torrent) SetOwn(addrs []netip.AddrPort) {
 	t.own = make(map[netip.AddrPort]bool, len(addrs))
 	for _, addr := range addrs {
