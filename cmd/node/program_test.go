@@ -2,9 +2,13 @@ package main
 
 import (
 	"fmt"
+	"go/ast"
+	"go/parser"
+	"go/token"
 	"os"
 	"os/exec"
 	"path/filepath"
+	"regexp"
 	"strings"
 	"testing"
 
@@ -108,5 +112,59 @@ func TestInstallBesideNodeJS(t *testing.T) {
 		if got != want || (err != nil) != tt.fails {
 			t.Errorf("%q into %s as %s: %v\ngot  %q\nwant %q", tt.path, tt.folder, tt.name, err, got, want)
 		}
+	}
+}
+
+// What is said outside of the help, which is renamed as a whole, names no command
+// as "node add": the program may be called otherwise.
+func TestMessagesHaveTheOwnName(t *testing.T) {
+	var names []string
+	for _, cmd := range commands() {
+		names = append(names, cmd.name)
+	}
+	own := regexp.MustCompile(`\bnode (` + strings.Join(names, "|") + `)\b`)
+	said := map[string]bool{
+		"warn": true, "note": true, "say": true, "fail": true, "failWithHint": true, "New": true, "Errorf": true,
+	}
+	files, err := filepath.Glob("*.go")
+	if err != nil {
+		t.Fatal(err)
+	}
+	calls := 0
+	for _, path := range files {
+		if strings.HasSuffix(path, "_test.go") {
+			continue
+		}
+		set := token.NewFileSet()
+		file, err := parser.ParseFile(set, path, nil, 0)
+		if err != nil {
+			t.Fatal(err)
+		}
+		ast.Inspect(file, func(n ast.Node) bool {
+			call, ok := n.(*ast.CallExpr)
+			if !ok {
+				return true
+			}
+			name := ""
+			switch f := call.Fun.(type) {
+			case *ast.Ident:
+				name = f.Name
+			case *ast.SelectorExpr:
+				name = f.Sel.Name
+			}
+			if !said[name] {
+				return true
+			}
+			calls++
+			for _, arg := range call.Args {
+				if lit, ok := arg.(*ast.BasicLit); ok && own.MatchString(lit.Value) {
+					t.Errorf("%v: %s", set.Position(lit.Pos()), lit.Value)
+				}
+			}
+			return true
+		})
+	}
+	if calls < 100 {
+		t.Errorf("only %d messages were looked at", calls)
 	}
 }

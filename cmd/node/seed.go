@@ -84,7 +84,7 @@ func (f *seedFlags) run(ctx context.Context, c *console, args []string) error {
 			return fail(diskCode(err), cmp.Or(path, `""`), err)
 		}
 		if st.Mode().IsRegular() && isTorrentFile(path) {
-			c.warn("%s is shared itself, and not the content that it describes (try: node add --seed %[1]s)", path)
+			c.warn("%s is shared itself, and not the content that it describes (try: %s add --seed %[1]s)", path, program)
 		}
 	}
 	if f.torrent != "" {
