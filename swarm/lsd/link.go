@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"swarmnode/swarm/guard"
+	"swarmnode/swarm/limit"
 )
 
 const (
@@ -20,7 +21,7 @@ const (
 	readFaultsMax = 16
 	// packetsPerSecond bounds the packets that are looked at on one link: some
 	// times what hundreds of neighbours send. packetsPerSource bounds those of one
-	// address, which the announces of two thousand torrents take, so that a
+	// sender, which the announces of two thousand torrents take, so that a
 	// neighbour that floods leaves room for the others.
 	packetsPerSecond = 200
 	packetsPerSource = 80
@@ -143,12 +144,22 @@ func (r *packetRate) allow(now time.Time, from netip.Addr) bool {
 		r.second, r.packets = now, 0
 		r.sources = make(map[netip.Addr]int)
 	}
-	if r.packets >= packetsPerSecond || r.sources[from] >= packetsPerSource {
+	sender := senderOf(from)
+	if r.packets >= packetsPerSecond || r.sources[sender] >= packetsPerSource {
 		return false
 	}
 	r.packets++
-	r.sources[from]++
+	r.sources[sender]++
 	return true
+}
+
+// senderOf returns who is taken for one sender: a source, but on a link, where all have
+// addresses of one /64, each address.
+func senderOf(ip netip.Addr) netip.Addr {
+	if ip = ip.Unmap().WithZone(""); ip.IsLinkLocalUnicast() {
+		return ip
+	}
+	return limit.SourceOf(ip)
 }
 
 // local tells whether an address can be that of a neighbour on the link: one

@@ -51,6 +51,8 @@ const (
 	// is answered once. Beyond, an old one is forgotten and may be answered
 	// again.
 	knownMax = 256
+	// perSenderMax bounds those of one sender, who may say any port and cookie.
+	perSenderMax = 8
 	// torrentsMax bounds the torrents that are remembered, those of the past
 	// few seconds included.
 	torrentsMax = 50_000
@@ -327,17 +329,30 @@ func (s *Service) heard(m *search, from netip.Addr) {
 	}
 }
 
-// remember notes a peer, and forgets the one that was silent for the longest
-// if there are too many.
+// remember notes a peer. When there are too many of its sender, or in all, the one of
+// those is forgotten that was silent for the longest.
 func (t *torrent) remember(who identity, now time.Time) {
-	if _, known := t.known[who]; !known && len(t.known) >= knownMax {
-		var oldest identity
+	if _, known := t.known[who]; !known {
+		sender, mine := senderOf(who.addr.Addr()), 0
+		var oldest, oldestMine identity
 		for other, at := range t.known {
 			if old, ok := t.known[oldest]; !ok || at.Before(old) {
 				oldest = other
 			}
+			if senderOf(other.addr.Addr()) != sender {
+				continue
+			}
+			mine++
+			if old, ok := t.known[oldestMine]; !ok || at.Before(old) {
+				oldestMine = other
+			}
 		}
-		delete(t.known, oldest)
+		switch {
+		case mine >= perSenderMax:
+			delete(t.known, oldestMine)
+		case len(t.known) >= knownMax:
+			delete(t.known, oldest)
+		}
 	}
 	t.known[who] = now
 }

@@ -315,35 +315,69 @@ func TestRate(t *testing.T) {
 }
 
 // Strangers by the thousand are yielded as far as there is room, and cost one
-// answer per ten seconds.
+// answer per ten seconds. If all come from one sender, a neighbour is heard beside them,
+// and remembered.
 func TestFlood(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		l := newLAN()
-		a, _ := l.node(t, "192.168.1.1")
-		defer a.Close()
-		found, stop := peers(t, a, hashA, 1001)
-		defer stop()
-		time.Sleep(15 * time.Second)
-		l.take()
-		for i := range 20_000 {
-			s := search{port: uint16(1 + i), cookie: "x", hashes: []metainfo.Hash{hashA, hashB}}
-			l.mu.Lock()
-			l.spread(appendSearch(nil, &s), netip.MustParseAddrPort("192.168.1.66:6771"))
-			l.mu.Unlock()
-			time.Sleep(time.Millisecond)
-		}
-		if n := len(strings.Fields(found())); n == 0 || n > 21*packetsPerSource {
-			t.Errorf("%d peers in 20 s, want at most %d a second", n, packetsPerSource)
-		}
-		if log := l.take(); len(log) < 2 || len(log) > 3 {
-			t.Errorf("%d answers in 20 s: %q", len(log), log)
-		}
-		a.mu.Lock()
-		defer a.mu.Unlock()
-		if n := len(a.torrents[hashA].known); n != knownMax {
-			t.Errorf("%d peers are remembered, want %d", n, knownMax)
-		}
-	})
+	const neighbour = "192.168.1.2:7777"
+	for _, v := range []struct {
+		name      string
+		from      func(i int) string
+		perSecond int
+		known     int
+	}{
+		{"one sender", func(int) string { return "192.168.1.66:6771" }, packetsPerSource, perSenderMax},
+		{"one /64", func(i int) string { return fmt.Sprintf("[fd00:1:2:3::%x]:6771", i) }, packetsPerSource, perSenderMax},
+		{"all of a link", func(i int) string { return fmt.Sprintf("[fe80::%x]:6771", i) }, packetsPerSecond, knownMax},
+		{"all of a network", func(i int) string { return fmt.Sprintf("10.0.%d.%d:6771", i>>8, i&255) }, packetsPerSecond, knownMax},
+	} {
+		synctest.Test(t, func(t *testing.T) {
+			l := newLAN()
+			a, _ := l.node(t, "192.168.1.1")
+			defer a.Close()
+			found, stop := peers(t, a, hashA, 1001)
+			defer stop()
+			time.Sleep(15 * time.Second)
+			l.take()
+			say := func(from, cookie string, port uint16) {
+				s := search{port: port, cookie: cookie, hashes: []metainfo.Hash{hashA, hashB}}
+				l.mu.Lock()
+				l.spread(appendSearch(nil, &s), netip.MustParseAddrPort(from))
+				l.mu.Unlock()
+			}
+			for i := range 20_000 {
+				say(v.from(i), "x", uint16(1+i))
+				if i%1000 == 900 {
+					say(neighbour, "n", 7777)
+				}
+				time.Sleep(time.Millisecond)
+			}
+			all := strings.Fields(found())
+			heard := 0
+			for _, addr := range all {
+				if addr == neighbour {
+					heard++
+				}
+			}
+			if n := len(all) - heard; n == 0 || n > 21*v.perSecond {
+				t.Errorf("%s: %d peers in 20 s, want at most %d a second", v.name, n, v.perSecond)
+			}
+			if log := l.take(); len(log) < 2 || len(log) > 3 {
+				t.Errorf("%s: %d answers in 20 s: %q", v.name, len(log), log)
+			}
+			a.mu.Lock()
+			defer a.mu.Unlock()
+			known := len(a.torrents[hashA].known)
+			if v.perSecond == packetsPerSource {
+				if heard != 20 {
+					t.Errorf("%s: a neighbour is heard %d times of 20", v.name, heard)
+				}
+				known-- // the neighbour
+			}
+			if known != v.known {
+				t.Errorf("%s: %d peers are remembered, want %d", v.name, known, v.known)
+			}
+		})
+	}
 }
 
 // A neighbour that floods does not keep us from hearing another.
