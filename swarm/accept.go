@@ -46,7 +46,7 @@ func bind(addrs []netip.AddrPort) (ports []*transport.Pair, err error) {
 
 // accept starts a loop for each port.
 func (e *Engine) accept() {
-	pending := limit.NewPending(0)
+	pending := limit.NewPending(pendingMax(transport.DescriptorsMax()))
 	for _, port := range e.ports {
 		e.wait.Go(func() {
 			err := transport.Serve(e.ctx, port.TCP, func(conn net.Conn) { e.admit(conn, pending) })
@@ -57,22 +57,30 @@ func (e *Engine) accept() {
 	}
 }
 
-// admit shakes hands with a new connection in a goroutine of its own. Too many
-// at a time make room by closing the oldest that has said nothing.
+// pendingMax returns how many handshakes others may have under way: a part of the
+// descriptors that are not for connections and files.
+func pendingMax(descriptors int) int {
+	return min(limit.PendingMax, max(descriptors/pendingShare, pendingMin))
+}
+
+// admit shakes hands with a new connection in a goroutine of its own. When too many do
+// so at a time, one of those that have not finished is closed; see limit.Pending.
 func (e *Engine) admit(conn net.Conn, pending *limit.Pending) {
 	addr := transport.RemoteAddrPort(conn)
 	if e.bans.banned(time.Now(), addr.Addr()) {
 		conn.Close()
 		return
 	}
-	release := pending.Admit(addr.Addr(), func() { conn.Close() })
+	place := pending.Admit(addr.Addr(), func() { conn.Close() })
 	e.wait.Go(func() {
-		defer release()
-		e.welcome(conn, addr)
+		defer place.Leave()
+		e.welcome(conn, addr, place)
 	})
 }
 
-func (e *Engine) welcome(conn net.Conn, addr netip.AddrPort) {
+// welcome shakes hands with the connection at a place, and gives the place back when
+// that went well.
+func (e *Engine) welcome(conn net.Conn, addr netip.AddrPort, place *limit.Place) {
 	var t *Torrent
 	shaken, err := peer.Accept(e.ctx, conn, peer.Welcome{
 		Answer: func(asked wire.Hello) (wire.Hello, bool) {
@@ -88,6 +96,7 @@ func (e *Engine) welcome(conn net.Conn, addr netip.AddrPort) {
 		e.log.Debug("incoming handshake", "peer", addr, "err", err)
 		return
 	}
+	place.Keep()
 	shaken.Theirs.InfoHash = shaken.Mine.InfoHash // what was agreed upon
 	t.join(shaken, addr, false)
 }

@@ -76,6 +76,10 @@ const (
 	// DHT and some handshakes; connectionsMin is what is tried all the same.
 	descriptorsSpare = 12
 	connectionsMin   = 8
+	// pendingShare is the part of the descriptors for handshakes that others start,
+	// and pendingMin how many there may be at the least.
+	pendingShare = 16
+	pendingMin   = 16
 
 	defaultMemoryMax    = 48 << 20
 	defaultPeerIDPrefix = "-SN0100-"
@@ -99,7 +103,7 @@ type Engine struct {
 	ports   []*transport.Pair
 	conns   *limit.Connections
 	memory  *limit.Memory
-	rooms   *limit.Slots // for connections that wait for a place
+	rooms   *limit.Pending // connections that wait for a place
 	dials   *limit.Dials
 	web     *guard.Client // for trackers and web seeds
 	tracker *tracker.Client
@@ -108,6 +112,7 @@ type Engine struct {
 	blocks  *block.Pool
 	uploads *readers
 	workers *storage.Workers
+	home    limit.Home // where we listen
 	bans    bans
 	outside outside
 	own     atomic.Pointer[[]netip.AddrPort] // at which we are reached, see findOwn
@@ -157,14 +162,21 @@ func start(cfg Config, ports []*transport.Pair) *Engine {
 	if cfg.memory == nil {
 		cfg.memory = limit.NewMemory(nil)
 	}
+	var bound []netip.Addr
+	for _, p := range ports {
+		bound = append(bound, p.AddrPort().Addr())
+	}
+	home := limit.NewHome(bound)
 	e := &Engine{
 		cfg:      cfg,
+		home:     home,
+		bans:     bans{home: home},
 		log:      cfg.Logger,
 		ports:    ports,
-		conns:    limit.NewConnections(connectionsMax(&cfg, transport.DescriptorsMax()), 0),
+		conns:    limit.NewConnections(connectionsMax(&cfg, transport.DescriptorsMax()), 0, home),
 		memory:   cfg.memory,
-		rooms:    limit.NewSlots(roomWaitersMax),
-		dials:    limit.NewDials(0),
+		rooms:    limit.NewPending(roomWaitersMax),
+		dials:    limit.NewDials(0, home),
 		down:     limit.NewCommon(cfg.Down),
 		up:       limit.NewCommon(cfg.Up),
 		blocks:   block.NewPool(cfg.MemoryMax * 2 / 3),
@@ -173,7 +185,7 @@ func start(cfg Config, ports []*transport.Pair) *Engine {
 		torrents: make(map[metainfo.Hash]*Torrent),
 		aliases:  make(map[metainfo.Hash]*Torrent),
 		hidden:   make(map[mse.ID]metainfo.Hash),
-		keys:     limit.NewTurns(keysPerSource, keysMax),
+		keys:     limit.NewTurns(keysPerSource, keysMax, home),
 	}
 	e.web = guard.New(guard.Config{UserAgent: cfg.Client, Local: e.local})
 	e.tracker = tracker.NewClient(tracker.ClientConfig{HTTP: e.web, Local: e.local})

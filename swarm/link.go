@@ -39,10 +39,21 @@ type link struct {
 	outgoing  bool
 	encrypted bool  // the handshake was
 	waited    bool  // for a place; of the loop
+	placed    bool  // it has a place; set before it joins the loop
 	pending   run   // uploads of this batch of actions that may grow
 	ports     int   // DHT nodes it has told of; of its reader
 	held      int64 // bytes read for it and not yet written; of readers, under its mutex
 	inbox     inbox // what the loop has not taken in yet
+}
+
+// abandon closes a link that the loop has not taken.
+func (l *link) abandon() {
+	if l.conn != nil {
+		l.conn.Close()
+	}
+	if l.placed {
+		l.torrent.engine.conns.Release(l.addr.Addr())
+	}
 }
 
 // portsMax bounds the DHT nodes that one connection tells of: each is asked
@@ -62,7 +73,9 @@ func (l *link) OnMessage(m *wire.Message) {
 	}
 	if tell := l.torrent.engine.cfg.DHTNode; m.ID == wire.Port && m.Port != 0 && tell != nil && l.ports < portsMax {
 		l.ports++
-		tell(netip.AddrPortFrom(l.addr.Addr(), m.Port))
+		if addr := netip.AddrPortFrom(l.addr.Addr(), m.Port); core.SourceIncoming.MayName(addr) {
+			tell(addr)
+		}
 	}
 	l.torrent.post(e)
 }

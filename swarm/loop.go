@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"net"
-	"net/netip"
 	"slices"
 	"sync"
 	"time"
@@ -59,6 +58,9 @@ func (l *loop) run() {
 	for l.ctx.Err() == nil {
 		select {
 		case <-l.mail.wake:
+			if l.ctx.Err() != nil {
+				continue // it ended the connections, whose peers are to be remembered
+			}
 			now = time.Now()
 			l.takeIn(now)
 		case link := <-l.joins:
@@ -126,7 +128,7 @@ func (l *loop) setTimer(now time.Time) {
 // accept makes a link part of the torrent and starts its stream.
 func (l *loop) accept(now time.Time, link *link) {
 	ip := link.addr.Addr()
-	if link.stream == nil && !l.engine.takePlace(ip) {
+	if link.stream == nil && !link.placed && !l.engine.takePlace(ip) {
 		if l.seekRoom(link) {
 			return
 		}
@@ -159,22 +161,25 @@ func (l *loop) accept(now time.Time, link *link) {
 	})
 }
 
-// seekRoom has a useless connection of some torrent end for the sake of link,
-// which found no place, and brings link back. It reports false if link has had
-// its chance, or too many others wait.
+// seekRoom has a connection of some torrent end for the sake of link, which found no
+// place, and brings link back, at the latest when others that wait need its turn. It
+// reports false if link has had its chance, or its source has all that it may have.
 func (l *loop) seekRoom(link *link) bool {
 	e := l.engine
-	if link.waited || !e.conns.Full() || !e.rooms.TryAcquire() {
+	if link.waited || !e.conns.Full() || e.conns.HasAll(link.addr.Addr()) {
 		return false
 	}
 	link.waited = true
+	ctx, giveUp := context.WithCancel(l.ctx)
+	room := e.rooms.Admit(link.addr.Addr(), giveUp)
 	l.wait.Go(func() {
-		defer e.rooms.Release()
-		e.makeRoom(l.ctx)
+		defer room.Keep()
+		defer giveUp()
+		link.placed = e.makeRoom(ctx, link.addr.Addr())
 		select {
 		case l.joins <- link:
 		case <-l.ctx.Done():
-			link.conn.Close()
+			link.abandon()
 		}
 	})
 	return true
@@ -205,8 +210,8 @@ func (l *loop) act(now time.Time) {
 func (l *loop) perform(now time.Time, a *core.Action) {
 	switch a.Kind {
 	case core.Dial:
-		addr, soon := a.Addr, a.Soon
-		l.wait.Go(func() { l.dial(addr, soon) })
+		to := limit.Destination{Addr: a.Addr, Told: a.Told}
+		l.wait.Go(func() { l.dial(to) })
 	case core.Send:
 		if link := l.links[a.Peer]; link != nil {
 			link.stream.Send(a.Msg)
@@ -262,43 +267,49 @@ func (d dropped) Error() string { return "dropped: " + d.reason.String() }
 // banned is dropped for a peer that is not to come back.
 type banned struct{ dropped }
 
-// dial connects to addr and shakes hands, within the budget of the engine.
-func (l *loop) dial(addr netip.AddrPort, soon bool) {
-	if err := l.tryDial(addr, soon); err != nil {
-		l.log.Debug("dial", "peer", addr, "err", err)
+// dial connects to an address and shakes hands, within the budget of the engine.
+func (l *loop) dial(to limit.Destination) {
+	if err := l.tryDial(to); err != nil {
+		l.log.Debug("dial", "peer", to.Addr, "err", err)
 		kind := core.DialFailed
 		if errors.Is(err, limit.ErrTooOften) || errors.Is(err, limit.ErrBusy) {
 			kind = core.DialPutOff
 		}
-		l.post(core.Event{Kind: kind, Addr: addr, Err: err, Fault: faultOf(err)})
+		l.post(core.Event{Kind: kind, Addr: to.Addr, Err: err, Fault: faultOf(err)})
 	}
 }
 
-func (l *loop) tryDial(addr netip.AddrPort, soon bool) error {
+func (l *loop) tryDial(to limit.Destination) error {
+	addr, dials := to.Addr, l.engine.dials
 	if l.engine.bans.banned(time.Now(), addr.Addr()) {
 		return errBanned
 	}
-	acquire, timeout := l.engine.dials.Acquire, peer.HandshakeTimeout
-	if soon {
-		acquire, timeout = l.engine.dials.AcquireKnown, soonTimeout
-	}
-	if err := acquire(l.ctx, l.Torrent, addr); err != nil {
+	if err := dials.Acquire(l.ctx, l.Torrent, to); err != nil {
 		return err
 	}
-	defer l.engine.dials.Release(l.Torrent)
+	defer dials.Release(l.Torrent)
+	timeout := peer.HandshakeTimeout
+	if to.Told == limit.ByItself {
+		timeout = soonTimeout
+	}
 	ctx, cancel := context.WithTimeout(l.ctx, timeout)
 	defer cancel()
 	var err error
+	connections := 0
 	hashes := l.hashes()
 	for i, hash := range hashes {
 		offer := peer.Offer{Mine: l.hello(hash), Others: slices.Delete(slices.Clone(hashes), i, i+1)}
 		for _, offer.Encrypt = range l.engine.cfg.Encryption.Attempts() {
+			if connections++; connections > 1 && dials.Again(to) != nil {
+				return err // that of the last one
+			}
 			var conn net.Conn
 			if conn, err = l.engine.dialer(addr.Addr()).Dial(ctx, addr); err != nil {
 				return err
 			}
 			var shaken peer.Shaken
 			if shaken, err = peer.Dial(ctx, conn, offer); err == nil {
+				dials.Met(to, connections)
 				l.join(shaken, addr, true)
 				return nil
 			}
@@ -347,9 +358,7 @@ func (l *loop) end() {
 	for drained := false; !drained; {
 		select {
 		case link := <-l.joins:
-			if link.conn != nil {
-				link.conn.Close()
-			}
+			link.abandon()
 		default:
 			drained = true
 		}

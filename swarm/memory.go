@@ -69,25 +69,13 @@ func (e *Engine) watchMemory(ctx context.Context) {
 			continue
 		}
 		e.conns.Hold(true)
-		if !e.evictOne() {
+		if !e.evictOne(nil) {
 			e.dropHeaviest()
 			continue
 		}
-		for n := 1; n < evictedMax && e.memory.Over() && e.evictOne(); n++ {
+		for n := 1; n < evictedMax && e.memory.Over() && e.evictOne(nil); n++ {
 		}
 	}
-}
-
-// evictOne ends one connection of no use, of any torrent, and reports whether there
-// was one.
-func (e *Engine) evictOne() bool {
-	for _, t := range e.Torrents() {
-		evicted := make(chan bool, 1)
-		if t.ask(func(now time.Time) { evicted <- t.loop.core.Evict(now) }) && <-evicted {
-			return true
-		}
-	}
-	return false
 }
 
 // dropHeaviest ends the connection for which most bytes are kept, if they are many.

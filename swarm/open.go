@@ -66,7 +66,7 @@ func newLoop(t *Torrent, info *metainfo.Info) *loop {
 		core: core.New(time.Now(), core.Config{
 			InfoHash: t.hash, HashV2: t.names.v2, PeerID: t.peerID, Client: t.engine.cfg.Client, Port: t.engine.Addr().Port(),
 			Seed: rand.Uint64(), SuperSeed: t.spec.SuperSeed, MetadataOnly: t.spec.MetadataOnly,
-			Private: info != nil && info.Private(), PeersOnly: t.spec.PeersOnly,
+			Private: info != nil && info.Private(), PeersOnly: t.spec.PeersOnly, Home: t.engine.home,
 			// What is asked for must find buffers when it comes, with some left
 			// for blocks that are being written.
 			Limits: core.Limits{RequestsMax: t.engine.blocks.Cap() * 3 / 4, PeersMax: t.engine.cfg.TorrentPeersMax},

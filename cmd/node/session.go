@@ -19,6 +19,7 @@ import (
 	"swarmnode/dht"
 	"swarmnode/metainfo"
 	"swarmnode/swarm"
+	"swarmnode/swarm/core"
 	"swarmnode/swarm/lsd"
 	"swarmnode/swarm/storage"
 )
@@ -238,9 +239,13 @@ func (f *nodeFlags) urls(src *source) bool {
 	return !f.peersOnly && (src.asks(f.noTrackers) || src.webSeeds())
 }
 
-// validHosts leaves out what a torrent names and is no HOST:PORT.
+// validHosts leaves out what a torrent names and is no HOST:PORT, or is where what a
+// stranger names must not lead.
 func validHosts(hosts []string) []string {
-	return slices.DeleteFunc(slices.Clone(hosts), func(h string) bool { return checkHostPort(h) != nil })
+	return slices.DeleteFunc(slices.Clone(hosts), func(h string) bool {
+		addr, err := netip.ParseAddrPort(h)
+		return checkHostPort(h) != nil || err == nil && !core.SourceLink.MayName(addr)
+	})
 }
 
 // checkReachable warns of the bootstrap hosts that have no address, if the user

@@ -4,6 +4,7 @@ import (
 	"net/netip"
 
 	"swarmnode/swarm/block"
+	"swarmnode/swarm/limit"
 	"swarmnode/swarm/wire"
 )
 
@@ -14,7 +15,7 @@ type ActionKind uint8
 // them out in order.
 const (
 	// Dial: connect to Addr and shake hands; answer with Connected or
-	// DialFailed. Addr, Soon.
+	// DialFailed. Addr, Told.
 	Dial ActionKind = iota
 	// Send: queue a message to a peer. Peer, Msg; its Payload is the
 	// driver's to keep.
@@ -51,7 +52,7 @@ const (
 type Action struct {
 	Kind   ActionKind
 	Ban    bool
-	Soon   bool // blocks moved at the address lately: it is there now or not at all
+	Told   limit.Told // how Addr is known
 	Reason Reason
 	Peer   PeerRef
 	Ref    block.Ref

@@ -5,6 +5,7 @@ import (
 	"slices"
 	"time"
 
+	"swarmnode/swarm/limit"
 	"swarmnode/swarm/wire"
 )
 
@@ -30,10 +31,19 @@ const (
 	failuresMax = 6
 
 	// The wait after a failure doubles from the first to the last.
-	retryFirst     = 5 * time.Second
-	retryLast      = 30 * time.Minute
-	retryFirstUser = time.Second
-	retryLastUser  = 30 * time.Second
+	retryFirst = 5 * time.Second
+	retryLast  = 30 * time.Minute
+	// What the user names is tried again after a second for namedSteady times, and
+	// then after a quarter more each time, up to namedLast: a peer that comes is met
+	// after a quarter of the time that it was awaited.
+	namedFirst  = time.Second
+	namedLast   = 30 * time.Second
+	namedSteady = 4
+	// unwantedAfter is the least wait after a connection that we ended ourselves.
+	unwantedAfter = 8 * time.Second
+	// steadyAfter is how old a connection is that was worth making although nothing
+	// moved: failures before it count no more.
+	steadyAfter = time.Minute
 	// againAfter is the wait before a peer that was connected is dialled again.
 	againAfter = 2 * time.Second
 	// upgradeAfter is the same for one that is to be connected to by another
@@ -56,13 +66,14 @@ type entry struct {
 	host     *host      // of addr
 	source   Source     // who told of it first
 	sources  sourceSet  // who has told of it
-	teller   netip.Addr // the peer that did, if it was by peer exchange
+	teller   netip.Addr // the source of the peer that did, if it was by peer exchange
 	state    entryState
 	failures uint8
 	good     bool      // a handshake went well once: it is proven
 	seed     bool      // it had everything when last seen
 	rumour   bool      // others say that it has everything
 	fault    DialFault // how the last dial failed; FaultNone after a handshake
+	counted  bool      // its last dial counts as one to a rumour
 	peer     PeerRef
 	priority uint32        // canonical (BEP 40)
 	next     time.Duration // not to be dialled before
@@ -78,12 +89,15 @@ type sourceSet uint8
 
 func (s sourceSet) has(source Source) bool { return s&(1<<source) != 0 }
 
-// vouched tells whether a peer may be connected to in a private torrent: a
-// tracker told of it (BEP 27), or the user.
-func (s sourceSet) vouched() bool { return s.has(SourceTracker) || s.has(SourceUser) }
+// vouched reports whether a peer may be connected to in a private torrent: a
+// tracker told of it (BEP 27), or the user, or the link that the user opened.
+func (s sourceSet) vouched() bool {
+	return s.has(SourceTracker) || s.has(SourceUser) || s.has(SourceLink)
+}
 
 // A book holds the addresses that were learnt, and those that are banned.
 type book struct {
+	home      limit.Home // where we listen ourselves
 	byAddr    map[netip.AddrPort]*entry
 	list      []*entry
 	perSource [sourceCount]int // addresses that are not proven, by who told first
@@ -93,11 +107,12 @@ type book struct {
 	byDial    [sourceCount]int   // those that are being dialled, by who told first
 	tellers   map[netip.Addr]int // addresses that are not proven, by teller
 	hosts     map[netip.Addr]*host
-	bans      map[netip.AddrPort]time.Duration // port 0: all of the address
+	bans      map[netip.AddrPort]time.Duration // of a source with port 0, or of an address at home
 }
 
-func newBook() book {
+func newBook(home limit.Home) book {
 	return book{
+		home:    home,
 		byAddr:  map[netip.AddrPort]*entry{},
 		tellers: map[netip.Addr]int{},
 		hosts:   map[netip.Addr]*host{},
@@ -105,41 +120,12 @@ func newBook() book {
 	}
 }
 
-// unmapped returns addr with an IPv4 address as such.
-func unmapped(addr netip.AddrPort) netip.AddrPort {
-	return netip.AddrPortFrom(addr.Addr().Unmap(), addr.Port())
-}
-
-// local tells whether an address says little about who is behind it: many
-// nodes share a loopback or private one in tests and laboratories.
-func local(ip netip.Addr) bool {
-	return ip.IsLoopback() || ip.IsPrivate() || ip.IsLinkLocalUnicast()
-}
-
-// discard is the prefix to which nothing is ever sent (RFC 6666). Drivers give
-// addresses in it to what stands in the seat of a peer and has none, such as a
-// web seed, so they are neither dialled nor told to anybody.
-var discard = netip.MustParsePrefix("100::/64")
-
-// nowhere are the IPv4 networks in which nobody can be: "this" one (RFC 1122)
-// and those of no use (RFC 1112), with the broadcast address.
-var nowhere = [...]netip.Prefix{netip.MustParsePrefix("0.0.0.0/8"), netip.MustParsePrefix("240.0.0.0/4")}
-
-// usable tells whether addr could be that of a peer.
-func usable(addr netip.AddrPort) bool {
-	ip := addr.Addr()
-	if !ip.IsValid() || addr.Port() == 0 || ip.IsUnspecified() || ip.IsMulticast() || discard.Contains(ip) {
-		return false
-	}
-	return !nowhere[0].Contains(ip) && !nowhere[1].Contains(ip)
-}
-
 // A rumour is an address that somebody has told.
 type rumour struct {
 	addr    netip.AddrPort
 	source  Source
 	sources sourceSet  // has source
-	teller  netip.Addr // the peer, if it was by peer exchange
+	teller  netip.Addr // the source of the peer, if it was by peer exchange
 }
 
 // add notes an address and returns what is known of it, nil if there is no place
@@ -172,11 +158,12 @@ func (b *book) add(r rumour, pick func(n int) int) (e *entry, fresh bool) {
 // makeRoom tells whether another address may be added, having forgotten one of
 // the same teller, source or of any, if that has its share.
 func (b *book) makeRoom(r rumour, pick func(n int) int) bool {
-	if r.source != SourceUser && b.crowded(r.addr.Addr()) {
-		return false
-	}
 	var among func(e *entry) bool
 	switch {
+	case r.source != SourceUser && b.crowded(r.addr.Addr()):
+		// It may be the living one among those that an enemy made up.
+		h := b.host(r.addr.Addr())
+		among = func(e *entry) bool { return e.host == h && e.failures > 0 }
 	case r.teller.IsValid() && b.tellers[r.teller] >= perTellerMax:
 		among = func(e *entry) bool { return e.teller == r.teller }
 	case r.source != SourceUser && b.perSource[r.source] >= perSourceMax:
@@ -267,7 +254,7 @@ func (b *book) forget(e *entry) {
 func (b *book) connected(addr netip.AddrPort, ref PeerRef, outgoing bool, now time.Duration) {
 	if e := b.byAddr[addr]; outgoing && e != nil {
 		b.setState(e, entryConnected)
-		e.peer, e.failures, e.met, e.fault = ref, 0, now, FaultNone
+		e.peer, e.met, e.fault = ref, now, FaultNone
 		b.prove(e, true)
 		b.reached(addr.Addr())
 	}
@@ -294,6 +281,9 @@ func (b *book) closed(p *peer, reason Reason, broken bool, now time.Duration) {
 		if p.down.total > 0 {
 			b.prove(e, true)
 		}
+		if p.down.total+p.up.total > 0 || now-p.since >= steadyAfter {
+			e.failures = 0
+		}
 		e.next = now + againAfter
 		if e.parted(p, reason, broken, now) {
 			continue
@@ -309,6 +299,7 @@ func (b *book) closed(p *peer, reason Reason, broken bool, now time.Duration) {
 		default:
 			e.failures = max(e.failures, 3)
 			b.failed(e, now, now%retryFirst)
+			e.next = max(e.next, now+unwantedAfter)
 		}
 	}
 }
@@ -320,11 +311,10 @@ func (b *book) failed(e *entry, now, jitter time.Duration) {
 		e.lost(now, jitter)
 		return
 	}
-	first, last := retryFirst, retryLast
+	wait := min(retryLast, retryFirst<<min(e.failures, 12))
 	if e.source == SourceUser {
-		first, last = retryFirstUser, retryLastUser
+		wait = namedWait(int(e.failures))
 	}
-	wait := min(last, first<<min(e.failures, 12))
 	e.next = now + wait + jitter%(wait/5+1)
 	e.failures = min(e.failures+1, 100)
 	if !e.good && e.source != SourceUser {
@@ -334,6 +324,17 @@ func (b *book) failed(e *entry, now, jitter time.Duration) {
 		b.given++
 		b.forget(e)
 	}
+}
+
+// namedWait returns the wait before what the user named is dialled again.
+func namedWait(failures int) time.Duration {
+	wait := namedFirst
+	for range failures - namedSteady + 1 {
+		if wait += wait / 4; wait >= namedLast {
+			return namedLast
+		}
+	}
+	return wait
 }
 
 func (b *book) setState(e *entry, s entryState) {
@@ -357,20 +358,26 @@ func (b *book) isSelf(addr netip.AddrPort) {
 	}
 }
 
-// ban bans the address of a peer, all of its ports unless the address is local.
+// ban bans the source of a peer, or at home, where other nodes are, its address.
 func (b *book) ban(addr, listen netip.AddrPort, now time.Duration) {
 	for _, a := range [...]netip.AddrPort{addr, listen} {
 		if !a.IsValid() {
 			continue
 		}
-		if !local(a.Addr()) {
-			a = netip.AddrPortFrom(a.Addr(), 0)
-		}
-		if len(b.bans) >= bansMax {
+		key := b.banKey(a)
+		if _, ok := b.bans[key]; !ok && len(b.bans) >= bansMax {
 			b.unban(now)
 		}
-		b.bans[a] = now + banFor
+		b.bans[key] = now + banFor
 	}
+}
+
+// banKey returns what is banned when a peer at addr is.
+func (b *book) banKey(addr netip.AddrPort) netip.AddrPort {
+	if b.home.Has(addr.Addr()) {
+		return addr
+	}
+	return netip.AddrPortFrom(limit.SourceOf(addr.Addr()), 0)
 }
 
 // unban forgets the bans that are over, or else the oldest.
@@ -389,8 +396,5 @@ func (b *book) unban(now time.Duration) {
 }
 
 func (b *book) banned(addr netip.AddrPort, now time.Duration) bool {
-	if len(b.bans) == 0 {
-		return false
-	}
-	return b.bans[addr] > now || b.bans[netip.AddrPortFrom(addr.Addr(), 0)] > now
+	return len(b.bans) > 0 && b.bans[b.banKey(addr)] > now
 }

@@ -4,6 +4,8 @@ import (
 	"net/netip"
 	"testing"
 	"time"
+
+	"swarmnode/swarm/limit"
 )
 
 func numbered(i int) netip.AddrPort {
@@ -19,7 +21,7 @@ func told(b *book, addr netip.AddrPort, source Source) *entry {
 // TestBookBounds: no source can drown the others, and what the user named
 // stays.
 func TestBookBounds(t *testing.T) {
-	b := newBook()
+	b := newBook(nil)
 	user := numbered(1 << 20)
 	told(&b, user, SourceUser)
 	for i := range 2000 {
@@ -45,7 +47,7 @@ func TestBookBounds(t *testing.T) {
 // TestFloodKeepsProvenAddresses: addresses at which peers were met are not driven
 // out by any number of others, and of those as many are kept as fit.
 func TestFloodKeepsProvenAddresses(t *testing.T) {
-	b := newBook()
+	b := newBook(nil)
 	for i := range 100 {
 		told(&b, numbered(i), SourceDHT)
 		b.connected(numbered(i), PeerRef(i+1), true, 0)
@@ -63,7 +65,7 @@ func TestFloodKeepsProvenAddresses(t *testing.T) {
 	}
 	b.check()
 	// Those that are proven have a bound of their own: the worst goes.
-	b = newBook()
+	b = newBook(nil)
 	for i := range provenMax + 50 {
 		told(&b, numbered(i), Source(i%int(sourceCount)))
 		e := b.byAddr[numbered(i)]
@@ -84,7 +86,7 @@ func TestFloodKeepsProvenAddresses(t *testing.T) {
 // TestOneTeller: what one peer names by peer exchange takes no place from what
 // others name.
 func TestOneTeller(t *testing.T) {
-	b := newBook()
+	b := newBook(nil)
 	tell := func(teller string, i int) {
 		b.add(rumour{numbered(i), SourcePEX, 1 << SourcePEX, netip.MustParseAddr(teller)}, func(n int) int { return 0 })
 	}
@@ -108,7 +110,7 @@ func TestOneTeller(t *testing.T) {
 // TestOneHost: one IP address with a thousand ports is a few addresses, and is
 // left alone for long when nobody is met there.
 func TestOneHost(t *testing.T) {
-	b := newBook()
+	b := newBook(nil)
 	at := func(port int) netip.AddrPort {
 		return netip.AddrPortFrom(netip.MustParseAddr("30.0.0.9"), uint16(port))
 	}
@@ -179,7 +181,7 @@ func TestUsable(t *testing.T) {
 }
 
 func TestBookRetries(t *testing.T) {
-	b := newBook()
+	b := newBook(nil)
 	told(&b, numbered(1), SourceDHT)
 	told(&b, numbered(2), SourceUser)
 	found, named := b.byAddr[numbered(1)], b.byAddr[numbered(2)]
@@ -193,19 +195,26 @@ func TestBookRetries(t *testing.T) {
 	if b.byAddr[numbered(1)] != nil {
 		t.Error("an address that always fails is kept")
 	}
+	at := time.Duration(0)
 	for range 50 {
-		b.failed(named, 0, 0)
+		b.failed(named, at, 0)
+		if wait := named.next - at; wait > max(namedFirst, at/3) {
+			t.Errorf("what the user named is tried again %v after %v in vain", wait, at)
+		}
+		at = named.next
 	}
-	if b.byAddr[numbered(2)] == nil || named.next != retryLastUser {
-		t.Errorf("what the user named is tried after %v, want for ever after %v", named.next, retryLastUser)
+	b.failed(named, 0, 0)
+	if b.byAddr[numbered(2)] == nil || named.next != namedLast {
+		t.Errorf("what the user named is tried after %v, want for ever after %v", named.next, namedLast)
 	}
 }
 
 func TestBans(t *testing.T) {
-	b := newBook()
+	b := newBook(limit.Home{netip.MustParseAddr("127.0.0.1")})
 	far, near := netip.MustParseAddrPort("30.0.0.1:5000"), netip.MustParseAddrPort("127.0.0.1:5000")
 	b.ban(far, netip.AddrPort{}, 0)
 	b.ban(near, netip.AddrPort{}, 0)
+	b.ban(netip.MustParseAddrPort("127.0.0.2:5000"), netip.MustParseAddrPort("[2001:db8:1:2::1]:5000"), 0)
 	for _, c := range []struct {
 		addr string
 		at   time.Duration
@@ -216,7 +225,12 @@ func TestBans(t *testing.T) {
 		{"30.0.0.2:5000", time.Minute, false},
 		{"30.0.0.1:5000", banFor, false},
 		{"127.0.0.1:5000", time.Minute, true},
-		{"127.0.0.1:5001", time.Minute, false}, // many nodes share it
+		{"127.0.0.1:5001", time.Minute, false}, // our own: many nodes share it
+		{"127.0.0.2:5000", time.Minute, true},
+		{"127.0.0.2:5001", time.Minute, true}, // another of this machine
+		{"[2001:db8:1:2::9]:1", time.Minute, true},
+		{"[2001:db8:1:3::9]:1", time.Minute, false},
+		{"[2002:1e00:1::1]:1", time.Minute, true}, // 30.0.0.1 by 6to4
 	} {
 		if got := b.banned(netip.MustParseAddrPort(c.addr), c.at); got != c.want {
 			t.Errorf("%s after %v: banned %v, want %v", c.addr, c.at, got, c.want)

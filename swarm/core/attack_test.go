@@ -17,6 +17,7 @@ import (
 type attack struct {
 	*script
 	actions []Action // that followed from the last step
+	ref     PeerRef  // the last one, of tests that count them
 }
 
 func newAttack(t *testing.T, requests int) *attack {
@@ -280,7 +281,7 @@ func (a *attack) visit(ref PeerRef, addr string) {
 func TestConnectionsOfOneAddress(t *testing.T) {
 	a := newAttack(t, 0)
 	a.torrent.cfg.Limits.PeersMax = 6
-	for i := range PeerRef(perAddressMax) {
+	for i := range PeerRef(perSourceConnsMax) {
 		a.visit(10+i, fmt.Sprintf("20.0.0.1:%d", 1000+i))
 		if reason, ok := a.dropped(10 + i); ok {
 			t.Fatalf("connection %d of a household was dropped: %v", i+1, reason)
@@ -288,12 +289,12 @@ func TestConnectionsOfOneAddress(t *testing.T) {
 	}
 	a.visit(20, "20.0.0.1:2000")
 	if reason, ok := a.dropped(20); !ok || reason != ReasonDuplicate {
-		t.Errorf("connection %d of one address: %v, dropped %v", perAddressMax+1, reason, ok)
+		t.Errorf("connection %d of one address: %v, dropped %v", perSourceConnsMax+1, reason, ok)
 	}
 	// Six places: peer 1, four of one address, and one more.
 	for i, want := range []PeerRef{0, 13, 12, 11} {
 		ref := PeerRef(30 + i)
-		a.visit(ref, fmt.Sprintf("20.0.9.%d:1000", i+1))
+		a.visit(ref, fmt.Sprintf("20.0.%d.1:1000", i+9))
 		if reason, ok := a.dropped(ref); ok {
 			t.Fatalf("newcomer %d was dropped: %v", i+1, reason)
 		}

@@ -45,11 +45,11 @@ func (b *book) check() {
 		if e.state == entryDialling {
 			dialling++
 			byDial[e.source]++
-			if !local(e.addr.Addr()) {
+			if !b.home.Has(e.addr.Addr()) {
 				atHosts++
 			}
 		}
-		if !local(e.addr.Addr()) {
+		if !b.home.Has(e.addr.Addr()) {
 			hosted++
 		}
 		if b.byAddr[e.addr] != e {

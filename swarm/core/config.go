@@ -3,6 +3,7 @@ package core
 import (
 	"swarmnode/metainfo"
 	"swarmnode/swarm/block"
+	"swarmnode/swarm/limit"
 )
 
 // A Config is what a Torrent is told at its birth. The zero value of a limit
@@ -23,6 +24,8 @@ type Config struct {
 	Client string
 	// Port is where we accept connections; 0 when we do not.
 	Port uint16
+	// Home is where we listen: what counts by source makes an exception of it.
+	Home limit.Home
 	// MetadataOnly has the torrent learn what a .torrent file holds, the info
 	// dictionary and the piece layers (BEP 52), and nothing else: it neither
 	// wants nor has any piece. Complete says that all of it is known.

@@ -3,18 +3,14 @@ package core
 import (
 	"net/netip"
 	"time"
+
+	"swarmnode/swarm/limit"
 )
 
 const (
 	// dialEvery and dialBurst pace the Dials of a torrent: 20 a second.
 	dialEvery = 50 * time.Millisecond
 	dialBurst = 20
-	// dialsPerAddress is how often one address may be dialled within
-	// dialsWindow, whatever its ports: somebody may have named an innocent host
-	// many times. Local addresses are exempt.
-	dialsPerAddress = 3
-	dialsWindow     = time.Minute
-
 	// putOffFor is how long a Dial waits that a limit of all torrents together
 	// was in the way of.
 	putOffFor = 10 * time.Second
@@ -32,9 +28,10 @@ const (
 type dialer struct {
 	tokens  int
 	filled  time.Duration
-	window  time.Duration // since when counts count
-	counts  map[netip.Addr]int
-	asked   time.Duration // when WantPeers was given last
+	rumours *limit.Rumours
+	window  time.Duration      // since when faithful counts
+	counts  map[netip.Addr]int // dials to faithful addresses, by source
+	asked   time.Duration      // when WantPeers was given last
 	askWait time.Duration
 }
 
@@ -44,19 +41,46 @@ func (d *dialer) ready(now time.Duration) (from time.Duration, ok bool) {
 		d.tokens = min(dialBurst, d.tokens+n)
 		d.filled += time.Duration(n) * dialEvery
 	}
-	if now-d.window >= dialsWindow || d.counts == nil {
+	if now-d.window >= faithfulWindow || d.counts == nil {
 		d.window, d.counts = now, map[netip.Addr]int{}
 	}
 	return d.filled + dialEvery, d.tokens > 0
 }
 
-func (d *dialer) allows(ip netip.Addr, most int) bool {
-	return local(ip) || d.counts[ip] < most
+// insists reports whether an address at which blocks moved lately may be dialled more
+// often than one that is known by rumour.
+func (d *dialer) insists(ip netip.Addr) bool { return d.counts[limit.SourceOf(ip)] < faithfulDials }
+
+// told returns how e is known.
+func (t *Torrent) told(e *entry) limit.Told {
+	switch {
+	case e.faithful(t.now) && t.dialer.insists(e.addr.Addr()):
+		return limit.ByItself
+	case e.source == SourceUser:
+		return limit.ByUser
+	}
+	return limit.ByRumour
 }
 
-func (d *dialer) spend(ip netip.Addr) {
+// spend counts a dial to e.
+func (t *Torrent) spend(e *entry, told limit.Told) {
+	d := &t.dialer
 	d.tokens--
-	d.counts[ip]++
+	e.counted = told == limit.ByRumour
+	switch told {
+	case limit.ByRumour:
+		d.rumours.Dialled(t.now, e.addr.Addr())
+	case limit.ByItself:
+		d.counts[limit.SourceOf(e.addr.Addr())]++
+	}
+}
+
+// dialMet takes back what the dial counted for by which a peer was met at addr that stays.
+func (t *Torrent) dialMet(addr netip.AddrPort) {
+	if e := t.book.byAddr[addr]; e != nil && e.counted {
+		e.counted = false
+		t.dialer.rumours.Met(addr.Addr())
+	}
 }
 
 // onFound takes in an address, and dials if there is room. A peer of an earlier
@@ -81,7 +105,7 @@ func (t *Torrent) note(r rumour) *entry {
 	if t.cfg.PeersOnly && !r.sources.has(SourceUser) {
 		return nil
 	}
-	if !usable(r.addr) || t.book.banned(r.addr, t.now) || t.isPrivate() && !r.sources.vouched() {
+	if !usable(r.addr) || !r.source.MayName(r.addr) || t.book.banned(r.addr, t.now) || t.isPrivate() && !r.sources.vouched() {
 		return nil
 	}
 	e, fresh := t.book.add(r, t.rng.IntN)
@@ -149,8 +173,9 @@ func (t *Torrent) dial() {
 			return
 		}
 		t.book.setState(e, entryDialling)
-		t.dialer.spend(e.addr.Addr())
-		t.do(Action{Kind: Dial, Addr: e.addr, Soon: e.faithful(t.now)})
+		told := t.told(e)
+		t.spend(e, told)
+		t.do(Action{Kind: Dial, Addr: e.addr, Told: told})
 	}
 }
 
@@ -163,7 +188,7 @@ func (t *Torrent) mayReplace(over int) bool {
 		return false
 	}
 	t.timers.by(timerDial, t.now+replaceEvery)
-	return over == 0 && t.book.dialling == 0 && t.leastUseful(nil) != nil
+	return over == 0 && t.book.dialling == 0 && t.leastUseful(nil, nil, t.crowds()) != nil
 }
 
 // dialTarget is how many connections are worth making: when seeding some room
@@ -209,16 +234,16 @@ func (t *Torrent) choose() (best *entry, next time.Duration) {
 	return best, next
 }
 
-// hostReady returns from when on e may be dialled as far as its IP address is
-// concerned.
+// hostReady returns from when on e may be dialled as far as its host and network are
+// concerned. What the user names has a pace of its own (namedWait).
 func (t *Torrent) hostReady(e *entry) (at time.Duration) {
-	if !e.good && e.source != SourceUser {
+	if t.told(e) != limit.ByRumour {
+		return 0
+	}
+	if !e.good {
 		at = e.host.rests()
 	}
-	if !t.mayDialHost(e) {
-		at = max(at, t.dialer.window+dialsWindow)
-	}
-	return at
+	return max(at, t.dialer.rumours.Ready(t.now, e.addr.Addr()))
 }
 
 // sourceDials is how many addresses of one source may be dialled at a time, so

@@ -2,16 +2,10 @@ package core
 
 import (
 	"bytes"
-	"slices"
 	"time"
 )
 
 const (
-	// perAddressMax is how many connections one address may have: a household
-	// behind one NAT, but not a flood. Only the first of them has a place of its
-	// own; the others make room for who comes from elsewhere. Local addresses are
-	// exempt.
-	perAddressMax = 4
 	// quietAfter is how long a connection is silent before another one of the
 	// same peer, made in the same direction, takes its place: the peer may
 	// have moved and the old path be dead.
@@ -19,13 +13,13 @@ const (
 )
 
 // settleDuplicates keeps one of several connections to the same peer, and not
-// too many to one address. It tells whether p stays.
+// too many to one source. It reports whether p stays.
 func (t *Torrent) settleDuplicates(p *peer) bool {
 	same := 0
 	for _, q := range t.peers.snapshot() {
 		switch {
 		case q == p:
-		case q.id == p.id && q.addr.Addr() != p.addr.Addr():
+		case q.id == p.id && q.source != p.source:
 			if t.serves(q) && !t.fellSilent(q) {
 				return false
 			}
@@ -34,28 +28,19 @@ func (t *Torrent) settleDuplicates(p *peer) bool {
 			if !t.settle(p, q) {
 				return false
 			}
-		case q.addr.Addr() == p.addr.Addr():
+		case q.source == p.source:
 			same++
 		}
 	}
-	return same < perAddressMax || local(p.addr.Addr())
-}
-
-// sharesAddress tells whether another connection has the address of p.
-func (t *Torrent) sharesAddress(p *peer) bool {
-	ip := p.addr.Addr()
-	return !local(ip) && slices.ContainsFunc(t.peers.list, func(q *peer) bool { return q != p && q.addr.Addr() == ip })
-}
-
-// neighbour returns the youngest peer that is not the only one of its address,
-// or nil.
-func (t *Torrent) neighbour() *peer {
-	for _, p := range slices.Backward(t.peers.list) {
-		if t.sharesAddress(p) {
-			return p
-		}
+	if same < perSourceConnsMax || !p.network.IsValid() {
+		return true
 	}
-	return nil
+	// A household is not locked out by what one of its hosts has left behind.
+	worst := t.leastUseful(p, func(q *peer) bool { return q.source == p.source }, t.crowds())
+	if worst != nil {
+		t.drop(worst, ReasonEvicted, false)
+	}
+	return worst != nil
 }
 
 // serves tells whether blocks come from p, and right ones came. Only then may it

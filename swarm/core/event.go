@@ -19,13 +19,14 @@ type Source uint8
 
 // The sources of addresses.
 const (
-	SourceUser     Source = iota // named on the command line, or x.pe of a magnet
+	SourceUser     Source = iota // named by the user, who answers for it
 	SourceDHT                    // BEP 5
 	SourcePEX                    // BEP 11
 	SourceLSD                    // BEP 14
 	SourceTracker                // BEP 3, 15
 	SourceIncoming               // it connected to us
 	SourceResume                 // known from an earlier run
+	SourceLink                   // x.pe of a magnet link, which a stranger wrote
 	sourceCount
 )
 

@@ -121,6 +121,9 @@ func (t *Torrent) spokeTo(p *peer, from int) bool {
 
 // reachableAt notes where a peer that came by itself can be dialled.
 func (t *Torrent) reachableAt(p *peer, addr netip.AddrPort) {
+	if !SourceIncoming.MayName(addr) {
+		return
+	}
 	p.listen = addr
 	if usable(addr) {
 		t.note(rumour{addr: addr, source: SourceIncoming, sources: 1 << SourceIncoming})

@@ -2,13 +2,15 @@ package core
 
 import (
 	"net/netip"
+
+	"swarmnode/swarm/limit"
 )
 
 const (
 	// votersMax is how many of the peers that told us last how they see us (BEP
 	// 10, "yourip") are heard, for each family.
 	votersMax = 16
-	// votesNeeded is how many of them have to agree, all at different addresses.
+	// votesNeeded is how many of them have to agree, each another source.
 	// Who lies gains no more than another order in which peers are preferred.
 	votesNeeded = 3
 )
@@ -20,7 +22,7 @@ type external struct {
 	voted [2]netip.Addr // what the votes say
 }
 
-// A vote is one peer's word for our address.
+// A vote is the word of one source for our address.
 type vote struct{ voter, seen netip.Addr }
 
 func familyOf(ip netip.Addr) int {
@@ -48,6 +50,7 @@ func (x *external) vote(voter, seen netip.Addr) bool {
 		return false
 	}
 	f := familyOf(seen)
+	voter = limit.SourceOf(voter)
 	list := x.votes[f]
 	for i := range list {
 		if list[i].voter == voter {

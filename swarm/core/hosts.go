@@ -3,26 +3,28 @@ package core
 import (
 	"net/netip"
 	"time"
+
+	"swarmnode/swarm/limit"
 )
 
 const (
-	// perHostMax bounds the addresses that are remembered with one IP address: a
-	// household behind one NAT. Whoever names more of one makes them up.
+	// perHostMax bounds the addresses that are remembered of one source: a
+	// household behind one NAT or with one /64. Whoever names more makes them up.
 	perHostMax = 8
 	// Somebody may have named an innocent host again and again, each time with
-	// another port. So to one IP address there is one dial at a time, as long as
-	// nobody was met there, and after hostAgain the next, after a wait that doubles
-	// each time; and after fruitlessMax in a row none for hostRest.
+	// another port, or another one of its 2^64 addresses. So to one source there is
+	// one dial at a time, as long as nobody was met there, and after hostAgain the
+	// next, after a wait that doubles each time; and after fruitlessMax in a row none
+	// for hostRest.
 	hostAgain    = 20 * time.Second
 	fruitlessMax = 6
 	hostRest     = 30 * time.Minute
-	// restingMax bounds the IP addresses that are remembered for their rest
-	// alone.
+	// restingMax bounds the hosts that are remembered for their rest alone.
 	restingMax = 1024
 )
 
-// A host is what is known of one IP address, whatever the port. Local ones have
-// none: many nodes share them in tests and laboratories.
+// A host is what is known of one source, whatever the port (see hostOf). Our own
+// address is none: all nodes of this machine share it.
 type host struct {
 	entries   int // addresses in the book, 0 <= entries <= perHostMax but for what the user names
 	dialling  int // those that are being dialled, 0 <= dialling <= entries
@@ -30,11 +32,21 @@ type host struct {
 	until     time.Duration
 }
 
-// host returns what is known of ip; it is of the book unless ip is local.
+// hostOf returns what stands for the host at ip. On a link that is the address, since
+// all of its hosts are in one /64.
+func hostOf(ip netip.Addr) netip.Addr {
+	if ip.IsLinkLocalUnicast() {
+		return ip
+	}
+	return limit.SourceOf(ip)
+}
+
+// host returns what is known of the host at ip; it is of the book unless ip is our own.
 func (b *book) host(ip netip.Addr) *host {
-	if local(ip) {
+	if b.home.Has(ip) {
 		return &host{}
 	}
+	ip = hostOf(ip)
 	h := b.hosts[ip]
 	if h == nil {
 		if len(b.hosts) >= addressesMax+restingMax {
@@ -46,9 +58,9 @@ func (b *book) host(ip netip.Addr) *host {
 	return h
 }
 
-// crowded tells whether as many addresses with ip are known as may be.
+// crowded reports whether as many addresses of the host at ip are known as may be.
 func (b *book) crowded(ip netip.Addr) bool {
-	h := b.hosts[ip]
+	h := b.hosts[hostOf(ip)]
 	return h != nil && h.entries >= perHostMax
 }
 
@@ -65,16 +77,16 @@ func (h *host) rests() time.Duration {
 	}
 }
 
-// reached notes that somebody is at ip.
+// reached notes that a peer is at ip.
 func (b *book) reached(ip netip.Addr) {
-	if h := b.hosts[ip]; h != nil {
+	if h := b.hosts[hostOf(ip)]; h != nil {
 		h.fruitless, h.until = 0, 0
 	}
 }
 
-// missed notes that nobody was met at an unproven address with ip.
+// missed notes that nobody was met at an unproven address of the host at ip.
 func (b *book) missed(ip netip.Addr, now time.Duration) {
-	h := b.hosts[ip]
+	h := b.hosts[hostOf(ip)]
 	if h == nil {
 		return
 	}
@@ -84,9 +96,10 @@ func (b *book) missed(ip netip.Addr, now time.Duration) {
 	}
 }
 
-// leaveHost notes that an address with ip is no longer in the book. What rests is
-// remembered, or to be named anew would end its rest.
+// leaveHost notes that an address of the host at ip is no longer in the book. What
+// rests is remembered, or to be named anew would end its rest.
 func (b *book) leaveHost(ip netip.Addr) {
+	ip = hostOf(ip)
 	h := b.hosts[ip]
 	if h == nil {
 		return

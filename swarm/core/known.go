@@ -22,8 +22,9 @@ func (t *Torrent) Known(most int) []KnownPeer {
 	for _, e := range t.book.list {
 		p := t.peers.live(e.peer)
 		connected := e.state == entryConnected && p != nil && p.said
-		if !connected && (!e.good || e.state == entrySelf || e.failures > failuresMax) || !t.mayDial(e) || e.addr.Addr().Zone() != "" {
-			continue // the zone of a link-local address may be another then
+		lost := e.failures > failuresMax && e.source != SourceUser
+		if !connected && (!e.good || e.state == entrySelf || lost) || !t.mayDial(e) || !SourceResume.MayName(e.addr) {
+			continue
 		}
 		k := KnownPeer{Addr: e.addr, Met: t.start.Add(e.met), Vouched: e.sources.vouched()}
 		switch {

@@ -7,6 +7,7 @@ import (
 
 	"swarmnode/metainfo"
 	"swarmnode/swarm/block"
+	"swarmnode/swarm/limit"
 	"swarmnode/swarm/wire"
 )
 
@@ -17,6 +18,8 @@ const keepAlive = wire.KeepAlive
 type peer struct {
 	ref       PeerRef
 	addr      netip.AddrPort // remote end
+	source    netip.Addr     // of addr, as limit.SourceOf has it
+	network   netip.Prefix   // of addr; not valid for what does not count by network
 	listen    netip.AddrPort // where it accepts connections; not valid until known
 	id        [20]byte
 	hash      metainfo.Hash // info-hash of the handshake
@@ -129,6 +132,9 @@ func (t *Torrent) onConnected(e *Event) {
 	if p.isServer() {
 		p.ext.reqq, p.ask.target = asksMax, asksServer
 	}
+	if p.source = limit.SourceOf(p.addr.Addr()); !p.isServer() && !t.cfg.Home.Has(p.addr.Addr()) {
+		p.network = limit.NetworkOf(p.addr.Addr())
+	}
 	if p.outgoing && usable(p.addr) {
 		p.listen = p.addr
 	}
@@ -140,6 +146,9 @@ func (t *Torrent) onConnected(e *Event) {
 	}
 	if !p.isServer() {
 		t.met++
+	}
+	if p.outgoing {
+		t.dialMet(p.addr)
 	}
 	t.timers.by(timerSweep, t.now+sweepEvery)
 	t.timers.by(timerChoke, t.now+chokeEvery)
@@ -228,35 +237,19 @@ func (t *Torrent) onClosed(ref PeerRef, broken bool) {
 	}
 }
 
-// evictFor makes room for p by dropping the least useful other peer, if there
-// is one of no use, or for the first of its address one that is not.
-func (t *Torrent) evictFor(p *peer) bool {
-	worst := t.leastUseful(p)
-	if worst == nil && p != nil && !t.sharesAddress(p) {
-		if worst = t.neighbour(); worst == nil {
-			worst = t.outranked(p)
-		}
-	}
-	if worst == nil {
-		return false
-	}
-	t.drop(worst, ReasonEvicted, false)
-	return true
-}
-
 // outranked returns the peer whose place p gets although it is of some use, as
 // the canonical priority has it (BEP 40), or nil. Without that, who comes late to
 // a swarm in which everybody has as many connections as they may would find no
 // place. It is never one that gives or gets blocks, and there is one now and then
 // only, so that nobody can have ours replaced by addresses that he chose.
-func (t *Torrent) outranked(p *peer) *peer {
+func (t *Torrent) outranked(p *peer, c crowds) *peer {
 	var worst *peer
 	lowest := t.priorityOf(p.addr)
 	if t.now-t.yielded < replaceEvery && t.yielded > 0 {
 		return nil
 	}
 	for _, q := range t.peers.list {
-		if q == p || t.now-q.since < evictAfter || q.unchoked && q.interested || t.serves(q) || !usable(q.addr) {
+		if q == p || t.now-q.since < evictAfter || t.exchanges(q) || !usable(q.addr) || !c.mayReplace(p, q) {
 			continue
 		}
 		if rank := t.priorityOf(q.addr); rank < lowest {
@@ -269,26 +262,19 @@ func (t *Torrent) outranked(p *peer) *peer {
 	return worst
 }
 
-// Evict drops the least useful peer, if there is one of no use, and tells
-// whether it did. It is for drivers that need room for a peer of another
-// torrent. Actions may follow.
-func (t *Torrent) Evict(now time.Time) bool {
-	t.now = max(t.now, now.Sub(t.start))
-	return t.evictFor(nil)
-}
-
-// leastUseful returns the peer besides p that has been of least use, or nil if
-// all have been of some, or had no time to be.
-func (t *Torrent) leastUseful(p *peer) *peer {
+// leastUseful returns, of the peers besides p that may allows, nil for all of them, the
+// one that has been of least use, or nil if all have been of some, or had no time to
+// be. Of those that are equally useless it is one of the network that has most.
+func (t *Torrent) leastUseful(p *peer, may func(q *peer) bool, c crowds) *peer {
 	var worst *peer
-	rank := 0
+	rank, crowd := 0, 0
 	for _, q := range t.peers.list {
-		r := t.uselessness(q)
-		if q == p || r == 0 || r < rank {
+		r, n := t.uselessness(q), c.ofNetwork(q)
+		if q == p || r == 0 || r < rank || r == rank && n < crowd || may != nil && !may(q) {
 			continue
 		}
-		if worst == nil || r > rank || t.lessUseful(q, worst) {
-			worst, rank = q, r
+		if worst == nil || r > rank || n > crowd || t.lessUseful(q, worst) {
+			worst, rank, crowd = q, r, n
 		}
 	}
 	return worst
@@ -304,7 +290,7 @@ func (t *Torrent) lessUseful(q, o *peer) bool {
 	return t.priorityOf(q.addr) < t.priorityOf(o.addr)
 }
 
-// uselessness ranks who makes room for others first: 3 for one that says
+// uselessness ranks who makes room for others first: uselessMute for one that says
 // nothing, 2 for one that has nothing and gets nothing, 1 for one that could
 // give or take and does not, 0 for one that stays.
 func (t *Torrent) uselessness(p *peer) int {
@@ -314,7 +300,7 @@ func (t *Torrent) uselessness(p *peer) int {
 	moving := p.down.rate(t.now)+p.up.rate(t.now) > 0
 	switch {
 	case !p.said && age >= evictMute:
-		return 3
+		return uselessMute
 	case age >= evictAfter && !serving && !promising:
 		return 2
 	case age >= evictIdle && !moving:
@@ -324,6 +310,7 @@ func (t *Torrent) uselessness(p *peer) int {
 }
 
 const (
+	uselessMute = 3
 	// evictMute is how long a new peer may take for its first word. What it
 	// has, and its extensions, come right behind the handshake.
 	evictMute = time.Second

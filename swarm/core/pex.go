@@ -5,6 +5,7 @@ import (
 	"slices"
 	"time"
 
+	"swarmnode/swarm/limit"
 	"swarmnode/swarm/wire"
 )
 
@@ -124,11 +125,12 @@ func (t *Torrent) onPEX(p *peer, m *wire.PEX) {
 		}
 		return
 	}
+	teller := limit.SourceOf(p.addr.Addr())
 	for _, a := range m.Added {
 		if local(a.Addr.Addr()) && !local(p.addr.Addr()) {
 			continue // it would lead us into our own network
 		}
-		e := t.note(rumour{addr: unmapped(a.Addr), source: SourcePEX, sources: 1 << SourcePEX, teller: p.addr.Addr()})
+		e := t.note(rumour{addr: unmapped(a.Addr), source: SourcePEX, sources: 1 << SourcePEX, teller: teller})
 		if e != nil && a.Flags&wire.PEXSeed != 0 {
 			e.rumour = true
 		}

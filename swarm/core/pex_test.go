@@ -8,6 +8,7 @@ import (
 
 	"swarmnode/swarm/bits"
 	"swarmnode/swarm/block"
+	"swarmnode/swarm/limit"
 	"swarmnode/swarm/wire"
 )
 
@@ -79,7 +80,7 @@ func TestPEXSilentAddresses(t *testing.T) {
 	a := newExchange(t)
 	var m wire.PEX
 	for i := range wire.PEXMax {
-		m.Added = append(m.Added, wire.PEXPeer{Addr: numbered(1000 + i)})
+		m.Added = append(m.Added, wire.PEXPeer{Addr: numbered((1000 + i) << 8)})
 	}
 	a.pex(2, m)
 	under := len(dials(a.then(5 * time.Second)))
@@ -116,7 +117,7 @@ func TestPEXNamesOneVictim(t *testing.T) {
 			a.message(2, wire.Message{ID: wire.KeepAlive})
 			a.message(3, wire.Message{ID: wire.KeepAlive})
 		}
-		if n := count[victim] - minute; n > dialsPerAddress {
+		if n := count[victim] - minute; n > limit.DialsPerSourceMax {
 			t.Fatalf("%d dials to one host within a minute", n)
 		}
 	}
@@ -244,14 +245,15 @@ func TestPEXSeedsByHearsay(t *testing.T) {
 	a.link(2, numbered(2), false)
 	a.extended(2, 5002)
 	var m wire.PEX
+	far := func(i int) netip.AddrPort { return numbered(i << 8) } // each in a network of its own
 	for i := range 40 {
-		m.Added = append(m.Added, wire.PEXPeer{Addr: numbered(100 + i), Flags: wire.PEXSeed})
+		m.Added = append(m.Added, wire.PEXPeer{Addr: far(100 + i), Flags: wire.PEXSeed})
 	}
-	m.Added = append(m.Added, wire.PEXPeer{Addr: numbered(200)})
+	m.Added = append(m.Added, wire.PEXPeer{Addr: far(200)})
 	a.pex(2, m)
 	got := dials(a.actions)
-	if len(got) == 0 || got[0] != numbered(200) {
-		t.Errorf("dials %v first, want %v", got, numbered(200))
+	if len(got) == 0 || got[0] != far(200) {
+		t.Errorf("dials %v first, want %v", got, far(200))
 	}
 	count := map[netip.Addr]int{}
 	a.refuse(a.actions, count)

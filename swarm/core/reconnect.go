@@ -3,6 +3,8 @@ package core
 import (
 	"net/netip"
 	"time"
+
+	"swarmnode/swarm/limit"
 )
 
 const (
@@ -16,9 +18,10 @@ const (
 	soonLast  = 5 * time.Second
 	soonLater = 30 * time.Second
 	soonFor   = time.Minute
-	// faithfulDials is how often such an address may be dialled within
-	// dialsWindow. It is no innocent host that somebody has named.
-	faithfulDials = 20
+	// faithfulDials is how often such addresses of one source may be dialled within
+	// faithfulWindow. They are no innocent hosts that somebody has named.
+	faithfulDials  = 20
+	faithfulWindow = time.Minute
 
 	// silenceMin is how long a peer that sends us blocks may be silent, until we
 	// dial it again to find out whether the path is dead, and keep whichever
@@ -93,18 +96,11 @@ func (e *entry) parted(p *peer, reason Reason, broken bool, now time.Duration) b
 	return broken
 }
 
-// mayDialHost tells whether the rate of dials to one address allows another one
-// of e.
-func (t *Torrent) mayDialHost(e *entry) bool {
-	return t.dialer.allows(e.addr.Addr(), dialsPerAddress) ||
-		e.faithful(t.now) && t.dialer.allows(e.addr.Addr(), faithfulDials)
-}
-
 // onMoved takes in that our own addresses have changed. Connections may be dead
 // without a word, and those who know us by an address may not find us: whom we
 // know to be there is dialled at once.
 func (t *Torrent) onMoved() {
-	t.dialer.counts = map[netip.Addr]int{}
+	t.dialer.counts, t.dialer.rumours = map[netip.Addr]int{}, limit.NewRumours(t.cfg.Home)
 	for _, e := range t.book.list {
 		if e.state == entryIdle && e.good || e.faithful(t.now) {
 			e.next, e.tries = min(e.next, t.now), 0
@@ -128,13 +124,13 @@ func (t *Torrent) sweepPath(p *peer) {
 		return
 	}
 	e := t.book.byAddr[p.listen]
-	if e == nil || e.state != entryConnected || e.peer != p.ref || t.probes() >= probesMax || !t.mayDialHost(e) {
+	if e == nil || e.state != entryConnected || e.peer != p.ref || t.probes() >= probesMax || !t.dialer.insists(e.addr.Addr()) {
 		return
 	}
 	p.probe.dialling = true
 	e.delivered = max(t.now, 1)
-	t.dialer.spend(e.addr.Addr())
-	t.do(Action{Kind: Dial, Addr: e.addr, Soon: true})
+	t.spend(e, limit.ByItself)
+	t.do(Action{Kind: Dial, Addr: e.addr, Told: limit.ByItself})
 }
 
 // probes counts the tries that are under way.

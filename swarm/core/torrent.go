@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"swarmnode/metainfo"
+	"swarmnode/swarm/limit"
 	"swarmnode/swarm/picker"
 )
 
@@ -79,11 +80,11 @@ func New(now time.Time, cfg Config) *Torrent {
 		start:  now,
 		rng:    rand.New(rand.NewPCG(cfg.Seed, 0x5eed)),
 		timers: newTimers(),
-		book:   newBook(),
+		book:   newBook(cfg.Home),
 		peers:  newPeerTable(),
 		choker: newChoker(cfg.Limits.SlotsMax),
 	}
-	t.dialer.tokens = dialBurst
+	t.dialer.tokens, t.dialer.rumours = dialBurst, limit.NewRumours(cfg.Home)
 	t.private = cfg.Private
 	t.overtaking, t.replacing = t.mayOvertake, t.mayReplacePiece
 	t.timers.by(timerDial, 0)

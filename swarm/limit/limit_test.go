@@ -127,11 +127,11 @@ func TestNilBucket(t *testing.T) {
 
 func TestDialRate(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		d := NewDials(0)
+		d := NewDials(0, nil)
 		start := time.Now()
 		for i := range 10*DialRateMax + dialBurst {
-			addr := netip.AddrPortFrom(netip.AddrFrom4([4]byte{10, 0, byte(i >> 8), byte(i)}), 6881)
-			if err := d.Acquire(t.Context(), "torrent", addr); err != nil {
+			addr := netip.AddrPortFrom(netip.AddrFrom4([4]byte{10, byte(i >> 8), byte(i), 1}), 6881)
+			if err := d.Acquire(t.Context(), "torrent", Destination{Addr: addr}); err != nil {
 				t.Fatal(err)
 			}
 			if i == dialBurst-1 && time.Since(start) != 0 {
@@ -148,54 +148,20 @@ func TestDialRate(t *testing.T) {
 	})
 }
 
-func TestDialsPerAddress(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		d := NewDials(0)
-		dial := func(s string) error {
-			err := d.Acquire(t.Context(), "torrent", netip.MustParseAddrPort(s))
-			if err == nil {
-				d.Release("torrent")
-			}
-			return err
-		}
-		for i := range 3 {
-			if err := dial(fmt.Sprintf("192.0.2.1:%d", 1000+i)); err != nil {
-				t.Fatal(err)
-			}
-			time.Sleep(time.Second)
-		}
-		if err := dial("[::ffff:192.0.2.1]:7"); !errors.Is(err, ErrTooOften) {
-			t.Errorf("fourth dial: %v, want ErrTooOften", err)
-		}
-		if err := dial("192.0.2.2:7"); err != nil {
-			t.Errorf("another address: %v", err)
-		}
-		time.Sleep(dialWindow - 3*time.Second)
-		if err := dial("192.0.2.1:1"); err != nil {
-			t.Errorf("after a minute: %v", err)
-		}
-		if err := dial("192.0.2.1:1"); !errors.Is(err, ErrTooOften) {
-			t.Errorf("second dial after a minute: %v, want ErrTooOften", err)
-		}
-		for i := range 10 {
-			if err := dial(fmt.Sprintf("127.0.0.1:%d", 1000+i)); err != nil {
-				t.Errorf("loopback, port %d: %v", 1000+i, err)
-			}
-		}
-	})
-}
-
 func TestDialMemoryIsBounded(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		d := NewDials(0)
+		d := NewDials(0, nil)
 		for i := range 3 * recentMax {
-			addr := netip.AddrPortFrom(netip.AddrFrom4([4]byte{10, byte(i >> 16), byte(i >> 8), byte(i)}), 6881)
-			if err := d.Acquire(t.Context(), "torrent", addr); err != nil {
+			addr := netip.AddrPortFrom(netip.AddrFrom4([4]byte{byte(10 + i>>16), byte(i >> 8), byte(i), 1}), 6881)
+			to := Destination{Addr: addr, Told: Told(i % 2)}
+			if err := d.Acquire(t.Context(), "torrent", to); err != nil {
 				t.Fatal(err)
 			}
 			d.Release("torrent")
-			if len(d.recent) > recentMax+1 {
-				t.Fatalf("%d addresses remembered, want at most %d", len(d.recent), recentMax)
+			for _, n := range []int{len(d.rumours.sources), len(d.rumours.networks), len(d.named)} {
+				if n > recentMax+1 {
+					t.Fatalf("%d are remembered, want at most %d", n, recentMax)
+				}
 			}
 		}
 	})
@@ -203,45 +169,21 @@ func TestDialMemoryIsBounded(t *testing.T) {
 
 func TestHalfOpen(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		d := NewDials(1)
+		d := NewDials(1, nil)
 		a, b := netip.MustParseAddrPort("192.0.2.1:1"), netip.MustParseAddrPort("192.0.2.2:1")
-		if err := d.Acquire(t.Context(), "torrent", a); err != nil {
+		if err := d.Acquire(t.Context(), "torrent", Destination{Addr: a}); err != nil {
 			t.Fatal(err)
 		}
 		ctx, cancel := context.WithTimeout(t.Context(), time.Second)
 		defer cancel()
-		if err := d.Acquire(ctx, "torrent", b); !errors.Is(err, context.DeadlineExceeded) {
+		if err := d.Acquire(ctx, "torrent", Destination{Addr: b}); !errors.Is(err, context.DeadlineExceeded) {
 			t.Errorf("second dial: %v, want it to wait", err)
 		}
 		d.Release("torrent")
-		if err := d.Acquire(t.Context(), "torrent", b); err != nil {
+		if err := d.Acquire(t.Context(), "torrent", Destination{Addr: b}); err != nil {
 			t.Errorf("after release: %v", err)
 		}
 	})
-}
-
-func TestConnections(t *testing.T) {
-	c := NewConnections(5, 2)
-	ip := netip.MustParseAddr
-	for i, step := range []struct {
-		ip   string
-		want bool
-	}{
-		{"192.0.2.1", true}, {"::ffff:192.0.2.1", true}, {"192.0.2.1", false},
-		{"127.0.0.1", true}, {"127.0.0.1", true}, {"127.0.0.1", true},
-		{"192.0.2.2", false},
-	} {
-		if got := c.TryAcquire(ip(step.ip)); got != step.want {
-			t.Errorf("step %d, %s: %v, want %v", i, step.ip, got, step.want)
-		}
-	}
-	if !c.Full() || c.Used() != 5 {
-		t.Errorf("full %v, used %d, want full with 5", c.Full(), c.Used())
-	}
-	c.Release(ip("192.0.2.1"))
-	if !c.TryAcquire(ip("192.0.2.2")) {
-		t.Error("no place after a release")
-	}
 }
 
 func BenchmarkBucket(b *testing.B) {

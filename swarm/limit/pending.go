@@ -3,54 +3,127 @@ package limit
 import (
 	"net/netip"
 	"sync"
+	"time"
 )
 
-// Pending is the budget for handshakes that others start. It never refuses a
-// newcomer: when all places are taken, the one that has been at it for longest
-// has to go, out of the address that has most. So those who connect and say
-// nothing cannot keep out those who have something to say, who are through
-// within a round trip.
+const (
+	// markLast is how long a place that came to nothing is held against its source
+	// and network: an honest one that fails now and then has hardly any marks, one
+	// that takes places again and again has ever more.
+	markLast = 10 * time.Second
+	// marksMax bounds the marks of one source or network, so that it is forgiven
+	// within a few minutes; and tallyMax bounds the sources and networks remembered.
+	marksMax = 32
+	tallyMax = 16384
+	// networkShare is how many places and marks of a network weigh as much as one
+	// of a single source.
+	networkShare = 8
+	// sweepEvery is the least time between two sweeps for tallies that say nothing.
+	sweepEvery = time.Second
+)
+
+// Pending is a budget of places for newcomers that have not shown yet what they are
+// good for, such as handshakes that others start. It never refuses a newcomer: when
+// all places are taken, another one has to go. The first to go are those of the source
+// that holds most places, or that has left most of them for nothing lately; the places
+// of a whole network weigh an eighth. Of equals the oldest goes. So those who connect
+// and say nothing, be it from ever new addresses, do not keep out those who have
+// something to say: these are through within a round trip or two. It is safe for
+// concurrent use.
 type Pending struct {
-	max int
+	max   int
+	start time.Time
 
-	mu     sync.Mutex
-	places []*place // oldest first, len(places) <= max
+	mu       sync.Mutex
+	places   []*Place // oldest first, len(places) <= max
+	sources  tallies[netip.Addr]
+	networks tallies[netip.Prefix]
 }
 
-type place struct {
-	from  netip.Addr
-	evict func()
+// A tally is what counts against a source or a network.
+type tally struct {
+	places int
+	marks  float64 // places that came to nothing, at the time at; they wear off
+	at     time.Duration
 }
 
-// NewPending returns a budget of n places; 0 means HalfOpenMax.
+// weight returns how much counts against t.
+func (t *tally) weight(now time.Duration) float64 {
+	return float64(t.places) + t.marksAt(now)
+}
+
+func (t *tally) marksAt(now time.Duration) float64 {
+	return max(0, t.marks-float64(now-t.at)/float64(markLast))
+}
+
+func (t *tally) mark(now time.Duration) {
+	t.marks, t.at = min(t.marksAt(now)+1, marksMax), now
+}
+
+// A Place is one place of a Pending.
+type Place struct {
+	of              *Pending
+	source, network *tally
+	evict           func()
+	gone            bool
+}
+
+// NewPending returns a budget of n places; 0 means PendingMax.
 func NewPending(n int) *Pending {
 	if n <= 0 {
-		n = HalfOpenMax
+		n = PendingMax
 	}
-	return &Pending{max: n}
+	return &Pending{
+		max: n, start: time.Now(),
+		sources:  tallies[netip.Addr]{by: make(map[netip.Addr]*tally)},
+		networks: tallies[netip.Prefix]{by: make(map[netip.Prefix]*tally)},
+	}
 }
 
-// Admit takes a place for a handshake with an address. evict is called, at
-// most once and from another goroutine's Admit, when the place is needed; it
-// should end the handshake and must not block. release gives the place back
-// when the handshake has ended, however it did; it may be called twice.
-func (p *Pending) Admit(from netip.Addr, evict func()) (release func()) {
-	mine := &place{from.Unmap().WithZone(""), evict}
+// Admit takes a place for a newcomer from an address. evict is called, at most once
+// and from another goroutine's Admit, when the place is needed for another; it should
+// send the newcomer away and must not block. The place has to be given back by Keep or
+// Leave.
+func (p *Pending) Admit(from netip.Addr, evict func()) *Place {
 	p.mu.Lock()
-	var gone *place
+	now := time.Since(p.start)
+	var gone *Place
 	if len(p.places) >= p.max {
-		gone = p.victim()
-		p.remove(gone)
+		gone = p.victim(now)
+		p.remove(gone, now)
 	}
+	mine := &Place{
+		of: p, evict: evict,
+		source: p.sources.of(SourceOf(from), now), network: p.networks.of(NetworkOf(from), now),
+	}
+	mine.source.places++
+	mine.network.places++
 	p.places = append(p.places, mine)
 	p.mu.Unlock()
 	if gone != nil {
 		gone.evict()
 	}
-	return func() {
-		p.mu.Lock()
-		defer p.mu.Unlock()
-		p.remove(mine)
+	return mine
+}
+
+// Keep gives the place of a newcomer back that has shown what it is good for. It may be
+// called again, and after Leave.
+func (x *Place) Keep() { x.end(false) }
+
+// Leave gives the place of a newcomer back that was good for nothing. It may be called
+// again, and after Keep.
+func (x *Place) Leave() { x.end(true) }
+
+func (x *Place) end(forNothing bool) {
+	x.of.mu.Lock()
+	defer x.of.mu.Unlock()
+	if x.gone {
+		return
+	}
+	if forNothing {
+		x.of.remove(x, time.Since(x.of.start))
+	} else {
+		x.of.take(x)
 	}
 }
 
@@ -61,24 +134,30 @@ func (p *Pending) Used() int {
 	return len(p.places)
 }
 
-// victim returns the oldest place of the address that has most places.
-func (p *Pending) victim() *place {
-	count := make(map[netip.Addr]int, len(p.places))
-	most := 0
+// victim returns the place that has to go first. There is one.
+func (p *Pending) victim(now time.Duration) *Place {
+	var worst *Place
+	most := -1.0
 	for _, x := range p.places {
-		count[x.from]++
-		most = max(most, count[x.from])
-	}
-	for _, x := range p.places {
-		if count[x.from] == most {
-			return x
+		if w := max(x.source.weight(now), x.network.weight(now)/networkShare); w > most {
+			worst, most = x, w
 		}
 	}
-	return nil // there are no places
+	return worst
 }
 
-// remove takes x out of the places, if it is there.
-func (p *Pending) remove(x *place) {
+// remove takes x out of the places, and holds it against its source and network.
+func (p *Pending) remove(x *Place, now time.Duration) {
+	p.take(x)
+	x.source.mark(now)
+	x.network.mark(now)
+}
+
+// take takes x out of the places.
+func (p *Pending) take(x *Place) {
+	x.gone = true
+	x.source.places--
+	x.network.places--
 	for i, y := range p.places {
 		if x == y {
 			copy(p.places[i:], p.places[i+1:])
@@ -87,4 +166,37 @@ func (p *Pending) remove(x *place) {
 			return
 		}
 	}
+}
+
+// tallies are those of the sources or the networks.
+type tallies[K comparable] struct {
+	by    map[K]*tally // len(by) <= tallyMax, unless more have places
+	swept time.Duration
+}
+
+// of returns the tally of key. Beyond the bound those make room for a new one that say
+// nothing any more, or else any without a place.
+func (ts *tallies[K]) of(key K, now time.Duration) *tally {
+	if t := ts.by[key]; t != nil {
+		return t
+	}
+	if len(ts.by) >= tallyMax && now-ts.swept >= sweepEvery {
+		ts.swept = now
+		for k, t := range ts.by {
+			if t.places == 0 && t.marksAt(now) == 0 {
+				delete(ts.by, k)
+			}
+		}
+	}
+	for k, t := range ts.by {
+		if len(ts.by) < tallyMax {
+			break
+		}
+		if t.places == 0 {
+			delete(ts.by, k)
+		}
+	}
+	t := new(tally)
+	ts.by[key] = t
+	return t
 }

@@ -12,9 +12,8 @@ import (
 // does not see; which two is secret, so that nobody can aim at another.
 const sourceBuckets = 1 << 16
 
-// Sources limits how often each of many sources may ask for something. A source
-// is an IPv4 address, or the /64 of an IPv6 one, since that is what a single
-// user has. Memory is fixed, half a MiB, so that a flood from forged addresses
+// Sources limits how often each of many sources, as SourceOf has them, may ask for
+// something. Memory is fixed, half a MiB, so that a flood from forged addresses
 // costs nothing but itself. A nil Sources limits nothing.
 type Sources struct {
 	interval time.Duration // between two requests in the long run
@@ -33,17 +32,6 @@ func NewSources(rate, burst int) *Sources {
 	return &Sources{
 		interval: interval, burst: interval * time.Duration(burst), start: time.Now(), seed: maphash.MakeSeed(),
 	}
-}
-
-// SourceOf returns who is taken for one user: the address itself, or the first
-// of its /64.
-func SourceOf(ip netip.Addr) netip.Addr {
-	ip = ip.Unmap()
-	if ip.Is4() || !ip.IsValid() {
-		return ip
-	}
-	p, _ := ip.WithZone("").Prefix(64)
-	return p.Addr()
 }
 
 // Allow tells whether ip may ask now, and counts the request if so.

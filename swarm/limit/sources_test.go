@@ -33,21 +33,6 @@ func TestSources(t *testing.T) {
 	ask(time.Hour+time.Second, netip.MustParseAddr("::ffff:1.2.3.4"), 20, 5)
 }
 
-// One user has a whole /64.
-func TestSourceOf(t *testing.T) {
-	for _, c := range [][2]string{
-		{"1.2.3.4", "1.2.3.4"}, {"::ffff:1.2.3.4", "1.2.3.4"},
-		{"2001:db8:1:2:3:4:5:6", "2001:db8:1:2::"}, {"fe80::1%lo", "fe80::"},
-	} {
-		if got := SourceOf(netip.MustParseAddr(c[0])); got != netip.MustParseAddr(c[1]) {
-			t.Errorf("%s counts as %v, want %s", c[0], got, c[1])
-		}
-	}
-	if SourceOf(netip.Addr{}).IsValid() {
-		t.Error("nobody is somebody")
-	}
-}
-
 // Sources do not suffer from each other: with a hundredth as many as there are
 // buckets, hardly two share one.
 func TestSourcesAreApart(t *testing.T) {

@@ -7,7 +7,7 @@ import (
 )
 
 func TestTurns(t *testing.T) {
-	turns := NewTurns(5, 12)
+	turns := NewTurns(5, 12, NewHome([]netip.Addr{netip.IPv4Unspecified()}))
 	now := turns.each.start
 	for _, step := range []struct {
 		from  string
@@ -21,6 +21,9 @@ func TestTurns(t *testing.T) {
 		{"192.0.2.3", 9, 2, 200 * time.Millisecond}, // the total is used up
 		{"192.0.2.1", 9, 1, time.Minute},
 		{"127.0.0.1", 99, 12, time.Minute}, // bound by the total alone
+		{"127.0.0.2", 9, 5, time.Minute},   // we do not listen there
+		{"2001:db8::1", 9, 5, 0},
+		{"2001:db8::2", 9, 0, time.Minute}, // the same /64
 		{"192.0.2.3", 9, 5, 0},             // no more is saved up than a second's worth
 	} {
 		got := 0
