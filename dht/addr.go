@@ -61,9 +61,9 @@ func network(a netip.AddrPort) netip.Prefix {
 	return p
 }
 
-// source returns who is taken for one user: an IPv4 address, or the /64 of an
-// IPv6 one, since each of its 2^64 addresses is there for the asking. A local
-// address is a user of its own.
+// source returns the address that stands for one user: an IPv4 address itself, or
+// the /64 of an IPv6 address, because one host can use all of its /64. Each local
+// address is a source of its own.
 func source(ip netip.Addr) netip.Addr {
 	if isLocal(ip) {
 		return ip
@@ -71,10 +71,10 @@ func source(ip netip.Addr) netip.Addr {
 	return limit.SourceOf(ip)
 }
 
-// owner returns the block of addresses that counts as one owner where there is
-// no room for everybody: a /24, or the /48 that an IPv6 customer may have. It is
-// wider than network, which keeps contacts apart: many independent nodes are
-// customers of one provider, but one owner need not fill a whole store.
+// owner returns the block of addresses that counts as one owner when a store is
+// full: a /24, or a /48, which is the most that an IPv6 customer usually gets. It
+// is wider than network because independent nodes may share a /48, while no single
+// owner needs a whole store.
 func owner(ip netip.Addr) netip.Prefix {
 	bits := 48
 	switch {

@@ -29,13 +29,13 @@ type storedItem struct {
 	salt    []byte
 	seq     int64
 	from    netip.Addr // the source that put it last
-	share   *share     // of the owner of that
+	share   *share     // what the owner of from holds
 	expires instant
 }
 
 // itemStore holds the items of BEP 44 that others put here, for both families.
 // Their number is bounded; at the default limit a full store takes about 1 MB.
-// When it is full, whoever put the most makes room.
+// When the store is full, the owner with the most items loses one.
 type itemStore struct {
 	itemsMax  int
 	items     map[ID]*storedItem

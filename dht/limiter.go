@@ -7,10 +7,10 @@ import (
 )
 
 const (
-	// sourcesMax bounds the sources whose rates are remembered one by one; when
-	// it is reached the idle ones are forgotten, and if none is, newcomers share
-	// crowdLanes rates: a flood from forged addresses must cost neither memory
-	// nor, as far as can be helped, the newcomers that are honest.
+	// sourcesMax bounds the sources that have a rate each. Beyond it, idle sources
+	// are forgotten; if none is idle, newcomers share crowdLanes rates. A flood of
+	// forged addresses therefore costs bounded memory and rarely an honest
+	// newcomer's answers.
 	sourcesMax = 4096
 	crowdLanes = 1024
 
@@ -52,9 +52,9 @@ func (b *bucket) fill(now instant, rate, burst float64) {
 	b.filled = now
 }
 
-// A lane is a rate in eight bytes: the instant up to which the packets that came
-// have used it up. Packets beyond the rate use up nothing, so that the first one
-// after a flood is welcome.
+// A lane is a rate limit in eight bytes: the instant up to which the rate is used
+// up. Packets beyond the rate use up nothing, so the first packet after a flood is
+// accepted.
 type lane instant
 
 // pace is the rate of a lane.
@@ -63,13 +63,13 @@ type pace struct {
 	burst    time.Duration // how far ahead of that a lane may be
 }
 
-// newPace returns a rate of so many packets a second, and so many at once.
+// newPace returns the pace of rate packets a second with burst packets at once.
 func newPace(rate, burst int) pace {
 	interval := max(1, time.Second/time.Duration(rate))
 	return pace{interval, interval * min(time.Duration(burst), burstMax/interval)}
 }
 
-// take uses up the part of one packet, if the rate allows it.
+// take counts one packet and reports whether the rate allows it.
 func (l *lane) take(now instant, p pace) bool {
 	next := max(instant(*l), now) + p.interval
 	if next-now > p.burst {
@@ -79,15 +79,13 @@ func (l *lane) take(now instant, p pace) bool {
 	return true
 }
 
-// limiter bounds the queries that one source may put to us. It never shuts a
-// source out for longer than a query takes of its rate: the address that a
-// datagram comes from is whatever its sender wrote there, and a penalty would
-// fall on whoever has it.
+// limiter bounds the queries of each source. It never bans a source: senders of
+// datagrams can forge their address, and a ban would hit the address's owner.
 type limiter struct {
 	pace    pace // of one source
 	local   pace // of one port of a local address
 	sources map[endpoint]lane
-	crowd   []lane // for those that found no place among sources; nil before
+	crowd   []lane // shared by newcomers while sources is full; otherwise nil
 	seed    maphash.Seed
 	cleared instant
 }
@@ -100,7 +98,7 @@ func newLimiter(rate, burst int) limiter {
 	}
 }
 
-// allow tells whether a query from that address may be looked at.
+// allow counts a query from that address and reports whether it may be answered.
 func (l *limiter) allow(now instant, from netip.AddrPort) bool {
 	if isLocal(from.Addr()) {
 		return l.take(now, pack(from), l.local)
@@ -126,8 +124,7 @@ func (l *limiter) take(now instant, key endpoint, p pace) bool {
 	return ok
 }
 
-// forget drops the sources of which nothing needs to be remembered, since they
-// have their whole burst again.
+// forget drops the sources that have their whole burst again.
 func (l *limiter) forget(now instant) {
 	l.cleared = now
 	for key, s := range l.sources {

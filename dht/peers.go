@@ -114,8 +114,8 @@ func (f *found) take() []netip.AddrPort {
 	return list
 }
 
-// onAnswer puts the peers of an answer to get_peers that may be dialled, and of
-// one source no more than a node stores.
+// onAnswer collects the dialable peers of an answer to get_peers, at most
+// peersPerSource of each source.
 func (f *found) onAnswer(_ instant, from netip.AddrPort, m *message) {
 	var told map[netip.Addr]int // peers by source
 	m.eachValue(func(a netip.AddrPort) {

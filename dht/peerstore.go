@@ -21,8 +21,8 @@ const (
 	// alive here: a fortieth of the default store.
 	hashesPerSource = 50
 
-	// evictSample is how many info-hashes or items that are as dispensable are
-	// compared for eviction.
+	// evictSample is how many equally dispensable info-hashes or items are compared
+	// by distance for eviction.
 	evictSample = 16
 )
 
@@ -35,19 +35,20 @@ type storedPeer struct {
 // storedSwarm holds the peers of one info-hash. It is never without any.
 type storedSwarm struct {
 	peers []storedPeer
-	alone *share // of the owner of all the peers; nil if they have several
+	alone *share // of the only owner of its peers; nil if there are several owners
 }
 
 // peerStore holds the peers that others announced to us in one family. The
 // number of info-hashes and of peers of each is bounded; at default limits a
-// full store takes about 16 MB. When it is full, whoever keeps the most
-// info-hashes alone makes room; in a full info-hash, whoever has the most peers.
+// full store takes about 16 MB. When the store is full, the owner that alone keeps
+// the most info-hashes loses one; when an info-hash is full, the owner with the
+// most of its peers loses one.
 type peerStore struct {
 	hashesMax int
 	peersMax  int // per info-hash
 	swarms    map[ID]*storedSwarm
 	perSource map[netip.Addr]int // info-hashes that a public source has peers under
-	alone     shares             // info-hashes that an owner keeps alone
+	alone     shares             // info-hashes whose peers all have one owner
 	crowd     map[netip.Prefix]int
 }
 
@@ -98,8 +99,8 @@ func (s *peerStore) add(now instant, self, target ID, addr netip.AddrPort, seed 
 	return true
 }
 
-// surplus returns which of peers goes, of which the last is new: any one of the
-// others, of the owner that has the most.
+// surplus returns the index of the peer to evict: a random one of the owner with
+// the most peers, but not the last, which is the newcomer.
 func (s *peerStore) surplus(peers []storedPeer, rng *rand.Rand) int {
 	clear(s.crowd)
 	most := 0
@@ -121,7 +122,7 @@ func (s *peerStore) surplus(peers []storedPeer, rng *rand.Rand) int {
 	return start // not reached: most is that of some other
 }
 
-// remove takes peer i out of swarm, which may be without peers then.
+// remove takes peer i out of swarm; it may be the last one.
 func (s *peerStore) remove(swarm *storedSwarm, i int) {
 	from := source(swarm.peers[i].addr.Addr())
 	last := len(swarm.peers) - 1
@@ -142,7 +143,7 @@ func (s *peerStore) remove(swarm *storedSwarm, i int) {
 	}
 }
 
-// recount finds out whether the peers of swarm have one owner, after a change.
+// recount updates swarm.alone after the peers of swarm have changed.
 func (s *peerStore) recount(swarm *storedSwarm) {
 	if swarm.alone != nil {
 		s.alone.drop(swarm.alone)

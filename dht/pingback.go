@@ -6,13 +6,13 @@ import (
 )
 
 const (
-	// pingbackGap is how long an endpoint that did not answer is left alone.
+	// pingbackGap is the least time between two pings to an endpoint.
 	pingbackGap = 20 * time.Second
 
 	// pingbacksPerSource bounds the pings to all endpoints of one source within
-	// pingbackWindow, so that a forged sender cannot make us pester its victim.
-	// One would do for an honest node, of which the table takes one per address;
-	// there are more so that a forged port does not keep the true one out.
+	// pingbackWindow, so that a forged sender cannot make us flood its victim. It is
+	// more than one so that a query with a forged port does not keep the true port
+	// from being pinged.
 	pingbacksPerSource = 3
 	pingbackWindow     = time.Minute
 
@@ -20,13 +20,12 @@ const (
 	// lets the first nodes of a new network meet at once.
 	pingbackRate, pingbackBurst = 50, 500
 
-	// pingbacksMax bounds the endpoints and the sources that are remembered,
-	// which is more than pingbackRate and pingbackBurst allow. While they are so
-	// many, nobody new is pinged.
+	// pingbacksMax bounds the endpoints and the sources that are remembered; the
+	// rate keeps both below it. At the bound, nobody new is pinged.
 	pingbacksMax = 4096
 )
 
-// ownerPings is the part of one owner of addresses in the rate of all pings.
+// ownerPings bounds the pings to one owner of addresses: a tenth of all.
 var ownerPings = newPace(pingbackRate/10, pingbackBurst/10)
 
 // pingback decides which askers are pinged, to learn whether they are what

@@ -66,10 +66,10 @@ func (c *core) onQuery(now instant, f *family, from netip.AddrPort, m *message) 
 	}
 }
 
-// welcome tells whether a query is within a rate. A contact, which has answered
-// us, has one of its own beside that of its source, and so has whoever shows a
-// token of ours: these must not be silenced by datagrams that somebody else sends
-// under their address.
+// welcome counts a query and reports whether it is within a rate. Contacts, which
+// have answered us, and senders that show a token of ours have a rate of their own
+// besides that of their source, so that datagrams forged in their name do not
+// silence them.
 func (c *core) welcome(now instant, from netip.AddrPort, m *message, known *contact) bool {
 	if known != nil && known.fails == 0 && known.queries.take(now, c.limiter.pace) {
 		return true
@@ -77,8 +77,8 @@ func (c *core) welcome(now instant, from netip.AddrPort, m *message, known *cont
 	return c.limiter.allow(now, from) || c.proven(from, m) && c.tokened.allow(now, from)
 }
 
-// proven tells whether a query has a token that only the owner of its address
-// can have received.
+// proven reports whether a query carries a token that only the owner of its
+// address can have received.
 func (c *core) proven(from netip.AddrPort, m *message) bool {
 	target := m.target
 	switch m.method {
@@ -94,8 +94,8 @@ func (c *core) proven(from netip.AddrPort, m *message) bool {
 	return c.tokens.valid(m.token, from.Addr(), target)
 }
 
-// replyReserve is which part of the budget for answers is left to contacts, so
-// that strangers, who may be forged, do not use up what is theirs.
+// replyReserve is the fraction, 1/replyReserve, of the budget for answers that is
+// reserved for contacts, because queries of strangers may be forged.
 const replyReserve = 4
 
 // reply sends an answer if the budget for answers allows it.

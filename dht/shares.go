@@ -2,16 +2,15 @@ package dht
 
 import "net/netip"
 
-// A share is how many entries of a store one owner of addresses has.
+// A share counts the entries of one owner of addresses in a store.
 type share struct {
 	owner netip.Prefix
 	count int
 }
 
-// shares counts the entries of a store by owner, so that a full store takes the
-// room for a newcomer from the owner that has the most. An owner can so drive
-// out nobody but itself: once it has as much as anybody else, each further entry
-// costs it another one.
+// shares counts the entries of a store by owner, so that a full store evicts an
+// entry of the owner that has the most. Once an owner has as many entries as any
+// other, each further entry costs it one of its own.
 //
 // Invariant: no share in the map has a count of 0.
 type shares map[netip.Prefix]*share
@@ -35,16 +34,16 @@ func (s shares) drop(mine *share) {
 	}
 }
 
-// A victim is the entry of a full store to go, as far as they have been offered.
+// A victim is the entry to evict among those offered so far.
 type victim struct {
 	target ID
 	share  int // of its owner
 	seen   int // candidates with that share
 }
 
-// offer makes target the victim if its owner has more than that of the one so
-// far; of the first evictSample whose owners have as much, the farthest from self
-// goes, since for near targets there is nobody better to ask.
+// offer makes target the victim if its owner has more entries than the present
+// victim's. Among the first evictSample with equal shares, the one farthest from
+// self is the victim, since other nodes are responsible for far targets.
 func (v *victim) offer(self, target *ID, share int) {
 	switch {
 	case v.seen == 0 || share > v.share:

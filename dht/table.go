@@ -38,7 +38,7 @@ type contact struct {
 	secure   bool // its id fits its address, BEP 42
 	fails    uint8
 	rtt      time.Duration
-	queries  lane    // of it to us, apart from those of others at its address
+	queries  lane    // its queries to us, counted apart from those of its source
 	answered instant // last
 	asked    instant // last query of it to us, or zero
 	probed   instant // last ping of ours for upkeep, or zero
@@ -162,9 +162,9 @@ func (t *table) split() {
 }
 
 // replace puts fresh into a full bucket in the place of a bad contact, of one that
-// breaks BEP 42 while fresh does not, or of the owner of addresses that has too
-// many there; else among the spares. Then the least recently seen questionable
-// contact, if any, should be probed.
+// breaks BEP 42 while fresh does not, or of one whose owner crowds the bucket; else
+// among the spares. Then the least recently seen questionable contact, if any,
+// should be probed.
 func (t *table) replace(now instant, depth int, fresh contact) (bool, netip.AddrPort) {
 	b := &t.buckets[depth]
 	victim, oldest := -1, -1
@@ -184,7 +184,7 @@ func (t *table) replace(now instant, depth int, fresh contact) (bool, netip.Addr
 		b.contacts[victim], b.changed = fresh, now
 		return true, netip.AddrPort{}
 	}
-	net := network(fresh.addr()) // has one place among the spares as well
+	net := network(fresh.addr()) // it has at most one spare in a bucket
 	for i := range b.spares {
 		spare := b.spares[i].addr()
 		if b.spares[i].at == fresh.at || !isLocal(spare.Addr()) && net.Contains(spare.Addr()) {
@@ -203,15 +203,15 @@ func (t *table) replace(now instant, depth int, fresh contact) (bool, netip.Addr
 	return false, netip.AddrPort{}
 }
 
-// crowdBits is the size of the hash table of crowded: more than the contacts of the
-// largest bucket, a power of two.
+// crowdBits makes the hash table of crowded, 1<<crowdBits entries, larger than the
+// largest bucket.
 const crowdBits = 9
 
-// crowded returns the last contact of the owner that has the most in the bucket,
-// if it has more than that of ip would have with one more; else -1. So a whole /48
-// has a bucket only as long as nobody else wants to be in it. IPv4 needs no such
-// rule, since a bucket has one contact of a /24. It runs for queries of strangers,
-// hence no map.
+// crowded returns the last contact of the owner with the most contacts in the
+// bucket, or -1 if the owner of ip would have as many with one more. A /48 thus
+// keeps a bucket only while nobody else wants a place. IPv4 needs no such rule,
+// since a bucket has one contact of each /24. crowded runs for queries of strangers
+// and so allocates nothing.
 func (b *tableBucket) crowded(ip netip.Addr) (last int) {
 	if ip.Is4() || isLocal(ip) || len(b.contacts) >= 1<<crowdBits {
 		return -1

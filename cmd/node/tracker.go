@@ -53,24 +53,24 @@ type trackerFlags struct {
 }
 
 const (
-	// trackerBase is what a tracker takes before anybody comes: rates of sources,
-	// buffers, the runtime.
+	// trackerBase is the memory of an idle tracker: rates of sources, buffers, the
+	// runtime.
 	trackerBase = 4 << 20
-	// connectionBytes is what a connection takes, with its goroutine and buffers,
-	// and what the one before it left to the collector.
+	// connectionBytes is the memory of a connection with its goroutine and buffers,
+	// including the garbage of the connection before it.
 	connectionBytes = 40 << 10
-	// connectionsShare is the part of the memory for connections, of which there
-	// are connectionsMin at least and connectionsMax at most on each port.
+	// connectionsShare is the fraction, 1/connectionsShare, of the memory for
+	// connections; connectionsMin and connectionsMax bound their number.
 	connectionsShare = 8
 	connectionsMin   = 64
 	connectionsMax   = 1024
-	// descriptorsOther are those that are for anything but connections.
+	// descriptorsOther is how many descriptors are kept for other purposes.
 	descriptorsOther = 32
 )
 
-// tracker returns how many connections, on each of so many ports, and how many
-// peers fit below the ceiling, with the descriptors that there are. A quarter of what is left for peers is for the
-// collector to work with.
+// tracker returns how many connections on each of the given number of ports, and
+// how many peers, fit below the ceiling and the limit on descriptors. A quarter of
+// the memory left for peers is headroom for the collector.
 func (v memoryValue) tracker(ports int) (connections, peers int) {
 	room := int64(v) - memoryOutside
 	connections = int(min(max(room/connectionsShare/connectionBytes, connectionsMin), connectionsMax))

@@ -21,8 +21,8 @@ const (
 	readFaultsMax = 16
 	// packetsPerSecond bounds the packets that are looked at on one link: some
 	// times what hundreds of neighbours send. packetsPerSource bounds those of one
-	// sender, which the announces of two thousand torrents take, so that a
-	// neighbour that floods leaves room for the others.
+	// sender, so that a neighbour that floods leaves room for the others; the
+	// announces of two thousand torrents fit.
 	packetsPerSecond = 200
 	packetsPerSource = 80
 
@@ -138,7 +138,7 @@ type packetRate struct {
 	sources map[netip.Addr]int // at most packetsPerSecond of them
 }
 
-// allow tells whether a packet is to be looked at.
+// allow counts a packet and reports whether it is within the bounds.
 func (r *packetRate) allow(now time.Time, from netip.Addr) bool {
 	if r.sources == nil || now.Sub(r.second) >= time.Second {
 		r.second, r.packets = now, 0

@@ -28,11 +28,10 @@ const (
 	pageScrape
 )
 
-// pageOf reads a path. Any element that begins with announce or scrape will do,
-// and so will none at all for an announce: trackers are named /announce/,
-// /PASSKEY/announce, /announce.php or just by their host, and all of these were
-// meant for us if they lead here. BEP 48 makes the scrape of each out of its
-// announce.
+// pageOf returns the page that a path names. The last element that begins with
+// announce or scrape decides, and the root is an announce: torrents name trackers
+// as /announce/, /PASSKEY/announce, /announce.php or by the host alone, and clients
+// derive the scrape path from the announce path (BEP 48).
 func pageOf(path string) page {
 	found := pageNone
 	if strings.Trim(path, "/") == "" {
@@ -86,7 +85,7 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	w.Write(body)
 }
 
-// params yields the parameters of a query, their values as they came.
+// params yields the parameters of a query; their values are still escaped.
 func params(query string) iter.Seq2[string, string] {
 	return func(yield func(name, value string) bool) {
 		for range paramsMax {
@@ -103,10 +102,9 @@ func params(query string) iter.Seq2[string, string] {
 	}
 }
 
-// unescape decodes a value. Clients write a "+" in a hash as %2B, whatever they
-// are, so that a bare one is a blank as in a form: the encoders of forms that many
-// languages come with write it so. It stands for itself where the same value has
-// a blank that is escaped (RFC 3986).
+// unescape decodes a value. All known clients escape a "+" as %2B, so a bare "+" is
+// a blank, as the form encoders of many languages write it. If the same value also
+// has a %20, its writer does not encode forms, and "+" stands for itself (RFC 3986).
 func unescape(value string) (string, error) {
 	if strings.Contains(value, "%20") {
 		return url.PathUnescape(value)
@@ -114,8 +112,8 @@ func unescape(value string) (string, error) {
 	return url.QueryUnescape(value)
 }
 
-// hashOf decodes an info-hash. One with a bare "+" is that of a swarm that there
-// is, if only one of its two meanings has one.
+// hashOf decodes an info-hash. If a bare "+" makes it ambiguous and only one of the
+// two hashes has a swarm, it returns that one.
 func (s *Server) hashOf(value string) (h metainfo.Hash, ok bool) {
 	text, err := unescape(value)
 	if err != nil || len(text) != hashSize {

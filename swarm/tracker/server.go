@@ -28,11 +28,12 @@ const (
 	serverWant    = 50
 	serverWantMax = 200
 
-	// connectionsMax bounds the HTTP connections at a time. Beyond it, one that
-	// has not brought a request makes room for each newcomer.
+	// connectionsMax bounds the HTTP connections at a time. Beyond it, each new
+	// connection replaces one that has not sent a complete request.
 	connectionsMax = 1024
-	// connectionsPerSource bounds those of one source, with an eighth of all as
-	// the most: some times what a client has that keeps hundreds of torrents.
+	// connectionsPerSource bounds the connections of one source, which also has at
+	// most an eighth of all: several times what a client with hundreds of torrents
+	// opens.
 	connectionsPerSource = 64
 	// requestTime bounds each of reading a request and writing its answer.
 	requestTime = 10 * time.Second
@@ -44,9 +45,9 @@ const (
 	// one address as have 90,000 torrents.
 	rateDefault = 50
 	rateBurst   = 1000
-	// connectFactor is how many times as many connects by UDP a source may send,
-	// or somebody else in its name: the answer is no longer than the question, so
-	// that a flood gains nothing, and a low limit would only silence its victim.
+	// connectFactor multiplies both limits for UDP connects, which can be forged.
+	// Their answer is no longer than the request, so reflecting them gains nothing,
+	// and a low limit would only silence the owner of a forged address.
 	connectFactor = 10
 	// requestBytesMax bounds the head of a request: a scrape of ScrapeMax
 	// torrents, each hash escaped, and some more.

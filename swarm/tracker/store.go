@@ -32,13 +32,13 @@ const (
 	// scanFactor bounds the peers that are looked at for an answer, as a
 	// multiple of those wanted, when a seed is to be given leeches alone.
 	scanFactor = 4
-	// spareMax is how many times as much room as it needs a shard keeps for its
-	// peers.
+	// spareMax bounds the capacity that a shard keeps for its peers, as a multiple
+	// of their number.
 	spareMax = 4
 )
 
-// A network is who is taken for one owner of addresses when there are too many
-// peers, or connections.
+// A network is the block of addresses that counts as one owner when there are too
+// many peers or connections.
 type network = netip.Prefix
 
 // networkOf returns the network of an address: its /24 or /48.
@@ -113,8 +113,8 @@ type shard struct {
 	seed     maphash.Seed
 	peersMax int
 	swarms   map[metainfo.Hash]*swarm
-	// chains hold the first peer of those of one host in one swarm, by a keyed
-	// hash of both. If two fall on one key they share a chain, which does no harm.
+	// chains maps a keyed hash of a swarm and a host to the first peer of that host
+	// in that swarm. Two that collide share a chain, which does no harm.
 	chains   map[uint64]slot
 	networks map[networkKey]uint32
 	peers    []peer // in no order
@@ -147,7 +147,7 @@ func (s *store) shard(h metainfo.Hash) *shard {
 	return &s.shards[maphash.Bytes(s.seed, h[:])%shards]
 }
 
-// seconds returns a time as peers keep it.
+// seconds converts a time into the form of peer.at.
 func (s *store) seconds(t time.Time) int32 { return int32(t.Sub(s.start) / time.Second) }
 
 // chain returns the key of the peers of a host in a swarm.
@@ -341,8 +341,8 @@ func (sh *shard) remove(at slot) {
 	sh.fill(at)
 }
 
-// relink makes whatever leads to a slot, a chain or another peer of that, lead to
-// another one.
+// relink changes the link to slot from, in chains or in the peer before it, to slot
+// to.
 func (sh *shard) relink(from, to slot) {
 	p := &sh.peers[from]
 	chain := sh.chain(p.swarm.hash, p.addr())
@@ -360,8 +360,8 @@ func (sh *shard) relink(from, to slot) {
 	}
 }
 
-// fill moves the last peer into a slot that has become free, and gives room back
-// if there is much more than is needed.
+// fill moves the last peer into the free slot at, and shrinks peers if it has much
+// more capacity than it needs.
 func (sh *shard) fill(at slot) {
 	last := slot(len(sh.peers) - 1)
 	if at != last {

@@ -14,11 +14,11 @@ import (
 )
 
 // A turnstile is a listener that has a bounded number of connections open, and
-// of those of one source. It lets every newcomer in: when there are too many, it
-// closes the one that has waited for the longest without a complete request, out
-// of the network that has most of those. So those who connect and say nothing,
-// or say it slowly, cannot keep out those who have something to ask, who are
-// through within a round trip. Its methods are safe for concurrent use.
+// of those of one source. It accepts every newcomer: when there are too many, it
+// closes the connection that has waited longest for a complete request, of the
+// network with the most such connections. Silent or slow clients therefore cannot
+// keep out those that send their request at once. Its methods are safe for
+// concurrent use.
 type turnstile struct {
 	Listener
 	openMax   int
@@ -33,11 +33,10 @@ type turnstile struct {
 	turn     uint64 // how often a wait has begun
 }
 
-// A crowd is the connections of a source or a network. It is in its map while
-// there are any.
+// A crowd counts the connections of a source or a network.
 type crowd struct{ open, waiting int }
 
-// of returns how many of the connections wait, or how many there are.
+// of returns the number of connections that wait, or of all.
 func (c *crowd) of(waits bool) int {
 	if waits {
 		return c.waiting
@@ -61,8 +60,8 @@ func remoteAddr(conn net.Conn) netip.Addr {
 	return netip.Addr{}
 }
 
-// Accept returns the next connection. Another one may be closed for it, also when
-// the process has no descriptor left for it.
+// Accept returns the next connection. It may close another one to make room for
+// it, or to free a descriptor.
 func (t *turnstile) Accept() (net.Conn, error) {
 	conn, err := t.Listener.Accept()
 	for errors.Is(err, syscall.EMFILE) || errors.Is(err, syscall.ENFILE) {
@@ -85,7 +84,7 @@ func (t *turnstile) Accept() (net.Conn, error) {
 	return v, nil
 }
 
-// enter adds a connection, and returns those that have to go for it.
+// enter adds a connection, and returns those to close.
 func (t *turnstile) enter(conn net.Conn) (v *visitor, gone []*visitor) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
@@ -115,7 +114,7 @@ func (t *turnstile) enter(conn net.Conn) (v *visitor, gone []*visitor) {
 	return v, gone
 }
 
-// sacrifice returns the connection that has to go first, if there is any.
+// sacrifice removes and returns the connection to close first, or nil.
 func (t *turnstile) sacrifice() *visitor {
 	t.mu.Lock()
 	defer t.mu.Unlock()
@@ -126,7 +125,7 @@ func (t *turnstile) sacrifice() *visitor {
 	return gone
 }
 
-// victim returns which of the connections that may go has to.
+// victim returns the connection to close, of those that may accepts.
 func (t *turnstile) victim(may func(*visitor) bool) (worst *visitor) {
 	for _, v := range t.open {
 		if may(v) && (worst == nil || v.before(worst)) {
@@ -136,7 +135,7 @@ func (t *turnstile) victim(may func(*visitor) bool) (worst *visitor) {
 	return worst
 }
 
-// wait notes that v is without a complete request from now on.
+// wait records that v has no complete request from now on.
 func (t *turnstile) wait(v *visitor) {
 	t.turn++
 	v.since, v.waits = t.turn, true
@@ -144,7 +143,7 @@ func (t *turnstile) wait(v *visitor) {
 	v.network.waiting++
 }
 
-// serve notes that the request of v is complete.
+// serve records that the request of v is complete.
 func (t *turnstile) serve(v *visitor) {
 	v.waits = false
 	v.source.waiting--
@@ -184,11 +183,11 @@ type visitor struct {
 	source, network *crowd
 	slot            int    // in open
 	since           uint64 // turn of the turnstile at which its wait began
-	waits           bool   // it has brought no complete request, or that was answered
+	waits           bool   // it has no complete request that is not answered yet
 	gone            bool
 }
 
-// before reports whether v has to go rather than w.
+// before reports whether v is to be closed rather than w.
 func (v *visitor) before(w *visitor) bool {
 	if v.waits != w.waits {
 		return v.waits
@@ -218,9 +217,9 @@ func withVisitor(ctx context.Context, conn net.Conn) context.Context {
 	return context.WithValue(ctx, visitorKey{}, conn)
 }
 
-// onComplete notes that r is complete: from now on its connection is not one that
-// only takes a place. A request with a body is not, since nothing makes a tracker
-// read it, and one that never comes must not keep the connection.
+// onComplete records that the request r is complete. A request with a body does not
+// count: a tracker never needs one, and waiting for it would let its sender keep the
+// connection.
 func onComplete(r *http.Request) {
 	v, ok := r.Context().Value(visitorKey{}).(*visitor)
 	if !ok || r.ContentLength != 0 {
@@ -233,8 +232,8 @@ func onComplete(r *http.Request) {
 	}
 }
 
-// onState is the ConnState of an http.Server on a turnstile: once a request is
-// answered its connection waits for another.
+// onState is the ConnState of an http.Server on a turnstile: a connection whose
+// request is answered waits for the next one.
 func onState(conn net.Conn, state http.ConnState) {
 	v, ok := conn.(*visitor)
 	if !ok || state != http.StateIdle {

@@ -32,8 +32,8 @@ const (
 	// resetsMax bounds the answers a second: more attempts than that are no
 	// clients, and their addresses perhaps not their own.
 	resetsMax = 1000
-	// resetsPerSource bounds the answers to one source, so that one that floods,
-	// or in whose name somebody does, leaves those of the others.
+	// resetsPerSource bounds the answers to one source, so that a flood from one
+	// address, forged or not, leaves the others their answers.
 	resetsPerSource = 50
 	// sourceCounts is how many counts all sources share.
 	sourceCounts = 1024
