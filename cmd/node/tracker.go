@@ -39,7 +39,7 @@ other clients. It runs until interrupted.`,
 			f.metrics.register(fs)
 			fs.Var(&f.interval, "interval", "how long announcers are asked to wait, at least 1m (default: 30m)")
 			f.memory = memoryDefault
-			fs.Var(&f.memory, "memory", "ceiling for the memory of the process, at least 32M; bounds the peers that are known (384M bears 860,000)")
+			fs.Var(&f.memory, "memory", "ceiling for the memory of the process, at least 32M; bounds the peers that are known (384M bears 800,000)")
 			return f.run
 		},
 	}

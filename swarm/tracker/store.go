@@ -19,9 +19,9 @@ const (
 	// peersMaxDefault bounds the peers of all swarms together.
 	peersMaxDefault = 400_000
 	// PeerBytes is what a peer costs at most, in bytes: one that is alone in its
-	// swarm and in its network takes 230 to 290, according to the room that growing
+	// swarm and in its network takes 230 to 300, according to the room that growing
 	// maps leave unused. In a large swarm it is 110.
-	PeerBytes = 300
+	PeerBytes = 320
 	// peersPerHost bounds the peers of one host in one swarm: several users may
 	// share an address, but one must not be able to fill a swarm with itself. A
 	// host is an IPv4 address, or the /64 of an IPv6 one.
