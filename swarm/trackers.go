@@ -3,6 +3,7 @@ package swarm
 import (
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"sync"
 
@@ -60,7 +61,11 @@ func (l *loop) trackers() [][]tracker.Tracker {
 		tiers[i] = []string{url}
 	}
 	if l.spec.Torrent != nil {
-		unusable, tiers = l.spec.Torrent.Unusable, l.spec.Torrent.Trackers
+		unusable, tiers = l.spec.Torrent.Unusable, slices.Clone(l.spec.Torrent.Trackers)
+	}
+	users := slices.Concat(l.spec.Trackers...) // told of above
+	for i, tier := range tiers {
+		tiers[i] = slices.DeleteFunc(slices.Clone(tier), func(url string) bool { return slices.Contains(users, url) })
 	}
 	list, bad = usableTiers(list, tiers, true)
 	for _, u := range unusable {

@@ -95,9 +95,9 @@ func TestUnusableURLsAreNamed(t *testing.T) {
 	}
 	defer e.Close()
 	dir, torrent := makeContent(t, 20<<10)
-	torrent.Trackers = [][]string{{url + "/\u00fc b/announce"}, {"wss://t.example/"}}
+	torrent.Trackers = [][]string{{url + "/\u00fc b/announce"}, {"wss://t.example/"}, {"ftp://mine.example/"}}
 	torrent.Unusable = []metainfo.Unusable{{URL: "http://exa mple/announce", Err: errors.New("no host")}}
-	seed := add(t, e, swarm.Spec{Torrent: torrent, Dir: dir, Complete: true})
+	seed := add(t, e, swarm.Spec{Torrent: torrent, Dir: dir, Complete: true, Trackers: [][]string{{"ftp://mine.example/"}}})
 	select {
 	case p := <-paths:
 		if p != "/\u00fc b/announce" {
@@ -110,7 +110,7 @@ func TestUnusableURLsAreNamed(t *testing.T) {
 		t.Fatal(err)
 	}
 	text := log.String()
-	if strings.Count(text, "\n") != 1 || !strings.Contains(text, "wss://t.example/") || !strings.Contains(text, "exa mple") {
+	if strings.Count(text, "\n") != 2 || strings.Count(text, "mine.example") != 1 || !strings.Contains(text, "wss://t.example/") || !strings.Contains(text, "exa mple") {
 		t.Errorf("the log says:\n%s", text)
 	}
 }

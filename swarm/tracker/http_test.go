@@ -316,7 +316,8 @@ func TestStrangersTrackersHere(t *testing.T) {
 	for _, path := range []string{
 		"/announce", "/key/announce", "/announce/swarm", "/announce/", "/x/announce.php/0123", "/Announce", "/scrape", "/announce//x",
 		"/announce?passkey=abc", "/announce.php?passkey=0123456789abcdef0123456789abcdef", "/announce?uid=5&key=A_b-1",
-		"/announce?0123456789abcdef", "/announce?torrentkey=0123456789ABCDEF", "/tracker/announce?id=7",
+		"/announce?0123456789abcdef", "/announce?torrentkey=0123456789ABCDEF",
+		"/announce?credential=aWQ9MQ-_", "/announce?x=c29tZSBsb25nIGtleQ_1", "/tracker/announce?id=7",
 	} {
 		if _, err := c.Announce(t.Context(), parse(t, server.URL+path, true), Request{}, guard.Any); err != nil {
 			t.Errorf("%s, a stranger's tracker here: %v", path, err)

@@ -22,8 +22,8 @@ import (
 
 // keyNames are the parameters under which trackers have users give their keys.
 var keyNames = []string{
-	"apikey", "api_key", "auth", "authkey", "auth_key", "id", "key", "passkey", "pass_key", "pid", "pk", "secret",
-	"sid", "token", "torrentpass", "torrent_pass", "uid",
+	"apikey", "api_key", "auth", "authkey", "auth_key", "credential", "hash", "id", "key", "pass", "passkey", "pass_key",
+	"pid", "pk", "private", "secret", "secure", "sid", "token", "torrentpass", "torrent_pass", "uid", "uk", "user", "userid",
 }
 
 // keyBytesMin is how long a value has to be to pass for a key under any name.
@@ -79,9 +79,10 @@ func keysOnly(query string) bool {
 	return true
 }
 
-// isKey tells whether s could hardly be anything but a key: long, and hexadecimal.
+// isKey tells whether s could hardly be anything but a key: one long word that has
+// digits.
 func isKey(s string) bool {
-	return len(s) >= keyBytesMin && strings.Trim(s, "0123456789abcdefABCDEF") == ""
+	return len(s) >= keyBytesMin && isWord(s) && strings.ContainsAny(s, "0123456789")
 }
 
 // isWord tells whether s is one word.
