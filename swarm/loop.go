@@ -42,9 +42,12 @@ type loop struct {
 	fault   error          // why storage does not work, nil while it does
 	opening bool           // an info dictionary was given to open, once for all
 
-	outside  uint32 // version of the engine's addresses that the core was told
-	rechecks int    // how often complete content turned out to be changed
-	spoilt   bool   // content that is only served was changed by another program
+	outside    uint32        // version of the engine's addresses that the core was told
+	failed     map[int]error // files that a web seed could not give, nil when the user was told
+	failedLook bool          // they are being looked at
+
+	rechecks int  // how often complete content turned out to be changed
+	spoilt   bool // content that is only served was changed by another program
 }
 
 // run is the goroutine of the torrent. It ends when ctx is done and everything
@@ -231,6 +234,8 @@ func (l *loop) perform(now time.Time, a *core.Action) {
 		l.store.Verify(a.Ref.Piece)
 	case core.Discard:
 		a.Buf.Release()
+	case core.Distrust:
+		l.distrust(a)
 	case core.UseInfo:
 		l.useInfo(a.Info)
 	case core.HashBlocks:
@@ -345,6 +350,7 @@ func (l *loop) takeLast() {
 // end closes what the torrent holds, and waits for its children.
 func (l *loop) end() {
 	l.timer.Stop()
+	l.tellSourceless()
 	l.search.stop()
 	l.keepPeers(l.core.Known(savedMax))
 	l.wait.Wait()

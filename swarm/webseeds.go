@@ -4,10 +4,12 @@ import (
 	"context"
 	"crypto/sha1"
 	"errors"
+	"fmt"
 	"slices"
 	"time"
 
 	"swarmnode/metainfo"
+	"swarmnode/swarm/core"
 	"swarmnode/swarm/webseed"
 	"swarmnode/swarm/wire"
 )
@@ -59,11 +61,15 @@ func (l *loop) useWebSeed(ctx context.Context, info *metainfo.Info, seed webSeed
 	hello := wire.Hello{
 		InfoHash: l.hash, PeerID: id, Reserved: wire.Reserved{}.With(wire.FeatureFast),
 	}
+	faults := new(webseed.Faults)
 	for wait := webSeedWait; ; wait = min(2*wait, webSeedWaitMax) {
 		link := &link{torrent: l.Torrent, addr: addr, hello: hello, outgoing: true, closed: make(chan struct{})}
 		conn, err := webseed.New(webseed.Config{
 			Handler: link, Pool: l.engine.blocks, Down: l.down, Info: info, HTTP: l.engine.web,
-			URL: seed.url, Stranger: seed.stranger, Logger: l.log,
+			URL: seed.url, Stranger: seed.stranger, Logger: l.log, Faults: faults,
+			Failed: func(file int, err error) {
+				l.ask(func(now time.Time) { l.fileFailed(file, err) })
+			},
 		})
 		if err != nil {
 			l.log.Warn("a web seed is left out", "err", leftOut(seed.url, err))
@@ -77,7 +83,7 @@ func (l *loop) useWebSeed(ctx context.Context, info *metainfo.Info, seed webSeed
 		}
 		select {
 		case <-link.closed:
-			if errors.As(link.err, new(banned)) {
+			if errors.As(link.err, new(banned)) || errors.Is(link.err, webseed.ErrWrong) {
 				l.log.Warn("a web seed is left alone, its data is wrong", "peer", conn)
 				return
 			}
@@ -92,5 +98,93 @@ func (l *loop) useWebSeed(ctx context.Context, info *metainfo.Info, seed webSeed
 		case <-ctx.Done():
 			return
 		}
+	}
+}
+
+// sourcelessAfter and sourcelessMax bound the time after which files that a web seed
+// has failed to give are looked at, which doubles: by then others may have them.
+const (
+	sourcelessAfter = 2 * time.Second
+	sourcelessMax   = time.Minute
+)
+
+// errOtherData is the failure of a file whose data on a web seed is not that of the
+// torrent.
+var errOtherData = errors.New("other data than the torrent's")
+
+// distrust tells a web seed that some of its data is wrong.
+func (l *loop) distrust(a *core.Action) {
+	link := l.links[a.Peer]
+	if link == nil {
+		return
+	}
+	seed, ok := link.stream.(*webseed.Conn)
+	if !ok {
+		return
+	}
+	seed.Distrust(int(a.Ref.Piece), int(a.Ref.Length))
+	layout := l.Info().Layout()
+	for file := range layout.Files {
+		first, end := layout.FilePieces(file)
+		if first < int(a.Ref.Piece+a.Ref.Length) && end > int(a.Ref.Piece) && !layout.Files[file].Pad {
+			l.fileFailed(file, fmt.Errorf("%v: %w", seed, errOtherData))
+		}
+	}
+}
+
+// fileFailed notes that a web seed cannot give a file. When nobody else can either,
+// after a while, the user is told.
+func (l *loop) fileFailed(file int, err error) {
+	if _, told := l.failed[file]; told && l.failed[file] == nil {
+		return
+	}
+	if l.failed == nil {
+		l.failed = make(map[int]error)
+	}
+	l.failed[file] = err
+	if l.failedLook {
+		return
+	}
+	l.failedLook = true
+	l.wait.Go(func() {
+		for wait := sourcelessAfter; ; wait = min(2*wait, sourcelessMax) {
+			select {
+			case <-time.After(wait):
+			case <-l.done:
+				return
+			case <-l.ctx.Done():
+				return
+			}
+			if !l.ask(func(time.Time) { l.tellSourceless() }) {
+				return
+			}
+		}
+	})
+}
+
+// tellSourceless tells the user once of each file that is wanted, that a web seed has
+// failed to give, and that nobody else has.
+func (l *loop) tellSourceless() {
+	if len(l.failed) == 0 {
+		return
+	}
+	layout := l.Info().Layout()
+	var lost []int
+	for file, err := range l.failed {
+		if first, end := layout.FilePieces(file); err != nil && l.core.Sourceless(first, end) {
+			lost = append(lost, file)
+		}
+	}
+	if len(lost) == 0 {
+		return
+	}
+	slices.Sort(lost)
+	args := []any{"file", layout.FilePath(lost[0]), "err", l.failed[lost[0]]}
+	if more := len(lost) - 1; more > 0 {
+		args = append(args, "more", more)
+	}
+	l.log.Warn("nobody who is connected has a file", args...)
+	for _, file := range lost {
+		l.failed[file] = nil
 	}
 }

@@ -41,6 +41,9 @@ const (
 	// HashBlocks: read a piece that is verified and answer with Hashed.
 	// Ref.Piece.
 	HashBlocks
+	// Distrust: a web server's data for some pieces is wrong. It is not to offer
+	// them again. Peer; Ref, whose Piece is the first and whose Length is how many.
+	Distrust
 	// Complete: every wanted piece is verified; or, of a torrent that is
 	// MetadataOnly, all of its metadata is known. No fields. It is given once
 	// each time that the state is reached.

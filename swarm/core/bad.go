@@ -5,6 +5,7 @@ import (
 	"slices"
 
 	"swarmnode/metainfo"
+	"swarmnode/swarm/block"
 	"swarmnode/swarm/picker"
 )
 
@@ -39,6 +40,7 @@ type trust struct {
 	proven  bool // it had a part in a piece with the right hash
 	suspect bool // it had a part in one with the wrong hash
 	awaited bool // on probation, it has sent a piece that is being verified
+	wrong   int  // pieces of a web server with a wrong hash, less those with the right one
 	strikes [strikeCount]int
 }
 
@@ -57,6 +59,7 @@ func (t *Torrent) praise(ref PeerRef) {
 	if p := t.peers.live(ref); p != nil {
 		fresh := p.trust.onProbation()
 		p.trust.proven, p.trust.suspect, p.trust.awaited = true, false, false
+		p.trust.wrong = max(p.trust.wrong-1, 0)
 		if fresh {
 			t.refill(p)
 		}
@@ -96,7 +99,7 @@ func (t *Torrent) onFailed(piece uint32, hashes []metainfo.Hash256) {
 		t.refute(piece)
 	}
 	if len(senders) == 1 {
-		t.banSender(PeerRef(senders[0]))
+		t.banSender(PeerRef(senders[0]), piece)
 	} else {
 		for _, ref := range senders {
 			if p := t.peers.live(PeerRef(ref)); p != nil {
@@ -115,9 +118,13 @@ func (t *Torrent) refute(piece uint32) {
 	}
 }
 
-// banSender bans a peer, also if it is gone already. What it sent of pieces
-// that are not complete yet is not kept: it would spoil what others send.
-func (t *Torrent) banSender(ref PeerRef) {
+// banSender bans a peer that sent a piece with the wrong hash, also if it is gone
+// already. What it sent of pieces that are not complete yet is not kept: it would
+// spoil what others send.
+func (t *Torrent) banSender(ref PeerRef, wrong uint32) {
+	if p := t.peers.live(ref); p != nil && p.isServer() && t.distrust(p, wrong) {
+		return
+	}
 	for _, piece := range t.pick.BegunBy(uint32(ref), nil) {
 		t.cancelPiece(piece)
 		t.pick.Lost(piece)
@@ -129,4 +136,57 @@ func (t *Torrent) banSender(ref PeerRef) {
 	if g, ok := t.peers.past.find(ref); ok {
 		t.book.ban(g.addr, g.listen, t.now)
 	}
+}
+
+// serverWrongMax is how many pieces with a wrong hash a web server may have sent more
+// than right ones. Until one is right again it is asked for one at a time.
+const serverWrongMax = 24
+
+// distrust takes in that a web server sent a piece with the wrong hash: a file may be
+// of another version there, which says nothing of the others. It is not asked again
+// for pieces of that file, or for the piece alone if that is of several files. It
+// reports false if the server has deserved to be banned.
+func (t *Torrent) distrust(p *peer, wrong uint32) bool {
+	if !p.has.set.Has(int(wrong)) {
+		return true // it had been sent before the file was found out
+	}
+	if p.trust.wrong++; p.trust.wrong >= serverWrongMax {
+		return false
+	}
+	first, end := t.fileOf(int(wrong))
+	p.trust.suspect, p.trust.awaited = true, false
+	for _, piece := range t.pick.BegunBy(uint32(p.ref), nil) {
+		if int(piece) >= first && int(piece) < end {
+			t.cancelPiece(piece)
+			t.pick.Lost(piece)
+		}
+	}
+	for i := range p.ask.open() {
+		if o := &p.ask.open()[i]; int(o.ref.Piece) >= first && int(o.ref.Piece) < end {
+			t.release(p, o, askReleased)
+			t.cancelAsk(p, o)
+		}
+	}
+	for piece := first; piece < end; piece++ {
+		t.onDontHave(p, uint32(piece))
+	}
+	t.do(Action{Kind: Distrust, Peer: p.ref, Ref: block.Ref{Piece: uint32(first), Length: uint32(end - first)}})
+	t.refillSoon()
+	return true
+}
+
+// fileOf returns the pieces, first up to end, of the one file whose bytes a piece
+// holds; only the piece itself if they are of several.
+func (t *Torrent) fileOf(piece int) (first, end int) {
+	file, files := 0, 0
+	for span := range t.layout.Spans(t.layout.PieceOffset(piece), t.layout.PieceSize(piece)) {
+		if !t.layout.Files[span.File].Pad {
+			file = span.File
+			files++
+		}
+	}
+	if files != 1 {
+		return piece, piece + 1
+	}
+	return t.layout.FilePieces(file)
 }

@@ -173,7 +173,7 @@ func (t *Torrent) judge(b *blame, at int, right []metainfo.Hash256) {
 		}
 	}
 	for _, ref := range liars {
-		t.banSender(PeerRef(ref)) // before reopen: what it sent of this piece and is right stays
+		t.banSender(PeerRef(ref), b.piece) // before reopen: what it sent of this piece and is right stays
 	}
 	if b.cleared == len(b.hashes) {
 		t.clear(b, liars)

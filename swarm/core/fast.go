@@ -52,6 +52,10 @@ func (t *Torrent) onSuggest(p *peer, piece uint32) {
 		t.drop(p, ReasonProtocol, false)
 		return
 	}
+	if p.isServer() {
+		p.ask.onward = true // it can do nothing but read on
+		return
+	}
 	if slices.Contains(f.suggested, piece) {
 		p.flood.pointless++
 		return

@@ -69,7 +69,10 @@ func (t *Torrent) onPieces(p *peer, m *wire.Message) {
 	if m.ID == wire.Bitfield && t.grow(p, m.Payload) {
 		return
 	}
-	if t.strike(p, strikePieces); p.gone {
+	if !p.isServer() { // whose messages are our own
+		t.strike(p, strikePieces)
+	}
+	if p.gone {
 		return
 	}
 	t.uncount(p)

@@ -155,6 +155,11 @@ func (t *Torrent) onBlock(e *Event) {
 // keep stores a block that was asked for, if it is still of use.
 func (t *Torrent) keep(p *peer, o ask, e *Event) {
 	b := blockOf(o.ref)
+	if p.isServer() && !p.has.set.Has(int(b.Piece)) { // it is distrusted
+		t.pick.Release(b, uint32(p.ref))
+		t.discard(e, WasteLate)
+		return
+	}
 	if t.stalled != nil {
 		t.pick.Release(b, uint32(p.ref))
 		t.discard(e, WasteStorage)

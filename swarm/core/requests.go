@@ -72,10 +72,11 @@ type ask struct {
 
 // asks are the requests out to one peer, oldest first.
 type asks struct {
-	queue []ask
-	head  int // queue[:head] is answered
-	live  int
-	next  uint32 // the piece after the last that was begun
+	queue  []ask
+	head   int // queue[:head] is answered
+	live   int
+	next   uint32 // the piece after the last that was begun
+	onward bool   // pieces are to follow next in order
 
 	target  float64       // live requests to have
 	growing bool          // as in the slow start of TCP
@@ -238,7 +239,7 @@ func (t *Torrent) prepare(p *peer, room int) {
 	*q = picker.Query{Peer: uint32(p.ref), Have: t.withTrees(p.has.set), Max: room}
 	q.Alone = p.trust.suspect
 	q.Whole = p.trust.onProbation() || t.isQuick(p) || p.isServer()
-	q.Along, q.Next = p.isServer(), p.ask.next
+	q.Along, q.Onward, q.Next = p.isServer(), p.ask.onward, p.ask.next
 	if p.trust.onProbation() {
 		q.Pieces = 1
 	}
@@ -481,11 +482,15 @@ func (t *Torrent) onReject(p *peer, r block.Ref) {
 		p.fastx.allowed = slices.Delete(p.fastx.allowed, j, j+1)
 		return
 	}
+	lacks := p.has.counted && !p.has.set.Has(int(r.Piece))
+	if p.isServer() && (lacks || p.choking) {
+		return // it says itself when to ask again
+	}
 	p.ask.refused++
 	if o.state != askReleased || t.now < p.ask.until {
 		return
 	}
-	if p.ask.refused < refusedMax && p.has.counted && !p.has.set.Has(int(r.Piece)) {
+	if p.ask.refused < refusedMax && lacks {
 		return // it has said already that it has lost the piece
 	}
 	if !p.choking || p.ask.refused >= refusedMax {

@@ -1,6 +1,7 @@
 package core
 
 import (
+	"slices"
 	"time"
 
 	"swarmnode/swarm/picker"
@@ -32,6 +33,20 @@ func (t *Torrent) Prioritize(now time.Time, piece int, priority picker.Priority)
 	}
 	t.checkComplete()
 	t.refillSoon()
+}
+
+// Sourceless reports whether a piece from first up to end is needed that nobody has who
+// is connected.
+func (t *Torrent) Sourceless(first, end int) bool {
+	if t.pick == nil {
+		return false
+	}
+	for piece := t.pick.Needed().Next(first); piece >= 0 && piece < end; piece = t.pick.Needed().Next(piece + 1) {
+		if !slices.ContainsFunc(t.peers.list, func(p *peer) bool { return p.has.counted && p.has.set.Has(piece) }) {
+			return true
+		}
+	}
+	return false
 }
 
 // SetSequential makes pieces be fetched in order, or again the rarest first.

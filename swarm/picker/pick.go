@@ -28,6 +28,10 @@ type Query struct {
 	// servers, where each row costs a request, and which have all pieces.
 	Along bool
 	Next  uint32
+	// Onward: with Along, it begins the first piece that it can behind Next, wherever
+	// that is, and only then those before it. That is for web servers which can do
+	// nothing but read on.
+	Onward bool
 	// Overtake: if not nil and no piece is left to begin, blocks are given
 	// that were asked of another peer, if Overtake of that peer is true.
 	Overtake func(peer uint32) bool
@@ -64,7 +68,11 @@ func (p *Picker) Pick(q *Query, dst []Block) []Block {
 	dst = p.pickUrgent(q, dst, limit)
 	owned := 0
 	for _, pt := range p.active {
-		if pt.owner == q.Peer {
+		switch {
+		case pt.owner != q.Peer:
+		case !q.Have.Has(int(pt.piece)):
+			pt.owner = 0 // it has lost it since (BEP 54)
+		default:
 			owned++
 			dst = p.take(pt, q.Peer, dst, limit)
 		}
@@ -217,6 +225,8 @@ func (p *Picker) next(q *Query) (piece uint32, ok bool) {
 			piece, ok = p.nextInOrder(q, priority)
 		case q.Along && int(q.Next) < len(p.state) && p.priority[q.Next] == priority && p.fits(q, q.Next):
 			return q.Next, true
+		case q.Along && q.Onward:
+			piece, ok = p.nextOnward(q, priority)
 		case p.counts[Have] < randomFirst:
 			piece, ok = p.sample(q, priority, 1)
 		default:
@@ -231,6 +241,19 @@ func (p *Picker) next(q *Query) (piece uint32, ok bool) {
 
 func (p *Picker) fits(q *Query, piece uint32) bool {
 	return p.listed.Has(int(piece)) && q.Have.Has(int(piece)) && (!q.RareOnly || p.avail[piece] == 0)
+}
+
+// nextOnward finds the first piece of a priority from Next on, or else from the
+// start.
+func (p *Picker) nextOnward(q *Query, priority Priority) (uint32, bool) {
+	for _, from := range []int{min(int(q.Next), len(p.state)), 0} {
+		for i := p.listed.Next(from); i >= 0; i = p.listed.Next(i + 1) {
+			if p.priority[i] == priority && p.fits(q, uint32(i)) {
+				return uint32(i), true
+			}
+		}
+	}
+	return 0, false
 }
 
 func (p *Picker) nextInOrder(q *Query, priority Priority) (uint32, bool) {

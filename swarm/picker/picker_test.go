@@ -344,6 +344,37 @@ func TestHeld(t *testing.T) {
 	}
 }
 
+// TestLostByOwner: a peer that has lost a piece which it had begun is not asked for
+// more of it, and another one goes on with it.
+func TestLostByOwner(t *testing.T) {
+	p := scene{state: ".."}.picker(1)
+	p.SetSequential(true)
+	if got := pick(p, Query{Peer: 1, Have: set("xx"), Max: 2}); got != "0.0-1" {
+		t.Fatalf("picked %q", got)
+	}
+	p.Release(Block{0, 0}, 1)
+	if got := pick(p, Query{Peer: 1, Have: set("-x"), Max: 9}); got != "1.0-3" {
+		t.Errorf("picked %q, want the piece that it still has", got)
+	}
+	if got := pick(p, Query{Peer: 2, Have: set("xx"), Max: 9, Whole: true}); got != "0.0 0.2-3" {
+		t.Errorf("picked %q, want what is left of the first piece", got)
+	}
+	p.Check()
+}
+
+// TestOnward: a server that can only read on begins the next piece that is missing.
+func TestOnward(t *testing.T) {
+	p := scene{state: "..###..#..", avail: "9999900000"}.picker(1)
+	q := Query{Peer: 1, Have: all(p), Max: blocksPerPiece, Along: true, Onward: true, Next: 1}
+	var got []uint32
+	for range 6 {
+		got = append(got, p.Pick(&q, nil)[0].Piece)
+	}
+	if want := []uint32{1, 5, 6, 8, 9, 0}; !slices.Equal(got, want) {
+		t.Errorf("begun in the order %v, want %v", got, want)
+	}
+}
+
 // TestHold: what lies on disk and has not been looked at is not asked for, also
 // when it is wanted later.
 func TestHold(t *testing.T) {

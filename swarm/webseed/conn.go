@@ -10,6 +10,7 @@ import (
 	"net/netip"
 	"sync"
 	"sync/atomic"
+	"time"
 
 	"swarmnode/metainfo"
 	"swarmnode/swarm/block"
@@ -37,9 +38,12 @@ var errBacklog = errors.New("answers were not taken")
 // come one at a time, from goroutines of Run; each may block, which makes the
 // server wait. Send and Close may be called meanwhile.
 type Handler interface {
-	// OnMessage gives HaveAll and Unchoke once Run has begun, Reject for each
-	// request that is not answered by a block, and Choke and Unchoke around a
-	// pause. A HashRequest is answered by HashReject.
+	// OnMessage gives HaveAll or a Bitfield, and Unchoke, once Run has begun;
+	// Reject for each request that is not answered by a block; Choke and Unchoke
+	// around a pause; and the message of BEP 54, Have or another Bitfield when
+	// files cannot be had, or can again. Suggest says that the server can only read
+	// on, so that pieces should be asked for in order. A HashRequest is answered by
+	// HashReject.
 	OnMessage(m *wire.Message)
 	// OnBlock gives a block; buf is the handler's from then on.
 	OnBlock(r block.Ref, buf *block.Buf)
@@ -62,6 +66,12 @@ type Config struct {
 	// Stranger marks a URL that the user did not write. It may lead into this
 	// machine or network only if it has neither query nor password.
 	Stranger bool
+	// Faults is what an earlier Conn has found out about the files of the server.
+	// None if nil.
+	Faults *Faults
+	// Failed is told when a file could not be fetched. It is called by goroutines
+	// of Run, and may be nil.
+	Failed func(file int, err error)
 	// Logger takes failures of the server at debug level. None if nil.
 	Logger *slog.Logger
 }
@@ -86,8 +96,14 @@ type Conn struct {
 	mu       sync.Mutex
 	requests []block.Ref    // that wait, in the order of asking
 	say      []wire.Message // for the handler
-	paused   bool
-	failures int // weight of the failures since the last block
+	faults   *Faults
+	pace     pace
+	paused   bool    // choking, and without requests
+	held     bool    // requests wait for the end of a short pause
+	failures int     // of the server in a row, since the last block
+	absent   int     // files that failed in a row
+	inOrder  bool    // the server knows no ranges
+	kept     *answer // of such a server, between two runs
 }
 
 // New returns a Conn. The error tells what is wrong with the URL. Run must be
@@ -96,13 +112,17 @@ func New(cfg Config) (*Conn, error) {
 	if cfg.Logger == nil {
 		cfg.Logger = slog.New(slog.DiscardHandler)
 	}
+	if cfg.Faults == nil {
+		cfg.Faults = new(Faults)
+	}
 	files, err := newLocator(cfg.Info, cfg.URL)
 	if err != nil {
 		return nil, err
 	}
 	return &Conn{
 		cfg: cfg, layout: cfg.Info.Layout(), files: files,
-		times: times{answer: answerTimeout, block: blockTimeout, pause: pauseFirst},
+		faults: cfg.Faults, pace: pace{limit: fetchers},
+		times: times{answer: answerTimeout, block: blockTimeout, pause: pauseFirst, file: fileLater, absent: fileAbsent},
 		done:  make(chan struct{}), wake: make(chan struct{}, 1), tell: make(chan struct{}, 1),
 	}, nil
 }
@@ -125,25 +145,41 @@ func (c *Conn) Run(ctx context.Context) {
 	stop := context.AfterFunc(ctx, func() { c.Close(context.Cause(ctx)) })
 	defer stop()
 	var fetching sync.WaitGroup
-	c.queue(wire.Message{ID: wire.HaveAll}, wire.Message{ID: wire.Unchoke})
+	c.mu.Lock()
+	offer := c.faults.offer(c.layout)
+	c.mu.Unlock()
+	c.queue(offer, wire.Message{ID: wire.Unchoke})
 	for range fetchers {
 		fetching.Go(func() { c.fetchAll(ctx) })
 	}
 	c.talk()
 	cancel()
 	fetching.Wait()
+	if a := c.takeKept(); a != nil {
+		a.close()
+	}
 	c.cfg.Handler.OnClosed(c.reason)
 }
 
 // talk gives the handler its messages until the Conn is closed.
 func (c *Conn) talk() {
+	again := time.NewTimer(0) // files are offered again
+	defer again.Stop()
 	for {
 		select {
 		case <-c.tell:
+		case <-again.C:
 		case <-c.done:
 			return
 		}
 		c.mu.Lock()
+		for _, file := range c.faults.due(time.Now()) {
+			first, end := c.layout.FilePieces(file)
+			c.say = append(c.say, c.faults.change(c.layout, first, end)...)
+		}
+		if at := c.faults.next(); !at.IsZero() {
+			again.Reset(time.Until(at))
+		}
 		say := c.say
 		c.say = nil
 		c.mu.Unlock()
@@ -214,7 +250,7 @@ func (c *Conn) request(r block.Ref) bool {
 	}
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if c.paused || len(c.requests) >= requestsMax {
+	if c.paused || len(c.requests) >= requestsMax || c.faults.lacks(c.layout, int(r.Piece)) {
 		return false
 	}
 	c.requests = append(c.requests, r)

@@ -12,6 +12,10 @@
 // slows the server down. What servers say is bounded in time and size, and
 // where they send us on to, by package guard.
 //
+// What fails of one file is not held against the server: its pieces are taken back, as
+// by a peer that has lost them, and offered again later. A server that takes few
+// connections gets few, and one that knows no ranges is read in order.
+//
 // Its nouns: a run is a series of requests whose bytes lie one after the other;
 // a span is the part of a run within one file; a pause is the time for which a
 // server that is in trouble is left alone, in which we are choked.

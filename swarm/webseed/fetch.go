@@ -4,16 +4,12 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io"
 	"math/rand/v2"
 	"net/http"
-	"strconv"
-	"strings"
+	"slices"
 	"time"
 
-	"swarmnode/metainfo"
 	"swarmnode/swarm/block"
-	"swarmnode/swarm/guard"
 	"swarmnode/swarm/wire"
 )
 
@@ -25,110 +21,139 @@ const (
 	// there are gatherEnough bytes in it: those of one decision come within it.
 	gatherTime   = 2 * time.Millisecond
 	gatherEnough = 1 << 20
-	// answerTimeout bounds the time until the head of an answer has come.
-	answerTimeout = 20 * time.Second
-	// blockTimeout bounds the time that a server takes for each block, our own
-	// pauses not counted.
-	blockTimeout = 30 * time.Second
-	// skipMax bounds the bytes that are read in vain at the start of a file
-	// from a server that knows no ranges. It is enough for small files.
-	skipMax = 1 << 20
 
-	// The pause after a failure doubles from the first to the last. A failure
-	// that waiting will hardly mend counts as lastingWeight others.
-	pauseFirst    = 5 * time.Second
-	pauseLast     = 10 * time.Minute
-	lastingWeight = 3
-	// failuresMax is the weight of failures in a row with which a server is
-	// given up: it may be down for a quarter of an hour, or say four times
-	// that it does not have a file.
-	failuresMax = 10
+	// The pause after failures of the server in a row is four times as long with
+	// each, from the first to the last. During the short ones requests wait; before
+	// the others they are given back.
+	pauseFirst = 250 * time.Millisecond
+	pauseShort = 1250 * time.Millisecond
+	pauseLast  = 10 * time.Minute
+	// failuresMax is how many failures in a row a server is forgiven: it may be
+	// down for a quarter of an hour.
+	failuresMax = 8
+	// widenFirst and widenLast bound the time after which a server that did not
+	// take another connection is tried with one more.
+	widenFirst = 15 * time.Second
+	widenLast  = 16 * time.Minute
+	// absentRow is how many files in a row may be missing before a server is asked
+	// at the pace of absentPause only.
+	absentRow   = 8
+	absentPause = 100 * time.Millisecond
 )
 
 // times are the waits of a Conn, which tests make shorter.
-type times struct{ answer, block, pause time.Duration }
+type times struct{ answer, block, pause, file, absent time.Duration }
 
-// The failures of servers.
-var (
-	errTooLittle = errors.New("less data than was asked for")
-	errTooMuch   = errors.New("more data than was asked for")
-	errRange     = errors.New("another range than was asked for")
-	errNoRanges  = errors.New("the server knows no ranges")
-	errLength    = errors.New("the file has another length than the torrent says")
-	errEncoding  = errors.New("an encoding that was not asked for")
-	errSlow      = errors.New("the server is too slow")
-)
-
-// A statusError is an HTTP status that is no success.
-type statusError struct {
-	status int
-	retry  time.Duration // as the server wishes; 0: not said
+// A pace is how many runs a server takes at a time. It is guarded by the mutex of
+// its Conn.
+type pace struct {
+	active int // runs under way
+	limit  int // of them
+	since  time.Time
+	widen  time.Duration // after which limit grows
 }
 
-func (e statusError) Error() string { return fmt.Sprintf("HTTP status %d", e.status) }
+// crowded takes in that a run was refused while others are under way. It reports
+// false if none is.
+func (p *pace) crowded(now time.Time) bool {
+	if p.active == 0 {
+		return false
+	}
+	p.limit = min(p.limit, p.active)
+	p.since, p.widen = now, min(max(2*p.widen, widenFirst), widenLast)
+	return true
+}
 
-// lasting tells whether waiting will hardly mend a failure.
-func lasting(err error) bool {
-	var s statusError
-	if errors.As(err, &s) {
-		switch s.status {
-		case http.StatusRequestTimeout, http.StatusTooEarly, http.StatusTooManyRequests:
-			return false
-		case http.StatusNotImplemented, http.StatusHTTPVersionNotSupported:
-			return true
-		}
-		return s.status < 500
+// smooth takes in that a run was fetched.
+func (p *pace) smooth(now time.Time) {
+	if p.limit < fetchers && now.Sub(p.since) >= p.widen {
+		p.limit++
+		p.since = now
 	}
-	for _, e := range []error{errTooMuch, errRange, errNoRanges, errLength, errEncoding, guard.ErrRefused} {
-		if errors.Is(err, e) {
-			return true
-		}
-	}
-	return false
 }
 
 // fetchAll fetches one run after the other.
 func (c *Conn) fetchAll(ctx context.Context) {
 	for {
-		run := c.next(ctx)
+		run, ordered := c.next(ctx)
 		if run == nil {
 			return
 		}
 		done, err := c.fetch(ctx, run)
-		if done > 0 {
-			c.mu.Lock()
-			c.failures = 0
-			c.mu.Unlock()
+		if errors.Is(err, errFar) && !ordered {
+			err = errEarly
 		}
-		if err != nil {
-			c.fail(ctx, run[done:], err)
-		}
+		c.settle(ctx, run[done:], done > 0, err)
+		signal(c.wake)
 	}
 }
 
-// next waits for requests and returns a run of them; nil at the end.
-func (c *Conn) next(ctx context.Context) []block.Ref {
+// settle takes in how a run ended: rest was not fetched, and some blocks came if
+// moved.
+func (c *Conn) settle(ctx context.Context, rest []block.Ref, moved bool, err error) {
+	var bad fileError
+	c.mu.Lock()
+	c.pace.active--
+	if moved {
+		c.failures, c.absent = 0, 0
+	}
+	switch {
+	case err == nil:
+		if !c.inOrder {
+			c.pace.smooth(time.Now())
+		}
+		c.mu.Unlock()
+	case errors.As(err, &bad):
+		c.mu.Unlock()
+		if errors.Is(err, errFar) {
+			// Others may have it. If nobody has, the way there is read next time.
+			bad.err = errNoRanges
+		}
+		c.failFile(ctx, bad, rest)
+	case moved, errors.Is(err, errEarly), crowds(err) && !c.paused && c.pace.crowded(time.Now()):
+		c.requests = slices.Concat(rest, c.requests)
+		c.mu.Unlock()
+		c.cfg.Logger.Debug("web seed", "peer", c, "err", err, "dur", time.Duration(0))
+	default:
+		c.mu.Unlock()
+		c.fail(ctx, rest, err)
+	}
+}
+
+// crowds reports whether a failure may mean that the server takes no more
+// connections than it has.
+func crowds(err error) bool {
+	var s statusError
+	if errors.As(err, &s) {
+		return s.status == http.StatusTooManyRequests || s.status == http.StatusServiceUnavailable || s.status == statusBandwidth
+	}
+	return !errors.Is(err, context.Canceled)
+}
+
+// next waits for requests and returns a run of them, and whether it is the next one
+// in order of a server without ranges; nil at the end.
+func (c *Conn) next(ctx context.Context) (run []block.Ref, ordered bool) {
 	for {
 		select {
 		case <-c.wake:
 		case <-ctx.Done():
-			return nil
+			return nil, false
 		}
 		c.mu.Lock()
 		ready := c.ready() >= gatherEnough
 		c.mu.Unlock()
 		if !ready && !wait(ctx, gatherTime) {
-			return nil
+			return nil, false
 		}
 		c.mu.Lock()
-		run := c.take()
-		more := len(c.requests) > 0
+		run, ordered = c.take(), c.inOrder
+		more := len(c.requests) > 0 && c.mayTake()
 		c.mu.Unlock()
 		if more {
 			signal(c.wake)
 		}
 		if run != nil {
-			return run
+			return run, ordered
 		}
 	}
 }
@@ -146,10 +171,17 @@ func (c *Conn) ready() (bytes int64) {
 	return bytes
 }
 
-// take takes the oldest request, and those that go on from it.
+// mayTake reports whether another run may begin.
+func (c *Conn) mayTake() bool { return !c.paused && !c.held && c.pace.active < c.pace.limit }
+
+// take takes the oldest request, and those that go on from it. Of a server without
+// ranges it is the next one from where it has got to.
 func (c *Conn) take() []block.Ref {
-	if c.paused || len(c.requests) == 0 {
+	if !c.mayTake() || len(c.requests) == 0 {
 		return nil
+	}
+	if c.inOrder {
+		c.sort()
 	}
 	run := []block.Ref{c.requests[0]}
 	end := c.offset(run[0]) + int64(run[0].Length)
@@ -165,22 +197,140 @@ func (c *Conn) take() []block.Ref {
 		rest = append(rest, r)
 	}
 	c.requests = rest
+	c.pace.active++
 	return run
+}
+
+// sort puts the requests into the order in which an answer that is under way has
+// them; those before it come last.
+func (c *Conn) sort() {
+	slices.SortFunc(c.requests, func(a, b block.Ref) int { return int(min(max(c.offset(a)-c.offset(b), -1), 1)) })
+	if c.kept == nil {
+		return
+	}
+	at := c.layout.Files[c.kept.file].Offset + c.kept.at
+	if i := slices.IndexFunc(c.requests, func(r block.Ref) bool { return c.offset(r) >= at }); i > 0 {
+		c.requests = slices.Concat(c.requests[i:], c.requests[:i])
+	}
+}
+
+// readOn takes in that the server knows no ranges: runs are fetched one by one, and
+// pieces asked for in order.
+func (c *Conn) readOn() {
+	c.mu.Lock()
+	first := !c.inOrder
+	c.inOrder, c.pace.limit = true, 1
+	c.mu.Unlock()
+	if first {
+		c.queue(wire.Message{ID: wire.Suggest})
+	}
+}
+
+// mayGoFar reports whether a long way may be read to no purpose in a file of a server
+// without ranges: nobody else gave what is there when it was taken back.
+func (c *Conn) mayGoFar(file int) bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	ft := c.faults.files[file]
+	return ft != nil && errors.Is(ft.err, errNoRanges)
+}
+
+// keep keeps an answer for the next run, in place of any that was kept.
+func (c *Conn) keep(a *answer) {
+	c.mu.Lock()
+	old := c.kept
+	c.kept = a
+	c.mu.Unlock()
+	if old != nil {
+		old.close()
+	}
+}
+
+// takeKept takes the answer that is kept; nil if there is none.
+func (c *Conn) takeKept() *answer {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	a := c.kept
+	c.kept = nil
+	return a
 }
 
 func (c *Conn) offset(r block.Ref) int64 {
 	return c.layout.PieceOffset(int(r.Piece)) + int64(r.Begin)
 }
 
-// fail answers for a run that failed: its requests are rejected, and the server
-// is left alone for a while, or given up.
-func (c *Conn) fail(ctx context.Context, run []block.Ref, err error) {
-	rejects := make([]wire.Message, 0, len(run))
-	for _, r := range run {
-		rejects = append(rejects, wire.Message{ID: wire.Reject, Ref: r})
+// failFile takes back the pieces of a file that failed for a while. What else the
+// run asked for is asked for again.
+func (c *Conn) failFile(ctx context.Context, bad fileError, rest []block.Ref) {
+	later, most := c.times.file, fileLaterMax
+	if lasting(bad.err) {
+		later, most = c.times.absent, fileAbsentMax
 	}
 	c.mu.Lock()
-	if c.paused || ctx.Err() != nil {
+	var say []wire.Message
+	fresh := c.faults.add(bad.file, bad.err, later, most)
+	if fresh {
+		first, end := c.layout.FilePieces(bad.file)
+		say = c.faults.change(c.layout, first, end)
+		c.absent++
+	}
+	c.requests = slices.Concat(rest, c.requests)
+	say = append(say, c.rejectLacking()...)
+	slow := c.absent > absentRow
+	c.mu.Unlock()
+	c.queue(say...)
+	if !fresh {
+		return
+	}
+	c.cfg.Logger.Debug("web seed", "peer", c, "file", c.layout.FilePath(bad.file), "err", bad.err)
+	if c.cfg.Failed != nil {
+		c.cfg.Failed(bad.file, fmt.Errorf("%v: %w", c, bad.err))
+	}
+	if slow {
+		wait(ctx, absentPause)
+	}
+}
+
+// rejectLacking takes out the requests for what the server lacks, and returns what is
+// to be said about them. Conn.mu is held.
+func (c *Conn) rejectLacking() (rejects []wire.Message) {
+	c.requests = slices.DeleteFunc(c.requests, func(r block.Ref) bool {
+		lacks := c.faults.lacks(c.layout, int(r.Piece))
+		if lacks {
+			rejects = append(rejects, wire.Message{ID: wire.Reject, Ref: r})
+		}
+		return lacks
+	})
+	return rejects
+}
+
+// ErrWrong is why a Conn is closed when all that the server has is wrong.
+var ErrWrong = errors.New("all data of the web seed is wrong")
+
+// Distrust tells that n pieces from first on came with wrong data. They are not
+// offered any more, and when none is left the Conn is closed. It does not block.
+func (c *Conn) Distrust(first, n int) {
+	c.mu.Lock()
+	c.faults.distrust(c.layout, first, n)
+	say := c.faults.change(c.layout, first, min(first+n, c.layout.Pieces()))
+	say = append(say, c.rejectLacking()...)
+	none := c.faults.wrong.All()
+	c.mu.Unlock()
+	c.queue(say...)
+	if none {
+		c.Close(ErrWrong)
+	}
+}
+
+// fail leaves a server alone that failed, for a while, or gives it up.
+func (c *Conn) fail(ctx context.Context, run []block.Ref, err error) {
+	c.mu.Lock()
+	if c.paused || c.held || ctx.Err() != nil {
+		c.requests = slices.Concat(run, c.requests)
+		var rejects []wire.Message
+		if !c.held {
+			rejects = c.rejectAll()
+		}
 		c.mu.Unlock()
 		c.queue(rejects...)
 		return
@@ -192,11 +342,18 @@ func (c *Conn) fail(ctx context.Context, run []block.Ref, err error) {
 		c.Close(fmt.Errorf("web seed %v: %w", c, err))
 		return
 	}
-	c.paused = true
-	for _, r := range c.requests {
-		rejects = append(rejects, wire.Message{ID: wire.Reject, Ref: r})
+	c.requests = slices.Concat(run, c.requests)
+	if pause <= pauseShort {
+		c.held = true
+		c.mu.Unlock()
+		wait(ctx, pause)
+		c.mu.Lock()
+		c.held = false
+		c.mu.Unlock()
+		return
 	}
-	c.requests = c.requests[:0]
+	c.paused = true
+	rejects := c.rejectAll()
 	c.mu.Unlock()
 
 	c.queue(wire.Message{ID: wire.Choke})
@@ -210,78 +367,68 @@ func (c *Conn) fail(ctx context.Context, run []block.Ref, err error) {
 	c.queue(wire.Message{ID: wire.Unchoke})
 }
 
+// rejectAll takes out all requests, and returns what is to be said about them.
+// Conn.mu is held.
+func (c *Conn) rejectAll() (rejects []wire.Message) {
+	for _, r := range c.requests {
+		rejects = append(rejects, wire.Message{ID: wire.Reject, Ref: r})
+	}
+	c.requests = c.requests[:0]
+	return rejects
+}
+
 // pause counts a failure and returns how long to leave the server alone.
 func (c *Conn) pause(err error) time.Duration {
-	if lasting(err) {
-		c.failures += lastingWeight
-	} else {
-		c.failures++
-	}
-	pause := min(pauseLast, c.times.pause<<min(c.failures, failuresMax)/2)
-	var s statusError
-	if errors.As(err, &s) && s.retry > 0 {
-		pause = min(max(s.retry, time.Second), pauseLast)
+	c.failures++
+	pause := min(pauseLast, c.times.pause<<(2*min(c.failures-1, failuresMax)))
+	if retry := retryOf(err); retry > 0 {
+		pause = min(max(retry, time.Second), pauseLast)
 	}
 	return pause + rand.N(pause/8+1)
 }
 
 // fetch fetches a run, and returns how many of its blocks were delivered.
 func (c *Conn) fetch(ctx context.Context, run []block.Ref) (done int, err error) {
-	ctx, cancel := context.WithCancelCause(ctx)
-	defer cancel(nil)
-	watch := time.AfterFunc(c.times.answer, func() { cancel(errSlow) })
-	defer watch.Stop()
 	last := run[len(run)-1]
 	start := c.offset(run[0])
 	length := int(c.offset(last) + int64(last.Length) - start)
-	s := &stream{c: c, ctx: ctx, watch: watch}
+	s := &stream{c: c, ctx: ctx}
 	for span := range c.layout.Spans(start, length) {
 		s.spans = append(s.spans, span)
 	}
-	defer s.close()
-	var end error
+	defer s.end()
 	for _, r := range run {
-		watch.Stop()
+		s.hold()
 		buf, err := c.cfg.Pool.Get(ctx)
 		if err != nil {
 			return done, err
 		}
 		buf.Resize(int(r.Length))
-		watch.Reset(c.times.block)
+		s.goOn()
 		if err := c.fill(s, buf.Bytes()); err != nil {
 			buf.Release()
-			if cause := context.Cause(ctx); cause != nil {
-				err = cause
-			}
 			return done, err
 		}
-		if done == len(run)-1 {
-			// The end is looked at before the last block goes out: a server
-			// that goes on after it is not one to ask again.
-			end = s.finish()
-		}
-		watch.Stop()
+		s.hold()
 		c.deliver(r, buf)
 		done++
 	}
-	return done, end
+	return done, nil
 }
 
 // fill reads a block, within the rate limit.
 func (c *Conn) fill(s *stream, b []byte) error {
 	for len(b) > 0 {
 		n, err := s.Read(b[:min(len(b), c.cfg.Down.Quantum())])
-		b = b[n:]
-		if n > 0 {
-			s.watch.Stop() // the wait is ours, not the server's
-			if err := c.cfg.Down.WaitN(s.ctx, n); err != nil {
-				return err
-			}
-			s.watch.Reset(c.times.block)
-		}
-		if err != nil && len(b) > 0 {
+		if err != nil {
 			return err
 		}
+		b = b[n:]
+		s.hold() // the wait is ours, not the server's
+		if err := c.cfg.Down.WaitN(s.ctx, n); err != nil {
+			return err
+		}
+		s.goOn()
 	}
 	return nil
 }
@@ -296,167 +443,4 @@ func wait(ctx context.Context, d time.Duration) bool {
 	case <-ctx.Done():
 		return false
 	}
-}
-
-// A stream reads spans one after the other, each by a request of its own.
-type stream struct {
-	c     *Conn
-	ctx   context.Context
-	watch *time.Timer // ends ctx
-	spans []metainfo.Span
-	body  io.ReadCloser // of spans[0]; nil before its request
-	left  int           // bytes of spans[0] that are missing
-}
-
-// Read reads from the span that is under way, or asks for the next.
-func (s *stream) Read(p []byte) (int, error) {
-	if s.body == nil {
-		if len(s.spans) == 0 {
-			return 0, errTooLittle
-		}
-		if err := s.open(s.spans[0]); err != nil {
-			return 0, err
-		}
-		s.left = s.spans[0].Length
-	}
-	n, err := s.body.Read(p[:min(len(p), s.left)])
-	s.left -= n
-	switch {
-	case s.left == 0 && len(s.spans) > 1:
-		return n, s.finish()
-	case s.left == 0:
-		return n, nil
-	case errors.Is(err, io.EOF), errors.Is(err, io.ErrUnexpectedEOF):
-		return n, errTooLittle
-	case n == 0 && err == nil:
-		return 0, io.ErrNoProgress
-	}
-	return n, err
-}
-
-// finish ends the span that is under way, all of which has been read. The
-// connection can be used again if the answer ends there too.
-func (s *stream) finish() error {
-	if s.body == nil {
-		return nil
-	}
-	var b [1]byte
-	n, _ := s.body.Read(b[:])
-	s.close()
-	s.spans = s.spans[1:]
-	if n > 0 {
-		return errTooMuch
-	}
-	return nil
-}
-
-func (s *stream) close() {
-	if s.body != nil {
-		s.body.Close()
-		s.body = nil
-	}
-}
-
-// zeros is the content of padding files (BEP 47), which nobody stores.
-type zeros struct{}
-
-func (zeros) Read(p []byte) (int, error) {
-	clear(p)
-	return len(p), nil
-}
-
-// open asks for a span, and checks that the answer is what it ought to be.
-func (s *stream) open(span metainfo.Span) error {
-	file := &s.c.layout.Files[span.File]
-	if file.Pad {
-		s.body = io.NopCloser(io.LimitReader(zeros{}, int64(span.Length)))
-		return nil
-	}
-	end := span.Offset + int64(span.Length) - 1
-	u := s.c.files.file(span.File)
-	answer, err := s.c.cfg.HTTP.Get(s.ctx, s.c.files.target(u, s.c.cfg.Stranger), guard.Any, http.Header{
-		"Range": {fmt.Sprintf("bytes=%d-%d", span.Offset, end)},
-		// Ranges of something compressed would be those of other bytes.
-		"Accept-Encoding": {"identity"},
-	})
-	if err != nil {
-		return err
-	}
-	if err := s.check(answer.Response, span, file.Length); err != nil {
-		answer.Body.Close()
-		return err
-	}
-	s.body = answer.Body
-	if answer.StatusCode == http.StatusOK {
-		if _, err := io.CopyN(io.Discard, s.body, span.Offset); err != nil {
-			s.close()
-			return errTooLittle
-		}
-		// What follows the span is as it should be.
-		s.body = cut{io.LimitReader(s.body, int64(span.Length)), s.body}
-	}
-	s.watch.Reset(s.c.times.block)
-	return nil
-}
-
-// A cut reads a part of a body.
-type cut struct {
-	io.Reader
-	io.Closer
-}
-
-// check tells whether the head of an answer is right for a span of a file of
-// length bytes.
-func (s *stream) check(r *http.Response, span metainfo.Span, length int64) error {
-	if encoding := r.Header.Get("Content-Encoding"); encoding != "" && encoding != "identity" {
-		return errEncoding
-	}
-	switch r.StatusCode {
-	case http.StatusPartialContent:
-		if !rangeIs(r.Header.Get("Content-Range"), span, length) {
-			return errRange
-		}
-		return lengthIs(r.ContentLength, int64(span.Length))
-	case http.StatusOK:
-		if r.ContentLength >= 0 && r.ContentLength != length {
-			return errLength
-		}
-		if span.Offset > skipMax {
-			return errNoRanges
-		}
-		return nil
-	}
-	return statusError{r.StatusCode, retryAfter(r.Header.Get("Retry-After"))}
-}
-
-// lengthIs compares the announced length of a body, -1 if there was none.
-func lengthIs(got, want int64) error {
-	switch {
-	case got > want:
-		return errTooMuch
-	case got >= 0 && got < want:
-		return errTooLittle
-	}
-	return nil
-}
-
-// rangeIs tells whether a Content-Range (RFC 9110, section 14.4) is that of a
-// span of a file of length bytes.
-func rangeIs(s string, span metainfo.Span, length int64) bool {
-	s, ok := strings.CutPrefix(s, "bytes ")
-	part, total, cut := strings.Cut(s, "/")
-	return ok && cut && (total == "*" || total == strconv.FormatInt(length, 10)) &&
-		part == fmt.Sprintf("%d-%d", span.Offset, span.Offset+int64(span.Length)-1)
-}
-
-// retryAfter reads the header of that name: seconds, or a date. What makes no
-// sense is as if not said.
-func retryAfter(s string) time.Duration {
-	if n, err := strconv.ParseUint(s, 10, 31); err == nil {
-		return max(time.Second, time.Duration(n)*time.Second)
-	}
-	if at, err := http.ParseTime(s); err == nil {
-		return max(time.Second, time.Until(at))
-	}
-	return 0
 }

@@ -15,6 +15,7 @@ import (
 	"path/filepath"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -179,7 +180,9 @@ func (h *peerSide) gets(refs []block.Ref) {
 			}
 			delete(missing, r)
 		case m := <-h.messages:
-			h.t.Fatalf("%v came, with %d blocks missing", m, len(missing))
+			if m.ID != wire.Suggest {
+				h.t.Fatalf("%v came, with %d blocks missing", m, len(missing))
+			}
 		case err := <-h.closed:
 			h.t.Fatalf("closed with %v, with %d blocks missing", err, len(missing))
 		case <-time.After(patience):
@@ -194,16 +197,25 @@ func (h *peerSide) gets(refs []block.Ref) {
 // open starts a Conn with short waits, and takes the first two messages.
 func open(t testing.TB, td *torrentDir, url string) (*Conn, *peerSide, *block.Pool) {
 	t.Helper()
+	return openWith(t, td, Config{URL: url})
+}
+
+func openWith(t testing.TB, td *torrentDir, cfg Config) (*Conn, *peerSide, *block.Pool) {
+	t.Helper()
 	h := newPeerSide(t, td)
 	web := guard.New(guard.Config{UserAgent: "node/test"})
 	t.Cleanup(web.Close)
 	pool := block.NewPool(8 * block.Size)
-	c, err := New(Config{Handler: h, Pool: pool, Info: td.info, HTTP: web, URL: url,
-		Logger: slog.New(slog.NewTextHandler(t.Output(), &slog.HandlerOptions{Level: slog.LevelDebug}))})
+	cfg.Handler, cfg.Pool, cfg.Info, cfg.HTTP = h, pool, td.info, web
+	cfg.Logger = slog.New(slog.NewTextHandler(t.Output(), &slog.HandlerOptions{Level: slog.LevelDebug}))
+	c, err := New(cfg)
 	if err != nil {
 		t.Fatal(err)
 	}
-	c.times = times{answer: time.Second, block: time.Second, pause: 10 * time.Millisecond}
+	c.times = times{
+		answer: time.Second, block: time.Second, pause: 10 * time.Millisecond,
+		file: 50 * time.Millisecond, absent: 50 * time.Millisecond,
+	}
 	ended := make(chan struct{})
 	ctx, cancel := context.WithCancel(context.Background())
 	go func() { defer close(ended); c.Run(ctx) }()
@@ -385,121 +397,241 @@ func TestCancel(t *testing.T) {
 	h.gets([]block.Ref{td.blocks()[0], td.blocks()[2], td.blocks()[4]})
 }
 
-// bad answers, and what comes of them: every request is rejected, then there
-// is a pause, and with failures enough the server is given up.
+// failingServer answers with bad, and counts the requests.
+func failingServer(t *testing.T, bad http.HandlerFunc) (url string, tries *atomic.Int32) {
+	tries = new(atomic.Int32)
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		tries.Add(1)
+		bad(w, r)
+	}))
+	t.Cleanup(server.Close)
+	return server.URL + "/", tries
+}
+
+// asked returns which bytes a request is for, as a half-open range.
+func asked(r *http.Request) (from, to int) {
+	fmt.Sscanf(r.Header.Get("Range"), "bytes=%d-%d", &from, &to)
+	return from, to + 1
+}
+
+// partHead answers a request for a range as it should be.
+func partHead(w http.ResponseWriter, from, to, total int) {
+	w.Header().Set("Content-Range", fmt.Sprintf("bytes %d-%d/%d", from, to-1, total))
+	w.WriteHeader(http.StatusPartialContent)
+}
+
+// TestFaults: failures of a server. Requests wait for the end of short pauses, and
+// with failures enough the server is given up.
 func TestFaults(t *testing.T) {
 	td := makeTorrent(t, metainfo.V1, "x", map[string]int{"": 2 << 20})
-	size := len(td.content)
-	serve := func(w http.ResponseWriter, r *http.Request) (from, to int) {
-		fmt.Sscanf(r.Header.Get("Range"), "bytes=%d-%d", &from, &to)
-		return from, to + 1
-	}
-	head := func(w http.ResponseWriter, from, to, total int) {
-		w.Header().Set("Content-Range", fmt.Sprintf("bytes %d-%d/%d", from, to-1, total))
-		w.WriteHeader(http.StatusPartialContent)
-	}
 	for name, c := range map[string]struct {
 		answer http.HandlerFunc
 		want   string
-		most   int // tries until it is given up
 	}{
-		"404":         {func(w http.ResponseWriter, r *http.Request) { http.NotFound(w, r) }, "HTTP status 404", 4},
-		"503":         {func(w http.ResponseWriter, r *http.Request) { w.WriteHeader(503) }, "HTTP status 503", failuresMax + 1},
-		"429":         {func(w http.ResponseWriter, r *http.Request) { w.WriteHeader(429) }, "HTTP status 429", failuresMax + 1},
-		"other range": {func(w http.ResponseWriter, r *http.Request) { a, b := serve(w, r); head(w, a+1, b+1, size) }, errRange.Error(), 4},
-		"other total": {func(w http.ResponseWriter, r *http.Request) { a, b := serve(w, r); head(w, a, b, size+1) }, errRange.Error(), 4},
-		"no range":    {func(w http.ResponseWriter, r *http.Request) { w.WriteHeader(206) }, errRange.Error(), 4},
-		"other file":  {func(w http.ResponseWriter, r *http.Request) { io.WriteString(w, "<html>welcome") }, errLength.Error(), 4},
+		"503": {func(w http.ResponseWriter, r *http.Request) { w.WriteHeader(503) }, "HTTP status 503"},
+		"429": {func(w http.ResponseWriter, r *http.Request) { w.WriteHeader(429) }, "HTTP status 429"},
 		"too little": {func(w http.ResponseWriter, r *http.Request) {
-			a, b := serve(w, r)
-			head(w, a, b, size)
+			a, b := asked(r)
+			partHead(w, a, b, len(td.content))
 			w.Write(make([]byte, 100))
 			w.(http.Flusher).Flush()
-		}, errTooLittle.Error(), failuresMax + 1},
-		"announces too much": {func(w http.ResponseWriter, r *http.Request) {
-			a, b := serve(w, r)
-			w.Header().Set("Content-Length", fmt.Sprint(b-a+5))
-			head(w, a, b, size)
-		}, errTooMuch.Error(), 4},
-		"compressed": {func(w http.ResponseWriter, r *http.Request) {
-			w.Header().Set("Content-Encoding", "gzip")
-			a, b := serve(w, r)
-			head(w, a, b, size)
-		}, errEncoding.Error(), 4},
-		"hangs up": {func(w http.ResponseWriter, r *http.Request) { panic(http.ErrAbortHandler) }, "EOF", failuresMax + 1},
-		"no ranges, far in": {func(w http.ResponseWriter, r *http.Request) {
-			w.Header().Set("Content-Length", fmt.Sprint(size))
-			w.Write(td.content)
-		}, errNoRanges.Error(), 4},
+		}, errTooLittle.Error()},
+		"hangs up": {func(w http.ResponseWriter, r *http.Request) { panic(http.ErrAbortHandler) }, "EOF"},
 	} {
 		t.Run(name, func(t *testing.T) {
-			var mu sync.Mutex
-			tries := 0
-			server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-				mu.Lock()
-				tries++
-				mu.Unlock()
-				c.answer(w, r)
-			}))
-			defer server.Close()
-			conn, h, _ := open(t, &td, server.URL+"/")
+			url, tries := failingServer(t, c.answer)
+			conn, h, _ := open(t, &td, url)
 			conn.times.pause = time.Microsecond
-			refs := td.blocks()
-			refs = refs[len(refs)-2:]
-			for {
-				if !conn.Send(wire.Message{ID: wire.Request, Ref: refs[0]}) {
-					break
+			ask(t, conn, td.blocks()[:1])
+			select {
+			case err := <-h.closed:
+				if err == nil || !strings.Contains(err.Error(), c.want) || strings.Contains(err.Error(), "/x") {
+					t.Errorf("closed with %v, want %q", err, c.want)
 				}
-				var ids []wire.ID
-				for len(ids) == 0 || ids[len(ids)-1] != wire.Unchoke {
-					select {
-					case m := <-h.messages:
-						ids = append(ids, m.ID)
-						continue
-					case err := <-h.closed:
-						h.closed <- err
-						ids = []wire.ID{wire.Unchoke}
-					case r := <-h.blocks:
-						t.Fatalf("%v came", r)
-					case <-time.After(patience):
-						t.Fatalf("after %v nothing came", ids)
-					}
-				}
-				if len(ids) > 1 && fmt.Sprint(ids) != "[choke reject unchoke]" {
-					t.Errorf("got %v", ids)
-				}
+			case m := <-h.messages:
+				t.Errorf("got %v", m)
+			case <-time.After(patience):
+				t.Fatal("it is not given up")
 			}
-			if err := <-h.closed; err == nil || !strings.Contains(err.Error(), c.want) || strings.Contains(err.Error(), "/x") {
-				t.Errorf("closed with %v, want %q", err, c.want)
-			}
-			mu.Lock()
-			defer mu.Unlock()
-			if tries != c.most && name != "hangs up" { // which is tried twice by net/http
-				t.Errorf("%d tries, want %d", tries, c.most)
+			if got := int(tries.Load()); got != failuresMax+1 && name != "hangs up" { // which is tried twice by net/http
+				t.Errorf("%d tries, want %d", got, failuresMax+1)
 			}
 		})
 	}
 }
 
-// A server that goes on after the end is found out, and what came before is of
-// use all the same.
+// TestLongPause: before a long pause, as one that the server asks for, requests are
+// given back.
+func TestLongPause(t *testing.T) {
+	td := makeTorrent(t, metainfo.V1, "x", map[string]int{"": 2 << 20})
+	url, tries := failingServer(t, func(w http.ResponseWriter, r *http.Request) {
+		w.Header().Set("Retry-After", "100")
+		w.WriteHeader(http.StatusServiceUnavailable)
+	})
+	c, h, _ := open(t, &td, url)
+	ask(t, c, td.blocks()[:1])
+	h.message(wire.Choke)
+	h.message(wire.Reject)
+	ask(t, c, td.blocks()[:1])
+	h.message(wire.Reject)
+	if got := tries.Load(); got != 1 {
+		t.Errorf("%d requests, want 1", got)
+	}
+}
+
+// TestFileFaults: failures of a file. Its pieces are taken back and its requests
+// rejected, the server is never given up, and later the file is tried again.
+func TestFileFaults(t *testing.T) {
+	td := makeTorrent(t, metainfo.V1, "x", map[string]int{"": 2 << 20})
+	size := len(td.content)
+	refs := td.blocks()
+	near, far := refs[8], refs[len(refs)-1] // of what 100,000 bytes and skipMax do not reach
+	for name, c := range map[string]struct {
+		answer http.HandlerFunc
+		want   error
+	}{
+		"404": {http.NotFound, statusError{status: 404}},
+		"403": {func(w http.ResponseWriter, r *http.Request) { w.WriteHeader(403) }, statusError{status: 403}},
+		"410": {func(w http.ResponseWriter, r *http.Request) { w.WriteHeader(410) }, statusError{status: 410}},
+		"416": {func(w http.ResponseWriter, r *http.Request) { w.WriteHeader(416) }, statusError{status: 416}},
+		"500": {func(w http.ResponseWriter, r *http.Request) { w.WriteHeader(500) }, statusError{status: 500}},
+		"404, Retry-After": {func(w http.ResponseWriter, r *http.Request) {
+			w.Header().Set("Retry-After", "1")
+			w.WriteHeader(404)
+		}, statusError{404, time.Second}},
+		"other range": {func(w http.ResponseWriter, r *http.Request) { a, b := asked(r); partHead(w, a+1, b+1, size) }, errRange},
+		"other total": {func(w http.ResponseWriter, r *http.Request) { a, b := asked(r); partHead(w, a, b, size+1) }, errLength},
+		"no range":    {func(w http.ResponseWriter, r *http.Request) { w.WriteHeader(206) }, errRange},
+		"other file":  {func(w http.ResponseWriter, r *http.Request) { io.WriteString(w, "<html>welcome") }, errLength},
+		"compressed": {func(w http.ResponseWriter, r *http.Request) {
+			w.Header().Set("Content-Encoding", "br")
+			w.Write([]byte("short"))
+		}, errEncoding},
+		"compressed part": {func(w http.ResponseWriter, r *http.Request) {
+			w.Header().Set("Content-Encoding", "gzip")
+			a, _ := asked(r)
+			w.Header().Set("Content-Range", fmt.Sprintf("bytes %d-%d/*", a, a+9))
+			w.WriteHeader(206)
+			w.Write(make([]byte, 10))
+		}, errEncoding},
+		"shorter, and no length is said": {func(w http.ResponseWriter, r *http.Request) {
+			w.Write(td.content[:100_000])
+			w.(http.Flusher).Flush()
+		}, errLength},
+		"no ranges, far in": {func(w http.ResponseWriter, r *http.Request) {
+			w.Header().Set("Content-Length", fmt.Sprint(size))
+			w.Write(td.content)
+		}, errNoRanges},
+		"redirect to nowhere": {func(w http.ResponseWriter, r *http.Request) {
+			http.Redirect(w, r, "http://0.0.0.0/", http.StatusFound)
+		}, guard.ErrRefused},
+	} {
+		t.Run(name, func(t *testing.T) {
+			near := near
+			url, tries := failingServer(t, c.answer)
+			failed := make(chan error, 10)
+			conn, h, _ := openWith(t, &td, Config{URL: url, Failed: func(file int, err error) {
+				if file != 0 {
+					t.Errorf("file %d failed", file)
+				}
+				failed <- err
+			}})
+			if errors.Is(c.want, errNoRanges) {
+				near = far
+			}
+			ask(t, conn, []block.Ref{near})
+			for _, want := range []wire.ID{wire.Extended, wire.Reject, wire.Have} {
+				var m wire.Message
+				for m = (<-h.messages); m.ID == wire.Suggest; m = <-h.messages {
+				}
+				for n := 1; want != wire.Reject && n < td.info.Layout().Pieces(); n++ {
+					if m.ID == want {
+						m = <-h.messages
+					}
+				}
+				if m.ID != want {
+					t.Fatalf("got %v, want %v", m.ID, want)
+				}
+			}
+			if err := <-failed; !errors.Is(err, c.want) {
+				t.Errorf("failed with %v, want %v", err, c.want)
+			}
+			if got := tries.Load(); got < 1 || got > 2 {
+				t.Errorf("%d requests", got)
+			}
+			select {
+			case err := <-h.closed:
+				t.Errorf("closed: %v", err)
+			default:
+			}
+		})
+	}
+}
+
+// TestFileIsNotTheServer: what the run of a file that failed asked for of other files
+// comes all the same, and a piece that is of both is rejected.
+func TestFileIsNotTheServer(t *testing.T) {
+	td := makeTorrent(t, metainfo.V1, "x", map[string]int{"a": 150_000, "b": 150_000, "c": 150_000})
+	files := http.FileServer(http.Dir(td.dir))
+	url, _ := failingServer(t, func(w http.ResponseWriter, r *http.Request) {
+		if strings.HasSuffix(r.URL.Path, "/b") {
+			http.NotFound(w, r)
+			return
+		}
+		files.ServeHTTP(w, r)
+	})
+	c, h, _ := openWith(t, &td, Config{URL: url})
+	c.times.absent = time.Hour
+	layout := td.info.Layout()
+	first, end := layout.FilePieces(1)
+	ask(t, c, td.blocks())
+	got, rejected := map[block.Ref]bool{}, map[block.Ref]bool{}
+	for len(got)+len(rejected) < len(td.blocks()) {
+		select {
+		case r := <-h.blocks:
+			got[r] = true
+		case m := <-h.messages:
+			if m.ID == wire.Reject {
+				rejected[m.Ref] = true
+			}
+		case <-time.After(patience):
+			t.Fatalf("%d came, %d were rejected, of %d", len(got), len(rejected), len(td.blocks()))
+		}
+	}
+	for _, r := range td.blocks() {
+		inside := int(r.Piece) >= first && int(r.Piece) < end
+		if !inside && !got[r] {
+			t.Errorf("%v did not come, although its files are there", r)
+		}
+		if inside && layout.PieceOffset(int(r.Piece))+int64(r.Begin+r.Length) > layout.Files[1].Offset &&
+			layout.PieceOffset(int(r.Piece))+int64(r.Begin) < layout.Files[2].Offset && !rejected[r] {
+			t.Errorf("%v is of the file that is missing", r)
+		}
+	}
+	for piece := range uint32(layout.Pieces()) {
+		if c.Send(wire.Message{ID: wire.Request, Ref: block.Ref{Piece: piece, Length: 1}}); int(piece) >= first && int(piece) < end {
+			h.message(wire.Reject)
+		} else {
+			<-h.blocks
+		}
+	}
+}
+
+// TestTooMuch: a server that goes on after the end does no harm.
 func TestTooMuch(t *testing.T) {
 	td := makeTorrent(t, metainfo.V1, "x", map[string]int{"": 100_000})
-	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		w.Header().Set("Content-Range", fmt.Sprintf("bytes 0-%d/100000", block.Size-1))
-		w.WriteHeader(http.StatusPartialContent)
-		w.Write(td.content[:block.Size])
+	url, _ := failingServer(t, func(w http.ResponseWriter, r *http.Request) {
+		a, b := asked(r)
+		partHead(w, a, b, len(td.content))
+		w.Write(td.content[a:b])
 		w.(http.Flusher).Flush() // no length is announced
 		w.Write(make([]byte, 1<<20))
-	}))
-	defer server.Close()
-	c, h, _ := open(t, &td, server.URL+"/")
-	ask(t, c, td.blocks()[:1])
-	if r := <-h.blocks; r != td.blocks()[0] {
-		t.Errorf("got %v", r)
+	})
+	c, h, _ := open(t, &td, url)
+	for _, r := range td.blocks() {
+		ask(t, c, []block.Ref{r})
+		h.gets([]block.Ref{r})
 	}
-	h.message(wire.Choke)
-	h.message(wire.Unchoke)
 }
 
 func TestSlowServers(t *testing.T) {
@@ -524,7 +656,7 @@ func TestSlowServers(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			c.times = times{answer: 50 * time.Millisecond, block: 50 * time.Millisecond, pause: time.Hour}
+			c.times.answer, c.times.block, c.times.pause = 50*time.Millisecond, 50*time.Millisecond, time.Hour
 			ctx, cancel := context.WithCancel(t.Context())
 			done := make(chan struct{})
 			go func() { defer close(done); c.Run(ctx) }()
@@ -545,19 +677,6 @@ func TestSlowServers(t *testing.T) {
 			}
 		})
 	}
-}
-
-// A server without ranges is good for small files.
-func TestNoRanges(t *testing.T) {
-	td := makeTorrent(t, metainfo.V1, "x", map[string]int{"": 200_000})
-	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { w.Write(td.content) }))
-	defer server.Close()
-	c, h, _ := open(t, &td, server.URL+"/")
-	refs := td.blocks()
-	ask(t, c, refs[5:8])
-	h.gets(refs[5:8])
-	ask(t, c, refs[:2])
-	h.gets(refs[:2])
 }
 
 func TestRedirect(t *testing.T) {
@@ -674,12 +793,37 @@ func TestStranger(t *testing.T) {
 
 func TestHeaders(t *testing.T) {
 	span := metainfo.Span{Offset: 10, Length: 5}
-	for s, want := range map[string]bool{
-		"bytes 10-14/100": true, "bytes 10-14/*": true, "bytes 10-14/99": false, "bytes 10-15/100": false,
-		"bytes 10-14": false, "10-14/100": false, "": false, "bytes */100": false, "bytes 010-14/100": false,
+	for _, c := range []struct {
+		head string
+		size int64
+		want error
+		to   int64 // what is taken ends here
+	}{
+		{"bytes 10-14/100", 5, nil, 15},
+		{"bytes 10-14/*", -1, nil, 15},
+		{"Bytes 10-14/100", 5, nil, 15},
+		{"bytes=10-14/100", 5, nil, 15},
+		{"bytes: 10-14/100", 5, nil, 15},
+		{"10-14/100", 5, nil, 15},
+		{"bytes 10-14", 5, nil, 15},
+		{"bytes 10-12/100", 3, nil, 13}, // less than was asked for
+		{"bytes 10-99/100", 90, nil, 15},
+		{"", 5, nil, 15},
+		{"bytes", 5, nil, 15},
+		{"bytes */100", 5, nil, 15},
+		{"", -1, errRange, 0},
+		{"", 6, errRange, 0},
+		{"bytes */99", 5, errRange, 0},
+		{"bytes 10-14/99", 5, errLength, 0},
+		{"bytes 11-15/100", 5, errRange, 0},
+		{"bytes 10-9/100", 5, errRange, 0},
+		{"bytes 0-4/100", 5, errRange, 0},
+		{"bytes 99999999999999999999-1/100", -1, errRange, 0},
 	} {
-		if got := rangeIs(s, span, 100); got != want {
-			t.Errorf("%q: %v, want %v", s, got, want)
+		r := &http.Response{StatusCode: http.StatusPartialContent, ContentLength: c.size, Header: http.Header{"Content-Range": {c.head}}}
+		a := &answer{at: 10, end: 15}
+		if err := a.take(r, span, 100); !errors.Is(err, c.want) || err == nil && a.end != c.to {
+			t.Errorf("%q of %d bytes: %v up to %d, want %v up to %d", c.head, c.size, err, a.end, c.want, c.to)
 		}
 	}
 	for s, want := range map[string]time.Duration{
@@ -697,14 +841,28 @@ func TestHeaders(t *testing.T) {
 	if got := c.pause(statusError{503, 30 * time.Second}); got < 30*time.Second || got > 34*time.Second {
 		t.Errorf("Retry-After: 30 makes %v", got)
 	}
+	c = &Conn{times: times{pause: pauseFirst}}
+	var sum time.Duration
+	for range failuresMax {
+		sum += c.pause(errTooLittle)
+	}
+	if sum < 15*time.Minute {
+		t.Errorf("a server that is down is given up after %v", sum)
+	}
 }
 
 func FuzzHeaders(f *testing.F) {
-	f.Add("bytes 0-9/10", "120")
-	f.Add("bytes */10", "Mon, 02 Jan 2006 15:04:05 GMT")
-	f.Fuzz(func(t *testing.T, s, after string) {
-		if rangeIs(s, metainfo.Span{Offset: 0, Length: 10}, 10) && s != "bytes 0-9/10" && s != "bytes 0-9/*" {
-			t.Errorf("%q was accepted", s)
+	f.Add("bytes 0-9/10", "120", "gzip", int64(10))
+	f.Add("bytes */10", "Mon, 02 Jan 2006 15:04:05 GMT", "", int64(-1))
+	f.Add("0-3", "", "identity", int64(4))
+	f.Fuzz(func(t *testing.T, s, after, encoding string, size int64) {
+		for _, status := range []int{http.StatusOK, http.StatusPartialContent, http.StatusNotFound, http.StatusServiceUnavailable} {
+			head := http.Header{"Content-Range": {s}, "Content-Encoding": {encoding}, "Retry-After": {after}, "Content-Type": {s}}
+			r := &http.Response{StatusCode: status, ContentLength: size, Header: head, Body: io.NopCloser(strings.NewReader(s))}
+			a := &answer{at: 2, end: 8}
+			if a.take(r, metainfo.Span{Offset: 2, Length: 6}, 10) == nil && (a.at > 2 || a.end < a.at || a.end > 10 || !a.whole && a.end > 8) {
+				t.Errorf("%q of %d bytes: from %d to %d is taken", s, size, a.at, a.end)
+			}
 		}
 		if d := retryAfter(after); d < 0 {
 			t.Errorf("%q: %v", after, d)

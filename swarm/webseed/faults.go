@@ -1,0 +1,151 @@
+package webseed
+
+import (
+	"time"
+
+	"swarmnode/metainfo"
+	"swarmnode/swarm/bits"
+	"swarmnode/swarm/wire"
+)
+
+const (
+	// announceMax is how many pieces are taken back or offered one by one. With
+	// more, one bitfield says it.
+	announceMax = 64
+	// fileLater and fileLaterMax bound the pause after which a file that failed is
+	// asked for again; it doubles with each time.
+	fileLater    = 5 * time.Second
+	fileLaterMax = 10 * time.Minute
+	// fileAbsent and fileAbsentMax are the same for a failure that waiting will
+	// hardly mend, as when there is no such file.
+	fileAbsent    = time.Minute
+	fileAbsentMax = 30 * time.Minute
+)
+
+// Faults is what is known against the content on one server. It outlives a Conn, so
+// that the next one need not find it out again. It is for one Conn at a time, which
+// guards it by its mutex. The zero Faults holds nothing.
+type Faults struct {
+	files map[int]*fault // by index of the file
+	wrong *bits.Set      // pieces whose data was wrong; nil when there are none
+}
+
+// A fault is a file that could not be fetched.
+type fault struct {
+	err    error
+	times  int       // in a row
+	active bool      // its pieces are not offered
+	until  time.Time // when they are offered again, while active
+}
+
+// lacks reports whether a piece cannot be had of the server now.
+func (f *Faults) lacks(l *metainfo.Layout, piece int) bool {
+	if f.wrong != nil && f.wrong.Has(piece) {
+		return true
+	}
+	if len(f.files) == 0 {
+		return false
+	}
+	for span := range l.Spans(l.PieceOffset(piece), l.PieceSize(piece)) {
+		if ft := f.files[span.File]; ft != nil && ft.active {
+			return true
+		}
+	}
+	return false
+}
+
+// has returns the pieces that can be had of the server now.
+func (f *Faults) has(l *metainfo.Layout) *bits.Set {
+	set := bits.Full(l.Pieces())
+	if f.wrong != nil {
+		for piece := range f.wrong.Members() {
+			set.Remove(piece)
+		}
+	}
+	for file, ft := range f.files {
+		first, end := l.FilePieces(file)
+		for piece := first; ft.active && piece < end; piece++ {
+			set.Remove(piece)
+		}
+	}
+	return set
+}
+
+// add records that a file failed, and how long it is left alone. It reports false
+// if that is the case already.
+func (f *Faults) add(file int, err error, later, most time.Duration) bool {
+	if f.files == nil {
+		f.files = make(map[int]*fault)
+	}
+	ft := f.files[file]
+	if ft == nil {
+		ft = new(fault)
+		f.files[file] = ft
+	}
+	if ft.active {
+		return false
+	}
+	pause := min(later<<min(ft.times, 16), most)
+	if asked := retryOf(err); asked > 0 {
+		pause = min(asked, most)
+	}
+	ft.err, ft.active, ft.until = err, true, time.Now().Add(pause)
+	ft.times++
+	return true
+}
+
+// distrust records that the data of n pieces from first on is not right.
+func (f *Faults) distrust(l *metainfo.Layout, first, n int) {
+	if f.wrong == nil {
+		f.wrong = bits.New(l.Pieces())
+	}
+	for piece := max(first, 0); piece < min(first+n, l.Pieces()); piece++ {
+		f.wrong.Add(piece)
+	}
+}
+
+// next returns when a file is to be offered again; zero if there is none.
+func (f *Faults) next() (at time.Time) {
+	for _, ft := range f.files {
+		if ft.active && (at.IsZero() || ft.until.Before(at)) {
+			at = ft.until
+		}
+	}
+	return at
+}
+
+// due offers the files again whose pause is over, and returns them.
+func (f *Faults) due(now time.Time) (files []int) {
+	for file, ft := range f.files {
+		if ft.active && !now.Before(ft.until) {
+			ft.active = false
+			files = append(files, file)
+		}
+	}
+	return files
+}
+
+// change returns the messages that tell that pieces from first up to end are not
+// offered any more (BEP 54), or those of them that are again.
+func (f *Faults) change(l *metainfo.Layout, first, end int) (messages []wire.Message) {
+	if end-first > announceMax {
+		return []wire.Message{{ID: wire.Bitfield, Payload: f.has(l).AppendWire(nil)}}
+	}
+	for piece := first; piece < end; piece++ {
+		m := wire.Message{ID: wire.Have}
+		m.Ref.Piece = uint32(piece)
+		if f.lacks(l, piece) {
+			m = wire.Message{ID: wire.Extended, Ext: uint8(wire.ExtDontHave), Payload: wire.AppendDontHave(nil, uint32(piece))}
+		}
+		messages = append(messages, m)
+	}
+	return messages
+}
+
+// offer returns the message that tells what the server has to begin with.
+func (f *Faults) offer(l *metainfo.Layout) wire.Message {
+	if set := f.has(l); !set.All() {
+		return wire.Message{ID: wire.Bitfield, Payload: set.AppendWire(nil)}
+	}
+	return wire.Message{ID: wire.HaveAll}
+}
