@@ -17,7 +17,7 @@ const (
 	// by a Store that looks whether another one writes; lockPause is between two.
 	lockTries = 5
 	lockPause = 10 * time.Millisecond
-	// claimsMax is how often Check begins again because the content has got
+	// claimsMax is how often claim and Check begin again because the content has got
 	// another name meanwhile.
 	claimsMax = 3
 )
@@ -49,6 +49,18 @@ func contentNames(name string, hash metainfo.Hash) (all [4]string) {
 // there may be complete: so content can be served where nothing can be written, and
 // by several Stores.
 func (s *Store) claim() error {
+	for range claimsMax {
+		err := s.claimOnce()
+		if !errors.Is(err, fs.ErrNotExist) {
+			return err
+		}
+	}
+	return s.claimOnce()
+}
+
+// claimOnce is claim. The error is fs.ErrNotExist if another Store, which had the
+// same name for its unfinished content, has just given that its own.
+func (s *Store) claimOnce() error {
 	s.setTop(finalName)
 	there, err := s.exists(s.names[finalName])
 	if err == nil && s.cfg.Part {
@@ -218,6 +230,9 @@ func (s *Store) lockTop() error {
 		}
 		time.Sleep(lockPause)
 		lock, err = s.disk.lock(top, lockWrite)
+	}
+	if wasThere && errors.Is(err, fs.ErrNotExist) {
+		return &Error{"open", s.disk.path(top), ErrChanged}
 	}
 	if err != nil {
 		return err

@@ -36,12 +36,26 @@ func (s *Store) foreign(ctx context.Context) bool {
 // with ErrExists.
 func (s *Store) leaveForeign() error {
 	if s.hasName(partName) && s.names[partName] != s.names[finalName] {
+		others := s.othersWrite(s.names[partName])
 		if s.takeOwnName() {
-			s.tellStrange()
+			if !others {
+				s.tellStrange()
+			}
 			return nil
 		}
 	}
 	return &Error{"open", s.path(), ErrExists}
+}
+
+// othersWrite reports whether another Store writes to what is called name, or has
+// just given it another name: that is how torrents share a folder, and nothing strange.
+func (s *Store) othersWrite(name string) bool {
+	lock, err := s.disk.lock(name, lockLook)
+	if err != nil {
+		return errors.Is(err, ErrInUse) || errors.Is(err, fs.ErrNotExist)
+	}
+	lock.Close()
+	return false
 }
 
 // tellStrange tells that the content goes under another name than usual.
