@@ -10,6 +10,7 @@ import (
 	"runtime"
 	"sync"
 	"sync/atomic"
+	"time"
 
 	"swarmnode/metainfo"
 	"swarmnode/swarm/block"
@@ -41,7 +42,8 @@ type Config struct {
 	// TorrentPeersMax bounds the connections of one torrent; 80 if zero.
 	TorrentPeersMax int
 	// MemoryMax bounds, in bytes, the blocks on their way between connections
-	// and files; 48 MiB if zero.
+	// and files; 48 MiB if zero. As much again may wait for peers besides, or have
+	// come from them in part.
 	MemoryMax int64
 	// StateDir is the folder for the record of what each torrent has, by which
 	// it goes on after a stop or a crash without hashing everything again, and
@@ -81,6 +83,16 @@ const (
 	pendingShare = 16
 	pendingMin   = 16
 
+	// givenForgotten and talkForgotten are how many bytes are forgotten a second of
+	// what a source was given beside blocks and of what it said that nobody asked
+	// for, and sourceMemory is how long anything of it is remembered.
+	givenForgotten = 4 << 10
+	talkForgotten  = 1 << 10
+	sourceMemory   = 10 * time.Minute
+	// asideDown is what such words get of a download limit for each byte of what was
+	// asked for.
+	asideDown = 1. / 8
+
 	defaultMemoryMax    = 48 << 20
 	defaultPeerIDPrefix = "-SN0100-"
 )
@@ -109,6 +121,9 @@ type Engine struct {
 	tracker *tracker.Client
 	down    *limit.Common
 	up      *limit.Common
+	kept    *limit.Ledger // what waits for peers, and what has come of their messages
+	given   *limit.Tally  // what sources were given beside blocks
+	talk    *limit.Tally  // what sources have said that nobody asked for
 	blocks  *block.Pool
 	uploads *readers
 	workers *storage.Workers
@@ -179,6 +194,9 @@ func start(cfg Config, ports []*transport.Pair) *Engine {
 		dials:    limit.NewDials(0, home),
 		down:     limit.NewCommon(cfg.Down),
 		up:       limit.NewCommon(cfg.Up),
+		kept:     limit.NewLedger(cfg.MemoryMax),
+		given:    limit.NewTally(givenForgotten, sourceMemory),
+		talk:     limit.NewTally(talkForgotten, sourceMemory),
 		blocks:   block.NewPool(cfg.MemoryMax * 2 / 3),
 		uploads:  newReaders(cfg.MemoryMax / 3),
 		workers:  storage.NewWorkers(runtime.GOMAXPROCS(0)),

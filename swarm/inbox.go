@@ -1,11 +1,19 @@
 package swarm
 
-import "sync"
+import (
+	"sync"
+
+	"swarmnode/swarm/limit"
+)
 
 // inboxMax bounds, in bytes, the payloads of one connection that wait for the
 // loop of its torrent: as much as a diligent dialogue has on its way. A payload
 // that is larger by itself waits until there is no other.
 const inboxMax = 32 << 10
+
+// inboxFree is how many of them are not charged to the connection's account: what
+// one at rest is reckoned with.
+const inboxFree = 4 << 10
 
 // An inbox counts the payloads of a connection that are with its torrent and were
 // not taken in yet. The reader waits when there are too many, and so the peer
@@ -19,13 +27,16 @@ type inbox struct {
 }
 
 // put counts n bytes when there is room for them, and reports false if stop is
-// closed before.
-func (b *inbox) put(n int, stop <-chan struct{}) bool {
+// closed before. Whatever is more than inboxFree is charged to account.
+func (b *inbox) put(account *limit.Account, n int, stop <-chan struct{}) bool {
 	for n > 0 {
 		b.mu.Lock()
 		if b.bytes == 0 || b.bytes+n <= inboxMax {
+			before := b.charge()
 			b.bytes += n
+			more := b.charge() - before
 			b.mu.Unlock()
+			account.Add(more)
 			return true
 		}
 		if b.taken == nil {
@@ -42,15 +53,21 @@ func (b *inbox) put(n int, stop <-chan struct{}) bool {
 	return true
 }
 
+// charge returns how many of the bytes are charged.
+func (b *inbox) charge() int { return max(0, b.bytes-inboxFree) }
+
 // take ends the count of n bytes that were put.
-func (b *inbox) take(n int) {
+func (b *inbox) take(account *limit.Account, n int) {
 	if n == 0 {
 		return
 	}
 	b.mu.Lock()
+	before := b.charge()
 	b.bytes -= n
+	less := b.charge() - before
 	taken := b.taken
 	b.mu.Unlock()
+	account.Add(less)
 	if taken == nil {
 		return
 	}

@@ -16,7 +16,7 @@ func TestInboxBounds(t *testing.T) {
 		go func() {
 			ok := true
 			for i := 0; i < 100 && ok; i++ {
-				if ok = b.put(10<<10, stop); ok {
+				if ok = b.put(nil, 10<<10, stop); ok {
 					put <- 10 << 10
 				}
 			}
@@ -27,7 +27,7 @@ func TestInboxBounds(t *testing.T) {
 			t.Errorf("%d messages of 10 KiB are held, want %d", n, inboxMax/(10<<10))
 		}
 		for range 50 { // each that is taken in lets one more through
-			b.take(<-put)
+			b.take(nil, <-put)
 			synctest.Wait()
 			if b.bytes > inboxMax {
 				t.Fatalf("%d bytes are held", b.bytes)
@@ -49,19 +49,19 @@ func TestInboxTakesTheLargest(t *testing.T) {
 		go func() {
 			defer close(done)
 			for range 3 {
-				b.put(large, nil)
+				b.put(nil, large, nil)
 			}
-			b.put(0, nil)
+			b.put(nil, 0, nil)
 		}()
 		for range 2 {
 			synctest.Wait()
 			if b.bytes != large {
 				t.Errorf("%d bytes are held, want one message of %d", b.bytes, large)
 			}
-			b.take(large)
+			b.take(nil, large)
 		}
 		<-done
-		b.take(large)
+		b.take(nil, large)
 		if b.bytes != 0 {
 			t.Errorf("%d bytes are held at the end", b.bytes)
 		}

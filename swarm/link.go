@@ -8,6 +8,7 @@ import (
 
 	"swarmnode/swarm/block"
 	"swarmnode/swarm/core"
+	"swarmnode/swarm/limit"
 	"swarmnode/swarm/peer"
 	"swarmnode/swarm/storage"
 	"swarmnode/swarm/wire"
@@ -37,13 +38,14 @@ type link struct {
 	addr      netip.AddrPort
 	hello     wire.Hello
 	outgoing  bool
-	encrypted bool  // the handshake was
-	waited    bool  // for a place; of the loop
-	placed    bool  // it has a place; set before it joins the loop
-	pending   run   // uploads of this batch of actions that may grow
-	ports     int   // DHT nodes it has told of; of its reader
-	held      int64 // bytes read for it and not yet written; of readers, under its mutex
-	inbox     inbox // what the loop has not taken in yet
+	encrypted bool           // the handshake was
+	waited    bool           // for a place; of the loop
+	placed    bool           // it has a place; set before it joins the loop
+	pending   run            // uploads of this batch of actions that may grow
+	ports     int            // DHT nodes it has told of; of its reader
+	held      int64          // bytes read for it and not yet written; of readers, under its mutex
+	inbox     inbox          // what the loop has not taken in yet
+	account   *limit.Account // of what is kept for a peer; nil for a web seed
 }
 
 // abandon closes a link that the loop has not taken.
@@ -68,7 +70,7 @@ func (l *link) OnMessage(m *wire.Message) {
 	} else {
 		e.Msg.Payload = slices.Clone(m.Payload)
 	}
-	if !l.inbox.put(len(e.Msg.Payload), l.torrent.ctx.Done()) {
+	if !l.inbox.put(l.account, len(e.Msg.Payload), l.torrent.ctx.Done()) {
 		return
 	}
 	if tell := l.torrent.engine.cfg.DHTNode; m.ID == wire.Port && m.Port != 0 && tell != nil && l.ports < portsMax {
@@ -88,6 +90,11 @@ func (l *link) OnBlock(ref block.Ref, buf *block.Buf) {
 // OnSent posts that uploads have left the writer.
 func (l *link) OnSent(blocks int) {
 	l.torrent.post(core.Event{Kind: core.Sent, Peer: l.ref, Count: blocks})
+}
+
+// OnAnswered posts that answers have left the writer.
+func (l *link) OnAnswered(answers int) {
+	l.torrent.post(core.Event{Kind: core.Answered, Peer: l.ref, Count: answers})
 }
 
 // OnClosed posts the end of the connection.

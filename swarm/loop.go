@@ -96,7 +96,7 @@ func (l *loop) step(now time.Time, e *core.Event) {
 		delete(l.links, e.Peer)
 	case core.Received:
 		if link := l.links[e.Peer]; link != nil {
-			link.inbox.take(len(e.Msg.Payload))
+			link.inbox.take(link.account, len(e.Msg.Payload))
 		}
 	case core.StorageFailed:
 		l.failing(e.Err)
@@ -190,9 +190,12 @@ func (l *loop) seekRoom(link *link) bool {
 
 // startPeer makes the stream of a link to a peer.
 func (l *loop) startPeer(link *link) {
-	cfg := peer.Config{Pool: l.engine.blocks, Down: l.down, Up: l.up, Handler: link}
-	cfg.Pieces = l.pieces
-	link.peer = peer.New(link.conn, cfg)
+	e := l.engine
+	link.account = e.kept.Open(func() { link.peer.Evict() })
+	link.peer = peer.New(link.conn, peer.Config{
+		Handler: link, Pool: e.blocks, Down: l.down, Up: l.up, Pieces: l.pieces,
+		Account: link.account, Source: link.addr.Addr(), Given: e.given, Talk: e.talk,
+	})
 	link.stream = link.peer
 }
 
@@ -218,6 +221,10 @@ func (l *loop) perform(now time.Time, a *core.Action) {
 	case core.Send:
 		if link := l.links[a.Peer]; link != nil {
 			link.stream.Send(a.Msg)
+		}
+	case core.Answer:
+		if link := l.links[a.Peer]; link != nil && link.peer != nil {
+			link.peer.SendAnswer(a.Msg, a.Info)
 		}
 	case core.Upload:
 		if link := l.links[a.Peer]; link != nil && link.peer != nil {

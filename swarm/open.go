@@ -49,6 +49,7 @@ func (e *Engine) Add(spec Spec) (*Torrent, error) {
 		haveInfo: make(chan struct{}),
 		done:     make(chan struct{}),
 	}
+	t.down.SetAside(asideDown)
 	t.ctx, t.cancel = context.WithCancel(e.ctx)
 	if err := e.register(t); err != nil {
 		return nil, err
@@ -69,7 +70,10 @@ func newLoop(t *Torrent, info *metainfo.Info) *loop {
 			Private: info != nil && info.Private(), PeersOnly: t.spec.PeersOnly, Home: t.engine.home,
 			// What is asked for must find buffers when it comes, with some left
 			// for blocks that are being written.
-			Limits: core.Limits{RequestsMax: t.engine.blocks.Cap() * 3 / 4, PeersMax: t.engine.cfg.TorrentPeersMax},
+			Limits: core.Limits{
+				RequestsMax: t.engine.blocks.Cap() * 3 / 4, PeersMax: t.engine.cfg.TorrentPeersMax,
+				MetadataMax: t.engine.cfg.MemoryMax,
+			},
 		}),
 		links: make(map[core.PeerRef]*link),
 		search: search{

@@ -3,6 +3,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"crypto/sha1"
 	"encoding/hex"
@@ -105,7 +106,8 @@ func (b *bench) files(count int) (paths []string, err error) {
 // A shape is what a torrent looks like. All its pieces have the same content.
 type shape struct {
 	pieces, length int
-	files          int // 0 for a single one
+	files          int    // 0 for a single one
+	name           string // "content" if empty
 }
 
 // torrent makes the metadata.
@@ -132,7 +134,7 @@ func (s shape) torrent(piece []byte) (*metainfo.Torrent, error) {
 			}
 			b = append(b, 'e')
 		}
-		b = bencode.AppendString(bencode.AppendString(b, "name"), "content")
+		b = bencode.AppendString(bencode.AppendString(b, "name"), cmp.Or(s.name, "content"))
 		b = bencode.AppendInt(bencode.AppendString(b, "piece length"), int64(s.length))
 		return bencode.AppendString(bencode.AppendString(b, "pieces"), hashes)
 	})

@@ -170,6 +170,9 @@ func (p *Peer) OnBlock(_ block.Ref, buf *block.Buf) {
 // OnSent needs nothing done.
 func (p *Peer) OnSent(int) {}
 
+// OnAnswered needs nothing done.
+func (p *Peer) OnAnswered(int) {}
+
 // OnClosed records why the connection has ended.
 func (p *Peer) OnClosed(err error) { p.err = err }
 

@@ -20,6 +20,11 @@ const (
 	// Send: queue a message to a peer. Peer, Msg; its Payload is the
 	// driver's to keep.
 	Send
+	// Answer: queue a message to a peer that counts as payload, like a block: it
+	// may have to wait for a rate limit. Answer with Answered. Peer, Msg, whose
+	// Payload is the driver's to keep and goes on with Info, which is the core's
+	// and never changes.
+	Answer
 	// Upload: read a block and queue it to a peer; answer with Sent. Peer,
 	// Ref.
 	Upload

@@ -3,6 +3,8 @@ package core
 import (
 	"maps"
 	"net/netip"
+
+	"swarmnode/swarm/wire"
 )
 
 // check panics when an invariant does not hold. Steps of large torrents are
@@ -90,6 +92,10 @@ func (p *peer) check(t *Torrent) int {
 	}
 	if len(p.serve.queue) > queueMax || len(p.serve.flying) > windowMax {
 		panic("core: a queue is too long")
+	}
+	if a := &p.answer; a.flying < 0 || a.reading < 0 || a.flying+a.reading > answersAhead || len(a.hashes) > hashQueueMax ||
+		len(a.metadata) > wire.MetadataPieces(wire.MetadataSizeMax) || p.flood.vain < 0 {
+		panic("core: the count of answers is wrong")
 	}
 	if t.pick == nil {
 		return live

@@ -4,6 +4,7 @@ import (
 	"swarmnode/metainfo"
 	"swarmnode/swarm/block"
 	"swarmnode/swarm/limit"
+	"swarmnode/swarm/wire"
 )
 
 // A Config is what a Torrent is told at its birth. The zero value of a limit
@@ -52,6 +53,10 @@ type Limits struct {
 	// all peers: no more than the buffers that there are for them. Default
 	// 4,096, which is 64 MiB.
 	RequestsMax int
+	// MetadataMax is the number of bytes of info dictionaries that are kept while
+	// they come from several peers. Default and most 64 MiB, at least that of the
+	// largest dictionary.
+	MetadataMax int64
 	// SlotsMax is the number of peers unchoked at a time. Default 64.
 	SlotsMax int
 }
@@ -73,5 +78,9 @@ func (l Limits) withDefaults() Limits {
 	set(&l.HalfOpenMax, halfOpenMaxDefault)
 	set(&l.RequestsMax, requestsMaxDefault)
 	set(&l.SlotsMax, slotsMaxDefault)
+	if l.MetadataMax == 0 {
+		l.MetadataMax = metadataBytesMax
+	}
+	l.MetadataMax = min(max(l.MetadataMax, wire.MetadataSizeMax), metadataBytesMax)
 	return l
 }

@@ -55,7 +55,8 @@ const (
 	// Peer, Err; Broken. It follows every Connected, also after a Drop.
 	Closed
 	// Received: a message other than Piece came. Peer, Msg; its Payload is
-	// the core's to keep.
+	// the core's to keep, its Size counts against a peer that says nothing of
+	// use.
 	Received
 	// ReceivedBlock: a Piece message came. Peer, Ref, Buf, of which the core
 	// becomes the owner (nil in simulations).
@@ -63,6 +64,8 @@ const (
 	// Sent: the writer is done with Count Uploads of the peer, whether they
 	// went out or not. Peer, Count.
 	Sent
+	// Answered: the writer is done with Count Answers of the peer. Peer, Count.
+	Answered
 	// ReadFailed: an Upload could not be read from storage and was dropped;
 	// it counts as Sent too. Peer, Ref, Err.
 	ReadFailed

@@ -67,6 +67,7 @@ func (c *chaos) checkAnswers() {
 func (c *chaos) sent(ref PeerRef, count int) {
 	c.answers.flying[ref] = c.answers.flying[ref][min(count, len(c.answers.flying[ref])):]
 	c.step(Event{Kind: Sent, Peer: ref, Count: count})
+	c.step(Event{Kind: Answered, Peer: ref, Count: count})
 }
 
 // readFailed has an Upload of a peer fail, which is to be answered by a reject

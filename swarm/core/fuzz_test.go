@@ -61,7 +61,7 @@ func (c *chaos) act() {
 
 func (c *chaos) carryOut(a *Action) {
 	switch a.Kind {
-	case Send, Upload, Drop:
+	case Send, Upload, Answer, Drop:
 		if !c.open[a.Peer] || c.dropped[a.Peer] {
 			c.t.Fatalf("%s: the peer is gone", show(a))
 		}

@@ -315,6 +315,7 @@ func (t *Torrent) onHashes(p *peer, r metainfo.HashRange, hashes []byte) {
 		}
 		return
 	}
+	p.flood.useful()
 	s.window = slices.Delete(s.window, i, i+1)
 	if n.blocks {
 		t.blameByHashes(n.piece, r, hashes)

@@ -88,7 +88,7 @@ func (s *v2Side) connect(ref PeerRef, hash metainfo.Hash) []Action {
 // sent returns the messages of one kind among actions.
 func sent(actions []Action, id wire.ID) (list []Action) {
 	for _, a := range actions {
-		if a.Kind == Send && a.Msg.ID == id {
+		if (a.Kind == Send || a.Kind == Answer) && a.Msg.ID == id {
 			list = append(list, a)
 		}
 	}

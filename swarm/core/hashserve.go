@@ -14,11 +14,11 @@ const (
 	// 4 MiB of them, the layers of half a terabyte. Beyond it requests are
 	// rejected.
 	hashServeRate = 256
-	// hashQueueMax bounds the requests for hashes of blocks that wait for their
-	// pieces to be read, and hashQueuePeer those of one peer among them. They
+	// servingMax bounds the requests for hashes of blocks that wait for their
+	// pieces to be read, and servingPeer those of one peer among them. They
 	// are read one after the other.
-	hashQueueMax  = 16
-	hashQueuePeer = 2
+	servingMax  = 16
+	servingPeer = 2
 )
 
 // A hashServe is a request for hashes of blocks, which are not kept: the pieces
@@ -30,10 +30,11 @@ type hashServe struct {
 	reading   int                        // the piece that is awaited
 }
 
-// onHashRequest answers a request, or rejects it: each gets one answer (BEP 52,
+// onHashRequest queues a request, or rejects it: each gets one answer (BEP 52,
 // "hash reject").
 func (t *Torrent) onHashRequest(p *peer, r metainfo.HashRange) {
-	if !p.v2 || t.pick == nil || p.hashes.given >= hashServeRate {
+	a := &p.answer
+	if !p.v2 || t.pick == nil || p.hashes.given >= hashServeRate || len(a.hashes) >= hashQueueMax {
 		p.flood.pointless++
 		t.rejectHashes(p, r)
 		return
@@ -44,18 +45,23 @@ func (t *Torrent) onHashRequest(p *peer, r metainfo.HashRange) {
 		t.strike(p, strikeRequest)
 		return
 	}
+	p.flood.sound()
+	a.hashes = append(a.hashes, r)
+	t.pumpAnswers(p)
+}
+
+// answerHashes answers a request whose turn has come, has its pieces read first, or
+// rejects it.
+func (t *Torrent) answerHashes(p *peer, r metainfo.HashRange) {
 	s := hashServe{peer: p.ref, hashRange: r}
 	if t.giveHashes(p, &s) < 0 {
 		return
 	}
-	mine := 0
-	for _, o := range t.serving {
-		mine += ifThen(o.peer == p.ref, 1, 0)
-	}
-	if len(t.serving) >= hashQueueMax || mine >= hashQueuePeer {
+	if len(t.serving) >= servingMax || p.answer.reading >= servingPeer {
 		t.rejectHashes(p, r)
 		return
 	}
+	p.answer.reading++
 	t.serving = append(t.serving, s)
 	if len(t.serving) == 1 {
 		t.serveHashes()
@@ -66,8 +72,8 @@ func (t *Torrent) rejectHashes(p *peer, r metainfo.HashRange) {
 	t.send(p, wire.Message{ID: wire.HashReject, Payload: wire.AppendHashRange(nil, wire.HashRange(r))})
 }
 
-// giveHashes answers a request for good and returns -1, or returns the piece
-// that has to be read first.
+// giveHashes answers a request for good and returns -1, or
+// returns the piece that has to be read first.
 func (t *Torrent) giveHashes(p *peer, s *hashServe) (unread int) {
 	unread = -1
 	answer, ok := t.layout.AppendHashes(wire.AppendHashRange(nil, wire.HashRange(s.hashRange)), s.hashRange,
@@ -82,7 +88,7 @@ func (t *Torrent) giveHashes(p *peer, s *hashServe) (unread int) {
 		})
 	switch {
 	case ok:
-		t.send(p, wire.Message{ID: wire.Hashes, Payload: answer})
+		t.answer(p, wire.Message{ID: wire.Hashes, Payload: answer}, nil)
 	case unread >= 0:
 		return unread
 	default:
@@ -101,6 +107,7 @@ func (t *Torrent) serveHashes() {
 				t.do(Action{Kind: HashBlocks, Ref: block.Ref{Piece: uint32(piece)}})
 				return
 			}
+			p.answer.reading--
 		}
 		t.serving = slices.Delete(t.serving, 0, 1)
 	}
@@ -125,6 +132,9 @@ func (t *Torrent) onHashed(piece uint32, hashes []metainfo.Hash256) {
 	}
 	s.leaves[int(piece)] = hashes
 	t.serveHashes()
+	for _, p := range t.peers.list {
+		t.pumpAnswers(p)
+	}
 }
 
 // dropHashServing forgets the requests of a peer that is gone, but for the one

@@ -59,6 +59,9 @@ func (h *holdings) settle(n int) bool {
 // pieces is no fault: it takes no more time than its length and those HAVEs.
 func (t *Torrent) onPieces(p *peer, m *wire.Message) {
 	h := &p.has
+	if !h.counted && !h.all && h.raw == nil {
+		p.flood.sound() // what it has, for the first time
+	}
 	if t.pick == nil {
 		h.all, h.raw, h.early = m.ID == wire.HaveAll, nil, nil
 		if m.ID == wire.Bitfield {
@@ -97,6 +100,7 @@ func (t *Torrent) grow(p *peer, raw []byte) bool {
 	if set.Count() <= h.set.Count() || h.set.AnyNotIn(set) {
 		return false
 	}
+	p.flood.sound()
 	for piece := range set.Members() {
 		if h.set.Has(piece) {
 			continue
@@ -183,6 +187,7 @@ func (t *Torrent) onHave(p *peer, piece uint32) {
 		p.flood.pointless++
 		return
 	}
+	p.flood.sound()
 	if h.asSeed {
 		return
 	}

@@ -8,6 +8,14 @@ import (
 
 // onMessage takes in one message of a live peer.
 func (t *Torrent) onMessage(p *peer, m *wire.Message) {
+	p.flood.came(m.Size)
+	t.dispatch(p, m)
+	if !p.gone && p.flood.vain > vainMax {
+		t.drop(p, ReasonJunk, false)
+	}
+}
+
+func (t *Torrent) dispatch(p *peer, m *wire.Message) {
 	switch m.ID {
 	case wire.Choke:
 		t.onChoke(p)
@@ -65,13 +73,41 @@ const (
 	floodFor  = 5
 )
 
-// A flood counts messages that change nothing: keep-alives, states repeated,
-// HAVEs of pieces known to be had, what is not understood.
+const (
+	// vainMax is how many bytes of no use may come from a peer with nothing of use
+	// in between, and vainForgiven how many of them are forgiven a second: those
+	// of an honest peer that stays for days.
+	vainMax      = 1 << 20
+	vainForgiven = 64
+)
+
+// A flood counts what changes nothing: keep-alives, states repeated, HAVEs of
+// pieces known to be had, blocks that nobody asked for, what is not understood.
 type flood struct {
-	pointless int // since the last look
+	pointless int // messages, since the last look
 	seconds   int // in a row with too many
 	looked    time.Duration
+
+	vain int64 // bytes, since something of use
+	size int64 // those of the message that is being taken in
 }
+
+// came counts a message of so many bytes. It is in vain unless sound or useful is
+// called.
+func (f *flood) came(size int) {
+	f.size = int64(size)
+	f.vain += f.size
+}
+
+// sound notes that the message says something new.
+func (f *flood) sound() {
+	f.vain -= f.size
+	f.size = 0
+}
+
+// useful notes that the peer has given something that we asked for, or taken a block
+// that it asked for.
+func (f *flood) useful() { f.vain, f.size = 0, 0 }
 
 // over is asked once a second whether there were too many for too long.
 func (f *flood) over(now time.Duration) bool {
@@ -82,5 +118,6 @@ func (f *flood) over(now time.Duration) bool {
 		f.seconds = 0
 	}
 	f.pointless, f.looked = 0, now
+	f.vain = max(0, f.vain-int64(vainForgiven*passed.Seconds()))
 	return f.seconds >= floodFor
 }

@@ -140,7 +140,7 @@ func (t *Torrent) boundMetadata() {
 				largest = p
 			}
 		}
-		if total <= metadataBytesMax {
+		if int64(total) <= t.cfg.Limits.MetadataMax {
 			return
 		}
 		largest.meta.stop(t.now + metadataRejected)
@@ -182,7 +182,7 @@ func (t *Torrent) sendMetadata(p *peer, m wire.Metadata) {
 func (t *Torrent) onMetadata(p *peer, m *wire.Metadata) {
 	switch m.Type {
 	case wire.MetadataRequest:
-		t.giveMetadata(p, m.Piece)
+		t.onMetadataRequest(p, m.Piece)
 	case wire.MetadataData:
 		t.onMetadataBlock(p, m)
 	case wire.MetadataReject:
@@ -213,6 +213,7 @@ func (t *Torrent) onMetadataBlock(p *peer, m *wire.Metadata) {
 		s.data = append(s.data, make([]byte, end-len(s.data))...)
 	}
 	copy(s.data[begin:], m.Data)
+	p.flood.useful()
 	s.asked.Remove(int(m.Piece))
 	s.have.Add(int(m.Piece))
 	if !s.have.All() {
@@ -265,25 +266,37 @@ func (t *Torrent) endMetadata() {
 	}
 }
 
-// giveMetadata answers a request for a block of the info dictionary.
-func (t *Torrent) giveMetadata(p *peer, piece uint32) {
-	if t.info == nil {
-		t.sendMetadata(p, wire.Metadata{Type: wire.MetadataReject, Piece: piece})
-		return
+// onMetadataRequest queues a request for a block of the info dictionary, or rejects
+// it.
+func (t *Torrent) onMetadataRequest(p *peer, piece uint32) {
+	blocks := 0
+	if t.info != nil {
+		blocks = wire.MetadataPieces(int64(len(t.info.Raw())))
 	}
-	raw := t.info.Raw()
-	blocks := wire.MetadataPieces(int64(len(raw)))
-	if int64(piece) >= int64(blocks) || p.meta.given >= 3*blocks+metadataServeSpare {
-		p.flood.pointless++
+	a := &p.answer
+	if int64(piece) >= int64(blocks) || p.meta.given >= 3*blocks+metadataServeSpare ||
+		len(a.metadata) >= max(metadataQueueMax, blocks) {
+		if t.info != nil {
+			p.flood.pointless++
+		}
 		t.sendMetadata(p, wire.Metadata{Type: wire.MetadataReject, Piece: piece})
 		return
 	}
 	p.meta.given++
+	p.flood.sound()
+	a.metadata = append(a.metadata, piece)
+	t.pumpAnswers(p)
+}
+
+// answerMetadata sends a block of the info dictionary, to a peer that takes such
+// messages at all. Its bytes are those of the dictionary itself.
+func (t *Torrent) answerMetadata(p *peer, piece uint32) {
+	number := p.ext.numbers.Number(wire.ExtMetadata)
+	if number == 0 {
+		return
+	}
+	raw := t.info.Raw()
 	begin := int(piece) * wire.MetadataBlock
-	t.sendMetadata(p, wire.Metadata{
-		Type:      wire.MetadataData,
-		Piece:     piece,
-		TotalSize: int64(len(raw)),
-		Data:      raw[begin:min(begin+wire.MetadataBlock, len(raw))],
-	})
+	head := wire.AppendMetadata(nil, wire.Metadata{Type: wire.MetadataData, Piece: piece, TotalSize: int64(len(raw))})
+	t.answer(p, wire.Message{ID: wire.Extended, Ext: number, Payload: head}, raw[begin:min(begin+wire.MetadataBlock, len(raw))])
 }

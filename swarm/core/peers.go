@@ -53,6 +53,7 @@ type peer struct {
 	fastx  fastState
 	trust  trust
 	hashes hashSource
+	answer answering
 	flood  flood
 	pex    pexState
 	probe  probe

@@ -19,6 +19,9 @@ const (
 	// pexTolerated is how many messages a peer may send a minute, on average
 	// over its last ones; some clients send one at once and then on the minute.
 	pexTolerated = 2
+	// pexSizeMax is the size in bytes of the largest message that is all of use:
+	// PEXMax peers of IPv6 added and as many dropped, with flags.
+	pexSizeMax = 2500
 	// pexStrikes is how many messages too many end the connection.
 	pexStrikes = 20
 )
@@ -126,6 +129,9 @@ func (t *Torrent) onPEX(p *peer, m *wire.PEX) {
 		return
 	}
 	teller := limit.SourceOf(p.addr.Addr())
+	if p.flood.size <= pexSizeMax {
+		p.flood.sound()
+	}
 	for _, a := range m.Added {
 		if local(a.Addr.Addr()) && !local(p.addr.Addr()) {
 			continue // it would lead us into our own network

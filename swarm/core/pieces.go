@@ -140,6 +140,7 @@ func (t *Torrent) onBlock(e *Event) {
 	i := p.ask.find(e.Ref, false)
 	if i < 0 || t.pick == nil {
 		t.discard(e, ReasonUnsolicited)
+		p.flood.came(n)
 		t.strike(p, strikeUnsolicited)
 		return
 	}
@@ -174,6 +175,7 @@ func (t *Torrent) keep(p *peer, o ask, e *Event) {
 		t.discard(e, why)
 		return
 	}
+	p.flood.useful()
 	t.do(Action{Kind: Store, Ref: e.Ref, Buf: e.Buf})
 	if got.Other != 0 {
 		t.cancel(PeerRef(got.Other), e.Ref)

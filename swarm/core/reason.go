@@ -24,12 +24,13 @@ const (
 	ReasonUpgrade            // it is to be connected to by the v2 info-hash
 	ReasonRefresh            // reconnecting is cheaper than telling what changed
 	ReasonPrivate            // no tracker told of it, and the torrent is private
+	ReasonJunk               // it sent a MiB of nothing that is of use
 )
 
 // The reasons of waste, beside ReasonUnsolicited and ReasonBadPiece.
 const (
 	// WasteDuplicate: the block had come already, from another peer.
-	WasteDuplicate Reason = iota + ReasonPrivate + 1
+	WasteDuplicate Reason = iota + ReasonJunk + 1
 	// WasteLate: it came after its request was cancelled or the piece done.
 	WasteLate
 	// WasteStorage: storage had failed.
@@ -58,6 +59,7 @@ var reasonNames = [reasonCount]string{
 	ReasonUpgrade:     "upgrade",
 	ReasonRefresh:     "refresh",
 	ReasonPrivate:     "private",
+	ReasonJunk:        "junk",
 	WasteDuplicate:    "duplicate block",
 	WasteLate:         "late",
 	WasteStorage:      "storage",

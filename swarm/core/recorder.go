@@ -44,7 +44,7 @@ func (r *recorder) add(now time.Duration, e *Event) {
 
 var eventNames = [...]string{
 	Tick: "tick", Moved: "moved", Found: "found", DialFailed: "dial failed", DialPutOff: "dial put off", Private: "private", Connected: "connected", Closed: "closed",
-	Received: "received", ReceivedBlock: "block", Sent: "sent", ReadFailed: "read failed",
+	Received: "received", ReceivedBlock: "block", Sent: "sent", Answered: "answered", ReadFailed: "read failed",
 	InfoReady: "info ready", InfoFailed: "info failed", Verified: "verified", Failed: "failed",
 	StorageFailed: "storage failed", StorageWorks: "storage works", Hashed: "hashed",
 }

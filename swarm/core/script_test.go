@@ -8,6 +8,7 @@ import (
 	"net/netip"
 	"os"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 	"testing"
@@ -367,6 +368,10 @@ func show(a *Action) string {
 		return "dial " + a.Addr.String()
 	case Send:
 		return fmt.Sprintf("%d <- %s", a.Peer, said(&a.Msg))
+	case Answer:
+		m := a.Msg
+		m.Payload = slices.Concat(m.Payload, a.Info)
+		return fmt.Sprintf("%d <- %s", a.Peer, said(&m))
 	case Upload:
 		return fmt.Sprintf("%d <- block %s", a.Peer, dotted(a.Ref))
 	case Drop:

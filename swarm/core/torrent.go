@@ -117,6 +117,8 @@ func (t *Torrent) Step(now time.Time, e Event) {
 		t.onBlock(&e)
 	case Sent:
 		t.onSent(e.Peer, e.Count)
+	case Answered:
+		t.onAnswered(e.Peer, e.Count)
 	case ReadFailed:
 		t.onReadFailed(e.Peer, e.Ref)
 	case InfoReady:

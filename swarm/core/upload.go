@@ -78,6 +78,7 @@ func (t *Torrent) onRequest(p *peer, r block.Ref) {
 		t.refuse(p, r)
 		return
 	}
+	p.flood.sound()
 	p.serve.queue = append(p.serve.queue, waiting{r, t.now})
 	t.seeder.requested(t, p, r.Piece)
 	t.pump(p)
@@ -137,6 +138,7 @@ func (t *Torrent) onSent(ref PeerRef, count int) {
 	s.flying = s.flying[:copy(s.flying, s.flying[count:])]
 	if count > 0 {
 		s.moved, t.sentAt = t.now, t.now
+		p.flood.useful()
 	}
 	if len(s.queue) > 0 { // it drains quicker than we fill: as in a slow start
 		s.window = min(s.window+count, windowMax)

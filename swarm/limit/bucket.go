@@ -6,12 +6,15 @@
 // Every type is safe for concurrent use.
 //
 // Its nouns: a Bucket is a rate, of a torrent for one; a Common is a rate that
-// several buckets share evenly; a Ticket is a place in the queue of a bucket;
+// several buckets share evenly; a Ticket is a place in the queue of a bucket; a
+// Tally is what an address was given of late; a Ledger is a budget of memory;
 // Dials and Connections are the budgets for reaching out and for holding on.
 package limit
 
 import (
 	"context"
+	"slices"
+	"sort"
 	"time"
 )
 
@@ -23,19 +26,60 @@ const (
 	quantumMax  = 256 << 10
 )
 
+// The lanes of a bucket divide what it may have: each gets its share while others
+// want something too, and what one does not want goes to the others.
+const (
+	laneMain  = iota // what the limit is there for: blocks
+	laneAside        // what is moved besides: see TakeAside
+	laneSpent        // what could not wait: see Spend
+	laneCount
+)
+
+const (
+	// asideShare is the share of laneAside, beside 1 of laneMain, unless SetAside
+	// says otherwise; spentShare is that of laneSpent.
+	asideShare = 1. / 4
+	spentShare = 1. / 16
+	// debtMax bounds what may be spent and not be paid for: as much as the rate
+	// allows in that time. What is spent beyond it is forgiven, so that nothing
+	// that could not wait silences what can.
+	debtMax = time.Second
+)
+
 // A Bucket limits a flow to a number of bytes per second, first come first
-// served. A nil Bucket limits nothing and costs nothing.
+// served in each of its lanes. A nil Bucket limits nothing and costs nothing.
 type Bucket struct {
 	common *Common
 	rate   float64 // bytes per second, besides what common allows; 0 is no limit
 
 	// Guarded by common.mu.
-	reserved float64 // bytes asked for
-	served   float64 // bytes allowed; <= reserved + its part of a burst
-	waiting  []*Ticket
-	busy     bool      // in common.busy; else served = reserved, and nobody waits
-	room     float64   // how much more it may have; of share
-	used     time.Time // when something was asked for last
+	lanes [laneCount]lane
+	extra float64   // bytes allowed that no lane wants; a part of a burst at most
+	busy  bool      // in common.busy; else nothing is owed or allowed, and nobody waits
+	room  float64   // how much more it may have; of share
+	part  float64   // its weight; of share
+	used  time.Time // when something was asked for last
+}
+
+// A lane is one queue of a bucket.
+type lane struct {
+	share   float64
+	balance float64   // bytes allowed and not used; below 0 what is still to be paid for
+	wanted  float64   // bytes of the tickets that wait
+	waiting []*Ticket // by rank, and the oldest first among equals
+	used    time.Time // when something was asked for last
+}
+
+// lacks returns how many bytes the lane has use for. The main one keeps its share
+// for a moment while it is in use, up to a burst: a single connection asks for its
+// next bytes only when it has moved the last.
+func (b *Bucket) lacks(i int) float64 {
+	l := &b.lanes[i]
+	lacks := l.wanted - l.balance
+	if i == laneMain && b.common.at.Sub(l.used) < b.common.rest+lateMax {
+		lacks += b.common.burst(b.lowest())
+	}
+	return max(0, lacks)
 }
 
 // NewBucket returns a bucket of rate bytes per second that shares common with
@@ -45,10 +89,19 @@ func NewBucket(rate int64, common *Common) *Bucket {
 		return nil
 	}
 	b := &Bucket{common: common, rate: float64(max(rate, 0))}
+	b.lanes[laneMain].share, b.lanes[laneAside].share, b.lanes[laneSpent].share = 1, asideShare, spentShare
 	if common == nil {
 		b.common = newCommon(0, restOf(b.rate))
 	}
 	return b
+}
+
+// SetAside sets what TakeAside gets for each byte that Take gets while both have
+// something waiting. It must be called before the bucket is used.
+func (b *Bucket) SetAside(share float64) {
+	if b != nil {
+		b.lanes[laneAside].share = share
+	}
 }
 
 // Quantum returns how many bytes to move at a time so that the flow is even:
@@ -59,36 +112,32 @@ func (b *Bucket) Quantum() int {
 		return quantumMax
 	}
 	n := float64(quantumMax)
-	for _, rate := range [...]float64{b.rate, b.common.rate} {
-		if rate > 0 {
-			n = min(n, rate*quantumTime.Seconds())
-		}
+	if rate := b.lowest(); rate > 0 {
+		n = min(n, rate*quantumTime.Seconds())
 	}
 	return int(max(n, quantumMin))
+}
+
+// lowest returns the lowest of the rates that limit b, 0 if there is none.
+func (b *Bucket) lowest() float64 {
+	if b.rate == 0 || b.common.rate > 0 && b.common.rate < b.rate {
+		return b.common.rate
+	}
+	return b.rate
 }
 
 // WaitN takes n bytes out of the bucket, and returns when what was taken before
 // has been paid for. The error is that of ctx; the bytes count as spent all the
 // same.
-func (b *Bucket) WaitN(ctx context.Context, n int) error {
-	ticket := b.Take(n)
-	if ticket == nil {
-		return nil
-	}
-	select {
-	case <-ticket.Ready():
-		return nil
-	case <-ctx.Done():
-		ticket.Leave()
-		return ctx.Err()
-	}
-}
+func (b *Bucket) WaitN(ctx context.Context, n int) error { return b.Take(n).Wait(ctx) }
 
 // A Ticket is a place in the queue of a bucket, for those who have something
 // else to wait for as well.
 type Ticket struct {
 	b     *Bucket
-	at    float64       // how much b must have served before
+	lane  *lane
+	n     int
+	rank  int64
 	ready chan struct{} // closed when it is its turn
 }
 
@@ -98,49 +147,109 @@ func (b *Bucket) Take(n int) *Ticket {
 	if b == nil {
 		return nil
 	}
-	c := b.common
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	at := b.take(n)
-	if b.served >= at && len(b.waiting) == 0 {
+	return b.take(&b.lanes[laneMain], n, 0)
+}
+
+// TakeAside is Take for what is moved besides that for which the limit is there.
+// It gets its share and no more while Take wants the rest, and of several the
+// lowest rank goes first.
+func (b *Bucket) TakeAside(n int, rank int64) *Ticket {
+	if b == nil {
 		return nil
 	}
-	t := &Ticket{b: b, at: at, ready: make(chan struct{})}
-	b.waiting = append(b.waiting, t)
-	c.wake()
-	return t
+	return b.take(&b.lanes[laneAside], n, rank)
 }
 
 // Ready returns a channel that is closed when it is the ticket's turn.
 func (t *Ticket) Ready() <-chan struct{} { return t.ready }
 
-// Leave gives the place up; the bytes count as spent.
-func (t *Ticket) Leave() {
-	c := t.b.common
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	for i, other := range t.b.waiting {
-		if other == t {
-			t.b.dequeue(i, i+1)
-			return
+// Wait returns when it is the ticket's turn; at once for none. The error is that of
+// ctx; the bytes count as spent all the same.
+func (t *Ticket) Wait(ctx context.Context) error {
+	if t == nil {
+		return nil
+	}
+	select {
+	case <-t.ready:
+		return nil
+	case <-ctx.Done():
+		if t.Leave() {
+			t.b.Spend(t.n)
 		}
+		return ctx.Err()
 	}
 }
 
-// Spend takes n bytes out of the bucket without waiting, for what cannot wait;
-// whoever comes next pays for it in time.
+// Leave gives the place up, and reports whether it was still waiting: then its
+// bytes were not taken.
+func (t *Ticket) Leave() bool {
+	c := t.b.common
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	i := slices.Index(t.lane.waiting, t)
+	if i < 0 {
+		return false
+	}
+	t.lane.waiting = slices.Delete(t.lane.waiting, i, i+1)
+	t.lane.wanted -= float64(t.n)
+	return true
+}
+
+// Spend takes n bytes out of the bucket without waiting, for what cannot wait.
+// Whoever comes next pays for it in time, but never with more than its share and
+// for no more than a second's worth.
 func (b *Bucket) Spend(n int) {
 	if b == nil {
 		return
 	}
 	b.common.mu.Lock()
 	defer b.common.mu.Unlock()
-	b.take(n)
+	b.enter()
+	l := &b.lanes[laneSpent]
+	l.balance = max(l.balance-float64(n), -b.lowest()*debtMax.Seconds())
+	b.pay()
 }
 
-// take counts n bytes as asked for, and returns how much must have been served
-// before them.
-func (b *Bucket) take(n int) float64 {
+// Owe is Spend for what Take is for: those who come next pay for it before anything
+// else. It returns what is more than a second's worth; the caller has to take that
+// out with what it takes next.
+func (b *Bucket) Owe(n int) (rest int) {
+	if b == nil {
+		return 0
+	}
+	b.common.mu.Lock()
+	defer b.common.mu.Unlock()
+	b.enter()
+	l := &b.lanes[laneMain]
+	part := min(n, int(max(0, l.balance+b.lowest()*debtMax.Seconds())))
+	l.balance -= float64(part)
+	b.pay()
+	return n - part
+}
+
+// take counts n bytes as asked for in a lane.
+func (b *Bucket) take(l *lane, n int, rank int64) *Ticket {
+	c := b.common
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	b.enter()
+	l.used = b.used
+	if len(l.waiting) == 0 && l.paid() {
+		l.balance -= float64(n)
+		b.pay()
+		return nil
+	}
+	t := &Ticket{b: b, lane: l, n: n, rank: rank, ready: make(chan struct{})}
+	at := sort.Search(len(l.waiting), func(i int) bool { return l.waiting[i].rank > rank })
+	l.waiting = slices.Insert(l.waiting, at, t)
+	l.wanted += float64(n)
+	b.pay()
+	c.wake()
+	return t
+}
+
+// enter brings b up to date before something is asked of it.
+func (b *Bucket) enter() {
 	c := b.common
 	b.used = time.Now()
 	c.share(b.used)
@@ -149,28 +258,114 @@ func (b *Bucket) take(n int) float64 {
 		c.busy = append(c.busy, b)
 	}
 	if b.rate == 0 { // it may have what nobody had room for
-		more := min(c.spare, max(b.reserved-b.served, 0))
-		b.served += more
+		more := min(c.spare, max(b.net(), 0))
+		b.give(more)
 		c.spare -= more
 	}
-	at := b.reserved
-	b.reserved += float64(n)
-	return at
 }
 
-// admit tells those whose turn has come.
-func (b *Bucket) admit() {
-	n := 0
-	for n < len(b.waiting) && b.waiting[n].at <= b.served {
-		close(b.waiting[n].ready)
-		n++
+// net returns how many bytes are wanted or owed, less those that b was allowed; below
+// 0 what it has left.
+func (b *Bucket) net() float64 {
+	n := -b.extra
+	for i := range b.lanes {
+		n += b.lanes[i].wanted - b.lanes[i].balance
 	}
-	b.dequeue(0, n)
+	return n
 }
 
-// dequeue takes those from i up to j out of those who wait.
-func (b *Bucket) dequeue(i, j int) {
-	rest := i + copy(b.waiting[i:], b.waiting[j:])
-	clear(b.waiting[rest:])
-	b.waiting = b.waiting[:rest]
+// weight returns which part of a common rate b is worth beside a bucket with
+// something in its main lane.
+func (b *Bucket) weight() float64 {
+	w := 0.
+	for i := range b.lanes {
+		if b.lacks(i) > 0 {
+			w += b.lanes[i].share
+		}
+	}
+	if w == 0 || w > 1 {
+		return 1
+	}
+	return w
+}
+
+// give allows b n bytes more, or takes some back that it has no use for.
+func (b *Bucket) give(n float64) {
+	b.extra += n
+	if main := &b.lanes[laneMain]; b.extra < 0 && main.balance > 0 {
+		back := min(-b.extra, main.balance)
+		main.balance -= back
+		b.extra += back
+	}
+	b.pay()
+}
+
+// pay divides what b may have among the lanes that have use for it.
+func (b *Bucket) pay() {
+	for range laneCount { // one that needs less than its share leaves the rest to others
+		shares := 0.
+		for i := range b.lanes {
+			if b.lacks(i) > 0 {
+				shares += b.lanes[i].share
+			}
+		}
+		have := b.extra
+		if shares == 0 || have <= 0 {
+			return
+		}
+		for i := range b.lanes {
+			part := min(b.lacks(i), have*b.lanes[i].share/shares)
+			b.lanes[i].balance += part
+			b.extra -= part
+		}
+	}
+}
+
+// paid reports whether all that went is paid for, but for errors of rounding.
+func (l *lane) paid() bool { return l.balance > -0.5 }
+
+// admit tells those whose turn has come, and reports whether others wait.
+func (b *Bucket) admit() (more bool) {
+	for i := range b.lanes {
+		l := &b.lanes[i]
+		n := 0
+		for ; n < len(l.waiting) && l.paid(); n++ {
+			t := l.waiting[n]
+			l.balance -= float64(t.n)
+			l.wanted -= float64(t.n)
+			close(t.ready)
+		}
+		l.waiting = slices.Delete(l.waiting, 0, n)
+		if len(l.waiting) == 0 {
+			l.wanted = 0
+			if i != laneMain { // it was for tickets that were given up
+				b.extra += max(l.balance, 0)
+				l.balance = min(l.balance, 0)
+			}
+		}
+		more = more || len(l.waiting) > 0
+	}
+	b.pay()
+	return more
+}
+
+// idle reports whether b has nothing to pay for, and nobody waits in it.
+func (b *Bucket) idle() bool {
+	for i := range b.lanes {
+		if l := &b.lanes[i]; !l.paid() || len(l.waiting) > 0 {
+			return false
+		}
+	}
+	return true
+}
+
+// clear takes back all that b was allowed and did not use.
+func (b *Bucket) clear() (left float64) {
+	left = b.extra
+	b.extra = 0
+	for i := range b.lanes {
+		left += b.lanes[i].balance
+		b.lanes[i].balance = 0
+	}
+	return left
 }

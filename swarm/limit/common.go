@@ -80,15 +80,15 @@ func (c *Common) tick() {
 	c.resting = false
 	c.share(time.Now())
 	for _, b := range c.busy {
-		b.admit()
-		if len(b.waiting) > 0 {
+		if b.admit() {
 			c.wake()
 		}
 	}
 }
 
 // share gives what the time since the last call allows to those that want it,
-// in equal parts as far as each has room for it. Together they have room for a
+// in equal parts as far as each has room for it, and smaller ones to those in which
+// nothing but asides wait. Together they have room for a
 // burst, and another is kept for one that uses more than its part.
 func (c *Common) share(now time.Time) {
 	passed := now.Sub(c.at)
@@ -103,16 +103,20 @@ func (c *Common) share(now time.Time) {
 	c.busy = slices.DeleteFunc(c.busy, func(b *Bucket) bool { return c.leave(now, b) })
 	burst := c.burst(c.rate)
 	part := burst / float64(len(c.busy))
+	weights := 0.
 	for _, b := range c.busy {
-		b.room = b.reserved + min(part, c.burst(b.rate)) - b.served
+		b.room = b.net() + min(part, c.burst(b.rate))
 		if b.rate > 0 {
 			b.room = min(b.room, b.rate*passed.Seconds())
 		}
+		b.part = b.weight()
+		weights += b.part
 	}
-	slices.SortFunc(c.busy, func(a, b *Bucket) int { return cmp.Compare(a.room, b.room) })
-	for i, b := range c.busy {
-		given := min(b.room, c.spare/float64(len(c.busy)-i)) // below 0 when its part has become smaller
-		b.served += given
+	slices.SortFunc(c.busy, func(a, b *Bucket) int { return cmp.Compare(a.room/a.part, b.room/b.part) })
+	for _, b := range c.busy {
+		given := min(b.room, c.spare*b.part/weights) // below 0 when its part has become smaller
+		weights -= b.part
+		b.give(given)
 		c.spare -= given
 	}
 	c.spare = min(c.spare, burst)
@@ -120,10 +124,10 @@ func (c *Common) share(now time.Time) {
 
 // leave tells whether b wants no more, and takes back what it has left.
 func (c *Common) leave(now time.Time, b *Bucket) bool {
-	if b.reserved > b.served || len(b.waiting) > 0 || now.Sub(b.used) < c.rest+lateMax {
+	if !b.idle() || now.Sub(b.used) < c.rest+lateMax {
 		return false
 	}
-	c.spare += b.served - b.reserved
-	b.served, b.busy = b.reserved, false
+	c.spare += b.clear()
+	b.busy = false
 	return true
 }

@@ -151,8 +151,8 @@ func TestCommonEnds(t *testing.T) {
 		second.Leave()
 		second.Leave()
 		time.Sleep(time.Second)
-		if common.mu.Lock(); len(b.waiting) != 0 || common.resting {
-			t.Errorf("%d wait, ticking %v", len(b.waiting), common.resting)
+		if common.mu.Lock(); len(b.lanes[laneMain].waiting) != 0 || common.resting {
+			t.Errorf("%d wait, ticking %v", len(b.lanes[laneMain].waiting), common.resting)
 		}
 		common.mu.Unlock()
 		time.Sleep(time.Hour)

@@ -46,6 +46,7 @@ func (s *sink) OnBlock(_ block.Ref, b *block.Buf) {
 	}
 }
 func (s *sink) OnSent(int)     {}
+func (s *sink) OnAnswered(int) {}
 func (s *sink) OnClosed(error) {}
 
 // source counts what was sent, and lets only so many blocks wait.

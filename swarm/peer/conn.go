@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"net"
+	"net/netip"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -61,7 +62,8 @@ var (
 // the peer wait.
 type Handler interface {
 	// OnMessage gives a message other than a piece that holds a block; m and
-	// its Payload are valid only during the call. Keep-alives are not given.
+	// its Payload are valid only during the call. Keep-alives are given as one
+	// of the Size of keepAlivesTold, and single ones not at all.
 	// A message of unknown id comes without its payload. So does a Piece
 	// whose data has another length than a block can have; it is counted by
 	// Ref.Length and was not kept.
@@ -70,6 +72,8 @@ type Handler interface {
 	OnBlock(r block.Ref, buf *block.Buf)
 	// OnSent tells that so many blocks were handed to the kernel.
 	OnSent(blocks int)
+	// OnAnswered tells that so many answers were handed to the kernel.
+	OnAnswered(answers int)
 	// OnClosed is called exactly once, as the last, with the reason.
 	OnClosed(err error)
 }
@@ -81,6 +85,15 @@ type Config struct {
 	Down    *limit.Bucket // limits what is read; may be nil
 	Up      *limit.Bucket // limits what is written; may be nil
 	Pieces  int           // number of pieces, 0 while it is not known
+	// Account is charged for what is kept for the peer, beyond a few KiB; its evict
+	// is to call Evict. May be nil.
+	Account *limit.Account
+	// Source is where the peer comes from. Given counts what was given beside
+	// blocks, Talk what it said that nobody had asked for: under a rate limit
+	// those come first who had least. Both may be nil.
+	Source netip.Addr
+	Given  *limit.Tally
+	Talk   *limit.Tally
 }
 
 // A Conn is a connection past the handshake. Its methods are safe for
@@ -92,7 +105,11 @@ type Conn struct {
 	queue   queue
 	read    atomic.Int64 // bytes, since New
 	written atomic.Int64 // bytes, since New
-	served  atomic.Int64 // blocks written since the flood count last looked
+	served  atomic.Int64 // blocks and answers written since the flood count last looked
+	credit  credit
+
+	evicting sync.Once
+	evicted  chan struct{} // closed by Evict
 
 	closing sync.Once
 	done    chan struct{} // closed by Close
@@ -102,8 +119,9 @@ type Conn struct {
 // New returns a Conn on conn, which it owns from then on. Run must be called
 // for anything to move.
 func New(conn net.Conn, cfg Config) *Conn {
-	c := &Conn{conn: conn, cfg: cfg, done: make(chan struct{})}
+	c := &Conn{conn: conn, cfg: cfg, done: make(chan struct{}), evicted: make(chan struct{})}
 	c.queue.init()
+	c.queue.account = cfg.Account
 	c.pieces.Store(int64(cfg.Pieces))
 	return c
 }
@@ -123,6 +141,7 @@ func (c *Conn) Run(ctx context.Context) {
 	c.Close(newReader(c).run(ctx))
 	writing.Wait()
 	c.queue.drop()
+	c.cfg.Account.Close()
 	c.cfg.Handler.OnClosed(c.reason)
 }
 
@@ -136,6 +155,25 @@ func (c *Conn) Close(err error) {
 		c.queue.close()
 		c.conn.Close()
 	})
+}
+
+// Evict has the writer close the connection with ErrBacklog. Unlike Close it never
+// waits for the reader, so a reader may call it, of its own or another connection.
+func (c *Conn) Evict() {
+	c.evicting.Do(func() {
+		close(c.evicted)
+		c.conn.SetWriteDeadline(time.Unix(1, 0)) // ends a write under way
+	})
+}
+
+// isEvicted reports whether Evict was called.
+func (c *Conn) isEvicted() bool {
+	select {
+	case <-c.evicted:
+		return true
+	default:
+		return false
+	}
 }
 
 // SetPieces tells the number of pieces once it is known.
@@ -159,7 +197,16 @@ func (c *Conn) Backlog() int { return int(c.queue.backlog.Load()) }
 // that the peer expects. m.Payload is read during the call. False means that
 // the connection is closed, or closes because the backlog became too long.
 func (c *Conn) Send(m wire.Message) bool {
+	c.credit.said(&m)
 	return c.queued(c.queue.send(&m))
+}
+
+// SendAnswer queues a message that counts as payload, like a block: a part of the
+// metadata, or hashes. Its payload goes on with tail, which is not copied and must
+// not change; m.Payload is the connection's from then on. It does not block. False
+// is as for Send.
+func (c *Conn) SendAnswer(m wire.Message, tail []byte) bool {
+	return c.queued(c.queue.sendAnswer(&m, tail))
 }
 
 // SendBlocks queues the blocks refs, whose bytes lie one after the other in

@@ -8,7 +8,9 @@
 // comes through Send.
 //
 // Its nouns: a Conn is a connection past the handshake; its Handler is who
-// hears what comes; its backlog is what waits to be sent, in bytes.
+// hears what comes; its backlog is what waits to be sent, in bytes; an answer is a
+// message that counts as payload, like a block; its account is charged for what is
+// kept for the peer.
 //
 // A block goes from the connection into a block.Buf with at most one copy and
 // out of the caller's memory with none. Nothing is allocated for a block or a

@@ -41,6 +41,7 @@ type record struct {
 	blocks   []block.Ref
 	bytes    []byte // of all blocks
 	sent     int
+	answered int
 	closed   int
 	err      error
 	keep     bool          // hold on to the buffers
@@ -87,6 +88,13 @@ func (r *record) OnSent(n int) {
 	signal(r.heard)
 }
 
+func (r *record) OnAnswered(n int) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.answered += n
+	signal(r.heard)
+}
+
 func (r *record) OnClosed(err error) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -111,6 +119,7 @@ type rigOptions struct {
 	pool      *block.Pool
 	pieces    int
 	up, down  *limit.Bucket
+	cfg       Config // the rest of it
 }
 
 func newRig(t *testing.T, o rigOptions) *rig {
@@ -126,7 +135,9 @@ func newRig(t *testing.T, o rigOptions) *rig {
 	}
 	ctx, cancel := context.WithCancel(t.Context())
 	r := &rig{record: o.handler, far: o.far, pool: o.pool, done: make(chan struct{}), stop: cancel}
-	r.conn = New(o.near, Config{Handler: r.record, Pool: o.pool, Up: o.up, Down: o.down, Pieces: o.pieces})
+	cfg := o.cfg
+	cfg.Handler, cfg.Pool, cfg.Up, cfg.Down, cfg.Pieces = r.record, o.pool, o.up, o.down, o.pieces
+	r.conn = New(o.near, cfg)
 	go func() {
 		defer close(r.done)
 		r.conn.Run(ctx)

@@ -3,29 +3,40 @@ package peer
 import (
 	"net"
 	"sync"
+
+	"swarmnode/swarm/limit"
 )
 
 const (
 	// windowSize is the size in bytes of the window of a connection that
-	// moves data. It is lent only while there is something in it or to come.
+	// moves blocks. It is lent only while there is something in it or to come.
 	windowSize = 128 << 10
+	// narrowSize is that of one on which nothing comes but words; a block of the
+	// metadata fits, and as many hashes.
+	narrowSize = 18 << 10
 	// restSize is the size in bytes of the window of a connection at rest,
-	// where readiness cannot be told apart from data.
+	// where readiness cannot be told apart from data, or while a part of a small
+	// message is there. What is larger is charged.
 	restSize = 2 << 10
 )
 
-// windows are lent to connections that move data.
-var windows = sync.Pool{New: func() any { return new([windowSize]byte) }}
+// windows and narrows are lent to connections on which something comes.
+var (
+	windows = sync.Pool{New: func() any { return new([windowSize]byte) }}
+	narrows = sync.Pool{New: func() any { return new([narrowSize]byte) }}
+)
 
 // An input is the window on the bytes that arrive at a connection: buf[r:w]
 // came and was not consumed.
 type input struct {
-	conn net.Conn
-	buf  []byte
-	r, w int
-	lent *[windowSize]byte // what buf is, if it was lent
-	rest []byte            // what buf is at rest, once it was needed
-	need int               // bytes that the message at r has, if they are known
+	conn    net.Conn
+	account *limit.Account // of what is kept beyond restSize; may be nil
+	charged int
+	buf     []byte
+	r, w    int
+	lent    any    // what buf is, if it was lent: of windows or narrows
+	rest    []byte // what buf is at rest, once it was needed
+	need    int    // bytes that the message at r has, if they are known
 }
 
 // window returns what came and was not consumed; it is valid until the next
@@ -49,54 +60,107 @@ func (in *input) want(n int) { in.need = n }
 func (in *input) read(most int) (n int, err error) {
 	if in.empty() {
 		in.free()
-		if in.rest == nil {
-			in.rest = make([]byte, restSize)
-		}
-		in.buf = in.rest
-	} else {
-		in.grow()
+		in.replace(in.resting(), nil)
+	} else if in.compact(); in.w == restSize && len(in.buf) == restSize {
+		in.lendNarrow()
+		in.charge(narrowSize)
+	} else if in.w == len(in.buf) {
+		in.double()
 	}
 	n, err = in.conn.Read(clip(in.buf[in.w:], most))
 	in.w += n
 	return n, err
 }
 
+// resting returns the small window.
+func (in *input) resting() []byte {
+	if in.rest == nil {
+		in.rest = make([]byte, restSize)
+	}
+	return in.rest
+}
+
 // empty tells whether all that came was consumed.
 func (in *input) empty() bool { return in.r == in.w }
 
-// room makes room behind the window and returns it.
-func (in *input) room() []byte {
-	if in.buf == nil || !in.empty() {
-		in.grow()
+// room makes room behind the window and returns it: a window of windowSize if wide
+// is set, and a narrow one otherwise. What was parked is filled before more is lent.
+func (in *input) room(wide bool) []byte {
+	in.compact()
+	if in.empty() && in.lent == nil {
+		in.free()
+	}
+	parked := in.lent == nil && !in.empty()
+	switch {
+	case parked && in.w < len(in.buf), len(in.buf) == windowSize && in.w < windowSize:
+	case len(in.buf) >= windowSize:
+		in.double()
+	case wide || max(in.need, in.w+1) > narrowSize:
+		lent := windows.Get().(*[windowSize]byte)
+		in.replace(lent[:], lent)
+	case len(in.buf) < narrowSize:
+		in.lendNarrow()
 	}
 	return in.buf[in.w:]
 }
 
-// grow makes room behind the window, for the whole of a message that is
-// longer than the window can be, or else by a window of windowSize.
-func (in *input) grow() {
-	switch {
-	case in.need > windowSize:
-		if len(in.buf) < in.need {
-			in.replace(make([]byte, in.need), nil)
-			return
-		}
-	case in.lent == nil:
-		lent := windows.Get().(*[windowSize]byte)
-		in.replace(lent[:], lent)
-		return
-	}
+func (in *input) lendNarrow() {
+	lent := narrows.Get().(*[narrowSize]byte)
+	in.replace(lent[:], lent)
+}
+
+// compact moves what is there to the start of the window.
+func (in *input) compact() {
 	if in.r > 0 {
 		in.w = copy(in.buf, in.buf[in.r:in.w])
 		in.r = 0
 	}
 }
 
+// double makes room for as much again as came. However long a message says that it
+// is, its memory grows with what has come of it.
+func (in *input) double() {
+	in.replace(make([]byte, 2*len(in.buf)), nil)
+	in.charge(len(in.buf))
+}
+
 // replace moves the window into buf.
-func (in *input) replace(buf []byte, lent *[windowSize]byte) {
+func (in *input) replace(buf []byte, lent any) {
 	n := copy(buf, in.buf[in.r:in.w])
 	in.giveBack()
 	in.buf, in.lent, in.r, in.w = buf, lent, 0, n
+}
+
+// park has what came and cannot be used yet wait in as little memory as possible,
+// and charges it.
+func (in *input) park() {
+	n := in.w - in.r
+	if n == 0 {
+		in.free()
+		return
+	}
+	if in.lent == nil {
+		return
+	}
+	size := restSize
+	for size <= n {
+		size *= 2
+	}
+	switch {
+	case size == restSize:
+		in.replace(in.resting(), nil)
+	case size < len(in.buf):
+		in.replace(make([]byte, size), nil)
+		in.charge(size)
+	default:
+		in.charge(len(in.buf))
+	}
+}
+
+// charge has the account pay for so many bytes, whatever it paid for before.
+func (in *input) charge(n int) {
+	in.account.Add(n - in.charged)
+	in.charged = n
 }
 
 // free gives up the memory of an empty window.
@@ -106,8 +170,12 @@ func (in *input) free() {
 }
 
 func (in *input) giveBack() {
-	if in.lent != nil {
-		windows.Put(in.lent)
-		in.lent = nil
+	in.charge(0)
+	switch lent := in.lent.(type) {
+	case *[windowSize]byte:
+		windows.Put(lent)
+	case *[narrowSize]byte:
+		narrows.Put(lent)
 	}
+	in.lent = nil
 }

@@ -58,7 +58,7 @@ func (r *reader) targets(most int) [][]byte {
 		}
 	}
 	if p.planned == 0 {
-		list = append(list, r.in.room())
+		list = append(list, r.in.room(r.wide()))
 	}
 	return list
 }
@@ -83,7 +83,7 @@ func (r *reader) landed(n int) {
 			break
 		}
 		n -= wire.PieceHeaderSize
-		r.block, r.ref, r.got = p.ahead[used], ref, 0
+		r.begin(ref, p.ahead[used])
 		used++
 		k := min(n, block.Size)
 		r.advance(k)
@@ -102,7 +102,7 @@ func (r *reader) landed(n int) {
 func (r *reader) misplaced(from, n int) {
 	p := &r.plan
 	p.streak = 0
-	window := clip(r.in.room(), n)
+	window := clip(r.in.room(true), n)
 	r.in.w += n
 	for i := from; len(window) > 0; i++ {
 		window = window[copy(window, p.heads[i][:]):]
@@ -113,9 +113,7 @@ func (r *reader) misplaced(from, n int) {
 // idle gives back what is needed only while something comes.
 func (r *reader) idle() {
 	r.plan.release()
-	if r.in.empty() {
-		r.in.free()
-	}
+	r.in.park()
 }
 
 func (p *plan) release() {
@@ -125,3 +123,6 @@ func (p *plan) release() {
 	}
 	p.held, p.planned = 0, 0
 }
+
+// wide reports whether blocks come, so that much should be read at a time.
+func (r *reader) wide() bool { return r.plan.streak >= aheadStreak }

@@ -1,22 +1,27 @@
 package peer
 
 import (
+	"encoding/binary"
 	"net"
+	"slices"
 	"sync"
 	"sync/atomic"
 
 	"swarmnode/swarm/block"
+	"swarmnode/swarm/limit"
 	"swarmnode/swarm/wire"
 )
 
-// A queue is what waits for the writer, in two lanes: control messages, and
-// behind them blocks. Control messages overtake blocks, so that a slow or
+// A queue is what waits for the writer, in three lanes: control messages, and
+// behind them blocks and answers. Control messages overtake both, so that a slow or
 // limited upload delays neither requests nor haves.
 type queue struct {
-	wake    chan struct{} // has a token when something was queued
-	room    chan struct{} // has a token when talk went below BacklogStop
-	backlog atomic.Int64  // bytes queued or being written
-	talk    atomic.Int64  // those of them that are control messages; <= backlog
+	account *limit.Account // of what is kept here beyond talkFree; may be nil
+	wake    chan struct{}  // has a token when something was queued
+	room    chan struct{}  // has a token when talk went below BacklogStop
+	backlog atomic.Int64   // bytes queued or being written
+	talk    atomic.Int64   // those of them that are control messages; <= backlog
+	charged atomic.Int64   // bytes of talk that account was charged for
 
 	mu      sync.Mutex
 	closed  bool
@@ -25,6 +30,7 @@ type queue struct {
 	choke   bool     // there is a Choke in control
 	blocks  []upload // blocks that wait
 	first   int      // blocks[:first] are gone
+	answers []answer // that wait; few, see core
 }
 
 // An upload is a block on its way out. release, of the last of its data,
@@ -41,6 +47,23 @@ type insert struct {
 	upload
 }
 
+// An answer is a message that counts as payload: a part of the metadata, or hashes.
+// It consists of head, body and tail, of which tail belongs to somebody else and
+// must not change.
+type answer struct {
+	head, body, tail []byte
+}
+
+func (a *answer) size() int { return len(a.head) + len(a.body) + len(a.tail) }
+
+const (
+	// talkFree is how many bytes of control messages may wait without being
+	// charged to anybody: what a connection at rest is reckoned with.
+	talkFree = 4 << 10
+	// talkStep is in what steps the rest is charged.
+	talkStep = 4 << 10
+)
+
 // keepControl is the capacity in bytes of a control lane that is kept for the
 // next messages; what a burst took beyond it is given up.
 const keepControl = 4 << 10
@@ -51,6 +74,12 @@ func (q *queue) init() {
 }
 
 func (q *queue) send(m *wire.Message) error {
+	err := q.enqueue(m)
+	q.settle()
+	return err
+}
+
+func (q *queue) enqueue(m *wire.Message) error {
 	q.mu.Lock()
 	defer q.mu.Unlock()
 	if q.closed {
@@ -68,6 +97,56 @@ func (q *queue) send(m *wire.Message) error {
 	n := len(q.control) - before
 	q.talk.Add(int64(n))
 	return q.added(n)
+}
+
+// settle charges what waits by now to the account, or gives back what does not any
+// more. No lock may be held: it may close this connection or another.
+func (q *queue) settle() {
+	for {
+		before := q.charged.Load()
+		now := max(0, q.talk.Load()-talkFree+talkStep-1) / talkStep * talkStep
+		if now == before {
+			return
+		}
+		if q.charged.CompareAndSwap(before, now) {
+			q.account.Add(int(now - before))
+		}
+	}
+}
+
+// sendAnswer queues m, whose payload goes on with tail.
+func (q *queue) sendAnswer(m *wire.Message, tail []byte) error {
+	short := *m
+	short.Payload = nil
+	a := answer{head: wire.Append(nil, &short), body: m.Payload, tail: tail}
+	binary.BigEndian.PutUint32(a.head, uint32(a.size()-wire.PrefixSize))
+	q.account.Add(len(a.body))
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	if q.closed {
+		return net.ErrClosed
+	}
+	q.answers = append(q.answers, a)
+	return q.added(a.size())
+}
+
+// takeAnswers appends answers to list: at least one if there is one, and as many as
+// keep within n bytes.
+func (q *queue) takeAnswers(list []answer, n int) (taken []answer, bytes int) {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	count := 0
+	for i := range q.answers {
+		size := q.answers[i].size()
+		if i > 0 && bytes+size > n {
+			break
+		}
+		bytes += size
+		count++
+	}
+	list = append(list, q.answers[:count]...)
+	q.answers = slices.Delete(q.answers, 0, count)
+	return list, bytes
 }
 
 func (q *queue) sendBlocks(refs []block.Ref, data []byte, release func()) error {
@@ -113,9 +192,13 @@ func (q *queue) added(n int) error {
 // messages.
 func (q *queue) written(bytes, control int) {
 	q.backlog.Add(-int64(bytes))
-	if control > 0 && q.talk.Add(-int64(control)) <= BacklogStop {
+	if control == 0 {
+		return
+	}
+	if q.talk.Add(-int64(control)) <= BacklogStop {
 		signal(q.room)
 	}
+	q.settle()
 }
 
 // takeControl moves the control lane into the batch, whose memory it takes in
@@ -132,24 +215,24 @@ func (q *queue) takeControl(b *batch, holding bool) {
 	b.inserts, q.inserts = q.inserts, b.inserts[:0]
 }
 
-// takeBlocks moves blocks into the batch: at least one if there is one, and
-// as many as keep within n bytes.
-func (q *queue) takeBlocks(b *batch, n int) (bytes int) {
+// takeBlocks appends blocks to list: at least one if there is one, and as many as
+// keep within n bytes.
+func (q *queue) takeBlocks(list []upload, n int) (taken []upload, bytes int) {
 	q.mu.Lock()
 	defer q.mu.Unlock()
 	for q.first < len(q.blocks) {
 		u := &q.blocks[q.first]
 		size := len(u.data) + wire.PieceHeaderSize
 		if bytes > 0 && bytes+size > n {
-			return bytes
+			return list, bytes
 		}
 		bytes += size
-		b.blocks = append(b.blocks, *u)
+		list = append(list, *u)
 		*u = upload{}
 		q.first++
 	}
 	q.blocks, q.first = q.blocks[:0], 0
-	return bytes
+	return list, bytes
 }
 
 // close makes the queue refuse everything from now on.
@@ -163,7 +246,7 @@ func (q *queue) close() {
 func (q *queue) drop() {
 	q.mu.Lock()
 	inserts, blocks := q.inserts, q.blocks[q.first:]
-	q.inserts, q.blocks, q.first, q.control = nil, nil, 0, nil
+	q.inserts, q.blocks, q.first, q.control, q.answers = nil, nil, 0, nil, nil
 	q.mu.Unlock()
 	for _, in := range inserts {
 		in.done()

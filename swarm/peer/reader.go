@@ -27,10 +27,14 @@ type reader struct {
 	raw  rawReader // reads into several buffers at once; inert where that is not possible
 	plan plan
 
-	block *block.Buf // block under way, or nil
-	ref   block.Ref
-	got   int // bytes of the block that are there; got < ref.Length
-	skip  int // bytes to pass over
+	block  *block.Buf // block under way, or nil
+	ref    block.Ref
+	got    int  // bytes of the block that are there; got < ref.Length
+	wanted bool // it was asked for
+	skip   int  // bytes to pass over
+
+	toll       toll
+	keepAlives int // bytes of those that nobody was told of
 
 	msg      wire.Message
 	progress time.Time // when a message was last complete
@@ -42,7 +46,7 @@ type reader struct {
 func newReader(c *Conn) *reader {
 	now := time.Now()
 	r := &reader{c: c, progress: now, flood: floodCounter{since: now}}
-	r.in.conn = c.conn
+	r.in.conn, r.in.account = c.conn, c.cfg.Account
 	r.raw.init(c.conn, r)
 	r.ack.init(c.conn)
 	return r
@@ -59,6 +63,9 @@ func (r *reader) run(ctx context.Context) error {
 		if err := r.parse(ctx); err != nil {
 			return err
 		}
+		if err := r.pay(ctx); err != nil {
+			return err
+		}
 		if err := r.settle(ctx); err != nil {
 			return err
 		}
@@ -68,9 +75,7 @@ func (r *reader) run(ctx context.Context) error {
 			if r.plan.streak == 0 { // many blocks are acknowledged by themselves
 				r.ack.now()
 			}
-			if err := r.pay(ctx, n); err != nil {
-				return err
-			}
+			r.toll.read += n
 			continue // what came before an error is still of use
 		}
 		if errors.Is(err, os.ErrDeadlineExceeded) {
@@ -112,7 +117,7 @@ func (r *reader) fill() (int, error) {
 			return 0, err
 		}
 	}
-	most := r.c.cfg.Down.Quantum()
+	most := r.most()
 	if r.raw.ok() {
 		n, err := r.raw.read(most)
 		r.landed(n)
@@ -131,30 +136,17 @@ func clip(b []byte, n int) []byte { return b[:min(len(b), n)] }
 
 // advance counts n bytes that came into the block under way.
 func (r *reader) advance(n int) {
+	if r.wanted {
+		r.toll.asked += n
+	}
 	if r.got += n; r.got == len(r.block.Bytes()) {
 		r.deliver()
 	}
 }
 
-// pay waits for the rate limit to allow the n bytes that were read. The time
-// is not the peer's.
-func (r *reader) pay(ctx context.Context, n int) error {
-	down := r.c.cfg.Down
-	if down == nil {
-		return nil
-	}
-	if err := down.WaitN(ctx, n); err != nil {
-		return err
-	}
-	r.progress = time.Now()
-	return nil
-}
-
 // listen waits as long as the peer has too much of ours to read.
 func (r *reader) listen() error {
-	if r.c.queue.talk.Load() <= BacklogStop {
-		return nil
-	}
+	r.idle()
 	for r.c.queue.talk.Load() > BacklogStop {
 		select {
 		case <-r.c.queue.room:
@@ -188,8 +180,11 @@ func (r *reader) parse(ctx context.Context) error {
 			}
 			continue
 		}
-		if err := r.listen(); err != nil {
-			return err
+		if r.c.queue.talk.Load() > BacklogStop {
+			if err := r.listen(); err != nil {
+				return err
+			}
+			continue
 		}
 		more, err := r.message(ctx, window)
 		if err != nil || !more {
@@ -215,8 +210,7 @@ func (r *reader) message(ctx context.Context, window []byte) (more bool, err err
 	}
 	size := binary.BigEndian.Uint32(window)
 	if size == 0 {
-		r.in.consume(wire.PrefixSize)
-		return true, r.control()
+		return true, r.keepAlive()
 	}
 	if len(window) < wire.PrefixSize+1 {
 		return false, nil
@@ -236,6 +230,7 @@ func (r *reader) message(ctx context.Context, window []byte) (more bool, err err
 		r.in.want(whole)
 		return false, nil
 	}
+	r.toll.whole(&r.c.credit, id, whole)
 	if !wire.Known(id) {
 		r.msg = wire.Message{ID: id}
 		r.in.consume(wire.PrefixSize)
@@ -249,9 +244,29 @@ func (r *reader) message(ctx context.Context, window []byte) (more bool, err err
 	if err := r.control(); err != nil {
 		return false, err
 	}
+	r.msg.Size = whole
 	r.c.cfg.Handler.OnMessage(&r.msg)
 	r.msg.Payload = nil
 	return true, nil
+}
+
+// keepAlivesTold is how many bytes of keep-alives are told as one message: an honest
+// peer takes weeks for them.
+const keepAlivesTold = 4 << 10
+
+// keepAlive takes in a message without content.
+func (r *reader) keepAlive() error {
+	r.in.consume(wire.PrefixSize)
+	r.toll.early = 0
+	if err := r.control(); err != nil {
+		return err
+	}
+	if r.keepAlives += wire.PrefixSize; r.keepAlives >= keepAlivesTold {
+		r.msg = wire.Message{ID: wire.KeepAlive, Size: r.keepAlives}
+		r.keepAlives = 0
+		r.c.cfg.Handler.OnMessage(&r.msg)
+	}
+	return nil
 }
 
 // maxBody is larger than every body that wire.CheckLength accepts.
@@ -267,25 +282,35 @@ func (r *reader) piece(ctx context.Context, window []byte) (more bool, err error
 		return false, wire.ProtocolError{Rule: wire.RuleMessageSize}
 	}
 	r.in.consume(wire.PieceHeaderSize)
+	r.toll.early = 0
 	if ref.Length == 0 || ref.Length > block.Size {
 		if err := r.control(); err != nil {
 			return false, err
 		}
 		r.skip = int(ref.Length)
-		r.msg = wire.Message{ID: wire.Piece, Ref: ref}
+		r.msg = wire.Message{ID: wire.Piece, Ref: ref, Size: wire.PieceHeaderSize + int(ref.Length)}
 		r.c.cfg.Handler.OnMessage(&r.msg)
 		return true, nil
 	}
 	buf := r.c.cfg.Pool.TryGet()
 	if buf == nil {
+		r.in.park()
 		if buf, err = r.c.cfg.Pool.Get(ctx); err != nil {
 			return false, err
 		}
 		r.moved = true // the time was not the peer's
 	}
 	buf.Resize(int(ref.Length))
-	r.block, r.ref, r.got = buf, ref, 0
+	r.begin(ref, buf)
 	return true, nil
+}
+
+// begin takes in the header of a block, which comes next.
+func (r *reader) begin(ref block.Ref, buf *block.Buf) {
+	r.block, r.ref, r.got = buf, ref, 0
+	if r.wanted = r.c.credit.expected(ref); r.wanted {
+		r.toll.asked += wire.PieceHeaderSize
+	}
 }
 
 // control counts a message that is no block.

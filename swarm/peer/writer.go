@@ -4,6 +4,7 @@ import (
 	"errors"
 	"net"
 	"os"
+	"sync"
 	"time"
 
 	"swarmnode/swarm/limit"
@@ -14,14 +15,21 @@ import (
 // cost nothing any more, and control messages would wait.
 const batchMax = 512 << 10
 
+// gatherSize is how many bytes are put together for one write to a stream that is
+// no socket. It is kept as long as the peer does not read.
+const gatherSize = 32 << 10
+
+var gathered = sync.Pool{New: func() any { return new([gatherSize]byte) }}
+
 // A batch is what goes out in one vectored write.
 type batch struct {
 	control []byte
 	inserts []insert
 	blocks  []upload
+	answers []answer
 
 	heads  []byte      // headers of blocks
-	vector net.Buffers // into control, heads and the blocks' data
+	vector net.Buffers // into control, heads, answers and the blocks' data
 }
 
 // assemble builds the vector and returns the number of bytes in it.
@@ -42,6 +50,18 @@ func (b *batch) assemble() (bytes int) {
 	for i := range b.blocks {
 		bytes += b.addBlock(&b.blocks[i])
 	}
+	for i := range b.answers {
+		a := &b.answers[i]
+		bytes += b.add(a.head) + b.add(a.body) + b.add(a.tail)
+	}
+	return bytes
+}
+
+// inserted returns how many bytes of blocks are among the control messages.
+func (b *batch) inserted() (bytes int) {
+	for i := range b.inserts {
+		bytes += len(b.inserts[i].data) + wire.PieceHeaderSize
+	}
 	return bytes
 }
 
@@ -58,22 +78,25 @@ func (b *batch) addBlock(u *upload) int {
 	return b.add(b.heads[at:]) + b.add(u.data)
 }
 
-// release gives the blocks' memory back and empties the batch. It returns the
-// number of blocks.
-func (b *batch) release() (blocks int) {
+// release gives the memory of the blocks and answers back and empties the batch. It
+// returns how many there were.
+func (b *batch) release(account *limit.Account) (blocks, answers int) {
 	for i := range b.inserts {
 		b.inserts[i].done()
 	}
 	for i := range b.blocks {
 		b.blocks[i].done()
 	}
-	blocks = len(b.inserts) + len(b.blocks)
-	b.inserts, b.blocks = emptied(b.inserts), emptied(b.blocks)
+	for i := range b.answers {
+		account.Add(-len(b.answers[i].body))
+	}
+	blocks, answers = len(b.inserts)+len(b.blocks), len(b.answers)
+	b.inserts, b.blocks, b.answers = emptied(b.inserts), emptied(b.blocks), emptied(b.answers)
 	if cap(b.control) > keepControl {
 		b.control = nil
 	}
 	b.control = b.control[:0]
-	return blocks
+	return blocks, answers
 }
 
 // A writer sends what is in the queue of its Conn. It is owned by one
@@ -85,6 +108,45 @@ type writer struct {
 	lastSent time.Time
 	deadline time.Time // as set on the connection
 	timer    *time.Timer
+
+	// Under a rate limit blocks and answers wait apart, for the batch is needed
+	// for control messages.
+	blocks  []upload
+	answers []answer
+	forThem struct{ blocks, answers turn }
+	owed    int // bytes of blocks that went before a choke, and are not paid for
+}
+
+// A turn is what some bytes wait for under a rate limit.
+type turn struct {
+	bytes  int
+	ticket *limit.Ticket // nil when it has come
+}
+
+// ready returns what to wait for, nil if there is nothing.
+func (t *turn) ready() <-chan struct{} {
+	if t.ticket == nil {
+		return nil
+	}
+	return t.ticket.Ready()
+}
+
+// come reports whether the bytes may go out.
+func (t *turn) come() bool {
+	if t.ticket != nil {
+		select {
+		case <-t.ticket.Ready():
+			t.ticket = nil
+		default:
+		}
+	}
+	return t.bytes > 0 && t.ticket == nil
+}
+
+func (t *turn) leave() {
+	if t.ticket != nil {
+		t.ticket.Leave()
+	}
 }
 
 func newWriter(c *Conn) *writer {
@@ -95,19 +157,21 @@ func newWriter(c *Conn) *writer {
 func (w *writer) run() error {
 	w.timer = time.NewTimer(KeepAliveInterval)
 	defer w.timer.Stop()
-	defer w.batch.release()
+	defer w.end()
 	for {
-		w.c.queue.takeControl(&w.batch, false)
-		up := w.c.cfg.Up
-		if up == nil {
-			w.c.queue.takeBlocks(&w.batch, batchMax)
+		w.c.queue.takeControl(&w.batch, len(w.blocks) > 0)
+		paid := 0
+		if w.c.cfg.Up == nil {
+			w.batch.blocks, _ = w.c.queue.takeBlocks(w.batch.blocks, batchMax)
+			w.batch.answers, _ = w.c.queue.takeAnswers(w.batch.answers, batchMax)
+		} else {
+			n, err := w.takeLimited(w.c.cfg.Up)
+			if err != nil {
+				return err
+			}
+			paid = n
 		}
-		sent, err := w.flush(0)
-		if err == nil && up != nil {
-			var more bool
-			more, err = w.limited(up)
-			sent = sent || more
-		}
+		sent, err := w.flush(paid)
 		if err != nil {
 			return err
 		}
@@ -120,13 +184,28 @@ func (w *writer) run() error {
 	}
 }
 
-// wait blocks until something is queued, and says something itself when it
-// gets late.
+// end gives back what was not sent.
+func (w *writer) end() {
+	w.forThem.blocks.leave()
+	w.forThem.answers.leave()
+	w.batch.release(w.c.cfg.Account)
+	w.batch.blocks, w.batch.answers = w.blocks, w.answers
+	w.batch.release(w.c.cfg.Account)
+}
+
+// wait blocks until something is queued or has its turn, and says something itself
+// when it gets late.
 func (w *writer) wait() error {
 	w.timer.Reset(time.Until(w.lastSent.Add(KeepAliveInterval)))
 	select {
 	case <-w.c.queue.wake:
 		return nil
+	case <-w.forThem.blocks.ready():
+		return nil
+	case <-w.forThem.answers.ready():
+		return nil
+	case <-w.c.evicted:
+		return ErrBacklog
 	case <-w.c.done:
 		return net.ErrClosed
 	case <-w.timer.C:
@@ -134,42 +213,61 @@ func (w *writer) wait() error {
 	}
 }
 
-// limited sends one step's worth of blocks under a rate limit, and meanwhile
-// whatever control messages are queued.
-func (w *writer) limited(up *limit.Bucket) (sent bool, err error) {
-	n := w.c.queue.takeBlocks(&w.batch, up.Quantum())
-	if n == 0 {
-		return false, nil
+// takeLimited moves what has its turn under the rate limit into the batch, one
+// step's worth of blocks and one of answers at most, and takes tickets for the next.
+// It returns how many bytes were taken out of the limit.
+func (w *writer) takeLimited(up *limit.Bucket) (paid int, err error) {
+	if n := w.batch.inserted(); n > 0 {
+		if err := w.payOff(up); err != nil {
+			return 0, err
+		}
+		paid += n
+		w.owed += up.Owe(n)
 	}
-	// The blocks wait apart, for the batch is needed for control messages.
-	blocks := w.batch.blocks
-	w.batch.blocks = nil
-	if ticket := up.Take(n); ticket != nil {
-		err = w.await(ticket)
+	blocks, answers := &w.forThem.blocks, &w.forThem.answers
+	if len(w.blocks) == 0 {
+		if w.blocks, blocks.bytes = w.c.queue.takeBlocks(w.blocks, up.Quantum()); blocks.bytes > 0 {
+			blocks.ticket = up.Take(blocks.bytes + w.owed)
+			w.owed = 0
+		}
 	}
-	w.batch.blocks = blocks
-	if err != nil {
-		return false, err
+	if len(w.answers) == 0 {
+		if w.answers, answers.bytes = w.c.queue.takeAnswers(w.answers, up.Quantum()); answers.bytes > 0 {
+			rank := w.c.cfg.Given.Add(time.Now(), w.c.cfg.Source, answers.bytes)
+			answers.ticket = up.TakeAside(answers.bytes, rank)
+		}
 	}
-	return w.flush(n)
+	if blocks.come() {
+		paid += blocks.bytes
+		w.batch.blocks, w.blocks, *blocks = w.blocks, w.batch.blocks, turn{}
+	}
+	if answers.come() {
+		paid += answers.bytes
+		w.batch.answers, w.answers, *answers = w.answers, w.batch.answers, turn{}
+	}
+	return paid, nil
 }
 
-// await sends control messages until it is the ticket's turn.
-func (w *writer) await(ticket *limit.Ticket) error {
-	for {
-		select {
-		case <-ticket.Ready():
-			return nil
-		case <-w.c.queue.wake:
-			w.c.queue.takeControl(&w.batch, true)
-			if _, err := w.flush(0); err != nil {
-				ticket.Leave()
-				return err
-			}
-		case <-w.c.done:
-			ticket.Leave()
-			return net.ErrClosed
-		}
+// payOff waits until nothing is owed. What goes out before a choke does so at once,
+// for words that wait behind it are more urgent, but not twice in a row.
+func (w *writer) payOff(up *limit.Bucket) error {
+	if w.owed == 0 {
+		return nil
+	}
+	ticket := up.Take(w.owed)
+	w.owed = 0
+	if ticket == nil {
+		return nil
+	}
+	select {
+	case <-ticket.Ready():
+		return nil
+	case <-w.c.evicted:
+		ticket.Leave()
+		return ErrBacklog
+	case <-w.c.done:
+		ticket.Leave()
+		return net.ErrClosed
 	}
 }
 
@@ -186,9 +284,14 @@ func (w *writer) flush(paid int) (sent bool, err error) {
 		return false, err
 	}
 	w.c.queue.written(bytes, len(w.batch.control))
-	if blocks := w.batch.release(); blocks > 0 {
+	blocks, answers := w.batch.release(w.c.cfg.Account)
+	if blocks > 0 {
 		w.c.served.Add(int64(blocks))
 		w.c.cfg.Handler.OnSent(blocks)
+	}
+	if answers > 0 {
+		w.c.served.Add(int64(answers))
+		w.c.cfg.Handler.OnAnswered(answers)
 	}
 	return true, nil
 }
@@ -205,10 +308,15 @@ func (w *writer) write() error {
 				return err
 			}
 		}
+		if w.c.isEvicted() { // after the deadline was set, which Evict sets as well
+			return ErrBacklog
+		}
 		n, err := w.writeOnce()
 		w.c.written.Add(n)
 		switch {
 		case err == nil:
+		case w.c.isEvicted():
+			return ErrBacklog
 		case errors.Is(err, os.ErrDeadlineExceeded) && n == 0:
 			return ErrStuck
 		case !errors.Is(err, os.ErrDeadlineExceeded):
@@ -225,8 +333,8 @@ func (w *writer) writeOnce() (n int64, err error) {
 		return w.vector.WriteTo(w.c.conn) // one call of the system
 	}
 	// Other streams would get every header and every block by itself.
-	lent := windows.Get().(*[windowSize]byte)
-	defer windows.Put(lent)
+	lent := gathered.Get().(*[gatherSize]byte)
+	defer gathered.Put(lent)
 	for len(w.vector) > 0 && err == nil {
 		k := 0
 		for i := 0; i < len(w.vector) && k < len(lent); i++ {

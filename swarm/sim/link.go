@@ -25,10 +25,11 @@ const (
 
 // An item is a message, or a block.
 type item struct {
-	msg   wire.Message
-	ref   block.Ref
-	block bool
-	wrong bool // its content is not what it should be
+	msg    wire.Message
+	answer bool // it is an Answer
+	ref    block.Ref
+	block  bool
+	wrong  bool // its content is not what it should be
 }
 
 func (i *item) size() int64 {
@@ -190,10 +191,19 @@ func (n *node) uplinked() {
 	to.last = at
 	from := w.end(p.to ^ 1)
 	last := p.items[len(p.items)-1]
+	answers := 0
+	for i := range p.items {
+		if p.items[i].answer {
+			answers++
+		}
+	}
 	w.at(at, event{kind: evArrive, node: int32(to.node.id), arg: index})
 	if last.block && from.open {
 		n.sentBytes += int64(last.ref.Length)
 		n.step(core.Event{Kind: core.Sent, Peer: from.ref, Count: 1})
+	}
+	if answers > 0 && from.open {
+		n.step(core.Event{Kind: core.Answered, Peer: from.ref, Count: answers})
 	}
 }
 

@@ -5,6 +5,7 @@ import (
 	"encoding/binary"
 	"iter"
 	"net/netip"
+	"slices"
 	"time"
 
 	"swarmnode/metainfo"
@@ -238,6 +239,10 @@ func (n *node) do(a *core.Action) {
 			return
 		}
 		n.send(n.links[a.Peer], item{msg: a.Msg})
+	case core.Answer:
+		m := a.Msg
+		m.Payload = slices.Concat(m.Payload, a.Info)
+		n.send(n.links[a.Peer], item{msg: m, answer: true})
 	case core.Upload:
 		n.upload(a)
 	case core.Drop:

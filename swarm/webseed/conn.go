@@ -47,8 +47,9 @@ type Handler interface {
 	OnMessage(m *wire.Message)
 	// OnBlock gives a block; buf is the handler's from then on.
 	OnBlock(r block.Ref, buf *block.Buf)
-	// OnSent is never called.
+	// OnSent and OnAnswered are never called.
 	OnSent(blocks int)
+	OnAnswered(answers int)
 	// OnClosed is called exactly once, as the last, with the reason.
 	OnClosed(err error)
 }

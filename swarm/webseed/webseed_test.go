@@ -144,6 +144,8 @@ func (h *peerSide) OnBlock(r block.Ref, buf *block.Buf) {
 
 func (h *peerSide) OnSent(int) { h.t.Error("OnSent was called") }
 
+func (h *peerSide) OnAnswered(int) { h.t.Error("OnAnswered was called") }
+
 func (h *peerSide) OnClosed(err error) {
 	defer h.alone()()
 	h.closed <- err

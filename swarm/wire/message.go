@@ -68,6 +68,9 @@ type Message struct {
 	// Payload is what follows: the bits of Bitfield, the body of Extended
 	// behind its number, the body of the hash messages.
 	Payload []byte
+	// Size is what the message took on the wire, in bytes, of one that was
+	// received; 0 if that is not known. Append does not use it.
+	Size int
 }
 
 // String describes m in a few words, without its payload.
