@@ -210,13 +210,17 @@ func download(ctx context.Context, from string) (source, error) {
 	return src, err
 }
 
-// isDocument tells whether b holds a whole dictionary. It costs little if not: most
-// that is cut off does not end like one.
+// isDocument tells whether b holds a whole dictionary, or a magnet link. It costs
+// little if not: most that is cut off does not end like one.
 func isDocument(b []byte) bool {
+	if link, ok := magnetIn(b); ok {
+		_, err := metainfo.ParseMagnet(string(link))
+		return err == nil
+	}
 	if b = bytes.TrimSpace(b); !bytes.HasSuffix(b, []byte("e")) {
 		return false
 	}
-	r := bencode.NewReader(b, bencode.Limits{DepthMax: 128})
+	r := bencode.NewLenient(b, bencode.Limits{DepthMax: 128})
 	r.Skip()
 	return r.Err() == nil
 }

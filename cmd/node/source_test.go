@@ -40,6 +40,15 @@ func TestTorrentURLsAsTheyAre(t *testing.T) {
 			w.Write(b)
 		}
 	}
+	release := make(chan struct{})
+	hold := func(b []byte) http.HandlerFunc { // announces more than it has, and stays
+		return func(w http.ResponseWriter, _ *http.Request) {
+			w.Header().Set("Content-Length", fmt.Sprint(len(b)+50))
+			w.Write(b)
+			w.(http.Flusher).Flush()
+			<-release
+		}
+	}
 	mux := http.NewServeMux()
 	for path, h := range map[string]http.HandlerFunc{
 		"/plain":  body(doc),
@@ -56,14 +65,16 @@ func TestTorrentURLsAsTheyAre(t *testing.T) {
 			z.Close()
 			return b.Bytes()
 		}()),
-		"/gzip":   body(zipped.Bytes()),
-		"/x-gzip": body(zipped.Bytes(), "Content-Encoding", "x-gzip", "Content-Type", "application/x-bittorrent"),
-		"/long":   body(doc, "Content-Length", fmt.Sprint(len(doc)+50)),
-		"/cut":    body(doc[:60], "Content-Length", fmt.Sprint(len(doc))),
-		"/html":   body([]byte("<html>magnet:?xt=x</html>")),
-		"/bad":    lead("magnet:?xt=urn:btih:xyz"),
-		"/file":   lead("file:///etc/passwd"),
-		"/loop":   lead("/loop"),
+		"/gzip":     body(zipped.Bytes()),
+		"/x-gzip":   body(zipped.Bytes(), "Content-Encoding", "x-gzip", "Content-Type", "application/x-bittorrent"),
+		"/long":     body(doc, "Content-Length", fmt.Sprint(len(doc)+50)),
+		"/held":     hold(doc),
+		"/heldlink": hold([]byte(magnet)),
+		"/cut":      body(doc[:60], "Content-Length", fmt.Sprint(len(doc))),
+		"/html":     body([]byte("<html>magnet:?xt=x</html>")),
+		"/bad":      lead("magnet:?xt=urn:btih:xyz"),
+		"/file":     lead("file:///etc/passwd"),
+		"/loop":     lead("/loop"),
 		"/cookie": func(w http.ResponseWriter, r *http.Request) {
 			if c, err := r.Cookie("pass"); err == nil && c.Value == "1" {
 				w.Write(doc)
@@ -84,15 +95,16 @@ func TestTorrentURLsAsTheyAre(t *testing.T) {
 	}
 	server := httptest.NewServer(mux)
 	defer server.Close()
+	defer close(release)
 	for _, path := range []string{
-		"/plain", "/to", "/gzip", "/x-gzip", "/long", "/cookie", "/query?name=a b \u00fc", "/query?name=a%20b%20%C3%BC",
+		"/plain", "/to", "/gzip", "/x-gzip", "/long", "/held", "/cookie", "/query?name=a b \u00fc", "/query?name=a%20b%20%C3%BC",
 	} {
 		src, err := parseSource(context.Background(), server.URL+path)
 		if err != nil || src.torrent == nil || src.hash() != want.Info().Hash() {
 			t.Errorf("%s: got %+v, %v", path, src, err)
 		}
 	}
-	for _, path := range []string{"/magnet", "/MAGNET", "/twice", "/body", "/bom", "/bodygzip"} {
+	for _, path := range []string{"/magnet", "/MAGNET", "/twice", "/body", "/bom", "/bodygzip", "/heldlink"} {
 		src, err := parseSource(context.Background(), server.URL+path)
 		if err != nil || src.torrent != nil || src.magnet.Name != "a b" || len(src.magnet.Trackers) != 1 ||
 			src.magnet.Trackers[0] != "http://x/a%20b/announce" {
