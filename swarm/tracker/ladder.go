@@ -158,7 +158,7 @@ func (l *ladder) tell(r *rung, err error) {
 		if errors.As(err, &why) {
 			err = why
 		}
-		log("a tracker that the torrent or link names is not asked", "tracker", r.tracker, "err", err)
+		log("a tracker that the torrent or link names is not asked, unless you name it yourself", "tracker", r.tracker, "err", err)
 		return
 	}
 	if (!r.tracker.stranger || l.a.cfg.Private) && !r.failing {
