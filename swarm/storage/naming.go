@@ -283,10 +283,16 @@ func (n *naming) below(l *metainfo.Layout, i int) []string {
 // else has the name by chance, and is not to be overwritten. It comes before the
 // first write.
 func (s *Store) renounce(c *check) {
+	if s.renounced(c) {
+		s.workers.files.closeAll(s, false)
+	}
+}
+
+func (s *Store) renounced(c *check) (some bool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.cfg.ReadOnly || strings.HasSuffix(s.top, PartSuffix) { // what is unfinished is our own
-		return
+		return false
 	}
 	for i, path := range s.instead {
 		right, wrong := false, false
@@ -298,9 +304,11 @@ func (s *Store) renounce(c *check) {
 		if wrong && !right {
 			s.paths[i] = path
 			s.stamps[i] = stamp{}
+			some = true
 		}
 	}
 	s.instead = nil
+	return some
 }
 
 // FileName returns what file i of the Layout is called on disk, below Dir, with
