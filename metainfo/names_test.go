@@ -396,6 +396,7 @@ func fuzzNames(t *testing.T, lines []string, rule NameRule) {
 			return nil
 		}
 		checkNames(t, l, rule)
+		checkNamesOf(t, []byte(enc(files(entries...))), l, rule)
 		return l
 	}
 	l := parse(lines)
