@@ -41,12 +41,13 @@ func TestScenarios(t *testing.T) {
 	}
 }
 
-// TestLeavingSeeds: that everything is out when the seed leaves is no luck, in most runs.
+// TestLeavingSeeds: in most runs nothing is lost when the seed leaves. Pieces are lost in
+// a bit more than a third of a hundred runs; a few runs alone tell little.
 func TestLeavingSeeds(t *testing.T) {
 	if raced {
 		t.Skip("too long with the race detector")
 	}
-	const runs, most = 8, 3
+	const runs, most = 24, 12
 	lost := 0
 	for seed := range uint64(runs) {
 		r := run(t, leaving(), seed+1)
