@@ -12,20 +12,20 @@ const (
 	// that takes places again and again has ever more.
 	markLast = 10 * time.Second
 	// marksMax bounds the marks of one source or network, so that it is forgiven
-	// within a few minutes; and tallyMax bounds the sources and networks remembered.
-	marksMax = 32
-	tallyMax = 16384
+	// within a few minutes; and recordsMax bounds the sources and networks remembered.
+	marksMax   = 32
+	recordsMax = 16384
 	// networkShare is how many places and marks of a network weigh as much as one
 	// of a single source.
 	networkShare = 8
-	// sweepEvery is the least time between two sweeps for tallies that say nothing.
+	// sweepEvery is the least time between two sweeps for records that say nothing.
 	sweepEvery = time.Second
 )
 
 // Pending is a budget of places for newcomers that have not shown yet what they are
 // good for, such as handshakes that others start. It never refuses a newcomer: when
 // all places are taken, another one has to go. The first to go are those of the source
-// that holds most places, or that has left most of them for nothing lately; the places
+// that holds most places, or whose places came to nothing most often lately; the places
 // of a whole network weigh an eighth. Of equals the oldest goes. So those who connect
 // and say nothing, be it from ever new addresses, do not keep out those who have
 // something to say: these are through within a round trip or two. It is safe for
@@ -36,34 +36,34 @@ type Pending struct {
 
 	mu       sync.Mutex
 	places   []*Place // oldest first, len(places) <= max
-	sources  tallies[netip.Addr]
-	networks tallies[netip.Prefix]
+	sources  records[netip.Addr]
+	networks records[netip.Prefix]
 }
 
-// A tally is what counts against a source or a network.
-type tally struct {
+// A record is what counts against a source or a network.
+type record struct {
 	places int
 	marks  float64 // places that came to nothing, at the time at; they wear off
 	at     time.Duration
 }
 
 // weight returns how much counts against t.
-func (t *tally) weight(now time.Duration) float64 {
+func (t *record) weight(now time.Duration) float64 {
 	return float64(t.places) + t.marksAt(now)
 }
 
-func (t *tally) marksAt(now time.Duration) float64 {
+func (t *record) marksAt(now time.Duration) float64 {
 	return max(0, t.marks-float64(now-t.at)/float64(markLast))
 }
 
-func (t *tally) mark(now time.Duration) {
+func (t *record) mark(now time.Duration) {
 	t.marks, t.at = min(t.marksAt(now)+1, marksMax), now
 }
 
 // A Place is one place of a Pending.
 type Place struct {
 	of              *Pending
-	source, network *tally
+	source, network *record
 	evict           func()
 	gone            bool
 }
@@ -75,8 +75,8 @@ func NewPending(n int) *Pending {
 	}
 	return &Pending{
 		max: n, start: time.Now(),
-		sources:  tallies[netip.Addr]{by: make(map[netip.Addr]*tally)},
-		networks: tallies[netip.Prefix]{by: make(map[netip.Prefix]*tally)},
+		sources:  records[netip.Addr]{by: make(map[netip.Addr]*record)},
+		networks: records[netip.Prefix]{by: make(map[netip.Prefix]*record)},
 	}
 }
 
@@ -168,19 +168,19 @@ func (p *Pending) take(x *Place) {
 	}
 }
 
-// tallies are those of the sources or the networks.
-type tallies[K comparable] struct {
-	by    map[K]*tally // len(by) <= tallyMax, unless more have places
+// records are those of the sources or the networks.
+type records[K comparable] struct {
+	by    map[K]*record // len(by) <= recordsMax, unless more have places
 	swept time.Duration
 }
 
-// of returns the tally of key. Beyond the bound those make room for a new one that say
+// of returns the record of key. Beyond the bound those make room for a new one that say
 // nothing any more, or else any without a place.
-func (ts *tallies[K]) of(key K, now time.Duration) *tally {
+func (ts *records[K]) of(key K, now time.Duration) *record {
 	if t := ts.by[key]; t != nil {
 		return t
 	}
-	if len(ts.by) >= tallyMax && now-ts.swept >= sweepEvery {
+	if len(ts.by) >= recordsMax && now-ts.swept >= sweepEvery {
 		ts.swept = now
 		for k, t := range ts.by {
 			if t.places == 0 && t.marksAt(now) == 0 {
@@ -189,14 +189,14 @@ func (ts *tallies[K]) of(key K, now time.Duration) *tally {
 		}
 	}
 	for k, t := range ts.by {
-		if len(ts.by) < tallyMax {
+		if len(ts.by) < recordsMax {
 			break
 		}
 		if t.places == 0 {
 			delete(ts.by, k)
 		}
 	}
-	t := new(tally)
+	t := new(record)
 	ts.by[key] = t
 	return t
 }

@@ -137,8 +137,8 @@ func TestPendingAttack(t *testing.T) {
 				if served < handshakes {
 					t.Errorf("%s: %d of %d handshakes of %v", v.name, served, handshakes, trip)
 				}
-				if n := len(p.sources.by) + len(p.networks.by); n > 2*tallyMax {
-					t.Errorf("%s: %d tallies", v.name, n)
+				if n := len(p.sources.by) + len(p.networks.by); n > 2*recordsMax {
+					t.Errorf("%s: %d records", v.name, n)
 				}
 			})
 		}
