@@ -331,6 +331,8 @@ func (c *Conn) ask(ctx context.Context, span metainfo.Span) (*answer, error) {
 	}
 	if a.whole {
 		c.readOn()
+	} else if r.StatusCode == http.StatusPartialContent {
+		c.knowsRanges()
 	}
 	return a, nil
 }

@@ -15,7 +15,8 @@ import (
 
 const (
 	// runMax bounds the bytes of a run: long enough that the time of a request
-	// does not count, short enough that what is wanted now comes soon.
+	// does not count, short enough that what is wanted now comes soon. Where fewer
+	// runs are under way at a time, they are longer.
 	runMax = 4 << 20
 	// gatherTime is how long the first request of a run waits for more, unless
 	// there are gatherEnough bytes in it: those of one decision come within it.
@@ -187,8 +188,9 @@ func (c *Conn) take() []block.Ref {
 	end := c.offset(run[0]) + int64(run[0].Length)
 	size := int64(run[0].Length)
 	rest := c.requests[:0]
+	most := int64(runMax * fetchers / c.pace.limit)
 	for _, r := range c.requests[1:] {
-		if c.offset(r) == end && size+int64(r.Length) <= runMax {
+		if c.offset(r) == end && size+int64(r.Length) <= most {
 			run = append(run, r)
 			end += int64(r.Length)
 			size += int64(r.Length)
@@ -224,6 +226,14 @@ func (c *Conn) readOn() {
 	if first {
 		c.queue(wire.Message{ID: wire.Suggest})
 	}
+}
+
+// knowsRanges takes in that the server knows ranges after all: a cache may have had to
+// fill itself first.
+func (c *Conn) knowsRanges() {
+	c.mu.Lock()
+	c.inOrder = false
+	c.mu.Unlock()
 }
 
 // mayGoFar reports whether a long way may be read to no purpose in a file of a server
@@ -283,7 +293,7 @@ func (c *Conn) failFile(ctx context.Context, bad fileError, rest []block.Ref) {
 		return
 	}
 	c.cfg.Logger.Debug("web seed", "peer", c, "file", c.layout.FilePath(bad.file), "err", bad.err)
-	if c.cfg.Failed != nil {
+	if c.cfg.Failed != nil && !errors.Is(bad.err, errNoRanges) { // which comes later
 		c.cfg.Failed(bad.file, fmt.Errorf("%v: %w", c, bad.err))
 	}
 	if slow {
