@@ -48,18 +48,18 @@ func contentNames(name string, hash metainfo.Hash) (all [4]string) {
 // sees whether another Store writes to it. Nothing is made or locked while what is
 // there may be complete: so content can be served where nothing can be written, and
 // by several Stores.
-func (s *Store) claim() error {
-	for range claimsMax {
-		err := s.claimOnce()
-		if !errors.Is(err, fs.ErrNotExist) {
-			return err
+func (s *Store) claim() (err error) {
+	for range claimsMax { // another Store may finish what was there just now
+		err = s.claimOnce()
+		if !errors.Is(err, fs.ErrNotExist) && !errors.Is(err, ErrChanged) {
+			break
 		}
 	}
-	return s.claimOnce()
+	return err
 }
 
-// claimOnce is claim. The error is fs.ErrNotExist if another Store, which had the
-// same name for its unfinished content, has just given that its own.
+// claimOnce is claim, unless the content gets another name meanwhile: then the error
+// is fs.ErrNotExist or ErrChanged.
 func (s *Store) claimOnce() error {
 	s.setTop(finalName)
 	there, err := s.exists(s.names[finalName])
@@ -212,9 +212,7 @@ func (s *Store) lockTop() error {
 	s.mu.Unlock()
 	there, err := s.exists(top)
 	switch {
-	case err != nil:
-	case there:
-		err = s.tryWriting(top)
+	case err != nil, there:
 	case wasThere: // another Store has finished it
 		err = &Error{"open", s.disk.path(top), ErrChanged}
 	default:
@@ -231,11 +229,17 @@ func (s *Store) lockTop() error {
 		time.Sleep(lockPause)
 		lock, err = s.disk.lock(top, lockWrite)
 	}
-	if wasThere && errors.Is(err, fs.ErrNotExist) {
-		return &Error{"open", s.disk.path(top), ErrChanged}
+	if errors.Is(err, fs.ErrNotExist) {
+		err = &Error{"open", s.disk.path(top), ErrChanged}
 	}
 	if err != nil {
 		return err
+	}
+	if there { // now that nobody else gives it another name
+		if err := s.tryWriting(top); err != nil {
+			lock.Close()
+			return err
+		}
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()

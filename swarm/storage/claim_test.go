@@ -8,6 +8,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"sync"
 	"syscall"
 	"testing"
 
@@ -274,6 +275,50 @@ func TestTorrentsOfOneName(t *testing.T) {
 			if have, hashed, warned := recheck(t, cfg(byte(n+1), layout), nil); !have.All() || hashed != 0 || warned != nil {
 				t.Errorf("again: %d bytes hashed, %q", hashed, warned)
 			}
+		}
+	}
+}
+
+// The same with Stores that know nothing of each other and begin and end at any moment.
+func TestTorrentsOfOneNameAtOnce(t *testing.T) {
+	for range 40 {
+		dir := t.TempDir()
+		var rigs []*rig
+		var wait sync.WaitGroup
+		var mu sync.Mutex
+		for n := range byte(4) {
+			files := []tfile{{string('a' + rune(n)), 20_000, false}, {"sub/" + string('a'+rune(n)), 5, false}}
+			layout, data := makeLayout(t, "x", 16<<10, files...)
+			wait.Go(func() {
+				r, err := tryRig(t, Config{Dir: dir, Layout: layout, Part: true, Hash: metainfo.Hash{n}}, data)
+				if err == nil {
+					_, err = r.store.Check(t.Context(), nil)
+				}
+				for p := 0; err == nil && p < layout.Pieces(); p++ {
+					err = r.piece(p).Err
+				}
+				if err == nil {
+					err = r.store.Finish()
+				}
+				if err != nil {
+					t.Error(err)
+					return
+				}
+				mu.Lock()
+				defer mu.Unlock()
+				rigs = append(rigs, r)
+			})
+		}
+		wait.Wait()
+		for _, r := range rigs {
+			r.onDisk(dir, "x")
+			r.back()
+		}
+		if entries, err := os.ReadDir(dir); err != nil || len(entries) != 1 {
+			t.Errorf("left behind: %v, %v", entries, err)
+		}
+		if t.Failed() {
+			return
 		}
 	}
 }

@@ -35,27 +35,25 @@ func (s *Store) foreign(ctx context.Context) bool {
 // under another name; the final name there is only one of, so the error is an *Error
 // with ErrExists.
 func (s *Store) leaveForeign() error {
-	if s.hasName(partName) && s.names[partName] != s.names[finalName] {
-		others := s.othersWrite(s.names[partName])
-		if s.takeOwnName() {
-			if !others {
-				s.tellStrange()
-			}
-			return nil
-		}
+	if !s.hasName(partName) || s.names[partName] == s.names[finalName] {
+		return &Error{"open", s.path(), ErrExists}
 	}
-	return &Error{"open", s.path(), ErrExists}
-}
-
-// othersWrite reports whether another Store writes to what is called name, or has
-// just given it another name: that is how torrents share a folder, and nothing strange.
-func (s *Store) othersWrite(name string) bool {
-	lock, err := s.disk.lock(name, lockLook)
-	if err != nil {
-		return errors.Is(err, ErrInUse) || errors.Is(err, fs.ErrNotExist)
+	lock, err := s.disk.lock(s.topName(), lockLook)
+	switch {
+	case err == nil:
+		lock.Close()
+	case errors.Is(err, fs.ErrNotExist): // another Store has just finished it
+		return s.claim()
+	case errors.Is(err, ErrInUse) && !s.noneIn(s.topName()):
+		return err
 	}
-	lock.Close()
-	return false
+	if !s.takeOwnName() {
+		return &Error{"open", s.path(), ErrExists}
+	}
+	if !errors.Is(err, ErrInUse) { // or it is that of another torrent, which is no reason to worry
+		s.tellStrange()
+	}
+	return nil
 }
 
 // tellStrange tells that the content goes under another name than usual.
