@@ -9,7 +9,7 @@ import (
 	"time"
 
 	"swarmnode/metainfo/bencode"
-	"swarmnode/statefile"
+	"swarmnode/swarm/statefile"
 )
 
 const (

@@ -15,8 +15,8 @@ import (
 
 	"swarmnode/metainfo"
 	"swarmnode/metainfo/bencode"
-	"swarmnode/statefile"
 	"swarmnode/swarm/core"
+	"swarmnode/swarm/statefile"
 	"swarmnode/swarm/storage"
 )
 

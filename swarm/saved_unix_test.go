@@ -9,7 +9,7 @@ import (
 	"syscall"
 	"testing"
 
-	"swarmnode/statefile"
+	"swarmnode/swarm/statefile"
 )
 
 // What somebody else has put in the place of a record of peers is neither followed

@@ -7,7 +7,7 @@ import (
 
 	"golang.org/x/sys/unix"
 
-	"swarmnode/statefile"
+	"swarmnode/swarm/statefile"
 )
 
 // A fileLock is held by one process at a time, and let go of at the latest

@@ -9,7 +9,7 @@ import (
 	"strconv"
 	"strings"
 
-	"swarmnode/statefile"
+	"swarmnode/swarm/statefile"
 	"swarmnode/swarm/storage"
 )
 

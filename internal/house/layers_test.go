@@ -12,7 +12,7 @@ var layers = []struct {
 	name     string
 	packages []string
 }{
-	{"L1, nothing of the module", []string{"metainfo/bencode", "metainfo/lanes", "metainfo/weburl", "statefile", "swarm/bits", "swarm/block", "swarm/limit", "swarm/simnet", "swarm/transport/mse"}},
+	{"L1, nothing of the module", []string{"metainfo/bencode", "metainfo/lanes", "metainfo/weburl", "swarm/bits", "swarm/block", "swarm/limit", "swarm/simnet", "swarm/statefile", "swarm/transport/mse"}},
 	{"L2", []string{"metainfo", "swarm/guard", "swarm/transport"}},
 	{"L3", []string{"swarm/wire", "swarm/picker", "swarm/storage", "swarm/tracker", "swarm/lsd"}},
 	{"L4", []string{"swarm/core", "swarm/peer", "swarm/webseed"}},

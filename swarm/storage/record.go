@@ -10,7 +10,7 @@ import (
 	"syscall"
 
 	"swarmnode/metainfo"
-	"swarmnode/statefile"
+	"swarmnode/swarm/statefile"
 )
 
 // A record is where the Resume of a Store is kept: a file that is replaced as a

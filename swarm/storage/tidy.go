@@ -12,7 +12,7 @@ import (
 	"time"
 
 	"swarmnode/metainfo"
-	"swarmnode/statefile"
+	"swarmnode/swarm/statefile"
 )
 
 const (
