@@ -65,6 +65,7 @@ func (s *Store) checkName(ctx context.Context, progress func(done, total int64))
 	if err != nil {
 		return nil, s.orAgain(err)
 	}
+	s.setReplaced(first && exact && !c.known)
 	c.surveySide(sideSame)
 	there := !c.data.None()
 	c.sort(missing)
@@ -179,6 +180,7 @@ type check struct {
 	touched  *bits.Set // pieces in files that are not as they were left
 	trusted  *bits.Set // pieces that need no hashing
 	exact    bool      // what is known to be there is all that is there
+	known    bool      // a file is as it was left
 	progress func(done, total int64)
 
 	mu       sync.Mutex
@@ -219,6 +221,7 @@ func (c *check) survey(ctx context.Context) (missing *bits.Set, err error) {
 		if st.link {
 			c.links = append(c.links, i)
 		}
+		c.known = c.known || same && st.size > 0
 		there := min(st.size, f.Length)
 		first, end := layout.FilePieces(i)
 		for p := first; p < end && !same; p++ {

@@ -183,6 +183,50 @@ func TestStrangersPart(t *testing.T) {
 	}
 }
 
+// A record of an earlier fetch to the same place does not make something else ours.
+func TestStrangersPartAfterFetch(t *testing.T) {
+	for _, shape := range []string{"single", "folder"} {
+		for _, pieces := range []int{0, 1, -1} { // that the earlier fetch has got; -1: all
+			layout, data := makeLayout(t, "x", 64<<10, shapes[shape]...)
+			cfg := Config{Dir: t.TempDir(), StateDir: t.TempDir(), Layout: layout, Part: true}
+			r := newRig(t, cfg, data)
+			if _, err := r.store.Check(t.Context(), nil); err != nil {
+				t.Fatal(err)
+			}
+			switch pieces {
+			case 1:
+				r.piece(1)
+			case -1:
+				r.fetch()
+			}
+			r.back()
+			part := filepath.Join(cfg.Dir, "x"+PartSuffix)
+			for _, name := range []string{part, filepath.Join(cfg.Dir, "x")} {
+				if err := os.RemoveAll(name); err != nil {
+					t.Fatal(err)
+				}
+			}
+			place(t, cfg.Dir, "x"+PartSuffix, layout, content(78, len(data)))
+			before := tree(t, part)
+			for range 2 { // also when the fetch that goes aside is stopped
+				r = newRig(t, cfg, data)
+				if _, err := r.store.Check(t.Context(), nil); err != nil {
+					t.Fatalf("%s, %d pieces: %v", shape, pieces, err)
+				}
+				r.piece(1)
+				r.back()
+			}
+			r = newRig(t, cfg, data)
+			r.fetch()
+			r.onDisk(cfg.Dir, "x")
+			r.back()
+			if after := tree(t, part); after != before {
+				t.Errorf("%s, %d pieces: a stranger's files were changed:\n%s\nwas\n%s", shape, pieces, after, before)
+			}
+		}
+	}
+}
+
 // sansTimes takes the time of the folder itself, which new names in it change, out of
 // what tree prints.
 func sansTimes(tree string) string { return tree[strings.Index(tree, "\n"):] }

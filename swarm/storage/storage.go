@@ -124,6 +124,8 @@ type Store struct {
 	have     *bits.Set
 	stamps   []stamp // by file, and at sideIndex that of the side file
 	readOnly bool
+	// replaced: the record of an earlier run is about content that is gone.
+	replaced bool
 	// looking: what is there may be complete, and nothing was made, locked or
 	// changed yet. wasThere: something had the name top when that was chosen.
 	// twice: so has something the name of unfinished content, and top is the final

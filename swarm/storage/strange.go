@@ -19,7 +19,17 @@ var errStrange = errors.New("holds no sound piece of this torrent, and is left a
 // which nothing is right, may be something else: no record says that an earlier
 // run wrote it, nor does its name. Store.mu is held.
 func (s *Store) mayBeForeign() bool {
-	return s.cfg.Part && !s.readOnly && s.looking && s.recorded == nil && s.top != s.names[ownName]
+	known := s.recorded != nil && !(s.replaced && s.top == s.names[partName])
+	return s.cfg.Part && !s.readOnly && s.looking && !known && s.top != s.names[ownName]
+}
+
+// setReplaced notes whether what an earlier run left, and put on record when it
+// stopped, is gone: what lies there now is none of it, so the record does not make it
+// ours.
+func (s *Store) setReplaced(replaced bool) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.replaced = replaced
 }
 
 // foreign tells whether what lies there is something else, when nothing of it is
