@@ -1,6 +1,7 @@
 package storage
 
 import (
+	"cmp"
 	"os"
 	"path"
 	"path/filepath"
@@ -110,13 +111,17 @@ func (s *Store) findTop() string {
 		return s.cfg.Name
 	}
 	names := topNames(s.layout, s.rule)
+	inside, found := s.inFolder(names)
 	for i, name := range names {
+		if found && strings.HasPrefix(inside, name+"/") {
+			return inside
+		}
 		if s.topIsThere(name) && (i == 0 || s.isContent(name)) {
 			return name
 		}
 	}
-	if name, ok := s.inFolder(names); ok {
-		return name
+	if found {
+		return inside
 	}
 	if s.layout.NamesVary() && !s.cfg.ReadOnly {
 		s.fitRule()
@@ -197,13 +202,13 @@ func (s *Store) mayBe(i int, st fileStat) bool {
 }
 
 // inFolder looks for content of a single file in the folder that the torrent was
-// made of: see metainfo.Layout.Folder.
+// made of: see metainfo.Layout.Folder. That may have the name of the file.
 func (s *Store) inFolder(names []string) (name string, ok bool) {
+	if s.layout.Multi {
+		return "", false
+	}
 	for _, rule := range append(rules[:], s.rule) {
-		folder := s.layout.Folder(rule)
-		if folder == "" {
-			continue
-		}
+		folder := cmp.Or(s.layout.Folder(rule), s.layout.TopName(rule))
 		for _, name := range names {
 			name = folder + "/" + name
 			if st, err := s.disk.stat(name); err == nil && s.mayBe(0, st) {

@@ -304,15 +304,21 @@ func TestOthersKeepTheirNames(t *testing.T) {
 // TestSingleFileInItsFolder: a v2 torrent of one file is found in the folder that it
 // was made of, too.
 func TestSingleFileInItsFolder(t *testing.T) {
+	for _, folder := range []string{"al?bum", "film:.mkv"} {
+		t.Run(folder, func(t *testing.T) { singleFileInItsFolder(t, folder) })
+	}
+}
+
+func singleFileInItsFolder(t *testing.T, folder string) {
 	dir := t.TempDir()
 	data := content(3, 50_000)
-	if err := os.MkdirAll(filepath.Join(dir, "al?bum"), 0o755); err != nil {
+	if err := os.MkdirAll(filepath.Join(dir, folder), 0o755); err != nil {
 		t.Fatal(err)
 	}
-	if err := os.WriteFile(filepath.Join(dir, "al?bum", "film:.mkv"), data, 0o644); err != nil {
+	if err := os.WriteFile(filepath.Join(dir, folder, "film:.mkv"), data, 0o644); err != nil {
 		t.Fatal(err)
 	}
-	built, err := metainfo.Build(t.Context(), metainfo.BuildOptions{Path: filepath.Join(dir, "al?bum"), Kind: metainfo.V2})
+	built, err := metainfo.Build(t.Context(), metainfo.BuildOptions{Path: filepath.Join(dir, folder), Kind: metainfo.V2})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -324,7 +330,7 @@ func TestSingleFileInItsFolder(t *testing.T) {
 	for _, readOnly := range []bool{true, false} {
 		r := newRig(t, Config{Dir: dir, Layout: l, ReadOnly: readOnly, Part: true}, data)
 		have, err := r.store.Check(t.Context(), nil)
-		if err != nil || !have.All() || r.store.FileName(0) != "al?bum/film:.mkv" {
+		if err != nil || !have.All() || r.store.FileName(0) != folder+"/film:.mkv" {
 			t.Errorf("%v, %v, as %s", have, err, r.store.FileName(0))
 		}
 		if err := r.store.Finish(); err != nil {
