@@ -92,11 +92,32 @@ func (f *dhtFlags) with(ctx context.Context, c *console, join bool, do func(cont
 	ctx, cancel := context.WithTimeoutCause(ctx, time.Duration(f.timeout), errTimeout)
 	defer cancel()
 	if join {
-		if err := node.Join(ctx); err != nil {
-			return f.failure(ctx, "joining the DHT", err)
+		if err := f.joinTalking(ctx, c, node, silence{hosts: hosts}); err != nil {
+			return err
 		}
 	}
 	return do(ctx, node)
+}
+
+// joinTalking waits until node has joined. It gives up at once if there is no
+// node to ask, since none comes later to one that does not answer, and says when
+// none of those that there are has answered.
+func (f *dhtFlags) joinTalking(ctx context.Context, c *console, node *dht.Node, quiet silence) error {
+	const what = "joining the DHT"
+	if st := node.Stats(); len(quiet.hosts)+st.Saved == 0 {
+		return failWithHint(exitNoPeers, what, errors.New(quiet.text(st)), "--bootstrap HOST:PORT")
+	}
+	first, cancel := context.WithTimeout(ctx, silentFor)
+	defer cancel()
+	err := node.Join(first)
+	if err != nil && ctx.Err() == nil && first.Err() != nil {
+		quiet.look(c, node.Stats(), silentFor)
+		err = node.Join(ctx)
+	}
+	if err != nil {
+		return f.failure(ctx, what, err)
+	}
+	return nil
 }
 
 var errTimeout = errors.New("timeout")
