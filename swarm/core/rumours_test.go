@@ -40,6 +40,7 @@ var innocents = []struct {
 	{"a unique local /64", "fd00:1:2:3::/64", limit.DialsPerSourceMax},
 	{"a private address", "10.1.2.3/32", limit.DialsPerSourceMax},
 	{"an address of loopback, any port", "127.0.0.77/32", limit.DialsPerSourceMax},
+	{"our own address, any port", "127.0.0.1/32", limit.DialsPerNetworkMax},
 	{"one /24", "60.0.0.0/24", limit.DialsPerNetworkMax},
 	{"one /24 of loopback", "127.0.7.0/24", limit.DialsPerNetworkMax},
 	{"one /48", "2001:db8:1::/48", limit.DialsPerNetworkMax},
@@ -53,8 +54,8 @@ func TestPEXNamesTheInnocent(t *testing.T) {
 	for _, v := range innocents {
 		for _, silent := range []bool{false, true} {
 			a := newExchange(t)
-			a.torrent.cfg.Home = limit.Home{netip.MustParseAddr("127.0.0.1")}
-			a.torrent.book.home = a.torrent.cfg.Home
+			home := limit.Home{netip.MustParseAddr("127.0.0.1")}
+			a.torrent.cfg.Home, a.torrent.book.home, a.torrent.dialer.rumours = home, home, limit.NewRumours(home)
 			for i := range tellers { // of our own network, who may name it
 				ref := PeerRef(10 + i)
 				a.link(ref, netip.MustParseAddrPort(fmt.Sprintf("127.%d.0.1:6881", i+1)), false)

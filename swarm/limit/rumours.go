@@ -15,9 +15,9 @@ const (
 	// address: the peers of a university or of a provider's VPN that are gone, but
 	// no sweep over the hosts of somebody who is none.
 	DialsPerNetworkMax = 12
-	// dialsHomeMax bounds them to an address at which we listen ourselves: many
-	// nodes of one machine, and other programs of it, too.
-	dialsHomeMax = 32
+	// dialsHomeMax bounds them to an address at which we listen ourselves. It is as
+	// good as a network: many nodes are there, and other programs, too.
+	dialsHomeMax = DialsPerNetworkMax
 )
 
 // Rumours bounds how often addresses are dialled that strangers have named, so that
