@@ -117,7 +117,10 @@ func (x *terminal) drawn() []string {
 	var lines []string
 	plain := colours.ReplaceAllString(string(text), "")
 	for _, part := range strings.Split(plain, erased)[1:] {
-		lines = append(lines, strings.SplitN(part, "\r", 2)[0])
+		line, _, _ := strings.Cut(part, "\r")
+		if !strings.HasPrefix(line, "node: ") { // a message, which may be longer
+			lines = append(lines, line)
+		}
 	}
 	return lines
 }
@@ -216,7 +219,7 @@ func TestTerminals(t *testing.T) {
 				lines = strings.Split(string(text), "\r\n")
 			}
 			if !slices.ContainsFunc(lines, regexp.MustCompile(tt.want).MatchString) {
-				t.Errorf("no line %s in\n%q", tt.want, lines)
+				t.Errorf("no line %s in\n%q\nof %q", tt.want, lines, text)
 			}
 			for _, line := range lines {
 				if n := utf8.RuneCountInString(line); tt.redraw && n >= tt.columns {
