@@ -45,6 +45,7 @@ type loop struct {
 	outside    uint32        // version of the engine's addresses that the core was told
 	failed     map[int]error // files that a web seed could not give, nil when the user was told
 	failedLook bool          // they are being looked at
+	doubts     []doubt       // oldest first
 
 	rechecks int  // how often complete content turned out to be changed
 	spoilt   bool // content that is only served was changed by another program

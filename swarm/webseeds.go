@@ -102,9 +102,10 @@ func (l *loop) useWebSeed(ctx context.Context, info *metainfo.Info, seed webSeed
 }
 
 // sourcelessAfter and sourcelessMax bound the time after which files that a web seed
-// has failed to give are looked at, which doubles: by then others may have them.
+// has failed to give are looked at, which doubles: by then others may have them, and
+// what was taken back for a moment is offered again.
 const (
-	sourcelessAfter = 2 * time.Second
+	sourcelessAfter = 7 * time.Second
 	sourcelessMax   = time.Minute
 )
 
@@ -122,14 +123,51 @@ func (l *loop) distrust(a *core.Action) {
 	if !ok {
 		return
 	}
-	seed.Distrust(int(a.Ref.Piece), int(a.Ref.Length))
-	layout := l.Info().Layout()
-	for file := range layout.Files {
-		first, end := layout.FilePieces(file)
-		if first < int(a.Ref.Piece+a.Ref.Length) && end > int(a.Ref.Piece) && !layout.Files[file].Pad {
-			l.fileFailed(file, fmt.Errorf("%v: %w", seed, errOtherData))
+	first, n := int(a.Ref.Piece), int(a.Ref.Length)
+	seed.Distrust(first, n)
+	err := fmt.Errorf("%v: %w", seed, errOtherData)
+	files := l.filesOf(first)
+	for _, file := range files {
+		if from, end := l.Info().Layout().FilePieces(file); len(files) == 1 || from == first && end == first+n && n > 1 {
+			l.fileFailed(file, err)
+			return
 		}
 	}
+	l.doubts = append(l.doubts, doubt{first, err})
+	l.lookForSourceless()
+}
+
+// A doubt is a piece of several files that a web seed has sent with a wrong hash: it is
+// not known which of them is to blame.
+type doubt struct {
+	piece int
+	err   error
+}
+
+// filesOf returns the files that have a part in a piece.
+func (l *loop) filesOf(piece int) (files []int) {
+	layout := l.Info().Layout()
+	for span := range layout.Spans(layout.PieceOffset(piece), layout.PieceSize(piece)) {
+		if !layout.Files[span.File].Pad {
+			files = append(files, span.File)
+		}
+	}
+	return files
+}
+
+// resolve settles the doubts: a file that failed by itself is to blame, or else all of
+// the piece's are named.
+func (l *loop) resolve() {
+	for _, d := range l.doubts {
+		files := l.filesOf(d.piece)
+		known := slices.ContainsFunc(files, func(file int) bool { _, ok := l.failed[file]; return ok })
+		for _, file := range files {
+			if !known {
+				l.fileFailed(file, d.err)
+			}
+		}
+	}
+	l.doubts = nil
 }
 
 // fileFailed notes that a web seed cannot give a file. When nobody else can either,
@@ -142,6 +180,11 @@ func (l *loop) fileFailed(file int, err error) {
 		l.failed = make(map[int]error)
 	}
 	l.failed[file] = err
+	l.lookForSourceless()
+}
+
+// lookForSourceless begins to look for files that nobody has, unless it has begun.
+func (l *loop) lookForSourceless() {
 	if l.failedLook {
 		return
 	}
@@ -165,6 +208,7 @@ func (l *loop) fileFailed(file int, err error) {
 // tellSourceless tells the user once of each file that is wanted, that a web seed has
 // failed to give, and that nobody else has.
 func (l *loop) tellSourceless() {
+	l.resolve()
 	if len(l.failed) == 0 {
 		return
 	}
