@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"net/netip"
 	"os"
 	"path/filepath"
 	"strings"
@@ -14,6 +15,7 @@ import (
 
 	"swarmnode/metainfo"
 	"swarmnode/swarm"
+	"swarmnode/swarm/core"
 	"swarmnode/swarm/tracker"
 )
 
@@ -104,6 +106,7 @@ func (f *seedFlags) run(ctx context.Context, c *console, args []string) error {
 	defer s.close()
 	s.announceStart()
 	f.checkTrackers(ctx, c)
+	f.checkPeers(c, s.engine.Addrs())
 	watching, cancel := context.WithCancel(ctx)
 	w := startWatch(watching, s, nil)
 	defer w.wait.Wait()
@@ -148,6 +151,17 @@ func (f *seedFlags) checkTrackers(ctx context.Context, c *console) {
 			if err := t.CheckLink(ctx); err != nil {
 				c.warn("the link names tracker %v, but nodes that get the link will not ask it: %v", t, err)
 			}
+		}
+	}
+}
+
+// checkPeers warns of addresses that will be in the link and that nodes which find them
+// there do not dial.
+func (f *seedFlags) checkPeers(c *console, bound []netip.AddrPort) {
+	for _, own := range ownAddrs(bound, f.announceIP.items) {
+		if addr, err := netip.ParseAddrPort(own); err == nil && !core.SourceLink.MayName(addr) {
+			c.warn("the link names %s, but nodes that get the link will not dial it: it is link-local or a port below 1024 "+
+				"of a local network (try: --listen or --announce-ip with another one)", own)
 		}
 	}
 }
