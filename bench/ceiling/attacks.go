@@ -40,6 +40,8 @@ type attack struct {
 	v2      bool
 	encrypt mse.Method
 	write   func() []byte
+	id      int  // of the peer, beside its number
+	reads   bool // what comes
 }
 
 var attacks = []attack{
@@ -120,13 +122,21 @@ func (a attack) run(peers int) func(context.Context, *bench) (result, error) {
 			return r, explain(err, node)
 		}
 		held := 0
+		var conns []net.Conn
 		for i := range peers {
-			conn, err := a.strike(ctx, addr, infos[i%len(infos)], i)
+			conn, err := a.shake(ctx, addr, infos[i%len(infos)], i)
 			if err != nil {
+				conns = append(conns, nil)
 				continue
 			}
 			held++
+			conns = append(conns, conn)
 			defer conn.Close()
+		}
+		for i, conn := range conns { // all at once
+			if conn != nil {
+				a.say(conn, infos[i%len(infos)])
+			}
 		}
 		if err := nodeproc.Pause(ctx, watched); err != nil {
 			return r, err
@@ -167,18 +177,31 @@ func (a attack) torrents(b *bench, count int) (paths []string, infos []*metainfo
 
 // strike connects the n-th peer and writes what the attack has.
 func (a attack) strike(ctx context.Context, addr netip.AddrPort, info *metainfo.Info, n int) (net.Conn, error) {
+	conn, err := a.shake(ctx, addr, info, n)
+	if err == nil {
+		a.say(conn, info)
+	}
+	return conn, err
+}
+
+// shake connects the n-th peer.
+func (a attack) shake(ctx context.Context, addr netip.AddrPort, info *metainfo.Info, n int) (net.Conn, error) {
 	d := net.Dialer{LocalAddr: net.TCPAddrFromAddrPort(netip.AddrPortFrom(own(n), 0))}
 	conn, err := d.DialContext(ctx, "tcp", addr.String())
 	if err != nil {
 		return nil, err
 	}
-	conn.(*net.TCPConn).SetReadBuffer(4 << 10)
-	hello := wire.Hello{InfoHash: info.Hash(), Reserved: wire.Reserved{}.With(wire.FeatureFast).With(wire.FeatureExtension)}
-	copy(hello.PeerID[:], fmt.Sprintf("-XX0000-%d", n))
-	shaken, err := peer.Dial(ctx, conn, peer.Offer{Mine: hello, Encrypt: a.encrypt})
-	if err != nil {
-		return nil, err
+	if !a.reads {
+		conn.(*net.TCPConn).SetReadBuffer(4 << 10)
 	}
+	hello := wire.Hello{InfoHash: info.Hash(), Reserved: wire.Reserved{}.With(wire.FeatureFast).With(wire.FeatureExtension)}
+	copy(hello.PeerID[:], fmt.Sprintf("-XX0000-%d-%d", n, a.id))
+	shaken, err := peer.Dial(ctx, conn, peer.Offer{Mine: hello, Encrypt: a.encrypt})
+	return shaken.Conn, err
+}
+
+// say writes what the attack has, or as much of it as the node takes.
+func (a attack) say(conn net.Conn, info *metainfo.Info) {
 	words := a.write()
 	if a.v2 { // the root is the first field of each request
 		root := info.Layout().Files[0].Root
@@ -186,9 +209,6 @@ func (a attack) strike(ctx context.Context, addr netip.AddrPort, info *metainfo.
 			copy(words[at+wire.PrefixSize+1:], root[:])
 		}
 	}
-	shaken.Conn.SetWriteDeadline(time.Now().Add(2 * time.Second))
-	if _, err := io.Copy(shaken.Conn, bytes.NewReader(words)); err != nil {
-		return shaken.Conn, nil // it took what it takes
-	}
-	return shaken.Conn, nil
+	conn.SetWriteDeadline(time.Now().Add(2 * time.Second))
+	io.Copy(conn, bytes.NewReader(words))
 }

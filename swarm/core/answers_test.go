@@ -204,6 +204,22 @@ func TestJunkEndsTheConnection(t *testing.T) {
 	}
 }
 
+// TestCostlyJunkEndsSooner: under a download limit little is read of those who send
+// junk, so that less of it is enough.
+func TestCostlyJunkEndsSooner(t *testing.T) {
+	a := newAttack(t, 0)
+	for sent := 0; sent < vainMax/4; sent += 16 << 10 {
+		a.message(1, wire.Message{ID: 200, Size: 16 << 10, Costly: true})
+		if why, gone := a.dropped(1); gone {
+			if why != ReasonJunk {
+				t.Error("dropped: ", why)
+			}
+			return
+		}
+	}
+	t.Error("not dropped")
+}
+
 // TestJunkBetweenBlocks: a block that was asked for makes up for what came before.
 func TestJunkBetweenBlocks(t *testing.T) {
 	a := newAttack(t, 0)

@@ -8,7 +8,7 @@ import (
 
 // onMessage takes in one message of a live peer.
 func (t *Torrent) onMessage(p *peer, m *wire.Message) {
-	p.flood.came(m.Size)
+	p.flood.came(m.Size * ifThen(m.Costly, costlyFactor, 1))
 	t.dispatch(p, m)
 	if !p.gone && p.flood.vain > vainMax {
 		t.drop(p, ReasonJunk, false)
@@ -79,6 +79,9 @@ const (
 	// of an honest peer that stays for days.
 	vainMax      = 1 << 20
 	vainForgiven = 64
+	// costlyFactor is how often bytes count that take a download limit from others:
+	// of those who send them little is read, and they should not stay for that.
+	costlyFactor = 8
 )
 
 // A flood counts what changes nothing: keep-alives, states repeated, HAVEs of

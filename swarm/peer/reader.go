@@ -244,7 +244,7 @@ func (r *reader) message(ctx context.Context, window []byte) (more bool, err err
 	if err := r.control(); err != nil {
 		return false, err
 	}
-	r.msg.Size = whole
+	r.msg.Size, r.msg.Costly = whole, r.toll.talking
 	r.c.cfg.Handler.OnMessage(&r.msg)
 	r.msg.Payload = nil
 	return true, nil
@@ -262,7 +262,7 @@ func (r *reader) keepAlive() error {
 		return err
 	}
 	if r.keepAlives += wire.PrefixSize; r.keepAlives >= keepAlivesTold {
-		r.msg = wire.Message{ID: wire.KeepAlive, Size: r.keepAlives}
+		r.msg = wire.Message{ID: wire.KeepAlive, Size: r.keepAlives, Costly: r.toll.talking}
 		r.keepAlives = 0
 		r.c.cfg.Handler.OnMessage(&r.msg)
 	}

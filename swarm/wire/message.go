@@ -69,8 +69,10 @@ type Message struct {
 	// behind its number, the body of the hash messages.
 	Payload []byte
 	// Size is what the message took on the wire, in bytes, of one that was
-	// received; 0 if that is not known. Append does not use it.
-	Size int
+	// received; 0 if that is not known. Costly says that its sender talks so much
+	// that it had to wait for others under a rate limit. Append uses neither.
+	Size   int
+	Costly bool
 }
 
 // String describes m in a few words, without its payload.

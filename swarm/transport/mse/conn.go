@@ -24,7 +24,7 @@ type Conn struct {
 
 // scratchSize is how many bytes are encrypted at a time: enough for few calls,
 // little enough to stay in the cache.
-const scratchSize = 64 << 10
+const scratchSize = 32 << 10
 
 var scratches = sync.Pool{New: func() any { return new([scratchSize]byte) }}
 
