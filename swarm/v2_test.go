@@ -8,6 +8,7 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 
 	"swarmnode/metainfo"
 	"swarmnode/swarm"
@@ -269,6 +270,8 @@ func TestV2BadBlock(t *testing.T) {
 		add(t, liar, swarm.Spec{Torrent: torrent, Dir: filepath.Dir(bad), Complete: true})
 		add(t, honest, swarm.Spec{Torrent: torrent, Dir: filepath.Dir(good), Complete: true, Up: 8 << 20})
 		out := t.TempDir()
+		const blameWait = 5 * time.Second // for the hashes of blocks, see core/blame.go
+		start := time.Now()
 		leech := add(t, newEngine(t), swarm.Spec{
 			Magnet: torrent.Magnet(), Dir: out, Peers: []string{liar.Addr().String(), honest.Addr().String()},
 		})
@@ -280,7 +283,11 @@ func TestV2BadBlock(t *testing.T) {
 			t.Errorf("%v: the content differs (%v)", kind, err)
 		}
 		s := leech.Stats()
-		if waste := s.Waste[core.ReasonBadPiece]; waste == 0 || waste%block.Size != 0 || waste >= pieceLength {
+		most := int64(pieceLength) - 1
+		if time.Since(start) > blameWait { // so loaded that a piece did not wait for these hashes
+			most = int64(len(data))
+		}
+		if waste := s.Waste[core.ReasonBadPiece]; waste == 0 || waste%block.Size != 0 || waste > most {
 			t.Errorf("%v: %d bytes were wrong, want one block of %d, or of each of a few pieces", kind, waste, block.Size)
 		}
 		if n := s.Drops[core.ReasonBadPiece]; n != 1 {
