@@ -3,7 +3,9 @@ package storage
 import (
 	"cmp"
 	"errors"
+	"io"
 	"io/fs"
+	"sync"
 	"time"
 
 	"swarmnode/metainfo"
@@ -73,13 +75,17 @@ func (s *Store) claimOnce() error {
 	s.looking, s.wasThere = true, there
 	s.mu.Unlock()
 	if !there { // so there is something to write
-		return s.writable()
+		err := s.writable()
+		if errors.Is(err, ErrInUse) && s.leaveFolder() {
+			return nil
+		}
+		return err
 	}
 	lock, err := s.disk.lock(s.topName(), lockLook)
 	if err == nil {
 		return lock.Close()
 	}
-	if errors.Is(err, ErrInUse) && (s.goAside() || s.hasName(finalName)) {
+	if errors.Is(err, ErrInUse) && (s.leaveFolder() || s.hasName(finalName)) {
 		return nil // content that others add to may be complete for all we know
 	}
 	return err
@@ -105,7 +111,7 @@ func (s *Store) chooseName(final bool) (there bool, err error) {
 	case own && !(final && s.isReadOnly()):
 		s.setTop(ownName)
 		return true, nil
-	case final && part && s.layout.Multi && !s.isReadOnly() && s.noneIn(s.names[finalName]):
+	case final && part && s.layout.Multi && !s.isReadOnly() && s.moreInPart():
 		s.setTop(partName) // the folder belongs to torrents that share its name
 		return true, nil
 	case final:
@@ -146,6 +152,25 @@ func (s *Store) noneIn(name string) bool {
 	return !s.layout.NamesVary() || !s.mayFind() || !s.holdsFile(name)
 }
 
+// moreInPart reports whether the folder of the unfinished content, and not that with
+// the final name, is the one to go on in.
+func (s *Store) moreInPart() bool {
+	return s.noneIn(s.names[finalName]) || s.filesIn(s.names[partName]) > s.filesIn(s.names[finalName])
+}
+
+// filesIn returns how many files the folder name has under the names of this torrent.
+func (s *Store) filesIn(name string) (n int) {
+	for i := range s.layout.Files {
+		if !s.hasPlace(i) {
+			continue
+		}
+		if _, err := s.disk.stat(s.nameIn(name, i)); err == nil {
+			n++
+		}
+	}
+	return n
+}
+
 // errAgain tells that the content has another name by now.
 var errAgain = errors.New("check again")
 
@@ -174,16 +199,19 @@ func (s *Store) complete(have *bits.Set) bool {
 }
 
 // toWrite prepares to write, unless the content is only read. It is errAgain if
-// another Store has finished the content meanwhile.
+// another Store has finished the content meanwhile, or writes another torrent there.
 func (s *Store) toWrite() error {
 	if !s.isLooking() {
 		return nil
 	}
 	err := s.writable()
-	if !errors.Is(err, ErrChanged) {
-		return err
+	switch {
+	case errors.Is(err, ErrInUse) && s.leaveFolder():
+		return errAgain // what was found there belongs to the other torrent
+	case errors.Is(err, ErrChanged):
+		return cmp.Or(s.claim(), errAgain)
 	}
-	return cmp.Or(s.claim(), errAgain)
+	return err
 }
 
 // begin makes the Store one that writes: it makes the file or folder at the top, or
@@ -200,7 +228,7 @@ func (s *Store) begin() error {
 		err = s.lockTop()
 	}
 	if err == nil && s.cfg.Part && s.layout.Multi && s.noneIn(s.topName()) {
-		s.makeFirst()
+		s.makeSome()
 	}
 	return err
 }
@@ -221,13 +249,13 @@ func (s *Store) lockTop() error {
 	if err != nil {
 		return err
 	}
-	lock, err := s.disk.lock(top, lockWrite)
+	lock, err := s.workers.writers.lock(s, top)
 	for range lockTries {
 		if !errors.Is(err, ErrInUse) {
 			break
 		}
 		time.Sleep(lockPause)
-		lock, err = s.disk.lock(top, lockWrite)
+		lock, err = s.workers.writers.lock(s, top)
 	}
 	if errors.Is(err, fs.ErrNotExist) {
 		err = &Error{"open", s.disk.path(top), ErrChanged}
@@ -280,18 +308,29 @@ func (s *Store) makeTop() error {
 	return f.close()
 }
 
-// makeFirst makes the first file that is wanted, so that other Stores see that the
-// folder holds content of this torrent. Whether it can be made shows later.
-func (s *Store) makeFirst() {
+// makeSome makes the first and the largest file that is wanted, so that other Stores see
+// that the folder holds content of this torrent, even if they have one of the two as
+// well. Whether they can be made shows later.
+func (s *Store) makeSome() {
+	first, largest := -1, -1
 	for i := range s.layout.Files {
-		f := &s.layout.Files[i]
-		if f.Pad || len(f.Link) > 0 || !s.wanted.file(i) {
+		if !s.hasPlace(i) || !s.wanted.file(i) {
 			continue
 		}
+		if first < 0 {
+			first, largest = i, i
+		}
+		if s.layout.Files[i].Length > s.layout.Files[largest].Length {
+			largest = i
+		}
+	}
+	if first < 0 {
+		return
+	}
+	for _, i := range []int{first, largest} {
 		if f, err := s.disk.open(s.fileName(i), s.makeMode(i)); err == nil {
 			f.close()
 		}
-		return
 	}
 }
 
@@ -300,6 +339,23 @@ func (s *Store) makeFirst() {
 // torrent. It reports whether it did.
 func (s *Store) goAside() bool {
 	return s.layout.Multi && s.noneIn(s.topName()) && s.takeOwnName()
+}
+
+// leaveFolder is goAside also for a folder that has files of this torrent, before
+// anything that was found there counts.
+func (s *Store) leaveFolder() bool { return s.isOthersFolder() && s.takeOwnName() }
+
+// isOthersFolder reports whether the folder at the top, which another Store has locked,
+// is that of another torrent. Torrents of one name often have a file in common.
+func (s *Store) isOthersFolder() bool {
+	top := s.topName()
+	if !s.layout.Multi || s.noneIn(top) {
+		return s.layout.Multi
+	}
+	if other, known := s.workers.writers.torrent(s.disk.path(top)); known {
+		return other != s.cfg.Hash
+	}
+	return s.holdsOthers()
 }
 
 // takeOwnName gives up the name that was chosen for the one that nothing else has,
@@ -350,6 +406,51 @@ func (s *Store) unlock() {
 	if s.lock != nil {
 		s.lock.Close()
 		s.lock = nil
+	}
+	s.workers.writers.forget(s)
+}
+
+// writers are the Stores of Workers that write, by the paths that they have locked. It
+// is safe for concurrent use.
+type writers struct {
+	mu  sync.Mutex
+	all map[string]*Store
+}
+
+// lock locks what is called top for s to write.
+func (w *writers) lock(s *Store, top string) (io.Closer, error) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	lock, err := s.disk.lock(top, lockWrite)
+	if err != nil {
+		return nil, err
+	}
+	if w.all == nil {
+		w.all = make(map[string]*Store)
+	}
+	s.locked = s.disk.path(top)
+	w.all[s.locked] = s
+	return lock, nil
+}
+
+// torrent returns what the Store that has locked path writes; known is false if no
+// Store of these Workers has.
+func (w *writers) torrent(path string) (hash metainfo.Hash, known bool) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	s, known := w.all[path]
+	if known {
+		hash = s.cfg.Hash
+	}
+	return hash, known
+}
+
+// forget takes back what s has locked.
+func (w *writers) forget(s *Store) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if w.all[s.locked] == s {
+		delete(w.all, s.locked)
 	}
 }
 

@@ -107,6 +107,8 @@ type Store struct {
 	handles map[int]*handle
 	ended   bool
 
+	locked string // a path; guarded by workers.writers.mu
+
 	journal
 	naming
 

@@ -42,9 +42,12 @@ func (s *Store) foreign(ctx context.Context) bool {
 }
 
 // leaveForeign leaves what is something else where it is. Unfinished content goes
-// under another name; the final name there is only one of, so the error is an *Error
-// with ErrExists.
+// under another name, and so does a torrent that shares its folder with others; else
+// there is only one of the final name, so the error is an *Error with ErrExists.
 func (s *Store) leaveForeign() error {
+	if s.hasName(finalName) && s.sharesFolder() && s.takeOwnName() {
+		return nil
+	}
 	if !s.hasName(partName) || s.names[partName] == s.names[finalName] {
 		return &Error{"open", s.path(), ErrExists}
 	}
@@ -54,7 +57,7 @@ func (s *Store) leaveForeign() error {
 		lock.Close()
 	case errors.Is(err, fs.ErrNotExist): // another Store has just finished it
 		return s.claim()
-	case errors.Is(err, ErrInUse) && !s.noneIn(s.topName()):
+	case errors.Is(err, ErrInUse) && !s.isOthersFolder():
 		return err
 	}
 	if !s.takeOwnName() {
@@ -64,6 +67,30 @@ func (s *Store) leaveForeign() error {
 		s.tellStrange()
 	}
 	return nil
+}
+
+// sharesFolder reports whether the folder with the final name may be that of other
+// torrents, which have files in common with this one: it has other files, lacks some of
+// this torrent, and those that it has are of the right length. Whether they are the same
+// is seen when the content is complete; a piece that spans files does not tell before.
+func (s *Store) sharesFolder() bool {
+	if !s.layout.Multi || !s.holdsOthers() {
+		return false
+	}
+	lacks := false
+	for i := range s.layout.Files {
+		if !s.hasPlace(i) {
+			continue
+		}
+		st, err := s.disk.stat(s.nameIn(s.names[finalName], i))
+		switch {
+		case errors.Is(err, fs.ErrNotExist):
+			lacks = true
+		case err != nil || kindError(st.mode, false) != nil || st.size != s.layout.Files[i].Length:
+			return false
+		}
+	}
+	return lacks
 }
 
 // tellStrange tells that the content goes under another name than usual.

@@ -29,8 +29,9 @@ type Workers struct {
 	// have checkChunk bytes at least, when they are not nil.
 	chunks chan []byte
 
-	disks sharedDisks
-	rooms rooms
+	disks   sharedDisks
+	rooms   rooms
+	writers writers
 
 	mu     sync.Mutex
 	wake   sync.Cond // queue or closed
