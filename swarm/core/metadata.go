@@ -205,7 +205,7 @@ func (t *Torrent) onMetadataBlock(p *peer, m *wire.Metadata) {
 	}
 	begin := int64(m.Piece) * wire.MetadataBlock
 	length := min(wire.MetadataBlock, s.size-begin)
-	if int64(len(m.Data)) != length || m.TotalSize != 0 && m.TotalSize != s.size {
+	if int64(len(m.Data)) != length { // total_size does not matter: the hash judges the whole
 		t.wrongMetadata(p)
 		return
 	}

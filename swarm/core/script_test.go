@@ -301,7 +301,8 @@ func (s *script) says(ref PeerRef, what string, args []string) {
 	s.step(Event{Kind: Received, Peer: ref, Msg: m})
 }
 
-// metadata reads "request N", "reject N", "data N" or "lie N".
+// metadata reads "request N", "reject N", "data N", "lie N", or "missized N": data with
+// a total_size that is wrong.
 func (s *script) metadata(args []string) wire.Metadata {
 	raw := s.info.Raw()
 	m := wire.Metadata{Piece: uint32(number(args[1], 0))}
@@ -314,8 +315,11 @@ func (s *script) metadata(args []string) wire.Metadata {
 		begin := min(int(m.Piece)*wire.MetadataBlock, len(raw))
 		m.Type, m.TotalSize = wire.MetadataData, int64(len(raw))
 		m.Data = bytes.Clone(raw[begin:min(begin+wire.MetadataBlock, len(raw))])
-		if args[0] == "lie" {
+		switch args[0] {
+		case "lie":
 			m.Data[0] ^= 1
+		case "missized":
+			m.TotalSize = 5
 		}
 	}
 	return m
