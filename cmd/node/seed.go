@@ -325,11 +325,12 @@ func (f *buildFlags) options(c *console, path string) metainfo.BuildOptions {
 		Private: f.private, Source: f.source.text,
 		Skipped: func(path string, why error) { c.warn("%s is left out: %v", path, why) },
 		SkippedHidden: func(n int) {
+			line := fmt.Sprintf("%d hidden files and folders are left out (try: --hidden)", n)
 			if n == 1 {
-				c.note("1 hidden file or folder is left out (try: --hidden)")
-				return
+				line = "1 hidden file or folder is left out (try: --hidden)"
 			}
-			c.note("%d hidden files and folders are left out (try: --hidden)", n)
+			c.event("warning", warningEvent{line})
+			c.note("%s", line)
 		},
 		Progress: func(done, total int64) {
 			now := time.Now()
