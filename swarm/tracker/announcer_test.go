@@ -6,11 +6,13 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"net"
 	"net/netip"
 	"slices"
 	"strings"
 	"sync"
 	"sync/atomic"
+	"syscall"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -364,6 +366,32 @@ func TestFailuresAreTold(t *testing.T) {
 			if got := strings.Count(b.String(), "unknown torrent"); got != c.want {
 				t.Errorf("%+v: told %d times:\n%s", c, got, b.String())
 			}
+		})
+	}
+}
+
+// Of a tracker with addresses of one family, it is told why that one failed, and not
+// that there is none of the other, whichever comes first.
+func TestFailureOfTheFamilyThereIs(t *testing.T) {
+	for _, first := range []string{"4.example/IPv4", "4.example/IPv6"} {
+		synctest.Test(t, func(t *testing.T) {
+			n := &fakeNet{answer: func(tracker string, _ Request) (Response, error) {
+				if tracker != first {
+					time.Sleep(time.Second)
+				}
+				if tracker == "4.example/IPv6" {
+					return Response{}, fmt.Errorf("announcing: %w", &net.OpError{Op: "dial", Err: &net.AddrError{Err: "no suitable address found"}})
+				}
+				return Response{}, fmt.Errorf("announcing: %w", syscall.ECONNREFUSED)
+			}}
+			a := newAnnouncer(t, n, Config{}, []string{"4.example"})
+			_, stop := collect(t, a, 1, false)
+			time.Sleep(2 * time.Second)
+			if got := a.Report().Err; !errors.Is(got, syscall.ECONNREFUSED) {
+				t.Errorf("%s first: %v", first, got)
+			}
+			stop()
+			a.Close()
 		})
 	}
 }

@@ -3,6 +3,7 @@ package tracker
 import (
 	"context"
 	"errors"
+	"net"
 	"net/netip"
 	"slices"
 	"sync"
@@ -165,7 +166,7 @@ func (l *ladder) tell(r *rung, err error) {
 		log = l.a.cfg.Logger.Warn
 	}
 	r.failing = true
-	log("a tracker is of no help", "err", err)
+	log("tracker failed", "err", err)
 }
 
 // An outcome is that of an announce in one family.
@@ -201,7 +202,7 @@ func (l *ladder) ask(r *rung) (answer Response, err error) {
 		o := <-outcomes
 		if o.err != nil {
 			var f *Failure
-			if err == nil || errors.As(o.err, &f) || errors.Is(o.err, guard.ErrRefused) {
+			if err == nil || lacksFamily(err) || errors.As(o.err, &f) || errors.Is(o.err, guard.ErrRefused) {
 				err = o.err
 			}
 			continue
@@ -217,6 +218,13 @@ func (l *ladder) ask(r *rung) (answer Response, err error) {
 		return answer, nil
 	}
 	return Response{}, err
+}
+
+// lacksFamily reports whether the tracker just has no address in the family that was
+// tried, which says nothing about why the other one failed.
+func lacksFamily(err error) bool {
+	var none *net.AddrError
+	return errors.As(err, &none)
 }
 
 // event returns what the next announce to r in a family has to say. Completed is a
