@@ -365,23 +365,27 @@ func TestBuildTooLargeInfo(t *testing.T) {
 		long.files, long.total = append(long.files, f), long.total+f.size
 	}
 	large := &sources{name: "large", files: []source{{size: 20 << 30}}, total: 20 << 30}
+	huge := &sources{name: "huge", files: []source{{size: 100 << 30}}, total: 100 << 30}
 	for _, tt := range []struct {
 		name  string
 		src   *sources
 		kind  Kind
 		piece int
-		want  InfoSizeError // Kind and PieceLength
+		want  InfoSizeError // File, Kind and PieceLength
 	}{
 		{"names of folders, v1", many, V1, 0, InfoSizeError{Kind: V2, PieceLength: 32 << 10}},
 		{"names of folders, hybrid", many, Hybrid, 0, InfoSizeError{Kind: V2, PieceLength: 16 << 10}},
 		{"names of files", long, V1, 16 << 10, InfoSizeError{}},
 		{"names of files, hybrid", long, Hybrid, 16 << 10, InfoSizeError{}},
 		{"hashes", large, V1, 16 << 10, InfoSizeError{Kind: V1, PieceLength: 32 << 10}},
-		{"hashes, hybrid", large, Hybrid, 16 << 10, InfoSizeError{Kind: Hybrid, PieceLength: 32 << 10}},
+		{"hashes, hybrid", large, Hybrid, 16 << 10, InfoSizeError{Kind: Hybrid, PieceLength: 64 << 10}},
 		{"hashes, chosen", large, V1, 0, InfoSizeError{Kind: V1, PieceLength: -1}},
-		{"v2 has none", large, V2, 16 << 10, InfoSizeError{Kind: V1, PieceLength: -1}},
+		{"v2 has none there, but in the file", large, V2, 16 << 10, InfoSizeError{File: true, Kind: V2, PieceLength: 32 << 10}},
+		{"layers", huge, V2, 64 << 10, InfoSizeError{File: true, Kind: V2, PieceLength: 128 << 10}},
+		{"layers, hybrid", huge, Hybrid, 128 << 10, InfoSizeError{File: true, Kind: Hybrid, PieceLength: 256 << 10}},
+		{"layers, chosen", huge, V2, 0, InfoSizeError{PieceLength: -1}},
 	} {
-		opt := &BuildOptions{Kind: tt.kind, PieceLength: tt.piece}
+		opt := &BuildOptions{Kind: tt.kind, PieceLength: tt.piece, Output: "x.torrent"}
 		l, err := plan(opt, tt.src)
 		if err != nil {
 			t.Fatal(tt.name, err)
@@ -394,7 +398,7 @@ func TestBuildTooLargeInfo(t *testing.T) {
 			continue
 		}
 		var large *InfoSizeError
-		if !errors.As(err, &large) || large.Bytes <= InfoBytesMax {
+		if !errors.As(err, &large) || large.Bytes <= InfoBytesMax || large.File != tt.want.File {
 			t.Fatalf("%s: %v", tt.name, err)
 		}
 		if large.Kind != tt.want.Kind || large.PieceLength != tt.want.PieceLength {
@@ -403,7 +407,10 @@ func TestBuildTooLargeInfo(t *testing.T) {
 		if large.PieceLength == 0 {
 			continue
 		}
-		opt = &BuildOptions{Kind: large.Kind, PieceLength: large.PieceLength}
+		if opt.Output = ""; large.File && checkInfoBytes(opt, tt.src, l) != nil {
+			t.Errorf("%s: refused without a file", tt.name)
+		}
+		opt = &BuildOptions{Kind: large.Kind, PieceLength: large.PieceLength, Output: "x.torrent"}
 		if l, err = plan(opt, tt.src); err != nil || checkInfoBytes(opt, tt.src, l) != nil {
 			t.Errorf("%s: the remedy does not help: %v", tt.name, err)
 		}

@@ -2,10 +2,16 @@ package metainfo
 
 import "fmt"
 
+// outsideBytes is room in a .torrent file for what is neither info dictionary nor
+// piece layers.
+const outsideBytes = 64 << 10
+
 // An InfoSizeError says that a torrent would have an info dictionary of more than
-// InfoBytesMax bytes. It is known before anything is hashed.
+// InfoBytesMax bytes, or a .torrent file, with the piece layers, of more than
+// TorrentBytesMax. It is known before anything is hashed.
 type InfoSizeError struct {
-	Bytes int // of the info dictionary
+	Bytes int  // of the info dictionary, or of the file
+	File  bool // it is the file that is too large
 	// Kind and PieceLength make a torrent of the same files that is small enough, or
 	// PieceLength is 0: there are too many files, or their names are too long.
 	Kind        Kind
@@ -15,20 +21,25 @@ type InfoSizeError struct {
 }
 
 func (e *InfoSizeError) Error() string {
+	if e.File {
+		return fmt.Sprintf("the .torrent file would have %d bytes, more than the %d that are read", e.Bytes, TorrentBytesMax)
+	}
 	return fmt.Sprintf("the info dictionary would have %d bytes, more than the %d that peers take", e.Bytes, InfoBytesMax)
 }
 
 // checkInfoBytes fails with an *InfoSizeError if the info dictionary of l would be too
-// large.
+// large, or the file, if there is to be one.
 func checkInfoBytes(opt *BuildOptions, src *sources, l *Layout) error {
-	n := infoLength(opt, l)
-	if n <= InfoBytesMax {
+	e := excess(opt, l)
+	if e == nil {
 		return nil
 	}
-	e := &InfoSizeError{Bytes: n}
 	hashes := 0
 	if l.kind.HasV1() {
 		hashes = l.pieces * len(Hash{})
+	}
+	if e.File {
+		hashes += layersBytes(l)
 	}
 	kinds := []Kind{l.kind}
 	for _, kind := range []Kind{V1, V2} {
@@ -42,7 +53,7 @@ func checkInfoBytes(opt *BuildOptions, src *sources, l *Layout) error {
 	}
 	// One change is better than two, and that of what takes most room comes first.
 	tries := [][2]int{}
-	if hashes <= n/2 {
+	if hashes <= e.Bytes/2 {
 		tries = appendPairs(tries, kinds[1:], lengths[:1])
 		tries = appendPairs(tries, kinds[:1], lengths[1:])
 	} else {
@@ -64,13 +75,38 @@ func checkInfoBytes(opt *BuildOptions, src *sources, l *Layout) error {
 	return e
 }
 
-// fits reports whether a torrent of that kind and length of pieces has an info
-// dictionary that peers take.
+// excess returns what is too large of a torrent with the layout l, nil if nothing is.
+func excess(opt *BuildOptions, l *Layout) *InfoSizeError {
+	n := infoLength(opt, l)
+	if n > InfoBytesMax {
+		return &InfoSizeError{Bytes: n}
+	}
+	if n += layersBytes(l); opt.Output != "" && n > TorrentBytesMax-outsideBytes {
+		return &InfoSizeError{Bytes: n, File: true}
+	}
+	return nil
+}
+
+// layersBytes is at least the length of the piece layers of l, and not much more.
+func layersBytes(l *Layout) (n int) {
+	if !l.kind.HasV2() {
+		return 0
+	}
+	const perFile = 48 // the root, and the lengths before both
+	for i := range l.Files {
+		if first, end := l.FilePieces(i); !l.Files[i].Pad && end-first > 1 {
+			n += perFile + (end-first)*len(Hash256{})
+		}
+	}
+	return n
+}
+
+// fits reports whether a torrent of that kind and length of pieces is small enough.
 func fits(opt *BuildOptions, src *sources, kind Kind, pieceLength int) bool {
 	other := *opt
 	other.Kind, other.PieceLength = kind, pieceLength
 	l, err := plan(&other, src)
-	return err == nil && infoLength(&other, l) <= InfoBytesMax
+	return err == nil && excess(&other, l) == nil
 }
 
 func appendPairs(to [][2]int, kinds []Kind, lengths []int) [][2]int {
