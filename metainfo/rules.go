@@ -221,6 +221,16 @@ func (l *Layout) Folder(rule NameRule) string {
 	return name
 }
 
+// OnlyFile returns the name of the only file of a folder that a torrent of version 2
+// alone was made of by Build: whoever reads that torrent sees the file without the
+// folder (BEP 52, "Interpreting paths"). ok is false for all other torrents.
+func (l *Layout) OnlyFile() (name string, ok bool) {
+	if l.kind != V2 || !l.Multi || len(l.Files) != 1 || len(l.Files[0].Path) != 1 {
+		return "", false
+	}
+	return l.Files[0].Path[0], true
+}
+
 // Renamed returns which names rule changes, in the order of the torrent.
 func (i *Info) Renamed(rule NameRule) []Renamed {
 	if rule.resolve() == NamesNative.resolve() || !i.layout.varied {

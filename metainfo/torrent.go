@@ -108,9 +108,14 @@ func parseTorrent(b []byte) (*Torrent, error) {
 // Info returns the info dictionary.
 func (t *Torrent) Info() *Info { return t.info }
 
-// Magnet returns the link to the torrent, with its trackers and web seeds.
+// Magnet returns the link to the torrent, with its trackers and web seeds. Its name
+// is the one that the content has for others; see Layout.OnlyFile.
 func (t *Torrent) Magnet() Magnet {
-	m := Magnet{Name: t.info.Name(), WebSeeds: slices.Clone(t.WebSeeds)}
+	name := t.info.Name()
+	if file, ok := t.info.layout.OnlyFile(); ok {
+		name = file
+	}
+	m := Magnet{Name: name, WebSeeds: slices.Clone(t.WebSeeds)}
 	m.V1, m.HasV1 = t.info.HashV1()
 	m.V2, m.HasV2 = t.info.HashV2()
 	for _, tier := range t.Trackers {

@@ -226,9 +226,9 @@ func warnPrivate(c *console, t *metainfo.Torrent) {
 // in a torrent of version 2 alone, a file at the top is no folder with a file.
 func warnSingle(c *console, t *metainfo.Torrent) {
 	l := t.Info().Layout()
-	if l.Kind() == metainfo.V2 && l.Multi && len(l.Files) == 1 && len(l.Files[0].Path) == 1 {
+	if file, ok := l.OnlyFile(); ok {
 		c.warn("%q has one file, so others will see a torrent of version 2 as that file, %q, without the folder (try: --hybrid or --v1)",
-			l.Name, l.Files[0].Path[0])
+			l.Name, file)
 	}
 }
 
