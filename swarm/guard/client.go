@@ -192,23 +192,35 @@ func (e *SchemeError) Error() string {
 // Unwrap returns ErrRefused.
 func (e *SchemeError) Unwrap() error { return ErrRefused }
 
+// A RedirectError is a failure to ask where a server sent us on. That server is well.
+type RedirectError struct{ Err error }
+
+func (e *RedirectError) Error() string { return "after a redirect: " + e.Err.Error() }
+
+// Unwrap returns why it failed.
+func (e *RedirectError) Unwrap() error { return e.Err }
+
 // Get asks for t within a family, following redirects. The header is sent
 // along; it may be nil. Cookies that a server sets with a redirect are sent where it
 // leads, if they are for there, and forgotten afterwards. The whole is bounded by
 // ctx alone: the body comes as slowly as the server likes. Errors do not repeat the
 // URL, which may hold what only the user and the server know; that of a redirect to
-// another scheme than those of HTTP is a *SchemeError.
+// another scheme than those of HTTP is a *SchemeError, and one after a redirect a
+// *RedirectError.
 func (c *Client) Get(ctx context.Context, t Target, family Family, header http.Header) (Answer, error) {
 	u, least := t.URL, LinkLocal
 	cookies, err := cookiejar.New(nil)
 	if err != nil {
 		return Answer{}, err
 	}
-	for range RedirectsMax + 1 {
+	for hop := range RedirectsMax + 1 {
 		if err := checkURL(u); err != nil {
 			return Answer{}, err
 		}
 		a, err := c.once(ctx, key{t.rule(u, least), family}, u, header, cookies.Cookies(u))
+		if err != nil && hop > 0 {
+			err = &RedirectError{err}
+		}
 		if err != nil {
 			return Answer{}, err
 		}

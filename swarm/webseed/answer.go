@@ -75,6 +75,12 @@ type fileError struct {
 func (e fileError) Error() string { return e.err.Error() }
 func (e fileError) Unwrap() error { return e.err }
 
+// elsewhere reports whether a failure is that of a host to which the server leads.
+func elsewhere(err error) bool {
+	var r *guard.RedirectError
+	return errors.As(err, &r) && !errors.Is(err, guard.ErrRefused)
+}
+
 // ofServer reports whether an answer is about the server rather than about the file
 // that was asked for: it has too much to do, or those behind it have.
 func ofServer(status int) bool {
@@ -95,7 +101,7 @@ func lasting(err error) bool {
 	if errors.As(err, &s) {
 		return s.status != http.StatusInternalServerError
 	}
-	return !errors.Is(err, errTooLittle) && !errors.Is(err, errNoRanges)
+	return !errors.Is(err, errTooLittle) && !errors.Is(err, errNoRanges) && !elsewhere(err)
 }
 
 // An answer is the body of an HTTP answer, which holds a file from at up to end.
@@ -312,13 +318,17 @@ func (c *Conn) ask(ctx context.Context, span metainfo.Span) (*answer, error) {
 		"Accept-Encoding": {"identity"},
 	})
 	if err != nil {
+		led := elsewhere(err)
 		if cause := context.Cause(a.ctx); cause != nil {
 			err = cause
+			if led && !errors.Is(cause, context.Canceled) {
+				err = &guard.RedirectError{Err: cause}
+			}
 		}
 		a.watch.Stop()
 		a.cancel(nil)
-		if errors.Is(err, guard.ErrRefused) {
-			err = fileError{span.File, err} // where others are may be allowed
+		if errors.Is(err, guard.ErrRefused) || elsewhere(err) {
+			err = fileError{span.File, err} // others may be elsewhere, or allowed
 		}
 		return nil, err
 	}

@@ -93,6 +93,7 @@ func (c *Conn) fetchAll(ctx context.Context) {
 // moved.
 func (c *Conn) settle(ctx context.Context, rest []block.Ref, moved bool, err error) {
 	var bad fileError
+	ofFile := errors.As(err, &bad)
 	c.mu.Lock()
 	c.pace.active--
 	if moved {
@@ -104,28 +105,36 @@ func (c *Conn) settle(ctx context.Context, rest []block.Ref, moved bool, err err
 			c.pace.smooth(time.Now())
 		}
 		c.mu.Unlock()
-	case errors.As(err, &bad):
+	case moved && !ofFile, errors.Is(err, errEarly), c.crowded(err):
+		c.requests = slices.Concat(rest, c.requests)
+		c.mu.Unlock()
+		c.cfg.Logger.Debug("web seed", "peer", c, "err", err, "dur", time.Duration(0))
+	case ofFile:
 		c.mu.Unlock()
 		if errors.Is(err, errFar) {
 			// Others may have it. If nobody has, the way there is read next time.
 			bad.err = errNoRanges
 		}
 		c.failFile(ctx, bad, rest)
-	case moved, errors.Is(err, errEarly), crowds(err) && !c.paused && c.pace.crowded(time.Now()):
-		c.requests = slices.Concat(rest, c.requests)
-		c.mu.Unlock()
-		c.cfg.Logger.Debug("web seed", "peer", c, "err", err, "dur", time.Duration(0))
 	default:
 		c.mu.Unlock()
 		c.fail(ctx, rest, err)
 	}
 }
 
-// crowds reports whether a failure may mean that the server takes no more
-// connections than it has.
+// crowded takes in a failure that may mean that there are too many runs under way. It
+// reports false if it can mean no such thing. Conn.mu is held.
+func (c *Conn) crowded(err error) bool { return crowds(err) && !c.paused && c.pace.crowded(time.Now()) }
+
+// crowds reports whether a failure may mean that the server, or one to which it leads,
+// takes no more connections than it has.
 func crowds(err error) bool {
 	var s statusError
-	if errors.As(err, &s) {
+	var bad fileError
+	switch {
+	case errors.As(err, &bad):
+		return elsewhere(err)
+	case errors.As(err, &s):
 		return s.status == http.StatusTooManyRequests || s.status == http.StatusServiceUnavailable || s.status == statusBandwidth
 	}
 	return !errors.Is(err, context.Canceled)

@@ -574,19 +574,31 @@ func TestFileFaults(t *testing.T) {
 }
 
 // TestFileIsNotTheServer: what the run of a file that failed asked for of other files
-// comes all the same, and a piece that is of both is rejected.
+// comes all the same, and a piece that is of both is rejected. A file may also fail
+// for the host to which the server leads.
 func TestFileIsNotTheServer(t *testing.T) {
+	deaf := httptest.NewServer(http.HandlerFunc(func(http.ResponseWriter, *http.Request) { panic(http.ErrAbortHandler) }))
+	t.Cleanup(deaf.Close)
+	for name, fail := range map[string]http.HandlerFunc{
+		"not found":           http.NotFound,
+		"another host is ill": http.RedirectHandler(deaf.URL, http.StatusFound).ServeHTTP,
+	} {
+		t.Run(name, func(t *testing.T) { testFileFails(t, fail) })
+	}
+}
+
+func testFileFails(t *testing.T, fail http.HandlerFunc) {
 	td := makeTorrent(t, metainfo.V1, "x", map[string]int{"a": 150_000, "b": 150_000, "c": 150_000})
 	files := http.FileServer(http.Dir(td.dir))
 	url, _ := failingServer(t, func(w http.ResponseWriter, r *http.Request) {
 		if strings.HasSuffix(r.URL.Path, "/b") {
-			http.NotFound(w, r)
+			fail(w, r)
 			return
 		}
 		files.ServeHTTP(w, r)
 	})
 	c, h, _ := openWith(t, &td, Config{URL: url})
-	c.times.absent = time.Hour
+	c.times.file, c.times.absent = time.Hour, time.Hour
 	layout := td.info.Layout()
 	first, end := layout.FilePieces(1)
 	ask(t, c, td.blocks())
