@@ -245,12 +245,24 @@ func leadingFlags(table []*command, args []string) (ahead, rest []string, err er
 // flagError says in the words of this command what is wrong with a flag.
 func flagError(err error) error {
 	if e, ok := errors.AsType[*pflag.InvalidValueError](err); ok {
-		return fmt.Errorf("--%s %s: %w", e.GetFlag().Name, quoteSource(e.GetValue()), e.Unwrap())
+		return fmt.Errorf("--%s %s: %w", e.GetFlag().Name, quoteSource(e.GetValue()), wrongValue(e))
 	}
 	if e, ok := errors.AsType[*pflag.ValueRequiredError](err); ok {
 		return fmt.Errorf("--%s needs a value", e.GetFlag().Name)
 	}
 	return err
+}
+
+// wrongValue says what is wrong with the value of a flag, in our words rather than in
+// those of the function that reads it.
+func wrongValue(e *pflag.InvalidValueError) error {
+	switch e.GetFlag().Value.Type() {
+	case "bool":
+		return errors.New("neither true nor false")
+	case "count":
+		return errors.New("not a number")
+	}
+	return e.Unwrap()
 }
 
 // envPrefix begins the environment variable of every flag.
@@ -282,7 +294,7 @@ func setFromEnvironment(fs *pflag.FlagSet, getenv func(string) (string, bool)) e
 		for _, v := range values {
 			if err := fs.Set(f.Name, v); err != nil {
 				if invalid, ok := errors.AsType[*pflag.InvalidValueError](err); ok {
-					err = invalid.Unwrap()
+					err = wrongValue(invalid)
 				}
 				first = fmt.Errorf("%s=%s: %w", name, quoteSource(v), err)
 				return
