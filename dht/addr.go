@@ -20,14 +20,14 @@ func cleanAddr(a netip.AddrPort) netip.AddrPort {
 	return netip.AddrPortFrom(a.Addr().Unmap().WithZone(""), a.Port())
 }
 
-// isLocal tells whether ip belongs to a range that the rules about distinct
+// isLocal reports whether ip belongs to a range that the rules about distinct
 // networks, BEP 42 and per-address limits exempt: many nodes of a private
 // network share an address, and none of them proves anything by it.
 func isLocal(ip netip.Addr) bool {
 	return ip.IsLoopback() || ip.IsPrivate() || ip.IsLinkLocalUnicast()
 }
 
-// usable tells whether a node or peer at a can be sent to at all.
+// usable reports whether a node or peer at a can be sent to at all.
 func usable(a netip.AddrPort) bool {
 	ip := a.Addr()
 	if a.Port() == 0 || !ip.IsValid() || ip.IsUnspecified() || ip.IsMulticast() || ip.Is4In6() {
@@ -40,7 +40,7 @@ func usable(a netip.AddrPort) bool {
 	return true
 }
 
-// reachable tells whether an address that a stranger at from told us may be
+// reachable reports whether an address that a stranger at from told us may be
 // used: a node of the public network has no business in ours.
 func reachable(from, told netip.AddrPort) bool {
 	return usable(told) && (!isLocal(told.Addr()) || isLocal(from.Addr()))

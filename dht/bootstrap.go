@@ -98,7 +98,7 @@ func ParseHost(s string) (string, error) {
 	return net.JoinHostPort(strings.ToLower(host), strconv.FormatUint(n, 10)), nil
 }
 
-// isHostName tells whether s can be a name: labels of letters, digits, hyphens
+// isHostName reports whether s can be a name: labels of letters, digits, hyphens
 // and underscores, the last not a number, 253 bytes in all.
 func isHostName(s string) bool {
 	s = strings.TrimSuffix(s, ".")

@@ -29,7 +29,7 @@ func newBudget(rate, burst, addrsMax int) budget {
 	return budget{rate: float64(rate), burst: float64(burst), addrsMax: addrsMax}
 }
 
-// take tells whether a query may be sent to that address now, and counts it.
+// take reports whether a query may be sent to that address now, and counts it.
 func (b *budget) take(now instant, to netip.AddrPort) bool {
 	if isLocal(to.Addr()) {
 		return true

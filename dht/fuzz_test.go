@@ -85,7 +85,7 @@ func (b *bench) step(how byte, packet []byte) {
 	b.core.receive(b.now, from, packet)
 }
 
-// check tells whether the state is within its bounds and what was sent is
+// check reports whether the state is within its bounds and what was sent is
 // sound.
 func (b *bench) check(t *testing.T, six *family) {
 	var r bencode.Reader

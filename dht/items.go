@@ -33,7 +33,7 @@ func ImmutableTarget(value []byte) ID { return immutableTarget(value) }
 // MutableTarget is where the DHT keeps the mutable item of key and salt, BEP 44.
 func MutableTarget(key ed25519.PublicKey, salt []byte) ID { return mutableTarget(key, salt) }
 
-// checkValue tells whether value may be the v of an item: one canonical
+// checkValue reports whether value may be the v of an item: one canonical
 // bencoded value of bounded length.
 func checkValue(value []byte) error {
 	if len(value) > itemValueMax {

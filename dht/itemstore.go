@@ -64,7 +64,7 @@ func (s *itemStore) get(now instant, target ID) *storedItem {
 	return nil
 }
 
-// checkItem tells whether the arguments of a put make an item, and its target.
+// checkItem reports whether the arguments of a put make an item, and its target.
 // The signature is checked last, since it costs most.
 func checkItem(m *message) (target ID, e *krpcError) {
 	switch {

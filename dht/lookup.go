@@ -223,7 +223,7 @@ func (l *lookup) insert(fresh candidate) (at int) {
 	return at
 }
 
-// distinct tells whether the network of addr has room among the candidates.
+// distinct reports whether the network of addr has room among the candidates.
 func (l *lookup) distinct(addr netip.AddrPort) bool {
 	if isLocal(addr.Addr()) {
 		return true
@@ -290,10 +290,10 @@ type window struct {
 	share   [pathsMax]int
 }
 
-// lonely tells whether only one path of several has told of c.
+// lonely reports whether only one path of several has told of c.
 func (w *window) lonely(c *candidate) bool { return w.paths > 1 && !c.known }
 
-// full tells whether c is beyond the k closest and cannot count either.
+// full reports whether c is beyond the k closest and cannot count either.
 func (w *window) full(c *candidate) bool {
 	return w.live >= k && w.lonely(c) && w.share[c.path] >= pathShare
 }
@@ -457,7 +457,7 @@ func (l *lookup) finish(now instant) {
 	}
 }
 
-// isNear tells whether candidate i is among the k closest that have answered.
+// isNear reports whether candidate i is among the k closest that have answered.
 func (l *lookup) isNear(i int) bool {
 	n := 0
 	for j := range i {

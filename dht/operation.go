@@ -67,7 +67,7 @@ func (op *operation) targets() (list []storeTarget) {
 	return list
 }
 
-// mayStore tells whether c can be asked to store something.
+// mayStore reports whether c can be asked to store something.
 func (c *core) mayStore(to *candidate) bool {
 	return len(to.token) > 0 && (!c.strict || isSecure(to.id, to.addr.Addr()))
 }

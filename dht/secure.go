@@ -18,7 +18,7 @@ func secureID(rng *rand.Rand, ip netip.Addr) ID {
 	return id
 }
 
-// isSecure tells whether a node at ip may have that id by BEP 42; any id is
+// isSecure reports whether a node at ip may have that id by BEP 42; any id is
 // right on a local address.
 func isSecure(id ID, ip netip.Addr) bool {
 	return isLocal(ip) || library.NodeIdSecure(id, ip.AsSlice())

@@ -240,7 +240,7 @@ func (b *tableBucket) crowded(ip netip.Addr) (last int) {
 	return last
 }
 
-// distinct tells whether fresh may stand beside the contacts that are there.
+// distinct reports whether fresh may stand beside the contacts that are there.
 func (t *table) distinct(fresh *contact) bool {
 	addr := fresh.addr()
 	if isLocal(addr.Addr()) {
@@ -315,7 +315,7 @@ func (t *table) failed(addr netip.AddrPort, online bool) {
 	}
 }
 
-// wants tells whether a node that has not answered yet would be taken in if it
+// wants reports whether a node that has not answered yet would be taken in if it
 // did: whether it is worth a ping.
 func (t *table) wants(now instant, id *ID, addr netip.AddrPort) bool {
 	if *id == t.self || t.strict && !isSecure(*id, addr.Addr()) {

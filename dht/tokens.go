@@ -53,7 +53,7 @@ func (t *tokens) make(ip netip.Addr, target ID) [tokenLen]byte {
 	return makeToken(&t.secrets[0], ip, target)
 }
 
-// valid tells whether token was made for ip and target within the last 5 to
+// valid reports whether token was made for ip and target within the last 5 to
 // 10 minutes.
 func (t *tokens) valid(token []byte, ip netip.Addr, target ID) bool {
 	ok := 0

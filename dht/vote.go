@@ -41,7 +41,7 @@ func (v *vote) cast(from, addr netip.AddrPort) netip.AddrPort {
 	return v.winner(addr)
 }
 
-// winner tells whether addr has won, since only the last cast can have changed
+// winner reports whether addr has won, since only the last cast can have changed
 // the outcome in its favour.
 func (v *vote) winner(addr netip.AddrPort) netip.AddrPort {
 	same, samePort := 0, 0

@@ -31,14 +31,14 @@ var (
 	laneGain = lanes.Gain()
 )
 
-// worthLanes tells whether so many pieces are to be hashed in lanes by so many
+// worthLanes reports whether so many pieces are to be hashed in lanes by so many
 // workers. They are not when they are so few that too many workers would have
 // nothing to do, nor when no hash gains by it.
 func (l *Layout) worthLanes(pieces, workers int) bool {
 	return useLanes && (l.kind.HasV1() || laneGain > 1) && pieces >= lanes.Count*workers/laneGain
 }
 
-// fitLanes tells whether the pieces from first on can be hashed in lanes: they
+// fitLanes reports whether the pieces from first on can be hashed in lanes: they
 // are enough, and all of one length to SHA-1.
 func (l *Layout) fitLanes(first int) bool {
 	last := first + lanes.Count - 1
@@ -143,7 +143,7 @@ type batch struct {
 	readers [lanes.Count]reader // each piece has its own, which reads on
 }
 
-// worthLanes tells whether the pieces of l are to be hashed in lanes.
+// worthLanes reports whether the pieces of l are to be hashed in lanes.
 func worthLanes(l *Layout) bool { return l.worthLanes(l.pieces, runtime.GOMAXPROCS(0)) }
 
 func newBatch(h *hasher) *batch {
@@ -155,7 +155,7 @@ func newBatch(h *hasher) *batch {
 	return b
 }
 
-// takes tells whether the pieces from p on, up to end, can be hashed by it.
+// takes reports whether the pieces from p on, up to end, can be hashed by it.
 func (b *batch) takes(p, end int) bool { return p+lanes.Count <= end && b.layout.fitLanes(p) }
 
 // hash hashes the pieces from p on.

@@ -12,7 +12,7 @@ type changedError struct{ path string }
 
 func (e *changedError) Error() string { return e.path + ": changed while it was read" }
 
-// checkFile tells whether f, opened by the path of file i, still is that file as it
+// checkFile reports whether f, opened by the path of file i, still is that file as it
 // was found.
 func (s *sources) checkFile(f *os.File, i int) error {
 	info, err := f.Stat()

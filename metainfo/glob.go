@@ -6,7 +6,7 @@ import (
 	"strings"
 )
 
-// MatchGlob tells whether the pattern matches a path with slashes. A pattern
+// MatchGlob reports whether the pattern matches a path with slashes. A pattern
 // without a slash is compared with the last element of the path, another one
 // with the whole path. In each element "*", "?" and "[a-z]" have the meaning
 // of path.Match; "**" as an element stands for any number of elements. A
@@ -67,7 +67,7 @@ func matchAny(patterns []string, name string) bool {
 	return false
 }
 
-// matchBelow tells whether a pattern matches name or a folder that it lies in.
+// matchBelow reports whether a pattern matches name or a folder that it lies in.
 func matchBelow(patterns []string, name string) bool {
 	for {
 		if matchAny(patterns, name) {

@@ -63,7 +63,7 @@ func (l *Layout) find(r HashRange) (t *tree, file int, err error) {
 	return t, file, nil
 }
 
-// HasHashRange tells whether r is one of this torrent: of a root that a file has,
+// HasHashRange reports whether r is one of this torrent: of a root that a file has,
 // and within its tree.
 func (l *Layout) HasHashRange(r HashRange) bool {
 	_, _, err := l.find(r)
@@ -231,7 +231,7 @@ func (l *Layout) NeedsHashes(i int) iter.Seq[HashRange] {
 	}
 }
 
-// knows tells whether the nodes from first up to end of the piece layer are
+// knows reports whether the nodes from first up to end of the piece layer are
 // known.
 func (t *tree) knows(first, end int) bool {
 	t.mu.RLock()
@@ -379,7 +379,7 @@ func (l *Layout) NeedsBlockHashes(i int) iter.Seq[HashRange] {
 	}
 }
 
-// CheckHashes tells whether an answer to a range of NeedsBlockHashes is
+// CheckHashes reports whether an answer to a range of NeedsBlockHashes is
 // proven by the hash of its piece. An error means that whoever sent it lies,
 // unless it wraps what is wrong with the range itself.
 func (l *Layout) CheckHashes(r HashRange, hashes []byte) error {

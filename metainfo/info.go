@@ -48,7 +48,7 @@ func (i *Info) HashV2() (Hash256, bool) { return i.hashV2, i.layout.kind.HasV2()
 // files.
 func (i *Info) Name() string { return i.layout.Name }
 
-// Private tells whether peers may come only from the torrent's trackers (BEP
+// Private reports whether peers may come only from the torrent's trackers (BEP
 // 27).
 func (i *Info) Private() bool { return i.private }
 

@@ -28,7 +28,7 @@ func (l *Layout) searchRoot(root []byte) int {
 	})
 }
 
-// isRoot tells whether the given root stands at a place in l.roots, which may be
+// isRoot reports whether the given root stands at a place in l.roots, which may be
 // behind its end.
 func (l *Layout) isRoot(at int, root []byte) bool {
 	return at < len(l.roots) && bytes.Equal(l.trees[l.roots[at]].hash[:], root)
@@ -105,7 +105,7 @@ func (l *Layout) appendLayers(dst []byte) []byte {
 	})
 }
 
-// writesLayers tells whether appendLayers writes just what raw holds.
+// writesLayers reports whether appendLayers writes just what raw holds.
 func (l *Layout) writesLayers(raw []byte) bool {
 	rest := raw
 	cut := func(b []byte) (same bool) {
@@ -143,7 +143,7 @@ func (l *Layout) layersKnown() (n int) {
 	return n
 }
 
-// HashesKnown tells whether the piece layers of all files are known, as they are
+// HashesKnown reports whether the piece layers of all files are known, as they are
 // in a whole .torrent file. It is always so for v1.
 func (l *Layout) HashesKnown() bool {
 	for _, f := range l.roots {
@@ -154,7 +154,7 @@ func (l *Layout) HashesKnown() bool {
 	return true
 }
 
-// complete tells whether the whole piece layer is known.
+// complete reports whether the whole piece layer is known.
 func (t *tree) complete() bool {
 	if t.height == 0 {
 		return true

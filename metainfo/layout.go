@@ -18,10 +18,10 @@ const (
 
 func (k Kind) String() string { return [...]string{"v1", "v2", "hybrid"}[k] }
 
-// HasV1 tells whether pieces have SHA-1 hashes.
+// HasV1 reports whether pieces have SHA-1 hashes.
 func (k Kind) HasV1() bool { return k != V2 }
 
-// HasV2 tells whether files have hash trees.
+// HasV2 reports whether files have hash trees.
 func (k Kind) HasV2() bool { return k != V1 }
 
 // Layout maps pieces to files and knows the hashes of the pieces. Offsets

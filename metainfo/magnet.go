@@ -347,7 +347,7 @@ func joinEndpoint(host string, port uint16) string {
 // hostBytesMax is the longest name of the DNS.
 const hostBytesMax = 253
 
-// isHost tells whether s is an IP address without a zone, or may be a name.
+// isHost reports whether s is an IP address without a zone, or may be a name.
 func isHost(s string) bool {
 	if s == "" || len(s) > hostBytesMax {
 		return false

@@ -176,7 +176,7 @@ func (t *tree) setRow(row []Hash256) error {
 	return nil
 }
 
-// leads tells whether a row of t.pieces nodes is the piece layer of t, by the
+// leads reports whether a row of t.pieces nodes is the piece layer of t, by the
 // help of r.
 func (t *tree) leads(row []Hash256, r *rootHasher) bool {
 	r.n = 0

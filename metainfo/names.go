@@ -195,7 +195,7 @@ func mayBeReserved[T string | []byte](name T) bool {
 	return false
 }
 
-// isReserved tells whether Windows takes name for a device, with whatever
+// isReserved reports whether Windows takes name for a device, with whatever
 // suffix.
 func isReserved(name string) bool {
 	base, _, _ := strings.Cut(name, ".")

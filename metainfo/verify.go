@@ -69,7 +69,7 @@ func (v *Verifier) Write(p []byte) (int, error) {
 	return len(p), nil
 }
 
-// OK tells whether the whole piece was written and every known hash of it
+// OK reports whether the whole piece was written and every known hash of it
 // agrees. It is false while no hash is known (see CanVerify). Nothing may be
 // written after it.
 func (v *Verifier) OK() bool {
@@ -107,7 +107,7 @@ func (v *Verifier) finish() {
 	}
 }
 
-// CanVerify tells whether a hash of piece i is known. It is always so for v1
+// CanVerify reports whether a hash of piece i is known. It is always so for v1
 // and hybrid torrents; v2 torrents that came by magnet learn their layers from
 // peers (see AddHashes).
 func (l *Layout) CanVerify(i int) bool {
@@ -118,7 +118,7 @@ func (l *Layout) CanVerify(i int) bool {
 	return ok
 }
 
-// KnowsTree tells whether the hash of piece i in the hash tree of its file is
+// KnowsTree reports whether the hash of piece i in the hash tree of its file is
 // known, so that a hybrid's data is compared with both of its hashes.
 func (l *Layout) KnowsTree(i int) bool {
 	_, _, ok := l.pieceRoot(i)
@@ -128,7 +128,7 @@ func (l *Layout) KnowsTree(i int) bool {
 // verifiers keeps Verifiers for VerifyPiece.
 var verifiers = sync.Pool{New: func() any { return new(Verifier) }}
 
-// VerifyPiece tells whether data is the whole of piece i, PieceSize bytes.
+// VerifyPiece reports whether data is the whole of piece i, PieceSize bytes.
 func (l *Layout) VerifyPiece(i int, data []byte) bool {
 	v := verifiers.Get().(*Verifier)
 	defer verifiers.Put(v)

@@ -27,7 +27,7 @@ type BatchVerifier struct {
 	okV2  [lanes.Count]bool
 }
 
-// Batches tells whether a BatchVerifier takes the BatchPieces pieces from first
+// Batches reports whether a BatchVerifier takes the BatchPieces pieces from first
 // on, and is faster: left pieces are still to be checked, by so many workers, and
 // when they are few each worker had better take one. It is false where the
 // processor has nothing for it, for odd piece lengths, for the shorter piece at

@@ -93,7 +93,7 @@ func (fs *foes) end() {
 	fs.wait.Wait()
 }
 
-// shake shakes hands, and tells whether the other side did.
+// shake shakes hands, and reports whether the other side did.
 func (f *foe) shake() bool {
 	r := wire.Reserved{}.With(wire.FeatureFast).With(wire.FeatureExtension)
 	f.raw(wire.AppendHello(nil, wire.Hello{InfoHash: f.hash, PeerID: f.id, Reserved: r}))

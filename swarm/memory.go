@@ -26,7 +26,7 @@ const (
 	evictedMax = 8
 )
 
-// Bears tells whether there is memory for one more torrent, without which Add fails;
+// Bears reports whether there is memory for one more torrent, without which Add fails;
 // info is nil if it is not known yet.
 func (e *Engine) Bears(info *metainfo.Info) bool {
 	need := int64(torrentMemory)

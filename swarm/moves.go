@@ -30,7 +30,7 @@ const (
 // errMoved is why a connection ends whose own address is gone.
 var errMoved = errors.New("our address is gone")
 
-// broken tells whether a connection that ended with err was lost, and not closed
+// broken reports whether a connection that ended with err was lost, and not closed
 // by either side.
 func broken(err error) bool {
 	var system syscall.Errno

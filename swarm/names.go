@@ -78,7 +78,7 @@ func (t *Torrent) hello(hash metainfo.Hash) wire.Hello {
 	return wire.Hello{InfoHash: hash, PeerID: t.peerID, Reserved: reserved}
 }
 
-// private tells whether the torrent is known to be private (BEP 27).
+// private reports whether the torrent is known to be private (BEP 27).
 func (t *Torrent) private() bool {
 	if t.spec.Torrent != nil {
 		return t.spec.Torrent.Info().Private()

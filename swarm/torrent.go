@@ -144,7 +144,7 @@ type Torrent struct {
 	checking int64              // those to hash, while Checking
 }
 
-// outcome tells whether and how done was closed.
+// outcome reports whether and how done was closed.
 type outcome uint8
 
 const (

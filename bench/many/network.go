@@ -117,7 +117,7 @@ func (d *network) find(ctx context.Context, hashes []string, most int) (found, a
 	return int(count.Load()), asked, ctx.Err()
 }
 
-// meets tells whether a lookup leads to the seeder.
+// meets reports whether a lookup leads to the seeder.
 func meets(ctx context.Context, node *dht.Node, hash string) bool {
 	ih, err := metainfo.ParseHash(hash)
 	if err != nil {

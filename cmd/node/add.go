@@ -171,7 +171,7 @@ func (a *adding) prepareDir() error {
 	return nil
 }
 
-// mayBeThere tells whether content of one of the sources may be in the download
+// mayBeThere reports whether content of one of the sources may be in the download
 // folder, which cannot be written to. The names in it that a magnet link leads to are
 // not known yet, and may be any.
 func (a *adding) mayBeThere() bool {

@@ -52,7 +52,7 @@ func (s *session) checkAnnounce(torrents int) {
 	}
 }
 
-// public tells whether others than our neighbours may reach a.
+// public reports whether others than our neighbours may reach a.
 func public(a netip.AddrPort) bool {
 	ip := a.Addr().Unmap()
 	return !ip.IsLoopback() && !ip.IsPrivate() && !ip.IsLinkLocalUnicast()

@@ -59,7 +59,7 @@ func checkFiles(s string) error {
 	return err
 }
 
-// mark sets in wanted the files of l that c stands for, and tells whether there
+// mark sets in wanted the files of l that c stands for, and reports whether there
 // is one. A glob is compared with the path that begins with the torrent's name
 // and with the path below it.
 func (c *chosen) mark(l *metainfo.Layout, wanted []bool) bool {
@@ -126,10 +126,10 @@ func choose(l *metainfo.Layout, files []string, m metainfo.Magnet) choice {
 	return c
 }
 
-// has tells whether file i is wanted.
+// has reports whether file i is wanted.
 func (c *choice) has(i int) bool { return c.wanted == nil || c.wanted[i] }
 
-// part tells whether some file is not wanted.
+// part reports whether some file is not wanted.
 func (c *choice) part() bool { return c.files < c.all }
 
 // errNoneChosen is why a torrent of which no file is wanted cannot be added.

@@ -40,7 +40,7 @@ func deliver(c *console, t *metainfo.Torrent, path string, force bool) error {
 	return nil
 }
 
-// checkDash tells whether a .torrent file can be written to standard output.
+// checkDash reports whether a .torrent file can be written to standard output.
 func checkDash(c *console) error {
 	switch {
 	case c.json:

@@ -122,7 +122,7 @@ func exitCode(err error) int {
 	return exitOther
 }
 
-// ended tells whether ctx was ended by a signal, and returns that as the error
+// ended reports whether ctx was ended by a signal, and returns that as the error
 // to end the command with.
 func ended(ctx context.Context) error {
 	if ctx.Err() == nil {

@@ -37,7 +37,7 @@ type resumeFileEvent struct {
 // two million pieces can have a million.
 const missingRunsMax = 1000
 
-// isResume tells whether an argument names a resume file.
+// isResume reports whether an argument names a resume file.
 func isResume(arg string) bool {
 	return strings.HasSuffix(arg, storage.ResumeSuffix) && !strings.HasPrefix(strings.ToLower(arg), "magnet:") &&
 		!strings.Contains(arg, "://")

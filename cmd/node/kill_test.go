@@ -126,7 +126,7 @@ func (v *victim) lane(kills int, most time.Duration) {
 }
 
 // run starts the process, gives it content, and kills it some time after its first
-// block; it tells whether it was complete before, and how many pieces its start found
+// block; it reports whether it was complete before, and how many pieces its start found
 // in the record.
 func (v *victim) run(after time.Duration) (complete bool, recorded int, err error) {
 	layout := v.torrent.Info().Layout()

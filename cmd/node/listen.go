@@ -127,7 +127,7 @@ func everyHost() []netip.Addr {
 	return hosts
 }
 
-// pinned tells whether the user named every port, so that nothing is to be
+// pinned reports whether the user named every port, so that nothing is to be
 // picked.
 func (l *listenFlags) pinned() bool {
 	if l.port.given {
@@ -215,7 +215,7 @@ func ownAddrs(bound []netip.AddrPort, given []string) []string {
 	return list
 }
 
-// inUse tells whether a port could not be bound because another has it.
+// inUse reports whether a port could not be bound because another has it.
 func inUse(err error) bool {
 	return errors.Is(err, transport.ErrInUse) || errors.Is(err, syscall.EADDRINUSE)
 }

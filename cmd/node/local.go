@@ -7,7 +7,7 @@ import (
 	"swarmnode/swarm/lsd"
 )
 
-// searchesLocally tells whether peers on the local networks are looked for: not
+// searchesLocally reports whether peers on the local networks are looked for: not
 // if we listen on this machine alone, where they could not reach us.
 func (s *session) searchesLocally() bool {
 	return !s.flags.noLSD && slices.ContainsFunc(s.engine.Addrs(), func(a netip.AddrPort) bool {

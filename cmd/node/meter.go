@@ -240,7 +240,7 @@ func (m *meter) update(now time.Time, all []status, dht dhtView) {
 	m.c.progress(statusLine(all, dht, now.Sub(m.start)))
 }
 
-// due tells whether a line is due that will not be redrawn.
+// due reports whether a line is due that will not be redrawn.
 func (m *meter) due(now time.Time, all []status) bool {
 	var have, total int64
 	var states strings.Builder

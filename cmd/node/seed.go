@@ -248,7 +248,7 @@ type seeding struct {
 	failed error // the last failure
 }
 
-// hear takes in what happened to a torrent, and tells whether there are others.
+// hear takes in what happened to a torrent, and reports whether there are others.
 func (x *seeding) hear(n news) bool {
 	if !n.done || n.t.Err() == nil {
 		return true

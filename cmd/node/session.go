@@ -31,7 +31,7 @@ type joinFlags struct {
 	ephemeral bool
 }
 
-// named tells whether the user chose the bootstrap hosts.
+// named reports whether the user chose the bootstrap hosts.
 func (j *joinFlags) named() bool { return len(j.bootstrap.items) > 0 }
 
 func (j *joinFlags) register(fs *pflag.FlagSet) {
@@ -234,7 +234,7 @@ func (f *nodeFlags) hosts(c *console) ([]string, error) {
 	return bootstrapHosts(c, f.join.bootstrap.items, swarmnode.Bootstrap)
 }
 
-// urls tells whether src names servers that may lead to its content.
+// urls reports whether src names servers that may lead to its content.
 func (f *nodeFlags) urls(src *source) bool {
 	return !f.peersOnly && (src.asks(f.noTrackers) || src.webSeeds())
 }

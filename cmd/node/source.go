@@ -51,7 +51,7 @@ func (s *source) nodes() []string {
 	return nil
 }
 
-// trackers tells whether the source names trackers.
+// trackers reports whether the source names trackers.
 func (s *source) trackers() bool {
 	if s.torrent != nil {
 		return len(s.torrent.Trackers) > 0
@@ -59,7 +59,7 @@ func (s *source) trackers() bool {
 	return len(s.magnet.Trackers) > 0
 }
 
-// asks tells whether trackers are to be asked for the source: those that the
+// asks reports whether trackers are to be asked for the source: those that the
 // user named always are.
 func (s *source) asks(noTrackers bool) bool {
 	return len(s.own) > 0 || s.trackers() && !noTrackers
@@ -85,7 +85,7 @@ func tiers(items []string) [][]string {
 	return list
 }
 
-// webSeeds tells whether the source names HTTP servers of the content.
+// webSeeds reports whether the source names HTTP servers of the content.
 func (s *source) webSeeds() bool {
 	if s.torrent != nil {
 		return len(s.torrent.WebSeeds) > 0
@@ -210,7 +210,7 @@ func download(ctx context.Context, from string) (source, error) {
 	return src, err
 }
 
-// isDocument tells whether b holds a whole dictionary, or a magnet link. It costs
+// isDocument reports whether b holds a whole dictionary, or a magnet link. It costs
 // little if not: most that is cut off does not end like one.
 func isDocument(b []byte) bool {
 	if link, ok := magnetIn(b); ok {

@@ -79,7 +79,7 @@ func defaultStateDir() (string, error) {
 	return filepath.Join(home, ".local", "state", "swarmnode"), nil
 }
 
-// keeps tells whether anything is remembered.
+// keeps reports whether anything is remembered.
 func (s stateDir) keeps() bool { return s.path != "" }
 
 // read returns a file that write has written; an error that is

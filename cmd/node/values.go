@@ -112,7 +112,7 @@ func (v *timeValue) Set(s string) error {
 	return nil
 }
 
-// A portValue is a flag of a port. Set tells whether it was given.
+// A portValue is a flag of a port. Set reports whether it was given.
 type portValue struct {
 	port  uint16
 	given bool

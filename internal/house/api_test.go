@@ -120,7 +120,7 @@ func visible(typ ast.Expr) []ast.Expr {
 	return types
 }
 
-// exportedReceiver tells whether a function has no receiver or one of an
+// exportedReceiver reports whether a function has no receiver or one of an
 // exported type.
 func exportedReceiver(f *ast.FuncDecl) bool {
 	if f.Recv == nil || len(f.Recv.List) == 0 {

@@ -187,7 +187,7 @@ func TestNoSleepInTests(t *testing.T) {
 	}
 }
 
-// inBubble tells whether a node is inside an argument of synctest.Test, or in a
+// inBubble reports whether a node is inside an argument of synctest.Test, or in a
 // function that is no test itself.
 func inBubble(s *source, node ast.Node) bool {
 	var inside, helper bool

@@ -125,7 +125,7 @@ func except(reasons map[string]string) *exceptions {
 	return &exceptions{reasons, make(map[string]bool)}
 }
 
-// allow tells whether key is excepted.
+// allow reports whether key is excepted.
 func (e *exceptions) allow(key string) bool {
 	if _, ok := e.reasons[key]; !ok {
 		return false

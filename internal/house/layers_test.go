@@ -71,7 +71,7 @@ func layerOf(pkg string) int {
 
 func inModule(path string) bool { return path == module || strings.HasPrefix(path, module+"/") }
 
-// standard tells whether a path is of the standard library: those have no dot
+// standard reports whether a path is of the standard library: those have no dot
 // in their first element.
 func standard(path string) bool {
 	first, _, _ := strings.Cut(path, "/")

@@ -79,7 +79,7 @@ func StartInNamespace(cfg proc.Config) (*proc.Process, error) {
 	return proc.Start(cfg)
 }
 
-// Inside tells whether this process runs in such a namespace.
+// Inside reports whether this process runs in such a namespace.
 func Inside() bool { return os.Getenv(inNamespace) != "" }
 
 // InNamespace runs the calling top-level test again inside a network namespace

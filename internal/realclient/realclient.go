@@ -138,7 +138,7 @@ var launchers = map[Kind]func(ctx context.Context, c *Client) (driver, error){
 	QBittorrent:  launchQBittorrent,
 }
 
-// TakesPeers tells whether Connect works with a kind. The others can be told of
+// TakesPeers reports whether Connect works with a kind. The others can be told of
 // a peer by a Tracker.
 func (k Kind) TakesPeers() bool { return k != Transmission && k != Aria2 }
 
@@ -160,7 +160,7 @@ func (k Kind) WritesFirst() map[string]any {
 // Kinds are all the programs, in no meaningful order.
 func Kinds() []Kind { return []Kind{Libtorrent, Transmission, Aria2, RTorrent, QBittorrent} }
 
-// Installed tells whether a program can be run here; if not, the error says
+// Installed reports whether a program can be run here; if not, the error says
 // what is missing.
 func Installed(kind Kind) error {
 	binary, ok := map[Kind]string{

@@ -30,7 +30,7 @@ const (
 	Opentracker Kind = "opentracker"
 )
 
-// ServerInstalled tells whether a server can be run here; if not, the error
+// ServerInstalled reports whether a server can be run here; if not, the error
 // says what is missing. Debian has web servers outside of the PATH of users.
 func ServerInstalled(kind Kind) (path string, err error) {
 	if path, err = exec.LookPath(string(kind)); err == nil {

@@ -278,7 +278,7 @@ func (r *Reader) open(kind Kind) bool {
 	return true
 }
 
-// atEnd tells whether the open container ends here, and leaves it if so.
+// atEnd reports whether the open container ends here, and leaves it if so.
 func (r *Reader) atEnd() bool {
 	if r.err != nil {
 		return true

@@ -37,7 +37,7 @@ const (
 // used is best, except in tests.
 var used = best
 
-// Available tells whether this processor can do it; nothing else of the package
+// Available reports whether this processor can do it; nothing else of the package
 // may be used if not.
 func Available() bool { return used != none }
 

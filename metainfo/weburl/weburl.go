@@ -74,7 +74,7 @@ func Scheme(reference string) string {
 	return strings.ToLower(scheme)
 }
 
-// isScheme tells whether s may be a scheme (RFC 3986, section 3.1).
+// isScheme reports whether s may be a scheme (RFC 3986, section 3.1).
 func isScheme(s string) bool {
 	for i := range len(s) {
 		c := s[i] | 0x20
@@ -125,7 +125,7 @@ func split(s string) (host, path int) {
 	return host, path
 }
 
-// isHost tells whether s may be a host with a port: what could never be looked up,
+// isHost reports whether s may be a host with a port: what could never be looked up,
 // or would be shown as something else, is not. A name may have any letters.
 func isHost(s string) bool {
 	if !utf8.ValidString(s) {

@@ -75,18 +75,18 @@ func (s *Set) Len() int { return s.n }
 // Count returns the number of members.
 func (s *Set) Count() int { return s.count }
 
-// All tells whether every integer is a member.
+// All reports whether every integer is a member.
 func (s *Set) All() bool { return s.count == s.n }
 
-// None tells whether the set is empty.
+// None reports whether the set is empty.
 func (s *Set) None() bool { return s.count == 0 }
 
-// Has tells whether i is a member; an i out of range is not.
+// Has reports whether i is a member; an i out of range is not.
 func (s *Set) Has(i int) bool {
 	return uint(i) < uint(s.n) && s.words[i/64]>>(i%64)&1 != 0
 }
 
-// Add makes i a member and tells whether it was none before. An i out of range
+// Add makes i a member and reports whether it was none before. An i out of range
 // panics.
 func (s *Set) Add(i int) bool {
 	if s.Has(i) {
@@ -98,7 +98,7 @@ func (s *Set) Add(i int) bool {
 	return true
 }
 
-// Remove takes i out and tells whether it was a member.
+// Remove takes i out and reports whether it was a member.
 func (s *Set) Remove(i int) bool {
 	if !s.Has(i) {
 		return false
@@ -181,7 +181,7 @@ func (s *Set) Intersect(a, b *Set) {
 	}
 }
 
-// AnyNotIn tells whether s has a member that other lacks. Both have the same
+// AnyNotIn reports whether s has a member that other lacks. Both have the same
 // length.
 func (s *Set) AnyNotIn(other *Set) bool {
 	for i, w := range s.words {

@@ -29,7 +29,7 @@ func (r Ref) String() string {
 // Index returns which block of its piece r is.
 func (r Ref) Index() int { return int(r.Begin / Size) }
 
-// Aligned tells whether r could be a block of a piece of pieceSize bytes as we
+// Aligned reports whether r could be a block of a piece of pieceSize bytes as we
 // cut it: at a multiple of Size, and as long as the piece allows.
 func (r Ref) Aligned(pieceSize int) bool {
 	return r.Begin%Size == 0 && int64(r.Begin) < int64(pieceSize) &&
@@ -121,7 +121,7 @@ func (p *Pool) TryGet() *Buf {
 	}
 }
 
-// Crowded tells whether Settle would wait.
+// Crowded reports whether Settle would wait.
 func (p *Pool) Crowded() bool { return p.backlog.Load() >= backlogMax }
 
 // Settle returns when what waits with its content is little enough for more to

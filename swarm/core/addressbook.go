@@ -155,7 +155,7 @@ func (b *book) add(r rumour, pick func(n int) int) (e *entry, fresh bool) {
 	return e, true
 }
 
-// makeRoom tells whether another address may be added, having forgotten one of
+// makeRoom reports whether another address may be added, having forgotten one of
 // the same teller, source or of any, if that has its share.
 func (b *book) makeRoom(r rumour, pick func(n int) int) bool {
 	var among func(e *entry) bool

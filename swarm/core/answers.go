@@ -52,7 +52,7 @@ func (t *Torrent) answer(p *peer, m wire.Message, tail []byte) {
 	t.do(Action{Kind: Answer, Peer: p.ref, Msg: m, Info: tail})
 }
 
-// onAnswered takes in that the writer is done with some answers.
+// onAnswered records that the writer is done with some answers.
 func (t *Torrent) onAnswered(ref PeerRef, count int) {
 	if p := t.peers.live(ref); p != nil {
 		p.answer.flying -= min(max(count, 0), p.answer.flying)

@@ -44,7 +44,7 @@ type trust struct {
 	strikes [strikeCount]int
 }
 
-// onProbation tells whether the peer fetches one piece at a time, by itself:
+// onProbation reports whether the peer fetches one piece at a time, by itself:
 // until its first piece is verified a liar costs us one piece, and is found.
 func (tr *trust) onProbation() bool { return !tr.proven || tr.suspect }
 
@@ -142,7 +142,7 @@ func (t *Torrent) banSender(ref PeerRef, wrong uint32) {
 // than right ones. Until one is right again it is asked for one at a time.
 const serverWrongMax = 24
 
-// distrust takes in that a web server sent a piece with the wrong hash: a file may be
+// distrust records that a web server sent a piece with the wrong hash: a file may be
 // of another version there, which says nothing of the others. It is not asked again
 // for pieces of that file, or for the piece alone if that is of several files. It
 // reports false if the server has deserved to be banned.

@@ -70,7 +70,7 @@ func (t *Torrent) startBlame(piece uint32, hashes []metainfo.Hash256, senders []
 	t.timers.by(timerHashes, t.now)
 }
 
-// mayHold tells whether there is somebody to ask for the hashes of the blocks of
+// mayHold reports whether there is somebody to ask for the hashes of the blocks of
 // a piece: on a link of v2, with the piece, and not the only one who sent it.
 func (t *Torrent) mayHold(piece uint32, senders []uint32) bool {
 	for range t.layout.NeedsBlockHashes(int(piece)) {

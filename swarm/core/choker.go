@@ -58,7 +58,7 @@ type slotState struct {
 	deaf       time.Duration // serving.moved when it was last found not to read, or 0
 }
 
-// barren tells whether the peer takes and never gave, although it could have.
+// barren reports whether the peer takes and never gave, although it could have.
 func (p *peer) barren() bool { return p.down.total == 0 && p.slot.wanted >= barrenAfter }
 
 // A choker gives the upload slots.

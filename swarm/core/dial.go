@@ -35,7 +35,7 @@ type dialer struct {
 	askWait time.Duration
 }
 
-// ready tells whether a Dial may go out now, or from when on.
+// ready reports whether a Dial may go out now, or from when on.
 func (d *dialer) ready(now time.Duration) (from time.Duration, ok bool) {
 	if n := int((now - d.filled) / dialEvery); n > 0 {
 		d.tokens = min(dialBurst, d.tokens+n)
@@ -134,7 +134,7 @@ func (t *Torrent) onDialFailed(addr netip.AddrPort, fault DialFault) {
 	t.timers.by(timerDial, t.now)
 }
 
-// onDialPutOff takes in that a limit of our own was in the way of a Dial, which
+// onDialPutOff records that a limit of our own was in the way of a Dial, which
 // says nothing of the address.
 func (t *Torrent) onDialPutOff(addr netip.AddrPort) {
 	e := t.book.byAddr[unmapped(addr)]
@@ -179,7 +179,7 @@ func (t *Torrent) dial() {
 	}
 }
 
-// mayReplace tells whether one may be dialled although so many more connections
+// mayReplace reports whether one may be dialled although so many more connections
 // than the target are there or under way: a download in which every place is
 // taken by those who promise and do not give would never end. It looks again
 // later, if not.
@@ -250,7 +250,7 @@ func (t *Torrent) hostReady(e *entry) (at time.Duration) {
 // that some places stay for the others when one names none but dead addresses.
 func (t *Torrent) sourceDials() int { return max(1, t.cfg.Limits.HalfOpenMax*3/4) }
 
-// better tells whether e is to be dialled before o. Equals go at random. Who is
+// better reports whether e is to be dialled before o. Equals go at random. Who is
 // proven goes before who is not; of seeds that others tell of, a seed that needs
 // none dials last. The source of which fewest are being dialled comes next, so
 // that the many addresses of one do not keep out the few of another; then whom

@@ -43,7 +43,7 @@ func (t *Torrent) settleDuplicates(p *peer) bool {
 	return worst != nil
 }
 
-// serves tells whether blocks come from p, and right ones came. Only then may it
+// serves reports whether blocks come from p, and right ones came. Only then may it
 // keep out another one with its id at another address: who says an id need not
 // own it, so a connection is never ended, and an idle one keeps nobody out, for
 // the sake of an id that comes from elsewhere.
@@ -51,7 +51,7 @@ func (t *Torrent) serves(p *peer) bool {
 	return p.trust.proven && p.down.recent(t.now) > 0
 }
 
-// settle drops old if p is to take its place, and tells whether p stays. Of a
+// settle drops old if p is to take its place, and reports whether p stays. Of a
 // connection in each direction both ends keep the one that the peer with the
 // greater id made, so that they keep the same one.
 func (t *Torrent) settle(p, old *peer) bool {

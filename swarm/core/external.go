@@ -42,7 +42,7 @@ func (x *external) addr(like netip.Addr) netip.Addr {
 	return x.voted[f]
 }
 
-// vote takes in that voter sees us at an address. It tells whether that changes
+// vote records that voter sees us at an address. It reports whether that changes
 // what we think. Peers on local networks cannot know how the internet sees us.
 func (x *external) vote(voter, seen netip.Addr) bool {
 	voter, seen = voter.Unmap(), seen.Unmap()

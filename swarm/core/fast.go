@@ -29,7 +29,7 @@ type fastState struct {
 	given     int      // blocks it was given in that way
 }
 
-// onAllowedFast takes in that a piece may be asked for while choked. It may be
+// onAllowedFast records that a piece may be asked for while choked. It may be
 // of no use: the sender need not have it.
 func (t *Torrent) onAllowedFast(p *peer, piece uint32) {
 	f := &p.fastx
@@ -45,7 +45,7 @@ func (t *Torrent) onAllowedFast(p *peer, piece uint32) {
 	t.refill(p)
 }
 
-// onSuggest takes in that a piece would suit the peer.
+// onSuggest records that a piece would suit the peer.
 func (t *Torrent) onSuggest(p *peer, piece uint32) {
 	f := &p.fastx
 	if t.pick != nil && !t.validPiece(piece) {
@@ -94,7 +94,7 @@ func (t *Torrent) grantFast(p *peer) {
 	}
 }
 
-// mayGive tells whether a piece can be asked for while choked, and counts it.
+// mayGive reports whether a piece can be asked for while choked, and counts it.
 func (f *fastState) mayGive(piece uint32) bool {
 	if f.given >= grantedBlocksMax || !slices.Contains(f.granted, piece) {
 		return false

@@ -77,7 +77,7 @@ func (t *Torrent) learnV2() {
 	}
 }
 
-// mayUpgrade tells whether the link should be made anew: the metadata has shown
+// mayUpgrade reports whether the link should be made anew: the metadata has shown
 // that the torrent is a hybrid, of which the peer knows the v2 side too, but the
 // link is one of v1, on which no piece layer can be had (BEP 52, "upgrade
 // path").
@@ -85,7 +85,7 @@ func (t *Torrent) mayUpgrade(p *peer) bool {
 	return t.layout.Kind() == metainfo.Hybrid && p.knowsV2 && !p.v2 && p.listen.IsValid() && !t.layout.HashesKnown()
 }
 
-// isV2 tells whether a link of this info-hash carries the messages of BEP 52.
+// isV2 reports whether a link of this info-hash carries the messages of BEP 52.
 // Common clients end one of the v1 hash on which they come.
 func (t *Torrent) isV2(link metainfo.Hash) bool {
 	return t.cfg.HashV2 != metainfo.Hash256{} && link == t.cfg.HashV2.Short()
@@ -105,12 +105,12 @@ func (t *Torrent) startHashes(late *bits.Set) {
 	}
 }
 
-// wantsHashes tells whether some piece layer is not known.
+// wantsHashes reports whether some piece layer is not known.
 func (t *Torrent) wantsHashes() bool {
 	return t.layout != nil && (t.hashes.file < len(t.layout.Files) || len(t.hashes.window) > 0)
 }
 
-// HashesKnown tells whether everything is known that a .torrent file holds: the
+// HashesKnown reports whether everything is known that a .torrent file holds: the
 // info dictionary, and the piece layers (BEP 52).
 func (t *Torrent) HashesKnown() bool {
 	layer := func(n hashNeed) bool { return !n.blocks }
@@ -130,7 +130,7 @@ func (t *Torrent) fillHashes() {
 	}
 }
 
-// fillFile takes what is missing of a file into the window. It tells whether
+// fillFile takes what is missing of a file into the window. It reports whether
 // the next file may follow.
 func (t *Torrent) fillFile(file int) bool {
 	s := &t.hashes

@@ -28,7 +28,7 @@ func (h *holdings) isSeed() bool {
 	return h.set != nil && h.set.All() || h.set == nil && h.all
 }
 
-// settle makes the set of n pieces of what came before. It tells whether that
+// settle makes the set of n pieces of what came before. It reports whether that
 // fits.
 func (h *holdings) settle(n int) bool {
 	switch {
@@ -86,7 +86,7 @@ func (t *Torrent) onPieces(p *peer, m *wire.Message) {
 	t.count(p)
 }
 
-// grow takes in a bitfield like HAVEs of the pieces that it adds. It tells whether
+// grow takes in a bitfield like HAVEs of the pieces that it adds. It reports whether
 // there are any, and none that was there before is missing.
 func (t *Torrent) grow(p *peer, raw []byte) bool {
 	h := &p.has
@@ -163,7 +163,7 @@ func (t *Torrent) recount(p *peer) {
 	t.showInterest(p)
 }
 
-// onHave takes in that p has got a piece.
+// onHave records that p has got a piece.
 func (t *Torrent) onHave(p *peer, piece uint32) {
 	h := &p.has
 	if t.pick == nil {
@@ -205,7 +205,7 @@ func (t *Torrent) onHave(p *peer, piece uint32) {
 	}
 }
 
-// onDontHave takes in that p has lost a piece (BEP 54).
+// onDontHave records that p has lost a piece (BEP 54).
 func (t *Torrent) onDontHave(p *peer, piece uint32) {
 	h := &p.has
 	if t.pick == nil || !h.counted || int64(piece) >= int64(t.pick.Pieces()) {

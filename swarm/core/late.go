@@ -55,7 +55,7 @@ func (t *Torrent) checkLate() {
 	}
 }
 
-// lateDone notes that a piece was verified or not, and tells whether it was one
+// lateDone notes that a piece was verified or not, and reports whether it was one
 // of those that had been put off.
 func (t *Torrent) lateDone(piece uint32) bool {
 	if t.late.flying == nil || !t.late.flying.Remove(int(piece)) {
@@ -66,7 +66,7 @@ func (t *Torrent) lateDone(piece uint32) bool {
 	return true
 }
 
-// awaitsLate tells whether nothing is asked for yet: as long as no piece has
+// awaitsLate reports whether nothing is asked for yet: as long as no piece has
 // turned out to be right, what lies on disk may be somebody else's.
 func (t *Torrent) awaitsLate() bool {
 	return t.late.waiting != nil && t.pick.Have().None()

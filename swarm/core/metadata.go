@@ -60,7 +60,7 @@ type metaSource struct {
 	given int           // blocks that it was sent
 }
 
-// active tells whether the peer is sending.
+// active reports whether the peer is sending.
 func (s *metaSource) active() bool { return s.asked != nil && !s.asked.None() }
 
 // stop forgets what has come, and asks no more for a while.
@@ -68,7 +68,7 @@ func (s *metaSource) stop(until time.Duration) {
 	s.size, s.data, s.have, s.asked, s.until = 0, nil, nil, nil, until
 }
 
-// wantsMetadata tells whether the info dictionary is still to be found.
+// wantsMetadata reports whether the info dictionary is still to be found.
 func (t *Torrent) wantsMetadata() bool {
 	return t.pick == nil && !t.opening && t.unusable == nil && !t.meta.done
 }
@@ -147,7 +147,7 @@ func (t *Torrent) boundMetadata() {
 	}
 }
 
-// offersMetadata tells whether p can be asked.
+// offersMetadata reports whether p can be asked.
 func (t *Torrent) offersMetadata(p *peer) bool {
 	return p.ext.numbers.Has(wire.ExtMetadata) && t.now >= p.meta.until &&
 		wire.MetadataPieces(p.ext.metadataSize) > 0
@@ -231,7 +231,7 @@ func (t *Torrent) onMetadataBlock(p *peer, m *wire.Metadata) {
 	t.do(Action{Kind: UseInfo, Info: info})
 }
 
-// isMetadata tells whether data has every hash that the torrent is named by:
+// isMetadata reports whether data has every hash that the torrent is named by:
 // SHA-1 (BEP 3), SHA-256, or that cut to 20 bytes (BEP 52).
 func (t *Torrent) isMetadata(data []byte) bool {
 	v1, v2 := metainfo.Hash(sha1.Sum(data)), metainfo.Hash256(sha256.Sum256(data))
@@ -241,7 +241,7 @@ func (t *Torrent) isMetadata(data []byte) bool {
 	return v1 == t.cfg.InfoHash || v2.Short() == t.cfg.InfoHash
 }
 
-// wrongMetadata takes in that what p sent cannot be, or was not, the metadata.
+// wrongMetadata records that what p sent cannot be, or was not, the metadata.
 func (t *Torrent) wrongMetadata(p *peer) {
 	p.meta.stop(t.now)
 	if p.meta.wrong++; p.meta.wrong >= metadataWrongMax {

@@ -11,14 +11,14 @@ import (
 // to be overtaken in the endgame: what a cancel takes to arrive.
 const overtakeSpare = time.Second
 
-// worthy tells whether p may overtake others: it has proved itself, or nobody
+// worthy reports whether p may overtake others: it has proved itself, or nobody
 // has.
 func (t *Torrent) worthy(p *peer) bool {
 	proven := func(q *peer) bool { return !q.trust.onProbation() && q.interesting && !q.choking }
 	return proven(p) || !slices.ContainsFunc(t.peers.list, proven)
 }
 
-// mayOvertake tells whether the peer is so much slower than the one that is
+// mayOvertake reports whether the peer is so much slower than the one that is
 // being asked that its blocks are worth asking for twice.
 func (t *Torrent) mayOvertake(ref uint32) bool {
 	other := t.peers.live(PeerRef(ref))
@@ -31,7 +31,7 @@ func (t *Torrent) mayOvertake(ref uint32) bool {
 // replacedMax is how often the patience with the owner of a piece doubles.
 const replacedMax = 16
 
-// mayReplacePiece tells whether the peer is so much slower with what it lacks of a
+// mayReplacePiece reports whether the peer is so much slower with what it lacks of a
 // piece than the one that is being asked would be with all of it. Each time that
 // the piece has changed hands before it takes twice the difference: if our own
 // line is what is slow everybody looks so.
@@ -65,7 +65,7 @@ func (t *Torrent) cancelReplaced() {
 	t.replaced = t.replaced[:0]
 }
 
-// slower tells whether other takes more than twice patience times as long for so
+// slower reports whether other takes more than twice patience times as long for so
 // many blocks as the peer that is being asked takes for its own.
 func (t *Torrent) slower(other *peer, theirBlocks, myBlocks, patience int) bool {
 	mine := time.Second

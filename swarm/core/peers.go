@@ -281,7 +281,7 @@ func (t *Torrent) leastUseful(p *peer, may func(q *peer) bool, c crowds) *peer {
 	return worst
 }
 
-// lessUseful tells whether q has been of less use than o; of equals the one whom
+// lessUseful reports whether q has been of less use than o; of equals the one whom
 // the canonical priority prefers stays (BEP 40).
 func (t *Torrent) lessUseful(q, o *peer) bool {
 	moved, others := q.down.total+q.up.total, o.down.total+o.up.total
@@ -322,7 +322,7 @@ const (
 	evictIdle = 60 * time.Second
 )
 
-// useless tells whether neither side can have anything for the other.
+// useless reports whether neither side can have anything for the other.
 func (t *Torrent) useless(p *peer) bool {
 	if t.cfg.MetadataOnly {
 		return false

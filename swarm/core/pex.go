@@ -88,7 +88,7 @@ func (t *Torrent) changes(p *peer) wire.PEX {
 	return m
 }
 
-// mayTell tells whether p can make use of q's address: one of a local network
+// mayTell reports whether p can make use of q's address: one of a local network
 // is of no use outside.
 func mayTell(p, q *peer) bool {
 	return local(p.addr.Addr()) || !local(q.listen.Addr())

@@ -191,7 +191,7 @@ func (t *Torrent) discard(e *Event, why Reason) {
 	t.do(Action{Kind: Discard, Ref: e.Ref, Buf: e.Buf})
 }
 
-// validPiece tells whether an event of the driver names a piece.
+// validPiece reports whether an event of the driver names a piece.
 func (t *Torrent) validPiece(piece uint32) bool {
 	return t.pick != nil && int64(piece) < int64(t.pick.Pieces())
 }
@@ -328,7 +328,7 @@ func (t *Torrent) onStorageWorks() {
 	}
 }
 
-// onReadFailed takes in that a block could not be read: the piece is not
+// onReadFailed records that a block could not be read: the piece is not
 // trusted until it was hashed again.
 func (t *Torrent) onReadFailed(ref PeerRef, r block.Ref) {
 	if p := t.peers.live(ref); p != nil && p.fast {

@@ -2,10 +2,10 @@ package core
 
 import "net/netip"
 
-// isPrivate tells whether the torrent is known to be private (BEP 27).
+// isPrivate reports whether the torrent is known to be private (BEP 27).
 func (t *Torrent) isPrivate() bool { return t.private }
 
-// onPrivate takes in that the metadata says so.
+// onPrivate records that the metadata says so.
 func (t *Torrent) onPrivate() {
 	if !t.isPrivate() {
 		t.private = true
@@ -31,10 +31,10 @@ func (t *Torrent) withdraw() {
 	}
 }
 
-// mayDial tells whether e may be connected to at all.
+// mayDial reports whether e may be connected to at all.
 func (t *Torrent) mayDial(e *entry) bool { return !t.isPrivate() || e.sources.vouched() }
 
-// vouched tells whether a tracker or the user named the peer.
+// vouched reports whether a tracker or the user named the peer.
 func (t *Torrent) vouched(p *peer) bool {
 	for _, addr := range [...]netip.AddrPort{p.addr, p.listen} {
 		if e := t.book.byAddr[addr]; e != nil && e.sources.vouched() {

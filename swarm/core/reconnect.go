@@ -58,7 +58,7 @@ type probe struct {
 	next     time.Duration // not before
 }
 
-// faithful tells whether blocks moved at the address not long ago.
+// faithful reports whether blocks moved at the address not long ago.
 func (e *entry) faithful(now time.Duration) bool {
 	return e.delivered > 0 && now-e.delivered < faithfulFor
 }
@@ -75,7 +75,7 @@ func (e *entry) lost(now, jitter time.Duration) {
 }
 
 // parted notes for e that a connection ended at which blocks moved or did not,
-// and tells whether that settles when it is dialled again. Who takes connections
+// and reports whether that settles when it is dialled again. Who takes connections
 // and ends them without a block wants no others.
 func (e *entry) parted(p *peer, reason Reason, broken bool, now time.Duration) bool {
 	if p.down.total+p.up.total == 0 {
@@ -96,7 +96,7 @@ func (e *entry) parted(p *peer, reason Reason, broken bool, now time.Duration) b
 	return broken
 }
 
-// onMoved takes in that our own addresses have changed. Connections may be dead
+// onMoved records that our own addresses have changed. Connections may be dead
 // without a word, and those who know us by an address may not find us: whom we
 // know to be there is dialled at once.
 func (t *Torrent) onMoved() {
@@ -154,14 +154,14 @@ func (t *Torrent) probed(e *entry) {
 	p.probe.tries++
 }
 
-// gaveUp tells whether the peer at the other end of a new connection can be taken
+// gaveUp reports whether the peer at the other end of a new connection can be taken
 // to have lost old, an earlier one: it is not one of two that were made at the
 // same time, and nothing comes by it.
 func (t *Torrent) gaveUp(old *peer) bool {
 	return t.now-old.since > settledAfter && t.now-old.heard > quietAfter
 }
 
-// fellSilent tells whether a peer that sends us blocks has been silent for longer
+// fellSilent reports whether a peer that sends us blocks has been silent for longer
 // than between blocks, so that it may well be the one that comes from another
 // address.
 func (t *Torrent) fellSilent(p *peer) bool {

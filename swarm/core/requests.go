@@ -169,7 +169,7 @@ func (a *asks) pause(now time.Duration) {
 }
 
 // explained ends the pause that the reject of a piece began: the peer says that it
-// has lost the piece, so that others are worth asking for. It tells whether there
+// has lost the piece, so that others are worth asking for. It reports whether there
 // was such a pause.
 func (a *asks) explained(piece uint32, now time.Duration) bool {
 	if a.refusal != int64(piece) || a.refused >= refusedMax {
@@ -254,16 +254,16 @@ func (t *Torrent) prepare(p *peer, room int) {
 	q.RareOnly = t.spareSeed(p)
 }
 
-// isServer tells whether p is a web server in the seat of a peer, which is asked
+// isServer reports whether p is a web server in the seat of a peer, which is asked
 // for long runs: it has all pieces, and takes any number of requests.
 func (p *peer) isServer() bool { return discard.Contains(p.addr.Addr()) }
 
-// isQuick tells whether p fetches a whole piece in good time.
+// isQuick reports whether p fetches a whole piece in good time.
 func (t *Torrent) isQuick(p *peer) bool {
 	return p.ask.rate*int64(wholeWithin/time.Second) >= int64(t.layout.PieceLength)
 }
 
-// spareSeed tells whether the seed p should be asked only for what nobody but
+// spareSeed reports whether the seed p should be asked only for what nobody but
 // seeds has, because there is such a piece, and others can give the rest.
 func (t *Torrent) spareSeed(p *peer) bool {
 	if !p.has.isSeed() || !t.pick.Rare() {
@@ -443,7 +443,7 @@ func (t *Torrent) expireAsks(p *peer) {
 	}
 }
 
-// onChoke takes in that p answers no more. Without BEP 6 what it was asked for
+// onChoke records that p answers no more. Without BEP 6 what it was asked for
 // is dropped. With it what is not on its way already is rejected at once, and
 // only if that does not happen we do not wait any longer.
 func (t *Torrent) onChoke(p *peer) {
@@ -468,7 +468,7 @@ func (t *Torrent) onUnchoke(p *peer) {
 	t.refill(p)
 }
 
-// onReject takes in that p will not send a block (BEP 6, "Reject Request"). A
+// onReject records that p will not send a block (BEP 6, "Reject Request"). A
 // peer that rejects although it does not choke us is left alone for a while.
 func (t *Torrent) onReject(p *peer, r block.Ref) {
 	i := p.ask.find(r, true)

@@ -48,7 +48,7 @@ func (t *Torrent) startSecond() {
 	t.timers.by(timerRefill, s.until)
 }
 
-// awaitsTrees tells whether pieces wait for their hash in the tree.
+// awaitsTrees reports whether pieces wait for their hash in the tree.
 func (t *Torrent) awaitsTrees() bool {
 	if t.twice.known == nil || t.now >= t.twice.until {
 		return false
@@ -111,8 +111,8 @@ func (t *Torrent) checkSecond(piece uint32) {
 	}
 }
 
-// secondFailed takes in that a piece that was verified for the second time is
-// not right, and tells whether it was one: since both hashes are of the same
+// secondFailed records that a piece that was verified for the second time is
+// not right, and reports whether it was one: since both hashes are of the same
 // content, it was damaged on disk.
 func (t *Torrent) secondFailed(piece uint32) bool {
 	if t.twice.flying == nil || !t.twice.flying.Remove(int(piece)) {

@@ -48,12 +48,12 @@ type seeder struct {
 	sent, repeated int // blocks, and those of them that went first for their age
 }
 
-// alone tells whether pieces can come from nobody else.
+// alone reports whether pieces can come from nobody else.
 func (s *seeder) alone(t *Torrent) bool {
 	return t.seeding() && t.pick.Seeds() == 0 && t.pick.Unseen() > 0 && t.pick.Have().All()
 }
 
-// hides tells whether peers are shown some pieces only (BEP 16).
+// hides reports whether peers are shown some pieces only (BEP 16).
 func (s *seeder) hides(t *Torrent) bool { return t.cfg.SuperSeed && s.alone(t) }
 
 func (s *seeder) prepare(t *Torrent) {
@@ -101,7 +101,7 @@ type promise struct {
 	moved time.Duration // when the last of them were
 }
 
-// open tells whether blocks of the piece are still to be sent.
+// open reports whether blocks of the piece are still to be sent.
 func (m *promise) open(t *Torrent) bool {
 	return m.sent < int64(t.layout.PieceSize(int(m.piece))) && t.pick.Availability(m.piece) == 0
 }
@@ -121,13 +121,13 @@ func (s *seeder) handed(t *Torrent, p *peer, r block.Ref) {
 	}
 }
 
-// unfinished tells whether p has got a part of a piece that nobody has: the rest
+// unfinished reports whether p has got a part of a piece that nobody has: the rest
 // of it is to follow, or it has come for nothing.
 func (s *seeder) unfinished(t *Torrent, p *peer) bool {
 	return slices.ContainsFunc(p.promised, func(m promise) bool { return m.sent > 0 && m.open(t) })
 }
 
-// reserved tells whether all that nobody has is promised, and the uplink is in use
+// reserved reports whether all that nobody has is promised, and the uplink is in use
 // for it.
 func (s *seeder) reserved(t *Torrent) bool {
 	if !s.alone(t) || t.now-t.sentAt > uplinkRest {
@@ -142,7 +142,7 @@ func (s *seeder) reserved(t *Torrent) bool {
 	return left <= 0
 }
 
-// owed tells whether blocks of what p was promised are still to be sent.
+// owed reports whether blocks of what p was promised are still to be sent.
 func (s *seeder) owed(t *Torrent, p *peer) bool {
 	return slices.ContainsFunc(p.promised, func(m promise) bool { return m.open(t) })
 }
@@ -158,7 +158,7 @@ func (s *seeder) settle(t *Torrent, p *peer) {
 	})
 }
 
-// firm tells whether p gets what it was promised, or has it and may not have said
+// firm reports whether p gets what it was promised, or has it and may not have said
 // so yet.
 func (s *seeder) firm(t *Torrent, p *peer, m *promise) bool {
 	if t.stuck(p) || t.pick.Availability(m.piece) > 0 {
@@ -231,7 +231,7 @@ func (s *seeder) requested(t *Torrent, p *peer, piece uint32) {
 	}
 }
 
-// mayGive tells whether a piece can be promised to who asks for it: nobody was
+// mayGive reports whether a piece can be promised to who asks for it: nobody was
 // promised it, or who was has not asked for it.
 func (s *seeder) mayGive(t *Torrent, piece uint32) bool {
 	owner := t.peers.live(s.owner[piece])

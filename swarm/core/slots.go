@@ -27,7 +27,7 @@ const (
 	uplinkRest = time.Second / 2
 )
 
-// stuck tells whether p does not read what it asked for: blocks are with its
+// stuck reports whether p does not read what it asked for: blocks are with its
 // writer, and none has gone out for longer than the slots take for several at
 // the rate of late, or than one slot does while nobody else gets any either. It
 // has no use for a slot. Who was found so remains so until it reads: the rate says
@@ -48,13 +48,13 @@ func (t *Torrent) stuck(p *peer) bool {
 	return quiet > patience || quiet > rest && t.now-t.sentAt > rest
 }
 
-// spare tells whether p has no use for its slot: it wants nothing and waits for no
+// spare reports whether p has no use for its slot: it wants nothing and waits for no
 // block, nor do we wait for one of its, or it is stuck.
 func (t *Torrent) spare(p *peer) bool {
 	return t.stuck(p) || !p.interested && !p.serve.busy() && p.ask.live == 0
 }
 
-// slotFor tells whether one more peer may be unchoked. When there are as many as
+// slotFor reports whether one more peer may be unchoked. When there are as many as
 // there may be, one that has no use for its slot is choked for it.
 func (t *Torrent) slotFor() bool {
 	if t.unchoked() < t.cfg.Limits.SlotsMax {
@@ -97,7 +97,7 @@ func (t *Torrent) slotsUsed() int {
 	return n + fresh
 }
 
-// deaf tells whether p was found stuck and has read nothing since.
+// deaf reports whether p was found stuck and has read nothing since.
 func (p *peer) deaf() bool { return p.slot.deaf != 0 && p.slot.deaf == p.serve.moved }
 
 // lookForDeaf gives slots in place of those that are found stuck. For each there
@@ -123,7 +123,7 @@ func (t *Torrent) lookForDeaf() {
 	}
 }
 
-// deserves tells whether p is to get a free slot before q: as it gives us more,
+// deserves reports whether p is to get a free slot before q: as it gives us more,
 // or has a part of what nobody has, or passes on what it gets, or had less from us,
 // or has waited longer.
 func (t *Torrent) deserves(p, q *peer) bool {
@@ -150,7 +150,7 @@ func (t *Torrent) deserves(p, q *peer) bool {
 	return p.slot.since < q.slot.since
 }
 
-// idled tells whether p let slots stand unused again and again.
+// idled reports whether p let slots stand unused again and again.
 func (p *peer) idled() bool { return p.slot.unused >= unusedMax }
 
 func (t *Torrent) unchoked() int {

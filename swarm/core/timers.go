@@ -54,7 +54,7 @@ func newTimers() timers {
 // by moves a deadline if it is later than at.
 func (ts *timers) by(which timer, at time.Duration) { ts.at[which] = min(ts.at[which], at) }
 
-// due tells whether the deadline is over, and ends it.
+// due reports whether the deadline is over, and ends it.
 func (ts *timers) due(which timer, now time.Duration) bool {
 	if ts.at[which] > now {
 		return false

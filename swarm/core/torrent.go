@@ -91,7 +91,7 @@ func New(now time.Time, cfg Config) *Torrent {
 	return t
 }
 
-// Step takes in that e happened. What is to be done about it is in Actions.
+// Step records that e happened. What is to be done about it is in Actions.
 func (t *Torrent) Step(now time.Time, e Event) {
 	t.now = max(t.now, now.Sub(t.start))
 	t.recorder.add(t.now, &e)
@@ -162,12 +162,12 @@ func (t *Torrent) NextTick() time.Time {
 	return t.start.Add(at)
 }
 
-// downloading tells whether pieces are wanted and can be stored.
+// downloading reports whether pieces are wanted and can be stored.
 func (t *Torrent) downloading() bool {
 	return t.pick != nil && !t.pick.Done() && t.stalled == nil
 }
 
-// seeding tells whether every wanted piece is there.
+// seeding reports whether every wanted piece is there.
 func (t *Torrent) seeding() bool { return t.pick != nil && !t.cfg.MetadataOnly && t.pick.Done() }
 
 func (t *Torrent) do(a Action) { t.actions = append(t.actions, a) }

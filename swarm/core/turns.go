@@ -18,20 +18,20 @@ const (
 	quietMax = 750 * time.Millisecond
 )
 
-// turnOver tells whether p has had its turn at a sole seed, so that the next
+// turnOver reports whether p has had its turn at a sole seed, so that the next
 // piece goes to another peer: what all lack is to spread from as many peers as
 // there are, rather than through the first ones.
 func (t *Torrent) turnOver(p *peer, piece uint32) bool {
 	return piece != p.slot.piece && t.hadTurn(p) && t.awaited()
 }
 
-// hadTurn tells whether p has got its share at a sole seed.
+// hadTurn reports whether p has got its share at a sole seed.
 func (t *Torrent) hadTurn(p *peer) bool {
 	return p.unchoked && p.slot.given >= max(int64(t.layout.PieceLength), turnBytes) &&
 		t.now-p.slot.since >= turnLeast && t.seeder.alone(t)
 }
 
-// awaited tells whether somebody waits for a slot.
+// awaited reports whether somebody waits for a slot.
 func (t *Torrent) awaited() bool {
 	for _, p := range t.peers.list {
 		if p.interested && !p.unchoked && !t.stuck(p) {
@@ -47,13 +47,13 @@ func (t *Torrent) endTurn(p *peer) {
 	t.fillSlots()
 }
 
-// passesOn tells whether the piece that p got last has come further, or it had no
+// passesOn reports whether the piece that p got last has come further, or it had no
 // slot yet.
 func (t *Torrent) passesOn(p *peer) bool {
 	return p.slot.since == 0 || t.pick.Availability(p.slot.piece) > 1
 }
 
-// busyElse tells whether blocks that nobody has are on their way to another peer
+// busyElse reports whether blocks that nobody has are on their way to another peer
 // than p that reads them.
 func (t *Torrent) busyElse(p *peer) bool {
 	unseen := func(r block.Ref) bool { return t.pick.Availability(r.Piece) == 0 }

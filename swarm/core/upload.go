@@ -38,7 +38,7 @@ type waiting struct {
 
 func (s *serving) init() { s.window = 2 * windowMin }
 
-// busy tells whether the peer waits for a block.
+// busy reports whether the peer waits for a block.
 func (s *serving) busy() bool { return len(s.queue)+len(s.flying) > 0 }
 
 // sweep adapts the window to what went out within the last seconds.
@@ -47,7 +47,7 @@ func (s *serving) sweep(now time.Duration, recent int64) {
 	s.window = min(max(blocks, 2*windowMin), windowMax)
 }
 
-// servable tells whether r lies within a piece and is of a size that an honest
+// servable reports whether r lies within a piece and is of a size that an honest
 // peer may ask for. What cannot be verified is not sent.
 func (t *Torrent) servable(r block.Ref) bool {
 	return t.validPiece(r.Piece) && t.layout.CanVerify(int(r.Piece)) &&
@@ -123,7 +123,7 @@ func (t *Torrent) pump(p *peer) {
 	}
 }
 
-// onSent takes in that the writer is done with some blocks.
+// onSent records that the writer is done with some blocks.
 func (t *Torrent) onSent(ref PeerRef, count int) {
 	p := t.peers.live(ref)
 	if p == nil {

@@ -57,7 +57,7 @@ func (t *Torrent) SetSequential(on bool) {
 }
 
 // SetDeadline makes a piece be fetched before all that have a later deadline
-// or none. It tells whether that is possible: there are at most 1,024.
+// or none. It reports whether that is possible: there are at most 1,024.
 func (t *Torrent) SetDeadline(piece int, at time.Time) bool {
 	if piece < 0 || !t.validPiece(uint32(piece)) || t.pick.State(uint32(piece)) == picker.Have {
 		return false

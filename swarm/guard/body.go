@@ -38,7 +38,7 @@ const (
 type BodyReader struct {
 	// Max bounds the body, before and after decompression, in bytes.
 	Max int
-	// Whole tells whether what has come is a whole document. It is asked when the
+	// Whole reports whether what has come is a whole document. It is asked when the
 	// server has paused for a second, and if so GiveUp, which ends the request, is
 	// called. Both are called from another goroutine, and both may be nil.
 	Whole  func(body []byte) bool

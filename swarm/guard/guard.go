@@ -127,7 +127,7 @@ type Target struct {
 	// Stranger marks a URL that the user did not write: it came in a torrent,
 	// in a link, or from a peer.
 	Stranger bool
-	// Harmless tells whether a URL may be asked of a service of this machine or
+	// Harmless reports whether a URL may be asked of a service of this machine or
 	// network though a stranger wrote it: one of a form that could not do
 	// anything there but what it is meant to do. It is asked for redirects as
 	// well. Nil means never.
@@ -158,7 +158,7 @@ func (t *Target) rule(u *url.URL, least Reach) rule {
 // may name only those of HTTP among them, on this machine or network.
 const privilegedMax = 1023
 
-// Check tells whether a connection to addr may be made for t, before any
+// Check reports whether a connection to addr may be made for t, before any
 // redirect. The error wraps ErrRefused.
 func (t *Target) Check(addr netip.AddrPort) error {
 	return t.rule(t.URL, LinkLocal).check(addr)

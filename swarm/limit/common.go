@@ -122,7 +122,7 @@ func (c *Common) share(now time.Time) {
 	c.spare = min(c.spare, burst)
 }
 
-// leave tells whether b wants no more, and takes back what it has left.
+// leave reports whether b wants no more, and takes back what it has left.
 func (c *Common) leave(now time.Time, b *Bucket) bool {
 	if !b.idle() || now.Sub(b.used) < c.rest+lateMax {
 		return false

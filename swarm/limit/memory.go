@@ -22,7 +22,7 @@ const (
 	collectShare = 32
 )
 
-// Memory tells whether this process may take more of it. The ceiling is that of
+// Memory reports whether this process may take more of it. The ceiling is that of
 // the Go runtime (debug.SetMemoryLimit, GOMEMLIMIT); without one there is always
 // room. It is safe for concurrent use.
 type Memory struct {
@@ -44,13 +44,13 @@ func NewMemory(usage func() (taken, ceiling int64)) *Memory {
 	return &Memory{usage: usage, collect: runtime.GC, now: time.Now}
 }
 
-// Room tells whether there is room for n more bytes that will stay.
+// Room reports whether there is room for n more bytes that will stay.
 func (m *Memory) Room(n int64) bool { return m.within(n, memoryRoom) }
 
-// Over tells whether so much is in use that something should be given up.
+// Over reports whether so much is in use that something should be given up.
 func (m *Memory) Over() bool { return !m.within(0, memoryOver) }
 
-// within tells whether what is in use, and n bytes more, is no more than so many
+// within reports whether what is in use, and n bytes more, is no more than so many
 // sixteenths of the ceiling. If it seems to be, that may be garbage.
 func (m *Memory) within(n int64, sixteenths int64) bool {
 	m.mu.Lock()

@@ -34,7 +34,7 @@ func NewSources(rate, burst int) *Sources {
 	}
 }
 
-// Allow tells whether ip may ask now, and counts the request if so.
+// Allow reports whether ip may ask now, and counts the request if so.
 func (s *Sources) Allow(now time.Time, ip netip.Addr) bool {
 	if s == nil {
 		return true

@@ -26,7 +26,7 @@ func NewTurns(each, all int, home Home) *Turns {
 	return &Turns{each: NewSources(each, each), all: float64(all), home: home}
 }
 
-// Allow tells whether it may be done once more for from, and counts it if so.
+// Allow reports whether it may be done once more for from, and counts it if so.
 func (t *Turns) Allow(now time.Time, from netip.Addr) bool {
 	t.mu.Lock()
 	defer t.mu.Unlock()

@@ -162,7 +162,7 @@ func senderOf(ip netip.Addr) netip.Addr {
 	return limit.SourceOf(ip)
 }
 
-// local tells whether an address can be that of a neighbour on the link: one
+// local reports whether an address can be that of a neighbour on the link: one
 // of a private range, or of a range that the interface has. Multicast from
 // elsewhere is forged, or was let in by mistake.
 func (l *link) local(ip netip.Addr) bool {

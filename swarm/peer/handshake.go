@@ -90,7 +90,7 @@ type Welcome struct {
 	// the answer, as some peers send it late.
 	Answer func(theirs wire.Hello) (wire.Hello, bool)
 	// Encryption is the policy. Key finds the info-hash of a torrent for an
-	// encrypted handshake, and MayCompute tells whether there is time for one,
+	// encrypted handshake, and MayCompute reports whether there is time for one,
 	// which costs a fraction of a millisecond; both may be nil if the policy is
 	// EncryptionOff.
 	Encryption Encryption

@@ -80,7 +80,7 @@ func (in *input) resting() []byte {
 	return in.rest
 }
 
-// empty tells whether all that came was consumed.
+// empty reports whether all that came was consumed.
 func (in *input) empty() bool { return in.r == in.w }
 
 // room makes room behind the window and returns it: a window of windowSize if wide

@@ -175,7 +175,7 @@ func (p *Picker) pickFailed(q *Query, dst []Block, limit int) []Block {
 	return dst
 }
 
-// replaces tells whether q's peer takes over pt from the one that fetches it
+// replaces reports whether q's peer takes over pt from the one that fetches it
 // alone, which may take for ever.
 func (p *Picker) replaces(q *Query, pt *partial) bool {
 	return q.Replace != nil && pt.owner != q.Peer && !p.untouched() &&

@@ -159,7 +159,7 @@ func (p *Picker) Have() *bits.Set { return p.have }
 // Picker's own set.
 func (p *Picker) Needed() *bits.Set { return p.needed }
 
-// Done tells whether every wanted piece is verified.
+// Done reports whether every wanted piece is verified.
 func (p *Picker) Done() bool { return p.needed.None() }
 
 // Availability returns how many peers that are no seeds have the piece.
@@ -171,7 +171,7 @@ func (p *Picker) Seeds() int { return p.seeds }
 // Unseen returns how many pieces no peer but seeds has.
 func (p *Picker) Unseen() int { return p.unseen }
 
-// Failed tells whether the piece came with a wrong hash before.
+// Failed reports whether the piece came with a wrong hash before.
 func (p *Picker) Failed(piece uint32) bool { return p.failed.Has(int(piece)) }
 
 // move is the only way from one state into another.
@@ -270,7 +270,7 @@ func (p *Picker) SetPriority(piece uint32, priority Priority) {
 func (p *Picker) SetSequential(on bool) { p.sequential = on }
 
 // SetDeadline makes a piece be picked before all that have a later deadline or
-// none. It tells whether there was room for it; the earliest are kept.
+// none. It reports whether there was room for it; the earliest are kept.
 func (p *Picker) SetDeadline(piece uint32, at time.Duration) bool {
 	p.ClearDeadline(piece)
 	i, _ := slices.BinarySearchFunc(p.deadlines, at, func(d deadline, at time.Duration) int {
@@ -294,7 +294,7 @@ func (p *Picker) ClearDeadline(piece uint32) {
 	p.deadlines = slices.DeleteFunc(p.deadlines, func(d deadline) bool { return d.piece == piece })
 }
 
-// Due tells whether the piece has a deadline, and one before at.
+// Due reports whether the piece has a deadline, and one before at.
 func (p *Picker) Due(piece uint32, at time.Duration) bool {
 	for _, d := range p.deadlines {
 		if d.at > at {
@@ -307,7 +307,7 @@ func (p *Picker) Due(piece uint32, at time.Duration) bool {
 	return false
 }
 
-// Urgent tells whether any piece has a deadline before at.
+// Urgent reports whether any piece has a deadline before at.
 func (p *Picker) Urgent(at time.Duration) bool {
 	return len(p.deadlines) > 0 && p.deadlines[0].at <= at
 }

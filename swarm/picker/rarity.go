@@ -142,7 +142,7 @@ func (p *Picker) rarer(piece uint32) {
 	}
 }
 
-// Rare tells whether there is a piece to begin that no peer but seeds has.
+// Rare reports whether there is a piece to begin that no peer but seeds has.
 func (p *Picker) Rare() bool {
 	for i := Skip + 1; i <= Highest; i++ {
 		if ends := p.ranks[i].ends; len(ends) > 0 && ends[0] > 0 {

@@ -89,7 +89,7 @@ func (n *node) class() *Class { return &n.world.scenario.Classes[n.ci] }
 
 func (n *node) up() bool { return n.core != nil }
 
-// leech tells whether the run waits for the node.
+// leech reports whether the run waits for the node.
 func (n *node) leech() bool {
 	c := n.class()
 	return !c.Seed && c.Acts != Liar && c.Acts != Mute && c.Acts != Spoiler
@@ -343,7 +343,7 @@ func (n *node) blocks(piece uint32) iter.Seq[block.Ref] {
 	}
 }
 
-// spoilt tells whether a block of a piece is wrong.
+// spoilt reports whether a block of a piece is wrong.
 func (n *node) spoilt(piece uint32) bool {
 	if len(n.wrong) == 0 {
 		return false

@@ -19,7 +19,7 @@ func (n *node) lasts() time.Duration {
 	return duration(int64(n.world.scenario.PieceLength), n.class().Rate)
 }
 
-// played takes in that another piece is there.
+// played records that another piece is there.
 func (n *node) played() {
 	if n.class().Rate == 0 {
 		return

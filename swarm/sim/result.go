@@ -65,7 +65,7 @@ func (r *Result) Class(name string) ClassResult {
 	return ClassResult{}
 }
 
-// Done tells whether all leeches have everything.
+// Done reports whether all leeches have everything.
 func (r *Result) Done() bool {
 	for _, c := range r.Classes {
 		if c.Done < c.Count {

@@ -148,7 +148,7 @@ func (s *Store) soundParts(a *aside) (sound []part) {
 	return sound
 }
 
-// asLeft tells whether file i is exactly as it was left.
+// asLeft reports whether file i is exactly as it was left.
 func (s *Store) asLeft(i int) bool {
 	st, err := s.disk.stat(s.fileName(i))
 	s.mu.Lock()
@@ -207,7 +207,7 @@ func (s *Store) guess(a *aside, st fileStat) {
 	}
 }
 
-// inPlace tells whether there is data of x in the file that it belongs to.
+// inPlace reports whether there is data of x in the file that it belongs to.
 func (s *Store) inPlace(x part) bool {
 	st, err := s.disk.stat(s.fileName(x.file))
 	end := x.at + int64(x.n)

@@ -283,7 +283,7 @@ func partEnd(l *metainfo.Layout, f *metainfo.File, p int) int64 {
 	return min(f.Length, l.PieceOffset(p)+int64(l.PieceSize(p))-f.Offset)
 }
 
-// look notes how file i is found, and tells whether it is as it was left. A
+// look notes how file i is found, and reports whether it is as it was left. A
 // file that is not there has size 0.
 func (s *Store) look(i int) (st fileStat, same bool, err error) {
 	name := s.fileName(i)

@@ -27,7 +27,7 @@ func batchChunk(chunk []byte) []byte {
 	return chunk
 }
 
-// batches tells whether the pieces from first on are hashed as a batch: all of
+// batches reports whether the pieces from first on are hashed as a batch: all of
 // them are to be hashed, and no more of them in vain than may be. c.mu is held.
 func (c *check) batches(first int) bool {
 	layout := c.s.layout

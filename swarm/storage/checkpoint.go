@@ -180,7 +180,7 @@ func (s *Store) beat() {
 	}
 }
 
-// behind tells whether a piece is not recorded that could be: it was verified
+// behind reports whether a piece is not recorded that could be: it was verified
 // only after its data had been synced. Store.mu is held.
 func (s *Store) behind() bool {
 	if s.suspect == nil {
@@ -218,7 +218,7 @@ func (s *Store) renew() {
 	s.replaceRecord(false, true)
 }
 
-// late tells whether it is time to give up syncing.
+// late reports whether it is time to give up syncing.
 func (s *Store) late() bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -248,7 +248,7 @@ func (s *Store) checkpoint(closing bool) error {
 }
 
 // settleDurable notes which of the pieces of have are durable now, given the
-// files of which the sync failed or, if late, was given up. It tells whether it
+// files of which the sync failed or, if late, was given up. It reports whether it
 // was the first that failed.
 func (s *Store) settleDurable(have *bits.Set, failed map[int]struct{}, err error, late bool) (first bool) {
 	s.mu.Lock()
@@ -414,5 +414,5 @@ func (s *Store) closeJournal() error {
 	return err
 }
 
-// equal tells whether two sets of the same length have the same members.
+// equal reports whether two sets of the same length have the same members.
 func equal(a, b *bits.Set) bool { return a.Count() == b.Count() && !a.AnyNotIn(b) }

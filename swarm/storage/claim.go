@@ -92,7 +92,7 @@ func (s *Store) claimOnce() error {
 }
 
 // chooseName chooses among the names for unfinished content, and the final one if
-// there is something of that name. It tells whether anything has the chosen name.
+// there is something of that name. It reports whether anything has the chosen name.
 func (s *Store) chooseName(final bool) (there bool, err error) {
 	if s.layout.Multi && !s.isReadOnly() && s.names[mergeName] != s.names[finalName] {
 		if moving, err := s.exists(s.names[mergeName]); err != nil || moving {
@@ -126,7 +126,7 @@ func (s *Store) chooseName(final bool) (there bool, err error) {
 	return part, nil
 }
 
-// exists tells whether there is a file or folder, as the torrent has it, of
+// exists reports whether there is a file or folder, as the torrent has it, of
 // this name. Anything else is an error.
 func (s *Store) exists(name string) (bool, error) {
 	st, err := s.disk.stat(name)
@@ -275,7 +275,7 @@ func (s *Store) lockTop() error {
 	return nil
 }
 
-// tryWriting tells whether what is called top, and is there, may be changed as far
+// tryWriting reports whether what is called top, and is there, may be changed as far
 // as that is needed.
 func (s *Store) tryWriting(top string) error {
 	var err error

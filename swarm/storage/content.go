@@ -204,7 +204,7 @@ func (s *Store) hashOne(piece int) (bool, error) {
 	return ok, err
 }
 
-// hashPiece reads a piece and tells whether it is right.
+// hashPiece reads a piece and reports whether it is right.
 func (s *Store) hashPiece(p int, chunk []byte, verifier *metainfo.Verifier) (bool, error) {
 	verifier.Reset(s.layout, p)
 	size := s.layout.PieceSize(p)

@@ -39,7 +39,7 @@ type disk interface {
 	remove(name string) error
 	// list returns what is in a folder, of at most max entries.
 	list(name string, max int) ([]fs.DirEntry, error)
-	// tryFolder tells whether files can be made in a folder, by its error.
+	// tryFolder reports whether files can be made in a folder, by its error.
 	tryFolder(name string) error
 	// lock takes the file or folder name, which is there, for this Store alone,
 	// or sees that no other Store has it. The lock goes with the process.
@@ -59,7 +59,7 @@ const (
 	openProgram                 // is made if it does not exist, and may then be executed
 )
 
-// makes tells whether a file is made that does not exist.
+// makes reports whether a file is made that does not exist.
 func (m openMode) makes() bool { return m >= openCreate }
 
 // perm is the permission that a file is made with, less the umask.
@@ -180,7 +180,7 @@ func (d *osDisk) stat(name string) (fileStat, error) {
 	return st, nil
 }
 
-// checkParents tells whether all folders above name are folders, and whether one of
+// checkParents reports whether all folders above name are folders, and whether one of
 // them is a link. A symbolic link put in their place later still cannot lead out of
 // the root.
 func (d *osDisk) checkParents(name string, look func(string) (fs.FileInfo, bool, error)) (link bool, err error) {

@@ -63,19 +63,19 @@ var (
 	ErrSelection = errors.New("the choice of files does not fit the torrent")
 )
 
-// IsFull tells whether err says that there is no room: disk, quota or file
+// IsFull reports whether err says that there is no room: disk, quota or file
 // size limit.
 func IsFull(err error) bool {
 	return errors.Is(err, syscall.ENOSPC) || errors.Is(err, syscall.EDQUOT) || errors.Is(err, syscall.EFBIG)
 }
 
-// IsDenied tells whether err says that the folder or file may not be written
+// IsDenied reports whether err says that the folder or file may not be written
 // (or read): permissions, or a read-only file system.
 func IsDenied(err error) bool {
 	return errors.Is(err, fs.ErrPermission) || errors.Is(err, syscall.EROFS)
 }
 
-// IsInTheWay tells whether err says that something else lies where the content
+// IsInTheWay reports whether err says that something else lies where the content
 // belongs.
 func IsInTheWay(err error) bool {
 	for _, target := range []error{ErrLink, ErrFolder, ErrNotFolder, ErrSpecial, ErrLonger, ErrExists} {

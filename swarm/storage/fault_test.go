@@ -111,7 +111,7 @@ func lifeOf(t *testing.T, rnd *rand.Rand, d *memDisk, rec *record, layout *metai
 	return true
 }
 
-// mustBeSound tells whether what is on disk of piece p is right.
+// mustBeSound reports whether what is on disk of piece p is right.
 func (r *rig) mustBeSound(p int) {
 	r.t.Helper()
 	got := make([]byte, r.layout.PieceSize(p))

@@ -55,7 +55,7 @@ func (s *Store) found(i int, st fileStat) bool {
 		s.writtenSince(x, st)
 }
 
-// writtenSince tells whether a file that was left as x may have become st by
+// writtenSince reports whether a file that was left as x may have become st by
 // what this Store wrote before it crashed.
 func (s *Store) writtenSince(x stamp, st fileStat) bool {
 	return x.mtime <= st.mtime && max(st.mtime, st.ctime) <= s.writtenUntil
@@ -135,7 +135,7 @@ func (s *Store) makeEmpty(i int) error {
 	return f.close()
 }
 
-// unchanged tells whether file i is as the Store left it.
+// unchanged reports whether file i is as the Store left it.
 func (s *Store) unchanged(i int) error {
 	name := s.fileName(i)
 	st, err := s.disk.stat(name)

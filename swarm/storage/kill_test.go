@@ -295,7 +295,7 @@ func TestKillSelection(t *testing.T) {
 	}
 }
 
-// killOnce runs the child and kills it after a while; it tells whether it had
+// killOnce runs the child and kills it after a while; it reports whether it had
 // completed the download before.
 func killOnce(t *testing.T, dir string, shape int, wanted string, after time.Duration) (complete bool) {
 	cfg, _ := mustKillConfig(t, dir, shape)

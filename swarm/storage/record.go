@@ -150,7 +150,7 @@ func syncParents(dir string) {
 }
 
 // load takes over what the record of an earlier run says, if it is about this
-// content; it does so once, and tells whether this was the time. A record that is
+// content; it does so once, and reports whether this was the time. A record that is
 // of no use is told to cfg.Warn, and is as good as none.
 func (s *Store) load() (first bool) {
 	if s.record == nil || s.loaded {
@@ -249,7 +249,7 @@ var (
 	errOtherShape   = errors.New("it does not fit the torrent; checking the content")
 )
 
-// suits tells whether r is about this content.
+// suits reports whether r is about this content.
 func (s *Store) suits(r *Resume) error {
 	switch {
 	case r.Hash != s.cfg.Hash:

@@ -27,7 +27,7 @@ func WantedPieces(layout *metainfo.Layout, wanted []bool) *bits.Set {
 	return pieces
 }
 
-// allWanted tells whether no file but padding is left out.
+// allWanted reports whether no file but padding is left out.
 func allWanted(layout *metainfo.Layout, wanted []bool) bool {
 	if wanted == nil {
 		return true
@@ -60,10 +60,10 @@ func newSelection(layout *metainfo.Layout, wanted []bool) selection {
 	return x
 }
 
-// file tells whether file i is wanted.
+// file reports whether file i is wanted.
 func (x *selection) file(i int) bool { return x.files == nil || x.files[i] }
 
-// piece tells whether piece p holds a byte of a wanted file.
+// piece reports whether piece p holds a byte of a wanted file.
 func (x *selection) piece(p int) bool { return x.pieces == nil || x.pieces.Has(p) }
 
 // aside tells which parts of files lie in the side file and not in their own.
@@ -96,7 +96,7 @@ func newAside(layout *metainfo.Layout) *aside {
 	return a
 }
 
-// none tells whether nothing lies aside. Store.mu is held.
+// none reports whether nothing lies aside. Store.mu is held.
 func (a *aside) none() bool { return a.head.None() && a.tail.None() }
 
 // slot returns the number of the slot of piece p; ok is false if it has none.
@@ -163,7 +163,7 @@ func (s *Store) asideParts() []part {
 	return parts
 }
 
-// isAside tells whether the bytes of a file in piece p lie in the side file.
+// isAside reports whether the bytes of a file in piece p lie in the side file.
 func (s *Store) isAside(a *aside, file, p int) bool {
 	if a == nil {
 		return false

@@ -131,7 +131,7 @@ func builtLayout(t *testing.T, kind metainfo.Kind, files []tfile) (*metainfo.Lay
 	return layout, data
 }
 
-// shared tells whether a selection needs a side file.
+// shared reports whether a selection needs a side file.
 func (c *choice) shared() bool {
 	pieces := WantedPieces(c.layout, choose(c.wanted))
 	for i := range c.layout.Files {
@@ -161,7 +161,7 @@ func (r *rig) wantedPieces(wanted []bool, have *bits.Set) {
 	}
 }
 
-// readsBack tells whether all of set can be read, for upload, padding included.
+// readsBack reports whether all of set can be read, for upload, padding included.
 func (r *rig) readsBack(set *bits.Set) {
 	r.t.Helper()
 	for p := range set.Members() {

@@ -179,7 +179,7 @@ func (r *rig) all() {
 	}
 }
 
-// onDisk tells whether the files hold the content.
+// onDisk reports whether the files hold the content.
 func (r *rig) onDisk(dir, top string) {
 	r.t.Helper()
 	for i := range r.layout.Files {

@@ -15,7 +15,7 @@ const strangersMax = 10_000
 // errStrange is told of something that has the name of unfinished content.
 var errStrange = errors.New("holds no sound piece of this torrent, and is left alone")
 
-// mayBeForeign tells whether what lies under the names for this content, and of
+// mayBeForeign reports whether what lies under the names for this content, and of
 // which nothing is right, may be something else: no record says that an earlier
 // run wrote it, nor does its name. Store.mu is held.
 func (s *Store) mayBeForeign() bool {
@@ -32,7 +32,7 @@ func (s *Store) setReplaced(replaced bool) {
 	s.replaced = replaced
 }
 
-// foreign tells whether what lies there is something else, when nothing of it is
+// foreign reports whether what lies there is something else, when nothing of it is
 // right. Zeros are not: other programs fill files with them before they fetch.
 func (s *Store) foreign(ctx context.Context) bool {
 	s.mu.Lock()

@@ -128,7 +128,7 @@ func stemOf(name string, others []string) (stem string, ok bool) {
 	return stem, err == nil && (len(sum) == stemKeyBytes || len(stem) == len(text))
 }
 
-// abandoned tells whether the files with this stem are of no use: the content is
+// abandoned reports whether the files with this stem are of no use: the content is
 // gone, or nothing says where that was, and no Store uses the side file.
 func abandoned(stateDir, stem string) bool {
 	doc, _, err := newRecord(stateDir, stem).read()

@@ -133,14 +133,14 @@ func (c *Client) get(ctx context.Context, t Tracker, u *url.URL, family guard.Fa
 	return body, a.From.Addr(), nil
 }
 
-// isWhole tells whether a body holds a whole document, whatever is behind it.
+// isWhole reports whether a body holds a whole document, whatever is behind it.
 func isWhole(body []byte) bool {
 	b := bencode.NewLenient(body, answerLimits)
 	b.Skip()
 	return b.Err() == nil
 }
 
-// refuses tells whether a body gives a reason: some trackers send it with an
+// refuses reports whether a body gives a reason: some trackers send it with an
 // HTTP status of its own.
 func refuses(body []byte) bool {
 	var f *Failure

@@ -46,7 +46,7 @@ func unlike(u *url.URL) string {
 	return ""
 }
 
-// announces tells whether an element of the path of a URL begins as that of a tracker
+// announces reports whether an element of the path of a URL begins as that of a tracker
 // does. Elements that lead up again, in any way that some server takes for one, would
 // make another path of it.
 func announces(u *url.URL) bool {
@@ -62,7 +62,7 @@ func announces(u *url.URL) bool {
 	return found
 }
 
-// keysOnly tells whether a query holds nothing but keys.
+// keysOnly reports whether a query holds nothing but keys.
 func keysOnly(query string) bool {
 	if query == "" {
 		return true
@@ -79,13 +79,13 @@ func keysOnly(query string) bool {
 	return true
 }
 
-// isKey tells whether s could hardly be anything but a key: one long word that has
+// isKey reports whether s could hardly be anything but a key: one long word that has
 // digits.
 func isKey(s string) bool {
 	return len(s) >= keyBytesMin && isWord(s) && strings.ContainsAny(s, "0123456789")
 }
 
-// isWord tells whether s is one word.
+// isWord reports whether s is one word.
 func isWord(s string) bool {
 	return strings.IndexFunc(s, func(c rune) bool {
 		return (c < '0' || c > '9') && (c|0x20 < 'a' || c|0x20 > 'z') && c != '-' && c != '_' && c != '.' && c != '~'
@@ -125,7 +125,7 @@ func (t Tracker) explain(err error) error {
 // lookupTimeout bounds the look-up of CheckLink.
 const lookupTimeout = 2 * time.Second
 
-// CheckLink tells whether nodes that find the tracker in a torrent or a link would ask
+// CheckLink reports whether nodes that find the tracker in a torrent or a link would ask
 // it, as far as that can be told from here; the error says why not. It looks up the
 // name of a tracker that would not be asked everywhere, for up to two seconds.
 func (t Tracker) CheckLink(ctx context.Context) error {
@@ -181,7 +181,7 @@ type refusals struct {
 	told map[string]bool
 }
 
-// first tells whether a tracker was not told of before.
+// first reports whether a tracker was not told of before.
 func (r *refusals) first(t Tracker) bool {
 	r.mu.Lock()
 	defer r.mu.Unlock()

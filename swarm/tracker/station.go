@@ -122,7 +122,7 @@ func (s *station) fail(err error, forGood bool) {
 	}
 }
 
-// dead tells whether the station is of no more use.
+// dead reports whether the station is of no more use.
 func (s *station) dead() bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()

@@ -167,7 +167,7 @@ func text(b []byte) string {
 	return strings.Join(strings.Fields(s), " ")
 }
 
-// dialable tells whether an address from a tracker at a public address, or at
+// dialable reports whether an address from a tracker at a public address, or at
 // one nearer, could be that of a peer. A public tracker cannot know of peers
 // behind our own walls, so such addresses are mistakes or worse.
 func dialable(addr netip.AddrPort, from netip.Addr) bool {

@@ -47,7 +47,7 @@ func Serve(ctx context.Context, l Listener, handle func(net.Conn)) error {
 	}
 }
 
-// passing tells whether an error of Accept says nothing about the listener
+// passing reports whether an error of Accept says nothing about the listener
 // itself.
 func passing(err error) bool {
 	for _, errno := range []syscall.Errno{

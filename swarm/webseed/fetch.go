@@ -54,7 +54,7 @@ type pace struct {
 	widen  time.Duration // after which limit grows
 }
 
-// crowded takes in that a run was refused while others are under way. It reports
+// crowded records that a run was refused while others are under way. It reports
 // false if none is.
 func (p *pace) crowded(now time.Time) bool {
 	if p.active == 0 {
@@ -65,7 +65,7 @@ func (p *pace) crowded(now time.Time) bool {
 	return true
 }
 
-// smooth takes in that a run was fetched.
+// smooth records that a run was fetched.
 func (p *pace) smooth(now time.Time) {
 	if p.limit < fetchers && now.Sub(p.since) >= p.widen {
 		p.limit++
@@ -225,7 +225,7 @@ func (c *Conn) sort() {
 	}
 }
 
-// readOn takes in that the server knows no ranges: runs are fetched one by one, and
+// readOn records that the server knows no ranges: runs are fetched one by one, and
 // pieces asked for in order.
 func (c *Conn) readOn() {
 	c.mu.Lock()
@@ -237,7 +237,7 @@ func (c *Conn) readOn() {
 	}
 }
 
-// knowsRanges takes in that the server knows ranges after all: a cache may have had to
+// knowsRanges records that the server knows ranges after all: a cache may have had to
 // fill itself first.
 func (c *Conn) knowsRanges() {
 	c.mu.Lock()

@@ -46,7 +46,7 @@ func (e Extension) String() string {
 	return "unknown extension"
 }
 
-// Known tells whether e, a number under which a peer sent us something, is
+// Known reports whether e, a number under which a peer sent us something, is
 // one of ours.
 func (e Extension) Known() bool { return e >= 1 && e < extensionEnd }
 
@@ -83,7 +83,7 @@ func (x *Extensions) Number(e Extension) uint8 {
 	return x.number[e]
 }
 
-// Has tells whether the peer takes messages of e.
+// Has reports whether the peer takes messages of e.
 func (x *Extensions) Has(e Extension) bool { return x.Number(e) != 0 }
 
 // Merge updates x by a later handshake: what it does not name stays

@@ -20,7 +20,7 @@ const (
 // Reserved is the eight bytes of the handshake that announce features.
 type Reserved [8]byte
 
-// Has tells whether the feature is announced.
+// Has reports whether the feature is announced.
 func (r Reserved) Has(f Feature) bool { return r[f>>8]&byte(f) != 0 }
 
 // With returns r with the feature announced.
@@ -61,7 +61,7 @@ func AppendHello(dst []byte, h Hello) []byte {
 	return append(dst, h.PeerID[:]...)
 }
 
-// HelloPrefix tells whether b, the first bytes of a connection, can be the
+// HelloPrefix reports whether b, the first bytes of a connection, can be the
 // start of a handshake. It serves to close on garbage at once.
 func HelloPrefix(b []byte) bool {
 	n := min(len(b), len(protocol))

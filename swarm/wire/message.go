@@ -285,6 +285,6 @@ func Parse(body []byte) (m Message, err error) {
 	return m, nil
 }
 
-// Known tells whether id is that of a message that Parse reads. KeepAlive is
+// Known reports whether id is that of a message that Parse reads. KeepAlive is
 // none: it has no id on the wire.
 func Known(id ID) bool { return id != KeepAlive && idNames[id] != "" }

@@ -156,7 +156,7 @@ func compactPeers(b []byte, family int) func(yield func(netip.AddrPort) bool) {
 	}
 }
 
-// connectable tells whether a could be where somebody listens.
+// connectable reports whether a could be where somebody listens.
 func connectable(a netip.AddrPort) bool {
 	ip := a.Addr()
 	return a.Port() != 0 && ip.IsValid() && !ip.IsUnspecified() && !ip.IsMulticast() &&

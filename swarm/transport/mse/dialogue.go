@@ -69,7 +69,7 @@ type Server struct {
 	// Allow are the methods that a peer may choose from. Of those that both
 	// sides allow, plain text is preferred: it lets the system move the data.
 	Allow Method
-	// MayCompute tells whether there is time to compute a key, which costs a
+	// MayCompute reports whether there is time to compute a key, which costs a
 	// fraction of a millisecond.
 	MayCompute func() bool
 	// Find returns the key of one of our torrents by its ID.

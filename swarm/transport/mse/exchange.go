@@ -46,7 +46,7 @@ func newExchange() *exchange {
 	return x
 }
 
-// usable tells whether a public key is inside of the group, and none of those
+// usable reports whether a public key is inside of the group, and none of those
 // whose powers are known beforehand.
 func usable(theirs []byte) bool {
 	y := new(big.Int).SetBytes(theirs)
