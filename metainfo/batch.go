@@ -31,9 +31,9 @@ var (
 	laneGain = lanes.Gain()
 )
 
-// worthLanes reports whether so many pieces are to be hashed in lanes by so many
-// workers. They are not when they are so few that too many workers would have
-// nothing to do, nor when no hash gains by it.
+// worthLanes reports whether hashing in lanes pays for so many pieces and so many
+// workers. It does not with so few pieces that too many workers would have nothing
+// to do, nor where no hash gains by it.
 func (l *Layout) worthLanes(pieces, workers int) bool {
 	return useLanes && (l.kind.HasV1() || laneGain > 1) && pieces >= lanes.Count*workers/laneGain
 }
@@ -143,7 +143,7 @@ type batch struct {
 	readers [lanes.Count]reader // each piece has its own, which reads on
 }
 
-// worthLanes reports whether the pieces of l are to be hashed in lanes.
+// worthLanes reports whether hashing the pieces of l in lanes pays.
 func worthLanes(l *Layout) bool { return l.worthLanes(l.pieces, runtime.GOMAXPROCS(0)) }
 
 func newBatch(h *hasher) *batch {

@@ -59,7 +59,7 @@ func (s *source) trackers() bool {
 	return len(s.magnet.Trackers) > 0
 }
 
-// asks reports whether trackers are to be asked for the source: those that the
+// asks reports whether the node asks trackers for the source: those that the
 // user named always are.
 func (s *source) asks(noTrackers bool) bool {
 	return len(s.own) > 0 || s.trackers() && !noTrackers

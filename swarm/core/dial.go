@@ -250,7 +250,7 @@ func (t *Torrent) hostReady(e *entry) (at time.Duration) {
 // that some places stay for the others when one names none but dead addresses.
 func (t *Torrent) sourceDials() int { return max(1, t.cfg.Limits.HalfOpenMax*3/4) }
 
-// better reports whether e is to be dialled before o. Equals go at random. Who is
+// better reports whether e goes before o when dialling. Equals go at random. Who is
 // proven goes before who is not; of seeds that others tell of, a seed that needs
 // none dials last. The source of which fewest are being dialled comes next, so
 // that the many addresses of one do not keep out the few of another; then whom

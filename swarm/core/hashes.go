@@ -77,7 +77,7 @@ func (t *Torrent) learnV2() {
 	}
 }
 
-// mayUpgrade reports whether the link should be made anew: the metadata has shown
+// mayUpgrade reports whether the link should be replaced: the metadata has shown
 // that the torrent is a hybrid, of which the peer knows the v2 side too, but the
 // link is one of v1, on which no piece layer can be had (BEP 52, "upgrade
 // path").

@@ -91,7 +91,7 @@ func New(now time.Time, cfg Config) *Torrent {
 	return t
 }
 
-// Step records that e happened. What is to be done about it is in Actions.
+// Step records that e happened. Actions returns what to do about it.
 func (t *Torrent) Step(now time.Time, e Event) {
 	t.now = max(t.now, now.Sub(t.start))
 	t.recorder.add(t.now, &e)

@@ -62,7 +62,7 @@ func spend(v *atomic.Int64, n int) bool {
 	return true
 }
 
-// A toll is what was read and is to be paid for under a rate limit. It is owned by
+// A toll is what was read and is still owed to a rate limit. It is owned by
 // the reader.
 type toll struct {
 	read    int  // bytes, since the last payment

@@ -156,7 +156,7 @@ func (d *osDisk) look(name string) (info fs.FileInfo, link bool, err error) {
 	return info, true, err
 }
 
-// lookToWrite is look for what is to be written to, through no link.
+// lookToWrite is look for a file to write to, through no link.
 func (d *osDisk) lookToWrite(name string) (info fs.FileInfo, link bool, err error) {
 	info, err = d.root.Lstat(name)
 	return info, false, err

@@ -176,7 +176,7 @@ func (f *finder) file(i int) (path string, ok bool) {
 	return path, ok
 }
 
-// besideOthers returns the path by which file i, which is not there, is to be made:
+// besideOthers returns the path by which to make file i, which is not there:
 // in its folder, whatever that is called.
 func (f *finder) besideOthers(i int) string {
 	made := f.made.Path(i)

@@ -187,7 +187,7 @@ type visitor struct {
 	gone            bool
 }
 
-// before reports whether v is to be closed rather than w.
+// before reports whether v goes rather than w.
 func (v *visitor) before(w *visitor) bool {
 	if v.waits != w.waits {
 		return v.waits

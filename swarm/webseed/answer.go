@@ -173,7 +173,7 @@ type stream struct {
 	answer *answer         // of spans[0]; nil before its request
 }
 
-// hold stops the clock while the server has to wait for us, and goOn starts it anew.
+// hold stops the clock while the server has to wait for us, and goOn restarts it.
 func (s *stream) hold() {
 	if s.answer != nil {
 		s.answer.watch.Stop()

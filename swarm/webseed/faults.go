@@ -104,7 +104,7 @@ func (f *Faults) distrust(l *metainfo.Layout, first, n int) {
 	}
 }
 
-// next returns when a file is to be offered again; zero if there is none.
+// next returns when a file may be offered again; zero if there is none.
 func (f *Faults) next() (at time.Time) {
 	for _, ft := range f.files {
 		if ft.active && (at.IsZero() || ft.until.Before(at)) {

@@ -386,7 +386,7 @@ func (c *Conn) fail(ctx context.Context, run []block.Ref, err error) {
 	c.queue(wire.Message{ID: wire.Unchoke})
 }
 
-// rejectAll takes out all requests, and returns what is to be said about them.
+// rejectAll takes out all requests, and returns the answers to them.
 // Conn.mu is held.
 func (c *Conn) rejectAll() (rejects []wire.Message) {
 	for _, r := range c.requests {
