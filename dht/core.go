@@ -50,6 +50,7 @@ type core struct {
 	lookups  []*lookup     // those that run, at most lookupsMax
 	late     []*storeQuery // those that wait for budget, oldest first, at most putOffMax
 	lateWake instant       // when they are tried again
+	turns    turns         // of lookups that wait for budget
 	watchers map[ID][]*watcher
 	tokens   tokens
 	items    itemStore
@@ -83,6 +84,7 @@ func newCore(now instant, cfg coreConfig) *core {
 		pings:      newPingback(),
 		recent:     make(recentLookups),
 		lateWake:   forever,
+		turns:      turns{wake: forever},
 		swept:      now,
 	}
 }
@@ -182,10 +184,7 @@ func (c *core) next() instant {
 			at = min(at, f.next())
 		}
 	}
-	for _, l := range c.lookups {
-		at = min(at, l.wake)
-	}
-	return min(at, c.swept+sweepPeriod)
+	return min(at, c.turns.wake, c.swept+sweepPeriod)
 }
 
 // tick does what is due.
@@ -200,14 +199,7 @@ func (c *core) tick(now instant) {
 	if now >= c.lateWake {
 		c.askLate(now)
 	}
-	for i := 0; i < len(c.lookups); i++ {
-		if l := c.lookups[i]; now >= l.wake {
-			l.pump(now)
-			if l.done { // and so out of the list
-				i--
-			}
-		}
-	}
+	c.turns.tick(now)
 	for _, f := range c.families {
 		if f != nil {
 			f.tick(now)

@@ -104,12 +104,13 @@ type lookup struct {
 	done       bool
 	began      instant
 	ended      instant
-	wake       instant // when to pump again for want of budget
+	queued     bool // it waits for budget, in turns
+	served     bool // it asked somebody in its last turn
 }
 
 // newLookup prepares a lookup from what the family knows about the target.
 func (f *family) newLookup(now instant, req *request, sink lookupSink) *lookup {
-	l := &lookup{f: f, req: *req, sink: sink, began: now, wake: forever}
+	l := &lookup{f: f, req: *req, sink: sink, began: now}
 	if other := f.c.families[1-f.index]; other != nil && other.table.count < k {
 		l.req.wants = [2]bool{true, true}
 	}
@@ -243,7 +244,6 @@ func (l *lookup) pump(now instant) {
 	if l.done {
 		return
 	}
-	l.wake = forever
 	limit := alpha
 	if l.arrived {
 		limit = k
@@ -330,6 +330,11 @@ func (l *lookup) ask(now instant, c *candidate) bool {
 		c.state = failed
 		return false
 	}
+	turns := &l.f.c.turns
+	if !turns.mayAsk(l, c.addr) {
+		turns.add(now, l)
+		return true
+	}
 	q := &query{owner: l, rtt: c.rtt}
 	switch l.f.c.ask(now, c.addr, &l.req, q) {
 	case nil:
@@ -338,7 +343,7 @@ func (l *lookup) ask(now instant, c *candidate) bool {
 		l.asked++
 		return true
 	case ErrBusy:
-		l.wake = now + budgetRetry
+		turns.add(now, l)
 		return true
 	default:
 		c.state = failed
