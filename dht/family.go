@@ -118,6 +118,7 @@ func (f *family) join(now instant) {
 	for _, n := range f.saved {
 		l.add(n.ID, n.Addr, l.newPath(), 0)
 	}
+	l.askFar(now)
 	f.c.start(now, l)
 }
 
@@ -193,7 +194,9 @@ func (f *family) upkeep(now instant) {
 	}
 	if depth := f.staleBucket(now); depth >= 0 {
 		target := randomIDIn(f.c.rng, f.id, depth)
-		f.c.start(now, f.newLookup(now, &request{method: methodFindNode, target: target}, lookupSink{}))
+		l := f.newLookup(now, &request{method: methodFindNode, target: target}, lookupSink{})
+		l.askFar(now)
+		f.c.start(now, l)
 	}
 }
 

@@ -1,7 +1,8 @@
 package dht
 
-// gapQuery is the second question of a lookup to a node that has answered it:
-// which nodes does it know beside the target, where the first answer ended?
+// gapQuery is a question of a lookup beside those to the closest nodes. To a node
+// that has answered: which nodes does it know beside the target, where the first
+// answer ended? To one far away: which does it know that are close?
 type gapQuery struct {
 	l    *lookup
 	path int
@@ -55,12 +56,36 @@ func (l *lookup) askGap(now instant, target ID, skip int) {
 	if skip >= n {
 		return
 	}
-	c := near[skip]
+	l.askBeside(now, near[skip], target)
+}
+
+// askBeside asks c for nodes close to target. c need not be among the candidates.
+func (l *lookup) askBeside(now instant, c *candidate, target ID) {
 	req := request{method: methodFindNode, target: target}
 	q := &query{owner: &gapQuery{l: l, path: c.path}, rtt: c.rtt}
 	if l.f.c.ask(now, c.addr, &req, q) == nil {
 		l.gaps++
 		l.asked++
+	}
+}
+
+// farQueries is how many nodes far from the target a lookup for the table asks.
+const farQueries = 2
+
+// askFar asks a bootstrap host and some contacts, whichever part of the id space
+// they are in. Nodes that join a small network at one instant know those that are
+// close to their own ids, and so do all whom a lookup asks: without somebody from
+// elsewhere they would never hear of the rest.
+func (l *lookup) askFar(now instant) {
+	if hosts := l.f.hosts; len(hosts) > 0 {
+		if at := hosts[l.f.c.rng.IntN(len(hosts))]; l.find(at) < 0 && usable(at) {
+			l.askBeside(now, &candidate{addr: at, path: l.newPath()}, l.req.target)
+		}
+	}
+	for range farQueries {
+		if c := l.f.table.random(l.f.c.rng); c != nil && l.find(c.addr()) < 0 {
+			l.askBeside(now, &candidate{addr: c.addr(), path: l.newPath(), rtt: c.rtt}, l.req.target)
+		}
 	}
 }
 

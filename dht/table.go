@@ -2,6 +2,7 @@ package dht
 
 import (
 	"encoding/binary"
+	"math/rand/v2"
 	"net/netip"
 	"time"
 )
@@ -409,6 +410,26 @@ func (t *table) rebase(now instant, self ID) {
 			}
 		}
 	}
+}
+
+// random returns one of the contacts that did not fail their last query, or nil.
+func (t *table) random(rng *rand.Rand) *contact {
+	n := t.alive()
+	if n == 0 {
+		return nil
+	}
+	n = rng.IntN(n)
+	for i := range t.buckets {
+		for j := range t.buckets[i].contacts {
+			if c := &t.buckets[i].contacts[j]; c.fails == 0 {
+				if n == 0 {
+					return c
+				}
+				n--
+			}
+		}
+	}
+	return nil
 }
 
 // alive counts the contacts that did not fail their last query.
