@@ -69,19 +69,14 @@ func (l *lookup) askBeside(now instant, c *candidate, target ID) {
 	}
 }
 
-// farQueries is how many nodes far from the target a lookup for the table asks.
+// farQueries is how many contacts a lookup for the table asks wherever they are.
 const farQueries = 2
 
-// askFar asks a bootstrap host and some contacts, whichever part of the id space
-// they are in. Nodes that join a small network at one instant know those that are
-// close to their own ids, and so do all whom a lookup asks: without somebody from
-// elsewhere they would never hear of the rest.
+// askFar asks some contacts at random, whichever part of the id space they are in.
+// Nodes that join at one instant know the nodes close to their own ids, and so do all
+// the nodes that a lookup asks: without a contact from elsewhere they would never hear
+// of the other parts.
 func (l *lookup) askFar(now instant) {
-	if hosts := l.f.hosts; len(hosts) > 0 {
-		if at := hosts[l.f.c.rng.IntN(len(hosts))]; l.find(at) < 0 && usable(at) {
-			l.askBeside(now, &candidate{addr: at, path: l.newPath()}, l.req.target)
-		}
-	}
 	for range farQueries {
 		if c := l.f.table.random(l.f.c.rng); c != nil && l.find(c.addr()) < 0 {
 			l.askBeside(now, &candidate{addr: c.addr(), path: l.newPath(), rtt: c.rtt}, l.req.target)

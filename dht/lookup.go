@@ -165,6 +165,7 @@ func (c *core) stop(l *lookup) {
 // retire takes l from the list of those that run.
 func (c *core) retire(l *lookup) {
 	l.done = true
+	c.turns.remove(l)
 	for i := range c.lookups {
 		if c.lookups[i] == l {
 			c.lookups = append(c.lookups[:i], c.lookups[i+1:]...)

@@ -30,6 +30,13 @@ func (t *turns) add(now instant, l *lookup) {
 	t.wake = min(t.wake, now+budgetRetry)
 }
 
+// remove takes a lookup that has ended out of the queue.
+func (t *turns) remove(l *lookup) {
+	if i := slices.Index(t.queue, l); i >= 0 {
+		t.queue = slices.Delete(t.queue, i, i+1)
+	}
+}
+
 // tick gives each lookup in the queue a turn. Those that could ask nobody come
 // before those that could: the budget is empty, or does not reach to the addresses
 // that they need.

@@ -8,9 +8,9 @@ import (
 )
 
 // TestManyJoinAtOnce: a network whose nodes all join at one instant, through one
-// node, is one network a minute later: whoever looks for a peer finds it. Each node
-// at first knows those close to its own id alone, and a lookup asks the closest
-// alone, so that parts of the id space could stay unknown to others.
+// node, is one network a minute later: a lookup finds the peer. Each node at first
+// knows the nodes close to its own id alone, and a lookup asks the closest alone, so
+// that parts of the id space could stay unknown to others.
 func TestManyJoinAtOnce(t *testing.T) {
 	const nodes, lookups, missedMax = 50, 50, 2
 	for _, local := range []bool{true, false} {
