@@ -157,7 +157,7 @@ func (c *core) putOff(now instant, q *storeQuery) bool {
 }
 
 // askLate asks those that were put off, as far as the budget goes. They come before
-// lookups, which would be in vain if what they are for is not stored.
+// lookups, whose work is lost if nothing is stored in the end.
 func (c *core) askLate(now instant) {
 	late := c.late
 	c.late, c.lateWake = nil, forever

@@ -31,7 +31,7 @@ var (
 	laneGain = lanes.Gain()
 )
 
-// worthLanes reports whether hashing in lanes pays for so many pieces and so many
+// worthLanes reports whether hashing in lanes pays for that number of pieces and
 // workers. It does not with so few pieces that too many workers would have nothing
 // to do, nor where no hash gains by it.
 func (l *Layout) worthLanes(pieces, workers int) bool {

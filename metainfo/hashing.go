@@ -76,7 +76,8 @@ func newHasher(opt *BuildOptions, src *sources, l *Layout) *hasher {
 	return h
 }
 
-// workersFor returns how many workers there can be that keep so many descriptors open.
+// workersFor returns how many workers there can be that each keep that many
+// descriptors open.
 func workersFor(each int) int { return (descriptorsMax() - descriptorsSpare) / each }
 
 // run hashes everything. It returns when all its goroutines have ended.

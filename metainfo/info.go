@@ -111,7 +111,7 @@ func (p *infoParser) finish(raw []byte) (*Info, error) {
 }
 
 // parseNames reads an info dictionary, which was read before, for the names that
-// rule gives. Of the layout, only names are of use.
+// rule gives. Only the names of the layout are valid.
 func parseNames(raw []byte, rule NameRule) (*Layout, *infoParser, error) {
 	p := readInfo(raw, bencode.NewReader(raw, documentLimits), rule)
 	p.namesOnly = true

@@ -28,7 +28,7 @@ func (e *InfoSizeError) Error() string {
 }
 
 // checkInfoBytes fails with an *InfoSizeError if the info dictionary of l would be too
-// large, or the file, if there is to be one.
+// large, or the .torrent file, if one is made.
 func checkInfoBytes(opt *BuildOptions, src *sources, l *Layout) error {
 	e := excess(opt, l)
 	if e == nil {

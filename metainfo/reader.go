@@ -42,7 +42,7 @@ func (r *reader) openFile(source int) error {
 	if err != nil {
 		return located(r.src.display(source), err)
 	}
-	if err := r.src.checkFile(f, source); err != nil { // before much is read in vain
+	if err := r.src.checkFile(f, source); err != nil { // before much is read for nothing
 		f.Close()
 		return err
 	}

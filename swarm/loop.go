@@ -167,7 +167,7 @@ func (l *loop) accept(now time.Time, link *link) {
 
 // seekRoom has a connection of some torrent end for the sake of link, which found no
 // place, and brings link back, at the latest when others that wait need its turn. It
-// reports false if link has had its chance, or its source has all that it may have.
+// reports false if link has had its chance, or its source has no place left.
 func (l *loop) seekRoom(link *link) bool {
 	e := l.engine
 	if link.waited || !e.conns.Full() || e.conns.HasAll(link.addr.Addr()) {

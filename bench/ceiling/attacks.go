@@ -48,7 +48,7 @@ var attacks = []attack{
 	{name: "ask for metadata", write: metadataRequests},
 	{name: "ask for metadata, encrypted", encrypt: mse.RC4, write: metadataRequests},
 	{name: "ask for hashes", v2: true, write: hashRequests},
-	{name: "ask for blocks in vain", write: blockRequests},
+	{name: "ask for blocks while choked", write: blockRequests},
 	{name: "write half a message", write: halfMessage},
 	{name: "write half a message, encrypted", encrypt: mse.RC4, write: halfMessage},
 }
@@ -76,7 +76,7 @@ func metadataRequests() []byte {
 	return b
 }
 
-// hashRequests are those for the piece layer, of which root is the root; see run.
+// hashRequests returns requests for the piece layer below root; see run.
 func hashRequests() (b []byte) {
 	for i := range uint32(attackAsks) {
 		r := wire.HashRange{Length: wire.HashesMax, Index: i % (attackLayer / wire.HashesMax) * wire.HashesMax}

@@ -36,7 +36,7 @@ func checkLimits() error {
 			"ulimit -u with more")
 	}
 	if left, limited := addressesLeft(); limited && left < addressesMin {
-		return limitFailure(fmt.Sprintf("only %s of the %s of memory that are needed can be had",
+		return limitFailure(fmt.Sprintf("only %s of the %s of memory that are needed is available",
 			formatBytes(max(left, 0)), formatBytes(addressesMin)), "ulimit -v unlimited, and -d")
 	}
 	return nil
@@ -61,10 +61,10 @@ func (v *memoryValue) fit(c *console) error {
 	left, limited := addressesLeft()
 	if room := left - addressesNode; limited && int64(*v) > room {
 		if room < memoryMin {
-			return limitFailure(fmt.Sprintf("only %s of the %s of memory that a node needs can be had",
+			return limitFailure(fmt.Sprintf("only %s of the %s of memory that a node needs is available",
 				formatBytes(max(left, 0)), formatBytes(memoryMin+addressesNode)), "ulimit -v unlimited, and -d")
 		}
-		c.warn("only %s of memory can be had (ulimit -v): --memory is %s", formatBytes(left), formatBytes(room))
+		c.warn("only %s of memory is available (ulimit -v): --memory is %s", formatBytes(left), formatBytes(room))
 		*v = memoryValue(room)
 	}
 	return nil

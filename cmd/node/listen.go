@@ -127,8 +127,7 @@ func everyHost() []netip.Addr {
 	return hosts
 }
 
-// pinned reports whether the user named every port, so that nothing is to be
-// picked.
+// pinned reports whether the user named every port, so that none has to be picked.
 func (l *listenFlags) pinned() bool {
 	if l.port.given {
 		return true

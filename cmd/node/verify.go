@@ -117,7 +117,7 @@ func (v *verifiedEvent) line() string {
 	return s
 }
 
-// fileReport says how file i is, of which the pieces in have are right.
+// fileReport describes file i, given the right pieces of the torrent in have.
 func fileReport(store *storage.Store, l *metainfo.Layout, i int, have *bits.Set) verifiedEvent {
 	v := verifiedEvent{Path: l.FilePath(i), Bytes: l.Files[i].Length, State: "ok"}
 	first, end := l.FilePieces(i)
@@ -153,8 +153,8 @@ func fileReport(store *storage.Store, l *metainfo.Layout, i int, have *bits.Set)
 // for holes: enough to keep all cores busy.
 const verifyParallel = 32
 
-// checkPieces hashes the content in dir. It returns the pieces that are right, and
-// where they are, which is to be closed.
+// checkPieces hashes the content in dir. It returns the Store, which the caller closes,
+// and the pieces that are right.
 func checkPieces(
 	ctx context.Context, c *console, workers *storage.Workers, dir string, info *metainfo.Info,
 ) (*storage.Store, *bits.Set, error) {

@@ -140,8 +140,8 @@ func (r *Reader) Int() int64 {
 	return n
 }
 
-// scanInt reads an integer; it is not ok for one that is no number, of which only
-// a lenient Reader goes on.
+// scanInt reads an integer. ok is false for one that is no number; only a lenient
+// Reader goes on after it.
 func (r *Reader) scanInt() (n int64, ok bool) {
 	if !r.expect(Integer) {
 		return 0, false

@@ -1,6 +1,6 @@
 // Package weburl reads URLs as people and programs write them: with blanks,
-// umlauts, bytes of other encodings and lone percent signs, all of which a URL
-// carries escaped (RFC 3986, section 2.1).
+// umlauts, bytes of other encodings and lone percent signs. A URL carries all of
+// these escaped (RFC 3986, section 2.1).
 //
 // What it returns is printable, has no blank, and holds nothing but ASCII outside
 // of the name of the host. It neither looks up hosts nor asks them, and has no

@@ -179,7 +179,7 @@ func (t *Torrent) dial() {
 	}
 }
 
-// mayReplace reports whether one may be dialled although so many more connections
+// mayReplace reports whether one may be dialled although over more connections
 // than the target are there or under way: a download in which every place is
 // taken by those who promise and do not give would never end. It looks again
 // later, if not.
@@ -250,8 +250,8 @@ func (t *Torrent) hostReady(e *entry) (at time.Duration) {
 // that some places stay for the others when one names none but dead addresses.
 func (t *Torrent) sourceDials() int { return max(1, t.cfg.Limits.HalfOpenMax*3/4) }
 
-// better reports whether e goes before o when dialling. Equals go at random. Who is
-// proven goes before who is not; of seeds that others tell of, a seed that needs
+// better reports whether e goes before o when dialling. Equals go at random. A
+// proven address goes before others; of seeds that others tell of, a seed that needs
 // none dials last. The source of which fewest are being dialled comes next, so
 // that the many addresses of one do not keep out the few of another; then whom
 // the canonical priority prefers (BEP 40).

@@ -139,8 +139,8 @@ func (t *Torrent) onUploadOnly(p *peer, only bool) {
 	}
 }
 
-// uploadOnly reports whether we say that we want nothing any more. Who shows few of
-// its pieces keeps it to itself: libtorrent hangs up on those who want nothing and
+// uploadOnly reports whether we say that we want nothing any more. A seed that shows
+// few of its pieces keeps that to itself: libtorrent hangs up on those who want nothing and
 // have nothing that it wants.
 func (t *Torrent) uploadOnly() bool { return t.seeding() && !t.seeder.hides(t) }
 

@@ -96,8 +96,8 @@ func (b *book) missed(ip netip.Addr, now time.Duration) {
 	}
 }
 
-// leaveHost notes that an address of the host at ip is no longer in the book. What
-// rests is remembered, or to be named anew would end its rest.
+// leaveHost notes that an address of the host at ip is no longer in the book. A host
+// that rests is remembered; otherwise naming it again would end the rest.
 func (b *book) leaveHost(ip netip.Addr) {
 	ip = hostOf(ip)
 	h := b.hosts[ip]

@@ -74,7 +74,7 @@ const (
 )
 
 const (
-	// vainMax is how many bytes of no use may come from a peer with nothing of use
+	// vainMax is how many useless bytes may come from a peer with nothing useful
 	// in between, and vainForgiven how many of them are forgiven a second: those
 	// of an honest peer that stays for days.
 	vainMax      = 1 << 20
@@ -91,11 +91,11 @@ type flood struct {
 	seconds   int // in a row with too many
 	looked    time.Duration
 
-	vain int64 // bytes, since something of use
+	vain int64 // useless bytes, since something useful came
 	size int64 // those of the message that is being taken in
 }
 
-// came counts a message of so many bytes. It is in vain unless sound or useful is
+// came counts a message of that many bytes. It is useless unless sound or useful is
 // called.
 func (f *flood) came(size int) {
 	f.size = int64(size)

@@ -24,7 +24,7 @@ const (
 	ReasonUpgrade            // it is to be connected to by the v2 info-hash
 	ReasonRefresh            // reconnecting is cheaper than telling what changed
 	ReasonPrivate            // no tracker told of it, and the torrent is private
-	ReasonJunk               // it sent a MiB of nothing that is of use
+	ReasonJunk               // it sent a MiB of useless bytes
 )
 
 // The reasons of waste, beside ReasonUnsolicited and ReasonBadPiece.

@@ -19,8 +19,8 @@ const (
 )
 
 // turnOver reports whether p has had its turn at a sole seed, so that the next
-// piece goes to another peer: what all lack is to spread from as many peers as
-// there are, rather than through the first ones.
+// piece goes to another peer: what all lack then spreads from as many peers as
+// there are, not only from the first ones.
 func (t *Torrent) turnOver(p *peer, piece uint32) bool {
 	return piece != p.slot.piece && t.hadTurn(p) && t.awaited()
 }

@@ -17,7 +17,7 @@ import (
 // ErrTooLong is the error for bodies that are longer than asked for.
 var ErrTooLong = errors.New("the answer is too long")
 
-// Compressed is the header of a request of which ReadBody reads the answer. Without
+// Compressed is the header of a request whose answer ReadBody reads. Without
 // it the library would undo compression itself, and only that which it knows and
 // which is announced as it likes.
 func Compressed() http.Header { return http.Header{"Accept-Encoding": {"gzip"}} }

@@ -8,12 +8,13 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"net"
 	"net/http"
 	"net/http/httptest"
 	"net/url"
 	"strings"
 	"testing"
+
+	"swarmnode/internal/rawhttp"
 )
 
 func compress(t testing.TB, kind, text string) []byte {
@@ -37,34 +38,6 @@ func compress(t testing.TB, kind, text string) []byte {
 	io.WriteString(w, text)
 	w.Close()
 	return b.Bytes()
-}
-
-// rawServer answers each connection with the same bytes, and closes it if it is to.
-func rawServer(t *testing.T, answer []byte, hold bool) string {
-	t.Helper()
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	release := make(chan struct{})
-	ended := make(chan struct{})
-	go func() {
-		defer close(ended)
-		for {
-			conn, err := l.Accept()
-			if err != nil {
-				return
-			}
-			conn.Read(make([]byte, 4096))
-			conn.Write(answer)
-			if hold {
-				<-release
-			}
-			conn.Close()
-		}
-	}()
-	t.Cleanup(func() { close(release); l.Close(); <-ended })
-	return "http://" + l.Addr().String() + "/"
 }
 
 // head makes an answer of HTTP/1.1 whose body is as long as said, or unknown.
@@ -112,7 +85,7 @@ func TestBodies(t *testing.T) {
 		{"cut off in a chunk", append(head(-1, "Transfer-Encoding: chunked"), fmt.Sprintf("%x\r\n%s", len(text)+10, text)...), text, false},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
-			u, err := url.Parse(rawServer(t, tt.answer, false))
+			u, err := url.Parse(rawhttp.Serve(t, tt.answer, false) + "/")
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -139,7 +112,7 @@ func TestBodiesAreBounded(t *testing.T) {
 		"twice":   append(head(-1, "Connection: close"), twice...),
 		"deflate": append(head(-1, "Connection: close", "Content-Encoding: deflate"), compress(t, "flate", long)...),
 	} {
-		u, err := url.Parse(rawServer(t, answer, false))
+		u, err := url.Parse(rawhttp.Serve(t, answer, false) + "/")
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -158,7 +131,7 @@ func TestBodiesAreBounded(t *testing.T) {
 // A server that announces more than it has, and goes on listening, does not keep
 // the document that came for long.
 func TestWholeBodiesDoNotWait(t *testing.T) {
-	u, err := url.Parse(rawServer(t, append(head(1000), "document"...), true))
+	u, err := url.Parse(rawhttp.Serve(t, append(head(1000), "document"...), true) + "/")
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -22,7 +22,7 @@ type Account struct {
 	held   int64 // guarded by ledger.mu
 }
 
-// NewLedger returns a budget of so many bytes.
+// NewLedger returns a budget of that many bytes.
 func NewLedger(bytes int64) *Ledger {
 	return &Ledger{max: bytes, accounts: make(map[*Account]struct{})}
 }

@@ -50,8 +50,8 @@ func (m *Memory) Room(n int64) bool { return m.within(n, memoryRoom) }
 // Over reports whether so much is in use that something should be given up.
 func (m *Memory) Over() bool { return !m.within(0, memoryOver) }
 
-// within reports whether what is in use, and n bytes more, is no more than so many
-// sixteenths of the ceiling. If it seems to be, that may be garbage.
+// within reports whether what is in use, and n bytes more, is within that
+// number of sixteenths of the ceiling. If it is not, the excess may be garbage.
 func (m *Memory) within(n int64, sixteenths int64) bool {
 	m.mu.Lock()
 	defer m.mu.Unlock()

@@ -24,7 +24,7 @@ type Tally struct {
 	until [tallyCells]atomic.Int64
 }
 
-// NewTally returns a Tally that forgets so many bytes of each source a second,
+// NewTally returns a Tally that forgets that many bytes of each source a second,
 // and all of them in the time most.
 func NewTally(forgotten int64, most time.Duration) *Tally {
 	return &Tally{

@@ -72,7 +72,7 @@ type Handler interface {
 	OnBlock(r block.Ref, buf *block.Buf)
 	// OnSent tells that so many blocks were handed to the kernel.
 	OnSent(blocks int)
-	// OnAnswered tells that so many answers were handed to the kernel.
+	// OnAnswered reports how many answers were handed to the kernel.
 	OnAnswered(answers int)
 	// OnClosed is called exactly once, as the last, with the reason.
 	OnClosed(err error)

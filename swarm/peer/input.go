@@ -157,7 +157,7 @@ func (in *input) park() {
 	}
 }
 
-// charge has the account pay for so many bytes, whatever it paid for before.
+// charge sets what the account pays for to n bytes.
 func (in *input) charge(n int) {
 	in.account.Add(n - in.charged)
 	in.charged = n

@@ -48,8 +48,8 @@ type insert struct {
 }
 
 // An answer is a message that counts as payload: a part of the metadata, or hashes.
-// It consists of head, body and tail, of which tail belongs to somebody else and
-// must not change.
+// It consists of head, body and tail; tail belongs to somebody else and must not
+// change.
 type answer struct {
 	head, body, tail []byte
 }

@@ -97,9 +97,9 @@ type deadline struct {
 	at    time.Duration
 }
 
-// New returns a Picker for the pieces of a torrent. We Have those of have, of which
-// New becomes the owner; nil means none. Of the others those without a hash are
-// Held, and the rest is Wanted.
+// New returns a Picker for the pieces of a torrent. Those in have, which New takes
+// over, are in state Have; nil means none. The others are Held without a hash, and
+// Wanted with one.
 func New(pieces Pieces, have *bits.Set, rng *rand.Rand) *Picker {
 	n := pieces.Pieces()
 	if have == nil {
@@ -218,7 +218,7 @@ func (p *Picker) atRest(piece uint32) State {
 func (p *Picker) drop(piece uint32) { p.move(piece, p.atRest(piece)) }
 
 // Hold makes nothing of a piece be asked for until Free or Suppose. It has no
-// effect on a piece of which something is there or was asked for.
+// effect on a piece that has blocks or outstanding requests.
 func (p *Picker) Hold(piece uint32) {
 	switch p.state[piece] {
 	case Skipped, Wanted:

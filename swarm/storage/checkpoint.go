@@ -248,8 +248,8 @@ func (s *Store) checkpoint(closing bool) error {
 }
 
 // settleDurable notes which of the pieces of have are durable now, given the
-// files of which the sync failed or, if late, was given up. It reports whether it
-// was the first that failed.
+// files whose sync failed or, if late, was given up. It reports whether this sync was
+// the first that failed.
 func (s *Store) settleDurable(have *bits.Set, failed map[int]struct{}, err error, late bool) (first bool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()

@@ -29,7 +29,7 @@ func (l *lateSets) unknown() int {
 
 // Late returns the pieces that Check has found data of, but no hash to check it
 // by; nil if there are none. They are not in Have. When the hash of one is
-// known, Verify reports whether it is right; until then nothing is to be written
+// known, Verify reports whether it is right; until then nothing may be written
 // to it.
 func (s *Store) Late() *bits.Set {
 	s.mu.Lock()

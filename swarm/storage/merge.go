@@ -102,7 +102,7 @@ func (s *Store) merge() error {
 	return s.removeFolders(folders)
 }
 
-// removeFolders removes folders of which the files were moved. What others have put
+// removeFolders removes folders whose files were moved. What others have put
 // there stays.
 func (s *Store) removeFolders(folders map[string]bool) error {
 	var names []string

@@ -28,7 +28,7 @@ type Config struct {
 	// Names is the rule by which files are called that are made. NamesNative is
 	// that of the file system at hand. What is there already is found by any rule.
 	Names metainfo.NameRule
-	// Room reports whether so many bytes of memory may be taken for a moment. Nil
+	// Room reports whether that many bytes of memory may be taken for a moment. Nil
 	// means that they may.
 	Room func(bytes int64) bool
 	// Workers do the work; they may be shared.

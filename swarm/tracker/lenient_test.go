@@ -7,42 +7,14 @@ import (
 	"compress/zlib"
 	"fmt"
 	"io"
-	"net"
 	"reflect"
 	"testing"
 	"time"
 
+	"swarmnode/internal/rawhttp"
 	"swarmnode/metainfo"
 	"swarmnode/swarm/guard"
 )
-
-// rawTracker answers each request with the same bytes, whatever they are, and holds
-// the connection open behind them if it is to.
-func rawTracker(t *testing.T, answer []byte, hold bool) string {
-	t.Helper()
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	release, ended := make(chan struct{}), make(chan struct{})
-	go func() {
-		defer close(ended)
-		for {
-			conn, err := l.Accept()
-			if err != nil {
-				return
-			}
-			conn.Read(make([]byte, 4096))
-			conn.Write(answer)
-			if hold {
-				<-release
-			}
-			conn.Close()
-		}
-	}()
-	t.Cleanup(func() { close(release); l.Close(); <-ended })
-	return "http://" + l.Addr().String() + "/announce"
-}
 
 func gzipped(t *testing.T, text []byte) []byte {
 	var b bytes.Buffer
@@ -113,7 +85,7 @@ func TestTrackersAsTheyAre(t *testing.T) {
 		{"chunks without an end, and kept open", chunk, true},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
-			tracker := parse(t, rawTracker(t, tt.answer, tt.hold), true)
+			tracker := parse(t, rawhttp.Serve(t, tt.answer, tt.hold)+"/announce", true)
 			got, err := newClient(t).Announce(t.Context(), tracker, Request{InfoHash: hashA, Port: 1}, guard.Any)
 			if err != nil || !reflect.DeepEqual(got, want) {
 				t.Errorf("got %+v, %v, want %+v", got, err, want)

@@ -24,14 +24,14 @@ const (
 	// blockTimeout bounds the time that a server takes for each block, our own
 	// pauses not counted.
 	blockTimeout = 30 * time.Second
-	// endTimeout bounds the wait for the end of an answer of which all that counts has
+	// endTimeout bounds the wait for the end of an answer after all that counts has
 	// come.
 	endTimeout = time.Second
 	// skipMax bounds the bytes that are read to no purpose to get from one place
 	// in a file to another, of a server that knows no ranges: about what the
 	// beginning of a transfer costs.
 	skipMax = 1 << 20
-	// cutMin is how many bytes of use an answer has to bring for the rest to be
+	// cutMin is how many useful bytes an answer has to bring for the rest to be
 	// asked for at once when it ends too early.
 	cutMin = 1 << 10
 )
@@ -115,7 +115,7 @@ type answer struct {
 	end    int64
 	whole  bool // it is of the whole file, although a part was asked for
 	sized  bool // its length was announced
-	got    int  // bytes of use
+	got    int  // useful bytes
 	kept   bool // it is of an earlier run
 }
 

@@ -38,7 +38,7 @@ type fault struct {
 	until  time.Time // when they are offered again, while active
 }
 
-// lacks reports whether a piece cannot be had of the server now.
+// lacks reports whether the server cannot give a piece now.
 func (f *Faults) lacks(l *metainfo.Layout, piece int) bool {
 	if f.wrong != nil && f.wrong.Has(piece) {
 		return true
@@ -54,7 +54,7 @@ func (f *Faults) lacks(l *metainfo.Layout, piece int) bool {
 	return false
 }
 
-// has returns the pieces that can be had of the server now.
+// has returns the pieces that the server can give now.
 func (f *Faults) has(l *metainfo.Layout) *bits.Set {
 	set := bits.Full(l.Pieces())
 	if f.wrong != nil {
