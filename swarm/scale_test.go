@@ -18,7 +18,7 @@ func TestManyTorrents(t *testing.T) {
 		otherwise = 20       // goroutines of the engine and of tests beside
 	)
 	e := newEngine(t)
-	before, heap := runtime.NumGoroutine(), heapInUse()
+	before, used := runtime.NumGoroutine(), heap()
 	var all []*swarm.Torrent
 	for i := range torrents {
 		all = append(all, add(t, e, swarm.Spec{
@@ -38,14 +38,7 @@ func TestManyTorrents(t *testing.T) {
 		case <-time.After(time.Millisecond):
 		}
 	}
-	if each := (heapInUse() - heap) / torrents; each > bytesMax {
+	if each := (heap() - used) / torrents; each > bytesMax {
 		t.Errorf("%d bytes for each torrent at rest, want at most %d", each, bytesMax)
 	}
-}
-
-func heapInUse() int64 {
-	runtime.GC()
-	var m runtime.MemStats
-	runtime.ReadMemStats(&m)
-	return int64(m.HeapAlloc)
 }

@@ -8,6 +8,7 @@ import (
 	"net"
 	"os"
 	"path/filepath"
+	"slices"
 	"testing"
 	"time"
 
@@ -97,7 +98,7 @@ func makeLayer(t *testing.T) (dir string, torrent *metainfo.Torrent) {
 // send half of something, all of them together cost no more than the budget and what a
 // connection takes anyway.
 func TestManyWhoReadNothing(t *testing.T) {
-	const peers, asks, budget, each = 40, 240, 2 << 20, 96 << 10
+	const peers, asks, budget, each = 40, 240, 1 << 20, 96 << 10
 	half := binary.BigEndian.AppendUint32(nil, 2+wire.ExtendedMax)
 	half = append(append(half, byte(wire.Extended), 0), make([]byte, 100<<10)...)
 	zeros, v1 := makeZeros(t, 52_000)
@@ -123,18 +124,23 @@ func TestManyWhoReadNothing(t *testing.T) {
 			for i := range c.words {
 				words = wire.Append(words, &c.words[i])
 			}
+			before := heap()
 			foes.attack(peers, [20]byte{}, func(f *foe) {
 				f.conn.(*net.TCPConn).SetReadBuffer(4 << 10)
 				f.raw(words)
 				f.hold()
 			})
-			before, most := heap(), int64(0)
+			var cost []int64
 			for range 20 { // they wait for nothing that could be awaited here
 				<-time.After(stalled / 10)
-				most = max(most, heap())
+				cost = append(cost, heap()-before)
 			}
-			if cost := most - before; cost > budget+peers*each {
-				t.Errorf("%d peers cost %d KiB, want at most %d", peers, cost>>10, (budget+peers*each)>>10)
+			// The largest counts garbage too, all the more on a busy machine.
+			slices.Sort(cost)
+			held := cost[len(cost)/2]
+			t.Logf("%d KiB are held, %d at most", held>>10, cost[len(cost)-1]>>10)
+			if held > budget+peers*each {
+				t.Errorf("%d peers cost %d KiB, want at most %d", peers, held>>10, (budget+peers*each)>>10)
 			}
 		})
 	}
