@@ -2,7 +2,6 @@ package swarm_test
 
 import (
 	"bytes"
-	"net/netip"
 	"testing"
 	"time"
 
@@ -94,16 +93,7 @@ func TestTorrentsShareLimits(t *testing.T) {
 // process, and one with several.
 func shareLimits(t *testing.T, limits swarm.Config) {
 	const peers, size = 5, 1 << 20
-	engine := func(c swarm.Config) *swarm.Engine {
-		c.Listen = []netip.AddrPort{loopback}
-		e, err := swarm.Listen(c)
-		if err != nil {
-			t.Fatal(err)
-		}
-		t.Cleanup(func() { e.Close() })
-		return e
-	}
-	hub, hubSeeds := engine(limits), limits.Up > 0
+	hub, hubSeeds := listen(t, limits), limits.Up > 0
 	// share has the hub exchange so many bytes with n others, and returns its torrent
 	// and one that is fetched.
 	share := func(bytes, n int) (own, fetched *swarm.Torrent) {
@@ -119,7 +109,7 @@ func shareLimits(t *testing.T, limits swarm.Config) {
 		}
 		own = join(hub, hubSeeds)
 		for range n {
-			other := engine(swarm.Config{})
+			other := listen(t, swarm.Config{})
 			join(other, !hubSeeds)
 			own.AddPeer(other.Addr())
 		}

@@ -35,6 +35,7 @@ const (
 // said to be, and the crowd of the torrent.
 func newShortEngine(t *testing.T) (*Engine, *Torrent, *shortMemory, *lightpeer.Crowd) {
 	t.Helper()
+	path := filepath.Join(t.TempDir(), "content") // removed when the engine is closed
 	m := &shortMemory{}
 	m.used.Store(memoryRoomy)
 	e, err := Listen(Config{Listen: []netip.AddrPort{netip.MustParseAddrPort("127.0.0.1:0")}, memory: limit.NewMemory(m.usage)})
@@ -42,7 +43,6 @@ func newShortEngine(t *testing.T) (*Engine, *Torrent, *shortMemory, *lightpeer.C
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { e.Close() })
-	path := filepath.Join(t.TempDir(), "content")
 	if err := os.WriteFile(path, make([]byte, 1<<20), 0o600); err != nil {
 		t.Fatal(err)
 	}

@@ -148,14 +148,9 @@ func TestLyingWebSeedIsLeftAlone(t *testing.T) {
 }
 
 // newEngineAt is newEngine with a folder for what is remembered.
-func newEngineAt(t *testing.T, listen netip.AddrPort, state string) *swarm.Engine {
+func newEngineAt(t *testing.T, at netip.AddrPort, state string) *swarm.Engine {
 	t.Helper()
-	e, err := swarm.Listen(swarm.Config{Listen: []netip.AddrPort{listen}, Client: "test", StateDir: state})
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { e.Close() })
-	return e
+	return listen(t, swarm.Config{Listen: []netip.AddrPort{at}, Client: "test", StateDir: state})
 }
 
 // TestRestartFindsItsSwarm: who was met once is met again after a restart, by

@@ -25,7 +25,19 @@ var loopback = netip.MustParseAddrPort("127.0.0.1:0")
 
 func newEngine(t *testing.T) *swarm.Engine {
 	t.Helper()
-	e, err := swarm.Listen(swarm.Config{Listen: []netip.AddrPort{loopback}, Client: "test"})
+	return listen(t, swarm.Config{Client: "test"})
+}
+
+// listen returns an engine, on loopback unless cfg says where. It is closed before any
+// folder of the test is removed, those too that are made later: the first call of
+// t.TempDir decides when all of them are.
+func listen(t *testing.T, cfg swarm.Config) *swarm.Engine {
+	t.Helper()
+	t.TempDir()
+	if len(cfg.Listen) == 0 {
+		cfg.Listen = []netip.AddrPort{loopback}
+	}
+	e, err := swarm.Listen(cfg)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -44,18 +44,6 @@ func makeZeros(t *testing.T, pieces int) (dir string, torrent *metainfo.Torrent)
 	return dir, metainfo.NewTorrent(info)
 }
 
-// limited returns an engine with limits.
-func limited(t *testing.T, cfg swarm.Config) *swarm.Engine {
-	t.Helper()
-	cfg.Listen = append(cfg.Listen, loopback)
-	e, err := swarm.Listen(cfg)
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { e.Close() })
-	return e
-}
-
 // metadataAsks are an extension handshake and so many requests for metadata.
 func metadataAsks(count int) []wire.Message {
 	hello := wire.ExtHandshake{Extensions: wire.OurExtensions(wire.ExtMetadata)}
@@ -116,7 +104,7 @@ func TestManyWhoReadNothing(t *testing.T) {
 		{"half a message", zeros, v1, nil, half},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			e := limited(t, swarm.Config{MemoryMax: budget})
+			e := listen(t, swarm.Config{MemoryMax: budget})
 			waitDone(t, add(t, e, swarm.Spec{Torrent: c.torrent, Dir: c.dir, Complete: true}))
 			foes := newFoes(t, c.torrent.Info(), e.Addr())
 			defer foes.end()
@@ -192,7 +180,7 @@ func TestAnswersOfOneAddress(t *testing.T) {
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			t.Parallel()
-			e := limited(t, swarm.Config{Up: rate})
+			e := listen(t, swarm.Config{Up: rate})
 			waitDone(t, add(t, e, swarm.Spec{Torrent: c.torrent, Dir: c.dir, Complete: true}))
 			foes := newFoes(t, c.torrent.Info(), e.Addr())
 			defer foes.end()
@@ -226,7 +214,7 @@ func TestStrangersTakeNoDownload(t *testing.T) {
 	dir, torrent := makeZeros(t, pieces)
 	seeder := newEngine(t)
 	waitDone(t, add(t, seeder, swarm.Spec{Torrent: torrent, Dir: dir, Complete: true}))
-	e := limited(t, swarm.Config{Down: rate})
+	e := listen(t, swarm.Config{Down: rate})
 	leech := add(t, e, swarm.Spec{Torrent: torrent, Dir: t.TempDir()})
 	foes := newFoes(t, torrent.Info(), e.Addr())
 	defer foes.end()

@@ -7,7 +7,6 @@ import (
 	"math/rand/v2"
 	"net/http"
 	"net/http/httptest"
-	"net/netip"
 	"os"
 	"path/filepath"
 	"strings"
@@ -146,11 +145,7 @@ func TestFileThatNobodyHas(t *testing.T) {
 			}
 			dir, torrent := webFolder(t, kind)
 			heard := &warnings{told: make(chan string, 10)}
-			e, err := swarm.Listen(swarm.Config{Listen: []netip.AddrPort{loopback}, Logger: slog.New(slog.NewTextHandler(heard, &slog.HandlerOptions{Level: slog.LevelWarn}))})
-			if err != nil {
-				t.Fatal(err)
-			}
-			t.Cleanup(func() { e.Close() })
+			e := listen(t, swarm.Config{Logger: slog.New(slog.NewTextHandler(heard, &slog.HandlerOptions{Level: slog.LevelWarn}))})
 			leech := add(t, e, swarm.Spec{Torrent: torrent, Dir: t.TempDir(), WebSeeds: []string{
 				webServer(t, dir, map[string]http.HandlerFunc{"file3": bad}),
 			}})

@@ -37,8 +37,8 @@ type Crowd struct {
 	Hash   metainfo.Hash
 	// Data returns the bytes of a block, for seeds; it may be shared.
 	Data func(r block.Ref) []byte
-	// Most is how many blocks a leech takes before it wants no more; 0: all it can
-	// get, again and again.
+	// Most is how many blocks a leech takes before it wants no more, and a miser
+	// gives before it chokes; 0: all they can, again and again.
 	Most int64
 
 	pool *block.Pool
@@ -55,6 +55,7 @@ type Peer struct {
 	crowd *Crowd
 	conn  *peer.Conn
 	seed  bool
+	most  int64 // blocks that it gives, of a seed; 0: any number
 	ended chan struct{}
 	err   error // of the connection, when ended is closed
 
@@ -87,19 +88,19 @@ func (p *Peer) Err() error { return p.err }
 
 // Leech connects from the address from, with nothing, and takes what it can get.
 func (c *Crowd) Leech(ctx context.Context, from netip.Addr) (*Peer, error) {
-	return c.connect(ctx, from, wire.HaveNone, wire.Interested)
+	return c.connect(ctx, from, 0, wire.HaveNone, wire.Interested)
 }
 
 // Seed connects from the address from, with everything, and gives what it is asked
 // for.
 func (c *Crowd) Seed(ctx context.Context, from netip.Addr) (*Peer, error) {
-	return c.connect(ctx, from, wire.HaveAll, wire.Unchoke)
+	return c.connect(ctx, from, 0, wire.HaveAll, wire.Unchoke)
 }
 
 // Miser connects from the address from, with everything, and gives nothing before
-// Unchoke.
+// Unchoke, and no more than Most afterwards.
 func (c *Crowd) Miser(ctx context.Context, from netip.Addr) (*Peer, error) {
-	return c.connect(ctx, from, wire.HaveAll)
+	return c.connect(ctx, from, c.Most, wire.HaveAll)
 }
 
 // Unchoke has a Miser give what it is asked for.
@@ -107,11 +108,12 @@ func (p *Peer) Unchoke() { p.conn.Send(wire.Message{ID: wire.Unchoke}) }
 
 // Mute connects from the address from, and says nothing.
 func (c *Crowd) Mute(ctx context.Context, from netip.Addr) (*Peer, error) {
-	return c.connect(ctx, from)
+	return c.connect(ctx, from, 0)
 }
 
-// connect shakes hands and says what is given.
-func (c *Crowd) connect(ctx context.Context, from netip.Addr, words ...wire.ID) (*Peer, error) {
+// connect shakes hands and says what is given. A seed gives so many blocks, 0: any
+// number.
+func (c *Crowd) connect(ctx context.Context, from netip.Addr, most int64, words ...wire.ID) (*Peer, error) {
 	d := net.Dialer{LocalAddr: net.TCPAddrFromAddrPort(netip.AddrPortFrom(from, 0))}
 	conn, err := d.DialContext(ctx, "tcp", c.Target.String())
 	if err != nil {
@@ -123,7 +125,10 @@ func (c *Crowd) connect(ctx context.Context, from netip.Addr, words ...wire.ID) 
 	if err != nil {
 		return nil, err
 	}
-	p := &Peer{crowd: c, seed: slices.Contains(words, wire.HaveAll), ended: make(chan struct{}), next: rand.IntN(c.Layout.Pieces()) * c.perPiece()}
+	p := &Peer{
+		crowd: c, seed: slices.Contains(words, wire.HaveAll), most: most,
+		ended: make(chan struct{}), next: rand.IntN(c.Layout.Pieces()) * c.perPiece(),
+	}
 	p.conn = peer.New(shaken.Conn, peer.Config{Handler: p, Pool: c.pool, Pieces: c.Layout.Pieces()})
 	for _, id := range words {
 		p.conn.Send(wire.Message{ID: id})
@@ -151,9 +156,20 @@ func (p *Peer) OnMessage(m *wire.Message) {
 		p.open--
 	case wire.Request:
 		if p.seed {
-			p.blocks.Add(1)
-			p.conn.SendBlock(m.Ref, p.crowd.Data(m.Ref), nil)
+			p.give(m.Ref)
 		}
+	}
+}
+
+// give sends a block that was asked for, or rejects the request.
+func (p *Peer) give(r block.Ref) {
+	if p.most > 0 && p.blocks.Load() == p.most {
+		p.conn.Send(wire.Message{ID: wire.Reject, Ref: r})
+		return
+	}
+	p.conn.SendBlock(r, p.crowd.Data(r), nil)
+	if p.blocks.Add(1) == p.most {
+		p.conn.Send(wire.Message{ID: wire.Choke})
 	}
 }
 
