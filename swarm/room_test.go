@@ -15,9 +15,10 @@ import (
 
 // TestNewcomersBesideACrowd: peers of one network that have taken every place, be it of
 // the torrent or of the engine, and have blocks to ask for, make room for each newcomer
-// from elsewhere, who stays while they come again.
+// from elsewhere, who stays while they come again, for as long as anybody may idle.
 func TestNewcomersBesideACrowd(t *testing.T) {
 	const places, newcomers = 12, 6
+	const idle = 10 * time.Second // after its block a newcomer wants nothing
 	for name, cfg := range map[string]Config{
 		"places of the engine":  {PeersMax: places, TorrentPeersMax: 100},
 		"places of the torrent": {PeersMax: 100, TorrentPeersMax: places},
@@ -57,7 +58,9 @@ func TestNewcomersBesideACrowd(t *testing.T) {
 			rush(0)
 			awaitTrue(t, "a crowd", func() bool { return e.conns.Used() == places })
 			var honest []*lightpeer.Peer
+			var met []time.Time
 			for i := range byte(newcomers) {
+				met = append(met, time.Now())
 				p, err := leech([4]byte{127, 0, 20 + i, 1})
 				if err != nil {
 					t.Fatalf("newcomer %d: %v", i, err)
@@ -66,12 +69,14 @@ func TestNewcomersBesideACrowd(t *testing.T) {
 				honest = append(honest, p)
 				awaitTrue(t, "a block", func() bool { return p.Blocks() > 0 })
 				rush(i/2 + 1)
-			}
-			for i, p := range honest {
-				select {
-				case <-p.Ended():
-					t.Errorf("newcomer %d had to go", i)
-				default:
+				for i, p := range honest {
+					select {
+					case <-p.Ended():
+						if stayed := time.Since(met[i]); stayed < idle {
+							t.Errorf("newcomer %d had to go within %v", i, stayed)
+						}
+					default:
+					}
 				}
 			}
 			if n := seed.Stats().PeersConnected; n > places {
