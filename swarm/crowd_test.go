@@ -114,8 +114,8 @@ func TestFiveHundredPeersTake(t *testing.T) {
 	}
 }
 
-// TestFiveHundredPeersGive: a torrent is fetched from 500 peers at once that choke
-// after few blocks each, few of them more than once.
+// TestFiveHundredPeersGive: a torrent is fetched from 500 peers at once, each of which
+// chokes after a few blocks. Few blocks are fetched more than once.
 func TestFiveHundredPeersGive(t *testing.T) {
 	e, _, torrent, crowd := newCrowd(t)
 	leech := add(t, e, swarm.Spec{Torrent: torrent, Dir: t.TempDir()})
@@ -129,7 +129,7 @@ func TestFiveHundredPeersGive(t *testing.T) {
 	for _, p := range peers {
 		p.Unchoke()
 	}
-	waitDone(t, leech)
+	waitDone(t, leech) // no earlier than after the last block of many peers
 	if err := leech.Err(); err != nil {
 		t.Fatal(err)
 	}
@@ -144,9 +144,6 @@ func TestFiveHundredPeersGive(t *testing.T) {
 	}
 	s := leech.Stats()
 	t.Logf("%d of %d peers gave something; %d bytes in vain", asked, crowdPeers, s.Wasted())
-	if blocks := s.Length / block.Size; int64(asked) < blocks/crowdBlocks {
-		t.Errorf("%d peers gave all %d blocks, want no more than %d of each", asked, blocks, crowdBlocks)
-	}
 	// It is the end from the start, with more peers than pieces: on a loaded machine
 	// many blocks are asked of a second peer, which would be 500 copies without bounds.
 	if s.Wasted() > 4*s.Length {

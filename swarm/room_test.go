@@ -18,7 +18,8 @@ import (
 // from elsewhere, who stays while they come again, for as long as anybody may idle.
 func TestNewcomersBesideACrowd(t *testing.T) {
 	const places, newcomers = 12, 6
-	const idle = 10 * time.Second // after its block a newcomer wants nothing
+	// A newcomer wants nothing after its block, and may idle for so long in core.
+	const idle = 10 * time.Second
 	for name, cfg := range map[string]Config{
 		"places of the engine":  {PeersMax: places, TorrentPeersMax: 100},
 		"places of the torrent": {PeersMax: 100, TorrentPeersMax: places},

@@ -44,7 +44,7 @@ func makeZeros(t *testing.T, pieces int) (dir string, torrent *metainfo.Torrent)
 	return dir, metainfo.NewTorrent(info)
 }
 
-// metadataAsks are an extension handshake and so many requests for metadata.
+// metadataAsks returns an extension handshake and that many requests for metadata.
 func metadataAsks(count int) []wire.Message {
 	hello := wire.ExtHandshake{Extensions: wire.OurExtensions(wire.ExtMetadata)}
 	list := []wire.Message{extended(0, wire.AppendExtHandshake(nil, hello))}

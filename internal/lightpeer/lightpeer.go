@@ -1,7 +1,8 @@
 // Package lightpeer makes peers that cost little, so that one node can be tested
 // and measured among hundreds of them. They speak the real protocol over real
 // sockets and know nothing of picking, choking or storage: a seed answers every
-// request, a leech asks for blocks in a row as soon as it may and drops what comes.
+// request, a miser only the first ones, and a leech asks for blocks in a row as soon as
+// it may and drops what comes.
 //
 // It is for tests and benchmarks; no product code imports it.
 package lightpeer
@@ -111,8 +112,8 @@ func (c *Crowd) Mute(ctx context.Context, from netip.Addr) (*Peer, error) {
 	return c.connect(ctx, from, 0)
 }
 
-// connect shakes hands and says what is given. A seed gives so many blocks, 0: any
-// number.
+// connect shakes hands and sends words. A seed gives at most that many blocks; 0 means
+// any number.
 func (c *Crowd) connect(ctx context.Context, from netip.Addr, most int64, words ...wire.ID) (*Peer, error) {
 	d := net.Dialer{LocalAddr: net.TCPAddrFromAddrPort(netip.AddrPortFrom(from, 0))}
 	conn, err := d.DialContext(ctx, "tcp", c.Target.String())

@@ -179,10 +179,10 @@ func (t *Torrent) dial() {
 	}
 }
 
-// mayReplace reports whether one may be dialled although over more connections
-// than the target are there or under way: a download in which every place is
-// taken by those who promise and do not give would never end. It looks again
-// later, if not.
+// mayReplace reports whether one more peer may be dialled when there are over more
+// connections than dialTarget: only at the target itself, and only if one of them is
+// useless. A download in which every place is taken by those who promise and do not
+// give would never end. If not, the torrent looks again later.
 func (t *Torrent) mayReplace(over int) bool {
 	if t.seeding() {
 		return false

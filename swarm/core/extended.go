@@ -140,8 +140,8 @@ func (t *Torrent) onUploadOnly(p *peer, only bool) {
 }
 
 // uploadOnly reports whether we say that we want nothing any more. A seed that shows
-// few of its pieces keeps that to itself: libtorrent hangs up on those who want nothing and
-// have nothing that it wants.
+// few of its pieces keeps that to itself: libtorrent hangs up on those who want nothing
+// and have nothing that it wants.
 func (t *Torrent) uploadOnly() bool { return t.seeding() && !t.seeder.hides(t) }
 
 // tellUploadOnly says that we want nothing any more.

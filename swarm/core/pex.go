@@ -19,8 +19,8 @@ const (
 	// pexTolerated is how many messages a peer may send a minute, on average
 	// over its last ones; some clients send one at once and then on the minute.
 	pexTolerated = 2
-	// pexSizeMax is the size in bytes of the largest message whose parts are all useful:
-	// PEXMax peers of IPv6 added and as many dropped, with flags.
+	// pexSizeMax is the size in bytes of the largest message whose parts are all
+	// useful: PEXMax peers of IPv6 added and as many dropped, with flags.
 	pexSizeMax = 2500
 	// pexStrikes is how many messages too many end the connection.
 	pexStrikes = 20

@@ -75,8 +75,8 @@ func (e *entry) lost(now, jitter time.Duration) {
 }
 
 // parted notes for e that a connection ended at which blocks moved or did not,
-// and reports whether that settles when it is dialled again. A peer that
-// takes connections and ends them without a block wants no others.
+// and reports whether that settles when it is dialled again. A peer that takes
+// connections and ends them without a block wants no others.
 func (e *entry) parted(p *peer, reason Reason, broken bool, now time.Duration) bool {
 	if p.down.total+p.up.total == 0 {
 		if e.faithful(now) && e.tries > 0 && e.tries < refusedTries {

@@ -41,9 +41,9 @@ type Handler interface {
 	// OnMessage gives HaveAll or a Bitfield, and Unchoke, once Run has begun;
 	// Reject for each request that is not answered by a block; Choke and Unchoke
 	// around a pause; and the message of BEP 54, Have or another Bitfield when
-	// files become unavailable, or available again. Suggest says that the server can only read
-	// on, so that pieces should be asked for in order. A HashRequest is answered by
-	// HashReject.
+	// files become unavailable, or available again. Suggest says that the server can
+	// only read on, so that pieces should be asked for in order. A HashRequest is
+	// answered by HashReject.
 	OnMessage(m *wire.Message)
 	// OnBlock gives a block; buf is the handler's from then on.
 	OnBlock(r block.Ref, buf *block.Buf)

@@ -289,7 +289,7 @@ func TestAcceptReadsWhatPeersSend(t *testing.T) {
 		{"as much as may be", ask(zeros(padMax), question(RC4, zeros(padMax), zeros(initialMax))), nil},
 		{"padding like the start", func(secret []byte) []byte {
 			start := hash("req1", secret)
-			nearly := start // all but its last byte, whatever the keys make that
+			nearly := start // but for the last byte, whatever the keys make of it
 			nearly[len(nearly)-1] ^= 1
 			return slices.Concat(nearly[:], start[:5], ask(start[:10], whole)(secret))
 		}, nil},
