@@ -31,7 +31,8 @@ func BenchmarkParse(b *testing.B) {
 func BenchmarkAnswer(b *testing.B) {
 	for _, method := range []string{"ping", "find_node", "get_peers", "get"} {
 		b.Run(method, func(b *testing.B) {
-			w := newBench(b, coreConfig{router: true, limits: Limits{ReplyBytes: 1 << 40, QueriesIn: 1 << 40, QueriesInBurst: 1 << 40}})
+			w := newBench(b, coreConfig{router: true,
+				limits: Limits{ReplyBytes: 1 << 40, QueriesIn: 1 << 40, QueriesInBurst: 1 << 40}})
 			w.fill(2000)
 			w.core.send = func(netip.AddrPort, []byte) {}
 			body := ""
@@ -56,12 +57,14 @@ func BenchmarkAnswer(b *testing.B) {
 // find_node from 64 sockets and counts what comes back. Client and node share
 // the processors, so the node's own part is more than the figure says.
 func BenchmarkQueries(b *testing.B) {
-	pc, err := net.ListenUDP("udp4", net.UDPAddrFromAddrPort(netip.MustParseAddrPort("127.0.0.1:0")))
+	pc, err := net.ListenUDP("udp4",
+		net.UDPAddrFromAddrPort(netip.MustParseAddrPort("127.0.0.1:0")))
 	if err != nil {
 		b.Fatal(err)
 	}
 	defer pc.Close()
-	n, err := New(Config{Conns: []net.PacketConn{pc}, Router: true, Limits: Limits{QueriesIn: 1 << 30, QueriesInBurst: 1 << 30}})
+	n, err := New(Config{Conns: []net.PacketConn{pc}, Router: true,
+		Limits: Limits{QueriesIn: 1 << 30, QueriesInBurst: 1 << 30}})
 	if err != nil {
 		b.Fatal(err)
 	}

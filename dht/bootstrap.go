@@ -41,7 +41,8 @@ const (
 func ParseBootstrap(text []byte) (hosts []string, faults []error) {
 	text = bytes.TrimPrefix(text, []byte("\ufeff"))
 	if len(text) > bootstrapTextMax {
-		faults = append(faults, fmt.Errorf("bootstrap list: only the first %d bytes are read", bootstrapTextMax))
+		faults = append(faults, fmt.Errorf("bootstrap list: only the first %d bytes are read",
+			bootstrapTextMax))
 		text = text[:bootstrapTextMax]
 		text = text[:bytes.LastIndexByte(text, '\n')+1] // the rest of the line is lost
 	}
@@ -65,7 +66,8 @@ func ParseBootstrap(text []byte) (hosts []string, faults []error) {
 			continue
 		}
 		if len(hosts) >= bootstrapHostsMax {
-			faults = append(faults, fmt.Errorf("bootstrap list: only the first %d hosts are used", bootstrapHostsMax))
+			faults = append(faults, fmt.Errorf("bootstrap list: only the first %d hosts are used",
+				bootstrapHostsMax))
 			break
 		}
 		seen[host] = struct{}{}
@@ -139,7 +141,8 @@ func splitHosts(hosts []string) (addrs []netip.AddrPort, names []string, err err
 
 // resolveHosts looks up all names at once and returns all their addresses.
 // Those that failed are in the error.
-func resolveHosts(ctx context.Context, names []string, resolve func(context.Context, string) ([]netip.Addr, error)) ([]netip.AddrPort, error) {
+func resolveHosts(ctx context.Context, names []string,
+	resolve func(context.Context, string) ([]netip.Addr, error)) ([]netip.AddrPort, error) {
 	var (
 		wg    sync.WaitGroup
 		slots = make(chan struct{}, resolveParallel)

@@ -23,17 +23,22 @@ func TestParseBootstrap(t *testing.T) {
 		faults     int
 	}{
 		{"empty", "", nil, 0},
-		{"comments and blank lines", "# hosts\n\n  \t\nrouter.example:6881 # the first\n", []string{"router.example:6881"}, 0},
-		{"windows", "\ufeff1.2.3.4:5\r\n[2001:db8::1]:6\r\n", []string{"1.2.3.4:5", "[2001:db8::1]:6"}, 0},
+		{"comments and blank lines", "# hosts\n\n  \t\nrouter.example:6881 # the first\n",
+			[]string{"router.example:6881"}, 0},
+		{"windows", "\ufeff1.2.3.4:5\r\n[2001:db8::1]:6\r\n",
+			[]string{"1.2.3.4:5", "[2001:db8::1]:6"}, 0},
 		{"no newline at the end", "a.b:1", []string{"a.b:1"}, 0},
-		{"repetitions", "A.b:1\na.B:1\n1.2.3.4:5\n::1\n[::ffff:1.2.3.4]:5", []string{"a.b:1", "1.2.3.4:5"}, 1},
+		{"repetitions", "A.b:1\na.B:1\n1.2.3.4:5\n::1\n[::ffff:1.2.3.4]:5",
+			[]string{"a.b:1", "1.2.3.4:5"}, 1},
 		{"ports", "a:0\na:65536\na:-1\na:x\na:\na\na:65535", []string{"a:65535"}, 6},
-		{"hosts", ":1\n-:1\na b:1\na..b:1\n0.0.0.0:1\n224.0.0.1:1\n1.2.3:4\n999.1.1.1:1\nx:1", []string{"-:1", "x:1"}, 7},
+		{"hosts", ":1\n-:1\na b:1\na..b:1\n0.0.0.0:1\n224.0.0.1:1\n1.2.3:4\n999.1.1.1:1\nx:1",
+			[]string{"-:1", "x:1"}, 7},
 	}
 	for _, test := range tests {
 		hosts, faults := ParseBootstrap([]byte(test.text))
 		if !slices.Equal(hosts, test.hosts) || len(faults) != test.faults {
-			t.Errorf("%s: %q, %v; want %q and %d faults", test.name, hosts, faults, test.hosts, test.faults)
+			t.Errorf("%s: %q, %v; want %q and %d faults", test.name, hosts, faults, test.hosts,
+				test.faults)
 		}
 	}
 }
@@ -77,7 +82,8 @@ func TestResolve(t *testing.T) {
 		resolve := func(ctx context.Context, host string) ([]netip.Addr, error) {
 			switch host {
 			case "both":
-				return []netip.Addr{netip.MustParseAddr("1.2.3.4"), netip.MustParseAddr("2001:db8::1")}, nil
+				return []netip.Addr{netip.MustParseAddr("1.2.3.4"),
+					netip.MustParseAddr("2001:db8::1")}, nil
 			case "hangs":
 				<-ctx.Done()
 				return nil, ctx.Err()
@@ -85,11 +91,13 @@ func TestResolve(t *testing.T) {
 			return nil, errors.New("no such host")
 		}
 		addrs, err := resolveHosts(t.Context(), []string{"hangs:1", "both:2", "nowhere:3"}, resolve)
-		want := []netip.AddrPort{netip.MustParseAddrPort("1.2.3.4:2"), netip.MustParseAddrPort("[2001:db8::1]:2")}
+		want := []netip.AddrPort{netip.MustParseAddrPort("1.2.3.4:2"),
+			netip.MustParseAddrPort("[2001:db8::1]:2")}
 		if !slices.Equal(addrs, want) {
 			t.Errorf("addresses %v, want %v", addrs, want)
 		}
-		if err == nil || !strings.Contains(err.Error(), "nowhere") || !strings.Contains(err.Error(), "hangs") {
+		if err == nil || !strings.Contains(err.Error(), "nowhere") ||
+			!strings.Contains(err.Error(), "hangs") {
 			t.Errorf("error %v", err)
 		}
 		if d := time.Since(began); d != resolveTimeout {
@@ -104,7 +112,8 @@ func TestBootstrapByName(t *testing.T) {
 	_, first := startNode(t)
 	tries := 0
 	n, _ := startNodeOn(t, listen(t, "127.0.0.1"), Config{
-		Bootstrap: []string{"boot.example:" + first.String()[strings.LastIndexByte(first.String(), ':')+1:]},
+		Bootstrap: []string{"boot.example:" + first.String()[strings.LastIndexByte(first.String(),
+			':')+1:]},
 		resolve: func(context.Context, string) ([]netip.Addr, error) {
 			if tries++; tries < 2 {
 				return nil, errors.New("not yet")
@@ -118,7 +127,8 @@ func TestBootstrapByName(t *testing.T) {
 }
 
 func TestNewRefusesBadHosts(t *testing.T) {
-	_, err := New(Config{Conns: []net.PacketConn{listen(t, "127.0.0.1")}, Bootstrap: []string{"nowhere"}})
+	_, err := New(Config{Conns: []net.PacketConn{listen(t, "127.0.0.1")},
+		Bootstrap: []string{"nowhere"}})
 	if err == nil {
 		t.Error("no error for a host without a port")
 	}
@@ -174,13 +184,15 @@ func TestStateFormat(t *testing.T) {
 	state := b.core.save(b.now, time.Now())
 	s := parseState(state)
 	if s.families[v4].id != b.f.id || len(s.families[v4].nodes) != b.f.table.count {
-		t.Errorf("id %v, %d nodes; want %v, %d", s.families[v4].id, len(s.families[v4].nodes), b.f.id, b.f.table.count)
+		t.Errorf("id %v, %d nodes; want %v, %d", s.families[v4].id, len(s.families[v4].nodes),
+			b.f.id, b.f.table.count)
 	}
 	old := b.core.save(b.now, time.Now().Add(-2*stateAge))
 	if s := parseState(old); len(s.families[v4].nodes) != 0 {
 		t.Errorf("%d nodes from long ago", len(s.families[v4].nodes))
 	}
-	for _, bad := range []string{"", "d", "de", "le", "d7:versioni2ee", string(state[:len(state)-1]), string(state) + "x", strings.Repeat("x", stateMax+1)} {
+	for _, bad := range []string{"", "d", "de", "le", "d7:versioni2ee",
+		string(state[:len(state)-1]), string(state) + "x", strings.Repeat("x", stateMax+1)} {
 		if s := parseState([]byte(bad)); s.families[v4].nodes != nil {
 			t.Errorf("%.20q gives nodes", bad)
 		}

@@ -21,7 +21,9 @@ type asked struct {
 }
 
 func (a *asked) answered(_ instant, _ *query, m *message) {
-	eachNode(m.nodes, compactNode4, nodesPerReply, func(_ ID, addr netip.AddrPort) { a.nodes = append(a.nodes, addr) })
+	eachNode(m.nodes, compactNode4, nodesPerReply, func(_ ID, addr netip.AddrPort) {
+		a.nodes = append(a.nodes, addr)
+	})
 	a.token = len(m.token)
 	close(a.done)
 }
@@ -114,7 +116,9 @@ func livesAmongUs(t *testing.T, nodes []*Node, addrs []netip.AddrPort, theirs ne
 	var found *asked
 	waitLong(t, func() bool {
 		found = askOne(t, node, theirs, request{method: methodFindNode, target: node.ID(false)})
-		return found.err == nil && slices.ContainsFunc(found.nodes, func(a netip.AddrPort) bool { return slices.Contains(addrs, a) })
+		return found.err == nil && slices.ContainsFunc(found.nodes, func(a netip.AddrPort) bool {
+			return slices.Contains(addrs, a)
+		})
 	})
 	for _, a := range found.nodes {
 		if a.Addr().As4()[0] != 10 {

@@ -34,8 +34,10 @@ type comparison struct {
 }
 
 func (c *comparison) String() string {
-	return fmt.Sprintf("success %3d/%-3d first peer %4.0f / %4.0f ms  completion %5.0f / %5.0f ms  asked %4.1f  true 8 %.2f",
-		c.found, c.tries, quantile(c.first, .5), quantile(c.first, .9), quantile(c.done, .5), quantile(c.done, .9),
+	return fmt.Sprintf("success %3d/%-3d first peer %4.0f / %4.0f ms  completion %5.0f / %5.0f "+
+		"ms  asked %4.1f  true 8 %.2f",
+		c.found, c.tries, quantile(c.first, .5), quantile(c.first, .9), quantile(c.done, .5),
+		quantile(c.done, .9),
 		quantile(c.asked, .5), float64(c.holders)/float64(max(1, c.announces)))
 }
 
@@ -52,7 +54,8 @@ func startServers(b *testing.B, prefix, size int) *servers {
 	for i := range size {
 		host := fmt.Sprintf("127.%d.%d.1", prefix+i/250, i%250+1)
 		pc := listen(b, host).(*net.UDPConn)
-		cfg := Config{Conns: []net.PacketConn{slowConn{pc, 30*time.Millisecond + time.Duration(rng.Int64N(int64(90*time.Millisecond)))}}}
+		cfg := Config{Conns: []net.PacketConn{slowConn{pc,
+			30*time.Millisecond + time.Duration(rng.Int64N(int64(90*time.Millisecond)))}}}
 		if i > 0 {
 			cfg.Bootstrap = []string{s.addrs[0].String()}
 		}
@@ -99,7 +102,9 @@ func (s *servers) holders(ih metainfo.Hash, from netip.Addr) (n int) {
 	slices.SortFunc(list, func(a, b placed) int { return compareDistance(&target, &a.id, &b.id) })
 	for _, p := range list[:k] {
 		p.n.call(func(c *core, _ instant) {
-			if slices.ContainsFunc(c.families[v4].peers.of(target), func(p storedPeer) bool { return p.addr.Addr() == from }) {
+			if slices.ContainsFunc(c.families[v4].peers.of(target), func(p storedPeer) bool {
+				return p.addr.Addr() == from
+			}) {
 				n++
 			}
 		})
@@ -146,7 +151,8 @@ func compare(b *testing.B, size int, dead float64, lookups int, beside bool) {
 	s := startServers(b, 80, size)
 	ctx, cancel := context.WithTimeout(b.Context(), 10*time.Minute)
 	defer cancel()
-	own, ownAddr := startNodeOn(b, listen(b, "127.90.1.1"), Config{Bootstrap: []string{s.addrs[0].String()}})
+	own, ownAddr := startNodeOn(b, listen(b, "127.90.1.1"),
+		Config{Bootstrap: []string{s.addrs[0].String()}})
 	session, ltAddr := 0, netip.AddrPort{}
 	if beside {
 		session, ltAddr = lt.add("127.90.2.1", s.addrs[0])
@@ -173,7 +179,8 @@ func compare(b *testing.B, size int, dead float64, lookups int, beside bool) {
 		ours.announces++
 		if beside {
 			theirs.announces++
-			lt.do("announce", map[string]any{"session": session, "hash": ih.String(), "seconds": ltPatience})
+			lt.do("announce", map[string]any{"session": session, "hash": ih.String(),
+				"seconds": ltPatience})
 			theirs.holders += s.holders(ih, ltAddr.Addr())
 		}
 		ours.holders += s.holders(ih, ownAddr.Addr())
@@ -206,7 +213,8 @@ func (c *comparison) look(b *testing.B, ctx context.Context, n *Node, ih metainf
 
 func (c *comparison) lookLibtorrent(lt *libtorrents, session int, ih metainfo.Hash) {
 	c.tries++
-	a := lt.do("get_peers", map[string]any{"session": session, "hash": strings.ToLower(ih.String()), "seconds": ltPatience})
+	a := lt.do("get_peers", map[string]any{"session": session, "hash": strings.ToLower(ih.String()),
+		"seconds": ltPatience})
 	if len(a.Peers) > 0 && a.First != nil {
 		c.found++
 		c.first = append(c.first, *a.First*1e3)

@@ -57,5 +57,6 @@ var (
 	errorSignature = krpcError{krpc.ErrorCodeInvalidSignature, "invalid signature"}
 	errorSalt      = krpcError{krpc.ErrorCodeSaltFieldTooBig, "salt too big"}
 	errorCas       = krpcError{krpc.ErrorCodeCasHashMismatched, "cas does not match the stored seq"}
-	errorSeq       = krpcError{krpc.ErrorCodeSequenceNumberLessThanCurrent, "seq is less than the stored one"}
+	errorSeq       = krpcError{krpc.ErrorCodeSequenceNumberLessThanCurrent,
+		"seq is less than the stored one"}
 )

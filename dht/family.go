@@ -43,7 +43,8 @@ const (
 // rejoinDelays are the pauses between the first lookups of our own id. Many
 // nodes that join at one instant miss each other at first.
 var rejoinDelays = [...]time.Duration{
-	300 * time.Millisecond, 1500 * time.Millisecond, 5 * time.Second, 30 * time.Second, 2 * time.Minute,
+	300 * time.Millisecond, 1500 * time.Millisecond, 5 * time.Second, 30 * time.Second,
+	2 * time.Minute,
 }
 
 // smallRejoinMax is the longest pause in a network too small to fill a bucket,
@@ -114,7 +115,8 @@ func (f *family) rejoin(now instant) {
 // contacts, from the bootstrap hosts.
 func (f *family) join(now instant) {
 	f.joining = true
-	l := f.newLookup(now, &request{method: methodFindNode, target: f.id}, lookupSink{finished: f.onJoin})
+	l := f.newLookup(now, &request{method: methodFindNode, target: f.id},
+		lookupSink{finished: f.onJoin})
 	for _, n := range f.saved {
 		l.add(n.ID, n.Addr, l.newPath(), 0)
 	}

@@ -31,7 +31,8 @@ func (s *single) end(took time.Duration, m *message, err error) {
 
 // askOne sends one query and waits for take to have read its answer, in the
 // loop.
-func (n *Node) askOne(ctx context.Context, to netip.AddrPort, req request, take func(took time.Duration, m *message)) error {
+func (n *Node) askOne(ctx context.Context, to netip.AddrPort, req request,
+	take func(took time.Duration, m *message)) error {
 	to = cleanAddr(to)
 	done := make(chan error, 1)
 	err := n.do(func(c *core, now instant) {
@@ -79,7 +80,9 @@ func (n *Node) Ping(ctx context.Context, addr netip.AddrPort) (Pong, error) {
 func (n *Node) Sample(ctx context.Context, addr netip.AddrPort, target ID) (Sample, error) {
 	answer := make(chan Sample, 1)
 	req := request{method: methodSample, target: target}
-	err := n.askOne(ctx, addr, req, func(_ time.Duration, m *message) { answer <- sampleOf(addr, m) })
+	err := n.askOne(ctx, addr, req, func(_ time.Duration, m *message) {
+		answer <- sampleOf(addr, m)
+	})
 	if err != nil {
 		return Sample{}, err
 	}
@@ -110,7 +113,8 @@ func sampleOf(from netip.AddrPort, m *message) Sample {
 // await has the loop start an operation, and waits until it has called done.
 // Meanwhile it calls flush each time that ready is signalled, and once more at
 // the end; both may be nil.
-func (n *Node) await(ctx context.Context, start func(c *core, now instant, done func(Lookup)) *operation, ready <-chan struct{}, flush func()) (Lookup, error) {
+func (n *Node) await(ctx context.Context, start func(c *core, now instant,
+	done func(Lookup)) *operation, ready <-chan struct{}, flush func()) (Lookup, error) {
 	result := make(chan Lookup, 1)
 	var op *operation // touched in the loop only
 	err := n.do(func(c *core, now instant) {
@@ -142,21 +146,25 @@ func (n *Node) await(ctx context.Context, start func(c *core, now instant, done 
 func (n *Node) FindNode(ctx context.Context, target ID) (Lookup, error) {
 	return n.await(ctx, func(c *core, now instant, done func(Lookup)) *operation {
 		req := request{method: methodFindNode, target: target}
-		return c.lookUp(now, &req, lookupSink{}, func(now instant, op *operation) { done(op.result(now)) })
+		return c.lookUp(now, &req, lookupSink{}, func(now instant, op *operation) {
+			done(op.result(now))
+		})
 	}, nil, nil)
 }
 
 // GetPeers looks ih up once and calls each, from the caller's goroutine, with
 // every distinct peer as soon as it is found. The error is of ctx, or
 // ErrClosed.
-func (n *Node) GetPeers(ctx context.Context, ih metainfo.Hash, each func(netip.AddrPort)) (Lookup, error) {
+func (n *Node) GetPeers(ctx context.Context, ih metainfo.Hash,
+	each func(netip.AddrPort)) (Lookup, error) {
 	return n.lookUpOnce(ctx, ih, nil, each)
 }
 
 // Announce looks ih up once and announces it at port to the closest nodes; port
 // and seed are as for Peers. each, which may be nil, is as for GetPeers. The
 // error is ErrNotStored when no node accepted, of ctx, or ErrClosed.
-func (n *Node) Announce(ctx context.Context, ih metainfo.Hash, port uint16, seed bool, each func(netip.AddrPort)) (Lookup, error) {
+func (n *Node) Announce(ctx context.Context, ih metainfo.Hash, port uint16, seed bool,
+	each func(netip.AddrPort)) (Lookup, error) {
 	l, err := n.lookUpOnce(ctx, ih, &announce{port, seed}, each)
 	if err == nil && l.Stored == 0 {
 		err = ErrNotStored
@@ -164,7 +172,8 @@ func (n *Node) Announce(ctx context.Context, ih metainfo.Hash, port uint16, seed
 	return l, err
 }
 
-func (n *Node) lookUpOnce(ctx context.Context, ih metainfo.Hash, a *announce, each func(netip.AddrPort)) (Lookup, error) {
+func (n *Node) lookUpOnce(ctx context.Context, ih metainfo.Hash, a *announce,
+	each func(netip.AddrPort)) (Lookup, error) {
 	peers := newFound()
 	seen := make(map[netip.AddrPort]struct{})
 	flush := func() {
@@ -182,7 +191,8 @@ func (n *Node) lookUpOnce(ctx context.Context, ih metainfo.Hash, a *announce, ea
 
 // Scrape estimates how many seeds and how many other peers the DHT knows for
 // ih, from the bloom filters of BEP 33. The error is of ctx, or ErrClosed.
-func (n *Node) Scrape(ctx context.Context, ih metainfo.Hash) (seeds, peers float64, l Lookup, err error) {
+func (n *Node) Scrape(ctx context.Context, ih metainfo.Hash) (seeds, peers float64, l Lookup,
+	err error) {
 	type filters [2]krpc.ScrapeBloomFilter
 	result := make(chan filters, 1)
 	l, err = n.await(ctx, func(c *core, now instant, done func(Lookup)) *operation {

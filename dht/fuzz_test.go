@@ -18,7 +18,8 @@ import (
 func FuzzPackets(f *testing.F) {
 	hash := target("info_hash", someHash)
 	seeds := []string{
-		queryPacket("ping", ""), queryPacket("find_node", target("target", someHash)+"4:wantl2:n42:n6e"),
+		queryPacket("ping", ""), queryPacket("find_node",
+			target("target", someHash)+"4:wantl2:n42:n6e"),
 		queryPacket("get_peers", hash+"6:scrapei1e"),
 		queryPacket("announce_peer", hash+"4:porti77e5:token8:KKKKKKKK"),
 		queryPacket("get", target("target", someHash)+"3:seqi1e"),
@@ -51,7 +52,8 @@ func FuzzPackets(f *testing.F) {
 				break
 			}
 			if n%8 == 0 {
-				b.core.lookUp(b.now, &req, lookupSink{answer: search.onAnswer}, func(instant, *operation) {})
+				b.core.lookUp(b.now, &req, lookupSink{answer: search.onAnswer},
+					func(instant, *operation) {})
 				b.core.lookUpPeers(b.now, someHash, newFound(), &announce{}, func(Lookup) {})
 			}
 			b.step(step[0], step[1:])
@@ -100,8 +102,10 @@ func (b *bench) check(t *testing.T, six *family) {
 		n := 0
 		for i := range f.table.buckets {
 			n += len(f.table.buckets[i].contacts)
-			if len(f.table.buckets[i].contacts) > f.table.size(i) || len(f.table.buckets[i].spares) > k {
-				t.Fatalf("bucket %d: %d contacts, %d spares", i, len(f.table.buckets[i].contacts), len(f.table.buckets[i].spares))
+			if len(f.table.buckets[i].contacts) > f.table.size(i) ||
+				len(f.table.buckets[i].spares) > k {
+				t.Fatalf("bucket %d: %d contacts, %d spares", i, len(f.table.buckets[i].contacts),
+					len(f.table.buckets[i].spares))
 			}
 		}
 		if n != f.table.count {
@@ -112,8 +116,10 @@ func (b *bench) check(t *testing.T, six *family) {
 		}
 	}
 	c := b.core
-	if len(c.items.items) > c.items.itemsMax || len(c.queries.heap) != len(c.queries.byTid) || len(c.lookups) > lookupsMax {
-		t.Fatalf("%d items, %d and %d queries, %d lookups", len(c.items.items), len(c.queries.heap), len(c.queries.byTid), len(c.lookups))
+	if len(c.items.items) > c.items.itemsMax || len(c.queries.heap) != len(c.queries.byTid) ||
+		len(c.lookups) > lookupsMax {
+		t.Fatalf("%d items, %d and %d queries, %d lookups", len(c.items.items), len(c.queries.heap),
+			len(c.queries.byTid), len(c.lookups))
 	}
 	for _, l := range c.lookups {
 		slots := 0
@@ -123,7 +129,8 @@ func (b *bench) check(t *testing.T, six *family) {
 			}
 		}
 		if slots != l.slots || len(l.candidates) > candidatesMax || l.done {
-			t.Fatalf("lookup with %d slots, %d waiting, %d candidates", l.slots, slots, len(l.candidates))
+			t.Fatalf("lookup with %d slots, %d waiting, %d candidates", l.slots, slots,
+				len(l.candidates))
 		}
 	}
 }

@@ -37,7 +37,9 @@ func newBench(t testing.TB, cfg coreConfig) *bench {
 	b := &bench{t: t, now: clockStart}
 	cfg.limits = cfg.limits.withDefaults(cfg.router)
 	cfg.rng = rand.New(rand.NewPCG(1, 2))
-	cfg.send = func(to netip.AddrPort, p []byte) { b.sent = append(b.sent, sentPacket{to, bytes.Clone(p)}) }
+	cfg.send = func(to netip.AddrPort, p []byte) {
+		b.sent = append(b.sent, sentPacket{to, bytes.Clone(p)})
+	}
 	cfg.joined, cfg.lost = func(int) {}, func(int) {}
 	b.core = newCore(b.now, cfg)
 	b.f = b.core.addFamily(b.now, v4, ID{1})
@@ -50,7 +52,8 @@ func (b *bench) ask(from netip.AddrPort, packet string) []byte {
 	b.sent = nil
 	b.core.receive(b.now, from, []byte(packet))
 	for _, p := range b.sent {
-		if p.to == from && (bytes.HasSuffix(p.data, []byte("1:y1:re")) || bytes.HasSuffix(p.data, []byte("1:y1:ee"))) {
+		if p.to == from && (bytes.HasSuffix(p.data, []byte("1:y1:re")) ||
+			bytes.HasSuffix(p.data, []byte("1:y1:ee"))) {
 			return p.data
 		}
 	}
@@ -89,7 +92,8 @@ func (b *bench) tokenFor(from netip.AddrPort, id ID) string {
 // answerTo sends the answer body to the last query of the core.
 func (b *bench) answerTo(p sentPacket, body string) {
 	m := parsed(b.t, p.data)
-	b.core.receive(b.now, p.to, []byte(fmt.Sprintf("d1:rd2:id20:%s%se1:t%d:%s1:y1:re", otherID[:], body, len(m.tid), m.tid)))
+	b.core.receive(b.now, p.to, []byte(fmt.Sprintf("d1:rd2:id20:%s%se1:t%d:%s1:y1:re", otherID[:],
+		body, len(m.tid), m.tid)))
 }
 
 // TestHostilePackets sends what made other implementations die, answer
@@ -109,14 +113,18 @@ func TestHostilePackets(t *testing.T) {
 		{"id too short", "d1:ad2:id3:abce1:q4:ping1:t2:aa1:y1:qe", 203},
 		{"id that is a number", "d1:ad2:idi7ee1:q4:ping1:t2:aa1:y1:qe", 203},
 		{"ip of one byte", "d2:ip1:x1:t2:aa1:y1:re", 0},
-		{"ip of one byte in a query", "d1:ad2:id20:" + string(otherID[:]) + "e2:ip1:x1:q4:ping1:t2:aa1:y1:qe", -1},
-		{"values of one byte, unsolicited", "d1:rd2:id20:" + string(otherID[:]) + "6:valuesl1:xee1:t2:aa1:y1:re", 0},
-		{"length that lies", "d1:ad2:id20:" + string(otherID[:]) + "5:token120000000:abcde1:q4:ping1:t2:aa1:y1:qe", 0},
+		{"ip of one byte in a query", "d1:ad2:id20:" + string(otherID[:]) +
+			"e2:ip1:x1:q4:ping1:t2:aa1:y1:qe", -1},
+		{"values of one byte, unsolicited", "d1:rd2:id20:" + string(otherID[:]) +
+			"6:valuesl1:xee1:t2:aa1:y1:re", 0},
+		{"length that lies", "d1:ad2:id20:" + string(otherID[:]) +
+			"5:token120000000:abcde1:q4:ping1:t2:aa1:y1:qe", 0},
 		{"length beyond 64 bits", "d1:t99999999999999999999999:aae", 0},
 		{"negative length", "d1:t-1:ae", 0},
 		{"integer beyond 64 bits", queryPacket("announce_peer", "4:porti99999999999999999999e"), 0},
 		{"nested lists", strings.Repeat("l", 900) + strings.Repeat("e", 900), 0},
-		{"nested dictionaries", "d1:a" + strings.Repeat("d1:a", 400) + "i1e" + strings.Repeat("e", 400) + "e", 0},
+		{"nested dictionaries", "d1:a" + strings.Repeat("d1:a", 400) + "i1e" + strings.Repeat("e",
+			400) + "e", 0},
 		{"truncated", "d1:ad2:id20:", 0},
 		{"bytes behind the end", queryPacket("ping", "") + "x", 0},
 		{"key twice", "d1:t2:aa1:t2:bb1:y1:qe", 0},
@@ -125,16 +133,20 @@ func TestHostilePackets(t *testing.T) {
 		{"type of two letters", "d1:t2:aa1:y2:qqe", 0},
 		{"no type", "d1:t2:aae", 0},
 		{"no transaction", "d1:ad2:id20:" + string(otherID[:]) + "e1:q4:ping1:y1:qe", 0},
-		{"transaction of 1,900 bytes", "d1:ad2:id20:" + string(otherID[:]) + "e1:q4:ping1:t1900:" + long + "1:y1:qe", 0},
+		{"transaction of 1,900 bytes", "d1:ad2:id20:" + string(otherID[:]) + "e1:q4:ping1:t1900:" +
+			long + "1:y1:qe", 0},
 		{"find_node without target", queryPacket("find_node", ""), 203},
 		{"find_node with a short target", queryPacket("find_node", "6:target3:abc"), 203},
 		{"get_peers without info_hash", queryPacket("get_peers", ""), 203},
-		{"announce_peer without token", queryPacket("announce_peer", target("info_hash", someHash)+"4:porti1e"), 203},
+		{"announce_peer without token", queryPacket("announce_peer",
+			target("info_hash", someHash)+"4:porti1e"), 203},
 		{"put without value", queryPacket("put", "5:token8:abcdefgh"), 203},
 		{"unknown method", queryPacket("steal", ""), 204},
 		{"unknown method with a target", queryPacket("steal", target("target", someHash)), -1},
-		{"want that is a string", queryPacket("find_node", target("target", someHash)+"4:want2:n4"), -1},
-		{"want of numbers", queryPacket("find_node", target("target", someHash)+"4:wantli1ei2ee"), -1},
+		{"want that is a string", queryPacket("find_node", target("target", someHash)+"4:want2:n4"),
+			-1},
+		{"want of numbers", queryPacket("find_node", target("target", someHash)+"4:wantli1ei2ee"),
+			-1},
 		{"error of the wrong shape", "d1:eli1ee1:t2:aa1:y1:ee", 0},
 		{"error that is a string", "d1:e3:abc1:t2:aa1:y1:ee", 0},
 	}
@@ -167,16 +179,20 @@ func TestHostilePackets(t *testing.T) {
 func TestHostileAnswers(t *testing.T) {
 	key := strings.Repeat("K", 32)
 	tests := []struct{ name, method, body string }{
-		{"mutable item without seq", "get", "1:k32:" + key + "3:sig64:" + key + key + "5:token2:ab1:v3:abc"},
+		{"mutable item without seq", "get", "1:k32:" + key + "3:sig64:" + key + key +
+			"5:token2:ab1:v3:abc"},
 		{"mutable item without sig", "get", "1:k32:" + key + "3:seqi1e5:token2:ab1:v3:abc"},
-		{"item with a wrong signature", "get", "1:k32:" + key + "3:seqi1e3:sig64:" + key + key + "5:token2:ab1:v3:abc"},
+		{"item with a wrong signature", "get", "1:k32:" + key + "3:seqi1e3:sig64:" + key + key +
+			"5:token2:ab1:v3:abc"},
 		{"item with another hash", "get", "5:token2:ab1:v3:abc"},
 		{"item of 1,800 bytes", "get", "1:v1800:" + strings.Repeat("v", 1800)},
 		{"values of one byte", "get_peers", "5:token2:ab6:valuesl1:xe"},
 		{"values of numbers", "get_peers", "6:valuesli1ei2ee"},
 		{"values that are a dictionary", "get_peers", "6:valuesd1:xi1ee"},
-		{"values nobody can dial", "get_peers", "6:valuesl6:\x00\x00\x00\x00\x00\x016:\xe0\x00\x00\x01\x00\x016:\x05\x05\x05\x05\x00\x00e"},
-		{"values in the local network", "get_peers", "6:valuesl6:\x0a\x00\x00\x01\x00\x016:\x7f\x00\x00\x01\x00\x01e"},
+		{"values nobody can dial", "get_peers",
+			"6:valuesl6:\x00\x00\x00\x00\x00\x016:\xe0\x00\x00\x01\x00\x016:\x05\x05\x05\x05\x00\x00e"},
+		{"values in the local network", "get_peers",
+			"6:valuesl6:\x0a\x00\x00\x01\x00\x016:\x7f\x00\x00\x01\x00\x01e"},
 		{"nodes of an odd length", "get_peers", "5:nodes7:abcdefg"},
 		{"token of 1,000 bytes", "get_peers", "5:token1000:" + strings.Repeat("t", 1000)},
 	}
@@ -190,7 +206,8 @@ func TestHostileAnswers(t *testing.T) {
 			var op *operation
 			if test.method == "get" {
 				req := request{method: methodGet, target: someHash}
-				op = b.core.lookUp(b.now, &req, lookupSink{answer: search.onAnswer}, func(instant, *operation) { over = true })
+				op = b.core.lookUp(b.now, &req, lookupSink{answer: search.onAnswer},
+					func(instant, *operation) { over = true })
 			} else {
 				op = b.core.lookUpPeers(b.now, someHash, peers, nil, func(Lookup) { over = true })
 			}
@@ -226,7 +243,8 @@ func TestForgedAnswers(t *testing.T) {
 	b.core.receive(b.now, askAddr, answer([]byte{1, 2, 3, 4}))
 	b.core.receive(b.now, askAddr, answer(nil))
 	if b.core.stats.Unsolicited != 4 || b.f.table.count != 0 {
-		t.Fatalf("%d unsolicited, %d contacts; want 4, 0", b.core.stats.Unsolicited, b.f.table.count)
+		t.Fatalf("%d unsolicited, %d contacts; want 4, 0", b.core.stats.Unsolicited,
+			b.f.table.count)
 	}
 	b.core.receive(b.now, askAddr, answer(tid))
 	if b.f.table.count != 1 {
@@ -306,8 +324,10 @@ func TestFloodOfAddresses(t *testing.T) {
 		b.now += 10 * time.Microsecond
 	}
 	p := &b.core.pings
-	if len(b.core.limiter.sources) > sourcesMax || len(p.last) > pingbacksMax || len(p.sources) > pingbacksMax || len(b.core.queries.heap) > queriesMax {
-		t.Errorf("%d sources, %d and %d pings remembered, %d queries", len(b.core.limiter.sources), len(p.last), len(p.sources), len(b.core.queries.heap))
+	if len(b.core.limiter.sources) > sourcesMax || len(p.last) > pingbacksMax ||
+		len(p.sources) > pingbacksMax || len(b.core.queries.heap) > queriesMax {
+		t.Errorf("%d sources, %d and %d pings remembered, %d queries", len(b.core.limiter.sources),
+			len(p.last), len(p.sources), len(b.core.queries.heap))
 	}
 	if pings > pingbackBurst+pingbackRate {
 		t.Errorf("%d pings in a second, want at most %d", pings, pingbackBurst+pingbackRate)

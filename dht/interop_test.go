@@ -107,10 +107,13 @@ func (l *libtorrents) do(what string, args map[string]any) (a ltAnswer) {
 }
 
 // add starts a session and waits until it knows a few nodes.
-func (l *libtorrents) add(host string, bootstrap netip.AddrPort) (session int, addr netip.AddrPort) {
+func (l *libtorrents) add(host string, bootstrap netip.AddrPort) (session int,
+	addr netip.AddrPort) {
 	l.t.Helper()
 	a := l.do("start", map[string]any{"listen": host + ":0", "bootstrap": bootstrap.String()})
-	waitFor(l.t, func() bool { return l.do("nodes", map[string]any{"session": a.Session}).Nodes >= 3 })
+	waitFor(l.t, func() bool {
+		return l.do("nodes", map[string]any{"session": a.Session}).Nodes >= 3
+	})
 	return a.Session, netip.AddrPortFrom(netip.MustParseAddr(host), a.Port)
 }
 
@@ -171,13 +174,15 @@ func TestLibtorrent(t *testing.T) {
 		if l, err := node.Announce(ctx, ih, 5678, true, nil); err != nil || l.Stored < k/2 {
 			t.Fatalf("stored by %d, %v", l.Stored, err)
 		}
-		a := lt.do("get_peers", map[string]any{"session": session, "hash": ih.String(), "seconds": 20})
+		a := lt.do("get_peers", map[string]any{"session": session, "hash": ih.String(),
+			"seconds": 20})
 		if want := fmt.Sprintf("%s:5678", addrs[5].Addr()); !slices.Contains(a.Peers, want) {
 			t.Errorf("libtorrent found %v, want %s", a.Peers, want)
 		}
 	})
 	t.Run("immutable of theirs", func(t *testing.T) {
-		a := lt.do("put_immutable", map[string]any{"session": session, "value": hex.EncodeToString([]byte("from libtorrent"))})
+		a := lt.do("put_immutable", map[string]any{"session": session,
+			"value": hex.EncodeToString([]byte("from libtorrent"))})
 		id, ok := ParseID(a.Target)
 		if !ok || a.Stored == 0 {
 			t.Fatalf("target %q, stored by %d", a.Target, a.Stored)
@@ -200,8 +205,10 @@ func TestLibtorrent(t *testing.T) {
 	t.Run("mutable of theirs", func(t *testing.T) {
 		seed := bytes.Repeat([]byte{0x42}, 32)
 		public := ed25519.NewKeyFromSeed(seed).Public().(ed25519.PublicKey)
-		put := map[string]any{"session": session, "seed": hex.EncodeToString(seed), "public": hex.EncodeToString(public),
-			"value": hex.EncodeToString([]byte("version one")), "salt": hex.EncodeToString([]byte("pepper"))}
+		put := map[string]any{"session": session, "seed": hex.EncodeToString(seed),
+			"public": hex.EncodeToString(public),
+			"value":  hex.EncodeToString([]byte("version one")),
+			"salt":   hex.EncodeToString([]byte("pepper"))}
 		if a := lt.do("put_mutable", put); a.Stored == 0 {
 			t.Fatal("not stored")
 		}
@@ -210,13 +217,15 @@ func TestLibtorrent(t *testing.T) {
 			t.Fatalf("%q, %v", item.Value, err)
 		}
 		// We continue the item that they began.
-		next, l, err := node.PutMutable(ctx, ed25519.NewKeyFromSeed(seed), []byte("pepper"), func(old Item) []byte {
-			return []byte("11:version two")
-		})
+		next, l, err := node.PutMutable(ctx, ed25519.NewKeyFromSeed(seed), []byte("pepper"),
+			func(old Item) []byte {
+				return []byte("11:version two")
+			})
 		if err != nil || next.Seq != item.Seq+1 || l.Stored < k/2 {
 			t.Fatalf("seq %d, stored by %d, %v", next.Seq, l.Stored, err)
 		}
-		a := lt.do("get_mutable", map[string]any{"session": session, "public": hex.EncodeToString(public), "salt": hex.EncodeToString([]byte("pepper"))})
+		a := lt.do("get_mutable", map[string]any{"session": session,
+			"public": hex.EncodeToString(public), "salt": hex.EncodeToString([]byte("pepper"))})
 		if b, _ := hex.DecodeString(a.Value); string(b) != "version two" || a.Seq != next.Seq {
 			t.Errorf("libtorrent has %q, seq %d", b, a.Seq)
 		}
@@ -224,7 +233,8 @@ func TestLibtorrent(t *testing.T) {
 	t.Run("samples of theirs", func(t *testing.T) {
 		// Our own announces make libtorrent store something.
 		for i := range 5 {
-			if _, err := ours[i].Announce(ctx, metainfo.Hash{0x71, 3, byte(i)}, 1000, false, nil); err != nil {
+			if _, err := ours[i].Announce(ctx, metainfo.Hash{0x71, 3, byte(i)}, 1000, false,
+				nil); err != nil {
 				t.Fatal(err)
 			}
 		}
@@ -232,16 +242,20 @@ func TestLibtorrent(t *testing.T) {
 		if err != nil || len(s.Nodes) == 0 {
 			t.Errorf("%+v, %v", s, err)
 		}
-		t.Logf("libtorrent gave %d of %d info-hashes and %d nodes", len(s.Hashes), s.Num, len(s.Nodes))
+		t.Logf("libtorrent gave %d of %d info-hashes and %d nodes", len(s.Hashes), s.Num,
+			len(s.Nodes))
 	})
 	t.Run("samples of ours", func(t *testing.T) {
 		for i, n := range ours {
 			if n.Stats().Hashes == 0 {
 				continue
 			}
-			a := lt.do("sample", map[string]any{"session": session, "host": addrs[i].Addr().String(), "port": int(addrs[i].Port()), "target": ID{0x71}.String()})
+			a := lt.do("sample", map[string]any{"session": session,
+				"host": addrs[i].Addr().String(), "port": int(addrs[i].Port()),
+				"target": ID{0x71}.String()})
 			if len(a.Samples) == 0 || a.Num != n.Stats().Hashes {
-				t.Errorf("libtorrent got %d of %d samples, we have %d", len(a.Samples), a.Num, n.Stats().Hashes)
+				t.Errorf("libtorrent got %d of %d samples, we have %d", len(a.Samples), a.Num,
+					n.Stats().Hashes)
 			}
 			return
 		}
@@ -260,11 +274,13 @@ func TestInLibtorrentNetwork(t *testing.T) {
 	const size = 8
 	var sessions [size]int
 	for i := range size {
-		a := lt.do("start", map[string]any{"listen": fmt.Sprintf("127.72.%d.1:0", 100+i), "bootstrap": first.String()})
+		a := lt.do("start", map[string]any{"listen": fmt.Sprintf("127.72.%d.1:0", 100+i),
+			"bootstrap": first.String()})
 		sessions[i] = a.Session
 	}
 	waitFor(t, func() bool { return router.Stats().Good[v4] >= size })
-	node, addr := startNodeOn(t, listen(t, "127.72.2.1"), Config{Bootstrap: []string{first.String()}})
+	node, addr := startNodeOn(t, listen(t, "127.72.2.1"),
+		Config{Bootstrap: []string{first.String()}})
 	waitFor(t, func() bool { return node.Stats().Good[v4] >= size })
 
 	ih := metainfo.Hash{0x72, 1}
@@ -272,7 +288,8 @@ func TestInLibtorrentNetwork(t *testing.T) {
 	if err != nil || l.Stored < size-1 {
 		t.Fatalf("stored by %d, %v", l.Stored, err)
 	}
-	a := lt.do("get_peers", map[string]any{"session": sessions[3], "hash": ih.String(), "seconds": 20})
+	a := lt.do("get_peers", map[string]any{"session": sessions[3], "hash": ih.String(),
+		"seconds": 20})
 	if want := fmt.Sprintf("%s:5678", addr.Addr()); !slices.Contains(a.Peers, want) {
 		t.Errorf("libtorrent found %v, want %s", a.Peers, want)
 	}
@@ -296,7 +313,8 @@ func TestInLibtorrentNetwork(t *testing.T) {
 	if err != nil || l.Stored < size-1 {
 		t.Fatalf("item stored by %d, %v", l.Stored, err)
 	}
-	if a := lt.do("get_immutable", map[string]any{"session": sessions[5], "target": id.String()}); a.Value != hex.EncodeToString(value[2:]) {
+	if a := lt.do("get_immutable", map[string]any{"session": sessions[5],
+		"target": id.String()}); a.Value != hex.EncodeToString(value[2:]) {
 		t.Errorf("libtorrent has %q", a.Value)
 	}
 }

@@ -75,7 +75,8 @@ func (s *itemSearch) onAnswer(_ instant, _ netip.AddrPort, m *message) {
 	if m.sig == nil || !m.hasSeq || s.best != nil && m.seq <= s.best.Seq {
 		return
 	}
-	if mutableTarget(m.key, s.salt) != s.target || !bep44.Verify(m.key, s.salt, m.seq, m.value, m.sig) {
+	if mutableTarget(m.key, s.salt) != s.target ||
+		!bep44.Verify(m.key, s.salt, m.seq, m.value, m.sig) {
 		return
 	}
 	s.best = &Item{Value: bytes.Clone(m.value), Key: bytes.Clone(m.key), Salt: bytes.Clone(s.salt),
@@ -84,7 +85,8 @@ func (s *itemSearch) onAnswer(_ instant, _ netip.AddrPort, m *message) {
 
 // get looks target up to the end, and returns the best item, or nil, and the
 // nodes that would store another.
-func (n *Node) get(ctx context.Context, target ID, salt []byte) (*Item, []storeTarget, Lookup, error) {
+func (n *Node) get(ctx context.Context, target ID,
+	salt []byte) (*Item, []storeTarget, Lookup, error) {
 	type outcome struct {
 		item    *Item
 		targets []storeTarget
@@ -93,7 +95,8 @@ func (n *Node) get(ctx context.Context, target ID, salt []byte) (*Item, []storeT
 	l, err := n.await(ctx, func(c *core, now instant, done func(Lookup)) *operation {
 		s := &itemSearch{target: target, salt: salt}
 		if it := c.items.get(now, target); it != nil {
-			m := message{value: it.value, key: it.key, sig: it.sig, seq: it.seq, hasSeq: it.key != nil}
+			m := message{value: it.value, key: it.key, sig: it.sig, seq: it.seq,
+				hasSeq: it.key != nil}
 			s.onAnswer(now, netip.AddrPort{}, &m)
 		}
 		req := request{method: methodGet, target: target}
@@ -111,14 +114,17 @@ func (n *Node) get(ctx context.Context, target ID, salt []byte) (*Item, []storeT
 }
 
 // put asks the nodes to store what req says.
-func (n *Node) put(ctx context.Context, targets []storeTarget, req request) (stored int, err error) {
+func (n *Node) put(ctx context.Context, targets []storeTarget,
+	req request) (stored int, err error) {
 	type outcome struct {
 		stored int
 		err    error
 	}
 	result := make(chan outcome, 1)
 	err = n.do(func(c *core, now instant) {
-		c.store(now, targets, req, func(_ instant, s *storing) { result <- outcome{s.stored, s.err} })
+		c.store(now, targets, req, func(_ instant, s *storing) {
+			result <- outcome{s.stored, s.err}
+		})
 	})
 	if err != nil {
 		return 0, err
@@ -170,7 +176,8 @@ func (n *Node) PutImmutable(ctx context.Context, value []byte) (ID, Lookup, erro
 
 // GetMutable fetches the newest version of the mutable item of key and salt.
 // The error is ErrItem, ErrNotFound, of ctx, or ErrClosed.
-func (n *Node) GetMutable(ctx context.Context, key ed25519.PublicKey, salt []byte) (Item, Lookup, error) {
+func (n *Node) GetMutable(ctx context.Context, key ed25519.PublicKey,
+	salt []byte) (Item, Lookup, error) {
 	if len(key) != ed25519.PublicKeySize {
 		return Item{}, Lookup{}, fmt.Errorf("%w: key of %d bytes", ErrItem, len(key))
 	}
@@ -194,7 +201,8 @@ func (n *Node) GetMutable(ctx context.Context, key ed25519.PublicKey, salt []byt
 // that was found is stored again as it is, to keep it alive. It returns the
 // item as stored. The error is ErrItem, ErrNotFound when there is nothing to
 // keep alive, ErrNotStored, of ctx, or ErrClosed.
-func (n *Node) PutMutable(ctx context.Context, key ed25519.PrivateKey, salt []byte, update func(Item) []byte) (Item, Lookup, error) {
+func (n *Node) PutMutable(ctx context.Context, key ed25519.PrivateKey, salt []byte,
+	update func(Item) []byte) (Item, Lookup, error) {
 	if len(key) != ed25519.PrivateKeySize {
 		return Item{}, Lookup{}, fmt.Errorf("%w: key of %d bytes", ErrItem, len(key))
 	}
@@ -264,8 +272,9 @@ func Sign(key ed25519.PrivateKey, salt []byte, seq int64, value []byte) (Item, e
 	if err := checkSalt(salt); err != nil {
 		return Item{}, err
 	}
-	return Item{Value: bytes.Clone(value), Key: key.Public().(ed25519.PublicKey), Salt: bytes.Clone(salt),
-		Seq: seq, Signature: bep44.Sign(key, salt, seq, value)}, nil
+	return Item{Value: bytes.Clone(value), Key: key.Public().(ed25519.PublicKey),
+		Salt: bytes.Clone(salt),
+		Seq:  seq, Signature: bep44.Sign(key, salt, seq, value)}, nil
 }
 
 // AppendPointer appends the value of a mutable item that points to a torrent,

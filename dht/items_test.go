@@ -124,7 +124,8 @@ func TestItems(t *testing.T) {
 		t.Fatal(err)
 	}
 	var remote *RemoteError
-	if _, err := a.PutSigned(ctx, old); !errors.Is(err, ErrNotStored) || !errors.As(err, &remote) || remote.Code != 302 {
+	if _, err := a.PutSigned(ctx, old); !errors.Is(err, ErrNotStored) || !errors.As(err, &remote) ||
+		remote.Code != 302 {
 		t.Errorf("an older version: %v, want error 302", err)
 	}
 }
@@ -146,7 +147,8 @@ func TestItemErrors(t *testing.T) {
 			t.Errorf("%s: %v, want %v", name, err, ErrItem)
 		}
 	}
-	if _, err := n.PutSigned(ctx, Item{Value: []byte("1:a"), Key: key.Public().(ed25519.PublicKey), Signature: make([]byte, 64)}); !errors.Is(err, ErrItem) {
+	if _, err := n.PutSigned(ctx, Item{Value: []byte("1:a"), Key: key.Public().(ed25519.PublicKey),
+		Signature: make([]byte, 64)}); !errors.Is(err, ErrItem) {
 		t.Errorf("wrong signature: %v, want %v", err, ErrItem)
 	}
 	if _, _, err := n.PutImmutable(ctx, []byte("1:a")); !errors.Is(err, ErrNotStored) {

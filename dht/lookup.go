@@ -139,7 +139,8 @@ func (l *lookup) addHosts() {
 	for i := range min(len(hosts), hostsAsked) {
 		addr := hosts[(start+i)%len(hosts)]
 		if l.find(addr) < 0 && usable(addr) {
-			l.candidates = append(l.candidates, candidate{addr: addr, path: l.newPath(), host: true})
+			l.candidates = append(l.candidates, candidate{addr: addr, path: l.newPath(),
+				host: true})
 		}
 	}
 }

@@ -31,10 +31,12 @@ func TestManyAnnounces(t *testing.T) {
 		const boot = "30.0.0.1:6881"
 		w.node("30.0.0.1", Config{Router: true})
 		for i := range 24 {
-			w.node(fmt.Sprintf("31.0.%d.1", i), Config{Bootstrap: []string{boot}, Limits: Limits{QueriesIn: 1000}})
+			w.node(fmt.Sprintf("31.0.%d.1", i), Config{Bootstrap: []string{boot},
+				Limits: Limits{QueriesIn: 1000}})
 		}
 		time.Sleep(time.Minute)
-		seed, _ := w.node("35.0.0.1", Config{Bootstrap: []string{boot}, Limits: Limits{QueriesOut: rate, QueriesOutBurst: rate}})
+		seed, _ := w.node("35.0.0.1", Config{Bootstrap: []string{boot},
+			Limits: Limits{QueriesOut: rate, QueriesOutBurst: rate}})
 		if err := seed.Join(t.Context()); err != nil {
 			t.Fatal(err)
 		}
@@ -50,17 +52,21 @@ func TestManyAnnounces(t *testing.T) {
 		}
 		before, began := seed.Stats().QueriesOut, time.Now()
 		time.Sleep(enough)
-		if sent, most := seed.Stats().QueriesOut-before, uint64(rate*time.Since(began).Seconds())+rate; sent > most {
+		if sent, most := seed.Stats().QueriesOut-before,
+			uint64(rate*time.Since(began).Seconds())+rate; sent > most {
 			t.Errorf("%d queries in %v, at %d a second", sent, time.Since(began), rate)
 		}
-		other, _ := w.node("36.0.0.1", Config{Bootstrap: []string{boot}, Limits: Limits{QueriesOut: 1000}})
+		other, _ := w.node("36.0.0.1", Config{Bootstrap: []string{boot},
+			Limits: Limits{QueriesOut: 1000}})
 		if err := other.Join(t.Context()); err != nil {
 			t.Fatal(err)
 		}
 		missing := 0
 		for i := range hashes {
 			met := false
-			other.GetPeers(ctx, metainfo.Hash{byte(3 * i), 1}, func(a netip.AddrPort) { met = met || a.Port() == 4000 })
+			other.GetPeers(ctx, metainfo.Hash{byte(3 * i), 1}, func(a netip.AddrPort) {
+				met = met || a.Port() == 4000
+			})
 			if !met {
 				missing++
 			}
@@ -78,10 +84,12 @@ func TestOverdue(t *testing.T) {
 		rounds int
 		since  time.Duration
 		want   int
-	}{{0, 0, 0}, {0, 900 * time.Millisecond, 0}, {0, 2 * time.Second, 1}, {1, 2 * time.Second, 1}, {4, 2 * time.Second, 4},
+	}{{0, 0, 0}, {0, 900 * time.Millisecond, 0}, {0, 2 * time.Second, 1}, {1, 2 * time.Second, 1},
+		{4, 2 * time.Second, 4},
 		{0, 20 * time.Second, 4}, {0, time.Hour, len(peersPauses)}, {12, 0, 12}} {
 		if got := overdue(tt.rounds, tt.since); got != tt.want {
-			t.Errorf("%d rounds after %v: as if it were %d, want %d", tt.rounds, tt.since, got, tt.want)
+			t.Errorf("%d rounds after %v: as if it were %d, want %d", tt.rounds, tt.since, got,
+				tt.want)
 		}
 	}
 }

@@ -374,7 +374,8 @@ func (n *Node) Table() (list []Contact) {
 				for _, e := range f.table.buckets[depth].contacts {
 					list = append(list, Contact{
 						NodeInfo: NodeInfo{e.id, e.addr()}, Bucket: depth, Good: e.good(now),
-						Fails: int(e.fails), RTT: e.rtt, Answered: now - e.answered, Secure: e.secure,
+						Fails: int(e.fails), RTT: e.rtt, Answered: now - e.answered,
+						Secure: e.secure,
 					})
 				}
 			}

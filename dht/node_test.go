@@ -102,7 +102,9 @@ func TestPrivateNetwork(t *testing.T) {
 				t.Fatal("announce:", err)
 			}
 			var got []netip.AddrPort
-			if _, err := nodes[48-round].GetPeers(ctx, ih, func(a netip.AddrPort) { got = append(got, a) }); err != nil {
+			if _, err := nodes[48-round].GetPeers(ctx, ih, func(a netip.AddrPort) {
+				got = append(got, a)
+			}); err != nil {
 				t.Fatal(err)
 			}
 			return l.Stored >= k/2 && slices.Equal(got, []netip.AddrPort{want})
@@ -153,7 +155,8 @@ func TestPing(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if pong.ID != a.ID(false) || pong.External != bt || pong.Version != clientVersion || pong.RTT <= 0 {
+	if pong.ID != a.ID(false) || pong.External != bt || pong.Version != clientVersion ||
+		pong.RTT <= 0 {
 		t.Errorf("pong %+v", pong)
 	}
 	if _, err := b.Ping(ctx, netip.MustParseAddrPort("[::1]:5")); err != ErrFamily {

@@ -26,7 +26,8 @@ type storeTarget struct {
 // lookUp runs a lookup in each family, for sink but for its finished; done is
 // called instead, once, when all have ended, unless stop comes first. It may be
 // called before lookUp returns.
-func (c *core) lookUp(now instant, req *request, sink lookupSink, done func(instant, *operation)) *operation {
+func (c *core) lookUp(now instant, req *request, sink lookupSink,
+	done func(instant, *operation)) *operation {
 	op := &operation{c: c, target: req.target, began: now, done: done}
 	sink.finished = op.onFinished
 	for _, f := range c.families {
@@ -119,7 +120,8 @@ type storeQuery struct {
 
 // store sends req with its token to each target, and calls done when all have
 // answered or been given up; at once when there is none.
-func (c *core) store(now instant, targets []storeTarget, req request, done func(instant, *storing)) {
+func (c *core) store(now instant, targets []storeTarget, req request,
+	done func(instant, *storing)) {
 	s := &storing{c: c, open: len(targets) + 1, done: done}
 	for _, t := range targets {
 		sq := &storeQuery{s: s, to: t.addr, req: req, since: now}

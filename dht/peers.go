@@ -141,7 +141,8 @@ type announce struct {
 }
 
 func (a *announce) request(target ID) request {
-	r := request{method: methodAnnounce, target: target, port: a.port, implied: a.port == 0, seed: a.seed}
+	r := request{method: methodAnnounce, target: target, port: a.port, implied: a.port == 0,
+		seed: a.seed}
 	if a.port == 0 {
 		r.port = 1 // to be ignored, but some refuse 0
 	}
@@ -167,7 +168,8 @@ type peersRun struct {
 // tells that we have everything, BEP 33. Peers that announce ih to this very
 // node are yielded as well. A peer is yielded again when it is still found ten
 // minutes later. Our own address may be among them.
-func (n *Node) Peers(ctx context.Context, ih metainfo.Hash, port uint16, seed bool) iter.Seq[netip.AddrPort] {
+func (n *Node) Peers(ctx context.Context, ih metainfo.Hash, port uint16,
+	seed bool) iter.Seq[netip.AddrPort] {
 	return func(yield func(netip.AddrPort) bool) {
 		r := &peersRun{n: n, ih: ID(ih), announce: announce{port, seed}, found: newFound(),
 			yielded: make(map[netip.AddrPort]time.Time)}
@@ -243,7 +245,8 @@ func (r *peersRun) turn(ctx context.Context, yield func(netip.AddrPort) bool) bo
 
 // round looks up and announces once. It reports whether anybody answered, and
 // whether the caller wants more.
-func (r *peersRun) round(ctx context.Context, yield func(netip.AddrPort) bool) (answered, more bool) {
+func (r *peersRun) round(ctx context.Context, yield func(netip.AddrPort) bool) (answered,
+	more bool) {
 	done := make(chan Lookup, 1)
 	err := r.n.do(func(c *core, now instant) {
 		ended := false
@@ -275,7 +278,8 @@ func (r *peersRun) round(ctx context.Context, yield func(netip.AddrPort) bool) (
 }
 
 // wait yields what others announce to us until it is time to look again.
-func (r *peersRun) wait(ctx context.Context, pause time.Duration, yield func(netip.AddrPort) bool) bool {
+func (r *peersRun) wait(ctx context.Context, pause time.Duration,
+	yield func(netip.AddrPort) bool) bool {
 	timer := time.NewTimer(pause)
 	defer timer.Stop()
 	joined := r.n.joined
@@ -360,7 +364,8 @@ func (n *Node) pace(ctx context.Context, target ID) bool {
 // lookUpPeers looks up the peers of target. With an announce it announces to
 // the closest nodes, also to those that turn out to live only afterwards;
 // without one it asks silent nodes again before it comes back with nothing.
-func (c *core) lookUpPeers(now instant, target ID, to *found, a *announce, done func(Lookup)) *operation {
+func (c *core) lookUpPeers(now instant, target ID, to *found, a *announce,
+	done func(Lookup)) *operation {
 	req := request{method: methodGetPeers, target: target}
 	if a == nil {
 		sink := lookupSink{answer: to.onAnswer, satisfied: to.some}

@@ -61,7 +61,8 @@ func newPeerStore(hashesMax, peersMax int) peerStore {
 
 // add stores a peer, or makes a known one live longer. It reports false when a
 // limit forbids it.
-func (s *peerStore) add(now instant, self, target ID, addr netip.AddrPort, seed bool, rng *rand.Rand) bool {
+func (s *peerStore) add(now instant, self, target ID, addr netip.AddrPort, seed bool,
+	rng *rand.Rand) bool {
 	fresh := storedPeer{addr, seed, now + peerLife}
 	from := source(addr.Addr())
 	swarm := s.swarms[target]
@@ -217,7 +218,8 @@ func (s *peerStore) of(target ID) []storedPeer {
 
 // sample calls f with up to n live peers of target, chosen at random; noSeed
 // leaves out seeds, BEP 33.
-func (s *peerStore) sample(now instant, target ID, n int, noSeed bool, rng *rand.Rand, f func(netip.AddrPort)) {
+func (s *peerStore) sample(now instant, target ID, n int, noSeed bool, rng *rand.Rand,
+	f func(netip.AddrPort)) {
 	peers := s.of(target)
 	if len(peers) == 0 {
 		return

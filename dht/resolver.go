@@ -17,11 +17,13 @@ type resolverLoop struct {
 	again   chan struct{} // capacity 1
 }
 
-func newResolverLoop(n *Node, addrs []netip.AddrPort, names []string, resolve func(context.Context, string) ([]netip.Addr, error)) resolverLoop {
+func newResolverLoop(n *Node, addrs []netip.AddrPort, names []string,
+	resolve func(context.Context, string) ([]netip.Addr, error)) resolverLoop {
 	if resolve == nil {
 		resolve = systemResolve
 	}
-	return resolverLoop{n: n, addrs: addrs, names: names, resolve: resolve, again: make(chan struct{}, 1)}
+	return resolverLoop{n: n, addrs: addrs, names: names, resolve: resolve,
+		again: make(chan struct{}, 1)}
 }
 
 // poke has the names looked up again soon.

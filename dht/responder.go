@@ -195,7 +195,8 @@ func (c *core) nodesLen(f *family, m *message) int {
 	return n
 }
 
-func (c *core) answerGetPeers(now instant, f *family, from netip.AddrPort, m *message, dst []byte) []byte {
+func (c *core) answerGetPeers(now instant, f *family, from netip.AddrPort, m *message,
+	dst []byte) []byte {
 	room := replyMax - replyOverhead - c.nodesLen(f, m)
 	dst = appendReplyHead(dst, from)
 	if m.scrape && len(f.peers.of(m.target)) > 0 {
@@ -248,7 +249,8 @@ func (c *core) takeAnnounce(now instant, f *family, from netip.AddrPort, m *mess
 	return nil
 }
 
-func (c *core) answerGet(now instant, f *family, from netip.AddrPort, m *message, dst []byte) []byte {
+func (c *core) answerGet(now instant, f *family, from netip.AddrPort, m *message,
+	dst []byte) []byte {
 	it := c.items.get(now, m.target)
 	if it != nil && it.key != nil && m.hasSeq && it.seq <= m.seq {
 		it = &storedItem{seq: it.seq, key: it.key} // the asker has it: BEP 44, "seq"
@@ -295,7 +297,8 @@ func (c *core) answerSample(f *family, from netip.AddrPort, m *message, dst []by
 	dst = appendNumber(dst, "interval", sampleInterval)
 	dst = c.appendNodes(dst, f, m, k)
 	total := len(f.peers.swarms)
-	room := amplificationMax*m.size - len(dst) - len(m.tid) - len(":num:i0000ee7:samples:4001:t2:1:v4:xxxx1:y1:re")
+	room := amplificationMax*m.size - len(dst) - len(m.tid) - len(
+		":num:i0000ee7:samples:4001:t2:1:v4:xxxx1:y1:re")
 	n := max(0, min(total, samplesMax, room/len(ID{})))
 	dst = appendNumber(dst, "num", int64(total))
 	dst = appendKey(dst, "samples")

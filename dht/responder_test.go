@@ -22,7 +22,8 @@ func (b *bench) fill(n int) (all []contact) {
 	for i := range n {
 		addr := publicAddr(i)
 		if b.f.index == v6 {
-			addr = netip.AddrPortFrom(netip.AddrFrom16([16]byte{0x20, 1, 0xd, byte(i >> 8), byte(i), 15: 1}), 6881)
+			addr = netip.AddrPortFrom(netip.AddrFrom16([16]byte{0x20, 1, 0xd, byte(i >> 8), byte(i),
+				15: 1}), 6881)
 		}
 		b.f.table.answered(b.now, randomID(b.core.rng), addr, time.Millisecond)
 	}
@@ -94,7 +95,8 @@ func TestAskerIsPinged(t *testing.T) {
 func (b *bench) announce(from netip.AddrPort, id ID, body string) *message {
 	b.t.Helper()
 	token := b.tokenFor(from, id)
-	packet := queryPacket("announce_peer", "12:implied_port"+body+target("info_hash", id)+"5:token8:"+token)
+	packet := queryPacket("announce_peer", "12:implied_port"+body+target("info_hash", id)+
+		"5:token8:"+token)
 	return parsed(b.t, b.ask(from, packet))
 }
 
@@ -137,8 +139,10 @@ func TestAnnounce(t *testing.T) {
 			continue
 		}
 		want := netip.AddrPortFrom(askAddr.Addr(), test.port)
-		if got.errCode != 0 || len(peers) != 1 || peers[0] != want || len(m.nodes) != k*compactNode4 {
-			t.Errorf("%s: error %d, peers %v, %d bytes of nodes; want %v", test.body, got.errCode, peers, len(m.nodes), want)
+		if got.errCode != 0 || len(peers) != 1 || peers[0] != want ||
+			len(m.nodes) != k*compactNode4 {
+			t.Errorf("%s: error %d, peers %v, %d bytes of nodes; want %v", test.body, got.errCode,
+				peers, len(m.nodes), want)
 		}
 	}
 }
@@ -184,8 +188,10 @@ func TestPeersExpire(t *testing.T) {
 	b.announce(askAddr, someHash, "i1e")
 	b.now += peerLife + sweepPeriod
 	b.core.tick(b.now)
-	if peers, _ := b.peersOf(someHash, ""); len(peers) != 0 || len(b.f.peers.swarms) != 0 || len(b.f.peers.perSource) != 0 || len(b.f.peers.alone) != 0 {
-		t.Errorf("peers %v, %d swarms, %d sources, %d owners", peers, len(b.f.peers.swarms), len(b.f.peers.perSource), len(b.f.peers.alone))
+	if peers, _ := b.peersOf(someHash, ""); len(peers) != 0 || len(b.f.peers.swarms) != 0 ||
+		len(b.f.peers.perSource) != 0 || len(b.f.peers.alone) != 0 {
+		t.Errorf("peers %v, %d swarms, %d sources, %d owners", peers, len(b.f.peers.swarms),
+			len(b.f.peers.perSource), len(b.f.peers.alone))
 	}
 }
 
@@ -211,10 +217,12 @@ func TestPeerStoreBounds(t *testing.T) {
 	s.check(t)
 	greedy := newPeerStore(2000, 20)
 	for i := range 5000 {
-		greedy.add(0, self, randomID(rng), netip.AddrPortFrom(askAddr.Addr(), uint16(i%5+1)), false, rng)
+		greedy.add(0, self, randomID(rng), netip.AddrPortFrom(askAddr.Addr(), uint16(i%5+1)), false,
+			rng)
 	}
 	if len(greedy.swarms) > hashesPerSource {
-		t.Errorf("one address holds %d info-hashes, at most %d", len(greedy.swarms), hashesPerSource)
+		t.Errorf("one address holds %d info-hashes, at most %d", len(greedy.swarms),
+			hashesPerSource)
 	}
 }
 
@@ -242,15 +250,19 @@ func TestAmplification(t *testing.T) {
 		{"ping", queryPacket("ping", ""), 1.5},
 		{"error", queryPacket("get", ""), 1.5},
 		{"find_node", queryPacket("find_node", target("target", someHash)), 6},
-		{"find_node for both", queryPacket("find_node", target("target", someHash)+"4:wantl2:n42:n6e"), 6},
+		{"find_node for both", queryPacket("find_node",
+			target("target", someHash)+"4:wantl2:n42:n6e"), 6},
 		{"get_peers, none stored", queryPacket("get_peers", target("info_hash", otherID)), 6},
 		{"get_peers", queryPacket("get_peers", target("info_hash", someHash)), 10},
-		{"get_peers for both", queryPacket("get_peers", target("info_hash", someHash)+"4:wantl2:n42:n6e"), 10},
-		{"get_peers with scrape", queryPacket("get_peers", target("info_hash", someHash)+"6:scrapei1e"), 10},
+		{"get_peers for both", queryPacket("get_peers",
+			target("info_hash", someHash)+"4:wantl2:n42:n6e"), 10},
+		{"get_peers with scrape", queryPacket("get_peers",
+			target("info_hash", someHash)+"6:scrapei1e"), 10},
 		{"get", queryPacket("get", target("target", itemTarget)), 16},
 		{"get for both", queryPacket("get", target("target", itemTarget)+"4:wantl2:n42:n6e"), 15},
 		{"sample_infohashes", queryPacket("sample_infohashes", target("target", someHash)), 6},
-		{"sample_infohashes for both", queryPacket("sample_infohashes", target("target", someHash)+"4:wantl2:n42:n6e"), 6},
+		{"sample_infohashes for both", queryPacket("sample_infohashes",
+			target("target", someHash)+"4:wantl2:n42:n6e"), 6},
 	}
 	for _, test := range tests {
 		b.now += time.Second
@@ -258,7 +270,8 @@ func TestAmplification(t *testing.T) {
 		factor := float64(len(got)) / float64(len(test.packet))
 		t.Logf("%-28s %4d bytes for %3d: %.1f", test.name, len(got), len(test.packet), factor)
 		if factor > test.most || len(got) > 1472 || len(got) == 0 {
-			t.Errorf("%s: %d bytes for %d, factor %.1f, at most %.1f", test.name, len(got), len(test.packet), factor, test.most)
+			t.Errorf("%s: %d bytes for %d, factor %.1f, at most %.1f", test.name, len(got),
+				len(test.packet), factor, test.most)
 		}
 		if !strings.HasPrefix(test.name, "get ") && test.name != "get" && len(got) > replyMax+32 {
 			t.Errorf("%s: %d bytes, at most %d", test.name, len(got), replyMax)
@@ -342,7 +355,8 @@ func TestSampleAnswer(t *testing.T) {
 	}
 	b.f.peers.add(b.now, b.f.id, someHash, publicAddr(1), false, b.core.rng)
 	m := parsed(t, b.ask(askAddr, queryPacket("sample_infohashes", target("target", someHash))))
-	if string(m.samples) != string(someHash[:]) || m.num != 1 || m.interval < 0 || m.interval > sampleIntervalMax {
+	if string(m.samples) != string(someHash[:]) || m.num != 1 || m.interval < 0 ||
+		m.interval > sampleIntervalMax {
 		t.Errorf("samples %x, num %d, interval %d", m.samples, m.num, m.interval)
 	}
 }
@@ -366,9 +380,11 @@ func TestWant(t *testing.T) {
 		{netip.MustParseAddrPort("[2001:e::1]:5"), "4:wantl2:n4e", 8, 0},
 	}
 	for _, test := range tests {
-		m := parsed(t, b.ask(test.from, queryPacket("find_node", target("target", someHash)+test.want)))
+		m := parsed(t, b.ask(test.from, queryPacket("find_node",
+			target("target", someHash)+test.want)))
 		if len(m.nodes) != test.n4*compactNode4 || len(m.nodes6) != test.n6*compactNode6 {
-			t.Errorf("%v %q: %d bytes of nodes, %d of nodes6", test.from, test.want, len(m.nodes), len(m.nodes6))
+			t.Errorf("%v %q: %d bytes of nodes, %d of nodes6", test.from, test.want, len(m.nodes),
+				len(m.nodes6))
 		}
 		eachNode(m.nodes6, compactNode6, 100, func(_ ID, a netip.AddrPort) {
 			if !a.Addr().Is6() || a.Addr().Is4In6() {
@@ -422,7 +438,8 @@ func TestMutable(t *testing.T) {
 	public := key.Public().(ed25519.PublicKey)
 	put := func(salt, value string, seq int64, cas string) int64 {
 		sig := bep44.Sign(key, []byte(salt), seq, []byte(value))
-		rest := cas + fmt.Sprintf("1:k32:%s4:salt%d:%s3:seqi%de3:sig64:%s", public, len(salt), salt, seq, sig)
+		rest := cas + fmt.Sprintf("1:k32:%s4:salt%d:%s3:seqi%de3:sig64:%s", public, len(salt), salt,
+			seq, sig)
 		return b.put(value, rest, MutableTarget(public, []byte(salt))).errCode
 	}
 	steps := []struct {
@@ -444,11 +461,14 @@ func TestMutable(t *testing.T) {
 			t.Errorf("%s: error %d, want %d", s.name, code, s.want)
 		}
 	}
-	m := parsed(t, b.ask(otherAddr, queryPacket("get", targetArg(MutableTarget(public, []byte("x"))))))
-	if string(m.value) != "1:c" || m.seq != 6 || string(m.key) != string(public) || len(m.sig) != 64 {
+	m := parsed(t, b.ask(otherAddr, queryPacket("get",
+		targetArg(MutableTarget(public, []byte("x"))))))
+	if string(m.value) != "1:c" || m.seq != 6 || string(m.key) != string(public) ||
+		len(m.sig) != 64 {
 		t.Errorf("get: value %q seq %d", m.value, m.seq)
 	}
-	m = parsed(t, b.ask(otherAddr, queryPacket("get", "3:seqi6e"+targetArg(MutableTarget(public, []byte("x"))))))
+	m = parsed(t, b.ask(otherAddr, queryPacket("get",
+		"3:seqi6e"+targetArg(MutableTarget(public, []byte("x"))))))
 	if m.value != nil || m.sig != nil || m.seq != 6 {
 		t.Errorf("get with seq 6: value %q seq %d, want no value", m.value, m.seq)
 	}
@@ -481,6 +501,7 @@ func TestItemStoreBounds(t *testing.T) {
 	}
 	greedy.expire(itemLife)
 	if len(greedy.items)+len(greedy.perSource)+len(greedy.shares) != 0 {
-		t.Errorf("%d items of %d sources after their time", len(greedy.items), len(greedy.perSource))
+		t.Errorf("%d items of %d sources after their time", len(greedy.items),
+			len(greedy.perSource))
 	}
 }

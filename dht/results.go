@@ -60,9 +60,10 @@ type Stats struct {
 	Malformed             uint64 // packets that are no KRPC, or answers that are wrong
 	Unsolicited           uint64 // answers that match no query
 	Limited               uint64 // queries over the limit of their source
-	Dropped               uint64 // packets to be ignored: blocked, from ourselves, in read-only mode
-	Throttled             uint64 // packets not sent for want of budget
-	Lookups               uint64
+	// packets to be ignored: blocked, from ourselves, in read-only mode
+	Dropped   uint64
+	Throttled uint64 // packets not sent for want of budget
+	Lookups   uint64
 
 	Contacts [2]int // in the IPv4 and the IPv6 table
 	Good     [2]int // of them

@@ -40,7 +40,9 @@ func TestSixAndFour(t *testing.T) {
 	}
 	for _, n := range []*Node{b, only6} {
 		var got []netip.AddrPort
-		if _, err := n.GetPeers(ctx, ih, func(p netip.AddrPort) { got = append(got, p) }); err != nil {
+		if _, err := n.GetPeers(ctx, ih, func(p netip.AddrPort) {
+			got = append(got, p)
+		}); err != nil {
 			t.Fatal(err)
 		}
 		want := 2
@@ -233,10 +235,11 @@ func TestNetworkChanged(t *testing.T) {
 func TestBlocked(t *testing.T) {
 	ctx := testContext(t)
 	var asked atomic.Int32
-	n, err := New(Config{Conns: []net.PacketConn{listen(t, "127.0.0.1")}, Blocked: func(a netip.Addr) bool {
-		asked.Add(1)
-		return a == netip.MustParseAddr("127.0.0.3")
-	}})
+	n, err := New(Config{Conns: []net.PacketConn{listen(t, "127.0.0.1")},
+		Blocked: func(a netip.Addr) bool {
+			asked.Add(1)
+			return a == netip.MustParseAddr("127.0.0.3")
+		}})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -256,7 +259,8 @@ func TestBlocked(t *testing.T) {
 }
 
 func TestIsPacket(t *testing.T) {
-	for packet, want := range map[string]bool{"d1:y1:qe": true, "": false, "\x01\x00": false, "\x41\x00": false} {
+	for packet, want := range map[string]bool{"d1:y1:qe": true, "": false, "\x01\x00": false,
+		"\x41\x00": false} {
 		if IsPacket([]byte(packet)) != want {
 			t.Errorf("%q: %v", packet, !want)
 		}

@@ -121,7 +121,8 @@ func (s *simNet) send(from *simNode, to netip.AddrPort, b []byte) {
 	if n == nil || n.dead {
 		return
 	}
-	s.push(simEvent{at: s.now + s.delay(from.addr, to), to: n, from: from.addr, data: slices.Clone(b)})
+	s.push(simEvent{at: s.now + s.delay(from.addr, to), to: n, from: from.addr,
+		data: slices.Clone(b)})
 }
 
 // schedule has n ticked when it wants to be.
@@ -185,7 +186,9 @@ func (s *simNet) live() (list []*simNode) {
 // closest are the k live nodes closest to target, but for the one that asks.
 func (s *simNet) closest(target ID, self netip.Addr) []*simNode {
 	list := slices.DeleteFunc(s.live(), func(n *simNode) bool { return n.addr.Addr() == self })
-	slices.SortFunc(list, func(a, b *simNode) int { return compareDistance(&target, &a.f.id, &b.f.id) })
+	slices.SortFunc(list, func(a, b *simNode) int {
+		return compareDistance(&target, &a.f.id, &b.f.id)
+	})
 	return list[:min(len(list), k)]
 }
 
@@ -270,7 +273,8 @@ type simResult struct {
 }
 
 func (r *simResult) String() string {
-	return fmt.Sprintf("%-28s success %d/%d  first peer %4.0f / %4.0f ms  completion %4.0f / %4.0f ms  asked %4.1f / %4.0f  true 8 %.2f",
+	return fmt.Sprintf("%-28s success %d/%d  first peer %4.0f / %4.0f ms  completion %4.0f / "+
+		"%4.0f ms  asked %4.1f / %4.0f  true 8 %.2f",
 		r.name, r.found, r.pairs, quantile(r.first, .5), quantile(r.first, .95),
 		quantile(r.done, .5), quantile(r.done, .95), quantile(r.asked, .5), quantile(r.asked, .95),
 		float64(r.holders)/float64(max(1, r.pairs)))
@@ -315,7 +319,8 @@ func (r *simResult) promise(t *testing.T, holders float64) {
 		t.Errorf("%s: %d of %d lookups found the peer", r.name, r.found, r.pairs)
 	}
 	if got := float64(r.holders) / float64(r.pairs); got < holders {
-		t.Errorf("%s: %.2f of the 8 closest nodes hold an announce, want %.2f", r.name, got, holders)
+		t.Errorf("%s: %.2f of the 8 closest nodes hold an announce, want %.2f", r.name, got,
+			holders)
 	}
 }
 

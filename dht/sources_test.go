@@ -324,7 +324,8 @@ func TestHonestPeerOfOneHash(t *testing.T) {
 			}
 			s.check(t)
 			if n := kept(); n < most-1 || len(s.of(someHash)) > most {
-				t.Errorf("%d of %d honest peers are left, %d peers in all", n, most, len(s.of(someHash)))
+				t.Errorf("%d of %d honest peers are left, %d peers in all", n, most,
+					len(s.of(someHash)))
 			}
 		})
 	}
@@ -422,7 +423,8 @@ func TestSpares(t *testing.T) {
 		rng := rand.New(rand.NewPCG(1, 1))
 		tab := newTable(randomID(rng), false, false)
 		for i := range k {
-			tab.answered(clockStart, idAt(rng, tab.self, narrow), addr6(100+i, 1, 1), time.Millisecond)
+			tab.answered(clockStart, idAt(rng, tab.self, narrow), addr6(100+i, 1, 1),
+				time.Millisecond)
 		}
 		tab.answered(clockStart, idAt(rng, tab.self, narrow+1), addr6(150, 1, 1), time.Millisecond)
 		tab.answered(clockStart, idAt(rng, tab.self, narrow), addr6(1, 1, 1), time.Millisecond)

@@ -83,7 +83,9 @@ func (f *family) contactsToSave(now instant, wall time.Time) (dst []byte) {
 			}
 		}
 	}
-	slices.SortFunc(list, func(a, b contact) int { return int(min(max(b.answered-a.answered, -1), 1)) })
+	slices.SortFunc(list, func(a, b contact) int {
+		return int(min(max(b.answered-a.answered, -1), 1))
+	})
 	for _, c := range list[:min(len(list), stateNodes)] {
 		dst = append(dst, c.id[:]...)
 		dst = appendAddr(dst, c.addr())

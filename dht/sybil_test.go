@@ -33,12 +33,14 @@ func (s *simNet) addLiars(n int, lie func(l *liar, m *message) string) (list []*
 			if m.method != methodPing && m.hasTarget {
 				body = l.lie(l, m)
 			}
-			s.send(l.node, from, []byte(fmt.Sprintf("d1:rd2:id20:%s%se1:t%d:%s1:y1:re", id[:], body, len(m.tid), m.tid)))
+			s.send(l.node, from, []byte(fmt.Sprintf("d1:rd2:id20:%s%se1:t%d:%s1:y1:re", id[:], body,
+				len(m.tid), m.tid)))
 		}
 		s.nodes = append(s.nodes, l.node)
 		s.byAddr[addr] = l.node
 		for _, honest := range s.live() {
-			s.send(l.node, honest.addr, []byte(fmt.Sprintf("d1:ad2:id20:%se1:q4:ping1:t2:xx1:y1:qe", l.id[:])))
+			s.send(l.node, honest.addr, []byte(fmt.Sprintf("d1:ad2:id20:%se1:q4:ping1:t2:xx1:y1:qe",
+				l.id[:])))
 		}
 		list = append(list, l)
 	}
@@ -76,24 +78,34 @@ func TestLiars(t *testing.T) {
 		lie  func(l *liar, m *message) string
 	}{
 		{"itself as the closest, under many ids", func(l *liar, m *message) string {
-			return nodesBody(60, func(i int) (ID, netip.AddrPort) { return near(m.target, i), l.node.addr })
+			return nodesBody(60, func(i int) (ID, netip.AddrPort) {
+				return near(m.target, i), l.node.addr
+			})
 		}},
 		{"many dead nodes close by", func(l *liar, m *message) string {
-			return nodesBody(60, func(i int) (ID, netip.AddrPort) { return near(m.target, i), fake() })
+			return nodesBody(60, func(i int) (ID, netip.AddrPort) {
+				return near(m.target, i), fake()
+			})
 		}},
 		{"private addresses", func(l *liar, m *message) string {
 			return nodesBody(60, func(i int) (ID, netip.AddrPort) {
-				return near(m.target, i), netip.AddrPortFrom(netip.AddrFrom4([4]byte{127, 0, byte(i), 1}), 80)
+				return near(m.target, i),
+					netip.AddrPortFrom(netip.AddrFrom4([4]byte{127, 0, byte(i), 1}), 80)
 			})
 		}},
 		{"honest addresses under wrong ids", func(l *liar, m *message) string {
-			return nodesBody(60, func(i int) (ID, netip.AddrPort) { return near(m.target, i), l.net.anyLive().addr })
+			return nodesBody(60, func(i int) (ID, netip.AddrPort) {
+				return near(m.target, i), l.net.anyLive().addr
+			})
 		}},
 		{"other liars as the closest", func(l *liar, m *message) string {
-			return nodesBody(10, func(i int) (ID, netip.AddrPort) { return near(m.target, i), publicAddr(100000 + i) })
+			return nodesBody(10, func(i int) (ID, netip.AddrPort) {
+				return near(m.target, i), publicAddr(100000 + i)
+			})
 		}},
 		{"item without seq, values of any size", func(l *liar, m *message) string {
-			return "1:k32:" + strings.Repeat("k", 32) + "6:valuesl1:x1000:" + strings.Repeat("y", 1000) + "e1:v3:abc"
+			return "1:k32:" + strings.Repeat("k", 32) + "6:valuesl1:x1000:" + strings.Repeat("y",
+				1000) + "e1:v3:abc"
 		}},
 		{"nothing at all", func(l *liar, m *message) string { return "" }},
 		{"its own id as ours", func(l *liar, m *message) string { return "5:nodes0:6:nodes60:" }},
@@ -145,7 +157,8 @@ func TestSybils(t *testing.T) {
 					return near(target, j), all[j].addr
 				})
 			}
-			s.send(n, from, []byte(fmt.Sprintf("d1:rd2:id20:%s%se1:t%d:%s1:y1:re", id[:], body, len(m.tid), m.tid)))
+			s.send(n, from, []byte(fmt.Sprintf("d1:rd2:id20:%s%se1:t%d:%s1:y1:re", id[:], body,
+				len(m.tid), m.tid)))
 		}
 		all = append(all, n)
 		s.nodes = append(s.nodes, n)
@@ -154,7 +167,8 @@ func TestSybils(t *testing.T) {
 	// One of them is in the tables of the honest nodes.
 	for _, honest := range s.live() {
 		id := near(target, 0)
-		s.send(all[0], honest.addr, []byte(fmt.Sprintf("d1:ad2:id20:%se1:q4:ping1:t2:xx1:y1:qe", id[:])))
+		s.send(all[0], honest.addr, []byte(fmt.Sprintf("d1:ad2:id20:%se1:q4:ping1:t2:xx1:y1:qe",
+			id[:])))
 	}
 	s.run(10*time.Second, nil)
 	found := 0

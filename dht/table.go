@@ -108,7 +108,8 @@ func (t *table) find(id *ID, addr netip.AddrPort) *contact {
 // in if there is room. It reports whether the table has a new contact. probe,
 // when valid, is a questionable contact that stands in the way and should be
 // asked whether it still lives.
-func (t *table) answered(now instant, id ID, addr netip.AddrPort, rtt time.Duration) (added bool, probe netip.AddrPort) {
+func (t *table) answered(now instant, id ID, addr netip.AddrPort,
+	rtt time.Duration) (added bool, probe netip.AddrPort) {
 	if id == t.self {
 		return false, probe
 	}
@@ -117,7 +118,8 @@ func (t *table) answered(now instant, id ID, addr netip.AddrPort, rtt time.Durat
 		t.buckets[t.bucketOf(&id)].changed = now
 		return false, probe
 	}
-	fresh := contact{id: id, at: pack(addr), rtt: rtt, answered: now, secure: isSecure(id, addr.Addr())}
+	fresh := contact{id: id, at: pack(addr), rtt: rtt, answered: now,
+		secure: isSecure(id, addr.Addr())}
 	if t.strict && !fresh.secure {
 		return false, probe
 	}

@@ -24,7 +24,8 @@ func TestTableSplitsAroundOurselves(t *testing.T) {
 	for depth := range tab.buckets {
 		b := &tab.buckets[depth]
 		if len(b.contacts) > tab.size(depth) || len(b.spares) > k {
-			t.Errorf("bucket %d has %d contacts and %d spares", depth, len(b.contacts), len(b.spares))
+			t.Errorf("bucket %d has %d contacts and %d spares", depth, len(b.contacts),
+				len(b.spares))
 		}
 		total += len(b.contacts)
 		for _, c := range b.contacts {
@@ -133,7 +134,8 @@ func TestTableSecure(t *testing.T) {
 
 // TestTableLocal: any number of nodes may share a local address.
 func TestTableLocal(t *testing.T) {
-	for _, host := range []string{"127.0.0.1", "10.1.2.3", "192.168.1.1", "::1", "fe80::1", "fd00::1"} {
+	for _, host := range []string{"127.0.0.1", "10.1.2.3", "192.168.1.1", "::1", "fe80::1",
+		"fd00::1"} {
 		rng := rand.New(rand.NewPCG(1, 1))
 		tab := newTable(randomID(rng), false, false)
 		for i := range 20 {
@@ -235,7 +237,8 @@ func TestRenew(t *testing.T) {
 		b.sent = nil
 		b.core.ping(b.now, publicAddr(500+i))
 		tid := parsed(t, b.sent[0].data).tid
-		packet := "d2:ip6:" + string(appendAddr(nil, ext)) + "1:rd2:id20:" + string(otherID[:18]) + string(rune('a'+i)) + "xe1:t4:" + string(tid) + "1:y1:re"
+		packet := "d2:ip6:" + string(appendAddr(nil, ext)) + "1:rd2:id20:" + string(otherID[:18]) +
+			string(rune('a'+i)) + "xe1:t4:" + string(tid) + "1:y1:re"
 		b.core.receive(b.now, publicAddr(500+i), []byte(packet))
 	}
 	if b.f.external != ext || b.f.id == before || !isSecure(b.f.id, ext.Addr()) {

@@ -9,7 +9,8 @@ import (
 // TestExecutable: what its owner may execute is so in the torrent, in both halves
 // of a hybrid, and in that of a single file (BEP 47).
 func TestExecutable(t *testing.T) {
-	root := writeTree(t, "content", map[string]int{"run": 20_000, "sub/run": 7, "sub/text": 20_000, "empty": 0})
+	root := writeTree(t, "content", map[string]int{"run": 20_000, "sub/run": 7, "sub/text": 20_000,
+		"empty": 0})
 	programs := map[string]bool{"content/run": true, "content/sub/run": true, "content/empty": true}
 	for path := range programs {
 		if err := os.Chmod(filepath.Join(filepath.Dir(root), path), 0o755); err != nil {
@@ -27,7 +28,8 @@ func TestExecutable(t *testing.T) {
 		}
 		for _, l := range []*Layout{built.Info().Layout(), info.Layout()} {
 			for i := range l.Files {
-				if f := &l.Files[i]; f.Executable != programs[l.FilePath(i)] && !f.Pad || f.Pad && f.Executable {
+				if f := &l.Files[i]; f.Executable != programs[l.FilePath(i)] && !f.Pad ||
+					f.Pad && f.Executable {
 					t.Errorf("%v: %s: executable %v", kind, l.FilePath(i), f.Executable)
 				}
 			}

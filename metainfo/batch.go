@@ -80,7 +80,8 @@ func (h *laneHasher) hash(first int, read func(lane int, p []byte, offset int64)
 		for i := range lanes.Count {
 			lane, left := h.buf[i*h.stride:][:n], h.left(first+i, done)
 			if left > 0 {
-				if err := read(i, lane[:left], h.layout.PieceOffset(first+i)+int64(done)); err != nil {
+				if err := read(i, lane[:left], h.layout.PieceOffset(first+i)+
+					int64(done)); err != nil {
 					return err
 				}
 			}

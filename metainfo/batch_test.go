@@ -45,12 +45,14 @@ func TestLanesMakeNoDifference(t *testing.T) {
 		root := writeTree(t, "content", randomSizes(r, pieceLength))
 		for _, kind := range []Kind{V1, V2, Hybrid} {
 			for _, bare := range []bool{false, true} {
-				opt := BuildOptions{Path: root, Kind: kind, PieceLength: pieceLength, NoTailPadding: bare, Workers: 1 + i%3}
+				opt := BuildOptions{Path: root, Kind: kind, PieceLength: pieceLength,
+					NoTailPadding: bare, Workers: 1 + i%3}
 				var with, without *Torrent
 				withLanes(true, 1+3*(i%2), func() { with = mustBuild(t, opt) })
 				withLanes(false, 1, func() { without = mustBuild(t, opt) })
 				if !bytes.Equal(with.Marshal(), without.Marshal()) {
-					t.Fatalf("shape %d, %v, pieces of %d: the torrents differ", i, kind, pieceLength)
+					t.Fatalf("shape %d, %v, pieces of %d: the torrents differ", i, kind,
+						pieceLength)
 				}
 			}
 		}

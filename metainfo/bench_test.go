@@ -21,7 +21,8 @@ func manyFiles(kind Kind) []byte {
 	l := &Layout{Name: "content", Multi: true, PieceLength: pieceLength, kind: kind}
 	for i := range count {
 		f := File{
-			Path:   []string{fmt.Sprintf("folder %05d", i/100), "some sub folder", fmt.Sprintf("file number %05d.bin", i)},
+			Path: []string{fmt.Sprintf("folder %05d", i/100), "some sub folder",
+				fmt.Sprintf("file number %05d.bin", i)},
 			Offset: l.Length, Length: piecesPerFile * pieceLength,
 		}
 		var r rootHasher
@@ -111,10 +112,12 @@ func garbageOf[T any](t testing.TB, doc []byte, parse func([]byte) (T, error)) i
 func TestParseLeavesLittleGarbage(t *testing.T) {
 	for kind, most := range map[Kind]int64{V1: 1 << 19, V2: 3 << 19, Hybrid: 3 << 19} {
 		if got := garbageOf(t, manyFiles(kind), ParseInfo); got > most {
-			t.Errorf("%v: %d bytes of an info dictionary are thrown away, want at most %d", kind, got, most)
+			t.Errorf("%v: %d bytes of an info dictionary are thrown away, want at most %d", kind,
+				got, most)
 		}
 		if got := garbageOf(t, manyFilesTorrent(t, kind), ParseTorrent); got > most {
-			t.Errorf("%v: %d bytes of a .torrent file are thrown away, want at most %d", kind, got, most)
+			t.Errorf("%v: %d bytes of a .torrent file are thrown away, want at most %d", kind, got,
+				most)
 		}
 	}
 }
@@ -134,7 +137,8 @@ func BenchmarkVerify(b *testing.B) {
 	root := writeTree(b, "content", map[string]int{"a": 4 << 20})
 	for _, kind := range []Kind{V1, V2, Hybrid} {
 		b.Run(kind.String(), func(b *testing.B) {
-			l := mustBuild(b, BuildOptions{Path: root, Kind: kind, PieceLength: 1 << 20}).Info().Layout()
+			info := mustBuild(b, BuildOptions{Path: root, Kind: kind, PieceLength: 1 << 20}).Info()
+			l := info.Layout()
 			data := readPiece(b, l, filepath.Dir(root), 1)
 			var v Verifier
 			b.SetBytes(int64(len(data)))
@@ -180,7 +184,8 @@ func BenchmarkBuild(b *testing.B) {
 			b.SetBytes(size)
 			b.ReportAllocs()
 			for b.Loop() {
-				if _, err := Build(context.Background(), BuildOptions{Path: file, Kind: kind}); err != nil {
+				if _, err := Build(context.Background(),
+					BuildOptions{Path: file, Kind: kind}); err != nil {
 					b.Fatal(err)
 				}
 			}
@@ -199,7 +204,8 @@ func BenchmarkBuildManyFiles(b *testing.B) {
 		b.Run(kind.String(), func(b *testing.B) {
 			b.ReportAllocs()
 			for b.Loop() {
-				if _, err := Build(context.Background(), BuildOptions{Path: root, Kind: kind}); err != nil {
+				if _, err := Build(context.Background(),
+					BuildOptions{Path: root, Kind: kind}); err != nil {
 					b.Fatal(err)
 				}
 			}
@@ -211,7 +217,8 @@ func BenchmarkBuildManyFiles(b *testing.B) {
 // limit for BenchmarkBuild.
 func BenchmarkHashLimit(b *testing.B) {
 	data := content(1, 1<<20)
-	for name, newHash := range map[string]func() hash.Hash{"SHA-1": sha1.New, "SHA-256": sha256.New} {
+	for name, newHash := range map[string]func() hash.Hash{
+		"SHA-1": sha1.New, "SHA-256": sha256.New} {
 		b.Run(name, func(b *testing.B) {
 			b.SetBytes(int64(len(data)))
 			b.RunParallel(func(pb *testing.PB) {

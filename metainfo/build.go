@@ -120,7 +120,8 @@ func build(ctx context.Context, opt *BuildOptions) (*Torrent, error) {
 func checkBuildOptions(opt *BuildOptions) error {
 	n := opt.PieceLength
 	if n != 0 && (n < PieceLengthMin || n > PieceLengthMax || bits.OnesCount(uint(n)) != 1) {
-		return fmt.Errorf("piece length %d: not a power of two from %d to %d", n, PieceLengthMin, PieceLengthMax)
+		return fmt.Errorf("piece length %d: not a power of two from %d to %d", n, PieceLengthMin,
+			PieceLengthMax)
 	}
 	for _, list := range [][]string{opt.Include, opt.Exclude} {
 		for _, pattern := range list {
@@ -162,7 +163,8 @@ func plan(opt *BuildOptions, src *sources) (*Layout, error) {
 		l.PieceLength = choosePieceLength(opt.Kind, src)
 	}
 	if n := countPieces(opt.Kind, src, int64(l.PieceLength)); n > PiecesMax {
-		return nil, fmt.Errorf("pieces of %d bytes are too small: there would be %d", l.PieceLength, n)
+		return nil, fmt.Errorf("pieces of %d bytes are too small: there would be %d", l.PieceLength,
+			n)
 	}
 	room := len(src.files)
 	if l.kind == Hybrid {

@@ -30,7 +30,8 @@ func TestBuildAllKinds(t *testing.T) {
 	for _, kind := range []Kind{V1, V2, Hybrid} {
 		for _, bare := range []bool{false, true} {
 			t.Run(fmt.Sprint(kind, bare), func(t *testing.T) {
-				torrent := mustBuild(t, BuildOptions{Path: root, Kind: kind, PieceLength: 32 << 10, NoTailPadding: bare})
+				torrent := mustBuild(t, BuildOptions{Path: root, Kind: kind, PieceLength: 32 << 10,
+					NoTailPadding: bare})
 				again, err := ParseTorrent(torrent.Marshal())
 				if err != nil {
 					t.Fatal(err)
@@ -98,8 +99,10 @@ func TestBuildV1AgainstPlainHashing(t *testing.T) {
 func TestBuildSingleFile(t *testing.T) {
 	root := writeTree(t, "content", map[string]int{"one.bin": 50_000})
 	for _, kind := range []Kind{V1, V2, Hybrid} {
-		l := mustBuild(t, BuildOptions{Path: filepath.Join(root, "one.bin"), Kind: kind}).Info().Layout()
-		if l.Multi || l.Name != "one.bin" || len(l.Files) != 1 || l.FilePath(0) != "one.bin" || l.Length != 50_000 {
+		info := mustBuild(t, BuildOptions{Path: filepath.Join(root, "one.bin"), Kind: kind}).Info()
+		l := info.Layout()
+		if l.Multi || l.Name != "one.bin" || len(l.Files) != 1 || l.FilePath(0) != "one.bin" ||
+			l.Length != 50_000 {
 			t.Errorf("%v: %+v", kind, l)
 		}
 		checkLayout(t, l, root)
@@ -168,7 +171,8 @@ func TestBuildKeepsNamesOnDisk(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if n := theirs.Layout().Names(NamesPortable); n.Top != "a folder_ why_" || n.Path(2)[0] != "x_y (2)" {
+	if n := theirs.Layout().Names(NamesPortable); n.Top != "a folder_ why_" ||
+		n.Path(2)[0] != "x_y (2)" {
 		t.Errorf("others see %v", n)
 	}
 	checkLayout(t, theirs.Layout(), filepath.Dir(root))
@@ -219,7 +223,8 @@ func TestBuildOrder(t *testing.T) {
 	for i := range l.Files {
 		got = append(got, strings.Join(l.Files[i].Path, "/"))
 	}
-	want := []string{"a.txt", "b/c/deep.dat", "b/one.bin", "b/two.bin", "b.file", "empty", "long.bin", "z last/with sp ä"}
+	want := []string{"a.txt", "b/c/deep.dat", "b/one.bin", "b/two.bin", "b.file", "empty",
+		"long.bin", "z last/with sp ä"}
 	if !slices.Equal(got, want) {
 		t.Errorf("got %q, want %q", got, want)
 	}
@@ -227,16 +232,19 @@ func TestBuildOrder(t *testing.T) {
 
 func TestBuildChoosesFiles(t *testing.T) {
 	root := writeTree(t, "content", map[string]int{
-		"keep.mkv": 10, "keep.txt": 10, ".hidden": 10, ".git/config": 10, "sub/x.mkv": 10, "sub/deep/y.mkv": 10, "tmp/z.mkv": 10,
+		"keep.mkv": 10, "keep.txt": 10, ".hidden": 10, ".git/config": 10, "sub/x.mkv": 10,
+		"sub/deep/y.mkv": 10, "tmp/z.mkv": 10,
 	})
 	for _, tt := range []struct {
 		opt  BuildOptions
 		want string
 	}{
 		{BuildOptions{}, "keep.mkv keep.txt sub/deep/y.mkv sub/x.mkv tmp/z.mkv"},
-		{BuildOptions{Hidden: true}, ".git/config .hidden keep.mkv keep.txt sub/deep/y.mkv sub/x.mkv tmp/z.mkv"},
+		{BuildOptions{Hidden: true},
+			".git/config .hidden keep.mkv keep.txt sub/deep/y.mkv sub/x.mkv tmp/z.mkv"},
 		{BuildOptions{Include: []string{"*.mkv"}}, "keep.mkv sub/deep/y.mkv sub/x.mkv tmp/z.mkv"},
-		{BuildOptions{Include: []string{"*.mkv"}, Exclude: []string{"tmp"}}, "keep.mkv sub/deep/y.mkv sub/x.mkv"},
+		{BuildOptions{Include: []string{"*.mkv"}, Exclude: []string{"tmp"}},
+			"keep.mkv sub/deep/y.mkv sub/x.mkv"},
 		{BuildOptions{Include: []string{"sub"}}, "sub/deep/y.mkv sub/x.mkv"},
 		{BuildOptions{Include: []string{"sub/*"}, Exclude: []string{"sub/deep"}}, "sub/x.mkv"},
 		{BuildOptions{Exclude: []string{"**/*.mkv"}}, "keep.txt"},
@@ -277,7 +285,8 @@ func TestBuildLinks(t *testing.T) {
 	for i := range l.Files {
 		got = append(got, strings.Join(l.Files[i].Path, "/"))
 	}
-	if want := "dir/real dir/to-file file folder/real folder/to-file inside"; strings.Join(got, " ") != want {
+	if want := "dir/real dir/to-file file folder/real folder/to-file inside"; strings.Join(got,
+		" ") != want {
 		t.Errorf("got  %q\nwant %q", got, want)
 	}
 	if want := "dir/up folder/up nowhere out out2"; strings.Join(skipped, " ") != want {
@@ -361,7 +370,8 @@ func TestBuildTooLargeInfo(t *testing.T) {
 	}
 	long := &sources{name: "long", multi: true}
 	for i := range 75_000 {
-		f := source{path: fmt.Sprintf("%s%s", strings.Repeat("n", 240), fmt.Sprintf("%06d", i)), size: 1000}
+		f := source{path: fmt.Sprintf("%s%s", strings.Repeat("n", 240), fmt.Sprintf("%06d", i)),
+			size: 1000}
 		long.files, long.total = append(long.files, f), long.total+f.size
 	}
 	large := &sources{name: "large", files: []source{{size: 20 << 30}}, total: 20 << 30}
@@ -374,15 +384,19 @@ func TestBuildTooLargeInfo(t *testing.T) {
 		want  InfoSizeError // File, Kind and PieceLength
 	}{
 		{"names of folders, v1", many, V1, 0, InfoSizeError{Kind: V2, PieceLength: 32 << 10}},
-		{"names of folders, hybrid", many, Hybrid, 0, InfoSizeError{Kind: V2, PieceLength: 16 << 10}},
+		{"names of folders, hybrid", many, Hybrid, 0,
+			InfoSizeError{Kind: V2, PieceLength: 16 << 10}},
 		{"names of files", long, V1, 16 << 10, InfoSizeError{}},
 		{"names of files, hybrid", long, Hybrid, 16 << 10, InfoSizeError{}},
 		{"hashes", large, V1, 16 << 10, InfoSizeError{Kind: V1, PieceLength: 32 << 10}},
-		{"hashes, hybrid", large, Hybrid, 16 << 10, InfoSizeError{Kind: Hybrid, PieceLength: 64 << 10}},
+		{"hashes, hybrid", large, Hybrid, 16 << 10,
+			InfoSizeError{Kind: Hybrid, PieceLength: 64 << 10}},
 		{"hashes, chosen", large, V1, 0, InfoSizeError{Kind: V1, PieceLength: -1}},
-		{"v2 has none there, but in the file", large, V2, 16 << 10, InfoSizeError{File: true, Kind: V2, PieceLength: 32 << 10}},
+		{"v2 has none there, but in the file", large, V2, 16 << 10,
+			InfoSizeError{File: true, Kind: V2, PieceLength: 32 << 10}},
 		{"layers", huge, V2, 64 << 10, InfoSizeError{File: true, Kind: V2, PieceLength: 128 << 10}},
-		{"layers, hybrid", huge, Hybrid, 128 << 10, InfoSizeError{File: true, Kind: Hybrid, PieceLength: 256 << 10}},
+		{"layers, hybrid", huge, Hybrid, 128 << 10,
+			InfoSizeError{File: true, Kind: Hybrid, PieceLength: 256 << 10}},
 		{"layers, chosen", huge, V2, 0, InfoSizeError{PieceLength: -1}},
 	} {
 		opt := &BuildOptions{Kind: tt.kind, PieceLength: tt.piece, Output: "x.torrent"}
@@ -419,7 +433,8 @@ func TestBuildTooLargeInfo(t *testing.T) {
 
 // What is hidden and not left out by a glob is counted.
 func TestBuildCountsHidden(t *testing.T) {
-	root := writeTree(t, "content", map[string]int{"a": 1, ".b": 1, "c/.d": 1, ".git/e": 1, ".git/.f": 1, ".x.tmp": 1})
+	root := writeTree(t, "content", map[string]int{"a": 1, ".b": 1, "c/.d": 1, ".git/e": 1,
+		".git/.f": 1, ".x.tmp": 1})
 	for _, tt := range []struct {
 		opt  BuildOptions
 		want int
@@ -445,18 +460,22 @@ func TestBuildErrorsNameTheFile(t *testing.T) {
 		want string
 	}{
 		{os.Remove, "no such file or directory"},
-		{func(path string) error { return os.Truncate(path, 1<<20-1) }, "changed while it was read"},
-		{func(path string) error { return os.Truncate(path, 1<<20+1) }, "changed while it was read"},
+		{func(path string) error { return os.Truncate(path, 1<<20-1) },
+			"changed while it was read"},
+		{func(path string) error { return os.Truncate(path, 1<<20+1) },
+			"changed while it was read"},
 	} {
 		for _, kind := range []Kind{V1, Hybrid} {
 			root := writeTree(t, "content", map[string]int{"sub/file": 1 << 20})
-			h := scanned(t, &BuildOptions{Path: root, Kind: kind, PieceLength: PieceLengthMin, Workers: 1})
+			h := scanned(t, &BuildOptions{Path: root, Kind: kind, PieceLength: PieceLengthMin,
+				Workers: 1})
 			file := filepath.Join(root, "sub", "file")
 			if err := damage.do(file); err != nil {
 				t.Fatal(err)
 			}
 			err := h.run(t.Context())
-			if err == nil || strings.Count(err.Error(), file) != 1 || !strings.HasSuffix(err.Error(), damage.want) {
+			if err == nil || strings.Count(err.Error(), file) != 1 ||
+				!strings.HasSuffix(err.Error(), damage.want) {
 				t.Errorf("%v: got %v, want %s: %s", kind, err, file, damage.want)
 			}
 		}
@@ -475,7 +494,8 @@ func TestBuildLeavesOutputOut(t *testing.T) {
 	if got := len(mustBuild(t, opt).Info().Layout().Files); got != 1 {
 		t.Errorf("%d files, want one", got)
 	}
-	if want := []string{"sub/old.torrent: is the file that the torrent will be written to"}; !slices.Equal(skipped, want) {
+	if want := []string{"sub/old.torrent: is the file that the torrent will be " +
+		"written to"}; !slices.Equal(skipped, want) {
 		t.Errorf("skipped %q", skipped)
 	}
 	opt.Output = filepath.Join(root, "sub", "new.torrent")

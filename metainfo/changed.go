@@ -28,7 +28,8 @@ func (s *sources) checkFile(f *os.File, i int) error {
 // same reports whether info is of file i as it was found.
 func (s *sources) same(info fs.FileInfo, i int) bool {
 	f := &s.files[i]
-	return info.Mode().IsRegular() && info.Size() == f.size && info.ModTime().UnixNano() == f.modified &&
+	return info.Mode().IsRegular() && info.Size() == f.size &&
+		info.ModTime().UnixNano() == f.modified &&
 		idOf(info).matches(f.id, s.began)
 }
 

@@ -22,7 +22,8 @@ import (
 // their order. It calls renamed for each file whose path it is about to change, and
 // reports whether the outcome may depend on the rule.
 func resolveCollisions(
-	files []File, rule NameRule, original func(i int) (path string, changed bool), renamed func(i int),
+	files []File, rule NameRule, original func(i int) (path string, changed bool),
+	renamed func(i int),
 ) (varied bool) {
 	if !mayCollide(files) {
 		return false
@@ -38,7 +39,8 @@ func resolveCollisions(
 // mayCollide looks for equal folded paths by their hashes, without storing the
 // paths: nearly all torrents have none.
 func mayCollide(files []File) bool {
-	const file = 1                                       // in the last bit of a hash, not of a folder
+	// in the last bit of a hash, not of a folder
+	const file = 1
 	hashes := make([]uint64, 0, len(files)+len(files)/8) // and some for folders
 	seed := maphash.MakeSeed()
 	var last []string // path of the file before

@@ -21,10 +21,12 @@ func TestLimitsAreDocumented(t *testing.T) {
 		"piece length":                      mib(PieceLengthMax),
 		"files, with padding":               fmt.Sprint(FilesMax),
 		"folders in folders, with the file": fmt.Sprint(PathDepthMax),
-		"one name":                          fmt.Sprintf("%d bytes; longer ones are cut", ElementBytesMax),
-		"a path":                            fmt.Sprintf("%d bytes", PathBytesMax),
-		"magnet link":                       fmt.Sprintf("%d KiB, %d parameters", MagnetBytesMax>>10, magnetParamsMax),
-		"trackers, web seeds, DHT nodes, peers of a link": fmt.Sprintf("%d each; the rest is left out", TrackersMax),
+		"one name": fmt.Sprintf("%d bytes; longer ones are cut",
+			ElementBytesMax),
+		"a path":      fmt.Sprintf("%d bytes", PathBytesMax),
+		"magnet link": fmt.Sprintf("%d KiB, %d parameters", MagnetBytesMax>>10, magnetParamsMax),
+		"trackers, web seeds, DHT nodes, peers of a link": fmt.Sprintf(
+			"%d each; the rest is left out", TrackersMax),
 	} {
 		if row := fmt.Sprintf("| %s | %s |", what, most); !strings.Contains(string(text), row) {
 			t.Errorf("docs/torrents.md has no row %q", row)

@@ -21,7 +21,8 @@ func MatchGlob(pattern, name string) bool {
 
 // CheckGlob returns an error for patterns that MatchGlob cannot use.
 func CheckGlob(pattern string) error {
-	if _, err := path.Match(pattern, ""); err != nil || pattern == "" || len(pattern) > globBytesMax {
+	if _, err := path.Match(pattern, ""); err != nil || pattern == "" ||
+		len(pattern) > globBytesMax {
 		return fmt.Errorf("pattern %.60q is malformed", pattern)
 	}
 	return nil

@@ -14,12 +14,17 @@ func TestGolden(t *testing.T) {
 		bare bool
 		want string
 	}{
-		{V1, false, "d937551b98df3ce3cc37b81d43f2be1231abe4b7 0000000000000000000000000000000000000000000000000000000000000000"},
-		{V2, false, "0000000000000000000000000000000000000000 7c110e309e25961b316ade37ac642973cbbb16412dbd596efb287818155aee11"},
-		{Hybrid, false, "1ef7b8599898bc08d2a5a2fb152880c8fa16646f 07c0f4ea4290f8e041eddaa1de5c5dc7d1fe8ec5662b82d7d8283ac6a20b94c2"},
-		{Hybrid, true, "a9e640384834b555a3e7fe8ae476392bbac8d1a9 bfc79617a0b5273e4b57ac29ab24aadf62a70d186e8e52815ea36447590b35e4"},
+		{V1, false, "d937551b98df3ce3cc37b81d43f2be1231abe4b7 " +
+			"0000000000000000000000000000000000000000000000000000000000000000"},
+		{V2, false, "0000000000000000000000000000000000000000 " +
+			"7c110e309e25961b316ade37ac642973cbbb16412dbd596efb287818155aee11"},
+		{Hybrid, false, "1ef7b8599898bc08d2a5a2fb152880c8fa16646f " +
+			"07c0f4ea4290f8e041eddaa1de5c5dc7d1fe8ec5662b82d7d8283ac6a20b94c2"},
+		{Hybrid, true, "a9e640384834b555a3e7fe8ae476392bbac8d1a9 " +
+			"bfc79617a0b5273e4b57ac29ab24aadf62a70d186e8e52815ea36447590b35e4"},
 	} {
-		info := mustBuild(t, BuildOptions{Path: root, Kind: tt.kind, PieceLength: 32 << 10, NoTailPadding: tt.bare}).Info()
+		info := mustBuild(t, BuildOptions{Path: root, Kind: tt.kind, PieceLength: 32 << 10,
+			NoTailPadding: tt.bare}).Info()
 		v1, _ := info.HashV1()
 		v2, _ := info.HashV2()
 		if got := fmt.Sprint(v1, " ", v2); got != tt.want {
@@ -58,7 +63,8 @@ func TestLeafHasherInParts(t *testing.T) {
 	var whole leafHasher
 	whole.write(data)
 	want := whole.root(8)
-	for _, n := range []int{1, 13, 1000, BlockLength - 1, BlockLength, BlockLength + 1, 3 * BlockLength} {
+	for _, n := range []int{1, 13, 1000, BlockLength - 1, BlockLength, BlockLength + 1,
+		3 * BlockLength} {
 		var parts leafHasher
 		for rest := data; len(rest) > 0; {
 			k := min(n, len(rest))

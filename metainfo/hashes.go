@@ -75,7 +75,8 @@ func (l *Layout) HasHashRange(r HashRange) bool {
 // computed from what leaves returns for a piece that is there, whole and
 // verified: its BlockHashes. Not ok means that r is to be rejected: it is not
 // of this torrent, or the hashes are not there.
-func (l *Layout) AppendHashes(dst []byte, r HashRange, leaves func(piece int) ([]Hash256, bool)) (answer []byte, ok bool) {
+func (l *Layout) AppendHashes(dst []byte, r HashRange,
+	leaves func(piece int) ([]Hash256, bool)) (answer []byte, ok bool) {
 	t, file, err := l.find(r)
 	if err != nil {
 		return dst, false
@@ -370,7 +371,8 @@ func (l *Layout) NeedsBlockHashes(i int) iter.Seq[HashRange] {
 		n := min(width, HashRangeMax)
 		for at := 0; at < blocks(int64(l.PieceSize(i))); at += n {
 			r := HashRange{
-				Root: f.Root, Index: uint32(first + at), Length: uint32(n), Proof: uint32(levels(width) - 1),
+				Root: f.Root, Index: uint32(first + at), Length: uint32(n),
+				Proof: uint32(levels(width) - 1),
 			}
 			if !yield(r) {
 				return

@@ -193,7 +193,8 @@ func TestHashRangesOfEveryShape(t *testing.T) {
 	for base := range height {
 		for length := 1; length <= 1<<(height-base); length *= 2 {
 			for index := 0; index < 1<<(height-base); index += length {
-				r := HashRange{tree.hash, uint32(base), uint32(index), uint32(length), uint32(height - base - 1)}
+				r := HashRange{tree.hash, uint32(base), uint32(index), uint32(length),
+					uint32(height - base - 1)}
 				answer, ok := p.seed.AppendHashes(nil, r, p.leaves(t))
 				if !ok {
 					t.Fatalf("%+v rejected", r)

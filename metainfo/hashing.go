@@ -91,7 +91,8 @@ func (h *hasher) run(ctx context.Context) error {
 	if h.lanes {
 		workers = min(workers, laneWorkersMax, workersFor(laneDescriptors))
 	}
-	workers = min(workers, max(workersFor(descriptorsEach), 1), workersMax, (h.layout.pieces-1)/h.run1+1)
+	workers = min(workers, max(workersFor(descriptorsEach), 1), workersMax,
+		(h.layout.pieces-1)/h.run1+1)
 	var wg sync.WaitGroup
 	for range workers {
 		wg.Go(func() {
@@ -142,7 +143,8 @@ type worker struct {
 }
 
 func (h *hasher) work(ctx context.Context) (err error) {
-	w := worker{hasher: h, sha1: sha1.New(), buf: make([]byte, readBytes), reader: reader{src: h.src}}
+	w := worker{hasher: h, sha1: sha1.New(), buf: make([]byte, readBytes),
+		reader: reader{src: h.src}}
 	if h.lanes {
 		w.batch = newBatch(h)
 	}

@@ -63,7 +63,8 @@ func (i *Info) Layout() *Layout { return i.layout }
 // copy. Its errors say in one line what is wrong with the torrent.
 func ParseInfo(raw []byte) (*Info, error) {
 	if len(raw) > TorrentBytesMax {
-		return nil, fmt.Errorf("info dictionary: has %d bytes, more than %d", len(raw), TorrentBytesMax)
+		return nil, fmt.Errorf("info dictionary: has %d bytes, more than %d", len(raw),
+			TorrentBytesMax)
 	}
 	info, err := newInfo(bytes.Clone(raw))
 	if err != nil {

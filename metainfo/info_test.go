@@ -38,7 +38,8 @@ func TestParseInfoV1(t *testing.T) {
 	if _, ok := info.HashV2(); ok {
 		t.Error("a v1 torrent has a v2 hash")
 	}
-	if string(info.Raw()) != doc || !info.Private() || info.Source() != "S" || info.Name() != "n" || info.Kind() != V1 {
+	if string(info.Raw()) != doc || !info.Private() || info.Source() != "S" || info.Name() != "n" ||
+		info.Kind() != V1 {
 		t.Errorf("%+v", info)
 	}
 	l := info.Layout()
@@ -52,10 +53,12 @@ func TestParseInfoV1(t *testing.T) {
 	if want := "n/a 0+20000; n/d/empty 20000+0; n/d/b 20000+20000; "; got != want {
 		t.Errorf("got %s, want %s", got, want)
 	}
-	if got := fmt.Sprint(l.PieceSize(0), l.PieceSize(1), l.PieceSize(2)); got != "16384 16384 7232" {
+	if got := fmt.Sprint(l.PieceSize(0), l.PieceSize(1),
+		l.PieceSize(2)); got != "16384 16384 7232" {
 		t.Errorf("sizes %s", got)
 	}
-	if got := fmt.Sprint(slices.Collect(l.Spans(16384, 16384))); got != "[{0 16384 3616} {2 0 12768}]" {
+	if got := fmt.Sprint(slices.Collect(l.Spans(16384,
+		16384))); got != "[{0 16384 3616} {2 0 12768}]" {
 		t.Errorf("spans %s", got)
 	}
 }
@@ -63,7 +66,8 @@ func TestParseInfoV1(t *testing.T) {
 // TestParseInfoTakesRawBytes shows that the hash is over the bytes as they
 // came, keys out of order included.
 func TestParseInfoTakesRawBytes(t *testing.T) {
-	doc := []byte(enc(dict{"pieces", sums(3), "zzz", list{dict{}}, "name", "n", "length", 40000, "piece length", 16384}))
+	doc := []byte(enc(dict{"pieces", sums(3), "zzz", list{dict{}}, "name", "n", "length", 40000,
+		"piece length", 16384}))
 	info, err := ParseInfo(doc)
 	if err != nil {
 		t.Fatal(err)
@@ -105,7 +109,8 @@ func TestParseInfoRefuses(t *testing.T) {
 		{"piece length huge", single.with("piece length", 1<<62), "out of range"},
 		{"piece length 512 MiB + 1", single.with("piece length", 512<<20+1), "out of range"},
 		{"piece length no number", single.with("piece length", "x"), "expected integer"},
-		{"piece length of 70 bits", single.with("piece length", raw("i999999999999999999999e")), "64 bits"},
+		{"piece length of 70 bits", single.with("piece length", raw("i999999999999999999999e")),
+			"64 bits"},
 		{"piece length not canonical", single.with("piece length", raw("i016384e")), "canonical"},
 		{"no pieces", single.with("pieces", nil), "no pieces"},
 		{"pieces no string", single.with("pieces", list{}), "expected string"},
@@ -119,7 +124,8 @@ func TestParseInfoRefuses(t *testing.T) {
 		{"length 0", single.with("length", 0).with("pieces", ""), "no content"},
 		{"too many pieces", single.with("length", 1<<40).with("piece length", 1), "pieces"},
 		{"no files", files(), "no content"},
-		{"files is a dictionary", single.with("length", nil).with("files", dict{}), "expected list"},
+		{"files is a dictionary", single.with("length", nil).with("files", dict{}),
+			"expected list"},
 		{"file is a list", files(list{}), "expected dictionary"},
 		{"file without length", files(dict{"path", list{"a"}}), "no length"},
 		{"file without path", files(dict{"length", 5}), "no name"},
@@ -141,7 +147,8 @@ func TestParseInfoRefuses(t *testing.T) {
 		{"share", single.with("name", `\\host\x`), "absolute"},
 		{"too deep", files(dict{"length", 5, "path", deep}), "deeper than 64"},
 		{"too long", files(dict{"length", 5, "path", long}), "longer than"},
-		{"nested", single.with("x", raw(strings.Repeat("l", 100)+strings.Repeat("e", 100))), "deeper"},
+		{"nested", single.with("x", raw(strings.Repeat("l", 100)+strings.Repeat("e", 100))),
+			"deeper"},
 	} {
 		_, err := ParseInfo([]byte(enc(tt.doc)))
 		if err == nil || !strings.Contains(err.Error(), tt.want) {
@@ -162,22 +169,29 @@ func TestParseInfoAccepts(t *testing.T) {
 		doc  dict
 	}{
 		{"small pieces", single.with("piece length", 20000).with("pieces", sums(2))},
-		{"one-byte pieces", single.with("length", 5).with("piece length", 1).with("pieces", sums(5))},
+		{"one-byte pieces", single.with("length", 5).with("piece length", 1).with("pieces",
+			sums(5))},
 		{"odd private", single.with("private", "1")},
 		{"odd name.utf-8", single.with("name.utf-8", 7)},
 		{"meta version 1", single.with("meta version", 1)},
 		{"stray file tree", single.with("file tree", dict{})},
 		{"odd file tree", single.with("file tree", "x")},
 		{"odd meta version", single.with("meta version", "1")},
-		{"odd meta version of v2", v2(dict{"n", treeFile(5, root32("a"))}).with("meta version", "2")},
+		{"odd meta version of v2", v2(dict{"n", treeFile(5, root32("a"))}).with("meta version",
+			"2")},
 		{"odd path.utf-8", files(dict{"length", 5, "path", list{"a"}, "path.utf-8", "a"})},
-		{"odd element of path.utf-8", files(dict{"length", 5, "path", list{"a"}, "path.utf-8", list{"b", 7}})},
+		{"odd element of path.utf-8", files(dict{"length", 5, "path", list{"a"}, "path.utf-8",
+			list{"b", 7}})},
 		{"odd symlink path", files(dict{"length", 5, "path", list{"a"}, "symlink path", "a"})},
 		{"odd symlink path of a link", files(dict{"length", 5, "path", list{"a"}},
 			dict{"attr", "l", "length", 0, "path", list{"b"}, "symlink path", dict{}})},
 		{"odd attr", files(dict{"attr", 7, "length", 5, "path", list{"a"}})},
-		{"odd symlink path in a tree", v2(dict{"n", dict{"", dict{"length", 5, "pieces root", root32("a"), "symlink path", 7}}})},
-		{"odd root of an empty file", v2(dict{"a", treeFile(5, root32("a")), "b", dict{"", dict{"length", 0, "pieces root", 7}}})},
+		{"odd symlink path in a tree",
+			v2(dict{"n", dict{"", dict{"length", 5, "pieces root", root32("a"), "symlink path",
+				7}}})},
+		{"odd root of an empty file",
+			v2(dict{"a", treeFile(5, root32("a")), "b",
+				dict{"", dict{"length", 0, "pieces root", 7}}})},
 		{"backslash at the start", files(dict{"length", 5, "path", list{`\lead`}})},
 		{"folder called like a drive", files(dict{"length", 5, "path", list{"C:", "x"}})},
 	} {
@@ -206,7 +220,10 @@ func TestUTF8NamesWin(t *testing.T) {
 }
 
 func TestPadding(t *testing.T) {
-	pad := func(n int) dict { return dict{"attr", "p", "length", n, "path", list{".pad", fmt.Sprint(n)}} }
+	pad := func(n int) dict {
+		return dict{"attr", "p", "length", n, "path",
+			list{".pad", fmt.Sprint(n)}}
+	}
 	doc := enc(dict{"files", list{
 		dict{"attr", "x", "length", 20000, "path", list{"a"}}, pad(12768),
 		dict{"attr", "h", "length", 5, "path", list{"b"}}, pad(16379),
@@ -257,7 +274,8 @@ func TestLinks(t *testing.T) {
 		{[]any{"a", ".", "c:"}, "[a c:]"},
 		{[]any{7}, "[link]"},
 	} {
-		info, err := ParseInfo([]byte(enc(files(dict{"length", 5, "path", list{"a"}}, link(tt.target...)))))
+		info, err := ParseInfo([]byte(enc(files(dict{"length", 5, "path", list{"a"}},
+			link(tt.target...)))))
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -289,7 +307,8 @@ func TestParseInfoV2(t *testing.T) {
 	doc := []byte(enc(v2(dict{
 		"a", treeFile(40000, root32("a")),
 		"d", dict{"b", treeFile(5, root32("b")), "e", treeFile(0, "")},
-		"z", treeFile(20000, root32("a")+"")[:2].with("", dict{"length", 16384, "pieces root", root32("z")}),
+		"z", treeFile(20000, root32("a")+"")[:2].with("",
+			dict{"length", 16384, "pieces root", root32("z")}),
 	})))
 	info, err := ParseInfo(doc)
 	if err != nil {
@@ -308,7 +327,8 @@ func TestParseInfoV2(t *testing.T) {
 		first, end := l.FilePieces(i)
 		got += fmt.Sprintf("%s %d+%d %d-%d; ", l.FilePath(i), f.Offset, f.Length, first, end)
 	}
-	if want := "n/a 0+40000 0-3; n/d/b 49152+5 3-4; n/d/e 49157+0 3-3; n/z 65536+16384 4-5; "; got != want {
+	if want := "n/a 0+40000 0-3; n/d/b 49152+5 3-4; n/d/e 49157+0 3-3; n/z " +
+		"65536+16384 4-5; "; got != want {
 		t.Errorf("got %s, want %s", got, want)
 	}
 	got = ""
@@ -318,7 +338,8 @@ func TestParseInfoV2(t *testing.T) {
 	if want := "16384 16384 7232 5 16384 "; got != want {
 		t.Errorf("sizes %s, want %s", got, want)
 	}
-	if got := fmt.Sprint(slices.Collect(l.Spans(2*16384, 3*16384))); got != "[{0 32768 7232} {1 0 5} {3 0 16384}]" {
+	if got := fmt.Sprint(slices.Collect(l.Spans(2*16384,
+		3*16384))); got != "[{0 32768 7232} {1 0 5} {3 0 16384}]" {
 		t.Errorf("spans %s", got)
 	}
 }
@@ -346,16 +367,21 @@ func TestParseInfoRefusesV2(t *testing.T) {
 		{"no length", v2(dict{"a", dict{"", dict{"pieces root", root32("a")}}}), "no length"},
 		{"negative", v2(dict{"a", treeFile(-1, "")}), "out of range"},
 		{"huge", v2(dict{"a", treeFile(1<<59, root32("a"))}), "pieces"},
-		{"sum overflows", v2(dict{"a", treeFile(1<<60, root32("a")), "b", treeFile(1<<60, root32("b"))}), "too much"},
+		{"sum overflows", v2(dict{"a", treeFile(1<<60, root32("a")), "b",
+			treeFile(1<<60, root32("b"))}), "too much"},
 		{"no content", v2(dict{"a", treeFile(0, "")}), "no content"},
 		{"file without name", v2(treeFile(5, root32("a"))), "no name"},
-		{"file and folder", v2(dict{"a", dict{"", dict{"length", 0}, "b", treeFile(1, root32("b"))}}), "folder too"},
-		{"folder and file", v2(dict{"a", dict{"b", treeFile(1, root32("b")), "", dict{"length", 0}}}), "folder too"},
-		{"not sorted", v2(dict{"b", treeFile(1, root32("b")), "a", treeFile(1, root32("a"))}), "not sorted"},
+		{"file and folder", v2(dict{"a", dict{"", dict{"length", 0}, "b",
+			treeFile(1, root32("b"))}}), "folder too"},
+		{"folder and file", v2(dict{"a", dict{"b", treeFile(1, root32("b")), "",
+			dict{"length", 0}}}), "folder too"},
+		{"not sorted", v2(dict{"b", treeFile(1, root32("b")), "a", treeFile(1, root32("a"))}),
+			"not sorted"},
 		{"twice", v2(dict{"a", treeFile(1, root32("b")), "a", treeFile(1, root32("a"))}), "twice"},
 		{"parent", v2(dict{"..", good}), `".."`},
 		{"too deep", v2(dict{"a", deep}), "deeper"},
-		{"one root, two lengths", v2(dict{"a", treeFile(5, root32("a")), "b", treeFile(6, root32("a"))}), "two lengths"},
+		{"one root, two lengths",
+			v2(dict{"a", treeFile(5, root32("a")), "b", treeFile(6, root32("a"))}), "two lengths"},
 	} {
 		_, err := ParseInfo([]byte(enc(tt.doc)))
 		if err == nil || !strings.Contains(err.Error(), tt.want) {
@@ -379,26 +405,39 @@ func TestHybridHalves(t *testing.T) {
 		{"tail padding", hybrid(2, file(5, "a"), pad(16379), file(7, "d", "b"), pad(16377)), ""},
 		{"no tail padding", hybrid(2, file(5, "a"), pad(16379), file(7, "d", "b")), ""},
 		{"no padding", hybrid(1, file(5, "a"), file(7, "d", "b")), "start at a piece"},
-		{"wrong padding", hybrid(2, file(5, "a"), pad(16378), file(7, "d", "b"), pad(16377)), "start at a piece"},
-		{"a piece of padding", hybrid(3, file(5, "a"), pad(16379+16384), file(7, "d", "b")), "at which the file tree has it"},
-		{"padding in front", hybrid(3, pad(16384), file(5, "a"), pad(16379), file(7, "d", "b")), "at which the file tree has it"},
-		{"a piece of padding at the end", hybrid(3, file(5, "a"), pad(16379), file(7, "d", "b"), pad(16377+16384)), "longer than a piece"},
+		{"wrong padding", hybrid(2, file(5, "a"), pad(16378), file(7, "d", "b"), pad(16377)),
+			"start at a piece"},
+		{"a piece of padding", hybrid(3, file(5, "a"), pad(16379+16384), file(7, "d", "b")),
+			"at which the file tree has it"},
+		{"padding in front", hybrid(3, pad(16384), file(5, "a"), pad(16379), file(7, "d", "b")),
+			"at which the file tree has it"},
+		{"a piece of padding at the end", hybrid(3, file(5, "a"), pad(16379), file(7, "d", "b"),
+			pad(16377+16384)), "longer than a piece"},
 		{"padding in parts", hybrid(2, file(5, "a"), pad(379), pad(16000), file(7, "d", "b")), ""},
 		{"other name", hybrid(2, file(5, "a"), pad(16379), file(7, "d", "c")), "two names"},
 		{"other order", hybrid(2, file(7, "d", "b"), pad(16377), file(5, "a")), "two names"},
-		{"same lengths, other order", hybrid(2, file(7, "a"), pad(16377), file(5, "d", "b")), "two lengths"},
-		{"a file twice", hybrid(3, file(5, "a"), pad(16379), file(5, "a"), pad(16379), file(7, "d", "b")), "two names"},
-		{"a file of padding in the tree", v2(dict{"a", treeFile(5, root32("a")), "p", treeFile(16379, root32("p"))}).
-			with("files", list{file(5, "a"), pad(16379)}).with("pieces", sums(1)), "file tree has more"},
+		{"same lengths, other order", hybrid(2, file(7, "a"), pad(16377), file(5, "d", "b")),
+			"two lengths"},
+		{"a file twice", hybrid(3, file(5, "a"), pad(16379), file(5, "a"), pad(16379),
+			file(7, "d", "b")), "two names"},
+		{"a file of padding in the tree",
+			v2(dict{"a", treeFile(5, root32("a")), "p", treeFile(16379, root32("p"))}).
+				with("files", list{file(5, "a"), pad(16379)}).with("pieces", sums(1)),
+			"file tree has more"},
 		{"one piece too few", hybrid(1, file(5, "a"), pad(16379), file(7, "d", "b")), "1 hashes"},
 		{"other length", hybrid(2, file(5, "a"), pad(16379), file(8, "d", "b")), "two lengths"},
 		{"file missing in files", hybrid(1, file(5, "a")), "file tree has more"},
-		{"file missing in tree", hybrid(3, file(5, "a"), pad(16379), file(7, "d", "b"), pad(16377), file(1, "z")), "files has more"},
-		{"no pieces", hybrid(2, file(5, "a"), pad(16379), file(7, "d", "b")).with("pieces", nil), "no pieces"},
+		{"file missing in tree", hybrid(3, file(5, "a"), pad(16379), file(7, "d", "b"), pad(16377),
+			file(1, "z")), "files has more"},
+		{"no pieces", hybrid(2, file(5, "a"), pad(16379), file(7, "d", "b")).with("pieces", nil),
+			"no pieces"},
 		{"no files", v2(tree).with("pieces", sums(2)), "neither"},
-		{"single, sound", v2(dict{"n", treeFile(5, root32("a"))}).with("length", 5).with("pieces", sums(1)), ""},
-		{"single, other name", v2(dict{"m", treeFile(5, root32("a"))}).with("length", 5).with("pieces", sums(1)), "two names"},
-		{"single, other length", v2(dict{"n", treeFile(5, root32("a"))}).with("length", 6).with("pieces", sums(1)), "two lengths"},
+		{"single, sound", v2(dict{"n", treeFile(5, root32("a"))}).with("length", 5).with("pieces",
+			sums(1)), ""},
+		{"single, other name", v2(dict{"m", treeFile(5, root32("a"))}).with("length",
+			5).with("pieces", sums(1)), "two names"},
+		{"single, other length", v2(dict{"n", treeFile(5, root32("a"))}).with("length",
+			6).with("pieces", sums(1)), "two lengths"},
 	} {
 		info, err := ParseInfo([]byte(enc(tt.doc)))
 		switch {
@@ -422,7 +461,8 @@ func TestFilesMax(t *testing.T) {
 		b.WriteString("d6:lengthi0e4:pathl1:aee")
 	}
 	b.WriteString("e4:name1:n12:piece lengthi16384e6:pieces0:e")
-	if _, err := ParseInfo([]byte(b.String())); err == nil || !strings.Contains(err.Error(), "files") {
+	if _, err := ParseInfo([]byte(b.String())); err == nil ||
+		!strings.Contains(err.Error(), "files") {
 		t.Errorf("got %v", err)
 	}
 }

@@ -22,9 +22,11 @@ type InfoSizeError struct {
 
 func (e *InfoSizeError) Error() string {
 	if e.File {
-		return fmt.Sprintf("the .torrent file would have %d bytes, more than the %d that are read", e.Bytes, TorrentBytesMax)
+		return fmt.Sprintf("the .torrent file would have %d bytes, more than the %d that are read",
+			e.Bytes, TorrentBytesMax)
 	}
-	return fmt.Sprintf("the info dictionary would have %d bytes, more than the %d that peers take", e.Bytes, InfoBytesMax)
+	return fmt.Sprintf("the info dictionary would have %d bytes, more than the %d that peers take",
+		e.Bytes, InfoBytesMax)
 }
 
 // checkInfoBytes fails with an *InfoSizeError if the info dictionary of l would be too

@@ -147,7 +147,8 @@ func TestLibtorrentReadsOurs(t *testing.T) {
 						t.Fatal(err)
 					}
 					// As it is read: a v2 torrent of a folder with one file is that file.
-					got, want := runTool(t, python, "-c", showScript, file), show(readTorrent(t, file))
+					got, want := runTool(t, python, "-c", showScript, file),
+						show(readTorrent(t, file))
 					if got != want {
 						t.Errorf("libtorrent reads\n%sours is\n%s", got, want)
 					}
@@ -164,13 +165,15 @@ func TestWeReadLibtorrents(t *testing.T) {
 	for name, sizes := range interopTrees {
 		root := writeTree(t, name, sizes)
 		for _, kind := range []Kind{V1, V2, Hybrid} {
-			for _, flag := range []string{"", "canonical_files", "canonical_files_no_tail_padding", "optimize_alignment"} {
+			for _, flag := range []string{"", "canonical_files", "canonical_files_no_tail_padding",
+				"optimize_alignment"} {
 				if flag != "" && kind != Hybrid {
 					continue // no padding to differ in
 				}
 				t.Run(fmt.Sprint(name, kind, flag), func(t *testing.T) {
 					file := filepath.Join(t.TempDir(), "theirs.torrent")
-					args := append([]string{"-c", createScript, file, root, "32768"}, kindFlags(kind)...)
+					args := append([]string{"-c", createScript, file, root, "32768"},
+						kindFlags(kind)...)
 					if flag != "" {
 						args = append(args, flag)
 					}
@@ -182,7 +185,8 @@ func TestWeReadLibtorrents(t *testing.T) {
 					if got := show(torrent); got != want {
 						t.Errorf("libtorrent reads\n%swe read\n%s", want, got)
 					}
-					checkLayout(t, torrent.Info().Layout(), contentDir(torrent.Info().Layout(), root))
+					checkLayout(t, torrent.Info().Layout(),
+						contentDir(torrent.Info().Layout(), root))
 				})
 			}
 		}
@@ -214,17 +218,21 @@ func TestSameHashAsLibtorrent(t *testing.T) {
 		} {
 			t.Run(fmt.Sprint(name, tt), func(t *testing.T) {
 				file := filepath.Join(t.TempDir(), "theirs.torrent")
-				args := append([]string{"-c", createScript, file, root, "32768"}, kindFlags(tt.kind)...)
+				args := append([]string{"-c", createScript, file, root, "32768"},
+					kindFlags(tt.kind)...)
 				if tt.flag != "" {
 					args = append(args, tt.flag)
 				}
 				runTool(t, python, args...)
-				ours := mustBuild(t, BuildOptions{Path: root, Kind: tt.kind, PieceLength: 32 << 10, NoTailPadding: tt.bare})
+				ours := mustBuild(t, BuildOptions{Path: root, Kind: tt.kind, PieceLength: 32 << 10,
+					NoTailPadding: tt.bare})
 				theirs := readTorrent(t, file)
 				if !bytes.Equal(theirs.Info().Raw(), ours.Info().Raw()) {
-					t.Errorf("theirs\n%q\nours\n%q", cut(theirs.Info().Raw()), cut(ours.Info().Raw()))
+					t.Errorf("theirs\n%q\nours\n%q", cut(theirs.Info().Raw()),
+						cut(ours.Info().Raw()))
 				}
-				if !bytes.Equal(theirs.Info().Layout().appendLayers(nil), ours.Info().Layout().appendLayers(nil)) {
+				if !bytes.Equal(theirs.Info().Layout().appendLayers(nil),
+					ours.Info().Layout().appendLayers(nil)) {
 					t.Error("piece layers differ")
 				}
 			})
@@ -240,12 +248,14 @@ func TestSameHashAsMktorrent(t *testing.T) {
 		root := writeTree(t, name, interopTrees[name])
 		for _, private := range []bool{false, true} {
 			file := filepath.Join(t.TempDir(), "theirs.torrent")
-			args := []string{"-a", "http://127.0.0.1:1/announce", "-l", "16", "-o", file, "-s", "SRC"}
+			args := []string{"-a", "http://127.0.0.1:1/announce", "-l", "16", "-o", file, "-s",
+				"SRC"}
 			if private {
 				args = append(args, "-p")
 			}
 			runTool(t, "mktorrent", append(args, root)...)
-			compareHash(t, file, BuildOptions{Path: root, PieceLength: 64 << 10, Private: private, Source: "SRC"})
+			compareHash(t, file, BuildOptions{Path: root, PieceLength: 64 << 10, Private: private,
+				Source: "SRC"})
 		}
 	}
 }
@@ -298,10 +308,13 @@ print(ti.comment(), ti.creator(), [x.url for x in ti.trackers()], ti.nodes(), [w
 	for _, kind := range []Kind{V1, V2, Hybrid} {
 		torrent := mustBuild(t, BuildOptions{Path: root, Kind: kind, Comment: "old"})
 		want := show(torrent)
-		torrent.Comment, torrent.Creator, torrent.DisplayName = "new comment", "me", "a name to show"
+		torrent.Comment, torrent.Creator, torrent.DisplayName = "new comment", "me",
+			"a name to show"
 		torrent.Trackers = [][]string{{"http://a.example/x"}, {"udp://b.example:1"}}
-		torrent.Nodes, torrent.WebSeeds = []string{"router.example:6881"}, []string{"http://w.example/"}
-		want += "new comment me ['http://a.example/x', 'udp://b.example:1'] [('router.example', 6881)] ['http://w.example/']\n"
+		torrent.Nodes, torrent.WebSeeds = []string{"router.example:6881"},
+			[]string{"http://w.example/"}
+		want += "new comment me ['http://a.example/x', 'udp://b.example:1'] [('router.example', " +
+			"6881)] ['http://w.example/']\n"
 		file := filepath.Join(t.TempDir(), "edited.torrent")
 		if err := os.WriteFile(file, torrent.Marshal(), 0o644); err != nil {
 			t.Fatal(err)
@@ -313,7 +326,8 @@ print(ti.comment(), ti.creator(), [x.url for x in ti.trackers()], ti.nodes(), [w
 			continue // transmission-show 3.00 takes no other
 		}
 		shown := runTool(t, "transmission-show", file)
-		for _, line := range []string{"Name: mixed", "Hash: " + torrent.Info().Hash().String(), "Comment: new comment", "Created by: me"} {
+		for _, line := range []string{"Name: mixed", "Hash: " + torrent.Info().Hash().String(),
+			"Comment: new comment", "Created by: me"} {
 			if !strings.Contains(shown, line) {
 				t.Errorf("transmission-show does not say %q, but\n%s", line, shown)
 			}
@@ -334,10 +348,12 @@ func TestLibtorrentReadsOurMagnets(t *testing.T) {
 	needLibtorrent(t)
 	m := Magnet{
 		HasV1: true, V1: Hash{1, 2, 3}, HasV2: true, V2: Hash256{4, 5, 6},
-		Name: "a b & c+d=é", Trackers: []string{"http://t/announce?x=1&y=2"}, WebSeeds: []string{"http://w/%20x"},
-		Peers: []string{"127.0.0.1:6881", "[::1]:6882"},
+		Name: "a b & c+d=é", Trackers: []string{"http://t/announce?x=1&y=2"},
+		WebSeeds: []string{"http://w/%20x"},
+		Peers:    []string{"127.0.0.1:6881", "[::1]:6882"},
 	}
-	want := fmt.Sprintf("%v %v %s\n['http://t/announce?x=1&y=2'] ['http://w/%%20x'] [('127.0.0.1', 6881), ('::1', 6882)]\n", m.V1, m.V2, m.Name)
+	want := fmt.Sprintf("%v %v %s\n['http://t/announce?x=1&y=2'] ['http://w/%%20x'] "+
+		"[('127.0.0.1', 6881), ('::1', 6882)]\n", m.V1, m.V2, m.Name)
 	if got := runTool(t, python, "-c", magnetScript, m.String()); got != want {
 		t.Errorf("%s\ngot  %swant %s", m, got, want)
 	}

@@ -41,8 +41,9 @@ const noFile = -1
 // missing, since peers can supply them, but not wrong.
 func (l *Layout) readLayers(raw []byte) error {
 	r := bencode.NewReader(raw, documentLimits)
-	hashes := make([]Hash256, 0, min(l.pieces, len(raw)/sha256.Size)) // of all layers, one after the other
-	rows := make([][]Hash256, len(l.roots))                           // each layer
+	// of all layers, one after the other
+	hashes := make([]Hash256, 0, min(l.pieces, len(raw)/sha256.Size))
+	rows := make([][]Hash256, len(l.roots)) // each layer
 	at := 0
 	for key := range r.Dict() {
 		layer := r.Bytes()
@@ -57,7 +58,8 @@ func (l *Layout) readLayers(raw []byte) error {
 		}
 		t := l.trees[l.roots[at]]
 		if len(layer) != t.pieces*sha256.Size {
-			return fmt.Errorf("file %d: has %d bytes instead of %d", l.roots[at], len(layer), t.pieces*sha256.Size)
+			return fmt.Errorf("file %d: has %d bytes instead of %d", l.roots[at], len(layer),
+				t.pieces*sha256.Size)
 		}
 		for ; len(layer) > 0; layer = layer[sha256.Size:] {
 			hashes = append(hashes, Hash256(layer))

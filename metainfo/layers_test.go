@@ -35,8 +35,10 @@ func TestRootsAreSorted(t *testing.T) {
 			}
 			for i := range l.Files {
 				f := l.findRoot(l.Files[i].Root[:])
-				if f == noFile || l.Files[f].Root != l.Files[i].Root || l.trees[f] != l.trees[i] || f > i {
-					t.Fatalf("%d roots with %d bytes in common: that of file %d is found at %d", count, same, i, f)
+				if f == noFile || l.Files[f].Root != l.Files[i].Root || l.trees[f] != l.trees[i] ||
+					f > i {
+					t.Fatalf("%d roots with %d bytes in common: that of file %d is found at %d",
+						count, same, i, f)
 				}
 			}
 		}

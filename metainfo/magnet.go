@@ -263,7 +263,8 @@ func (m *Magnet) addSelection(text string) {
 		}
 		a, errA := strconv.ParseUint(first, 10, 31)
 		b, errB := strconv.ParseUint(last, 10, 31)
-		if errA != nil || errB != nil || a > b || a >= FilesMax || len(m.Select) == selectRangesMax {
+		if errA != nil || errB != nil || a > b || a >= FilesMax ||
+			len(m.Select) == selectRangesMax {
 			continue
 		}
 		m.Select = append(m.Select, Range{int(a), int(min(b, FilesMax-1))})

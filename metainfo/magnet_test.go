@@ -20,7 +20,8 @@ func TestParseHash(t *testing.T) {
 			t.Errorf("%s: %v, %v", s, h, err)
 		}
 	}
-	for _, s := range []string{"", "x", hex40[1:], hex40 + "0", "g" + hex40[1:], base32ed[1:] + "1", base32ed + "=", hex64} {
+	for _, s := range []string{"", "x", hex40[1:], hex40 + "0", "g" + hex40[1:], base32ed[1:] + "1",
+		base32ed + "=", hex64} {
 		if h, err := ParseHash(s); err == nil || h != (Hash{}) {
 			t.Errorf("%q: %v, %v", s, h, err)
 		}
@@ -44,14 +45,22 @@ func TestParseMagnet(t *testing.T) {
 		{"magnet:?xt=urn:btih:" + hex40 + "&dn=..%2Fetc%2Fpasswd", `v1 ".._etc_passwd"`},
 		{"magnet:?xt=urn:btih:" + hex40 + "&dn=a%1b[31m", `v1 "a_[31m"`},
 		{"magnet:?xt=urn:btih:" + hex40 + "&dn=..&dn=b", `v1 "b"`},
-		{"magnet:?dn=x&xt=urn:btih:" + hex40 + "&tr=http%3A%2F%2Ft%2Fa%3Fb%3D1%262&tr.1=udp://u:80", `v1 "x" tr=[http://t/a?b=1&2 udp://u:80]`},
+		{"magnet:?dn=x&xt=urn:btih:" + hex40 + "&tr=http%3A%2F%2Ft%2Fa%3Fb%3D1%262&tr.1=udp://u:80",
+			`v1 "x" tr=[http://t/a?b=1&2 udp://u:80]`},
 		{"magnet:?dn=x&amp;xt=urn:btih:" + hex40 + "&amp;tr=http://t/", `v1 "x" tr=[http://t/]`},
-		{"magnet:?xt=urn:btih:" + hex40 + "&tr=http://t/a+b&tr=http://t/a+b&tr=nonsense&tr=%zz&tr=http://a%0ab/", "v1 tr=[http://t/a+b]"},
+		{"magnet:?xt=urn:btih:" + hex40 +
+			"&tr=http://t/a+b&tr=http://t/a+b&tr=nonsense&tr=%zz&tr=http://a%0ab/",
+			"v1 tr=[http://t/a+b]"},
 		{"magnet:?xt=urn:btih:" + hex40 + "&ws=http://w/&ws=", "v1 ws=[http://w/]"},
-		{"magnet:?xt=urn:btih:" + hex40 + "&x.pe=1.2.3.4:5&x.pe=%5B::1%5D:6&x.pe=[fe80::2]:7&x.pe=host.example:8", "v1 pe=[1.2.3.4:5 [::1]:6 [fe80::2]:7 host.example:8]"},
-		{"magnet:?xt=urn:btih:" + hex40 + "&x.pe=1.2.3.4&x.pe=1.2.3.4:0&x.pe=1.2.3.4:65536&x.pe=:5&x.pe=a b:5&x.pe=::1:5&x.pe=[::1%25lo]:5&x.pe=[x:y]:5", "v1"},
+		{"magnet:?xt=urn:btih:" + hex40 +
+			"&x.pe=1.2.3.4:5&x.pe=%5B::1%5D:6&x.pe=[fe80::2]:7&x.pe=host.example:8",
+			"v1 pe=[1.2.3.4:5 [::1]:6 [fe80::2]:7 host.example:8]"},
+		{"magnet:?xt=urn:btih:" + hex40 +
+			"&x.pe=1.2.3.4&x.pe=1.2.3.4:0&x.pe=1.2.3.4:65536&x.pe=:5&x.pe=a " +
+			"b:5&x.pe=::1:5&x.pe=[::1%25lo]:5&x.pe=[x:y]:5", "v1"},
 		{"magnet:?xt=urn:btih:" + hex40 + "&so=0,2,4,6-8", "v1 so=0,2,4,6-8"},
-		{"magnet:?xt=urn:btih:" + hex40 + "&so=,x,-1,3-,5-4,1e3,99999999999,7, 9 ,0-4294967295", "v1 so=7,9"},
+		{"magnet:?xt=urn:btih:" + hex40 + "&so=,x,-1,3-,5-4,1e3,99999999999,7, 9 ,0-4294967295",
+			"v1 so=7,9"},
 		{"magnet:?xt=urn:btih:" + hex40 + "&so=5-2000000", "v1 so=5-1048575"},
 		{"magnet:?xt=urn:btih:" + hex40 + "&unknown=1&&=&x", "v1"},
 		{"magnet:?xt=urn:btih:" + hex40 + "#fragment", "v1"},
@@ -117,8 +126,10 @@ func TestParseMagnetRefuses(t *testing.T) {
 		{"magnet:?xt=urn:btih:1" + base32ed[1:], "base32"},
 		{"magnet:?xt=urn:btih:" + hex64, "found 64"},
 		{"magnet:?xt=urn:btih:" + hex40[:38] + "%zz", "percent-escape"},
-		{"magnet:?xt=urn:btih:" + hex40 + "&xt=urn:btih:" + strings.Repeat("0", 40), "two different"},
-		{"magnet:?xt=urn:btmh:1220" + hex64 + "&xt=urn:btmh:1220" + strings.Repeat("0", 64), "two different"},
+		{"magnet:?xt=urn:btih:" + hex40 + "&xt=urn:btih:" + strings.Repeat("0", 40),
+			"two different"},
+		{"magnet:?xt=urn:btmh:1220" + hex64 + "&xt=urn:btmh:1220" + strings.Repeat("0", 64),
+			"two different"},
 		{"magnet:?xt=urn:btmh:", "malformed"},
 		{"magnet:?xt=urn:btmh:zz", "not hexadecimal"},
 		{"magnet:?xt=urn:btmh:1220" + hex64[2:], "malformed"},
@@ -128,10 +139,12 @@ func TestParseMagnetRefuses(t *testing.T) {
 		{"magnet:?xt=urn:btmh:ffffffffffffffffffffff20" + hex64, "malformed"},
 		{"magnet:?xt=urn:btmh:" + strings.Repeat("12", 1000), "too long"},
 		{"magnet:?xt=urn:btih:" + hex40 + strings.Repeat("&a=b", 2000), "more than"},
-		{"magnet:?xt=urn:btih:" + hex40 + "&dn=" + strings.Repeat("x", MagnetBytesMax), "longer than"},
+		{"magnet:?xt=urn:btih:" + hex40 + "&dn=" + strings.Repeat("x", MagnetBytesMax),
+			"longer than"},
 	} {
 		_, err := ParseMagnet(tt.link)
-		if err == nil || !strings.Contains(err.Error(), tt.want) || strings.Contains(err.Error(), "\n") {
+		if err == nil || !strings.Contains(err.Error(), tt.want) ||
+			strings.Contains(err.Error(), "\n") {
 			t.Errorf("%.100s: got %v, want ...%s...", tt.link, err, tt.want)
 		}
 	}
@@ -148,7 +161,8 @@ func TestMagnetFloods(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if len(m.Trackers) != TrackersMax || len(m.Peers) != PeersMax || len(m.WebSeeds) != WebSeedsMax || len(m.Select) != selectRangesMax {
+	if len(m.Trackers) != TrackersMax || len(m.Peers) != PeersMax ||
+		len(m.WebSeeds) != WebSeedsMax || len(m.Select) != selectRangesMax {
 		t.Errorf("kept %d %d %d %d", len(m.Trackers), len(m.Peers), len(m.WebSeeds), len(m.Select))
 	}
 	n := 0
@@ -176,7 +190,8 @@ func TestSelected(t *testing.T) {
 }
 
 func FuzzParseMagnet(f *testing.F) {
-	f.Add("magnet:?xt=urn:btih:" + hex40 + "&dn=a+b&tr=http://t/&x.pe=[::1]:5&ws=http://w/&so=1,3-5")
+	f.Add("magnet:?xt=urn:btih:" + hex40 +
+		"&dn=a+b&tr=http://t/&x.pe=[::1]:5&ws=http://w/&so=1,3-5")
 	f.Add("magnet:?xt=urn:btmh:1220" + hex64)
 	f.Add("magnet:?xt.1=urn%3Abtih%3A" + base32ed + "&dn=%zz")
 	f.Fuzz(func(t *testing.T, link string) {

@@ -89,7 +89,8 @@ func isPortable(name string) bool {
 // isPlain reports whether no rule changes name, by a quick look at its bytes that
 // finds nearly all such names.
 func isPlain[T string | []byte](name T) bool {
-	if len(name) == 0 || len(name) > ElementBytesMax || mayBeReserved(name) && isReserved(string(name)) {
+	if len(name) == 0 || len(name) > ElementBytesMax ||
+		mayBeReserved(name) && isReserved(string(name)) {
 		return false
 	}
 	for i := range len(name) {
@@ -161,7 +162,8 @@ func isForbidden(r rune) bool {
 // isMisleading reports whether r is invisible, turns text around, or is no
 // character at all.
 func isMisleading(r rune) bool {
-	return unicode.IsControl(r) || unicode.Is(unicode.Bidi_Control, r) || r == '\u2028' || r == '\u2029' || r == '\ufeff' ||
+	return unicode.IsControl(r) || unicode.Is(unicode.Bidi_Control, r) || r == '\u2028' ||
+		r == '\u2029' || r == '\ufeff' ||
 		r&0xfffe == 0xfffe || r >= 0xfdd0 && r <= 0xfdef // no characters
 }
 

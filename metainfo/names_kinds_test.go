@@ -10,7 +10,8 @@ import (
 
 // bitComet is what BitComet calls the n-th padding of a torrent.
 func bitComet(n int) string {
-	return fmt.Sprintf("_____padding_file_%d_if you see this file, please update to BitComet 0.85 or above____", n)
+	return fmt.Sprintf("_____padding_file_%d_if you see this file, please update to BitComet "+
+		"0.85 or above____", n)
 }
 
 // TestPaddingByName: BitComet marks padding by its name alone.
@@ -35,7 +36,8 @@ func TestPaddingByName(t *testing.T) {
 	if want := []bool{false, true, false, true, false, false}; !slices.Equal(pads, want) {
 		t.Errorf("padding: %v, want %v", pads, want)
 	}
-	if l.Size() != 20008 || l.PieceSize(1) != 3616 || l.PieceSizePadded(1) != 16384 || l.PieceSize(2) != 5 {
+	if l.Size() != 20008 || l.PieceSize(1) != 3616 || l.PieceSizePadded(1) != 16384 ||
+		l.PieceSize(2) != 5 {
 		t.Errorf("size %d, pieces of %d, %d", l.Size(), l.PieceSize(1), l.PieceSize(2))
 	}
 	one, err := ParseInfo([]byte(enc(single.with("name", bitComet(0)))))
@@ -46,14 +48,17 @@ func TestPaddingByName(t *testing.T) {
 
 // TestBuildLeavesOutPadding: readers would take such files for padding.
 func TestBuildLeavesOutPadding(t *testing.T) {
-	root := writeTree(t, "content", map[string]int{"a": 20000, bitComet(0): 12768, "d/" + bitComet(1): 3, "d/b": 5})
+	root := writeTree(t, "content", map[string]int{"a": 20000, bitComet(0): 12768,
+		"d/" + bitComet(1): 3, "d/b": 5})
 	for _, kind := range []Kind{V1, V2, Hybrid} {
 		var skipped []string
-		torrent := mustBuild(t, BuildOptions{Path: root, Kind: kind, Skipped: func(path string, why error) {
-			skipped = append(skipped, path+": "+why.Error())
-		}})
+		torrent := mustBuild(t, BuildOptions{Path: root, Kind: kind,
+			Skipped: func(path string, why error) {
+				skipped = append(skipped, path+": "+why.Error())
+			}})
 		const why = ": has the name of padding, which is no content"
-		if want := []string{bitComet(0) + why, "d/" + bitComet(1) + why}; !slices.Equal(skipped, want) {
+		if want := []string{bitComet(0) + why, "d/" + bitComet(1) + why}; !slices.Equal(skipped,
+			want) {
 			t.Errorf("%v: left out %q, want %q", kind, skipped, want)
 		}
 		again, err := ParseTorrent(torrent.Marshal())
@@ -89,12 +94,16 @@ func TestSingleFileOfTree(t *testing.T) {
 			t.Fatal(err)
 		}
 		l := info.Layout()
-		if l.Multi || len(l.Files[0].Path) != 0 || info.Name() != tt.want || l.FilePath(0) != tt.want ||
-			l.TopName(NamesPortable) != tt.plain || l.TopName(NamesRaw) != tt.key || l.Folder(NamesNative) != tt.folder {
-			t.Errorf("%q, %q: a folder %v, %q, %q, in %q", tt.name, tt.key, l.Multi, l.FilePath(0), l.TopName(NamesPortable), l.Folder(NamesNative))
+		if l.Multi || len(l.Files[0].Path) != 0 || info.Name() != tt.want ||
+			l.FilePath(0) != tt.want ||
+			l.TopName(NamesPortable) != tt.plain || l.TopName(NamesRaw) != tt.key ||
+			l.Folder(NamesNative) != tt.folder {
+			t.Errorf("%q, %q: a folder %v, %q, %q, in %q", tt.name, tt.key, l.Multi, l.FilePath(0),
+				l.TopName(NamesPortable), l.Folder(NamesNative))
 		}
 		renamed := info.Renamed(NamesPortable)
-		if want := tt.plain != tt.key; want != (len(renamed) == 1) || want && renamed[0] != (Renamed{tt.key, tt.plain}) {
+		if want := tt.plain != tt.key; want != (len(renamed) == 1) ||
+			want && renamed[0] != (Renamed{tt.key, tt.plain}) {
 			t.Errorf("%q, %q: renamed %v", tt.name, tt.key, renamed)
 		}
 	}

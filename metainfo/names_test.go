@@ -60,11 +60,13 @@ func TestCleanElement(t *testing.T) {
 		}
 	}
 	for _, rule := range everyRule {
-		for _, in := range []string{"..", "../x", `x\..`, `..\x`, "a\x00", "/x", `C:\x`, `\\h\s`, "c:/x", `Z:\`, "//h/s"} {
+		for _, in := range []string{"..", "../x", `x\..`, `..\x`, "a\x00", "/x", `C:\x`, `\\h\s`,
+			"c:/x", `Z:\`, "//h/s"} {
 			got, err := cleanElement(in, rule)
 			if err == nil {
 				t.Errorf("%q: got %q, want an error", in, got)
-			} else if in != ".." && !strings.Contains(err.Error(), strings.Trim(strconv.Quote(in), `"`)) {
+			} else if in != ".." && !strings.Contains(err.Error(),
+				strings.Trim(strconv.Quote(in), `"`)) {
 				t.Errorf("%q: %v does not name it", in, err)
 			}
 		}
@@ -101,7 +103,8 @@ func TestNamesByRule(t *testing.T) {
 		{long[:255], long[:255], long[:255], long[:255]},
 	} {
 		for rule, want := range map[NameRule]string{
-			NamesNative: tt.native, NamesUncased: tt.native, NamesPortable: tt.portable, NamesRaw: tt.raw,
+			NamesNative: tt.native, NamesUncased: tt.native, NamesPortable: tt.portable,
+			NamesRaw: tt.raw,
 		} {
 			if got, err := cleanElement(tt.in, rule); err != nil || got != want {
 				t.Errorf("%q by rule %d: got %q, %v, want %q", tt.in, rule, got, err, want)
@@ -116,9 +119,12 @@ func TestNameRuleOfSystems(t *testing.T) {
 		system     string
 		given, got NameRule
 	}{
-		{"linux", NamesNative, NamesNative}, {"freebsd", NamesNative, NamesNative}, {"linux", NamesRaw, NamesRaw},
-		{"darwin", NamesNative, NamesUncased}, {"darwin", NamesRaw, NamesRaw}, {"darwin", NamesPortable, NamesPortable},
-		{"windows", NamesNative, NamesPortable}, {"windows", NamesRaw, NamesPortable}, {"android", NamesUncased, NamesPortable},
+		{"linux", NamesNative, NamesNative}, {"freebsd", NamesNative, NamesNative},
+		{"linux", NamesRaw, NamesRaw},
+		{"darwin", NamesNative, NamesUncased}, {"darwin", NamesRaw, NamesRaw},
+		{"darwin", NamesPortable, NamesPortable},
+		{"windows", NamesNative, NamesPortable}, {"windows", NamesRaw, NamesPortable},
+		{"android", NamesUncased, NamesPortable},
 	} {
 		if got := tt.given.on(tt.system); got != tt.got {
 			t.Errorf("%s: rule %d is %d, want %d", tt.system, tt.given, got, tt.got)
@@ -130,14 +136,16 @@ func TestLongNames(t *testing.T) {
 	long := strings.Repeat("x", 300)
 	seen := make(map[string]bool)
 	for _, in := range []string{
-		long, long + "y", long + ".mkv", strings.Repeat("é", 200) + ".mkv", strings.Repeat("日", 100),
+		long, long + "y", long + ".mkv", strings.Repeat("é", 200) + ".mkv",
+		strings.Repeat("日", 100),
 		"." + long, long + "." + long, strings.Repeat("a", 256), "x" + strings.Repeat("\xff", 255),
 	} {
 		got, err := cleanElement(in, NamesPortable)
 		if native, _ := cleanElement(in, NamesNative); native != got {
 			t.Errorf("%.10q...: %q by another rule, not %q", in, native, got)
 		}
-		if err != nil || len(got) > ElementBytesMax || len(got) < ElementBytesMax-4 || !utf8.ValidString(got) {
+		if err != nil || len(got) > ElementBytesMax || len(got) < ElementBytesMax-4 ||
+			!utf8.ValidString(got) {
 			t.Errorf("%.10q...: got %d bytes, %v: %q", in, len(got), err, got)
 		}
 		if strings.HasSuffix(in, ".mkv") != strings.HasSuffix(got, ".mkv") {
@@ -154,7 +162,8 @@ func TestLongNames(t *testing.T) {
 }
 
 func FuzzCleanElement(f *testing.F) {
-	for _, s := range []string{"a", "..", "CON.", "a/b", "\xff", "x. .", "._", strings.Repeat("é", 200), "_CON", "com¹"} {
+	for _, s := range []string{"a", "..", "CON.", "a/b", "\xff", "x. .", "._",
+		strings.Repeat("é", 200), "_CON", "com¹"} {
 		f.Add(s)
 	}
 	f.Fuzz(func(t *testing.T, in string) {
@@ -172,13 +181,15 @@ func FuzzCleanElement(f *testing.F) {
 			if rule == NamesRaw {
 				continue
 			}
-			if len(got) > ElementBytesMax || !utf8.ValidString(got) || strings.ContainsFunc(got, isMisleading) {
+			if len(got) > ElementBytesMax || !utf8.ValidString(got) ||
+				strings.ContainsFunc(got, isMisleading) {
 				t.Errorf("%q became %q", in, got)
 			}
 			if rule == NamesNative && DisplayName(in) != got {
 				t.Errorf("%q is shown as %q, not %q", in, DisplayName(in), got)
 			}
-			if rule == NamesPortable && (strings.ContainsAny(got, `\:`) || strings.HasSuffix(got, ".") || isReserved(got)) {
+			if rule == NamesPortable && (strings.ContainsAny(got, `\:`) ||
+				strings.HasSuffix(got, ".") || isReserved(got)) {
 				t.Errorf("%q became %q", in, got)
 			}
 		}
@@ -239,7 +250,8 @@ func TestCollisions(t *testing.T) {
 // on this one.
 func TestNamesAreDistinctHere(t *testing.T) {
 	var entries []any
-	for _, name := range []string{"ReadMe.txt", "readme.txt", "é", "e\u0301", "a", "a", "d", "d/x"} {
+	for _, name := range []string{"ReadMe.txt", "readme.txt", "é", "e\u0301", "a", "a", "d",
+		"d/x"} {
 		var path list
 		for _, e := range strings.Split(name, "/") {
 			path = append(path, e)
@@ -286,7 +298,8 @@ func TestNamesOfLayout(t *testing.T) {
 		NamesRaw:      "t? [1] [plain] [a:b x\u202ey] [PLAIN]",
 	} {
 		n := l.Names(rule)
-		if got := fmt.Sprint(n.Top, " ", slices.Collect(n.Differ()), n.Path(0), n.Path(1), n.Path(2)); got != want {
+		if got := fmt.Sprint(n.Top, " ", slices.Collect(n.Differ()), n.Path(0), n.Path(1),
+			n.Path(2)); got != want {
 			t.Errorf("by rule %d: got %q, want %q", rule, got, want)
 		}
 	}
@@ -304,7 +317,8 @@ func TestNamesOfLayout(t *testing.T) {
 
 // TestCollisionsInAnyOrder resolves the same names in many orders.
 func TestCollisionsInAnyOrder(t *testing.T) {
-	paths := []string{"a", "A", "a:", "d/x", "D/x", "d/X", "d", "con", "_con", "É", "e\u0301", "x.txt", "X.txt", "x (2).txt", "q/r/s", "q/R"}
+	paths := []string{"a", "A", "a:", "d/x", "D/x", "d/X", "d", "con", "_con", "É", "e\u0301",
+		"x.txt", "X.txt", "x (2).txt", "q/r/s", "q/R"}
 	r := rand.New(rand.NewPCG(5, 6))
 	var want map[string]string
 	for range 200 {
@@ -339,7 +353,8 @@ func TestCollisionsInAnyOrder(t *testing.T) {
 // safe already stay as they are when they are read again; and the order does not
 // matter.
 func FuzzNames(f *testing.F) {
-	for _, s := range []string{"a\nA\na", "d\nd/x\nD/x", "con\n_con\n_CON", "é\ne\u0301\nE\u0301", "x (2)\nx\nX", "a:\na?\na_"} {
+	for _, s := range []string{"a\nA\na", "d\nd/x\nD/x", "con\n_con\n_CON", "é\ne\u0301\nE\u0301",
+		"x (2)\nx\nX", "a:\na?\na_"} {
 		f.Add(s)
 	}
 	f.Fuzz(func(t *testing.T, names string) {
@@ -373,7 +388,8 @@ func checkNamesOf(t *testing.T, doc []byte, l *Layout, rule NameRule) {
 			t.Errorf("file %d is %q, and %q when it is asked for", i, l.Files[i].Path, path)
 		}
 		if slices.Contains(differ, i) == slices.Equal(path, native.Files[i].Path) {
-			t.Errorf("file %d, %q, differs from %q: %v", i, path, native.Files[i].Path, !slices.Equal(path, native.Files[i].Path))
+			t.Errorf("file %d, %q, differs from %q: %v", i, path, native.Files[i].Path,
+				!slices.Equal(path, native.Files[i].Path))
 		}
 		if !native.NamesVary() && len(differ) > 0 {
 			t.Errorf("names that do not vary differ: %v", differ)
@@ -469,7 +485,8 @@ func TestRenamed(t *testing.T) {
 	if got := info.Renamed(NamesPortable); !slices.Equal(got, want) {
 		t.Errorf("got %v, want %v", got, want)
 	}
-	if got, want := info.Renamed(NamesNative), []Renamed{{"t?/a:b//c.", "t?/a:b/c."}}; !slices.Equal(got, want) {
+	if got, want := info.Renamed(NamesNative),
+		[]Renamed{{"t?/a:b//c.", "t?/a:b/c."}}; !slices.Equal(got, want) {
 		t.Errorf("here: got %v, want %v", got, want)
 	}
 	info, err = ParseInfo([]byte(enc(single.with("name", "."))))

@@ -58,7 +58,8 @@ func (t *Torrent) readOutside() {
 			t.WebSeeds = t.readURLs(r, WebSeedsMax)
 		case keyNodes:
 			t.Nodes = readNodes(r)
-		case keyComment, keyCreator, keyName, keyComment + utf8Suffix, keyCreator + utf8Suffix, keyName + utf8Suffix:
+		case keyComment, keyCreator, keyName, keyComment + utf8Suffix, keyCreator + utf8Suffix,
+			keyName + utf8Suffix:
 			b, _ := r.TryBytes()
 			texts[e.key] = string(b)
 		case keyCreated:
@@ -70,7 +71,8 @@ func (t *Torrent) readOutside() {
 	if len(t.Trackers) == 0 && announce != "" {
 		t.Trackers = [][]string{{announce}}
 	}
-	t.Comment, t.Creator, t.DisplayName = readText(texts, keyComment), readText(texts, keyCreator), readText(texts, keyName)
+	t.Comment, t.Creator, t.DisplayName = readText(texts, keyComment), readText(texts, keyCreator),
+		readText(texts, keyName)
 	t.file.said = t.says()
 }
 
@@ -99,7 +101,9 @@ func (t *Torrent) readURL(r *bencode.Reader) (string, bool) {
 
 // addUnusable appends a URL unless list has it or is full.
 func addUnusable(list []Unusable, url string, err error) []Unusable {
-	if len(list) >= UnusableMax || slices.ContainsFunc(list, func(u Unusable) bool { return u.URL == url }) {
+	if len(list) >= UnusableMax || slices.ContainsFunc(list, func(u Unusable) bool {
+		return u.URL == url
+	}) {
 		return list
 	}
 	return append(list, Unusable{url, err})

@@ -192,7 +192,9 @@ func (p *infoParser) readFile(i int) error {
 			return nil
 		}
 	}
-	if len(pathUTF8) > 0 && !slices.ContainsFunc(pathUTF8, func(b []byte) bool { return !utf8.Valid(b) }) {
+	if len(pathUTF8) > 0 && !slices.ContainsFunc(pathUTF8, func(b []byte) bool {
+		return !utf8.Valid(b)
+	}) {
 		path = pathUTF8
 	}
 	if !link {

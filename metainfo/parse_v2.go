@@ -236,7 +236,8 @@ func (p *infoParser) joinHalves(l *Layout) error {
 		case f.Length > 0 && f.Offset%p.pieceLength != 0:
 			return fmt.Errorf("file %d does not start at a piece", i)
 		case f.Length > 0 && f.Offset != align(end):
-			return fmt.Errorf("file %d does not start at the piece at which the file tree has it", i)
+			return fmt.Errorf("file %d does not start at the piece at which the file tree has it",
+				i)
 		}
 		if f.Length > 0 {
 			f.Root, end = p.leafRoot(t), f.Offset+f.Length

@@ -161,7 +161,8 @@ func (w *walker) folder(dir string, root *os.Root, above []fs.FileInfo) error {
 		return fmt.Errorf("%s: more than %d folders", w.base, FilesMax)
 	}
 	if len(above) > PathDepthMax {
-		return fmt.Errorf("%s: folders are nested deeper than %d", filepath.Join(w.base, dir), PathDepthMax)
+		return fmt.Errorf("%s: folders are nested deeper than %d", filepath.Join(w.base, dir),
+			PathDepthMax)
 	}
 	f, err := root.Open(".")
 	if err != nil {
@@ -173,7 +174,9 @@ func (w *walker) folder(dir string, root *os.Root, above []fs.FileInfo) error {
 		return located(filepath.Join(w.base, dir), err)
 	}
 	// In order, so that what is left out is told in the same order each time.
-	slices.SortFunc(entries, func(a, b fs.DirEntry) int { return strings.Compare(a.Name(), b.Name()) })
+	slices.SortFunc(entries, func(a, b fs.DirEntry) int {
+		return strings.Compare(a.Name(), b.Name())
+	})
 	for _, e := range entries {
 		if w.ctx.Err() != nil {
 			return context.Cause(w.ctx)
@@ -191,7 +194,8 @@ func (w *walker) folder(dir string, root *os.Root, above []fs.FileInfo) error {
 
 // countHidden counts what is hidden, unless the globs leave it out, too.
 func (w *walker) countHidden(name string) {
-	if !matchAny(w.opt.Exclude, name) && (len(w.opt.Include) == 0 || matchBelow(w.opt.Include, name)) {
+	if !matchAny(w.opt.Exclude, name) && (len(w.opt.Include) == 0 ||
+		matchBelow(w.opt.Include, name)) {
 		w.hidden++
 	}
 }

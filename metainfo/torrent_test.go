@@ -13,14 +13,17 @@ import (
 func torrentDoc(extra ...any) dict {
 	all := append(dict{"info", single}, extra...)
 	pairs := slices.Collect(slices.Chunk(all, 2))
-	slices.SortFunc(pairs, func(a, b dict) int { return strings.Compare(a[0].(string), b[0].(string)) })
+	slices.SortFunc(pairs, func(a, b dict) int {
+		return strings.Compare(a[0].(string), b[0].(string))
+	})
 	return slices.Concat(pairs...)
 }
 
 func TestParseTorrent(t *testing.T) {
 	doc := enc(dict{
 		"announce", "http://one/",
-		"announce-list", list{list{"http://a/", "http://b/"}, list{}, list{"udp://c:1", 5}, "http://stray/"},
+		"announce-list", list{list{"http://a/", "http://b/"}, list{}, list{"udp://c:1", 5},
+			"http://stray/"},
 		"azureus_properties", dict{"x", 1},
 		"comment", "a comment",
 		"created by", "someone",
@@ -28,27 +31,33 @@ func TestParseTorrent(t *testing.T) {
 		"encoding", "UTF-8",
 		"httpseeds", list{"http://h/"},
 		"info", single,
-		"nodes", list{list{"127.0.0.1", 6881}, list{"::1", 6882}, list{"router.example", 0}, list{"x"}, 7, list{"a b", 5}},
+		"nodes", list{list{"127.0.0.1", 6881}, list{"::1", 6882}, list{"router.example", 0},
+			list{"x"}, 7, list{"a b", 5}},
 		"url-list", "http://seed/",
 	}) + "garbage behind"
 	torrent, err := ParseTorrent([]byte(doc))
 	if err != nil {
 		t.Fatal(err)
 	}
-	got := fmt.Sprintln(torrent.Trackers, torrent.WebSeeds, torrent.Nodes, torrent.Comment, torrent.Creator, torrent.Created.Unix())
-	want := "[[http://a/ http://b/] [udp://c:1] [http://stray/]] [http://seed/] [127.0.0.1:6881 [::1]:6882] a comment someone 1700000000\n"
+	got := fmt.Sprintln(torrent.Trackers, torrent.WebSeeds, torrent.Nodes, torrent.Comment,
+		torrent.Creator, torrent.Created.Unix())
+	want := "[[http://a/ http://b/] [udp://c:1] [http://stray/]] [http://seed/] [127.0.0.1:6881 " +
+		"[::1]:6882] a comment someone 1700000000\n"
 	if got != want {
 		t.Errorf("got\n%s, want\n%s", got, want)
 	}
-	if out, want := string(torrent.Marshal()), strings.TrimSuffix(doc, "garbage behind"); out != want {
+	if out, want := string(torrent.Marshal()), strings.TrimSuffix(doc,
+		"garbage behind"); out != want {
 		t.Errorf("written\n%q, want\n%q", out, want)
 	}
-	torrent.Trackers[0][0], torrent.Nodes, torrent.WebSeeds = "http://z/", torrent.Nodes[:1], append(torrent.WebSeeds, "http://t/")
+	torrent.Trackers[0][0], torrent.Nodes, torrent.WebSeeds = "http://z/", torrent.Nodes[:1],
+		append(torrent.WebSeeds, "http://t/")
 	torrent.Created = torrent.Created.Add(time.Second)
 	out := string(torrent.Marshal())
 	want = enc(dict{
 		"announce", "http://z/",
-		"announce-list", list{list{"http://z/", "http://b/"}, list{"udp://c:1"}, list{"http://stray/"}},
+		"announce-list", list{list{"http://z/", "http://b/"}, list{"udp://c:1"},
+			list{"http://stray/"}},
 		"azureus_properties", dict{"x", 1},
 		"comment", "a comment",
 		"created by", "someone",
@@ -63,7 +72,8 @@ func TestParseTorrent(t *testing.T) {
 		t.Errorf("written\n%q, want\n%q", out, want)
 	}
 	m := torrent.Magnet()
-	if m.Hash() != torrent.Info().Hash() || m.Name != "n" || len(m.Trackers) != 4 || len(m.WebSeeds) != 2 {
+	if m.Hash() != torrent.Info().Hash() || m.Name != "n" || len(m.Trackers) != 4 ||
+		len(m.WebSeeds) != 2 {
 		t.Errorf("magnet %v", m)
 	}
 }
@@ -83,7 +93,8 @@ func TestTorrentWithoutExtras(t *testing.T) {
 	// Changing what is around the info dictionary keeps its hash.
 	torrent.Trackers, torrent.Created = [][]string{{"http://t/"}}, time.Unix(5, 0)
 	again, err := ParseTorrent(torrent.Marshal())
-	if err != nil || again.Info().Hash() != torrent.Info().Hash() || !slices.Equal(again.Trackers[0], torrent.Trackers[0]) {
+	if err != nil || again.Info().Hash() != torrent.Info().Hash() ||
+		!slices.Equal(again.Trackers[0], torrent.Trackers[0]) {
 		t.Errorf("edited: %+v, %v", again, err)
 	}
 }
@@ -96,9 +107,11 @@ func TestTorrentTexts(t *testing.T) {
 		comment, creator, name string
 	}{
 		{dict{"comment", "c", "created by", "p", "name", "d"}, "c", "p", "d"},
-		{dict{"comment", "c", "comment.utf-8", "\u00e9", "name", "d", "name.utf-8", "\u00fc"}, "\u00e9", "", "\u00fc"},
+		{dict{"comment", "c", "comment.utf-8", "\u00e9", "name", "d", "name.utf-8", "\u00fc"},
+			"\u00e9", "", "\u00fc"},
 		{dict{"created by.utf-8", "p", "name.utf-8", "\xff"}, "", "p", ""},
-		{dict{"comment", "c", "comment.utf-8", "\xff", "name", "d", "name.utf-8", ""}, "c", "", "d"},
+		{dict{"comment", "c", "comment.utf-8", "\xff", "name", "d", "name.utf-8", ""}, "c", "",
+			"d"},
 		{dict{"comment", 5, "created by", list{}, "name", dict{}, "name.utf-8", 7}, "", "", ""},
 	} {
 		torrent, err := ParseTorrent([]byte(enc(torrentDoc(tt.extra...))))
@@ -106,8 +119,10 @@ func TestTorrentTexts(t *testing.T) {
 			t.Errorf("%v: %v", tt.extra, err)
 			continue
 		}
-		if torrent.Comment != tt.comment || torrent.Creator != tt.creator || torrent.DisplayName != tt.name {
-			t.Errorf("%v: comment %q, creator %q, name %q", tt.extra, torrent.Comment, torrent.Creator, torrent.DisplayName)
+		if torrent.Comment != tt.comment || torrent.Creator != tt.creator ||
+			torrent.DisplayName != tt.name {
+			t.Errorf("%v: comment %q, creator %q, name %q", tt.extra, torrent.Comment,
+				torrent.Creator, torrent.DisplayName)
 		}
 		if got := torrent.Magnet().Name; got != "n" {
 			t.Errorf("%v: the link has the name %q", tt.extra, got)
@@ -148,7 +163,8 @@ func TestParseTorrentIgnores(t *testing.T) {
 			t.Errorf("%v: %v", extra, err)
 			continue
 		}
-		if len(torrent.Trackers)+len(torrent.Nodes)+len(torrent.WebSeeds)+len(torrent.Comment) > 0 || !torrent.Created.IsZero() {
+		if len(torrent.Trackers)+len(torrent.Nodes)+len(torrent.WebSeeds)+
+			len(torrent.Comment) > 0 || !torrent.Created.IsZero() {
 			t.Errorf("%v: %+v", extra, torrent)
 		}
 	}
@@ -174,7 +190,8 @@ func TestParseTorrentRefuses(t *testing.T) {
 		{"info is a string", enc(dict{"info", "x"}), "expected dictionary"},
 		{"bad info", enc(dict{"info", dict{}}), "info dictionary: no piece length"},
 		{"info twice", "d4:info" + enc(single) + "4:info" + enc(single) + "e", "twice"},
-		{"deep", enc(torrentDoc("x", raw(strings.Repeat("l", 1000)+strings.Repeat("e", 1000)))), "deeper"},
+		{"deep", enc(torrentDoc("x", raw(strings.Repeat("l", 1000)+strings.Repeat("e", 1000)))),
+			"deeper"},
 		{"long string", "d1:x99999999999:", "longer than the input"},
 	} {
 		_, err := ParseTorrent([]byte(tt.doc))
@@ -210,7 +227,8 @@ func TestPieceLayers(t *testing.T) {
 		{"all", pairs(a, layerA, c, layerC), ""},
 		{"none", pairs(), ""},
 		{"one", pairs(c, layerC), ""},
-		{"small file too", pairs(a, layerA, string(l.Files[1].Root[:]), string(l.Files[1].Root[:])), ""},
+		{"small file too", pairs(a, layerA, string(l.Files[1].Root[:]), string(l.Files[1].Root[:])),
+			""},
 		{"no dictionary", list{}, "expected dictionary"},
 		{"layer is a number", raw("d32:" + a + "i5ee"), "expected string"},
 		{"wrong hash", pairs(a, flip(layerA)), "file 0: does not lead"},
@@ -232,7 +250,8 @@ func TestPieceLayers(t *testing.T) {
 			t.Errorf("%s: written differently", tt.name)
 		}
 	}
-	if again, err := ParseTorrent(torrent.Marshal()); err != nil || !bytes.Equal(again.Marshal(), torrent.Marshal()) {
+	if again, err := ParseTorrent(torrent.Marshal()); err != nil ||
+		!bytes.Equal(again.Marshal(), torrent.Marshal()) {
 		t.Errorf("written differently, %v", err)
 	} else if again.file.value(keyLayers) != nil {
 		t.Error("layers are kept twice")
@@ -252,8 +271,10 @@ func TestPieceLayers(t *testing.T) {
 
 func FuzzParseInfo(f *testing.F) {
 	for _, d := range []dict{
-		single, multi, v2(dict{"a", treeFile(40000, root32("a")), "d", dict{"b", treeFile(5, root32("b"))}}),
-		files(dict{"attr", "p", "length", 5, "path", list{".pad", "5"}}, dict{"length", 5, "path", list{"A"}}, dict{"length", 5, "path", list{"a"}}),
+		single, multi, v2(dict{"a", treeFile(40000, root32("a")),
+			"d", dict{"b", treeFile(5, root32("b"))}}),
+		files(dict{"attr", "p", "length", 5, "path", list{".pad", "5"}},
+			dict{"length", 5, "path", list{"A"}}, dict{"length", 5, "path", list{"a"}}),
 		v2(dict{"n", treeFile(5, root32("a"))}).with("length", 5).with("pieces", sums(1)),
 	} {
 		f.Add([]byte(enc(d)))
@@ -272,13 +293,15 @@ func FuzzParseInfo(f *testing.F) {
 func checkInvariants(t *testing.T, info *Info) {
 	t.Helper()
 	l := info.Layout()
-	if l.Length <= 0 || l.PieceLength <= 0 || l.PieceLength > PieceLengthMax || l.Pieces() <= 0 || l.Pieces() > PiecesMax {
+	if l.Length <= 0 || l.PieceLength <= 0 || l.PieceLength > PieceLengthMax || l.Pieces() <= 0 ||
+		l.Pieces() > PiecesMax {
 		t.Fatalf("%+v", l)
 	}
 	checkNames(t, l, NamesNative)
 	end := int64(0)
 	for i, f := range l.Files {
-		if f.Length < 0 || f.Offset < end || l.kind.HasV1() && f.Offset != end || f.Offset+f.Length > l.Length {
+		if f.Length < 0 || f.Offset < end || l.kind.HasV1() && f.Offset != end ||
+			f.Offset+f.Length > l.Length {
 			t.Fatalf("file %d: %+v behind %d", i, f, end)
 		}
 		end = f.Offset + f.Length
@@ -321,7 +344,8 @@ func checkNames(t *testing.T, l *Layout, rule NameRule) {
 				t.Fatalf("file %d: element %q", i, e)
 			}
 		}
-		if clean, err := cleanElement(l.Name, rule); l.Name != "" && (err != nil || clean != l.Name) {
+		if clean, err := cleanElement(l.Name, rule); l.Name != "" && (err != nil ||
+			clean != l.Name) {
 			t.Fatalf("name %q", l.Name)
 		}
 	}
@@ -332,7 +356,8 @@ func checkNames(t *testing.T, l *Layout, rule NameRule) {
 func FuzzParseTorrent(f *testing.F) {
 	f.Add([]byte(enc(torrentDoc("nodes", list{list{"h", 1}}, "url-list", "http://x/"))))
 	f.Add([]byte(enc(dict{"announce-list", list{list{"http://a/"}}, "info", multi, "x", list{}})))
-	f.Add([]byte(enc(dict{"info", v2(dict{"a", treeFile(40000, root32("a"))}), "piece layers", dict{root32("a"), sums(1)}})))
+	f.Add([]byte(enc(dict{"info", v2(dict{"a", treeFile(40000, root32("a"))}), "piece layers",
+		dict{root32("a"), sums(1)}})))
 	f.Fuzz(func(t *testing.T, doc []byte) {
 		torrent, err := ParseTorrent(doc)
 		if err != nil {
@@ -349,10 +374,12 @@ func FuzzParseTorrent(f *testing.F) {
 		}
 		again.EditTrackers([]string{"http://a/"}, [][]string{{"http://new/"}})
 		edited, err := ParseTorrent(again.Marshal())
-		if err != nil || edited.Info().Hash() != torrent.Info().Hash() || !slices.EqualFunc(edited.Trackers, again.Trackers, slices.Equal) {
+		if err != nil || edited.Info().Hash() != torrent.Info().Hash() ||
+			!slices.EqualFunc(edited.Trackers, again.Trackers, slices.Equal) {
 			t.Errorf("edited: %v, %v, want %v", edited.Trackers, err, again.Trackers)
 		}
-		if m, err := ParseMagnet(torrent.Magnet().String()); err != nil || m.Hash() != torrent.Info().Hash() {
+		if m, err := ParseMagnet(torrent.Magnet().String()); err != nil ||
+			m.Hash() != torrent.Info().Hash() {
 			t.Errorf("magnet %s: %v", torrent.Magnet(), err)
 		}
 	})
@@ -369,7 +396,8 @@ func FuzzParseBuildParse(f *testing.F) {
 		}
 		root := writeTree(t, "n", map[string]int{"a": int(a), "b/b": int(b), "c": int(c)})
 		for _, kind := range []Kind{V1, V2, Hybrid} {
-			torrent := mustBuild(t, BuildOptions{Path: root, Kind: kind, PieceLength: BlockLength << (shift % 4), NoTailPadding: bare})
+			torrent := mustBuild(t, BuildOptions{Path: root, Kind: kind,
+				PieceLength: BlockLength << (shift % 4), NoTailPadding: bare})
 			again, err := ParseTorrent(torrent.Marshal())
 			if err != nil {
 				t.Fatal(err)

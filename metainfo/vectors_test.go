@@ -49,7 +49,8 @@ func plainTree(data []byte, pieceLength int) (root string, layer string) {
 
 // plainTorrent returns the info dictionary and the piece layers of a folder of
 // files, by path.
-func plainTorrent(name string, files map[string][]byte, pieceLength int, kind Kind, tail bool) (info, layers string) {
+func plainTorrent(name string, files map[string][]byte, pieceLength int, kind Kind,
+	tail bool) (info, layers string) {
 	paths := slices.SortedFunc(maps.Keys(files), func(a, b string) int {
 		return slices.Compare(strings.Split(a, "/"), strings.Split(b, "/"))
 	})
@@ -58,7 +59,8 @@ func plainTorrent(name string, files map[string][]byte, pieceLength int, kind Ki
 	pad := func() {
 		if n := -len(content) & (pieceLength - 1); kind == Hybrid && n > 0 {
 			content = append(content, make([]byte, n)...)
-			list1 = append(list1, dict{"attr", "p", "length", n, "path", list{".pad", fmt.Sprint(n)}})
+			list1 = append(list1, dict{"attr", "p", "length", n, "path",
+				list{".pad", fmt.Sprint(n)}})
 		}
 	}
 	tree := make(map[string]any)
@@ -184,24 +186,29 @@ var variants = []struct {
 	kind Kind
 	bare bool
 	flag string
-}{{V1, false, "v1_only"}, {V2, false, "v2_only"}, {Hybrid, false, "canonical_files"}, {Hybrid, true, "canonical_files_no_tail_padding"}}
+}{{V1, false, "v1_only"}, {V2, false, "v2_only"}, {Hybrid, false, "canonical_files"},
+	{Hybrid, true, "canonical_files_no_tail_padding"}}
 
 func TestBuildAgainstPlainTorrent(t *testing.T) {
 	for i, sizes := range shapes() {
 		root := writeTree(t, "n", sizes)
 		if i == 15 { // of equal content, too
-			if err := os.WriteFile(filepath.Join(root, "z", "same"), readTree(t, root, map[string]int{"same": 0})["same"], 0o644); err != nil {
+			if err := os.WriteFile(filepath.Join(root, "z", "same"),
+				readTree(t, root, map[string]int{"same": 0})["same"], 0o644); err != nil {
 				t.Fatal(err)
 			}
 		}
 		content := readTree(t, root, sizes)
 		for _, v := range variants {
 			wantInfo, wantLayers := plainTorrent("n", content, shapePieceLength, v.kind, !v.bare)
-			got := mustBuild(t, BuildOptions{Path: root, Kind: v.kind, PieceLength: shapePieceLength, NoTailPadding: v.bare})
+			got := mustBuild(t, BuildOptions{Path: root, Kind: v.kind,
+				PieceLength: shapePieceLength, NoTailPadding: v.bare})
 			if string(got.Info().Raw()) != wantInfo {
-				t.Fatalf("shape %d, %v:\ngot  %q\nwant %q", i, v, cut(got.Info().Raw()), cut([]byte(wantInfo)))
+				t.Fatalf("shape %d, %v:\ngot  %q\nwant %q", i, v, cut(got.Info().Raw()),
+					cut([]byte(wantInfo)))
 			}
-			if layers := got.Info().Layout().appendLayers(nil); v.kind.HasV2() && string(layers) != wantLayers {
+			if layers := got.Info().Layout().appendLayers(nil); v.kind.HasV2() &&
+				string(layers) != wantLayers {
 				t.Fatalf("shape %d, %v: the layers differ", i, v)
 			}
 		}
@@ -246,11 +253,14 @@ func TestShapesAgainstLibtorrent(t *testing.T) {
 	for _, root := range roots {
 		for _, v := range variants {
 			theirs := readTorrent(t, root+v.flag)
-			ours := mustBuild(t, BuildOptions{Path: root, Kind: v.kind, PieceLength: shapePieceLength, NoTailPadding: v.bare})
+			ours := mustBuild(t, BuildOptions{Path: root, Kind: v.kind,
+				PieceLength: shapePieceLength, NoTailPadding: v.bare})
 			if !bytes.Equal(theirs.Info().Raw(), ours.Info().Raw()) {
-				t.Errorf("%s, %v:\ntheirs %q\nours   %q", filepath.Base(root), v, cut(theirs.Info().Raw()), cut(ours.Info().Raw()))
+				t.Errorf("%s, %v:\ntheirs %q\nours   %q", filepath.Base(root),
+					v, cut(theirs.Info().Raw()), cut(ours.Info().Raw()))
 			}
-			if !bytes.Equal(theirs.Info().Layout().appendLayers(nil), ours.Info().Layout().appendLayers(nil)) {
+			if !bytes.Equal(theirs.Info().Layout().appendLayers(nil),
+				ours.Info().Layout().appendLayers(nil)) {
 				t.Errorf("%s, %v: the layers differ", filepath.Base(root), v)
 			}
 		}

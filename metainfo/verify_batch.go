@@ -52,7 +52,8 @@ func (l *Layout) Batches(first, left, workers int) bool {
 // fails; it is called for a part of each piece in turn, and then for the next
 // part of each. Verify returns its error at once, and then nothing is known of
 // any of the pieces.
-func (v *BatchVerifier) Verify(l *Layout, first int, buf []byte, read func(p []byte, offset int64) error) error {
+func (v *BatchVerifier) Verify(l *Layout, first int, buf []byte,
+	read func(p []byte, offset int64) error) error {
 	v.okV1, v.okV2 = [lanes.Count]bool{}, [lanes.Count]bool{}
 	anyKnown := false
 	for i := range lanes.Count {
@@ -78,7 +79,8 @@ func (v *BatchVerifier) Verify(l *Layout, first int, buf []byte, read func(p []b
 // OK tells, after Verify, whether every known hash of the i-th of the pieces
 // agrees; i is less than BatchPieces.
 func (v *BatchVerifier) OK(i int) bool {
-	return (v.lanes.useV1 || v.known[i]) && (!v.lanes.useV1 || v.okV1[i]) && (!v.known[i] || v.okV2[i])
+	return (v.lanes.useV1 || v.known[i]) && (!v.lanes.useV1 || v.okV1[i]) && (!v.known[i] ||
+		v.okV2[i])
 }
 
 // Conflict tells, after Verify, whether exactly one of the two hashes of the i-th

@@ -41,8 +41,10 @@ func agree(t *testing.T, l *Layout, data []byte) (taken, right int) {
 		}
 		err := batch.Verify(l, first, buf, func(p []byte, offset int64) error {
 			i := int(offset / int64(l.PieceLength))
-			if i < first || i >= first+BatchPieces || offset+int64(len(p)) > l.PieceOffset(i)+int64(l.PieceSize(i)) {
-				t.Fatalf("%d bytes at %d were asked for of the pieces from %d on", len(p), offset, first)
+			if i < first || i >= first+BatchPieces ||
+				offset+int64(len(p)) > l.PieceOffset(i)+int64(l.PieceSize(i)) {
+				t.Fatalf("%d bytes at %d were asked for of the pieces from %d on", len(p), offset,
+					first)
 			}
 			copy(p, data[offset:])
 			return nil
@@ -55,8 +57,10 @@ func agree(t *testing.T, l *Layout, data []byte) (taken, right int) {
 			single.Reset(l, p)
 			single.Write(data[l.PieceOffset(p):][:l.PieceSize(p)])
 			if batch.OK(i) != single.OK() || batch.Conflict(i) != single.Conflict() {
-				t.Fatalf("piece %d of %d, in the batch from %d on: got %v and conflict %v, want %v and %v",
-					p, l.Pieces(), first, batch.OK(i), batch.Conflict(i), single.OK(), single.Conflict())
+				t.Fatalf("piece %d of %d, in the batch from %d on: got %v and conflict %v, want "+
+					"%v and %v",
+					p, l.Pieces(), first, batch.OK(i), batch.Conflict(i), single.OK(),
+					single.Conflict())
 			}
 			taken++
 			if single.OK() {
@@ -94,7 +98,8 @@ func TestBatchVerifierAgrees(t *testing.T) {
 		pieceLength := BlockLength << (i % 4)
 		root := writeTree(t, "content", randomSizes(r, pieceLength))
 		for _, kind := range []Kind{V1, V2, Hybrid} {
-			torrent := mustBuild(t, BuildOptions{Path: root, Kind: kind, PieceLength: pieceLength, NoTailPadding: i%3 == 0})
+			torrent := mustBuild(t, BuildOptions{Path: root, Kind: kind, PieceLength: pieceLength,
+				NoTailPadding: i%3 == 0})
 			bare, err := ParseInfo(torrent.Info().Raw()) // as by magnet link: no piece layers
 			if err != nil {
 				t.Fatal(err)
@@ -126,7 +131,8 @@ func oneFile(t testing.TB, pieceLength int, data []byte) *Layout {
 		sum := sha1.Sum(data[at:min(at+pieceLength, len(data))])
 		hashes += string(sum[:])
 	}
-	info, err := ParseInfo([]byte(enc(dict{"length", len(data), "name", "x", "piece length", pieceLength, "pieces", hashes})))
+	info, err := ParseInfo([]byte(enc(dict{"length", len(data), "name", "x", "piece length",
+		pieceLength, "pieces", hashes})))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -138,7 +144,8 @@ func TestBatchVerifierOddLengths(t *testing.T) {
 	if !lanes.Available() {
 		t.Skip("this processor has nothing for that")
 	}
-	for _, n := range []int{BlockLength, BlockLength + 64, laneBytes - 64, laneBytes + 64, 3*laneBytes + 6400} {
+	for _, n := range []int{BlockLength, BlockLength + 64, laneBytes - 64, laneBytes + 64,
+		3*laneBytes + 6400} {
 		data := content(uint64(n), 17*n+5)
 		l := oneFile(t, n, data)
 		withLanes(true, 4, func() {
@@ -224,7 +231,8 @@ func TestBatchVerifierReadFails(t *testing.T) {
 			copy(p, data[offset:])
 			return nil
 		})
-		if want := fail < 2*BatchPieces; (err == failure) != want || err != nil != want || reads != min(fail+1, 2*BatchPieces) {
+		if want := fail < 2*BatchPieces; (err == failure) != want || err != nil != want ||
+			reads != min(fail+1, 2*BatchPieces) {
 			t.Fatalf("read %d fails: got %v after %d reads", fail, err, reads)
 		}
 	}
@@ -241,7 +249,8 @@ func BenchmarkBatchVerify(b *testing.B) {
 	root := writeTree(b, "content", map[string]int{"a": BatchPieces << 20})
 	for _, kind := range []Kind{V1, V2, Hybrid} {
 		b.Run(fmt.Sprint(kind), func(b *testing.B) {
-			l := mustBuild(b, BuildOptions{Path: root, Kind: kind, PieceLength: 1 << 20}).Info().Layout()
+			info := mustBuild(b, BuildOptions{Path: root, Kind: kind, PieceLength: 1 << 20}).Info()
+			l := info.Layout()
 			if !l.Batches(0, BatchPieces, 1) {
 				b.Skip("this processor has nothing for that")
 			}
@@ -251,7 +260,10 @@ func BenchmarkBatchVerify(b *testing.B) {
 			b.SetBytes(int64(len(data)))
 			b.ReportAllocs()
 			for b.Loop() {
-				err := v.Verify(l, 0, buf, func(p []byte, offset int64) error { copy(p, data[offset:]); return nil })
+				err := v.Verify(l, 0, buf, func(p []byte, offset int64) error {
+					copy(p, data[offset:])
+					return nil
+				})
 				if err != nil || !v.OK(0) || !v.OK(BatchPieces-1) {
 					b.Fatal("not verified")
 				}

@@ -138,7 +138,9 @@ func (t *Torrent) Append(dst []byte) []byte {
 	file.set(keyInfo, t.info.raw)
 	if l := t.info.layout; l.kind != V1 {
 		known := l.layersKnown() == t.file.layers && len(t.file.entries) > 0
-		if has := slices.ContainsFunc(file.entries, func(e entry) bool { return e.key == keyLayers }); !known || has && file.value(keyLayers) == nil {
+		if has := slices.ContainsFunc(file.entries, func(e entry) bool {
+			return e.key == keyLayers
+		}); !known || has && file.value(keyLayers) == nil {
 			file.set(keyLayers, l.appendLayers(nil))
 		}
 	}
@@ -285,7 +287,9 @@ func readRawURL(raw []byte) rawURL {
 
 // without returns the tier without the URLs that are to go; not ok if none is left.
 func (tier rawTier) without(goes func(url string) bool) (rawTier, bool) {
-	kept := slices.DeleteFunc(slices.Clone(tier.items), func(u rawURL) bool { return u.url != "" && goes(u.url) })
+	kept := slices.DeleteFunc(slices.Clone(tier.items), func(u rawURL) bool {
+		return u.url != "" && goes(u.url)
+	})
 	if len(kept) == len(tier.items) {
 		return tier, true
 	}

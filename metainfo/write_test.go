@@ -62,20 +62,32 @@ func TestUntouchedKeysKeepTheirBytes(t *testing.T) {
 		gone    []string // keys whose old value is not to be found any more
 		written []string
 	}{
-		{"comment", func(t *Torrent) { t.Comment = "new" }, []string{"comment", "comment.utf-8"}, []string{"7:comment3:new"}},
-		{"creator", func(t *Torrent) { t.Creator = "me" }, []string{"created by"}, []string{"10:created by2:me"}},
+		{"comment", func(t *Torrent) { t.Comment = "new" }, []string{"comment", "comment.utf-8"},
+			[]string{"7:comment3:new"}},
+		{"creator", func(t *Torrent) { t.Creator = "me" }, []string{"created by"},
+			[]string{"10:created by2:me"}},
 		{"name", func(t *Torrent) { t.DisplayName = "x" }, []string{"name"}, []string{"4:name1:x"}},
-		{"date", func(t *Torrent) { t.Created = time.Unix(5, 0) }, []string{"creation date"}, []string{"13:creation datei5e"}},
-		{"nodes", func(t *Torrent) { t.Nodes = []string{"h:1"} }, []string{"nodes"}, []string{"5:nodesll1:hi1eee"}},
-		{"web seeds", func(t *Torrent) { t.WebSeeds = []string{"http://w/"} }, []string{"url-list"}, []string{"8:url-listl9:http://w/e"}},
-		{"trackers", func(t *Torrent) { t.Trackers = [][]string{{"http://w/"}} }, []string{"announce", "announce-list"}, []string{"8:announce9:http://w/"}},
-		{"no date", func(t *Torrent) { t.Created = time.Time{}; t.Forget("creation date") }, []string{"creation date"}, nil},
-		{"no creator", func(t *Torrent) { t.Creator = ""; t.Forget("created by") }, []string{"created by"}, nil},
-		{"no comment", func(t *Torrent) { t.Comment = ""; t.Forget("comment") }, []string{"comment", "comment.utf-8"}, nil},
-		{"no web seeds", func(t *Torrent) { t.WebSeeds = nil; t.Forget("url-list") }, []string{"url-list"}, nil},
+		{"date", func(t *Torrent) { t.Created = time.Unix(5, 0) }, []string{"creation date"},
+			[]string{"13:creation datei5e"}},
+		{"nodes", func(t *Torrent) { t.Nodes = []string{"h:1"} }, []string{"nodes"},
+			[]string{"5:nodesll1:hi1eee"}},
+		{"web seeds", func(t *Torrent) { t.WebSeeds = []string{"http://w/"} }, []string{"url-list"},
+			[]string{"8:url-listl9:http://w/e"}},
+		{"trackers", func(t *Torrent) { t.Trackers = [][]string{{"http://w/"}} },
+			[]string{"announce", "announce-list"}, []string{"8:announce9:http://w/"}},
+		{"no date", func(t *Torrent) { t.Created = time.Time{}; t.Forget("creation date") },
+			[]string{"creation date"}, nil},
+		{"no creator", func(t *Torrent) { t.Creator = ""; t.Forget("created by") },
+			[]string{"created by"}, nil},
+		{"no comment", func(t *Torrent) { t.Comment = ""; t.Forget("comment") },
+			[]string{"comment", "comment.utf-8"}, nil},
+		{"no web seeds", func(t *Torrent) { t.WebSeeds = nil; t.Forget("url-list") },
+			[]string{"url-list"}, nil},
 		{"no nodes", func(t *Torrent) { t.Nodes = nil; t.Forget("nodes") }, []string{"nodes"}, nil},
-		{"no trackers", func(t *Torrent) { t.Trackers = nil; t.Forget("announce") }, []string{"announce", "announce-list"}, nil},
-		{"the same comment anew", func(t *Torrent) { t.Forget("comment"); t.Comment = "\u00e9" }, []string{"comment", "comment.utf-8"}, []string{"7:comment2:\u00e9"}},
+		{"no trackers", func(t *Torrent) { t.Trackers = nil; t.Forget("announce") },
+			[]string{"announce", "announce-list"}, nil},
+		{"the same comment anew", func(t *Torrent) { t.Forget("comment"); t.Comment = "\u00e9" },
+			[]string{"comment", "comment.utf-8"}, []string{"7:comment2:\u00e9"}},
 	} {
 		torrent := mustParse(t, doc)
 		tt.change(torrent)
@@ -103,20 +115,24 @@ func TestUntouchedKeysKeepTheirBytes(t *testing.T) {
 // is not, and no key may come twice.
 func TestOutsideIsReadLeniently(t *testing.T) {
 	info := "4:info" + enc(single)
-	doc := "\r\nd8:announce09:http://a/ 7:comment 1:c13:creation datei01700000000.5e\n8:encodingi-0e" + info +
+	doc := "\r\nd8:announce09:http://a/ 7:comment 1:c13:creation " +
+		"datei01700000000.5e\n8:encodingi-0e" + info +
 		"5:nodesll1:h5: 0016ee1:xd1:yi007eee"
 	torrent := mustParse(t, doc)
-	if got, want := fmt.Sprint(torrent.Trackers, torrent.Comment, torrent.Created.Unix(), torrent.Nodes), "[[http://a/]]c1700000000 [h:16]"; got != want {
+	if got, want := fmt.Sprint(torrent.Trackers, torrent.Comment, torrent.Created.Unix(),
+		torrent.Nodes), "[[http://a/]]c1700000000 [h:16]"; got != want {
 		t.Errorf("got %s, want %s", got, want)
 	}
-	want := "d8:announce09:http://a/7:comment1:c13:creation datei01700000000.5e8:encodingi-0e" + info + "5:nodesll1:h5: 0016ee1:xd1:yi007eee"
+	want := "d8:announce09:http://a/7:comment1:c13:creation datei01700000000.5e8:encodingi-0e" +
+		info + "5:nodesll1:h5: 0016ee1:xd1:yi007eee"
 	if got := string(torrent.Marshal()); got != want {
 		t.Errorf("written\n%q, want\n%q", got, want)
 	}
 	for _, bad := range []string{
 		"d4:info" + strings.Replace(enc(single), "i16384e", "i016384e", 1) + "e",
 		"d4:info " + strings.Replace(enc(single), "i16384e", " i16384e", 1) + "e",
-		"d" + info + info + "e", "d7:comment1:a7:comment1:b" + info + "e", "d" + info + "1:xd1:yi1e1:yi2eee",
+		"d" + info + info + "e", "d7:comment1:a7:comment1:b" + info + "e",
+		"d" + info + "1:xd1:yi1e1:yi2eee",
 		"d" + info + "12:piece layersd01:xi1eee",
 	} {
 		if _, err := ParseTorrent([]byte(bad)); err == nil {
@@ -127,9 +143,11 @@ func TestOutsideIsReadLeniently(t *testing.T) {
 
 // A new key stands where it belongs in a sorted file.
 func TestNewKeysAreSorted(t *testing.T) {
-	torrent := mustParse(t, enc(dict{"announce", "http://a/", "encoding", "x", "info", single, "zz", 1}))
+	torrent := mustParse(t, enc(dict{"announce", "http://a/", "encoding", "x", "info", single, "zz",
+		1}))
 	torrent.Comment, torrent.Nodes = "c", []string{"h:1"}
-	want := enc(dict{"announce", "http://a/", "comment", "c", "encoding", "x", "info", single, "nodes", list{list{"h", 1}}, "zz", 1})
+	want := enc(dict{"announce", "http://a/", "comment", "c", "encoding", "x", "info", single,
+		"nodes", list{list{"h", 1}}, "zz", 1})
 	if got := string(torrent.Marshal()); got != want {
 		t.Errorf("got %q, want %q", got, want)
 	}
@@ -147,35 +165,63 @@ func TestEditTrackers(t *testing.T) {
 		want       dict
 		tiersAfter string
 	}{
-		{"add to nothing", nil, edit{add: [][]string{{"http://n/"}}}, dict{"announce", "http://n/"}, "[[http://n/]]"},
-		{"add two to nothing", nil, edit{add: [][]string{{"http://n/", "http://n/"}, {"http://m/"}}},
-			dict{"announce", "http://n/", "announce-list", list{list{"http://n/"}, list{"http://m/"}}}, "[[http://n/] [http://m/]]"},
+		{"add to nothing", nil, edit{add: [][]string{{"http://n/"}}}, dict{"announce", "http://n/"},
+			"[[http://n/]]"},
+		{"add two to nothing", nil,
+			edit{add: [][]string{{"http://n/", "http://n/"}, {"http://m/"}}},
+			dict{"announce", "http://n/", "announce-list",
+				list{list{"http://n/"}, list{"http://m/"}}}, "[[http://n/] [http://m/]]"},
 		{"add to one", dict{"announce", " http://a b "}, edit{add: [][]string{{"http://n/"}}},
-			dict{"announce", " http://a b ", "announce-list", list{list{" http://a b "}, list{"http://n/"}}}, "[[http://n/]]"},
-		{"add what is there", dict{"announce", "http://x/a b"}, edit{add: [][]string{{"http://x/a%20b"}}}, dict{"announce", "http://x/a b"}, "[[http://x/a%20b]]"},
-		{"the others keep their bytes", dict{"announce", "http://else/", "announce-list", list{list{" http://x/a b", 5, ""}, "http://bare/", list{}, dict{}}},
+			dict{"announce", " http://a b ", "announce-list",
+				list{list{" http://a b "}, list{"http://n/"}}}, "[[http://n/]]"},
+		{"add what is there", dict{"announce", "http://x/a b"},
+			edit{add: [][]string{{"http://x/a%20b"}}}, dict{"announce", "http://x/a b"},
+			"[[http://x/a%20b]]"},
+		{"the others keep their bytes", dict{"announce", "http://else/", "announce-list",
+			list{list{" http://x/a b", 5, ""}, "http://bare/", list{}, dict{}}},
 			edit{[]string{"http://none/"}, [][]string{{"http://n/", "http://bare/"}}},
-			dict{"announce", "http://else/", "announce-list", list{list{" http://x/a b", 5, ""}, "http://bare/", list{}, dict{}, list{"http://n/"}}},
+			dict{"announce", "http://else/", "announce-list",
+				list{list{" http://x/a b", 5, ""}, "http://bare/", list{}, dict{},
+					list{"http://n/"}}},
 			"[[http://x/a%20b] [http://bare/] [http://n/]]"},
-		{"remove one of a tier", dict{"announce", "http://a/", "announce-list", list{list{"http://a/", "http://x/\xfc", 5}, list{"http://b/"}}},
+		{"remove one of a tier", dict{"announce", "http://a/", "announce-list",
+			list{list{"http://a/", "http://x/\xfc", 5}, list{"http://b/"}}},
 			edit{remove: []string{"http://a/"}},
-			dict{"announce", "http://x/\xfc", "announce-list", list{list{"http://x/\xfc", 5}, list{"http://b/"}}}, "[[http://x/%FC] [http://b/]]"},
-		{"remove as it is shown", dict{"announce", "http://b/", "announce-list", list{list{"http://x/a b"}, list{"http://b/"}}},
-			edit{remove: []string{"http://x/a%20b"}}, dict{"announce", "http://b/", "announce-list", list{list{"http://b/"}}}, "[[http://b/]]"},
-		{"remove as it is written", dict{"announce-list", list{list{"http://x/a b"}, list{"http://b/"}}},
-			edit{remove: []string{"http://x/a b"}}, dict{"announce-list", list{list{"http://b/"}}}, "[[http://b/]]"},
-		{"remove what cannot be used", dict{"announce", "nonsense", "announce-list", list{list{"nonsense", "http://b/"}}},
-			edit{remove: []string{"nonsense"}}, dict{"announce", "http://b/", "announce-list", list{list{"http://b/"}}}, "[[http://b/]]"},
-		{"remove all", dict{"announce", "http://a/", "announce-list", list{list{"http://a/"}, list{"http://b/"}}},
+			dict{"announce", "http://x/\xfc", "announce-list",
+				list{list{"http://x/\xfc", 5}, list{"http://b/"}}}, "[[http://x/%FC] [http://b/]]"},
+		{"remove as it is shown", dict{"announce", "http://b/", "announce-list",
+			list{list{"http://x/a b"}, list{"http://b/"}}},
+			edit{remove: []string{"http://x/a%20b"}},
+			dict{"announce", "http://b/", "announce-list", list{list{"http://b/"}}},
+			"[[http://b/]]"},
+		{"remove as it is written", dict{"announce-list",
+			list{list{"http://x/a b"}, list{"http://b/"}}},
+			edit{remove: []string{"http://x/a b"}}, dict{"announce-list", list{list{"http://b/"}}},
+			"[[http://b/]]"},
+		{"remove what cannot be used", dict{"announce", "nonsense", "announce-list",
+			list{list{"nonsense", "http://b/"}}},
+			edit{remove: []string{"nonsense"}}, dict{"announce", "http://b/", "announce-list",
+				list{list{"http://b/"}}}, "[[http://b/]]"},
+		{"remove all", dict{"announce", "http://a/", "announce-list",
+			list{list{"http://a/"}, list{"http://b/"}}},
 			edit{remove: []string{"http://a/", "http://b/"}}, nil, "[]"},
-		{"remove the only one", dict{"announce", "http://a/"}, edit{remove: []string{"http://a/"}}, nil, "[]"},
-		{"remove what was in announce alone", dict{"announce", "http://a/", "announce-list", list{list{"http://b/"}}},
-			edit{remove: []string{"http://a/"}}, dict{"announce", "http://b/", "announce-list", list{list{"http://b/"}}}, "[[http://b/]]"},
-		{"one for another", dict{"announce", "http://a/"}, edit{[]string{"http://a/"}, [][]string{{"http://n/"}}}, dict{"announce", "http://n/"}, "[[http://n/]]"},
-		{"announce is a number", dict{"announce", 5}, edit{remove: []string{"x"}}, dict{"announce", 5}, "[]"},
-		{"add to a number", dict{"announce", 5}, edit{add: [][]string{{"http://n/"}}}, dict{"announce", "http://n/"}, "[[http://n/]]"},
-		{"nothing", dict{"announce", "http://a/", "announce-list", list{"http://b/", list{"http://a/", "http://a/"}}}, edit{},
-			dict{"announce", "http://a/", "announce-list", list{"http://b/", list{"http://a/", "http://a/"}}}, "[[http://b/] [http://a/]]"},
+		{"remove the only one", dict{"announce", "http://a/"}, edit{remove: []string{"http://a/"}},
+			nil, "[]"},
+		{"remove what was in announce alone", dict{"announce", "http://a/", "announce-list",
+			list{list{"http://b/"}}},
+			edit{remove: []string{"http://a/"}}, dict{"announce", "http://b/", "announce-list",
+				list{list{"http://b/"}}}, "[[http://b/]]"},
+		{"one for another", dict{"announce", "http://a/"},
+			edit{[]string{"http://a/"}, [][]string{{"http://n/"}}}, dict{"announce", "http://n/"},
+			"[[http://n/]]"},
+		{"announce is a number", dict{"announce", 5}, edit{remove: []string{"x"}},
+			dict{"announce", 5}, "[]"},
+		{"add to a number", dict{"announce", 5}, edit{add: [][]string{{"http://n/"}}},
+			dict{"announce", "http://n/"}, "[[http://n/]]"},
+		{"nothing", dict{"announce", "http://a/", "announce-list",
+			list{"http://b/", list{"http://a/", "http://a/"}}}, edit{},
+			dict{"announce", "http://a/", "announce-list",
+				list{"http://b/", list{"http://a/", "http://a/"}}}, "[[http://b/] [http://a/]]"},
 	} {
 		torrent := mustParse(t, enc(torrentDoc(tt.doc...)))
 		torrent.EditTrackers(tt.edit.remove, tt.edit.add)
@@ -196,7 +242,8 @@ func TestEditTrackers(t *testing.T) {
 	// Beyond what is read the rest is kept.
 	doc, _ := odd(t)
 	torrent = mustParse(t, doc)
-	torrent.EditTrackers([]string{"http://t149/announce"}, [][]string{{"http://n/"}, {"http://t148/announce"}})
+	torrent.EditTrackers([]string{"http://t149/announce"},
+		[][]string{{"http://n/"}, {"http://t148/announce"}})
 	got := string(torrent.Marshal())
 	want := strings.Replace(doc, enc(list{"http://t149/announce"}), enc(list{"http://n/"}), 1)
 	if got != want {
@@ -207,8 +254,10 @@ func TestEditTrackers(t *testing.T) {
 // URLs are escaped where they have to be; what cannot be used is kept to be named.
 func TestURLsAsPeopleWriteThem(t *testing.T) {
 	torrent := mustParse(t, enc(torrentDoc(
-		"announce-list", list{list{"http://x/a b/announce?q=\u00fc c"}, list{"udp://exa mple:1/"}, list{"", " "}, list{"dht:x"}},
-		"url-list", list{"http://w/f\xfc/ \r\n", "http://w/100%/", "http://w/a\nb", "http://w/a\nb"},
+		"announce-list", list{list{"http://x/a b/announce?q=\u00fc c"}, list{"udp://exa mple:1/"},
+			list{"", " "}, list{"dht:x"}},
+		"url-list", list{"http://w/f\xfc/ \r\n", "http://w/100%/", "http://w/a\nb",
+			"http://w/a\nb"},
 	)))
 	if got, want := fmt.Sprint(torrent.Trackers, torrent.WebSeeds),
 		"[[http://x/a%20b/announce?q=%C3%BC%20c]] [http://w/f%FC/ http://w/100%25/]"; got != want {
@@ -218,24 +267,29 @@ func TestURLsAsPeopleWriteThem(t *testing.T) {
 	for _, u := range torrent.Unusable {
 		unusable = append(unusable, u.URL)
 	}
-	if want := []string{"udp://exa mple:1/", "dht:x", "http://w/a\nb"}; !slices.Equal(unusable, want) {
+	if want := []string{"udp://exa mple:1/", "dht:x", "http://w/a\nb"}; !slices.Equal(unusable,
+		want) {
 		t.Errorf("unusable %q, want %q", unusable, want)
 	}
 	const hash = "magnet:?xt=urn:btih:0123456789abcdef0123456789abcdef01234567"
-	m, err := ParseMagnet(hash + "&tr=http%3A%2F%2Fx%2Fa%20b%2Fannounce&tr=http://x/c d/announce&tr=http%3A%2F%2Fx%2F%C3%BC" +
+	m, err := ParseMagnet(hash +
+		"&tr=http%3A%2F%2Fx%2Fa%20b%2Fannounce&tr=http://x/c " +
+		"d/announce&tr=http%3A%2F%2Fx%2F%C3%BC" +
 		"&tr=http%3A%2F%2Fx%2F100%&tr=http%3A%2F%2Fx%2F%FC&tr=http%3A%2F%2Fx%2Fa%2520b&tr=&tr=nonsense&ws=http%3A%2F%2Fw%2Fa b&ws=http%3A%2F%2Fw%2Fa%0Ab")
 	if err != nil {
 		t.Fatal(err)
 	}
-	if got, want := fmt.Sprint(m.Trackers, m.WebSeeds), "[http://x/a%20b/announce http://x/c%20d/announce http://x/%C3%BC "+
-		"http://x/100%25 http://x/%FC http://x/a%20b] [http://w/a%20b]"; got != want {
+	if got, want := fmt.Sprint(m.Trackers, m.WebSeeds),
+		"[http://x/a%20b/announce http://x/c%20d/announce http://x/%C3%BC "+
+			"http://x/100%25 http://x/%FC http://x/a%20b] [http://w/a%20b]"; got != want {
 		t.Errorf("got  %s\nwant %s", got, want)
 	}
 	if len(m.Unusable) != 2 || m.Unusable[0].URL != "nonsense" {
 		t.Errorf("unusable %v", m.Unusable)
 	}
 	again, err := ParseMagnet(m.String())
-	if err != nil || !slices.Equal(again.Trackers, m.Trackers) || !slices.Equal(again.WebSeeds, m.WebSeeds) {
+	if err != nil || !slices.Equal(again.Trackers, m.Trackers) ||
+		!slices.Equal(again.WebSeeds, m.WebSeeds) {
 		t.Errorf("written as %s, read as %v, %v", m, again, err)
 	}
 }

@@ -18,7 +18,8 @@ func bind(addrs []netip.AddrPort) (ports []*transport.Pair, err error) {
 	all := len(addrs) == 0
 	if all {
 		addrs = []netip.AddrPort{
-			netip.AddrPortFrom(netip.IPv4Unspecified(), 0), netip.AddrPortFrom(netip.IPv6Unspecified(), 0),
+			netip.AddrPortFrom(netip.IPv4Unspecified(), 0),
+			netip.AddrPortFrom(netip.IPv6Unspecified(), 0),
 		}
 	}
 	for _, addr := range addrs {

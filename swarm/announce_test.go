@@ -40,7 +40,8 @@ func toldTracker(t *testing.T, peer netip.AddrPort) (url string, told <-chan ann
 			}
 			return n
 		}
-		all <- announcement{q.Get("event"), number("uploaded"), number("downloaded"), number("left"), number("port")}
+		all <- announcement{q.Get("event"), number("uploaded"), number("downloaded"),
+			number("left"), number("port")}
 		fmt.Fprint(w, "d8:intervali1800e12:min intervali1800e5:peers6:")
 		w.Write(binary.BigEndian.AppendUint16(peer.Addr().AsSlice(), peer.Port()))
 		fmt.Fprint(w, "e")
@@ -85,7 +86,8 @@ func TestAnnouncesCarryTheNumbers(t *testing.T) {
 	seeder, leecher := newEngine(t), newEngine(t)
 	seedURL, seedTold := toldTracker(t, seeder.Addr())
 	leechURL, leechTold := toldTracker(t, seeder.Addr())
-	seed := add(t, seeder, swarm.Spec{Torrent: torrent, Dir: dir, Complete: true, Trackers: [][]string{{seedURL}}})
+	seed := add(t, seeder, swarm.Spec{Torrent: torrent, Dir: dir, Complete: true,
+		Trackers: [][]string{{seedURL}}})
 	expect(t, "the seed", seedTold, announcement{event: "started"})
 	leech := add(t, leecher, swarm.Spec{
 		Torrent: torrent, Dir: out, Trackers: [][]string{{leechURL}},
@@ -131,7 +133,8 @@ type seedFlags struct {
 	asked chan struct{}
 }
 
-func (d *seedFlags) Peers(ctx context.Context, _ metainfo.Hash, _ uint16, seed bool) iter.Seq[netip.AddrPort] {
+func (d *seedFlags) Peers(ctx context.Context, _ metainfo.Hash, _ uint16,
+	seed bool) iter.Seq[netip.AddrPort] {
 	return func(func(netip.AddrPort) bool) {
 		d.mu.Lock()
 		d.flags = append(d.flags, seed)
@@ -184,7 +187,8 @@ func TestPartialSeedsAreNoSeeds(t *testing.T) {
 	fetch(all, nil)
 	// Without a state folder the part of the piece that both files share is gone.
 	started := <-told
-	if rest := size - have; started.event != "started" || started.left < rest || started.left > rest+32<<10 {
+	if rest := size - have; started.event != "started" || started.left < rest ||
+		started.left > rest+32<<10 {
 		t.Errorf("the rest told %+v of %d bytes", started, rest)
 	}
 	expect(t, "the rest", told, announcement{event: "completed", down: started.left})

@@ -43,7 +43,8 @@ func TestContentChangesWhileSeeding(t *testing.T) {
 	seed := add(t, first, swarm.Spec{Torrent: torrent, Dir: dir, Complete: true})
 	waitDone(t, seed)
 	copied := t.TempDir()
-	mirror := add(t, second, swarm.Spec{Torrent: torrent, Dir: copied, Peers: []string{first.Addr().String()}})
+	mirror := add(t, second, swarm.Spec{Torrent: torrent, Dir: copied,
+		Peers: []string{first.Addr().String()}})
 	waitDone(t, mirror)
 	original := t.TempDir()
 	keep, err := os.ReadFile(filepath.Join(dir, "content/a"))
@@ -53,9 +54,12 @@ func TestContentChangesWhileSeeding(t *testing.T) {
 
 	// The source is changed: only the mirror has that piece now.
 	overwrite(t, filepath.Join(dir, "content/a"), 100_000)
-	leech := add(t, third, swarm.Spec{Torrent: torrent, Dir: original, Peers: []string{first.Addr().String()}})
+	leech := add(t, third, swarm.Spec{Torrent: torrent, Dir: original,
+		Peers: []string{first.Addr().String()}})
 	until(t, seed, "the change was not noticed", func(s swarm.Stats) bool { return s.Have < size })
-	until(t, leech, "what is left did not come", func(s swarm.Stats) bool { return s.Have == size-32<<10 })
+	until(t, leech, "what is left did not come", func(s swarm.Stats) bool {
+		return s.Have == size-32<<10
+	})
 	if s := leech.Stats(); s.Wasted() > 0 {
 		t.Errorf("wrong data was sent: %+v", s)
 	}
@@ -68,9 +72,12 @@ func TestContentChangesWhileSeeding(t *testing.T) {
 	// The mirror is changed: it mends itself from the others.
 	overwrite(t, filepath.Join(copied, "content/sub/b"), 300_000)
 	fourth := newEngine(t)
-	last := add(t, fourth, swarm.Spec{Torrent: torrent, Dir: t.TempDir(), Peers: []string{second.Addr().String()}})
+	last := add(t, fourth, swarm.Spec{Torrent: torrent, Dir: t.TempDir(),
+		Peers: []string{second.Addr().String()}})
 	waitDone(t, last)
-	until(t, mirror, "the mirror did not mend itself", func(s swarm.Stats) bool { return s.Have == size && s.State == swarm.Seeding })
+	until(t, mirror, "the mirror did not mend itself", func(s swarm.Stats) bool {
+		return s.Have == size && s.State == swarm.Seeding
+	})
 	if s := last.Stats(); last.Err() != nil || s.Wasted() > 0 {
 		t.Errorf("%v, %+v", last.Err(), s)
 	}
@@ -103,11 +110,18 @@ func TestContentVanishesWhileSeeding(t *testing.T) {
 		first, second := newEngine(t), newEngine(t)
 		seed := add(t, first, swarm.Spec{Torrent: torrent, Dir: dir, Complete: true})
 		waitDone(t, seed)
-		until(t, seed, tt.name+": not open", func(s swarm.Stats) bool { return s.State == swarm.Seeding })
+		until(t, seed, tt.name+": not open", func(s swarm.Stats) bool {
+			return s.State == swarm.Seeding
+		})
 		tt.change(filepath.Join(dir, "content/a"))
-		leech := add(t, second, swarm.Spec{Torrent: torrent, Dir: t.TempDir(), Peers: []string{first.Addr().String()}})
-		until(t, leech, tt.name+": what is left did not come", func(s swarm.Stats) bool { return s.Have == size-tt.gone })
-		until(t, seed, tt.name+": not noticed", func(s swarm.Stats) bool { return s.Have == size-tt.gone })
+		leech := add(t, second, swarm.Spec{Torrent: torrent, Dir: t.TempDir(),
+			Peers: []string{first.Addr().String()}})
+		until(t, leech, tt.name+": what is left did not come", func(s swarm.Stats) bool {
+			return s.Have == size-tt.gone
+		})
+		until(t, seed, tt.name+": not noticed", func(s swarm.Stats) bool {
+			return s.Have == size-tt.gone
+		})
 		got := leech.Stats()
 		if s := seed.Stats(); s.State != swarm.Seeding || s.Fault != nil || got.Wasted() > 0 {
 			t.Errorf("%s: the source: %+v, %v", tt.name, s, s.Fault)

@@ -27,7 +27,8 @@ const (
 
 // newCrowd returns an engine that takes so many peers for a torrent, the torrent, of
 // which all pieces are the same, and the peers to be.
-func newCrowd(t *testing.T) (e *swarm.Engine, dir string, torrent *metainfo.Torrent, c *lightpeer.Crowd) {
+func newCrowd(t *testing.T) (e *swarm.Engine, dir string, torrent *metainfo.Torrent,
+	c *lightpeer.Crowd) {
 	t.Helper()
 	const size, pieces = 32 << 10, 320
 	piece := make([]byte, size)
@@ -48,18 +49,21 @@ func newCrowd(t *testing.T) (e *swarm.Engine, dir string, torrent *metainfo.Torr
 	if err := f.Close(); err != nil {
 		t.Fatal(err)
 	}
-	if torrent, err = metainfo.Build(t.Context(), metainfo.BuildOptions{Path: path, PieceLength: size}); err != nil {
+	if torrent, err = metainfo.Build(t.Context(), metainfo.BuildOptions{Path: path,
+		PieceLength: size}); err != nil {
 		t.Fatal(err)
 	}
 	e = listen(t, swarm.Config{PeersMax: crowdPeers + 20, TorrentPeersMax: crowdPeers + 20})
 	return e, dir, torrent, lightpeer.New(lightpeer.Crowd{
-		Target: e.Addr(), Layout: torrent.Info().Layout(), Hash: torrent.Info().Hash(), Most: crowdBlocks,
+		Target: e.Addr(), Layout: torrent.Info().Layout(), Hash: torrent.Info().Hash(),
+		Most: crowdBlocks,
 		Data: func(r block.Ref) []byte { return piece[r.Begin:][:r.Length] },
 	})
 }
 
 // gather connects all peers, each from an address of its own.
-func gather(t *testing.T, connect func(context.Context, netip.Addr) (*lightpeer.Peer, error)) []*lightpeer.Peer {
+func gather(t *testing.T, connect func(context.Context,
+	netip.Addr) (*lightpeer.Peer, error)) []*lightpeer.Peer {
 	t.Helper()
 	all := make([]*lightpeer.Peer, crowdPeers)
 	var wait sync.WaitGroup
@@ -68,7 +72,8 @@ func gather(t *testing.T, connect func(context.Context, netip.Addr) (*lightpeer.
 		limit <- struct{}{}
 		wait.Go(func() {
 			defer func() { <-limit }()
-			p, err := connect(context.WithoutCancel(t.Context()), netip.AddrFrom4([4]byte{127, 2, byte(i >> 8), byte(i)}))
+			p, err := connect(context.WithoutCancel(t.Context()),
+				netip.AddrFrom4([4]byte{127, 2, byte(i >> 8), byte(i)}))
 			if err != nil {
 				t.Errorf("peer %d: %v", i, err)
 				return

@@ -24,10 +24,13 @@ func TestConnectionsMax(t *testing.T) {
 		var log bytes.Buffer
 		cfg := Config{PeersMax: tt.asked, Logger: slog.New(slog.NewTextHandler(&log, nil))}
 		if got := connectionsMax(&cfg, tt.descriptors); got != tt.want {
-			t.Errorf("%d asked with %d descriptors: %d, want %d", tt.asked, tt.descriptors, got, tt.want)
+			t.Errorf("%d asked with %d descriptors: %d, want %d", tt.asked, tt.descriptors, got,
+				tt.want)
 		}
-		if said := log.String(); (said != "") != (tt.said != "") || !strings.Contains(said, tt.said) {
-			t.Errorf("%d asked with %d descriptors: said %q, want a line of level %q", tt.asked, tt.descriptors, said, tt.said)
+		if said := log.String(); (said != "") != (tt.said != "") ||
+			!strings.Contains(said, tt.said) {
+			t.Errorf("%d asked with %d descriptors: said %q, want a line of level %q", tt.asked,
+				tt.descriptors, said, tt.said)
 		}
 	}
 }

@@ -15,7 +15,8 @@ import (
 // named is a Discovery that names the same addresses each time.
 type named []netip.AddrPort
 
-func (n named) Peers(ctx context.Context, _ metainfo.Hash, _ uint16, _ bool) iter.Seq[netip.AddrPort] {
+func (n named) Peers(ctx context.Context, _ metainfo.Hash, _ uint16,
+	_ bool) iter.Seq[netip.AddrPort] {
 	return func(yield func(netip.AddrPort) bool) {
 		for _, addr := range n {
 			if !yield(addr) {
@@ -28,7 +29,8 @@ func (n named) Peers(ctx context.Context, _ metainfo.Hash, _ uint16, _ bool) ite
 
 // victims listens on ports of an address that belong to no peer: whoever connects is
 // counted and sent away, as by a server of another protocol.
-func victims(t *testing.T, ip string, ports int) (addrs []netip.AddrPort, connections *atomic.Int32) {
+func victims(t *testing.T, ip string, ports int) (addrs []netip.AddrPort,
+	connections *atomic.Int32) {
 	t.Helper()
 	connections = new(atomic.Int32)
 	for range ports {
@@ -76,7 +78,8 @@ func TestOneHostManyTorrents(t *testing.T) {
 	const torrents = 10
 	for _, encryption := range []Encryption{EncryptionOff, EncryptionAllowed} {
 		addrs, connections := victims(t, "127.0.0.77", 8)
-		e, err := Listen(Config{Listen: []netip.AddrPort{netip.MustParseAddrPort("127.0.0.1:0")}, Encryption: encryption})
+		e, err := Listen(Config{Listen: []netip.AddrPort{netip.MustParseAddrPort("127.0.0.1:0")},
+			Encryption: encryption})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -96,7 +99,9 @@ func TestOneHostManyTorrents(t *testing.T) {
 				t.Fatal(err)
 			}
 		}
-		awaitTrue(t, "the end of all dials", func() bool { return idle(e) && connections.Load() >= limit.DialsPerSourceMax })
+		awaitTrue(t, "the end of all dials", func() bool {
+			return idle(e) && connections.Load() >= limit.DialsPerSourceMax
+		})
 		if n := connections.Load(); n != limit.DialsPerSourceMax {
 			t.Errorf("%d connections to one host, want %d", n, limit.DialsPerSourceMax)
 		}
@@ -108,18 +113,22 @@ func TestOneHostManyTorrents(t *testing.T) {
 func TestNamedByTheUserManyTorrents(t *testing.T) {
 	const torrents = 10
 	addrs, connections := victims(t, "127.0.0.1", 1)
-	e, err := Listen(Config{Listen: []netip.AddrPort{netip.MustParseAddrPort("127.0.0.1:0")}, Encryption: EncryptionOff})
+	e, err := Listen(Config{Listen: []netip.AddrPort{netip.MustParseAddrPort("127.0.0.1:0")},
+		Encryption: EncryptionOff})
 	if err != nil {
 		t.Fatal(err)
 	}
 	defer e.Close()
 	for i := range torrents {
 		m := metainfo.Magnet{V1: metainfo.Hash{byte(i + 1)}, HasV1: true}
-		if _, err := e.Add(Spec{Magnet: m, Dir: t.TempDir(), Peers: []string{addrs[0].String()}}); err != nil {
+		if _, err := e.Add(Spec{Magnet: m, Dir: t.TempDir(),
+			Peers: []string{addrs[0].String()}}); err != nil {
 			t.Fatal(err)
 		}
 	}
-	awaitTrue(t, "a dial of each torrent, and another", func() bool { return connections.Load() > torrents })
+	awaitTrue(t, "a dial of each torrent, and another", func() bool {
+		return connections.Load() > torrents
+	})
 	if n := connections.Load(); n > limit.DialsNamedMax {
 		t.Errorf("%d connections, want at most %d", n, limit.DialsNamedMax)
 	}

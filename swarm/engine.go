@@ -146,7 +146,8 @@ type Engine struct {
 	mu       sync.Mutex
 	torrents map[metainfo.Hash]*Torrent // by Hash
 	aliases  map[metainfo.Hash]*Torrent // by the other info-hash of hybrids
-	hidden   map[mse.ID]metainfo.Hash   // the keys of both, by what stands for them in encrypted handshakes
+	// the keys of both, by what stands for them in encrypted handshakes
+	hidden map[mse.ID]metainfo.Hash
 }
 
 // Listen starts an Engine: it binds the ports, and accepts connections from
@@ -232,7 +233,8 @@ func connectionsMax(cfg *Config, descriptors int) int {
 	if cfg.PeersMax > 0 {
 		level = slog.LevelWarn
 	}
-	cfg.Logger.Log(context.Background(), level, "fewer connections, for want of descriptors (see ulimit -n)",
+	cfg.Logger.Log(context.Background(), level,
+		"fewer connections, for want of descriptors (see ulimit -n)",
 		"connections", most, "asked", asked, "descriptors", descriptors)
 	return most
 }

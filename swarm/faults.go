@@ -31,7 +31,8 @@ func faultOf(err error) core.DialFault {
 		return core.FaultRefused
 	case is(os.ErrDeadlineExceeded, context.DeadlineExceeded, syscall.ETIMEDOUT):
 		return core.FaultTimeout
-	case is(syscall.ENETUNREACH, syscall.EHOSTUNREACH, syscall.EADDRNOTAVAIL, syscall.EACCES, syscall.EPERM):
+	case is(syscall.ENETUNREACH, syscall.EHOSTUNREACH, syscall.EADDRNOTAVAIL, syscall.EACCES,
+		syscall.EPERM):
 		return core.FaultUnreachable
 	case is(peer.ErrOtherHash):
 		return core.FaultOtherTorrent

@@ -49,11 +49,16 @@ func TestFaultsOfDials(t *testing.T) {
 		gone.Addr().String(),     // refuses
 		answering(t, ""),         // hangs up
 		stranger.Addr().String(), // hangs up: it has no such torrent
-		answering(t, "HTTP/1.1 400 Bad Request\r\nConnection: close\r\nContent-Length: 0\r\n\r\n........"),
-		answering(t, "\x13BitTorrent protocol\x00\x00\x00\x00\x00\x00\x00\x00"+string(hash[:])+"-XX0000-abcdefghijkl"),
+		answering(t, "HTTP/1.1 400 Bad Request\r\nConnection: close\r\nContent-Length: "+
+			"0\r\n\r\n........"),
+		answering(t, "\x13BitTorrent protocol\x00\x00\x00\x00\x00\x00\x00\x00"+string(hash[:])+
+			"-XX0000-abcdefghijkl"),
 	}})
-	want := core.Unmet{core.FaultRefused: 1, core.FaultHungUp: 2, core.FaultProtocol: 1, core.FaultOtherTorrent: 1}
-	until(t, leech, "not all dials failed as expected", func(s swarm.Stats) bool { return s.Unmet == want })
+	want := core.Unmet{core.FaultRefused: 1, core.FaultHungUp: 2, core.FaultProtocol: 1,
+		core.FaultOtherTorrent: 1}
+	until(t, leech, "not all dials failed as expected", func(s swarm.Stats) bool {
+		return s.Unmet == want
+	})
 	if s := leech.Stats(); s.PeersMet != 0 || s.PeersKnown != 5 {
 		t.Errorf("%d met of %d, want none of 5", s.PeersMet, s.PeersKnown)
 	}

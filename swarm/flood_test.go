@@ -28,24 +28,31 @@ func TestFloodsCostLittle(t *testing.T) {
 		hello    []wire.Message
 		messages func(i int) wire.Message
 	}{
-		{"requests", 200_000, []wire.Message{say(wire.HaveNone), say(wire.Interested)}, func(i int) wire.Message {
-			return request(block.Ref{Piece: uint32(i % 100), Length: block.Size})
-		}},
-		{"long requests", 200_000, []wire.Message{say(wire.HaveNone), say(wire.Interested)}, func(i int) wire.Message {
-			return request(block.Ref{Piece: uint32(i % 100), Length: 2 * block.Size})
-		}},
-		{"requests and cancels", 200_000, []wire.Message{say(wire.HaveNone), say(wire.Interested)}, func(i int) wire.Message {
-			m := request(block.Ref{Piece: uint32(i / 2 % 100), Length: block.Size})
-			if i%2 == 1 {
-				m.ID = wire.Cancel
-			}
-			return m
-		}},
-		{"metadata requests", 100_000, []wire.Message{extended(0, wire.AppendExtHandshake(nil, metadata))}, func(int) wire.Message {
-			return extended(uint8(wire.ExtMetadata), wire.AppendMetadata(nil, wire.Metadata{Type: wire.MetadataRequest}))
-		}},
+		{"requests", 200_000, []wire.Message{say(wire.HaveNone), say(wire.Interested)},
+			func(i int) wire.Message {
+				return request(block.Ref{Piece: uint32(i % 100), Length: block.Size})
+			}},
+		{"long requests", 200_000, []wire.Message{say(wire.HaveNone), say(wire.Interested)},
+			func(i int) wire.Message {
+				return request(block.Ref{Piece: uint32(i % 100), Length: 2 * block.Size})
+			}},
+		{"requests and cancels", 200_000, []wire.Message{say(wire.HaveNone), say(wire.Interested)},
+			func(i int) wire.Message {
+				m := request(block.Ref{Piece: uint32(i / 2 % 100), Length: block.Size})
+				if i%2 == 1 {
+					m.ID = wire.Cancel
+				}
+				return m
+			}},
+		{"metadata requests", 100_000,
+			[]wire.Message{extended(0, wire.AppendExtHandshake(nil, metadata))},
+			func(int) wire.Message {
+				return extended(uint8(wire.ExtMetadata),
+					wire.AppendMetadata(nil, wire.Metadata{Type: wire.MetadataRequest}))
+			}},
 		{"large extension handshakes", 1000, nil, func(int) wire.Message {
-			return extended(0, append([]byte("d1:v120000:"), append(bytes.Repeat([]byte{'v'}, 120_000), 'e')...))
+			return extended(0, append([]byte("d1:v120000:"),
+				append(bytes.Repeat([]byte{'v'}, 120_000), 'e')...))
 		}},
 	} {
 		t.Run(c.name, func(t *testing.T) {
@@ -67,7 +74,8 @@ func TestFloodsCostLittle(t *testing.T) {
 				}
 			}
 			if used = heap() - used; used > floodHeapMax {
-				t.Errorf("%d KiB of heap after %d messages, want at most %d", used>>10, sent, floodHeapMax>>10)
+				t.Errorf("%d KiB of heap after %d messages, want at most %d", used>>10, sent,
+					floodHeapMax>>10)
 			}
 			t.Logf("%d messages went out, %d KiB of heap", sent, used>>10)
 		})
@@ -122,6 +130,7 @@ func shareLimits(t *testing.T, limits swarm.Config) {
 	before := moved(crowd.Stats())
 	waitDone(t, lone)
 	if got := moved(crowd.Stats()) - before; got < size*2/3 || got > size*3/2 {
-		t.Errorf("a torrent with %d peers has moved %d bytes while one with one peer moved %d", peers, got, size)
+		t.Errorf("a torrent with %d peers has moved %d bytes while one with one peer moved %d",
+			peers, got, size)
 	}
 }

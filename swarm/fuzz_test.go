@@ -43,7 +43,8 @@ func makeTorrent(t testing.TB, dir string) *metainfo.Torrent {
 	if err := os.WriteFile(path, content, 0o644); err != nil {
 		t.Fatal(err)
 	}
-	torrent, err := metainfo.Build(t.Context(), metainfo.BuildOptions{Path: path, PieceLength: 16 << 10})
+	torrent, err := metainfo.Build(t.Context(), metainfo.BuildOptions{Path: path,
+		PieceLength: 16 << 10})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -54,7 +55,8 @@ func newLiveSwarm(t *testing.T, info *metainfo.Torrent, dir, out string, magnet 
 	s := &liveSwarm{t: t, info: info}
 	for i := range s.engines {
 		s.engines[i] = start(Config{
-			PeerIDPrefix: defaultPeerIDPrefix, MemoryMax: 6 << 20, Logger: slog.New(slog.DiscardHandler),
+			PeerIDPrefix: defaultPeerIDPrefix, MemoryMax: 6 << 20,
+			Logger: slog.New(slog.DiscardHandler),
 		}, nil)
 	}
 	spec := Spec{Torrent: info, Dir: out}
@@ -73,7 +75,8 @@ func newLiveSwarm(t *testing.T, info *metainfo.Torrent, dir, out string, magnet 
 }
 
 func allFeatures() wire.Reserved {
-	return wire.Reserved{}.With(wire.FeatureFast).With(wire.FeatureExtension).With(wire.FeatureDHT).With(wire.FeatureV2)
+	return wire.Reserved{}.With(wire.FeatureFast).With(wire.FeatureExtension).With(
+		wire.FeatureDHT).With(wire.FeatureV2)
 }
 
 // addr returns an address that no other has.
@@ -86,7 +89,8 @@ func (s *liveSwarm) addr() netip.AddrPort {
 // his end.
 func (s *liveSwarm) meet(to *Torrent, id [20]byte) net.Conn {
 	near, far := net.Pipe()
-	to.join(peer.Shaken{Conn: near, Theirs: wire.Hello{InfoHash: to.hash, PeerID: id, Reserved: allFeatures()}}, s.addr(), false)
+	to.join(peer.Shaken{Conn: near, Theirs: wire.Hello{InfoHash: to.hash, PeerID: id,
+		Reserved: allFeatures()}}, s.addr(), false)
 	return far
 }
 
@@ -123,7 +127,8 @@ func (s *liveSwarm) finish() {
 		from *Torrent
 	}{{s.seed, near, s.leech}, {s.leech, far, s.seed}} {
 		end.to.join(peer.Shaken{
-			Conn: end.conn, Theirs: wire.Hello{InfoHash: end.to.hash, PeerID: end.from.peerID, Reserved: allFeatures()},
+			Conn: end.conn, Theirs: wire.Hello{InfoHash: end.to.hash, PeerID: end.from.peerID,
+				Reserved: allFeatures()},
 		}, addrs[i], i == 1)
 	}
 	select {
@@ -154,27 +159,37 @@ func hostileStreams() [][]byte {
 		return wire.Message{ID: wire.Extended, Ext: number, Payload: []byte(payload)}
 	}
 	list := []wire.Message{
-		{ID: wire.HaveAll}, {ID: wire.HaveNone}, {ID: wire.Unchoke}, {ID: wire.Interested}, {ID: wire.Choke}, {ID: wire.NotInterested},
-		{ID: wire.Bitfield, Payload: []byte{0xff, 0xc0}}, {ID: wire.Bitfield, Payload: []byte{0xff, 0xff}},
-		{ID: wire.Have, Ref: block.Ref{Piece: 3}}, {ID: wire.Have, Ref: block.Ref{Piece: 1<<32 - 1}},
+		{ID: wire.HaveAll}, {ID: wire.HaveNone}, {ID: wire.Unchoke}, {ID: wire.Interested},
+		{ID: wire.Choke}, {ID: wire.NotInterested},
+		{ID: wire.Bitfield, Payload: []byte{0xff, 0xc0}},
+		{ID: wire.Bitfield, Payload: []byte{0xff, 0xff}},
+		{ID: wire.Have, Ref: block.Ref{Piece: 3}},
+		{ID: wire.Have, Ref: block.Ref{Piece: 1<<32 - 1}},
 		{ID: wire.Request, Ref: block.Ref{Piece: 1, Length: block.Size}},
 		{ID: wire.Request, Ref: block.Ref{Piece: 1, Begin: 1<<32 - 1, Length: 2}},
 		{ID: wire.Cancel, Ref: block.Ref{Piece: 1, Length: block.Size}},
 		{ID: wire.Reject, Ref: block.Ref{Piece: 1, Length: block.Size}},
-		{ID: wire.Suggest, Ref: block.Ref{Piece: 2}}, {ID: wire.AllowedFast, Ref: block.Ref{Piece: 2}},
+		{ID: wire.Suggest, Ref: block.Ref{Piece: 2}},
+		{ID: wire.AllowedFast, Ref: block.Ref{Piece: 2}},
 		{ID: wire.Piece, Ref: block.Ref{Piece: 1}, Payload: make([]byte, 100)},
 		{ID: wire.Port, Port: 6881}, {ID: wire.KeepAlive}, {ID: 99, Payload: []byte("x")},
 		ext(0, "d1:md11:lt_donthavei7e11:upload_onlyi3e12:ut_holepunchi4e11:ut_metadatai2e6:ut_pexi1ee13:metadata_sizei500e4:reqqi250e1:v4:teste"),
-		ext(0, "d1:mde4:reqqi0ee"), ext(0, "d1:mi1e13:metadata_sizei4611686018427387904ee"), ext(0, "d1:md6:ut_pexi-1e11:ut_metadatai256eee"),
-		ext(0, "d6:yourip3:abc1:pi70000ee"), ext(0, "i1e"), ext(0, ""), ext(0, "d"), ext(0, strings.Repeat("l", 200)),
+		ext(0, "d1:mde4:reqqi0ee"), ext(0, "d1:mi1e13:metadata_sizei4611686018427387904ee"),
+		ext(0, "d1:md6:ut_pexi-1e11:ut_metadatai256eee"),
+		ext(0, "d6:yourip3:abc1:pi70000ee"), ext(0, "i1e"), ext(0, ""), ext(0, "d"),
+		ext(0, strings.Repeat("l", 200)),
 		ext(0, "d1:md1:ai1e1:ai2eee"), ext(0, "d1:v99999999999:xe"), ext(0, "d1:vi1ee"),
 	}
 	for number := range uint8(8) {
 		for _, payload := range []string{
-			"d8:msg_typei0e5:piecei0ee", "d8:msg_typei1e5:piecei0e10:total_sizei500ee" + strings.Repeat("x", 500),
-			"d8:msg_typei2e5:piecei0ee", "d8:msg_typei-1e5:piecei4294967296ee", "d8:msg_typei7ee", "d5:piecei9999999ee",
-			"d5:added6:\x01\x02\x03\x04\x00\x507:added.f1:\x002:xx0:e", "d5:added5:abcdee", "d5:added6:\x7f\x00\x00\x01\x1a\xe1e",
-			"d6:added618:" + strings.Repeat("\x20", 18) + "7:dropped6:\x01\x02\x03\x04\x00\x50e", "d5:addedi1ee",
+			"d8:msg_typei0e5:piecei0ee", "d8:msg_typei1e5:piecei0e10:total_sizei500ee" +
+				strings.Repeat("x", 500),
+			"d8:msg_typei2e5:piecei0ee", "d8:msg_typei-1e5:piecei4294967296ee", "d8:msg_typei7ee",
+			"d5:piecei9999999ee",
+			"d5:added6:\x01\x02\x03\x04\x00\x507:added.f1:\x002:xx0:e", "d5:added5:abcdee",
+			"d5:added6:\x7f\x00\x00\x01\x1a\xe1e",
+			"d6:added618:" + strings.Repeat("\x20", 18) + "7:dropped6:\x01\x02\x03\x04\x00\x50e",
+			"d5:addedi1ee",
 			"\x00\x00\x00\x01", "\xff\xff\xff\xff", "\x00", "\x01", "\x02", "",
 			"\x00\x00\x01\x02\x03\x04\x1a\xe1", "\x01\x00\x01\x02\x03\x04\x1a\xe1\x00\x00\x00\x00",
 			"\x02\x01" + strings.Repeat("\x20", 16) + "\x1a\xe1\x00\x00\x00\x04", "\x00\x07\x01",
@@ -183,7 +198,8 @@ func hostileStreams() [][]byte {
 		}
 	}
 	r := wire.AppendHashRange(nil, wire.HashRange{Base: 0, Index: 0, Length: 2})
-	list = append(list, wire.Message{ID: wire.HashRequest, Payload: r}, wire.Message{ID: wire.HashReject, Payload: r},
+	list = append(list, wire.Message{ID: wire.HashRequest, Payload: r},
+		wire.Message{ID: wire.HashReject, Payload: r},
 		wire.Message{ID: wire.Hashes, Payload: append(r, make([]byte, 64)...)})
 	var streams [][]byte
 	var all []byte
@@ -192,7 +208,8 @@ func hostileStreams() [][]byte {
 		streams = append(streams, one)
 		all = append(all, one...)
 	}
-	return append(streams, all, []byte{255, 255, 255, 255, 20}, []byte{0, 0, 0, 9, 7, 0, 0, 0, 0, 0, 0, 0, 0}, nil)
+	return append(streams, all, []byte{255, 255, 255, 255, 20},
+		[]byte{0, 0, 0, 9, 7, 0, 0, 0, 0, 0, 0, 0, 0}, nil)
 }
 
 // FuzzSwarm lets peers say any bytes to a seed and to a downloader, with and
@@ -215,7 +232,8 @@ func FuzzSwarm(f *testing.F) {
 		synctest.Test(t, func(t *testing.T) {
 			s := newLiveSwarm(t, info, dir, out, magnet)
 			s.attack(s.leech, stream, int(part)+1)
-			s.attack(s.leech, append(wire.Append(nil, &wire.Message{ID: wire.HaveAll}), stream...), len(stream)+10)
+			s.attack(s.leech, append(wire.Append(nil, &wire.Message{ID: wire.HaveAll}), stream...),
+				len(stream)+10)
 			s.attack(s.seed, stream, int(part)+1)
 			s.finish()
 		})

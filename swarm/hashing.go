@@ -28,7 +28,9 @@ func (l *loop) eachChunk(piece uint32, f func(chunk []byte)) error {
 // hashBlocks tells the core the hashes of the blocks of a piece.
 func (l *loop) hashBlocks(piece uint32) {
 	var hashes []metainfo.Hash256
-	err := l.eachChunk(piece, func(chunk []byte) { hashes = append(hashes, metainfo.BlockHashes(chunk)...) })
+	err := l.eachChunk(piece, func(chunk []byte) {
+		hashes = append(hashes, metainfo.BlockHashes(chunk)...)
+	})
 	if err != nil {
 		l.log.Info("hashing the blocks of a piece", "piece", piece, "err", err)
 		hashes = nil

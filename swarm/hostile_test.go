@@ -72,7 +72,8 @@ func (fs *foes) attack(count int, id [20]byte, act func(*foe)) {
 	fs.t.Helper()
 	for n := range count {
 		f := &foe{
-			n: n, conn: fs.dial(n), info: fs.info, target: fs.target, hash: fs.info.Hash(), id: id, stop: fs.stop,
+			n: n, conn: fs.dial(n), info: fs.info, target: fs.target, hash: fs.info.Hash(), id: id,
+			stop: fs.stop,
 		}
 		if f.id == ([20]byte{}) {
 			copy(f.id[:], fmt.Sprintf("-XX0000-%012d", n))
@@ -214,17 +215,20 @@ var hostile = []hostilePeer{
 	}},
 	{name: "requests unread", count: 4, heap: 12 << 20, act: func(f *foe) {
 		f.send(say(wire.HaveNone), say(wire.Interested))
-		f.flood(request(block.Ref{Length: block.Size}), request(block.Ref{Piece: 1, Length: block.Size}))
+		f.flood(request(block.Ref{Length: block.Size}),
+			request(block.Ref{Piece: 1, Length: block.Size}))
 	}},
 	{name: "impossible requests", count: 2, act: func(f *foe) {
 		f.send(say(wire.Interested))
-		f.flood(request(block.Ref{Piece: 1 << 31, Begin: 1<<32 - 1, Length: 1<<32 - 1}), request(block.Ref{}),
+		f.flood(request(block.Ref{Piece: 1 << 31, Begin: 1<<32 - 1, Length: 1<<32 - 1}),
+			request(block.Ref{}),
 			wire.Message{ID: wire.Cancel, Ref: block.Ref{Piece: 1 << 31, Length: 1}})
 	}},
 	{name: "metadata requests unread", count: 4, heap: 12 << 20, act: func(f *foe) {
 		h := wire.ExtHandshake{Extensions: wire.OurExtensions(wire.ExtMetadata)}
 		f.send(extended(0, wire.AppendExtHandshake(nil, h)))
-		f.flood(extended(uint8(wire.ExtMetadata), wire.AppendMetadata(nil, wire.Metadata{Type: wire.MetadataRequest})))
+		f.flood(extended(uint8(wire.ExtMetadata), wire.AppendMetadata(nil,
+			wire.Metadata{Type: wire.MetadataRequest})))
 	}},
 	{name: "length of 4 GiB", count: 2, heap: 8 << 20, act: func(f *foe) {
 		f.raw([]byte{255, 255, 255, 255, byte(wire.Extended)})
@@ -239,7 +243,8 @@ var hostile = []hostilePeer{
 		f.hold()
 	}},
 	{name: "have out of range", count: 1, act: func(f *foe) {
-		f.send(piece(wire.Have, 1<<32-1), piece(wire.Suggest, 1<<31), piece(wire.AllowedFast, 1<<31))
+		f.send(piece(wire.Have, 1<<32-1), piece(wire.Suggest, 1<<31),
+			piece(wire.AllowedFast, 1<<31))
 		f.hold()
 	}},
 	{name: "bitfields again and again", count: 2, act: func(f *foe) {
@@ -282,7 +287,8 @@ var hostile = []hostilePeer{
 		for i := range 3000 {
 			fmt.Fprintf(&names, "7:x%06di%de", i, i)
 		}
-		f.send(extended(0, []byte("d1:md"+names.String()+"e13:metadata_sizei4611686018427387904e4:reqqi-1e1:v1000:"+
+		f.send(extended(0, []byte("d1:md"+names.String()+
+			"e13:metadata_sizei4611686018427387904e4:reqqi-1e1:v1000:"+
 			strings.Repeat("\x1b", 1000)+"e")))
 		f.send(extended(0, []byte("d1:m"+strings.Repeat("l", 20_000)+strings.Repeat("e", 20_001))))
 		f.flood(extended(0, []byte("d1:mi1e1:pi70000e4:reqqi99999999999e13:metadata_sizei1eee")))
@@ -294,22 +300,26 @@ var hostile = []hostilePeer{
 		f.send(say(wire.HaveAll))
 		var list []wire.Message
 		for i := range uint32(1000) {
-			list = append(list, piece(wire.Suggest, i%32), piece(wire.AllowedFast, i%32), piece(wire.Have, i%32))
+			list = append(list, piece(wire.Suggest, i%32), piece(wire.AllowedFast, i%32),
+				piece(wire.Have, i%32))
 		}
 		f.flood(list...)
 	}},
 	{name: "PEX bombs", count: 2, act: func(f *foe) {
 		var m wire.PEX
 		for i := range 50 {
-			m.Added = append(m.Added, wire.PEXPeer{Addr: netip.AddrPortFrom(f.target.Addr(), uint16(1+i))})
+			m.Added = append(m.Added, wire.PEXPeer{Addr: netip.AddrPortFrom(f.target.Addr(),
+				uint16(1+i))})
 		}
 		m.Added = append(m.Added[:40:40], wire.PEXPeer{Addr: f.target})
-		f.send(extended(0, wire.AppendExtHandshake(nil, wire.ExtHandshake{Extensions: wire.OurExtensions(wire.ExtPEX)})))
+		f.send(extended(0, wire.AppendExtHandshake(nil,
+			wire.ExtHandshake{Extensions: wire.OurExtensions(wire.ExtPEX)})))
 		f.flood(extended(uint8(wire.ExtPEX), wire.AppendPEX(nil, m)))
 	}},
 	{name: "hashes that nobody asked for", count: 1, act: func(f *foe) {
 		r := wire.AppendHashRange(nil, wire.HashRange{Length: 2})
-		f.flood(wire.Message{ID: wire.HashRequest, Payload: r}, wire.Message{ID: wire.HashReject, Payload: r},
+		f.flood(wire.Message{ID: wire.HashRequest, Payload: r},
+			wire.Message{ID: wire.HashReject, Payload: r},
 			wire.Message{ID: wire.Hashes, Payload: append(r, make([]byte, 64)...)})
 	}},
 	{name: "keep-alives and unknown messages", count: 2, act: func(f *foe) {
@@ -326,7 +336,8 @@ func leaks(t *testing.T, before int) {
 		case <-tick:
 		case <-deadline:
 			buf := make([]byte, 1<<20)
-			t.Fatalf("%d goroutines, %d before:\n%s", runtime.NumGoroutine(), before, buf[:runtime.Stack(buf, true)])
+			t.Fatalf("%d goroutines, %d before:\n%s", runtime.NumGoroutine(), before,
+				buf[:runtime.Stack(buf, true)])
 		}
 	}
 }
@@ -406,7 +417,8 @@ func TestHostilePeersOfDownload(t *testing.T) {
 		}
 		sameContent(t, dir, out)
 		s := leech.Stats()
-		if garbage, most := s.Waste[core.ReasonBadPiece], int64(h.count*2*torrent.Info().Layout().PieceLength); garbage > most {
+		if garbage, most := s.Waste[core.ReasonBadPiece],
+			int64(h.count*2*torrent.Info().Layout().PieceLength); garbage > most {
 			t.Errorf("%d bytes of garbage, want at most %d", garbage, most)
 		}
 		if used = heap() - used; h.heap > 0 && used > h.heap {
@@ -453,7 +465,9 @@ func TestStolenPeerIDs(t *testing.T) {
 			}
 			foes := newFoes(t, torrent.Info(), leecher.Addr())
 			defer foes.end()
-			foes.attack(5, peerIDAt(t, torrent.Info(), victim), func(f *foe) { f.seed(func(block.Ref) {}) })
+			foes.attack(5, peerIDAt(t, torrent.Info(), victim), func(f *foe) {
+				f.seed(func(block.Ref) {})
+			})
 			leech.AddPeer(seeder.Addr())
 			waitDone(t, leech)
 			if err := leech.Err(); err != nil {
@@ -500,7 +514,8 @@ func TestHostileMetadata(t *testing.T) {
 	dir, torrent := makeContent(t, 1<<20)
 	raw := torrent.Info().Raw()
 	offer := func(f *foe, size int) {
-		h := wire.ExtHandshake{Extensions: wire.OurExtensions(wire.ExtMetadata), MetadataSize: int64(size)}
+		h := wire.ExtHandshake{Extensions: wire.OurExtensions(wire.ExtMetadata),
+			MetadataSize: int64(size)}
 		f.send(say(wire.HaveAll), extended(0, wire.AppendExtHandshake(nil, h)))
 	}
 	reply := func(f *foe, answer func(m wire.Metadata) []byte) {
@@ -508,7 +523,8 @@ func TestHostileMetadata(t *testing.T) {
 			if m.ID != wire.Extended || m.Ext != uint8(wire.ExtMetadata) {
 				return
 			}
-			if q, err := wire.ParseMetadata(m.Payload); err == nil && q.Type == wire.MetadataRequest {
+			if q, err := wire.ParseMetadata(m.Payload); err == nil &&
+				q.Type == wire.MetadataRequest {
 				f.send(extended(uint8(wire.ExtMetadata), answer(q)))
 			}
 		})
@@ -525,7 +541,8 @@ func TestHostileMetadata(t *testing.T) {
 			offer(f, len(raw))
 			reply(f, func(q wire.Metadata) []byte {
 				return wire.AppendMetadata(nil, wire.Metadata{
-					Type: wire.MetadataData, Piece: q.Piece, TotalSize: int64(len(raw)), Data: make([]byte, len(raw)),
+					Type: wire.MetadataData, Piece: q.Piece, TotalSize: int64(len(raw)),
+					Data: make([]byte, len(raw)),
 				})
 			})
 		}},
@@ -533,14 +550,16 @@ func TestHostileMetadata(t *testing.T) {
 			offer(f, wire.MetadataSizeMax)
 			reply(f, func(q wire.Metadata) []byte {
 				return wire.AppendMetadata(nil, wire.Metadata{
-					Type: wire.MetadataData, Piece: q.Piece, TotalSize: wire.MetadataSizeMax, Data: make([]byte, wire.MetadataBlock),
+					Type: wire.MetadataData, Piece: q.Piece, TotalSize: wire.MetadataSizeMax,
+					Data: make([]byte, wire.MetadataBlock),
 				})
 			})
 		}},
 		{"rejects", func(f *foe) {
 			offer(f, len(raw))
 			reply(f, func(q wire.Metadata) []byte {
-				return wire.AppendMetadata(nil, wire.Metadata{Type: wire.MetadataReject, Piece: q.Piece})
+				return wire.AppendMetadata(nil, wire.Metadata{Type: wire.MetadataReject,
+					Piece: q.Piece})
 			})
 		}},
 		{"answers what was not asked", func(f *foe) {
@@ -586,7 +605,8 @@ func TestChurn(t *testing.T) {
 	for range 4 {
 		foes.attack(60, [20]byte{}, func(f *foe) {
 			have := bits.New(f.info.Layout().Pieces())
-			f.send(wire.Message{ID: wire.Bitfield, Payload: have.AppendWire(nil)}, say(wire.Interested),
+			f.send(wire.Message{ID: wire.Bitfield, Payload: have.AppendWire(nil)},
+				say(wire.Interested),
 				request(block.Ref{Length: block.Size}))
 			f.conn.Close()
 		})
@@ -642,7 +662,8 @@ func TestSlowReaders(t *testing.T) {
 	for name, act := range map[string]func(f *foe){
 		"ask without end": func(f *foe) {
 			f.send(say(wire.HaveNone), say(wire.Interested))
-			f.flood(request(block.Ref{Length: block.Size}), request(block.Ref{Piece: 1, Length: block.Size}))
+			f.flood(request(block.Ref{Length: block.Size}),
+				request(block.Ref{Piece: 1, Length: block.Size}))
 		},
 		"ask for all once": func(f *foe) {
 			f.send(say(wire.HaveNone), say(wire.Interested))

@@ -95,7 +95,8 @@ func TestTwoFacedHybrid(t *testing.T) {
 	refused := func(t *testing.T, leech *swarm.Torrent) {
 		t.Helper()
 		waitDone(t, leech)
-		if err := leech.Err(); !errors.Is(err, storage.ErrConflict) || !strings.Contains(err.Error(), "contradicts itself") {
+		if err := leech.Err(); !errors.Is(err, storage.ErrConflict) ||
+			!strings.Contains(err.Error(), "contradicts itself") {
 			t.Errorf("got %v, want that the torrent contradicts itself", err)
 		}
 	}
@@ -108,14 +109,16 @@ func TestTwoFacedHybrid(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			leech := add(t, newEngine(t), swarm.Spec{Torrent: fresh, Dir: t.TempDir(), Peers: peers})
+			leech := add(t, newEngine(t), swarm.Spec{Torrent: fresh, Dir: t.TempDir(),
+				Peers: peers})
 			refused(t, leech)
 			for name, magnet := range topics(two.torrent) {
 				if half == "v2" && name == "btih alone" {
 					continue // what fails by the only hash that is known is a peer's fault
 				}
 				t.Run(name, func(t *testing.T) {
-					leech := add(t, newEngine(t), swarm.Spec{Magnet: magnet, Dir: t.TempDir(), Peers: peers})
+					leech := add(t, newEngine(t), swarm.Spec{Magnet: magnet, Dir: t.TempDir(),
+						Peers: peers})
 					refused(t, leech)
 				})
 			}
@@ -153,7 +156,8 @@ func TestContradictionsOverTheWire(t *testing.T) {
 			hash := sha1.Sum(c.raw)
 			leecher := newEngine(t)
 			leech := add(t, leecher, swarm.Spec{
-				Magnet: metainfo.Magnet{HasV1: true, V1: hash, HasV2: true, V2: sha256.Sum256(c.raw)}, Dir: t.TempDir(),
+				Magnet: metainfo.Magnet{HasV1: true, V1: hash, HasV2: true,
+					V2: sha256.Sum256(c.raw)}, Dir: t.TempDir(),
 			})
 			foes := newFoes(t, torrent.Info(), leecher.Addr())
 			defer foes.end()
@@ -174,7 +178,8 @@ func TestContradictionsOverTheWire(t *testing.T) {
 
 // giveMetadata serves an info dictionary (BEP 9) until the connection ends.
 func giveMetadata(f *foe, raw []byte) {
-	h := wire.ExtHandshake{Extensions: wire.OurExtensions(wire.ExtMetadata), MetadataSize: int64(len(raw))}
+	h := wire.ExtHandshake{Extensions: wire.OurExtensions(wire.ExtMetadata),
+		MetadataSize: int64(len(raw))}
 	f.send(say(wire.HaveAll), extended(0, wire.AppendExtHandshake(nil, h)))
 	f.listen(func(m wire.Message) {
 		if m.ID != wire.Extended || m.Ext != uint8(wire.ExtMetadata) {
@@ -196,7 +201,8 @@ func tailHabits(t *testing.T) (dir string, torrents map[string]*metainfo.Torrent
 	t.Helper()
 	dir, with := makeV2(t, metainfo.Hybrid)
 	without, err := metainfo.Build(t.Context(), metainfo.BuildOptions{
-		Path: filepath.Join(dir, "content"), Kind: metainfo.Hybrid, PieceLength: v2Piece, NoTailPadding: true,
+		Path: filepath.Join(dir, "content"), Kind: metainfo.Hybrid, PieceLength: v2Piece,
+		NoTailPadding: true,
 	})
 	if err != nil {
 		t.Fatal(err)
@@ -239,7 +245,8 @@ func (p *v1Peer) blocks() (refs []block.Ref) {
 	length := int64(p.info.Layout().PieceLength)
 	for at := int64(0); at < int64(len(p.data)); at += block.Size {
 		n := min(block.Size, int64(len(p.data))-at)
-		refs = append(refs, block.Ref{Piece: uint32(at / length), Begin: uint32(at % length), Length: uint32(n)})
+		refs = append(refs, block.Ref{Piece: uint32(at / length), Begin: uint32(at % length),
+			Length: uint32(n)})
 	}
 	return refs
 }
@@ -383,7 +390,8 @@ func TestHandshakesOfHybrid(t *testing.T) {
 			t.Fatal(err)
 		}
 		if theirs.InfoHash != c.answered || !theirs.Reserved.Has(wire.FeatureV2) {
-			t.Errorf("%s: answered with %v, v2 known %v", c.name, theirs.InfoHash, theirs.Reserved.Has(wire.FeatureV2))
+			t.Errorf("%s: answered with %v, v2 known %v", c.name, theirs.InfoHash,
+				theirs.Reserved.Has(wire.FeatureV2))
 		}
 		// Only on a link of v2 hashes are given.
 		root := torrent.Info().Layout().Files[0].Root
@@ -393,7 +401,8 @@ func TestHandshakesOfHybrid(t *testing.T) {
 			}
 		}
 		ask := wire.HashRange{Root: root, Base: 1, Length: 2}
-		f.send(say(wire.HaveNone), wire.Message{ID: wire.HashRequest, Payload: wire.AppendHashRange(nil, ask)})
+		f.send(say(wire.HaveNone), wire.Message{ID: wire.HashRequest,
+			Payload: wire.AppendHashRange(nil, ask)})
 		want := wire.HashReject
 		if c.answered != v1 {
 			want = wire.Hashes
@@ -413,7 +422,8 @@ func TestHandshakesOfHybrid(t *testing.T) {
 	if n := seed.Stats().PeersConnected; n != 4 {
 		t.Errorf("the torrent has %d peers of the 4", n)
 	}
-	if _, err := seeder.Add(swarm.Spec{Magnet: metainfo.Magnet{HasV2: true, V2: long}, Dir: t.TempDir()}); !errors.Is(err, swarm.ErrExists) {
+	if _, err := seeder.Add(swarm.Spec{Magnet: metainfo.Magnet{HasV2: true, V2: long},
+		Dir: t.TempDir()}); !errors.Is(err, swarm.ErrExists) {
 		t.Errorf("its v2 side is taken for another torrent: %v", err)
 	}
 }
@@ -429,7 +439,8 @@ func TestDiscoveryOfHybrid(t *testing.T) {
 	for name, magnet := range topics(torrent) {
 		dht := &hashesAsked{seen: make(map[metainfo.Hash]bool)}
 		leech := add(t, newEngine(t), swarm.Spec{
-			Magnet: magnet, Dir: t.TempDir(), DHT: dht, LSD: dht, Peers: []string{seeder.Addr().String()},
+			Magnet: magnet, Dir: t.TempDir(), DHT: dht, LSD: dht,
+			Peers: []string{seeder.Addr().String()},
 		})
 		waitDone(t, leech)
 		leech.Close()
@@ -445,7 +456,8 @@ type hashesAsked struct {
 	seen map[metainfo.Hash]bool
 }
 
-func (d *hashesAsked) Peers(ctx context.Context, hash metainfo.Hash, _ uint16, _ bool) iter.Seq[netip.AddrPort] {
+func (d *hashesAsked) Peers(ctx context.Context, hash metainfo.Hash, _ uint16,
+	_ bool) iter.Seq[netip.AddrPort] {
 	d.mu.Lock()
 	d.seen[hash] = true
 	d.mu.Unlock()

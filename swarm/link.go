@@ -73,7 +73,8 @@ func (l *link) OnMessage(m *wire.Message) {
 	if !l.inbox.put(l.account, len(e.Msg.Payload), l.torrent.ctx.Done()) {
 		return
 	}
-	if tell := l.torrent.engine.cfg.DHTNode; m.ID == wire.Port && m.Port != 0 && tell != nil && l.ports < portsMax {
+	if tell := l.torrent.engine.cfg.DHTNode; m.ID == wire.Port && m.Port != 0 && tell != nil &&
+		l.ports < portsMax {
 		l.ports++
 		if addr := netip.AddrPortFrom(l.addr.Addr(), m.Port); core.SourceIncoming.MayName(addr) {
 			tell(addr)

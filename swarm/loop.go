@@ -150,7 +150,8 @@ func (l *loop) accept(now time.Time, link *link) {
 	}
 	l.links[link.ref] = link
 	l.core.Step(now, core.Event{
-		Kind: core.Connected, Peer: link.ref, Addr: link.addr, Hello: &link.hello, Outgoing: link.outgoing,
+		Kind: core.Connected, Peer: link.ref, Addr: link.addr, Hello: &link.hello,
+		Outgoing:  link.outgoing,
 		Encrypted: link.encrypted,
 	})
 	if l.engine.cfg.HasDHT && !l.private() && link.hello.Reserved.Has(wire.FeatureDHT) {
@@ -311,7 +312,8 @@ func (l *loop) tryDial(to limit.Destination) error {
 	connections := 0
 	hashes := l.hashes()
 	for i, hash := range hashes {
-		offer := peer.Offer{Mine: l.hello(hash), Others: slices.Delete(slices.Clone(hashes), i, i+1)}
+		offer := peer.Offer{Mine: l.hello(hash), Others: slices.Delete(slices.Clone(hashes), i,
+			i+1)}
 		for _, offer.Encrypt = range l.engine.cfg.Encryption.Attempts() {
 			if connections++; connections > 1 && dials.Again(to) != nil {
 				return err // that of the last one

@@ -38,7 +38,8 @@ func newShortEngine(t *testing.T) (*Engine, *Torrent, *shortMemory, *lightpeer.C
 	path := filepath.Join(t.TempDir(), "content") // removed when the engine is closed
 	m := &shortMemory{}
 	m.used.Store(memoryRoomy)
-	e, err := Listen(Config{Listen: []netip.AddrPort{netip.MustParseAddrPort("127.0.0.1:0")}, memory: limit.NewMemory(m.usage)})
+	e, err := Listen(Config{Listen: []netip.AddrPort{netip.MustParseAddrPort("127.0.0.1:0")},
+		memory: limit.NewMemory(m.usage)})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -46,7 +47,8 @@ func newShortEngine(t *testing.T) (*Engine, *Torrent, *shortMemory, *lightpeer.C
 	if err := os.WriteFile(path, make([]byte, 1<<20), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	built, err := metainfo.Build(t.Context(), metainfo.BuildOptions{Path: path, PieceLength: 64 << 10})
+	built, err := metainfo.Build(t.Context(), metainfo.BuildOptions{Path: path,
+		PieceLength: 64 << 10})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -55,7 +57,8 @@ func newShortEngine(t *testing.T) (*Engine, *Torrent, *shortMemory, *lightpeer.C
 		t.Fatal(err)
 	}
 	await(t, seed.Done())
-	return e, seed, m, lightpeer.New(lightpeer.Crowd{Target: e.Addr(), Layout: built.Info().Layout(), Hash: seed.Hash()})
+	return e, seed, m, lightpeer.New(lightpeer.Crowd{Target: e.Addr(),
+		Layout: built.Info().Layout(), Hash: seed.Hash()})
 }
 
 // await waits for done to be closed.
@@ -110,7 +113,8 @@ func mutes(t *testing.T, e *Engine, crowd *lightpeer.Crowd, count int) (left fun
 	t.Helper()
 	var all []*lightpeer.Peer
 	for i := range count {
-		p, err := crowd.Mute(context.WithoutCancel(t.Context()), netip.AddrFrom4([4]byte{127, 0, 2, byte(i + 1)}))
+		p, err := crowd.Mute(context.WithoutCancel(t.Context()),
+			netip.AddrFrom4([4]byte{127, 0, 2, byte(i + 1)}))
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -206,7 +210,8 @@ func TestOverMemoryDropsTheHeaviest(t *testing.T) {
 		seed.ask(func(time.Time) {
 			for _, l := range seed.loop.links {
 				if l.addr.Addr() == deafAddr {
-					l.peer.Send(wire.Message{ID: wire.Extended, Ext: 99, Payload: make([]byte, 64<<10)})
+					l.peer.Send(wire.Message{ID: wire.Extended, Ext: 99,
+						Payload: make([]byte, 64<<10)})
 					full <- l.kept() > 2<<20
 					return
 				}
@@ -237,14 +242,16 @@ func deafPeer(t *testing.T, e *Engine, seed *Torrent) {
 	}
 	t.Cleanup(func() { conn.Close() })
 	conn.(*net.TCPConn).SetReadBuffer(4 << 10)
-	hello := wire.AppendHello(nil, wire.Hello{InfoHash: seed.Hash(), PeerID: [20]byte{'D'}, Reserved: wire.Reserved{}.With(wire.FeatureFast)})
+	hello := wire.AppendHello(nil, wire.Hello{InfoHash: seed.Hash(), PeerID: [20]byte{'D'},
+		Reserved: wire.Reserved{}.With(wire.FeatureFast)})
 	if _, err := conn.Write(hello); err != nil {
 		t.Fatal(err)
 	}
 	if _, err := io.ReadFull(conn, hello); err != nil {
 		t.Fatal(err)
 	}
-	words := wire.Append(wire.Append(nil, &wire.Message{ID: wire.HaveNone}), &wire.Message{ID: wire.Interested})
+	words := wire.Append(wire.Append(nil, &wire.Message{ID: wire.HaveNone}),
+		&wire.Message{ID: wire.Interested})
 	if _, err := conn.Write(words); err != nil {
 		t.Fatal(err)
 	}
@@ -256,7 +263,9 @@ func TestAddressesWithoutMemory(t *testing.T) {
 	e, seed, m, _ := newShortEngine(t)
 	m.used.Store(memoryShort)
 	for i := range 200 {
-		seed.found(core.SourceDHT, netip.AddrPortFrom(netip.AddrFrom4([4]byte{127, 0, 3, byte(i)}), 1)) // closed
+		// closed
+		seed.found(core.SourceDHT, netip.AddrPortFrom(netip.AddrFrom4([4]byte{127, 0, 3, byte(i)}),
+			1))
 	}
 	if n := seed.Stats().PeersKnown; n > foundFew {
 		t.Errorf("%d addresses are known", n)

@@ -82,7 +82,8 @@ func TestOpentrackerBesideOthers(t *testing.T) {
 		for j := range 2 {
 			m := meeting{kind: kind, dir: t.TempDir()}
 			m.file = filepath.Join(m.dir, "content.bin")
-			if err := os.WriteFile(m.file, bytes.Repeat([]byte{byte(i), byte(j), 7}, 100_000), 0o644); err != nil {
+			if err := os.WriteFile(m.file, bytes.Repeat([]byte{byte(i), byte(j), 7}, 100_000),
+				0o644); err != nil {
 				t.Fatal(err)
 			}
 			torrent, err := realclient.MakeTorrent(m.file, 64<<10, "")
@@ -93,9 +94,11 @@ func TestOpentrackerBesideOthers(t *testing.T) {
 			hashes = append(hashes, torrent.Hash)
 		}
 	}
-	at := realclient.StartServer(t, realclient.Opentracker, func(ctx context.Context, state string) (*realclient.Server, error) {
-		return realclient.LaunchOpentracker(ctx, netip.MustParseAddr("10.0.0.1"), state, hashes...)
-	}).Addr
+	at := realclient.StartServer(t, realclient.Opentracker,
+		func(ctx context.Context, state string) (*realclient.Server, error) {
+			return realclient.LaunchOpentracker(ctx, netip.MustParseAddr("10.0.0.1"), state,
+				hashes...)
+		}).Addr
 	for i, m := range meetings {
 		weFetch := i%2 == 0
 		scheme := []string{"http", "udp"}[(i+i/2)%2]
@@ -114,7 +117,9 @@ func TestOpentrackerBesideOthers(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			e, err := swarm.Listen(swarm.Config{Listen: []netip.AddrPort{netip.AddrPortFrom(netip.AddrFrom4([4]byte{10, 1, byte(i), 1}), 0)}})
+			e, err := swarm.Listen(
+				swarm.Config{Listen: []netip.AddrPort{netip.AddrPortFrom(
+					netip.AddrFrom4([4]byte{10, 1, byte(i), 1}), 0)}})
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -168,7 +173,8 @@ func TestOpentrackerBesideOthers(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			if got, err := os.ReadFile(filepath.Join(out, "content.bin")); err != nil || !bytes.Equal(got, want) {
+			if got, err := os.ReadFile(filepath.Join(out, "content.bin")); err != nil ||
+				!bytes.Equal(got, want) {
 				t.Errorf("the content differs: %v", err)
 			}
 		})

@@ -50,7 +50,8 @@ func TestPeersOnlyAsksNobodyElse(t *testing.T) {
 	gone := newEngine(t)
 	add(t, gone, swarm.Spec{Torrent: torrent, Dir: dir, Complete: true})
 	earlier := newEngineAt(t, loopback, state)
-	waitDone(t, add(t, earlier, swarm.Spec{Torrent: torrent, Dir: t.TempDir(), Peers: []string{gone.Addr().String()}}))
+	waitDone(t, add(t, earlier, swarm.Spec{Torrent: torrent, Dir: t.TempDir(),
+		Peers: []string{gone.Addr().String()}}))
 	if err := earlier.Close(); err != nil {
 		t.Fatal(err)
 	}
@@ -74,7 +75,8 @@ func TestPeersOnlyAsksNobodyElse(t *testing.T) {
 	out := t.TempDir()
 	engine := newEngineAt(t, loopback, state)
 	leech := add(t, engine, swarm.Spec{
-		Magnet: magnet, Dir: out, Peers: []string{seeder.Addr().String()}, PeersOnly: true, DHT: dht, LSD: lsd,
+		Magnet: magnet, Dir: out, Peers: []string{seeder.Addr().String()}, PeersOnly: true,
+		DHT: dht, LSD: lsd,
 		Trackers: [][]string{{tracker.URL + "/announce"}}, WebSeeds: []string{web.URL + "/"},
 	})
 	waitDone(t, leech)
@@ -86,10 +88,12 @@ func TestPeersOnlyAsksNobodyElse(t *testing.T) {
 		t.Fatal(err)
 	}
 	if len(dht.asked)+len(lsd.asked) > 0 {
-		t.Errorf("the DHT was asked %d times, the local network %d times", len(dht.asked), len(lsd.asked))
+		t.Errorf("the DHT was asked %d times, the local network %d times", len(dht.asked),
+			len(lsd.asked))
 	}
 	for who, c := range map[string]*counter{
-		"peer of an earlier run": &saved, "peer of the link": &named, "tracker": &tracked, "web seed": &served,
+		"peer of an earlier run": &saved, "peer of the link": &named, "tracker": &tracked,
+		"web seed": &served,
 	} {
 		if n := c.n.Load(); n > 0 {
 			t.Errorf("the %s was asked %d times", who, n)

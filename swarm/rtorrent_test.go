@@ -37,7 +37,8 @@ func TestRTorrentIsWoken(t *testing.T) {
 	if err := os.WriteFile(filepath.Join(dir, "content"), content, 0o666); err != nil {
 		t.Fatal(err)
 	}
-	tracker, err := realclient.NewTracker(netip.MustParseAddr("127.0.0.1")) // without one it takes no torrent
+	// without one it takes no torrent
+	tracker, err := realclient.NewTracker(netip.MustParseAddr("127.0.0.1"))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -69,45 +70,50 @@ func TestRTorrentIsWoken(t *testing.T) {
 					runs = 25
 				}
 				for run := range runs {
-					t.Run(fmt.Sprintf("%s we dial %v magnet %v %d", name, weDial, magnet, run), func(t *testing.T) {
-						t.Parallel()
-						leech := realclient.Start(t, realclient.RTorrent, realclient.Options{
-							IP: netip.MustParseAddr("127.0.0.1"), Settings: map[string]any{"protocol.encryption.set": encryption},
-						})
-						out := t.TempDir()
-						load := func() error { return leech.Seed(t.Context(), made.File, out) }
-						if magnet {
-							link := torrent.Magnet()
-							load = func() error { return leech.Add(t.Context(), link.String(), out) }
-						}
-						if err := load(); err != nil {
-							t.Fatal(err)
-						}
-						cfg := swarm.Config{Listen: []netip.AddrPort{loopback}, Client: "test"}
-						spec := swarm.Spec{Torrent: torrent, Dir: dir, Complete: true}
-						if weDial {
-							spec.Peers = []string{leech.Addr.String()}
-							if encryption != "none" {
-								cfg.Encryption = swarm.EncryptionPreferred
+					t.Run(fmt.Sprintf("%s we dial %v magnet %v %d", name, weDial, magnet, run),
+						func(t *testing.T) {
+							t.Parallel()
+							leech := realclient.Start(t, realclient.RTorrent, realclient.Options{
+								IP:       netip.MustParseAddr("127.0.0.1"),
+								Settings: map[string]any{"protocol.encryption.set": encryption},
+							})
+							out := t.TempDir()
+							load := func() error { return leech.Seed(t.Context(), made.File, out) }
+							if magnet {
+								link := torrent.Magnet()
+								load = func() error {
+									return leech.Add(t.Context(), link.String(), out)
+								}
 							}
-						}
-						e, err := swarm.Listen(cfg)
-						if err != nil {
-							t.Fatal(err)
-						}
-						defer e.Close()
-						waitDone(t, add(t, e, spec))
-						start := time.Now()
-						ctx, cancel := context.WithTimeout(t.Context(), rtorrentPatience)
-						defer cancel()
-						for !weDial && leech.Connect(ctx, e.Addr()) != nil && ctx.Err() == nil {
-							// It has not taken in the torrent yet.
-						}
-						if err := leech.Wait(ctx); err != nil {
-							t.Fatal(err)
-						}
-						t.Logf("complete after %v", time.Since(start).Round(10*time.Millisecond))
-					})
+							if err := load(); err != nil {
+								t.Fatal(err)
+							}
+							cfg := swarm.Config{Listen: []netip.AddrPort{loopback}, Client: "test"}
+							spec := swarm.Spec{Torrent: torrent, Dir: dir, Complete: true}
+							if weDial {
+								spec.Peers = []string{leech.Addr.String()}
+								if encryption != "none" {
+									cfg.Encryption = swarm.EncryptionPreferred
+								}
+							}
+							e, err := swarm.Listen(cfg)
+							if err != nil {
+								t.Fatal(err)
+							}
+							defer e.Close()
+							waitDone(t, add(t, e, spec))
+							start := time.Now()
+							ctx, cancel := context.WithTimeout(t.Context(), rtorrentPatience)
+							defer cancel()
+							for !weDial && leech.Connect(ctx, e.Addr()) != nil && ctx.Err() == nil {
+								// It has not taken in the torrent yet.
+							}
+							if err := leech.Wait(ctx); err != nil {
+								t.Fatal(err)
+							}
+							t.Logf("complete after %v",
+								time.Since(start).Round(10*time.Millisecond))
+						})
 				}
 			}
 		}

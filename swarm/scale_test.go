@@ -22,7 +22,8 @@ func TestManyTorrents(t *testing.T) {
 	var all []*swarm.Torrent
 	for i := range torrents {
 		all = append(all, add(t, e, swarm.Spec{
-			Magnet: metainfo.Magnet{V1: metainfo.Hash{1, byte(i), byte(i >> 8)}, HasV1: true}, Dir: t.TempDir(),
+			Magnet: metainfo.Magnet{V1: metainfo.Hash{1, byte(i), byte(i >> 8)}, HasV1: true},
+			Dir:    t.TempDir(),
 		}))
 	}
 	for _, torrent := range all {

@@ -24,7 +24,8 @@ func TestWebSeedAlone(t *testing.T) {
 	server := httptest.NewServer(http.FileServer(http.Dir(dir)))
 	defer server.Close()
 	out := t.TempDir()
-	leech := add(t, newEngine(t), swarm.Spec{Torrent: torrent, Dir: out, WebSeeds: []string{server.URL + "/"}})
+	leech := add(t, newEngine(t), swarm.Spec{Torrent: torrent, Dir: out,
+		WebSeeds: []string{server.URL + "/"}})
 	waitDone(t, leech)
 	if err := leech.Err(); err != nil {
 		t.Fatal(err)
@@ -74,7 +75,8 @@ func TestPrivateTorrentAsksTrackersAlone(t *testing.T) {
 		t.Fatal(err)
 	}
 	dht, lsd := &fakeDHT{}, &fakeDHT{}
-	seed := add(t, newEngine(t), swarm.Spec{Torrent: torrent, Dir: dir, Complete: true, DHT: dht, LSD: lsd})
+	seed := add(t, newEngine(t), swarm.Spec{Torrent: torrent, Dir: dir, Complete: true, DHT: dht,
+		LSD: lsd})
 	waitDone(t, seed)
 	if err := seed.Close(); err != nil {
 		t.Fatal(err)
@@ -117,7 +119,9 @@ func TestNothingWanted(t *testing.T) {
 	_, torrent := makeContent(t, 100<<10)
 	out := t.TempDir()
 	leech := add(t, newEngine(t), swarm.Spec{
-		Torrent: torrent, Dir: out, Wanted: func(l *metainfo.Layout) []bool { return make([]bool, len(l.Files)) },
+		Torrent: torrent, Dir: out, Wanted: func(l *metainfo.Layout) []bool {
+			return make([]bool, len(l.Files))
+		},
 	})
 	waitDone(t, leech)
 	if err := leech.Err(); !errors.Is(err, swarm.ErrNothingWanted) {
@@ -138,7 +142,8 @@ func TestLyingWebSeedIsLeftAlone(t *testing.T) {
 	add(t, seeder, swarm.Spec{Torrent: torrent, Dir: dir, Complete: true})
 	leecher := newEngine(t)
 	out := t.TempDir()
-	leech := add(t, leecher, swarm.Spec{Torrent: torrent, Dir: out, WebSeeds: []string{liar.URL + "/"}})
+	leech := add(t, leecher, swarm.Spec{Torrent: torrent, Dir: out,
+		WebSeeds: []string{liar.URL + "/"}})
 	leech.AddPeer(seeder.Addr())
 	waitDone(t, leech)
 	if err := leech.Err(); err != nil {
@@ -162,7 +167,8 @@ func TestRestartFindsItsSwarm(t *testing.T) {
 	add(t, seeder, swarm.Spec{Torrent: torrent, Dir: dir, Complete: true})
 
 	first := newEngineAt(t, loopback, state)
-	leech := add(t, first, swarm.Spec{Magnet: torrent.Magnet(), Dir: t.TempDir(), Peers: []string{seeder.Addr().String()}})
+	leech := add(t, first, swarm.Spec{Magnet: torrent.Magnet(), Dir: t.TempDir(),
+		Peers: []string{seeder.Addr().String()}})
 	waitDone(t, leech)
 	if err := first.Close(); err != nil {
 		t.Fatal(err)
@@ -184,9 +190,11 @@ func TestRestartedSeedCallsItsDownloaders(t *testing.T) {
 	dir, torrent := makeContent(t, 700<<10)
 	state := t.TempDir()
 	seeder := newEngineAt(t, loopback, state)
-	add(t, seeder, swarm.Spec{Torrent: torrent, Dir: dir, Complete: true, Up: 1}) // gives nothing yet
+	// gives nothing yet
+	add(t, seeder, swarm.Spec{Torrent: torrent, Dir: dir, Complete: true, Up: 1})
 	out := t.TempDir()
-	leech := add(t, newEngineAt(t, loopback, t.TempDir()), swarm.Spec{Torrent: torrent, Dir: out, Peers: []string{seeder.Addr().String()}})
+	leech := add(t, newEngineAt(t, loopback, t.TempDir()),
+		swarm.Spec{Torrent: torrent, Dir: out, Peers: []string{seeder.Addr().String()}})
 	for deadline := time.Now().Add(patience); ; {
 		if s := leech.Stats(); s.PeersServing > 0 {
 			break
@@ -221,11 +229,13 @@ func TestPrivateMagnetIsNotSearchedOn(t *testing.T) {
 	seeder := newEngine(t)
 	add(t, seeder, swarm.Spec{Torrent: torrent, Dir: dir, Complete: true})
 	dht, lsd := &fakeDHT{peers: []netip.AddrPort{seeder.Addr()}}, &fakeDHT{}
-	leech := add(t, newEngine(t), swarm.Spec{Magnet: torrent.Magnet(), Dir: t.TempDir(), DHT: dht, LSD: lsd})
+	leech := add(t, newEngine(t), swarm.Spec{Magnet: torrent.Magnet(), Dir: t.TempDir(), DHT: dht,
+		LSD: lsd})
 	<-leech.HaveInfo()
 	for deadline := time.Now().Add(patience); ; {
 		s := leech.Stats()
-		if s.State == swarm.Downloading && s.PeersConnected == 0 && s.PeersKnown == 0 && s.Drops[core.ReasonPrivate] == 1 {
+		if s.State == swarm.Downloading && s.PeersConnected == 0 && s.PeersKnown == 0 &&
+			s.Drops[core.ReasonPrivate] == 1 {
 			break
 		}
 		if time.Now().After(deadline) {
@@ -234,7 +244,8 @@ func TestPrivateMagnetIsNotSearchedOn(t *testing.T) {
 	}
 	for deadline := time.Now().Add(patience); dht.searches()+lsd.searches() > 0; {
 		if time.Now().After(deadline) {
-			t.Fatalf("%d searches of the DHT and %d of the local network run on", dht.searches(), lsd.searches())
+			t.Fatalf("%d searches of the DHT and %d of the local network run on", dht.searches(),
+				lsd.searches())
 		}
 	}
 	dht.mu.Lock()
@@ -268,7 +279,8 @@ func TestWebSeedsAndPeersAtOnce(t *testing.T) {
 	seeder := newEngine(t)
 	add(t, seeder, swarm.Spec{Torrent: torrent, Dir: dir, Complete: true, Up: 256 << 10})
 	out := t.TempDir()
-	leech := add(t, newEngine(t), swarm.Spec{Torrent: torrent, Dir: out, WebSeeds: urls, Peers: []string{seeder.Addr().String()}})
+	leech := add(t, newEngine(t), swarm.Spec{Torrent: torrent, Dir: out, WebSeeds: urls,
+		Peers: []string{seeder.Addr().String()}})
 	waitDone(t, leech)
 	if err := leech.Err(); err != nil {
 		t.Fatal(err)

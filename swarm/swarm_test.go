@@ -129,7 +129,8 @@ func TestMagnetFromOnePeer(t *testing.T) {
 		t.Errorf("got paths %v", paths)
 	}
 	s := leech.Stats()
-	if s.State != swarm.Seeding || s.Have != s.Length || s.Left != 0 || s.Down != s.Length || s.Wasted() != 0 {
+	if s.State != swarm.Seeding || s.Have != s.Length || s.Left != 0 || s.Down != s.Length ||
+		s.Wasted() != 0 {
 		t.Errorf("got %+v", s)
 	}
 }
@@ -151,13 +152,15 @@ func TestResumeKeepsWhatIsThere(t *testing.T) {
 
 	seeder, leecher := newEngine(t), newEngine(t)
 	add(t, seeder, swarm.Spec{Torrent: torrent, Dir: dir, Complete: true})
-	leech := add(t, leecher, swarm.Spec{Torrent: torrent, Dir: out, Peers: []string{seeder.Addr().String()}})
+	leech := add(t, leecher, swarm.Spec{Torrent: torrent, Dir: out,
+		Peers: []string{seeder.Addr().String()}})
 	waitDone(t, leech)
 	if err := leech.Err(); err != nil {
 		t.Fatal(err)
 	}
 	sameContent(t, dir, out)
-	if down, piece := leech.Stats().Down, int64(torrent.Info().Layout().PieceLength); down != piece {
+	if down, piece := leech.Stats().Down,
+		int64(torrent.Info().Layout().PieceLength); down != piece {
 		t.Errorf("fetched %d bytes, want the one piece of %d", down, piece)
 	}
 }
@@ -171,7 +174,8 @@ type fakeDHT struct {
 	running int // searches that have not ended
 }
 
-func (d *fakeDHT) Peers(ctx context.Context, _ metainfo.Hash, port uint16, seed bool) iter.Seq[netip.AddrPort] {
+func (d *fakeDHT) Peers(ctx context.Context, _ metainfo.Hash, port uint16,
+	seed bool) iter.Seq[netip.AddrPort] {
 	d.mu.Lock()
 	d.asked, d.ports = append(d.asked, seed), append(d.ports, port)
 	d.mu.Unlock()
@@ -257,7 +261,8 @@ func TestGarbageDoesNotDisturb(t *testing.T) {
 	dir, torrent := makeContent(t, 200<<10)
 	seeder, leecher := newEngine(t), newEngine(t)
 	add(t, seeder, swarm.Spec{Torrent: torrent, Dir: dir, Complete: true})
-	for _, junk := range []string{"GET / HTTP/1.1\r\n\r\n", "\x13BitTorrent protocol", "", "\x00\xff\x17"} {
+	for _, junk := range []string{"GET / HTTP/1.1\r\n\r\n", "\x13BitTorrent protocol", "",
+		"\x00\xff\x17"} {
 		conn, err := net.Dial("tcp", seeder.Addr().String())
 		if err != nil {
 			t.Fatal(err)

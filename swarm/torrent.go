@@ -77,17 +77,19 @@ type State uint8
 // The states. A torrent passes through them downwards, but for Faulty, which
 // it leaves again once storage works.
 const (
-	Metadata    State = iota // fetching the info dictionary, or all that is wanted when MetadataOnly
-	Checking                 // hashing what is there already
-	Downloading              // some wanted piece is missing
-	Seeding                  // every wanted piece is there
-	Faulty                   // waiting for storage to work again; see Stats.Fault
-	Failed                   // ended by an error; see Torrent.Err
-	Closed                   // ended by Close
+	// fetching the info dictionary, or all that is wanted when MetadataOnly
+	Metadata    State = iota
+	Checking          // hashing what is there already
+	Downloading       // some wanted piece is missing
+	Seeding           // every wanted piece is there
+	Faulty            // waiting for storage to work again; see Stats.Fault
+	Failed            // ended by an error; see Torrent.Err
+	Closed            // ended by Close
 )
 
 func (s State) String() string {
-	return [...]string{"metadata", "checking", "downloading", "seeding", "faulty", "failed", "closed"}[s]
+	return [...]string{"metadata", "checking", "downloading", "seeding", "faulty", "failed",
+		"closed"}[s]
 }
 
 // Stats is what a torrent was doing at one moment.
@@ -167,7 +169,8 @@ func (t *Torrent) Info() *metainfo.Info {
 func (t *Torrent) HaveInfo() <-chan struct{} { return t.haveInfo }
 
 // Done returns a channel that is closed once the content is complete and
-// verified, or the metadata is if nothing else is wanted, or the torrent has ended without that. Err tells which.
+// verified, or the metadata is if nothing else is wanted, or the torrent has
+// ended without that. Err tells which.
 func (t *Torrent) Done() <-chan struct{} { return t.done }
 
 // Err returns why the torrent ended, or nil: it is complete, or Done is not
@@ -248,7 +251,8 @@ func (t *Torrent) ask(f func(now time.Time)) bool {
 
 // join hands a connection that has shaken hands to the loop.
 func (t *Torrent) join(s peer.Shaken, addr netip.AddrPort, outgoing bool) {
-	l := &link{torrent: t, conn: s.Conn, addr: addr, hello: s.Theirs, outgoing: outgoing, encrypted: s.Encrypted}
+	l := &link{torrent: t, conn: s.Conn, addr: addr, hello: s.Theirs, outgoing: outgoing,
+		encrypted: s.Encrypted}
 	select {
 	case t.joins <- l:
 	case <-t.ctx.Done():

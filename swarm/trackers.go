@@ -65,7 +65,9 @@ func (l *loop) trackers() [][]tracker.Tracker {
 	}
 	users := slices.Concat(l.spec.Trackers...) // told of above
 	for i, tier := range tiers {
-		tiers[i] = slices.DeleteFunc(slices.Clone(tier), func(url string) bool { return slices.Contains(users, url) })
+		tiers[i] = slices.DeleteFunc(slices.Clone(tier), func(url string) bool {
+			return slices.Contains(users, url)
+		})
 	}
 	list, bad = usableTiers(list, tiers, true)
 	for _, u := range unusable {
@@ -79,7 +81,8 @@ func (l *loop) trackers() [][]tracker.Tracker {
 
 // usableTiers appends those of tiers that have a usable tracker, and says why others
 // cannot be used.
-func usableTiers(list [][]tracker.Tracker, tiers [][]string, stranger bool) ([][]tracker.Tracker, []error) {
+func usableTiers(list [][]tracker.Tracker, tiers [][]string,
+	stranger bool) ([][]tracker.Tracker, []error) {
 	var bad []error
 	for _, urls := range tiers {
 		var tier []tracker.Tracker

@@ -52,7 +52,8 @@ func asked(t *testing.T) (url string, paths <-chan string) {
 func TestTrackersOfTheUserAndOfStrangers(t *testing.T) {
 	url, paths := asked(t)
 	dir, torrent := makeContent(t, 20<<10)
-	torrent.Trackers = [][]string{{url + "/admin"}, {url + "/announce?reboot=1"}, {url + "/stranger/announce.php"}, {url + "/announce/swarm?passkey=ab"}}
+	torrent.Trackers = [][]string{{url + "/admin"}, {url + "/announce?reboot=1"},
+		{url + "/stranger/announce.php"}, {url + "/announce/swarm?passkey=ab"}}
 	seed := add(t, newEngine(t), swarm.Spec{
 		Torrent: torrent, Dir: dir, Complete: true, Trackers: [][]string{{url + "/mine?key=1"}},
 	})
@@ -95,9 +96,12 @@ func TestUnusableURLsAreNamed(t *testing.T) {
 	}
 	defer e.Close()
 	dir, torrent := makeContent(t, 20<<10)
-	torrent.Trackers = [][]string{{url + "/\u00fc b/announce"}, {"wss://t.example/"}, {"ftp://mine.example/"}}
-	torrent.Unusable = []metainfo.Unusable{{URL: "http://exa mple/announce", Err: errors.New("no host")}}
-	seed := add(t, e, swarm.Spec{Torrent: torrent, Dir: dir, Complete: true, Trackers: [][]string{{"ftp://mine.example/"}}})
+	torrent.Trackers = [][]string{{url + "/\u00fc b/announce"}, {"wss://t.example/"},
+		{"ftp://mine.example/"}}
+	torrent.Unusable = []metainfo.Unusable{{URL: "http://exa mple/announce",
+		Err: errors.New("no host")}}
+	seed := add(t, e, swarm.Spec{Torrent: torrent, Dir: dir, Complete: true,
+		Trackers: [][]string{{"ftp://mine.example/"}}})
 	select {
 	case p := <-paths:
 		if p != "/\u00fc b/announce" {
@@ -110,7 +114,8 @@ func TestUnusableURLsAreNamed(t *testing.T) {
 		t.Fatal(err)
 	}
 	text := log.String()
-	if strings.Count(text, "\n") != 2 || strings.Count(text, "mine.example") != 1 || !strings.Contains(text, "wss://t.example/") || !strings.Contains(text, "exa mple") {
+	if strings.Count(text, "\n") != 2 || strings.Count(text, "mine.example") != 1 ||
+		!strings.Contains(text, "wss://t.example/") || !strings.Contains(text, "exa mple") {
 		t.Errorf("the log says:\n%s", text)
 	}
 }
@@ -152,7 +157,8 @@ func TestTrackersHearOfBothHashes(t *testing.T) {
 	}))
 	defer server.Close()
 	dir, _ := makeContent(t, 50<<10)
-	torrent, err := metainfo.Build(t.Context(), metainfo.BuildOptions{Path: dir + "/content", Kind: metainfo.Hybrid})
+	torrent, err := metainfo.Build(t.Context(), metainfo.BuildOptions{Path: dir + "/content",
+		Kind: metainfo.Hybrid})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -62,7 +62,8 @@ func hashAsks(info *metainfo.Info, count int) (list []wire.Message) {
 	for ; 1<<r.Base*block.Size < l.PieceLength; r.Base++ {
 	}
 	for range count {
-		list = append(list, wire.Message{ID: wire.HashRequest, Payload: wire.AppendHashRange(nil, r)})
+		list = append(list, wire.Message{ID: wire.HashRequest,
+			Payload: wire.AppendHashRange(nil, r)})
 	}
 	return list
 }
@@ -75,7 +76,8 @@ func makeLayer(t *testing.T) (dir string, torrent *metainfo.Torrent) {
 	if err := os.WriteFile(path, make([]byte, 1024*block.Size), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	torrent, err := metainfo.Build(t.Context(), metainfo.BuildOptions{Path: path, Kind: metainfo.V2, PieceLength: block.Size})
+	torrent, err := metainfo.Build(t.Context(), metainfo.BuildOptions{Path: path, Kind: metainfo.V2,
+		PieceLength: block.Size})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -128,7 +130,8 @@ func TestManyWhoReadNothing(t *testing.T) {
 			held := cost[len(cost)/2]
 			t.Logf("%d KiB are held, %d at most", held>>10, cost[len(cost)-1]>>10)
 			if held > budget+peers*each {
-				t.Errorf("%d peers cost %d KiB, want at most %d", peers, held>>10, (budget+peers*each)>>10)
+				t.Errorf("%d peers cost %d KiB, want at most %d", peers, held>>10,
+					(budget+peers*each)>>10)
 			}
 		})
 	}
@@ -201,7 +204,8 @@ func TestAnswersOfOneAddress(t *testing.T) {
 				all += <-drawn
 			}
 			if most := rate*time.Since(began).Seconds()*1.2 + 256<<10; float64(all) > most {
-				t.Errorf("it drew %d KiB in %v, want at most %.0f", all>>10, time.Since(began), most/1024)
+				t.Errorf("it drew %d KiB in %v, want at most %.0f", all>>10, time.Since(began),
+					most/1024)
 			}
 		})
 	}
@@ -220,14 +224,17 @@ func TestStrangersTakeNoDownload(t *testing.T) {
 	defer foes.end()
 	until(t, leech, "not started", func(s swarm.Stats) bool { return s.State == swarm.Downloading })
 	foes.attack(strangers, [20]byte{}, func(f *foe) { f.flood(extended(99, make([]byte, 60_000))) })
-	until(t, leech, "no strangers", func(s swarm.Stats) bool { return s.PeersConnected == strangers })
+	until(t, leech, "no strangers", func(s swarm.Stats) bool {
+		return s.PeersConnected == strangers
+	})
 	began := time.Now()
 	leech.AddPeer(seeder.Addr())
 	waitDone(t, leech)
 	took := time.Since(began)
 	t.Logf("%d KiB took %v", pieces*16, took)
 	// A fair part for each would take 21 times as long as it takes alone.
-	if most := 10 * time.Duration(float64(pieces*block.Size)/rate*float64(time.Second)); took > most {
+	if most := 10 * time.Duration(float64(pieces*block.Size)/rate*float64(
+		time.Second)); took > most {
 		t.Errorf("%d KiB at %d a second took %v, want at most %v", pieces*16, rate, took, most)
 	}
 }

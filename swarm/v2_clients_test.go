@@ -31,7 +31,8 @@ func TestV2MagnetFromOneSeed(t *testing.T) {
 			data := make([]byte, 3*16<<10)
 			for i := range 800 {
 				rng.Read(data)
-				path := filepath.Join(dir, "content", fmt.Sprintf("one of many files whose names are rather long %04d", i))
+				path := filepath.Join(dir, "content",
+					fmt.Sprintf("one of many files whose names are rather long %04d", i))
 				if err := os.MkdirAll(filepath.Dir(path), 0o777); err != nil {
 					t.Fatal(err)
 				}
@@ -49,7 +50,8 @@ func TestV2MagnetFromOneSeed(t *testing.T) {
 			if err := os.WriteFile(file, torrent.Marshal(), 0o666); err != nil {
 				t.Fatal(err)
 			}
-			seed := realclient.Start(t, kind, realclient.Options{IP: netip.MustParseAddr("127.0.0.1")})
+			seed := realclient.Start(t, kind,
+				realclient.Options{IP: netip.MustParseAddr("127.0.0.1")})
 			if err := seed.Seed(t.Context(), file, dir); err != nil {
 				t.Fatal(err)
 			}
@@ -62,7 +64,8 @@ func TestV2MagnetFromOneSeed(t *testing.T) {
 				})
 				waitDone(t, leech)
 				s := leech.Stats()
-				if err := leech.Err(); err != nil || s.Drops[core.ReasonBadPiece] > 0 || s.Waste[core.ReasonBadPiece] > 0 {
+				if err := leech.Err(); err != nil || s.Drops[core.ReasonBadPiece] > 0 ||
+					s.Waste[core.ReasonBadPiece] > 0 {
 					t.Fatalf("error %v, %d peers banned for bad pieces, %d bytes of such",
 						err, s.Drops[core.ReasonBadPiece], s.Waste[core.ReasonBadPiece])
 				}

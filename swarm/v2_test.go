@@ -133,7 +133,8 @@ func TestV2DataThatIsThere(t *testing.T) {
 	for _, suffix := range []string{"", storage.PartSuffix} {
 		t.Run("content"+suffix, func(t *testing.T) {
 			out := t.TempDir()
-			if err := os.CopyFS(filepath.Join(out, "content"+suffix), os.DirFS(filepath.Join(dir, "content"))); err != nil {
+			if err := os.CopyFS(filepath.Join(out, "content"+suffix),
+				os.DirFS(filepath.Join(dir, "content"))); err != nil {
 				t.Fatal(err)
 			}
 			damage(t, filepath.Join(out, "content"+suffix, "large"), 3*v2Piece+99)
@@ -218,7 +219,8 @@ func TestV2Resume(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		leech := add(t, e, swarm.Spec{Magnet: torrent.Magnet(), Dir: out, Peers: peers, Wanted: wanted})
+		leech := add(t, e, swarm.Spec{Magnet: torrent.Magnet(), Dir: out, Peers: peers,
+			Wanted: wanted})
 		waitDone(t, leech)
 		if err := leech.Err(); err != nil {
 			t.Fatal(err)
@@ -234,7 +236,8 @@ func TestV2Resume(t *testing.T) {
 	}
 	again := run(nil, seeder.Addr().String())
 	if want := torrent.Info().Layout().Size() - first.Down; again.Down != want {
-		t.Errorf("fetched %d bytes after a new start, want the %d that were missing", again.Down, want)
+		t.Errorf("fetched %d bytes after a new start, want the %d that were missing", again.Down,
+			want)
 	}
 	sameV2(t, dir, out)
 }
@@ -262,24 +265,28 @@ func TestV2BadBlock(t *testing.T) {
 		for at := int64(3 * block.Size); at < int64(len(data)); at += pieceLength {
 			damage(t, bad, at) // one block of each piece
 		}
-		torrent, err := metainfo.Build(t.Context(), metainfo.BuildOptions{Path: good, Kind: kind, PieceLength: pieceLength})
+		torrent, err := metainfo.Build(t.Context(),
+			metainfo.BuildOptions{Path: good, Kind: kind, PieceLength: pieceLength})
 		if err != nil {
 			t.Fatal(err)
 		}
 		honest, liar := newEngine(t), newEngine(t)
 		add(t, liar, swarm.Spec{Torrent: torrent, Dir: filepath.Dir(bad), Complete: true})
-		add(t, honest, swarm.Spec{Torrent: torrent, Dir: filepath.Dir(good), Complete: true, Up: 8 << 20})
+		add(t, honest, swarm.Spec{Torrent: torrent, Dir: filepath.Dir(good), Complete: true,
+			Up: 8 << 20})
 		out := t.TempDir()
-		const blameWait = 5 * time.Second // for the hashes of blocks, see core/blame.go
+		const blameWait = 5 * time.Second // for the hashes of blocks, see core/hashes_blame.go
 		start := time.Now()
 		leech := add(t, newEngine(t), swarm.Spec{
-			Magnet: torrent.Magnet(), Dir: out, Peers: []string{liar.Addr().String(), honest.Addr().String()},
+			Magnet: torrent.Magnet(), Dir: out, Peers: []string{liar.Addr().String(),
+				honest.Addr().String()},
 		})
 		waitDone(t, leech)
 		if err := leech.Err(); err != nil {
 			t.Fatal(err)
 		}
-		if got, err := os.ReadFile(filepath.Join(out, "file")); err != nil || !bytes.Equal(got, data) {
+		if got, err := os.ReadFile(filepath.Join(out, "file")); err != nil ||
+			!bytes.Equal(got, data) {
 			t.Errorf("%v: the content differs (%v)", kind, err)
 		}
 		s := leech.Stats()
@@ -287,8 +294,10 @@ func TestV2BadBlock(t *testing.T) {
 		if time.Since(start) > blameWait { // so loaded that a piece did not wait for these hashes
 			most = int64(len(data))
 		}
-		if waste := s.Waste[core.ReasonBadPiece]; waste == 0 || waste%block.Size != 0 || waste > most {
-			t.Errorf("%v: %d bytes were wrong, want one block of %d, or of each of a few pieces", kind, waste, block.Size)
+		if waste := s.Waste[core.ReasonBadPiece]; waste == 0 || waste%block.Size != 0 ||
+			waste > most {
+			t.Errorf("%v: %d bytes were wrong, want one block of %d, or of each of a few pieces",
+				kind, waste, block.Size)
 		}
 		if n := s.Drops[core.ReasonBadPiece]; n != 1 {
 			t.Errorf("%v: %d peers were dropped for bad data, want the liar", kind, n)

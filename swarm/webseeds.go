@@ -63,7 +63,8 @@ func (l *loop) useWebSeed(ctx context.Context, info *metainfo.Info, seed webSeed
 	}
 	faults := new(webseed.Faults)
 	for wait := webSeedWait; ; wait = min(2*wait, webSeedWaitMax) {
-		link := &link{torrent: l.Torrent, addr: addr, hello: hello, outgoing: true, closed: make(chan struct{})}
+		link := &link{torrent: l.Torrent, addr: addr, hello: hello, outgoing: true,
+			closed: make(chan struct{})}
 		conn, err := webseed.New(webseed.Config{
 			Handler: link, Pool: l.engine.blocks, Down: l.down, Info: info, HTTP: l.engine.web,
 			URL: seed.url, Stranger: seed.stranger, Logger: l.log, Faults: faults,
@@ -128,7 +129,8 @@ func (l *loop) distrust(a *core.Action) {
 	err := fmt.Errorf("%v: %w", seed, errOtherData)
 	files := l.filesOf(first)
 	for _, file := range files {
-		if from, end := l.Info().Layout().FilePieces(file); len(files) == 1 || from == first && end == first+n && n > 1 {
+		if from, end := l.Info().Layout().FilePieces(file); len(files) == 1 ||
+			from == first && end == first+n && n > 1 {
 			l.fileFailed(file, err)
 			return
 		}
@@ -160,7 +162,10 @@ func (l *loop) filesOf(piece int) (files []int) {
 func (l *loop) resolve() {
 	for _, d := range l.doubts {
 		files := l.filesOf(d.piece)
-		known := slices.ContainsFunc(files, func(file int) bool { _, ok := l.failed[file]; return ok })
+		known := slices.ContainsFunc(files, func(file int) bool {
+			_, ok := l.failed[file]
+			return ok
+		})
 		for _, file := range files {
 			if !known {
 				l.fileFailed(file, d.err)

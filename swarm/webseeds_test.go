@@ -87,7 +87,8 @@ func same(t *testing.T, want, got string) {
 // others, and that file comes from elsewhere, pieces included of which it has a part.
 func TestOneFileFails(t *testing.T) {
 	for name, bad := range map[string]http.HandlerFunc{
-		"404": status(404), "403": status(403), "410": status(410), "416": status(416), "500": status(500), "stale": stale,
+		"404": status(404), "403": status(403), "410": status(410), "416": status(416),
+		"500": status(500), "stale": stale,
 		"shorter": func(w http.ResponseWriter, r *http.Request) {
 			http.ServeContent(w, r, "", time.Time{}, bytes.NewReader(make([]byte, 500_000)))
 		},
@@ -101,14 +102,18 @@ func TestOneFileFails(t *testing.T) {
 				first := webServer(t, dir, map[string]http.HandlerFunc{"file3": bad})
 				second := webServer(t, dir, nil)
 				out := t.TempDir()
-				leech := add(t, newEngine(t), swarm.Spec{Torrent: torrent, Dir: out, WebSeeds: []string{first, second}})
+				leech := add(t, newEngine(t), swarm.Spec{Torrent: torrent, Dir: out,
+					WebSeeds: []string{first, second}})
 				waitDone(t, leech)
 				if err := leech.Err(); err != nil {
 					t.Fatal(err)
 				}
 				same(t, dir, out)
-				if s := leech.Stats(); s.Drops[core.ReasonBadPiece] > 0 || s.Waste[core.ReasonBadPiece] > 800_000 { // what is under way is that of one file
-					t.Errorf("%d servers were banned, and %d bytes were wrong", s.Drops[core.ReasonBadPiece], s.Waste[core.ReasonBadPiece])
+				// what is under way is that of one file
+				if s := leech.Stats(); s.Drops[core.ReasonBadPiece] > 0 ||
+					s.Waste[core.ReasonBadPiece] > 800_000 {
+					t.Errorf("%d servers were banned, and %d bytes were wrong",
+						s.Drops[core.ReasonBadPiece], s.Waste[core.ReasonBadPiece])
 				}
 			})
 		}
@@ -136,7 +141,8 @@ func TestFilesSpreadOverServers(t *testing.T) {
 // TestFileThatNobodyHas: all but one file is fetched, and the user is told which one
 // that is, with the reason.
 func TestFileThatNobodyHas(t *testing.T) {
-	for name, bad := range map[string]http.HandlerFunc{"HTTP status 404": http.NotFound, "other data": stale} {
+	for name, bad := range map[string]http.HandlerFunc{"HTTP status 404": http.NotFound,
+		"other data": stale} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()        // it waits most of the time
 			kind := metainfo.V1 // with pieces that have a part in two files
@@ -145,12 +151,14 @@ func TestFileThatNobodyHas(t *testing.T) {
 			}
 			dir, torrent := webFolder(t, kind)
 			heard := &warnings{told: make(chan string, 10)}
-			e := listen(t, swarm.Config{Logger: slog.New(slog.NewTextHandler(heard, &slog.HandlerOptions{Level: slog.LevelWarn}))})
+			e := listen(t, swarm.Config{Logger: slog.New(slog.NewTextHandler(heard,
+				&slog.HandlerOptions{Level: slog.LevelWarn}))})
 			leech := add(t, e, swarm.Spec{Torrent: torrent, Dir: t.TempDir(), WebSeeds: []string{
 				webServer(t, dir, map[string]http.HandlerFunc{"file3": bad}),
 			}})
 			for line := range heard.told {
-				if strings.Contains(line, "content/file3") && strings.Contains(line, name) && !strings.Contains(line, "more=") {
+				if strings.Contains(line, "content/file3") && strings.Contains(line, name) &&
+					!strings.Contains(line, "more=") {
 					break
 				}
 				t.Errorf("told %q", line)

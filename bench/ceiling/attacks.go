@@ -64,14 +64,16 @@ func init() {
 // introduction is an extension handshake.
 func introduction() []byte {
 	h := wire.ExtHandshake{Extensions: wire.OurExtensions(wire.ExtMetadata)}
-	return wire.Append(nil, &wire.Message{ID: wire.Extended, Payload: wire.AppendExtHandshake(nil, h)})
+	return wire.Append(nil, &wire.Message{ID: wire.Extended,
+		Payload: wire.AppendExtHandshake(nil, h)})
 }
 
 func metadataRequests() []byte {
 	b := introduction()
 	for i := range uint32(attackAsks) {
 		ask := wire.AppendMetadata(nil, wire.Metadata{Type: wire.MetadataRequest, Piece: i % 60})
-		b = wire.Append(b, &wire.Message{ID: wire.Extended, Ext: uint8(wire.ExtMetadata), Payload: ask})
+		b = wire.Append(b, &wire.Message{ID: wire.Extended, Ext: uint8(wire.ExtMetadata),
+			Payload: ask})
 	}
 	return b
 }
@@ -79,15 +81,18 @@ func metadataRequests() []byte {
 // hashRequests returns requests for the piece layer below root; see run.
 func hashRequests() (b []byte) {
 	for i := range uint32(attackAsks) {
-		r := wire.HashRange{Length: wire.HashesMax, Index: i % (attackLayer / wire.HashesMax) * wire.HashesMax}
-		b = wire.Append(b, &wire.Message{ID: wire.HashRequest, Payload: wire.AppendHashRange(nil, r)})
+		r := wire.HashRange{Length: wire.HashesMax,
+			Index: i % (attackLayer / wire.HashesMax) * wire.HashesMax}
+		b = wire.Append(b, &wire.Message{ID: wire.HashRequest,
+			Payload: wire.AppendHashRange(nil, r)})
 	}
 	return b
 }
 
 func blockRequests() (b []byte) {
 	for i := range uint32(7000) {
-		b = wire.Append(b, &wire.Message{ID: wire.Request, Ref: block.Ref{Piece: i, Length: 3 * block.Size}})
+		b = wire.Append(b, &wire.Message{ID: wire.Request,
+			Ref: block.Ref{Piece: i, Length: 3 * block.Size}})
 	}
 	return b
 }
@@ -142,7 +147,8 @@ func (a attack) run(peers int) func(context.Context, *bench) (result, error) {
 			return r, err
 		}
 		r.used, err = node.Usage()
-		r.what = fmt.Sprintf("%d shook hands; %d MiB before%s", held, before.PeakRSS>>20, warnings(node))
+		r.what = fmt.Sprintf("%d shook hands; %d MiB before%s", held, before.PeakRSS>>20,
+			warnings(node))
 		return r, explain(err, node)
 	}
 }
@@ -159,9 +165,11 @@ func (a attack) torrents(b *bench, count int) (paths []string, infos []*metainfo
 			if err := os.Truncate(content, attackLayer*block.Size); err != nil {
 				return nil, nil, err
 			}
-			t, err = metainfo.Build(context.Background(), metainfo.BuildOptions{Path: content, Kind: metainfo.V2, PieceLength: block.Size})
+			t, err = metainfo.Build(context.Background(),
+				metainfo.BuildOptions{Path: content, Kind: metainfo.V2, PieceLength: block.Size})
 		} else {
-			t, err = shape{pieces: attackPieces, length: block.Size, name: fmt.Sprint("content-", i)}.torrent(make([]byte, block.Size))
+			t, err = shape{pieces: attackPieces, length: block.Size,
+				name: fmt.Sprint("content-", i)}.torrent(make([]byte, block.Size))
 		}
 		if err != nil {
 			return nil, nil, err
@@ -176,7 +184,8 @@ func (a attack) torrents(b *bench, count int) (paths []string, infos []*metainfo
 }
 
 // strike connects the n-th peer and writes what the attack has.
-func (a attack) strike(ctx context.Context, addr netip.AddrPort, info *metainfo.Info, n int) (net.Conn, error) {
+func (a attack) strike(ctx context.Context, addr netip.AddrPort, info *metainfo.Info,
+	n int) (net.Conn, error) {
 	conn, err := a.shake(ctx, addr, info, n)
 	if err == nil {
 		a.say(conn, info)
@@ -185,7 +194,8 @@ func (a attack) strike(ctx context.Context, addr netip.AddrPort, info *metainfo.
 }
 
 // shake connects the n-th peer.
-func (a attack) shake(ctx context.Context, addr netip.AddrPort, info *metainfo.Info, n int) (net.Conn, error) {
+func (a attack) shake(ctx context.Context, addr netip.AddrPort, info *metainfo.Info,
+	n int) (net.Conn, error) {
 	d := net.Dialer{LocalAddr: net.TCPAddrFromAddrPort(netip.AddrPortFrom(own(n), 0))}
 	conn, err := d.DialContext(ctx, "tcp", addr.String())
 	if err != nil {
@@ -194,7 +204,8 @@ func (a attack) shake(ctx context.Context, addr netip.AddrPort, info *metainfo.I
 	if !a.reads {
 		conn.(*net.TCPConn).SetReadBuffer(4 << 10)
 	}
-	hello := wire.Hello{InfoHash: info.Hash(), Reserved: wire.Reserved{}.With(wire.FeatureFast).With(wire.FeatureExtension)}
+	hello := wire.Hello{InfoHash: info.Hash(),
+		Reserved: wire.Reserved{}.With(wire.FeatureFast).With(wire.FeatureExtension)}
 	copy(hello.PeerID[:], fmt.Sprintf("-XX0000-%d-%d", n, a.id))
 	shaken, err := peer.Dial(ctx, conn, peer.Offer{Mine: hello, Encrypt: a.encrypt})
 	return shaken.Conn, err

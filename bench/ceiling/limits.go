@@ -54,8 +54,10 @@ func (a attack) draw(ctx context.Context, b *bench) (r result, err error) {
 	began, asked, first := time.Now(), time.Time{}, time.Duration(0)
 	for n := 0; time.Since(began) < drawFor || leech == nil; n++ {
 		if leech == nil && time.Since(began) > drawFor/2 {
-			leech, err = nodeproc.Start(b.node, filepath.Join(b.dir, "other"), "add", "--listen", "127.0.0.1:0", "--no-dht",
-				"--no-lsd", "--peer", addr.String(), "--dir", filepath.Join(b.dir, "fetched"), magnet)
+			leech, err = nodeproc.Start(b.node, filepath.Join(b.dir, "other"), "add", "--listen",
+				"127.0.0.1:0", "--no-dht",
+				"--no-lsd", "--peer", addr.String(), "--dir", filepath.Join(b.dir, "fetched"),
+				magnet)
 			if err != nil {
 				return r, err
 			}
@@ -84,26 +86,31 @@ func (a attack) draw(ctx context.Context, b *bench) (r result, err error) {
 	late, cancel := context.WithTimeout(ctx, moveMax)
 	defer cancel()
 	what := "another node has its first piece after"
-	if _, err := leech.WaitFor(late, "a piece", func(e nodeproc.Event) bool { return e.Event == "progress" && e.Have > 0 }); err != nil {
+	if _, err := leech.WaitFor(late, "a piece", func(e nodeproc.Event) bool {
+		return e.Event == "progress" && e.Have > 0
+	}); err != nil {
 		what = "another node has no piece after"
 	}
 	if first == 0 {
 		first = time.Since(asked)
 	}
 	r.used, err = seed.Usage()
-	r.what = fmt.Sprintf("drew %.1f MB in %.0f s, %.1f times the limit; %s %.1f s", float64(drawn)/1e6, took.Seconds(),
+	r.what = fmt.Sprintf("drew %.1f MB in %.0f s, %.1f times the limit; %s %.1f s",
+		float64(drawn)/1e6, took.Seconds(),
 		float64(drawn)/took.Seconds()/upLimit, what, first.Seconds())
 	return r, explain(err, seed)
 }
 
 // seedZeros seeds a file of 64 MiB in pieces of 16 KiB.
-func (b *bench) seedZeros(ctx context.Context, v2 bool, args ...string) (*nodeproc.Node, string, *metainfo.Info, error) {
+func (b *bench) seedZeros(ctx context.Context, v2 bool,
+	args ...string) (*nodeproc.Node, string, *metainfo.Info, error) {
 	paths, infos, err := attack{v2: true}.torrents(b, 1) // for the content
 	if err != nil {
 		return nil, "", nil, err
 	}
 	if !v2 {
-		t, err := metainfo.Build(ctx, metainfo.BuildOptions{Path: filepath.Join(b.dir, "content-0"), PieceLength: 16 << 10})
+		t, err := metainfo.Build(ctx, metainfo.BuildOptions{Path: filepath.Join(b.dir, "content-0"),
+			PieceLength: 16 << 10})
 		if err != nil {
 			return nil, "", nil, err
 		}
@@ -135,8 +142,10 @@ func flooded(ctx context.Context, b *bench) (r result, err error) {
 	if err != nil {
 		return r, explain(err, seed)
 	}
-	leech, err := nodeproc.Start(b.node, filepath.Join(b.dir, "other"), "add", "--listen", "127.0.0.1:0", "--no-dht", "--no-lsd",
-		"--memory", b.ceiling, "--down", strconv.Itoa(downLimit), "--peer", from.String(), "--dir", filepath.Join(b.dir, "fetched"),
+	leech, err := nodeproc.Start(b.node, filepath.Join(b.dir, "other"), "add", "--listen",
+		"127.0.0.1:0", "--no-dht", "--no-lsd",
+		"--memory", b.ceiling, "--down", strconv.Itoa(downLimit), "--peer", from.String(), "--dir",
+		filepath.Join(b.dir, "fetched"),
 		filepath.Join(b.dir, "0.torrent"))
 	if err != nil {
 		return r, err
@@ -153,7 +162,8 @@ func flooded(ctx context.Context, b *bench) (r result, err error) {
 	if err != nil {
 		return r, explain(err, leech)
 	}
-	junk := wire.Append(nil, &wire.Message{ID: wire.Extended, Ext: 99, Payload: bytes.Repeat([]byte{'x'}, 60_000)})
+	junk := wire.Append(nil, &wire.Message{ID: wire.Extended, Ext: 99,
+		Payload: bytes.Repeat([]byte{'x'}, 60_000)})
 	stranger := attack{write: introduction}
 	var conns []net.Conn
 	for i := range strangers {
@@ -186,7 +196,8 @@ func flooded(ctx context.Context, b *bench) (r result, err error) {
 		return r, explain(err, leech)
 	}
 	r.used, err = leech.Usage()
-	r.what = fmt.Sprintf("fetches %.0f kB/s alone and %.0f kB/s beside them; %d of them were closed", alone/1e3, beside/1e3, ended)
+	r.what = fmt.Sprintf("fetches %.0f kB/s alone and %.0f kB/s beside them; %d of them "+
+		"were closed", alone/1e3, beside/1e3, ended)
 	return r, explain(err, leech)
 }
 

@@ -48,7 +48,8 @@ type result struct {
 func main() {
 	node := flag.String("node", "bin/node", "the node binary")
 	only := flag.String("only", "", "only the scenarios whose names contain this")
-	ceiling := flag.String("ceiling", "", "the one ceiling to try, rather than those of each scenario")
+	ceiling := flag.String("ceiling", "",
+		"the one ceiling to try, rather than those of each scenario")
 	flag.Parse()
 	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGINT, syscall.SIGTERM)
 	defer stop()
@@ -78,7 +79,8 @@ func measure(ctx context.Context, node, only, ceiling string) error {
 			if err != nil {
 				return fmt.Errorf("%s: %w", s.name, err)
 			}
-			fmt.Printf("%-44s %8s %9d %10d  %s\n", s.name, c, r.used.PeakRSS>>20, r.used.Anon>>20, r.what)
+			fmt.Printf("%-44s %8s %9d %10d  %s\n", s.name, c, r.used.PeakRSS>>20, r.used.Anon>>20,
+				r.what)
 		}
 	}
 	return nil
@@ -97,7 +99,8 @@ func runOne(ctx context.Context, node, ceiling string, s scenario) (result, erro
 
 // start runs a command of the node in the folder of the bench.
 func (b *bench) start(command string, args ...string) (*nodeproc.Node, error) {
-	args = append([]string{command, "--listen", "127.0.0.1:0", "--no-lsd", "--memory", b.ceiling}, args...)
+	args = append([]string{command, "--listen", "127.0.0.1:0", "--no-lsd", "--memory", b.ceiling},
+		args...)
 	return nodeproc.Start(b.node, filepath.Join(b.dir, "state"), args...)
 }
 

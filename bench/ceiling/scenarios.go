@@ -40,8 +40,10 @@ var scenarios = []scenario{
 	{"500 peers download", []string{"64M", "384M"}, crowd(500, false)},
 	{"500 peers are downloaded from", []string{"64M", "384M"}, crowd(500, true)},
 	{"5,000 connections", []string{"64M", "128M", "384M"}, connections(5_000)},
-	{"1 TiB, in pieces of 4 MiB", []string{"64M", "128M"}, download(shape{pieces: 1 << 18, length: 4 << 20})},
-	{"100,000 files", []string{"64M", "128M"}, download(shape{pieces: 1_563, length: 256 << 10, files: 100_000})},
+	{"1 TiB, in pieces of 4 MiB", []string{"64M", "128M"},
+		download(shape{pieces: 1 << 18, length: 4 << 20})},
+	{"100,000 files", []string{"64M", "128M"}, download(shape{pieces: 1_563, length: 256 << 10,
+		files: 100_000})},
 	{"pieces of 16 MiB", []string{"64M"}, download(shape{pieces: 128, length: 16 << 20})},
 	{"200,000 pieces", []string{"64M"}, download(shape{pieces: 200_000, length: 16 << 10})},
 }
@@ -82,7 +84,8 @@ func many(torrents int, bootstrap string) func(context.Context, *bench) (result,
 			return r, err
 		}
 		r.used, err = seed.Usage()
-		r.what = fmt.Sprintf("%d of them, started after %.1f s, then %.1f %% of a core%s", count, took.Seconds(),
+		r.what = fmt.Sprintf("%d of them, started after %.1f s, then %.1f %% of a core%s", count,
+			took.Seconds(),
 			100*(r.used.CPU-before.CPU).Seconds()/watched.Seconds(), warnings(seed))
 		return r, explain(err, seed)
 	}
@@ -207,7 +210,8 @@ func (b *bench) fetch(ctx context.Context, s shape, seeds int) (r result, err er
 		e.Have = c.Layout.Size()
 	}
 	r.used, err = add.Usage()
-	r.what = fmt.Sprintf("%s after %.1f s, %.0f MB/s, %.1f CPU s%s", what, took.Seconds(), float64(e.Have)/1e6/took.Seconds(),
+	r.what = fmt.Sprintf("%s after %.1f s, %.0f MB/s, %.1f CPU s%s", what, took.Seconds(),
+		float64(e.Have)/1e6/took.Seconds(),
 		r.used.CPU.Seconds(), warnings(add))
 	return r, explain(err, add)
 }
@@ -268,7 +272,8 @@ func writeContent(path string, c *lightpeer.Crowd) error {
 }
 
 // serve has so many peers download from seed.
-func serve(ctx context.Context, seed *nodeproc.Node, c *lightpeer.Crowd, peers int) (r result, err error) {
+func serve(ctx context.Context, seed *nodeproc.Node, c *lightpeer.Crowd,
+	peers int) (r result, err error) {
 	var all []*lightpeer.Peer
 	for i := range peers {
 		p, err := c.Leech(ctx, own(i))
@@ -301,7 +306,8 @@ func serve(ctx context.Context, seed *nodeproc.Node, c *lightpeer.Crowd, peers i
 	}
 	took := time.Since(began)
 	r.used, err = seed.Usage()
-	r.what = fmt.Sprintf("%d served, %d lost, %.0f MB/s, %.1f CPU s/GiB%s", served, lost, float64(bytes)/1e6/took.Seconds(),
+	r.what = fmt.Sprintf("%d served, %d lost, %.0f MB/s, %.1f CPU s/GiB%s", served, lost,
+		float64(bytes)/1e6/took.Seconds(),
 		(r.used.CPU-before.CPU).Seconds()/(float64(bytes)/(1<<30)), warnings(seed))
 	return r, explain(err, seed)
 }
@@ -318,7 +324,8 @@ func connections(count int) func(context.Context, *bench) (result, error) {
 		if err != nil {
 			return r, err
 		}
-		seed, err := b.start("seed", append(args, "--no-dht", "--max-peers", strconv.Itoa(count))...)
+		seed, err := b.start("seed", append(args, "--no-dht", "--max-peers",
+			strconv.Itoa(count))...)
 		if err != nil {
 			return r, err
 		}
@@ -353,8 +360,10 @@ func connections(count int) func(context.Context, *bench) (result, error) {
 			return r, err
 		}
 		began := time.Now()
-		add, err := nodeproc.Start(b.node, filepath.Join(b.dir, "other"), "add", "--listen", "127.0.0.1:0", "--no-dht", "--no-lsd",
-			"--peer", addr.String(), "--dir", filepath.Join(b.dir, "fetched"), "magnet:?xt=urn:btih:"+hashes[0])
+		add, err := nodeproc.Start(b.node, filepath.Join(b.dir, "other"), "add", "--listen",
+			"127.0.0.1:0", "--no-dht", "--no-lsd",
+			"--peer", addr.String(), "--dir", filepath.Join(b.dir, "fetched"),
+			"magnet:?xt=urn:btih:"+hashes[0])
 		if err != nil {
 			return r, err
 		}
@@ -364,8 +373,10 @@ func connections(count int) func(context.Context, *bench) (result, error) {
 		}
 		took := time.Since(began)
 		r.used, err = seed.Usage()
-		r.what = fmt.Sprintf("%d shook hands, %.1f KiB each; one more is served within %d ms%s", held,
-			float64(r.used.Anon-before.Anon)/1024/float64(max(held, 1)), took.Milliseconds(), warnings(seed))
+		r.what = fmt.Sprintf("%d shook hands, %.1f KiB each; one more is served within %d ms%s",
+			held,
+			float64(r.used.Anon-before.Anon)/1024/float64(max(held, 1)), took.Milliseconds(),
+			warnings(seed))
 		return r, explain(err, seed)
 	}
 }
@@ -373,7 +384,8 @@ func connections(count int) func(context.Context, *bench) (result, error) {
 // shake opens the n-th connection and has the handshake (BEP 3) on it. Each comes
 // from an address of its own.
 func shake(ctx context.Context, addr, hash string, n int) (net.Conn, error) {
-	hello := wire.Hello{Reserved: wire.Reserved{}.With(wire.FeatureFast).With(wire.FeatureExtension)}
+	hello := wire.Hello{Reserved: wire.Reserved{}.With(wire.FeatureFast).With(
+		wire.FeatureExtension)}
 	if _, err := hex.Decode(hello.InfoHash[:], []byte(hash)); err != nil {
 		return nil, err
 	}

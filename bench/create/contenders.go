@@ -48,14 +48,17 @@ func contenders(node string) (list []contender, skipped []string) {
 		list = append(list, contender{
 			name: "the limit, " + kind.String(), kind: kind, limit: true,
 			command: func(j job, _ string) []string {
-				return []string{"/proc/self/exe", limitChild, kind.String(), strconv.FormatInt(j.size, 10)}
+				return []string{"/proc/self/exe", limitChild, kind.String(),
+					strconv.FormatInt(j.size, 10)}
 			},
 		})
 	}
 	for _, kind := range kinds {
-		list = append(list, contender{name: "node, " + kind.String(), kind: kind, command: func(j job, out string) []string {
-			return []string{node, "create", "--quiet", "--no-date", "--" + kind.String(), "--piece-length", fmt.Sprint(j.piece), "-o", out, j.path}
-		}})
+		list = append(list, contender{name: "node, " + kind.String(), kind: kind,
+			command: func(j job, out string) []string {
+				return []string{node, "create", "--quiet", "--no-date", "--" + kind.String(),
+					"--piece-length", fmt.Sprint(j.piece), "-o", out, j.path}
+			}})
 	}
 	tool := func(name string, command func(j job, out string) []string) {
 		if _, err := exec.LookPath(name); err != nil {
@@ -65,7 +68,8 @@ func contenders(node string) (list []contender, skipped []string) {
 		list = append(list, contender{name: name + ", v1", kind: metainfo.V1, command: command})
 	}
 	tool("mktorrent", func(j job, out string) []string {
-		return []string{"mktorrent", "-l", fmt.Sprint(bits.Len(uint(j.piece)) - 1), "-o", out, j.path}
+		return []string{"mktorrent", "-l", fmt.Sprint(bits.Len(uint(j.piece)) - 1), "-o",
+			out, j.path}
 	})
 	tool("transmission-create", func(j job, out string) []string {
 		return []string{"transmission-create", "-s", fmt.Sprint(j.piece >> 10), "-o", out, j.path}
@@ -74,9 +78,11 @@ func contenders(node string) (list []contender, skipped []string) {
 		return list, append(skipped, err.Error())
 	}
 	for _, kind := range kinds {
-		list = append(list, contender{name: "libtorrent, " + kind.String(), kind: kind, command: func(j job, out string) []string {
-			return []string{"/usr/bin/python3", "-c", libtorrentScript, j.path, out, fmt.Sprint(j.piece), kind.String()}
-		}})
+		list = append(list, contender{name: "libtorrent, " + kind.String(), kind: kind,
+			command: func(j job, out string) []string {
+				return []string{"/usr/bin/python3", "-c", libtorrentScript, j.path,
+					out, fmt.Sprint(j.piece), kind.String()}
+			}})
 	}
 	return list, skipped
 }
@@ -104,7 +110,8 @@ func (c *contender) measure(ctx context.Context, j job, work string) (measure, e
 	args := c.command(j, out)
 	var said bytes.Buffer
 	start := time.Now()
-	p, err := proc.Start(proc.Config{Path: args[0], Args: args[1:], Stdout: &said, Stderr: &said, Env: []string{"XDG_STATE_HOME=" + work}})
+	p, err := proc.Start(proc.Config{Path: args[0], Args: args[1:], Stdout: &said, Stderr: &said,
+		Env: []string{"XDG_STATE_HOME=" + work}})
 	if err != nil {
 		return measure{}, err
 	}

@@ -26,12 +26,14 @@ func TestMain(m *testing.M) {
 // make is what was asked for, or there would be no row.
 func TestCompare(t *testing.T) {
 	node := filepath.Join(t.TempDir(), "node")
-	if out, err := exec.Command("go", "build", "-o", node, "swarmnode/cmd/node").CombinedOutput(); err != nil {
+	if out, err := exec.Command("go", "build", "-o", node,
+		"swarmnode/cmd/node").CombinedOutput(); err != nil {
 		t.Fatalf("go build: %v\n%s", err, out)
 	}
 	var out bytes.Buffer
 	cfg := config{
-		node: node, dir: t.TempDir(), size: 3 << 20, files: 210, fileSize: 1000, piece: 64 << 10, smallPiece: 32 << 10, runs: 1,
+		node: node, dir: t.TempDir(), size: 3 << 20, files: 210, fileSize: 1000, piece: 64 << 10,
+		smallPiece: 32 << 10, runs: 1,
 	}
 	if err := compare(t.Context(), cfg, &out); err != nil {
 		t.Fatal(err)
@@ -60,7 +62,8 @@ func TestTable(t *testing.T) {
 	var out bytes.Buffer
 	printTable(&out, []contender{
 		{name: "slow, v1", kind: metainfo.V1, measures: one(4 * time.Second)},
-		{name: "node, v1", kind: metainfo.V1, measures: append(one(2*time.Second), append(one(9*time.Second), one(time.Second)...)...)},
+		{name: "node, v1", kind: metainfo.V1, measures: append(one(2*time.Second),
+			append(one(9*time.Second), one(time.Second)...)...)},
 		{name: "the limit, v1", kind: metainfo.V1, limit: true, measures: one(time.Second)},
 		{name: "quick, v2", kind: metainfo.V2, measures: one(time.Second)},
 		{name: "node, v2", kind: metainfo.V2, measures: one(2 * time.Second)},

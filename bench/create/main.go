@@ -66,9 +66,11 @@ func main() {
 	flag.StringVar(&cfg.dir, "dir", "", "folder for the content; a temporary one by default")
 	flag.IntVar(&cfg.files, "files", 20_000, "number of small files")
 	flag.IntVar(&cfg.runs, "runs", 3, "runs of each; medians are shown")
-	flag.StringVar(&cfg.only, "only", "", "only the contenders whose names contain one of these words, comma-separated")
+	flag.StringVar(&cfg.only, "only", "",
+		"only the contenders whose names contain one of these words, comma-separated")
 	flag.Parse()
-	cfg.size, cfg.fileSize, cfg.piece, cfg.smallPiece = *size<<20, *fileSize<<10, *piece<<10, *smallPiece<<10
+	cfg.size, cfg.fileSize, cfg.piece, cfg.smallPiece = *size<<20, *fileSize<<10, *piece<<10,
+		*smallPiece<<10
 	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGINT, syscall.SIGTERM)
 	defer stop()
 	if err := compare(ctx, cfg, os.Stdout); err != nil {
@@ -106,13 +108,16 @@ func compare(ctx context.Context, cfg config, out io.Writer) error {
 		list, _ := contenders(node)
 		if cfg.only != "" {
 			list = slices.DeleteFunc(list, func(c contender) bool {
-				return !slices.ContainsFunc(strings.Split(cfg.only, ","), func(w string) bool { return strings.Contains(c.name, w) })
+				return !slices.ContainsFunc(strings.Split(cfg.only, ","), func(w string) bool {
+					return strings.Contains(c.name, w)
+				})
 			})
 		}
 		if err := runAll(ctx, list, j, cfg.runs, work); err != nil {
 			return err
 		}
-		fmt.Fprintf(out, "%s, pieces of %d KiB, page cache, medians of %d\n", j.title, j.piece>>10, cfg.runs)
+		fmt.Fprintf(out, "%s, pieces of %d KiB, page cache, medians of %d\n", j.title, j.piece>>10,
+			cfg.runs)
 		printTable(out, list, j)
 		for _, c := range list {
 			if c.failed > 0 && strings.HasPrefix(c.name, "node") {
@@ -164,12 +169,14 @@ func makeJobs(cfg config, work string) ([]job, error) {
 				return nil, err
 			}
 		}
-		if err := writeFile(filepath.Join(folder, fmt.Sprintf("file%06d.bin", i)), noise, int64(cfg.fileSize)); err != nil {
+		if err := writeFile(filepath.Join(folder, fmt.Sprintf("file%06d.bin", i)), noise,
+			int64(cfg.fileSize)); err != nil {
 			return nil, err
 		}
 	}
 	return []job{
-		{title: fmt.Sprintf("one file of %d MiB", cfg.size>>20), path: large, size: cfg.size, files: 1, piece: cfg.piece},
+		{title: fmt.Sprintf("one file of %d MiB", cfg.size>>20), path: large, size: cfg.size,
+			files: 1, piece: cfg.piece},
 		{
 			title: fmt.Sprintf("%d files of %d KiB", cfg.files, cfg.fileSize>>10), path: small,
 			size: int64(cfg.files) * int64(cfg.fileSize), files: cfg.files, piece: cfg.smallPiece,

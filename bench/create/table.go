@@ -33,9 +33,11 @@ func printTable(w io.Writer, list []contender, j job) {
 		}
 		r := row{
 			name: c.name, kind: c.kind,
-			seconds: figures.MedianOf(c.measures, func(m measure) float64 { return m.took.Seconds() }),
-			cpu:     figures.MedianOf(c.measures, func(m measure) float64 { return m.cpu.Seconds() }),
-			peak:    figures.MedianOf(c.measures, func(m measure) int64 { return m.peak }),
+			seconds: figures.MedianOf(c.measures, func(m measure) float64 {
+				return m.took.Seconds()
+			}),
+			cpu:  figures.MedianOf(c.measures, func(m measure) float64 { return m.cpu.Seconds() }),
+			peak: figures.MedianOf(c.measures, func(m measure) int64 { return m.peak }),
 		}
 		if c.limit {
 			limits[c.kind] = r
@@ -47,7 +49,8 @@ func printTable(w io.Writer, list []contender, j job) {
 	})
 	fmt.Fprintf(w, "%-24s %9s %9s %9s %9s %9s\n", "", "s", "MB/s", "of limit", "CPU s", "peak MiB")
 	for _, r := range rows {
-		fmt.Fprintf(w, "%-24s %9.2f %9.0f %9s %9.2f %9.1f\n", r.name, r.seconds, float64(j.size)/1e6/r.seconds,
+		fmt.Fprintf(w, "%-24s %9.2f %9.0f %9s %9.2f %9.1f\n", r.name, r.seconds,
+			float64(j.size)/1e6/r.seconds,
 			share(limits, r), r.cpu, float64(r.peak)/(1<<20))
 	}
 	for _, r := range rows {
@@ -70,8 +73,10 @@ func share(limits map[metainfo.Kind]row, r row) string {
 func verdict(rows []row, limits map[metainfo.Kind]row, r row) string {
 	s := fmt.Sprintf("%s: %s of the limit", r.name, share(limits, r))
 	for _, other := range rows { // the fastest first
-		if other.kind == r.kind && !strings.HasPrefix(other.name, "node") && other.name != limits[r.kind].name {
-			return s + fmt.Sprintf(", %.2f times the rate of %s", other.seconds/r.seconds, other.name)
+		if other.kind == r.kind && !strings.HasPrefix(other.name, "node") &&
+			other.name != limits[r.kind].name {
+			return s + fmt.Sprintf(", %.2f times the rate of %s", other.seconds/r.seconds,
+				other.name)
 		}
 	}
 	return s

@@ -32,7 +32,8 @@ import (
 const nodeKind realclient.Kind = "node"
 
 // kinds are the clients that can be measured, in the order of the table.
-var kinds = []realclient.Kind{nodeKind, realclient.Libtorrent, realclient.Transmission, realclient.Aria2}
+var kinds = []realclient.Kind{nodeKind, realclient.Libtorrent, realclient.Transmission,
+	realclient.Aria2}
 
 type config struct {
 	node    string
@@ -46,7 +47,8 @@ func main() {
 	var cfg config
 	flag.StringVar(&cfg.node, "node", "bin/node", "the node binary")
 	flag.IntVar(&cfg.runs, "runs", 3, "runs of each; medians are shown")
-	flag.DurationVar(&cfg.patient, "patience", 20*time.Second, "how long is waited for a connection")
+	flag.DurationVar(&cfg.patient, "patience", 20*time.Second,
+		"how long is waited for a connection")
 	flag.StringVar(&cfg.only, "only", "", "the one source to measure; all if empty")
 	clients := flag.String("clients", "node,libtorrent,transmission,aria2", "whom to measure")
 	flag.Parse()
@@ -88,7 +90,8 @@ func measureAll(ctx context.Context, cfg config) error {
 	}
 	fmt.Println()
 	// Searches on the local network go out on loopback.
-	if out, err := exec.CommandContext(ctx, "ip", "route", "add", "224.0.0.0/4", "dev", "lo").CombinedOutput(); err != nil {
+	if out, err := exec.CommandContext(ctx, "ip", "route", "add", "224.0.0.0/4", "dev",
+		"lo").CombinedOutput(); err != nil {
 		return fmt.Errorf("%w: %s", err, out)
 	}
 	group := byte(10)
@@ -103,7 +106,8 @@ func measureAll(ctx context.Context, cfg config) error {
 				var took []time.Duration
 				for range cfg.runs {
 					group++
-					b := &bench{ctx: ctx, node: node, dir: filepath.Join(work, fmt.Sprint(group)), group: group, kind: kind}
+					b := &bench{ctx: ctx, node: node, dir: filepath.Join(work, fmt.Sprint(group)),
+						group: group, kind: kind}
 					d, err := b.measure(s, cfg.patient)
 					if err != nil {
 						return fmt.Errorf("%s, %s: %w", s.name, kind, err)

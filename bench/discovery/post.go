@@ -41,7 +41,8 @@ func newPost(addr, tells netip.AddrPort) (*post, error) {
 	if err != nil {
 		return nil, err
 	}
-	p := &post{addr: addr, tells: tells, listen: l, first: make(chan time.Time, 1), shaken: make(chan struct{})}
+	p := &post{addr: addr, tells: tells, listen: l, first: make(chan time.Time, 1),
+		shaken: make(chan struct{})}
 	p.wait.Go(p.serve)
 	return p, nil
 }
@@ -87,12 +88,14 @@ func (p *post) talk(conn net.Conn) error {
 	if err != nil {
 		return err
 	}
-	answer := wire.Hello{InfoHash: hello.InfoHash, Reserved: wire.Reserved{}.With(wire.FeatureExtension)}
+	answer := wire.Hello{InfoHash: hello.InfoHash,
+		Reserved: wire.Reserved{}.With(wire.FeatureExtension)}
 	copy(answer.PeerID[:], "-PO0001-"+p.addr.String())
 	out := wire.AppendHello(nil, answer)
-	out = wire.Append(out, &wire.Message{ID: wire.Extended, Payload: wire.AppendExtHandshake(nil, wire.ExtHandshake{
-		Extensions: wire.OurExtensions(wire.ExtPEX), Port: p.addr.Port(), Reqq: 250,
-	})})
+	out = wire.Append(out, &wire.Message{ID: wire.Extended,
+		Payload: wire.AppendExtHandshake(nil, wire.ExtHandshake{
+			Extensions: wire.OurExtensions(wire.ExtPEX), Port: p.addr.Port(), Reqq: 250,
+		})})
 	if _, err := conn.Write(out); err != nil {
 		return err
 	}
@@ -111,7 +114,9 @@ func (p *post) talk(conn net.Conn) error {
 		}
 		if n := h.Extensions.Number(wire.ExtPEX); n != 0 {
 			told := wire.PEX{Added: []wire.PEXPeer{{Addr: p.tells, Flags: wire.PEXReachable}}}
-			if _, err := conn.Write(wire.Append(nil, &wire.Message{ID: wire.Extended, Ext: n, Payload: wire.AppendPEX(nil, told)})); err != nil {
+			if _, err := conn.Write(wire.Append(nil,
+				&wire.Message{ID: wire.Extended, Ext: n,
+					Payload: wire.AppendPEX(nil, told)})); err != nil {
 				return err
 			}
 		}

@@ -52,7 +52,8 @@ var others = []realclient.Kind{realclient.Transmission, realclient.Aria2}
 
 var sources = []source{
 	{"x.pe", others, byHint},
-	{"saved peer", []realclient.Kind{realclient.Libtorrent, realclient.Transmission, realclient.Aria2}, byRecord},
+	{"saved peer", []realclient.Kind{realclient.Libtorrent, realclient.Transmission,
+		realclient.Aria2}, byRecord},
 	{"peer exchange", others, byExchange},
 	{"local search", nil, byLocalSearch},
 	{"HTTP tracker", nil, byHTTPTracker},
@@ -197,7 +198,8 @@ func byHint(b *bench) (task, error) {
 // byRecord: the node met the post in an earlier run.
 func byRecord(b *bench) (task, error) {
 	state := filepath.Join(b.dir, "state")
-	p, err := nodeproc.Start(b.node, state, "add", "--listen", b.host(9).String(), "--no-dht", "--no-lsd",
+	p, err := nodeproc.Start(b.node, state, "add", "--listen", b.host(9).String(), "--no-dht",
+		"--no-lsd",
 		"--dir", b.dir, "--peer", b.post.addr.String(), b.torrent.Magnet)
 	if err != nil {
 		return task{}, err
@@ -208,7 +210,9 @@ func byRecord(b *bench) (task, error) {
 	case <-time.After(10 * time.Second):
 		return task{}, errors.New("the first run did not find the post")
 	}
-	_, err = p.WaitFor(b.ctx, "a second", func(e nodeproc.Event) bool { return e.Event == "progress" })
+	_, err = p.WaitFor(b.ctx, "a second", func(e nodeproc.Event) bool {
+		return e.Event == "progress"
+	})
 	<-b.post.first
 	return task{what: b.torrent.Magnet, state: state}, err
 }
@@ -243,14 +247,16 @@ func byLocalSearch(b *bench) (task, error) {
 		service.Close()
 	})
 	// The command searches where it has an address of its own.
-	out, err := exec.CommandContext(b.ctx, "ip", "addr", "add", b.host(9).Addr().String()+"/32", "dev", "lo").CombinedOutput()
+	out, err := exec.CommandContext(b.ctx, "ip", "addr", "add", b.host(9).Addr().String()+"/32",
+		"dev", "lo").CombinedOutput()
 	if err != nil {
 		return task{}, fmt.Errorf("%w: %s", err, out)
 	}
 	// The packets of the service come from the first address of the device.
 	if b.post.addr.Addr() != netip.AddrFrom4([4]byte{10, 0, 0, 1}) {
 		b.post.close()
-		if b.post, err = newPost(netip.AddrPortFrom(netip.AddrFrom4([4]byte{10, 0, 0, 1}), b.post.addr.Port()), netip.AddrPort{}); err != nil {
+		if b.post, err = newPost(netip.AddrPortFrom(netip.AddrFrom4([4]byte{10, 0, 0, 1}),
+			b.post.addr.Port()), netip.AddrPort{}); err != nil {
 			return task{}, err
 		}
 		b.atEnd(b.post.close)
@@ -296,12 +302,14 @@ func (b *bench) announce(to netip.AddrPort) error {
 		return err
 	}
 	dialer := net.Dialer{LocalAddr: &net.TCPAddr{IP: b.post.addr.Addr().AsSlice()}}
-	client := http.Client{Transport: &http.Transport{DialContext: dialer.DialContext, DisableKeepAlives: true}, Timeout: 5 * time.Second}
+	client := http.Client{Transport: &http.Transport{DialContext: dialer.DialContext,
+		DisableKeepAlives: true}, Timeout: 5 * time.Second}
 	escaped := ""
 	for _, c := range hash {
 		escaped += fmt.Sprintf("%%%02x", c)
 	}
-	res, err := client.Get(fmt.Sprintf("http://%v/announce?info_hash=%s&peer_id=-PO0001-000000000000&port=%d&left=0&compact=1&event=started",
+	res, err := client.Get(fmt.Sprintf(
+		"http://%v/announce?info_hash=%s&peer_id=-PO0001-000000000000&port=%d&left=0&compact=1&event=started",
 		to, escaped, b.post.addr.Port()))
 	if err != nil {
 		return err
@@ -356,7 +364,8 @@ func byDHT(b *bench) (task, error) {
 			}
 		}
 	}
-	if _, err := last.Announce(ctx, hash, b.post.addr.Port(), true, func(netip.AddrPort) {}); err != nil {
+	if _, err := last.Announce(ctx, hash, b.post.addr.Port(), true, func(netip.AddrPort) {
+	}); err != nil {
 		return task{}, err
 	}
 	return task{what: b.torrent.Magnet, bootstrap: []netip.AddrPort{first}}, nil

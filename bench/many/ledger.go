@@ -63,7 +63,8 @@ func (l *ledger) note(to string, from netip.Addr, packet []byte) {
 	l.minutes[len(l.minutes)-1] = len(l.asked)
 	key := []byte("9:info_hash20:")
 	at := bytes.Index(packet, key)
-	if at < 0 || !bytes.Contains(packet, []byte("13:announce_peer")) || len(packet) < at+len(key)+hashSize {
+	if at < 0 || !bytes.Contains(packet, []byte("13:announce_peer")) ||
+		len(packet) < at+len(key)+hashSize {
 		return
 	}
 	hash := string(packet[at+len(key):][:hashSize])
@@ -98,7 +99,8 @@ func (l *ledger) traffic() string {
 	for _, n := range recent {
 		sum += n
 	}
-	return fmt.Sprintf("%d queries a second, %d at most; %d nodes a minute at most", sum/len(recent), slices.Max(recent), slices.Max(l.minutes))
+	return fmt.Sprintf("%d queries a second, %d at most; %d nodes a minute at most",
+		sum/len(recent), slices.Max(recent), slices.Max(l.minutes))
 }
 
 // spread describes when torrents were announced first.
@@ -111,7 +113,8 @@ func (l *ledger) spread() string {
 	}
 	slices.Sort(firsts)
 	part := func(percent int) float64 { return firsts[(len(firsts)-1)*percent/100].Seconds() }
-	return fmt.Sprintf("announced first: half of them after %.0f s, 90 %% after %.0f s, the last after %.0f s", part(50), part(90), part(100))
+	return fmt.Sprintf("announced first: half of them after %.0f s, 90 %% after %.0f s, the "+
+		"last after %.0f s", part(50), part(90), part(100))
 }
 
 // again describes how long torrents were left without a new announcement.
@@ -125,5 +128,6 @@ func (l *ledger) again() string {
 	}
 	slices.Sort(gaps)
 	part := func(percent int) float64 { return gaps[(len(gaps)-1)*percent/100].Minutes() }
-	return fmt.Sprintf("the longest time between two announcements: %.0f minutes for half of the torrents, %.0f for 90 %%, %.0f for the last", part(50), part(90), part(100))
+	return fmt.Sprintf("the longest time between two announcements: %.0f minutes for half of "+
+		"the torrents, %.0f for 90 %%, %.0f for the last", part(50), part(90), part(100))
 }

@@ -117,8 +117,10 @@ func measure(ctx context.Context, cfg config) error {
 
 // startSeeder seeds so many torrents, and returns their info-hashes in the order of
 // their start.
-func startSeeder(ctx context.Context, cfg config, node, work, entry string) (*nodeproc.Node, []string, error) {
-	args := []string{"seed", "--listen", seeder.String() + ":6881", "--bootstrap", entry, "--no-lsd"}
+func startSeeder(ctx context.Context, cfg config, node, work,
+	entry string) (*nodeproc.Node, []string, error) {
+	args := []string{"seed", "--listen", seeder.String() + ":6881", "--bootstrap", entry,
+		"--no-lsd"}
 	if cfg.memory != "" {
 		args = append(args, "--memory", cfg.memory)
 	}
@@ -179,8 +181,10 @@ func follow(ctx context.Context, cfg config, seed *nodeproc.Node, l *ledger, tor
 		if err != nil {
 			return fmt.Errorf("%w\n%s", err, seed.Log())
 		}
-		fmt.Printf("%6.0f s: %6d announced; %3d MiB now, %3d at most; %4.1f %% of a core; %s\n", time.Since(began).Seconds(),
-			l.distinct(), u.Anon>>20, u.PeakRSS>>20, 100*(u.CPU-last.CPU).Seconds()/reportEvery.Seconds(), l.traffic())
+		fmt.Printf("%6.0f s: %6d announced; %3d MiB now, %3d at most; %4.1f %% of a core; %s\n",
+			time.Since(began).Seconds(),
+			l.distinct(), u.Anon>>20, u.PeakRSS>>20,
+			100*(u.CPU-last.CPU).Seconds()/reportEvery.Seconds(), l.traffic())
 		if last = u; l.distinct() == torrents {
 			fmt.Println(l.spread())
 			return nil

@@ -40,7 +40,8 @@ func (c noted) ReadFromUDPAddrPort(b []byte) (int, netip.AddrPort, error) {
 func startDHT(ctx context.Context, count int, l *ledger) (*network, error) {
 	d := &network{}
 	for i := range count {
-		if err := d.start(netip.AddrFrom4([4]byte{11, byte(1 + i/250), byte(1 + i%250), 1}), l, dht.Limits{}); err != nil {
+		if err := d.start(netip.AddrFrom4([4]byte{11, byte(1 + i/250), byte(1 + i%250), 1}), l,
+			dht.Limits{}); err != nil {
 			d.close()
 			return nil, err
 		}
@@ -89,8 +90,10 @@ const seekers = 16
 
 // find looks some of the torrents up with a fresh node, and returns for how many it
 // was led to the seeder.
-func (d *network) find(ctx context.Context, hashes []string, most int) (found, asked int, err error) {
-	if err := d.start(seeker, newLedger(seeder), dht.Limits{QueriesOut: 2_000, AddressesOut: 1_000_000}); err != nil {
+func (d *network) find(ctx context.Context, hashes []string,
+	most int) (found, asked int, err error) {
+	if err := d.start(seeker, newLedger(seeder), dht.Limits{QueriesOut: 2_000,
+		AddressesOut: 1_000_000}); err != nil {
 		return 0, 0, err
 	}
 	node := d.nodes[len(d.nodes)-1]

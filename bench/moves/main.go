@@ -62,21 +62,25 @@ func during(ctx context.Context, do func(on bool) error) error {
 }
 
 var events = []event{
-	{name: "downloader's address changes", happen: func(_ context.Context, _, leech *lab.Host) error {
+	{name: "downloader's address changes", happen: func(_ context.Context, _,
+		leech *lab.Host) error {
 		return leech.Readdress(next(leech.Addr))
 	}},
 	{name: "seed's address changes", happen: func(_ context.Context, seed, _ *lab.Host) error {
 		return seed.Readdress(next(seed.Addr))
 	}},
-	{name: "home router's address changes", behind: true, happen: func(_ context.Context, _, leech *lab.Host) error {
-		return leech.Readdress(netip.MustParseAddr("198.18.2.77"))
-	}},
-	{name: "NAT forgets, same ports", behind: true, happen: func(_ context.Context, _, leech *lab.Host) error {
-		return leech.Forget()
-	}},
-	{name: "NAT forgets, new ports", behind: true, random: true, happen: func(_ context.Context, _, leech *lab.Host) error {
-		return leech.Forget()
-	}},
+	{name: "home router's address changes", behind: true,
+		happen: func(_ context.Context, _, leech *lab.Host) error {
+			return leech.Readdress(netip.MustParseAddr("198.18.2.77"))
+		}},
+	{name: "NAT forgets, same ports", behind: true,
+		happen: func(_ context.Context, _, leech *lab.Host) error {
+			return leech.Forget()
+		}},
+	{name: "NAT forgets, new ports", behind: true, random: true,
+		happen: func(_ context.Context, _, leech *lab.Host) error {
+			return leech.Forget()
+		}},
 	{name: "8 s silent outage", happen: func(ctx context.Context, _, leech *lab.Host) error {
 		return during(ctx, leech.Silence)
 	}},
@@ -90,7 +94,9 @@ func main() {
 	only := flag.String("only", "", "only the events whose names contain this")
 	with := flag.String("with", "node,libtorrent", "clients to measure, comma-separated")
 	flag.Parse()
-	realclient.Run("moves", func(ctx context.Context) error { return measureAll(ctx, *node, *only, strings.Split(*with, ",")) })
+	realclient.Run("moves", func(ctx context.Context) error {
+		return measureAll(ctx, *node, *only, strings.Split(*with, ","))
+	})
 }
 
 func measureAll(ctx context.Context, node, only string, clients []string) error {
@@ -98,7 +104,8 @@ func measureAll(ctx context.Context, node, only string, clients []string) error 
 	if err != nil {
 		return err
 	}
-	fmt.Printf("seconds without data, links of %d Mbit/s, a tracker asked each 15 s\n%-32s", linkRate, "event")
+	fmt.Printf("seconds without data, links of %d Mbit/s, a tracker asked each 15 s\n%-32s",
+		linkRate, "event")
 	for _, c := range clients {
 		fmt.Printf(" %12s", c)
 	}
@@ -171,7 +178,8 @@ func measure(ctx context.Context, node, client string, e event) (gap time.Durati
 }
 
 // transfer starts both sides, and returns what ends them.
-func transfer(ctx context.Context, node, client, dir, tracker string, seed, leech *lab.Host) (end func(), err error) {
+func transfer(ctx context.Context, node, client, dir, tracker string, seed,
+	leech *lab.Host) (end func(), err error) {
 	var ends []func()
 	end = func() {
 		for _, f := range ends {
@@ -201,7 +209,8 @@ func transfer(ctx context.Context, node, client, dir, tracker string, seed, leec
 			}
 		}
 		if client == "node" {
-			words := append(h.Enter(), node, "add", "--seed", "--no-dht", "--no-lsd", "--port", fmt.Sprint(port), "--dir", data, "-v", "-v", torrent.File)
+			words := append(h.Enter(), node, "add", "--seed", "--no-dht", "--no-lsd", "--port",
+				fmt.Sprint(port), "--dir", data, "-v", "-v", torrent.File)
 			p, err := nodeproc.Start(words[0], state, words[1:]...)
 			if err != nil {
 				return end, err
@@ -218,7 +227,8 @@ func transfer(ctx context.Context, node, client, dir, tracker string, seed, leec
 			IP: h.Addr, Port: port, Dir: state, Enter: h.Enter(),
 			Settings: map[string]any{
 				"listen_interfaces": fmt.Sprintf("0.0.0.0:%d", port), "outgoing_interfaces": "",
-				"enable_outgoing_utp": false, "enable_incoming_utp": false, "allow_multiple_connections_per_ip": false,
+				"enable_outgoing_utp": false, "enable_incoming_utp": false,
+				"allow_multiple_connections_per_ip": false,
 			},
 		})
 		if err != nil {
@@ -272,7 +282,8 @@ func flowing(ctx context.Context, h *lab.Host, start func()) (gap time.Duration,
 			last = now
 		}
 		before = bytes
-		settled := now.Sub(last) < flowFor/4 && now.Sub(since) >= flowFor && now.Sub(began) >= 2*flowFor
+		settled := now.Sub(last) < flowFor/4 && now.Sub(since) >= flowFor &&
+			now.Sub(began) >= 2*flowFor
 		if settled && (start == nil || now.Sub(began) >= outage+flowFor) {
 			return gap, nil
 		}

@@ -51,7 +51,8 @@ func main() {
 // swarm is who takes part beside the measured seat, which is the last one.
 func swarm(cfg config, seat realclient.Kind) (seed capped.Seat, leechs []capped.Seat) {
 	for _, kind := range []realclient.Kind{
-		realclient.Libtorrent, realclient.Libtorrent, realclient.Transmission, realclient.Aria2, capped.Node, seat,
+		realclient.Libtorrent, realclient.Libtorrent, realclient.Transmission, realclient.Aria2,
+		capped.Node, seat,
 	} {
 		leechs = append(leechs, capped.Seat{Kind: kind, Up: cfg.up})
 	}
@@ -63,7 +64,8 @@ func compare(ctx context.Context, cfg config) error {
 	if cfg.size <= 0 || cfg.up <= 0 || cfg.piece <= 0 || cfg.runs <= 0 {
 		return errors.New("sizes, limits and runs must be positive")
 	}
-	for _, kind := range []realclient.Kind{realclient.Libtorrent, realclient.Transmission, realclient.Aria2} {
+	for _, kind := range []realclient.Kind{realclient.Libtorrent, realclient.Transmission,
+		realclient.Aria2} {
 		if err := realclient.Installed(kind); err != nil {
 			fmt.Println("left out:", err)
 			return nil
@@ -84,7 +86,8 @@ func compare(ctx context.Context, cfg config) error {
 	for run := range cfg.runs {
 		for i, kind := range seats {
 			ctx, cancel := context.WithTimeout(ctx, runTimeout)
-			results, err := measure(ctx, cfg, node, filepath.Join(work, "run"), kind, byte(1+run*len(seats)+i))
+			results, err := measure(ctx, cfg, node, filepath.Join(work, "run"), kind,
+				byte(1+run*len(seats)+i))
 			cancel()
 			if err != nil {
 				return err
@@ -105,7 +108,8 @@ func compare(ctx context.Context, cfg config) error {
 }
 
 // measure runs one swarm.
-func measure(ctx context.Context, cfg config, node, dir string, kind realclient.Kind, group byte) ([]capped.Result, error) {
+func measure(ctx context.Context, cfg config, node, dir string, kind realclient.Kind,
+	group byte) ([]capped.Result, error) {
 	defer os.RemoveAll(dir)
 	from := filepath.Join(dir, "from")
 	if err := os.MkdirAll(from, 0o755); err != nil {
@@ -147,12 +151,15 @@ func show(cfg config, took, last map[realclient.Kind][]time.Duration) {
 		sum += float64(l.Up)
 	}
 	bound := max(float64(cfg.size)/float64(seed.Up), n*float64(cfg.size)/sum)
-	fmt.Printf("1 seed of %d KiB/s, 6 downloaders of %d KiB/s, %d MiB, medians of %d; no swarm can be quicker than %.1f s\n",
+	fmt.Printf("1 seed of %d KiB/s, 6 downloaders of %d KiB/s, %d MiB, medians of %d; no swarm "+
+		"can be quicker than %.1f s\n",
 		seed.Up>>10, cfg.up>>10, cfg.size>>20, cfg.runs, bound)
 	fmt.Printf("%-12s %16s %16s\n", "in the seat", "complete after", "all complete")
 	for _, kind := range []realclient.Kind{capped.Node, realclient.Libtorrent} {
-		fmt.Printf("%-12s %14.1f s %14.1f s\n", kind, figures.Median(took[kind]).Seconds(), figures.Median(last[kind]).Seconds())
+		fmt.Printf("%-12s %14.1f s %14.1f s\n", kind, figures.Median(took[kind]).Seconds(),
+			figures.Median(last[kind]).Seconds())
 	}
-	ratio := figures.Median(took[capped.Node]).Seconds() / figures.Median(took[realclient.Libtorrent]).Seconds()
+	ratio := figures.Median(took[capped.Node]).Seconds() / figures.Median(
+		took[realclient.Libtorrent]).Seconds()
 	fmt.Printf("node/libtorrent: %.2f\n", ratio)
 }

@@ -77,7 +77,8 @@ func writeFiles(dir string, n int) error {
 		if _, err := random.Read(data); err != nil {
 			return err
 		}
-		if err := os.WriteFile(filepath.Join(dir, fmt.Sprintf("file-%06d", i)), data, 0o600); err != nil {
+		if err := os.WriteFile(filepath.Join(dir, fmt.Sprintf("file-%06d", i)), data,
+			0o600); err != nil {
 			return err
 		}
 	}
@@ -89,7 +90,8 @@ func writeFiles(dir string, n int) error {
 func magnets(ctx context.Context, node, work, path, what string, runs int) error {
 	ctx, cancel := context.WithTimeout(ctx, runTimeout)
 	defer cancel()
-	seed, err := nodeproc.Start(node, work, "seed", "--ephemeral", "--listen", "127.0.0.1:0", "--no-dht", "--no-lsd", path)
+	seed, err := nodeproc.Start(node, work, "seed", "--ephemeral", "--listen", "127.0.0.1:0",
+		"--no-dht", "--no-lsd", path)
 	if err != nil {
 		return err
 	}
@@ -110,20 +112,23 @@ func magnets(ctx context.Context, node, work, path, what string, runs int) error
 		}
 		metadata, complete = append(metadata, m), append(complete, c)
 	}
-	fmt.Printf("magnet of %s: metadata after %.1f ms, complete after %.1f ms (start of the process, its peer given, medians of %d)\n",
+	fmt.Printf("magnet of %s: metadata after %.1f ms, complete after %.1f ms (start of the "+
+		"process, its peer given, medians of %d)\n",
 		what, milliseconds(metadata), milliseconds(complete), runs)
 	return nil
 }
 
 // fetch runs one "node add" that takes part in an empty DHT.
-func fetch(ctx context.Context, node, work, magnet, peer string) (metadata, complete time.Duration, err error) {
+func fetch(ctx context.Context, node, work, magnet,
+	peer string) (metadata, complete time.Duration, err error) {
 	dir, err := os.MkdirTemp(work, "fetched")
 	if err != nil {
 		return 0, 0, err
 	}
 	defer os.RemoveAll(dir)
 	began := time.Now()
-	add, err := nodeproc.Start(node, dir, "add", "--listen", "127.0.0.1:0", "--bootstrap", "none", "--no-lsd",
+	add, err := nodeproc.Start(node, dir, "add", "--listen", "127.0.0.1:0", "--bootstrap", "none",
+		"--no-lsd",
 		"--peer", peer, "--dir", dir, magnet)
 	if err != nil {
 		return 0, 0, err

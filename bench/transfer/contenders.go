@@ -45,7 +45,8 @@ type seeder func(ctx context.Context, j job, dir string) (source, error)
 
 // leecher fetches the job from a peer into dir and returns how long it took and
 // what the fetching process used for it.
-type leecher func(ctx context.Context, j job, peer netip.AddrPort, dir string) (time.Duration, sample, error)
+type leecher func(ctx context.Context, j job, peer netip.AddrPort,
+	dir string) (time.Duration, sample, error)
 
 // contender is one pair to be measured.
 type contender struct {
@@ -130,7 +131,8 @@ func (s *sampler) stop() sample {
 func (c *contender) measure(ctx context.Context, dir string) (measure, error) {
 	ctx, cancel := context.WithTimeout(ctx, runTimeout)
 	defer cancel()
-	seedDir, leechDir, out := filepath.Join(dir, "seed"), filepath.Join(dir, "leech"), filepath.Join(dir, "out")
+	seedDir, leechDir, out := filepath.Join(dir, "seed"), filepath.Join(dir, "leech"),
+		filepath.Join(dir, "out")
 	for _, d := range []string{seedDir, leechDir, out} {
 		if err := os.MkdirAll(d, 0o700); err != nil {
 			return measure{}, err
@@ -193,9 +195,12 @@ func contenders(node string) (list []contender, skipped []string) {
 		{name: "node -> node", seed: nodeSeed(node), leech: nodeLeech(node)},
 		{name: "node -> node, v2", seed: nodeSeed(node, "--v2"), leech: nodeLeech(node)},
 		{name: "node -> node, hybrid", seed: nodeSeed(node, "--hybrid"), leech: nodeLeech(node)},
-		{name: "node -> node, down 100 MiB/s", seed: nodeSeed(node), leech: nodeLeech(node, "--down", "100M")},
-		{name: "node -> node, up 100 MiB/s", seed: nodeSeed(node, "--up", "100M"), leech: nodeLeech(node)},
-		{name: "node -> node, encrypted", seed: nodeSeed(node), leech: nodeLeech(node, "--encryption", "require")},
+		{name: "node -> node, down 100 MiB/s", seed: nodeSeed(node),
+			leech: nodeLeech(node, "--down", "100M")},
+		{name: "node -> node, up 100 MiB/s", seed: nodeSeed(node, "--up", "100M"),
+			leech: nodeLeech(node)},
+		{name: "node -> node, encrypted", seed: nodeSeed(node),
+			leech: nodeLeech(node, "--encryption", "require")},
 	}
 	fast := clientSide{kind: realclient.Libtorrent, fast: true}
 	plain := clientSide{kind: realclient.Libtorrent}
@@ -210,18 +215,23 @@ func contenders(node string) (list []contender, skipped []string) {
 	}
 	add(realclient.Libtorrent,
 		contender{name: "libtorrent -> libtorrent", seed: plain.seed, leech: plain.leech},
-		contender{name: "libtorrent -> libtorrent, fast preset", seed: fast.seed, leech: fast.leech},
+		contender{name: "libtorrent -> libtorrent, fast preset", seed: fast.seed,
+			leech: fast.leech},
 		contender{name: "node -> libtorrent", seed: nodeSeed(node), leech: plain.leech},
 		contender{name: "libtorrent -> node", seed: plain.seed, leech: nodeLeech(node)})
 	add(realclient.Aria2, contender{name: "aria2 -> aria2", seed: aria2.seed, leech: aria2.leech})
 	if _, err := realclient.ServerInstalled(realclient.Nginx); err != nil {
 		skipped = append(skipped, err.Error())
 	} else {
-		list = append(list, contender{name: "nginx -> node", seed: nginxSeed, leech: nodeWebLeech(node)})
-		add(realclient.Libtorrent, contender{name: "nginx -> libtorrent", seed: nginxSeed, leech: plain.webLeech})
-		add(realclient.Aria2, contender{name: "nginx -> aria2", seed: nginxSeed, leech: aria2.webLeech})
+		list = append(list, contender{name: "nginx -> node", seed: nginxSeed,
+			leech: nodeWebLeech(node)})
+		add(realclient.Libtorrent, contender{name: "nginx -> libtorrent", seed: nginxSeed,
+			leech: plain.webLeech})
+		add(realclient.Aria2, contender{name: "nginx -> aria2", seed: nginxSeed,
+			leech: aria2.webLeech})
 	}
-	add(realclient.Transmission, contender{name: "transmission -> transmission", slow: true, seed: transmission.seed, leech: transmission.leech})
+	add(realclient.Transmission, contender{name: "transmission -> transmission", slow: true,
+		seed: transmission.seed, leech: transmission.leech})
 	return list, skipped
 }
 
@@ -269,7 +279,8 @@ func (s clientSide) seed(ctx context.Context, j job, dir string) (source, error)
 	return clientSource{c}, nil
 }
 
-func (s clientSide) leech(ctx context.Context, j job, peer netip.AddrPort, dir string) (time.Duration, sample, error) {
+func (s clientSide) leech(ctx context.Context, j job, peer netip.AddrPort,
+	dir string) (time.Duration, sample, error) {
 	state, err := os.MkdirTemp(filepath.Dir(dir), "state")
 	if err != nil {
 		return 0, sample{}, err
@@ -346,17 +357,20 @@ func nodeSeed(binary string, flags ...string) seeder {
 
 // nodeLeech is "node add" with further flags.
 func nodeLeech(binary string, flags ...string) leecher {
-	return func(ctx context.Context, j job, peer netip.AddrPort, dir string) (time.Duration, sample, error) {
+	return func(ctx context.Context, j job, peer netip.AddrPort,
+		dir string) (time.Duration, sample, error) {
 		return runNode(ctx, dir, func(state string) (*nodeproc.Node, error) {
-			return nodeproc.Start(binary, state, append([]string{"add", "--listen", leechIP.String() + ":0", "--no-dht", "--no-lsd",
-				"--peer", peer.String(), "--dir", dir, j.Magnet}, flags...)...)
+			return nodeproc.Start(binary, state,
+				append([]string{"add", "--listen", leechIP.String() + ":0", "--no-dht", "--no-lsd",
+					"--peer", peer.String(), "--dir", dir, j.Magnet}, flags...)...)
 		})
 	}
 }
 
 // runNode measures a "node add" that start starts, with a folder for its state
 // beside dir.
-func runNode(ctx context.Context, dir string, start func(state string) (*nodeproc.Node, error)) (time.Duration, sample, error) {
+func runNode(ctx context.Context, dir string, start func(state string) (*nodeproc.Node,
+	error)) (time.Duration, sample, error) {
 	state, err := os.MkdirTemp(filepath.Dir(dir), "state")
 	if err != nil {
 		return 0, sample{}, err

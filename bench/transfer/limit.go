@@ -91,7 +91,8 @@ func send(conn net.Conn, f *os.File, pieceLength int, pace pace) error {
 		at := 0
 		for i := range count {
 			r := requests[i*requestSize:]
-			piece, begin, length := binary.BigEndian.Uint32(r[5:]), binary.BigEndian.Uint32(r[9:]), int(binary.BigEndian.Uint32(r[13:]))
+			piece, begin, length := binary.BigEndian.Uint32(r[5:]), binary.BigEndian.Uint32(r[9:]),
+				int(binary.BigEndian.Uint32(r[13:]))
 			if r[4] != idRequest || length > blockSize {
 				return errors.New("not a request")
 			}
@@ -175,7 +176,8 @@ func limitReceive(addr, dir, sizeArg string, pieceLength int) error {
 		return err
 	}
 	defer f.Close()
-	if pieces := (size + int64(pieceLength) - 1) / int64(pieceLength); int64(len(hashes)) != pieces*sha1.Size {
+	if pieces := (size + int64(pieceLength) - 1) / int64(pieceLength); int64(
+		len(hashes)) != pieces*sha1.Size {
 		return fmt.Errorf("%d bytes of hashes, want those of %d pieces", len(hashes), pieces)
 	}
 	if err := unix.Fallocate(int(f.Fd()), 0, 0, size); err != nil {
@@ -247,7 +249,8 @@ func receive(conn net.Conn, size, pieceLength int64, full chan<- batch, free <-c
 
 // hashAndWrite works beside the receiving. It drains full in any case, so that
 // the receiver never waits for it in vain.
-func hashAndWrite(f *os.File, hashes []byte, pieceLength int, full <-chan batch, free chan<- []byte) error {
+func hashAndWrite(f *os.File, hashes []byte, pieceLength int, full <-chan batch,
+	free chan<- []byte) error {
 	var (
 		failed  error
 		sum     = sha1.New()

@@ -38,7 +38,8 @@ func startLimit(j job, rate int) (source, error) {
 	}
 	defer r.Close()
 	p, err := proc.Start(proc.Config{
-		Path: "/proc/self/exe", Args: []string{"limit-send", filepath.Join(j.dir, contentName), fmt.Sprint(j.piece), fmt.Sprint(rate)},
+		Path: "/proc/self/exe", Args: []string{"limit-send", filepath.Join(j.dir, contentName),
+			fmt.Sprint(j.piece), fmt.Sprint(rate)},
 		Stdout: w, Stderr: os.Stderr,
 	})
 	w.Close()
@@ -57,10 +58,12 @@ func startLimit(j job, rate int) (source, error) {
 	return s, nil
 }
 
-func limitLeech(ctx context.Context, j job, peer netip.AddrPort, dir string) (time.Duration, sample, error) {
+func limitLeech(ctx context.Context, j job, peer netip.AddrPort,
+	dir string) (time.Duration, sample, error) {
 	start := time.Now()
 	p, err := proc.Start(proc.Config{
-		Path: "/proc/self/exe", Args: []string{"limit-receive", peer.String(), dir, fmt.Sprint(j.size), fmt.Sprint(j.piece)},
+		Path: "/proc/self/exe", Args: []string{"limit-receive", peer.String(), dir,
+			fmt.Sprint(j.size), fmt.Sprint(j.piece)},
 		Stdin: bytes.NewReader(j.Pieces), Stderr: os.Stderr,
 	})
 	if err != nil {

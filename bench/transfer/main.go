@@ -65,12 +65,14 @@ func main() {
 	}
 	var cfg config
 	size := flag.Int64("size", 1024, "content in MiB")
-	slowSize := flag.Int64("slow-size", 64, "content in MiB for transmission, which needs minutes for a GiB")
+	slowSize := flag.Int64("slow-size", 64,
+		"content in MiB for transmission, which needs minutes for a GiB")
 	piece := flag.Int("piece", 1024, "piece length in KiB")
 	flag.StringVar(&cfg.node, "node", "bin/node", "the node binary")
 	flag.StringVar(&cfg.dir, "dir", "", "folder for the content; a temporary one by default")
 	flag.IntVar(&cfg.runs, "runs", 3, "runs of each; medians are shown")
-	flag.StringVar(&cfg.only, "only", "", "only the contenders whose names contain one of these words, comma-separated")
+	flag.StringVar(&cfg.only, "only", "",
+		"only the contenders whose names contain one of these words, comma-separated")
 	flag.Parse()
 	cfg.size, cfg.slowSize, cfg.piece = *size<<20, *slowSize<<20, *piece<<10
 	realclient.Run("transfer", func(ctx context.Context) error { return compare(ctx, cfg) })
@@ -122,7 +124,9 @@ func compare(ctx context.Context, cfg config) error {
 	list, skipped := contenders(node)
 	if cfg.only != "" {
 		list = slices.DeleteFunc(list, func(c contender) bool {
-			return !slices.ContainsFunc(strings.Split(cfg.only, ","), func(w string) bool { return strings.Contains(c.name+"$", w) })
+			return !slices.ContainsFunc(strings.Split(cfg.only, ","), func(w string) bool {
+				return strings.Contains(c.name+"$", w)
+			})
 		})
 	}
 	jobs := make(map[int64]job)
@@ -132,13 +136,15 @@ func compare(ctx context.Context, cfg config) error {
 			size = min(cfg.size, cfg.slowSize)
 		}
 		if _, ok := jobs[size]; !ok {
-			if jobs[size], err = newJob(filepath.Join(work, fmt.Sprint(size)), size, cfg.piece); err != nil {
+			if jobs[size], err = newJob(filepath.Join(work, fmt.Sprint(size)), size,
+				cfg.piece); err != nil {
 				return err
 			}
 		}
 		list[i].job = jobs[size]
 	}
-	fmt.Printf("%d MiB, pieces of %d KiB, TCP over lo, page cache, medians of %d\n", cfg.size>>20, cfg.piece>>10, cfg.runs)
+	fmt.Printf("%d MiB, pieces of %d KiB, TCP over lo, page cache, medians of %d\n", cfg.size>>20,
+		cfg.piece>>10, cfg.runs)
 	for run := range cfg.runs {
 		for i := range list {
 			c := &list[i]

@@ -24,14 +24,24 @@ type row struct {
 func summarise(c contender) row {
 	gib := float64(c.job.size) / (1 << 30)
 	return row{
-		name:      c.name,
-		rate:      figures.MedianOf(c.measures, func(m measure) float64 { return m.rate(c.job.size) }),
-		seedCPU:   figures.MedianOf(c.measures, func(m measure) float64 { return m.seed.cpu.Seconds() / gib }),
-		leechCPU:  figures.MedianOf(c.measures, func(m measure) float64 { return m.leech.cpu.Seconds() / gib }),
-		seedPeak:  figures.MedianOf(c.measures, func(m measure) int64 { return m.seed.peak >> 20 }),
-		leechPeak: figures.MedianOf(c.measures, func(m measure) int64 { return m.leech.peak >> 20 }),
-		seedAnon:  figures.MedianOf(c.measures, func(m measure) int64 { return m.seed.anon >> 20 }),
-		leechAnon: figures.MedianOf(c.measures, func(m measure) int64 { return m.leech.anon >> 20 }),
+		name: c.name,
+		rate: figures.MedianOf(c.measures, func(m measure) float64 {
+			return m.rate(c.job.size)
+		}),
+		seedCPU: figures.MedianOf(c.measures, func(m measure) float64 {
+			return m.seed.cpu.Seconds() / gib
+		}),
+		leechCPU: figures.MedianOf(c.measures, func(m measure) float64 {
+			return m.leech.cpu.Seconds() / gib
+		}),
+		seedPeak: figures.MedianOf(c.measures, func(m measure) int64 { return m.seed.peak >> 20 }),
+		leechPeak: figures.MedianOf(c.measures, func(m measure) int64 {
+			return m.leech.peak >> 20
+		}),
+		seedAnon: figures.MedianOf(c.measures, func(m measure) int64 { return m.seed.anon >> 20 }),
+		leechAnon: figures.MedianOf(c.measures, func(m measure) int64 {
+			return m.leech.anon >> 20
+		}),
 	}
 }
 
@@ -72,18 +82,23 @@ func printTable(w io.Writer, list []contender) {
 			other = r
 		}
 	}
-	fmt.Fprintf(w, "%-38s %8s %8s   %-17s   %s\n", "", "", "of the", "CPU s/GiB", "peak MiB (anonymous)")
-	fmt.Fprintf(w, "%-38s %8s %8s   %8s %8s   %13s %13s\n", "", "MB/s", "limit", "seed", "leech", "seed", "leech")
+	fmt.Fprintf(w, "%-38s %8s %8s   %-17s   %s\n", "", "", "of the", "CPU s/GiB",
+		"peak MiB (anonymous)")
+	fmt.Fprintf(w, "%-38s %8s %8s   %8s %8s   %13s %13s\n", "", "MB/s", "limit", "seed", "leech",
+		"seed", "leech")
 	for _, r := range rows {
 		share := "-"
 		if limit != nil {
 			share = fmt.Sprintf("%.2f", r.rate/limit.rate)
 		}
-		fmt.Fprintf(w, "%-38s %8.0f %8s   %8.2f %8.2f   %13s %13s\n", r.name, r.rate, share, r.seedCPU, r.leechCPU,
-			fmt.Sprintf("%d (%d)", r.seedPeak, r.seedAnon), fmt.Sprintf("%d (%d)", r.leechPeak, r.leechAnon))
+		fmt.Fprintf(w, "%-38s %8.0f %8s   %8.2f %8.2f   %13s %13s\n", r.name, r.rate, share,
+			r.seedCPU, r.leechCPU,
+			fmt.Sprintf("%d (%d)", r.seedPeak, r.seedAnon),
+			fmt.Sprintf("%d (%d)", r.leechPeak, r.leechAnon))
 	}
 	if oursWeb != nil && otherWeb != nil {
-		fmt.Fprintf(w, "nginx -> node: %.2f of the MB/s of %s\n", oursWeb.rate/otherWeb.rate, otherWeb.name)
+		fmt.Fprintf(w, "nginx -> node: %.2f of the MB/s of %s\n", oursWeb.rate/otherWeb.rate,
+			otherWeb.name)
 	}
 	if ours == nil {
 		return

@@ -102,17 +102,24 @@ func TestSameFile(t *testing.T) {
 
 func TestTable(t *testing.T) {
 	transfer := func(took, cpu time.Duration) measure {
-		return measure{took: took, seed: sample{cpu: cpu, peak: 8 << 20, anon: 1 << 20}, leech: sample{cpu: cpu, peak: 16 << 20}}
+		return measure{took: took, seed: sample{cpu: cpu, peak: 8 << 20, anon: 1 << 20},
+			leech: sample{cpu: cpu, peak: 16 << 20}}
 	}
 	list := []contender{
-		{name: "libtorrent -> libtorrent", job: job{size: 1 << 30}, measures: []measure{transfer(4*time.Second, 2*time.Second)}},
-		{name: "the machine's limit", job: job{size: 1 << 30}, measures: []measure{transfer(time.Second, time.Second)}},
-		{name: "the machine's limit, up 100 MiB/s", job: job{size: 1 << 30}, measures: []measure{transfer(3*time.Second, time.Second)}},
+		{name: "libtorrent -> libtorrent", job: job{size: 1 << 30},
+			measures: []measure{transfer(4*time.Second, 2*time.Second)}},
+		{name: "the machine's limit", job: job{size: 1 << 30},
+			measures: []measure{transfer(time.Second, time.Second)}},
+		{name: "the machine's limit, up 100 MiB/s", job: job{size: 1 << 30},
+			measures: []measure{transfer(3*time.Second, time.Second)}},
 		{name: "node -> node", job: job{size: 1 << 30}, measures: []measure{
-			transfer(2*time.Second, time.Second), transfer(9*time.Second, 9*time.Second), transfer(time.Second, time.Second),
+			transfer(2*time.Second, time.Second), transfer(9*time.Second, 9*time.Second),
+			transfer(time.Second, time.Second),
 		}},
-		{name: "nginx -> libtorrent", job: job{size: 1 << 30}, measures: []measure{transfer(time.Second/2, time.Second)}},
-		{name: "nginx -> node", job: job{size: 1 << 30}, measures: []measure{transfer(time.Second/4, time.Second)}},
+		{name: "nginx -> libtorrent", job: job{size: 1 << 30},
+			measures: []measure{transfer(time.Second/2, time.Second)}},
+		{name: "nginx -> node", job: job{size: 1 << 30},
+			measures: []measure{transfer(time.Second/4, time.Second)}},
 		{name: "aria2 -> aria2", failed: 1},
 	}
 	var b bytes.Buffer

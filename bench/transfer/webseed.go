@@ -30,11 +30,14 @@ func nginxSeed(ctx context.Context, j job, dir string) (source, error) {
 }
 
 // webSeedURL is that of the content at a web server.
-func webSeedURL(server netip.AddrPort) string { return "http://" + server.String() + "/" + contentName }
+func webSeedURL(server netip.AddrPort) string {
+	return "http://" + server.String() + "/" + contentName
+}
 
 // webLeech fetches the job from a web server alone, by a .torrent file that
 // names it.
-func (s clientSide) webLeech(ctx context.Context, j job, server netip.AddrPort, dir string) (time.Duration, sample, error) {
+func (s clientSide) webLeech(ctx context.Context, j job, server netip.AddrPort,
+	dir string) (time.Duration, sample, error) {
 	state, err := os.MkdirTemp(filepath.Dir(dir), "state")
 	if err != nil {
 		return 0, sample{}, err
@@ -62,9 +65,11 @@ func (s clientSide) webLeech(ctx context.Context, j job, server netip.AddrPort, 
 }
 
 func nodeWebLeech(binary string) leecher {
-	return func(ctx context.Context, j job, server netip.AddrPort, dir string) (time.Duration, sample, error) {
+	return func(ctx context.Context, j job, server netip.AddrPort,
+		dir string) (time.Duration, sample, error) {
 		return runNode(ctx, dir, func(state string) (*nodeproc.Node, error) {
-			return nodeproc.Start(binary, state, "add", "--listen", leechIP.String()+":0", "--no-dht", "--no-lsd",
+			return nodeproc.Start(binary, state, "add", "--listen", leechIP.String()+":0",
+				"--no-dht", "--no-lsd",
 				"--webseed", webSeedURL(server), "--dir", dir, j.File)
 		})
 	}

@@ -33,11 +33,16 @@ with the name of the file; one that ends in a slash stands for what a folder hol
 		examples: []example{
 			{"node add 'magnet:?xt=urn:btih:…'", "fetch into the current folder"},
 			{"node add -d ~/Downloads some.torrent", "fetch what a .torrent file describes"},
-			{"node add --files 0,2-5 --files '*.srt' 'magnet:?xt=urn:btih:…'", "fetch some of the files, by index and by name"},
-			{"node add --seed --up 500k 'magnet:?xt=urn:btih:…'", "stay and seed afterwards, slowly"},
-			{"node add --timeout 10m --json HASH", "give up after ten minutes, with events for a program"},
-			{"node add --webseed https://example.org/films/ film.torrent", "fetch from a web server, too, or if there is nobody else"},
-			{"node add --peers-only --peer 192.0.2.7:6881 some.torrent", "fetch from one known peer, and ask nobody else"},
+			{"node add --files 0,2-5 --files '*.srt' 'magnet:?xt=urn:btih:…'",
+				"fetch some of the files, by index and by name"},
+			{"node add --seed --up 500k 'magnet:?xt=urn:btih:…'",
+				"stay and seed afterwards, slowly"},
+			{"node add --timeout 10m --json HASH",
+				"give up after ten minutes, with events for a program"},
+			{"node add --webseed https://example.org/films/ film.torrent",
+				"fetch from a web server, too, or if there is nobody else"},
+			{"node add --peers-only --peer 192.0.2.7:6881 some.torrent",
+				"fetch from one known peer, and ask nobody else"},
 		},
 		argsMin: 1,
 		argsMax: anyNumber,
@@ -65,17 +70,23 @@ type addFlags struct {
 
 func (f *addFlags) register(fs *pflag.FlagSet) {
 	fs.StringVarP(&f.dir, "dir", "d", ".", "`FOLDER` to put the content in")
-	fs.VarP(&f.output, "output", "o", "`NAME` for the file or folder, in place of the torrent's own")
+	fs.VarP(&f.output, "output", "o",
+		"`NAME` for the file or folder, in place of the torrent's own")
 	f.files = listValue{kind: "GLOB|INDICES", check: checkFiles}
-	fs.Var(&f.files, "files", "only files that match, or that have these indices in node ls, as in 0,2-5; may be repeated")
-	fs.BoolVar(&f.portable, "portable-names", false, "give files names that every system can hold, also where this one needs no change")
+	fs.Var(&f.files, "files", "only files that match, or that have these indices in node ls, as "+
+		"in 0,2-5; may be repeated")
+	fs.BoolVar(&f.portable, "portable-names", false,
+		"give files names that every system can hold, also where this one needs no change")
 	f.trackers = listValue{kind: "URL", check: checkTrackers}
 	f.webSeeds = listValue{kind: "URL", check: checkURL}
-	fs.Var(&f.trackers, "tracker", "tracker to ask, too, or several with commas as one tier; may be repeated")
+	fs.Var(&f.trackers, "tracker",
+		"tracker to ask, too, or several with commas as one tier; may be repeated")
 	fs.Var(&f.webSeeds, "webseed", "web server that has the content, BEP 19; may be repeated")
-	fs.BoolVar(&f.sequential, "sequential", false, "fetch from the first piece to the last, which is worse for the swarm")
+	fs.BoolVar(&f.sequential, "sequential", false,
+		"fetch from the first piece to the last, which is worse for the swarm")
 	fs.BoolVar(&f.seed, "seed", false, "go on seeding when complete, until interrupted")
-	fs.Var(&f.timeout, "timeout", "give up when not complete after this time, as in 90s or 1h (default: never)")
+	fs.Var(&f.timeout, "timeout",
+		"give up when not complete after this time, as in 90s or 1h (default: never)")
 	f.node.register(fs)
 }
 
@@ -102,7 +113,8 @@ func (f *addFlags) run(ctx context.Context, c *console, args []string) error {
 	if f.output != "" && len(args) > 1 {
 		return usage(c.command, errors.New("--output goes with one SOURCE"))
 	}
-	named := map[string]bool{"tracker": len(f.trackers.items) > 0, "webseed": len(f.webSeeds.items) > 0}
+	named := map[string]bool{"tracker": len(f.trackers.items) > 0,
+		"webseed": len(f.webSeeds.items) > 0}
 	if err := f.node.prepare(c, named); err != nil {
 		return err
 	}
@@ -189,7 +201,8 @@ func (a *adding) mayBeThere() bool {
 		}
 		if name == "" {
 			if len(some) > 0 {
-				a.c.warn("folder %s cannot be written to: only content that is complete there can be seeded", a.dir)
+				a.c.warn("folder %s cannot be written to: only content that is complete there "+
+					"can be seeded", a.dir)
 				return true
 			}
 			continue
@@ -213,11 +226,14 @@ func (a *adding) fetch(ctx context.Context) error {
 	for i := range a.sources {
 		src := &a.sources[i]
 		spec := swarm.Spec{
-			Torrent: src.torrent, Magnet: src.magnet, Dir: dir, Name: string(a.output), Sequential: a.sequential,
-			WebSeeds: cleanURLs(a.webSeeds.items), Trackers: src.own, Names: a.names(),
+			Torrent: src.torrent, Magnet: src.magnet, Dir: dir, Name: string(a.output),
+			Sequential: a.sequential,
+			WebSeeds:   cleanURLs(a.webSeeds.items), Trackers: src.own, Names: a.names(),
 		}
 		if len(a.files.items) > 0 || len(src.magnet.Select) > 0 {
-			spec.Wanted = func(l *metainfo.Layout) []bool { return choose(l, a.files.items, src.magnet).wanted }
+			spec.Wanted = func(l *metainfo.Layout) []bool {
+				return choose(l, a.files.items, src.magnet).wanted
+			}
 		}
 		t, err := a.s.engine.Add(a.s.spec(spec))
 		if err != nil {
@@ -276,7 +292,8 @@ func (a *adding) tellChoice(info *metainfo.Info, chosen choice) {
 		a.c.warn("%s: --files %s matches no file", info.Hash().Short(), quoteSource(s))
 	}
 	if chosen.part() {
-		a.c.note("%s %d of %s chosen, %s", info.Hash().Short(), chosen.files, plural(chosen.all, "file"), formatBytes(chosen.bytes))
+		a.c.note("%s %d of %s chosen, %s", info.Hash().Short(), chosen.files,
+			plural(chosen.all, "file"), formatBytes(chosen.bytes))
 	}
 }
 
@@ -333,7 +350,8 @@ func (a *adding) complete(t *swarm.Torrent) {
 		Torrent: info.Hash().String(), Name: info.Name(), Paths: paths, Bytes: chosen.bytes,
 		Downloaded: st.Down, Uploaded: st.Up, Wasted: st.Wasted(), Seconds: took.Seconds(),
 	})
-	a.c.note("%s complete: %s in %s", info.Hash().Short(), formatBytes(chosen.bytes), formatTook(took))
+	a.c.note("%s complete: %s in %s", info.Hash().Short(), formatBytes(chosen.bytes),
+		formatTook(took))
 	if a.seed {
 		magnet := metainfo.NewTorrent(info).Magnet().String()
 		a.c.event("seeding", seedingEvent{info.Hash().String(), info.Name(), magnet, l.Size()})
@@ -372,5 +390,6 @@ func (a *adding) timeoutFailure(torrents []*swarm.Torrent) error {
 	if a.left > 1 {
 		why += fmt.Sprintf("; %d more torrents are incomplete", a.left-1)
 	}
-	return failWithHint(code, what, fmt.Errorf("after %s: %s", after, why), "again, with a longer --timeout")
+	return failWithHint(code, what, fmt.Errorf("after %s: %s", after, why),
+		"again, with a longer --timeout")
 }

@@ -26,7 +26,8 @@ func dhtLimits(rate countValue) dht.Limits {
 	if rate == 0 {
 		return dht.Limits{}
 	}
-	return dht.Limits{QueriesOut: int(rate), QueriesOutBurst: dhtBurst * int(rate), AddressesOut: dhtAddresses * int(rate)}
+	return dht.Limits{QueriesOut: int(rate), QueriesOutBurst: dhtBurst * int(rate),
+		AddressesOut: dhtAddresses * int(rate)}
 }
 
 // announceTime returns how many minutes it takes to announce so many torrents, and
@@ -47,7 +48,8 @@ func (s *session) checkAnnounce(torrents int) {
 		return // in a network of our own there is no such limit
 	}
 	if minutes, enough := announceTime(torrents, s.flags.dhtRate); minutes > announceMinutes {
-		s.c.warn("the DHT forgets a torrent after %d minutes, and to announce %d takes %d (try: --dht-rate %d, if your router bears it)",
+		s.c.warn("the DHT forgets a torrent after %d minutes, and to announce %d takes %d (try: "+
+			"--dht-rate %d, if your router bears it)",
 			announceMinutes, torrents, minutes, enough)
 	}
 }

@@ -20,7 +20,8 @@ func TestAnnounceTime(t *testing.T) {
 				tt.torrents, tt.rate, minutes, enough, tt.minutes, tt.enough)
 		}
 	}
-	if l := dhtLimits(534); l.QueriesOut != 534 || l.AddressesOut != 5340 || l.QueriesOutBurst != 2136 {
+	if l := dhtLimits(534); l.QueriesOut != 534 || l.AddressesOut != 5340 ||
+		l.QueriesOutBurst != 2136 {
 		t.Errorf("limits %+v", l)
 	}
 }

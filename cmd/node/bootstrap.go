@@ -27,7 +27,8 @@ first line of standard output. It runs until interrupted, even when nobody else
 can be reached: others may come to it.`,
 		examples: []example{
 			{"node bootstrap", "a node of the public DHT, on UDP port 6881"},
-			{"node bootstrap --listen 127.0.0.1:0 --bootstrap none", "the first node of a private DHT, on any free port"},
+			{"node bootstrap --listen 127.0.0.1:0 --bootstrap none",
+				"the first node of a private DHT, on any free port"},
 			{"node seed --bootstrap 127.0.0.1:6881 FILE", "seed in that private DHT"},
 		},
 		setup: func(fs *pflag.FlagSet) action {
@@ -81,7 +82,8 @@ func (f *bootstrapFlags) run(ctx context.Context, c *console, _ []string) error 
 		return err
 	}
 	node, err := dht.New(dht.Config{
-		Conns: conns, Bootstrap: hosts, State: state.load(c), Router: true, Logger: resolverLogger(c, f.join.named()),
+		Conns: conns, Bootstrap: hosts, State: state.load(c), Router: true,
+		Logger: resolverLogger(c, f.join.named()),
 	})
 	if err != nil {
 		return fail(exitOther, "starting the DHT node", err)
@@ -107,7 +109,9 @@ func (f *bootstrapFlags) serve(ctx context.Context, c *console, n bootstrapNode)
 	var wait sync.WaitGroup
 	defer wait.Wait()
 	wait.Go(func() {
-		serveMetrics(ctx, c, n.numbers, func(w io.Writer) { writeMetrics(w, dhtMetrics(n.Stats())) })
+		serveMetrics(ctx, c, n.numbers, func(w io.Writer) {
+			writeMetrics(w, dhtMetrics(n.Stats()))
+		})
 	})
 	wait.Go(func() { keepSaved(ctx, c, n.state, n.Node) })
 	usr1, stop := statusSignals()

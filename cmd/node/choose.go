@@ -79,7 +79,8 @@ func (c *chosen) mark(l *metainfo.Layout, wanted []bool) bool {
 	}
 	for i := range l.Files {
 		below := path.Join(l.Files[i].Path...)
-		if metainfo.MatchGlob(c.glob, l.FilePath(i)) || below != "" && metainfo.MatchGlob(c.glob, below) {
+		if metainfo.MatchGlob(c.glob, l.FilePath(i)) ||
+			below != "" && metainfo.MatchGlob(c.glob, below) {
 			add(i)
 		}
 	}

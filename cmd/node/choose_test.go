@@ -35,7 +35,8 @@ func layoutOf(t *testing.T, paths ...[]string) *metainfo.Layout {
 }
 
 func TestChoose(t *testing.T) {
-	l := layoutOf(t, []string{"a.txt"}, []string{".pad", "1"}, []string{"deep", "b.txt"}, []string{"deep", "er", "c.bin"}, []string{"7"})
+	l := layoutOf(t, []string{"a.txt"}, []string{".pad", "1"}, []string{"deep", "b.txt"},
+		[]string{"deep", "er", "c.bin"}, []string{"7"})
 	so := func(r ...metainfo.Range) metainfo.Magnet { return metainfo.Magnet{Select: r} }
 	for _, c := range []struct {
 		files  []string
@@ -68,15 +69,18 @@ func TestChoose(t *testing.T) {
 				which = append(which, i)
 			}
 		}
-		if !slices.Equal(which, c.want) || !slices.Equal(got.vain, c.vain) || got.files != len(c.want) ||
+		if !slices.Equal(which, c.want) || !slices.Equal(got.vain, c.vain) ||
+			got.files != len(c.want) ||
 			got.bytes != int64(len(c.want)) || got.all != 4 || got.part() != (len(c.want) < 4) {
-			t.Errorf("files %q, so %v: %v, %+v; want %v, in vain %q", c.files, c.magnet.Select, which, got, c.want, c.vain)
+			t.Errorf("files %q, so %v: %v, %+v; want %v, in vain %q", c.files, c.magnet.Select,
+				which, got, c.want, c.vain)
 		}
 	}
 }
 
 func FuzzParseChosen(f *testing.F) {
-	for _, s := range []string{"0,2-5", "1-", "-", ",", "*.txt", "a/", "/", "[", "99999999999999999999", "5-2", "[a-"} {
+	for _, s := range []string{"0,2-5", "1-", "-", ",", "*.txt", "a/", "/", "[",
+		"99999999999999999999", "5-2", "[a-"} {
 		f.Add(s)
 	}
 	f.Fuzz(func(t *testing.T, s string) {

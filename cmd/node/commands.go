@@ -99,7 +99,8 @@ func parse(args []string, getenv func(string) (string, bool)) (call, error) {
 	}
 	cmd := find(table, rest[0])
 	if cmd == nil {
-		return call{}, failWithHint(exitUsage, "", fmt.Errorf("unknown command %s", quoteSource(rest[0])), nearest(table, rest[0]))
+		return call{}, failWithHint(exitUsage, "",
+			fmt.Errorf("unknown command %s", quoteSource(rest[0])), nearest(table, rest[0]))
 	}
 	rest = rest[1:]
 	if cmd.children != nil {
@@ -114,7 +115,8 @@ func parse(args []string, getenv func(string) (string, bool)) (call, error) {
 		}
 		if cmd = find(group.children, after[0]); cmd == nil {
 			return call{command: group}, failWithHint(exitUsage, "",
-				fmt.Errorf("unknown command %s", quoteSource(after[0])), program+" help "+group.path())
+				fmt.Errorf("unknown command %s", quoteSource(after[0])),
+				program+" help "+group.path())
 		}
 		rest = after[1:]
 	}
@@ -141,7 +143,8 @@ func parseFlags(cmd *command, args []string, getenv func(string) (string, bool))
 	if n := len(this.args); n < cmd.argsMin {
 		return this, usage(cmd.path(), fmt.Errorf("expects %s", cmd.args))
 	} else if cmd.argsMax != anyNumber && n > cmd.argsMax {
-		return this, usage(cmd.path(), fmt.Errorf("does not expect %s", quoteSource(this.args[cmd.argsMax])))
+		return this, usage(cmd.path(), fmt.Errorf("does not expect %s",
+			quoteSource(this.args[cmd.argsMax])))
 	}
 	return this, nil
 }

@@ -84,7 +84,8 @@ func TestFlagsAgree(t *testing.T) {
 				return // the number, which is called that everywhere; it stands behind the command
 			}
 			if old, ok := kinds[f.Name]; ok && old != takesValue {
-				t.Errorf("--%s of %s takes %s, of another command %s", f.Name, cmd.path(), takesValue, old)
+				t.Errorf("--%s of %s takes %s, of another command %s", f.Name, cmd.path(),
+					takesValue, old)
 			}
 			kinds[f.Name] = takesValue
 		})
@@ -107,13 +108,17 @@ func parseProbe(t *testing.T, env map[string]string, args ...string) (parsed, er
 		join.register(fs)
 		return nil
 	}}
-	got, err := parseFlags(cmd, args, func(name string) (string, bool) { v, ok := env[name]; return v, ok })
+	got, err := parseFlags(cmd, args, func(name string) (string, bool) {
+		v, ok := env[name]
+		return v, ok
+	})
 	return parsed{got.output.quiet, listen.port.String(), join.bootstrap.String()}, err
 }
 
 // A flag wins over the environment, and that over the default.
 func TestEnvironment(t *testing.T) {
-	env := map[string]string{"SWARM_PORT": "1001", "SWARM_BOOTSTRAP": "a.example:1,b.example:2", "SWARM_QUIET": "true", "SWARM_LISTEN": ""}
+	env := map[string]string{"SWARM_PORT": "1001", "SWARM_BOOTSTRAP": "a.example:1,b.example:2",
+		"SWARM_QUIET": "true", "SWARM_LISTEN": ""}
 	for _, c := range []struct {
 		env  map[string]string
 		args []string
@@ -122,7 +127,8 @@ func TestEnvironment(t *testing.T) {
 		{nil, nil, parsed{false, "0", ""}},
 		{env, nil, parsed{true, "1001", "a.example:1,b.example:2"}},
 		{env, []string{"--port", "7", "-b", "none", "--quiet=false"}, parsed{false, "7", "none"}},
-		{nil, []string{"-b", "c.example:3", "-b", "d.example:4"}, parsed{false, "0", "c.example:3,d.example:4"}},
+		{nil, []string{"-b", "c.example:3", "-b", "d.example:4"},
+			parsed{false, "0", "c.example:3,d.example:4"}},
 	} {
 		got, err := parseProbe(t, c.env, c.args...)
 		if err != nil || got != c.want {
@@ -130,7 +136,8 @@ func TestEnvironment(t *testing.T) {
 		}
 	}
 	for name, value := range map[string]string{
-		"SWARM_PORT": "high", "SWARM_QUIET": "perhaps", "SWARM_BOOTSTRAP": "a.example:1,,", "SWARM_VERBOSE": "x",
+		"SWARM_PORT": "high", "SWARM_QUIET": "perhaps", "SWARM_BOOTSTRAP": "a.example:1,,",
+		"SWARM_VERBOSE": "x",
 	} {
 		_, err := parseProbe(t, map[string]string{name: value})
 		if exitCode(err) != exitUsage || !strings.Contains(err.Error(), name) {
@@ -145,7 +152,10 @@ func TestEnvironmentReachesAll(t *testing.T) {
 		all := newFlags("")
 		cmd.setup(all)
 		asked := map[string]bool{}
-		if err := setFromEnvironment(all, func(name string) (string, bool) { asked[name] = true; return "", false }); err != nil {
+		if err := setFromEnvironment(all, func(name string) (string, bool) {
+			asked[name] = true
+			return "", false
+		}); err != nil {
 			t.Fatal(err)
 		}
 		all.VisitAll(func(f *pflag.Flag) {
@@ -161,12 +171,15 @@ func TestEnvironmentReachesAll(t *testing.T) {
 
 func TestLeadingFlags(t *testing.T) {
 	none := func(string) (string, bool) { return "", false }
-	got, err := parse([]string{"-q", "--port", "7", "--bootstrap=none", "add", "--", "-x", "y"}, none)
-	if err != nil || got.command.name != "add" || !got.output.quiet || !reflect.DeepEqual(got.args, []string{"-x", "y"}) {
+	got, err := parse([]string{"-q", "--port", "7", "--bootstrap=none", "add", "--", "-x", "y"},
+		none)
+	if err != nil || got.command.name != "add" || !got.output.quiet ||
+		!reflect.DeepEqual(got.args, []string{"-x", "y"}) {
 		t.Errorf("parse = %+v, %v", got, err)
 	}
 	// A flag that only another command has is an error of the command named.
-	if _, err := parse([]string{"--piece-length", "16K", "add", "x"}, none); exitCode(err) != exitUsage {
+	if _, err := parse([]string{"--piece-length", "16K", "add", "x"},
+		none); exitCode(err) != exitUsage {
 		t.Errorf("error %v", err)
 	}
 }
@@ -183,11 +196,16 @@ func TestEventsAreDocumented(t *testing.T) {
 		sections[strings.Trim(name, "` ")] = body
 	}
 	for name, body := range map[string]any{
-		"start": startEvent{}, "dht": dhtEvent{}, "metadata": metadataEvent{}, "progress": progressEvent{},
-		"file": fileEvent{}, "complete": completeEvent{}, "seeding": seedingEvent{}, "warning": warningEvent{},
-		"error": errorEvent{}, "help": helpEvent{}, "completion": completionEvent{}, "exit": exitEvent{}, "version": versionEvent{}, "torrent": torrentEvent{},
-		"magnet": magnetEvent{}, "resume": resumeEvent{}, "verified": verifiedEvent{}, "pong": pongEvent{}, "lookup": lookupEvent{},
-		"peer": peerEvent{}, "sample": sampleEvent{}, "contact": contactEvent{}, "item": itemEvent{},
+		"start": startEvent{}, "dht": dhtEvent{}, "metadata": metadataEvent{},
+		"progress": progressEvent{},
+		"file":     fileEvent{}, "complete": completeEvent{}, "seeding": seedingEvent{},
+		"warning": warningEvent{},
+		"error":   errorEvent{}, "help": helpEvent{}, "completion": completionEvent{},
+		"exit": exitEvent{}, "version": versionEvent{}, "torrent": torrentEvent{},
+		"magnet": magnetEvent{}, "resume": resumeEvent{}, "verified": verifiedEvent{},
+		"pong": pongEvent{}, "lookup": lookupEvent{},
+		"peer": peerEvent{}, "sample": sampleEvent{}, "contact": contactEvent{},
+		"item": itemEvent{},
 	} {
 		section, ok := sections[name]
 		if !ok {

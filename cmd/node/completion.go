@@ -110,7 +110,8 @@ func bashCompletion(list []words) string {
   case "$path" in
 `)
 	for _, w := range list {
-		fmt.Fprintf(&b, "    %q) words=%q ;;\n", w.path, strings.Join(append(w.names(), w.flags...), " "))
+		fmt.Fprintf(&b, "    %q) words=%q ;;\n", w.path,
+			strings.Join(append(w.names(), w.flags...), " "))
 	}
 	b.WriteString(`  esac
   COMPREPLY=()
@@ -127,7 +128,8 @@ complete -o filenames -F ` + function() + " " + shellWord(program) + "\n")
 func writeShellPaths(b *strings.Builder, list []words, indent, variable string) {
 	for _, w := range list {
 		for _, cmd := range w.commands {
-			fmt.Fprintf(b, "%s%q) %s=%q ;;\n", indent, w.path+" "+cmd.name, variable, strings.TrimSpace(w.path+" "+cmd.name))
+			fmt.Fprintf(b, "%s%q) %s=%q ;;\n", indent, w.path+" "+cmd.name, variable,
+				strings.TrimSpace(w.path+" "+cmd.name))
 		}
 	}
 }
@@ -151,7 +153,8 @@ func zshCompletion(list []words) string {
 		for _, cmd := range w.commands {
 			described = append(described, shellQuote(cmd.name+":"+cmd.short))
 		}
-		fmt.Fprintf(&b, "    %q) commands=(%s) flags=(%s) ;;\n", w.path, strings.Join(described, " "), strings.Join(w.flags, " "))
+		fmt.Fprintf(&b, "    %q) commands=(%s) flags=(%s) ;;\n", w.path,
+			strings.Join(described, " "), strings.Join(w.flags, " "))
 	}
 	b.WriteString(`  esac
   if [[ ${words[CURRENT]} == -* ]]; then
@@ -189,10 +192,12 @@ func fishCompletion(list []words) string {
 			on = strings.Join(seen, "; and ")
 		}
 		for _, cmd := range w.commands {
-			fmt.Fprintf(&b, "complete -c %s -n %s -a %s -d %s\n", shellWord(program), shellQuote(on), cmd.name, shellQuote(cmd.short))
+			fmt.Fprintf(&b, "complete -c %s -n %s -a %s -d %s\n", shellWord(program),
+				shellQuote(on), cmd.name, shellQuote(cmd.short))
 		}
 		for _, f := range w.flags {
-			fmt.Fprintf(&b, "complete -c %s -n %s -l %s\n", shellWord(program), shellQuote(on), strings.TrimPrefix(f, "--"))
+			fmt.Fprintf(&b, "complete -c %s -n %s -l %s\n", shellWord(program), shellQuote(on),
+				strings.TrimPrefix(f, "--"))
 		}
 	}
 	return b.String()

@@ -22,7 +22,8 @@ func TestBashCompletion(t *testing.T) {
 		"node dht ping --jso": "--json",
 	} {
 		words := strings.Fields(line)
-		run := script + "\nCOMP_WORDS=(" + line + "); COMP_CWORD=" + string(rune('0'+len(words)-1)) + "; _node; echo \"${COMPREPLY[@]}\""
+		run := script + "\nCOMP_WORDS=(" + line + "); COMP_CWORD=" +
+			string(rune('0'+len(words)-1)) + "; _node; echo \"${COMPREPLY[@]}\""
 		cmd := exec.Command(bash, "-c", run)
 		cmd.Dir = t.TempDir() // no files to complete
 		out, err := cmd.CombinedOutput()
@@ -49,7 +50,8 @@ func TestCompletionSyntax(t *testing.T) {
 			t.Errorf("%s: %v\n%s", shell, err, out)
 		}
 	}
-	if script := powershellCompletion(completionWords()); strings.Count(script, "{") != strings.Count(script, "}") {
+	if script := powershellCompletion(completionWords()); strings.Count(script,
+		"{") != strings.Count(script, "}") {
 		t.Error("powershell: braces do not match")
 	}
 }

@@ -78,7 +78,8 @@ func TestConsoleFinish(t *testing.T) {
 		{errors.New("plain"), 1, "node: add: plain\n"},
 		{fail(exitDisk, "x", errors.New("full")), 7, "node: add: x: full\n"},
 		{failWithHint(exitInput, "", errors.New("why"), "this"), 3, "node: add: why (try: this)\n"},
-		{fail(exitInput, "a\nb", errors.New("two\nlines")), 3, "node: add: a\\x0ab: two\\x0alines\n"},
+		{fail(exitInput, "a\nb", errors.New("two\nlines")),
+			3, "node: add: a\\x0ab: two\\x0alines\n"},
 		{stopped{syscall.SIGINT}, 130, ""},
 		{stopped{syscall.SIGTERM}, 143, ""},
 	} {
@@ -95,7 +96,8 @@ func TestConsoleFinish(t *testing.T) {
 			t.Errorf("%v: %d error events", f.err, events)
 		}
 		c.event("late", nil)
-		if got := stdout.String(); !strings.Contains(got, `"event":"exit"`) || strings.Contains(got, "late") {
+		if got := stdout.String(); !strings.Contains(got, `"event":"exit"`) ||
+			strings.Contains(got, "late") {
 			t.Errorf("%v: the last event is not exit: %s", f.err, got)
 		}
 	}
@@ -111,13 +113,18 @@ func TestLogger(t *testing.T) {
 	log.Info("info")
 	log.Error("error")
 	log.Warn("disk is full", "err", errors.New("no \x1b space"))
-	if got, want := stderr.String(), "node: add: warning: disk is full torrent=a1b2c3d4: no \\x1b space\n"; got != want {
+	if got, want := stderr.String(),
+		"node: add: warning: disk is full torrent=a1b2c3d4: no \\x1b space\n"; got != want {
 		t.Errorf("stderr %q, want %q", got, want)
 	}
 	stderr.Reset()
-	dns := &net.DNSError{Err: "no such host", Name: "a.example", Server: "192.0.2.53:53", IsNotFound: true}
-	log.Warn("some cannot be used", "err", errors.Join(fmt.Errorf("resolving a.example:1: %w", dns), errors.New("x\ny"), errors.New("z")))
-	if got, want := stderr.String(), "node: add: warning: some cannot be used torrent=a1b2c3d4: resolving a.example:1: no such host, and 2 more\n"; got != want {
+	dns := &net.DNSError{Err: "no such host", Name: "a.example", Server: "192.0.2.53:53",
+		IsNotFound: true}
+	log.Warn("some cannot be used", "err", errors.Join(fmt.Errorf("resolving a.example:1: %w", dns),
+		errors.New("x\ny"), errors.New("z")))
+	if got, want := stderr.String(),
+		"node: add: warning: some cannot be used torrent=a1b2c3d4: resolving a.example:1: no "+
+			"such host, and 2 more\n"; got != want {
 		t.Errorf("stderr %q, want %q", got, want)
 	}
 	if got := stdout.String(); !strings.Contains(got, `"event":"warning"`) {
@@ -125,7 +132,8 @@ func TestLogger(t *testing.T) {
 	}
 	stderr.Reset()
 	newLogger(c, 1, "text").Info("name", "name", "a\x1b[31m\u202e")
-	if got := stderr.String(); strings.ContainsAny(got, "\x1b\u202e") || !strings.Contains(got, "level=INFO") {
+	if got := stderr.String(); strings.ContainsAny(got, "\x1b\u202e") ||
+		!strings.Contains(got, "level=INFO") {
 		t.Errorf("stderr %q", got)
 	}
 	stderr.Reset()

@@ -28,8 +28,10 @@ of the new file is printed. What is there is replaced without --force only if it
 is a torrent of the same content.`,
 		examples: []example{
 			{"node create photos/", "make photos.torrent"},
-			{"node create -o x.torrent --comment 'from the lake' --no-date film.mkv", "the same bytes each time"},
-			{"node create --tracker https://a.example/announce,https://b.example/announce --tracker udp://c.example:6969 photos/",
+			{"node create -o x.torrent --comment 'from the lake' --no-date film.mkv",
+				"the same bytes each time"},
+			{"node create --tracker https://a.example/announce,https://b.example/announce " +
+				"--tracker udp://c.example:6969 photos/",
 				"with two trackers in the first tier and one in the second"},
 		},
 		argsMin: 1,
@@ -52,7 +54,8 @@ type createFlags struct {
 }
 
 func (f *createFlags) register(fs *pflag.FlagSet) {
-	fs.StringVarP(&f.output, "output", "o", "", "`FILE` to write, - for standard output (default: the name with .torrent)")
+	fs.StringVarP(&f.output, "output", "o", "",
+		"`FILE` to write, - for standard output (default: the name with .torrent)")
 	fs.Var(&f.name, "name", "what the content is called in the torrent (default: the name of PATH)")
 	fs.BoolVar(&f.force, "force", false, "replace the file if it exists")
 	f.outside.register(fs)

@@ -46,7 +46,8 @@ func checkDash(c *console) error {
 	case c.json:
 		return usage(c.command, errors.New("--json and a file both want standard output"))
 	case !c.raw:
-		return usage(c.command, errors.New("standard output is a terminal, which a .torrent file could confuse"))
+		return usage(c.command,
+			errors.New("standard output is a terminal, which a .torrent file could confuse"))
 	}
 	return nil
 }

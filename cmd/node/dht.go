@@ -62,7 +62,8 @@ func (f *dhtFlags) registerPort(fs *pflag.FlagSet, usage string) {
 }
 
 // with runs do with a node that has joined; joined says whether it has to.
-func (f *dhtFlags) with(ctx context.Context, c *console, join bool, do func(context.Context, *dht.Node) error) error {
+func (f *dhtFlags) with(ctx context.Context, c *console, join bool,
+	do func(context.Context, *dht.Node) error) error {
 	hosts, err := bootstrapHosts(c, f.join.bootstrap.items, swarmnode.Bootstrap)
 	if err != nil {
 		return err
@@ -84,7 +85,8 @@ func (f *dhtFlags) with(ctx context.Context, c *console, join bool, do func(cont
 			return err
 		}
 	}
-	node, err := dht.New(dht.Config{Conns: conns, Bootstrap: hosts, State: saved, ReadOnly: true, Logger: resolverLogger(c, f.join.named())})
+	node, err := dht.New(dht.Config{Conns: conns, Bootstrap: hosts, State: saved, ReadOnly: true,
+		Logger: resolverLogger(c, f.join.named())})
 	if err != nil {
 		return fail(exitOther, "starting the DHT node", err)
 	}
@@ -102,7 +104,8 @@ func (f *dhtFlags) with(ctx context.Context, c *console, join bool, do func(cont
 // joinTalking waits until node has joined. It gives up at once if there is no
 // node to ask, since none comes later to one that does not answer, and says when
 // none of those that there are has answered.
-func (f *dhtFlags) joinTalking(ctx context.Context, c *console, node *dht.Node, quiet silence) error {
+func (f *dhtFlags) joinTalking(ctx context.Context, c *console, node *dht.Node,
+	quiet silence) error {
 	const what = "joining the DHT"
 	if st := node.Stats(); len(quiet.hosts)+st.Saved == 0 {
 		return failWithHint(exitNoPeers, what, errors.New(quiet.text(st)), "--bootstrap HOST:PORT")
@@ -182,9 +185,11 @@ func distance(a, b dht.ID) int {
 
 // report tells how a lookup went.
 func report(c *console, l dht.Lookup) {
-	e := lookupEvent{Target: l.Target.String(), Asked: l.Asked, Answered: l.Answered, Stored: l.Stored, Seconds: l.Duration.Seconds()}
+	e := lookupEvent{Target: l.Target.String(), Asked: l.Asked, Answered: l.Answered,
+		Stored: l.Stored, Seconds: l.Duration.Seconds()}
 	for _, n := range l.Closest {
-		e.Closest = append(e.Closest, nodeEvent{n.ID.String(), n.Addr.String(), distance(l.Target, n.ID)})
+		e.Closest = append(e.Closest, nodeEvent{n.ID.String(), n.Addr.String(),
+			distance(l.Target, n.ID)})
 	}
 	c.event("lookup", e)
 	line := fmt.Sprintf("%s asked, %d answered", plural(l.Asked, "node"), l.Answered)

@@ -32,7 +32,8 @@ func dhtGetCommand() *command {
 		short: "fetch an item, BEP 44: an immutable one by target, a mutable one by key",
 		examples: []example{
 			{"node dht get TARGET", "40 hexadecimal digits: an immutable item"},
-			{"node dht get --salt news KEY", "64 hexadecimal digits: the newest version of a mutable one"},
+			{"node dht get --salt news KEY",
+				"64 hexadecimal digits: the newest version of a mutable one"},
 		},
 		setup: func(fs *pflag.FlagSet) action {
 			var f dhtFlags
@@ -42,7 +43,8 @@ func dhtGetCommand() *command {
 			return func(ctx context.Context, c *console, args []string) error {
 				b, err := hex.DecodeString(args[0])
 				if err != nil || len(b) != len(dht.ID{}) && len(b) != ed25519.PublicKeySize {
-					return failWithHint(exitInput, quoteSource(args[0]), errors.New("neither a target nor a key"), "40 or 64 hexadecimal digits")
+					return failWithHint(exitInput, quoteSource(args[0]),
+						errors.New("neither a target nor a key"), "40 or 64 hexadecimal digits")
 				}
 				return f.with(ctx, c, true, func(ctx context.Context, n *dht.Node) error {
 					var item dht.Item
@@ -67,7 +69,8 @@ func dhtGetCommand() *command {
 }
 
 func describeItem(target dht.ID, item dht.Item, stored int) itemEvent {
-	e := itemEvent{Target: target.String(), Value: hex.EncodeToString(item.Value), Salt: string(item.Salt), Seq: item.Seq, Stored: stored}
+	e := itemEvent{Target: target.String(), Value: hex.EncodeToString(item.Value),
+		Salt: string(item.Salt), Seq: item.Seq, Stored: stored}
 	if text, ok := stringValue(item.Value); ok {
 		e.Text = text
 	}
@@ -106,13 +109,15 @@ items of one key apart; --seq stores that version without asking which is the
 newest.`,
 		examples: []example{
 			{"node dht put 'hello'", "an immutable item; prints its target"},
-			{"node dht put --key my.key --salt news 'second edition'", "the next version of a mutable one; prints the key"},
+			{"node dht put --key my.key --salt news 'second edition'",
+				"the next version of a mutable one; prints the key"},
 		},
 		setup: func(fs *pflag.FlagSet) action {
 			var f putFlags
 			fs.StringVar(&f.key, "key", "", "`FILE` of the private key for a mutable item")
 			fs.StringVar(&f.salt, "salt", "", "`SALT` of a mutable item, at most 64 bytes")
-			fs.Int64Var(&f.seq, "seq", -1, "`VERSION` of a mutable item (default: one above the newest)")
+			fs.Int64Var(&f.seq, "seq", -1,
+				"`VERSION` of a mutable item (default: one above the newest)")
 			fs.Lookup("seq").DefValue = "0" // so that none is shown: -1 says nothing to people
 			f.register(fs)
 			return f.run
@@ -161,7 +166,8 @@ func (f *putFlags) run(ctx context.Context, c *console, args []string) error {
 	})
 }
 
-func (f *putFlags) putMutable(ctx context.Context, n *dht.Node, key ed25519.PrivateKey, value []byte) (dht.Item, dht.Lookup, error) {
+func (f *putFlags) putMutable(ctx context.Context, n *dht.Node, key ed25519.PrivateKey,
+	value []byte) (dht.Item, dht.Lookup, error) {
 	if f.seq < 0 {
 		return n.PutMutable(ctx, key, []byte(f.salt), func(dht.Item) []byte { return value })
 	}
@@ -196,7 +202,8 @@ func readKey(path string) (ed25519.PrivateKey, error) {
 	}
 	seed, err := hex.DecodeString(strings.TrimSpace(string(b)))
 	if err != nil || len(seed) != ed25519.SeedSize {
-		return nil, fail(exitInput, path, fmt.Errorf("not a key of %d hexadecimal digits", 2*ed25519.SeedSize))
+		return nil, fail(exitInput, path, fmt.Errorf("not a key of %d hexadecimal digits",
+			2*ed25519.SeedSize))
 	}
 	return ed25519.NewKeyFromSeed(seed), nil
 }

@@ -18,8 +18,9 @@ import (
 func dhtPingCommand() *command {
 	return &command{
 		name: "ping", args: "HOST:PORT", argsMin: 1, argsMax: 1,
-		short:    "ask a node whether it lives",
-		examples: []example{{"node dht ping 192.0.2.7:6881", "its id, how long the answer took, and where it sees us"}},
+		short: "ask a node whether it lives",
+		examples: []example{{"node dht ping 192.0.2.7:6881",
+			"its id, how long the answer took, and where it sees us"}},
 		setup: func(fs *pflag.FlagSet) action {
 			var f dhtFlags
 			f.register(fs)
@@ -33,12 +34,14 @@ func dhtPingCommand() *command {
 					if err != nil {
 						return f.failure(ctx, args[0], err)
 					}
-					e := pongEvent{ID: p.ID.String(), Addr: addr.String(), Milliseconds: ms(p.RTT), Version: p.Version, Secure: p.Secure}
+					e := pongEvent{ID: p.ID.String(), Addr: addr.String(), Milliseconds: ms(p.RTT),
+						Version: p.Version, Secure: p.Secure}
 					if p.External.IsValid() {
 						e.External = p.External.String()
 					}
 					c.event("pong", e)
-					c.result(fmt.Sprintf("%s %s  %.1f ms  version %q  sees us at %s", e.ID, e.Addr, e.Milliseconds, e.Version, e.External))
+					c.result(fmt.Sprintf("%s %s  %.1f ms  version %q  sees us at %s", e.ID, e.Addr,
+						e.Milliseconds, e.Version, e.External))
 					return nil
 				})
 			}
@@ -61,8 +64,9 @@ func ms(d time.Duration) float64 { return float64(d.Microseconds()) / 1000 }
 func dhtFindCommand() *command {
 	return &command{
 		name: "find", args: "TARGET", argsMin: 1, argsMax: 1,
-		short:    "find the nodes closest to an id or info-hash",
-		examples: []example{{"node dht find HASH", "ids, addresses, and the distance as a power of two"}},
+		short: "find the nodes closest to an id or info-hash",
+		examples: []example{{"node dht find HASH",
+			"ids, addresses, and the distance as a power of two"}},
 		setup: func(fs *pflag.FlagSet) action {
 			var f dhtFlags
 			f.register(fs)
@@ -77,7 +81,8 @@ func dhtFindCommand() *command {
 						return f.failure(ctx, args[0], err)
 					}
 					for _, node := range l.Closest {
-						c.result(fmt.Sprintf("%s %-21s 2^%d", node.ID, node.Addr, distance(target, node.ID)))
+						c.result(fmt.Sprintf("%s %-21s 2^%d", node.ID, node.Addr,
+							distance(target, node.ID)))
 					}
 					report(c, l)
 					return nil
@@ -105,7 +110,8 @@ func parseSwarm(s string) (metainfo.Hash, error) {
 		}
 		return m.Hash(), nil
 	}
-	return metainfo.Hash{}, failWithHint(exitInput, quoteSource(s), errors.New("not an info-hash"), "40 hexadecimal digits, or a magnet link")
+	return metainfo.Hash{}, failWithHint(exitInput, quoteSource(s), errors.New("not an info-hash"),
+		"40 hexadecimal digits, or a magnet link")
 }
 
 // peer: somebody who announces an info-hash.
@@ -151,9 +157,10 @@ func dhtPeersCommand() *command {
 func dhtAnnounceCommand() *command {
 	return &command{
 		name: "announce", args: "HASH", argsMin: 1, argsMax: 1,
-		short:    "announce an info-hash once, at a port of this machine",
-		long:     `The announce is forgotten after half an hour or so unless it is repeated.`,
-		examples: []example{{"node dht announce --port 6881 HASH", "say that a peer listens on port 6881"}},
+		short: "announce an info-hash once, at a port of this machine",
+		long:  `The announce is forgotten after half an hour or so unless it is repeated.`,
+		examples: []example{{"node dht announce --port 6881 HASH",
+			"say that a peer listens on port 6881"}},
 		setup: func(fs *pflag.FlagSet) action {
 			var f dhtFlags
 			var at portValue
@@ -224,7 +231,8 @@ func dhtSampleCommand() *command {
 					if err != nil {
 						return f.failure(ctx, addr.String(), err)
 					}
-					e := sampleEvent{Addr: addr.String(), Total: s.Num, Interval: int(s.Interval / time.Second), Hashes: []string{}}
+					e := sampleEvent{Addr: addr.String(), Total: s.Num,
+						Interval: int(s.Interval / time.Second), Hashes: []string{}}
 					for _, h := range s.Hashes {
 						e.Hashes = append(e.Hashes, h.String())
 						c.result(h.String())
@@ -233,7 +241,8 @@ func dhtSampleCommand() *command {
 						e.Nodes = append(e.Nodes, node.Addr.String())
 					}
 					c.event("sample", e)
-					c.note("%s counts %d info-hashes, and may be asked again in %s", addr, s.Num, formatDuration(s.Interval))
+					c.note("%s counts %d info-hashes, and may be asked again in %s", addr, s.Num,
+						formatDuration(s.Interval))
 					return nil
 				})
 			}
@@ -265,13 +274,15 @@ func dhtTableCommand() *command {
 				return f.with(ctx, c, true, func(ctx context.Context, n *dht.Node) error {
 					list := n.Table()
 					for _, k := range list {
-						e := contactEvent{k.ID.String(), k.Addr.String(), k.Bucket, k.Good, k.Fails, ms(k.RTT), k.Answered.Seconds(), k.Secure}
+						e := contactEvent{k.ID.String(), k.Addr.String(), k.Bucket, k.Good, k.Fails,
+							ms(k.RTT), k.Answered.Seconds(), k.Secure}
 						c.event("contact", e)
 						state := "questionable"
 						if k.Good {
 							state = "good"
 						}
-						c.result(fmt.Sprintf("%3d %s %-21s %s, %.1f ms", k.Bucket, k.ID, k.Addr, state, e.Milliseconds))
+						c.result(fmt.Sprintf("%3d %s %-21s %s, %.1f ms", k.Bucket, k.ID, k.Addr,
+							state, e.Milliseconds))
 					}
 					c.note("%d nodes; our id is %s", len(list), hex.EncodeToString(idOf(n)))
 					return nil

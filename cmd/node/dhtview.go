@@ -21,7 +21,8 @@ type dhtView struct {
 
 // viewOf returns the view of a node that has run for that long.
 func viewOf(st dht.Stats, age time.Duration) dhtView {
-	return dhtView{on: true, nodes: st.Contacts[0] + st.Contacts[1], silent: st.Answers == 0 && age >= silentFor}
+	return dhtView{on: true, nodes: st.Contacts[0] + st.Contacts[1], silent: st.Answers == 0 &&
+		age >= silentFor}
 }
 
 // text returns what to show, nothing without a DHT.
@@ -66,7 +67,8 @@ func (s *silence) text(st dht.Stats) string {
 	case len(asked) == 0:
 		return "no DHT node was asked: none is known"
 	case st.QueriesOut == 0:
-		return fmt.Sprintf("no DHT node could be asked: there is no address for %s", strings.Join(asked, " and "))
+		return fmt.Sprintf("no DHT node could be asked: there is no address for %s",
+			strings.Join(asked, " and "))
 	}
 	return fmt.Sprintf("no DHT node answered (asked %s)", strings.Join(asked, " and "))
 }
@@ -81,4 +83,21 @@ func listHosts(hosts []string) string {
 		list += fmt.Sprintf(" and %d more", n)
 	}
 	return list
+}
+
+// dhtNews emits an event if the state of node is not that of last.
+func dhtNews(c *console, node *dht.Node, last dhtEvent) dhtEvent {
+	if node == nil || !c.json {
+		return last
+	}
+	st := node.Stats()
+	now := dhtEvent{Nodes: st.Contacts[0] + st.Contacts[1], Good: st.Good[0] + st.Good[1],
+		Joined: st.Joined}
+	for _, a := range node.External() {
+		now.External = append(now.External, a.String())
+	}
+	if !now.equal(last) {
+		c.event("dht", now)
+	}
+	return now
 }

@@ -17,14 +17,19 @@ func TestSilence(t *testing.T) {
 	}{
 		{[]string{"127.0.0.1:6881"}, dht.Stats{QueriesOut: 3},
 			"for 5s no DHT node answered (asked 127.0.0.1:6881) (try: another --bootstrap)"},
-		{[]string{"a.example:1", "b.example:2", "c.example:3", "d.example:4", "e.example:5"}, dht.Stats{QueriesOut: 9},
-			"for 5s no DHT node answered (asked a.example:1, b.example:2, c.example:3 and 2 more) (try: another --bootstrap)"},
+		{[]string{"a.example:1", "b.example:2", "c.example:3", "d.example:4", "e.example:5"},
+			dht.Stats{QueriesOut: 9},
+			"for 5s no DHT node answered (asked a.example:1, b.example:2, c.example:3 and 2 " +
+				"more) (try: another --bootstrap)"},
 		{[]string{"a.example:1"}, dht.Stats{QueriesOut: 9, Saved: 30},
-			"for 5s no DHT node answered (asked a.example:1 and 30 nodes of an earlier run) (try: another --bootstrap)"},
+			"for 5s no DHT node answered (asked a.example:1 and 30 nodes of an earlier run) " +
+				"(try: another --bootstrap)"},
 		{nil, dht.Stats{QueriesOut: 9, Saved: 1},
-			"for 5s no DHT node answered (asked 1 node of an earlier run) (try: another --bootstrap)"},
+			"for 5s no DHT node answered (asked 1 node of an earlier run) (try: another " +
+				"--bootstrap)"},
 		{[]string{"a.example:1"}, dht.Stats{},
-			"for 5s no DHT node could be asked: there is no address for a.example:1 (try: another --bootstrap)"},
+			"for 5s no DHT node could be asked: there is no address for a.example:1 (try: " +
+				"another --bootstrap)"},
 		{[]string{"127.0.0.1:6881"}, dht.Stats{QueriesOut: 3, Answers: 1}, ""},
 		{nil, dht.Stats{}, ""}, // nobody was to be asked
 	} {

@@ -24,8 +24,10 @@ the info-hash covers. The paths of the files are printed.`,
 		examples: []example{
 			{"node edit --comment 'second try' some.torrent", "change the comment"},
 			{"node edit --no-trackers some.torrent", "leave the swarm to the DHT"},
-			{"node edit --remove-tracker http://old.example/a --add-tracker http://new.example/a *.torrent", "for a tracker that moved"},
-			{"node edit --tracker udp://a.example:6969 -o new.torrent some.torrent", "write a changed copy"},
+			{"node edit --remove-tracker http://old.example/a --add-tracker " +
+				"http://new.example/a *.torrent", "for a tracker that moved"},
+			{"node edit --tracker udp://a.example:6969 -o new.torrent some.torrent",
+				"write a changed copy"},
 		},
 		argsMin: 1,
 		argsMax: anyNumber,
@@ -49,12 +51,15 @@ type editFlags struct {
 
 func (f *editFlags) register(fs *pflag.FlagSet) {
 	fs.StringVarP(&f.output, "output", "o", "", "`PATH` to write (default: FILE itself)")
-	fs.BoolVar(&f.force, "force", false, "let --output replace a file that describes something else")
+	fs.BoolVar(&f.force, "force", false,
+		"let --output replace a file that describes something else")
 	f.outside.register(fs)
 	f.addTrackers = listValue{kind: "URL", check: checkTrackers}
 	f.removeTrackers = listValue{kind: "URL"}
-	fs.Var(&f.addTrackers, "add-tracker", "tracker, or several with commas as one tier, behind those there are; may be repeated")
-	fs.Var(&f.removeTrackers, "remove-tracker", "tracker that is to go, if it is there; may be repeated")
+	fs.Var(&f.addTrackers, "add-tracker",
+		"tracker, or several with commas as one tier, behind those there are; may be repeated")
+	fs.Var(&f.removeTrackers, "remove-tracker",
+		"tracker that is to go, if it is there; may be repeated")
 	fs.Var(&f.name, "name", "name to show beside that of the content; none if empty")
 	fs.BoolVar(&f.noTrackers, "no-trackers", false, "remove the trackers")
 	fs.BoolVar(&f.noWebSeeds, "no-webseeds", false, "remove the web seeds")

@@ -49,11 +49,13 @@ func (n *interop) encrypted(t *testing.T, ctx context.Context) {
 }
 
 // encryptedFetch has a client fetch from "node seed".
-func (n *interop) encryptedFetch(t *testing.T, ctx context.Context, kind realclient.Kind, settings map[string]any, policy string, group byte) {
+func (n *interop) encryptedFetch(t *testing.T, ctx context.Context, kind realclient.Kind,
+	settings map[string]any, policy string, group byte) {
 	client := realclient.Start(t, kind, realclient.Options{IP: host(group, 1), Settings: settings})
 	content := filepath.Join(t.TempDir(), "content.bin")
 	writeContent(t, content, 2<<20+77)
-	seed := n.startNode(t, host(group, 2), 0, "seed", "--no-dht", "--no-lsd", "--encryption", policy, content)
+	seed := n.startNode(t, host(group, 2), 0, "seed", "--no-dht", "--no-lsd", "--encryption",
+		policy, content)
 	e, err := seed.WaitEvent(ctx, "seeding")
 	if err != nil {
 		t.Fatal(err)
@@ -86,11 +88,14 @@ func (n *interop) encryptedFetch(t *testing.T, ctx context.Context, kind realcli
 }
 
 // fetchEncrypted has "node add" fetch from a client.
-func (n *interop) fetchEncrypted(t *testing.T, ctx context.Context, kind realclient.Kind, settings map[string]any, policy string, group byte) {
+func (n *interop) fetchEncrypted(t *testing.T, ctx context.Context, kind realclient.Kind,
+	settings map[string]any, policy string, group byte) {
 	client := realclient.Start(t, kind, realclient.Options{IP: host(group, 1), Settings: settings})
 	content, magnet := clientSeeds(t, ctx, client, 2<<20+77)
 	out := t.TempDir()
-	waitNode(t, ctx, n.startNode(t, host(group, 2), 0, "add", "--no-dht", "--no-lsd", "--encryption", policy,
-		"--peer", netip.AddrPortFrom(host(group, 1), client.Addr.Port()).String(), "--dir", out, magnet))
+	waitNode(t, ctx, n.startNode(t, host(group, 2), 0, "add", "--no-dht", "--no-lsd",
+		"--encryption", policy,
+		"--peer", netip.AddrPortFrom(host(group, 1), client.Addr.Port()).String(), "--dir", out,
+		magnet))
 	sameContent(t, content, filepath.Join(out, "content.bin"))
 }

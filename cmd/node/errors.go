@@ -94,7 +94,8 @@ func plain(err error) error {
 
 // diskCode tells a missing input from a disk that does not work.
 func diskCode(err error) int {
-	for _, missing := range []error{os.ErrNotExist, syscall.ENOTDIR, syscall.ELOOP, syscall.ENAMETOOLONG} {
+	for _, missing := range []error{os.ErrNotExist, syscall.ENOTDIR, syscall.ELOOP,
+		syscall.ENAMETOOLONG} {
 		if errors.Is(err, missing) {
 			return exitInput
 		}

@@ -14,12 +14,16 @@ import (
 // cursor, set the title of a terminal, or turn round what is shown.
 var hostileNames = []string{
 	"esc \x1b]0;title\x07 bel", "del \x7f", "csi \u009b31m", "nel \u0085", "c1 \u0080\u009f",
-	"rlo \u202ecod.exe", "lri \u2066 pdi \u2069", "mark \u200e\u200f\u061c", "zero \u200b\u2060\ufeff", "lines \u2028\u2029",
-	"tags \U000e0001\U000e0041", "private \U000f0000", "unassigned \U0001fff0", "blank \u00a0\u3000", "tab \t\r\n",
+	"rlo \u202ecod.exe", "lri \u2066 pdi \u2069", "mark \u200e\u200f\u061c",
+	"zero \u200b\u2060\ufeff", "lines \u2028\u2029",
+	"tags \U000e0001\U000e0041", "private \U000f0000", "unassigned \U0001fff0",
+	"blank \u00a0\u3000", "tab \t\r\n",
 }
 
 func shown(s string) bool {
-	return utf8.ValidString(s) && !strings.ContainsFunc(s, func(r rune) bool { return !unicode.IsPrint(r) })
+	return utf8.ValidString(s) && !strings.ContainsFunc(s, func(r rune) bool {
+		return !unicode.IsPrint(r)
+	})
 }
 
 // Whatever strangers call things, no line of --json and no line of the log holds a
@@ -29,8 +33,9 @@ func TestJSONIsSafeToShow(t *testing.T) {
 		c, stdout, stderr := testConsole()
 		c.json = true
 		c.event("torrent", torrentEvent{
-			Name: name, Comment: name, Creator: name, Source: name, Trackers: [][]string{{name}}, WebSeeds: []string{name},
-			Nodes: []string{name}, Peers: []string{name}, Renamed: []renamedEvent{{name, name}},
+			Name: name, Comment: name, Creator: name, Source: name, Trackers: [][]string{{name}},
+			WebSeeds: []string{name},
+			Nodes:    []string{name}, Peers: []string{name}, Renamed: []renamedEvent{{name, name}},
 			Files: []listFileEvent{{Path: name, Link: name}},
 		})
 		line := strings.TrimSuffix(stdout.String(), "\n")
@@ -42,7 +47,8 @@ func TestJSONIsSafeToShow(t *testing.T) {
 			t.Fatalf("%q: %v in %s", name, err, line)
 		}
 		for _, got := range []string{
-			e.Name, e.Comment, e.Creator, e.Source, e.Trackers[0][0], e.WebSeeds[0], e.Nodes[0], e.Peers[0], e.Renamed[0].From,
+			e.Name, e.Comment, e.Creator, e.Source, e.Trackers[0][0], e.WebSeeds[0], e.Nodes[0],
+			e.Peers[0], e.Renamed[0].From,
 			e.Files[0].Path, e.Files[0].Link,
 		} {
 			if got != name {
@@ -59,7 +65,8 @@ func TestJSONIsSafeToShow(t *testing.T) {
 		}
 		for _, format := range []string{"text", "json"} {
 			stderr.Reset()
-			newLogger(c, 2, format).Info(name, slog.String("peer", name), slog.Any("err", errors.New(name)))
+			newLogger(c, 2, format).Info(name, slog.String("peer", name),
+				slog.Any("err", errors.New(name)))
 			if line := strings.TrimSuffix(stderr.String(), "\n"); !shown(line) {
 				t.Errorf("%q: the log line %q acts on a terminal", name, line)
 			}
@@ -70,7 +77,8 @@ func TestJSONIsSafeToShow(t *testing.T) {
 // What needs no escape stays readable.
 func TestJSONKeepsLetters(t *testing.T) {
 	for _, name := range []string{"plain", "Größe", "日本語", "emoji 😀", `quotes " and \ <&>`} {
-		if got := string(encode(name)); got != `"`+strings.NewReplacer(`\`, `\\`, `"`, `\"`).Replace(name)+`"` {
+		if got := string(encode(name)); got != `"`+strings.NewReplacer(`\`, `\\`, `"`,
+			`\"`).Replace(name)+`"` {
 			t.Errorf("%q is written as %s", name, got)
 		}
 	}

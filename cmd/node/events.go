@@ -23,7 +23,8 @@ type dhtEvent struct {
 }
 
 func (e dhtEvent) equal(o dhtEvent) bool {
-	return e.Nodes == o.Nodes && e.Good == o.Good && e.Joined == o.Joined && slices.Equal(e.External, o.External)
+	return e.Nodes == o.Nodes && e.Good == o.Good && e.Joined == o.Joined &&
+		slices.Equal(e.External, o.External)
 }
 
 // metadata: the info dictionary of a torrent is known.

@@ -41,7 +41,8 @@ func TestFullDisk(t *testing.T) {
 	if os.Geteuid() != 0 {
 		private = "-rm"
 	}
-	if out, err := exec.Command(unshare, private, "mount", "-t", "tmpfs", "none", t.TempDir()).CombinedOutput(); err != nil {
+	if out, err := exec.Command(unshare, private, "mount", "-t", "tmpfs", "none",
+		t.TempDir()).CombinedOutput(); err != nil {
 		t.Skipf("no mounts of our own: %v: %s", err, out)
 	}
 	ctx, cancel := context.WithTimeout(t.Context(), 5*time.Minute)
@@ -54,7 +55,8 @@ func TestFullDisk(t *testing.T) {
 		t.Fatal(err)
 	}
 	common := []string{"--no-dht", "--no-lsd", "--listen", "127.0.0.1:0"}
-	seed, err := nodeproc.Start(binary, t.TempDir(), append([]string{"seed", "--piece-length", "64K", film}, common...)...)
+	seed, err := nodeproc.Start(binary, t.TempDir(),
+		append([]string{"seed", "--piece-length", "64K", film}, common...)...)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -67,8 +69,10 @@ func TestFullDisk(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	add, err := nodeproc.Start(unshare, t.TempDir(), append([]string{private, "sh", "-c", mountScript, "sh", small,
-		binary, "add", "--seed", "--dir", small, "--peer", addr.String(), offered.Magnet}, common...)...)
+	add, err := nodeproc.Start(unshare, t.TempDir(),
+		append([]string{private, "sh", "-c", mountScript, "sh", small,
+			binary, "add", "--seed", "--dir", small, "--peer", addr.String(), offered.Magnet},
+			common...)...)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -91,9 +95,11 @@ func TestFullDisk(t *testing.T) {
 		t.Fatal(err)
 	}
 	if most := int64(len(data)) + onItsWayMax; end.Downloaded > most {
-		t.Errorf("%d bytes came, of %d: more than what was on its way when the disk was full", end.Downloaded, len(data))
+		t.Errorf("%d bytes came, of %d: more than what was on its way when the disk was full",
+			end.Downloaded, len(data))
 	}
-	if got, err := os.ReadFile(filepath.Join(inside, "film.bin")); err != nil || !bytes.Equal(got, data) {
+	if got, err := os.ReadFile(filepath.Join(inside, "film.bin")); err != nil ||
+		!bytes.Equal(got, data) {
 		t.Error("the content differs:", err)
 	}
 	add.Stop()

@@ -21,7 +21,9 @@ func FuzzCommandLine(f *testing.F) {
 	f.Add("-q add --port=99999 --peer [::1]:1 x", "a,b")
 	f.Add("dht put --seq -1 -- -x", "none")
 	f.Fuzz(func(t *testing.T, line, env string) {
-		got, err := parse(strings.Fields(line), func(string) (string, bool) { return env, env != "" })
+		got, err := parse(strings.Fields(line), func(string) (string, bool) {
+			return env, env != ""
+		})
 		if err == nil {
 			if !got.help && (got.command == nil || got.run == nil) {
 				t.Fatalf("nothing to run for %q", line)
@@ -45,7 +47,9 @@ func FuzzEscape(f *testing.F) {
 	f.Add("a\x1b[31m\u202e\xff\n")
 	f.Fuzz(func(t *testing.T, s string) {
 		got := escape(s)
-		if !utf8.ValidString(got) || strings.ContainsFunc(got, func(r rune) bool { return !unicode.IsPrint(r) }) {
+		if !utf8.ValidString(got) || strings.ContainsFunc(got, func(r rune) bool {
+			return !unicode.IsPrint(r)
+		}) {
 			t.Fatalf("escape(%q) = %q", s, got)
 		}
 		if again := escape(got); again != got {
@@ -78,7 +82,8 @@ func FuzzWithoutIDs(f *testing.F) {
 // Values of flags are read or refused, and what is read can be written and
 // read again.
 func FuzzValues(f *testing.F) {
-	for _, s := range []string{"16K", "1.5M", "0", "127.0.0.1:6881", "[::1]:7", ":0", "5m", "@list", "none"} {
+	for _, s := range []string{"16K", "1.5M", "0", "127.0.0.1:6881", "[::1]:7", ":0", "5m", "@list",
+		"none"} {
 		f.Add(s)
 	}
 	f.Fuzz(func(t *testing.T, s string) {

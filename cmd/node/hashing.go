@@ -26,7 +26,8 @@ func startHashing(c *console, torrent metainfo.Hash) *hashing {
 		for {
 			select {
 			case now := <-tick.C:
-				s := status{hash: torrent.String(), state: stateHashing, have: h.done.Load(), total: h.total.Load()}
+				s := status{hash: torrent.String(), state: stateHashing, have: h.done.Load(),
+					total: h.total.Load()}
 				s.down = int64(float64(s.have) / now.Sub(start).Seconds())
 				m.update(now, []status{s}, dhtView{})
 			case <-h.ended:
@@ -51,5 +52,6 @@ func (h *hashing) stop() {
 
 // tellStop says how far the check was when a signal ended it.
 func (h *hashing) tellStop(c *console) {
-	c.note("stopped at %s of the hashing; the same command starts over", formatPercent(h.done.Load(), h.total.Load()))
+	c.note("stopped at %s of the hashing; the same command starts over",
+		formatPercent(h.done.Load(), h.total.Load()))
 }

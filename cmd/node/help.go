@@ -36,7 +36,8 @@ func lookUp(words []string) (*command, error) {
 	rows := commands()
 	for _, w := range words {
 		if cmd = find(rows, w); cmd == nil {
-			return nil, failWithHint(exitUsage, "", fmt.Errorf("unknown command %s", quoteSource(w)), program+" help")
+			return nil, failWithHint(exitUsage, "",
+				fmt.Errorf("unknown command %s", quoteSource(w)), program+" help")
 		}
 		rows = cmd.children
 	}
@@ -80,7 +81,8 @@ func helpFor(cmd *command) string {
 		b.WriteString(outro)
 	case cmd.children != nil:
 		fmt.Fprintf(&b, "%s %s: %s\n\n%s\n", program, cmd.path(), cmd.short, cmd.long)
-		fmt.Fprintf(&b, "\nUsage: %s %s COMMAND [FLAGS] [ARGUMENTS]\n\nCommands:\n", program, cmd.path())
+		fmt.Fprintf(&b, "\nUsage: %s %s COMMAND [FLAGS] [ARGUMENTS]\n\nCommands:\n", program,
+			cmd.path())
 		listCommands(&b, cmd.children)
 		writeExamples(&b, cmd.examples)
 	default:
@@ -88,7 +90,8 @@ func helpFor(cmd *command) string {
 		if cmd.long != "" {
 			b.WriteString("\n" + cmd.long + "\n")
 		}
-		fmt.Fprintf(&b, "\nUsage: %s %s\n", program, strings.TrimSpace(cmd.path()+" [FLAGS] "+cmd.args))
+		fmt.Fprintf(&b, "\nUsage: %s %s\n", program,
+			strings.TrimSpace(cmd.path()+" [FLAGS] "+cmd.args))
 		own := newFlags("")
 		cmd.setup(own)
 		if own.HasFlags() {

@@ -74,9 +74,11 @@ func (h *hints) node(t *testing.T, number byte, command string, args ...string) 
 }
 
 // libtorrent starts libtorrent at a host, with a DHT node.
-func (h *hints) libtorrent(t *testing.T, number byte, bootstrap ...netip.AddrPort) *realclient.Client {
+func (h *hints) libtorrent(t *testing.T, number byte,
+	bootstrap ...netip.AddrPort) *realclient.Client {
 	a := h.addr(number)
-	return realclient.Start(t, realclient.Libtorrent, realclient.Options{IP: a.Addr(), Port: a.Port(), DHT: true, Bootstrap: bootstrap})
+	return realclient.Start(t, realclient.Libtorrent,
+		realclient.Options{IP: a.Addr(), Port: a.Port(), DHT: true, Bootstrap: bootstrap})
 }
 
 // content makes something to exchange.
@@ -121,7 +123,8 @@ func (h *hints) peerOut(t *testing.T) {
 	dir, torrent := h.content(t, "content.bin")
 	a := h.addr(1)
 	n := &interop{binary: h.n.binary}
-	seed := n.startNode(t, a.Addr(), a.Port(), "seed", "--no-dht", "--no-lsd", "--piece-length", "64K", filepath.Join(dir, "content.bin"))
+	seed := n.startNode(t, a.Addr(), a.Port(), "seed", "--no-dht", "--no-lsd", "--piece-length",
+		"64K", filepath.Join(dir, "content.bin"))
 	e, err := seed.WaitEvent(h.ctx, "seeding")
 	if err != nil {
 		t.Fatal(err)
@@ -135,7 +138,8 @@ func (h *hints) peerOut(t *testing.T) {
 func (h *hints) peerIn(t *testing.T) {
 	dir, torrent := h.content(t, "content.bin")
 	h.seed(t, h.libtorrent(t, 1), dir, torrent)
-	h.node(t, 2, "add", "--no-dht", "--dir", t.TempDir(), torrent.Magnet+"&x.pe="+h.addr(1).String())()
+	h.node(t, 2, "add", "--no-dht", "--dir", t.TempDir(),
+		torrent.Magnet+"&x.pe="+h.addr(1).String())()
 }
 
 // nodesOut: of a .torrent file of ours libtorrent takes the way into a DHT of
@@ -145,7 +149,8 @@ func (h *hints) nodesOut(t *testing.T) {
 	h.bootstrap(t, 1)
 	path := filepath.Join(dir, "content.bin")
 	file := filepath.Join(dir, "hinted.torrent")
-	out, err := exec.Command(h.n.binary, "create", "--v1", "--piece-length", "64K", "--node", h.addr(1).String(), "-o", file, path).CombinedOutput()
+	out, err := exec.Command(h.n.binary, "create", "--v1", "--piece-length", "64K", "--node",
+		h.addr(1).String(), "-o", file, path).CombinedOutput()
 	if err != nil {
 		t.Fatalf("%v: %s", err, out)
 	}
@@ -159,7 +164,8 @@ func (h *hints) nodesIn(t *testing.T) {
 	h.libtorrent(t, 1)
 	h.seed(t, h.libtorrent(t, 2, h.addr(1)), dir, torrent)
 	file := filepath.Join(dir, "hinted.torrent")
-	out, err := exec.Command(h.n.binary, "edit", "--node", h.addr(1).String(), "-o", file, torrent.File).CombinedOutput()
+	out, err := exec.Command(h.n.binary, "edit", "--node", h.addr(1).String(), "-o", file,
+		torrent.File).CombinedOutput()
 	if err != nil {
 		t.Fatalf("%v: %s", err, out)
 	}
@@ -184,7 +190,8 @@ func (h *hints) portIn(t *testing.T) {
 	dir2, second := h.content(t, "second.bin")
 	h.seed(t, h.libtorrent(t, 1), dir1, first)
 	h.seed(t, h.libtorrent(t, 2, h.addr(1)), dir2, second)
-	h.node(t, 3, "add", "--dir", t.TempDir(), first.Magnet+"&x.pe="+h.addr(1).String(), second.Magnet)()
+	h.node(t, 3, "add", "--dir", t.TempDir(), first.Magnet+"&x.pe="+h.addr(1).String(),
+		second.Magnet)()
 }
 
 // bootstrap starts a DHT node at a host, and waits until it listens.

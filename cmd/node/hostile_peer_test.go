@@ -60,7 +60,8 @@ func giveMetadata(conn net.Conn, info string) error {
 		return err
 	}
 	hash := sha1.Sum([]byte(info))
-	ours := "\x13BitTorrent protocol\x00\x00\x00\x00\x00\x10\x00\x00" + string(hash[:]) + "-XX0000-000000000000"
+	ours := "\x13BitTorrent protocol\x00\x00\x00\x00\x00\x10\x00\x00" + string(hash[:]) +
+		"-XX0000-000000000000"
 	send := func(id byte, head, tail string) error {
 		body := string([]byte{extended, id}) + head + tail
 		_, err := conn.Write(append(binary.BigEndian.AppendUint32(nil, uint32(len(body))), body...))
@@ -119,7 +120,8 @@ func metadataID(hello []byte) (id byte) {
 // sends and whose hash is right, is refused as it would be in a .torrent file.
 func TestHostileMetadata(t *testing.T) {
 	one := func(path ...any) dict {
-		return soundV1.with("length", nil).with("files", list{dict{"length": 40000, "path": list(path)}})
+		return soundV1.with("length", nil).with("files",
+			list{dict{"length": 40000, "path": list(path)}})
 	}
 	var deep list
 	for range 65 {
@@ -140,7 +142,8 @@ func TestHostileMetadata(t *testing.T) {
 		{"piece length 0", soundV1.with("piece length", 0), "piece length 0"},
 		{"pieces missing", soundV1.with("pieces", sums(2)), "2 hashes"},
 		{"no content", soundV1.with("length", 0).with("pieces", ""), "no content"},
-		{"halves differ", soundV2.with("length", 40001).with("pieces", sums(3)), "v1 and v2 differ"},
+		{"halves differ", soundV2.with("length", 40001).with("pieces", sums(3)),
+			"v1 and v2 differ"},
 		{"no bencoding", raw("<html>no info dictionary</html>"), "expected dictionary"},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
@@ -149,12 +152,14 @@ func TestHostileMetadata(t *testing.T) {
 			peer := servePeer(t, info)
 			dir := t.TempDir()
 			magnet := fmt.Sprintf("magnet:?xt=urn:btih:%x", sha1.Sum([]byte(info)))
-			code, stdout, stderr := runNode(t, dir, "add", "--dir", "out", "--timeout", "3m", "--no-dht", "--no-lsd",
+			code, stdout, stderr := runNode(t, dir, "add", "--dir", "out", "--timeout", "3m",
+				"--no-dht", "--no-lsd",
 				"--listen", "127.0.0.1:0", "--peer", peer, magnet)
 			if code != exitInput || stdout != "" {
 				t.Errorf("exit code %d, want %d; stdout %q", code, exitInput, stdout)
 			}
-			if !strings.HasPrefix(stderr, "node: add: ") || strings.Count(stderr, "\n") != 1 || !strings.Contains(stderr, tt.want) {
+			if !strings.HasPrefix(stderr, "node: add: ") || strings.Count(stderr, "\n") != 1 ||
+				!strings.Contains(stderr, tt.want) {
 				t.Errorf("got %q, want one line with %q", stderr, tt.want)
 			}
 			left, err := os.ReadDir(filepath.Join(dir, "out"))

@@ -61,19 +61,22 @@ func sums(n int) string { return strings.Repeat("01234567890123456789", n) }
 var (
 	soundV1 = dict{"length": 40000, "name": "n", "piece length": 16384, "pieces": sums(3)}
 	leafA   = dict{"": dict{"length": 40000, "pieces root": strings.Repeat("a", 32)}}
-	soundV2 = dict{"file tree": dict{"a": leafA}, "meta version": 2, "name": "n", "piece length": 16384}
+	soundV2 = dict{"file tree": dict{"a": leafA}, "meta version": 2, "name": "n",
+		"piece length": 16384}
 )
 
 func torrentOf(info any) string { return enc(dict{"info": info}) }
 
 // named is a torrent of one file of the given path, in a folder.
 func named(path ...any) string {
-	return torrentOf(soundV1.with("length", nil).with("files", list{dict{"length": 40000, "path": list(path)}}))
+	return torrentOf(soundV1.with("length", nil).with("files",
+		list{dict{"length": 40000, "path": list(path)}}))
 }
 
 // twoFiles is a torrent of two files of the given names.
 func twoFiles(a, b string) string {
-	return torrentOf(soundV1.with("length", nil).with("files", list{fileOf(20000, a), fileOf(20000, b)}))
+	return torrentOf(soundV1.with("length", nil).with("files",
+		list{fileOf(20000, a), fileOf(20000, b)}))
 }
 
 // sized is a torrent of files of the given lengths.
@@ -129,38 +132,52 @@ func hostileTorrents() []struct{ name, doc, want string } {
 		{"giant string", "d1:x99999999999:", "longer than the input"},
 		{"giant string as info", "d4:info99999999999:", "expected dictionary, found string"},
 		{"string length of 30 digits", "d1:x" + strings.Repeat("9", 30) + ":", "not canonical"},
-		{"giant integer", torrentOf(soundV1.with("piece length", raw("i"+strings.Repeat("9", 40)+"e"))), "64 bits"},
+		{"giant integer", torrentOf(soundV1.with("piece length",
+			raw("i"+strings.Repeat("9", 40)+"e"))), "64 bits"},
 		{"minus zero", torrentOf(soundV1.with("length", raw("i-0e"))), "not canonical"},
 		{"leading zeros", torrentOf(soundV1.with("length", raw("i040000e"))), "not canonical"},
 		{"key twice", "d7:comment1:a7:comment1:b4:info" + enc(soundV1) + "e", "key twice"},
 		{"info twice", "d4:info" + enc(soundV1) + "4:info" + enc(soundV1) + "e", "key twice"},
-		{"key twice in info", torrentOf(raw("d6:lengthi1e6:lengthi2e4:name1:n12:piece lengthi16384e6:pieces20:" + sums(1) + "e")), "key twice"},
+		{"key twice in info", torrentOf(
+			raw("d6:lengthi1e6:lengthi2e4:name1:n12:piece lengthi16384e6:pieces20:" + sums(1) +
+				"e")), "key twice"},
 		// The info dictionary of version 1.
 		{"no info", enc(dict{"announce": "http://t/"}), "no info dictionary"},
 		{"info is a string", enc(dict{"info": "x"}), "expected dictionary"},
 		{"no name", torrentOf(soundV1.with("name", nil)), "no name"},
 		{"name is a number", torrentOf(soundV1.with("name", 7)), "expected string"},
 		{"no piece length", torrentOf(soundV1.with("piece length", nil)), "no piece length"},
-		{"piece length is a string", torrentOf(soundV1.with("piece length", "16384")), "expected integer"},
+		{"piece length is a string", torrentOf(soundV1.with("piece length", "16384")),
+			"expected integer"},
 		{"piece length 0", torrentOf(soundV1.with("piece length", 0)), "piece length 0"},
-		{"piece length negative", torrentOf(soundV1.with("piece length", -16384)), "piece length -16384"},
-		{"piece length above 512 MiB", torrentOf(soundV1.with("piece length", metainfo.PieceLengthMax+1)), "out of range"},
+		{"piece length negative", torrentOf(soundV1.with("piece length", -16384)),
+			"piece length -16384"},
+		{"piece length above 512 MiB",
+			torrentOf(soundV1.with("piece length", metainfo.PieceLengthMax+1)), "out of range"},
 		{"piece length 2^62", torrentOf(soundV1.with("piece length", 1<<62)), "out of range"},
 		{"no pieces", torrentOf(soundV1.with("pieces", nil)), "no pieces"},
 		{"pieces not 20n", torrentOf(soundV1.with("pieces", sums(3)+"x")), "no multiple of 20"},
-		{"too few pieces", torrentOf(soundV1.with("pieces", sums(2))), "2 hashes, the content 3 pieces"},
-		{"too many pieces", torrentOf(soundV1.with("pieces", sums(4))), "4 hashes, the content 3 pieces"},
-		{"more pieces than the limit", torrentOf(soundV1.with("length", 1<<50)), "more than 2097152 pieces"},
-		{"neither length nor files", torrentOf(soundV1.with("length", nil)), "neither length nor files"},
-		{"both length and files", torrentOf(soundV1.with("files", list{fileOf(40000, "a")})), "both length and files"},
+		{"too few pieces", torrentOf(soundV1.with("pieces", sums(2))),
+			"2 hashes, the content 3 pieces"},
+		{"too many pieces", torrentOf(soundV1.with("pieces", sums(4))),
+			"4 hashes, the content 3 pieces"},
+		{"more pieces than the limit", torrentOf(soundV1.with("length", 1<<50)),
+			"more than 2097152 pieces"},
+		{"neither length nor files", torrentOf(soundV1.with("length", nil)),
+			"neither length nor files"},
+		{"both length and files", torrentOf(soundV1.with("files", list{fileOf(40000, "a")})),
+			"both length and files"},
 		{"length negative", torrentOf(soundV1.with("length", -1)), "out of range"},
 		{"no content", torrentOf(soundV1.with("length", 0).with("pieces", "")), "no content"},
 		{"nothing but empty files", sized(0, 0, 0), "no content"},
 		{"no files", sized(0), "no content"},
 		{"one length negative", sized(3, 50000, -10000), "out of range"},
-		{"sum overflows", sized(3, 1<<60, 1<<60, 1<<60, 1<<60, 1<<60, 1<<60, 1<<60, 1<<60, 1<<60), "too much"},
-		{"file without length", torrentOf(soundV1.with("length", nil).with("files", list{dict{"path": list{"a"}}})), "no length"},
-		{"file is a string", torrentOf(soundV1.with("length", nil).with("files", list{"a"})), "expected dictionary"},
+		{"sum overflows", sized(3, 1<<60, 1<<60, 1<<60, 1<<60, 1<<60, 1<<60, 1<<60, 1<<60, 1<<60),
+			"too much"},
+		{"file without length", torrentOf(soundV1.with("length", nil).with("files",
+			list{dict{"path": list{"a"}}})), "no length"},
+		{"file is a string", torrentOf(soundV1.with("length", nil).with("files", list{"a"})),
+			"expected dictionary"},
 		// Names that cannot be meant.
 		{"parent", named("..", "x"), `".."`},
 		{"parent as name", torrentOf(soundV1.with("name", "..")), `".."`},
@@ -175,34 +192,53 @@ func hostileTorrents() []struct{ name, doc, want string } {
 		{"path of nothing", named("", "."), "no name"},
 		{"too deep", named(deep...), "deeper than 64"},
 		{"too long", named(long...), "longer than 4096"},
-		{"path is a string", torrentOf(soundV1.with("length", nil).with("files", list{dict{"length": 40000, "path": "a"}})), "expected list"},
+		{"path is a string", torrentOf(soundV1.with("length", nil).with("files",
+			list{dict{"length": 40000, "path": "a"}})), "expected list"},
 		// Version 2.
 		{"unknown version", torrentOf(soundV2.with("meta version", 3)), "meta version 3"},
 		{"version 2 without tree", torrentOf(soundV2.with("file tree", nil)), "without file tree"},
-		{"piece length no power of two", torrentOf(soundV2.with("piece length", 49152)), "no power of two"},
-		{"piece length below a block", torrentOf(soundV2.with("piece length", 8192)), "no power of two"},
-		{"root missing", torrentOf(soundV2.with("file tree", dict{"a": dict{"": dict{"length": 5}}})), "pieces root has 0 bytes"},
-		{"root of 20 bytes", torrentOf(soundV2.with("file tree", dict{"a": dict{"": dict{"length": 5, "pieces root": sums(1)}}})), "pieces root has 20 bytes"},
-		{"file and folder", torrentOf(soundV2.with("file tree", dict{"a": dict{"": dict{"length": 0}, "b": leafA}})), "folder too"},
+		{"piece length no power of two", torrentOf(soundV2.with("piece length", 49152)),
+			"no power of two"},
+		{"piece length below a block", torrentOf(soundV2.with("piece length", 8192)),
+			"no power of two"},
+		{"root missing", torrentOf(soundV2.with("file tree",
+			dict{"a": dict{"": dict{"length": 5}}})), "pieces root has 0 bytes"},
+		{"root of 20 bytes", torrentOf(soundV2.with("file tree",
+			dict{"a": dict{"": dict{"length": 5, "pieces root": sums(1)}}})),
+			"pieces root has 20 bytes"},
+		{"file and folder", torrentOf(soundV2.with("file tree",
+			dict{"a": dict{"": dict{"length": 0}, "b": leafA}})), "folder too"},
 		{"parent in the tree", torrentOf(soundV2.with("file tree", dict{"..": leafA})), `".."`},
-		{"file of 2^59 bytes", torrentOf(soundV2.with("file tree", dict{"a": dict{"": dict{"length": 1 << 59, "pieces root": a32}}})), "pieces"},
-		{"one root, two lengths", torrentOf(soundV2.with("file tree", dict{"a": leafA, "b": dict{"": dict{"length": 7, "pieces root": a32}}})), "two lengths"},
-		{"layer of no file", layers(strings.Repeat("b", 32), strings.Repeat("x", 96)), "root of no file"},
+		{"file of 2^59 bytes",
+			torrentOf(soundV2.with("file tree",
+				dict{"a": dict{"": dict{"length": 1 << 59, "pieces root": a32}}})), "pieces"},
+		{"one root, two lengths", torrentOf(soundV2.with("file tree",
+			dict{"a": leafA, "b": dict{"": dict{"length": 7, "pieces root": a32}}})),
+			"two lengths"},
+		{"layer of no file", layers(strings.Repeat("b", 32), strings.Repeat("x", 96)),
+			"root of no file"},
 		{"layer too short", layers(a32, strings.Repeat("x", 64)), "64 bytes instead of 96"},
 		{"layer too long", layers(a32, strings.Repeat("x", 128)), "128 bytes instead of 96"},
-		{"layer that is wrong", layers(a32, strings.Repeat("x", 96)), "does not lead to the file's root"},
-		{"layers are a list", enc(dict{"info": soundV2, "piece layers": list{}}), "expected dictionary"},
+		{"layer that is wrong", layers(a32, strings.Repeat("x", 96)),
+			"does not lead to the file's root"},
+		{"layers are a list", enc(dict{"info": soundV2, "piece layers": list{}}),
+			"expected dictionary"},
 		// Hybrids whose halves differ.
 		{"other name", hybridOf(2, fileOf(5, "a"), padOf(16379), fileOf(7, "c")), "two names"},
 		{"other length", hybridOf(2, fileOf(5, "a"), padOf(16379), fileOf(8, "b")), "two lengths"},
 		{"other order", hybridOf(2, fileOf(7, "b"), padOf(16377), fileOf(5, "a")), "two names"},
 		{"file missing", hybridOf(1, fileOf(5, "a")), "more files than files"},
-		{"file too many", hybridOf(3, fileOf(5, "a"), padOf(16379), fileOf(7, "b"), padOf(16377), fileOf(1, "c")), "more files than the file tree"},
+		{"file too many", hybridOf(3, fileOf(5, "a"), padOf(16379), fileOf(7, "b"), padOf(16377),
+			fileOf(1, "c")), "more files than the file tree"},
 		{"no padding", hybridOf(1, fileOf(5, "a"), fileOf(7, "b")), "does not start at a piece"},
-		{"padding too short", hybridOf(2, fileOf(5, "a"), padOf(16378), fileOf(7, "b")), "does not start at a piece"},
-		{"a piece of padding", hybridOf(3, fileOf(5, "a"), padOf(16379+16384), fileOf(7, "b")), "at which the file tree has it"},
-		{"padding in front", hybridOf(3, padOf(16384), fileOf(5, "a"), padOf(16379), fileOf(7, "b")), "at which the file tree has it"},
-		{"a piece of padding at the end", hybridOf(3, fileOf(5, "a"), padOf(16379), fileOf(7, "b"), padOf(16377+16384)), "longer than a piece"},
+		{"padding too short", hybridOf(2, fileOf(5, "a"), padOf(16378), fileOf(7, "b")),
+			"does not start at a piece"},
+		{"a piece of padding", hybridOf(3, fileOf(5, "a"), padOf(16379+16384), fileOf(7, "b")),
+			"at which the file tree has it"},
+		{"padding in front", hybridOf(3, padOf(16384), fileOf(5, "a"), padOf(16379),
+			fileOf(7, "b")), "at which the file tree has it"},
+		{"a piece of padding at the end", hybridOf(3, fileOf(5, "a"), padOf(16379), fileOf(7, "b"),
+			padOf(16377+16384)), "longer than a piece"},
 		{"no v1 pieces", torrentOf(soundV2.with("length", 40000)), "no pieces"},
 	}
 }
@@ -217,13 +253,15 @@ func TestHostileTorrents(t *testing.T) {
 		})
 	}
 	t.Run("larger than the limit", func(t *testing.T) {
-		refused(t, "hostile.torrent", make([]byte, metainfo.TorrentBytesMax+1), "longer than 32.0 MiB")
+		refused(t, "hostile.torrent", make([]byte, metainfo.TorrentBytesMax+1),
+			"longer than 32.0 MiB")
 	})
 }
 
 // TestHostileMagnets does the same with links.
 func TestHostileMagnets(t *testing.T) {
-	const hash, hash2 = "0123456789abcdef0123456789abcdef01234567", "1123456789abcdef0123456789abcdef01234567"
+	const hash, hash2 = "0123456789abcdef0123456789abcdef01234567",
+		"1123456789abcdef0123456789abcdef01234567"
 	const xt = "magnet:?xt=urn:btih:"
 	for _, tt := range []struct{ name, link, want string }{
 		{"no topic", "magnet:?dn=x", "no exact topic"},
@@ -234,16 +272,21 @@ func TestHostileMagnets(t *testing.T) {
 		{"not hexadecimal", xt + "g" + hash[1:], "expected 40 hexadecimal"},
 		{"not base32", xt + strings.Repeat("1", 32), "32 base32 digits"},
 		{"two hashes", xt + hash + "&xt=urn:btih:" + hash2, "two different urn:btih"},
-		{"two v2 hashes", "magnet:?xt=urn:btmh:1220" + strings.Repeat("a", 64) + "&xt=urn:btmh:1220" + strings.Repeat("b", 64), "two different urn:btmh"},
+		{"two v2 hashes", "magnet:?xt=urn:btmh:1220" + strings.Repeat("a", 64) +
+			"&xt=urn:btmh:1220" + strings.Repeat("b", 64), "two different urn:btmh"},
 		{"other multihash", "magnet:?xt=urn:btmh:1114" + hash, "not a full SHA2-256"},
 		{"multihash of another length", "magnet:?xt=urn:btmh:1220" + hash, "malformed"},
-		{"multihash with an endless varint", "magnet:?xt=urn:btmh:" + strings.Repeat("ff", 40), "malformed"},
+		{"multihash with an endless varint", "magnet:?xt=urn:btmh:" + strings.Repeat("ff", 40),
+			"malformed"},
 		{"long multihash", "magnet:?xt=urn:btmh:" + strings.Repeat("12", 5000), "too long"},
 		{"odd multihash", "magnet:?xt=urn:btmh:122", "not hexadecimal"},
-		{"other network", "magnet:?xt=urn:sha1:YNCKHTQCWBTRNJIV4WNAE52SJUQCZO5C", "not of BitTorrent"},
+		{"other network", "magnet:?xt=urn:sha1:YNCKHTQCWBTRNJIV4WNAE52SJUQCZO5C",
+			"not of BitTorrent"},
 		{"broken escape", "magnet:?xt=urn%zzbtih:" + hash, "broken percent-escape"},
-		{"longer than the limit", xt + hash + "&dn=" + strings.Repeat("x", metainfo.MagnetBytesMax), "longer than 65536 bytes"},
-		{"too many parameters", xt + hash + strings.Repeat("&x=1", 2000), "more than 1000 parameters"},
+		{"longer than the limit", xt + hash + "&dn=" + strings.Repeat("x", metainfo.MagnetBytesMax),
+			"longer than 65536 bytes"},
+		{"too many parameters", xt + hash + strings.Repeat("&x=1", 2000),
+			"more than 1000 parameters"},
 		{"parts of the file chosen that are none", "magnet:?so=0-5", "no exact topic"},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
@@ -267,7 +310,8 @@ func refused(t *testing.T, source string, doc []byte, want string) {
 	if code != exitInput || stdout != "" {
 		t.Errorf("exit code %d, want %d; stdout %q", code, exitInput, stdout)
 	}
-	if !strings.HasPrefix(stderr, "node: add: ") || strings.Count(stderr, "\n") != 1 || !strings.Contains(stderr, want) ||
+	if !strings.HasPrefix(stderr, "node: add: ") || strings.Count(stderr, "\n") != 1 ||
+		!strings.Contains(stderr, want) ||
 		len(stderr) > 400 || strings.ContainsFunc(strings.TrimSuffix(stderr, "\n"), unsafeRune) {
 		t.Errorf("got %q, want one printable line with %q", stderr, want)
 	}
@@ -287,7 +331,8 @@ func runNode(t *testing.T, dir string, args ...string) (code int, stdout, stderr
 	t.Helper()
 	cmd := exec.CommandContext(t.Context(), "node", args...) // see TestMain
 	cmd.Dir = dir
-	cmd.Env = append(os.Environ(), "HOME="+dir, "XDG_STATE_HOME="+filepath.Join(dir, "state"), "GORACE=atexit_sleep_ms=0")
+	cmd.Env = append(os.Environ(), "HOME="+dir, "XDG_STATE_HOME="+filepath.Join(dir, "state"),
+		"GORACE=atexit_sleep_ms=0")
 	var out, errs bytes.Buffer
 	cmd.Stdout, cmd.Stderr = &out, &errs
 	err := cmd.Run()
@@ -311,39 +356,59 @@ func TestOddTorrents(t *testing.T) {
 		lines     int    // of what is wanted
 		want      string // that a line of "node info" starts with
 	}{
-		{"bytes behind the end", torrentOf(soundV1) + "garbage", 1, "Pieces:         3 of 16.0 KiB"},
-		{"keys out of order", "d4:info" + "d4:name1:n6:lengthi40000e6:pieces60:" + sums(3) + "12:piece lengthi16384ee7:comment1:ce", 1, "Comment:"},
-		{"odd values of no weight", enc(dict{"info": soundV1, "comment": 5, "creation date": "x", "nodes": "x", "announce": list{}, "url-list": 7}), 1, "Name:"},
-		{"flood of trackers", many("announce-list", func(i int) any { return list{fmt.Sprintf("http://t%d/", i)} }), metainfo.TrackersMax, "Tracker "},
-		{"flood of web seeds", many("url-list", func(i int) any { return fmt.Sprintf("http://w%d/", i) }), metainfo.WebSeedsMax, "Web seed:"},
-		{"flood of nodes", many("nodes", func(i int) any { return list{fmt.Sprintf("n%d.example", i), 6881} }), metainfo.NodesMax, "DHT node:"},
-		{"control characters in the name", torrentOf(soundV1.with("name", "a\x1b[31m\nb\u202ec")), 1, `Name changed:   "a\x1b[31m\nb\u202ec" to "a_[31m_b_c"`},
-		{"invalid UTF-8", torrentOf(soundV1.with("name", "a\xff")), 1, `Name changed:   "a\xff" to "a_"`},
-		{"UTF-8 name beside it", torrentOf(soundV1.with("name", "a\xff").with("name.utf-8", "ä")), 1, "Name:           ä"},
+		{"bytes behind the end", torrentOf(soundV1) + "garbage", 1,
+			"Pieces:         3 of 16.0 KiB"},
+		{"keys out of order", "d4:info" + "d4:name1:n6:lengthi40000e6:pieces60:" + sums(3) +
+			"12:piece lengthi16384ee7:comment1:ce", 1, "Comment:"},
+		{"odd values of no weight", enc(dict{"info": soundV1, "comment": 5, "creation date": "x",
+			"nodes": "x", "announce": list{}, "url-list": 7}), 1, "Name:"},
+		{"flood of trackers", many("announce-list", func(i int) any {
+			return list{fmt.Sprintf("http://t%d/", i)}
+		}), metainfo.TrackersMax, "Tracker "},
+		{"flood of web seeds", many("url-list", func(i int) any {
+			return fmt.Sprintf("http://w%d/", i)
+		}), metainfo.WebSeedsMax, "Web seed:"},
+		{"flood of nodes", many("nodes", func(i int) any {
+			return list{fmt.Sprintf("n%d.example", i), 6881}
+		}), metainfo.NodesMax, "DHT node:"},
+		{"control characters in the name", torrentOf(soundV1.with("name", "a\x1b[31m\nb\u202ec")),
+			1, `Name changed:   "a\x1b[31m\nb\u202ec" to "a_[31m_b_c"`},
+		{"invalid UTF-8", torrentOf(soundV1.with("name", "a\xff")),
+			1, `Name changed:   "a\xff" to "a_"`},
+		{"UTF-8 name beside it", torrentOf(soundV1.with("name", "a\xff").with("name.utf-8", "ä")),
+			1, "Name:           ä"},
 		{"device of Windows", named("con.txt"), 0, `Name changed:`},
 		{"dots and spaces at the end", named("a. ", "b..."), 0, `Name changed:`},
 		{"separators and wildcards", named(`a\b:c*?"<>|d`), 0, `Name changed:`},
 		{"backslash at the start", named(`\lead`), 0, `Name changed:`},
 		{"folder called like a drive", named("C:", "x"), 0, `Name changed:`},
 		{"slash in a name", named("a/b"), 1, `Name changed: "n/a/b" to "n/a_b"`},
-		{"bidirectional marks", named("exe.\u202egpj"), 1, `Name changed: "n/exe.\u202egpj" to "n/exe._gpj"`},
-		{"name of 300 bytes", named(strings.Repeat("x", 296) + ".mkv"), 1, `Name changed: "n/` + strings.Repeat("x", 296) + `.mkv" to "n/` + strings.Repeat("x", 242) + "~"},
+		{"bidirectional marks", named("exe.\u202egpj"),
+			1, `Name changed: "n/exe.\u202egpj" to "n/exe._gpj"`},
+		{"name of 300 bytes", named(strings.Repeat("x", 296) + ".mkv"),
+			1, `Name changed: "n/` + strings.Repeat("x", 296) + `.mkv" to "n/` + strings.Repeat("x",
+				242) + "~"},
 		{"names that differ in case", twoFiles("a", "A"), 0, `Name changed:`},
 		{"names that differ in normal form", twoFiles("\u00e9", "e\u0301"), 0, "Name changed:"},
 		{"path.utf-8 that is a string", torrentOf(soundV1.with("length", nil).with("files", list{
 			dict{"length": 40000, "path": list{"a"}, "path.utf-8": "b"}})), 1, "Size: 39.1 KiB"},
 		{"symlink path that is a string", torrentOf(soundV1.with("length", nil).with("files", list{
 			dict{"length": 40000, "path": list{"a"}, "symlink path": "b"}})), 1, "Size: 39.1 KiB"},
-		{"meta version that is a string", torrentOf(soundV1.with("meta version", "2")), 1, "Kind: v1"},
+		{"meta version that is a string", torrentOf(soundV1.with("meta version", "2")), 1,
+			"Kind: v1"},
 		{"equal names", twoFiles("a", "a"), 1, `Name changed: "n/a" to "n/a (2)"`},
-		{"file that is a folder", torrentOf(soundV1.with("length", nil).with("files", list{fileOf(20000, "d"), dict{"length": 20000, "path": list{"d", "x"}}})), 1, `Name changed: "n/d" to "n/d (2)"`},
+		{"file that is a folder", torrentOf(soundV1.with("length", nil).with("files",
+			list{fileOf(20000, "d"), dict{"length": 20000, "path": list{"d", "x"}}})), 1,
+			`Name changed: "n/d" to "n/d (2)"`},
 		{"empty elements", named("a", "", ".", "b"), 1, `Name changed: "n/a//./b" to "n/a/b"`},
-		{"padding larger than a piece", torrentOf(soundV1.with("length", nil).with("files", list{fileOf(5, "a"), padOf(39995)})), 1, "Size:           5 B"},
+		{"padding larger than a piece", torrentOf(soundV1.with("length", nil).with("files",
+			list{fileOf(5, "a"), padOf(39995)})), 1, "Size:           5 B"},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			t.Parallel()
 			dir := t.TempDir()
-			if err := os.WriteFile(filepath.Join(dir, "odd.torrent"), []byte(tt.doc), 0o644); err != nil {
+			if err := os.WriteFile(filepath.Join(dir, "odd.torrent"), []byte(tt.doc),
+				0o644); err != nil {
 				t.Fatal(err)
 			}
 			shows(t, dir, "odd.torrent", tt.lines, tt.want)
@@ -359,7 +424,8 @@ func TestVerifyWithoutLayers(t *testing.T) {
 	if err := os.WriteFile(content, make([]byte, 5*metainfo.BlockLength), 0o644); err != nil {
 		t.Fatal(err)
 	}
-	made, err := metainfo.Build(t.Context(), metainfo.BuildOptions{Path: content, Kind: metainfo.V2, PieceLength: metainfo.BlockLength})
+	made, err := metainfo.Build(t.Context(), metainfo.BuildOptions{Path: content, Kind: metainfo.V2,
+		PieceLength: metainfo.BlockLength})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -374,7 +440,8 @@ func TestVerifyWithoutLayers(t *testing.T) {
 	if code, _, stderr := runNode(t, dir, "verify", "whole"); code != 0 {
 		t.Errorf("the whole one: exit code %d: %s", code, stderr)
 	}
-	if code, _, stderr := runNode(t, dir, "verify", "cut"); code != exitInput || !strings.Contains(stderr, "piece layers") {
+	if code, _, stderr := runNode(t, dir, "verify", "cut"); code != exitInput ||
+		!strings.Contains(stderr, "piece layers") {
 		t.Errorf("the one without: exit code %d: %s", code, stderr)
 	}
 }
@@ -394,17 +461,23 @@ func TestOddMagnets(t *testing.T) {
 		lines      int
 		want       string
 	}{
-		{"upper case", strings.ToUpper(link), 1, "Info-hash v1: 0123456789abcdef0123456789abcdef01234567"},
-		{"base32", "magnet:?xt=urn:btih:AERUKZ4JVPG66AJDIVTYTK6N54ASGRLH", 1, "Info-hash v1: 0123456789abcdef0123456789abcdef01234567"},
+		{"upper case", strings.ToUpper(link), 1,
+			"Info-hash v1: 0123456789abcdef0123456789abcdef01234567"},
+		{"base32", "magnet:?xt=urn:btih:AERUKZ4JVPG66AJDIVTYTK6N54ASGRLH", 1,
+			"Info-hash v1: 0123456789abcdef0123456789abcdef01234567"},
 		{"flood of trackers", flood("&tr=http://t%d/"), metainfo.TrackersMax, "Tracker "},
 		{"flood of web seeds", flood("&ws=http://w%d/"), metainfo.WebSeedsMax, "Web seed:"},
 		{"flood of peers", flood("&x.pe=192.0.2.7:%d"), metainfo.PeersMax, "Peer:"},
-		{"peers that are none", link + "&x.pe=1.2.3.4&x.pe=1.2.3.4:0&x.pe=1.2.3.4:70000&x.pe=:5", 0, "Peer:"},
+		{"peers that are none", link + "&x.pe=1.2.3.4&x.pe=1.2.3.4:0&x.pe=1.2.3.4:70000&x.pe=:5",
+			0, "Peer:"},
 		{"name with a path", link + "&dn=..%2f..%2fetc%2fpasswd", 1, "Name: .._.._etc_passwd"},
 		{"name with control characters", link + "&dn=a%1b[31m%0ab", 1, "Name: a_[31m_b"},
-		{"all files there may be", link + "&so=0-4294967295,5,0-1048575", 1, "Chosen files: 0 to 1048575"},
+		{"all files there may be", link + "&so=0-4294967295,5,0-1048575",
+			1, "Chosen files: 0 to 1048575"},
 		{"files that are none", link + "&so=x,-1,5-2,99999999999", 0, "Chosen files:"},
-		{"other topics beside", link + "&xt=urn:sha1:YNCKHTQCWBTRNJIV4WNAE52SJUQCZO5C&xt=urn:ed2k:31d6cfe0", 1, "Info-hash v1:"},
+		{"other topics beside",
+			link + "&xt=urn:sha1:YNCKHTQCWBTRNJIV4WNAE52SJUQCZO5C&xt=urn:ed2k:31d6cfe0", 1,
+			"Info-hash v1:"},
 		{"broken escapes", link + "&tr=%zz&dn=100%+legal&ws=%", 1, "Name: 100%+legal"},
 	} {
 		t.Run(tt.name, func(t *testing.T) {

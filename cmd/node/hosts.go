@@ -49,7 +49,8 @@ func bootstrapHosts(c *console, values []string, def string) ([]string, error) {
 		switch {
 		case v == noBootstrap:
 			if len(values) > 1 {
-				return nil, usage(c.command, errors.New("--bootstrap none goes with no other --bootstrap"))
+				return nil, usage(c.command,
+					errors.New("--bootstrap none goes with no other --bootstrap"))
 			}
 		case strings.HasPrefix(v, "@"):
 			text, err := readInput(v[1:], bootstrapFileMax)
@@ -84,7 +85,8 @@ func readAll(f *os.File, path string, limit int64) ([]byte, error) {
 	if st, err := f.Stat(); err == nil && st.IsDir() {
 		return nil, fail(exitInput, path, errors.New("is a folder"))
 	} else if err == nil {
-		b.Grow(int(min(st.Size(), limit)) + bytes.MinRead) // what ReadFrom wants to be free at the end
+		// what ReadFrom wants to be free at the end
+		b.Grow(int(min(st.Size(), limit)) + bytes.MinRead)
 	}
 	if _, err := b.ReadFrom(io.LimitReader(f, limit+1)); err != nil {
 		return nil, fail(diskCode(err), path, err)

@@ -59,7 +59,8 @@ func TestClientsTakeTorrents(t *testing.T) {
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			t.Parallel()
-			k := taking{name: tt.name, hybrid: tt.create != "--v1", group: byte(60 + i), dir: t.TempDir()}
+			k := taking{name: tt.name, hybrid: tt.create != "--v1", group: byte(60 + i),
+				dir: t.TempDir()}
 			k.make(t, ctx, binary, tt.create, tt.flags)
 			k.seed(t, ctx, binary)
 			for n, kind := range realclient.Kinds() {
@@ -81,9 +82,11 @@ func (k *taking) make(t *testing.T, ctx context.Context, binary, create, flags s
 	writeContent(t, filepath.Join(content, "folder", "second.bin"), 1<<20+40_000)
 	writeContent(t, filepath.Join(content, "folder", "small"), 5)
 	k.file = filepath.Join(k.dir, "content.torrent")
-	cmd := exec.CommandContext(ctx, binary, "create", create, "--piece-length", "32K", "-o", k.file, content)
+	cmd := exec.CommandContext(ctx, binary, "create", create, "--piece-length", "32K", "-o", k.file,
+		content)
 	if create == "" {
-		cmd = exec.CommandContext(ctx, "/usr/bin/python3", "-c", makeByLibtorrent, content, k.file, flags)
+		cmd = exec.CommandContext(ctx, "/usr/bin/python3", "-c", makeByLibtorrent, content, k.file,
+			flags)
 	}
 	if out, err := cmd.CombinedOutput(); err != nil {
 		t.Fatalf("%v: %v\n%s", cmd.Args, err, out)
@@ -95,7 +98,8 @@ func (k *taking) make(t *testing.T, ctx context.Context, binary, create, flags s
 func (k *taking) seed(t *testing.T, ctx context.Context, binary string) {
 	t.Helper()
 	at := netip.AddrPortFrom(host(k.group, 1), 6881) // the namespace is ours alone
-	n, err := nodeproc.Start(binary, t.TempDir(), "add", "--seed", "--verbose", "--no-dht", "--no-lsd",
+	n, err := nodeproc.Start(binary, t.TempDir(), "add", "--seed", "--verbose", "--no-dht",
+		"--no-lsd",
 		"--listen", at.String(), "--dir", k.dir, k.file)
 	if err != nil {
 		t.Fatal(err)
@@ -142,7 +146,8 @@ func (k *taking) give(t *testing.T, ctx context.Context, kind realclient.Kind, n
 		}
 		t.Run(way, func(t *testing.T) {
 			t.Parallel()
-			opts := realclient.Options{IP: host(k.group, number+byte(i)), Settings: kind.WritesFirst()}
+			opts := realclient.Options{IP: host(k.group, number+byte(i)),
+				Settings: kind.WritesFirst()}
 			if kind == realclient.Transmission {
 				opts.Settings = map[string]any{"utp-enabled": false}
 			}
@@ -151,7 +156,8 @@ func (k *taking) give(t *testing.T, ctx context.Context, kind realclient.Kind, n
 			var err error
 			switch way {
 			case "file and content":
-				if err := os.CopyFS(filepath.Join(out, "content"), os.DirFS(filepath.Join(k.dir, "content"))); err != nil {
+				if err := os.CopyFS(filepath.Join(out, "content"),
+					os.DirFS(filepath.Join(k.dir, "content"))); err != nil {
 					t.Fatal(err)
 				}
 				err = client.Seed(ctx, k.file, out)
@@ -179,7 +185,8 @@ func (k *taking) give(t *testing.T, ctx context.Context, kind realclient.Kind, n
 
 // notParsed checks that Transmission refuses a hybrid: the file at once, the
 // metadata after having found that its hash is right.
-func (k *taking) notParsed(t *testing.T, ctx context.Context, client *realclient.Client, way string, err error) {
+func (k *taking) notParsed(t *testing.T, ctx context.Context, client *realclient.Client, way string,
+	err error) {
 	t.Helper()
 	if way != "magnet" {
 		if err == nil || !strings.Contains(err.Error(), "invalid or corrupt torrent file") {
@@ -208,7 +215,8 @@ func (k *taking) otherHash(t *testing.T, ctx context.Context, client *realclient
 		switch {
 		case err != nil:
 			return err
-		case p.Total == 0 || p.Hash == "" || p.Hash == k.hash: // of a magnet link, that of the metadata first
+		// of a magnet link, that of the metadata first
+		case p.Total == 0 || p.Hash == "" || p.Hash == k.hash:
 			return fmt.Errorf("its info-hash is %q, want another than %s: %v", p.Hash, k.hash, p)
 		}
 		return nil
@@ -250,12 +258,17 @@ func TestForeignTorrents(t *testing.T) {
 		tool string
 		args []string // in which FILE is the one to write
 	}{
-		{"mktorrent", "mktorrent", []string{"-l", "16", "-a", "http://127.0.0.1:1/a", "-o", "FILE", content}},
+		{"mktorrent", "mktorrent", []string{"-l", "16", "-a", "http://127.0.0.1:1/a", "-o", "FILE",
+			content}},
 		{"transmission-create", "transmission-create", []string{"-s", "64", "-o", "FILE", content}},
-		{"libtorrent v1", "/usr/bin/python3", []string{"-c", makeByLibtorrent, content, "FILE", "64"}},
-		{"libtorrent v2", "/usr/bin/python3", []string{"-c", makeByLibtorrent, content, "FILE", "32"}},
-		{"libtorrent hybrid", "/usr/bin/python3", []string{"-c", makeByLibtorrent, content, "FILE", "0"}},
-		{"libtorrent hybrid without tail padding", "/usr/bin/python3", []string{"-c", makeByLibtorrent, content, "FILE", "512"}},
+		{"libtorrent v1", "/usr/bin/python3", []string{"-c", makeByLibtorrent, content, "FILE",
+			"64"}},
+		{"libtorrent v2", "/usr/bin/python3", []string{"-c", makeByLibtorrent, content, "FILE",
+			"32"}},
+		{"libtorrent hybrid", "/usr/bin/python3", []string{"-c", makeByLibtorrent, content, "FILE",
+			"0"}},
+		{"libtorrent hybrid without tail padding", "/usr/bin/python3",
+			[]string{"-c", makeByLibtorrent, content, "FILE", "512"}},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			t.Parallel()
@@ -283,8 +296,10 @@ func TestForeignTorrents(t *testing.T) {
 				}
 			}
 			listen := netip.AddrPortFrom(netip.AddrFrom4([4]byte{127, 48, byte(i), 1}), 0).String()
-			common := []string{"--no-dht", "--no-lsd", "--no-trackers", "--ephemeral", "--listen", listen}
-			seed, err := nodeproc.Start(binary, t.TempDir(), append([]string{"add", "--seed", "--dir", dir, file}, common...)...)
+			common := []string{"--no-dht", "--no-lsd", "--no-trackers", "--ephemeral", "--listen",
+				listen}
+			seed, err := nodeproc.Start(binary, t.TempDir(),
+				append([]string{"add", "--seed", "--dir", dir, file}, common...)...)
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -297,14 +312,16 @@ func TestForeignTorrents(t *testing.T) {
 				t.Fatal(err)
 			}
 			got := t.TempDir()
-			add, err := nodeproc.Start(binary, t.TempDir(), append([]string{"add", "--dir", got, "--peer", addr.String(), file}, common...)...)
+			add, err := nodeproc.Start(binary, t.TempDir(),
+				append([]string{"add", "--dir", got, "--peer", addr.String(), file}, common...)...)
 			if err != nil {
 				t.Fatal(err)
 			}
 			t.Cleanup(add.Stop)
 			waitNode(t, ctx, add)
 			sameContent(t, content, filepath.Join(got, "content"))
-			if left, err := filepath.Glob(filepath.Join(got, "content", ".pad*")); err != nil || len(left) > 0 {
+			if left, err := filepath.Glob(filepath.Join(got, "content", ".pad*")); err != nil ||
+				len(left) > 0 {
 				t.Errorf("padding was written: %v, %v", left, err)
 			}
 		})

@@ -23,7 +23,8 @@ from peers, and all that is in it is shown.`,
 			{"node info some.torrent", "name, size, hashes, trackers"},
 			{"node info --json some.torrent", "the same with all files, for a program"},
 			{"node info 'magnet:?xt=urn:btih:…'", "what a link says"},
-			{"node info ~/.local/state/swarmnode/resume/HASH-KEY.resume", "how far a fetch had come"},
+			{"node info ~/.local/state/swarmnode/resume/HASH-KEY.resume",
+				"how far a fetch had come"},
 			{"node info --fetch --timeout 1m 'magnet:?xt=urn:btih:…'", "what it stands for"},
 		},
 		argsMin: 1,
@@ -129,8 +130,10 @@ func describe(t *metainfo.Torrent) torrentEvent {
 	info := t.Info()
 	l := info.Layout()
 	d := torrentEvent{
-		Torrent: info.Hash().String(), Name: info.Name(), DisplayName: t.DisplayName, Magnet: t.Magnet().String(),
-		Kind: info.Kind().String(), InfoBytes: len(info.Raw()), Bytes: l.Size(), Pieces: l.Pieces(), PieceLength: l.PieceLength,
+		Torrent: info.Hash().String(), Name: info.Name(), DisplayName: t.DisplayName,
+		Magnet: t.Magnet().String(),
+		Kind:   info.Kind().String(), InfoBytes: len(info.Raw()), Bytes: l.Size(),
+		Pieces: l.Pieces(), PieceLength: l.PieceLength,
 		Private: info.Private(), Source: info.Source(), Creator: t.Creator, Comment: t.Comment,
 		Trackers: t.Trackers, WebSeeds: t.WebSeeds, Nodes: t.Nodes, files: countFiles(l),
 	}

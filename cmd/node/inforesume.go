@@ -12,9 +12,10 @@ import (
 
 // resume: what a resume file remembers of a torrent.
 type resumeEvent struct {
-	Path     string            `json:"path"`    // of the resume file
-	Torrent  string            `json:"torrent"` // info-hash
-	Content  string            `json:"content"` // where it lies, without the suffix of unfinished content
+	Path    string `json:"path"`    // of the resume file
+	Torrent string `json:"torrent"` // info-hash
+	// where it lies, without the suffix of unfinished content
+	Content  string            `json:"content"`
 	Recorded string            `json:"recorded"`
 	Closed   bool              `json:"closed"` // nothing was written after it was recorded
 	Pieces   int               `json:"pieces"`
@@ -39,7 +40,8 @@ const missingRunsMax = 1000
 
 // isResume reports whether an argument names a resume file.
 func isResume(arg string) bool {
-	return strings.HasSuffix(arg, storage.ResumeSuffix) && !strings.HasPrefix(strings.ToLower(arg), "magnet:") &&
+	return strings.HasSuffix(arg, storage.ResumeSuffix) && !strings.HasPrefix(strings.ToLower(arg),
+		"magnet:") &&
 		!strings.Contains(arg, "://")
 }
 
@@ -120,7 +122,8 @@ func (d *resumeEvent) table() string {
 	}
 	row("Files", fmt.Sprintf("%d of %d exist", there, len(d.Files)))
 	if d.SideHead+d.SideTail > 0 {
-		row("Aside", fmt.Sprintf("%s of files that were not wanted", plural(d.SideHead+d.SideTail, "part")))
+		row("Aside", fmt.Sprintf("%s of files that were not wanted",
+			plural(d.SideHead+d.SideTail, "part")))
 	}
 	row("Recorded", d.Recorded)
 	state := "yes: nothing needs to be checked"

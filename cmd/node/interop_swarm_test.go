@@ -49,7 +49,8 @@ func (n *interop) capConfig(t *testing.T, group byte, size int) capped.Config {
 	t.Helper()
 	from := filepath.Join(t.TempDir(), "from")
 	writeContent(t, filepath.Join(from, "content.bin"), size)
-	return capped.Config{Binary: n.binary, Group: group, Dir: t.TempDir(), Name: "content.bin", From: from, Piece: 64 << 10}
+	return capped.Config{Binary: n.binary, Group: group, Dir: t.TempDir(), Name: "content.bin",
+		From: from, Piece: 64 << 10}
 }
 
 // completeAll fails the test for each downloader that is not complete, or has
@@ -74,7 +75,8 @@ func (n *interop) limitedUplinks(t *testing.T, ctx context.Context, group byte) 
 	const up = 512 << 10
 	cfg.Seeds = []capped.Seat{{Kind: realclient.Libtorrent, Up: 2 * up}}
 	for _, kind := range []realclient.Kind{
-		realclient.Libtorrent, realclient.Libtorrent, realclient.Transmission, realclient.Aria2, capped.Node, capped.Node,
+		realclient.Libtorrent, realclient.Libtorrent, realclient.Transmission, realclient.Aria2,
+		capped.Node, capped.Node,
 	} {
 		cfg.Leechs = append(cfg.Leechs, capped.Seat{Kind: kind, Up: up})
 	}
@@ -101,7 +103,8 @@ func (n *interop) limitsHold(t *testing.T, ctx context.Context, group byte) {
 		limitOfLeech bool
 	}{
 		{name: "up", seed: capped.Node, leech: realclient.Libtorrent, limit: "--up"},
-		{name: "down", seed: realclient.Libtorrent, leech: capped.Node, limit: "--down", limitOfLeech: true},
+		{name: "down", seed: realclient.Libtorrent, leech: capped.Node, limit: "--down",
+			limitOfLeech: true},
 	} {
 		cfg := n.capConfig(t, group, size)
 		args := []string{c.limit, fmt.Sprint(rate)}
@@ -119,7 +122,8 @@ func (n *interop) limitsHold(t *testing.T, ctx context.Context, group byte) {
 		completeAll(t, cfg, results)
 		// No machine is too slow for this: a limit that does not hold ends early.
 		if took := results[0].Took; took < least {
-			t.Errorf("%s: %d bytes at %d bytes a second took %v, want at least %v", c.name, size, rate, took, least)
+			t.Errorf("%s: %d bytes at %d bytes a second took %v, want at least %v", c.name, size,
+				rate, took, least)
 		}
 		group += 100
 	}
@@ -133,7 +137,8 @@ func (n *interop) superSeeding(t *testing.T, ctx context.Context, group byte) {
 	content := filepath.Join(t.TempDir(), "content.bin")
 	writeContent(t, content, size)
 	addr := netip.AddrPortFrom(netip.AddrFrom4([4]byte{11, group, 0, 1}), capped.Port)
-	seed := n.startNode(t, addr.Addr(), addr.Port(), "seed", "--super-seed", "--no-lsd", "--no-dht", content)
+	seed := n.startNode(t, addr.Addr(), addr.Port(), "seed", "--super-seed", "--no-lsd", "--no-dht",
+		content)
 	e, err := seed.WaitEvent(ctx, "seeding")
 	if err != nil {
 		t.Fatal(err)
@@ -142,7 +147,8 @@ func (n *interop) superSeeding(t *testing.T, ctx context.Context, group byte) {
 	var clients []*realclient.Client
 	for i := range byte(leeches) {
 		clients = append(clients, realclient.Start(t, realclient.Libtorrent, realclient.Options{
-			IP: netip.AddrFrom4([4]byte{11, group, i + 1, 1}), Settings: map[string]any{"enable_outgoing_utp": false, "enable_incoming_utp": false},
+			IP:       netip.AddrFrom4([4]byte{11, group, i + 1, 1}),
+			Settings: map[string]any{"enable_outgoing_utp": false, "enable_incoming_utp": false},
 		}))
 	}
 	outs := make([]string, leeches)
@@ -177,7 +183,8 @@ func (n *interop) superSeeding(t *testing.T, ctx context.Context, group byte) {
 	copies := float64(sent) / size
 	t.Logf("the seed sent %.2f copies to %d downloaders", copies, leeches)
 	if copies > leeches-1 {
-		t.Errorf("the seed sent %.2f copies to %d downloaders: they got next to nothing from each other", copies, leeches)
+		t.Errorf("the seed sent %.2f copies to %d downloaders: they got next to nothing from "+
+			"each other", copies, leeches)
 	}
 }
 
@@ -193,14 +200,16 @@ func (n *interop) partialSeed(t *testing.T, ctx context.Context, group byte) {
 	ip := func(i byte) netip.Addr { return netip.AddrFrom4([4]byte{11, group, i, 1}) }
 	at := func(i byte) string { return netip.AddrPortFrom(ip(i), capped.Port).String() }
 	torrent := filepath.Join(t.TempDir(), "content.torrent")
-	seed := n.startNode(t, ip(1), capped.Port, "seed", "--piece-length", fmt.Sprint(piece), "--no-lsd", "--no-dht",
+	seed := n.startNode(t, ip(1), capped.Port, "seed", "--piece-length", fmt.Sprint(piece),
+		"--no-lsd", "--no-dht",
 		"--torrent", torrent, content)
 	if _, err := seed.WaitEvent(ctx, "seeding"); err != nil {
 		t.Fatal(err)
 	}
 	out := t.TempDir()
 	add := func(i byte, out string, args ...string) *nodeproc.Node {
-		return n.startNode(t, ip(i), capped.Port, "add", append([]string{"--no-lsd", "--no-dht", "--dir", out, torrent}, args...)...)
+		return n.startNode(t, ip(i), capped.Port, "add",
+			append([]string{"--no-lsd", "--no-dht", "--dir", out, torrent}, args...)...)
 	}
 	// Slow enough for what libtorrent thinks of it to be seen before they part.
 	partial := add(2, out, "--files", "0", "--seed", "--up", "512k", "--peer", at(1))
@@ -220,7 +229,8 @@ func (n *interop) partialSeed(t *testing.T, ctx context.Context, group byte) {
 	// Once it has all that there is it would leave at once a peer that wants
 	// nothing, and what that said could not be seen any more.
 	stays := map[string]any{"close_redundant_connections": false}
-	leech := realclient.Start(t, realclient.Libtorrent, realclient.Options{IP: ip(4), Settings: stays})
+	leech := realclient.Start(t, realclient.Libtorrent,
+		realclient.Options{IP: ip(4), Settings: stays})
 	got := t.TempDir()
 	if err := leech.Seed(ctx, torrent, got); err != nil {
 		t.Fatal(err)
@@ -246,7 +256,8 @@ func (n *interop) partialSeed(t *testing.T, ctx context.Context, group byte) {
 		select {
 		case <-tick.C:
 		case <-ctx.Done():
-			t.Fatalf("libtorrent got %d of %d bytes; %d peers said that they want nothing", p.Done, 16*piece, seen)
+			t.Fatalf("libtorrent got %d of %d bytes; %d peers said that they want nothing", p.Done,
+				16*piece, seen)
 		}
 	}
 	sameContent(t, filepath.Join(content, "1.bin"), filepath.Join(got, first))
@@ -255,13 +266,15 @@ func (n *interop) partialSeed(t *testing.T, ctx context.Context, group byte) {
 // killed ends a member of a swarm by SIGKILL when it has, or the first downloader
 // has, a random part of the content. The others complete; the killed one starts
 // again and completes.
-func (n *interop) killed(t *testing.T, ctx context.Context, group byte, choose func(*capped.Swarm) *capped.Member) {
+func (n *interop) killed(t *testing.T, ctx context.Context, group byte,
+	choose func(*capped.Swarm) *capped.Member) {
 	realclient.Require(t, realclient.Libtorrent)
 	const size = 6<<20 + 77
 	cfg := n.capConfig(t, group, size)
 	const up = 1 << 20
 	cfg.Seeds = []capped.Seat{{Kind: capped.Node, Up: up}, {Kind: realclient.Libtorrent, Up: up}}
-	cfg.Leechs = []capped.Seat{{Kind: capped.Node, Up: up}, {Kind: capped.Node, Up: up}, {Kind: realclient.Libtorrent, Up: up}}
+	cfg.Leechs = []capped.Seat{{Kind: capped.Node, Up: up}, {Kind: capped.Node, Up: up},
+		{Kind: realclient.Libtorrent, Up: up}}
 	s, err := capped.Start(ctx, cfg)
 	if err != nil {
 		t.Fatal(err)
@@ -286,7 +299,8 @@ func (n *interop) killed(t *testing.T, ctx context.Context, group byte, choose f
 			t.Fatal(err)
 		}
 	}
-	t.Logf("%s at %v is killed when %v has %d of %d bytes", victim.Kind, victim.Addr, watched.Addr, have, size)
+	t.Logf("%s at %v is killed when %v has %d of %d bytes", victim.Kind, victim.Addr, watched.Addr,
+		have, size)
 	victim.Kill()
 	completeAll(t, cfg, s.Wait(ctx, victim))
 	if err := victim.Restart(ctx); err != nil {
@@ -328,7 +342,8 @@ func (n *interop) addressesChange(t *testing.T, ctx context.Context, _ byte) {
 		t.Fatal(err)
 	}
 	add := func(h *lab.Host, dir string, args ...string) *nodeproc.Node {
-		words := slices.Concat(h.Enter(), []string{n.binary, "add", "--no-dht", "--no-lsd", "-v", "-v", "--port", fmt.Sprint(port), "--dir", dir}, args, []string{torrent.File})
+		words := slices.Concat(h.Enter(), []string{n.binary, "add", "--no-dht", "--no-lsd", "-v",
+			"-v", "--port", fmt.Sprint(port), "--dir", dir}, args, []string{torrent.File})
 		p, err := nodeproc.Start(words[0], t.TempDir(), words[1:]...)
 		if err != nil {
 			t.Fatal(err)
@@ -347,7 +362,9 @@ func (n *interop) addressesChange(t *testing.T, ctx context.Context, _ byte) {
 	node := add(leech, out)
 	has := func(bytes int64) {
 		t.Helper()
-		_, err := node.WaitFor(ctx, "progress", func(e nodeproc.Event) bool { return e.Event == "progress" && e.Have >= bytes })
+		_, err := node.WaitFor(ctx, "progress", func(e nodeproc.Event) bool {
+			return e.Event == "progress" && e.Have >= bytes
+		})
 		if err != nil {
 			t.Fatal(err)
 		}

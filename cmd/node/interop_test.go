@@ -114,9 +114,11 @@ func host(group, number byte) netip.Addr { return netip.AddrFrom4([4]byte{10, gr
 
 // startNode runs the command until the test ends, and shows what it said when
 // the test fails.
-func (n *interop) startNode(t *testing.T, ip netip.Addr, port uint16, command string, args ...string) *nodeproc.Node {
+func (n *interop) startNode(t *testing.T, ip netip.Addr, port uint16, command string,
+	args ...string) *nodeproc.Node {
 	t.Helper()
-	all := []string{command, "--listen", netip.AddrPortFrom(ip, port).String(), "--verbose", "--bootstrap"}
+	all := []string{command, "--listen", netip.AddrPortFrom(ip, port).String(), "--verbose",
+		"--bootstrap"}
 	if len(n.nodes) > 0 {
 		all = append(all, n.nodes[0].String())
 	} else {
@@ -170,7 +172,8 @@ func nodeInNamespace(t *testing.T, clients ...realclient.Kind) (binary string, i
 // It is told of several, as the public DHT has several: Transmission does not
 // trust a DHT of which it has not met four nodes, and meets one in 5 to 25 s, or
 // 2 s if it remembers them.
-func (n *interop) startClient(t *testing.T, kind realclient.Kind, ip netip.Addr) *realclient.Client {
+func (n *interop) startClient(t *testing.T, kind realclient.Kind,
+	ip netip.Addr) *realclient.Client {
 	t.Helper()
 	opts := realclient.Options{IP: ip, Bootstrap: n.nodes, Remembered: n.nodes}
 	if kind == realclient.Transmission {
@@ -208,7 +211,8 @@ func waitNode(t *testing.T, ctx context.Context, add *nodeproc.Node) {
 	}
 }
 
-func (n *interop) clientFetches(t *testing.T, ctx context.Context, kind realclient.Kind, group byte) {
+func (n *interop) clientFetches(t *testing.T, ctx context.Context, kind realclient.Kind,
+	group byte) {
 	content := filepath.Join(t.TempDir(), "content")
 	writeContent(t, filepath.Join(content, "first.bin"), 3<<20+77)
 	writeContent(t, filepath.Join(content, "folder", "second.bin"), 1<<20)
@@ -225,7 +229,8 @@ func (n *interop) clientFetches(t *testing.T, ctx context.Context, kind realclie
 
 // fetch has a client fetch a magnet link into out. One that crashes is started
 // again, as its user would.
-func (n *interop) fetch(t *testing.T, ctx context.Context, kind realclient.Kind, ip netip.Addr, magnet, out string) error {
+func (n *interop) fetch(t *testing.T, ctx context.Context, kind realclient.Kind, ip netip.Addr,
+	magnet, out string) error {
 	t.Helper()
 	const crashesMax = 3
 	for crashes := 0; ; crashes++ {
@@ -242,7 +247,8 @@ func (n *interop) fetch(t *testing.T, ctx context.Context, kind realclient.Kind,
 }
 
 // clientSeeds has a client seed a new file, and returns it and the magnet link.
-func clientSeeds(t *testing.T, ctx context.Context, client *realclient.Client, size int) (content, magnet string) {
+func clientSeeds(t *testing.T, ctx context.Context, client *realclient.Client,
+	size int) (content, magnet string) {
 	t.Helper()
 	dir := t.TempDir()
 	content = filepath.Join(dir, "content.bin")

@@ -80,9 +80,11 @@ func TestJSONAlways(t *testing.T) {
 			t.Fatal(err)
 		}
 		events := checkEvents(t, stdout.String())
-		if n := len(events); n < 2 || events[n-1]["event"] != "exit" || events[n-1]["code"] != float64(tt.code) ||
+		if n := len(events); n < 2 || events[n-1]["event"] != "exit" ||
+			events[n-1]["code"] != float64(tt.code) ||
 			events[n-2]["event"] != tt.want {
-			t.Errorf("%s %q: want %s and exit %d:\n%s", tt.env, tt.line, tt.want, tt.code, stdout.String())
+			t.Errorf("%s %q: want %s and exit %d:\n%s", tt.env, tt.line, tt.want, tt.code,
+				stdout.String())
 			continue
 		}
 		if code := cmd.ProcessState.ExitCode(); code != tt.code {
@@ -107,7 +109,8 @@ func checkEvents(t *testing.T, text string) (all []map[string]any) {
 		if err := json.Unmarshal([]byte(line), &e); err != nil {
 			t.Fatalf("not JSON: %q", line)
 		}
-		if _, err := time.Parse(time.RFC3339Nano, e["t"].(string)); err != nil || e["v"] != 1.0 || e["event"] == nil {
+		if _, err := time.Parse(time.RFC3339Nano, e["t"].(string)); err != nil || e["v"] != 1.0 ||
+			e["event"] == nil {
 			t.Fatalf("not an event: %q", line)
 		}
 		all = append(all, e)
@@ -132,7 +135,8 @@ func TestHashingReportsOnceASecond(t *testing.T) {
 			t.Errorf("%d events in 5.5 s, want 5:\n%s", len(events), stdout)
 		}
 		for _, e := range events {
-			if e["event"] != "progress" || e["state"] != "hashing" || e["total"] != 1e6 || e["torrent"] == nil {
+			if e["event"] != "progress" || e["state"] != "hashing" || e["total"] != 1e6 ||
+				e["torrent"] == nil {
 				t.Errorf("event %v", e)
 			}
 		}

@@ -119,7 +119,8 @@ func (v *victim) lane(kills int, most time.Duration) {
 		v.dir = v.t.TempDir()
 		fetches++
 	}
-	v.t.Logf("%d kills in %d fetches, at most %d of %d pieces recorded", kills, fetches, recorded, v.torrent.Info().Layout().Pieces())
+	v.t.Logf("%d kills in %d fetches, at most %d of %d pieces recorded", kills, fetches, recorded,
+		v.torrent.Info().Layout().Pieces())
 	if recorded == 0 {
 		v.t.Error("nothing was ever recorded: the test shows nothing")
 	}
@@ -141,7 +142,8 @@ func (v *victim) run(after time.Duration) (complete bool, recorded int, err erro
 	v.mu.Lock()
 	v.had, v.again, v.asked, v.moving = v.onDisk(), 0, false, make(chan struct{})
 	v.mu.Unlock()
-	add, err := nodeproc.Start(v.binary, filepath.Join(v.dir, "state"), "add", "--listen", "127.0.0.1:0", "--no-dht", "--no-lsd",
+	add, err := nodeproc.Start(v.binary, filepath.Join(v.dir, "state"), "add", "--listen",
+		"127.0.0.1:0", "--no-dht", "--no-lsd",
 		"--down", strconv.Itoa(killRate), "--dir", filepath.Join(v.dir, "down"), name)
 	if err != nil {
 		return false, 0, err
@@ -154,10 +156,13 @@ func (v *victim) run(after time.Duration) (complete bool, recorded int, err erro
 	defer v.mu.Unlock()
 	others := layout.Length - int64(kept.Count())*int64(layout.PieceLength)
 	if v.asked && v.read > others+killReads {
-		return false, 0, fmt.Errorf("%d bytes were read before the first request, and only %d were not recorded", v.read, others)
+		return false, 0, fmt.Errorf(
+			"%d bytes were read before the first request, and only %d were not recorded", v.read,
+			others)
 	}
 	if v.again > 0 {
-		return false, 0, fmt.Errorf("%d blocks of %d pieces on disk were fetched again", v.again, v.had.Count())
+		return false, 0, fmt.Errorf("%d blocks of %d pieces on disk were fetched again", v.again,
+			v.had.Count())
 	}
 	if complete {
 		got, err := os.ReadFile(filepath.Join(v.dir, "down", "content.bin"))
@@ -178,7 +183,8 @@ func (v *victim) feed(add *nodeproc.Node, after time.Duration) (complete bool, e
 		return false, err
 	}
 	info := v.torrent.Info()
-	crowd := lightpeer.New(lightpeer.Crowd{Target: target, Layout: info.Layout(), Hash: info.Hash(), Data: v.data})
+	crowd := lightpeer.New(lightpeer.Crowd{Target: target, Layout: info.Layout(), Hash: info.Hash(),
+		Data: v.data})
 	tick := time.NewTicker(10 * time.Millisecond)
 	defer tick.Stop()
 	seed, err := crowd.Seed(v.ctx, netip.AddrFrom4([4]byte{127, 0, 0, 1}))
@@ -242,7 +248,8 @@ func bytesRead(pid int) (n int64) {
 func (v *victim) recorded() (*bits.Set, error) {
 	info := v.torrent.Info()
 	// The name ends with what tells folders apart.
-	all, err := filepath.Glob(filepath.Join(v.dir, "state", "resume", info.Hash().String()+"*"+storage.ResumeSuffix))
+	all, err := filepath.Glob(filepath.Join(v.dir, "state", "resume",
+		info.Hash().String()+"*"+storage.ResumeSuffix))
 	if err != nil || len(all) == 0 {
 		return bits.New(info.Layout().Pieces()), err
 	}

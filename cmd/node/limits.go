@@ -32,7 +32,8 @@ func checkLimits() error {
 		return err
 	}
 	if left, limited := tasksLeft(); limited && left < tasksMin {
-		return limitFailure(fmt.Sprintf("only %d of the %d threads that are needed can be started", max(left, 0), tasksMin),
+		return limitFailure(fmt.Sprintf("only %d of the %d threads that are needed can be started",
+			max(left, 0), tasksMin),
 			"ulimit -u with more")
 	}
 	if left, limited := addressesLeft(); limited && left < addressesMin {
@@ -45,7 +46,8 @@ func checkLimits() error {
 // checkDescriptors fails if fewer files can be opened than are needed.
 func checkDescriptors(needed int) error {
 	if left := descriptorsLeft(needed); left < needed {
-		return limitFailure(fmt.Sprintf("only %d of the %d files and sockets that are needed can be opened", left, needed),
+		return limitFailure(fmt.Sprintf(
+			"only %d of the %d files and sockets that are needed can be opened", left, needed),
 			"ulimit -n 256")
 	}
 	return nil
@@ -61,10 +63,13 @@ func (v *memoryValue) fit(c *console) error {
 	left, limited := addressesLeft()
 	if room := left - addressesNode; limited && int64(*v) > room {
 		if room < memoryMin {
-			return limitFailure(fmt.Sprintf("only %s of the %s of memory that a node needs is available",
-				formatBytes(max(left, 0)), formatBytes(memoryMin+addressesNode)), "ulimit -v unlimited, and -d")
+			return limitFailure(
+				fmt.Sprintf("only %s of the %s of memory that a node needs is available",
+					formatBytes(max(left, 0)), formatBytes(memoryMin+addressesNode)),
+				"ulimit -v unlimited, and -d")
 		}
-		c.warn("only %s of memory is available (ulimit -v): --memory is %s", formatBytes(left), formatBytes(room))
+		c.warn("only %s of memory is available (ulimit -v): --memory is %s", formatBytes(left),
+			formatBytes(room))
 		*v = memoryValue(room)
 	}
 	return nil

@@ -90,7 +90,8 @@ func addressesLeft() (left int64, limited bool) {
 		}
 	}
 	left = math.MaxInt64
-	for resource, used := range map[int]int64{unix.RLIMIT_AS: pages[0], unix.RLIMIT_DATA: pages[5]} {
+	for resource, used := range map[int]int64{unix.RLIMIT_AS: pages[0],
+		unix.RLIMIT_DATA: pages[5]} {
 		var r unix.Rlimit
 		if unix.Getrlimit(resource, &r) != nil || r.Cur > math.MaxInt64 {
 			continue

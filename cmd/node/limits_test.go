@@ -13,13 +13,15 @@ import (
 )
 
 // limited runs a command of node under a limit of the shell.
-func limited(t *testing.T, dir, limit string, uid uint32, args ...string) (output string, code int) {
+func limited(t *testing.T, dir, limit string, uid uint32,
+	args ...string) (output string, code int) {
 	t.Helper()
 	shell, err := exec.LookPath("bash") // others name the limits otherwise
 	if err != nil {
 		t.Skip(err)
 	}
-	cmd := exec.Command(shell, append([]string{"-c", "ulimit " + limit + ` && exec "$@"`, "sh"}, args...)...)
+	cmd := exec.Command(shell, append([]string{"-c", "ulimit " + limit + ` && exec "$@"`, "sh"},
+		args...)...)
 	cmd.Dir = dir
 	if uid != 0 {
 		cmd.SysProcAttr = &syscall.SysProcAttr{Credential: &syscall.Credential{Uid: uid, Gid: uid}}
@@ -55,23 +57,27 @@ func TestLimitsOfTheSystem(t *testing.T) {
 		t.Fatal(err)
 	}
 	for i := range 50 {
-		if err := os.WriteFile(fmt.Sprintf("%s/%d", content, i), make([]byte, 70_000+i), 0o644); err != nil {
+		if err := os.WriteFile(fmt.Sprintf("%s/%d", content, i), make([]byte, 70_000+i),
+			0o644); err != nil {
 			t.Fatal(err)
 		}
 	}
 	torrent := filepath.Join(dir, "x.torrent")
-	if out, err := exec.Command(binary, "create", "--piece-length", "16K", "-o", torrent, content).CombinedOutput(); err != nil {
+	if out, err := exec.Command(binary, "create", "--piece-length", "16K", "-o", torrent,
+		content).CombinedOutput(); err != nil {
 		t.Fatalf("%v: %s", err, out)
 	}
 	commands := [][]string{
 		{binary, "create", "--piece-length", "16K", "--force", "-o", "-", content},
 		{binary, "verify", torrent, dir},
-		{binary, "add", "--no-dht", "--no-lsd", "--ephemeral", "--listen", "127.0.0.1:0", "--dir", dir, torrent},
+		{binary, "add", "--no-dht", "--no-lsd", "--ephemeral", "--listen", "127.0.0.1:0", "--dir",
+			dir, torrent},
 	}
 	told := func(limit, word string, uid uint32) (refused bool) {
 		for _, args := range commands {
 			out, code := limited(t, dir, limit, uid, args...)
-			refused = code == 1 && strings.Count(out, "\n") == 1 && strings.HasPrefix(out, "node: "+args[1]+": only ") &&
+			refused = code == 1 && strings.Count(out, "\n") == 1 &&
+				strings.HasPrefix(out, "node: "+args[1]+": only ") &&
 				strings.Contains(out, word) && strings.Contains(out, "(try: ")
 			if !refused && code != 0 {
 				t.Errorf("ulimit %s: %s: exit code %d\n%s", limit, args[1], code, out)
@@ -105,19 +111,22 @@ func TestLimitsOfMemory(t *testing.T) {
 	if err := os.WriteFile(content, make([]byte, 1<<20), 0o644); err != nil {
 		t.Fatal(err)
 	}
-	if out, err := exec.Command(binary, "create", "-o", dir+"/x.torrent", content).CombinedOutput(); err != nil {
+	if out, err := exec.Command(binary, "create", "-o", dir+"/x.torrent",
+		content).CombinedOutput(); err != nil {
 		t.Fatalf("%v: %s", err, out)
 	}
 	seen := make(map[string]int)
 	for kib := 650_000; kib <= 2_500_000; kib += 50_000 {
-		out, code := limited(t, dir, fmt.Sprint("-v ", kib), 0, binary, "add", "--no-dht", "--no-lsd", "--ephemeral",
+		out, code := limited(t, dir, fmt.Sprint("-v ", kib), 0, binary, "add", "--no-dht",
+			"--no-lsd", "--ephemeral",
 			"--listen", "127.0.0.1:0", "--dir", dir, dir+"/x.torrent")
 		switch {
 		case code == 0 && strings.Contains(out, "(ulimit -v): --memory is"):
 			seen["less"]++
 		case code == 0:
 			seen["all"]++
-		case code == 1 && strings.Count(out, "\n") == 1 && strings.HasPrefix(out, "node: add: only "):
+		case code == 1 && strings.Count(out, "\n") == 1 &&
+			strings.HasPrefix(out, "node: add: only "):
 			seen["refused"]++
 		case code == 2 && !strings.Contains(out, "main."):
 			seen["runtime"]++

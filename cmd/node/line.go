@@ -49,7 +49,9 @@ func (p paint) on(s string) string {
 func textLine(text string) line { return line{[]part{{text: text}}, noBar} }
 
 // add appends a part.
-func (l *line) add(rank int, text string) { l.parts = append(l.parts, part{text: text, rank: rank}) }
+func (l *line) add(rank int, text string) {
+	l.parts = append(l.parts, part{text: text, rank: rank})
+}
 
 // addTight appends a part that belongs to the one before.
 func (l *line) addTight(rank int, text string, p paint) {

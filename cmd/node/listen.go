@@ -32,7 +32,8 @@ type listenAddr struct {
 	given bool // the port was named
 }
 
-var errListen = errors.New("not an address such as 192.0.2.1, 192.0.2.1:6881, [2001:db8::1]:6881 or :6881")
+var errListen = errors.New("not an address such as 192.0.2.1, 192.0.2.1:6881, " +
+	"[2001:db8::1]:6881 or :6881")
 
 // parseListen reads HOST, HOST:PORT, [HOST], [HOST]:PORT or :PORT.
 func parseListen(s string) (listenAddr, error) {
@@ -143,7 +144,8 @@ func (l *listenFlags) pinned() bool {
 // bind calls try with addresses to listen on until it succeeds. A port that
 // was named is tried alone; otherwise the remembered one comes first, or one
 // picked at random, which is remembered.
-func (l *listenFlags) bind(c *console, state stateDir, try func([]netip.AddrPort) error) (err error) {
+func (l *listenFlags) bind(c *console, state stateDir,
+	try func([]netip.AddrPort) error) (err error) {
 	if l.pinned() {
 		addrs := l.addresses(l.port.port)
 		return bindFailure(addrs, try(addrs))
@@ -228,7 +230,8 @@ func bindFailure(addrs []netip.AddrPort, err error) error {
 	switch {
 	case inUse(err):
 		hint = "another --port, or --port 0 for any"
-	case errors.Is(err, transport.ErrPrivileged), errors.Is(err, syscall.EACCES), errors.Is(err, syscall.EPERM):
+	case errors.Is(err, transport.ErrPrivileged), errors.Is(err, syscall.EACCES),
+		errors.Is(err, syscall.EPERM):
 		hint = "a --port above 1023"
 	case errors.Is(err, transport.ErrNoAddress), errors.Is(err, syscall.EADDRNOTAVAIL):
 		hint = "an address of this machine for --listen"

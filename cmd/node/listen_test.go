@@ -15,8 +15,10 @@ import (
 
 func TestParseListen(t *testing.T) {
 	for s, want := range map[string]string{
-		"127.0.0.1:6881": "127.0.0.1 6881 true", "127.0.0.1": "127.0.0.1 0 false", ":0": "invalid IP 0 true",
-		"[::1]:7": "::1 7 true", "::1": "::1 0 false", "[::1]": "::1 0 false", "localhost:9": "127.0.0.1 9 true",
+		"127.0.0.1:6881": "127.0.0.1 6881 true", "127.0.0.1": "127.0.0.1 0 false",
+		":0":      "invalid IP 0 true",
+		"[::1]:7": "::1 7 true", "::1": "::1 0 false", "[::1]": "::1 0 false",
+		"localhost:9":      "127.0.0.1 9 true",
 		"::ffff:192.0.2.1": "192.0.2.1 0 false",
 	} {
 		a, err := parseListen(s)
@@ -24,7 +26,8 @@ func TestParseListen(t *testing.T) {
 			t.Errorf("parseListen(%q) = %s, %v, want %s", s, got, err, want)
 		}
 	}
-	for _, s := range []string{"", "[]", "x", "example.org:1", "1.2.3.4:70000", "1.2.3.4:-1", "1.2.3.4:x", "1.2.3:4", "[1::2::3]:4"} {
+	for _, s := range []string{"", "[]", "x", "example.org:1", "1.2.3.4:70000", "1.2.3.4:-1",
+		"1.2.3.4:x", "1.2.3:4", "[1::2::3]:4"} {
 		if a, err := parseListen(s); err == nil {
 			t.Errorf("parseListen(%q) = %+v, want an error", s, a)
 		}
@@ -80,7 +83,10 @@ func TestBindGivesUp(t *testing.T) {
 		{*testListen(), portTries + 1},
 	} {
 		tries := 0
-		err := f.flags.bind(c, stateDir{}, func([]netip.AddrPort) error { tries++; return errTaken })
+		err := f.flags.bind(c, stateDir{}, func([]netip.AddrPort) error {
+			tries++
+			return errTaken
+		})
 		if exitCode(err) != exitNetwork || tries != f.tries {
 			t.Errorf("%+v: %d tries, %v", f.flags, tries, err)
 		}
@@ -107,7 +113,8 @@ func TestAddresses(t *testing.T) {
 
 func TestBootstrapHosts(t *testing.T) {
 	list := filepath.Join(t.TempDir(), "list")
-	text := "\uFEFF# comment\r\n\r\nrouter.example:6881 # main\r\n[2001:db8::1]:7\nnot a host\n1.2.3.4:0\n"
+	text := "\uFEFF# comment\r\n\r\nrouter.example:6881 # main\r\n[2001:db8::1]:7\nnot a " +
+		"host\n1.2.3.4:0\n"
 	if err := os.WriteFile(list, []byte(text), 0o600); err != nil {
 		t.Fatal(err)
 	}
@@ -162,7 +169,8 @@ func TestBindFailureWords(t *testing.T) {
 	defer busy.Close()
 	_, err = net.ListenPacket("udp4", busy.LocalAddr().String())
 	got := bindFailure(addrs, err).Error()
-	want := "listening on " + busy.LocalAddr().String() + ": address already in use (try: another --port, or --port 0 for any)"
+	want := "listening on " + busy.LocalAddr().String() +
+		": address already in use (try: another --port, or --port 0 for any)"
 	if got != want {
 		t.Errorf("got  %s\nwant %s", got, want)
 	}

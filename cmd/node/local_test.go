@@ -14,9 +14,11 @@ func TestOwnAddrs(t *testing.T) {
 	}{
 		{[]string{"0.0.0.0:7", "[::]:8"}, nil, nil},
 		{[]string{"127.0.0.1:7", "[::1]:8", "169.254.1.2:9", "[fe80::1%eth0]:9"}, nil, nil},
-		{[]string{"192.0.2.1:7", "[2001:db8::1]:8"}, nil, []string{"192.0.2.1:7", "[2001:db8::1]:8"}},
+		{[]string{"192.0.2.1:7", "[2001:db8::1]:8"}, nil,
+			[]string{"192.0.2.1:7", "[2001:db8::1]:8"}},
 		{[]string{"10.0.0.1:7"}, nil, []string{"10.0.0.1:7"}},
-		{[]string{"0.0.0.0:7", "[::]:8"}, []string{"2001:db8::2", "192.0.2.2"}, []string{"[2001:db8::2]:8", "192.0.2.2:7"}},
+		{[]string{"0.0.0.0:7", "[::]:8"}, []string{"2001:db8::2", "192.0.2.2"},
+			[]string{"[2001:db8::2]:8", "192.0.2.2:7"}},
 		{[]string{"10.0.0.1:7"}, []string{"2001:db8::2"}, []string{"[2001:db8::2]:7"}},
 		{[]string{"10.0.0.1:7"}, []string{"127.0.0.1"}, []string{"127.0.0.1:7"}},
 	} {
@@ -28,7 +30,8 @@ func TestOwnAddrs(t *testing.T) {
 			t.Errorf("bound to %v, given %v: %v, want %v", c.bound, c.given, got, c.want)
 		}
 	}
-	for _, s := range []string{"", "0.0.0.0", "::", "224.0.0.1", "fe80::1%eth0", "example.org", "1.2.3.4:5"} {
+	for _, s := range []string{"", "0.0.0.0", "::", "224.0.0.1", "fe80::1%eth0", "example.org",
+		"1.2.3.4:5"} {
 		if checkIP(s) == nil {
 			t.Errorf("checkIP(%q) finds nothing wrong", s)
 		}

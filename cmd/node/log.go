@@ -27,7 +27,8 @@ func newLogger(c *console, verbose int, format string) *slog.Logger {
 	if format == "json" {
 		return slog.New(slog.NewJSONHandler(jsonWriter{c}, options))
 	}
-	return slog.New(&textHandler{c: c, text: slog.NewTextHandler(c, options), level: level, verbose: verbose > 0})
+	return slog.New(&textHandler{c: c, text: slog.NewTextHandler(c, options), level: level,
+		verbose: verbose > 0})
 }
 
 // resolverLogger is the logger for a DHT node. Of hosts that the user named, the

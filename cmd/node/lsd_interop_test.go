@@ -37,7 +37,8 @@ func TestLAN(t *testing.T) {
 	if err := os.MkdirAll("/run/netns", 0o755); err != nil {
 		t.Fatal(err)
 	}
-	if out, err := exec.Command("mount", "-t", "tmpfs", "tmpfs", "/run/netns").CombinedOutput(); err != nil {
+	if out, err := exec.Command("mount", "-t", "tmpfs", "tmpfs",
+		"/run/netns").CombinedOutput(); err != nil {
 		t.Fatalf("mount: %v: %s", err, out)
 	}
 	for i, c := range []struct {
@@ -55,14 +56,17 @@ func TestLAN(t *testing.T) {
 			seedHost, addHost := fmt.Sprintf("seed%d", i), fmt.Sprintf("add%d", i)
 			ip(t, "netns", "add", seedHost)
 			ip(t, "netns", "add", addHost)
-			ip(t, "link", "add", "lan0", "netns", seedHost, "type", "veth", "peer", "name", "lan0", "netns", addHost)
+			ip(t, "link", "add", "lan0", "netns", seedHost, "type", "veth", "peer", "name", "lan0",
+				"netns", addHost)
 			plug := func() {
 				for j, host := range []string{seedHost, addHost} {
 					ip(t, "-n", host, "link", "set", "lan0", "up")
 					if c.family != "::" {
-						ip(t, "-n", host, "addr", "add", fmt.Sprintf("192.168.7.%d/24", j+1), "dev", "lan0")
+						ip(t, "-n", host, "addr", "add", fmt.Sprintf("192.168.7.%d/24", j+1), "dev",
+							"lan0")
 					} else {
-						ip(t, "-n", host, "addr", "add", fmt.Sprintf("fd00:7::%d/64", j+1), "dev", "lan0", "nodad")
+						ip(t, "-n", host, "addr", "add", fmt.Sprintf("fd00:7::%d/64", j+1), "dev",
+							"lan0", "nodad")
 					}
 				}
 			}
@@ -77,7 +81,9 @@ func TestLAN(t *testing.T) {
 			}
 			start := func(host string, args ...string) *nodeproc.Node {
 				all := append([]string{"netns", "exec", host, binary}, args...)
-				n, err := nodeproc.Start(command, t.TempDir(), append(all, "--no-dht", "--verbose", "--listen", net.JoinHostPort(c.family, "0"))...)
+				n, err := nodeproc.Start(command, t.TempDir(),
+					append(all, "--no-dht", "--verbose", "--listen",
+						net.JoinHostPort(c.family, "0"))...)
 				if err != nil {
 					t.Fatal(err)
 				}

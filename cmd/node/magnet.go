@@ -14,7 +14,8 @@ func magnetCommand() *command {
 		examples: []example{
 			{"node magnet some.torrent", "the link to pass on"},
 			{"node magnet 'MAGNET:?XT=URN:BTIH:…'", "a link in its usual form"},
-			{"node magnet --fetch 0123456789abcdef0123456789abcdef01234567", "the whole link, with name and all info-hashes"},
+			{"node magnet --fetch 0123456789abcdef0123456789abcdef01234567",
+				"the whole link, with name and all info-hashes"},
 		},
 		argsMin: 1,
 		argsMax: anyNumber,

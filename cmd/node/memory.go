@@ -88,7 +88,8 @@ func (w *memoryWatch) look(c *console, ceiling memoryValue) {
 	}
 	w.last = v.Uint64()
 	if w.cramped++; w.cramped == crampedMax {
-		c.warn("all this needs more than %s of memory, and takes it (try: --memory with more, or fewer torrents and peers)",
+		c.warn("all this needs more than %s of memory, and takes it (try: --memory with more, "+
+			"or fewer torrents and peers)",
 			formatBytes(int64(ceiling)))
 	}
 }

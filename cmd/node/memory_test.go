@@ -21,7 +21,8 @@ func TestMemoryValue(t *testing.T) {
 		var v memoryValue
 		err := v.Set(tt.text)
 		if (err == nil) != (tt.want != 0) || int64(v) != tt.want || v.blocks() != tt.blocks {
-			t.Errorf("%q: %d with %d of blocks, %v; want %d with %d", tt.text, v, v.blocks(), err, tt.want, tt.blocks)
+			t.Errorf("%q: %d with %d of blocks, %v; want %d with %d", tt.text, v, v.blocks(), err,
+				tt.want, tt.blocks)
 		}
 	}
 }
@@ -33,13 +34,16 @@ func TestAddWithoutMemory(t *testing.T) {
 	for i := range 100_000 {
 		files = append(files, enc(fileOf(1, strconv.Itoa(i)))...)
 	}
-	doc := torrentOf(soundV1.with("length", nil).with("files", raw(append(files, 'e'))).with("pieces", sums(7)))
+	doc := torrentOf(soundV1.with("length", nil).with("files",
+		raw(append(files, 'e'))).with("pieces", sums(7)))
 	dir := t.TempDir()
 	if err := os.WriteFile(filepath.Join(dir, "many.torrent"), []byte(doc), 0o644); err != nil {
 		t.Fatal(err)
 	}
-	code, stdout, stderr := runNode(t, dir, "add", "--memory", "32M", "--dir", "out", "many.torrent")
-	if code != exitOther || stdout != "" || strings.Count(stderr, "\n") != 1 || !strings.Contains(stderr, "memory") || !strings.Contains(stderr, "(try: --memory") {
+	code, stdout, stderr := runNode(t, dir, "add", "--memory", "32M", "--dir", "out",
+		"many.torrent")
+	if code != exitOther || stdout != "" || strings.Count(stderr, "\n") != 1 ||
+		!strings.Contains(stderr, "memory") || !strings.Contains(stderr, "(try: --memory") {
 		t.Errorf("exit code %d, stdout %q, stderr %q", code, stdout, stderr)
 	}
 	if _, err := os.Stat(filepath.Join(dir, "out")); err == nil {

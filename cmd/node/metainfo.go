@@ -25,7 +25,9 @@ func metainfoCommand() *command {
 		argsMax: 1,
 		setup: func(fs *pflag.FlagSet) action {
 			var f metainfoFlags
-			fs.StringVarP(&f.output, "output", "o", "", "`FILE` to write, - for standard output (default: the torrent's name with .torrent)")
+			fs.StringVarP(&f.output, "output", "o", "",
+				"`FILE` to write, - for standard output (default: the torrent's name with "+
+					".torrent)")
 			fs.BoolVar(&f.force, "force", false, "replace the file if it describes something else")
 			f.fetch.register(fs)
 			return f.run
@@ -98,7 +100,8 @@ const (
 )
 
 // fetch returns the torrent that src names, from peers if need be.
-func (f *fetchFlags) fetch(ctx context.Context, c *console, src source, whole bool) (*metainfo.Torrent, error) {
+func (f *fetchFlags) fetch(ctx context.Context, c *console, src source,
+	whole bool) (*metainfo.Torrent, error) {
 	if src.torrent != nil {
 		return src.torrent, nil
 	}
@@ -135,7 +138,8 @@ func (f *fetchFlags) fetch(ctx context.Context, c *console, src source, whole bo
 
 // wait returns the info dictionary of handle, which src names, once it is there,
 // and if whole is set the piece layers, too.
-func (f *fetchFlags) wait(ctx context.Context, s *session, handle *swarm.Torrent, src *source, whole bool) (*metainfo.Info, error) {
+func (f *fetchFlags) wait(ctx context.Context, s *session, handle *swarm.Torrent, src *source,
+	whole bool) (*metainfo.Info, error) {
 	watching, cancel := context.WithCancel(ctx)
 	w := startWatch(watching, s, []*swarm.Torrent{handle})
 	defer w.wait.Wait()
@@ -157,12 +161,15 @@ func (f *fetchFlags) wait(ctx context.Context, s *session, handle *swarm.Torrent
 	case info != nil && (!whole || info.Layout().HashesKnown()):
 		return info, nil
 	case timedOut:
-		why := fmt.Errorf("after %s: %s", formatDuration(time.Duration(f.timeout)), s.verdictOf(handle))
+		why := fmt.Errorf("after %s: %s", formatDuration(time.Duration(f.timeout)),
+			s.verdictOf(handle))
 		if info != nil {
-			why = fmt.Errorf("after %s: no peer had the piece layers, without which a v2 torrent is not whole",
+			why = fmt.Errorf("after %s: no peer had the piece layers, without which a v2 "+
+				"torrent is not whole",
 				formatDuration(time.Duration(f.timeout)))
 		}
-		return nil, failWithHint(exitNoPeers, handle.Hash().Short(), why, "again, with a longer --timeout")
+		return nil, failWithHint(exitNoPeers, handle.Hash().Short(), why,
+			"again, with a longer --timeout")
 	case handle.Err() != nil:
 		return nil, torrentFailure(handle, handle.Err())
 	case ctx.Err() != nil:

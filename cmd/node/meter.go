@@ -66,7 +66,8 @@ func statusLine(all []status, dht dhtView, age time.Duration) line {
 	}
 	if sum.total > 0 {
 		l.share = sum.share()
-		l.parts = append(l.parts, part{text: formatPercent(sum.have, sum.total), rank: rankPercent, paint: bold})
+		l.parts = append(l.parts, part{text: formatPercent(sum.have, sum.total), rank: rankPercent,
+			paint: bold})
 		l.addTight(rankSize, formatOf(sum.have, sum.total), "")
 	}
 	l.addRates(&sum)
@@ -126,7 +127,8 @@ func (s *status) line(dht dhtView, age time.Duration) line {
 	case stateFaulty:
 		l.add(rankName, short)
 		l.addShare(s)
-		l.parts = append(l.parts, part{text: "waiting for the disk: " + s.fault, rank: rankETA, paint: red})
+		l.parts = append(l.parts, part{text: "waiting for the disk: " + s.fault, rank: rankETA,
+			paint: red})
 	default:
 		l.add(rankName, short)
 		l.addShare(s)
@@ -175,7 +177,8 @@ func (s *status) eta() (time.Duration, bool) {
 func (s *status) event() progressEvent {
 	e := progressEvent{
 		Torrent: s.hash, State: s.state, Have: s.have, Total: s.total, Down: s.down, Up: s.up,
-		Downloaded: s.received, Uploaded: s.sent, Wasted: s.wasted, Connected: s.connected, Found: s.found,
+		Downloaded: s.received, Uploaded: s.sent, Wasted: s.wasted, Connected: s.connected,
+		Found: s.found,
 	}
 	if left, ok := s.eta(); ok {
 		seconds := int64(left / time.Second)

@@ -7,12 +7,14 @@ import (
 	"time"
 )
 
-const hashA, hashB = "a1b2c3d4e5f60718293a4b5c6d7e8f9001122334", "ffeeddcc00112233445566778899aabbccddeeff"
+const hashA, hashB = "a1b2c3d4e5f60718293a4b5c6d7e8f9001122334",
+	"ffeeddcc00112233445566778899aabbccddeeff"
 
 func TestStatusLine(t *testing.T) {
 	const mib = 1 << 20
 	of := func(nodes int) dhtView { return dhtView{on: true, nodes: nodes} }
-	download := status{hash: hashA, state: "downloading", have: 1239 * mib, total: 2867 * mib, down: 12*mib + mib/3, up: mib, connected: 12, found: 48}
+	download := status{hash: hashA, state: "downloading", have: 1239 * mib, total: 2867 * mib,
+		down: 12*mib + mib/3, up: mib, connected: 12, found: 48}
 	for _, c := range []struct {
 		name string
 		all  []status
@@ -29,20 +31,29 @@ func TestStatusLine(t *testing.T) {
 			"a1b2c3d4 metadata  peers 0 found, 0 connected  18s"},
 		{"checking", []status{{hash: hashA, state: "checking", have: mib, total: 4 * mib}}, of(1),
 			"a1b2c3d4 checking 25.0% 1.00/4.00 MiB"},
-		{"seeding", []status{{hash: hashA, state: "seeding", have: mib, total: mib, up: 2 * mib, sent: 3 * mib, connected: 3, found: 12}}, of(1),
+		{"seeding", []status{{hash: hashA, state: "seeding", have: mib, total: mib, up: 2 * mib,
+			sent: 3 * mib, connected: 3, found: 12}}, of(1),
 			"a1b2c3d4 seeding 1.00 MiB  up 2.00 MiB/s  sent 3.00 MiB  peers 3/12  dht 1 node"},
-		{"seeding, nobody answers", []status{{hash: hashA, state: "seeding", have: mib, total: mib}}, dhtView{on: true, silent: true},
+		{"seeding, nobody answers", []status{{hash: hashA, state: "seeding", have: mib,
+			total: mib}}, dhtView{on: true, silent: true},
 			"a1b2c3d4 seeding 1.00 MiB  up 0 B/s  sent 0 B  peers 0/0  dht no answer"},
-		{"all seeding", []status{{hash: hashA, state: "seeding", have: mib, total: mib}, {hash: hashB, state: "seeding", have: mib, total: mib}}, of(9),
-			"2 torrents, 2 done  100.0% 2.00/2.00 MiB  down 0 B/s  up 0 B/s  peers 0/0  dht 9 nodes"},
-		{"faulty", []status{{hash: hashA, state: "faulty", have: mib, total: 4 * mib, fault: "no space left on device"}}, of(1),
+		{"all seeding", []status{{hash: hashA, state: "seeding", have: mib, total: mib},
+			{hash: hashB, state: "seeding", have: mib, total: mib}}, of(9),
+			"2 torrents, 2 done  100.0% 2.00/2.00 MiB  down 0 B/s  up 0 B/s  peers 0/0  dht " +
+				"9 nodes"},
+		{"faulty", []status{{hash: hashA, state: "faulty", have: mib, total: 4 * mib,
+			fault: "no space left on device"}}, of(1),
 			"a1b2c3d4 25.0% 1.00/4.00 MiB  waiting for the disk: no space left on device"},
 		{"hashing", []status{{state: "hashing", have: mib, total: 4 * mib, down: mib}}, dhtView{},
 			"hashing 25.0% 1.00/4.00 MiB  1.00 MiB/s  eta 3s"},
-		{"several", []status{download, {hash: hashB, state: "seeding", have: mib, total: mib, connected: 1, found: 2}}, of(5),
-			"2 torrents, 1 done  43.2% 1.21/2.80 GiB  down 12.3 MiB/s  up 1.00 MiB/s  peers 13/50  eta 2m12s"},
-		{"several, one unknown", []status{download, {hash: hashB, state: "metadata", found: 2}}, of(5),
-			"2 torrents, 0 done, 1 without metadata  dht 5 nodes  43.2% 1.21/2.80 GiB  down 12.3 MiB/s  up 1.00 MiB/s  peers 12/50"},
+		{"several", []status{download, {hash: hashB, state: "seeding", have: mib, total: mib,
+			connected: 1, found: 2}}, of(5),
+			"2 torrents, 1 done  43.2% 1.21/2.80 GiB  down 12.3 MiB/s  up 1.00 MiB/s  peers " +
+				"13/50  eta 2m12s"},
+		{"several, one unknown", []status{download, {hash: hashB, state: "metadata", found: 2}},
+			of(5),
+			"2 torrents, 0 done, 1 without metadata  dht 5 nodes  43.2% 1.21/2.80 GiB  down " +
+				"12.3 MiB/s  up 1.00 MiB/s  peers 12/50"},
 	} {
 		if got := statusLine(c.all, c.dht, 18*time.Second).String(); got != c.want {
 			t.Errorf("%s:\ngot  %s\nwant %s", c.name, got, c.want)
@@ -68,7 +79,8 @@ func TestMeterSparse(t *testing.T) {
 	var got []int
 	show := func(second int, state string, have int64) {
 		stderr.Reset()
-		m.update(start.Add(time.Duration(second)*time.Second), []status{{hash: hashA, state: state, have: have, total: 1000}}, dhtView{})
+		m.update(start.Add(time.Duration(second)*time.Second),
+			[]status{{hash: hashA, state: state, have: have, total: 1000}}, dhtView{})
 		if n := strings.Count(stderr.String(), "\n"); n > 1 {
 			t.Fatalf("%d lines at once", n)
 		} else if n == 1 {
@@ -110,7 +122,8 @@ func TestMeterEvents(t *testing.T) {
 		if second >= 16 {
 			have = 1
 		}
-		m.update(start.Add(time.Duration(second)*time.Second), []status{{hash: hashA, state: "downloading", have: have, total: 10}}, dhtView{})
+		m.update(start.Add(time.Duration(second)*time.Second),
+			[]status{{hash: hashA, state: "downloading", have: have, total: 10}}, dhtView{})
 	}
 	if n := strings.Count(stdout.String(), "\n"); n != 3 { // at 1, 11 and 16
 		t.Errorf("%d events, want 3:\n%s", n, stdout)
@@ -124,7 +137,8 @@ func TestMeterEvents(t *testing.T) {
 // whatever the last took.
 func TestRestAfter(t *testing.T) {
 	for took, want := range map[time.Duration]time.Duration{
-		0: 0, 5 * time.Millisecond: time.Second, 49 * time.Millisecond: 9800 * time.Millisecond, time.Minute: 10 * time.Second,
+		0: 0, 5 * time.Millisecond: time.Second, 49 * time.Millisecond: 9800 * time.Millisecond,
+		time.Minute: 10 * time.Second,
 	} {
 		if got := restAfter(took); got != want {
 			t.Errorf("after %v: %v, want %v", took, got, want)

@@ -22,7 +22,9 @@ import (
 type metricsFlags struct{ addr metricsValue }
 
 func (f *metricsFlags) register(fs *pflag.FlagSet) {
-	fs.Var(&f.addr, "metrics", "serve numbers in the text format of Prometheus, at /metrics of [HOST]:PORT (host: this machine alone)")
+	fs.Var(&f.addr, "metrics",
+		"serve numbers in the text format of Prometheus, at /metrics of [HOST]:PORT (host: this "+
+			"machine alone)")
 }
 
 // A metricsValue is a flag of an address for TCP; not valid if not given.
@@ -124,24 +126,31 @@ func dhtMetrics(st dht.Stats) []metric {
 	return []metric{
 		{"swarmnode_dht_contacts", "Contacts in the routing table.", uint64(st.Contacts[0]), v4},
 		{"swarmnode_dht_contacts", "", uint64(st.Contacts[1]), v6},
-		{"swarmnode_dht_contacts_good", "Contacts heard of within 15 minutes.", uint64(st.Good[0]), v4},
+		{"swarmnode_dht_contacts_good", "Contacts heard of within 15 minutes.", uint64(st.Good[0]),
+			v4},
 		{"swarmnode_dht_contacts_good", "", uint64(st.Good[1]), v6},
 		{"swarmnode_dht_joined", "1 once the node has found its place.", joined, ""},
-		{"swarmnode_dht_hashes", "Info-hashes with peers, stored for others.", uint64(st.Hashes), ""},
+		{"swarmnode_dht_hashes", "Info-hashes with peers, stored for others.", uint64(st.Hashes),
+			""},
 		{"swarmnode_dht_items", "Items stored for others.", uint64(st.Items), ""},
-		{"swarmnode_dht_queries_waiting", "Queries that wait for an answer.", uint64(st.Queries), ""},
+		{"swarmnode_dht_queries_waiting", "Queries that wait for an answer.", uint64(st.Queries),
+			""},
 		{"swarmnode_dht_packets_received_total", "Packets received.", st.PacketsIn, ""},
 		{"swarmnode_dht_packets_sent_total", "Packets sent.", st.PacketsOut, ""},
 		{"swarmnode_dht_bytes_sent_total", "Bytes sent.", st.BytesOut, ""},
-		{"swarmnode_dht_queries_answered_total", "Queries of others that were answered.", st.QueriesIn, ""},
+		{"swarmnode_dht_queries_answered_total", "Queries of others that were answered.",
+			st.QueriesIn, ""},
 		{"swarmnode_dht_queries_sent_total", "Queries sent.", st.QueriesOut, ""},
-		{"swarmnode_dht_queries_timed_out_total", "Queries sent that had no answer.", st.TimedOut, ""},
+		{"swarmnode_dht_queries_timed_out_total", "Queries sent that had no answer.", st.TimedOut,
+			""},
 		{"swarmnode_dht_lookups_total", "Walks through the DHT.", st.Lookups, ""},
-		{"swarmnode_dht_packets_refused_total", "Packets that were not obeyed.", st.Malformed, `reason="malformed"`},
+		{"swarmnode_dht_packets_refused_total", "Packets that were not obeyed.", st.Malformed,
+			`reason="malformed"`},
 		{"swarmnode_dht_packets_refused_total", "", st.Unsolicited, `reason="unsolicited"`},
 		{"swarmnode_dht_packets_refused_total", "", st.Limited, `reason="limited"`},
 		{"swarmnode_dht_packets_refused_total", "", st.Dropped, `reason="dropped"`},
-		{"swarmnode_dht_packets_throttled_total", "Packets not sent for want of budget.", st.Throttled, ""},
+		{"swarmnode_dht_packets_throttled_total", "Packets not sent for want of budget.",
+			st.Throttled, ""},
 	}
 }
 
@@ -157,7 +166,8 @@ func trackerMetrics(st tracker.ServerStats) []metric {
 		{"swarmnode_tracker_scrapes_total", "", st.ScrapesUDP, udp},
 		{"swarmnode_tracker_connects_total", "Connection ids given out.", st.Connects, ""},
 		{"swarmnode_tracker_refused_total", "Requests that made no sense.", st.Refused, ""},
-		{"swarmnode_tracker_limited_total", "Requests and connections of sources that had too many.", st.Limited, ""},
+		{"swarmnode_tracker_limited_total",
+			"Requests and connections of sources that had too many.", st.Limited, ""},
 		{"swarmnode_tracker_peers_evicted_total", "Peers that had to make room.", st.Evicted, ""},
 		{"swarmnode_tracker_peers_expired_total", "Peers that did not come back.", st.Expired, ""},
 	}

@@ -19,7 +19,8 @@ import (
 // backslash, with marks that turn text around, or of more than 240 bytes, and the
 // node for those with DEL or other control characters beyond ASCII.
 var sameNames = []string{
-	"What?.bin", "a:b", "con", "aux.txt", "dot.", "blank ", " lead", "\u00e9", "e\u0301", `"q"`, "*", "<", ">", "|",
+	"What?.bin", "a:b", "con", "aux.txt", "dot.", "blank ", " lead", "\u00e9", "e\u0301", `"q"`,
+	"*", "<", ">", "|",
 	"tab\tx", "C:/x", "d?/in.", strings.Repeat("n", 236) + ".bin",
 }
 
@@ -42,7 +43,8 @@ func TestLibtorrentSeedsOddNames(t *testing.T) {
 		writeContent(t, filepath.Join(base, "made", "t?", name), 20_000+i)
 	}
 	file := filepath.Join(base, "t.torrent")
-	create := exec.Command(binary, "create", "--v1", "--piece-length", "16K", "-o", file, filepath.Join(base, "made", "t?"))
+	create := exec.Command(binary, "create", "--v1", "--piece-length", "16K", "-o", file,
+		filepath.Join(base, "made", "t?"))
 	if out, err := create.CombinedOutput(); err != nil {
 		t.Fatalf("%v: %s", err, out)
 	}
@@ -50,17 +52,20 @@ func TestLibtorrentSeedsOddNames(t *testing.T) {
 	node := func(args ...string) (*nodeproc.Node, netip.AddrPort) {
 		number++
 		at := netip.AddrPortFrom(host(90, number), 7000)
-		return (&interop{binary: binary}).startNode(t, at.Addr(), at.Port(), "add", append(args, "--no-dht", "--no-lsd", file)...), at
+		return (&interop{binary: binary}).startNode(t, at.Addr(), at.Port(), "add",
+			append(args, "--no-dht", "--no-lsd", file)...), at
 	}
 	libtorrent := func() (*realclient.Client, netip.AddrPort) {
 		number++
 		at := netip.AddrPortFrom(host(90, number), 7000)
-		return realclient.Start(t, realclient.Libtorrent, realclient.Options{IP: at.Addr(), Port: at.Port()}), at
+		return realclient.Start(t, realclient.Libtorrent,
+			realclient.Options{IP: at.Addr(), Port: at.Port()}), at
 	}
 	fetched := func(dir string) {
 		t.Helper()
 		for _, name := range sameNames {
-			sameContent(t, filepath.Join(base, "made", "t?", name), filepath.Join(dir, "t?", strings.ReplaceAll(name, "\t", "_")))
+			sameContent(t, filepath.Join(base, "made", "t?", name),
+				filepath.Join(dir, "t?", strings.ReplaceAll(name, "\t", "_")))
 		}
 	}
 

@@ -65,7 +65,8 @@ func TestEveryKindOfName(t *testing.T) {
 			}
 			before := foldersAndFiles(t, dir)
 			kind := []string{"--v1", "--v2", "--hybrid"}[i%3]
-			if code, _, stderr := runNode(t, dir, "create", kind, "-o", "t.torrent", "t"); code != 0 {
+			if code, _, stderr := runNode(t, dir, "create", kind, "-o", "t.torrent",
+				"t"); code != 0 {
 				t.Fatalf("create: exit code %d: %s", code, stderr)
 			}
 			native := tt.native
@@ -74,7 +75,8 @@ func TestEveryKindOfName(t *testing.T) {
 			}
 			checkVerify(t, dir, ".", native, tt.names[0])
 
-			seed, err := nodeproc.Start("node", t.TempDir(), "add", "--seed", "--no-dht", "--no-lsd", "--listen", "127.0.0.1:0",
+			seed, err := nodeproc.Start("node", t.TempDir(), "add", "--seed", "--no-dht",
+				"--no-lsd", "--listen", "127.0.0.1:0",
 				"--dir", dir, filepath.Join(dir, "t.torrent"))
 			if err != nil {
 				t.Fatal(err)
@@ -89,23 +91,27 @@ func TestEveryKindOfName(t *testing.T) {
 			}
 			for _, more := range [][]string{nil, {"--portable-names"}} {
 				out := "out" + strings.Join(more, "")
-				args := append([]string{"add", "--no-dht", "--no-lsd", "--ephemeral", "--listen", "127.0.0.1:0",
+				args := append([]string{"add", "--no-dht", "--no-lsd", "--ephemeral", "--listen",
+					"127.0.0.1:0",
 					"--peer", addr.String(), "--timeout", "100s", "--dir", out}, more...)
 				if code, _, stderr := runNode(t, dir, append(args, "t.torrent")...); code != 0 {
 					t.Fatalf("add: exit code %d: %s", code, stderr)
 				}
 				if more == nil {
-					if got, err := os.ReadFile(filepath.Join(dir, out, "t", native)); err != nil || string(got) != "this is "+tt.names[0] {
+					if got, err := os.ReadFile(filepath.Join(dir, out, "t", native)); err != nil ||
+						string(got) != "this is "+tt.names[0] {
 						t.Errorf("fetched %q, %v", got, err)
 					}
 					checkVerify(t, dir, out, native, native)
-				} else if code, stdout, _ := runNode(t, dir, "verify", "t.torrent", out); code != 0 {
+				} else if code, stdout, _ := runNode(t, dir, "verify", "t.torrent",
+					out); code != 0 {
 					t.Errorf("verify of portable names: %s", stdout)
 				}
 			}
 			seed.Stop()
 			after := slices.DeleteFunc(foldersAndFiles(t, dir), func(name string) bool {
-				return name == "t.torrent" || strings.HasPrefix(name, "out") || strings.HasPrefix(name, "state")
+				return name == "t.torrent" || strings.HasPrefix(name, "out") ||
+					strings.HasPrefix(name, "state")
 			})
 			if !slices.Equal(before, after) {
 				t.Errorf("there are %q, there were %q", after, before)

@@ -120,7 +120,8 @@ func TestPeersOnlyOnTheWire(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	group, err := net.ListenMulticastUDP("udp4", lan, &net.UDPAddr{IP: net.IPv4(239, 192, 152, 143), Port: 6771})
+	group, err := net.ListenMulticastUDP("udp4", lan,
+		&net.UDPAddr{IP: net.IPv4(239, 192, 152, 143), Port: 6771})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -142,7 +143,9 @@ func TestPeersOnlyOnTheWire(t *testing.T) {
 	only := fetch("--peers-only")
 	// What the other ways do, they do in the first second: LSD gathers for 20 ms,
 	// the DHT node joins at once.
-	if _, err := only.WaitFor(ctx, "progress", func(e nodeproc.Event) bool { return e.Event == "progress" && e.Have > 0 }); err != nil {
+	if _, err := only.WaitFor(ctx, "progress", func(e nodeproc.Event) bool {
+		return e.Event == "progress" && e.Have > 0
+	}); err != nil {
 		t.Fatal(err)
 	}
 	only.Stop()

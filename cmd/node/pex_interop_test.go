@@ -44,7 +44,8 @@ func TestPEXWithClients(t *testing.T) {
 	if testing.Short() {
 		t.Skip("starts many clients")
 	}
-	binary, inside := nodeInNamespace(t, realclient.Libtorrent, realclient.Transmission, realclient.Aria2)
+	binary, inside := nodeInNamespace(t, realclient.Libtorrent, realclient.Transmission,
+		realclient.Aria2)
 	if !inside {
 		return
 	}
@@ -111,7 +112,8 @@ type pexHosts struct {
 
 // start has a client at an address take part, which knows of one peer at most and
 // has limits if it is slow.
-func (s *pexHosts) start(kind realclient.Kind, at, knows netip.AddrPort, dir string, slow bool) pexHosted {
+func (s *pexHosts) start(kind realclient.Kind, at, knows netip.AddrPort, dir string,
+	slow bool) pexHosted {
 	t := s.t
 	t.Helper()
 	announce := ""
@@ -144,7 +146,9 @@ func (s *pexHosts) start(kind realclient.Kind, at, knows netip.AddrPort, dir str
 		p := n.startNode(t, at.Addr(), at.Port(), "add", append(args, file)...)
 		h := pexHosted{
 			begun: func() {
-				_, err := p.WaitFor(s.ctx, "something", func(e nodeproc.Event) bool { return e.Event == "progress" && e.Have > 0 })
+				_, err := p.WaitFor(s.ctx, "something", func(e nodeproc.Event) bool {
+					return e.Event == "progress" && e.Have > 0
+				})
 				if err != nil {
 					t.Fatal(err)
 				}
@@ -155,7 +159,9 @@ func (s *pexHosts) start(kind realclient.Kind, at, knows netip.AddrPort, dir str
 				}
 			},
 			gave: func(bytes int64) {
-				_, err := p.WaitFor(s.ctx, "what was given", func(e nodeproc.Event) bool { return e.Uploaded >= bytes })
+				_, err := p.WaitFor(s.ctx, "what was given", func(e nodeproc.Event) bool {
+					return e.Uploaded >= bytes
+				})
 				if err != nil {
 					t.Errorf("%v: the content is not from the seed: %v", at, err)
 				}
@@ -216,9 +222,11 @@ func pexSettings(kind realclient.Kind, slow bool) map[string]any {
 		for name, value := range map[realclient.Kind]map[string]any{
 			realclient.Libtorrent: {"download_rate_limit": 10_000, "upload_rate_limit": 1_000},
 			realclient.Transmission: {
-				"speed-limit-down-enabled": true, "speed-limit-down": 10, "speed-limit-up-enabled": true, "speed-limit-up": 1,
+				"speed-limit-down-enabled": true, "speed-limit-down": 10,
+				"speed-limit-up-enabled": true, "speed-limit-up": 1,
 			},
-			realclient.Aria2: {"max-overall-download-limit": "10K", "max-overall-upload-limit": "1K"},
+			realclient.Aria2: {"max-overall-download-limit": "10K",
+				"max-overall-upload-limit": "1K"},
 		}[kind] {
 			s[name] = value
 		}

@@ -45,7 +45,8 @@ type wiretap struct {
 type sightings struct{ dht, lsd, pex int }
 
 func (s sightings) String() string {
-	return fmt.Sprintf("%d datagrams of the DHT, %d local searches, %d offers of peer exchange", s.dht, s.lsd, s.pex)
+	return fmt.Sprintf("%d datagrams of the DHT, %d local searches, %d offers of peer exchange",
+		s.dht, s.lsd, s.pex)
 }
 
 // tap starts to read every packet.
@@ -57,7 +58,8 @@ func tap(t *testing.T) *wiretap {
 		t.Skipf("no packets can be read here: %v", err)
 	}
 	timeout := syscall.Timeval{Usec: 100_000}
-	if err := syscall.SetsockoptTimeval(socket, syscall.SOL_SOCKET, syscall.SO_RCVTIMEO, &timeout); err != nil {
+	if err := syscall.SetsockoptTimeval(socket, syscall.SOL_SOCKET, syscall.SO_RCVTIMEO,
+		&timeout); err != nil {
 		t.Fatal(err)
 	}
 	w := &wiretap{socket: socket, watch: map[string]byte{}, seen: map[byte]*sightings{}}
@@ -97,7 +99,8 @@ func (w *wiretap) packet(p []byte) {
 		data := p[header+8:]
 		for hash, g := range w.watch {
 			switch raw, _ := hex.DecodeString(hash); {
-			case bytes.HasPrefix(data, []byte("BT-SEARCH")) && strings.Contains(strings.ToLower(string(data)), hash):
+			case bytes.HasPrefix(data, []byte("BT-SEARCH")) &&
+				strings.Contains(strings.ToLower(string(data)), hash):
 				w.seen[g].lsd++
 			case bytes.HasPrefix(data, []byte("d")) && bytes.Contains(data, raw):
 				w.seen[g].dht++
@@ -160,10 +163,11 @@ func TestPrivateOnTheWire(t *testing.T) {
 		}
 		group++
 		p.n, p.w, p.group = n, w, group
-		t.Run(fmt.Sprintf("%s beside %s, private %v", p.how, p.kind, p.private), func(t *testing.T) {
-			t.Parallel()
-			p.run(t, ctx)
-		})
+		t.Run(fmt.Sprintf("%s beside %s, private %v", p.how, p.kind, p.private),
+			func(t *testing.T) {
+				t.Parallel()
+				p.run(t, ctx)
+			})
 	}
 }
 
@@ -194,8 +198,10 @@ type privateCase struct {
 // run brings the command and the client together by a tracker of their own, and
 // watches the wire.
 func (p *privateCase) run(t *testing.T, ctx context.Context) {
-	ours, theirs := netip.AddrPortFrom(host(p.group, 1), 7000), netip.AddrPortFrom(host(p.group, 2), 7001)
-	for _, a := range []netip.AddrPort{ours, theirs} { // we search where we have an address of our own
+	ours, theirs := netip.AddrPortFrom(host(p.group, 1), 7000),
+		netip.AddrPortFrom(host(p.group, 2), 7001)
+	// we search where we have an address of our own
+	for _, a := range []netip.AddrPort{ours, theirs} {
 		ip(t, "addr", "add", a.Addr().String()+"/32", "dev", "lo")
 	}
 	dir, out := t.TempDir(), t.TempDir()
@@ -231,9 +237,11 @@ func (p *privateCase) run(t *testing.T, ctx context.Context) {
 
 // other starts the client's side; the function that it returns waits until it has
 // all.
-func (p *privateCase) other(t *testing.T, ctx context.Context, at netip.AddrPort, file, dir string) (wait func()) {
+func (p *privateCase) other(t *testing.T, ctx context.Context, at netip.AddrPort, file,
+	dir string) (wait func()) {
 	if p.kind == nodeKind {
-		p.n.startNode(t, at.Addr(), at.Port(), "add", "--encryption", "off", "--seed", "--dir", dir, file)
+		p.n.startNode(t, at.Addr(), at.Port(), "add", "--encryption", "off", "--seed", "--dir",
+			dir, file)
 		return nil
 	}
 	settings := map[string]any{"enable_lsd": true, "in_enc_policy": 2, "out_enc_policy": 2}
@@ -255,18 +263,21 @@ func (p *privateCase) other(t *testing.T, ctx context.Context, at netip.AddrPort
 
 // torrent makes the .torrent file for one side, whose tracker names the other, and
 // tells the info-hash.
-func (p *privateCase) torrent(t *testing.T, dir string, at netip.Addr, names netip.AddrPort) (file, hash string) {
+func (p *privateCase) torrent(t *testing.T, dir string, at netip.Addr,
+	names netip.AddrPort) (file, hash string) {
 	tracker, err := realclient.NewTracker(at, names)
 	if err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(tracker.Close)
 	file = filepath.Join(t.TempDir(), "file.torrent")
-	args := []string{"create", "--v1", "--no-date", "--piece-length", "64K", "--tracker", tracker.URL, "-o", file}
+	args := []string{"create", "--v1", "--no-date", "--piece-length", "64K", "--tracker",
+		tracker.URL, "-o", file}
 	if p.private {
 		args = append(args, "--private")
 	}
-	if o, err := exec.Command(p.n.binary, append(args, filepath.Join(dir, "content.bin"))...).CombinedOutput(); err != nil {
+	if o, err := exec.Command(p.n.binary, append(args,
+		filepath.Join(dir, "content.bin"))...).CombinedOutput(); err != nil {
 		t.Fatalf("%v: %s", err, o)
 	}
 	magnet, err := exec.Command(p.n.binary, "magnet", file).Output()
@@ -278,7 +289,8 @@ func (p *privateCase) torrent(t *testing.T, dir string, at netip.Addr, names net
 }
 
 // command starts the command's side; fetched is where the content is to arrive.
-func (p *privateCase) command(t *testing.T, ctx context.Context, at netip.AddrPort, file, dir, out string) (node *nodeproc.Node, fetched string) {
+func (p *privateCase) command(t *testing.T, ctx context.Context, at netip.AddrPort, file,
+	dir, out string) (node *nodeproc.Node, fetched string) {
 	args := []string{"--encryption", "off", "--seed", "--dir"}
 	switch p.how {
 	case nodeSeeds:
@@ -306,7 +318,8 @@ func (p *privateCase) judge(t *testing.T, known, all sightings) {
 		}
 	case p.how == nodeFetchesMagnet:
 		// What was under way at that moment may still go out.
-		if more := (sightings{all.dht - known.dht, all.lsd - known.lsd, 0}); more.dht > privateLate || more.lsd > 0 {
+		if more := (sightings{all.dht - known.dht, all.lsd - known.lsd,
+			0}); more.dht > privateLate || more.lsd > 0 {
 			t.Errorf("after the metadata was known: %v", more)
 		}
 	case all != sightings{}:

@@ -63,7 +63,8 @@ func TestInstallBesideNodeJS(t *testing.T) {
 		if err := os.MkdirAll(filepath.Dir(path), 0o777); err != nil {
 			t.Fatal(err)
 		}
-		if err := os.WriteFile(path, fmt.Appendf(nil, "#!/bin/sh\necho '%s'\n", version), 0o777); err != nil {
+		if err := os.WriteFile(path, fmt.Appendf(nil, "#!/bin/sh\necho '%s'\n", version),
+			0o777); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -87,10 +88,14 @@ func TestInstallBesideNodeJS(t *testing.T) {
 		want               string // "" is nothing
 		fails              bool
 	}{
-		{"own js", "own", "node", "warning: own/node stands before js/node in PATH, which is Node.js", false},
-		{"js own", "own", "node", "warning: js/node stands before own/node in PATH, and is Node.js", false},
-		{"js", "own", "node", "warning: js/node stands before own/node in PATH, and is Node.js", false},
-		{"own other late", "own", "node", "warning: own/node stands before late/node in PATH, which is Node.js", false},
+		{"own js", "own", "node",
+			"warning: own/node stands before js/node in PATH, which is Node.js", false},
+		{"js own", "own", "node", "warning: js/node stands before own/node in PATH, and is Node.js",
+			false},
+		{"js", "own", "node", "warning: js/node stands before own/node in PATH, and is Node.js",
+			false},
+		{"own other late", "own", "node",
+			"warning: own/node stands before late/node in PATH, which is Node.js", false},
 		{"own js", "own", "swarmnode", "", false},
 		{"own other", "own", "node", "", false},
 		{"js other", "js", "node", "js/node is Node.js and is not replaced", true},
@@ -102,7 +107,8 @@ func TestInstallBesideNodeJS(t *testing.T) {
 		for _, dir := range strings.Fields(tt.path) {
 			path = append(path, filepath.Join(base, dir))
 		}
-		cmd.Env = append(os.Environ(), "PATH="+strings.Join(append(path, filepath.Join(base, "tools")), ":"))
+		cmd.Env = append(os.Environ(),
+			"PATH="+strings.Join(append(path, filepath.Join(base, "tools")), ":"))
 		out, err := cmd.CombinedOutput()
 		got := strings.ReplaceAll(string(out), base+"/", "")
 		want := tt.want
@@ -110,7 +116,8 @@ func TestInstallBesideNodeJS(t *testing.T) {
 			want += " (try: make install BIN=swarmnode)\n"
 		}
 		if got != want || (err != nil) != tt.fails {
-			t.Errorf("%q into %s as %s: %v\ngot  %q\nwant %q", tt.path, tt.folder, tt.name, err, got, want)
+			t.Errorf("%q into %s as %s: %v\ngot  %q\nwant %q", tt.path, tt.folder, tt.name, err,
+				got, want)
 		}
 	}
 }
@@ -124,7 +131,8 @@ func TestMessagesHaveTheOwnName(t *testing.T) {
 	}
 	own := regexp.MustCompile(`\bnode (` + strings.Join(names, "|") + `)\b`)
 	said := map[string]bool{
-		"warn": true, "note": true, "say": true, "fail": true, "failWithHint": true, "New": true, "Errorf": true,
+		"warn": true, "note": true, "say": true, "fail": true, "failWithHint": true, "New": true,
+		"Errorf": true,
 	}
 	files, err := filepath.Glob("*.go")
 	if err != nil {

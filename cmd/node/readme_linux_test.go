@@ -52,7 +52,8 @@ func TestREADMESession(t *testing.T) {
 		t.Fatalf("the README has no session that begins with node bootstrap: %q", session)
 	}
 	dir := t.TempDir()
-	env := []string{"NO_COLOR=1", "HOME=" + dir, "XDG_STATE_HOME=" + filepath.Join(dir, "state"), "PWD=" + dir}
+	env := []string{"NO_COLOR=1", "HOME=" + dir, "XDG_STATE_HOME=" + filepath.Join(dir, "state"),
+		"PWD=" + dir}
 	took := regexp.MustCompile(`in \d\S*$`)
 	bound := "" // what the first node listens on in place of port
 	for _, shown := range session {

@@ -29,12 +29,15 @@ var readOnlyDisks = []readOnlyDisk{
 		}
 		script := ""
 		for _, dir := range dirs {
-			script += "mount --bind '" + dir + "' '" + dir + "' && mount -o remount,ro,bind '" + dir + "' && "
+			script += "mount --bind '" + dir + "' '" + dir + "' && mount -o remount,ro,bind '" +
+				dir + "' && "
 		}
-		if out, err := exec.Command("unshare", private, "sh", "-c", script+"true").CombinedOutput(); err != nil {
+		if out, err := exec.Command("unshare", private, "sh", "-c",
+			script+"true").CombinedOutput(); err != nil {
 			t.Skipf("no mounts of our own: %v: %s", err, out)
 		}
-		return exec.Command("unshare", append([]string{private, "sh", "-c", script + `exec "$@"`, "sh"}, args...)...)
+		return exec.Command("unshare", append([]string{private, "sh", "-c", script + `exec "$@"`,
+			"sh"}, args...)...)
 	}},
 	{"permissions", func(t *testing.T, dirs, args []string) *exec.Cmd {
 		for _, dir := range dirs {
@@ -46,7 +49,8 @@ var readOnlyDisks = []readOnlyDisk{
 		cmd := exec.Command(args[0], args[1:]...)
 		if os.Geteuid() == 0 {
 			const nobody = 65534
-			cmd.SysProcAttr = &syscall.SysProcAttr{Credential: &syscall.Credential{Uid: nobody, Gid: nobody}}
+			cmd.SysProcAttr = &syscall.SysProcAttr{Credential: &syscall.Credential{Uid: nobody,
+				Gid: nobody}}
 		}
 		return cmd
 	}},
@@ -67,9 +71,14 @@ func TestReadOnlyContent(t *testing.T) {
 		}{
 			{"complete", false, nil, 0},
 			{"complete, and the state, too", true, nil, 0},
-			{"a file is damaged", false, func(x string) error { return os.WriteFile(x+"/sub/b", []byte("other"), 0o644) }, 7},
-			{"a file is missing", false, func(x string) error { return os.Remove(x + "/sub/b") }, 7},
-			{"an empty file is missing", false, func(x string) error { return os.Remove(x + "/empty") }, 7},
+			{"a file is damaged", false, func(x string) error {
+				return os.WriteFile(x+"/sub/b", []byte("other"), 0o644)
+			}, 7},
+			{"a file is missing", false, func(x string) error { return os.Remove(x + "/sub/b") },
+				7},
+			{"an empty file is missing", false, func(x string) error {
+				return os.Remove(x + "/empty")
+			}, 7},
 			{"all is missing", false, os.RemoveAll, 7},
 		} {
 			t.Run(disk.name+" "+tt.name, func(t *testing.T) {
@@ -77,14 +86,18 @@ func TestReadOnlyContent(t *testing.T) {
 				openUp(t, base)
 				content, state := filepath.Join(base, "content"), filepath.Join(base, "state")
 				x := filepath.Join(content, "x")
-				err := errors.Join(os.MkdirAll(x+"/sub", 0o755), os.MkdirAll(state, 0o755), os.Chmod(state, 0o777),
-					os.WriteFile(x+"/a", make([]byte, 70_000), 0o444), os.WriteFile(x+"/empty", nil, 0o444),
-					os.WriteFile(x+"/sub/b", []byte("bytes"), 0o644), os.WriteFile(content+"/other", nil, 0o444))
+				err := errors.Join(os.MkdirAll(x+"/sub", 0o755), os.MkdirAll(state, 0o755),
+					os.Chmod(state, 0o777),
+					os.WriteFile(x+"/a", make([]byte, 70_000), 0o444),
+					os.WriteFile(x+"/empty", nil, 0o444),
+					os.WriteFile(x+"/sub/b", []byte("bytes"), 0o644),
+					os.WriteFile(content+"/other", nil, 0o444))
 				if err != nil {
 					t.Fatal(err)
 				}
 				torrent := filepath.Join(base, "x.torrent")
-				if out, err := exec.Command(binary, "create", "-o", torrent, x).CombinedOutput(); err != nil {
+				if out, err := exec.Command(binary, "create", "-o", torrent,
+					x).CombinedOutput(); err != nil {
 					t.Fatalf("%v: %s", err, out)
 				}
 				if tt.change != nil {
@@ -101,7 +114,8 @@ func TestReadOnlyContent(t *testing.T) {
 				}
 				before := listing(t, content)
 				var stdout, stderr strings.Builder
-				cmd := disk.command(t, locked, []string{binary, "add", "--no-dht", "--no-lsd", "--listen", "127.0.0.1:0",
+				cmd := disk.command(t, locked, []string{binary, "add", "--no-dht", "--no-lsd",
+					"--listen", "127.0.0.1:0",
 					"--timeout", "1m", "--state-dir", state, "--dir", content, torrent})
 				cmd.Stdout, cmd.Stderr, cmd.Dir = &stdout, &stderr, base
 				err = cmd.Run()
@@ -120,7 +134,8 @@ func TestReadOnlyContent(t *testing.T) {
 					return
 				}
 				shared := strings.Count(stderr.String(), "other users can write")
-				if (len(records) == 0) != tt.stateLocked || warnings-shared > 1 || (warnings-shared == 1) != tt.stateLocked {
+				if (len(records) == 0) != tt.stateLocked || warnings-shared > 1 ||
+					(warnings-shared == 1) != tt.stateLocked {
 					t.Errorf("records %q\n%s", records, stderr.String())
 				}
 				if stdout.String() != x+"\n" {
@@ -159,7 +174,8 @@ func TestNotEnoughRoom(t *testing.T) {
 	if err := errors.Join(os.WriteFile(film, nil, 0o600), os.Truncate(film, 50<<20)); err != nil {
 		t.Fatal(err)
 	}
-	if out, err := exec.Command(binary, "create", "-o", torrent, film).CombinedOutput(); err != nil {
+	if out, err := exec.Command(binary, "create", "-o", torrent,
+		film).CombinedOutput(); err != nil {
 		t.Fatalf("%v: %s", err, out)
 	}
 	private := "-m"
@@ -168,11 +184,14 @@ func TestNotEnoughRoom(t *testing.T) {
 	}
 	for size, want := range map[string]bool{"6m": true, "60m": false} {
 		mount := `mount -t tmpfs -o size=` + size + ` none "$1" && shift && `
-		if out, err := exec.Command("unshare", private, "sh", "-c", mount+"true", "sh", small).CombinedOutput(); err != nil {
+		if out, err := exec.Command("unshare", private, "sh", "-c", mount+"true", "sh",
+			small).CombinedOutput(); err != nil {
 			t.Skipf("no mounts of our own: %v: %s", err, out)
 		}
-		out, _ := exec.Command("unshare", private, "sh", "-c", mount+`exec "$@"`, "sh", small, binary, "add", "--ephemeral",
-			"--no-dht", "--no-lsd", "--listen", "127.0.0.1:0", "--timeout", "1s", "--dir", small, torrent).CombinedOutput()
+		out, _ := exec.Command("unshare", private, "sh", "-c", mount+`exec "$@"`, "sh", small,
+			binary, "add", "--ephemeral",
+			"--no-dht", "--no-lsd", "--listen", "127.0.0.1:0", "--timeout", "1s", "--dir", small,
+			torrent).CombinedOutput()
 		told := strings.Contains(string(out), "film.bin.part needs 50.0 MiB, 6.00 MiB free")
 		if told != want || strings.Contains(string(out), "needs") != want {
 			t.Errorf("%s: %s", size, out)

@@ -117,7 +117,8 @@ func exitsWith(ts *testscript.TestScript, args []string) {
 		ts.Check(err)
 	}
 	if got != want {
-		ts.Fatalf("exit code %d, want %d\nstdout:\n%sstderr:\n%s", got, want, ts.ReadFile("stdout"), ts.ReadFile("stderr"))
+		ts.Fatalf("exit code %d, want %d\nstdout:\n%sstderr:\n%s", got, want, ts.ReadFile("stdout"),
+			ts.ReadFile("stderr"))
 	}
 }
 
@@ -130,7 +131,8 @@ const failTimeMax = 20 * time.Second
 func scriptFails(ts *testscript.TestScript, _ bool, args []string) {
 	start := time.Now()
 	exitsWith(ts, args)
-	if stderr := ts.ReadFile("stderr"); strings.Count(stderr, "\n") != 1 || !strings.HasPrefix(stderr, "node: ") {
+	if stderr := ts.ReadFile("stderr"); strings.Count(stderr, "\n") != 1 ||
+		!strings.HasPrefix(stderr, "node: ") {
 		ts.Fatalf("stderr is not one line of an error:\n%s", stderr)
 	}
 	if stdout := ts.ReadFile("stdout"); stdout != "" {
@@ -231,21 +233,24 @@ func scriptAwait(ts *testscript.TestScript, _ bool, args []string) {
 		}
 		stderr, _ := p.err.read()
 		if over {
-			ts.Fatalf("%s has ended without a line %s; it has\n%sstderr:\n%s", args[0], args[2], text, stderr)
+			ts.Fatalf("%s has ended without a line %s; it has\n%sstderr:\n%s", args[0], args[2],
+				text, stderr)
 		}
 		select {
 		case <-more:
 		case <-ended:
 			over, ended = true, nil
 		case <-timeout:
-			ts.Fatalf("%s has no line %s after %v; it has\n%sstderr:\n%s", args[0], args[2], scriptTimeout, text, stderr)
+			ts.Fatalf("%s has no line %s after %v; it has\n%sstderr:\n%s", args[0], args[2],
+				scriptTimeout, text, stderr)
 		}
 	}
 }
 
 func scriptSignal(ts *testscript.TestScript, _ bool, args []string) {
 	number, ok := map[string]syscall.Signal{
-		"INT": syscall.SIGINT, "TERM": syscall.SIGTERM, "KILL": syscall.SIGKILL, "USR1": syscall.SIGUSR1, "HUP": syscall.SIGHUP,
+		"INT": syscall.SIGINT, "TERM": syscall.SIGTERM, "KILL": syscall.SIGKILL,
+		"USR1": syscall.SIGUSR1, "HUP": syscall.SIGHUP,
 	}[args[1]]
 	if !ok {
 		ts.Fatalf("no signal %s", args[1])
@@ -312,7 +317,8 @@ func readEvents(ts *testscript.TestScript, file string) []map[string]any {
 		var e map[string]any
 		ts.Check(json.Unmarshal([]byte(line), &e))
 		when, _ := e["t"].(string)
-		if _, err := time.Parse(time.RFC3339Nano, when); err != nil || e["v"] != 1.0 || e["event"] == nil {
+		if _, err := time.Parse(time.RFC3339Nano, when); err != nil || e["v"] != 1.0 ||
+			e["event"] == nil {
 			ts.Fatalf("not an event: %s", line)
 		}
 		all = append(all, e)

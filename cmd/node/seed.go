@@ -34,11 +34,15 @@ The link names this node as a peer (x.pe) at every --announce-ip, or else at eve
 or a tracker.`,
 		examples: []example{
 			{"node seed film.mkv", "seed a file, and print the magnet link to pass on"},
-			{"node seed --torrent photos.torrent photos/", "seed a folder, and write a .torrent file, too"},
-			{"node seed --tracker udp://tracker.example:6969 --webseed https://example.org/films/ film.mkv",
+			{"node seed --torrent photos.torrent photos/",
+				"seed a folder, and write a .torrent file, too"},
+			{"node seed --tracker udp://tracker.example:6969 --webseed " +
+				"https://example.org/films/ film.mkv",
 				"name a tracker and a web server that has the file, too"},
-			{"node seed --announce-ip 192.0.2.7 --port 6881 film.mkv", "put an address behind a router into the link"},
-			{"node seed --port 6881 --up 2M *.iso", "seed several files on a chosen port, at 2 MiB/s at most"},
+			{"node seed --announce-ip 192.0.2.7 --port 6881 film.mkv",
+				"put an address behind a router into the link"},
+			{"node seed --port 6881 --up 2M *.iso",
+				"seed several files on a chosen port, at 2 MiB/s at most"},
 		},
 		argsMin: 1,
 		argsMax: anyNumber,
@@ -62,11 +66,14 @@ type seedFlags struct {
 
 func (f *seedFlags) register(fs *pflag.FlagSet) {
 	fs.StringVar(&f.torrent, "torrent", "", "write a .torrent `FILE`, too")
-	fs.BoolVar(&f.force, "force", false, "let --torrent replace a file that describes something else")
+	fs.BoolVar(&f.force, "force", false,
+		"let --torrent replace a file that describes something else")
 	f.outside.register(fs)
-	fs.BoolVar(&f.superSeed, "super-seed", false, "show each peer few pieces at a time while nobody else has all, BEP 16")
+	fs.BoolVar(&f.superSeed, "super-seed", false,
+		"show each peer few pieces at a time while nobody else has all, BEP 16")
 	f.announceIP = listValue{kind: "IP", check: checkIP}
-	fs.Var(&f.announceIP, "announce-ip", "address at which peers reach this node, for the link; may be repeated")
+	fs.Var(&f.announceIP, "announce-ip",
+		"address at which peers reach this node, for the link; may be repeated")
 	// The link is for whoever comes, and Transmission 3.00 and aria2 1.36 cannot
 	// use that of a hybrid, whoever made it.
 	f.build.register(fs, metainfo.V1)
@@ -86,7 +93,8 @@ func (f *seedFlags) run(ctx context.Context, c *console, args []string) error {
 			return fail(diskCode(err), cmp.Or(path, `""`), err)
 		}
 		if st.Mode().IsRegular() && isTorrentFile(path) {
-			c.warn("%s is shared itself, and not the content that it describes (try: %s add --seed %[1]s)", path, program)
+			c.warn("%s is shared itself, and not the content that it describes (try: %s add "+
+				"--seed %[1]s)", path, program)
 		}
 	}
 	if f.torrent != "" {
@@ -94,7 +102,8 @@ func (f *seedFlags) run(ctx context.Context, c *console, args []string) error {
 			return err
 		}
 	}
-	if err := f.node.prepare(c, map[string]bool{"tracker": len(f.outside.trackers.items) > 0}); err != nil {
+	if err := f.node.prepare(c,
+		map[string]bool{"tracker": len(f.outside.trackers.items) > 0}); err != nil {
 		return err
 	}
 	// Before the long work of hashing, so that a port that is taken is told at
@@ -149,7 +158,8 @@ func (f *seedFlags) checkTrackers(ctx context.Context, c *console) {
 				continue // the engine tells
 			}
 			if err := t.CheckLink(ctx); err != nil {
-				c.warn("the link names tracker %v, but nodes that get the link will not ask it: %v", t, err)
+				c.warn("the link names tracker %v, but nodes that get the link will not ask it: %v",
+					t, err)
 			}
 		}
 	}
@@ -160,7 +170,8 @@ func (f *seedFlags) checkTrackers(ctx context.Context, c *console) {
 func (f *seedFlags) checkPeers(c *console, bound []netip.AddrPort) {
 	for _, own := range ownAddrs(bound, f.announceIP.items) {
 		if addr, err := netip.ParseAddrPort(own); err == nil && !core.SourceLink.MayName(addr) {
-			c.warn("the link names %s, but nodes that get the link will not dial it: it is link-local or a port below 1024 "+
+			c.warn("the link names %s, but nodes that get the link will not dial it: it is "+
+				"link-local or a port below 1024 "+
 				"of a local network (try: --listen or --announce-ip with another one)", own)
 		}
 	}
@@ -196,7 +207,8 @@ func (f *seedFlags) add(ctx context.Context, s *session, path string) (*swarm.To
 	link.Peers = ownAddrs(s.engine.Addrs(), f.announceIP.items)
 	magnet := link.String()
 	s.c.result(magnet)
-	s.c.event("seeding", seedingEvent{info.Hash().String(), info.Name(), magnet, info.Layout().Size()})
+	s.c.event("seeding", seedingEvent{info.Hash().String(), info.Name(), magnet,
+		info.Layout().Size()})
 	if err := s.join(); err != nil {
 		return nil, err
 	}
@@ -218,7 +230,8 @@ func (f *seedFlags) add(ctx context.Context, s *session, path string) (*swarm.To
 // warnPrivate tells if nobody will find peers of t.
 func warnPrivate(c *console, t *metainfo.Torrent) {
 	if t.Info().Private() && len(t.Trackers) == 0 {
-		c.warn("%q is private: only trackers may name peers, and it names none (try: --tracker URL)", t.Info().Name())
+		c.warn("%q is private: only trackers may name peers, and it names none (try: "+
+			"--tracker URL)", t.Info().Name())
 	}
 }
 
@@ -227,7 +240,8 @@ func warnPrivate(c *console, t *metainfo.Torrent) {
 func warnSingle(c *console, t *metainfo.Torrent) {
 	l := t.Info().Layout()
 	if file, ok := l.OnlyFile(); ok {
-		c.warn("%q has one file, so others will see a torrent of version 2 as that file, %q, without the folder (try: --hybrid or --v1)",
+		c.warn("%q has one file, so others will see a torrent of version 2 as that file, %q, "+
+			"without the folder (try: --hybrid or --v1)",
 			l.Name, file)
 	}
 }
@@ -285,7 +299,8 @@ func (f *buildFlags) register(fs *pflag.FlagSet, usual metainfo.Kind) {
 		metainfo.Hybrid: "make a torrent of both versions; Transmission 3 and aria2 cannot read it",
 	}
 	about[usual] += " (the default)"
-	fs.Var(&f.pieceLength, "piece-length", "length of pieces, a power of two from 16K (default: chosen by size)")
+	fs.Var(&f.pieceLength, "piece-length",
+		"length of pieces, a power of two from 16K (default: chosen by size)")
 	fs.BoolVar(&f.v1, "v1", false, about[metainfo.V1])
 	fs.BoolVar(&f.v2, "v2", false, about[metainfo.V2])
 	fs.BoolVar(&f.hybrid, "hybrid", false, about[metainfo.Hybrid])
@@ -339,7 +354,8 @@ func (f *buildFlags) options(c *console, path string) metainfo.BuildOptions {
 			}
 			last = now
 			rate := int64(float64(done) / now.Sub(start).Seconds())
-			m.update(now, []status{{state: stateHashing, have: done, total: total, down: rate}}, dhtView{})
+			m.update(now, []status{{state: stateHashing, have: done, total: total, down: rate}},
+				dhtView{})
 		},
 	}
 }
@@ -348,7 +364,8 @@ func (f *buildFlags) options(c *console, path string) metainfo.BuildOptions {
 const hashingInterval = 250 * time.Millisecond
 
 // build hashes the content of path, showing progress.
-func buildWith(ctx context.Context, c *console, opt metainfo.BuildOptions) (*metainfo.Torrent, error) {
+func buildWith(ctx context.Context, c *console, opt metainfo.BuildOptions) (*metainfo.Torrent,
+	error) {
 	var done, total int64
 	show := opt.Progress
 	opt.Progress = func(now, all int64) {
@@ -358,7 +375,8 @@ func buildWith(ctx context.Context, c *console, opt metainfo.BuildOptions) (*met
 	t, err := metainfo.Build(ctx, opt)
 	c.endProgress()
 	if stop := ended(ctx); stop != nil {
-		c.note("%s: stopped at %s of the hashing; the same command starts over", opt.Path, formatPercent(done, total))
+		c.note("%s: stopped at %s of the hashing; the same command starts over", opt.Path,
+			formatPercent(done, total))
 		return nil, stop
 	}
 	if err != nil {
@@ -370,7 +388,8 @@ func buildWith(ctx context.Context, c *console, opt metainfo.BuildOptions) (*met
 		}
 		return nil, &failure{code: exitInput, why: err}
 	}
-	warnRenamed(c, t.Info(), metainfo.NamesPortable, "will be saved, where a system cannot hold that name, as")
+	warnRenamed(c, t.Info(), metainfo.NamesPortable,
+		"will be saved, where a system cannot hold that name, as")
 	warnSingle(c, t)
 	return t, nil
 }
@@ -379,7 +398,8 @@ func buildWith(ctx context.Context, c *console, opt metainfo.BuildOptions) (*met
 func smallerInfo(e *metainfo.InfoSizeError) string {
 	var flags []string
 	if e.OtherKind {
-		flags = append(flags, map[metainfo.Kind]string{metainfo.V1: "--v1", metainfo.V2: "--v2"}[e.Kind])
+		flags = append(flags, map[metainfo.Kind]string{metainfo.V1: "--v1",
+			metainfo.V2: "--v2"}[e.Kind])
 	}
 	if e.LargerPieces {
 		flags = append(flags, "--piece-length "+formatPieceLength(e.PieceLength))

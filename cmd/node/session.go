@@ -37,8 +37,10 @@ func (j *joinFlags) named() bool { return len(j.bootstrap.items) > 0 }
 func (j *joinFlags) register(fs *pflag.FlagSet) {
 	j.bootstrap = listValue{kind: "HOST:PORT", check: checkBootstrap}
 	fs.VarP(&j.bootstrap, "bootstrap", "b",
-		"DHT node to join through, @FILE for a list, none for nobody; may be repeated (default: a built-in list)")
-	fs.StringVar(&j.stateDir, "state-dir", "", "`FOLDER` for what is remembered (default: $XDG_STATE_HOME/swarmnode)")
+		"DHT node to join through, @FILE for a list, none for nobody; may be repeated (default: "+
+			"a built-in list)")
+	fs.StringVar(&j.stateDir, "state-dir",
+		"", "`FOLDER` for what is remembered (default: $XDG_STATE_HOME/swarmnode)")
 	fs.BoolVar(&j.ephemeral, "ephemeral", false, "remember nothing, not even the port")
 }
 
@@ -67,17 +69,26 @@ func (f *nodeFlags) register(fs *pflag.FlagSet) {
 	f.peers = listValue{kind: "HOST:PORT", check: checkHostPort}
 	fs.Var(&f.peers, "peer", "peer to connect to; may be repeated")
 	fs.BoolVar(&f.noDHT, "no-dht", false, "do not take part in the DHT")
-	fs.Var(&f.dhtRate, "dht-rate", "limit of DHT queries a second, and of addresses asked in six seconds (default: 100); thousands of torrents need more")
-	fs.BoolVar(&f.noLSD, "no-lsd", false, "do not look for peers on the local network (nor without an address to listen on there)")
-	fs.BoolVar(&f.noTrackers, "no-trackers", false, "do not ask the trackers that torrents and links name, those of --tracker alone")
-	fs.BoolVar(&f.peersOnly, "peers-only", false, "ask nobody but the peers of --peer: no DHT, local network, trackers, web seeds, peers of earlier runs or of other peers")
-	fs.Var(&f.down, "down", "limit of receiving, as in 500k or 1.5M bytes per second (default: none)")
+	fs.Var(&f.dhtRate, "dht-rate",
+		"limit of DHT queries a second, and of addresses asked in six seconds (default: 100); "+
+			"thousands of torrents need more")
+	fs.BoolVar(&f.noLSD, "no-lsd", false,
+		"do not look for peers on the local network (nor without an address to listen on there)")
+	fs.BoolVar(&f.noTrackers, "no-trackers", false,
+		"do not ask the trackers that torrents and links name, those of --tracker alone")
+	fs.BoolVar(&f.peersOnly, "peers-only", false,
+		"ask nobody but the peers of --peer: no DHT, local network, trackers, web seeds, peers "+
+			"of earlier runs or of other peers")
+	fs.Var(&f.down, "down", "limit of receiving, as in 500k or 1.5M bytes per second "+
+		"(default: none)")
 	fs.Var(&f.up, "up", "limit of sending")
 	f.encryption = choiceValue{word: "allow", choices: slices.Sorted(maps.Keys(encryptions))}
 	fs.Var(&f.encryption, "encryption",
-		"hide the protocol from filters: allow it to peers that want it, prefer or require it, or have it off")
+		"hide the protocol from filters: allow it to peers that want it, prefer or require it, "+
+			"or have it off")
 	f.memory = memoryDefault
-	fs.Var(&f.memory, "memory", "ceiling for the memory of the process, at least 32M; a transfer uses little of it")
+	fs.Var(&f.memory, "memory",
+		"ceiling for the memory of the process, at least 32M; a transfer uses little of it")
 	fs.Var(&f.peersMax, "max-peers", "limit of connections (default: 500)")
 	fs.Var(&f.torrentPeers, "torrent-peers", "limit of connections of one torrent (default: 80)")
 }
@@ -157,7 +168,8 @@ func openSession(ctx context.Context, c *console, f *nodeFlags, want needs) (*se
 	}
 	s := &session{c: c, flags: f, started: time.Now()}
 	cfg := swarm.Config{
-		Client: "swarmnode " + swarmnode.Version, Down: int64(f.down), Up: int64(f.up), PeersMax: int(f.peersMax),
+		Client: "swarmnode " + swarmnode.Version, Down: int64(f.down), Up: int64(f.up),
+		PeersMax:        int(f.peersMax),
 		TorrentPeersMax: int(f.torrentPeers),
 		HasDHT:          !f.noDHT, Encryption: encryptions[f.encryption.word], Logger: c.log,
 		MemoryMax: f.memory.blocks(),
@@ -189,7 +201,8 @@ func openSession(ctx context.Context, c *console, f *nodeFlags, want needs) (*se
 		return s, nil
 	}
 	s.saved = s.state.load(c)
-	others := len(s.saved) > 0 || len(want.nodes) > 0 || len(want.peers) > 0 || len(f.peers.items) > 0 || want.urls
+	others := len(s.saved) > 0 || len(want.nodes) > 0 || len(want.peers) > 0 ||
+		len(f.peers.items) > 0 || want.urls
 	if err := checkReachable(ctx, c, hosts, f.join.named(), others); err != nil {
 		s.close()
 		return nil, err
@@ -285,7 +298,8 @@ func (s *session) checkPeers(ctx context.Context, want needs) error {
 			return nil
 		}
 	}
-	return failWithHint(exitNetwork, "peer "+describeHosts(named), bad[named[0]], "another --peer, or the DHT")
+	return failWithHint(exitNetwork, "peer "+describeHosts(named), bad[named[0]],
+		"another --peer, or the DHT")
 }
 
 // describeHosts names the first of hosts and how many follow.
@@ -377,22 +391,6 @@ func (s *session) viewDHT(now time.Time) dhtView {
 	st, age := s.dht.Stats(), now.Sub(s.joinedAt)
 	s.silence.look(s.c, st, age)
 	return viewOf(st, age)
-}
-
-// dhtNews emits an event if the state of node is not that of last.
-func dhtNews(c *console, node *dht.Node, last dhtEvent) dhtEvent {
-	if node == nil || !c.json {
-		return last
-	}
-	st := node.Stats()
-	now := dhtEvent{Nodes: st.Contacts[0] + st.Contacts[1], Good: st.Good[0] + st.Good[1], Joined: st.Joined}
-	for _, a := range node.External() {
-		now.External = append(now.External, a.String())
-	}
-	if !now.equal(last) {
-		c.event("dht", now)
-	}
-	return now
 }
 
 // externalEvery is how often the engine is told what the DHT says of our address.

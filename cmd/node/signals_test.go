@@ -23,7 +23,8 @@ func manyFiles() []byte {
 		name := fmt.Sprintf("a file with a long enough name %d", i)
 		fmt.Fprintf(&list, "d6:lengthi1e4:pathl%d:%see", len(name), name)
 	}
-	return fmt.Appendf(nil, "d4:infod5:filesl%se4:name1:x12:piece lengthi16384e6:pieces20:aaaaaaaaaaaaaaaaaaaaee", list.String())
+	return fmt.Appendf(nil, "d4:infod5:filesl%se4:name1:x12:piece "+
+		"lengthi16384e6:pieces20:aaaaaaaaaaaaaaaaaaaaee", list.String())
 }
 
 // A signal ends the process in time even when nobody reads what it writes.
@@ -50,7 +51,8 @@ func TestSignalWhileBlocked(t *testing.T) {
 		}
 		start := time.Now()
 		for range signals {
-			if err := cmd.Process.Signal(syscall.SIGINT); err != nil && !errors.Is(err, os.ErrProcessDone) {
+			if err := cmd.Process.Signal(syscall.SIGINT); err != nil &&
+				!errors.Is(err, os.ErrProcessDone) {
 				t.Fatal(err)
 			}
 		}

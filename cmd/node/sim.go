@@ -27,7 +27,8 @@ not what the scenario demands. An interrupt ends a run at once.`,
 		examples: []example{
 			{"node sim", "list the scenarios"},
 			{"node sim nine --seed 7", "run one, and print the result as a table"},
-			{"node sim nine --trace trace.txt --json", "write down each event, and print the result for a program"},
+			{"node sim nine --trace trace.txt --json",
+				"write down each event, and print the result for a program"},
 		},
 		argsMax: 1,
 		setup: func(fs *pflag.FlagSet) action {
@@ -68,13 +69,15 @@ func (f *simFlags) run(ctx context.Context, c *console, args []string) error {
 	}
 	s, ok := sim.Find(args[0])
 	if !ok {
-		return failWithHint(exitUsage, "", fmt.Errorf("no scenario %s", quoteSource(args[0])), program+" sim, which lists them")
+		return failWithHint(exitUsage, "", fmt.Errorf("no scenario %s", quoteSource(args[0])),
+			program+" sim, which lists them")
 	}
 	start := time.Now()
 	r, err := f.simulate(ctx, s)
 	took := time.Since(start)
 	if stop, ok := errors.AsType[*sim.Stopped](err); ok {
-		c.note("stopped at %.1f virtual seconds, after %d events in %.1f s", stop.At.Seconds(), stop.Events, took.Seconds())
+		c.note("stopped at %.1f virtual seconds, after %d events in %.1f s", stop.At.Seconds(),
+			stop.Events, took.Seconds())
 	}
 	if err != nil {
 		return err
@@ -82,7 +85,8 @@ func (f *simFlags) run(ctx context.Context, c *console, args []string) error {
 	wrong := s.Check(&r)
 	c.event("simulation", simulationOf(&r, wrong))
 	c.text(r.String())
-	c.note("%d events in %.1f s, %.2f million a second", r.Events, took.Seconds(), float64(r.Events)/took.Seconds()/1e6)
+	c.note("%d events in %.1f s, %.2f million a second", r.Events, took.Seconds(),
+		float64(r.Events)/took.Seconds()/1e6)
 	if wrong != nil {
 		return fail(exitOther, fmt.Sprintf("%s, seed %d", s.Name, uint64(f.seed)), wrong)
 	}
@@ -147,15 +151,18 @@ type simulatedClassItem struct {
 func simulationOf(r *sim.Result, wrong error) simulationEvent {
 	e := simulationEvent{
 		Scenario: r.Scenario, Seed: r.Seed, OK: wrong == nil, Done: r.Done(),
-		Last: r.Last.Seconds(), Bound: r.Bound.Seconds(), Ratio: r.Ratio(), Ended: r.Ended.Seconds(),
-		Copies: r.Copies, Waste: r.Waste, Wasted: r.Wasted, Events: r.Events, Digest: fmt.Sprintf("%016x", r.Digest),
+		Last: r.Last.Seconds(), Bound: r.Bound.Seconds(), Ratio: r.Ratio(),
+		Ended:  r.Ended.Seconds(),
+		Copies: r.Copies, Waste: r.Waste, Wasted: r.Wasted, Events: r.Events,
+		Digest: fmt.Sprintf("%016x", r.Digest),
 	}
 	if wrong != nil {
 		e.Wrong = wrong.Error()
 	}
 	for _, c := range r.Classes {
 		e.Classes = append(e.Classes, simulatedClassItem{
-			c.Name, c.Count, c.Done, c.First.Seconds(), c.Median.Seconds(), c.Last.Seconds(), c.Sent,
+			c.Name, c.Count, c.Done, c.First.Seconds(), c.Median.Seconds(), c.Last.Seconds(),
+			c.Sent,
 			c.Startup.Seconds(), c.Stalled.Seconds(),
 		})
 	}

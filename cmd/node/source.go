@@ -119,7 +119,8 @@ func parseSource(ctx context.Context, s string) (source, error) {
 	}
 	src, err := readTorrent(s)
 	if errors.Is(err, os.ErrNotExist) || errors.Is(err, syscall.ENAMETOOLONG) {
-		return source{}, failWithHint(exitInput, quoteSource(s), errors.New("no such file"), sourceHint)
+		return source{}, failWithHint(exitInput, quoteSource(s), errors.New("no such file"),
+			sourceHint)
 	}
 	return src, err
 }
@@ -197,11 +198,14 @@ func download(ctx context.Context, from string) (source, error) {
 	reader := guard.BodyReader{Max: metainfo.TorrentBytesMax, Whole: isDocument, GiveUp: cancel}
 	b, cut := reader.Read(&response)
 	if errors.Is(cut, guard.ErrTooLong) {
-		return source{}, fail(exitInput, what, fmt.Errorf("longer than %s", formatBytes(metainfo.TorrentBytesMax)))
+		return source{}, fail(exitInput, what, fmt.Errorf("longer than %s",
+			formatBytes(metainfo.TorrentBytesMax)))
 	}
 	read := parseTorrent
 	if link, ok := magnetIn(b); ok {
-		read, b = func(what string, b []byte) (source, error) { return parseMagnet(what, string(b)) }, link
+		read, b = func(what string, b []byte) (source, error) {
+			return parseMagnet(what, string(b))
+		}, link
 	}
 	src, err := read(what, b)
 	if err != nil && cut != nil { // cut off behind a whole file is whole

@@ -16,8 +16,10 @@ import (
 // A torrent URL is taken as servers serve it: behind redirects with cookies, to magnet
 // links, compressed, with wrong lengths, and as people copy it.
 func TestTorrentURLsAsTheyAre(t *testing.T) {
-	const magnet = "magnet:?xt=urn:btih:0123456789abcdef0123456789abcdef01234567&dn=a b&tr=http://x/a b/announce"
-	doc := []byte("d4:infod6:lengthi5e4:name1:x12:piece lengthi16384e6:pieces20:aaaaaaaaaaaaaaaaaaaaee")
+	const magnet = "magnet:?xt=urn:btih:0123456789abcdef0123456789abcdef01234567&dn=a " +
+		"b&tr=http://x/a b/announce"
+	doc := []byte("d4:infod6:lengthi5e4:name1:x12:piece " +
+		"lengthi16384e6:pieces20:aaaaaaaaaaaaaaaaaaaaee")
 	want, err := metainfo.ParseTorrent(doc)
 	if err != nil {
 		t.Fatal(err)
@@ -65,8 +67,9 @@ func TestTorrentURLsAsTheyAre(t *testing.T) {
 			z.Close()
 			return b.Bytes()
 		}()),
-		"/gzip":     body(zipped.Bytes()),
-		"/x-gzip":   body(zipped.Bytes(), "Content-Encoding", "x-gzip", "Content-Type", "application/x-bittorrent"),
+		"/gzip": body(zipped.Bytes()),
+		"/x-gzip": body(zipped.Bytes(), "Content-Encoding", "x-gzip", "Content-Type",
+			"application/x-bittorrent"),
 		"/long":     body(doc, "Content-Length", fmt.Sprint(len(doc)+50)),
 		"/held":     hold(doc),
 		"/heldlink": hold([]byte(magnet)),
@@ -97,22 +100,26 @@ func TestTorrentURLsAsTheyAre(t *testing.T) {
 	defer server.Close()
 	defer close(release)
 	for _, path := range []string{
-		"/plain", "/to", "/gzip", "/x-gzip", "/long", "/held", "/cookie", "/query?name=a b \u00fc", "/query?name=a%20b%20%C3%BC",
+		"/plain", "/to", "/gzip", "/x-gzip", "/long", "/held", "/cookie", "/query?name=a b \u00fc",
+		"/query?name=a%20b%20%C3%BC",
 	} {
 		src, err := parseSource(context.Background(), server.URL+path)
 		if err != nil || src.torrent == nil || src.hash() != want.Info().Hash() {
 			t.Errorf("%s: got %+v, %v", path, src, err)
 		}
 	}
-	for _, path := range []string{"/magnet", "/MAGNET", "/twice", "/body", "/bom", "/bodygzip", "/heldlink"} {
+	for _, path := range []string{"/magnet", "/MAGNET", "/twice", "/body", "/bom", "/bodygzip",
+		"/heldlink"} {
 		src, err := parseSource(context.Background(), server.URL+path)
-		if err != nil || src.torrent != nil || src.magnet.Name != "a b" || len(src.magnet.Trackers) != 1 ||
+		if err != nil || src.torrent != nil || src.magnet.Name != "a b" ||
+			len(src.magnet.Trackers) != 1 ||
 			src.magnet.Trackers[0] != "http://x/a%20b/announce" {
 			t.Errorf("%s: got %+v, %v", path, src, err)
 		}
 	}
 	for path, code := range map[string]int{
-		"/cut": exitNetwork, "/html": exitInput, "/bad": exitInput, "/file": exitNetwork, "/loop": exitNetwork, "/none": exitInput,
+		"/cut": exitNetwork, "/html": exitInput, "/bad": exitInput, "/file": exitNetwork,
+		"/loop": exitNetwork, "/none": exitInput,
 	} {
 		src, err := parseSource(context.Background(), server.URL+path)
 		if err == nil || exitCode(err) != code {

@@ -51,7 +51,8 @@ func openState(c *console, name string, ephemeral bool) (stateDir, error) {
 		s.checkOwner(c)
 		return s, nil
 	case name != "":
-		return stateDir{}, failWithHint(exitDisk, "state folder "+name, err, "another --state-dir, or --ephemeral")
+		return stateDir{}, failWithHint(exitDisk, "state folder "+name,
+			err, "another --state-dir, or --ephemeral")
 	}
 	c.warn("nothing will be remembered: state folder: %v", err)
 	return stateDir{}, nil
@@ -61,7 +62,8 @@ func openState(c *console, name string, ephemeral bool) (stateDir, error) {
 func (s stateDir) checkOwner(c *console) {
 	for _, folder := range []string{s.path, filepath.Join(s.path, resumeFolder)} {
 		if statefile.Shared(folder) {
-			c.warn("other users can write to the state folder %s, and so mislead this node (try: chmod go-w)", folder)
+			c.warn("other users can write to the state folder %s, and so mislead this node "+
+				"(try: chmod go-w)", folder)
 			return
 		}
 	}
@@ -129,7 +131,8 @@ func replaceFile(path string, b []byte, mode os.FileMode) (err error) {
 		return err
 	}
 	beside := fmt.Sprintf(".swarmnode.%016x", rand.Uint64())
-	f, err := os.OpenFile(filepath.Join(filepath.Dir(path), beside), os.O_WRONLY|os.O_CREATE|os.O_EXCL, mode)
+	f, err := os.OpenFile(filepath.Join(filepath.Dir(path), beside),
+		os.O_WRONLY|os.O_CREATE|os.O_EXCL, mode)
 	if err != nil {
 		return err
 	}

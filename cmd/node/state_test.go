@@ -84,7 +84,8 @@ func TestStateDir(t *testing.T) {
 	if _, err := s.read("large"); err == nil {
 		t.Error("a file beyond the bound was read")
 	}
-	for text, want := range map[string]uint16{"50000\n": 50000, "": 0, "junk": 0, "80": 0, "70000": 0, "-1": 0} {
+	for text, want := range map[string]uint16{"50000\n": 50000, "": 0, "junk": 0, "80": 0,
+		"70000": 0, "-1": 0} {
 		if err := s.write(portFile, []byte(text)); err != nil {
 			t.Fatal(err)
 		}
@@ -157,9 +158,11 @@ func TestDHTStateIsKeptByOne(t *testing.T) {
 // Nodes bound to one address do not mix with those of the whole machine.
 func TestDHTStateName(t *testing.T) {
 	for addr, want := range map[string]string{
-		"0.0.0.0:1": "dht", "[::]:1": "dht", "127.0.0.1:1": "dht-127.0.0.1", "[2001:db8::1]:1": "dht-2001_db8__1",
+		"0.0.0.0:1": "dht", "[::]:1": "dht", "127.0.0.1:1": "dht-127.0.0.1",
+		"[2001:db8::1]:1": "dht-2001_db8__1",
 	} {
-		s := dhtStateToRead(stateDir{}, stateOfPeers, []netip.AddrPort{netip.MustParseAddrPort(addr)})
+		s := dhtStateToRead(stateDir{}, stateOfPeers,
+			[]netip.AddrPort{netip.MustParseAddrPort(addr)})
 		if s.name != want {
 			t.Errorf("%s: %q, want %q", addr, s.name, want)
 		}

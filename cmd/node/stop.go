@@ -42,7 +42,8 @@ func stopLine(all []status, torrents int, age time.Duration) string {
 			done++
 		}
 	}
-	return fmt.Sprintf("%d torrents stopped, %d done, at %s, %s; the same command goes on from there",
+	return fmt.Sprintf("%d torrents stopped, %d done, at %s, %s; the same command goes on "+
+		"from there",
 		len(all), done, formatPercent(have, total), formatOf(have, total))
 }
 
@@ -50,12 +51,15 @@ func (s *status) stopLine(age time.Duration) string {
 	short := s.hash[:min(8, len(s.hash))]
 	switch s.state {
 	case stateMetadata:
-		return fmt.Sprintf("%s stopped without its metadata, after %s; the same command goes on", short, formatDuration(age))
+		return fmt.Sprintf("%s stopped without its metadata, after %s; the same command goes on",
+			short, formatDuration(age))
 	case stateChecking:
-		return fmt.Sprintf("%s stopped while checking what is there, at %s; the same command checks again",
+		return fmt.Sprintf("%s stopped while checking what is there, at %s; the same command "+
+			"checks again",
 			short, formatPercent(s.have, s.total))
 	case stateSeeding:
-		return fmt.Sprintf("%s stopped seeding, %s sent; the same command goes on", short, formatBytes(s.sent))
+		return fmt.Sprintf("%s stopped seeding, %s sent; the same command goes on", short,
+			formatBytes(s.sent))
 	}
 	return fmt.Sprintf("%s stopped at %s, %s; the same command goes on from there",
 		short, formatPercent(s.have, s.total), formatOf(s.have, s.total))

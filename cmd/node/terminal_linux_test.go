@@ -36,14 +36,16 @@ func onTerminal(t *testing.T, columns int, env []string, name string, args ...st
 	if err != nil {
 		t.Skip("no terminals here: ", err)
 	}
-	x := &terminal{t: t, master: os.NewFile(uintptr(fd), "ptmx"), read: make(chan struct{}), started: time.Now()}
+	x := &terminal{t: t, master: os.NewFile(uintptr(fd), "ptmx"), read: make(chan struct{}),
+		started: time.Now()}
 	t.Cleanup(func() { x.master.Close() })
 	number, err := unix.IoctlGetInt(fd, unix.TIOCGPTN)
 	if err == nil {
 		err = unix.IoctlSetPointerInt(fd, unix.TIOCSPTLCK, 0)
 	}
 	if err == nil {
-		err = unix.IoctlSetWinsize(fd, unix.TIOCSWINSZ, &unix.Winsize{Row: 24, Col: uint16(columns)})
+		err = unix.IoctlSetWinsize(fd, unix.TIOCSWINSZ,
+			&unix.Winsize{Row: 24, Col: uint16(columns)})
 	}
 	if err != nil {
 		t.Fatal(err)
@@ -135,7 +137,8 @@ func slowly(t *testing.T, dir string) (args []string) {
 	if err := os.WriteFile(content, make([]byte, 16<<20), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	seed := exec.Command("node", "seed", "--json", "--no-dht", "--ephemeral", "--listen", "127.0.0.1:0", content)
+	seed := exec.Command("node", "seed", "--json", "--no-dht", "--ephemeral", "--listen",
+		"127.0.0.1:0", content)
 	seed.Env = append(os.Environ(), "GORACE=atexit_sleep_ms=0")
 	var out output
 	seed.Stdout = &out
@@ -151,7 +154,8 @@ func slowly(t *testing.T, dir string) (args []string) {
 		text, more := out.read()
 		if m := link.FindSubmatch(text); m != nil {
 			peer := regexp.MustCompile(`"listen":\["([^"]*)"\]`).FindSubmatch(text)
-			return []string{"add", "--no-dht", "--ephemeral", "--listen", "127.0.0.1:0", "--peer", string(peer[1]),
+			return []string{"add", "--no-dht", "--ephemeral", "--listen", "127.0.0.1:0", "--peer",
+				string(peer[1]),
 				"--dir", dir, "--down", "300k", string(m[1])}
 		}
 		select {
@@ -190,9 +194,13 @@ func TestTerminals(t *testing.T) {
 	t.Parallel()
 	const bar = `\[#*-+\]`
 	for _, tt := range []terminalCase{
-		{"wide", 120, nil, nil, `^\w{8} ` + bar + ` \d.*% .*/16.0 MiB  down .*  up .*  peers 1/1  eta \w+$`, true, true},
-		{"NO_COLOR", 120, []string{"NO_COLOR=1"}, nil, `^\w{8} ` + bar + ` .* eta \w+$`, false, true},
-		{"--no-color", 120, nil, []string{"--no-color"}, `^\w{8} ` + bar + ` .* eta \w+$`, false, true},
+		{"wide", 120, nil, nil,
+			`^\w{8} ` + bar + ` \d.*% .*/16.0 MiB  down .*  up .*  peers 1/1  eta \w+$`, true,
+			true},
+		{"NO_COLOR", 120, []string{"NO_COLOR=1"}, nil, `^\w{8} ` + bar + ` .* eta \w+$`, false,
+			true},
+		{"--no-color", 120, nil, []string{"--no-color"}, `^\w{8} ` + bar + ` .* eta \w+$`, false,
+			true},
 		{"80 columns", 80, nil, nil, `^\w{8} \d.*%.*  eta \w+$`, true, true},
 		{"50 columns", 50, nil, nil, `^\w{8} \d+\.\d%  down [^ ]+ KiB/s  eta \w+$`, true, true},
 		{"12 columns", 12, nil, nil, `^eta \w+$`, false, true},
@@ -200,7 +208,8 @@ func TestTerminals(t *testing.T) {
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			t.Parallel()
-			x := onTerminal(t, tt.columns, tt.env, "node", slices.Concat(slowly(t, t.TempDir()), tt.flags)...)
+			x := onTerminal(t, tt.columns, tt.env, "node",
+				slices.Concat(slowly(t, t.TempDir()), tt.flags)...)
 			x.await(`(?s)eta \w+` + tt.redrawn())
 			x.cmd.Process.Signal(syscall.SIGTERM)
 			if code := x.wait(); code != exitTerminated {
@@ -271,7 +280,8 @@ func TestTerminalGoesAway(t *testing.T) {
 	dir = t.TempDir()
 	args := slowly(t, dir)
 	args[len(args)-2] = "4M"
-	kept := onTerminal(t, 100, nil, "sh", append([]string{"-c", `cd "$1"; shift; exec "$@"`, "sh", dir, path, "node"}, args...)...)
+	kept := onTerminal(t, 100, nil, "sh", append([]string{"-c", `cd "$1"; shift; exec "$@"`, "sh",
+		dir, path, "node"}, args...)...)
 	if waited := waitFor(t, filepath.Join(dir, "film.bin.part")); !waited {
 		t.Fatal("nothing is fetched")
 	}

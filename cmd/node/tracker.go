@@ -37,9 +37,12 @@ other clients. It runs until interrupted.`,
 			var f trackerFlags
 			f.listen.register(fs, trackerPort, portTracker)
 			f.metrics.register(fs)
-			fs.Var(&f.interval, "interval", "how long announcers are asked to wait, at least 1m (default: 30m)")
+			fs.Var(&f.interval, "interval",
+				"how long announcers are asked to wait, at least 1m (default: 30m)")
 			f.memory = memoryDefault
-			fs.Var(&f.memory, "memory", "ceiling for the memory of the process, at least 32M; bounds the peers that are known (384M bears 800,000)")
+			fs.Var(&f.memory, "memory",
+				"ceiling for the memory of the process, at least 32M; bounds the peers that are "+
+					"known (384M bears 800,000)")
 			return f.run
 		},
 	}
@@ -73,7 +76,8 @@ const (
 // the memory left for peers is headroom for the collector.
 func (v memoryValue) tracker(ports int) (connections, peers int) {
 	room := int64(v) - memoryOutside
-	connections = int(min(max(room/connectionsShare/connectionBytes, connectionsMin), connectionsMax))
+	connections = int(min(max(room/connectionsShare/connectionBytes, connectionsMin),
+		connectionsMax))
 	room -= trackerBase + int64(connections)*connectionBytes
 	connections = min(connections, transport.DescriptorsMax()-descriptorsOther)
 	return max(connections/ports, 1), int(max(room/4*3/tracker.PeerBytes, 1))
@@ -98,7 +102,8 @@ func (f *trackerFlags) run(ctx context.Context, c *console, _ []string) error {
 	}
 	connections, peers := f.memory.tracker(len(pairs))
 	server := tracker.NewServer(tracker.ServerConfig{
-		Interval: time.Duration(f.interval), Logger: c.log, PeersMax: peers, ConnectionsMax: connections,
+		Interval: time.Duration(f.interval), Logger: c.log, PeersMax: peers,
+		ConnectionsMax: connections,
 	})
 	serving, cancel := context.WithCancel(ctx)
 	failed := make(chan error, len(pairs))
@@ -106,7 +111,9 @@ func (f *trackerFlags) run(ctx context.Context, c *console, _ []string) error {
 	defer wait.Wait()
 	defer cancel()
 	wait.Go(func() {
-		serveMetrics(serving, c, numbers, func(w io.Writer) { writeMetrics(w, trackerMetrics(server.Stats())) })
+		serveMetrics(serving, c, numbers, func(w io.Writer) {
+			writeMetrics(w, trackerMetrics(server.Stats()))
+		})
 	})
 	var bound []string
 	for _, p := range pairs {
@@ -185,7 +192,8 @@ func (f *trackerFlags) watch(
 
 // trackerLine is the progress line of a tracker.
 func trackerLine(st tracker.ServerStats) string {
-	return fmt.Sprintf("tracker %s, %s  announces %d http, %d udp  scrapes %d http, %d udp  refused %d  limited %d",
+	return fmt.Sprintf("tracker %s, %s  announces %d http, %d udp  scrapes %d http, %d udp  "+
+		"refused %d  limited %d",
 		plural(st.Swarms, "swarm"), plural(st.Peers, "peer"),
 		st.AnnouncesHTTP, st.AnnouncesUDP, st.ScrapesHTTP, st.ScrapesUDP, st.Refused, st.Limited)
 }
@@ -207,8 +215,9 @@ type trackerEvent struct {
 
 func trackerNews(st tracker.ServerStats) trackerEvent {
 	return trackerEvent{
-		Swarms: st.Swarms, Peers: st.Peers, AnnouncesHTTP: st.AnnouncesHTTP, AnnouncesUDP: st.AnnouncesUDP,
-		ScrapesHTTP: st.ScrapesHTTP, ScrapesUDP: st.ScrapesUDP, Refused: st.Refused,
+		Swarms: st.Swarms, Peers: st.Peers, AnnouncesHTTP: st.AnnouncesHTTP,
+		AnnouncesUDP: st.AnnouncesUDP,
+		ScrapesHTTP:  st.ScrapesHTTP, ScrapesUDP: st.ScrapesUDP, Refused: st.Refused,
 		Limited: st.Limited, Evicted: st.Evicted, Expired: st.Expired,
 	}
 }
@@ -242,7 +251,8 @@ func hostsOf(bound netip.Addr) []netip.Addr {
 	var hosts []netip.Addr
 	for _, a := range all {
 		p, err := netip.ParsePrefix(a.String())
-		if err == nil && p.Addr().Is4() == bound.Is4() && p.Addr().IsGlobalUnicast() && len(hosts) < hostsMax {
+		if err == nil && p.Addr().Is4() == bound.Is4() && p.Addr().IsGlobalUnicast() &&
+			len(hosts) < hostsMax {
 			hosts = append(hosts, p.Addr())
 		}
 	}

@@ -58,7 +58,9 @@ func TestTrackerCeiling(t *testing.T) {
 	if err := tr.Signal(syscall.SIGUSR1); err != nil {
 		t.Fatal(err)
 	}
-	last := tr.await(t, func(e trackerLine) bool { return e.Event == "tracker" && len(e.Announce) == 0 })
+	last := tr.await(t, func(e trackerLine) bool {
+		return e.Event == "tracker" && len(e.Announce) == 0
+	})
 	u, err := tr.Usage()
 	if err != nil {
 		t.Fatal(err)
@@ -66,7 +68,8 @@ func TestTrackerCeiling(t *testing.T) {
 	t.Logf("%d of %d announces answered, %d peers, %d had to go, %d KiB at most",
 		answered, announces, last.Peers, last.Evicted, u.PeakRSS>>10)
 	if answered < announces*9/10 || last.Peers < atLeast || last.Evicted == 0 {
-		t.Errorf("%d of %d announces answered, %d peers, %d had to go", answered, announces, last.Peers, last.Evicted)
+		t.Errorf("%d of %d announces answered, %d peers, %d had to go", answered, announces,
+			last.Peers, last.Evicted)
 	}
 	// The race detector has memory of its own.
 	if u.PeakRSS > ceiling/10*11 && !slices.Contains(buildFlags, "-race") {
@@ -103,8 +106,9 @@ func announcePacket(to netip.AddrPort, i int) bool {
 	}
 	b := append(slices.Clone(answer[8:]), 0, 0, 0, 1, 'a', 'n', 'n', 'o') // connection id, announce
 	b = append(b, fmt.Sprintf("%020d", i)...)                             // info-hash
-	b = append(b, make([]byte, 20+3*8+4+4+4)...)                          // peer id, counts, event, ip, key
-	b = be.AppendUint32(b, 50)                                            // wanted
+	// peer id, counts, event, ip, key
+	b = append(b, make([]byte, 20+3*8+4+4+4)...)
+	b = be.AppendUint32(b, 50) // wanted
 	b = be.AppendUint16(b, 6881)
 	answer = ask(b)
 	return len(answer) >= 20 && be.Uint32(answer) == 1
@@ -155,7 +159,9 @@ func startTracker(ctx context.Context, t *testing.T, flags ...string) *runningTr
 			}
 		}
 	}()
-	start := tr.await(t, func(e trackerLine) bool { return e.Event == "start" && len(e.Listen) > 0 })
+	start := tr.await(t, func(e trackerLine) bool {
+		return e.Event == "start" && len(e.Listen) > 0
+	})
 	if tr.at, err = netip.ParseAddrPort(start.Listen[0]); err != nil {
 		t.Fatal(err)
 	}

@@ -40,8 +40,10 @@ func TestFormatPercent(t *testing.T) {
 
 func TestFormatDuration(t *testing.T) {
 	for d, want := range map[time.Duration]string{
-		0: "0s", -time.Second: "0s", 18*time.Second + 400*time.Millisecond: "18s", 59*time.Second + 600*time.Millisecond: "1m00s",
-		130 * time.Second: "2m10s", 3*time.Hour + 4*time.Minute: "3h04m", 76 * time.Hour: "3d04h",
+		0: "0s", -time.Second: "0s", 18*time.Second + 400*time.Millisecond: "18s",
+		59*time.Second + 600*time.Millisecond: "1m00s",
+		130 * time.Second:                     "2m10s", 3*time.Hour + 4*time.Minute: "3h04m",
+		76 * time.Hour: "3d04h",
 	} {
 		if got := formatDuration(d); got != want {
 			t.Errorf("formatDuration(%v) = %q, want %q", d, got, want)
@@ -69,7 +71,8 @@ func TestParseBytes(t *testing.T) {
 			t.Errorf("parseBytes(%q) = %d, %v, want %d", s, got, err, want)
 		}
 	}
-	for _, s := range []string{"", "k", "-1", "1e9", "1x", "0x10", "1kk", "1.2.3", "Inf", "NaN", "9999999T", "1 k"} {
+	for _, s := range []string{"", "k", "-1", "1e9", "1x", "0x10", "1kk", "1.2.3", "Inf", "NaN",
+		"9999999T", "1 k"} {
 		if got, err := parseBytes(s); err == nil {
 			t.Errorf("parseBytes(%q) = %d, want an error", s, got)
 		}

@@ -64,15 +64,18 @@ func TestV2Interop(t *testing.T) {
 	}
 }
 
-func v2Exchange(t *testing.T, ctx context.Context, binary string, group byte, flags, create string) {
+func v2Exchange(t *testing.T, ctx context.Context, binary string, group byte, flags,
+	create string) {
 	dir := t.TempDir()
 	content := filepath.Join(dir, "content")
 	writeContent(t, filepath.Join(content, "first.bin"), 3<<20+77)
 	writeContent(t, filepath.Join(content, "folder", "second.bin"), 1<<20+40_000)
 	writeContent(t, filepath.Join(content, "folder", "piece.bin"), 20_000)
 	writeContent(t, filepath.Join(content, "folder", "small"), 5)
-	for name, twin := range map[string]string{"first.bin": "second.copy", "folder/small": "small.copy"} {
-		b, err := os.ReadFile(filepath.Join(content, name)) // files of equal content have one hash tree
+	for name, twin := range map[string]string{"first.bin": "second.copy",
+		"folder/small": "small.copy"} {
+		// files of equal content have one hash tree
+		b, err := os.ReadFile(filepath.Join(content, name))
 		if err == nil {
 			err = os.WriteFile(filepath.Join(content, twin), b, 0o644)
 		}
@@ -81,7 +84,8 @@ func v2Exchange(t *testing.T, ctx context.Context, binary string, group byte, fl
 		}
 	}
 	file := filepath.Join(dir, "content.torrent")
-	cmd := exec.CommandContext(ctx, "/usr/bin/python3", "-c", makeByLibtorrent, content, file, flags)
+	cmd := exec.CommandContext(ctx, "/usr/bin/python3", "-c", makeByLibtorrent, content, file,
+		flags)
 	out, err := cmd.Output()
 	if err != nil {
 		t.Fatalf("libtorrent makes no torrent: %v", err)
@@ -95,7 +99,8 @@ func v2Exchange(t *testing.T, ctx context.Context, binary string, group byte, fl
 	ip := func(n byte) netip.Addr { return netip.AddrFrom4([4]byte{127, group, 0, n}) }
 	run := func(t *testing.T, n byte, command string, args ...string) *nodeproc.Node {
 		t.Helper()
-		all := append([]string{command, "--verbose", "--no-dht", "--listen", netip.AddrPortFrom(ip(n), 0).String()}, args...)
+		all := append([]string{command, "--verbose", "--no-dht", "--listen",
+			netip.AddrPortFrom(ip(n), 0).String()}, args...)
 		p, err := nodeproc.Start(binary, t.TempDir(), all...)
 		if err != nil {
 			t.Fatal(err)
@@ -145,7 +150,8 @@ func v2Exchange(t *testing.T, ctx context.Context, binary string, group byte, fl
 		})
 		t.Run("metainfo by "+name, func(t *testing.T) {
 			out := filepath.Join(t.TempDir(), "fetched.torrent")
-			waitNode(t, ctx, run(t, n+40, "metainfo", "-o", out, "--peer", seed.Addr.String(), magnet))
+			waitNode(t, ctx, run(t, n+40, "metainfo", "-o", out, "--peer", seed.Addr.String(),
+				magnet))
 			loadByLibtorrent(t, ctx, out, file, dir)
 		})
 		if flags == "512" {
@@ -155,7 +161,8 @@ func v2Exchange(t *testing.T, ctx context.Context, binary string, group byte, fl
 			got := t.TempDir()
 			settings := realclient.Libtorrent.WritesFirst()
 			maps.Copy(settings, map[string]any{"enable_outgoing_utp": false, "out_enc_policy": 2})
-			client := realclient.Start(t, realclient.Libtorrent, realclient.Options{IP: ip(n + 100), Settings: settings})
+			client := realclient.Start(t, realclient.Libtorrent,
+				realclient.Options{IP: ip(n + 100), Settings: settings})
 			if err := client.Add(ctx, magnet, got); err != nil {
 				t.Fatal(err)
 			}
@@ -172,7 +179,8 @@ func v2Exchange(t *testing.T, ctx context.Context, binary string, group byte, fl
 
 // fetchPart has a node fetch some of the files by --files, and others by the "so"
 // of the link (BEP 53), which numbers padding, too.
-func fetchPart(t *testing.T, ctx context.Context, file string, add func(...string) *nodeproc.Node, magnet, content string) {
+func fetchPart(t *testing.T, ctx context.Context, file string, add func(...string) *nodeproc.Node,
+	magnet, content string) {
 	t.Helper()
 	raw, err := os.ReadFile(file)
 	if err != nil {
@@ -183,26 +191,30 @@ func fetchPart(t *testing.T, ctx context.Context, file string, add func(...strin
 		t.Fatal(err)
 	}
 	l := torrent.Info().Layout()
-	index := slices.IndexFunc(l.Files, func(f metainfo.File) bool { return slices.Equal(f.Path, []string{"second.copy"}) })
+	index := slices.IndexFunc(l.Files, func(f metainfo.File) bool {
+		return slices.Equal(f.Path, []string{"second.copy"})
+	})
 	for _, c := range []struct {
 		args  []string
 		names []string
 	}{
-		{[]string{"--files", "content/folder/piece.bin", "--files", "*.copy", magnet}, []string{"folder/piece.bin", "second.copy", "small.copy"}},
+		{[]string{"--files", "content/folder/piece.bin", "--files", "*.copy", magnet},
+			[]string{"folder/piece.bin", "second.copy", "small.copy"}},
 		{[]string{fmt.Sprintf("%s&so=%d", magnet, index)}, []string{"second.copy"}},
 	} {
 		got := t.TempDir()
 		waitNode(t, ctx, add(append([]string{"--dir", got}, c.args...)...))
 		var names []string
-		err := filepath.WalkDir(filepath.Join(got, "content"), func(path string, entry fs.DirEntry, err error) error {
-			if err != nil || entry.IsDir() {
+		err := filepath.WalkDir(filepath.Join(got, "content"),
+			func(path string, entry fs.DirEntry, err error) error {
+				if err != nil || entry.IsDir() {
+					return err
+				}
+				name, err := filepath.Rel(filepath.Join(got, "content"), path)
+				names = append(names, filepath.ToSlash(name))
+				sameContent(t, filepath.Join(content, name), path)
 				return err
-			}
-			name, err := filepath.Rel(filepath.Join(got, "content"), path)
-			names = append(names, filepath.ToSlash(name))
-			sameContent(t, filepath.Join(content, name), path)
-			return err
-		})
+			})
 		if err != nil || !slices.Equal(names, c.names) {
 			t.Errorf("%v: fetched %v (%v), want %v", c.args, names, err, c.names)
 		}
@@ -233,7 +245,8 @@ sys.exit("not a seed: %s %f" % (st.state, st.progress))
 // of want, and finds the content in dir whole by it.
 func loadByLibtorrent(t *testing.T, ctx context.Context, got, want, dir string) {
 	t.Helper()
-	out, err := exec.CommandContext(ctx, "/usr/bin/python3", "-c", loadTorrents, got, want, dir).CombinedOutput()
+	out, err := exec.CommandContext(ctx, "/usr/bin/python3", "-c", loadTorrents, got, want,
+		dir).CombinedOutput()
 	if err != nil {
 		t.Errorf("libtorrent: %v\n%s", err, out)
 	}

@@ -59,7 +59,8 @@ type nameValue string
 func (v *nameValue) Type() string   { return "NAME" }
 func (v *nameValue) String() string { return string(*v) }
 func (v *nameValue) Set(s string) error {
-	if s != filepath.Base(s) || !filepath.IsLocal(s) || s == "." || strings.ContainsFunc(s, unsafeRune) {
+	if s != filepath.Base(s) || !filepath.IsLocal(s) || s == "." ||
+		strings.ContainsFunc(s, unsafeRune) {
 		return errors.New("not the name of a file or folder")
 	}
 	*v = nameValue(s)

@@ -63,7 +63,8 @@ func verify(ctx context.Context, c *console, args []string) error {
 	info := src.torrent.Info()
 	l := info.Layout()
 	if l.Kind() == metainfo.V2 && !l.HashesKnown() {
-		return failWithHint(exitInput, args[0], errNoLayers, program+" metainfo, which fetches them from peers")
+		return failWithHint(exitInput, args[0], errNoLayers,
+			program+" metainfo, which fetches them from peers")
 	}
 	workers := storage.NewWorkers(0)
 	defer workers.Close()
@@ -176,7 +177,8 @@ func checkPieces(
 }
 
 func checkStore(
-	ctx context.Context, c *console, store *storage.Store, info *metainfo.Info, results chan storage.Result,
+	ctx context.Context, c *console, store *storage.Store, info *metainfo.Info,
+	results chan storage.Result,
 ) (*bits.Set, error) {
 	l := info.Layout()
 	shown := startHashing(c, info.Hash())

@@ -20,7 +20,8 @@ func versionCommand() *command {
 		},
 		setup: func(*pflag.FlagSet) action {
 			return func(_ context.Context, c *console, _ []string) error {
-				v := versionEvent{swarmnode.Version, commit(), runtime.Version(), runtime.GOOS, runtime.GOARCH}
+				v := versionEvent{swarmnode.Version, commit(), runtime.Version(), runtime.GOOS,
+					runtime.GOARCH}
 				c.event("version", v)
 				with := v.Go
 				if v.Commit != "" {

@@ -94,7 +94,8 @@ func (w *watch) follow(ctx context.Context, t *swarm.Torrent) {
 
 // run shows the state of all torrents until ctx ends or on returns false. on
 // hears all news; expired, which may be nil, ends it too.
-func (w *watch) run(ctx context.Context, expired <-chan time.Time, on func(news) bool) (timedOut bool) {
+func (w *watch) run(ctx context.Context, expired <-chan time.Time,
+	on func(news) bool) (timedOut bool) {
 	usr1, stop := statusSignals()
 	defer stop()
 	tick := time.NewTicker(showInterval)
@@ -184,10 +185,12 @@ func countLinks(l *metainfo.Layout) int {
 func (w *watch) metadata(info *metainfo.Info, src *source, rule metainfo.NameRule) {
 	e := metadataOf(info, w.s.started)
 	w.s.c.event("metadata", e)
-	w.s.c.note("%s %q: %s in %s", info.Hash().Short(), info.Name(), formatBytes(e.Bytes), plural(e.Files, "file"))
+	w.s.c.note("%s %q: %s in %s", info.Hash().Short(), info.Name(), formatBytes(e.Bytes),
+		plural(e.Files, "file"))
 	warnRenamed(w.s.c, info, rule, "is saved as")
 	if n := countLinks(info.Layout()); n > 0 {
-		w.s.c.warn("%s: %s in it will not be made, for safety", info.Hash().Short(), plural(n, "symbolic link"))
+		w.s.c.warn("%s: %s in it will not be made, for safety", info.Hash().Short(),
+			plural(n, "symbolic link"))
 	}
 	asked := src.asks(w.s.flags.noTrackers)
 	if info.Private() && !asked && !src.webSeeds() && len(w.s.flags.peers.items) == 0 {
@@ -195,6 +198,7 @@ func (w *watch) metadata(info *metainfo.Info, src *source, rule metainfo.NameRul
 		if src.trackers() {
 			why = "they are not asked"
 		}
-		w.s.c.warn("%q is a private torrent, of which only its trackers may name peers; %s (try: --peer HOST:PORT)", info.Name(), why)
+		w.s.c.warn("%q is a private torrent, of which only its trackers may name peers; %s "+
+			"(try: --peer HOST:PORT)", info.Name(), why)
 	}
 }

@@ -108,7 +108,8 @@ func whyTracker(err error) string {
 	if f, ok := errors.AsType[*tracker.Failure](err); ok {
 		return f.Error()
 	}
-	if late, ok := errors.AsType[net.Error](err); ok && late.Timeout() || errors.Is(err, context.DeadlineExceeded) {
+	if late, ok := errors.AsType[net.Error](err); ok && late.Timeout() ||
+		errors.Is(err, context.DeadlineExceeded) {
 		return "no answer"
 	}
 	if u, ok := errors.AsType[*url.Error](err); ok {
@@ -124,8 +125,9 @@ func whyTracker(err error) string {
 var faultWords = [core.FaultCount]string{
 	core.FaultNone: "not tried yet", core.FaultRefused: "refused", core.FaultTimeout: "timed out",
 	core.FaultUnreachable: "unreachable", core.FaultHungUp: "hung up when asked for this torrent",
-	core.FaultOtherTorrent: "answered for another torrent", core.FaultProtocol: "no BitTorrent peer",
-	core.FaultBanned: "banned", core.FaultOther: "failed",
+	core.FaultOtherTorrent: "answered for another torrent",
+	core.FaultProtocol:     "no BitTorrent peer",
+	core.FaultBanned:       "banned", core.FaultOther: "failed",
 	core.FaultDialling: "without an answer yet",
 }
 

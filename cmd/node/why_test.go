@@ -23,8 +23,12 @@ func TestVerdict(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	snapshot := func(s core.Snapshot) swarm.Stats { return swarm.Stats{Snapshot: s, State: swarm.Downloading} }
-	magnet := func(s core.Snapshot) swarm.Stats { return swarm.Stats{Snapshot: s, State: swarm.Metadata} }
+	snapshot := func(s core.Snapshot) swarm.Stats {
+		return swarm.Stats{Snapshot: s, State: swarm.Downloading}
+	}
+	magnet := func(s core.Snapshot) swarm.Stats {
+		return swarm.Stats{Snapshot: s, State: swarm.Metadata}
+	}
 	half := core.Snapshot{Wanted: 1000, Got: 500}
 	with := func(s core.Snapshot, f func(*core.Snapshot)) core.Snapshot { f(&s); return s }
 	unmet := func(faults map[core.DialFault]int) func(*core.Snapshot) {
@@ -37,48 +41,69 @@ func TestVerdict(t *testing.T) {
 	}
 	here := func(here, useful, serving int, rate int64) func(*core.Snapshot) {
 		return func(s *core.Snapshot) {
-			s.PeersKnown, s.PeersMet, s.PeersHere, s.PeersUseful, s.PeersServing, s.DownRate = here, here, here, useful, serving, rate
+			s.PeersKnown, s.PeersMet, s.PeersHere, s.PeersUseful, s.PeersServing, s.DownRate = here,
+				here, here, useful, serving, rate
 		}
 	}
 	trackers := func(st swarm.Stats, r tracker.Report) swarm.Stats { st.Trackers = r; return st }
-	lost := fmt.Errorf("announcing to %v: %w", bad, &url.Error{Op: "Get", URL: "http://127.0.0.1:1/announce?key=secret",
-		Err: &net.OpError{Op: "dial", Err: os.NewSyscallError("connect", syscall.ECONNREFUSED)}})
+	lost := fmt.Errorf("announcing to %v: %w", bad,
+		&url.Error{Op: "Get", URL: "http://127.0.0.1:1/announce?key=secret",
+			Err: &net.OpError{Op: "dial", Err: os.NewSyscallError("connect",
+				syscall.ECONNREFUSED)}})
 	for _, tt := range []struct {
 		name string
 		v    verdict
 		want string
 	}{
 		{"nothing asked", verdict{st: magnet(core.Snapshot{})}, "no peer was found"},
-		{"the DHT is silent", verdict{st: magnet(core.Snapshot{}), dht: &dht.Stats{}, asked: "no DHT node answered (asked a.example:1)"},
+		{"the DHT is silent", verdict{st: magnet(core.Snapshot{}), dht: &dht.Stats{},
+			asked: "no DHT node answered (asked a.example:1)"},
 			"no peer was found; no DHT node answered (asked a.example:1)"},
 		{"the DHT knows nobody", verdict{st: magnet(core.Snapshot{}), dht: &dht.Stats{Answers: 9}},
 			"no peer was found; the DHT knows of nobody"},
-		{"refused and timed out", verdict{st: snapshot(with(half, unmet(map[core.DialFault]int{core.FaultRefused: 2, core.FaultTimeout: 1})))},
+		{"refused and timed out",
+			verdict{st: snapshot(with(half,
+				unmet(map[core.DialFault]int{core.FaultRefused: 2, core.FaultTimeout: 1})))},
 			"50.0% complete; 3 peers: 2 refused, 1 timed out"},
-		{"wrong info-hash", verdict{st: magnet(with(core.Snapshot{}, unmet(map[core.DialFault]int{core.FaultHungUp: 1})))},
+		{"wrong info-hash", verdict{st: magnet(with(core.Snapshot{},
+			unmet(map[core.DialFault]int{core.FaultHungUp: 1})))},
 			"no metadata; 1 peer: 1 hung up when asked for this torrent"},
-		{"others", verdict{st: magnet(with(core.Snapshot{}, unmet(map[core.DialFault]int{core.FaultOtherTorrent: 1, core.FaultProtocol: 2, core.FaultNone: 3, core.FaultDialling: 1})))},
-			"no metadata; 7 peers: 1 answered for another torrent, 2 no BitTorrent peer, 1 without an answer yet, 3 not tried yet"},
-		{"tracker failed", verdict{st: trackers(magnet(core.Snapshot{}), tracker.Report{Failed: 1, Tracker: bad, Err: lost})},
+		{"others", verdict{st: magnet(with(core.Snapshot{},
+			unmet(map[core.DialFault]int{core.FaultOtherTorrent: 1, core.FaultProtocol: 2,
+				core.FaultNone: 3, core.FaultDialling: 1})))},
+			"no metadata; 7 peers: 1 answered for another torrent, 2 no BitTorrent peer, 1 " +
+				"without an answer yet, 3 not tried yet"},
+		{"tracker failed", verdict{st: trackers(magnet(core.Snapshot{}),
+			tracker.Report{Failed: 1, Tracker: bad, Err: lost})},
 			"no peer was found; tracker http://127.0.0.1:1: connection refused"},
-		{"trackers failed", verdict{st: trackers(magnet(core.Snapshot{}), tracker.Report{Failed: 3, Tracker: bad, Err: &tracker.Failure{Reason: "not registered"}})},
-			"no peer was found; tracker http://127.0.0.1:1: the tracker refuses: not registered, and 2 more failed"},
-		{"trackers only", verdict{st: trackers(magnet(core.Snapshot{}), tracker.Report{Answered: 2})},
+		{"trackers failed", verdict{st: trackers(magnet(core.Snapshot{}),
+			tracker.Report{Failed: 3, Tracker: bad,
+				Err: &tracker.Failure{Reason: "not registered"}})},
+			"no peer was found; tracker http://127.0.0.1:1: the tracker refuses: not " +
+				"registered, and 2 more failed"},
+		{"trackers only", verdict{st: trackers(magnet(core.Snapshot{}),
+			tracker.Report{Answered: 2})},
 			"no peer was found; 2 trackers named nobody"},
 		{"no metadata", verdict{st: magnet(with(core.Snapshot{}, here(2, 0, 0, 0)))},
 			"no metadata; connected to 2, nobody has the metadata"},
-		{"metadata not sent", verdict{st: magnet(with(with(core.Snapshot{}, here(2, 0, 0, 0)), func(s *core.Snapshot) { s.PeersWithMetadata = 1 }))},
+		{"metadata not sent", verdict{st: magnet(with(with(core.Snapshot{}, here(2, 0, 0, 0)),
+			func(s *core.Snapshot) { s.PeersWithMetadata = 1 }))},
 			"no metadata; connected to 2, nobody sent the metadata"},
-		{"nobody has it", verdict{st: snapshot(with(core.Snapshot{Wanted: 1000}, here(2, 0, 0, 0)))},
+		{"nobody has it", verdict{st: snapshot(with(core.Snapshot{Wanted: 1000},
+			here(2, 0, 0, 0)))},
 			"0.0% complete; connected to 2, nobody has any of it"},
 		{"nobody has the rest", verdict{st: snapshot(with(half, here(2, 0, 0, 0)))},
 			"50.0% complete; connected to 2, nobody has the rest"},
 		{"all choke", verdict{st: snapshot(with(half, here(3, 2, 0, 0)))},
 			"50.0% complete; connected to 3, 2 of them with what is missing, all choke us"},
-		{"silent", verdict{st: snapshot(with(half, here(3, 2, 1, 0)))}, "50.0% complete; connected to 3, nobody sends anything"},
-		{"slow", verdict{st: snapshot(with(half, here(3, 2, 1, 2048)))}, "50.0% complete; connected to 3, receiving 2.00 KiB/s"},
-		{"gone", verdict{st: snapshot(with(half, func(s *core.Snapshot) { s.PeersMet = 2 }))}, "50.0% complete; 2 connections ended"},
-		{"forgotten", verdict{st: magnet(core.Snapshot{PeersForgotten: 2})}, "no peer was found; the peers that were found never answered"},
+		{"silent", verdict{st: snapshot(with(half, here(3, 2, 1, 0)))},
+			"50.0% complete; connected to 3, nobody sends anything"},
+		{"slow", verdict{st: snapshot(with(half, here(3, 2, 1, 2048)))},
+			"50.0% complete; connected to 3, receiving 2.00 KiB/s"},
+		{"gone", verdict{st: snapshot(with(half, func(s *core.Snapshot) { s.PeersMet = 2 }))},
+			"50.0% complete; 2 connections ended"},
+		{"forgotten", verdict{st: magnet(core.Snapshot{PeersForgotten: 2})},
+			"no peer was found; the peers that were found never answered"},
 	} {
 		if got := tt.v.String(); got != tt.want {
 			t.Errorf("%s:\ngot  %s\nwant %s", tt.name, got, tt.want)
@@ -87,7 +112,8 @@ func TestVerdict(t *testing.T) {
 	for err, want := range map[error]string{
 		context.DeadlineExceeded:                                 "no answer",
 		fmt.Errorf("announcing to x: %w", errors.New("no good")): "no good",
-		fmt.Errorf("announcing to x: %w", &url.Error{Op: "Get", URL: "http://x/secret", Err: errors.New("bad redirect")}): "bad redirect",
+		fmt.Errorf("announcing to x: %w", &url.Error{Op: "Get", URL: "http://x/secret",
+			Err: errors.New("bad redirect")}): "bad redirect",
 	} {
 		if got := whyTracker(err); got != want {
 			t.Errorf("%v: %q, want %q", err, got, want)

@@ -110,8 +110,10 @@ func Start(ctx context.Context, cfg Config) (*Swarm, error) {
 func (s *Swarm) start(ctx context.Context) error {
 	for i, seat := range slices.Concat(s.cfg.Seeds, s.cfg.Leechs) {
 		m := &Member{
-			Seat: seat, Addr: netip.AddrPortFrom(address(s.cfg.Group, i), Port), swarm: s, seed: i < len(s.cfg.Seeds),
-			state: filepath.Join(s.cfg.Dir, fmt.Sprintf("state%d", i)), Dir: filepath.Join(s.cfg.Dir, fmt.Sprintf("out%d", i)),
+			Seat: seat, Addr: netip.AddrPortFrom(address(s.cfg.Group, i), Port), swarm: s,
+			seed:  i < len(s.cfg.Seeds),
+			state: filepath.Join(s.cfg.Dir, fmt.Sprintf("state%d", i)),
+			Dir:   filepath.Join(s.cfg.Dir, fmt.Sprintf("out%d", i)),
 		}
 		if m.seed {
 			m.Dir = s.cfg.From
@@ -133,7 +135,8 @@ func (s *Swarm) start(ctx context.Context) error {
 	if s.tracker, err = realclient.NewTracker(address(s.cfg.Group, 200), all...); err != nil {
 		return err
 	}
-	if s.Torrent, err = realclient.MakeTorrent(filepath.Join(s.cfg.From, s.cfg.Name), s.cfg.Piece, s.tracker.URL); err != nil {
+	if s.Torrent, err = realclient.MakeTorrent(filepath.Join(s.cfg.From, s.cfg.Name), s.cfg.Piece,
+		s.tracker.URL); err != nil {
 		return err
 	}
 	for _, m := range s.members() {
@@ -186,7 +189,9 @@ func (s *Swarm) Close() {
 	}
 }
 
-func address(group byte, i int) netip.Addr { return netip.AddrFrom4([4]byte{11, group, byte(i), 1}) }
+func address(group byte, i int) netip.Addr {
+	return netip.AddrFrom4([4]byte{11, group, byte(i), 1})
+}
 
 // launch starts a client without a torrent. The command has none without.
 func (m *Member) launch(ctx context.Context) (err error) {

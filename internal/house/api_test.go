@@ -25,8 +25,10 @@ func TestNoForeignTypesInAPI(t *testing.T) {
 					if !ok {
 						return true
 					}
-					if x, ok := sel.X.(*ast.Ident); ok && foreign[x.Name] != "" && !allowed.allow(s.dir) {
-						t.Errorf("%s: %s.%s of %s in an exported declaration", position(sel), x.Name, sel.Sel.Name, foreign[x.Name])
+					if x, ok := sel.X.(*ast.Ident); ok && foreign[x.Name] != "" &&
+						!allowed.allow(s.dir) {
+						t.Errorf("%s: %s.%s of %s in an exported declaration", position(sel),
+							x.Name, sel.Sel.Name, foreign[x.Name])
 					}
 					return true
 				})
@@ -52,7 +54,8 @@ func foreignNames(s *source) map[string]string {
 		// that some repositories add to the name of their package.
 		elements := strings.Split(path, "/")
 		last := elements[len(elements)-1]
-		if len(elements) > 1 && len(last) > 1 && last[0] == 'v' && strings.Trim(last[1:], "0123456789") == "" {
+		if len(elements) > 1 && len(last) > 1 && last[0] == 'v' &&
+			strings.Trim(last[1:], "0123456789") == "" {
 			last = elements[len(elements)-2]
 		}
 		names[strings.TrimPrefix(last, "go-")] = path
@@ -180,7 +183,8 @@ func checkSpecs(t *testing.T, d *ast.GenDecl) {
 	for _, spec := range d.Specs {
 		switch spec := spec.(type) {
 		case *ast.TypeSpec:
-			if spec.Name.IsExported() && spec.Doc == nil && spec.Comment == nil && (d.Doc == nil || d.Lparen.IsValid()) {
+			if spec.Name.IsExported() && spec.Doc == nil && spec.Comment == nil && (d.Doc == nil ||
+				d.Lparen.IsValid()) {
 				t.Errorf("%s: type %s is not documented", position(spec), spec.Name.Name)
 			}
 		case *ast.ValueSpec:

@@ -4,14 +4,18 @@ import (
 	"bytes"
 	"go/ast"
 	"go/format"
+	"go/token"
 	"slices"
 	"strings"
 	"testing"
+	"unicode/utf8"
 )
 
 const (
 	functionLinesMax = 80
 	fileLinesMax     = 500
+	columnsMax       = 100 // a tab counts as four
+	literalColumns   = 60  // a string so long may make its line longer
 )
 
 // inspect calls f for each call of a selector such as time.Now in a file. Names
@@ -35,7 +39,8 @@ func inspectCalls(s *source, importPath string, names []string, f func(call *ast
 		if !ok {
 			return true
 		}
-		if x, ok := sel.X.(*ast.Ident); ok && x.Name == local && slices.Contains(names, sel.Sel.Name) {
+		if x, ok := sel.X.(*ast.Ident); ok && x.Name == local &&
+			slices.Contains(names, sel.Sel.Name) {
 			f(sel)
 		}
 		return true
@@ -44,7 +49,8 @@ func inspectCalls(s *source, importPath string, names []string, f func(call *ast
 
 // The core and the picker are told what time it is.
 func TestNoClockInPurePackages(t *testing.T) {
-	clocks := []string{"Now", "Since", "Until", "After", "AfterFunc", "NewTimer", "NewTicker", "Tick", "Sleep"}
+	clocks := []string{"Now", "Since", "Until", "After", "AfterFunc", "NewTimer", "NewTicker",
+		"Tick", "Sleep"}
 	for _, s := range sources(t, false) {
 		if s.dir != "swarm/core" && s.dir != "swarm/picker" && s.dir != "swarm/sim" {
 			continue
@@ -58,49 +64,62 @@ func TestNoClockInPurePackages(t *testing.T) {
 // goroutines are the files that start goroutines, with what these are. Whoever
 // starts one waits for it.
 var goroutines = map[string]string{
-	"bench/create/limit.go":           "hashes on all cores, waited for in the same function",
-	"bench/discovery/post.go":         "the listener of a post and its connections, until close",
-	"bench/discovery/sources.go":      "a search and a tracker, waited for at the end of a measurement",
-	"bench/many/network.go":           "look-ups, waited for in the same function",
-	"bench/transfer/contenders.go":    "samples the memory of a process until the transfer ends",
-	"bench/transfer/limit.go":         "hashes and writes beside the receiving, waited for at its end",
+	"bench/create/limit.go":   "hashes on all cores, waited for in the same function",
+	"bench/discovery/post.go": "the listener of a post and its connections, until close",
+	"bench/discovery/sources.go": "a search and a tracker, waited for at the end of a " +
+		"measurement",
+	"bench/many/network.go":        "look-ups, waited for in the same function",
+	"bench/transfer/contenders.go": "samples the memory of a process until the transfer ends",
+	"bench/transfer/limit.go": "hashes and writes beside the receiving, waited for at " +
+		"its end",
 	"internal/lightpeer/lightpeer.go": "one connection, until Close",
 	"internal/realclient/tracker.go":  "serves announces until Close",
-	"swarm/lsd/link.go":               "one reader per interface and family, until it goes or the service is closed",
-	"swarm/lsd/lsd.go":                "the loop of the service, until Close",
-	"swarm/storage/check.go":          "checking workers, waited for in the same function",
-	"swarm/tracker/announcer.go":      "one ladder per tier of trackers, until Close, and the farewells that Close waits for",
-	"swarm/tracker/ladder.go":         "one request per address family, waited for in the same function",
-	"swarm/tracker/server.go":         "the tracker's listeners and its sweep, waited for by Serve",
-	"swarm/tracker/udp.go":            "one reader per UDP tracker in use, until a minute after its last use or Close",
-	"swarm/webseed/conn.go":           "fetchers of one web seed, waited for by Run",
-	"cmd/node/bootstrap.go":           "saves the table from time to time until the command ends",
-	"cmd/node/hashing.go":             "shows how far a check has come, until it is stopped",
-	"cmd/node/hosts.go":               "look-ups of bootstrap hosts, abandoned when their context ends: the resolver takes no other no",
-	"cmd/node/session.go":             "saves the table from time to time until the command ends",
-	"cmd/node/signals.go":             "waits for signals while a command runs; writes the last words of a process that dies",
-	"cmd/node/watch.go":               "follows a torrent until the command ends",
-	"cmd/node/tracker.go":             "the tracker's ports, waited for by the command",
-	"swarm/webseeds.go":               "one connection to each web seed, waited for by the torrent loop",
-	"dht/bootstrap.go":                "look-ups of host names, waited for in the same function",
-	"dht/node.go":                     "the node's loop, its socket reader and its resolver, until Close",
-	"internal/capped/capped.go":       "waits for one member of a swarm, waited for in the same function",
-	"bench/moves/main.go":             "the event, waited for at the end of its measurement",
-	"internal/lab/tracker.go":         "serves announces until Close",
-	"internal/nodeproc/nodeproc.go":   "reads the events of the command, until it is stopped",
-	"internal/proc/proc.go":           "waits for the child on the thread that started it",
-	"metainfo/hashing.go":             "hashing workers, waited for in the same function",
-	"metainfo/info.go":                "the info-hashes, waited for by whoever starts them",
-	"metainfo/parts.go":               "parts of one task, waited for in the same function",
-	"swarm/engine.go":                 "watches the addresses of the machine and the memory, until the engine closes",
-	"swarm/accept.go":                 "the accept loop, and one handshake per connection with a deadline",
-	"swarm/datagrams.go":              "reads UDP sockets that nobody else reads, until it is handed over or the engine closes",
-	"swarm/discovery.go":              "one per source of peers and torrent, until its round ends",
-	"swarm/loop.go":                   "handshakes and connections, waited for by the torrent loop",
-	"swarm/open.go":                   "the torrent loop, and the opening of storage for it",
-	"swarm/peer/conn.go":              "the writer of a connection, waited for by its reader",
-	"swarm/readers.go":                "readers of blocks for peers, until the engine closes",
-	"swarm/storage/workers.go":        "workers that write and hash, until the engine closes",
+	"swarm/lsd/link.go": "one reader per interface and family, until it goes or " +
+		"the service is closed",
+	"swarm/lsd/lsd.go":       "the loop of the service, until Close",
+	"swarm/storage/check.go": "checking workers, waited for in the same function",
+	"swarm/tracker/announcer.go": "one ladder per tier of trackers, until Close, and the " +
+		"farewells that Close waits for",
+	"swarm/tracker/tier.go": "one request per address family, waited for in the same " +
+		"function",
+	"swarm/tracker/server.go": "the tracker's listeners and its sweep, waited for by Serve",
+	"swarm/tracker/udp.go": "one reader per UDP tracker in use, until a minute after " +
+		"its last use or Close",
+	"swarm/webseed/conn.go": "fetchers of one web seed, waited for by Run",
+	"cmd/node/bootstrap.go": "saves the table from time to time until the command ends",
+	"cmd/node/hashing.go":   "shows how far a check has come, until it is stopped",
+	"cmd/node/hosts.go": "look-ups of bootstrap hosts, abandoned when their context " +
+		"ends: the resolver takes no other no",
+	"cmd/node/session.go": "saves the table from time to time until the command ends",
+	"cmd/node/signals.go": "waits for signals while a command runs; writes the last " +
+		"words of a process that dies",
+	"cmd/node/watch.go":   "follows a torrent until the command ends",
+	"cmd/node/tracker.go": "the tracker's ports, waited for by the command",
+	"swarm/webseeds.go": "one connection to each web seed, waited for by the " +
+		"torrent loop",
+	"dht/bootstrap.go": "look-ups of host names, waited for in the same function",
+	"dht/node.go": "the node's loop, its socket reader and its resolver, " +
+		"until Close",
+	"internal/capped/capped.go": "waits for one member of a swarm, waited for in the same " +
+		"function",
+	"bench/moves/main.go":           "the event, waited for at the end of its measurement",
+	"internal/lab/tracker.go":       "serves announces until Close",
+	"internal/nodeproc/nodeproc.go": "reads the events of the command, until it is stopped",
+	"internal/proc/proc.go":         "waits for the child on the thread that started it",
+	"metainfo/hashing.go":           "hashing workers, waited for in the same function",
+	"metainfo/info.go":              "the info-hashes, waited for by whoever starts them",
+	"metainfo/parts.go":             "parts of one task, waited for in the same function",
+	"swarm/engine.go": "watches the addresses of the machine and the memory, " +
+		"until the engine closes",
+	"swarm/accept.go": "the accept loop, and one handshake per connection with a deadline",
+	"swarm/datagrams.go": "reads UDP sockets that nobody else reads, until it is handed " +
+		"over or the engine closes",
+	"swarm/discovery.go":       "one per source of peers and torrent, until its round ends",
+	"swarm/loop.go":            "handshakes and connections, waited for by the torrent loop",
+	"swarm/add.go":             "the torrent loop, and the opening of storage for it",
+	"swarm/peer/conn.go":       "the writer of a connection, waited for by its reader",
+	"swarm/uploads.go":         "readers of blocks for peers, until the engine closes",
+	"swarm/storage/workers.go": "workers that write and hash, until the engine closes",
 }
 
 func TestGoroutinesAreOwned(t *testing.T) {
@@ -135,7 +154,8 @@ func TestFunctionsAreShort(t *testing.T) {
 			}
 			lines := fset.Position(f.End()).Line - fset.Position(f.Pos()).Line + 1
 			if lines > functionLinesMax && !long.allow(s.path+" "+f.Name.Name) {
-				t.Errorf("%s: %s has %d lines, want at most %d", position(f), f.Name.Name, lines, functionLinesMax)
+				t.Errorf("%s: %s has %d lines, want at most %d", position(f), f.Name.Name, lines,
+					functionLinesMax)
 			}
 		}
 	}
@@ -151,6 +171,41 @@ func TestFilesAreShort(t *testing.T) {
 		}
 	}
 	long.check(t)
+}
+
+// Lines fit side by side on a screen. A line may be longer for a long string
+// literal, such as a packet or a command, which would be harder to read cut.
+func TestLinesAreShort(t *testing.T) {
+	for _, s := range sources(t, true) {
+		long := literalLines(s)
+		for i, line := range strings.Split(string(s.text), "\n") {
+			indent := len(line) - len(strings.TrimLeft(line, "\t"))
+			columns := utf8.RuneCountInString(line) + 3*indent
+			if columns > columnsMax && !long[i+1] {
+				t.Errorf("%s:%d has %d columns, want at most %d", s.path, i+1, columns, columnsMax)
+			}
+		}
+	}
+}
+
+// literalLines returns the lines with a string literal that is long, or that
+// goes over several lines.
+func literalLines(s *source) map[int]bool {
+	lines := make(map[int]bool)
+	ast.Inspect(s.ast, func(n ast.Node) bool {
+		lit, ok := n.(*ast.BasicLit)
+		if !ok || lit.Kind != token.STRING {
+			return true
+		}
+		first, last := fset.Position(lit.Pos()).Line, fset.Position(lit.End()).Line
+		if first != last || len(lit.Value) >= literalColumns {
+			for line := first; line <= last; line++ {
+				lines[line] = true
+			}
+		}
+		return true
+	})
+	return lines
 }
 
 func TestFormatted(t *testing.T) {
@@ -196,7 +251,8 @@ func inBubble(s *source, node ast.Node) bool {
 		if !ok || node.Pos() < f.Pos() || node.End() > f.End() {
 			continue
 		}
-		helper = !strings.HasPrefix(f.Name.Name, "Test") && !strings.HasPrefix(f.Name.Name, "Fuzz") && !strings.HasPrefix(f.Name.Name, "Benchmark")
+		helper = !strings.HasPrefix(f.Name.Name, "Test") &&
+			!strings.HasPrefix(f.Name.Name, "Fuzz") && !strings.HasPrefix(f.Name.Name, "Benchmark")
 		ast.Inspect(f, func(n ast.Node) bool {
 			call, ok := n.(*ast.CallExpr)
 			if !ok {
@@ -206,7 +262,8 @@ func inBubble(s *source, node ast.Node) bool {
 			if !ok || sel.Sel.Name != "Test" {
 				return true
 			}
-			if x, ok := sel.X.(*ast.Ident); ok && x.Name == "synctest" && call.Pos() <= node.Pos() && node.End() <= call.End() {
+			if x, ok := sel.X.(*ast.Ident); ok && x.Name == "synctest" &&
+				call.Pos() <= node.Pos() && node.End() <= call.End() {
 				inside = true
 			}
 			return true

@@ -69,7 +69,8 @@ func load() ([]*source, error) {
 		}
 		base := entry.Name()
 		if entry.IsDir() {
-			if base == "testdata" || base == "vendor" || strings.HasPrefix(base, ".") && base != ".." {
+			if base == "testdata" || base == "vendor" ||
+				strings.HasPrefix(base, ".") && base != ".." {
 				return fs.SkipDir
 			}
 			return nil
@@ -86,11 +87,13 @@ func load() ([]*source, error) {
 			return err
 		}
 		rel = filepath.ToSlash(rel)
-		tree, err := parser.ParseFile(fset, rel, text, parser.ParseComments|parser.SkipObjectResolution)
+		tree, err := parser.ParseFile(fset, rel, text,
+			parser.ParseComments|parser.SkipObjectResolution)
 		if err != nil {
 			return err
 		}
-		files = append(files, &source{path: rel, dir: path.Dir(rel), test: strings.HasSuffix(base, "_test.go"), text: text, ast: tree})
+		files = append(files, &source{path: rel, dir: path.Dir(rel),
+			test: strings.HasSuffix(base, "_test.go"), text: text, ast: tree})
 		return nil
 	})
 	slices.SortFunc(files, func(a, b *source) int { return strings.Compare(a.path, b.path) })

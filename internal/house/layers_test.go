@@ -12,7 +12,9 @@ var layers = []struct {
 	name     string
 	packages []string
 }{
-	{"L1, nothing of the module", []string{"metainfo/bencode", "metainfo/lanes", "metainfo/weburl", "swarm/bits", "swarm/block", "swarm/limit", "swarm/simnet", "swarm/statefile", "swarm/transport/mse"}},
+	{"L1, nothing of the module", []string{"metainfo/bencode", "metainfo/lanes", "metainfo/weburl",
+		"swarm/bits", "swarm/block", "swarm/limit", "swarm/simnet", "swarm/statefile",
+		"swarm/transport/mse"}},
 	{"L2", []string{"metainfo", "swarm/guard", "swarm/transport"}},
 	{"L3", []string{"swarm/wire", "swarm/picker", "swarm/storage", "swarm/tracker", "swarm/lsd"}},
 	{"L4", []string{"swarm/core", "swarm/peer", "swarm/webseed"}},
@@ -55,7 +57,9 @@ var thirdParty = map[string]map[string]string{
 }
 
 func isTool(pkg string) bool {
-	return slices.ContainsFunc(tools, func(prefix string) bool { return strings.HasPrefix(pkg+"/", module+"/"+prefix) })
+	return slices.ContainsFunc(tools, func(prefix string) bool {
+		return strings.HasPrefix(pkg+"/", module+"/"+prefix)
+	})
 }
 
 // layerOf returns the layer of a package of the module, -1 for one unknown.
@@ -94,7 +98,8 @@ func TestImportsGoDownward(t *testing.T) {
 			case standard(imported):
 			case !inModule(imported):
 				if !thirdPartyAllowed(pkg, imported) {
-					t.Errorf("%s imports %s: give %s a reason in thirdParty, or do without", s.path, imported, pkg)
+					t.Errorf("%s imports %s: give %s a reason in thirdParty, or do without", s.path,
+						imported, pkg)
 				}
 			case isTool(imported):
 				t.Errorf("%s imports %s, which is for tests and tools", s.path, imported)
@@ -125,7 +130,8 @@ func thirdPartyAllowed(pkg, imported string) bool {
 // goroutines' tools: what they decide depends on their arguments alone.
 func TestPurePackages(t *testing.T) {
 	pure := []string{"swarm/core", "swarm/picker"}
-	forbidden := []string{"net", "os", "io/fs", "sync", "sync/atomic", "log", "log/slog", "context", "crypto/rand", "path/filepath", "runtime"}
+	forbidden := []string{"net", "os", "io/fs", "sync", "sync/atomic", "log", "log/slog", "context",
+		"crypto/rand", "path/filepath", "runtime"}
 	for _, s := range sources(t, false) {
 		if !slices.Contains(pure, s.dir) {
 			continue

@@ -114,8 +114,9 @@ func (l *Lab) Behind(name string, rate int, random bool) (*Host, error) {
 		router.masked = "masquerade fully-random"
 	}
 	h := &Host{
-		Name: name, Addr: netip.MustParseAddr("192.168.1.2"), gateway: netip.MustParseAddr("192.168.1.1"),
-		lab: l, link: router.link, home: router,
+		Name: name, Addr: netip.MustParseAddr("192.168.1.2"),
+		gateway: netip.MustParseAddr("192.168.1.1"),
+		lab:     l, link: router.link, home: router,
 	}
 	in := "ip netns exec " + router.Name + " "
 	return h, runAll(

@@ -39,7 +39,8 @@ func NewTracker(ip netip.Addr) (*Tracker, error) {
 		URL: "http://" + listener.Addr().String() + "/announce", finished: make(chan struct{}),
 		peers: map[netip.AddrPort]time.Time{},
 	}
-	t.server = &http.Server{ReadHeaderTimeout: 10 * time.Second, Handler: http.HandlerFunc(t.announce)}
+	t.server = &http.Server{ReadHeaderTimeout: 10 * time.Second,
+		Handler: http.HandlerFunc(t.announce)}
 	go func() {
 		defer close(t.finished)
 		_ = t.server.Serve(listener) // ends with ErrServerClosed
@@ -72,7 +73,8 @@ func (t *Tracker) announce(w http.ResponseWriter, r *http.Request) {
 		}
 	}
 	// An announcer that went away comes again.
-	_, _ = fmt.Fprintf(w, "d8:intervali%de12:min intervali%de5:peers%d:%se", trackerInterval, trackerInterval, len(compact), compact)
+	_, _ = fmt.Fprintf(w, "d8:intervali%de12:min intervali%de5:peers%d:%se", trackerInterval,
+		trackerInterval, len(compact), compact)
 }
 
 // Close ends the tracker.

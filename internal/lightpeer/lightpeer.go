@@ -114,7 +114,8 @@ func (c *Crowd) Mute(ctx context.Context, from netip.Addr) (*Peer, error) {
 
 // connect shakes hands and sends words. A seed gives at most that many blocks; 0 means
 // any number.
-func (c *Crowd) connect(ctx context.Context, from netip.Addr, most int64, words ...wire.ID) (*Peer, error) {
+func (c *Crowd) connect(ctx context.Context, from netip.Addr, most int64,
+	words ...wire.ID) (*Peer, error) {
 	d := net.Dialer{LocalAddr: net.TCPAddrFromAddrPort(netip.AddrPortFrom(from, 0))}
 	conn, err := d.DialContext(ctx, "tcp", c.Target.String())
 	if err != nil {
@@ -208,6 +209,7 @@ func (p *Peer) ask() {
 		}
 		p.open++
 		p.conn.Send(wire.Message{ID: wire.Request, Ref: block.Ref{
-			Piece: uint32(piece), Begin: uint32(begin), Length: uint32(min(block.Size, size-begin))}})
+			Piece: uint32(piece), Begin: uint32(begin),
+			Length: uint32(min(block.Size, size-begin))}})
 	}
 }

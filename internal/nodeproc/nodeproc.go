@@ -73,9 +73,11 @@ func Start(binary, stateDir string, args ...string) (*Node, error) {
 		return nil, err
 	}
 	n.Process, err = proc.Start(proc.Config{
-		Path: binary, Args: append(args, "--json", "--state-dir", stateDir), Stdout: w, Stderr: &n.log,
-		Hide: "SWARM_", // each of them would be a flag
-		Env:  []string{"HOME=" + stateDir, "XDG_CONFIG_HOME=" + stateDir, "XDG_STATE_HOME=" + stateDir, "XDG_CACHE_HOME=" + stateDir},
+		Path: binary, Args: append(args, "--json", "--state-dir", stateDir), Stdout: w,
+		Stderr: &n.log,
+		Hide:   "SWARM_", // each of them would be a flag
+		Env: []string{"HOME=" + stateDir, "XDG_CONFIG_HOME=" + stateDir,
+			"XDG_STATE_HOME=" + stateDir, "XDG_CACHE_HOME=" + stateDir},
 	})
 	w.Close()
 	if err != nil {
@@ -166,7 +168,8 @@ func (n *Node) WaitFor(ctx context.Context, what string, match func(Event) bool)
 		}
 		select {
 		case <-ctx.Done():
-			return Event{}, fmt.Errorf("waiting for %s: %w; last event %s", what, ctx.Err(), last(events))
+			return Event{}, fmt.Errorf("waiting for %s: %w; last event %s", what, ctx.Err(),
+				last(events))
 		case <-more:
 		}
 	}

@@ -77,7 +77,8 @@ func TestWaitIsBounded(t *testing.T) {
 
 func TestNotJSON(t *testing.T) {
 	n := start(t, `echo hello; exec sleep 600`)
-	if _, err := n.WaitEvent(t.Context(), "start"); err == nil || !strings.Contains(err.Error(), "hello") {
+	if _, err := n.WaitEvent(t.Context(), "start"); err == nil ||
+		!strings.Contains(err.Error(), "hello") {
 		t.Errorf("got %v, want an error that shows the line", err)
 	}
 }

@@ -35,11 +35,13 @@ const clockTick = 10 * time.Millisecond
 
 // Config says what to run.
 type Config struct {
-	Path   string    // executable, looked up in PATH when it has no slash
-	Args   []string  // without the program's name
-	Dir    string    // working directory; empty: that of the caller
-	Env    []string  // added to the caller's environment
-	Hide   string    // variables of the caller's environment that start with this are left out; empty: none are
+	Path string   // executable, looked up in PATH when it has no slash
+	Args []string // without the program's name
+	Dir  string   // working directory; empty: that of the caller
+	Env  []string // added to the caller's environment
+	// variables of the caller's environment that start with this are left out;
+	// empty: none are
+	Hide   string
 	Stdin  io.Reader // nil: /dev/null
 	Stdout io.Writer // nil: /dev/null
 	Stderr io.Writer // nil: /dev/null
@@ -217,7 +219,8 @@ func statusBytes(status, key string) int64 {
 		if !ok {
 			continue
 		}
-		n, err := strconv.ParseInt(strings.TrimSpace(strings.TrimSuffix(strings.TrimSpace(rest), "kB")), 10, 64)
+		n, err := strconv.ParseInt(strings.TrimSpace(strings.TrimSuffix(strings.TrimSpace(rest),
+			"kB")), 10, 64)
 		if err != nil {
 			return 0
 		}

@@ -16,7 +16,8 @@ import (
 
 func TestExitCodeAndOutput(t *testing.T) {
 	var out bytes.Buffer
-	p, err := Start(Config{Path: "sh", Args: []string{"-c", "echo $WORD; exit 7"}, Env: []string{"WORD=hello"}, Stdout: &out})
+	p, err := Start(Config{Path: "sh", Args: []string{"-c", "echo $WORD; exit 7"},
+		Env: []string{"WORD=hello"}, Stdout: &out})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -36,7 +37,8 @@ func TestHide(t *testing.T) {
 	t.Setenv("PROC_TEST_SHOWN", "1")
 	t.Setenv("PROC_TEST_HIDDEN", "2")
 	var out bytes.Buffer
-	p, err := Start(Config{Path: "sh", Args: []string{"-c", "echo $PROC_TEST_SHOWN$PROC_TEST_HIDDEN$PROC_TEST_HIDDEN_NEW"},
+	p, err := Start(Config{Path: "sh", Args: []string{"-c",
+		"echo $PROC_TEST_SHOWN$PROC_TEST_HIDDEN$PROC_TEST_HIDDEN_NEW"},
 		Hide: "PROC_TEST_HIDDEN", Env: []string{"PROC_TEST_HIDDEN_NEW=3"}, Stdout: &out})
 	if err != nil {
 		t.Fatal(err)
@@ -63,7 +65,8 @@ func TestStopEndsTheGroup(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer r.Close()
-	p, err := Start(Config{Path: "sh", Args: []string{"-c", `trap "" TERM; sleep 600 & echo $!; wait; wait`}, Stdout: w})
+	p, err := Start(Config{Path: "sh", Args: []string{"-c",
+		`trap "" TERM; sleep 600 & echo $!; wait; wait`}, Stdout: w})
 	w.Close()
 	if err != nil {
 		t.Fatal(err)

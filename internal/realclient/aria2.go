@@ -64,8 +64,11 @@ func launchAria2(ctx context.Context, c *Client) (driver, error) {
 	if err := c.start("aria2c", args...); err != nil {
 		return nil, err
 	}
-	d := &aria2Driver{rpc: newJSONRPC(netip.AddrPortFrom(netip.AddrFrom4([4]byte{127, 0, 0, 1}), rpcPort), "/jsonrpc")}
-	return d, c.ready(ctx, func(ctx context.Context) error { return d.call(ctx, nil, "aria2.getVersion") })
+	d := &aria2Driver{rpc: newJSONRPC(netip.AddrPortFrom(netip.AddrFrom4([4]byte{127, 0, 0, 1}),
+		rpcPort), "/jsonrpc")}
+	return d, c.ready(ctx, func(ctx context.Context) error {
+		return d.call(ctx, nil, "aria2.getVersion")
+	})
 }
 
 func (d *aria2Driver) call(ctx context.Context, result any, method string, params ...any) error {
@@ -76,7 +79,8 @@ func (d *aria2Driver) call(ctx context.Context, result any, method string, param
 		Result any
 		Error  *struct{ Message string }
 	}{Result: result}
-	status, _, err := d.rpc.post(ctx, map[string]any{"jsonrpc": "2.0", "id": 1, "method": method, "params": params}, &answer)
+	status, _, err := d.rpc.post(ctx, map[string]any{"jsonrpc": "2.0", "id": 1, "method": method,
+		"params": params}, &answer)
 	switch {
 	case err != nil:
 		return fmt.Errorf("%s: %w", method, err)
@@ -93,7 +97,8 @@ func (d *aria2Driver) seed(ctx context.Context, torrentFile, dataDir string) err
 	if err != nil {
 		return err
 	}
-	return d.call(ctx, &d.gid, "aria2.addTorrent", base64.StdEncoding.EncodeToString(raw), []string{}, map[string]string{"dir": dataDir})
+	return d.call(ctx, &d.gid, "aria2.addTorrent", base64.StdEncoding.EncodeToString(raw),
+		[]string{}, map[string]string{"dir": dataDir})
 }
 
 func (d *aria2Driver) add(ctx context.Context, magnet, dir string) error {

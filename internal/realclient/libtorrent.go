@@ -48,7 +48,8 @@ func launchLibtorrent(ctx context.Context, c *Client) (driver, error) {
 	defer out.Close()
 	d := &libtorrentDriver{requests: requests, answers: answers, lines: bufio.NewReader(answers)}
 	// -B and -I: no bytecode files, and nothing of the user's environment.
-	err = c.startProcess(proc.Config{Path: systemPython, Args: []string{"-B", "-I", "-c", libtorrentScript}, Stdin: in, Stdout: out})
+	err = c.startProcess(proc.Config{Path: systemPython,
+		Args: []string{"-B", "-I", "-c", libtorrentScript}, Stdin: in, Stdout: out})
 	if err != nil {
 		requests.Close()
 		answers.Close()
@@ -114,7 +115,8 @@ func (d *libtorrentDriver) add(ctx context.Context, magnet, dir string) error {
 }
 
 func (d *libtorrentDriver) connect(ctx context.Context, peer netip.AddrPort) error {
-	return d.call(ctx, nil, map[string]any{"op": "connect", "ip": peer.Addr().String(), "port": peer.Port()})
+	return d.call(ctx, nil, map[string]any{"op": "connect", "ip": peer.Addr().String(),
+		"port": peer.Port()})
 }
 
 func (d *libtorrentDriver) progress(ctx context.Context) (Progress, error) {

@@ -72,7 +72,8 @@ func StartInNamespace(cfg proc.Config) (*proc.Process, error) {
 	if err := namespaceWorks(); err != nil {
 		return nil, fmt.Errorf("no network namespace can be made: %w", err)
 	}
-	cfg.Args = slices.Concat(unshareArgs(), []string{"sh", "-c", namespaceSetup, "sh", cfg.Path}, cfg.Args)
+	cfg.Args = slices.Concat(unshareArgs(), []string{"sh", "-c", namespaceSetup, "sh", cfg.Path},
+		cfg.Args)
 	cfg.Path = "unshare"
 	// The last of equal names counts.
 	cfg.Env = append([]string{inNamespace + "=program"}, cfg.Env...)

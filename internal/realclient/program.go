@@ -47,7 +47,8 @@ func again(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	p, err := StartInNamespace(proc.Config{Path: self, Args: os.Args[1:], Stdout: os.Stdout, Stderr: os.Stderr})
+	p, err := StartInNamespace(proc.Config{Path: self, Args: os.Args[1:], Stdout: os.Stdout,
+		Stderr: os.Stderr})
 	if err != nil {
 		fmt.Println("left out:", err)
 		return nil

@@ -69,13 +69,16 @@ WebUI\UseUPnP=false
 	if err := os.MkdirAll(dir, 0o700); err != nil {
 		return nil, err
 	}
-	if err := os.WriteFile(filepath.Join(dir, "qBittorrent.conf"), []byte(config), 0o600); err != nil {
+	if err := os.WriteFile(filepath.Join(dir, "qBittorrent.conf"), []byte(config),
+		0o600); err != nil {
 		return nil, err
 	}
-	if err := c.start("qbittorrent-nox", "--profile="+filepath.Join(c.opts.Dir, "profile")); err != nil {
+	if err := c.start("qbittorrent-nox", "--profile="+filepath.Join(c.opts.Dir,
+		"profile")); err != nil {
 		return nil, err
 	}
-	d := &qbittorrentDriver{base: fmt.Sprintf("http://%v/api/v2/", netip.AddrPortFrom(c.opts.IP, webPort))}
+	d := &qbittorrentDriver{base: fmt.Sprintf("http://%v/api/v2/",
+		netip.AddrPortFrom(c.opts.IP, webPort))}
 	return d, c.ready(ctx, func(ctx context.Context) error {
 		_, err := d.get(ctx, "app/version")
 		return err
@@ -98,7 +101,8 @@ func nameBootstrapForQBittorrent(bootstrap []netip.AddrPort) error {
 		return nil
 	}
 	if bootstrap[0].Port() != qbittorrentBootstrapPort {
-		return fmt.Errorf("%w: a bootstrap node on another port than %d", ErrUnsupported, qbittorrentBootstrapPort)
+		return fmt.Errorf("%w: a bootstrap node on another port than %d", ErrUnsupported,
+			qbittorrentBootstrapPort)
 	}
 	return addHost(bootstrap[0].Addr(), qbittorrentBootstrapHost)
 }
@@ -128,7 +132,8 @@ func (d *qbittorrentDriver) get(ctx context.Context, path string) ([]byte, error
 }
 
 // post sends fields and, if name is not empty, a file as a multipart form.
-func (d *qbittorrentDriver) post(ctx context.Context, path string, fields map[string]string, name string, file []byte) error {
+func (d *qbittorrentDriver) post(ctx context.Context, path string, fields map[string]string,
+	name string, file []byte) error {
 	var body bytes.Buffer
 	form := multipart.NewWriter(&body)
 	for k, v := range fields {
@@ -162,7 +167,8 @@ func (d *qbittorrentDriver) seed(ctx context.Context, torrentFile, dataDir strin
 	if err != nil {
 		return err
 	}
-	return d.post(ctx, "torrents/add", map[string]string{"savepath": dataDir}, filepath.Base(torrentFile), raw)
+	return d.post(ctx, "torrents/add", map[string]string{"savepath": dataDir},
+		filepath.Base(torrentFile), raw)
 }
 
 func (d *qbittorrentDriver) add(ctx context.Context, magnet, dir string) error {
@@ -206,7 +212,8 @@ func (d *qbittorrentDriver) connect(ctx context.Context, peer netip.AddrPort) er
 		return errors.New("no torrent")
 	}
 	form := url.Values{"hashes": {t.Hash}, "peers": {peer.String()}}
-	req, err := http.NewRequestWithContext(ctx, http.MethodPost, d.base+"torrents/addPeers", strings.NewReader(form.Encode()))
+	req, err := http.NewRequestWithContext(ctx, http.MethodPost, d.base+"torrents/addPeers",
+		strings.NewReader(form.Encode()))
 	if err != nil {
 		return err
 	}
@@ -230,7 +237,8 @@ func (d *qbittorrentDriver) progress(ctx context.Context) (Progress, error) {
 	p.Done, p.Total = t.Completed, t.Size
 	// The states of a torrent that has everything end in UP: stalledUP,
 	// uploading and forcedUP; but checkingUP still has to look.
-	p.Complete = t.Progress == 1 && t.Size > 0 && (t.State == "uploading" || t.State == "stalledUP" || t.State == "forcedUP")
+	p.Complete = t.Progress == 1 && t.Size > 0 && (t.State == "uploading" ||
+		t.State == "stalledUP" || t.State == "forcedUP")
 	return p, nil
 }
 

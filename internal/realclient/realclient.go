@@ -177,7 +177,8 @@ func Installed(kind Kind) error {
 		return fmt.Errorf("%s is not installed: %w", kind, err)
 	}
 	if kind == Libtorrent {
-		if out, err := exec.Command(systemPython, "-c", "import libtorrent").CombinedOutput(); err != nil {
+		if out, err := exec.Command(systemPython, "-c",
+			"import libtorrent").CombinedOutput(); err != nil {
 			return fmt.Errorf("libtorrent is not installed: %s", strings.TrimSpace(string(out)))
 		}
 	}
@@ -228,7 +229,8 @@ func (c *Client) startProcess(cfg proc.Config) error {
 		cfg.Path = c.opts.Enter[0]
 	}
 	// Whatever a client finds in a user's home must not matter here.
-	cfg.Env = append(cfg.Env, "HOME="+c.opts.Dir, "XDG_CONFIG_HOME="+c.opts.Dir, "XDG_DATA_HOME="+c.opts.Dir, "XDG_CACHE_HOME="+c.opts.Dir)
+	cfg.Env = append(cfg.Env, "HOME="+c.opts.Dir, "XDG_CONFIG_HOME="+c.opts.Dir,
+		"XDG_DATA_HOME="+c.opts.Dir, "XDG_CACHE_HOME="+c.opts.Dir)
 	if cfg.Stdout == nil {
 		cfg.Stdout = c.log
 	}

@@ -51,7 +51,8 @@ func sameContent(t *testing.T, want, dir string) {
 }
 
 // startSeed starts a client that has the content and waits until it knows so.
-func startSeed(t *testing.T, ctx context.Context, kind Kind, opts Options, torrent Torrent, dir string) *Client {
+func startSeed(t *testing.T, ctx context.Context, kind Kind, opts Options, torrent Torrent,
+	dir string) *Client {
 	t.Helper()
 	c := Start(t, kind, opts)
 	if err := c.Seed(ctx, torrent.File, dir); err != nil {
@@ -71,7 +72,8 @@ func TestLibtorrentByHand(t *testing.T) {
 	ctx, cancel := context.WithTimeout(t.Context(), 3*time.Minute)
 	defer cancel()
 	dir, torrent := newContent(t, 1<<20, "")
-	seed := startSeed(t, ctx, Libtorrent, Options{IP: netip.MustParseAddr("127.0.41.1")}, torrent, dir)
+	seed := startSeed(t, ctx, Libtorrent, Options{IP: netip.MustParseAddr("127.0.41.1")}, torrent,
+		dir)
 	leech := Start(t, Libtorrent, Options{IP: netip.MustParseAddr("127.0.41.2")})
 	out := t.TempDir()
 	if err := leech.Add(ctx, torrent.Magnet, out); err != nil {
@@ -123,7 +125,8 @@ func TestPairs(t *testing.T) {
 	if os.Getenv("SWARM_SOAK") != "" {
 		limit = 8 * time.Minute
 		for _, kind := range []Kind{Aria2, RTorrent, Transmission} {
-			pairs = append(pairs, struct{ from, to Kind }{kind, Libtorrent}, struct{ from, to Kind }{Libtorrent, kind})
+			pairs = append(pairs, struct{ from, to Kind }{kind, Libtorrent},
+				struct{ from, to Kind }{Libtorrent, kind})
 		}
 		pairs = append(pairs, struct{ from, to Kind }{QBittorrent, Libtorrent})
 	}

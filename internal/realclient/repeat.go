@@ -123,7 +123,9 @@ func (r run) repeatable(name string) string {
 		return ""
 	}
 	for _, f := range failed {
-		if !slices.ContainsFunc(beside, func(b string) bool { return f == b || strings.HasPrefix(f, b+"/") }) {
+		if !slices.ContainsFunc(beside, func(b string) bool {
+			return f == b || strings.HasPrefix(f, b+"/")
+		}) {
 			return ""
 		}
 	}
@@ -145,7 +147,9 @@ func names(exp *regexp.Regexp, output string) []string {
 // test fails when its subtest does.
 func leaves(all []string) []string {
 	return slices.DeleteFunc(slices.Clone(all), func(name string) bool {
-		return slices.ContainsFunc(all, func(other string) bool { return strings.HasPrefix(other, name+"/") })
+		return slices.ContainsFunc(all, func(other string) bool {
+			return strings.HasPrefix(other, name+"/")
+		})
 	})
 }
 
@@ -214,7 +218,8 @@ func sayBeside(t testing.TB) {
 // (LOCK_EX). The function returned gives it back.
 func lockClients(how int) (unlock func(), err error) {
 	name := fmt.Sprintf("swarmnode-clients-%d", os.Getuid())
-	f, err := os.OpenFile(filepath.Join(os.TempDir(), name), os.O_CREATE|os.O_RDWR|syscall.O_NOFOLLOW, 0o600)
+	f, err := os.OpenFile(filepath.Join(os.TempDir(), name),
+		os.O_CREATE|os.O_RDWR|syscall.O_NOFOLLOW, 0o600)
 	if err != nil {
 		return nil, fmt.Errorf("locking out other tests with clients: %w", err)
 	}

@@ -73,15 +73,18 @@ func TestRepeat(t *testing.T) {
 			p, err := proc.Start(proc.Config{
 				Path: os.Args[0], Args: []string{"-test.run=^TestRepeatedParts$", "-test.v=true"},
 				// A lock of its own: the other tests of the machine need not end first.
-				Env:    []string{repeatCase + "=" + tt.what, repeatState + "=" + dir, "TMPDIR=" + dir},
+				Env: []string{repeatCase + "=" + tt.what, repeatState + "=" + dir,
+					"TMPDIR=" + dir},
 				Stdout: &out, Stderr: &out,
 			})
 			if err != nil {
 				t.Fatal(err)
 			}
 			err = p.Wait()
-			if (err == nil) != tt.passes || !strings.Contains(out.String(), tt.shows) || strings.Contains(out.String(), tt.never) {
-				t.Errorf("ended with %v, want success: %v, %q and never %q in\n%s", err, tt.passes, tt.shows, tt.never, out.String())
+			if (err == nil) != tt.passes || !strings.Contains(out.String(), tt.shows) ||
+				strings.Contains(out.String(), tt.never) {
+				t.Errorf("ended with %v, want success: %v, %q and never %q in\n%s", err, tt.passes,
+					tt.shows, tt.never, out.String())
 			}
 		})
 	}
@@ -93,11 +96,20 @@ func TestRepeatable(t *testing.T) {
 		name, output, want string
 	}{
 		{"no failure", "--- PASS: TestX (1s)\n", ""},
-		{"a part beside a client", beside + "TestX/a\n--- FAIL: TestX (1s)\n    --- FAIL: TestX/a (1s)\n", `^(TestX)$/^(a)$`},
-		{"two of them", beside + "TestX/a\n" + beside + "TestX/b\n--- FAIL: TestX (1s)\n    --- FAIL: TestX/a (1s)\n    --- FAIL: TestX/b (1s)\n", `^(TestX)$/^(a|b)$`},
-		{"one of our own too", beside + "TestX/a\n--- FAIL: TestX (1s)\n    --- FAIL: TestX/a (1s)\n    --- FAIL: TestX/own (1s)\n", ""},
-		{"below a client of the whole", beside + "TestX\n--- FAIL: TestX (1s)\n    --- FAIL: TestX/a (1s)\n", `^(TestX)$/^(a)$`},
-		{"another that begins alike", beside + "TestX/a\n--- FAIL: TestX (1s)\n    --- FAIL: TestX/ab (1s)\n", ""},
+		{"a part beside a client",
+			beside + "TestX/a\n--- FAIL: TestX (1s)\n    --- FAIL: TestX/a (1s)\n",
+			`^(TestX)$/^(a)$`},
+		{"two of them", beside + "TestX/a\n" + beside +
+			"TestX/b\n--- FAIL: TestX (1s)\n    --- FAIL: TestX/a (1s)\n    --- FAIL: " +
+			"TestX/b (1s)\n", `^(TestX)$/^(a|b)$`},
+		{"one of our own too",
+			beside + "TestX/a\n--- FAIL: TestX (1s)\n    --- FAIL: TestX/a (1s)\n    --- FAIL: " +
+				"TestX/own (1s)\n", ""},
+		{"below a client of the whole",
+			beside + "TestX\n--- FAIL: TestX (1s)\n    --- FAIL: TestX/a (1s)\n",
+			`^(TestX)$/^(a)$`},
+		{"another that begins alike",
+			beside + "TestX/a\n--- FAIL: TestX (1s)\n    --- FAIL: TestX/ab (1s)\n", ""},
 		{"the whole", beside + "TestX\n--- FAIL: TestX (1s)\n", `^(TestX)$`},
 		{"a data race", beside + "TestX/a\nWARNING: DATA RACE\n    --- FAIL: TestX/a (1s)\n", ""},
 		{"a panic", beside + "TestX/a\n--- FAIL: TestX/a (1s)\n\npanic: no\n", ""},

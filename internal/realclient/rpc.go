@@ -28,7 +28,8 @@ type jsonRPC struct {
 }
 
 func newJSONRPC(addr netip.AddrPort, path string) *jsonRPC {
-	return &jsonRPC{url: "http://" + addr.String() + path, header: http.Header{"Content-Type": {"application/json"}}}
+	return &jsonRPC{url: "http://" + addr.String() + path,
+		header: http.Header{"Content-Type": {"application/json"}}}
 }
 
 // post sends request as JSON. It returns the status code and header of the

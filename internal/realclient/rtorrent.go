@@ -41,7 +41,8 @@ func launchRTorrent(ctx context.Context, c *Client) (driver, error) {
 	// Longer paths do not fit into a sockaddr_un.
 	const socketPathMax = 107
 	if len(d.socket) > socketPathMax {
-		return nil, fmt.Errorf("path of the RPC socket is longer than %d bytes: %s", socketPathMax, d.socket)
+		return nil, fmt.Errorf("path of the RPC socket is longer than %d bytes: %s", socketPathMax,
+			d.socket)
 	}
 	port := c.Addr.Port()
 	config := fmt.Sprintf(`system.daemon.set = true
@@ -172,7 +173,8 @@ func (d *rtorrentDriver) connect(ctx context.Context, peer netip.AddrPort) error
 
 func (d *rtorrentDriver) progress(ctx context.Context) (Progress, error) {
 	values, err := d.call(ctx, "d.multicall2", "", "main",
-		"d.is_meta=", "d.complete=", "d.hashing=", "d.bytes_done=", "d.size_bytes=", "d.peers_connected=", "d.message=", "d.hash=")
+		"d.is_meta=", "d.complete=", "d.hashing=", "d.bytes_done=", "d.size_bytes=",
+		"d.peers_connected=", "d.message=", "d.hash=")
 	if err != nil {
 		return Progress{}, err
 	}

@@ -84,13 +84,15 @@ http {
 	if err := os.WriteFile(file, []byte(config), 0o600); err != nil {
 		return nil, err
 	}
-	return launchServer(ctx, at, proc.Config{Path: path, Args: []string{"-p", state, "-e", filepath.Join(state, "error.log"), "-c", file}})
+	return launchServer(ctx, at, proc.Config{Path: path,
+		Args: []string{"-p", state, "-e", filepath.Join(state, "error.log"), "-c", file}})
 }
 
 // LaunchOpentracker runs a tracker for the torrents of some info-hashes, in
 // hexadecimal. Debian's build knows no torrents but those of a list. The caller
 // must Close it.
-func LaunchOpentracker(ctx context.Context, ip netip.Addr, state string, hashes ...string) (*Server, error) {
+func LaunchOpentracker(ctx context.Context, ip netip.Addr, state string,
+	hashes ...string) (*Server, error) {
 	path, err := ServerInstalled(Opentracker)
 	if err != nil {
 		return nil, err
@@ -111,9 +113,11 @@ func LaunchOpentracker(ctx context.Context, ip netip.Addr, state string, hashes 
 	if os.Getuid() == 0 {
 		list = "/list"
 	}
-	s, err := launchServer(ctx, netip.AddrPortFrom(ip, port), proc.Config{Path: path, Dir: state, Args: []string{
-		"-i", ip.String(), "-p", fmt.Sprint(port), "-P", fmt.Sprint(port), "-d", state, "-u", "nobody", "-w", list,
-	}})
+	s, err := launchServer(ctx, netip.AddrPortFrom(ip, port),
+		proc.Config{Path: path, Dir: state, Args: []string{
+			"-i", ip.String(), "-p", fmt.Sprint(port), "-P", fmt.Sprint(port), "-d", state, "-u",
+			"nobody", "-w", list,
+		}})
 	if err != nil {
 		return nil, err
 	}
@@ -197,7 +201,8 @@ func launchServer(ctx context.Context, at netip.AddrPort, cfg proc.Config) (*Ser
 // folder of its own, and ends it with the test. It skips the test, with the
 // reason, when the server is not installed, and fails instead where clients are
 // required.
-func StartServer(t testing.TB, kind Kind, launch func(ctx context.Context, state string) (*Server, error)) *Server {
+func StartServer(t testing.TB, kind Kind, launch func(ctx context.Context,
+	state string) (*Server, error)) *Server {
 	t.Helper()
 	if _, err := ServerInstalled(kind); err != nil {
 		skipOrFail(t, err.Error())

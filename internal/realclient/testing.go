@@ -31,7 +31,8 @@ func skipOrFail(t testing.TB, reason string) {
 
 // Start launches a client for a test, after Require. It is ended with the test,
 // the end of its log is shown when the test has failed, and the whole log is
-// kept in the test's artifact directory (go test -artifacts). An empty opts.Dir becomes a temporary one.
+// kept in the test's artifact directory (go test -artifacts). An empty opts.Dir
+// becomes a temporary one.
 func Start(t testing.TB, kind Kind, opts Options) *Client {
 	t.Helper()
 	Require(t, kind)

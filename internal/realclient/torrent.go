@@ -51,7 +51,8 @@ func MakeTorrent(path string, pieceLength int, announce string) (Torrent, error)
 	}
 	name := filepath.Base(path)
 	var info bytes.Buffer
-	fmt.Fprintf(&info, "d6:lengthi%de4:name%d:%s12:piece lengthi%de6:pieces%d:%se", size, len(name), name, pieceLength, len(pieces), pieces)
+	fmt.Fprintf(&info, "d6:lengthi%de4:name%d:%s12:piece lengthi%de6:pieces%d:%se", size, len(name),
+		name, pieceLength, len(pieces), pieces)
 	hash := sha1.Sum(info.Bytes())
 	t := Torrent{File: path + ".torrent", Hash: hex.EncodeToString(hash[:]), Pieces: pieces}
 	t.Magnet = "magnet:?xt=urn:btih:" + t.Hash

@@ -43,7 +43,8 @@ func NewTracker(ip netip.Addr, peers ...netip.AddrPort) (*Tracker, error) {
 	}
 	answer := fmt.Appendf(nil, "d8:completei%de8:intervali%de12:min intervali%de5:peers%d:%se",
 		len(peers), trackerInterval, trackerInterval, len(compact), compact)
-	t := &Tracker{URL: "http://" + listener.Addr().String() + "/announce", finished: make(chan struct{})}
+	t := &Tracker{URL: "http://" + listener.Addr().String() + "/announce",
+		finished: make(chan struct{})}
 	t.server = &http.Server{
 		ReadHeaderTimeout: 10 * time.Second,
 		Handler: http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {

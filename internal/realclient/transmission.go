@@ -61,19 +61,24 @@ func launchTransmission(ctx context.Context, c *Client) (driver, error) {
 	for _, b := range c.opts.Bootstrap {
 		fmt.Fprintf(&nodes, "%v %d\n", b.Addr(), b.Port())
 	}
-	if err := os.WriteFile(filepath.Join(c.opts.Dir, "dht.bootstrap"), []byte(nodes.String()), 0o600); err != nil {
+	if err := os.WriteFile(filepath.Join(c.opts.Dir, "dht.bootstrap"), []byte(nodes.String()),
+		0o600); err != nil {
 		return nil, err
 	}
 	if len(c.opts.Remembered) > 0 {
-		if err := os.WriteFile(filepath.Join(c.opts.Dir, "dht.dat"), transmissionNodes(c.opts.Remembered), 0o600); err != nil {
+		if err := os.WriteFile(filepath.Join(c.opts.Dir, "dht.dat"),
+			transmissionNodes(c.opts.Remembered), 0o600); err != nil {
 			return nil, err
 		}
 	}
 	if err := c.start("transmission-daemon", "-f", "-g", c.opts.Dir, "--log-debug"); err != nil {
 		return nil, err
 	}
-	d := &transmissionDriver{rpc: newJSONRPC(netip.AddrPortFrom(c.opts.IP, rpcPort), "/transmission/rpc")}
-	return d, c.ready(ctx, func(ctx context.Context) error { return d.call(ctx, "session-get", nil, nil) })
+	d := &transmissionDriver{rpc: newJSONRPC(netip.AddrPortFrom(c.opts.IP, rpcPort),
+		"/transmission/rpc")}
+	return d, c.ready(ctx, func(ctx context.Context) error {
+		return d.call(ctx, "session-get", nil, nil)
+	})
 }
 
 // transmissionNodes is what a Transmission that has run before remembers of the
@@ -136,19 +141,23 @@ func (d *transmissionDriver) seed(ctx context.Context, torrentFile, dataDir stri
 	if err != nil {
 		return err
 	}
-	return d.addTorrent(ctx, map[string]any{"metainfo": base64.StdEncoding.EncodeToString(raw), "download-dir": dataDir})
+	return d.addTorrent(ctx, map[string]any{"metainfo": base64.StdEncoding.EncodeToString(raw),
+		"download-dir": dataDir})
 }
 
 func (d *transmissionDriver) add(ctx context.Context, magnet, dir string) error {
 	return d.addTorrent(ctx, map[string]any{"filename": magnet, "download-dir": dir})
 }
 
-func (d *transmissionDriver) connect(context.Context, netip.AddrPort) error { return ErrUnsupported }
+func (d *transmissionDriver) connect(context.Context, netip.AddrPort) error {
+	return ErrUnsupported
+}
 
 func (d *transmissionDriver) progress(ctx context.Context) (Progress, error) {
 	// The values of "status"; a torrent that is complete but still has to be
 	// checked says so here.
-	states := [...]string{"stopped", "queued to check", "checking", "queued to download", "downloading", "queued to seed", "seeding"}
+	states := [...]string{"stopped", "queued to check", "checking", "queued to download",
+		"downloading", "queued to seed", "seeding"}
 	const seeding = 6
 	var answer struct {
 		Torrents []struct {
@@ -162,8 +171,9 @@ func (d *transmissionDriver) progress(ctx context.Context) (Progress, error) {
 		}
 	}
 	err := d.call(ctx, "torrent-get", map[string]any{
-		"ids":    []int{d.id},
-		"fields": []string{"status", "sizeWhenDone", "leftUntilDone", "peersConnected", "metadataPercentComplete", "error", "errorString"},
+		"ids": []int{d.id},
+		"fields": []string{"status", "sizeWhenDone", "leftUntilDone", "peersConnected",
+			"metadataPercentComplete", "error", "errorString"},
 	}, &answer)
 	if err != nil {
 		return Progress{}, err

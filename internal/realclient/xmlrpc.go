@@ -22,7 +22,8 @@ func encodeXMLRPC(method string, params []any) []byte {
 	for _, p := range params {
 		switch v := p.(type) {
 		case []byte:
-			b.WriteString("<param><value><base64>" + base64.StdEncoding.EncodeToString(v) + "</base64></value></param>")
+			b.WriteString("<param><value><base64>" + base64.StdEncoding.EncodeToString(v) +
+				"</base64></value></param>")
 		default:
 			b.WriteString("<param><value><string>")
 			_ = xml.EscapeText(&b, fmt.Append(nil, v))

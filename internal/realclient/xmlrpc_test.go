@@ -37,7 +37,8 @@ func TestDecodeXMLRPC(t *testing.T) {
 	}
 	const fault = `<methodResponse><fault><value><struct><member><name>faultCode</name><value><int>-506</int></value></member>
 <member><name>faultString</name><value><string>Method not defined</string></value></member></struct></value></fault></methodResponse>`
-	if _, err := decodeXMLRPC([]byte(fault)); err == nil || !strings.Contains(err.Error(), "Method not defined") {
+	if _, err := decodeXMLRPC([]byte(fault)); err == nil ||
+		!strings.Contains(err.Error(), "Method not defined") {
 		t.Errorf("fault: got %v", err)
 	}
 	if _, err := decodeXMLRPC([]byte("<a><b></a>")); err == nil {

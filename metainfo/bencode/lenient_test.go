@@ -54,7 +54,8 @@ func TestLenientReads(t *testing.T) {
 		{"i1.2.3e", "0/false"},
 		{"i9223372036854775808e", "9223372036854775807/true"},
 		{"i-99999999999999999999e", "-9223372036854775808/true"},
-		{"l i9223372036854775801e i-9223372036854775808ee", "[9223372036854775801/true -9223372036854775808/true]"},
+		{"l i9223372036854775801e i-9223372036854775808ee",
+			"[9223372036854775801/true -9223372036854775808/true]"},
 		{"003:abc", `"abc"`},
 		{"\xef\xbb\xbf\r\n\t d1:ai1ee", "{a=1/true}"},
 		{"\nd 1:a i1e\n1:bl i1e\r\n2:xy e }", ""},
@@ -84,8 +85,10 @@ func TestLenientReads(t *testing.T) {
 // What is cut off or out of bounds stays an error.
 func TestLenientRefuses(t *testing.T) {
 	for _, doc := range []string{
-		"", " ", "\xef\xbb\xbf", "d", "d1:a", "d1:ai1e", "d1:ai1", "l", "i1", "5:abc", "99999999999999999999:abc", "-1:a",
-		"+1:a", "1 :a", ":", "x", "<html>", "dlei1ee", "i" + strings.Repeat("0", looseBytesMax) + "1e",
+		"", " ", "\xef\xbb\xbf", "d", "d1:a", "d1:ai1e", "d1:ai1", "l", "i1", "5:abc",
+		"99999999999999999999:abc", "-1:a",
+		"+1:a", "1 :a", ":", "x", "<html>", "dlei1ee",
+		"i" + strings.Repeat("0", looseBytesMax) + "1e",
 	} {
 		r := NewLenient([]byte(doc), Limits{})
 		r.Skip()
@@ -93,7 +96,8 @@ func TestLenientRefuses(t *testing.T) {
 			t.Errorf("%q was read", doc)
 		}
 	}
-	for _, doc := range []string{strings.Repeat("l ", 1_000_000), "l" + strings.Repeat("i1e ", 100) + "e"} {
+	for _, doc := range []string{strings.Repeat("l ", 1_000_000),
+		"l" + strings.Repeat("i1e ", 100) + "e"} {
 		r := NewLenient([]byte(doc), Limits{ValuesMax: 100})
 		r.Skip()
 		if !errors.Is(r.Err(), ErrLimit) {
@@ -108,8 +112,10 @@ func TestTryNumber(t *testing.T) {
 		want int64
 		ok   bool
 	}{
-		{"4:1800", 1800, true}, {"2:-1", -1, true}, {"4: 7\r\n", 7, true}, {"3:010", 10, true}, {"6:1800.5", 1800, true},
-		{"8:1800.5e3", 0, false}, {"8:1800.500", 1800, true}, {"4:none", 0, false}, {"le", 0, false}, {"de", 0, false}, {"0:", 0, false},
+		{"4:1800", 1800, true}, {"2:-1", -1, true}, {"4: 7\r\n", 7, true}, {"3:010", 10, true},
+		{"6:1800.5", 1800, true},
+		{"8:1800.5e3", 0, false}, {"8:1800.500", 1800, true}, {"4:none", 0, false},
+		{"le", 0, false}, {"de", 0, false}, {"0:", 0, false},
 		{"i3e", 3, true}, {"19:9223372036854775808", math.MaxInt64, true},
 	} {
 		r := NewLenient([]byte(tt.doc), Limits{})
@@ -123,7 +129,9 @@ func TestTryNumber(t *testing.T) {
 // same way, and that it never reads a document as a strict one cannot write it.
 func FuzzLenient(f *testing.F) {
 	for _, doc := range []string{
-		"i0e", "d1:ai1ee", "d1:bi1e1:ai2e1:bi3ee", "i9223372036854775801e", "i-9223372036854775808e", "\nd1:a i-0e e", "003:abc", "i1800.5e", "di0e1:xe", "d1:ai1e", "i99999999999999999999e",
+		"i0e", "d1:ai1ee", "d1:bi1e1:ai2e1:bi3ee", "i9223372036854775801e",
+		"i-9223372036854775808e", "\nd1:a i-0e e", "003:abc", "i1800.5e", "di0e1:xe", "d1:ai1e",
+		"i99999999999999999999e",
 	} {
 		f.Add([]byte(doc))
 	}
@@ -131,7 +139,8 @@ func FuzzLenient(f *testing.F) {
 		lenient := NewLenient(doc, Limits{})
 		got := show(lenient)
 		strict := NewReader(doc, Limits{})
-		if want := show(strict); strict.Err() == nil && (got != want || lenient.Err() != nil || lenient.Offset() != strict.Offset()) {
+		if want := show(strict); strict.Err() == nil && (got != want || lenient.Err() != nil ||
+			lenient.Offset() != strict.Offset()) {
 			t.Errorf("%q: got %s, %v, want %s", doc, got, lenient.Err(), want)
 		}
 		if lenient.Err() != nil {
@@ -145,7 +154,8 @@ func FuzzLenient(f *testing.F) {
 		}
 		skipped := NewLenient(doc, Limits{})
 		if skipped.Skip(); skipped.Err() != nil || skipped.Offset() != lenient.Offset() {
-			t.Errorf("%q: read to %d, skipped to %d, %v", doc, lenient.Offset(), skipped.Offset(), skipped.Err())
+			t.Errorf("%q: read to %d, skipped to %d, %v", doc, lenient.Offset(), skipped.Offset(),
+				skipped.Err())
 		}
 	})
 }

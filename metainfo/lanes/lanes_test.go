@@ -45,7 +45,8 @@ func testNothing(t *testing.T) {
 		}
 	}
 	for lane, sum := range Sum256(nil, 0, 0) {
-		if got := hex.EncodeToString(sum[:]); got != "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855" {
+		if got := hex.EncodeToString(
+			sum[:]); got != "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855" {
 			t.Errorf("SHA-256 in lane %d: %s", lane, got)
 		}
 	}
@@ -70,13 +71,15 @@ func testAgainstStandardLibrary(t *testing.T) {
 				}
 				for lane, got := range s.Sum() {
 					if want := sha1.Sum(data[lane*stride:][:n]); got != want {
-						t.Fatalf("SHA-1 of %d bytes, stride %d, step %d, lane %d: got %x, want %x", n, stride, step, lane, got, want)
+						t.Fatalf("SHA-1 of %d bytes, stride %d, step %d, lane %d: got %x, want %x",
+							n, stride, step, lane, got, want)
 					}
 				}
 			}
 			for lane, got := range Sum256(data, stride, n) {
 				if want := sha256.Sum256(data[lane*stride:][:n]); got != want {
-					t.Fatalf("SHA-256 of %d bytes, stride %d, lane %d: got %x, want %x", n, stride, lane, got, want)
+					t.Fatalf("SHA-256 of %d bytes, stride %d, lane %d: got %x, want %x", n, stride,
+						lane, got, want)
 				}
 			}
 		}
@@ -93,7 +96,8 @@ func testZeros(t *testing.T) {
 		s.Write(data, 128, 128)
 		s.WriteZeros(blocks * BlockBytes)
 		for lane, got := range s.Sum() {
-			message := append(bytes.Clone(data[lane*128:][:128]), make([]byte, blocks*BlockBytes)...)
+			message := append(bytes.Clone(data[lane*128:][:128]),
+				make([]byte, blocks*BlockBytes)...)
 			if want := sha1.Sum(message); got != want {
 				t.Fatalf("%d blocks, lane %d: got %x, want %x", blocks, lane, got, want)
 			}
@@ -142,7 +146,8 @@ func FuzzAgainstStandardLibrary(f *testing.F) {
 		s.Write(data, stride, n)
 		s.WriteZeros(int(zeros) * BlockBytes)
 		for lane, got := range s.Sum() {
-			message := append(bytes.Clone(data[lane*stride:][:n]), make([]byte, int(zeros)*BlockBytes)...)
+			message := append(bytes.Clone(data[lane*stride:][:n]),
+				make([]byte, int(zeros)*BlockBytes)...)
 			if want := sha1.Sum(message); got != want {
 				t.Fatalf("SHA-1, lane %d: got %x, want %x", lane, got, want)
 			}

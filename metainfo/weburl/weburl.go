@@ -132,7 +132,8 @@ func isHost(s string) bool {
 		return false
 	}
 	for _, c := range s {
-		if c < utf8.RuneSelf && strings.ContainsRune(" \"<>\\^`{|}", c) || c >= utf8.RuneSelf && !unicode.IsGraphic(c) {
+		if c < utf8.RuneSelf && strings.ContainsRune(" \"<>\\^`{|}", c) ||
+			c >= utf8.RuneSelf && !unicode.IsGraphic(c) {
 			return false
 		}
 		if c >= utf8.RuneSelf && unicode.IsSpace(c) {

@@ -45,11 +45,14 @@ func TestClean(t *testing.T) {
 		}
 	}
 	for raw, want := range map[string]error{
-		"": ErrScheme, "x": ErrScheme, "://x": ErrScheme, "http://": ErrScheme, "http:/x": ErrScheme, "a b://x/": ErrScheme,
+		"": ErrScheme, "x": ErrScheme, "://x": ErrScheme, "http://": ErrScheme,
+		"http:/x": ErrScheme, "a b://x/": ErrScheme,
 		"1a://x": ErrScheme, "magnet:?xt=x": ErrScheme,
-		"http://x/a\nb": ErrControl, "http://x/a\x00": ErrControl, "http://x/\x1b[31m": ErrControl, "http://x/\x7fa": ErrControl,
-		"http://exa mple/": ErrHost, "http://ex\xffmple/": ErrHost, "http://ex\u202emple/": ErrHost, "http://a<b/": ErrHost,
-		"http://ex\u00a0mple/":                        ErrHost,
+		"http://x/a\nb": ErrControl, "http://x/a\x00": ErrControl, "http://x/\x1b[31m": ErrControl,
+		"http://x/\x7fa":   ErrControl,
+		"http://exa mple/": ErrHost, "http://ex\xffmple/": ErrHost, "http://ex\u202emple/": ErrHost,
+		"http://a<b/":          ErrHost,
+		"http://ex\u00a0mple/": ErrHost,
 		"http://x/" + strings.Repeat("a", BytesMax):   ErrLong,
 		"http://x/" + strings.Repeat(" ", BytesMax/2): ErrScheme, // replaced below
 	} {
@@ -81,7 +84,8 @@ func TestResolve(t *testing.T) {
 		}
 	}
 	for reference, want := range map[string]string{
-		"magnet:?xt=x": "magnet", " MAGNET:?a b": "magnet", "/a:b": "", "a": "", "http://x": "http", "?x=a:b": "", ":a": "",
+		"magnet:?xt=x": "magnet", " MAGNET:?a b": "magnet", "/a:b": "", "a": "", "http://x": "http",
+		"?x=a:b": "", ":a": "",
 	} {
 		if got := Scheme(reference); got != want {
 			t.Errorf("%q: scheme %q, want %q", reference, got, want)
@@ -92,7 +96,8 @@ func TestResolve(t *testing.T) {
 // FuzzClean checks that whatever comes out can be parsed and sent, and stays as it
 // is when it is cleaned again.
 func FuzzClean(f *testing.F) {
-	for _, raw := range []string{"http://x/a b", "udp://ü:1", "http://x/%zz%20?a b#c", "http://a b@c d/", "x://[::1]:80/\xff", "http://x\\y"} {
+	for _, raw := range []string{"http://x/a b", "udp://ü:1", "http://x/%zz%20?a b#c",
+		"http://a b@c d/", "x://[::1]:80/\xff", "http://x\\y"} {
 		f.Add(raw)
 	}
 	f.Fuzz(func(t *testing.T, raw string) {

@@ -29,7 +29,8 @@ func TestWire(t *testing.T) {
 		if s == nil {
 			continue
 		}
-		if got := slices.Collect(s.Members()); !slices.Equal(got, tt.members) || s.Count() != len(got) {
+		if got := slices.Collect(s.Members()); !slices.Equal(got, tt.members) ||
+			s.Count() != len(got) {
 			t.Errorf("%x: got %v (count %d), want %v", tt.payload, got, s.Count(), tt.members)
 		}
 		if err == nil && !bytes.Equal(s.AppendWire(nil), tt.payload) {
@@ -69,7 +70,8 @@ func TestModel(t *testing.T) {
 			}
 			want, missing := nextOf(model, i, true), nextOf(model, i, false)
 			if s.Next(i) != want || s.NextMissing(i) != missing {
-				t.Fatalf("seed %d: from %d: got %d and %d, want %d and %d", seed, i, s.Next(i), s.NextMissing(i), want, missing)
+				t.Fatalf("seed %d: from %d: got %d and %d, want %d and %d", seed, i, s.Next(i),
+					s.NextMissing(i), want, missing)
 			}
 		}
 		again, err := FromWire(s.AppendWire(nil), n)

@@ -147,7 +147,8 @@ func (b *book) add(r rumour, pick func(n int) int) (e *entry, fresh bool) {
 	if !b.makeRoom(r, pick) {
 		return nil, false
 	}
-	e = &entry{addr: r.addr, host: b.host(r.addr.Addr()), source: r.source, sources: r.sources, teller: r.teller}
+	e = &entry{addr: r.addr, host: b.host(r.addr.Addr()), source: r.source, sources: r.sources,
+		teller: r.teller}
 	b.byAddr[r.addr] = e
 	b.list = append(b.list, e)
 	b.count(e, 1)
@@ -227,7 +228,8 @@ func (b *book) prove(e *entry, good bool) {
 		if !o.good || o == e || o.state != entryIdle || o.source == SourceUser {
 			continue
 		}
-		if worst == nil || o.failures > worst.failures || o.failures == worst.failures && o.met < worst.met {
+		if worst == nil || o.failures > worst.failures ||
+			o.failures == worst.failures && o.met < worst.met {
 			worst = o
 		}
 	}

@@ -9,12 +9,15 @@ import (
 )
 
 func numbered(i int) netip.AddrPort {
-	return netip.AddrPortFrom(netip.AddrFrom4([4]byte{30, byte(i >> 16), byte(i >> 8), byte(i)}), 6881)
+	return netip.AddrPortFrom(netip.AddrFrom4([4]byte{30, byte(i >> 16), byte(i >> 8), byte(i)}),
+		6881)
 }
 
 // told adds an address.
 func told(b *book, addr netip.AddrPort, source Source) *entry {
-	e, _ := b.add(rumour{addr: addr, source: source, sources: 1 << source}, func(int) int { return 0 })
+	e, _ := b.add(rumour{addr: addr, source: source, sources: 1 << source}, func(int) int {
+		return 0
+	})
 	return e
 }
 
@@ -88,7 +91,8 @@ func TestFloodKeepsProvenAddresses(t *testing.T) {
 func TestOneTeller(t *testing.T) {
 	b := newBook(nil)
 	tell := func(teller string, i int) {
-		b.add(rumour{numbered(i), SourcePEX, 1 << SourcePEX, netip.MustParseAddr(teller)}, func(n int) int { return 0 })
+		b.add(rumour{numbered(i), SourcePEX, 1 << SourcePEX, netip.MustParseAddr(teller)},
+			func(n int) int { return 0 })
 	}
 	for i := range 50 {
 		tell("30.200.0.1", i)
@@ -159,7 +163,8 @@ func TestOneHost(t *testing.T) {
 	}
 	b.check()
 	for i := range addressesMax + restingMax + 500 { // what rests is bounded, too
-		a := netip.AddrPortFrom(netip.AddrFrom4([4]byte{40, byte(i >> 16), byte(i >> 8), byte(i)}), 1)
+		a := netip.AddrPortFrom(netip.AddrFrom4([4]byte{40, byte(i >> 16), byte(i >> 8), byte(i)}),
+			1)
 		if e := told(&b, a, SourceDHT); e != nil {
 			b.failed(e, 0, 0)
 			b.forget(e)
@@ -170,9 +175,12 @@ func TestOneHost(t *testing.T) {
 
 func TestUsable(t *testing.T) {
 	for addr, want := range map[string]bool{
-		"30.0.0.1:1": true, "30.0.0.1:0": false, "0.0.0.0:1": false, "0.1.2.3:1": false, "224.0.0.1:1": false,
-		"239.192.152.143:6771": false, "255.255.255.255:1": false, "240.0.0.1:1": false, "[::]:1": false,
-		"[ff02::1]:1": false, "[100::1]:1": false, "[2001:db8::1]:1": true, "[2001:db8::1]:0": false, "127.0.0.1:9": true,
+		"30.0.0.1:1": true, "30.0.0.1:0": false, "0.0.0.0:1": false, "0.1.2.3:1": false,
+		"224.0.0.1:1":          false,
+		"239.192.152.143:6771": false, "255.255.255.255:1": false, "240.0.0.1:1": false,
+		"[::]:1":      false,
+		"[ff02::1]:1": false, "[100::1]:1": false, "[2001:db8::1]:1": true,
+		"[2001:db8::1]:0": false, "127.0.0.1:9": true,
 	} {
 		if got := usable(netip.MustParseAddrPort(addr)); got != want {
 			t.Errorf("%s: usable %v, want %v", addr, got, want)
@@ -188,7 +196,8 @@ func TestBookRetries(t *testing.T) {
 	for i, want := range []time.Duration{5, 10, 20, 40, 80, 160} {
 		b.failed(found, 0, 0)
 		if found.next != want*time.Second {
-			t.Errorf("after failure %d the next attempt is after %v, want %v s", i+1, found.next, want)
+			t.Errorf("after failure %d the next attempt is after %v, want %v s", i+1, found.next,
+				want)
 		}
 	}
 	b.failed(found, 0, 0)
@@ -205,7 +214,8 @@ func TestBookRetries(t *testing.T) {
 	}
 	b.failed(named, 0, 0)
 	if b.byAddr[numbered(2)] == nil || named.next != namedLast {
-		t.Errorf("what the user named is tried after %v, want for ever after %v", named.next, namedLast)
+		t.Errorf("what the user named is tried after %v, want for ever after %v", named.next,
+			namedLast)
 	}
 }
 
@@ -214,7 +224,8 @@ func TestBans(t *testing.T) {
 	far, near := netip.MustParseAddrPort("30.0.0.1:5000"), netip.MustParseAddrPort("127.0.0.1:5000")
 	b.ban(far, netip.AddrPort{}, 0)
 	b.ban(near, netip.AddrPort{}, 0)
-	b.ban(netip.MustParseAddrPort("127.0.0.2:5000"), netip.MustParseAddrPort("[2001:db8:1:2::1]:5000"), 0)
+	b.ban(netip.MustParseAddrPort("127.0.0.2:5000"),
+		netip.MustParseAddrPort("[2001:db8:1:2::1]:5000"), 0)
 	for _, c := range []struct {
 		addr string
 		at   time.Duration

@@ -69,7 +69,8 @@ func TestAnswersWaitAsNumbers(t *testing.T) {
 		rejected += len(metadataIn(t, a.actions, wire.MetadataReject))
 		for _, m := range data {
 			begin := int(m.Piece) * wire.MetadataBlock
-			if string(m.Data) != string(a.info.Raw()[begin:min(begin+wire.MetadataBlock, len(a.info.Raw()))]) {
+			if string(m.Data) != string(a.info.Raw()[begin:min(begin+wire.MetadataBlock,
+				len(a.info.Raw()))]) {
 				t.Fatalf("block %d is wrong", m.Piece)
 			}
 		}
@@ -103,7 +104,8 @@ func TestHashAnswersWait(t *testing.T) {
 	seed := newV2Side(whole, bits.Full(v2Pieces))
 	seed.connect(1, whole.Hash())
 	root := whole.Layout().Files[0].Root
-	ask := wire.Message{ID: wire.HashRequest, Payload: wire.AppendHashRange(nil, wire.HashRange{Root: root, Base: 1, Length: 4, Proof: 2})}
+	ask := wire.Message{ID: wire.HashRequest, Payload: wire.AppendHashRange(nil,
+		wire.HashRange{Root: root, Base: 1, Length: 4, Proof: 2})}
 	const asks = 200
 	given, rejected := 0, 0
 	take := func(actions []Action) {
@@ -146,7 +148,8 @@ func TestAnswersGoOnAfterReads(t *testing.T) {
 	for i := range uint32(asks) {
 		open++
 		r := wire.HashRange{Root: root, Index: i % 4 * 2, Length: 2}
-		take(seed.says(1, wire.Message{ID: wire.HashRequest, Payload: wire.AppendHashRange(nil, r)}))
+		take(seed.says(1, wire.Message{ID: wire.HashRequest,
+			Payload: wire.AppendHashRange(nil, r)}))
 	}
 	for i := 0; len(reading) > 0; i++ {
 		e := Event{Kind: Hashed}
@@ -171,19 +174,21 @@ func TestJunkEndsTheConnection(t *testing.T) {
 	large := func(ext uint8, payload []byte) wire.Message {
 		return wire.Message{ID: wire.Extended, Ext: ext, Payload: payload, Size: 60_000}
 	}
-	unasked := wire.AppendMetadata(nil, wire.Metadata{Type: wire.MetadataData, Data: make([]byte, 100)})
+	unasked := wire.AppendMetadata(nil, wire.Metadata{Type: wire.MetadataData,
+		Data: make([]byte, 100)})
 	for name, v := range map[string]wire.Message{
 		"extension of unknown number": large(99, nil),
 		"unknown id":                  {ID: 200, Size: 60_000},
 		"keep-alives":                 {ID: wire.KeepAlive, Size: 60_000},
 		"unasked metadata":            large(uint8(wire.ExtMetadata), unasked),
-		"metadata of unknown type":    large(uint8(wire.ExtMetadata), []byte("d8:msg_typei9e5:piecei0ee")),
-		"extension handshakes":        large(0, []byte("d1:v3:abce")),
-		"the same have":               {ID: wire.Have, Size: 60_000},
-		"ports":                       {ID: wire.Port, Port: 1, Size: 60_000},
-		"interest":                    {ID: wire.NotInterested, Size: 60_000},
-		"cancels":                     {ID: wire.Cancel, Size: 60_000},
-		"suggestions":                 {ID: wire.Suggest, Size: 60_000},
+		"metadata of unknown type": large(uint8(wire.ExtMetadata),
+			[]byte("d8:msg_typei9e5:piecei0ee")),
+		"extension handshakes": large(0, []byte("d1:v3:abce")),
+		"the same have":        {ID: wire.Have, Size: 60_000},
+		"ports":                {ID: wire.Port, Port: 1, Size: 60_000},
+		"interest":             {ID: wire.NotInterested, Size: 60_000},
+		"cancels":              {ID: wire.Cancel, Size: 60_000},
+		"suggestions":          {ID: wire.Suggest, Size: 60_000},
 	} {
 		t.Run(name, func(t *testing.T) {
 			a := newAttack(t, 0)
@@ -257,9 +262,11 @@ func TestHonestTalkIsNotJunk(t *testing.T) {
 	for minute := range hours * 60 {
 		a.now = a.now.Add(time.Minute)
 		a.event(Event{Kind: Tick})
-		say(wire.Message{ID: wire.Extended, Ext: uint8(wire.ExtPEX), Payload: peers, Size: 6 + len(peers)})
+		say(wire.Message{ID: wire.Extended, Ext: uint8(wire.ExtPEX), Payload: peers,
+			Size: 6 + len(peers)})
 		say(wire.Message{ID: wire.Have, Ref: refOf(uint32(minute) % (pieces - 1)), Size: 9})
-		for _, id := range []wire.ID{wire.Interested, wire.NotInterested, wire.Interested, wire.NotInterested} {
+		for _, id := range []wire.ID{wire.Interested, wire.NotInterested, wire.Interested,
+			wire.NotInterested} {
 			say(wire.Message{ID: id, Size: 5})
 		}
 	}

@@ -25,7 +25,8 @@ func newAttack(t *testing.T, requests int) *attack {
 	a.info = testInfo(64, block.Size, 64*block.Size)
 	a.now = time.Unix(1_000_000, 0)
 	a.torrent = New(a.now, Config{
-		InfoHash: a.info.Hash(), PeerID: [20]byte{'M'}, Seed: 1, Limits: Limits{RequestsMax: requests},
+		InfoHash: a.info.Hash(), PeerID: [20]byte{'M'}, Seed: 1,
+		Limits: Limits{RequestsMax: requests},
 	})
 	a.event(Event{Kind: InfoReady, Info: a.info})
 	a.join(1)
@@ -214,7 +215,8 @@ func TestPiecesOfOddLengthAreUnsolicited(t *testing.T) {
 func TestStuckPeersTakeNoSlots(t *testing.T) {
 	a := newAttack(t, 0)
 	info := a.info
-	a.torrent = New(a.now, Config{InfoHash: info.Hash(), PeerID: [20]byte{'M'}, Limits: Limits{SlotsMax: 12}})
+	a.torrent = New(a.now, Config{InfoHash: info.Hash(), PeerID: [20]byte{'M'},
+		Limits: Limits{SlotsMax: 12}})
 	have := picture(strings.Repeat("x", info.Layout().Pieces()))
 	a.event(Event{Kind: InfoReady, Info: info, Have: have})
 	ask := func(ref PeerRef) {
@@ -229,7 +231,8 @@ func TestStuckPeersTakeNoSlots(t *testing.T) {
 	for range 60 {
 		for ref := range PeerRef(deaf) {
 			for i := range uint32(20) {
-				a.message(ref+1, wire.Message{ID: wire.Request, Ref: block.Ref{Piece: i, Length: block.Size}})
+				a.message(ref+1, wire.Message{ID: wire.Request,
+					Ref: block.Ref{Piece: i, Length: block.Size}})
 			}
 		}
 		a.wait(time.Second)
@@ -307,7 +310,8 @@ func TestConnectionsOfOneAddress(t *testing.T) {
 	}
 	a.visit(40, "20.0.2.1:1000")
 	if reason, ok := a.dropped(40); !ok || reason != ReasonFull {
-		t.Errorf("with only one connection of each address: %v, dropped %v, want that there is no room", reason, ok)
+		t.Errorf("with only one connection of each address: %v, dropped %v, want that there is "+
+			"no room", reason, ok)
 	}
 }
 
@@ -319,8 +323,10 @@ func TestLengthsOfRequests(t *testing.T) {
 		served  bool
 		strikes int
 	}{
-		{0, false, 1}, {1, true, 0}, {block.Size, true, 0}, {block.Size + 1, true, 0}, {2 * block.Size, true, 0},
-		{2*block.Size + 1, false, 0}, {64 << 10, false, 0}, {128 << 10, false, 0}, {128<<10 + 1, false, 1},
+		{0, false, 1}, {1, true, 0}, {block.Size, true, 0}, {block.Size + 1, true, 0},
+		{2 * block.Size, true, 0},
+		{2*block.Size + 1, false, 0}, {64 << 10, false, 0}, {128 << 10, false, 0},
+		{128<<10 + 1, false, 1},
 		{1<<32 - 1, false, 1},
 	} {
 		a := &attack{script: &script{t: t}}
@@ -338,10 +344,12 @@ func TestLengthsOfRequests(t *testing.T) {
 		var served, rejected bool
 		for _, action := range a.actions {
 			served = served || action.Kind == Upload && action.Ref == r
-			rejected = rejected || action.Kind == Send && action.Msg.ID == wire.Reject && action.Msg.Ref == r
+			rejected = rejected || action.Kind == Send && action.Msg.ID == wire.Reject &&
+				action.Msg.Ref == r
 		}
 		if served != c.served || rejected == c.served {
-			t.Errorf("%d bytes: served %v, rejected %v, want served %v", c.length, served, rejected, c.served)
+			t.Errorf("%d bytes: served %v, rejected %v, want served %v", c.length, served, rejected,
+				c.served)
 		}
 		if got := a.torrent.peers.live(1).trust.strikes[strikeRequest]; got != c.strikes {
 			t.Errorf("%d bytes: %d strikes, want %d", c.length, got, c.strikes)
@@ -355,7 +363,8 @@ func TestSuperSeedTellsUploadOnlyLate(t *testing.T) {
 	a := &attack{script: &script{t: t}}
 	a.info = testInfo(4, block.Size, 4*block.Size)
 	a.now = time.Unix(1_000_000, 0)
-	a.torrent = New(a.now, Config{InfoHash: a.info.Hash(), PeerID: [20]byte{'M'}, Seed: 1, SuperSeed: true})
+	a.torrent = New(a.now, Config{InfoHash: a.info.Hash(), PeerID: [20]byte{'M'}, Seed: 1,
+		SuperSeed: true})
 	a.event(Event{Kind: InfoReady, Info: a.info, Have: bits.Full(4)})
 	told := func() (handshakes, messages int) {
 		for _, action := range a.actions {
@@ -364,7 +373,8 @@ func TestSuperSeedTellsUploadOnlyLate(t *testing.T) {
 			}
 			switch action.Msg.Ext {
 			case wire.ExtHandshakeNumber:
-				if h, err := wire.ParseExtHandshake(action.Msg.Payload); err != nil || h.UploadOnly {
+				if h, err := wire.ParseExtHandshake(action.Msg.Payload); err != nil ||
+					h.UploadOnly {
 					handshakes++
 				}
 			case uint8(wire.ExtUploadOnly):

@@ -24,7 +24,8 @@ func newRig(pieces, peers int, seed bool) *rig {
 	const size = 1 << 20
 	info := testInfo(pieces, size, int64(pieces)*size)
 	r := &rig{now: time.Unix(1, 0)}
-	r.t = New(r.now, Config{InfoHash: info.Hash(), PeerID: [20]byte{1}, Limits: Limits{PeersMax: 1000, RequestsMax: 100_000}})
+	r.t = New(r.now, Config{InfoHash: info.Hash(), PeerID: [20]byte{1},
+		Limits: Limits{PeersMax: 1000, RequestsMax: 100_000}})
 	ready := Event{Kind: InfoReady, Info: info}
 	if seed {
 		ready.Have = bits.Full(pieces)
@@ -124,7 +125,8 @@ func BenchmarkStepRequest(b *testing.B) {
 // BenchmarkChoose has the address book full, and nothing that may be dialled yet:
 // what a connection that comes or goes costs at most.
 func BenchmarkChoose(b *testing.B) {
-	t := New(time.Unix(1_000_000, 0), Config{InfoHash: testInfo(4, block.Size, 4*block.Size).Hash(), Seed: 1})
+	t := New(time.Unix(1_000_000, 0), Config{InfoHash: testInfo(4, block.Size, 4*block.Size).Hash(),
+		Seed: 1})
 	for i := range addressesMax {
 		r := rumour{addr: numbered(i), source: Source(1 + i%int(sourceCount-1))}
 		r.sources = 1 << r.source
@@ -142,7 +144,8 @@ func BenchmarkChoose(b *testing.B) {
 
 // BenchmarkPEX has a full message of new addresses for a full book.
 func BenchmarkPEX(b *testing.B) {
-	t := New(time.Unix(1_000_000, 0), Config{InfoHash: testInfo(4, block.Size, 4*block.Size).Hash(), Seed: 1})
+	t := New(time.Unix(1_000_000, 0), Config{InfoHash: testInfo(4, block.Size, 4*block.Size).Hash(),
+		Seed: 1})
 	p := &peer{addr: numbered(1 << 20)}
 	n := 0
 	b.ReportAllocs()

@@ -62,11 +62,14 @@ func (b *book) check() {
 		hosted -= h.entries
 		atHosts -= h.dialling
 	}
-	if dialling != b.dialling || byDial != b.byDial || proven != b.proven || perSource != b.perSource ||
-		len(b.list) != len(b.byAddr) || hosted != 0 || atHosts != 0 || !maps.Equal(tellers, b.tellers) {
+	if dialling != b.dialling || byDial != b.byDial || proven != b.proven ||
+		perSource != b.perSource ||
+		len(b.list) != len(b.byAddr) || hosted != 0 || atHosts != 0 ||
+		!maps.Equal(tellers, b.tellers) {
 		panic("core: counts of the address book are wrong")
 	}
-	if len(b.list) > addressesMax || proven > provenMax+1 || len(b.hosts) > addressesMax+restingMax {
+	if len(b.list) > addressesMax || proven > provenMax+1 ||
+		len(b.hosts) > addressesMax+restingMax {
 		panic("core: a limit of the address book is passed")
 	}
 }
@@ -93,7 +96,8 @@ func (p *peer) check(t *Torrent) int {
 	if len(p.serve.queue) > queueMax || len(p.serve.flying) > windowMax {
 		panic("core: a queue is too long")
 	}
-	if a := &p.answer; a.flying < 0 || a.reading < 0 || a.flying+a.reading > answersAhead || len(a.hashes) > hashQueueMax ||
+	if a := &p.answer; a.flying < 0 || a.reading < 0 || a.flying+a.reading > answersAhead ||
+		len(a.hashes) > hashQueueMax ||
 		len(a.metadata) > wire.MetadataPieces(wire.MetadataSizeMax) || p.flood.vain < 0 {
 		panic("core: the count of answers is wrong")
 	}

@@ -330,6 +330,6 @@ func (t *Torrent) onNotInterested(p *peer) {
 		t.fillSlots()
 	}
 	if t.useless(p) {
-		t.drop(p, ReasonUseless, false)
+		t.drop(p, ReasonUseless)
 	}
 }

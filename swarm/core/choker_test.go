@@ -46,18 +46,27 @@ func TestChoose(t *testing.T) {
 		always  []PeerRef // chosen whatever the dice say
 		never   []PeerRef
 	}{
-		{name: "everybody when there is room", peers: "0 0 0", slots: 4, always: []PeerRef{1, 2, 3}},
-		{name: "who gives most, and one in turn", peers: "10 50 30 40 0 0", slots: 4, always: []PeerRef{2, 3, 4}},
-		{name: "who gives nothing for its slot goes last", peers: "90us 10 20 30", slots: 3, always: []PeerRef{3, 4}},
-		{name: "whoever has the optimistic slot keeps it", peers: "9u 8u 7u 0uo 0 0 0", slots: 4, always: []PeerRef{1, 2, 3, 4}},
-		{name: "until it rotates", peers: "9u 8u 7u 0uo 0 0 0", slots: 4, rotate: true, always: []PeerRef{1, 2, 3}, never: []PeerRef{4}},
-		{name: "a seed gives each its turn", peers: "90u:70 10u:5 20u:5 0:30 0:80", slots: 4, seeding: true,
-			always: []PeerRef{2, 3, 5}},
-		{name: "and nothing to those who take nothing", peers: "0ui:15 10u:15 0:1 0:2", slots: 3, seeding: true,
-			always: []PeerRef{2, 4}, never: nil},
-		{name: "who only takes comes after who gave", peers: "90ub:5 0:1 0:2", slots: 3, seeding: true,
+		{name: "everybody when there is room", peers: "0 0 0", slots: 4,
 			always: []PeerRef{1, 2, 3}},
-		{name: "and finds no regular slot there", peers: "90ub:5 80ub:5 70ub:5 0:1 0:2 0:3", slots: 4, seeding: true,
+		{name: "who gives most, and one in turn", peers: "10 50 30 40 0 0", slots: 4,
+			always: []PeerRef{2, 3, 4}},
+		{name: "who gives nothing for its slot goes last", peers: "90us 10 20 30", slots: 3,
+			always: []PeerRef{3, 4}},
+		{name: "whoever has the optimistic slot keeps it", peers: "9u 8u 7u 0uo 0 0 0", slots: 4,
+			always: []PeerRef{1, 2, 3, 4}},
+		{name: "until it rotates", peers: "9u 8u 7u 0uo 0 0 0", slots: 4, rotate: true,
+			always: []PeerRef{1, 2, 3}, never: []PeerRef{4}},
+		{name: "a seed gives each its turn", peers: "90u:70 10u:5 20u:5 0:30 0:80", slots: 4,
+			seeding: true,
+			always:  []PeerRef{2, 3, 5}},
+		{name: "and nothing to those who take nothing", peers: "0ui:15 10u:15 0:1 0:2", slots: 3,
+			seeding: true,
+			always:  []PeerRef{2, 4}, never: nil},
+		{name: "who only takes comes after who gave", peers: "90ub:5 0:1 0:2", slots: 3,
+			seeding: true,
+			always:  []PeerRef{1, 2, 3}},
+		{name: "and finds no regular slot there", peers: "90ub:5 80ub:5 70ub:5 0:1 0:2 0:3",
+			slots: 4, seeding: true,
 			always: []PeerRef{4, 5, 6}},
 	} {
 		t.Run(c.name, func(t *testing.T) {
@@ -65,7 +74,8 @@ func TestChoose(t *testing.T) {
 				list := readContenders(c.peers)
 				n := min(c.slots, len(list))
 				var got []PeerRef
-				for _, p := range choose(list, c.slots, c.seeding, c.rotate, rand.New(rand.NewPCG(seed, 1))) {
+				for _, p := range choose(list, c.slots, c.seeding, c.rotate,
+					rand.New(rand.NewPCG(seed, 1))) {
 					got = append(got, p.ref)
 				}
 				slices.Sort(got)
@@ -105,7 +115,8 @@ func TestSlots(t *testing.T) {
 	for _, c := range []struct {
 		rate int64
 		want int
-	}{{0, slotsFirst}, {50_000, slotsMin}, {1_250_000, 6}, {2_500_000, 11}, {125_000_000, 52}, {1 << 40, 64}} {
+	}{{0, slotsFirst}, {50_000, slotsMin}, {1_250_000, 6}, {2_500_000, 11}, {125_000_000, 52},
+		{1 << 40, 64}} {
 		ch := newChoker(64)
 		ch.adapt(c.rate, 64)
 		if ch.slots != c.want {
@@ -167,7 +178,8 @@ func TestChokeRejects(t *testing.T) {
 				choked++
 			case wire.Reject:
 				if !silent[a.Peer] || !open[a.Peer][a.Msg.Ref] {
-					t.Fatalf("round %d: reject %v for peer %d without a choke or a request", round, a.Msg.Ref, a.Peer)
+					t.Fatalf("round %d: reject %v for peer %d without a choke or a request", round,
+						a.Msg.Ref, a.Peer)
 				}
 				delete(open[a.Peer], a.Msg.Ref)
 			}
@@ -175,7 +187,8 @@ func TestChokeRejects(t *testing.T) {
 		for ref := range silent {
 			p := tr.peers.byRef[ref]
 			if len(p.serve.queue) > 0 || len(open[ref]) != len(p.serve.flying) {
-				t.Fatalf("peer %d: %d requests are neither rejected nor with the writer", ref, len(open[ref])-len(p.serve.flying))
+				t.Fatalf("peer %d: %d requests are neither rejected nor with the writer",
+					ref, len(open[ref])-len(p.serve.flying))
 			}
 		}
 	}

@@ -40,7 +40,8 @@ func newCrowd(t *testing.T) *crowd {
 
 // limit has the seed give slotsMax slots at most; it comes before all peers.
 func (c *crowd) limit(slotsMax int) {
-	c.torrent = New(c.now, Config{InfoHash: c.info.Hash(), PeerID: [20]byte{'M'}, Seed: 1, Limits: Limits{SlotsMax: slotsMax}})
+	c.torrent = New(c.now, Config{InfoHash: c.info.Hash(), PeerID: [20]byte{'M'}, Seed: 1,
+		Limits: Limits{SlotsMax: slotsMax}})
 	c.event(Event{Kind: InfoReady, Info: c.info, Have: bits.Full(c.info.Layout().Pieces())})
 }
 
@@ -76,7 +77,8 @@ func (c *crowd) happens(e Event) {
 
 // request has ref ask for as much as it may.
 func (c *crowd) request(ref PeerRef) {
-	for r := c.readers[ref]; r.asks && len(r.open) < openMax && c.torrent.peers.live(ref).unchoked; r.next++ {
+	for r := c.readers[ref]; r.asks && len(r.open) < openMax &&
+		c.torrent.peers.live(ref).unchoked; r.next++ {
 		piece := (uint32(ref) + r.next/seedBlocks) % uint32(c.info.Layout().Pieces())
 		b := block.Ref{Piece: piece, Begin: r.next % seedBlocks * block.Size, Length: block.Size}
 		if r.open[b] {
@@ -99,7 +101,8 @@ func (c *crowd) pass(most time.Duration, done func() bool) (took time.Duration) 
 			if r.takes > 0 && len(c.flying[p.ref]) > 0 {
 				c.reads(p, r)
 			}
-			if r.flaps > 0 && (c.now.Sub(c.start)+time.Duration(p.ref)*time.Millisecond)%r.flaps == 0 {
+			if r.flaps > 0 && (c.now.Sub(c.start)+
+				time.Duration(p.ref)*time.Millisecond)%r.flaps == 0 {
 				c.flap(p)
 			}
 		}
@@ -144,10 +147,14 @@ func TestDeafCrowd(t *testing.T) {
 	}{
 		{"never ask", reader{}, time.Second, 5 * time.Second},
 		{"ask and read nothing", reader{asks: true}, 1500 * time.Millisecond, 6 * time.Second},
-		{"say that they want something, and that they do not", reader{flaps: 50 * time.Millisecond}, time.Second, 5 * time.Second},
-		{"that as well, and ask", reader{asks: true, flaps: 50 * time.Millisecond}, 1500 * time.Millisecond, 6 * time.Second},
-		{"ask and read slowly", reader{asks: true, takes: 1 << 20, rest: 900 * time.Millisecond}, 5 * time.Second, 20 * time.Second},
-		{"ask and read for a while", reader{asks: true, takes: 200}, 5 * time.Second, 20 * time.Second},
+		{"say that they want something, and that they do not", reader{flaps: 50 * time.Millisecond},
+			time.Second, 5 * time.Second},
+		{"that as well, and ask", reader{asks: true, flaps: 50 * time.Millisecond},
+			1500 * time.Millisecond, 6 * time.Second},
+		{"ask and read slowly", reader{asks: true, takes: 1 << 20, rest: 900 * time.Millisecond},
+			5 * time.Second, 20 * time.Second},
+		{"ask and read for a while", reader{asks: true, takes: 200}, 5 * time.Second,
+			20 * time.Second},
 	} {
 		for _, before := range []time.Duration{0, time.Second, 5 * time.Second} {
 			for seed := range 2 {
@@ -163,7 +170,8 @@ func TestDeafCrowd(t *testing.T) {
 				first := c.pass(time.Minute, func() bool { return newcomer.got > 0 })
 				whole := first + c.pass(time.Minute, func() bool { return newcomer.got >= blocks })
 				if first > tt.first || whole > tt.whole {
-					t.Errorf("%s, %v before, seed %d: first block after %v, all after %v; want %v and %v",
+					t.Errorf("%s, %v before, seed %d: first block after %v, all after %v; want "+
+						"%v and %v",
 						tt.name, before, seed, first, whole, tt.first, tt.whole)
 				}
 			}
@@ -188,11 +196,14 @@ func TestPendingRequestsKeepSlots(t *testing.T) {
 	}
 	c.join(3, reader{asks: true, takes: 1 << 20})
 	took := c.pass(time.Second/2, func() bool { return c.torrent.peers.live(3).unchoked })
-	if !c.torrent.peers.live(3).unchoked || !c.torrent.peers.live(1).unchoked || c.torrent.peers.live(2).unchoked {
+	if !c.torrent.peers.live(3).unchoked || !c.torrent.peers.live(1).unchoked ||
+		c.torrent.peers.live(2).unchoked {
 		t.Errorf("after %v the slots are not of those who wait for blocks", took)
 	}
 	c.join(4, reader{asks: true, takes: 1 << 20})
-	if took = c.pass(5*time.Second, func() bool { return !c.torrent.peers.live(1).unchoked }); took > 2*time.Second {
+	if took = c.pass(5*time.Second, func() bool {
+		return !c.torrent.peers.live(1).unchoked
+	}); took > 2*time.Second {
 		t.Errorf("one that does not read has its slot for %v", took)
 	}
 }

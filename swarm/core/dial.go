@@ -105,7 +105,8 @@ func (t *Torrent) note(r rumour) *entry {
 	if t.cfg.PeersOnly && !r.sources.has(SourceUser) {
 		return nil
 	}
-	if !usable(r.addr) || !r.source.MayName(r.addr) || t.book.banned(r.addr, t.now) || t.isPrivate() && !r.sources.vouched() {
+	if !usable(r.addr) || !r.source.MayName(r.addr) || t.book.banned(r.addr, t.now) ||
+		t.isPrivate() && !r.sources.vouched() {
 		return nil
 	}
 	e, fresh := t.book.add(r, t.rng.IntN)
@@ -158,7 +159,8 @@ func (t *Torrent) dial() {
 		if t.book.dialling >= t.cfg.Limits.HalfOpenMax {
 			return // an answer comes first
 		}
-		if over := len(t.peers.list) + t.book.dialling - t.dialTarget(); over >= 0 && !t.mayReplace(over) {
+		if over := len(t.peers.list) + t.book.dialling - t.dialTarget(); over >= 0 &&
+			!t.mayReplace(over) {
 			return // the end of a connection comes first, or its uselessness
 		}
 		from, ok := t.dialer.ready(t.now)

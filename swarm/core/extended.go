@@ -116,7 +116,9 @@ func (t *Torrent) onExtHandshake(p *peer, h *wire.ExtHandshake) {
 // spokeTo reports whether there are messages for p among the actions from an index
 // on.
 func (t *Torrent) spokeTo(p *peer, from int) bool {
-	return slices.ContainsFunc(t.actions[from:], func(a Action) bool { return a.Kind == Send && a.Peer == p.ref })
+	return slices.ContainsFunc(t.actions[from:], func(a Action) bool {
+		return a.Kind == Send && a.Peer == p.ref
+	})
 }
 
 // reachableAt notes where a peer that came by itself can be dialled.
@@ -135,7 +137,7 @@ func (t *Torrent) reachableAt(p *peer, addr netip.AddrPort) {
 func (t *Torrent) onUploadOnly(p *peer, only bool) {
 	p.ext.uploadOnly = only
 	if t.useless(p) {
-		t.drop(p, ReasonUseless, false)
+		t.drop(p, ReasonUseless)
 	}
 }
 

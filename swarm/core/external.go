@@ -46,7 +46,8 @@ func (x *external) addr(like netip.Addr) netip.Addr {
 // what we think. Peers on local networks cannot know how the internet sees us.
 func (x *external) vote(voter, seen netip.Addr) bool {
 	voter, seen = voter.Unmap(), seen.Unmap()
-	if !seen.IsValid() || seen.IsUnspecified() || local(seen) || local(voter) || familyOf(voter) != familyOf(seen) {
+	if !seen.IsValid() || seen.IsUnspecified() || local(seen) || local(voter) ||
+		familyOf(voter) != familyOf(seen) {
 		return false
 	}
 	f := familyOf(seen)

@@ -3,6 +3,7 @@ package core
 import (
 	"slices"
 
+	"swarmnode/swarm/block"
 	"swarmnode/swarm/wire"
 )
 
@@ -34,7 +35,7 @@ type fastState struct {
 func (t *Torrent) onAllowedFast(p *peer, piece uint32) {
 	f := &p.fastx
 	if t.pick != nil && !t.validPiece(piece) {
-		t.drop(p, ReasonProtocol, false)
+		t.drop(p, ReasonProtocol)
 		return
 	}
 	if len(f.allowed) == allowedMax || slices.Contains(f.allowed, piece) {
@@ -49,7 +50,7 @@ func (t *Torrent) onAllowedFast(p *peer, piece uint32) {
 func (t *Torrent) onSuggest(p *peer, piece uint32) {
 	f := &p.fastx
 	if t.pick != nil && !t.validPiece(piece) {
-		t.drop(p, ReasonProtocol, false)
+		t.drop(p, ReasonProtocol)
 		return
 	}
 	if p.isServer() {
@@ -85,7 +86,8 @@ func (t *Torrent) grantFast(p *peer) {
 	if !p.fast || len(p.fastx.granted) > 0 || p.has.set.Count() >= grantBelow || t.seeder.alone(t) {
 		return
 	}
-	set := wire.AllowedFastSet(nil, p.addr.Addr(), t.cfg.InfoHash, t.pick.Pieces(), wire.AllowedFastMax)
+	set := wire.AllowedFastSet(nil, p.addr.Addr(), t.cfg.InfoHash, t.pick.Pieces(),
+		wire.AllowedFastMax)
 	for _, piece := range set {
 		if t.pick.Have().Has(int(piece)) && !p.has.set.Has(int(piece)) {
 			p.fastx.granted = append(p.fastx.granted, piece)
@@ -101,4 +103,35 @@ func (f *fastState) mayGive(piece uint32) bool {
 	}
 	f.given++
 	return true
+}
+
+// onReject records that p will not send a block (BEP 6, "Reject Request"). A
+// peer that rejects although it does not choke us is left alone for a while.
+func (t *Torrent) onReject(p *peer, r block.Ref) {
+	i := p.ask.find(r, true)
+	if i < 0 {
+		t.strike(p, strikeReject)
+		return
+	}
+	t.release(p, &p.ask.open()[i], askReleased)
+	o := p.ask.remove(i)
+	if j := slices.Index(p.fastx.allowed, r.Piece); j >= 0 {
+		p.fastx.allowed = slices.Delete(p.fastx.allowed, j, j+1)
+		return
+	}
+	lacks := p.has.counted && !p.has.set.Has(int(r.Piece))
+	if p.isServer() && (lacks || p.choking) {
+		return // it says itself when to ask again
+	}
+	p.ask.refused++
+	if o.state != askReleased || t.now < p.ask.until {
+		return
+	}
+	if p.ask.refused < refusedMax && lacks {
+		return // it has said already that it has lost the piece
+	}
+	if !p.choking || p.ask.refused >= refusedMax {
+		p.ask.pause(t.now)
+		p.ask.refusal = int64(r.Piece)
+	}
 }

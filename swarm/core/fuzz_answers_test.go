@@ -19,7 +19,8 @@ type answers struct {
 }
 
 func newAnswers() *answers {
-	return &answers{fast: map[PeerRef]bool{}, owed: map[PeerRef][]block.Ref{}, flying: map[PeerRef][]block.Ref{}}
+	return &answers{fast: map[PeerRef]bool{}, owed: map[PeerRef][]block.Ref{},
+		flying: map[PeerRef][]block.Ref{}}
 }
 
 // askedOf notes a request of a peer that is about to be told to the torrent.
@@ -58,7 +59,8 @@ func (c *chaos) checkAnswers() {
 			continue
 		}
 		if owed := c.answers.owed[ref]; len(owed) != len(p.serve.queue) {
-			c.t.Fatalf("peer %d waits for %d answers, and %d are to come: %v", ref, len(owed), len(p.serve.queue), owed)
+			c.t.Fatalf("peer %d waits for %d answers, and %d are to come: %v", ref, len(owed),
+				len(p.serve.queue), owed)
 		}
 	}
 }
@@ -109,7 +111,8 @@ func (c *chaos) settle() {
 	}
 	for ref := PeerRef(1); ref <= c.refs; ref++ {
 		if p := c.torrent.peers.live(ref); p != nil && p.serve.busy() {
-			c.t.Fatalf("peer %d waits for an answer for good: %v in the queue, %v with the writer", ref, p.serve.queue, p.serve.flying)
+			c.t.Fatalf("peer %d waits for an answer for good: %v in the queue, %v with the writer",
+				ref, p.serve.queue, p.serve.flying)
 		}
 	}
 }

@@ -108,10 +108,12 @@ func (c *chaos) event() {
 	case 9, 10, 11:
 		c.verified()
 	case 12:
-		c.step(Event{Kind: []EventKind{StorageFailed, StorageWorks, StorageWorks}[c.byte()%3], Ref: c.block()})
+		c.step(Event{Kind: []EventKind{StorageFailed, StorageWorks, StorageWorks}[c.byte()%3],
+			Ref: c.block()})
 	case 13:
 		addr := netip.AddrFrom4([4]byte{20, byte(c.byte()), 0, 1})
-		c.step(Event{Kind: Found, Addr: netip.AddrPortFrom(addr, uint16(c.byte())), Source: Source(c.byte() % 8)})
+		c.step(Event{Kind: Found, Addr: netip.AddrPortFrom(addr, uint16(c.byte())),
+			Source: Source(c.byte() % 8)})
 	case 14, 15:
 		c.now = c.now.Add(time.Duration(c.byte()) * 100 * time.Millisecond)
 		c.step(Event{Kind: Tick})
@@ -139,7 +141,8 @@ func (c *chaos) dials() {
 	case n%4 == 0:
 		c.torrent.SetExternal(netip.AddrFrom4([4]byte{50, 0, 0, byte(c.byte())}))
 		for _, k := range c.torrent.Known(8) {
-			c.step(Event{Kind: Found, Addr: k.Addr, Source: SourceResume, Met: k.Met, Vouched: k.Vouched})
+			c.step(Event{Kind: Found, Addr: k.Addr, Source: SourceResume, Met: k.Met,
+				Vouched: k.Vouched})
 		}
 	case len(c.dialled) > 0:
 		i := c.byte() % len(c.dialled)
@@ -159,14 +162,17 @@ func (c *chaos) connect() {
 	if c.v2 != nil {
 		c.v2.greet(&hello, c.byte())
 	}
-	addr := netip.AddrPortFrom(netip.AddrFrom4([4]byte{20, byte(c.byte() % 16), 0, 1}), uint16(c.byte()))
+	addr := netip.AddrPortFrom(netip.AddrFrom4([4]byte{20, byte(c.byte() % 16), 0, 1}),
+		uint16(c.byte()))
 	c.open[c.refs] = true
 	if hello.Reserved.Has(wire.FeatureFast) {
 		c.answers.fast[c.refs] = true
 	}
-	c.step(Event{Kind: Connected, Peer: c.refs, Addr: addr, Hello: &hello, Outgoing: c.byte()%2 == 0})
+	c.step(Event{Kind: Connected, Peer: c.refs, Addr: addr, Hello: &hello,
+		Outgoing: c.byte()%2 == 0})
 	if ref := c.refs; c.byte()%2 == 0 { // a good start
-		c.step(Event{Kind: Received, Peer: ref, Msg: wire.Message{ID: wire.Bitfield, Payload: []byte{0xff, 0xff, 0xf0}}})
+		c.step(Event{Kind: Received, Peer: ref, Msg: wire.Message{ID: wire.Bitfield,
+			Payload: []byte{0xff, 0xff, 0xf0}}})
 		c.step(Event{Kind: Received, Peer: ref, Msg: wire.Message{ID: wire.Unchoke}})
 		c.step(Event{Kind: Received, Peer: ref, Msg: wire.Message{ID: wire.Interested}})
 	}
@@ -198,16 +204,20 @@ func (c *chaos) verified() {
 }
 
 func (c *chaos) block() block.Ref {
-	r := block.Ref{Piece: uint32(c.byte() % 24), Begin: uint32(c.byte()%4) * block.Size, Length: block.Size}
+	r := block.Ref{Piece: uint32(c.byte() % 24), Begin: uint32(c.byte()%4) * block.Size,
+		Length: block.Size}
 	if c.byte()%8 == 0 {
-		r.Length = binary.BigEndian.Uint32([]byte{byte(c.byte()), byte(c.byte()), byte(c.byte()), byte(c.byte())})
+		r.Length = binary.BigEndian.Uint32([]byte{byte(c.byte()), byte(c.byte()), byte(c.byte()),
+			byte(c.byte())})
 	}
 	return r
 }
 
 var chaosIDs = []wire.ID{
-	wire.Choke, wire.Unchoke, wire.Interested, wire.NotInterested, wire.Have, wire.Bitfield, wire.Request, wire.Request,
-	wire.Cancel, wire.Suggest, wire.HaveAll, wire.HaveNone, wire.Reject, wire.AllowedFast, wire.Extended, wire.Extended,
+	wire.Choke, wire.Unchoke, wire.Interested, wire.NotInterested, wire.Have, wire.Bitfield,
+	wire.Request, wire.Request,
+	wire.Cancel, wire.Suggest, wire.HaveAll, wire.HaveNone, wire.Reject, wire.AllowedFast,
+	wire.Extended, wire.Extended,
 	wire.HashRequest, wire.Port, wire.KeepAlive,
 }
 
@@ -226,12 +236,15 @@ func (c *chaos) message() {
 		m.Payload = c.script[:n]
 		if m.Ext == 0 && c.byte()%2 == 0 {
 			m.Payload = wire.AppendExtHandshake(nil, wire.ExtHandshake{
-				Extensions:   wire.OurExtensions(wire.ExtMetadata, wire.ExtPEX, wire.ExtDontHave, wire.ExtUploadOnly),
-				MetadataSize: int64(c.byte()) * 100, Port: uint16(c.byte()), Reqq: c.byte(), UploadOnly: c.byte()%4 == 0,
+				Extensions: wire.OurExtensions(wire.ExtMetadata, wire.ExtPEX, wire.ExtDontHave,
+					wire.ExtUploadOnly),
+				MetadataSize: int64(c.byte()) * 100, Port: uint16(c.byte()), Reqq: c.byte(),
+				UploadOnly: c.byte()%4 == 0,
 			})
 		} else if m.Ext == uint8(wire.ExtMetadata) {
 			m.Payload = wire.AppendMetadata(nil, wire.Metadata{
-				Type: wire.MetadataType(c.byte() % 3), Piece: uint32(c.byte() % 3), Data: make([]byte, c.byte()),
+				Type: wire.MetadataType(c.byte() % 3), Piece: uint32(c.byte() % 3),
+				Data: make([]byte, c.byte()),
 			})
 		}
 	}
@@ -244,8 +257,10 @@ func (c *chaos) message() {
 // FuzzTorrent lets peers and disk do what they like, and checks the invariants
 // after every step. A torrent with one honest peer then completes.
 func FuzzTorrent(f *testing.F) {
-	f.Add(uint64(1), []byte("peers come and go, and send each other blocks, or not; the disk fails now and then"))
-	f.Add(uint64(4), []byte{0, 1, 2, 3, 0, 0, 0, 1, 3, 0, 0, 9, 1, 9, 5, 14, 100, 3, 0, 0, 12, 0, 12, 1, 18, 0, 6})
+	f.Add(uint64(1), []byte("peers come and go, and send each other blocks, or not; the disk "+
+		"fails now and then"))
+	f.Add(uint64(4), []byte{0, 1, 2, 3, 0, 0, 0, 1, 3, 0, 0, 9, 1, 9, 5, 14, 100, 3, 0, 0, 12, 0,
+		12, 1, 18, 0, 6})
 	f.Fuzz(func(t *testing.T, seed uint64, script []byte) {
 		if len(script) <= 4096 {
 			runChaos(t, seed, script)
@@ -333,5 +348,6 @@ func (c *chaos) finish() {
 		c.step(Event{Kind: Received, Peer: ref, Msg: wire.Message{ID: wire.KeepAlive}})
 	}
 	s := c.torrent.Snapshot()
-	c.t.Fatalf("an honest seed could not complete the torrent: %v, %d of %d pieces, %d asked", s.State, s.PiecesHave, s.Pieces, s.Asked)
+	c.t.Fatalf("an honest seed could not complete the torrent: %v, %d of %d pieces, %d asked",
+		s.State, s.PiecesHave, s.Pieces, s.Asked)
 }

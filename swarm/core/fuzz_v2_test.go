@@ -71,7 +71,8 @@ func (v *chaosV2) answer(payload []byte, lie bool) wire.Message {
 	if err != nil {
 		return wire.Message{ID: wire.HashReject, Payload: payload}
 	}
-	answer, ok := v.whole.Layout().AppendHashes(slices.Clone(payload), metainfo.HashRange(r), v.leaves)
+	answer, ok := v.whole.Layout().AppendHashes(slices.Clone(payload), metainfo.HashRange(r),
+		v.leaves)
 	if !ok {
 		return wire.Message{ID: wire.HashReject, Payload: payload}
 	}
@@ -92,12 +93,14 @@ func (c *chaos) hashes() {
 	if n := len(v.hashing); n > 0 && how%4 == 0 {
 		piece := v.hashing[0]
 		v.hashing = v.hashing[1:]
-		c.step(Event{Kind: Hashed, Ref: block.Ref{Piece: piece}, Hashes: v.blocks(int(piece), c.byte())})
+		c.step(Event{Kind: Hashed, Ref: block.Ref{Piece: piece},
+			Hashes: v.blocks(int(piece), c.byte())})
 		return
 	}
 	asked := v.asked[ref]
 	payload := wire.AppendHashRange(nil, wire.HashRange{
-		Root: v.whole.Layout().Files[0].Root, Base: uint32(c.byte() % 8), Index: uint32(c.byte()), Length: 1 << (c.byte() % 8), Proof: uint32(c.byte() % 8),
+		Root: v.whole.Layout().Files[0].Root, Base: uint32(c.byte() % 8), Index: uint32(c.byte()),
+		Length: 1 << (c.byte() % 8), Proof: uint32(c.byte() % 8),
 	})
 	if len(asked) > 0 && how%8 < 6 {
 		payload, v.asked[ref] = asked[0], asked[1:]
@@ -142,14 +145,17 @@ func FuzzTorrentV2(f *testing.F) {
 		f.Fatal(err)
 	}
 	for _, kind := range []metainfo.Kind{metainfo.V2, metainfo.Hybrid} {
-		torrent, err := metainfo.Build(f.Context(), metainfo.BuildOptions{Path: path, Kind: kind, PieceLength: pieceLength})
+		torrent, err := metainfo.Build(f.Context(),
+			metainfo.BuildOptions{Path: path, Kind: kind, PieceLength: pieceLength})
 		if err != nil {
 			f.Fatal(err)
 		}
 		wholes = append(wholes, torrent.Info())
 	}
-	f.Add(uint64(0), []byte("peers tell hashes, or reject, or lie, while blocks come and pieces fail"))
-	f.Add(uint64(7), []byte{0, 1, 3, 1, 0, 1, 0, 1, 19, 0, 2, 14, 9, 3, 0, 0, 3, 0, 0, 3, 0, 0, 3, 0, 0, 9, 0, 2, 19, 0, 2})
+	f.Add(uint64(0), []byte("peers tell hashes, or reject, or lie, while blocks come and "+
+		"pieces fail"))
+	f.Add(uint64(7), []byte{0, 1, 3, 1, 0, 1, 0, 1, 19, 0, 2, 14, 9, 3, 0, 0, 3, 0, 0, 3, 0, 0,
+		3, 0, 0, 9, 0, 2, 19, 0, 2})
 	f.Fuzz(func(t *testing.T, seed uint64, script []byte) {
 		if len(script) > 4096 {
 			return

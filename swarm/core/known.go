@@ -23,7 +23,8 @@ func (t *Torrent) Known(most int) []KnownPeer {
 		p := t.peers.live(e.peer)
 		connected := e.state == entryConnected && p != nil && p.said
 		lost := e.failures > failuresMax && e.source != SourceUser
-		if !connected && (!e.good || e.state == entrySelf || lost) || !t.mayDial(e) || !SourceResume.MayName(e.addr) {
+		if !connected && (!e.good || e.state == entrySelf || lost) || !t.mayDial(e) ||
+			!SourceResume.MayName(e.addr) {
 			continue
 		}
 		k := KnownPeer{Addr: e.addr, Met: t.start.Add(e.met), Vouched: e.sources.vouched()}

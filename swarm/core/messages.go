@@ -11,7 +11,7 @@ func (t *Torrent) onMessage(p *peer, m *wire.Message) {
 	p.flood.came(m.Size * ifThen(m.Costly, costlyFactor, 1))
 	t.dispatch(p, m)
 	if !p.gone && p.flood.vain > vainMax {
-		t.drop(p, ReasonJunk, false)
+		t.drop(p, ReasonJunk)
 	}
 }
 
@@ -51,7 +51,7 @@ func (t *Torrent) dispatch(p *peer, m *wire.Message) {
 // agreed upon ("a peer ... MUST close the connection").
 func (t *Torrent) onFastMessage(p *peer, m *wire.Message) {
 	if !p.fast {
-		t.drop(p, ReasonProtocol, false)
+		t.drop(p, ReasonProtocol)
 		return
 	}
 	switch m.ID {

@@ -98,7 +98,9 @@ func (t *Torrent) askMetadata() {
 			fresh = append(fresh, p)
 		}
 	}
-	slices.SortStableFunc(fresh, func(a, b *peer) int { return cmp.Compare(a.ext.metadataSize, b.ext.metadataSize) })
+	slices.SortStableFunc(fresh, func(a, b *peer) int {
+		return cmp.Compare(a.ext.metadataSize, b.ext.metadataSize)
+	})
 	for _, p := range fresh {
 		if probing < metadataProbes && t.metadataSenders(p.ext.metadataSize) < metadataPeers {
 			probing++
@@ -121,7 +123,8 @@ func (t *Torrent) metadataSenders(size int64) int {
 	n := 0
 	for _, p := range t.peers.list {
 		s := &p.meta
-		if s.active() && !s.have.None() && s.size <= size && t.now-s.last < metadataStall && t.now-s.began < metadataTurn {
+		if s.active() && !s.have.None() && s.size <= size && t.now-s.last < metadataStall &&
+			t.now-s.began < metadataTurn {
 			n++
 		}
 	}
@@ -165,7 +168,8 @@ func (t *Torrent) begin(p *peer) {
 // askBlocks fills up the requests to p, in order.
 func (t *Torrent) askBlocks(p *peer, most int) {
 	s := &p.meta
-	for i := s.have.NextMissing(0); i >= 0 && s.asked.Count() < most; i = s.have.NextMissing(i + 1) {
+	for i := s.have.NextMissing(0); i >= 0 && s.asked.Count() < most; i = s.have.NextMissing(i +
+		1) {
 		if s.asked.Add(i) {
 			t.sendMetadata(p, wire.Metadata{Type: wire.MetadataRequest, Piece: uint32(i)})
 		}
@@ -245,7 +249,7 @@ func (t *Torrent) isMetadata(data []byte) bool {
 func (t *Torrent) wrongMetadata(p *peer) {
 	p.meta.stop(t.now)
 	if p.meta.wrong++; p.meta.wrong >= metadataWrongMax {
-		t.drop(p, ReasonBadMetadata, true)
+		t.dropAndBan(p, ReasonBadMetadata)
 	}
 	t.askMetadata()
 }
@@ -297,6 +301,8 @@ func (t *Torrent) answerMetadata(p *peer, piece uint32) {
 	}
 	raw := t.info.Raw()
 	begin := int(piece) * wire.MetadataBlock
-	head := wire.AppendMetadata(nil, wire.Metadata{Type: wire.MetadataData, Piece: piece, TotalSize: int64(len(raw))})
-	t.answer(p, wire.Message{ID: wire.Extended, Ext: number, Payload: head}, raw[begin:min(begin+wire.MetadataBlock, len(raw))])
+	head := wire.AppendMetadata(nil, wire.Metadata{Type: wire.MetadataData, Piece: piece,
+		TotalSize: int64(len(raw))})
+	t.answer(p, wire.Message{ID: wire.Extended, Ext: number, Payload: head},
+		raw[begin:min(begin+wire.MetadataBlock, len(raw))])
 }

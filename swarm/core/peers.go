@@ -142,7 +142,7 @@ func (t *Torrent) onConnected(e *Event) {
 	t.peers.add(p)
 	t.book.connected(p.addr, p.ref, p.outgoing, t.now)
 	if reason := t.unwelcome(p); reason != ReasonNone {
-		t.drop(p, reason, false)
+		t.drop(p, reason)
 		return
 	}
 	if !p.isServer() {
@@ -192,15 +192,25 @@ func (t *Torrent) greet(p *peer) {
 
 // drop ends a connection. Whatever depends on it is settled at once, as if it
 // were closed already.
-func (t *Torrent) drop(p *peer, reason Reason, ban bool) {
-	if p.gone {
-		return
+func (t *Torrent) drop(p *peer, reason Reason) {
+	if !p.gone {
+		t.end(p, Action{Kind: Drop, Peer: p.ref, Reason: reason})
 	}
-	t.drops[reason]++
-	if ban {
+}
+
+// dropAndBan ends a connection like drop and bans its address.
+func (t *Torrent) dropAndBan(p *peer, reason Reason) {
+	if !p.gone {
 		t.book.ban(p.addr, p.listen, t.now)
+		t.end(p, Action{Kind: Drop, Peer: p.ref, Reason: reason, Ban: true})
 	}
-	t.do(Action{Kind: Drop, Peer: p.ref, Reason: reason, Ban: ban})
+}
+
+// end carries out drop, which is a Drop action.
+func (t *Torrent) end(p *peer, drop Action) {
+	reason := drop.Reason
+	t.drops[reason]++
+	t.do(drop)
 	t.leave(p)
 	t.book.closed(p, reason, false, t.now)
 	t.timers.by(timerDial, t.now)
@@ -250,7 +260,8 @@ func (t *Torrent) outranked(p *peer, c crowds) *peer {
 		return nil
 	}
 	for _, q := range t.peers.list {
-		if q == p || t.now-q.since < evictAfter || t.exchanges(q) || !usable(q.addr) || !c.mayReplace(p, q) {
+		if q == p || t.now-q.since < evictAfter || t.exchanges(q) || !usable(q.addr) ||
+			!c.mayReplace(p, q) {
 			continue
 		}
 		if rank := t.priorityOf(q.addr); rank < lowest {

@@ -20,11 +20,13 @@ func TestPeersOnly(t *testing.T) {
 				dialled[addr.String()] = true
 			}
 		}
-		for i, source := range []Source{SourceDHT, SourcePEX, SourceLSD, SourceTracker, SourceIncoming} {
+		for i, source := range []Source{SourceDHT, SourcePEX, SourceLSD, SourceTracker,
+			SourceIncoming} {
 			a.event(Event{Kind: Found, Addr: numbered(100 + i), Source: source})
 			note()
 		}
-		a.event(Event{Kind: Found, Addr: numbered(200), Source: SourceResume, Vouched: true, Met: a.now})
+		a.event(Event{Kind: Found, Addr: numbered(200), Source: SourceResume, Vouched: true,
+			Met: a.now})
 		note()
 		a.pex(2, wire.PEX{Added: []wire.PEXPeer{{Addr: numbered(300), Flags: wire.PEXReachable}}})
 		note()

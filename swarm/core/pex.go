@@ -124,7 +124,7 @@ func (t *Torrent) onPEX(p *peer, m *wire.PEX) {
 	}
 	if s.taken++; s.taken > pexTolerated {
 		if s.refused++; s.refused > pexStrikes {
-			t.drop(p, ReasonFlood, false)
+			t.drop(p, ReasonFlood)
 		}
 		return
 	}
@@ -136,7 +136,8 @@ func (t *Torrent) onPEX(p *peer, m *wire.PEX) {
 		if local(a.Addr.Addr()) && !local(p.addr.Addr()) {
 			continue // it would lead us into our own network
 		}
-		e := t.note(rumour{addr: unmapped(a.Addr), source: SourcePEX, sources: 1 << SourcePEX, teller: teller})
+		e := t.note(rumour{addr: unmapped(a.Addr), source: SourcePEX, sources: 1 << SourcePEX,
+			teller: teller})
 		if e != nil && a.Flags&wire.PEXSeed != 0 {
 			e.rumour = true
 		}

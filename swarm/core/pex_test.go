@@ -122,7 +122,8 @@ func TestPEXNamesOneVictim(t *testing.T) {
 		}
 	}
 	if n := count[victim]; n > fruitlessMax {
-		t.Errorf("%d dials to a host at which nobody is, in 20 minutes, want at most %d", n, fruitlessMax)
+		t.Errorf("%d dials to a host at which nobody is, in 20 minutes, want at most %d",
+			n, fruitlessMax)
 	}
 }
 
@@ -132,8 +133,10 @@ func TestPEXUnusableAddresses(t *testing.T) {
 	a := newExchange(t)
 	var m wire.PEX
 	for _, addr := range []string{
-		"60.0.0.1:0", "224.0.0.1:6881", "239.192.152.143:6771", "255.255.255.255:1", "0.0.0.0:1", "0.1.2.3:1", "240.0.0.1:1",
-		"127.0.0.1:22", "10.0.0.1:80", "192.168.1.1:80", "169.254.1.1:80", "[ff02::1]:1", "[::]:1", "[::1]:1", "[fe80::1]:1",
+		"60.0.0.1:0", "224.0.0.1:6881", "239.192.152.143:6771", "255.255.255.255:1", "0.0.0.0:1",
+		"0.1.2.3:1", "240.0.0.1:1",
+		"127.0.0.1:22", "10.0.0.1:80", "192.168.1.1:80", "169.254.1.1:80", "[ff02::1]:1", "[::]:1",
+		"[::1]:1", "[fe80::1]:1",
 		"[fc00::1]:1", "[100::1]:1", "[::ffff:127.0.0.1]:22", "[::ffff:10.0.0.1]:22",
 	} {
 		m.Added = append(m.Added, wire.PEXPeer{Addr: netip.MustParseAddrPort(addr)})
@@ -202,8 +205,10 @@ func TestPEXFlood(t *testing.T) {
 // messages to no purpose.
 func TestMalformedExtensionsAreIgnored(t *testing.T) {
 	bad := []string{
-		"", "x", "i1e", "le", "d", "d1:a", "d5:added6:12", "d5:added5:12345e", "d5:addedi1ee", "d7:added.fle7:droppedi0ee",
-		"d8:msg_typei-1e5:piecei0ee", "d8:msg_typei1e5:piecei99999ee", "d8:msg_type4:data5:piecei0ee", "\x00\x00\x00", "\x01\x02",
+		"", "x", "i1e", "le", "d", "d1:a", "d5:added6:12", "d5:added5:12345e", "d5:addedi1ee",
+		"d7:added.fle7:droppedi0ee",
+		"d8:msg_typei-1e5:piecei0ee", "d8:msg_typei1e5:piecei99999ee",
+		"d8:msg_type4:data5:piecei0ee", "\x00\x00\x00", "\x01\x02",
 	}
 	a := newExchange(t)
 	send := func(number uint8, payload string) {
@@ -267,9 +272,11 @@ func TestPEXSeedsByHearsay(t *testing.T) {
 func TestPEXFlags(t *testing.T) {
 	a := newAttack(t, 0)
 	a.link(2, numbered(2), true) // we dialled it: it is reachable
-	a.message(2, wire.Message{ID: wire.Extended, Payload: wire.AppendExtHandshake(nil, wire.ExtHandshake{
-		Extensions: wire.OurExtensions(wire.ExtPEX, wire.ExtHolepunch), Encrypts: true, Reqq: 250,
-	})})
+	a.message(2, wire.Message{ID: wire.Extended, Payload: wire.AppendExtHandshake(nil,
+		wire.ExtHandshake{
+			Extensions: wire.OurExtensions(wire.ExtPEX, wire.ExtHolepunch), Encrypts: true,
+			Reqq: 250,
+		})})
 	a.link(3, numbered(3), false) // it came, and says its port
 	a.message(3, wire.Message{ID: wire.HaveAll})
 	a.extended(3, 5003)

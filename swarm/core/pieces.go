@@ -51,9 +51,9 @@ func (t *Torrent) onInfoReady(e *Event) {
 	for _, p := range t.peers.snapshot() {
 		switch {
 		case many:
-			t.drop(p, ReasonRefresh, false)
+			t.drop(p, ReasonRefresh)
 		case t.mayUpgrade(p):
-			t.drop(p, ReasonUpgrade, false)
+			t.drop(p, ReasonUpgrade)
 		}
 	}
 	t.askHashes() // before any piece, so that they come first
@@ -123,7 +123,7 @@ func (t *Torrent) onInfoFailed(err error) {
 	}
 	t.opening, t.unusable = false, err
 	for _, p := range t.peers.snapshot() {
-		t.drop(p, ReasonUseless, false)
+		t.drop(p, ReasonUseless)
 	}
 }
 
@@ -254,7 +254,7 @@ func (t *Torrent) checkComplete() {
 	t.tellUploadOnly()
 	for _, p := range t.peers.snapshot() {
 		if t.useless(p) {
-			t.drop(p, ReasonUseless, false)
+			t.drop(p, ReasonUseless)
 		}
 	}
 	for _, p := range t.peers.list {

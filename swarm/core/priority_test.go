@@ -40,21 +40,28 @@ func TestCanonicalPriority(t *testing.T) {
 		same      bool
 		why       string
 	}{
-		{v4, "98.76.0.0:1", "98.76.170.170:1", true, "elsewhere half of the bits of the last two bytes do not count"},
+		{v4, "98.76.0.0:1", "98.76.170.170:1", true,
+			"elsewhere half of the bits of the last two bytes do not count"},
 		{v4, "98.76.0.0:1", "98.76.1.0:1", false, "and the other half does"},
 		{v4, "98.76.0.0:1", "98.77.0.0:1", false, "and the first two bytes do"},
-		{v4, "123.213.9.0:1", "123.213.9.170:1", true, "in the same /16 half of the bits of the last byte do not count"},
+		{v4, "123.213.9.0:1", "123.213.9.170:1", true,
+			"in the same /16 half of the bits of the last byte do not count"},
 		{v4, "123.213.9.0:1", "123.213.11.0:1", false, "and all of the third do"},
 		{v4, "123.213.32.1:1", "123.213.32.3:1", false, "in the same /24 all bits count"},
 		{v4, "98.76.0.0:1", "98.76.0.0:2", true, "ports of different addresses do not count"},
 		{v4, "123.213.32.10:2", "123.213.32.10:3", false, "those of the same address do"},
-		{v6, "[2001:db9:1::]:1", "[2001:db9:1:aaaa:aaaa::aaaa]:1", true, "elsewhere half of the bits behind the /48 do not count"},
+		{v6, "[2001:db9:1::]:1", "[2001:db9:1:aaaa:aaaa::aaaa]:1", true,
+			"elsewhere half of the bits behind the /48 do not count"},
 		{v6, "[2001:db9:1::]:1", "[2001:db9:2::]:1", false, "and all of the /48 do"},
-		{v6, "[2001:db8:1:1100::]:1", "[2001:db8:1:1300::]:1", false, "in the same /48 all of the seventh byte counts"},
+		{v6, "[2001:db8:1:1100::]:1", "[2001:db8:1:1300::]:1", false,
+			"in the same /48 all of the seventh byte counts"},
 		{v6, "[2001:db8:1:1100::]:1", "[2001:db8:1:11aa::]:1", true, "and half of the eighth does"},
-		{v6, "[2001:db8:1:2200::]:1", "[2001:db8:1:2202::]:1", false, "in the same /56 all of the eighth byte counts"},
-		{v6, "[2001:db8:1:2233::5]:2", "[2001:db8:1:2233::5]:3", true, "ports of different addresses do not count"},
-		{v6, "[2001:db8:1:2233::1]:2", "[2001:db8:1:2233::1]:3", false, "those of the same address do"},
+		{v6, "[2001:db8:1:2200::]:1", "[2001:db8:1:2202::]:1", false,
+			"in the same /56 all of the eighth byte counts"},
+		{v6, "[2001:db8:1:2233::5]:2", "[2001:db8:1:2233::5]:3", true,
+			"ports of different addresses do not count"},
+		{v6, "[2001:db8:1:2233::1]:2", "[2001:db8:1:2233::1]:3", false,
+			"those of the same address do"},
 	} {
 		if got := p(c.own, c.a) == p(c.own, c.b); got != c.same {
 			t.Errorf("%s to %s and %s: same %v; %s", c.own, c.a, c.b, got, c.why)
@@ -114,7 +121,9 @@ func byPriority(t *Torrent, n int) []netip.AddrPort {
 	for i := range n {
 		list = append(list, netip.AddrPortFrom(netip.AddrFrom4([4]byte{30, byte(i), 1, 1}), 6881))
 	}
-	slices.SortFunc(list, func(a, b netip.AddrPort) int { return cmp.Compare(t.priorityOf(b), t.priorityOf(a)) })
+	slices.SortFunc(list, func(a, b netip.AddrPort) int {
+		return cmp.Compare(t.priorityOf(b), t.priorityOf(a))
+	})
 	return list
 }
 
@@ -124,7 +133,8 @@ func TestDialsByPriority(t *testing.T) {
 	a := &attack{script: &script{t: t}}
 	a.info = testInfo(4, block.Size, 4*block.Size)
 	a.now = time.Unix(1_000_000, 0)
-	a.torrent = New(a.now, Config{InfoHash: a.info.Hash(), PeerID: [20]byte{'M'}, Seed: 1, Limits: Limits{HalfOpenMax: 1}})
+	a.torrent = New(a.now, Config{InfoHash: a.info.Hash(), PeerID: [20]byte{'M'}, Seed: 1,
+		Limits: Limits{HalfOpenMax: 1}})
 	a.event(Event{Kind: Found, Addr: numbered(1), Source: SourceDHT})
 	own := netip.MustParseAddr("50.0.0.1")
 	a.torrent.SetExternal(own)
@@ -151,7 +161,8 @@ func TestPriorityAtTheLimit(t *testing.T) {
 	a := &attack{script: &script{t: t}}
 	a.info = testInfo(64, block.Size, 64*block.Size)
 	a.now = time.Unix(1_000_000, 0)
-	a.torrent = New(a.now, Config{InfoHash: a.info.Hash(), PeerID: [20]byte{'M'}, Seed: 1, Limits: Limits{PeersMax: 4}})
+	a.torrent = New(a.now, Config{InfoHash: a.info.Hash(), PeerID: [20]byte{'M'}, Seed: 1,
+		Limits: Limits{PeersMax: 4}})
 	a.event(Event{Kind: InfoReady, Info: a.info})
 	a.torrent.SetExternal(netip.MustParseAddr("50.0.0.1"))
 	addrs := byPriority(a.torrent, 10)
@@ -191,7 +202,8 @@ func TestPriorityAtTheLimit(t *testing.T) {
 			t.Errorf("%v finds no place: %v", addr, reason)
 		case victim != 0:
 			if got, ok := a.dropped(victim); !ok || got != ReasonEvicted {
-				t.Errorf("%v came, and peer %d was not dropped for it: %d actions", addr, victim, len(all))
+				t.Errorf("%v came, and peer %d was not dropped for it: %d actions", addr, victim,
+					len(all))
 			}
 		}
 	}

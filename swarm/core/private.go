@@ -22,7 +22,7 @@ func (t *Torrent) withdraw() {
 		if discard.Contains(p.addr.Addr()) || t.vouched(p) {
 			continue
 		}
-		t.drop(p, ReasonPrivate, false)
+		t.drop(p, ReasonPrivate)
 	}
 	for i := len(t.book.list) - 1; i >= 0; i-- {
 		if e := t.book.list[i]; !e.sources.vouched() && e.state == entryIdle {

@@ -15,7 +15,8 @@ import (
 func privateInfo(t *testing.T) *metainfo.Info {
 	t.Helper()
 	info, err := metainfo.ParseInfo([]byte(
-		"d6:lengthi16384e4:name4:test12:piece lengthi16384e6:pieces20:0123456789abcdefghij7:privatei1ee"))
+		"d6:lengthi16384e4:name4:test12:piece " +
+			"lengthi16384e6:pieces20:0123456789abcdefghij7:privatei1ee"))
 	if err != nil || !info.Private() {
 		t.Fatal("no private info dictionary", err)
 	}
@@ -91,7 +92,8 @@ func TestPrivateDropsWhoWasFoundOtherwise(t *testing.T) {
 		// What was being dialled is not wanted, and not dialled again.
 		a.link(50, waiting, true)
 		if reason, dropped := a.dropped(50); !dropped || reason != ReasonPrivate {
-			t.Errorf("event %d: a peer that was being dialled: dropped %v, %v", kind, dropped, reason)
+			t.Errorf("event %d: a peer that was being dialled: dropped %v, %v", kind, dropped,
+				reason)
 		}
 		a.event(Event{Kind: Closed, Peer: 50})
 		for _, again := range dials(a.wait(time.Hour)) {
@@ -152,7 +154,8 @@ func TestPrivateHasNoPeerExchange(t *testing.T) {
 	a := &attack{script: &script{t: t}}
 	a.info = privateInfo(t)
 	a.now = time.Unix(1_000_000, 0)
-	a.torrent = New(a.now, Config{InfoHash: a.info.Hash(), PeerID: [20]byte{'M'}, Seed: 1, Private: true})
+	a.torrent = New(a.now, Config{InfoHash: a.info.Hash(), PeerID: [20]byte{'M'}, Seed: 1,
+		Private: true})
 	a.link(1, numbered(1), false) // while what is there is being checked
 	if got := offers(a.actions, 1); got != "unsaid" {
 		t.Errorf("known from the start: peer exchange is %s", got)
@@ -182,9 +185,10 @@ func TestPrivateHasNoPeerExchange(t *testing.T) {
 
 // extended has a peer say where it listens, and that it takes peer exchange.
 func (a *attack) extended(ref PeerRef, port uint16) {
-	a.message(ref, wire.Message{ID: wire.Extended, Payload: wire.AppendExtHandshake(nil, wire.ExtHandshake{
-		Extensions: wire.OurExtensions(wire.ExtPEX), Port: port, Reqq: 250,
-	})})
+	a.message(ref, wire.Message{ID: wire.Extended,
+		Payload: wire.AppendExtHandshake(nil, wire.ExtHandshake{
+			Extensions: wire.OurExtensions(wire.ExtPEX), Port: port, Reqq: 250,
+		})})
 }
 
 // then returns the actions of the last step, and those of the time after it.
@@ -195,5 +199,6 @@ func (a *attack) then(d time.Duration) []Action {
 
 // pex has a peer tell of others.
 func (a *attack) pex(ref PeerRef, m wire.PEX) {
-	a.message(ref, wire.Message{ID: wire.Extended, Ext: uint8(wire.ExtPEX), Payload: wire.AppendPEX(nil, m)})
+	a.message(ref, wire.Message{ID: wire.Extended, Ext: uint8(wire.ExtPEX),
+		Payload: wire.AppendPEX(nil, m)})
 }

@@ -21,8 +21,10 @@ func TestMeter(t *testing.T) {
 		{40, 1000, 1000}, {41.5, 923, 400}, {43, 842, 0}, {50, 474, 0}, {65, 0, 0},
 	} {
 		rate, recent := m.rate(at(c.now)), m.recent(at(c.now))
-		if near := func(a, b int64) bool { return a-b < 60 && b-a < 60 }; !near(rate, c.rate) || !near(recent, c.recent) {
-			t.Errorf("at %v s: rate %d, recent %d, want about %d and %d", c.now, rate, recent, c.rate, c.recent)
+		if near := func(a, b int64) bool { return a-b < 60 && b-a < 60 }; !near(rate, c.rate) ||
+			!near(recent, c.recent) {
+			t.Errorf("at %v s: rate %d, recent %d, want about %d and %d", c.now, rate, recent,
+				c.rate, c.recent)
 		}
 	}
 	if m.total != 30_000 {

@@ -30,7 +30,8 @@ type recorder struct {
 }
 
 func (r *recorder) add(now time.Duration, e *Event) {
-	rec := record{at: now, kind: e.Kind, msg: e.Msg.ID, peer: e.Peer, count: int32(e.Count), ref: e.Ref}
+	rec := record{at: now, kind: e.Kind, msg: e.Msg.ID, peer: e.Peer, count: int32(e.Count),
+		ref: e.Ref}
 	if e.Kind == Received {
 		rec.ref, rec.count = e.Msg.Ref, int32(len(e.Msg.Payload))
 	}
@@ -43,9 +44,11 @@ func (r *recorder) add(now time.Duration, e *Event) {
 }
 
 var eventNames = [...]string{
-	Tick: "tick", Moved: "moved", Found: "found", DialFailed: "dial failed", DialPutOff: "dial put off", Private: "private", Connected: "connected", Closed: "closed",
-	Received: "received", ReceivedBlock: "block", Sent: "sent", Answered: "answered", ReadFailed: "read failed",
-	InfoReady: "info ready", InfoFailed: "info failed", Verified: "verified", Failed: "failed",
+	Tick: "tick", Moved: "moved", Found: "found", DialFailed: "dial failed",
+	DialPutOff: "dial put off", Private: "private", Connected: "connected", Closed: "closed",
+	Received: "received", ReceivedBlock: "block", Sent: "sent", Answered: "answered",
+	ReadFailed: "read failed",
+	InfoReady:  "info ready", InfoFailed: "info failed", Verified: "verified", Failed: "failed",
 	StorageFailed: "storage failed", StorageWorks: "storage works", Hashed: "hashed",
 }
 

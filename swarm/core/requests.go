@@ -410,7 +410,8 @@ func (t *Torrent) forgetAsks(p *peer) {
 	for i := 0; i < len(a.open()); i++ {
 		o := &a.open()[i]
 		age := t.now - o.at
-		if o.state == askCancelled && age >= forgetAfter || o.state == askReleased && age >= lostAfter {
+		if o.state == askCancelled && age >= forgetAfter ||
+			o.state == askReleased && age >= lostAfter {
 			a.remove(i)
 			i-- // the next one is there now
 		}
@@ -466,35 +467,4 @@ func (t *Torrent) onUnchoke(p *peer) {
 	p.choking = false
 	p.ask.restart()
 	t.refill(p)
-}
-
-// onReject records that p will not send a block (BEP 6, "Reject Request"). A
-// peer that rejects although it does not choke us is left alone for a while.
-func (t *Torrent) onReject(p *peer, r block.Ref) {
-	i := p.ask.find(r, true)
-	if i < 0 {
-		t.strike(p, strikeReject)
-		return
-	}
-	t.release(p, &p.ask.open()[i], askReleased)
-	o := p.ask.remove(i)
-	if j := slices.Index(p.fastx.allowed, r.Piece); j >= 0 {
-		p.fastx.allowed = slices.Delete(p.fastx.allowed, j, j+1)
-		return
-	}
-	lacks := p.has.counted && !p.has.set.Has(int(r.Piece))
-	if p.isServer() && (lacks || p.choking) {
-		return // it says itself when to ask again
-	}
-	p.ask.refused++
-	if o.state != askReleased || t.now < p.ask.until {
-		return
-	}
-	if p.ask.refused < refusedMax && lacks {
-		return // it has said already that it has lost the piece
-	}
-	if !p.choking || p.ask.refused >= refusedMax {
-		p.ask.pause(t.now)
-		p.ask.refusal = int64(r.Piece)
-	}
 }

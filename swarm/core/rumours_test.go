@@ -55,7 +55,8 @@ func TestPEXNamesTheInnocent(t *testing.T) {
 		for _, silent := range []bool{false, true} {
 			a := newExchange(t)
 			home := limit.Home{netip.MustParseAddr("127.0.0.1")}
-			a.torrent.cfg.Home, a.torrent.book.home, a.torrent.dialer.rumours = home, home, limit.NewRumours(home)
+			a.torrent.cfg.Home, a.torrent.book.home, a.torrent.dialer.rumours = home, home,
+				limit.NewRumours(home)
 			for i := range tellers { // of our own network, who may name it
 				ref := PeerRef(10 + i)
 				a.link(ref, netip.MustParseAddrPort(fmt.Sprintf("127.%d.0.1:6881", i+1)), false)
@@ -107,7 +108,8 @@ func TestPEXNamesTheInnocent(t *testing.T) {
 			}
 			for i := v.most; i < len(dialled); i++ {
 				if dialled[i].Sub(dialled[i-v.most]) < time.Minute {
-					t.Errorf("%s, silent %v: more than %d dials within a minute, %d in %d minutes", v.name, silent, v.most, len(dialled), minutes)
+					t.Errorf("%s, silent %v: more than %d dials within a minute, %d in %d minutes",
+						v.name, silent, v.most, len(dialled), minutes)
 					break
 				}
 			}
@@ -122,15 +124,18 @@ func TestPEXNamesTheInnocent(t *testing.T) {
 // TestSwarmInOneNetwork: a small swarm whose peers all live in one network meets within
 // seconds: who answers as a peer counts against nobody.
 func TestSwarmInOneNetwork(t *testing.T) {
-	for _, prefix := range []string{"10.1.2.0/24", "60.0.0.0/24", "127.0.7.0/24", "2001:db8:1::/48", "127.0.0.1/32", "2001:db8:1:2::/64", "60.0.0.9/32"} {
+	for _, prefix := range []string{"10.1.2.0/24", "60.0.0.0/24", "127.0.7.0/24", "2001:db8:1::/48",
+		"127.0.0.1/32", "2001:db8:1:2::/64", "60.0.0.9/32"} {
 		home := limit.Home{netip.MustParseAddr("127.0.0.1")}
 		a := &attack{script: &script{t: t}}
 		a.info = testInfo(4, 1<<15, 4<<15)
 		a.now = time.Unix(1_000_000, 0)
-		a.torrent = New(a.now, Config{InfoHash: a.info.Hash(), PeerID: [20]byte{'M'}, Seed: 1, Home: home})
+		a.torrent = New(a.now, Config{InfoHash: a.info.Hash(), PeerID: [20]byte{'M'}, Seed: 1,
+			Home: home})
 		r := rand.New(rand.NewPCG(2, 2))
 		peers := 40
-		if p := netip.MustParsePrefix(prefix); limit.SourceOf(inPrefix(prefix, r).Addr()) == limit.SourceOf(p.Addr()) && !home.Has(p.Addr()) {
+		if p := netip.MustParsePrefix(prefix); limit.SourceOf(inPrefix(prefix,
+			r).Addr()) == limit.SourceOf(p.Addr()) && !home.Has(p.Addr()) {
 			peers = perSourceConnsMax // of one source there are no more
 		}
 		var under []netip.AddrPort
@@ -141,7 +146,8 @@ func TestSwarmInOneNetwork(t *testing.T) {
 		}
 		for step := 0; len(a.torrent.peers.list) < peers; step++ {
 			if step > 50 {
-				t.Errorf("%s: %d of %d peers after %d round trips", prefix, len(a.torrent.peers.list), peers, step)
+				t.Errorf("%s: %d of %d peers after %d round trips", prefix,
+					len(a.torrent.peers.list), peers, step)
 				break
 			}
 			under = append(under, dials(list)...)
@@ -153,7 +159,8 @@ func TestSwarmInOneNetwork(t *testing.T) {
 				binary.BigEndian.PutUint16(hello.PeerID[:], addr.Port())
 				copy(hello.PeerID[2:], addr.Addr().AsSlice())
 				a.ref++
-				a.event(Event{Kind: Connected, Peer: a.ref, Addr: addr, Hello: &hello, Outgoing: true})
+				a.event(Event{Kind: Connected, Peer: a.ref, Addr: addr, Hello: &hello,
+					Outgoing: true})
 				list = append(list, a.actions...)
 			}
 			under = nil
@@ -166,12 +173,16 @@ func TestSwarmInOneNetwork(t *testing.T) {
 // form. What the user names leads anywhere.
 func TestWhereStrangersLead(t *testing.T) {
 	never := []string{
-		"127.0.0.1:22", "127.9.9.9:1023", "[::1]:631", "10.0.0.1:80", "192.168.1.1:443", "172.16.0.1:53", "100.64.0.1:80",
-		"[fd00::1]:80", "[::ffff:127.0.0.1]:22", "[::ffff:10.0.0.1]:80", "[64:ff9b::10.0.0.1]:80", "[2002:a00:1::1]:80",
+		"127.0.0.1:22", "127.9.9.9:1023", "[::1]:631", "10.0.0.1:80", "192.168.1.1:443",
+		"172.16.0.1:53", "100.64.0.1:80",
+		"[fd00::1]:80", "[::ffff:127.0.0.1]:22", "[::ffff:10.0.0.1]:80", "[64:ff9b::10.0.0.1]:80",
+		"[2002:a00:1::1]:80",
 		"[::127.0.0.1]:22", "169.254.169.254:80", "[fe80::1]:80", "[fec0::1]:80",
 	}
-	linkLocal := []string{"169.254.169.254:6881", "[fe80::1%eth0]:6881", "[::ffff:169.254.169.254]:6881", "[2002:a9fe:a9fe::1]:6881"}
-	allowed := []string{"127.0.0.1:1024", "10.0.0.1:6881", "[fd00::1]:6881", "[::1]:6881", "60.0.0.1:80", "[2001:db8::1]:22"}
+	linkLocal := []string{"169.254.169.254:6881", "[fe80::1%eth0]:6881",
+		"[::ffff:169.254.169.254]:6881", "[2002:a9fe:a9fe::1]:6881"}
+	allowed := []string{"127.0.0.1:1024", "10.0.0.1:6881", "[fd00::1]:6881", "[::1]:6881",
+		"60.0.0.1:80", "[2001:db8::1]:22"}
 	dialled := func(source Source, addr string) bool {
 		a := newAttack(t, 0)
 		to := netip.MustParseAddrPort(addr)
@@ -184,7 +195,8 @@ func TestWhereStrangersLead(t *testing.T) {
 		}
 		return len(dials(a.then(2*time.Second))) > 0
 	}
-	for _, source := range []Source{SourceLink, SourceDHT, SourcePEX, SourceLSD, SourceTracker, SourceResume} {
+	for _, source := range []Source{SourceLink, SourceDHT, SourcePEX, SourceLSD, SourceTracker,
+		SourceResume} {
 		for _, addr := range never {
 			if dialled(source, addr) {
 				t.Errorf("source %d leads to %s", source, addr)
@@ -219,7 +231,8 @@ func TestPortOfTheSystem(t *testing.T) {
 	a.link(3, netip.MustParseAddrPort("127.0.0.6:7777"), false)
 	a.extended(3, 6881)
 	for _, x := range a.then(5 * time.Second) {
-		if x.Kind == Send && x.Peer == 3 && x.Msg.Ext == uint8(wire.ExtPEX) && x.Msg.ID == wire.Extended {
+		if x.Kind == Send && x.Peer == 3 && x.Msg.Ext == uint8(wire.ExtPEX) &&
+			x.Msg.ID == wire.Extended {
 			t.Errorf("another is told %s", said(&x.Msg))
 		}
 	}
@@ -276,7 +289,8 @@ func TestLinkIsARumour(t *testing.T) {
 // is there, and is met soon after: within seconds if it comes after a few.
 func TestNamedPeerThatComesLate(t *testing.T) {
 	for _, late := range []time.Duration{
-		0, 500 * time.Millisecond, 2 * time.Second, 3 * time.Second, 5 * time.Second, 8 * time.Second, 15 * time.Second,
+		0, 500 * time.Millisecond, 2 * time.Second, 3 * time.Second, 5 * time.Second,
+		8 * time.Second, 15 * time.Second,
 		30 * time.Second, time.Minute, 3 * time.Minute, 20 * time.Minute,
 	} {
 		a := newAttack(t, 0)
@@ -299,10 +313,12 @@ func TestNamedPeerThatComesLate(t *testing.T) {
 		}
 		waited := a.now.Sub(start) - late
 		if most := min(late/3+1300*time.Millisecond, namedLast*6/5); waited > most {
-			t.Errorf("a peer that comes after %v is met %v later, want %v at most", late, waited, most)
+			t.Errorf("a peer that comes after %v is met %v later, want %v at most", late, waited,
+				most)
 		}
 		if most := 20 + int(late/(20*time.Second)); tries > most {
-			t.Errorf("a peer that comes after %v is dialled %d times, want %d at most", late, tries, most)
+			t.Errorf("a peer that comes after %v is dialled %d times, want %d at most", late, tries,
+				most)
 		}
 	}
 }

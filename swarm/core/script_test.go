@@ -53,7 +53,8 @@ func TestScripts(t *testing.T) {
 					t.Fatal(err)
 				}
 			} else if got != string(text) {
-				t.Errorf("%s: the first difference is in line %d:\n%s", file, firstDifference(got, string(text)), got)
+				t.Errorf("%s: the first difference is in line %d:\n%s", file,
+					firstDifference(got, string(text)), got)
 			}
 		})
 	}
@@ -163,8 +164,10 @@ func (s *script) line(f []string) {
 			s.failedBlocks(number(f[1], 0), f[2])
 			return
 		}
-		kind := map[string]EventKind{"verified": Verified, "failed": Failed, "storagefailed": StorageFailed}[f[0]]
-		s.step(Event{Kind: kind, Ref: block.Ref{Piece: uint32(number(f[1], 0))}, Err: errors.New("disk full")})
+		kind := map[string]EventKind{"verified": Verified, "failed": Failed,
+			"storagefailed": StorageFailed}[f[0]]
+		s.step(Event{Kind: kind, Ref: block.Ref{Piece: uint32(number(f[1], 0))},
+			Err: errors.New("disk full")})
 	case "storageworks":
 		s.step(Event{Kind: StorageWorks})
 	case "after":
@@ -193,8 +196,10 @@ func (s *script) begin(o map[string]string) {
 	_, super := o["superseed"]
 	_, alone := o["metadata-only"]
 	s.torrent = New(s.now, Config{
-		InfoHash: s.info.Hash(), MetadataOnly: alone, PeerID: [20]byte{'M'}, Seed: uint64(number(o["seed"], 1)), Client: "test", Port: 6881,
-		SuperSeed: super, Limits: Limits{PeersMax: number(o["max"], 0), RequestsMax: number(o["requests"], 0)},
+		InfoHash: s.info.Hash(), MetadataOnly: alone, PeerID: [20]byte{'M'},
+		Seed: uint64(number(o["seed"], 1)), Client: "test", Port: 6881,
+		SuperSeed: super, Limits: Limits{PeersMax: number(o["max"], 0),
+			RequestsMax: number(o["requests"], 0)},
 	})
 	if _, magnet := o["magnet"]; !magnet {
 		s.ready(o)
@@ -237,7 +242,8 @@ func (s *script) connect(ref, addr string, o map[string]string) {
 	_, out := o["out"]
 	_, encrypted := o["encrypted"]
 	s.step(Event{
-		Kind: Connected, Peer: PeerRef(number(ref, 0)), Addr: netip.MustParseAddrPort(addr), Hello: &hello, Outgoing: out,
+		Kind: Connected, Peer: PeerRef(number(ref, 0)), Addr: netip.MustParseAddrPort(addr),
+		Hello: &hello, Outgoing: out,
 		Encrypted: encrypted,
 	})
 }
@@ -245,7 +251,8 @@ func (s *script) connect(ref, addr string, o map[string]string) {
 // block reads PIECE.INDEX.
 func (s *script) block(text string) block.Ref {
 	piece, index, _ := strings.Cut(text, ".")
-	r := block.Ref{Piece: uint32(number(piece, 0)), Begin: uint32(number(index, 0) * block.Size), Length: block.Size}
+	r := block.Ref{Piece: uint32(number(piece, 0)), Begin: uint32(number(index, 0) * block.Size),
+		Length: block.Size}
 	if l := s.info.Layout(); int(r.Piece) < l.Pieces() {
 		r.Length = uint32(min(block.Size, max(0, l.PieceSize(int(r.Piece))-int(r.Begin))))
 	}
@@ -253,9 +260,12 @@ func (s *script) block(text string) block.Ref {
 }
 
 var sayings = map[string]wire.ID{
-	"choke": wire.Choke, "unchoke": wire.Unchoke, "interested": wire.Interested, "not-interested": wire.NotInterested,
-	"have": wire.Have, "have-all": wire.HaveAll, "have-none": wire.HaveNone, "suggest": wire.Suggest,
-	"allowed": wire.AllowedFast, "request": wire.Request, "cancel": wire.Cancel, "reject": wire.Reject,
+	"choke": wire.Choke, "unchoke": wire.Unchoke, "interested": wire.Interested,
+	"not-interested": wire.NotInterested,
+	"have":           wire.Have, "have-all": wire.HaveAll, "have-none": wire.HaveNone,
+	"suggest": wire.Suggest,
+	"allowed": wire.AllowedFast, "request": wire.Request, "cancel": wire.Cancel,
+	"reject":     wire.Reject,
 	"keep-alive": wire.KeepAlive,
 }
 
@@ -275,21 +285,26 @@ func (s *script) says(ref PeerRef, what string, args []string) {
 	case "extended":
 		o := options(args)
 		h := wire.ExtHandshake{
-			Extensions:   wire.OurExtensions(wire.ExtMetadata, wire.ExtPEX, wire.ExtDontHave, wire.ExtUploadOnly),
-			MetadataSize: int64(number(o["size"], 0)), Port: uint16(number(o["port"], 0)), Reqq: number(o["reqq"], 0),
+			Extensions: wire.OurExtensions(wire.ExtMetadata, wire.ExtPEX, wire.ExtDontHave,
+				wire.ExtUploadOnly),
+			MetadataSize: int64(number(o["size"], 0)), Port: uint16(number(o["port"], 0)),
+			Reqq: number(o["reqq"], 0),
 		}
 		_, h.UploadOnly = o["upload-only"]
 		m = wire.Message{ID: wire.Extended, Payload: wire.AppendExtHandshake(nil, h)}
 	case "metadata":
-		m = wire.Message{ID: wire.Extended, Ext: uint8(wire.ExtMetadata), Payload: wire.AppendMetadata(nil, s.metadata(args))}
+		m = wire.Message{ID: wire.Extended, Ext: uint8(wire.ExtMetadata),
+			Payload: wire.AppendMetadata(nil, s.metadata(args))}
 	case "pex":
 		var p wire.PEX
 		for _, a := range args {
 			p.Added = append(p.Added, wire.PEXPeer{Addr: netip.MustParseAddrPort(a)})
 		}
-		m = wire.Message{ID: wire.Extended, Ext: uint8(wire.ExtPEX), Payload: wire.AppendPEX(nil, p)}
+		m = wire.Message{ID: wire.Extended, Ext: uint8(wire.ExtPEX),
+			Payload: wire.AppendPEX(nil, p)}
 	case "dont-have":
-		m = wire.Message{ID: wire.Extended, Ext: uint8(wire.ExtDontHave), Payload: wire.AppendDontHave(nil, uint32(number(args[0], 0)))}
+		m = wire.Message{ID: wire.Extended, Ext: uint8(wire.ExtDontHave),
+			Payload: wire.AppendDontHave(nil, uint32(number(args[0], 0)))}
 	}
 	if id, ok := hashSayings[what]; ok {
 		m = wire.Message{ID: id, Payload: s.hashPayload(id, args)}
@@ -424,13 +439,15 @@ func extended(m *wire.Message) string {
 		if err != nil {
 			return err.Error()
 		}
-		return fmt.Sprintf("extended metadata=%d reqq=%d upload-only=%v", h.MetadataSize, h.Reqq, h.UploadOnly)
+		return fmt.Sprintf("extended metadata=%d reqq=%d upload-only=%v", h.MetadataSize, h.Reqq,
+			h.UploadOnly)
 	case wire.ExtMetadata:
 		d, err := wire.ParseMetadata(m.Payload)
 		if err != nil {
 			return err.Error()
 		}
-		return fmt.Sprintf("metadata %s %d (%d bytes)", [...]string{"request", "data", "reject"}[d.Type], d.Piece, len(d.Data))
+		return fmt.Sprintf("metadata %s %d (%d bytes)",
+			[...]string{"request", "data", "reject"}[d.Type], d.Piece, len(d.Data))
 	case wire.ExtDontHave:
 		piece, _ := wire.ParseDontHave(m.Payload)
 		return fmt.Sprintf("dont-have %d", piece)

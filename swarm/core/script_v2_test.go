@@ -35,7 +35,8 @@ func (s *script) beginV2(kind metainfo.Kind, pieceLength int, length int64, o ma
 	if err := os.WriteFile(path, s.content, 0o600); err != nil {
 		s.t.Fatal(err)
 	}
-	torrent, err := metainfo.Build(s.t.Context(), metainfo.BuildOptions{Path: path, Kind: kind, PieceLength: pieceLength})
+	torrent, err := metainfo.Build(s.t.Context(), metainfo.BuildOptions{Path: path, Kind: kind,
+		PieceLength: pieceLength})
 	if err != nil {
 		s.t.Fatal(err)
 	}
@@ -85,7 +86,8 @@ var hashSayings = map[string]wire.ID{
 func (s *script) hashPayload(id wire.ID, args []string) []byte {
 	o := options(args)
 	value := func(name string) uint32 { return uint32(number(o[name], 0)) }
-	r := wire.HashRange{Base: value("base"), Index: value("index"), Length: value("length"), Proof: value("proof")}
+	r := wire.HashRange{Base: value("base"), Index: value("index"), Length: value("length"),
+		Proof: value("proof")}
 	if o["root"] == "" {
 		r.Root = s.v2.Files[0].Root
 	}

@@ -164,7 +164,8 @@ func (s *seeder) firm(t *Torrent, p *peer, m *promise) bool {
 	if t.stuck(p) || t.pick.Availability(m.piece) > 0 {
 		return false
 	}
-	return t.now-max(m.since, p.serve.moved, p.slot.since) < ifThen(p.unchoked && m.open(t), promiseQuiet, promiseLife)
+	return t.now-max(m.since, p.serve.moved, p.slot.since) < ifThen(p.unchoked && m.open(t),
+		promiseQuiet, promiseLife)
 }
 
 // lapse takes back what was promised to p in vain.
@@ -262,7 +263,8 @@ func (s *seeder) choose(t *Torrent, p *peer) (i int, useful bool) {
 		if s.owner[queue[0].ref.Piece] != p.ref {
 			s.repeated++
 		}
-		if p.slot.favours++; p.slot.favours >= favoursMax || t.pick.Availability(queue[0].ref.Piece) == 0 {
+		if p.slot.favours++; p.slot.favours >= favoursMax ||
+			t.pick.Availability(queue[0].ref.Piece) == 0 {
 			p.slot.favour, p.slot.favours = t.now, 0
 		}
 		return 0, true

@@ -22,7 +22,8 @@ func TestServersAreAskedInRows(t *testing.T) {
 	const pieces, size = 64, 1 << 20
 	info := testInfo(pieces, size, pieces*size)
 	now := time.Unix(1, 0)
-	torrent := New(now, Config{InfoHash: info.Hash(), PeerID: [20]byte{1}, Limits: Limits{RequestsMax: 100_000}})
+	torrent := New(now, Config{InfoHash: info.Hash(), PeerID: [20]byte{1},
+		Limits: Limits{RequestsMax: 100_000}})
 	var asked []block.Ref
 	var verify []Event
 	step := func(e Event) {
@@ -39,7 +40,8 @@ func TestServersAreAskedInRows(t *testing.T) {
 	}
 	step(Event{Kind: InfoReady, Info: info})
 	hello := &wire.Hello{PeerID: [20]byte{2}, Reserved: wire.Reserved{}.With(wire.FeatureFast)}
-	step(Event{Kind: Connected, Peer: 1, Hello: hello, Addr: netip.MustParseAddrPort("[100::7]:1"), Outgoing: true})
+	step(Event{Kind: Connected, Peer: 1, Hello: hello, Addr: netip.MustParseAddrPort("[100::7]:1"),
+		Outgoing: true})
 	step(Event{Kind: Received, Peer: 1, Msg: wire.Message{ID: wire.HaveAll}})
 	step(Event{Kind: Received, Peer: 1, Msg: wire.Message{ID: wire.Unchoke}})
 	if len(asked) != asksServer {
@@ -80,19 +82,23 @@ func newServerSide(t *testing.T, files int) *serverSide {
 	dir := t.TempDir()
 	for i := range files {
 		data := bytes.Repeat([]byte{byte(i), 1}, 2*block.Size)
-		if err := os.WriteFile(filepath.Join(dir, fmt.Sprintf("file%03d", i)), data, 0o600); err != nil {
+		if err := os.WriteFile(filepath.Join(dir, fmt.Sprintf("file%03d", i)), data,
+			0o600); err != nil {
 			t.Fatal(err)
 		}
 	}
-	torrent, err := metainfo.Build(t.Context(), metainfo.BuildOptions{Path: dir, Kind: metainfo.V1, PieceLength: 2 * block.Size})
+	torrent, err := metainfo.Build(t.Context(), metainfo.BuildOptions{Path: dir, Kind: metainfo.V1,
+		PieceLength: 2 * block.Size})
 	if err != nil {
 		t.Fatal(err)
 	}
 	s := &serverSide{now: time.Unix(1, 0)}
-	s.Torrent = New(s.now, Config{InfoHash: torrent.Info().Hash(), PeerID: [20]byte{1}, Limits: Limits{RequestsMax: 10_000}})
+	s.Torrent = New(s.now, Config{InfoHash: torrent.Info().Hash(), PeerID: [20]byte{1},
+		Limits: Limits{RequestsMax: 10_000}})
 	s.step(Event{Kind: InfoReady, Info: torrent.Info()})
 	hello := &wire.Hello{PeerID: [20]byte{2}, Reserved: wire.Reserved{}.With(wire.FeatureFast)}
-	s.step(Event{Kind: Connected, Peer: 1, Hello: hello, Addr: netip.MustParseAddrPort("[100::7]:1"), Outgoing: true})
+	s.step(Event{Kind: Connected, Peer: 1, Hello: hello,
+		Addr: netip.MustParseAddrPort("[100::7]:1"), Outgoing: true})
 	s.step(Event{Kind: Received, Peer: 1, Msg: wire.Message{ID: wire.HaveAll}})
 	return s
 }
@@ -115,7 +121,8 @@ func (s *serverSide) answer(actions []Action, right func(piece uint32) bool) (ot
 		actions = actions[1:]
 		switch {
 		case a.Kind == Send && a.Msg.ID == wire.Request:
-			actions = append(actions, s.step(Event{Kind: ReceivedBlock, Peer: 1, Ref: a.Msg.Ref})...)
+			actions = append(actions,
+				s.step(Event{Kind: ReceivedBlock, Peer: 1, Ref: a.Msg.Ref})...)
 		case a.Kind == Verify:
 			kind := Failed
 			if right(a.Ref.Piece) {
@@ -152,7 +159,8 @@ func TestServersAreJudgedByFile(t *testing.T) {
 		t.Errorf("%d pieces came and %d files are distrusted, want 12 and 2", got, distrusted)
 	}
 	if waste := s.waste[ReasonBadPiece]; waste > 2*4*block.Size {
-		t.Errorf("%d bytes were wrong, want a piece for each file, or two that were under way", waste)
+		t.Errorf("%d bytes were wrong, want a piece for each file, or two that were under way",
+			waste)
 	}
 	if !s.Sourceless(0, 2) || s.Sourceless(2, 4) {
 		t.Error("not the file that nobody has is missing")
@@ -160,14 +168,16 @@ func TestServersAreJudgedByFile(t *testing.T) {
 	s.peers.live(1).ask.push(block.Ref{Piece: 1, Length: block.Size}, 0)
 	s.asked++
 	s.pick.Pick(&picker.Query{Peer: 9, Have: bits.Full(16), Max: 99}, nil)
-	if a := s.step(Event{Kind: ReceivedBlock, Peer: 1, Ref: block.Ref{Piece: 1, Length: block.Size}}); a[0].Kind != Discard {
+	if a := s.step(Event{Kind: ReceivedBlock, Peer: 1,
+		Ref: block.Ref{Piece: 1, Length: block.Size}}); a[0].Kind != Discard {
 		t.Errorf("a block of a distrusted file leads to %v", a[0].Kind)
 	}
 }
 
 // says has the server say something.
 func (s *serverSide) says(id wire.ID, piece uint32) []Action {
-	return s.step(Event{Kind: Received, Peer: 1, Msg: wire.Message{ID: id, Ref: block.Ref{Piece: piece}}})
+	return s.step(Event{Kind: Received, Peer: 1, Msg: wire.Message{ID: id,
+		Ref: block.Ref{Piece: piece}}})
 }
 
 // TestServerOfLies: one that has nothing right is banned before all files have been
@@ -192,12 +202,15 @@ func TestServerTakesBackPieces(t *testing.T) {
 	set := bits.Full(200)
 	set.Remove(int(piece))
 	for range strikesMax[strikePieces] + 1 {
-		s.step(Event{Kind: Received, Peer: 1, Msg: wire.Message{ID: wire.Bitfield, Payload: set.AppendWire(nil)}})
+		s.step(Event{Kind: Received, Peer: 1, Msg: wire.Message{ID: wire.Bitfield,
+			Payload: set.AppendWire(nil)}})
 	}
 	var next []Action
 	for range refusedMax + 1 {
 		for _, a := range asked {
-			next = append(next, s.step(Event{Kind: Received, Peer: 1, Msg: wire.Message{ID: wire.Reject, Ref: a.Msg.Ref}})...)
+			next = append(next,
+				s.step(Event{Kind: Received, Peer: 1,
+					Msg: wire.Message{ID: wire.Reject, Ref: a.Msg.Ref}})...)
 		}
 	}
 	next = append(next, s.step(Event{Kind: Tick})...)

@@ -180,7 +180,8 @@ func (t *Torrent) giveSlots(free int) {
 		start := t.rng.IntN(len(t.peers.list))
 		for i := range t.peers.list {
 			p := t.peers.list[(start+i)%len(t.peers.list)]
-			if p.interested && !p.unchoked && !t.stuck(p) && (!reserved || t.seeder.owed(t, p)) && (next == nil || t.deserves(p, next)) {
+			if p.interested && !p.unchoked && !t.stuck(p) && (!reserved ||
+				t.seeder.owed(t, p)) && (next == nil || t.deserves(p, next)) {
 				next = p
 			}
 		}
@@ -202,7 +203,8 @@ func (t *Torrent) swapIdle() {
 			continue
 		}
 		n++
-		if !p.serve.busy() && t.now-p.slot.since >= slotHaste && (idle == nil || p.serve.moved < idle.serve.moved) {
+		if !p.serve.busy() && t.now-p.slot.since >= slotHaste && (idle == nil ||
+			p.serve.moved < idle.serve.moved) {
 			idle = p
 		}
 	}

@@ -26,7 +26,8 @@ const (
 	stateCount
 )
 
-var stateNames = [stateCount]string{"metadata", "opening", "downloading", "seeding", "stalled", "unusable"}
+var stateNames = [stateCount]string{"metadata", "opening", "downloading", "seeding", "stalled",
+	"unusable"}
 
 func (s State) String() string {
 	if s < stateCount {

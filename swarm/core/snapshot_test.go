@@ -27,7 +27,8 @@ func paddedInfo(t *testing.T, lengths ...int) *metainfo.Info {
 		all += max(n, -n)
 	}
 	pieces := (all + 16383) / 16384
-	doc := fmt.Sprintf("d5:filesl%se4:name1:n12:piece lengthi16384e6:pieces%d:%0*de", list, 20*pieces, 20*pieces, 0)
+	doc := fmt.Sprintf("d5:filesl%se4:name1:n12:piece lengthi16384e6:pieces%d:%0*de", list,
+		20*pieces, 20*pieces, 0)
 	info, err := metainfo.ParseInfo([]byte(doc))
 	if err != nil {
 		t.Fatal(err)
@@ -43,11 +44,13 @@ func manyFiles(t *testing.T, kind metainfo.Kind) *metainfo.Info {
 		t.Fatal(err)
 	}
 	for i := range 100 {
-		if err := os.WriteFile(filepath.Join(dir, fmt.Sprint(i)), make([]byte, 1000), 0o666); err != nil {
+		if err := os.WriteFile(filepath.Join(dir, fmt.Sprint(i)), make([]byte, 1000),
+			0o666); err != nil {
 			t.Fatal(err)
 		}
 	}
-	built, err := metainfo.Build(t.Context(), metainfo.BuildOptions{Path: dir, Kind: kind, PieceLength: 16384})
+	built, err := metainfo.Build(t.Context(), metainfo.BuildOptions{Path: dir, Kind: kind,
+		PieceLength: 16384})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -65,11 +68,15 @@ func TestSnapshotCountsContent(t *testing.T) {
 		{"hybrid", manyFiles(t, metainfo.Hybrid), run(0, 50), nil, 100_000, 50_000, 50_000},
 		{"v2", manyFiles(t, metainfo.V2), run(0, 50), nil, 100_000, 50_000, 50_000},
 		{"v1", manyFiles(t, metainfo.V1), run(0, 3), nil, 100_000, 3 * 16384, 100_000 - 3*16384},
-		{"v1 with files at pieces", paddedInfo(t, 1000, -15384, 1000, -15384, 1000), run(0, 1), nil, 3000, 1000, 2000},
-		{"padding within pieces", paddedInfo(t, 1000, -1000, 1000, -29768, 1000), run(0, 1), nil, 3000, 2000, 1000},
+		{"v1 with files at pieces", paddedInfo(t, 1000, -15384, 1000, -15384, 1000), run(0, 1),
+			nil, 3000, 1000, 2000},
+		{"padding within pieces", paddedInfo(t, 1000, -1000, 1000, -29768, 1000), run(0, 1), nil,
+			3000, 2000, 1000},
 		{"a piece of padding", paddedInfo(t, 1000, -31768, 1000), run(1, 2), nil, 2000, 0, 2000},
-		{"some files of a hybrid", manyFiles(t, metainfo.Hybrid), run(0, 5), run(0, 10), 100_000, 5000, 5000},
-		{"some files of v1", paddedInfo(t, 1000, -15384, 1000, -15384, 1000), nil, run(1, 2), 3000, 0, 1000},
+		{"some files of a hybrid", manyFiles(t, metainfo.Hybrid), run(0, 5), run(0, 10), 100_000,
+			5000, 5000},
+		{"some files of v1", paddedInfo(t, 1000, -15384, 1000, -15384, 1000), nil, run(1, 2), 3000,
+			0, 1000},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			n := tt.info.Layout().Pieces()
@@ -92,10 +99,12 @@ func TestSnapshotCountsContent(t *testing.T) {
 				t.Errorf("%d of %d wanted bytes, want %d of %d", s.Got, s.Wanted, tt.there, tt.all)
 			}
 			if s.Length != tt.all || s.Have != tt.there || s.Left != tt.still {
-				t.Fatalf("%d of %d bytes, %d left, want %d of %d, %d left", s.Have, s.Length, s.Left, tt.there, tt.all, tt.still)
+				t.Fatalf("%d of %d bytes, %d left, want %d of %d, %d left", s.Have, s.Length,
+					s.Left, tt.there, tt.all, tt.still)
 			}
 			core.Prioritize(now, n-1, picker.Skip) // and what is wanted no more does not
-			if left, want := core.Snapshot().Left, tt.still-core.lastOf(n-1, tt.have); tt.need == nil && left != want {
+			if left, want := core.Snapshot().Left,
+				tt.still-core.lastOf(n-1, tt.have); tt.need == nil && left != want {
 				t.Errorf("%d bytes left without the last piece, want %d", left, want)
 			}
 		})

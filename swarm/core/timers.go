@@ -115,13 +115,13 @@ func (t *Torrent) sweep() {
 func (t *Torrent) sweepPeer(p *peer) {
 	switch {
 	case t.now-p.heard > idleAfter:
-		t.drop(p, ReasonIdle, false)
+		t.drop(p, ReasonIdle)
 		return
 	case p.flood.over(t.now):
-		t.drop(p, ReasonFlood, false)
+		t.drop(p, ReasonFlood)
 		return
 	case t.useless(p):
-		t.drop(p, ReasonUseless, false)
+		t.drop(p, ReasonUseless)
 		return
 	}
 	if t.now-p.spoke >= keepAliveAfter {

@@ -58,7 +58,8 @@ func (t *Torrent) passesOn(p *peer) bool {
 func (t *Torrent) busyElse(p *peer) bool {
 	unseen := func(r block.Ref) bool { return t.pick.Availability(r.Piece) == 0 }
 	for _, q := range t.peers.list {
-		if q != p && len(q.serve.flying) > 0 && t.now-q.serve.moved < quietMax && !t.stuck(q) && slices.ContainsFunc(q.serve.flying, unseen) {
+		if q != p && len(q.serve.flying) > 0 && t.now-q.serve.moved < quietMax && !t.stuck(q) &&
+			slices.ContainsFunc(q.serve.flying, unseen) {
 			return true
 		}
 	}

@@ -25,7 +25,8 @@ const seedBlocks = 16 // of a piece
 func newSoleSeed(t *testing.T, leeches int) *soleSeed {
 	const pieces = 64
 	s := &soleSeed{
-		attack: &attack{script: &script{t: t}}, suggested: map[PeerRef][]uint32{}, got: map[PeerRef][]uint32{},
+		attack: &attack{script: &script{t: t}}, suggested: map[PeerRef][]uint32{},
+		got:    map[PeerRef][]uint32{},
 		blocks: map[block.Ref]PeerRef{}, flying: map[PeerRef][]block.Ref{},
 	}
 	s.info = testInfo(pieces, seedBlocks*block.Size, pieces*seedBlocks*block.Size)
@@ -66,7 +67,9 @@ func (s *soleSeed) tell(e Event) {
 
 // again has ref ask for a piece next.
 func (s *soleSeed) again(ref PeerRef, piece uint32) {
-	s.suggested[ref] = append(slices.DeleteFunc(s.suggested[ref], func(p uint32) bool { return p == piece }), piece)
+	s.suggested[ref] = append(slices.DeleteFunc(s.suggested[ref], func(p uint32) bool {
+		return p == piece
+	}), piece)
 }
 
 // ask requests what is missing of the piece that was suggested last.
@@ -137,7 +140,9 @@ func TestSoleSeedFinishesWhatItBegan(t *testing.T) {
 	all, i := s.torrent.peers.list, -1
 	for range 100 {
 		s.run(10 * time.Millisecond)
-		if i = slices.IndexFunc(all, func(p *peer) bool { return s.torrent.seeder.unfinished(s.torrent, p) }); i >= 0 {
+		if i = slices.IndexFunc(all, func(p *peer) bool {
+			return s.torrent.seeder.unfinished(s.torrent, p)
+		}); i >= 0 {
 			break
 		}
 	}
@@ -153,7 +158,8 @@ func TestSoleSeedFinishesWhatItBegan(t *testing.T) {
 	s.torrent.giveSlots(slotsFirst)
 	for _, q := range all {
 		if q.unchoked != s.torrent.seeder.unfinished(s.torrent, q) {
-			t.Errorf("peer %d, of which it is %v that it has a part of a piece, is unchoked: %v", q.ref, !q.unchoked, q.unchoked)
+			t.Errorf("peer %d, of which it is %v that it has a part of a piece, is unchoked: %v",
+				q.ref, !q.unchoked, q.unchoked)
 		}
 	}
 	s.now = s.now.Add(slotHaste) // it asks for nothing
@@ -207,7 +213,9 @@ func TestPromisesWithoutBitfield(t *testing.T) {
 	}
 	s.say(1, wire.Message{ID: wire.Have, Ref: block.Ref{Piece: uint32(piece)}})
 	s.run(3 * time.Second)
-	if p.gone || slices.ContainsFunc(p.promised, func(m promise) bool { return int(m.piece) == piece }) {
+	if p.gone || slices.ContainsFunc(p.promised, func(m promise) bool {
+		return int(m.piece) == piece
+	}) {
 		t.Errorf("gone: %v, promised: %v", p.gone, p.promised)
 	}
 }
@@ -218,7 +226,8 @@ func TestSoleSeedGoesOnWithTheOnlyPeer(t *testing.T) {
 	s.run(2 * time.Second)
 	for ref := range PeerRef(3) {
 		if p := s.torrent.peers.live(ref + 1); !p.unchoked || len(s.got[ref+1]) < 5 {
-			t.Errorf("peer %d is unchoked: %v, and has %d pieces", ref+1, p.unchoked, len(s.got[ref+1]))
+			t.Errorf("peer %d is unchoked: %v, and has %d pieces", ref+1, p.unchoked,
+				len(s.got[ref+1]))
 		}
 	}
 }
@@ -235,7 +244,8 @@ func TestIdleSlotsAreTaken(t *testing.T) {
 		for _, p := range s.torrent.peers.list {
 			had[p.ref] = had[p.ref] || p.unchoked
 		}
-		if n := s.torrent.unchoked(); n > (1+deafShare)*slotsFirst { // the first asked, and do not read
+		// the first asked, and do not read
+		if n := s.torrent.unchoked(); n > (1+deafShare)*slotsFirst {
 			t.Fatalf("%d are unchoked", n)
 		}
 	}

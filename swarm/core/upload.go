@@ -51,7 +51,8 @@ func (s *serving) sweep(now time.Duration, recent int64) {
 // peer may ask for. What cannot be verified is not sent.
 func (t *Torrent) servable(r block.Ref) bool {
 	return t.validPiece(r.Piece) && t.layout.CanVerify(int(r.Piece)) &&
-		r.Length > 0 && r.Length <= wire.RequestLengthMax && uint64(r.Begin)+uint64(r.Length) <= uint64(t.layout.PieceSizePadded(int(r.Piece)))
+		r.Length > 0 && r.Length <= wire.RequestLengthMax &&
+		uint64(r.Begin)+uint64(r.Length) <= uint64(t.layout.PieceSizePadded(int(r.Piece)))
 }
 
 // onRequest queues a request, or rejects it. With BEP 6 every request gets one

@@ -56,7 +56,9 @@ func TestBodies(t *testing.T) {
 	text := "d8:completei1e8:intervali1800e5:peers0:e" + strings.Repeat(" ", 300)
 	gz, twice := compress(t, "gzip", text), compress(t, "gzip", string(compress(t, "gzip", text)))
 	deflate := "Content-Encoding: deflate"
-	answer := func(body []byte, fields ...string) []byte { return append(head(len(body), fields...), body...) }
+	answer := func(body []byte, fields ...string) []byte {
+		return append(head(len(body), fields...), body...)
+	}
 	for _, tt := range []struct {
 		name   string
 		answer []byte
@@ -75,14 +77,18 @@ func TestBodies(t *testing.T) {
 		{"deflate without the header", answer(compress(t, "flate", text), deflate), text, true},
 		{"deflate that is none", answer([]byte(text), deflate), text, true},
 		{"unknown", answer([]byte(text), "Content-Encoding: br"), text, true},
-		{"bytes behind gzip", answer(append(bytes.Clone(gz), "xyz"...), "Content-Encoding: gzip"), text, false},
+		{"bytes behind gzip", answer(append(bytes.Clone(gz), "xyz"...), "Content-Encoding: gzip"),
+			text, false},
 		{"gzip without its end", answer(gz[:len(gz)-4], "Content-Encoding: gzip"), text, false},
 		{"longer than said", append(head(len(text)), text+"more"...), text, true},
 		{"shorter than said", append(head(len(text)+100), text...), text, false},
-		{"gzip shorter than said", append(head(len(gz)+100, "Content-Encoding: gzip"), gz...), text, false},
+		{"gzip shorter than said", append(head(len(gz)+100, "Content-Encoding: gzip"), gz...), text,
+			false},
 		{"no length", append(head(-1, "Connection: close"), text...), text, true},
-		{"chunks without an end", append(head(-1, "Transfer-Encoding: chunked"), fmt.Sprintf("%x\r\n%s\r\n", len(text), text)...), text, false},
-		{"cut off in a chunk", append(head(-1, "Transfer-Encoding: chunked"), fmt.Sprintf("%x\r\n%s", len(text)+10, text)...), text, false},
+		{"chunks without an end", append(head(-1, "Transfer-Encoding: chunked"),
+			fmt.Sprintf("%x\r\n%s\r\n", len(text), text)...), text, false},
+		{"cut off in a chunk", append(head(-1, "Transfer-Encoding: chunked"),
+			fmt.Sprintf("%x\r\n%s", len(text)+10, text)...), text, false},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			u, err := url.Parse(rawhttp.Serve(t, tt.answer, false) + "/")
@@ -107,10 +113,11 @@ func TestBodiesAreBounded(t *testing.T) {
 	long := strings.Repeat("x", 5000)
 	twice := compress(t, "gzip", string(compress(t, "gzip", strings.Repeat("x", 1<<20))))
 	for name, answer := range map[string][]byte{
-		"plain":   append(head(-1, "Connection: close"), long...),
-		"gzip":    append(head(-1, "Connection: close"), compress(t, "gzip", long)...),
-		"twice":   append(head(-1, "Connection: close"), twice...),
-		"deflate": append(head(-1, "Connection: close", "Content-Encoding: deflate"), compress(t, "flate", long)...),
+		"plain": append(head(-1, "Connection: close"), long...),
+		"gzip":  append(head(-1, "Connection: close"), compress(t, "gzip", long)...),
+		"twice": append(head(-1, "Connection: close"), twice...),
+		"deflate": append(head(-1, "Connection: close", "Content-Encoding: deflate"),
+			compress(t, "flate", long)...),
 	} {
 		u, err := url.Parse(rawhttp.Serve(t, answer, false) + "/")
 		if err != nil {
@@ -178,7 +185,8 @@ func TestRedirectsSetCookies(t *testing.T) {
 	}))
 	defer server.Close()
 	c := client(t, Config{})
-	for _, tt := range []struct{ path, want string }{{"/x", "self:session=1"}, {"/x", "self:session=1"}, {"/away", "other:"}} {
+	for _, tt := range []struct{ path, want string }{{"/x", "self:session=1"},
+		{"/x", "self:session=1"}, {"/away", "other:"}} {
 		a, err := c.Get(t.Context(), target(t, server.URL+tt.path), Any, nil)
 		if err != nil {
 			t.Errorf("%s: %v", tt.path, err)
@@ -196,7 +204,8 @@ func TestRedirectsAsTheyAre(t *testing.T) {
 	const link = "magnet:?xt=urn:btih:0123456789abcdef0123456789abcdef01234567&dn=a b\xfc"
 	asked := make(chan string, 10)
 	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		to := map[string]string{"/blank": "/ü b?q=a b", "/magnet": link, "/relative": "end here"}[r.URL.Path]
+		to := map[string]string{"/blank": "/ü b?q=a b", "/magnet": link,
+			"/relative": "end here"}[r.URL.Path]
 		if to == "" {
 			asked <- r.RequestURI
 			return
@@ -206,7 +215,8 @@ func TestRedirectsAsTheyAre(t *testing.T) {
 	}))
 	defer server.Close()
 	c := client(t, Config{})
-	for path, want := range map[string]string{"/blank": "/%C3%BC%20b?q=a%20b", "/relative": "/end%20here"} {
+	for path, want := range map[string]string{"/blank": "/%C3%BC%20b?q=a%20b",
+		"/relative": "/end%20here"} {
 		a, err := c.Get(t.Context(), target(t, server.URL+path), Any, nil)
 		if err != nil {
 			t.Fatal(err)

@@ -121,7 +121,8 @@ func (c *Client) transport(k key) *http.Transport {
 		return t
 	}
 	dialer := &net.Dialer{
-		Timeout: dialTimeout, KeepAlive: keepAliveDefault, FallbackDelay: fallbackDelay, Control: k.rule.control,
+		Timeout: dialTimeout, KeepAlive: keepAliveDefault, FallbackDelay: fallbackDelay,
+		Control: k.rule.control,
 	}
 	secure := c.cfg.TLS.Clone()
 	if secure != nil {
@@ -145,7 +146,8 @@ func (c *Client) transport(k key) *http.Transport {
 }
 
 // dial connects to HOST:PORT, from the address that Config.Local has for it.
-func (c *Client) dial(ctx context.Context, d *net.Dialer, family Family, address string) (net.Conn, error) {
+func (c *Client) dial(ctx context.Context, d *net.Dialer, family Family,
+	address string) (net.Conn, error) {
 	network := family.Network("tcp")
 	host, port, err := net.SplitHostPort(address)
 	if err != nil {
@@ -165,7 +167,8 @@ func (c *Client) dial(ctx context.Context, d *net.Dialer, family Family, address
 		if local := c.cfg.Local(ip.Unmap()); local.IsValid() {
 			from.LocalAddr = net.TCPAddrFromAddrPort(netip.AddrPortFrom(local, 0))
 		}
-		if conn, err = from.DialContext(ctx, network, net.JoinHostPort(ip.String(), port)); err == nil {
+		if conn, err = from.DialContext(ctx, network,
+			net.JoinHostPort(ip.String(), port)); err == nil {
 			return conn, nil
 		}
 	}
@@ -186,7 +189,8 @@ type SchemeError struct {
 }
 
 func (e *SchemeError) Error() string {
-	return fmt.Sprintf("redirect to a URL of the scheme %q: %v", weburl.Scheme(e.Location), ErrRefused)
+	return fmt.Sprintf("redirect to a URL of the scheme %q: %v", weburl.Scheme(e.Location),
+		ErrRefused)
 }
 
 // Unwrap returns ErrRefused.
@@ -207,7 +211,8 @@ func (e *RedirectError) Unwrap() error { return e.Err }
 // URL, which may hold what only the user and the server know; that of a redirect to
 // another scheme than those of HTTP is a *SchemeError, and one after a redirect a
 // *RedirectError.
-func (c *Client) Get(ctx context.Context, t Target, family Family, header http.Header) (Answer, error) {
+func (c *Client) Get(ctx context.Context, t Target, family Family,
+	header http.Header) (Answer, error) {
 	u, least := t.URL, LinkLocal
 	cookies, err := cookiejar.New(nil)
 	if err != nil {
@@ -252,13 +257,14 @@ func (c *Client) once(
 		mu   sync.Mutex
 		from netip.AddrPort
 	)
-	ctx = httptrace.WithClientTrace(ctx, &httptrace.ClientTrace{GotConn: func(info httptrace.GotConnInfo) {
-		if addr, ok := info.Conn.RemoteAddr().(*net.TCPAddr); ok {
-			mu.Lock()
-			from = addr.AddrPort()
-			mu.Unlock()
-		}
-	}})
+	ctx = httptrace.WithClientTrace(ctx,
+		&httptrace.ClientTrace{GotConn: func(info httptrace.GotConnInfo) {
+			if addr, ok := info.Conn.RemoteAddr().(*net.TCPAddr); ok {
+				mu.Lock()
+				from = addr.AddrPort()
+				mu.Unlock()
+			}
+		}})
 	request, err := http.NewRequestWithContext(ctx, http.MethodGet, u.String(), nil)
 	if err != nil {
 		return Answer{}, errors.New("the URL cannot be asked for")

@@ -66,7 +66,8 @@ func (r *Refusal) Error() string {
 	case r.Unusable:
 		return fmt.Sprintf("connecting to %v: %v", r.Addr, ErrRefused)
 	case r.Port:
-		return fmt.Sprintf("connecting to port %d of a %v address: %v", r.Addr.Port(), r.Reach, ErrRefused)
+		return fmt.Sprintf("connecting to port %d of a %v address: %v", r.Addr.Port(), r.Reach,
+			ErrRefused)
 	}
 	return fmt.Sprintf("connecting to the %v address %v: %v", r.Reach, r.Addr, ErrRefused)
 }

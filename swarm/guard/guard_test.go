@@ -74,7 +74,8 @@ func TestCheck(t *testing.T) {
 		{"no port", "http://x/any", false, "8.8.8.8:0", false},
 		{"a public one", "http://x/any?a=1", true, "8.8.8.8:22", true},
 		{"a harmless one here", "http://x/announce", true, "127.0.0.1:6969", true},
-		{"a harmless one in this network, of HTTP", "http://x/announce", true, "192.168.0.2:80", true},
+		{"a harmless one in this network, of HTTP", "http://x/announce", true, "192.168.0.2:80",
+			true},
 		{"a system service", "http://x/announce", true, "192.168.0.2:25", false},
 		{"the secrets of a cloud", "http://x/announce", true, "169.254.169.254:80", false},
 		{"a router's pages", "http://x/reboot", true, "192.168.0.1:80", false},
@@ -121,7 +122,9 @@ func TestGet(t *testing.T) {
 		io.WriteString(w, r.UserAgent()+" "+r.Header.Get("Range")+" "+user+":"+password+" "+host)
 	}))
 	defer server.Close()
-	c := client(t, Config{UserAgent: "node/1", Local: func(netip.Addr) netip.Addr { return netip.MustParseAddr("127.0.0.7") }})
+	c := client(t, Config{UserAgent: "node/1", Local: func(netip.Addr) netip.Addr {
+		return netip.MustParseAddr("127.0.0.7")
+	}})
 	raw := strings.Replace(server.URL, "http://127.0.0.1", "http://me:secret@localhost", 1)
 	a, err := c.Get(t.Context(), target(t, raw), IPv4, http.Header{"Range": {"bytes=0-1"}})
 	if err != nil {
@@ -145,7 +148,9 @@ func TestGet(t *testing.T) {
 
 func TestGetRefuses(t *testing.T) {
 	var asked bool
-	local := httptest.NewServer(http.HandlerFunc(func(http.ResponseWriter, *http.Request) { asked = true }))
+	local := httptest.NewServer(http.HandlerFunc(func(http.ResponseWriter, *http.Request) {
+		asked = true
+	}))
 	defer local.Close()
 	c := client(t, Config{})
 	stranger := target(t, local.URL+"/announce?shutdown=1")
@@ -154,7 +159,8 @@ func TestGetRefuses(t *testing.T) {
 		"a stranger's URL of this machine": stranger,
 		"another scheme":                   target(t, "file:///etc/passwd"),
 		"no host":                          target(t, "http:///x"),
-		"a very long URL":                  target(t, local.URL+"/"+strings.Repeat("x", URLBytesMax)),
+		"a very long URL": target(t,
+			local.URL+"/"+strings.Repeat("x", URLBytesMax)),
 	} {
 		if a, err := c.Get(t.Context(), tt, Any, nil); err == nil {
 			a.Body.Close()
@@ -174,8 +180,12 @@ func TestRedirects(t *testing.T) {
 	mux := http.NewServeMux()
 	server := httptest.NewServer(mux)
 	defer server.Close()
-	mux.HandleFunc("/end", func(w http.ResponseWriter, _ *http.Request) { io.WriteString(w, "end") })
-	mux.HandleFunc("/one", func(w http.ResponseWriter, r *http.Request) { http.Redirect(w, r, "/end", http.StatusFound) })
+	mux.HandleFunc("/end", func(w http.ResponseWriter, _ *http.Request) {
+		io.WriteString(w, "end")
+	})
+	mux.HandleFunc("/one", func(w http.ResponseWriter, r *http.Request) {
+		http.Redirect(w, r, "/end", http.StatusFound)
+	})
 	mux.HandleFunc("/loop", func(w http.ResponseWriter, r *http.Request) {
 		hops++
 		http.Redirect(w, r, "/loop", http.StatusTemporaryRedirect)
@@ -187,7 +197,9 @@ func TestRedirects(t *testing.T) {
 	mux.HandleFunc("/link", func(w http.ResponseWriter, r *http.Request) {
 		http.Redirect(w, r, "http://169.254.169.254/latest", http.StatusFound)
 	})
-	mux.HandleFunc("/nowhere", func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusFound) })
+	mux.HandleFunc("/nowhere", func(w http.ResponseWriter, _ *http.Request) {
+		w.WriteHeader(http.StatusFound)
+	})
 	c := client(t, Config{})
 	a, err := c.Get(t.Context(), target(t, server.URL+"/one"), Any, nil)
 	if err != nil {
@@ -199,7 +211,8 @@ func TestRedirects(t *testing.T) {
 		t.Errorf("after a redirect: %q", body)
 	}
 	for _, path := range []string{"/loop", "/file", "/link"} {
-		if _, err := c.Get(t.Context(), target(t, server.URL+path), Any, nil); !errors.Is(err, ErrRefused) {
+		if _, err := c.Get(t.Context(), target(t, server.URL+path), Any, nil); !errors.Is(err,
+			ErrRefused) {
 			t.Errorf("%s: got %v, want ErrRefused", path, err)
 		}
 	}
@@ -219,9 +232,11 @@ func TestRedirectsNeverLeadInward(t *testing.T) {
 	stranger.Stranger = true
 	stranger.Harmless = func(*url.URL) bool { return true }
 	for _, tt := range []Target{user, stranger} {
-		for from, nearest := range map[Reach]Reach{Public: Public, Private: Private, Loopback: Loopback} {
+		for from, nearest := range map[Reach]Reach{Public: Public, Private: Private,
+			Loopback: Loopback} {
 			if got := tt.rule(tt.URL, from).nearest; got != nearest {
-				t.Errorf("stranger %v, sent on by a %v host: nearest %v, want %v", tt.Stranger, from, got, nearest)
+				t.Errorf("stranger %v, sent on by a %v host: nearest %v, want %v", tt.Stranger,
+					from, got, nearest)
 			}
 		}
 	}
@@ -239,7 +254,8 @@ func TestTLSIsVerified(t *testing.T) {
 		t.Error("a certificate of nobody was accepted")
 	}
 	careless := &tls.Config{InsecureSkipVerify: true}
-	if _, err := client(t, Config{TLS: careless}).Get(t.Context(), target(t, server.URL), Any, nil); err == nil {
+	if _, err := client(t, Config{TLS: careless}).Get(t.Context(), target(t, server.URL),
+		Any, nil); err == nil {
 		t.Error("verification was left out")
 	}
 	pool := x509.NewCertPool()
@@ -250,7 +266,8 @@ func TestTLSIsVerified(t *testing.T) {
 		t.Fatal(err)
 	}
 	a.Body.Close()
-	if _, err := c.Get(t.Context(), target(t, server.URL+"/plain"), Any, nil); !errors.Is(err, ErrRefused) {
+	if _, err := c.Get(t.Context(), target(t, server.URL+"/plain"), Any, nil); !errors.Is(err,
+		ErrRefused) {
 		t.Errorf("a redirect away from TLS: got %v, want ErrRefused", err)
 	}
 }

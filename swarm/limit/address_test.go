@@ -17,9 +17,10 @@ func TestSourcesAndNetworks(t *testing.T) {
 		{"fd00:1:2:3::4", "fd00:1:2:3::", "fd00:1:2::/48"},
 		{"127.0.0.9", "127.0.0.9", "127.0.0.0/24"},
 		{"::1", "::", "::/48"},
-		{"2002:102:304:5:6::7", "1.2.3.4", "1.2.3.0/24"},                  // 6to4
-		{"64:ff9b::102:304", "1.2.3.4", "1.2.3.0/24"},                     // NAT64
-		{"64:ff9b:1::102:304", "64:ff9b:1::", "64:ff9b:1::/48"},           // a form of the operator's own
+		{"2002:102:304:5:6::7", "1.2.3.4", "1.2.3.0/24"}, // 6to4
+		{"64:ff9b::102:304", "1.2.3.4", "1.2.3.0/24"},    // NAT64
+		// a form of the operator's own
+		{"64:ff9b:1::102:304", "64:ff9b:1::", "64:ff9b:1::/48"},
 		{"2001:0:4136:e378:8000:63bf:fefd:fcfb", "1.2.3.4", "1.2.3.0/24"}, // Teredo, another server
 		{"2001::8000:1:fefd:fcfb", "1.2.3.4", "1.2.3.0/24"},               // and another port
 		{"2001:1::1", "2001:1::", "2001:1::/48"},
@@ -47,7 +48,8 @@ func TestHome(t *testing.T) {
 		{nil, nil},
 		{[]string{"0.0.0.0", "::"}, Home{netip.MustParseAddr("127.0.0.1"), netip.IPv6Loopback()}},
 		{[]string{"127.0.0.1", "127.0.0.1"}, Home{netip.MustParseAddr("127.0.0.1")}},
-		{[]string{"192.0.2.1", "fe80::1%eth0"}, Home{netip.MustParseAddr("192.0.2.1"), netip.MustParseAddr("fe80::1")}},
+		{[]string{"192.0.2.1", "fe80::1%eth0"}, Home{netip.MustParseAddr("192.0.2.1"),
+			netip.MustParseAddr("fe80::1")}},
 	} {
 		var bound []netip.Addr
 		for _, s := range c.bound {
@@ -58,7 +60,8 @@ func TestHome(t *testing.T) {
 		}
 	}
 	h := NewHome([]netip.Addr{netip.IPv4Unspecified()})
-	if !h.Has(netip.MustParseAddr("::ffff:127.0.0.1")) || h.Has(netip.MustParseAddr("127.0.0.2")) || h.Has(netip.IPv6Loopback()) {
+	if !h.Has(netip.MustParseAddr("::ffff:127.0.0.1")) || h.Has(netip.MustParseAddr("127.0.0.2")) ||
+		h.Has(netip.IPv6Loopback()) {
 		t.Errorf("%v has others, or lacks its own", h)
 	}
 }

@@ -89,7 +89,8 @@ func NewBucket(rate int64, common *Common) *Bucket {
 		return nil
 	}
 	b := &Bucket{common: common, rate: float64(max(rate, 0))}
-	b.lanes[laneMain].share, b.lanes[laneAside].share, b.lanes[laneSpent].share = 1, asideShare, spentShare
+	b.lanes[laneMain].share, b.lanes[laneAside].share, b.lanes[laneSpent].share = 1, asideShare,
+		spentShare
 	if common == nil {
 		b.common = newCommon(0, restOf(b.rate))
 	}

@@ -112,7 +112,9 @@ func (c *Common) share(now time.Time) {
 		b.part = b.weight()
 		weights += b.part
 	}
-	slices.SortFunc(c.busy, func(a, b *Bucket) int { return cmp.Compare(a.room/a.part, b.room/b.part) })
+	slices.SortFunc(c.busy, func(a, b *Bucket) int {
+		return cmp.Compare(a.room/a.part, b.room/b.part)
+	})
 	for _, b := range c.busy {
 		given := min(b.room, c.spare*b.part/weights) // below 0 when its part has become smaller
 		weights -= b.part

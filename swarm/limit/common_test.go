@@ -14,8 +14,9 @@ import (
 type user struct {
 	connections int
 	own         float64 // its own limit, as part of the common one; 0 is none
-	wants       float64 // what its connections can move, as part of the common limit; 0 is any amount
-	begins      time.Duration
+	// what its connections can move, as part of the common limit; 0 is any amount
+	wants  float64
+	begins time.Duration
 }
 
 // parts has users share a rate for some seconds, and returns what part of it each
@@ -46,7 +47,8 @@ func parts(t *testing.T, rate int64, seconds int, users []user) []float64 {
 						moved[i].Add(int64(n))
 					}
 					if u.wants > 0 {
-						time.Sleep(time.Duration(float64(n*u.connections) / u.wants / float64(rate) * float64(time.Second)))
+						time.Sleep(time.Duration(float64(n*u.connections) / u.wants / float64(
+							rate) * float64(time.Second)))
 					}
 				}
 			})
@@ -67,21 +69,32 @@ func TestCommon(t *testing.T) {
 		users []user
 		want  []float64 // parts of the rate
 	}{
-		"alone with one":       {[]user{{connections: 1}}, []float64{1}},
-		"alone with many":      {[]user{{connections: 40}}, []float64{1}},
-		"one beside many":      {[]user{{connections: 1}, {connections: 40}}, []float64{0.5, 0.5}},
-		"many beside one":      {[]user{{connections: 40}, {connections: 1}}, []float64{0.5, 0.5}},
-		"three":                {[]user{{connections: 40}, {connections: 1}, {connections: 7}}, []float64{1. / 3, 1. / 3, 1. / 3}},
-		"one comes later":      {[]user{{connections: 40}, {connections: 1, begins: 3 * time.Second}}, []float64{0.5, 0.5}},
-		"many come later":      {[]user{{connections: 1}, {connections: 40, begins: 3 * time.Second}}, []float64{0.5, 0.5}},
-		"a limit of its own":   {[]user{{connections: 8, own: 1. / 8}, {connections: 2}, {connections: 2}}, []float64{2. / 16, 7. / 16, 7. / 16}},
-		"a high one":           {[]user{{connections: 8, own: 0.9}, {connections: 1}}, []float64{0.5, 0.5}},
-		"two such":             {[]user{{connections: 8, own: 0.1}, {connections: 1, own: 0.2}}, []float64{0.1, 0.2}},
-		"slow":                 {[]user{{connections: 1, wants: 0.1}, {connections: 1}}, []float64{0.1, 0.9}},
-		"slow, with many":      {[]user{{connections: 40, wants: 0.2}, {connections: 1}}, []float64{0.2, 0.8}},
-		"slow beside many":     {[]user{{connections: 1, wants: 0.2}, {connections: 40}}, []float64{0.2, 0.8}},
-		"all slow":             {[]user{{connections: 1, wants: 0.2}, {connections: 10, wants: 0.5}}, []float64{0.2, 0.5}},
-		"as fast as its share": {[]user{{connections: 1, wants: 0.45}, {connections: 40}}, []float64{0.45, 0.55}},
+		"alone with one":  {[]user{{connections: 1}}, []float64{1}},
+		"alone with many": {[]user{{connections: 40}}, []float64{1}},
+		"one beside many": {[]user{{connections: 1}, {connections: 40}}, []float64{0.5, 0.5}},
+		"many beside one": {[]user{{connections: 40}, {connections: 1}}, []float64{0.5, 0.5}},
+		"three": {[]user{{connections: 40}, {connections: 1}, {connections: 7}},
+			[]float64{1. / 3, 1. / 3, 1. / 3}},
+		"one comes later": {[]user{{connections: 40},
+			{connections: 1, begins: 3 * time.Second}}, []float64{0.5, 0.5}},
+		"many come later": {[]user{{connections: 1},
+			{connections: 40, begins: 3 * time.Second}}, []float64{0.5, 0.5}},
+		"a limit of its own": {[]user{{connections: 8, own: 1. / 8}, {connections: 2},
+			{connections: 2}}, []float64{2. / 16, 7. / 16, 7. / 16}},
+		"a high one": {[]user{{connections: 8, own: 0.9}, {connections: 1}},
+			[]float64{0.5, 0.5}},
+		"two such": {[]user{{connections: 8, own: 0.1}, {connections: 1, own: 0.2}},
+			[]float64{0.1, 0.2}},
+		"slow": {[]user{{connections: 1, wants: 0.1}, {connections: 1}},
+			[]float64{0.1, 0.9}},
+		"slow, with many": {[]user{{connections: 40, wants: 0.2}, {connections: 1}},
+			[]float64{0.2, 0.8}},
+		"slow beside many": {[]user{{connections: 1, wants: 0.2}, {connections: 40}},
+			[]float64{0.2, 0.8}},
+		"all slow": {[]user{{connections: 1, wants: 0.2},
+			{connections: 10, wants: 0.5}}, []float64{0.2, 0.5}},
+		"as fast as its share": {[]user{{connections: 1, wants: 0.45}, {connections: 40}},
+			[]float64{0.45, 0.55}},
 	} {
 		for _, rate := range []int64{64 << 10, 1 << 20, 100 << 20, 1 << 30} {
 			t.Run(fmt.Sprintf("%s/%d", name, rate), func(t *testing.T) {
@@ -125,9 +138,11 @@ func TestCommonBurst(t *testing.T) {
 						for ctx.Err() == nil && b.WaitN(ctx, n) == nil {
 							total.Add(int64(n))
 							passed := time.Since(before).Seconds()
-							most := float64(rate)*passed + 2*common.burst(float64(rate)) + float64(2*len(buckets)*n)
+							most := float64(rate)*passed + 2*common.burst(float64(rate)) +
+								float64(2*len(buckets)*n)
 							if got := float64(total.Load()); got > most {
-								t.Errorf("%d bytes/s: %.0f bytes in %.3f s, want at most %.0f", rate, got, passed, most)
+								t.Errorf("%d bytes/s: %.0f bytes in %.3f s, want at most %.0f",
+									rate, got, passed, most)
 								return
 							}
 						}

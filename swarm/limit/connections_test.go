@@ -12,7 +12,8 @@ func TestConnections(t *testing.T) {
 		ip   string
 		want bool
 	}{
-		{"192.0.2.1", true}, {"::ffff:192.0.2.1", true}, {"192.0.2.1", false}, {"2002:c000:201::5", false},
+		{"192.0.2.1", true}, {"::ffff:192.0.2.1", true}, {"192.0.2.1", false},
+		{"2002:c000:201::5", false},
 		{"127.0.0.1", true}, {"127.0.0.1", true}, {"127.0.0.1", true}, // where we listen
 		{"127.0.0.2", true}, {"127.0.0.2", true}, {"127.0.0.2", false}, // where we do not
 		{"2001:db8::1", true}, {"2001:db8::2", true}, {"2001:db8::3", false}, // one /64
@@ -35,7 +36,8 @@ func TestConnections(t *testing.T) {
 // source may have.
 func TestConnectionsPromised(t *testing.T) {
 	c := NewConnections(2, 1, nil)
-	a, b, d := netip.MustParseAddr("192.0.2.1"), netip.MustParseAddr("192.0.3.1"), netip.MustParseAddr("192.0.4.1")
+	a, b, d := netip.MustParseAddr("192.0.2.1"), netip.MustParseAddr("192.0.3.1"),
+		netip.MustParseAddr("192.0.4.1")
 	if !c.TryAcquire(a) || !c.TryAcquire(b) {
 		t.Fatal("no place")
 	}

@@ -52,7 +52,8 @@ func TestAsides(t *testing.T) {
 					for lane := range 2 {
 						got := float64(moved[i][lane].Load()) / rate / seconds
 						if want := c.want[i][lane]; got < want-.03 || got > want+.03 {
-							t.Errorf("bucket %d, lane %d: %.3f of the rate, want %.3f", i, lane, got, want)
+							t.Errorf("bucket %d, lane %d: %.3f of the rate, want %.3f", i, lane,
+								got, want)
 						}
 					}
 				}

@@ -33,9 +33,11 @@ func TestBucketRate(t *testing.T) {
 					}
 					total += int64(n)
 					inWindow += int64(n)
-					bound := float64(rate)*windowTime.Seconds() + b.common.burst(b.rate) + 2*float64(n)
+					bound := float64(rate)*windowTime.Seconds() + b.common.burst(b.rate) +
+						2*float64(n)
 					if float64(inWindow) > bound {
-						t.Fatalf("%d bytes within %v, want at most %.0f", inWindow, windowTime, bound)
+						t.Fatalf("%d bytes within %v, want at most %.0f", inWindow, windowTime,
+							bound)
 					}
 				}
 				got, want := float64(total)/time.Since(start).Seconds(), float64(rate)
@@ -65,7 +67,8 @@ func TestBucketBurst(t *testing.T) {
 				}
 				// The last of them waited already.
 				if most := int64(b.common.burst(b.rate)) + 2*int64(n); atOnce > most {
-					t.Errorf("%d bytes/s: %d at once after %v, want at most %d", rate, atOnce, pause, most)
+					t.Errorf("%d bytes/s: %d at once after %v, want at most %d", rate, atOnce,
+						pause, most)
 				}
 			}
 		})
@@ -152,7 +155,8 @@ func TestDialMemoryIsBounded(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		d := NewDials(0, nil)
 		for i := range 3 * recentMax {
-			addr := netip.AddrPortFrom(netip.AddrFrom4([4]byte{byte(10 + i>>16), byte(i >> 8), byte(i), 1}), 6881)
+			addr := netip.AddrPortFrom(netip.AddrFrom4([4]byte{byte(10 + i>>16), byte(i >> 8),
+				byte(i), 1}), 6881)
 			to := Destination{Addr: addr, Told: Told(i % 2)}
 			if err := d.Acquire(t.Context(), "torrent", to); err != nil {
 				t.Fatal(err)
@@ -176,7 +180,8 @@ func TestHalfOpen(t *testing.T) {
 		}
 		ctx, cancel := context.WithTimeout(t.Context(), time.Second)
 		defer cancel()
-		if err := d.Acquire(ctx, "torrent", Destination{Addr: b}); !errors.Is(err, context.DeadlineExceeded) {
+		if err := d.Acquire(ctx, "torrent", Destination{Addr: b}); !errors.Is(err,
+			context.DeadlineExceeded) {
 			t.Errorf("second dial: %v, want it to wait", err)
 		}
 		d.Release("torrent")

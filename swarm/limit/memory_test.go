@@ -26,7 +26,8 @@ func TestMemory(t *testing.T) {
 	h := &fakeHeap{used: 50, ceiling: 160, now: time.Unix(1, 0)}
 	m := h.memory()
 	if !m.Room(90) || m.Over() || h.collections != 0 {
-		t.Errorf("50 and 90 of 160: room %v, over %v, %d collections", m.Room(90), m.Over(), h.collections)
+		t.Errorf("50 and 90 of 160: room %v, over %v, %d collections", m.Room(90), m.Over(),
+			h.collections)
 	}
 	h.garbage = 100
 	if !m.Room(90) || h.collections != 1 {
@@ -65,7 +66,8 @@ func TestMemoryOfRuntime(t *testing.T) {
 	taken, _ := memoryUsage()
 	defer debug.SetMemoryLimit(debug.SetMemoryLimit(taken + 256<<20))
 	if !m.Room(64<<20) || m.Room(1<<30) {
-		t.Errorf("with %d bytes in use and 256 MiB more: room for 64 MiB %v, for 1 GiB %v", taken, m.Room(64<<20), m.Room(1<<30))
+		t.Errorf("with %d bytes in use and 256 MiB more: room for 64 MiB %v, for 1 GiB %v", taken,
+			m.Room(64<<20), m.Room(1<<30))
 	}
 	held := make([]byte, 250<<20)
 	for i := range held {

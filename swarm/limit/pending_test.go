@@ -14,12 +14,15 @@ func TestPending(t *testing.T) {
 		var evicted []string
 		place := make(map[string]*Place)
 		admit := func(name, ip string) {
-			place[name] = p.Admit(netip.MustParseAddr(ip), func() { evicted = append(evicted, name) })
+			place[name] = p.Admit(netip.MustParseAddr(ip), func() {
+				evicted = append(evicted, name)
+			})
 		}
 		expect := func(when string, used int, want ...string) {
 			t.Helper()
 			if !slices.Equal(evicted, want) || p.Used() != used {
-				t.Errorf("%s: evicted %v with %d places used, want %v with %d", when, evicted, p.Used(), want, used)
+				t.Errorf("%s: evicted %v with %d places used, want %v with %d", when, evicted,
+					p.Used(), want, used)
 			}
 			evicted = nil
 		}
@@ -91,7 +94,9 @@ var pendingAttackers = []struct {
 		return netip.AddrFrom4([4]byte{60, byte(n % 500 >> 8), byte(n), 1})
 	}},
 	{"one IPv4 address", func(int) netip.Addr { return netip.AddrFrom4([4]byte{60, 0, 0, 1}) }},
-	{"2^64 addresses of one /64", func(n int) netip.Addr { return inPrefix("2001:db8:1:1::", 8, n) }},
+	{"2^64 addresses of one /64", func(n int) netip.Addr {
+		return inPrefix("2001:db8:1:1::", 8, n)
+	}},
 	{"65,536 /64s of one /48", func(n int) netip.Addr { return inPrefix("2001:db8:1::", 6, n) }},
 	{"one IPv4 address by 6to4", func(n int) netip.Addr { return inPrefix("2002:3c00:1::", 6, n) }},
 	{"ever new addresses, each of its own /24", func(n int) netip.Addr {

@@ -81,7 +81,8 @@ func TestQueueIsBounded(t *testing.T) {
 		}
 		b.release("crowd")
 		if b.used() != 0 || len(b.waiting) != 0 || len(b.queued) != 0 {
-			t.Errorf("%d places are taken, %d wait, by owner %v", b.used(), len(b.waiting), b.queued)
+			t.Errorf("%d places are taken, %d wait, by owner %v", b.used(), len(b.waiting),
+				b.queued)
 		}
 	})
 }

@@ -33,23 +33,40 @@ func within(prefix string, r *rand.Rand) netip.AddrPort {
 }
 
 var inventors = []inventor{
-	{"one IPv4 address, any port", func(r *rand.Rand) netip.AddrPort { return within("30.1.2.3/32", r) }, DialsPerSourceMax},
-	{"one /64", func(r *rand.Rand) netip.AddrPort { return within("2001:db8:1:2::/64", r) }, DialsPerSourceMax},
-	{"its IPv4 address by 6to4", func(r *rand.Rand) netip.AddrPort { return within("2002:1e01:203::/48", r) }, DialsPerSourceMax},
-	{"its IPv4 address mapped", func(r *rand.Rand) netip.AddrPort { return within("::ffff:30.1.2.3/128", r) }, DialsPerSourceMax},
+	{"one IPv4 address, any port", func(r *rand.Rand) netip.AddrPort {
+		return within("30.1.2.3/32", r)
+	}, DialsPerSourceMax},
+	{"one /64", func(r *rand.Rand) netip.AddrPort { return within("2001:db8:1:2::/64", r) },
+		DialsPerSourceMax},
+	{"its IPv4 address by 6to4", func(r *rand.Rand) netip.AddrPort {
+		return within("2002:1e01:203::/48", r)
+	}, DialsPerSourceMax},
+	{"its IPv4 address mapped", func(r *rand.Rand) netip.AddrPort {
+		return within("::ffff:30.1.2.3/128", r)
+	}, DialsPerSourceMax},
 	{"its IPv4 address by Teredo", func(r *rand.Rand) netip.AddrPort {
 		a := within("2001::/32", r)
 		b := a.Addr().As16()
 		copy(b[12:], []byte{^byte(30), ^byte(1), ^byte(2), ^byte(3)})
 		return netip.AddrPortFrom(netip.AddrFrom16(b), a.Port())
 	}, DialsPerSourceMax},
-	{"another one of loopback, any port", func(r *rand.Rand) netip.AddrPort { return within("127.0.0.77/32", r) }, DialsPerSourceMax},
-	{"a private one", func(r *rand.Rand) netip.AddrPort { return within("10.0.0.7/32", r) }, DialsPerSourceMax},
-	{"a unique local /64", func(r *rand.Rand) netip.AddrPort { return within("fd00:1:2:3::/64", r) }, DialsPerSourceMax},
-	{"one /24", func(r *rand.Rand) netip.AddrPort { return within("30.1.2.0/24", r) }, DialsPerNetworkMax},
-	{"one /24 of loopback", func(r *rand.Rand) netip.AddrPort { return within("127.1.2.0/24", r) }, DialsPerNetworkMax},
-	{"one /48", func(r *rand.Rand) netip.AddrPort { return within("2001:db8:1::/48", r) }, DialsPerNetworkMax},
-	{"our own address, any port", func(r *rand.Rand) netip.AddrPort { return within("127.0.0.1/32", r) }, dialsHomeMax},
+	{"another one of loopback, any port", func(r *rand.Rand) netip.AddrPort {
+		return within("127.0.0.77/32", r)
+	}, DialsPerSourceMax},
+	{"a private one", func(r *rand.Rand) netip.AddrPort { return within("10.0.0.7/32", r) },
+		DialsPerSourceMax},
+	{"a unique local /64", func(r *rand.Rand) netip.AddrPort {
+		return within("fd00:1:2:3::/64", r)
+	}, DialsPerSourceMax},
+	{"one /24", func(r *rand.Rand) netip.AddrPort { return within("30.1.2.0/24", r) },
+		DialsPerNetworkMax},
+	{"one /24 of loopback", func(r *rand.Rand) netip.AddrPort { return within("127.1.2.0/24", r) },
+		DialsPerNetworkMax},
+	{"one /48", func(r *rand.Rand) netip.AddrPort { return within("2001:db8:1::/48", r) },
+		DialsPerNetworkMax},
+	{"our own address, any port", func(r *rand.Rand) netip.AddrPort {
+		return within("127.0.0.1/32", r)
+	}, dialsHomeMax},
 }
 
 // However an innocent host or network is named, it is dialled a few times a minute,
@@ -113,7 +130,8 @@ func TestAgainCounts(t *testing.T) {
 // A swarm whose peers all live in one network meets without delay: dials that lead to
 // a peer count no more.
 func TestSwarmOfOneNetwork(t *testing.T) {
-	for _, prefix := range []string{"10.1.2.0/24", "127.3.4.0/24", "2001:db8:1:2::/64", "127.0.0.1/32"} {
+	for _, prefix := range []string{"10.1.2.0/24", "127.3.4.0/24", "2001:db8:1:2::/64",
+		"127.0.0.1/32"} {
 		synctest.Test(t, func(t *testing.T) {
 			d := NewDials(0, NewHome([]netip.Addr{netip.MustParseAddr("127.0.0.1")}))
 			r := rand.New(rand.NewPCG(3, 4))

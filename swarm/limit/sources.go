@@ -30,7 +30,8 @@ type Sources struct {
 func NewSources(rate, burst int) *Sources {
 	interval := time.Second / time.Duration(rate)
 	return &Sources{
-		interval: interval, burst: interval * time.Duration(burst), start: time.Now(), seed: maphash.MakeSeed(),
+		interval: interval, burst: interval * time.Duration(burst), start: time.Now(),
+		seed: maphash.MakeSeed(),
 	}
 }
 

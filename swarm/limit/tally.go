@@ -28,7 +28,8 @@ type Tally struct {
 // and all of them in the time most.
 func NewTally(forgotten int64, most time.Duration) *Tally {
 	return &Tally{
-		perByte: time.Second / time.Duration(forgotten), most: most, start: time.Now(), seed: maphash.MakeSeed(),
+		perByte: time.Second / time.Duration(forgotten), most: most, start: time.Now(),
+		seed: maphash.MakeSeed(),
 	}
 }
 

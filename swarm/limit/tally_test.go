@@ -30,7 +30,8 @@ func TestTally(t *testing.T) {
 	}
 	tally.Add(now, one, 1<<30)
 	if got := tally.Of(now.Add(59*time.Second), one); got != rate {
-		t.Errorf("%d bytes are remembered, want %d: no source is held against for longer than a minute", got, rate)
+		t.Errorf("%d bytes are remembered, want %d: no source is held against for longer than "+
+			"a minute", got, rate)
 	}
 }
 

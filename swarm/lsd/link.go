@@ -221,7 +221,8 @@ func (s *Service) findPlaces() map[linkKey]place {
 		before := len(all)
 		for v6, addrs := range byFamily(addrs) {
 			for _, from := range sources(s.cfg.Bound, addrs, v6) {
-				all[linkKey{index: ifi.Index, name: ifi.Name, v6: v6, from: from}] = place{ifi, addrs}
+				all[linkKey{index: ifi.Index, name: ifi.Name, v6: v6, from: from}] = place{ifi,
+					addrs}
 			}
 		}
 		if len(all) == before {
@@ -285,7 +286,8 @@ func (s *Service) scan() {
 	for key, at := range places {
 		conn, err := s.open(key, &at.ifi)
 		if err != nil {
-			s.cfg.Logger.Debug("lsd: joining", "interface", key.name, "err", strings.TrimSpace(err.Error()))
+			s.cfg.Logger.Debug("lsd: joining", "interface", key.name, "err",
+				strings.TrimSpace(err.Error()))
 			continue
 		}
 		s.cfg.Logger.Debug("lsd: joined", "interface", key.name, "ipv6", key.v6)

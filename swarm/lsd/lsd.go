@@ -137,7 +137,8 @@ func (s *Service) Close() {
 // announce as soon as the last is ten seconds old. Whether we have everything
 // is not said in BEP 14. Without a port there is nothing to announce, and
 // others are heard all the same.
-func (s *Service) Peers(ctx context.Context, ih metainfo.Hash, port uint16, seed bool) iter.Seq[netip.AddrPort] {
+func (s *Service) Peers(ctx context.Context, ih metainfo.Hash, port uint16,
+	seed bool) iter.Seq[netip.AddrPort] {
 	return func(yield func(netip.AddrPort) bool) {
 		found := make(chan netip.AddrPort, foundMax)
 		if !s.join(ih, port, found) {
@@ -277,7 +278,8 @@ func (s *Service) announce(now time.Time) (next time.Time) {
 		for ; len(hashes) > 0; hashes = hashes[min(len(hashes), hashesMax):] {
 			part := hashes[:min(len(hashes), hashesMax)]
 			for _, l := range links {
-				l.send(appendSearch(nil, &search{host: l.to.String(), port: port, cookie: s.cookie, hashes: part}))
+				l.send(appendSearch(nil, &search{host: l.to.String(), port: port, cookie: s.cookie,
+					hashes: part}))
 			}
 		}
 	}

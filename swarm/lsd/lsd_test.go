@@ -23,9 +23,11 @@ var (
 
 // The packet of BEP 14.
 func TestAppendSearch(t *testing.T) {
-	got := string(appendSearch(nil, &search{host: group4.String(), port: 6881, cookie: "c", hashes: []metainfo.Hash{hashA, hashB}}))
+	got := string(appendSearch(nil, &search{host: group4.String(), port: 6881, cookie: "c",
+		hashes: []metainfo.Hash{hashA, hashB}}))
 	want := "BT-SEARCH * HTTP/1.1\r\nHost: 239.192.152.143:6771\r\nPort: 6881\r\n" +
-		"Infohash: 6161616161616161616161616161616161616161\r\nInfohash: 6262626262626262626262626262626262626262\r\n" +
+		"Infohash: 6161616161616161616161616161616161616161\r\nInfohash: " +
+		"6262626262626262626262626262626262626262\r\n" +
 		"cookie: c\r\n\r\n\r\n"
 	if got != want {
 		t.Errorf("got\n%s\nwant\n%s", got, want)
@@ -33,7 +35,8 @@ func TestAppendSearch(t *testing.T) {
 	if got := group6.String(); got != "[ff15::efc0:988f]:6771" {
 		t.Errorf("the group of IPv6 is %s", got)
 	}
-	most := appendSearch(nil, &search{host: group6.String(), port: 65535, cookie: strings.Repeat("c", 13), hashes: make([]metainfo.Hash, hashesMax)})
+	most := appendSearch(nil, &search{host: group6.String(), port: 65535,
+		cookie: strings.Repeat("c", 13), hashes: make([]metainfo.Hash, hashesMax)})
 	if len(most) > packetMax {
 		t.Errorf("%d hashes make a packet of %d bytes", hashesMax, len(most))
 	}
@@ -45,15 +48,23 @@ func TestParseSearch(t *testing.T) {
 		name, packet string
 		want         search
 	}{
-		{"libtorrent", "BT-SEARCH * HTTP/1.1\r\nHost: 239.192.152.143:6771\r\nPort: 6881\r\nInfohash: " + a + "\r\ncookie: 1f\r\n\r\n\r\n",
-			search{host: "239.192.152.143:6771", port: 6881, cookie: "1f", hashes: []metainfo.Hash{hashA}}},
-		{"upper case, bare line ends, no cookie", "BT-SEARCH * HTTP/1.0\nPORT:1\nINFOHASH:  " + strings.ToUpper(a) + "  \n\n",
+		{"libtorrent", "BT-SEARCH * HTTP/1.1\r\nHost: 239.192.152.143:6771\r\nPort: " +
+			"6881\r\nInfohash: " + a + "\r\ncookie: 1f\r\n\r\n\r\n",
+			search{host: "239.192.152.143:6771", port: 6881, cookie: "1f",
+				hashes: []metainfo.Hash{hashA}}},
+		{"upper case, bare line ends, no cookie", "BT-SEARCH * HTTP/1.0\nPORT:1\nINFOHASH:  " +
+			strings.ToUpper(a) + "  \n\n",
 			search{port: 1, hashes: []metainfo.Hash{hashA}}},
-		{"two hashes, and one that is none", "BT-SEARCH * HTTP/1.1\r\nPort: 1\r\nInfohash: xx\r\nInfohash: " + a + "\r\nInfohash: " + strings.Repeat("62", 20) + "\r\n\r\n",
+		{"two hashes, and one that is none",
+			"BT-SEARCH * HTTP/1.1\r\nPort: 1\r\nInfohash: xx\r\nInfohash: " + a + "\r\nInfohash: " +
+				strings.Repeat("62", 20) + "\r\n\r\n",
 			search{port: 1, hashes: []metainfo.Hash{hashA, hashB}}},
-		{"no end", "BT-SEARCH * HTTP/1.1\r\nPort: 1\r\nInfohash: " + a, search{port: 1, hashes: []metainfo.Hash{hashA}}},
-		{"a long cookie", "BT-SEARCH * HTTP/1.1\r\nPort: 1\r\ncookie: " + strings.Repeat("x", 500) + "\r\nInfohash: " + a + "\r\n",
-			search{port: 1, cookie: strings.Repeat("x", cookieMax), hashes: []metainfo.Hash{hashA}}},
+		{"no end", "BT-SEARCH * HTTP/1.1\r\nPort: 1\r\nInfohash: " + a,
+			search{port: 1, hashes: []metainfo.Hash{hashA}}},
+		{"a long cookie", "BT-SEARCH * HTTP/1.1\r\nPort: 1\r\ncookie: " + strings.Repeat("x", 500) +
+			"\r\nInfohash: " + a + "\r\n",
+			search{port: 1, cookie: strings.Repeat("x", cookieMax),
+				hashes: []metainfo.Hash{hashA}}},
 	} {
 		got, err := parseSearch([]byte(c.packet))
 		if err != nil || !reflect.DeepEqual(got, c.want) {
@@ -68,7 +79,8 @@ func TestParseSearch(t *testing.T) {
 		"port 65536": "BT-SEARCH * HTTP/1.1\r\nPort: 65536\r\nInfohash: " + a + "\r\n",
 		"no hash":    "BT-SEARCH * HTTP/1.1\r\nPort: 1\r\n\r\n",
 		"no header":  "BT-SEARCH * HTTP/1.1\r\nPort 1\r\nInfohash: " + a + "\r\n",
-		"too long":   "BT-SEARCH * HTTP/1.1\r\nPort: 1\r\nInfohash: " + a + "\r\nx: " + strings.Repeat("y", packetMax),
+		"too long": "BT-SEARCH * HTTP/1.1\r\nPort: 1\r\nInfohash: " + a + "\r\nx: " +
+			strings.Repeat("y", packetMax),
 	} {
 		if got, err := parseSearch([]byte(packet)); !errors.Is(err, errSearch) {
 			t.Errorf("%s: got %+v, %v", name, got, err)
@@ -77,20 +89,23 @@ func TestParseSearch(t *testing.T) {
 }
 
 func FuzzParseSearch(f *testing.F) {
-	f.Add(appendSearch(nil, &search{host: group4.String(), port: 6881, cookie: "c", hashes: []metainfo.Hash{hashA, hashB}}))
+	f.Add(appendSearch(nil, &search{host: group4.String(), port: 6881, cookie: "c",
+		hashes: []metainfo.Hash{hashA, hashB}}))
 	f.Add([]byte("BT-SEARCH * HTTP/1.1\nPort:1\nInfohash:zz\n\n"))
 	f.Fuzz(func(t *testing.T, b []byte) {
 		s, err := parseSearch(b)
 		if err != nil {
 			return
 		}
-		if s.port == 0 || len(s.hashes) == 0 || len(s.hashes) > linesMax || len(s.cookie) > cookieMax {
+		if s.port == 0 || len(s.hashes) == 0 || len(s.hashes) > linesMax ||
+			len(s.cookie) > cookieMax {
 			t.Fatalf("out of bounds: %+v", s)
 		}
 		if strings.ContainsAny(s.host+s.cookie, "\r\n") {
 			return // a carriage return in the middle of a line
 		}
-		again, err := parseSearch(appendSearch(nil, &s)[:min(packetMax, len(appendSearch(nil, &s)))])
+		again, err := parseSearch(appendSearch(nil,
+			&s)[:min(packetMax, len(appendSearch(nil, &s)))])
 		if err != nil || again.port != s.port {
 			t.Fatalf("%+v became %+v, %v", s, again, err)
 		}
@@ -134,7 +149,8 @@ func (c *lanConn) WriteToUDPAddrPort(b []byte, _ netip.AddrPort) (int, error) {
 	if err != nil {
 		return 0, err
 	}
-	c.lan.log = append(c.lan.log, fmt.Sprintf("%v %v %d hashes", time.Since(c.lan.start).Round(time.Second), c.addr.Addr(), len(s.hashes)))
+	c.lan.log = append(c.lan.log, fmt.Sprintf("%v %v %d hashes",
+		time.Since(c.lan.start).Round(time.Second), c.addr.Addr(), len(s.hashes)))
 	if !c.lan.muted {
 		c.lan.spread(b, c.addr)
 	}
@@ -185,7 +201,8 @@ func (l *lan) node(t *testing.T, ip string) (*Service, func(ip string)) {
 		if current() == "" {
 			return nil
 		}
-		return map[linkKey]place{{index: 1, name: "eth0"}: {addrs: []netip.Prefix{netip.MustParsePrefix(current() + "/24")}}}
+		return map[linkKey]place{{index: 1,
+			name: "eth0"}: {addrs: []netip.Prefix{netip.MustParsePrefix(current() + "/24")}}}
 	}
 	s.open = func(linkKey, *net.Interface) (packetConn, error) {
 		l.mu.Lock()
@@ -194,7 +211,8 @@ func (l *lan) node(t *testing.T, ip string) (*Service, func(ip string)) {
 			return nil, l.failed
 		}
 		addr := netip.AddrPortFrom(netip.MustParseAddr(current()), port)
-		c := &lanConn{lan: l, addr: addr, in: make(chan []byte, 1024), from: make(chan netip.AddrPort, 1024), closed: make(chan struct{})}
+		c := &lanConn{lan: l, addr: addr, in: make(chan []byte, 1024),
+			from: make(chan netip.AddrPort, 1024), closed: make(chan struct{})}
 		l.conns[c] = true
 		return c, nil
 	}
@@ -207,7 +225,8 @@ func (l *lan) node(t *testing.T, ip string) (*Service, func(ip string)) {
 }
 
 // peers collects what a node finds, until the returned function is called.
-func peers(t *testing.T, s *Service, ih metainfo.Hash, port uint16) (found func() string, stop func()) {
+func peers(t *testing.T, s *Service, ih metainfo.Hash,
+	port uint16) (found func() string, stop func()) {
 	ctx, cancel := context.WithCancel(t.Context())
 	var mu sync.Mutex
 	var list []string
@@ -258,7 +277,8 @@ func TestBothOrders(t *testing.T) {
 		expect(t, "the first", foundA(), "192.168.1.2:1002")
 		expect(t, "the second", foundB(), "192.168.1.1:1001")
 		expect(t, "of another torrent", other(), "")
-		expect(t, "packets", fmt.Sprint(l.take()), "[1m0s 192.168.1.2 2 hashes 1m0s 192.168.1.1 1 hashes]")
+		expect(t, "packets", fmt.Sprint(l.take()),
+			"[1m0s 192.168.1.2 2 hashes 1m0s 192.168.1.1 1 hashes]")
 	})
 }
 
@@ -325,10 +345,15 @@ func TestFlood(t *testing.T) {
 		perSecond int
 		known     int
 	}{
-		{"one sender", func(int) string { return "192.168.1.66:6771" }, packetsPerSource, perSenderMax},
-		{"one /64", func(i int) string { return fmt.Sprintf("[fd00:1:2:3::%x]:6771", i) }, packetsPerSource, perSenderMax},
-		{"all of a link", func(i int) string { return fmt.Sprintf("[fe80::%x]:6771", i) }, packetsPerSecond, knownMax},
-		{"all of a network", func(i int) string { return fmt.Sprintf("10.0.%d.%d:6771", i>>8, i&255) }, packetsPerSecond, knownMax},
+		{"one sender", func(int) string { return "192.168.1.66:6771" }, packetsPerSource,
+			perSenderMax},
+		{"one /64", func(i int) string { return fmt.Sprintf("[fd00:1:2:3::%x]:6771", i) },
+			packetsPerSource, perSenderMax},
+		{"all of a link", func(i int) string { return fmt.Sprintf("[fe80::%x]:6771", i) },
+			packetsPerSecond, knownMax},
+		{"all of a network", func(i int) string {
+			return fmt.Sprintf("10.0.%d.%d:6771", i>>8, i&255)
+		}, packetsPerSecond, knownMax},
 	} {
 		synctest.Test(t, func(t *testing.T) {
 			l := newLAN()
@@ -413,8 +438,10 @@ func TestFloodOfOneNeighbour(t *testing.T) {
 func TestSenders(t *testing.T) {
 	l := &link{addrs: []netip.Prefix{netip.MustParsePrefix("203.0.113.7/24")}}
 	for ip, want := range map[string]bool{
-		"203.0.113.9": true, "203.0.114.9": false, "10.0.0.1": true, "192.168.7.7": true, "169.254.1.1": true,
-		"fe80::1%eth0": true, "127.0.0.1": true, "8.8.8.8": false, "0.0.0.0": false, "255.255.255.255": false, "2001:db8::1": false,
+		"203.0.113.9": true, "203.0.114.9": false, "10.0.0.1": true, "192.168.7.7": true,
+		"169.254.1.1":  true,
+		"fe80::1%eth0": true, "127.0.0.1": true, "8.8.8.8": false, "0.0.0.0": false,
+		"255.255.255.255": false, "2001:db8::1": false,
 	} {
 		if got := l.local(netip.MustParseAddr(ip)); got != want {
 			t.Errorf("%s: %v, want %v", ip, got, want)
@@ -424,7 +451,8 @@ func TestSenders(t *testing.T) {
 
 // What is announced is where we can be reached.
 func TestSources(t *testing.T) {
-	lan4 := []netip.Prefix{netip.MustParsePrefix("192.168.1.1/24"), netip.MustParsePrefix("192.168.1.2/24")}
+	lan4 := []netip.Prefix{netip.MustParsePrefix("192.168.1.1/24"),
+		netip.MustParsePrefix("192.168.1.2/24")}
 	lan6 := []netip.Prefix{netip.MustParsePrefix("fe80::1/64"), netip.MustParsePrefix("fd00::1/64")}
 	for _, c := range []struct {
 		bound        string
@@ -529,13 +557,15 @@ func TestManyTorrents(t *testing.T) {
 			hashes += k
 		}
 		if hashes != n || len(log) != (n+hashesMax-1)/hashesMax {
-			t.Errorf("%d hashes in %d packets, want %d in %d", hashes, len(log), n, (n+hashesMax-1)/hashesMax)
+			t.Errorf("%d hashes in %d packets, want %d in %d", hashes, len(log), n,
+				(n+hashesMax-1)/hashesMax)
 		}
 	})
 }
 
 func BenchmarkParseSearch(b *testing.B) {
-	packet := appendSearch(nil, &search{host: group4.String(), port: 6881, cookie: "c", hashes: make([]metainfo.Hash, hashesMax)})
+	packet := appendSearch(nil, &search{host: group4.String(), port: 6881, cookie: "c",
+		hashes: make([]metainfo.Hash, hashesMax)})
 	b.ReportAllocs()
 	for b.Loop() {
 		if _, err := parseSearch(packet); err != nil {

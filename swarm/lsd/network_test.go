@@ -61,7 +61,8 @@ const patience = 2 * time.Minute
 
 // finds waits until all peers that are wanted were found. Each is described by
 // a function, and by words.
-func finds(t *testing.T, found <-chan netip.AddrPort, wait time.Duration, wanted map[string]func(netip.AddrPort) bool) {
+func finds(t *testing.T, found <-chan netip.AddrPort, wait time.Duration,
+	wanted map[string]func(netip.AddrPort) bool) {
 	t.Helper()
 	timeout := time.After(wait)
 	for len(wanted) > 0 {
@@ -107,8 +108,10 @@ func TestSockets(t *testing.T) {
 		return func(a netip.AddrPort) bool { return a.Addr().Is6() && a.Port() == port }
 	}
 	type wanted = map[string]func(netip.AddrPort) bool
-	finds(t, foundFirst, patience, wanted{"the second": v4(1002), "the second, over IPv6,": v6(1002)})
-	finds(t, foundSecond, patience, wanted{"the first": v4(1001), "the first, over IPv6,": v6(1001)})
+	finds(t, foundFirst, patience, wanted{"the second": v4(1002),
+		"the second, over IPv6,": v6(1002)})
+	finds(t, foundSecond, patience, wanted{"the first": v4(1001),
+		"the first, over IPv6,": v6(1001)})
 	// The others have announced themselves a moment ago and say nothing yet, but
 	// they hear whoever is new.
 	search(t, start(t, ip4, ip6), ih, 1003)
@@ -124,7 +127,8 @@ func TestSecondAddress(t *testing.T) {
 	}
 	run(t, "ip link add lan0 type veth peer name lan1")
 	run(t, "ip addr add 192.168.9.1/24 dev lan0")
-	for _, a := range []string{"192.168.9.2/24", "192.168.9.3/24", "fd00:9::1/64", "fd00:9::2/64", "fd00:9::3/64"} {
+	for _, a := range []string{"192.168.9.2/24", "192.168.9.3/24", "fd00:9::1/64", "fd00:9::2/64",
+		"fd00:9::3/64"} {
 		run(t, "ip addr add "+a+" dev lan0 nodad")
 	}
 	run(t, "ip link set lan0 up")
@@ -171,7 +175,8 @@ func hears(l net.Listener, ih metainfo.Hash) <-chan time.Time {
 				// The handshake of BEP 3; a client that prefers encryption
 				// tries without it after we have hung up.
 				hello := make([]byte, 48)
-				if _, err := io.ReadFull(conn, hello); err == nil && bytes.Equal(hello[28:], ih[:]) {
+				if _, err := io.ReadFull(conn, hello); err == nil &&
+					bytes.Equal(hello[28:], ih[:]) {
 					select {
 					case at <- time.Now():
 					default:
@@ -196,8 +201,10 @@ func TestRealClients(t *testing.T) {
 		realclient.Aria2:        {"bt-enable-lpd": true},
 	}
 	var kinds []realclient.Kind
-	for _, kind := range []realclient.Kind{realclient.Libtorrent, realclient.Transmission, realclient.Aria2} {
-		if err := realclient.Installed(kind); err == nil || os.Getenv("SWARM_REQUIRE_CLIENTS") == "1" {
+	for _, kind := range []realclient.Kind{realclient.Libtorrent, realclient.Transmission,
+		realclient.Aria2} {
+		if err := realclient.Installed(kind); err == nil ||
+			os.Getenv("SWARM_REQUIRE_CLIENTS") == "1" {
 			kinds = append(kinds, kind)
 		}
 	}
@@ -215,7 +222,8 @@ func TestRealClients(t *testing.T) {
 				// A torrent of its own for each, since all share the network.
 				dir := t.TempDir()
 				file := filepath.Join(dir, "content")
-				if err := os.WriteFile(file, bytes.Repeat([]byte{byte(i), byte(j)}, 50_000), 0o644); err != nil {
+				if err := os.WriteFile(file, bytes.Repeat([]byte{byte(i), byte(j)}, 50_000),
+					0o644); err != nil {
 					t.Fatal(err)
 				}
 				torrent, err := realclient.MakeTorrent(file, 16<<10, "")
@@ -232,7 +240,9 @@ func TestRealClients(t *testing.T) {
 				}
 				defer l.Close()
 				ours := netip.MustParseAddrPort(l.Addr().String())
-				client := realclient.Start(t, kind, realclient.Options{IP: netip.MustParseAddr("10.0.0.1"), Settings: settings[kind]})
+				client := realclient.Start(t, kind,
+					realclient.Options{IP: netip.MustParseAddr("10.0.0.1"),
+						Settings: settings[kind]})
 				seed := func() {
 					if err := client.Seed(t.Context(), torrent.File, dir); err != nil {
 						t.Fatal(err)
@@ -266,7 +276,8 @@ func TestRealClients(t *testing.T) {
 						t.Fatal("nobody found anybody")
 					}
 				}
-				t.Logf("first contact after: we knew of it %v, it connected %v", byUs.Round(time.Millisecond), byThem.Round(time.Millisecond))
+				t.Logf("first contact after: we knew of it %v, it connected %v",
+					byUs.Round(time.Millisecond), byThem.Round(time.Millisecond))
 			})
 		}
 	}

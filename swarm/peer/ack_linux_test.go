@@ -33,14 +33,16 @@ func TestAcknowledgesAtOnce(t *testing.T) {
 			soonest := time.Hour
 			for i := range rounds {
 				start := time.Now()
-				for _, m := range []wire.Message{{ID: wire.Have, Ref: block.Ref{Piece: uint32(i)}}, {ID: wire.Request, Ref: ref}} {
+				for _, m := range []wire.Message{{ID: wire.Have, Ref: block.Ref{Piece: uint32(i)}},
+					{ID: wire.Request, Ref: ref}} {
 					if _, err := far.Write(message(m)); err != nil {
 						t.Fatal(err)
 					}
 				}
 				r.until(func() bool { return len(r.messages) == 2*(i+1) })
 				r.conn.SendBlock(ref, data, nil)
-				if _, err := io.CopyN(io.Discard, far, wire.PieceHeaderSize+block.Size); err != nil {
+				if _, err := io.CopyN(io.Discard, far,
+					wire.PieceHeaderSize+block.Size); err != nil {
 					t.Fatal(err)
 				}
 				if i >= early {
@@ -59,7 +61,8 @@ func encrypted(t *testing.T, a, b net.Conn) (net.Conn, net.Conn) {
 	t.Helper()
 	key := mse.Key{1, 2, 3}
 	server := mse.Server{
-		Allow: mse.RC4, MayCompute: func() bool { return true }, Find: func(mse.ID) (mse.Key, bool) { return key, true },
+		Allow: mse.RC4, MayCompute: func() bool { return true },
+		Find: func(mse.ID) (mse.Key, bool) { return key, true },
 	}
 	accepted := make(chan net.Conn, 1)
 	go func() {

@@ -26,16 +26,19 @@ func TestAnswersArrive(t *testing.T) {
 				up = limit.NewBucket(1<<20, nil)
 			}
 			a, b := simPair(t, simnet.Link{})
-			r, far := newRig(t, rigOptions{near: a, far: b, up: up}), newRig(t, rigOptions{near: b, far: a})
+			r, far := newRig(t, rigOptions{near: a, far: b, up: up}),
+				newRig(t, rigOptions{near: b, far: a})
 			tail := bytes.Repeat([]byte("tail"), 4000)
 			const count = 9
 			for i := range byte(count) {
-				r.conn.SendAnswer(wire.Message{ID: wire.Extended, Ext: 3, Payload: []byte{'b', i}}, tail)
+				r.conn.SendAnswer(wire.Message{ID: wire.Extended, Ext: 3, Payload: []byte{'b', i}},
+					tail)
 			}
 			far.until(func() bool { return len(far.messages) == count })
 			r.until(func() bool { return r.answered == count })
 			for i, m := range far.messages {
-				if m.ID != wire.Extended || m.Ext != 3 || !bytes.Equal(m.Payload, append([]byte{'b', byte(i)}, tail...)) {
+				if m.ID != wire.Extended || m.Ext != 3 ||
+					!bytes.Equal(m.Payload, append([]byte{'b', byte(i)}, tail...)) {
 					t.Fatalf("answer %d came as %v", i, m)
 				}
 				if m.Size != wire.PrefixSize+2+len(m.Payload) {
@@ -59,7 +62,8 @@ func TestAnswersKeepToTheLimit(t *testing.T) {
 		connect := func(ip string) end {
 			a, b := simPair(t, simnet.Link{})
 			cfg := Config{Source: netip.MustParseAddr(ip), Given: given}
-			e := end{newRig(t, rigOptions{near: a, far: b, up: up, cfg: cfg}), newRig(t, rigOptions{near: b, far: a})}
+			e := end{newRig(t, rigOptions{near: a, far: b, up: up, cfg: cfg}),
+				newRig(t, rigOptions{near: b, far: a})}
 			ends = append(ends, e)
 			return e
 		}
@@ -79,7 +83,8 @@ func TestAnswersKeepToTheLimit(t *testing.T) {
 			answers(connect("192.0.2.2"), 200)
 		}
 		time.Sleep(5 * time.Second)
-		began, before := time.Now(), total(ends[1].far, ends[2].far, ends[3].far, ends[4].far, ends[5].far)
+		began, before := time.Now(), total(ends[1].far, ends[2].far, ends[3].far, ends[4].far,
+			ends[5].far)
 		late := connect("192.0.2.3")
 		answers(late, 4)
 		late.far.until(func() bool { return len(late.far.messages) == 4 })
@@ -90,7 +95,8 @@ func TestAnswersKeepToTheLimit(t *testing.T) {
 		passed := time.Since(began).Seconds()
 		drawn := total(ends[1].far, ends[2].far, ends[3].far, ends[4].far, ends[5].far) - before
 		if most := rate * passed / 4; float64(drawn) > most {
-			t.Errorf("%d bytes of answers went out in %.1f s beside blocks, want at most %.0f", drawn, passed, most)
+			t.Errorf("%d bytes of answers went out in %.1f s beside blocks, want at most %.0f",
+				drawn, passed, most)
 		}
 		if passed > 8 {
 			t.Errorf("the blocks took %.1f s more", passed)
@@ -128,7 +134,8 @@ func TestAnswersOfThoseWhoLeave(t *testing.T) {
 			<-r.done
 		}
 		a, b := simPair(t, simnet.Link{})
-		r, far := newRig(t, rigOptions{near: a, far: b, up: up}), newRig(t, rigOptions{near: b, far: a})
+		r, far := newRig(t, rigOptions{near: a, far: b, up: up}),
+			newRig(t, rigOptions{near: b, far: a})
 		began := time.Now()
 		r.conn.SendBlock(block.Ref{Length: block.Size}, make([]byte, block.Size), nil)
 		far.until(func() bool { return len(far.blocks) == 1 })
@@ -142,11 +149,14 @@ func TestAnswersOfThoseWhoLeave(t *testing.T) {
 // download limit from a peer that sends what it was asked for, whatever it is.
 func TestTalkComesLast(t *testing.T) {
 	for name, junk := range map[string][]byte{
-		"unknown extension": message(wire.Message{ID: wire.Extended, Ext: 99, Payload: make([]byte, 60_000)}),
-		"unknown id":        append(binary.BigEndian.AppendUint32(nil, 60_000), bytes.Repeat([]byte{200}, 60_000)...),
-		"keep-alives":       make([]byte, 60_000),
-		"blocks":            append(wire.AppendPieceHeader(nil, block.Ref{Length: block.Size}), make([]byte, block.Size)...),
-		"haves":             bytes.Repeat(message(wire.Message{ID: wire.Have}), 5000),
+		"unknown extension": message(wire.Message{ID: wire.Extended, Ext: 99,
+			Payload: make([]byte, 60_000)}),
+		"unknown id": append(binary.BigEndian.AppendUint32(nil, 60_000),
+			bytes.Repeat([]byte{200}, 60_000)...),
+		"keep-alives": make([]byte, 60_000),
+		"blocks": append(wire.AppendPieceHeader(nil, block.Ref{Length: block.Size}),
+			make([]byte, block.Size)...),
+		"haves": bytes.Repeat(message(wire.Message{ID: wire.Have}), 5000),
 	} {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
@@ -157,7 +167,8 @@ func TestTalkComesLast(t *testing.T) {
 				connect := func(ip netip.Addr, flood []byte) *rig {
 					h := newRecord()
 					h.deaf = true
-					r := newRig(t, rigOptions{down: down, handler: h, cfg: Config{Source: ip, Talk: talk}})
+					r := newRig(t, rigOptions{down: down, handler: h,
+						cfg: Config{Source: ip, Talk: talk}})
 					go func() {
 						for {
 							if _, err := r.far.Write(flood); err != nil {
@@ -170,12 +181,15 @@ func TestTalkComesLast(t *testing.T) {
 				for i := range byte(strangers) {
 					connect(netip.AddrFrom4([4]byte{192, 0, 2, i}), junk)
 				}
-				honest := append(wire.AppendPieceHeader(nil, block.Ref{Length: block.Size}), make([]byte, block.Size)...)
-				r := newRig(t, rigOptions{down: down, cfg: Config{Source: netip.MustParseAddr("192.0.2.99"), Talk: talk}})
+				honest := append(wire.AppendPieceHeader(nil, block.Ref{Length: block.Size}),
+					make([]byte, block.Size)...)
+				r := newRig(t, rigOptions{down: down,
+					cfg: Config{Source: netip.MustParseAddr("192.0.2.99"), Talk: talk}})
 				go io.Copy(io.Discard, r.far)
 				go func() {
 					for range 2000 {
-						r.conn.Send(wire.Message{ID: wire.Request, Ref: block.Ref{Length: block.Size}})
+						r.conn.Send(wire.Message{ID: wire.Request,
+							Ref: block.Ref{Length: block.Size}})
 						if _, err := r.far.Write(honest); err != nil {
 							return
 						}
@@ -209,7 +223,8 @@ func TestPartsOfMessagesAreCharged(t *testing.T) {
 			account := ledger.Open(func() { evicted.Add(1); conn.Evict() })
 			o := rigOptions{cfg: Config{Account: account}}
 			o.near, o.far = simPair(t, simnet.Link{})
-			r := &rig{record: newRecord(), far: o.far, pool: block.NewPool(1), done: make(chan struct{})}
+			r := &rig{record: newRecord(), far: o.far, pool: block.NewPool(1),
+				done: make(chan struct{})}
 			conn = New(o.near, Config{Handler: r.record, Pool: r.pool, Account: account})
 			r.conn = conn
 			rigs = append(rigs, r)
@@ -282,7 +297,8 @@ func TestChokesArePaidFor(t *testing.T) {
 		const rate, rounds = 64 << 10, 10
 		up := limit.NewBucket(rate, nil)
 		a, b := simPair(t, simnet.Link{})
-		r, far := newRig(t, rigOptions{near: a, far: b, up: up}), newRig(t, rigOptions{near: b, far: a})
+		r, far := newRig(t, rigOptions{near: a, far: b, up: up}),
+			newRig(t, rigOptions{near: b, far: a})
 		refs := make([]block.Ref, 8)
 		for i := range refs {
 			refs[i].Length = block.Size

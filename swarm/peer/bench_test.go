@@ -81,7 +81,9 @@ func startCPU(b *testing.B) (stop func()) {
 // sixteen blocks over and over; in between there is nothing, or a request.
 func BenchmarkReceive(b *testing.B) {
 	b.Run("blocks", func(b *testing.B) { benchReceive(b, nil) })
-	b.Run("requests between", func(b *testing.B) { benchReceive(b, message(wire.Message{ID: wire.Request})) })
+	b.Run("requests between", func(b *testing.B) {
+		benchReceive(b, message(wire.Message{ID: wire.Request}))
+	})
 }
 
 func benchReceive(b *testing.B, between []byte) {
@@ -95,7 +97,8 @@ func benchReceive(b *testing.B, between []byte) {
 	c.served.Store(int64(b.N))
 	var messages []byte
 	for i := range batch {
-		messages = wire.AppendPieceHeader(messages, block.Ref{Begin: uint32(i * block.Size), Length: block.Size})
+		messages = wire.AppendPieceHeader(messages,
+			block.Ref{Begin: uint32(i * block.Size), Length: block.Size})
 		messages = append(messages, make([]byte, block.Size)...)
 		messages = append(messages, between...)
 	}
@@ -121,7 +124,8 @@ func BenchmarkTransfer(b *testing.B) {
 		name  string
 		run   int
 		limit int64
-	}{{"run=1", 1, 0}, {"run=16", 16, 0}, {"run=16,limit=1GiB", 16, 1 << 30}, {"run=16,limit=100MiB", 16, 100 << 20}} {
+	}{{"run=1", 1, 0}, {"run=16", 16, 0}, {"run=16,limit=1GiB", 16, 1 << 30},
+		{"run=16,limit=100MiB", 16, 100 << 20}} {
 		b.Run(bench.name, func(b *testing.B) { benchTransfer(b, bench.run, bench.limit) })
 	}
 }

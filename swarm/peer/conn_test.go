@@ -68,7 +68,8 @@ func TestBothWays(t *testing.T) {
 			{ID: wire.Cancel, Ref: block.Ref{Piece: 4, Begin: 5, Length: 6}},
 			{ID: wire.Reject, Ref: block.Ref{Piece: 7, Begin: 8, Length: 9}},
 			{ID: wire.Port, Port: 6881}, {ID: wire.HaveAll}, {ID: wire.HaveNone},
-			{ID: wire.Suggest, Ref: block.Ref{Piece: 10}}, {ID: wire.AllowedFast, Ref: block.Ref{Piece: 11}},
+			{ID: wire.Suggest, Ref: block.Ref{Piece: 10}},
+			{ID: wire.AllowedFast, Ref: block.Ref{Piece: 11}},
 			{ID: wire.Extended, Ext: 3, Payload: bytes.Repeat([]byte("e"), wire.ExtendedMax)},
 			{ID: wire.Hashes, Payload: make([]byte, 48+64)}, {ID: wire.Choke},
 		}
@@ -84,7 +85,8 @@ func TestBothWays(t *testing.T) {
 					var refs []block.Ref
 					n := 0
 					for j := range run {
-						ref := block.Ref{Piece: uint32(i), Begin: uint32(j * block.Size), Length: block.Size - uint32(j)}
+						ref := block.Ref{Piece: uint32(i), Begin: uint32(j * block.Size),
+							Length: block.Size - uint32(j)}
 						refs = append(refs, ref)
 						n += int(ref.Length)
 					}
@@ -106,7 +108,8 @@ func TestBothWays(t *testing.T) {
 		wg.Wait()
 		for side, c := range []*rig{l, r} {
 			c.until(func() bool {
-				return c.sent == runs*run && len(c.blocks) == runs*run && len(c.messages) == len(messages)
+				return c.sent == runs*run && len(c.blocks) == runs*run &&
+					len(c.messages) == len(messages)
 			})
 			c.mu.Lock() // the end of the other side, at the end of the test, is heard
 			defer c.mu.Unlock()
@@ -117,13 +120,15 @@ func TestBothWays(t *testing.T) {
 				t.Errorf("side %d: %d releases, want %d", side, releases[side], runs)
 			}
 			for i, m := range c.messages[:min(len(c.messages), len(messages))] {
-				if m.String() != messages[i].String() || !bytes.Equal(m.Payload, messages[i].Payload) {
+				if m.String() != messages[i].String() ||
+					!bytes.Equal(m.Payload, messages[i].Payload) {
 					t.Errorf("side %d: message %d is %v, want %v", side, i, m, messages[i])
 				}
 			}
 			var want []byte
 			for i, ref := range c.blocks {
-				if w := (block.Ref{Piece: uint32(i / run), Begin: uint32(i % run * block.Size), Length: uint32(block.Size - i%run)}); ref != w {
+				if w := (block.Ref{Piece: uint32(i / run), Begin: uint32(i % run * block.Size),
+					Length: uint32(block.Size - i%run)}); ref != w {
 					t.Errorf("side %d: block %d is %v, want %v", side, i, ref, w)
 				}
 			}
@@ -161,7 +166,8 @@ func TestAnySplit(t *testing.T) {
 	}
 	for i := range rounds {
 		stream = append(stream, message(wire.Message{ID: wire.KeepAlive})...)
-		stream = append(stream, message(wire.Message{ID: wire.Have, Ref: block.Ref{Piece: uint32(i)}})...)
+		stream = append(stream,
+			message(wire.Message{ID: wire.Have, Ref: block.Ref{Piece: uint32(i)}})...)
 		for _, n := range []int{1, 100, block.Size} {
 			stream = wire.AppendPieceHeader(stream, block.Ref{Length: uint32(n)})
 			stream = append(stream, data[:n]...)
@@ -169,7 +175,8 @@ func TestAnySplit(t *testing.T) {
 		}
 		stream = append(stream, message(wire.Message{ID: 77, Payload: nil})...)
 		stream = append(stream, message(wire.Message{ID: wire.Extended, Payload: data[:5000]})...)
-		stream = append(stream, message(wire.Message{ID: wire.Piece, Payload: make([]byte, 20000)})...)
+		stream = append(stream,
+			message(wire.Message{ID: wire.Piece, Payload: make([]byte, 20000)})...)
 		wantMessages += 4
 	}
 	for _, size := range []int{2, 3, 13, 1000, 4096, 16397, 1 << 20} {
@@ -183,7 +190,10 @@ func TestAnySplit(t *testing.T) {
 					}
 				}
 			}()
-			r.until(func() bool { return len(r.blocks) == wantBlocks && len(r.messages) == wantMessages })
+			r.until(func() bool {
+				return len(r.blocks) == wantBlocks &&
+					len(r.messages) == wantMessages
+			})
 			if r.closed > 0 {
 				t.Fatalf("parts of %d bytes: closed: %v", size, r.err)
 			}
@@ -301,7 +311,8 @@ func TestBacklogBound(t *testing.T) {
 			t.Error("Send is true after the end")
 		}
 		released := 0
-		if r.conn.SendBlock(block.Ref{Length: 1}, []byte{1}, func() { released++ }) || released != 1 {
+		if r.conn.SendBlock(block.Ref{Length: 1}, []byte{1}, func() { released++ }) ||
+			released != 1 {
 			t.Errorf("SendBlock after the end: released %d times, want false and once", released)
 		}
 	})
@@ -353,7 +364,8 @@ func TestControlOvertakesBlocks(t *testing.T) {
 		r.conn.Send(wire.Message{ID: wire.Request})
 		synctest.Wait()
 		if len(far.messages) != 1 || len(far.blocks) > 3 {
-			t.Errorf("after 1.5s: %d messages and %d blocks, want the request at once", len(far.messages), len(far.blocks))
+			t.Errorf("after 1.5s: %d messages and %d blocks, want the request at once",
+				len(far.messages), len(far.blocks))
 		}
 		r.conn.Send(wire.Message{ID: wire.Choke})
 		r.conn.Send(wire.Message{ID: wire.Unchoke})

@@ -33,8 +33,11 @@ func FuzzConn(f *testing.F) {
 		var whole, parts *record
 		synctest.Test(t, func(t *testing.T) { whole = hear(t, stream, len(stream)+1, int(pieces)) })
 		synctest.Test(t, func(t *testing.T) { parts = hear(t, stream, int(part)+1, int(pieces)) })
-		if len(whole.messages) != len(parts.messages) || !slices.Equal(whole.blocks, parts.blocks) || string(whole.bytes) != string(parts.bytes) {
-			t.Errorf("in one part %v %v, in parts of %d %v %v", whole.messages, whole.blocks, int(part)+1, parts.messages, parts.blocks)
+		if len(whole.messages) != len(parts.messages) ||
+			!slices.Equal(whole.blocks, parts.blocks) ||
+			string(whole.bytes) != string(parts.bytes) {
+			t.Errorf("in one part %v %v, in parts of %d %v %v", whole.messages, whole.blocks,
+				int(part)+1, parts.messages, parts.blocks)
 		}
 		var broken wire.ProtocolError
 		if errors.As(whole.err, &broken) != errors.As(parts.err, &broken) {

@@ -75,7 +75,8 @@ func Dial(ctx context.Context, conn net.Conn, offer Offer) (Shaken, error) {
 		if s.Theirs, err = wire.ParseHello(b[:]); err != nil {
 			return err
 		}
-		if got := s.Theirs.InfoHash; got != offer.Mine.InfoHash && !slices.Contains(offer.Others, got) {
+		if got := s.Theirs.InfoHash; got != offer.Mine.InfoHash &&
+			!slices.Contains(offer.Others, got) {
 			return ErrOtherHash
 		}
 		return nil

@@ -87,14 +87,18 @@ func TestAcceptBadPeers(t *testing.T) {
 		answer int // bytes that the peer gets to see
 	}{
 		{"silence", func(net.Conn) {}, os.ErrDeadlineExceeded, HandshakeTimeout, 0},
-		{"http", at([]byte("GET / HTTP/1.1\r\n\r\n")), wire.ProtocolError{Rule: wire.RuleHandshake}, 0, 0},
+		{"http", at([]byte("GET / HTTP/1.1\r\n\r\n")), wire.ProtocolError{Rule: wire.RuleHandshake},
+			0, 0},
 		{"zeros", at(make([]byte, 100)), wire.ProtocolError{Rule: wire.RuleHandshake}, 0, 0},
-		{"other protocol", at([]byte("\x13BitTorrent protocoL")), wire.ProtocolError{Rule: wire.RuleHandshake}, 0, 0},
-		{"one byte per 2 s", slow(hello, 2*time.Second), os.ErrDeadlineExceeded, HandshakeTimeout, 0},
+		{"other protocol", at([]byte("\x13BitTorrent protocoL")),
+			wire.ProtocolError{Rule: wire.RuleHandshake}, 0, 0},
+		{"one byte per 2 s", slow(hello, 2*time.Second), os.ErrDeadlineExceeded, HandshakeTimeout,
+			0},
 		{"half", at(hello[:30]), os.ErrDeadlineExceeded, HandshakeTimeout, 0},
 		{"half and gone", func(c net.Conn) { c.Write(hello[:30]); c.Close() }, io.EOF, 0, 0},
 		{"unknown torrent", at(other), ErrUnknownHash, 0, 0},
-		{"no peer id", at(hello[:wire.HelloHashEnd]), os.ErrDeadlineExceeded, HandshakeTimeout, wire.HelloSize},
+		{"no peer id", at(hello[:wire.HelloHashEnd]), os.ErrDeadlineExceeded, HandshakeTimeout,
+			wire.HelloSize},
 	} {
 		for _, policy := range []Encryption{EncryptionAllowed, EncryptionOff} {
 			t.Run(fmt.Sprint(tt.name, " ", policy), func(t *testing.T) {
@@ -141,7 +145,8 @@ func TestDialBadPeers(t *testing.T) {
 	}{
 		{"right", wire.AppendHello(nil, theirs), nil},
 		{"the other hash of a hybrid", wire.AppendHello(nil, wire.Hello{InfoHash: v2}), nil},
-		{"another torrent", wire.AppendHello(nil, wire.Hello{InfoHash: metainfo.Hash{8}}), ErrOtherHash},
+		{"another torrent", wire.AppendHello(nil, wire.Hello{InfoHash: metainfo.Hash{8}}),
+			ErrOtherHash},
 		{"garbage", bytes.Repeat([]byte("x"), 68), wire.ProtocolError{Rule: wire.RuleHandshake}},
 		{"nothing", nil, os.ErrDeadlineExceeded},
 	} {
@@ -153,7 +158,8 @@ func TestDialBadPeers(t *testing.T) {
 				if tt.answer != nil {
 					go b.Write(tt.answer)
 				}
-				if _, err := Dial(t.Context(), a, Offer{Mine: ours, Others: []metainfo.Hash{v2}}); !errors.Is(err, tt.want) {
+				if _, err := Dial(t.Context(), a, Offer{Mine: ours,
+					Others: []metainfo.Hash{v2}}); !errors.Is(err, tt.want) {
 					t.Errorf("got %v, want %v", err, tt.want)
 				}
 			})
@@ -168,8 +174,10 @@ func TestHandshakeEndsWithContext(t *testing.T) {
 		ctx, cancel := context.WithCancel(t.Context())
 		time.AfterFunc(time.Second, cancel)
 		start := time.Now()
-		if _, err := Dial(ctx, a, Offer{Mine: ours}); !errors.Is(err, context.Canceled) || time.Since(start) != time.Second {
-			t.Errorf("got %v after %v, want the end of the context after 1s", err, time.Since(start))
+		if _, err := Dial(ctx, a, Offer{Mine: ours}); !errors.Is(err, context.Canceled) ||
+			time.Since(start) != time.Second {
+			t.Errorf("got %v after %v, want the end of the context after 1s",
+				err, time.Since(start))
 		}
 	})
 }
@@ -211,15 +219,18 @@ func TestEncryptedHandshake(t *testing.T) {
 				if dialled.Theirs != ours || other.Theirs != theirs {
 					t.Errorf("told %v and %v", dialled.Theirs, other.Theirs)
 				}
-				if hidden := tt.attempt != 0; dialled.Encrypted != hidden || other.Encrypted != hidden {
+				if hidden := tt.attempt != 0; dialled.Encrypted != hidden ||
+					other.Encrypted != hidden {
 					t.Errorf("encrypted: %v and %v", dialled.Encrypted, other.Encrypted)
 				}
-				if bare := tt.want != mse.RC4; (dialled.Conn == a) != bare || (other.Conn == b) != bare {
+				if bare := tt.want != mse.RC4; (dialled.Conn == a) != bare ||
+					(other.Conn == b) != bare {
 					t.Errorf("goes on with %T and %T", dialled.Conn, other.Conn)
 				}
 				go dialled.Conn.Write([]byte("message"))
 				var p [7]byte
-				if _, err := io.ReadFull(other.Conn, p[:]); err != nil || string(p[:]) != "message" {
+				if _, err := io.ReadFull(other.Conn, p[:]); err != nil ||
+					string(p[:]) != "message" {
 					t.Errorf("got %q, %v", p, err)
 				}
 			})
@@ -238,9 +249,12 @@ func TestEncryptionRefused(t *testing.T) {
 		want   error
 	}{
 		{"plain", Offer{Mine: theirs}, EncryptionRequired, ErrPlain},
-		{"encrypted", Offer{Mine: theirs, Encrypt: mse.Both}, EncryptionOff, wire.ProtocolError{Rule: wire.RuleHandshake}},
-		{"plain behind an encrypted handshake", Offer{Mine: theirs, Encrypt: mse.Plain}, EncryptionRequired, mse.ErrNoMethod},
-		{"unknown torrent", Offer{Mine: other, Encrypt: mse.RC4}, EncryptionAllowed, ErrUnknownHash},
+		{"encrypted", Offer{Mine: theirs, Encrypt: mse.Both}, EncryptionOff,
+			wire.ProtocolError{Rule: wire.RuleHandshake}},
+		{"plain behind an encrypted handshake", Offer{Mine: theirs, Encrypt: mse.Plain},
+			EncryptionRequired, mse.ErrNoMethod},
+		{"unknown torrent", Offer{Mine: other, Encrypt: mse.RC4}, EncryptionAllowed,
+			ErrUnknownHash},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
@@ -301,7 +315,8 @@ func TestHungUp(t *testing.T) {
 					io.WriteString(b, tt.said)
 					b.Close()
 				}()
-				if _, err := Dial(t.Context(), a, Offer{Mine: ours, Encrypt: attempt}); errors.Is(err, ErrHungUp) != tt.want {
+				if _, err := Dial(t.Context(), a, Offer{Mine: ours, Encrypt: attempt}); errors.Is(
+					err, ErrHungUp) != tt.want {
 					t.Errorf("after %q: %v, want ErrHungUp %v", tt.said, err, tt.want)
 				}
 			})

@@ -38,15 +38,20 @@ func TestBadMessages(t *testing.T) {
 		{"port of 2 bytes", prefix(2, wire.Port), 0, size},
 		{"bitfield too short", prefix(13, wire.Bitfield), 100, size},
 		{"bitfield too long", prefix(15, wire.Bitfield), 100, long},
-		{"bitfield right", message(wire.Message{ID: wire.Bitfield, Payload: make([]byte, 13)}), 100, ""},
-		{"largest bitfield before metadata", message(wire.Message{ID: wire.Bitfield, Payload: make([]byte, wire.PiecesMax/8)}), 0, ""},
+		{"bitfield right", message(wire.Message{ID: wire.Bitfield, Payload: make([]byte, 13)}),
+			100, ""},
+		{"largest bitfield before metadata",
+			message(wire.Message{ID: wire.Bitfield, Payload: make([]byte, wire.PiecesMax/8)}), 0,
+			""},
 		{"bitfield beyond any torrent", prefix(wire.PiecesMax/8+2, wire.Bitfield), 0, long},
 		{"extended without number", prefix(1, wire.Extended), 0, size},
 		{"extended over the bound", prefix(wire.ExtendedMax+3, wire.Extended), 0, long},
 		{"unknown id", message(wire.Message{ID: 99}), 0, ""},
-		{"unknown id, long", append(prefix(wire.UnknownMax, 99), make([]byte, wire.UnknownMax-1)...), 0, ""},
+		{"unknown id, long", append(prefix(wire.UnknownMax, 99),
+			make([]byte, wire.UnknownMax-1)...), 0, ""},
 		{"unknown id, longer", prefix(wire.UnknownMax+1, 99), 0, long},
-		{"hash request", message(wire.Message{ID: wire.HashRequest, Payload: make([]byte, 48)}), 0, ""},
+		{"hash request", message(wire.Message{ID: wire.HashRequest, Payload: make([]byte, 48)}),
+			0, ""},
 		{"hash request, short", prefix(48, wire.HashRequest), 0, size},
 		{"hashes, half a hash", prefix(49+16, wire.Hashes), 0, size},
 	} {
@@ -60,7 +65,8 @@ func TestBadMessages(t *testing.T) {
 					r.far.Write(message(wire.Message{ID: wire.HaveAll}))
 					synctest.Wait()
 					if r.closed > 0 || len(r.messages) != 2 || r.messages[1].ID != wire.HaveAll {
-						t.Errorf("closed %d (%v), heard %v; want it to go on", r.closed, r.err, r.messages)
+						t.Errorf("closed %d (%v), heard %v; want it to go on", r.closed, r.err,
+							r.messages)
 					}
 					return
 				}
@@ -99,8 +105,10 @@ func TestSilence(t *testing.T) {
 	}{
 		{"nothing", func(net.Conn) {}, ErrIdle, IdleTimeout},
 		{"half a header", func(c net.Conn) { c.Write(half[:3]) }, ErrIdle, IdleTimeout},
-		{"half a block", func(c net.Conn) { c.Write(half); c.Write(make([]byte, 1000)) }, ErrIdle, IdleTimeout},
-		{"dripping block", func(c net.Conn) { c.Write(half); every(2*time.Second, []byte{1})(c) }, ErrIdle, IdleTimeout},
+		{"half a block", func(c net.Conn) { c.Write(half); c.Write(make([]byte, 1000)) }, ErrIdle,
+			IdleTimeout},
+		{"dripping block", func(c net.Conn) { c.Write(half); every(2*time.Second, []byte{1})(c) },
+			ErrIdle, IdleTimeout},
 		{"keep-alives", every(120*time.Second, make([]byte, 4)), nil, 0},
 		{"keep-alives, early", every(3*time.Second, make([]byte, 4)), nil, 0},
 		{"closing", func(c net.Conn) { c.Close() }, io.EOF, 0},
@@ -119,7 +127,8 @@ func TestSilence(t *testing.T) {
 				if !errors.Is(r.err, tt.want) {
 					t.Errorf("got %v, want %v", r.err, tt.want)
 				}
-				if d := time.Since(start); tt.want != nil && (d < tt.after || d > tt.after+deadlineSlack) {
+				if d := time.Since(start); tt.want != nil && (d < tt.after ||
+					d > tt.after+deadlineSlack) {
 					t.Errorf("closed after %v, want %v", d, tt.after)
 				}
 			})
@@ -138,7 +147,8 @@ func TestFloods(t *testing.T) {
 		{"have", have, 2 * floodCount, true},
 		{"keep-alive", make([]byte, 4), 2 * floodCount, true},
 		{"interested", message(wire.Message{ID: wire.Interested}), 2 * floodCount, true},
-		{"unknown extension", message(wire.Message{ID: wire.Extended, Ext: 99}), 2 * floodCount, true},
+		{"unknown extension", message(wire.Message{ID: wire.Extended, Ext: 99}), 2 * floodCount,
+			true},
 		{"unknown id", message(wire.Message{ID: 99}), 2 * floodCount, true},
 		{"empty pieces", message(wire.Message{ID: wire.Piece}), 2 * floodCount, true},
 		{"fast but no flood", have, floodCount * 9 / 10, false},
@@ -211,7 +221,8 @@ func TestUnreadAnswers(t *testing.T) {
 		}
 		h.mu.Unlock()
 		start := time.Now()
-		request := message(wire.Message{ID: wire.Extended, Ext: 1, Payload: []byte("d8:msg_typei0e5:piecei0ee")})
+		request := message(wire.Message{ID: wire.Extended, Ext: 1,
+			Payload: []byte("d8:msg_typei0e5:piecei0ee")})
 		asked := 0
 		for {
 			r.far.SetWriteDeadline(time.Now().Add(time.Minute))

@@ -42,7 +42,8 @@ func (r *reader) targets(most int) [][]byte {
 	}
 	p.planned = 0
 	pool := r.c.cfg.Pool
-	if r.in.empty() && p.streak >= aheadStreak && most >= windowSize && 2*pool.Available() > pool.Cap() {
+	if r.in.empty() && p.streak >= aheadStreak && most >= windowSize &&
+		2*pool.Available() > pool.Cap() {
 		want := min(aheadMax, p.last/block.Size+1)
 		for p.held < want {
 			b := pool.TryGet()

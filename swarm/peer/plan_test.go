@@ -50,17 +50,20 @@ func TestPlan(t *testing.T) {
 				t.Fatalf("seed %d: %v", seed, err)
 			}
 		}
-		if len(h.blocks) != blocks || len(h.messages) != messages || !bytes.Equal(h.bytes, content) {
+		if len(h.blocks) != blocks || len(h.messages) != messages ||
+			!bytes.Equal(h.bytes, content) {
 			t.Errorf("seed %d: %d blocks, %d messages, right bytes %v; want %d and %d", seed,
 				len(h.blocks), len(h.messages), bytes.Equal(h.bytes, content), blocks, messages)
 		}
 		r.idle()
 		if pool.Available() != pool.Cap() || r.in.buf != nil {
-			t.Errorf("seed %d: %d buffers and a window of %d bytes are kept", seed, pool.Cap()-pool.Available(), len(r.in.buf))
+			t.Errorf("seed %d: %d buffers and a window of %d bytes are kept", seed,
+				pool.Cap()-pool.Available(), len(r.in.buf))
 		}
 	}
 	if ahead == 0 || misplaced == 0 {
-		t.Errorf("%d blocks were read ahead and %d reads were misplaced: the test is blind", ahead, misplaced)
+		t.Errorf("%d blocks were read ahead and %d reads were misplaced: the test is blind", ahead,
+			misplaced)
 	}
 }
 
@@ -74,7 +77,8 @@ func randomStream(rng *rand.Rand) (stream []byte, blocks, messages int, content 
 			stream = append(stream, message(wire.Message{ID: wire.Request})...)
 			messages++
 		case 1:
-			stream = append(stream, message(wire.Message{ID: wire.Extended, Payload: data[:rng.IntN(3000)]})...)
+			stream = append(stream,
+				message(wire.Message{ID: wire.Extended, Payload: data[:rng.IntN(3000)]})...)
 			messages++
 		case 2:
 			stream = append(stream, message(wire.Message{ID: 99})...)
@@ -89,7 +93,8 @@ func randomStream(rng *rand.Rand) (stream []byte, blocks, messages int, content 
 			for i := range 8 {
 				data[rng.IntN(n)] = byte(i)
 			}
-			stream = wire.AppendPieceHeader(stream, block.Ref{Piece: uint32(blocks), Length: uint32(n)})
+			stream = wire.AppendPieceHeader(stream,
+				block.Ref{Piece: uint32(blocks), Length: uint32(n)})
 			stream = append(stream, data[:n]...)
 			content = append(content, data[:n]...)
 			blocks++

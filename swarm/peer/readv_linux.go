@@ -72,7 +72,8 @@ func (r *rawReader) readv(fd uintptr) bool {
 		count++
 	}
 	for {
-		n, _, errno := syscall.Syscall(syscall.SYS_READV, fd, uintptr(unsafe.Pointer(&r.iov)), uintptr(count))
+		n, _, errno := syscall.Syscall(syscall.SYS_READV, fd, uintptr(unsafe.Pointer(&r.iov)),
+			uintptr(count))
 		if errno == syscall.EINTR {
 			continue
 		}

@@ -232,7 +232,8 @@ func (w *writer) takeLimited(up *limit.Bucket) (paid int, err error) {
 		}
 	}
 	if len(w.answers) == 0 {
-		if w.answers, answers.bytes = w.c.queue.takeAnswers(w.answers, up.Quantum()); answers.bytes > 0 {
+		if w.answers, answers.bytes = w.c.queue.takeAnswers(w.answers,
+			up.Quantum()); answers.bytes > 0 {
 			rank := w.c.cfg.Given.Add(time.Now(), w.c.cfg.Source, answers.bytes)
 			answers.ticket = up.TakeAside(answers.bytes, rank)
 		}

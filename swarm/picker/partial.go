@@ -323,7 +323,8 @@ func (p *Picker) Lost(piece uint32) {
 // be there. That ends its Hold. It returns false if the piece is in another state,
 // or its hash is not known.
 func (p *Picker) Suppose(piece uint32) bool {
-	if s := p.state[piece]; s != Held && s != Wanted && s != Skipped || !p.pieces.CanVerify(int(piece)) {
+	if s := p.state[piece]; s != Held && s != Wanted && s != Skipped ||
+		!p.pieces.CanVerify(int(piece)) {
 		return false
 	}
 	p.held.Remove(int(piece))

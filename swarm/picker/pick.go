@@ -223,7 +223,8 @@ func (p *Picker) next(q *Query) (piece uint32, ok bool) {
 		switch {
 		case p.sequential:
 			piece, ok = p.nextInOrder(q, priority)
-		case q.Along && int(q.Next) < len(p.state) && p.priority[q.Next] == priority && p.fits(q, q.Next):
+		case q.Along && int(q.Next) < len(p.state) && p.priority[q.Next] == priority &&
+			p.fits(q, q.Next):
 			return q.Next, true
 		case q.Along && q.Onward:
 			piece, ok = p.nextOnward(q, priority)
@@ -240,7 +241,8 @@ func (p *Picker) next(q *Query) (piece uint32, ok bool) {
 }
 
 func (p *Picker) fits(q *Query, piece uint32) bool {
-	return p.listed.Has(int(piece)) && q.Have.Has(int(piece)) && (!q.RareOnly || p.avail[piece] == 0)
+	return p.listed.Has(int(piece)) && q.Have.Has(int(piece)) && (!q.RareOnly ||
+		p.avail[piece] == 0)
 }
 
 // nextOnward finds the first piece of a priority from Next on, or else from the

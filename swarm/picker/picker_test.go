@@ -92,7 +92,8 @@ func text(blocks []Block) string {
 		if i == j {
 			parts = append(parts, fmt.Sprintf("%d.%d", blocks[i].Piece, blocks[i].Index))
 		} else {
-			parts = append(parts, fmt.Sprintf("%d.%d-%d", blocks[i].Piece, blocks[i].Index, blocks[j].Index))
+			parts = append(parts, fmt.Sprintf("%d.%d-%d", blocks[i].Piece, blocks[i].Index,
+				blocks[j].Index))
 		}
 		i = j + 1
 	}
@@ -116,8 +117,10 @@ func TestNextPiece(t *testing.T) {
 		{"rarest that the peer has", scene{avail: "32123333", state: "....####"}, "xx.xxxxx", "13"},
 		{"random among equals", scene{avail: "11119999", state: "....####"}, "xxxxxxxx", "0123"},
 		{"nobody but seeds has it", scene{avail: "20119999", state: "....####"}, "xxxxxxxx", "1"},
-		{"priority before rarity", scene{avail: "11129999", state: "....####", priority: "44464444"}, "xxxxxxxx", "3"},
-		{"a lower one when the peer lacks the higher", scene{avail: "12129999", state: "....####", priority: "44464444"}, "xxx.xxxx", "02"},
+		{"priority before rarity", scene{avail: "11129999", state: "....####",
+			priority: "44464444"}, "xxxxxxxx", "3"},
+		{"a lower one when the peer lacks the higher",
+			scene{avail: "12129999", state: "....####", priority: "44464444"}, "xxx.xxxx", "02"},
 		{"not what is skipped", scene{avail: "12339999", state: "-...####"}, "xxxxxxxx", "1"},
 		{"at random as long as we have few", scene{avail: "12345678"}, "xxxxxxxx", "01234567"},
 		{"at random what the peer has", scene{avail: "12345678"}, "..x...x.", "26"},
@@ -185,7 +188,8 @@ func TestAlong(t *testing.T) {
 		{"the row is broken: another one begins", ""},
 	}
 	if got := p.Pick(&q, nil); text(got) != steps[0].want || q.Next != 8 {
-		t.Errorf("%s: picked %q and then %d, want %q", steps[0].why, text(got), q.Next, steps[0].want)
+		t.Errorf("%s: picked %q and then %d, want %q", steps[0].why, text(got), q.Next,
+			steps[0].want)
 	}
 	// Piece 8 is begun, 9 is had: somewhere else, and from there on.
 	q.Max = 4
@@ -259,7 +263,8 @@ func TestReopen(t *testing.T) {
 		t.Fatal("the piece is not in flight again")
 	}
 	p.Check()
-	got := pick(p, Query{Peer: 2, Have: all(p), Max: 1}) + " " + pick(p, Query{Peer: 3, Have: all(p), Max: 1})
+	got := pick(p, Query{Peer: 2, Have: all(p), Max: 1}) + " " + pick(p,
+		Query{Peer: 3, Have: all(p), Max: 1})
 	if got != "0.1 0.3" {
 		t.Errorf("picked %q", got)
 	}
@@ -295,7 +300,8 @@ func TestHeld(t *testing.T) {
 	overtake := func(uint32) bool { return true }
 	replace := func(_, _ uint32, _, _, _ int) bool { return true }
 	queries := []Query{
-		{}, {Whole: true}, {Alone: true}, {Along: true, Next: 1}, {Only: []uint32{1, 3}}, {First: []uint32{1, 3}},
+		{}, {Whole: true}, {Alone: true}, {Along: true, Next: 1}, {Only: []uint32{1, 3}},
+		{First: []uint32{1, 3}},
 		{RareOnly: true}, {Overtake: overtake, Replace: replace},
 	}
 	try := func() {
@@ -304,7 +310,8 @@ func TestHeld(t *testing.T) {
 			q.Peer, q.Have, q.Max = uint32(i+1), all(p), 20
 			for _, b := range p.Pick(&q, nil) {
 				if bare.Has(int(b.Piece)) {
-					t.Errorf("query %d: a block of piece %d was picked, which has no hash", i, b.Piece)
+					t.Errorf("query %d: a block of piece %d was picked, which has no hash",
+						i, b.Piece)
 				}
 			}
 		}
@@ -317,7 +324,8 @@ func TestHeld(t *testing.T) {
 	p.SetPriority(3, Skip)
 	p.SetPriority(3, Highest)
 	try()
-	if p.Free(1) || p.Suppose(1) || p.Verified(1) || p.Refuted(1) || p.Recheck(1) || p.State(1) != Held {
+	if p.Free(1) || p.Suppose(1) || p.Verified(1) || p.Refuted(1) || p.Recheck(1) ||
+		p.State(1) != Held {
 		t.Errorf("a piece without a hash is in state %d", p.State(1))
 	}
 	if r := p.Received(Block{1, 0}, 1); r.Fresh {
@@ -596,7 +604,8 @@ func FuzzPicker(f *testing.F) {
 					p.PeerHas(piece)
 				}
 			case 3, 4, 5, 6:
-				q := Query{Peer: peer, Have: have[peer-1], Max: rng.IntN(8), Whole: op%3 == 0, Alone: op%5 == 0}
+				q := Query{Peer: peer, Have: have[peer-1], Max: rng.IntN(8), Whole: op%3 == 0,
+					Alone: op%5 == 0}
 				if op%2 == 0 {
 					q.Overtake = func(uint32) bool { return op%7 < 3 }
 				}

@@ -19,7 +19,8 @@ const (
 )
 
 var eventNames = [evKinds]string{
-	"tick", "uplink", "arrive", "dial", "closed", "hashed", "opened", "join", "leave", "read", "tracker",
+	"tick", "uplink", "arrive", "dial", "closed", "hashed", "opened", "join", "leave", "read",
+	"tracker",
 }
 
 // An event is something that happens at a time, in nanoseconds.

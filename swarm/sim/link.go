@@ -160,7 +160,8 @@ func (n *node) startUplink() {
 		}
 		n.busy = true
 		n.packetBytes = bytes
-		w.schedule(duration(bytes, n.class().Up), event{kind: evUplink, node: int32(n.id), life: n.life})
+		w.schedule(duration(bytes, n.class().Up), event{kind: evUplink, node: int32(n.id),
+			life: n.life})
 	}
 }
 
@@ -251,7 +252,8 @@ func (w *world) hangUp(i uint32) {
 	mine.queue, other.queue = nil, nil
 	mine.head, other.head = 0, 0
 	w.at(w.now, event{kind: evClosed, node: int32(mine.node.id), arg: i})
-	w.at(max(w.now+int64(c.latency), other.last), event{kind: evClosed, node: int32(other.node.id), arg: i ^ 1})
+	w.at(max(w.now+int64(c.latency), other.last), event{kind: evClosed, node: int32(other.node.id),
+		arg: i ^ 1})
 }
 
 // closed tells one side that its connection is gone.

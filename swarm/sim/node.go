@@ -64,7 +64,8 @@ const several = ^core.PeerRef(0)
 const spoilAt = 512
 
 func newNode(w *world, id, ci int, seed uint64) *node {
-	n := &node{world: w, id: id, ci: ci, seed: seed ^ uint64(id+1)*0x9e3779b97f4a7c15, wrong: map[block.Ref]bool{}}
+	n := &node{world: w, id: id, ci: ci, seed: seed ^ uint64(id+1)*0x9e3779b97f4a7c15,
+		wrong: map[block.Ref]bool{}}
 	c := n.class()
 	pieces := w.scenario.Pieces
 	n.have = bits.New(pieces)
@@ -122,8 +123,10 @@ func (n *node) peerID() (id [20]byte) {
 func (n *node) join() {
 	w, c := n.world, n.class()
 	n.core = core.New(n.time(), core.Config{
-		InfoHash: w.info.Hash(), PeerID: n.peerID(), Seed: n.seed + uint64(n.life), Client: "sim", Port: 6881,
-		SuperSeed: c.SuperSeed, Limits: core.Limits{PeersMax: cmp.Or(c.PeersMax, w.scenario.PeersMax)},
+		InfoHash: w.info.Hash(), PeerID: n.peerID(), Seed: n.seed + uint64(n.life), Client: "sim",
+		Port:      6881,
+		SuperSeed: c.SuperSeed,
+		Limits:    core.Limits{PeersMax: cmp.Or(c.PeersMax, w.scenario.PeersMax)},
 	})
 	n.core.SetExternal(n.addr().Addr())
 	n.links = map[core.PeerRef]uint32{}
@@ -254,7 +257,8 @@ func (n *node) do(a *core.Action) {
 	case core.Store:
 		n.store(a.Ref)
 	case core.Verify:
-		w.schedule(duration(int64(w.scenario.PieceLength), hashRate), n.event(evHashed, a.Ref.Piece))
+		w.schedule(duration(int64(w.scenario.PieceLength), hashRate),
+			n.event(evHashed, a.Ref.Piece))
 	case core.HashBlocks:
 		w.schedule(duration(int64(w.scenario.PieceLength), hashRate), n.event(evRead, a.Ref.Piece))
 	case core.UseInfo:
@@ -296,7 +300,8 @@ func (n *node) upload(a *core.Action) {
 	default:
 		n.send(n.links[a.Peer], item{ref: a.Ref, block: true})
 	}
-	if c := n.class(); c.Copies > 0 && float64(n.sentBytes) >= c.Copies*float64(n.world.scenario.Length()) {
+	if c := n.class(); c.Copies > 0 &&
+		float64(n.sentBytes) >= c.Copies*float64(n.world.scenario.Length()) {
 		n.leave()
 	}
 }
@@ -381,7 +386,8 @@ func (n *node) connected(i uint32, other *node, outgoing bool) {
 	if !outgoing { // a port of the moment
 		addr = netip.AddrPortFrom(addr.Addr(), uint16(10000+i%50000))
 	}
-	n.step(core.Event{Kind: core.Connected, Peer: e.ref, Addr: addr, Outgoing: outgoing, Hello: hello})
+	n.step(core.Event{Kind: core.Connected, Peer: e.ref, Addr: addr, Outgoing: outgoing,
+		Hello: hello})
 }
 
 // receive tells the core of a message or a block.

@@ -43,8 +43,9 @@ type ClassResult struct {
 	Sent                float64       // copies sent by all of them
 	Startup, Stalled    time.Duration // of players: the longest
 	Banned              int           // nodes that somebody has banned
-	Shared              int           // pieces of several senders that were wrong, as received by these
-	Left                time.Duration // when one of them left last, since the start
+	// pieces of several senders that were wrong, as received by these
+	Shared int
+	Left   time.Duration // when one of them left last, since the start
 }
 
 // Ratio returns Last in multiples of the bound.
@@ -78,15 +79,20 @@ func (r *Result) Done() bool {
 // String returns the result as a table.
 func (r *Result) String() string {
 	var b strings.Builder
-	fmt.Fprintf(&b, "%s, seed %d: last %.1f s, bound %.1f s, ratio %.2f, seeds sent %.2f copies, waste %.2f %%, %d events\n",
-		r.Scenario, r.Seed, r.Last.Seconds(), r.Bound.Seconds(), r.Ratio(), r.Copies, 100*r.Waste, r.Events)
-	fmt.Fprintf(&b, "at the end: %d part(s), %d neighbours at least, median %d\n", r.Graph.Parts, r.Graph.Least, r.Graph.Median)
-	fmt.Fprintf(&b, "%-14s %9s %9s %9s %9s %8s\n", "class", "done", "first s", "median s", "last s", "copies")
+	fmt.Fprintf(&b, "%s, seed %d: last %.1f s, bound %.1f s, ratio %.2f, seeds sent %.2f "+
+		"copies, waste %.2f %%, %d events\n",
+		r.Scenario, r.Seed, r.Last.Seconds(), r.Bound.Seconds(), r.Ratio(), r.Copies, 100*r.Waste,
+		r.Events)
+	fmt.Fprintf(&b, "at the end: %d part(s), %d neighbours at least, median %d\n", r.Graph.Parts,
+		r.Graph.Least, r.Graph.Median)
+	fmt.Fprintf(&b, "%-14s %9s %9s %9s %9s %8s\n", "class", "done", "first s", "median s", "last s",
+		"copies")
 	for _, c := range r.Classes {
 		fmt.Fprintf(&b, "%-14s %4d/%4d %9.1f %9.1f %9.1f %8.2f", c.Name, c.Done, c.Count,
 			c.First.Seconds(), c.Median.Seconds(), c.Last.Seconds(), c.Sent)
 		if c.Startup > 0 {
-			fmt.Fprintf(&b, "  startup %.1f s, stalled %.1f s", c.Startup.Seconds(), c.Stalled.Seconds())
+			fmt.Fprintf(&b, "  startup %.1f s, stalled %.1f s", c.Startup.Seconds(),
+				c.Stalled.Seconds())
 		}
 		b.WriteByte('\n')
 	}
@@ -194,7 +200,8 @@ func (w *world) missing() (lost, lacking int) {
 		having, lacks := 0, 0
 		for _, n := range w.nodes {
 			switch {
-			case !n.up() || n.class().Acts == Liar || n.class().Acts == Mute || n.class().Acts == Spoiler:
+			case !n.up() || n.class().Acts == Liar || n.class().Acts == Mute ||
+				n.class().Acts == Spoiler:
 			case n.have.Has(piece):
 				having++
 			case n.leech():

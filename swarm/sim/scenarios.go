@@ -9,7 +9,8 @@ import (
 // Scenarios returns what can be simulated by name, at sizes that take seconds.
 func Scenarios() []Scenario {
 	return []Scenario{
-		nine(), mixed(), poisoned(), leaving(), rare(), natted(), churn(), streaming(), magnet(), super(), lossy(), pex(), crowd(),
+		nine(), mixed(), poisoned(), leaving(), rare(), natted(), churn(), streaming(), magnet(),
+		super(), lossy(), pex(), crowd(),
 		allbut(), spoilt(), hundred(), flash(), random(),
 	}
 }
@@ -58,7 +59,8 @@ func complete(r *Result) error {
 func within(ratio float64) func(*Result) error {
 	return func(r *Result) error {
 		if got := r.Ratio(); got > ratio {
-			return fmt.Errorf("the last leech took %.3f times the bound, want at most %.2f", got, ratio)
+			return fmt.Errorf("the last leech took %.3f times the bound, want at most %.2f", got,
+				ratio)
 		}
 		return nil
 	}
@@ -76,7 +78,8 @@ func copies(most float64) func(*Result) error {
 func waste(most float64) func(*Result) error {
 	return func(r *Result) error {
 		if r.Waste > most {
-			return fmt.Errorf("%.2f %% of what came was waste, want at most %.2f %%", 100*r.Waste, 100*most)
+			return fmt.Errorf("%.2f %% of what came was waste, want at most %.2f %%", 100*r.Waste,
+				100*most)
 		}
 		return nil
 	}
@@ -111,7 +114,8 @@ func hundred() Scenario {
 		Pieces: 2048, PieceLength: 128 << 10, Limit: 20 * time.Minute,
 		Classes: []Class{
 			seed(20 * Mbit),
-			{Name: "leech", Count: 100, Up: 20 * Mbit, Down: 20 * Mbit, Distance: near, Jitter: 10 * time.Millisecond},
+			{Name: "leech", Count: 100, Up: 20 * Mbit, Down: 20 * Mbit, Distance: near,
+				Jitter: 10 * time.Millisecond},
 		},
 		// A piece takes a second or two to reach everybody, which at the start no
 		// other piece makes use of.
@@ -125,12 +129,17 @@ func mixed() Scenario {
 		Pieces: 256, PieceLength: 256 << 10, Limit: 60 * time.Minute,
 		Classes: []Class{
 			seed(30 * Mbit),
-			{Name: "fibre", Count: 4, Up: 20 * Mbit, Down: 100 * Mbit, Distance: near, Jitter: near},
-			{Name: "cable", Count: 10, Up: 5 * Mbit, Down: 50 * Mbit, Distance: 2 * near, Jitter: near},
-			{Name: "dsl", Count: 15, Up: 1 * Mbit, Down: 16 * Mbit, Distance: 3 * near, Jitter: near},
-			{Name: "free rider", Count: 3, Up: 5 * Mbit, Down: 50 * Mbit, Distance: near, Acts: FreeRider},
+			{Name: "fibre", Count: 4, Up: 20 * Mbit, Down: 100 * Mbit, Distance: near,
+				Jitter: near},
+			{Name: "cable", Count: 10, Up: 5 * Mbit, Down: 50 * Mbit, Distance: 2 * near,
+				Jitter: near},
+			{Name: "dsl", Count: 15, Up: 1 * Mbit, Down: 16 * Mbit, Distance: 3 * near,
+				Jitter: near},
+			{Name: "free rider", Count: 3, Up: 5 * Mbit, Down: 50 * Mbit, Distance: near,
+				Acts: FreeRider},
 		},
-		Check: all(before("fibre", "cable"), before("cable", "dsl"), before("dsl", "free rider"), waste(0.02)),
+		Check: all(before("fibre", "cable"), before("cable", "dsl"), before("dsl", "free rider"),
+			waste(0.02)),
 	}
 }
 
@@ -140,7 +149,8 @@ func flash() Scenario {
 		Pieces: 64, PieceLength: 256 << 10, Limit: 20 * time.Minute, PeersMax: 40,
 		Classes: []Class{
 			seed(50 * Mbit),
-			{Name: "leech", Count: 1000, Up: 10 * Mbit, Down: 50 * Mbit, Distance: near, Jitter: 40 * time.Millisecond, JoinOver: 20 * time.Second},
+			{Name: "leech", Count: 1000, Up: 10 * Mbit, Down: 50 * Mbit, Distance: near,
+				Jitter: 40 * time.Millisecond, JoinOver: 20 * time.Second},
 		},
 		Check: all(within(2.5), waste(0.03)), Large: true,
 	}
@@ -160,8 +170,10 @@ func poisoned() Scenario {
 		Pieces: 256, PieceLength: 256 << 10, Limit: 20 * time.Minute,
 		Classes: []Class{
 			seed(20 * Mbit),
-			{Name: "leech", Count: 20, Up: 20 * Mbit, Down: 20 * Mbit, Distance: near, Jitter: near},
-			{Name: "liar", Count: 9, Seed: true, Up: 20 * Mbit, Down: 20 * Mbit, Distance: near, Jitter: near, Acts: Liar},
+			{Name: "leech", Count: 20, Up: 20 * Mbit, Down: 20 * Mbit, Distance: near,
+				Jitter: near},
+			{Name: "liar", Count: 9, Seed: true, Up: 20 * Mbit, Down: 20 * Mbit, Distance: near,
+				Jitter: near, Acts: Liar},
 		},
 		Check: all(waste(0.05), banned("liar")),
 	}
@@ -172,8 +184,10 @@ func banned(class string) func(*Result) error {
 	return func(r *Result) error {
 		var errs []error
 		for _, c := range r.Classes {
-			if want := c.Count; c.Name == class && c.Banned != want || c.Name != class && c.Banned > 0 {
-				errs = append(errs, fmt.Errorf("%d of %d nodes of class %s are banned", c.Banned, c.Count, c.Name))
+			if want := c.Count; c.Name == class && c.Banned != want ||
+				c.Name != class && c.Banned > 0 {
+				errs = append(errs, fmt.Errorf("%d of %d nodes of class %s are banned", c.Banned,
+					c.Count, c.Name))
 			}
 		}
 		return errors.Join(errs...)
@@ -186,9 +200,11 @@ func spoilt() Scenario {
 		Name: "spoilt", About: "of many that send each piece one sends a wrong block to each",
 		Pieces: 64, PieceLength: 4 << 20, Limit: 20 * time.Minute,
 		Classes: []Class{
-			{Name: "seed", Count: 8, Seed: true, Up: 8 * Mbit, Down: 8 * Mbit, Distance: near, Jitter: near},
+			{Name: "seed", Count: 8, Seed: true, Up: 8 * Mbit, Down: 8 * Mbit, Distance: near,
+				Jitter: near},
 			{Name: "leech", Count: 4, Up: 4 * Mbit, Down: 40 * Mbit, Distance: near, Jitter: near},
-			{Name: "spoiler", Count: 1, Seed: true, Up: 8 * Mbit, Down: 8 * Mbit, Distance: near, Acts: Spoiler},
+			{Name: "spoiler", Count: 1, Seed: true, Up: 8 * Mbit, Down: 8 * Mbit, Distance: near,
+				Acts: Spoiler},
 		},
 		Check: all(waste(0.02), banned("spoiler"), func(r *Result) error {
 			if r.Class("leech").Shared == 0 {
@@ -208,7 +224,8 @@ func allbut() Scenario {
 		Pieces: 256, PieceLength: 256 << 10, Limit: 10 * time.Minute,
 		Classes: []Class{
 			{Name: "seed", Count: 1, Seed: true, Up: Mbit, Down: Mbit, Distance: near, Join: back},
-			{Name: "leech", Count: 20, Up: 10 * Mbit, Down: 10 * Mbit, Distance: near, Jitter: near, All: 1, Without: []int{missing}},
+			{Name: "leech", Count: 20, Up: 10 * Mbit, Down: 10 * Mbit, Distance: near, Jitter: near,
+				All: 1, Without: []int{missing}},
 		},
 		Check: all(func(r *Result) error {
 			if r.Last < back || r.Last > back+10*time.Second {
@@ -226,7 +243,8 @@ func leaving() Scenario {
 		Name: "leaving", About: "the seed leaves after 1.05 copies, a third of the way",
 		Pieces: 256, PieceLength: 256 << 10, Limit: 4 * time.Minute,
 		Classes: []Class{
-			{Name: "seed", Count: 1, Seed: true, Up: 20 * Mbit, Down: 20 * Mbit, Distance: near, Copies: 1.05},
+			{Name: "seed", Count: 1, Seed: true, Up: 20 * Mbit, Down: 20 * Mbit, Distance: near,
+				Copies: 1.05},
 			{Name: "leech", Count: 20, Up: 5 * Mbit, Down: 20 * Mbit, Distance: near, Jitter: near},
 		},
 		Check: func(r *Result) error {
@@ -256,12 +274,15 @@ func pex() Scenario {
 		Pieces: 1024, PieceLength: 256 << 10, Limit: time.Minute, Introducer: true, Large: true,
 		Classes: []Class{
 			// It takes in all of them: from one that is full nobody learns anything.
-			{Name: "introducer", Count: 1, Seed: true, Up: 5 * Mbit, Down: 5 * Mbit, Distance: near, PeersMax: 250},
-			{Name: "leech", Count: 199, Up: 5 * Mbit, Down: 20 * Mbit, Distance: near, Jitter: 3 * near, JoinOver: 10 * time.Second},
+			{Name: "introducer", Count: 1, Seed: true, Up: 5 * Mbit, Down: 5 * Mbit, Distance: near,
+				PeersMax: 250},
+			{Name: "leech", Count: 199, Up: 5 * Mbit, Down: 20 * Mbit, Distance: near,
+				Jitter: 3 * near, JoinOver: 10 * time.Second},
 		},
 		Check: func(r *Result) error {
 			if g := r.Graph; g.Parts != 1 || g.Least < 20 {
-				return fmt.Errorf("%d parts after %v, and %d neighbours at least", g.Parts, r.Ended, g.Least)
+				return fmt.Errorf("%d parts after %v, and %d neighbours at least", g.Parts, r.Ended,
+					g.Least)
 			}
 			return nil
 		},
@@ -274,7 +295,8 @@ func rare() Scenario {
 		Pieces: 256, PieceLength: 256 << 10, Limit: 20 * time.Minute,
 		Classes: []Class{
 			seed(1 * Mbit),
-			{Name: "leech", Count: 20, Up: 10 * Mbit, Down: 10 * Mbit, Distance: near, Jitter: near, All: 0.9},
+			{Name: "leech", Count: 20, Up: 10 * Mbit, Down: 10 * Mbit, Distance: near, Jitter: near,
+				All: 0.9},
 		},
 		Check: all(waste(0.04)),
 	}
@@ -286,7 +308,8 @@ func natted() Scenario {
 		Pieces: 256, PieceLength: 256 << 10, Limit: 20 * time.Minute,
 		Classes: []Class{
 			seed(20 * Mbit),
-			{Name: "leech", Count: 30, Up: 20 * Mbit, Down: 20 * Mbit, Distance: near, Jitter: 3 * near, NAT: 0.5},
+			{Name: "leech", Count: 30, Up: 20 * Mbit, Down: 20 * Mbit, Distance: near,
+				Jitter: 3 * near, NAT: 0.5},
 		},
 		Check: all(within(2.4), waste(0.02)),
 	}
@@ -298,7 +321,8 @@ func churn() Scenario {
 		Pieces: 512, PieceLength: 256 << 10, Limit: 60 * time.Minute,
 		Classes: []Class{
 			seed(5 * Mbit),
-			{Name: "leech", Count: 30, Up: 5 * Mbit, Down: 20 * Mbit, Distance: near, Jitter: 3 * near,
+			{Name: "leech", Count: 30, Up: 5 * Mbit, Down: 20 * Mbit, Distance: near,
+				Jitter:   3 * near,
 				JoinOver: time.Minute, Life: 2 * time.Minute, Away: time.Minute},
 		},
 		Check: all(waste(0.05)),
@@ -312,12 +336,15 @@ func streaming() Scenario {
 		Classes: []Class{
 			seed(16 * Mbit),
 			{Name: "leech", Count: 9, Up: 8 * Mbit, Down: 20 * Mbit, Distance: near},
-			{Name: "player", Count: 1, Up: 8 * Mbit, Down: 20 * Mbit, Distance: near, Rate: 4 * Mbit,
+			{Name: "player", Count: 1, Up: 8 * Mbit, Down: 20 * Mbit, Distance: near,
+				Rate:        4 * Mbit,
 				StartBuffer: 5 * time.Second, Join: 10 * time.Second},
 		},
 		Check: all(func(r *Result) error {
-			if p := r.Class("player"); p.Startup == 0 || p.Stalled > 0 || p.Startup > 15*time.Second {
-				return fmt.Errorf("the player started after %v and stalled for %v", p.Startup, p.Stalled)
+			if p := r.Class("player"); p.Startup == 0 || p.Stalled > 0 ||
+				p.Startup > 15*time.Second {
+				return fmt.Errorf("the player started after %v and stalled for %v", p.Startup,
+					p.Stalled)
 			}
 			return nil
 		}),
@@ -346,7 +373,8 @@ func lossy() Scenario {
 	for i := range s.Classes {
 		s.Classes[i].Loss = 0.005
 	}
-	s.Classes = append(s.Classes, Class{Name: "mute", Count: 5, Seed: true, Up: Mbit, Down: Mbit, Distance: near, Acts: Mute})
+	s.Classes = append(s.Classes, Class{Name: "mute", Count: 5, Seed: true, Up: Mbit, Down: Mbit,
+		Distance: near, Acts: Mute})
 	s.Check = all(within(1.3), waste(0.02))
 	return s
 }

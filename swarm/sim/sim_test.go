@@ -85,7 +85,8 @@ func run(t *testing.T, s Scenario, seed uint64) Result {
 
 // TestReplayLine: what a failure prints is a command line for the same run.
 func TestReplayLine(t *testing.T) {
-	if got, want := replay("random", 12), "\nreplay: node sim random --seed 12 --trace random-12.txt"; got != want {
+	if got, want := replay("random", 12),
+		"\nreplay: node sim random --seed 12 --trace random-12.txt"; got != want {
 		t.Errorf("got %q, want %q", got, want)
 	}
 	drawn, again := Run(random(), 12), Run(randomSwarm(12), 12)

@@ -11,7 +11,8 @@ import (
 	"time"
 )
 
-var table = flag.Bool("table", false, "run all scenarios with seed 1 and write their figures to the document")
+var table = flag.Bool("table", false,
+	"run all scenarios with seed 1 and write their figures to the document")
 
 const (
 	tableFile  = "../../docs/simulation.md"
@@ -25,20 +26,25 @@ func figures(s *Scenario, r *Result) string {
 	if r.Done() && r.Ratio() >= 1 { // else the bound is not one: not all begin with nothing
 		ratio = fmt.Sprintf("%.2f", r.Ratio())
 	}
-	return fmt.Sprintf("| %s: %s | %s | %.2f | %.2f %% | %s |\n", s.Name, s.About, ratio, r.Copies, 100*r.Waste, strings.Join(besides(s, r), "; "))
+	return fmt.Sprintf("| %s: %s | %s | %.2f | %.2f %% | %s |\n", s.Name, s.About, ratio, r.Copies,
+		100*r.Waste, strings.Join(besides(s, r), "; "))
 }
 
 // besides returns what a scenario is about other than the figures that all have.
 func besides(s *Scenario, r *Result) (all []string) {
 	say := func(format string, args ...any) { all = append(all, fmt.Sprintf(format, args...)) }
 	if s.Introducer {
-		say("parts %d, neighbours at least %d, median %d", r.Graph.Parts, r.Graph.Least, r.Graph.Median)
+		say("parts %d, neighbours at least %d, median %d", r.Graph.Parts, r.Graph.Least,
+			r.Graph.Median)
 	}
-	leeches := slices.DeleteFunc(slices.Clone(r.Classes), func(c ClassResult) bool { return c.Median == 0 })
+	leeches := slices.DeleteFunc(slices.Clone(r.Classes), func(c ClassResult) bool {
+		return c.Median == 0
+	})
 	for _, c := range r.Classes {
 		switch {
 		case c.Startup > 0:
-			say("%s: starts after %.1f s, stalls for %.1f s", c.Name, c.Startup.Seconds(), c.Stalled.Seconds())
+			say("%s: starts after %.1f s, stalls for %.1f s", c.Name, c.Startup.Seconds(),
+				c.Stalled.Seconds())
 		case c.Median > 0 && len(leeches) > 1:
 			say("%s: median %.0f s", c.Name, c.Median.Seconds())
 		case c.Median == 0 && c.Left > 0:
@@ -62,7 +68,8 @@ func TestTable(t *testing.T) {
 	}
 	if *table {
 		var b bytes.Buffer
-		b.WriteString("| scenario | last leech / bound | copies sent by the seed | waste | besides |\n| --- | --- | --- | --- | --- |\n")
+		b.WriteString("| scenario | last leech / bound | copies sent by the seed | waste | " +
+			"besides |\n| --- | --- | --- | --- | --- |\n")
 		for _, s := range Scenarios() {
 			start := time.Now()
 			r := Run(s, 1)

@@ -83,7 +83,8 @@ func Trace(ctx context.Context, s Scenario, seed uint64, w io.Writer) (Result, e
 		}
 		wd.now = e.at
 		if wd.count%stopEvery == 0 && ctx.Err() != nil {
-			return Result{}, &Stopped{At: time.Duration(wd.now), Events: wd.count, Cause: context.Cause(ctx)}
+			return Result{}, &Stopped{At: time.Duration(wd.now), Events: wd.count,
+				Cause: context.Cause(ctx)}
 		}
 		wd.count++
 		wd.record(&e)
@@ -141,7 +142,8 @@ func (w *world) record(e *event) {
 		w.digest = (w.digest ^ v) * prime
 	}
 	if w.trace != nil {
-		fmt.Fprintf(w.trace, "%.6f %s node %d arg %d\n", float64(e.at)/1e9, eventNames[e.kind], e.node, e.arg)
+		fmt.Fprintf(w.trace, "%.6f %s node %d arg %d\n", float64(e.at)/1e9, eventNames[e.kind],
+			e.node, e.arg)
 	}
 }
 
@@ -169,7 +171,8 @@ func (w *world) happen(e *event) {
 	case evHashed:
 		n.hashed(e.arg)
 	case evRead:
-		n.step(core.Event{Kind: core.Hashed, Ref: block.Ref{Piece: e.arg}, Hashes: n.blockHashes(e.arg)})
+		n.step(core.Event{Kind: core.Hashed, Ref: block.Ref{Piece: e.arg},
+			Hashes: n.blockHashes(e.arg)})
 	case evOpened:
 		n.opened()
 	case evJoin:

@@ -74,7 +74,8 @@ func (t *NAT) in(from netip.AddrPort, port uint16) (*Host, netip.AddrPort) {
 // route follows a packet from a host's endpoint: it returns the host that gets
 // it (nil if nobody does), as whom it sees the sender, and at which of its own
 // endpoints.
-func (n *Network) route(from *Host, source, dest netip.AddrPort) (to *Host, seen, at netip.AddrPort) {
+func (n *Network) route(from *Host, source, dest netip.AddrPort) (to *Host, seen,
+	at netip.AddrPort) {
 	if from.nat != nil {
 		if h := from.nat.inside[dest.Addr()]; h != nil {
 			return h, source, dest

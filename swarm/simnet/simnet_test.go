@@ -66,7 +66,8 @@ func TestStream(t *testing.T) {
 				}()
 				got, err := io.ReadAll(b)
 				if err != nil || !bytes.Equal(got, data) {
-					t.Errorf("read %d bytes, %v; want the %d that were written", len(got), err, len(data))
+					t.Errorf("read %d bytes, %v; want the %d that were written", len(got), err,
+						len(data))
 				}
 				if d := time.Since(start); tt.want > 0 && (d < tt.want || d > tt.want*11/10) {
 					t.Errorf("took %v, want %v", d, tt.want)
@@ -153,12 +154,14 @@ func TestDialFails(t *testing.T) {
 		n := New(1)
 		a := n.Host(addrA, Link{})
 		n.Host(addrB, Link{})
-		if _, err := a.Dial(t.Context(), netip.AddrPortFrom(addrB, 1)); !errors.Is(err, syscall.ECONNREFUSED) {
+		if _, err := a.Dial(t.Context(), netip.AddrPortFrom(addrB, 1)); !errors.Is(err,
+			syscall.ECONNREFUSED) {
 			t.Errorf("nobody listens: %v, want a refusal", err)
 		}
 		ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
 		defer cancel()
-		if _, err := a.Dial(ctx, netip.MustParseAddrPort("10.9.9.9:1")); !errors.Is(err, context.DeadlineExceeded) {
+		if _, err := a.Dial(ctx, netip.MustParseAddrPort("10.9.9.9:1")); !errors.Is(err,
+			context.DeadlineExceeded) {
 			t.Errorf("no such host: %v, want silence", err)
 		}
 		l, err := a.Listen(7)
@@ -209,7 +212,8 @@ func TestPackets(t *testing.T) {
 		if got < sent*75/100 || got > sent*87/100 {
 			t.Errorf("%d of %d arrived, want about 81%%", got, sent)
 		}
-		if _, err := a.WriteTo(make([]byte, packetMax+1), b.LocalAddr()); !errors.Is(err, syscall.EMSGSIZE) {
+		if _, err := a.WriteTo(make([]byte, packetMax+1), b.LocalAddr()); !errors.Is(err,
+			syscall.EMSGSIZE) {
 			t.Errorf("long packet: %v", err)
 		}
 		b.Close()

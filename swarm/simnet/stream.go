@@ -287,7 +287,8 @@ func (l *Listener) AddrPort() netip.AddrPort { return l.addr }
 // it is refused, and where no host is it goes on until ctx ends.
 func (h *Host) Dial(ctx context.Context, addr netip.AddrPort) (net.Conn, error) {
 	fail := func(err error) (net.Conn, error) {
-		return nil, &net.OpError{Op: "dial", Net: "sim", Addr: net.TCPAddrFromAddrPort(addr), Err: err}
+		return nil, &net.OpError{Op: "dial", Net: "sim", Addr: net.TCPAddrFromAddrPort(addr),
+			Err: err}
 	}
 	n := h.net
 	n.mu.Lock()
@@ -314,8 +315,10 @@ func (h *Host) Dial(ctx context.Context, addr netip.AddrPort) (net.Conn, error) 
 		return fail(err)
 	}
 	there, back := newHalf(), newHalf()
-	near := &Conn{host: h, peer: to, local: local, remote: addr, in: back, out: there, closed: make(chan struct{})}
-	far := &Conn{host: to, peer: h, local: at, remote: seen, in: there, out: back, closed: make(chan struct{})}
+	near := &Conn{host: h, peer: to, local: local, remote: addr, in: back, out: there,
+		closed: make(chan struct{})}
+	far := &Conn{host: to, peer: h, local: at, remote: seen, in: there, out: back,
+		closed: make(chan struct{})}
 	n.mu.Lock()
 	taken := false
 	if l := to.listeners[at.Port()]; l != nil {

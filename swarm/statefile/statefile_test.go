@@ -19,10 +19,12 @@ var traps = []struct {
 	want error // of opening
 }{
 	{"link", func(path, victim string) error { return os.Symlink(victim, path) }, ErrLink},
-	{"dangling link", func(path, victim string) error { return os.Symlink(victim+"2", path) }, ErrLink},
+	{"dangling link", func(path, victim string) error { return os.Symlink(victim+"2", path) },
+		ErrLink},
 	{"pipe", func(path, _ string) error { return syscall.Mkfifo(path, 0o666) }, ErrSpecial},
 	{"folder", func(path, _ string) error { return os.Mkdir(path, 0o777) }, ErrSpecial},
-	{"link to a device", func(path, _ string) error { return os.Symlink("/dev/zero", path) }, ErrLink},
+	{"link to a device", func(path, _ string) error { return os.Symlink("/dev/zero", path) },
+		ErrLink},
 }
 
 // What lies in the place of a file is neither followed, nor waited for, nor
@@ -31,7 +33,8 @@ func TestTraps(t *testing.T) {
 	for _, tt := range traps {
 		dir, outside := t.TempDir(), t.TempDir()
 		path, victim := filepath.Join(dir, "file"), filepath.Join(outside, "victim")
-		if err := errors.Join(os.WriteFile(victim, []byte("victim"), 0o600), tt.set(path, victim)); err != nil {
+		if err := errors.Join(os.WriteFile(victim, []byte("victim"), 0o600),
+			tt.set(path, victim)); err != nil {
 			t.Fatal(err)
 		}
 		if doc, _, err := Read(path, 100); !errors.Is(err, tt.want) {
@@ -92,7 +95,8 @@ func TestReplaceAndRead(t *testing.T) {
 
 func TestShared(t *testing.T) {
 	for mode, want := range map[fs.FileMode]bool{
-		0o700: false, 0o755: false, 0o775: true, 0o777: true, 0o702: true, fs.ModeSticky | 0o777: true,
+		0o700: false, 0o755: false, 0o775: true, 0o777: true, 0o702: true,
+		fs.ModeSticky | 0o777: true,
 	} {
 		dir := t.TempDir()
 		if err := os.Chmod(dir, mode); err != nil {

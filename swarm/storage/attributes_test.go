@@ -67,7 +67,8 @@ func TestAttributes(t *testing.T) {
 		t.Fatal(err)
 	}
 	for name, want := range map[string]os.FileMode{
-		"run": 0o777 &^ umask, "text": 0o666 &^ umask, "sub/hidden": 0o777 &^ umask, "old": 0o640, "empty": 0o777 &^ umask,
+		"run": 0o777 &^ umask, "text": 0o666 &^ umask, "sub/hidden": 0o777 &^ umask, "old": 0o640,
+		"empty": 0o777 &^ umask,
 	} {
 		st, err := os.Lstat(filepath.Join(dir, "x", name))
 		if err != nil {

@@ -170,7 +170,8 @@ func benchmarkCheckKind(b *testing.B, kind metainfo.Kind) {
 	if err := os.WriteFile(path, data, 0o600); err != nil {
 		b.Fatal(err)
 	}
-	torrent, err := metainfo.Build(b.Context(), metainfo.BuildOptions{Path: path, Kind: kind, PieceLength: 1 << 20})
+	torrent, err := metainfo.Build(b.Context(), metainfo.BuildOptions{Path: path, Kind: kind,
+		PieceLength: 1 << 20})
 	if err != nil {
 		b.Fatal(err)
 	}

@@ -22,7 +22,8 @@ type caselessDisk struct{ *osDisk }
 func (d caselessDisk) real(name string) string {
 	var real []string
 	for element := range strings.SplitSeq(name, "/") {
-		entries, _ := os.ReadDir(filepath.Join(append([]string{d.dir}, real...)...)) // none if it is not there
+		// none if it is not there
+		entries, _ := os.ReadDir(filepath.Join(append([]string{d.dir}, real...)...))
 		for _, e := range entries {
 			if metainfo.FoldName(e.Name()) == metainfo.FoldName(element) {
 				element = e.Name()
@@ -39,8 +40,10 @@ func (d caselessDisk) open(name string, mode openMode) (file, error) {
 }
 func (d caselessDisk) stat(name string) (fileStat, error) { return d.osDisk.stat(d.real(name)) }
 func (d caselessDisk) makeDir(name string) error          { return d.osDisk.makeDir(d.real(name)) }
-func (d caselessDisk) syncFolder(name string) error       { return d.osDisk.syncFolder(d.real(name)) }
-func (d caselessDisk) rename(from, to string) error       { return d.osDisk.rename(d.real(from), to) }
+func (d caselessDisk) syncFolder(name string) error {
+	return d.osDisk.syncFolder(d.real(name))
+}
+func (d caselessDisk) rename(from, to string) error { return d.osDisk.rename(d.real(from), to) }
 func (d caselessDisk) list(name string, max int) ([]fs.DirEntry, error) {
 	return d.osDisk.list(d.real(name), max)
 }
@@ -55,11 +58,14 @@ func TestCaselessFolder(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		r := &rig{t: t, layout: l, data: data, pool: block.NewPool(4 << 20), results: make(chan Result, l.Pieces()+16)}
+		r := &rig{t: t, layout: l, data: data, pool: block.NewPool(4 << 20),
+			results: make(chan Result, l.Pieces()+16)}
 		workers := NewWorkers(2)
 		t.Cleanup(workers.Close)
 		r.store, err = openOn(Config{
-			Dir: dir, Layout: l, Workers: workers, Part: true, Results: func(x Result) { r.results <- x },
+			Dir: dir, Layout: l, Workers: workers, Part: true, Results: func(x Result) {
+				r.results <- x
+			},
 		}, caselessDisk{inner})
 		if err != nil {
 			t.Fatal(err)
@@ -112,7 +118,8 @@ func TestRuleOfFileSystems(t *testing.T) {
 		want metainfo.NameRule
 	}{
 		"ext4": {func(name, _ string) result { return result{name, false} }, metainfo.NamesNative},
-		"APFS": {func(name, other string) result { return result{name, other != ""} }, metainfo.NamesUncased},
+		"APFS": {func(name, other string) result { return result{name, other != ""} },
+			metainfo.NamesUncased},
 		"HFS+": {func(name, other string) result {
 			return result{strings.ReplaceAll(name, "\u00c9", "E\u0301"), other != ""}
 		}, metainfo.NamesUncased},
@@ -179,13 +186,16 @@ func TestNamesChangedForFileSystem(t *testing.T) {
 		d := newMemDisk(1)
 		d.rule = metainfo.NamesPortable
 		var told []string
-		s, err := openOn(Config{Layout: l, Workers: NewWorkers(1), Warn: func(err error) { told = append(told, err.Error()) }}, d)
+		s, err := openOn(Config{Layout: l, Workers: NewWorkers(1), Warn: func(err error) {
+			told = append(told, err.Error())
+		}}, d)
 		if err != nil {
 			t.Fatal(err)
 		}
 		defer s.workers.Close()
 		defer s.Close()
-		if len(told) != tt.told || tt.told > 0 && !strings.Contains(told[0], "cannot hold some names") {
+		if len(told) != tt.told || tt.told > 0 && !strings.Contains(told[0],
+			"cannot hold some names") {
 			t.Errorf("%q: told %q", tt.names, told)
 		}
 		if got, want := s.FileName(0), byRule(l, metainfo.NamesPortable)(0); got != want {

@@ -15,16 +15,21 @@ import (
 // read, what is not is an error and no longer there, and the next start hashes
 // what was changed. What was fetched can be fetched again.
 func TestChangedWhileServed(t *testing.T) {
-	layout, data := makeLayout(t, "x", 16<<10, tfile{"a", 40 << 10, false}, tfile{"b", 64 << 10, false})
+	layout, data := makeLayout(t, "x", 16<<10, tfile{"a", 40 << 10, false},
+		tfile{"b", 64 << 10, false})
 	for _, tt := range []struct {
 		name   string
 		change func(path string) error
 		lost   []int // pieces that cannot be read any more
 	}{
 		{"not at all", func(string) error { return nil }, nil},
-		{"touched", func(p string) error { return os.Chtimes(p, time.Time{}, time.Now().Add(time.Hour)) }, nil},
+		{"touched", func(p string) error {
+			return os.Chtimes(p, time.Time{}, time.Now().Add(time.Hour))
+		}, nil},
 		{"overwritten", func(p string) error { return overwrite(p, 30<<10) }, []int{4}},
-		{"overwritten in two pieces", func(p string) error { return errors.Join(overwrite(p, 0), overwrite(p, 30<<10)) }, []int{2, 4}},
+		{"overwritten in two pieces", func(p string) error {
+			return errors.Join(overwrite(p, 0), overwrite(p, 30<<10))
+		}, []int{2, 4}},
 		{"overwritten with what was there", func(p string) error {
 			f, err := os.OpenFile(p, os.O_RDWR, 0)
 			if err != nil {
@@ -66,7 +71,8 @@ func TestChangedWhileServed(t *testing.T) {
 				}
 			}
 			if have, _, warned := recheck(t, cfg, data); !equal(have, want) || warned != nil {
-				t.Errorf("%s: the next start finds %s, want %s; warnings %q", tt.name, members(have), members(want), warned)
+				t.Errorf("%s: the next start finds %s, want %s; warnings %q", tt.name,
+					members(have), members(want), warned)
 			}
 		}
 	}
@@ -126,9 +132,11 @@ func (r *rig) mends(t *testing.T, name string, lost []int) {
 // The download folder is removed while it is written to: nothing counts as safe
 // any more, and the end says why.
 func TestFolderRemoved(t *testing.T) {
-	for name, files := range map[string][]tfile{"one": {{"", 200_000, false}}, "many": {{"a", 90_000, false}, {"b/c", 110_000, false}}} {
+	for name, files := range map[string][]tfile{"one": {{"", 200_000, false}},
+		"many": {{"a", 90_000, false}, {"b/c", 110_000, false}}} {
 		layout, data := makeLayout(t, "x", 32<<10, files...)
-		cfg := Config{Dir: filepath.Join(t.TempDir(), "down"), StateDir: t.TempDir(), Layout: layout, Part: true}
+		cfg := Config{Dir: filepath.Join(t.TempDir(), "down"), StateDir: t.TempDir(),
+			Layout: layout, Part: true}
 		r := newRig(t, cfg, data)
 		if got := r.piece(0); !got.OK {
 			t.Fatal(got)

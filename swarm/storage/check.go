@@ -47,7 +47,8 @@ func (s *Store) Check(ctx context.Context, progress func(done, total int64)) (*b
 }
 
 // checkName is Check for the name that the content has.
-func (s *Store) checkName(ctx context.Context, progress func(done, total int64)) (*bits.Set, error) {
+func (s *Store) checkName(ctx context.Context, progress func(done,
+	total int64)) (*bits.Set, error) {
 	s.findFiles()
 	first := s.load()
 	s.mu.Lock()
@@ -153,7 +154,8 @@ func (s *Store) checked(have, trusted *bits.Set, late lateSets) {
 			}
 		}
 	}
-	record := s.readOnly && s.record != nil && (s.recorded == nil || !s.clean || !equal(s.recorded, have))
+	record := s.readOnly && s.record != nil && (s.recorded == nil || !s.clean ||
+		!equal(s.recorded, have))
 	s.mu.Unlock()
 	if fresh {
 		s.beginWriting() // so that a beat comes
@@ -415,7 +417,8 @@ func (c *check) take() turn {
 		c.asked = layout.PieceOffset(t.end + metainfo.BatchPieces)
 	} else {
 		for c.todo.Has(t.end) &&
-			layout.PieceOffset(t.end)+int64(layout.PieceSize(t.end))-layout.PieceOffset(first) <= checkChunk {
+			layout.PieceOffset(t.end)+int64(layout.PieceSize(t.end))-layout.PieceOffset(
+				first) <= checkChunk {
 			t.end++
 		}
 		if t.ahead = layout.PieceOffset(t.end)+readAhead/2 > c.asked; t.ahead {
@@ -428,7 +431,8 @@ func (c *check) take() turn {
 }
 
 // hash checks the pieces from first up to end.
-func (c *check) hash(ctx context.Context, first, end int, chunk []byte, verifier *metainfo.Verifier) {
+func (c *check) hash(ctx context.Context, first, end int, chunk []byte,
+	verifier *metainfo.Verifier) {
 	layout := c.s.layout
 	if end == first+1 {
 		c.hashSingly(ctx, first, end, chunk, verifier)
@@ -449,7 +453,8 @@ func (c *check) hash(ctx context.Context, first, end int, chunk []byte, verifier
 
 // hashSingly checks the pieces from first up to end one after the other. What
 // cannot be read is missing.
-func (c *check) hashSingly(ctx context.Context, first, end int, chunk []byte, verifier *metainfo.Verifier) {
+func (c *check) hashSingly(ctx context.Context, first, end int, chunk []byte,
+	verifier *metainfo.Verifier) {
 	for p := first; p < end && ctx.Err() == nil; p++ {
 		ok, err := c.s.hashPiece(p, chunk, verifier)
 		c.result(p, err == nil && ok, err == nil && verifier.Conflict())
@@ -472,28 +477,9 @@ func (c *check) result(p int, ok, conflict bool) {
 // tell counts n more bytes and reports them when they have become many.
 func (c *check) tell(n int64) {
 	c.done += n
-	if c.progress != nil && (n == 0 || c.done == c.total || c.done-c.told >= c.total/progressSteps) {
+	if c.progress != nil && (n == 0 || c.done == c.total ||
+		c.done-c.told >= c.total/progressSteps) {
 		c.told = c.done
 		c.progress(c.done, c.total)
-	}
-}
-
-// willRead tells the system that n bytes of content from offset on are read
-// next.
-func (s *Store) willRead(offset, n int64) {
-	left := min(n, s.layout.Length-offset)
-	if left <= 0 {
-		return
-	}
-	walk := s.stretches(offset, int(left))
-	for x, ok := walk.next(); ok; x, ok = walk.next() {
-		if x.file < 0 {
-			continue
-		}
-		if h, err := s.workers.files.pin(s, x.file, false); err == nil {
-			h.file.willRead(x.at, int64(x.n))
-			s.workers.files.unpin(h)
-		}
-		return
 	}
 }

@@ -31,7 +31,8 @@ func batchChunk(chunk []byte) []byte {
 // them are to be hashed, and no more of them in vain than may be. c.mu is held.
 func (c *check) batches(first int) bool {
 	layout := c.s.layout
-	if layout.PieceLength > batchPieceMax || c.spare < metainfo.BatchPieces*int64(layout.PieceLength) {
+	if layout.PieceLength > batchPieceMax ||
+		c.spare < metainfo.BatchPieces*int64(layout.PieceLength) {
 		return false
 	}
 	for p := first + 1; p < first+metainfo.BatchPieces; p++ {
@@ -44,7 +45,8 @@ func (c *check) batches(first int) bool {
 
 // hashBatch checks the pieces of t side by side; one after the other if some of
 // them cannot be read.
-func (c *check) hashBatch(ctx context.Context, t turn, chunk []byte, batch *metainfo.BatchVerifier, verifier *metainfo.Verifier) {
+func (c *check) hashBatch(ctx context.Context, t turn, chunk []byte, batch *metainfo.BatchVerifier,
+	verifier *metainfo.Verifier) {
 	if t.unasked {
 		c.willReadBatch(t.first)
 	}
@@ -85,6 +87,27 @@ func (c *check) keepAhead(offset int64) {
 	p := int(offset / int64(layout.PieceLength))
 	begin := int(offset - layout.PieceOffset(p))
 	if next := begin + laneAhead; begin%laneAhead == 0 && next < layout.PieceSize(p) {
-		c.s.willRead(layout.PieceOffset(p)+int64(next), int64(min(laneAhead, layout.PieceSize(p)-next)))
+		c.s.willRead(layout.PieceOffset(p)+int64(next),
+			int64(min(laneAhead, layout.PieceSize(p)-next)))
+	}
+}
+
+// willRead tells the system that n bytes of content from offset on are read
+// next.
+func (s *Store) willRead(offset, n int64) {
+	left := min(n, s.layout.Length-offset)
+	if left <= 0 {
+		return
+	}
+	walk := s.stretches(offset, int(left))
+	for x, ok := walk.next(); ok; x, ok = walk.next() {
+		if x.file < 0 {
+			continue
+		}
+		if h, err := s.workers.files.pin(s, x.file, false); err == nil {
+			h.file.willRead(x.at, int64(x.n))
+			s.workers.files.unpin(h)
+		}
+		return
 	}
 }

@@ -22,7 +22,8 @@ const batchPiece = 64 << 10
 // batchTorrent makes a torrent of files in a new folder, some with pages of zeros
 // in them, and returns its layout and that folder. Most of its pieces are in
 // batches, where the processor has lanes.
-func batchTorrent(t *testing.T, kind metainfo.Kind, bare bool, sizes ...int) (*metainfo.Layout, string) {
+func batchTorrent(t *testing.T, kind metainfo.Kind, bare bool,
+	sizes ...int) (*metainfo.Layout, string) {
 	t.Helper()
 	dir := t.TempDir()
 	if err := os.Mkdir(filepath.Join(dir, "x"), 0o700); err != nil {
@@ -33,11 +34,13 @@ func batchTorrent(t *testing.T, kind metainfo.Kind, bare bool, sizes ...int) (*m
 		if i%2 == 0 && n > 4*batchPiece {
 			clear(data[n/2 : n/2+2*batchPiece])
 		}
-		if err := os.WriteFile(filepath.Join(dir, "x", fmt.Sprintf("f%02d", i)), data, 0o600); err != nil {
+		if err := os.WriteFile(filepath.Join(dir, "x", fmt.Sprintf("f%02d", i)), data,
+			0o600); err != nil {
 			t.Fatal(err)
 		}
 	}
-	torrent, err := metainfo.Build(t.Context(), metainfo.BuildOptions{Path: filepath.Join(dir, "x"), Kind: kind,
+	torrent, err := metainfo.Build(t.Context(), metainfo.BuildOptions{Path: filepath.Join(dir, "x"),
+		Kind:        kind,
 		PieceLength: batchPiece, NoTailPadding: bare})
 	if err != nil {
 		t.Fatal(err)
@@ -115,7 +118,8 @@ func TestCheckInBatches(t *testing.T) {
 	w := NewWorkers(2)
 	defer w.Close()
 	for turn := range 6 {
-		sizes := []int{40*batchPiece + r.IntN(batchPiece), r.IntN(100), r.IntN(40 * batchPiece), 0, 17 * batchPiece}
+		sizes := []int{40*batchPiece + r.IntN(batchPiece), r.IntN(100), r.IntN(40 * batchPiece),
+			0, 17 * batchPiece}
 		for range r.IntN(60) {
 			sizes = append(sizes, r.IntN(2*batchPiece))
 		}
@@ -137,7 +141,8 @@ func TestCheckInBatches(t *testing.T) {
 				t.Fatal(err)
 			}
 			if want := soundPieces(t, layout, dir); !equal(have, want) {
-				t.Fatalf("turn %d, %v, damaged %d times: got %d of %d pieces, want %d", turn, kind, damage, have.Count(), layout.Pieces(), want.Count())
+				t.Fatalf("turn %d, %v, damaged %d times: got %d of %d pieces, want %d", turn, kind,
+					damage, have.Count(), layout.Pieces(), want.Count())
 			}
 			if done != total {
 				t.Errorf("turn %d, %v: progress ended at %d of %d", turn, kind, done, total)
@@ -235,7 +240,8 @@ func contradicting(t *testing.T, path string, piece int) *metainfo.Layout {
 	if err := os.WriteFile(filepath.Join(whole, filepath.Base(path)), data, 0o600); err != nil {
 		t.Fatal(err)
 	}
-	torrent, err := metainfo.Build(t.Context(), metainfo.BuildOptions{Path: whole, Kind: metainfo.Hybrid, PieceLength: batchPiece})
+	torrent, err := metainfo.Build(t.Context(), metainfo.BuildOptions{Path: whole,
+		Kind: metainfo.Hybrid, PieceLength: batchPiece})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -250,7 +250,8 @@ func (s *Store) checkpoint(closing bool) error {
 // settleDurable notes which of the pieces of have are durable now, given the
 // files whose sync failed or, if late, was given up. It reports whether this sync was
 // the first that failed.
-func (s *Store) settleDurable(have *bits.Set, failed map[int]struct{}, err error, late bool) (first bool) {
+func (s *Store) settleDurable(have *bits.Set, failed map[int]struct {
+}, err error, late bool) (first bool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if first = err != nil && !late && s.fault == nil; first {
@@ -372,7 +373,8 @@ func (s *Store) stampOpen() {
 func (s *Store) replaceRecord(closed, durable bool) error {
 	s.mu.Lock()
 	r := Resume{Hash: s.cfg.Hash, Path: s.disk.path(s.cfg.Name), Have: s.durable.Clone(),
-		Clean: (closed || s.readOnly) && s.putOff.unknown() == 0 && equal(s.durable, s.accounted()), Files: make([]FileState, s.sideIndex())}
+		Clean: (closed || s.readOnly) && s.putOff.unknown() == 0 && equal(s.durable, s.accounted()),
+		Files: make([]FileState, s.sideIndex())}
 	for i := range r.Files {
 		r.Files[i] = s.stamps[i].state()
 	}
@@ -401,7 +403,8 @@ func (s *Store) closeJournal() error {
 		return nil
 	}
 	s.mu.Lock()
-	upToDate := s.clean && len(s.dirty) == 0 && s.recorded != nil && equal(s.recorded, s.accounted())
+	upToDate := s.clean && len(s.dirty) == 0 && s.recorded != nil &&
+		equal(s.recorded, s.accounted())
 	nothing := s.recorded == nil && s.have.None() && len(s.dirty) == 0
 	s.mu.Unlock()
 	if upToDate || nothing {

@@ -229,7 +229,8 @@ func (s *Store) readContent(p []byte, offset int64) error {
 			continue
 		}
 		err := s.readFile(x.file, part, x.at)
-		if err != nil && !errors.Is(err, ErrClosed) && x.file != s.sideIndex() && !s.wanted.file(x.file) {
+		if err != nil && !errors.Is(err, ErrClosed) && x.file != s.sideIndex() &&
+			!s.wanted.file(x.file) {
 			return goneError(err)
 		}
 		if err != nil {
@@ -438,7 +439,8 @@ func (s *Store) Probe() error {
 	size := s.layout.PieceSize(index)
 	for at := 0; at < size; at += len(zeros) {
 		data := zeros[:min(len(zeros), size-at)]
-		if err := s.writeBufs(s.layout.PieceOffset(index)+int64(at), [][]byte{data}, &scratch); err != nil {
+		if err := s.writeBufs(s.layout.PieceOffset(index)+int64(at), [][]byte{data},
+			&scratch); err != nil {
 			return err
 		}
 	}

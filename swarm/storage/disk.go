@@ -183,7 +183,8 @@ func (d *osDisk) stat(name string) (fileStat, error) {
 // checkParents reports whether all folders above name are folders, and whether one of
 // them is a link. A symbolic link put in their place later still cannot lead out of
 // the root.
-func (d *osDisk) checkParents(name string, look func(string) (fs.FileInfo, bool, error)) (link bool, err error) {
+func (d *osDisk) checkParents(name string, look func(string) (fs.FileInfo, bool,
+	error)) (link bool, err error) {
 	for end := 0; ; end++ {
 		next := strings.IndexByte(name[end:], '/')
 		if next < 0 {
@@ -333,7 +334,8 @@ func (d *osDisk) lock(name string, how lockKind) (io.Closer, error) {
 	if err == nil { // it may have been renamed or removed before the lock was ours
 		var held, named fs.FileInfo
 		if held, err = f.Stat(); err == nil {
-			if named, err = d.root.Lstat(filepath.FromSlash(name)); err == nil && !os.SameFile(held, named) {
+			if named, err = d.root.Lstat(filepath.FromSlash(name)); err == nil &&
+				!os.SameFile(held, named) {
 				err = ErrInUse
 			}
 		}

@@ -49,7 +49,8 @@ func (f *osFile) pwritev(bufs [][]byte, off int64) error {
 			vec[i].Base = unsafe.SliceData(b)
 			vec[i].SetLen(len(b))
 		}
-		done, _, errno := unix.Syscall6(unix.SYS_PWRITEV, uintptr(f.fd), uintptr(unsafe.Pointer(vec)), uintptr(n),
+		done, _, errno := unix.Syscall6(unix.SYS_PWRITEV, uintptr(f.fd),
+			uintptr(unsafe.Pointer(vec)), uintptr(n),
 			uintptr(off), 0, 0)
 		switch {
 		case errno == unix.EINTR:
@@ -107,13 +108,15 @@ func (f *osFile) sync(late func() bool) error {
 // but leaves little for it to do.
 func (f *osFile) syncPortions(late func() bool) error {
 	st, err := f.stat()
-	const how = unix.SYNC_FILE_RANGE_WAIT_BEFORE | unix.SYNC_FILE_RANGE_WRITE | unix.SYNC_FILE_RANGE_WAIT_AFTER
+	const how = unix.SYNC_FILE_RANGE_WAIT_BEFORE | unix.SYNC_FILE_RANGE_WRITE |
+		unix.SYNC_FILE_RANGE_WAIT_AFTER
 	for at := int64(0); err == nil && at < st.size; at += syncPortion {
 		if late() {
 			return os.ErrDeadlineExceeded
 		}
 		err = ignoringEINTR(func() error { return unix.SyncFileRange(f.fd, at, syncPortion, how) })
-		if errors.Is(err, unix.ENOSYS) || errors.Is(err, unix.ESPIPE) || errors.Is(err, unix.EINVAL) {
+		if errors.Is(err, unix.ENOSYS) || errors.Is(err, unix.ESPIPE) ||
+			errors.Is(err, unix.EINVAL) {
 			return nil
 		}
 	}
@@ -155,15 +158,18 @@ const statBlock = 512
 // still take there.
 func spaceOf(path string) (system fileSystem, free int64, ok bool) {
 	var st unix.Statfs_t
-	if err := ignoringEINTR(func() error { return unix.Statfs(path, &st) }); err != nil || st.Blocks == 0 {
+	if err := ignoringEINTR(func() error { return unix.Statfs(path, &st) }); err != nil ||
+		st.Blocks == 0 {
 		return fileSystem{}, 0, false // some have no end
 	}
-	return fileSystem{uint64(st.Fsid.Val[0]), uint64(st.Fsid.Val[1])}, int64(st.Bavail) * st.Frsize, true
+	return fileSystem{uint64(st.Fsid.Val[0]), uint64(st.Fsid.Val[1])}, int64(st.Bavail) * st.Frsize,
+		true
 }
 
 // statOf takes what is of use from info.
 func statOf(info fs.FileInfo) fileStat {
-	st := fileStat{mode: info.Mode(), size: info.Size(), mtime: info.ModTime().UnixNano(), room: info.Size(), sparse: true}
+	st := fileStat{mode: info.Mode(), size: info.Size(), mtime: info.ModTime().UnixNano(),
+		room: info.Size(), sparse: true}
 	if sys, ok := info.Sys().(*syscall.Stat_t); ok {
 		st.room, st.sparse = sys.Blocks*statBlock, sys.Blocks*statBlock < sys.Size
 		st.ctime = sys.Ctim.Nano()
@@ -202,7 +208,8 @@ func renameNew(d *osDisk, from, to string) error {
 		return err
 	}
 	defer folder.Close()
-	err = unix.Renameat2(int(old.Fd()), path.Base(from), int(folder.Fd()), path.Base(to), unix.RENAME_NOREPLACE)
+	err = unix.Renameat2(int(old.Fd()), path.Base(from), int(folder.Fd()), path.Base(to),
+		unix.RENAME_NOREPLACE)
 	if errors.Is(err, unix.EINVAL) || errors.Is(err, unix.ENOSYS) {
 		return renameChecked(d, from, to)
 	}

@@ -57,7 +57,8 @@ func (f osFile) close() error { return f.Close() }
 func spaceOf(string) (system fileSystem, free int64, ok bool) { return fileSystem{}, 0, false }
 
 func statOf(info fs.FileInfo) fileStat {
-	return fileStat{mode: info.Mode(), size: info.Size(), mtime: info.ModTime().UnixNano(), room: info.Size()}
+	return fileStat{mode: info.Mode(), size: info.Size(), mtime: info.ModTime().UnixNano(),
+		room: info.Size()}
 }
 
 // lockFile does nothing: the lock is an aid against mistakes, and these

@@ -55,9 +55,12 @@ var (
 	// ErrConflict tells that data of a hybrid agrees with one of its hashes and
 	// not with the other: no data can ever satisfy the torrent, and BEP 52 has
 	// clients refuse it. It is no *Error, since no file is at fault.
-	ErrConflict     = errors.New("the torrent contradicts itself: its v1 and v2 hashes are of different content")
-	errLinkOut      = fmt.Errorf("%w, and which is absolute or leads out of the folder or nowhere", ErrLink)
-	errNamesChanged = errors.New("the file system cannot hold some names of the torrent, which are changed")
+	ErrConflict = errors.New(
+		"the torrent contradicts itself: its v1 and v2 hashes are of different content")
+	errLinkOut = fmt.Errorf("%w, and which is absolute or leads out of the folder or nowhere",
+		ErrLink)
+	errNamesChanged = errors.New(
+		"the file system cannot hold some names of the torrent, which are changed")
 	// ErrSelection tells that Config.Wanted is not about as many files as there
 	// are.
 	ErrSelection = errors.New("the choice of files does not fit the torrent")
@@ -66,7 +69,8 @@ var (
 // IsFull reports whether err says that there is no room: disk, quota or file
 // size limit.
 func IsFull(err error) bool {
-	return errors.Is(err, syscall.ENOSPC) || errors.Is(err, syscall.EDQUOT) || errors.Is(err, syscall.EFBIG)
+	return errors.Is(err, syscall.ENOSPC) || errors.Is(err, syscall.EDQUOT) ||
+		errors.Is(err, syscall.EFBIG)
 }
 
 // IsDenied reports whether err says that the folder or file may not be written
@@ -78,7 +82,8 @@ func IsDenied(err error) bool {
 // IsInTheWay reports whether err says that something else lies where the content
 // belongs.
 func IsInTheWay(err error) bool {
-	for _, target := range []error{ErrLink, ErrFolder, ErrNotFolder, ErrSpecial, ErrLonger, ErrExists} {
+	for _, target := range []error{ErrLink, ErrFolder, ErrNotFolder, ErrSpecial, ErrLonger,
+		ErrExists} {
 		if errors.Is(err, target) {
 			return true
 		}

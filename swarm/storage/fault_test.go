@@ -24,9 +24,13 @@ func memRig(t *testing.T, d *memDisk, rec *record, layout *metainfo.Layout, data
 	return r
 }
 
-func tryMemRig(t *testing.T, d *memDisk, rec *record, layout *metainfo.Layout, data []byte) (*rig, error) {
-	r := &rig{t: t, layout: layout, data: data, pool: block.NewPool(1 << 20), results: make(chan Result, 2*layout.Pieces()+16)}
-	cfg := Config{Layout: layout, Workers: NewWorkers(2), Results: func(x Result) { r.results <- x }, Part: true, record: rec}
+func tryMemRig(t *testing.T, d *memDisk, rec *record, layout *metainfo.Layout,
+	data []byte) (*rig, error) {
+	r := &rig{t: t, layout: layout, data: data, pool: block.NewPool(1 << 20),
+		results: make(chan Result, 2*layout.Pieces()+16)}
+	cfg := Config{Layout: layout, Workers: NewWorkers(2), Results: func(x Result) {
+		r.results <- x
+	}, Part: true, record: rec}
 	t.Cleanup(cfg.Workers.Close)
 	var err error
 	r.store, err = openOn(cfg, d)
@@ -36,7 +40,8 @@ func tryMemRig(t *testing.T, d *memDisk, rec *record, layout *metainfo.Layout, d
 // The power goes at any moment, several times: nothing that was recorded is
 // lost or hashed again, and nothing wrong counts as sound.
 func TestPowerLoss(t *testing.T) {
-	layout, data := makeLayout(t, "x", 32<<10, tfile{"a", 300_000, false}, tfile{"b/c", 500_000, false},
+	layout, data := makeLayout(t, "x", 32<<10, tfile{"a", 300_000, false},
+		tfile{"b/c", 500_000, false},
 		tfile{"b/d", 10, false}, tfile{"e", 90_000, false})
 	for seed := range uint64(60) {
 		t.Run(fmt.Sprint("seed", seed), func(t *testing.T) {
@@ -59,7 +64,8 @@ func TestPowerLoss(t *testing.T) {
 }
 
 // lifeOf runs a Store until it is complete or the power goes.
-func lifeOf(t *testing.T, rnd *rand.Rand, d *memDisk, rec *record, layout *metainfo.Layout, data []byte) (complete bool) {
+func lifeOf(t *testing.T, rnd *rand.Rand, d *memDisk, rec *record, layout *metainfo.Layout,
+	data []byte) (complete bool) {
 	recorded := bits.New(layout.Pieces())
 	if was := recordedBy(t, rec); was != nil {
 		recorded = was.Have
@@ -115,7 +121,8 @@ func lifeOf(t *testing.T, rnd *rand.Rand, d *memDisk, rec *record, layout *metai
 func (r *rig) mustBeSound(p int) {
 	r.t.Helper()
 	got := make([]byte, r.layout.PieceSize(p))
-	if err := r.store.readContent(got, r.layout.PieceOffset(p)); err != nil || !r.layout.VerifyPiece(p, got) {
+	if err := r.store.readContent(got, r.layout.PieceOffset(p)); err != nil ||
+		!r.layout.VerifyPiece(p, got) {
 		r.t.Fatalf("piece %d counts as sound and is not (%v)", p, err)
 	}
 }
@@ -123,7 +130,8 @@ func (r *rig) mustBeSound(p int) {
 // Each operation in turn fails once: the download goes on after a Probe, and
 // nothing is lost.
 func TestEveryOperationFailsOnce(t *testing.T) {
-	layout, data := makeLayout(t, "x", 32<<10, tfile{"a", 50_000, false}, tfile{"b/c", 60_000, false}, tfile{"b/e", 0, false})
+	layout, data := makeLayout(t, "x", 32<<10, tfile{"a", 50_000, false},
+		tfile{"b/c", 60_000, false}, tfile{"b/e", 0, false})
 	for n, done := 1, false; !done; n++ {
 		synctest.Test(t, func(t *testing.T) {
 			d := newMemDisk(uint64(n))
@@ -190,7 +198,8 @@ func TestDiskFull(t *testing.T) {
 	}
 	got := <-r.results
 	own := (*Error)(nil)
-	if got.Piece != 3 || !IsFull(got.Err) || !errors.As(got.Err, &own) || got.Err.Error() != "write /mem/x.part/a: no space left on device" {
+	if got.Piece != 3 || !IsFull(got.Err) || !errors.As(got.Err, &own) ||
+		got.Err.Error() != "write /mem/x.part/a: no space left on device" {
 		t.Errorf("got %+v", got)
 	}
 	r.store.Verify(3)
@@ -250,7 +259,8 @@ func TestReadFails(t *testing.T) {
 // What a failed sync leaves behind is not trusted, even if the next one works.
 func TestFailedSync(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		layout, data := makeLayout(t, "x", 32<<10, tfile{"a", 100_000, false}, tfile{"b", 100_000, false})
+		layout, data := makeLayout(t, "x", 32<<10, tfile{"a", 100_000, false},
+			tfile{"b", 100_000, false})
 		d := newMemDisk(1)
 		rec := newMemRecord(d)
 		r := memRig(t, d, rec, layout, data)
@@ -292,7 +302,8 @@ func TestFailedSync(t *testing.T) {
 // the Store lives, and Close does not wait for the end.
 func TestSlowSync(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		layout, data := makeLayout(t, "x", 32<<10, tfile{"a", 100_000, false}, tfile{"b", 100_000, false})
+		layout, data := makeLayout(t, "x", 32<<10, tfile{"a", 100_000, false},
+			tfile{"b", 100_000, false})
 		d := newMemDisk(1)
 		d.syncTakes = time.Minute
 		rec := newMemRecord(d)

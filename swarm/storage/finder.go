@@ -14,17 +14,19 @@ import (
 // A finder looks for the files of a torrent below its folder, under the names of
 // every rule. A folder may be found by one rule and the file in it by another.
 type finder struct {
-	s       *Store
-	top     string
-	made    *metainfo.Names
-	all     []*metainfo.Names              // made, and those of the other rules
-	folding bool                           // some files have names that a file system may take for one
+	s    *Store
+	top  string
+	made *metainfo.Names
+	all  []*metainfo.Names // made, and those of the other rules
+	// some files have names that a file system may take for one
+	folding bool
 	varied  *bits.Set                      // the files that not all of them call the same
 	folders map[string][]string            // by name: what the folder is found as
 	entries map[string]map[string]struct{} // of a folder on disk, folded; nil if they are not known
-	chosen  map[int]string                 // paths of the files that are not called as they would be made
-	instead map[int]string                 // paths to make files by that were found under other names
-	owners  map[string][]int               // the files by their folded paths; nil until it is needed
+	// paths of the files that are not called as they would be made
+	chosen  map[int]string
+	instead map[int]string   // paths to make files by that were found under other names
+	owners  map[string][]int // the files by their folded paths; nil until it is needed
 }
 
 func newFinder(s *Store, top string) *finder {
@@ -243,7 +245,8 @@ func (f *finder) isOthers(i int, path string, st fileStat) bool {
 		if other == path {
 			return true
 		}
-		if theirs, err := f.stat(other); err == nil && st.info != nil && theirs.info != nil && os.SameFile(st.info, theirs.info) {
+		if theirs, err := f.stat(other); err == nil && st.info != nil && theirs.info != nil &&
+			os.SameFile(st.info, theirs.info) {
 			return true
 		}
 	}

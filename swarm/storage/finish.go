@@ -51,7 +51,8 @@ func (s *Store) found(i int, st fileStat) bool {
 	}
 	first, end := s.layout.FilePieces(i)
 	missing := s.have.NextMissing(first)
-	return missing >= 0 && missing < end && (st.size == x.size || st.size == s.layout.Files[i].Length) &&
+	return missing >= 0 && missing < end && (st.size == x.size ||
+		st.size == s.layout.Files[i].Length) &&
 		s.writtenSince(x, st)
 }
 

@@ -35,9 +35,12 @@ func TestOutOfDescriptors(t *testing.T) {
 	w := NewWorkers(1)
 	defer w.Close()
 	const max = 20
-	r := &rig{t: t, layout: layout, data: data, pool: block.NewPool(1 << 20), results: make(chan Result, layout.Pieces())}
+	r := &rig{t: t, layout: layout, data: data, pool: block.NewPool(1 << 20),
+		results: make(chan Result, layout.Pieces())}
 	var err error
-	r.store, err = openOn(Config{Layout: layout, Workers: w, Results: func(x Result) { r.results <- x }},
+	r.store, err = openOn(Config{Layout: layout, Workers: w, Results: func(x Result) {
+		r.results <- x
+	}},
 		fewDescriptors{newMemDisk(1), &w.files, max})
 	if err != nil {
 		t.Fatal(err)
@@ -52,7 +55,8 @@ func TestOutOfDescriptors(t *testing.T) {
 // A file that is in use is not closed, and one that was pushed out while it
 // was in use is closed by its last user.
 func TestPinnedFilesStayOpen(t *testing.T) {
-	layout, data := makeLayout(t, "x", 16<<10, tfile{"a", 1000, false}, tfile{"b", 1000, false}, tfile{"c", 1000, false})
+	layout, data := makeLayout(t, "x", 16<<10, tfile{"a", 1000, false}, tfile{"b", 1000, false},
+		tfile{"c", 1000, false})
 	w := NewWorkers(1)
 	defer w.Close()
 	w.files.max = 1

@@ -23,30 +23,41 @@ func TestInTheWay(t *testing.T) {
 		prepare func(dir string) error // outside is a sibling of dir
 		want    error
 	}{
-		{"folder is a file", func(dir string) error { return os.WriteFile(dir+"/x", []byte("mine"), 0o600) }, ErrNotFolder},
-		{"folder is a link", func(dir string) error { return os.Symlink("../outside", dir+"/x") }, ErrLink},
-		{"folder is a dangling link", func(dir string) error { return os.Symlink("../nowhere", dir+"/x") }, ErrLink},
-		{"file is a folder", func(dir string) error { return os.MkdirAll(dir+"/x/a", 0o700) }, ErrFolder},
+		{"folder is a file", func(dir string) error {
+			return os.WriteFile(dir+"/x", []byte("mine"), 0o600)
+		}, ErrNotFolder},
+		{"folder is a link", func(dir string) error { return os.Symlink("../outside", dir+"/x") },
+			ErrLink},
+		{"folder is a dangling link", func(dir string) error {
+			return os.Symlink("../nowhere", dir+"/x")
+		}, ErrLink},
+		{"file is a folder", func(dir string) error { return os.MkdirAll(dir+"/x/a", 0o700) },
+			ErrFolder},
 		{"file is a link", func(dir string) error {
-			return errors.Join(os.Mkdir(dir+"/x", 0o700), os.Symlink("../../outside/victim", dir+"/x/a"))
+			return errors.Join(os.Mkdir(dir+"/x", 0o700),
+				os.Symlink("../../outside/victim", dir+"/x/a"))
 		}, ErrLink},
 		{"file is a link within", func(dir string) error {
-			return errors.Join(os.Mkdir(dir+"/x", 0o700), os.WriteFile(dir+"/x/z", nil, 0o600), os.Symlink("z", dir+"/x/a"))
+			return errors.Join(os.Mkdir(dir+"/x", 0o700), os.WriteFile(dir+"/x/z", nil, 0o600),
+				os.Symlink("z", dir+"/x/a"))
 		}, ErrLink},
 		{"file is a pipe", func(dir string) error {
 			return errors.Join(os.Mkdir(dir+"/x", 0o700), syscall.Mkfifo(dir+"/x/a", 0o600))
 		}, ErrSpecial},
 		{"parent is a file", func(dir string) error {
-			return errors.Join(os.Mkdir(dir+"/x", 0o700), os.WriteFile(dir+"/x/b", []byte("mine"), 0o600))
+			return errors.Join(os.Mkdir(dir+"/x", 0o700),
+				os.WriteFile(dir+"/x/b", []byte("mine"), 0o600))
 		}, ErrNotFolder},
 		{"parent is a link", func(dir string) error {
 			return errors.Join(os.Mkdir(dir+"/x", 0o700), os.Symlink("../../outside", dir+"/x/b"))
 		}, ErrLink},
 		{"file is longer", func(dir string) error {
-			return errors.Join(os.Mkdir(dir+"/x", 0o700), os.WriteFile(dir+"/x/a", make([]byte, 100_001), 0o600))
+			return errors.Join(os.Mkdir(dir+"/x", 0o700),
+				os.WriteFile(dir+"/x/a", make([]byte, 100_001), 0o600))
 		}, ErrLonger},
 		{"empty file is longer", func(dir string) error {
-			return errors.Join(os.MkdirAll(dir+"/x/b", 0o700), os.WriteFile(dir+"/x/b/c", make([]byte, 1), 0o600))
+			return errors.Join(os.MkdirAll(dir+"/x/b", 0o700),
+				os.WriteFile(dir+"/x/b/c", make([]byte, 1), 0o600))
 		}, ErrLonger},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
@@ -105,7 +116,8 @@ func tree(t *testing.T, dir string) string {
 		if err != nil {
 			return err
 		}
-		text += path[len(dir):] + " " + info.Mode().String() + " " + info.ModTime().Format(time.RFC3339Nano)
+		text += path[len(dir):] + " " + info.Mode().String() + " " +
+			info.ModTime().Format(time.RFC3339Nano)
 		if info.Mode().IsRegular() {
 			text += " " + fileText(t, path)[:min(info.Size(), 20)]
 		}
@@ -174,16 +186,21 @@ func TestFinishNoticesChanges(t *testing.T) {
 		{"deleted", os.Remove},
 		{"shorter", func(path string) error { return os.Truncate(path, 99_999) }},
 		{"longer", func(path string) error { return os.Truncate(path, 100_001) }},
-		{"touched", func(path string) error { return os.Chtimes(path, time.Time{}, time.Unix(1e9, 0)) }},
+		{"touched", func(path string) error {
+			return os.Chtimes(path, time.Time{}, time.Unix(1e9, 0))
+		}},
 		{"overwritten", func(path string) error {
 			f, err := os.OpenFile(path, os.O_WRONLY, 0)
 			if err != nil {
 				return err
 			}
 			_, err = f.WriteAt([]byte{1}, 5)
-			return errors.Join(err, f.Close(), os.Chtimes(path, time.Time{}, time.Now().Add(time.Second)))
+			return errors.Join(err, f.Close(), os.Chtimes(path, time.Time{},
+				time.Now().Add(time.Second)))
 		}},
-		{"a folder", func(path string) error { return errors.Join(os.Remove(path), os.Mkdir(path, 0o700)) }},
+		{"a folder", func(path string) error {
+			return errors.Join(os.Remove(path), os.Mkdir(path, 0o700))
+		}},
 	} {
 		layout, data := makeLayout(t, "x", 64<<10, shapes["folder"]...)
 		dir := t.TempDir()
@@ -208,7 +225,8 @@ func TestFinishNoticesChanges(t *testing.T) {
 			if err := r.store.Finish(); !errors.Is(err, ErrChanged) {
 				t.Errorf("%s: Finish with nothing done about it: %v", tt.name, err)
 			}
-			for p := range layout.Pieces() { // each piece verified again, and fetched where that fails
+			// each piece verified again, and fetched where that fails
+			for p := range layout.Pieces() {
 				r.store.Verify(uint32(p))
 				if got := <-r.results; got.Err != nil || !got.OK && !r.piece(p).OK {
 					t.Errorf("%s: piece %d: %+v", tt.name, p, got)
@@ -254,7 +272,8 @@ func TestReadOnlyFollowsLinksWithin(t *testing.T) {
 	whole := filepath.Join(dir, "x")
 	move := func(name, to, link string) {
 		t.Helper()
-		if err := errors.Join(os.Rename(filepath.Join(whole, name), filepath.Join(whole, to)), os.Symlink(link, filepath.Join(whole, name))); err != nil {
+		if err := errors.Join(os.Rename(filepath.Join(whole, name), filepath.Join(whole, to)),
+			os.Symlink(link, filepath.Join(whole, name))); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -270,7 +289,8 @@ func TestReadOnlyFollowsLinksWithin(t *testing.T) {
 	}
 	r.back()
 
-	if err := os.Rename(filepath.Join(whole, ".real"), filepath.Join(t.TempDir(), "outside")); err != nil {
+	if err := os.Rename(filepath.Join(whole, ".real"),
+		filepath.Join(t.TempDir(), "outside")); err != nil {
 		t.Fatal(err)
 	}
 	for _, prepare := range []func(name string) error{

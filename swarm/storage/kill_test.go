@@ -83,7 +83,8 @@ func killConfig(dir string, shape int) (Config, []byte, error) {
 	if errors.Is(err, fs.ErrNotExist) {
 		for i, path := range paths {
 			path = filepath.Join(source, path)
-			if err := errors.Join(os.MkdirAll(filepath.Dir(path), 0o700), os.WriteFile(path, content(uint64(i), sizes[i]), 0o600)); err != nil {
+			if err := errors.Join(os.MkdirAll(filepath.Dir(path), 0o700),
+				os.WriteFile(path, content(uint64(i), sizes[i]), 0o600)); err != nil {
 				return Config{}, nil, err
 			}
 		}
@@ -116,8 +117,9 @@ func killConfig(dir string, shape int) (Config, []byte, error) {
 		}
 		copy(data[f.Offset:], part)
 	}
-	return Config{Dir: filepath.Join(dir, "down"), StateDir: filepath.Join(dir, "state"), Layout: layout,
-		Part: true, interval: killInterval, Hash: metainfo.Hash{5}}, data, nil
+	return Config{Dir: filepath.Join(dir, "down"), StateDir: filepath.Join(dir, "state"),
+		Layout: layout,
+		Part:   true, interval: killInterval, Hash: metainfo.Hash{5}}, data, nil
 }
 
 func mustKillConfig(t *testing.T, dir string, shape int) (Config, []byte) {
@@ -172,8 +174,10 @@ func child(dir string) error {
 			if err != nil {
 				return err
 			}
-			buf.Resize(copy(buf.Bytes()[:min(block.Size, size-at)], data[cfg.Layout.PieceOffset(p)+int64(at):]))
-			s.Write(block.Ref{Piece: uint32(p), Begin: uint32(at), Length: uint32(len(buf.Bytes()))}, buf)
+			buf.Resize(copy(buf.Bytes()[:min(block.Size, size-at)],
+				data[cfg.Layout.PieceOffset(p)+int64(at):]))
+			s.Write(block.Ref{Piece: uint32(p), Begin: uint32(at),
+				Length: uint32(len(buf.Bytes()))}, buf)
 		}
 		s.Verify(uint32(p))
 		for under++; under == 2; under-- {
@@ -221,7 +225,9 @@ func TestKill(t *testing.T) {
 			for i := range some {
 				complete := killOnce(t, dir, shape, x.wanted, rand.N(killAfterMax))
 				if !complete && i%3 == 0 && i < some-1 {
-					continue // the next child finds what the kill left, and not what a look at it did
+					// the next child finds what the kill left, and not what a look
+					// at it did
+					continue
 				}
 				cfg, data := mustKillConfig(t, dir, shape)
 				if x.wanted != "" {
@@ -236,7 +242,8 @@ func TestKill(t *testing.T) {
 				}
 			}
 			kept = max(kept, most)
-			t.Logf("%d kills, %d downloads completed, at most %d pieces recorded at a kill", some, finished, most)
+			t.Logf("%d kills, %d downloads completed, at most %d pieces recorded at a kill", some,
+				finished, most)
 		})
 	}
 	if kept == 0 {
@@ -282,7 +289,8 @@ func TestKillSelection(t *testing.T) {
 		r := newRig(t, cfg, data)
 		have, err := r.store.Check(t.Context(), nil)
 		if err != nil || was.AnyNotIn(have) {
-			t.Errorf("kill %d: %d pieces were recorded, and not all are among the %d now (%v)", i, was.Count(), have.Count(), err)
+			t.Errorf("kill %d: %d pieces were recorded, and not all are among the %d now (%v)",
+				i, was.Count(), have.Count(), err)
 		}
 		for p := range have.Members() {
 			r.mustBeSound(p)
@@ -297,11 +305,13 @@ func TestKillSelection(t *testing.T) {
 
 // killOnce runs the child and kills it after a while; it reports whether it had
 // completed the download before.
-func killOnce(t *testing.T, dir string, shape int, wanted string, after time.Duration) (complete bool) {
+func killOnce(t *testing.T, dir string, shape int, wanted string,
+	after time.Duration) (complete bool) {
 	cfg, _ := mustKillConfig(t, dir, shape)
 	recorded := recordedAt(t, cfg)
 	cmd := exec.Command(os.Args[0])
-	cmd.Env = append(os.Environ(), childEnv+"="+dir, wantedEnv+"="+wanted, shapeEnv+"="+strconv.Itoa(shape))
+	cmd.Env = append(os.Environ(), childEnv+"="+dir, wantedEnv+"="+wanted,
+		shapeEnv+"="+strconv.Itoa(shape))
 	cmd.Stderr = os.Stderr
 	out, err := cmd.StdoutPipe()
 	if err != nil {
@@ -341,7 +351,8 @@ func afterKill(t *testing.T, i int, cfg Config, data []byte, recorded *bits.Set)
 		t.Fatal(err)
 	}
 	if recorded.AnyNotIn(have) {
-		t.Errorf("kill %d: %d pieces were recorded, and not all are among the %d now", i, recorded.Count(), have.Count())
+		t.Errorf("kill %d: %d pieces were recorded, and not all are among the %d now", i,
+			recorded.Count(), have.Count())
 	}
 	for p := range cfg.Layout.Pieces() {
 		if !recorded.Has(p) {

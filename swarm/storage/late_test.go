@@ -23,7 +23,8 @@ func lateTorrent(t *testing.T) (data []byte, whole *metainfo.Layout, bare func()
 	if err := os.WriteFile(path, data, 0o600); err != nil {
 		t.Fatal(err)
 	}
-	torrent, err := metainfo.Build(t.Context(), metainfo.BuildOptions{Path: path, Kind: metainfo.V2, PieceLength: 32 << 10})
+	torrent, err := metainfo.Build(t.Context(), metainfo.BuildOptions{Path: path, Kind: metainfo.V2,
+		PieceLength: 32 << 10})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -157,7 +158,8 @@ func TestLateWithoutRecord(t *testing.T) {
 func TestLateForeign(t *testing.T) {
 	data, whole, bare := lateTorrent(t)
 	cfg := Config{Dir: t.TempDir(), StateDir: t.TempDir(), Layout: bare(), Part: true}
-	if err := os.WriteFile(filepath.Join(cfg.Dir, "file"), content(2, len(data)), 0o600); err != nil {
+	if err := os.WriteFile(filepath.Join(cfg.Dir, "file"), content(2, len(data)),
+		0o600); err != nil {
 		t.Fatal(err)
 	}
 	r := newRig(t, cfg, data)
@@ -189,7 +191,8 @@ func TestLateJudgesWhatIsThere(t *testing.T) {
 		{"complete", "file", data, false, latePieces},
 	} {
 		var warned []string
-		cfg := Config{Dir: t.TempDir(), StateDir: t.TempDir(), Layout: bare(), Part: true, Hash: metainfo.Hash{3},
+		cfg := Config{Dir: t.TempDir(), StateDir: t.TempDir(), Layout: bare(), Part: true,
+			Hash: metainfo.Hash{3},
 			Warn: func(err error) { warned = append(warned, err.Error()) }}
 		path := filepath.Join(cfg.Dir, tt.top)
 		if err := os.WriteFile(path, tt.there, 0o600); err != nil {
@@ -221,7 +224,8 @@ func TestLateJudgesWhatIsThere(t *testing.T) {
 			t.Errorf("%s: %v", tt.name, err)
 		}
 		r.back()
-		if got, err := os.ReadFile(filepath.Join(cfg.Dir, "file")); err != nil || !slices.Equal(got, data) {
+		if got, err := os.ReadFile(filepath.Join(cfg.Dir, "file")); err != nil ||
+			!slices.Equal(got, data) {
 			t.Errorf("%s: the content differs: %v", tt.name, err)
 		}
 		if got, err := os.ReadFile(path); tt.own && (err != nil || !slices.Equal(got, tt.there)) {

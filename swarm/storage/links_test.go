@@ -19,7 +19,8 @@ func TestReadersFollowLinks(t *testing.T) {
 	link := func(t *testing.T, dir, to, name string) {
 		t.Helper()
 		path := filepath.Join(dir, name)
-		if err := errors.Join(os.MkdirAll(filepath.Dir(path), 0o755), os.Symlink(to, path)); err != nil {
+		if err := errors.Join(os.MkdirAll(filepath.Dir(path), 0o755),
+			os.Symlink(to, path)); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -28,15 +29,21 @@ func TestReadersFollowLinks(t *testing.T) {
 		links [][2]string // to, from
 		other bool        // the content is elsewhere
 	}{
-		"file":              {func(i int) string { return []string{"x/a", "t/d/b", "t/c"}[i] }, [][2]string{{"../x/a", "t/a"}}, false},
-		"folder":            {func(i int) string { return []string{"t/a", "x/b", "t/c"}[i] }, [][2]string{{"../x", "t/d"}}, false},
-		"every file":        {func(i int) string { return []string{"x/1", "x/2", "x/3"}[i] }, [][2]string{{"../x/1", "t/a"}, {"../../x/2", "t/d/b"}, {"../x/3", "t/c"}}, false},
-		"content":           {func(i int) string { return []string{"x/a", "x/d/b", "x/c"}[i] }, [][2]string{{"x", "t"}}, false},
-		"content elsewhere": {func(i int) string { return []string{"x/a", "x/d/b", "x/c"}[i] }, nil, true},
+		"file": {func(i int) string { return []string{"x/a", "t/d/b", "t/c"}[i] },
+			[][2]string{{"../x/a", "t/a"}}, false},
+		"folder": {func(i int) string { return []string{"t/a", "x/b", "t/c"}[i] },
+			[][2]string{{"../x", "t/d"}}, false},
+		"every file": {func(i int) string { return []string{"x/1", "x/2", "x/3"}[i] },
+			[][2]string{{"../x/1", "t/a"}, {"../../x/2", "t/d/b"}, {"../x/3", "t/c"}}, false},
+		"content": {func(i int) string { return []string{"x/a", "x/d/b", "x/c"}[i] },
+			[][2]string{{"x", "t"}}, false},
+		"content elsewhere": {func(i int) string { return []string{"x/a", "x/d/b", "x/c"}[i] },
+			nil, true},
 	} {
 		for _, readOnly := range []bool{true, false} {
 			for _, whole := range []bool{true, false} {
-				t.Run(name+map[bool]string{true: ", to read"}[readOnly]+map[bool]string{true: ", whole"}[whole], func(t *testing.T) {
+				t.Run(name+map[bool]string{true: ", to read"}[readOnly]+
+					map[bool]string{true: ", whole"}[whole], func(t *testing.T) {
 					dir, at := t.TempDir(), ""
 					if at = dir; tt.other {
 						at = t.TempDir()
@@ -51,13 +58,15 @@ func TestReadersFollowLinks(t *testing.T) {
 							if i == 0 {
 								continue
 							}
-							if err := os.WriteFile(filepath.Join(at, tt.place(i)), make([]byte, l.Files[i].Length), 0o644); err != nil {
+							if err := os.WriteFile(filepath.Join(at, tt.place(i)),
+								make([]byte, l.Files[i].Length), 0o644); err != nil {
 								t.Fatal(err)
 							}
 						}
 					}
 					before, targets := tree(t, dir), linkedText(t, at, l, tt.place)
-					r := newRig(t, Config{Dir: dir, Layout: l, ReadOnly: readOnly, Part: true}, data)
+					r := newRig(t, Config{Dir: dir, Layout: l, ReadOnly: readOnly, Part: true},
+						data)
 					have, err := r.store.Check(t.Context(), nil)
 					switch {
 					case whole && (err != nil || !have.All()):
@@ -70,7 +79,8 @@ func TestReadersFollowLinks(t *testing.T) {
 							t.Errorf("file 1 is at %s", got)
 						}
 						part := make([]byte, l.PieceSize(1))
-						if err := r.store.ReadAt(part, 1, 0); err != nil || !l.VerifyPiece(1, part) {
+						if err := r.store.ReadAt(part, 1, 0); err != nil ||
+							!l.VerifyPiece(1, part) {
 							t.Errorf("cannot be served: %v", err)
 						}
 					case !readOnly && !errors.Is(err, ErrLink):
@@ -92,7 +102,8 @@ func TestReadersFollowLinks(t *testing.T) {
 }
 
 // linkedText is what the files hold that are not in the folder t itself.
-func linkedText(t *testing.T, dir string, l *metainfo.Layout, place func(i int) string) (text string) {
+func linkedText(t *testing.T, dir string, l *metainfo.Layout,
+	place func(i int) string) (text string) {
 	for i := range l.Files {
 		if name := place(i); !strings.HasPrefix(name, "t/") {
 			text += fileText(t, filepath.Join(dir, name))

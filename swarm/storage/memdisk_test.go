@@ -58,7 +58,8 @@ const (
 
 func newMemDisk(seed uint64) *memDisk {
 	return &memDisk{rnd: rand.New(rand.NewPCG(seed, 99)), files: map[string]*memFile{},
-		dirs: map[string]bool{".": true}, stable: map[string]*memFile{}, locked: map[string]bool{}, room: -1}
+		dirs: map[string]bool{".": true}, stable: map[string]*memFile{}, locked: map[string]bool{},
+		room: -1}
 }
 
 // begin is called at the start of every operation, with mu held.
@@ -124,7 +125,8 @@ func (d *memDisk) crash() {
 		d.undo(last)
 	}
 	for _, r := range d.renames {
-		if f := d.files[r.to]; f != nil && r.replaced != nil { // the name was there before and after
+		// the name was there before and after
+		if f := d.files[r.to]; f != nil && r.replaced != nil {
 			d.stable[r.to] = f
 		}
 	}
@@ -229,7 +231,9 @@ func (d *memDisk) syncNames(name string) {
 			d.stable[file] = f
 		}
 	}
-	d.renames = slices.DeleteFunc(d.renames, func(r memRename) bool { return path.Dir(r.to) == name })
+	d.renames = slices.DeleteFunc(d.renames, func(r memRename) bool {
+		return path.Dir(r.to) == name
+	})
 }
 
 func (d *memDisk) remove(name string) error {
@@ -272,7 +276,8 @@ func (d *memDisk) replace(from, to string) {
 // move renames a file, or a folder with all that is in it.
 func (d *memDisk) move(from, to string) {
 	for name, f := range d.files {
-		if rest, ok := strings.CutPrefix(name, from); ok && (rest == "" || rest[0] == '/' && d.dirs[from]) {
+		if rest, ok := strings.CutPrefix(name, from); ok && (rest == "" ||
+			rest[0] == '/' && d.dirs[from]) {
 			delete(d.files, name)
 			f.name = to + rest
 			d.files[to+rest] = f

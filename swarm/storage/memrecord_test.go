@@ -15,7 +15,9 @@ type memFolder struct {
 }
 
 // newMemRecord returns a record on d, beside the content.
-func newMemRecord(d *memDisk) *record { return &record{folder: memFolder{d, "state"}, name: "record"} }
+func newMemRecord(d *memDisk) *record {
+	return &record{folder: memFolder{d, "state"}, name: "record"}
+}
 
 func (m memFolder) path(name string) string { return "/mem/" + m.dir + "/" + name }
 

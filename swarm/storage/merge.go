@@ -109,7 +109,8 @@ func (s *Store) removeFolders(folders map[string]bool) error {
 	for name := range folders {
 		names = append(names, name)
 	}
-	slices.SortFunc(names, func(a, b string) int { return cmp.Compare(len(b), len(a)) }) // the innermost first
+	// the innermost first
+	slices.SortFunc(names, func(a, b string) int { return cmp.Compare(len(b), len(a)) })
 	for _, name := range names {
 		_ = s.disk.remove(name)
 	}

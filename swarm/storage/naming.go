@@ -198,7 +198,8 @@ func (s *Store) hasPlace(i int) bool {
 // i would be made may be the file. What is written to has the length of the file
 // from the first byte on.
 func (s *Store) mayBe(i int, st fileStat) bool {
-	return kindError(st.mode, false) == nil && (st.size == s.layout.Files[i].Length || s.cfg.ReadOnly)
+	return kindError(st.mode, false) == nil && (st.size == s.layout.Files[i].Length ||
+		s.cfg.ReadOnly)
 }
 
 // inFolder looks for content of a single file in the folder that the torrent was

@@ -16,8 +16,10 @@ import (
 
 // oddNames are names of the kinds that some system or some program changes.
 var oddNames = []string{
-	"plain", "What?.bin", "a:b", "con", "aux.txt", "dot.", "blank ", " lead", "ReadMe.txt", "readme.txt", "\u00e9", "e\u0301",
-	`"q"`, `a\b`, `\lead`, "*", "<", ">", "|", "tab\tx", "exe.\u202egpj", "bad\xff", strings.Repeat("n", 255),
+	"plain", "What?.bin", "a:b", "con", "aux.txt", "dot.", "blank ", " lead", "ReadMe.txt",
+	"readme.txt", "\u00e9", "e\u0301",
+	`"q"`, `a\b`, `\lead`, "*", "<", ">", "|", "tab\tx", "exe.\u202egpj", "bad\xff",
+	strings.Repeat("n", 255),
 	"f:/plain", "f:/in?", "x\x02/y|/z:", "x\x02/y|/plain", "C:/x",
 }
 
@@ -85,7 +87,8 @@ func TestContentIsFoundUnderAnyName(t *testing.T) {
 		"portable": byRule(l, metainfo.NamesPortable),
 		"uncased":  byRule(l, metainfo.NamesUncased),
 		"one after the other": func(i int) string {
-			rule := []metainfo.NameRule{metainfo.NamesNative, metainfo.NamesRaw, metainfo.NamesPortable}[i%3]
+			rule := []metainfo.NameRule{metainfo.NamesNative, metainfo.NamesRaw,
+				metainfo.NamesPortable}[i%3]
 			return placed(l.Name, l.Names(rule).Path(i)...)
 		},
 		"folders portable, files raw": func(i int) string {
@@ -104,7 +107,8 @@ func TestContentIsFoundUnderAnyName(t *testing.T) {
 					dir := t.TempDir()
 					put(t, dir, l, data, place)
 					before := paths(t, dir)
-					r := newRig(t, Config{Dir: dir, Layout: l, ReadOnly: readOnly, Names: made, Part: true}, data)
+					r := newRig(t, Config{Dir: dir, Layout: l, ReadOnly: readOnly, Names: made,
+						Part: true}, data)
 					have, err := r.store.Check(t.Context(), nil)
 					if err != nil {
 						t.Fatal(err)
@@ -116,7 +120,8 @@ func TestContentIsFoundUnderAnyName(t *testing.T) {
 						if got := r.store.FileName(i); got != place(i) {
 							t.Errorf("file %d: found as %q, lies at %q", i, got, place(i))
 						}
-						if size, err := r.store.FileSize(i); err != nil || size != l.Files[i].Length || !r.store.FileReadable(i) {
+						if size, err := r.store.FileSize(i); err != nil ||
+							size != l.Files[i].Length || !r.store.FileReadable(i) {
 							t.Errorf("file %d: %d bytes, %v", i, size, err)
 						}
 					}
@@ -135,7 +140,8 @@ func TestContentIsFoundUnderAnyName(t *testing.T) {
 // TestNamesThatAreMade fetches into an empty folder.
 func TestNamesThatAreMade(t *testing.T) {
 	l, data := oddLayout(t, "t?", oddNames...)
-	for _, rule := range []metainfo.NameRule{metainfo.NamesNative, metainfo.NamesUncased, metainfo.NamesPortable} {
+	for _, rule := range []metainfo.NameRule{metainfo.NamesNative, metainfo.NamesUncased,
+		metainfo.NamesPortable} {
 		dir := t.TempDir()
 		r := newRig(t, Config{Dir: dir, Layout: l, Names: rule, Part: true}, data)
 		if _, err := r.store.Check(t.Context(), nil); err != nil {
@@ -165,9 +171,12 @@ func TestFetchGoesOnUnderItsNames(t *testing.T) {
 	l, data := oddLayout(t, "t?", "in:/a?", "in:/b?", "new?/c", "plain")
 	dir := t.TempDir()
 	old := byRule(l, metainfo.NamesPortable)
-	put(t, dir, l, data, func(i int) string { return strings.Replace(old(i), "t_/", "t_.part/", 1) })
+	put(t, dir, l, data, func(i int) string {
+		return strings.Replace(old(i), "t_/", "t_.part/", 1)
+	})
 	for _, i := range []int{1, 2} {
-		if err := os.Remove(filepath.Join(dir, strings.Replace(old(i), "t_/", "t_.part/", 1))); err != nil {
+		if err := os.Remove(filepath.Join(dir, strings.Replace(old(i), "t_/", "t_.part/",
+			1))); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -203,13 +212,15 @@ func TestNoFileIsTakenForAnother(t *testing.T) {
 	} {
 		l, data := oddLayout(t, "t", strings.Fields(tt.names)...)
 		for _, layout := range []metainfo.NameRule{metainfo.NamesNative, metainfo.NamesPortable} {
-			for _, made := range []metainfo.NameRule{metainfo.NamesNative, metainfo.NamesUncased, metainfo.NamesPortable} {
+			for _, made := range []metainfo.NameRule{metainfo.NamesNative, metainfo.NamesUncased,
+				metainfo.NamesPortable} {
 				t.Run(fmt.Sprint(tt, layout, made), func(t *testing.T) {
 					dir := t.TempDir()
 					there := strings.Split(tt.there, "|")
 					put(t, dir, l, data, byRule(l, layout))
 					for i := range l.Files { // and take some away
-						if name := byRule(l, layout)(i); tt.there != "" && !slices.Contains(there, strings.TrimPrefix(name, "t/")) {
+						if name := byRule(l, layout)(i); tt.there != "" &&
+							!slices.Contains(there, strings.TrimPrefix(name, "t/")) {
 							if err := os.Remove(filepath.Join(dir, name)); err != nil {
 								t.Fatal(err)
 							}
@@ -233,7 +244,8 @@ func TestNoFileIsTakenForAnother(t *testing.T) {
 					}
 					for i := range l.Files {
 						f := &l.Files[i]
-						if got := fileText(t, r.store.FilePath(i)); got != string(data[f.Offset:f.Offset+f.Length]) {
+						if got := fileText(t, r.store.FilePath(i)); got != string(
+							data[f.Offset:f.Offset+f.Length]) {
 							t.Errorf("file %d is wrong", i)
 						}
 					}
@@ -277,7 +289,8 @@ func TestOthersKeepTheirNames(t *testing.T) {
 			}
 			if name == "within the content" {
 				f := &l.Files[2]
-				if err := os.WriteFile(filepath.Join(dir, "t?/plain"), data[f.Offset:f.Offset+f.Length], 0o644); err != nil {
+				if err := os.WriteFile(filepath.Join(dir, "t?/plain"),
+					data[f.Offset:f.Offset+f.Length], 0o644); err != nil {
 					t.Fatal(err)
 				}
 			}
@@ -293,7 +306,9 @@ func TestOthersKeepTheirNames(t *testing.T) {
 				t.Error("it was written to")
 			}
 			for i := range tt.layout.Files {
-				if got, want := r.store.FileName(i), byRule(tt.layout, metainfo.NamesNative)(i); strings.TrimSuffix(want, "/") != got {
+				if got, want := r.store.FileName(i),
+					byRule(tt.layout, metainfo.NamesNative)(i); strings.TrimSuffix(want,
+					"/") != got {
 					t.Errorf("file %d is %q, want %q", i, got, want)
 				}
 			}
@@ -318,7 +333,8 @@ func singleFileInItsFolder(t *testing.T, folder string) {
 	if err := os.WriteFile(filepath.Join(dir, folder, "film:.mkv"), data, 0o644); err != nil {
 		t.Fatal(err)
 	}
-	built, err := metainfo.Build(t.Context(), metainfo.BuildOptions{Path: filepath.Join(dir, folder), Kind: metainfo.V2})
+	built, err := metainfo.Build(t.Context(),
+		metainfo.BuildOptions{Path: filepath.Join(dir, folder), Kind: metainfo.V2})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -18,10 +18,13 @@ import (
 func TestTorrentsOfOneName(t *testing.T) {
 	for _, firstDone := range []bool{true, false} {
 		dir, state := t.TempDir(), t.TempDir()
-		a, dataA := makeLayout(t, "x", 64<<10, tfile{"a", 200_000, false}, tfile{"sub/b", 5, false}, tfile{"same", 3000, false})
-		b, dataB := makeLayout(t, "x", 64<<10, tfile{"c", 100_000, false}, tfile{"sub/d/e", 100_000, false}, tfile{"f", 0, false})
+		a, dataA := makeLayout(t, "x", 64<<10, tfile{"a", 200_000, false}, tfile{"sub/b", 5, false},
+			tfile{"same", 3000, false})
+		b, dataB := makeLayout(t, "x", 64<<10, tfile{"c", 100_000, false},
+			tfile{"sub/d/e", 100_000, false}, tfile{"f", 0, false})
 		cfg := func(n byte, layout *metainfo.Layout) Config {
-			return Config{Dir: dir, StateDir: state, Layout: layout, Part: true, Hash: metainfo.Hash{n}}
+			return Config{Dir: dir, StateDir: state, Layout: layout, Part: true,
+				Hash: metainfo.Hash{n}}
 		}
 		first := newRig(t, cfg(1, a), dataA)
 		second := newRig(t, cfg(2, b), dataB)
@@ -66,7 +69,8 @@ func TestTorrentsOfOneName(t *testing.T) {
 			t.Errorf("left behind: %v, %v", entries, err)
 		}
 		for n, layout := range []*metainfo.Layout{a, b} {
-			if have, hashed, warned := recheck(t, cfg(byte(n+1), layout), nil); !have.All() || hashed != 0 || warned != nil {
+			if have, hashed, warned := recheck(t, cfg(byte(n+1), layout), nil); !have.All() ||
+				hashed != 0 || warned != nil {
 				t.Errorf("again: %d bytes hashed, %q", hashed, warned)
 			}
 		}
@@ -81,10 +85,12 @@ func TestTorrentsOfOneNameAtOnce(t *testing.T) {
 		var wait sync.WaitGroup
 		var mu sync.Mutex
 		for n := range byte(4) {
-			files := []tfile{{string('a' + rune(n)), 20_000, false}, {"sub/" + string('a'+rune(n)), 5, false}}
+			files := []tfile{{string('a' + rune(n)), 20_000, false},
+				{"sub/" + string('a'+rune(n)), 5, false}}
 			layout, data := makeLayout(t, "x", 16<<10, files...)
 			wait.Go(func() {
-				r, err := tryRig(t, Config{Dir: dir, Layout: layout, Part: true, Hash: metainfo.Hash{n}}, data)
+				r, err := tryRig(t, Config{Dir: dir, Layout: layout, Part: true,
+					Hash: metainfo.Hash{n}}, data)
 				if err == nil {
 					_, err = r.store.Check(t.Context(), nil)
 				}
@@ -124,12 +130,14 @@ func TestTorrentsOfOneNameShareFile(t *testing.T) {
 		for _, stopped := range []bool{false, true} {
 			dir, state := t.TempDir(), t.TempDir()
 			readme := tfile{"a readme", 64 << 10, false} // the first, so it is made first
-			a, dataA := makeLayout(t, "x", 64<<10, readme, tfile{"b", 200_000, false}, tfile{"c", 100, false})
+			a, dataA := makeLayout(t, "x", 64<<10, readme, tfile{"b", 200_000, false},
+				tfile{"c", 100, false})
 			dataB := content(99, 64<<10+300_000)
 			copy(dataB, dataA[:64<<10])
 			b := layoutOf(t, "x", 64<<10, dataB, readme, tfile{"d", 300_000, false})
 			cfg := func(n int) Config {
-				c := Config{Dir: dir, StateDir: state, Layout: a, Part: true, Hash: metainfo.Hash{byte(n)}}
+				c := Config{Dir: dir, StateDir: state, Layout: a, Part: true,
+					Hash: metainfo.Hash{byte(n)}}
 				if n == 2 {
 					c.Layout = b
 				}
@@ -191,12 +199,14 @@ func TestTorrentsOfOneNameShareFile(t *testing.T) {
 func TestTorrentsOfOneNameAndFile(t *testing.T) {
 	for _, same := range []bool{true, false} {
 		dir := t.TempDir()
-		a, dataA := makeLayout(t, "x", 64<<10, tfile{"a", 70_000, false}, tfile{"readme", 300_000, false})
+		a, dataA := makeLayout(t, "x", 64<<10, tfile{"a", 70_000, false},
+			tfile{"readme", 300_000, false})
 		dataB := content(4321, len(dataA))
 		if same {
 			copy(dataB[70_000:], dataA[70_000:])
 		}
-		b := layoutOf(t, "x", 64<<10, dataB, tfile{"b", 70_000, false}, tfile{"readme", 300_000, false})
+		b := layoutOf(t, "x", 64<<10, dataB, tfile{"b", 70_000, false},
+			tfile{"readme", 300_000, false})
 		first := newRig(t, Config{Dir: dir, Layout: a, Part: true, Hash: metainfo.Hash{1}}, dataA)
 		second := newRig(t, Config{Dir: dir, Layout: b, Part: true, Hash: metainfo.Hash{2}}, dataB)
 		first.fetch()
@@ -252,12 +262,14 @@ func TestSharedFileInFolder(t *testing.T) {
 			t.Fatal(tt.name, err)
 		}
 		r.all()
-		if err := r.store.Finish(); (err == nil) != tt.ok || err != nil && !errors.Is(err, ErrExists) {
+		if err := r.store.Finish(); (err == nil) != tt.ok ||
+			err != nil && !errors.Is(err, ErrExists) {
 			t.Errorf("%s: %v", tt.name, err)
 		}
 		if tt.ok {
 			r.onDisk(dir, "x")
-		} else if got, err := os.ReadFile(filepath.Join(dir, "x", "readme")); err != nil || string(got) != string(tt.data) {
+		} else if got, err := os.ReadFile(filepath.Join(dir, "x", "readme")); err != nil ||
+			string(got) != string(tt.data) {
 			t.Errorf("%s: the file of others was changed: %v", tt.name, err)
 		}
 		r.back()

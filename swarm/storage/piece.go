@@ -117,7 +117,8 @@ func (p *openPiece) hash(run []write, scratch *scratch) {
 			p.hashed += len(data)
 		}
 		end := w.begin + len(data)
-		if w.begin%block.Size == 0 && (len(data) == block.Size || end == p.store.layout.PieceSize(p.index)) {
+		if w.begin%block.Size == 0 && (len(data) == block.Size ||
+			end == p.store.layout.PieceSize(p.index)) {
 			i := w.begin / block.Size
 			p.stored[i/64] |= 1 << (i % 64)
 		}

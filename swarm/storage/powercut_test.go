@@ -20,7 +20,8 @@ const cutSeeds = 4
 // it says is sound, none of it is fetched or hashed again, and in the end all is
 // there.
 func TestPowerCutAtEveryOperation(t *testing.T) {
-	layout, data := makeLayout(t, "x", 32<<10, tfile{"a", 200_000, false}, tfile{"b/c", 160_000, false}, tfile{"b/e", 0, false})
+	layout, data := makeLayout(t, "x", 32<<10, tfile{"a", 200_000, false},
+		tfile{"b/c", 160_000, false}, tfile{"b/e", 0, false})
 	cuts := 0
 	for n, done := 1, false; !done; n++ {
 		for seed := range uint64(cutSeeds) {
@@ -54,12 +55,14 @@ func TestPowerCutAtEveryOperation(t *testing.T) {
 // cutLife downloads what is missing until the power goes, and returns the
 // pieces of the last record that it was told is on stable storage. promised are
 // those of the life before.
-func cutLife(t *testing.T, n int, d *memDisk, rec *record, layout *metainfo.Layout, data []byte, promised *bits.Set) *bits.Set {
+func cutLife(t *testing.T, n int, d *memDisk, rec *record, layout *metainfo.Layout, data []byte,
+	promised *bits.Set) *bits.Set {
 	t.Helper()
 	d.uncounted(func() {
 		was := recordedBy(t, rec)
 		if !promised.None() && (was == nil || promised.AnyNotIn(was.Have)) {
-			t.Fatalf("%d: %s was recorded, and after the cut there is %+v", n, members(promised), was)
+			t.Fatalf("%d: %s was recorded, and after the cut there is %+v", n, members(promised),
+				was)
 		}
 	})
 	r, err := tryMemRig(t, d, rec, layout, data)
@@ -84,7 +87,8 @@ func cutLife(t *testing.T, n int, d *memDisk, rec *record, layout *metainfo.Layo
 		}
 	}
 	if promised.AnyNotIn(have) || hashed > others {
-		t.Fatalf("%d: %s was recorded, %s is found, with %d bytes hashed of %d", n, members(promised), members(have), hashed, others)
+		t.Fatalf("%d: %s was recorded, %s is found, with %d bytes hashed of %d", n,
+			members(promised), members(have), hashed, others)
 	}
 	d.uncounted(func() {
 		for p := range have.Members() {

@@ -16,7 +16,8 @@ import (
 const probeName = "Aa\u00c9 :*?\"<>|\\ . "
 
 // otherSpellings are names that some file systems take for probeName.
-var otherSpellings = []string{strings.ToLower(probeName), strings.Replace(probeName, "\u00c9", "E\u0301", 1)}
+var otherSpellings = []string{strings.ToLower(probeName),
+	strings.Replace(probeName, "\u00c9", "E\u0301", 1)}
 
 // names makes a file of an odd name, and looks whether it is there under that name
 // and under no other. What the file system is called would tell less: it depends on
@@ -32,7 +33,9 @@ func (d *osDisk) probe() metainfo.NameRule {
 		return metainfo.NamesNative // nothing can be made, under whatever name
 	}
 	defer d.root.Remove(folder)
-	return ruleOf(func(name, other string) (as string, seen bool) { return d.try(folder, name, other) })
+	return ruleOf(func(name, other string) (as string, seen bool) {
+		return d.try(folder, name, other)
+	})
 }
 
 // ruleOf returns the rule for a folder. try makes a file there and returns what it

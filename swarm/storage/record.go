@@ -233,7 +233,8 @@ func (s *Store) takeEarlier() (r *Resume, made int64, err error) {
 func (s *Store) takeEarlierSide(earlier string, r *Resume) {
 	now := s.side.path()
 	was, err := os.Lstat(earlier)
-	if _, gone := os.Lstat(now); err != nil || !errors.Is(gone, fs.ErrNotExist) || os.Rename(earlier, now) != nil {
+	if _, gone := os.Lstat(now); err != nil || !errors.Is(gone, fs.ErrNotExist) ||
+		os.Rename(earlier, now) != nil {
 		return
 	}
 	is, err := os.Lstat(now)
@@ -257,7 +258,8 @@ func (s *Store) suits(r *Resume) error {
 	case r.Path != s.disk.path(s.cfg.Name):
 		return errOtherPath
 	case r.Have.Len() != s.layout.Pieces() || len(r.Files) != len(s.layout.Files),
-		r.Side != nil && (r.Side.Head.Len() != len(s.layout.Files) || r.Side.Tail.Len() != len(s.layout.Files)):
+		r.Side != nil && (r.Side.Head.Len() != len(s.layout.Files) ||
+			r.Side.Tail.Len() != len(s.layout.Files)):
 		return errOtherShape
 	}
 	return nil

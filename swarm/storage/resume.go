@@ -74,14 +74,16 @@ func (r *Resume) Append(dst []byte) []byte {
 			clean = 1
 		}
 		if r.Side != nil {
-			b = bencode.AppendString(bencode.AppendString(b, "aside"), r.Side.Tail.AppendWire(r.Side.Head.AppendWire(nil)))
+			b = bencode.AppendString(bencode.AppendString(b, "aside"),
+				r.Side.Tail.AppendWire(r.Side.Head.AppendWire(nil)))
 		}
 		b = bencode.AppendInt(bencode.AppendString(b, "clean"), clean)
 		b = bencode.AppendString(bencode.AppendString(b, "files"), appendFileStates(nil, r.Files))
 		b = bencode.AppendString(bencode.AppendString(b, "hash"), r.Hash[:])
 		b = bencode.AppendString(bencode.AppendString(b, "have"), r.Have.AppendWire(nil))
 		if r.Side != nil {
-			b = bencode.AppendString(bencode.AppendString(b, "parts"), appendFileStates(nil, []FileState{r.Side.FileState}))
+			b = bencode.AppendString(bencode.AppendString(b, "parts"),
+				appendFileStates(nil, []FileState{r.Side.FileState}))
 		}
 		b = bencode.AppendString(bencode.AppendString(b, "path"), r.Path)
 		return bencode.AppendInt(bencode.AppendString(b, "pieces"), int64(r.Have.Len()))

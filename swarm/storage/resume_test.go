@@ -18,7 +18,8 @@ import (
 
 // recheck opens a Store, checks, and returns the pieces, the bytes that were
 // hashed for it, and what was warned of.
-func recheck(t *testing.T, cfg Config, data []byte) (have *bits.Set, hashed int64, warned []string) {
+func recheck(t *testing.T, cfg Config, data []byte) (have *bits.Set, hashed int64,
+	warned []string) {
 	t.Helper()
 	cfg.Warn = func(err error) { warned = append(warned, err.Error()) }
 	r := newRig(t, cfg, data)
@@ -46,7 +47,8 @@ func TestCleanStopNeedsNoHashing(t *testing.T) {
 	for name, files := range shapes {
 		for _, pieces := range []int{1, 1 << 20} {
 			layout, data := makeLayout(t, name, 64<<10, files...)
-			cfg := Config{Dir: t.TempDir(), StateDir: filepath.Join(t.TempDir(), "a", "b"), Layout: layout, Part: true}
+			cfg := Config{Dir: t.TempDir(), StateDir: filepath.Join(t.TempDir(), "a", "b"),
+				Layout: layout, Part: true}
 			r := newRig(t, cfg, data)
 			want := bits.New(layout.Pieces())
 			for p := range min(pieces, layout.Pieces()) {
@@ -62,13 +64,15 @@ func TestCleanStopNeedsNoHashing(t *testing.T) {
 			for range 2 {
 				have, hashed, warned := recheck(t, cfg, data)
 				if !equal(have, want) || hashed != 0 || warned != nil {
-					t.Errorf("%s: %d pieces, want %d; %d bytes hashed; warnings %q", name, have.Count(), want.Count(), hashed, warned)
+					t.Errorf("%s: %d pieces, want %d; %d bytes hashed; warnings %q", name,
+						have.Count(), want.Count(), hashed, warned)
 				}
 			}
 			cfg.ReadOnly = true
 			have, hashed, warned := recheck(t, cfg, data)
 			if !equal(have, want) || hashed != 0 || warned != nil {
-				t.Errorf("%s: to seed: %d pieces, want %d; %d bytes hashed; warnings %q", name, have.Count(), want.Count(), hashed, warned)
+				t.Errorf("%s: to seed: %d pieces, want %d; %d bytes hashed; warnings %q", name,
+					have.Count(), want.Count(), hashed, warned)
 			}
 		}
 	}
@@ -92,13 +96,16 @@ func TestSeederRemembersItsCheck(t *testing.T) {
 }
 
 func TestOnlyChangedFilesAreHashedAgain(t *testing.T) {
-	layout, data := makeLayout(t, "x", 16<<10, tfile{"a", 64 << 10, false}, tfile{"b", 64 << 10, false}, tfile{"c", 64 << 10, false})
+	layout, data := makeLayout(t, "x", 16<<10, tfile{"a", 64 << 10, false},
+		tfile{"b", 64 << 10, false}, tfile{"c", 64 << 10, false})
 	for _, tt := range []struct {
 		name         string
 		change       func(path string) error
 		hashed, lost int // pieces
 	}{
-		{"touched", func(p string) error { return os.Chtimes(p, time.Time{}, time.Now().Add(-time.Hour)) }, 4, 0},
+		{"touched", func(p string) error {
+			return os.Chtimes(p, time.Time{}, time.Now().Add(-time.Hour))
+		}, 4, 0},
 		{"deleted", os.Remove, 0, 4},
 		{"shortened", func(p string) error { return os.Truncate(p, 20<<10) }, 1, 3},
 		{"overwritten", func(p string) error { return overwrite(p, 17<<10) }, 4, 1},
@@ -121,8 +128,10 @@ func TestOnlyChangedFilesAreHashedAgain(t *testing.T) {
 			t.Fatal(err)
 		}
 		have, hashed, warned := recheck(t, cfg, data)
-		if lost := layout.Pieces() - have.Count(); lost != tt.lost || hashed != int64(tt.hashed)*16<<10 || warned != nil {
-			t.Errorf("%s: %d pieces hashed, %d lost; want %d, %d; warnings %q", tt.name, hashed>>14, lost, tt.hashed, tt.lost, warned)
+		if lost := layout.Pieces() - have.Count(); lost != tt.lost ||
+			hashed != int64(tt.hashed)*16<<10 || warned != nil {
+			t.Errorf("%s: %d pieces hashed, %d lost; want %d, %d; warnings %q", tt.name, hashed>>14,
+				lost, tt.hashed, tt.lost, warned)
 		}
 	}
 }
@@ -148,22 +157,37 @@ func TestUselessRecords(t *testing.T) {
 		{"empty", func([]byte, *Resume) []byte { return nil }, "does not start like one"},
 		{"truncated", func(doc []byte, _ *Resume) []byte { return doc[:len(doc)-1] }, "checksum"},
 		{"half", func(doc []byte, _ *Resume) []byte { return doc[:len(doc)/2] }, "checksum"},
-		{"a flipped bit", func(doc []byte, _ *Resume) []byte { doc[len(doc)/2] ^= 4; return doc }, "checksum"},
-		{"something else", func([]byte, *Resume) []byte { return []byte("#!/bin/sh\necho resume\n") }, "does not start like one"},
+		{"a flipped bit", func(doc []byte, _ *Resume) []byte { doc[len(doc)/2] ^= 4; return doc },
+			"checksum"},
+		{"something else", func([]byte, *Resume) []byte {
+			return []byte("#!/bin/sh\necho resume\n")
+		}, "does not start like one"},
 		{"a later version", func(doc []byte, _ *Resume) []byte {
 			return []byte(strings.Replace(string(doc), "resume 1\n", "resume 2\n", 1))
 		}, "another version"},
-		{"another torrent", func(_ []byte, r *Resume) []byte { r.Hash[3]++; return r.Append(nil) }, "another torrent"},
-		{"another folder", func(_ []byte, r *Resume) []byte { r.Path = "/elsewhere/x"; return r.Append(nil) }, "elsewhere"},
-		{"fewer pieces", func(_ []byte, r *Resume) []byte { r.Have = bits.Full(2); return r.Append(nil) }, "does not fit"},
+		{"another torrent", func(_ []byte, r *Resume) []byte { r.Hash[3]++; return r.Append(nil) },
+			"another torrent"},
+		{"another folder", func(_ []byte, r *Resume) []byte {
+			r.Path = "/elsewhere/x"
+			return r.Append(nil)
+		}, "elsewhere"},
+		{"fewer pieces", func(_ []byte, r *Resume) []byte {
+			r.Have = bits.Full(2)
+			return r.Append(nil)
+		}, "does not fit"},
 		{"fewer files in what it says of the side file", func(_ []byte, r *Resume) []byte {
 			doc := (&Resume{Hash: r.Hash, Path: r.Path, Have: r.Have, Files: r.Files,
-				Side: &SideState{FileState{}, bits.New(len(r.Files) + 8), bits.New(len(r.Files))}}).Append(nil)
+				Side: &SideState{FileState{}, bits.New(len(r.Files) + 8),
+					bits.New(len(r.Files))}}).Append(nil)
 			return doc
 		}, "damaged"},
-		{"fewer files", func(_ []byte, r *Resume) []byte { r.Files = r.Files[1:]; return r.Append(nil) }, "does not fit"},
+		{"fewer files", func(_ []byte, r *Resume) []byte {
+			r.Files = r.Files[1:]
+			return r.Append(nil)
+		}, "does not fit"},
 	} {
-		cfg := Config{Dir: t.TempDir(), StateDir: t.TempDir(), Layout: layout, Hash: metainfo.Hash{1, 2, 3}}
+		cfg := Config{Dir: t.TempDir(), StateDir: t.TempDir(), Layout: layout,
+			Hash: metainfo.Hash{1, 2, 3}}
 		r := newRig(t, cfg, data)
 		r.all()
 		r.back()
@@ -180,11 +204,15 @@ func TestUselessRecords(t *testing.T) {
 			t.Fatal(err)
 		}
 		have, hashed, warned := recheck(t, cfg, data)
-		if !have.All() || hashed != layout.Length || len(warned) != 1 || !strings.Contains(warned[0], tt.warn) {
-			t.Errorf("%s: %d pieces, %d bytes hashed, warnings %q", tt.name, have.Count(), hashed, warned)
+		if !have.All() || hashed != layout.Length || len(warned) != 1 ||
+			!strings.Contains(warned[0], tt.warn) {
+			t.Errorf("%s: %d pieces, %d bytes hashed, warnings %q", tt.name, have.Count(), hashed,
+				warned)
 		}
-		if have, hashed, warned = recheck(t, cfg, data); !have.All() || hashed != 0 || warned != nil {
-			t.Errorf("%s: the start after that: %d pieces, %d bytes hashed, warnings %q", tt.name, have.Count(), hashed, warned)
+		if have, hashed, warned = recheck(t, cfg, data); !have.All() || hashed != 0 ||
+			warned != nil {
+			t.Errorf("%s: the start after that: %d pieces, %d bytes hashed, warnings %q", tt.name,
+				have.Count(), hashed, warned)
 		}
 	}
 }
@@ -249,7 +277,8 @@ func TestOtherContentOfThatName(t *testing.T) {
 			t.Fatal(err)
 		}
 		r := newRig(t, cfg, data)
-		if _, err := r.store.Check(t.Context(), nil); !errors.Is(err, ErrExists) || !IsInTheWay(err) {
+		if _, err := r.store.Check(t.Context(), nil); !errors.Is(err, ErrExists) ||
+			!IsInTheWay(err) {
 			t.Errorf("%d bytes of other data: %v", n, err)
 		}
 		r.back()
@@ -260,9 +289,11 @@ func TestOtherContentOfThatName(t *testing.T) {
 }
 
 func TestResumeRoundTrip(t *testing.T) {
-	want := &Resume{Path: "/a b/ü", Have: bits.New(19), Clean: true, Hash: metainfo.Hash{9: 7}, Files: []FileState{
-		{-1, 0, 0}, {0, 1, 2}, {5, -7, 1 << 62}, {1 << 60, -1 << 63, 1<<63 - 1}, {-1, 0, 0}, {7, 1700000000000000001, 0},
-	}}
+	want := &Resume{Path: "/a b/ü", Have: bits.New(19), Clean: true, Hash: metainfo.Hash{9: 7},
+		Files: []FileState{
+			{-1, 0, 0}, {0, 1, 2}, {5, -7, 1 << 62}, {1 << 60, -1 << 63, 1<<63 - 1}, {-1, 0, 0},
+			{7, 1700000000000000001, 0},
+		}}
 	want.Have.Add(0)
 	want.Have.Add(18)
 	for range 2 {
@@ -284,10 +315,13 @@ func FuzzParseResume(f *testing.F) {
 	f.Add(r.Append(nil), true)
 	r.Side = &SideState{FileState{1, 2, 3}, bits.Full(2), bits.New(2)}
 	f.Add(r.Append(nil), true)
-	f.Add([]byte("swarmnode resume 1\nd5:aside1:x5:files1:\x004:hash20:aaaaaaaaaaaaaaaaaaaa4:have0:6:piecesi0ee"), true)
+	f.Add([]byte("swarmnode resume "+
+		"1\nd5:aside1:x5:files1:\x004:hash20:aaaaaaaaaaaaaaaaaaaa4:have0:6:piecesi0ee"), true)
 	f.Add([]byte("swarmnode resume 1\nde"), true)
-	f.Add([]byte("swarmnode resume 1\nd5:files3:\xff\xff\x014:hash20:aaaaaaaaaaaaaaaaaaaa4:have0:6:piecesi0ee"), true)
-	f.Add([]byte("swarmnode resume 1\nd5:files0:4:hash20:aaaaaaaaaaaaaaaaaaaa4:have1:\xff6:piecesi1ee"), true)
+	f.Add([]byte("swarmnode resume "+
+		"1\nd5:files3:\xff\xff\x014:hash20:aaaaaaaaaaaaaaaaaaaa4:have0:6:piecesi0ee"), true)
+	f.Add([]byte("swarmnode resume "+
+		"1\nd5:files0:4:hash20:aaaaaaaaaaaaaaaaaaaa4:have1:\xff6:piecesi1ee"), true)
 	f.Add([]byte("swarmnode resume 99\n"), false)
 	f.Fuzz(func(t *testing.T, doc []byte, seal bool) {
 		if seal { // give it the right checksum, so that what is in it is read
@@ -314,8 +348,9 @@ func sealed(doc []byte) []byte {
 
 // A record that is cut at any byte, or of which any bit is turned, is noticed.
 func TestDamagedResume(t *testing.T) {
-	r := &Resume{Path: "/down/x", Have: bits.New(100), Hash: metainfo.Hash{1}, Files: []FileState{{5, 6, 7}, {-1, 0, 0}},
-		Side: &SideState{FileState{1, 2, 3}, bits.New(2), bits.New(2)}}
+	r := &Resume{Path: "/down/x", Have: bits.New(100), Hash: metainfo.Hash{1},
+		Files: []FileState{{5, 6, 7}, {-1, 0, 0}},
+		Side:  &SideState{FileState{1, 2, 3}, bits.New(2), bits.New(2)}}
 	r.Have.Add(77)
 	doc := r.Append(nil)
 	for n := range doc {
@@ -329,7 +364,8 @@ func TestDamagedResume(t *testing.T) {
 	for i := range len(doc) * 8 {
 		damaged := bytes.Clone(doc)
 		damaged[i/8] ^= 1 << (i % 8)
-		if got, err := ParseResume(damaged); !errors.Is(err, ErrResumeDamaged) && !errors.Is(err, ErrResumeVersion) {
+		if got, err := ParseResume(damaged); !errors.Is(err, ErrResumeDamaged) &&
+			!errors.Is(err, ErrResumeVersion) {
 			t.Errorf("bit %d of byte %d of %q: %+v, %v", i%8, i/8, doc, got, err)
 		}
 	}

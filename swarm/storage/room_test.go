@@ -14,7 +14,8 @@ import (
 // The room that is missing is told before a download: of wanted files alone, of what is
 // neither there nor reserved, by file system, and with what other torrents will take.
 func TestRoomIsLookedAt(t *testing.T) {
-	layout, data := makeLayout(t, "x", 64<<10, tfile{"a", 1 << 20, false}, tfile{"b", 100_000, false}, tfile{"c", 1 << 20, false})
+	layout, data := makeLayout(t, "x", 64<<10, tfile{"a", 1 << 20, false},
+		tfile{"b", 100_000, false}, tfile{"c", 1 << 20, false})
 	total := layout.Length
 	half := func(dir string) error { // of a, with a hole
 		f, err := os.Create(dir + "/x/a")
@@ -45,15 +46,18 @@ func TestRoomIsLookedAt(t *testing.T) {
 			return nil
 		}, nil, 0, ""},
 		{"holes", func(dir string) error {
-			return errors.Join(half(dir), os.Truncate(dir+"/x/a", 0), os.Truncate(dir+"/x/a", 1<<20))
+			return errors.Join(half(dir), os.Truncate(dir+"/x/a", 0),
+				os.Truncate(dir+"/x/a", 1<<20))
 		}, nil, 1 << 20, "x needs 2.10 MiB, 1.00 MiB free"},
 		{"some wanted, enough", nil, []bool{false, true, false}, 200_000, ""},
-		{"some wanted", nil, []bool{false, true, false}, 40_000, "x.part needs 97.7 KiB, 39.1 KiB free"},
+		{"some wanted", nil, []bool{false, true, false}, 40_000,
+			"x.part needs 97.7 KiB, 39.1 KiB free"},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			var warned []string
-			cfg := Config{Dir: t.TempDir(), StateDir: t.TempDir(), Layout: layout, Part: true, Wanted: tt.wanted,
-				Warn: func(err error) { warned = append(warned, err.Error()) }}
+			cfg := Config{Dir: t.TempDir(), StateDir: t.TempDir(), Layout: layout, Part: true,
+				Wanted: tt.wanted,
+				Warn:   func(err error) { warned = append(warned, err.Error()) }}
 			cfg.spaceOf = func(path string) (fileSystem, int64, bool) {
 				if strings.HasPrefix(path, cfg.StateDir) {
 					return fileSystem{2}, 1 << 30, true
@@ -61,7 +65,8 @@ func TestRoomIsLookedAt(t *testing.T) {
 				return fileSystem{1}, tt.free, true
 			}
 			if tt.prepare != nil {
-				if err := errors.Join(os.Mkdir(cfg.Dir+"/x", 0o700), tt.prepare(cfg.Dir)); err != nil {
+				if err := errors.Join(os.Mkdir(cfg.Dir+"/x", 0o700),
+					tt.prepare(cfg.Dir)); err != nil {
 					t.Fatal(err)
 				}
 			}
@@ -121,7 +126,8 @@ func TestRoomOfSeveral(t *testing.T) {
 	free, system := int64(1_500_000), fileSystem{1}
 	open := func(n byte, name string) *rig {
 		layout, data := makeLayout(t, name, 64<<10, tfile{"", length, false})
-		r := newRig(t, Config{Dir: t.TempDir(), Layout: layout, Part: true, Hash: metainfo.Hash{n}, Workers: workers,
+		r := newRig(t, Config{Dir: t.TempDir(), Layout: layout, Part: true, Hash: metainfo.Hash{n},
+			Workers: workers,
 			Warn:    func(err error) { warned = append(warned, filepath.Base(err.Error())) },
 			spaceOf: func(string) (fileSystem, int64, bool) { return system, free, true }}, data)
 		if _, err := r.store.Check(t.Context(), nil); err != nil {
@@ -134,7 +140,8 @@ func TestRoomOfSeveral(t *testing.T) {
 		t.Error("the first one:", warned)
 	}
 	second := open(2, "b")
-	if want := []string{"b.part needs 1.00 MiB beside 1.00 MiB of other torrents, 1.43 MiB free"}; !slices.Equal(warned, want) {
+	if want := []string{"b.part needs 1.00 MiB beside 1.00 MiB of other torrents, 1.43 " +
+		"MiB free"}; !slices.Equal(warned, want) {
 		t.Errorf("the second one: %q", warned)
 	}
 	second.back()
@@ -156,7 +163,8 @@ func TestRoomOfSeveral(t *testing.T) {
 
 func TestSizeText(t *testing.T) {
 	for n, want := range map[int64]string{
-		0: "0 B", 999: "999 B", 1000: "0.98 KiB", 1023: "1.00 KiB", 10 << 10: "10.0 KiB", 286 << 20: "286 MiB", 50 << 20: "50.0 MiB",
+		0: "0 B", 999: "999 B", 1000: "0.98 KiB", 1023: "1.00 KiB", 10 << 10: "10.0 KiB",
+		286 << 20: "286 MiB", 50 << 20: "50.0 MiB",
 		999 << 20: "999 MiB", 1023 << 20: "1.00 GiB", 1 << 62: "4.00 EiB",
 	} {
 		if got := sizeText(n); got != want {

@@ -43,7 +43,8 @@ func TestManyFilesLowLimit(t *testing.T) {
 	if os.Getenv("SWARM_SOAK") != "" {
 		n = manyFilesSoak
 	}
-	cmd := exec.Command(os.Args[0], "-test.run=^TestManyFilesLowLimit$", "-test.v", "-test.timeout=20m")
+	cmd := exec.Command(os.Args[0], "-test.run=^TestManyFilesLowLimit$", "-test.v",
+		"-test.timeout=20m")
 	cmd.Env = append(os.Environ(), fewEnv+"="+strconv.Itoa(n))
 	out, err := cmd.CombinedOutput()
 	t.Logf("%s", out)
@@ -88,7 +89,8 @@ func withFewDescriptors(t *testing.T, n int) {
 
 	start = time.Now()
 	if have, hashed, warned := recheck(t, cfg, data); !have.All() || hashed != 0 || warned != nil {
-		t.Errorf("with the record: %d pieces, %d bytes hashed, warnings %q", have.Count(), hashed, warned)
+		t.Errorf("with the record: %d pieces, %d bytes hashed, warnings %q", have.Count(), hashed,
+			warned)
 	}
 	st, err := os.Stat(recordPath(cfg))
 	if err != nil {

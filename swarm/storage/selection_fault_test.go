@@ -52,7 +52,8 @@ func unwantedOn(d *memDisk, layout *metainfo.Layout, wanted []bool) map[string]s
 	found := make(map[string]string)
 	for i := range wanted {
 		for _, top := range []string{"x", "x" + PartSuffix} {
-			if f := d.files[top+strings.TrimPrefix(layout.FilePath(i), "x")]; f != nil && !wanted[i] {
+			if f := d.files[top+strings.TrimPrefix(layout.FilePath(i), "x")]; f != nil &&
+				!wanted[i] {
 				found[layout.FilePath(i)] = string(f.data)
 			}
 		}
@@ -62,7 +63,8 @@ func unwantedOn(d *memDisk, layout *metainfo.Layout, wanted []bool) map[string]s
 
 // selectionLife runs a Store of some selection until it is complete, closed or
 // the power goes, and tells that it was closed.
-func selectionLife(t *testing.T, rnd *rand.Rand, d *memDisk, rec *record, layout *metainfo.Layout, data []byte) (closed bool) {
+func selectionLife(t *testing.T, rnd *rand.Rand, d *memDisk, rec *record, layout *metainfo.Layout,
+	data []byte) (closed bool) {
 	recorded := bits.New(layout.Pieces())
 	if was := recordedBy(t, rec); was != nil {
 		recorded = was.Have
@@ -125,7 +127,8 @@ func selectionLife(t *testing.T, rnd *rand.Rand, d *memDisk, rec *record, layout
 // Each operation in turn fails once, while a selection is downloaded and after
 // it everything: nothing is lost, and the download goes on.
 func TestSelectionEveryOperationFailsOnce(t *testing.T) {
-	layout, data := makeLayout(t, "x", 32<<10, tfile{"a", 50_000, false}, tfile{"b/c", 20_000, false}, tfile{"b/e", 60_000, false})
+	layout, data := makeLayout(t, "x", 32<<10, tfile{"a", 50_000, false},
+		tfile{"b/c", 20_000, false}, tfile{"b/e", 60_000, false})
 	for n, done := 1, false; !done; n++ {
 		synctest.Test(t, func(t *testing.T) {
 			d := newMemDisk(uint64(n))
@@ -137,12 +140,16 @@ func TestSelectionEveryOperationFailsOnce(t *testing.T) {
 			})
 			have := bits.New(layout.Pieces())
 			for _, wanted := range [][]bool{choose(".x."), choose("x.."), nil} {
-				had := have.Clone() // what is wanted of it, since a file that is not may seem to be gone
+				// what is wanted of it, since a file that is not may seem to be
+				// gone
+				had := have.Clone()
 				had.Intersect(had, WantedPieces(layout, wanted))
 				have = failingRun(t, n, d, rec, layout, data, wanted)
-				if failed := d.failIf(d.fail); had.AnyNotIn(have) && !strings.HasPrefix(failed, "sync") &&
+				if failed := d.failIf(d.fail); had.AnyNotIn(have) &&
+					!strings.HasPrefix(failed, "sync") &&
 					!strings.HasPrefix(failed, "record") && !strings.HasPrefix(failed, "read") {
-					t.Errorf("%d (%s): there were %s, now %s", n, failed, members(had), members(have))
+					t.Errorf("%d (%s): there were %s, now %s", n, failed, members(had),
+						members(have))
 				}
 			}
 			if !have.All() {
@@ -155,7 +162,8 @@ func TestSelectionEveryOperationFailsOnce(t *testing.T) {
 
 // failingRun downloads a selection on a disk of which an operation may fail, and
 // returns the pieces that it then has.
-func failingRun(t *testing.T, n int, d *memDisk, rec *record, layout *metainfo.Layout, data []byte, wanted []bool) *bits.Set {
+func failingRun(t *testing.T, n int, d *memDisk, rec *record, layout *metainfo.Layout, data []byte,
+	wanted []bool) *bits.Set {
 	t.Helper()
 	var r *rig
 	var have *bits.Set
@@ -195,7 +203,9 @@ func failingRun(t *testing.T, n int, d *memDisk, rec *record, layout *metainfo.L
 	}
 	have = r.store.Have()
 	for p := range have.Members() {
-		if err := r.store.ReadAt(make([]byte, 1), uint32(p), 0); err != nil && !errors.Is(err, syscall.EIO) { // as what it is, also of a file that is not wanted
+		// as what it is, also of a file that is not wanted
+		if err := r.store.ReadAt(make([]byte, 1), uint32(p), 0); err != nil &&
+			!errors.Is(err, syscall.EIO) {
 			t.Errorf("%d: reading piece %d: %v", n, p, err)
 		}
 	}

@@ -28,8 +28,10 @@ func TestSmallDisk(t *testing.T) {
 	cmd.SysProcAttr = &syscall.SysProcAttr{Unshareflags: syscall.CLONE_NEWNS}
 	if os.Geteuid() != 0 {
 		cmd.SysProcAttr.Unshareflags |= syscall.CLONE_NEWUSER
-		cmd.SysProcAttr.UidMappings = []syscall.SysProcIDMap{{ContainerID: 0, HostID: os.Getuid(), Size: 1}}
-		cmd.SysProcAttr.GidMappings = []syscall.SysProcIDMap{{ContainerID: 0, HostID: os.Getgid(), Size: 1}}
+		cmd.SysProcAttr.UidMappings = []syscall.SysProcIDMap{{ContainerID: 0, HostID: os.Getuid(),
+			Size: 1}}
+		cmd.SysProcAttr.GidMappings = []syscall.SysProcIDMap{{ContainerID: 0, HostID: os.Getgid(),
+			Size: 1}}
 	}
 	out, err := cmd.CombinedOutput()
 	if errors.Is(err, syscall.EPERM) {
@@ -48,7 +50,8 @@ func onSmallDisk(t *testing.T) {
 		t.Skip(err)
 	}
 	defer unix.Unmount(dir, unix.MNT_DETACH)
-	layout, data := makeLayout(t, "x", 64<<10, tfile{"a", 300 << 10, false}, tfile{"b", 600 << 10, false})
+	layout, data := makeLayout(t, "x", 64<<10, tfile{"a", 300 << 10, false},
+		tfile{"b", 600 << 10, false})
 	cfg := Config{Dir: dir, Layout: layout}
 	ballast := filepath.Join(dir, "ballast")
 	if err := os.WriteFile(ballast, make([]byte, 200<<10), 0o600); err != nil {

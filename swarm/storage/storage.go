@@ -62,8 +62,9 @@ type Config struct {
 	// Wanted chooses files: it tells for each of Layout.Files whether it is
 	// wanted; nil means all. It is copied. Other files are neither made nor
 	// changed: data that lies in their places is read, and what comes for them
-	// as a part of a wanted piece goes to the side file in StateDir. Without a StateDir that file lies in a new folder for temporary
-	// files until Close, and is lost with it.
+	// as a part of a wanted piece goes to the side file in StateDir. Without a
+	// StateDir that file lies in a new folder for temporary files until Close, and
+	// is lost with it.
 	Wanted []bool
 
 	// spaceOf is in place of that of the system.
@@ -211,7 +212,8 @@ func openOn(cfg Config, d disk) (*Store, error) {
 // one with ErrUnwanted.
 func (s *Store) Write(r block.Ref, buf *block.Buf) {
 	index, begin, n := int(r.Piece), int64(r.Begin), int64(len(buf.Bytes()))
-	if s.cfg.ReadOnly || index >= s.layout.Pieces() || n == 0 || begin+n > int64(s.layout.PieceSize(index)) {
+	if s.cfg.ReadOnly || index >= s.layout.Pieces() || n == 0 ||
+		begin+n > int64(s.layout.PieceSize(index)) {
 		buf.Release()
 		err := ErrRange
 		if s.cfg.ReadOnly {

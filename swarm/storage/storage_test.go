@@ -34,7 +34,8 @@ func content(seed uint64, n int) []byte {
 
 // makeLayout returns a v1 torrent called name and its content; a single file
 // when the only path is empty.
-func makeLayout(t testing.TB, name string, pieceLength int, files ...tfile) (*metainfo.Layout, []byte) {
+func makeLayout(t testing.TB, name string, pieceLength int,
+	files ...tfile) (*metainfo.Layout, []byte) {
 	t.Helper()
 	var data []byte
 	for i, f := range files {
@@ -47,7 +48,8 @@ func makeLayout(t testing.TB, name string, pieceLength int, files ...tfile) (*me
 	return layoutOf(t, name, pieceLength, data, files...), data
 }
 
-func layoutOf(t testing.TB, name string, pieceLength int, data []byte, files ...tfile) *metainfo.Layout {
+func layoutOf(t testing.TB, name string, pieceLength int, data []byte,
+	files ...tfile) *metainfo.Layout {
 	t.Helper()
 	var hashes []byte
 	for at := 0; at < len(data); at += pieceLength {
@@ -140,7 +142,8 @@ func (r *rig) refs(piece int) []block.Ref {
 	var refs []block.Ref
 	size := r.layout.PieceSize(piece)
 	for at := 0; at < size; at += block.Size {
-		refs = append(refs, block.Ref{Piece: uint32(piece), Begin: uint32(at), Length: uint32(min(block.Size, size-at))})
+		refs = append(refs, block.Ref{Piece: uint32(piece), Begin: uint32(at),
+			Length: uint32(min(block.Size, size-at))})
 	}
 	return refs
 }
@@ -207,7 +210,8 @@ func place(t *testing.T, dir, top string, layout *metainfo.Layout, data []byte) 
 			continue
 		}
 		path := filepath.Join(append([]string{dir, top}, f.Path...)...)
-		err := errors.Join(os.MkdirAll(filepath.Dir(path), 0o700), os.WriteFile(path, data[f.Offset:f.Offset+f.Length], 0o600))
+		err := errors.Join(os.MkdirAll(filepath.Dir(path), 0o700),
+			os.WriteFile(path, data[f.Offset:f.Offset+f.Length], 0o600))
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -224,11 +228,14 @@ func (r *rig) back() {
 }
 
 var shapes = map[string][]tfile{
-	"single":  {{"", 300_001, false}},
-	"one":     {{"", 1, false}},
-	"folder":  {{"a", 100_000, false}, {"b/c", 0, false}, {"b/d/e", 70_000, false}, {"z", 1, false}, {"y", 40_000, false}},
-	"padding": {{"a", 100_000, false}, {".pad/1", 31_072, true}, {"b", 50_000, false}, {".pad/2", 15_536, true}, {"c", 10, false}},
-	"tiny":    {{"a", 1, false}, {"b", 2, false}, {"c", 3, false}, {"d", 65_536, false}, {"e", 4, false}},
+	"single": {{"", 300_001, false}},
+	"one":    {{"", 1, false}},
+	"folder": {{"a", 100_000, false}, {"b/c", 0, false}, {"b/d/e", 70_000, false}, {"z", 1, false},
+		{"y", 40_000, false}},
+	"padding": {{"a", 100_000, false}, {".pad/1", 31_072, true}, {"b", 50_000, false},
+		{".pad/2", 15_536, true}, {"c", 10, false}},
+	"tiny": {{"a", 1, false}, {"b", 2, false}, {"c", 3, false}, {"d", 65_536, false},
+		{"e", 4, false}},
 }
 
 func TestDownload(t *testing.T) {
@@ -251,7 +258,8 @@ func TestDownload(t *testing.T) {
 			}
 			for p := range layout.Pieces() {
 				got := make([]byte, layout.PieceSizePadded(p))
-				if err := r.store.ReadAt(got, uint32(p), 0); err != nil || !bytes.Equal(got, data[layout.PieceOffset(p):][:len(got)]) {
+				if err := r.store.ReadAt(got, uint32(p), 0); err != nil ||
+					!bytes.Equal(got, data[layout.PieceOffset(p):][:len(got)]) {
 					t.Errorf("piece %d reads otherwise (%v)", p, err)
 				}
 			}
@@ -316,7 +324,8 @@ func TestWrongDataFailsAndIsReplaced(t *testing.T) {
 	if got := <-r.results; !got.OK {
 		t.Fatalf("the right block: got %+v", got)
 	}
-	r.writeData(refs[0], make([]byte, refs[0].Length)) // a block that was hashed comes again, and is wrong
+	// a block that was hashed comes again, and is wrong
+	r.writeData(refs[0], make([]byte, refs[0].Length))
 	r.store.Verify(1)
 	if got := <-r.results; got.OK {
 		t.Fatalf("a wrong block over a right one: got %+v", got)
@@ -368,7 +377,8 @@ func TestBlockOutsidePieceIsRefused(t *testing.T) {
 		if got := <-r.results; !errors.Is(got.Err, ErrRange) {
 			t.Errorf("write %v: got %+v", ref, got)
 		}
-		if err := r.store.ReadAt(make([]byte, max(ref.Length, 1)), ref.Piece, ref.Begin); err == nil {
+		if err := r.store.ReadAt(make([]byte, max(ref.Length, 1)), ref.Piece,
+			ref.Begin); err == nil {
 			t.Errorf("read %v: no error", ref)
 		}
 	}
@@ -385,7 +395,8 @@ func TestBlockOutsidePieceIsRefused(t *testing.T) {
 func TestManyFilesFewDescriptors(t *testing.T) {
 	var files []tfile
 	for i := range 300 {
-		files = append(files, tfile{"d" + string(rune('a'+i%20)) + "/" + strings.Repeat("f", 1+i/20) + string(rune('a'+i%20)), 700, false})
+		files = append(files, tfile{"d" + string(rune('a'+i%20)) + "/" + strings.Repeat("f",
+			1+i/20) + string(rune('a'+i%20)), 700, false})
 	}
 	layout, data := makeLayout(t, "many", 16<<10, files...)
 	w := NewWorkers(2)

@@ -95,7 +95,8 @@ func (s *Store) sharesFolder() bool {
 
 // tellStrange tells that the content goes under another name than usual.
 func (s *Store) tellStrange() {
-	s.warn(&Error{"open", s.disk.path(s.names[partName]), fmt.Errorf("%w: fetching into %q", errStrange, s.names[ownName])})
+	s.warn(&Error{"open", s.disk.path(s.names[partName]),
+		fmt.Errorf("%w: fetching into %q", errStrange, s.names[ownName])})
 }
 
 // onlyZeros reports whether the files hold nothing but zeros.
@@ -124,7 +125,8 @@ func (s *Store) fileOnlyZeros(ctx context.Context, i int, chunk []byte) bool {
 	if err != nil {
 		return false
 	}
-	for at := h.file.nextData(0, st.size); at < st.size; at = h.file.nextData(at+int64(len(chunk)), st.size) {
+	for at := h.file.nextData(0, st.size); at < st.size; at = h.file.nextData(at+int64(len(chunk)),
+		st.size) {
 		part := chunk[:min(int64(len(chunk)), st.size-at)]
 		if ctx.Err() != nil || h.file.pread(part, at) != nil {
 			return false

@@ -29,19 +29,29 @@ func TestUnwantedFilesThatAreThere(t *testing.T) {
 		{"nothing", func(string) error { return nil }, ""},
 		{"whole", func(dir string) error { return write(dir, "a", sound(0)) }, "0 1 2"},
 		{"whole, as all around", func(dir string) error {
-			return errors.Join(write(dir, "a", sound(0)), write(dir, "e", sound(3)), write(dir, "b/c", sound(1)))
+			return errors.Join(write(dir, "a", sound(0)), write(dir, "e", sound(3)),
+				write(dir, "b/c", sound(1)))
 		}, "0 1 2 3 4"},
-		{"the start of it", func(dir string) error { return write(dir, "a", sound(0)[:40_000]) }, "0"},
+		{"the start of it", func(dir string) error { return write(dir, "a", sound(0)[:40_000]) },
+			"0"},
 		{"other data", func(dir string) error { return write(dir, "e", content(9, 70_000)) }, ""},
-		{"other data, longer", func(dir string) error { return write(dir, "e", content(9, 70_001)) }, ""},
-		{"longer", func(dir string) error { return write(dir, "a", append(bytes.Clone(sound(0)), "more"...)) }, "0 1 2"},
-		{"a folder", func(dir string) error { return os.MkdirAll(filepath.Join(dir, "x", "a"), 0o700) }, ""},
+		{"other data, longer", func(dir string) error {
+			return write(dir, "e", content(9, 70_001))
+		}, ""},
+		{"longer", func(dir string) error {
+			return write(dir, "a", append(bytes.Clone(sound(0)), "more"...))
+		}, "0 1 2"},
+		{"a folder", func(dir string) error {
+			return os.MkdirAll(filepath.Join(dir, "x", "a"), 0o700)
+		}, ""},
 		{"a link", func(dir string) error {
-			return errors.Join(os.Mkdir(filepath.Join(dir, "x"), 0o700), os.Symlink("/etc/passwd", filepath.Join(dir, "x", "a")))
+			return errors.Join(os.Mkdir(filepath.Join(dir, "x"), 0o700),
+				os.Symlink("/etc/passwd", filepath.Join(dir, "x", "a")))
 		}, ""},
 	} {
 		for _, stateDir := range []string{"", t.TempDir()} {
-			cfg := Config{Dir: t.TempDir(), StateDir: stateDir, Layout: layout, Wanted: choose(".x......")}
+			cfg := Config{Dir: t.TempDir(), StateDir: stateDir, Layout: layout,
+				Wanted: choose(".x......")}
 			if err := tt.prepare(cfg.Dir); err != nil {
 				t.Fatal(err)
 			}
@@ -58,7 +68,8 @@ func TestUnwantedFilesThatAreThere(t *testing.T) {
 			}
 			r.readsBack(r.store.Have())
 			r.back()
-			if got, err := os.ReadFile(filepath.Join(cfg.Dir, "x", "b", "c")); err != nil || !bytes.Equal(got, sound(1)) {
+			if got, err := os.ReadFile(filepath.Join(cfg.Dir, "x", "b", "c")); err != nil ||
+				!bytes.Equal(got, sound(1)) {
 				t.Errorf("%s: the wanted file: %v", tt.name, err)
 			}
 			if after := unwantedTree(t, cfg.Dir); after != before {
@@ -136,7 +147,8 @@ func TestUnwantedFileGoes(t *testing.T) {
 
 func TestUnwantedPieceIsRefused(t *testing.T) {
 	layout, data := mixed(t)
-	cfg := Config{Dir: t.TempDir(), StateDir: t.TempDir(), Layout: layout, Wanted: choose(".x......")}
+	cfg := Config{Dir: t.TempDir(), StateDir: t.TempDir(), Layout: layout,
+		Wanted: choose(".x......")}
 	r := newRig(t, cfg, data)
 	r.write(r.refs(0)[0])
 	if got := <-r.results; !errors.Is(got.Err, ErrUnwanted) || got.Piece != 0 {

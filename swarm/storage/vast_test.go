@@ -50,7 +50,8 @@ func TestVast(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if used := st.Sys().(*syscall.Stat_t).Blocks * 512; st.Size() != pieces*pieceLength || used > 4*pieceLength {
+	if used := st.Sys().(*syscall.Stat_t).Blocks * 512; st.Size() != pieces*pieceLength ||
+		used > 4*pieceLength {
 		t.Errorf("%d bytes long, %d used", st.Size(), used)
 	}
 	t.Log("downloaded:", time.Since(start))
@@ -61,7 +62,8 @@ func TestVast(t *testing.T) {
 	t.Log("opened with the record:", time.Since(start))
 	start = time.Now()
 	cfg.StateDir = ""
-	if have, hashed, _ := recheck(t, cfg, nil); have.Count() != 2 || hashed > holesTriedMax+4*pieceLength {
+	if have, hashed, _ := recheck(t, cfg, nil); have.Count() != 2 ||
+		hashed > holesTriedMax+4*pieceLength {
 		t.Errorf("without: %d pieces, %d bytes hashed", have.Count(), hashed)
 	}
 	t.Log("checked without it:", time.Since(start))

@@ -143,7 +143,8 @@ func ladders(a *presence, tiers [][]Tracker, private bool) []*ladder {
 				rungs = append(rungs, &rung{tracker: t})
 			}
 		}
-		rand.Shuffle(len(rungs), func(i, j int) { rungs[i], rungs[j] = rungs[j], rungs[i] }) // BEP 12
+		// BEP 12
+		rand.Shuffle(len(rungs), func(i, j int) { rungs[i], rungs[j] = rungs[j], rungs[i] })
 		if len(rungs) > 0 {
 			all = append(all, rungs)
 		}
@@ -168,7 +169,8 @@ func ladders(a *presence, tiers [][]Tracker, private bool) []*ladder {
 // trackers are asked again as soon as they allow it. The swarm stays announced
 // between one round and the next. Of a third info-hash an Announcer says
 // nothing, for no torrent has three.
-func (a *Announcer) Peers(ctx context.Context, ih metainfo.Hash, port uint16, seed bool) iter.Seq[netip.AddrPort] {
+func (a *Announcer) Peers(ctx context.Context, ih metainfo.Hash, port uint16,
+	seed bool) iter.Seq[netip.AddrPort] {
 	return func(yield func(netip.AddrPort) bool) {
 		p := a.tell(ih, port, seed)
 		if p == nil {
@@ -201,7 +203,8 @@ func (a *Announcer) tell(ih metainfo.Hash, port uint16, seed bool) *presence {
 	case a.closed, p == nil && len(a.swarms) >= hashesMax:
 		return nil
 	case p == nil:
-		p = &presence{Announcer: a, hash: ih, found: make(chan netip.AddrPort, foundMax), port: port, seed: seed}
+		p = &presence{Announcer: a, hash: ih, found: make(chan netip.AddrPort, foundMax),
+			port: port, seed: seed}
 		p.ladders = ladders(p, a.cfg.Tiers, a.cfg.Private)
 		a.swarms[ih] = p
 		for _, l := range p.ladders {
@@ -300,7 +303,8 @@ func (p *presence) stop(ctx context.Context, r *rung, family guard.Family) {
 		events = []Event{Completed, Stopped}
 	}
 	for _, event := range events {
-		if _, err := p.announce(ctx, r.tracker, p.request(r, port, stats, event), family); err != nil {
+		if _, err := p.announce(ctx, r.tracker, p.request(r, port, stats, event),
+			family); err != nil {
 			p.cfg.Logger.Debug("tracker did not hear of our end", "tracker", r.tracker, "err", err)
 		}
 	}
@@ -314,7 +318,8 @@ func (p *presence) request(r *rung, port uint16, stats Stats, event Event) Reque
 	}
 	return Request{
 		InfoHash: p.hash, PeerID: p.cfg.PeerID, Port: port, Event: event, Want: want, Key: p.key,
-		Uploaded: max(stats.Uploaded, 0), Downloaded: max(stats.Downloaded, 0), Left: stats.Left, TrackerID: r.id,
+		Uploaded: max(stats.Uploaded, 0), Downloaded: max(stats.Downloaded, 0), Left: stats.Left,
+		TrackerID: r.id,
 	}
 }
 

@@ -31,9 +31,11 @@ type fakeNet struct {
 	answer func(tracker string, r Request) (Response, error)
 }
 
-func (n *fakeNet) announce(ctx context.Context, t Tracker, r Request, family guard.Family) (Response, error) {
+func (n *fakeNet) announce(ctx context.Context, t Tracker, r Request,
+	family guard.Family) (Response, error) {
 	n.mu.Lock()
-	n.log = append(n.log, fmt.Sprintf("%v %s%s %v", time.Since(n.start).Round(time.Second), t.url.Host, suffix(family), r.Event))
+	n.log = append(n.log, fmt.Sprintf("%v %s%s %v", time.Since(n.start).Round(time.Second),
+		t.url.Host, suffix(family), r.Event))
 	n.latest = r
 	answer := n.answer
 	n.mu.Unlock()
@@ -101,7 +103,8 @@ func newAnnouncer(t *testing.T, n *fakeNet, cfg Config, tiers ...[]string) *Anno
 }
 
 // collect asks for peers in a goroutine, and returns what ends it.
-func collect(t *testing.T, a *Announcer, port uint16, seed bool) (peers chan netip.AddrPort, stop func()) {
+func collect(t *testing.T, a *Announcer, port uint16,
+	seed bool) (peers chan netip.AddrPort, stop func()) {
 	ctx, cancel := context.WithCancel(t.Context())
 	peers = make(chan netip.AddrPort, foundMax)
 	done := make(chan struct{})
@@ -117,17 +120,21 @@ func collect(t *testing.T, a *Announcer, port uint16, seed bool) (peers chan net
 func TestAnnouncerLife(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		n := &fakeNet{answer: func(string, Request) (Response, error) {
-			return Response{Interval: 30 * time.Minute, MinInterval: 5 * time.Minute, TrackerID: "id", Peers: addrs("5.6.7.8:1")}, nil
+			return Response{Interval: 30 * time.Minute, MinInterval: 5 * time.Minute,
+				TrackerID: "id", Peers: addrs("5.6.7.8:1")}, nil
 		}}
 		var left atomic.Int64
 		left.Store(3)
-		a := newAnnouncer(t, n, Config{Stats: func() Stats { return Stats{Uploaded: 1, Downloaded: 2, Left: left.Load()} }}, []string{"1.1.1.1"})
+		a := newAnnouncer(t, n, Config{Stats: func() Stats {
+			return Stats{Uploaded: 1, Downloaded: 2, Left: left.Load()}
+		}}, []string{"1.1.1.1"})
 		peers, stop := collect(t, a, 6881, false)
 		n.expect(t, "0s 1.1.1.1 started")
 		if p := <-peers; p != addrs("5.6.7.8:1")[0] {
 			t.Errorf("got %v", p)
 		}
-		if r := n.last(); r.Port != 6881 || r.Uploaded != 1 || r.Downloaded != 2 || r.Left != 3 || r.Want != wantDefault {
+		if r := n.last(); r.Port != 6881 || r.Uploaded != 1 || r.Downloaded != 2 || r.Left != 3 ||
+			r.Want != wantDefault {
 			t.Errorf("told %+v", r)
 		}
 
@@ -200,7 +207,8 @@ func TestCompleteInTheMiddle(t *testing.T) {
 		time.Sleep(3 * time.Second)
 		log := n.take()
 		slices.Sort(log)
-		want := []string{"0s both.example/IPv4 started", "0s both.example/IPv6 started", "1s both.example/IPv4 completed", "1s both.example/IPv6 completed"}
+		want := []string{"0s both.example/IPv4 started", "0s both.example/IPv6 started",
+			"1s both.example/IPv4 completed", "1s both.example/IPv6 completed"}
 		if !slices.Equal(log, want) {
 			t.Errorf("told %q, want %q", log, want)
 		}
@@ -264,12 +272,14 @@ func TestTiers(t *testing.T) {
 			}
 			return Response{}, errors.New("down")
 		}}
-		a := newAnnouncer(t, n, Config{}, []string{"1.1.1.1", "8.8.8.8", "1.1.1.1"}, []string{"both.example"})
+		a := newAnnouncer(t, n, Config{}, []string{"1.1.1.1", "8.8.8.8", "1.1.1.1"},
+			[]string{"both.example"})
 		_, stop := collect(t, a, 1, false)
 		synctest.Wait()
 		log := n.take()
 		slices.Sort(log)
-		want := []string{"0s 1.1.1.1 started", "0s 8.8.8.8 started", "0s both.example/IPv4 started", "0s both.example/IPv6 started"}
+		want := []string{"0s 1.1.1.1 started", "0s 8.8.8.8 started", "0s both.example/IPv4 started",
+			"0s both.example/IPv6 started"}
 		if len(log) == 3 { // the order within a tier is random (BEP 12)
 			want = want[1:]
 		}
@@ -278,7 +288,9 @@ func TestTiers(t *testing.T) {
 		}
 		time.Sleep(64 * time.Minute)
 		log = n.take()
-		if slices.ContainsFunc(log, func(s string) bool { return s[len(s)-1] != ' ' && s[len(s)-7:] != "started" }) || len(log) != 3 {
+		if slices.ContainsFunc(log, func(s string) bool {
+			return s[len(s)-1] != ' ' && s[len(s)-7:] != "started"
+		}) || len(log) != 3 {
 			t.Errorf("after an hour: %q", log)
 		}
 		stop()
@@ -300,7 +312,8 @@ func TestPrivate(t *testing.T) {
 			}
 			return Response{Interval: time.Hour}, nil
 		}}
-		a := newAnnouncer(t, n, Config{Private: true}, []string{"1.1.1.1"}, []string{"8.8.8.8"}, []string{"9.9.9.9"})
+		a := newAnnouncer(t, n, Config{Private: true}, []string{"1.1.1.1"}, []string{"8.8.8.8"},
+			[]string{"9.9.9.9"})
 		_, stop := collect(t, a, 1, false)
 		n.expect(t, "0s 1.1.1.1 started", "0s 8.8.8.8 started")
 		up.Store(true)
@@ -315,7 +328,9 @@ func TestPrivate(t *testing.T) {
 
 func TestBackoff(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		n := &fakeNet{answer: func(string, Request) (Response, error) { return Response{}, errors.New("down") }}
+		n := &fakeNet{answer: func(string, Request) (Response, error) {
+			return Response{}, errors.New("down")
+		}}
 		a := newAnnouncer(t, n, Config{}, []string{"1.1.1.1"})
 		_, stop := collect(t, a, 1, false)
 		defer stop()
@@ -355,8 +370,10 @@ func TestFailuresAreTold(t *testing.T) {
 				return Response{}, fmt.Errorf("announcing: %w", &Failure{Reason: "unknown torrent"})
 			}}
 			a := NewAnnouncer(Config{
-				Private: c.private, Tiers: [][]Tracker{{parse(t, "http://1.1.1.1/announce", c.stranger)}},
-				Logger: slog.New(slog.NewTextHandler(&b, &slog.HandlerOptions{Level: slog.LevelWarn})),
+				Private: c.private,
+				Tiers:   [][]Tracker{{parse(t, "http://1.1.1.1/announce", c.stranger)}},
+				Logger: slog.New(slog.NewTextHandler(&b,
+					&slog.HandlerOptions{Level: slog.LevelWarn})),
 			})
 			a.announce = n.announce
 			_, stop := collect(t, a, 1, false)
@@ -380,7 +397,9 @@ func TestFailureOfTheFamilyThereIs(t *testing.T) {
 					time.Sleep(time.Second)
 				}
 				if tracker == "4.example/IPv6" {
-					return Response{}, fmt.Errorf("announcing: %w", &net.OpError{Op: "dial", Err: &net.AddrError{Err: "no suitable address found"}})
+					return Response{}, fmt.Errorf("announcing: %w",
+						&net.OpError{Op: "dial",
+							Err: &net.AddrError{Err: "no suitable address found"}})
 				}
 				return Response{}, fmt.Errorf("announcing: %w", syscall.ECONNREFUSED)
 			}}
@@ -406,14 +425,18 @@ func TestRefusalsAreToldOnce(t *testing.T) {
 				return Response{}, errors.New("no such host")
 			}
 			tracker := parse(t, "http://10.0.0.5:8080/swarm", true)
-			refusal := &guard.Refusal{Addr: netip.MustParseAddrPort("10.0.0.5:8080"), Reach: guard.Private}
+			refusal := &guard.Refusal{Addr: netip.MustParseAddrPort("10.0.0.5:8080"),
+				Reach: guard.Private}
 			return Response{}, fmt.Errorf("announcing: %w", tracker.explain(refusal))
 		}}
 		client := new(Client)
 		for range 3 {
-			cfg := Config{Client: client, Logger: slog.New(slog.NewTextHandler(&b, &slog.HandlerOptions{Level: slog.LevelWarn}))}
+			cfg := Config{Client: client,
+				Logger: slog.New(slog.NewTextHandler(&b,
+					&slog.HandlerOptions{Level: slog.LevelWarn}))}
 			for i := range 2 * refusalsMax {
-				cfg.Tiers = append(cfg.Tiers, []Tracker{parse(t, fmt.Sprintf("http://t%d.example:8080/swarm", i), true)})
+				cfg.Tiers = append(cfg.Tiers,
+					[]Tracker{parse(t, fmt.Sprintf("http://t%d.example:8080/swarm", i), true)})
 			}
 			a := NewAnnouncer(cfg)
 			a.announce = n.announce
@@ -422,7 +445,8 @@ func TestRefusalsAreToldOnce(t *testing.T) {
 			stop()
 			a.Close()
 		}
-		const why = "it leads to the private address 10.0.0.5:8080, and no element of its path begins with announce or scrape"
+		const why = "it leads to the private address 10.0.0.5:8080, and no element of its path " +
+			"begins with announce or scrape"
 		if got := strings.Count(b.String(), why); got != refusalsMax {
 			t.Errorf("told %d times, want %d:\n%s", got, refusalsMax, b.String())
 		}
@@ -437,7 +461,8 @@ func TestRetryIn(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		n := &fakeNet{answer: func(tracker string, r Request) (Response, error) {
 			if tracker == "1.1.1.1" {
-				return Response{}, fmt.Errorf("announcing: %w", &Failure{Reason: "gone", Never: true})
+				return Response{}, fmt.Errorf("announcing: %w",
+					&Failure{Reason: "gone", Never: true})
 			}
 			return Response{}, &Failure{Reason: "later", Retry: 3 * time.Hour}
 		}}
@@ -513,12 +538,14 @@ func TestCloseIsBounded(t *testing.T) {
 func TestFoundIsBounded(t *testing.T) {
 	a := &presence{found: make(chan netip.AddrPort, foundMax)}
 	for i := range 3 * foundMax {
-		a.offer([]netip.AddrPort{netip.AddrPortFrom(netip.AddrFrom4([4]byte{1, 2, byte(i >> 8), byte(i)}), 1)})
+		a.offer([]netip.AddrPort{netip.AddrPortFrom(netip.AddrFrom4([4]byte{1, 2, byte(i >> 8),
+			byte(i)}), 1)})
 	}
 	if len(a.found) != foundMax {
 		t.Errorf("%d peers wait, want %d", len(a.found), foundMax)
 	}
-	if first := <-a.found; first.Addr() != netip.AddrFrom4([4]byte{1, 2, byte(2 * foundMax >> 8), byte(2 * foundMax & 255)}) {
+	if first := <-a.found; first.Addr() != netip.AddrFrom4([4]byte{1, 2, byte(2 * foundMax >> 8),
+		byte(2 * foundMax & 255)}) {
 		t.Errorf("the first is %v", first)
 	}
 }
@@ -526,7 +553,8 @@ func TestFoundIsBounded(t *testing.T) {
 func TestLaddersAreBounded(t *testing.T) {
 	var cfg Config
 	for i := range 100 {
-		cfg.Tiers = append(cfg.Tiers, []Tracker{parse(t, fmt.Sprintf("udp://10.0.0.%d:1", i), true)})
+		cfg.Tiers = append(cfg.Tiers, []Tracker{parse(t, fmt.Sprintf("udp://10.0.0.%d:1", i),
+			true)})
 	}
 	a := NewAnnouncer(cfg)
 	defer a.Close()

@@ -71,7 +71,8 @@ func (c *Client) Close() {
 // for datagrams that are lost. It takes no longer than a minute and a half. The
 // peers of the Response could be dialled, and each comes once. The error may be
 // a *Failure.
-func (c *Client) Announce(ctx context.Context, t Tracker, r Request, family guard.Family) (Response, error) {
+func (c *Client) Announce(ctx context.Context, t Tracker, r Request,
+	family guard.Family) (Response, error) {
 	ask, slots := c.announceHTTP, c.http
 	if t.url.Scheme == "udp" {
 		ask, slots = c.announceUDP, c.udp

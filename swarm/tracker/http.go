@@ -63,7 +63,8 @@ func announceURL(base *url.URL, r *Request) *url.URL {
 		name  string
 		value int64
 	}{
-		{"port", int64(r.Port)}, {"uploaded", r.Uploaded}, {"downloaded", r.Downloaded}, {"left", r.Left},
+		{"port", int64(r.Port)}, {"uploaded", r.Uploaded}, {"downloaded", r.Downloaded},
+		{"left", r.Left},
 	} {
 		q = fmt.Appendf(q, "&%s=%d", p.name, p.value)
 	}
@@ -112,7 +113,8 @@ func scrapeURL(base *url.URL, hashes []metainfo.Hash) (*url.URL, error) {
 // get asks for u and returns the body, with the address that it is from. A body
 // that was cut off behind a whole document is whole: trackers say wrong lengths, and
 // close without the end of their chunks.
-func (c *Client) get(ctx context.Context, t Tracker, u *url.URL, family guard.Family) ([]byte, netip.Addr, error) {
+func (c *Client) get(ctx context.Context, t Tracker, u *url.URL,
+	family guard.Family) ([]byte, netip.Addr, error) {
 	ctx, cancel := context.WithTimeout(ctx, httpTimeout)
 	defer cancel()
 	a, err := c.web.Get(ctx, t.target(u), family, guard.Compressed())
@@ -148,7 +150,8 @@ func refuses(body []byte) bool {
 	return errors.As(err, &f)
 }
 
-func (c *Client) announceHTTP(ctx context.Context, t Tracker, r *Request, family guard.Family) (Response, error) {
+func (c *Client) announceHTTP(ctx context.Context, t Tracker, r *Request,
+	family guard.Family) (Response, error) {
 	body, from, err := c.get(ctx, t, announceURL(t.url, r), family)
 	if err != nil {
 		return Response{}, err
@@ -158,7 +161,8 @@ func (c *Client) announceHTTP(ctx context.Context, t Tracker, r *Request, family
 	return response, err
 }
 
-func (c *Client) scrapeHTTP(ctx context.Context, t Tracker, hashes []metainfo.Hash, family guard.Family) ([]Counts, error) {
+func (c *Client) scrapeHTTP(ctx context.Context, t Tracker, hashes []metainfo.Hash,
+	family guard.Family) ([]Counts, error) {
 	u, err := scrapeURL(t.url, hashes)
 	if err != nil {
 		return nil, err

@@ -29,7 +29,8 @@ func addrs(s ...string) (list []netip.AddrPort) {
 func TestParseTracker(t *testing.T) {
 	for _, raw := range []string{
 		"", "tracker.example/announce", "ftp://x/announce", "http:///announce", "udp://x/announce",
-		"wss://x/", "http://x:y/", "http://x/\x00", "http://x/" + strings.Repeat("a", guard.URLBytesMax),
+		"wss://x/", "http://x:y/", "http://x/\x00",
+		"http://x/" + strings.Repeat("a", guard.URLBytesMax),
 	} {
 		if _, err := ParseTracker(raw, true); !errors.Is(err, ErrURL) {
 			t.Errorf("%.40q: got %v, want ErrURL", raw, err)
@@ -53,7 +54,8 @@ func TestAnnounceURL(t *testing.T) {
 	if got := announceURL(base, &r).String(); got != want {
 		t.Errorf("got  %s\nwant %s", got, want)
 	}
-	if got := announceURL(base, &Request{Want: -1}).RawQuery; strings.Contains(got, "numwant") || strings.Contains(got, "event") {
+	if got := announceURL(base, &Request{Want: -1}).RawQuery; strings.Contains(got, "numwant") ||
+		strings.Contains(got, "event") {
 		t.Errorf("parameters that say nothing: %s", got)
 	}
 }
@@ -93,46 +95,71 @@ func TestParseAnnounce(t *testing.T) {
 	}{
 		{"nothing", "de", none},
 		{"bytes behind", "de<!-- served in 3 ms -->", none},
-		{"compact peers", "d8:completei5e10:incompletei7e8:intervali1800e12:min intervali60e5:peers12:\x01\x02\x03\x04\x1a\xe1\x05\x06\x07\x08\x00\x50e",
-			Response{Seeds: 5, Leeches: 7, Interval: 30 * time.Minute, MinInterval: time.Minute, Peers: addrs("1.2.3.4:6881", "5.6.7.8:80")}},
+		{"compact peers", "d8:completei5e10:incompletei7e8:intervali1800e12:min " +
+			"intervali60e5:peers12:\x01\x02\x03\x04\x1a\xe1\x05\x06\x07\x08\x00\x50e",
+			Response{Seeds: 5, Leeches: 7, Interval: 30 * time.Minute, MinInterval: time.Minute,
+				Peers: addrs("1.2.3.4:6881", "5.6.7.8:80")}},
 		{"both families", "d5:peers6:\x01\x02\x03\x04\x00\x506:peers618:\x20\x01\x0d\xb8\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x01\x1a\xe1e",
 			with(func(r *Response) { r.Peers = addrs("1.2.3.4:80", "[2001:db8::1]:6881") })},
-		{"peers as dictionaries, otherwise", "d5:peersld2:ip5:[::1]4:port2:80ed2:ip4:\x01\x02\x03\x044:porti-0e4:porti9eed2:ip9: 1.2.3.5\n4:porti080eed2:ip4:::1f4:porti9ee6:\x01\x02\x03\x06\x00\x505:abcde18:\x20\x01\x0d\xb8\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x01\x00\x50d2:ip9:fe80::1%14:porti80eeee",
+		{"peers as dictionaries, otherwise",
+			"d5:peersld2:ip5:[::1]4:port2:80ed2:ip4:\x01\x02\x03\x044:porti-0e4:porti9eed2:ip9: " +
+				"1.2.3.5\n4:porti080eed2:ip4:::1f4:porti9ee6:\x01\x02\x03\x06\x00\x505:abcde18:\x20\x01\x0d\xb8\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x01\x00\x50d2:ip9:fe80::1%14:porti80eeee",
 			with(func(r *Response) {
-				r.Peers = addrs("[::1]:80", "1.2.3.5:80", "[::1f]:9", "1.2.3.6:80", "[2001:db8::1]:80")
+				r.Peers = addrs("[::1]:80", "1.2.3.5:80", "[::1f]:9", "1.2.3.6:80",
+					"[2001:db8::1]:80")
 			})},
-		{"a dictionary of dictionaries", "d5:peersd1:0d2:ip7:1.2.3.44:porti80ee1:1d4:port2:812:ip7:1.2.3.4ei2ed2:ip7:1.2.3.44:porti82eeee",
+		{"a dictionary of dictionaries",
+			"d5:peersd1:0d2:ip7:1.2.3.44:porti80ee1:1d4:port2:812:ip7:1.2.3.4ei2ed2:ip7:1.2.3.44:porti82eeee",
 			with(func(r *Response) { r.Peers = addrs("1.2.3.4:80", "1.2.3.4:81", "1.2.3.4:82") })},
 		{"a key twice", "d8:intervali60e8:intervali90e5:peers6:\x01\x02\x03\x04\x00\x505:peers6:\x09\x09\x09\x09\x00\x50e",
 			with(func(r *Response) { r.Interval, r.Peers = time.Minute, addrs("1.2.3.4:80") })},
-		{"a key twice, unsorted", "d5:peers6:\x01\x02\x03\x04\x00\x508:intervali60e5:peers0:8:intervali90ee",
+		{"a key twice, unsorted",
+			"d5:peers6:\x01\x02\x03\x04\x00\x508:intervali60e5:peers0:8:intervali90ee",
 			with(func(r *Response) { r.Interval, r.Peers = time.Minute, addrs("1.2.3.4:80") })},
 		{"leading zeros", "d8:intervali060e5:peers06:\x01\x02\x03\x04\x00\x50e",
 			with(func(r *Response) { r.Interval, r.Peers = time.Minute, addrs("1.2.3.4:80") })},
 		{"minus zero", "d8:completei-0e10:incompletei-00e8:intervali60ee",
 			with(func(r *Response) { r.Interval, r.Seeds, r.Leeches = time.Minute, 0, 0 })},
 		{"fractions", "d8:completei1.0e8:intervali1800.5e12:min intervali60.9ee",
-			with(func(r *Response) { r.Seeds, r.Interval, r.MinInterval = 1, 30*time.Minute, time.Minute })},
-		{"numbers as strings", "d8:complete1:310:incomplete2:108:interval4:180012:min interval7:60.5000e",
-			with(func(r *Response) { r.Seeds, r.Leeches, r.Interval, r.MinInterval = 3, 10, 30*time.Minute, time.Minute })},
-		{"blanks before", "\r\n\n d8:intervali60ee", with(func(r *Response) { r.Interval = time.Minute })},
-		{"a byte order mark", "\xef\xbb\xbfd8:intervali60ee", with(func(r *Response) { r.Interval = time.Minute })},
+			with(func(r *Response) {
+				r.Seeds, r.Interval, r.MinInterval = 1, 30*time.Minute,
+					time.Minute
+			})},
+		{"numbers as strings",
+			"d8:complete1:310:incomplete2:108:interval4:180012:min interval7:60.5000e",
+			with(func(r *Response) {
+				r.Seeds, r.Leeches, r.Interval, r.MinInterval = 3, 10,
+					30*time.Minute, time.Minute
+			})},
+		{"blanks before", "\r\n\n d8:intervali60ee",
+			with(func(r *Response) { r.Interval = time.Minute })},
+		{"a byte order mark", "\xef\xbb\xbfd8:intervali60ee",
+			with(func(r *Response) { r.Interval = time.Minute })},
 		{"blanks between", "d\n8:interval i60e\n5:peers 6:\x01\x02\x03\x04\x00\x50\ne\n",
 			with(func(r *Response) { r.Interval, r.Peers = time.Minute, addrs("1.2.3.4:80") })},
-		{"no numbers", "d8:completeie8:intervali1x0e5:peers6:\x01\x02\x03\x04\x00\x50e", with(func(r *Response) { r.Peers = addrs("1.2.3.4:80") })},
-		{"external ip as text", "d11:external ip7:1.2.3.4e", with(func(r *Response) { r.ExternalIP = netip.MustParseAddr("1.2.3.4") })},
-		{"a part of a peer", "d5:peers8:\x01\x02\x03\x04\x00\x50xxe", with(func(r *Response) { r.Peers = addrs("1.2.3.4:80") })},
-		{"peers as dictionaries", "d5:peersld2:ip7:1.2.3.44:porti80eed2:ip12:peer.invalid4:porti80eed2:ip3:::14:porti70000eei5ed2:ip3:::14:porti9eeee",
+		{"no numbers", "d8:completeie8:intervali1x0e5:peers6:\x01\x02\x03\x04\x00\x50e",
+			with(func(r *Response) { r.Peers = addrs("1.2.3.4:80") })},
+		{"external ip as text", "d11:external ip7:1.2.3.4e",
+			with(func(r *Response) { r.ExternalIP = netip.MustParseAddr("1.2.3.4") })},
+		{"a part of a peer", "d5:peers8:\x01\x02\x03\x04\x00\x50xxe",
+			with(func(r *Response) { r.Peers = addrs("1.2.3.4:80") })},
+		{"peers as dictionaries",
+			"d5:peersld2:ip7:1.2.3.44:porti80eed2:ip12:peer.invalid4:porti80eed2:ip3:::14:porti70000eei5ed2:ip3:::14:porti9eeee",
 			with(func(r *Response) { r.Peers = addrs("1.2.3.4:80", "[::1]:9") })},
 		{"no list of peers", "d5:peersi0ee", none},
-		{"words and ids", "d11:external ip4:\x01\x02\x03\x0410:tracker id2:id15:warning message13:mind\nthe \x1b[1me",
+		{"words and ids", "d11:external ip4:\x01\x02\x03\x0410:tracker id2:id15:warning " +
+			"message13:mind\nthe \x1b[1me",
 			with(func(r *Response) {
-				r.ExternalIP, r.TrackerID, r.Warning = netip.MustParseAddr("1.2.3.4"), "id", "mind the [1m"
+				r.ExternalIP, r.TrackerID, r.Warning = netip.MustParseAddr("1.2.3.4"), "id",
+					"mind the [1m"
 			})},
 		{"an address of no family", "d11:external ip3:abce", none},
-		{"wrong types", "d8:completele8:intervalde10:incomplete1:x10:tracker idi1e15:warning messagelee", none},
-		{"negative numbers", "d8:completei-5e8:intervali-1e12:min intervali-9223372036854775808ee", none},
-		{"huge numbers", "d8:completei9223372036854775807e8:intervali9223372036854775807ee", with(func(r *Response) { r.Interval = intervalMax })},
+		{"wrong types", "d8:completele8:intervalde10:incomplete1:x10:tracker idi1e15:warning " +
+			"messagelee", none},
+		{"negative numbers", "d8:completei-5e8:intervali-1e12:min intervali-9223372036854775808ee",
+			none},
+		{"huge numbers", "d8:completei9223372036854775807e8:intervali9223372036854775807ee",
+			with(func(r *Response) { r.Interval = intervalMax })},
 	} {
 		got, err := parseAnnounce([]byte(c.body))
 		if err != nil || !reflect.DeepEqual(got, c.want) {
@@ -154,7 +181,8 @@ func TestParseAnnounceBounds(t *testing.T) {
 			t.Errorf("%s: %d peers, %v; want %d", name, len(r.Peers), err, PeersMax)
 		}
 	}
-	for _, body := range []string{"", "<html>", "i5e", "le", "d5:peers", "d8:interval", "d5:peersld2:ip", strings.Repeat("l", 1000)} {
+	for _, body := range []string{"", "<html>", "i5e", "le", "d5:peers", "d8:interval",
+		"d5:peersld2:ip", strings.Repeat("l", 1000)} {
 		if _, err := parseAnnounce([]byte(body)); !errors.Is(err, ErrAnswer) {
 			t.Errorf("%.20q: got %v, want ErrAnswer", body, err)
 		}
@@ -163,17 +191,25 @@ func TestParseAnnounceBounds(t *testing.T) {
 
 func TestParseFailure(t *testing.T) {
 	for body, want := range map[string]Failure{
-		"d14:failure reason4:nonee":                                                  {Reason: "none"},
-		"d14:failure reason4:none8:retry in2:30e":                                    {Reason: "none", Retry: 30 * time.Minute},
-		"d14:failure reason4:none8:retry ini5ee":                                     {Reason: "none", Retry: 5 * time.Minute},
-		"d14:failure reason4:none8:retry in5:nevere":                                 {Reason: "none", Never: true},
-		"d14:failure reason4:none8:retry in7: Never\re":                              {Reason: "none", Never: true},
-		"d14:failure reason4:none8:retry in3:30\ne":                                  {Reason: "none", Retry: 30 * time.Minute},
-		"d14:failure reason4:none8:retry ini30.5ee":                                  {Reason: "none", Retry: 30 * time.Minute},
-		"\nd8:intervali-0e5:peers6:\x01\x02\x03\x04\x00\x5014:failure reason4:nonee": {Reason: "none"},
-		"d14:failure reason4:none8:retry in3:abce":                                   {Reason: "none"},
-		"d14:failure reason4:none8:retry ini-9999999999ee":                           {Reason: "none"},
-		"d14:failure reason0:5:peers6:\x01\x02\x03\x04xxe":                           {},
+		"d14:failure " +
+			"reason4:nonee": {Reason: "none"},
+		"d14:failure reason4:none8:retry " +
+			"in2:30e": {Reason: "none", Retry: 30 * time.Minute},
+		"d14:failure " +
+			"reason4:none8:retry ini5ee": {Reason: "none", Retry: 5 * time.Minute},
+		"d14:failure reason4:none8:retry " +
+			"in5:nevere": {Reason: "none", Never: true},
+		"d14:failure reason4:none8:retry in7: " +
+			"Never\re": {Reason: "none", Never: true},
+		"d14:failure reason4:none8:retry " +
+			"in3:30\ne": {Reason: "none", Retry: 30 * time.Minute},
+		"d14:failure reason4:none8:retry " +
+			"ini30.5ee": {Reason: "none", Retry: 30 * time.Minute},
+		"\nd8:intervali-0e5:peers6:\x01\x02\x03\x04\x00\x5014:failure " +
+			"reason4:nonee": {Reason: "none"},
+		"d14:failure reason4:none8:retry in3:abce":         {Reason: "none"},
+		"d14:failure reason4:none8:retry ini-9999999999ee": {Reason: "none"},
+		"d14:failure reason0:5:peers6:\x01\x02\x03\x04xxe": {},
 	} {
 		_, err := parseAnnounce([]byte(body))
 		var f *Failure
@@ -186,20 +222,29 @@ func TestParseFailure(t *testing.T) {
 // A public tracker cannot know of peers behind our own walls.
 func TestSift(t *testing.T) {
 	public, lan := netip.MustParseAddr("8.8.8.8"), netip.MustParseAddr("192.168.0.9")
-	all := addrs("1.2.3.4:1", "1.2.3.4:1", "127.0.0.1:6379", "10.0.0.1:80", "[fe80::1]:1", "1.2.3.4:0", "0.0.0.0:1", "224.0.0.1:1", "1.2.3.4:2")
-	if got, want := sift(append([]netip.AddrPort(nil), all...), public), addrs("1.2.3.4:1", "1.2.3.4:2"); !reflect.DeepEqual(got, want) {
+	all := addrs("1.2.3.4:1", "1.2.3.4:1", "127.0.0.1:6379", "10.0.0.1:80", "[fe80::1]:1",
+		"1.2.3.4:0", "0.0.0.0:1", "224.0.0.1:1", "1.2.3.4:2")
+	if got, want := sift(append([]netip.AddrPort(nil), all...), public),
+		addrs("1.2.3.4:1", "1.2.3.4:2"); !reflect.DeepEqual(got, want) {
 		t.Errorf("of a public tracker: got %v, want %v", got, want)
 	}
-	if got, want := sift(append([]netip.AddrPort(nil), all...), lan), addrs("1.2.3.4:1", "127.0.0.1:6379", "10.0.0.1:80", "[fe80::1]:1", "1.2.3.4:2"); !reflect.DeepEqual(got, want) {
+	if got, want := sift(append([]netip.AddrPort(nil), all...), lan),
+		addrs("1.2.3.4:1", "127.0.0.1:6379", "10.0.0.1:80", "[fe80::1]:1",
+			"1.2.3.4:2"); !reflect.DeepEqual(got, want) {
 		t.Errorf("of a tracker on the LAN: got %v, want %v", got, want)
 	}
 }
 
 func TestAnnounceHTTP(t *testing.T) {
 	var seen url.Values
-	answer := func(w http.ResponseWriter) { io.WriteString(w, "d8:intervali60e5:peers6:\x7f\x00\x00\x01\x00\x50e") }
+	answer := func(w http.ResponseWriter) {
+		io.WriteString(w, "d8:intervali60e5:peers6:\x7f\x00\x00\x01\x00\x50e")
+	}
 	mux := http.NewServeMux()
-	mux.HandleFunc("/announce", func(w http.ResponseWriter, r *http.Request) { seen = r.URL.Query(); answer(w) })
+	mux.HandleFunc("/announce", func(w http.ResponseWriter, r *http.Request) {
+		seen = r.URL.Query()
+		answer(w)
+	})
 	mux.HandleFunc("/announce.gz", func(w http.ResponseWriter, r *http.Request) {
 		w.Header().Set("Content-Encoding", "gzip")
 		z := gzip.NewWriter(w)
@@ -214,7 +259,8 @@ func TestAnnounceHTTP(t *testing.T) {
 	c := newClient(t)
 	want := Response{Interval: time.Minute, Seeds: -1, Leeches: -1, Peers: addrs("127.0.0.1:80")}
 	for _, path := range []string{"/announce", "/announce.gz", "/announce.moved"} {
-		got, err := c.Announce(t.Context(), parse(t, server.URL+path, true), Request{InfoHash: hashB, Port: 1}, guard.Any)
+		got, err := c.Announce(t.Context(), parse(t, server.URL+path, true),
+			Request{InfoHash: hashB, Port: 1}, guard.Any)
 		if err != nil || !reflect.DeepEqual(got, want) {
 			t.Errorf("%s: got %+v, %v; want %+v", path, got, err, want)
 		}
@@ -235,10 +281,12 @@ func TestAnnounceHTTPFaults(t *testing.T) {
 		z.Close()
 	}
 	answers := map[string]func(http.ResponseWriter){
-		"html":      func(w http.ResponseWriter) { io.WriteString(w, "<html>welcome</html>") },
-		"not found": func(w http.ResponseWriter) { http.Error(w, "d5:peers0:e", http.StatusNotFound) },
-		"huge":      func(w http.ResponseWriter) { w.Write(make([]byte, BodyMax+1)) },
-		"bomb":      bomb,
+		"html": func(w http.ResponseWriter) { io.WriteString(w, "<html>welcome</html>") },
+		"not found": func(w http.ResponseWriter) {
+			http.Error(w, "d5:peers0:e", http.StatusNotFound)
+		},
+		"huge": func(w http.ResponseWriter) { w.Write(make([]byte, BodyMax+1)) },
+		"bomb": bomb,
 		"cut": func(w http.ResponseWriter) {
 			w.Header().Set("Content-Length", "100")
 			io.WriteString(w, "d8:intervali60e")
@@ -246,8 +294,11 @@ func TestAnnounceHTTPFaults(t *testing.T) {
 	}
 	c := newClient(t)
 	for name, answer := range answers {
-		server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { answer(w) }))
-		r, err := c.Announce(t.Context(), parse(t, server.URL+"/announce", false), Request{InfoHash: hashA}, guard.Any)
+		server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+			answer(w)
+		}))
+		r, err := c.Announce(t.Context(), parse(t, server.URL+"/announce", false),
+			Request{InfoHash: hashA}, guard.Any)
 		server.Close()
 		if err == nil {
 			t.Errorf("%s: taken for an answer: %+v", name, r)
@@ -280,7 +331,8 @@ func TestAnnounceHTTPSlow(t *testing.T) {
 	defer close(release)
 	ctx, cancel := context.WithTimeout(t.Context(), 100*time.Millisecond)
 	defer cancel()
-	if _, err := newClient(t).Announce(ctx, parse(t, server.URL+"/announce", false), Request{}, guard.Any); !errors.Is(err, context.DeadlineExceeded) {
+	if _, err := newClient(t).Announce(ctx, parse(t, server.URL+"/announce", false), Request{},
+		guard.Any); !errors.Is(err, context.DeadlineExceeded) {
 		t.Errorf("got %v", err)
 	}
 }
@@ -296,9 +348,12 @@ func TestStrangersTrackersHere(t *testing.T) {
 	defer server.Close()
 	c := newClient(t)
 	refused := []string{
-		"/", "/shutdown", "/xannounce", "/announce?cmd=1", "/announce/../reboot", "/announce?info_hash=x&cmd=1",
-		"/announce/%2e%2e/reboot", "/announce/..%2freboot", "/announce/..;/reboot", "/announce/..%5creboot", "/announce/%252e%252e/reboot",
-		"/announce?passkey=1&cmd=reboot", "/announce?url=http://x/0123456789abcdef", "/announce?reboot", "/announce?passkey=a%0d%0ab",
+		"/", "/shutdown", "/xannounce", "/announce?cmd=1", "/announce/../reboot",
+		"/announce?info_hash=x&cmd=1",
+		"/announce/%2e%2e/reboot", "/announce/..%2freboot", "/announce/..;/reboot",
+		"/announce/..%5creboot", "/announce/%252e%252e/reboot",
+		"/announce?passkey=1&cmd=reboot", "/announce?url=http://x/0123456789abcdef",
+		"/announce?reboot", "/announce?passkey=a%0d%0ab",
 	}
 	for _, path := range refused {
 		_, err := c.Announce(t.Context(), parse(t, server.URL+path, true), Request{}, guard.Any)
@@ -306,7 +361,8 @@ func TestStrangersTrackersHere(t *testing.T) {
 		if !errors.Is(err, guard.ErrRefused) || !errors.As(err, &why) {
 			t.Errorf("%s of a stranger: got %v, want a NotAskedError", path, err)
 		}
-		if _, err := c.Announce(t.Context(), parse(t, server.URL+path, false), Request{}, guard.Any); err != nil {
+		if _, err := c.Announce(t.Context(), parse(t, server.URL+path, false), Request{},
+			guard.Any); err != nil {
 			t.Errorf("%s of the user: %v", path, err)
 		}
 	}
@@ -314,17 +370,22 @@ func TestStrangersTrackersHere(t *testing.T) {
 		t.Errorf("the server was asked %d times, want %d", asked, len(refused))
 	}
 	for _, path := range []string{
-		"/announce", "/key/announce", "/announce/swarm", "/announce/", "/x/announce.php/0123", "/Announce", "/scrape", "/announce//x",
-		"/announce?passkey=abc", "/announce.php?passkey=0123456789abcdef0123456789abcdef", "/announce?uid=5&key=A_b-1",
+		"/announce", "/key/announce", "/announce/swarm", "/announce/", "/x/announce.php/0123",
+		"/Announce", "/scrape", "/announce//x",
+		"/announce?passkey=abc", "/announce.php?passkey=0123456789abcdef0123456789abcdef",
+		"/announce?uid=5&key=A_b-1",
 		"/announce?0123456789abcdef", "/announce?torrentkey=0123456789ABCDEF",
-		"/announce?credential=aWQ9MQ-_", "/announce?x=c29tZSBsb25nIGtleQ_1", "/tracker/announce?id=7",
+		"/announce?credential=aWQ9MQ-_", "/announce?x=c29tZSBsb25nIGtleQ_1",
+		"/tracker/announce?id=7",
 	} {
-		if _, err := c.Announce(t.Context(), parse(t, server.URL+path, true), Request{}, guard.Any); err != nil {
+		if _, err := c.Announce(t.Context(), parse(t, server.URL+path, true), Request{},
+			guard.Any); err != nil {
 			t.Errorf("%s, a stranger's tracker here: %v", path, err)
 		}
 	}
 	withPassword := strings.Replace(server.URL, "http://", "http://me:secret@", 1)
-	if _, err := c.Announce(t.Context(), parse(t, withPassword+"/announce", true), Request{}, guard.Any); !errors.Is(err, guard.ErrRefused) {
+	if _, err := c.Announce(t.Context(), parse(t, withPassword+"/announce", true), Request{},
+		guard.Any); !errors.Is(err, guard.ErrRefused) {
 		t.Errorf("with a password: %v", err)
 	}
 }
@@ -335,17 +396,23 @@ func TestCheckLink(t *testing.T) {
 		"http://1.2.3.4/x":                       "",
 		"http://10.0.0.5:8080/announce/swarm":    "",
 		"http://10.0.0.5:8080/announce?passkey=": "",
-		"http://10.0.0.5:8080/swarm":             "it leads to the private address 10.0.0.5:8080, and no element of its path begins with announce or scrape",
-		"http://127.0.0.1/announce?reboot=1":     "it leads to the loopback address 127.0.0.1:80, and its query holds more than a key",
-		"http://10.0.0.5:88/announce":            "it leads to the private address 10.0.0.5:88, and of the ports below 1024 only 80 and 443 are allowed there",
-		"https://me@[fd00::1]/announce":          "it leads to the private address [fd00::1]:443, and its URL holds a password",
-		"udp://169.254.1.1:6969":                 "it leads to the link-local address 169.254.1.1:6969, where nobody but you may send a node",
-		"udp://10.0.0.5:6969":                    "",
-		"http://name.invalid/x":                  "",
-		"http://localhost:8080/x":                "it leads to the loopback address",
+		"http://10.0.0.5:8080/swarm": "it leads to the private address " +
+			"10.0.0.5:8080, and no element of its path begins with announce or scrape",
+		"http://127.0.0.1/announce?reboot=1": "it leads to the loopback address 127.0.0.1:80, " +
+			"and its query holds more than a key",
+		"http://10.0.0.5:88/announce": "it leads to the private address 10.0.0.5:88, and of " +
+			"the ports below 1024 only 80 and 443 are allowed there",
+		"https://me@[fd00::1]/announce": "it leads to the private address [fd00::1]:443, and " +
+			"its URL holds a password",
+		"udp://169.254.1.1:6969": "it leads to the link-local address 169.254.1.1:6969, where " +
+			"nobody but you may send a node",
+		"udp://10.0.0.5:6969":     "",
+		"http://name.invalid/x":   "",
+		"http://localhost:8080/x": "it leads to the loopback address",
 	} {
 		err := parse(t, url, false).CheckLink(t.Context())
-		if want == "" && err != nil || want != "" && (err == nil || !strings.HasPrefix(err.Error(), want)) {
+		if want == "" && err != nil || want != "" && (err == nil ||
+			!strings.HasPrefix(err.Error(), want)) {
 			t.Errorf("%s: got %v, want %q", url, err, want)
 		}
 	}

@@ -35,20 +35,25 @@ func TestOpentracker(t *testing.T) {
 	if !realclient.InNamespace(t) {
 		return
 	}
-	at := realclient.StartServer(t, realclient.Opentracker, func(ctx context.Context, state string) (*realclient.Server, error) {
-		return realclient.LaunchOpentracker(ctx, netip.AddrFrom4([4]byte{127, 0, 0, 1}), state, hashA.String(), hashB.String())
-	}).Addr
+	at := realclient.StartServer(t, realclient.Opentracker,
+		func(ctx context.Context, state string) (*realclient.Server, error) {
+			return realclient.LaunchOpentracker(ctx, netip.AddrFrom4([4]byte{127, 0, 0, 1}), state,
+				hashA.String(), hashB.String())
+		}).Addr
 	c := newClient(t)
 	for i, scheme := range []string{"http", "udp"} {
 		tr := parse(t, fmt.Sprintf("%s://%v/announce", scheme, at), true)
 		hash := []metainfo.Hash{hashA, hashB}[i]
-		seed := Request{InfoHash: hash, PeerID: [20]byte([]byte("-SN0100-aaaaaaaaaaaa")), Port: 1001, Event: Started, Want: 50, Key: 1}
-		leech := Request{InfoHash: hash, PeerID: [20]byte([]byte("-SN0100-bbbbbbbbbbbb")), Port: 1002, Left: 5, Event: Started, Want: 50, Key: 2}
+		seed := Request{InfoHash: hash, PeerID: [20]byte([]byte("-SN0100-aaaaaaaaaaaa")),
+			Port: 1001, Event: Started, Want: 50, Key: 1}
+		leech := Request{InfoHash: hash, PeerID: [20]byte([]byte("-SN0100-bbbbbbbbbbbb")),
+			Port: 1002, Left: 5, Event: Started, Want: 50, Key: 2}
 		if _, err := c.Announce(t.Context(), tr, seed, guard.Any); err != nil {
 			t.Errorf("%s: the seed is not taken: %v", scheme, err)
 		}
 		r, err := c.Announce(t.Context(), tr, leech, guard.Any)
-		if err != nil || r.Seeds != 1 || r.Leeches != 1 || r.Interval == 0 || !slices.Contains(r.Peers, netip.MustParseAddrPort("127.0.0.1:1001")) {
+		if err != nil || r.Seeds != 1 || r.Leeches != 1 || r.Interval == 0 ||
+			!slices.Contains(r.Peers, netip.MustParseAddrPort("127.0.0.1:1001")) {
 			t.Errorf("%s: got %+v, %v", scheme, r, err)
 		}
 		counts, err := c.Scrape(t.Context(), tr, hash)
@@ -87,10 +92,12 @@ func TestRealClients(t *testing.T) {
 				t.Parallel()
 				dir := t.TempDir()
 				file := filepath.Join(dir, "content")
-				if err := os.WriteFile(file, fmt.Appendf(nil, "content %d %d", i, j), 0o644); err != nil {
+				if err := os.WriteFile(file, fmt.Appendf(nil, "content %d %d", i, j),
+					0o644); err != nil {
 					t.Fatal(err)
 				}
-				torrent, err := realclient.MakeTorrent(file, 16<<10, fmt.Sprintf("%s://%v/announce", scheme, at))
+				torrent, err := realclient.MakeTorrent(file, 16<<10,
+					fmt.Sprintf("%s://%v/announce", scheme, at))
 				if err != nil {
 					t.Fatal(err)
 				}
@@ -112,7 +119,8 @@ func TestRealClients(t *testing.T) {
 					counts, ok := s.store.scrape(hash)
 					return ok && counts.Seeds == 1
 				})
-				r, err := newClient(t).Announce(t.Context(), parse(t, fmt.Sprintf("udp://%v", at), true),
+				r, err := newClient(t).Announce(t.Context(),
+					parse(t, fmt.Sprintf("udp://%v", at), true),
 					Request{InfoHash: hash, Port: 1, Left: 1, Event: Started, Want: 10}, guard.Any)
 				if err != nil || len(r.Peers) != 1 || r.Peers[0].Port() != client.Addr.Port() {
 					t.Errorf("we are told of %v, %v; it is %v", r.Peers, err, client.Addr)

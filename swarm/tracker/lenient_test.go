@@ -48,12 +48,16 @@ func deflated(t *testing.T, text []byte, bare bool) []byte {
 // is not said, and deflate of either kind.
 func TestTrackersAsTheyAre(t *testing.T) {
 	good := []byte("d8:intervali1800e5:peers6:\x7f\x00\x00\x01\x00\x50e")
-	want := Response{Interval: 30 * time.Minute, Seeds: -1, Leeches: -1, Peers: addrs("127.0.0.1:80")}
+	want := Response{Interval: 30 * time.Minute, Seeds: -1, Leeches: -1,
+		Peers: addrs("127.0.0.1:80")}
 	head := func(length int, fields string) string {
 		return fmt.Sprintf("HTTP/1.1 200 OK\r\n%sContent-Length: %d\r\n\r\n", fields, length)
 	}
-	whole := func(body []byte, fields string) []byte { return append([]byte(head(len(body), fields)), body...) }
-	chunk := fmt.Appendf([]byte("HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n"), "%x\r\n%s\r\n", len(good), good)
+	whole := func(body []byte, fields string) []byte {
+		return append([]byte(head(len(body), fields)), body...)
+	}
+	chunk := fmt.Appendf([]byte("HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n"),
+		"%x\r\n%s\r\n", len(good), good)
 	for _, tt := range []struct {
 		name   string
 		answer []byte
@@ -64,29 +68,42 @@ func TestTrackersAsTheyAre(t *testing.T) {
 		{"a blank line before", whole(append([]byte("\r\n"), good...), ""), false},
 		{"a byte order mark", whole(append([]byte("\xef\xbb\xbf"), good...), ""), false},
 		{"a page behind", whole(append(bytes.Clone(good), "<html>"...), ""), false},
-		{"a key twice", whole([]byte("d8:intervali1800e8:intervali60e5:peers6:\x7f\x00\x00\x01\x00\x505:peers0:e"), ""), false},
-		{"unsorted", whole([]byte("d5:peers6:\x7f\x00\x00\x01\x00\x508:intervali1800ee"), ""), false},
-		{"leading zeros", whole([]byte("d8:intervali01800e5:peers06:\x7f\x00\x00\x01\x00\x50e"), ""), false},
-		{"a fraction", whole([]byte("d8:intervali1800.5e5:peers6:\x7f\x00\x00\x01\x00\x50e"), ""), false},
-		{"an interval as a string", whole([]byte("d8:interval4:18005:peers6:\x7f\x00\x00\x01\x00\x50e"), ""), false},
-		{"a list of dictionaries", whole([]byte("d8:intervali1800e5:peersld2:ip9:127.0.0.14:porti80eeee"), ""), false},
-		{"a dictionary of dictionaries", whole([]byte("d8:intervali1800e5:peersd1:0d2:ip9:127.0.0.14:porti80eeee"), ""), false},
-		{"a port as a string", whole([]byte("d8:intervali1800e5:peersld2:ip9:127.0.0.14:port2:80eee"), ""), false},
-		{"a name among the peers", whole([]byte("d8:intervali1800e5:peersld2:ip12:peer.invalid4:porti80eed2:ip9:127.0.0.14:porti80eeee"), ""), false},
+		{"a key twice", whole(
+			[]byte("d8:intervali1800e8:intervali60e5:peers6:\x7f\x00\x00\x01\x00\x505:peers0:e"),
+			""), false},
+		{"unsorted", whole([]byte("d5:peers6:\x7f\x00\x00\x01\x00\x508:intervali1800ee"), ""),
+			false},
+		{"leading zeros", whole([]byte("d8:intervali01800e5:peers06:\x7f\x00\x00\x01\x00\x50e"),
+			""), false},
+		{"a fraction", whole([]byte("d8:intervali1800.5e5:peers6:\x7f\x00\x00\x01\x00\x50e"), ""),
+			false},
+		{"an interval as a string",
+			whole([]byte("d8:interval4:18005:peers6:\x7f\x00\x00\x01\x00\x50e"), ""), false},
+		{"a list of dictionaries",
+			whole([]byte("d8:intervali1800e5:peersld2:ip9:127.0.0.14:porti80eeee"), ""), false},
+		{"a dictionary of dictionaries",
+			whole([]byte("d8:intervali1800e5:peersd1:0d2:ip9:127.0.0.14:porti80eeee"), ""), false},
+		{"a port as a string",
+			whole([]byte("d8:intervali1800e5:peersld2:ip9:127.0.0.14:port2:80eee"), ""), false},
+		{"a name among the peers",
+			whole([]byte("d8:intervali1800e5:peersld2:ip12:peer.invalid4:porti80eed2:ip9:127.0.0.14:porti80eeee"), ""), false},
 		{"gzip", whole(gzipped(t, good), "Content-Encoding: gzip\r\n"), false},
 		{"x-gzip", whole(gzipped(t, good), "Content-Encoding: x-gzip\r\n"), false},
 		{"gzip that is not said", whole(gzipped(t, good), ""), false},
 		{"gzip that is none", whole(good, "Content-Encoding: gzip\r\n"), false},
 		{"deflate", whole(deflated(t, good, false), "Content-Encoding: deflate\r\n"), false},
-		{"deflate without the header", whole(deflated(t, good, true), "Content-Encoding: deflate\r\n"), false},
+		{"deflate without the header", whole(deflated(t, good, true),
+			"Content-Encoding: deflate\r\n"), false},
 		{"longer than it is", append([]byte(head(len(good)+100, "")), good...), false},
-		{"longer than it is, and kept open", append([]byte(head(len(good)+100, "")), good...), true},
+		{"longer than it is, and kept open", append([]byte(head(len(good)+100, "")), good...),
+			true},
 		{"chunks without an end", chunk, false},
 		{"chunks without an end, and kept open", chunk, true},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			tracker := parse(t, rawhttp.Serve(t, tt.answer, tt.hold)+"/announce", true)
-			got, err := newClient(t).Announce(t.Context(), tracker, Request{InfoHash: hashA, Port: 1}, guard.Any)
+			got, err := newClient(t).Announce(t.Context(), tracker,
+				Request{InfoHash: hashA, Port: 1}, guard.Any)
 			if err != nil || !reflect.DeepEqual(got, want) {
 				t.Errorf("got %+v, %v, want %+v", got, err, want)
 			}

@@ -22,8 +22,10 @@ import (
 
 // keyNames are the parameters under which trackers have users give their keys.
 var keyNames = []string{
-	"apikey", "api_key", "auth", "authkey", "auth_key", "credential", "hash", "id", "key", "pass", "passkey", "pass_key",
-	"pid", "pk", "private", "secret", "secure", "sid", "token", "torrentpass", "torrent_pass", "uid", "uk", "user", "userid",
+	"apikey", "api_key", "auth", "authkey", "auth_key", "credential", "hash", "id", "key", "pass",
+	"passkey", "pass_key",
+	"pid", "pk", "private", "secret", "secure", "sid", "token", "torrentpass", "torrent_pass",
+	"uid", "uk", "user", "userid",
 }
 
 // keyBytesMin is how long a value has to be to pass for a key under any name.
@@ -54,7 +56,8 @@ func announces(u *url.URL) bool {
 	found := false
 	for _, e := range elements {
 		e, _, _ = strings.Cut(strings.ToLower(e), ";")
-		if e == "." || e == ".." || strings.Contains(e, "%2e") || strings.Contains(e, "%2f") || strings.Contains(e, "%5c") {
+		if e == "." || e == ".." || strings.Contains(e, "%2e") || strings.Contains(e, "%2f") ||
+			strings.Contains(e, "%5c") {
 			return false
 		}
 		found = found || strings.HasPrefix(e, "announce") || strings.HasPrefix(e, "scrape")
@@ -71,7 +74,8 @@ func keysOnly(query string) bool {
 		name, value, named := strings.Cut(param, "=")
 		switch {
 		case !named && isKey(name): // "announce.php?0123456789abcdef"
-		case named && (slices.Contains(keyNames, strings.ToLower(name)) && isWord(value) || isKey(value) && isWord(name)):
+		case named && (slices.Contains(keyNames, strings.ToLower(name)) && isWord(value) ||
+			isKey(value) && isWord(name)):
 		default:
 			return false
 		}
@@ -88,7 +92,8 @@ func isKey(s string) bool {
 // isWord reports whether s is one word.
 func isWord(s string) bool {
 	return strings.IndexFunc(s, func(c rune) bool {
-		return (c < '0' || c > '9') && (c|0x20 < 'a' || c|0x20 > 'z') && c != '-' && c != '_' && c != '.' && c != '~'
+		return (c < '0' || c > '9') && (c|0x20 < 'a' ||
+			c|0x20 > 'z') && c != '-' && c != '_' && c != '.' && c != '~'
 	}) < 0
 }
 
@@ -115,7 +120,8 @@ func (t Tracker) explain(err error) error {
 	case refusal.Reach == guard.LinkLocal:
 		return &NotAskedError{t, where + ", where nobody but you may send a node"}
 	case refusal.Port:
-		return &NotAskedError{t, where + ", and of the ports below 1024 only 80 and 443 are allowed there"}
+		return &NotAskedError{t,
+			where + ", and of the ports below 1024 only 80 and 443 are allowed there"}
 	case form != "":
 		return &NotAskedError{t, where + ", and " + form}
 	}
@@ -149,7 +155,8 @@ func (t Tracker) CheckLink(ctx context.Context) error {
 	target := t.target(t.url)
 	var refused error
 	for _, ip := range ips {
-		if refused = target.Check(netip.AddrPortFrom(ip.Unmap().WithZone(""), uint16(port))); refused == nil {
+		if refused = target.Check(netip.AddrPortFrom(ip.Unmap().WithZone(""),
+			uint16(port))); refused == nil {
 			return nil
 		}
 	}

@@ -71,7 +71,8 @@ func TestPartialSeed(t *testing.T) {
 		now.set(Stats{Uploaded: 7, Downloaded: 141, Left: 0, Idle: true})
 		stop()
 		a.Close()
-		if r := n.last(); r.Event != Stopped || r.Uploaded != 7 || r.Downloaded != 141 || r.Left != 0 {
+		if r := n.last(); r.Event != Stopped || r.Uploaded != 7 || r.Downloaded != 141 ||
+			r.Left != 0 {
 			t.Errorf("told %+v", r)
 		}
 	})
@@ -114,7 +115,10 @@ func TestCompletedIsADownload(t *testing.T) {
 func TestGoingAtOnce(t *testing.T) {
 	for _, slow := range []time.Duration{0, 100 * time.Millisecond} {
 		synctest.Test(t, func(t *testing.T) {
-			n := &fakeNet{answer: func(string, Request) (Response, error) { time.Sleep(slow); return Response{}, nil }}
+			n := &fakeNet{answer: func(string, Request) (Response, error) {
+				time.Sleep(slow)
+				return Response{}, nil
+			}}
 			var now numbers
 			now.set(Stats{Left: 100})
 			a := newAnnouncer(t, n, Config{Stats: now.get}, []string{"1.1.1.1"})
@@ -138,7 +142,8 @@ func TestGoingAtOnce(t *testing.T) {
 
 // BEP 15 has no event for a partial seed.
 func TestPausedIsForHTTP(t *testing.T) {
-	for event, want := range map[Event]uint32{None: 0, Completed: 1, Started: 2, Stopped: 3, Paused: 0} {
+	for event, want := range map[Event]uint32{None: 0, Completed: 1, Started: 2, Stopped: 3,
+		Paused: 0} {
 		packet := appendAnnounce(nil, 1, 2, &Request{Event: event}, "")
 		if got := binary.BigEndian.Uint32(packet[80:]); got != want {
 			t.Errorf("%v is %d over UDP, want %d", event, got, want)

@@ -50,7 +50,8 @@ func appendConnect(dst []byte, transaction uint32) []byte {
 
 // appendAnnounce appends an announce request, with the path and query of the
 // tracker's URL (BEP 41) unless they say nothing.
-func appendAnnounce(dst []byte, connection uint64, transaction uint32, r *Request, path string) []byte {
+func appendAnnounce(dst []byte, connection uint64, transaction uint32, r *Request,
+	path string) []byte {
 	be := binary.BigEndian
 	dst = be.AppendUint64(dst, connection)
 	dst = be.AppendUint32(dst, actionAnnounce)
@@ -91,7 +92,8 @@ func urlData(u *url.URL) string {
 	return ""
 }
 
-func appendScrape(dst []byte, connection uint64, transaction uint32, hashes []metainfo.Hash) []byte {
+func appendScrape(dst []byte, connection uint64, transaction uint32,
+	hashes []metainfo.Hash) []byte {
 	be := binary.BigEndian
 	dst = be.AppendUint64(dst, connection)
 	dst = be.AppendUint32(dst, actionScrape)

@@ -80,11 +80,13 @@ type ServerStats struct {
 	ScrapesUDP    uint64
 	Connects      uint64 // connection ids given out over UDP
 	Refused       uint64 // requests that made no sense
-	Limited       uint64 // requests beyond the rate of their source, and connections that had to make room
-	Swarms        int
-	Peers         int
-	Evicted       uint64 // peers that had to make room
-	Expired       uint64 // peers that did not come back
+	// requests beyond the rate of their source, and connections that had to make
+	// room
+	Limited uint64
+	Swarms  int
+	Peers   int
+	Evicted uint64 // peers that had to make room
+	Expired uint64 // peers that did not come back
 }
 
 // A Server is a tracker: it tells peers of each other, and trusts none of them.

@@ -36,16 +36,20 @@ func TestClientAndServer(t *testing.T) {
 			addr := netip.MustParseAddr(ip)
 
 			r, err := c.Announce(t.Context(), web, seed, guard.Any)
-			want := Response{Interval: serverInterval, MinInterval: serverMinInterval, Seeds: 1, ExternalIP: addr, Peers: []netip.AddrPort{}}
-			if err != nil || r.Seeds != 1 || r.Leeches != 0 || len(r.Peers) != 0 || r.ExternalIP != addr || r.MinInterval != want.MinInterval {
+			want := Response{Interval: serverInterval, MinInterval: serverMinInterval, Seeds: 1,
+				ExternalIP: addr, Peers: []netip.AddrPort{}}
+			if err != nil || r.Seeds != 1 || r.Leeches != 0 || len(r.Peers) != 0 ||
+				r.ExternalIP != addr || r.MinInterval != want.MinInterval {
 				t.Fatalf("first: got %+v, %v; want %+v", r, err, want)
 			}
 			r, err = c.Announce(t.Context(), udp, leech, guard.Any)
-			if err != nil || r.Seeds != 1 || r.Leeches != 1 || !slices.Equal(r.Peers, []netip.AddrPort{netip.AddrPortFrom(addr, 1001)}) {
+			if err != nil || r.Seeds != 1 || r.Leeches != 1 ||
+				!slices.Equal(r.Peers, []netip.AddrPort{netip.AddrPortFrom(addr, 1001)}) {
 				t.Fatalf("over UDP: got %+v, %v", r, err)
 			}
 			leech.Left, leech.Event = 0, Completed
-			if r, err = c.Announce(t.Context(), web, leech, guard.Any); err != nil || r.Seeds != 2 || len(r.Peers) != 0 {
+			if r, err = c.Announce(t.Context(), web, leech, guard.Any); err != nil ||
+				r.Seeds != 2 || len(r.Peers) != 0 {
 				t.Fatalf("a seed is of no use to a seed: %+v, %v", r, err)
 			}
 			for _, tr := range []Tracker{web, udp} {
@@ -60,7 +64,8 @@ func TestClientAndServer(t *testing.T) {
 			}
 			st := s.Stats()
 			st.Connects = 0
-			if want := (ServerStats{AnnouncesHTTP: 2, AnnouncesUDP: 2, ScrapesHTTP: 1, ScrapesUDP: 1, Swarms: 1, Peers: 1}); st != want {
+			if want := (ServerStats{AnnouncesHTTP: 2, AnnouncesUDP: 2, ScrapesHTTP: 1,
+				ScrapesUDP: 1, Swarms: 1, Peers: 1}); st != want {
 				t.Errorf("stats %+v, want %+v", st, want)
 			}
 			seed.Event = Stopped
@@ -69,7 +74,8 @@ func TestClientAndServer(t *testing.T) {
 			}
 			st = s.Stats()
 			st.Connects = 0
-			if want := (ServerStats{AnnouncesHTTP: 3, AnnouncesUDP: 2, ScrapesHTTP: 1, ScrapesUDP: 1}); st != want {
+			if want := (ServerStats{AnnouncesHTTP: 3, AnnouncesUDP: 2, ScrapesHTTP: 1,
+				ScrapesUDP: 1}); st != want {
 				t.Errorf("stats %+v, want %+v", st, want)
 			}
 		})
@@ -84,26 +90,38 @@ func TestServerHTTP(t *testing.T) {
 	s.answerAnnounce(now, "info_hash="+escaped+"&port=1&left=0", peerOne)
 	s.answerAnnounce(now, "info_hash="+escaped+"&port=2&left=9&ip=203.0.113.9", peerTwo)
 	for query, want := range map[string]string{
-		"port=3&info_hash=" + escaped + "&left=1&numwant=0": "d8:completei1e11:external ip4:\x01\x02\x03\x0410:incompletei2e8:intervali1800e12:min intervali60e5:peers0:e",
-		"port=3&info_hash=" + escaped + "&left=1": "d8:completei1e11:external ip4:\x01\x02\x03\x0410:incompletei2e8:intervali1800e12:min intervali60e5:peers6:\xc6\x33\x64\x01\x00\x01" +
+		"port=3&info_hash=" + escaped +
+			"&left=1&numwant=0": "d8:completei1e11:external " +
+			"ip4:\x01\x02\x03\x0410:incompletei2e8:intervali1800e12:min intervali60e5:peers0:e",
+		"port=3&info_hash=" + escaped +
+			"&left=1": "d8:completei1e11:external " +
+			"ip4:\x01\x02\x03\x0410:incompletei2e8:intervali1800e12:min " +
+			"intervali60e5:peers6:\xc6\x33\x64\x01\x00\x01" +
 			"6:peers618:\x20\x01\x0d\xb8\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x02\x00\x02e",
-		"port=3&info_hash=" + escaped + "&left=1&compact=0": "d8:completei1e11:external ip4:\x01\x02\x03\x0410:incompletei2e8:intervali1800e12:min intervali60e5:peers" +
+		"port=3&info_hash=" + escaped +
+			"&left=1&compact=0": "d8:completei1e11:external " +
+			"ip4:\x01\x02\x03\x0410:incompletei2e8:intervali1800e12:min intervali60e5:peers" +
 			"ld2:ip12:198.51.100.14:porti1eed2:ip11:2001:db8::24:porti2eeee",
 		"port=3":                               "d14:failure reason12:no info_hashe",
 		"info_hash=" + escaped:                 "d14:failure reason7:no porte",
 		"info_hash=" + escaped + "&port=70000": "d14:failure reason7:no porte",
-		"info_hash=abc&port=3":                 "d14:failure reason30:info_hash is not 20 bytes longe",
-		"":                                     "d14:failure reason12:no info_hashe",
+		"info_hash=abc&port=3": "d14:failure reason30:info_hash is not 20 " +
+			"bytes longe",
+		"": "d14:failure reason12:no info_hashe",
 	} {
-		if got := string(s.answerAnnounce(now, query, netip.MustParseAddr("1.2.3.4"))); got != want {
+		if got := string(s.answerAnnounce(now, query,
+			netip.MustParseAddr("1.2.3.4"))); got != want {
 			t.Errorf("%s:\ngot  %q\nwant %q", query, got, want)
 		}
 	}
-	if got := string(s.answerScrape("")); got != "d14:failure reason48:scrapes have to name their torrents by info_hashe" {
+	if got := string(s.answerScrape(
+		"")); got != "d14:failure reason48:scrapes have to name their torrents by info_hashe" {
 		t.Errorf("a scrape of everything: %q", got)
 	}
-	if got, want := string(s.answerScrape("info_hash=aaaaaaaaaaaaaaaaaaaa&info_hash="+escaped+"&info_hash="+escaped)),
-		"d5:filesd20:"+string(hashB[:])+"d8:completei1e10:downloadedi0e10:incompletei2eeee"; got != want {
+	if got, want := string(s.answerScrape("info_hash=aaaaaaaaaaaaaaaaaaaa&info_hash="+escaped+
+		"&info_hash="+escaped)),
+		"d5:filesd20:"+string(hashB[:])+
+			"d8:completei1e10:downloadedi0e10:incompletei2eeee"; got != want {
 		t.Errorf("scrape:\ngot  %q\nwant %q", got, want)
 	}
 }
@@ -126,26 +144,33 @@ func TestServerPages(t *testing.T) {
 	}
 	const key = "0123456789abcdef0123456789abcdef"
 	for _, path := range []string{
-		"/announce", "/announce/", "/", "//announce", "/" + key + "/announce", "/" + key + "/announce/",
-		"/announce/" + key, "/announce.php", "/tracker/" + key + "/announce.php", "/x/y/z/announce/" + key + "/",
+		"/announce", "/announce/", "/", "//announce", "/" + key + "/announce",
+		"/" + key + "/announce/",
+		"/announce/" + key, "/announce.php", "/tracker/" + key + "/announce.php",
+		"/x/y/z/announce/" + key + "/",
 		"/scrapers/announce", "", "/announce%2F", "/%61nnounce",
 	} {
-		if code, body := get(path + query); code != http.StatusOK || !strings.Contains(body, "8:intervali1800e") {
+		if code, body := get(path + query); code != http.StatusOK ||
+			!strings.Contains(body, "8:intervali1800e") {
 			t.Errorf("%s: status %d, %q", path, code, body)
 		}
 	}
 	for _, path := range []string{
-		"/scrape", "/scrape/", "/" + key + "/scrape", "/" + key + "/scrape/", "/scrape/" + key, "/scrape.php",
+		"/scrape", "/scrape/", "/" + key + "/scrape", "/" + key + "/scrape/", "/scrape/" + key,
+		"/scrape.php",
 		"/tracker/" + key + "/scrape.php",
 	} {
-		if code, body := get(path + query); code != http.StatusOK || !strings.HasPrefix(body, "d5:filesd20:aaaaaaaaaaaaaaaaaaaad") {
+		if code, body := get(path + query); code != http.StatusOK ||
+			!strings.HasPrefix(body, "d5:filesd20:aaaaaaaaaaaaaaaaaaaad") {
 			t.Errorf("%s: status %d, %q", path, code, body)
 		}
 	}
 	refused := s.Stats().Refused
-	pages := []string{"/", "/stats" + query, "/favicon.ico", "/robots.txt", "/" + key + query, "/xannounce" + query}
+	pages := []string{"/", "/stats" + query, "/favicon.ico", "/robots.txt", "/" + key + query,
+		"/xannounce" + query}
 	for _, path := range pages {
-		if code, body := get(path); code != http.StatusNotFound || !strings.Contains(body, "this is a tracker") {
+		if code, body := get(path); code != http.StatusNotFound ||
+			!strings.Contains(body, "this is a tracker") {
 			t.Errorf("%s: status %d, %q", path, code, body)
 		}
 	}
@@ -154,7 +179,8 @@ func TestServerPages(t *testing.T) {
 		t.Fatal(err)
 	}
 	r.Body.Close()
-	if n := s.Stats().Refused - refused; r.StatusCode != http.StatusMethodNotAllowed || n != uint64(len(pages))+1 {
+	if n := s.Stats().Refused - refused; r.StatusCode != http.StatusMethodNotAllowed ||
+		n != uint64(len(pages))+1 {
 		t.Errorf("a POST: status %d, %d refused", r.StatusCode, n)
 	}
 }
@@ -180,10 +206,13 @@ func TestNoReflection(t *testing.T) {
 	for name, got := range map[string][]byte{
 		"of another address": s.answerPacket(now, nil, announce(id), other),
 		"invented":           s.answerPacket(now, nil, announce(id+1), from),
-		"expired":            s.answerPacket(now.Add(2*idEpoch+time.Second), nil, announce(id), from),
-		"scrape":             s.answerPacket(now, nil, appendScrape(nil, id+1, 7, []metainfo.Hash{hashA}), from),
-		"short":              s.answerPacket(now, nil, []byte{1, 2, 3}, from),
-		"no port":            s.answerPacket(now, nil, appendConnect(nil, 7), netip.AddrPortFrom(from.Addr(), 0)),
+		"expired": s.answerPacket(now.Add(2*idEpoch+time.Second), nil, announce(id),
+			from),
+		"scrape": s.answerPacket(now, nil, appendScrape(nil, id+1, 7, []metainfo.Hash{hashA}),
+			from),
+		"short": s.answerPacket(now, nil, []byte{1, 2, 3}, from),
+		"no port": s.answerPacket(now, nil, appendConnect(nil, 7),
+			netip.AddrPortFrom(from.Addr(), 0)),
 	} {
 		if len(got) != 0 {
 			t.Errorf("%s: %d bytes in answer", name, len(got))
@@ -194,12 +223,14 @@ func TestNoReflection(t *testing.T) {
 	if got := s.answerPacket(now, nil, announce(id), from); len(got) == 0 {
 		t.Error("a connection id of two minutes is refused")
 	}
-	if _, err := parseAnnounceUDP(s.answerPacket(now, nil, announce(id)[:97], from), from.Addr()); err == nil {
+	if _, err := parseAnnounceUDP(s.answerPacket(now, nil, announce(id)[:97], from),
+		from.Addr()); err == nil {
 		t.Error("a short announce was answered")
 	}
 	noPort := appendAnnounce(nil, id, 7, &Request{InfoHash: hashA}, "")
 	var f *Failure
-	if _, err := parseAnnounceUDP(s.answerPacket(now, nil, noPort, from), from.Addr()); !errors.As(err, &f) {
+	if _, err := parseAnnounceUDP(s.answerPacket(now, nil, noPort, from),
+		from.Addr()); !errors.As(err, &f) {
 		t.Errorf("an announce of port 0: %v", err)
 	}
 }
@@ -212,12 +243,14 @@ func TestUDPAnswersFitDatagrams(t *testing.T) {
 			netip.AddrFrom4([4]byte{10, 0, byte(i >> 8), byte(i)}),
 			netip.MustParseAddr(fmt.Sprintf("2001:db8:0:%x::1", i)),
 		} {
-			s.store.announce(now, &announcement{hash: hashA, addr: netip.AddrPortFrom(ip, 1)}, nil, nil)
+			s.store.announce(now, &announcement{hash: hashA, addr: netip.AddrPortFrom(ip, 1)}, nil,
+				nil)
 		}
 	}
 	for ip, want := range map[string]int{"192.0.2.1": 20 + 200*6, "2001:db8:9::1": 20 + 70*18} {
 		from := netip.AddrPortFrom(netip.MustParseAddr(ip), 1)
-		b := appendAnnounce(nil, s.ids.id(from.Addr(), s.ids.epoch(now)), 7, &Request{InfoHash: hashA, Port: 1, Left: 1, Want: 500}, "")
+		b := appendAnnounce(nil, s.ids.id(from.Addr(), s.ids.epoch(now)),
+			7, &Request{InfoHash: hashA, Port: 1, Left: 1, Want: 500}, "")
 		if got := len(s.answerPacket(now, nil, b, from)); got != want {
 			t.Errorf("%s: %d bytes, want %d", ip, got, want)
 		}
@@ -230,7 +263,8 @@ func TestServerForgets(t *testing.T) {
 		ctx, cancel := context.WithCancel(t.Context())
 		ended := make(chan error)
 		go func() { ended <- s.Serve(ctx, nil, nil) }()
-		s.answerAnnounce(time.Now(), "info_hash=aaaaaaaaaaaaaaaaaaaa&port=1", netip.MustParseAddr("1.2.3.4"))
+		s.answerAnnounce(time.Now(), "info_hash=aaaaaaaaaaaaaaaaaaaa&port=1",
+			netip.MustParseAddr("1.2.3.4"))
 		time.Sleep(lifetimes * time.Minute)
 		synctest.Wait()
 		if n := s.Stats().Peers; n != 1 {
@@ -256,9 +290,15 @@ func TestServeEnds(t *testing.T) {
 		accept func(cancel context.CancelCauseFunc) error
 		want   error
 	}{
-		"ended with a cause":    {func(cancel context.CancelCauseFunc) error { cancel(errors.New("interrupted")); return refused }, nil},
-		"ended without a cause": {func(cancel context.CancelCauseFunc) error { cancel(nil); return refused }, nil},
-		"failed":                {func(context.CancelCauseFunc) error { return refused }, refused},
+		"ended with a cause": {func(cancel context.CancelCauseFunc) error {
+			cancel(errors.New("interrupted"))
+			return refused
+		}, nil},
+		"ended without a cause": {func(cancel context.CancelCauseFunc) error {
+			cancel(nil)
+			return refused
+		}, nil},
+		"failed": {func(context.CancelCauseFunc) error { return refused }, refused},
 	} {
 		ctx, cancel := context.WithCancelCause(t.Context())
 		l := acceptFunc(func() (net.Conn, error) { return nil, c.accept(cancel) })
@@ -284,9 +324,11 @@ func (acceptFunc) Close() error                { return nil }
 func TestRateOfOneSource(t *testing.T) {
 	s := NewServer(ServerConfig{Rate: 1})
 	now := time.Now()
-	noisy, quiet := netip.MustParseAddrPort("192.0.2.1:5000"), netip.MustParseAddrPort("192.0.2.2:5000")
+	noisy, quiet := netip.MustParseAddrPort("192.0.2.1:5000"),
+		netip.MustParseAddrPort("192.0.2.2:5000")
 	announce := func(from netip.AddrPort) bool {
-		b := appendAnnounce(nil, s.ids.id(from.Addr(), s.ids.epoch(now)), 7, &Request{InfoHash: hashA, Port: 1}, "")
+		b := appendAnnounce(nil, s.ids.id(from.Addr(), s.ids.epoch(now)),
+			7, &Request{InfoHash: hashA, Port: 1}, "")
 		return len(s.answerPacket(now, nil, b, from)) > 0
 	}
 	connect := func(from netip.AddrPort) bool {
@@ -319,9 +361,11 @@ func TestRateOfOneSource(t *testing.T) {
 		t.Error("the owner of the address has no answer a second later")
 	}
 	w := httptest.NewRecorder()
-	s.ServeHTTP(w, &http.Request{Method: http.MethodGet, RemoteAddr: noisy.String(), URL: &url.URL{Path: "/announce"}})
+	s.ServeHTTP(w, &http.Request{Method: http.MethodGet, RemoteAddr: noisy.String(),
+		URL: &url.URL{Path: "/announce"}})
 	var f *Failure
-	if _, err := parseAnnounce(w.Body.Bytes()); w.Code != http.StatusTooManyRequests || !errors.As(err, &f) {
+	if _, err := parseAnnounce(w.Body.Bytes()); w.Code != http.StatusTooManyRequests ||
+		!errors.As(err, &f) {
 		t.Errorf("over HTTP: status %d, %v", w.Code, err)
 	}
 }
@@ -354,10 +398,12 @@ func TestPlusInHash(t *testing.T) {
 	hash := metainfo.Hash([]byte("a b+c&d%e=f?g#h/i;j:k"[:20]))
 	form := url.Values{"info_hash": {string(hash[:])}, "port": {"1"}, "left": {"0"}}.Encode()
 	for name, query := range map[string]string{
-		"escaped":                    "port=1&left=0&info_hash=" + string(appendEscaped(nil, string(hash[:]))),
-		"a form":                     form,
-		"a form, lower case":         strings.ReplaceAll(form, "%2B", "%2b"),
-		"a plus that is not escaped": "port=1&left=0&info_hash=" + strings.ReplaceAll(string(appendEscaped(nil, string(hash[:]))), "%2B", "+"),
+		"escaped": "port=1&left=0&info_hash=" +
+			string(appendEscaped(nil, string(hash[:]))),
+		"a form":             form,
+		"a form, lower case": strings.ReplaceAll(form, "%2B", "%2b"),
+		"a plus that is not escaped": "port=1&left=0&info_hash=" +
+			strings.ReplaceAll(string(appendEscaped(nil, string(hash[:]))), "%2B", "+"),
 	} {
 		t.Run(name, func(t *testing.T) {
 			s := NewServer(ServerConfig{})
@@ -380,7 +426,8 @@ func TestPlusInHash(t *testing.T) {
 // blank.
 func TestPlusOfKnownSwarm(t *testing.T) {
 	const bare = "aaaaaaaaa+aaaaaaaaaa"
-	plus, blank := metainfo.Hash([]byte(bare)), metainfo.Hash([]byte(strings.ReplaceAll(bare, "+", " ")))
+	plus, blank := metainfo.Hash([]byte(bare)),
+		metainfo.Hash([]byte(strings.ReplaceAll(bare, "+", " ")))
 	for _, c := range []struct {
 		name  string
 		known []metainfo.Hash
@@ -395,7 +442,8 @@ func TestPlusOfKnownSwarm(t *testing.T) {
 			s := NewServer(ServerConfig{})
 			ip := netip.MustParseAddr("192.0.2.1")
 			for _, h := range c.known {
-				s.answerAnnounce(time.Now(), "port=9&info_hash="+string(appendEscaped(nil, string(h[:]))), ip)
+				s.answerAnnounce(time.Now(), "port=9&info_hash="+
+					string(appendEscaped(nil, string(h[:]))), ip)
 			}
 			if q := s.parseQuery("port=1&info_hash="+bare, ip); q.fault != "" || q.hash != c.want {
 				t.Errorf("got %q, fault %q, want %q", q.hash[:], q.fault, c.want[:])
@@ -413,7 +461,8 @@ func BenchmarkServerUDP(b *testing.B) {
 	s.rate = nil
 	now := time.Now()
 	from := netip.MustParseAddrPort("192.0.2.1:5000")
-	packet := appendAnnounce(nil, s.ids.id(from.Addr(), s.ids.epoch(now)), 7, &Request{Want: -1, Left: 1}, "")
+	packet := appendAnnounce(nil, s.ids.id(from.Addr(), s.ids.epoch(now)), 7,
+		&Request{Want: -1, Left: 1}, "")
 	out := make([]byte, 0, packetMax)
 	b.ReportAllocs()
 	for i := 0; b.Loop(); i++ {
@@ -432,7 +481,9 @@ func BenchmarkServerHTTP(b *testing.B) {
 	b.ReportAllocs()
 	b.RunParallel(func(p *testing.PB) {
 		for i := 0; p.Next(); i++ {
-			r, err := web.Get(fmt.Sprintf("http://%v/announce?info_hash=aaaaaaaaaaaaaaaaaaaa&port=%d&left=1", at, i%50000+1))
+			r, err := web.Get(
+				fmt.Sprintf("http://%v/announce?info_hash=aaaaaaaaaaaaaaaaaaaa&port=%d&left=1",
+					at, i%50000+1))
 			if err != nil {
 				b.Error(err)
 				return

@@ -100,7 +100,8 @@ func (s *swarm) list(ip netip.Addr) *[]slot {
 
 func (s *swarm) counts() Counts {
 	return Counts{
-		Seeds: int(s.seeds), Leeches: len(s.v4) + len(s.v6) - int(s.seeds), Completed: int(s.completed),
+		Seeds: int(s.seeds), Leeches: len(s.v4) + len(s.v6) - int(s.seeds),
+		Completed: int(s.completed),
 	}
 }
 
@@ -178,7 +179,8 @@ type announcement struct {
 
 // announce takes in an announcement, and appends the peers to be told of it to
 // dst4 and dst6, compact.
-func (s *store) announce(now time.Time, a *announcement, dst4, dst6 []byte) (Counts, []byte, []byte) {
+func (s *store) announce(now time.Time, a *announcement, dst4,
+	dst6 []byte) (Counts, []byte, []byte) {
 	sh := s.shard(a.hash)
 	sh.mu.Lock()
 	defer sh.mu.Unlock()

@@ -33,7 +33,8 @@ func (s *store) check(t *testing.T) {
 					if p.seed {
 						seeds++
 					}
-					if hosts[limit.SourceOf(p.addr())]++; hosts[limit.SourceOf(p.addr())] > peersPerHost {
+					if hosts[limit.SourceOf(p.addr())]++; hosts[limit.SourceOf(
+						p.addr())] > peersPerHost {
 						t.Fatalf("%d peers of a host", hosts[limit.SourceOf(p.addr())])
 					}
 					here++
@@ -53,7 +54,8 @@ func (s *store) check(t *testing.T) {
 			}
 		}
 		if n := len(sh.peers); n != networks || n != listed || n != chained || n > sh.peersMax {
-			t.Fatalf("%d peers, %d by network, %d listed, %d chained, at most %d", n, networks, listed, chained, sh.peersMax)
+			t.Fatalf("%d peers, %d by network, %d listed, %d chained, at most %d", n, networks,
+				listed, chained, sh.peersMax)
 		}
 	}
 }
@@ -93,8 +95,10 @@ func TestStoreAtRandom(t *testing.T) {
 	}
 	s.expire(now.Add(time.Second))
 	s.check(t)
-	if swarms, peers, evicted, expired := s.size(); swarms != 0 || peers != 0 || evicted == 0 || expired == 0 {
-		t.Errorf("in the end %d swarms, %d peers, %d evicted, %d expired", swarms, peers, evicted, expired)
+	if swarms, peers, evicted, expired := s.size(); swarms != 0 || peers != 0 || evicted == 0 ||
+		expired == 0 {
+		t.Errorf("in the end %d swarms, %d peers, %d evicted, %d expired", swarms, peers, evicted,
+			expired)
 	}
 }
 
@@ -140,7 +144,8 @@ func TestPeersPerHost(t *testing.T) {
 	for i := range 100 {
 		now = now.Add(time.Second)
 		for _, ip := range []string{"192.0.2.1", fmt.Sprintf("2001:db8::%x", i+1)} {
-			s.announce(now, &announcement{hash: hashA, addr: netip.AddrPortFrom(netip.MustParseAddr(ip), uint16(i+1))}, nil, nil)
+			s.announce(now, &announcement{hash: hashA,
+				addr: netip.AddrPortFrom(netip.MustParseAddr(ip), uint16(i+1))}, nil, nil)
 		}
 	}
 	s.check(t)
@@ -148,7 +153,8 @@ func TestPeersPerHost(t *testing.T) {
 		t.Errorf("%d peers of two hosts, want %d", peers, 2*peersPerHost)
 	}
 	// The newest are those that stayed.
-	_, v4, _ := s.announce(now, &announcement{hash: hashA, addr: netip.MustParseAddrPort("192.0.2.9:1"), want: 50}, nil, nil)
+	_, v4, _ := s.announce(now, &announcement{hash: hashA,
+		addr: netip.MustParseAddrPort("192.0.2.9:1"), want: 50}, nil, nil)
 	for _, p := range parseCompact(nil, v4, compact4) {
 		if p.Port() <= 100-peersPerHost && p.Port() != 1 {
 			t.Errorf("an old one: %v", p)
@@ -211,7 +217,8 @@ func loner(i int, v6 bool) announcement {
 		ip = netip.AddrFrom4([4]byte{byte(i >> 16), byte(i >> 8), byte(i), 1})
 	}
 	return announcement{
-		hash: metainfo.Hash{byte(i), byte(i >> 8), byte(i >> 16), 1}, addr: netip.AddrPortFrom(ip, 1),
+		hash: metainfo.Hash{byte(i), byte(i >> 8), byte(i >> 16), 1},
+		addr: netip.AddrPortFrom(ip, 1),
 	}
 }
 
@@ -233,7 +240,8 @@ func BenchmarkStore(b *testing.B) {
 	for b.Loop() {
 		i++
 		a.hash = metainfo.Hash{byte(i), byte(i >> 8)}
-		a.addr = netip.AddrPortFrom(netip.AddrFrom4([4]byte{10, byte(i >> 16), byte(i >> 8), byte(i)}), uint16(1+i%1000))
+		a.addr = netip.AddrPortFrom(netip.AddrFrom4([4]byte{10, byte(i >> 16), byte(i >> 8),
+			byte(i)}), uint16(1+i%1000))
 		s.announce(now, &a, out[:0], nil)
 	}
 }

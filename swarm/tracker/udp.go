@@ -143,7 +143,8 @@ func (c *Client) leave(s *station) {
 	})
 }
 
-func (c *Client) announceUDP(ctx context.Context, t Tracker, r *Request, family guard.Family) (Response, error) {
+func (c *Client) announceUDP(ctx context.Context, t Tracker, r *Request,
+	family guard.Family) (Response, error) {
 	s, err := c.use(ctx, t, family)
 	if err != nil {
 		return Response{}, err
@@ -164,7 +165,8 @@ func (c *Client) announceUDP(ctx context.Context, t Tracker, r *Request, family 
 	return response, err
 }
 
-func (c *Client) scrapeUDP(ctx context.Context, t Tracker, hashes []metainfo.Hash, family guard.Family) ([]Counts, error) {
+func (c *Client) scrapeUDP(ctx context.Context, t Tracker, hashes []metainfo.Hash,
+	family guard.Family) ([]Counts, error) {
 	s, err := c.use(ctx, t, family)
 	if err != nil {
 		return nil, err

@@ -80,7 +80,8 @@ func TestParsePackets(t *testing.T) {
 		t.Errorf("over IPv6: got %v, %v", r.Peers, err)
 	}
 	var f *Failure
-	if _, err := parseAnnounceUDP([]byte("\x00\x00\x00\x03\x00\x00\x00\x07no\nway"), v4); !errors.As(err, &f) || f.Reason != "no way" {
+	if _, err := parseAnnounceUDP([]byte("\x00\x00\x00\x03\x00\x00\x00\x07no\nway"),
+		v4); !errors.As(err, &f) || f.Reason != "no way" {
 		t.Errorf("a refusal: %v", err)
 	}
 	for _, b := range []string{"", "\x00\x00\x00\x01", head[:19], "\x00\x00\x00\x02" + head[4:]} {
@@ -88,10 +89,13 @@ func TestParsePackets(t *testing.T) {
 			t.Errorf("%q: got %v, want ErrAnswer", b, err)
 		}
 	}
-	if _, err := parseConnect([]byte("\x00\x00\x00\x00\x00\x00\x00\x07short")); !errors.Is(err, ErrAnswer) {
+	if _, err := parseConnect([]byte("\x00\x00\x00\x00\x00\x00\x00\x07short")); !errors.Is(err,
+		ErrAnswer) {
 		t.Errorf("a short connect: %v", err)
 	}
-	if _, err := parseScrapeUDP([]byte("\x00\x00\x00\x02\x00\x00\x00\x07\x00\x00\x00\x01\x00\x00\x00\x02\x00\x00\x00\x03"), 2); !errors.Is(err, ErrAnswer) {
+	if _, err := parseScrapeUDP(
+		[]byte("\x00\x00\x00\x02\x00\x00\x00\x07\x00\x00\x00\x01\x00\x00\x00\x02\x00\x00\x00\x03"),
+		2); !errors.Is(err, ErrAnswer) {
 		t.Errorf("a scrape of two that answers one: %v", err)
 	}
 }
@@ -126,15 +130,18 @@ func TestStrayDatagrams(t *testing.T) {
 	be := binary.BigEndian
 	tr := tracked(t, func(b []byte) [][]byte {
 		transaction := be.Uint32(b[12:])
-		stray := appendConnect(be.AppendUint64(nil, uint64(actionError)<<32|uint64(transaction+1)), 0)
+		stray := appendConnect(be.AppendUint64(nil, uint64(actionError)<<32|uint64(transaction+1)),
+			0)
 		if be.Uint32(b[8:]) == actionConnect {
-			return [][]byte{stray, {1}, be.AppendUint64(be.AppendUint64(nil, uint64(transaction)), 42)}
+			return [][]byte{stray, {1}, be.AppendUint64(be.AppendUint64(nil, uint64(transaction)),
+				42)}
 		}
 		if be.Uint64(b) != 42 {
 			return nil
 		}
 		answer := be.AppendUint64(nil, uint64(actionAnnounce)<<32|uint64(transaction))
-		return [][]byte{stray, append(answer, "\x00\x00\x00\x3c\x00\x00\x00\x00\x00\x00\x00\x01\x05\x06\x07\x08\x00\x50"...)}
+		return [][]byte{stray,
+			append(answer, "\x00\x00\x00\x3c\x00\x00\x00\x00\x00\x00\x00\x01\x05\x06\x07\x08\x00\x50"...)}
 	})
 	r, err := newClient(t).Announce(t.Context(), tr, Request{InfoHash: hashA, Port: 1}, guard.Any)
 	if err != nil || r.Interval != time.Minute || !reflect.DeepEqual(r.Peers, addrs("5.6.7.8:80")) {
@@ -144,7 +151,8 @@ func TestStrayDatagrams(t *testing.T) {
 
 func TestUDPFlood(t *testing.T) {
 	tr := tracked(t, func(b []byte) [][]byte { return make([][]byte, 2*straysMax) })
-	if _, err := newClient(t).Announce(t.Context(), tr, Request{}, guard.Any); !errors.Is(err, ErrAnswer) {
+	if _, err := newClient(t).Announce(t.Context(), tr, Request{}, guard.Any); !errors.Is(err,
+		ErrAnswer) {
 		t.Errorf("got %v, want ErrAnswer", err)
 	}
 }
@@ -171,7 +179,8 @@ func FuzzParseAnnounce(f *testing.F) {
 		if err != nil && len(r.Peers) > 0 {
 			t.Error("peers beside an error")
 		}
-		if len(r.Peers) > PeersMax || r.Interval < 0 || r.Interval > intervalMax || len(r.Warning) > 4*textMax || len(r.TrackerID) > trackerIDMax {
+		if len(r.Peers) > PeersMax || r.Interval < 0 || r.Interval > intervalMax ||
+			len(r.Warning) > 4*textMax || len(r.TrackerID) > trackerIDMax {
 			t.Errorf("out of bounds: %+v", r)
 		}
 		if _, err := parseScrape(b, []metainfo.Hash{hashA}); err == nil && len(b) == 0 {
@@ -186,7 +195,8 @@ func FuzzParsePacket(f *testing.F) {
 	f.Add([]byte("\x00\x00\x00\x02\x00\x00\x00\x07\x00\x00\x00\x01\x00\x00\x00\x02\x00\x00\x00\x03"))
 	f.Fuzz(func(t *testing.T, b []byte) {
 		for _, ip := range []string{"1.2.3.4", "2001:db8::1"} {
-			if r, err := parseAnnounceUDP(b, netip.MustParseAddr(ip)); err == nil && (len(r.Peers) > PeersMax || len(b) < announceAnswerSize) {
+			if r, err := parseAnnounceUDP(b, netip.MustParseAddr(ip)); err == nil &&
+				(len(r.Peers) > PeersMax || len(b) < announceAnswerSize) {
 				t.Errorf("%d peers of %d bytes", len(r.Peers), len(b))
 			}
 		}
@@ -201,7 +211,8 @@ func FuzzParsePacket(f *testing.F) {
 // nothing longer than what it sent.
 func FuzzServer(f *testing.F) {
 	f.Add(appendConnect(nil, 7), false)
-	f.Add(appendAnnounce(nil, 0, 7, &Request{InfoHash: hashA, Port: 1, Want: -1}, "/announce"), true)
+	f.Add(appendAnnounce(nil, 0, 7, &Request{InfoHash: hashA, Port: 1, Want: -1}, "/announce"),
+		true)
 	f.Add(appendScrape(nil, 0, 7, []metainfo.Hash{hashA, hashB}), true)
 	f.Add([]byte("info_hash=aaaaaaaaaaaaaaaaaaaa&port=1&left=0&compact=0&numwant=5&event=completed"), false)
 	f.Add([]byte("info_hash=%FF%zz&info_hash=&&=&port=-1"), false)
@@ -216,7 +227,8 @@ func FuzzServer(f *testing.F) {
 		if out := s.answerPacket(now, nil, b, from); !proven && len(out) > len(b) {
 			t.Errorf("%d bytes answer %d of an unproven address", len(out), len(b))
 		}
-		if _, err := parseAnnounce(s.answerAnnounce(now, string(b), from.Addr())); errors.Is(err, ErrAnswer) {
+		if _, err := parseAnnounce(s.answerAnnounce(now, string(b), from.Addr())); errors.Is(err,
+			ErrAnswer) {
 			t.Errorf("the answer to %q cannot be read: %v", b, err)
 		}
 		if _, err := parseScrape(s.answerScrape(string(b)), nil); errors.Is(err, ErrAnswer) {

@@ -46,7 +46,8 @@ func TestUTPIsRefused(t *testing.T) {
 			t.Fatal(err)
 		}
 		reset := buf[:n]
-		if n != 20 || reset[0] != 0x31 || !bytes.Equal(reset[2:4], syn[2:4]) || !bytes.Equal(reset[18:20], syn[16:18]) {
+		if n != 20 || reset[0] != 0x31 || !bytes.Equal(reset[2:4], syn[2:4]) ||
+			!bytes.Equal(reset[18:20], syn[16:18]) {
 			t.Errorf("got %x", reset)
 		}
 		if from != netip.AddrPortFrom(to.Addr(), to.Port()) {

@@ -29,7 +29,8 @@ func (t TCP) Dial(ctx context.Context, addr netip.AddrPort) (net.Conn, error) {
 	if t.Local.IsValid() {
 		d.LocalAddr = net.TCPAddrFromAddrPort(netip.AddrPortFrom(t.Local, 0))
 	}
-	conn, err := d.DialContext(ctx, "tcp", netip.AddrPortFrom(addr.Addr().Unmap(), addr.Port()).String())
+	conn, err := d.DialContext(ctx, "tcp", netip.AddrPortFrom(addr.Addr().Unmap(),
+		addr.Port()).String())
 	if err != nil {
 		return nil, err // it names the operation and the address
 	}

@@ -37,7 +37,8 @@ func TestListenPairHasOnePort(t *testing.T) {
 				t.Fatal(err)
 			}
 			defer p.Close()
-			if tcp, udp := p.TCP.AddrPort(), addrPort(p.UDP.LocalAddr()); tcp.Port() == 0 || tcp.Port() != udp.Port() {
+			if tcp, udp := p.TCP.AddrPort(), addrPort(p.UDP.LocalAddr()); tcp.Port() == 0 ||
+				tcp.Port() != udp.Port() {
 				t.Errorf("TCP on %v, UDP on %v, want one port", tcp, udp)
 			}
 			if got, want := p.AddrPort().Addr(), netip.MustParseAddrPort(addr).Addr(); got != want {
@@ -50,7 +51,8 @@ func TestListenPairHasOnePort(t *testing.T) {
 // TestWildcards: nodes of both families share a port number.
 func TestWildcards(t *testing.T) {
 	four := listenPair(t, netip.MustParseAddrPort("0.0.0.0:0"))
-	six, err := ListenPair(t.Context(), netip.AddrPortFrom(netip.IPv6Unspecified(), four.AddrPort().Port()))
+	six, err := ListenPair(t.Context(), netip.AddrPortFrom(netip.IPv6Unspecified(),
+		four.AddrPort().Port()))
 	if errors.Is(err, ErrNoFamily) || errors.Is(err, ErrNoAddress) || errors.Is(err, ErrInUse) {
 		t.Skip(err) // the port may well be another program's in the other family
 	}
@@ -108,7 +110,8 @@ func TestListenPairNoSuchAddress(t *testing.T) {
 func TestListenErrors(t *testing.T) {
 	for errno, want := range map[syscall.Errno]error{
 		syscall.EADDRINUSE: ErrInUse, syscall.EACCES: ErrPrivileged, syscall.EPERM: ErrPrivileged,
-		syscall.EADDRNOTAVAIL: ErrNoAddress, syscall.EAFNOSUPPORT: ErrNoFamily, syscall.EIO: syscall.EIO,
+		syscall.EADDRNOTAVAIL: ErrNoAddress, syscall.EAFNOSUPPORT: ErrNoFamily,
+		syscall.EIO: syscall.EIO,
 	} {
 		err := &net.OpError{Op: "listen", Err: os.NewSyscallError("bind", errno)}
 		if got := listenError(loopback, err); !errors.Is(got, want) {

@@ -86,7 +86,8 @@ func elsewhere(err error) bool {
 func ofServer(status int) bool {
 	switch status {
 	case http.StatusRequestTimeout, http.StatusTooEarly, http.StatusTooManyRequests,
-		http.StatusBadGateway, http.StatusServiceUnavailable, http.StatusGatewayTimeout, statusBandwidth:
+		http.StatusBadGateway, http.StatusServiceUnavailable, http.StatusGatewayTimeout,
+		statusBandwidth:
 		return true
 	}
 	return false
@@ -212,7 +213,8 @@ func (s *stream) Read(p []byte) (int, error) {
 			err = io.ErrNoProgress
 		}
 		s.close()
-		if again := (a.got >= cutMin || a.kept) && s.ctx.Err() == nil && !errors.Is(err, errSlow); !again {
+		if again := (a.got >= cutMin || a.kept) && s.ctx.Err() == nil && !errors.Is(err,
+			errSlow); !again {
 			return 0, a.ended(err)
 		}
 	}
@@ -312,11 +314,12 @@ func (c *Conn) ask(ctx context.Context, span metainfo.Span) (*answer, error) {
 	a := &answer{file: span.File, at: span.Offset, end: span.Offset + int64(span.Length)}
 	a.ctx, a.cancel = context.WithCancelCause(ctx)
 	a.watch = time.AfterFunc(c.times.answer, func() { a.cancel(errSlow) })
-	r, err := c.cfg.HTTP.Get(a.ctx, c.files.target(c.files.file(span.File), c.cfg.Stranger), guard.Any, http.Header{
-		"Range": {fmt.Sprintf("bytes=%d-%d", a.at, a.end-1)},
-		// Ranges of something compressed would be those of other bytes.
-		"Accept-Encoding": {"identity"},
-	})
+	r, err := c.cfg.HTTP.Get(a.ctx, c.files.target(c.files.file(span.File), c.cfg.Stranger),
+		guard.Any, http.Header{
+			"Range": {fmt.Sprintf("bytes=%d-%d", a.at, a.end-1)},
+			// Ranges of something compressed would be those of other bytes.
+			"Accept-Encoding": {"identity"},
+		})
 	if err != nil {
 		led := elsewhere(err)
 		if cause := context.Cause(a.ctx); cause != nil {
@@ -384,7 +387,8 @@ func (a *answer) take(r *http.Response, span metainfo.Span, length int64) error 
 func (a *answer) takePart(r *http.Response, span metainfo.Span, length int64) error {
 	bad := func(err error) error { return fileError{span.File, err} }
 	head, size := r.Header.Get("Content-Range"), r.ContentLength
-	if kind, params, err := mime.ParseMediaType(r.Header.Get("Content-Type")); err == nil && kind == "multipart/byteranges" {
+	if kind, params, err := mime.ParseMediaType(r.Header.Get("Content-Type")); err == nil &&
+		kind == "multipart/byteranges" {
 		part, err := multipart.NewReader(r.Body, params["boundary"]).NextRawPart()
 		if err != nil {
 			return bad(errRange)
@@ -394,7 +398,8 @@ func (a *answer) takePart(r *http.Response, span metainfo.Span, length int64) er
 	}
 	from, to, total, ok := parseRange(head)
 	switch {
-	case !ok && (size != int64(span.Length) || strings.Contains(head, "/") && !totalIs(head, length)):
+	case !ok && (size != int64(span.Length) || strings.Contains(head, "/") && !totalIs(head,
+		length)):
 		return bad(errRange)
 	case !ok: // the length is that of what was asked for
 	case total >= 0 && total != length:
@@ -420,7 +425,8 @@ func totalIs(head string, length int64) bool {
 
 // compressed returns what the body is said to be packed with, "" if it is not.
 func compressed(r *http.Response) string {
-	switch encoding := strings.ToLower(strings.TrimSpace(r.Header.Get("Content-Encoding"))); encoding {
+	switch encoding := strings.ToLower(strings.TrimSpace(
+		r.Header.Get("Content-Encoding"))); encoding {
 	case "identity", "none":
 		return ""
 	case "x-gzip":
@@ -439,7 +445,8 @@ type zipped struct {
 // parseRange reads a Content-Range (RFC 9110, section 14.4), with another unit or
 // none as well, since some servers write it so; total is -1 if it is not known.
 func parseRange(s string) (from, to, total int64, ok bool) {
-	s = strings.TrimLeft(strings.TrimSpace(s), "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ=: \t")
+	s = strings.TrimLeft(strings.TrimSpace(s),
+		"abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ=: \t")
 	part, whole, _ := strings.Cut(s, "/")
 	first, last, ok := strings.Cut(part, "-")
 	total = -1

@@ -123,8 +123,9 @@ func New(cfg Config) (*Conn, error) {
 	return &Conn{
 		cfg: cfg, layout: cfg.Info.Layout(), files: files,
 		faults: cfg.Faults, pace: pace{limit: fetchers},
-		times: times{answer: answerTimeout, block: blockTimeout, pause: pauseFirst, file: fileLater, absent: fileAbsent},
-		done:  make(chan struct{}), wake: make(chan struct{}, 1), tell: make(chan struct{}, 1),
+		times: times{answer: answerTimeout, block: blockTimeout, pause: pauseFirst, file: fileLater,
+			absent: fileAbsent},
+		done: make(chan struct{}), wake: make(chan struct{}, 1), tell: make(chan struct{}, 1),
 	}, nil
 }
 

@@ -135,7 +135,8 @@ func (f *Faults) change(l *metainfo.Layout, first, end int) (messages []wire.Mes
 		m := wire.Message{ID: wire.Have}
 		m.Ref.Piece = uint32(piece)
 		if f.lacks(l, piece) {
-			m = wire.Message{ID: wire.Extended, Ext: uint8(wire.ExtDontHave), Payload: wire.AppendDontHave(nil, uint32(piece))}
+			m = wire.Message{ID: wire.Extended, Ext: uint8(wire.ExtDontHave),
+				Payload: wire.AppendDontHave(nil, uint32(piece))}
 		}
 		messages = append(messages, m)
 	}

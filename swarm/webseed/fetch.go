@@ -124,7 +124,9 @@ func (c *Conn) settle(ctx context.Context, rest []block.Ref, moved bool, err err
 
 // crowded takes in a failure that may mean that there are too many runs under way. It
 // reports false if it can mean no such thing. Conn.mu is held.
-func (c *Conn) crowded(err error) bool { return crowds(err) && !c.paused && c.pace.crowded(time.Now()) }
+func (c *Conn) crowded(err error) bool {
+	return crowds(err) && !c.paused && c.pace.crowded(time.Now())
+}
 
 // crowds reports whether a failure may mean that the server, or one to which it leads,
 // takes no more connections than it has.
@@ -135,7 +137,8 @@ func crowds(err error) bool {
 	case errors.As(err, &bad):
 		return elsewhere(err)
 	case errors.As(err, &s):
-		return s.status == http.StatusTooManyRequests || s.status == http.StatusServiceUnavailable || s.status == statusBandwidth
+		return s.status == http.StatusTooManyRequests ||
+			s.status == http.StatusServiceUnavailable || s.status == statusBandwidth
 	}
 	return !errors.Is(err, context.Canceled)
 }
@@ -215,12 +218,16 @@ func (c *Conn) take() []block.Ref {
 // sort puts the requests into the order in which an answer that is under way has
 // them; those before it come last.
 func (c *Conn) sort() {
-	slices.SortFunc(c.requests, func(a, b block.Ref) int { return int(min(max(c.offset(a)-c.offset(b), -1), 1)) })
+	slices.SortFunc(c.requests, func(a, b block.Ref) int {
+		return int(min(max(c.offset(a)-c.offset(b), -1), 1))
+	})
 	if c.kept == nil {
 		return
 	}
 	at := c.layout.Files[c.kept.file].Offset + c.kept.at
-	if i := slices.IndexFunc(c.requests, func(r block.Ref) bool { return c.offset(r) >= at }); i > 0 {
+	if i := slices.IndexFunc(c.requests, func(r block.Ref) bool {
+		return c.offset(r) >= at
+	}); i > 0 {
 		c.requests = slices.Concat(c.requests[i:], c.requests[:i])
 	}
 }

@@ -37,7 +37,9 @@ func newLocator(info *metainfo.Info, raw string) (locator, error) {
 	l := locator{base: u, layout: info.Layout(), raw: make(map[string]string)}
 	for _, r := range info.Renamed(metainfo.NamesNative) {
 		// What could leave the folder on the server is not asked for as such.
-		if !slices.ContainsFunc(strings.Split(r.From, "/"), func(e string) bool { return e == "" || e == "." || e == ".." }) {
+		if !slices.ContainsFunc(strings.Split(r.From, "/"), func(e string) bool {
+			return e == "" || e == "." || e == ".."
+		}) {
 			l.raw[r.To] = r.From
 		}
 	}

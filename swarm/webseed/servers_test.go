@@ -97,7 +97,8 @@ func TestFewConnections(t *testing.T) {
 // closes those beyond.
 func TestClosedConnections(t *testing.T) {
 	td := makeTorrent(t, metainfo.V1, "x", map[string]int{"": 24 << 20})
-	server := httptest.NewUnstartedServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+	server := httptest.NewUnstartedServer(http.HandlerFunc(func(w http.ResponseWriter,
+		r *http.Request) {
 		http.ServeContent(w, r, "", time.Time{}, bytes.NewReader(td.content))
 	}))
 	server.Listener = &fewConns{Listener: server.Listener, left: 1}
@@ -222,7 +223,9 @@ func TestLabels(t *testing.T) {
 		}
 	}
 	right := func(unit string) func(a, b int) string {
-		return func(a, b int) string { return fmt.Sprintf("%s%d-%d/%d", unit, a, b-1, len(td.content)) }
+		return func(a, b int) string {
+			return fmt.Sprintf("%s%d-%d/%d", unit, a, b-1, len(td.content))
+		}
 	}
 	for name, answer := range map[string]http.HandlerFunc{
 		"x-gzip":         ranged("x-gzip", right("bytes ")),
@@ -232,7 +235,9 @@ func TestLabels(t *testing.T) {
 		"without a unit": ranged("", right("")),
 		"no header":      ranged("", func(int, int) string { return "" }),
 		"nonsense":       ranged("", func(int, int) string { return "all of it" }),
-		"total unknown":  ranged("", func(a, b int) string { return fmt.Sprintf("bytes %d-%d/*", a, b-1) }),
+		"total unknown": ranged("", func(a, b int) string {
+			return fmt.Sprintf("bytes %d-%d/*", a, b-1)
+		}),
 		"whole, labelled": func(w http.ResponseWriter, r *http.Request) {
 			w.Header().Set("Content-Encoding", "x-gzip")
 			w.Header().Set("Content-Length", fmt.Sprint(len(td.content)))
@@ -275,7 +280,8 @@ func TestLabels(t *testing.T) {
 // TestOldServers: HTTP/1.0 and connections that are not kept.
 func TestOldServers(t *testing.T) {
 	td := makeTorrent(t, metainfo.V1, "x", map[string]int{"": 6 << 20})
-	for name, ranges := range map[string]bool{"HTTP/1.0 with ranges": true, "HTTP/1.0 without": false} {
+	for name, ranges := range map[string]bool{"HTTP/1.0 with ranges": true,
+		"HTTP/1.0 without": false} {
 		t.Run(name, func(t *testing.T) {
 			l, err := net.Listen("tcp", "127.0.0.1:0")
 			if err != nil {
@@ -305,7 +311,9 @@ func TestOldServers(t *testing.T) {
 							conn.Write(td.content)
 							return
 						}
-						fmt.Fprintf(conn, "HTTP/1.0 206 Partial\r\nContent-Range: bytes %d-%d/%d\r\n\r\n", a, b-1, len(td.content))
+						fmt.Fprintf(conn,
+							"HTTP/1.0 206 Partial\r\nContent-Range: bytes %d-%d/%d\r\n\r\n", a,
+							b-1, len(td.content))
 						conn.Write(td.content[a:b])
 					})
 				}

@@ -64,7 +64,8 @@ func makeTorrent(t testing.TB, kind metainfo.Kind, name string, sizes map[string
 			t.Fatal(err)
 		}
 	}
-	torrent, err := metainfo.Build(t.Context(), metainfo.BuildOptions{Path: filepath.Join(dir, name), PieceLength: 64 << 10, Kind: kind})
+	torrent, err := metainfo.Build(t.Context(),
+		metainfo.BuildOptions{Path: filepath.Join(dir, name), PieceLength: 64 << 10, Kind: kind})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -90,7 +91,8 @@ func (td *torrentDir) blocks() (refs []block.Ref) {
 	for p := range layout.Pieces() {
 		for begin := 0; begin < layout.PieceSize(p); begin += block.Size {
 			refs = append(refs, block.Ref{
-				Piece: uint32(p), Begin: uint32(begin), Length: uint32(min(block.Size, layout.PieceSize(p)-begin)),
+				Piece: uint32(p), Begin: uint32(begin),
+				Length: uint32(min(block.Size, layout.PieceSize(p)-begin)),
 			})
 		}
 	}
@@ -111,7 +113,8 @@ type peerSide struct {
 }
 
 func newPeerSide(t testing.TB, td *torrentDir) *peerSide {
-	return &peerSide{t: t, td: td, messages: make(chan wire.Message, 10000), blocks: make(chan block.Ref, 10000), closed: make(chan error, 2)}
+	return &peerSide{t: t, td: td, messages: make(chan wire.Message, 10000),
+		blocks: make(chan block.Ref, 10000), closed: make(chan error, 2)}
 }
 
 // alone fails the test when two calls come at once.
@@ -209,7 +212,8 @@ func openWith(t testing.TB, td *torrentDir, cfg Config) (*Conn, *peerSide, *bloc
 	t.Cleanup(web.Close)
 	pool := block.NewPool(8 * block.Size)
 	cfg.Handler, cfg.Pool, cfg.Info, cfg.HTTP = h, pool, td.info, web
-	cfg.Logger = slog.New(slog.NewTextHandler(t.Output(), &slog.HandlerOptions{Level: slog.LevelDebug}))
+	cfg.Logger = slog.New(slog.NewTextHandler(t.Output(),
+		&slog.HandlerOptions{Level: slog.LevelDebug}))
 	c, err := New(cfg)
 	if err != nil {
 		t.Fatal(err)
@@ -257,7 +261,8 @@ type counting struct {
 func serveDir(t testing.TB, dir string) *counting {
 	s := &counting{}
 	files := http.FileServer(http.Dir(dir))
-	s.Server = httptest.NewUnstartedServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+	s.Server = httptest.NewUnstartedServer(http.HandlerFunc(func(w http.ResponseWriter,
+		r *http.Request) {
 		s.mu.Lock()
 		s.requests = append(s.requests, r.URL.Path+" "+r.Header.Get("Range"))
 		s.mu.Unlock()
@@ -332,7 +337,8 @@ func TestTake(t *testing.T) {
 		return block.Ref{Piece: uint32(piece), Begin: uint32(n * block.Size), Length: block.Size}
 	}
 	c.requests = []block.Ref{ref(1, 2), ref(5, 0), ref(1, 3), ref(2, 0), ref(5, 1)}
-	if got := fmt.Sprint(c.take(), c.take(), c.take()); got != "[1+32768:16384 1+49152:16384 2+0:16384] [5+0:16384 5+16384:16384] []" {
+	if got := fmt.Sprint(c.take(), c.take(),
+		c.take()); got != "[1+32768:16384 1+49152:16384 2+0:16384] [5+0:16384 5+16384:16384] []" {
 		t.Errorf("runs: %s", got)
 	}
 	c.requests = []block.Ref{ref(1, 2), ref(1, 3), ref(5, 0)}
@@ -356,7 +362,8 @@ func TestRequestsThatMakeNoSense(t *testing.T) {
 	td := makeTorrent(t, metainfo.V1, "x", map[string]int{"": 100_000})
 	c, h, _ := open(t, &td, serveDir(t, td.dir).URL+"/")
 	for _, r := range []block.Ref{
-		{Piece: 2, Length: 1}, {Piece: 1 << 31, Length: 1}, {Piece: 0, Length: 0}, {Piece: 0, Length: block.Size + 1},
+		{Piece: 2, Length: 1}, {Piece: 1 << 31, Length: 1}, {Piece: 0, Length: 0},
+		{Piece: 0, Length: block.Size + 1},
 		{Piece: 0, Begin: 1<<32 - 1, Length: 1}, {Piece: 1, Begin: 34464, Length: 1},
 	} {
 		ask(t, c, []block.Ref{r})
@@ -368,7 +375,8 @@ func TestRequestsThatMakeNoSense(t *testing.T) {
 	if m := h.message(wire.HashReject); string(m.Payload) != "abc" {
 		t.Errorf("got %q", m.Payload)
 	}
-	for _, id := range []wire.ID{wire.Interested, wire.Have, wire.Bitfield, wire.Extended, wire.KeepAlive} {
+	for _, id := range []wire.ID{wire.Interested, wire.Have, wire.Bitfield, wire.Extended,
+		wire.KeepAlive} {
 		c.Send(wire.Message{ID: id})
 	}
 	refs := td.blocks()
@@ -430,15 +438,18 @@ func TestFaults(t *testing.T) {
 		answer http.HandlerFunc
 		want   string
 	}{
-		"503": {func(w http.ResponseWriter, r *http.Request) { w.WriteHeader(503) }, "HTTP status 503"},
-		"429": {func(w http.ResponseWriter, r *http.Request) { w.WriteHeader(429) }, "HTTP status 429"},
+		"503": {func(w http.ResponseWriter, r *http.Request) { w.WriteHeader(503) },
+			"HTTP status 503"},
+		"429": {func(w http.ResponseWriter, r *http.Request) { w.WriteHeader(429) },
+			"HTTP status 429"},
 		"too little": {func(w http.ResponseWriter, r *http.Request) {
 			a, b := asked(r)
 			partHead(w, a, b, len(td.content))
 			w.Write(make([]byte, 100))
 			w.(http.Flusher).Flush()
 		}, errTooLittle.Error()},
-		"hangs up": {func(w http.ResponseWriter, r *http.Request) { panic(http.ErrAbortHandler) }, "EOF"},
+		"hangs up": {func(w http.ResponseWriter, r *http.Request) { panic(http.ErrAbortHandler) },
+			"EOF"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			url, tries := failingServer(t, c.answer)
@@ -447,7 +458,8 @@ func TestFaults(t *testing.T) {
 			ask(t, conn, td.blocks()[:1])
 			select {
 			case err := <-h.closed:
-				if err == nil || !strings.Contains(err.Error(), c.want) || strings.Contains(err.Error(), "/x") {
+				if err == nil || !strings.Contains(err.Error(), c.want) ||
+					strings.Contains(err.Error(), "/x") {
 					t.Errorf("closed with %v, want %q", err, c.want)
 				}
 			case m := <-h.messages:
@@ -455,7 +467,8 @@ func TestFaults(t *testing.T) {
 			case <-time.After(patience):
 				t.Fatal("it is not given up")
 			}
-			if got := int(tries.Load()); got != failuresMax+1 && name != "hangs up" { // which is tried twice by net/http
+			// which is tried twice by net/http
+			if got := int(tries.Load()); got != failuresMax+1 && name != "hangs up" {
 				t.Errorf("%d tries, want %d", got, failuresMax+1)
 			}
 		})
@@ -493,18 +506,31 @@ func TestFileFaults(t *testing.T) {
 		want   error
 	}{
 		"404": {http.NotFound, statusError{status: 404}},
-		"403": {func(w http.ResponseWriter, r *http.Request) { w.WriteHeader(403) }, statusError{status: 403}},
-		"410": {func(w http.ResponseWriter, r *http.Request) { w.WriteHeader(410) }, statusError{status: 410}},
-		"416": {func(w http.ResponseWriter, r *http.Request) { w.WriteHeader(416) }, statusError{status: 416}},
-		"500": {func(w http.ResponseWriter, r *http.Request) { w.WriteHeader(500) }, statusError{status: 500}},
+		"403": {func(w http.ResponseWriter, r *http.Request) { w.WriteHeader(403) },
+			statusError{status: 403}},
+		"410": {func(w http.ResponseWriter, r *http.Request) { w.WriteHeader(410) },
+			statusError{status: 410}},
+		"416": {func(w http.ResponseWriter, r *http.Request) { w.WriteHeader(416) },
+			statusError{status: 416}},
+		"500": {func(w http.ResponseWriter, r *http.Request) { w.WriteHeader(500) },
+			statusError{status: 500}},
 		"404, Retry-After": {func(w http.ResponseWriter, r *http.Request) {
 			w.Header().Set("Retry-After", "1")
 			w.WriteHeader(404)
 		}, statusError{404, time.Second}},
-		"other range": {func(w http.ResponseWriter, r *http.Request) { a, b := asked(r); partHead(w, a+1, b+1, size) }, errRange},
-		"other total": {func(w http.ResponseWriter, r *http.Request) { a, b := asked(r); partHead(w, a, b, size+1) }, errLength},
-		"no range":    {func(w http.ResponseWriter, r *http.Request) { w.WriteHeader(206) }, errRange},
-		"other file":  {func(w http.ResponseWriter, r *http.Request) { io.WriteString(w, "<html>welcome") }, errLength},
+		"other range": {func(w http.ResponseWriter, r *http.Request) {
+			a, b := asked(r)
+			partHead(w, a+1, b+1, size)
+		}, errRange},
+		"other total": {func(w http.ResponseWriter, r *http.Request) {
+			a, b := asked(r)
+			partHead(w, a, b, size+1)
+		}, errLength},
+		"no range": {func(w http.ResponseWriter, r *http.Request) { w.WriteHeader(206) },
+			errRange},
+		"other file": {func(w http.ResponseWriter, r *http.Request) {
+			io.WriteString(w, "<html>welcome")
+		}, errLength},
 		"compressed": {func(w http.ResponseWriter, r *http.Request) {
 			w.Header().Set("Content-Encoding", "br")
 			w.Write([]byte("short"))
@@ -577,7 +603,9 @@ func TestFileFaults(t *testing.T) {
 // comes all the same, and a piece that is of both is rejected. A file may also fail
 // for the host to which the server leads.
 func TestFileIsNotTheServer(t *testing.T) {
-	deaf := httptest.NewServer(http.HandlerFunc(func(http.ResponseWriter, *http.Request) { panic(http.ErrAbortHandler) }))
+	deaf := httptest.NewServer(http.HandlerFunc(func(http.ResponseWriter, *http.Request) {
+		panic(http.ErrAbortHandler)
+	}))
 	t.Cleanup(deaf.Close)
 	for name, fail := range map[string]http.HandlerFunc{
 		"not found":           http.NotFound,
@@ -620,13 +648,16 @@ func testFileFails(t *testing.T, fail http.HandlerFunc) {
 		if !inside && !got[r] {
 			t.Errorf("%v did not come, although its files are there", r)
 		}
-		if inside && layout.PieceOffset(int(r.Piece))+int64(r.Begin+r.Length) > layout.Files[1].Offset &&
-			layout.PieceOffset(int(r.Piece))+int64(r.Begin) < layout.Files[2].Offset && !rejected[r] {
+		if inside && layout.PieceOffset(int(r.Piece))+
+			int64(r.Begin+r.Length) > layout.Files[1].Offset &&
+			layout.PieceOffset(int(r.Piece))+int64(r.Begin) < layout.Files[2].Offset &&
+			!rejected[r] {
 			t.Errorf("%v is of the file that is missing", r)
 		}
 	}
 	for piece := range uint32(layout.Pieces()) {
-		if c.Send(wire.Message{ID: wire.Request, Ref: block.Ref{Piece: piece, Length: 1}}); int(piece) >= first && int(piece) < end {
+		if c.Send(wire.Message{ID: wire.Request, Ref: block.Ref{Piece: piece, Length: 1}}); int(
+			piece) >= first && int(piece) < end {
 			h.message(wire.Reject)
 		} else {
 			<-h.blocks
@@ -662,18 +693,21 @@ func TestSlowServers(t *testing.T) {
 		},
 	} {
 		t.Run(name, func(t *testing.T) {
-			server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter,
+				r *http.Request) {
 				answer(w, r)
 				<-r.Context().Done()
 			}))
 			defer server.Close()
 			h := newPeerSide(t, &td)
 			web := guard.New(guard.Config{})
-			c, err := New(Config{Handler: h, Pool: block.NewPool(block.Size), Info: td.info, HTTP: web, URL: server.URL + "/"})
+			c, err := New(Config{Handler: h, Pool: block.NewPool(block.Size), Info: td.info,
+				HTTP: web, URL: server.URL + "/"})
 			if err != nil {
 				t.Fatal(err)
 			}
-			c.times.answer, c.times.block, c.times.pause = 50*time.Millisecond, 50*time.Millisecond, time.Hour
+			c.times.answer, c.times.block, c.times.pause = 50*time.Millisecond, 50*time.Millisecond,
+				time.Hour
 			ctx, cancel := context.WithCancel(t.Context())
 			done := make(chan struct{})
 			go func() { defer close(done); c.Run(ctx) }()
@@ -777,7 +811,8 @@ func TestLocator(t *testing.T) {
 			t.Errorf("%s: got %s, want %s", c.base, got, c.want)
 		}
 	}
-	for _, bad := range []string{"", "x/y", "ftp://x/", "http:///y", "http://x/\x00", "http://x/" + strings.Repeat("a", guard.URLBytesMax)} {
+	for _, bad := range []string{"", "x/y", "ftp://x/", "http:///y", "http://x/\x00",
+		"http://x/" + strings.Repeat("a", guard.URLBytesMax)} {
 		if _, err := newLocator(infoOf(t, "n", "a"), bad); !errors.Is(err, ErrURL) {
 			t.Errorf("%.20q: got %v, want ErrURL", bad, err)
 		}
@@ -786,7 +821,8 @@ func TestLocator(t *testing.T) {
 
 func TestAddress(t *testing.T) {
 	a, b := Address("http://a/"), Address("http://b/")
-	if a == b || a != Address("http://a/") || !a.Addr().Is6() || a.Addr().String()[:5] != "100::" || a.Port() == 0 {
+	if a == b || a != Address("http://a/") || !a.Addr().Is6() || a.Addr().String()[:5] != "100::" ||
+		a.Port() == 0 {
 		t.Errorf("addresses %v and %v", a, b)
 	}
 }
@@ -837,10 +873,12 @@ func TestHeaders(t *testing.T) {
 		{"bytes 0-4/100", 5, errRange, 0},
 		{"bytes 99999999999999999999-1/100", -1, errRange, 0},
 	} {
-		r := &http.Response{StatusCode: http.StatusPartialContent, ContentLength: c.size, Header: http.Header{"Content-Range": {c.head}}}
+		r := &http.Response{StatusCode: http.StatusPartialContent, ContentLength: c.size,
+			Header: http.Header{"Content-Range": {c.head}}}
 		a := &answer{at: 10, end: 15}
 		if err := a.take(r, span, 100); !errors.Is(err, c.want) || err == nil && a.end != c.to {
-			t.Errorf("%q of %d bytes: %v up to %d, want %v up to %d", c.head, c.size, err, a.end, c.want, c.to)
+			t.Errorf("%q of %d bytes: %v up to %d, want %v up to %d", c.head, c.size, err, a.end,
+				c.want, c.to)
 		}
 	}
 	for s, want := range map[string]time.Duration{
@@ -855,7 +893,8 @@ func TestHeaders(t *testing.T) {
 	if got := c.pause(statusError{503, time.Hour * 99}); got < pauseLast || got > pauseLast*9/8+1 {
 		t.Errorf("the longest pause is %v", got)
 	}
-	if got := c.pause(statusError{503, 30 * time.Second}); got < 30*time.Second || got > 34*time.Second {
+	if got := c.pause(statusError{503, 30 * time.Second}); got < 30*time.Second ||
+		got > 34*time.Second {
 		t.Errorf("Retry-After: 30 makes %v", got)
 	}
 	c = &Conn{times: times{pause: pauseFirst}}
@@ -873,11 +912,15 @@ func FuzzHeaders(f *testing.F) {
 	f.Add("bytes */10", "Mon, 02 Jan 2006 15:04:05 GMT", "", int64(-1))
 	f.Add("0-3", "", "identity", int64(4))
 	f.Fuzz(func(t *testing.T, s, after, encoding string, size int64) {
-		for _, status := range []int{http.StatusOK, http.StatusPartialContent, http.StatusNotFound, http.StatusServiceUnavailable} {
-			head := http.Header{"Content-Range": {s}, "Content-Encoding": {encoding}, "Retry-After": {after}, "Content-Type": {s}}
-			r := &http.Response{StatusCode: status, ContentLength: size, Header: head, Body: io.NopCloser(strings.NewReader(s))}
+		for _, status := range []int{http.StatusOK, http.StatusPartialContent, http.StatusNotFound,
+			http.StatusServiceUnavailable} {
+			head := http.Header{"Content-Range": {s}, "Content-Encoding": {encoding},
+				"Retry-After": {after}, "Content-Type": {s}}
+			r := &http.Response{StatusCode: status, ContentLength: size, Header: head,
+				Body: io.NopCloser(strings.NewReader(s))}
 			a := &answer{at: 2, end: 8}
-			if a.take(r, metainfo.Span{Offset: 2, Length: 6}, 10) == nil && (a.at > 2 || a.end < a.at || a.end > 10 || !a.whole && a.end > 8) {
+			if a.take(r, metainfo.Span{Offset: 2, Length: 6}, 10) == nil && (a.at > 2 ||
+				a.end < a.at || a.end > 10 || !a.whole && a.end > 8) {
 				t.Errorf("%q of %d bytes: from %d to %d is taken", s, size, a.at, a.end)
 			}
 		}

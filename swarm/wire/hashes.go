@@ -57,7 +57,8 @@ func ParseHashRange(payload []byte) (h HashRange, hashes []byte, err error) {
 	be := binary.BigEndian
 	copy(h.Root[:], payload)
 	rest := payload[hashSize:]
-	h.Base, h.Index, h.Length, h.Proof = be.Uint32(rest), be.Uint32(rest[4:]), be.Uint32(rest[8:]), be.Uint32(rest[12:])
+	h.Base, h.Index, h.Length, h.Proof = be.Uint32(rest), be.Uint32(rest[4:]), be.Uint32(rest[8:]),
+		be.Uint32(rest[12:])
 	hashes = payload[HashRangeSize:]
 	if bits.OnesCount32(h.Length) != 1 ||
 		h.Index%h.Length != 0 || h.Base > HashProofMax || h.Proof > HashProofMax {

@@ -12,7 +12,8 @@ func TestHello(t *testing.T) {
 	h := Hello{
 		InfoHash: metainfo.Hash(bytes.Repeat([]byte{0xaa}, 20)),
 		PeerID:   [20]byte([]byte("-XX0001-abcdefghijkl")),
-		Reserved: Reserved{}.With(FeatureExtension).With(FeatureFast).With(FeatureDHT).With(FeatureV2),
+		Reserved: Reserved{}.With(FeatureExtension).With(FeatureFast).With(FeatureDHT).With(
+			FeatureV2),
 	}
 	want := unhex(t, "13 426974546f7272656e742070726f746f636f6c 0000000000100015"+
 		" aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa 2d5858303030312d6162636465666768696a6b6c")

@@ -269,10 +269,12 @@ func Parse(body []byte) (m Message, err error) {
 	case Have, Suggest, AllowedFast:
 		m.Ref.Piece = be.Uint32(rest)
 	case Request, Cancel, Reject:
-		m.Ref = block.Ref{Piece: be.Uint32(rest), Begin: be.Uint32(rest[4:]), Length: be.Uint32(rest[8:])}
+		m.Ref = block.Ref{Piece: be.Uint32(rest), Begin: be.Uint32(rest[4:]),
+			Length: be.Uint32(rest[8:])}
 	case Piece:
 		m.Payload = rest[8:]
-		m.Ref = block.Ref{Piece: be.Uint32(rest), Begin: be.Uint32(rest[4:]), Length: uint32(len(m.Payload))}
+		m.Ref = block.Ref{Piece: be.Uint32(rest), Begin: be.Uint32(rest[4:]),
+			Length: uint32(len(m.Payload))}
 	case Port:
 		m.Port = be.Uint16(rest)
 	case Extended:

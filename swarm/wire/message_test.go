@@ -33,7 +33,8 @@ func TestMessages(t *testing.T) {
 		{Message{ID: Have, Ref: block.Ref{Piece: 0x01020304}}, "00000005 04 01020304"},
 		{Message{ID: Bitfield, Payload: []byte{0xff, 0x80}}, "00000003 05 ff80"},
 		{Message{ID: Request, Ref: ref}, "0000000d 06 00000001 00004000 00002000"},
-		{Message{ID: Piece, Ref: block.Ref{Piece: 1, Begin: 2, Length: 3}, Payload: []byte("abc")}, "0000000c 07 00000001 00000002 616263"},
+		{Message{ID: Piece, Ref: block.Ref{Piece: 1, Begin: 2, Length: 3}, Payload: []byte("abc")},
+			"0000000c 07 00000001 00000002 616263"},
 		{Message{ID: Cancel, Ref: ref}, "0000000d 08 00000001 00004000 00002000"},
 		{Message{ID: Port, Port: 6881}, "00000003 09 1ae1"},
 		{Message{ID: Suggest, Ref: block.Ref{Piece: 5}}, "00000005 0d 00000005"},
@@ -42,9 +43,12 @@ func TestMessages(t *testing.T) {
 		{Message{ID: Reject, Ref: ref}, "0000000d 10 00000001 00004000 00002000"},
 		{Message{ID: AllowedFast, Ref: block.Ref{Piece: 6}}, "00000005 11 00000006"},
 		{Message{ID: Extended, Ext: 3, Payload: []byte("de")}, "00000004 14 03 6465"},
-		{Message{ID: HashRequest, Payload: make([]byte, 48)}, "00000031 15" + hex.EncodeToString(make([]byte, 48))},
-		{Message{ID: Hashes, Payload: make([]byte, 48+32)}, "00000051 16" + hex.EncodeToString(make([]byte, 80))},
-		{Message{ID: HashReject, Payload: make([]byte, 48)}, "00000031 17" + hex.EncodeToString(make([]byte, 48))},
+		{Message{ID: HashRequest, Payload: make([]byte, 48)},
+			"00000031 15" + hex.EncodeToString(make([]byte, 48))},
+		{Message{ID: Hashes, Payload: make([]byte, 48+32)},
+			"00000051 16" + hex.EncodeToString(make([]byte, 80))},
+		{Message{ID: HashReject, Payload: make([]byte, 48)},
+			"00000031 17" + hex.EncodeToString(make([]byte, 48))},
 	} {
 		t.Run(tt.m.ID.String(), func(t *testing.T) {
 			want := unhex(t, tt.wire)
@@ -53,7 +57,8 @@ func TestMessages(t *testing.T) {
 				t.Errorf("Append: %x, want %x", got[6:], want)
 			}
 			m, err := Parse(want[PrefixSize:])
-			if err != nil || m.ID != tt.m.ID || m.Ref != tt.m.Ref || m.Port != tt.m.Port || m.Ext != tt.m.Ext || !bytes.Equal(m.Payload, tt.m.Payload) {
+			if err != nil || m.ID != tt.m.ID || m.Ref != tt.m.Ref || m.Port != tt.m.Port ||
+				m.Ext != tt.m.Ext || !bytes.Equal(m.Payload, tt.m.Payload) {
 				t.Errorf("Parse: %+v, %v; want %+v", m, err, tt.m)
 			}
 			if n := len(want) - PrefixSize; tt.m.ID != KeepAlive && n > LengthMax(tt.m.ID, 0) {
@@ -102,8 +107,10 @@ func TestParseRefuses(t *testing.T) {
 		"extended, empty":     {"14", RuleMessageSize},
 		"hashes, odd":         {"16" + hex.EncodeToString(make([]byte, 49)), RuleMessageSize},
 		"hash reject, long":   {"17" + hex.EncodeToString(make([]byte, 49)), RuleMessageSize},
-		"piece, too long":     {"07" + hex.EncodeToString(make([]byte, 8+PieceDataMax+1)), RuleMessageTooLong},
-		"extended, too long":  {"14" + hex.EncodeToString(make([]byte, ExtendedMax+2)), RuleMessageTooLong},
+		"piece, too long": {"07" + hex.EncodeToString(make([]byte, 8+PieceDataMax+1)),
+			RuleMessageTooLong},
+		"extended, too long": {"14" + hex.EncodeToString(make([]byte, ExtendedMax+2)),
+			RuleMessageTooLong},
 	} {
 		if m, err := Parse(unhex(t, tt.body)); !errors.Is(err, ProtocolError{tt.want}) {
 			t.Errorf("%s: got %v, %v; want %q", name, m, err, tt.want)
@@ -124,14 +131,18 @@ func TestLengths(t *testing.T) {
 		{Bitfield, 1, 8, false}, {Bitfield, 1, 0, true}, // of no pieces, as far as is known
 		{Bitfield, 1 + PiecesMax/8, 0, true}, {Bitfield, 2 + PiecesMax/8, 0, false},
 		{Bitfield, 2 + PiecesMax/8, PiecesMax + 1, false},
-		{Piece, 9, 0, true}, {Piece, 8, 0, false}, {Piece, 9 + PieceDataMax, 0, true}, {Piece, 10 + PieceDataMax, 0, false},
-		{Extended, 2, 0, true}, {Extended, 1, 0, false}, {Extended, 2 + ExtendedMax, 0, true}, {Extended, 3 + ExtendedMax, 0, false},
-		{Hashes, 49 + 32*(HashesMax+HashProofMax), 0, true}, {Hashes, 49 + 32*(HashesMax+HashProofMax+1), 0, false},
+		{Piece, 9, 0, true}, {Piece, 8, 0, false}, {Piece, 9 + PieceDataMax, 0, true},
+		{Piece, 10 + PieceDataMax, 0, false},
+		{Extended, 2, 0, true}, {Extended, 1, 0, false}, {Extended, 2 + ExtendedMax, 0, true},
+		{Extended, 3 + ExtendedMax, 0, false},
+		{Hashes, 49 + 32*(HashesMax+HashProofMax), 0, true},
+		{Hashes, 49 + 32*(HashesMax+HashProofMax+1), 0, false},
 		{ID(99), UnknownMax, 0, true}, {ID(99), UnknownMax + 1, 0, false},
 		{Have, 5, 1, true}, {Have, 1 << 30, 1, false},
 	} {
 		if err := CheckLength(tt.id, tt.n, tt.pieces); (err == nil) != tt.ok {
-			t.Errorf("%v of %d bytes with %d pieces: %v, want ok %v", tt.id, tt.n, tt.pieces, err, tt.ok)
+			t.Errorf("%v of %d bytes with %d pieces: %v, want ok %v", tt.id, tt.n, tt.pieces, err,
+				tt.ok)
 		}
 	}
 }
@@ -159,7 +170,8 @@ func TestNoAllocations(t *testing.T) {
 func FuzzParse(f *testing.F) {
 	for _, m := range []Message{
 		{ID: Have}, {ID: Request}, {ID: Piece, Payload: []byte("data")}, {ID: Port, Port: 1},
-		{ID: Extended, Payload: []byte("d1:md11:ut_metadatai1eee")}, {ID: Bitfield, Payload: []byte{1}},
+		{ID: Extended, Payload: []byte("d1:md11:ut_metadatai1eee")},
+		{ID: Bitfield, Payload: []byte{1}},
 		{ID: HashRequest, Payload: make([]byte, 48)}, {ID: Hashes, Payload: make([]byte, 48+64)},
 	} {
 		f.Add(Append(nil, &m)[PrefixSize:])

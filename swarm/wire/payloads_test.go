@@ -19,15 +19,19 @@ func TestMetadata(t *testing.T) {
 		wire string
 	}{
 		{Metadata{Type: MetadataRequest, Piece: 0}, "d8:msg_typei0e5:piecei0ee"},
-		{Metadata{Type: MetadataData, Piece: 0, TotalSize: 34256, Data: []byte("xxxxxxxx")}, "d8:msg_typei1e5:piecei0e10:total_sizei34256eexxxxxxxx"},
+		{Metadata{Type: MetadataData, Piece: 0, TotalSize: 34256, Data: []byte("xxxxxxxx")},
+			"d8:msg_typei1e5:piecei0e10:total_sizei34256eexxxxxxxx"},
 		{Metadata{Type: MetadataReject, Piece: 7}, "d8:msg_typei2e5:piecei7ee"},
-		{Metadata{Type: MetadataData, Piece: 1, TotalSize: 1 << 24, Data: make([]byte, MetadataBlock)}, "d8:msg_typei1e5:piecei1e10:total_sizei16777216ee" + string(make([]byte, MetadataBlock))},
+		{Metadata{Type: MetadataData, Piece: 1, TotalSize: 1 << 24,
+			Data: make([]byte, MetadataBlock)}, "d8:msg_typei1e5:piecei1e10:total_sizei16777216ee" +
+			string(make([]byte, MetadataBlock))},
 	} {
 		if got := string(AppendMetadata(nil, tt.m)); got != tt.wire {
 			t.Errorf("got %.60q, want %.60q", got, tt.wire)
 		}
 		got, err := ParseMetadata([]byte(tt.wire))
-		if err != nil || got.Type != tt.m.Type || got.Piece != tt.m.Piece || got.TotalSize != tt.m.TotalSize || !bytes.Equal(got.Data, tt.m.Data) {
+		if err != nil || got.Type != tt.m.Type || got.Piece != tt.m.Piece ||
+			got.TotalSize != tt.m.TotalSize || !bytes.Equal(got.Data, tt.m.Data) {
 			t.Errorf("%.60q: got %.60v, %v", tt.wire, got, err)
 		}
 	}
@@ -38,35 +42,50 @@ func TestMetadataOdd(t *testing.T) {
 		wire string
 		want Metadata
 	}{
-		"data that looks like an end": {"d8:msg_typei1e5:piecei0e10:total_sizei4eeeeee", Metadata{Type: MetadataData, TotalSize: 4, Data: []byte("eeee")}},
-		"no total_size":               {"d8:msg_typei1e5:piecei0eeab", Metadata{Type: MetadataData, Data: []byte("ab")}},
-		"total_size is a string":      {"d8:msg_typei1e5:piecei0e10:total_size1:2eab", Metadata{Type: MetadataData, TotalSize: 2, Data: []byte("ab")}},
-		"request with total_size":     {"d8:msg_typei0e5:piecei3e10:total_sizei4ee", Metadata{Piece: 3}},
-		"request with a tail":         {"d8:msg_typei0e5:piecei3eexyz", Metadata{Piece: 3}},
-		"unknown keys":                {"d3:abcl1:xe8:msg_typei2e5:piecei3e5:usersi1ee", Metadata{Type: MetadataReject, Piece: 3}},
-		"unknown type":                {"d8:msg_typei3e5:piecei3ee", Metadata{Type: MetadataOther}},
-		"unknown type, no piece":      {"d8:msg_typei99999999999ee", Metadata{Type: MetadataOther}},
-		"unsorted":                    {"d5:piecei3e8:msg_typei0ee", Metadata{Piece: 3}},
-		"type is a string":            {"d8:msg_type1:05:piecei3ee", Metadata{Piece: 3}},
-		"size negative":               {"d8:msg_typei1e5:piecei0e10:total_sizei-1eeab", Metadata{Type: MetadataData, Data: []byte("ab")}},
-		"size 2^62":                   {"d8:msg_typei1e5:piecei0e10:total_sizei4611686018427387904eeab", Metadata{Type: MetadataData, Data: []byte("ab")}},
-		"size is a list":              {"d8:msg_typei1e5:piecei0e10:total_sizeli1eeeab", Metadata{Type: MetadataData, Data: []byte("ab")}},
-		"same key twice":              {"d8:msg_typei1e8:msg_typei0e5:piecei0eeab", Metadata{Type: MetadataData, Data: []byte("ab")}},
-		"zeros and blanks":            {"\nd8:msg_typei01e5:piecei-0e e\nab", Metadata{Type: MetadataData, Data: []byte("\nab")}},
+		"data that looks like an end": {"d8:msg_typei1e5:piecei0e10:total_sizei4eeeeee",
+			Metadata{Type: MetadataData, TotalSize: 4, Data: []byte("eeee")}},
+		"no total_size": {"d8:msg_typei1e5:piecei0eeab",
+			Metadata{Type: MetadataData, Data: []byte("ab")}},
+		"total_size is a string": {"d8:msg_typei1e5:piecei0e10:total_size1:2eab",
+			Metadata{Type: MetadataData, TotalSize: 2, Data: []byte("ab")}},
+		"request with total_size": {"d8:msg_typei0e5:piecei3e10:total_sizei4ee",
+			Metadata{Piece: 3}},
+		"request with a tail": {"d8:msg_typei0e5:piecei3eexyz", Metadata{Piece: 3}},
+		"unknown keys": {"d3:abcl1:xe8:msg_typei2e5:piecei3e5:usersi1ee",
+			Metadata{Type: MetadataReject, Piece: 3}},
+		"unknown type":           {"d8:msg_typei3e5:piecei3ee", Metadata{Type: MetadataOther}},
+		"unknown type, no piece": {"d8:msg_typei99999999999ee", Metadata{Type: MetadataOther}},
+		"unsorted":               {"d5:piecei3e8:msg_typei0ee", Metadata{Piece: 3}},
+		"type is a string":       {"d8:msg_type1:05:piecei3ee", Metadata{Piece: 3}},
+		"size negative": {"d8:msg_typei1e5:piecei0e10:total_sizei-1eeab",
+			Metadata{Type: MetadataData, Data: []byte("ab")}},
+		"size 2^62": {"d8:msg_typei1e5:piecei0e10:total_sizei4611686018427387904eeab",
+			Metadata{Type: MetadataData, Data: []byte("ab")}},
+		"size is a list": {"d8:msg_typei1e5:piecei0e10:total_sizeli1eeeab",
+			Metadata{Type: MetadataData, Data: []byte("ab")}},
+		"same key twice": {"d8:msg_typei1e8:msg_typei0e5:piecei0eeab",
+			Metadata{Type: MetadataData, Data: []byte("ab")}},
+		"zeros and blanks": {"\nd8:msg_typei01e5:piecei-0e e\nab",
+			Metadata{Type: MetadataData, Data: []byte("\nab")}},
 	} {
 		got, err := ParseMetadata([]byte(tt.wire))
-		if err != nil || got.Type != tt.want.Type || got.Piece != tt.want.Piece || got.TotalSize != tt.want.TotalSize || !bytes.Equal(got.Data, tt.want.Data) {
+		if err != nil || got.Type != tt.want.Type || got.Piece != tt.want.Piece ||
+			got.TotalSize != tt.want.TotalSize || !bytes.Equal(got.Data, tt.want.Data) {
 			t.Errorf("%s: got %+v, %v; want %+v", name, got, err, tt.want)
 		}
 	}
 	for name, wire := range map[string]string{
-		"nothing": "", "no dictionary": "le", "no type": "d5:piecei0ee", "no piece": "d8:msg_typei0ee",
-		"type is a word": "d8:msg_type4:data5:piecei0ee", "type negative": "d8:msg_typei-1e5:piecei0ee",
-		"piece negative": "d8:msg_typei0e5:piecei-1ee", "piece beyond any": "d8:msg_typei0e5:piecei1024ee",
-		"piece 2^62":      "d8:msg_typei0e5:piecei4611686018427387904ee",
-		"data too long":   "d8:msg_typei1e5:piecei0ee" + strings.Repeat("x", MetadataBlock+1),
-		"cut off":         "d8:msg_typei1e5:piecei0e",
-		"deep":            "d1:a" + strings.Repeat("l", 100) + strings.Repeat("e", 100) + "8:msg_typei1e5:piecei0ee",
+		"nothing": "", "no dictionary": "le", "no type": "d5:piecei0ee",
+		"no piece":         "d8:msg_typei0ee",
+		"type is a word":   "d8:msg_type4:data5:piecei0ee",
+		"type negative":    "d8:msg_typei-1e5:piecei0ee",
+		"piece negative":   "d8:msg_typei0e5:piecei-1ee",
+		"piece beyond any": "d8:msg_typei0e5:piecei1024ee",
+		"piece 2^62":       "d8:msg_typei0e5:piecei4611686018427387904ee",
+		"data too long":    "d8:msg_typei1e5:piecei0ee" + strings.Repeat("x", MetadataBlock+1),
+		"cut off":          "d8:msg_typei1e5:piecei0e",
+		"deep": "d1:a" + strings.Repeat("l", 100) + strings.Repeat("e", 100) +
+			"8:msg_typei1e5:piecei0ee",
 		"length overflow": "d8:msg_typei1e5:piecei0e1:x99999999999999999999:e",
 	} {
 		if m, err := ParseMetadata([]byte(wire)); !errors.Is(err, ProtocolError{RuleMetadata}) {
@@ -96,7 +115,8 @@ func FuzzParseMetadata(f *testing.F) {
 			return
 		}
 		again, err := ParseMetadata(AppendMetadata(nil, m))
-		if err != nil || again.Type != m.Type || again.Piece != m.Piece || again.TotalSize != m.TotalSize || !bytes.Equal(again.Data, m.Data) {
+		if err != nil || again.Type != m.Type || again.Piece != m.Piece ||
+			again.TotalSize != m.TotalSize || !bytes.Equal(again.Data, m.Data) {
 			t.Errorf("%+v became %+v, %v", m, again, err)
 		}
 	})
@@ -131,7 +151,8 @@ func TestPEX(t *testing.T) {
 	if err != nil || !slices.Equal(got.Added, m.Added) || !slices.Equal(got.Dropped, m.Dropped) {
 		t.Errorf("got %v, %v; want %v", got, err, m)
 	}
-	if got := string(AppendPEX(nil, PEX{})); got != "d5:added0:7:added.f0:6:added60:8:added6.f0:7:dropped0:8:dropped60:e" {
+	if got := string(AppendPEX(nil,
+		PEX{})); got != "d5:added0:7:added.f0:6:added60:8:added6.f0:7:dropped0:8:dropped60:e" {
 		t.Errorf("empty: %q", got)
 	}
 }
@@ -156,10 +177,12 @@ func TestPEXLimits(t *testing.T) {
 		p6 = appendCompact(p6, p.Addr)
 	}
 	for _, tt := range []struct{ in4, in6, out4, out6 int }{
-		{5000, 0, 50, 0}, {0, 5000, 0, 50}, {5000, 5000, 25, 25}, {5000, 10, 40, 10}, {10, 5000, 10, 40}, {20, 20, 20, 20},
+		{5000, 0, 50, 0}, {0, 5000, 0, 50}, {5000, 5000, 25, 25}, {5000, 10, 40, 10},
+		{10, 5000, 10, 40}, {20, 20, 20, 20},
 	} {
 		for _, key := range []string{"added", "dropped"} {
-			payload := fmt.Sprintf("d%d:%s%d:%s%d:%s6%d:%se", len(key), key, tt.in4*6, p4[:tt.in4*6], len(key)+1, key, tt.in6*18, p6[:tt.in6*18])
+			payload := fmt.Sprintf("d%d:%s%d:%s%d:%s6%d:%se", len(key), key, tt.in4*6,
+				p4[:tt.in4*6], len(key)+1, key, tt.in6*18, p6[:tt.in6*18])
 			m, err := ParsePEX([]byte(payload))
 			if err != nil {
 				t.Fatal(err)
@@ -172,11 +195,13 @@ func TestPEXLimits(t *testing.T) {
 				n[family(a)]++
 			}
 			if n != [2]int{tt.out4, tt.out6} {
-				t.Errorf("%s: of %d and %d came %v, want %d and %d", key, tt.in4, tt.in6, n, tt.out4, tt.out6)
+				t.Errorf("%s: of %d and %d came %v, want %d and %d", key, tt.in4, tt.in6,
+					n, tt.out4, tt.out6)
 			}
 		}
 	}
-	m, err := ParsePEX(AppendPEX(nil, PEX{Added: append(many(40, false), many(40, true)...), Dropped: addrs("1.1.1.1:1")}))
+	m, err := ParsePEX(AppendPEX(nil, PEX{Added: append(many(40, false), many(40, true)...),
+		Dropped: addrs("1.1.1.1:1")}))
 	if err != nil || len(m.Added) != PEXMax || len(m.Dropped) != 1 {
 		t.Errorf("of 80 sent came %d and %d, %v", len(m.Added), len(m.Dropped), err)
 	}
@@ -190,15 +215,22 @@ func TestPEXOdd(t *testing.T) {
 		wire string
 		want []PEXPeer
 	}{
-		"empty":      {"de", nil},
-		"no flags":   {"d5:added6:\x01\x02\x03\x04\x00\x01e", []PEXPeer{{Addr: netip.MustParseAddrPort("1.2.3.4:1")}}},
-		"few flags":  {"d5:added12:\x01\x02\x03\x04\x00\x01\x01\x02\x03\x04\x00\x027:added.f1:\x02e", []PEXPeer{{netip.MustParseAddrPort("1.2.3.4:1"), PEXSeed}, {Addr: netip.MustParseAddrPort("1.2.3.4:2")}}},
-		"many flags": {"d5:added6:\x01\x02\x03\x04\x00\x017:added.f3:\x02\x02\x02e", []PEXPeer{{netip.MustParseAddrPort("1.2.3.4:1"), PEXSeed}}},
-		"mapped":     {"d6:added618:\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\xff\xff\x01\x02\x03\x04\x00\x01e", []PEXPeer{{Addr: netip.MustParseAddrPort("1.2.3.4:1")}}},
-		"nobody": {"d5:added30:\x01\x02\x03\x04\x00\x00" + "\x00\x00\x00\x00\x00\x01" + "\xe0\x00\x00\x01\x00\x01" + "\xff\xff\xff\xff\x00\x01" + "\x01\x02\x03\x04\x00\x05" +
-			"7:added.f5:\x00\x00\x00\x00\x10e", []PEXPeer{{netip.MustParseAddrPort("1.2.3.4:5"), PEXReachable}}},
+		"empty": {"de", nil},
+		"no flags": {"d5:added6:\x01\x02\x03\x04\x00\x01e",
+			[]PEXPeer{{Addr: netip.MustParseAddrPort("1.2.3.4:1")}}},
+		"few flags": {"d5:added12:\x01\x02\x03\x04\x00\x01\x01\x02\x03\x04\x00\x027:added.f1:\x02e",
+			[]PEXPeer{{netip.MustParseAddrPort("1.2.3.4:1"), PEXSeed},
+				{Addr: netip.MustParseAddrPort("1.2.3.4:2")}}},
+		"many flags": {"d5:added6:\x01\x02\x03\x04\x00\x017:added.f3:\x02\x02\x02e",
+			[]PEXPeer{{netip.MustParseAddrPort("1.2.3.4:1"), PEXSeed}}},
+		"mapped": {"d6:added618:\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\xff\xff\x01\x02\x03\x04\x00\x01e", []PEXPeer{{Addr: netip.MustParseAddrPort("1.2.3.4:1")}}},
+		"nobody": {"d5:added30:\x01\x02\x03\x04\x00\x00" + "\x00\x00\x00\x00\x00\x01" +
+			"\xe0\x00\x00\x01\x00\x01" + "\xff\xff\xff\xff\x00\x01" + "\x01\x02\x03\x04\x00\x05" +
+			"7:added.f5:\x00\x00\x00\x00\x10e",
+			[]PEXPeer{{netip.MustParseAddrPort("1.2.3.4:5"), PEXReachable}}},
 		// A field that makes no sense is as if left out; the others count.
-		"half a peer":          {"d5:added7:12345676:added618:" + v6 + "e", []PEXPeer{{Addr: netip.MustParseAddrPort("[2001:db8::1]:1")}}},
+		"half a peer": {"d5:added7:12345676:added618:" + v6 + "e",
+			[]PEXPeer{{Addr: netip.MustParseAddrPort("[2001:db8::1]:1")}}},
 		"half a v6 peer":       {good + "6:added66:123456e", want},
 		"half a dropped peer":  {good + "7:dropped5:12345e", want},
 		"flags are a number":   {good + "7:added.fi2ee", want},
@@ -212,7 +244,8 @@ func TestPEXOdd(t *testing.T) {
 		}
 	}
 	for name, wire := range map[string]string{
-		"nothing": "", "no dictionary": "5:added", "cut off": "d5:added6:12", "cut off behind a peer": good,
+		"nothing": "", "no dictionary": "5:added", "cut off": "d5:added6:12",
+		"cut off behind a peer": good,
 	} {
 		if m, err := ParsePEX([]byte(wire)); !errors.Is(err, ProtocolError{RulePEX}) {
 			t.Errorf("%s: got %v, %v", name, m, err)
@@ -221,7 +254,8 @@ func TestPEXOdd(t *testing.T) {
 }
 
 func FuzzParsePEX(f *testing.F) {
-	f.Add(AppendPEX(nil, PEX{Added: []PEXPeer{{netip.MustParseAddrPort("1.2.3.4:1"), PEXSeed}, {netip.MustParseAddrPort("[2001:db8::1]:1"), 0}}, Dropped: addrs("1.1.1.1:1")}))
+	f.Add(AppendPEX(nil, PEX{Added: []PEXPeer{{netip.MustParseAddrPort("1.2.3.4:1"), PEXSeed},
+		{netip.MustParseAddrPort("[2001:db8::1]:1"), 0}}, Dropped: addrs("1.1.1.1:1")}))
 	f.Add([]byte("d5:added6:1234567:added.f0:e"))
 	f.Fuzz(func(t *testing.T, payload []byte) {
 		m, err := ParsePEX(payload)
@@ -261,7 +295,8 @@ func TestSmallPayloads(t *testing.T) {
 }
 
 func TestHolepunch(t *testing.T) {
-	four, six := netip.MustParseAddrPort("1.2.3.4:258"), netip.MustParseAddrPort("[2001:db8::1]:258")
+	four, six := netip.MustParseAddrPort("1.2.3.4:258"),
+		netip.MustParseAddrPort("[2001:db8::1]:258")
 	v6 := "20010db8000000000000000000000001"
 	for _, tt := range []struct {
 		m    Holepunch
@@ -322,7 +357,8 @@ func TestHashRange(t *testing.T) {
 		h.Root[i] = byte(i)
 	}
 	b := AppendHashRange(nil, h)
-	if want := unhex(t, "000102030405060708090a0b0c0d0e0f101112131415161718191a1b1c1d1e1f 00000001 00000200 00000200 0000000c"); !bytes.Equal(b, want) {
+	if want := unhex(t, "000102030405060708090a0b0c0d0e0f101112131415161718191a1b1c1d1e1f "+
+		"00000001 00000200 00000200 0000000c"); !bytes.Equal(b, want) {
 		t.Errorf("got %x, want %x", b, want)
 	}
 	if got, hashes, err := ParseHashRange(b); err != nil || got != h || len(hashes) != 0 {
@@ -341,14 +377,17 @@ func TestHashRange(t *testing.T) {
 		t.Error("a missing hash is accepted")
 	}
 	for name, bad := range map[string]HashRange{
-		"length 0": {}, "length 3": {Length: 3}, "index": {Length: 4, Index: 2}, "base": {Length: 2, Base: 100}, "proof": {Length: 2, Proof: 1 << 31},
+		"length 0": {}, "length 3": {Length: 3}, "index": {Length: 4, Index: 2},
+		"base": {Length: 2, Base: 100}, "proof": {Length: 2, Proof: 1 << 31},
 	} {
-		if _, _, err := ParseHashRange(AppendHashRange(nil, bad)); !errors.Is(err, ProtocolError{RuleHashes}) {
+		if _, _, err := ParseHashRange(AppendHashRange(nil, bad)); !errors.Is(err,
+			ProtocolError{RuleHashes}) {
 			t.Errorf("%s: %v", name, err)
 		}
 	}
 	for name, odd := range map[string]HashRange{
-		"one hash": {Length: 1, Index: 512}, "all blocks of 128 MiB": {Length: 8192}, "the most": {Length: 1 << 31, Index: 1 << 31},
+		"one hash": {Length: 1, Index: 512}, "all blocks of 128 MiB": {Length: 8192},
+		"the most": {Length: 1 << 31, Index: 1 << 31},
 	} {
 		if got, _, err := ParseHashRange(AppendHashRange(nil, odd)); err != nil || got != odd {
 			t.Errorf("%s: got %v, %v", name, got, err)
@@ -381,7 +420,8 @@ func TestAllowedFast(t *testing.T) {
 	if got := AllowedFastSet(nil, ip, hash, 1313, 9); !slices.Equal(got, want) {
 		t.Errorf("9 of 1313: %v, want %v", got, want)
 	}
-	if got := AllowedFastSet(nil, netip.MustParseAddr("::ffff:80.4.4.7"), hash, 1313, 9); !slices.Equal(got, want) {
+	if got := AllowedFastSet(nil, netip.MustParseAddr("::ffff:80.4.4.7"), hash, 1313,
+		9); !slices.Equal(got, want) {
 		t.Errorf("same /24, mapped: %v, want %v", got, want)
 	}
 	for _, tt := range []struct {
@@ -389,8 +429,10 @@ func TestAllowedFast(t *testing.T) {
 		pieces, k int
 		want      int
 	}{
-		{"2001:db8::1", 1313, 10, 0}, {"80.4.4.200", 0, 10, 0}, {"80.4.4.200", 3, 10, 3}, {"80.4.4.200", 1, 1, 1},
-		{"80.4.4.200", 11, 10, 10}, {"80.4.4.200", 1313, 1000, AllowedFastMax}, {"80.4.4.200", 1313, -1, 0},
+		{"2001:db8::1", 1313, 10, 0}, {"80.4.4.200", 0, 10, 0}, {"80.4.4.200", 3, 10, 3},
+		{"80.4.4.200", 1, 1, 1},
+		{"80.4.4.200", 11, 10, 10}, {"80.4.4.200", 1313, 1000, AllowedFastMax},
+		{"80.4.4.200", 1313, -1, 0},
 	} {
 		got := AllowedFastSet([]uint32{5}, netip.MustParseAddr(tt.ip), hash, tt.pieces, tt.k)[1:]
 		if len(got) != tt.want {

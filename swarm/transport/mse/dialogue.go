@@ -18,7 +18,8 @@ import (
 // What is said after initial has to wait for the return.
 func Dial(conn net.Conn, key Key, offer Method, initial []byte) (*Conn, error) {
 	if len(initial) > initialMax {
-		return nil, fmt.Errorf("initial payload of %d bytes, of at most %d", len(initial), initialMax)
+		return nil, fmt.Errorf("initial payload of %d bytes, of at most %d", len(initial),
+			initialMax)
 	}
 	x := newExchange()
 	if _, err := conn.Write(append(x.public[:], pad()...)); err != nil {
@@ -84,7 +85,8 @@ type Server struct {
 func (s *Server) Accept(conn net.Conn, first []byte) (*Conn, Key, error) {
 	var theirs [groupSize]byte
 	if len(first) > FirstMax {
-		return nil, Key{}, fmt.Errorf("%d bytes were read ahead, of at most %d", len(first), FirstMax)
+		return nil, Key{}, fmt.Errorf("%d bytes were read ahead, of at most %d", len(first),
+			FirstMax)
 	}
 	if err := readKey(conn, theirs[:], copy(theirs[:], first)); err != nil {
 		return nil, Key{}, err
@@ -236,7 +238,8 @@ func readEncrypted(conn net.Conn, in *rc4.Cipher, b []byte) error {
 // HungUp makes ErrHungUp of the error that a connection ended with after n bytes
 // came, if that is none and the other side ended it.
 func HungUp(n int, err error) error {
-	if n == 0 && (err == io.EOF || errors.Is(err, syscall.ECONNRESET) || errors.Is(err, syscall.EPIPE)) {
+	if n == 0 && (err == io.EOF || errors.Is(err, syscall.ECONNRESET) ||
+		errors.Is(err, syscall.EPIPE)) {
 		return ErrHungUp
 	}
 	return err

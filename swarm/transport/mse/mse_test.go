@@ -104,7 +104,8 @@ func TestDialogue(t *testing.T) {
 					t.Fatalf("Dial: %v; Accept: %v, %x", err, got.err, got.key)
 				}
 				if dialled.Method() != tt.want || got.conn.Method() != tt.want {
-					t.Errorf("methods %v and %v, want %v", dialled.Method(), got.conn.Method(), tt.want)
+					t.Errorf("methods %v and %v, want %v", dialled.Method(), got.conn.Method(),
+						tt.want)
 				}
 				if bare := dialled.Bare() == a; bare != (tt.want == Plain) || got.conn.Bare() == b {
 					t.Errorf("bare too early or never: %v", bare)
@@ -133,7 +134,8 @@ func exchangeData(t *testing.T, dialled, accepted *Conn) {
 			d.from.Write(large)
 		}()
 		got := make([]byte, len(d.before)+1+len(large))
-		if _, err := io.ReadFull(d.to, got); err != nil || !bytes.Equal(got, append([]byte(d.before+"x"), large...)) {
+		if _, err := io.ReadFull(d.to, got); err != nil ||
+			!bytes.Equal(got, append([]byte(d.before+"x"), large...)) {
 			t.Errorf("%s: %d bytes that differ, %v", d.name, len(got), err)
 		}
 	}
@@ -180,7 +182,9 @@ func TestInitialIsBounded(t *testing.T) {
 // TestDegenerateKeys: whoever sends one of these knows the secret without
 // knowing anything.
 func TestDegenerateKeys(t *testing.T) {
-	minus := func(n int64) []byte { return new(big.Int).Sub(prime, big.NewInt(n)).FillBytes(make([]byte, groupSize)) }
+	minus := func(n int64) []byte {
+		return new(big.Int).Sub(prime, big.NewInt(n)).FillBytes(make([]byte, groupSize))
+	}
 	small := func(n int64) []byte { return big.NewInt(n).FillBytes(make([]byte, groupSize)) }
 	for _, tt := range []struct {
 		name string
@@ -286,7 +290,8 @@ func TestAcceptReadsWhatPeersSend(t *testing.T) {
 	}{
 		{"as it should be", ask(zeros(9), whole), nil},
 		{"no padding", ask(nil, question(RC4, nil, nil)), nil},
-		{"as much as may be", ask(zeros(padMax), question(RC4, zeros(padMax), zeros(initialMax))), nil},
+		{"as much as may be", ask(zeros(padMax), question(RC4, zeros(padMax), zeros(initialMax))),
+			nil},
 		{"padding like the start", func(secret []byte) []byte {
 			start := hash("req1", secret)
 			nearly := start // but for the last byte, whatever the keys make of it
@@ -304,7 +309,9 @@ func TestAcceptReadsWhatPeersSend(t *testing.T) {
 		{"nothing more", func([]byte) []byte { return nil }, io.EOF},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
-			conn := newScript(func(secret []byte) []byte { return append(tt.said(secret), "rest"...) })
+			conn := newScript(func(secret []byte) []byte {
+				return append(tt.said(secret), "rest"...)
+			})
 			if tt.want == io.EOF {
 				conn.then = tt.said
 			}
@@ -322,8 +329,10 @@ func TestAcceptReadsWhatPeersSend(t *testing.T) {
 
 // TestText: requests of other protocols are no keys, and cost no computation.
 func TestText(t *testing.T) {
-	for _, text := range []string{"GET / HTTP/1.1\r\n\r\n", "\x13BitTorrent protocoL", string(make([]byte, 96))} {
-		s := Server{Allow: Both, MayCompute: func() bool { t.Error("computed"); return false }, Find: findOurs}
+	for _, text := range []string{"GET / HTTP/1.1\r\n\r\n", "\x13BitTorrent protocoL",
+		string(make([]byte, 96))} {
+		s := Server{Allow: Both, MayCompute: func() bool { t.Error("computed"); return false },
+			Find: findOurs}
 		if _, _, err := s.Accept(nil, []byte(text)); !errors.Is(err, ErrNoSync) {
 			t.Errorf("%q: got %v, want ErrNoSync", text, err)
 		}
