@@ -79,7 +79,7 @@ bench: build
 sim:
 	$(GO) test -count 1 -timeout 30m -v ./swarm/sim -args -large
 
-## sim-table  their figures in docs/simulation.md anew, in a minute or two
+## sim-table  their figures in docs/design/simulation.md anew, in a minute or two
 sim-table:
 	$(GO) test -count 1 -timeout 30m -v -run '^TestTable$$' ./swarm/sim -args -table
 

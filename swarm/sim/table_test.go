@@ -15,7 +15,7 @@ var table = flag.Bool("table", false,
 	"run all scenarios with seed 1 and write their figures to the document")
 
 const (
-	tableFile  = "../../docs/simulation.md"
+	tableFile  = "../../docs/design/simulation.md"
 	tableBegin = "<!-- table: make sim-table -->\n"
 	tableEnd   = "<!-- end of table -->\n"
 )
