@@ -1,9 +1,9 @@
 // Package house keeps the rules of the house: which package may import which,
 // what may appear in an exported signature, where clocks are read and
 // goroutines started, how long a function and a file may get, and that every
-// exported name is documented. It holds tests only, and looks at the source
-// with go/ast; what needs types is seen by go vet and staticcheck, which
-// "make lint" runs.
+// exported name is documented, and which file of swarm/core may touch which
+// field. It holds tests only, and looks at the source with go/ast; the rule of
+// the fields alone needs go/types. TestTable prints how large the house is.
 //
 // Each rule has a short list of exceptions with their reasons. An exception
 // that is no longer needed fails the test too.
