@@ -3,6 +3,8 @@ package dht
 import (
 	"net/netip"
 	"time"
+
+	"swarmnode/swarm/limit"
 )
 
 const (
@@ -31,6 +33,11 @@ const (
 	// renewGap bounds how often votes can make us change our id.
 	renewGap = 10 * time.Minute
 
+	// votersMax is how many networks' last votes on our address are kept, and
+	// votesNeeded how many of them must agree before an address is believed.
+	votersMax   = 32
+	votesNeeded = 4
+
 	// savedPings bounds the nodes of an earlier run that are pinged at start.
 	savedPings = 64
 
@@ -53,14 +60,13 @@ const smallRejoinMax = 20 * time.Second
 
 // family is the DHT of one address family: an id, a table, a peer store.
 type family struct {
-	c        *core
-	index    int
-	id       ID
-	table    table
-	rtt      rtt
-	vote     vote
-	external netip.AddrPort // as voted, or zero
-	peers    peerStore
+	c     *core
+	index int
+	id    ID
+	table table
+	rtt   rtt
+	votes limit.Votes // on our external address
+	peers peerStore
 
 	hosts []netip.AddrPort // bootstrap hosts, resolved
 	saved []NodeInfo       // contacts of an earlier run, until one round has asked them
@@ -80,6 +86,7 @@ func newFamily(now instant, c *core, index int, id ID) *family {
 		c: c, index: index, id: id, joinAt: now,
 		upkeepAt: now + jitter(c, upkeepPeriod),
 		table:    newTable(id, c.router, c.strict),
+		votes:    limit.NewVotes(votersMax, votesNeeded),
 		peers:    newPeerStore(c.limits.Hashes, c.limits.Peers),
 	}
 }
@@ -232,8 +239,7 @@ func (f *family) onAnswer(now instant, from netip.AddrPort, m *message, took tim
 		f.c.ping(now, probe)
 	}
 	if a := m.external; usable(a) && familyOf(a.Addr()) == f.index {
-		if won := f.vote.cast(from, a); won.IsValid() && won != f.external {
-			f.external = won
+		if f.votes.Cast(network(from), a) {
 			f.renew(now)
 		}
 	}
@@ -244,7 +250,7 @@ func (f *family) lost(addr netip.AddrPort) { f.table.failed(addr, true) }
 
 // renew changes our id when it does not fit the external address, BEP 42.
 func (f *family) renew(now instant) {
-	ip := f.external.Addr()
+	ip := f.votes.Elected().Addr()
 	if isSecure(f.id, ip) || f.renewed != 0 && now-f.renewed < renewGap {
 		return
 	}

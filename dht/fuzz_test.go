@@ -111,8 +111,8 @@ func (b *bench) check(t *testing.T, six *family) {
 		if n != f.table.count {
 			t.Fatalf("%d contacts, count %d", n, f.table.count)
 		}
-		if len(f.peers.swarms) > f.peers.hashesMax || len(f.vote.ballots) > votersMax {
-			t.Fatalf("%d swarms, %d ballots", len(f.peers.swarms), len(f.vote.ballots))
+		if len(f.peers.swarms) > f.peers.hashesMax {
+			t.Fatalf("%d swarms, want at most %d", len(f.peers.swarms), f.peers.hashesMax)
 		}
 	}
 	c := b.core

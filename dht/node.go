@@ -313,8 +313,11 @@ func (n *Node) changes() <-chan struct{} {
 func (n *Node) External() (list []netip.AddrPort) {
 	_ = n.call(func(c *core, _ instant) {
 		for _, f := range c.families {
-			if f != nil && f.external.IsValid() {
-				list = append(list, f.external)
+			if f == nil {
+				continue
+			}
+			if own := f.votes.Elected(); own.IsValid() {
+				list = append(list, own)
 			}
 		}
 	})

@@ -162,70 +162,6 @@ func TestTableRestart(t *testing.T) {
 	}
 }
 
-// TestSecureVectors are those of BEP 42: address, random byte, id.
-func TestSecureVectors(t *testing.T) {
-	vectors := []struct {
-		ip     string
-		prefix [3]byte
-		last   byte
-	}{
-		{"124.31.75.21", [3]byte{0x5f, 0xbf, 0xb8}, 1},
-		{"21.75.31.124", [3]byte{0x5a, 0x3c, 0xe8}, 86},
-		{"65.23.51.170", [3]byte{0xa5, 0xd4, 0x30}, 22},
-		{"84.124.73.14", [3]byte{0x1b, 0x03, 0x20}, 65},
-		{"43.213.53.83", [3]byte{0xe5, 0x6f, 0x68}, 90},
-	}
-	for _, v := range vectors {
-		ip := netip.MustParseAddr(v.ip)
-		id := ID{v.prefix[0], v.prefix[1], v.prefix[2], 19: v.last}
-		if !isSecure(id, ip) {
-			t.Errorf("%s: the id of the vector does not fit", v.ip)
-		}
-		id[1] ^= 1
-		if isSecure(id, ip) {
-			t.Errorf("%s: another id fits", v.ip)
-		}
-		if isSecure(id, netip.MustParseAddr("127.0.0.1")) != true {
-			t.Error("a local address binds its ids")
-		}
-	}
-	rng := rand.New(rand.NewPCG(1, 1))
-	for _, ip := range []string{"8.8.8.8", "2001:db8:1:2::3"} {
-		if a := netip.MustParseAddr(ip); !isSecure(secureID(rng, a), a) {
-			t.Errorf("%s: our own id does not fit", ip)
-		}
-	}
-}
-
-// TestVote: several networks must agree, a majority of those heard; one that
-// shouts has one vote.
-func TestVote(t *testing.T) {
-	mine := netip.MustParseAddrPort("91.1.2.3:1000")
-	lie := netip.MustParseAddrPort("92.6.6.6:1000")
-	var v vote
-	for range 100 {
-		if v.cast(publicAddr(1), lie).IsValid() {
-			t.Fatal("one network decided alone")
-		}
-	}
-	var won netip.AddrPort
-	for i := range votesNeeded {
-		won = v.cast(publicAddr(2+i), mine)
-	}
-	if won != mine {
-		t.Errorf("won %v, want %v", won, mine)
-	}
-	for i := range votersMax + 5 {
-		v.cast(publicAddr(100+i), netip.AddrPortFrom(mine.Addr(), uint16(i+1)))
-	}
-	if got := v.cast(publicAddr(300), mine); got != netip.AddrPortFrom(mine.Addr(), 0) {
-		t.Errorf("ports differ: %v, want port 0", got)
-	}
-	if len(v.ballots) > votersMax {
-		t.Errorf("%d ballots", len(v.ballots))
-	}
-}
-
 // TestRenew: when the vote settles, the id comes to fit the address, once, and
 // the contacts are kept.
 func TestRenew(t *testing.T) {
@@ -241,8 +177,8 @@ func TestRenew(t *testing.T) {
 			string(rune('a'+i)) + "xe1:t4:" + string(tid) + "1:y1:re"
 		b.core.receive(b.now, publicAddr(500+i), []byte(packet))
 	}
-	if b.f.external != ext || b.f.id == before || !isSecure(b.f.id, ext.Addr()) {
-		t.Fatalf("external %v, id %v", b.f.external, b.f.id)
+	if own := b.f.votes.Elected(); own != ext || b.f.id == before || !isSecure(b.f.id, ext.Addr()) {
+		t.Fatalf("external %v, id %v", own, b.f.id)
 	}
 	if b.f.table.self != b.f.id || b.f.table.count < 15 {
 		t.Errorf("table around %v with %d contacts", b.f.table.self, b.f.table.count)

@@ -10,20 +10,16 @@ const (
 	// votersMax is how many of the peers that told us last how they see us (BEP
 	// 10, "yourip") are heard, for each family.
 	votersMax = 16
-	// votesNeeded is how many of them have to agree, each another source.
-	// Who lies gains no more than another order in which peers are preferred.
+	// votesNeeded is how many of them have to agree, each another source. A liar
+	// gains no more than another order in which peers are preferred.
 	votesNeeded = 3
 )
 
 // external is what we know of our own addresses, IPv4 and IPv6.
 type external struct {
-	told  [2]netip.Addr // by the driver, which goes before what peers say
-	votes [2][]vote     // the oldest first
-	voted [2]netip.Addr // what the votes say
+	told  [2]netip.Addr   // by the driver, which goes before what peers say
+	votes [2]*limit.Votes // of peers; nil before the first
 }
-
-// A vote is the word of one source for our address.
-type vote struct{ voter, seen netip.Addr }
 
 func familyOf(ip netip.Addr) int {
 	if ip.Is4() {
@@ -36,14 +32,14 @@ func familyOf(ip netip.Addr) int {
 // known.
 func (x *external) addr(like netip.Addr) netip.Addr {
 	f := familyOf(like)
-	if x.told[f].IsValid() {
+	if x.told[f].IsValid() || x.votes[f] == nil {
 		return x.told[f]
 	}
-	return x.voted[f]
+	return x.votes[f].Elected().Addr()
 }
 
 // vote records that voter sees us at an address. It reports whether that changes
-// what we think. Peers on local networks cannot know how the internet sees us.
+// our known address. Peers on local networks cannot know how the internet sees us.
 func (x *external) vote(voter, seen netip.Addr) bool {
 	voter, seen = voter.Unmap(), seen.Unmap()
 	if !seen.IsValid() || seen.IsUnspecified() || local(seen) || local(voter) ||
@@ -51,41 +47,13 @@ func (x *external) vote(voter, seen netip.Addr) bool {
 		return false
 	}
 	f := familyOf(seen)
-	voter = limit.SourceOf(voter)
-	list := x.votes[f]
-	for i := range list {
-		if list[i].voter == voter {
-			list = append(list[:i], list[i+1:]...)
-			break
-		}
+	if x.votes[f] == nil {
+		votes := limit.NewVotes(votersMax, votesNeeded)
+		x.votes[f] = &votes
 	}
-	if len(list) == votersMax {
-		list = append(list[:0], list[1:]...)
-	}
-	x.votes[f] = append(list, vote{voter, seen})
-	before := x.voted[f]
-	x.voted[f] = elected(x.votes[f], before)
-	return x.voted[f] != before && !x.told[f].IsValid()
-}
-
-// elected returns the address with most votes, if they are enough. Of equals the
-// present one stays.
-func elected(votes []vote, present netip.Addr) netip.Addr {
-	count := func(ip netip.Addr) (n int) {
-		for _, v := range votes {
-			if v.seen == ip {
-				n++
-			}
-		}
-		return n
-	}
-	best, most := present, count(present)
-	for _, v := range votes {
-		if n := count(v.seen); n > most && n >= votesNeeded {
-			best, most = v.seen, n
-		}
-	}
-	return best
+	source := limit.SourceOf(voter)
+	party := netip.PrefixFrom(source, source.BitLen())
+	return x.votes[f].Cast(party, netip.AddrPortFrom(seen, 0)) && !x.told[f].IsValid()
 }
 
 // SetExternal tells the torrent an address at which the internet sees us, as the

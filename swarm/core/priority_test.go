@@ -103,8 +103,8 @@ func TestExternalVotes(t *testing.T) {
 	for i := range 100 { // our address changed, and everybody says so
 		x.vote(netip.AddrFrom4([4]byte{32, 0, 0, byte(i)}), ip("50.0.0.3"))
 	}
-	if got := x.addr(like); got != ip("50.0.0.3") || len(x.votes[0]) > votersMax {
-		t.Errorf("address %v by %d votes", got, len(x.votes[0]))
+	if got := x.addr(like); got != ip("50.0.0.3") {
+		t.Errorf("all voters name another address, but ours is %v", got)
 	}
 	if got := x.addr(ip("2001:db8::1")); got.IsValid() {
 		t.Errorf("IPv6 address %v without a vote", got)
