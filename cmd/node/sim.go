@@ -2,6 +2,7 @@ package main
 
 import (
 	"bufio"
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -29,12 +30,15 @@ not what the scenario demands. An interrupt ends a run at once.`,
 			{"node sim nine --seed 7", "run one, and print the result as a table"},
 			{"node sim nine --trace trace.txt --json",
 				"write down each event, and print the result for a program"},
+			{"node sim mixed --svg mixed.svg", "draw who had how much when"},
 		},
 		argsMax: 1,
 		setup: func(fs *pflag.FlagSet) action {
 			f := simFlags{seed: 1}
 			fs.Var(&f.seed, "seed", "number that all chance follows from")
 			fs.StringVar(&f.trace, "trace", "", "write each event to `FILE`, a line each")
+			fs.StringVar(&f.svg, "svg", "",
+				"draw who had how much when, and what the seeds sent, to `FILE`")
 			return f.run
 		},
 	}
@@ -57,6 +61,7 @@ func (v *seedValue) Set(s string) error {
 type simFlags struct {
 	seed  seedValue
 	trace string
+	svg   string
 }
 
 func (f *simFlags) run(ctx context.Context, c *console, args []string) error {
@@ -93,21 +98,85 @@ func (f *simFlags) run(ctx context.Context, c *console, args []string) error {
 	return nil
 }
 
-// simulate runs s, with a trace if one is wanted.
-func (f *simFlags) simulate(ctx context.Context, s sim.Scenario) (r sim.Result, err error) {
-	if f.trace == "" {
-		return sim.Trace(ctx, s, uint64(f.seed), nil)
-	}
-	file, err := os.Create(f.trace)
+// simulate runs s, and writes the files that are wanted. They are opened before the
+// run, which takes long.
+func (f *simFlags) simulate(ctx context.Context, s sim.Scenario) (sim.Result, error) {
+	trace, err := createSimFile(f.trace)
 	if err != nil {
-		return r, fail(diskCode(err), f.trace, err)
+		return sim.Result{}, err
 	}
-	w := bufio.NewWriter(file)
-	r, stopped := sim.Trace(ctx, s, uint64(f.seed), w)
-	if err := errors.Join(w.Flush(), file.Close()); err != nil {
-		return r, fail(exitDisk, f.trace, fmt.Errorf("writing: %w", plain(err)))
+	defer trace.abandon()
+	svg, err := createSimFile(f.svg)
+	if err != nil {
+		return sim.Result{}, err
 	}
-	return r, stopped
+	defer svg.abandon()
+	var o sim.Observer
+	if trace != nil {
+		o.Trace = trace
+	}
+	if svg != nil {
+		o.Timeline = new(sim.Timeline)
+	}
+	r, stopped := sim.Observe(ctx, s, uint64(f.seed), o)
+	if stopped == nil && svg != nil {
+		if err := o.Timeline.WriteSVG(svg); err != nil {
+			return r, svg.failed(err)
+		}
+	}
+	if stopped != nil {
+		svg.remove() // there is nothing to draw
+		return r, cmp.Or(trace.done(), stopped)
+	}
+	return r, cmp.Or(trace.done(), svg.done())
+}
+
+// A simFile is a file that a simulation writes. A nil one is not wanted.
+type simFile struct {
+	*bufio.Writer
+	file *os.File
+}
+
+// createSimFile makes a file for writing, or none if path is empty.
+func createSimFile(path string) (*simFile, error) {
+	if path == "" {
+		return nil, nil
+	}
+	file, err := os.Create(path)
+	if err != nil {
+		return nil, fail(diskCode(err), path, err)
+	}
+	return &simFile{bufio.NewWriter(file), file}, nil
+}
+
+func (o *simFile) failed(err error) error {
+	return fail(exitDisk, o.file.Name(), fmt.Errorf("writing: %w", plain(err)))
+}
+
+// done writes what is left and closes the file.
+func (o *simFile) done() error {
+	if o == nil {
+		return nil
+	}
+	if err := errors.Join(o.Flush(), o.file.Close()); err != nil {
+		return o.failed(err)
+	}
+	return nil
+}
+
+// remove takes the file away again.
+func (o *simFile) remove() {
+	if o != nil {
+		o.file.Close()
+		os.Remove(o.file.Name())
+	}
+}
+
+// abandon closes the file if that was not done.
+func (o *simFile) abandon() {
+	if o != nil {
+		o.file.Close()
+	}
 }
 
 // scenario: what can be simulated.

@@ -201,6 +201,9 @@ func (n *node) uplinked() {
 	w.at(at, event{kind: evArrive, node: int32(to.node.id), arg: index})
 	if last.block && from.open {
 		n.sentBytes += int64(last.ref.Length)
+		if w.timeline != nil && n.class().Seed {
+			w.timeline.uploaded(w.scenario, last.ref)
+		}
 		n.step(core.Event{Kind: core.Sent, Peer: from.ref, Count: 1})
 	}
 	if answers > 0 && from.open {

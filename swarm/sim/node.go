@@ -91,8 +91,10 @@ func (n *node) class() *Class { return &n.world.scenario.Classes[n.ci] }
 func (n *node) up() bool { return n.core != nil }
 
 // leech reports whether the run waits for the node.
-func (n *node) leech() bool {
-	c := n.class()
+func (n *node) leech() bool { return n.class().leech() }
+
+// leech reports whether a run waits for the nodes of the class.
+func (c *Class) leech() bool {
 	return !c.Seed && c.Acts != Liar && c.Acts != Mute && c.Acts != Spoiler
 }
 

@@ -116,7 +116,7 @@ func TestReplay(t *testing.T) {
 
 func traced(t *testing.T, s Scenario, seed uint64, w io.Writer) Result {
 	t.Helper()
-	r, err := Trace(t.Context(), s, seed, w)
+	r, err := Observe(t.Context(), s, seed, Observer{Trace: w})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -142,7 +142,7 @@ func (s *stopping) Write(b []byte) (int, error) {
 func TestStopped(t *testing.T) {
 	ctx, cancel := context.WithCancelCause(t.Context())
 	w := &stopping{cancel: cancel}
-	_, err := Trace(ctx, flash(), 1, w)
+	_, err := Observe(ctx, flash(), 1, Observer{Trace: w})
 	stop, ok := errors.AsType[*Stopped](err)
 	if !ok || !errors.Is(err, errEnough) || stop.Events != stopEvery || w.lines != stopEvery {
 		t.Errorf("error %v after %d lines, %+v", err, w.lines, stop)

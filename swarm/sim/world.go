@@ -51,19 +51,27 @@ type world struct {
 
 	waiting int // honest leeches that are not done
 	digest  uint64
-	trace   io.Writer
+
+	trace    io.Writer
+	timeline *Timeline // nil unless one is wanted
+}
+
+// An Observer is what a run writes down besides its Result. What is nil is not
+// wanted; neither changes the run.
+type Observer struct {
+	Trace    io.Writer // a line for each event
+	Timeline *Timeline // overwritten
 }
 
 // Run simulates a scenario. The Result is a function of both arguments.
 func Run(s Scenario, seed uint64) Result {
-	r, _ := Trace(context.Background(), s, seed, nil) // nothing stops it
+	r, _ := Observe(context.Background(), s, seed, Observer{}) // nothing stops it
 	return r
 }
 
-// Trace is Run, and writes what happens to w, one line for each event, unless w
-// is nil. When ctx ends the run does too, at once: then the error is a *Stopped,
-// and there is no Result.
-func Trace(ctx context.Context, s Scenario, seed uint64, w io.Writer) (Result, error) {
+// Observe is Run, and writes down what o asks for. The end of ctx ends the run at
+// once: then the error is a *Stopped, and there is no Result.
+func Observe(ctx context.Context, s Scenario, seed uint64, o Observer) (Result, error) {
 	if s.Draw != nil {
 		s = s.Draw(seed)
 	}
@@ -71,15 +79,22 @@ func Trace(ctx context.Context, s Scenario, seed uint64, w io.Writer) (Result, e
 		scenario: &s,
 		rng:      rand.New(rand.NewPCG(seed, 0x51a)),
 		info:     content(&s),
-		trace:    w,
+		trace:    o.Trace,
+		timeline: o.Timeline,
 		digest:   fnv.New64a().Sum64(),
 	}
 	wd.populate(seed)
+	if wd.timeline != nil {
+		wd.timeline.begin(wd)
+	}
 	for len(wd.heap.events) > 0 && wd.waiting > 0 {
 		e := wd.heap.pop()
 		if e.at > int64(s.Limit) {
 			wd.now = int64(s.Limit)
 			break
+		}
+		if wd.timeline != nil {
+			wd.timeline.until(wd, e.at)
 		}
 		wd.now = e.at
 		if wd.count%stopEvery == 0 && ctx.Err() != nil {
@@ -90,7 +105,11 @@ func Trace(ctx context.Context, s Scenario, seed uint64, w io.Writer) (Result, e
 		wd.record(&e)
 		wd.happen(&e)
 	}
-	return wd.result(seed), nil
+	r := wd.result(seed)
+	if wd.timeline != nil {
+		wd.timeline.end(wd, r)
+	}
+	return r, nil
 }
 
 // Stopped is the error of a run that did not come to its end.
