@@ -90,7 +90,8 @@ func (p *picture) head() {
 	about := fmt.Sprintf("last leech after %.1f s, bound %.1f s, seeds sent %.2f copies, "+
 		"waste %.2f %%", r.Last.Seconds(), r.Bound.Seconds(), r.Copies, 100*r.Waste)
 	title := fmt.Sprintf("%s, seed %d", r.Scenario, r.Seed)
-	fmt.Fprintf(p, "<svg xmlns=\"http://www.w3.org/2000/svg\" viewBox=\"0 0 %d %d\" role=\"img\">\n",
+	fmt.Fprintf(p, "<svg xmlns=\"http://www.w3.org/2000/svg\" viewBox=\"0 0 %d %d\" "+
+		"role=\"img\">\n",
 		svgWidth, svgHeight)
 	fmt.Fprintf(p, "<title>%s</title>\n<desc>%s</desc>\n%s", escape(title), escape(about), svgStyle)
 	p.text(plotLeft, 24, "start", "title", title)

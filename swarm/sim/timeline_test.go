@@ -233,7 +233,8 @@ func TestPictureTellsOfErrors(t *testing.T) {
 
 func TestTickStep(t *testing.T) {
 	for _, c := range []struct{ length, want float64 }{
-		{1, 0.2}, {8, 1}, {8.1, 2}, {30, 5}, {80, 10}, {120, 20}, {391, 50}, {4000, 500}, {0.5, 0.1},
+		{1, 0.2}, {8, 1}, {8.1, 2}, {30, 5}, {80, 10}, {120, 20}, {391, 50}, {4000, 500},
+		{0.5, 0.1},
 	} {
 		if got := tickStep(c.length); math.Abs(got-c.want) > 1e-9 {
 			t.Errorf("%v: %v, want %v", c.length, got, c.want)
