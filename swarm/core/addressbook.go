@@ -280,10 +280,10 @@ func (b *book) closed(p *peer, reason Reason, broken bool, now time.Duration) {
 		b.setState(e, entryIdle)
 		e.peer = 0
 		e.seed, e.met = p.has.isSeed(), now
-		if p.down.total > 0 {
+		if p.down.sum() > 0 {
 			b.prove(e, true)
 		}
-		if p.down.total+p.up.total > 0 || now-p.since >= steadyAfter {
+		if p.down.sum()+p.up.sum() > 0 || now-p.since >= steadyAfter {
 			e.failures = 0
 		}
 		e.next = now + againAfter
@@ -295,7 +295,7 @@ func (b *book) closed(p *peer, reason Reason, broken bool, now time.Duration) {
 			e.next, e.seed = now+upgradeAfter, false
 		case ReasonNone, ReasonIdle, ReasonRefresh, ReasonDuplicate:
 			// A peer that hangs up at once each time is as one that fails.
-			if p.down.total == 0 && p.up.total == 0 && reason != ReasonRefresh {
+			if p.down.sum() == 0 && p.up.sum() == 0 && reason != ReasonRefresh {
 				b.failed(e, now, now%retryFirst)
 			}
 		default:

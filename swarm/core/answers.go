@@ -47,9 +47,8 @@ func (t *Torrent) pumpAnswers(p *peer) {
 // answer hands an answer to the writer. Its payload goes on with tail, which stays
 // ours and does not change.
 func (t *Torrent) answer(p *peer, m wire.Message, tail []byte) {
-	p.spoke = t.now
 	p.answer.flying++
-	t.do(Action{Kind: Answer, Peer: p.ref, Msg: m, Info: tail})
+	t.out.answer(p, m, tail)
 }
 
 // onAnswered records that the writer is done with some answers.

@@ -260,7 +260,7 @@ func TestMetadataOfLiarsIsBounded(t *testing.T) {
 	small.size, small.data = 100, make([]byte, 100)
 	a.torrent.boundMetadata()
 	total := 0
-	for _, p := range a.torrent.peers.list {
+	for _, p := range a.torrent.peers.all() {
 		total += len(p.meta.data)
 	}
 	if total > metadataBytesMax || len(small.data) != 100 {

@@ -184,7 +184,7 @@ func (t *Torrent) onHave(p *peer, piece uint32) {
 		}
 	}
 	if !h.set.Add(int(piece)) {
-		p.flood.pointless++
+		p.flood.pointless()
 		return
 	}
 	p.flood.sound()
@@ -238,11 +238,11 @@ func (t *Torrent) showInterest(p *peer) {
 	}
 	p.interesting = wanted
 	if wanted {
-		t.sendID(p, wire.Interested)
+		t.out.sendID(p, wire.Interested)
 		t.refill(p) // it may have unchoked us before
 		return
 	}
-	t.sendID(p, wire.NotInterested)
+	t.out.sendID(p, wire.NotInterested)
 }
 
 // sendPieces says which pieces we have: the first message on a connection.
@@ -250,16 +250,16 @@ func (t *Torrent) sendPieces(p *peer) {
 	switch {
 	case t.pick == nil || t.pick.Have().None():
 		if p.fast {
-			t.sendID(p, wire.HaveNone)
+			t.out.sendID(p, wire.HaveNone)
 		}
 	case t.seeder.hides(t):
 		if p.fast {
-			t.sendID(p, wire.HaveNone)
+			t.out.sendID(p, wire.HaveNone)
 		}
 		t.seeder.covered = true // count reveals the first piece
 	case t.pick.Have().All() && p.fast:
-		t.sendID(p, wire.HaveAll)
+		t.out.sendID(p, wire.HaveAll)
 	default:
-		t.send(p, wire.Message{ID: wire.Bitfield, Payload: t.pick.Have().AppendWire(nil)})
+		t.out.send(p, wire.Message{ID: wire.Bitfield, Payload: t.pick.Have().AppendWire(nil)})
 	}
 }

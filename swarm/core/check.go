@@ -15,7 +15,7 @@ func (t *Torrent) check() {
 		return
 	}
 	asked := 0
-	for _, p := range t.peers.list {
+	for _, p := range t.peers.all() {
 		asked += p.check(t)
 	}
 	if asked != t.asked {
@@ -98,9 +98,10 @@ func (p *peer) check(t *Torrent) int {
 	}
 	if a := &p.answer; a.flying < 0 || a.reading < 0 || a.flying+a.reading > answersAhead ||
 		len(a.hashes) > hashQueueMax ||
-		len(a.metadata) > wire.MetadataPieces(wire.MetadataSizeMax) || p.flood.vain < 0 {
+		len(a.metadata) > wire.MetadataPieces(wire.MetadataSizeMax) {
 		panic("core: the count of answers is wrong")
 	}
+	p.flood.check()
 	if t.pick == nil {
 		return live
 	}

@@ -59,7 +59,7 @@ type slotState struct {
 }
 
 // barren reports whether the peer takes and never gave, although it could have.
-func (p *peer) barren() bool { return p.down.total == 0 && p.slot.wanted >= barrenAfter }
+func (p *peer) barren() bool { return p.down.sum() == 0 && p.slot.wanted >= barrenAfter }
 
 // A choker gives the upload slots.
 type choker struct {
@@ -84,7 +84,7 @@ type contender struct {
 
 // chokeRound gives all slots anew.
 func (t *Torrent) chokeRound() {
-	if len(t.peers.list) > 0 {
+	if t.peers.count() > 0 {
 		t.timers.by(timerChoke, t.now+chokeEvery)
 	}
 	c := &t.choker
@@ -95,7 +95,7 @@ func (t *Torrent) chokeRound() {
 	waiting := len(contenders)
 	chosen := choose(contenders, c.slots, t.seeding(), rotate, t.rng)
 	crowded := waiting > len(chosen)
-	for _, p := range t.peers.list {
+	for _, p := range t.peers.all() {
 		// Who is not interested just now takes nothing, and may be again soon.
 		if p.unchoked && crowded && !slices.Contains(chosen, p) {
 			t.choke(p)
@@ -123,7 +123,7 @@ func (c *choker) adapt(rate int64, slotsMax int) {
 func (t *Torrent) contenders() []contender {
 	var list []contender
 	seeding := t.seeding()
-	for _, p := range t.peers.list {
+	for _, p := range t.peers.all() {
 		if !p.interested || t.pick == nil || t.stuck(p) {
 			continue
 		}
@@ -283,7 +283,7 @@ func (t *Torrent) unchoke(p *peer) {
 	p.slot.since = t.now
 	p.slot.given = 0
 	t.steer(p)
-	t.sendID(p, wire.Unchoke)
+	t.out.sendID(p, wire.Unchoke)
 	t.timers.by(timerSlots, t.now+slotHaste)
 }
 
@@ -295,7 +295,7 @@ func (t *Torrent) choke(p *peer) {
 	since := p.slot.since
 	p.slot.since = t.now
 	p.slot.unused = ifThen(p.slot.given == 0, p.slot.unused+1, 0)
-	t.sendID(p, wire.Choke)
+	t.out.sendID(p, wire.Choke)
 	t.seeder.choked(t, p, since)
 	t.rejectQueue(p)
 }
@@ -304,14 +304,14 @@ func (t *Torrent) choke(p *peer) {
 // Otherwise a moment passes first: who is nearest would always get it.
 func (t *Torrent) onInterested(p *peer) {
 	if p.interested {
-		p.flood.pointless++
+		p.flood.pointless()
 		return
 	}
 	p.interested = true
 	if t.pick == nil || t.stuck(p) || t.slotsUsed() >= t.choker.slots {
 		return
 	}
-	if len(t.peers.list) > t.choker.slots {
+	if t.peers.count() > t.choker.slots {
 		t.timers.by(timerSlots, t.now+slotGather)
 		return
 	}
@@ -322,7 +322,7 @@ func (t *Torrent) onInterested(p *peer) {
 
 func (t *Torrent) onNotInterested(p *peer) {
 	if !p.interested {
-		p.flood.pointless++
+		p.flood.pointless()
 		return
 	}
 	p.interested = false

@@ -151,7 +151,7 @@ func TestChokeRejects(t *testing.T) {
 	open := map[PeerRef]map[block.Ref]bool{}
 	choked := 0
 	for round := range 30 {
-		for _, p := range tr.peers.list {
+		for _, p := range tr.peers.all() {
 			if p.unchoked && len(p.serve.queue) < 16 {
 				for i := range uint32(32) {
 					r := block.Ref{Piece: 20 + i/4, Begin: i % 4 * block.Size, Length: block.Size}

@@ -12,7 +12,7 @@ import (
 // does nothing before InfoReady, or for a piece that the torrent does not have.
 // Actions may follow.
 func (t *Torrent) Prioritize(now time.Time, piece int, priority picker.Priority) {
-	t.now = max(t.now, now.Sub(t.start))
+	t.advance(now)
 	if piece < 0 || !t.validPiece(uint32(piece)) {
 		return
 	}
@@ -43,7 +43,7 @@ func (t *Torrent) Sourceless(first, end int) bool {
 	}
 	for piece := t.pick.Needed().Next(first); piece >= 0 &&
 		piece < end; piece = t.pick.Needed().Next(piece + 1) {
-		if !slices.ContainsFunc(t.peers.list, func(p *peer) bool {
+		if !slices.ContainsFunc(t.peers.all(), func(p *peer) bool {
 			return p.has.counted && p.has.set.Has(piece)
 		}) {
 			return true

@@ -96,7 +96,7 @@ func (c *crowd) pass(most time.Duration, done func() bool) (took time.Duration) 
 		if c.torrent.NextTick().Before(c.now) {
 			c.happens(Event{Kind: Tick})
 		}
-		for _, p := range slices.Clone(c.torrent.peers.list) {
+		for _, p := range slices.Clone(c.torrent.peers.all()) {
 			r := c.readers[p.ref]
 			if r.takes > 0 && len(c.flying[p.ref]) > 0 {
 				c.reads(p, r)

@@ -159,7 +159,7 @@ func (t *Torrent) dial() {
 		if t.book.dialling >= t.cfg.Limits.HalfOpenMax {
 			return // an answer comes first
 		}
-		if over := len(t.peers.list) + t.book.dialling - t.dialTarget(); over >= 0 &&
+		if over := t.peers.count() + t.book.dialling - t.dialTarget(); over >= 0 &&
 			!t.mayReplace(over) {
 			return // the end of a connection comes first, or its uselessness
 		}
@@ -177,7 +177,7 @@ func (t *Torrent) dial() {
 		t.book.setState(e, entryDialling)
 		told := t.told(e)
 		t.spend(e, told)
-		t.do(Action{Kind: Dial, Addr: e.addr, Told: told})
+		t.out.do(Action{Kind: Dial, Addr: e.addr, Told: told})
 	}
 }
 
@@ -280,7 +280,7 @@ func (t *Torrent) wantPeers() {
 	if t.seeding() || t.unusable != nil {
 		return
 	}
-	if len(t.peers.list) >= t.cfg.Limits.PeersMax/2 && t.down.rate(t.now) > 0 {
+	if t.peers.count() >= t.cfg.Limits.PeersMax/2 && t.down.rate(t.now) > 0 {
 		return
 	}
 	if at := d.asked + max(d.askWait, wantFirst); d.asked > 0 && t.now < at {
@@ -289,6 +289,6 @@ func (t *Torrent) wantPeers() {
 	}
 	d.asked = max(t.now, 1)
 	d.askWait = min(max(wantFirst, 2*d.askWait), wantLast)
-	t.do(Action{Kind: WantPeers})
+	t.out.do(Action{Kind: WantPeers})
 	t.timers.by(timerDial, t.now+d.askWait)
 }

@@ -66,7 +66,7 @@ func (t *Torrent) countPeers(s *Snapshot) {
 			s.Unmet[fault]++
 		}
 	}
-	for _, p := range t.peers.list {
+	for _, p := range t.peers.all() {
 		if p.isServer() {
 			continue
 		}
@@ -78,5 +78,5 @@ func (t *Torrent) countPeers(s *Snapshot) {
 			s.PeersWithMetadata++
 		}
 	}
-	s.PeersMet, s.PeersForgotten = t.met, t.book.given
+	s.PeersForgotten = t.book.given
 }

@@ -78,7 +78,7 @@ func (e *entry) lost(now, jitter time.Duration) {
 // and reports whether that settles when it is dialled again. A peer that takes
 // connections and ends them without a block wants no others.
 func (e *entry) parted(p *peer, reason Reason, broken bool, now time.Duration) bool {
-	if p.down.total+p.up.total == 0 {
+	if p.down.sum()+p.up.sum() == 0 {
 		if e.faithful(now) && e.tries > 0 && e.tries < refusedTries {
 			e.lost(now, 0)
 			return true
@@ -116,11 +116,11 @@ func (t *Torrent) sweepPath(p *peer) {
 	if p.ask.live == 0 || p.choking || p.ask.snubbed || !p.trust.proven {
 		return
 	}
-	silence, rate := t.now-max(p.heard, p.ask.moved), p.down.rate(t.now)
+	silence, rate := t.now-max(p.silence.lastHeard(), p.ask.moved), p.down.rate(t.now)
 	if silence < nudgeAfter || rate <= 0 || silence < wait(rate, silenceBlocks) {
 		return
 	}
-	t.sendID(p, keepAlive)
+	t.out.sendID(p, keepAlive)
 	if p.probe.dialling || t.now < p.probe.next || silence < silenceMin ||
 		silence < silenceTrips*p.ask.rtt {
 		return
@@ -133,12 +133,12 @@ func (t *Torrent) sweepPath(p *peer) {
 	p.probe.dialling = true
 	e.delivered = max(t.now, 1)
 	t.spend(e, limit.ByItself)
-	t.do(Action{Kind: Dial, Addr: e.addr, Told: limit.ByItself})
+	t.out.do(Action{Kind: Dial, Addr: e.addr, Told: limit.ByItself})
 }
 
 // probes counts the tries that are under way.
 func (t *Torrent) probes() (n int) {
-	for _, p := range t.peers.list {
+	for _, p := range t.peers.all() {
 		n += ifThen(p.probe.dialling, 1, 0)
 	}
 	return n
@@ -161,14 +161,14 @@ func (t *Torrent) probed(e *entry) {
 // to have lost old, an earlier one: it is not one of two that were made at the
 // same time, and nothing comes by it.
 func (t *Torrent) gaveUp(old *peer) bool {
-	return t.now-old.since > settledAfter && t.now-old.heard > quietAfter
+	return t.now-old.since > settledAfter && t.now-old.silence.lastHeard() > quietAfter
 }
 
 // fellSilent reports whether a peer that sends us blocks has been silent for longer
 // than between blocks, so that it may well be the one that comes from another
 // address.
 func (t *Torrent) fellSilent(p *peer) bool {
-	silence := t.now - p.heard
+	silence := t.now - p.silence.lastHeard()
 	return silence > quietAfter || silence > twinSilence && silence > wait(max(p.down.rate(t.now),
 		1), silenceBlocks)
 }

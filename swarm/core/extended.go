@@ -2,7 +2,6 @@ package core
 
 import (
 	"net/netip"
-	"slices"
 
 	"swarmnode/swarm/wire"
 )
@@ -46,7 +45,7 @@ func (t *Torrent) sendExtHandshake(p *peer) {
 		h.MetadataSize = int64(len(t.info.Raw()))
 		h.UploadOnly = t.uploadOnly()
 	}
-	t.sendExtended(p, wire.ExtHandshakeNumber, wire.AppendExtHandshake(nil, h))
+	t.out.sendExtended(p, wire.ExtHandshakeNumber, wire.AppendExtHandshake(nil, h))
 }
 
 // onExtended takes in a message of the extension protocol. A number that we
@@ -81,16 +80,16 @@ func (t *Torrent) onExtended(p *peer, number uint8, payload []byte) {
 			t.onUploadOnly(p, only)
 		}
 	default:
-		p.flood.pointless++
+		p.flood.pointless()
 	}
 	if err != nil {
-		p.flood.pointless++
+		p.flood.pointless()
 	}
 }
 
 func (t *Torrent) onExtHandshake(p *peer, h *wire.ExtHandshake) {
 	x := &p.ext
-	first, before := !x.met, len(t.actions)
+	first, before := !x.met, t.out.mark()
 	x.met = true
 	x.numbers.Merge(h.Extensions)
 	x.reqq, x.metadataSize, x.encrypts = h.Reqq, h.MetadataSize, h.Encrypts
@@ -107,18 +106,10 @@ func (t *Torrent) onExtHandshake(p *peer, h *wire.ExtHandshake) {
 	if !p.gone {
 		t.askMetadata()
 		t.refill(p) // reqq may be more than before
-		if first && !t.spokeTo(p, before) {
-			t.sendID(p, keepAlive) // see wake
+		if first && !t.out.spokeTo(p, before) {
+			t.out.sendID(p, keepAlive) // see silence.wake
 		}
 	}
-}
-
-// spokeTo reports whether there are messages for p among the actions from an index
-// on.
-func (t *Torrent) spokeTo(p *peer, from int) bool {
-	return slices.ContainsFunc(t.actions[from:], func(a Action) bool {
-		return a.Kind == Send && a.Peer == p.ref
-	})
 }
 
 // reachableAt notes where a peer that came by itself can be dialled.
@@ -151,9 +142,9 @@ func (t *Torrent) tellUploadOnly() {
 	if !t.uploadOnly() {
 		return
 	}
-	for _, p := range t.peers.list {
+	for _, p := range t.peers.all() {
 		if n := p.ext.numbers.Number(wire.ExtUploadOnly); n != 0 {
-			t.sendExtended(p, n, wire.AppendUploadOnly(nil, true))
+			t.out.sendExtended(p, n, wire.AppendUploadOnly(nil, true))
 		}
 	}
 }

@@ -39,7 +39,7 @@ func (t *Torrent) onAllowedFast(p *peer, piece uint32) {
 		return
 	}
 	if len(f.allowed) == allowedMax || slices.Contains(f.allowed, piece) {
-		p.flood.pointless++
+		p.flood.pointless()
 		return
 	}
 	f.allowed = append(f.allowed, piece)
@@ -58,7 +58,7 @@ func (t *Torrent) onSuggest(p *peer, piece uint32) {
 		return
 	}
 	if slices.Contains(f.suggested, piece) {
-		p.flood.pointless++
+		p.flood.pointless()
 		return
 	}
 	if len(f.suggested) == suggestedMax {
@@ -91,7 +91,7 @@ func (t *Torrent) grantFast(p *peer) {
 	for _, piece := range set {
 		if t.pick.Have().Has(int(piece)) && !p.has.set.Has(int(piece)) {
 			p.fastx.granted = append(p.fastx.granted, piece)
-			t.sendPiece(p, wire.AllowedFast, piece)
+			t.out.sendPiece(p, wire.AllowedFast, piece)
 		}
 	}
 }

@@ -75,7 +75,7 @@ func (t *Torrent) startBlame(piece uint32, hashes []metainfo.Hash256, senders []
 // a piece: on a link of v2, with the piece, and not the only one who sent it.
 func (t *Torrent) mayHold(piece uint32, senders []uint32) bool {
 	for range t.layout.NeedsBlockHashes(int(piece)) {
-		return slices.ContainsFunc(t.peers.list, func(p *peer) bool {
+		return slices.ContainsFunc(t.peers.all(), func(p *peer) bool {
 			alone := len(senders) == 1 && PeerRef(senders[0]) == p.ref
 			return p.v2 && !alone && t.now >= p.hashes.until && p.has.counted &&
 				p.has.set.Has(int(piece))
@@ -196,7 +196,7 @@ func (t *Torrent) reopen(b *blame) {
 	}
 	b.held = false
 	for _, i := range b.wrong {
-		t.waste[ReasonBadPiece] += int64(t.ref(picker.Block{Piece: b.piece, Index: i}).Length)
+		t.counters.wasted(ReasonBadPiece, int(t.ref(picker.Block{Piece: b.piece, Index: i}).Length))
 	}
 	t.refillSoon()
 }
@@ -215,6 +215,6 @@ func (t *Torrent) clear(b *blame, liars []uint32) {
 // reviewBlame has a piece hashed block by block that came anew.
 func (t *Torrent) reviewBlame(piece uint32) {
 	if t.findBlame(piece) != nil {
-		t.do(Action{Kind: HashBlocks, Ref: block.Ref{Piece: piece}})
+		t.out.do(Action{Kind: HashBlocks, Ref: block.Ref{Piece: piece}})
 	}
 }

@@ -46,7 +46,7 @@ func (t *Torrent) checkLate() {
 		l.waiting.Remove(piece)
 		if t.pick.Suppose(uint32(piece)) {
 			l.flying.Add(piece)
-			t.do(Action{Kind: Verify, Ref: block.Ref{Piece: uint32(piece)}})
+			t.out.do(Action{Kind: Verify, Ref: block.Ref{Piece: uint32(piece)}})
 		}
 	}
 	if l.waiting.None() && l.flying.None() {

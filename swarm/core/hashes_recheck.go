@@ -54,7 +54,7 @@ func (t *Torrent) awaitsTrees() bool {
 	if t.twice.known == nil || t.now >= t.twice.until {
 		return false
 	}
-	return slices.ContainsFunc(t.peers.list, func(p *peer) bool {
+	return slices.ContainsFunc(t.peers.all(), func(p *peer) bool {
 		return p.v2 && t.now >= p.hashes.until
 	})
 }
@@ -97,7 +97,7 @@ func (t *Torrent) moreSecond() {
 		case picker.Have:
 			s.ready.Remove(piece)
 			s.flying.Add(piece)
-			t.do(Action{Kind: Verify, Ref: block.Ref{Piece: uint32(piece)}})
+			t.out.do(Action{Kind: Verify, Ref: block.Ref{Piece: uint32(piece)}})
 		case picker.Wanted, picker.Skipped: // it was lost; what comes anew is compared with both
 			s.ready.Remove(piece)
 		}

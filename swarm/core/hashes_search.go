@@ -72,7 +72,7 @@ func (t *Torrent) learnV2() {
 	if long, ok := t.info.HashV2(); ok {
 		t.cfg.HashV2 = long
 	}
-	for _, p := range t.peers.list {
+	for _, p := range t.peers.all() {
 		p.v2 = t.isV2(p.hash)
 	}
 }
@@ -183,7 +183,7 @@ func (t *Torrent) askHashes() {
 	t.fillHashes()
 	t.expireBlame()
 	t.releaseHeld()
-	for _, p := range t.peers.list {
+	for _, p := range t.peers.all() {
 		if h := &p.hashes; len(h.asked) > 0 && t.now-h.asked[0].at >= hashAgain {
 			h.asked, h.until = nil, t.now+hashSilent
 			t.freeHashes(p.ref)
@@ -200,7 +200,7 @@ func (t *Torrent) askHashes() {
 		}
 		n.from, n.asked, n.at = p.ref, true, t.now
 		p.hashes.asked = append(p.hashes.asked, hashAsk{n.hashRange, t.now})
-		t.send(p, wire.Message{ID: wire.HashRequest,
+		t.out.send(p, wire.Message{ID: wire.HashRequest,
 			Payload: wire.AppendHashRange(nil, wire.HashRange(n.hashRange))})
 	}
 	t.setHashTimer()
@@ -211,7 +211,7 @@ func (t *Torrent) setHashTimer() {
 	if len(t.hashes.window) == 0 {
 		return
 	}
-	for _, p := range t.peers.list {
+	for _, p := range t.peers.all() {
 		if len(p.hashes.asked) > 0 {
 			t.timers.by(timerHashes, t.now+hashStall)
 		}
@@ -229,7 +229,7 @@ func (t *Torrent) chooseForHashes(n *hashNeed) *peer {
 		return len(p.hashes.asked) + ifThen(p.has.isSeed(), 0, 1)*hashAsks + ifThen(n.from == p.ref,
 			1, 0)*4*hashAsks
 	}
-	for _, p := range t.peers.list {
+	for _, p := range t.peers.all() {
 		h := &p.hashes
 		switch {
 		case !p.v2 || t.now < h.until || len(h.asked) >= hashAsks || h.find(n.hashRange) >= 0:
@@ -267,7 +267,7 @@ func (t *Torrent) onHashMessage(p *peer, id wire.ID, payload []byte) {
 	case err != nil && id == wire.HashRequest && len(payload) == wire.HashRangeSize:
 		// Clients differ in what they hold for a range, so it is told what is
 		// the matter, and not left.
-		t.send(p, wire.Message{ID: wire.HashReject, Payload: payload})
+		t.out.send(p, wire.Message{ID: wire.HashReject, Payload: payload})
 		t.strike(p, strikeRequest)
 		return
 	case err != nil, id != wire.Hashes && len(hashes) > 0:

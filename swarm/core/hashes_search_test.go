@@ -365,7 +365,7 @@ func TestLiarByBlocks(t *testing.T) {
 
 // startPiece has a block of piece 0 come from a peer, whoever was asked for it.
 func (s *v2Side) startPiece(index, ref uint32) {
-	for _, p := range s.peers.list { // nobody is asked for anything any more
+	for _, p := range s.peers.all() { // nobody is asked for anything any more
 		s.releaseAll(p, askCancelled, nil)
 	}
 	if s.pick.State(0) == picker.Wanted {

@@ -35,7 +35,7 @@ type hashServe struct {
 func (t *Torrent) onHashRequest(p *peer, r metainfo.HashRange) {
 	a := &p.answer
 	if !p.v2 || t.pick == nil || p.hashes.given >= hashServeRate || len(a.hashes) >= hashQueueMax {
-		p.flood.pointless++
+		p.flood.pointless()
 		t.rejectHashes(p, r)
 		return
 	}
@@ -69,7 +69,7 @@ func (t *Torrent) answerHashes(p *peer, r metainfo.HashRange) {
 }
 
 func (t *Torrent) rejectHashes(p *peer, r metainfo.HashRange) {
-	t.send(p, wire.Message{ID: wire.HashReject, Payload: wire.AppendHashRange(nil,
+	t.out.send(p, wire.Message{ID: wire.HashReject, Payload: wire.AppendHashRange(nil,
 		wire.HashRange(r))})
 }
 
@@ -106,7 +106,7 @@ func (t *Torrent) serveHashes() {
 		if p := t.peers.live(s.peer); p != nil {
 			if piece := t.giveHashes(p, s); piece >= 0 {
 				s.reading = piece
-				t.do(Action{Kind: HashBlocks, Ref: block.Ref{Piece: uint32(piece)}})
+				t.out.do(Action{Kind: HashBlocks, Ref: block.Ref{Piece: uint32(piece)}})
 				return
 			}
 			p.answer.reading--
@@ -134,7 +134,7 @@ func (t *Torrent) onHashed(piece uint32, hashes []metainfo.Hash256) {
 	}
 	s.leaves[int(piece)] = hashes
 	t.serveHashes()
-	for _, p := range t.peers.list {
+	for _, p := range t.peers.all() {
 		t.pumpAnswers(p)
 	}
 }

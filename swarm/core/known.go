@@ -21,7 +21,7 @@ func (t *Torrent) Known(most int) []KnownPeer {
 	var list []KnownPeer
 	for _, e := range t.book.list {
 		p := t.peers.live(e.peer)
-		connected := e.state == entryConnected && p != nil && p.said
+		connected := e.state == entryConnected && p != nil && p.silence.broken()
 		lost := e.failures > failuresMax && e.source != SourceUser
 		if !connected && (!e.good || e.state == entrySelf || lost) || !t.mayDial(e) ||
 			!SourceResume.MayName(e.addr) {

@@ -81,7 +81,7 @@ func (t *Torrent) askMetadata() {
 	}
 	probing := 0
 	var fresh []*peer
-	for _, p := range t.peers.list {
+	for _, p := range t.peers.all() {
 		s := &p.meta
 		if s.active() && t.now-s.last >= metadataAgain {
 			s.stop(t.now + metadataRejected)
@@ -107,7 +107,7 @@ func (t *Torrent) askMetadata() {
 			t.begin(p)
 		}
 	}
-	for _, p := range t.peers.list {
+	for _, p := range t.peers.all() {
 		if p.meta.active() {
 			t.timers.by(timerMetadata, t.now+metadataStall)
 		}
@@ -121,7 +121,7 @@ func (t *Torrent) askMetadata() {
 // most the given size.
 func (t *Torrent) metadataSenders(size int64) int {
 	n := 0
-	for _, p := range t.peers.list {
+	for _, p := range t.peers.all() {
 		s := &p.meta
 		if s.active() && !s.have.None() && s.size <= size && t.now-s.last < metadataStall &&
 			t.now-s.began < metadataTurn {
@@ -137,7 +137,7 @@ func (t *Torrent) boundMetadata() {
 	for {
 		var largest *peer
 		total := 0
-		for _, p := range t.peers.list {
+		for _, p := range t.peers.all() {
 			total += len(p.meta.data)
 			if len(p.meta.data) > 0 && (largest == nil || p.meta.size > largest.meta.size) {
 				largest = p
@@ -179,7 +179,7 @@ func (t *Torrent) askBlocks(p *peer, most int) {
 
 func (t *Torrent) sendMetadata(p *peer, m wire.Metadata) {
 	if n := p.ext.numbers.Number(wire.ExtMetadata); n != 0 {
-		t.sendExtended(p, n, wire.AppendMetadata(nil, m))
+		t.out.sendExtended(p, n, wire.AppendMetadata(nil, m))
 	}
 }
 
@@ -195,7 +195,7 @@ func (t *Torrent) onMetadata(p *peer, m *wire.Metadata) {
 			t.askMetadata()
 		}
 	default: // BEP 9: unrecognized types are to be ignored
-		p.flood.pointless++
+		p.flood.pointless()
 	}
 }
 
@@ -204,7 +204,7 @@ func (t *Torrent) onMetadata(p *peer, m *wire.Metadata) {
 func (t *Torrent) onMetadataBlock(p *peer, m *wire.Metadata) {
 	s := &p.meta
 	if !t.wantsMetadata() || s.asked == nil || !s.asked.Has(int(m.Piece)) {
-		p.flood.pointless++
+		p.flood.pointless()
 		return
 	}
 	begin := int64(m.Piece) * wire.MetadataBlock
@@ -232,7 +232,7 @@ func (t *Torrent) onMetadataBlock(p *peer, m *wire.Metadata) {
 	info := s.data
 	t.opening, t.meta.done = true, true
 	t.endMetadata()
-	t.do(Action{Kind: UseInfo, Info: info})
+	t.out.do(Action{Kind: UseInfo, Info: info})
 }
 
 // isMetadata reports whether data has every hash that the torrent is named by:
@@ -265,7 +265,7 @@ func (t *Torrent) leaveMetadata(p *peer) {
 
 // endMetadata frees what all peers have sent.
 func (t *Torrent) endMetadata() {
-	for _, p := range t.peers.list {
+	for _, p := range t.peers.all() {
 		p.meta.stop(never)
 	}
 }
@@ -281,7 +281,7 @@ func (t *Torrent) onMetadataRequest(p *peer, piece uint32) {
 	if int64(piece) >= int64(blocks) || p.meta.given >= 3*blocks+metadataServeSpare ||
 		len(a.metadata) >= max(metadataQueueMax, blocks) {
 		if t.info != nil {
-			p.flood.pointless++
+			p.flood.pointless()
 		}
 		t.sendMetadata(p, wire.Metadata{Type: wire.MetadataReject, Piece: piece})
 		return

@@ -6,7 +6,6 @@ import (
 	"time"
 
 	"swarmnode/metainfo"
-	"swarmnode/swarm/block"
 	"swarmnode/swarm/limit"
 	"swarmnode/swarm/wire"
 )
@@ -30,12 +29,8 @@ type peer struct {
 	knowsV2   bool // it can make a link of the v1 info-hash one of v2 (BEP 52)
 	v2        bool // the link has the v2 info-hash (BEP 52)
 	gone      bool // dropped: only Closed is awaited
-	said      bool // some message came from it
-	woken     bool // see wake
 
 	since time.Duration // connected
-	heard time.Duration // last message from it
-	spoke time.Duration // last message to it
 
 	choking     bool // it chokes us
 	interested  bool // it is interested in us
@@ -44,19 +39,20 @@ type peer struct {
 
 	down, up meter
 
-	has    holdings
-	ask    asks
-	serve  serving
-	slot   slotState
-	ext    extension
-	meta   metaSource
-	fastx  fastState
-	trust  trust
-	hashes hashSource
-	answer answering
-	flood  flood
-	pex    pexState
-	probe  probe
+	has     holdings
+	ask     asks
+	serve   serving
+	slot    slotState
+	ext     extension
+	meta    metaSource
+	fastx   fastState
+	trust   trust
+	hashes  hashSource
+	answer  answering
+	flood   flood
+	silence silence
+	pex     pexState
+	probe   probe
 
 	promised []promise // see seeder
 	lapsed   int       // promises in a row that it let lapse
@@ -93,6 +89,12 @@ func (pt *peerTable) live(ref PeerRef) *peer {
 	return nil
 }
 
+// all returns the live peers, oldest first. It is for loops that drop nobody.
+func (pt *peerTable) all() []*peer { return pt.list }
+
+// count returns how many live peers there are.
+func (pt *peerTable) count() int { return len(pt.list) }
+
 // snapshot returns the live peers as they are now, for loops that may drop
 // some.
 func (pt *peerTable) snapshot() []*peer { return slices.Clone(pt.list) }
@@ -101,7 +103,7 @@ func (pt *peerTable) snapshot() []*peer { return slices.Clone(pt.list) }
 func (t *Torrent) heard(ref PeerRef) *peer {
 	p := t.peers.live(ref)
 	if p != nil {
-		p.heard, p.said = t.now, true
+		p.silence.hear(t.now)
 	}
 	return p
 }
@@ -123,8 +125,7 @@ func (t *Torrent) onConnected(e *Event) {
 		knowsV2:  hello.Reserved.Has(wire.FeatureV2),
 		v2:       t.isV2(hello.InfoHash),
 		since:    t.now,
-		heard:    t.now,
-		spoke:    t.now,
+		silence:  newSilence(t.now),
 		choking:  true,
 	}
 	p.ask.init()
@@ -146,7 +147,7 @@ func (t *Torrent) onConnected(e *Event) {
 		return
 	}
 	if !p.isServer() {
-		t.met++
+		t.counters.connected()
 	}
 	if p.outgoing {
 		t.dialMet(p.addr)
@@ -209,8 +210,8 @@ func (t *Torrent) dropAndBan(p *peer, reason Reason) {
 // end carries out drop, which is a Drop action.
 func (t *Torrent) end(p *peer, drop Action) {
 	reason := drop.Reason
-	t.drops[reason]++
-	t.do(drop)
+	t.counters.dropped(reason)
+	t.out.do(drop)
 	t.leave(p)
 	t.book.closed(p, reason, false, t.now)
 	t.timers.by(timerDial, t.now)
@@ -295,7 +296,7 @@ func (t *Torrent) leastUseful(p *peer, may func(q *peer) bool, c crowds) *peer {
 // lessUseful reports whether q has been of less use than o; of equals the one whom
 // the canonical priority prefers stays (BEP 40).
 func (t *Torrent) lessUseful(q, o *peer) bool {
-	moved, others := q.down.total+q.up.total, o.down.total+o.up.total
+	moved, others := q.down.sum()+q.up.sum(), o.down.sum()+o.up.sum()
 	if moved != others {
 		return moved < others
 	}
@@ -311,7 +312,7 @@ func (t *Torrent) uselessness(p *peer) int {
 	promising := p.interesting && !p.ask.snubbed
 	moving := p.down.rate(t.now)+p.up.rate(t.now) > 0
 	switch {
-	case !p.said && age >= evictMute:
+	case !p.silence.broken() && age >= evictMute:
 		return uselessMute
 	case age >= evictAfter && !serving && !promising:
 		return 2
@@ -344,25 +345,6 @@ func (t *Torrent) useless(p *peer) bool {
 	return t.seeding() && (p.has.isSeed() || p.ext.uploadOnly && !p.interested)
 }
 
-func (t *Torrent) send(p *peer, m wire.Message) {
-	p.spoke = t.now
-	t.do(Action{Kind: Send, Peer: p.ref, Msg: m})
-}
-
-func (t *Torrent) sendID(p *peer, id wire.ID) { t.send(p, wire.Message{ID: id}) }
-
-func (t *Torrent) sendPiece(p *peer, id wire.ID, piece uint32) {
-	t.send(p, wire.Message{ID: id, Ref: block.Ref{Piece: piece}})
-}
-
-func (t *Torrent) sendRef(p *peer, id wire.ID, r block.Ref) {
-	t.send(p, wire.Message{ID: id, Ref: r})
-}
-
-func (t *Torrent) sendExtended(p *peer, number uint8, payload []byte) {
-	t.send(p, wire.Message{ID: wire.Extended, Ext: number, Payload: payload})
-}
-
 // pastMax is how many closed connections keep their addresses: as many as can
 // have blocks in pieces that are not verified yet, and some.
 const pastMax = 256
@@ -374,6 +356,7 @@ type past struct {
 	next int
 }
 
+// A gonePeer is what is remembered of a connection.
 type gonePeer struct {
 	ref          PeerRef
 	addr, listen netip.AddrPort
@@ -387,6 +370,9 @@ func (g *past) add(ref PeerRef, addr, listen netip.AddrPort) {
 	g.ring[g.next] = gonePeer{ref, addr, listen}
 	g.next = (g.next + 1) % pastMax
 }
+
+// former returns who a connection was to that ended lately.
+func (pt *peerTable) former(ref PeerRef) (gonePeer, bool) { return pt.past.find(ref) }
 
 func (g *past) find(ref PeerRef) (gonePeer, bool) {
 	for _, p := range g.ring {

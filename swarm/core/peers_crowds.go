@@ -130,7 +130,7 @@ func (t *Torrent) evictFor(p *peer) bool {
 // and reports whether it did. It is for drivers that need room for a peer of another
 // torrent; may can be nil. Actions may follow.
 func (t *Torrent) Evict(now time.Time, may func(netip.Addr) bool) bool {
-	t.now = max(t.now, now.Sub(t.start))
+	t.advance(now)
 	worst := t.leastUseful(nil, func(q *peer) bool { return may == nil || may(q.addr.Addr()) },
 		t.crowds())
 	if worst == nil {
@@ -145,7 +145,7 @@ func (t *Torrent) Evict(now time.Time, may func(netip.Addr) bool) bool {
 // network has more connections in all torrents together than any other. Actions may
 // follow.
 func (t *Torrent) EvictFrom(now time.Time, network netip.Prefix) bool {
-	t.now = max(t.now, now.Sub(t.start))
+	t.advance(now)
 	var worst *peer
 	for _, q := range slices.Backward(t.peers.list) {
 		if q.network == network && (worst == nil || t.exchanges(worst) && !t.exchanges(q)) {

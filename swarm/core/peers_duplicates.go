@@ -55,7 +55,7 @@ func (t *Torrent) serves(p *peer) bool {
 // connection in each direction both ends keep the one that the peer with the
 // greater id made, so that they keep the same one.
 func (t *Torrent) settle(p, old *peer) bool {
-	stays := t.now-old.heard > quietAfter
+	stays := t.now-old.silence.lastHeard() > quietAfter
 	if p.outgoing != old.outgoing && !t.gaveUp(old) {
 		weMade := bytes.Compare(t.cfg.PeerID[:], p.id[:]) > 0
 		stays = p.outgoing == weMade

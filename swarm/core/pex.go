@@ -54,7 +54,7 @@ func (t *Torrent) sweepPEX(p *peer) {
 		return
 	}
 	p.pex.next = t.now + pexEvery
-	t.sendExtended(p, number, wire.AppendPEX(nil, m))
+	t.out.sendExtended(p, number, wire.AppendPEX(nil, m))
 }
 
 // changes returns whom we are connected to that p was not told of, and who is
@@ -62,13 +62,13 @@ func (t *Torrent) sweepPEX(p *peer) {
 func (t *Torrent) changes(p *peer) wire.PEX {
 	var m wire.PEX
 	s := &p.pex
-	current := make(map[netip.AddrPort]bool, len(t.peers.list))
+	current := make(map[netip.AddrPort]bool, t.peers.count())
 	known := make(map[netip.AddrPort]bool, len(s.sent))
 	for _, addr := range s.sent {
 		known[addr] = true
 	}
-	for _, q := range t.peers.list {
-		if q == p || !q.said || !usable(q.listen) || !mayTell(p, q) {
+	for _, q := range t.peers.all() {
+		if q == p || !q.silence.broken() || !usable(q.listen) || !mayTell(p, q) {
 			continue
 		}
 		current[q.listen] = true
@@ -116,7 +116,7 @@ func (p *peer) pexFlags() wire.PEXFlags {
 func (t *Torrent) onPEX(p *peer, m *wire.PEX) {
 	s := &p.pex
 	if !t.sharesPeers() {
-		p.flood.pointless++
+		p.flood.pointless()
 		return
 	}
 	if t.now-s.window >= pexEvery {
@@ -129,9 +129,7 @@ func (t *Torrent) onPEX(p *peer, m *wire.PEX) {
 		return
 	}
 	teller := limit.SourceOf(p.addr.Addr())
-	if p.flood.size <= pexSizeMax {
-		p.flood.sound()
-	}
+	p.flood.soundUpTo(pexSizeMax)
 	for _, a := range m.Added {
 		if local(a.Addr.Addr()) && !local(p.addr.Addr()) {
 			continue // it would lead us into our own network

@@ -232,9 +232,9 @@ func TestMalformedExtensionsAreIgnored(t *testing.T) {
 	if a.torrent.book.byAddr[known] == nil {
 		t.Error("the address of a sound message is not known")
 	}
-	before := a.torrent.peers.live(2).flood.pointless
+	before := a.torrent.peers.live(2).flood.idle
 	send(uint8(wire.ExtPEX), "x")
-	if got := a.torrent.peers.live(2).flood.pointless - before; got != 1 {
+	if got := a.torrent.peers.live(2).flood.idle - before; got != 1 {
 		t.Errorf("a message that cannot be read counts %d times", got)
 	}
 }

@@ -112,7 +112,7 @@ func (t *Torrent) tellInfo(p *peer) {
 		t.sendExtHandshake(p)
 	}
 	for piece := range t.pick.Have().Members() {
-		t.sendPiece(p, wire.Have, uint32(piece))
+		t.out.sendPiece(p, wire.Have, uint32(piece))
 	}
 	t.count(p)
 }
@@ -176,19 +176,19 @@ func (t *Torrent) keep(p *peer, o ask, e *Event) {
 		return
 	}
 	p.flood.useful()
-	t.do(Action{Kind: Store, Ref: e.Ref, Buf: e.Buf})
+	t.out.do(Action{Kind: Store, Ref: e.Ref, Buf: e.Buf})
 	if got.Other != 0 {
 		t.cancel(PeerRef(got.Other), e.Ref)
 	}
 	if got.Complete {
 		p.trust.awaited = p.trust.onProbation()
-		t.do(Action{Kind: Verify, Ref: block.Ref{Piece: b.Piece}})
+		t.out.do(Action{Kind: Verify, Ref: block.Ref{Piece: b.Piece}})
 	}
 }
 
 func (t *Torrent) discard(e *Event, why Reason) {
-	t.waste[why] += int64(e.Ref.Length)
-	t.do(Action{Kind: Discard, Ref: e.Ref, Buf: e.Buf})
+	t.counters.wasted(why, int(e.Ref.Length))
+	t.out.do(Action{Kind: Discard, Ref: e.Ref, Buf: e.Buf})
 }
 
 // validPiece reports whether an event of the driver names a piece.
@@ -219,14 +219,14 @@ func (t *Torrent) onVerified(piece uint32) {
 		t.praise(PeerRef(ref))
 	}
 	t.reviewBlame(piece)
-	for _, p := range t.peers.list {
+	for _, p := range t.peers.all() {
 		if !p.has.counted {
 			continue
 		}
 		if needed && p.has.set.Has(int(piece)) {
 			p.has.useful--
 		}
-		t.sendPiece(p, wire.Have, piece)
+		t.out.sendPiece(p, wire.Have, piece)
 	}
 	for _, p := range t.peers.snapshot() {
 		if p.has.counted {
@@ -247,7 +247,7 @@ func (t *Torrent) checkComplete() {
 		return
 	}
 	t.complete = true
-	t.do(Action{Kind: Complete})
+	t.out.do(Action{Kind: Complete})
 	if t.cfg.MetadataOnly {
 		return
 	}
@@ -257,7 +257,7 @@ func (t *Torrent) checkComplete() {
 			t.drop(p, ReasonUseless)
 		}
 	}
-	for _, p := range t.peers.list {
+	for _, p := range t.peers.all() {
 		t.steer(p)
 	}
 	t.timers.by(timerChoke, t.now)
@@ -276,7 +276,7 @@ func (t *Torrent) onStorageFailed(piece uint32, err error) {
 	t.lose(piece)
 	t.lateDone(piece)
 	t.checkSecond(piece)
-	for _, p := range t.peers.list {
+	for _, p := range t.peers.all() {
 		for i := range p.ask.open() {
 			if o := &p.ask.open()[i]; o.state == askLive {
 				t.release(p, o, askReleased)
@@ -303,9 +303,9 @@ func (t *Torrent) lose(piece uint32) {
 
 // tellLost takes the HAVE of a piece back (BEP 54).
 func (t *Torrent) tellLost(piece uint32) {
-	for _, p := range t.peers.list {
+	for _, p := range t.peers.all() {
 		if n := p.ext.numbers.Number(wire.ExtDontHave); n != 0 {
-			t.sendExtended(p, n, wire.AppendDontHave(nil, piece))
+			t.out.sendExtended(p, n, wire.AppendDontHave(nil, piece))
 		}
 	}
 }
@@ -314,7 +314,7 @@ func (t *Torrent) tellLost(piece uint32) {
 func (t *Torrent) lacks() {
 	t.complete = t.complete && t.pick.Done()
 	t.countBytes()
-	for _, p := range t.peers.list {
+	for _, p := range t.peers.all() {
 		if p.has.counted {
 			t.recount(p)
 		}
@@ -332,12 +332,12 @@ func (t *Torrent) onStorageWorks() {
 // trusted until it was hashed again.
 func (t *Torrent) onReadFailed(ref PeerRef, r block.Ref) {
 	if p := t.peers.live(ref); p != nil && p.fast {
-		t.sendRef(p, wire.Reject, r)
+		t.out.sendRef(p, wire.Reject, r)
 	}
 	if t.validPiece(r.Piece) && t.pick.Recheck(r.Piece) {
 		t.tellLost(r.Piece)
 		t.lacks()
-		t.do(Action{Kind: Verify, Ref: block.Ref{Piece: r.Piece}})
+		t.out.do(Action{Kind: Verify, Ref: block.Ref{Piece: r.Piece}})
 	}
 	t.onSent(ref, 1)
 }

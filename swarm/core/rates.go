@@ -19,6 +19,9 @@ type meter struct {
 	slots [meterSeconds]int64
 }
 
+// sum returns how many bytes there were.
+func (m *meter) sum() int64 { return m.total }
+
 func (m *meter) add(now time.Duration, n int) {
 	if m.total == 0 {
 		m.first = now

@@ -269,7 +269,7 @@ func (t *Torrent) spareSeed(p *peer) bool {
 	if !p.has.isSeed() || !t.pick.Rare() {
 		return false
 	}
-	for _, q := range t.peers.list {
+	for _, q := range t.peers.all() {
 		if q != p && q.interesting && !q.choking && !q.has.isSeed() && !q.ask.snubbed {
 			return true
 		}
@@ -302,7 +302,7 @@ func (t *Torrent) askFor(p *peer, b picker.Block) {
 		}
 	}
 	p.ask.push(r, t.now)
-	t.sendRef(p, wire.Request, r)
+	t.out.sendRef(p, wire.Request, r)
 }
 
 // release gives a live request up in favour of others, which are looked for
@@ -367,12 +367,12 @@ func (t *Torrent) cancelAsk(p *peer, o *ask) {
 		t.asked--
 	}
 	o.state, o.at = askCancelled, t.now
-	t.sendRef(p, wire.Cancel, o.ref)
+	t.out.sendRef(p, wire.Cancel, o.ref)
 }
 
 // cancelPiece takes back every request for blocks of a piece.
 func (t *Torrent) cancelPiece(piece uint32) {
-	for _, p := range t.peers.list {
+	for _, p := range t.peers.all() {
 		for i := range p.ask.open() {
 			if o := &p.ask.open()[i]; o.ref.Piece == piece {
 				t.cancelAsk(p, o)
@@ -388,7 +388,7 @@ func (t *Torrent) refillSoon() {
 
 func (t *Torrent) refillAll() {
 	t.refilled = t.now
-	for _, p := range t.peers.list {
+	for _, p := range t.peers.all() {
 		t.refill(p)
 	}
 }
@@ -449,7 +449,7 @@ func (t *Torrent) expireAsks(p *peer) {
 // only if that does not happen we do not wait any longer.
 func (t *Torrent) onChoke(p *peer) {
 	if p.choking {
-		p.flood.pointless++
+		p.flood.pointless()
 		return
 	}
 	p.choking = true
@@ -461,7 +461,7 @@ func (t *Torrent) onChoke(p *peer) {
 
 func (t *Torrent) onUnchoke(p *peer) {
 	if !p.choking {
-		p.flood.pointless++
+		p.flood.pointless()
 		return
 	}
 	p.choking = false

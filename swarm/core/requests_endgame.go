@@ -15,7 +15,7 @@ const overtakeSpare = time.Second
 // has.
 func (t *Torrent) worthy(p *peer) bool {
 	proven := func(q *peer) bool { return !q.trust.onProbation() && q.interesting && !q.choking }
-	return proven(p) || !slices.ContainsFunc(t.peers.list, proven)
+	return proven(p) || !slices.ContainsFunc(t.peers.all(), proven)
 }
 
 // mayOvertake reports whether the peer is so much slower than the one that is

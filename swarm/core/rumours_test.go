@@ -144,10 +144,10 @@ func TestSwarmInOneNetwork(t *testing.T) {
 			a.event(Event{Kind: Found, Addr: inPrefix(prefix, r), Source: SourceTracker})
 			list = append(list, a.actions...)
 		}
-		for step := 0; len(a.torrent.peers.list) < peers; step++ {
+		for step := 0; a.torrent.peers.count() < peers; step++ {
 			if step > 50 {
 				t.Errorf("%s: %d of %d peers after %d round trips", prefix,
-					len(a.torrent.peers.list), peers, step)
+					a.torrent.peers.count(), peers, step)
 				break
 			}
 			under = append(under, dials(list)...)

@@ -134,7 +134,7 @@ func (s *seeder) reserved(t *Torrent) bool {
 		return false
 	}
 	left := t.pick.Unseen()
-	for _, p := range t.peers.list {
+	for _, p := range t.peers.all() {
 		for i := range p.promised {
 			left -= ifThen(s.firm(t, p, &p.promised[i]), 1, 0)
 		}
@@ -210,7 +210,7 @@ func (t *Torrent) steer(p *peer) {
 		if !ok {
 			return
 		}
-		t.sendPiece(p, wire.Suggest, piece)
+		t.out.sendPiece(p, wire.Suggest, piece)
 	}
 }
 
@@ -290,7 +290,7 @@ func (s *seeder) out(t *Torrent, piece uint32) {
 	case owner == nil:
 	case !s.covered:
 		t.steer(owner)
-	case t.pick.Availability(piece) > 1 || len(t.peers.list) == 1:
+	case t.pick.Availability(piece) > 1 || t.peers.count() == 1:
 		// It was passed on (BEP 16), or there is nobody to pass it on to.
 		s.reveal(t, owner)
 	}
@@ -310,17 +310,17 @@ func (s *seeder) reveal(t *Torrent, p *peer) {
 	s.covered = true
 	s.settle(t, p)
 	if piece, ok := s.promise(t, p); ok {
-		t.sendPiece(p, wire.Have, piece)
+		t.out.sendPiece(p, wire.Have, piece)
 	}
 }
 
 // uncover shows all pieces to all peers.
 func (s *seeder) uncover(t *Torrent) {
 	s.covered = false
-	for _, p := range t.peers.list {
+	for _, p := range t.peers.all() {
 		for piece := range t.pick.Have().Members() {
 			if !p.has.counted || !p.has.set.Has(piece) {
-				t.sendPiece(p, wire.Have, uint32(piece))
+				t.out.sendPiece(p, wire.Have, uint32(piece))
 			}
 		}
 	}

@@ -60,7 +60,7 @@ func (t *Torrent) slotFor() bool {
 	if t.unchoked() < t.cfg.Limits.SlotsMax {
 		return true
 	}
-	for _, p := range t.peers.list {
+	for _, p := range t.peers.all() {
 		if p.unchoked && t.spare(p) {
 			t.choke(p)
 			return true
@@ -76,7 +76,7 @@ func (t *Torrent) slotFor() bool {
 func (t *Torrent) slotsUsed() int {
 	n, fresh, busy := 0, 0, false
 	resting := t.now-t.sentAt > uplinkRest
-	for _, p := range t.peers.list {
+	for _, p := range t.peers.all() {
 		if !p.unchoked || !p.interested && !p.serve.busy() || t.stuck(p) || t.hadTurn(p) {
 			continue
 		}
@@ -105,7 +105,7 @@ func (p *peer) deaf() bool { return p.slot.deaf != 0 && p.slot.deaf == p.serve.m
 // two, since each look finds more of it, and cannot have slots multiplied again.
 func (t *Torrent) lookForDeaf() {
 	found, others := 0, false
-	for _, p := range t.peers.list {
+	for _, p := range t.peers.all() {
 		switch {
 		case !p.unchoked || len(p.serve.flying) == 0 || p.deaf():
 		case t.stuck(p):
@@ -144,8 +144,8 @@ func (t *Torrent) deserves(p, q *peer) bool {
 			return a
 		}
 	}
-	if !t.seeding() && p.up.total != q.up.total {
-		return p.up.total < q.up.total
+	if !t.seeding() && p.up.sum() != q.up.sum() {
+		return p.up.sum() < q.up.sum()
 	}
 	return p.slot.since < q.slot.since
 }
@@ -155,7 +155,7 @@ func (p *peer) idled() bool { return p.slot.unused >= unusedMax }
 
 func (t *Torrent) unchoked() int {
 	n := 0
-	for _, p := range t.peers.list {
+	for _, p := range t.peers.all() {
 		if p.unchoked {
 			n++
 		}
@@ -168,7 +168,7 @@ func (t *Torrent) unchoked() int {
 // used as long as anybody wants something; but then its peer loses it, or in the
 // end everybody would have one. Among equals chance decides.
 func (t *Torrent) fillSlots() {
-	if t.pick != nil && len(t.peers.list) > 0 {
+	if t.pick != nil && t.peers.count() > 0 {
 		t.giveSlots(t.choker.slots - t.slotsUsed())
 	}
 }
@@ -177,9 +177,9 @@ func (t *Torrent) giveSlots(free int) {
 	reserved := free > 0 && t.seeder.reserved(t)
 	for ; free > 0; free-- {
 		var next *peer
-		start := t.rng.IntN(len(t.peers.list))
-		for i := range t.peers.list {
-			p := t.peers.list[(start+i)%len(t.peers.list)]
+		start := t.rng.IntN(t.peers.count())
+		for i := range t.peers.all() {
+			p := t.peers.all()[(start+i)%t.peers.count()]
 			if p.interested && !p.unchoked && !t.stuck(p) && (!reserved ||
 				t.seeder.owed(t, p)) && (next == nil || t.deserves(p, next)) {
 				next = p
@@ -198,7 +198,7 @@ func (t *Torrent) giveSlots(free int) {
 func (t *Torrent) swapIdle() {
 	n := 0
 	var idle *peer
-	for _, p := range t.peers.list {
+	for _, p := range t.peers.all() {
 		if !p.unchoked || !p.interested {
 			continue
 		}

@@ -125,7 +125,7 @@ type Totals struct {
 
 // Totals returns the numbers of this moment. It costs next to nothing.
 func (t *Torrent) Totals() Totals {
-	s := Totals{Down: t.down.total, Up: t.up.total, Missing: -1}
+	s := Totals{Down: t.down.sum(), Up: t.up.sum(), Missing: -1}
 	if t.pick != nil && !t.cfg.MetadataOnly {
 		s.Missing, s.Done = t.bytes.all-t.bytes.have, t.pick.Done()
 		if t.pick.Count(picker.Have) < t.pick.Pieces() {
@@ -140,21 +140,19 @@ func (t *Torrent) Snapshot() Snapshot {
 	s := Snapshot{
 		State:          t.state(),
 		Err:            t.unusable,
-		Down:           t.down.total,
-		Up:             t.up.total,
+		Down:           t.down.sum(),
+		Up:             t.up.sum(),
 		DownRate:       t.down.rate(t.now),
 		UpRate:         t.up.rate(t.now),
 		PeersDialling:  t.book.dialling,
-		PeersConnected: len(t.peers.list),
+		PeersConnected: t.peers.count(),
 		PeersUnchoked:  t.unchoked(),
 		Asked:          t.asked,
-		Waste:          t.waste,
-		Drops:          t.drops,
 	}
 	if t.stalled != nil {
 		s.Err = t.stalled
 	}
-	for _, p := range t.peers.list {
+	for _, p := range t.peers.all() {
 		if p.has.isSeed() {
 			s.SeedsConnected++
 		}
@@ -162,6 +160,7 @@ func (t *Torrent) Snapshot() Snapshot {
 			s.PeersServing++
 		}
 	}
+	t.counters.show(&s)
 	t.countPeers(&s)
 	t.metadataProgress(&s)
 	if t.pick != nil {
@@ -194,7 +193,7 @@ func (t *Torrent) metadataProgress(s *Snapshot) {
 		s.MetadataHave = s.MetadataSize
 		return
 	}
-	for _, p := range t.peers.list {
+	for _, p := range t.peers.all() {
 		if s.MetadataSize == 0 || len(p.meta.data) > s.MetadataHave {
 			s.MetadataSize, s.MetadataHave = int(p.ext.metadataSize), len(p.meta.data)
 		}
@@ -211,14 +210,14 @@ func (t *Torrent) pieceProgress(s *Snapshot) {
 
 // Peers appends what is known of each connection to buf.
 func (t *Torrent) Peers(buf []PeerInfo) []PeerInfo {
-	for _, p := range t.peers.list {
+	for _, p := range t.peers.all() {
 		info := PeerInfo{
 			Peer: p.ref, Addr: p.addr, ID: p.id, Client: p.ext.client,
 			Outgoing: p.outgoing, Seed: p.has.isSeed(),
 			Choking: p.choking, Interested: p.interested,
 			Unchoked: p.unchoked, Interesting: p.interesting, Snubbed: p.ask.snubbed,
 			Asked: p.ask.live, Queued: len(p.serve.queue) + len(p.serve.flying),
-			Down: p.down.total, Up: p.up.total,
+			Down: p.down.sum(), Up: p.up.sum(),
 			DownRate: p.down.rate(t.now), UpRate: p.up.rate(t.now),
 		}
 		if p.has.set != nil {

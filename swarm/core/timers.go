@@ -23,20 +23,9 @@ const (
 
 const never = time.Duration(math.MaxInt64)
 
-const (
-	// sweepEvery is how often what is late is looked for. All that it finds
-	// is counted in tens of seconds.
-	sweepEvery = time.Second
-	// keepAliveAfter is how long we are silent towards a peer (BEP 3 names two
-	// minutes).
-	keepAliveAfter = 120 * time.Second
-	// wakeAfter is how long both sides may be silent, in the first wakeWithin of a
-	// connection, until the peer gets a message that it does not need.
-	wakeAfter  = time.Second
-	wakeWithin = 10 * time.Second
-	// idleAfter is how long a peer may be silent: a keep-alive and its journey.
-	idleAfter = 130 * time.Second
-)
+// sweepEvery is how often what is late is looked for. All that it finds is
+// counted in tens of seconds.
+const sweepEvery = time.Second
 
 // timers is the table of deadlines.
 type timers struct {
@@ -107,14 +96,14 @@ func (t *Torrent) sweep() {
 	}
 	t.fillSlots()
 	t.pumpHeld()
-	if len(t.peers.list) > 0 {
+	if t.peers.count() > 0 {
 		t.timers.by(timerSweep, t.now+sweepEvery)
 	}
 }
 
 func (t *Torrent) sweepPeer(p *peer) {
 	switch {
-	case t.now-p.heard > idleAfter:
+	case p.silence.idle(t.now):
 		t.drop(p, ReasonIdle)
 		return
 	case p.flood.over(t.now):
@@ -124,10 +113,12 @@ func (t *Torrent) sweepPeer(p *peer) {
 		t.drop(p, ReasonUseless)
 		return
 	}
-	if t.now-p.spoke >= keepAliveAfter {
-		t.sendID(p, keepAlive)
+	if p.silence.keepAlive(t.now) {
+		t.out.sendID(p, keepAlive)
 	}
-	t.wake(p)
+	if !p.isServer() && p.silence.wake(t.now) {
+		t.out.sendID(p, keepAlive)
+	}
 	if p.interesting {
 		p.slot.wanted += sweepEvery
 	}
@@ -137,20 +128,4 @@ func (t *Torrent) sweepPeer(p *peer) {
 	t.seeder.lapse(t, p)
 	p.hashes.given = 0
 	p.serve.sweep(t.now, p.up.recent(t.now))
-}
-
-// wake sends a keep-alive to a new peer once a connection has gone silent. rtorrent
-// 0.9.8 may read our first messages together with an encrypted handshake, and looks
-// at them when something more arrives: until then each side waits for the other.
-// The first extension handshake of a peer gets a keep-alive, too, since rtorrent
-// sends it after that read as a rule; this one is for when it did not.
-func (t *Torrent) wake(p *peer) {
-	if p.woken || p.isServer() {
-		return
-	}
-	p.woken = t.now-p.since >= wakeWithin
-	if t.now-max(p.heard, p.spoke) >= wakeAfter {
-		p.woken = true
-		t.sendID(p, keepAlive)
-	}
 }

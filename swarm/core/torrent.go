@@ -19,7 +19,7 @@ type Torrent struct {
 	rng   *rand.Rand
 	steps uint64
 
-	actions  []Action
+	out      outbox
 	timers   timers
 	recorder recorder
 
@@ -27,7 +27,6 @@ type Torrent struct {
 	dialer   dialer
 	external external
 	own      map[netip.AddrPort]bool // addresses at which we listen
-	met      int                     // connections to peers, web servers left out
 	yielded  time.Duration           // when a useful peer was last dropped for another
 	peers    peerTable
 	meta     metadata
@@ -66,8 +65,7 @@ type Torrent struct {
 	parts    []int32 // bytes of wanted files in each piece; nil for all
 	down, up meter
 	sentAt   time.Duration // when a block went out last
-	waste    [reasonCount]int64
-	drops    [reasonCount]int
+	counters counters
 }
 
 // New returns a torrent without metadata and without peers. Its driver tells
@@ -93,7 +91,7 @@ func New(now time.Time, cfg Config) *Torrent {
 
 // Step records that e happened. Actions returns what to do about it.
 func (t *Torrent) Step(now time.Time, e Event) {
-	t.now = max(t.now, now.Sub(t.start))
+	t.advance(now)
 	t.recorder.add(t.now, &e)
 	switch e.Kind {
 	case Tick:
@@ -146,10 +144,13 @@ func (t *Torrent) Step(now time.Time, e Event) {
 
 // Actions appends to buf what is to be done, in order, and forgets it.
 func (t *Torrent) Actions(buf []Action) []Action {
-	buf = append(buf, t.actions...)
-	clear(t.actions) // buffers and payloads are the driver's now
-	t.actions = t.actions[:0]
-	return buf
+	return t.out.take(buf)
+}
+
+// advance sets the time, which never goes back.
+func (t *Torrent) advance(now time.Time) {
+	t.now = max(t.now, now.Sub(t.start))
+	t.out.advance(t.now)
 }
 
 // NextTick returns when the next Tick is due, or the zero Time if nothing
@@ -169,5 +170,3 @@ func (t *Torrent) downloading() bool {
 
 // seeding reports whether every wanted piece is there.
 func (t *Torrent) seeding() bool { return t.pick != nil && !t.cfg.MetadataOnly && t.pick.Done() }
-
-func (t *Torrent) do(a Action) { t.actions = append(t.actions, a) }

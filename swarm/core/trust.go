@@ -114,7 +114,7 @@ func (t *Torrent) onFailed(piece uint32, hashes []metainfo.Hash256) {
 // refute has a piece with the wrong hash fetched again, all of it.
 func (t *Torrent) refute(piece uint32) {
 	if t.pick.Refuted(piece) {
-		t.waste[ReasonBadPiece] += int64(t.layout.PieceSize(int(piece)))
+		t.counters.wasted(ReasonBadPiece, t.layout.PieceSize(int(piece)))
 		t.refillSoon()
 	}
 }
@@ -134,7 +134,7 @@ func (t *Torrent) banSender(ref PeerRef, wrong uint32) {
 		t.dropAndBan(p, ReasonBadPiece)
 		return
 	}
-	if g, ok := t.peers.past.find(ref); ok {
+	if g, ok := t.peers.former(ref); ok {
 		t.book.ban(g.addr, g.listen, t.now)
 	}
 }
@@ -171,7 +171,7 @@ func (t *Torrent) distrust(p *peer, wrong uint32) bool {
 	for piece := first; piece < end; piece++ {
 		t.onDontHave(p, uint32(piece))
 	}
-	t.do(Action{Kind: Distrust, Peer: p.ref, Ref: block.Ref{Piece: uint32(first),
+	t.out.do(Action{Kind: Distrust, Peer: p.ref, Ref: block.Ref{Piece: uint32(first),
 		Length: uint32(end - first)}})
 	t.refillSoon()
 	return true

@@ -33,7 +33,7 @@ func (t *Torrent) hadTurn(p *peer) bool {
 
 // awaited reports whether somebody waits for a slot.
 func (t *Torrent) awaited() bool {
-	for _, p := range t.peers.list {
+	for _, p := range t.peers.all() {
 		if p.interested && !p.unchoked && !t.stuck(p) {
 			return true
 		}
@@ -57,7 +57,7 @@ func (t *Torrent) passesOn(p *peer) bool {
 // than p that reads them.
 func (t *Torrent) busyElse(p *peer) bool {
 	unseen := func(r block.Ref) bool { return t.pick.Availability(r.Piece) == 0 }
-	for _, q := range t.peers.list {
+	for _, q := range t.peers.all() {
 		if q != p && len(q.serve.flying) > 0 && t.now-q.serve.moved < quietMax && !t.stuck(q) &&
 			slices.ContainsFunc(q.serve.flying, unseen) {
 			return true
@@ -84,7 +84,7 @@ func (t *Torrent) pumpHeld() {
 		return
 	}
 	t.seeder.holds = false
-	for _, p := range t.peers.list {
+	for _, p := range t.peers.all() {
 		if len(p.serve.queue) > 0 && len(p.serve.flying) == 0 {
 			t.pump(p)
 		}

@@ -93,7 +93,7 @@ func (s *soleSeed) run(d time.Duration) {
 	for end := s.now.Add(d); s.now.Before(end); {
 		s.now = s.now.Add(10 * time.Millisecond)
 		s.tell(Event{Kind: Tick})
-		for _, p := range slices.Clone(s.torrent.peers.list) {
+		for _, p := range slices.Clone(s.torrent.peers.all()) {
 			if len(s.flying[p.ref]) == 0 {
 				continue
 			}
@@ -137,7 +137,7 @@ func TestSoleSeedTurnsFromPeerToPeer(t *testing.T) {
 // has gets the next slot, once.
 func TestSoleSeedFinishesWhatItBegan(t *testing.T) {
 	s := newSoleSeed(t, 20)
-	all, i := s.torrent.peers.list, -1
+	all, i := s.torrent.peers.all(), -1
 	for range 100 {
 		s.run(10 * time.Millisecond)
 		if i = slices.IndexFunc(all, func(p *peer) bool {
@@ -241,7 +241,7 @@ func TestIdleSlotsAreTaken(t *testing.T) {
 	for range 100 {
 		s.event(Event{Kind: Tick})
 		s.now = s.now.Add(100 * time.Millisecond)
-		for _, p := range s.torrent.peers.list {
+		for _, p := range s.torrent.peers.all() {
 			had[p.ref] = had[p.ref] || p.unchoked
 		}
 		// the first asked, and do not read

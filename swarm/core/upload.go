@@ -87,7 +87,7 @@ func (t *Torrent) onRequest(p *peer, r block.Ref) {
 
 func (t *Torrent) refuse(p *peer, r block.Ref) {
 	if p.fast {
-		t.sendRef(p, wire.Reject, r)
+		t.out.sendRef(p, wire.Reject, r)
 	}
 }
 
@@ -115,9 +115,8 @@ func (t *Torrent) pump(p *peer) {
 			t.timers.by(timerDeaf, t.now+deafLook)
 		}
 		s.flying = append(s.flying, r)
-		p.spoke = t.now
 		t.seeder.handed(t, p, r)
-		t.do(Action{Kind: Upload, Peer: p.ref, Ref: r})
+		t.out.upload(p, r)
 		if t.hadTurn(p) { // the next one is to be ready when the last block is out
 			t.timers.by(timerSlots, t.now)
 		}
@@ -165,7 +164,7 @@ func (t *Torrent) onCancel(p *peer, r block.Ref) {
 			return
 		}
 	}
-	p.flood.pointless++
+	p.flood.pointless()
 }
 
 // rejectQueue empties the queue of a peer that was choked, but for what it may

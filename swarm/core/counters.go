@@ -1,0 +1,20 @@
+package core
+
+// counters are what a torrent counts for its Snapshot.
+type counters struct {
+	waste [reasonCount]int64 // bytes
+	drops [reasonCount]int
+	met   int // connections to peers, web servers left out
+}
+
+// wasted records that n received bytes were of no use.
+func (c *counters) wasted(why Reason, n int) { c.waste[why] += int64(n) }
+
+// dropped records that we ended a connection.
+func (c *counters) dropped(why Reason) { c.drops[why]++ }
+
+// connected records that a peer was met.
+func (c *counters) connected() { c.met++ }
+
+// show puts the counters into a snapshot.
+func (c *counters) show(s *Snapshot) { s.Waste, s.Drops, s.PeersMet = c.waste, c.drops, c.met }
