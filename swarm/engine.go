@@ -116,7 +116,7 @@ type Engine struct {
 	conns   *limit.Connections
 	memory  *limit.Memory
 	rooms   *limit.Pending // connections that wait for a place
-	dials   *limit.Dials
+	dialer  *dialer
 	web     *guard.Client // for trackers and web seeds
 	tracker *tracker.Client
 	down    *limit.Common
@@ -192,7 +192,6 @@ func start(cfg Config, ports []*transport.Pair) *Engine {
 		conns:    limit.NewConnections(connectionsMax(&cfg, transport.DescriptorsMax()), 0, home),
 		memory:   cfg.memory,
 		rooms:    limit.NewPending(roomWaitersMax),
-		dials:    limit.NewDials(0, home),
 		down:     limit.NewCommon(cfg.Down),
 		up:       limit.NewCommon(cfg.Up),
 		kept:     limit.NewLedger(cfg.MemoryMax),
@@ -205,6 +204,10 @@ func start(cfg Config, ports []*transport.Pair) *Engine {
 		aliases:  make(map[metainfo.Hash]*Torrent),
 		hidden:   make(map[mse.ID]metainfo.Hash),
 		keys:     limit.NewTurns(keysPerSource, keysMax, home),
+	}
+	e.dialer = &dialer{
+		ways: []way{overTCP{local: e.local}}, budget: limit.NewDials(0, home), bans: &e.bans,
+		encryption: cfg.Encryption,
 	}
 	e.web = guard.New(guard.Config{UserAgent: cfg.Client, Local: e.local})
 	e.tracker = tracker.NewClient(tracker.ClientConfig{HTTP: e.web, Local: e.local})
@@ -247,9 +250,6 @@ func (e *Engine) Addrs() []netip.AddrPort {
 	}
 	return addrs
 }
-
-// dialer makes streams to ip, from where we are to it.
-func (e *Engine) dialer(ip netip.Addr) transport.Dialer { return transport.TCP{Local: e.local(ip)} }
 
 // local returns the address that the engine listens on, if it has one of its own
 // that is of use to whoever is at ip: others take where we come from for where

@@ -58,3 +58,22 @@ func (l *loop) learnOutside() {
 		l.core.SetExternal(ip)
 	}
 }
+
+// findOwn records the addresses at which peers reach the engine, as far as this machine
+// knows them.
+func (e *Engine) findOwn() {
+	machine := ownAddresses()
+	var own []netip.AddrPort
+	for _, addr := range e.Addrs() {
+		if !addr.Addr().IsUnspecified() {
+			own = append(own, addr)
+			continue
+		}
+		for ip := range machine {
+			if ip.Is4() == addr.Addr().Is4() {
+				own = append(own, netip.AddrPortFrom(ip, addr.Port()))
+			}
+		}
+	}
+	e.own.Store(&own)
+}

@@ -2,9 +2,6 @@ package swarm
 
 import (
 	"context"
-	"errors"
-	"net"
-	"slices"
 	"sync"
 	"time"
 
@@ -270,9 +267,6 @@ func (l *loop) drop(now time.Time, a *core.Action) {
 	link.stream.Close(banned{dropped{a.Reason}})
 }
 
-// errBanned is the outcome of a dial to an address that is banned.
-var errBanned = errors.New("the address is banned")
-
 // dropped is the error of a connection that the core ended.
 type dropped struct{ reason core.Reason }
 
@@ -280,63 +274,6 @@ func (d dropped) Error() string { return "dropped: " + d.reason.String() }
 
 // banned is dropped for a peer that is not to come back.
 type banned struct{ dropped }
-
-// dial connects to an address and shakes hands, within the budget of the engine.
-func (l *loop) dial(to limit.Destination) {
-	if err := l.tryDial(to); err != nil {
-		l.log.Debug("dial", "peer", to.Addr, "err", err)
-		kind := core.DialFailed
-		if errors.Is(err, limit.ErrTooOften) || errors.Is(err, limit.ErrBusy) {
-			kind = core.DialPutOff
-		}
-		l.post(core.Event{Kind: kind, Addr: to.Addr, Err: err, Fault: faultOf(err)})
-	}
-}
-
-func (l *loop) tryDial(to limit.Destination) error {
-	addr, dials := to.Addr, l.engine.dials
-	if l.engine.bans.banned(time.Now(), addr.Addr()) {
-		return errBanned
-	}
-	if err := dials.Acquire(l.ctx, l.Torrent, to); err != nil {
-		return err
-	}
-	defer dials.Release(l.Torrent)
-	timeout := peer.HandshakeTimeout
-	if to.Told == limit.ByItself {
-		timeout = soonTimeout
-	}
-	ctx, cancel := context.WithTimeout(l.ctx, timeout)
-	defer cancel()
-	var err error
-	connections := 0
-	hashes := l.hashes()
-	for i, hash := range hashes {
-		offer := peer.Offer{Mine: l.hello(hash), Others: slices.Delete(slices.Clone(hashes), i,
-			i+1)}
-		for _, offer.Encrypt = range l.engine.cfg.Encryption.Attempts() {
-			if connections++; connections > 1 && dials.Again(to) != nil {
-				return err // that of the last one
-			}
-			var conn net.Conn
-			if conn, err = l.engine.dialer(addr.Addr()).Dial(ctx, addr); err != nil {
-				return err
-			}
-			var shaken peer.Shaken
-			if shaken, err = peer.Dial(ctx, conn, offer); err == nil {
-				dials.Met(to, connections)
-				l.join(shaken, addr, true)
-				return nil
-			}
-			if !errors.Is(err, peer.ErrHungUp) {
-				break
-			}
-		}
-		// Who closes at once may know a hybrid by its other hash alone, as from
-		// a magnet link that has no more.
-	}
-	return err
-}
 
 // takeLast takes in what came before everything ended: trackers are told exactly
 // what was sent and received.

@@ -22,9 +22,6 @@ const (
 	// their work. One move may be several changes.
 	movesEvery = 5 * time.Second
 	movesBurst = 4
-	// soonTimeout bounds a dial to a peer that was there a moment ago: it takes a
-	// few round trips, or the path is dead and the next try is worth more.
-	soonTimeout = 4 * time.Second
 )
 
 // errMoved is why a connection ends whose own address is gone.

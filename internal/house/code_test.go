@@ -115,7 +115,7 @@ var goroutines = map[string]string{
 	"swarm/datagrams.go": "reads UDP sockets that nobody else reads, until it is handed " +
 		"over or the engine closes",
 	"swarm/discovery.go":       "one per source of peers and torrent, until its round ends",
-	"swarm/loop.go":            "handshakes and connections, waited for by the torrent loop",
+	"swarm/loop.go":            "dials and connections, waited for by the torrent loop",
 	"swarm/add.go":             "the torrent loop, and the opening of storage for it",
 	"swarm/peer/conn.go":       "the writer of a connection, waited for by its reader",
 	"swarm/uploads.go":         "readers of blocks for peers, until the engine closes",

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"io"
-	"net/netip"
 	"os"
 	"syscall"
 
@@ -13,7 +12,7 @@ import (
 	"swarmnode/swarm/wire"
 )
 
-// faultOf says in the words of the core how a dial came to nothing.
+// faultOf returns the word of the core for the outcome of a dial.
 func faultOf(err error) core.DialFault {
 	is := func(these ...error) bool {
 		for _, each := range these {
@@ -42,23 +41,4 @@ func faultOf(err error) core.DialFault {
 		return core.FaultHungUp
 	}
 	return core.FaultOther
-}
-
-// findOwn notes the addresses at which the engine is reached, as far as this
-// machine knows them.
-func (e *Engine) findOwn() {
-	machine := ownAddresses()
-	var own []netip.AddrPort
-	for _, addr := range e.Addrs() {
-		if !addr.Addr().IsUnspecified() {
-			own = append(own, addr)
-			continue
-		}
-		for ip := range machine {
-			if ip.Is4() == addr.Addr().Is4() {
-				own = append(own, netip.AddrPortFrom(ip, addr.Port()))
-			}
-		}
-	}
-	e.own.Store(&own)
 }

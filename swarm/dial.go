@@ -1,0 +1,149 @@
+package swarm
+
+import (
+	"context"
+	"errors"
+	"net"
+	"slices"
+	"time"
+
+	"swarmnode/metainfo"
+	"swarmnode/swarm/core"
+	"swarmnode/swarm/limit"
+	"swarmnode/swarm/peer"
+	"swarmnode/swarm/wire"
+)
+
+// soonTimeout bounds an attempt to meet a peer that was there a moment ago. A
+// handshake takes a few round trips; on a dead path the next attempt is worth more
+// than a longer wait.
+const soonTimeout = 4 * time.Second
+
+var (
+	// errBanned is the outcome of a call to a banned address.
+	errBanned = errors.New("the address is banned")
+	// errNoWay is the outcome of a call to an address that no way reaches.
+	errNoWay = errors.New("no way leads to the address")
+)
+
+// A dialer meets peers for all torrents of an Engine. It owns the attempts that are
+// half open: how many there are, which ways they take, whether they are encrypted,
+// and how often an attempt may connect to one address. It is safe for concurrent use.
+type dialer struct {
+	ways       []way // the preferred ones first
+	budget     *limit.Dials
+	bans       *bans
+	encryption Encryption
+}
+
+// A call asks the dialer to meet a peer.
+type call struct {
+	owner  any // of the attempt, as limit.Dials.Acquire has it
+	to     limit.Destination
+	hashes []metainfo.Hash                // of the torrent, in the order in which to name them
+	hello  func(metainfo.Hash) wire.Hello // returns our side of the handshake
+}
+
+// timeout returns how long the attempt of c may take.
+func (c *call) timeout() time.Duration {
+	if c.to.Told == limit.ByItself {
+		return soonTimeout
+	}
+	return peer.HandshakeTimeout
+}
+
+// meet connects to the peer of c and shakes hands with it. It waits until the budget
+// allows the attempt. The error is errBanned, limit.ErrTooOften, limit.ErrBusy, that
+// of ctx, or why the last connection failed.
+func (d *dialer) meet(ctx context.Context, c call) (peer.Shaken, error) {
+	if d.bans.banned(time.Now(), c.to.Addr.Addr()) {
+		return peer.Shaken{}, errBanned
+	}
+	if err := d.budget.Acquire(ctx, c.owner, c.to); err != nil {
+		return peer.Shaken{}, err
+	}
+	defer d.budget.Release(c.owner)
+	ctx, cancel := context.WithTimeout(ctx, c.timeout())
+	defer cancel()
+	a := attempt{dialer: d, call: c, err: errNoWay}
+	shaken, ok := a.run(ctx)
+	if !ok {
+		return peer.Shaken{}, a.err
+	}
+	d.budget.Met(c.to, a.connections)
+	return shaken, nil
+}
+
+// An attempt is one call under way. It may need several connections, one after the
+// other.
+type attempt struct {
+	dialer      *dialer
+	call        call
+	connections int
+	err         error // why the last connection failed
+}
+
+// run shakes hands with the peer, naming one info-hash after the other. A peer that
+// hangs up on a handshake without a word gets the next kind of handshake that the
+// policy has, plain or encrypted: it may speak the other kind only. A peer that hangs
+// up on each kind may know a hybrid by its other info-hash only, as from a magnet link.
+func (a *attempt) run(ctx context.Context) (shaken peer.Shaken, ok bool) {
+	hashes := a.call.hashes
+	for i, hash := range hashes {
+		offer := peer.Offer{Mine: a.call.hello(hash), Others: slices.Delete(slices.Clone(hashes),
+			i, i+1)}
+		for _, offer.Encrypt = range a.dialer.encryption.Attempts() {
+			conn := a.connect(ctx)
+			if conn == nil {
+				return peer.Shaken{}, false
+			}
+			if shaken, a.err = peer.Dial(ctx, conn, offer); a.err == nil {
+				return shaken, true
+			}
+			if !errors.Is(a.err, peer.ErrHungUp) {
+				break
+			}
+		}
+	}
+	return peer.Shaken{}, false
+}
+
+// connect makes a stream to the peer by the first way that leads to it. It returns nil,
+// and leaves the reason in a.err, when no way does or when the budget allows no further
+// connection. Ways that race each other would do so here.
+func (a *attempt) connect(ctx context.Context) net.Conn {
+	to := a.call.to
+	for _, w := range a.dialer.ways {
+		if !w.reaches(to.Addr) {
+			continue
+		}
+		if a.connections > 0 && a.dialer.budget.Again(to) != nil {
+			return nil
+		}
+		a.connections++
+		conn, err := w.dial(ctx, to.Addr)
+		if err == nil {
+			return conn
+		}
+		a.err = err
+	}
+	return nil
+}
+
+// dial meets the peer at an address for the torrent of l. It hands the connection to
+// the loop, or posts why there is none.
+func (l *loop) dial(to limit.Destination) {
+	shaken, err := l.engine.dialer.meet(l.ctx, call{
+		owner: l.Torrent, to: to, hashes: l.hashes(), hello: l.hello,
+	})
+	if err == nil {
+		l.join(shaken, to.Addr, true)
+		return
+	}
+	l.log.Debug("dial", "peer", to.Addr, "err", err)
+	kind := core.DialFailed
+	if errors.Is(err, limit.ErrTooOften) || errors.Is(err, limit.ErrBusy) {
+		kind = core.DialPutOff
+	}
+	l.post(core.Event{Kind: kind, Addr: to.Addr, Err: err, Fault: faultOf(err)})
+}
