@@ -18,7 +18,7 @@ CREATEFLAGS ?=
 # Those of the announcements of many torrents: at the rate that so many need.
 MANYFLAGS ?= -rate 534
 
-.PHONY: all help build test lint race fuzz bench sim sim-table soak cover demo install clean
+.PHONY: plots all help build test lint race fuzz bench sim sim-table soak cover demo install clean
 
 all: build test
 
@@ -82,6 +82,12 @@ sim:
 ## sim-table  their figures in docs/design/simulation.md anew, in a minute or two
 sim-table:
 	$(GO) test -count 1 -timeout 30m -v -run '^TestTable$$' ./swarm/sim -args -table
+
+## plots     the pictures of the documents, from the figures in their tables; the
+##           plotting library is a dependency of this program alone
+plots: build
+	cd internal/plots && $(GO) run .
+	bin/node sim mixed --quiet --svg docs/pictures/mixed.svg
 
 ## soak      the tests that take long, as asked for by SWARM_SOAK=1: among them
 ##           1,000 kills of a download, or SWARM_TEST_KILLS, some four minutes,

@@ -1,6 +1,8 @@
 package house
 
 import (
+	"crypto/sha256"
+	"fmt"
 	"go/ast"
 	"io/fs"
 	"os"
@@ -105,6 +107,32 @@ func TestDocumentedLinksExist(t *testing.T) {
 		if strings.HasPrefix(d.path, "docs/") && !linked[d.path] {
 			t.Errorf("no document links to %s", d.path)
 		}
+	}
+}
+
+// A picture of a table begins with the hash of that table, so it shows the figures
+// that stand beside it. A comment above a table names its pictures.
+func TestPicturesShowTheirTables(t *testing.T) {
+	marker := regexp.MustCompile(`(?m)^<!-- plot: ([a-z -]+) -->\n((?:\|.*\n)+)`)
+	pictures := 0
+	for _, d := range documents(t) {
+		for _, m := range marker.FindAllStringSubmatch(d.text, -1) {
+			for _, name := range strings.Fields(m[1]) {
+				pictures++
+				file := "docs/pictures/" + name + ".svg"
+				if !strings.Contains(d.text, "pictures/"+name+".svg)") {
+					t.Errorf("%s does not show %s", d.path, file)
+				}
+				text, err := os.ReadFile(path.Join(root, file))
+				want := fmt.Sprintf("<!-- figures %x -->", sha256.Sum256([]byte(m[2])))
+				if err != nil || !strings.Contains(string(text), want) {
+					t.Errorf("%s does not show the table of %s (make plots): %v", file, d.path, err)
+				}
+			}
+		}
+	}
+	if pictures < 4 {
+		t.Errorf("%d pictures of tables, want at least 4", pictures)
 	}
 }
 

@@ -5,7 +5,9 @@ import (
 	"flag"
 	"fmt"
 	"os"
+	"regexp"
 	"slices"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -16,7 +18,7 @@ var table = flag.Bool("table", false,
 
 const (
 	tableFile  = "../../docs/design/simulation.md"
-	tableBegin = "<!-- table: make sim-table -->\n"
+	tableBegin = "<!-- table: make sim-table -->\n<!-- plot: simulation -->\n"
 	tableEnd   = "<!-- end of table -->\n"
 )
 
@@ -85,6 +87,7 @@ func TestTable(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
+	pictured(t, old)
 	var rows []string
 	for line := range strings.Lines(string(old)) {
 		if name, _, ok := strings.Cut(line, ":"); ok {
@@ -97,5 +100,33 @@ func TestTable(t *testing.T) {
 	}
 	if !slices.Equal(rows, want) {
 		t.Errorf("the rows of %s are %v, want %v (make sim-table)", tableFile, rows, want)
+	}
+}
+
+// pictured checks that the picture of a run in the document has the figures of
+// its row.
+func pictured(t *testing.T, rows []byte) {
+	t.Helper()
+	const file = "../../docs/pictures/mixed.svg"
+	text, err := os.ReadFile(file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	about := regexp.MustCompile(`last leech after ([\d.]+) s, bound ([\d.]+) s, seeds sent ([\d.]+)`).
+		FindSubmatch(text)
+	if about == nil {
+		t.Fatalf("%s has no figures", file)
+	}
+	var last, bound, copies float64
+	for i, v := range []*float64{&last, &bound, &copies} {
+		if *v, err = strconv.ParseFloat(string(about[i+1]), 64); err != nil {
+			t.Fatal(err)
+		}
+	}
+	want := fmt.Sprintf("| %.2f | %.2f |", last/bound, copies)
+	for row := range bytes.Lines(rows) {
+		if bytes.HasPrefix(row, []byte("| mixed:")) && !bytes.Contains(row, []byte(want)) {
+			t.Errorf("%s is of another run than %s (make plots)", file, row)
+		}
 	}
 }
