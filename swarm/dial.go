@@ -9,6 +9,7 @@ import (
 
 	"swarmnode/metainfo"
 	"swarmnode/swarm/core"
+	"swarmnode/swarm/endpoint"
 	"swarmnode/swarm/limit"
 	"swarmnode/swarm/peer"
 	"swarmnode/swarm/wire"
@@ -145,5 +146,5 @@ func (l *loop) dial(to limit.Destination) {
 	if errors.Is(err, limit.ErrTooOften) || errors.Is(err, limit.ErrBusy) {
 		kind = core.DialPutOff
 	}
-	l.post(core.Event{Kind: kind, Addr: to.Addr, Err: err, Fault: faultOf(err)})
+	l.post(core.Event{Kind: kind, Endpoint: endpoint.IP(to.Addr), Err: err, Fault: faultOf(err)})
 }

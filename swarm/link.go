@@ -2,12 +2,14 @@ package swarm
 
 import (
 	"context"
+	"fmt"
 	"net"
 	"net/netip"
 	"slices"
 
 	"swarmnode/swarm/block"
 	"swarmnode/swarm/core"
+	"swarmnode/swarm/endpoint"
 	"swarmnode/swarm/limit"
 	"swarmnode/swarm/peer"
 	"swarmnode/swarm/storage"
@@ -35,7 +37,7 @@ type link struct {
 	closed    chan struct{} // if not nil, closed when the stream has ended
 	err       error         // why it ended; set before closed is
 	ref       core.PeerRef
-	addr      netip.AddrPort
+	endpoint  endpoint.Endpoint
 	hello     wire.Hello
 	outgoing  bool
 	encrypted bool           // the handshake was
@@ -48,13 +50,21 @@ type link struct {
 	account   *limit.Account // of what is kept for a peer; nil for a web seed
 }
 
+// shown is what the log calls the link: a web seed by its server, a peer by its address.
+func (l *link) shown() string {
+	if l.endpoint.IsWebSeed() {
+		return fmt.Sprint(l.stream)
+	}
+	return l.endpoint.String()
+}
+
 // abandon closes a link that the loop has not taken.
 func (l *link) abandon() {
 	if l.conn != nil {
 		l.conn.Close()
 	}
 	if l.placed {
-		l.torrent.engine.conns.Release(l.addr.Addr())
+		l.torrent.engine.conns.Release(l.endpoint.Host())
 	}
 }
 
@@ -76,7 +86,8 @@ func (l *link) OnMessage(m *wire.Message) {
 	if tell := l.torrent.engine.cfg.DHTNode; m.ID == wire.Port && m.Port != 0 && tell != nil &&
 		l.ports < portsMax {
 		l.ports++
-		if addr := netip.AddrPortFrom(l.addr.Addr(), m.Port); core.SourceIncoming.MayName(addr) {
+		if addr := netip.AddrPortFrom(l.endpoint.Host(),
+			m.Port); core.SourceIncoming.MayName(addr) {
 			tell(addr)
 		}
 	}

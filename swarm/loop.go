@@ -89,7 +89,7 @@ func (l *loop) step(now time.Time, e *core.Event) {
 	switch e.Kind {
 	case core.Closed:
 		if link := l.links[e.Peer]; link != nil {
-			l.log.Debug("closed", "peer", link.addr, "err", e.Err)
+			l.log.Debug("closed", "peer", link.shown(), "err", e.Err)
 		}
 		delete(l.links, e.Peer)
 	case core.Received:
@@ -128,14 +128,14 @@ func (l *loop) setTimer(now time.Time) {
 
 // accept makes a link part of the torrent and starts its stream.
 func (l *loop) accept(now time.Time, link *link) {
-	ip := link.addr.Addr()
+	ip := link.endpoint.Host()
 	if link.stream == nil && !link.placed && !l.engine.takePlace(ip) {
 		if l.seekRoom(link) {
 			return
 		}
 		link.conn.Close()
 		if link.outgoing {
-			l.core.Step(now, core.Event{Kind: core.DialPutOff, Addr: link.addr})
+			l.core.Step(now, core.Event{Kind: core.DialPutOff, Endpoint: link.endpoint})
 		}
 		return
 	}
@@ -147,7 +147,7 @@ func (l *loop) accept(now time.Time, link *link) {
 	}
 	l.links[link.ref] = link
 	l.core.Step(now, core.Event{
-		Kind: core.Connected, Peer: link.ref, Addr: link.addr, Hello: &link.hello,
+		Kind: core.Connected, Peer: link.ref, Endpoint: link.endpoint, Hello: &link.hello,
 		Outgoing:  link.outgoing,
 		Encrypted: link.encrypted,
 	})
@@ -168,16 +168,16 @@ func (l *loop) accept(now time.Time, link *link) {
 // reports false if link has had its chance, or its source has no place left.
 func (l *loop) seekRoom(link *link) bool {
 	e := l.engine
-	if link.waited || !e.conns.Full() || e.conns.HasAll(link.addr.Addr()) {
+	if link.waited || !e.conns.Full() || e.conns.HasAll(link.endpoint.Host()) {
 		return false
 	}
 	link.waited = true
 	ctx, giveUp := context.WithCancel(l.ctx)
-	room := e.rooms.Admit(link.addr.Addr(), giveUp)
+	room := e.rooms.Admit(link.endpoint.Host(), giveUp)
 	l.wait.Go(func() {
 		defer room.Keep()
 		defer giveUp()
-		link.placed = e.makeRoom(ctx, link.addr.Addr())
+		link.placed = e.makeRoom(ctx, link.endpoint.Host())
 		select {
 		case l.joins <- link:
 		case <-l.ctx.Done():
@@ -193,7 +193,7 @@ func (l *loop) startPeer(link *link) {
 	link.account = e.kept.Open(func() { link.peer.Evict() })
 	link.peer = peer.New(link.conn, peer.Config{
 		Handler: link, Pool: e.blocks, Down: l.down, Up: l.up, Pieces: l.pieces,
-		Account: link.account, Source: link.addr.Addr(), Given: e.given, Talk: e.talk,
+		Account: link.account, Source: link.endpoint.Host(), Given: e.given, Talk: e.talk,
 	})
 	link.stream = link.peer
 }
@@ -215,7 +215,7 @@ func (l *loop) act(now time.Time) {
 func (l *loop) perform(now time.Time, a *core.Action) {
 	switch a.Kind {
 	case core.Dial:
-		to := limit.Destination{Addr: a.Addr, Told: a.Told}
+		to := limit.Destination{Addr: a.Endpoint.Addr, Told: a.Told}
 		l.wait.Go(func() { l.dial(to) })
 	case core.Send:
 		if link := l.links[a.Peer]; link != nil {
@@ -263,7 +263,9 @@ func (l *loop) drop(now time.Time, a *core.Action) {
 		link.stream.Close(dropped{a.Reason})
 		return
 	}
-	l.engine.bans.ban(now, link.addr.Addr())
+	if !link.endpoint.IsWebSeed() { // it has no address that others could come from
+		l.engine.bans.ban(now, link.endpoint.Host())
+	}
 	link.stream.Close(banned{dropped{a.Reason}})
 }
 

@@ -7,6 +7,7 @@ import (
 
 	"swarmnode/metainfo"
 	"swarmnode/swarm/core"
+	"swarmnode/swarm/endpoint"
 )
 
 const (
@@ -50,7 +51,7 @@ func (t *Torrent) found(src core.Source, addr netip.AddrPort) {
 	if t.heard.Add(1) > foundFew && !t.engine.memory.Room(0) {
 		return
 	}
-	t.post(core.Event{Kind: core.Found, Addr: addr, Source: src})
+	t.post(core.Event{Kind: core.Found, Endpoint: endpoint.IP(addr), Source: src})
 }
 
 // watchMemory has connections end while more memory is in use than there should be,

@@ -209,7 +209,7 @@ func TestOverMemoryDropsTheHeaviest(t *testing.T) {
 		full := make(chan bool, 1)
 		seed.ask(func(time.Time) {
 			for _, l := range seed.loop.links {
-				if l.addr.Addr() == deafAddr {
+				if l.endpoint.Host() == deafAddr {
 					l.peer.Send(wire.Message{ID: wire.Extended, Ext: 99,
 						Payload: make([]byte, 64<<10)})
 					full <- l.kept() > 2<<20

@@ -16,6 +16,7 @@ import (
 	"swarmnode/metainfo"
 	"swarmnode/metainfo/bencode"
 	"swarmnode/swarm/core"
+	"swarmnode/swarm/endpoint"
 	"swarmnode/swarm/statefile"
 	"swarmnode/swarm/storage"
 )
@@ -60,9 +61,9 @@ func appendSaved(dst []byte, hash metainfo.Hash, peers []core.KnownPeer) []byte 
 		if p.Vouched {
 			flags = savedVouched
 		}
-		ip := p.Addr.Addr().As16()
+		ip := p.Endpoint.Host().As16()
 		list = append(append(list, flags), ip[:]...)
-		list = binary.BigEndian.AppendUint16(list, p.Addr.Port())
+		list = binary.BigEndian.AppendUint16(list, p.Endpoint.Addr.Port())
 		list = binary.BigEndian.AppendUint64(list, uint64(max(p.Met.Unix(), 0)))
 	}
 	dst = bencode.AppendDict(dst, func(b []byte) []byte {
@@ -110,7 +111,8 @@ func parseSaved(doc []byte, hash metainfo.Hash, now time.Time) ([]core.KnownPeer
 		if met.Before(now.Add(-savedFor)) || met.After(now.Add(savedAhead)) || addr.Port() == 0 {
 			continue
 		}
-		peers = append(peers, core.KnownPeer{Addr: addr, Met: met, Vouched: p[0]&savedVouched != 0})
+		peers = append(peers, core.KnownPeer{Endpoint: endpoint.IP(addr), Met: met,
+			Vouched: p[0]&savedVouched != 0})
 	}
 	return peers, nil
 }
@@ -143,7 +145,8 @@ func (l *loop) recall() {
 		return
 	}
 	for _, p := range peers {
-		l.post(core.Event{Kind: core.Found, Addr: p.Addr, Source: core.SourceResume, Met: p.Met,
+		l.post(core.Event{Kind: core.Found, Endpoint: p.Endpoint, Source: core.SourceResume,
+			Met:     p.Met,
 			Vouched: p.Vouched})
 	}
 }

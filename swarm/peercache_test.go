@@ -10,6 +10,7 @@ import (
 
 	"swarmnode/metainfo"
 	"swarmnode/swarm/core"
+	"swarmnode/swarm/endpoint"
 )
 
 var savedNow = time.Unix(1_700_000_000, 0)
@@ -22,8 +23,8 @@ func savedPeers(n int) []core.KnownPeer {
 			ip = netip.AddrFrom16([16]byte{0x20, 1, 15: byte(i)})
 		}
 		list[i] = core.KnownPeer{
-			Addr: netip.AddrPortFrom(ip, uint16(i+1)),
-			Met:  savedNow.Add(-time.Duration(i) * time.Minute), Vouched: i%2 == 0,
+			Endpoint: endpoint.IP(netip.AddrPortFrom(ip, uint16(i+1))),
+			Met:      savedNow.Add(-time.Duration(i) * time.Minute), Vouched: i%2 == 0,
 		}
 	}
 	return list

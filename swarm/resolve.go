@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"swarmnode/swarm/core"
+	"swarmnode/swarm/endpoint"
 )
 
 const (
@@ -47,7 +48,7 @@ func (l *loop) findPeers(names []string, source core.Source) {
 				level = slog.LevelInfo
 				break
 			}
-			l.post(core.Event{Kind: core.Found, Addr: addr, Source: source})
+			l.post(core.Event{Kind: core.Found, Endpoint: endpoint.IP(addr), Source: source})
 		}
 	}
 }

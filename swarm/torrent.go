@@ -11,6 +11,7 @@ import (
 
 	"swarmnode/metainfo"
 	"swarmnode/swarm/core"
+	"swarmnode/swarm/endpoint"
 	"swarmnode/swarm/limit"
 	"swarmnode/swarm/peer"
 	"swarmnode/swarm/tracker"
@@ -218,7 +219,7 @@ func (t *Torrent) Stats() Stats {
 
 // AddPeer tells the torrent the address of a peer.
 func (t *Torrent) AddPeer(addr netip.AddrPort) {
-	t.post(core.Event{Kind: core.Found, Addr: addr, Source: core.SourceUser})
+	t.post(core.Event{Kind: core.Found, Endpoint: endpoint.IP(addr), Source: core.SourceUser})
 }
 
 // Close ends the torrent: its connections are closed, its files are synced,
@@ -251,7 +252,8 @@ func (t *Torrent) ask(f func(now time.Time)) bool {
 
 // join hands a connection that has shaken hands to the loop.
 func (t *Torrent) join(s peer.Shaken, addr netip.AddrPort, outgoing bool) {
-	l := &link{torrent: t, conn: s.Conn, addr: addr, hello: s.Theirs, outgoing: outgoing,
+	l := &link{torrent: t, conn: s.Conn, endpoint: endpoint.IP(addr), hello: s.Theirs,
+		outgoing:  outgoing,
 		encrypted: s.Encrypted}
 	select {
 	case t.joins <- l:

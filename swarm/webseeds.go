@@ -10,6 +10,7 @@ import (
 
 	"swarmnode/metainfo"
 	"swarmnode/swarm/core"
+	"swarmnode/swarm/endpoint"
 	"swarmnode/swarm/webseed"
 	"swarmnode/swarm/wire"
 )
@@ -23,8 +24,10 @@ const (
 	webSeedWaitMax = 30 * time.Minute
 )
 
-// A webSeed is the URL of a web seed, and whether the user did not write it.
+// A webSeed is the URL of a web seed, its number in the torrent, and whether the user did
+// not write it.
 type webSeed struct {
+	key      endpoint.Key
 	url      string
 	stranger bool
 }
@@ -37,7 +40,7 @@ func (l *loop) startWebSeeds(info *metainfo.Info) {
 	}
 	var seeds []webSeed
 	for _, url := range l.spec.WebSeeds {
-		seeds = append(seeds, webSeed{url, false})
+		seeds = append(seeds, webSeed{url: url})
 	}
 	named := l.spec.Magnet.WebSeeds
 	if l.spec.Torrent != nil {
@@ -45,10 +48,11 @@ func (l *loop) startWebSeeds(info *metainfo.Info) {
 	}
 	for _, url := range named {
 		if !slices.Contains(l.spec.WebSeeds, url) {
-			seeds = append(seeds, webSeed{url, true})
+			seeds = append(seeds, webSeed{url: url, stranger: true})
 		}
 	}
-	for _, seed := range seeds[:min(len(seeds), webSeedsMax)] {
+	for i, seed := range seeds[:min(len(seeds), webSeedsMax)] {
+		seed.key = endpoint.Key(i + 1)
 		l.wait.Go(func() { l.useWebSeed(l.ctx, info, seed) })
 	}
 }
@@ -56,15 +60,15 @@ func (l *loop) startWebSeeds(info *metainfo.Info) {
 // useWebSeed joins a web seed to the torrent as a peer, and again after a
 // pause whenever it was given up, until the torrent is complete.
 func (l *loop) useWebSeed(ctx context.Context, info *metainfo.Info, seed webSeed) {
-	addr := webseed.Address(seed.url)
 	id := sha1.Sum([]byte(seed.url))
 	hello := wire.Hello{
 		InfoHash: l.hash, PeerID: id, Reserved: wire.Reserved{}.With(wire.FeatureFast),
 	}
 	faults := new(webseed.Faults)
 	for wait := webSeedWait; ; wait = min(2*wait, webSeedWaitMax) {
-		link := &link{torrent: l.Torrent, addr: addr, hello: hello, outgoing: true,
-			closed: make(chan struct{})}
+		link := &link{torrent: l.Torrent, endpoint: endpoint.WebSeed(seed.key), hello: hello,
+			outgoing: true,
+			closed:   make(chan struct{})}
 		conn, err := webseed.New(webseed.Config{
 			Handler: link, Pool: l.engine.blocks, Down: l.down, Info: info, HTTP: l.engine.web,
 			URL: seed.url, Stranger: seed.stranger, Logger: l.log, Faults: faults,

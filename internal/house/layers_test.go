@@ -13,7 +13,8 @@ var layers = []struct {
 	packages []string
 }{
 	{"L1, nothing of the module", []string{"metainfo/bencode", "metainfo/lanes", "metainfo/weburl",
-		"swarm/bits", "swarm/block", "swarm/limit", "swarm/simnet", "swarm/statefile",
+		"swarm/bits", "swarm/block", "swarm/endpoint", "swarm/limit", "swarm/simnet",
+		"swarm/statefile",
 		"swarm/transport/mse"}},
 	{"L2", []string{"metainfo", "swarm/guard", "swarm/transport"}},
 	{"L3", []string{"swarm/wire", "swarm/picker", "swarm/storage", "swarm/tracker", "swarm/lsd"}},

@@ -1,9 +1,8 @@
 package core
 
 import (
-	"net/netip"
-
 	"swarmnode/swarm/block"
+	"swarmnode/swarm/endpoint"
 	"swarmnode/swarm/limit"
 	"swarmnode/swarm/wire"
 )
@@ -14,8 +13,8 @@ type ActionKind uint8
 // The actions, with the fields of Action that each uses. The driver carries
 // them out in order.
 const (
-	// Dial: connect to Addr and shake hands; answer with Connected or
-	// DialFailed. Addr, Told.
+	// Dial: connect to Endpoint and shake hands; answer with Connected or
+	// DialFailed. Endpoint, Told.
 	Dial ActionKind = iota
 	// Send: queue a message to a peer. Peer, Msg; its Payload is the
 	// driver's to keep.
@@ -58,14 +57,14 @@ const (
 // An Action is something that the core wants done. It is flat so that none
 // costs an allocation; Kind says which fields count.
 type Action struct {
-	Kind   ActionKind
-	Ban    bool
-	Told   limit.Told // how Addr is known
-	Reason Reason
-	Peer   PeerRef
-	Ref    block.Ref
-	Addr   netip.AddrPort
-	Buf    *block.Buf
-	Msg    wire.Message
-	Info   []byte
+	Kind     ActionKind
+	Ban      bool
+	Told     limit.Told // how Endpoint is known
+	Reason   Reason
+	Peer     PeerRef
+	Ref      block.Ref
+	Endpoint endpoint.Endpoint
+	Buf      *block.Buf
+	Msg      wire.Message
+	Info     []byte
 }

@@ -5,6 +5,7 @@ import (
 	"slices"
 	"time"
 
+	"swarmnode/swarm/endpoint"
 	"swarmnode/swarm/limit"
 	"swarmnode/swarm/wire"
 )
@@ -62,8 +63,8 @@ const (
 
 // An entry is what is known of one address.
 type entry struct {
-	addr     netip.AddrPort
-	host     *host      // of addr
+	endpoint endpoint.Endpoint
+	host     *host      // of endpoint
 	source   Source     // who told of it first
 	sources  sourceSet  // who has told of it
 	teller   netip.Addr // the source of the peer that did, if it was by peer exchange
@@ -97,42 +98,42 @@ func (s sourceSet) vouched() bool {
 
 // A book holds the addresses that were learnt, and those that are banned.
 type book struct {
-	home      limit.Home // where we listen ourselves
-	byAddr    map[netip.AddrPort]*entry
-	list      []*entry
-	perSource [sourceCount]int // addresses that are not proven, by who told first
-	proven    int              // the others
-	dialling  int
-	given     int                // addresses that were given up because they failed too often
-	byDial    [sourceCount]int   // those that are being dialled, by who told first
-	tellers   map[netip.Addr]int // addresses that are not proven, by teller
-	hosts     map[netip.Addr]*host
-	bans      map[netip.AddrPort]time.Duration // of a source with port 0, or of an address at home
+	home       limit.Home // where we listen ourselves
+	byEndpoint map[endpoint.Endpoint]*entry
+	list       []*entry
+	perSource  [sourceCount]int // addresses that are not proven, by who told first
+	proven     int              // the others
+	dialling   int
+	given      int                // addresses that were given up because they failed too often
+	byDial     [sourceCount]int   // those that are being dialled, by who told first
+	tellers    map[netip.Addr]int // addresses that are not proven, by teller
+	hosts      map[netip.Addr]*host
+	bans       map[endpoint.Endpoint]time.Duration // until when, by banKey
 }
 
 func newBook(home limit.Home) book {
 	return book{
-		home:    home,
-		byAddr:  map[netip.AddrPort]*entry{},
-		tellers: map[netip.Addr]int{},
-		hosts:   map[netip.Addr]*host{},
-		bans:    map[netip.AddrPort]time.Duration{},
+		home:       home,
+		byEndpoint: map[endpoint.Endpoint]*entry{},
+		tellers:    map[netip.Addr]int{},
+		hosts:      map[netip.Addr]*host{},
+		bans:       map[endpoint.Endpoint]time.Duration{},
 	}
 }
 
 // A rumour is an address that somebody has told.
 type rumour struct {
-	addr    netip.AddrPort
-	source  Source
-	sources sourceSet  // has source
-	teller  netip.Addr // the source of the peer, if it was by peer exchange
+	endpoint endpoint.Endpoint
+	source   Source
+	sources  sourceSet  // has source
+	teller   netip.Addr // the source of the peer, if it was by peer exchange
 }
 
 // add notes an address and returns what is known of it, nil if there is no place
 // for it, and whether it is new. When there are too many, one that failed makes
 // room, else one chosen by pick of the candidates; one that is proven never does.
 func (b *book) add(r rumour, pick func(n int) int) (e *entry, fresh bool) {
-	if e := b.byAddr[r.addr]; e != nil {
+	if e := b.byEndpoint[r.endpoint]; e != nil {
 		e.sources |= r.sources
 		if r.source == SourceUser && e.source != SourceUser {
 			state := e.state
@@ -147,9 +148,10 @@ func (b *book) add(r rumour, pick func(n int) int) (e *entry, fresh bool) {
 	if !b.makeRoom(r, pick) {
 		return nil, false
 	}
-	e = &entry{addr: r.addr, host: b.host(r.addr.Addr()), source: r.source, sources: r.sources,
-		teller: r.teller}
-	b.byAddr[r.addr] = e
+	e = &entry{endpoint: r.endpoint, host: b.host(r.endpoint.Host()), source: r.source,
+		sources: r.sources,
+		teller:  r.teller}
+	b.byEndpoint[r.endpoint] = e
 	b.list = append(b.list, e)
 	b.count(e, 1)
 	e.host.entries++
@@ -161,9 +163,9 @@ func (b *book) add(r rumour, pick func(n int) int) (e *entry, fresh bool) {
 func (b *book) makeRoom(r rumour, pick func(n int) int) bool {
 	var among func(e *entry) bool
 	switch {
-	case r.source != SourceUser && b.crowded(r.addr.Addr()):
+	case r.source != SourceUser && b.crowded(r.endpoint.Host()):
 		// It may be the living one among those that an enemy made up.
-		h := b.host(r.addr.Addr())
+		h := b.host(r.endpoint.Host())
 		among = func(e *entry) bool { return e.host == h && e.failures > 0 }
 	case r.teller.IsValid() && b.tellers[r.teller] >= perTellerMax:
 		among = func(e *entry) bool { return e.teller == r.teller }
@@ -239,10 +241,10 @@ func (b *book) prove(e *entry, good bool) {
 }
 
 func (b *book) forget(e *entry) {
-	delete(b.byAddr, e.addr)
+	delete(b.byEndpoint, e.endpoint)
 	b.count(e, -1)
 	b.setState(e, entryIdle)
-	b.leaveHost(e.addr.Addr())
+	b.leaveHost(e.endpoint.Host())
 	if i := slices.Index(b.list, e); i >= 0 {
 		last := len(b.list) - 1
 		b.list[i] = b.list[last]
@@ -251,20 +253,20 @@ func (b *book) forget(e *entry) {
 	}
 }
 
-// connected notes that a handshake with addr went well. The address of an
+// connected notes that a handshake at went well. The address of an
 // incoming connection says nothing of where the peer can be reached.
-func (b *book) connected(addr netip.AddrPort, ref PeerRef, outgoing bool, now time.Duration) {
-	if e := b.byAddr[addr]; outgoing && e != nil {
+func (b *book) connected(at endpoint.Endpoint, ref PeerRef, outgoing bool, now time.Duration) {
+	if e := b.byEndpoint[at]; outgoing && e != nil {
 		b.setState(e, entryConnected)
 		e.peer, e.met, e.fault = ref, now, FaultNone
 		b.prove(e, true)
-		b.reached(addr.Addr())
+		b.reached(at.Host())
 	}
 }
 
-// joined notes that the peer that says to be reached at addr is connected.
-func (b *book) joined(addr netip.AddrPort, ref PeerRef, now time.Duration) {
-	if e := b.byAddr[addr]; e != nil && e.state != entrySelf {
+// joined notes that the peer that says to be reached at an endpoint is connected.
+func (b *book) joined(at endpoint.Endpoint, ref PeerRef, now time.Duration) {
+	if e := b.byEndpoint[at]; e != nil && e.state != entrySelf {
 		b.setState(e, entryConnected)
 		e.peer, e.met = ref, now
 	}
@@ -272,8 +274,8 @@ func (b *book) joined(addr netip.AddrPort, ref PeerRef, now time.Duration) {
 
 // closed notes that a connection ended, and when to try again.
 func (b *book) closed(p *peer, reason Reason, broken bool, now time.Duration) {
-	for _, addr := range [...]netip.AddrPort{p.listen, p.addr} {
-		e := b.byAddr[addr]
+	for _, at := range [...]endpoint.Endpoint{p.listen, p.endpoint} {
+		e := b.byEndpoint[at]
 		if e == nil || e.state != entryConnected || e.peer != p.ref {
 			continue
 		}
@@ -320,7 +322,7 @@ func (b *book) failed(e *entry, now, jitter time.Duration) {
 	e.next = now + wait + jitter%(wait/5+1)
 	e.failures = min(e.failures+1, 100)
 	if !e.good && e.source != SourceUser {
-		b.missed(e.addr.Addr(), now)
+		b.missed(e.endpoint.Host(), now)
 	}
 	if e.failures > failuresMax && e.source != SourceUser && !e.good {
 		b.given++
@@ -353,16 +355,16 @@ func (b *book) setState(e *entry, s entryState) {
 	e.state = s
 }
 
-// isSelf notes that addr is our own.
-func (b *book) isSelf(addr netip.AddrPort) {
-	if e := b.byAddr[addr]; e != nil {
+// isSelf notes that at is our own.
+func (b *book) isSelf(at endpoint.Endpoint) {
+	if e := b.byEndpoint[at]; e != nil {
 		b.setState(e, entrySelf)
 	}
 }
 
-// ban bans the source of a peer, or at home, where other nodes are, its address.
-func (b *book) ban(addr, listen netip.AddrPort, now time.Duration) {
-	for _, a := range [...]netip.AddrPort{addr, listen} {
+// ban bans the endpoints of a peer, and what shares their banKey.
+func (b *book) ban(at, listen endpoint.Endpoint, now time.Duration) {
+	for _, a := range [...]endpoint.Endpoint{at, listen} {
 		if !a.IsValid() {
 			continue
 		}
@@ -374,17 +376,18 @@ func (b *book) ban(addr, listen netip.AddrPort, now time.Duration) {
 	}
 }
 
-// banKey returns what is banned when a peer at addr is.
-func (b *book) banKey(addr netip.AddrPort) netip.AddrPort {
-	if b.home.Has(addr.Addr()) {
-		return addr
+// banKey returns what is banned when a peer at e is: its source, with port 0. At home,
+// where other nodes are, and without an address it is the endpoint alone.
+func (b *book) banKey(e endpoint.Endpoint) endpoint.Endpoint {
+	if !e.Host().IsValid() || b.home.Has(e.Host()) {
+		return e
 	}
-	return netip.AddrPortFrom(limit.SourceOf(addr.Addr()), 0)
+	return endpoint.IP(netip.AddrPortFrom(limit.SourceOf(e.Host()), 0))
 }
 
 // unban forgets the bans that are over, or else the oldest.
 func (b *book) unban(now time.Duration) {
-	var oldest netip.AddrPort
+	var oldest endpoint.Endpoint
 	for a, until := range b.bans {
 		if until <= now {
 			delete(b.bans, a)
@@ -397,6 +400,6 @@ func (b *book) unban(now time.Duration) {
 	}
 }
 
-func (b *book) banned(addr netip.AddrPort, now time.Duration) bool {
-	return len(b.bans) > 0 && b.bans[b.banKey(addr)] > now
+func (b *book) banned(at endpoint.Endpoint, now time.Duration) bool {
+	return len(b.bans) > 0 && b.bans[b.banKey(at)] > now
 }

@@ -5,6 +5,7 @@ import (
 	"testing"
 	"time"
 
+	"swarmnode/swarm/endpoint"
 	"swarmnode/swarm/limit"
 )
 
@@ -15,9 +16,10 @@ func numbered(i int) netip.AddrPort {
 
 // told adds an address.
 func told(b *book, addr netip.AddrPort, source Source) *entry {
-	e, _ := b.add(rumour{addr: addr, source: source, sources: 1 << source}, func(int) int {
-		return 0
-	})
+	e, _ := b.add(rumour{endpoint: endpoint.IP(addr), source: source, sources: 1 << source},
+		func(int) int {
+			return 0
+		})
 	return e
 }
 
@@ -41,7 +43,7 @@ func TestBookBounds(t *testing.T) {
 	if len(b.list) > addressesMax {
 		t.Errorf("%d addresses, want at most %d", len(b.list), addressesMax)
 	}
-	if b.byAddr[user] == nil {
+	if b.byEndpoint[endpoint.IP(user)] == nil {
 		t.Error("what the user named was forgotten")
 	}
 	b.check()
@@ -53,8 +55,8 @@ func TestFloodKeepsProvenAddresses(t *testing.T) {
 	b := newBook(nil)
 	for i := range 100 {
 		told(&b, numbered(i), SourceDHT)
-		b.connected(numbered(i), PeerRef(i+1), true, 0)
-		b.setState(b.byAddr[numbered(i)], entryIdle)
+		b.connected(endpoint.IP(numbered(i)), PeerRef(i+1), true, 0)
+		b.setState(b.byEndpoint[endpoint.IP(numbered(i))], entryIdle)
 	}
 	for s := range sourceCount {
 		for i := range 800 {
@@ -62,7 +64,7 @@ func TestFloodKeepsProvenAddresses(t *testing.T) {
 		}
 	}
 	for i := range 100 {
-		if b.byAddr[numbered(i)] == nil {
+		if b.byEndpoint[endpoint.IP(numbered(i))] == nil {
 			t.Fatalf("the proven address %d was driven out", i)
 		}
 	}
@@ -71,7 +73,7 @@ func TestFloodKeepsProvenAddresses(t *testing.T) {
 	b = newBook(nil)
 	for i := range provenMax + 50 {
 		told(&b, numbered(i), Source(i%int(sourceCount)))
-		e := b.byAddr[numbered(i)]
+		e := b.byEndpoint[endpoint.IP(numbered(i))]
 		b.prove(e, true)
 		e.met = time.Duration(i)
 	}
@@ -80,7 +82,7 @@ func TestFloodKeepsProvenAddresses(t *testing.T) {
 		t.Errorf("%d proven addresses, want at most %d", b.proven, provenMax)
 	}
 	for i := provenMax; i < provenMax+50; i++ {
-		if b.byAddr[numbered(i)] == nil {
+		if b.byEndpoint[endpoint.IP(numbered(i))] == nil {
 			t.Fatalf("the address proven last, %d, was driven out", i)
 		}
 	}
@@ -91,7 +93,8 @@ func TestFloodKeepsProvenAddresses(t *testing.T) {
 func TestOneTeller(t *testing.T) {
 	b := newBook(nil)
 	tell := func(teller string, i int) {
-		b.add(rumour{numbered(i), SourcePEX, 1 << SourcePEX, netip.MustParseAddr(teller)},
+		b.add(rumour{endpoint.IP(numbered(i)), SourcePEX, 1 << SourcePEX,
+			netip.MustParseAddr(teller)},
 			func(n int) int { return 0 })
 	}
 	for i := range 50 {
@@ -101,7 +104,7 @@ func TestOneTeller(t *testing.T) {
 		tell("30.200.0.2", 1000+i)
 	}
 	for i := range 50 {
-		if b.byAddr[numbered(i)] == nil {
+		if b.byEndpoint[endpoint.IP(numbered(i))] == nil {
 			t.Fatalf("address %d of an honest peer was driven out", i)
 		}
 	}
@@ -154,10 +157,10 @@ func TestOneHost(t *testing.T) {
 		t.Error("a host that is named anew rests no longer")
 	}
 	told(&b, at(7), SourceUser)
-	if b.byAddr[at(7)] == nil {
+	if b.byEndpoint[endpoint.IP(at(7))] == nil {
 		t.Error("what the user names was refused")
 	}
-	b.connected(at(7), 1, true, 0)
+	b.connected(endpoint.IP(at(7)), 1, true, 0)
 	if b.host(victim).rests() != 0 {
 		t.Error("a host that was reached rests")
 	}
@@ -182,7 +185,7 @@ func TestUsable(t *testing.T) {
 		"[ff02::1]:1": false, "[100::1]:1": false, "[2001:db8::1]:1": true,
 		"[2001:db8::1]:0": false, "127.0.0.1:9": true,
 	} {
-		if got := usable(netip.MustParseAddrPort(addr)); got != want {
+		if got := usable(endpoint.IP(netip.MustParseAddrPort(addr))); got != want {
 			t.Errorf("%s: usable %v, want %v", addr, got, want)
 		}
 	}
@@ -192,7 +195,8 @@ func TestBookRetries(t *testing.T) {
 	b := newBook(nil)
 	told(&b, numbered(1), SourceDHT)
 	told(&b, numbered(2), SourceUser)
-	found, named := b.byAddr[numbered(1)], b.byAddr[numbered(2)]
+	found := b.byEndpoint[endpoint.IP(numbered(1))]
+	named := b.byEndpoint[endpoint.IP(numbered(2))]
 	for i, want := range []time.Duration{5, 10, 20, 40, 80, 160} {
 		b.failed(found, 0, 0)
 		if found.next != want*time.Second {
@@ -201,7 +205,7 @@ func TestBookRetries(t *testing.T) {
 		}
 	}
 	b.failed(found, 0, 0)
-	if b.byAddr[numbered(1)] != nil {
+	if b.byEndpoint[endpoint.IP(numbered(1))] != nil {
 		t.Error("an address that always fails is kept")
 	}
 	at := time.Duration(0)
@@ -213,7 +217,7 @@ func TestBookRetries(t *testing.T) {
 		at = named.next
 	}
 	b.failed(named, 0, 0)
-	if b.byAddr[numbered(2)] == nil || named.next != namedLast {
+	if b.byEndpoint[endpoint.IP(numbered(2))] == nil || named.next != namedLast {
 		t.Errorf("what the user named is tried after %v, want for ever after %v", named.next,
 			namedLast)
 	}
@@ -222,10 +226,10 @@ func TestBookRetries(t *testing.T) {
 func TestBans(t *testing.T) {
 	b := newBook(limit.Home{netip.MustParseAddr("127.0.0.1")})
 	far, near := netip.MustParseAddrPort("30.0.0.1:5000"), netip.MustParseAddrPort("127.0.0.1:5000")
-	b.ban(far, netip.AddrPort{}, 0)
-	b.ban(near, netip.AddrPort{}, 0)
-	b.ban(netip.MustParseAddrPort("127.0.0.2:5000"),
-		netip.MustParseAddrPort("[2001:db8:1:2::1]:5000"), 0)
+	b.ban(endpoint.IP(far), endpoint.Endpoint{}, 0)
+	b.ban(endpoint.IP(near), endpoint.Endpoint{}, 0)
+	b.ban(endpoint.IP(netip.MustParseAddrPort("127.0.0.2:5000")),
+		endpoint.IP(netip.MustParseAddrPort("[2001:db8:1:2::1]:5000")), 0)
 	for _, c := range []struct {
 		addr string
 		at   time.Duration
@@ -243,12 +247,16 @@ func TestBans(t *testing.T) {
 		{"[2001:db8:1:3::9]:1", time.Minute, false},
 		{"[2002:1e00:1::1]:1", time.Minute, true}, // 30.0.0.1 by 6to4
 	} {
-		if got := b.banned(netip.MustParseAddrPort(c.addr), c.at); got != c.want {
+		if got := b.banned(endpoint.IP(netip.MustParseAddrPort(c.addr)), c.at); got != c.want {
 			t.Errorf("%s after %v: banned %v, want %v", c.addr, c.at, got, c.want)
 		}
 	}
+	if b.ban(endpoint.WebSeed(1), endpoint.Endpoint{}, 0); !b.banned(endpoint.WebSeed(1), 1) ||
+		b.banned(endpoint.WebSeed(2), 1) {
+		t.Error("a web seed stands for another one, or not for itself")
+	}
 	for i := range 3 * bansMax {
-		b.ban(numbered(i), netip.AddrPort{}, time.Duration(i))
+		b.ban(endpoint.IP(numbered(i)), endpoint.Endpoint{}, time.Duration(i))
 	}
 	if len(b.bans) > bansMax {
 		t.Errorf("%d bans are remembered, want at most %d", len(b.bans), bansMax)

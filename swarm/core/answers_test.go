@@ -8,6 +8,7 @@ import (
 	"swarmnode/metainfo"
 	"swarmnode/swarm/bits"
 	"swarmnode/swarm/block"
+	"swarmnode/swarm/endpoint"
 	"swarmnode/swarm/wire"
 )
 
@@ -28,7 +29,8 @@ func newMetadataSeed(t *testing.T) (*attack, int) {
 func (a *attack) introduce(ref PeerRef) {
 	hello := wire.Hello{InfoHash: a.info.Hash(), PeerID: [20]byte{'P', byte(ref)}}
 	hello.Reserved = hello.Reserved.With(wire.FeatureFast).With(wire.FeatureExtension)
-	a.event(Event{Kind: Connected, Peer: ref, Addr: benchAddr(int(ref)), Hello: &hello})
+	a.event(Event{Kind: Connected, Peer: ref, Endpoint: endpoint.IP(benchAddr(int(ref))),
+		Hello: &hello})
 	words := wire.ExtHandshake{Extensions: wire.OurExtensions(wire.ExtMetadata)}
 	a.message(ref, wire.Message{ID: wire.Extended, Payload: wire.AppendExtHandshake(nil, words)})
 }

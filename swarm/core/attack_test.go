@@ -9,6 +9,7 @@ import (
 
 	"swarmnode/swarm/bits"
 	"swarmnode/swarm/block"
+	"swarmnode/swarm/endpoint"
 	"swarmnode/swarm/wire"
 )
 
@@ -37,7 +38,8 @@ func newAttack(t *testing.T, requests int) *attack {
 func (a *attack) join(ref PeerRef) {
 	hello := wire.Hello{InfoHash: a.info.Hash(), PeerID: [20]byte{'P', byte(ref)}}
 	hello.Reserved = hello.Reserved.With(wire.FeatureFast)
-	a.event(Event{Kind: Connected, Peer: ref, Addr: benchAddr(int(ref)), Hello: &hello})
+	a.event(Event{Kind: Connected, Peer: ref, Endpoint: endpoint.IP(benchAddr(int(ref))),
+		Hello: &hello})
 	a.message(ref, wire.Message{ID: wire.HaveAll})
 	a.message(ref, wire.Message{ID: wire.Unchoke})
 }
@@ -164,7 +166,7 @@ func TestBitfieldsThatGrow(t *testing.T) {
 	const pieces = 64
 	a := newAttack(t, 0)
 	hello := wire.Hello{InfoHash: a.info.Hash(), PeerID: [20]byte{'P', 2}}
-	a.event(Event{Kind: Connected, Peer: 2, Addr: benchAddr(2), Hello: &hello})
+	a.event(Event{Kind: Connected, Peer: 2, Endpoint: endpoint.IP(benchAddr(2)), Hello: &hello})
 	set := bits.New(pieces)
 	tell := func() {
 		a.message(2, wire.Message{ID: wire.Bitfield, Payload: set.AppendWire(nil)})
@@ -221,7 +223,8 @@ func TestStuckPeersTakeNoSlots(t *testing.T) {
 	a.event(Event{Kind: InfoReady, Info: info, Have: have})
 	ask := func(ref PeerRef) {
 		hello := wire.Hello{InfoHash: info.Hash(), PeerID: [20]byte{'P', byte(ref)}}
-		a.event(Event{Kind: Connected, Peer: ref, Addr: benchAddr(int(ref)), Hello: &hello})
+		a.event(Event{Kind: Connected, Peer: ref, Endpoint: endpoint.IP(benchAddr(int(ref))),
+			Hello: &hello})
 		a.message(ref, wire.Message{ID: wire.Interested})
 	}
 	const deaf = 20
@@ -272,7 +275,8 @@ func TestMetadataOfLiarsIsBounded(t *testing.T) {
 func (a *attack) visit(ref PeerRef, addr string) {
 	hello := wire.Hello{InfoHash: a.info.Hash(), PeerID: [20]byte{'V', byte(ref), byte(ref >> 8)}}
 	hello.Reserved = hello.Reserved.With(wire.FeatureFast)
-	a.event(Event{Kind: Connected, Peer: ref, Addr: netip.MustParseAddrPort(addr), Hello: &hello})
+	a.event(Event{Kind: Connected, Peer: ref, Endpoint: endpoint.IP(netip.MustParseAddrPort(addr)),
+		Hello: &hello})
 	if _, ok := a.dropped(ref); !ok {
 		a.message(ref, wire.Message{ID: wire.HaveAll})
 		a.message(ref, wire.Message{ID: wire.Unchoke})
@@ -336,7 +340,7 @@ func TestLengthsOfRequests(t *testing.T) {
 		a.event(Event{Kind: InfoReady, Info: a.info, Have: bits.Full(4)})
 		hello := wire.Hello{InfoHash: a.info.Hash(), PeerID: [20]byte{'P'}}
 		hello.Reserved = hello.Reserved.With(wire.FeatureFast)
-		a.event(Event{Kind: Connected, Peer: 1, Addr: benchAddr(1), Hello: &hello})
+		a.event(Event{Kind: Connected, Peer: 1, Endpoint: endpoint.IP(benchAddr(1)), Hello: &hello})
 		a.message(1, wire.Message{ID: wire.HaveNone})
 		a.message(1, wire.Message{ID: wire.Interested})
 		r := block.Ref{Piece: 1, Length: c.length}
@@ -386,7 +390,8 @@ func TestSuperSeedTellsUploadOnlyLate(t *testing.T) {
 	for ref := PeerRef(1); ref <= 2; ref++ {
 		hello := wire.Hello{InfoHash: a.info.Hash(), PeerID: [20]byte{'P', byte(ref)}}
 		hello.Reserved = hello.Reserved.With(wire.FeatureFast).With(wire.FeatureExtension)
-		a.event(Event{Kind: Connected, Peer: ref, Addr: benchAddr(int(ref)), Hello: &hello})
+		a.event(Event{Kind: Connected, Peer: ref, Endpoint: endpoint.IP(benchAddr(int(ref))),
+			Hello: &hello})
 		if n, m := told(); n+m > 0 {
 			t.Error("it says so in its first words")
 		}

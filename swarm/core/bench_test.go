@@ -7,6 +7,7 @@ import (
 
 	"swarmnode/swarm/bits"
 	"swarmnode/swarm/block"
+	"swarmnode/swarm/endpoint"
 	"swarmnode/swarm/wire"
 )
 
@@ -35,7 +36,8 @@ func newRig(pieces, peers int, seed bool) *rig {
 		ref := PeerRef(i + 1)
 		hello := &wire.Hello{PeerID: [20]byte{2, byte(i), byte(i >> 8)}}
 		hello.Reserved = hello.Reserved.With(wire.FeatureFast)
-		r.step(Event{Kind: Connected, Peer: ref, Hello: hello, Addr: benchAddr(i), Outgoing: true})
+		r.step(Event{Kind: Connected, Peer: ref, Hello: hello, Endpoint: endpoint.IP(benchAddr(i)),
+			Outgoing: true})
 		if seed {
 			r.says(ref, wire.Message{ID: wire.HaveNone})
 			r.says(ref, wire.Message{ID: wire.Interested})
@@ -128,7 +130,7 @@ func BenchmarkChoose(b *testing.B) {
 	t := New(time.Unix(1_000_000, 0), Config{InfoHash: testInfo(4, block.Size, 4*block.Size).Hash(),
 		Seed: 1})
 	for i := range addressesMax {
-		r := rumour{addr: numbered(i), source: Source(1 + i%int(sourceCount-1))}
+		r := rumour{endpoint: endpoint.IP(numbered(i)), source: Source(1 + i%int(sourceCount-1))}
 		r.sources = 1 << r.source
 		if e := t.note(r); e != nil {
 			e.next = time.Hour
@@ -146,7 +148,7 @@ func BenchmarkChoose(b *testing.B) {
 func BenchmarkPEX(b *testing.B) {
 	t := New(time.Unix(1_000_000, 0), Config{InfoHash: testInfo(4, block.Size, 4*block.Size).Hash(),
 		Seed: 1})
-	p := &peer{addr: numbered(1 << 20)}
+	p := &peer{endpoint: endpoint.IP(numbered(1 << 20))}
 	n := 0
 	b.ReportAllocs()
 	for b.Loop() {

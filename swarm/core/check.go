@@ -47,14 +47,14 @@ func (b *book) check() {
 		if e.state == entryDialling {
 			dialling++
 			byDial[e.source]++
-			if !b.home.Has(e.addr.Addr()) {
+			if !b.home.Has(e.endpoint.Host()) {
 				atHosts++
 			}
 		}
-		if !b.home.Has(e.addr.Addr()) {
+		if !b.home.Has(e.endpoint.Host()) {
 			hosted++
 		}
-		if b.byAddr[e.addr] != e {
+		if b.byEndpoint[e.endpoint] != e {
 			panic("core: an address is in the list alone")
 		}
 	}
@@ -64,7 +64,7 @@ func (b *book) check() {
 	}
 	if dialling != b.dialling || byDial != b.byDial || proven != b.proven ||
 		perSource != b.perSource ||
-		len(b.list) != len(b.byAddr) || hosted != 0 || atHosts != 0 ||
+		len(b.list) != len(b.byEndpoint) || hosted != 0 || atHosts != 0 ||
 		!maps.Equal(tellers, b.tellers) {
 		panic("core: counts of the address book are wrong")
 	}

@@ -10,6 +10,7 @@ import (
 
 	"swarmnode/swarm/bits"
 	"swarmnode/swarm/block"
+	"swarmnode/swarm/endpoint"
 	"swarmnode/swarm/wire"
 )
 
@@ -142,7 +143,8 @@ func TestChokeRejects(t *testing.T) {
 	for ref := PeerRef(1); ref <= 8; ref++ {
 		hello := &wire.Hello{PeerID: [20]byte{byte(ref)}}
 		hello.Reserved = hello.Reserved.With(wire.FeatureFast)
-		step(Event{Kind: Connected, Peer: ref, Addr: benchAddr(int(ref)), Hello: hello})
+		step(Event{Kind: Connected, Peer: ref, Endpoint: endpoint.IP(benchAddr(int(ref))),
+			Hello: hello})
 		full := make([]byte, 5)
 		full[0], full[1] = 0xff, 0xff // enough to be allowed nothing while choked
 		says(ref, wire.Message{ID: wire.Bitfield, Payload: full})

@@ -7,6 +7,7 @@ import (
 
 	"swarmnode/swarm/bits"
 	"swarmnode/swarm/block"
+	"swarmnode/swarm/endpoint"
 	"swarmnode/swarm/wire"
 )
 
@@ -50,7 +51,8 @@ func (c *crowd) join(ref PeerRef, r reader) *reader {
 	hello.Reserved = hello.Reserved.With(wire.FeatureFast)
 	r.open = map[block.Ref]bool{}
 	c.readers[ref] = &r
-	c.happens(Event{Kind: Connected, Peer: ref, Addr: benchAddr(int(ref)), Hello: &hello})
+	c.happens(Event{Kind: Connected, Peer: ref, Endpoint: endpoint.IP(benchAddr(int(ref))),
+		Hello: &hello})
 	c.says(ref, wire.Message{ID: wire.HaveNone})
 	c.says(ref, wire.Message{ID: wire.Interested})
 	return &r

@@ -4,6 +4,7 @@ import (
 	"net/netip"
 	"time"
 
+	"swarmnode/swarm/endpoint"
 	"swarmnode/swarm/limit"
 )
 
@@ -54,7 +55,7 @@ func (d *dialer) insists(ip netip.Addr) bool { return d.counts[limit.SourceOf(ip
 // told returns how e is known.
 func (t *Torrent) told(e *entry) limit.Told {
 	switch {
-	case e.faithful(t.now) && t.dialer.insists(e.addr.Addr()):
+	case e.faithful(t.now) && t.dialer.insists(e.endpoint.Host()):
 		return limit.ByItself
 	case e.source == SourceUser:
 		return limit.ByUser
@@ -69,17 +70,17 @@ func (t *Torrent) spend(e *entry, told limit.Told) {
 	e.counted = told == limit.ByRumour
 	switch told {
 	case limit.ByRumour:
-		d.rumours.Dialled(t.now, e.addr.Addr())
+		d.rumours.Dialled(t.now, e.endpoint.Host())
 	case limit.ByItself:
-		d.counts[limit.SourceOf(e.addr.Addr())]++
+		d.counts[limit.SourceOf(e.endpoint.Host())]++
 	}
 }
 
-// dialMet takes back what the dial counted for by which a peer was met at addr that stays.
-func (t *Torrent) dialMet(addr netip.AddrPort) {
-	if e := t.book.byAddr[addr]; e != nil && e.counted {
+// dialMet takes back what the dial counted for by which a peer was met at that stays.
+func (t *Torrent) dialMet(at endpoint.Endpoint) {
+	if e := t.book.byEndpoint[at]; e != nil && e.counted {
 		e.counted = false
-		t.dialer.rumours.Met(addr.Addr())
+		t.dialer.rumours.Met(at.Host())
 	}
 }
 
@@ -89,7 +90,7 @@ func (t *Torrent) onFound(e *Event) {
 	if e.Source >= sourceCount {
 		return
 	}
-	r := rumour{addr: unmapped(e.Addr), sources: 1 << e.Source, source: e.Source}
+	r := rumour{endpoint: e.Endpoint, sources: 1 << e.Source, source: e.Source}
 	if e.Vouched {
 		r.sources |= 1 << SourceTracker
 	}
@@ -105,7 +106,8 @@ func (t *Torrent) note(r rumour) *entry {
 	if t.cfg.PeersOnly && !r.sources.has(SourceUser) {
 		return nil
 	}
-	if !usable(r.addr) || !r.source.MayName(r.addr) || t.book.banned(r.addr, t.now) ||
+	if !usable(r.endpoint) || !r.source.MayName(r.endpoint.Addr) || t.book.banned(r.endpoint,
+		t.now) ||
 		t.isPrivate() && !r.sources.vouched() {
 		return nil
 	}
@@ -113,7 +115,7 @@ func (t *Torrent) note(r rumour) *entry {
 	if !fresh {
 		return e
 	}
-	e.priority = t.priorityOf(e.addr)
+	e.priority = t.priorityOf(e.endpoint)
 	if r.source != SourceIncoming { // that one is connected
 		t.dialer.askWait = 0
 		t.timers.by(timerDial, t.now)
@@ -121,8 +123,8 @@ func (t *Torrent) note(r rumour) *entry {
 	return e
 }
 
-func (t *Torrent) onDialFailed(addr netip.AddrPort, fault DialFault) {
-	e := t.book.byAddr[unmapped(addr)]
+func (t *Torrent) onDialFailed(at endpoint.Endpoint, fault DialFault) {
+	e := t.book.byEndpoint[at]
 	switch {
 	case e == nil:
 	case e.state == entryConnected:
@@ -137,8 +139,8 @@ func (t *Torrent) onDialFailed(addr netip.AddrPort, fault DialFault) {
 
 // onDialPutOff records that a limit of our own was in the way of a Dial, which
 // says nothing of the address.
-func (t *Torrent) onDialPutOff(addr netip.AddrPort) {
-	e := t.book.byAddr[unmapped(addr)]
+func (t *Torrent) onDialPutOff(at endpoint.Endpoint) {
+	e := t.book.byEndpoint[at]
 	switch {
 	case e == nil:
 	case e.state == entryConnected:
@@ -177,7 +179,7 @@ func (t *Torrent) dial() {
 		t.book.setState(e, entryDialling)
 		told := t.told(e)
 		t.spend(e, told)
-		t.out.do(Action{Kind: Dial, Addr: e.addr, Told: told})
+		t.out.do(Action{Kind: Dial, Endpoint: e.endpoint, Told: told})
 	}
 }
 
@@ -219,7 +221,7 @@ func (t *Torrent) choose() (best *entry, next time.Duration) {
 			if best != nil && !t.better(e, best) {
 				continue
 			}
-			if e.seed && t.seeding() || !t.mayDial(e) || t.book.banned(e.addr, t.now) {
+			if e.seed && t.seeding() || !t.mayDial(e) || t.book.banned(e.endpoint, t.now) {
 				continue
 			}
 			if e.source != SourceUser && t.book.byDial[e.source] >= t.sourceDials() {
@@ -245,7 +247,7 @@ func (t *Torrent) hostReady(e *entry) (at time.Duration) {
 	if !e.good {
 		at = e.host.rests()
 	}
-	return max(at, t.dialer.rumours.Ready(t.now, e.addr.Addr()))
+	return max(at, t.dialer.rumours.Ready(t.now, e.endpoint.Host()))
 }
 
 // sourceDials is how many addresses of one source may be dialled at a time, so

@@ -1,6 +1,10 @@
 package core
 
-import "net/netip"
+import (
+	"net/netip"
+
+	"swarmnode/swarm/endpoint"
+)
 
 // A DialFault says how a Dial came to nothing.
 type DialFault uint8
@@ -36,18 +40,18 @@ func (u *Unmet) Count() int {
 // SetOwn tells the torrent the addresses at which we listen. A source that names
 // one of them names ourselves, or a predecessor that is dead.
 func (t *Torrent) SetOwn(addrs []netip.AddrPort) {
-	t.own = make(map[netip.AddrPort]bool, len(addrs))
+	t.own = make(map[endpoint.Endpoint]bool, len(addrs))
 	for _, addr := range addrs {
-		t.own[unmapped(addr)] = true
+		t.own[endpoint.IP(addr)] = true
 	}
 }
 
-// isOwn reports whether addr is our own, as far as we know.
-func (t *Torrent) isOwn(addr netip.AddrPort) bool {
-	if t.own[addr] {
+// isOwn reports whether e is our own, as far as we know.
+func (t *Torrent) isOwn(e endpoint.Endpoint) bool {
+	if t.own[e] {
 		return true
 	}
-	return addr.Port() == t.cfg.Port && addr.Addr() == t.external.addr(addr.Addr())
+	return e.Addr.Port() == t.cfg.Port && e.Host() == t.external.addr(e.Host())
 }
 
 // countPeers counts the addresses of others.
@@ -56,7 +60,7 @@ func (t *Torrent) countPeers(s *Snapshot) {
 		switch {
 		case e.state == entryConnected:
 			s.PeersKnown++
-		case e.state == entrySelf, t.isOwn(e.addr):
+		case e.state == entrySelf, t.isOwn(e.endpoint):
 		default:
 			s.PeersKnown++
 			fault := e.fault

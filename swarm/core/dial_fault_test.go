@@ -5,6 +5,7 @@ import (
 	"testing"
 	"time"
 
+	"swarmnode/swarm/endpoint"
 	"swarmnode/swarm/wire"
 )
 
@@ -27,23 +28,23 @@ func TestOwnAddressesAreNoPeers(t *testing.T) {
 	}
 	for _, source := range []Source{SourceDHT, SourceTracker, SourceResume, SourcePEX} {
 		for _, addr := range []netip.AddrPort{bound, mapped, outside} {
-			step(Event{Kind: Found, Addr: addr, Source: source})
+			step(Event{Kind: Found, Endpoint: endpoint.IP(addr), Source: source})
 		}
 	}
 	if s := torrent.Snapshot(); s.PeersKnown != 0 || s.Unmet.Count() != 0 {
 		t.Errorf("%d peers are known, %v, want none", s.PeersKnown, s.Unmet)
 	}
-	step(Event{Kind: Found, Addr: strange, Source: SourceDHT})
+	step(Event{Kind: Found, Endpoint: endpoint.IP(strange), Source: SourceDHT})
 	if s := torrent.Snapshot(); s.PeersKnown != 1 {
 		t.Errorf("%d peers are known before we met ourselves, want 1", s.PeersKnown)
 	}
-	step(Event{Kind: Connected, Peer: 1, Addr: strange, Outgoing: true,
+	step(Event{Kind: Connected, Peer: 1, Endpoint: endpoint.IP(strange), Outgoing: true,
 		Hello: &wire.Hello{PeerID: [20]byte{'M'}}})
 	if s := torrent.Snapshot(); s.PeersKnown != 0 || s.PeersMet != 0 {
 		t.Errorf("%d peers are known and %d were met when it was ourselves, want none",
 			s.PeersKnown, s.PeersMet)
 	}
-	step(Event{Kind: Found, Addr: other, Source: SourceDHT})
+	step(Event{Kind: Found, Endpoint: endpoint.IP(other), Source: SourceDHT})
 	if s := torrent.Snapshot(); s.PeersKnown != 1 {
 		t.Errorf("%d peers are known, want the one at another port of our router", s.PeersKnown)
 	}
@@ -60,16 +61,16 @@ func TestUnmetPeersAreCounted(t *testing.T) {
 	}
 	faults := []DialFault{FaultRefused, FaultRefused, FaultTimeout, FaultHungUp, FaultNone}
 	for i := range faults {
-		step(Event{Kind: Found, Addr: numbered(i + 1), Source: SourceUser})
+		step(Event{Kind: Found, Endpoint: endpoint.IP(numbered(i + 1)), Source: SourceUser})
 	}
 	for i, fault := range faults[:4] {
-		step(Event{Kind: DialFailed, Addr: numbered(i + 1), Fault: fault})
+		step(Event{Kind: DialFailed, Endpoint: endpoint.IP(numbered(i + 1)), Fault: fault})
 	}
 	want := Unmet{FaultDialling: 1, FaultRefused: 2, FaultTimeout: 1, FaultHungUp: 1}
 	if s := torrent.Snapshot(); s.Unmet != want || s.PeersKnown != 5 || s.PeersMet != 0 {
 		t.Errorf("%v of %d, %d met, want %v of 5", s.Unmet, s.PeersKnown, s.PeersMet, want)
 	}
-	step(Event{Kind: Connected, Peer: 1, Addr: numbered(1), Outgoing: true,
+	step(Event{Kind: Connected, Peer: 1, Endpoint: endpoint.IP(numbered(1)), Outgoing: true,
 		Hello: &wire.Hello{PeerID: [20]byte{'P'}}})
 	want[FaultRefused] = 1
 	if s := torrent.Snapshot(); s.Unmet != want || s.PeersMet != 1 || s.PeersHere != 1 {

@@ -3,15 +3,14 @@ package core
 import (
 	"net/netip"
 
+	"swarmnode/swarm/endpoint"
 	"swarmnode/swarm/limit"
 )
 
 // privilegedMax is the last of the ports that the services of a system have.
 const privilegedMax = 1023
 
-// discard is the prefix to which nothing is ever sent (RFC 6666). Drivers give
-// addresses in it to what stands in the seat of a peer and has none, such as a
-// web seed, so they are neither dialled nor told to anybody.
+// discard is the prefix of IPv6 to which nothing is ever sent (RFC 6666).
 var discard = netip.MustParsePrefix("100::/64")
 
 // nowhere are the IPv4 networks in which nobody can be: "this" one (RFC 1122)
@@ -26,11 +25,6 @@ var (
 	siteLocal   = netip.MustParsePrefix("fec0::/10")
 )
 
-// unmapped returns addr with an IPv4 address as such.
-func unmapped(addr netip.AddrPort) netip.AddrPort {
-	return netip.AddrPortFrom(addr.Addr().Unmap(), addr.Port())
-}
-
 // local reports whether ip leads to this machine or to a network of its own, by
 // whichever of the ways that IPv6 has to an IPv4 address.
 func local(ip netip.Addr) bool {
@@ -39,11 +33,11 @@ func local(ip netip.Addr) bool {
 		sharedSpace.Contains(ip) || siteLocal.Contains(ip)
 }
 
-// usable reports whether addr could be that of a peer.
-func usable(addr netip.AddrPort) bool {
-	ip := limit.Unwrap(addr.Addr())
-	if !ip.IsValid() || addr.Port() == 0 || ip.IsUnspecified() || ip.IsMulticast() ||
-		discard.Contains(ip) {
+// usable reports whether a peer could be at e, so that it can be dialled and told to
+// others.
+func usable(e endpoint.Endpoint) bool {
+	ip := limit.Unwrap(e.Host())
+	if !e.Dialable() || ip.IsUnspecified() || ip.IsMulticast() || discard.Contains(ip) {
 		return false
 	}
 	return !nowhere[0].Contains(ip) && !nowhere[1].Contains(ip)

@@ -125,15 +125,15 @@ func (t *Torrent) sweepPath(p *peer) {
 		silence < silenceTrips*p.ask.rtt {
 		return
 	}
-	e := t.book.byAddr[p.listen]
+	e := t.book.byEndpoint[p.listen]
 	if e == nil || e.state != entryConnected || e.peer != p.ref || t.probes() >= probesMax ||
-		!t.dialer.insists(e.addr.Addr()) {
+		!t.dialer.insists(e.endpoint.Host()) {
 		return
 	}
 	p.probe.dialling = true
 	e.delivered = max(t.now, 1)
 	t.spend(e, limit.ByItself)
-	t.out.do(Action{Kind: Dial, Addr: e.addr, Told: limit.ByItself})
+	t.out.do(Action{Kind: Dial, Endpoint: e.endpoint, Told: limit.ByItself})
 }
 
 // probes counts the tries that are under way.

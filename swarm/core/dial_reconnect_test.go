@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"swarmnode/swarm/block"
+	"swarmnode/swarm/endpoint"
 	"swarmnode/swarm/wire"
 )
 
@@ -24,7 +25,7 @@ func newPath(t *testing.T) *path {
 	p.now = time.Unix(1_000_000, 0)
 	p.torrent = New(p.now, Config{InfoHash: p.info.Hash(), PeerID: [20]byte{'M'}, Seed: 1})
 	p.event(Event{Kind: InfoReady, Info: p.info})
-	p.event(Event{Kind: Found, Addr: p.addr, Source: SourceTracker})
+	p.event(Event{Kind: Found, Endpoint: endpoint.IP(p.addr), Source: SourceTracker})
 	p.wait(time.Second)
 	p.connect()
 	return p
@@ -35,7 +36,8 @@ func (p *path) connect() {
 	p.ref++
 	hello := wire.Hello{InfoHash: p.info.Hash(), PeerID: [20]byte{'P'}}
 	hello.Reserved = hello.Reserved.With(wire.FeatureFast)
-	p.event(Event{Kind: Connected, Peer: p.ref, Addr: p.addr, Hello: &hello, Outgoing: true})
+	p.event(Event{Kind: Connected, Peer: p.ref, Endpoint: endpoint.IP(p.addr), Hello: &hello,
+		Outgoing: true})
 	p.message(p.ref, wire.Message{ID: wire.HaveAll})
 	p.message(p.ref, wire.Message{ID: wire.Unchoke})
 }
@@ -68,7 +70,7 @@ func (p *path) dials(d time.Duration, fail EventKind) (at []time.Duration) {
 		p.event(Event{Kind: Tick})
 		for dialled(p.actions, p.addr) {
 			at = append(at, p.now.Sub(start))
-			p.event(Event{Kind: fail, Addr: p.addr})
+			p.event(Event{Kind: fail, Endpoint: endpoint.IP(p.addr)})
 		}
 	}
 	return at
@@ -76,7 +78,7 @@ func (p *path) dials(d time.Duration, fail EventKind) (at []time.Duration) {
 
 func dialled(actions []Action, addr netip.AddrPort) bool {
 	for _, a := range actions {
-		if a.Kind == Dial && a.Addr == addr {
+		if a.Kind == Dial && a.Endpoint.Addr == addr {
 			return true
 		}
 	}
@@ -127,7 +129,7 @@ func TestRefusedConnectionIsNotInsistedOn(t *testing.T) {
 		if dialled(p.actions, p.addr) {
 			tries++
 			p.ref++
-			p.event(Event{Kind: Connected, Peer: p.ref, Addr: p.addr,
+			p.event(Event{Kind: Connected, Peer: p.ref, Endpoint: endpoint.IP(p.addr),
 				Hello: &wire.Hello{PeerID: [20]byte{'P'}}, Outgoing: true})
 			p.event(Event{Kind: Closed, Peer: p.ref})
 		}
@@ -226,12 +228,14 @@ func TestReplacedConnection(t *testing.T) {
 		a := newAttack(t, 0)
 		hello := &wire.Hello{InfoHash: a.info.Hash(), PeerID: [20]byte{c.id}}
 		addr := netip.MustParseAddrPort("20.2.2.2:6881")
-		a.event(Event{Kind: Connected, Peer: 7, Addr: addr, Hello: hello, Outgoing: true})
+		a.event(Event{Kind: Connected, Peer: 7, Endpoint: endpoint.IP(addr), Hello: hello,
+			Outgoing: true})
 		a.wait(c.age - c.quiet)
 		a.message(7, wire.Message{ID: wire.KeepAlive})
 		a.wait(c.quiet)
-		a.event(Event{Kind: Connected, Peer: 8, Addr: netip.AddrPortFrom(addr.Addr(), 50000),
-			Hello: hello})
+		a.event(Event{Kind: Connected, Peer: 8,
+			Endpoint: endpoint.IP(netip.AddrPortFrom(addr.Addr(), 50000)),
+			Hello:    hello})
 		first, second := a.torrent.peers.live(7) != nil, a.torrent.peers.live(8) != nil
 		if second != c.stays || first == second {
 			t.Errorf("%s: first %v, second %v; want that the second stays: %v", c.name, first,
@@ -264,8 +268,9 @@ func TestPeerThatMoves(t *testing.T) {
 		p.deliver(5*time.Second, 8)
 		p.now = p.now.Add(c.silent)
 		hello := &wire.Hello{InfoHash: p.info.Hash(), PeerID: [20]byte{'P'}}
-		p.event(Event{Kind: Connected, Peer: 50, Addr: netip.MustParseAddrPort("20.9.9.9:5000"),
-			Hello: hello})
+		p.event(Event{Kind: Connected, Peer: 50,
+			Endpoint: endpoint.IP(netip.MustParseAddrPort("20.9.9.9:5000")),
+			Hello:    hello})
 		if in := p.torrent.peers.live(50) != nil; in != c.in {
 			t.Errorf("%s: let in %v, want %v", c.name, in, c.in)
 		}

@@ -1,12 +1,12 @@
 package core
 
 import (
-	"net/netip"
 	"time"
 
 	"swarmnode/metainfo"
 	"swarmnode/swarm/bits"
 	"swarmnode/swarm/block"
+	"swarmnode/swarm/endpoint"
 	"swarmnode/swarm/wire"
 )
 
@@ -39,16 +39,16 @@ const (
 	Tick EventKind = iota
 	// Moved: our own addresses have changed. No fields.
 	Moved
-	// Found: an address of a peer was learnt. Addr, Source; of SourceResume
+	// Found: an address of a peer was learnt. Endpoint, Source; of SourceResume
 	// also Met, and Vouched.
 	Found
 	// DialFailed: a Dial came to nothing, at the latest in the handshake.
-	// Addr, Fault.
+	// Endpoint, Fault.
 	DialFailed
 	// DialPutOff: a limit of the driver forbids a Dial for now; nothing was
-	// tried. Addr.
+	// tried. Endpoint.
 	DialPutOff
-	// Connected: a handshake (BEP 3) with a peer is complete. Peer, Addr,
+	// Connected: a handshake (BEP 3) with a peer is complete. Peer, Endpoint,
 	// Hello; Outgoing if we dialled, Encrypted if the handshake was.
 	Connected
 	// Closed: the connection is gone, and no further event will name it.
@@ -111,7 +111,7 @@ type Event struct {
 	Peer      PeerRef
 	Count     int
 	Ref       block.Ref
-	Addr      netip.AddrPort
+	Endpoint  endpoint.Endpoint
 	Buf       *block.Buf
 	Msg       wire.Message
 	Hello     *wire.Hello

@@ -3,6 +3,7 @@ package core
 import (
 	"net/netip"
 
+	"swarmnode/swarm/endpoint"
 	"swarmnode/swarm/wire"
 )
 
@@ -31,7 +32,7 @@ func (t *Torrent) sendExtHandshake(p *peer) {
 		Extensions: wire.OurExtensions(wire.ExtMetadata, wire.ExtDontHave, wire.ExtUploadOnly),
 		Port:       t.cfg.Port,
 		Client:     t.cfg.Client,
-		YourIP:     p.addr.Addr(),
+		YourIP:     p.endpoint.Host(),
 		Reqq:       reqqOurs,
 	}
 	switch {
@@ -96,11 +97,11 @@ func (t *Torrent) onExtHandshake(p *peer, h *wire.ExtHandshake) {
 	if h.Client != "" {
 		x.client = h.Client
 	}
-	if p.outgoing && t.external.vote(p.addr.Addr(), h.YourIP) {
+	if p.outgoing && t.external.vote(p.endpoint.Host(), h.YourIP) {
 		t.rank()
 	}
 	if h.Port != 0 && !p.outgoing && !p.listen.IsValid() {
-		t.reachableAt(p, netip.AddrPortFrom(p.addr.Addr(), h.Port))
+		t.reachableAt(p, netip.AddrPortFrom(p.endpoint.Host(), h.Port))
 	}
 	t.onUploadOnly(p, h.UploadOnly)
 	if !p.gone {
@@ -117,10 +118,10 @@ func (t *Torrent) reachableAt(p *peer, addr netip.AddrPort) {
 	if !SourceIncoming.MayName(addr) {
 		return
 	}
-	p.listen = addr
-	if usable(addr) {
-		t.note(rumour{addr: addr, source: SourceIncoming, sources: 1 << SourceIncoming})
-		t.book.joined(addr, p.ref, t.now)
+	p.listen = endpoint.IP(addr)
+	if usable(p.listen) {
+		t.note(rumour{endpoint: p.listen, source: SourceIncoming, sources: 1 << SourceIncoming})
+		t.book.joined(p.listen, p.ref, t.now)
 	}
 }
 

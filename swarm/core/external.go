@@ -3,6 +3,7 @@ package core
 import (
 	"net/netip"
 
+	"swarmnode/swarm/endpoint"
 	"swarmnode/swarm/limit"
 )
 
@@ -72,17 +73,17 @@ func (t *Torrent) SetExternal(ip netip.Addr) {
 
 // priorityOf returns the canonical priority of a peer, 0 while our own address in
 // its family is not known.
-func (t *Torrent) priorityOf(addr netip.AddrPort) uint32 {
-	own := t.external.addr(addr.Addr())
+func (t *Torrent) priorityOf(e endpoint.Endpoint) uint32 {
+	own := t.external.addr(e.Host())
 	if !own.IsValid() {
 		return 0
 	}
-	return canonicalPriority(netip.AddrPortFrom(own, t.cfg.Port), addr)
+	return canonicalPriority(netip.AddrPortFrom(own, t.cfg.Port), e.Addr)
 }
 
 // rank works out every priority anew, because our own address has changed.
 func (t *Torrent) rank() {
 	for _, e := range t.book.list {
-		e.priority = t.priorityOf(e.addr)
+		e.priority = t.priorityOf(e.endpoint)
 	}
 }

@@ -86,7 +86,7 @@ func (t *Torrent) grantFast(p *peer) {
 	if !p.fast || len(p.fastx.granted) > 0 || p.has.set.Count() >= grantBelow || t.seeder.alone(t) {
 		return
 	}
-	set := wire.AllowedFastSet(nil, p.addr.Addr(), t.cfg.InfoHash, t.pick.Pieces(),
+	set := wire.AllowedFastSet(nil, p.endpoint.Host(), t.cfg.InfoHash, t.pick.Pieces(),
 		wire.AllowedFastMax)
 	for _, piece := range set {
 		if t.pick.Have().Has(int(piece)) && !p.has.set.Has(int(piece)) {

@@ -8,6 +8,7 @@ import (
 
 	"swarmnode/swarm/bits"
 	"swarmnode/swarm/block"
+	"swarmnode/swarm/endpoint"
 	"swarmnode/swarm/wire"
 )
 
@@ -72,7 +73,7 @@ func (c *chaos) carryOut(a *Action) {
 			c.asked[a.Peer] = append(c.asked[a.Peer], a.Msg.Ref)
 		}
 	case Dial:
-		c.dialled = append(c.dialled, a.Addr)
+		c.dialled = append(c.dialled, a.Endpoint.Addr)
 	case Store, Discard:
 		c.buffers--
 	case Verify:
@@ -112,7 +113,7 @@ func (c *chaos) event() {
 			Ref: c.block()})
 	case 13:
 		addr := netip.AddrFrom4([4]byte{20, byte(c.byte()), 0, 1})
-		c.step(Event{Kind: Found, Addr: netip.AddrPortFrom(addr, uint16(c.byte())),
+		c.step(Event{Kind: Found, Endpoint: endpoint.IP(netip.AddrPortFrom(addr, uint16(c.byte()))),
 			Source: Source(c.byte() % 8)})
 	case 14, 15:
 		c.now = c.now.Add(time.Duration(c.byte()) * 100 * time.Millisecond)
@@ -141,14 +142,14 @@ func (c *chaos) dials() {
 	case n%4 == 0:
 		c.torrent.SetExternal(netip.AddrFrom4([4]byte{50, 0, 0, byte(c.byte())}))
 		for _, k := range c.torrent.Known(8) {
-			c.step(Event{Kind: Found, Addr: k.Addr, Source: SourceResume, Met: k.Met,
+			c.step(Event{Kind: Found, Endpoint: k.Endpoint, Source: SourceResume, Met: k.Met,
 				Vouched: k.Vouched})
 		}
 	case len(c.dialled) > 0:
 		i := c.byte() % len(c.dialled)
 		addr := c.dialled[i]
 		c.dialled = append(c.dialled[:i], c.dialled[i+1:]...)
-		c.step(Event{Kind: []EventKind{DialFailed, DialPutOff}[n%2], Addr: addr})
+		c.step(Event{Kind: []EventKind{DialFailed, DialPutOff}[n%2], Endpoint: endpoint.IP(addr)})
 	}
 }
 
@@ -168,7 +169,7 @@ func (c *chaos) connect() {
 	if hello.Reserved.Has(wire.FeatureFast) {
 		c.answers.fast[c.refs] = true
 	}
-	c.step(Event{Kind: Connected, Peer: c.refs, Addr: addr, Hello: &hello,
+	c.step(Event{Kind: Connected, Peer: c.refs, Endpoint: endpoint.IP(addr), Hello: &hello,
 		Outgoing: c.byte()%2 == 0})
 	if ref := c.refs; c.byte()%2 == 0 { // a good start
 		c.step(Event{Kind: Received, Peer: ref, Msg: wire.Message{ID: wire.Bitfield,
@@ -326,8 +327,10 @@ func (c *chaos) finish() {
 	c.open[ref] = true
 	c.answers.fast[ref] = true
 	addr := netip.MustParseAddrPort("30.0.0.1:6881")
-	c.step(Event{Kind: Found, Addr: addr, Source: SourceTracker}) // it may be private by now
-	c.step(Event{Kind: Connected, Peer: ref, Addr: addr, Hello: &hello, Outgoing: true})
+	// It may be private by now.
+	c.step(Event{Kind: Found, Endpoint: endpoint.IP(addr), Source: SourceTracker})
+	c.step(Event{Kind: Connected, Peer: ref, Endpoint: endpoint.IP(addr), Hello: &hello,
+		Outgoing: true})
 	c.step(Event{Kind: Received, Peer: ref, Msg: wire.Message{ID: wire.HaveAll}})
 	c.step(Event{Kind: Received, Peer: ref, Msg: wire.Message{ID: wire.Unchoke}})
 	for range 1000 {

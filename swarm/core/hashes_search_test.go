@@ -12,6 +12,7 @@ import (
 	"swarmnode/metainfo"
 	"swarmnode/swarm/bits"
 	"swarmnode/swarm/block"
+	"swarmnode/swarm/endpoint"
 	"swarmnode/swarm/picker"
 	"swarmnode/swarm/wire"
 )
@@ -78,7 +79,8 @@ func (s *v2Side) connect(ref PeerRef, hash metainfo.Hash) []Action {
 	hello := wire.Hello{InfoHash: hash, PeerID: [20]byte{'P', byte(ref)}}
 	hello.Reserved = hello.Reserved.With(wire.FeatureFast).With(wire.FeatureV2)
 	addr := netip.AddrPortFrom(netip.AddrFrom4([4]byte{20, byte(ref), 0, 1}), 6881)
-	actions := s.step(Event{Kind: Connected, Peer: ref, Addr: addr, Hello: &hello, Outgoing: true})
+	actions := s.step(Event{Kind: Connected, Peer: ref, Endpoint: endpoint.IP(addr), Hello: &hello,
+		Outgoing: true})
 	has := wire.HaveAll
 	if s.seeding() {
 		has = wire.HaveNone // a seed drops others

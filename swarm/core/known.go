@@ -2,16 +2,17 @@ package core
 
 import (
 	"cmp"
-	"net/netip"
 	"slices"
 	"time"
+
+	"swarmnode/swarm/endpoint"
 )
 
 // A KnownPeer is a peer that is worth a try in a later run.
 type KnownPeer struct {
-	Addr    netip.AddrPort
-	Met     time.Time // when it was connected last
-	Vouched bool      // a tracker or the user named it: for private torrents
+	Endpoint endpoint.Endpoint
+	Met      time.Time // when it was connected last
+	Vouched  bool      // a tracker or the user named it: for private torrents
 }
 
 // Known returns the peers that are worth a try in a later run, those met last
@@ -24,10 +25,10 @@ func (t *Torrent) Known(most int) []KnownPeer {
 		connected := e.state == entryConnected && p != nil && p.silence.broken()
 		lost := e.failures > failuresMax && e.source != SourceUser
 		if !connected && (!e.good || e.state == entrySelf || lost) || !t.mayDial(e) ||
-			!SourceResume.MayName(e.addr) {
+			!SourceResume.MayName(e.endpoint.Addr) {
 			continue
 		}
-		k := KnownPeer{Addr: e.addr, Met: t.start.Add(e.met), Vouched: e.sources.vouched()}
+		k := KnownPeer{Endpoint: e.endpoint, Met: t.start.Add(e.met), Vouched: e.sources.vouched()}
 		switch {
 		case connected:
 			k.Met = t.start.Add(t.now)
@@ -37,7 +38,7 @@ func (t *Torrent) Known(most int) []KnownPeer {
 		list = append(list, k)
 	}
 	slices.SortFunc(list, func(a, b KnownPeer) int {
-		return cmp.Or(b.Met.Compare(a.Met), a.Addr.Compare(b.Addr))
+		return cmp.Or(b.Met.Compare(a.Met), a.Endpoint.Compare(b.Endpoint))
 	})
 	return list[:min(len(list), most)]
 }

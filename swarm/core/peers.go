@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"swarmnode/metainfo"
+	"swarmnode/swarm/endpoint"
 	"swarmnode/swarm/limit"
 	"swarmnode/swarm/wire"
 )
@@ -16,10 +17,10 @@ const keepAlive = wire.KeepAlive
 // concern is in a struct of that concern.
 type peer struct {
 	ref       PeerRef
-	addr      netip.AddrPort // remote end
-	source    netip.Addr     // of addr, as limit.SourceOf has it
-	network   netip.Prefix   // of addr; not valid for what does not count by network
-	listen    netip.AddrPort // where it accepts connections; not valid until known
+	endpoint  endpoint.Endpoint // remote end
+	source    netip.Addr        // of endpoint, as limit.SourceOf has it
+	network   netip.Prefix      // the same; not valid for what does not count by network
+	listen    endpoint.Endpoint // where it accepts connections; not valid until known
 	id        [20]byte
 	hash      metainfo.Hash // info-hash of the handshake
 	outgoing  bool
@@ -116,7 +117,7 @@ func (t *Torrent) onConnected(e *Event) {
 	}
 	p := &peer{
 		ref:      e.Peer,
-		addr:     unmapped(e.Addr),
+		endpoint: e.Endpoint,
 		id:       hello.PeerID,
 		outgoing: e.Outgoing, encrypted: e.Encrypted,
 		fast:     hello.Reserved.Has(wire.FeatureFast),
@@ -134,14 +135,15 @@ func (t *Torrent) onConnected(e *Event) {
 	if p.isServer() {
 		p.ext.reqq, p.ask.target = asksMax, asksServer
 	}
-	if p.source = limit.SourceOf(p.addr.Addr()); !p.isServer() && !t.cfg.Home.Has(p.addr.Addr()) {
-		p.network = limit.NetworkOf(p.addr.Addr())
+	ip := p.endpoint.Host()
+	if p.source = limit.SourceOf(ip); !p.isServer() && !t.cfg.Home.Has(ip) {
+		p.network = limit.NetworkOf(ip)
 	}
-	if p.outgoing && usable(p.addr) {
-		p.listen = p.addr
+	if p.outgoing && usable(p.endpoint) {
+		p.listen = p.endpoint
 	}
 	t.peers.add(p)
-	t.book.connected(p.addr, p.ref, p.outgoing, t.now)
+	t.book.connected(p.endpoint, p.ref, p.outgoing, t.now)
 	if reason := t.unwelcome(p); reason != ReasonNone {
 		t.drop(p, reason)
 		return
@@ -150,7 +152,7 @@ func (t *Torrent) onConnected(e *Event) {
 		t.counters.connected()
 	}
 	if p.outgoing {
-		t.dialMet(p.addr)
+		t.dialMet(p.endpoint)
 	}
 	t.timers.by(timerSweep, t.now+sweepEvery)
 	t.timers.by(timerChoke, t.now+chokeEvery)
@@ -162,13 +164,13 @@ func (t *Torrent) onConnected(e *Event) {
 func (t *Torrent) unwelcome(p *peer) Reason {
 	switch {
 	case p.id == t.cfg.PeerID:
-		t.book.isSelf(p.addr)
+		t.book.isSelf(p.endpoint)
 		return ReasonSelf
-	case t.book.banned(p.addr, t.now):
+	case t.book.banned(p.endpoint, t.now):
 		return ReasonBanned
 	case t.unusable != nil:
 		return ReasonUseless
-	case t.isPrivate() && p.outgoing && usable(p.addr) && !t.vouched(p):
+	case t.isPrivate() && p.outgoing && usable(p.endpoint) && !t.vouched(p):
 		return ReasonPrivate // it was being dialled when that became known
 	}
 	if !t.settleDuplicates(p) {
@@ -202,7 +204,7 @@ func (t *Torrent) drop(p *peer, reason Reason) {
 // dropAndBan ends a connection like drop and bans its address.
 func (t *Torrent) dropAndBan(p *peer, reason Reason) {
 	if !p.gone {
-		t.book.ban(p.addr, p.listen, t.now)
+		t.book.ban(p.endpoint, p.listen, t.now)
 		t.end(p, Action{Kind: Drop, Peer: p.ref, Reason: reason, Ban: true})
 	}
 }
@@ -221,7 +223,7 @@ func (t *Torrent) end(p *peer, drop Action) {
 func (t *Torrent) leave(p *peer) {
 	p.gone = true
 	t.peers.unlist(p)
-	t.peers.past.add(p.ref, p.addr, p.listen)
+	t.peers.past.add(p.ref, p.endpoint, p.listen)
 	t.abandonAsks(p)
 	t.leaveMetadata(p)
 	t.leaveHashes(p)
@@ -256,16 +258,16 @@ func (t *Torrent) onClosed(ref PeerRef, broken bool) {
 // only, so that nobody can have ours replaced by addresses that he chose.
 func (t *Torrent) outranked(p *peer, c crowds) *peer {
 	var worst *peer
-	lowest := t.priorityOf(p.addr)
+	lowest := t.priorityOf(p.endpoint)
 	if t.now-t.yielded < replaceEvery && t.yielded > 0 {
 		return nil
 	}
 	for _, q := range t.peers.list {
-		if q == p || t.now-q.since < evictAfter || t.exchanges(q) || !usable(q.addr) ||
+		if q == p || t.now-q.since < evictAfter || t.exchanges(q) || !usable(q.endpoint) ||
 			!c.mayReplace(p, q) {
 			continue
 		}
-		if rank := t.priorityOf(q.addr); rank < lowest {
+		if rank := t.priorityOf(q.endpoint); rank < lowest {
 			worst, lowest = q, rank
 		}
 	}
@@ -300,7 +302,7 @@ func (t *Torrent) lessUseful(q, o *peer) bool {
 	if moved != others {
 		return moved < others
 	}
-	return t.priorityOf(q.addr) < t.priorityOf(o.addr)
+	return t.priorityOf(q.endpoint) < t.priorityOf(o.endpoint)
 }
 
 // uselessness ranks who makes room for others first: uselessMute for one that says
@@ -358,16 +360,16 @@ type past struct {
 
 // A gonePeer is what is remembered of a connection.
 type gonePeer struct {
-	ref          PeerRef
-	addr, listen netip.AddrPort
+	ref              PeerRef
+	endpoint, listen endpoint.Endpoint
 }
 
-func (g *past) add(ref PeerRef, addr, listen netip.AddrPort) {
+func (g *past) add(ref PeerRef, at, listen endpoint.Endpoint) {
 	if len(g.ring) < pastMax {
-		g.ring = append(g.ring, gonePeer{ref, addr, listen})
+		g.ring = append(g.ring, gonePeer{ref, at, listen})
 		return
 	}
-	g.ring[g.next] = gonePeer{ref, addr, listen}
+	g.ring[g.next] = gonePeer{ref, at, listen}
 	g.next = (g.next + 1) % pastMax
 }
 

@@ -131,7 +131,7 @@ func (t *Torrent) evictFor(p *peer) bool {
 // torrent; may can be nil. Actions may follow.
 func (t *Torrent) Evict(now time.Time, may func(netip.Addr) bool) bool {
 	t.advance(now)
-	worst := t.leastUseful(nil, func(q *peer) bool { return may == nil || may(q.addr.Addr()) },
+	worst := t.leastUseful(nil, func(q *peer) bool { return may == nil || may(q.endpoint.Host()) },
 		t.crowds())
 	if worst == nil {
 		return false

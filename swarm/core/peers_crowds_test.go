@@ -9,6 +9,7 @@ import (
 
 	"swarmnode/swarm/bits"
 	"swarmnode/swarm/block"
+	"swarmnode/swarm/endpoint"
 	"swarmnode/swarm/limit"
 	"swarmnode/swarm/wire"
 )
@@ -33,7 +34,7 @@ func (a *attack) come(addr netip.AddrPort) PeerRef {
 		byte(a.ref >> 8), byte(a.ref >> 16)}}
 	hello.Reserved = hello.Reserved.With(wire.FeatureFast)
 	ref := a.ref
-	a.event(Event{Kind: Connected, Peer: ref, Addr: addr, Hello: &hello})
+	a.event(Event{Kind: Connected, Peer: ref, Endpoint: endpoint.IP(addr), Hello: &hello})
 	if _, ok := a.dropped(ref); ok {
 		a.event(Event{Kind: Closed, Peer: ref})
 		return ref

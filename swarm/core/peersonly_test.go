@@ -4,6 +4,7 @@ import (
 	"testing"
 	"time"
 
+	"swarmnode/swarm/endpoint"
 	"swarmnode/swarm/wire"
 )
 
@@ -22,15 +23,16 @@ func TestPeersOnly(t *testing.T) {
 		}
 		for i, source := range []Source{SourceDHT, SourcePEX, SourceLSD, SourceTracker,
 			SourceIncoming} {
-			a.event(Event{Kind: Found, Addr: numbered(100 + i), Source: source})
+			a.event(Event{Kind: Found, Endpoint: endpoint.IP(numbered(100 + i)), Source: source})
 			note()
 		}
-		a.event(Event{Kind: Found, Addr: numbered(200), Source: SourceResume, Vouched: true,
-			Met: a.now})
+		a.event(Event{Kind: Found, Endpoint: endpoint.IP(numbered(200)), Source: SourceResume,
+			Vouched: true,
+			Met:     a.now})
 		note()
 		a.pex(2, wire.PEX{Added: []wire.PEXPeer{{Addr: numbered(300), Flags: wire.PEXReachable}}})
 		note()
-		a.event(Event{Kind: Found, Addr: numbered(400), Source: SourceUser})
+		a.event(Event{Kind: Found, Endpoint: endpoint.IP(numbered(400)), Source: SourceUser})
 		note()
 		for range 20 { // the time at which peers are told of others passes
 			a.now = a.now.Add(time.Second)

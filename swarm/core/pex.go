@@ -5,6 +5,7 @@ import (
 	"slices"
 	"time"
 
+	"swarmnode/swarm/endpoint"
 	"swarmnode/swarm/limit"
 	"swarmnode/swarm/wire"
 )
@@ -71,12 +72,12 @@ func (t *Torrent) changes(p *peer) wire.PEX {
 		if q == p || !q.silence.broken() || !usable(q.listen) || !mayTell(p, q) {
 			continue
 		}
-		current[q.listen] = true
-		if known[q.listen] || len(m.Added) == wire.PEXMax {
+		current[q.listen.Addr] = true
+		if known[q.listen.Addr] || len(m.Added) == wire.PEXMax {
 			continue
 		}
-		m.Added = append(m.Added, wire.PEXPeer{Addr: q.listen, Flags: q.pexFlags()})
-		s.sent = append(s.sent, q.listen)
+		m.Added = append(m.Added, wire.PEXPeer{Addr: q.listen.Addr, Flags: q.pexFlags()})
+		s.sent = append(s.sent, q.listen.Addr)
 	}
 	s.sent = slices.DeleteFunc(s.sent, func(addr netip.AddrPort) bool {
 		if current[addr] || len(m.Dropped) == wire.PEXMax {
@@ -91,7 +92,7 @@ func (t *Torrent) changes(p *peer) wire.PEX {
 // mayTell reports whether p can make use of q's address: one of a local network
 // is of no use outside.
 func mayTell(p, q *peer) bool {
-	return local(p.addr.Addr()) || !local(q.listen.Addr())
+	return local(p.endpoint.Host()) || !local(q.listen.Host())
 }
 
 func (p *peer) pexFlags() wire.PEXFlags {
@@ -128,14 +129,15 @@ func (t *Torrent) onPEX(p *peer, m *wire.PEX) {
 		}
 		return
 	}
-	teller := limit.SourceOf(p.addr.Addr())
+	teller := limit.SourceOf(p.endpoint.Host())
 	p.flood.soundUpTo(pexSizeMax)
 	for _, a := range m.Added {
-		if local(a.Addr.Addr()) && !local(p.addr.Addr()) {
+		if local(a.Addr.Addr()) && !local(p.endpoint.Host()) {
 			continue // it would lead us into our own network
 		}
-		e := t.note(rumour{addr: unmapped(a.Addr), source: SourcePEX, sources: 1 << SourcePEX,
-			teller: teller})
+		e := t.note(rumour{endpoint: endpoint.IP(a.Addr), source: SourcePEX,
+			sources: 1 << SourcePEX,
+			teller:  teller})
 		if e != nil && a.Flags&wire.PEXSeed != 0 {
 			e.rumour = true
 		}

@@ -8,6 +8,7 @@ import (
 
 	"swarmnode/swarm/bits"
 	"swarmnode/swarm/block"
+	"swarmnode/swarm/endpoint"
 	"swarmnode/swarm/limit"
 	"swarmnode/swarm/wire"
 )
@@ -27,7 +28,7 @@ func newExchange(t *testing.T) *attack {
 func (a *attack) refuse(list []Action, count map[netip.Addr]int) {
 	for _, addr := range dials(list) {
 		count[addr.Addr()]++
-		a.event(Event{Kind: DialFailed, Addr: addr})
+		a.event(Event{Kind: DialFailed, Endpoint: endpoint.IP(addr)})
 		a.refuse(a.actions, count)
 	}
 }
@@ -60,7 +61,7 @@ func TestPEXBogusAddresses(t *testing.T) {
 		t.Error("a peer that keeps to the pace is dropped")
 	}
 	good := netip.MustParseAddrPort("60.0.0.1:6881")
-	a.event(Event{Kind: Found, Addr: good, Source: SourceDHT})
+	a.event(Event{Kind: Found, Endpoint: endpoint.IP(good), Source: SourceDHT})
 	list := a.actions
 	for range 3 {
 		list = append(list, a.wait(time.Second)...)
@@ -88,7 +89,7 @@ func TestPEXSilentAddresses(t *testing.T) {
 		t.Errorf("%d dials under way, want %d of %d", under, want, halfOpenMaxDefault)
 	}
 	good := netip.MustParseAddrPort("60.0.0.1:6881")
-	a.event(Event{Kind: Found, Addr: good, Source: SourceDHT})
+	a.event(Event{Kind: Found, Endpoint: endpoint.IP(good), Source: SourceDHT})
 	if got := dials(a.actions); len(got) != 1 || got[0] != good {
 		t.Errorf("dials %v, want %v at once", got, good)
 	}
@@ -156,7 +157,8 @@ func TestPEXUnusableAddresses(t *testing.T) {
 		t.Fatalf("dials %v, want %v", got, self)
 	}
 	hello := wire.Hello{InfoHash: a.info.Hash(), PeerID: a.torrent.cfg.PeerID}
-	a.event(Event{Kind: Connected, Peer: 9, Addr: self, Hello: &hello, Outgoing: true})
+	a.event(Event{Kind: Connected, Peer: 9, Endpoint: endpoint.IP(self), Hello: &hello,
+		Outgoing: true})
 	if reason, dropped := a.dropped(9); !dropped || reason != ReasonSelf {
 		t.Errorf("dropped %v, %v", dropped, reason)
 	}
@@ -229,7 +231,7 @@ func TestMalformedExtensionsAreIgnored(t *testing.T) {
 	a.wait(pexEvery)
 	known := numbered(3000)
 	a.pex(2, wire.PEX{Added: []wire.PEXPeer{{Addr: known}}})
-	if a.torrent.book.byAddr[known] == nil {
+	if a.torrent.book.byEndpoint[endpoint.IP(known)] == nil {
 		t.Error("the address of a sound message is not known")
 	}
 	before := a.torrent.peers.live(2).flood.idle

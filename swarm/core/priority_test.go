@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"swarmnode/swarm/block"
+	"swarmnode/swarm/endpoint"
 	"swarmnode/swarm/wire"
 )
 
@@ -122,7 +123,7 @@ func byPriority(t *Torrent, n int) []netip.AddrPort {
 		list = append(list, netip.AddrPortFrom(netip.AddrFrom4([4]byte{30, byte(i), 1, 1}), 6881))
 	}
 	slices.SortFunc(list, func(a, b netip.AddrPort) int {
-		return cmp.Compare(t.priorityOf(b), t.priorityOf(a))
+		return cmp.Compare(t.priorityOf(endpoint.IP(b)), t.priorityOf(endpoint.IP(a)))
 	})
 	return list
 }
@@ -135,22 +136,22 @@ func TestDialsByPriority(t *testing.T) {
 	a.now = time.Unix(1_000_000, 0)
 	a.torrent = New(a.now, Config{InfoHash: a.info.Hash(), PeerID: [20]byte{'M'}, Seed: 1,
 		Limits: Limits{HalfOpenMax: 1}})
-	a.event(Event{Kind: Found, Addr: numbered(1), Source: SourceDHT})
+	a.event(Event{Kind: Found, Endpoint: endpoint.IP(numbered(1)), Source: SourceDHT})
 	own := netip.MustParseAddr("50.0.0.1")
 	a.torrent.SetExternal(own)
 	want := byPriority(a.torrent, 8)
 	a.torrent.SetExternal(netip.MustParseAddr("50.77.0.1"))
 	for i := range want {
-		a.event(Event{Kind: Found, Addr: want[(i+3)%len(want)], Source: SourceDHT})
+		a.event(Event{Kind: Found, Endpoint: endpoint.IP(want[(i+3)%len(want)]), Source: SourceDHT})
 	}
 	a.torrent.SetExternal(own) // it changed after they were found
-	a.event(Event{Kind: DialFailed, Addr: numbered(1)})
+	a.event(Event{Kind: DialFailed, Endpoint: endpoint.IP(numbered(1))})
 	for _, addr := range want {
 		got := dials(a.actions)
 		if len(got) != 1 || got[0] != addr {
 			t.Fatalf("dials %v, want %v", got, addr)
 		}
-		a.event(Event{Kind: DialPutOff, Addr: addr})
+		a.event(Event{Kind: DialPutOff, Endpoint: endpoint.IP(addr)})
 	}
 }
 

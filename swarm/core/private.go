@@ -1,6 +1,6 @@
 package core
 
-import "net/netip"
+import "swarmnode/swarm/endpoint"
 
 // isPrivate reports whether the torrent is known to be private (BEP 27).
 func (t *Torrent) isPrivate() bool { return t.private }
@@ -19,7 +19,7 @@ func (t *Torrent) onPrivate() {
 // in the DHT; if a tracker told it, it will come again.
 func (t *Torrent) withdraw() {
 	for _, p := range t.peers.snapshot() {
-		if discard.Contains(p.addr.Addr()) || t.vouched(p) {
+		if p.isServer() || t.vouched(p) {
 			continue
 		}
 		t.drop(p, ReasonPrivate)
@@ -36,8 +36,8 @@ func (t *Torrent) mayDial(e *entry) bool { return !t.isPrivate() || e.sources.vo
 
 // vouched reports whether a tracker or the user named the peer.
 func (t *Torrent) vouched(p *peer) bool {
-	for _, addr := range [...]netip.AddrPort{p.addr, p.listen} {
-		if e := t.book.byAddr[addr]; e != nil && e.sources.vouched() {
+	for _, addr := range [...]endpoint.Endpoint{p.endpoint, p.listen} {
+		if e := t.book.byEndpoint[addr]; e != nil && e.sources.vouched() {
 			return true
 		}
 	}

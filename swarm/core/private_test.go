@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"swarmnode/metainfo"
+	"swarmnode/swarm/endpoint"
 	"swarmnode/swarm/wire"
 )
 
@@ -25,7 +26,7 @@ func privateInfo(t *testing.T) *metainfo.Info {
 
 // A found is an address, and who names it.
 type found struct {
-	addr    netip.AddrPort
+	at      endpoint.Endpoint
 	sources []Source
 }
 
@@ -39,31 +40,37 @@ func newPrivate(t *testing.T, peers []found) *attack {
 	for i, p := range peers {
 		for _, s := range p.sources {
 			if s != SourceIncoming {
-				a.event(Event{Kind: Found, Addr: p.addr, Source: s})
+				a.event(Event{Kind: Found, Endpoint: p.at, Source: s})
 			}
 		}
-		a.link(PeerRef(i+1), p.addr, p.sources[0] != SourceIncoming)
+		a.connect(PeerRef(i+1), p.at, p.sources[0] != SourceIncoming)
 	}
 	return a
 }
 
 // link connects a peer that has the extension protocol.
 func (a *attack) link(ref PeerRef, addr netip.AddrPort, outgoing bool) {
+	a.connect(ref, endpoint.IP(addr), outgoing)
+}
+
+func (a *attack) connect(ref PeerRef, at endpoint.Endpoint, outgoing bool) {
 	hello := wire.Hello{InfoHash: a.info.Hash(), PeerID: [20]byte{'P', byte(ref)}}
 	hello.Reserved = hello.Reserved.With(wire.FeatureFast).With(wire.FeatureExtension)
-	a.event(Event{Kind: Connected, Peer: ref, Addr: addr, Hello: &hello, Outgoing: outgoing})
+	a.event(Event{Kind: Connected, Peer: ref, Endpoint: at, Hello: &hello,
+		Outgoing: outgoing})
 }
 
 var privatePeers = []found{
-	1: {numbered(1), []Source{SourceDHT}},
-	2: {numbered(2), []Source{SourceLSD}},
-	3: {numbered(3), []Source{SourcePEX}},
-	4: {numbered(4), []Source{SourceTracker}},
-	5: {numbered(5), []Source{SourceUser}},
-	6: {numbered(6), []Source{SourceDHT, SourceTracker}}, // in either order
-	7: {numbered(7), []Source{SourceResume}},
-	8: {numbered(8), []Source{SourceIncoming}},
-	0: {netip.MustParseAddrPort("[100::1]:80"), []Source{SourceIncoming}}, // a web seed
+	1: {endpoint.IP(numbered(1)), []Source{SourceDHT}},
+	2: {endpoint.IP(numbered(2)), []Source{SourceLSD}},
+	3: {endpoint.IP(numbered(3)), []Source{SourcePEX}},
+	4: {endpoint.IP(numbered(4)), []Source{SourceTracker}},
+	5: {endpoint.IP(numbered(5)), []Source{SourceUser}},
+	6: {endpoint.IP(numbered(6)), []Source{SourceDHT, SourceTracker}}, // in either order
+	7: {endpoint.IP(numbered(7)), []Source{SourceResume}},
+	8: {endpoint.IP(numbered(8)), []Source{SourceIncoming}},
+	9: {endpoint.IP(netip.MustParseAddrPort("[100::1]:80")), []Source{SourceIncoming}},
+	0: {endpoint.WebSeed(1), []Source{SourceIncoming}},
 }
 
 // TestPrivateDropsWhoWasFoundOtherwise: once a magnet turns out to be private,
@@ -72,7 +79,8 @@ func TestPrivateDropsWhoWasFoundOtherwise(t *testing.T) {
 	for _, kind := range []EventKind{Private, InfoReady} {
 		a := newPrivate(t, privatePeers)
 		waiting := numbered(100)
-		a.event(Event{Kind: Found, Addr: waiting, Source: SourceDHT}) // is being dialled
+		// It is being dialled.
+		a.event(Event{Kind: Found, Endpoint: endpoint.IP(waiting), Source: SourceDHT})
 		e := Event{Kind: kind}
 		if kind == InfoReady {
 			e.Info = a.info
@@ -84,8 +92,8 @@ func TestPrivateDropsWhoWasFoundOtherwise(t *testing.T) {
 				t.Errorf("event %d: peer %d dropped: %v, want %v", kind, i, dropped, !stays)
 			}
 		}
-		a.event(Event{Kind: Found, Addr: numbered(101), Source: SourceDHT})
-		a.event(Event{Kind: Found, Addr: numbered(102), Source: SourceTracker})
+		a.event(Event{Kind: Found, Endpoint: endpoint.IP(numbered(101)), Source: SourceDHT})
+		a.event(Event{Kind: Found, Endpoint: endpoint.IP(numbered(102)), Source: SourceTracker})
 		if got := dials(a.actions); !slices.Equal(got, []netip.AddrPort{numbered(102)}) {
 			t.Errorf("event %d: dials %v", kind, got)
 		}
@@ -97,13 +105,14 @@ func TestPrivateDropsWhoWasFoundOtherwise(t *testing.T) {
 		}
 		a.event(Event{Kind: Closed, Peer: 50})
 		for _, again := range dials(a.wait(time.Hour)) {
-			if e := a.torrent.book.byAddr[again]; e == nil || !e.sources.vouched() {
+			e := a.torrent.book.byEndpoint[endpoint.IP(again)]
+			if e == nil || !e.sources.vouched() {
 				t.Errorf("event %d: %v is dialled later", kind, again)
 			}
 		}
 		for _, k := range a.torrent.Known(1000) {
 			if !k.Vouched {
-				t.Errorf("event %d: %v is remembered", kind, k.Addr)
+				t.Errorf("event %d: %v is remembered", kind, k.Endpoint)
 			}
 		}
 		// Who comes by itself was let in by a tracker.
@@ -117,7 +126,7 @@ func TestPrivateDropsWhoWasFoundOtherwise(t *testing.T) {
 func dials(list []Action) (addrs []netip.AddrPort) {
 	for _, a := range list {
 		if a.Kind == Dial {
-			addrs = append(addrs, a.Addr)
+			addrs = append(addrs, a.Endpoint.Addr)
 		}
 	}
 	return addrs
@@ -173,7 +182,7 @@ func TestPrivateHasNoPeerExchange(t *testing.T) {
 	}
 	offers(a.wait(3*time.Minute), 2)
 
-	b := newPrivate(t, []found{{numbered(1), []Source{SourceTracker}}})
+	b := newPrivate(t, []found{{endpoint.IP(numbered(1)), []Source{SourceTracker}}})
 	if got := offers(b.actions, 1); got != "offered" {
 		t.Errorf("not known to be private: peer exchange is %s", got)
 	}

@@ -256,7 +256,7 @@ func (t *Torrent) prepare(p *peer, room int) {
 
 // isServer reports whether p is a web server in the seat of a peer, which is asked
 // for long runs: it has all pieces, and takes any number of requests.
-func (p *peer) isServer() bool { return discard.Contains(p.addr.Addr()) }
+func (p *peer) isServer() bool { return p.endpoint.IsWebSeed() }
 
 // isQuick reports whether p fetches a whole piece in good time.
 func (t *Torrent) isQuick(p *peer) bool {

@@ -8,6 +8,7 @@ import (
 	"testing"
 	"time"
 
+	"swarmnode/swarm/endpoint"
 	"swarmnode/swarm/limit"
 	"swarmnode/swarm/wire"
 )
@@ -76,7 +77,7 @@ func TestPEXNamesTheInnocent(t *testing.T) {
 						under = append(under, a.now)
 						continue
 					}
-					a.event(Event{Kind: DialFailed, Addr: queue[0]})
+					a.event(Event{Kind: DialFailed, Endpoint: endpoint.IP(queue[0])})
 					queue = append(queue, dials(a.actions)...)
 				}
 			}
@@ -98,8 +99,8 @@ func TestPEXNamesTheInnocent(t *testing.T) {
 				for len(under) > 0 && a.now.Sub(under[0]) >= 5*time.Second {
 					under = under[1:]
 					for _, e := range a.torrent.book.list {
-						if e.state == entryDialling && prefix.Contains(e.addr.Addr()) {
-							a.event(Event{Kind: DialFailed, Addr: e.addr})
+						if e.state == entryDialling && prefix.Contains(e.endpoint.Host()) {
+							a.event(Event{Kind: DialFailed, Endpoint: e.endpoint})
 							answer(a.actions)
 							break
 						}
@@ -141,7 +142,8 @@ func TestSwarmInOneNetwork(t *testing.T) {
 		var under []netip.AddrPort
 		list := []Action{}
 		for range peers {
-			a.event(Event{Kind: Found, Addr: inPrefix(prefix, r), Source: SourceTracker})
+			a.event(Event{Kind: Found, Endpoint: endpoint.IP(inPrefix(prefix, r)),
+				Source: SourceTracker})
 			list = append(list, a.actions...)
 		}
 		for step := 0; a.torrent.peers.count() < peers; step++ {
@@ -159,7 +161,8 @@ func TestSwarmInOneNetwork(t *testing.T) {
 				binary.BigEndian.PutUint16(hello.PeerID[:], addr.Port())
 				copy(hello.PeerID[2:], addr.Addr().AsSlice())
 				a.ref++
-				a.event(Event{Kind: Connected, Peer: a.ref, Addr: addr, Hello: &hello,
+				a.event(Event{Kind: Connected, Peer: a.ref, Endpoint: endpoint.IP(addr),
+					Hello:    &hello,
 					Outgoing: true})
 				list = append(list, a.actions...)
 			}
@@ -191,7 +194,8 @@ func TestWhereStrangersLead(t *testing.T) {
 			a.extended(2, 0)
 			a.pex(2, wire.PEX{Added: []wire.PEXPeer{{Addr: to}}})
 		} else {
-			a.event(Event{Kind: Found, Addr: to, Source: source, Met: a.now, Vouched: true})
+			a.event(Event{Kind: Found, Endpoint: endpoint.IP(to), Source: source, Met: a.now,
+				Vouched: true})
 		}
 		return len(dials(a.then(2*time.Second))) > 0
 	}
@@ -253,7 +257,7 @@ func TestLinkIsARumour(t *testing.T) {
 	a := newAttack(t, 0)
 	count := map[netip.Addr]int{}
 	for i := range 37 {
-		a.event(Event{Kind: Found, Addr: numbered(0x2800 + i), Source: SourceLink})
+		a.event(Event{Kind: Found, Endpoint: endpoint.IP(numbered(0x2800 + i)), Source: SourceLink})
 		a.refuse(a.actions, count)
 	}
 	total := func() (n int) {
@@ -295,13 +299,13 @@ func TestNamedPeerThatComesLate(t *testing.T) {
 	} {
 		a := newAttack(t, 0)
 		start, addr := a.now, netip.MustParseAddrPort("60.0.0.1:6881")
-		a.event(Event{Kind: Found, Addr: addr, Source: SourceUser})
+		a.event(Event{Kind: Found, Endpoint: endpoint.IP(addr), Source: SourceUser})
 		list, tries := a.actions, 0
 		for met := false; !met; {
 			for range dials(list) {
 				tries++
 				if met = a.now.Sub(start) >= late; !met {
-					a.event(Event{Kind: DialFailed, Addr: addr})
+					a.event(Event{Kind: DialFailed, Endpoint: endpoint.IP(addr)})
 				}
 			}
 			if met {
@@ -328,7 +332,7 @@ func TestNamedPeerThatComesLate(t *testing.T) {
 func TestNamedPeerThatHangsUp(t *testing.T) {
 	a := newAttack(t, 0)
 	addr := netip.MustParseAddrPort("60.0.0.1:6881")
-	a.event(Event{Kind: Found, Addr: addr, Source: SourceUser})
+	a.event(Event{Kind: Found, Endpoint: endpoint.IP(addr), Source: SourceUser})
 	list, met := a.actions, 0
 	for range 10 * 60 {
 		for _, d := range dials(list) {

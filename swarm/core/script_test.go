@@ -18,6 +18,7 @@ import (
 	"swarmnode/metainfo/bencode"
 	"swarmnode/swarm/bits"
 	"swarmnode/swarm/block"
+	"swarmnode/swarm/endpoint"
 	"swarmnode/swarm/wire"
 )
 
@@ -148,9 +149,10 @@ func (s *script) line(f []string) {
 	case "infofailed":
 		s.step(Event{Kind: InfoFailed, Err: errors.New("no room")})
 	case "found":
-		s.step(Event{Kind: Found, Addr: netip.MustParseAddrPort(f[1]), Source: SourceDHT})
+		s.step(Event{Kind: Found, Endpoint: endpoint.IP(netip.MustParseAddrPort(f[1])),
+			Source: SourceDHT})
 	case "dialfailed":
-		s.step(Event{Kind: DialFailed, Addr: netip.MustParseAddrPort(f[1])})
+		s.step(Event{Kind: DialFailed, Endpoint: endpoint.IP(netip.MustParseAddrPort(f[1]))})
 	case "connect":
 		s.connect(f[1], f[2], options(f[3:]))
 	case "close":
@@ -242,8 +244,9 @@ func (s *script) connect(ref, addr string, o map[string]string) {
 	_, out := o["out"]
 	_, encrypted := o["encrypted"]
 	s.step(Event{
-		Kind: Connected, Peer: PeerRef(number(ref, 0)), Addr: netip.MustParseAddrPort(addr),
-		Hello: &hello, Outgoing: out,
+		Kind: Connected, Peer: PeerRef(number(ref, 0)),
+		Endpoint: endpoint.IP(netip.MustParseAddrPort(addr)),
+		Hello:    &hello, Outgoing: out,
 		Encrypted: encrypted,
 	})
 }
@@ -384,7 +387,7 @@ func dotted(r block.Ref) string { return fmt.Sprintf("%d.%d", r.Piece, r.Index()
 func show(a *Action) string {
 	switch a.Kind {
 	case Dial:
-		return "dial " + a.Addr.String()
+		return "dial " + a.Endpoint.String()
 	case Send:
 		return fmt.Sprintf("%d <- %s", a.Peer, said(&a.Msg))
 	case Answer:

@@ -3,7 +3,6 @@ package core
 import (
 	"bytes"
 	"fmt"
-	"net/netip"
 	"os"
 	"path/filepath"
 	"testing"
@@ -12,6 +11,7 @@ import (
 	"swarmnode/metainfo"
 	"swarmnode/swarm/bits"
 	"swarmnode/swarm/block"
+	"swarmnode/swarm/endpoint"
 	"swarmnode/swarm/picker"
 	"swarmnode/swarm/wire"
 )
@@ -40,7 +40,7 @@ func TestServersAreAskedInRows(t *testing.T) {
 	}
 	step(Event{Kind: InfoReady, Info: info})
 	hello := &wire.Hello{PeerID: [20]byte{2}, Reserved: wire.Reserved{}.With(wire.FeatureFast)}
-	step(Event{Kind: Connected, Peer: 1, Hello: hello, Addr: netip.MustParseAddrPort("[100::7]:1"),
+	step(Event{Kind: Connected, Peer: 1, Hello: hello, Endpoint: endpoint.WebSeed(7),
 		Outgoing: true})
 	step(Event{Kind: Received, Peer: 1, Msg: wire.Message{ID: wire.HaveAll}})
 	step(Event{Kind: Received, Peer: 1, Msg: wire.Message{ID: wire.Unchoke}})
@@ -98,7 +98,7 @@ func newServerSide(t *testing.T, files int) *serverSide {
 	s.step(Event{Kind: InfoReady, Info: torrent.Info()})
 	hello := &wire.Hello{PeerID: [20]byte{2}, Reserved: wire.Reserved{}.With(wire.FeatureFast)}
 	s.step(Event{Kind: Connected, Peer: 1, Hello: hello,
-		Addr: netip.MustParseAddrPort("[100::7]:1"), Outgoing: true})
+		Endpoint: endpoint.WebSeed(7), Outgoing: true})
 	s.step(Event{Kind: Received, Peer: 1, Msg: wire.Message{ID: wire.HaveAll}})
 	return s
 }

@@ -1,8 +1,7 @@
 package core
 
 import (
-	"net/netip"
-
+	"swarmnode/swarm/endpoint"
 	"swarmnode/swarm/picker"
 )
 
@@ -96,7 +95,7 @@ func (s *Snapshot) Wasted() int64 {
 // A PeerInfo is what a torrent knows of one of its connections.
 type PeerInfo struct {
 	Peer             PeerRef
-	Addr             netip.AddrPort
+	Endpoint         endpoint.Endpoint
 	ID               [20]byte
 	Client           string // as it says itself (BEP 10), cleaned of control characters
 	Outgoing         bool
@@ -212,7 +211,7 @@ func (t *Torrent) pieceProgress(s *Snapshot) {
 func (t *Torrent) Peers(buf []PeerInfo) []PeerInfo {
 	for _, p := range t.peers.all() {
 		info := PeerInfo{
-			Peer: p.ref, Addr: p.addr, ID: p.id, Client: p.ext.client,
+			Peer: p.ref, Endpoint: p.endpoint, ID: p.id, Client: p.ext.client,
 			Outgoing: p.outgoing, Seed: p.has.isSeed(),
 			Choking: p.choking, Interested: p.interested,
 			Unchoked: p.unchoked, Interesting: p.interesting, Snubbed: p.ask.snubbed,

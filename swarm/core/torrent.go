@@ -2,10 +2,10 @@ package core
 
 import (
 	"math/rand/v2"
-	"net/netip"
 	"time"
 
 	"swarmnode/metainfo"
+	"swarmnode/swarm/endpoint"
 	"swarmnode/swarm/limit"
 	"swarmnode/swarm/picker"
 )
@@ -26,8 +26,8 @@ type Torrent struct {
 	book     book
 	dialer   dialer
 	external external
-	own      map[netip.AddrPort]bool // addresses at which we listen
-	yielded  time.Duration           // when a useful peer was last dropped for another
+	own      map[endpoint.Endpoint]bool // addresses at which we listen
+	yielded  time.Duration              // when a useful peer was last dropped for another
 	peers    peerTable
 	meta     metadata
 	choker   choker
@@ -100,9 +100,9 @@ func (t *Torrent) Step(now time.Time, e Event) {
 	case Found:
 		t.onFound(&e)
 	case DialFailed:
-		t.onDialFailed(e.Addr, e.Fault)
+		t.onDialFailed(e.Endpoint, e.Fault)
 	case DialPutOff:
-		t.onDialPutOff(e.Addr)
+		t.onDialPutOff(e.Endpoint)
 	case Connected:
 		t.onConnected(&e)
 	case Closed:

@@ -7,6 +7,7 @@ import (
 
 	"swarmnode/swarm/bits"
 	"swarmnode/swarm/block"
+	"swarmnode/swarm/endpoint"
 	"swarmnode/swarm/wire"
 )
 
@@ -36,7 +37,8 @@ func newSoleSeed(t *testing.T, leeches int) *soleSeed {
 	for ref := range PeerRef(leeches) {
 		hello := wire.Hello{InfoHash: s.info.Hash(), PeerID: [20]byte{'P', byte(ref + 1)}}
 		hello.Reserved = hello.Reserved.With(wire.FeatureFast)
-		s.tell(Event{Kind: Connected, Peer: ref + 1, Addr: benchAddr(int(ref + 1)), Hello: &hello})
+		s.tell(Event{Kind: Connected, Peer: ref + 1, Endpoint: endpoint.IP(benchAddr(int(ref + 1))),
+			Hello: &hello})
 		s.say(ref+1, wire.Message{ID: wire.HaveNone})
 		s.say(ref+1, wire.Message{ID: wire.Interested})
 	}
@@ -198,7 +200,8 @@ func TestPromisesWithoutBitfield(t *testing.T) {
 	const silent = 9
 	hello := wire.Hello{InfoHash: s.info.Hash(), PeerID: [20]byte{'P', silent}}
 	hello.Reserved = hello.Reserved.With(wire.FeatureFast)
-	s.tell(Event{Kind: Connected, Peer: silent, Addr: benchAddr(silent), Hello: &hello})
+	s.tell(Event{Kind: Connected, Peer: silent, Endpoint: endpoint.IP(benchAddr(silent)),
+		Hello: &hello})
 	s.say(silent, wire.Message{ID: wire.Interested})
 	s.run(100 * time.Millisecond)
 	p := s.torrent.peers.live(silent)

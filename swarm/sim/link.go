@@ -1,11 +1,11 @@
 package sim
 
 import (
-	"net/netip"
 	"time"
 
 	"swarmnode/swarm/block"
 	"swarmnode/swarm/core"
+	"swarmnode/swarm/endpoint"
 	"swarmnode/swarm/wire"
 )
 
@@ -70,16 +70,16 @@ type conn struct {
 // A dial is a connection attempt.
 type dial struct {
 	from, to   *node
-	addr       netip.AddrPort
+	at         endpoint.Endpoint
 	life, peer uint32 // lives of the two
 }
 
 func (w *world) end(i uint32) *end { return &w.conns[i/2].ends[i%2] }
 
-// dial begins a connection attempt of n to the node at addr.
-func (w *world) dial(n *node, addr netip.AddrPort) {
-	to := w.nodeAt(addr)
-	w.dials = append(w.dials, dial{from: n, addr: addr, life: n.life})
+// dial begins a connection attempt of n to the node there.
+func (w *world) dial(n *node, at endpoint.Endpoint) {
+	to := w.nodeAt(at)
+	w.dials = append(w.dials, dial{from: n, at: at, life: n.life})
 	d := &w.dials[len(w.dials)-1]
 	after := dialTimeout
 	if to != nil && to.up() && !to.nat {
@@ -96,7 +96,7 @@ func (w *world) dialled(i uint32) {
 		return
 	}
 	if d.to == nil || !d.to.up() || d.to.life != d.peer {
-		d.from.step(core.Event{Kind: core.DialFailed, Addr: d.addr})
+		d.from.step(core.Event{Kind: core.DialFailed, Endpoint: d.at})
 		return
 	}
 	at := uint32(len(w.conns))

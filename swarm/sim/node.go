@@ -12,6 +12,7 @@ import (
 	"swarmnode/swarm/bits"
 	"swarmnode/swarm/block"
 	"swarmnode/swarm/core"
+	"swarmnode/swarm/endpoint"
 	"swarmnode/swarm/wire"
 )
 
@@ -98,16 +99,16 @@ func (c *Class) leech() bool {
 	return !c.Seed && c.Acts != Liar && c.Acts != Mute && c.Acts != Spoiler
 }
 
-// addr returns the node's address: its number, each in a network of its own.
-func (n *node) addr() netip.AddrPort {
+// endpoint returns where the node listens: its number, each in a network of its own.
+func (n *node) endpoint() endpoint.Endpoint {
 	var ip [4]byte
 	binary.BigEndian.PutUint32(ip[:], uint32(n.id+1)<<8|1)
 	ip[0] += 20
-	return netip.AddrPortFrom(netip.AddrFrom4(ip), 6881)
+	return endpoint.IP(netip.AddrPortFrom(netip.AddrFrom4(ip), 6881))
 }
 
-func (w *world) nodeAt(addr netip.AddrPort) *node {
-	ip := addr.Addr().As4()
+func (w *world) nodeAt(at endpoint.Endpoint) *node {
+	ip := at.Host().As4()
 	ip[0] -= 20
 	if i := int(binary.BigEndian.Uint32(ip[:])>>8) - 1; i >= 0 && i < len(w.nodes) {
 		return w.nodes[i]
@@ -130,7 +131,7 @@ func (n *node) join() {
 		SuperSeed: c.SuperSeed,
 		Limits:    core.Limits{PeersMax: cmp.Or(c.PeersMax, w.scenario.PeersMax)},
 	})
-	n.core.SetExternal(n.addr().Addr())
+	n.core.SetExternal(n.endpoint().Host())
 	n.links = map[core.PeerRef]uint32{}
 	n.tickAt = -1
 	n.busy, n.sending, n.nextSending = false, nil, 0
@@ -191,14 +192,15 @@ func (n *node) told() {
 	n.asked = false
 	if w.scenario.Introducer {
 		if first := w.nodes[0]; n != first {
-			n.step(core.Event{Kind: core.Found, Addr: first.addr(), Source: core.SourceUser})
+			n.step(core.Event{Kind: core.Found, Endpoint: first.endpoint(),
+				Source: core.SourceUser})
 		}
 		return
 	}
 	for range min(trackerPeers, 4*len(w.nodes)) {
 		other := w.nodes[w.rng.IntN(len(w.nodes))]
 		if other != n && other.up() {
-			n.step(core.Event{Kind: core.Found, Addr: other.addr(), Source: core.SourceDHT})
+			n.step(core.Event{Kind: core.Found, Endpoint: other.endpoint(), Source: core.SourceDHT})
 		}
 	}
 	w.schedule(trackerEvery, n.event(evTracker, 0))
@@ -238,7 +240,7 @@ func (n *node) do(a *core.Action) {
 	w := n.world
 	switch a.Kind {
 	case core.Dial:
-		w.dial(n, a.Addr)
+		w.dial(n, a.Endpoint)
 	case core.Send:
 		if a.Msg.ID == wire.Unchoke && n.class().Acts == FreeRider {
 			return
@@ -384,11 +386,11 @@ func (n *node) connected(i uint32, other *node, outgoing bool) {
 	e := n.world.end(i)
 	hello := &wire.Hello{InfoHash: n.world.info.Hash(), PeerID: other.peerID()}
 	hello.Reserved = hello.Reserved.With(wire.FeatureFast).With(wire.FeatureExtension)
-	addr := other.addr()
+	at := other.endpoint()
 	if !outgoing { // a port of the moment
-		addr = netip.AddrPortFrom(addr.Addr(), uint16(10000+i%50000))
+		at = endpoint.IP(netip.AddrPortFrom(at.Host(), uint16(10000+i%50000)))
 	}
-	n.step(core.Event{Kind: core.Connected, Peer: e.ref, Addr: addr, Outgoing: outgoing,
+	n.step(core.Event{Kind: core.Connected, Peer: e.ref, Endpoint: at, Outgoing: outgoing,
 		Hello: hello})
 }
 

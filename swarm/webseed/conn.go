@@ -2,12 +2,9 @@ package webseed
 
 import (
 	"context"
-	"crypto/sha256"
-	"encoding/binary"
 	"errors"
 	"fmt"
 	"log/slog"
-	"net/netip"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -127,16 +124,6 @@ func New(cfg Config) (*Conn, error) {
 			absent: fileAbsent},
 		done: make(chan struct{}), wake: make(chan struct{}, 1), tell: make(chan struct{}, 1),
 	}, nil
-}
-
-// Address returns an address that stands for a web seed where peers are known
-// by theirs. It is the same for the same URL, and in 100::/64, a prefix to
-// which nothing is ever sent (RFC 6666), so that it is nobody else's.
-func Address(rawURL string) netip.AddrPort {
-	sum := sha256.Sum256([]byte(rawURL))
-	ip := [16]byte{0: 0x01}
-	copy(ip[8:], sum[:8])
-	return netip.AddrPortFrom(netip.AddrFrom16(ip), max(1, binary.BigEndian.Uint16(sum[8:])))
 }
 
 // Run works until the Conn is closed, the server is given up or ctx ends. It is

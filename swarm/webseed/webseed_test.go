@@ -819,14 +819,6 @@ func TestLocator(t *testing.T) {
 	}
 }
 
-func TestAddress(t *testing.T) {
-	a, b := Address("http://a/"), Address("http://b/")
-	if a == b || a != Address("http://a/") || !a.Addr().Is6() || a.Addr().String()[:5] != "100::" ||
-		a.Port() == 0 {
-		t.Errorf("addresses %v and %v", a, b)
-	}
-}
-
 // A stranger's URL is no way to this machine's services.
 func TestStranger(t *testing.T) {
 	td := makeTorrent(t, metainfo.V1, "x", map[string]int{"": 10})
