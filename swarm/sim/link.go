@@ -53,7 +53,7 @@ type end struct {
 	ref    core.PeerRef
 	open   bool // its core was told Connected, and not yet Closed
 	queued bool // it is in the list of the uplink
-	given  int  // blocks that its node was asked to send
+	given  int  // blocks that its node has been told to send
 	queue  []item
 	head   int
 	last   int64 // when the last packet to it arrives: they keep their order
@@ -211,7 +211,7 @@ func (n *node) uplinked() {
 	}
 }
 
-// arrive hands a packet over.
+// arrive delivers a packet.
 func (w *world) arrive(index uint32) {
 	p := &w.packets[index]
 	i := p.to
@@ -242,8 +242,8 @@ func (w *world) freePacket(i uint32) {
 	w.spare = append(w.spare, i)
 }
 
-// hangUp ends a connection from one side. Its own core learns it at once, the
-// other one when what is under way has arrived.
+// hangUp ends a connection from one side. The core of that side learns of it at
+// once, the other core when the packets under way have arrived.
 func (w *world) hangUp(i uint32) {
 	c := &w.conns[i/2]
 	if c.broken {

@@ -45,7 +45,7 @@ type node struct {
 	have  *bits.Set
 	wrong map[block.Ref]bool // stored blocks with wrong content
 	bad   bool               // the block being received is wrong
-	from  []core.PeerRef     // who sent each piece that is not hashed yet, or several
+	from  []core.PeerRef     // sender of each piece that is not hashed yet, or several
 
 	banned bool // by somebody
 	shared int  // pieces of several senders that were wrong
@@ -60,8 +60,8 @@ type node struct {
 // several stands for more than one sender: no connection has its number.
 const several = ^core.PeerRef(0)
 
-// spoilAt is the block, of those that a Spoiler sends to somebody, that is wrong:
-// by then some pieces of it have been verified.
+// spoilAt is the number of the wrong block among those that a Spoiler sends to a
+// peer. By then some of its pieces have been verified.
 const spoilAt = 512
 
 func newNode(w *world, id, ci int, seed uint64) *node {
@@ -155,7 +155,7 @@ func (n *node) event(kind eventKind, arg uint32) event {
 	return event{kind: kind, node: int32(n.id), arg: arg, life: n.life}
 }
 
-// leave takes the node out of the swarm. What it has stays on its disk.
+// leave takes the node out of the swarm. Its pieces stay on its disk.
 func (n *node) leave() {
 	if !n.up() {
 		return
@@ -213,7 +213,7 @@ func (n *node) tick(at int64) {
 	}
 }
 
-// step tells the core what happened, and does what it wants done.
+// step tells the core what happened and carries out its actions.
 func (n *node) step(e core.Event) {
 	if !n.up() {
 		return
@@ -277,7 +277,7 @@ func (n *node) do(a *core.Action) {
 	}
 }
 
-// complete notes that the node has everything.
+// complete records that the node has everything.
 func (n *node) complete() {
 	w := n.world
 	if n.done != 0 || !n.leech() {
@@ -310,7 +310,7 @@ func (n *node) upload(a *core.Action) {
 	}
 }
 
-// store writes a block; what is wrong with it shows when its piece is hashed.
+// store writes a block. A wrong one shows when its piece is hashed.
 func (n *node) store(r block.Ref) {
 	if n.bad {
 		n.wrong[r] = true

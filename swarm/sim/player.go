@@ -7,19 +7,19 @@ const playAhead = 30 * time.Second
 
 // A player consumes the pieces of its node in order.
 type player struct {
-	next    int   // first piece that is not there
-	urgent  int   // pieces before it have had a deadline
+	next    int   // first piece that is missing
+	urgent  int   // pieces before this one have a deadline
 	started int64 // when it began to play; 0: not yet
 	startup time.Duration
 	stalled time.Duration
 }
 
-// lasts returns for how long a piece plays.
+// lasts returns the playing time of a piece.
 func (n *node) lasts() time.Duration {
 	return duration(int64(n.world.scenario.PieceLength), n.class().Rate)
 }
 
-// played records that another piece is there.
+// played records that the node has another piece.
 func (n *node) played() {
 	if n.class().Rate == 0 {
 		return
@@ -41,7 +41,7 @@ func (n *node) played() {
 	n.play()
 }
 
-// play gives deadlines to the pieces that are to be played soon.
+// play gives deadlines to the pieces that will be played soon.
 func (n *node) play() {
 	if n.class().Rate == 0 {
 		return

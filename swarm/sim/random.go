@@ -5,7 +5,7 @@ import (
 	"time"
 )
 
-// random is another swarm with each seed.
+// random draws another swarm for each seed.
 func random() Scenario {
 	return Scenario{
 		Name: "random", About: "a small swarm of all sorts, another with each seed",
@@ -14,8 +14,8 @@ func random() Scenario {
 }
 
 // randomSwarm returns a small swarm of all sorts: partial seeds, nodes behind
-// NATs, slow and lossy ones, such as leave and come back, liars and mutes, and
-// perhaps no seed, or one that leaves.
+// NATs, slow and lossy ones, nodes that leave and come back, liars and mutes. It
+// may have no seed, or one that leaves.
 func randomSwarm(seed uint64) Scenario {
 	rng := rand.New(rand.NewPCG(seed, 0xabc))
 	rate := func() int64 { return int64(1+rng.IntN(40)) * Mbit / 2 }

@@ -9,7 +9,7 @@ import (
 	"swarmnode/swarm/core"
 )
 
-// A Result is what came of a run.
+// A Result sums up a run.
 type Result struct {
 	Scenario string
 	Seed     uint64
@@ -17,25 +17,25 @@ type Result struct {
 	Last     time.Duration // when the last leech was done; Limit if one was not
 	Ended    time.Duration // virtual time at the end
 	Copies   float64       // sent by the seeds, in multiples of the content
-	Waste    float64       // share of what leeches received that was of no use
+	Waste    float64       // share of what leeches received that was wasted
 	Events   uint64
 	Digest   uint64 // of the trace
 	Graph    Graph
 	Lost     int // pieces that nobody has
-	Lacking  int // pieces that are missing at some leech though another node has them, summed up
+	Lacking  int // pieces that a leech lacks though another node has them, over all leeches
 	Classes  []ClassResult
-	// Wasted is what Waste consists of, in bytes, by reason.
+	// Wasted is the bytes behind Waste, by reason.
 	Wasted map[string]int64
 }
 
-// A Graph is who is connected to whom at the end.
+// A Graph describes who is connected to whom at the end.
 type Graph struct {
 	Parts  int // that have no connection with each other
 	Least  int // connections of the node that has the fewest
 	Median int
 }
 
-// A ClassResult is what became of the nodes of a class.
+// A ClassResult sums up the nodes of a class.
 type ClassResult struct {
 	Name                string
 	Count, Done         int

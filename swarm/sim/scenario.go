@@ -27,41 +27,41 @@ type Class struct {
 	Loss      float64       // of packets, 0 to 1
 	Seed      bool          // has everything to begin with
 	All       float64       // share of the pieces that it has to begin with
-	Without   []int         // pieces that it has not, whatever All says
+	Without   []int         // pieces that it lacks, whatever All says
 	NAT       float64       // share of the nodes that nobody can connect to
 	Acts      Behaviour
 	Join      time.Duration // when the first of them comes
 	JoinOver  time.Duration // over how long the others follow
 	Life      time.Duration // mean time until one leaves; 0: it stays
 	Away      time.Duration // mean time until it comes back; 0: it does not
-	Copies    float64       // it leaves when it has sent so many copies; 0: never
+	Copies    float64       // it leaves once it has sent this many copies; 0: never
 	PeersMax  int           // connections of each; 0: as the Scenario has it
 	Magnet    bool          // it has no metadata to begin with
 	SuperSeed bool
 	Leaves    bool // it leaves when it has everything
-	// Rate, if not 0, makes it a player: it wants the pieces in order, at so
-	// many bytes per second once it has a buffer of StartBuffer.
+	// Rate, if not 0, makes it a player: it consumes the pieces in order, at this
+	// many bytes per second, once it has buffered StartBuffer.
 	Rate        int64
 	StartBuffer time.Duration
 }
 
-// A Scenario is a swarm to be simulated.
+// A Scenario describes a swarm to simulate.
 type Scenario struct {
 	Name        string
 	About       string // in one sentence
 	Pieces      int
 	PieceLength int // bytes, a multiple of 16 KiB
 	Classes     []Class
-	Limit       time.Duration // virtual time at which it is given up
+	Limit       time.Duration // virtual time at which the run gives up
 	PeersMax    int           // connections of each node; 0: the default of core
-	Large       bool          // it takes more than a second or two to run
-	// Introducer: instead of addresses from outside each node is told that of
-	// the first one, once. The rest is left to peer exchange.
+	Large       bool          // a run takes more than a second or two
+	// Introducer: each node learns the address of the first one, once, and none
+	// from outside. Peer exchange does the rest.
 	Introducer bool
-	// Draw, if not nil, returns the swarm of a seed. Of the Scenario itself then
-	// only Name, About, Large and Check count.
+	// Draw, if not nil, returns the swarm of a seed. Then only Name, About, Large
+	// and Check of the Scenario itself count.
 	Draw func(seed uint64) Scenario
-	// Check tells what is wrong with a Result, nil if it is as it should be.
+	// Check returns what is wrong with a Result, or nil.
 	Check func(r *Result) error
 }
 

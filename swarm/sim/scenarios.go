@@ -273,7 +273,7 @@ func pex() Scenario {
 		Name: "pex", About: "200 nodes know one, and find the others by peer exchange alone",
 		Pieces: 1024, PieceLength: 256 << 10, Limit: time.Minute, Introducer: true, Large: true,
 		Classes: []Class{
-			// It takes in all of them: from one that is full nobody learns anything.
+			// It accepts all of them: a full node teaches nobody any address.
 			{Name: "introducer", Count: 1, Seed: true, Up: 5 * Mbit, Down: 5 * Mbit, Distance: near,
 				PeersMax: 250},
 			{Name: "leech", Count: 199, Up: 5 * Mbit, Down: 20 * Mbit, Distance: near,

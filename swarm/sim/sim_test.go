@@ -137,7 +137,7 @@ func (s *stopping) Write(b []byte) (int, error) {
 	return len(b), nil
 }
 
-// TestStopped: a run of a thousand nodes ends within so many events of when it is
+// TestStopped: a run of a thousand nodes ends within this many events of when it is
 // told to, and says what came of it.
 func TestStopped(t *testing.T) {
 	ctx, cancel := context.WithCancelCause(t.Context())

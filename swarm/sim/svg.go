@@ -273,7 +273,7 @@ func (p *picture) seeds() {
 	p.legend("blocks sent again", fmt.Sprintf(`fill="%s"`, palette[1]))
 }
 
-// quantile returns the value of which a share q of the values are not larger.
+// quantile returns the smallest value that a share q of the values do not exceed.
 func quantile(values []uint32, q float64) uint32 {
 	if len(values) == 0 {
 		return 0

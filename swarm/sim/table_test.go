@@ -57,7 +57,7 @@ func besides(s *Scenario, r *Result) (all []string) {
 }
 
 // TestTable keeps the table of the document: it has a row for each scenario, in
-// order. With -table it is written anew.
+// order. -table writes it again.
 func TestTable(t *testing.T) {
 	text, err := os.ReadFile(tableFile)
 	if err != nil {

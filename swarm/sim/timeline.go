@@ -9,8 +9,8 @@ import (
 )
 
 const (
-	// samplesMax bounds the samples of a Timeline. When there are so many, every
-	// second one goes and the time between two doubles.
+	// samplesMax bounds the samples of a Timeline. When it is reached, every second
+	// sample goes and the time between two doubles.
 	samplesMax = 200
 	// sampleEvery is the virtual time between the first samples.
 	sampleEvery = 25 * time.Millisecond

@@ -133,7 +133,7 @@ func TestTimelineThins(t *testing.T) {
 }
 
 // TestPictures compares pictures of made-up timelines with those in testdata: a few
-// nodes with a line each, and many in bands. With -update they are written anew.
+// nodes with a line each, and many in bands. -update writes them again.
 func TestPictures(t *testing.T) {
 	ramp := func(nodes, samples int) (c TimelineClass) {
 		for node := range nodes {

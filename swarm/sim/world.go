@@ -18,18 +18,18 @@ import (
 var epoch = time.Unix(1_600_000_000, 0).UTC()
 
 const (
-	// dialTimeout is how long a connection attempt to nobody takes.
+	// dialTimeout is how long an attempt to connect to nobody takes.
 	dialTimeout = 3 * time.Second
 	// hashRate is how many bytes a node hashes a second.
 	hashRate = 1 << 30
-	// trackerPeers is how many addresses a node is told at a time.
+	// trackerPeers is how many addresses a node learns at a time.
 	trackerPeers = 50
-	// trackerDelay is how long that takes, and trackerEvery when it is told
-	// more without having asked.
+	// trackerDelay is how long an answer takes. trackerEvery is the time between
+	// answers that nobody asked for.
 	trackerDelay = 200 * time.Millisecond
 	trackerEvery = 2 * time.Minute
-	// stopEvery is how many events pass until a run looks whether it is to end:
-	// some milliseconds.
+	// stopEvery is how many events pass before a run checks its context: some
+	// milliseconds.
 	stopEvery = 1024
 )
 
