@@ -63,7 +63,7 @@ func (e *Engine) Add(spec Spec) (*Torrent, error) {
 // newLoop prepares the loop of t, and what it does first.
 func newLoop(t *Torrent, info *metainfo.Info) *loop {
 	l := &loop{
-		Torrent: t,
+		t: t,
 		core: core.New(time.Now(), core.Config{
 			InfoHash: t.hash, HashV2: t.names.v2, PeerID: t.peerID, Client: t.engine.cfg.Client,
 			Port: t.engine.Addr().Port(),
@@ -117,7 +117,7 @@ func (l *loop) useInfo(raw []byte) {
 	}
 	l.opening = true
 	l.wait.Go(func() {
-		if !l.engine.memory.Room(metainfo.ParseCost(raw)) {
+		if !l.t.engine.memory.Room(metainfo.ParseCost(raw)) {
 			l.opened(opened{err: ErrMemory})
 			return
 		}
@@ -126,12 +126,12 @@ func (l *loop) useInfo(raw []byte) {
 			l.opened(opened{err: fmt.Errorf("metadata: %w", err)})
 			return
 		}
-		if !l.engine.Bears(info) {
+		if !l.t.engine.Bears(info) {
 			l.opened(opened{err: ErrMemory})
 			return
 		}
 		if info.Private() {
-			l.ask(l.hide)
+			l.t.ask(l.hide)
 		}
 		l.open(info)
 	})
@@ -141,22 +141,22 @@ func (l *loop) useInfo(raw []byte) {
 // torrent is private (BEP 27). It goes before the check of what is there, which
 // may take long.
 func (l *loop) hide(now time.Time) {
-	l.search.keepTrackers(l.ctx, now)
+	l.search.keepTrackers(l.t.ctx, now)
 	l.core.Step(now, core.Event{Kind: core.Private})
 }
 
 // open opens the storage of info and checks what is there, in a goroutine of
 // its own.
 func (l *loop) open(info *metainfo.Info) {
-	l.setInfo(info)
+	l.t.setInfo(info)
 	o := opened{info: info}
-	if l.spec.MetadataOnly {
+	if l.t.spec.MetadataOnly {
 		l.opened(o)
 		return
 	}
 	var wanted []bool // nil is all
-	if l.spec.Wanted != nil {
-		wanted = l.spec.Wanted(info.Layout())
+	if l.t.spec.Wanted != nil {
+		wanted = l.t.spec.Wanted(info.Layout())
 		if !slices.Contains(wanted, true) {
 			o.err = ErrNothingWanted
 			l.opened(o)
@@ -165,23 +165,23 @@ func (l *loop) open(info *metainfo.Info) {
 		o.need = storage.WantedPieces(info.Layout(), wanted)
 		o.parts = info.Layout().Parts(wanted)
 	}
-	records := l.engine.cfg.StateDir
-	if l.spec.Complete {
+	records := l.t.engine.cfg.StateDir
+	if l.t.spec.Complete {
 		records = "" // it was checked in this run, and is not to be in the next
 	}
 	o.store, o.err = storage.Open(storage.Config{
-		Dir: l.spec.Dir, Layout: info.Layout(), Workers: l.engine.workers,
-		Name: l.spec.Name, Names: l.spec.Names, Room: l.engine.memory.Room,
-		Hash: l.hash, StateDir: records, StateReadOnly: l.engine.cfg.StateReadOnly,
-		Wanted: wanted, Results: l.stored, ReadOnly: l.spec.Complete, Part: true,
-		Warn: func(err error) { l.log.Warn("storage", "err", err) },
+		Dir: l.t.spec.Dir, Layout: info.Layout(), Workers: l.t.engine.workers,
+		Name: l.t.spec.Name, Names: l.t.spec.Names, Room: l.t.engine.memory.Room,
+		Hash: l.t.hash, StateDir: records, StateReadOnly: l.t.engine.cfg.StateReadOnly,
+		Wanted: wanted, Results: l.stored, ReadOnly: l.t.spec.Complete, Part: true,
+		Warn: func(err error) { l.t.log.Warn("storage", "err", err) },
 	})
 	switch {
 	case o.err != nil:
-	case l.spec.Complete:
-		o.have, o.err = bits.Full(info.Layout().Pieces()), o.store.Trust(l.ctx)
+	case l.t.spec.Complete:
+		o.have, o.err = bits.Full(info.Layout().Pieces()), o.store.Trust(l.t.ctx)
 	default:
-		o.have, o.err = o.store.Check(l.ctx, l.setChecked)
+		o.have, o.err = o.store.Check(l.t.ctx, l.t.setChecked)
 		o.late = o.store.Late()
 	}
 	if o.err != nil && o.store != nil {
@@ -192,7 +192,7 @@ func (l *loop) open(info *metainfo.Info) {
 
 // opened hands the outcome to the loop.
 func (l *loop) opened(o opened) {
-	if !l.ask(func(now time.Time) { l.ready(now, o) }) && o.err == nil && o.store != nil {
+	if !l.t.ask(func(now time.Time) { l.ready(now, o) }) && o.err == nil && o.store != nil {
 		o.store.Close()
 	}
 }
@@ -200,33 +200,34 @@ func (l *loop) opened(o opened) {
 // ready tells the core that there is storage, or that there will be none.
 func (l *loop) ready(now time.Time, o opened) {
 	if o.err != nil {
-		l.log.Error("cannot use the torrent", "err", o.err)
+		l.t.log.Error("cannot use the torrent", "err", o.err)
 		l.core.Step(now, core.Event{Kind: core.InfoFailed, Err: o.err})
-		l.fail(o.err)
+		l.t.fail(o.err)
 		return
 	}
 	l.store, l.pieces = o.store, o.info.Layout().Pieces()
 	for _, link := range l.links {
 		link.stream.SetPieces(l.pieces)
 	}
-	l.search.rename(l.ctx, now, l.hashes())
-	if l.spec.MetadataOnly {
+	l.search.rename(l.t.ctx, now, l.t.hashes())
+	if l.t.spec.MetadataOnly {
 		l.core.Step(now, core.Event{Kind: core.InfoReady, Info: o.info})
 		return
 	}
-	l.log.Info("storage is open", "name", o.info.Name(), "pieces", l.pieces, "have", o.have.Count())
+	l.t.log.Info("storage is open", "name", o.info.Name(), "pieces", l.pieces, "have",
+		o.have.Count())
 	l.core.Step(now, core.Event{Kind: core.InfoReady, Info: o.info, Have: o.have, Late: o.late,
 		Need: o.need, Parts: o.parts})
 	l.tellMoved()
 	l.search.release()
-	l.core.SetSequential(l.spec.Sequential)
+	l.core.SetSequential(l.t.spec.Sequential)
 	l.startWebSeeds(o.info)
 }
 
 // stored turns the result of a storage worker into an event.
 func (l *loop) stored(r storage.Result) {
-	if errors.Is(r.Err, storage.ErrExists) || errors.Is(r.Err, storage.ErrLink) && !l.isDone() {
-		l.fail(r.Err) // what lay there before turned out to be something else
+	if errors.Is(r.Err, storage.ErrExists) || errors.Is(r.Err, storage.ErrLink) && !l.t.isDone() {
+		l.t.fail(r.Err) // what lay there before turned out to be something else
 		return
 	}
 	e := core.Event{Kind: core.Failed, Err: r.Err}
@@ -237,17 +238,17 @@ func (l *loop) stored(r storage.Result) {
 	case r.OK:
 		e.Kind = core.Verified
 	}
-	if !r.OK && l.spec.Complete {
-		l.ask(func(now time.Time) { l.offerNoMore(now, r) })
+	if !r.OK && l.t.spec.Complete {
+		l.t.ask(func(now time.Time) { l.offerNoMore(now, r) })
 		return
 	}
 	if e.Kind == core.Failed {
 		if e.Hashes, e.Err = l.examine(r.Piece); e.Err != nil {
-			l.fail(e.Err)
+			l.t.fail(e.Err)
 			return
 		}
 	}
-	l.post(e)
+	l.t.post(e)
 }
 
 // errNotAsItWas is why a piece of content that was whole is offered no more.
@@ -259,7 +260,7 @@ var errNotAsItWas = errors.New("changed by another program")
 func (l *loop) offerNoMore(now time.Time, r storage.Result) {
 	if !l.spoilt {
 		l.spoilt = true
-		l.log.Warn("some of the content is offered no more", "name", l.Info().Name(), "err",
+		l.t.log.Warn("some of the content is offered no more", "name", l.t.Info().Name(), "err",
 			cmp.Or(r.Err, errNotAsItWas))
 	}
 	l.core.Prioritize(now, int(r.Piece), picker.Skip)
@@ -273,16 +274,16 @@ func (l *loop) failing(err error) {
 		return
 	}
 	l.fault = err
-	l.log.Warn("storage does not work, waiting", "err", err)
+	l.t.log.Warn("storage does not work, waiting", "err", err)
 	l.wait.Go(func() {
 		for {
 			select {
-			case <-l.ctx.Done():
+			case <-l.t.ctx.Done():
 				return
 			case <-time.After(faultRetry):
 			}
 			if l.store.Probe() == nil {
-				l.ask(l.works)
+				l.t.ask(l.works)
 				return
 			}
 		}
@@ -291,7 +292,7 @@ func (l *loop) failing(err error) {
 
 func (l *loop) works(now time.Time) {
 	l.fault = nil
-	l.log.Info("storage works again")
+	l.t.log.Info("storage works again")
 	l.core.Step(now, core.Event{Kind: core.StorageWorks})
 }
 
@@ -303,35 +304,35 @@ const recheckMax = 3
 // and tells the sources that we are a seed if nothing of the torrent is missing: who
 // wanted a part alone is none (BEP 21, BEP 33).
 func (l *loop) complete(now time.Time) {
-	if l.spec.MetadataOnly {
-		l.log.Info("the metadata is complete")
-		l.succeed(nil, nil)
+	if l.t.spec.MetadataOnly {
+		l.t.log.Info("the metadata is complete")
+		l.t.succeed(nil, nil)
 		return
 	}
 	l.tellMoved()
-	l.search.again(l.ctx, now, l.core.Totals().Missing == 0)
+	l.search.again(l.t.ctx, now, l.core.Totals().Missing == 0)
 	if l.spoilt { // it was complete, and what is left of it is
 		return
 	}
 	l.wait.Go(func() {
 		err := l.store.Finish()
-		l.ask(func(now time.Time) { l.finished(now, err) })
+		l.t.ask(func(now time.Time) { l.finished(now, err) })
 	})
 }
 
 func (l *loop) finished(now time.Time, err error) {
 	switch {
 	case err == nil:
-		l.log.Info("complete")
-		l.succeed(l.store.Paths(), l.store.FilePath)
+		l.t.log.Info("complete")
+		l.t.succeed(l.store.Paths(), l.store.FilePath)
 	case errors.Is(err, storage.ErrChanged) && l.rechecks < recheckMax:
 		l.rechecks++
-		l.log.Warn("checking all of it again", "err", err)
-		for i := range l.Info().Layout().Pieces() {
+		l.t.log.Warn("checking all of it again", "err", err)
+		for i := range l.t.Info().Layout().Pieces() {
 			l.core.Step(now, core.Event{Kind: core.ReadFailed, Ref: block.Ref{Piece: uint32(i)},
 				Err: err})
 		}
 	default:
-		l.fail(err)
+		l.t.fail(err)
 	}
 }

@@ -134,17 +134,17 @@ func (a *attempt) connect(ctx context.Context) net.Conn {
 // dial meets the peer at an address for the torrent of l. It hands the connection to
 // the loop, or posts why there is none.
 func (l *loop) dial(to limit.Destination) {
-	shaken, err := l.engine.dialer.meet(l.ctx, call{
-		owner: l.Torrent, to: to, hashes: l.hashes(), hello: l.hello,
+	shaken, err := l.t.engine.dialer.meet(l.t.ctx, call{
+		owner: l.t, to: to, hashes: l.t.hashes(), hello: l.t.hello,
 	})
 	if err == nil {
-		l.join(shaken, to.Addr, true)
+		l.t.join(shaken, to.Addr, true)
 		return
 	}
-	l.log.Debug("dial", "peer", to.Addr, "err", err)
+	l.t.log.Debug("dial", "peer", to.Addr, "err", err)
 	kind := core.DialFailed
 	if errors.Is(err, limit.ErrTooOften) || errors.Is(err, limit.ErrBusy) {
 		kind = core.DialPutOff
 	}
-	l.post(core.Event{Kind: kind, Endpoint: endpoint.IP(to.Addr), Err: err, Fault: faultOf(err)})
+	l.t.post(core.Event{Kind: kind, Endpoint: endpoint.IP(to.Addr), Err: err, Fault: faultOf(err)})
 }

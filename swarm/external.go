@@ -49,7 +49,7 @@ func (e *Engine) SetExternal(ip netip.Addr) { e.outside.set(ip) }
 
 // learnOutside tells the core our addresses when they have changed.
 func (l *loop) learnOutside() {
-	addrs, now := l.engine.outside.since(l.outside)
+	addrs, now := l.t.engine.outside.since(l.outside)
 	if now == l.outside {
 		return
 	}

@@ -70,21 +70,21 @@ func (l *loop) stats() Stats {
 	if l.tracker != nil {
 		s.Trackers = l.tracker.Report()
 	}
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	s.Checked, s.CheckTotal = l.checked, l.checking
+	l.t.mu.Lock()
+	defer l.t.mu.Unlock()
+	s.Checked, s.CheckTotal = l.t.checked, l.t.checking
 	switch {
-	case l.outcome == failed:
+	case l.t.outcome == failed:
 		s.State = Failed
-	case l.ctx.Err() != nil:
+	case l.t.ctx.Err() != nil:
 		s.State = Closed
 	case l.fault != nil:
 		s.State = Faulty
-	case l.info == nil, l.spec.MetadataOnly && l.outcome == undecided:
+	case l.t.info == nil, l.t.spec.MetadataOnly && l.t.outcome == undecided:
 		s.State = Metadata
-	case l.store == nil && !l.spec.MetadataOnly:
+	case l.store == nil && !l.t.spec.MetadataOnly:
 		s.State = Checking
-	case l.outcome == succeeded:
+	case l.t.outcome == succeeded:
 		s.State = Seeding
 	default:
 		s.State = Downloading

@@ -13,7 +13,7 @@ const examineChunk = 16 * block.Size
 
 // eachChunk reads a piece from its start, some blocks at a time.
 func (l *loop) eachChunk(piece uint32, f func(chunk []byte)) error {
-	size := l.Info().Layout().PieceSize(int(piece))
+	size := l.t.Info().Layout().PieceSize(int(piece))
 	buf := make([]byte, min(examineChunk, size))
 	for at := 0; at < size; at += len(buf) {
 		chunk := buf[:min(len(buf), size-at)]
@@ -22,7 +22,7 @@ func (l *loop) eachChunk(piece uint32, f func(chunk []byte)) error {
 		}
 		f(chunk)
 	}
-	return l.ctx.Err()
+	return l.t.ctx.Err()
 }
 
 // hashBlocks tells the core the hashes of the blocks of a piece.
@@ -32,17 +32,17 @@ func (l *loop) hashBlocks(piece uint32) {
 		hashes = append(hashes, metainfo.BlockHashes(chunk)...)
 	})
 	if err != nil {
-		l.log.Info("hashing the blocks of a piece", "piece", piece, "err", err)
+		l.t.log.Info("hashing the blocks of a piece", "piece", piece, "err", err)
 		hashes = nil
 	}
-	l.post(core.Event{Kind: core.Hashed, Ref: block.Ref{Piece: piece}, Hashes: hashes})
+	l.t.post(core.Event{Kind: core.Hashed, Ref: block.Ref{Piece: piece}, Hashes: hashes})
 }
 
 // examine returns the hashes of the blocks of a piece that has the wrong hash,
 // as far as it can be read: they tell which of its blocks are wrong. It is an
 // error if the fault is the torrent's own.
 func (l *loop) examine(piece uint32) ([]metainfo.Hash256, error) {
-	verifier := l.Info().Layout().Verifier(int(piece))
+	verifier := l.t.Info().Layout().Verifier(int(piece))
 	var hashes []metainfo.Hash256
 	err := l.eachChunk(piece, func(chunk []byte) {
 		verifier.Write(chunk)

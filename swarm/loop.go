@@ -23,7 +23,7 @@ const (
 
 // A loop is what only the goroutine of its torrent touches.
 type loop struct {
-	*Torrent
+	t       *Torrent // whose goroutine it is
 	core    *core.Torrent
 	store   *storage.Store // nil before InfoReady, and of a torrent that is MetadataOnly
 	pieces  int            // of the torrent, 0 before InfoReady
@@ -51,29 +51,29 @@ type loop struct {
 // run is the goroutine of the torrent. It ends when ctx is done and everything
 // that it started has ended.
 func (l *loop) run() {
-	defer close(l.ended)
+	defer close(l.t.ended)
 	now := time.Now()
 	l.timer = time.NewTimer(0)
-	l.search.start(l.ctx, now, l.spec.Complete)
+	l.search.start(l.t.ctx, now, l.t.spec.Complete)
 	defer l.leaveTrackers()
-	for l.ctx.Err() == nil {
+	for l.t.ctx.Err() == nil {
 		select {
-		case <-l.mail.wake:
-			if l.ctx.Err() != nil {
+		case <-l.t.mail.wake:
+			if l.t.ctx.Err() != nil {
 				continue // it ended the connections, whose peers are to be remembered
 			}
 			now = time.Now()
 			l.takeIn(now)
-		case link := <-l.joins:
+		case link := <-l.t.joins:
 			now = time.Now()
 			l.accept(now, link)
-		case f := <-l.asks:
+		case f := <-l.t.asks:
 			now = time.Now()
 			f(now)
 		case <-l.timer.C:
 			now = time.Now()
 			l.core.Step(now, core.Event{Kind: core.Tick})
-		case <-l.ctx.Done():
+		case <-l.t.ctx.Done():
 			continue
 		}
 		l.learnOutside()
@@ -89,7 +89,7 @@ func (l *loop) step(now time.Time, e *core.Event) {
 	switch e.Kind {
 	case core.Closed:
 		if link := l.links[e.Peer]; link != nil {
-			l.log.Debug("closed", "peer", link.shown(), "err", e.Err)
+			l.t.log.Debug("closed", "peer", link.shown(), "err", e.Err)
 		}
 		delete(l.links, e.Peer)
 	case core.Received:
@@ -105,7 +105,7 @@ func (l *loop) step(now time.Time, e *core.Event) {
 // takeIn takes in all events that wait, and carries out what follows from each
 // batch of them, the last one excepted.
 func (l *loop) takeIn(now time.Time) {
-	l.batch = l.mail.take(l.batch)
+	l.batch = l.t.mail.take(l.batch)
 	for i := range l.batch {
 		if i > 0 && i%batchMax == 0 {
 			l.act(now)
@@ -116,7 +116,7 @@ func (l *loop) takeIn(now time.Time) {
 	clear(l.batch) // drop the references
 	if len(l.links) == 0 && cap(l.batch) > eventsKept {
 		l.batch = nil
-		l.mail.shrink()
+		l.t.mail.shrink()
 	}
 }
 
@@ -129,7 +129,7 @@ func (l *loop) setTimer(now time.Time) {
 // accept makes a link part of the torrent and starts its stream.
 func (l *loop) accept(now time.Time, link *link) {
 	ip := link.endpoint.Host()
-	if link.stream == nil && !link.placed && !l.engine.takePlace(ip) {
+	if link.stream == nil && !link.placed && !l.t.engine.takePlace(ip) {
 		if l.seekRoom(link) {
 			return
 		}
@@ -151,15 +151,15 @@ func (l *loop) accept(now time.Time, link *link) {
 		Outgoing:  link.outgoing,
 		Encrypted: link.encrypted,
 	})
-	if l.engine.cfg.HasDHT && !l.private() && link.hello.Reserved.Has(wire.FeatureDHT) {
+	if l.t.engine.cfg.HasDHT && !l.t.private() && link.hello.Reserved.Has(wire.FeatureDHT) {
 		l.act(now) // the bitfield has to come first (BEP 3)
-		link.stream.Send(wire.Message{ID: wire.Port, Port: l.engine.Addr().Port()})
+		link.stream.Send(wire.Message{ID: wire.Port, Port: l.t.engine.Addr().Port()})
 	}
 	l.wait.Go(func() {
 		if isPeer {
-			defer l.engine.conns.Release(ip)
+			defer l.t.engine.conns.Release(ip)
 		}
-		link.stream.Run(l.ctx)
+		link.stream.Run(l.t.ctx)
 	})
 }
 
@@ -167,20 +167,20 @@ func (l *loop) accept(now time.Time, link *link) {
 // place, and brings link back, at the latest when others that wait need its turn. It
 // reports false if link has had its chance, or its source has no place left.
 func (l *loop) seekRoom(link *link) bool {
-	e := l.engine
+	e := l.t.engine
 	if link.waited || !e.conns.Full() || e.conns.HasAll(link.endpoint.Host()) {
 		return false
 	}
 	link.waited = true
-	ctx, giveUp := context.WithCancel(l.ctx)
+	ctx, giveUp := context.WithCancel(l.t.ctx)
 	room := e.rooms.Admit(link.endpoint.Host(), giveUp)
 	l.wait.Go(func() {
 		defer room.Keep()
 		defer giveUp()
 		link.placed = e.makeRoom(ctx, link.endpoint.Host())
 		select {
-		case l.joins <- link:
-		case <-l.ctx.Done():
+		case l.t.joins <- link:
+		case <-l.t.ctx.Done():
 			link.abandon()
 		}
 	})
@@ -189,10 +189,10 @@ func (l *loop) seekRoom(link *link) bool {
 
 // startPeer makes the stream of a link to a peer.
 func (l *loop) startPeer(link *link) {
-	e := l.engine
+	e := l.t.engine
 	link.account = e.kept.Open(func() { link.peer.Evict() })
 	link.peer = peer.New(link.conn, peer.Config{
-		Handler: link, Pool: e.blocks, Down: l.down, Up: l.up, Pieces: l.pieces,
+		Handler: link, Pool: e.blocks, Down: l.t.down, Up: l.t.up, Pieces: l.pieces,
 		Account: link.account, Source: link.endpoint.Host(), Given: e.given, Talk: e.talk,
 	})
 	link.stream = link.peer
@@ -248,7 +248,7 @@ func (l *loop) perform(now time.Time, a *core.Action) {
 		piece := a.Ref.Piece
 		l.wait.Go(func() { l.hashBlocks(piece) })
 	case core.WantPeers:
-		l.search.again(l.ctx, now, l.search.seed)
+		l.search.again(l.t.ctx, now, l.search.seed)
 	case core.Complete:
 		l.complete(now)
 	}
@@ -264,7 +264,7 @@ func (l *loop) drop(now time.Time, a *core.Action) {
 		return
 	}
 	if !link.endpoint.IsWebSeed() { // it has no address that others could come from
-		l.engine.bans.ban(now, link.endpoint.Host())
+		l.t.engine.bans.ban(now, link.endpoint.Host())
 	}
 	link.stream.Close(banned{dropped{a.Reason}})
 }
@@ -281,7 +281,7 @@ type banned struct{ dropped }
 // what was sent and received.
 func (l *loop) takeLast() {
 	now, received := time.Now(), int64(0)
-	for _, e := range l.mail.take(nil) {
+	for _, e := range l.t.mail.take(nil) {
 		switch e.Kind {
 		case core.Sent:
 			l.core.Step(now, e)
@@ -291,9 +291,9 @@ func (l *loop) takeLast() {
 		e.Buf.Release()
 	}
 	l.tellMoved()
-	l.moved.mu.Lock()
-	l.moved.stats.Downloaded += received
-	l.moved.mu.Unlock()
+	l.t.moved.mu.Lock()
+	l.t.moved.stats.Downloaded += received
+	l.t.moved.mu.Unlock()
 }
 
 // end closes what the torrent holds, and waits for its children.
@@ -312,12 +312,12 @@ func (l *loop) end() {
 	}
 	for drained := false; !drained; {
 		select {
-		case link := <-l.joins:
+		case link := <-l.t.joins:
 			link.abandon()
 		default:
 			drained = true
 		}
 	}
-	l.engine.unregister(l.Torrent)
-	l.close(err, final)
+	l.t.engine.unregister(l.t)
+	l.t.close(err, final)
 }

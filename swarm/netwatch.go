@@ -111,12 +111,12 @@ func (l *loop) addressesChanged(now time.Time, gone map[netip.Addr]bool) {
 			link.stream.Close(errMoved)
 		}
 	}
-	l.core.SetOwn(*l.engine.own.Load())
+	l.core.SetOwn(*l.t.engine.own.Load())
 	l.core.Step(now, core.Event{Kind: core.Moved})
 	if l.search.cancel == nil {
 		return
 	}
-	l.search.start(l.ctx, now, l.search.seed)
+	l.search.start(l.t.ctx, now, l.search.seed)
 	if l.tracker != nil {
 		l.tracker.Moved()
 	}

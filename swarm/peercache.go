@@ -128,7 +128,7 @@ func (t *Torrent) savedPath() string {
 
 // recall tells the core the peers of an earlier run.
 func (l *loop) recall() {
-	path := l.savedPath()
+	path := l.t.savedPath()
 	if path == "" {
 		return
 	}
@@ -138,14 +138,14 @@ func (l *loop) recall() {
 	}
 	var peers []core.KnownPeer
 	if err == nil {
-		peers, err = parseSaved(doc, l.hash, time.Now())
+		peers, err = parseSaved(doc, l.t.hash, time.Now())
 	}
 	if err != nil {
-		l.log.Warn("peers of an earlier run", "err", err)
+		l.t.log.Warn("peers of an earlier run", "err", err)
 		return
 	}
 	for _, p := range peers {
-		l.post(core.Event{Kind: core.Found, Endpoint: p.Endpoint, Source: core.SourceResume,
+		l.t.post(core.Event{Kind: core.Found, Endpoint: p.Endpoint, Source: core.SourceResume,
 			Met:     p.Met,
 			Vouched: p.Vouched})
 	}
@@ -159,17 +159,17 @@ func readSaved(path string) ([]byte, error) {
 // remember keeps the record up to date until the torrent ends; end writes the
 // last one.
 func (l *loop) remember() {
-	if l.savedPath() == "" {
+	if l.t.savedPath() == "" {
 		return
 	}
 	for wait := saveFirst; ; wait = saveEvery {
 		select {
-		case <-l.ctx.Done():
+		case <-l.t.ctx.Done():
 			return
 		case <-time.After(wait):
 		}
 		known := make(chan []core.KnownPeer, 1)
-		if !l.ask(func(time.Time) { known <- l.core.Known(savedMax) }) {
+		if !l.t.ask(func(time.Time) { known <- l.core.Known(savedMax) }) {
 			return
 		}
 		l.keepPeers(<-known)
@@ -178,12 +178,12 @@ func (l *loop) remember() {
 
 // keepPeers writes the record. Without any peer that of earlier runs stays.
 func (l *loop) keepPeers(known []core.KnownPeer) {
-	path := l.savedPath()
-	if path == "" || len(known) == 0 || l.engine.cfg.StateReadOnly {
+	path := l.t.savedPath()
+	if path == "" || len(known) == 0 || l.t.engine.cfg.StateReadOnly {
 		return
 	}
-	if err := writeSaved(path, appendSaved(nil, l.hash, known)); err != nil {
-		l.log.Warn("peers cannot be remembered", "err", err)
+	if err := writeSaved(path, appendSaved(nil, l.t.hash, known)); err != nil {
+		l.t.log.Warn("peers cannot be remembered", "err", err)
 	}
 }
 

@@ -25,9 +25,9 @@ const (
 // findNamed tells the core the addresses of the peers that the user named, and of those
 // that the link names, which a stranger wrote. It blocks while host names are looked up.
 func (l *loop) findNamed() {
-	l.findPeers(l.spec.Peers, core.SourceUser)
-	if !l.spec.PeersOnly {
-		l.findPeers(l.spec.Magnet.Peers, core.SourceLink)
+	l.findPeers(l.t.spec.Peers, core.SourceUser)
+	if !l.t.spec.PeersOnly {
+		l.findPeers(l.t.spec.Magnet.Peers, core.SourceLink)
 	}
 }
 
@@ -36,19 +36,19 @@ func (l *loop) findNamed() {
 func (l *loop) findPeers(names []string, source core.Source) {
 	level := slog.LevelWarn
 	for _, name := range names[:min(len(names), namedPeersMax)] {
-		addrs, err := resolve(l.ctx, name)
+		addrs, err := resolve(l.t.ctx, name)
 		if err != nil {
-			l.log.Warn("peer given by name", "peer", name, "err", err)
+			l.t.log.Warn("peer given by name", "peer", name, "err", err)
 			continue
 		}
 		for _, addr := range addrs[:min(len(addrs), namedAddrsMax)] {
 			if !source.MayName(addr) {
-				l.log.Log(l.ctx, level, "a peer of the link is left out", "peer", name, "err",
+				l.t.log.Log(l.t.ctx, level, "a peer of the link is left out", "peer", name, "err",
 					errNearby)
 				level = slog.LevelInfo
 				break
 			}
-			l.post(core.Event{Kind: core.Found, Endpoint: endpoint.IP(addr), Source: source})
+			l.t.post(core.Event{Kind: core.Found, Endpoint: endpoint.IP(addr), Source: source})
 		}
 	}
 }

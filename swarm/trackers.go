@@ -23,20 +23,21 @@ type moved struct {
 // for a magnet link.
 func (l *loop) findSources(info *metainfo.Info) []source {
 	var list []source
-	if l.spec.PeersOnly {
+	if l.t.spec.PeersOnly {
 		return nil
 	}
 	private := info != nil && info.Private()
-	if l.spec.DHT != nil && !private {
-		list = append(list, source{l.spec.DHT, core.SourceDHT})
+	if l.t.spec.DHT != nil && !private {
+		list = append(list, source{l.t.spec.DHT, core.SourceDHT})
 	}
-	if l.spec.LSD != nil && !private {
-		list = append(list, source{l.spec.LSD, core.SourceLSD})
+	if l.t.spec.LSD != nil && !private {
+		list = append(list, source{l.t.spec.LSD, core.SourceLSD})
 	}
 	if tiers := l.trackers(); len(tiers) > 0 {
 		l.tracker = tracker.NewAnnouncer(tracker.Config{
-			Client: l.engine.tracker, PeerID: l.peerID, Tiers: tiers,
-			Private: private, Stats: l.trackerStats, Logger: l.log, External: l.engine.SetExternal,
+			Client: l.t.engine.tracker, PeerID: l.t.peerID, Tiers: tiers,
+			Private: private, Stats: l.trackerStats, Logger: l.t.log,
+			External: l.t.engine.SetExternal,
 		})
 		l.tellMoved()
 		list = append(list, source{l.tracker, core.SourceTracker})
@@ -48,22 +49,22 @@ func (l *loop) findSources(info *metainfo.Info) []source {
 // user, so that one which a stranger names as well is the user's. Those of a
 // magnet link are a tier each. What cannot be used is told in one line.
 func (l *loop) trackers() [][]tracker.Tracker {
-	list, bad := usableTiers(nil, l.spec.Trackers, false)
+	list, bad := usableTiers(nil, l.t.spec.Trackers, false)
 	if len(bad) > 0 {
-		l.log.Warn("trackers are left out", "err", errors.Join(bad...))
+		l.t.log.Warn("trackers are left out", "err", errors.Join(bad...))
 	}
-	if l.spec.NoTrackers {
+	if l.t.spec.NoTrackers {
 		return list
 	}
-	unusable := l.spec.Magnet.Unusable
-	tiers := make([][]string, len(l.spec.Magnet.Trackers))
-	for i, url := range l.spec.Magnet.Trackers {
+	unusable := l.t.spec.Magnet.Unusable
+	tiers := make([][]string, len(l.t.spec.Magnet.Trackers))
+	for i, url := range l.t.spec.Magnet.Trackers {
 		tiers[i] = []string{url}
 	}
-	if l.spec.Torrent != nil {
-		unusable, tiers = l.spec.Torrent.Unusable, slices.Clone(l.spec.Torrent.Trackers)
+	if l.t.spec.Torrent != nil {
+		unusable, tiers = l.t.spec.Torrent.Unusable, slices.Clone(l.t.spec.Torrent.Trackers)
 	}
-	users := slices.Concat(l.spec.Trackers...) // told of above
+	users := slices.Concat(l.t.spec.Trackers...) // told of above
 	for i, tier := range tiers {
 		tiers[i] = slices.DeleteFunc(slices.Clone(tier), func(url string) bool {
 			return slices.Contains(users, url)
@@ -74,7 +75,7 @@ func (l *loop) trackers() [][]tracker.Tracker {
 		bad = append(bad, leftOut(u.URL, u.Err))
 	}
 	if len(bad) > 0 {
-		l.log.Warn("URLs of the torrent or link are left out", "err", errors.Join(bad...))
+		l.t.log.Warn("URLs of the torrent or link are left out", "err", errors.Join(bad...))
 	}
 	return list
 }
@@ -113,7 +114,7 @@ func leftOut(url string, why error) error {
 }
 
 func (l *loop) trackerStats() tracker.Stats {
-	m := &l.moved
+	m := &l.t.moved
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	return m.stats
@@ -126,7 +127,7 @@ func (l *loop) tellMoved() {
 		return
 	}
 	s := l.core.Totals()
-	m := &l.moved
+	m := &l.t.moved
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	m.stats = tracker.Stats{Uploaded: s.Up, Downloaded: s.Down, Left: s.Missing, Idle: s.Done}

@@ -35,25 +35,25 @@ type webSeed struct {
 // startWebSeeds starts a goroutine for each web seed, unless there is nothing
 // to fetch.
 func (l *loop) startWebSeeds(info *metainfo.Info) {
-	if l.spec.Complete || l.spec.PeersOnly {
+	if l.t.spec.Complete || l.t.spec.PeersOnly {
 		return
 	}
 	var seeds []webSeed
-	for _, url := range l.spec.WebSeeds {
+	for _, url := range l.t.spec.WebSeeds {
 		seeds = append(seeds, webSeed{url: url})
 	}
-	named := l.spec.Magnet.WebSeeds
-	if l.spec.Torrent != nil {
-		named = l.spec.Torrent.WebSeeds
+	named := l.t.spec.Magnet.WebSeeds
+	if l.t.spec.Torrent != nil {
+		named = l.t.spec.Torrent.WebSeeds
 	}
 	for _, url := range named {
-		if !slices.Contains(l.spec.WebSeeds, url) {
+		if !slices.Contains(l.t.spec.WebSeeds, url) {
 			seeds = append(seeds, webSeed{url: url, stranger: true})
 		}
 	}
 	for i, seed := range seeds[:min(len(seeds), webSeedsMax)] {
 		seed.key = endpoint.Key(i + 1)
-		l.wait.Go(func() { l.useWebSeed(l.ctx, info, seed) })
+		l.wait.Go(func() { l.useWebSeed(l.t.ctx, info, seed) })
 	}
 }
 
@@ -62,38 +62,39 @@ func (l *loop) startWebSeeds(info *metainfo.Info) {
 func (l *loop) useWebSeed(ctx context.Context, info *metainfo.Info, seed webSeed) {
 	id := sha1.Sum([]byte(seed.url))
 	hello := wire.Hello{
-		InfoHash: l.hash, PeerID: id, Reserved: wire.Reserved{}.With(wire.FeatureFast),
+		InfoHash: l.t.hash, PeerID: id, Reserved: wire.Reserved{}.With(wire.FeatureFast),
 	}
 	faults := new(webseed.Faults)
 	for wait := webSeedWait; ; wait = min(2*wait, webSeedWaitMax) {
-		link := &link{torrent: l.Torrent, endpoint: endpoint.WebSeed(seed.key), hello: hello,
+		link := &link{torrent: l.t, endpoint: endpoint.WebSeed(seed.key), hello: hello,
 			outgoing: true,
 			closed:   make(chan struct{})}
 		conn, err := webseed.New(webseed.Config{
-			Handler: link, Pool: l.engine.blocks, Down: l.down, Info: info, HTTP: l.engine.web,
-			URL: seed.url, Stranger: seed.stranger, Logger: l.log, Faults: faults,
+			Handler: link, Pool: l.t.engine.blocks, Down: l.t.down, Info: info,
+			HTTP: l.t.engine.web, URL: seed.url, Stranger: seed.stranger,
+			Logger: l.t.log, Faults: faults,
 			Failed: func(file int, err error) {
-				l.ask(func(now time.Time) { l.fileFailed(file, err) })
+				l.t.ask(func(now time.Time) { l.fileFailed(file, err) })
 			},
 		})
 		if err != nil {
-			l.log.Warn("a web seed is left out", "err", leftOut(seed.url, err))
+			l.t.log.Warn("a web seed is left out", "err", leftOut(seed.url, err))
 			return
 		}
 		link.stream = conn
 		select {
-		case l.joins <- link:
+		case l.t.joins <- link:
 		case <-ctx.Done():
 			return
 		}
 		select {
 		case <-link.closed:
 			if errors.As(link.err, new(banned)) || errors.Is(link.err, webseed.ErrWrong) {
-				l.log.Warn("a web seed is left alone, its data is wrong", "peer", conn)
+				l.t.log.Warn("a web seed is left alone, its data is wrong", "peer", conn)
 				return
 			}
-			l.log.Debug("web seed", "peer", conn, "err", link.err)
-		case <-l.done:
+			l.t.log.Debug("web seed", "peer", conn, "err", link.err)
+		case <-l.t.done:
 			return // it has nothing that we want any more
 		case <-ctx.Done():
 			return
@@ -133,7 +134,7 @@ func (l *loop) distrust(a *core.Action) {
 	err := fmt.Errorf("%v: %w", seed, errOtherData)
 	files := l.filesOf(first)
 	for _, file := range files {
-		if from, end := l.Info().Layout().FilePieces(file); len(files) == 1 ||
+		if from, end := l.t.Info().Layout().FilePieces(file); len(files) == 1 ||
 			from == first && end == first+n && n > 1 {
 			l.fileFailed(file, err)
 			return
@@ -152,7 +153,7 @@ type doubt struct {
 
 // filesOf returns the files that have a part in a piece.
 func (l *loop) filesOf(piece int) (files []int) {
-	layout := l.Info().Layout()
+	layout := l.t.Info().Layout()
 	for span := range layout.Spans(layout.PieceOffset(piece), layout.PieceSize(piece)) {
 		if !layout.Files[span.File].Pad {
 			files = append(files, span.File)
@@ -202,12 +203,12 @@ func (l *loop) lookForSourceless() {
 		for wait := sourcelessAfter; ; wait = min(2*wait, sourcelessMax) {
 			select {
 			case <-time.After(wait):
-			case <-l.done:
+			case <-l.t.done:
 				return
-			case <-l.ctx.Done():
+			case <-l.t.ctx.Done():
 				return
 			}
-			if !l.ask(func(time.Time) { l.tellSourceless() }) {
+			if !l.t.ask(func(time.Time) { l.tellSourceless() }) {
 				return
 			}
 		}
@@ -221,7 +222,7 @@ func (l *loop) tellSourceless() {
 	if len(l.failed) == 0 {
 		return
 	}
-	layout := l.Info().Layout()
+	layout := l.t.Info().Layout()
 	var lost []int
 	for file, err := range l.failed {
 		if first, end := layout.FilePieces(file); err != nil && l.core.Sourceless(first, end) {
@@ -236,7 +237,7 @@ func (l *loop) tellSourceless() {
 	if more := len(lost) - 1; more > 0 {
 		args = append(args, "more", more)
 	}
-	l.log.Warn("nobody who is connected has a file", args...)
+	l.t.log.Warn("nobody who is connected has a file", args...)
 	for _, file := range lost {
 		l.failed[file] = nil
 	}
