@@ -27,36 +27,6 @@ var layers = []struct {
 // import anything.
 var tools = []string{"internal/", "bench/", "demo/"}
 
-// thirdParty says which modules a product package may import besides the
-// standard library, and why.
-var thirdParty = map[string]map[string]string{
-	"github.com/anacrolix/dht/v2": {
-		"dht": "KRPC messages, node identifiers and BEP 42, BEP 44 helpers",
-	},
-	"github.com/anacrolix/torrent": {
-		"dht": "the bencode type that appears in the KRPC messages",
-	},
-	"github.com/multiformats/go-multihash": {
-		"metainfo": "urn:btmh info-hashes of magnet links",
-	},
-	"github.com/spf13/pflag": {
-		"cmd/node": "GNU style flags",
-	},
-	"golang.org/x/sys": {
-		"metainfo/lanes":  "what the processor can do",
-		"swarm/lsd":       "multicast options of sockets",
-		"swarm/storage":   "preadv, pwritev, fallocate",
-		"swarm/transport": "socket options",
-		"cmd/node":        "terminal and process",
-	},
-	"golang.org/x/term": {
-		"cmd/node": "the width of the terminal for the progress line",
-	},
-	"golang.org/x/text": {
-		"metainfo": "file names in other encodings than UTF-8",
-	},
-}
-
 func isTool(pkg string) bool {
 	return slices.ContainsFunc(tools, func(prefix string) bool {
 		return strings.HasPrefix(pkg+"/", module+"/"+prefix)
@@ -98,10 +68,7 @@ func TestImportsGoDownward(t *testing.T) {
 			switch {
 			case standard(imported):
 			case !inModule(imported):
-				if !thirdPartyAllowed(pkg, imported) {
-					t.Errorf("%s imports %s: give %s a reason in thirdParty, or do without", s.path,
-						imported, pkg)
-				}
+				// TestDependenciesAreDocumented looks at these.
 			case isTool(imported):
 				t.Errorf("%s imports %s, which is for tests and tools", s.path, imported)
 			case imported == module:
@@ -115,16 +82,6 @@ func TestImportsGoDownward(t *testing.T) {
 			}
 		}
 	}
-}
-
-func thirdPartyAllowed(pkg, imported string) bool {
-	for mod, users := range thirdParty {
-		if imported == mod || strings.HasPrefix(imported, mod+"/") {
-			_, ok := users[strings.TrimPrefix(pkg, module+"/")]
-			return ok
-		}
-	}
-	return false
 }
 
 // The packages that everything hangs on know neither sockets nor files nor
