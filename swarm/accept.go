@@ -6,6 +6,7 @@ import (
 	"net/netip"
 	"time"
 
+	"swarmnode/swarm/endpoint"
 	"swarmnode/swarm/limit"
 	"swarmnode/swarm/peer"
 	"swarmnode/swarm/transport"
@@ -99,5 +100,5 @@ func (e *Engine) welcome(conn net.Conn, addr netip.AddrPort, place *limit.Place)
 	}
 	place.Keep()
 	shaken.Theirs.InfoHash = shaken.Mine.InfoHash // what was agreed upon
-	t.join(shaken, addr, false)
+	t.join(shaken, endpoint.IP(addr), false)
 }

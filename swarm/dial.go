@@ -21,10 +21,10 @@ import (
 const soonTimeout = 4 * time.Second
 
 var (
-	// errBanned is the outcome of a call to a banned address.
+	// errBanned is the outcome of a call to a banned host.
 	errBanned = errors.New("the address is banned")
-	// errNoWay is the outcome of a call to an address that no way reaches.
-	errNoWay = errors.New("no way leads to the address")
+	// errNoWay is the outcome of a call to an endpoint that no way reaches.
+	errNoWay = errors.New("no way leads to the peer")
 )
 
 // A dialer meets peers for all torrents of an Engine. It owns the attempts that are
@@ -40,14 +40,20 @@ type dialer struct {
 // A call asks the dialer to meet a peer.
 type call struct {
 	owner  any // of the attempt, as limit.Dials.Acquire has it
-	to     limit.Destination
+	to     endpoint.Endpoint
+	told   limit.Told                     // how to is known
 	hashes []metainfo.Hash                // of the torrent, in the order in which to name them
 	hello  func(metainfo.Hash) wire.Hello // returns our side of the handshake
 }
 
+// destination returns what the budget counts c by.
+func (c *call) destination() limit.Destination {
+	return limit.Destination{Addr: c.to.Addr, Told: c.told}
+}
+
 // timeout returns how long the attempt of c may take.
 func (c *call) timeout() time.Duration {
-	if c.to.Told == limit.ByItself {
+	if c.told == limit.ByItself {
 		return soonTimeout
 	}
 	return peer.HandshakeTimeout
@@ -57,10 +63,10 @@ func (c *call) timeout() time.Duration {
 // allows the attempt. The error is errBanned, limit.ErrTooOften, limit.ErrBusy, that
 // of ctx, or why the last connection failed.
 func (d *dialer) meet(ctx context.Context, c call) (peer.Shaken, error) {
-	if d.bans.banned(time.Now(), c.to.Addr.Addr()) {
+	if d.bans.banned(time.Now(), c.to.Host()) {
 		return peer.Shaken{}, errBanned
 	}
-	if err := d.budget.Acquire(ctx, c.owner, c.to); err != nil {
+	if err := d.budget.Acquire(ctx, c.owner, c.destination()); err != nil {
 		return peer.Shaken{}, err
 	}
 	defer d.budget.Release(c.owner)
@@ -71,7 +77,7 @@ func (d *dialer) meet(ctx context.Context, c call) (peer.Shaken, error) {
 	if !ok {
 		return peer.Shaken{}, a.err
 	}
-	d.budget.Met(c.to, a.connections)
+	d.budget.Met(c.destination(), a.connections)
 	return shaken, nil
 }
 
@@ -115,14 +121,14 @@ func (a *attempt) run(ctx context.Context) (shaken peer.Shaken, ok bool) {
 func (a *attempt) connect(ctx context.Context) net.Conn {
 	to := a.call.to
 	for _, w := range a.dialer.ways {
-		if !w.reaches(to.Addr) {
+		if !w.reaches(to) {
 			continue
 		}
-		if a.connections > 0 && a.dialer.budget.Again(to) != nil {
+		if a.connections > 0 && a.dialer.budget.Again(a.call.destination()) != nil {
 			return nil
 		}
 		a.connections++
-		conn, err := w.dial(ctx, to.Addr)
+		conn, err := w.dial(ctx, to)
 		if err == nil {
 			return conn
 		}
@@ -131,20 +137,20 @@ func (a *attempt) connect(ctx context.Context) net.Conn {
 	return nil
 }
 
-// dial meets the peer at an address for the torrent of l. It hands the connection to
+// dial meets the peer at an endpoint for the torrent of l. It hands the connection to
 // the loop, or posts why there is none.
-func (l *loop) dial(to limit.Destination) {
+func (l *loop) dial(to endpoint.Endpoint, told limit.Told) {
 	shaken, err := l.t.engine.dialer.meet(l.t.ctx, call{
-		owner: l.t, to: to, hashes: l.t.hashes(), hello: l.t.hello,
+		owner: l.t, to: to, told: told, hashes: l.t.hashes(), hello: l.t.hello,
 	})
 	if err == nil {
-		l.t.join(shaken, to.Addr, true)
+		l.t.join(shaken, to, true)
 		return
 	}
-	l.t.log.Debug("dial", "peer", to.Addr, "err", err)
+	l.t.log.Debug("dial", "peer", to, "err", err)
 	kind := core.DialFailed
 	if errors.Is(err, limit.ErrTooOften) || errors.Is(err, limit.ErrBusy) {
 		kind = core.DialPutOff
 	}
-	l.t.post(core.Event{Kind: kind, Endpoint: endpoint.IP(to.Addr), Err: err, Fault: faultOf(err)})
+	l.t.post(core.Event{Kind: kind, Endpoint: to, Err: err, Fault: faultOf(err)})
 }

@@ -14,6 +14,7 @@ import (
 
 	"swarmnode/metainfo"
 	"swarmnode/swarm/core"
+	"swarmnode/swarm/endpoint"
 	"swarmnode/swarm/limit"
 	"swarmnode/swarm/peer"
 	"swarmnode/swarm/simnet"
@@ -24,7 +25,7 @@ import (
 var (
 	calledHash = metainfo.Hash{1, 2, 3} // names the torrent of the calls in these tests
 	otherHash  = metainfo.Hash{4, 5, 6} // is its other info-hash
-	calledAddr = netip.MustParseAddrPort("60.0.0.1:6881")
+	calledPeer = endpoint.IP(netip.MustParseAddrPort("60.0.0.1:6881"))
 )
 
 // A fakeWay leads to one peer in memory, which answers by a policy and knows the torrent
@@ -40,22 +41,22 @@ type fakeWay struct {
 	dials     int
 }
 
-func (w *fakeWay) reaches(to netip.AddrPort) bool {
-	return !w.only.IsValid() || w.only == to.Addr()
+func (w *fakeWay) reaches(to endpoint.Endpoint) bool {
+	return !w.only.IsValid() || w.only == to.Host()
 }
 
-func (w *fakeWay) dial(ctx context.Context, _ netip.AddrPort) (net.Conn, error) {
+func (w *fakeWay) dial(ctx context.Context, to endpoint.Endpoint) (net.Conn, error) {
 	w.dials++
 	if w.fails != nil {
 		return nil, w.fails
 	}
 	world := simnet.New(1)
-	l, err := world.Host(calledAddr.Addr(), simnet.Link{}).Listen(calledAddr.Port())
+	l, err := world.Host(to.Host(), simnet.Link{}).Listen(to.Addr.Port())
 	if err != nil {
 		return nil, err
 	}
 	defer l.Close()
-	near, err := world.Host(netip.MustParseAddr("60.0.1.1"), simnet.Link{}).Dial(ctx, calledAddr)
+	near, err := world.Host(netip.MustParseAddr("60.0.1.1"), simnet.Link{}).Dial(ctx, to.Addr)
 	if err != nil {
 		return nil, err
 	}
@@ -96,10 +97,10 @@ func newDialer(policy Encryption, ways ...way) *dialer {
 	return &dialer{ways: ways, budget: limit.NewDials(0, nil), bans: &bans{}, encryption: policy}
 }
 
-// callTo is a call of a torrent with some info-hashes to calledAddr.
+// callTo is a call of a torrent with some info-hashes to calledPeer.
 func callTo(told limit.Told, hashes ...metainfo.Hash) call {
 	return call{
-		owner: "torrent", to: limit.Destination{Addr: calledAddr, Told: told}, hashes: hashes,
+		owner: "torrent", to: calledPeer, told: told, hashes: hashes,
 		hello: func(hash metainfo.Hash) wire.Hello {
 			return wire.Hello{InfoHash: hash, PeerID: [20]byte{1}}
 		},
@@ -204,6 +205,18 @@ func TestDialWays(t *testing.T) {
 	}
 }
 
+// TestTCPReaches: TCP leads to what has an address and a port, and to nothing else.
+func TestTCPReaches(t *testing.T) {
+	for to, want := range map[endpoint.Endpoint]bool{
+		calledPeer: true, endpoint.WebSeed(1): false, {}: false,
+		endpoint.IP(netip.MustParseAddrPort("60.0.0.1:0")): false,
+	} {
+		if got := (overTCP{}).reaches(to); got != want {
+			t.Errorf("TCP reaches %v: %v, want %v", to, got, want)
+		}
+	}
+}
+
 // TestDialBudget: all connections of an attempt count, so that an address which a
 // stranger named gets no more of them than the budget has, and a meeting takes back
 // what it counted.
@@ -233,7 +246,7 @@ func TestDialBudget(t *testing.T) {
 func TestDialBanned(t *testing.T) {
 	w := &fakeWay{policy: EncryptionOff, knows: calledHash}
 	d := newDialer(EncryptionOff, w)
-	d.bans.ban(time.Now(), calledAddr.Addr())
+	d.bans.ban(time.Now(), calledPeer.Host())
 	if _, err := meet(t, d, callTo(limit.ByUser, calledHash), w); err != errBanned || w.dials != 0 {
 		t.Errorf("%d connections, %v; want none, %v", w.dials, err, errBanned)
 	}

@@ -5,16 +5,17 @@ import (
 	"net"
 	"net/netip"
 
+	"swarmnode/swarm/endpoint"
 	"swarmnode/swarm/transport"
 )
 
 // A way makes streams to peers by one means, such as TCP. It is safe for concurrent
 // use.
 type way interface {
-	// reaches reports whether the way can lead to the peer at an address.
-	reaches(to netip.AddrPort) bool
-	// dial returns a stream to the peer at an address. It gives up when ctx ends.
-	dial(ctx context.Context, to netip.AddrPort) (net.Conn, error)
+	// reaches reports whether the way can lead to the peer at an endpoint.
+	reaches(to endpoint.Endpoint) bool
+	// dial returns a stream to the peer at an endpoint. It gives up when ctx ends.
+	dial(ctx context.Context, to endpoint.Endpoint) (net.Conn, error)
 }
 
 // overTCP is the way of plain TCP connections.
@@ -24,8 +25,8 @@ type overTCP struct {
 	local func(ip netip.Addr) netip.Addr
 }
 
-func (w overTCP) reaches(netip.AddrPort) bool { return true }
+func (w overTCP) reaches(to endpoint.Endpoint) bool { return to.Dialable() }
 
-func (w overTCP) dial(ctx context.Context, to netip.AddrPort) (net.Conn, error) {
-	return transport.TCP{Local: w.local(to.Addr())}.Dial(ctx, to)
+func (w overTCP) dial(ctx context.Context, to endpoint.Endpoint) (net.Conn, error) {
+	return transport.TCP{Local: w.local(to.Host())}.Dial(ctx, to.Addr)
 }

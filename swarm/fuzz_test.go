@@ -15,6 +15,7 @@ import (
 
 	"swarmnode/metainfo"
 	"swarmnode/swarm/block"
+	"swarmnode/swarm/endpoint"
 	"swarmnode/swarm/peer"
 	"swarmnode/swarm/wire"
 )
@@ -90,7 +91,7 @@ func (s *liveSwarm) addr() netip.AddrPort {
 func (s *liveSwarm) meet(to *Torrent, id [20]byte) net.Conn {
 	near, far := net.Pipe()
 	to.join(peer.Shaken{Conn: near, Theirs: wire.Hello{InfoHash: to.hash, PeerID: id,
-		Reserved: allFeatures()}}, s.addr(), false)
+		Reserved: allFeatures()}}, endpoint.IP(s.addr()), false)
 	return far
 }
 
@@ -129,7 +130,7 @@ func (s *liveSwarm) finish() {
 		end.to.join(peer.Shaken{
 			Conn: end.conn, Theirs: wire.Hello{InfoHash: end.to.hash, PeerID: end.from.peerID,
 				Reserved: allFeatures()},
-		}, addrs[i], i == 1)
+		}, endpoint.IP(addrs[i]), i == 1)
 	}
 	select {
 	case <-s.leech.Done():

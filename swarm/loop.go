@@ -6,7 +6,6 @@ import (
 	"time"
 
 	"swarmnode/swarm/core"
-	"swarmnode/swarm/limit"
 	"swarmnode/swarm/peer"
 	"swarmnode/swarm/storage"
 	"swarmnode/swarm/tracker"
@@ -215,8 +214,8 @@ func (l *loop) act(now time.Time) {
 func (l *loop) perform(now time.Time, a *core.Action) {
 	switch a.Kind {
 	case core.Dial:
-		to := limit.Destination{Addr: a.Endpoint.Addr, Told: a.Told}
-		l.wait.Go(func() { l.dial(to) })
+		to, told := a.Endpoint, a.Told
+		l.wait.Go(func() { l.dial(to, told) })
 	case core.Send:
 		if link := l.links[a.Peer]; link != nil {
 			link.stream.Send(a.Msg)

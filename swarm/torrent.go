@@ -251,10 +251,9 @@ func (t *Torrent) ask(f func(now time.Time)) bool {
 }
 
 // join hands a connection that has shaken hands to the loop.
-func (t *Torrent) join(s peer.Shaken, addr netip.AddrPort, outgoing bool) {
-	l := &link{torrent: t, conn: s.Conn, endpoint: endpoint.IP(addr), hello: s.Theirs,
-		outgoing:  outgoing,
-		encrypted: s.Encrypted}
+func (t *Torrent) join(s peer.Shaken, with endpoint.Endpoint, outgoing bool) {
+	l := &link{torrent: t, conn: s.Conn, endpoint: with, hello: s.Theirs,
+		outgoing: outgoing, encrypted: s.Encrypted}
 	select {
 	case t.joins <- l:
 	case <-t.ctx.Done():
