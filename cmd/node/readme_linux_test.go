@@ -2,6 +2,7 @@ package main
 
 import (
 	"os"
+	"os/exec"
 	"path/filepath"
 	"regexp"
 	"strings"
@@ -14,31 +15,92 @@ type shownCommand struct {
 	want []string
 }
 
-// shownSession returns the terminal session of a document: its first indented
-// block of which a line begins with a prompt.
-func shownSession(t *testing.T, path string) (list []shownCommand) {
+// stays reports whether the command goes on until it is interrupted.
+func (s *shownCommand) stays() bool {
+	return strings.HasPrefix(s.line, "node bootstrap ") ||
+		strings.HasPrefix(s.line, "node seed ") || strings.Contains(s.line, " --seed ")
+}
+
+// shownSessions returns the terminal sessions of a document, one after the other:
+// its indented blocks of which a line begins with a prompt.
+func shownSessions(t *testing.T, path string) (list []shownCommand) {
 	t.Helper()
 	text, err := os.ReadFile(path)
 	if err != nil {
 		t.Fatal(err)
 	}
+	prompt := regexp.MustCompile(`^ {4,}\$ `)
+	indent := "" // of the prompt of the current session, if there is one
 	for line := range strings.Lines(string(text)) {
 		line = strings.TrimSuffix(line, "\n")
-		code, indented := strings.CutPrefix(line, "    ")
-		command, prompt := strings.CutPrefix(code, "$ ")
-		last := len(list) - 1
-		switch {
-		case indented && prompt:
-			list = append(list, shownCommand{line: command})
-		case indented && last >= 0 && strings.HasSuffix(list[last].line, "\\"):
-			list[last].line = strings.TrimSuffix(list[last].line, "\\") + strings.TrimSpace(code)
-		case indented && last >= 0:
-			list[last].want = append(list[last].want, code)
-		case last >= 0 && line != "":
-			return list
+		if at := prompt.FindString(line); at != "" {
+			indent = strings.TrimSuffix(at, "$ ")
+			list = append(list, shownCommand{line: line[len(at):]})
+			continue
+		}
+		code, indented := strings.CutPrefix(line, indent)
+		if indent == "" || line == "" {
+			continue
+		}
+		if !indented {
+			indent = ""
+			continue
+		}
+		last := &list[len(list)-1]
+		if before, more := strings.CutSuffix(last.line, "\\"); more {
+			last.line = before + strings.TrimSpace(code)
+		} else {
+			last.want = append(last.want, code)
 		}
 	}
 	return list
+}
+
+// The home folder and the port that documents show.
+const shownHome, shownPort = "/home/me", ":6881"
+
+// varies are the parts of shown output that differ from run to run.
+var varies = []*regexp.Regexp{
+	regexp.MustCompile(`in \d\S*$`), regexp.MustCompile(`peers \d+/\d+`),
+	regexp.MustCompile(`dht \d+ nodes?`),
+}
+
+// shownPattern returns the pattern of a line that a document shows, in which its
+// first group is the port.
+func shownPattern(want, home string) string {
+	re := regexp.QuoteMeta(strings.ReplaceAll(want, shownHome, home))
+	for _, v := range varies {
+		re = v.ReplaceAllStringFunc(re, func(s string) string {
+			word, _, _ := strings.Cut(s, " ")
+			return word + ` \S+(?: nodes?)?`
+		})
+	}
+	return `(?m)(?:^|\x1b\[K)` + strings.ReplaceAll(re, shownPort, `:(\d+)`) + `\r?$`
+}
+
+// run runs the command in home on a terminal of its own, and waits until it has
+// printed what is shown. It returns the port that it printed, if it printed one.
+func (s *shownCommand) run(t *testing.T, home, line string, env []string) (port string) {
+	t.Helper()
+	if strings.HasPrefix(line, "node ") && !strings.ContainsAny(line, ";|") {
+		line = "exec " + line // so that the shell is not left over
+	}
+	env = append([]string{"NO_COLOR=1", "HOME=" + home, "PWD=" + home,
+		"XDG_STATE_HOME=" + filepath.Join(home, "state")}, env...)
+	x := onTerminal(t, 100, env, "sh", "-c", `cd "$1" && exec sh -c "$2"`, "sh", home, line)
+	for _, want := range s.want {
+		if m := x.await(shownPattern(want, home)); len(m) > 1 {
+			port = m[1]
+		}
+		x.skip()
+	}
+	if !s.stays() {
+		if code := x.wait(); code != exitDone {
+			text, _ := x.out.read()
+			t.Fatalf("%s: exit code %d\n%s", line, code, text)
+		}
+	}
+	return port
 }
 
 // The session of the README works in the order in which it is printed, each
@@ -46,46 +108,43 @@ func shownSession(t *testing.T, path string) (list []shownCommand) {
 // of the first node, the folder and the time that it takes are others.
 func TestREADMESession(t *testing.T) {
 	t.Parallel()
-	const port, home = "6881", "/home/me"
-	session := shownSession(t, "../../README.md")
+	session := shownSessions(t, "../../README.md")
 	if len(session) < 4 || !strings.HasPrefix(session[0].line, "node bootstrap ") {
 		t.Fatalf("the README has no session that begins with node bootstrap: %q", session)
 	}
 	dir := t.TempDir()
-	env := []string{"NO_COLOR=1", "HOME=" + dir, "XDG_STATE_HOME=" + filepath.Join(dir, "state"),
-		"PWD=" + dir}
-	took := regexp.MustCompile(`in \d\S*$`)
-	bound := "" // what the first node listens on in place of port
+	bound := "0" // the port that the first node listens on in place of the shown one
 	for _, shown := range session {
-		line := shown.line
-		if bound == "" {
-			line = strings.ReplaceAll(line, ":"+port, ":0")
-		} else {
-			line = strings.ReplaceAll(line, ":"+port, ":"+bound)
-		}
-		if strings.HasPrefix(line, "node ") {
-			line = "exec " + line // so that the shell is not left over
-		}
-		x := onTerminal(t, 100, env, "sh", "-c", `cd "$1" && exec sh -c "$2"`, "sh", dir, line)
-		for _, want := range shown.want {
-			re := regexp.QuoteMeta(strings.ReplaceAll(want, home, dir))
-			re = took.ReplaceAllString(re, `in \S+`)
-			re = strings.ReplaceAll(re, ":"+port, `:(\d+)`)
-			if m := x.await(`(?m)(?:^|\x1b\[K)` + re + `\r?$`); len(m) > 1 {
-				bound = m[1]
-			}
-			x.skip()
-		}
-		if len(shown.want) == 0 || strings.HasPrefix(shown.line, "node add") {
-			if code := x.wait(); code != exitDone {
-				text, _ := x.out.read()
-				t.Fatalf("%s: exit code %d\n%s", line, code, text)
-			}
+		line := strings.ReplaceAll(shown.line, shownPort, ":"+bound)
+		if port := shown.run(t, dir, line, nil); port != "" {
+			bound = port
 		}
 	}
 	for _, file := range []string{"numbers.txt", "copy/numbers.txt"} {
 		if st, err := os.Stat(filepath.Join(dir, file)); err != nil || st.Size() != 38888896 {
 			t.Errorf("%s: %v, %v", file, st, err)
 		}
+	}
+}
+
+// The sessions of the guide work in the order in which they are printed, in one
+// folder. Variables of the environment keep them on loopback, in a DHT of their own.
+func TestGuideSessions(t *testing.T) {
+	t.Parallel()
+	sessions := shownSessions(t, "../../docs/guide.md")
+	if len(sessions) < 8 {
+		t.Fatalf("the guide has %d commands", len(sessions))
+	}
+	dir := t.TempDir()
+	env := []string{"SWARM_LISTEN=127.0.0.1:0"}
+	way := shownCommand{line: "node bootstrap --bootstrap none", want: []string{"127.0.0.1:6881"}}
+	port := way.run(t, dir, way.line, env)
+	env = append(env, "SWARM_BOOTSTRAP=127.0.0.1:"+port)
+	for _, shown := range sessions {
+		if _, err := exec.LookPath("jq"); err != nil && strings.Contains(shown.line, "| jq") {
+			t.Logf("%s: %v", shown.line, err)
+			continue
+		}
+		shown.run(t, dir, shown.line, env)
 	}
 }
