@@ -112,7 +112,8 @@ func pictured(t *testing.T, rows []byte) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	about := regexp.MustCompile(`last leech after ([\d.]+) s, bound ([\d.]+) s, seeds sent ([\d.]+)`).
+	about := regexp.MustCompile(
+		`last leech after ([\d.]+) s, bound ([\d.]+) s, seeds sent ([\d.]+)`).
 		FindSubmatch(text)
 	if about == nil {
 		t.Fatalf("%s has no figures", file)
