@@ -28,6 +28,12 @@ func (h *holdings) isSeed() bool {
 	return h.set != nil && h.set.All() || h.set == nil && h.all
 }
 
+// pieces returns the pieces that the peer has, nil while the metadata is not known.
+func (h *holdings) pieces() *bits.Set { return h.set }
+
+// lacks reports whether the peer has said that it does not have a piece.
+func (h *holdings) lacks(piece uint32) bool { return h.counted && !h.set.Has(int(piece)) }
+
 // settle makes the set of n pieces of what came before. It reports whether that
 // fits.
 func (h *holdings) settle(n int) bool {
@@ -196,8 +202,8 @@ func (t *Torrent) onHave(p *peer, piece uint32) {
 	if t.pick.Needed().Has(int(piece)) {
 		h.useful++
 		t.showInterest(p)
-		if p.ask.live == 0 {
-			t.refill(p)
+		if p.ask.waiting() == 0 {
+			t.requests.refill(p, t.now)
 		}
 	}
 	if h.set.All() && t.useless(p) {
@@ -226,7 +232,7 @@ func (t *Torrent) onDontHave(p *peer, piece uint32) {
 		t.showInterest(p)
 	}
 	if p.ask.explained(piece, t.now) {
-		t.refillSoon()
+		t.requests.refillSoon(t.now)
 	}
 }
 
@@ -239,7 +245,7 @@ func (t *Torrent) showInterest(p *peer) {
 	p.interesting = wanted
 	if wanted {
 		t.out.sendID(p, wire.Interested)
-		t.refill(p) // it may have unchoked us before
+		t.requests.refill(p, t.now) // it may have unchoked us before
 		return
 	}
 	t.out.sendID(p, wire.NotInterested)

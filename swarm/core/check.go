@@ -14,17 +14,11 @@ func (t *Torrent) check() {
 	if t.pick != nil && t.pick.Pieces() > checkPieces && t.steps%checkEvery != 0 {
 		return
 	}
-	asked := 0
 	for _, p := range t.peers.all() {
-		asked += p.check(t)
+		p.check(t)
 	}
-	if asked != t.asked {
-		panic("core: the count of requests is wrong")
-	}
+	t.requests.check()
 	t.book.check()
-	if t.asked > t.cfg.Limits.RequestsMax {
-		panic("core: a limit is passed")
-	}
 	if t.pick != nil {
 		t.pick.Check()
 	}
@@ -79,19 +73,10 @@ const (
 	checkEvery  = 256
 )
 
-// check returns how many requests of p are live.
-func (p *peer) check(t *Torrent) int {
+// check panics when what is known of p is wrong.
+func (p *peer) check(t *Torrent) {
 	if p.gone {
 		panic("core: a dropped peer is listed")
-	}
-	live := 0
-	for _, o := range p.ask.open() {
-		if o.state == askLive {
-			live++
-		}
-	}
-	if live != p.ask.live {
-		panic("core: the count of a peer's requests is wrong")
 	}
 	if len(p.serve.queue) > queueMax || len(p.serve.flying) > windowMax {
 		panic("core: a queue is too long")
@@ -103,7 +88,7 @@ func (p *peer) check(t *Torrent) int {
 	}
 	p.flood.check()
 	if t.pick == nil {
-		return live
+		return
 	}
 	if p.has.counted {
 		useful := 0
@@ -116,5 +101,4 @@ func (p *peer) check(t *Torrent) int {
 			panic("core: interest in a peer is wrong")
 		}
 	}
-	return live
 }

@@ -32,7 +32,7 @@ func (t *Torrent) Prioritize(now time.Time, piece int, priority picker.Priority)
 		}
 	}
 	t.checkComplete()
-	t.refillSoon()
+	t.requests.refillSoon(t.now)
 }
 
 // Sourceless reports whether a piece from first up to end is needed that nobody has who
@@ -65,7 +65,7 @@ func (t *Torrent) SetDeadline(piece int, at time.Time) bool {
 	if piece < 0 || !t.validPiece(uint32(piece)) || t.pick.State(uint32(piece)) == picker.Have {
 		return false
 	}
-	t.refillSoon()
+	t.requests.refillSoon(t.now)
 	return t.pick.SetDeadline(uint32(piece), at.Sub(t.start))
 }
 

@@ -113,16 +113,16 @@ func (t *Torrent) onMoved() {
 // sweepPath dials a peer again that ought to send us blocks and has fallen
 // silent.
 func (t *Torrent) sweepPath(p *peer) {
-	if p.ask.live == 0 || p.choking || p.ask.snubbed || !p.trust.proven {
+	if p.ask.waiting() == 0 || p.chokesUs() || p.ask.snubs() || !p.trust.isProven() {
 		return
 	}
-	silence, rate := t.now-max(p.silence.lastHeard(), p.ask.moved), p.down.rate(t.now)
+	silence, rate := t.now-max(p.silence.lastHeard(), p.ask.lastMoved()), p.down.rate(t.now)
 	if silence < nudgeAfter || rate <= 0 || silence < wait(rate, silenceBlocks) {
 		return
 	}
 	t.out.sendID(p, keepAlive)
 	if p.probe.dialling || t.now < p.probe.next || silence < silenceMin ||
-		silence < silenceTrips*p.ask.rtt {
+		silence < silenceTrips*p.ask.roundTrip() {
 		return
 	}
 	e := t.book.byEndpoint[p.listen]
@@ -176,7 +176,7 @@ func (t *Torrent) fellSilent(p *peer) bool {
 // moveAsks has what was asked of old asked elsewhere, since a peer that says to be
 // the same came from another address and nothing comes from old.
 func (t *Torrent) moveAsks(old *peer) {
-	if old.ask.live > 0 && t.fellSilent(old) {
-		t.releaseAll(old, askReleased, nil)
+	if old.ask.waiting() > 0 && t.fellSilent(old) {
+		t.requests.elsewhere(old, t.now)
 	}
 }

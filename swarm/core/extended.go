@@ -25,6 +25,9 @@ type extension struct {
 // init sets what counts until the peer says otherwise.
 func (x *extension) init() { x.reqq = wire.ReqqDefault }
 
+// queueMax returns how many requests the peer lets us queue.
+func (x *extension) queueMax() int { return x.reqq }
+
 // sendExtHandshake says what we can do. It goes out anew when the metadata
 // becomes known, because its size belongs to it (BEP 9).
 func (t *Torrent) sendExtHandshake(p *peer) {
@@ -106,7 +109,7 @@ func (t *Torrent) onExtHandshake(p *peer, h *wire.ExtHandshake) {
 	t.onUploadOnly(p, h.UploadOnly)
 	if !p.gone {
 		t.askMetadata()
-		t.refill(p) // reqq may be more than before
+		t.requests.refill(p, t.now) // reqq may be more than before
 		if first && !t.out.spokeTo(p, before) {
 			t.out.sendID(p, keepAlive) // see silence.wake
 		}

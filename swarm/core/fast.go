@@ -3,7 +3,6 @@ package core
 import (
 	"slices"
 
-	"swarmnode/swarm/block"
 	"swarmnode/swarm/wire"
 )
 
@@ -30,6 +29,23 @@ type fastState struct {
 	given     int      // blocks it was given in that way
 }
 
+// mayAsk returns the pieces that the peer may be asked for while it chokes us.
+func (f *fastState) mayAsk() []uint32 { return f.allowed }
+
+// hints returns the pieces that the peer would rather send, oldest first.
+func (f *fastState) hints() []uint32 { return f.suggested }
+
+// revoke takes back that the peer may be asked for a piece while it chokes us. It
+// reports whether that was so.
+func (f *fastState) revoke(piece uint32) bool {
+	i := slices.Index(f.allowed, piece)
+	if i < 0 {
+		return false
+	}
+	f.allowed = slices.Delete(f.allowed, i, i+1)
+	return true
+}
+
 // onAllowedFast records that a piece may be asked for while choked. It may be
 // of no use: the sender need not have it.
 func (t *Torrent) onAllowedFast(p *peer, piece uint32) {
@@ -43,7 +59,7 @@ func (t *Torrent) onAllowedFast(p *peer, piece uint32) {
 		return
 	}
 	f.allowed = append(f.allowed, piece)
-	t.refill(p)
+	t.requests.refill(p, t.now)
 }
 
 // onSuggest records that a piece would suit the peer.
@@ -54,7 +70,7 @@ func (t *Torrent) onSuggest(p *peer, piece uint32) {
 		return
 	}
 	if p.isServer() {
-		p.ask.onward = true // it can do nothing but read on
+		p.ask.readOn() // it can do nothing but read on
 		return
 	}
 	if slices.Contains(f.suggested, piece) {
@@ -65,8 +81,8 @@ func (t *Torrent) onSuggest(p *peer, piece uint32) {
 		f.suggested = slices.Delete(f.suggested, 0, 1)
 	}
 	f.suggested = append(f.suggested, piece)
-	if p.ask.live == 0 {
-		t.refill(p)
+	if p.ask.waiting() == 0 {
+		t.requests.refill(p, t.now)
 	}
 }
 
@@ -103,35 +119,4 @@ func (f *fastState) mayGive(piece uint32) bool {
 	}
 	f.given++
 	return true
-}
-
-// onReject records that p will not send a block (BEP 6, "Reject Request"). A
-// peer that rejects although it does not choke us is left alone for a while.
-func (t *Torrent) onReject(p *peer, r block.Ref) {
-	i := p.ask.find(r, true)
-	if i < 0 {
-		t.strike(p, strikeReject)
-		return
-	}
-	t.release(p, &p.ask.open()[i], askReleased)
-	o := p.ask.remove(i)
-	if j := slices.Index(p.fastx.allowed, r.Piece); j >= 0 {
-		p.fastx.allowed = slices.Delete(p.fastx.allowed, j, j+1)
-		return
-	}
-	lacks := p.has.counted && !p.has.set.Has(int(r.Piece))
-	if p.isServer() && (lacks || p.choking) {
-		return // it says itself when to ask again
-	}
-	p.ask.refused++
-	if o.state != askReleased || t.now < p.ask.until {
-		return
-	}
-	if p.ask.refused < refusedMax && lacks {
-		return // it has said already that it has lost the piece
-	}
-	if !p.choking || p.ask.refused >= refusedMax {
-		p.ask.pause(t.now)
-		p.ask.refusal = int64(r.Piece)
-	}
 }

@@ -196,9 +196,10 @@ func (t *Torrent) reopen(b *blame) {
 	}
 	b.held = false
 	for _, i := range b.wrong {
-		t.counters.wasted(ReasonBadPiece, int(t.ref(picker.Block{Piece: b.piece, Index: i}).Length))
+		wrong := blockRef(t.layout, picker.Block{Piece: b.piece, Index: i})
+		t.counters.wasted(ReasonBadPiece, int(wrong.Length))
 	}
-	t.refillSoon()
+	t.requests.refillSoon(t.now)
 }
 
 // clear takes suspicion from those who sent blocks of a piece and did not lie.
@@ -207,7 +208,7 @@ func (t *Torrent) clear(b *blame, liars []uint32) {
 		if p := t.peers.live(PeerRef(ref)); p != nil && p.trust.suspect &&
 			!slices.Contains(liars, ref) {
 			p.trust.suspect = false
-			t.refillSoon()
+			t.requests.refillSoon(t.now)
 		}
 	}
 }

@@ -51,7 +51,7 @@ func (t *Torrent) checkLate() {
 	}
 	if l.waiting.None() && l.flying.None() {
 		t.late = lateCheck{}
-		t.refillSoon()
+		t.requests.refillSoon(t.now)
 	}
 }
 
@@ -62,7 +62,7 @@ func (t *Torrent) lateDone(piece uint32) bool {
 		return false
 	}
 	t.checkLate()
-	t.refillSoon()
+	t.requests.refillSoon(t.now)
 	return true
 }
 

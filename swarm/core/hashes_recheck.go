@@ -85,7 +85,7 @@ func (t *Torrent) knowSecond(first, end int) {
 		}
 	}
 	t.moreSecond()
-	t.refillSoon()
+	t.requests.refillSoon(t.now)
 }
 
 // moreSecond has pieces verified that we have, some at a time.
@@ -130,6 +130,6 @@ func (t *Torrent) secondFailed(piece uint32) bool {
 	t.tellLost(piece)
 	t.lacks()
 	t.checkComplete()
-	t.refillSoon()
+	t.requests.refillSoon(t.now)
 	return true
 }

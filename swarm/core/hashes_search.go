@@ -170,7 +170,7 @@ func (t *Torrent) knowPieces(first, end int) {
 		}
 	}
 	t.checkLate()
-	t.refillSoon()
+	t.requests.refillSoon(t.now)
 }
 
 // askHashes asks peers for the ranges of the window, each range of one peer at

@@ -368,7 +368,7 @@ func TestLiarByBlocks(t *testing.T) {
 // startPiece has a block of piece 0 come from a peer, whoever was asked for it.
 func (s *v2Side) startPiece(index, ref uint32) {
 	for _, p := range s.peers.all() { // nobody is asked for anything any more
-		s.releaseAll(p, askCancelled, nil)
+		s.requests.releaseAll(p, askCancelled, nil, s.Torrent.now)
 	}
 	if s.pick.State(0) == picker.Wanted {
 		only := bits.New(v2Pieces)

@@ -18,9 +18,13 @@ func (t *Torrent) onMessage(p *peer, m *wire.Message) {
 func (t *Torrent) dispatch(p *peer, m *wire.Message) {
 	switch m.ID {
 	case wire.Choke:
-		t.onChoke(p)
+		if !t.requests.choked(p, t.now) {
+			p.flood.pointless()
+		}
 	case wire.Unchoke:
-		t.onUnchoke(p)
+		if !t.requests.unchoked(p, t.now) {
+			p.flood.pointless()
+		}
 	case wire.Interested:
 		t.onInterested(p)
 	case wire.NotInterested:
@@ -60,7 +64,9 @@ func (t *Torrent) onFastMessage(p *peer, m *wire.Message) {
 	case wire.Suggest:
 		t.onSuggest(p, m.Ref.Piece)
 	case wire.Reject:
-		t.onReject(p, m.Ref)
+		if !t.requests.rejected(p, m.Ref, t.now) {
+			t.strike(p, strikeReject)
+		}
 	case wire.AllowedFast:
 		t.onAllowedFast(p, m.Ref.Piece)
 	}

@@ -33,7 +33,6 @@ type peer struct {
 
 	since time.Duration // connected
 
-	choking     bool // it chokes us
 	interested  bool // it is interested in us
 	unchoked    bool // we do not choke it
 	interesting bool // we are interested in it
@@ -58,6 +57,10 @@ type peer struct {
 	promised []promise // see seeder
 	lapsed   int       // promises in a row that it let lapse
 }
+
+// isServer reports whether p is a web server in the seat of a peer, which is asked
+// for long runs: it has all pieces, and takes any number of requests.
+func (p *peer) isServer() bool { return p.endpoint.IsWebSeed() }
 
 // peerTable holds the connections.
 type peerTable struct {
@@ -127,14 +130,14 @@ func (t *Torrent) onConnected(e *Event) {
 		v2:       t.isV2(hello.InfoHash),
 		since:    t.now,
 		silence:  newSilence(t.now),
-		choking:  true,
 	}
-	p.ask.init()
 	p.serve.init()
 	p.ext.init()
+	first := asksFirst
 	if p.isServer() {
-		p.ext.reqq, p.ask.target = asksMax, asksServer
+		p.ext.reqq, first = asksMax, asksServer
 	}
+	p.ask = newAsks(first)
 	ip := p.endpoint.Host()
 	if p.source = limit.SourceOf(ip); !p.isServer() && !t.cfg.Home.Has(ip) {
 		p.network = limit.NetworkOf(ip)
@@ -224,7 +227,7 @@ func (t *Torrent) leave(p *peer) {
 	p.gone = true
 	t.peers.unlist(p)
 	t.peers.past.add(p.ref, p.endpoint, p.listen)
-	t.abandonAsks(p)
+	t.requests.leave(p, t.now)
 	t.leaveMetadata(p)
 	t.leaveHashes(p)
 	t.seeder.leave(p.ref)
@@ -311,7 +314,7 @@ func (t *Torrent) lessUseful(q, o *peer) bool {
 func (t *Torrent) uselessness(p *peer) int {
 	age := t.now - p.since
 	serving := p.unchoked && p.interested
-	promising := p.interesting && !p.ask.snubbed
+	promising := p.interesting && !p.ask.snubs()
 	moving := p.down.rate(t.now)+p.up.rate(t.now) > 0
 	switch {
 	case !p.silence.broken() && age >= evictMute:

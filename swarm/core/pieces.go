@@ -28,6 +28,7 @@ func (t *Torrent) onInfoReady(e *Event) {
 		have = nil
 	}
 	t.pick = picker.New(piecesOf{t.layout}, have, t.rng)
+	t.requests.open(t.pick, t.layout)
 	need := e.Need
 	if need != nil && need.Len() != pieces {
 		need = nil
@@ -137,25 +138,21 @@ func (t *Torrent) onBlock(e *Event) {
 		return
 	}
 	p.down.add(t.now, n)
-	i := p.ask.find(e.Ref, false)
-	if i < 0 || t.pick == nil {
+	waited, asked := t.requests.answered(p, e.Ref, t.now)
+	if !asked {
 		t.discard(e, ReasonUnsolicited)
 		p.flood.came(n)
 		t.strike(p, strikeUnsolicited)
 		return
 	}
-	o := p.ask.remove(i)
-	if o.state == askLive {
-		t.asked--
-	}
-	p.ask.came(o, t.now)
-	t.keep(p, o, e)
-	t.refill(p)
+	t.keep(p, waited, e)
+	t.requests.refill(p, t.now)
 }
 
-// keep stores a block that was asked for, if it is still of use.
-func (t *Torrent) keep(p *peer, o ask, e *Event) {
-	b := blockOf(o.ref)
+// keep stores a block that was asked for, if it is still of use. We waited for it,
+// or it was asked elsewhere.
+func (t *Torrent) keep(p *peer, waited bool, e *Event) {
+	b := blockOf(e.Ref)
 	if p.isServer() && !p.has.set.Has(int(b.Piece)) { // it is distrusted
 		t.pick.Release(b, uint32(p.ref))
 		t.discard(e, WasteLate)
@@ -169,7 +166,7 @@ func (t *Torrent) keep(p *peer, o ask, e *Event) {
 	got := t.pick.Received(b, uint32(p.ref))
 	if !got.Fresh {
 		why := WasteDuplicate
-		if o.state != askLive {
+		if !waited {
 			why = WasteLate
 		}
 		t.discard(e, why)
@@ -178,7 +175,7 @@ func (t *Torrent) keep(p *peer, o ask, e *Event) {
 	p.flood.useful()
 	t.out.do(Action{Kind: Store, Ref: e.Ref, Buf: e.Buf})
 	if got.Other != 0 {
-		t.cancel(PeerRef(got.Other), e.Ref)
+		t.requests.cancelBlock(PeerRef(got.Other), e.Ref, t.now)
 	}
 	if got.Complete {
 		p.trust.awaited = p.trust.onProbation()
@@ -272,18 +269,11 @@ func (t *Torrent) onStorageFailed(piece uint32, err error) {
 	if err == nil {
 		t.stalled = errStorage
 	}
-	t.cancelPiece(piece)
+	t.requests.cancelPiece(piece, t.now)
 	t.lose(piece)
 	t.lateDone(piece)
 	t.checkSecond(piece)
-	for _, p := range t.peers.all() {
-		for i := range p.ask.open() {
-			if o := &p.ask.open()[i]; o.state == askLive {
-				t.release(p, o, askReleased)
-				t.cancelAsk(p, o)
-			}
-		}
-	}
+	t.requests.halt(t.now)
 }
 
 // lose makes a piece needed again, as far as it is wanted.
@@ -324,7 +314,7 @@ func (t *Torrent) lacks() {
 func (t *Torrent) onStorageWorks() {
 	if t.stalled != nil {
 		t.stalled = nil
-		t.refillSoon()
+		t.requests.refillSoon(t.now)
 	}
 }
 

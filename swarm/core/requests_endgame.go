@@ -13,19 +13,21 @@ const overtakeSpare = time.Second
 
 // worthy reports whether p may overtake others: it has proved itself, or nobody
 // has.
-func (t *Torrent) worthy(p *peer) bool {
-	proven := func(q *peer) bool { return !q.trust.onProbation() && q.interesting && !q.choking }
-	return proven(p) || !slices.ContainsFunc(t.peers.all(), proven)
+func (r *requests) worthy(p *peer) bool {
+	proven := func(q *peer) bool {
+		return !q.trust.onProbation() && q.interesting && !q.ask.choking
+	}
+	return proven(p) || !slices.ContainsFunc(r.peers.all(), proven)
 }
 
 // mayOvertake reports whether the peer is so much slower than the one that is
 // being asked that its blocks are worth asking for twice.
-func (t *Torrent) mayOvertake(ref uint32) bool {
-	other := t.peers.live(PeerRef(ref))
+func (r *requests) mayOvertake(ref uint32) bool {
+	other := r.peers.live(PeerRef(ref))
 	if other == nil {
 		return true
 	}
-	return t.slower(other, other.ask.live, 1, 1)
+	return r.slower(other, other.ask.live, 1, 1)
 }
 
 // replacedMax is how often the patience with the owner of a piece doubles.
@@ -35,13 +37,13 @@ const replacedMax = 16
 // piece than the one that is being asked would be with all of it. Each time that
 // the piece has changed hands before it takes twice the difference: if our own
 // line is what is slow everybody looks so.
-func (t *Torrent) mayReplacePiece(ref, piece uint32, lacks, all, times int) bool {
-	other := t.peers.live(PeerRef(ref))
-	if other != nil && !t.slower(other, lacks, all, 1<<min(times, replacedMax)) {
+func (r *requests) mayReplacePiece(ref, piece uint32, lacks, all, times int) bool {
+	other := r.peers.live(PeerRef(ref))
+	if other != nil && !r.slower(other, lacks, all, 1<<min(times, replacedMax)) {
 		return false
 	}
 	if other != nil {
-		t.replaced = append(t.replaced, handed{other, piece})
+		r.replaced = append(r.replaced, handed{other, piece})
 	}
 	return true
 }
@@ -54,28 +56,27 @@ type handed struct {
 
 // cancelReplaced takes back what is still asked for of the pieces that others
 // fetch now.
-func (t *Torrent) cancelReplaced() {
-	for _, h := range t.replaced {
+func (r *requests) cancelReplaced() {
+	for _, h := range r.replaced {
 		for i := range h.from.ask.open() {
 			if o := &h.from.ask.open()[i]; o.ref.Piece == h.piece {
-				t.cancelAsk(h.from, o)
+				r.cancel(h.from, o, r.now)
 			}
 		}
 	}
-	t.replaced = t.replaced[:0]
+	r.replaced = r.replaced[:0]
 }
 
 // slower reports whether other takes more than twice patience times as long for so
 // many blocks as the peer that is being asked takes for its own.
-func (t *Torrent) slower(other *peer, theirBlocks, myBlocks, patience int) bool {
+func (r *requests) slower(other *peer, theirBlocks, myBlocks, patience int) bool {
 	mine := time.Second
-	if rate := t.asking.down.recent(t.now); rate > 0 {
+	if rate := r.asking.down.recent(r.now); rate > 0 {
 		mine = wait(rate, myBlocks)
 	}
-	// Of a peer from which nothing comes it is taken that nothing will come for
-	// some times as long again.
-	theirs := 4 * (t.now - other.ask.moved)
-	if rate := other.down.recent(t.now); rate > 0 {
+	// A peer that has gone quiet is assumed to stay quiet four times as long again.
+	theirs := 4 * (r.now - other.ask.moved)
+	if rate := other.down.recent(r.now); rate > 0 {
 		theirs = wait(rate, theirBlocks)
 	}
 	return theirs.Seconds() > 2*float64(patience)*mine.Seconds()+overtakeSpare.Seconds()

@@ -166,7 +166,7 @@ func TestServersAreJudgedByFile(t *testing.T) {
 		t.Error("not the file that nobody has is missing")
 	}
 	s.peers.live(1).ask.push(block.Ref{Piece: 1, Length: block.Size}, 0)
-	s.asked++
+	s.requests.live++
 	s.pick.Pick(&picker.Query{Peer: 9, Have: bits.Full(16), Max: 99}, nil)
 	if a := s.step(Event{Kind: ReceivedBlock, Peer: 1,
 		Ref: block.Ref{Piece: 1, Length: block.Size}}); a[0].Kind != Discard {

@@ -51,7 +51,7 @@ func (t *Torrent) stuck(p *peer) bool {
 // spare reports whether p has no use for its slot: it wants nothing and waits for no
 // block, nor do we wait for one of its, or it is stuck.
 func (t *Torrent) spare(p *peer) bool {
-	return t.stuck(p) || !p.interested && !p.serve.busy() && p.ask.live == 0
+	return t.stuck(p) || !p.interested && !p.serve.busy() && p.ask.waiting() == 0
 }
 
 // slotFor reports whether one more peer may be unchoked. When there are as many as

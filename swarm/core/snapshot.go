@@ -146,7 +146,7 @@ func (t *Torrent) Snapshot() Snapshot {
 		PeersDialling:  t.book.dialling,
 		PeersConnected: t.peers.count(),
 		PeersUnchoked:  t.unchoked(),
-		Asked:          t.asked,
+		Asked:          t.requests.count(),
 	}
 	if t.stalled != nil {
 		s.Err = t.stalled
@@ -155,7 +155,7 @@ func (t *Torrent) Snapshot() Snapshot {
 		if p.has.isSeed() {
 			s.SeedsConnected++
 		}
-		if !p.choking {
+		if !p.chokesUs() {
 			s.PeersServing++
 		}
 	}
@@ -213,9 +213,9 @@ func (t *Torrent) Peers(buf []PeerInfo) []PeerInfo {
 		info := PeerInfo{
 			Peer: p.ref, Endpoint: p.endpoint, ID: p.id, Client: p.ext.client,
 			Outgoing: p.outgoing, Seed: p.has.isSeed(),
-			Choking: p.choking, Interested: p.interested,
-			Unchoked: p.unchoked, Interesting: p.interesting, Snubbed: p.ask.snubbed,
-			Asked: p.ask.live, Queued: len(p.serve.queue) + len(p.serve.flying),
+			Choking: p.chokesUs(), Interested: p.interested,
+			Unchoked: p.unchoked, Interesting: p.interesting, Snubbed: p.ask.snubs(),
+			Asked: p.ask.waiting(), Queued: len(p.serve.queue) + len(p.serve.flying),
 			Down: p.down.sum(), Up: p.up.sum(),
 			DownRate: p.down.rate(t.now), UpRate: p.up.rate(t.now),
 		}

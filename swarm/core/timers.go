@@ -85,7 +85,7 @@ func (t *Torrent) expire() {
 		t.dial()
 	}
 	if t.timers.due(timerRefill, t.now) {
-		t.refillAll()
+		t.requests.refillAll(t.now)
 	}
 }
 
@@ -123,7 +123,7 @@ func (t *Torrent) sweepPeer(p *peer) {
 		p.slot.wanted += sweepEvery
 	}
 	t.sweepPath(p)
-	t.sweepAsks(p)
+	t.requests.sweep(p, t.now)
 	t.sweepPEX(p)
 	t.seeder.lapse(t, p)
 	p.hashes.given = 0

@@ -51,15 +51,8 @@ type Torrent struct {
 	unusable error // of InfoFailed
 	stalled  error // of StorageFailed
 
-	asked      int // live requests of all peers
-	refilled   time.Duration
-	query      picker.Query
-	asking     *peer // whom query is for
-	blocks     []picker.Block
-	senders    []uint32
-	overtaking func(peer uint32) bool
-	replacing  func(peer, piece uint32, lacks, all, times int) bool
-	replaced   []handed // by the last Pick
+	requests requests
+	senders  []uint32
 
 	bytes    counts
 	parts    []int32 // bytes of wanted files in each piece; nil for all
@@ -84,7 +77,7 @@ func New(now time.Time, cfg Config) *Torrent {
 	}
 	t.dialer.tokens, t.dialer.rumours = dialBurst, limit.NewRumours(cfg.Home)
 	t.private = cfg.Private
-	t.overtaking, t.replacing = t.mayOvertake, t.mayReplacePiece
+	t.requests.init(t)
 	t.timers.by(timerDial, 0)
 	return t
 }

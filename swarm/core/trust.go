@@ -49,6 +49,16 @@ type trust struct {
 // until its first piece is verified a liar costs us one piece, and is found.
 func (tr *trust) onProbation() bool { return !tr.proven || tr.suspect }
 
+// isSuspect reports whether the peer had a part in a piece with the wrong hash.
+func (tr *trust) isSuspect() bool { return tr.suspect }
+
+// isAwaited reports whether the peer is on probation and has sent a piece that is
+// being verified.
+func (tr *trust) isAwaited() bool { return tr.awaited }
+
+// isProven reports whether the peer had a part in a piece with the right hash.
+func (tr *trust) isProven() bool { return tr.proven }
+
 func (t *Torrent) strike(p *peer, s strike) {
 	if p.trust.strikes[s]++; p.trust.strikes[s] > strikesMax[s] {
 		t.drop(p, strikeReasons[s])
@@ -62,7 +72,7 @@ func (t *Torrent) praise(ref PeerRef) {
 		p.trust.proven, p.trust.suspect, p.trust.awaited = true, false, false
 		p.trust.wrong = max(p.trust.wrong-1, 0)
 		if fresh {
-			t.refill(p)
+			t.requests.refill(p, t.now)
 		}
 	}
 }
@@ -91,7 +101,7 @@ func (t *Torrent) onFailed(piece uint32, hashes []metainfo.Hash256) {
 		t.pick.Refuted(piece)
 		t.lacks()
 		t.checkComplete()
-		t.refillSoon()
+		t.requests.refillSoon(t.now)
 		return
 	}
 	senders := slices.Clone(t.senders)
@@ -108,14 +118,14 @@ func (t *Torrent) onFailed(piece uint32, hashes []metainfo.Hash256) {
 			}
 		}
 	}
-	t.refillSoon()
+	t.requests.refillSoon(t.now)
 }
 
 // refute has a piece with the wrong hash fetched again, all of it.
 func (t *Torrent) refute(piece uint32) {
 	if t.pick.Refuted(piece) {
 		t.counters.wasted(ReasonBadPiece, t.layout.PieceSize(int(piece)))
-		t.refillSoon()
+		t.requests.refillSoon(t.now)
 	}
 }
 
@@ -127,7 +137,7 @@ func (t *Torrent) banSender(ref PeerRef, wrong uint32) {
 		return
 	}
 	for _, piece := range t.pick.BegunBy(uint32(ref), nil) {
-		t.cancelPiece(piece)
+		t.requests.cancelPiece(piece, t.now)
 		t.pick.Lost(piece)
 	}
 	if p := t.peers.live(ref); p != nil {
@@ -158,22 +168,17 @@ func (t *Torrent) distrust(p *peer, wrong uint32) bool {
 	p.trust.suspect, p.trust.awaited = true, false
 	for _, piece := range t.pick.BegunBy(uint32(p.ref), nil) {
 		if int(piece) >= first && int(piece) < end {
-			t.cancelPiece(piece)
+			t.requests.cancelPiece(piece, t.now)
 			t.pick.Lost(piece)
 		}
 	}
-	for i := range p.ask.open() {
-		if o := &p.ask.open()[i]; int(o.ref.Piece) >= first && int(o.ref.Piece) < end {
-			t.release(p, o, askReleased)
-			t.cancelAsk(p, o)
-		}
-	}
+	t.requests.withdraw(p, first, end, t.now)
 	for piece := first; piece < end; piece++ {
 		t.onDontHave(p, uint32(piece))
 	}
 	t.out.do(Action{Kind: Distrust, Peer: p.ref, Ref: block.Ref{Piece: uint32(first),
 		Length: uint32(end - first)}})
-	t.refillSoon()
+	t.requests.refillSoon(t.now)
 	return true
 }
 
