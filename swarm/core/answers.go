@@ -8,7 +8,7 @@ import (
 const (
 	// answersAhead is how many answers of one peer are with its writer: as much as
 	// the window of a slow peer has in blocks.
-	answersAhead = windowMin
+	answersAhead = 4
 	// metadataQueueMax bounds the requests of one peer for blocks of the metadata
 	// that wait, or as many as there are: some clients ask for all of them at once.
 	metadataQueueMax = 64

@@ -241,11 +241,11 @@ func TestStuckPeersTakeNoSlots(t *testing.T) {
 		a.wait(time.Second)
 	}
 	ask(100)
-	a.wait(slotGather)
-	if !a.torrent.peers.live(100).unchoked {
-		t.Errorf("a newcomer that reads is not unchoked; %d are", a.torrent.unchoked())
+	a.wait(100 * time.Millisecond)
+	if !a.torrent.peers.live(100).slot.Unchoked() {
+		t.Errorf("a newcomer that reads is not unchoked; %d are", a.torrent.choker.Unchoked())
 	}
-	if n := a.torrent.unchoked(); n > 12 {
+	if n := a.torrent.choker.Unchoked(); n > 12 {
 		t.Errorf("%d are unchoked", n)
 	}
 }

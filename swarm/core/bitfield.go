@@ -133,10 +133,8 @@ func (t *Torrent) count(p *peer) {
 	if p.v2 && t.wantsHashes() {
 		t.timers.by(timerHashes, t.now)
 	}
-	if t.seeder.hides(t) {
-		t.seeder.reveal(t, p)
-	}
-	t.steer(p)
+	t.choker.Knows(t.now, p.slot, p.has.set)
+	t.carryOut()
 	if t.useless(p) {
 		t.drop(p, ReasonUseless)
 	}
@@ -146,6 +144,7 @@ func (t *Torrent) uncount(p *peer) {
 	if p.has.counted {
 		t.pick.RemovePeer(p.has.set, p.has.asSeed)
 		p.has.counted = false
+		t.choker.Knows(t.now, p.slot, nil)
 	}
 }
 
@@ -198,7 +197,8 @@ func (t *Torrent) onHave(p *peer, piece uint32) {
 		return
 	}
 	t.pick.PeerHas(piece)
-	t.seeder.out(t, piece)
+	t.choker.Spread(t.now, piece)
+	t.carryOut()
 	if t.pick.Needed().Has(int(piece)) {
 		h.useful++
 		t.showInterest(p)
@@ -258,11 +258,11 @@ func (t *Torrent) sendPieces(p *peer) {
 		if p.fast {
 			t.out.sendID(p, wire.HaveNone)
 		}
-	case t.seeder.hides(t):
+	case t.choker.Hides():
 		if p.fast {
 			t.out.sendID(p, wire.HaveNone)
 		}
-		t.seeder.covered = true // count reveals the first piece
+		t.choker.Cover() // count reveals the first piece
 	case t.pick.Have().All() && p.fast:
 		t.out.sendID(p, wire.HaveAll)
 	default:

@@ -19,6 +19,7 @@ func (t *Torrent) check() {
 	}
 	t.requests.check()
 	t.book.check()
+	t.choker.Check()
 	if t.pick != nil {
 		t.pick.Check()
 	}
@@ -77,9 +78,6 @@ const (
 func (p *peer) check(t *Torrent) {
 	if p.gone {
 		panic("core: a dropped peer is listed")
-	}
-	if len(p.serve.queue) > queueMax || len(p.serve.flying) > windowMax {
-		panic("core: a queue is too long")
 	}
 	if a := &p.answer; a.flying < 0 || a.reading < 0 || a.flying+a.reading > answersAhead ||
 		len(a.hashes) > hashQueueMax ||

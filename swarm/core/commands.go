@@ -75,3 +75,10 @@ func (t *Torrent) ClearDeadline(piece int) {
 		t.pick.ClearDeadline(uint32(piece))
 	}
 }
+
+func ifThen[T any](ok bool, yes, no T) T {
+	if ok {
+		return yes
+	}
+	return no
+}

@@ -3,13 +3,14 @@ package core
 import (
 	"net/netip"
 
+	"swarmnode/swarm/choke"
 	"swarmnode/swarm/endpoint"
 	"swarmnode/swarm/wire"
 )
 
 // reqqOurs is how many requests we let a peer queue. Beyond it they are
 // rejected.
-const reqqOurs = queueMax
+const reqqOurs = choke.QueueMax
 
 // extension is what a peer said in its extension handshakes (BEP 10).
 type extension struct {
@@ -139,7 +140,7 @@ func (t *Torrent) onUploadOnly(p *peer, only bool) {
 // uploadOnly reports whether we say that we want nothing any more. A seed that shows
 // few of its pieces keeps that to itself: libtorrent hangs up on those who want nothing
 // and have nothing that it wants.
-func (t *Torrent) uploadOnly() bool { return t.seeding() && !t.seeder.hides(t) }
+func (t *Torrent) uploadOnly() bool { return t.seeding() && !t.choker.Hides() }
 
 // tellUploadOnly says that we want nothing any more.
 func (t *Torrent) tellUploadOnly() {

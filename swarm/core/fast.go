@@ -16,17 +16,12 @@ const (
 	// grantBelow is the number of pieces from which on a peer is not let ask
 	// for any while choked: it has something to trade (BEP 6, "Allowed Fast").
 	grantBelow = wire.AllowedFastMax
-	// grantedBlocksMax bounds what one peer gets in that way, in blocks: about
-	// the pieces of the set, once, as long as they are not huge.
-	grantedBlocksMax = 256
 )
 
 // fastState is what two peers granted each other (BEP 6).
 type fastState struct {
 	allowed   []uint32 // it lets us ask for these while it chokes us
 	suggested []uint32 // it would rather send these, oldest first
-	granted   []uint32 // we let it ask for these while we choke it
-	given     int      // blocks it was given in that way
 }
 
 // mayAsk returns the pieces that the peer may be asked for while it chokes us.
@@ -99,24 +94,15 @@ func (f *fastState) dropHints(pieces int) {
 // network would all get the same ones.
 func (t *Torrent) grantFast(p *peer) {
 	p.fastx.dropHints(t.pick.Pieces())
-	if !p.fast || len(p.fastx.granted) > 0 || p.has.set.Count() >= grantBelow || t.seeder.alone(t) {
+	if !p.fast || p.slot.Granted() > 0 || p.has.set.Count() >= grantBelow || t.choker.Sole() {
 		return
 	}
 	set := wire.AllowedFastSet(nil, p.endpoint.Host(), t.cfg.InfoHash, t.pick.Pieces(),
 		wire.AllowedFastMax)
 	for _, piece := range set {
 		if t.pick.Have().Has(int(piece)) && !p.has.set.Has(int(piece)) {
-			p.fastx.granted = append(p.fastx.granted, piece)
+			p.slot.Grant(piece)
 			t.out.sendPiece(p, wire.AllowedFast, piece)
 		}
 	}
-}
-
-// mayGive reports whether a piece can be asked for while choked, and counts it.
-func (f *fastState) mayGive(piece uint32) bool {
-	if f.given >= grantedBlocksMax || !slices.Contains(f.granted, piece) {
-		return false
-	}
-	f.given++
-	return true
 }

@@ -58,9 +58,9 @@ func (c *chaos) checkAnswers() {
 		if p == nil {
 			continue
 		}
-		if owed := c.answers.owed[ref]; len(owed) != len(p.serve.queue) {
+		if owed := c.answers.owed[ref]; len(owed) != p.slot.Waiting() {
 			c.t.Fatalf("peer %d waits for %d answers, and %d are to come: %v", ref, len(owed),
-				len(p.serve.queue), owed)
+				p.slot.Waiting(), owed)
 		}
 	}
 }
@@ -97,7 +97,7 @@ func (c *chaos) settle() {
 	for range 300 {
 		waits := false
 		for ref := PeerRef(1); ref <= c.refs; ref++ {
-			if p := c.torrent.peers.live(ref); p != nil && p.serve.busy() {
+			if p := c.torrent.peers.live(ref); p != nil && p.slot.Busy() {
 				waits = true
 				c.step(Event{Kind: Received, Peer: ref, Msg: wire.Message{ID: wire.KeepAlive}})
 				c.sent(ref, 8)
@@ -110,9 +110,9 @@ func (c *chaos) settle() {
 		c.step(Event{Kind: Tick})
 	}
 	for ref := PeerRef(1); ref <= c.refs; ref++ {
-		if p := c.torrent.peers.live(ref); p != nil && p.serve.busy() {
-			c.t.Fatalf("peer %d waits for an answer for good: %v in the queue, %v with the writer",
-				ref, p.serve.queue, p.serve.flying)
+		if p := c.torrent.peers.live(ref); p != nil && p.slot.Busy() {
+			c.t.Fatalf("peer %d waits for an answer for good: %d in the queue, %v with the writer",
+				ref, p.slot.Waiting(), p.slot.Flying())
 		}
 	}
 }

@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"swarmnode/metainfo"
+	"swarmnode/swarm/choke"
 	"swarmnode/swarm/endpoint"
 	"swarmnode/swarm/limit"
 	"swarmnode/swarm/wire"
@@ -33,16 +34,13 @@ type peer struct {
 
 	since time.Duration // connected
 
-	interested  bool // it is interested in us
-	unchoked    bool // we do not choke it
 	interesting bool // we are interested in it
 
 	down, up meter
 
 	has     holdings
 	ask     asks
-	serve   serving
-	slot    slotState
+	slot    *choke.Peer // the upload side
 	ext     extension
 	meta    metaSource
 	fastx   fastState
@@ -53,9 +51,6 @@ type peer struct {
 	silence silence
 	pex     pexState
 	probe   probe
-
-	promised []promise // see seeder
-	lapsed   int       // promises in a row that it let lapse
 }
 
 // isServer reports whether p is a web server in the seat of a peer, which is asked
@@ -131,7 +126,6 @@ func (t *Torrent) onConnected(e *Event) {
 		since:    t.now,
 		silence:  newSilence(t.now),
 	}
-	p.serve.init()
 	p.ext.init()
 	first := asksFirst
 	if p.isServer() {
@@ -145,6 +139,7 @@ func (t *Torrent) onConnected(e *Event) {
 	if p.outgoing && usable(p.endpoint) {
 		p.listen = p.endpoint
 	}
+	p.slot = t.choker.Join(t.now, choke.Ref(p.ref), p.fast, (*uploadLink)(p))
 	t.peers.add(p)
 	t.book.connected(p.endpoint, p.ref, p.outgoing, t.now)
 	if reason := t.unwelcome(p); reason != ReasonNone {
@@ -158,7 +153,8 @@ func (t *Torrent) onConnected(e *Event) {
 		t.dialMet(p.endpoint)
 	}
 	t.timers.by(timerSweep, t.now+sweepEvery)
-	t.timers.by(timerChoke, t.now+chokeEvery)
+	t.choker.Welcome(t.now)
+	t.carryOut()
 	t.greet(p)
 	t.timers.by(timerDial, t.now)
 }
@@ -230,14 +226,11 @@ func (t *Torrent) leave(p *peer) {
 	t.requests.leave(p, t.now)
 	t.leaveMetadata(p)
 	t.leaveHashes(p)
-	t.seeder.leave(p.ref)
 	if p.has.counted {
 		t.pick.RemovePeer(p.has.set, p.has.asSeed)
 	}
-	if p.unchoked {
-		p.unchoked = false
-		t.fillSlots()
-	}
+	t.choker.Leave(t.now, p.slot)
+	t.carryOut()
 }
 
 // onClosed forgets a connection that is gone.
@@ -313,7 +306,7 @@ func (t *Torrent) lessUseful(q, o *peer) bool {
 // give or take and does not, 0 for one that stays.
 func (t *Torrent) uselessness(p *peer) int {
 	age := t.now - p.since
-	serving := p.unchoked && p.interested
+	serving := p.slot.Unchoked() && p.slot.Interested()
 	promising := p.interesting && !p.ask.snubs()
 	moving := p.down.rate(t.now)+p.up.rate(t.now) > 0
 	switch {
@@ -347,7 +340,7 @@ func (t *Torrent) useless(p *peer) bool {
 	if p.v2 && t.wantsHashes() && p.hashes.until == 0 {
 		return false
 	}
-	return t.seeding() && (p.has.isSeed() || p.ext.uploadOnly && !p.interested)
+	return t.seeding() && (p.has.isSeed() || p.ext.uploadOnly && !p.slot.Interested())
 }
 
 // pastMax is how many closed connections keep their addresses: as many as can

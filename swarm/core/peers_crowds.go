@@ -100,7 +100,9 @@ func (t *Torrent) neighbour(p *peer, c crowds) *peer {
 }
 
 // exchanges reports whether p gives or takes blocks.
-func (t *Torrent) exchanges(p *peer) bool { return p.unchoked && p.interested || t.serves(p) }
+func (t *Torrent) exchanges(p *peer) bool {
+	return p.slot.Unchoked() && p.slot.Interested() || t.serves(p)
+}
 
 // evictFor makes room for p by dropping another peer: one of a crowd, or the least
 // useful one, if there is one of no use. The only peer of its source may also take the

@@ -29,6 +29,7 @@ func (t *Torrent) onInfoReady(e *Event) {
 	}
 	t.pick = picker.New(piecesOf{t.layout}, have, t.rng)
 	t.requests.open(t.pick, t.layout)
+	t.choker.Start(t.pick, t.layout.PieceLength, t.layout.PieceSize)
 	need := e.Need
 	if need != nil && need.Len() != pieces {
 		need = nil
@@ -254,10 +255,8 @@ func (t *Torrent) checkComplete() {
 			t.drop(p, ReasonUseless)
 		}
 	}
-	for _, p := range t.peers.all() {
-		t.steer(p)
-	}
-	t.timers.by(timerChoke, t.now)
+	t.choker.Complete(t.now)
+	t.carryOut()
 }
 
 // onStorageFailed stops the download until storage works again.

@@ -145,7 +145,7 @@ func (t *Torrent) Snapshot() Snapshot {
 		UpRate:         t.up.rate(t.now),
 		PeersDialling:  t.book.dialling,
 		PeersConnected: t.peers.count(),
-		PeersUnchoked:  t.unchoked(),
+		PeersUnchoked:  t.choker.Unchoked(),
 		Asked:          t.requests.count(),
 	}
 	if t.stalled != nil {
@@ -213,9 +213,9 @@ func (t *Torrent) Peers(buf []PeerInfo) []PeerInfo {
 		info := PeerInfo{
 			Peer: p.ref, Endpoint: p.endpoint, ID: p.id, Client: p.ext.client,
 			Outgoing: p.outgoing, Seed: p.has.isSeed(),
-			Choking: p.chokesUs(), Interested: p.interested,
-			Unchoked: p.unchoked, Interesting: p.interesting, Snubbed: p.ask.snubs(),
-			Asked: p.ask.waiting(), Queued: len(p.serve.queue) + len(p.serve.flying),
+			Choking: p.chokesUs(), Interested: p.slot.Interested(),
+			Unchoked: p.slot.Unchoked(), Interesting: p.interesting, Snubbed: p.ask.snubs(),
+			Asked: p.ask.waiting(), Queued: p.slot.Waiting() + len(p.slot.Flying()),
 			Down: p.down.sum(), Up: p.up.sum(),
 			DownRate: p.down.rate(t.now), UpRate: p.up.rate(t.now),
 		}

@@ -11,9 +11,7 @@ type timer uint8
 // The deadlines.
 const (
 	timerSweep    timer = iota // once a second: what each peer is late with
-	timerChoke                 // the next round of the choker
-	timerSlots                 // free slots are given
-	timerDeaf                  // who has a slot may turn out not to read
+	timerUpload                // the upload policy looks again
 	timerRefill                // peers that have room for requests get some
 	timerDial                  // the next Dial is allowed or due
 	timerMetadata              // metadata requests that are late
@@ -43,6 +41,9 @@ func newTimers() timers {
 // by moves a deadline if it is later than at.
 func (ts *timers) by(which timer, at time.Duration) { ts.at[which] = min(ts.at[which], at) }
 
+// set moves a deadline.
+func (ts *timers) set(which timer, at time.Duration) { ts.at[which] = at }
+
 // due reports whether the deadline is over, and ends it.
 func (ts *timers) due(which timer, now time.Duration) bool {
 	if ts.at[which] > now {
@@ -66,14 +67,9 @@ func (t *Torrent) expire() {
 	if t.timers.due(timerSweep, t.now) {
 		t.sweep()
 	}
-	if t.timers.due(timerChoke, t.now) {
-		t.chokeRound()
-	}
-	if t.timers.due(timerSlots, t.now) {
-		t.fillSlots()
-	}
-	if t.timers.due(timerDeaf, t.now) {
-		t.lookForDeaf()
+	if t.timers.due(timerUpload, t.now) {
+		t.choker.Expire(t.now)
+		t.carryOut()
 	}
 	if t.timers.due(timerMetadata, t.now) {
 		t.askMetadata()
@@ -94,8 +90,8 @@ func (t *Torrent) sweep() {
 	for _, p := range t.peers.snapshot() {
 		t.sweepPeer(p)
 	}
-	t.fillSlots()
-	t.pumpHeld()
+	t.choker.Swept(t.now)
+	t.carryOut()
 	if t.peers.count() > 0 {
 		t.timers.by(timerSweep, t.now+sweepEvery)
 	}
@@ -119,13 +115,9 @@ func (t *Torrent) sweepPeer(p *peer) {
 	if !p.isServer() && p.silence.wake(t.now) {
 		t.out.sendID(p, keepAlive)
 	}
-	if p.interesting {
-		p.slot.wanted += sweepEvery
-	}
 	t.sweepPath(p)
 	t.requests.sweep(p, t.now)
 	t.sweepPEX(p)
-	t.seeder.lapse(t, p)
 	p.hashes.given = 0
-	p.serve.sweep(t.now, p.up.recent(t.now))
+	t.choker.Sweep(t.now, p.slot, p.up.recent(t.now))
 }

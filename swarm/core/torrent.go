@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"swarmnode/metainfo"
+	"swarmnode/swarm/choke"
 	"swarmnode/swarm/endpoint"
 	"swarmnode/swarm/limit"
 	"swarmnode/swarm/picker"
@@ -30,8 +31,7 @@ type Torrent struct {
 	yielded  time.Duration              // when a useful peer was last dropped for another
 	peers    peerTable
 	meta     metadata
-	choker   choker
-	seeder   seeder
+	choker   *choke.Choker
 
 	private bool // it is known to be
 	// What is known once the metadata is.
@@ -57,7 +57,6 @@ type Torrent struct {
 	bytes    counts
 	parts    []int32 // bytes of wanted files in each piece; nil for all
 	down, up meter
-	sentAt   time.Duration // when a block went out last
 	counters counters
 }
 
@@ -73,8 +72,9 @@ func New(now time.Time, cfg Config) *Torrent {
 		timers: newTimers(),
 		book:   newBook(cfg.Home),
 		peers:  newPeerTable(),
-		choker: newChoker(cfg.Limits.SlotsMax),
 	}
+	t.choker = choke.New(choke.Config{SlotsMax: cfg.Limits.SlotsMax, SuperSeed: cfg.SuperSeed,
+		Rand: t.rng, SentRate: func(now time.Duration) int64 { return t.up.rate(now) }})
 	t.dialer.tokens, t.dialer.rumours = dialBurst, limit.NewRumours(cfg.Home)
 	t.private = cfg.Private
 	t.requests.init(t)

@@ -4,47 +4,78 @@ import (
 	"time"
 
 	"swarmnode/swarm/block"
+	"swarmnode/swarm/choke"
 	"swarmnode/swarm/wire"
 )
 
-const (
-	// queueMax bounds the requests of one peer that wait.
-	queueMax = 512
-	// windowMin and windowMax bound the blocks of one peer that are with its
-	// writer: few for a slow peer, so that a choke or a cancel bites soon, and
-	// 1 MiB for a quick one, so that reads and writes can be large.
-	windowMin = 4
-	windowMax = 1 << 20 / block.Size
-	// windowAhead is how long the blocks with the writer may take.
-	windowAhead = time.Second / 2
-	// chooseAmong is how many waiting requests are looked at for one that is
-	// to go first.
-	chooseAmong = 64
-)
+// uploadLink is what the upload policy may ask about a peer.
+type uploadLink peer
 
-// serving are the requests of one peer, oldest first.
-type serving struct {
-	queue  []waiting
-	flying []block.Ref // with the writer
-	window int
-	moved  time.Duration // when a block went out last, or the first was handed over
+func (l *uploadLink) Got() int64                       { return l.down.sum() }
+func (l *uploadLink) GotRate(now time.Duration) int64  { return l.down.rate(now) }
+func (l *uploadLink) Sent() int64                      { return l.up.sum() }
+func (l *uploadLink) SentRate(now time.Duration) int64 { return l.up.rate(now) }
+func (l *uploadLink) Interesting() bool                { return l.interesting }
+func (l *uploadLink) Asked() bool                      { return l.ask.waiting() > 0 }
+
+// carryOut does what the upload policy has decided. It follows each call that may
+// have led to a decision.
+func (t *Torrent) carryOut() {
+	for _, s := range t.choker.Plan() {
+		if s.Kind == choke.ShowAll {
+			t.showAll()
+			continue
+		}
+		p := t.peers.live(PeerRef(s.Peer))
+		switch s.Kind {
+		case choke.Unchoke:
+			t.out.sendID(p, wire.Unchoke)
+		case choke.Choke:
+			t.out.sendID(p, wire.Choke)
+		case choke.Reject:
+			t.refuse(p, s.Block)
+		case choke.Suggest:
+			t.out.sendPiece(p, wire.Suggest, s.Block.Piece)
+		case choke.Have:
+			t.out.sendPiece(p, wire.Have, s.Block.Piece)
+		case choke.Send:
+			t.out.upload(p, s.Block)
+		}
+	}
+	t.timers.set(timerUpload, t.choker.Next())
 }
 
-// A waiting request is one that was not handed to the writer yet.
-type waiting struct {
-	ref block.Ref
-	at  time.Duration // when it came
+// showAll tells all peers of all pieces, when some were hidden from them (BEP 16).
+func (t *Torrent) showAll() {
+	for _, p := range t.peers.all() {
+		for piece := range t.pick.Have().Members() {
+			if !p.has.counted || !p.has.set.Has(piece) {
+				t.out.sendPiece(p, wire.Have, uint32(piece))
+			}
+		}
+	}
+	t.tellUploadOnly()
 }
 
-func (s *serving) init() { s.window = 2 * windowMin }
+// onInterested records that p wants something from us.
+func (t *Torrent) onInterested(p *peer) {
+	if !t.choker.SetInterested(t.now, p.slot, true) {
+		p.flood.pointless()
+		return
+	}
+	t.carryOut()
+}
 
-// busy reports whether the peer waits for a block.
-func (s *serving) busy() bool { return len(s.queue)+len(s.flying) > 0 }
-
-// sweep adapts the window to what went out within the last seconds.
-func (s *serving) sweep(now time.Duration, recent int64) {
-	blocks := int(float64(recent) * windowAhead.Seconds() / block.Size)
-	s.window = min(max(blocks, 2*windowMin), windowMax)
+// onNotInterested records that p wants nothing from us.
+func (t *Torrent) onNotInterested(p *peer) {
+	if !t.choker.SetInterested(t.now, p.slot, false) {
+		p.flood.pointless()
+		return
+	}
+	t.carryOut()
+	if t.useless(p) {
+		t.drop(p, ReasonUseless)
+	}
 }
 
 // servable reports whether r lies within a piece and is of a size that an honest
@@ -67,59 +98,24 @@ func (t *Torrent) onRequest(p *peer, r block.Ref) {
 		t.refuse(p, r) // some clients can be told to ask for so much: no fault
 		return
 	}
-	if !p.unchoked && !p.fastx.mayGive(r.Piece) {
-		// It may have been on its way when we choked.
+	switch t.choker.Request(t.now, p.slot, r) {
+	case choke.Queued:
+		p.flood.sound()
+		t.carryOut()
+	case choke.Crowded:
 		t.refuse(p, r)
-		if t.now-p.slot.since > forgetAfter {
+	case choke.NoSlot:
+		// The request may have been on its way when we choked.
+		t.refuse(p, r)
+		if t.now-p.slot.Since() > forgetAfter {
 			t.strike(p, strikeRequest)
 		}
-		return
 	}
-	if len(p.serve.queue) == queueMax {
-		t.refuse(p, r)
-		return
-	}
-	p.flood.sound()
-	p.serve.queue = append(p.serve.queue, waiting{r, t.now})
-	t.seeder.requested(t, p, r.Piece)
-	t.pump(p)
 }
 
 func (t *Torrent) refuse(p *peer, r block.Ref) {
 	if p.fast {
 		t.out.sendRef(p, wire.Reject, r)
-	}
-}
-
-// pump hands blocks to the writer as far as its window goes.
-func (t *Torrent) pump(p *peer) {
-	s := &p.serve
-	for len(s.flying) < s.window && len(s.queue) > 0 {
-		i, useful := t.seeder.choose(t, p)
-		r := s.queue[i].ref
-		if !useful && t.busyElse(p) {
-			t.hold(p)
-			return
-		}
-		if t.turnOver(p, r.Piece) {
-			if len(s.flying) == 0 {
-				t.endTurn(p)
-			}
-			return
-		}
-		p.slot.given += int64(r.Length)
-		p.slot.piece = r.Piece
-		s.queue = append(s.queue[:i], s.queue[i+1:]...)
-		if len(s.flying) == 0 {
-			s.moved = t.now
-			t.timers.by(timerDeaf, t.now+deafLook)
-		}
-		s.flying = append(s.flying, r)
-		t.seeder.handed(t, p, r)
-		t.out.upload(p, r)
-		if t.hadTurn(p) { // the next one is to be ready when the last block is out
-			t.timers.by(timerSlots, t.now)
-		}
 	}
 }
 
@@ -129,55 +125,25 @@ func (t *Torrent) onSent(ref PeerRef, count int) {
 	if p == nil {
 		return
 	}
-	s := &p.serve
-	count = min(max(count, 0), len(s.flying))
-	for _, r := range s.flying[:count] {
+	flying := p.slot.Flying()
+	flying = flying[:min(max(count, 0), len(flying))]
+	for _, r := range flying {
 		p.up.add(t.now, int(r.Length))
 		t.up.add(t.now, int(r.Length))
 	}
-	s.flying = s.flying[:copy(s.flying, s.flying[count:])]
-	if count > 0 {
-		s.moved, t.sentAt = t.now, t.now
+	if len(flying) > 0 {
 		p.flood.useful()
 	}
-	if len(s.queue) > 0 { // it drains quicker than we fill: as in a slow start
-		s.window = min(s.window+count, windowMax)
-	}
-	t.pump(p)
-	if !s.busy() {
-		t.timers.by(timerSlots, t.now+slotGather)
-		if t.hadTurn(p) && t.awaited() {
-			t.endTurn(p)
-		}
-	}
-	t.pumpHeld()
+	t.choker.Sent(t.now, p.slot, len(flying))
+	t.carryOut()
 }
 
-// onCancel takes a request out of the queue. If it is with the writer already
+// onCancel takes a request out of the queue. If the block is with the writer already,
 // the block is the answer.
 func (t *Torrent) onCancel(p *peer, r block.Ref) {
-	s := &p.serve
-	for i, q := range s.queue {
-		if q.ref == r {
-			s.queue = append(s.queue[:i], s.queue[i+1:]...)
-			t.refuse(p, r)
-			return
-		}
+	if !t.choker.Cancel(p.slot, r) {
+		p.flood.pointless()
+		return
 	}
-	p.flood.pointless()
-}
-
-// rejectQueue empties the queue of a peer that was choked, but for what it may
-// have all the same (BEP 6: choke first, then rejects).
-func (t *Torrent) rejectQueue(p *peer) {
-	s := &p.serve
-	keep := s.queue[:0]
-	for _, w := range s.queue {
-		if p.fastx.mayGive(w.ref.Piece) {
-			keep = append(keep, w)
-			continue
-		}
-		t.refuse(p, w.ref)
-	}
-	s.queue = keep
+	t.refuse(p, r)
 }

@@ -1,0 +1,146 @@
+package choke
+
+import "time"
+
+const (
+	// idleGrace is how long a slot counts as used before its peer asks, and
+	// idleHaste how long when nobody else gets anything either: a round trip.
+	idleGrace = 2 * time.Second
+	idleHaste = 200 * time.Millisecond
+	// gatherFor is how long a free slot waits for more peers to choose from.
+	gatherFor = 50 * time.Millisecond
+	// unusedMax is how many slots in a row a peer may let stand unused before it
+	// comes after others: once may be by chance, or because others gave it more.
+	unusedMax = 3
+	// uplinkRest is how long nothing has to go out to anybody for the uplink to
+	// count as free.
+	uplinkRest = time.Second / 2
+)
+
+// resting reports whether the uplink is free.
+func (c *Choker) resting() bool { return c.now-c.sentAt > uplinkRest }
+
+// spare reports whether the peer has no use for its slot: it wants nothing and waits
+// for no block, nor do we wait for one of its blocks, or it is stuck.
+func (c *Choker) spare(p *Peer) bool {
+	return c.stuck(p) || !p.interested && !p.Busy() && !p.link.Asked()
+}
+
+// room reports whether one more peer may be unchoked. When SlotsMax peers are, one
+// that has no use for its slot is choked to make room.
+func (c *Choker) room() bool {
+	if c.Unchoked() < c.cfg.SlotsMax {
+		return true
+	}
+	for _, p := range c.peers {
+		if p.unchoked && c.spare(p) {
+			c.choke(p)
+			return true
+		}
+	}
+	return false
+}
+
+// slotsUsed returns how many slots are in use: by peers that wait for blocks
+// and read them, whether or not they say that they want more, or that were unchoked
+// a moment ago. While the uplink is at rest the moment is short, and nobody else
+// uses a slot.
+func (c *Choker) slotsUsed() int {
+	n, fresh, busy := 0, 0, false
+	resting := c.resting()
+	for _, p := range c.peers {
+		if !p.unchoked || !p.interested && !p.Busy() || c.stuck(p) || c.hadTurn(p) {
+			continue
+		}
+		switch age := c.now - p.since; {
+		case resting && age > uplinkRest:
+		case p.Busy():
+			n++
+			busy = true
+		case age < idleHaste:
+			n++
+		case age < idleGrace:
+			fresh++
+		}
+	}
+	if !busy {
+		return n
+	}
+	return n + fresh
+}
+
+// deserves reports whether p is to get a free slot before q: as it gives us more,
+// or has a part of what nobody has, or passes on what it gets, or had less from us,
+// or has waited longer.
+func (c *Choker) deserves(p, q *Peer) bool {
+	if a, b := p.link.GotRate(c.now), q.link.GotRate(c.now); a != b && !c.seeding() {
+		return a > b
+	}
+	if a, b := p.barren(), q.barren(); a != b {
+		return b
+	}
+	if a, b := p.idled(), q.idled(); a != b {
+		return b
+	}
+	if c.Sole() {
+		if a, b := c.unfinished(p), c.unfinished(q); a != b {
+			return a
+		}
+		if a, b := c.passesOn(p), c.passesOn(q); a != b {
+			return a
+		}
+	}
+	if a, b := p.link.Sent(), q.link.Sent(); !c.seeding() && a != b {
+		return a < b
+	}
+	return p.since < q.since
+}
+
+// fill gives free slots to those that wait, between the rounds.
+// A slot whose peer asks for nothing is as good as free, so that the uplink is
+// used as long as anybody wants something; but then its peer loses the slot, or in
+// the end everybody would have one. Among equals chance decides.
+func (c *Choker) fill() {
+	if c.pieces != nil && len(c.peers) > 0 {
+		c.give(c.slots - c.slotsUsed())
+	}
+}
+
+func (c *Choker) give(free int) {
+	reserved := free > 0 && c.reserved()
+	for ; free > 0; free-- {
+		var next *Peer
+		start := c.cfg.Rand.IntN(len(c.peers))
+		for i := range c.peers {
+			p := c.peers[(start+i)%len(c.peers)]
+			if p.interested && !p.unchoked && !c.stuck(p) && (!reserved ||
+				c.owed(p)) && (next == nil || c.deserves(p, next)) {
+				next = p
+			}
+		}
+		if next == nil || next.barren() && c.now-c.sentAt < uplinkRest || !c.room() {
+			return
+		}
+		c.swapIdle()
+		c.unchoke(next)
+	}
+}
+
+// swapIdle takes the slot of the peer that has made no use of it for longest, if
+// all slots are given.
+func (c *Choker) swapIdle() {
+	n := 0
+	var idle *Peer
+	for _, p := range c.peers {
+		if !p.unchoked || !p.interested {
+			continue
+		}
+		n++
+		if !p.Busy() && c.now-p.since >= idleHaste && (idle == nil || p.moved < idle.moved) {
+			idle = p
+		}
+	}
+	if n >= c.slots && idle != nil {
+		c.choke(idle)
+	}
+}
