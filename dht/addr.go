@@ -14,15 +14,15 @@ const (
 	compactNode6 = 20 + compactAddr6
 )
 
-// cleanAddr brings an address as a socket gives it to the one form in which
-// addresses are compared: IPv4 unmapped, no zone.
+// cleanAddr returns the one form of a socket's address in which addresses are
+// compared: IPv4 unmapped, no zone.
 func cleanAddr(a netip.AddrPort) netip.AddrPort {
 	return netip.AddrPortFrom(a.Addr().Unmap().WithZone(""), a.Port())
 }
 
-// isLocal reports whether ip belongs to a range that the rules about distinct
-// networks, BEP 42 and per-address limits exempt: many nodes of a private
-// network share an address, and none of them proves anything by it.
+// isLocal reports whether ip belongs to a range that is exempt from BEP 42, from
+// limits per address and from the rules about distinct networks: many nodes of a
+// private network share an address, so it does not tell them apart.
 func isLocal(ip netip.Addr) bool {
 	return ip.IsLoopback() || ip.IsPrivate() || ip.IsLinkLocalUnicast()
 }
@@ -40,14 +40,14 @@ func usable(a netip.AddrPort) bool {
 	return true
 }
 
-// reachable reports whether an address that a stranger at from told us may be
-// used: a node of the public network has no business in ours.
+// reachable reports whether we may use an address that a stranger at from told us.
+// A node of the public network must not lead us into our private one.
 func reachable(from, told netip.AddrPort) bool {
 	return usable(told) && (!isLocal(told.Addr()) || isLocal(from.Addr()))
 }
 
-// network is the block of addresses that counts as one party: /24 for IPv4 and
-// /64 for IPv6. Local addresses are parties of their own.
+// network returns the block of addresses that counts as one party: a /24 for IPv4
+// or a /64 for IPv6. Each local address is a party of its own.
 func network(a netip.AddrPort) netip.Prefix {
 	ip := a.Addr()
 	bits := 64
@@ -72,9 +72,9 @@ func source(ip netip.Addr) netip.Addr {
 }
 
 // owner returns the block of addresses that counts as one owner when a store is
-// full: a /24, or a /48, which is the most that an IPv6 customer usually gets. It
-// is wider than network because independent nodes may share a /48, while no single
-// owner needs a whole store.
+// full: a /24, or a /48, which is the most that an IPv6 customer usually gets. An
+// owner's block is wider than a network because independent nodes may share a /48,
+// while no single owner needs a whole store.
 func owner(ip netip.Addr) netip.Prefix {
 	bits := 48
 	switch {
@@ -108,7 +108,7 @@ func appendAddr(dst []byte, a netip.AddrPort) []byte {
 	return binary.BigEndian.AppendUint16(dst, a.Port())
 }
 
-// endpoint is an address and port in 18 bytes, for what is kept in numbers.
+// endpoint is an address and port in 18 bytes, for large tables.
 type endpoint struct {
 	ip   [16]byte
 	port uint16

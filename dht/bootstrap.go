@@ -22,22 +22,22 @@ const (
 	// bootstrapErrorsMax bounds the faults that are reported one by one.
 	bootstrapErrorsMax = 20
 
-	// resolveTimeout is how long a name may take; all are looked up at once.
+	// resolveTimeout bounds a lookup of all names.
 	resolveTimeout = 5 * time.Second
 
 	// resolveParallel bounds the names looked up at one time.
 	resolveParallel = 16
 
-	// While nobody has been found, names are looked up again with these delays.
+	// While no node has answered, names are looked up again with these delays.
 	resolveDelayFirst = time.Second
 	resolveDelayMax   = 5 * time.Minute
 )
 
 // ParseBootstrap reads a list of bootstrap hosts, one HOST:PORT a line: an IPv4
-// address, an IPv6 address in brackets, or a name. Blank lines and what follows
-// a # are ignored, as are a byte order mark, the ends of lines of Windows and
-// repetitions. It returns the hosts that are right, and an error for each line
-// that is not: a list with faults is still of use.
+// address, an IPv6 address in brackets, or a name. Blank lines, comments from a #
+// on, a byte order mark, Windows line ends and repetitions are ignored. It returns
+// the valid hosts, and an error for each invalid line: a list with faults is still
+// useful.
 func ParseBootstrap(text []byte) (hosts []string, faults []error) {
 	text = bytes.TrimPrefix(text, []byte("\ufeff"))
 	if len(text) > bootstrapTextMax {
@@ -76,8 +76,8 @@ func ParseBootstrap(text []byte) (hosts []string, faults []error) {
 	return hosts, faults
 }
 
-// ParseHost checks one HOST:PORT of a bootstrap list, and returns it in its
-// usual form.
+// ParseHost checks one HOST:PORT of a bootstrap list, and returns its canonical
+// form.
 func ParseHost(s string) (string, error) {
 	host, port, err := net.SplitHostPort(s)
 	if err != nil {
@@ -100,8 +100,8 @@ func ParseHost(s string) (string, error) {
 	return net.JoinHostPort(strings.ToLower(host), strconv.FormatUint(n, 10)), nil
 }
 
-// isHostName reports whether s can be a name: labels of letters, digits, hyphens
-// and underscores, the last not a number, 253 bytes in all.
+// isHostName reports whether s can be a host's name: labels of letters, digits,
+// hyphens and underscores, of which the last is not a number, 253 bytes in all.
 func isHostName(s string) bool {
 	s = strings.TrimSuffix(s, ".")
 	if s == "" || len(s) > 253 {
@@ -139,8 +139,8 @@ func splitHosts(hosts []string) (addrs []netip.AddrPort, names []string, err err
 	return addrs, names, nil
 }
 
-// resolveHosts looks up all names at once and returns all their addresses.
-// Those that failed are in the error.
+// resolveHosts looks up all names, resolveParallel at one time, and returns their
+// addresses. The error joins those of the names that failed.
 func resolveHosts(ctx context.Context, names []string,
 	resolve func(context.Context, string) ([]netip.Addr, error)) ([]netip.AddrPort, error) {
 	var (

@@ -10,18 +10,18 @@ const (
 	// as long as a home router remembers a UDP mapping.
 	newAddrsPeriod = time.Minute
 
-	// budgetRetry is how soon a lookup that met an empty budget looks again.
+	// budgetRetry is how soon a lookup retries after it found the budget empty.
 	budgetRetry = 100 * time.Millisecond
 )
 
 // budget bounds our own queries: packets per second, and distinct remote
 // addresses per minute, because home routers run out of UDP mappings long
-// before lines run out of bytes. Local addresses cost nothing.
+// before their lines are full. Queries to local addresses cost nothing.
 type budget struct {
 	rate, burst float64
 	addrsMax    int
 	bucket      bucket
-	addrs       map[endpoint]struct{} // asked in this period
+	addrs       map[endpoint]struct{} // queried in this period
 	began       instant
 }
 
@@ -29,7 +29,8 @@ func newBudget(rate, burst, addrsMax int) budget {
 	return budget{rate: float64(rate), burst: float64(burst), addrsMax: addrsMax}
 }
 
-// take reports whether a query may be sent to that address now, and counts it.
+// take reports whether a query may be sent to that address now, and counts it if
+// so.
 func (b *budget) take(now instant, to netip.AddrPort) bool {
 	if isLocal(to.Addr()) {
 		return true

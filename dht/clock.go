@@ -2,8 +2,8 @@ package dht
 
 import "time"
 
-// instant is the time as the core sees it: how long ago its clock began. It
-// follows the monotonic clock, so that a jump of the wall clock moves nothing.
+// instant is the core's time: how long its clock has run. It follows the monotonic
+// clock, so a jump of the wall clock does not move it.
 type instant = time.Duration
 
 const (
@@ -11,6 +11,6 @@ const (
 	// "never" in every test for age.
 	clockStart instant = 24 * time.Hour
 
-	// forever is the deadline of what has none.
+	// forever stands for no deadline.
 	forever instant = 1<<63 - 1
 )

@@ -12,17 +12,17 @@ type Config struct {
 	// Conns are the packet connections that the node reads and writes; those
 	// bound to an IPv4 address serve the IPv4 DHT, those bound to an IPv6
 	// address the IPv6 one. A connection bound to the unspecified IPv6 address
-	// serves both when there is no IPv4 one. Several of one family are read
-	// alike: a query is answered from where it came in, and asked from the
-	// first. The node does not close them.
+	// serves both when there is no IPv4 one. All connections of a family are read:
+	// a query is answered from the connection where it came in; the node's own
+	// queries leave from the first. The node does not close them.
 	Conns []net.PacketConn
 
 	// Bootstrap are the hosts that lead into the DHT: HOST:PORT each, as
 	// ParseBootstrap returns them. A host may be a name.
 	Bootstrap []string
 
-	// State is what Save returned in an earlier run, or nil. What is not
-	// sound in it is ignored.
+	// State is what Save returned in an earlier run, or nil. Invalid parts are
+	// ignored.
 	State []byte
 
 	// ReadOnly makes a node that asks but does not answer, BEP 43.
@@ -32,11 +32,11 @@ type Config struct {
 	// bootstrap node.
 	Router bool
 
-	// EnforceID refuses nodes of which the id breaks BEP 42. Without it they
-	// only have to make room for others.
+	// EnforceID refuses nodes whose id violates BEP 42. Without it such nodes only
+	// make room for valid ones.
 	EnforceID bool
 
-	// Blocked, when set, names the addresses to have nothing to do with. It is
+	// Blocked, when set, reports whether to ignore an address altogether. It is
 	// called from one goroutine and must return soon.
 	Blocked func(netip.Addr) bool
 
@@ -53,20 +53,20 @@ type Config struct {
 }
 
 // Limits bound the memory and the traffic of a Node. A source is an IPv4 address,
-// or the /64 of an IPv6 one. Local addresses are exempt from, or given more room
-// by, those that count sources.
+// or the /64 of an IPv6 one. Limits per source exempt local addresses or allow
+// them more.
 type Limits struct {
 	Hashes int // info-hashes with peers, per family; 2,000
 	Peers  int // peers of one info-hash; 100
 	Items  int // items of BEP 44; 700
 
-	QueriesIn      int // queries per second that one source may ask; 10
+	QueriesIn      int // queries per second from one source; 10
 	QueriesInBurst int // 50
 	ReplyBytes     int // bytes per second of all answers; 64 KiB, 16 MiB for a Router
 
 	QueriesOut      int // queries of ours per second; 100
 	QueriesOutBurst int // 400
-	AddressesOut    int // distinct addresses that we ask per minute; 1,000
+	AddressesOut    int // distinct addresses queried per minute; 1,000
 }
 
 func (l Limits) withDefaults(router bool) Limits {

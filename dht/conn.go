@@ -83,7 +83,8 @@ func addrPortOf(a net.Addr) (netip.AddrPort, bool) {
 	return ap, err == nil
 }
 
-// read passes on what arrives until the node closes or the connection does.
+// read sends arriving packets to the loop until the node or the connection is
+// closed.
 func (c *conn) read(n *Node) {
 	fails := 0
 	for n.ctx.Err() == nil {
@@ -94,8 +95,8 @@ func (c *conn) read(n *Node) {
 			if errors.Is(err, net.ErrClosed) {
 				return
 			}
-			// Refused by a host that we wrote to, or the like: no fault of
-			// the socket's.
+			// A host that we wrote to has refused the packet, for example; the
+			// socket still works.
 			if fails++; fails >= readFailsMax {
 				fails = 0
 				select {
@@ -129,7 +130,7 @@ func (c *conn) readPacket(p *packet) (from netip.AddrPort, err error) {
 }
 
 func (c *conn) write(b []byte, to netip.AddrPort) {
-	// What cannot be sent is lost, as it could be on the way.
+	// A packet that cannot be sent counts as lost on the way.
 	if c.udp != nil {
 		_, _ = c.udp.WriteToUDPAddrPort(b, to)
 		return
@@ -137,6 +138,6 @@ func (c *conn) write(b []byte, to netip.AddrPort) {
 	_, _ = c.pc.WriteTo(b, net.UDPAddrFromAddrPort(to))
 }
 
-// interrupt ends a read that waits; restore lets reads wait again.
+// interrupt ends a blocked read; restore lets reads block again.
 func (c *conn) interrupt() { _ = c.pc.SetReadDeadline(time.Unix(1, 0)) }
 func (c *conn) restore()   { _ = c.pc.SetReadDeadline(time.Time{}) }

@@ -34,8 +34,8 @@ type coreConfig struct {
 
 	// send hands one packet to the network. It must not keep b.
 	send func(to netip.AddrPort, b []byte)
-	// joined is called when a family has found its place, lost when all its
-	// contacts have fallen silent.
+	// joined is called when the first lookup of a family's own id has found
+	// somebody, lost when all contacts of a family have gone silent.
 	joined func(family int)
 	lost   func(family int)
 }
@@ -47,21 +47,23 @@ type core struct {
 	coreConfig
 	families [families]*family // nil where there is no connection
 	queries  queries
-	lookups  []*lookup     // those that run, at most lookupsMax
-	late     []*storeQuery // those that wait for budget, oldest first, at most putOffMax
-	lateWake instant       // when they are tried again
-	turns    turns         // of lookups that wait for budget
+	lookups  []*lookup // those that run, at most lookupsMax
+	turns    turns     // of lookups that wait for budget
+	cache    lookupCache
+
+	postponed     []*storeQuery // waiting for budget, oldest first, at most postponedMax
+	postponedWake instant       // when they are tried again
+
 	watchers map[ID][]*watcher
 	tokens   tokens
 	items    itemStore
 	limiter  limiter
-	tokened  limiter // for those that show a token
+	tokened  limiter // for queries with a valid token
 	replies  bucket  // bytes of answers
 	budget   budget
 	pings    pingback
-	recent   recentLookups
-	heard    instant // when anybody last answered
-	swept    instant // when the stores were last cleared of what has expired
+	heard    instant // when any node last answered
+	swept    instant // when the stores were last cleared of expired entries
 	stats    Stats
 
 	reader  bencode.Reader
@@ -73,19 +75,19 @@ type core struct {
 func newCore(now instant, cfg coreConfig) *core {
 	l := cfg.limits
 	return &core{
-		coreConfig: cfg,
-		queries:    newQueries(),
-		watchers:   make(map[ID][]*watcher),
-		tokens:     newTokens(now, cfg.rng),
-		items:      newItemStore(l.Items),
-		limiter:    newLimiter(l.QueriesIn, l.QueriesInBurst),
-		tokened:    newLimiter(l.QueriesIn, l.QueriesInBurst),
-		budget:     newBudget(l.QueriesOut, l.QueriesOutBurst, l.AddressesOut),
-		pings:      newPingback(),
-		recent:     make(recentLookups),
-		lateWake:   forever,
-		turns:      turns{wake: forever},
-		swept:      now,
+		coreConfig:    cfg,
+		queries:       newQueries(),
+		watchers:      make(map[ID][]*watcher),
+		tokens:        newTokens(now, cfg.rng),
+		items:         newItemStore(l.Items),
+		limiter:       newLimiter(l.QueriesIn, l.QueriesInBurst),
+		tokened:       newLimiter(l.QueriesIn, l.QueriesInBurst),
+		budget:        newBudget(l.QueriesOut, l.QueriesOutBurst, l.AddressesOut),
+		pings:         newPingback(),
+		cache:         make(lookupCache),
+		postponedWake: forever,
+		turns:         turns{wake: forever},
+		swept:         now,
 	}
 }
 
@@ -99,7 +101,7 @@ func (c *core) addFamily(now instant, index int, id ID) *family {
 	return f
 }
 
-// receive takes one packet from the network. b is not kept.
+// receive handles one packet from the network. It does not keep b.
 func (c *core) receive(now instant, from netip.AddrPort, b []byte) {
 	c.stats.PacketsIn++
 	f := c.families[familyOf(from.Addr())]
@@ -120,8 +122,8 @@ func (c *core) receive(now instant, from netip.AddrPort, b []byte) {
 	}
 }
 
-// onReply matches an answer to its query by transaction and by address; all
-// others are dropped, so that an answer cannot be forged from elsewhere.
+// onReply matches an answer to its query by transaction and by address. It drops
+// any other answer, so a third party cannot forge one.
 func (c *core) onReply(now instant, f *family, from netip.AddrPort, m *message) {
 	q := c.queries.match(m.tid, from)
 	if q == nil {
@@ -138,7 +140,7 @@ func (c *core) onReply(now instant, f *family, from netip.AddrPort, m *message) 
 		return
 	}
 	if !m.hasID || m.id == f.id {
-		// No id, or our own: whatever else it says is worth nothing.
+		// Without an id of its own the node is broken or lying: ignore the rest.
 		c.stats.Malformed++
 		f.lost(from)
 		q.owner.failed(now, q, ErrTimeout)
@@ -149,9 +151,9 @@ func (c *core) onReply(now instant, f *family, from netip.AddrPort, m *message) 
 	q.owner.answered(now, q, m)
 }
 
-// ask sends a query and waits for its answer. With ErrBusy the budget or the
-// number of open queries does not allow it now, with ErrFamily it never will;
-// then nothing was done.
+// ask sends a query and registers q for its answer. On an error nothing was sent:
+// ErrBusy means that the budget or the number of open queries does not allow the
+// query now, ErrFamily that the address can never be asked.
 func (c *core) ask(now instant, to netip.AddrPort, r *request, q *query) error {
 	f := c.families[familyOf(to.Addr())]
 	if f == nil || !usable(to) || c.blocked != nil && c.blocked(to.Addr()) {
@@ -176,9 +178,9 @@ func (c *core) transmit(to netip.AddrPort, b []byte) {
 	c.send(to, b)
 }
 
-// next is when tick wants to be called.
+// next returns when tick has to be called.
 func (c *core) next() instant {
-	at := min(c.queries.next(), c.lateWake)
+	at := min(c.queries.next(), c.postponedWake)
 	for _, f := range c.families {
 		if f != nil {
 			at = min(at, f.next())
@@ -187,7 +189,7 @@ func (c *core) next() instant {
 	return min(at, c.turns.wake, c.swept+sweepPeriod)
 }
 
-// tick does what is due.
+// tick runs everything that is due.
 func (c *core) tick(now instant) {
 	for {
 		q := c.queries.due(now)
@@ -196,8 +198,8 @@ func (c *core) tick(now instant) {
 		}
 		c.expire(now, q)
 	}
-	if now >= c.lateWake {
-		c.askLate(now)
+	if now >= c.postponedWake {
+		c.askPostponed(now)
 	}
 	c.turns.tick(now)
 	for _, f := range c.families {
@@ -210,7 +212,7 @@ func (c *core) tick(now instant) {
 	}
 }
 
-// expire handles a query that has reached its short or its full timeout.
+// expire handles the short or the full timeout of a query.
 func (c *core) expire(now instant, q *query) {
 	if !q.slow {
 		q.slow = true
@@ -225,7 +227,7 @@ func (c *core) expire(now instant, q *query) {
 	q.owner.failed(now, q, ErrTimeout)
 }
 
-// sweepPeriod is how often stores and memories are cleared of what has expired.
+// sweepPeriod is how often expired entries are removed from stores and caches.
 const sweepPeriod = tokenPeriod / 5
 
 func (c *core) sweep(now instant) {
@@ -233,8 +235,8 @@ func (c *core) sweep(now instant) {
 	c.tokens.rotate(now, c.rng)
 	c.items.expire(now)
 	c.pings.expire(now)
-	c.recent.expire(now)
-	c.recent = rebuilt(c.recent)
+	c.cache.expire(now)
+	c.cache = rebuilt(c.cache)
 	for _, l := range []*limiter{&c.limiter, &c.tokened} {
 		l.forget(now)
 		l.sources = rebuilt(l.sources)
@@ -247,8 +249,8 @@ func (c *core) sweep(now instant) {
 	}
 }
 
-// rebuilt returns a map with what m holds and no more room than that takes: a
-// map that was once large stays so, and each node is busiest when it joins.
+// rebuilt returns a copy of m that takes no more memory than its entries need. A
+// map never shrinks, and a node is busiest when it joins.
 func rebuilt[K comparable, V any](m map[K]V) map[K]V {
 	small := make(map[K]V, len(m))
 	for key, value := range m {
@@ -279,7 +281,8 @@ func (c *core) unwatch(target ID, w *watcher) {
 	c.watchers[target] = list
 }
 
-// cloneToken copies a token out of a packet; those too long to be meant are nil.
+// cloneToken copies a token out of a packet. It returns nil for a token of more
+// than tokenMax bytes.
 func cloneToken(token []byte) []byte {
 	if len(token) > tokenMax {
 		return nil

@@ -23,7 +23,7 @@ func appendNumber(dst []byte, key string, n int64) []byte {
 	return bencode.AppendInt(appendKey(dst, key), n)
 }
 
-// appendTail ends a packet: t, v and y.
+// appendTail appends the end of a packet: t, v and y.
 func appendTail(dst, tid []byte, kind string) []byte {
 	dst = appendPair(dst, "t", tid)
 	dst = appendPair(dst, "v", clientVersion)
@@ -31,7 +31,7 @@ func appendTail(dst, tid []byte, kind string) []byte {
 	return append(dst, 'e')
 }
 
-// appendReplyHead begins the reply to from, up to the values of "r".
+// appendReplyHead appends the start of the reply to from, up to the values of "r".
 func appendReplyHead(dst []byte, from netip.AddrPort) []byte {
 	dst = append(dst, 'd')
 	dst = appendExternal(dst, from)
@@ -66,7 +66,7 @@ func appendErrorReply(dst, tid []byte, e krpcError) []byte {
 	return appendTail(dst, tid, "e")
 }
 
-// request holds the arguments of a query of ours. Fields at zero are left out.
+// request holds the arguments of a query of ours. Zero fields are not sent.
 type request struct {
 	method method
 	target ID // find_node, get, sample_infohashes; get_peers and announce_peer

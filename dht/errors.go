@@ -19,7 +19,7 @@ var (
 	ErrNotFound = errors.New("dht: item not found")
 	// ErrNotStored: no node accepted the announce or the item.
 	ErrNotStored = errors.New("dht: no node stored it")
-	// ErrBusy: a limit of the Node on work at one time was reached.
+	// ErrBusy: the Node has as many requests open as its limits allow.
 	ErrBusy = errors.New("dht: too many requests at once")
 	// ErrItem: a value, salt or key does not fit BEP 44.
 	ErrItem = errors.New("dht: item is not valid")
@@ -39,7 +39,7 @@ func (e *RemoteError) Error() string {
 // remoteTextMax bounds the text kept of a remote error.
 const remoteTextMax = 100
 
-// krpcError is an error that we answer with.
+// krpcError is an error that we send as an answer.
 type krpcError struct {
 	code int
 	text string

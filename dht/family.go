@@ -13,24 +13,24 @@ const (
 	joinDelayFirst = 200 * time.Millisecond
 	joinDelayMax   = time.Minute
 
-	// upkeepPeriod is how often a family looks after its table, and contactAge
-	// when a contact is asked whether it still lives, before it would stop
-	// being good.
+	// upkeepPeriod is how often a family maintains its table. A contact that has
+	// been silent for contactAge is pinged, in time to stay good.
 	upkeepPeriod = 5 * time.Second
 	contactAge   = 12 * time.Minute
 
-	// refreshAge: a bucket in which nothing changed for so long is refreshed,
+	// refreshAge is how long a bucket may stay unchanged before it is refreshed,
 	// BEP 5.
 	refreshAge = 15 * time.Minute
 
-	// fillAge is how soon a bucket that is not full is filled again, the first
-	// time; the pause doubles up to refreshAge, since there may be nobody.
+	// fillAge is the first pause between two attempts to fill a bucket with room.
+	// It doubles up to refreshAge, since there may be no further nodes.
 	fillAge = 2 * time.Minute
 
-	// keepAlive: home routers forget an idle UDP mapping after 30 s or more.
+	// keepAlive bounds the silence of a family: home routers forget an idle UDP
+	// mapping after 30 s or more.
 	keepAlive = 25 * time.Second
 
-	// renewGap bounds how often votes can make us change our id.
+	// renewGap is the least time between two changes of our id by votes.
 	renewGap = 10 * time.Minute
 
 	// votersMax is how many networks' last votes on our address are kept, and
@@ -42,20 +42,20 @@ const (
 	savedPings = 64
 
 	// hostsMax bounds the addresses of bootstrap hosts, hintsMax the nodes of
-	// the other family that one reply may make us ping.
+	// the other family that we ping for one reply.
 	hostsMax = 256
 	hintsMax = 4
 )
 
-// rejoinDelays are the pauses between the first lookups of our own id. Many
-// nodes that join at one instant miss each other at first.
+// rejoinDelays are the pauses between the first lookups of our own id. They are
+// short because nodes that join at the same instant miss each other at first.
 var rejoinDelays = [...]time.Duration{
 	300 * time.Millisecond, 1500 * time.Millisecond, 5 * time.Second, 30 * time.Second,
 	2 * time.Minute,
 }
 
-// smallRejoinMax is the longest pause in a network too small to fill a bucket,
-// where each new node matters.
+// smallRejoinMax is the longest such pause in a network too small to fill a bucket,
+// where every new node matters.
 const smallRejoinMax = 20 * time.Second
 
 // family is the DHT of one address family: an id, a table, a peer store.
@@ -73,12 +73,13 @@ type family struct {
 
 	joined   bool
 	joining  bool    // a lookup of our own id runs
-	joinAt   instant // the next one
-	fruit    int     // such lookups in a row that found somebody
-	failures int     // such lookups in a row that found nobody
+	joinAt   instant // when the next such lookup starts
 	upkeepAt instant
 	sent     instant // the last packet for upkeep
-	renewed  instant
+	renewed  instant // the last change of our id
+
+	// How many lookups of our own id in a row found somebody, and nobody.
+	successes, failures int
 }
 
 func newFamily(now instant, c *core, index int, id ID) *family {
@@ -113,13 +114,14 @@ func (f *family) tick(now instant) {
 	}
 }
 
-// rejoin starts over soon: the network or an address has changed.
+// rejoin schedules a fresh join at once, after the network or an address has
+// changed.
 func (f *family) rejoin(now instant) {
-	f.failures, f.fruit, f.joinAt = 0, 0, now
+	f.failures, f.successes, f.joinAt = 0, 0, now
 }
 
-// join looks up our own id, from the saved nodes and, as long as there are few
-// contacts, from the bootstrap hosts.
+// join looks up our own id. The lookup starts from the saved nodes and, while there
+// are few contacts, from the bootstrap hosts.
 func (f *family) join(now instant) {
 	f.joining = true
 	l := f.newLookup(now, &request{method: methodFindNode, target: f.id},
@@ -131,12 +133,12 @@ func (f *family) join(now instant) {
 	f.c.start(now, l)
 }
 
-// onJoin plans the next lookup of our own id.
+// onJoin schedules the next lookup of our own id.
 func (f *family) onJoin(now instant, l *lookup) {
 	f.joining = false
 	if l.answers == 0 && f.table.alive() == 0 {
 		f.leave()
-		f.fruit = 0
+		f.successes = 0
 		delay := joinDelayMax
 		if f.failures < 9 { // 200 ms doubled nine times exceeds the maximum
 			delay = min(delay, joinDelayFirst<<f.failures)
@@ -146,15 +148,15 @@ func (f *family) onJoin(now instant, l *lookup) {
 		return
 	}
 	delay := refreshAge
-	if f.fruit < len(rejoinDelays) {
-		delay = rejoinDelays[f.fruit]
+	if f.successes < len(rejoinDelays) {
+		delay = rejoinDelays[f.successes]
 	}
 	if f.table.count < k {
 		delay = min(delay, smallRejoinMax)
 	}
 	f.pingSaved(now)
 	f.failures = 0
-	f.fruit++
+	f.successes++
 	f.joinAt = now + jitter(f.c, delay)
 	if !f.joined {
 		f.joined = true
@@ -169,8 +171,8 @@ func (f *family) leave() {
 	}
 }
 
-// pingSaved asks those nodes of an earlier run that the lookup did not come
-// across, now that somebody has answered and so the network is there.
+// pingSaved pings those nodes of an earlier run that the lookup did not meet. It
+// waits for the first answer, which shows that the network is reachable.
 func (f *family) pingSaved(now instant) {
 	for i, n := range f.saved {
 		if i >= savedPings {
@@ -183,7 +185,7 @@ func (f *family) pingSaved(now instant) {
 	f.saved = nil
 }
 
-// upkeep pings what has been silent for long and refreshes what is stale.
+// upkeep pings contacts that have long been silent and refreshes a stale bucket.
 func (f *family) upkeep(now instant) {
 	if f.joined && f.table.alive() == 0 {
 		f.leave()
@@ -209,8 +211,8 @@ func (f *family) upkeep(now instant) {
 	}
 }
 
-// staleBucket picks a bucket to refresh: one of the early ones that still has
-// room, or one in which nothing has changed for long.
+// staleBucket returns the depth of a bucket to refresh: an early one that still has
+// room, or one that has not changed for refreshAge; else -1.
 func (f *family) staleBucket(now instant) int {
 	if !f.joined {
 		return -1
@@ -227,8 +229,7 @@ func (f *family) staleBucket(now instant) int {
 	return f.table.unchanged(now, refreshAge)
 }
 
-// onAnswer takes from an answer what concerns the family: the contact, the
-// round trip and the vote.
+// onAnswer records the contact, the round trip and the vote of an answer.
 func (f *family) onAnswer(now instant, from netip.AddrPort, m *message, took time.Duration) {
 	f.rtt.sample(took)
 	added, probe := f.table.answered(now, m.id, from, took)
@@ -245,10 +246,10 @@ func (f *family) onAnswer(now instant, from netip.AddrPort, m *message, took tim
 	}
 }
 
-// lost notes that the node at addr is not what it was.
+// lost records that the contact at addr has failed.
 func (f *family) lost(addr netip.AddrPort) { f.table.failed(addr, true) }
 
-// renew changes our id when it does not fit the external address, BEP 42.
+// renew replaces our id if it does not fit the external address, BEP 42.
 func (f *family) renew(now instant) {
 	ip := f.votes.Elected().Addr()
 	if isSecure(f.id, ip) || f.renewed != 0 && now-f.renewed < renewGap {
@@ -257,19 +258,19 @@ func (f *family) renew(now instant) {
 	f.renewed = now
 	f.id = secureID(f.c.rng, ip)
 	f.table.rebase(now, f.id)
-	f.fruit, f.joinAt = 0, now
+	f.successes, f.joinAt = 0, now
 }
 
-// hint tells of a node that somebody else mentioned, in a PORT message, a
-// magnet or a torrent.
+// hint pings a node that somebody else mentioned: in a PORT message, a magnet or
+// a torrent.
 func (f *family) hint(now instant, addr netip.AddrPort) {
 	if usable(addr) && f.c.pings.allow(now, addr) {
 		f.c.ping(now, addr)
 	}
 }
 
-// overhear takes nodes of this family from a reply in the other, while this
-// one has too few: each of the two DHTs helps the other to begin.
+// overhear pings nodes of this family from a reply in the other family while this
+// one has few contacts: each of the two DHTs helps the other to start.
 func (f *family) overhear(now instant, from netip.AddrPort, list []byte) {
 	if f.table.count >= k {
 		return
@@ -285,8 +286,8 @@ func (f *family) overhear(now instant, from netip.AddrPort, list []byte) {
 	})
 }
 
-// setHosts sets the addresses of the bootstrap hosts, and tries them at once
-// if nobody else has been found.
+// setHosts sets the addresses of the bootstrap hosts, and schedules a join at once
+// unless the family has joined.
 func (f *family) setHosts(now instant, hosts []netip.AddrPort) {
 	f.hosts = hosts[:min(len(hosts), hostsMax)]
 	if !f.joined && len(hosts) > 0 {

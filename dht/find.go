@@ -12,7 +12,7 @@ import (
 	"swarmnode/metainfo"
 )
 
-// single is the owner of one query to one node, for a caller that waits.
+// single owns one query to one node for a waiting caller.
 type single struct {
 	done func(took time.Duration, m *message, err error) // called once
 	over bool
@@ -29,8 +29,7 @@ func (s *single) end(took time.Duration, m *message, err error) {
 	}
 }
 
-// askOne sends one query and waits for take to have read its answer, in the
-// loop.
+// askOne sends one query and waits for its answer, which take reads in the loop.
 func (n *Node) askOne(ctx context.Context, to netip.AddrPort, req request,
 	take func(took time.Duration, m *message)) error {
 	to = cleanAddr(to)
@@ -59,8 +58,8 @@ func (n *Node) askOne(ctx context.Context, to netip.AddrPort, req request,
 	}
 }
 
-// Ping asks the node at addr whether it lives. The errors are ErrTimeout,
-// ErrFamily, ErrBusy, a *RemoteError, or of ctx.
+// Ping asks the node at addr for a sign of life. The error is ErrTimeout,
+// ErrFamily, ErrBusy, ErrClosed, a *RemoteError, or that of ctx.
 func (n *Node) Ping(ctx context.Context, addr netip.AddrPort) (Pong, error) {
 	answer := make(chan Pong, 1)
 	err := n.askOne(ctx, addr, request{method: methodPing}, func(took time.Duration, m *message) {
@@ -75,7 +74,7 @@ func (n *Node) Ping(ctx context.Context, addr netip.AddrPort) (Pong, error) {
 }
 
 // Sample asks the node at addr for some of the info-hashes that it stores
-// peers for, BEP 51. Its nodes near target are where a crawl goes on. The
+// peers for, BEP 51. A crawl goes on at the nodes near target in the answer. The
 // errors are those of Ping.
 func (n *Node) Sample(ctx context.Context, addr netip.AddrPort, target ID) (Sample, error) {
 	answer := make(chan Sample, 1)
@@ -110,9 +109,9 @@ func sampleOf(from netip.AddrPort, m *message) Sample {
 	return s
 }
 
-// await has the loop start an operation, and waits until it has called done.
-// Meanwhile it calls flush each time that ready is signalled, and once more at
-// the end; both may be nil.
+// await starts an operation in the loop and waits until the operation calls done.
+// Until then await calls flush whenever ready is signalled, and once more at the
+// end. Both ready and flush may be nil.
 func (n *Node) await(ctx context.Context, start func(c *core, now instant,
 	done func(Lookup)) *operation, ready <-chan struct{}, flush func()) (Lookup, error) {
 	result := make(chan Lookup, 1)
@@ -141,7 +140,7 @@ func (n *Node) await(ctx context.Context, start func(c *core, now instant,
 	}
 }
 
-// FindNode walks to the nodes closest to target. The error is of ctx, or
+// FindNode walks to the nodes closest to target. The error is that of ctx, or
 // ErrClosed.
 func (n *Node) FindNode(ctx context.Context, target ID) (Lookup, error) {
 	return n.await(ctx, func(c *core, now instant, done func(Lookup)) *operation {
@@ -153,16 +152,17 @@ func (n *Node) FindNode(ctx context.Context, target ID) (Lookup, error) {
 }
 
 // GetPeers looks ih up once and calls each, from the caller's goroutine, with
-// every distinct peer as soon as it is found. The error is of ctx, or
+// every distinct peer as soon as it is found. The error is that of ctx, or
 // ErrClosed.
 func (n *Node) GetPeers(ctx context.Context, ih metainfo.Hash,
 	each func(netip.AddrPort)) (Lookup, error) {
 	return n.lookUpOnce(ctx, ih, nil, each)
 }
 
-// Announce looks ih up once and announces it at port to the closest nodes; port
-// and seed are as for Peers. each, which may be nil, is as for GetPeers. The
-// error is ErrNotStored when no node accepted, of ctx, or ErrClosed.
+// Announce looks ih up once and announces it at port to the closest nodes. The
+// arguments port and seed are those of Peers; each, which may be nil, is that of
+// GetPeers. The error is ErrNotStored when no node accepted the announce, that of
+// ctx, or ErrClosed.
 func (n *Node) Announce(ctx context.Context, ih metainfo.Hash, port uint16, seed bool,
 	each func(netip.AddrPort)) (Lookup, error) {
 	l, err := n.lookUpOnce(ctx, ih, &announce{port, seed}, each)
@@ -190,7 +190,7 @@ func (n *Node) lookUpOnce(ctx context.Context, ih metainfo.Hash, a *announce,
 }
 
 // Scrape estimates how many seeds and how many other peers the DHT knows for
-// ih, from the bloom filters of BEP 33. The error is of ctx, or ErrClosed.
+// ih, from the bloom filters of BEP 33. The error is that of ctx, or ErrClosed.
 func (n *Node) Scrape(ctx context.Context, ih metainfo.Hash) (seeds, peers float64, l Lookup,
 	err error) {
 	type filters [2]krpc.ScrapeBloomFilter
@@ -218,8 +218,8 @@ func (n *Node) Scrape(ctx context.Context, ih metainfo.Hash) (seeds, peers float
 	return estimate(&sum[0]), estimate(&sum[1]), l, nil
 }
 
-// estimate is the number of addresses in a filter; none at all for an empty
-// one, of which the formula of BEP 33 makes a negative zero.
+// estimate returns the number of addresses in a filter. For an empty filter the
+// formula of BEP 33 gives a negative zero, so that case is separate.
 func estimate(f *krpc.ScrapeBloomFilter) float64 {
 	if bytes.Count(f[:], []byte{0}) == len(f) {
 		return 0

@@ -29,9 +29,9 @@ func commonBits(a, b *ID) int {
 	return idBits
 }
 
-// compareDistance is negative when a is closer to target than b by the XOR
-// metric, zero when a equals b. It runs for every contact of the table on
-// every query, hence the words instead of int160's bytes.
+// compareDistance returns a negative number if a is closer to target than b by the
+// XOR metric, and zero if a equals b. It runs for every contact of the table on every
+// query, so it compares words instead of int160's bytes.
 func compareDistance(target, a, b *ID) int {
 	for i := 0; i < 16; i += 8 {
 		t := binary.BigEndian.Uint64(target[i:])
@@ -64,8 +64,8 @@ func randomID(rng *rand.Rand) (id ID) {
 	return id
 }
 
-// randomIDIn returns an id that shares exactly depth leading bits with own, so
-// that a lookup of it refreshes the bucket of that depth.
+// randomIDIn returns an id that shares exactly depth leading bits with own. A lookup
+// of that id refreshes the bucket of that depth.
 func randomIDIn(rng *rand.Rand, own ID, depth int) ID {
 	id, self := int160.FromByteArray(randomID(rng)), int160.FromByteArray(own)
 	depth = min(depth, idBits-1)

@@ -26,14 +26,15 @@ type Item struct {
 	Signature []byte // 64 bytes
 }
 
-// ImmutableTarget is where the DHT keeps the immutable item with that bencoded
-// value, BEP 44.
+// ImmutableTarget returns the target under which the DHT keeps the immutable item
+// with that bencoded value, BEP 44.
 func ImmutableTarget(value []byte) ID { return immutableTarget(value) }
 
-// MutableTarget is where the DHT keeps the mutable item of key and salt, BEP 44.
+// MutableTarget returns the target under which the DHT keeps the mutable item of
+// key and salt, BEP 44.
 func MutableTarget(key ed25519.PublicKey, salt []byte) ID { return mutableTarget(key, salt) }
 
-// checkValue reports whether value may be the v of an item: one canonical
+// checkValue returns an error unless value can be the v of an item: one canonical
 // bencoded value of bounded length.
 func checkValue(value []byte) error {
 	if len(value) > itemValueMax {
@@ -54,8 +55,8 @@ func checkSalt(salt []byte) error {
 	return nil
 }
 
-// itemSearch collects the best item among the answers to get. It trusts
-// nothing but hashes and signatures.
+// itemSearch keeps the newest valid item of the answers to get. It trusts only
+// hashes and signatures.
 type itemSearch struct {
 	target ID
 	salt   []byte
@@ -83,8 +84,8 @@ func (s *itemSearch) onAnswer(_ instant, _ netip.AddrPort, m *message) {
 		Seq: m.seq, Signature: bytes.Clone(m.sig)}
 }
 
-// get looks target up to the end, and returns the best item, or nil, and the
-// nodes that would store another.
+// get runs a whole lookup of target. It returns the newest item, or nil, and the
+// nodes that can store another.
 func (n *Node) get(ctx context.Context, target ID,
 	salt []byte) (*Item, []storeTarget, Lookup, error) {
 	type outcome struct {
@@ -113,7 +114,7 @@ func (n *Node) get(ctx context.Context, target ID,
 	return o.item, o.targets, l, nil
 }
 
-// put asks the nodes to store what req says.
+// put asks the targets to store the item in req.
 func (n *Node) put(ctx context.Context, targets []storeTarget,
 	req request) (stored int, err error) {
 	type outcome struct {
@@ -146,7 +147,7 @@ func (n *Node) put(ctx context.Context, targets []storeTarget,
 }
 
 // GetImmutable fetches the immutable item at target. The error is ErrNotFound,
-// of ctx, or ErrClosed.
+// that of ctx, or ErrClosed.
 func (n *Node) GetImmutable(ctx context.Context, target ID) (Item, Lookup, error) {
 	item, _, l, err := n.get(ctx, target, nil)
 	if err != nil {
@@ -158,9 +159,9 @@ func (n *Node) GetImmutable(ctx context.Context, target ID) (Item, Lookup, error
 	return *item, l, nil
 }
 
-// PutImmutable stores value, which must be one bencoded value, with the nodes
-// closest to its target. They forget it after two hours or so unless it is put
-// again. The error is ErrItem, ErrNotStored, of ctx, or ErrClosed.
+// PutImmutable stores value, which must be one bencoded value, on the nodes
+// closest to its target. They forget it after about two hours unless it is put
+// again. The error is ErrItem, ErrNotStored, that of ctx, or ErrClosed.
 func (n *Node) PutImmutable(ctx context.Context, value []byte) (ID, Lookup, error) {
 	target := immutableTarget(value)
 	if err := checkValue(value); err != nil {
@@ -175,7 +176,7 @@ func (n *Node) PutImmutable(ctx context.Context, value []byte) (ID, Lookup, erro
 }
 
 // GetMutable fetches the newest version of the mutable item of key and salt.
-// The error is ErrItem, ErrNotFound, of ctx, or ErrClosed.
+// The error is ErrItem, ErrNotFound, that of ctx, or ErrClosed.
 func (n *Node) GetMutable(ctx context.Context, key ed25519.PublicKey,
 	salt []byte) (Item, Lookup, error) {
 	if len(key) != ed25519.PublicKeySize {
@@ -194,13 +195,13 @@ func (n *Node) GetMutable(ctx context.Context, key ed25519.PublicKey,
 	return *item, l, nil
 }
 
-// PutMutable fetches the newest version of the item of key and salt, calls
-// update with it (the zero Item when there is none), and stores what update
-// returns, one bencoded value, as the next version; cas makes the nodes refuse
-// it if another version came between. When update returns nil, the version
-// that was found is stored again as it is, to keep it alive. It returns the
-// item as stored. The error is ErrItem, ErrNotFound when there is nothing to
-// keep alive, ErrNotStored, of ctx, or ErrClosed.
+// PutMutable stores a new version of the mutable item of key and salt. It fetches
+// the newest version and calls update with it, or with the zero Item when there is
+// none; update returns the next version's value, one bencoded value. The nodes
+// refuse the new version if another one was stored in between (cas). When update
+// returns nil, PutMutable stores the found version once more, to keep it alive. It
+// returns the item as stored. The error is ErrItem, ErrNotFound when there is
+// nothing to keep alive, ErrNotStored, that of ctx, or ErrClosed.
 func (n *Node) PutMutable(ctx context.Context, key ed25519.PrivateKey, salt []byte,
 	update func(Item) []byte) (Item, Lookup, error) {
 	if len(key) != ed25519.PrivateKeySize {
@@ -239,8 +240,8 @@ func (n *Node) PutMutable(ctx context.Context, key ed25519.PrivateKey, salt []by
 	return next, l, err
 }
 
-// PutSigned stores a mutable item that was signed elsewhere, without asking
-// what is there. The error is as for PutMutable.
+// PutSigned stores a mutable item that was signed elsewhere, whatever version the
+// DHT holds. The error is ErrItem, ErrNotStored, that of ctx, or ErrClosed.
 func (n *Node) PutSigned(ctx context.Context, item Item) (Lookup, error) {
 	if err := checkValue(item.Value); err != nil {
 		return Lookup{}, err
@@ -261,7 +262,7 @@ func (n *Node) PutSigned(ctx context.Context, item Item) (Lookup, error) {
 	return l, err
 }
 
-// Sign makes the signed item that PutSigned takes. The error is ErrItem.
+// Sign returns a signed item for PutSigned. The error is ErrItem.
 func Sign(key ed25519.PrivateKey, salt []byte, seq int64, value []byte) (Item, error) {
 	if len(key) != ed25519.PrivateKeySize {
 		return Item{}, fmt.Errorf("%w: key of %d bytes", ErrItem, len(key))
@@ -278,7 +279,7 @@ func Sign(key ed25519.PrivateKey, salt []byte, seq int64, value []byte) (Item, e
 }
 
 // AppendPointer appends the value of a mutable item that points to a torrent,
-// BEP 46: the value to return from PutMutable's update.
+// BEP 46. PutMutable's update can return that value.
 func AppendPointer(dst []byte, ih metainfo.Hash) []byte {
 	return bencode.AppendDict(dst, func(dst []byte) []byte { return appendPair(dst, "ih", ih[:]) })
 }

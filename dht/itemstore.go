@@ -14,8 +14,8 @@ const (
 	itemValueMax = 1000 // bytes of v, bencoded, BEP 44
 	itemSaltMax  = 64   // bytes, BEP 44
 
-	// itemLife is how long an item lives without another put; BEP 44,
-	// "Expiration", has publishers put again every hour.
+	// itemLife is how long an item lives without another put. BEP 44,
+	// "Expiration": publishers put their items again every hour.
 	itemLife = 2 * time.Hour
 
 	// itemsPerSource bounds the items that one public source keeps alive here.
@@ -64,8 +64,8 @@ func (s *itemStore) get(now instant, target ID) *storedItem {
 	return nil
 }
 
-// checkItem reports whether the arguments of a put make an item, and its target.
-// The signature is checked last, since it costs most.
+// checkItem returns the target of the item in a put, or an error if the arguments
+// do not form an item. It leaves the costly check of the signature to put.
 func checkItem(m *message) (target ID, e *krpcError) {
 	switch {
 	case m.value == nil:
@@ -82,7 +82,7 @@ func checkItem(m *message) (target ID, e *krpcError) {
 	return mutableTarget(m.key, m.salt), nil
 }
 
-// put stores the item of a put. BEP 44, "Mutable items".
+// put stores the item of a put query, BEP 44, "Mutable items".
 func (s *itemStore) put(now instant, self, target ID, m *message, from netip.Addr) *krpcError {
 	old := s.get(now, target)
 	if m.key != nil {

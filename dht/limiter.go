@@ -32,8 +32,8 @@ type bucket struct {
 	filled instant
 }
 
-// take fills the bucket at rate per second up to burst, and takes n if there
-// are as many.
+// take fills the bucket at rate per second up to burst, and takes n tokens. It
+// reports false, and takes none, if there are fewer.
 func (b *bucket) take(now instant, rate, burst, n float64) bool {
 	b.fill(now, rate, burst)
 	if b.tokens < n {
@@ -52,9 +52,9 @@ func (b *bucket) fill(now instant, rate, burst float64) {
 	b.filled = now
 }
 
-// A lane is a rate limit in eight bytes: the instant up to which the rate is used
-// up. Packets beyond the rate use up nothing, so the first packet after a flood is
-// accepted.
+// A lane is a rate limit in eight bytes: the instant up to which accepted packets
+// have used up the rate. Refused packets use up nothing, so the first packet after
+// a flood is accepted.
 type lane instant
 
 // pace is the rate of a lane.
@@ -124,7 +124,7 @@ func (l *limiter) take(now instant, key endpoint, p pace) bool {
 	return ok
 }
 
-// forget drops the sources that have their whole burst again.
+// forget drops the sources whose whole burst is available again.
 func (l *limiter) forget(now instant) {
 	l.cleared = now
 	for key, s := range l.sources {

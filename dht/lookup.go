@@ -6,45 +6,45 @@ import (
 )
 
 const (
-	// alpha is how many queries of a lookup wait for an answer at one time. A
-	// query that is past its short timeout does not count. When an answer
-	// brings nothing closer, the lookup has arrived, and asks all of the k
-	// closest at once: it has to ask them anyway. So it does with the
-	// alphaNearest that are the closest at any time.
+	// alpha bounds the queries of a lookup that wait for an answer within their
+	// short timeout. Once an answer names no node closer than those known, the
+	// lookup has arrived: it asks all of the k closest at once, since it has to
+	// ask them anyway. For the same reason it never delays queries to the
+	// alphaNearest closest candidates.
 	alpha        = 5
 	alphaNearest = 4
 
-	// candidatesMax bounds the nodes that a lookup keeps in mind, askedMax
-	// those that it asks; an honest lookup asks 10 to 30.
+	// candidatesMax bounds the nodes that a lookup remembers, askedMax those
+	// that it asks. In an honest network it asks 10 to 30.
 	candidatesMax = 128
 	askedMax      = 160
 
-	// nodesPerReply bounds what one answer may contribute. BEP 5 says 8; some
+	// nodesPerReply bounds the nodes that count of one answer. BEP 5 says 8; some
 	// clients send 16.
 	nodesPerReply = 16
 
 	// candidatesPerNetwork bounds the candidates of one /24 or /64, so that
-	// one party cannot be the whole neighbourhood of a target.
+	// one party cannot fill the neighbourhood of a target.
 	candidatesPerNetwork = 2
 
 	// pathsMax is how many paths are told apart, and pathShare how many of the
-	// k closest may be known from one path alone: a party that fills the
-	// neighbourhood of a target with its own nodes, which tell only of each
-	// other, must not be all that a lookup sees.
+	// k closest may be known from one path alone. A party that fills the
+	// neighbourhood of a target with its own nodes names only these; a lookup
+	// must see beyond them.
 	pathsMax  = 16
 	pathShare = 3
 
 	// lookupsMax bounds the lookups that run at one time.
 	lookupsMax = 256
 
-	// gapQueries is how many of the nodes that answered are asked a second time
-	// when others close to the target are silent: an answer holds k nodes, and
-	// where some of them are dead it leaves out living ones that are among the
-	// k closest. Only lookups that store something do so.
-	gapQueries = 4
+	// refineQueries is how many of the nodes that answered are asked a second time
+	// when others close to the target are silent. An answer holds k nodes; if some
+	// of them are dead, it leaves out living nodes that are among the k closest.
+	// Only lookups that store something are refined.
+	refineQueries = 4
 
-	// hostsAsked is how many bootstrap hosts a lookup asks when it has nobody
-	// better.
+	// hostsAsked is how many bootstrap hosts a lookup asks when it knows fewer
+	// than k contacts.
 	hostsAsked = 16
 )
 
@@ -53,8 +53,8 @@ type candidateState uint8
 const (
 	fresh    candidateState = iota // not asked yet
 	waiting                        // asked, within the short timeout
-	stalled                        // asked, past it: its slot is free, its answer welcome
-	answered                       // the invariant: it has told its true id
+	stalled                        // asked, past it: the slot is free, an answer still counts
+	answered                       // and its id is the one that it answered with
 	failed
 )
 
@@ -65,24 +65,24 @@ type candidate struct {
 	rtt   time.Duration // as the table knows it, or zero
 	token []byte
 	path  int  // which of the first candidates led here
-	known bool // on another path too
+	known bool // from another path too
 	state candidateState
 	asked bool
-	host  bool // a bootstrap host, of which the id is not known: always last
+	host  bool // a bootstrap host, whose id is unknown: always last
 }
 
-// lookupSink is told what a lookup finds. Each may be nil.
+// lookupSink receives the results of a lookup. Each function may be nil.
 type lookupSink struct {
-	// answer is called with each answer; with some even after finished.
+	// answer is called with each answer, also with those after finished.
 	answer func(now instant, from netip.AddrPort, m *message)
-	// satisfied is called when the lookup has come to its end. If it says no,
-	// those that have been silent are asked once more before.
+	// satisfied is called at the end of the lookup. If it reports false, the
+	// silent nodes are asked once more before the lookup finishes.
 	satisfied func() bool
-	// finished is called once, last but for late answers.
+	// finished is called once; only late answers come after it.
 	finished func(now instant, l *lookup)
-	// late is called after finished with those among the k closest that
-	// answer only then. Having it set asks the silent ones once more, and has
-	// gaps filled: it is for lookups that store something.
+	// late is called with nodes among the k closest that answer after finished.
+	// A lookup with late stores something: it is refined, and asks silent nodes
+	// once more at its end.
 	late func(now instant, c *candidate)
 }
 
@@ -96,16 +96,16 @@ type lookup struct {
 	slots      int         // candidates that are waiting
 	asked      int
 	answers    int
-	arrived    bool // an answer brought nothing closer
-	retried    bool // those that were silent have been asked again
+	arrived    bool // the last answer named no node closer than those known
+	retried    bool // the silent nodes have been asked again
 	paths      int  // of the first candidates
-	gaps       int  // gapQuery that wait for an answer
-	gapped     bool // they have been sent
+	refining   int  // open queries of refine
+	refined    bool // refine has sent its queries
 	done       bool
 	began      instant
 	ended      instant
-	queued     bool // it waits for budget, in turns
-	served     bool // it asked somebody in its last turn
+	queued     bool // waits for budget, in turns
+	served     bool // asked somebody in its last turn
 }
 
 // newLookup prepares a lookup from what the family knows about the target.
@@ -114,11 +114,11 @@ func (f *family) newLookup(now instant, req *request, sink lookupSink) *lookup {
 	if other := f.c.families[1-f.index]; other != nil && other.table.count < k {
 		l.req.wants = [2]bool{true, true}
 	}
-	recent := l.newPath()
-	for _, n := range f.c.recent.of(now, f.index, req.target) {
-		l.add(n.id, n.at.addrPort(), recent, 0)
+	cached := l.newPath()
+	for _, n := range f.c.cache.get(now, f.index, req.target) {
+		l.add(n.id, n.at.addrPort(), cached, 0)
 	}
-	// More than k of them, since some may have died.
+	// More than k contacts, since some may be dead by now.
 	near := f.c.nearest[:f.table.closest(&req.target, f.c.nearest[:])]
 	for _, c := range near {
 		l.add(c.id, c.addr(), l.newPath(), c.rtt)
@@ -129,7 +129,7 @@ func (f *family) newLookup(now instant, req *request, sink lookupSink) *lookup {
 	return l
 }
 
-// addHosts adds some of the bootstrap hosts, chosen at random.
+// addHosts adds up to hostsAsked bootstrap hosts, chosen at random.
 func (l *lookup) addHosts() {
 	hosts := l.f.hosts
 	if len(hosts) == 0 {
@@ -145,8 +145,8 @@ func (l *lookup) addHosts() {
 	}
 }
 
-// start runs l. When there are too many already, it ends at once without
-// having asked anybody.
+// start runs l. When lookupsMax lookups run already, l ends at once without having
+// asked anybody.
 func (c *core) start(now instant, l *lookup) {
 	if len(c.lookups) >= lookupsMax {
 		l.finish(now)
@@ -154,16 +154,16 @@ func (c *core) start(now instant, l *lookup) {
 	}
 	c.stats.Lookups++
 	c.lookups = append(c.lookups, l)
-	l.pump(now)
+	l.advance(now)
 }
 
-// stop ends l without telling anybody.
+// stop ends l and calls nothing of its sink.
 func (c *core) stop(l *lookup) {
 	l.sink = lookupSink{}
 	c.retire(l)
 }
 
-// retire takes l from the list of those that run.
+// retire removes l from the running lookups.
 func (c *core) retire(l *lookup) {
 	l.done = true
 	c.turns.remove(l)
@@ -175,7 +175,8 @@ func (c *core) retire(l *lookup) {
 	}
 }
 
-// newPath numbers the first candidates. Those beyond pathsMax share paths.
+// newPath returns the number of the next path. Beyond pathsMax, paths share
+// numbers.
 func (l *lookup) newPath() int {
 	l.paths++
 	return l.paths % pathsMax
@@ -190,8 +191,8 @@ func (l *lookup) find(addr netip.AddrPort) int {
 	return -1
 }
 
-// add enters a candidate at its place by distance, and reports whether it is
-// the closest of all. One address is one candidate, whatever ids it is given.
+// add inserts a candidate by distance and reports whether it is the closest of all.
+// An address is one candidate, whatever ids others give it.
 func (l *lookup) add(id ID, addr netip.AddrPort, path int, rtt time.Duration) bool {
 	if !usable(addr) || familyOf(addr.Addr()) != l.f.index || id == l.f.id || l.find(addr) >= 0 {
 		return false
@@ -240,9 +241,9 @@ func (l *lookup) distinct(addr netip.AddrPort) bool {
 	return same < candidatesPerNetwork
 }
 
-// pump asks whom the lookup should ask now, and ends it when there is nobody
-// left to wait for.
-func (l *lookup) pump(now instant) {
+// advance sends the queries that are due now, and finishes the lookup when no
+// answer is left to wait for.
+func (l *lookup) advance(now instant) {
 	if l.done {
 		return
 	}
@@ -273,29 +274,30 @@ func (l *lookup) pump(now instant) {
 		}
 	}
 	switch {
-	case w.open || w.silent && l.gaps > 0:
+	case w.open || w.silent && l.refining > 0:
 	case !l.retried && l.sink.satisfied != nil && !l.sink.satisfied() && l.retry():
-		l.pump(now)
+		l.advance(now)
 	default:
 		l.finish(now)
 	}
 }
 
-// window is the part of the candidates that a lookup looks at: the k closest
-// that are not silent, and as many more as it takes for k of them to count.
+// window is the part of the candidates that a lookup considers: the k closest that
+// are not silent, and further ones until k of them count.
 type window struct {
 	paths   int
-	live    int // candidates that are not silent
-	counted int // of them, no more than pathShare that one path alone told of
-	open    bool
-	silent  bool // some before the last that counts have not answered
-	share   [pathsMax]int
+	live    int           // candidates that are not silent
+	counted int           // live ones, at most pathShare of them known from one path alone
+	open    bool          // somebody in the window has yet to answer
+	silent  bool          // somebody in the window has not answered in time
+	share   [pathsMax]int // live candidates known from each path alone
 }
 
-// lonely reports whether only one path of several has told of c.
+// lonely reports whether only one of several paths has named c.
 func (w *window) lonely(c *candidate) bool { return w.paths > 1 && !c.known }
 
-// full reports whether c is beyond the k closest and cannot count either.
+// full reports whether c is beyond the k closest and cannot count, as the share of
+// its path is used up.
 func (w *window) full(c *candidate) bool {
 	return w.live >= k && w.lonely(c) && w.share[c.path] >= pathShare
 }
@@ -310,8 +312,8 @@ func (w *window) count(c *candidate) {
 	w.counted++
 }
 
-// retry makes the silent among the k closest fresh again, once per lookup, and
-// reports whether there are any.
+// retry makes the silent candidates among the k closest fresh again, once per
+// lookup, and reports whether there are any.
 func (l *lookup) retry() (some bool) {
 	l.retried = true
 	for i, n := 0, 0; i < len(l.candidates) && n < k; i++ {
@@ -325,8 +327,8 @@ func (l *lookup) retry() (some bool) {
 	return some
 }
 
-// ask sends the query to c. It reports false when c turns out to be nobody to
-// wait for.
+// ask sends the query to c, or queues the lookup for budget. It reports false if c
+// cannot be asked at all.
 func (l *lookup) ask(now instant, c *candidate) bool {
 	if l.asked >= askedMax {
 		c.state = failed
@@ -353,8 +355,9 @@ func (l *lookup) ask(now instant, c *candidate) bool {
 	}
 }
 
-// settle gives a candidate its new state and frees its slot.
-func (l *lookup) settle(q *query, to candidateState) (i int) {
+// conclude records the outcome of a query as its candidate's state, and frees the
+// candidate's slot.
+func (l *lookup) conclude(q *query, to candidateState) (i int) {
 	i = l.find(q.to)
 	if i < 0 {
 		return i
@@ -367,12 +370,12 @@ func (l *lookup) settle(q *query, to candidateState) (i int) {
 }
 
 func (l *lookup) answered(now instant, q *query, m *message) {
-	i := l.settle(q, answered)
+	i := l.conclude(q, answered)
 	if i >= 0 {
 		i = l.identify(i, m.id)
 	}
 	if i < 0 {
-		l.pump(now)
+		l.advance(now)
 		return
 	}
 	l.answers++
@@ -384,13 +387,13 @@ func (l *lookup) answered(now instant, q *query, m *message) {
 	if i = l.find(q.to); l.done && l.sink.late != nil && l.isNear(i) {
 		l.sink.late(now, &l.candidates[i])
 	}
-	l.pump(now)
+	l.advance(now)
 }
 
-// identify gives candidate i the id that it has answered with, and the place
-// that goes with it: bootstrap hosts have none before, and others may have been
-// slandered. A public node that calls itself otherwise than we were told must
-// at least fit BEP 42; else it fails, and i is negative.
+// identify moves candidate i to the place of the id that it has answered with, and
+// returns its new index. The ids of bootstrap hosts are unknown until then, and
+// those of other candidates are hearsay. A public node whose id is not the one that
+// we were told must at least obey BEP 42; otherwise it fails and the index is -1.
 func (l *lookup) identify(i int, id ID) int {
 	c := l.candidates[i]
 	if !c.host && c.id == id {
@@ -405,7 +408,7 @@ func (l *lookup) identify(i int, id ID) int {
 	return l.insert(c)
 }
 
-// learn adds the nodes of an answer.
+// learn adds the nodes of an answer to the candidates.
 func (l *lookup) learn(now instant, from netip.AddrPort, path int, m *message) {
 	if l.done {
 		return
@@ -432,24 +435,24 @@ func (l *lookup) learn(now instant, from netip.AddrPort, path int, m *message) {
 }
 
 func (l *lookup) stalled(now instant, q *query) {
-	i := l.settle(q, stalled)
-	if l.sink.late != nil && l.arrived && !l.gapped && !l.done && i >= 0 && l.isNear(i) {
-		l.fillGaps(now)
+	i := l.conclude(q, stalled)
+	if l.sink.late != nil && l.arrived && !l.refined && !l.done && i >= 0 && l.isNear(i) {
+		l.refine(now)
 	}
-	l.pump(now)
+	l.advance(now)
 }
 
 func (l *lookup) failed(now instant, q *query, _ error) {
-	l.settle(q, failed)
-	l.pump(now)
+	l.conclude(q, failed)
+	l.advance(now)
 }
 
-// finish ends the lookup and tells the sink.
+// finish ends the lookup and calls the sink.
 func (l *lookup) finish(now instant) {
 	l.f.c.retire(l)
 	l.ended = now
 	if l.answers > 0 {
-		l.f.c.recent.keep(now, l)
+		l.f.c.cache.add(now, l)
 	}
 	if l.sink.finished != nil {
 		l.sink.finished(now, l)

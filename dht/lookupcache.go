@@ -3,62 +3,65 @@ package dht
 import "time"
 
 const (
-	// recentMax is how many targets are remembered: as many torrents as one node
-	// seeds, as a rule.
-	recentMax = 16_384
-	// recentLife is longer than the time from one announcement to the next, also
-	// when so much is announced that they come late.
-	recentLife = time.Hour
+	// lookupCacheMax bounds the targets in the cache: more torrents than one node
+	// usually seeds.
+	lookupCacheMax = 16_384
+	// lookupCacheLife is longer than the time from one announce of a target to the
+	// next, even when announces of many targets queue up.
+	lookupCacheLife = time.Hour
 )
 
-// recentLookups remembers the outcome of the last lookups, so that the next
-// one for the same target begins where that one ended. When there are too many,
-// one by chance is forgotten.
-type recentLookups map[recentKey]recentLookup // at most recentMax
+// lookupCache holds the closest nodes that the last lookups found, so that the next
+// lookup of the same target starts from them. A full cache drops a random target.
+type lookupCache map[lookupKey]cachedLookup // at most lookupCacheMax
 
-type recentKey struct {
+type lookupKey struct {
 	family int
 	target ID
 }
 
-type recentLookup struct {
+type cachedLookup struct {
 	at    instant
-	nodes []recentNode // at most k
+	nodes []cachedNode // at most k
 }
 
-// A recentNode takes half the memory of a NodeInfo.
-type recentNode struct {
+// A cachedNode takes half the memory of a NodeInfo.
+type cachedNode struct {
 	id ID
 	at endpoint
 }
 
-func (r recentLookups) keep(now instant, l *lookup) {
+// add caches the outcome of l.
+func (c lookupCache) add(now instant, l *lookup) {
 	if l.req.method == methodFindNode {
-		return // of our own id and for upkeep: the table has the outcome
+		return // of our own id, or for upkeep: the table holds the outcome
 	}
-	key := recentKey{l.f.index, l.req.target}
-	if _, known := r[key]; !known && len(r) >= recentMax {
-		for other := range r {
-			delete(r, other)
+	key := lookupKey{l.f.index, l.req.target}
+	if _, known := c[key]; !known && len(c) >= lookupCacheMax {
+		for other := range c {
+			delete(c, other)
 			break
 		}
 	}
-	nodes := make([]recentNode, 0, k)
-	l.closest(func(c *candidate) { nodes = append(nodes, recentNode{c.id, pack(c.addr)}) })
-	r[key] = recentLookup{now, nodes}
+	nodes := make([]cachedNode, 0, k)
+	l.closest(func(n *candidate) { nodes = append(nodes, cachedNode{n.id, pack(n.addr)}) })
+	c[key] = cachedLookup{now, nodes}
 }
 
-func (r recentLookups) of(now instant, family int, target ID) []recentNode {
-	if e, ok := r[recentKey{family, target}]; ok && now-e.at < recentLife {
+// get returns the closest nodes to target that the last lookup found, if it is not
+// too old.
+func (c lookupCache) get(now instant, family int, target ID) []cachedNode {
+	if e, ok := c[lookupKey{family, target}]; ok && now-e.at < lookupCacheLife {
 		return e.nodes
 	}
 	return nil
 }
 
-func (r recentLookups) expire(now instant) {
-	for key, e := range r {
-		if now-e.at >= recentLife {
-			delete(r, key)
+// expire removes the targets whose last lookup is too old.
+func (c lookupCache) expire(now instant) {
+	for key, e := range c {
+		if now-e.at >= lookupCacheLife {
+			delete(c, key)
 		}
 	}
 }

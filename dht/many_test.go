@@ -87,7 +87,7 @@ func TestOverdue(t *testing.T) {
 	}{{0, 0, 0}, {0, 900 * time.Millisecond, 0}, {0, 2 * time.Second, 1}, {1, 2 * time.Second, 1},
 		{4, 2 * time.Second, 4},
 		{0, 20 * time.Second, 4}, {0, time.Hour, len(peersPauses)}, {12, 0, 12}} {
-		if got := overdue(tt.rounds, tt.since); got != tt.want {
+		if got := dueRounds(tt.rounds, tt.since); got != tt.want {
 			t.Errorf("%d rounds after %v: as if it were %d, want %d", tt.rounds, tt.since, got,
 				tt.want)
 		}

@@ -8,21 +8,21 @@ import (
 )
 
 const (
-	// packetMax is the longest datagram that is read. The longest that makes
-	// sense is a put with 1,000 bytes of value; longer ones are cut and so
-	// fail to parse.
+	// packetMax is the longest datagram that is read. The longest useful one is a
+	// put with 1,000 bytes of value. The socket cuts longer ones, so they fail to
+	// parse.
 	packetMax = 2048
 
 	// tidMax bounds the transaction id that we echo, so that a query cannot
-	// order its reply to be long.
+	// lengthen its reply at will.
 	tidMax = 32
 
-	// tokenMax bounds the tokens that we keep; real ones have 4 to 20 bytes.
+	// tokenMax bounds the tokens that we keep. Real ones have 4 to 20 bytes.
 	tokenMax = 64
 )
 
-// krpcLimits bound the work per packet. A value of BEP 44 may nest; nothing
-// else is deeper than 4.
+// krpcLimits bound the work per packet. Only a value of BEP 44 may nest deeper
+// than 4.
 var krpcLimits = bencode.Limits{DepthMax: 32, ValuesMax: 1024}
 
 var (
@@ -58,8 +58,8 @@ func parseMethod(name []byte) method {
 	return methodUnknown
 }
 
-// message is one packet, scanned. All slices are views of the packet and
-// valid only as long as it is.
+// message is one scanned packet. Its slices are views of the packet and valid only
+// as long as the packet is.
 type message struct {
 	size     int  // bytes of the packet
 	kind     byte // 'q', 'r' or 'e', BEP 5
@@ -107,9 +107,9 @@ type message struct {
 	errText []byte
 }
 
-// parse scans packet into m. It allocates nothing. A field of the wrong type
-// or size counts as absent; what is not bencoding, or no dictionary with a
-// type, is an error.
+// parse scans packet into m. It allocates nothing. A field of the wrong type or size
+// counts as absent. The error says that packet is not bencoded, or not a dictionary
+// with a message type.
 func (m *message) parse(r *bencode.Reader, packet []byte) error {
 	*m = message{size: len(packet)}
 	r.Reset(packet, krpcLimits)
@@ -242,8 +242,8 @@ func (m *message) parseError(r *bencode.Reader) {
 	}
 }
 
-// eachValue calls f with the peers of a get_peers reply; what is no compact
-// address is passed over.
+// eachValue calls f with the peers of a get_peers reply. It skips values that are
+// not compact addresses.
 func (m *message) eachValue(f func(netip.AddrPort)) {
 	if m.values == nil {
 		return
@@ -267,6 +267,7 @@ func eachNode(list []byte, size, max int, f func(ID, netip.AddrPort)) {
 	}
 }
 
+// fixed reads a string of 20 bytes into id and reports whether it was one.
 func fixed(r *bencode.Reader, id *ID) bool {
 	b, _ := r.TryBytes()
 	if len(b) != len(id) {
@@ -276,6 +277,7 @@ func fixed(r *bencode.Reader, id *ID) bool {
 	return true
 }
 
+// sized returns a string of n bytes, or nil.
 func sized(r *bencode.Reader, n int) []byte {
 	if b, _ := r.TryBytes(); len(b) == n {
 		return b
@@ -283,6 +285,7 @@ func sized(r *bencode.Reader, n int) []byte {
 	return nil
 }
 
+// multiple returns a string whose length is a multiple of n, or nil.
 func multiple(r *bencode.Reader, n int) []byte {
 	if b, _ := r.TryBytes(); len(b)%n == 0 {
 		return b
@@ -290,6 +293,7 @@ func multiple(r *bencode.Reader, n int) []byte {
 	return nil
 }
 
+// flag reports whether a number other than 0 follows.
 func flag(r *bencode.Reader) bool {
 	n, _ := r.TryInt()
 	return n != 0

@@ -13,22 +13,22 @@ import (
 )
 
 const (
-	// eventsMax is how many packets and commands may wait for the loop. When
-	// it is full the readers wait, and the kernel drops what comes meanwhile.
+	// eventsMax bounds the packets and commands that wait for the loop. At the bound
+	// the readers wait, and the kernel drops further packets.
 	eventsMax = 256
 
-	// drainMax is how many events the loop takes before it looks at the time.
+	// drainMax is how many events the loop takes between two looks at the clock.
 	drainMax = 64
 )
 
-// Node is a node of the DHT. Its methods are safe for concurrent use. Methods
-// that ask the network take a context and end with its error when it ends.
+// Node is a node of the DHT. Its methods are safe for concurrent use. Methods that
+// query the network take a context, and return its error once it is done.
 type Node struct {
 	core   *core // owned by loop
 	conns  []*conn
-	byFam  [families]*conn // where queries go out
-	came   *conn           // during the handling of a packet: where it came in
-	from   netip.AddrPort  // and from whom
+	byFam  [families]*conn // our queries leave here
+	came   *conn           // while a packet is handled: where it came in
+	from   netip.AddrPort  // and its sender
 	log    *slog.Logger
 	epoch  time.Time // the instant clockStart
 	events chan event
@@ -43,34 +43,34 @@ type Node struct {
 	rounds   chan struct{} // holds a token for each round of Peers that runs
 	resolver resolverLoop
 
-	mu      sync.Mutex
-	changed chan struct{} // closed and replaced by NetworkChanged; under mu
-	paced   map[ID]time.Time
-	// pacedSweep is the size of paced at which it is looked through next.
-	pacedSweep int
+	mu       sync.Mutex
+	changed  chan struct{}    // closed and replaced by NetworkChanged; under mu
+	lookedUp map[ID]time.Time // when Peers last looked up an info-hash; under mu
+	// lookedUpSweep is the size of lookedUp at which old entries are removed next.
+	lookedUpSweep int
 }
 
-// event is what the loop takes in: a packet, or else a command.
+// event is an input of the loop: a packet, or else a command.
 type event struct {
 	packet *packet
 	do     func(c *core, now instant)
 }
 
-// New starts a node on cfg.Conns. It does not wait for the network. The error
-// is about cfg.
+// New starts a node on cfg.Conns. It does not wait for the network. It returns an
+// error only for an invalid cfg.
 func New(cfg Config) (*Node, error) {
 	addrs, names, err := splitHosts(cfg.Bootstrap)
 	if err != nil {
 		return nil, err
 	}
 	n := &Node{
-		log:     cfg.Logger,
-		epoch:   time.Now(),
-		events:  make(chan event, eventsMax),
-		joined:  make(chan struct{}),
-		rounds:  make(chan struct{}, roundsMax),
-		changed: make(chan struct{}),
-		paced:   make(map[ID]time.Time),
+		log:      cfg.Logger,
+		epoch:    time.Now(),
+		events:   make(chan event, eventsMax),
+		joined:   make(chan struct{}),
+		rounds:   make(chan struct{}, roundsMax),
+		changed:  make(chan struct{}),
+		lookedUp: make(map[ID]time.Time),
 	}
 	if n.log == nil {
 		n.log = slog.New(slog.DiscardHandler)
@@ -102,7 +102,7 @@ func New(cfg Config) (*Node, error) {
 	return n, nil
 }
 
-// populate opens the families that there are connections for.
+// populate opens each family that has a connection.
 func (n *Node) populate(state []byte, hosts []netip.AddrPort) {
 	now := n.now()
 	saved := parseState(state)
@@ -126,8 +126,8 @@ func hostsOf(hosts []netip.AddrPort, family int) (list []netip.AddrPort) {
 	return list
 }
 
-// Close stops the node and waits until it has. The connections stay open; a
-// read deadline set on them is cleared.
+// Close stops the node and waits until its goroutines have ended. The connections
+// stay open, without a read deadline.
 func (n *Node) Close() error {
 	n.cancel()
 	for _, c := range n.conns {
@@ -167,8 +167,8 @@ func (n *Node) loop() {
 	}
 }
 
-// drain takes what else is waiting, without letting a flood of packets keep
-// the clock from being looked at.
+// drain takes further pending events, at most drainMax: a flood of packets must not
+// delay timeouts.
 func (n *Node) drain() {
 	for range drainMax {
 		select {
@@ -192,9 +192,8 @@ func (n *Node) take(e event) {
 	e.packet.free()
 }
 
-// send is the core's way to the network: an answer leaves where the query
-// came in, BEP 45. A packet that cannot be sent is lost as it might be on the
-// way.
+// send writes the core's packets. An answer leaves from the connection where its
+// query came in, BEP 45.
 func (n *Node) send(to netip.AddrPort, b []byte) {
 	c := n.byFam[familyOf(to.Addr())]
 	if n.came != nil && n.from == to {
@@ -205,7 +204,7 @@ func (n *Node) send(to netip.AddrPort, b []byte) {
 	}
 }
 
-// do has the loop run f.
+// do sends f to the loop.
 func (n *Node) do(f func(c *core, now instant)) error {
 	select {
 	case n.events <- event{do: f}:
@@ -215,7 +214,7 @@ func (n *Node) do(f func(c *core, now instant)) error {
 	}
 }
 
-// call runs f in the loop and waits for it.
+// call runs f in the loop and waits until f has returned.
 func (n *Node) call(f func(c *core, now instant)) error {
 	done := make(chan struct{})
 	err := n.do(func(c *core, now instant) {
@@ -241,7 +240,7 @@ func (n *Node) onJoined(family int) {
 		"nodes", n.core.families[family].table.count)
 }
 
-// onLost is called by the core, in the loop, when all contacts fell silent.
+// onLost is called by the core, in the loop, when all contacts have gone silent.
 func (n *Node) onLost(family int) {
 	n.log.Info("lost the DHT", "family", familyNames[family])
 	for _, f := range n.core.families {
@@ -255,9 +254,9 @@ func (n *Node) onLost(family int) {
 
 var familyNames = [families]string{"ipv4", "ipv6"}
 
-// Join waits until the node has found its place in a family: until the first
-// lookup of its own id has found somebody. On a closed node it is ErrClosed,
-// whether the node had joined or not.
+// Join waits until the node has joined a family: until the first lookup of its own
+// id has found somebody. The error is ErrClosed on a closed node, even if that had
+// joined, or that of ctx.
 func (n *Node) Join(ctx context.Context) error {
 	if n.ctx.Err() != nil {
 		return ErrClosed
@@ -272,8 +271,8 @@ func (n *Node) Join(ctx context.Context) error {
 	}
 }
 
-// AddNode tells of a node to try, from a PORT message, a magnet or a torrent.
-// It never blocks for long; a hint too many is ignored.
+// AddNode suggests a node, from a PORT message, a magnet or a torrent. It never
+// blocks for long; suggestions beyond the limits are ignored.
 func (n *Node) AddNode(addr netip.AddrPort) {
 	addr = cleanAddr(addr)
 	_ = n.do(func(c *core, now instant) { // a closed node needs no hints
@@ -283,9 +282,9 @@ func (n *Node) AddNode(addr netip.AddrPort) {
 	})
 }
 
-// NetworkChanged tells that an address or a route has changed, or that the
-// network is back: the node joins again at once, and what Peers announces is
-// announced again at once.
+// NetworkChanged tells the node that an address or a route has changed, or that the
+// network is back. The node joins again at once, and each running Peers announces
+// again at once.
 func (n *Node) NetworkChanged() {
 	_ = n.do(func(c *core, now instant) {
 		for _, f := range c.families {
@@ -324,8 +323,8 @@ func (n *Node) External() (list []netip.AddrPort) {
 	return list
 }
 
-// ID returns the node's id in the IPv4 DHT, or the IPv6 one if ipv6 is set.
-// It is zero without that family. Ids change when the external address does.
+// ID returns the node's id in the IPv4 DHT, or in the IPv6 one if ipv6 is set. It is
+// zero without that family. An id changes when the external address does.
 func (n *Node) ID(ipv6 bool) (id ID) {
 	index := v4
 	if ipv6 {
@@ -339,7 +338,7 @@ func (n *Node) ID(ipv6 bool) (id ID) {
 	return id
 }
 
-// Stats returns what the node has done and holds.
+// Stats returns counts of the node's work and the sizes of its stores.
 func (n *Node) Stats() (s Stats) {
 	_ = n.call(func(c *core, now instant) { s = c.snapshot(now) })
 	return s
@@ -387,9 +386,9 @@ func (n *Node) Table() (list []Contact) {
 	return list
 }
 
-// IsPacket tells a DHT datagram from one of uTP, for whoever shares the port:
-// the one is a bencoded dictionary, the other begins with a byte of 0x01 to
-// 0x41, BEP 29.
+// IsPacket reports whether b is a datagram of the DHT rather than of uTP, for those
+// who share a port: the former is a bencoded dictionary, the latter begins with a
+// byte of 0x01 to 0x41, BEP 29.
 func IsPacket(b []byte) bool { return len(b) > 0 && b[0] == 'd' }
 
 // String names the node in logs of tests and tools.

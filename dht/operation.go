@@ -6,7 +6,7 @@ import (
 	"time"
 )
 
-// operation is one request of a user: a lookup in each family.
+// operation is one request of a caller: a lookup in each family.
 type operation struct {
 	c       *core
 	target  ID
@@ -23,9 +23,9 @@ type storeTarget struct {
 	token []byte
 }
 
-// lookUp runs a lookup in each family, for sink but for its finished; done is
-// called instead, once, when all have ended, unless stop comes first. It may be
-// called before lookUp returns.
+// lookUp runs a lookup in each family. It replaces finished of sink: done is called
+// once, when all lookups have ended, unless the operation is stopped before. That
+// may be before lookUp returns.
 func (c *core) lookUp(now instant, req *request, sink lookupSink,
 	done func(instant, *operation)) *operation {
 	op := &operation{c: c, target: req.target, began: now, done: done}
@@ -48,7 +48,7 @@ func (op *operation) onFinished(now instant, _ *lookup) {
 	}
 }
 
-// stop ends the operation; done is not called any more.
+// stop ends the operation without a call of done.
 func (op *operation) stop() {
 	for _, l := range op.lookups {
 		op.c.stop(l)
@@ -56,7 +56,7 @@ func (op *operation) stop() {
 	op.done = func(instant, *operation) {}
 }
 
-// targets are the closest nodes that gave a token.
+// targets returns the closest nodes that gave a token.
 func (op *operation) targets() (list []storeTarget) {
 	for _, l := range op.lookups {
 		l.closest(func(c *candidate) {
@@ -87,16 +87,16 @@ func (op *operation) result(now instant) Lookup {
 	return r
 }
 
-// storeTries is how often a node is asked to store something before it is
-// given up: packets get lost, and it did answer a moment ago.
+// storeTries is how often we ask a node to store something before we give up on it.
+// It did answer a moment ago, so a packet may have been lost.
 const storeTries = 2
 
 const (
-	// storePatience is how long a node is waited for that cannot be asked to store
-	// something for want of budget: less than its token is good for.
+	// storePatience is how long a store waits for budget. The node's token is valid
+	// for longer.
 	storePatience = 2 * time.Minute
-	// putOffMax bounds those that wait so.
-	putOffMax = 1024
+	// postponedMax bounds the stores that wait for budget.
+	postponedMax = 1024
 )
 
 // storing is one round of announce_peer or put to several nodes.
@@ -108,18 +108,18 @@ type storing struct {
 	done   func(now instant, s *storing)
 }
 
-// storeQuery is the part of a storing that concerns one node.
+// storeQuery is the part of a storing for one node.
 type storeQuery struct {
-	s       *storing
-	to      netip.AddrPort
-	req     request
-	tries   int
-	since   instant // when it was to be asked
-	settled bool
+	s     *storing
+	to    netip.AddrPort
+	req   request
+	tries int
+	since instant // when the node was first due to be asked
+	over  bool
 }
 
-// store sends req with its token to each target, and calls done when all have
-// answered or been given up; at once when there is none.
+// store sends req with its token to each target. It calls done when each target has
+// answered or failed, at once if there is none.
 func (c *core) store(now instant, targets []storeTarget, req request,
 	done func(instant, *storing)) {
 	s := &storing{c: c, open: len(targets) + 1, done: done}
@@ -143,36 +143,38 @@ func (q *storeQuery) ask(now instant) {
 		q.tries++
 		return
 	}
-	if err != ErrBusy || !q.s.c.putOff(now, q) {
-		q.settle(now, err)
+	if err != ErrBusy || !q.s.c.postpone(now, q) {
+		q.finish(now, err)
 	}
 }
 
-// putOff has q asked when the budget allows it, unless it has waited for too long.
-func (c *core) putOff(now instant, q *storeQuery) bool {
-	if now-q.since > storePatience || len(c.late) >= putOffMax {
+// postpone queues q until the budget allows its query. It reports false if q has
+// waited for too long or the queue is full.
+func (c *core) postpone(now instant, q *storeQuery) bool {
+	if now-q.since > storePatience || len(c.postponed) >= postponedMax {
 		return false
 	}
-	c.late = append(c.late, q)
-	c.lateWake = now + budgetRetry
+	c.postponed = append(c.postponed, q)
+	c.postponedWake = now + budgetRetry
 	return true
 }
 
-// askLate asks those that were put off, as far as the budget goes. They come before
+// askPostponed sends postponed queries as far as the budget goes. They come before
 // lookups, whose work is lost if nothing is stored in the end.
-func (c *core) askLate(now instant) {
-	late := c.late
-	c.late, c.lateWake = nil, forever
-	for _, q := range late { // all of them, for some may be at addresses that cost nothing
+func (c *core) askPostponed(now instant) {
+	waiting := c.postponed
+	c.postponed, c.postponedWake = nil, forever
+	for _, q := range waiting { // all of them: some addresses cost no budget
 		q.ask(now)
 	}
 }
 
-func (q *storeQuery) settle(now instant, err error) {
-	if q.settled {
+// finish records the outcome of q, once.
+func (q *storeQuery) finish(now instant, err error) {
+	if q.over {
 		return
 	}
-	q.settled = true
+	q.over = true
 	if err == nil {
 		q.s.stored++
 	} else {
@@ -181,17 +183,17 @@ func (q *storeQuery) settle(now instant, err error) {
 	q.s.close(now)
 }
 
-func (q *storeQuery) answered(now instant, _ *query, _ *message) { q.settle(now, nil) }
+func (q *storeQuery) answered(now instant, _ *query, _ *message) { q.finish(now, nil) }
 
-func (q *storeQuery) failed(now instant, _ *query, err error) { q.settle(now, err) }
+func (q *storeQuery) failed(now instant, _ *query, err error) { q.finish(now, err) }
 
 func (q *storeQuery) stalled(now instant, _ *query) {
-	if q.settled {
+	if q.over {
 		return
 	}
 	if q.tries < storeTries {
 		q.ask(now)
 		return
 	}
-	q.settle(now, ErrTimeout)
+	q.finish(now, ErrTimeout)
 }

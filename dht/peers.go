@@ -12,18 +12,18 @@ import (
 )
 
 const (
-	// foundMax bounds the peers that wait for a caller of Peers to take them;
-	// more are dropped, and found again later.
+	// foundMax bounds the peers that wait for a caller of Peers. Further peers are
+	// dropped; later lookups find them again.
 	foundMax = 2000
 
-	// repeatAfter is when a peer that is still found is yielded once more.
+	// repeatAfter is how soon the same peer is yielded again.
 	repeatAfter = 10 * time.Minute
 
-	// yieldedMax bounds the peers that one Peers remembers having yielded.
+	// yieldedMax bounds the yielded peers that one Peers remembers.
 	yieldedMax = 8192
 
-	// enoughPeers is how many peers make further haste pointless: the pause is
-	// then at least enoughPause.
+	// With enoughPeers peers a torrent needs no more in a hurry: pauses are then at
+	// least enoughPause.
 	enoughPeers = 30
 	enoughPause = 5 * time.Minute
 
@@ -31,34 +31,34 @@ const (
 	// often Peers is called for it.
 	lookupGap = time.Second
 
-	// pacedMax is from how many info-hashes on those are forgotten that were
-	// last looked up longer ago than lookupGap.
-	pacedMax = 1024
+	// lookedUpMax is how many info-hashes Node.lookedUp may hold before those last
+	// looked up more than lookupGap ago are forgotten.
+	lookedUpMax = 1024
 )
 
-// peersPauses are the pauses between the lookups of one info-hash. The other
-// end may announce only after our first lookups; later the announce has to be
-// repeated within 15 minutes.
+// peersPauses are the pauses between the lookups of one info-hash. The first ones are
+// short, since the other end may announce after our first lookups. The last one is
+// below 15 minutes, so that nodes do not forget our announce.
 var peersPauses = [...]time.Duration{
 	1 * time.Second, 2 * time.Second, 5 * time.Second, 10 * time.Second, 20 * time.Second,
 	40 * time.Second, time.Minute, 2 * time.Minute, 5 * time.Minute, 13 * time.Minute,
 }
 
-// roundsMax is how many rounds of Peers run at one time. More would not be quicker:
-// the budget for queries allows a few lookups a second. The others wait for their
-// turn in the order in which they came, so that of thousands of info-hashes none is
-// announced a second time before the last one was announced once.
+// roundsMax bounds the rounds of Peers that run at one time. More would not be faster:
+// the budget for queries allows a few lookups a second. Further rounds wait in the
+// order of arrival, so that each of thousands of info-hashes is announced once before
+// any is announced a second time.
 const roundsMax = 32
 
-// unansweredMax is which of peersPauses is the longest, counted from 0, while
-// nobody answers: a minute. To have joined ends the pause; what keeps answers from
-// coming otherwise is more lookups than run at a time, or a network that is gone,
-// and then thousands of torrents must not all try every second.
+// unansweredMax is the index in peersPauses of the longest pause while nobody answers:
+// a minute. Joining the DHT ends such a pause. Otherwise answers are missing because
+// too many lookups run or because the network is gone, and thousands of torrents must
+// not all retry every second.
 const unansweredMax = 6
 
-// overdue returns how many rounds there would have been within that time if none had
-// had to wait for its turn, and no less than rounds.
-func overdue(rounds int, since time.Duration) int {
+// dueRounds returns how many rounds the schedule would have run by now without
+// queueing, at least rounds.
+func dueRounds(rounds int, since time.Duration) int {
 	for n, d := range peersPauses {
 		if since -= d; since < 0 {
 			return max(rounds, n)
@@ -67,7 +67,7 @@ func overdue(rounds int, since time.Duration) int {
 	return max(rounds, len(peersPauses))
 }
 
-// peersPause is the pause after the given number of rounds, with a jitter of
+// peersPause returns the pause after the given number of rounds, with a jitter of
 // an eighth either way.
 func peersPause(rounds, found int) time.Duration {
 	d := peersPauses[min(rounds, len(peersPauses)-1)]
@@ -77,7 +77,7 @@ func peersPause(rounds, found int) time.Duration {
 	return d*7/8 + rand.N(d/4)
 }
 
-// found collects peers between the loop and a caller.
+// found hands peers from the loop to a caller.
 type found struct {
 	mu    sync.Mutex
 	list  []netip.AddrPort
@@ -134,7 +134,7 @@ func (f *found) onAnswer(_ instant, from netip.AddrPort, m *message) {
 	})
 }
 
-// announce is what to tell about ourselves.
+// announce describes us as a peer.
 type announce struct {
 	port uint16 // 0: the port that the DHT packets come from
 	seed bool
@@ -144,12 +144,12 @@ func (a *announce) request(target ID) request {
 	r := request{method: methodAnnounce, target: target, port: a.port, implied: a.port == 0,
 		seed: a.seed}
 	if a.port == 0 {
-		r.port = 1 // to be ignored, but some refuse 0
+		r.port = 1 // ignored by BEP 5, but some nodes refuse 0
 	}
 	return r
 }
 
-// peersRun is one Peers while it is ranged over.
+// peersRun is the state of one Peers that a caller ranges over.
 type peersRun struct {
 	n        *Node
 	ih       ID
@@ -161,13 +161,13 @@ type peersRun struct {
 	op       *operation // the lookup that runs, for the loop
 }
 
-// Peers announces ih at port and yields the peers that it meets, looking up and
-// announcing again on schedule until ctx or the Node ends: soon at first, later
-// every 13 minutes. Port 0 announces the port that the DHT packets come from
-// (implied_port, BEP 5), which is right only when peers can connect there. seed
-// tells that we have everything, BEP 33. Peers that announce ih to this very
-// node are yielded as well. A peer is yielded again when it is still found ten
-// minutes later. Our own address may be among them.
+// Peers announces ih at port and yields the peers that it finds. It looks up and
+// announces again until ctx is done or the Node is closed: within seconds at first,
+// later every 13 minutes. Port 0 announces the port that the DHT packets come from
+// (implied_port, BEP 5), which is right only if peers can connect there. With seed
+// we announce that we have everything, BEP 33. Peers that announce ih to this very
+// node are yielded as well. A peer that is found again ten minutes later is yielded
+// again. Our own address may be among the peers.
 func (n *Node) Peers(ctx context.Context, ih metainfo.Hash, port uint16,
 	seed bool) iter.Seq[netip.AddrPort] {
 	return func(yield func(netip.AddrPort) bool) {
@@ -180,7 +180,7 @@ func (n *Node) Peers(ctx context.Context, ih metainfo.Hash, port uint16,
 		defer r.end()
 		began := time.Now()
 		for rounds, unanswered := 0, 0; ; {
-			if !n.pace(ctx, r.ih) || !r.turn(ctx, yield) {
+			if !n.awaitGap(ctx, r.ih) || !r.enter(ctx, yield) {
 				return
 			}
 			answered, more := r.round(ctx, yield)
@@ -190,7 +190,7 @@ func (n *Node) Peers(ctx context.Context, ih metainfo.Hash, port uint16,
 			}
 			var pause time.Duration
 			if answered {
-				rounds = overdue(rounds, time.Since(began))
+				rounds = dueRounds(rounds, time.Since(began))
 				pause = peersPause(rounds, r.count)
 				rounds++
 				unanswered = 0
@@ -205,7 +205,7 @@ func (n *Node) Peers(ctx context.Context, ih metainfo.Hash, port uint16,
 	}
 }
 
-// watchStored adds a watcher and tells it of the peers that are stored already.
+// watchStored adds a watcher and hands it the peers that are stored already.
 func (c *core) watchStored(now instant, target ID, w *watcher) {
 	c.watch(target, w)
 	for _, f := range c.families {
@@ -224,9 +224,9 @@ func (r *peersRun) end() {
 	})
 }
 
-// turn waits until it is r's turn to look up, yielding what others announce to us
-// meanwhile. When it reports true, the place in n.rounds is to be given back.
-func (r *peersRun) turn(ctx context.Context, yield func(netip.AddrPort) bool) bool {
+// enter waits for a place in n.rounds, and yields peers that announce to us in the
+// meantime. If it reports true, the caller has to give the place back.
+func (r *peersRun) enter(ctx context.Context, yield func(netip.AddrPort) bool) bool {
 	for {
 		select {
 		case r.n.rounds <- struct{}{}:
@@ -244,14 +244,14 @@ func (r *peersRun) turn(ctx context.Context, yield func(netip.AddrPort) bool) bo
 }
 
 // round looks up and announces once. It reports whether anybody answered, and
-// whether the caller wants more.
+// whether the caller wants more peers.
 func (r *peersRun) round(ctx context.Context, yield func(netip.AddrPort) bool) (answered,
 	more bool) {
 	done := make(chan Lookup, 1)
 	err := r.n.do(func(c *core, now instant) {
 		ended := false
 		op := c.lookUpPeers(now, r.ih, r.found, &r.announce, func(l Lookup) {
-			ended, r.op = true, nil // it remembers all whom it met, and the next round may be far
+			ended, r.op = true, nil // frees its candidates: the next round may be far
 			done <- l
 		})
 		if !ended {
@@ -277,7 +277,8 @@ func (r *peersRun) round(ctx context.Context, yield func(netip.AddrPort) bool) (
 	}
 }
 
-// wait yields what others announce to us until it is time to look again.
+// wait yields peers that announce to us until the pause is over. Joining the DHT and
+// NetworkChanged end the pause early. wait reports whether the caller wants more.
 func (r *peersRun) wait(ctx context.Context, pause time.Duration,
 	yield func(netip.AddrPort) bool) bool {
 	timer := time.NewTimer(pause)
@@ -285,7 +286,7 @@ func (r *peersRun) wait(ctx context.Context, pause time.Duration,
 	joined := r.n.joined
 	select {
 	case <-joined:
-		joined = nil // long ago
+		joined = nil // already, so it ends no pause
 	default:
 	}
 	changes := r.n.changes()
@@ -330,19 +331,19 @@ func (r *peersRun) yieldAll(yield func(netip.AddrPort) bool) bool {
 	return true
 }
 
-// pace waits until a lookup of target is polite. It reports false when ctx or
-// the Node ends first.
-func (n *Node) pace(ctx context.Context, target ID) bool {
+// awaitGap waits until the last lookup of target is lookupGap ago. It reports false
+// if ctx or the Node ends first.
+func (n *Node) awaitGap(ctx context.Context, target ID) bool {
 	n.mu.Lock()
-	if len(n.paced) >= max(pacedMax, n.pacedSweep) {
-		for id, at := range n.paced {
+	if len(n.lookedUp) >= max(lookedUpMax, n.lookedUpSweep) {
+		for id, at := range n.lookedUp {
 			if time.Since(at) >= lookupGap {
-				delete(n.paced, id)
+				delete(n.lookedUp, id)
 			}
 		}
-		n.pacedSweep = 2 * len(n.paced) // so that many lookups at once do not each look at all
+		n.lookedUpSweep = 2 * len(n.lookedUp) // bounds the cost per lookup
 	}
-	wait := lookupGap - time.Since(n.paced[target])
+	wait := lookupGap - time.Since(n.lookedUp[target])
 	n.mu.Unlock()
 	if wait > 0 {
 		timer := time.NewTimer(wait)
@@ -357,13 +358,13 @@ func (n *Node) pace(ctx context.Context, target ID) bool {
 	}
 	n.mu.Lock()
 	defer n.mu.Unlock()
-	n.paced[target] = time.Now()
+	n.lookedUp[target] = time.Now()
 	return true
 }
 
-// lookUpPeers looks up the peers of target. With an announce it announces to
-// the closest nodes, also to those that turn out to live only afterwards;
-// without one it asks silent nodes again before it comes back with nothing.
+// lookUpPeers looks up the peers of target. With an announce it announces to the
+// closest nodes, also to those that answer only after the lookup has finished.
+// Without one it asks silent nodes once more before it ends with no peers.
 func (c *core) lookUpPeers(now instant, target ID, to *found, a *announce,
 	done func(Lookup)) *operation {
 	req := request{method: methodGetPeers, target: target}

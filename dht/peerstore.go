@@ -9,8 +9,8 @@ import (
 )
 
 const (
-	// peerLife is how long an announce counts; clients announce every 15
-	// minutes, so that one lost announce does not lose the peer.
+	// peerLife is how long an announce counts. Clients announce every 15 minutes,
+	// so one lost announce does not lose the peer.
 	peerLife = 35 * time.Minute
 
 	// peersPerSource bounds the peers that one public source may announce for
@@ -21,8 +21,7 @@ const (
 	// alive here: a fortieth of the default store.
 	hashesPerSource = 50
 
-	// evictSample is how many equally dispensable info-hashes or items are compared
-	// by distance for eviction.
+	// evictSample is how many candidates for eviction are compared by distance.
 	evictSample = 16
 )
 
@@ -32,17 +31,17 @@ type storedPeer struct {
 	expires instant
 }
 
-// storedSwarm holds the peers of one info-hash. It is never without any.
+// storedSwarm holds the peers of one info-hash, at least one.
 type storedSwarm struct {
 	peers []storedPeer
 	alone *share // of the only owner of its peers; nil if there are several owners
 }
 
 // peerStore holds the peers that others announced to us in one family. The
-// number of info-hashes and of peers of each is bounded; at default limits a
-// full store takes about 16 MB. When the store is full, the owner that alone keeps
-// the most info-hashes loses one; when an info-hash is full, the owner with the
-// most of its peers loses one.
+// numbers of info-hashes and of peers of each are bounded; at default limits a full
+// store takes about 16 MB. A full store drops an info-hash of the owner who alone
+// keeps the most info-hashes. A full info-hash drops a peer of the owner with the
+// most of its peers.
 type peerStore struct {
 	hashesMax int
 	peersMax  int // per info-hash
@@ -59,8 +58,8 @@ func newPeerStore(hashesMax, peersMax int) peerStore {
 	}
 }
 
-// add stores a peer, or makes a known one live longer. It reports false when a
-// limit forbids it.
+// add stores a peer or extends the life of a known one. It reports false when a
+// limit forbids that.
 func (s *peerStore) add(now instant, self, target ID, addr netip.AddrPort, seed bool,
 	rng *rand.Rand) bool {
 	fresh := storedPeer{addr, seed, now + peerLife}
@@ -108,7 +107,7 @@ func (s *peerStore) surplus(peers []storedPeer, rng *rand.Rand) int {
 	for i := range peers {
 		key := owner(peers[i].addr.Addr())
 		s.crowd[key]++
-		if i < len(peers)-1 || s.crowd[key] > 1 { // the new one cannot go
+		if i < len(peers)-1 || s.crowd[key] > 1 { // the newcomer stays
 			most = max(most, s.crowd[key])
 		}
 	}
@@ -120,10 +119,10 @@ func (s *peerStore) surplus(peers []storedPeer, rng *rand.Rand) int {
 			return at
 		}
 	}
-	return start // not reached: most is that of some other
+	return start // not reached: some other peer's owner has most
 }
 
-// remove takes peer i out of swarm; it may be the last one.
+// remove takes peer i out of swarm, which may leave swarm empty.
 func (s *peerStore) remove(swarm *storedSwarm, i int) {
 	from := source(swarm.peers[i].addr.Addr())
 	last := len(swarm.peers) - 1
@@ -188,7 +187,7 @@ func (s *peerStore) drop(target ID) {
 	s.recount(swarm)
 }
 
-// expire drops what has come to its end.
+// expire removes expired peers, and info-hashes left without peers.
 func (s *peerStore) expire(now instant) {
 	for target, swarm := range s.swarms {
 		before := len(swarm.peers)
@@ -208,7 +207,7 @@ func (s *peerStore) expire(now instant) {
 	}
 }
 
-// of returns the peers of target, those that have come to their end included.
+// of returns the peers of target, including expired ones.
 func (s *peerStore) of(target ID) []storedPeer {
 	if swarm := s.swarms[target]; swarm != nil {
 		return swarm.peers
@@ -233,8 +232,8 @@ func (s *peerStore) sample(now instant, target ID, n int, noSeed bool, rng *rand
 	}
 }
 
-// scrape fills the bloom filters of BEP 33 with the addresses of seeds and of
-// the others.
+// scrape adds the addresses of target's seeds and other peers to the bloom filters
+// of BEP 33.
 func (s *peerStore) scrape(now instant, target ID, seeds, leeches *krpc.ScrapeBloomFilter) {
 	for _, p := range s.of(target) {
 		if now >= p.expires {

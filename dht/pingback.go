@@ -10,9 +10,9 @@ const (
 	pingbackGap = 20 * time.Second
 
 	// pingbacksPerSource bounds the pings to all endpoints of one source within
-	// pingbackWindow, so that a forged sender cannot make us flood its victim. It is
-	// more than one so that a query with a forged port does not keep the true port
-	// from being pinged.
+	// pingbackWindow, so that a forged sender cannot make us flood its victim. More
+	// than one ping is allowed, so a query with a forged port does not prevent a
+	// ping to the true port.
 	pingbacksPerSource = 3
 	pingbackWindow     = time.Minute
 
@@ -20,16 +20,16 @@ const (
 	// lets the first nodes of a new network meet at once.
 	pingbackRate, pingbackBurst = 50, 500
 
-	// pingbacksMax bounds the endpoints and the sources that are remembered; the
-	// rate keeps both below it. At the bound, nobody new is pinged.
+	// pingbacksMax bounds the endpoints and the sources that are remembered. The
+	// rate keeps both below the bound; at the bound, no new node is pinged.
 	pingbacksMax = 4096
 )
 
 // ownerPings bounds the pings to one owner of addresses: a tenth of all.
 var ownerPings = newPace(pingbackRate/10, pingbackBurst/10)
 
-// pingback decides which askers are pinged, to learn whether they are what
-// they say and belong into the table.
+// pingback decides which senders of queries are pinged. Only an answer to a ping
+// proves a sender's address, so that it can enter the table.
 type pingback struct {
 	bucket  bucket
 	last    map[endpoint]instant
@@ -45,6 +45,7 @@ func newPingback() pingback {
 	}
 }
 
+// allow reports whether to ping the node at to now, and counts the ping if so.
 func (p *pingback) allow(now instant, to netip.AddrPort) bool {
 	key := pack(to)
 	if at, ok := p.last[key]; ok && now-at < pingbackGap {
@@ -75,6 +76,7 @@ func (p *pingback) allow(now instant, to netip.AddrPort) bool {
 	return true
 }
 
+// expire removes records that no longer affect any decision.
 func (p *pingback) expire(now instant) {
 	for to, at := range p.last {
 		if now-at >= pingbackGap {
@@ -94,16 +96,15 @@ func (p *pingback) expire(now instant) {
 	p.last, p.sources, p.owners = rebuilt(p.last), rebuilt(p.sources), rebuilt(p.owners)
 }
 
-// probe is the owner of a ping of which only the table needs the outcome; the
-// core tells it that.
+// probe owns a ping whose outcome matters only to the table, which the core tells.
 type probe struct{}
 
 func (probe) answered(instant, *query, *message) {}
 func (probe) stalled(instant, *query)            {}
 func (probe) failed(instant, *query, error)      {}
 
-// ping asks the node at to whether it lives. The table hears the answer. A
-// ping for which there is no budget is left out: upkeep comes round again.
+// ping asks the node at to for a sign of life; the answer goes to the table. Without
+// budget the ping is left out, since upkeep repeats it.
 func (c *core) ping(now instant, to netip.AddrPort) {
 	_ = c.ask(now, to, &request{method: methodPing}, &query{owner: probe{}})
 }

@@ -12,28 +12,28 @@ import (
 // open, dead nodes included.
 const queriesMax = 2048
 
-// queryOwner is who asked. A query ends with one answered or one failed, and
-// may have one stalled before, when its short timeout has passed.
+// queryOwner learns the outcome of a query. Each query ends with one call of answered
+// or failed; a call of stalled may precede it, when the short timeout has passed.
 type queryOwner interface {
 	answered(now instant, q *query, m *message)
 	stalled(now instant, q *query)
 	failed(now instant, q *query, err error)
 }
 
-// query is one question of ours that waits for its answer.
+// query is one request of ours that waits for its answer.
 type query struct {
 	owner queryOwner
 	to    netip.AddrPort
 	rtt   time.Duration // of the node when it last answered, or zero
 	tid   uint32
-	slow  bool    // the short timeout has passed
-	sent  instant // when
-	next  instant // the timeout to come
+	slow  bool // the short timeout has passed
+	sent  instant
+	next  instant // the next timeout
 	index int     // in queries.heap
 }
 
-// queries are those that wait, by transaction and by timeout. Transaction ids
-// are 32 random bits: not to be guessed from elsewhere.
+// queries holds the open queries by transaction id and by timeout. Transaction ids
+// are 32 random bits, which a third party cannot guess.
 type queries struct {
 	byTid map[uint32]*query
 	heap  queryHeap
@@ -72,10 +72,10 @@ func (qs *queries) remove(q *query) {
 	heap.Remove(&qs.heap, q.index)
 }
 
-// fix moves q to its place after its next has changed.
+// fix restores the order after q.next has changed.
 func (qs *queries) fix(q *query) { heap.Fix(&qs.heap, q.index) }
 
-// next is the earliest timeout.
+// next returns the earliest timeout.
 func (qs *queries) next() instant {
 	if len(qs.heap) == 0 {
 		return forever
@@ -83,7 +83,7 @@ func (qs *queries) next() instant {
 	return qs.heap[0].next
 }
 
-// due returns a query of which the timeout has come, or nil.
+// due returns a query whose timeout has come, or nil.
 func (qs *queries) due(now instant) *query {
 	if qs.next() > now {
 		return nil

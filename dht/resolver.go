@@ -7,8 +7,8 @@ import (
 	"time"
 )
 
-// resolverLoop looks up the names among the bootstrap hosts: at the start, and
-// again as long as nobody has been found. Its goroutine owns it.
+// resolverLoop looks up the names of bootstrap hosts: at the start, and again while
+// the node has not joined. Its goroutine owns it.
 type resolverLoop struct {
 	n       *Node
 	addrs   []netip.AddrPort // hosts that were given by address
@@ -26,7 +26,7 @@ func newResolverLoop(n *Node, addrs []netip.AddrPort, names []string,
 		again: make(chan struct{}, 1)}
 }
 
-// poke has the names looked up again soon.
+// poke schedules another lookup of the names soon.
 func (r *resolverLoop) poke() {
 	select {
 	case r.again <- struct{}{}:

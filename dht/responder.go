@@ -8,13 +8,12 @@ import (
 )
 
 const (
-	// replyMax is the length in bytes that an answer with many peers, nodes or
-	// samples is filled up to, BEP 32. Only an item near the limit of BEP 44
-	// makes a longer one.
+	// replyMax bounds an answer with many peers, nodes or samples, in bytes, BEP 32.
+	// Only an item near the limit of BEP 44 makes an answer longer.
 	replyMax = 1024
 
-	// replyOverhead is what surrounds the values of an answer: ip, v, y, keys,
-	// id, token and a transaction id of the usual size.
+	// replyOverhead is the length of everything around the values of an answer: ip,
+	// v, y, keys, id, token and a transaction id of the usual size.
 	replyOverhead = 160
 
 	// valuesMax bounds the peers of one answer.
@@ -23,22 +22,21 @@ const (
 	// samplesMax bounds the info-hashes of one answer, BEP 51.
 	samplesMax = 20
 
-	// amplificationMax bounds the length of an answer with samples by that of
-	// the query, since every node has samples for everybody.
+	// amplificationMax bounds the length of an answer with samples to that multiple
+	// of the query's length, since every node sends samples to anybody.
 	amplificationMax = 6
 
-	// itemLarge is the length of a value beside which only itemNodes nodes of
-	// one family are told, so that the answer fits an unfragmented datagram and
-	// stays within sixteen times the query.
+	// Beside a value of more than itemLarge bytes an answer holds only itemNodes
+	// nodes of one family, so that it fits an unfragmented datagram and stays
+	// within sixteen times the query.
 	itemLarge = 500
 	itemNodes = 4
 
-	// sampleInterval is how many seconds a crawler is asked to stay away,
-	// BEP 51.
+	// sampleInterval is how many seconds we ask a crawler to wait, BEP 51.
 	sampleInterval = 300
 )
 
-// onQuery answers a query. m is sound bencoding; nothing else is known of it.
+// onQuery answers a query. Nothing is known of m but that it is bencoded.
 func (c *core) onQuery(now instant, f *family, from netip.AddrPort, m *message) {
 	if c.readOnly || len(m.tid) == 0 || len(m.tid) > tidMax || m.hasID && m.id == f.id {
 		c.stats.Dropped++
@@ -48,7 +46,7 @@ func (c *core) onQuery(now instant, f *family, from netip.AddrPort, m *message) 
 	if m.hasID {
 		known = f.table.find(&m.id, from)
 	}
-	if !c.welcome(now, from, m, known) {
+	if !c.admits(now, from, m, known) {
 		c.stats.Limited++
 		return
 	}
@@ -66,11 +64,11 @@ func (c *core) onQuery(now instant, f *family, from netip.AddrPort, m *message) 
 	}
 }
 
-// welcome counts a query and reports whether it is within a rate. Contacts, which
-// have answered us, and senders that show a token of ours have a rate of their own
-// besides that of their source, so that datagrams forged in their name do not
+// admits counts a query and reports whether its sender is within a rate. Contacts,
+// which have answered us, and senders with a valid token have a rate of their own
+// besides that of their source, so that forged datagrams in their name do not
 // silence them.
-func (c *core) welcome(now instant, from netip.AddrPort, m *message, known *contact) bool {
+func (c *core) admits(now instant, from netip.AddrPort, m *message, known *contact) bool {
 	if known != nil && known.fails == 0 && known.queries.take(now, c.limiter.pace) {
 		return true
 	}
@@ -117,7 +115,7 @@ func (c *core) reply(now instant, to netip.AddrPort, b []byte, known bool) {
 	c.transmit(to, b)
 }
 
-// answer appends the answer to m, an error if need be.
+// answer appends the answer to m, which may be an error.
 func (c *core) answer(now instant, f *family, from netip.AddrPort, m *message, dst []byte) []byte {
 	if !m.hasID {
 		return appendErrorReply(dst, m.tid, errorID)
@@ -150,7 +148,7 @@ func (c *core) answer(now instant, f *family, from netip.AddrPort, m *message, d
 		dst = appendPair(dst, "id", f.id[:])
 	case methodSample:
 		dst = c.answerSample(f, from, m, dst)
-	default: // find_node, and what we do not know but has a target
+	default: // find_node, and unknown methods with a target
 		dst = appendReplyHead(dst, from)
 		dst = appendPair(dst, "id", f.id[:])
 		dst = c.appendNodes(dst, f, m, k)
@@ -159,8 +157,8 @@ func (c *core) answer(now instant, f *family, from netip.AddrPort, m *message, d
 	return appendTail(dst, m.tid, "r")
 }
 
-// appendNodes appends up to n nodes closest to the target of each family that
-// the asker wants, BEP 32.
+// appendNodes appends, for each family that the sender wants, up to n nodes closest
+// to the target, BEP 32.
 func (c *core) appendNodes(dst []byte, f *family, m *message, n int) []byte {
 	wants := [families]bool{m.wants4, m.wants6}
 	if !m.wants4 && !m.wants6 {
@@ -183,7 +181,7 @@ func (c *core) appendNodes(dst []byte, f *family, m *message, n int) []byte {
 	return dst
 }
 
-// nodesLen is an upper bound of the bytes that appendNodes appends.
+// nodesLen returns an upper bound of the bytes that appendNodes appends.
 func (c *core) nodesLen(f *family, m *message) int {
 	n := 0
 	if m.wants4 || f.index == v4 && !m.wants6 {
@@ -253,7 +251,7 @@ func (c *core) answerGet(now instant, f *family, from netip.AddrPort, m *message
 	dst []byte) []byte {
 	it := c.items.get(now, m.target)
 	if it != nil && it.key != nil && m.hasSeq && it.seq <= m.seq {
-		it = &storedItem{seq: it.seq, key: it.key} // the asker has it: BEP 44, "seq"
+		it = &storedItem{seq: it.seq, key: it.key} // the sender has it: BEP 44, "seq"
 	}
 	dst = appendReplyHead(dst, from)
 	dst = appendPair(dst, "id", f.id[:])
@@ -307,7 +305,7 @@ func (c *core) answerSample(f *family, from netip.AddrPort, m *message, dst []by
 	return dst
 }
 
-// appendLength begins a string of n bytes.
+// appendLength appends the prefix of a string of n bytes.
 func appendLength(dst []byte, n int) []byte {
 	return append(strconv.AppendInt(dst, int64(n), 10), ':')
 }

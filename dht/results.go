@@ -15,10 +15,10 @@ type NodeInfo struct {
 type Lookup struct {
 	Target   ID
 	Asked    int           // queries sent; a few nodes are asked twice
-	Answered int           // nodes that answered it
+	Answered int           // nodes that answered
 	Stored   int           // nodes that accepted an announce or a put
 	Closest  []NodeInfo    // up to 8 per family that answered, the closest first
-	Duration time.Duration // from the first query to the last answer waited for
+	Duration time.Duration // from the first query to the end of the lookup
 }
 
 // Pong is the answer to a ping.
@@ -35,21 +35,21 @@ type Contact struct {
 	NodeInfo
 	Bucket   int           // leading bits that its id shares with ours, at least
 	Good     bool          // heard of within 15 minutes, BEP 5
-	Fails    int           // queries in a row that it did not answer
+	Fails    int           // unanswered queries in a row
 	RTT      time.Duration // of its last answer
-	Answered time.Duration // ago
+	Answered time.Duration // since its last answer
 	Secure   bool          // its id fits its address, BEP 42
 }
 
 // Sample is the answer to sample_infohashes, BEP 51.
 type Sample struct {
 	Hashes   []ID          // info-hashes that the node stores peers for
-	Num      int           // how many it has in all
-	Interval time.Duration // to wait before asking it again
+	Num      int           // how many the node has in all
+	Interval time.Duration // to wait before asking the node again
 	Nodes    []NodeInfo    // near the target of the query
 }
 
-// Stats are counts since the start of the Node, and the sizes of now.
+// Stats holds counts since the start of the Node, and its present sizes.
 type Stats struct {
 	PacketsIn, PacketsOut uint64
 	BytesOut              uint64
@@ -57,19 +57,18 @@ type Stats struct {
 	QueriesOut            uint64
 	Answers               uint64 // to queries of ours, errors among them
 	TimedOut              uint64 // queries of ours
-	Malformed             uint64 // packets that are no KRPC, or answers that are wrong
+	Malformed             uint64 // packets that are not KRPC, and invalid answers
 	Unsolicited           uint64 // answers that match no query
 	Limited               uint64 // queries over the limit of their source
-	// packets to be ignored: blocked, from ourselves, in read-only mode
-	Dropped   uint64
-	Throttled uint64 // packets not sent for want of budget
-	Lookups   uint64
+	Dropped               uint64 // ignored packets: blocked, our own, or in read-only mode
+	Throttled             uint64 // packets not sent for lack of budget
+	Lookups               uint64
 
 	Contacts [2]int // in the IPv4 and the IPv6 table
 	Good     [2]int // of them
 	Hashes   int    // info-hashes with peers, stored for others
 	Items    int    // items of BEP 44, stored for others
-	Queries  int    // waiting for an answer
+	Queries  int    // open queries of ours
 	Joined   bool
 	Saved    int // nodes of an earlier run that the node started with
 }

@@ -14,8 +14,8 @@ const (
 	queryTimeout = 6 * time.Second
 )
 
-// rtt estimates the round trip to a node that was never asked before, from
-// those that were: smoothed mean and deviation as in RFC 6298, section 2.
+// rtt estimates the round trip to a node that was never asked before from the round
+// trips to others: a smoothed mean and deviation as in RFC 6298, section 2.
 type rtt struct {
 	mean, deviation time.Duration
 }
@@ -29,10 +29,10 @@ func (r *rtt) sample(d time.Duration) {
 	r.mean += (d - r.mean) / 8
 }
 
-// timeout is the short timeout for a node whose own last round trip is known
-// or zero. Half of the known value and 30 ms more allow for a queue on the way;
-// two deviations above the mean cover most strangers. More patience than this
-// made lookups among dead nodes longer, less made them miss live ones.
+// timeout returns the short timeout for a node whose last round trip is known, or
+// zero. Half of the known value and 30 ms more allow for a queue on the way; two
+// deviations above the mean cover most strangers. Longer timeouts slowed lookups
+// among dead nodes, shorter ones made them miss live nodes.
 func (r *rtt) timeout(known time.Duration) time.Duration {
 	d := shortTimeoutInitial
 	switch {

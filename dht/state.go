@@ -13,8 +13,8 @@ import (
 )
 
 const (
-	// stateMax bounds the bytes of a saved state that are read, stateNodes the
-	// contacts per family that are saved and taken back.
+	// stateMax bounds the bytes of a saved state, stateNodes its contacts per
+	// family.
 	stateMax   = 256 << 10
 	stateNodes = 500
 
@@ -41,9 +41,9 @@ type savedState struct {
 	}
 }
 
-// Save returns the ids and the contacts of the node, for Config.State of a
-// later run, which can then join without the bootstrap hosts. It is nil when
-// the node has no contact, so that a good older state is not lost for nothing.
+// Save returns the ids and the contacts of the node, for Config.State of a later run,
+// which can then join without bootstrap hosts. It returns nil when the node has no
+// contacts, so that callers keep an older state.
 func (n *Node) Save() (state []byte) {
 	wall := time.Now()
 	_ = n.call(func(c *core, now instant) { state = c.save(now, wall) })
@@ -72,8 +72,7 @@ func (c *core) save(now instant, wall time.Time) []byte {
 	return append(dst, 'e')
 }
 
-// contactsToSave lists the contacts that do not fail, the last heard first,
-// and the saved ones of an earlier run that have not been tried yet.
+// contactsToSave encodes the contacts that are not bad, those heard last first.
 func (f *family) contactsToSave(now instant, wall time.Time) (dst []byte) {
 	var list []contact
 	for i := range f.table.buckets {
@@ -94,7 +93,7 @@ func (f *family) contactsToSave(now instant, wall time.Time) (dst []byte) {
 	return dst
 }
 
-// parseState reads what is sound in a saved state.
+// parseState reads the valid parts of a saved state.
 func parseState(b []byte) (s savedState) {
 	if len(b) > stateMax {
 		return s
@@ -151,8 +150,8 @@ func WriteState(path string, state []byte) error {
 	return nil
 }
 
-// ReadState reads what WriteState wrote. A file that is not there is nil and no
-// error.
+// ReadState reads a file that WriteState wrote. For a missing file it returns nil
+// without an error.
 func ReadState(path string) ([]byte, error) {
 	b, _, err := statefile.Read(path, stateMax)
 	if errors.Is(err, fs.ErrNotExist) {

@@ -12,22 +12,23 @@ const (
 	// BEP 5, "Routing Table".
 	k = 8
 
-	// goodTime: a contact is good when it answered, or ever answered and then
-	// asked us something, within 15 minutes, BEP 5.
+	// goodTime is how long a contact stays good after its last answer or, as it has
+	// answered us before, its last query, BEP 5.
 	goodTime = 15 * time.Minute
 
-	// failsBad is how many queries in a row a contact may leave unanswered
-	// before it is bad: BEP 5 asks for one more try after the first failure.
+	// failsBad is how many unanswered queries in a row make a contact bad. BEP 5
+	// asks for one more try after the first failure.
 	failsBad = 2
 
-	// networkMax bounds the contacts of one /24 or /64 in the whole table; in
-	// a bucket it is one. Local addresses are exempt.
+	// networkMax bounds the contacts of one /24 or /64 in the whole table; a bucket
+	// holds one of them. Local addresses are exempt.
 	networkMax = 8
 
-	// The first buckets are larger: a lookup takes its first step from them,
-	// and the more of the network they hold, the farther it reaches. The first
-	// has k << wideDepth places and each one half of the one before; at a
-	// bootstrap node, which lives by handing out contacts, routerDepth more.
+	// The first buckets are larger. A lookup takes its first step from them, and
+	// reaches farther the more of the network they hold. The first bucket has
+	// k << wideDepth places and each further one half as many, down to k. A
+	// bootstrap node, whose purpose is to hand out contacts, has routerDepth more
+	// such buckets.
 	wideDepth   = 3
 	routerDepth = 2
 )
@@ -39,10 +40,10 @@ type contact struct {
 	secure   bool // its id fits its address, BEP 42
 	fails    uint8
 	rtt      time.Duration
-	queries  lane    // its queries to us, counted apart from those of its source
-	answered instant // last
-	asked    instant // last query of it to us, or zero
-	probed   instant // last ping of ours for upkeep, or zero
+	queries  lane    // its queries to us, apart from those of its source
+	answered instant // its last answer
+	asked    instant // its last query to us, or zero
+	probed   instant // our last ping for upkeep, or zero
 }
 
 func (c *contact) addr() netip.AddrPort { return c.at.addrPort() }
@@ -54,20 +55,22 @@ func (c *contact) good(now instant) bool {
 }
 
 // tableBucket holds the contacts that share a number of leading bits with our
-// id, and those that wait to replace one.
+// id, and spares that can replace them.
 type tableBucket struct {
 	contacts []contact // at most table.size(depth)
 	spares   []contact // at most k, the last heard last
 	changed  instant   // last insertion, replacement or answer, BEP 5
-	filled   instant   // last lookup to fill it
-	fills    uint8     // such lookups so far
+	filled   instant   // last lookup to fill the bucket
+	fills    uint8     // number of such lookups
 }
 
-// table is the routing table of one family: buckets by the number of leading
-// bits that a contact shares with our id, of which the last takes all that
-// share more. Every contact has answered us. There is one contact per address,
-// and for addresses that are not local at most one per network in a bucket
-// and networkMax in the table.
+// table is the routing table of one family: buckets by the number of leading bits
+// that a contact shares with our id. The last bucket also takes all contacts that
+// share more bits.
+//
+// Invariants: every contact has answered us; an address has at most one contact; a
+// network of addresses that are not local has at most one contact in a bucket, and
+// networkMax in the table.
 type table struct {
 	self    ID
 	router  bool
@@ -104,10 +107,9 @@ func (t *table) find(id *ID, addr netip.AddrPort) *contact {
 	return nil
 }
 
-// answered notes that the node at addr has answered with that id, and takes it
-// in if there is room. It reports whether the table has a new contact. probe,
-// when valid, is a questionable contact that stands in the way and should be
-// asked whether it still lives.
+// answered records that the node at addr has answered with that id, and adds it if
+// there is room. It reports whether the table has a new contact. A valid probe is a
+// questionable contact that should be pinged, since it occupies the place.
 func (t *table) answered(now instant, id ID, addr netip.AddrPort,
 	rtt time.Duration) (added bool, probe netip.AddrPort) {
 	if id == t.self {
@@ -164,10 +166,10 @@ func (t *table) split() {
 	}
 }
 
-// replace puts fresh into a full bucket in the place of a bad contact, of one that
-// breaks BEP 42 while fresh does not, or of one whose owner crowds the bucket; else
-// among the spares. Then the least recently seen questionable contact, if any,
-// should be probed.
+// replace puts fresh into a full bucket, in place of a bad contact, of one that
+// violates BEP 42 while fresh does not, or of one whose owner crowds the bucket.
+// Otherwise fresh becomes a spare, and replace returns the least recently seen
+// questionable contact, if any, to be probed.
 func (t *table) replace(now instant, depth int, fresh contact) (bool, netip.AddrPort) {
 	b := &t.buckets[depth]
 	victim, oldest := -1, -1
@@ -187,7 +189,7 @@ func (t *table) replace(now instant, depth int, fresh contact) (bool, netip.Addr
 		b.contacts[victim], b.changed = fresh, now
 		return true, netip.AddrPort{}
 	}
-	net := network(fresh.addr()) // it has at most one spare in a bucket
+	net := network(fresh.addr()) // which has at most one spare in a bucket
 	for i := range b.spares {
 		spare := b.spares[i].addr()
 		if b.spares[i].at == fresh.at || !isLocal(spare.Addr()) && net.Contains(spare.Addr()) {
@@ -211,15 +213,15 @@ func (t *table) replace(now instant, depth int, fresh contact) (bool, netip.Addr
 const crowdBits = 9
 
 // crowded returns the last contact of the owner with the most contacts in the
-// bucket, or -1 if the owner of ip would have as many with one more. A /48 thus
-// keeps a bucket only while nobody else wants a place. IPv4 needs no such rule,
-// since a bucket has one contact of each /24. crowded runs for queries of strangers
-// and so allocates nothing.
+// bucket, or -1 if the owner of ip would have as many with one more. So a /48 fills
+// a bucket only while nobody else wants a place. IPv4 needs no such rule, since a
+// bucket has one contact of each /24. crowded runs for queries of strangers, so it
+// allocates nothing.
 func (b *tableBucket) crowded(ip netip.Addr) (last int) {
 	if ip.Is4() || isLocal(ip) || len(b.contacts) >= 1<<crowdBits {
 		return -1
 	}
-	var owners [1 << crowdBits]uint64 // a /48 each, 0 where there is none: ::/48 is nobody's
+	var owners [1 << crowdBits]uint64 // a /48 each; 0 is free, since ::/48 is nobody's
 	var counts [1 << crowdBits]uint16
 	count := func(ip [16]byte) *uint16 {
 		own := binary.BigEndian.Uint64(ip[:8]) >> 16
@@ -243,7 +245,8 @@ func (b *tableBucket) crowded(ip netip.Addr) (last int) {
 	return last
 }
 
-// distinct reports whether fresh may stand beside the contacts that are there.
+// distinct reports whether fresh may join the present contacts: whether its network
+// has room in the bucket and in the table.
 func (t *table) distinct(fresh *contact) bool {
 	addr := fresh.addr()
 	if isLocal(addr.Addr()) {
@@ -266,8 +269,8 @@ func (t *table) distinct(fresh *contact) bool {
 	return same < networkMax
 }
 
-// dropAddr removes the contact at addr unless it has that id: the node there
-// has started again with another.
+// dropAddr removes the contact at addr if it has another id: the node there has
+// restarted with a new one.
 func (t *table) dropAddr(addr netip.AddrPort, id ID) {
 	at := pack(addr)
 	for i := range t.buckets {
@@ -281,7 +284,7 @@ func (t *table) dropAddr(addr netip.AddrPort, id ID) {
 	}
 }
 
-// remove takes a contact out and moves the last heard spare into its place.
+// remove takes a contact out and moves the spare heard last into its place.
 func (t *table) remove(bucket, i int) {
 	b := &t.buckets[bucket]
 	b.contacts = append(b.contacts[:i], b.contacts[i+1:]...)
@@ -297,10 +300,9 @@ func (t *table) remove(bucket, i int) {
 	}
 }
 
-// failed notes that the contact at addr did not answer. A bad contact leaves
-// when a spare can take its place, and otherwise when others still answer
-// (online): when nobody does, it is our network that failed, and the contacts
-// are what we come back with.
+// failed records that the contact at addr did not answer. A bad contact is removed
+// if a spare can take its place, or if other nodes still answer (online). If nobody
+// answers, our own network has failed, and we need the contacts to come back.
 func (t *table) failed(addr netip.AddrPort, online bool) {
 	at := pack(addr)
 	for i := range t.buckets {
@@ -318,8 +320,8 @@ func (t *table) failed(addr netip.AddrPort, online bool) {
 	}
 }
 
-// wants reports whether a node that has not answered yet would be taken in if it
-// did: whether it is worth a ping.
+// wants reports whether a node that has not answered yet would be added if it did:
+// whether it is worth a ping.
 func (t *table) wants(now instant, id *ID, addr netip.AddrPort) bool {
 	if *id == t.self || t.strict && !isSecure(*id, addr.Addr()) {
 		return false
@@ -338,9 +340,9 @@ func (t *table) wants(now instant, id *ID, addr netip.AddrPort) bool {
 	return t.distinct(&contact{id: *id, at: pack(addr)})
 }
 
-// closest writes into out the good contacts closest to target, sorted, and
-// returns how many there are. Contacts that are silent at the moment are left
-// out: they are not for others.
+// closest writes the contacts closest to target into out, sorted, and returns how
+// many there are. It leaves out contacts that failed their last query, since it
+// serves other nodes too.
 func (t *table) closest(target *ID, out []*contact) int {
 	n := 0
 	for i := range t.buckets {
@@ -355,8 +357,8 @@ func (t *table) closest(target *ID, out []*contact) int {
 	return n
 }
 
-// insertClosest puts c into its place among the n sorted contacts of out, the
-// farthest falling off the end, and returns how many there are then.
+// insertClosest inserts c into the n sorted contacts of out, drops the farthest if out
+// is full, and returns the new number of contacts.
 func insertClosest(target *ID, out []*contact, n int, c *contact) int {
 	at := n
 	for at > 0 && compareDistance(target, &c.id, &out[at-1].id) < 0 {
@@ -371,8 +373,8 @@ func insertClosest(target *ID, out []*contact, n int, c *contact) int {
 	return n
 }
 
-// stalest returns the contact that was heard of least recently, if it is older
-// than age and was not probed meanwhile.
+// stalest returns the contact whose last answer is oldest, among those that have not
+// answered for age and were not probed recently, or nil.
 func (t *table) stalest(now instant, age time.Duration) *contact {
 	var oldest *contact
 	for i := range t.buckets {
@@ -389,8 +391,8 @@ func (t *table) stalest(now instant, age time.Duration) *contact {
 	return oldest
 }
 
-// unchanged returns the depth of a bucket in which nothing has happened for
-// age, and notes that it is being refreshed; -1 when there is none.
+// unchanged returns the depth of a bucket that has not changed for age, or -1. It
+// counts the refresh, which the caller has to start, as a change.
 func (t *table) unchanged(now instant, age time.Duration) int {
 	for i := range t.buckets {
 		if now-t.buckets[i].changed >= age {

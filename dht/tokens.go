@@ -10,14 +10,14 @@ import (
 )
 
 const (
-	// tokenPeriod is how often the secret changes; tokens of the last secret
-	// are still taken, so that one is valid for 5 to 10 minutes, BEP 5.
+	// tokenPeriod is how often the secret changes. Tokens of the previous secret are
+	// still accepted, so a token is valid for 5 to 10 minutes, BEP 5.
 	tokenPeriod = 5 * time.Minute
 	tokenLen    = 8
 )
 
-// tokens gives out and checks the tokens that prove that the sender of an
-// announce receives what is sent to its address. It keeps no state per asker.
+// tokens makes and checks the tokens that prove that the sender of an announce
+// receives packets at its address. It keeps no state per sender.
 type tokens struct {
 	secrets [2][16]byte // the current one first
 	rotated instant
@@ -37,18 +37,18 @@ func newSecret(rng *rand.Rand) (s [16]byte) {
 	return s
 }
 
-// rotate changes the secret when its time has come.
+// rotate replaces the secret when tokenPeriod has passed.
 func (t *tokens) rotate(now instant, rng *rand.Rand) {
 	for now-t.rotated >= tokenPeriod {
 		t.secrets[1], t.secrets[0] = t.secrets[0], newSecret(rng)
 		t.rotated += tokenPeriod
-		if now-t.rotated >= 2*tokenPeriod { // slept: both secrets are stale
+		if now-t.rotated >= 2*tokenPeriod { // after a suspend: both secrets are stale
 			t.rotated = now - tokenPeriod
 		}
 	}
 }
 
-// make returns the token for an asker at ip and a target.
+// make returns the token for a sender at ip and a target.
 func (t *tokens) make(ip netip.Addr, target ID) [tokenLen]byte {
 	return makeToken(&t.secrets[0], ip, target)
 }
