@@ -22,7 +22,7 @@ type resumeEvent struct {
 	Have     int               `json:"have"`      // pieces on disk
 	Missing  []string          `json:"missing"`   // runs of pieces that are not, as in "3-7"
 	Files    []resumeFileEvent `json:"files"`     // in the order of the torrent
-	SideHead int               `json:"side_head"` // files whose first piece lies in the side file
+	SideHead int               `json:"side_head"` // files whose first piece is in the partfile
 	SideTail int               `json:"side_tail"`
 }
 
@@ -93,8 +93,8 @@ func describeResume(path string, r *storage.Resume) resumeEvent {
 		}
 		d.Files = append(d.Files, file)
 	}
-	if r.Side != nil {
-		d.SideHead, d.SideTail = r.Side.Head.Count(), r.Side.Tail.Count()
+	if r.Partfile != nil {
+		d.SideHead, d.SideTail = r.Partfile.Head.Count(), r.Partfile.Tail.Count()
 	}
 	return d
 }

@@ -28,7 +28,7 @@ func benchmarkCheckCold(b *testing.B, pieceLength int) {
 	b.SetBytes(layout.Length)
 	for b.Loop() {
 		forget(b, f)
-		s.have.Clear()
+		s.known.have.Clear()
 		if have, err := s.Check(b.Context(), nil); err != nil || !have.All() {
 			b.Fatal(have.Count(), err)
 		}

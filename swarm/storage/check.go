@@ -13,20 +13,20 @@ import (
 )
 
 const (
-	// progressSteps is how often Check tells how far it is.
+	// progressSteps is how often Check reports its progress.
 	progressSteps = 256
-	// holesTriedMax is how many bytes of holes are hashed in vain before the
-	// rest of them counts as missing. Holes are what was never written, but
-	// also what a copying program made of zeros.
+	// holesTriedMax is how many bytes of holes are hashed without finding a sound
+	// piece before the rest of them counts as missing. Holes are bytes that were never
+	// written, but also zeros that a copying program left out.
 	holesTriedMax = 16 << 20
 	// readAhead is how many bytes beyond the piece being hashed the system is
-	// asked to read. It makes checking from disk a sixth faster here, and costs
+	// asked to read. It makes checking from disk a sixth faster, and costs
 	// nothing when the data is in memory.
 	readAhead = 4 << 20
 )
 
-// Check finds out which pieces are there and sound; the caller owns the set.
-// Those whose hash is not known yet are left to Late.
+// Check finds out which pieces exist and are sound; the caller owns the set.
+// Pieces whose hash is not known yet are left to Late.
 // Pieces that the record of an earlier run, or an earlier Check or Verify,
 // knows to be sound are not hashed again when their files are as they were
 // left. Files that do not exist, and holes, cost nothing. All cores take part.
@@ -34,28 +34,27 @@ const (
 // progress, unless nil, gets the bytes of files hashed and to be hashed now and then, by
 // one goroutine at a time. Check fails with an *Error when something else lies
 // where a file belongs and could be written, with ErrConflict, or with that of
-// ctx. Bytes that cannot be read are missing. It is not to be called while pieces
+// ctx. Bytes that cannot be read are missing. It must not be called while pieces
 // are being written.
 func (s *Store) Check(ctx context.Context, progress func(done, total int64)) (*bits.Set, error) {
 	for range claimsMax {
-		have, err := s.checkName(ctx, progress)
+		have, err := s.checkOnce(ctx, progress)
 		if !errors.Is(err, errAgain) {
 			return have, err
 		}
 	}
-	return nil, &Error{"open", s.path(), ErrInUse}
+	return nil, &Error{"open", s.names.path(), ErrInUse}
 }
 
-// checkName is Check for the name that the content has.
-func (s *Store) checkName(ctx context.Context, progress func(done,
+// checkOnce checks the content under the name that it has. The error is errAgain if it
+// has got another name meanwhile.
+func (s *Store) checkOnce(ctx context.Context, progress func(done,
 	total int64)) (*bits.Set, error) {
-	s.findFiles()
-	first := s.load()
-	s.mu.Lock()
-	exact := s.resumed && s.clean
-	s.mu.Unlock()
-	s.workers.files.closeAll(s, false) // a file may have been deleted or replaced
-	sideSame, err := s.checkSide(first && !exact)
+	s.names.findFiles(s.place.couldExist())
+	first := s.journal.load()
+	exact := s.journal.isExact()
+	s.files.closeAll() // a file may have been deleted or replaced
+	parts, err := s.checkPartfile(first && !exact)
 	if err != nil {
 		return nil, err
 	}
@@ -64,13 +63,13 @@ func (s *Store) checkName(ctx context.Context, progress func(done,
 		exact: exact, have: s.Have(), progress: progress}
 	missing, err := c.survey(ctx)
 	if err != nil {
-		return nil, s.orAgain(err)
+		return nil, s.place.passForeign(err, s.journal.hasRecord())
 	}
-	s.setReplaced(first && exact && !c.known)
-	c.surveySide(sideSame)
+	s.place.setReplaced(first && exact && !c.known)
+	c.surveyPartfile(parts)
 	there := !c.data.None()
 	c.sort(missing)
-	if s.wanted.files != nil { // what shares a piece with a file that is not there says nothing
+	if s.wanted.partial() { // a piece that a missing file shares says nothing
 		there = !c.data.None()
 	}
 	late := c.putOff()
@@ -83,25 +82,69 @@ func (s *Store) checkName(ctx context.Context, progress func(done,
 	if c.conflict {
 		return nil, ErrConflict
 	}
+	if err := c.prepareToWrite(ctx, there, late); err != nil {
+		return nil, err
+	}
+	if s.place.isLooking() || !s.place.isReadOnly() {
+		s.claimRoom(c.have)
+	}
+	s.journal.checked(&c, late)
+	return c.have, nil
+}
+
+// prepareToWrite decides by the findings whether the content may be written to, and
+// prepares for it if something is missing. there says that there is data.
+func (c *check) prepareToWrite(ctx context.Context, there bool, late lateSets) error {
+	s := c.s
 	if late.none() {
 		if err := c.writesThroughLink(); err != nil {
-			return nil, err
+			return err
 		}
 	}
-	if (there || s.hasName(partName)) && c.have.None() && late.none() && s.foreign(ctx) {
-		return nil, cmp.Or(s.leaveForeign(), errAgain)
+	if (there || s.names.hasName(partName)) && c.have.None() && late.none() && s.foreign(ctx) {
+		return cmp.Or(s.place.leaveForeign(), errAgain)
 	}
-	s.renounce(&c)
-	if late.none() && !s.complete(c.have) {
-		if err := s.toWrite(); err != nil {
-			return nil, err
+	if renounced := s.names.renounce(c); len(renounced) > 0 {
+		s.known.forgetStamps(renounced)
+		s.files.closeAll()
+	}
+	if late.none() && !s.place.complete(c) {
+		return s.place.beginWriting()
+	}
+	return nil
+}
+
+// foreign reports whether the data that lies there is something else, given that none
+// of it is right.
+func (s *Store) foreign(ctx context.Context) bool {
+	return s.place.foreign(ctx, s.journal.hasRecord())
+}
+
+// checkPartfile checks the partfile before the files. Parts of files that are wanted by
+// now are moved to those. unsure says that no record knows exactly what is there.
+func (s *Store) checkPartfile(unsure bool) (found partfileFinding, err error) {
+	found, err = s.parts.look(unsure)
+	if err != nil || s.place.isReadOnly() {
+		return found, err
+	}
+	moved, err := s.parts.adopt(found, s.pieces.hashOne)
+	if err != nil {
+		return found, err
+	}
+	if len(moved) > 0 {
+		files := make(map[int]struct{})
+		for _, x := range moved {
+			files[x.file] = struct{}{}
+		}
+		if err := s.journal.secure(files); err != nil {
+			return found, err
+		}
+		s.parts.removeParts(moved)
+		if err := s.journal.renew(); err != nil {
+			return found, err
 		}
 	}
-	if s.isLooking() || !s.isReadOnly() {
-		s.tellRoom(c.have)
-	}
-	s.checked(c.have, c.trusted, late)
-	return c.have, nil
+	return found, s.parts.tidy(found)
 }
 
 // Trust stands for Check of content that is known to be whole, as just after it
@@ -111,8 +154,7 @@ func (s *Store) checkName(ctx context.Context, progress func(done,
 // belongs.
 func (s *Store) Trust(ctx context.Context) error {
 	for i := range s.layout.Files {
-		f := &s.layout.Files[i]
-		if f.Pad || len(f.Link) > 0 {
+		if !hasPlace(s.layout, i) {
 			continue
 		}
 		if err := ctx.Err(); err != nil {
@@ -122,66 +164,18 @@ func (s *Store) Trust(ctx context.Context) error {
 			return err
 		}
 	}
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	s.have, s.durable = bits.Full(s.layout.Pieces()), bits.Full(s.layout.Pieces())
+	s.known.allSound()
 	return nil
-}
-
-// checked takes over what a check found, of which trusted was not hashed.
-func (s *Store) checked(have, trusted *bits.Set, late lateSets) {
-	s.mu.Lock()
-	s.have, s.putOff = have.Clone(), late
-	s.resumed, s.writtenUntil = false, 0
-	keep(s.durable, s.accounted())
-	if s.unproven != nil {
-		keep(s.unproven, trusted)
-	}
-	if s.readOnly {
-		s.durable = have.Clone() // it was there before us
-	}
-	fresh := s.record != nil && !equal(s.durable, s.accounted())
-	if fresh {
-		for i := range len(s.layout.Files) + 1 {
-			if i != s.sideIndex() && s.layout.Files[i].Pad {
-				continue
-			}
-			for p := range s.piecesOf(i) {
-				if have.Has(p) && !s.durable.Has(p) {
-					s.dirty[i] = struct{}{}
-					break
-				}
-			}
-		}
-	}
-	record := s.readOnly && s.record != nil && (s.recorded == nil || !s.clean ||
-		!equal(s.recorded, have))
-	s.mu.Unlock()
-	if fresh {
-		s.beginWriting() // so that a beat comes
-	}
-	if record {
-		s.renew()
-	}
-}
-
-// keep removes from a what is not in b.
-func keep(a, b *bits.Set) {
-	for i := range a.Members() {
-		if !b.Has(i) {
-			a.Remove(i)
-		}
-	}
 }
 
 // A check is one run of Check.
 type check struct {
 	s        *Store
-	data     *bits.Set // pieces to hash: there, and not nothing but holes
-	holes    *bits.Set // pieces to hash that are there as holes
+	data     *bits.Set // pieces to hash: they exist, and not as holes alone
+	holes    *bits.Set // pieces to hash that exist as holes
 	touched  *bits.Set // pieces in files that are not as they were left
 	trusted  *bits.Set // pieces that need no hashing
-	exact    bool      // what is known to be there is all that is there
+	exact    bool      // no piece exists that the record lacks
 	known    bool      // a file is as it was left
 	progress func(done, total int64)
 
@@ -191,31 +185,31 @@ type check struct {
 	next     int       // first piece that nobody has taken
 	left     int       // pieces of todo that nobody has taken
 	done     int64     // bytes hashed
-	told     int64     // done, when progress was called last
+	told     int64     // done, when progress was last called
 	total    int64     // bytes to be hashed
 	conflict bool      // a piece agrees with one of its two hashes alone
-	spare    int64     // bytes that may still be hashed in vain
+	spare    int64     // bytes that may still be hashed without finding a sound piece
 	asked    int64     // up to which byte of content the system was asked to read
 
 	links []int // files that a symbolic link leads to
 }
 
-// survey looks at every file, notes how it is found, and finds the pieces that
-// can be there. It returns those of which a byte is not there.
+// survey looks at every file, records how it is found, and finds the pieces that
+// can exist. It returns the pieces of which a byte is missing.
 func (c *check) survey(ctx context.Context) (missing *bits.Set, err error) {
 	layout := c.s.layout
 	missing = bits.New(layout.Pieces())
 	for i := range layout.Files {
 		f := &layout.Files[i]
-		if f.Pad || len(f.Link) > 0 {
+		if !hasPlace(layout, i) {
 			continue
 		}
 		if err := ctx.Err(); err != nil {
 			return nil, err
 		}
 		st, same, err := c.s.look(i)
-		if err != nil && c.s.cfg.ReadOnly { // nothing is to be written there, so it is only missing
-			st, same, err = fileStat{}, c.s.found(i, fileStat{}), nil
+		if err != nil && c.s.cfg.ReadOnly { // nothing is written there, so the file is only missing
+			st, same, err = fileStat{}, c.s.known.found(i, fileStat{}), nil
 		}
 		if err != nil {
 			return nil, err
@@ -230,7 +224,7 @@ func (c *check) survey(ctx context.Context) (missing *bits.Set, err error) {
 			c.touched.Add(p)
 		}
 		for p := end - 1; p >= first && partEnd(layout, f, p) > there; p-- {
-			if !c.s.isAside(c.s.aside.Load(), i, p) {
+			if !c.s.parts.holds(i, p) {
 				missing.Add(p)
 			}
 		}
@@ -243,9 +237,9 @@ func (c *check) survey(ctx context.Context) (missing *bits.Set, err error) {
 	return missing, nil
 }
 
-// sort decides which pieces are hashed. Those that were known to be sound are
-// not, nor, if a clean record says what there is, those that it lacks; but
-// what is said to be in a hole is looked at.
+// sort decides which pieces are hashed. Pieces that were known to be sound are
+// not, nor, if a clean record says what exists, the pieces that it lacks; but
+// a piece that is said to be in a hole is hashed.
 func (c *check) sort(missing *bits.Set) {
 	for p := range c.s.layout.Pieces() {
 		data, had := c.data.Has(p), c.have.Has(p)
@@ -268,14 +262,14 @@ func (c *check) sort(missing *bits.Set) {
 	c.trusted = c.have.Clone()
 }
 
-// surveySide is survey for the side file; same tells that it is as it was left.
-func (c *check) surveySide(same bool) {
-	c.s.mu.Lock()
-	defer c.s.mu.Unlock()
-	for _, x := range c.s.asideParts() {
-		c.data.Add(x.piece)
-		if !same {
-			c.touched.Add(x.piece)
+// surveyPartfile adds the pieces with bytes in the partfile.
+func (c *check) surveyPartfile(found partfileFinding) {
+	c.s.known.mu.Lock()
+	defer c.s.known.mu.Unlock()
+	for p := range c.s.parts.pieces {
+		c.data.Add(p)
+		if !found.same {
+			c.touched.Add(p)
 		}
 	}
 }
@@ -285,13 +279,12 @@ func partEnd(l *metainfo.Layout, f *metainfo.File, p int) int64 {
 	return min(f.Length, l.PieceOffset(p)+int64(l.PieceSize(p))-f.Offset)
 }
 
-// look notes how file i is found, and reports whether it is as it was left. A
-// file that is not there has size 0.
+// look records how file i is found, and reports whether it is as it was left. A
+// missing file has size 0.
 func (s *Store) look(i int) (st fileStat, same bool, err error) {
-	name := s.fileName(i)
-	st, err = s.disk.stat(name)
+	st, err = s.files.stat(i)
 	if errors.Is(err, fs.ErrNotExist) {
-		return fileStat{}, s.found(i, fileStat{}), nil
+		return fileStat{}, s.known.found(i, fileStat{}), nil
 	}
 	if err == nil {
 		err = kindError(st.mode, false)
@@ -300,13 +293,13 @@ func (s *Store) look(i int) (st fileStat, same bool, err error) {
 	if err == nil && st.size > s.layout.Files[i].Length && !s.cfg.ReadOnly && wanted {
 		err = ErrLonger
 	}
-	if err != nil && !wanted { // no data, and not in the way
-		return fileStat{}, s.found(i, fileStat{}), nil
+	if err != nil && !wanted { // it has no data, and is not in the way
+		return fileStat{}, s.known.found(i, fileStat{}), nil
 	}
 	if err != nil {
-		return fileStat{}, false, wrap("open", s.disk.path(name), err)
+		return fileStat{}, false, wrap("open", s.files.path(i), err)
 	}
-	return st, s.found(i, st), nil
+	return st, s.known.found(i, st), nil
 }
 
 // findData adds the pieces to data of which a byte of file i, there bytes
@@ -318,12 +311,12 @@ func (c *check) findData(i int, there int64, sparse bool) error {
 	var h *handle
 	if sparse {
 		var err error
-		h, err = c.s.workers.files.pin(c.s, i, false)
+		h, err = c.s.files.pin(i, toRead)
 		if err != nil && !c.s.cfg.ReadOnly {
-			return wrap("open", c.s.filePath(i), err)
+			return wrap("open", c.s.files.path(i), err)
 		}
 		if h != nil {
-			defer c.s.workers.files.unpin(h)
+			defer c.s.files.unpin(h)
 		}
 	}
 	for p, at := first, int64(0); p < end && at < there; p++ {
@@ -339,10 +332,10 @@ func (c *check) findData(i int, there int64, sparse bool) error {
 	return nil
 }
 
-// run hashes the pieces of todo on all cores, until vain bytes have been
+// run hashes the pieces of todo on all cores, until more than wrongMax bytes have been
 // hashed that were not sound.
-func (c *check) run(ctx context.Context, todo *bits.Set, vain int64) error {
-	c.todo, c.next, c.spare, c.done, c.told, c.total, c.asked = todo, 0, vain, 0, 0, 0, 0
+func (c *check) run(ctx context.Context, todo *bits.Set, wrongMax int64) error {
+	c.todo, c.next, c.spare, c.done, c.told, c.total, c.asked = todo, 0, wrongMax, 0, 0, 0, 0
 	if c.left = todo.Count(); c.left == 0 {
 		return nil
 	}
@@ -380,7 +373,7 @@ func (c *check) work(ctx context.Context) {
 			c.hashBatch(ctx, t, chunk, &batch, &verifier)
 		case t.first < t.end:
 			if t.ahead {
-				c.s.willRead(c.s.layout.PieceOffset(t.end), readAhead)
+				c.s.pieces.willRead(c.s.layout.PieceOffset(t.end), readAhead)
 			}
 			c.hash(ctx, t.first, t.end, chunk[:checkChunk], &verifier)
 		}
@@ -440,7 +433,7 @@ func (c *check) hash(ctx context.Context, first, end int, chunk []byte,
 	}
 	start := layout.PieceOffset(first)
 	data := chunk[:layout.PieceOffset(end-1)+int64(layout.PieceSize(end-1))-start]
-	if c.s.readContent(data, start) != nil { // one of them; see which
+	if c.s.pieces.read(data, start) != nil { // one of them; see which
 		c.hashSingly(ctx, first, end, chunk, verifier)
 		return
 	}
@@ -451,17 +444,17 @@ func (c *check) hash(ctx context.Context, first, end int, chunk []byte,
 	}
 }
 
-// hashSingly checks the pieces from first up to end one after the other. What
+// hashSingly checks the pieces from first up to end one after the other. A piece that
 // cannot be read is missing.
 func (c *check) hashSingly(ctx context.Context, first, end int, chunk []byte,
 	verifier *metainfo.Verifier) {
 	for p := first; p < end && ctx.Err() == nil; p++ {
-		ok, err := c.s.hashPiece(p, chunk, verifier)
+		ok, err := c.s.pieces.hash(p, chunk, verifier)
 		c.result(p, err == nil && ok, err == nil && verifier.Conflict())
 	}
 }
 
-// result notes what came of a piece.
+// result records whether a piece is sound.
 func (c *check) result(p int, ok, conflict bool) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -474,7 +467,7 @@ func (c *check) result(p int, ok, conflict bool) {
 	c.tell(int64(c.s.layout.ContentSize(p)))
 }
 
-// tell counts n more bytes and reports them when they have become many.
+// tell counts n more bytes, and reports the progress when many have been added.
 func (c *check) tell(n int64) {
 	c.done += n
 	if c.progress != nil && (n == 0 || c.done == c.total ||

@@ -56,7 +56,7 @@ func (c *check) hashBatch(ctx context.Context, t turn, chunk []byte, batch *meta
 			return err
 		}
 		c.keepAhead(offset)
-		return c.s.readContent(p, offset)
+		return c.s.pieces.read(p, offset)
 	})
 	switch {
 	case ctx.Err() != nil: // Check fails
@@ -75,7 +75,7 @@ func (c *check) willReadBatch(first int) {
 	layout := c.s.layout
 	for p := first; p < min(first+metainfo.BatchPieces, layout.Pieces()); p++ {
 		if c.todo.Has(p) {
-			c.s.willRead(layout.PieceOffset(p), int64(min(laneAhead, layout.PieceSize(p))))
+			c.s.pieces.willRead(layout.PieceOffset(p), int64(min(laneAhead, layout.PieceSize(p))))
 		}
 	}
 }
@@ -87,27 +87,7 @@ func (c *check) keepAhead(offset int64) {
 	p := int(offset / int64(layout.PieceLength))
 	begin := int(offset - layout.PieceOffset(p))
 	if next := begin + laneAhead; begin%laneAhead == 0 && next < layout.PieceSize(p) {
-		c.s.willRead(layout.PieceOffset(p)+int64(next),
+		c.s.pieces.willRead(layout.PieceOffset(p)+int64(next),
 			int64(min(laneAhead, layout.PieceSize(p)-next)))
-	}
-}
-
-// willRead tells the system that n bytes of content from offset on are read
-// next.
-func (s *Store) willRead(offset, n int64) {
-	left := min(n, s.layout.Length-offset)
-	if left <= 0 {
-		return
-	}
-	walk := s.stretches(offset, int(left))
-	for x, ok := walk.next(); ok; x, ok = walk.next() {
-		if x.file < 0 {
-			continue
-		}
-		if h, err := s.workers.files.pin(s, x.file, false); err == nil {
-			h.file.willRead(x.at, int64(x.n))
-			s.workers.files.unpin(h)
-		}
-		return
 	}
 }

@@ -179,9 +179,9 @@ func TestCheckInBatchesReadFails(t *testing.T) {
 			left--
 			return true
 		})
-		r.store.mu.Lock()
-		r.store.have.Clear() // so that all is hashed again
-		r.store.mu.Unlock()
+		r.store.known.mu.Lock()
+		r.store.known.have.Clear() // so that all is hashed again
+		r.store.known.mu.Unlock()
 		have, err := r.store.Check(t.Context(), nil)
 		if err != nil || layout.Pieces()-have.Count() != tt.want {
 			t.Errorf("%s: got %d of %d pieces, %v", tt.name, have.Count(), layout.Pieces(), err)

@@ -121,7 +121,7 @@ func lifeOf(t *testing.T, rnd *rand.Rand, d *memDisk, rec *record, layout *metai
 func (r *rig) mustBeSound(p int) {
 	r.t.Helper()
 	got := make([]byte, r.layout.PieceSize(p))
-	if err := r.store.readContent(got, r.layout.PieceOffset(p)); err != nil ||
+	if err := r.store.pieces.read(got, r.layout.PieceOffset(p)); err != nil ||
 		!r.layout.VerifyPiece(p, got) {
 		r.t.Fatalf("piece %d counts as sound and is not (%v)", p, err)
 	}

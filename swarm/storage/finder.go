@@ -14,10 +14,10 @@ import (
 // A finder looks for the files of a torrent below its folder, under the names of
 // every rule. A folder may be found by one rule and the file in it by another.
 type finder struct {
-	s    *Store
-	top  string
-	made *metainfo.Names
-	all  []*metainfo.Names // made, and those of the other rules
+	names *naming
+	top   string
+	made  *metainfo.Names
+	all   []*metainfo.Names // made, and those of the other rules
 	// some files have names that a file system may take for one
 	folding bool
 	varied  *bits.Set                      // the files that not all of them call the same
@@ -29,21 +29,21 @@ type finder struct {
 	owners  map[string][]int // the files by their folded paths; nil until it is needed
 }
 
-func newFinder(s *Store, top string) *finder {
-	all := s.layout.NamesBy(append([]metainfo.NameRule{s.rule}, rules[:]...)...)
+func newFinder(n *naming, top string) *finder {
+	all := n.layout.NamesBy(append([]metainfo.NameRule{n.rule}, otherRules[:]...)...)
 	f := &finder{
-		s: s, top: top, made: all[0], all: all, varied: bits.New(len(s.layout.Files)),
+		names: n, top: top, made: all[0], all: all, varied: bits.New(len(n.layout.Files)),
 		folders: make(map[string][]string), entries: make(map[string]map[string]struct{}),
 		chosen: make(map[int]string), instead: make(map[int]string),
 	}
 	for _, names := range f.all {
 		for i := range names.Differ() {
-			if s.hasPlace(i) {
+			if hasPlace(n.layout, i) {
 				f.varied.Add(i)
 			}
 		}
 	}
-	for range all[1+slices.Index(rules[:], metainfo.NamesUncased)].Differ() {
+	for range all[1+slices.Index(otherRules[:], metainfo.NamesUncased)].Differ() {
 		f.folding = true
 		break
 	}
@@ -80,12 +80,12 @@ func (f *finder) stat(path string) (fileStat, error) {
 	if _, ok := seen[metainfo.FoldName(name)]; seen != nil && !ok {
 		return fileStat{}, fs.ErrNotExist
 	}
-	return f.s.disk.stat(f.top + "/" + path)
+	return f.names.disk.stat(f.top + "/" + path)
 }
 
 // list returns the entries of a folder, none if there is no such folder.
 func (f *finder) list(folder string) map[string]struct{} {
-	entries, err := f.s.disk.list(strings.TrimSuffix(f.top+"/"+folder, "/"), entriesMax+1)
+	entries, err := f.names.disk.list(strings.TrimSuffix(f.top+"/"+folder, "/"), entriesMax+1)
 	if err != nil && !errors.Is(err, fs.ErrNotExist) || len(entries) > entriesMax {
 		return nil
 	}
@@ -112,7 +112,7 @@ func (f *finder) spot(i int) spot {
 	switch {
 	case err != nil || f.folding && f.isOthers(i, path, st):
 		return spotFree
-	case kindError(st.mode, false) != nil || st.size != f.s.layout.Files[i].Length:
+	case kindError(st.mode, false) != nil || st.size != f.names.layout.Files[i].Length:
 		return spotOther
 	}
 	return spotTaken
@@ -164,10 +164,10 @@ func (f *finder) file(i int) (path string, ok bool) {
 		for _, names := range f.all {
 			candidate := join(folder, names.Path(i)[depth])
 			st, err := f.stat(candidate)
-			if err != nil || !f.s.mayBe(i, st) || f.isOthers(i, candidate, st) {
+			if err != nil || !f.names.mayBe(i, st) || f.isOthers(i, candidate, st) {
 				continue
 			}
-			if st.size == f.s.layout.Files[i].Length {
+			if st.size == f.names.layout.Files[i].Length {
 				return candidate, true
 			}
 			if !ok {
@@ -256,8 +256,8 @@ func (f *finder) isOthers(i int, path string, st fileStat) bool {
 // index lists which file has which path.
 func (f *finder) index() {
 	f.owners = make(map[string][]int)
-	for i := range f.s.layout.Files {
-		if f.s.hasPlace(i) {
+	for i := range f.names.layout.Files {
+		if hasPlace(f.names.layout, i) {
 			key := metainfo.FoldName(f.path(i))
 			f.owners[key] = append(f.owners[key], i)
 		}

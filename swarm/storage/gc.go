@@ -16,23 +16,22 @@ import (
 )
 
 const (
-	// TidyAge is how long a record has not changed before Tidy looks whether
-	// its content is gone. Content on a disk that is not plugged in seems gone,
-	// too; what is forgotten of it costs no more than hashing it once.
+	// TidyAge is how long a record must have stayed unchanged before Tidy looks
+	// whether its content is gone. Content on a disk that is not plugged in seems gone,
+	// too; to forget it costs no more than hashing it once.
 	TidyAge = 90 * 24 * time.Hour
 	// tidyMax bounds how many torrents Tidy looks at, chosen at random, so that
-	// it takes some milliseconds however full the folder is. The next calls come
-	// to the others.
+	// it takes some milliseconds however full the folder is. Later calls look at the
+	// others.
 	tidyMax = 64
 )
 
-// Tidy removes what Stores have left in the folder stateDir about content that
-// no longer exists, and has not existed for long: records that are older than
-// TidyAge at the time now, with the side files that belong to them, and side
-// files without a record. others are the ends of the names of files that
-// somebody else keeps about torrents there, after the info-hash; they go, too,
-// when they are as old. It returns how many torrents it forgot. Stores that are
-// open keep what they need. A folder that does not exist is tidy.
+// Tidy removes the files that Stores have left in the folder stateDir about content that
+// has been gone for long: records that are older than TidyAge at the time now, with
+// their partfiles, and partfiles without a record. others are the suffixes of files that
+// other packages keep about torrents there, after the info-hash; they are removed, too,
+// when they are as old. Tidy returns how many torrents it forgot. Stores that are
+// open keep their files. A folder that does not exist is tidy.
 func Tidy(stateDir string, now time.Time, others ...string) (forgotten int, err error) {
 	all, err := stateFiles(stateDir, others)
 	var errs []error
@@ -64,10 +63,10 @@ func Tidy(stateDir string, now time.Time, others ...string) (forgotten int, err 
 	return forgotten, errors.Join(errs...)
 }
 
-// Forget removes what Stores of the torrent hash have left in the folder
-// stateDir, wherever its content lies: records, side files, and files whose names
-// end in others. It is for a torrent that is given up for good, and not to be
-// called while a Store of it is open. What does not exist is no error.
+// Forget removes the files that Stores of the torrent hash have left in the folder
+// stateDir, wherever its content lies: records, partfiles, and files whose names
+// end in others. It is for a torrent that is given up for good, and must not be
+// called while a Store of it is open. Missing files are no error.
 func Forget(stateDir string, hash metainfo.Hash, others ...string) error {
 	all, err := stateFiles(stateDir, others)
 	errs := []error{err}
@@ -91,7 +90,7 @@ func removeEntries(dir string, entries []fs.DirEntry) error {
 }
 
 // stateFiles returns the files about torrents in a folder for state, by the stem
-// of their names. Those of a folder that does not exist are none.
+// of their names. A folder that does not exist has none.
 func stateFiles(dir string, others []string) (map[string][]fs.DirEntry, error) {
 	entries, err := os.ReadDir(dir)
 	if errors.Is(err, fs.ErrNotExist) {
@@ -106,9 +105,9 @@ func stateFiles(dir string, others []string) (map[string][]fs.DirEntry, error) {
 	return all, err
 }
 
-// stemOf returns how the names of files begin that belong together with a file in a
-// folder for state: the info-hash, and as a rule what stands for a path. A file
-// that a crash has left unfinished has a suffix more, which earlier versions did
+// stemOf returns the beginning of the name of a file in a folder for state, which all
+// files about the same content share: the info-hash, and as a rule a key for the path. A
+// file that a crash has left unfinished has one more suffix, which earlier versions did
 // not make unique.
 func stemOf(name string, others []string) (stem string, ok bool) {
 	stem, suffix, _ := strings.Cut(name, ".")
@@ -116,7 +115,7 @@ func stemOf(name string, others []string) (stem string, ok bool) {
 		suffix, _, _ = strings.Cut(whole, ".")
 	}
 	suffix = "." + suffix
-	if suffix != ResumeSuffix && suffix != sideSuffix && !slices.Contains(others, suffix) {
+	if suffix != ResumeSuffix && suffix != partfileSuffix && !slices.Contains(others, suffix) {
 		return "", false
 	}
 	text, key, _ := strings.Cut(stem, "-")
@@ -128,8 +127,8 @@ func stemOf(name string, others []string) (stem string, ok bool) {
 	return stem, err == nil && (len(sum) == stemKeyBytes || len(stem) == len(text))
 }
 
-// abandoned reports whether the files with this stem are of no use: the content is
-// gone, or nothing says where that was, and no Store uses the side file.
+// abandoned reports whether the files with this stem are useless: the content is
+// gone, or nothing says where it was, and no Store uses the partfile.
 func abandoned(stateDir, stem string) bool {
 	doc, _, err := newRecord(stateDir, stem).read()
 	switch {
@@ -145,7 +144,7 @@ func abandoned(stateDir, stem string) bool {
 			return false
 		}
 	}
-	f, err := statefile.Open(filepath.Join(stateDir, stem+sideSuffix))
+	f, err := statefile.Open(filepath.Join(stateDir, stem+partfileSuffix))
 	if err != nil {
 		return errors.Is(err, fs.ErrNotExist)
 	}
@@ -153,7 +152,7 @@ func abandoned(stateDir, stem string) bool {
 	return lockFile(f, lockWrite) == nil
 }
 
-// contentGone reports whether the content that r is about lies under none of the names
+// contentGone reports whether the content that r is about exists under none of the names
 // that it may have.
 func contentGone(r *Resume) bool {
 	for _, name := range contentNames(filepath.Base(r.Path), r.Hash) {

@@ -7,33 +7,33 @@ import (
 )
 
 const (
-	// handlesMax bounds the files that are open at once. It is far more than
-	// are read and written at the same time, and opening one again costs some
-	// ten microseconds.
+	// handlesMax bounds the files that are open at once. Far fewer are read and
+	// written at the same time, and opening one again costs some ten
+	// microseconds.
 	handlesMax = 256
-	// handlesMin is what is needed to get on at all.
+	// handlesMin is the least with which the Workers can go on.
 	handlesMin = 4
-	// descriptorsSpare is left to the process for what is neither a file of a
-	// torrent nor a socket of a peer.
+	// descriptorsSpare is left to the process for descriptors that are neither
+	// files of a torrent nor sockets of peers.
 	descriptorsSpare = 16
-	// descriptorsUnknown is taken for the limit of a system that tells none.
+	// descriptorsUnknown is the assumed limit of a system that tells none.
 	descriptorsUnknown = 256
 )
 
 // A handle is an open file. It is open while it is in the table or pinned.
 type handle struct {
-	store    *Store
-	index    int // of the file, in the Layout
+	of       *contentFiles
+	index    int // of the file in of
 	file     file
 	writable bool
 
-	pins       int // users; guarded by handles.mu
-	out        bool
+	pins       int     // users; guarded by handles.mu
+	out        bool    // of the table; guarded by handles.mu
 	prev, next *handle // in the list of handles; guarded by handles.mu
 }
 
-// handles keeps the most recently used files of all Stores open. It is safe
-// for concurrent use.
+// handles keeps the most recently used files of all Stores open. It is safe for
+// concurrent use.
 //
 // Invariant: open <= max, or every handle but the pinned ones is closed.
 type handles struct {
@@ -48,15 +48,14 @@ func (h *handles) init() {
 	h.max = min(max(descriptorsLimit()/2-descriptorsSpare, handlesMin), handlesMax)
 }
 
-// pin returns an open handle of file i of s, which may be written to if write
-// is set. It is to be given back by unpin.
-func (h *handles) pin(s *Store, i int, write bool) (*handle, error) {
+// pin returns an open handle of file i of s. The caller gives it back by unpin.
+func (h *handles) pin(s *contentFiles, i int, how access) (*handle, error) {
 	h.mu.Lock()
 	if s.ended {
 		h.mu.Unlock()
 		return nil, ErrClosed
 	}
-	if x := s.handles[i]; x != nil && (x.writable || !write) {
+	if x := s.handles[i]; x != nil && (x.writable || how == toRead) {
 		x.pins++
 		h.toFront(x)
 		h.mu.Unlock()
@@ -64,22 +63,22 @@ func (h *handles) pin(s *Store, i int, write bool) (*handle, error) {
 	}
 	h.mu.Unlock()
 
-	f, err := s.openFile(i, write)
+	f, err := s.open(i, how)
 	if errors.Is(err, syscall.EMFILE) || errors.Is(err, syscall.ENFILE) {
 		h.shrink()
-		f, err = s.openFile(i, write)
+		f, err = s.open(i, how)
 	}
 	if err != nil {
 		return nil, err
 	}
-	return h.add(&handle{store: s, index: i, file: f, writable: write, pins: 1})
+	return h.add(&handle{of: s, index: i, file: f, writable: how == toWrite, pins: 1})
 }
 
 // add puts x, just opened, into the table, unless there is one by now.
 func (h *handles) add(x *handle) (*handle, error) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	s := x.store
+	s := x.of
 	if s.ended {
 		x.file.close()
 		return nil, ErrClosed
@@ -110,17 +109,29 @@ func (h *handles) unpin(x *handle) {
 	}
 }
 
-// closeAll closes the files of s; ended makes sure that none is opened again.
-func (h *handles) closeAll(s *Store, ended bool) {
+// closeAll closes the files of s.
+func (h *handles) closeAll(s *contentFiles) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	s.ended = s.ended || ended
+	h.dropAll(s)
+}
+
+// end closes the files of s for good: none is opened again.
+func (h *handles) end(s *contentFiles) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	s.ended = true
+	h.dropAll(s)
+}
+
+// dropAll takes all handles of s out of the table. h.mu is held.
+func (h *handles) dropAll(s *contentFiles) {
 	for _, x := range s.handles {
 		h.drop(x)
 	}
 }
 
-// shrink closes what it can and is content with fewer files from now on: the
+// shrink closes the files that nobody uses, and lowers the limit from now on: the
 // process has run out of descriptors.
 func (h *handles) shrink() {
 	h.mu.Lock()
@@ -142,7 +153,7 @@ func (h *handles) evict(keep int) {
 
 // drop takes x out of the table and closes it as soon as nobody uses it.
 func (h *handles) drop(x *handle) {
-	delete(x.store.handles, x.index)
+	delete(x.of.handles, x.index)
 	x.prev.next, x.next.prev = x.next, x.prev
 	h.open--
 	x.out = true

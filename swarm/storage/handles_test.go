@@ -62,12 +62,12 @@ func TestPinnedFilesStayOpen(t *testing.T) {
 	w.files.max = 1
 	r := newRig(t, Config{Layout: layout, Workers: w}, data)
 	r.all()
-	a, err := w.files.pin(r.store, 0, false)
+	a, err := w.files.pin(&r.store.files, 0, toRead)
 	if err != nil {
 		t.Fatal(err)
 	}
 	for i := range 3 {
-		b, err := w.files.pin(r.store, i, false)
+		b, err := w.files.pin(&r.store.files, i, toRead)
 		if err != nil {
 			t.Fatal(err)
 		}

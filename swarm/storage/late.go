@@ -7,19 +7,19 @@ import (
 	"swarmnode/swarm/bits"
 )
 
-// lateSets are the pieces with data whose hashes were not known to Check: those
-// of a v2 torrent that came by magnet link, whose piece layers come from peers
-// (BEP 52). Verify settles each when its hash is known.
+// lateSets are the pieces with data whose hashes Check did not know: pieces of a v2
+// torrent that came by magnet link, whose piece layers come from peers (BEP 52). Each
+// leaves the sets when its hash is known and Verify has compared the piece with it.
 //
-//	trusted is a part of all
+//	trusted ⊆ all
 type lateSets struct {
 	all     *bits.Set // nil when there are none
-	trusted *bits.Set // said to be sound by the record, in files that are as they were left
+	trusted *bits.Set // called sound by the record, in files that are as they were left
 }
 
 func (l *lateSets) none() bool { return l.all == nil }
 
-// unknown returns how many of them no record vouches for.
+// unknown returns how many of the pieces no record vouches for.
 func (l *lateSets) unknown() int {
 	if l.all == nil {
 		return 0
@@ -27,20 +27,29 @@ func (l *lateSets) unknown() int {
 	return l.all.Count() - l.trusted.Count()
 }
 
+// remove takes piece p out of the sets.
+func (l *lateSets) remove(p int) {
+	l.all.Remove(p)
+	l.trusted.Remove(p)
+	if l.all.None() {
+		*l = lateSets{}
+	}
+}
+
 // Late returns the pieces that Check has found data of, but no hash to check it
 // by; nil if there are none. They are not in Have. When the hash of one is
 // known, Verify reports whether it is right; until then nothing may be written
 // to it.
 func (s *Store) Late() *bits.Set {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	if s.putOff.none() {
+	s.known.mu.Lock()
+	defer s.known.mu.Unlock()
+	if s.known.late.none() {
 		return nil
 	}
-	return s.putOff.all.Clone()
+	return s.known.late.all.Clone()
 }
 
-// putOff takes the pieces out of the check that cannot be verified. Holes are
+// putOff takes the pieces out of the check that cannot be verified yet. Holes are
 // not worth waiting for.
 func (c *check) putOff() lateSets {
 	layout := c.s.layout
@@ -67,55 +76,38 @@ func (c *check) putOff() lateSets {
 	return l
 }
 
-// accounted returns what is verified, or said to be so by a record that nothing
-// speaks against. Store.mu is held.
-func (s *Store) accounted() *bits.Set {
-	set := s.have.Clone()
-	if !s.putOff.none() {
-		for p := range s.putOff.trusted.Members() {
-			set.Add(p)
-		}
-	}
-	return set
-}
-
-// trustLate takes a piece that was put off for sound if the record says so, as
-// Check would have. It is hashed before it is first read from.
-func (s *Store) trustLate(piece int) bool {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	if s.putOff.none() || !s.putOff.trusted.Remove(piece) {
+// trustLate counts a late piece as sound if the record calls it so, as Check would
+// have, and reports whether it did. The piece is hashed before it is first read from.
+func (l *ledger) trustLate(piece int) bool {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.late.none() || !l.late.trusted.Remove(piece) {
 		return false
 	}
-	s.removeLate(piece)
-	s.have.Add(piece)
+	l.late.remove(piece)
+	l.have.Add(piece)
 	return true
 }
 
-// settleLate notes that a piece is verified, or is not right. It is an *Error
-// with ErrExists when the last of the pieces that were put off was not right,
-// and none was, of data under the content's own name that no record knows: then
-// it is something else, and must not be overwritten.
-func (s *Store) settleLate(piece int) error {
-	s.mu.Lock()
-	if s.putOff.none() || !s.putOff.all.Has(piece) {
-		s.mu.Unlock()
-		return nil
+// removeLate takes a piece out of the late ones. It reports whether the piece was the
+// last of them, and no piece at all has turned out to be right.
+func (l *ledger) removeLate(piece int) (allWrong bool) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.late.none() || !l.late.all.Has(piece) {
+		return false
 	}
-	s.removeLate(piece)
-	last := s.putOff.none() && s.have.None()
-	s.mu.Unlock()
-	if last && s.foreign(context.Background()) {
-		return s.leaveForeign()
-	}
-	return nil
+	l.late.remove(piece)
+	return l.late.none() && l.have.None()
 }
 
-// removeLate takes a piece out of those put off. Store.mu is held.
-func (s *Store) removeLate(piece int) {
-	s.putOff.all.Remove(piece)
-	s.putOff.trusted.Remove(piece)
-	if s.putOff.all.None() {
-		s.putOff = lateSets{}
+// answerLate records that a late piece was verified, or found to be wrong. It returns
+// an *Error with ErrExists when the last late piece was wrong, and all pieces were, of
+// data under the content's own name that no record knows: then that data is something
+// else, and must not be overwritten.
+func (s *Store) answerLate(piece int) error {
+	if s.known.removeLate(piece) && s.foreign(context.Background()) {
+		return s.place.leaveForeign()
 	}
+	return nil
 }

@@ -101,7 +101,8 @@ func TestLateRecord(t *testing.T) {
 			t.Errorf("piece %d: %+v", p, got)
 		}
 	}
-	if !equal(r.store.Have(), want) || r.store.Late() != nil || !equal(r.store.unproven, want) {
+	if !equal(r.store.Have(), want) || r.store.Late() != nil ||
+		!equal(r.store.known.unproven, want) {
 		t.Error("the pieces are not had as the record says, to be hashed before they are read")
 	}
 	r.piece(1)

@@ -1,23 +1,23 @@
 package storage
 
 // Symbolic links in content are followed for reading, within the folder that the
-// content lies in: so was the torrent made, by this program and by others. Nothing
-// is written where a link leads.
+// content lies in, as they were when the torrent was made, by this program or by others.
+// Nothing is written where a link leads.
 
 // writesThroughLink fails if something would have to be written where a symbolic
 // link leads to.
 func (c *check) writesThroughLink() error {
 	s := c.s
-	if s.isReadOnly() {
+	if s.place.isReadOnly() {
 		return nil
 	}
-	if s.linked != "" && !c.hasAllOf(0, s.layout.Pieces()) {
-		return &Error{"open", s.linked, ErrLink}
+	if s.names.linked != "" && !c.hasAllOf(0, s.layout.Pieces()) {
+		return &Error{"open", s.names.linked, ErrLink}
 	}
 	for _, i := range c.links {
 		first, end := s.layout.FilePieces(i)
 		if s.wanted.file(i) && !c.hasAllOf(first, end) {
-			return &Error{"open", s.filePath(i), ErrLink}
+			return &Error{"open", s.files.path(i), ErrLink}
 		}
 	}
 	return nil

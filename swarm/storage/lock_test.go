@@ -40,7 +40,7 @@ func TestCompleteContentIsOnlyRead(t *testing.T) {
 	for _, name := range []string{"single", "folder", "padding"} {
 		layout, data := makeLayout(t, name, 64<<10, shapes[name]...)
 		dir := t.TempDir()
-		place(t, dir, name, layout, data)
+		putContent(t, dir, name, layout, data)
 		before := tree(t, dir)
 		cfg := Config{Dir: dir, Layout: layout, Part: true, StateDir: t.TempDir()}
 		first, second := newRig(t, cfg, data), newRig(t, cfg, data)
@@ -80,7 +80,7 @@ func TestOneOfTwoWrites(t *testing.T) {
 		layout, data := makeLayout(t, name, 64<<10, shapes[name]...)
 		for _, top := range []string{name, name + PartSuffix} {
 			cfg := Config{Dir: t.TempDir(), Layout: layout, Part: true}
-			place(t, cfg.Dir, top, layout, data)
+			putContent(t, cfg.Dir, top, layout, data)
 			if err := overwrite(filepath.Join(cfg.Dir, top,
 				strings.Repeat("a", len(layout.Files[0].Path))), 10); err != nil {
 				t.Fatal(err)
@@ -221,7 +221,7 @@ func TestStrangersPartAfterFetch(t *testing.T) {
 					t.Fatal(err)
 				}
 			}
-			place(t, cfg.Dir, "x"+PartSuffix, layout, content(78, len(data)))
+			putContent(t, cfg.Dir, "x"+PartSuffix, layout, content(78, len(data)))
 			before := tree(t, part)
 			for range 2 { // also when the fetch that goes aside is stopped
 				r = newRig(t, cfg, data)
@@ -253,7 +253,7 @@ func TestZerosAreNoOtherData(t *testing.T) {
 		layout, data := makeLayout(t, name, 64<<10, shapes[name]...)
 		for _, size := range []float64{1, 0.5} {
 			cfg := Config{Dir: t.TempDir(), Layout: layout, Part: true}
-			place(t, cfg.Dir, name, layout, make([]byte, len(data)))
+			putContent(t, cfg.Dir, name, layout, make([]byte, len(data)))
 			path := filepath.Join(cfg.Dir, name, strings.Repeat("a", len(layout.Files[0].Path)))
 			if err := os.Truncate(path, int64(size*float64(layout.Files[0].Length))); err != nil {
 				t.Fatal(err)
@@ -268,7 +268,8 @@ func TestZerosAreNoOtherData(t *testing.T) {
 			zeros := make([]byte, layout.Files[0].Length)
 			zeros[len(zeros)-1] = 1 // somebody's, at the very end
 			cfg.Dir = t.TempDir()
-			place(t, cfg.Dir, name, layout, append(zeros, make([]byte, len(data)-len(zeros))...))
+			putContent(t, cfg.Dir, name, layout,
+				append(zeros, make([]byte, len(data)-len(zeros))...))
 			r = newRig(t, cfg, data)
 			if _, err := r.store.Check(t.Context(), nil); !errors.Is(err, ErrExists) {
 				t.Errorf("%s: zeros and a byte: %v", name, err)
@@ -278,8 +279,8 @@ func TestZerosAreNoOtherData(t *testing.T) {
 	}
 }
 
-// The record of an earlier version, one for each torrent, is taken over, with the side
-// file; that of another place is left to it.
+// The record of an earlier version, one for each torrent, is taken over, with its
+// partfile; the record of another place stays there.
 func TestEarlierRecord(t *testing.T) {
 	for _, frozen := range []bool{false, true} {
 		layout, data := mixed(t)
@@ -297,11 +298,11 @@ func TestEarlierRecord(t *testing.T) {
 		if err := errors.Join(err, err1); err != nil {
 			t.Fatal(err)
 		}
-		was.Side.Ctime = 0 // renaming the file, as this test does, changes it
+		was.Partfile.Ctime = 0 // renaming the file, as this test does, changes it
 		earlier := filepath.Join(cfg.StateDir, cfg.Hash.String())
 		err = errors.Join(os.Remove(recordPath(cfg)),
 			os.WriteFile(earlier+ResumeSuffix, was.Append(nil), 0o600),
-			os.Rename(sidePath(cfg), earlier+sideSuffix))
+			os.Rename(partfilePath(cfg), earlier+partfileSuffix))
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -375,7 +376,7 @@ func TestPlantedState(t *testing.T) {
 			_, err := r.store.Check(t.Context(), nil)
 			if err == nil {
 				r.piece(3)
-			} else if at != sideSuffix {
+			} else if at != partfileSuffix {
 				t.Errorf("%s at %s: %v", name, at, err)
 			}
 			r.back()
@@ -385,7 +386,7 @@ func TestPlantedState(t *testing.T) {
 			if entries, _ := os.ReadDir(outside); len(entries) != 1 {
 				t.Errorf("%s at %s: outside: %v", name, at, entries)
 			}
-			if at == sideSuffix {
+			if at == partfileSuffix {
 				continue
 			}
 			if have, _, _ := recheck(t, cfg, data); have.Count() != 1 {

@@ -35,13 +35,13 @@ func (m memFolder) read(name string, max int64) ([]byte, int64, error) {
 	return append([]byte(nil), f.data[:min(int64(len(f.data)), max)]...), f.mtime, nil
 }
 
-func (m memFolder) write(name string, doc []byte, sync bool) (fresh string, err error) {
+func (m memFolder) write(name string, doc []byte) (fresh string, err error) {
 	fresh = name + ".new"
-	return fresh, m.fill(fresh, doc, sync)
+	return fresh, m.fill(fresh, doc)
 }
 
 // fill leaves half of doc when it fails.
-func (m memFolder) fill(name string, doc []byte, sync bool) error {
+func (m memFolder) fill(name string, doc []byte) error {
 	d := m.disk
 	d.mu.Lock()
 	defer d.mu.Unlock()
@@ -64,9 +64,6 @@ func (m memFolder) fill(name string, doc []byte, sync bool) error {
 		return syscall.ENOSPC
 	}
 	f.data = append(f.data, doc...)
-	if !sync {
-		return nil
-	}
 	if err := d.begin("sync", name); err != nil {
 		return err
 	}

@@ -2,19 +2,21 @@ package storage
 
 import (
 	"cmp"
+	"errors"
+	"io/fs"
 	"os"
-	"path"
 	"path/filepath"
 	"strings"
+	"sync"
 
 	"swarmnode/metainfo"
 )
 
-// Names are chosen here and nowhere else. What is made is called by one rule: the
-// native one as far as the file system can hold its names, or that of
-// Config.Names. What is there already is found under other names, too: those in the
-// torrent, which another program or the maker of the torrent used, and those of the
-// other rules, which this program used on another system or in an earlier release.
+// Names are chosen here and nowhere else. New files are named by one rule: the
+// native one, as far as the file system can hold its names, or Config.Names.
+// Existing files are found under other names too: the names in the torrent, which
+// its maker or another program used, and the names of the other rules, which this
+// program used on another system or in an earlier release.
 
 const (
 	// foldersMax bounds the folders that one folder of a torrent is found as.
@@ -22,43 +24,85 @@ const (
 	// filesTriedMax bounds the files that are looked for to see whether a folder
 	// holds some of a torrent.
 	filesTriedMax = 1000
-	// namesCosts is how many times Layout.NamesCost looking takes: the names of one
-	// rule are made at a time, and what is found is kept.
+	// namesCosts is the memory that a search takes, in multiples of
+	// Layout.NamesCost: the search makes the names of one rule at a time, and keeps
+	// what it finds.
 	namesCosts = 2
+	// nameMax is the longest name that the file systems in use take, in bytes.
+	nameMax = 255
 )
 
-// naming is what the content of a Store is called on disk.
-type naming struct {
-	rule metainfo.NameRule // by which names are made
-	// made are the names by that rule; nil if they are those of the Layout.
-	made *metainfo.Names
-	// paths has the paths below the top of the files that are called otherwise.
-	// Guarded by Store.mu.
-	paths map[int]string
-	// foundIn is the top that paths are below. Guarded by Store.mu.
-	foundIn string
-	// instead has the paths that files in paths are to be made by, should they turn
-	// out to be something else. Guarded by Store.mu.
-	instead map[int]string
-	// linked is the path of a symbolic link to the content, empty if there is none:
-	// then the content is only read.
-	linked string
+// The names that content may have, as indices of contentNames.
+const (
+	finalName = iota
+	partName  // unfinished
+	ownName   // unfinished, where something else has the name of the unfinished
+	mergeName // complete, and being moved into the folder with the final name
+)
+
+// contentNames returns the names of content whose final name is name. A name that
+// would be too long is replaced by the final one. Some of the names contain the
+// info-hash, so that nothing else has them.
+func contentNames(name string, hash metainfo.Hash) (all [4]string) {
+	own := name + "." + hash.Short()
+	all = [...]string{name, name + PartSuffix, own + PartSuffix, own + mergeSuffix}
+	for i := range all {
+		if len(all[i]) > nameMax {
+			all[i] = name
+		}
+	}
+	return all
 }
 
-// rules are those by which content is looked for, in order: that by which it would
-// be made comes before them.
-var rules = [...]metainfo.NameRule{
+// A naming says what the content of a Store is called on disk. It looks at the
+// download folder, and never changes it. It is safe for concurrent use, except
+// that fitRule and findFiles come before any other goroutine uses it.
+type naming struct {
+	cfg    *Config
+	layout *metainfo.Layout
+	disk   disk
+
+	all    [4]string // see contentNames; never changes after Open
+	linked string    // path of a symbolic link to the content, which is then only read; or ""
+
+	rule metainfo.NameRule // names new files
+	made *metainfo.Names   // the names by that rule; nil if they are the names of the Layout
+
+	mu  sync.Mutex
+	top string // name of the content in Config.Dir now: one of all
+	// paths has the paths below the top of the files with another name than the
+	// rule gives them.
+	paths   map[int]string
+	foundIn string // the top that paths are below
+	// instead has the paths that the rule gives to files in paths, for those files
+	// that turn out to be something else.
+	instead map[int]string
+}
+
+// init makes n the naming of cfg.Layout on d, and chooses the final name.
+func (n *naming) init(cfg *Config, d disk) {
+	n.cfg, n.layout, n.disk, n.rule = cfg, cfg.Layout, d, cfg.Names
+	if cfg.Names != metainfo.NamesNative && cfg.Layout.NamesVary() {
+		n.made = cfg.Layout.Names(cfg.Names)
+	}
+	n.all = contentNames(n.findTop(), cfg.Hash)
+	n.top = n.all[finalName]
+}
+
+// otherRules are the rules by which content is looked for, in order, after the rule
+// that names new files.
+var otherRules = [...]metainfo.NameRule{
 	metainfo.NamesRaw, metainfo.NamesNative, metainfo.NamesUncased, metainfo.NamesPortable,
 }
 
-// topNames returns the names that content may have at the top, that by which it
-// would be made first.
+// topNames returns the names that content may have at the top. The name that new
+// content would get comes first.
 func topNames(l *metainfo.Layout, made metainfo.NameRule) []string {
 	names := []string{l.TopName(made)}
 	if !l.NamesVary() {
 		return names
 	}
-	for _, rule := range rules {
+	for _, rule := range otherRules {
 		names = appendNew(names, l.TopName(rule))
 	}
 	return names
@@ -74,7 +118,7 @@ func appendNew(names []string, name string) []string {
 }
 
 // followTop returns cfg for the file or folder that a symbolic link leads to, if
-// that is what lies where the content belongs. The user has put it there, and
+// such a link lies where the content belongs. The user has put the link there, and
 // wherever it leads, nothing is written.
 func followTop(cfg Config) (_ Config, linked string) {
 	names := []string{cfg.Name}
@@ -105,66 +149,67 @@ func isName(name string) bool {
 	return name == filepath.Base(name) && filepath.IsLocal(name) && name != "."
 }
 
-// findTop chooses what the content is called in Dir in the end.
-func (s *Store) findTop() string {
-	if s.cfg.Name != "" {
-		return s.cfg.Name
+// findTop chooses the final name of the content.
+func (n *naming) findTop() string {
+	if n.cfg.Name != "" {
+		return n.cfg.Name
 	}
-	names := topNames(s.layout, s.rule)
-	inside, found := s.inFolder(names)
+	names := topNames(n.layout, n.rule)
+	inside, found := n.inFolder(names)
 	for i, name := range names {
 		if found && strings.HasPrefix(inside, name+"/") {
 			return inside
 		}
-		if s.topIsThere(name) && (i == 0 || s.isContent(name)) {
+		if n.topIsThere(name) && (i == 0 || n.isContent(name)) {
 			return name
 		}
 	}
 	if found {
 		return inside
 	}
-	if s.layout.NamesVary() && !s.cfg.ReadOnly {
-		s.fitRule()
+	if n.layout.NamesVary() && !n.cfg.ReadOnly {
+		n.fitRule()
 	}
-	return s.layout.TopName(s.rule)
+	return n.layout.TopName(n.rule)
 }
 
-// topIsThere reports whether there is complete or unfinished content of that name,
-// or something in its way.
-func (s *Store) topIsThere(name string) bool {
-	for _, top := range s.topForms(name) {
-		if _, err := s.disk.stat(top); err == nil {
+// topIsThere reports whether complete or unfinished content of that final name, or
+// something in its way, exists.
+func (n *naming) topIsThere(name string) bool {
+	for _, top := range n.topForms(name) {
+		if _, err := n.disk.stat(top); err == nil {
 			return true
 		}
 	}
 	return false
 }
 
-// topForms returns the names of complete and unfinished content that is called name
-// in the end.
-func (s *Store) topForms(name string) []string {
-	all := contentNames(name, s.cfg.Hash)
-	if !s.cfg.Part {
+// topForms returns the names of complete and unfinished content whose final name is
+// name.
+func (n *naming) topForms(name string) []string {
+	all := contentNames(name, n.cfg.Hash)
+	if !n.cfg.Part {
 		return all[:finalName+1]
 	}
 	return all[:]
 }
 
-// isContent reports whether what is called name, which is not what the content
-// would be called now, seems to be that: what has the name by chance is left alone.
-func (s *Store) isContent(name string) bool {
-	if s.layout.Multi && !s.mayFind() {
+// isContent reports whether something called name, which is not the name that new
+// content would get, seems to be the content. Anything else that has the name by
+// chance is left alone.
+func (n *naming) isContent(name string) bool {
+	if n.layout.Multi && !n.maySearch() {
 		return false
 	}
-	for _, top := range s.topForms(name) {
-		st, err := s.disk.stat(top)
+	for _, top := range n.topForms(name) {
+		st, err := n.disk.stat(top)
 		switch {
-		case err != nil || kindError(st.mode, s.layout.Multi) != nil:
-		case s.layout.Multi:
-			if s.holdsFile(top) {
+		case err != nil || kindError(st.mode, n.layout.Multi) != nil:
+		case n.layout.Multi:
+			if n.holdsFile(top) {
 				return true
 			}
-		case s.mayBe(0, st):
+		case n.mayBe(0, st):
 			return true
 		}
 	}
@@ -172,11 +217,11 @@ func (s *Store) isContent(name string) bool {
 }
 
 // holdsFile reports whether a folder holds a file that may be one of the torrent.
-func (s *Store) holdsFile(top string) bool {
-	f := newFinder(s, top)
+func (n *naming) holdsFile(top string) bool {
+	f := newFinder(n, top)
 	tried := 0
-	for i := range s.layout.Files {
-		if !s.hasPlace(i) || s.layout.Files[i].Length == 0 {
+	for i := range n.layout.Files {
+		if !hasPlace(n.layout, i) || n.layout.Files[i].Length == 0 {
 			continue
 		}
 		if _, ok := f.file(i); ok {
@@ -189,30 +234,31 @@ func (s *Store) holdsFile(top string) bool {
 	return false
 }
 
-// hasPlace reports whether file i lies on disk under a name of its own.
-func (s *Store) hasPlace(i int) bool {
-	return !s.layout.Files[i].Pad && len(s.layout.Files[i].Link) == 0
+// hasPlace reports whether file i lies on disk under a name of its own: it is
+// neither padding nor a symbolic link of the torrent (BEP 47).
+func hasPlace(l *metainfo.Layout, i int) bool {
+	return !l.Files[i].Pad && len(l.Files[i].Link) == 0
 }
 
-// mayBe reports whether something found under another name than that by which file
-// i would be made may be the file. What is written to has the length of the file
-// from the first byte on.
-func (s *Store) mayBe(i int, st fileStat) bool {
-	return kindError(st.mode, false) == nil && (st.size == s.layout.Files[i].Length ||
-		s.cfg.ReadOnly)
+// mayBe reports whether something found under another name than new file i would
+// get may be the file. A file that is written to has its whole length from the
+// first byte on.
+func (n *naming) mayBe(i int, st fileStat) bool {
+	return kindError(st.mode, false) == nil && (st.size == n.layout.Files[i].Length ||
+		n.cfg.ReadOnly)
 }
 
 // inFolder looks for content of a single file in the folder that the torrent was
-// made of: see metainfo.Layout.Folder. That may have the name of the file.
-func (s *Store) inFolder(names []string) (name string, ok bool) {
-	if s.layout.Multi {
+// made of: see metainfo.Layout.Folder. That folder may have the name of the file.
+func (n *naming) inFolder(names []string) (name string, ok bool) {
+	if n.layout.Multi {
 		return "", false
 	}
-	for _, rule := range append(rules[:], s.rule) {
-		folder := cmp.Or(s.layout.Folder(rule), s.layout.TopName(rule))
+	for _, rule := range append(otherRules[:], n.rule) {
+		folder := cmp.Or(n.layout.Folder(rule), n.layout.TopName(rule))
 		for _, name := range names {
 			name = folder + "/" + name
-			if st, err := s.disk.stat(name); err == nil && s.mayBe(0, st) {
+			if st, err := n.disk.stat(name); err == nil && n.mayBe(0, st) {
 				return name, true
 			}
 		}
@@ -221,137 +267,174 @@ func (s *Store) inFolder(names []string) (name string, ok bool) {
 }
 
 // fitRule makes the rule one whose names the file system can hold.
-func (s *Store) fitRule() {
-	if s.rule != metainfo.NamesNative {
+func (n *naming) fitRule() {
+	if n.rule != metainfo.NamesNative {
 		return
 	}
-	s.rule = s.disk.names()
-	if s.rule == metainfo.NamesNative {
+	n.rule = n.disk.names()
+	if n.rule == metainfo.NamesNative {
 		return
 	}
-	s.made = s.layout.Names(s.rule)
-	some := s.layout.TopName(s.rule) != s.layout.Name
-	for range s.made.Differ() {
+	n.made = n.layout.Names(n.rule)
+	some := n.layout.TopName(n.rule) != n.layout.Name
+	for range n.made.Differ() {
 		some = true
 		break
 	}
 	if some {
-		s.tellChanged()
+		n.cfg.warn(&Error{"name files in", n.disk.path("."), errNamesChanged})
 	}
 }
 
-func (s *Store) tellChanged() {
-	s.warn(&Error{"name files in", s.disk.path("."), errNamesChanged})
-}
-
-// findFiles chooses what each file is called below the top, before anything is read
-// or written there. It does so once for each name of the content.
-func (s *Store) findFiles() {
-	s.mu.Lock()
-	top, there := s.top, s.readOnly || s.wasThere
-	done := s.foundIn == top
+// findFiles chooses the name of each file below the top, before anything is read
+// or written there. It does so once for each name of the content. there says that
+// something had the name before the Store was opened.
+func (n *naming) findFiles(there bool) {
+	n.mu.Lock()
+	top := n.top
+	done := n.foundIn == top
 	if !done {
-		s.foundIn, s.paths, s.instead = top, nil, nil
+		n.foundIn, n.paths, n.instead = top, nil, nil
 	}
-	s.mu.Unlock()
-	if done || !there || !s.layout.NamesVary() || !s.layout.Multi || !s.mayFind() {
+	n.mu.Unlock()
+	if done || !there || !n.layout.NamesVary() || !n.layout.Multi || !n.maySearch() {
 		return
 	}
-	f := newFinder(s, top)
+	f := newFinder(n, top)
 	missing := f.findAll()
-	if missing && s.rule == metainfo.NamesNative && !s.cfg.ReadOnly {
-		if s.fitRule(); s.rule != metainfo.NamesNative {
-			f = newFinder(s, top)
+	if missing && n.rule == metainfo.NamesNative && !n.cfg.ReadOnly {
+		if n.fitRule(); n.rule != metainfo.NamesNative {
+			f = newFinder(n, top)
 			f.findAll()
 		}
 	}
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	s.paths, s.instead = f.chosen, f.instead
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	n.paths, n.instead = f.chosen, f.instead
 }
 
-// mayFind reports whether there is memory to look for content under other names.
-// Only of a torrent of very many files that would take much.
-func (s *Store) mayFind() bool {
-	return s.cfg.Room == nil || s.cfg.Room(namesCosts*s.layout.NamesCost())
+// maySearch reports whether memory allows a search for content under other names.
+// The search takes much only for a torrent of very many files.
+func (n *naming) maySearch() bool {
+	return n.cfg.Room == nil || n.cfg.Room(namesCosts*n.layout.NamesCost())
 }
 
-// below returns the path of file i below the top as it would be made.
-func (n *naming) below(l *metainfo.Layout, i int) []string {
+// topName returns the name of the content in Config.Dir now.
+func (n *naming) topName() string {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	return n.top
+}
+
+// setTop gives the content another of its names.
+func (n *naming) setTop(name int) {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	n.top = n.all[name]
+}
+
+// hasName reports whether the content has that one of its names now.
+func (n *naming) hasName(name int) bool { return n.topName() == n.all[name] }
+
+// path returns the path of the content now.
+func (n *naming) path() string { return n.disk.path(n.topName()) }
+
+// finalPath returns the path that complete content has.
+func (n *naming) finalPath() string { return n.disk.path(n.all[finalName]) }
+
+// fileName returns the name of file i on the disk.
+func (n *naming) fileName(i int) string { return n.nameIn(n.topName(), i) }
+
+// nameIn returns the name of file i when the content is called top.
+func (n *naming) nameIn(top string, i int) string {
+	n.mu.Lock()
+	other, is := n.paths[i]
+	n.mu.Unlock()
+	if is {
+		return top + "/" + other
+	}
+	below := n.layout.Files[i].Path
 	if n.made != nil {
-		return n.made.Path(i)
+		below = n.made.Path(i)
 	}
-	return l.Files[i].Path
+	size := len(top)
+	for _, element := range below {
+		size += 1 + len(element)
+	}
+	name := append(make([]byte, 0, size), top...)
+	for _, element := range below {
+		name = append(append(name, '/'), element...)
+	}
+	return string(name)
 }
 
-// renounce gives up the files that were found under other names than those by which
-// they would be made, and of which some piece is wrong and none is right: something
-// else has the name by chance, and is not to be overwritten. It comes before the
-// first write.
-func (s *Store) renounce(c *check) {
-	if s.renounced(c) {
-		s.workers.files.closeAll(s, false)
+// exists reports whether a file or folder, whichever the torrent has at the top,
+// has this name. Anything else under the name is an error.
+func (n *naming) exists(name string) (bool, error) {
+	st, err := n.disk.stat(name)
+	if errors.Is(err, fs.ErrNotExist) {
+		return false, nil
 	}
+	if err == nil {
+		err = kindError(st.mode, n.layout.Multi)
+	}
+	return err == nil, wrap("open", n.disk.path(name), err)
 }
 
-func (s *Store) renounced(c *check) (some bool) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	if s.cfg.ReadOnly || strings.HasSuffix(s.top, PartSuffix) { // what is unfinished is our own
-		return false
+// noneIn reports whether the folder name holds no file of this torrent.
+func (n *naming) noneIn(name string) bool {
+	for i := range n.layout.Files {
+		if !hasPlace(n.layout, i) {
+			continue
+		}
+		if _, err := n.disk.stat(n.nameIn(name, i)); !errors.Is(err, fs.ErrNotExist) {
+			return false
+		}
 	}
-	for i, path := range s.instead {
+	return !n.layout.NamesVary() || !n.maySearch() || !n.holdsFile(name)
+}
+
+// moreInPart reports whether the download goes on in the folder of the unfinished
+// content, and not in the folder with the final name.
+func (n *naming) moreInPart() bool {
+	return n.noneIn(n.all[finalName]) || n.filesIn(n.all[partName]) > n.filesIn(n.all[finalName])
+}
+
+// filesIn returns how many files the folder name has under the names of this torrent.
+func (n *naming) filesIn(name string) (count int) {
+	for i := range n.layout.Files {
+		if !hasPlace(n.layout, i) {
+			continue
+		}
+		if _, err := n.disk.stat(n.nameIn(name, i)); err == nil {
+			count++
+		}
+	}
+	return count
+}
+
+// renounce gives up the files that were found under other names than new files
+// would get, of which some piece is wrong and none is right: something else has the
+// name by chance, and must not be overwritten. It returns those files. It comes
+// before the first write.
+func (n *naming) renounce(c *check) (files []int) {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	if n.cfg.ReadOnly || strings.HasSuffix(n.top, PartSuffix) { // unfinished content is our own
+		return nil
+	}
+	for i, path := range n.instead {
 		right, wrong := false, false
-		first, end := s.layout.FilePieces(i)
+		first, end := n.layout.FilePieces(i)
 		for p := first; p < end; p++ {
 			right = right || c.have.Has(p)
 			wrong = wrong || !c.have.Has(p) && c.data.Has(p)
 		}
 		if wrong && !right {
-			s.paths[i] = path
-			s.stamps[i] = stamp{}
-			some = true
+			n.paths[i] = path
+			files = append(files, i)
 		}
 	}
-	s.instead = nil
-	return some
-}
-
-// FileName returns what file i of the Layout is called on disk, below Dir, with
-// slashes: the name that it was found under or will be made by.
-func (s *Store) FileName(i int) string {
-	name := s.fileName(i)
-	if s.linked == "" {
-		return name
-	}
-	_, below, _ := strings.Cut(name, "/")
-	return path.Join(filepath.Base(s.linked), below)
-}
-
-// FilePath returns the path of file i of the Layout as it is now.
-func (s *Store) FilePath(i int) string {
-	if s.linked == "" {
-		return s.filePath(i)
-	}
-	return filepath.Join(filepath.Dir(s.linked), filepath.FromSlash(s.FileName(i)))
-}
-
-// FileSize returns the length of file i as it is on disk. The error is fs.ErrNotExist
-// if there is nothing, or says what is wrong with what there is.
-func (s *Store) FileSize(i int) (int64, error) {
-	st, err := s.disk.stat(s.fileName(i))
-	if err == nil {
-		err = kindError(st.mode, false)
-	}
-	return st.size, wrap("open", s.filePath(i), err)
-}
-
-// FileReadable reports whether file i can be opened for reading.
-func (s *Store) FileReadable(i int) bool {
-	f, err := s.disk.open(s.fileName(i), openRead)
-	if err != nil {
-		return false
-	}
-	f.close()
-	return true
+	n.instead = nil
+	return files
 }

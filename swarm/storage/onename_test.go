@@ -253,7 +253,7 @@ func TestSharedFileInFolder(t *testing.T) {
 		data := append(content(5, 5000), content(7, 200_000)...)
 		layout := layoutOf(t, "x", 64<<10, data, shared, tfile{"z", 200_000, false})
 		others, dataOthers := makeLayout(t, "x", 64<<10, tfile{"a", 3000, false})
-		place(t, dir, "x", others, dataOthers)
+		putContent(t, dir, "x", others, dataOthers)
 		if err := os.WriteFile(filepath.Join(dir, "x", "readme"), tt.data, 0o600); err != nil {
 			t.Fatal(err)
 		}

@@ -2,351 +2,255 @@ package storage
 
 import (
 	"errors"
-	"io"
 	"io/fs"
-	"os"
-	"path/filepath"
-	"sync"
+	"slices"
+	"sync/atomic"
+
+	"swarmnode/metainfo"
+	"swarmnode/swarm/bits"
 )
 
-const (
-	// sideSuffix ends the name of a side file.
-	sideSuffix = ".parts"
-	// sideTemporary begins the name of the folder of a side file that has no
-	// other place.
-	sideTemporary = "swarmnode-"
-)
+// A partfile keeps the bytes that belong to wanted pieces and not to wanted files. They
+// are neither written to files that are not wanted, nor lost. It is safe for
+// concurrent use.
+//
+// The partfile is one sparse file beside the record. To contentFiles it is the file with
+// the index after the last: so its handle, its stamp and its syncing are those of
+// any file.
+type partfile struct {
+	cfg    *Config
+	layout *metainfo.Layout
+	wanted *selection
+	files  *contentFiles
+	known  *ledger
+	place  *place
+	at     partfilePlace
 
-// A side is the side file of a Store. Folder and file are opened when they are
-// first needed; most torrents never need them. It is safe for concurrent use.
-type side struct {
-	name    string
-	workers *Workers
-	frozen  bool // the folder is only read
-
-	mu        sync.Mutex
-	dir       string // "": a temporary one is still to be made
-	temporary bool   // dir is ours, and goes with Close
-	disk      disk   // nil until it is needed
-	lock      io.Closer
+	// table is nil as long as nothing is in the partfile or can come there. What it
+	// says is guarded by known.mu, since it is recorded together with the pieces.
+	table    atomic.Pointer[partTable]
+	diverted *bits.Set // pieces whose unwanted parts are all here; guarded by known.mu
 }
 
-func (x *side) init(cfg *Config, stem string) {
-	x.name, x.dir, x.workers, x.disk = stem+sideSuffix, cfg.StateDir, cfg.Workers, cfg.sideDisk
-	x.frozen = cfg.StateReadOnly
+// init makes x the partfile of a torrent, with a name that begins with stem.
+func (x *partfile) init(stem string) {
+	x.at.init(x.cfg, stem)
+	if x.wanted.partial() {
+		x.table.Store(newPartTable(x.layout))
+		x.diverted = bits.New(x.layout.Pieces())
+	}
 }
 
-// folder returns the folder of the side file, which create makes if need be.
-// Without it the error is fs.ErrNotExist if there is none.
-func (x *side) folder(create bool) (disk, error) {
-	x.mu.Lock()
-	defer x.mu.Unlock()
-	if create && x.frozen && !x.temporary {
-		x.leaveFrozen()
+func (x *partfile) index() int { return partfileIndex(x.layout) }
+
+// path returns the path of the partfile, for messages.
+func (x *partfile) path() string { return x.at.path() }
+
+// useStem gives the partfile the name that begins with stem.
+func (x *partfile) useStem(stem string) { x.at.name = stem + partfileSuffix }
+
+// takeEarlier takes over the partfile of an earlier version, at path, if there is none
+// yet. r is what the record says, or nil.
+func (x *partfile) takeEarlier(path string, r *Resume) {
+	was, is, ok := x.at.takeEarlier(path)
+	if ok && r != nil && r.Partfile != nil && r.Partfile.Ctime == was.ctime {
+		r.Partfile.Ctime = is.ctime // a new name is a change, but not of the content
 	}
-	if x.disk != nil {
-		return x.disk, nil
+}
+
+// openFile opens the partfile. To write, it is made first, with room for every part that
+// this selection can put into it.
+func (x *partfile) openFile(how access) (file, error) {
+	if how == toRead {
+		return x.at.open()
 	}
-	if !create && x.dir == "" {
-		return nil, fs.ErrNotExist
-	}
-	if x.dir == "" {
-		dir, err := os.MkdirTemp("", sideTemporary)
-		if err != nil {
-			return nil, wrap("create", os.TempDir(), err)
-		}
-		x.dir, x.temporary = dir, true
-	}
-	if create {
-		if err := os.MkdirAll(x.dir, 0o700); err != nil {
-			return nil, wrap("create", x.dir, err)
-		}
-	}
-	d, err := x.workers.disks.open(x.dir, useThere)
-	if err != nil {
+	if err := x.place.writable(); err != nil {
 		return nil, err
 	}
-	x.disk = d
-	return d, nil
+	return x.at.make(x.table.Load().length(x.wanted))
 }
 
-// leaveFrozen has a side file made in a temporary folder when there is none in the
-// one for state, where nothing can be made. x.mu is held.
-func (x *side) leaveFrozen() {
-	if x.disk != nil {
-		if _, err := x.disk.stat(x.name); err == nil {
+// syncFolder puts the name of the partfile on stable storage.
+func (x *partfile) syncFolder() error { return x.at.syncFolder() }
+
+// close gives up the lock. A partfile without a folder for state is removed.
+func (x *partfile) close() error { return x.at.close() }
+
+// holds reports whether the bytes of a file in piece p are in the partfile.
+func (x *partfile) holds(file, p int) bool {
+	t := x.table.Load()
+	if t == nil {
+		return false
+	}
+	end := t.end(file, p)
+	if end == nil {
+		return false
+	}
+	x.known.mu.Lock()
+	defer x.known.mu.Unlock()
+	return end.Has(file)
+}
+
+// divert cuts y, which begins at offset of the content, at the end of its piece, and
+// leads it to the partfile if its bytes are there.
+func (x *partfile) divert(t *partTable, y *stretch, offset int64) {
+	length := int64(x.layout.PieceLength)
+	p := int(offset / length)
+	y.n = int(min(int64(y.n), x.layout.PieceOffset(p)+length-offset))
+	if slot, ok := t.slot(p); ok && x.holds(y.file, p) {
+		y.file, y.at = x.index(), x.layout.PieceOffset(slot)+offset%length
+	}
+}
+
+// pieces yields the pieces with bytes in the partfile. known.mu is held.
+func (x *partfile) pieces(yield func(int) bool) {
+	for part := range x.table.Load().held() {
+		if !yield(part.piece) {
 			return
 		}
-		x.disk.close()
 	}
-	x.dir, x.disk = "", nil
 }
 
-// path returns the name for messages.
-func (x *side) path() string {
-	x.mu.Lock()
-	defer x.mu.Unlock()
-	if x.disk != nil {
-		return x.disk.path(x.name)
-	}
-	return filepath.Join(x.dir, x.name)
-}
-
-// place is where the side file is, or will be.
-func (x *side) place() string {
-	x.mu.Lock()
-	defer x.mu.Unlock()
-	if x.dir == "" {
-		return os.TempDir()
-	}
-	return x.dir
-}
-
-// stat tells about the side file; there is false if there is none.
-func (x *side) stat() (st fileStat, there bool, err error) {
-	d, err := x.folder(false)
-	if err == nil {
-		st, err = d.stat(x.name)
-	}
-	if errors.Is(err, fs.ErrNotExist) {
-		return fileStat{}, false, nil
-	}
-	if err == nil {
-		err = kindError(st.mode, false)
-	}
-	if err != nil {
-		return fileStat{}, false, wrap("open", x.path(), err)
-	}
-	return st, true, nil
-}
-
-// open opens the file; size >= 0 says to make it, at least so many bytes long,
-// and to lock it.
-func (x *side) open(size int64) (file, error) {
-	write := size >= 0
-	d, err := x.folder(write)
-	if err != nil {
-		return nil, err
-	}
-	if !write {
-		return d.open(x.name, openRead)
-	}
-	f, err := d.open(x.name, openCreate)
-	if err != nil {
-		return nil, err
-	}
-	err = x.take()
-	var st fileStat
-	if err == nil {
-		st, err = f.stat()
-	}
-	if err == nil && st.size < size {
-		err = f.resize(size)
-	}
-	if err != nil {
-		f.close()
-		return nil, wrap("open", x.path(), err)
-	}
-	return f, nil
-}
-
-// take locks the file, which is there, unless it is locked by this Store.
-func (x *side) take() error {
-	x.mu.Lock()
-	defer x.mu.Unlock()
-	if x.lock != nil {
+// state returns what is recorded of the partfile; nil if it holds nothing. known.mu is
+// held.
+func (x *partfile) state() *PartfileState {
+	t := x.table.Load()
+	if t == nil || t.empty() {
 		return nil
 	}
-	lock, err := x.disk.lock(x.name, lockWrite)
-	if err == nil {
-		x.lock = lock
-	}
-	return err
+	return &PartfileState{x.known.stamps[x.index()].state(), t.head.Clone(), t.tail.Clone()}
 }
 
-func (x *side) syncFolder() error {
-	d, err := x.folder(false)
+// restore takes over what a record says of the partfile. known.mu is held.
+func (x *partfile) restore(r *PartfileState) {
+	if r == nil {
+		return
+	}
+	t := x.table.Load()
+	if t == nil {
+		t = newPartTable(x.layout)
+	}
+	t.restore(r)
+	if r.Size >= 0 {
+		x.known.stamps[x.index()] = stamp{mtime: r.Mtime, ctime: r.Ctime, size: r.Size}
+	}
+	x.table.Store(t)
+}
+
+// A partfileFinding is how Check found the partfile.
+type partfileFinding struct {
+	exists bool
+	same   bool // it is as it was left, or there is none and none is needed
+}
+
+// look finds out what is of use in the partfile, before Check looks at the files. unsure
+// says that no record knows exactly what is there.
+func (x *partfile) look(unsure bool) (found partfileFinding, err error) {
+	if x.diverted != nil {
+		x.known.mu.Lock()
+		x.diverted.Clear()
+		x.known.mu.Unlock()
+	}
+	st, exists, err := x.at.stat()
+	if err == nil && exists && !x.place.isReadOnly() {
+		err = x.at.hold()
+	}
+	t := x.table.Load()
+	if t == nil && (!exists || err != nil) { // nor is any needed
+		return partfileFinding{same: true}, nil
+	}
 	if err != nil {
-		return err
+		return found, wrap("open", x.path(), err)
 	}
-	return d.syncFolder(".")
-}
-
-// remove removes the file, of which no handle is open.
-func (x *side) remove() error {
-	d, err := x.folder(false)
-	if err != nil {
-		return err
+	if t == nil {
+		t = newPartTable(x.layout)
+		x.table.Store(t)
 	}
-	err = d.remove(x.name)
-	x.mu.Lock()
-	defer x.mu.Unlock()
-	if x.lock != nil {
-		x.lock.Close()
-		x.lock = nil
-	}
-	return err
-}
-
-// close gives up lock and folder, and removes what is temporary.
-func (x *side) close() error {
-	x.mu.Lock()
-	defer x.mu.Unlock()
-	var err error
-	if x.lock != nil {
-		x.lock.Close()
-		x.lock = nil
-	}
-	if x.disk != nil {
-		err = x.disk.close()
-		x.disk = nil
-	}
-	if x.temporary {
-		err = errors.Join(err, os.RemoveAll(x.dir))
-		x.dir, x.temporary = "", false
-	}
-	return err
-}
-
-// openSide opens the side file; write makes it first, with room for every piece
-// that this selection can put into it.
-func (s *Store) openSide(write bool) (file, error) {
-	if !write {
-		return s.side.open(-1)
-	}
-	if err := s.writable(); err != nil {
-		return nil, err
-	}
-	size := int64(0)
-	a := s.aside.Load()
-	for slot := len(a.slots) - 1; slot >= 0 && size == 0; slot-- {
-		if s.wanted.piece(int(a.slots[slot])) {
-			size = s.layout.PieceOffset(slot + 1)
+	found = partfileFinding{exists, x.known.found(x.index(), st)}
+	x.known.mu.Lock()
+	for _, part := range slices.Collect(t.held()) {
+		if part.slotAt+int64(part.n) > st.size {
+			x.lose(t, part)
 		}
 	}
-	return s.side.open(size)
+	x.known.mu.Unlock()
+	if exists && unsure {
+		x.guess(t, st)
+	}
+	return found, nil
 }
 
-// checkSide finds out what is of use in the side file, before Check looks at
-// the files: what lies there of files that are wanted by now is moved to them.
-// unsure says that no record knows exactly what is there. same tells that the
-// side file is as it was left.
-func (s *Store) checkSide(unsure bool) (same bool, err error) {
-	s.mu.Lock()
-	s.diverted.Clear()
-	s.mu.Unlock()
-	st, there, err := s.side.stat()
-	if err == nil && there && !s.isReadOnly() {
-		err = s.side.take()
+// lose makes nothing known of a part that was in the partfile and is lost. known.mu is
+// held.
+func (x *partfile) lose(t *partTable, y part) {
+	t.remove(y)
+	x.known.lose(y.piece)
+}
+
+// tidy removes the partfile if nothing in it is of use. found is how it was found.
+func (x *partfile) tidy(found partfileFinding) error {
+	t := x.table.Load()
+	if t == nil {
+		return nil
 	}
-	a := s.aside.Load()
-	if a == nil && (!there || err != nil) { // nor is any needed
-		return true, nil
+	x.known.mu.Lock()
+	empty := t.empty()
+	x.known.mu.Unlock()
+	if !empty {
+		return nil
 	}
-	if err != nil {
-		return false, wrap("open", s.side.path(), err)
-	}
-	if a == nil {
-		a = newAside(s.layout)
-		s.aside.Store(a)
-	}
-	same = s.found(s.sideIndex(), st)
-	s.mu.Lock()
-	for _, x := range s.asideParts() {
-		if x.side+int64(x.n) > st.size {
-			s.forgetPart(a, x)
+	if found.exists {
+		x.files.closeAll()
+		if err := x.at.remove(); err != nil && !errors.Is(err, fs.ErrNotExist) {
+			return err
 		}
+		x.known.forgetPartfile()
 	}
-	s.mu.Unlock()
-	if there && unsure {
-		s.guess(a, st)
+	if !x.wanted.partial() {
+		x.table.Store(nil)
 	}
-	if s.isReadOnly() {
-		return same, nil
-	}
-	if err := s.adopt(a, same); err != nil {
-		return false, err
-	}
-	s.mu.Lock()
-	none := a.none()
-	s.mu.Unlock()
-	if there && none {
-		err = s.removeSide()
-	}
-	if none && s.wanted.files == nil && err == nil {
-		s.aside.Store(nil)
-	}
-	return same, err
-}
-
-// forgetPart makes nothing known of a part that lay aside and is lost. Store.mu
-// is held.
-func (s *Store) forgetPart(a *aside, x part) {
-	a.end(s.layout, x.file, x.piece).Remove(x.file)
-	s.lost(x.piece)
-}
-
-// lost notes that piece p is not there, or not sound. Store.mu is held.
-func (s *Store) lost(p int) {
-	s.have.Remove(p)
-	s.durable.Remove(p)
-	if s.unproven != nil {
-		s.unproven.Remove(p)
-	}
-}
-
-// removeSide removes the side file, in which is nothing of use.
-func (s *Store) removeSide() error {
-	s.workers.files.closeAll(s, false)
-	if err := s.side.remove(); err != nil && !errors.Is(err, fs.ErrNotExist) {
-		return err
-	}
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	s.stamps[s.sideIndex()] = stamp{}
-	delete(s.dirty, s.sideIndex())
 	return nil
 }
 
-// finishSide is the part of Finish about the side file: when that has changed,
-// its pieces are no longer in Have.
-func (s *Store) finishSide() error {
-	s.mu.Lock()
-	parts := s.asideParts()
-	x := s.stamps[s.sideIndex()]
+// finish is the part of Finish about the partfile: if that has changed, its pieces are
+// no longer in Have, and the error is an *Error with ErrChanged.
+func (x *partfile) finish() error {
+	x.known.mu.Lock()
+	parts := slices.Collect(x.table.Load().held())
+	left := x.known.stamps[x.index()]
 	needed, missing := false, false
-	for _, part := range parts {
-		if s.wanted.piece(part.piece) {
+	for _, y := range parts {
+		if x.wanted.piece(y.piece) {
 			needed = true
-			missing = missing || !s.have.Has(part.piece)
+			missing = missing || !x.known.have.Has(y.piece)
 		}
 	}
-	s.mu.Unlock()
+	x.known.mu.Unlock()
 	if !needed {
 		return nil
 	}
-	st, there, err := s.side.stat()
+	st, exists, err := x.at.stat()
 	if err != nil {
 		return err
 	}
-	same := there && !(x.again && missing) && (x.mtime == 0 ||
-		st.mtime == x.mtime && st.size == x.size)
+	same := exists && !(left.again && missing) && (left.mtime == 0 ||
+		st.mtime == left.mtime && st.size == left.size)
 	if same {
 		return nil
 	}
-	s.mu.Lock()
-	s.stamps[s.sideIndex()] = stamp{again: true}
-	for _, part := range parts {
-		s.lost(part.piece)
+	x.known.mu.Lock()
+	x.known.stamps[x.index()] = stamp{again: true}
+	for _, y := range parts {
+		x.known.lose(y.piece)
 	}
-	s.mu.Unlock()
-	if !s.isReadOnly() {
-		s.workers.files.closeAll(s, false) // it may be another file by now
-		f, err := s.openSide(true)         // with its length, so that hashing tells what is missing
+	x.known.mu.Unlock()
+	if !x.place.isReadOnly() {
+		x.files.closeAll()            // it may be another file by now
+		f, err := x.openFile(toWrite) // with its length, so that hashing shows what is missing
 		if err != nil {
 			return err
 		}
 		f.close()
 	}
-	return &Error{"open", s.side.path(), ErrChanged}
+	return &Error{"open", x.path(), ErrChanged}
 }

@@ -3,255 +3,176 @@ package storage
 import (
 	"errors"
 	"io/fs"
+	"slices"
 )
 
-// divert makes piece p ready to be written to: from now on its bytes in files
-// that are not wanted lie in the side file. What is on disk of them already is
-// copied there, since only a part of the piece may be written anew.
-func (s *Store) divert(p int) error {
-	a := s.aside.Load()
-	if s.wanted.files == nil || a == nil {
+// prepare makes piece p ready to be written to: from now on its bytes in files that are
+// not wanted are in the partfile. Those that are on disk already are copied there,
+// since only a part of the piece may be written anew.
+func (x *partfile) prepare(p int) error {
+	t := x.table.Load()
+	if !x.wanted.partial() || t == nil {
 		return nil
 	}
-	if _, shared := a.slot(p); !shared {
+	if _, shared := t.slot(p); !shared {
 		return nil
 	}
-	s.mu.Lock()
-	done := s.diverted.Has(p)
-	s.mu.Unlock()
+	x.known.mu.Lock()
+	done := x.diverted.Has(p)
+	x.known.mu.Unlock()
 	if done {
 		return nil
 	}
-	var parts, there []part
-	all := s.parts(a, p)
-	s.mu.Lock()
-	for _, x := range all {
-		if !s.wanted.file(x.file) && !a.end(s.layout, x.file, p).Has(x.file) {
-			parts = append(parts, x)
-			if s.stamps[x.file].size > x.at {
-				there = append(there, x)
+	var parts, onDisk []part
+	all := t.parts(p)
+	x.known.mu.Lock()
+	for _, y := range all {
+		if !x.wanted.file(y.file) && !t.holds(y.file, p) {
+			parts = append(parts, y)
+			if x.known.stamps[y.file].size > y.at {
+				onDisk = append(onDisk, y)
 			}
 		}
 	}
-	s.mu.Unlock()
-	for _, x := range there {
-		err := s.copyPart(x.file, x.at, s.sideIndex(), x.side, x.n)
+	x.known.mu.Unlock()
+	for _, y := range onDisk {
+		err := x.files.copyRange(y.file, y.at, x.index(), y.slotAt, y.n)
 		if failed := (*writeError)(nil); errors.As(err, &failed) {
-			return failed.error // what cannot be read, on the other hand, is not there
+			return failed.error // bytes that cannot be read, on the other hand, are missing
 		}
 	}
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	for _, x := range parts {
-		a.end(s.layout, x.file, p).Add(x.file)
+	x.known.mu.Lock()
+	defer x.known.mu.Unlock()
+	for _, y := range parts {
+		t.add(y)
 	}
-	s.diverted.Add(p)
+	x.diverted.Add(p)
 	return nil
 }
 
-// writeError is an error of writing in copyPart, and not of reading.
-type writeError struct{ error }
-
-func (e *writeError) Unwrap() error { return e.error }
-
-// copyPart copies n bytes from one file to another.
-func (s *Store) copyPart(from int, fromAt int64, to int, toAt int64, n int) error {
-	chunk := make([]byte, min(n, checkChunk))
-	for n > 0 {
-		data := chunk[:min(n, len(chunk))]
-		if err := s.readFile(from, data, fromAt); err != nil {
-			return err
-		}
-		if err := s.writeFile(to, [][]byte{data}, toAt); err != nil {
-			return &writeError{err}
-		}
-		n -= len(data)
-		fromAt += int64(len(data))
-		toAt += int64(len(data))
+// adopt copies parts of files that are wanted by now into those files, as far as the
+// parts belong to sound pieces; so nothing is overwritten by wrong data. It returns the
+// parts, which are still in the partfile too. Only when they are on stable storage, and
+// removeParts was called, they no longer count as lying there; so a crash leads to no
+// more than copying them again. hash reports whether a piece is right. An error is one of
+// writing, and nothing is lost by it.
+func (x *partfile) adopt(found partfileFinding,
+	hash func(piece int) (bool, error)) (moved []part, err error) {
+	t := x.table.Load()
+	if t == nil {
+		return nil, nil
 	}
-	return nil
-}
-
-// adopt moves what lies aside to those of the files that are wanted by now, as
-// far as it belongs to a sound piece; so nothing is written over with what is
-// wrong. Only when it is on stable storage there, and the record knows, it no
-// longer counts as lying aside; so a crash leads to no more than copying it
-// again. An error is one of writing; nothing is lost by it. sideSame tells that
-// the side file is as it was left.
-func (s *Store) adopt(a *aside, sideSame bool) error {
-	sound := s.soundParts(a)
-	if len(sound) == 0 {
-		return nil
-	}
-	files := make(map[int]struct{})
-	same := make(map[int]bool)
-	for _, x := range sound {
-		if _, ok := files[x.file]; !ok {
-			files[x.file] = struct{}{}
-			same[x.file] = sideSame && s.asLeft(x.file)
+	moved = x.soundParts(t, hash)
+	same := make(map[int]bool) // by file
+	for _, y := range moved {
+		if _, seen := same[y.file]; !seen {
+			st, err := x.files.stat(y.file)
+			same[y.file] = found.same && x.known.asLeft(y.file, st, err == nil)
 		}
-		if err := s.copyPart(s.sideIndex(), x.side, x.file, x.at, x.n); err != nil {
-			return err
+		if err := x.files.copyRange(x.index(), y.slotAt, y.file, y.at, y.n); err != nil {
+			return nil, err
 		}
 	}
-	for i := range files {
-		if same[i] { // and was changed by nobody else, so that its pieces need no hashing
-			s.stampFile(i)
-		}
-	}
-	if s.record != nil {
-		if _, err := s.syncFiles(files); err != nil {
-			return err
-		}
-	}
-	s.mu.Lock()
-	for _, x := range sound {
-		a.end(s.layout, x.file, x.piece).Remove(x.file)
-	}
-	s.mu.Unlock()
-	if s.record == nil {
-		return nil
-	}
-	s.writing.Lock()
-	defer s.writing.Unlock()
-	return s.replaceRecord(false, true)
-}
-
-// soundParts returns the parts of wanted files that lie aside and belong to a
-// sound piece. Of the others nothing is known after it.
-func (s *Store) soundParts(a *aside) (sound []part) {
-	s.mu.Lock()
-	parts := s.asideParts()
-	s.mu.Unlock()
-	hashed := make(map[int]bool)
-	for _, x := range parts {
-		if !s.wanted.file(x.file) {
+	for i, same := range same {
+		if !same {
 			continue
 		}
-		ok, known := hashed[x.piece]
+		// Nobody else has changed the file, so its pieces need no hashing. Without a
+		// stamp they would get it.
+		if st, err := x.files.statOpen(i); err == nil {
+			x.known.left(i, st)
+		}
+	}
+	return moved, nil
+}
+
+// removeParts records that parts are no longer in the partfile.
+func (x *partfile) removeParts(parts []part) {
+	t := x.table.Load()
+	x.known.mu.Lock()
+	defer x.known.mu.Unlock()
+	for _, y := range parts {
+		t.remove(y)
+	}
+}
+
+// soundParts returns the parts of wanted files that are in the partfile and belong to a
+// sound piece. The other parts of wanted files count as lost.
+func (x *partfile) soundParts(t *partTable, hash func(piece int) (bool, error)) (sound []part) {
+	x.known.mu.Lock()
+	parts := slices.Collect(t.held())
+	x.known.mu.Unlock()
+	hashed := make(map[int]bool)
+	for _, y := range parts {
+		if !x.wanted.file(y.file) {
+			continue
+		}
+		ok, known := hashed[y.piece]
 		if !known {
 			var err error
-			if ok, err = s.hashOne(x.piece); err != nil && !errors.Is(err, fs.ErrNotExist) &&
-				!errors.Is(err, ErrShort) {
-				s.warn(err)
+			ok, err = hash(y.piece)
+			if err != nil && !errors.Is(err, fs.ErrNotExist) && !errors.Is(err, ErrShort) {
+				x.cfg.warn(err)
 			}
-			hashed[x.piece] = ok
+			hashed[y.piece] = ok
 		}
-		s.mu.Lock()
+		x.known.mu.Lock()
 		if ok {
-			sound = append(sound, x)
-			s.have.Add(x.piece)
+			sound = append(sound, y)
+			x.known.have.Add(y.piece)
 		} else {
-			s.forgetPart(a, x)
+			x.lose(t, y)
 		}
-		s.mu.Unlock()
+		x.known.mu.Unlock()
 	}
 	return sound
 }
 
-// asLeft reports whether file i is exactly as it was left.
-func (s *Store) asLeft(i int) bool {
-	st, err := s.disk.stat(s.fileName(i))
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	x := s.stamps[i]
-	if x.mtime == 0 {
-		return err != nil && !x.open && !x.wrong
-	}
-	return err == nil && !x.open && !x.wrong && x.mtime == st.mtime && x.size == st.size &&
-		(x.ctime == st.ctime || x.ctime == 0)
-}
-
-// stampFile notes how file i was left.
-func (s *Store) stampFile(i int) {
-	h, err := s.workers.files.pin(s, i, false)
+// guess finds out what may be of use in the partfile, whose state is st, when no record
+// knows exactly: parts that have data there, and none in their own file. They are hashed
+// before they count.
+func (x *partfile) guess(t *partTable, st fileStat) {
+	h, err := x.files.pin(x.index(), toRead)
 	if err != nil {
-		return // the stamp does not fit, so the file will be checked
-	}
-	if st, err := h.file.stat(); err == nil {
-		s.left(i, st)
-	}
-	s.workers.files.unpin(h)
-}
-
-// guess finds out what may be of use in the side file, whose state is st, when
-// there is no record that knows exactly: what has data there, and none in its
-// own file. It is hashed before it counts.
-func (s *Store) guess(a *aside, st fileStat) {
-	h, err := s.workers.files.pin(s, s.sideIndex(), false)
-	if err != nil {
-		s.warn(wrap("open", s.side.path(), err))
+		x.cfg.warn(wrap("open", x.path(), err))
 		return
 	}
-	defer s.workers.files.unpin(h)
-	for slot, piece := range a.slots {
+	defer x.files.unpin(h)
+	for slot, piece := range t.slots {
 		p := int(piece)
-		start := s.layout.PieceOffset(slot)
+		start := x.layout.PieceOffset(slot)
 		if start >= st.size {
 			return
 		}
-		s.mu.Lock()
-		have := s.have.Has(p)
-		s.mu.Unlock()
-		end := min(start+int64(s.layout.PieceLength), st.size)
-		if have || h.file.nextData(start, st.size) >= end {
+		end := min(start+int64(x.layout.PieceLength), st.size)
+		if x.known.has(p) || h.file.nextData(start, st.size) >= end {
 			continue
 		}
-		for _, x := range s.parts(a, p) {
-			sideEnd := x.side + int64(x.n)
-			if sideEnd <= st.size && h.file.nextData(x.side, sideEnd) < sideEnd && !s.inPlace(x) {
-				s.mu.Lock()
-				a.end(s.layout, x.file, p).Add(x.file)
-				s.mu.Unlock()
+		for _, y := range t.parts(p) {
+			partEnd := y.slotAt + int64(y.n)
+			if partEnd <= st.size && h.file.nextData(y.slotAt, partEnd) < partEnd && !x.inPlace(y) {
+				x.known.mu.Lock()
+				t.add(y)
+				x.known.mu.Unlock()
 			}
 		}
 	}
 }
 
-// inPlace reports whether there is data of x in the file that it belongs to.
-func (s *Store) inPlace(x part) bool {
-	st, err := s.disk.stat(s.fileName(x.file))
-	end := x.at + int64(x.n)
+// inPlace reports whether the file that y belongs to has data of it.
+func (x *partfile) inPlace(y part) bool {
+	st, err := x.files.stat(y.file)
+	end := y.at + int64(y.n)
 	if err != nil || st.size < end || kindError(st.mode, false) != nil {
 		return false
 	}
 	if !st.sparse {
 		return true
 	}
-	h, err := s.workers.files.pin(s, x.file, false)
+	h, err := x.files.pin(y.file, toRead)
 	if err != nil {
 		return false
 	}
-	defer s.workers.files.unpin(h)
-	return h.file.nextData(x.at, end) < end
-}
-
-// takeSide takes over what a record says of the side file. What it says of
-// parts that cannot lie there is passed over. Store.mu is held.
-func (s *Store) takeSide(r *SideState) {
-	if r == nil {
-		return
-	}
-	a := s.aside.Load()
-	if a == nil {
-		a = newAside(s.layout)
-	}
-	take := func(file, p int) {
-		f := &s.layout.Files[file]
-		if _, shared := a.slot(p); shared && !f.Pad && f.Length > 0 {
-			a.end(s.layout, file, p).Add(file)
-		}
-	}
-	for i := range r.Head.Members() {
-		first, _ := s.layout.FilePieces(i)
-		take(i, first)
-	}
-	for i := range r.Tail.Members() {
-		_, end := s.layout.FilePieces(i)
-		take(i, end-1)
-	}
-	if r.Size >= 0 {
-		s.stamps[s.sideIndex()] = stamp{mtime: r.Mtime, ctime: r.Ctime, size: r.Size}
-	}
-	s.aside.Store(a)
+	defer x.files.unpin(h)
+	return h.file.nextData(y.at, end) < end
 }

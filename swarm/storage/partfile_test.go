@@ -14,26 +14,26 @@ import (
 	"swarmnode/swarm/block"
 )
 
-// sideRig opens a Store of a selection on a memDisk that holds the side file
+// partfileRig opens a Store of a selection on a memDisk that holds the partfile
 // too.
-func sideRig(t *testing.T, d *memDisk, rec *record, layout *metainfo.Layout, data []byte,
+func partfileRig(t *testing.T, d *memDisk, rec *record, layout *metainfo.Layout, data []byte,
 	wanted []bool) *rig {
 	t.Helper()
-	r, err := trySideRig(t, d, rec, layout, data, wanted)
+	r, err := tryPartfileRig(t, d, rec, layout, data, wanted)
 	if err != nil {
 		t.Fatal(err)
 	}
 	return r
 }
 
-func trySideRig(t *testing.T, d *memDisk, rec *record, layout *metainfo.Layout, data []byte,
+func tryPartfileRig(t *testing.T, d *memDisk, rec *record, layout *metainfo.Layout, data []byte,
 	wanted []bool) (*rig, error) {
 	r := &rig{t: t, layout: layout, data: data, pool: block.NewPool(1 << 20),
 		results: make(chan Result, 2*layout.Pieces()+16)}
 	cfg := Config{Layout: layout, Workers: NewWorkers(2), Results: func(x Result) {
 		r.results <- x
 	}, Part: true,
-		Wanted: wanted, sideDisk: d, record: rec}
+		Wanted: wanted, partDisk: d, record: rec}
 	t.Cleanup(cfg.Workers.Close)
 	var err error
 	r.store, err = openOn(cfg, d)
@@ -48,9 +48,9 @@ func mixed(t *testing.T) (*metainfo.Layout, []byte) {
 		tfile{"h", 130_000, false}, tfile{"i", 1, false})
 }
 
-// The side file is lost, cut short, written over, or something else: what it
+// The partfile is lost, cut short, written over, or something else: what it
 // held is fetched again, and wrong data never counts.
-func TestSideFileChanged(t *testing.T) {
+func TestPartfileChanged(t *testing.T) {
 	for _, tt := range []struct {
 		name   string
 		change func(path string) error
@@ -84,8 +84,8 @@ func TestSideFileChanged(t *testing.T) {
 				t.Fatal(err)
 			}
 			r.back()
-			side := sidePath(cfg)
-			if err := tt.change(side); err != nil {
+			path := partfilePath(cfg)
+			if err := tt.change(path); err != nil {
 				t.Fatal(err)
 			}
 			cfg.Wanted = next
@@ -93,7 +93,7 @@ func TestSideFileChanged(t *testing.T) {
 			have, err := r.store.Check(t.Context(), nil)
 			if tt.check != nil {
 				if own := (*Error)(nil); !errors.Is(err, tt.check) || !errors.As(err, &own) ||
-					own.Path != side {
+					own.Path != path {
 					t.Errorf("%s: Check: %v", tt.name, err)
 				}
 				continue
@@ -114,8 +114,8 @@ func TestSideFileChanged(t *testing.T) {
 	}
 }
 
-// The side file changes while the Store is open.
-func TestFinishNoticesSideFile(t *testing.T) {
+// The partfile changes while the Store is open.
+func TestFinishNoticesPartfile(t *testing.T) {
 	for name, change := range map[string]func(path string) error{
 		"deleted": os.Remove,
 		"short":   func(p string) error { return os.Truncate(p, 10) },
@@ -132,13 +132,13 @@ func TestFinishNoticesSideFile(t *testing.T) {
 			t.Fatal(err)
 		}
 		r.wantedPieces(cfg.Wanted, bits.New(layout.Pieces()))
-		side := sidePath(cfg)
-		if err := change(side); err != nil {
+		path := partfilePath(cfg)
+		if err := change(path); err != nil {
 			t.Fatal(err)
 		}
 		err := r.store.Finish()
 		if own := (*Error)(nil); !errors.Is(err, ErrChanged) || !errors.As(err, &own) ||
-			own.Path != side {
+			own.Path != path {
 			t.Errorf("%s: Finish: %v", name, err)
 		}
 		if err := r.store.Finish(); !errors.Is(err, ErrChanged) {
@@ -158,12 +158,12 @@ func TestFinishNoticesSideFile(t *testing.T) {
 	}
 }
 
-// No room for the side file is a fault like no room for the content.
-func TestNoRoomForSideFile(t *testing.T) {
+// No room for the partfile is a fault like no room for the content.
+func TestNoRoomForPartfile(t *testing.T) {
 	layout, data := mixed(t)
 	d := newMemDisk(1)
 	d.room = 1_000 // less than the end of the first file in the piece
-	r := sideRig(t, d, newMemRecord(d), layout, data, choose(".x......"))
+	r := partfileRig(t, d, newMemRecord(d), layout, data, choose(".x......"))
 	for _, ref := range r.refs(3) {
 		r.write(ref)
 	}
@@ -232,7 +232,7 @@ func TestProbeWhileBusy(t *testing.T) {
 	}
 }
 
-// Without a folder for state the side file is gone after Close.
+// Without a folder for state the partfile is gone after Close.
 func TestNoStateFolder(t *testing.T) {
 	temporary := t.TempDir()
 	t.Setenv("TMPDIR", temporary)
@@ -240,11 +240,11 @@ func TestNoStateFolder(t *testing.T) {
 	cfg := Config{Dir: t.TempDir(), Layout: layout, Wanted: choose("x......x"), Part: true}
 	r := newRig(t, cfg, data)
 	if len(filesBelow(t, temporary)) != 0 {
-		t.Error("a side file before it is needed")
+		t.Error("a partfile before it is needed")
 	}
 	r.wantedPieces(cfg.Wanted, bits.New(layout.Pieces()))
 	if len(filesBelow(t, temporary)) != 1 {
-		t.Error("no side file:", filesBelow(t, temporary))
+		t.Error("no partfile:", filesBelow(t, temporary))
 	}
 	if err := r.store.Finish(); err != nil {
 		t.Fatal(err)
@@ -267,8 +267,8 @@ func TestNoStateFolder(t *testing.T) {
 	sameFiles(t, filesBelow(t, cfg.Dir), (&choice{"", layout, data, "x......x"}).wantedContent())
 }
 
-// The record is lost or damaged: what lies in the side file is found by hashing.
-func TestSideFileWithoutRecord(t *testing.T) {
+// The record is lost or damaged: what lies in the partfile is found by hashing.
+func TestPartfileWithoutRecord(t *testing.T) {
 	for _, next := range [][]bool{choose(".x......"), choose("...x...."), choose("x......x"), nil} {
 		for _, change := range []func(path string) error{
 			os.Remove, func(p string) error { return os.Truncate(p, 100) }} {
@@ -301,8 +301,8 @@ func TestSideFileWithoutRecord(t *testing.T) {
 }
 
 // Two Stores in one folder for state, of the same torrent in two places: each has
-// a side file and a record of its own.
-func TestSideFileOfEachPlace(t *testing.T) {
+// a partfile and a record of its own.
+func TestPartfileOfEachPlace(t *testing.T) {
 	layout, data := mixed(t)
 	cfg := Config{Dir: t.TempDir(), StateDir: t.TempDir(), Layout: layout,
 		Wanted: choose(".x......")}
@@ -348,7 +348,7 @@ func TestForget(t *testing.T) {
 
 // A record that is outdated says that more lies aside than does: nothing that is
 // right is written over with it.
-func TestOutdatedSideRecord(t *testing.T) {
+func TestOutdatedPartfileRecord(t *testing.T) {
 	layout, data := mixed(t)
 	cfg := Config{Dir: t.TempDir(), StateDir: t.TempDir(), Layout: layout}
 	r := newRig(t, cfg, data)
@@ -363,12 +363,12 @@ func TestOutdatedSideRecord(t *testing.T) {
 		t.Fatal(err)
 	}
 	lie, err := ParseResume(doc)
-	if err != nil || lie.Side != nil {
+	if err != nil || lie.Partfile != nil {
 		t.Fatalf("%+v, %v", lie, err)
 	}
 	all := bits.Full(len(layout.Files))
-	lie.Side = &SideState{FileState{1 << 20, 1, 1}, all, all}
-	side := sidePath(cfg)
+	lie.Partfile = &PartfileState{FileState{1 << 20, 1, 1}, all, all}
+	side := partfilePath(cfg)
 	for _, wanted := range [][]bool{nil, choose("x..xx...")} {
 		err := errors.Join(os.WriteFile(path, lie.Append(nil), 0o600),
 			os.WriteFile(side, content(3, 1<<20), 0o600))

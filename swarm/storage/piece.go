@@ -25,14 +25,14 @@ func (p *openPiece) reset(s *Store, index int) {
 	p.begin()
 }
 
-// begin makes nothing known of what came before.
+// begin makes nothing known of the blocks that came before.
 func (p *openPiece) begin() {
 	p.err, p.ended = nil, false
 	p.restart()
 }
 
-// restart forgets what was hashed. What was written is then read back in
-// finish, unless it is written again before.
+// restart forgets the hashing so far. Blocks that were written are read back in
+// finish, unless they are written again before.
 func (p *openPiece) restart() {
 	layout := p.store.layout
 	clear(p.stored)
@@ -41,9 +41,9 @@ func (p *openPiece) restart() {
 	p.verifier.Reset(layout, p.index)
 }
 
-// process writes what was taken and hashes what it can; with verify it hashes
-// the whole piece. It returns a Result to be posted: the outcome, or the first
-// failure of a write.
+// process writes the blocks that were taken and hashes as far as it can; with verify it
+// hashes the whole piece. It returns the Result to post: the outcome, or the first
+// failure of a write. posted is false if there is none.
 func (p *openPiece) process(scratch *scratch, verify bool) (result Result, posted bool) {
 	if p.ended { // more has come before it could be forgotten
 		p.begin()
@@ -61,7 +61,7 @@ func (p *openPiece) process(scratch *scratch, verify bool) (result Result, poste
 	clear(p.taken)
 	p.taken = p.taken[:0]
 	if p.err != nil && !failedBefore {
-		p.store.failed(p.index)
+		p.store.broken.Store(int64(p.index))
 	}
 	result = Result{Piece: uint32(p.index), Err: p.err}
 	if !verify {
@@ -93,7 +93,7 @@ func (p *openPiece) writeRun(run []write, scratch *scratch) {
 	scratch.bufs = bufs
 	if p.err == nil {
 		offset := p.store.layout.PieceOffset(p.index) + int64(run[0].begin)
-		p.err = p.store.writeBufs(offset, bufs, scratch)
+		p.err = p.store.pieces.write(offset, bufs, scratch)
 	}
 	if p.err == nil {
 		p.hash(run, scratch)
@@ -104,7 +104,7 @@ func (p *openPiece) writeRun(run []write, scratch *scratch) {
 	}
 }
 
-// hash notes that the blocks of run are written, and feeds them to the
+// hash records that the blocks of run are written, and feeds them to the
 // verifier if they are next.
 func (p *openPiece) hash(run []write, scratch *scratch) {
 	if run[0].begin < p.hashed { // bytes that were hashed have been written anew
@@ -126,8 +126,8 @@ func (p *openPiece) hash(run []write, scratch *scratch) {
 	p.catchUp(scratch)
 }
 
-// catchUp feeds blocks to the verifier that came before it was their turn. An
-// error of reading shows again in finish.
+// catchUp feeds the verifier blocks that came before their turn. An error of reading
+// shows again in finish.
 func (p *openPiece) catchUp(scratch *scratch) {
 	size := p.store.layout.PieceSize(p.index)
 	for p.hashed < size && p.hashed%block.Size == 0 {
@@ -151,7 +151,7 @@ func (p *openPiece) readBack(n int, scratch *scratch) error {
 	}
 	data := scratch.chunk[:n]
 	offset := p.store.layout.PieceOffset(p.index) + int64(p.hashed)
-	if err := p.store.readContent(data, offset); err != nil {
+	if err := p.store.pieces.read(data, offset); err != nil {
 		return err
 	}
 	p.verifier.Write(data)
@@ -159,9 +159,9 @@ func (p *openPiece) readBack(n int, scratch *scratch) error {
 	return nil
 }
 
-// finish hashes what is left of the piece and says whether it is right.
+// finish hashes the rest of the piece and reports whether the piece is right.
 func (p *openPiece) finish(scratch *scratch) (bool, error) {
-	if p.store.trustLate(p.index) {
+	if p.store.known.trustLate(p.index) {
 		return true, nil
 	}
 	if !p.known { // the hashes of v2 may have come after the first block
@@ -171,7 +171,7 @@ func (p *openPiece) finish(scratch *scratch) (bool, error) {
 	for p.hashed < size {
 		err := p.readBack(min(checkChunk, size-p.hashed), scratch)
 		if errors.Is(err, ErrChanged) { // the part in a file that is not wanted
-			p.store.unsound(p.index)
+			p.store.known.unsound(p.index)
 			return false, nil
 		}
 		if err != nil {
@@ -179,9 +179,9 @@ func (p *openPiece) finish(scratch *scratch) (bool, error) {
 		}
 	}
 	if !p.verifier.OK() {
-		p.store.unsound(p.index)
-		return false, p.store.settleLate(p.index)
+		p.store.known.unsound(p.index)
+		return false, p.store.answerLate(p.index)
 	}
-	err := p.store.verified(p.index)
-	return err == nil, cmp.Or(err, p.store.settleLate(p.index))
+	err := p.store.pieces.verified(p.index)
+	return err == nil, cmp.Or(err, p.store.answerLate(p.index))
 }

@@ -114,10 +114,10 @@ func cutLife(t *testing.T, n int, d *memDisk, rec *record, layout *metainfo.Layo
 			t.Fatal(n, err)
 		}
 	}
-	r.store.mu.Lock()
-	defer r.store.mu.Unlock()
-	if r.store.recorded == nil {
+	r.store.known.mu.Lock()
+	defer r.store.known.mu.Unlock()
+	if r.store.journal.recorded == nil {
 		return promised
 	}
-	return r.store.recorded.Clone()
+	return r.store.journal.recorded.Clone()
 }

@@ -29,16 +29,15 @@ type recordFolder interface {
 	// read returns a file of at most max bytes, and the time of its last change
 	// by the clock that stamps files, in nanoseconds since 1970.
 	read(name string, max int64) (doc []byte, mtime int64, err error)
-	// write makes a file and puts doc into it; sync waits until the data is on
-	// stable storage. It makes the folder if need be. The file has another name,
-	// which it returns.
-	write(name string, doc []byte, sync bool) (fresh string, err error)
+	// write makes a file that holds doc, and returns when the data is on stable
+	// storage. It makes the folder if need be. The file gets a name of its own, fresh.
+	write(name string, doc []byte) (fresh string, err error)
 	// rename gives a file another name, in place of a file that has it.
 	rename(from, to string) error
 	// sync puts the names in the folder on stable storage, and with parents
 	// that of the folder itself and those of all above it.
 	sync(parents bool) error
-	// path returns the name for messages.
+	// path returns the path of a file, for messages.
 	path(name string) string
 }
 
@@ -47,12 +46,12 @@ func newRecord(dir, stem string) *record {
 	return &record{folder: stateFolder(dir), name: stem + ResumeSuffix}
 }
 
-// stemKeyBytes is how much of the SHA-256 of a path tells the records of one
-// torrent apart that lies in several places.
+// stemKeyBytes is how many bytes of the SHA-256 of a path are in the names of records,
+// to tell apart the records of one torrent that lies in several places.
 const stemKeyBytes = 8
 
-// stateStem begins the names of the files in a folder for state that are about
-// the content of a torrent at path. Earlier versions had one record for each
+// stateStem returns the beginning of the names of the files in a folder for state that
+// are about the content of a torrent at path. Earlier versions had one record for each
 // torrent, whose stem is the info-hash alone.
 func stateStem(hash metainfo.Hash, path string) string {
 	key := sha256.Sum256([]byte(path))
@@ -67,18 +66,17 @@ func (r *record) read() (doc []byte, made int64, err error) {
 	return r.folder.read(r.name, ResumeBytesMax)
 }
 
-// replace puts doc in the place of the record; durable waits until that is on
-// stable storage. Without it a loss of power can leave neither the old record
-// nor the new one. Calls are not made at the same time.
-func (r *record) replace(doc []byte, durable bool) error {
+// replace puts doc in the place of the record, and returns when that is on stable
+// storage. Calls are not made at the same time.
+func (r *record) replace(doc []byte) error {
 	if r.frozen {
 		return nil
 	}
-	fresh, err := r.folder.write(r.name, doc, durable)
+	fresh, err := r.folder.write(r.name, doc)
 	if err != nil {
 		return err
 	}
-	if err := r.folder.rename(fresh, r.name); err != nil || !durable {
+	if err := r.folder.rename(fresh, r.name); err != nil {
 		return err
 	}
 	err = r.folder.sync(!r.synced)
@@ -96,16 +94,16 @@ func (d stateFolder) read(name string, max int64) ([]byte, int64, error) {
 	return doc, changed.UnixNano(), err
 }
 
-func (d stateFolder) write(name string, doc []byte, sync bool) (fresh string, err error) {
+func (d stateFolder) write(name string, doc []byte) (fresh string, err error) {
 	fresh = statefile.Temporary(name)
-	err = statefile.Create(d.path(fresh), doc, sync)
+	err = statefile.Create(d.path(fresh), doc, true)
 	if !errors.Is(err, fs.ErrNotExist) {
 		return fresh, err
 	}
 	if err := os.MkdirAll(string(d), 0o700); err != nil {
 		return fresh, err
 	}
-	return fresh, statefile.Create(d.path(fresh), doc, sync)
+	return fresh, statefile.Create(d.path(fresh), doc, true)
 }
 
 func (d stateFolder) rename(from, to string) error {
@@ -137,9 +135,9 @@ func syncPath(dir string) error {
 	return nil
 }
 
-// syncParents makes it outlast a loss of power that dir is
-// there, in case it or a folder above it is new. What cannot be synced, such as
-// a folder that may not be opened, was not made by us.
+// syncParents puts the name of the folder dir, and those of all above it, on stable
+// storage, in case one of them is new. A folder that cannot be synced, as one that
+// must not be opened, was not made by this program.
 func syncParents(dir string) {
 	for parent := filepath.Dir(dir); ; parent = filepath.Dir(parent) {
 		_ = syncPath(parent)
@@ -149,98 +147,72 @@ func syncParents(dir string) {
 	}
 }
 
-// load takes over what the record of an earlier run says, if it is about this
-// content; it does so once, and reports whether this was the time. A record that is
-// of no use is told to cfg.Warn, and is as good as none.
-func (s *Store) load() (first bool) {
-	if s.record == nil || s.loaded {
+// load takes over what the record of an earlier run says, if it is about this content.
+// It does so once, and reports whether this was the time. The user is warned of a record
+// that cannot be used, and it counts as none.
+func (j *journal) load() (first bool) {
+	if j.record == nil || j.loaded {
 		return false
 	}
-	s.loaded = true
-	r, made, err := s.readRecord(s.record)
+	j.loaded = true
+	r, made, err := j.readRecord(j.record)
 	if errors.Is(err, fs.ErrNotExist) {
-		r, made, err = s.takeEarlier()
+		r, made, err = j.takeEarlier()
 	}
 	if errors.Is(err, fs.ErrNotExist) {
 		return true
 	}
 	if err != nil {
-		s.warn(&Error{"resume from", s.record.path(), err})
+		j.cfg.warn(&Error{"resume from", j.record.path(), err})
 		return true
 	}
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	s.have = r.Have.Clone()
-	s.durable, s.recorded, s.clean = r.Have.Clone(), r.Have, r.Clean
-	if !r.Clean {
-		s.writtenUntil = made + int64(recordWindow*checkpointInterval)
-	}
-	for i, f := range r.Files {
-		if f.Size >= 0 {
-			s.stamps[i] = stamp{mtime: f.Mtime, ctime: f.Ctime, size: f.Size}
-		}
-	}
-	s.takeSide(r.Side)
-	s.resumed = true
-	s.unproven = r.Have.Clone()
+	j.known.mu.Lock()
+	defer j.known.mu.Unlock()
+	j.recorded, j.clean, j.resumed = r.Have, r.Clean, true
+	j.known.restore(r, made+int64(recordWindow*checkpointInterval))
+	j.parts.restore(r.Partfile)
 	return true
 }
 
 // readRecord returns what a record says, if it is about this content, and when it
 // was made.
-func (s *Store) readRecord(from *record) (r *Resume, made int64, err error) {
+func (j *journal) readRecord(from *record) (r *Resume, made int64, err error) {
 	doc, made, err := from.read()
 	if err == nil {
 		r, err = ParseResume(doc)
 	}
 	if err == nil {
-		err = s.suits(r)
+		err = j.suits(r)
 	}
 	return r, made, err
 }
 
-// takeEarlier takes over the record and the side file of an earlier version, which
+// takeEarlier takes over the record and the partfile of an earlier version, which
 // had one for each torrent, if they are about this content. Otherwise the error is
 // fs.ErrNotExist.
-func (s *Store) takeEarlier() (r *Resume, made int64, err error) {
-	if s.cfg.StateDir == "" || s.cfg.record != nil {
+func (j *journal) takeEarlier() (r *Resume, made int64, err error) {
+	if j.cfg.StateDir == "" || j.cfg.record != nil {
 		return nil, 0, fs.ErrNotExist
 	}
-	stem := s.cfg.Hash.String()
-	earlier := newRecord(s.cfg.StateDir, stem)
-	r, made, err = s.readRecord(earlier)
+	stem := j.cfg.Hash.String()
+	earlier := newRecord(j.cfg.StateDir, stem)
+	r, made, err = j.readRecord(earlier)
 	other := errors.Is(err, errOtherPath)
 	switch {
 	case other:
 		return nil, 0, fs.ErrNotExist
 	case err != nil && !errors.Is(err, fs.ErrNotExist):
 		return nil, 0, err
-	case s.cfg.StateReadOnly:
-		s.side.name = stem + sideSuffix
+	case j.cfg.StateReadOnly:
+		j.parts.useStem(stem)
 		return r, made, err
 	}
 	// The record goes last, so that a crash in between leads here again.
-	s.takeEarlierSide(earlier.folder.path(stem+sideSuffix), r)
+	j.parts.takeEarlier(earlier.folder.path(stem+partfileSuffix), r)
 	if err == nil {
-		_ = os.Rename(earlier.path(), s.record.path()) // without it, it is found again
+		_ = os.Rename(earlier.path(), j.record.path()) // without it, it is found again
 	}
 	return r, made, err
-}
-
-// takeEarlierSide gives the side file of an earlier version its name of today, unless
-// there is one. Without it, what lies there is fetched again. r is what the record
-// says, or nil.
-func (s *Store) takeEarlierSide(earlier string, r *Resume) {
-	now := s.side.path()
-	was, err := os.Lstat(earlier)
-	if _, gone := os.Lstat(now); err != nil || !errors.Is(gone, fs.ErrNotExist) ||
-		os.Rename(earlier, now) != nil {
-		return
-	}
-	is, err := os.Lstat(now)
-	if err == nil && r != nil && r.Side != nil && r.Side.Ctime == statOf(was).ctime {
-		r.Side.Ctime = statOf(is).ctime // a new name is a change, but not of the content
-	}
 }
 
 // What can be wrong with a resume file that is whole.
@@ -250,23 +222,17 @@ var (
 	errOtherShape   = errors.New("it does not fit the torrent; checking the content")
 )
 
-// suits reports whether r is about this content.
-func (s *Store) suits(r *Resume) error {
+// suits reports by its error whether r is about this content.
+func (j *journal) suits(r *Resume) error {
+	files := len(j.known.layout.Files)
 	switch {
-	case r.Hash != s.cfg.Hash:
+	case r.Hash != j.cfg.Hash:
 		return errOtherTorrent
-	case r.Path != s.disk.path(s.cfg.Name):
+	case r.Path != j.place.names.finalPath():
 		return errOtherPath
-	case r.Have.Len() != s.layout.Pieces() || len(r.Files) != len(s.layout.Files),
-		r.Side != nil && (r.Side.Head.Len() != len(s.layout.Files) ||
-			r.Side.Tail.Len() != len(s.layout.Files)):
+	case r.Have.Len() != j.known.layout.Pieces() || len(r.Files) != files,
+		r.Partfile != nil && (r.Partfile.Head.Len() != files || r.Partfile.Tail.Len() != files):
 		return errOtherShape
 	}
 	return nil
-}
-
-func (s *Store) warn(err error) {
-	if s.cfg.Warn != nil {
-		s.cfg.Warn(err)
-	}
 }

@@ -37,17 +37,17 @@ type Resume struct {
 	// Store was closed.
 	Clean bool
 	Files []FileState // in the order of the Layout
-	// Side tells of the side file; it is nil if nothing lies there.
-	Side *SideState
+	// Partfile tells of the partfile; it is nil if that holds nothing.
+	Partfile *PartfileState
 }
 
-// SideState is what lies in the side file: of files that are not wanted, or
-// were not when it came, the part in a piece that they share with others.
-type SideState struct {
+// PartfileState is what the partfile holds: the bytes of unwanted files in pieces that
+// they share with wanted ones.
+type PartfileState struct {
 	FileState
-	// Head and Tail are the files of which the bytes in their first, or in
-	// their last piece if that is another one, lie there. They have a member
-	// for each file of the Layout.
+	// Head are the files whose bytes in their first piece are in the partfile, and
+	// Tail those whose bytes in their last piece are, if that is another one. The
+	// length of both sets is the number of files of the Layout.
 	Head, Tail *bits.Set
 }
 
@@ -73,17 +73,17 @@ func (r *Resume) Append(dst []byte) []byte {
 		if r.Clean {
 			clean = 1
 		}
-		if r.Side != nil {
+		if r.Partfile != nil {
 			b = bencode.AppendString(bencode.AppendString(b, "aside"),
-				r.Side.Tail.AppendWire(r.Side.Head.AppendWire(nil)))
+				r.Partfile.Tail.AppendWire(r.Partfile.Head.AppendWire(nil)))
 		}
 		b = bencode.AppendInt(bencode.AppendString(b, "clean"), clean)
 		b = bencode.AppendString(bencode.AppendString(b, "files"), appendFileStates(nil, r.Files))
 		b = bencode.AppendString(bencode.AppendString(b, "hash"), r.Hash[:])
 		b = bencode.AppendString(bencode.AppendString(b, "have"), r.Have.AppendWire(nil))
-		if r.Side != nil {
+		if r.Partfile != nil {
 			b = bencode.AppendString(bencode.AppendString(b, "parts"),
-				appendFileStates(nil, []FileState{r.Side.FileState}))
+				appendFileStates(nil, []FileState{r.Partfile.FileState}))
 		}
 		b = bencode.AppendString(bencode.AppendString(b, "path"), r.Path)
 		return bencode.AppendInt(bencode.AppendString(b, "pieces"), int64(r.Have.Len()))
@@ -178,25 +178,25 @@ func parseResumeDict(doc []byte) (*Resume, error) {
 	if r.Files, err = parseFileStates(files); err != nil || parts == nil && aside == nil {
 		return r, err
 	}
-	r.Side, err = parseSide(parts, aside, len(r.Files))
+	r.Partfile, err = parsePartfile(parts, aside, len(r.Files))
 	return r, err
 }
 
-// parseSide reads what is said of the side file of a torrent with so many files.
-func parseSide(parts, aside []byte, files int) (*SideState, error) {
+// parsePartfile reads the state of the partfile of a torrent with that many files.
+func parsePartfile(parts, aside []byte, files int) (*PartfileState, error) {
 	states, err := parseFileStates(parts)
 	if err != nil {
 		return nil, err
 	}
 	if len(states) != 1 || len(aside)%2 != 0 {
-		return nil, errors.New("what it says of the side file is incomplete")
+		return nil, errors.New("what it says of the partfile is incomplete")
 	}
-	side := &SideState{FileState: states[0]}
-	if side.Head, err = bits.FromWire(aside[:len(aside)/2], files); err != nil {
+	state := &PartfileState{FileState: states[0]}
+	if state.Head, err = bits.FromWire(aside[:len(aside)/2], files); err != nil {
 		return nil, err
 	}
-	side.Tail, err = bits.FromWire(aside[len(aside)/2:], files)
-	return side, err
+	state.Tail, err = bits.FromWire(aside[len(aside)/2:], files)
+	return state, err
 }
 
 func parseFileStates(b []byte) ([]FileState, error) {

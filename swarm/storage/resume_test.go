@@ -33,10 +33,10 @@ func recheck(t *testing.T, cfg Config, data []byte) (have *bits.Set, hashed int6
 	return have, hashed, warned
 }
 
-// recordPath and sidePath are where the record of content is that lies in cfg.Dir,
-// and its side file.
-func recordPath(cfg Config) string { return statePath(cfg, ResumeSuffix) }
-func sidePath(cfg Config) string   { return statePath(cfg, sideSuffix) }
+// recordPath and partfilePath are where the record of content is that lies in cfg.Dir,
+// and its partfile.
+func recordPath(cfg Config) string   { return statePath(cfg, ResumeSuffix) }
+func partfilePath(cfg Config) string { return statePath(cfg, partfileSuffix) }
 
 func statePath(cfg Config, suffix string) string {
 	name := cmp.Or(cfg.Name, cfg.Layout.Name)
@@ -175,9 +175,9 @@ func TestUselessRecords(t *testing.T) {
 			r.Have = bits.Full(2)
 			return r.Append(nil)
 		}, "does not fit"},
-		{"fewer files in what it says of the side file", func(_ []byte, r *Resume) []byte {
+		{"fewer files in what it says of the partfile", func(_ []byte, r *Resume) []byte {
 			doc := (&Resume{Hash: r.Hash, Path: r.Path, Have: r.Have, Files: r.Files,
-				Side: &SideState{FileState{}, bits.New(len(r.Files) + 8),
+				Partfile: &PartfileState{FileState{}, bits.New(len(r.Files) + 8),
 					bits.New(len(r.Files))}}).Append(nil)
 			return doc
 		}, "damaged"},
@@ -301,8 +301,8 @@ func TestResumeRoundTrip(t *testing.T) {
 		if err != nil || !reflect.DeepEqual(got, want) {
 			t.Errorf("got %+v, %v", got, err)
 		}
-		want.Side = &SideState{FileState{9, 8, 7}, bits.New(6), bits.Full(6)}
-		want.Side.Head.Add(3)
+		want.Partfile = &PartfileState{FileState{9, 8, 7}, bits.New(6), bits.Full(6)}
+		want.Partfile.Head.Add(3)
 	}
 	doc := (&Resume{Have: bits.New(0)}).Append([]byte("before"))
 	if _, err := ParseResume(doc[len("before"):]); err != nil {
@@ -313,7 +313,7 @@ func TestResumeRoundTrip(t *testing.T) {
 func FuzzParseResume(f *testing.F) {
 	r := &Resume{Path: "/x", Have: bits.Full(9), Files: []FileState{{5, 6, 7}, {-1, 0, 0}}}
 	f.Add(r.Append(nil), true)
-	r.Side = &SideState{FileState{1, 2, 3}, bits.Full(2), bits.New(2)}
+	r.Partfile = &PartfileState{FileState{1, 2, 3}, bits.Full(2), bits.New(2)}
 	f.Add(r.Append(nil), true)
 	f.Add([]byte("swarmnode resume "+
 		"1\nd5:aside1:x5:files1:\x004:hash20:aaaaaaaaaaaaaaaaaaaa4:have0:6:piecesi0ee"), true)
@@ -349,8 +349,8 @@ func sealed(doc []byte) []byte {
 // A record that is cut at any byte, or of which any bit is turned, is noticed.
 func TestDamagedResume(t *testing.T) {
 	r := &Resume{Path: "/down/x", Have: bits.New(100), Hash: metainfo.Hash{1},
-		Files: []FileState{{5, 6, 7}, {-1, 0, 0}},
-		Side:  &SideState{FileState{1, 2, 3}, bits.New(2), bits.New(2)}}
+		Files:    []FileState{{5, 6, 7}, {-1, 0, 0}},
+		Partfile: &PartfileState{FileState{1, 2, 3}, bits.New(2), bits.New(2)}}
 	r.Have.Add(77)
 	doc := r.Append(nil)
 	for n := range doc {

@@ -7,13 +7,14 @@ import (
 	"os"
 	"path/filepath"
 	"sync"
+	"sync/atomic"
 
 	"swarmnode/swarm/bits"
 )
 
-// A RoomError tells that a file system has less room than what is missing of the
-// content will take. It is told to Config.Warn before anything is written, and stops
-// nothing: there may be more room by the time.
+// A RoomError says that a file system has less room than the missing content will
+// take. It goes to Config.Warn before anything is written, and stops nothing: there may
+// be more room by the time it is needed.
 type RoomError struct {
 	Path   string // of the content
 	Need   int64  // bytes that will be taken
@@ -49,63 +50,71 @@ func sizeText(n int64) string {
 // A fileSystem tells file systems apart.
 type fileSystem [2]uint64
 
-// rooms is what the Stores of Workers will take of each file system. It is safe for
-// concurrent use.
-type rooms struct {
-	mu  sync.Mutex
-	all map[*Store]map[fileSystem]int64 // bytes
+// A roomClaim is the room that one Store needs. Fields but taken are guarded by
+// rooms.mu.
+type roomClaim struct {
+	taken atomic.Int64         // bytes written to the content since the claim
+	need  map[fileSystem]int64 // bytes
 }
 
-// claim notes what a Store needs, in place of what it did before, and returns what the
-// others need.
-func (r *rooms) claim(s *Store, need map[fileSystem]int64) (others map[fileSystem]int64) {
+// rooms are the claims of the Stores of Workers. It is safe for concurrent use.
+type rooms struct {
+	mu  sync.Mutex
+	all map[*roomClaim]struct{}
+}
+
+// claim makes need what c claims, and returns what the others need.
+func (r *rooms) claim(c *roomClaim, need map[fileSystem]int64) (others map[fileSystem]int64) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	if r.all == nil {
-		r.all = make(map[*Store]map[fileSystem]int64)
+		r.all = make(map[*roomClaim]struct{})
 	}
+	delete(r.all, c)
 	others = make(map[fileSystem]int64)
-	for other, needs := range r.all {
-		for system, n := range needs {
-			if other != s {
-				others[system] += max(0, n-other.taken.Load())
-			}
+	for other := range r.all {
+		for system, n := range other.need {
+			others[system] += max(0, n-other.taken.Load())
 		}
 	}
-	delete(r.all, s)
+	c.need = need
 	if len(need) > 0 {
-		r.all[s] = need
-		s.taken.Store(0)
+		r.all[c] = struct{}{}
+		c.taken.Store(0)
 	}
 	return others
 }
 
-// tellRoom warns if what is missing of the content will not find room.
-func (s *Store) tellRoom(have *bits.Set) {
-	content, side := s.missingRoom(have)
+// release ends the claim of c.
+func (r *rooms) release(c *roomClaim) { r.claim(c, nil) }
+
+// claimRoom claims room for the missing content, and warns if there is too little.
+func (s *Store) claimRoom(have *bits.Set) {
+	content, parts := s.missingRoom(have)
 	need := make(map[fileSystem]int64)
 	free := make(map[fileSystem]int64)
-	for dir, n := range map[string]int64{s.path(): content, s.side.place(): side} {
-		if system, room, ok := s.spaceOf(dir); ok && n > 0 {
+	path := s.names.path()
+	for dir, n := range map[string]int64{path: content, s.parts.at.room(): parts} {
+		if system, room, ok := s.cfg.freeSpace(dir); ok && n > 0 {
 			need[system] += n
 			free[system] = room
 		}
 	}
-	others := s.workers.rooms.claim(s, need)
+	others := s.workers.rooms.claim(&s.room, need)
 	for system, n := range need {
 		if n+others[system] > free[system] {
-			s.warn(&RoomError{Path: s.path(), Need: n, Others: others[system], Free: free[system]})
+			s.cfg.warn(&RoomError{Path: path, Need: n, Others: others[system], Free: free[system]})
 		}
 	}
 }
 
-// missingRoom returns how many bytes what is missing will take, of the files that are
-// wanted and of the side file. What other programs have reserved for a file is there
+// missingRoom returns how many bytes the missing content will take, in the wanted files
+// and in the partfile. Room that another program has reserved for a file is taken
 // already; the holes of a file are not.
-func (s *Store) missingRoom(have *bits.Set) (content, side int64) {
+func (s *Store) missingRoom(have *bits.Set) (content, parts int64) {
 	for i := range s.layout.Files {
 		f := &s.layout.Files[i]
-		if f.Pad || len(f.Link) > 0 {
+		if !hasPlace(s.layout, i) {
 			continue
 		}
 		missing := int64(0)
@@ -119,22 +128,22 @@ func (s *Store) missingRoom(have *bits.Set) (content, side int64) {
 		switch {
 		case missing == 0:
 		case !s.wanted.file(i):
-			side += missing
+			parts += missing
 		default:
-			if st, err := s.disk.stat(s.fileName(i)); err == nil {
+			if st, err := s.files.stat(i); err == nil {
 				missing = min(missing, max(0, f.Length-st.room))
 			}
 			content += missing
 		}
 	}
-	return content, side
+	return content, parts
 }
 
-// spaceOf returns the file system of a path, which need not exist yet, and the bytes
+// freeSpace returns the file system of a path, which need not exist yet, and the bytes
 // that are free there.
-func (s *Store) spaceOf(path string) (system fileSystem, free int64, ok bool) {
-	if s.cfg.spaceOf != nil {
-		return s.cfg.spaceOf(path)
+func (c *Config) freeSpace(path string) (system fileSystem, free int64, ok bool) {
+	if c.spaceOf != nil {
+		return c.spaceOf(path)
 	}
 	for {
 		_, err := os.Stat(path)

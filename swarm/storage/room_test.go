@@ -38,11 +38,11 @@ func TestRoomIsLookedAt(t *testing.T) {
 		{"half of a file, enough", half, nil, total - 512<<10, ""},
 		{"half of a file", half, nil, 50 << 10, "x needs 1.60 MiB, 50.0 KiB free"},
 		{"all there", func(dir string) error {
-			place(t, dir, "x", layout, data)
+			putContent(t, dir, "x", layout, data)
 			return nil
 		}, nil, 0, ""},
 		{"zeros of another client", func(dir string) error {
-			place(t, dir, "x", layout, make([]byte, len(data)))
+			putContent(t, dir, "x", layout, make([]byte, len(data)))
 			return nil
 		}, nil, 0, ""},
 		{"holes", func(dir string) error {

@@ -75,7 +75,7 @@ func selectionLife(t *testing.T, rnd *rand.Rand, d *memDisk, rec *record, layout
 		t.Helper()
 		sameFiles(t, unwantedOn(d, layout, wanted), before)
 	}()
-	r := sideRig(t, d, rec, layout, data, wanted)
+	r := partfileRig(t, d, rec, layout, data, wanted)
 	var hashed int64
 	have, err := r.store.Check(t.Context(), func(done, _ int64) { hashed = max(hashed, done) })
 	if err != nil {
@@ -169,7 +169,7 @@ func failingRun(t *testing.T, n int, d *memDisk, rec *record, layout *metainfo.L
 	var have *bits.Set
 	for try := 0; ; try++ { // what fails at the start is tried again by the user
 		var err error
-		if r, err = trySideRig(t, d, rec, layout, data, wanted); err == nil {
+		if r, err = tryPartfileRig(t, d, rec, layout, data, wanted); err == nil {
 			if have, err = r.store.Check(t.Context(), nil); err == nil {
 				break
 			}

@@ -3,7 +3,9 @@ package storage
 import (
 	"cmp"
 	"errors"
-	"io"
+	"path"
+	"path/filepath"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -25,25 +27,25 @@ type Config struct {
 	// one element of a path.
 	Name   string
 	Layout *metainfo.Layout
-	// Names is the rule by which files are called that are made. NamesNative is
-	// that of the file system at hand. What is there already is found by any rule.
+	// Names is the rule that names new files. NamesNative is that of the file system
+	// at hand. Existing files are found by any rule.
 	Names metainfo.NameRule
-	// Room reports whether that many bytes of memory may be taken for a moment. Nil
-	// means that they may.
+	// Room reports whether that many bytes of memory may be taken for a moment. If
+	// it is nil, they may.
 	Room func(bytes int64) bool
 	// Workers do the work; they may be shared.
 	Workers *Workers
-	// Hash tells whose record in StateDir is whose.
+	// Hash tells apart the records in StateDir.
 	Hash metainfo.Hash
-	// StateDir is the folder for the record of what is there, by which the next
-	// Open knows what need not be hashed again. There is one for each torrent and
-	// place of its content. None is kept when it is empty. It is made when the
-	// first record is.
+	// StateDir is the folder for the record, by which the next Open knows which
+	// pieces need not be hashed again. There is one record for each torrent and
+	// place of its content. The folder is made with the first record. If StateDir is
+	// empty, nothing is recorded.
 	StateDir string
-	// StateReadOnly has the record read, and nothing in StateDir written.
+	// StateReadOnly says that the record is read, and nothing in StateDir written.
 	StateReadOnly bool
-	// Warn is told what is worth a line to the user and stops nothing: a record
-	// that cannot be used or written, data that cannot be synced. It may be nil
+	// Warn is told of faults that are worth a line to the user and stop nothing: a
+	// record that cannot be used or written, data that cannot be synced. It may be nil
 	// and is called by any goroutine.
 	Warn func(error)
 	// Results is called by a worker for each Result. It may block, which holds
@@ -59,29 +61,36 @@ type Config struct {
 	// written, so that a disk that is too small shows at once. Without it files
 	// are sparse. Neither is faster than the other.
 	Reserve bool
-	// Wanted chooses files: it tells for each of Layout.Files whether it is
-	// wanted; nil means all. It is copied. Other files are neither made nor
-	// changed: data that lies in their places is read, and what comes for them
-	// as a part of a wanted piece goes to the side file in StateDir. Without a
-	// StateDir that file lies in a new folder for temporary files until Close, and
+	// Wanted chooses files: it says for each of Layout.Files whether it is
+	// wanted; nil means all of them. It is copied. Other files are neither made nor
+	// changed: data that lies in their places is read, and bytes that come for them
+	// as a part of a wanted piece go to the partfile in StateDir. Without a
+	// StateDir the partfile lies in a new folder for temporary files until Close, and
 	// is lost with it.
 	Wanted []bool
 
-	// spaceOf is in place of that of the system.
+	// spaceOf is called in place of the function of the system, unless it is nil.
 	spaceOf func(path string) (system fileSystem, free int64, ok bool)
 
-	sideDisk disk          // in place of StateDir, for the side file
+	partDisk disk          // in place of StateDir, for the partfile
 	interval time.Duration // between checkpoints; checkpointInterval if 0
 	bytesMax int64         // written before a checkpoint comes early; checkpointBytes if 0
 	closeMax time.Duration // how long Close may sync; see closeSyncMax if 0
 	record   *record       // in place of a file in StateDir
 }
 
-// A Result is what came of a Verify, or of a Write that failed.
+// warn tells the user of err, which stops nothing.
+func (c *Config) warn(err error) {
+	if c.Warn != nil {
+		c.Warn(err)
+	}
+}
+
+// A Result is the outcome of a Verify, or of a Write that failed.
 //
 // Every Verify has exactly one Result. The first failed Write of a piece has
-// one too, and what is written to the piece after it is dropped, until Verify
-// or Probe begins it anew; so a Verify that follows repeats the error.
+// one too, and blocks that are written to the piece after it are dropped, until Verify
+// or Probe restarts the piece; so a Verify that follows repeats the error.
 type Result struct {
 	Piece uint32
 	OK    bool  // the piece is written and has the right hash
@@ -89,14 +98,25 @@ type Result struct {
 }
 
 // A Store holds the content of one torrent. It is safe for concurrent use.
+//
+// Each concern of it is a type that knows the ones before it: names, files, what is
+// known of both, the place, the partfile, the journal, and the content, which is all of
+// them seen as pieces.
 type Store struct {
 	cfg     Config
 	layout  *metainfo.Layout
 	workers *Workers
-	disk    disk
 	wanted  selection
-	aside   atomic.Pointer[aside] // nil: nothing lies in the side file or ever will
-	side    side
+	disk    disk
+	room    roomClaim
+
+	names   naming
+	files   contentFiles
+	known   ledger
+	place   place
+	parts   partfile
+	journal journal
+	pieces  contentPieces
 
 	// Guarded by workers.mu.
 	open    map[int]*openPiece
@@ -104,44 +124,12 @@ type Store struct {
 	idle    sync.Cond // busy is 0
 	closing bool
 
-	// Guarded by workers.files.mu.
-	handles map[int]*handle
-	ended   bool
-
-	locked string // a path; guarded by workers.writers.mu
-
-	journal
-	naming
-
-	taken atomic.Int64 // bytes written to the content since Check
-
-	settling sync.Mutex   // serialises writable; taken before mu
-	moving   sync.RWMutex // held while files get other names
-	names    [4]string    // see contentNames; never changes
-
-	mu       sync.Mutex
-	diverted *bits.Set // pieces of which all that is not wanted lies aside
-	putOff   lateSets  // see Late
-	top      string    // name of the content in Dir as it is now
-	lock     io.Closer // nil when nothing is locked
-	have     *bits.Set
-	stamps   []stamp // by file, and at sideIndex that of the side file
-	readOnly bool
-	// replaced: the record of an earlier run is about content that is gone.
-	replaced bool
-	// looking: what is there may be complete, and nothing was made, locked or
-	// changed yet. wasThere: something had the name top when that was chosen.
-	// twice: so has something the name of unfinished content, and top is the final
-	// one.
-	looking, wasThere, twice bool
-
-	doubts int // how often a complete file was found changed
-	broken int // a piece that could not be written, -1 if none
+	broken atomic.Int64 // a piece that could not be written, -1 if none
 }
 
 // Open prepares to keep the content of cfg.Layout. Files are made when their
-// first byte is written. What is there, and what the record in StateDir knows
-// of it, is found by Check, which comes before the first Write. Open fails when
+// first byte is written. Check, which comes before the first Write, finds out which
+// content exists, and what the record in StateDir knows of it. Open fails when
 // something else lies where the content belongs, or when another Store writes to the
 // same content; the error is an *Error.
 func Open(cfg Config) (*Store, error) {
@@ -159,7 +147,7 @@ func Open(cfg Config) (*Store, error) {
 		d.close()
 		return nil, err
 	}
-	s.linked = linked
+	s.names.linked = linked
 	return s, nil
 }
 
@@ -173,43 +161,48 @@ func openOn(cfg Config, d disk) (*Store, error) {
 	}
 	s := &Store{
 		cfg: cfg, layout: cfg.Layout, workers: cfg.Workers, disk: d,
-		open: make(map[int]*openPiece), handles: make(map[int]*handle),
-		have: bits.New(cfg.Layout.Pieces()), stamps: make([]stamp, len(cfg.Layout.Files)+1),
-		broken: -1, diverted: bits.New(cfg.Layout.Pieces()),
-		wanted: newSelection(cfg.Layout, cfg.Wanted),
-		naming: naming{rule: cfg.Names},
+		wanted: newSelection(cfg.Layout, cfg.Wanted), open: make(map[int]*openPiece),
 	}
-	if cfg.Names != metainfo.NamesNative && cfg.Layout.NamesVary() {
-		s.made = cfg.Layout.Names(cfg.Names)
-	}
-	name := s.findTop()
-	s.top = name
-	s.readOnly = cfg.ReadOnly || s.wanted.none
-	if s.wanted.files != nil {
-		s.aside.Store(newAside(cfg.Layout))
-	}
-	s.cfg.Name = name
-	s.names = contentNames(name, cfg.Hash)
-	s.side.init(&s.cfg, stateStem(cfg.Hash, d.path(name)))
-	s.dirty = make(map[int]struct{})
-	s.durable = bits.New(cfg.Layout.Pieces())
+	s.broken.Store(-1)
 	s.idle.L = &cfg.Workers.mu
-	if err := s.claim(); err != nil {
+	s.assemble()
+	if err := s.place.claim(); err != nil {
 		return nil, err
 	}
-	s.findFiles()
-	s.record = cfg.record
-	if s.record == nil && cfg.StateDir != "" {
-		s.record = newRecord(cfg.StateDir, stateStem(cfg.Hash, d.path(name)))
-		s.record.frozen = cfg.StateReadOnly
-	}
+	s.names.findFiles(s.place.couldExist())
 	return s, nil
 }
 
+// assemble makes the parts of a Store known to each other.
+func (s *Store) assemble() {
+	cfg, layout, w := &s.cfg, s.layout, s.workers
+	s.names.init(cfg, s.disk)
+	s.known.init(layout)
+	s.files = contentFiles{layout: layout, disk: s.disk, names: &s.names, wanted: &s.wanted,
+		table: &w.files, room: &s.room, parts: &s.parts, reserve: cfg.Reserve,
+		writable: s.place.writable, watch: &s.journal, handles: make(map[int]*handle)}
+	s.place = place{cfg: cfg, layout: layout, disk: s.disk, names: &s.names, wanted: &s.wanted,
+		files: &s.files, known: &s.known, writers: &w.writers,
+		readOnly: cfg.ReadOnly || s.wanted.none}
+	s.parts = partfile{cfg: cfg, layout: layout, wanted: &s.wanted, files: &s.files,
+		known: &s.known, place: &s.place}
+	s.known.partPieces = s.parts.pieces
+	s.journal = journal{cfg: cfg, known: &s.known, files: &s.files, parts: &s.parts,
+		place: &s.place, record: cfg.record}
+	s.pieces = contentPieces{cfg: cfg, layout: layout, wanted: &s.wanted, files: &s.files,
+		parts: &s.parts, known: &s.known, place: &s.place, chunks: w.chunks}
+	stem := stateStem(cfg.Hash, s.names.finalPath())
+	s.parts.init(stem)
+	if s.journal.record == nil && cfg.StateDir != "" {
+		s.journal.record = newRecord(cfg.StateDir, stem)
+		s.journal.record.frozen = cfg.StateReadOnly
+	}
+}
+
 // Write takes a block over and writes it later. Blocks of a piece may come in
-// any order, and again. What lies outside of the piece is not written; it is
-// answered by a Result with ErrRange, and a piece of which nothing is wanted by
-// one with ErrUnwanted.
+// any order, and more than once. A block that lies outside of the piece is not written;
+// it is answered by a Result with ErrRange, and a block of a piece of which nothing is
+// wanted by one with ErrUnwanted.
 func (s *Store) Write(r block.Ref, buf *block.Buf) {
 	index, begin, n := int(r.Piece), int64(r.Begin), int64(len(buf.Bytes()))
 	if s.cfg.ReadOnly || index >= s.layout.Pieces() || n == 0 ||
@@ -219,12 +212,12 @@ func (s *Store) Write(r block.Ref, buf *block.Buf) {
 		if s.cfg.ReadOnly {
 			err = ErrReadOnly
 		}
-		s.results(Result{Piece: r.Piece, Err: &Error{"write", s.path(), err}})
+		s.results(Result{Piece: r.Piece, Err: &Error{"write", s.names.path(), err}})
 		return
 	}
 	if !s.wanted.piece(index) {
 		buf.Release()
-		s.results(Result{Piece: r.Piece, Err: &Error{"write", s.path(), ErrUnwanted}})
+		s.results(Result{Piece: r.Piece, Err: &Error{"write", s.names.path(), ErrUnwanted}})
 		return
 	}
 	w := s.workers
@@ -240,11 +233,11 @@ func (s *Store) Write(r block.Ref, buf *block.Buf) {
 	w.mu.Unlock()
 }
 
-// Verify hashes a piece once everything that was handed to Write before is
+// Verify hashes a piece once all blocks that were handed to Write before are
 // written, and posts a Result.
 func (s *Store) Verify(piece uint32) {
 	if int(piece) >= s.layout.Pieces() {
-		s.results(Result{Piece: piece, Err: &Error{"verify", s.path(), ErrRange}})
+		s.results(Result{Piece: piece, Err: &Error{"verify", s.names.path(), ErrRange}})
 		return
 	}
 	w := s.workers
@@ -258,7 +251,7 @@ func (s *Store) Verify(piece uint32) {
 	w.schedule(p)
 }
 
-// results hands on what a worker has to say, unless nobody listens any more.
+// results hands on the Result of a worker, unless the Store is being closed.
 func (s *Store) results(r Result) {
 	s.workers.mu.Lock()
 	closing := s.closing
@@ -268,65 +261,101 @@ func (s *Store) results(r Result) {
 	}
 }
 
+// ReadAt fills p from the content, from byte begin of the piece on; p lies
+// within the piece, padding at its end included. Padding reads as zeros. A
+// file that is missing or too short, or cannot be read, is an *Error.
+//
+// A piece that was only taken from a record is hashed before it is first read
+// from, and so is one in a complete file that has changed since; when it is not
+// right, the error is an *Error with ErrChanged and the piece is no longer in
+// Have.
+func (s *Store) ReadAt(p []byte, piece, begin uint32) error {
+	if int64(piece) >= int64(s.layout.Pieces()) ||
+		int64(begin)+int64(len(p)) > int64(s.layout.PieceSizePadded(int(piece))) {
+		return &Error{"read", s.names.path(), ErrRange}
+	}
+	return s.pieces.readProven(p, int(piece), int64(begin))
+}
+
+// Probe tries whether the disk takes data again after a failed write: it fills
+// the piece that could not be written with zeros, since the blocks of it are
+// lost. It returns nil when that works or nothing has failed.
+func (s *Store) Probe() error {
+	index := int(s.broken.Load())
+	if index < 0 {
+		return nil
+	}
+	if err := s.pieces.writeZeros(index); err != nil {
+		return err
+	}
+	s.broken.Store(-1)
+	w := s.workers
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	for _, p := range s.open {
+		switch {
+		case p.busy: // err is its worker's
+			p.anew = true
+		case p.err != nil:
+			w.forget(p)
+		}
+	}
+	return nil
+}
+
 // Have returns a copy of the set of pieces that are verified and on disk, as
 // far as Check and Verify have seen.
-func (s *Store) Have() *bits.Set {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	return s.have.Clone()
-}
+func (s *Store) Have() *bits.Set { return s.known.pieces() }
 
 // Paths returns where the content lies now: one file or folder.
 func (s *Store) Paths() []string {
-	if s.linked != "" {
-		return []string{s.linked}
+	if s.names.linked != "" {
+		return []string{s.names.linked}
 	}
-	return []string{s.path()}
+	return []string{s.names.path()}
 }
 
-func (s *Store) path() string {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	return s.disk.path(s.top)
+// FileName returns what file i of the Layout is called on disk, below Dir, with
+// slashes: the name that it was found under or will be made by.
+func (s *Store) FileName(i int) string {
+	name := s.names.fileName(i)
+	if s.names.linked == "" {
+		return name
+	}
+	_, below, _ := strings.Cut(name, "/")
+	return path.Join(filepath.Base(s.names.linked), below)
 }
 
-// filePath returns the path of file i, which may be sideIndex, as the user
-// would write it.
-func (s *Store) filePath(i int) string {
-	if i == s.sideIndex() {
-		return s.side.path()
+// FilePath returns the path of file i of the Layout as it is now.
+func (s *Store) FilePath(i int) string {
+	if s.names.linked == "" {
+		return s.files.path(i)
 	}
-	return s.disk.path(s.fileName(i))
+	return filepath.Join(filepath.Dir(s.names.linked), filepath.FromSlash(s.FileName(i)))
 }
 
-// fileName returns the name of file i on the disk.
-func (s *Store) fileName(i int) string {
-	return s.nameIn(s.topName(), i)
+// FileSize returns the length of file i as it is on disk. The error is fs.ErrNotExist
+// if there is no file, or says what is wrong with what lies there.
+func (s *Store) FileSize(i int) (int64, error) {
+	st, err := s.files.stat(i)
+	if err == nil {
+		err = kindError(st.mode, false)
+	}
+	return st.size, wrap("open", s.files.path(i), err)
 }
 
-// nameIn returns the name of file i when the content is called top.
-func (s *Store) nameIn(top string, i int) string {
-	s.mu.Lock()
-	other, is := s.paths[i]
-	s.mu.Unlock()
-	if is {
-		return top + "/" + other
+// FileReadable reports whether file i can be opened for reading.
+func (s *Store) FileReadable(i int) bool {
+	f, err := s.disk.open(s.names.fileName(i), openRead)
+	if err != nil {
+		return false
 	}
-	below := s.below(s.layout, i)
-	n := len(top)
-	for _, element := range below {
-		n += 1 + len(element)
-	}
-	name := append(make([]byte, 0, n), top...)
-	for _, element := range below {
-		name = append(append(name, '/'), element...)
-	}
-	return string(name)
+	f.close()
+	return true
 }
 
-// Close waits until what was handed over is written, syncs and records what can
-// be synced within about a second, and closes the files. No Result is posted
-// after it has begun.
+// Close waits until all blocks are written, syncs and records what can be synced within
+// about a second, and closes the files. No Result is posted after it has begun.
 func (s *Store) Close() error {
 	w := s.workers
 	w.mu.Lock()
@@ -342,9 +371,9 @@ func (s *Store) Close() error {
 		w.forget(p)
 	}
 	w.mu.Unlock()
-	w.rooms.claim(s, nil)
-	err := s.closeJournal()
-	w.files.closeAll(s, true)
-	s.unlock()
-	return errors.Join(err, s.side.close(), s.disk.close())
+	w.rooms.release(&s.room)
+	err := s.journal.close()
+	s.files.end()
+	s.place.unlock()
+	return errors.Join(err, s.parts.close(), s.disk.close())
 }

@@ -201,8 +201,8 @@ func (r *rig) onDisk(dir, top string) {
 	}
 }
 
-// place puts the content of a layout into dir, as it is when complete.
-func place(t *testing.T, dir, top string, layout *metainfo.Layout, data []byte) {
+// putContent puts the content of a layout into dir, as it is when complete.
+func putContent(t *testing.T, dir, top string, layout *metainfo.Layout, data []byte) {
 	t.Helper()
 	for i := range layout.Files {
 		f := &layout.Files[i]

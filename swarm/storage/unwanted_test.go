@@ -121,7 +121,7 @@ func TestUnwantedFileGoes(t *testing.T) {
 	if err := os.Remove(filepath.Join(cfg.Dir, "x", "e")); err != nil {
 		t.Fatal(err)
 	}
-	r.store.workers.files.closeAll(r.store, false)
+	r.store.files.closeAll()
 	if err := r.store.ReadAt(make([]byte, 32<<10), 3, 0); !errors.Is(err, ErrChanged) {
 		t.Error("reading:", err)
 	}

@@ -56,7 +56,7 @@ func TestWantedPieces(t *testing.T) {
 	if got := WantedPieces(layout, nil); !got.All() {
 		t.Error("no selection is not all:", got.Count())
 	}
-	if got := fmt.Sprint(newAside(layout).slots); got != "[0 1]" {
+	if got := fmt.Sprint(newPartTable(layout).slots); got != "[0 1]" {
 		t.Error("pieces of several files:", got)
 	}
 }
@@ -137,7 +137,7 @@ func builtLayout(t *testing.T, kind metainfo.Kind, files []tfile) (*metainfo.Lay
 	return layout, data
 }
 
-// shared reports whether a selection needs a side file.
+// shared reports whether a selection needs a partfile.
 func (c *choice) shared() bool {
 	pieces := WantedPieces(c.layout, choose(c.wanted))
 	for i := range c.layout.Files {
@@ -244,7 +244,7 @@ func selectionCase(t *testing.T, c choice, part bool) {
 	cfg := Config{Dir: t.TempDir(), StateDir: filepath.Join(t.TempDir(), "state"), Layout: c.layout,
 		Wanted: wanted,
 		Part:   part, Hash: metainfo.Hash{1, 2}}
-	side := sidePath(cfg)
+	path := partfilePath(cfg)
 	r := newRig(t, cfg, c.data)
 	have, err := r.store.Check(t.Context(), nil)
 	if err != nil || !have.None() {
@@ -260,8 +260,8 @@ func selectionCase(t *testing.T, c choice, part bool) {
 	r.readsBack(pieces)
 	r.back()
 	sameFiles(t, filesBelow(t, cfg.Dir), c.wantedContent())
-	if _, err := os.Lstat(side); (err == nil) != c.shared() {
-		t.Error("side file:", err)
+	if _, err := os.Lstat(path); (err == nil) != c.shared() {
+		t.Error("partfile:", err)
 	}
 	for range 2 {
 		have, hashed, warned := recheck(t, cfg, c.data)
@@ -286,8 +286,8 @@ func selectionCase(t *testing.T, c choice, part bool) {
 		t.Errorf("all wanted: %d pieces, want %d; %d bytes hashed; %q", have.Count(),
 			pieces.Count(), hashed, warned)
 	}
-	if _, err := os.Lstat(side); err == nil {
-		t.Error("the side file is still there")
+	if _, err := os.Lstat(path); err == nil {
+		t.Error("the partfile is still there")
 	}
 	r = newRig(t, cfg, c.data)
 	if have, err = r.store.Check(t.Context(), nil); err != nil {
