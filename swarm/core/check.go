@@ -88,15 +88,5 @@ func (p *peer) check(t *Torrent) {
 	if t.pick == nil {
 		return
 	}
-	if p.has.counted {
-		useful := 0
-		for piece := range p.has.set.Members() {
-			if t.pick.Needed().Has(piece) {
-				useful++
-			}
-		}
-		if useful != p.has.useful || p.interesting != (useful > 0) {
-			panic("core: interest in a peer is wrong")
-		}
-	}
+	p.has.check(t.pick.Needed())
 }

@@ -22,14 +22,10 @@ func (t *Torrent) Prioritize(now time.Time, piece int, priority picker.Priority)
 	if is == needed {
 		return
 	}
-	size := int64(t.layout.ContentSize(piece))
-	change := ifThen(is, 1, -1)
-	t.bytes.left += int64(change) * size
+	t.progress.need(piece, is)
 	for _, p := range t.peers.snapshot() {
-		if p.has.counted && p.has.set.Has(piece) {
-			p.has.useful += change
-			t.showInterest(p)
-		}
+		p.has.need(uint32(piece), is)
+		t.showInterest(p)
 	}
 	t.checkComplete()
 	t.requests.refillSoon(t.now)
@@ -44,7 +40,7 @@ func (t *Torrent) Sourceless(first, end int) bool {
 	for piece := t.pick.Needed().Next(first); piece >= 0 &&
 		piece < end; piece = t.pick.Needed().Next(piece + 1) {
 		if !slices.ContainsFunc(t.peers.all(), func(p *peer) bool {
-			return p.has.counted && p.has.set.Has(piece)
+			return p.has.piece(uint32(piece))
 		}) {
 			return true
 		}

@@ -154,7 +154,7 @@ func (t *Torrent) onDialPutOff(at endpoint.Endpoint) {
 
 // dial gives out as many Dials as limits allow.
 func (t *Torrent) dial() {
-	if t.unusable != nil {
+	if t.standing.isUnusable() {
 		return
 	}
 	for {
@@ -279,7 +279,7 @@ func (t *Torrent) better(e, o *entry) bool {
 // wantPeers asks for addresses when none is left to try.
 func (t *Torrent) wantPeers() {
 	d := &t.dialer
-	if t.seeding() || t.unusable != nil {
+	if t.seeding() || t.standing.isUnusable() {
 		return
 	}
 	if t.peers.count() >= t.cfg.Limits.PeersMax/2 && t.down.rate(t.now) > 0 {

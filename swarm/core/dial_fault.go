@@ -75,7 +75,7 @@ func (t *Torrent) countPeers(s *Snapshot) {
 			continue
 		}
 		s.PeersHere++
-		if p.interesting {
+		if p.interesting() {
 			s.PeersUseful++
 		}
 		if p.ext.metadataSize > 0 {

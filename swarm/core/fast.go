@@ -94,13 +94,13 @@ func (f *fastState) dropHints(pieces int) {
 // network would all get the same ones.
 func (t *Torrent) grantFast(p *peer) {
 	p.fastx.dropHints(t.pick.Pieces())
-	if !p.fast || p.slot.Granted() > 0 || p.has.set.Count() >= grantBelow || t.choker.Sole() {
+	if !p.fast || p.slot.Granted() > 0 || p.has.count() >= grantBelow || t.choker.Sole() {
 		return
 	}
 	set := wire.AllowedFastSet(nil, p.endpoint.Host(), t.cfg.InfoHash, t.pick.Pieces(),
 		wire.AllowedFastMax)
 	for _, piece := range set {
-		if t.pick.Have().Has(int(piece)) && !p.has.set.Has(int(piece)) {
+		if t.pick.Have().Has(int(piece)) && p.has.lacks(piece) {
 			p.slot.Grant(piece)
 			t.out.sendPiece(p, wire.AllowedFast, piece)
 		}

@@ -42,7 +42,7 @@ type blame struct {
 // and came from senders. One of a single sender is of interest only while the
 // hashes of its blocks can be had.
 func (t *Torrent) startBlame(piece uint32, hashes []metainfo.Hash256, senders []uint32) {
-	n := t.blocksOf(int(piece))
+	n := piecesOf{t.layout}.Blocks(int(piece))
 	if len(hashes) != n || n > blameBlocksMax {
 		return
 	}
@@ -77,8 +77,7 @@ func (t *Torrent) mayHold(piece uint32, senders []uint32) bool {
 	for range t.layout.NeedsBlockHashes(int(piece)) {
 		return slices.ContainsFunc(t.peers.all(), func(p *peer) bool {
 			alone := len(senders) == 1 && PeerRef(senders[0]) == p.ref
-			return p.v2 && !alone && t.now >= p.hashes.until && p.has.counted &&
-				p.has.set.Has(int(piece))
+			return p.v2 && !alone && t.now >= p.hashes.until && p.has.piece(piece)
 		})
 	}
 	return false

@@ -128,7 +128,7 @@ func (t *Torrent) secondFailed(piece uint32) bool {
 	}
 	t.pick.Refuted(piece)
 	t.tellLost(piece)
-	t.lacks()
+	t.onPieceLost()
 	t.checkComplete()
 	t.requests.refillSoon(t.now)
 	return true

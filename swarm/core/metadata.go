@@ -70,7 +70,7 @@ func (s *metaSource) stop(until time.Duration) {
 
 // wantsMetadata reports whether the info dictionary is still to be found.
 func (t *Torrent) wantsMetadata() bool {
-	return t.pick == nil && !t.opening && t.unusable == nil && !t.meta.done
+	return t.pick == nil && t.standing.awaitsInfo() && !t.meta.done
 }
 
 // askMetadata asks peers for blocks of the dictionary, and gives up those who
@@ -230,7 +230,8 @@ func (t *Torrent) onMetadataBlock(p *peer, m *wire.Metadata) {
 		return
 	}
 	info := s.data
-	t.opening, t.meta.done = true, true
+	t.standing.open()
+	t.meta.done = true
 	t.endMetadata()
 	t.out.do(Action{Kind: UseInfo, Info: info})
 }

@@ -34,8 +34,6 @@ type peer struct {
 
 	since time.Duration // connected
 
-	interesting bool // we are interested in it
-
 	down, up meter
 
 	has     holdings
@@ -167,7 +165,7 @@ func (t *Torrent) unwelcome(p *peer) Reason {
 		return ReasonSelf
 	case t.book.banned(p.endpoint, t.now):
 		return ReasonBanned
-	case t.unusable != nil:
+	case t.standing.isUnusable():
 		return ReasonUseless
 	case t.isPrivate() && p.outgoing && usable(p.endpoint) && !t.vouched(p):
 		return ReasonPrivate // it was being dialled when that became known
@@ -188,7 +186,7 @@ func (t *Torrent) greet(p *peer) {
 		t.sendExtHandshake(p)
 	}
 	if t.pick != nil && !p.fast { // who has nothing need not say so (BEP 3)
-		t.count(p)
+		t.countPieces(p)
 	}
 }
 
@@ -226,9 +224,7 @@ func (t *Torrent) leave(p *peer) {
 	t.requests.leave(p, t.now)
 	t.leaveMetadata(p)
 	t.leaveHashes(p)
-	if p.has.counted {
-		t.pick.RemovePeer(p.has.set, p.has.asSeed)
-	}
+	p.has.leave(t.pick)
 	t.choker.Leave(t.now, p.slot)
 	t.carryOut()
 }
@@ -307,7 +303,7 @@ func (t *Torrent) lessUseful(q, o *peer) bool {
 func (t *Torrent) uselessness(p *peer) int {
 	age := t.now - p.since
 	serving := p.slot.Unchoked() && p.slot.Interested()
-	promising := p.interesting && !p.ask.snubs()
+	promising := p.interesting() && !p.ask.snubs()
 	moving := p.down.rate(t.now)+p.up.rate(t.now) > 0
 	switch {
 	case !p.silence.broken() && age >= evictMute:

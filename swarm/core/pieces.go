@@ -1,133 +1,10 @@
 package core
 
 import (
-	"swarmnode/metainfo"
-	"swarmnode/swarm/bits"
 	"swarmnode/swarm/block"
 	"swarmnode/swarm/picker"
 	"swarmnode/swarm/wire"
 )
-
-// havesMax is how many HAVEs tell a peer what we found on disk after it had
-// connected. With more, connecting anew is cheaper: then they fit a bitfield.
-const havesMax = 512
-
-// onInfoReady starts the exchange of pieces.
-func (t *Torrent) onInfoReady(e *Event) {
-	info, have := e.Info, e.Have
-	if t.pick != nil || info == nil {
-		return
-	}
-	t.opening, t.unusable = false, nil
-	t.info, t.layout, t.parts = info, info.Layout(), e.Parts
-	if len(t.parts) != t.layout.Pieces() {
-		t.parts = nil
-	}
-	pieces := t.layout.Pieces()
-	if have != nil && have.Len() != pieces || t.cfg.MetadataOnly {
-		have = nil
-	}
-	t.pick = picker.New(piecesOf{t.layout}, have, t.rng)
-	t.requests.open(t.pick, t.layout)
-	t.choker.Start(t.pick, t.layout.PieceLength, t.layout.PieceSize)
-	need := e.Need
-	if need != nil && need.Len() != pieces {
-		need = nil
-	}
-	if t.cfg.MetadataOnly {
-		need = bits.New(pieces)
-	}
-	for piece := 0; need != nil && piece < pieces; piece++ {
-		if !need.Has(piece) {
-			t.pick.SetPriority(uint32(piece), picker.Skip)
-		}
-	}
-	t.endMetadata()
-	t.learnV2()
-	t.startHashes(e.Late)
-	t.countBytes()
-	if info.Private() {
-		t.onPrivate()
-	}
-	many := t.pick.Have().Count() > havesMax
-	for _, p := range t.peers.snapshot() {
-		switch {
-		case many:
-			t.drop(p, ReasonRefresh)
-		case t.mayUpgrade(p):
-			t.drop(p, ReasonUpgrade)
-		}
-	}
-	t.askHashes() // before any piece, so that they come first
-	for _, p := range t.peers.snapshot() {
-		t.tellInfo(p)
-	}
-	t.checkComplete()
-}
-
-// piecesOf is a layout as the picker sees it.
-type piecesOf struct{ *metainfo.Layout }
-
-// Blocks returns how many blocks a piece has.
-func (p piecesOf) Blocks(piece int) int {
-	return (p.PieceSize(piece) + block.Size - 1) / block.Size
-}
-
-func (t *Torrent) blocksOf(piece int) int { return piecesOf{t.layout}.Blocks(piece) }
-
-// counts are bytes of files, without padding.
-type counts struct {
-	all, have, left int64 // in all, verified, and in needed pieces
-	wanted, got     int64 // of the files that are wanted, and of them verified
-}
-
-// wantedIn returns how many bytes of a piece are of files that are wanted.
-func (t *Torrent) wantedIn(piece int) int64 {
-	if t.parts != nil {
-		return int64(t.parts[piece])
-	}
-	return int64(t.layout.ContentSize(piece))
-}
-
-// countBytes finds out how many bytes of files there are, and where they are.
-func (t *Torrent) countBytes() {
-	t.bytes = counts{all: t.layout.Size()}
-	for piece := range t.pick.Have().Members() {
-		t.bytes.have += int64(t.layout.ContentSize(piece))
-		t.bytes.got += t.wantedIn(piece)
-	}
-	if t.bytes.wanted = t.bytes.all; t.parts != nil {
-		t.bytes.wanted = 0
-		for _, n := range t.parts {
-			t.bytes.wanted += int64(n)
-		}
-	}
-	for piece := range t.pick.Needed().Members() {
-		t.bytes.left += int64(t.layout.ContentSize(piece))
-	}
-}
-
-// tellInfo brings a connection up to date that was made before the metadata
-// was known.
-func (t *Torrent) tellInfo(p *peer) {
-	if p.extended {
-		t.sendExtHandshake(p)
-	}
-	for piece := range t.pick.Have().Members() {
-		t.out.sendPiece(p, wire.Have, uint32(piece))
-	}
-	t.count(p)
-}
-
-func (t *Torrent) onInfoFailed(err error) {
-	if t.pick != nil {
-		return
-	}
-	t.opening, t.unusable = false, err
-	for _, p := range t.peers.snapshot() {
-		t.drop(p, ReasonUseless)
-	}
-}
 
 // onBlock takes in a block: it leads to one Store or one Discard.
 func (t *Torrent) onBlock(e *Event) {
@@ -154,12 +31,12 @@ func (t *Torrent) onBlock(e *Event) {
 // or it was asked elsewhere.
 func (t *Torrent) keep(p *peer, waited bool, e *Event) {
 	b := blockOf(e.Ref)
-	if p.isServer() && !p.has.set.Has(int(b.Piece)) { // it is distrusted
+	if p.isServer() && p.has.lacks(b.Piece) { // it is distrusted
 		t.pick.Release(b, uint32(p.ref))
 		t.discard(e, WasteLate)
 		return
 	}
-	if t.stalled != nil {
+	if t.standing.isStalled() {
 		t.pick.Release(b, uint32(p.ref))
 		t.discard(e, WasteStorage)
 		return
@@ -202,34 +79,27 @@ func (t *Torrent) onVerified(piece uint32) {
 	}
 	t.lateDone(piece)
 	defer t.checkSecond(piece)
-	t.senders = t.pick.Senders(piece, t.senders[:0])
+	var room [8]uint32
+	senders := t.pick.Senders(piece, room[:0])
 	needed := t.pick.Needed().Has(int(piece))
 	if !t.pick.Verified(piece) {
 		return
 	}
-	size := int64(t.layout.ContentSize(int(piece)))
-	t.bytes.have += size
-	t.bytes.got += t.wantedIn(int(piece))
-	if needed {
-		t.bytes.left -= size
-	}
-	for _, ref := range t.senders {
+	t.progress.verified(int(piece), needed)
+	for _, ref := range senders {
 		t.praise(PeerRef(ref))
 	}
 	t.reviewBlame(piece)
 	for _, p := range t.peers.all() {
-		if !p.has.counted {
-			continue
+		if p.has.known() {
+			if needed {
+				p.has.need(piece, false)
+			}
+			t.out.sendPiece(p, wire.Have, piece)
 		}
-		if needed && p.has.set.Has(int(piece)) {
-			p.has.useful--
-		}
-		t.out.sendPiece(p, wire.Have, piece)
 	}
 	for _, p := range t.peers.snapshot() {
-		if p.has.counted {
-			t.showInterest(p)
-		}
+		t.showInterest(p)
 	}
 	t.checkComplete()
 }
@@ -237,14 +107,9 @@ func (t *Torrent) onVerified(piece uint32) {
 // checkComplete says so when every wanted piece is there, and lets those go
 // who can be of no use any more.
 func (t *Torrent) checkComplete() {
-	if !t.pick.Done() || t.cfg.MetadataOnly && !t.HashesKnown() {
-		t.complete = false
+	if !t.standing.finish(t.pick.Done() && (!t.cfg.MetadataOnly || t.HashesKnown())) {
 		return
 	}
-	if t.complete {
-		return
-	}
-	t.complete = true
 	t.out.do(Action{Kind: Complete})
 	if t.cfg.MetadataOnly {
 		return
@@ -264,10 +129,7 @@ func (t *Torrent) onStorageFailed(piece uint32, err error) {
 	if !t.validPiece(piece) {
 		return
 	}
-	t.stalled = err
-	if err == nil {
-		t.stalled = errStorage
-	}
+	t.standing.stall(err)
 	t.requests.cancelPiece(piece, t.now)
 	t.lose(piece)
 	t.lateDone(piece)
@@ -286,7 +148,7 @@ func (t *Torrent) lose(piece uint32) {
 	t.pick.Lost(piece)
 	if had {
 		t.tellLost(piece)
-		t.lacks()
+		t.onPieceLost()
 	}
 }
 
@@ -299,20 +161,21 @@ func (t *Torrent) tellLost(piece uint32) {
 	}
 }
 
-// lacks settles what follows when a piece that we had is needed again.
-func (t *Torrent) lacks() {
-	t.complete = t.complete && t.pick.Done()
-	t.countBytes()
+// onPieceLost counts again what is missing and who is of use, because a piece that
+// we had is needed again.
+func (t *Torrent) onPieceLost() {
+	t.standing.unfinish(t.pick.Done())
+	t.progress.recount(t.pick.Have(), t.pick.Needed())
 	for _, p := range t.peers.all() {
-		if p.has.counted {
-			t.recount(p)
+		if p.has.known() {
+			p.has.recount(t.pick.Needed())
+			t.showInterest(p)
 		}
 	}
 }
 
 func (t *Torrent) onStorageWorks() {
-	if t.stalled != nil {
-		t.stalled = nil
+	if t.standing.resume() {
 		t.requests.refillSoon(t.now)
 	}
 }
@@ -325,7 +188,7 @@ func (t *Torrent) onReadFailed(ref PeerRef, r block.Ref) {
 	}
 	if t.validPiece(r.Piece) && t.pick.Recheck(r.Piece) {
 		t.tellLost(r.Piece)
-		t.lacks()
+		t.onPieceLost()
 		t.out.do(Action{Kind: Verify, Ref: block.Ref{Piece: r.Piece}})
 	}
 	t.onSent(ref, 1)

@@ -81,7 +81,7 @@ func (r *requests) refill(p *peer, now time.Duration) {
 // the search.
 func (r *requests) room(p *peer, now time.Duration) int {
 	a := &p.ask
-	if p.gone || !r.may() || !p.interesting || now < a.until {
+	if p.gone || !r.may() || !p.interesting() || now < a.until {
 		return 0
 	}
 	if a.choking && len(p.fastx.mayAsk()) == 0 || p.trust.isAwaited() {
@@ -129,7 +129,7 @@ func (r *requests) spareSeed(p *peer) bool {
 		return false
 	}
 	for _, q := range r.peers.all() {
-		if q != p && q.interesting && !q.ask.choking && !q.has.isSeed() && !q.ask.snubbed {
+		if q != p && q.interesting() && !q.ask.choking && !q.has.isSeed() && !q.ask.snubbed {
 			return true
 		}
 	}

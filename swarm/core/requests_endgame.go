@@ -15,7 +15,7 @@ const overtakeSpare = time.Second
 // has.
 func (r *requests) worthy(p *peer) bool {
 	proven := func(q *peer) bool {
-		return !q.trust.onProbation() && q.interesting && !q.ask.choking
+		return !q.trust.onProbation() && q.interesting() && !q.ask.choking
 	}
 	return proven(p) || !slices.ContainsFunc(r.peers.all(), proven)
 }

@@ -5,36 +5,6 @@ import (
 	"swarmnode/swarm/picker"
 )
 
-// State is where a torrent stands.
-type State uint8
-
-// The states.
-const (
-	// NeedInfo: the metadata is not known yet.
-	NeedInfo State = iota
-	// Opening: the metadata is known, and its storage is being opened.
-	Opening
-	// Downloading: some wanted piece is missing.
-	Downloading
-	// Seeding: every wanted piece is there.
-	Seeding
-	// Stalled: storage failed; nothing is asked for until it works again.
-	Stalled
-	// Unusable: the metadata cannot be used.
-	Unusable
-	stateCount
-)
-
-var stateNames = [stateCount]string{"metadata", "opening", "downloading", "seeding", "stalled",
-	"unusable"}
-
-func (s State) String() string {
-	if s < stateCount {
-		return stateNames[s]
-	}
-	return "unknown"
-}
-
 // A Snapshot is what a torrent can tell of itself, as a value that shares
 // nothing with it. Rates are payload bytes per second over the last 20 s or
 // less.
@@ -126,7 +96,7 @@ type Totals struct {
 func (t *Torrent) Totals() Totals {
 	s := Totals{Down: t.down.sum(), Up: t.up.sum(), Missing: -1}
 	if t.pick != nil && !t.cfg.MetadataOnly {
-		s.Missing, s.Done = t.bytes.all-t.bytes.have, t.pick.Done()
+		s.Missing, s.Done = t.progress.missing(), t.pick.Done()
 		if t.pick.Count(picker.Have) < t.pick.Pieces() {
 			s.Missing = max(s.Missing, 1) // pieces of padding alone
 		}
@@ -136,9 +106,10 @@ func (t *Torrent) Totals() Totals {
 
 // Snapshot returns where the torrent stands.
 func (t *Torrent) Snapshot() Snapshot {
+	known := t.pick != nil
 	s := Snapshot{
-		State:          t.state(),
-		Err:            t.unusable,
+		State:          t.standing.state(known, known && t.pick.Done(), t.cfg.MetadataOnly),
+		Err:            t.standing.err(),
 		Down:           t.down.sum(),
 		Up:             t.up.sum(),
 		DownRate:       t.down.rate(t.now),
@@ -147,9 +118,6 @@ func (t *Torrent) Snapshot() Snapshot {
 		PeersConnected: t.peers.count(),
 		PeersUnchoked:  t.choker.Unchoked(),
 		Asked:          t.requests.count(),
-	}
-	if t.stalled != nil {
-		s.Err = t.stalled
 	}
 	for _, p := range t.peers.all() {
 		if p.has.isSeed() {
@@ -166,24 +134,6 @@ func (t *Torrent) Snapshot() Snapshot {
 		t.pieceProgress(&s)
 	}
 	return s
-}
-
-func (t *Torrent) state() State {
-	switch {
-	case t.unusable != nil:
-		return Unusable
-	case t.stalled != nil:
-		return Stalled
-	case t.opening:
-		return Opening
-	case t.pick == nil:
-		return NeedInfo
-	case t.cfg.MetadataOnly && !t.complete:
-		return NeedInfo
-	case t.pick.Done():
-		return Seeding
-	}
-	return Downloading
 }
 
 func (t *Torrent) metadataProgress(s *Snapshot) {
@@ -203,8 +153,7 @@ func (t *Torrent) pieceProgress(s *Snapshot) {
 	s.Pieces = t.pick.Pieces()
 	s.PiecesHave = t.pick.Count(picker.Have)
 	s.PiecesWanted = s.PiecesHave + t.pick.Needed().Count()
-	s.Length, s.Wanted, s.Got = t.bytes.all, t.bytes.wanted, t.bytes.got
-	s.Have, s.Left = t.bytes.have, t.bytes.left
+	t.progress.show(s)
 }
 
 // Peers appends what is known of each connection to buf.
@@ -214,13 +163,10 @@ func (t *Torrent) Peers(buf []PeerInfo) []PeerInfo {
 			Peer: p.ref, Endpoint: p.endpoint, ID: p.id, Client: p.ext.client,
 			Outgoing: p.outgoing, Seed: p.has.isSeed(),
 			Choking: p.chokesUs(), Interested: p.slot.Interested(),
-			Unchoked: p.slot.Unchoked(), Interesting: p.interesting, Snubbed: p.ask.snubs(),
+			Unchoked: p.slot.Unchoked(), Interesting: p.interesting(), Snubbed: p.ask.snubs(),
 			Asked: p.ask.waiting(), Queued: p.slot.Waiting() + len(p.slot.Flying()),
 			Down: p.down.sum(), Up: p.up.sum(),
-			DownRate: p.down.rate(t.now), UpRate: p.up.rate(t.now),
-		}
-		if p.has.set != nil {
-			info.Pieces = p.has.set.Count()
+			DownRate: p.down.rate(t.now), UpRate: p.up.rate(t.now), Pieces: p.has.count(),
 		}
 		buf = append(buf, info)
 	}

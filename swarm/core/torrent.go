@@ -42,20 +42,15 @@ type Torrent struct {
 	late  lateCheck
 	twice secondCheck
 
-	opening bool // UseInfo was given, InfoReady is awaited
 	hashes  hashSearch
 	serving []hashServe // the first one waits for a piece to be read
 	blames  []blame     // oldest first
 
-	complete bool  // Complete was given, and is still true
-	unusable error // of InfoFailed
-	stalled  error // of StorageFailed
+	standing standing
+	progress progress
 
 	requests requests
-	senders  []uint32
 
-	bytes    counts
-	parts    []int32 // bytes of wanted files in each piece; nil for all
 	down, up meter
 	counters counters
 }
@@ -158,7 +153,7 @@ func (t *Torrent) NextTick() time.Time {
 
 // downloading reports whether pieces are wanted and can be stored.
 func (t *Torrent) downloading() bool {
-	return t.pick != nil && !t.pick.Done() && t.stalled == nil
+	return t.pick != nil && !t.pick.Done() && !t.standing.isStalled()
 }
 
 // seeding reports whether every wanted piece is there.

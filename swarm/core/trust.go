@@ -1,15 +1,10 @@
 package core
 
 import (
-	"errors"
-	"slices"
-
 	"swarmnode/metainfo"
 	"swarmnode/swarm/block"
 	"swarmnode/swarm/picker"
 )
-
-var errStorage = errors.New("storage failed")
 
 // strike is a fault that is forgiven some times.
 type strike uint8
@@ -92,19 +87,18 @@ func (t *Torrent) onFailed(piece uint32, hashes []metainfo.Hash256) {
 		t.pick.Refuted(piece)
 		return
 	}
-	t.senders = t.pick.Senders(piece, t.senders[:0])
+	senders := t.pick.Senders(piece, nil)
 	if t.pick.State(piece) != picker.Unverified {
 		return
 	}
-	if len(t.senders) == 0 {
+	if len(senders) == 0 {
 		// It was damaged on disk.
 		t.pick.Refuted(piece)
-		t.lacks()
+		t.onPieceLost()
 		t.checkComplete()
 		t.requests.refillSoon(t.now)
 		return
 	}
-	senders := slices.Clone(t.senders)
 	t.startBlame(piece, hashes, senders)
 	if b := t.findBlame(piece); b == nil || !b.held {
 		t.refute(piece)
@@ -158,7 +152,7 @@ const serverWrongMax = 24
 // for pieces of that file, or for the piece alone if that is of several files. It
 // reports false if the server has deserved to be banned.
 func (t *Torrent) distrust(p *peer, wrong uint32) bool {
-	if !p.has.set.Has(int(wrong)) {
+	if p.has.lacks(wrong) {
 		return true // it had been sent before the file was found out
 	}
 	if p.trust.wrong++; p.trust.wrong >= serverWrongMax {

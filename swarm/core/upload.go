@@ -15,7 +15,7 @@ func (l *uploadLink) Got() int64                       { return l.down.sum() }
 func (l *uploadLink) GotRate(now time.Duration) int64  { return l.down.rate(now) }
 func (l *uploadLink) Sent() int64                      { return l.up.sum() }
 func (l *uploadLink) SentRate(now time.Duration) int64 { return l.up.rate(now) }
-func (l *uploadLink) Interesting() bool                { return l.interesting }
+func (l *uploadLink) Interesting() bool                { return l.has.interested() }
 func (l *uploadLink) Asked() bool                      { return l.ask.waiting() > 0 }
 
 // carryOut does what the upload policy has decided. It follows each call that may
@@ -49,7 +49,7 @@ func (t *Torrent) carryOut() {
 func (t *Torrent) showAll() {
 	for _, p := range t.peers.all() {
 		for piece := range t.pick.Have().Members() {
-			if !p.has.counted || !p.has.set.Has(piece) {
+			if !p.has.piece(uint32(piece)) {
 				t.out.sendPiece(p, wire.Have, uint32(piece))
 			}
 		}

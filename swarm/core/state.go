@@ -1,0 +1,114 @@
+package core
+
+import "errors"
+
+// State is where a torrent stands.
+type State uint8
+
+// The states.
+const (
+	// NeedInfo: the metadata is not known yet.
+	NeedInfo State = iota
+	// Opening: the metadata is known, and its storage is being opened.
+	Opening
+	// Downloading: some wanted piece is missing.
+	Downloading
+	// Seeding: every wanted piece is there.
+	Seeding
+	// Stalled: storage failed; nothing is asked for until it works again.
+	Stalled
+	// Unusable: the metadata cannot be used.
+	Unusable
+	stateCount
+)
+
+var stateNames = [stateCount]string{"metadata", "opening", "downloading", "seeding", "stalled",
+	"unusable"}
+
+func (s State) String() string {
+	if s < stateCount {
+		return stateNames[s]
+	}
+	return "unknown"
+}
+
+var errStorage = errors.New("storage failed")
+
+// standing is what storage and metadata have said of themselves. The State follows
+// from it and from the pieces.
+type standing struct {
+	opening  bool  // UseInfo was given, InfoReady is awaited
+	complete bool  // Complete was given, and is still true
+	unusable error // of InfoFailed
+	stalled  error // of StorageFailed
+}
+
+// open records that the metadata is known and its storage is being opened.
+func (s *standing) open() { s.opening = true }
+
+// ready records that the storage is open.
+func (s *standing) ready() { s.opening, s.unusable = false, nil }
+
+// refuse records that the metadata cannot be used.
+func (s *standing) refuse(err error) { s.opening, s.unusable = false, err }
+
+// isUnusable reports whether the metadata cannot be used.
+func (s *standing) isUnusable() bool { return s.unusable != nil }
+
+// awaitsInfo reports whether nothing is known of the metadata.
+func (s *standing) awaitsInfo() bool { return !s.opening && s.unusable == nil }
+
+// stall records that storage has failed.
+func (s *standing) stall(err error) {
+	if err == nil {
+		err = errStorage
+	}
+	s.stalled = err
+}
+
+// isStalled reports whether storage has failed.
+func (s *standing) isStalled() bool { return s.stalled != nil }
+
+// resume records that storage works, and reports whether it had failed.
+func (s *standing) resume() bool {
+	failed := s.stalled != nil
+	s.stalled = nil
+	return failed
+}
+
+// finish records whether everything that is wanted is there. It reports whether
+// that has just become true.
+func (s *standing) finish(done bool) bool {
+	fresh := done && !s.complete
+	s.complete = done
+	return fresh
+}
+
+// unfinish records that something may be missing again, or not.
+func (s *standing) unfinish(done bool) { s.complete = s.complete && done }
+
+// err returns why the torrent is Stalled or Unusable.
+func (s *standing) err() error {
+	if s.stalled != nil {
+		return s.stalled
+	}
+	return s.unusable
+}
+
+// state returns the State of a torrent that knows its pieces or does not, and has
+// all of them that are wanted or does not. MetadataOnly torrents want none.
+func (s *standing) state(known, done, metadataOnly bool) State {
+	switch {
+	case s.unusable != nil:
+		return Unusable
+	case s.stalled != nil:
+		return Stalled
+	case s.opening:
+		return Opening
+	case !known, metadataOnly && !s.complete:
+		return NeedInfo
+	case done:
+		return Seeding
+	}
+	return Downloading
+}

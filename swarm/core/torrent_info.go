@@ -1,0 +1,101 @@
+package core
+
+import (
+	"swarmnode/metainfo"
+	"swarmnode/swarm/bits"
+	"swarmnode/swarm/block"
+	"swarmnode/swarm/picker"
+	"swarmnode/swarm/wire"
+)
+
+// havesMax is how many HAVEs tell a peer what we found on disk after it had
+// connected. With more, connecting again is cheaper: then they fit a bitfield.
+const havesMax = 512
+
+// onInfoReady starts the exchange of pieces.
+func (t *Torrent) onInfoReady(e *Event) {
+	if t.pick != nil || e.Info == nil {
+		return
+	}
+	t.standing.ready()
+	t.info, t.layout = e.Info, e.Info.Layout()
+	t.pick = t.newPicker(e)
+	t.requests.open(t.pick, t.layout)
+	t.choker.Start(t.pick, t.layout.PieceLength, t.layout.PieceSize)
+	t.endMetadata()
+	t.learnV2()
+	t.startHashes(e.Late)
+	t.progress = newProgress(t.layout, e.Parts, t.pick.Have(), t.pick.Needed())
+	if t.info.Private() {
+		t.onPrivate()
+	}
+	many := t.pick.Have().Count() > havesMax
+	for _, p := range t.peers.snapshot() {
+		switch {
+		case many:
+			t.drop(p, ReasonRefresh)
+		case t.mayUpgrade(p):
+			t.drop(p, ReasonUpgrade)
+		}
+	}
+	t.askHashes() // before any piece, so that they come first
+	for _, p := range t.peers.snapshot() {
+		t.tellInfo(p)
+	}
+	t.checkComplete()
+}
+
+// newPicker returns a picker for the pieces that an InfoReady names. Sets of
+// another number of pieces count as none.
+func (t *Torrent) newPicker(e *Event) *picker.Picker {
+	pieces := t.layout.Pieces()
+	have, need := e.Have, e.Need
+	if have != nil && have.Len() != pieces || t.cfg.MetadataOnly {
+		have = nil
+	}
+	if need != nil && need.Len() != pieces {
+		need = nil
+	}
+	if t.cfg.MetadataOnly {
+		need = bits.New(pieces)
+	}
+	pick := picker.New(piecesOf{t.layout}, have, t.rng)
+	for piece := 0; need != nil && piece < pieces; piece++ {
+		if !need.Has(piece) {
+			pick.SetPriority(uint32(piece), picker.Skip)
+		}
+	}
+	return pick
+}
+
+// piecesOf is a layout as the picker sees it.
+type piecesOf struct{ *metainfo.Layout }
+
+// Blocks returns how many blocks a piece has.
+func (p piecesOf) Blocks(piece int) int {
+	return (p.PieceSize(piece) + block.Size - 1) / block.Size
+}
+
+// tellInfo brings a connection up to date that was made before the metadata
+// was known.
+func (t *Torrent) tellInfo(p *peer) {
+	if p.extended {
+		t.sendExtHandshake(p)
+	}
+	for piece := range t.pick.Have().Members() {
+		t.out.sendPiece(p, wire.Have, uint32(piece))
+	}
+	t.countPieces(p)
+}
+
+// onInfoFailed gives up: no peer is of use to a torrent whose metadata cannot be
+// used.
+func (t *Torrent) onInfoFailed(err error) {
+	if t.pick != nil {
+		return
+	}
+	t.standing.refuse(err)
+	for _, p := range t.peers.snapshot() {
+		t.drop(p, ReasonUseless)
+	}
+}
