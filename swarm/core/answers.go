@@ -2,6 +2,9 @@ package core
 
 import (
 	"swarmnode/metainfo"
+	"swarmnode/swarm/block"
+	"swarmnode/swarm/hashes"
+	"swarmnode/swarm/picker"
 	"swarmnode/swarm/wire"
 )
 
@@ -12,49 +15,210 @@ const (
 	// metadataQueueMax bounds the requests of one peer for blocks of the metadata
 	// that wait, or as many as there are: some clients ask for all of them at once.
 	metadataQueueMax = 64
+	// metadataSpare bounds, with three times the blocks that there are, how many
+	// blocks one peer gets. Beyond it requests are rejected.
+	metadataSpare = 64
 	// hashQueueMax bounds the requests of one peer for hashes that wait.
 	hashQueueMax = 64
+	// hashRate is how many ranges of hashes one peer is given a second: 4 MiB of
+	// them, the layers of half a terabyte. Beyond it requests are rejected.
+	hashRate = 256
 )
 
 // answering are the requests of one peer for metadata and hashes that were not
 // answered yet, oldest first. A request that waits is a number; its answer is made
-// when there is room for it with the writer.
+// when the writer has room for it.
 type answering struct {
 	metadata []uint32
 	hashes   []metainfo.HashRange
 	flying   int  // answers with the writer
-	reading  int  // requests in t.serving
 	turn     bool // whose turn it is: that of the hashes
+	blocks   int  // blocks of metadata that were given
+	ranges   int  // ranges of hashes that were given since the last sweep
+}
+
+// A question is a request whose turn has come: for hashes, or for a block of metadata.
+type question struct {
+	hashes    bool
+	hashRange metainfo.HashRange
+	block     uint32
+}
+
+// queueMetadata queues a request for one of blocks blocks of metadata. It reports whether
+// there was room for it.
+func (a *answering) queueMetadata(block uint32, blocks int) bool {
+	if int64(block) >= int64(blocks) || a.blocks >= 3*blocks+metadataSpare ||
+		len(a.metadata) >= max(metadataQueueMax, blocks) {
+		return false
+	}
+	a.blocks++
+	a.metadata = append(a.metadata, block)
+	return true
+}
+
+// mayQueueHashes reports whether there is room for a request for hashes, and counts it.
+func (a *answering) mayQueueHashes() bool {
+	if a.ranges >= hashRate || len(a.hashes) >= hashQueueMax {
+		return false
+	}
+	a.ranges++
+	return true
+}
+
+// queueHashes queues a request for hashes, for which there is room.
+func (a *answering) queueHashes(r metainfo.HashRange) { a.hashes = append(a.hashes, r) }
+
+// next takes the next request out of the queue, if there is room for its answer. waiting
+// is how many requests that were taken out before wait for pieces to be read. Metadata and
+// hashes take turns.
+func (a *answering) next(waiting int) (q question, ok bool) {
+	if a.flying+waiting >= answersAhead || len(a.metadata)+len(a.hashes) == 0 {
+		return question{}, false
+	}
+	a.turn = !a.turn
+	if len(a.metadata) == 0 || a.turn && len(a.hashes) > 0 {
+		q = question{hashes: true, hashRange: a.hashes[0]}
+		a.hashes = a.hashes[:copy(a.hashes, a.hashes[1:])]
+		return q, true
+	}
+	q = question{block: a.metadata[0]}
+	a.metadata = a.metadata[:copy(a.metadata, a.metadata[1:])]
+	return q, true
+}
+
+// handed records that an answer is with the writer.
+func (a *answering) handed() { a.flying++ }
+
+// answered records that the writer is done with some answers.
+func (a *answering) answered(count int) { a.flying -= min(max(count, 0), a.flying) }
+
+// sweep is called once a second.
+func (a *answering) sweep() { a.ranges = 0 }
+
+// check panics when a bound is passed.
+func (a *answering) check() {
+	if a.flying < 0 || a.flying > answersAhead || len(a.hashes) > hashQueueMax ||
+		len(a.metadata) > wire.MetadataPieces(wire.MetadataSizeMax) {
+		panic("core: the count of answers is wrong")
+	}
+}
+
+// onMetadataRequest queues a request for a block of the info dictionary, or rejects it.
+func (t *Torrent) onMetadataRequest(p *peer, block uint32) {
+	blocks := 0
+	if t.info != nil {
+		blocks = wire.MetadataPieces(int64(len(t.info.Raw())))
+	}
+	if p.answer.queueMetadata(block, blocks) {
+		p.flood.sound()
+		t.pumpAnswers(p)
+		return
+	}
+	if t.info != nil {
+		p.flood.pointless()
+	}
+	t.out.sendMetadata(p, wire.Metadata{Type: wire.MetadataReject, Piece: block})
+}
+
+// onHashRequest queues a request for hashes, or rejects it: each gets one answer (BEP
+// 52, "hash reject").
+func (t *Torrent) onHashRequest(p *peer, r metainfo.HashRange) {
+	if t.pick == nil || !t.hashes.onV2(p.ref) || !p.answer.mayQueueHashes() {
+		p.flood.pointless()
+		t.out.rejectHashes(p, r)
+		return
+	}
+	if !t.layout.HasHashRange(r) {
+		t.out.rejectHashes(p, r)
+		t.strike(p, strikeRequest)
+		return
+	}
+	p.flood.sound()
+	p.answer.queueHashes(r)
+	t.pumpAnswers(p)
+}
+
+// rejectHashes queues a reject of a request for hashes.
+func (o *outbox) rejectHashes(p *peer, r metainfo.HashRange) {
+	o.send(p, wire.Message{ID: wire.HashReject,
+		Payload: wire.AppendHashRange(nil, wire.HashRange(r))})
 }
 
 // pumpAnswers makes answers for p as long as its writer has room for them.
 func (t *Torrent) pumpAnswers(p *peer) {
-	a := &p.answer
-	for a.flying+a.reading < answersAhead && len(a.metadata)+len(a.hashes) > 0 && !p.gone {
-		a.turn = !a.turn
-		if len(a.metadata) == 0 || a.turn && len(a.hashes) > 0 {
-			r := a.hashes[0]
-			a.hashes = a.hashes[:copy(a.hashes, a.hashes[1:])]
-			t.answerHashes(p, r)
-			continue
+	for !p.gone {
+		q, ok := p.answer.next(t.hashes.server.Waits(uint32(p.ref)))
+		switch {
+		case !ok:
+			return
+		case q.hashes:
+			t.replyHashes(t.hashes.server.Answer(uint32(p.ref), q.hashRange))
+		default:
+			if m, tail, ok := metadataBlock(p, t.info.Raw(), q.block); ok {
+				p.answer.handed()
+				t.out.answer(p, m, tail)
+			}
 		}
-		piece := a.metadata[0]
-		a.metadata = a.metadata[:copy(a.metadata, a.metadata[1:])]
-		t.answerMetadata(p, piece)
 	}
 }
 
-// answer hands an answer to the writer. Its payload goes on with tail, which stays
-// ours and does not change.
-func (t *Torrent) answer(p *peer, m wire.Message, tail []byte) {
-	p.answer.flying++
-	t.out.answer(p, m, tail)
+// metadataBlock returns the message that has a block of the info dictionary, unless p takes no
+// such messages. It goes on with tail: the bytes of the dictionary itself.
+func metadataBlock(p *peer, raw []byte, block uint32) (m wire.Message, tail []byte, ok bool) {
+	number := p.ext.number(wire.ExtMetadata)
+	if number == 0 {
+		return wire.Message{}, nil, false
+	}
+	begin := int(block) * wire.MetadataBlock
+	head := wire.AppendMetadata(nil, wire.Metadata{Type: wire.MetadataData, Piece: block,
+		TotalSize: int64(len(raw))})
+	return wire.Message{ID: wire.Extended, Ext: number, Payload: head},
+		raw[begin:min(begin+wire.MetadataBlock, len(raw))], true
+}
+
+// replyHashes carries out what becomes of a request for hashes.
+func (t *Torrent) replyHashes(r hashes.Reply) {
+	if r.Outcome == hashes.Reading {
+		t.out.do(Action{Kind: HashBlocks, Ref: block.Ref{Piece: uint32(r.Piece)}})
+	}
+	p := t.peers.live(PeerRef(r.Peer))
+	if p == nil {
+		return
+	}
+	switch r.Outcome {
+	case hashes.Refused:
+		t.out.rejectHashes(p, r.Range)
+	case hashes.Answered:
+		wire.AppendHashRange(r.Answer[:0], wire.HashRange(r.Range)) // into the headroom
+		p.answer.handed()
+		t.out.answer(p, wire.Message{ID: wire.Hashes, Payload: r.Answer}, nil)
+	}
+}
+
+// onHashed takes in the hashes of the blocks of a piece; none if it could not be
+// read.
+func (t *Torrent) onHashed(piece uint32, leaves []metainfo.Hash256) {
+	if !t.validPiece(piece) {
+		return
+	}
+	if t.pick.State(piece) == picker.Have {
+		t.judge(t.hashes.blame.JudgeByCopy(piece, leaves))
+	}
+	if !t.hashes.server.Hashed(int(piece), leaves) {
+		return
+	}
+	for r, ok := t.hashes.server.Next(); ok; r, ok = t.hashes.server.Next() {
+		t.replyHashes(r)
+	}
+	for _, p := range t.peers.all() {
+		t.pumpAnswers(p)
+	}
 }
 
 // onAnswered records that the writer is done with some answers.
 func (t *Torrent) onAnswered(ref PeerRef, count int) {
 	if p := t.peers.live(ref); p != nil {
-		p.answer.flying -= min(max(count, 0), p.answer.flying)
+		p.answer.answered(count)
 		t.pumpAnswers(p)
 	}
 }

@@ -250,27 +250,6 @@ func TestStuckPeersTakeNoSlots(t *testing.T) {
 	}
 }
 
-func TestMetadataOfLiarsIsBounded(t *testing.T) {
-	a := newAttack(t, 0)
-	a.torrent = New(a.now, Config{InfoHash: a.info.Hash(), PeerID: [20]byte{'M'}})
-	for ref := range PeerRef(6) {
-		a.join(ref + 1)
-		m := &a.torrent.peers.live(ref + 1).meta
-		m.size, m.data = wire.MetadataSizeMax, make([]byte, wire.MetadataSizeMax)
-	}
-	a.join(7) // the honest one claims less
-	small := &a.torrent.peers.live(7).meta
-	small.size, small.data = 100, make([]byte, 100)
-	a.torrent.boundMetadata()
-	total := 0
-	for _, p := range a.torrent.peers.all() {
-		total += len(p.meta.data)
-	}
-	if total > metadataBytesMax || len(small.data) != 100 {
-		t.Errorf("%d bytes are kept, and %d of the honest", total, len(small.data))
-	}
-}
-
 // visit connects a peer that wants something, from an address.
 func (a *attack) visit(ref PeerRef, addr string) {
 	hello := wire.Hello{InfoHash: a.info.Hash(), PeerID: [20]byte{'V', byte(ref), byte(ref >> 8)}}

@@ -3,8 +3,6 @@ package core
 import (
 	"maps"
 	"net/netip"
-
-	"swarmnode/swarm/wire"
 )
 
 // check panics when an invariant does not hold. Steps of large torrents are
@@ -79,11 +77,7 @@ func (p *peer) check(t *Torrent) {
 	if p.gone {
 		panic("core: a dropped peer is listed")
 	}
-	if a := &p.answer; a.flying < 0 || a.reading < 0 || a.flying+a.reading > answersAhead ||
-		len(a.hashes) > hashQueueMax ||
-		len(a.metadata) > wire.MetadataPieces(wire.MetadataSizeMax) {
-		panic("core: the count of answers is wrong")
-	}
+	p.answer.check()
 	p.flood.check()
 	if t.pick == nil {
 		return

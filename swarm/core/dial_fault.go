@@ -78,7 +78,7 @@ func (t *Torrent) countPeers(s *Snapshot) {
 		if p.interesting() {
 			s.PeersUseful++
 		}
-		if p.ext.metadataSize > 0 {
+		if p.ext.claimsMetadata() {
 			s.PeersWithMetadata++
 		}
 	}

@@ -19,15 +19,52 @@ type extension struct {
 	reqq         int
 	client       string
 	uploadOnly   bool
-	encrypts     bool // it prefers encryption
+	encrypts     bool
 	metadataSize int64
 }
 
-// init sets what counts until the peer says otherwise.
-func (x *extension) init() { x.reqq = wire.ReqqDefault }
+// init sets how many requests the peer may be sent until it says otherwise.
+func (x *extension) init(reqq int) { x.reqq = reqq }
+
+// learn records a handshake. It reports whether it was the first one.
+func (x *extension) learn(h *wire.ExtHandshake) (first bool) {
+	first, x.met = !x.met, true
+	x.numbers.Merge(h.Extensions)
+	x.reqq, x.metadataSize, x.encrypts = h.Reqq, h.MetadataSize, h.Encrypts
+	if h.Client != "" {
+		x.client = h.Client
+	}
+	return first
+}
+
+// number returns the number by which the peer knows an extension, 0 if it does not.
+func (x *extension) number(e wire.Extension) uint8 { return x.numbers.Number(e) }
 
 // queueMax returns how many requests the peer lets us queue.
 func (x *extension) queueMax() int { return x.reqq }
+
+// program returns the name that the peer gives its program.
+func (x *extension) program() string { return x.client }
+
+// wantsNothing reports whether the peer says that it only uploads (BEP 21).
+func (x *extension) wantsNothing() bool { return x.uploadOnly }
+
+// prefersEncryption reports whether the peer says so.
+func (x *extension) prefersEncryption() bool { return x.encrypts }
+
+// claimsMetadata reports whether the peer says that it has the metadata.
+func (x *extension) claimsMetadata() bool { return x.metadataSize > 0 }
+
+// metadataOffer returns the size of the metadata that can be asked of the peer, or 0.
+func (x *extension) metadataOffer() int64 {
+	if x.number(wire.ExtMetadata) == 0 {
+		return 0
+	}
+	return x.metadataSize
+}
+
+// setUploadOnly records whether the peer only uploads.
+func (x *extension) setUploadOnly(only bool) { x.uploadOnly = only }
 
 // sendExtHandshake says what we can do. It goes out anew when the metadata
 // becomes known, because its size belongs to it (BEP 9).
@@ -39,12 +76,8 @@ func (t *Torrent) sendExtHandshake(p *peer) {
 		YourIP:     p.endpoint.Host(),
 		Reqq:       reqqOurs,
 	}
-	switch {
-	case t.sharesPeers():
-		h.Extensions.Set(wire.ExtPEX, uint8(wire.ExtPEX))
-		p.pex.offered = true
-	case p.pex.offered: // before the torrent was known to be private
-		h.Extensions.Set(wire.ExtPEX, 0)
+	if number, say := p.pex.offer(t.sharesPeers()); say {
+		h.Extensions.Set(wire.ExtPEX, number)
 	}
 	if t.info != nil {
 		h.MetadataSize = int64(len(t.info.Raw()))
@@ -93,14 +126,8 @@ func (t *Torrent) onExtended(p *peer, number uint8, payload []byte) {
 }
 
 func (t *Torrent) onExtHandshake(p *peer, h *wire.ExtHandshake) {
-	x := &p.ext
-	first, before := !x.met, t.out.mark()
-	x.met = true
-	x.numbers.Merge(h.Extensions)
-	x.reqq, x.metadataSize, x.encrypts = h.Reqq, h.MetadataSize, h.Encrypts
-	if h.Client != "" {
-		x.client = h.Client
-	}
+	first, before := p.ext.learn(h), t.out.mark()
+	t.meta.Offer(uint32(p.ref), p.ext.metadataOffer())
 	if p.outgoing && t.external.vote(p.endpoint.Host(), h.YourIP) {
 		t.rank()
 	}
@@ -131,7 +158,7 @@ func (t *Torrent) reachableAt(p *peer, addr netip.AddrPort) {
 
 // onUploadOnly takes in whether a peer wants anything (BEP 21).
 func (t *Torrent) onUploadOnly(p *peer, only bool) {
-	p.ext.uploadOnly = only
+	p.ext.setUploadOnly(only)
 	if t.useless(p) {
 		t.drop(p, ReasonUseless)
 	}
@@ -148,7 +175,7 @@ func (t *Torrent) tellUploadOnly() {
 		return
 	}
 	for _, p := range t.peers.all() {
-		if n := p.ext.numbers.Number(wire.ExtUploadOnly); n != 0 {
+		if n := p.ext.number(wire.ExtUploadOnly); n != 0 {
 			t.out.sendExtended(p, n, wire.AppendUploadOnly(nil, true))
 		}
 	}

@@ -29,7 +29,6 @@ type peer struct {
 	fast      bool // both sides have BEP 6
 	extended  bool // both sides have BEP 10
 	knowsV2   bool // it can make a link of the v1 info-hash one of v2 (BEP 52)
-	v2        bool // the link has the v2 info-hash (BEP 52)
 	gone      bool // dropped: only Closed is awaited
 
 	since time.Duration // connected
@@ -40,10 +39,8 @@ type peer struct {
 	ask     asks
 	slot    *choke.Peer // the upload side
 	ext     extension
-	meta    metaSource
 	fastx   fastState
 	trust   trust
-	hashes  hashSource
 	answer  answering
 	flood   flood
 	silence silence
@@ -120,14 +117,14 @@ func (t *Torrent) onConnected(e *Event) {
 		extended: hello.Reserved.Has(wire.FeatureExtension),
 		hash:     hello.InfoHash,
 		knowsV2:  hello.Reserved.Has(wire.FeatureV2),
-		v2:       t.isV2(hello.InfoHash),
 		since:    t.now,
 		silence:  newSilence(t.now),
 	}
-	p.ext.init()
+	p.ext.init(wire.ReqqDefault)
 	first := asksFirst
 	if p.isServer() {
-		p.ext.reqq, first = asksMax, asksServer
+		p.ext.init(asksMax)
+		first = asksServer
 	}
 	p.ask = newAsks(first)
 	ip := p.endpoint.Host()
@@ -139,6 +136,7 @@ func (t *Torrent) onConnected(e *Event) {
 	}
 	p.slot = t.choker.Join(t.now, choke.Ref(p.ref), p.fast, (*uploadLink)(p))
 	t.peers.add(p)
+	t.hashes.join(p, t.cfg.HashV2)
 	t.book.connected(p.endpoint, p.ref, p.outgoing, t.now)
 	if reason := t.unwelcome(p); reason != ReasonNone {
 		t.drop(p, reason)
@@ -222,8 +220,12 @@ func (t *Torrent) leave(p *peer) {
 	t.peers.unlist(p)
 	t.peers.past.add(p.ref, p.endpoint, p.listen)
 	t.requests.leave(p, t.now)
-	t.leaveMetadata(p)
-	t.leaveHashes(p)
+	if t.meta.Leave(uint32(p.ref)) {
+		t.timers.by(timerMetadata, t.now)
+	}
+	if t.hashes.leave(p.ref) {
+		t.timers.by(timerHashes, t.now)
+	}
 	p.has.leave(t.pick)
 	t.choker.Leave(t.now, p.slot)
 	t.carryOut()
@@ -333,10 +335,10 @@ func (t *Torrent) useless(p *peer) bool {
 	if t.cfg.MetadataOnly {
 		return false
 	}
-	if p.v2 && t.wantsHashes() && p.hashes.until == 0 {
+	if t.hashes.mayTell(p.ref) {
 		return false
 	}
-	return t.seeding() && (p.has.isSeed() || p.ext.uploadOnly && !p.slot.Interested())
+	return t.seeding() && (p.has.isSeed() || p.ext.wantsNothing() && !p.slot.Interested())
 }
 
 // pastMax is how many closed connections keep their addresses: as many as can

@@ -37,6 +37,17 @@ type pexState struct {
 	offered bool // it was told that it may send us such messages
 }
 
+// offer returns the number under which an extension handshake offers the peer to send us
+// such messages. It says none to a peer that was never offered any, and takes an offer back
+// once peers are no longer shared.
+func (s *pexState) offer(shares bool) (number uint8, say bool) {
+	if shares {
+		s.offered = true
+		return uint8(wire.ExtPEX), true
+	}
+	return 0, s.offered
+}
+
 // sharesPeers reports whether peers may be exchanged: not in private torrents
 // (BEP 27), nor where the user wants no others.
 func (t *Torrent) sharesPeers() bool { return !t.isPrivate() && !t.cfg.PeersOnly }
@@ -46,7 +57,7 @@ func (t *Torrent) sweepPEX(p *peer) {
 	if t.now < p.pex.next || !t.sharesPeers() || t.now-p.since < pexFirst {
 		return
 	}
-	number := p.ext.numbers.Number(wire.ExtPEX)
+	number := p.ext.number(wire.ExtPEX)
 	if number == 0 {
 		return
 	}
@@ -97,16 +108,16 @@ func mayTell(p, q *peer) bool {
 
 func (p *peer) pexFlags() wire.PEXFlags {
 	var f wire.PEXFlags
-	if p.has.isSeed() || p.ext.uploadOnly {
+	if p.has.isSeed() || p.ext.wantsNothing() {
 		f |= wire.PEXSeed
 	}
 	if p.outgoing {
 		f |= wire.PEXReachable
 	}
-	if p.encrypted || p.ext.encrypts {
+	if p.encrypted || p.ext.prefersEncryption() {
 		f |= wire.PEXEncryption
 	}
-	if p.ext.numbers.Has(wire.ExtHolepunch) {
+	if p.ext.number(wire.ExtHolepunch) != 0 {
 		f |= wire.PEXHolepunch
 	}
 	return f

@@ -77,8 +77,7 @@ func (t *Torrent) onVerified(piece uint32) {
 	if !t.validPiece(piece) {
 		return
 	}
-	t.lateDone(piece)
-	defer t.checkSecond(piece)
+	defer t.checked(piece)
 	var room [8]uint32
 	senders := t.pick.Senders(piece, room[:0])
 	needed := t.pick.Needed().Has(int(piece))
@@ -89,7 +88,9 @@ func (t *Torrent) onVerified(piece uint32) {
 	for _, ref := range senders {
 		t.praise(PeerRef(ref))
 	}
-	t.reviewBlame(piece)
+	if t.hashes.blame.Knows(piece) {
+		t.out.do(Action{Kind: HashBlocks, Ref: block.Ref{Piece: piece}})
+	}
 	for _, p := range t.peers.all() {
 		if p.has.known() {
 			if needed {
@@ -107,7 +108,7 @@ func (t *Torrent) onVerified(piece uint32) {
 // checkComplete says so when every wanted piece is there, and lets those go
 // who can be of no use any more.
 func (t *Torrent) checkComplete() {
-	if !t.standing.finish(t.pick.Done() && (!t.cfg.MetadataOnly || t.HashesKnown())) {
+	if !t.standing.finish(t.pick.Done() && (!t.cfg.MetadataOnly || t.hashes.search.LayersKnown())) {
 		return
 	}
 	t.out.do(Action{Kind: Complete})
@@ -132,8 +133,7 @@ func (t *Torrent) onStorageFailed(piece uint32, err error) {
 	t.standing.stall(err)
 	t.requests.cancelPiece(piece, t.now)
 	t.lose(piece)
-	t.lateDone(piece)
-	t.checkSecond(piece)
+	t.checked(piece)
 	t.requests.halt(t.now)
 }
 
@@ -155,7 +155,7 @@ func (t *Torrent) lose(piece uint32) {
 // tellLost takes the HAVE of a piece back (BEP 54).
 func (t *Torrent) tellLost(piece uint32) {
 	for _, p := range t.peers.all() {
-		if n := p.ext.numbers.Number(wire.ExtDontHave); n != 0 {
+		if n := p.ext.number(wire.ExtDontHave); n != 0 {
 			t.out.sendExtended(p, n, wire.AppendDontHave(nil, piece))
 		}
 	}

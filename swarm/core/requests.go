@@ -48,8 +48,8 @@ type requests struct {
 func (r *requests) init(t *Torrent) {
 	r.peers, r.out, r.timers = &t.peers, &t.out, &t.timers
 	r.max = t.cfg.Limits.RequestsMax
-	r.may = func() bool { return t.downloading() && !t.awaitsLate() }
-	r.among = func(have *bits.Set) *bits.Set { return t.withTrees(have) }
+	r.may = func() bool { return t.downloading() && !t.hashes.awaitsData(t.pick.Have()) }
+	r.among = func(have *bits.Set) *bits.Set { return t.hashes.askable(t.now, have) }
 	r.overtaking, r.replacing = r.mayOvertake, r.mayReplacePiece
 }
 

@@ -142,11 +142,7 @@ func (t *Torrent) metadataProgress(s *Snapshot) {
 		s.MetadataHave = s.MetadataSize
 		return
 	}
-	for _, p := range t.peers.all() {
-		if s.MetadataSize == 0 || len(p.meta.data) > s.MetadataHave {
-			s.MetadataSize, s.MetadataHave = int(p.ext.metadataSize), len(p.meta.data)
-		}
-	}
+	s.MetadataHave, s.MetadataSize = t.meta.Progress()
 }
 
 func (t *Torrent) pieceProgress(s *Snapshot) {
@@ -160,7 +156,7 @@ func (t *Torrent) pieceProgress(s *Snapshot) {
 func (t *Torrent) Peers(buf []PeerInfo) []PeerInfo {
 	for _, p := range t.peers.all() {
 		info := PeerInfo{
-			Peer: p.ref, Endpoint: p.endpoint, ID: p.id, Client: p.ext.client,
+			Peer: p.ref, Endpoint: p.endpoint, ID: p.id, Client: p.ext.program(),
 			Outgoing: p.outgoing, Seed: p.has.isSeed(),
 			Choking: p.chokesUs(), Interested: p.slot.Interested(),
 			Unchoked: p.slot.Unchoked(), Interesting: p.interesting(), Snubbed: p.ask.snubs(),

@@ -55,9 +55,6 @@ func (s *standing) refuse(err error) { s.opening, s.unusable = false, err }
 // isUnusable reports whether the metadata cannot be used.
 func (s *standing) isUnusable() bool { return s.unusable != nil }
 
-// awaitsInfo reports whether nothing is known of the metadata.
-func (s *standing) awaitsInfo() bool { return !s.opening && s.unusable == nil }
-
 // stall records that storage has failed.
 func (s *standing) stall(err error) {
 	if err == nil {

@@ -118,6 +118,6 @@ func (t *Torrent) sweepPeer(p *peer) {
 	t.sweepPath(p)
 	t.requests.sweep(p, t.now)
 	t.sweepPEX(p)
-	p.hashes.given = 0
+	p.answer.sweep()
 	t.choker.Sweep(t.now, p.slot, p.up.recent(t.now))
 }

@@ -8,6 +8,7 @@ import (
 	"swarmnode/swarm/choke"
 	"swarmnode/swarm/endpoint"
 	"swarmnode/swarm/limit"
+	"swarmnode/swarm/metadata"
 	"swarmnode/swarm/picker"
 )
 
@@ -30,7 +31,7 @@ type Torrent struct {
 	own      map[endpoint.Endpoint]bool // addresses at which we listen
 	yielded  time.Duration              // when a useful peer was last dropped for another
 	peers    peerTable
-	meta     metadata
+	meta     metadata.Search
 	choker   *choke.Choker
 
 	private bool // it is known to be
@@ -39,12 +40,7 @@ type Torrent struct {
 	layout *metainfo.Layout
 	pick   *picker.Picker // nil until InfoReady
 
-	late  lateCheck
-	twice secondCheck
-
-	hashes  hashSearch
-	serving []hashServe // the first one waits for a piece to be read
-	blames  []blame     // oldest first
+	hashes hashing
 
 	standing standing
 	progress progress
@@ -67,6 +63,8 @@ func New(now time.Time, cfg Config) *Torrent {
 		timers: newTimers(),
 		book:   newBook(cfg.Home),
 		peers:  newPeerTable(),
+		meta: metadata.NewSearch(metadata.Names{Hash: cfg.InfoHash, HashV2: cfg.HashV2},
+			cfg.Limits.MetadataMax),
 	}
 	t.choker = choke.New(choke.Config{SlotsMax: cfg.Limits.SlotsMax, SuperSeed: cfg.SuperSeed,
 		Rand: t.rng, SentRate: func(now time.Duration) int64 { return t.up.rate(now) }})

@@ -22,8 +22,7 @@ func (t *Torrent) onInfoReady(e *Event) {
 	t.pick = t.newPicker(e)
 	t.requests.open(t.pick, t.layout)
 	t.choker.Start(t.pick, t.layout.PieceLength, t.layout.PieceSize)
-	t.endMetadata()
-	t.learnV2()
+	t.meta.Close()
 	t.startHashes(e.Late)
 	t.progress = newProgress(t.layout, e.Parts, t.pick.Have(), t.pick.Needed())
 	if t.info.Private() {
@@ -34,7 +33,7 @@ func (t *Torrent) onInfoReady(e *Event) {
 		switch {
 		case many:
 			t.drop(p, ReasonRefresh)
-		case t.mayUpgrade(p):
+		case t.hashes.mayUpgrade(t.layout, p):
 			t.drop(p, ReasonUpgrade)
 		}
 	}
@@ -94,6 +93,7 @@ func (t *Torrent) onInfoFailed(err error) {
 	if t.pick != nil {
 		return
 	}
+	t.meta.Close()
 	t.standing.refuse(err)
 	for _, p := range t.peers.snapshot() {
 		t.drop(p, ReasonUseless)

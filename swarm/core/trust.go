@@ -80,11 +80,7 @@ func (t *Torrent) onFailed(piece uint32, hashes []metainfo.Hash256) {
 	if !t.validPiece(piece) {
 		return
 	}
-	if t.secondFailed(piece) {
-		return
-	}
-	if t.lateDone(piece) {
-		t.pick.Refuted(piece)
+	if t.failedCheck(piece) {
 		return
 	}
 	senders := t.pick.Senders(piece, nil)
@@ -99,8 +95,7 @@ func (t *Torrent) onFailed(piece uint32, hashes []metainfo.Hash256) {
 		t.requests.refillSoon(t.now)
 		return
 	}
-	t.startBlame(piece, hashes, senders)
-	if b := t.findBlame(piece); b == nil || !b.held {
+	if !t.openBlame(piece, hashes) {
 		t.refute(piece)
 	}
 	if len(senders) == 1 {

@@ -17,6 +17,17 @@ import (
 	"swarmnode/swarm/wire"
 )
 
+// What the package hashes allows: until a range is asked of another peer, until a silent peer
+// is given up, and until one that rejected is asked again; how many wrong answers end a
+// connection; and how long a wrong piece waits for the hashes of its blocks.
+const (
+	hashStall      = 3 * time.Second
+	hashAgain      = 20 * time.Second
+	hashRejected   = 10 * time.Second
+	hashesWrongMax = 3
+	holdFor        = 5 * time.Second
+)
+
 // v2Pieces is the number of pieces of testV2, of two blocks each but the last.
 const v2Pieces = 5
 
@@ -121,7 +132,7 @@ func TestPieceLayerFromPeers(t *testing.T) {
 	if len(sent(actions, wire.Request)) != 0 {
 		t.Error("a piece was asked for that nobody can check")
 	}
-	if leech.HashesKnown() {
+	if leech.hashes.search.LayersKnown() {
 		t.Error("the layer is known too early")
 	}
 	answer := sent(seed.says(1, asked[0].Msg), wire.Hashes)
@@ -129,7 +140,7 @@ func TestPieceLayerFromPeers(t *testing.T) {
 		t.Fatalf("the seed sent %d answers, want 1", len(answer))
 	}
 	leech.says(1, answer[0].Msg)
-	if !leech.HashesKnown() {
+	if !leech.hashes.search.LayersKnown() {
 		t.Error("the layer is not known after the answer")
 	}
 	leech.now = leech.now.Add(time.Second)
@@ -225,7 +236,7 @@ func TestHashesOfLiars(t *testing.T) {
 		lie := append(bytes.Clone(asked[0].Msg.Payload),
 			make([]byte, 32*(int(r.Length)+r.Uncles()))...)
 		actions = leech.says(1, wire.Message{ID: wire.Hashes, Payload: lie})
-		if leech.HashesKnown() {
+		if leech.hashes.search.LayersKnown() {
 			t.Fatal("a lie was taken for the layer")
 		}
 		if d := dropped(actions, 1); d != nil {
@@ -413,7 +424,8 @@ func FuzzHashMessages(f *testing.F) {
 			side.step(Event{Kind: Tick})
 			side.step(Event{Kind: Closed, Peer: 1})
 		}
-		if _, _, err := wire.ParseHashRange(payload); err == nil && len(seed.serving) > 0 {
+		waits := seed.hashes.server.Waits(1) + seed.hashes.server.Waits(2)
+		if _, _, err := wire.ParseHashRange(payload); err == nil && waits > 0 {
 			t.Error("a request waits for ever")
 		}
 	})
