@@ -275,7 +275,7 @@ func TestV2BadBlock(t *testing.T) {
 		add(t, honest, swarm.Spec{Torrent: torrent, Dir: filepath.Dir(good), Complete: true,
 			Up: 8 << 20})
 		out := t.TempDir()
-		const blameWait = 5 * time.Second // for the hashes of blocks, see core/hashes_blame.go
+		const blameWait = 5 * time.Second // for the hashes of blocks, see hashes.Blame
 		start := time.Now()
 		leech := add(t, newEngine(t), swarm.Spec{
 			Magnet: torrent.Magnet(), Dir: out, Peers: []string{liar.Addr().String(),
