@@ -21,6 +21,7 @@ type Peer struct {
 	// The slot.
 	since      time.Duration // choked or unchoked since; 0 if it never had a slot
 	optimistic bool          // the slot was given in turn
+	chosen     bool          // the round under way gives it a slot
 	given      int64         // bytes handed to its writer since it was unchoked
 	piece      uint32        // the piece of the last of them
 	wanted     time.Duration // for how long we have been interested in it
@@ -69,9 +70,6 @@ func (p *Peer) Busy() bool { return len(p.queue)+len(p.flying) > 0 }
 
 // barren reports whether the peer takes and never gave, although it could have.
 func (p *Peer) barren() bool { return p.wanted >= barrenAfter && p.link.Got() == 0 }
-
-// idled reports whether the peer let slots stand unused again and again.
-func (p *Peer) idled() bool { return p.unused >= unusedMax }
 
 // isSeed reports whether the peer has every piece.
 func (p *Peer) isSeed() bool { return p.has != nil && p.has.All() }

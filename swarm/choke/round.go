@@ -1,9 +1,7 @@
 package choke
 
 import (
-	"cmp"
 	"math"
-	"math/rand/v2"
 	"slices"
 	"time"
 )
@@ -13,15 +11,11 @@ const (
 	roundEvery = 10 * time.Second
 	// sweepEvery is how often Sweep is called.
 	sweepEvery = time.Second
-	// optimisticShare: one slot of so many is given in turn rather than by rank.
+	// optimisticShare: one slot of so many is given in turn rather than by rank, and
+	// one of so many may go to peers that never gave.
 	optimisticShare = 5
 	// optimisticRounds is how many rounds an optimistic slot lasts: 30 s.
 	optimisticRounds = 3
-	// turnMax is how long a peer keeps its slot at a seed while others wait.
-	turnMax = 60 * time.Second
-	// snubbedAfter is how long a peer that we are interested in may give
-	// nothing before it gets no regular slot.
-	snubbedAfter = 60 * time.Second
 	// slotsMin is the fewest slots, and slotsFirst how many there are at first: a
 	// piece spreads the sooner, the fewer peers it is sent to at a time.
 	slotsMin   = 4
@@ -35,26 +29,10 @@ const (
 	// capacityDecay is what is left of the greatest upload rate after a round in
 	// which it was not reached.
 	capacityDecay = 0.97
-	// barrenAfter is how long a peer that we are interested in has to give us
-	// something. Then it comes after those that gave, also when we seed: we have
-	// no better sign of who shares.
-	barrenAfter = 20 * time.Second
 	// newcomerFor is how long a peer counts as new. New peers are three times
 	// as likely to get the optimistic slot, since they have nothing to trade.
 	newcomerFor = 60 * time.Second
 )
-
-// A contender is an interested peer as the choice of slots sees it.
-type contender struct {
-	p        *Peer
-	rate     int64 // what it gives us, or takes from us when we seed
-	unchoked bool
-	waited   time.Duration // choked or unchoked for
-	snubbed  bool
-	newcomer bool
-	idle     bool // it makes no use of its slot
-	barren   bool // it takes and never gave
-}
 
 // round gives all slots anew.
 func (c *Choker) round() {
@@ -63,19 +41,23 @@ func (c *Choker) round() {
 	}
 	c.rounds++
 	c.adapt(c.cfg.SentRate(c.now))
-	contenders := c.contenders()
-	rotate := c.rounds%optimisticRounds == 1
-	waiting := len(contenders)
-	chosen := choose(contenders, c.slots, c.seeding(), rotate, c.cfg.Rand)
-	crowded := waiting > len(chosen)
+	if c.pieces == nil {
+		return
+	}
+	list := c.contend()
+	chosen := c.choose(list)
+	for _, e := range list[:chosen] {
+		e.p.chosen = true
+	}
 	for _, p := range c.peers {
 		// A peer that is not interested just now takes nothing, and may be again soon.
-		if p.unchoked && crowded && !slices.Contains(chosen, p) {
+		if p.unchoked && chosen < len(list) && !p.chosen {
 			c.choke(p)
 		}
 	}
-	for _, p := range chosen {
-		c.unchoke(p)
+	for _, e := range list[:chosen] {
+		e.p.chosen = false
+		c.unchoke(e.p)
 	}
 }
 
@@ -93,162 +75,99 @@ func (c *Choker) adapt(rate int64) {
 	c.slots = min(max(int(slots), slotsMin), c.cfg.SlotsMax)
 }
 
-func (c *Choker) contenders() []contender {
+// contend returns the peers that may get a slot, in the order of the checklist.
+func (c *Choker) contend() []contender {
 	var list []contender
-	seeding := c.seeding()
 	for _, p := range c.peers {
-		if !p.interested || c.pieces == nil || c.stuck(p) {
-			continue
+		if p.interested && !c.stuck(p) {
+			list = append(list, c.contender(p))
 		}
-		e := contender{
-			p:        p,
-			rate:     p.link.GotRate(c.now),
-			unchoked: p.unchoked,
-			waited:   c.now - p.since,
-			newcomer: c.now-p.joined < newcomerFor,
-			barren:   p.barren(),
-		}
-		e.idle = p.unchoked && e.waited >= idleGrace && !p.Busy()
-		if seeding {
-			e.rate = p.link.SentRate(c.now)
-		} else {
-			e.snubbed = p.link.Interesting() && p.unchoked && e.waited > snubbedAfter && e.rate == 0
-		}
-		list = append(list, e)
 	}
+	c.cfg.Rand.Shuffle(len(list), func(i, j int) { list[i], list[j] = list[j], list[i] })
+	slices.SortStableFunc(list, func(a, b contender) int { return a.compare(&b) })
 	return list
 }
 
-// choose returns who gets a slot: by rate all but one in five, and the rest in
-// turn. It marks the latter as optimistic.
-func choose(list []contender, slots int, seeding, rotate bool, rng *rand.Rand) []*Peer {
-	rng.Shuffle(len(list), func(i, j int) { list[i], list[j] = list[j], list[i] })
-	if seeding {
-		slices.SortStableFunc(list, seedOrder)
-	} else {
-		slices.SortStableFunc(list, tradeOrder)
+// choose moves to the front of a list the contenders that get a slot, and returns how many: by
+// rank all but one in five, and the others in turn.
+func (c *Choker) choose(list []contender) int {
+	share := max(1, c.slots/optimisticShare)
+	list = ration(list, share)
+	if len(list) <= c.slots {
+		for _, e := range list {
+			e.p.optimistic = false
+		}
+		return len(list)
 	}
-	list = rationed(list, max(1, slots/optimisticShare))
-	if len(list) <= slots {
-		slots = len(list)
+	ranked := c.slots - share
+	for _, e := range list[:ranked] {
+		e.p.optimistic = false
 	}
-	optimistic := 0
-	if len(list) > slots {
-		optimistic = max(1, slots/optimisticShare)
+	rotate := c.rounds%optimisticRounds == 1
+	for i := ranked; i < c.slots; i++ {
+		j := i + c.nextOptimistic(list[i:], rotate)
+		list[j].p.optimistic = true
+		// The others stay in order.
+		e := list[j]
+		copy(list[i+1:j+1], list[i:j])
+		list[i] = e
 	}
-	var chosen []*Peer
-	for _, c := range list[:slots-optimistic] {
-		c.p.optimistic = false
-		chosen = append(chosen, c.p)
-	}
-	rest := list[slots-optimistic:]
-	for range optimistic {
-		i := nextOptimistic(rest, rotate, rng)
-		rest[i].p.optimistic = true
-		chosen = append(chosen, rest[i].p)
-		rest = append(rest[:i], rest[i+1:]...)
-	}
-	return chosen
+	return c.slots
 }
 
-// rationed leaves out all but so many of those that only take, as long as there
-// are others.
-func rationed(list []contender, most int) []contender {
-	barren := 0
-	for _, c := range list {
-		if c.barren {
-			barren++
-		}
-	}
-	if barren == len(list) {
+// ration returns the list without all but so many of the peers that never gave, as long
+// as there are others. Those that are left out move behind its end.
+func ration(list []contender, most int) []contender {
+	if !slices.ContainsFunc(list, func(e contender) bool { return !e.barren }) {
 		return list
 	}
-	return slices.DeleteFunc(list, func(c contender) bool {
-		if !c.barren {
-			return false
+	n := 0
+	for i, e := range list {
+		if e.barren {
+			if most--; most < 0 {
+				continue
+			}
 		}
-		most--
-		return most < 0
-	})
+		copy(list[n+1:i+1], list[n:i])
+		list[n] = e
+		n++
+	}
+	return list[:n]
 }
 
-// tradeOrder puts first who gives us most (tit for tat). Who gives nothing for
-// its slot goes last.
-func tradeOrder(a, b contender) int {
-	if a.snubbed != b.snubbed {
-		return last(a.snubbed)
-	}
-	if c := cmp.Compare(b.rate, a.rate); c != 0 {
-		return c
-	}
-	if a.barren != b.barren {
-		return last(a.barren)
-	}
-	if a.unchoked != b.unchoked {
-		return last(b.unchoked)
-	}
-	return 0
-}
-
-// seedOrder lets each peer have its turn, those that take most first, and then
-// those that wait, longest first.
-func seedOrder(a, b contender) int {
-	if a.barren != b.barren {
-		return last(a.barren)
-	}
-	inTurn := func(c contender) bool { return c.unchoked && !c.idle && c.waited < turnMax }
-	if inTurn(a) != inTurn(b) {
-		return last(inTurn(b))
-	}
-	if inTurn(a) {
-		return cmp.Compare(b.rate, a.rate)
-	}
-	if a.unchoked != b.unchoked {
-		return last(a.unchoked)
-	}
-	return cmp.Compare(b.waited, a.waited)
-}
-
-func last(a bool) int {
-	if a {
-		return 1
-	}
-	return -1
-}
-
-// nextOptimistic returns who of the rest gets an optimistic slot: whoever has
+// nextOptimistic returns which of the rest gets an optimistic slot: the one that has
 // it, until it is time to rotate; then one at random.
-func nextOptimistic(rest []contender, rotate bool, rng *rand.Rand) int {
+func (c *Choker) nextOptimistic(rest []contender, rotate bool) int {
 	if !rotate {
-		for i, c := range rest {
-			if c.unchoked && c.p.optimistic {
+		for i, e := range rest {
+			if e.p.unchoked && e.p.optimistic {
 				return i
 			}
 		}
 	}
-	weight := func(c contender) int {
-		switch {
-		case c.unchoked:
-			return 0
-		case c.newcomer:
-			return 6
-		case c.barren:
-			return 1
-		}
-		return 2
-	}
 	sum := 0
-	for _, c := range rest {
-		sum += weight(c)
+	for _, e := range rest {
+		sum += c.chances(e)
 	}
 	if sum == 0 {
-		return rng.IntN(len(rest))
+		return c.cfg.Rand.IntN(len(rest))
 	}
-	at := rng.IntN(sum)
-	for i, c := range rest {
-		if at -= weight(c); at < 0 {
-			return i
-		}
+	at := c.cfg.Rand.IntN(sum)
+	return slices.IndexFunc(rest, func(e contender) bool {
+		at -= c.chances(e)
+		return at < 0
+	})
+}
+
+// chances returns how likely a peer is to get an optimistic slot, compared with others.
+func (c *Choker) chances(e contender) int {
+	switch {
+	case e.p.unchoked:
+		return 0
+	case c.now-e.p.joined < newcomerFor:
+		return 6
+	case e.barren:
+		return 1
 	}
-	return 0
+	return 2
 }

@@ -9,9 +9,6 @@ const (
 	idleHaste = 200 * time.Millisecond
 	// gatherFor is how long a free slot waits for more peers to choose from.
 	gatherFor = 50 * time.Millisecond
-	// unusedMax is how many slots in a row a peer may let stand unused before it
-	// comes after others: once may be by chance, or because others gave it more.
-	unusedMax = 3
 	// uplinkRest is how long nothing has to go out to anybody for the uplink to
 	// count as free.
 	uplinkRest = time.Second / 2
@@ -69,33 +66,6 @@ func (c *Choker) slotsUsed() int {
 	return n + fresh
 }
 
-// deserves reports whether p is to get a free slot before q: as it gives us more,
-// or has a part of what nobody has, or passes on what it gets, or had less from us,
-// or has waited longer.
-func (c *Choker) deserves(p, q *Peer) bool {
-	if a, b := p.link.GotRate(c.now), q.link.GotRate(c.now); a != b && !c.seeding() {
-		return a > b
-	}
-	if a, b := p.barren(), q.barren(); a != b {
-		return b
-	}
-	if a, b := p.idled(), q.idled(); a != b {
-		return b
-	}
-	if c.Sole() {
-		if a, b := c.unfinished(p), c.unfinished(q); a != b {
-			return a
-		}
-		if a, b := c.passesOn(p), c.passesOn(q); a != b {
-			return a
-		}
-	}
-	if a, b := p.link.Sent(), q.link.Sent(); !c.seeding() && a != b {
-		return a < b
-	}
-	return p.since < q.since
-}
-
 // fill gives free slots to those that wait, between the rounds.
 // A slot whose peer asks for nothing is as good as free, so that the uplink is
 // used as long as anybody wants something; but then its peer loses the slot, or in
@@ -106,23 +76,26 @@ func (c *Choker) fill() {
 	}
 }
 
+// give gives so many free slots.
 func (c *Choker) give(free int) {
 	reserved := free > 0 && c.reserved()
 	for ; free > 0; free-- {
-		var next *Peer
+		var best contender
 		start := c.cfg.Rand.IntN(len(c.peers))
 		for i := range c.peers {
 			p := c.peers[(start+i)%len(c.peers)]
-			if p.interested && !p.unchoked && !c.stuck(p) && (!reserved ||
-				c.owed(p)) && (next == nil || c.deserves(p, next)) {
-				next = p
+			if !p.interested || p.unchoked || c.stuck(p) || reserved && !c.owed(p) {
+				continue
+			}
+			if e := c.contender(p); best.p == nil || e.compare(&best) < 0 {
+				best = e
 			}
 		}
-		if next == nil || next.barren() && c.now-c.sentAt < uplinkRest || !c.room() {
+		if best.p == nil || best.barren && !c.resting() || !c.room() {
 			return
 		}
 		c.swapIdle()
-		c.unchoke(next)
+		c.unchoke(best.p)
 	}
 }
 
