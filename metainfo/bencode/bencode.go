@@ -1,12 +1,12 @@
 // Package bencode reads and writes the encoding of BEP 3, "bencoding".
 //
 // Reading is a walk over bytes that are already in memory: nothing is copied
-// and nothing is allocated, so the size of what a stranger sends bounds what
-// it costs. Depth and number of values are bounded by Limits. The walk is
+// and nothing is allocated, so the cost of a document is bounded by its size.
+// Depth and number of values are bounded by Limits. The walk is
 // strict: integers and string lengths must be canonical, and a dictionary may
 // not hold a key twice. Keys out of order are accepted, because torrents in
-// the wild have them and the info-hash is taken over the bytes as received. What
-// no hash covers is read by a lenient Reader, see NewLenient.
+// the wild have them and the info-hash is taken over the bytes as received.
+// Documents that no hash covers are read by a lenient Reader, see NewLenient.
 //
 // Its nouns: a Reader walks one document; a value is an integer, a string, a
 // list or a dictionary.
@@ -65,7 +65,7 @@ func (e *SyntaxError) Error() string {
 
 // A Reader walks one document from its start. Its methods read the next
 // value; the first error sticks, after which every method returns zero values
-// and Err tells what happened. Slices that it returns are views of the
+// and Err returns the error. Slices that it returns are views of the
 // document. A Reader is for one goroutine.
 type Reader struct {
 	buf    []byte
@@ -74,8 +74,8 @@ type Reader struct {
 	values int
 	limits Limits
 	err    error
-	// lenient makes the walk that of NewLenient, but for keys that come twice if once
-	// is set.
+	// lenient makes the walk that of NewLenient; once makes it refuse repeated keys
+	// all the same.
 	lenient, once bool
 }
 
@@ -98,7 +98,7 @@ func (r *Reader) Reset(doc []byte, limits Limits) {
 	*r = Reader{buf: doc, limits: limits}
 }
 
-// Err returns the first error met, or nil.
+// Err returns the first error, or nil.
 func (r *Reader) Err() error { return r.err }
 
 // Offset returns the number of bytes read so far.
@@ -116,7 +116,7 @@ func (r *Reader) Close() error {
 	return r.err
 }
 
-// Kind tells which kind of value comes next, without reading it.
+// Kind returns the kind of the next value, without reading it.
 func (r *Reader) Kind() Kind {
 	if r.err != nil || r.pos >= len(r.buf) {
 		return None
@@ -140,8 +140,8 @@ func (r *Reader) Int() int64 {
 	return n
 }
 
-// scanInt reads an integer. ok is false for one that is no number; only a lenient
-// Reader goes on after it.
+// scanInt reads an integer. ok is false if it is not a number; only a lenient
+// Reader goes on after that.
 func (r *Reader) scanInt() (n int64, ok bool) {
 	if !r.expect(Integer) {
 		return 0, false
@@ -166,9 +166,9 @@ func (r *Reader) Bytes() []byte {
 	return r.scanString()
 }
 
-// Dict ranges over the keys of a dictionary. The body reads the value of the
-// key that it was given; a value that it leaves alone is skipped. A body that
-// stops early leaves r behind the dictionary all the same.
+// Dict ranges over the keys of a dictionary. The body of the loop reads the value of the
+// key; a value that it does not read is skipped. If the body leaves the loop early, r
+// still moves to the end of the dictionary.
 func (r *Reader) Dict() iter.Seq[[]byte] {
 	return func(yield func(key []byte) bool) { r.walkDict(yield) }
 }
@@ -178,10 +178,10 @@ func (r *Reader) List() iter.Seq[int] {
 	return func(yield func(i int) bool) { r.walkList(yield) }
 }
 
-// Skip passes over the next value, checking it.
+// Skip passes over the next value, and checks it.
 func (r *Reader) Skip() { r.Raw() }
 
-// Raw passes over the next value, checking it, and returns its bytes.
+// Raw passes over the next value, checks it, and returns its bytes.
 func (r *Reader) Raw() []byte {
 	start := r.pos
 	switch r.Kind() {
@@ -202,8 +202,8 @@ func (r *Reader) Raw() []byte {
 	return r.buf[start:r.pos:r.pos]
 }
 
-// TryInt reads an integer; a value of another kind is skipped and not ok.
-// It and its like serve messages of which bad fields are to be ignored.
+// TryInt reads an integer. For a value of another kind, which is skipped, ok is false.
+// The methods named Try are for messages whose bad fields are ignored.
 func (r *Reader) TryInt() (n int64, ok bool) {
 	if r.Kind() != Integer {
 		r.Skip()
@@ -212,7 +212,7 @@ func (r *Reader) TryInt() (n int64, ok bool) {
 	return r.scanInt()
 }
 
-// TryBytes reads a string; a value of another kind is skipped and not ok.
+// TryBytes reads a string. For a value of another kind, which is skipped, ok is false.
 func (r *Reader) TryBytes() (b []byte, ok bool) {
 	if r.Kind() != String {
 		r.Skip()
@@ -265,7 +265,7 @@ func (r *Reader) scanString() []byte {
 	return s
 }
 
-// open enters a container; the caller defers nothing and calls shut at its end.
+// open enters a container; atEnd leaves it.
 func (r *Reader) open(kind Kind) bool {
 	if !r.expect(kind) {
 		return false
@@ -296,9 +296,9 @@ func (r *Reader) atEnd() bool {
 	return true
 }
 
-// settle passes over the value at offset at, in a container at depth, if the
-// body of the loop did not.
-func (r *Reader) settle(at, depth int) {
+// skipUnread skips the value at offset at, in a container at depth, unless the
+// body of the loop has read it.
+func (r *Reader) skipUnread(at, depth int) {
 	if r.err == nil && r.depth != depth {
 		panic("bencode: a loop body left a container open")
 	}
@@ -317,7 +317,7 @@ func (r *Reader) walkList(yield func(int) bool) {
 		if yield != nil && !yield(i) {
 			yield = nil
 		}
-		r.settle(at, depth)
+		r.skipUnread(at, depth)
 	}
 }
 
@@ -355,12 +355,12 @@ func (r *Reader) walkDict(yield func([]byte) bool) {
 		if !dup && yield != nil && !yield(key) {
 			yield = nil
 		}
-		r.settle(at, depth)
+		r.skipUnread(at, depth)
 	}
 }
 
-// keysBetween collects the keys of a run of key-value pairs that was walked
-// before and so is known to be sound.
+// keysBetween collects the keys of a run of key-value pairs. The run was walked
+// before, so it is known to be sound.
 func (r *Reader) keysBetween(start, end int) map[string]struct{} {
 	keys := make(map[string]struct{})
 	limits := Limits{DepthMax: math.MaxInt, ValuesMax: math.MaxInt}
@@ -373,15 +373,15 @@ func (r *Reader) keysBetween(start, end int) map[string]struct{} {
 	return keys
 }
 
-// digitsMax is how many digits an integer of 64 bits has at most. No number of so
-// many digits leaves 64 bits without a sign.
+// digitsMax is the number of digits of the largest integer of 64 bits. Every number
+// with that many digits fits 64 bits without a sign.
 const digitsMax = 19
 
 // parseLength reads the canonical length of a string.
 func parseLength(b []byte, at int) (n int64, end int) { return parseInt(b, at, ':') }
 
 // parseInt reads a canonical decimal that ends with stop. It returns the
-// offset behind stop, or noValue.
+// offset after stop, or noValue.
 func parseInt(b []byte, at int, stop byte) (n int64, end int) {
 	negative := at < len(b) && b[at] == '-'
 	if negative {

@@ -6,19 +6,19 @@ import (
 )
 
 // NewLenient returns a Reader of a document that no hash covers, such as the
-// answer of a tracker or the extension handshake of a peer. It reads what can be
-// read, where a strict Reader stops:
+// answer of a tracker or the extension handshake of a peer. It goes on where a strict
+// Reader stops:
 //
 //   - a byte order mark and blanks before the document, and blanks between values,
-//     are passed over;
-//   - integers and the lengths of strings may begin with zeros, and an integer may
-//     be -0, have a plus sign or a fraction, which is cut off, or exceed 64 bits, of
-//     which it becomes the nearest. One that is no number reads as 0, or as not ok;
-//   - of a key that comes twice the first value counts, as libtorrent has it;
+//     are skipped;
+//   - integers and the lengths of strings may begin with zeros;
+//   - an integer may be -0, or have a plus sign or a fraction, which is cut off. An
+//     integer beyond 64 bits becomes the nearest of 64 bits. Anything else between
+//     i and e reads as 0, or as not ok;
+//   - the first value of a repeated key counts, as in libtorrent;
 //   - the key of a dictionary may be an integer.
 //
-// What a truncated document holds is not known, so it is an error as ever. So are
-// all limits.
+// A truncated document is an error all the same, and so is one beyond the limits.
 func NewLenient(doc []byte, limits Limits) *Reader {
 	r := NewReader(doc, limits)
 	r.lenient = true
@@ -29,12 +29,12 @@ func NewLenient(doc []byte, limits Limits) *Reader {
 	return r
 }
 
-// RefuseRepeats makes a lenient Reader refuse keys that come twice, where two readers
-// that disagree would do harm.
+// RefuseRepeats makes a lenient Reader refuse repeated keys. It is for documents that
+// must mean the same to every reader.
 func (r *Reader) RefuseRepeats() { r.once = true }
 
-// Strictly has a lenient Reader read strictly while read runs, for what a hash covers
-// inside a document that none covers.
+// Strictly makes a lenient Reader strict while read runs. It is for a value that a hash
+// covers, inside a document that none covers.
 func (r *Reader) Strictly(read func()) {
 	lenient := r.lenient
 	r.lenient = false
@@ -44,13 +44,12 @@ func (r *Reader) Strictly(read func()) {
 
 var byteOrderMark = []byte("\xef\xbb\xbf")
 
-// looseBytesMax bounds what stands between the i and the e of a lenient integer:
-// more than any number needs.
+// looseBytesMax bounds the bytes between the i and the e of a lenient integer. No
+// number needs as many.
 const looseBytesMax = 64
 
-// TryNumber reads an integer, or a string that holds one, as trackers that are
-// written in languages without types send them. Any other value is skipped and
-// not ok.
+// TryNumber reads an integer, or a string that holds one: trackers written in languages
+// without types send those. For any other value, which is skipped, ok is false.
 func (r *Reader) TryNumber() (n int64, ok bool) {
 	if r.Kind() != String {
 		return r.TryInt()
@@ -58,7 +57,7 @@ func (r *Reader) TryNumber() (n int64, ok bool) {
 	return parseLoose(r.Bytes())
 }
 
-// passBlanks passes over blanks, where a lenient Reader looks for a value.
+// passBlanks skips blanks, where a lenient Reader looks for a value.
 func (r *Reader) passBlanks() {
 	for r.lenient && r.pos < len(r.buf) && isBlank(r.buf[r.pos]) {
 		r.pos++
@@ -86,9 +85,8 @@ func (r *Reader) scanLooseInt() (n int64, ok bool) {
 	return parseLoose(body[:end])
 }
 
-// parseLoose reads a decimal number with anything that people write around it. It
-// is not ok if there is no digit where one belongs, or anything else behind it than
-// a fraction.
+// parseLoose reads a decimal number, with blanks around it, a sign or a fraction. ok is
+// false if the digits are missing, or anything but a fraction follows them.
 func parseLoose(b []byte) (n int64, ok bool) {
 	b = bytes.TrimFunc(b, func(c rune) bool { return c < 0x80 && isBlank(byte(c)) })
 	digits := b
@@ -99,7 +97,7 @@ func parseLoose(b []byte) (n int64, ok bool) {
 	if len(whole) == 0 || !allDigits(whole) || !allDigits(fraction) {
 		return 0, false
 	}
-	// Of a number that does not fit the nearest comes with the error.
+	// For a number that does not fit, the nearest comes with the error.
 	n, _ = strconv.ParseInt(string(b[:len(b)-len(digits)+len(whole)]), 10, 64)
 	return n, true
 }
@@ -116,7 +114,7 @@ func allDigits(b []byte) bool {
 func isBlank(c byte) bool { return c == ' ' || c >= '\t' && c <= '\r' }
 
 // parseLooseLength reads the length of a string, which may begin with zeros. It
-// returns the offset behind the colon, or noValue.
+// returns the offset after the colon, or noValue.
 func parseLooseLength(b []byte, at int) (n int64, end int) {
 	colon := bytes.IndexByte(b[at:min(len(b), at+looseBytesMax)], ':')
 	if colon < 0 || colon > digitsMax || !allDigits(b[at:at+colon]) {

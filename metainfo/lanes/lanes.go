@@ -1,12 +1,12 @@
 // Package lanes hashes sixteen messages of equal length at once, where the
-// processor has AVX-512 or AVX2: each of its instructions does for sixteen or
-// eight messages what another one does for a single message. With AVX-512,
-// hashing is several times as fast as by the instructions that are made for it;
+// processor has AVX-512 or AVX2: each instruction works on sixteen or
+// eight messages instead of one. With AVX-512,
+// hashing is several times as fast as with the SHA instructions;
 // with AVX2, SHA-1 is faster, and SHA-256 is left to the standard library.
 //
-// It owns nothing but arithmetic. Those who hash ask Available first, and use the
-// standard library where there is no such processor, and for what is left when
-// there are fewer messages.
+// It owns nothing but arithmetic. Callers ask Available first. They use the
+// standard library where it is false, and for the rest when there are fewer than
+// sixteen messages.
 //
 // Its nouns: a lane is one of the messages; a block is the 64 bytes that SHA-1
 // and SHA-256 take at a time; the stride is the distance of lanes in memory.
@@ -25,7 +25,7 @@ const (
 	BlockBytes = 64
 )
 
-// A level is how many messages the processor takes at once.
+// A level says how many messages the processor takes at once.
 type level uint8
 
 const (
@@ -37,12 +37,13 @@ const (
 // used is best, except in tests.
 var used = best
 
-// Available reports whether this processor can do it; nothing else of the package
-// may be used if not.
+// Available reports whether this processor can hash in lanes. If not, nothing else of
+// the package may be used.
 func Available() bool { return used != none }
 
-// Gain returns how many times as fast as the standard library a core is, rounded
-// down: for SHA-1, and if it is more than 1 for SHA-256, too, about half as much.
+// Gain returns how many times as fast as the standard library a core hashes SHA-1,
+// rounded down. If that is more than 1, it is about half as many times as fast for
+// SHA-256.
 func Gain() int {
 	if used == wide {
 		return 4
@@ -50,7 +51,7 @@ func Gain() int {
 	return 1
 }
 
-// SHA1 hashes Count messages. Reset comes first. It is for one goroutine.
+// SHA1 hashes Count messages. Reset must be called first. It is for one goroutine.
 type SHA1 struct {
 	state  [5][Count]uint32
 	length uint64 // bytes written to each lane
@@ -68,7 +69,7 @@ func (s *SHA1) Reset() {
 	s.length = 0
 }
 
-// Write appends n bytes, a multiple of BlockBytes, to each message: those of lane
+// Write appends n bytes, a multiple of BlockBytes, to each message. The bytes of lane
 // i start at data[i*stride].
 func (s *SHA1) Write(data []byte, stride, n int) {
 	check(data, stride, n)
@@ -88,7 +89,7 @@ func (s *SHA1) add(data []byte, stride, blocks int) {
 }
 
 // WriteZeros appends n zero bytes, a multiple of BlockBytes, to each message. It
-// takes less than half of the time of Write.
+// takes less than half the time of Write.
 func (s *SHA1) WriteZeros(n int) {
 	if n < 0 || n%BlockBytes != 0 {
 		panic(misuse)
@@ -104,7 +105,7 @@ func (s *SHA1) WriteZeros(n int) {
 	s.length += uint64(n)
 }
 
-// Sum returns the hash of each message. Reset comes next.
+// Sum returns the hash of each message. Before the next Write comes Reset.
 func (s *SHA1) Sum() (sums [Count][sha1.Size]byte) {
 	end := padding(s.length)
 	s.add(end[:], 0, 1)
@@ -116,7 +117,8 @@ func (s *SHA1) Sum() (sums [Count][sha1.Size]byte) {
 	return sums
 }
 
-// padding returns what ends a message of whole blocks (FIPS 180-4, section 5.1.1).
+// padding returns the block that ends a message of whole blocks (FIPS 180-4, section
+// 5.1.1).
 func padding(length uint64) (end [BlockBytes]byte) {
 	const lengthBytes = 8
 	end[0] = 0x80
@@ -126,7 +128,8 @@ func padding(length uint64) (end [BlockBytes]byte) {
 
 const misuse = "lanes: no whole blocks, or more than there is"
 
-// check panics unless n is a number of whole blocks that each lane has in data.
+// check panics unless n is a number of whole blocks, and each lane has as many bytes in
+// data.
 func check(data []byte, stride, n int) {
 	if n%BlockBytes != 0 || n < 0 || stride < 0 || n > 0 && (Count-1)*stride+n > len(data) {
 		panic(misuse)
@@ -138,7 +141,7 @@ var start256 = [8]uint32{
 }
 
 // Sum256 returns SHA-256 of Count messages of n bytes each, a multiple of
-// BlockBytes: that of lane i starts at data[i*stride].
+// BlockBytes: the message of lane i starts at data[i*stride].
 func Sum256(data []byte, stride, n int) (sums [Count][sha256.Size]byte) {
 	check(data, stride, n)
 	if used != wide {

@@ -2,8 +2,8 @@ package lanes
 
 import "golang.org/x/sys/cpu"
 
-// best is what processor and system have: the instructions, and that the system
-// keeps the registers. AVX-512 is its foundation, and BW, which shuffles bytes.
+// best is the level that the processor has and the system supports by saving the
+// registers. AVX-512 means F, the foundation, and BW, which shuffles bytes.
 var best = func() level {
 	switch {
 	case cpu.X86.HasAVX512F && cpu.X86.HasAVX512BW:
@@ -30,8 +30,8 @@ func sha1Zeros(state *[5][Count]uint32, blocks int)
 //go:noescape
 func sha256Blocks(state *[8][Count]uint32, base *byte, stride, blocks int, k *[64]uint32)
 
-// sha1Half is sha1Blocks for half of the lanes, those whose state is at state and
-// Count words behind, five times; with AVX2.
+// sha1Half is sha1Blocks for half of the lanes, with AVX2. Their five words of state are
+// at state and every Count words after it.
 //
 //go:noescape
 func sha1Half(state *uint32, base *byte, stride, blocks int)

@@ -2,8 +2,8 @@
 
 package lanes
 
-// best is none where nothing is written for the processor; then none of the
-// functions below is called.
+// best is none on processors without code of their own; the functions below are never
+// called there.
 const best = none
 
 const missing = "lanes: not for this processor"

@@ -1,10 +1,10 @@
 // Package weburl reads URLs as people and programs write them: with blanks,
-// umlauts, bytes of other encodings and lone percent signs. A URL carries all of
-// these escaped (RFC 3986, section 2.1).
+// umlauts, bytes of other encodings and lone percent signs. In a URL all of
+// these are escaped (RFC 3986, section 2.1).
 //
-// What it returns is printable, has no blank, and holds nothing but ASCII outside
-// of the name of the host. It neither looks up hosts nor asks them, and has no
-// opinion on schemes.
+// The URLs that it returns are printable, have no blanks, and hold only ASCII outside
+// of the name of the host. The package neither looks up hosts nor connects to them, and
+// accepts any scheme.
 package weburl
 
 import (
@@ -15,10 +15,10 @@ import (
 	"unicode/utf8"
 )
 
-// BytesMax bounds a URL, escaped: what servers commonly take.
+// BytesMax bounds an escaped URL. Servers commonly accept as many bytes.
 const BytesMax = 8 << 10
 
-// The reasons for which a text is no URL.
+// The reasons why a text is not a URL.
 var (
 	ErrScheme  = errors.New("no URL: it does not begin with a scheme such as https://")
 	ErrLong    = errors.New("the URL is longer than 8 KiB")
@@ -27,8 +27,8 @@ var (
 	errRead    = errors.New("the URL cannot be read")
 )
 
-// Clean returns the URL that raw stands for, escaped where it has to be. What is
-// escaped already stays. Its errors do not repeat the URL.
+// Clean returns the URL that raw stands for, escaped where it must be. Escapes in raw
+// stay. The errors do not repeat the URL.
 func Clean(raw string) (string, error) {
 	raw = strings.TrimSpace(raw)
 	scheme, rest, ok := strings.Cut(raw, "://")
@@ -51,8 +51,8 @@ func Parse(raw string) (*url.URL, error) {
 	return u, nil
 }
 
-// Resolve returns what a reference, which may be relative, means at base, as in the
-// Location of a redirect.
+// Resolve returns the URL that a reference, which may be relative, means at base, such
+// as the Location of a redirect.
 func Resolve(base *url.URL, reference string) (*url.URL, error) {
 	s, err := clean(strings.TrimSpace(reference))
 	if err != nil {
@@ -107,8 +107,8 @@ func clean(s string) (string, error) {
 	return string(b), nil
 }
 
-// split returns where the host begins in a reference, behind any password, and
-// where it ends, behind the port. Without a host both are where one would be.
+// split returns where the host begins in a reference, after any password, and
+// where it ends, after the port. Without "//" both are 0.
 func split(s string) (host, path int) {
 	slashes := strings.Index(s, "//")
 	if slashes < 0 || slashes > 0 && (s[slashes-1] != ':' || !isScheme(s[:slashes-1])) {
@@ -125,8 +125,8 @@ func split(s string) (host, path int) {
 	return host, path
 }
 
-// isHost reports whether s may be a host with a port: what could never be looked up,
-// or would be shown as something else, is not. A name may have any letters.
+// isHost reports whether s may be a host with a port. A name may have any letters, but
+// no characters that cannot be looked up or would be shown as something else.
 func isHost(s string) bool {
 	if !utf8.ValidString(s) {
 		return false
@@ -143,8 +143,8 @@ func isHost(s string) bool {
 	return true
 }
 
-// appendEscaped appends s, which is no host, with every byte escaped that cannot
-// stand in a URL, and every percent sign that does not escape anything.
+// appendEscaped appends s, which is not a host. It escapes every byte that a URL cannot
+// contain, and every percent sign that does not begin an escape.
 func appendEscaped(dst []byte, s string) []byte {
 	const hex = "0123456789ABCDEF"
 	for i := range len(s) {

@@ -1,5 +1,6 @@
 // Package bits holds sets of small integers: the pieces that a peer has, the
-// blocks of a piece that have come.
+// blocks of a piece that have arrived. Its noun is the Set, which is also read from and
+// written as the bitfield of BEP 3.
 package bits
 
 import (
@@ -28,16 +29,16 @@ func Full(n int) *Set {
 	return s
 }
 
-// ErrLength tells that a bitfield does not have the length that its pieces
-// need. ErrSpare tells that it is sound but for its spare bits.
+// ErrLength says that a bitfield does not have the length that its pieces
+// need. ErrSpare says that only its spare bits are wrong.
 var (
 	ErrLength = errors.New("bitfield has the wrong length")
 	ErrSpare  = errors.New("bitfield has spare bits set")
 )
 
 // FromWire reads the payload of a bitfield message, in which the high bit of
-// the first byte is piece 0 (BEP 3). A payload of another length than n bits
-// need is ErrLength. When spare bits are set the set is returned together with
+// the first byte is piece 0 (BEP 3). The error is ErrLength if the payload is not as
+// long as n bits need. When spare bits are set, the set is returned together with
 // ErrSpare, so that the caller may be lenient.
 func FromWire(payload []byte, n int) (*Set, error) {
 	if len(payload) != (n+7)/8 {
@@ -81,13 +82,12 @@ func (s *Set) All() bool { return s.count == s.n }
 // None reports whether the set is empty.
 func (s *Set) None() bool { return s.count == 0 }
 
-// Has reports whether i is a member; an i out of range is not.
+// Has reports whether i is a member. An i out of range is not.
 func (s *Set) Has(i int) bool {
 	return uint(i) < uint(s.n) && s.words[i/64]>>(i%64)&1 != 0
 }
 
-// Add makes i a member and reports whether it was none before. An i out of range
-// panics.
+// Add makes i a member, and reports whether that is new. It panics if i is out of range.
 func (s *Set) Add(i int) bool {
 	if s.Has(i) {
 		return false
@@ -98,7 +98,7 @@ func (s *Set) Add(i int) bool {
 	return true
 }
 
-// Remove takes i out and reports whether it was a member.
+// Remove takes i out, and reports whether it was a member.
 func (s *Set) Remove(i int) bool {
 	if !s.Has(i) {
 		return false
@@ -149,11 +149,11 @@ func (s *Set) Members() iter.Seq[int] {
 // Next returns the smallest member that is at least i, or -1.
 func (s *Set) Next(i int) int { return s.scan(i, 0) }
 
-// NextMissing returns the smallest integer that is at least i and no member,
+// NextMissing returns the smallest integer that is at least i and not a member,
 // or -1.
 func (s *Set) NextMissing(i int) int { return s.scan(i, ^uint64(0)) }
 
-// scan finds the first bit from i on that is set in words XOR flip.
+// scan returns the first bit from i on that is set in words XOR flip, or -1.
 func (s *Set) scan(i int, flip uint64) int {
 	i = max(i, 0)
 	for w := i / 64; w < len(s.words); w++ {

@@ -1,8 +1,11 @@
-// Package block holds the unit of exchange: a block of a piece, up to 16 KiB
-// of it, where it belongs, and the buffers that it travels in.
+// Package block holds the unit of exchange, a block of a piece of up to 16 KiB: where
+// the block belongs, and the buffers that it travels in.
 //
-// A buffer is counted: a Pool gives out no more than its budget, and who finds
+// Buffers are counted: a Pool hands out no more than its budget, and a caller that finds
 // it empty waits, so that memory pressure becomes back-pressure on the wire.
+//
+// Its nouns: a Ref names a block; a Buf holds the bytes of one; a Pool owns the buffers.
+// The package never looks at the bytes, and knows neither torrents nor files.
 package block
 
 import (
@@ -15,22 +18,22 @@ import (
 // Size is the size in bytes of every block but the last of a piece (BEP 3).
 const Size = 16 << 10
 
-// A Ref names a block: where it lies and how long it is.
+// A Ref names a block by its position and length.
 type Ref struct {
 	Piece  uint32 // index of the piece
 	Begin  uint32 // bytes from the start of the piece
-	Length uint32 // bytes, at most Size for blocks of our own choosing
+	Length uint32 // bytes, at most Size in our own requests
 }
 
 func (r Ref) String() string {
 	return fmt.Sprintf("%d+%d:%d", r.Piece, r.Begin, r.Length)
 }
 
-// Index returns which block of its piece r is.
+// Index returns the index of the block within its piece.
 func (r Ref) Index() int { return int(r.Begin / Size) }
 
-// Aligned reports whether r could be a block of a piece of pieceSize bytes as we
-// cut it: at a multiple of Size, and as long as the piece allows.
+// Aligned reports whether r is one of the blocks that we cut a piece of pieceSize bytes
+// into: it begins at a multiple of Size, and is as long as the piece allows.
 func (r Ref) Aligned(pieceSize int) bool {
 	return r.Begin%Size == 0 && int64(r.Begin) < int64(pieceSize) &&
 		int64(r.Length) == min(Size, int64(pieceSize)-int64(r.Begin))
@@ -48,11 +51,11 @@ type Buf struct {
 // Bytes returns the content.
 func (b *Buf) Bytes() []byte { return b.data[:b.n] }
 
-// Resize makes the content n bytes long, 0 <= n <= Size; what bytes were there
+// Resize makes the content n bytes long, 0 <= n <= Size. The bytes in the buffer
 // stay.
 func (b *Buf) Resize(n int) { b.n = len(b.data[:n]) }
 
-// Filled tells the pool that b has its content and waits for somebody to use it.
+// Filled tells the pool that b holds its content and waits to be processed.
 func (b *Buf) Filled() {
 	if !b.full {
 		b.full = true
@@ -60,17 +63,17 @@ func (b *Buf) Filled() {
 	}
 }
 
-// Release gives b back to its pool. A nil Buf is released already.
+// Release gives b back to its pool. A nil Buf needs no release.
 func (b *Buf) Release() {
 	if b != nil {
 		b.pool.put(b)
 	}
 }
 
-// backlogMax is how many buffers may wait with their content before nobody
-// should fill more, and backlogLow how many when it goes on. 2 MiB stay in the
-// cache of a core until they are hashed and written; 32 MiB cost two thirds
-// more processor time. The pause is long enough for a large read to follow it.
+// backlogMax is the number of buffers with content at which filling pauses, and
+// backlogLow the number at which it goes on. 2 MiB stay in the cache of a core until
+// they are hashed and written; a backlog of 32 MiB costs two thirds more processor
+// time. The pause is long enough for a large read to follow it.
 const (
 	backlogMax = 128
 	backlogLow = 64
@@ -79,14 +82,14 @@ const (
 // A Pool hands out buffers within a budget. It is safe for concurrent use.
 type Pool struct {
 	free    chan struct{} // one token for each buffer that may still be handed out
-	backlog atomic.Int64  // buffers that wait with their content
-	calm    chan struct{} // has a token when backlog went down to backlogLow
+	backlog atomic.Int64  // buffers that hold content to be processed
+	calm    chan struct{} // has a token when the backlog has sunk to backlogLow
 	mu      sync.Mutex
 	idle    []*Buf
 }
 
 // NewPool returns a pool of at most budget bytes, and at least one buffer.
-// Memory is taken as it is needed, and kept.
+// Memory is allocated when it is needed, and kept.
 func NewPool(budget int64) *Pool {
 	p := &Pool{free: make(chan struct{}, max(1, budget/Size)), calm: make(chan struct{}, 1)}
 	for range cap(p.free) {
@@ -121,12 +124,13 @@ func (p *Pool) TryGet() *Buf {
 	}
 }
 
-// Crowded reports whether Settle would wait.
+// Crowded reports whether the backlog is so large that no more buffers should be
+// filled.
 func (p *Pool) Crowded() bool { return p.backlog.Load() >= backlogMax }
 
-// Settle returns when what waits with its content is little enough for more to
-// be of use. The error is that of ctx.
-func (p *Pool) Settle(ctx context.Context) error {
+// WaitUncrowded returns at once unless the pool is crowded, and otherwise when the
+// backlog has become small. The error is that of ctx.
+func (p *Pool) WaitUncrowded(ctx context.Context) error {
 	if !p.Crowded() {
 		return nil
 	}
@@ -137,12 +141,12 @@ func (p *Pool) Settle(ctx context.Context) error {
 			return ctx.Err()
 		}
 	}
-	p.soothe() // others may wait as well
+	p.wakeOne() // others may wait as well
 	return nil
 }
 
-// soothe wakes one who waits in Settle.
-func (p *Pool) soothe() {
+// wakeOne wakes one goroutine that waits in WaitUncrowded.
+func (p *Pool) wakeOne() {
 	select {
 	case p.calm <- struct{}{}:
 	default:
@@ -172,7 +176,7 @@ func (p *Pool) put(b *Buf) {
 	if b.full {
 		b.full = false
 		if p.backlog.Add(-1) == backlogLow {
-			p.soothe()
+			p.wakeOne()
 		}
 	}
 	p.mu.Lock()

@@ -76,7 +76,7 @@ func TestSettle(t *testing.T) {
 		p := NewPool(2 * backlogMax * Size)
 		var held []*Buf
 		for range backlogMax {
-			if p.Crowded() || p.Settle(t.Context()) != nil {
+			if p.Crowded() || p.WaitUncrowded(t.Context()) != nil {
 				t.Fatal("crowded too early")
 			}
 			b := p.TryGet()
@@ -86,14 +86,14 @@ func TestSettle(t *testing.T) {
 		}
 		ctx, cancel := context.WithCancel(t.Context())
 		settled := make(chan error, 3)
-		go func() { settled <- p.Settle(ctx) }()
+		go func() { settled <- p.WaitUncrowded(ctx) }()
 		synctest.Wait()
 		cancel()
 		if err := <-settled; !errors.Is(err, context.Canceled) {
 			t.Errorf("got %v, want the end of the context", err)
 		}
 		for range cap(settled) {
-			go func() { settled <- p.Settle(t.Context()) }()
+			go func() { settled <- p.WaitUncrowded(t.Context()) }()
 		}
 		synctest.Wait()
 		for len(held) > backlogLow+1 {

@@ -102,7 +102,7 @@ func (r *reader) settle(ctx context.Context) error {
 		return nil
 	}
 	r.moved = true
-	return r.c.cfg.Pool.Settle(ctx)
+	return r.c.cfg.Pool.WaitUncrowded(ctx)
 }
 
 // fill reads once, as much as there is and fits.

@@ -16,7 +16,7 @@ const AllowedFastMax = 10
 // while choked, at most k of them, in the order in which BEP 6 ("Allowed Fast
 // Set Generation") finds them. The set is defined for IPv4 alone: for other
 // addresses it is empty. k is cut to AllowedFastMax and to the number of
-// pieces, for with fewer pieces than k the search of BEP 6 would not end.
+// pieces: with fewer pieces than k the search of BEP 6 would not end.
 func AllowedFastSet(dst []uint32, ip netip.Addr, hash metainfo.Hash, pieces, k int) []uint32 {
 	ip = ip.Unmap()
 	k = min(k, AllowedFastMax, pieces)
@@ -32,7 +32,7 @@ func AllowedFastSet(dst []uint32, ip netip.Addr, hash metainfo.Hash, pieces, k i
 		return dst
 	}
 	four := ip.As4()
-	four[3] = 0 // the whole /24 shares one set, so that addresses buy nothing
+	four[3] = 0 // the whole /24 shares one set, so that more addresses gain nothing
 	x := sha1.Sum(append(four[:], hash[:]...))
 	for {
 		for i := 0; i < len(x); i += 4 {

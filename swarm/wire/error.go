@@ -1,7 +1,7 @@
 package wire
 
-// A Rule is something that a peer has to keep to, in words fit for a log. The
-// same breach is always the same Rule, so that breaches can be counted by it.
+// A Rule is a rule of the protocol that a peer broke, in words fit for a log. The
+// same breach is always the same Rule, so that breaches can be counted by Rule.
 type Rule string
 
 // The rules that a single message can break.
@@ -19,7 +19,7 @@ const (
 	RuleMessageTooLong Rule = "a message is longer than its id allows"
 )
 
-// A ProtocolError tells that a peer broke a rule. It is comparable, so that
+// A ProtocolError says that a peer broke a rule. It is comparable, so that
 // errors.Is(err, ProtocolError{RuleUnknownID}) finds one.
 type ProtocolError struct {
 	Rule Rule
@@ -27,8 +27,8 @@ type ProtocolError struct {
 
 func (e ProtocolError) Error() string { return "protocol: " + string(e.Rule) }
 
-// ErrUnknownID is the error of Parse for messages that no BEP known to us
-// defines. Peers in the wild send them; the caller may let them pass.
+// ErrUnknownID is the error of Parse for messages that this package does not
+// know. Peers in the wild send them; the caller may ignore them.
 var ErrUnknownID error = ProtocolError{RuleUnknownID}
 
 // The errors of the message parser, made once: a flood of bad messages costs

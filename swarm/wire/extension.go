@@ -6,11 +6,11 @@ import (
 	"swarmnode/metainfo/bencode"
 )
 
-// An Extension is one of the extensions of BEP 10 that we know. Its value is
-// the number that we give to it: peers send it to us under that number.
+// An Extension is one of the extensions of BEP 10 that this package knows. Its value is
+// the number that we give to the extension: peers send us its messages under that number.
 type Extension uint8
 
-// The extensions known.
+// The known extensions.
 const (
 	ExtMetadata   Extension = 1 + iota // ut_metadata, BEP 9
 	ExtPEX                             // ut_pex, BEP 11
@@ -23,7 +23,7 @@ const (
 // ExtHandshakeNumber is the number of the extension handshake itself.
 const ExtHandshakeNumber = 0
 
-// extensionsByName lists the extensions in the order that bencoding asks of
+// extensionsByName lists the extensions in the order in which bencoding sorts
 // their names.
 var extensionsByName = [...]struct {
 	name string
@@ -46,19 +46,19 @@ func (e Extension) String() string {
 	return "unknown extension"
 }
 
-// Known reports whether e, a number under which a peer sent us something, is
-// one of ours.
+// Known reports whether e, the number of a message that a peer sent us, is the number
+// of one of our extensions.
 func (e Extension) Known() bool { return e >= 1 && e < extensionEnd }
 
 // Extensions is the dictionary m of an extension handshake: the number that
-// its sender gives to each extension. The zero value names none.
+// the sender gives to each extension. The zero value names none.
 type Extensions struct {
 	number [extensionEnd]uint8
 	named  uint8 // bit e is set when e was in the dictionary
 }
 
 // OurExtensions returns a dictionary that offers the given extensions, each
-// under the number that is ours for it.
+// under our number for it.
 func OurExtensions(offered ...Extension) Extensions {
 	var x Extensions
 	for _, e := range offered {
@@ -67,7 +67,7 @@ func OurExtensions(offered ...Extension) Extensions {
 	return x
 }
 
-// Set names e with number n; 0 means that it is not, or no longer, wanted.
+// Set gives the number n to e; 0 means that the sender does not want e, or no longer.
 func (x *Extensions) Set(e Extension, n uint8) {
 	if e.Known() {
 		x.number[e] = n
@@ -75,7 +75,8 @@ func (x *Extensions) Set(e Extension, n uint8) {
 	}
 }
 
-// Number returns the number to send e under, 0 when the peer does not have it.
+// Number returns the number under which to send messages of e, 0 when the peer does
+// not have the extension.
 func (x *Extensions) Number(e Extension) uint8 {
 	if !e.Known() {
 		return 0
@@ -86,8 +87,8 @@ func (x *Extensions) Number(e Extension) uint8 {
 // Has reports whether the peer takes messages of e.
 func (x *Extensions) Has(e Extension) bool { return x.Number(e) != 0 }
 
-// Merge updates x by a later handshake: what it does not name stays
-// (BEP 10, "the handshake message may be sent more than once").
+// Merge updates x by a later handshake: extensions that later does not name keep their
+// numbers (BEP 10, "the handshake message may be sent more than once").
 func (x *Extensions) Merge(later Extensions) {
 	for e := Extension(1); e < extensionEnd; e++ {
 		if later.named&(1<<e) != 0 {
@@ -96,22 +97,22 @@ func (x *Extensions) Merge(later Extensions) {
 	}
 }
 
-// Bounds on what is believed of an extension handshake.
+// Bounds on the claims of an extension handshake.
 const (
-	// ReqqMax bounds the number of requests that a peer may claim to queue,
-	// and ReqqDefault is taken when it does not say (BEP 10 names 250).
+	// ReqqMax bounds the number of requests that a peer may claim to queue.
+	// ReqqDefault is assumed when the peer does not say (BEP 10 names 250).
 	ReqqMax     = 1024
 	ReqqDefault = 250
-	// ClientMax bounds the name of the peer's software that is kept, in
-	// bytes: no honest one is longer.
+	// ClientMax bounds the kept name of the peer's software, in
+	// bytes: no honest name is longer.
 	ClientMax = 64
-	// MetadataSizeMax bounds the info dictionary that we take from peers, in
+	// MetadataSizeMax bounds the info dictionaries that we accept from peers, in
 	// bytes.
 	MetadataSizeMax = 16 << 20
 
-	// extensionNamesMax bounds the pairs of m that are looked at.
+	// extensionNamesMax bounds the pairs of m that are read.
 	extensionNamesMax = 16
-	// payloadValuesMax bounds the values of one bencoded payload; those of
+	// payloadValuesMax bounds the values of one bencoded payload; payloads of
 	// real clients have some twenty.
 	payloadValuesMax = 4096
 )
@@ -134,9 +135,9 @@ type ExtHandshake struct {
 	// Reqq is how many requests the sender is ready to queue; between 1 and
 	// ReqqMax after parsing, ReqqDefault when it does not say.
 	Reqq int
-	// Encrypts tells that the sender prefers encrypted connections ("e").
+	// Encrypts says that the sender prefers encrypted connections ("e").
 	Encrypts bool
-	// UploadOnly tells that the sender wants nothing (BEP 21).
+	// UploadOnly says that the sender wants no pieces (BEP 21).
 	UploadOnly bool
 }
 
@@ -195,10 +196,11 @@ func appendAddr(dst []byte, key string, a netip.Addr) []byte {
 	return bencode.AppendString(bencode.AppendString(dst, key), a.Unmap().AsSlice())
 }
 
-// ParseExtHandshake reads the payload of an extension handshake. Fields of a
-// wrong type or out of range are left zero, as BEP 10 bids ignore what is not
-// understood, and no hash covers it, so the reader is lenient; bytes that are not
-// bencoding, or not a dictionary, are a ProtocolError. Nothing of payload is kept.
+// ParseExtHandshake reads the payload of an extension handshake. BEP 10 says to ignore
+// unknown fields, and no hash covers the payload, so the reader is lenient: fields of a
+// wrong type or out of range are left zero. Bytes that are not
+// bencoding, or not a dictionary, are a ProtocolError. The result does not refer to
+// payload.
 func ParseExtHandshake(payload []byte) (ExtHandshake, error) {
 	h := ExtHandshake{Reqq: ReqqDefault}
 	if len(payload) > ExtendedMax {
@@ -239,7 +241,7 @@ func ParseExtHandshake(payload []byte) (ExtHandshake, error) {
 			}
 		}
 	}
-	// Bytes behind the dictionary are let pass: some clients pad.
+	// Bytes after the dictionary are ignored: some clients pad.
 	if r.Err() != nil {
 		return ExtHandshake{}, ProtocolError{RuleExtHandshake}
 	}
@@ -253,7 +255,7 @@ func (x *Extensions) parse(r *bencode.Reader) {
 	names := 0
 	for name := range r.Dict() {
 		if names++; names > extensionNamesMax {
-			return // the reader passes over the rest
+			return // the reader skips the rest
 		}
 		for _, k := range extensionsByName {
 			if string(name) != k.name {
@@ -266,7 +268,7 @@ func (x *Extensions) parse(r *bencode.Reader) {
 	}
 }
 
-// intField reads an integer, 0 when it is none or out of bounds.
+// intField reads an integer. It returns 0 for another value and one out of bounds.
 func intField(r *bencode.Reader, low, high int64) int64 {
 	if n, ok := r.TryNumber(); ok && n >= low && n <= high {
 		return n
@@ -274,7 +276,7 @@ func intField(r *bencode.Reader, low, high int64) int64 {
 	return 0
 }
 
-// addrField reads a raw address, the zero Addr when it is none.
+// addrField reads a raw address. It returns the zero Addr for anything else.
 func addrField(r *bencode.Reader) netip.Addr {
 	b, ok := r.TryBytes()
 	if !ok {

@@ -29,7 +29,7 @@ func (r Reserved) With(f Feature) Reserved {
 	return r
 }
 
-// Without returns r with the feature not announced.
+// Without returns r without the feature.
 func (r Reserved) Without(f Feature) Reserved {
 	r[f>>8] &^= byte(f)
 	return r
@@ -39,8 +39,8 @@ func (r Reserved) Without(f Feature) Reserved {
 const (
 	// HelloSize is the size of the whole handshake.
 	HelloSize = len(protocol) + 8 + 20 + 20
-	// HelloHashEnd is the size of its part up to and with the info-hash, on
-	// which the accepting side can answer: the peer id may come later.
+	// HelloHashEnd is the size of the part that ends with the info-hash. The accepting
+	// side can answer as soon as it has that; the peer id may come later.
 	HelloHashEnd = len(protocol) + 8 + 20
 )
 
@@ -62,14 +62,14 @@ func AppendHello(dst []byte, h Hello) []byte {
 }
 
 // HelloPrefix reports whether b, the first bytes of a connection, can be the
-// start of a handshake. It serves to close on garbage at once.
+// start of a handshake. With it the caller closes at once on garbage.
 func HelloPrefix(b []byte) bool {
 	n := min(len(b), len(protocol))
 	return string(b[:n]) == protocol[:n]
 }
 
 // ParseHello reads a handshake, whole or without its peer id: b has HelloSize
-// or HelloHashEnd bytes. Reserved bits that are not known are kept.
+// or HelloHashEnd bytes. Unknown reserved bits are kept.
 func ParseHello(b []byte) (Hello, error) {
 	if len(b) != HelloSize && len(b) != HelloHashEnd || !bytes.HasPrefix(b, []byte(protocol)) {
 		return Hello{}, ProtocolError{RuleHandshake}

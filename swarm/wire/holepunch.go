@@ -5,25 +5,25 @@ import (
 	"net/netip"
 )
 
-// HolepunchType is what a holepunch message is for (BEP 55).
+// A HolepunchType is the purpose of a holepunch message (BEP 55).
 type HolepunchType uint8
 
 // The holepunch messages of BEP 55.
 const (
-	HolepunchRendezvous HolepunchType = 0 // to the relay: connect me with Addr
+	HolepunchRendezvous HolepunchType = 0 // to the relay: connect me to Addr
 	HolepunchConnect    HolepunchType = 1 // from the relay: connect to Addr now
-	HolepunchFailed     HolepunchType = 2 // from the relay: no, because of Err
+	HolepunchFailed     HolepunchType = 2 // from the relay: refused, because of Err
 )
 
-// HolepunchError is why a relay refused (BEP 55, "error codes").
+// A HolepunchError is the reason why a relay refused (BEP 55, "error codes").
 type HolepunchError uint32
 
 // The error codes of BEP 55.
 const (
 	HolepunchNoSuchPeer   HolepunchError = 1 // the address is not valid
-	HolepunchNotConnected HolepunchError = 2 // the relay has no connection to it
-	HolepunchNoSupport    HolepunchError = 3 // it does not have the extension
-	HolepunchNoSelf       HolepunchError = 4 // it is the relay itself
+	HolepunchNotConnected HolepunchError = 2 // the relay is not connected to the target
+	HolepunchNoSupport    HolepunchError = 3 // the target does not have the extension
+	HolepunchNoSelf       HolepunchError = 4 // the target is the relay itself
 )
 
 // A Holepunch is a message of the extension ut_holepunch (BEP 55).
@@ -42,8 +42,8 @@ func AppendHolepunch(dst []byte, m Holepunch) []byte {
 }
 
 // ParseHolepunch reads the payload of a message of ut_holepunch. The error
-// code may be missing where there is no error: common clients leave it out of
-// rendezvous and connect. Types beyond those of BEP 55 are a ProtocolError.
+// code may be missing from rendezvous and connect: common clients leave it out there.
+// Types that BEP 55 does not define are a ProtocolError.
 func ParseHolepunch(payload []byte) (Holepunch, error) {
 	bad := ProtocolError{RuleHolepunch}
 	if len(payload) < 2 || payload[1] > 1 || payload[0] > byte(HolepunchFailed) {

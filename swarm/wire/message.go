@@ -53,24 +53,24 @@ func (id ID) String() string {
 	return fmt.Sprintf("message %d", uint8(id))
 }
 
-// A Message is one peer message, flat: which fields count depends on the ID.
+// A Message is one peer message. It is flat: the ID says which fields are used.
 type Message struct {
 	ID ID
 	// Ref is the block of Request, Cancel, Reject and Piece (whose bytes
-	// travel apart, in a block.Buf); Have, Suggest and AllowedFast use its
-	// Piece alone.
+	// travel apart, in a block.Buf); Have, Suggest and AllowedFast use only its
+	// Piece.
 	Ref block.Ref
-	// Port is the UDP port of the sender's DHT node, of a Port message.
+	// Port is the UDP port of the sender's DHT node, in a Port message.
 	Port uint16
 	// Ext is the number of an Extended message: 0 for the extension
 	// handshake, else the number that its receiver gave to the extension.
 	Ext uint8
-	// Payload is what follows: the bits of Bitfield, the body of Extended
-	// behind its number, the body of the hash messages.
+	// Payload is the rest: the bits of Bitfield, the body of Extended
+	// after its number, the body of the hash messages.
 	Payload []byte
-	// Size is what the message took on the wire, in bytes, of one that was
-	// received; 0 if that is not known. Costly says that its sender talks so much
-	// that it had to wait for others under a rate limit. Append uses neither.
+	// Size is the size on the wire of a received message, in bytes; 0 if it is not
+	// known. Costly says that the sender talks so much that a rate limit made it wait
+	// for others. Append uses neither.
 	Size   int
 	Costly bool
 }
@@ -96,7 +96,7 @@ func (m Message) String() string {
 const (
 	// PrefixSize is the size of the length that goes before every message.
 	PrefixSize = 4
-	// PieceHeaderSize is what goes before the data of a Piece message: its
+	// PieceHeaderSize is the size of the part before the data of a Piece message:
 	// length, id, piece and begin.
 	PieceHeaderSize = PrefixSize + pieceBody
 
@@ -107,31 +107,31 @@ const (
 
 // Limits on what a peer may send.
 const (
-	// PieceDataMax bounds the data of a Piece message, in bytes. We ask for
-	// block.Size at most, so longer ones are of no use; twice that is let
-	// pass unread, because clients of old use such blocks.
+	// PieceDataMax bounds the data of a Piece message, in bytes. We never ask for
+	// more than block.Size, so longer data is discarded; up to twice that is
+	// tolerated, because old clients send such blocks.
 	PieceDataMax = 2 * block.Size
 	// ExtendedMax bounds the payload of an Extended message, in bytes: room
 	// for the largest extension handshake seen, and for a metadata block
 	// eight times over.
 	ExtendedMax = 128 << 10
-	// UnknownMax bounds the body of a message of unknown id, in bytes, which
-	// is passed over without being kept.
+	// UnknownMax bounds the body of a message of unknown id, in bytes. The body is
+	// skipped, and not kept.
 	UnknownMax = 128 << 10
 	// PiecesMax bounds the number of pieces of a torrent; a Bitfield that
 	// comes before the metadata can have as many bits.
 	PiecesMax = 2 << 20
-	// RequestLengthMax bounds the length of a block that a peer may ask for
-	// and still be taken for honest, in bytes.
+	// RequestLengthMax is the length of the longest block that an honest peer may ask
+	// for, in bytes.
 	RequestLengthMax = 128 << 10
 	// ServeLengthMax bounds the length of a block that we serve, in bytes.
 	ServeLengthMax = 2 * block.Size
 )
 
 // LengthMax returns the longest body, in bytes, that a message may have in a
-// torrent of so many pieces; pieces <= 0 means that the number is not known
-// yet. A body is everything behind the length, so it starts with id. It is to
-// be checked before any of the body is buffered.
+// torrent with that many pieces; pieces <= 0 means that the number is not known
+// yet. A body is everything after the length, so it starts with id. The caller checks
+// it before it buffers any of the body.
 func LengthMax(id ID, pieces int) int {
 	switch id {
 	case Bitfield:
@@ -153,7 +153,7 @@ func LengthMax(id ID, pieces int) int {
 }
 
 // fixedBody returns the size of the body of messages that always have the
-// same, in bytes, and -1 for all others.
+// same size, in bytes, and -1 for all others.
 func fixedBody(id ID) int {
 	switch id {
 	case Choke, Unchoke, Interested, NotInterested, HaveAll, HaveNone:
@@ -170,9 +170,9 @@ func fixedBody(id ID) int {
 	return -1
 }
 
-// CheckLength tells before anything of a body is buffered whether it may be n
-// bytes long, id and all, in a torrent of so many pieces (<= 0: not known).
-// The error is a ProtocolError.
+// CheckLength reports by its error, a ProtocolError, whether a body may be n bytes long,
+// id included, in a torrent with that many pieces (<= 0: not known). It is called before
+// any of the body is buffered.
 func CheckLength(id ID, n, pieces int) error {
 	if fixed := fixedBody(id); fixed >= 0 {
 		if n != fixed {
@@ -193,8 +193,8 @@ func CheckLength(id ID, n, pieces int) error {
 	return nil
 }
 
-// Append appends m to dst, length and all. Of a Piece message it appends the
-// header and Payload as the data; AppendPieceHeader serves data that is
+// Append appends m to dst, its length included. For a Piece message it appends the
+// header, and Payload as the data; AppendPieceHeader is for data that is
 // elsewhere.
 func Append(dst []byte, m *Message) []byte {
 	if m.ID == KeepAlive {
@@ -226,8 +226,8 @@ func Append(dst []byte, m *Message) []byte {
 	return dst
 }
 
-// AppendPieceHeader appends what goes before the data of a Piece message with
-// the block r: PieceHeaderSize bytes.
+// AppendPieceHeader appends the PieceHeaderSize bytes before the data of a Piece message
+// with the block r.
 func AppendPieceHeader(dst []byte, r block.Ref) []byte {
 	be := binary.BigEndian
 	dst = be.AppendUint32(dst, pieceBody+r.Length)
@@ -236,8 +236,8 @@ func AppendPieceHeader(dst []byte, r block.Ref) []byte {
 	return be.AppendUint32(dst, r.Begin)
 }
 
-// ParsePieceHeader reads the first PieceHeaderSize bytes of a message. It is
-// not ok when they are not those of a Piece message that CheckLength allows.
+// ParsePieceHeader reads the first PieceHeaderSize bytes of a message. ok is false
+// unless they begin a Piece message that CheckLength allows.
 func ParsePieceHeader(b []byte) (r block.Ref, ok bool) {
 	if len(b) < PieceHeaderSize || ID(b[PrefixSize]) != Piece {
 		return block.Ref{}, false
@@ -250,10 +250,10 @@ func ParsePieceHeader(b []byte) (r block.Ref, ok bool) {
 	return block.Ref{Piece: be.Uint32(b[5:]), Begin: be.Uint32(b[9:]), Length: n - pieceBody}, true
 }
 
-// Parse reads one message from its body, which is everything behind the
+// Parse reads one message from its body, which is everything after the
 // length. Payload is a view of body. Sizes are checked as by CheckLength with
-// an unknown number of pieces. For an id that is not known, m.ID and
-// ErrUnknownID are returned.
+// an unknown number of pieces. For an unknown id, Parse returns m.ID and
+// ErrUnknownID.
 func Parse(body []byte) (m Message, err error) {
 	if len(body) == 0 {
 		return Message{ID: KeepAlive}, nil
@@ -287,6 +287,6 @@ func Parse(body []byte) (m Message, err error) {
 	return m, nil
 }
 
-// Known reports whether id is that of a message that Parse reads. KeepAlive is
-// none: it has no id on the wire.
+// Known reports whether Parse reads messages with this id. It is false for KeepAlive,
+// which has no id on the wire.
 func Known(id ID) bool { return id != KeepAlive && idNames[id] != "" }

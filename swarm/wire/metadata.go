@@ -2,11 +2,11 @@ package wire
 
 import "swarmnode/metainfo/bencode"
 
-// MetadataType is what a metadata message is for (BEP 9).
+// A MetadataType is the purpose of a metadata message (BEP 9).
 type MetadataType uint8
 
-// The metadata messages of BEP 9. MetadataOther stands for every type that it
-// does not define, which it bids ignore.
+// The metadata messages of BEP 9. MetadataOther stands for every type that BEP 9
+// does not define; it says to ignore those.
 const (
 	MetadataRequest MetadataType = 0
 	MetadataData    MetadataType = 1
@@ -22,7 +22,7 @@ const MetadataBlock = 16 << 10
 const metadataPieces = MetadataSizeMax / MetadataBlock
 
 // MetadataPieces returns the number of blocks of an info dictionary of size
-// bytes, 0 when there can be no such dictionary.
+// bytes, 0 when no dictionary has that size.
 func MetadataPieces(size int64) int {
 	if size <= 0 || size > MetadataSizeMax {
 		return 0
@@ -33,11 +33,10 @@ func MetadataPieces(size int64) int {
 // A Metadata is a message of the extension ut_metadata (BEP 9).
 type Metadata struct {
 	Type MetadataType
-	// Piece is the block of the info dictionary that it is about, counted
-	// from 0.
+	// Piece is the index of the block of the info dictionary, from 0.
 	Piece uint32
-	// TotalSize is the size in bytes of the whole info dictionary, of a data
-	// message; 0 when the sender left it out, or put in what no dictionary has.
+	// TotalSize is the size in bytes of the whole info dictionary, in a data
+	// message; 0 when the sender left it out, or no dictionary has the size.
 	TotalSize int64
 	// Data is the block of a data message, at most MetadataBlock bytes.
 	Data []byte
@@ -60,8 +59,8 @@ func AppendMetadata(dst []byte, m Metadata) []byte {
 }
 
 // ParseMetadata reads the payload of a message of ut_metadata. Data is a view
-// of payload: everything behind the dictionary (BEP 9, "data"). The dictionary is
-// read leniently: the hash of the whole judges the data. A message of a type that
+// of payload: everything after the dictionary (BEP 9, "data"). The dictionary is
+// read leniently, since the info-hash proves the data. A message of a type that
 // BEP 9 does not define has the type MetadataOther and no error.
 func ParseMetadata(payload []byte) (Metadata, error) {
 	const missing = -1
@@ -92,7 +91,7 @@ func ParseMetadata(payload []byte) (Metadata, error) {
 	m.Piece = uint32(piece)
 	if m.Type != MetadataData {
 		m.TotalSize = 0
-		return m, nil // bytes behind the dictionary mean nothing here
+		return m, nil // bytes after the dictionary mean nothing here
 	}
 	m.Data = payload[r.Offset():]
 	if len(m.Data) > MetadataBlock {
@@ -101,7 +100,7 @@ func ParseMetadata(payload []byte) (Metadata, error) {
 	return m, nil
 }
 
-// numberOr reads a number, and returns other when it is none.
+// numberOr reads a number, and returns other for any other value.
 func numberOr(r *bencode.Reader, other int64) int64 {
 	if n, ok := r.TryNumber(); ok {
 		return n

@@ -7,20 +7,20 @@ import (
 	"swarmnode/metainfo/bencode"
 )
 
-// PEXFlags say what the sender of a PEX message knows of a peer (BEP 11).
+// PEXFlags are the properties of a peer that the sender of a PEX message knows (BEP 11).
 type PEXFlags uint8
 
 // The flags of BEP 11.
 const (
 	PEXEncryption PEXFlags = 0x01 // prefers encryption
-	PEXSeed       PEXFlags = 0x02 // seed, or wants nothing
+	PEXSeed       PEXFlags = 0x02 // seed, or wants no pieces
 	PEXUTP        PEXFlags = 0x04 // speaks uTP
 	PEXHolepunch  PEXFlags = 0x08 // has ut_holepunch
-	PEXReachable  PEXFlags = 0x10 // the sender connected to it, not it to the sender
+	PEXReachable  PEXFlags = 0x10 // the sender has connected to the peer
 )
 
-// PEXMax bounds the peers added by one PEX message, and apart from them the
-// peers dropped (BEP 11). More than that are not read.
+// PEXMax bounds the peers added by one PEX message, and separately the
+// peers dropped (BEP 11). Further peers are not read.
 const PEXMax = 50
 
 // A PEXPeer is a peer that the sender of a PEX message is connected to.
@@ -29,8 +29,8 @@ type PEXPeer struct {
 	Flags PEXFlags
 }
 
-// A PEX is a message of the extension ut_pex (BEP 11): what changed among the
-// sender's connections since its last such message.
+// A PEX is a message of the extension ut_pex (BEP 11): the changes among the
+// sender's connections since its previous such message.
 type PEX struct {
 	Added   []PEXPeer
 	Dropped []netip.AddrPort
@@ -42,9 +42,9 @@ const (
 	compact6 = 16 + 2
 )
 
-// AppendPEX appends m, the payload of an Extended message, to dst. Of Added
-// and of Dropped the first PEXMax go in. Flags go with every peer: common
-// clients pass over the peers of messages without them.
+// AppendPEX appends m, the payload of an Extended message, to dst. It takes the first
+// PEXMax of Added and of Dropped. Flags go with every peer, since common
+// clients ignore the peers of messages without flags.
 func AppendPEX(dst []byte, m PEX) []byte {
 	var added, flags, dropped [2][]byte // by family: IPv4, IPv6
 	for _, p := range m.Added[:min(len(m.Added), PEXMax)] {
@@ -81,11 +81,11 @@ func appendCompact(dst []byte, a netip.AddrPort) []byte {
 }
 
 // ParsePEX reads the payload of a message of ut_pex. Peers that nobody can
-// connect to (port 0, unspecified or multicast address) are left out, and
-// those beyond PEXMax are not looked at; when both families have many, each
-// gets half. A list that is none, or is cut off inside a peer, is as if left out.
-// Flags that are missing count as zero. Bytes that are not bencoding, or not a
-// dictionary, are a ProtocolError. Nothing of payload is kept.
+// connect to (port 0, unspecified or multicast address) are left out. Peers beyond
+// PEXMax are not read; when both address families have many, each gets half. A list of
+// another type, or one that ends inside a peer, is ignored.
+// Missing flags count as zero. Bytes that are not bencoding, or not a
+// dictionary, are a ProtocolError. The result does not refer to payload.
 func ParsePEX(payload []byte) (PEX, error) {
 	var added, flags, dropped [2][]byte
 	fields := map[string]*[]byte{
@@ -156,7 +156,7 @@ func compactPeers(b []byte, family int) func(yield func(netip.AddrPort) bool) {
 	}
 }
 
-// connectable reports whether a could be where somebody listens.
+// connectable reports whether a peer could listen at a.
 func connectable(a netip.AddrPort) bool {
 	ip := a.Addr()
 	return a.Port() != 0 && ip.IsValid() && !ip.IsUnspecified() && !ip.IsMulticast() &&
