@@ -79,7 +79,7 @@ func TestVerdict(t *testing.T) {
 		{"trackers failed", verdict{st: trackers(magnet(core.Snapshot{}),
 			tracker.Report{Failed: 3, Tracker: bad,
 				Err: &tracker.Failure{Reason: "not registered"}})},
-			"no peer was found; tracker http://127.0.0.1:1: the tracker refuses: not " +
+			"no peer was found; tracker http://127.0.0.1:1: refused us: not " +
 				"registered, and 2 more failed"},
 		{"trackers only", verdict{st: trackers(magnet(core.Snapshot{}),
 			tracker.Report{Answered: 2})},

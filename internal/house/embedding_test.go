@@ -17,7 +17,6 @@ var embeddings = map[string]string{
 	"metainfo.worker":          "known: its hasher wants a name",
 	"swarm/core.piecesOf":      "a layout with one method more, as the picker asks for it",
 	"swarm/storage.sharedDisk": "a disk whose users are counted",
-	"swarm/tracker.presence":   "known: its announcer wants a name",
 }
 
 // A struct does not embed a pointer to another struct of the module. That promotes all

@@ -15,26 +15,25 @@ import (
 )
 
 const (
-	// StopTimeout bounds how long Close takes: time for the four ways of an
-	// announce over UDP to a tracker at the other end of the world, and half of
-	// what the whole program has to stop in, so that a tracker that is down
-	// leaves the rest its time. One that does not hear of our end finds out by
-	// itself.
+	// StopTimeout bounds how long Close takes: four trips of a UDP announce to a
+	// tracker at the other end of the world, and half of the time in which the
+	// whole program has to stop, so that a dead tracker does not use up all of it.
+	// A tracker that is not told of our end forgets us after a while.
 	StopTimeout = time.Second
-	// closeGrace is the part of it in which announces that are under way may end: who
-	// completes a torrent and goes would otherwise tell nobody of either.
+	// closeGrace is the part of StopTimeout in which running announces may end. A
+	// user who quits right after completing a torrent thus still announces both.
 	closeGrace = StopTimeout / 4
-	// LaddersMax bounds how many trackers of one torrent are asked at a time.
-	// What a torrent has beyond is left out.
-	LaddersMax = 32
-	// foundMax bounds the peers that wait to be taken. The oldest go first.
+	// GroupsMax bounds how many trackers of one torrent are asked at a time.
+	// Further tiers of a torrent are ignored.
+	GroupsMax = 32
+	// foundMax bounds the peers that wait for a caller. The oldest are dropped.
 	foundMax = 2 * PeersMax
-	// wantDefault is how many peers are asked for: what most trackers give at
-	// most, and what fits one datagram over IPv4.
+	// wantDefault is how many peers we ask for. Most trackers give no more, and no
+	// more fit one datagram over IPv4.
 	wantDefault = 200
 	// portNone stands for "no port" in an announce. Trackers refuse 0.
 	portNone = 1
-	// hashesMax bounds the info-hashes of one torrent: a hybrid has two (BEP 52).
+	// hashesMax bounds the info-hashes of one torrent. A hybrid has two (BEP 52).
 	hashesMax = 2
 )
 
@@ -43,11 +42,11 @@ const (
 type Stats struct {
 	Uploaded   int64
 	Downloaded int64
-	// Left is what is missing of the whole torrent, wanted or not; negative while it
-	// is not known.
+	// Left counts the missing bytes of the whole torrent, wanted or not. It is
+	// negative while unknown.
 	Left int64
-	// Idle tells that nothing more is wanted. If something is missing that makes us a
-	// partial seed (BEP 21).
+	// Idle reports that nothing more is wanted. With Left > 0 we are then a partial
+	// seed (BEP 21).
 	Idle bool
 }
 
@@ -55,25 +54,24 @@ type Stats struct {
 type Config struct {
 	Client *Client
 	PeerID [20]byte
-	// Tiers are the trackers of the torrent (BEP 12). Each tier is asked at the
-	// same time as the others, and its trackers one after the other until one
-	// answers: BEP 12 has later tiers wait for the failure of earlier ones,
-	// but people list trackers of different swarms in tiers of their own, and
-	// clients in use ask them all.
+	// Tiers are the trackers of the torrent (BEP 12). All tiers are asked at the
+	// same time, and the trackers of a tier one after another until one answers.
+	// By BEP 12 a tier would wait until all earlier tiers have failed, but people
+	// list trackers of different swarms in different tiers, and other clients ask
+	// all tiers.
 	Tiers [][]Tracker
-	// Private keeps to one tracker at a time, tier after tier, as BEP 27
-	// demands of private torrents.
+	// Private asks one tracker at a time, tier after tier, as BEP 27 demands for
+	// private torrents.
 	Private bool
-	// Stats is asked for the numbers of each announce, by several goroutines
-	// at a time. It must not block. Nil means that they are not known: nothing
-	// was moved. Until it is known what is missing, it is one byte to whoever is no
-	// seed.
+	// Stats returns the numbers of an announce. It is called by several goroutines
+	// at a time and must not block. May be nil: then no bytes were transferred and
+	// Left is unknown. While Left is unknown, we announce one missing byte unless
+	// we are a seed.
 	Stats func() Stats
-	// External is told our address as a tracker sees it (BEP 24). It must not
-	// block. May be nil.
+	// External is called with our address as a tracker sees it (BEP 24). It must
+	// not block. May be nil.
 	External func(netip.Addr)
-	// Logger takes what trackers want said, and failures at debug level. None
-	// if nil.
+	// Logger gets the warnings of trackers, and failures. May be nil.
 	Logger *slog.Logger
 }
 
@@ -83,43 +81,44 @@ type Announcer struct {
 	cfg      Config
 	key      uint32
 	announce announceFunc
-	refused  *refusals    // those of all torrents
-	refusals atomic.Int32 // told of
+	refused  *refusals    // shared by all torrents
+	refusals atomic.Int32 // warnings about trackers that are not asked
 
 	ctx    context.Context // done once Close has begun
 	cancel context.CancelFunc
-	asking context.Context // of the announces of the ladders
+	asking context.Context // of the groups' announces
 	abort  context.CancelFunc
-	wait   sync.WaitGroup // the ladders
+	wait   sync.WaitGroup // the groups' goroutines
 
 	mu       sync.Mutex
-	verdicts map[string]verdict          // by URL
-	swarms   map[metainfo.Hash]*presence // at most hashesMax
+	verdicts map[string]verdict               // by URL
+	swarms   map[metainfo.Hash]*swarmAnnounce // at most hashesMax
 	closed   bool
 }
 
-// A presence is the torrent under one of its info-hashes: a swarm of its own.
-type presence struct {
-	*Announcer
-	hash    metainfo.Hash
-	ladders []*ladder
-	found   chan netip.AddrPort
+// A swarmAnnounce keeps the torrent announced under one of its info-hashes, each of
+// which has a swarm of its own.
+type swarmAnnounce struct {
+	a      *Announcer
+	hash   metainfo.Hash
+	groups []*tierGroup
+	found  chan netip.AddrPort
 
-	moves atomic.Uint64 // of our own address
+	moves atomic.Uint64 // counts changes of our own address
 
-	told sync.Mutex
-	port uint16
-	seed bool
+	mu   sync.Mutex
+	port uint16 // guarded by mu
+	seed bool   // guarded by mu
 }
 
-// NewAnnouncer returns an Announcer that has not told anybody yet. It must be
-// closed.
+// NewAnnouncer returns an Announcer that has not announced anything yet. The caller
+// must close it.
 func NewAnnouncer(cfg Config) *Announcer {
 	if cfg.Logger == nil {
 		cfg.Logger = slog.New(slog.DiscardHandler)
 	}
 	a := &Announcer{
-		cfg: cfg, key: rand.Uint32(), swarms: make(map[metainfo.Hash]*presence),
+		cfg: cfg, key: rand.Uint32(), swarms: make(map[metainfo.Hash]*swarmAnnounce),
 		verdicts: make(map[string]verdict), refused: new(refusals),
 	}
 	if cfg.Client != nil {
@@ -130,49 +129,48 @@ func NewAnnouncer(cfg Config) *Announcer {
 	return a
 }
 
-// ladders divides the trackers into those that are asked at the same time. A
-// tracker that is named twice is asked once.
-func ladders(a *presence, tiers [][]Tracker, private bool) []*ladder {
+// groupTiers divides the trackers into groups that are asked at the same time. A
+// tracker that is listed twice is asked once.
+func groupTiers(a *swarmAnnounce, tiers [][]Tracker, private bool) []*tierGroup {
 	seen := make(map[string]bool)
-	var all [][]*rung
+	var all [][]*trackerState
 	for _, tier := range tiers {
-		var rungs []*rung
+		var states []*trackerState
 		for _, t := range tier {
 			if t.url != nil && !seen[t.url.String()] {
 				seen[t.url.String()] = true
-				rungs = append(rungs, &rung{tracker: t})
+				states = append(states, &trackerState{tracker: t})
 			}
 		}
 		// BEP 12
-		rand.Shuffle(len(rungs), func(i, j int) { rungs[i], rungs[j] = rungs[j], rungs[i] })
-		if len(rungs) > 0 {
-			all = append(all, rungs)
+		rand.Shuffle(len(states), func(i, j int) { states[i], states[j] = states[j], states[i] })
+		if len(states) > 0 {
+			all = append(all, states)
 		}
 	}
 	if private {
 		if len(all) == 0 {
 			return nil
 		}
-		return []*ladder{newLadder(a, all)}
+		return []*tierGroup{newTierGroup(a, all)}
 	}
-	var each []*ladder
-	for _, rungs := range all[:min(len(all), LaddersMax)] {
-		each = append(each, newLadder(a, [][]*rung{rungs}))
+	var each []*tierGroup
+	for _, states := range all[:min(len(all), GroupsMax)] {
+		each = append(each, newTierGroup(a, [][]*trackerState{states}))
 	}
 	return each
 }
 
-// Peers announces that the swarm of ih, an info-hash of the torrent, has a peer
-// at our address and port, which has everything if seed is set, and yields the
-// peers that trackers name, until ctx or the Announcer ends. To be asked again
-// means that something changed, or that more peers are wanted soon: then
-// trackers are asked again as soon as they allow it. The swarm stays announced
-// between one round and the next. Of a third info-hash an Announcer says
-// nothing, for no torrent has three.
+// Peers announces us as a peer of ih, an info-hash of the torrent, at port; with seed
+// as one that has everything. It yields the peers that trackers name, until ctx is
+// done or the Announcer is closed. A further call of Peers for ih means that the
+// arguments have changed or that more peers are wanted: trackers are then asked
+// again as soon as they allow it. The swarm stays announced between two calls. No
+// torrent has three info-hashes, so a third one is not announced.
 func (a *Announcer) Peers(ctx context.Context, ih metainfo.Hash, port uint16,
 	seed bool) iter.Seq[netip.AddrPort] {
 	return func(yield func(netip.AddrPort) bool) {
-		p := a.tell(ih, port, seed)
+		p := a.update(ih, port, seed)
 		if p == nil {
 			return
 		}
@@ -190,9 +188,9 @@ func (a *Announcer) Peers(ctx context.Context, ih metainfo.Hash, port uint16,
 	}
 }
 
-// tell hands the ladders what is to be announced from now on. It returns nil
-// for what will not be announced.
-func (a *Announcer) tell(ih metainfo.Hash, port uint16, seed bool) *presence {
+// update sets what is announced for ih from now on, and starts its groups the first
+// time. It returns nil if ih is not announced.
+func (a *Announcer) update(ih metainfo.Hash, port uint16, seed bool) *swarmAnnounce {
 	if port == 0 {
 		port = portNone
 	}
@@ -203,11 +201,11 @@ func (a *Announcer) tell(ih metainfo.Hash, port uint16, seed bool) *presence {
 	case a.closed, p == nil && len(a.swarms) >= hashesMax:
 		return nil
 	case p == nil:
-		p = &presence{Announcer: a, hash: ih, found: make(chan netip.AddrPort, foundMax),
+		p = &swarmAnnounce{a: a, hash: ih, found: make(chan netip.AddrPort, foundMax),
 			port: port, seed: seed}
-		p.ladders = ladders(p, a.cfg.Tiers, a.cfg.Private)
+		p.groups = groupTiers(p, a.cfg.Tiers, a.cfg.Private)
 		a.swarms[ih] = p
-		for _, l := range p.ladders {
+		for _, l := range p.groups {
 			a.wait.Go(l.run)
 		}
 		return p
@@ -216,26 +214,26 @@ func (a *Announcer) tell(ih metainfo.Hash, port uint16, seed bool) *presence {
 	return p
 }
 
-// renew tells the ladders that something changed.
-func (p *presence) renew(port uint16, seed bool) {
-	p.told.Lock()
+// renew sets what is announced and wakes the groups.
+func (p *swarmAnnounce) renew(port uint16, seed bool) {
+	p.mu.Lock()
 	p.port, p.seed = port, seed
-	p.told.Unlock()
+	p.mu.Unlock()
 	p.wake()
 }
 
-// wake has the ladders look at what is to be announced.
-func (p *presence) wake() {
-	for _, l := range p.ladders {
+// wake makes the groups look at what has changed.
+func (p *swarmAnnounce) wake() {
+	for _, l := range p.groups {
 		select {
 		case l.wake <- struct{}{}:
-		default: // it has not looked since the last time
+		default: // an earlier wake-up is still pending
 		}
 	}
 }
 
-// Moved tells every tracker again where we are, at once: our own address has
-// changed, so what they have said of us is wrong.
+// Moved announces to every tracker at once, because our own address has changed and
+// trackers have the old one.
 func (a *Announcer) Moved() {
 	a.mu.Lock()
 	defer a.mu.Unlock()
@@ -245,18 +243,18 @@ func (a *Announcer) Moved() {
 	}
 }
 
-// now returns what is to be announced.
-func (p *presence) now() (port uint16, stats Stats) {
-	p.told.Lock()
+// now returns what to announce at this moment.
+func (p *swarmAnnounce) now() (port uint16, stats Stats) {
+	p.mu.Lock()
 	port, seed := p.port, p.seed
-	p.told.Unlock()
+	p.mu.Unlock()
 	stats.Left = -1
-	if p.cfg.Stats != nil {
-		stats = p.cfg.Stats()
+	if p.a.cfg.Stats != nil {
+		stats = p.a.cfg.Stats()
 	}
 	if stats.Left < 0 {
-		// Before the metadata is known nobody knows what is missing, but 0
-		// would make us a seed.
+		// Before the metadata is known Left is unknown, but 0 would make us a
+		// seed.
 		if stats.Left = 1; seed {
 			stats.Left = 0
 		}
@@ -264,9 +262,9 @@ func (p *presence) now() (port uint16, stats Stats) {
 	return port, stats
 }
 
-// Close tells the trackers that know of us that we have stopped, and before that
-// that we have everything if they do not know yet, and ends the Announcer, within
-// StopTimeout.
+// Close announces to all trackers that know us that we have stopped. A tracker that
+// has not been told of a completed download is told before. Close ends the Announcer
+// and takes at most StopTimeout.
 func (a *Announcer) Close() {
 	ctx, cancel := context.WithTimeout(context.Background(), StopTimeout)
 	defer cancel()
@@ -283,9 +281,9 @@ func (a *Announcer) Close() {
 		return
 	}
 	var stopping sync.WaitGroup
-	for _, p := range a.swarms { // complete, and ours alone: a is closed
-		for _, l := range p.ladders {
-			for _, r := range l.rungs() {
+	for _, p := range a.swarms { // nobody else uses the map of a closed Announcer
+		for _, l := range p.groups {
+			for _, r := range l.trackers() {
 				for _, family := range r.knows() {
 					stopping.Go(func() { p.stop(ctx, r, family) })
 				}
@@ -295,36 +293,37 @@ func (a *Announcer) Close() {
 	stopping.Wait()
 }
 
-// stop tells one tracker that we have stopped.
-func (p *presence) stop(ctx context.Context, r *rung, family guard.Family) {
+// stop announces to one tracker that we have stopped.
+func (p *swarmAnnounce) stop(ctx context.Context, r *trackerState, family guard.Family) {
 	port, stats := p.now()
 	events := []Event{Stopped}
 	if r.event(family, stats) == Completed {
 		events = []Event{Completed, Stopped}
 	}
 	for _, event := range events {
-		if _, err := p.announce(ctx, r.tracker, p.request(r, port, stats, event),
+		if _, err := p.a.announce(ctx, r.tracker, p.request(r, port, stats, event),
 			family); err != nil {
-			p.cfg.Logger.Debug("tracker did not hear of our end", "tracker", r.tracker, "err", err)
+			p.a.cfg.Logger.Debug("tracker was not told that we stopped", "tracker", r.tracker,
+				"err", err)
 		}
 	}
 }
 
 // request returns an announce to the tracker of r.
-func (p *presence) request(r *rung, port uint16, stats Stats, event Event) Request {
+func (p *swarmAnnounce) request(r *trackerState, port uint16, stats Stats, event Event) Request {
 	want := wantDefault
 	if event == Stopped {
 		want = 0
 	}
 	return Request{
-		InfoHash: p.hash, PeerID: p.cfg.PeerID, Port: port, Event: event, Want: want, Key: p.key,
+		InfoHash: p.hash, PeerID: p.a.cfg.PeerID, Key: p.a.key, TrackerID: r.id,
+		Port: port, Event: event, Want: want,
 		Uploaded: max(stats.Uploaded, 0), Downloaded: max(stats.Downloaded, 0), Left: stats.Left,
-		TrackerID: r.id,
 	}
 }
 
-// offer hands peers on, and makes room for them if nobody takes any.
-func (p *presence) offer(peers []netip.AddrPort) {
+// offer hands peers to Peers, and drops the oldest pending ones to make room.
+func (p *swarmAnnounce) offer(peers []netip.AddrPort) {
 	for _, addr := range peers {
 		for {
 			select {

@@ -200,7 +200,7 @@ func TestCompleteInTheMiddle(t *testing.T) {
 		left.Store(3)
 		a = newAnnouncer(t, n, Config{Stats: func() Stats {
 			s := Stats{Downloaded: 5, Left: left.Load()}
-			first.Do(func() { left.Store(0); a.tell(hashA, 1, true) })
+			first.Do(func() { left.Store(0); a.update(hashA, 1, true) })
 			return s
 		}}, []string{"both.example"})
 		_, stop := collect(t, a, 1, false)
@@ -536,7 +536,7 @@ func TestCloseIsBounded(t *testing.T) {
 
 // Peers that nobody takes are bounded, and the newest are kept.
 func TestFoundIsBounded(t *testing.T) {
-	a := &presence{found: make(chan netip.AddrPort, foundMax)}
+	a := &swarmAnnounce{found: make(chan netip.AddrPort, foundMax)}
 	for i := range 3 * foundMax {
 		a.offer([]netip.AddrPort{netip.AddrPortFrom(netip.AddrFrom4([4]byte{1, 2, byte(i >> 8),
 			byte(i)}), 1)})
@@ -550,7 +550,7 @@ func TestFoundIsBounded(t *testing.T) {
 	}
 }
 
-func TestLaddersAreBounded(t *testing.T) {
+func TestGroupsAreBounded(t *testing.T) {
 	var cfg Config
 	for i := range 100 {
 		cfg.Tiers = append(cfg.Tiers, []Tracker{parse(t, fmt.Sprintf("udp://10.0.0.%d:1", i),
@@ -558,12 +558,12 @@ func TestLaddersAreBounded(t *testing.T) {
 	}
 	a := NewAnnouncer(cfg)
 	defer a.Close()
-	all := &presence{Announcer: a}
-	if n := len(ladders(all, cfg.Tiers, false)); n != LaddersMax {
-		t.Errorf("%d ladders, want %d", n, LaddersMax)
+	all := &swarmAnnounce{a: a}
+	if n := len(groupTiers(all, cfg.Tiers, false)); n != GroupsMax {
+		t.Errorf("%d groups, want %d", n, GroupsMax)
 	}
-	if n := len(ladders(all, nil, true)); n != 0 {
-		t.Errorf("%d ladders without a tracker", n)
+	if n := len(groupTiers(all, nil, true)); n != 0 {
+		t.Errorf("%d groups without a tracker", n)
 	}
 }
 

@@ -10,29 +10,29 @@ import (
 	"swarmnode/swarm/guard"
 )
 
-// Bounds on the questions that a Client asks at a time. Over HTTP they are few
-// enough to be kind to a home router. Over UDP most questions wait for trackers
-// that are gone, three quarters of a minute each, and cost no more than a
-// socket; a torrent that names many of those must not hold up the others.
+// Bounds on the open requests of a Client. Over HTTP they are few, for the sake of
+// home routers. Over UDP most requests wait for dead trackers, each for 45 seconds,
+// and cost no more than a socket; a torrent with many dead trackers must not delay
+// the others.
 const (
 	inFlightHTTP = 48
 	inFlightUDP  = 256
 )
 
-// A Client asks trackers. It is safe for concurrent use, and meant to be shared
-// by all torrents.
+// A Client sends requests to trackers. It is safe for concurrent use; all torrents
+// should share one.
 type Client struct {
 	web   *guard.Client
 	local func(tracker netip.Addr) netip.Addr // may be nil
-	http  chan struct{}                       // one element for each question under way over HTTP
+	http  chan struct{}                       // an element for each open request over HTTP
 	udp   chan struct{}                       // the same over UDP
 	dial  dialFunc                            // dialUDP
 
 	refused refusals
 
-	reading  sync.WaitGroup // the readers of stations
+	reading  sync.WaitGroup // the readers of udpConns
 	mu       sync.Mutex
-	stations map[netip.AddrPort]*station // at most stationsMax
+	udpConns map[netip.AddrPort]*udpConn // at most udpConnsMax
 	closed   bool
 }
 
@@ -40,37 +40,37 @@ type Client struct {
 type ClientConfig struct {
 	// HTTP makes the requests to HTTP trackers.
 	HTTP *guard.Client
-	// Local returns the address to ask a UDP tracker from, given that of the
-	// tracker: trackers take where we come from for where we are. The zero
-	// Addr leaves the choice to the system. HTTP has its own. May be nil.
+	// Local returns our own address for requests to a UDP tracker, given the
+	// tracker's address: trackers announce the address that requests come from.
+	// The zero Addr leaves the choice to the system. HTTP requests do not use
+	// Local. May be nil.
 	Local func(tracker netip.Addr) netip.Addr
 }
 
-// NewClient returns a Client. It must be closed.
+// NewClient returns a Client. The caller must close it.
 func NewClient(cfg ClientConfig) *Client {
 	return &Client{
 		web: cfg.HTTP, local: cfg.Local, dial: dialUDP,
 		http: make(chan struct{}, inFlightHTTP), udp: make(chan struct{}, inFlightUDP),
-		stations: make(map[netip.AddrPort]*station),
+		udpConns: make(map[netip.AddrPort]*udpConn),
 	}
 }
 
-// Close ends all that is under way with UDP trackers, and waits for it. The
-// requests of HTTP end with their contexts.
+// Close ends all requests to UDP trackers and waits until they have ended. Requests
+// over HTTP end with their contexts.
 func (c *Client) Close() {
 	c.mu.Lock()
 	c.closed = true
-	for _, s := range c.stations {
+	for _, s := range c.udpConns {
 		c.drop(s)
 	}
 	c.mu.Unlock()
 	c.reading.Wait()
 }
 
-// Announce makes one announce to t within a family, without a second try but
-// for datagrams that are lost. It takes no longer than a minute and a half. The
-// peers of the Response could be dialled, and each comes once. The error may be
-// a *Failure.
+// Announce sends one announce to t within a family. It repeats only lost datagrams,
+// and takes at most a minute and a half. The peers of the Response are distinct and
+// dialable. The error may be a *Failure.
 func (c *Client) Announce(ctx context.Context, t Tracker, r Request,
 	family guard.Family) (Response, error) {
 	ask, slots := c.announceHTTP, c.http
@@ -90,8 +90,8 @@ func (c *Client) Announce(ctx context.Context, t Tracker, r Request,
 	return response, nil
 }
 
-// Scrape asks t for the counts of up to ScrapeMax torrents, and returns them in
-// the same order. The error may be a *Failure, or wrap ErrNoScrape.
+// Scrape asks t for the counts of up to ScrapeMax torrents, and returns them in the
+// order of hashes. The error may be a *Failure, or wrap ErrNoScrape.
 func (c *Client) Scrape(ctx context.Context, t Tracker, hashes ...metainfo.Hash) ([]Counts, error) {
 	if len(hashes) == 0 || len(hashes) > ScrapeMax {
 		return nil, fmt.Errorf("scraping %v: %d torrents, want 1 to %d", t, len(hashes), ScrapeMax)

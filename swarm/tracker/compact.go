@@ -11,7 +11,7 @@ const (
 	compact6 = 16 + 2 // BEP 7
 )
 
-// appendCompact appends addr as its family has it.
+// appendCompact appends addr in the compact form of its family.
 func appendCompact(dst []byte, addr netip.AddrPort) []byte {
 	if ip := addr.Addr(); ip.Is4() {
 		b := ip.As4()

@@ -13,46 +13,45 @@ import (
 	"swarmnode/swarm/limit"
 )
 
-// A turnstile is a listener that has a bounded number of connections open, and
-// of those of one source. It accepts every newcomer: when there are too many, it
-// closes the connection that has waited longest for a complete request, of the
-// network with the most such connections. Silent or slow clients therefore cannot
-// keep out those that send their request at once. Its methods are safe for
-// concurrent use.
-type turnstile struct {
+// A connLimit is a listener that bounds the open connections, in all and of each
+// source. It accepts every newcomer. Beyond a bound it closes a connection: of the
+// network with the most connections that wait for a complete request, the one that
+// has waited longest. So silent or slow clients cannot keep out those that send their
+// request at once. Its methods are safe for concurrent use.
+type connLimit struct {
 	Listener
 	openMax   int
 	sourceMax int
 	addrOf    func(net.Conn) netip.Addr
-	limited   *atomic.Uint64 // counts connections that had to go
+	limited   *atomic.Uint64 // counts connections closed for others
 
 	mu       sync.Mutex
-	open     []*visitor // in no order, len(open) <= openMax
-	sources  map[netip.Addr]*crowd
-	networks map[network]*crowd
-	turn     uint64 // how often a wait has begun
+	open     []*limitedConn // in no order, len(open) <= openMax
+	sources  map[netip.Addr]*connCount
+	networks map[network]*connCount
+	turn     uint64 // counts the waits that have begun
 }
 
-// A crowd counts the connections of a source or a network.
-type crowd struct{ open, waiting int }
+// A connCount counts the connections of a source or a network.
+type connCount struct{ open, waiting int }
 
-// of returns the number of connections that wait, or of all.
-func (c *crowd) of(waits bool) int {
+// of returns the number of waiting connections, or of all.
+func (c *connCount) of(waits bool) int {
 	if waits {
 		return c.waiting
 	}
 	return c.open
 }
 
-func newTurnstile(l Listener, openMax int, limited *atomic.Uint64) *turnstile {
-	return &turnstile{
+func newConnLimit(l Listener, openMax int, limited *atomic.Uint64) *connLimit {
+	return &connLimit{
 		Listener: l, openMax: openMax, sourceMax: max(1, min(connectionsPerSource, openMax/8)),
 		addrOf: remoteAddr, limited: limited,
-		sources: make(map[netip.Addr]*crowd), networks: make(map[network]*crowd),
+		sources: make(map[netip.Addr]*connCount), networks: make(map[network]*connCount),
 	}
 }
 
-// remoteAddr returns where a connection comes from.
+// remoteAddr returns the address of the other end of a connection.
 func remoteAddr(conn net.Conn) netip.Addr {
 	if addr, ok := conn.RemoteAddr().(*net.TCPAddr); ok {
 		return addr.AddrPort().Addr().Unmap()
@@ -60,9 +59,9 @@ func remoteAddr(conn net.Conn) netip.Addr {
 	return netip.Addr{}
 }
 
-// Accept returns the next connection. It may close another one to make room for
-// it, or to free a descriptor.
-func (t *turnstile) Accept() (net.Conn, error) {
+// Accept returns the next connection. It may close another one to make room, or to
+// free a file descriptor.
+func (t *connLimit) Accept() (net.Conn, error) {
 	conn, err := t.Listener.Accept()
 	for errors.Is(err, syscall.EMFILE) || errors.Is(err, syscall.ENFILE) {
 		gone := t.sacrifice()
@@ -85,17 +84,17 @@ func (t *turnstile) Accept() (net.Conn, error) {
 }
 
 // enter adds a connection, and returns those to close.
-func (t *turnstile) enter(conn net.Conn) (v *visitor, gone []*visitor) {
+func (t *connLimit) enter(conn net.Conn) (v *limitedConn, gone []*limitedConn) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	ip := t.addrOf(conn)
-	v = &visitor{Conn: conn, gate: t, host: limit.SourceOf(ip), net: networkOf(ip)}
+	v = &limitedConn{Conn: conn, limit: t, host: limit.SourceOf(ip), net: networkOf(ip)}
 	if v.source = t.sources[v.host]; v.source == nil {
-		v.source = new(crowd)
+		v.source = new(connCount)
 		t.sources[v.host] = v.source
 	}
 	if v.network = t.networks[v.net]; v.network == nil {
-		v.network = new(crowd)
+		v.network = new(connCount)
 		t.networks[v.net] = v.network
 	}
 	v.slot = len(t.open)
@@ -104,9 +103,9 @@ func (t *turnstile) enter(conn net.Conn) (v *visitor, gone []*visitor) {
 	v.network.open++
 	t.wait(v)
 	if v.source.open > t.sourceMax {
-		gone = append(gone, t.victim(func(w *visitor) bool { return w.source == v.source }))
+		gone = append(gone, t.victim(func(w *limitedConn) bool { return w.source == v.source }))
 	} else if len(t.open) > t.openMax {
-		gone = append(gone, t.victim(func(w *visitor) bool { return w != v }))
+		gone = append(gone, t.victim(func(w *limitedConn) bool { return w != v }))
 	}
 	for _, g := range gone {
 		t.remove(g)
@@ -114,19 +113,19 @@ func (t *turnstile) enter(conn net.Conn) (v *visitor, gone []*visitor) {
 	return v, gone
 }
 
-// sacrifice removes and returns the connection to close first, or nil.
-func (t *turnstile) sacrifice() *visitor {
+// sacrifice removes the connection to close first, and returns it, or nil.
+func (t *connLimit) sacrifice() *limitedConn {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	gone := t.victim(func(*visitor) bool { return true })
+	gone := t.victim(func(*limitedConn) bool { return true })
 	if gone != nil {
 		t.remove(gone)
 	}
 	return gone
 }
 
-// victim returns the connection to close, of those that may accepts.
-func (t *turnstile) victim(may func(*visitor) bool) (worst *visitor) {
+// victim returns the connection to close among those for which may reports true.
+func (t *connLimit) victim(may func(*limitedConn) bool) (worst *limitedConn) {
 	for _, v := range t.open {
 		if may(v) && (worst == nil || v.before(worst)) {
 			worst = v
@@ -135,8 +134,8 @@ func (t *turnstile) victim(may func(*visitor) bool) (worst *visitor) {
 	return worst
 }
 
-// wait records that v has no complete request from now on.
-func (t *turnstile) wait(v *visitor) {
+// wait records that v waits for a complete request from now on.
+func (t *connLimit) wait(v *limitedConn) {
 	t.turn++
 	v.since, v.waits = t.turn, true
 	v.source.waiting++
@@ -144,14 +143,14 @@ func (t *turnstile) wait(v *visitor) {
 }
 
 // serve records that the request of v is complete.
-func (t *turnstile) serve(v *visitor) {
+func (t *connLimit) serve(v *limitedConn) {
 	v.waits = false
 	v.source.waiting--
 	v.network.waiting--
 }
 
-// remove forgets v, once.
-func (t *turnstile) remove(v *visitor) {
+// remove forgets v. Further calls do nothing.
+func (t *connLimit) remove(v *limitedConn) {
 	if v.gone {
 		return
 	}
@@ -171,24 +170,24 @@ func (t *turnstile) remove(v *visitor) {
 	}
 }
 
-// Addr completes net.Listener. Nobody asks.
-func (t *turnstile) Addr() net.Addr { return &net.TCPAddr{} }
+// Addr completes net.Listener; http.Server does not use it.
+func (t *connLimit) Addr() net.Addr { return &net.TCPAddr{} }
 
-// A visitor is a connection that came through a turnstile, which owns its fields.
-type visitor struct {
+// A limitedConn is a connection of a connLimit, which owns its fields.
+type limitedConn struct {
 	net.Conn
-	gate            *turnstile
+	limit           *connLimit
 	host            netip.Addr
 	net             network
-	source, network *crowd
+	source, network *connCount
 	slot            int    // in open
-	since           uint64 // turn of the turnstile at which its wait began
-	waits           bool   // it has no complete request that is not answered yet
+	since           uint64 // turn of the connLimit at which its wait began
+	waits           bool   // no complete request is being answered
 	gone            bool
 }
 
-// before reports whether v goes rather than w.
-func (v *visitor) before(w *visitor) bool {
+// before reports whether v is closed before w.
+func (v *limitedConn) before(w *limitedConn) bool {
 	if v.waits != w.waits {
 		return v.waits
 	}
@@ -201,47 +200,47 @@ func (v *visitor) before(w *visitor) bool {
 	return v.since < w.since
 }
 
-// Close closes the connection and gives its place back.
-func (v *visitor) Close() error {
-	v.gate.mu.Lock()
-	v.gate.remove(v)
-	v.gate.mu.Unlock()
+// Close closes the connection and frees its place.
+func (v *limitedConn) Close() error {
+	v.limit.mu.Lock()
+	v.limit.remove(v)
+	v.limit.mu.Unlock()
 	return v.Conn.Close()
 }
 
-// visitorKey is the key of the visitor in the context of its requests.
-type visitorKey struct{}
+// connKey is the key of the limitedConn in its requests' contexts.
+type connKey struct{}
 
-// withVisitor is the ConnContext of an http.Server on a turnstile.
-func withVisitor(ctx context.Context, conn net.Conn) context.Context {
-	return context.WithValue(ctx, visitorKey{}, conn)
+// withLimitedConn is the ConnContext of an http.Server on a connLimit.
+func withLimitedConn(ctx context.Context, conn net.Conn) context.Context {
+	return context.WithValue(ctx, connKey{}, conn)
 }
 
 // onComplete records that the request r is complete. A request with a body does not
-// count: a tracker never needs one, and waiting for it would let its sender keep the
-// connection.
+// count: a tracker never needs a body, and a sender could keep its connection by
+// never finishing one.
 func onComplete(r *http.Request) {
-	v, ok := r.Context().Value(visitorKey{}).(*visitor)
+	v, ok := r.Context().Value(connKey{}).(*limitedConn)
 	if !ok || r.ContentLength != 0 {
 		return
 	}
-	v.gate.mu.Lock()
-	defer v.gate.mu.Unlock()
+	v.limit.mu.Lock()
+	defer v.limit.mu.Unlock()
 	if !v.gone && v.waits {
-		v.gate.serve(v)
+		v.limit.serve(v)
 	}
 }
 
-// onState is the ConnState of an http.Server on a turnstile: a connection whose
+// onState is the ConnState of an http.Server on a connLimit: a connection whose
 // request is answered waits for the next one.
 func onState(conn net.Conn, state http.ConnState) {
-	v, ok := conn.(*visitor)
+	v, ok := conn.(*limitedConn)
 	if !ok || state != http.StateIdle {
 		return
 	}
-	v.gate.mu.Lock()
-	defer v.gate.mu.Unlock()
+	v.limit.mu.Lock()
+	defer v.limit.mu.Unlock()
 	if !v.gone && !v.waits {
-		v.gate.wait(v)
+		v.limit.wait(v)
 	}
 }

@@ -17,32 +17,32 @@ import (
 	"swarmnode/metainfo/bencode"
 )
 
-// A gateBench is a turnstile on loopback whose visitors come from where the test
+// A limitBench is a connLimit on loopback whose connections come from where the test
 // says.
-type gateBench struct {
+type limitBench struct {
 	t       *testing.T
 	l       net.Listener
-	gate    *turnstile
+	limit   *connLimit
 	limited atomic.Uint64
 	origins map[netip.AddrPort]netip.Addr // by the address on loopback
 }
 
-func newGateBench(t *testing.T, openMax int) *gateBench {
+func newLimitBench(t *testing.T, openMax int) *limitBench {
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)
 	}
-	b := &gateBench{t: t, l: l, origins: make(map[netip.AddrPort]netip.Addr)}
-	b.gate = newTurnstile(l, openMax, &b.limited)
-	b.gate.addrOf = func(c net.Conn) netip.Addr {
+	b := &limitBench{t: t, l: l, origins: make(map[netip.AddrPort]netip.Addr)}
+	b.limit = newConnLimit(l, openMax, &b.limited)
+	b.limit.addrOf = func(c net.Conn) netip.Addr {
 		return b.origins[c.RemoteAddr().(*net.TCPAddr).AddrPort()]
 	}
-	t.Cleanup(func() { b.gate.Close() })
+	t.Cleanup(func() { b.limit.Close() })
 	return b
 }
 
 // visit connects from ip, and returns both ends of the connection.
-func (b *gateBench) visit(ip string) (net.Conn, *visitor) {
+func (b *limitBench) visit(ip string) (net.Conn, *limitedConn) {
 	b.t.Helper()
 	c, err := net.Dial("tcp", b.l.Addr().String())
 	if err != nil {
@@ -50,21 +50,21 @@ func (b *gateBench) visit(ip string) (net.Conn, *visitor) {
 	}
 	b.t.Cleanup(func() { c.Close() })
 	b.origins[c.LocalAddr().(*net.TCPAddr).AddrPort()] = netip.MustParseAddr(ip)
-	v, err := b.gate.Accept()
+	v, err := b.limit.Accept()
 	if err != nil {
 		b.t.Fatal(err)
 	}
 	b.check()
-	return c, v.(*visitor)
+	return c, v.(*limitedConn)
 }
 
-// check compares what the turnstile counts with what is open.
-func (b *gateBench) check() {
+// check compares what the connLimit counts with what is open.
+func (b *limitBench) check() {
 	b.t.Helper()
-	g := b.gate
+	g := b.limit
 	g.mu.Lock()
 	defer g.mu.Unlock()
-	sources, networks := make(map[netip.Addr]crowd), make(map[network]crowd)
+	sources, networks := make(map[netip.Addr]connCount), make(map[network]connCount)
 	for i, v := range g.open {
 		s, n := sources[v.host], networks[v.net]
 		s.open, n.open = s.open+1, n.open+1
@@ -73,7 +73,7 @@ func (b *gateBench) check() {
 		}
 		sources[v.host], networks[v.net] = s, n
 		if v.slot != i || v.gone {
-			b.t.Fatalf("a visitor is out of place")
+			b.t.Fatalf("a limitedConn is out of place")
 		}
 	}
 	if len(sources) != len(g.sources) || len(networks) != len(g.networks) ||
@@ -94,19 +94,19 @@ func (b *gateBench) check() {
 }
 
 // request notes that v has brought a request, as its handler does.
-func request(v *visitor) {
-	r, _ := http.NewRequestWithContext(withVisitor(context.Background(), v), http.MethodGet, "/",
-		nil)
+func request(v *limitedConn) {
+	ctx := withLimitedConn(context.Background(), v)
+	r, _ := http.NewRequestWithContext(ctx, http.MethodGet, "/", nil)
 	onComplete(r)
 }
 
 // When all places are taken, the newcomer is let in all the same, and of those
 // without a request the one that has waited the longest goes, out of the network
 // that has most.
-func TestTurnstile(t *testing.T) {
-	b := newGateBench(t, 8)
-	b.gate.sourceMax = 8
-	var here []*visitor
+func TestConnLimit(t *testing.T) {
+	b := newLimitBench(t, 8)
+	b.limit.sourceMax = 8
+	var here []*limitedConn
 	for _, ip := range []string{
 		"192.0.2.1", "2001:db8:6:1::1", "2001:db8:6:1::2", "2001:db8:6:2::1",
 		"2001:db8:7::1", "2001:db8:6:1::3", "198.51.100.1", "192.0.2.1",
@@ -132,7 +132,7 @@ func TestTurnstile(t *testing.T) {
 				gone = gone || n == j
 			}
 			if v.gone != gone {
-				t.Fatalf("newcomer %d: visitor %d gone is %v", i, j, v.gone)
+				t.Fatalf("newcomer %d: limitedConn %d gone is %v", i, j, v.gone)
 			}
 		}
 	}
@@ -152,10 +152,10 @@ func TestTurnstile(t *testing.T) {
 
 // Connections whose requests are being answered go only when there is nobody
 // else, and then for newcomers of other sources.
-func TestTurnstileAllServed(t *testing.T) {
-	b := newGateBench(t, 4)
-	b.gate.sourceMax = 3
-	var here []*visitor
+func TestConnLimitAllServed(t *testing.T) {
+	b := newLimitBench(t, 4)
+	b.limit.sourceMax = 3
+	var here []*limitedConn
 	for _, ip := range []string{"192.0.2.1", "198.51.100.1", "198.51.100.1", "198.51.100.1"} {
 		_, v := b.visit(ip)
 		request(v)
@@ -165,14 +165,14 @@ func TestTurnstileAllServed(t *testing.T) {
 		t.Error("one of a source that has too many took the place of one that is served")
 	}
 	if _, v := b.visit("203.0.113.1"); v.gone || !here[1].gone || here[0].gone {
-		t.Errorf("newcomer gone %v, the one of the crowd %v, the other %v", v.gone, here[1].gone,
+		t.Errorf("newcomer gone %v, the one of the connCount %v, the other %v", v.gone, here[1].gone,
 			here[0].gone)
 	}
 }
 
 // A source that has too many makes room for its own, by what says nothing.
-func TestTurnstileOfOneSource(t *testing.T) {
-	b := newGateBench(t, 8*connectionsPerSource)
+func TestConnLimitOfOneSource(t *testing.T) {
+	b := newLimitBench(t, 8*connectionsPerSource)
 	var silent []net.Conn
 	for i := range connectionsPerSource {
 		c, _ := b.visit(fmt.Sprintf("2001:db8:6:1::%x", i+1))
@@ -192,11 +192,11 @@ func TestTurnstileOfOneSource(t *testing.T) {
 }
 
 // So do connections when the process has no descriptors left.
-func TestTurnstileWithoutDescriptors(t *testing.T) {
-	b := newGateBench(t, 100)
+func TestConnLimitWithoutDescriptors(t *testing.T) {
+	b := newLimitBench(t, 100)
 	full := &net.OpError{Op: "accept", Err: os.NewSyscallError("accept4", syscall.EMFILE)}
 	failures := 0
-	b.gate.Listener = acceptFunc(func() (net.Conn, error) {
+	b.limit.Listener = acceptFunc(func() (net.Conn, error) {
 		if failures > 0 {
 			failures--
 			return nil, full
@@ -213,19 +213,19 @@ func TestTurnstileWithoutDescriptors(t *testing.T) {
 			b.limited.Load())
 	}
 	failures = 100
-	if _, err := b.gate.Accept(); !errors.Is(err, syscall.EMFILE) {
+	if _, err := b.limit.Accept(); !errors.Is(err, syscall.EMFILE) {
 		t.Errorf("with nobody to close: %v", err)
 	}
 }
 
-func TestTurnstileCloses(t *testing.T) {
-	b := newGateBench(t, 1)
+func TestConnLimitCloses(t *testing.T) {
+	b := newLimitBench(t, 1)
 	ended := make(chan error, 1)
 	go func() {
-		_, err := b.gate.Accept()
+		_, err := b.limit.Accept()
 		ended <- err
 	}()
-	b.gate.Close()
+	b.limit.Close()
 	if err := <-ended; !errors.Is(err, net.ErrClosed) {
 		t.Errorf("after Close: %v", err)
 	}
@@ -253,9 +253,9 @@ func TestSlowRequests(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			gate := newTurnstile(l, places, &s.limited)
+			limited := newConnLimit(l, places, &s.limited)
 			// 127.6.SUBNET.HOST stands for 2001:db8:6:SUBNET::HOST.
-			gate.addrOf = func(c net.Conn) netip.Addr {
+			limited.addrOf = func(c net.Conn) netip.Addr {
 				ip := remoteAddr(c)
 				if b := ip.As4(); b[1] == 6 {
 					return netip.MustParseAddr(fmt.Sprintf("2001:db8:6:%x::%x", b[2], b[3]))
@@ -264,7 +264,7 @@ func TestSlowRequests(t *testing.T) {
 			}
 			web := s.webServer()
 			ended := make(chan error, 1)
-			go func() { ended <- web.Serve(gate) }()
+			go func() { ended <- web.Serve(limited) }()
 			defer func() {
 				web.Close()
 				if err := <-ended; !errors.Is(err, http.ErrServerClosed) {

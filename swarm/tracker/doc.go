@@ -6,12 +6,13 @@
 // 31 (retry after a failure), BEP 41 (the path of a UDP tracker's URL) and BEP
 // 48 (scrape).
 //
-// It never connects to a peer, and has no opinion on which peers are worth
-// connecting to, beyond dropping addresses that cannot be dialled. Answers are
-// hostile until parsed: their size, the time that they take and the hosts that
-// they come from are bounded (see package guard for the last).
+// It never connects to a peer, and does not judge peers beyond dropping addresses
+// that cannot be dialled. Answers are hostile until parsed: the package bounds
+// their size and duration, and package guard restricts the hosts that are asked.
 //
-// Its nouns: a Tracker is a URL with its origin; a Client asks trackers, one
-// question at a time; an Announcer keeps one torrent announced with all of its
-// trackers; a Server is a tracker.
+// # Nouns
+//
+// A Tracker is a URL with its origin. A Client sends single requests to trackers.
+// An Announcer keeps one torrent announced with all of its trackers. A tier is a
+// list of trackers of which one is enough (BEP 12). A Server is a tracker.
 package tracker

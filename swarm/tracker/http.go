@@ -18,23 +18,23 @@ import (
 )
 
 const (
-	// BodyMax bounds the body of an answer after decompression, in bytes: what
-	// several thousand peers take in the longest form.
+	// BodyMax bounds the body of an answer after decompression, in bytes. Several
+	// thousand peers in the longest form fit.
 	BodyMax = 1 << 20
-	// httpTimeout bounds one announce or scrape over HTTP as a whole, redirects
-	// and the last byte of the body included.
+	// httpTimeout bounds one whole announce or scrape over HTTP, including redirects
+	// and the last byte of the body.
 	httpTimeout = 30 * time.Second
-	// ScrapeMax is how many torrents are asked for at a time (BEP 15,
-	// "scrape": what fits a datagram).
+	// ScrapeMax bounds the torrents of one scrape: as many as fit a datagram
+	// (BEP 15, "scrape").
 	ScrapeMax = 74
 )
 
-// answerLimits bound the work that one answer makes: PeersMax dictionaries of
-// a few values each, and as much again for what we do not know.
+// answerLimits bound the work of parsing one answer: PeersMax dictionaries of a few
+// values each, and ample room for unknown fields.
 var answerLimits = bencode.Limits{DepthMax: 8, ValuesMax: 100_000}
 
-// appendEscaped appends s with every byte escaped that is not unreserved (RFC
-// 3986, section 2.3). A space is %20: some trackers take "+" for itself.
+// appendEscaped appends s with all but the unreserved bytes escaped (RFC 3986,
+// section 2.3). A space becomes %20, since some trackers do not decode "+".
 func appendEscaped(dst []byte, s string) []byte {
 	const hex = "0123456789ABCDEF"
 	for i := range len(s) {
@@ -84,12 +84,11 @@ func announceURL(base *url.URL, r *Request) *url.URL {
 	return &u
 }
 
-// ErrNoScrape tells that a tracker cannot be scraped, as its URL shows (BEP
-// 48).
+// ErrNoScrape means that the tracker's URL allows no scrape (BEP 48).
 var ErrNoScrape = errors.New("the tracker has no scrape URL")
 
-// scrapeURL returns the scrape URL that belongs to base: with "scrape" in place
-// of "announce" at the start of the last element of its path (BEP 48).
+// scrapeURL returns the scrape URL for the announce URL base: "scrape" replaces
+// "announce" at the start of the last element of the path (BEP 48).
 func scrapeURL(base *url.URL, hashes []metainfo.Hash) (*url.URL, error) {
 	dir, last := path.Split(base.Path)
 	rest, ok := strings.CutPrefix(last, "announce")
@@ -110,9 +109,9 @@ func scrapeURL(base *url.URL, hashes []metainfo.Hash) (*url.URL, error) {
 	return &u, nil
 }
 
-// get asks for u and returns the body, with the address that it is from. A body
-// that was cut off behind a whole document is whole: trackers say wrong lengths, and
-// close without the end of their chunks.
+// get fetches u and returns the body and the address of the server. A body that was
+// cut off after a whole bencoded document is complete: trackers send wrong lengths,
+// or close the connection without the end of a chunked body.
 func (c *Client) get(ctx context.Context, t Tracker, u *url.URL,
 	family guard.Family) ([]byte, netip.Addr, error) {
 	ctx, cancel := context.WithTimeout(ctx, httpTimeout)
@@ -135,15 +134,15 @@ func (c *Client) get(ctx context.Context, t Tracker, u *url.URL,
 	return body, a.From.Addr(), nil
 }
 
-// isWhole reports whether a body holds a whole document, whatever is behind it.
+// isWhole reports whether a body begins with a whole bencoded document.
 func isWhole(body []byte) bool {
 	b := bencode.NewLenient(body, answerLimits)
 	b.Skip()
 	return b.Err() == nil
 }
 
-// refuses reports whether a body gives a reason: some trackers send it with an
-// HTTP status of its own.
+// refuses reports whether a body holds a failure reason. Some trackers send one with
+// an HTTP status other than 200.
 func refuses(body []byte) bool {
 	var f *Failure
 	_, err := parseAnnounce(body)
@@ -174,8 +173,8 @@ func (c *Client) scrapeHTTP(ctx context.Context, t Tracker, hashes []metainfo.Ha
 	return parseScrape(body, hashes)
 }
 
-// seconds reads an interval of an answer. What makes no sense is as if not
-// said; the schedule has its own bounds.
+// seconds converts an interval of an answer. An interval that is not positive counts
+// as not given. The schedule has its own bounds.
 func seconds(n int64) time.Duration {
 	if n <= 0 {
 		return 0
@@ -183,7 +182,7 @@ func seconds(n int64) time.Duration {
 	return time.Duration(min(n, int64(intervalMax/time.Second))) * time.Second
 }
 
-// count reads a number of peers.
+// count converts a number of peers, -1 for an invalid one.
 func count(n int64, ok bool) int {
 	if !ok || n < 0 || n > 1<<31-1 {
 		return -1
@@ -192,8 +191,8 @@ func count(n int64, ok bool) int {
 }
 
 // parseAnnounce reads the answer to an announce over HTTP (BEP 3, 7, 23, 24,
-// 31), leniently: no hash covers it. Fields that make no sense are ignored; what
-// follows the dictionary too. The error is a *Failure if the tracker refuses.
+// 31), leniently, since no hash covers the answer. It ignores invalid fields and
+// bytes after the dictionary. The error is a *Failure if the tracker refuses.
 func parseAnnounce(body []byte) (Response, error) {
 	r := Response{Seeds: -1, Leeches: -1}
 	var failure *Failure
@@ -243,6 +242,7 @@ func parseAnnounce(body []byte) (Response, error) {
 	return r, nil
 }
 
+// parseRetry reads a "retry in": minutes, or "never" (BEP 31).
 func parseRetry(b *bencode.Reader) (f Failure) {
 	if b.Kind() == bencode.String {
 		s := strings.TrimSpace(string(b.Bytes()))
@@ -253,10 +253,10 @@ func parseRetry(b *bencode.Reader) (f Failure) {
 	return Failure{Retry: seconds(min(minutes, 1<<31) * 60)}
 }
 
-// parsePeers reads peers in any form in which they come: compact, or a list of
-// dictionaries, in which some trackers number the elements of the list and make a
-// dictionary of it, or put compact peers. Both keys may come, and are bounded
-// together.
+// parsePeers reads peers in all forms that trackers use: a compact string, or a list
+// of dictionaries. Some trackers send a dictionary of numbered elements instead of
+// the list, or compact peers as elements. dst may hold peers of the other key; both
+// together are bounded.
 func parsePeers(dst []netip.AddrPort, b *bencode.Reader, size int) []netip.AddrPort {
 	switch b.Kind() {
 	case bencode.List:
@@ -274,7 +274,7 @@ func parsePeers(dst []netip.AddrPort, b *bencode.Reader, size int) []netip.AddrP
 	return dst
 }
 
-// parsePeer appends one peer to dst, if it is one and there is room.
+// parsePeer appends one peer to dst if it is valid and there is room.
 func parsePeer(dst []netip.AddrPort, b *bencode.Reader) []netip.AddrPort {
 	switch b.Kind() {
 	case bencode.Dict:
@@ -303,8 +303,8 @@ func parsePeer(dst []netip.AddrPort, b *bencode.Reader) []netip.AddrPort {
 	return dst
 }
 
-// parseIP reads an IP address: as text, in brackets too, or raw. Names are not
-// looked up: that would be a request to anybody for each of them.
+// parseIP reads an IP address: as text, with or without brackets, or as raw bytes. It
+// does not look up names, since a tracker could make us send queries to anybody.
 func parseIP(b *bencode.Reader) netip.Addr {
 	s, _ := b.TryBytes()
 	text := strings.TrimSpace(string(s[:min(len(s), textMax)]))
@@ -351,6 +351,7 @@ func parseScrape(body []byte, hashes []metainfo.Hash) ([]Counts, error) {
 	return counts, nil
 }
 
+// parseFiles reads the "files" of a scrape into counts, in the order of hashes.
 func parseFiles(b *bencode.Reader, hashes []metainfo.Hash, counts []Counts) {
 	for key := range b.Dict() {
 		if b.Kind() != bencode.Dict {

@@ -405,7 +405,7 @@ func TestCheckLink(t *testing.T) {
 		"https://me@[fd00::1]/announce": "it leads to the private address [fd00::1]:443, and " +
 			"its URL holds a password",
 		"udp://169.254.1.1:6969": "it leads to the link-local address 169.254.1.1:6969, where " +
-			"nobody but you may send a node",
+			"only you may send a node",
 		"udp://10.0.0.5:6969":     "",
 		"http://name.invalid/x":   "",
 		"http://localhost:8080/x": "it leads to the loopback address",

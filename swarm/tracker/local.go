@@ -16,11 +16,11 @@ import (
 	"swarmnode/swarm/guard"
 )
 
-// What a stranger's URL may ask on this machine or network. A tracker there is asked
-// if its URL looks like that of one: then no other service is likely to do anything
-// for it.
+// This file decides which trackers on this machine or network we ask for a stranger.
+// We ask one if its URL looks like that of a tracker, since other services are then
+// unlikely to act on the request.
 
-// keyNames are the parameters under which trackers have users give their keys.
+// keyNames are the names that trackers use for the parameter with the user's key.
 var keyNames = []string{
 	"apikey", "api_key", "auth", "authkey", "auth_key", "credential", "hash", "id", "key", "pass",
 	"passkey", "pass_key",
@@ -28,12 +28,12 @@ var keyNames = []string{
 	"uid", "uk", "user", "userid",
 }
 
-// keyBytesMin is how long a value has to be to pass for a key under any name.
+// keyBytesMin is the least length of a value that counts as a key under any name.
 const keyBytesMin = 16
 
-// unlike tells in what a URL differs from that of a tracker, "" if in nothing: an
-// element of its path begins with "announce" or "scrape", its query holds nothing but
-// keys, and it holds no password.
+// unlike returns how a URL differs from that of a tracker, or "". In the URL of a
+// tracker an element of the path begins with "announce" or "scrape", the query holds
+// only keys, and there is no password.
 func unlike(u *url.URL) string {
 	switch {
 	case u.Scheme == "udp":
@@ -48,9 +48,9 @@ func unlike(u *url.URL) string {
 	return ""
 }
 
-// announces reports whether an element of the path of a URL begins as that of a tracker
-// does. Elements that lead up again, in any way that some server takes for one, would
-// make another path of it.
+// announces reports whether an element of the URL's path begins with "announce" or
+// "scrape". It rejects paths with elements that some server reads as "..", which lead
+// to another path.
 func announces(u *url.URL) bool {
 	elements := strings.FieldsFunc(u.Path, func(c rune) bool { return c == '/' || c == '\\' })
 	found := false
@@ -65,7 +65,7 @@ func announces(u *url.URL) bool {
 	return found
 }
 
-// keysOnly reports whether a query holds nothing but keys.
+// keysOnly reports whether a query holds only keys.
 func keysOnly(query string) bool {
 	if query == "" {
 		return true
@@ -83,8 +83,7 @@ func keysOnly(query string) bool {
 	return true
 }
 
-// isKey reports whether s could hardly be anything but a key: one long word that has
-// digits.
+// isKey reports whether s looks like a key under any name: one long word with digits.
 func isKey(s string) bool {
 	return len(s) >= keyBytesMin && isWord(s) && strings.ContainsAny(s, "0123456789")
 }
@@ -97,7 +96,7 @@ func isWord(s string) bool {
 	}) < 0
 }
 
-// A NotAskedError tells that a tracker is not asked, because a stranger named it.
+// A NotAskedError says why a tracker that a stranger named is not asked.
 type NotAskedError struct {
 	Tracker Tracker
 	Why     string
@@ -108,7 +107,8 @@ func (e *NotAskedError) Error() string { return e.Why }
 // Unwrap returns guard.ErrRefused.
 func (e *NotAskedError) Unwrap() error { return guard.ErrRefused }
 
-// explain returns a refusal of guard in the words of trackers; other errors stay.
+// explain rewords a refusal of guard for trackers. It returns other errors as they
+// are.
 func (t Tracker) explain(err error) error {
 	var refusal *guard.Refusal
 	if !errors.As(err, &refusal) || refusal.Unusable {
@@ -118,22 +118,23 @@ func (t Tracker) explain(err error) error {
 	switch form := unlike(t.url); {
 	case !t.stranger: // a redirect
 	case refusal.Reach == guard.LinkLocal:
-		return &NotAskedError{t, where + ", where nobody but you may send a node"}
+		return &NotAskedError{t, where + ", where only you may send a node"}
 	case refusal.Port:
 		return &NotAskedError{t,
 			where + ", and of the ports below 1024 only 80 and 443 are allowed there"}
 	case form != "":
 		return &NotAskedError{t, where + ", and " + form}
 	}
-	return &NotAskedError{t, where + ", where a server that sends us on may not lead"}
+	return &NotAskedError{t, where + ", where a redirect may not lead"}
 }
 
-// lookupTimeout bounds the look-up of CheckLink.
+// lookupTimeout bounds the name lookup of CheckLink.
 const lookupTimeout = 2 * time.Second
 
-// CheckLink reports whether nodes that find the tracker in a torrent or a link would ask
-// it, as far as that can be told from here; the error says why not. It looks up the
-// name of a tracker that would not be asked everywhere, for up to two seconds.
+// CheckLink returns an error if nodes that find the tracker in a torrent or a link
+// would not ask it, as far as this machine can tell. The error says why not. Unless
+// every node would ask the tracker, CheckLink looks up its name, for up to two
+// seconds.
 func (t Tracker) CheckLink(ctx context.Context) error {
 	t.stranger = true
 	port, err := strconv.ParseUint(t.port(), 10, 16)
@@ -175,20 +176,21 @@ func (t Tracker) port() string {
 }
 
 const (
-	// refusalsMax bounds how many refused trackers of one torrent are told of.
+	// refusalsMax bounds the warnings about trackers that are not asked, for one
+	// torrent.
 	refusalsMax = 8
-	// refusalsKept bounds how many are remembered for all torrents.
+	// refusalsKept bounds the warnings that are remembered for all torrents.
 	refusalsKept = 1024
 )
 
-// refusals remembers which trackers that are not asked were told of, so that the same
-// one in a thousand torrents is told of once. It is safe for concurrent use.
+// refusals remembers the warnings about trackers that are not asked, so that the same
+// tracker in a thousand torrents causes one warning. It is safe for concurrent use.
 type refusals struct {
 	mu   sync.Mutex
 	told map[string]bool
 }
 
-// first reports whether a tracker was not told of before.
+// first reports whether this is the first warning about a tracker, and records it.
 func (r *refusals) first(t Tracker) bool {
 	r.mu.Lock()
 	defer r.mu.Unlock()

@@ -126,7 +126,7 @@ func TestGoingAtOnce(t *testing.T) {
 			time.Sleep(time.Minute)
 			now.set(Stats{Downloaded: 100, Left: 0, Idle: true})
 			stop()
-			a.tell(hashA, 1, true)
+			a.update(hashA, 1, true)
 			if slow > 0 {
 				time.Sleep(slow / 2)
 			}

@@ -27,8 +27,8 @@ const (
 	headerSize         = 8 // of every answer: action and transaction id
 	hashSize           = len(metainfo.Hash{})
 
-	// packetMax is the longest datagram that is read, in bytes: what peers and
-	// hashes fill in an unfragmented packet of Ethernet, and some more.
+	// packetMax is the longest datagram that is read, in bytes: more than fits an
+	// unfragmented packet on Ethernet.
 	packetMax = 4096
 )
 
@@ -49,7 +49,7 @@ func appendConnect(dst []byte, transaction uint32) []byte {
 }
 
 // appendAnnounce appends an announce request, with the path and query of the
-// tracker's URL (BEP 41) unless they say nothing.
+// tracker's URL (BEP 41) unless they are empty.
 func appendAnnounce(dst []byte, connection uint64, transaction uint32, r *Request,
 	path string) []byte {
 	be := binary.BigEndian
@@ -84,7 +84,7 @@ func appendAnnounce(dst []byte, connection uint64, transaction uint32, r *Reques
 	return dst
 }
 
-// urlData returns what BEP 41 sends of a tracker's URL: path and query.
+// urlData returns the part of a tracker's URL that BEP 41 sends: path and query.
 func urlData(u *url.URL) string {
 	if s := u.RequestURI(); s != "/" {
 		return s
@@ -104,8 +104,7 @@ func appendScrape(dst []byte, connection uint64, transaction uint32,
 	return dst
 }
 
-// parseHeader reads what every answer starts with. It is not ok for what is too
-// short to be one.
+// parseHeader reads the header of an answer. It reports false if b is too short.
 func parseHeader(b []byte) (action, transaction uint32, ok bool) {
 	if len(b) < headerSize {
 		return 0, 0, false
@@ -113,8 +112,8 @@ func parseHeader(b []byte) (action, transaction uint32, ok bool) {
 	return binary.BigEndian.Uint32(b), binary.BigEndian.Uint32(b[4:]), true
 }
 
-// parseAnswer checks that an answer is of the action asked for and at least
-// size bytes long. The error is a *Failure if the tracker refuses.
+// parseAnswer checks that an answer has the wanted action and at least size bytes.
+// The error is a *Failure if the tracker refuses.
 func parseAnswer(b []byte, want uint32, size int) error {
 	action, _, ok := parseHeader(b)
 	switch {

@@ -5,23 +5,23 @@ import (
 	"slices"
 )
 
-// A Report says how the trackers of an Announcer did when each was asked last.
-// Those that were not asked yet, or need not be, are not in it.
+// A Report sums up the last announces to the trackers of an Announcer. Trackers that
+// have not been asked do not count.
 type Report struct {
 	Answered int
 	Failed   int
-	// Tracker is one of those that failed, and Err why it did.
+	// Tracker is one of the failed trackers, and Err the reason of its failure.
 	Tracker Tracker
 	Err     error
 }
 
-// verdict is what came of the last announce to a tracker.
+// A verdict is the outcome of the last announce to a tracker.
 type verdict struct {
 	tracker Tracker
 	err     error // nil if it answered
 }
 
-// Report returns how the trackers are doing.
+// Report returns the state of the trackers.
 func (a *Announcer) Report() (r Report) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
@@ -39,8 +39,8 @@ func (a *Announcer) Report() (r Report) {
 	return r
 }
 
-// judge notes what came of an announce. Of a hybrid, which is announced under two
-// info-hashes, an answer to one is an answer.
+// judge records the outcome of an announce. A hybrid is announced under two
+// info-hashes; the later outcome counts.
 func (a *Announcer) judge(t Tracker, err error) {
 	a.mu.Lock()
 	defer a.mu.Unlock()

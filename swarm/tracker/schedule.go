@@ -7,32 +7,32 @@ import (
 )
 
 const (
-	// intervalDefault is the time between announces when a tracker does not say.
+	// intervalDefault is the time between announces if a tracker gives none.
 	intervalDefault = 30 * time.Minute
-	// intervalMin and intervalMax bound what it says.
+	// intervalMin and intervalMax bound the intervals that trackers give.
 	intervalMin = 30 * time.Second
 	intervalMax = 2 * time.Hour
-	// minIntervalDefault is how soon we come back when peers are wanted and the
-	// tracker does not say how soon it may be.
+	// minIntervalDefault is the least time between announces when peers are wanted
+	// and the tracker gives none.
 	minIntervalDefault = 2 * time.Minute
 
 	// The wait after a failure doubles from the first to the last.
 	backoffFirst = 10 * time.Second
 	backoffLast  = 30 * time.Minute
-	// jitterMax bounds what is added to a wait at random.
+	// jitterMax bounds the random time that is added to a wait.
 	jitterMax = 5 * time.Minute
 )
 
-// A schedule says when one ladder of trackers is to be asked again. It is owned
-// by one goroutine, and is told the time.
+// A schedule decides when the trackers of one group are asked again. It is owned by
+// one goroutine and takes the time as an argument.
 type schedule struct {
-	next     time.Time // the announce that is due
-	earliest time.Time // not before, even if peers are wanted
-	failures int
-	never    bool // every tracker of the ladder told us not to come back
+	next     time.Time // the next announce
+	earliest time.Time // bounds next from below when peers are wanted
+	failures int       // in a row
+	never    bool      // every tracker of the group has refused us for good
 }
 
-// answered plans the next announce after an answer.
+// answered schedules the next announce after an answer.
 func (s *schedule) answered(now time.Time, r *Response) {
 	interval := r.Interval
 	if interval == 0 {
@@ -49,8 +49,8 @@ func (s *schedule) answered(now time.Time, r *Response) {
 	s.next = now.Add(max(interval, least) + jitter(interval/20))
 }
 
-// failed plans the next attempt after all trackers of a ladder failed, with err
-// from the last.
+// failed schedules the next attempt after all trackers of a group failed, the last
+// one with err.
 func (s *schedule) failed(now time.Time, err error) {
 	wait := backoffLast
 	if s.failures < 10 {
@@ -66,16 +66,16 @@ func (s *schedule) failed(now time.Time, err error) {
 	s.earliest = s.next
 }
 
-// wanted moves the next announce forward, as far as the tracker allows, because
-// more peers are wanted.
+// wanted moves the next announce forward as far as the tracker allows, because more
+// peers are wanted.
 func (s *schedule) wanted() {
 	if s.earliest.Before(s.next) {
 		s.next = s.earliest
 	}
 }
 
-// jitter returns a random time up to most, so that those who started together
-// do not come back together.
+// jitter returns a random time up to most, so that clients that started together do
+// not all announce together.
 func jitter(most time.Duration) time.Duration {
 	return rand.N(max(most, 1))
 }

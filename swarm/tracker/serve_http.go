@@ -15,11 +15,11 @@ import (
 	"swarmnode/metainfo/bencode"
 )
 
-// paramsMax bounds the parameters of a request that are looked at: a scrape of
-// ScrapeMax torrents, or three times what an announce has.
+// paramsMax bounds the parameters of a request that are read: enough for a scrape of
+// ScrapeMax torrents, and three times the parameters of an announce.
 const paramsMax = 96
 
-// A page is what a path stands for.
+// A page is the kind of request that a path asks for.
 type page int
 
 const (
@@ -28,10 +28,10 @@ const (
 	pageScrape
 )
 
-// pageOf returns the page that a path names. The last element that begins with
-// announce or scrape decides, and the root is an announce: torrents name trackers
-// as /announce/, /PASSKEY/announce, /announce.php or by the host alone, and clients
-// derive the scrape path from the announce path (BEP 48).
+// pageOf returns the page of a path. The last element that begins with announce or
+// scrape decides, and the root is an announce: torrents name trackers as /announce/,
+// /PASSKEY/announce, /announce.php or by the host alone, and clients derive the scrape
+// path from the announce path (BEP 48).
 func pageOf(path string) page {
 	found := pageNone
 	if strings.Trim(path, "/") == "" {
@@ -68,7 +68,7 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		return
 	case r.Method != http.MethodGet:
 		s.refused.Add(1)
-		http.Error(w, "GET alone", http.StatusMethodNotAllowed)
+		http.Error(w, "use GET", http.StatusMethodNotAllowed)
 		return
 	case pageOf(r.URL.Path) == pageAnnounce && (r.URL.Path != "/" || r.URL.RawQuery != ""):
 		body = s.answerAnnounce(now, r.URL.RawQuery, from.Addr().Unmap().WithZone(""))
@@ -85,7 +85,7 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	w.Write(body)
 }
 
-// params yields the parameters of a query; their values are still escaped.
+// params yields the parameters of a query with their values still escaped.
 func params(query string) iter.Seq2[string, string] {
 	return func(yield func(name, value string) bool) {
 		for range paramsMax {
@@ -102,9 +102,9 @@ func params(query string) iter.Seq2[string, string] {
 	}
 }
 
-// unescape decodes a value. All known clients escape a "+" as %2B, so a bare "+" is
-// a blank, as the form encoders of many languages write it. If the same value also
-// has a %20, its writer does not encode forms, and "+" stands for itself (RFC 3986).
+// unescape decodes a value. All known clients escape a "+" as %2B, so a bare "+" is a
+// blank, as the form encoders of many languages write it. A value that also holds a
+// %20 comes from another encoder, so its "+" stands for itself (RFC 3986).
 func unescape(value string) (string, error) {
 	if strings.Contains(value, "%20") {
 		return url.PathUnescape(value)
@@ -134,7 +134,7 @@ func (s *Server) hashOf(value string) (h metainfo.Hash, ok bool) {
 	return h, true
 }
 
-// refusal returns an answer that gives a reason.
+// refusal returns an answer with a failure reason.
 func refusal(reason string) []byte {
 	return bencode.AppendDict(nil, func(b []byte) []byte {
 		b = bencode.AppendString(b, "failure reason")
@@ -142,13 +142,14 @@ func refusal(reason string) []byte {
 	})
 }
 
-// A query is an announce as it comes over HTTP.
+// A query is an announce over HTTP.
 type query struct {
 	announcement
 	compact bool
-	fault   string // why it cannot be answered
+	fault   string // the failure reason of an invalid query
 }
 
+// parseQuery reads the announce of a peer at ip.
 func (s *Server) parseQuery(raw string, ip netip.Addr) query {
 	q := query{compact: true, announcement: announcement{want: serverWant, both: true}}
 	var hashed bool
@@ -196,8 +197,8 @@ func (s *Server) parseQuery(raw string, ip netip.Addr) query {
 	return q
 }
 
-// parseEvent reads an event. Others than those of BEP 3 ("paused", "empty")
-// are no reason to refuse anything.
+// parseEvent reads an event. It accepts any other word than the events of BEP 3, such
+// as "paused" or "empty", as no event.
 func parseEvent(s string) Event {
 	switch s {
 	case "completed":
@@ -242,8 +243,8 @@ func (s *Server) answerAnnounce(now time.Time, raw string, ip netip.Addr) []byte
 	})
 }
 
-// appendLong appends peers as the list of dictionaries of BEP 3, for whoever
-// asks for it. Peer ids are not known here.
+// appendLong appends peers as the list of dictionaries of BEP 3, for clients that ask
+// for it. The store keeps no peer ids, so there are none.
 func appendLong(b, v4, v6 []byte) []byte {
 	peers := parseCompact(parseCompact(nil, v4, compact4), v6, compact6)
 	return bencode.AppendList(b, func(b []byte) []byte {
@@ -270,7 +271,7 @@ func (s *Server) answerScrape(raw string) []byte {
 		}
 	}
 	if len(hashes) == 0 {
-		// All swarms at once would be a list of what everybody here does.
+		// A scrape of all swarms would reveal what everybody here downloads.
 		s.refused.Add(1)
 		return refusal("scrapes have to name their torrents by info_hash")
 	}

@@ -13,17 +13,17 @@ import (
 	"swarmnode/metainfo"
 )
 
-// idEpoch is how long a connection id stays the same. The one before is good
-// as well, so that each is good for two minutes at least (BEP 15).
+// idEpoch is how long an address gets the same connection id. The previous id is
+// valid as well, so each id is valid for at least two minutes (BEP 15).
 const idEpoch = 2 * time.Minute
 
-// answerMax6 bounds the peers in an answer over IPv6, so that it fits a
+// answerMax6 bounds the peers in an answer over IPv6, so that the answer fits a
 // datagram: 20 + 70*18 bytes.
 const answerMax6 = 70
 
-// connectionIDs makes the ids by which an address proves that it receives what
-// is sent to it. Nothing is kept for any of them: an id is a keyed hash of the
-// address and the time.
+// connectionIDs makes the ids by which a sender proves that it receives datagrams at
+// its address. It keeps no state per id: an id is a keyed hash of the address and the
+// time.
 type connectionIDs struct {
 	secret [32]byte
 	start  time.Time
@@ -47,6 +47,7 @@ func (c *connectionIDs) id(ip netip.Addr, epoch uint64) uint64 {
 	return binary.BigEndian.Uint64(sum[:])
 }
 
+// good reports whether id was made for ip in this epoch or in the last one.
 func (c *connectionIDs) good(id uint64, ip netip.Addr, now time.Time) bool {
 	epoch := c.epoch(now)
 	same := func(epoch uint64) bool {
@@ -58,8 +59,8 @@ func (c *connectionIDs) good(id uint64, ip netip.Addr, now time.Time) bool {
 	return same(epoch) || epoch > 0 && same(epoch-1)
 }
 
-// readFaultsMax is how many reads in a row may fail before a socket is given up:
-// the system reports there what became of datagrams sent before.
+// readFaultsMax is how many reads in a row may fail before we give up on a socket. A
+// read may fail because the system reports that an earlier datagram was refused.
 const readFaultsMax = 100
 
 // servePackets answers datagrams until p is closed.
@@ -84,7 +85,7 @@ func (s *Server) servePackets(p net.PacketConn) error {
 		if len(out) == 0 {
 			continue
 		}
-		// A datagram that cannot be sent is one that got lost.
+		// A datagram that cannot be sent counts as lost.
 		if udp != nil {
 			udp.WriteToUDPAddrPort(out, from)
 		} else {
@@ -93,7 +94,7 @@ func (s *Server) servePackets(p net.PacketConn) error {
 	}
 }
 
-// readFrom reads a datagram, without allocating where that can be had.
+// readFrom reads a datagram, without an allocation if udp is set.
 func readFrom(p net.PacketConn, udp *net.UDPConn, b []byte) (int, netip.AddrPort, error) {
 	if udp != nil {
 		return udp.ReadFromUDPAddrPort(b)
@@ -105,9 +106,9 @@ func readFrom(p net.PacketConn, udp *net.UDPConn, b []byte) (int, netip.AddrPort
 	return n, netip.AddrPort{}, err
 }
 
-// answerPacket appends the answer to a datagram (BEP 15). There is none to what
-// makes no sense, nor to whoever has not proven to be at its address: nothing
-// longer than was received ever goes to a forged one.
+// answerPacket appends the answer to a datagram (BEP 15). It does not answer malformed
+// datagrams, nor senders that have not proven their address: a forged address never
+// gets more bytes than its forger has sent.
 func (s *Server) answerPacket(now time.Time, dst, b []byte, from netip.AddrPort) []byte {
 	if len(b) < connectSize || !from.IsValid() || from.Port() == 0 {
 		s.refused.Add(1)
@@ -199,7 +200,7 @@ func (s *Server) scrapePacket(dst, b []byte) []byte {
 	return dst
 }
 
-// wanted returns how many peers to tell whoever asks for n.
+// wanted returns how many peers to send to a client that asks for n.
 func wanted(n int64) int {
 	if n < 0 {
 		return serverWant

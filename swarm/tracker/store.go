@@ -18,19 +18,19 @@ const (
 	shards = 16
 	// peersMaxDefault bounds the peers of all swarms together.
 	peersMaxDefault = 400_000
-	// PeerBytes is what a peer costs at most, in bytes: one that is alone in its
-	// swarm and in its network takes 230 to 300, according to the room that growing
-	// maps leave unused. In a large swarm it is 110.
+	// PeerBytes bounds the memory of a peer, in bytes. A peer that is alone in its
+	// swarm and in its network takes 230 to 300 bytes, depending on the unused room
+	// of growing maps. A peer in a large swarm takes 110.
 	PeerBytes = 320
 	// peersPerHost bounds the peers of one host in one swarm: several users may
-	// share an address, but one must not be able to fill a swarm with itself. A
-	// host is an IPv4 address, or the /64 of an IPv6 one.
+	// share an address, but no single user may fill a swarm. A host is an IPv4
+	// address, or the /64 of an IPv6 one.
 	peersPerHost = 8
-	// evictSample is how many peers are looked at to make room for one: it goes
-	// at the cost of the network that has the most, as far as the sample shows.
+	// evictSample is how many random peers are compared to make room for one. The
+	// network with the most peers, as far as the sample shows, loses one.
 	evictSample = 16
-	// scanFactor bounds the peers that are looked at for an answer, as a
-	// multiple of those wanted, when a seed is to be given leeches alone.
+	// scanFactor bounds the peers that are read for an answer, as a multiple of
+	// those wanted: an answer to a seed skips seeds.
 	scanFactor = 4
 	// spareMax bounds the capacity that a shard keeps for its peers, as a multiple
 	// of their number.
@@ -63,18 +63,19 @@ func networkKeyOf(ip netip.Addr) networkKey {
 	return networkKey(binary.BigEndian.Uint64(b[:8]) >> 16)
 }
 
-// A slot is the index of a peer in its shard. It changes when others leave.
+// A slot is the index of a peer in its shard. It can change when another peer is
+// removed.
 type slot = uint32
 
 // noSlot ends a chain.
 const noSlot = ^slot(0)
 
-// A peer is one of a swarm. There may be millions, hence its few bytes.
+// A peer is a member of a swarm. There may be millions, so its size matters.
 type peer struct {
 	ip    [16]byte // IPv4 mapped
 	swarm *swarm
-	at    int32  // of the last announce, in seconds since the start of the store
-	place uint32 // in the list of the swarm for its family
+	at    int32  // time of the last announce, in seconds since the store's start
+	place uint32 // index in the swarm's list of its family
 	next  slot   // in its chain, see shard
 	port  uint16
 	seed  bool
@@ -84,7 +85,7 @@ func (p *peer) addr() netip.Addr { return netip.AddrFrom16(p.ip).Unmap() }
 
 func (p *peer) addrPort() netip.AddrPort { return netip.AddrPortFrom(p.addr(), p.port) }
 
-// A swarm is what is known of one torrent. It is never without peers.
+// A swarm holds the peers of one torrent, at least one.
 type swarm struct {
 	hash             metainfo.Hash
 	v4, v6           []slot
@@ -107,15 +108,15 @@ func (s *swarm) counts() Counts {
 
 // A shard is a part of the swarms. It is safe for concurrent use.
 //
-// Invariants: len(peers) <= peersMax; the sum of networks is len(peers); so is the
-// sum of the lists of swarms, and that of the chains.
+// Invariants: len(peers) <= peersMax; the sum of networks is len(peers), and so are the
+// sums of the lengths of the swarms' lists and of the chains.
 type shard struct {
 	mu       sync.Mutex
 	seed     maphash.Seed
 	peersMax int
 	swarms   map[metainfo.Hash]*swarm
 	// chains maps a keyed hash of a swarm and a host to the first peer of that host
-	// in that swarm. Two that collide share a chain, which does no harm.
+	// in that swarm. Colliding pairs share a chain, which is harmless.
 	chains   map[uint64]slot
 	networks map[networkKey]uint32
 	peers    []peer // in no order
@@ -125,7 +126,7 @@ type shard struct {
 
 // A store holds the swarms of a tracker.
 type store struct {
-	seed   maphash.Seed // strangers must not be able to aim at one shard
+	seed   maphash.Seed // secret, so that strangers cannot aim at one shard
 	start  time.Time
 	shards [shards]shard
 }
@@ -167,18 +168,18 @@ func (sh *shard) first(chain uint64) slot {
 	return noSlot
 }
 
-// An announcement is what the store is told of a peer. Its address is unmapped.
+// An announcement is the store's form of an announce. Its address is unmapped.
 type announcement struct {
 	hash  metainfo.Hash
 	addr  netip.AddrPort
 	event Event
 	seed  bool
 	want  int
-	both  bool // peers of both families are of use
+	both  bool // the answer can hold peers of both families
 }
 
-// announce takes in an announcement, and appends the peers to be told of it to
-// dst4 and dst6, compact.
+// announce stores an announcement, and appends the peers of the answer to dst4 and
+// dst6, in compact form.
 func (s *store) announce(now time.Time, a *announcement, dst4,
 	dst6 []byte) (Counts, []byte, []byte) {
 	sh := s.shard(a.hash)
@@ -215,8 +216,8 @@ func (s *store) announce(now time.Time, a *announcement, dst4,
 	return sw.counts(), dst4, dst6
 }
 
-// pick appends up to n peers of a list, from a random place on, without the
-// asking one, and without seeds if that is one.
+// pick appends up to n peers of a list, from a random place on. It skips the peer that
+// asks, and also seeds if that peer is a seed.
 func (sh *shard) pick(dst []byte, list []slot, a *announcement, n int) []byte {
 	if len(list) == 0 || n <= 0 {
 		return dst
@@ -238,7 +239,7 @@ func (sh *shard) pick(dst []byte, list []slot, a *announcement, n int) []byte {
 	return dst
 }
 
-// note adds a peer, or renews what is known of it.
+// note adds a peer, or updates a known one.
 func (sh *shard) note(now int32, a *announcement) {
 	sw := sh.swarms[a.hash]
 	if sw == nil {
@@ -305,8 +306,8 @@ func (sh *shard) stop(a *announcement) {
 	}
 }
 
-// evict makes room: of a sample of peers, the oldest of the network that has
-// the most peers goes.
+// evict removes a peer to make room: in a random sample, the oldest peer of the network
+// with the most peers.
 func (sh *shard) evict() {
 	var worst slot
 	var most uint32
@@ -322,8 +323,8 @@ func (sh *shard) evict() {
 	sh.evicted++
 }
 
-// remove forgets a peer, and its swarm if it was the last. Another peer takes its
-// slot.
+// remove removes a peer, and its swarm if that is empty then. Another peer moves into
+// its slot.
 func (sh *shard) remove(at slot) {
 	p := &sh.peers[at]
 	sw, ip := p.swarm, p.addr()
@@ -343,7 +344,7 @@ func (sh *shard) remove(at slot) {
 	sh.fill(at)
 }
 
-// relink changes the link to slot from, in chains or in the peer before it, to slot
+// relink redirects the link to slot from, in chains or in the preceding peer, to slot
 // to.
 func (sh *shard) relink(from, to slot) {
 	p := &sh.peers[from]
@@ -362,8 +363,8 @@ func (sh *shard) relink(from, to slot) {
 	}
 }
 
-// fill moves the last peer into the free slot at, and shrinks peers if it has much
-// more capacity than it needs.
+// fill moves the last peer into the free slot at, and shrinks peers if its capacity is
+// much too large.
 func (sh *shard) fill(at slot) {
 	last := slot(len(sh.peers) - 1)
 	if at != last {
@@ -379,7 +380,7 @@ func (sh *shard) fill(at slot) {
 	}
 }
 
-// scrape returns the counts of a swarm, and false for one that is not known.
+// scrape returns the counts of a swarm, and whether the swarm is known.
 func (s *store) scrape(h metainfo.Hash) (Counts, bool) {
 	sh := s.shard(h)
 	sh.mu.Lock()
@@ -390,7 +391,7 @@ func (s *store) scrape(h metainfo.Hash) (Counts, bool) {
 	return Counts{}, false
 }
 
-// expire forgets the peers that were silent since before.
+// expire removes the peers whose last announce is older than before.
 func (s *store) expire(before time.Time) {
 	for i := range s.shards {
 		s.shards[i].expire(s.seconds(before))
@@ -408,7 +409,7 @@ func (sh *shard) expire(before int32) {
 	}
 }
 
-// size returns how much the store holds, and how much it has dropped.
+// size returns the numbers of swarms and peers, and of removed peers.
 func (s *store) size() (swarms, peers int, evicted, expired uint64) {
 	for i := range s.shards {
 		sh := &s.shards[i]

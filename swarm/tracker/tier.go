@@ -12,31 +12,31 @@ import (
 	"swarmnode/swarm/guard"
 )
 
-// familyGrace is how long the other family may still take once a tracker has
+// familyGrace is how long we wait for the other family's answer after a tracker has
 // answered in one: long enough for a datagram to be sent twice.
 const familyGrace = 20 * time.Second
 
-// errNever tells that every tracker of a ladder wants no more of us.
-var errNever = errors.New("every tracker told us not to come back")
+// errNever is the error of a group whose trackers have all refused us for good.
+var errNever = errors.New("every tracker refuses us for good")
 
-// An announceFunc is Client.Announce, or what takes its place.
+// An announceFunc is Client.Announce, or a fake of a test.
 type announceFunc = func(context.Context, Tracker, Request, guard.Family) (Response, error)
 
-// A rung is one tracker of a ladder, and what has passed between it and us. It
-// is owned by the goroutine of the ladder; Close looks at it afterwards.
-type rung struct {
+// A trackerState is one tracker of a group, and the state of our dealings with it.
+// It is owned by the goroutine of the group; Close reads it afterwards.
+type trackerState struct {
 	tracker  Tracker
-	id       string // "tracker id" (BEP 3)
-	started  [guard.IPv6 + 1]bool
-	whole    bool   // an announce said that we have everything
-	port     uint16 // what the last announce said
-	warned   string // the last warning, so that it is logged once
-	failing  bool   // its last announce failed, and that was told
-	unwanted bool   // it told us never to come back (BEP 31)
+	id       string               // "tracker id" (BEP 3)
+	started  [guard.IPv6 + 1]bool // by family: the tracker knows us
+	whole    bool                 // an announce said that we have everything
+	port     uint16               // of the last announce
+	warned   string               // the last warning, so that it is logged once
+	failing  bool                 // the last announce failed, and that was logged
+	unwanted bool                 // the tracker has refused us for good (BEP 31)
 }
 
-// knows returns the families in which the tracker has us in its books.
-func (r *rung) knows() (families []guard.Family) {
+// knows returns the families in which the tracker has heard of us.
+func (r *trackerState) knows() (families []guard.Family) {
 	for f, started := range r.started {
 		if started {
 			families = append(families, guard.Family(f))
@@ -45,115 +45,118 @@ func (r *rung) knows() (families []guard.Family) {
 	return families
 }
 
-// families returns those in which the tracker is to be asked: a tracker learns
-// our address in a family only from an announce in it (BEP 7).
-func (r *rung) families() []guard.Family {
+// families returns the families in which to announce: a tracker learns our address
+// in a family only from an announce in that family (BEP 7).
+func (r *trackerState) families() []guard.Family {
 	if _, err := netip.ParseAddr(r.tracker.url.Hostname()); err == nil {
 		return []guard.Family{guard.Any}
 	}
 	return []guard.Family{guard.IPv4, guard.IPv6}
 }
 
-// A ladder is a sequence of trackers of which the first that answers is the one
-// we stay with. Its fields but wake are owned by its goroutine.
-type ladder struct {
-	a       *presence
-	tiers   [][]*rung // BEP 12: the one that answered last is first in its tier
-	current *rung     // the one that answered last; nil before
+// A tierGroup is a tier of trackers, or all tiers of a private torrent. Its trackers
+// are asked one after another until one answers, and we stay with that one. Its
+// goroutine owns all fields but wake.
+type tierGroup struct {
+	swarm   *swarmAnnounce
+	tiers   [][]*trackerState // BEP 12: the tracker that answered last is first in its tier
+	current *trackerState     // the tracker that answered last, or nil
 	plan    schedule
-	moves   uint64 // of our own address, when an announce began last
+	moves   uint64 // value of swarm.moves when the last announce began
 	wake    chan struct{}
 }
 
-func newLadder(a *presence, tiers [][]*rung) *ladder {
-	return &ladder{a: a, tiers: tiers, wake: make(chan struct{}, 1)}
+func newTierGroup(swarm *swarmAnnounce, tiers [][]*trackerState) *tierGroup {
+	return &tierGroup{swarm: swarm, tiers: tiers, wake: make(chan struct{}, 1)}
 }
 
-func (l *ladder) rungs() []*rung { return slices.Concat(l.tiers...) }
+func (g *tierGroup) trackers() []*trackerState { return slices.Concat(g.tiers...) }
 
-// run is the goroutine of the ladder.
-func (l *ladder) run() {
+// run is the goroutine of the group.
+func (g *tierGroup) run() {
 	timer := time.NewTimer(0)
 	defer timer.Stop()
 	for {
 		select {
 		case <-timer.C:
-		case <-l.wake:
-			l.woken()
-		case <-l.a.ctx.Done():
+		case <-g.wake:
+			g.woken()
+		case <-g.swarm.a.ctx.Done():
 		}
-		if l.a.ctx.Err() != nil {
+		if g.swarm.a.ctx.Err() != nil {
 			return
 		}
-		if now := time.Now(); !l.plan.never && !now.Before(l.plan.next) {
-			l.climb()
+		if now := time.Now(); !g.plan.never && !now.Before(g.plan.next) {
+			g.announce()
 		}
-		timer.Reset(max(0, time.Until(l.plan.next)))
-		if l.plan.never {
+		timer.Reset(max(0, time.Until(g.plan.next)))
+		if g.plan.never {
 			timer.Stop()
 		}
 	}
 }
 
-// woken sees what is wanted since Peers was called again.
-func (l *ladder) woken() {
-	if l.moves != l.a.moves.Load() {
-		l.plan.next = time.Time{} // failures, too, may be of the old address
+// woken reschedules the next announce after another call of Peers or Moved.
+func (g *tierGroup) woken() {
+	if g.moves != g.swarm.moves.Load() {
+		g.plan.next = time.Time{} // failures may come from the old address
 		return
 	}
-	port, stats := l.a.now()
-	if r := l.current; r != nil && (r.port != port || stats.Left == 0 && !r.whole) {
-		// Failures still have their pause: the news is in the next attempt.
-		if l.plan.failures == 0 {
-			l.plan.next = time.Time{}
+	port, stats := g.swarm.now()
+	if r := g.current; r != nil && (r.port != port || stats.Left == 0 && !r.whole) {
+		// After a failure the pause goes on: the next attempt brings the news.
+		if g.plan.failures == 0 {
+			g.plan.next = time.Time{}
 		}
 		return
 	}
-	l.plan.wanted()
+	g.plan.wanted()
 }
 
-// climb asks one tracker after the other until one answers.
-func (l *ladder) climb() {
+// announce asks one tracker after another until one answers, and schedules the next
+// announce.
+func (g *tierGroup) announce() {
 	last := errNever
-	l.moves = l.a.moves.Load()
-	for _, tier := range l.tiers {
+	g.moves = g.swarm.moves.Load()
+	for _, tier := range g.tiers {
 		for i, r := range tier {
 			if r.unwanted {
 				continue
 			}
-			response, err := l.ask(r)
-			if l.a.ctx.Err() != nil {
+			response, err := g.ask(r)
+			if g.swarm.a.ctx.Err() != nil {
 				return
 			}
-			l.a.judge(r.tracker, err)
+			g.swarm.a.judge(r.tracker, err)
 			if err == nil {
 				copy(tier[1:i+1], tier[:i])
-				tier[0], l.current = r, r
-				l.plan.answered(time.Now(), &response)
+				tier[0], g.current = r, r
+				g.plan.answered(time.Now(), &response)
 				return
 			}
 			last = err
 			var f *Failure
 			r.unwanted = errors.As(err, &f) && f.Never
-			l.tell(r, err)
+			g.logFailure(r, err)
 		}
 	}
-	l.plan.failed(time.Now(), last)
-	l.plan.never = !slices.ContainsFunc(l.rungs(), func(r *rung) bool { return !r.unwanted })
-	if l.plan.never {
-		l.a.cfg.Logger.Info("no tracker wants us", "err", last)
+	g.plan.failed(time.Now(), last)
+	wanted := func(r *trackerState) bool { return !r.unwanted }
+	g.plan.never = !slices.ContainsFunc(g.trackers(), wanted)
+	if g.plan.never {
+		g.swarm.a.cfg.Logger.Info("all trackers refused us", "err", last)
 	}
 }
 
-// tell logs that a tracker failed. A user who named it, or whose torrent has no
-// other way to peers, is to know, once in a row; other trackers come by the
-// dozen and are dead as often as not. That one is not asked because a stranger named
-// it is told once in any case, since nobody would guess.
-func (l *ladder) tell(r *rung, err error) {
-	log := l.a.cfg.Logger.Debug
+// logFailure logs that a tracker failed. The user is warned, once in a row, of a
+// tracker that the user named or that a private torrent depends on. Other trackers
+// come by the dozen and are often dead. The user is also warned, once, of a
+// tracker that is not asked because a stranger named it: nobody would guess that.
+func (g *tierGroup) logFailure(r *trackerState, err error) {
+	log := g.swarm.a.cfg.Logger.Debug
 	if r.tracker.stranger && errors.Is(err, guard.ErrRefused) {
-		if l.a.refused.first(r.tracker) && l.a.refusals.Add(1) <= refusalsMax {
-			log = l.a.cfg.Logger.Warn
+		if g.swarm.a.refused.first(r.tracker) && g.swarm.a.refusals.Add(1) <= refusalsMax {
+			log = g.swarm.a.cfg.Logger.Warn
 		}
 		var why *NotAskedError
 		if errors.As(err, &why) {
@@ -163,14 +166,14 @@ func (l *ladder) tell(r *rung, err error) {
 			"tracker", r.tracker, "err", err)
 		return
 	}
-	if (!r.tracker.stranger || l.a.cfg.Private) && !r.failing {
-		log = l.a.cfg.Logger.Warn
+	if (!r.tracker.stranger || g.swarm.a.cfg.Private) && !r.failing {
+		log = g.swarm.a.cfg.Logger.Warn
 	}
 	r.failing = true
 	log("tracker failed", "err", err)
 }
 
-// An outcome is that of an announce in one family.
+// An outcome is the result of an announce in one family.
 type outcome struct {
 	family   guard.Family
 	request  Request
@@ -178,21 +181,21 @@ type outcome struct {
 	err      error
 }
 
-// ask announces to one tracker, in all families at once. It returns the answer
-// that asks for the soonest announce; no error means that there was one.
-func (l *ladder) ask(r *rung) (answer Response, err error) {
-	ctx, cancel := context.WithCancel(l.a.asking)
+// ask announces to one tracker in all its families at the same time. It returns the
+// answer with the shortest interval, or an error if no family got an answer.
+func (g *tierGroup) ask(r *trackerState) (answer Response, err error) {
+	ctx, cancel := context.WithCancel(g.swarm.a.asking)
 	var asking sync.WaitGroup
 	defer asking.Wait()
 	defer cancel()
 	families := r.families()
 	outcomes := make(chan outcome, len(families))
-	// Once for all families: what took writes down must hold for each.
-	port, stats := l.a.now()
+	// The same port and numbers for all families: took records them for all.
+	port, stats := g.swarm.now()
 	for _, family := range families {
-		request := l.a.request(r, port, stats, r.event(family, stats))
+		request := g.swarm.request(r, port, stats, r.event(family, stats))
 		asking.Go(func() {
-			response, err := l.a.announce(ctx, r.tracker, request, family)
+			response, err := g.swarm.a.announce(ctx, r.tracker, request, family)
 			outcomes <- outcome{family, request, response, err}
 		})
 	}
@@ -209,7 +212,7 @@ func (l *ladder) ask(r *rung) (answer Response, err error) {
 			}
 			continue
 		}
-		l.took(r, &o)
+		g.took(r, &o)
 		if !answered || o.response.Interval < answer.Interval {
 			answer = o.response
 		}
@@ -222,16 +225,16 @@ func (l *ladder) ask(r *rung) (answer Response, err error) {
 	return Response{}, err
 }
 
-// lacksFamily reports whether the tracker just has no address in the family that was
-// tried, which says nothing about why the other one failed.
+// lacksFamily reports whether err only says that the tracker has no address in a
+// family, which does not explain the failure in the other family.
 func lacksFamily(err error) bool {
 	var none *net.AddrError
 	return errors.As(err, &none)
 }
 
-// event returns what the next announce to r in a family has to say. Completed is a
-// download that ended: what was there before is none, and it is said once.
-func (r *rung) event(family guard.Family, stats Stats) Event {
+// event returns the event of the next announce to r in a family. Completed is sent
+// once, after a download; content that was complete from the start is no download.
+func (r *trackerState) event(family guard.Family, stats Stats) Event {
 	switch {
 	case !r.started[family]:
 		return Started
@@ -243,22 +246,22 @@ func (r *rung) event(family guard.Family, stats Stats) Event {
 	return None
 }
 
-// took takes in an answer.
-func (l *ladder) took(r *rung, o *outcome) {
-	log := l.a.cfg.Logger
+// took records an answer.
+func (g *tierGroup) took(r *trackerState, o *outcome) {
+	log := g.swarm.a.cfg.Logger
 	r.started[o.family], r.failing = true, false
 	r.whole, r.port = r.whole || o.request.Left == 0, o.request.Port
 	if o.response.TrackerID != "" {
 		r.id = o.response.TrackerID
 	}
 	if w := o.response.Warning; w != "" && w != r.warned {
-		log.Warn("a tracker warns", "tracker", r.tracker, "err", w)
+		log.Warn("tracker warning", "tracker", r.tracker, "err", w)
 		r.warned = w
 	}
-	if ip := o.response.ExternalIP; ip.IsValid() && l.a.cfg.External != nil {
-		l.a.cfg.External(ip)
+	if ip := o.response.ExternalIP; ip.IsValid() && g.swarm.a.cfg.External != nil {
+		g.swarm.a.cfg.External(ip)
 	}
 	log.Debug("tracker answers", "tracker", r.tracker, "peers", len(o.response.Peers),
 		"seeds", o.response.Seeds, "leeches", o.response.Leeches)
-	l.a.offer(o.response.Peers)
+	g.swarm.offer(o.response.Peers)
 }

@@ -14,7 +14,7 @@ import (
 	"swarmnode/swarm/guard"
 )
 
-// ErrURL is wrapped by the errors for URLs that no tracker can have.
+// ErrURL is wrapped by the errors for URLs that cannot be those of a tracker.
 var ErrURL = errors.New("not the URL of a tracker")
 
 // A Tracker is the URL of a tracker, with its origin.
@@ -24,10 +24,10 @@ type Tracker struct {
 }
 
 // ParseTracker reads an announce URL: http, https or udp, as people write them, with
-// blanks and umlauts. Stranger marks one that the user did not write, such as one
-// from a torrent or a link. It may still lead into this machine or network, where
-// people do run trackers, but only in a form that is of no use to do anything else
-// there: see unlike.
+// blanks and umlauts. Stranger marks a URL that the user did not write, such as one
+// from a torrent or a link. Such a URL may lead into this machine or network, where
+// people do run trackers, but only in a form that other services there would not
+// act on: see unlike.
 func ParseTracker(raw string, stranger bool) (Tracker, error) {
 	u, err := weburl.Parse(raw)
 	if err != nil {
@@ -44,13 +44,13 @@ func ParseTracker(raw string, stranger bool) (Tracker, error) {
 	return Tracker{url: u, stranger: stranger}, nil
 }
 
-// String returns the scheme, host and port alone: paths and queries hold keys
-// that are nobody else's business.
+// String returns only the scheme, host and port: paths and queries may hold the
+// user's keys.
 func (t Tracker) String() string { return t.url.Scheme + "://" + t.url.Host }
 
-// target returns what guard is to judge about a request to u, which is made of
-// the tracker's URL. UDP trackers are harmless: nothing that the URL says is
-// sent before the host has proven to be one.
+// target describes a request to u, which derives from the tracker's URL, for guard.
+// UDP trackers are harmless: nothing of the URL is sent before the host has proven
+// that it is a tracker.
 func (t Tracker) target(u *url.URL) guard.Target {
 	return guard.Target{URL: u, Stranger: t.stranger, Harmless: func(asked *url.URL) bool {
 		switch {
@@ -59,13 +59,13 @@ func (t Tracker) target(u *url.URL) guard.Target {
 		case asked == u:
 			return unlike(t.url) == ""
 		}
-		// A redirect. Only a host within can send us to another one within, and
-		// that one has seen our parameters.
+		// A redirect. Only a host of the local network can send us to another
+		// one there, and that host has seen our parameters.
 		return asked.User == nil && announces(asked)
 	}}
 }
 
-// Event says why an announce is made. The values are those of BEP 15.
+// Event is the reason for an announce. The values are those of BEP 15.
 type Event uint32
 
 // The events of BEP 3, "event".
@@ -74,8 +74,8 @@ const (
 	Completed
 	Started
 	Stopped
-	// Paused is that of a partial seed, which wants nothing more though it does not
-	// have everything (BEP 21). It is for HTTP alone.
+	// Paused is the event of a partial seed, which wants nothing more although it
+	// does not have everything (BEP 21). Only HTTP trackers are sent it.
 	Paused
 )
 
@@ -93,70 +93,69 @@ func (e Event) String() string {
 	return ""
 }
 
-// A Request is what an announce tells.
+// A Request holds the parameters of an announce.
 type Request struct {
 	InfoHash   metainfo.Hash
 	PeerID     [20]byte
 	Port       uint16 // where we accept peers
-	Uploaded   int64  // bytes since started was sent
-	Downloaded int64  // bytes since started was sent
-	Left       int64  // bytes that are missing; 0 makes a seed
+	Uploaded   int64  // bytes since Started was sent
+	Downloaded int64  // bytes since Started was sent
+	Left       int64  // missing bytes; a seed has 0
 	Event      Event
-	// Want is how many peers are wanted; less than 0 leaves it to the tracker.
+	// Want is how many peers we want; a negative number leaves that to the tracker.
 	Want int
-	// Key proves to a tracker that we are still the same when our address has
-	// changed: any number, kept for a session.
+	// Key is a random number for each session. It proves to a tracker that we are
+	// the same peer after our address has changed.
 	Key uint32
-	// TrackerID is sent back as the last answer had it (BEP 3, "tracker id").
+	// TrackerID is that of the last answer (BEP 3, "tracker id").
 	TrackerID string
 }
 
-// A Response is what a tracker answers to an announce.
+// A Response is a tracker's answer to an announce.
 type Response struct {
-	Interval    time.Duration // until the next announce; 0: not said
-	MinInterval time.Duration // how soon it may be at the earliest; 0: not said
-	Seeds       int           // peers that have everything; -1: not said
-	Leeches     int           // peers that do not; -1: not said
+	Interval    time.Duration // until the next announce; 0: not given
+	MinInterval time.Duration // at least until the next announce; 0: not given
+	Seeds       int           // peers that have everything; -1: not given
+	Leeches     int           // the other peers; -1: not given
 	Peers       []netip.AddrPort
 	TrackerID   string     // for the next Request; "": as before
-	Warning     string     // for humans, clean
-	ExternalIP  netip.Addr // our address as the tracker sees it (BEP 24); invalid: not said
+	Warning     string     // for humans, printable
+	ExternalIP  netip.Addr // our address as the tracker sees it (BEP 24); invalid: not given
 }
 
-// Counts is what a scrape tells of a swarm (BEP 48). A number that the tracker
-// does not tell is -1.
+// Counts is the answer to a scrape of one swarm (BEP 48). A number that the tracker
+// does not give is -1.
 type Counts struct {
 	Seeds     int
 	Leeches   int
-	Completed int // how often a download was completed
+	Completed int // downloads completed so far
 }
 
-// A Failure is an answer by which a tracker refuses.
+// A Failure is an answer in which a tracker refuses a request.
 type Failure struct {
-	Reason string // for humans, clean
-	// Retry is how long to wait before asking again (BEP 31); 0: not said.
+	Reason string // for humans, printable
+	// Retry is how long to wait before the next request (BEP 31); 0: not given.
 	Retry time.Duration
-	// Never tells that it is of no use to ask again (BEP 31).
+	// Never reports that the tracker will refuse us for good (BEP 31).
 	Never bool
 }
 
-func (f *Failure) Error() string { return "the tracker refuses: " + f.Reason }
+func (f *Failure) Error() string { return "refused us: " + f.Reason }
 
-// ErrAnswer is wrapped by the errors for answers that are not those of a
-// tracker.
+// ErrAnswer is wrapped by the errors for answers that no tracker sends.
 var ErrAnswer = errors.New("not the answer of a tracker")
 
 const (
-	// PeersMax bounds the peers taken from one answer: more than any tracker
-	// gives, and what an address book keeps of one source.
+	// PeersMax bounds the peers taken from one answer. No tracker gives more, and
+	// the address book keeps no more of one source.
 	PeersMax = 500
-	// textMax bounds words for humans, in bytes.
+	// textMax bounds texts for humans, in bytes.
 	textMax = 200
-	// trackerIDMax bounds the id that a tracker makes us send back, in bytes.
+	// trackerIDMax bounds the tracker id that we send back, in bytes.
 	trackerIDMax = 512
 )
 
-// text makes words from a tracker safe to show: printable, on one line.
+// text makes a tracker's text safe to show: printable, on one line.
 func text(b []byte) string {
 	s := strings.Map(func(r rune) rune {
 		if !unicode.IsPrint(r) {
@@ -167,9 +166,9 @@ func text(b []byte) string {
 	return strings.Join(strings.Fields(s), " ")
 }
 
-// dialable reports whether an address from a tracker at a public address, or at
-// one nearer, could be that of a peer. A public tracker cannot know of peers
-// behind our own walls, so such addresses are mistakes or worse.
+// dialable reports whether addr, from a tracker at the address from, can be that of
+// a peer. A public tracker cannot know peers in our own network, so such addresses
+// are mistakes or attacks.
 func dialable(addr netip.AddrPort, from netip.Addr) bool {
 	reach, ok := guard.ReachOf(addr.Addr())
 	if !ok || addr.Port() == 0 {
@@ -179,7 +178,7 @@ func dialable(addr netip.AddrPort, from netip.Addr) bool {
 	return tracker != guard.Public || reach == guard.Public
 }
 
-// sift keeps the peers that could be dialled, each once.
+// sift returns the distinct dialable peers. It reuses the memory of peers.
 func sift(peers []netip.AddrPort, from netip.Addr) []netip.AddrPort {
 	kept := peers[:0]
 	seen := make(map[netip.AddrPort]bool, len(peers))

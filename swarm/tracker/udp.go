@@ -13,14 +13,14 @@ import (
 )
 
 const (
-	// wantMax6 is how many peers are asked for over UDP and IPv6, so that the
+	// wantMax6 bounds the peers that we ask for over UDP and IPv6, so that the
 	// answer is not fragmented: 20 + 70*18 bytes.
 	wantMax6 = 70
-	// resolveTimeout bounds the look-up of a tracker's name.
+	// resolveTimeout bounds the lookup of a tracker's name.
 	resolveTimeout = 15 * time.Second
 )
 
-// A dialFunc is dialUDP, or what takes its place.
+// A dialFunc is dialUDP, or a fake of a test.
 type dialFunc = func(local netip.Addr, tracker netip.AddrPort) (net.Conn, error)
 
 // dialUDP opens the socket for a UDP tracker.
@@ -32,8 +32,8 @@ func dialUDP(local netip.Addr, tracker netip.AddrPort) (net.Conn, error) {
 	return net.DialUDP("udp", from, net.UDPAddrFromAddrPort(tracker))
 }
 
-// resolve returns the addresses that a tracker has in a family, and that we may
-// send to, at least one.
+// resolve returns the addresses of a tracker in a family to which we may send, at
+// least one.
 func resolve(ctx context.Context, t Tracker, family guard.Family) ([]netip.AddrPort, error) {
 	port, err := strconv.ParseUint(t.url.Port(), 10, 16)
 	if err != nil {
@@ -61,8 +61,8 @@ func resolve(ctx context.Context, t Tracker, family guard.Family) ([]netip.AddrP
 	return addrs, nil
 }
 
-// use returns the station of a tracker, which is to be given back by leave.
-func (c *Client) use(ctx context.Context, t Tracker, family guard.Family) (*station, error) {
+// use returns the udpConn of a tracker. The caller has to give it back by leave.
+func (c *Client) use(ctx context.Context, t Tracker, family guard.Family) (*udpConn, error) {
 	addrs, err := resolve(ctx, t, family)
 	if err != nil {
 		return nil, err
@@ -70,8 +70,8 @@ func (c *Client) use(ctx context.Context, t Tracker, family guard.Family) (*stat
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	for _, addr := range addrs {
-		var s *station
-		if s, err = c.station(addr); err == nil {
+		var s *udpConn
+		if s, err = c.connTo(addr); err == nil {
 			s.users++
 			return s, nil
 		}
@@ -79,20 +79,20 @@ func (c *Client) use(ctx context.Context, t Tracker, family guard.Family) (*stat
 	return nil, err
 }
 
-// station returns the station of an address, which may be new. The mutex is
-// held.
-func (c *Client) station(addr netip.AddrPort) (*station, error) {
+// connTo returns the udpConn to an address, a new one if need be. The caller holds
+// the mutex.
+func (c *Client) connTo(addr netip.AddrPort) (*udpConn, error) {
 	if c.closed {
 		return nil, net.ErrClosed
 	}
-	if s := c.stations[addr]; s != nil {
+	if s := c.udpConns[addr]; s != nil {
 		if !s.dead() {
 			return s, nil
 		}
-		c.drop(s) // its users go on with it, in vain
+		c.drop(s) // its present users get an error
 	}
-	if len(c.stations) >= stationsMax {
-		for _, s := range c.stations {
+	if len(c.udpConns) >= udpConnsMax {
+		for _, s := range c.udpConns {
 			if s.users == 0 {
 				c.drop(s)
 				break
@@ -107,28 +107,28 @@ func (c *Client) station(addr netip.AddrPort) (*station, error) {
 	if err != nil {
 		return nil, err
 	}
-	s := newStation(addr, conn)
-	c.stations[addr] = s
+	s := newUDPConn(addr, conn)
+	c.udpConns[addr] = s
 	c.reading.Go(s.read)
 	return s, nil
 }
 
-// drop closes a station. The mutex is held.
-func (c *Client) drop(s *station) {
+// drop closes a udpConn. The caller holds the mutex.
+func (c *Client) drop(s *udpConn) {
 	if s.idle != nil {
 		s.idle.Stop()
 	}
-	if c.stations[s.addr] == s {
-		delete(c.stations, s.addr)
+	if c.udpConns[s.addr] == s {
+		delete(c.udpConns, s.addr)
 	}
 	s.conn.Close()
 }
 
-// leave gives a station back. It stays for those who come soon.
-func (c *Client) leave(s *station) {
+// leave gives a udpConn back. An unused one is kept for connectionAge.
+func (c *Client) leave(s *udpConn) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if s.users--; s.users > 0 || c.stations[s.addr] != s {
+	if s.users--; s.users > 0 || c.udpConns[s.addr] != s {
 		return
 	}
 	if s.idle != nil {

@@ -16,63 +16,62 @@ const (
 	// retransmitFirst is the wait before a datagram is sent again; it doubles
 	// each time (BEP 15, "Time outs").
 	retransmitFirst = 15 * time.Second
-	// sendsMax is how often a datagram is sent: after 15 + 30 s without an
-	// answer the next tracker is the better choice. BEP 15 goes on for an hour.
+	// sendsMax is how often a datagram is sent. After 15 + 30 s without an answer
+	// the next tracker is the better choice; BEP 15 would go on for an hour.
 	sendsMax = 2
-	// connectionAge is how long a connection id may be used (BEP 15), and so
-	// how long a station is kept that nobody uses.
+	// connectionAge is how long a connection id may be used (BEP 15), and hence how
+	// long an unused udpConn is kept.
 	connectionAge = time.Minute
-	// stationsMax bounds the stations, each of which has a socket. It is more
-	// than can be in use at a time.
-	stationsMax = inFlightUDP + 16
-	// straysMax bounds the datagrams of a station that nobody asked for, since
-	// the last that somebody did. More are a flood, and end it.
+	// udpConnsMax bounds the udpConns, each of which has a socket. It is more than
+	// can be in use at a time.
+	udpConnsMax = inFlightUDP + 16
+	// straysMax bounds the unexpected datagrams between two expected ones. More are
+	// a flood, and end the udpConn.
 	straysMax = 100
 )
 
-// errSilent tells that a UDP tracker did not answer.
-var errSilent = errors.New("the tracker does not answer")
+// errSilent means that a UDP tracker did not answer in time.
+var errSilent = errors.New("tracker does not answer")
 
-// A station is a UDP tracker at one address, shared by all torrents: they use
-// one socket, and one connection id for as long as it lasts. The socket is
-// connected, so that the system drops what others send, and tells when nobody
-// listens.
-type station struct {
+// A udpConn is the connection to a UDP tracker at one address. All torrents share its
+// socket and its connection id. The socket is connected, so that the system drops
+// datagrams from elsewhere and reports if nobody listens.
+type udpConn struct {
 	addr netip.AddrPort
 	conn net.Conn
 
 	mu        sync.Mutex
 	waiting   map[uint32]chan<- reply // by transaction id
 	strays    int
-	err       error     // why the station is of no more use
+	err       error     // set once the udpConn has failed for good
 	id        uint64    // the connection id
-	connected time.Time // when id was given; zero if there is none
-	flight    *flight   // a request for an id that is under way
+	connected time.Time // when id was received; zero if there is none
+	flight    *flight   // the open request for an id, or nil
 
 	users int         // guarded by the Client's mutex
-	idle  *time.Timer // guarded by the Client's mutex; closes the station
+	idle  *time.Timer // guarded by the Client's mutex; closes the udpConn
 }
 
-// A reply is a datagram, or why there is none.
+// A reply is a datagram, or the reason why there is none.
 type reply struct {
 	datagram []byte
 	err      error
 }
 
-// A flight is one request for a connection id, for all who want one.
+// A flight is one request for a connection id, shared by all who need the id.
 type flight struct {
 	done    chan struct{} // closed when the rest is set
 	err     error
-	dropped bool // whoever asked has gone, and err says nothing of the tracker
+	dropped bool // the context of the request ended: err says nothing about the tracker
 }
 
-func newStation(addr netip.AddrPort, conn net.Conn) *station {
-	return &station{addr: addr, conn: conn, waiting: make(map[uint32]chan<- reply)}
+func newUDPConn(addr netip.AddrPort, conn net.Conn) *udpConn {
+	return &udpConn{addr: addr, conn: conn, waiting: make(map[uint32]chan<- reply)}
 }
 
-// read is the goroutine of a station. It hands on datagrams until the socket is
-// closed, or of no more use.
-func (s *station) read() {
+// read is the goroutine of a udpConn. It delivers datagrams until the socket fails or
+// is closed.
+func (s *udpConn) read() {
 	b := make([]byte, packetMax)
 	for {
 		n, err := s.conn.Read(b)
@@ -91,9 +90,9 @@ func (s *station) read() {
 	}
 }
 
-// deliver hands a datagram to whoever waits for it. It reports false when there
-// were too many for which nobody did.
-func (s *station) deliver(b []byte) bool {
+// deliver hands a datagram to the exchange that waits for it. It reports false after
+// too many unexpected datagrams.
+func (s *udpConn) deliver(b []byte) bool {
 	_, id, ok := parseHeader(b)
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -108,9 +107,8 @@ func (s *station) deliver(b []byte) bool {
 	return true
 }
 
-// fail tells all who wait why they wait in vain, and those who come later if it
-// is for good.
-func (s *station) fail(err error, forGood bool) {
+// fail ends all waiting exchanges with err, and also later ones if forGood is set.
+func (s *udpConn) fail(err error, forGood bool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	for id, c := range s.waiting {
@@ -122,15 +120,15 @@ func (s *station) fail(err error, forGood bool) {
 	}
 }
 
-// dead reports whether the station is of no more use.
-func (s *station) dead() bool {
+// dead reports whether the udpConn has failed for good.
+func (s *udpConn) dead() bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	return s.err != nil
 }
 
 // exchange sends one datagram and waits for its answer.
-func (s *station) exchange(ctx context.Context, wait time.Duration,
+func (s *udpConn) exchange(ctx context.Context, wait time.Duration,
 	build func(transaction uint32) []byte) ([]byte, error) {
 	answer := make(chan reply, 1)
 	transaction := rand.Uint32()
@@ -164,9 +162,9 @@ func (s *station) exchange(ctx context.Context, wait time.Duration,
 	}
 }
 
-// connection returns a connection id that may be used, and whether it is one
-// that was given before. There is one request for it at a time.
-func (s *station) connection(ctx context.Context, wait time.Duration) (id uint64, old bool,
+// connection returns a valid connection id, and whether the id is an old one, from an
+// earlier request. At most one request for an id is open at a time.
+func (s *udpConn) connection(ctx context.Context, wait time.Duration) (id uint64, old bool,
 	err error) {
 	for {
 		s.mu.Lock()
@@ -189,13 +187,13 @@ func (s *station) connection(ctx context.Context, wait time.Duration) (id uint64
 			return 0, false, context.Cause(ctx)
 		}
 		if f.err != nil && !f.dropped {
-			return 0, false, f.err // another request would fare no better
+			return 0, false, f.err // another request would fail as well
 		}
 	}
 }
 
-// connect asks for a connection id, as the one flight.
-func (s *station) connect(ctx context.Context, wait time.Duration,
+// connect requests a connection id, on behalf of all who wait for f.
+func (s *udpConn) connect(ctx context.Context, wait time.Duration,
 	f *flight) (id uint64, err error) {
 	answer, err := s.exchange(ctx, wait, func(transaction uint32) []byte {
 		return appendConnect(nil, transaction)
@@ -213,9 +211,9 @@ func (s *station) connect(ctx context.Context, wait time.Duration,
 	return id, err
 }
 
-// forget drops a connection id that has brought no answer: the tracker may have
-// been started anew.
-func (s *station) forget(id uint64) {
+// forget drops a connection id that brought no answer: the tracker may have been
+// restarted.
+func (s *udpConn) forget(id uint64) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.id == id {
@@ -223,9 +221,9 @@ func (s *station) forget(id uint64) {
 	}
 }
 
-// ask sends the packet that build makes, for a connection id and a transaction
-// id, again if need be, and returns the answer.
-func (s *station) ask(ctx context.Context, build func(connection uint64,
+// ask sends a packet and returns the answer. It calls build to make the packet for a
+// connection id and a transaction id, again for each repetition.
+func (s *udpConn) ask(ctx context.Context, build func(connection uint64,
 	transaction uint32) []byte) ([]byte, error) {
 	wait, renewed := retransmitFirst, false
 	for sends := 0; sends < sendsMax; {
@@ -238,8 +236,8 @@ func (s *station) ask(ctx context.Context, build func(connection uint64,
 		}
 		if action, _, _ := parseHeader(answer); err == nil && old && !renewed &&
 			action == actionError {
-			// An error may be all that a tracker has for an id it knows no
-			// more. With a new one we learn what it means.
+			// A tracker may answer an expired connection id with an error. With
+			// a new id we learn whether the error has another reason.
 			s.forget(id)
 			renewed = true
 			continue

@@ -28,7 +28,7 @@ type fakeUDP struct {
 	refuse func(id uint64) bool // answers announces by an error
 }
 
-// A fakeConn is the socket of a station.
+// A fakeConn is the socket of a udpConn.
 type fakeConn struct {
 	net.Conn // nil: what is not here is not used
 	udp      *fakeUDP
@@ -266,13 +266,13 @@ func TestOneOfManyGivesUp(t *testing.T) {
 }
 
 // Sockets are bounded, whatever a torrent names.
-func TestStationsAreBounded(t *testing.T) {
+func TestUDPConnsAreBounded(t *testing.T) {
 	overUDP(t, func(t *testing.T, c *Client, u *fakeUDP) {
-		for i := range 3 * stationsMax {
+		for i := range 3 * udpConnsMax {
 			if err := announce(t, c, fmt.Sprintf("1.1.%d.%d", i/250, 1+i%250)); err != nil {
 				t.Fatal(err)
 			}
-			if n := u.sockets(); n > stationsMax {
+			if n := u.sockets(); n > udpConnsMax {
 				t.Fatalf("%d sockets", n)
 			}
 		}
@@ -300,7 +300,7 @@ func TestDeadTrackersHoldUpNobody(t *testing.T) {
 	overUDP(t, func(t *testing.T, c *Client, u *fakeUDP) {
 		u.silent = true
 		var dead sync.WaitGroup
-		for i := range 2 * LaddersMax {
+		for i := range 2 * GroupsMax {
 			dead.Go(func() { announce(t, c, fmt.Sprintf("1.1.1.%d", 1+i)) })
 		}
 		synctest.Wait()
