@@ -22,25 +22,26 @@ func addCommand() *command {
 		short: "fetch torrents, and exit when they are complete and verified",
 		long: `A SOURCE is a magnet link, an info-hash in hexadecimal, the path of a .torrent
 file, or an http(s) URL of one. Peers are found through the DHT, on the local
-network, and by the trackers and peers that a SOURCE names; web seeds serve, too.
-What is there already is checked and kept, so an interrupted fetch goes on where
-it stopped.
+network, and through the trackers and peers that a SOURCE names; web seeds serve as
+well. Content that exists already is checked and kept, so an interrupted fetch
+continues where it stopped.
 
-The path of each finished file or folder is printed on standard output. Of a
-folder that is fetched in part, by --files or by the so= of a magnet link, it is
-the path of each file. A glob with a slash is compared with the whole path, another
-with the name of the file; one that ends in a slash stands for what a folder holds.`,
+The path of each finished file or folder is printed on standard output. When a
+folder is fetched in part, by --files or by the so= of a magnet link, the path of
+each file is printed instead. A glob with a slash is compared with the whole path,
+any other with the name of the file; one that ends in a slash stands for all that a
+folder holds.`,
 		examples: []example{
 			{"node add 'magnet:?xt=urn:btih:…'", "fetch into the current folder"},
 			{"node add -d ~/Downloads some.torrent", "fetch what a .torrent file describes"},
 			{"node add --files 0,2-5 --files '*.srt' 'magnet:?xt=urn:btih:…'",
 				"fetch some of the files, by index and by name"},
 			{"node add --seed --up 500k 'magnet:?xt=urn:btih:…'",
-				"stay and seed afterwards, slowly"},
+				"stay and seed afterwards, at 500 KiB/s at most"},
 			{"node add --timeout 10m --json HASH",
 				"give up after ten minutes, with events for a program"},
 			{"node add --webseed https://example.org/films/ film.torrent",
-				"fetch from a web server, too, or if there is nobody else"},
+				"fetch from a web server as well"},
 			{"node add --peers-only --peer 192.0.2.7:6881 some.torrent",
 				"fetch from one known peer, and ask nobody else"},
 		},
@@ -76,21 +77,21 @@ func (f *addFlags) register(fs *pflag.FlagSet) {
 	fs.Var(&f.files, "files", "only files that match, or that have these indices in node ls, as "+
 		"in 0,2-5; may be repeated")
 	fs.BoolVar(&f.portable, "portable-names", false,
-		"give files names that every system can hold, also where this one needs no change")
+		"give files names that every system can hold, even if this one needs no change")
 	f.trackers = listValue{kind: "URL", check: checkTrackers}
 	f.webSeeds = listValue{kind: "URL", check: checkURL}
 	fs.Var(&f.trackers, "tracker",
-		"tracker to ask, too, or several with commas as one tier; may be repeated")
+		"another tracker to ask, or several with commas as one tier; may be repeated")
 	fs.Var(&f.webSeeds, "webseed", "web server that has the content, BEP 19; may be repeated")
 	fs.BoolVar(&f.sequential, "sequential", false,
 		"fetch from the first piece to the last, which is worse for the swarm")
-	fs.BoolVar(&f.seed, "seed", false, "go on seeding when complete, until interrupted")
+	fs.BoolVar(&f.seed, "seed", false, "keep seeding when complete, until interrupted")
 	fs.Var(&f.timeout, "timeout",
 		"give up when not complete after this time, as in 90s or 1h (default: never)")
 	f.node.register(fs)
 }
 
-// errPeersOnly tells that there would be nobody to ask.
+// errPeersOnly is the usage error of a node that would have nobody to ask.
 var errPeersOnly = errors.New("--peers-only needs a --peer")
 
 // An adding is one run of the command.
@@ -108,10 +109,10 @@ type adding struct {
 func (f *addFlags) run(ctx context.Context, c *console, args []string) error {
 	a := &adding{addFlags: f, c: c, from: make(map[*swarm.Torrent]*source)}
 	if len(f.webSeeds.items) > 0 && len(args) > 1 {
-		return usage(c.command, errors.New("--webseed goes with one SOURCE"))
+		return usage(c.command, errors.New("--webseed needs a single SOURCE"))
 	}
 	if f.output != "" && len(args) > 1 {
-		return usage(c.command, errors.New("--output goes with one SOURCE"))
+		return usage(c.command, errors.New("--output needs a single SOURCE"))
 	}
 	named := map[string]bool{"tracker": len(f.trackers.items) > 0,
 		"webseed": len(f.webSeeds.items) > 0}
@@ -132,7 +133,7 @@ func (f *addFlags) run(ctx context.Context, c *console, args []string) error {
 			return err
 		}
 		if seen[src.hash()] {
-			c.warn("%s is given twice", src.hash().Short())
+			c.warn("torrent %s is given twice and added once", src.hash().Short())
 			continue
 		}
 		seen[src.hash()] = true
@@ -162,8 +163,8 @@ func (f *addFlags) run(ctx context.Context, c *console, args []string) error {
 	return a.fetch(ctx)
 }
 
-// prepareDir makes the download folder, and sees before anything else is done that
-// it can be written to, unless the content may be there already.
+// prepareDir makes the download folder and checks, before any other work, that it can be
+// written to. A read-only folder is accepted if the content may be there already.
 func (a *adding) prepareDir() error {
 	err := os.MkdirAll(a.dir, 0o777)
 	var f *os.File
@@ -183,9 +184,9 @@ func (a *adding) prepareDir() error {
 	return nil
 }
 
-// mayBeThere reports whether content of one of the sources may be in the download
-// folder, which cannot be written to. The names in it that a magnet link leads to are
-// not known yet, and may be any.
+// mayBeThere reports whether the download folder, which cannot be written to, may hold
+// content of one of the sources. The names behind a magnet link are not known yet, so any
+// file may be its content.
 func (a *adding) mayBeThere() bool {
 	folder, err := os.Open(a.dir)
 	if err != nil {
@@ -270,7 +271,7 @@ func (a *adding) fetch(ctx context.Context) error {
 	return a.failed
 }
 
-// names is the rule by which files are called that are made.
+// names returns the rule for the names of new files.
 func (f *addFlags) names() metainfo.NameRule {
 	if f.portable {
 		return metainfo.NamesPortable
@@ -283,10 +284,10 @@ func (f *addFlags) choose(info *metainfo.Info, src *source) choice {
 	return choose(info.Layout(), f.files.items, src.magnet)
 }
 
-// tellChoice tells which part of a torrent is fetched.
+// tellChoice tells the user which part of a torrent is fetched.
 func (a *adding) tellChoice(info *metainfo.Info, chosen choice) {
 	if chosen.files == 0 {
-		return // the torrent fails for that
+		return // the torrent fails with noneChosen
 	}
 	for _, s := range chosen.vain {
 		a.c.warn("%s: --files %s matches no file", info.Hash().Short(), quoteSource(s))
@@ -297,8 +298,8 @@ func (a *adding) tellChoice(info *metainfo.Info, chosen choice) {
 	}
 }
 
-// onNews tells what happened to a torrent, and whether there is more to wait
-// for.
+// onNews tells the user what happened to a torrent, and reports whether there is more to
+// wait for.
 func (a *adding) onNews(w *watch, n news) bool {
 	if !n.done {
 		w.metadata(n.t.Info(), a.from[n.t], a.names())
@@ -309,7 +310,7 @@ func (a *adding) onNews(w *watch, n news) bool {
 	if err := n.t.Err(); err != nil {
 		err = torrentFailure(n.t, err)
 		if a.failed != nil || a.left > 0 || a.seed && a.whole > 0 {
-			// The one line at the end tells of the first failure only.
+			// The error line at the end is about the first failure only.
 			a.c.warn("%v", err)
 		}
 		if a.failed == nil {
@@ -330,7 +331,7 @@ func (a *adding) complete(t *swarm.Torrent) {
 	if chosen.part() {
 		paths = nil
 	}
-	a.c.endProgress() // of torrents that go on, there is another soon
+	a.c.endProgress() // the next update draws it again
 	for i := range l.Files {
 		f := &l.Files[i]
 		if f.Pad || f.Link != nil || !chosen.has(i) {
@@ -358,7 +359,8 @@ func (a *adding) complete(t *swarm.Torrent) {
 	}
 }
 
-// timeoutFailure says what the torrents lacked when the time was over.
+// timeoutFailure returns the failure of a command whose time is over: what the torrents
+// lacked, and why.
 func (a *adding) timeoutFailure(torrents []*swarm.Torrent) error {
 	if a.failed != nil {
 		return a.failed
@@ -388,7 +390,7 @@ func (a *adding) timeoutFailure(torrents []*swarm.Torrent) error {
 		code = exitNoPeers
 	}
 	if a.left > 1 {
-		why += fmt.Sprintf("; %d more torrents are incomplete", a.left-1)
+		why += fmt.Sprintf("; %s incomplete", plural(a.left-1, "more torrent"))
 	}
 	return failWithHint(code, what, fmt.Errorf("after %s: %s", after, why),
 		"again, with a longer --timeout")

@@ -23,8 +23,8 @@ func bootstrapCommand() *command {
 		name:  "bootstrap",
 		short: "run a DHT node alone, through which others can join",
 		long: `The node takes part in the DHT and exchanges no content. Its address is the
-first line of standard output. It runs until interrupted, even when nobody else
-can be reached: others may come to it.`,
+first line of standard output. It runs until interrupted, even while it reaches
+no other node, since others may join through it.`,
 		examples: []example{
 			{"node bootstrap", "a node of the public DHT, on UDP port 6881"},
 			{"node bootstrap --listen 127.0.0.1:0 --bootstrap none",
@@ -77,7 +77,7 @@ func (f *bootstrapFlags) run(ctx context.Context, c *console, _ []string) error 
 	}
 	state := openDHTState(folder, stateOfBootstrap, bound)
 	defer state.close()
-	// Others may join through us, so this one runs on when nobody is found.
+	// Others may join through this node, so it keeps running when it reaches nobody.
 	if err := checkReachable(ctx, c, hosts, f.join.named(), true); err != nil {
 		return err
 	}
@@ -95,11 +95,11 @@ func (f *bootstrapFlags) run(ctx context.Context, c *console, _ []string) error 
 	return ended(ctx)
 }
 
-// A bootstrapNode is a running node, and what is told of it.
+// A bootstrapNode is a running node with what serve needs to report on it.
 type bootstrapNode struct {
 	*dht.Node
 	state   *dhtState
-	hosts   []string     // that it was told to join through
+	hosts   []string     // bootstrap hosts
 	numbers net.Listener // of its metrics; may be nil
 }
 

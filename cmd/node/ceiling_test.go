@@ -15,8 +15,8 @@ import (
 	"swarmnode/internal/nodeproc"
 )
 
-// TestCeiling: of more torrents than --memory bears those that fit are seeded, one
-// line says how many are left out, and the process keeps below the ceiling.
+// TestCeiling: of more torrents than fit into --memory, those that fit are seeded, one
+// line says how many are seeded, and the process keeps below the ceiling.
 func TestCeiling(t *testing.T) {
 	t.Parallel()
 	const torrents, ceiling = 1_500, 32 << 20
@@ -37,11 +37,13 @@ func TestCeiling(t *testing.T) {
 	}
 	defer seed.Stop()
 	offered, warned := 0, 0
+	said := ""
 	if _, err := seed.WaitFor(ctx, "a look at all", func(e nodeproc.Event) bool {
 		switch {
 		case e.Event == "seeding":
 			offered++
-		case e.Event == "warning" && strings.Contains(e.Message, "left out"):
+		case e.Event == "warning" && strings.Contains(e.Message, "memory limit of"):
+			said = e.Message
 			warned++
 		}
 		return e.Event == "progress"
@@ -50,6 +52,10 @@ func TestCeiling(t *testing.T) {
 	}
 	if offered < 100 || offered == torrents || warned != 1 {
 		t.Errorf("%d of %d torrents are offered, with %d warnings", offered, torrents, warned)
+	}
+	want := fmt.Sprintf("seeding %d of %d torrents", offered, torrents)
+	if !strings.Contains(said, want) {
+		t.Errorf("the warning is %q, want %q in it", said, want)
 	}
 	u, err := seed.Usage()
 	if err != nil {

@@ -18,8 +18,8 @@ type chosen struct {
 	ranges []metainfo.Range
 }
 
-// parseChosen reads "0,2-5", which is a list of indices, or a glob. A glob that
-// ends with a slash stands for all that is in a folder.
+// parseChosen reads a list of indices such as "0,2-5", or a glob. A glob that ends with a
+// slash stands for everything in a folder.
 func parseChosen(s string) (chosen, error) {
 	c := chosen{text: s}
 	if strings.Trim(s, "0123456789,-") == "" && s != "" {
@@ -48,7 +48,7 @@ func parseChosen(s string) (chosen, error) {
 func parseIndex(s string) (int, error) {
 	n, err := strconv.ParseUint(s, 10, 31)
 	if err != nil || n >= metainfo.FilesMax {
-		return 0, fmt.Errorf("%q is no index of a file", s)
+		return 0, fmt.Errorf("%q is not the index of a file", s)
 	}
 	return int(n), nil
 }
@@ -59,9 +59,9 @@ func checkFiles(s string) error {
 	return err
 }
 
-// mark sets in wanted the files of l that c stands for, and reports whether there
-// is one. A glob is compared with the path that begins with the torrent's name
-// and with the path below it.
+// mark marks the files of l that c stands for in wanted, and reports whether there is
+// one. A glob is compared both with the path that begins with the torrent's name and with
+// the path below that name.
 func (c *chosen) mark(l *metainfo.Layout, wanted []bool) bool {
 	some := false
 	add := func(i int) {
@@ -87,17 +87,17 @@ func (c *chosen) mark(l *metainfo.Layout, wanted []bool) bool {
 	return some
 }
 
-// A choice is which files of a torrent are wanted.
+// A choice says which files of a torrent are wanted.
 type choice struct {
 	wanted []bool   // by index; nil for all
 	vain   []string // values of --files that no file matches
-	files  int      // that are wanted
-	all    int      // files that there are
-	bytes  int64    // of those that are wanted
+	files  int      // wanted
+	all    int      // in the torrent, without padding
+	bytes  int64    // of the wanted files
 }
 
-// choose applies --files, or else the choice that a magnet link makes (BEP 53),
-// to a torrent.
+// choose applies --files to a torrent, or else the choice that a magnet link makes (BEP
+// 53).
 func choose(l *metainfo.Layout, files []string, m metainfo.Magnet) choice {
 	var c choice
 	switch {
@@ -133,10 +133,10 @@ func (c *choice) has(i int) bool { return c.wanted == nil || c.wanted[i] }
 // part reports whether some file is not wanted.
 func (c *choice) part() bool { return c.files < c.all }
 
-// errNoneChosen is why a torrent of which no file is wanted cannot be added.
+// errNoneChosen is why a torrent without a wanted file cannot be added.
 var errNoneChosen = errors.New("none of its files is chosen")
 
-// noneChosen makes the failure for that.
+// noneChosen returns the failure with that reason.
 func noneChosen(name string) error {
 	return failWithHint(exitInput, name, errNoneChosen, program+" ls, which lists them")
 }

@@ -11,8 +11,8 @@ import (
 	"github.com/spf13/pflag"
 )
 
-// A command is one row of the table. Its flags are made anew for each use, so
-// that nothing is global.
+// A command is one row of the table. Its flags are made anew for each use, so nothing is
+// global.
 type command struct {
 	name     string
 	args     string // what follows the flags, as in "PATH..."
@@ -58,7 +58,7 @@ func commands() []*command {
 // anyNumber of arguments.
 const anyNumber = -1
 
-// path is the command's name with those of the groups it is in.
+// path returns the command's name, preceded by the groups that it is in.
 func (cmd *command) path() string {
 	if cmd.parent != nil {
 		return cmd.parent.path() + " " + cmd.name
@@ -66,7 +66,7 @@ func (cmd *command) path() string {
 	return cmd.name
 }
 
-// find returns the row of that name.
+// find returns the row with that name.
 func find(rows []*command, name string) *command {
 	for _, cmd := range rows {
 		if cmd.name == name {
@@ -85,9 +85,9 @@ type call struct {
 	run     action
 }
 
-// parse finds the command in args and sets its flags: from args, else from the
-// environment, else to their defaults. What it returns with an error holds what
-// was understood until then.
+// parse finds the command in args and sets its flags from args, or else from the
+// environment, or else to their defaults. With an error, it returns what was understood
+// up to that point.
 func parse(args []string, getenv func(string) (string, bool)) (call, error) {
 	table := commands()
 	ahead, rest, err := leadingFlags(table, args)
@@ -175,8 +175,8 @@ func parseGroup(group *command, args []string) (call, error) {
 	return call{command: group}, usage(group.path(), errors.New("expects a command"))
 }
 
-// wants reports whether args, or else the environment, set a flag such as json
-// that takes no value. It is for command lines that cannot be parsed to the end.
+// wants reports whether args, or else the environment, set a flag that takes no value,
+// such as json. It also works on command lines that cannot be parsed to the end.
 func wants(flag string, args []string, getenv func(string) (string, bool)) bool {
 	value, _ := getenv(envName(flag))
 	for _, a := range args {
@@ -193,7 +193,7 @@ func wants(flag string, args []string, getenv func(string) (string, bool)) bool 
 	return err == nil && wanted
 }
 
-// usage makes the failure for a command line that is not understood.
+// usage returns the failure of a command line that is not understood.
 func usage(path string, err error) error {
 	hint := program + " help"
 	if path != "" {
@@ -202,7 +202,7 @@ func usage(path string, err error) error {
 	return failWithHint(exitUsage, "", err, hint)
 }
 
-// nearest suggests the command that name may be meant for.
+// nearest suggests the command that name may stand for.
 func nearest(table []*command, name string) string {
 	for _, cmd := range table {
 		if strings.HasPrefix(cmd.name, name) || strings.HasPrefix(name, cmd.name) {
@@ -220,9 +220,8 @@ func newFlags(name string) *pflag.FlagSet {
 	return fs
 }
 
-// leadingFlags splits args before the first word that is no flag nor the value
-// of one. A flag of any command may stand there, so that "node -q add X" is
-// "node add -q X".
+// leadingFlags splits args before the first word that is neither a flag nor the value of
+// one. Flags of any command may precede it, so "node -q add X" is "node add -q X".
 func leadingFlags(table []*command, args []string) (ahead, rest []string, err error) {
 	fs := newFlags("")
 	fs.SetInterspersed(false)
@@ -245,7 +244,7 @@ func leadingFlags(table []*command, args []string) (ahead, rest []string, err er
 	return args[:len(args)-len(rest)], rest, nil
 }
 
-// flagError says in the words of this command what is wrong with a flag.
+// flagError says in this command's words what is wrong with a flag.
 func flagError(err error) error {
 	if e, ok := errors.AsType[*pflag.InvalidValueError](err); ok {
 		return fmt.Errorf("--%s %s: %w", e.GetFlag().Name, quoteSource(e.GetValue()), wrongValue(e))
@@ -277,8 +276,8 @@ func envName(flag string) string {
 	return envPrefix + strings.ToUpper(strings.ReplaceAll(flag, "-", "_"))
 }
 
-// setFromEnvironment sets the flags that were not given from the environment,
-// where a variable that is empty counts as not there.
+// setFromEnvironment sets the flags that were not given from the environment. An empty
+// variable counts as missing.
 func setFromEnvironment(fs *pflag.FlagSet, getenv func(string) (string, bool)) error {
 	var first error
 	fs.VisitAll(func(f *pflag.Flag) {

@@ -36,7 +36,7 @@ func completionCommand() *command {
 	}
 }
 
-// words is what can follow a command.
+// words are the words that can follow a command.
 type words struct {
 	path     string // the command with those it is in; empty at the start
 	short    string
@@ -44,7 +44,7 @@ type words struct {
 	flags    []string // with their dashes
 }
 
-// completions are the shells and who writes for them.
+// completions has the function that writes the script of each shell.
 var completions = map[string]func([]words) string{
 	"bash":       bashCompletion,
 	"zsh":        zshCompletion,
@@ -76,7 +76,7 @@ func flagWords(cmd *command) []string {
 	return list
 }
 
-// names are the subcommands, or nothing.
+// names returns the subcommands, if there are any.
 func (w *words) names() []string {
 	var list []string
 	for _, cmd := range w.commands {
@@ -85,7 +85,7 @@ func (w *words) names() []string {
 	return list
 }
 
-// function is the name of the function that completes for the program.
+// function returns the name of the shell function that completes for the program.
 func function() string {
 	return "_" + strings.Map(func(r rune) rune {
 		if r == '_' || r < utf8.RuneSelf && (unicode.IsLetter(r) || unicode.IsDigit(r)) {
@@ -168,7 +168,7 @@ compdef ` + function() + " " + shellWord(program) + "\n")
 	return b.String()
 }
 
-// shellWord quotes s if it has to be.
+// shellWord quotes s if the shell needs that.
 func shellWord(s string) string {
 	if strings.Trim(s, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789._-") == "" {
 		return s

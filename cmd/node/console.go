@@ -19,17 +19,17 @@ import (
 	"swarmnode/swarm/storage"
 )
 
-// The rules of output. Standard output carries the result of a command and
-// nothing else, or with --json one event a line. Everything for human eyes is
-// on standard error: an error is one line, "node: add: what: why (try: ...)",
-// and so are warnings and notes; progress is one line drawn again and again on
-// a terminal, and a line now and then elsewhere. --quiet leaves errors alone.
-// Colours are for a terminal that has them, and only on standard error: an error
-// stands behind a red prefix, "warning:" is yellow, and so is what goes wrong in
-// the progress line. NO_COLOR, --no-color and TERM=dumb switch them off.
+// The rules of output: standard output carries the result of a command and nothing else,
+// or with --json one event a line. Everything for human eyes is on standard error.
+// Errors, warnings and notes are one line each, as in "node: add: what: why (try: ...)".
+// Progress is one line that is redrawn on a terminal, and an occasional line elsewhere.
+// --quiet leaves only errors. Colours are used on standard error only, and only if it is
+// a terminal that has them: the prefix of an error is red, "warning:" is yellow, and so
+// is whatever goes wrong in the progress line. NO_COLOR, --no-color and TERM=dumb switch
+// them off.
 
-// A console is where a command's words go. Its methods are safe for
-// concurrent use.
+// A console prints everything that a command says. Its methods are safe for concurrent
+// use.
 type console struct {
 	command string // for the prefix of lines, empty before it is known
 	quiet   bool
@@ -43,15 +43,15 @@ type console struct {
 	mu     sync.Mutex
 	stdout io.Writer
 	stderr io.Writer
-	raw    bool        // standard output is not a terminal: results go there as they are
+	raw    bool        // standard output is not a terminal: results are not escaped
 	line   string      // the progress line on the screen
-	broken func(error) // hears of the first failure to write
+	broken func(error) // called with the first failure to write
 	failed error       // that failure
 	exited bool        // the exit event has been written
 }
 
-// newConsole makes the console of a process. Until the flags are known it
-// prints no progress.
+// newConsole returns the console of a process. It prints no progress until the flags are
+// known.
 func newConsole(stdout, stderr *os.File) *console {
 	c := &console{
 		stdout: stdout,
@@ -77,14 +77,14 @@ type screen struct {
 	plain    bool // no colours: NO_COLOR, --no-color, or a terminal of no known kind
 }
 
-// setProgress applies --progress, and what the screen can do.
+// setProgress applies --progress and the abilities of the screen.
 func (c *console) setProgress(mode string, on screen) {
 	c.silent = mode == "none" || c.quiet || c.json
 	c.redraw = mode == "bar" || mode == "auto" && on.terminal && !on.dumb
 	c.colour = on.terminal && !on.dumb && !on.plain
 }
 
-// painted returns s in a colour where that is wanted.
+// painted returns s in a colour if colours are on.
 func (c *console) painted(p paint, s string) string {
 	if !c.colour {
 		return s
@@ -92,8 +92,7 @@ func (c *console) painted(p paint, s string) string {
 	return p.on(s)
 }
 
-// result prints one line of a command's result. With --json, events stand for
-// it.
+// result prints one line of a command's result. With --json, events take its place.
 func (c *console) result(s string) {
 	if c.json {
 		return
@@ -104,8 +103,8 @@ func (c *console) result(s string) {
 	c.write(s + "\n")
 }
 
-// text prints a result that is more than a line: help, tables, a file. With
-// --json, events stand for it.
+// text prints a result that is more than a line: help, a table, a file. With --json,
+// events take its place.
 func (c *console) text(s string) {
 	if !c.json {
 		c.write(s)
@@ -131,8 +130,7 @@ func (c *console) event(name string, body any) {
 	c.write(string(line) + "\n")
 }
 
-// encode writes v as JSON on one line that is safe to show; v holds nothing that
-// cannot be encoded.
+// encode returns v as one line of JSON that is safe to show; v must be encodable.
 func encode(v any) []byte {
 	var b bytes.Buffer
 	e := json.NewEncoder(&b)
@@ -155,7 +153,7 @@ func (c *console) write(s string) {
 	c.draw()
 }
 
-// wrote notes the first failure to write to standard output.
+// wrote records the first failure to write to standard output.
 func (c *console) wrote(err error) {
 	if err == nil || c.failed != nil {
 		return
@@ -168,11 +166,11 @@ func (c *console) wrote(err error) {
 	c.broken(c.failed)
 }
 
-// togetherBytes is how much is written to standard output at a time.
+// togetherBytes is the size of the buffer for standard output, in bytes.
 const togetherBytes = 64 << 10
 
-// together gathers what list writes to standard output, which may be as many
-// lines as a torrent has files.
+// together buffers what list writes to standard output, which may be as many lines as a
+// torrent has files.
 func (c *console) together(list func()) {
 	c.mu.Lock()
 	stdout := c.stdout
@@ -186,14 +184,14 @@ func (c *console) together(list func()) {
 	c.wrote(buffer.Flush())
 }
 
-// note tells people what happens; not with --quiet or --json.
+// note prints a line for people, unless --quiet or --json is set.
 func (c *console) note(format string, args ...any) {
 	if !c.quiet && !c.json {
 		c.say(fmt.Sprintf(format, args...))
 	}
 }
 
-// warn tells of something that does not end the command.
+// warn reports something that does not end the command.
 func (c *console) warn(format string, args ...any) {
 	s := fmt.Sprintf(format, args...)
 	c.event("warning", warningEvent{s})
@@ -205,7 +203,7 @@ func (c *console) warn(format string, args ...any) {
 // say prints one line on standard error.
 func (c *console) say(s string) { c.print(c.lineOf(s)) }
 
-// lineOf returns a line for standard error, behind the prefix that all have.
+// lineOf returns a line for standard error, with the prefix that all lines have.
 func (c *console) lineOf(s string) string { return c.prefix() + escape(s) }
 
 func (c *console) prefix() string {
@@ -235,8 +233,8 @@ func (c *console) Write(p []byte) (int, error) {
 	return n, err
 }
 
-// progress shows the state of the work: in place of the last one on a
-// terminal, as a line of its own elsewhere.
+// progress shows the state of the work. On a terminal it replaces the last state;
+// elsewhere it prints a line.
 func (c *console) progress(l line) {
 	if c.silent {
 		return
@@ -256,7 +254,7 @@ func (c *console) progress(l line) {
 	c.draw()
 }
 
-// endProgress takes the progress line off the screen.
+// endProgress removes the progress line from the screen.
 func (c *console) endProgress() {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -264,8 +262,9 @@ func (c *console) endProgress() {
 	c.line = ""
 }
 
-// keepProgress leaves the progress line on the screen for good, unless somebody
-// is writing right now, who may be waiting for a reader that never comes.
+// keepProgress leaves the progress line on the screen for good. It does nothing while
+// another goroutine is writing, because that write may wait for a reader that never
+// comes.
 func (c *console) keepProgress() {
 	if !c.mu.TryLock() {
 		return
@@ -299,7 +298,7 @@ func cut(s string, n int) string {
 	return string(r[:max(n, 0)])
 }
 
-// finish prints how the command ended, and returns the exit code.
+// finish prints how the command ended and returns the exit code.
 func (c *console) finish(err error) int {
 	c.mu.Lock()
 	if err == nil {

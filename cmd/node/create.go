@@ -22,14 +22,14 @@ func createCommand() *command {
 		args:  "PATH",
 		short: "make a .torrent file of a file or folder",
 		long: `The torrent is of both versions, a hybrid, unless --v1 or --v2 is given; use --v1
-for those who have Transmission 3 or aria2, which read no hybrids. Links are
-followed within the folder, and hidden files left out unless asked for. The path
-of the new file is printed. What is there is replaced without --force only if it
-is a torrent of the same content.`,
+for users of Transmission 3 or aria2, which read no hybrids. Symbolic links are
+followed within the folder, and hidden files are left out unless --hidden is
+given. The path of the new file is printed. Without --force, an existing file is
+replaced only if it is a torrent of the same content.`,
 		examples: []example{
 			{"node create photos/", "make photos.torrent"},
 			{"node create -o x.torrent --comment 'from the lake' --no-date film.mkv",
-				"the same bytes each time"},
+				"write the same bytes each time"},
 			{"node create --tracker https://a.example/announce,https://b.example/announce " +
 				"--tracker udp://c.example:6969 photos/",
 				"with two trackers in the first tier and one in the second"},
@@ -56,7 +56,7 @@ type createFlags struct {
 func (f *createFlags) register(fs *pflag.FlagSet) {
 	fs.StringVarP(&f.output, "output", "o", "",
 		"`FILE` to write, - for standard output (default: the name with .torrent)")
-	fs.Var(&f.name, "name", "what the content is called in the torrent (default: the name of PATH)")
+	fs.Var(&f.name, "name", "name of the content in the torrent (default: the name of PATH)")
 	fs.BoolVar(&f.force, "force", false, "replace the file if it exists")
 	f.outside.register(fs)
 	fs.BoolVar(&f.noDate, "no-date", false, "leave out the date")
@@ -96,7 +96,7 @@ func (f *createFlags) run(ctx context.Context, c *console, args []string) error 
 	return deliver(c, t, out, f.force)
 }
 
-// outsideFlags set what a .torrent file holds beside the info dictionary.
+// outsideFlags set what a .torrent file holds outside the info dictionary.
 type outsideFlags struct {
 	trackers listValue
 	webSeeds listValue
@@ -111,12 +111,12 @@ func (f *outsideFlags) register(fs *pflag.FlagSet) {
 	f.nodes = listValue{kind: "HOST:PORT", check: checkHostPort}
 	fs.Var(&f.trackers, "tracker", "tracker, or several with commas as one tier; may be repeated")
 	fs.Var(&f.webSeeds, "webseed", "web server that has the content, BEP 19; may be repeated")
-	fs.Var(&f.nodes, "node", "DHT node that leads to the swarm; may be repeated")
-	fs.Var(&f.comment, "comment", "what to say to whoever reads the file; none if empty")
-	fs.Var(&f.creator, "creator", "what program to say has made the file; none if empty")
+	fs.Var(&f.nodes, "node", "DHT node through which to find the swarm; may be repeated")
+	fs.Var(&f.comment, "comment", "comment for readers of the file; empty for none")
+	fs.Var(&f.creator, "creator", "name of the program that made the file; empty for none")
 }
 
-// apply sets in t what was given, in the place of all there was of its kind.
+// apply sets in t what was given. Each flag replaces everything of its kind.
 func (f *outsideFlags) apply(t *metainfo.Torrent) {
 	if len(f.trackers.items) > 0 {
 		t.Forget("announce")
@@ -142,7 +142,7 @@ func (f *outsideFlags) apply(t *metainfo.Torrent) {
 
 var errURL = errors.New("not a URL such as https://example.org/announce")
 
-// checkURL sees that s stands for a URL of any scheme.
+// checkURL checks that s is a URL of any scheme.
 func checkURL(s string) error {
 	if _, err := weburl.Clean(s); err != nil {
 		return errURL
@@ -159,7 +159,7 @@ func checkTrackers(s string) error {
 	return nil
 }
 
-// cleanURLs escapes URLs where they have to be. What is no URL stays.
+// cleanURLs escapes URLs where necessary. It leaves anything that is not a URL as it is.
 func cleanURLs(urls []string) []string {
 	clean := make([]string, len(urls))
 	for i, raw := range urls {

@@ -11,10 +11,10 @@ import (
 	"swarmnode/metainfo"
 )
 
-// torrentFileMode is that of files that are made to be passed on, less the umask.
+// torrentFileMode is the mode of files that are made to be passed on, less the umask.
 const torrentFileMode = 0o666
 
-// torrentName returns how the .torrent file of content of that name is called.
+// torrentName returns the name of the .torrent file for content with the given name.
 func torrentName(name string) string {
 	const suffix = ".torrent"
 	if most := metainfo.ElementBytesMax - len(suffix); len(name) > most {
@@ -23,7 +23,7 @@ func torrentName(name string) string {
 	return name + suffix
 }
 
-// deliver writes a .torrent file to where the user wants it, and tells where.
+// deliver writes a .torrent file to the path that the user wants, and prints the path.
 func deliver(c *console, t *metainfo.Torrent, path string, force bool) error {
 	if path == dash {
 		if err := checkDash(c); err != nil {
@@ -52,8 +52,8 @@ func checkDash(c *console) error {
 	return nil
 }
 
-// checkOutput finds what will keep deliver from writing to path, as far as that
-// can be told before the long work of hashing.
+// checkOutput returns what will keep deliver from writing to path, as far as that is
+// known before the long work of hashing.
 func checkOutput(c *console, path string, force bool) error {
 	if path == dash {
 		return checkDash(c)
@@ -71,7 +71,7 @@ func checkOutput(c *console, path string, force bool) error {
 	return err
 }
 
-// checkRegular sees that there is nothing at path but a file.
+// checkRegular checks that path is a regular file or does not exist.
 func checkRegular(path string) error {
 	if st, err := os.Stat(path); err == nil && !st.Mode().IsRegular() {
 		return fail(exitExists, path, errors.New("is not a regular file"))
@@ -79,9 +79,8 @@ func checkRegular(path string) error {
 	return nil
 }
 
-// oldTorrent returns the torrent that the file at path describes, and its bytes;
-// nil if there is no file. It is an error if there is another one, which is not
-// to be replaced.
+// oldTorrent returns the torrent in the file at path and its bytes, or nil if there is no
+// file. Any other file is an error, since it must not be replaced.
 func oldTorrent(path string) (*metainfo.Torrent, []byte, error) {
 	b, err := readInput(path, metainfo.TorrentBytesMax)
 	switch {
@@ -99,13 +98,13 @@ func oldTorrent(path string) (*metainfo.Torrent, []byte, error) {
 	return t, b, nil
 }
 
-// exists makes the failure of a file that is not to be replaced.
+// exists returns the failure of a file that must not be replaced.
 func exists(path string) error {
 	return failWithHint(exitExists, path, errors.New("exists already"), "--force")
 }
 
-// writeTorrent writes a .torrent file. A file that is there is replaced only
-// if it describes the same content, or if force is set; a link to one stays.
+// writeTorrent writes a .torrent file. An existing file is replaced only if it describes
+// the same content, or with force; a symbolic link to it stays.
 func writeTorrent(path string, t *metainfo.Torrent, force bool) error {
 	if err := checkRegular(path); err != nil {
 		return err

@@ -15,19 +15,18 @@ import (
 	"swarmnode/dht"
 )
 
-// dhtCommand groups the commands by which people look into the DHT. Each runs
-// a node that asks and does not answer, BEP 43, so that nobody keeps it in a
-// table after it is gone.
+// dhtCommand groups the commands that look into the DHT. Each runs a node that asks and
+// does not answer (BEP 43), so no other node keeps it in a table after it is gone.
 func dhtCommand() *command {
 	group := &command{
 		name:  "dht",
 		short: "look into the DHT: ping, find, peers, announce, get, put, sample, table",
-		long: `Each command runs a node of its own for as long as it takes, which asks and does
-not answer. What it finds is printed on standard output, and how many nodes were
-asked on standard error.`,
+		long: `Each command runs a DHT node of its own for as long as it takes. That node asks and
+does not answer. What it finds is printed on standard output; how many nodes it
+asked is printed on standard error.`,
 		examples: []example{
-			{"node dht ping router.example.org:6881", "does that node answer, and how fast"},
-			{"node dht peers HASH", "who announces an info-hash"},
+			{"node dht ping router.example.org:6881", "find out if a node answers, and how fast"},
+			{"node dht peers HASH", "list the peers that announce an info-hash"},
 		},
 		children: []*command{
 			dhtPingCommand(), dhtFindCommand(), dhtPeersCommand(), dhtAnnounceCommand(),
@@ -40,20 +39,20 @@ asked on standard error.`,
 	return group
 }
 
-// dhtFlags are those of all commands of the group.
+// dhtFlags are the flags of all commands of the group.
 type dhtFlags struct {
 	listen  listenFlags
 	join    joinFlags
 	timeout timeValue
 }
 
-// dhtTimeout is how long a command may take by default: joining, and a lookup
-// through slow nodes.
+// dhtTimeout is the default time for a command: enough to join and to look up through
+// slow nodes.
 const dhtTimeout = 30 * time.Second
 
 func (f *dhtFlags) register(fs *pflag.FlagSet) { f.registerPort(fs, portAny) }
 
-// registerPort adds the flags, with that usage of --port.
+// registerPort adds the flags, with the given usage of --port.
 func (f *dhtFlags) registerPort(fs *pflag.FlagSet, usage string) {
 	f.timeout = timeValue(dhtTimeout)
 	fs.Var(&f.timeout, "timeout", "give up after this time")
@@ -61,7 +60,7 @@ func (f *dhtFlags) registerPort(fs *pflag.FlagSet, usage string) {
 	f.join.register(fs)
 }
 
-// with runs do with a node that has joined; joined says whether it has to.
+// with runs do with a node. If joined is set, the node has joined the DHT first.
 func (f *dhtFlags) with(ctx context.Context, c *console, join bool,
 	do func(context.Context, *dht.Node) error) error {
 	hosts, err := bootstrapHosts(c, f.join.bootstrap.items, swarmnode.Bootstrap)
@@ -101,9 +100,9 @@ func (f *dhtFlags) with(ctx context.Context, c *console, join bool,
 	return do(ctx, node)
 }
 
-// joinTalking waits until node has joined. It gives up at once if there is no
-// node to ask, since none comes later to one that does not answer, and says when
-// none of those that there are has answered.
+// joinTalking waits until node has joined. It gives up at once if there is no node to
+// ask, since no other node contacts one that does not answer. It warns when none of the
+// nodes that it asked has answered.
 func (f *dhtFlags) joinTalking(ctx context.Context, c *console, node *dht.Node,
 	quiet silence) error {
 	const what = "joining the DHT"
@@ -125,7 +124,7 @@ func (f *dhtFlags) joinTalking(ctx context.Context, c *console, node *dht.Node,
 
 var errTimeout = errors.New("timeout")
 
-// failure makes the failure of something that was asked of the DHT.
+// failure returns the failure of a DHT operation.
 func (f *dhtFlags) failure(ctx context.Context, what string, err error) error {
 	if ctx.Err() != nil {
 		if stop, ok := errors.AsType[stopped](context.Cause(ctx)); ok {
@@ -154,12 +153,12 @@ func boundAddrs(conns []net.PacketConn) []netip.AddrPort {
 	return list
 }
 
-// lookup: how a walk through the DHT went.
+// lookup: how a lookup went.
 type lookupEvent struct {
 	Target   string      `json:"target"`
 	Asked    int         `json:"asked"` // nodes
 	Answered int         `json:"answered"`
-	Stored   int         `json:"stored,omitempty"` // nodes that accepted what was to be stored
+	Stored   int         `json:"stored,omitempty"` // nodes that stored the value
 	Seconds  float64     `json:"seconds"`
 	Closest  []nodeEvent `json:"closest,omitempty"`
 }
@@ -171,7 +170,7 @@ type nodeEvent struct {
 	Distance int    `json:"distance"` // bits in which it can differ from the target, 0 to 160
 }
 
-// distance is the number of bits up to the first in which a and b agree.
+// distance returns the number of bits behind the prefix that a and b share.
 func distance(a, b dht.ID) int {
 	for i := range a {
 		for bit := 7; bit >= 0; bit-- {
@@ -183,7 +182,7 @@ func distance(a, b dht.ID) int {
 	return 0
 }
 
-// report tells how a lookup went.
+// report prints how a lookup went.
 func report(c *console, l dht.Lookup) {
 	e := lookupEvent{Target: l.Target.String(), Asked: l.Asked, Answered: l.Answered,
 		Stored: l.Stored, Seconds: l.Duration.Seconds()}

@@ -19,7 +19,7 @@ import (
 type itemEvent struct {
 	Target string `json:"target"`
 	Value  string `json:"value"`         // bencoded, in hexadecimal
-	Text   string `json:"text"`          // of a value that is a string of text
+	Text   string `json:"text"`          // if the value is a string of text
 	Key    string `json:"key,omitempty"` // of a mutable item, hexadecimal
 	Salt   string `json:"salt,omitempty"`
 	Seq    int64  `json:"seq,omitempty"`
@@ -87,8 +87,8 @@ func stringValue(value []byte) (string, bool) {
 	return string(b), ok && r.Close() == nil
 }
 
-// valueText is a value as it is printed: text as it is, all else bencoded. It
-// came from a stranger, so it is made safe to show.
+// valueText returns a value as it is printed: text as it is, anything else bencoded. The
+// value came from a stranger, so it is made safe to show.
 func valueText(value []byte) string {
 	if text, ok := stringValue(value); ok {
 		return escape(text)
@@ -118,7 +118,7 @@ newest.`,
 			fs.StringVar(&f.salt, "salt", "", "`SALT` of a mutable item, at most 64 bytes")
 			fs.Int64Var(&f.seq, "seq", -1,
 				"`VERSION` of a mutable item (default: one above the newest)")
-			fs.Lookup("seq").DefValue = "0" // so that none is shown: -1 says nothing to people
+			fs.Lookup("seq").DefValue = "0" // so the help shows no default
 			f.register(fs)
 			return f.run
 		},
@@ -136,7 +136,7 @@ func (f *putFlags) run(ctx context.Context, c *console, args []string) error {
 	value := bencode.AppendString(nil, args[0])
 	if f.key == "" {
 		if f.salt != "" || f.seq >= 0 {
-			return usage(c.command, errors.New("--salt and --seq go with --key"))
+			return usage(c.command, errors.New("--salt and --seq need --key"))
 		}
 		return f.with(ctx, c, true, func(ctx context.Context, n *dht.Node) error {
 			target, l, err := n.PutImmutable(ctx, value)
@@ -179,11 +179,11 @@ func (f *putFlags) putMutable(ctx context.Context, n *dht.Node, key ed25519.Priv
 	return item, l, err
 }
 
-// keyFileMax bounds a key file, in bytes: the digits and a line break or two.
+// keyFileMax bounds a key file, in bytes: the digits and a few line breaks.
 const keyFileMax = 128
 
-// readKey reads the private key in the file path, which it makes first if
-// there is none.
+// readKey reads the private key in the file at path, and makes the file first if it does
+// not exist.
 func readKey(path string) (ed25519.PrivateKey, error) {
 	b, err := readInput(path, keyFileMax)
 	if errors.Is(err, os.ErrNotExist) {

@@ -18,7 +18,7 @@ import (
 func dhtPingCommand() *command {
 	return &command{
 		name: "ping", args: "HOST:PORT", argsMin: 1, argsMax: 1,
-		short: "ask a node whether it lives",
+		short: "ask a node whether it is alive",
 		examples: []example{{"node dht ping 192.0.2.7:6881",
 			"its id, how long the answer took, and where it sees us"}},
 		setup: func(fs *pflag.FlagSet) action {
@@ -92,13 +92,13 @@ func dhtFindCommand() *command {
 	}
 }
 
-// parseTarget reads a place in the key space: an id, an info-hash, a magnet.
+// parseTarget reads a target of the key space: an id, an info-hash or a magnet link.
 func parseTarget(s string) (dht.ID, error) {
 	h, err := parseSwarm(s)
 	return dht.ID(h), err
 }
 
-// parseSwarm reads an info-hash, or the one of a magnet link.
+// parseSwarm reads an info-hash, or takes it from a magnet link.
 func parseSwarm(s string) (metainfo.Hash, error) {
 	if m, ok := parseBareHash(s); ok {
 		return m.Hash(), nil
@@ -114,7 +114,7 @@ func parseSwarm(s string) (metainfo.Hash, error) {
 		"40 hexadecimal digits, or a magnet link")
 }
 
-// peer: somebody who announces an info-hash.
+// peer: a peer that announces an info-hash.
 type peerEvent struct {
 	Torrent string `json:"torrent"`
 	Addr    string `json:"addr"`
@@ -160,13 +160,13 @@ func dhtAnnounceCommand() *command {
 		short: "announce an info-hash once, at a port of this machine",
 		long:  `The announce is forgotten after half an hour or so unless it is repeated.`,
 		examples: []example{{"node dht announce --port 6881 HASH",
-			"say that a peer listens on port 6881"}},
+			"announce a peer on port 6881"}},
 		setup: func(fs *pflag.FlagSet) action {
 			var f dhtFlags
 			var at portValue
 			var seed bool
 			fs.VarP(&at, "port", "p", "TCP port to announce")
-			fs.BoolVar(&seed, "seed", false, "say that we have everything, BEP 33")
+			fs.BoolVar(&seed, "seed", false, "announce a seed, BEP 33")
 			f.registerPort(fs, "")
 			return func(ctx context.Context, c *console, args []string) error {
 				hash, err := parseSwarm(args[0])
@@ -174,7 +174,7 @@ func dhtAnnounceCommand() *command {
 					return err
 				}
 				if at.port == 0 {
-					return usage(c.command, errors.New("--port N is needed"))
+					return usage(c.command, errors.New("--port is missing"))
 				}
 				return f.with(ctx, c, true, func(ctx context.Context, n *dht.Node) error {
 					l, err := n.Announce(ctx, hash, at.port, seed, func(a netip.AddrPort) {
@@ -183,7 +183,7 @@ func dhtAnnounceCommand() *command {
 					if err != nil {
 						return f.failure(ctx, args[0], err)
 					}
-					c.result(fmt.Sprintf("announced to %d nodes", l.Stored))
+					c.result("announced to " + plural(l.Stored, "node"))
 					report(c, l)
 					return nil
 				})
@@ -258,7 +258,7 @@ type contactEvent struct {
 	Good         bool    `json:"good"`
 	Fails        int     `json:"fails"`
 	Milliseconds float64 `json:"ms"`       // of its last answer
-	Seconds      float64 `json:"answered"` // ago
+	Seconds      float64 `json:"answered"` // seconds since then
 	Secure       bool    `json:"secure"`
 }
 
@@ -284,7 +284,8 @@ func dhtTableCommand() *command {
 						c.result(fmt.Sprintf("%3d %s %-21s %s, %.1f ms", k.Bucket, k.ID, k.Addr,
 							state, e.Milliseconds))
 					}
-					c.note("%d nodes; our id is %s", len(list), hex.EncodeToString(idOf(n)))
+					c.note("%s; our id is %s", plural(len(list), "node"),
+						hex.EncodeToString(idOf(n)))
 					return nil
 				})
 			}
@@ -292,7 +293,7 @@ func dhtTableCommand() *command {
 	}
 }
 
-// idOf is the id of n in the family that it has, IPv4 first.
+// idOf returns the id of n in the address family that it has, IPv4 first.
 func idOf(n *dht.Node) []byte {
 	id := n.ID(false)
 	if id == (dht.ID{}) {

@@ -9,26 +9,26 @@ import (
 	"swarmnode/metainfo/bencode"
 )
 
-// A dhtState is the saved state of a DHT node: its ids and the nodes that it
-// has met. Of several processes that share a state folder, the first to come
-// keeps it; the others use its nodes with ids of their own, since two nodes of
-// one id would push each other out of everybody's table, and save nothing.
+// A dhtState is the saved state of a DHT node: its ids and the nodes that it has met.
+// Among processes that share a state folder, the first one keeps the state. The others
+// start from its nodes with ids of their own and save nothing: two nodes with one id
+// would push each other out of everybody's table.
 type dhtState struct {
 	state stateDir
 	name  string
 	lock  *fileLock // nil if another process keeps the state
 }
 
-// The names of states: that of a bootstrap node is not to be taken over by a
-// node that comes and goes.
+// The names of states. A bootstrap node has its own, so that a node that comes and goes
+// does not take it over.
 const (
 	stateOfPeers     = "dht"
 	stateOfBootstrap = "bootstrap"
 )
 
-// openDHTState finds the state for a node that listens on addrs. A node bound
-// to one address, as on loopback, is in another network than one that is
-// bound to all, and has a state of its own.
+// openDHTState opens the state for a node that listens on addrs. A node bound to one
+// address, such as loopback, is in another network than a node bound to all, so it has a
+// state of its own.
 func openDHTState(state stateDir, name string, addrs []netip.AddrPort) *dhtState {
 	s := dhtStateToRead(state, name, addrs)
 	if state.keeps() && !state.readOnly {
@@ -37,7 +37,7 @@ func openDHTState(state stateDir, name string, addrs []netip.AddrPort) *dhtState
 	return s
 }
 
-// dhtStateToRead finds the state for a node that has no part in keeping it.
+// dhtStateToRead returns the state for a node that reads it and does not keep it.
 func dhtStateToRead(state stateDir, name string, addrs []netip.AddrPort) *dhtState {
 	s := &dhtState{state: state, name: name}
 	if len(addrs) > 0 && !addrs[0].Addr().IsUnspecified() {
@@ -46,7 +46,7 @@ func dhtStateToRead(state stateDir, name string, addrs []netip.AddrPort) *dhtSta
 	return s
 }
 
-// load returns what was saved, nil if there is nothing that can be used.
+// load returns the saved state, or nil if there is none that can be used.
 func (s *dhtState) load(c *console) []byte {
 	if !s.state.keeps() {
 		return nil

@@ -8,13 +8,13 @@ import (
 	"swarmnode/dht"
 )
 
-// silentFor is how long nobody has to answer in the DHT before that is said: a
-// node that lives answers within a second, however far away it is.
+// silentFor is how long the DHT may stay silent before the user is told. A living node
+// answers within a second, however far away it is.
 const silentFor = 5 * time.Second
 
-// A dhtView is what a progress line says of the DHT.
+// A dhtView is what a progress line says about the DHT.
 type dhtView struct {
-	on     bool // there is one
+	on     bool // the DHT is in use
 	nodes  int  // in the routing tables
 	silent bool // nobody has answered for silentFor since the start
 }
@@ -25,7 +25,7 @@ func viewOf(st dht.Stats, age time.Duration) dhtView {
 		age >= silentFor}
 }
 
-// text returns what to show, nothing without a DHT.
+// text returns what to show, or nothing without a DHT.
 func (v dhtView) text() (string, paint) {
 	switch {
 	case !v.on:
@@ -36,13 +36,13 @@ func (v dhtView) text() (string, paint) {
 	return "dht " + plural(v.nodes, "node"), ""
 }
 
-// A silence tells once that no DHT node has answered, if that is so.
+// A silence warns once if no DHT node has answered.
 type silence struct {
 	hosts []string // bootstrap hosts, as the user knows them
 	told  bool
 }
 
-// look warns if it is time. age is how long the node has run.
+// look warns if it is time to. age is how long the node has run.
 func (s *silence) look(c *console, st dht.Stats, age time.Duration) {
 	if s.told || age < silentFor {
 		return
@@ -54,7 +54,7 @@ func (s *silence) look(c *console, st dht.Stats, age time.Duration) {
 	c.warn("for %s %s (try: another --bootstrap)", formatDuration(silentFor), s.text(st))
 }
 
-// text says that nobody has answered, and who was asked.
+// text says that no node has answered, and who was asked.
 func (s *silence) text(st dht.Stats) string {
 	var asked []string
 	if len(s.hosts) > 0 {
@@ -85,7 +85,7 @@ func listHosts(hosts []string) string {
 	return list
 }
 
-// dhtNews emits an event if the state of node is not that of last.
+// dhtNews emits an event if the state of node differs from last.
 func dhtNews(c *console, node *dht.Node, last dhtEvent) dhtEvent {
 	if node == nil || !c.json {
 		return last

@@ -15,12 +15,12 @@ func editCommand() *command {
 	return &command{
 		name:  "edit",
 		args:  "FILE...",
-		short: "change what a .torrent file says beside its content",
-		long: `The info-hash stays: trackers, web seeds, DHT nodes and texts are not covered by
-it. What is given takes the place of all there was of its kind, but for what
---add-tracker adds. All else stays as it is in the file, byte for byte. --name is
-a name to show, beside the one that the content has on disk and in links, which
-the info-hash covers. The paths of the files are printed.`,
+		short: "change a .torrent file without changing its content or info-hash",
+		long: `The info-hash stays, since it does not cover trackers, web seeds, DHT nodes and
+texts. Each flag replaces everything of its kind in the file, except --add-tracker,
+which adds. All else stays as it is in the file, byte for byte. --name sets a name
+to show; the name that the content has on disk and in links is covered by the
+info-hash. The paths of the files are printed.`,
 		examples: []example{
 			{"node edit --comment 'second try' some.torrent", "change the comment"},
 			{"node edit --no-trackers some.torrent", "leave the swarm to the DHT"},
@@ -57,10 +57,10 @@ func (f *editFlags) register(fs *pflag.FlagSet) {
 	f.addTrackers = listValue{kind: "URL", check: checkTrackers}
 	f.removeTrackers = listValue{kind: "URL"}
 	fs.Var(&f.addTrackers, "add-tracker",
-		"tracker, or several with commas as one tier, behind those there are; may be repeated")
+		"tracker to add behind the others, or several with commas as one tier; may be repeated")
 	fs.Var(&f.removeTrackers, "remove-tracker",
-		"tracker that is to go, if it is there; may be repeated")
-	fs.Var(&f.name, "name", "name to show beside that of the content; none if empty")
+		"tracker to remove, if it is there; may be repeated")
+	fs.Var(&f.name, "name", "name to show beside that of the content; empty for none")
 	fs.BoolVar(&f.noTrackers, "no-trackers", false, "remove the trackers")
 	fs.BoolVar(&f.noWebSeeds, "no-webseeds", false, "remove the web seeds")
 	fs.BoolVar(&f.noNodes, "no-nodes", false, "remove the DHT nodes")
@@ -71,7 +71,7 @@ func (f *editFlags) register(fs *pflag.FlagSet) {
 
 func (f *editFlags) run(_ context.Context, c *console, args []string) error {
 	if f.output != "" && len(args) > 1 {
-		return usage(c.command, errors.New("--output is for a single FILE"))
+		return usage(c.command, errors.New("--output needs a single FILE"))
 	}
 	for _, path := range args {
 		if err := f.edit(c, path); err != nil {
@@ -91,8 +91,8 @@ func (f *editFlags) edit(c *console, path string) error {
 	return deliver(c, src.torrent, cmp.Or(f.output, path), f.force)
 }
 
-// change removes what is to go, then sets what was given. All else stays as it is in
-// the file, even what could not be read there.
+// change removes what the flags remove, then sets what they set. Everything else stays as
+// it is in the file, even what could not be read there.
 func (f *editFlags) change(t *metainfo.Torrent) {
 	if f.noTrackers {
 		t.Forget("announce")

@@ -9,8 +9,7 @@ import (
 	"syscall"
 )
 
-// The exit codes: one for each kind of cause, so that scripts can tell them
-// apart.
+// The exit codes: one for each kind of cause, so that scripts can tell the causes apart.
 const (
 	exitDone        = 0
 	exitOther       = 1   // any failure without a code of its own
@@ -28,7 +27,7 @@ const (
 	exitTerminated  = 143 // SIGTERM, after a clean stop
 )
 
-// reasons are the words that the exit event of --json has for the codes.
+// reasons has the word of the exit event of --json for each code.
 var reasons = map[int]string{
 	exitDone:        "done",
 	exitOther:       "failed",
@@ -46,8 +45,8 @@ var reasons = map[int]string{
 	exitTerminated:  "terminated",
 }
 
-// A failure is how a command ends when it does not succeed: the exit code, and
-// the one line that is printed for it.
+// A failure is why a command does not succeed: the exit code, and the one line that is
+// printed.
 type failure struct {
 	code int
 	what string // what it is about, such as a path; may be empty
@@ -68,17 +67,17 @@ func (f *failure) Error() string {
 
 func (f *failure) Unwrap() error { return f.why }
 
-// fail makes a failure without a hint.
+// fail returns a failure without a hint.
 func fail(code int, what string, why error) error {
 	return &failure{code: code, what: what, why: plain(why)}
 }
 
-// failWithHint makes a failure that says what to try.
+// failWithHint returns a failure that says what to try.
 func failWithHint(code int, what string, why error, hint string) error {
 	return &failure{code: code, what: what, why: plain(why), hint: hint}
 }
 
-// plain takes the operation and the path off an error of package os: the line
+// plain removes the operation and the path from an error of package os, because the line
 // names what it is about already.
 func plain(err error) error {
 	var p *os.PathError
@@ -92,7 +91,8 @@ func plain(err error) error {
 	return err
 }
 
-// diskCode tells a missing input from a disk that does not work.
+// diskCode returns exitInput for an error that means a missing input, and exitDisk for
+// any other.
 func diskCode(err error) int {
 	for _, missing := range []error{os.ErrNotExist, syscall.ENOTDIR, syscall.ELOOP,
 		syscall.ENAMETOOLONG} {
@@ -108,7 +108,7 @@ type stopped struct{ signal syscall.Signal }
 
 func (s stopped) Error() string { return "stopped by " + s.signal.String() }
 
-// exitCode is the code for how a command ended.
+// exitCode returns the code for how a command ended.
 func exitCode(err error) int {
 	var f *failure
 	var s stopped
@@ -123,8 +123,8 @@ func exitCode(err error) int {
 	return exitOther
 }
 
-// ended reports whether ctx was ended by a signal, and returns that as the error
-// to end the command with.
+// ended returns nil while ctx runs. After a signal has ended ctx, it returns the error to
+// end the command with.
 func ended(ctx context.Context) error {
 	if ctx.Err() == nil {
 		return nil
@@ -132,10 +132,10 @@ func ended(ctx context.Context) error {
 	return context.Cause(ctx)
 }
 
-// sourceMax is how much of a magnet or a path, in bytes, an error line quotes.
+// sourceMax bounds the part of a magnet link or path that an error line quotes, in bytes.
 const sourceMax = 80
 
-// quoteSource makes what the user gave short enough for an error line.
+// quoteSource shortens what the user gave to fit an error line.
 func quoteSource(s string) string {
 	if len(s) > sourceMax {
 		s = strings.ToValidUTF8(s[:sourceMax], "") + "…"

@@ -35,14 +35,14 @@ func escape(s string) string {
 	return b.String()
 }
 
-// unsafeRune is true of all that is neither a letter, mark, number,
-// punctuation or symbol, nor a plain space.
+// unsafeRune reports whether r is neither a letter, mark, number, punctuation or symbol,
+// nor a plain space.
 func unsafeRune(r rune) bool { return !unicode.IsPrint(r) }
 
-// escapeJSON makes JSON safe to show, too, and leaves its meaning alone: what
-// escape would replace becomes \u and four digits, which every parser reads as
-// the character itself. Package json escapes only what JSON demands, so DEL, C1
-// and bidirectional characters come through it as they are.
+// escapeJSON makes JSON safe to show without changing its meaning. What escape would
+// replace becomes \u and four digits, which every parser reads as the character itself.
+// Package json escapes only what JSON demands, so DEL, C1 and bidirectional characters
+// would pass through it.
 func escapeJSON(line []byte) []byte {
 	unsafe := func(r rune) bool { return r >= utf8.RuneSelf && unsafeRune(r) || r == 0x7f }
 	if !bytes.ContainsFunc(line, unsafe) {

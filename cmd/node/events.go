@@ -18,7 +18,7 @@ type startEvent struct {
 type dhtEvent struct {
 	Nodes    int      `json:"nodes"`              // contacts in the routing tables
 	Good     int      `json:"good"`               // of them, heard of lately
-	Joined   bool     `json:"joined"`             // it has found its place
+	Joined   bool     `json:"joined"`             // it has joined
 	External []string `json:"external,omitempty"` // our addresses as others see them
 }
 
@@ -49,7 +49,7 @@ type progressEvent struct {
 	Up         int64  `json:"up"`
 	Downloaded int64  `json:"downloaded"` // bytes of content so far
 	Uploaded   int64  `json:"uploaded"`
-	Wasted     int64  `json:"wasted"`    // bytes received in vain
+	Wasted     int64  `json:"wasted"`    // bytes received and discarded
 	Connected  int    `json:"connected"` // peers
 	Found      int    `json:"found"`     // peers known
 	ETA        *int64 `json:"eta"`       // seconds, null if unknown

@@ -8,8 +8,7 @@ import (
 	"swarmnode/metainfo"
 )
 
-// A hashing shows once a second how far a check has come, from startHashing to
-// stop.
+// A hashing shows once a second how far a check is, from startHashing to stop.
 type hashing struct {
 	done, total atomic.Int64 // bytes
 	ended       chan struct{}
@@ -39,7 +38,7 @@ func startHashing(c *console, torrent metainfo.Hash) *hashing {
 	return h
 }
 
-// at notes how far the check has come.
+// at records how far the check is.
 func (h *hashing) at(done, total int64) {
 	h.total.Store(total)
 	h.done.Store(done)

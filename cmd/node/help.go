@@ -61,7 +61,7 @@ before --timeout, 5 incomplete, 6 data does not match, 7 disk, 8 exists already,
 node help COMMAND shows flags and examples.
 `
 
-// tellHelp prints the help of cmd, or of the whole if nil.
+// tellHelp prints the help of cmd, or the general help if cmd is nil.
 func tellHelp(c *console, cmd *command) {
 	e := helpEvent{Text: helpFor(cmd)}
 	if cmd != nil {
@@ -71,7 +71,7 @@ func tellHelp(c *console, cmd *command) {
 	c.text(e.Text)
 }
 
-// helpFor is the help of cmd, or of the whole if nil.
+// helpFor returns the help of cmd, or the general help if cmd is nil.
 func helpFor(cmd *command) string {
 	var b strings.Builder
 	switch {

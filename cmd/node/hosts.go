@@ -36,9 +36,9 @@ func checkBootstrap(s string) error {
 // bootstrapFileMax bounds a file of bootstrap hosts, in bytes.
 const bootstrapFileMax = 1 << 20
 
-// bootstrapHosts expands the values of --bootstrap; def, in the form of
-// bootstrap.txt, stands for none given. Lines of a file that are no HOST:PORT
-// are warned of and left out.
+// bootstrapHosts expands the values of --bootstrap. Without any, it reads def, which has
+// the form of bootstrap.txt. It warns of lines of a file that are not HOST:PORT and
+// leaves them out.
 func bootstrapHosts(c *console, values []string, def string) ([]string, error) {
 	if len(values) == 0 {
 		hosts, _ := dht.ParseBootstrap([]byte(def))
@@ -50,7 +50,7 @@ func bootstrapHosts(c *console, values []string, def string) ([]string, error) {
 		case v == noBootstrap:
 			if len(values) > 1 {
 				return nil, usage(c.command,
-					errors.New("--bootstrap none goes with no other --bootstrap"))
+					errors.New("--bootstrap none excludes every other --bootstrap"))
 			}
 		case strings.HasPrefix(v, "@"):
 			text, err := readInput(v[1:], bootstrapFileMax)
@@ -85,7 +85,7 @@ func readAll(f *os.File, path string, limit int64) ([]byte, error) {
 	if st, err := f.Stat(); err == nil && st.IsDir() {
 		return nil, fail(exitInput, path, errors.New("is a folder"))
 	} else if err == nil {
-		// what ReadFrom wants to be free at the end
+		// ReadFrom needs this much free space at the end.
 		b.Grow(int(min(st.Size(), limit)) + bytes.MinRead)
 	}
 	if _, err := b.ReadFrom(io.LimitReader(f, limit+1)); err != nil {
@@ -97,12 +97,11 @@ func readAll(f *os.File, path string, limit int64) ([]byte, error) {
 	return b.Bytes(), nil
 }
 
-// resolveTimeout bounds the look at the names that the user gave: an error is
-// to be on the screen within a second. A slow answer is waited for elsewhere.
+// resolveTimeout bounds the early check of names that the user gave, so that an error is
+// on the screen within a second. Whoever dials the name later waits for a slow answer.
 const resolveTimeout = 800 * time.Millisecond
 
-// unresolved returns those of hosts that certainly have no address now, with
-// the reason for each.
+// unresolved returns the hosts that certainly have no address now, each with the reason.
 func unresolved(ctx context.Context, hosts []string) map[string]error {
 	ctx, cancel := context.WithTimeout(ctx, resolveTimeout)
 	defer cancel()
@@ -123,8 +122,8 @@ func unresolved(ctx context.Context, hosts []string) map[string]error {
 	return bad
 }
 
-// resolve returns why the name of a HOST:PORT has no address; nil if it has
-// one, or if nobody has answered before ctx ends.
+// resolve returns why the name in a HOST:PORT has no address. It returns nil if there is
+// one, or if no answer came before ctx ended.
 func resolve(ctx context.Context, hostPort string) error {
 	host, _, err := net.SplitHostPort(hostPort)
 	if err != nil {

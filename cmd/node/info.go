@@ -24,8 +24,9 @@ from peers, and all that is in it is shown.`,
 			{"node info --json some.torrent", "the same with all files, for a program"},
 			{"node info 'magnet:?xt=urn:btih:…'", "what a link says"},
 			{"node info ~/.local/state/swarmnode/resume/HASH-KEY.resume",
-				"how far a fetch had come"},
-			{"node info --fetch --timeout 1m 'magnet:?xt=urn:btih:…'", "what it stands for"},
+				"how far a fetch came"},
+			{"node info --fetch --timeout 1m 'magnet:?xt=urn:btih:…'",
+				"the torrent behind the link"},
 		},
 		argsMin: 1,
 		argsMax: 1,
@@ -114,8 +115,8 @@ type listFileEvent struct {
 	Hidden     bool   `json:"hidden,omitempty"`
 }
 
-// tellTorrent tells programs what is in t; path is where it was written to, if
-// it was.
+// tellTorrent emits the event that describes t; path is where it was written to, or
+// empty.
 func tellTorrent(c *console, t *metainfo.Torrent, path string) {
 	if !c.json {
 		return
@@ -125,7 +126,7 @@ func tellTorrent(c *console, t *metainfo.Torrent, path string) {
 	c.event("torrent", d)
 }
 
-// describe returns what is in t, but for the list of its files.
+// describe returns what is in t, without the list of its files.
 func describe(t *metainfo.Torrent) torrentEvent {
 	info := t.Info()
 	l := info.Layout()
@@ -173,7 +174,7 @@ func describeMagnet(m metainfo.Magnet) torrentEvent {
 	return d
 }
 
-// countFiles counts the files of l but for the padding.
+// countFiles counts the files of l without padding.
 func countFiles(l *metainfo.Layout) int {
 	n := 0
 	for i := range l.Files {
@@ -184,7 +185,7 @@ func countFiles(l *metainfo.Layout) int {
 	return n
 }
 
-// listFiles lists the files of l but for the padding.
+// listFiles lists the files of l without padding.
 func listFiles(l *metainfo.Layout) []listFileEvent {
 	files := make([]listFileEvent, 0, countFiles(l))
 	for i := range l.Files {

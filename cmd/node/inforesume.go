@@ -10,7 +10,7 @@ import (
 	"swarmnode/swarm/storage"
 )
 
-// resume: what a resume file remembers of a torrent.
+// resume: the record of a torrent in a resume file.
 type resumeEvent struct {
 	Path    string `json:"path"`    // of the resume file
 	Torrent string `json:"torrent"` // info-hash
@@ -26,7 +26,7 @@ type resumeEvent struct {
 	SideTail int               `json:"side_tail"`
 }
 
-// resumeFile: how a file was left.
+// resumeFile: the recorded state of a file.
 type resumeFileEvent struct {
 	Index   int    `json:"index"`
 	Exists  bool   `json:"exists"`
@@ -122,13 +122,13 @@ func (d *resumeEvent) table() string {
 	}
 	row("Files", fmt.Sprintf("%d of %d exist", there, len(d.Files)))
 	if d.SideHead+d.SideTail > 0 {
-		row("Aside", fmt.Sprintf("%s of files that were not wanted",
+		row("Side file", fmt.Sprintf("%s of files that were not wanted",
 			plural(d.SideHead+d.SideTail, "part")))
 	}
 	row("Recorded", d.Recorded)
 	state := "yes: nothing needs to be checked"
 	if !d.Closed {
-		state = "no: what was written since is to be checked"
+		state = "no: what was written since has to be checked"
 	}
 	row("Closed", state)
 	w.Flush()

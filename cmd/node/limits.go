@@ -5,28 +5,27 @@ import (
 	"fmt"
 )
 
-// What the system lets a process have can be less than it needs (ulimit), which the
-// runtime of Go answers with pages of its own state. So what is needed is looked at
-// before: what every command needs as soon as it runs, and what a node needs when it
-// starts to listen. Below about 700 MiB of address space nothing of this runs: the
-// runtime itself does not start.
+// The system may let a process have less than it needs (ulimit), and the runtime of Go
+// answers that with pages of its own state. So the limits are checked first: what every
+// command needs as soon as it runs, and what a node needs when it starts to listen. Below
+// about 700 MiB of address space none of this runs, because the runtime itself does not
+// start.
 const (
 	// descriptorsMin are the files that any command opens beside one another, with
 	// two that the runtime needs to wait for them; descriptorsNode are those and the
 	// sockets of a node, with eight connections, and some of its content.
 	descriptorsMin  = 14
 	descriptorsNode = 32
-	// tasksMin are the threads that the runtime starts while all processors are busy
-	// and some files are slow.
+	// tasksMin are the threads that the runtime starts while all processors are busy and
+	// some files are slow.
 	tasksMin = 16
-	// addressesMin is the address space that any command takes once it runs, and
-	// addressesNode what a node takes beside its memory: the runtime takes 64 MiB at
-	// a time.
+	// addressesMin is the address space that any command takes, and addressesNode what a
+	// node takes besides its memory. The runtime takes 64 MiB at a time.
 	addressesMin  = 32 << 20
 	addressesNode = 128 << 20
 )
 
-// checkLimits fails if the system lets this process have less than any command needs.
+// checkLimits fails if the system gives this process less than any command needs.
 func checkLimits() error {
 	if err := checkDescriptors(descriptorsMin); err != nil {
 		return err
@@ -43,7 +42,7 @@ func checkLimits() error {
 	return nil
 }
 
-// checkDescriptors fails if fewer files can be opened than are needed.
+// checkDescriptors fails if fewer files than needed can be opened.
 func checkDescriptors(needed int) error {
 	if left := descriptorsLeft(needed); left < needed {
 		return limitFailure(fmt.Sprintf(
@@ -57,8 +56,8 @@ func limitFailure(why, hint string) error {
 	return &failure{code: exitOther, why: errors.New(why), hint: hint}
 }
 
-// fit lowers the ceiling to what the system lets the process have, and says so. It
-// fails if that is too little for a node.
+// fit lowers the ceiling to what the system gives the process, and warns of it. It fails
+// if that is too little for a node.
 func (v *memoryValue) fit(c *console) error {
 	left, limited := addressesLeft()
 	if room := left - addressesNode; limited && int64(*v) > room {

@@ -12,8 +12,8 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// descriptorsLeft returns how many files can be opened still, counting up to max. It
-// tries, since others than the limit bound that, too.
+// descriptorsLeft returns how many more files can be opened, counting up to max. It
+// tries, because more than the limit bounds that.
 func descriptorsLeft(max int) int {
 	var opened []int
 	defer func() {
@@ -33,18 +33,18 @@ func descriptorsLeft(max int) int {
 			opened = append(opened, fd)
 		}
 	}
-	if len(opened) == 0 { // there is none to try with
+	if len(opened) == 0 { // there is no file to try with
 		return max
 	}
 	return len(opened)
 }
 
-// tasksLookedAt bounds the limits of threads that are looked at: to count those of a
-// user takes long where there are many.
+// tasksLookedAt bounds the limits of threads that are checked, because counting the
+// threads of a user with many takes long.
 const tasksLookedAt = 1024
 
-// tasksLeft returns how many threads the user may start still; limited is false if
-// there is no limit, or one far away.
+// tasksLeft returns how many more threads the user may start; limited is false if there
+// is no limit, or one far away.
 func tasksLeft() (left int, limited bool) {
 	var r unix.Rlimit
 	if unix.Getrlimit(unix.RLIMIT_NPROC, &r) != nil || r.Cur > tasksLookedAt || os.Geteuid() == 0 {
@@ -58,8 +58,8 @@ func tasksLeft() (left int, limited bool) {
 	return int(r.Cur) - used, true
 }
 
-// threadsOf returns the number of threads of a process, by its status, if it is one of
-// that user.
+// threadsOf returns the number of threads of a process, read from its status, if the
+// process belongs to that user.
 func threadsOf(status string, user int) int {
 	b, err := os.ReadFile(status)
 	if err != nil {
@@ -76,8 +76,8 @@ func threadsOf(status string, user int) int {
 	return threads
 }
 
-// addressesLeft returns how many bytes of address space, and of data in it, the process
-// may take still; limited is false if that is not bounded.
+// addressesLeft returns how many more bytes of address space, and of data in it, the
+// process may take; limited is false if there is no bound.
 func addressesLeft() (left int64, limited bool) {
 	b, err := os.ReadFile("/proc/self/statm")
 	if err != nil {

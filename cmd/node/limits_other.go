@@ -2,7 +2,7 @@
 
 package main
 
-// Other systems are not asked: what they lack shows when it is needed.
+// Other systems are not asked. A lack shows when the resource is needed.
 
 func descriptorsLeft(max int) int { return max }
 

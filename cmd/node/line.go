@@ -8,7 +8,8 @@ import (
 // A part is a piece of a progress line, as in "down 12.3 MiB/s".
 type part struct {
 	text string
-	// rank says which parts go when there is no room for all: the lowest first.
+	// rank orders the parts: when there is no room for all, those with the lowest rank go
+	// first.
 	rank  int
 	tight bool // one blank stands before it instead of two
 	paint paint
@@ -17,16 +18,16 @@ type part struct {
 // A line is a progress line, in parts.
 type line struct {
 	parts []part
-	// share is how much of the work is done, from 0 to 1, for the bar that stands
-	// behind the first part if there is room. There is none if share is negative.
+	// share is how much of the work is done, from 0 to 1, for the bar behind the first
+	// part. A negative share means no bar.
 	share float64
 }
 
 // noBar is the share of a line that has no bar.
 const noBar = -1
 
-// A paint is a colour or another look of text on a terminal, as a parameter of
-// its control sequence "SGR" (ECMA-48); none if empty.
+// A paint is a colour or another look of text on a terminal: a parameter of the control
+// sequence SGR (ECMA-48), or empty.
 type paint string
 
 const (
@@ -37,7 +38,7 @@ const (
 	yellow paint = "33"
 )
 
-// on returns s painted, which is safe to show already.
+// on returns s painted; s must be safe to show.
 func (p paint) on(s string) string {
 	if p == "" || s == "" {
 		return s
@@ -45,7 +46,7 @@ func (p paint) on(s string) string {
 	return "\x1b[" + string(p) + "m" + s + "\x1b[0m"
 }
 
-// textLine is a line in one part.
+// textLine returns a line of one part.
 func textLine(text string) line { return line{[]part{{text: text}}, noBar} }
 
 // add appends a part.
@@ -67,7 +68,7 @@ func (l line) String() string {
 	return b.String()
 }
 
-// gap is what stands before the part, the i-th of its line.
+// gap returns what separates the part, the i-th of its line, from the one before.
 func (p *part) gap(i int) string {
 	switch {
 	case i == 0:
@@ -79,19 +80,19 @@ func (p *part) gap(i int) string {
 }
 
 const (
-	// barMin and barMax bound the bar, in columns between its brackets: less says
-	// nothing, more says no more.
+	// barMin and barMax bound the bar, in columns between its brackets: a shorter one
+	// says nothing, a longer one says no more.
 	barMin = 10
 	barMax = 30
-	// barStep keeps the length of the bar from changing with each digit beside it.
+	// barStep keeps the length of the bar constant while the digits beside it change.
 	barStep = 5
-	// barFrame are the columns of its brackets and of the blank before it.
+	// barFrame is the columns of its brackets and of the blank before it.
 	barFrame = 3
 )
 
-// fit returns the line for a terminal of that many columns, 0 if that is not
-// known: with a bar if there is room for one, and without the parts that matter
-// least if there is not even room for all of them. It is safe to show.
+// fit returns the line for a terminal of that many columns, 0 if unknown. It adds a bar
+// if there is room, and drops the parts that matter least if there is no room for all of
+// them. The line is safe to show.
 func (l line) fit(columns int, colour bool) string {
 	parts := make([]part, len(l.parts))
 	for i, p := range l.parts {
@@ -143,7 +144,7 @@ func columnsOf(parts []part) int {
 	return n
 }
 
-// withoutLeast returns parts without the one of the lowest rank.
+// withoutLeast returns parts without the first one of the lowest rank.
 func withoutLeast(parts []part) []part {
 	least := 0
 	for i, p := range parts {

@@ -16,12 +16,12 @@ import (
 )
 
 const (
-	// portMin and portMax bound the port picked at random: the range that is
+	// portMin and portMax bound the port that is picked at random: the range that is
 	// registered for nobody.
 	portMin = 49152
 	portMax = 65535
-	// portTries is how many ports are tried before giving up: when so many are
-	// taken, something else is wrong.
+	// portTries is how many ports are tried before giving up. If that many are taken,
+	// something else is wrong.
 	portTries = 20
 )
 
@@ -72,7 +72,7 @@ type listenFlags struct {
 	port   portValue
 }
 
-// The usage of --port, by what the command does without it.
+// The usage of --port, by what the command does without the flag.
 const (
 	portPicked = "port for TCP and UDP; 0 for any (default: picked once and remembered)"
 	portFixed  = "UDP port; 0 for any"
@@ -81,8 +81,8 @@ const (
 	portTracker = "port for TCP and UDP; 0 for any"
 )
 
-// register adds the flags with a default for the port. Without usage for it,
-// --port is left to the command, and any port is listened on.
+// register adds the flags with a default for the port. Without usage, the command handles
+// --port itself, and any port is listened on.
 func (l *listenFlags) register(fs *pflag.FlagSet, port uint16, usage string) {
 	l.port = portValue{port, usage != portPicked}
 	l.listen = listValue{kind: "ADDR", check: checkListen}
@@ -141,9 +141,9 @@ func (l *listenFlags) pinned() bool {
 	return len(l.listen.items) > 0
 }
 
-// bind calls try with addresses to listen on until it succeeds. A port that
-// was named is tried alone; otherwise the remembered one comes first, or one
-// picked at random, which is remembered.
+// bind calls try with addresses to listen on until it succeeds. A port that was named is
+// the only one tried. Otherwise the remembered port comes first, then ports picked at
+// random, of which the one that works is remembered.
 func (l *listenFlags) bind(c *console, state stateDir,
 	try func([]netip.AddrPort) error) (err error) {
 	if l.pinned() {
@@ -177,7 +177,7 @@ func (l *listenFlags) bind(c *console, state stateDir,
 	return nil
 }
 
-// checkIP checks an address at which peers are to reach us.
+// checkIP checks an address at which peers reach us.
 func checkIP(s string) error {
 	a, err := netip.ParseAddr(s)
 	if err != nil || a.IsUnspecified() || a.IsMulticast() || a.Zone() != "" {
@@ -186,9 +186,9 @@ func checkIP(s string) error {
 	return nil
 }
 
-// ownAddrs returns where peers can reach us, HOST:PORT, as far as that is known:
-// at the addresses that the user gave, with the port that is bound in their
-// family, or else at the bound addresses that other machines can use.
+// ownAddrs returns where peers can reach us, HOST:PORT, as far as that is known: the
+// addresses that the user gave, with the bound port of their family, or else the bound
+// addresses that other machines can use.
 func ownAddrs(bound []netip.AddrPort, given []string) []string {
 	var list []string
 	for _, s := range given {
@@ -221,7 +221,7 @@ func inUse(err error) bool {
 	return errors.Is(err, transport.ErrInUse) || errors.Is(err, syscall.EADDRINUSE)
 }
 
-// bindFailure makes the failure of listening on addrs; err may be nil.
+// bindFailure returns the failure of listening on addrs; err may be nil.
 func bindFailure(addrs []netip.AddrPort, err error) error {
 	if err == nil {
 		return nil
@@ -238,7 +238,7 @@ func bindFailure(addrs []netip.AddrPort, err error) error {
 	}
 	var op *net.OpError
 	if errors.As(err, &op) {
-		// Not through the transport, which has words of its own.
+		// The system's error, without the words of package transport.
 		what := fmt.Sprint(addrs)
 		if op.Addr != nil {
 			what = op.Addr.String()

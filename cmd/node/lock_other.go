@@ -2,9 +2,8 @@
 
 package main
 
-// A fileLock stands for the lock of other systems. Here each process takes
-// itself for the only one: the worst is that of two at once, one loses its
-// saved state.
+// A fileLock stands for the lock of other systems. Here each process takes itself for the
+// only one. At worst, of two processes at once, one loses its saved state.
 type fileLock struct{}
 
 func lockFile(string) *fileLock { return &fileLock{} }

@@ -10,12 +10,12 @@ import (
 	"swarmnode/swarm/statefile"
 )
 
-// A fileLock is held by one process at a time, and let go of at the latest
-// when that process ends.
+// A fileLock is held by one process at a time. It is released at the latest when that
+// process ends.
 type fileLock struct{ f *os.File }
 
-// lockFile takes the lock of that path; nil if another process holds it, or if
-// it cannot be had.
+// lockFile takes the lock at path. It returns nil if another process holds the lock, or
+// if locking fails.
 func lockFile(path string) *fileLock {
 	f, err := statefile.OpenLock(path)
 	if err != nil {

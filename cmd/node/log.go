@@ -9,10 +9,9 @@ import (
 	"strings"
 )
 
-// newLogger makes the logger that the library packages are handed. At verbose
-// 0 only warnings pass, and look like the console's own: what ends a torrent is
-// told by the command itself, once. 1 adds the changes of state, 2 what peers
-// do.
+// newLogger returns the logger for the library packages. At verbose 0 only warnings pass,
+// and look like the console's own; the command itself reports once what ends a torrent. 1
+// adds changes of state, 2 what peers do.
 func newLogger(c *console, verbose int, format string) *slog.Logger {
 	level := slog.LevelWarn
 	switch {
@@ -21,7 +20,7 @@ func newLogger(c *console, verbose int, format string) *slog.Logger {
 	case verbose == 1:
 		level = slog.LevelInfo
 	case c.quiet:
-		level = slog.LevelError + 1 // what fails is printed by the command itself
+		level = slog.LevelError + 1 // the command itself prints failures
 	}
 	options := &slog.HandlerOptions{Level: level}
 	if format == "json" {
@@ -31,8 +30,8 @@ func newLogger(c *console, verbose int, format string) *slog.Logger {
 		verbose: verbose > 0})
 }
 
-// resolverLogger is the logger for a DHT node. Of hosts that the user named, the
-// command itself tells which have no address; of the rest, the node does.
+// resolverLogger returns the logger for a DHT node. The command reports which of the
+// hosts that the user named have no address, and the node reports the rest.
 func resolverLogger(c *console, named bool) *slog.Logger {
 	if named && !c.log.Enabled(context.Background(), slog.LevelInfo) {
 		return slog.New(slog.DiscardHandler)
@@ -40,9 +39,8 @@ func resolverLogger(c *console, named bool) *slog.Logger {
 	return c.log
 }
 
-// textHandler passes lines to slog's text handler, except for warnings: those
-// are for everybody, so they look like the other lines of the command, and
-// become events of --json.
+// textHandler passes lines to slog's text handler. Warnings are for everybody, so they
+// look like the other lines of the command and become events of --json.
 type textHandler struct {
 	c       *console
 	text    slog.Handler
@@ -79,8 +77,8 @@ func (h *textHandler) Handle(ctx context.Context, r slog.Record) error {
 	return nil
 }
 
-// errorLine writes err on one line: of several errors joined, the first and how
-// many more there are; of a name that was looked up, why it has no address.
+// errorLine writes err on one line: of joined errors, the first one and how many follow;
+// for a name that was looked up, why it has no address.
 func errorLine(err error) string {
 	text := err.Error()
 	if joined, ok := err.(interface{ Unwrap() []error }); ok {
@@ -101,8 +99,7 @@ func errorLine(err error) string {
 // valueMax is how much of a value a warning shows, in bytes.
 const valueMax = 200
 
-// oneLine shortens s, of which the lines may be several errors joined, to what
-// fits a warning.
+// oneLine shortens s, whose lines may be several joined errors, to fit a warning.
 func oneLine(s string) string {
 	first, rest, more := strings.Cut(s, "\n")
 	if len(first) > valueMax {

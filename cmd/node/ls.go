@@ -34,7 +34,7 @@ is not.`,
 				if err != nil {
 					return err
 				}
-				if src.torrent != nil { // of what came from peers, it was told at once
+				if src.torrent != nil { // fetched metadata was reported when it came
 					warnRenamed(c, t.Info(), metainfo.NamesNative, "is saved as")
 				}
 				hash := t.Info().Hash().String()

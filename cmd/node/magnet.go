@@ -45,7 +45,7 @@ func magnetCommand() *command {
 	}
 }
 
-// magnet: the link to a torrent.
+// magnet: the link of a torrent.
 type magnetEvent struct {
 	Torrent string `json:"torrent"`
 	Name    string `json:"name"`

@@ -1,13 +1,12 @@
 // Command node is a trackerless BitTorrent node: it seeds, fetches, keeps a
 // DHT running and looks into torrents. `node help` lists its commands.
 //
-// The command owns flags, output and exit codes, and wires the DHT into the
-// swarm. It holds no protocol of its own: that is in the packages metainfo,
-// dht and swarm.
+// The command owns flags, output and exit codes, and wires the DHT into the swarm. It
+// implements no protocol of its own: those are in the packages metainfo, dht and swarm.
 //
-// Its nouns: a command is one row of the table in commands.go and has a file
-// of its own; a console is where its words go; a failure is how it ends when
-// it does not succeed; a session is a running engine with its DHT node.
+// Its nouns: a command is one row of the table in commands.go and has a file of its own.
+// A console prints everything that a command says. A failure is why a command does not
+// succeed. A session is a running engine with its DHT node.
 package main
 
 import (
@@ -27,7 +26,7 @@ func run(args []string, stdout, stderr *os.File) int {
 	if call.command != nil {
 		c.command = call.command.path()
 	}
-	// Whoever asks for JSON gets it, whatever else the command line holds.
+	// --json applies whatever else the command line holds.
 	c.json = wants("json", args, os.LookupEnv)
 	c.setProgress("none", screenOf(stderr, wants("no-color", args, os.LookupEnv), os.LookupEnv))
 	if err != nil {

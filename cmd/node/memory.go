@@ -10,22 +10,22 @@ import (
 )
 
 const (
-	// memoryDefault bears ten thousand idle torrents, or a few thousand
-	// connections; a single transfer uses a twentieth of it.
+	// memoryDefault is enough for ten thousand idle torrents, or for a few thousand
+	// connections. A single transfer uses a twentieth of it.
 	memoryDefault = 384 << 20
 	// memoryMin is what the program needs to move anything.
 	memoryMin = 32 << 20
-	// memoryOutside is what the process uses beside the memory that the
-	// collector can limit: the program itself.
+	// memoryOutside is what the process uses besides the memory that the collector can
+	// limit: the program itself.
 	memoryOutside = 12 << 20
-	// blocksShare is which part of the memory the blocks may take that are on
-	// their way between connections and files.
+	// blocksShare is the fraction, 1/blocksShare, of the memory for blocks on their way
+	// between connections and files.
 	blocksShare = 8
-	// blocksMax bounds them in any case: no path carries as much at a time.
+	// blocksMax bounds those blocks in any case: no path carries more at a time.
 	blocksMax = 1 << 30
 )
 
-// A memoryValue is the flag of the ceiling for the memory of the process.
+// A memoryValue is the flag of the memory ceiling of the process.
 type memoryValue int64
 
 func (v *memoryValue) Type() string   { return "SIZE" }
@@ -42,9 +42,9 @@ func (v *memoryValue) Set(s string) error {
 // blocks returns how many bytes of blocks may be on their way.
 func (v memoryValue) blocks() int64 { return min(int64(v)/blocksShare, blocksMax) }
 
-// apply makes the collector keep the process below the ceiling, as far as what
-// is in use allows it, or below what the system lets it have, if that is less. It
-// comes before anything large is read.
+// apply makes the collector keep the process below the ceiling, as far as what is in use
+// allows, or below what the system gives the process if that is less. It runs before
+// anything large is read.
 func (v *memoryValue) apply(c *console) error {
 	if err := v.fit(c); err != nil {
 		return err
@@ -54,7 +54,7 @@ func (v *memoryValue) apply(c *console) error {
 	return nil
 }
 
-// memoryHint is what to try when it does not suffice.
+// memoryHint is what to try when the ceiling does not suffice.
 const memoryHint = "--memory with more"
 
 // checkMemory fails if there is no room for n more bytes.
@@ -65,20 +65,20 @@ func checkMemory(what string, n int64) error {
 	return failWithHint(exitOther, what, swarm.ErrMemory, memoryHint)
 }
 
-// crampedMax is how many looks at the collector may find that it gave up on the
-// ceiling since the one before. A start with many torrents costs a few.
+// crampedMax is how many checks in a row may find that the collector gave up on the
+// ceiling since the check before. A start with many torrents causes a few.
 const crampedMax = 10
 
-// A memoryWatch sees when the ceiling is too low for what is in use, and says it
-// once. It is for one goroutine.
+// A memoryWatch notices that the ceiling is too low for what is in use, and warns once.
+// It is for one goroutine.
 type memoryWatch struct {
 	cramped int    // looks that found the collector giving up
 	last    uint64 // the cycle in which it did
 	sample  [1]metrics.Sample
 }
 
-// look tells the user if the collector has given up on the ceiling: it then takes
-// more memory rather than half of the processor time.
+// look warns if the collector has given up on the ceiling. The collector then takes more
+// memory rather than half of the processor time.
 func (w *memoryWatch) look(c *console, ceiling memoryValue) {
 	w.sample[0].Name = "/gc/limiter/last-enabled:gc-cycle"
 	metrics.Read(w.sample[:])
@@ -88,7 +88,7 @@ func (w *memoryWatch) look(c *console, ceiling memoryValue) {
 	}
 	w.last = v.Uint64()
 	if w.cramped++; w.cramped == crampedMax {
-		c.warn("all this needs more than %s of memory, and takes it (try: --memory with more, "+
+		c.warn("%s of memory is not enough, and more is being used (try: --memory with more, "+
 			"or fewer torrents and peers)",
 			formatBytes(int64(ceiling)))
 	}

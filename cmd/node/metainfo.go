@@ -62,7 +62,7 @@ func (f *metainfoFlags) run(ctx context.Context, c *console, args []string) erro
 	return deliver(c, t, out, f.force)
 }
 
-// fetchFlags are those of commands that need metadata and no content.
+// fetchFlags are the flags of commands that need metadata and no content.
 type fetchFlags struct {
 	node    nodeFlags
 	timeout timeValue
@@ -73,7 +73,7 @@ func (f *fetchFlags) register(fs *pflag.FlagSet) {
 	f.node.register(fs)
 }
 
-// peekFlags are those of commands that can do without metadata.
+// peekFlags are the flags of commands that can do without metadata.
 type peekFlags struct {
 	fetch bool
 	flags fetchFlags
@@ -84,7 +84,7 @@ func (f *peekFlags) register(fs *pflag.FlagSet) {
 	f.flags.register(fs)
 }
 
-// complete returns src with its metadata, if that is asked for.
+// complete returns src with its metadata, if --fetch asks for it.
 func (f *peekFlags) complete(ctx context.Context, c *console, src source) (source, error) {
 	if !f.fetch || src.torrent != nil {
 		return src, nil
@@ -99,7 +99,7 @@ const (
 	wholeMetadata = true  // the piece layers of v2 as well (BEP 52)
 )
 
-// fetch returns the torrent that src names, from peers if need be.
+// fetch returns the torrent that src names, from peers if necessary.
 func (f *fetchFlags) fetch(ctx context.Context, c *console, src source,
 	whole bool) (*metainfo.Torrent, error) {
 	if src.torrent != nil {
@@ -136,8 +136,8 @@ func (f *fetchFlags) fetch(ctx context.Context, c *console, src source,
 	return t, nil
 }
 
-// wait returns the info dictionary of handle, which src names, once it is there,
-// and if whole is set the piece layers, too.
+// wait returns the info dictionary of handle, which src names, once it is known. If whole
+// is set, it also waits for the piece layers.
 func (f *fetchFlags) wait(ctx context.Context, s *session, handle *swarm.Torrent, src *source,
 	whole bool) (*metainfo.Info, error) {
 	watching, cancel := context.WithCancel(ctx)

@@ -23,8 +23,7 @@ type status struct {
 	fault     string
 }
 
-// The states of a status that have a line of their own form. The rest have
-// that of a download.
+// The states whose lines have a form of their own. All others have that of a download.
 const (
 	stateHashing  = "hashing"
 	stateMetadata = "metadata"
@@ -33,8 +32,8 @@ const (
 	stateFaulty   = "faulty"
 )
 
-// statusLine writes the line for torrents: the one there is, or the sum of
-// several. dht is the state of the DHT, age the time since start.
+// statusLine returns the line for torrents: for the only one, or for the sum of several.
+// dht is the state of the DHT, age the time since the start.
 func statusLine(all []status, dht dhtView, age time.Duration) line {
 	if len(all) == 1 {
 		return all[0].line(dht, age)
@@ -81,8 +80,8 @@ func statusLine(all []status, dht dhtView, age time.Duration) line {
 	return l
 }
 
-// The ranks of parts, the first to go first where there is no room for all. The
-// time to completion is the last.
+// The ranks of parts. Parts of a low rank go first where there is no room for all; the
+// time to completion goes last.
 const (
 	rankDHT = iota
 	rankUp
@@ -94,7 +93,7 @@ const (
 	rankETA
 )
 
-// line writes the progress line of one torrent.
+// line returns the progress line of one torrent.
 func (s *status) line(dht dhtView, age time.Duration) line {
 	l := line{share: noBar}
 	short := s.hash[:min(8, len(s.hash))]
@@ -127,7 +126,7 @@ func (s *status) line(dht dhtView, age time.Duration) line {
 	case stateFaulty:
 		l.add(rankName, short)
 		l.addShare(s)
-		l.parts = append(l.parts, part{text: "waiting for the disk: " + s.fault, rank: rankETA,
+		l.parts = append(l.parts, part{text: "disk: " + s.fault + ", retrying", rank: rankETA,
 			paint: red})
 	default:
 		l.add(rankName, short)
@@ -164,7 +163,7 @@ func (l *line) addDHT(dht dhtView) {
 	}
 }
 
-// share is how much is done, from 0 to 1.
+// share returns how much is done, from 0 to 1.
 func (s *status) share() float64 { return float64(s.have) / float64(max(s.total, 1)) }
 
 func (s *status) eta() (time.Duration, bool) {
@@ -187,8 +186,8 @@ func (s *status) event() progressEvent {
 	return e
 }
 
-// A meter decides when progress is shown: at each update on a terminal and as
-// events, elsewhere every ten seconds, every ten percent, and when the state
+// A meter decides when progress is shown. On a terminal and as events, that is at each
+// update; elsewhere it is every ten seconds, every ten percent, and when the state
 // changes.
 type meter struct {
 	c     *console
@@ -206,17 +205,17 @@ type told struct {
 }
 
 const (
-	// quietFor is how long nothing is shown: of work that is over by then, the
-	// result says all.
+	// quietFor is how long nothing is shown at the start. Of work that is over by then,
+	// the result says everything.
 	quietFor = time.Second
-	// eventInterval is the pause between events, less what a look each second may
-	// come too soon.
+	// eventInterval is the time between events. It is less than a second, because a check
+	// may come a little early.
 	eventInterval = 900 * time.Millisecond
-	// lineInterval is the pause between lines where they are not redrawn, and
-	// between events that say the same as the last.
+	// lineInterval is the time between lines where they are not redrawn, and between
+	// events that repeat the last one.
 	lineInterval = 10 * time.Second
-	// seedInterval is that between lines when all torrents are complete: they
-	// may stay so for months.
+	// seedInterval is the time between lines when all torrents are complete, which they
+	// may be for months.
 	seedInterval = time.Minute
 )
 
@@ -224,7 +223,7 @@ func newMeter(c *console, now time.Time) *meter {
 	return &meter{c: c, start: now, last: now, told: make(map[string]told)}
 }
 
-// update shows the state of all.
+// update shows the state of all torrents.
 func (m *meter) update(now time.Time, all []status, dht dhtView) {
 	if len(all) == 0 || now.Sub(m.start) < quietFor {
 		return
@@ -243,7 +242,7 @@ func (m *meter) update(now time.Time, all []status, dht dhtView) {
 	m.c.progress(statusLine(all, dht, now.Sub(m.start)))
 }
 
-// due reports whether a line is due that will not be redrawn.
+// due reports whether it is time for a line that will not be redrawn.
 func (m *meter) due(now time.Time, all []status) bool {
 	var have, total int64
 	var states strings.Builder

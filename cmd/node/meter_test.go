@@ -43,7 +43,7 @@ func TestStatusLine(t *testing.T) {
 				"9 nodes"},
 		{"faulty", []status{{hash: hashA, state: "faulty", have: mib, total: 4 * mib,
 			fault: "no space left on device"}}, of(1),
-			"a1b2c3d4 25.0% 1.00/4.00 MiB  waiting for the disk: no space left on device"},
+			"a1b2c3d4 25.0% 1.00/4.00 MiB  disk: no space left on device, retrying"},
 		{"hashing", []status{{state: "hashing", have: mib, total: 4 * mib, down: mib}}, dhtView{},
 			"hashing 25.0% 1.00/4.00 MiB  1.00 MiB/s  eta 3s"},
 		{"several", []status{download, {hash: hashB, state: "seeding", have: mib, total: mib,

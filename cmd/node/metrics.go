@@ -18,16 +18,16 @@ import (
 	"swarmnode/swarm/tracker"
 )
 
-// metricsFlags say where numbers for a monitoring system are served.
+// metricsFlags say where metrics for a monitoring system are served.
 type metricsFlags struct{ addr metricsValue }
 
 func (f *metricsFlags) register(fs *pflag.FlagSet) {
 	fs.Var(&f.addr, "metrics",
-		"serve numbers in the text format of Prometheus, at /metrics of [HOST]:PORT (host: this "+
-			"machine alone)")
+		"serve metrics in the text format of Prometheus, at /metrics of [HOST]:PORT (default "+
+			"host: loopback)")
 }
 
-// A metricsValue is a flag of an address for TCP; not valid if not given.
+// A metricsValue is the flag of a TCP address; invalid if not given.
 type metricsValue struct{ addr netip.AddrPort }
 
 func (v *metricsValue) Type() string { return "ADDR" }
@@ -50,13 +50,13 @@ func (v *metricsValue) Set(s string) error {
 }
 
 const (
-	// metricsTime bounds a request for the numbers, and its answer.
+	// metricsTime bounds a request for the metrics, and its answer.
 	metricsTime = 5 * time.Second
 	// metricsHeadMax bounds the head of such a request, in bytes.
 	metricsHeadMax = 8 << 10
 )
 
-// open listens, if it was asked for; else the listener is nil.
+// open listens if --metrics was given; otherwise the listener is nil.
 func (f *metricsFlags) open() (net.Listener, error) {
 	if !f.addr.addr.IsValid() {
 		return nil, nil
@@ -65,7 +65,7 @@ func (f *metricsFlags) open() (net.Listener, error) {
 	return l, bindFailure([]netip.AddrPort{f.addr.addr}, err)
 }
 
-// serveMetrics answers with what write writes, until ctx ends. It closes l,
+// serveMetrics answers requests with what write writes, until ctx ends. It closes l,
 // which may be nil.
 func serveMetrics(ctx context.Context, c *console, l net.Listener, write func(io.Writer)) {
 	if l == nil {
@@ -81,7 +81,7 @@ func serveMetrics(ctx context.Context, c *console, l net.Listener, write func(io
 		MaxHeaderBytes: metricsHeadMax,
 	}
 	defer context.AfterFunc(ctx, func() { server.Close() })()
-	c.note("numbers at http://%s/metrics", l.Addr())
+	c.note("metrics at http://%s/metrics", l.Addr())
 	if err := server.Serve(l); !errors.Is(err, http.ErrServerClosed) {
 		c.warn("metrics are no longer served: %v", err)
 	}
@@ -95,8 +95,8 @@ type metric struct {
 	label string // name="value"; may be empty
 }
 
-// writeMetrics writes metrics in the text format of Prometheus. Those of one
-// name follow each other.
+// writeMetrics writes metrics in the text format of Prometheus. Metrics with the same
+// name must follow each other.
 func writeMetrics(w io.Writer, list []metric) {
 	last := ""
 	for _, m := range list {
@@ -116,7 +116,7 @@ func writeMetrics(w io.Writer, list []metric) {
 	}
 }
 
-// dhtMetrics are the numbers of a DHT node.
+// dhtMetrics returns the metrics of a DHT node.
 func dhtMetrics(st dht.Stats) []metric {
 	const v4, v6 = `family="ipv4"`, `family="ipv6"`
 	joined := uint64(0)
@@ -129,32 +129,32 @@ func dhtMetrics(st dht.Stats) []metric {
 		{"swarmnode_dht_contacts_good", "Contacts heard of within 15 minutes.", uint64(st.Good[0]),
 			v4},
 		{"swarmnode_dht_contacts_good", "", uint64(st.Good[1]), v6},
-		{"swarmnode_dht_joined", "1 once the node has found its place.", joined, ""},
+		{"swarmnode_dht_joined", "1 once the node has joined.", joined, ""},
 		{"swarmnode_dht_hashes", "Info-hashes with peers, stored for others.", uint64(st.Hashes),
 			""},
 		{"swarmnode_dht_items", "Items stored for others.", uint64(st.Items), ""},
-		{"swarmnode_dht_queries_waiting", "Queries that wait for an answer.", uint64(st.Queries),
+		{"swarmnode_dht_queries_waiting", "Queries that await an answer.", uint64(st.Queries),
 			""},
 		{"swarmnode_dht_packets_received_total", "Packets received.", st.PacketsIn, ""},
 		{"swarmnode_dht_packets_sent_total", "Packets sent.", st.PacketsOut, ""},
 		{"swarmnode_dht_bytes_sent_total", "Bytes sent.", st.BytesOut, ""},
-		{"swarmnode_dht_queries_answered_total", "Queries of others that were answered.",
+		{"swarmnode_dht_queries_answered_total", "Queries from others that were answered.",
 			st.QueriesIn, ""},
 		{"swarmnode_dht_queries_sent_total", "Queries sent.", st.QueriesOut, ""},
-		{"swarmnode_dht_queries_timed_out_total", "Queries sent that had no answer.", st.TimedOut,
+		{"swarmnode_dht_queries_timed_out_total", "Queries sent that timed out.", st.TimedOut,
 			""},
-		{"swarmnode_dht_lookups_total", "Walks through the DHT.", st.Lookups, ""},
-		{"swarmnode_dht_packets_refused_total", "Packets that were not obeyed.", st.Malformed,
+		{"swarmnode_dht_lookups_total", "Lookups.", st.Lookups, ""},
+		{"swarmnode_dht_packets_refused_total", "Packets refused.", st.Malformed,
 			`reason="malformed"`},
 		{"swarmnode_dht_packets_refused_total", "", st.Unsolicited, `reason="unsolicited"`},
 		{"swarmnode_dht_packets_refused_total", "", st.Limited, `reason="limited"`},
 		{"swarmnode_dht_packets_refused_total", "", st.Dropped, `reason="dropped"`},
-		{"swarmnode_dht_packets_throttled_total", "Packets not sent for want of budget.",
+		{"swarmnode_dht_packets_throttled_total", "Packets not sent for lack of budget.",
 			st.Throttled, ""},
 	}
 }
 
-// trackerMetrics are the numbers of a tracker.
+// trackerMetrics returns the metrics of a tracker.
 func trackerMetrics(st tracker.ServerStats) []metric {
 	const http, udp = `protocol="http"`, `protocol="udp"`
 	return []metric{
@@ -165,10 +165,10 @@ func trackerMetrics(st tracker.ServerStats) []metric {
 		{"swarmnode_tracker_scrapes_total", "Scrapes answered.", st.ScrapesHTTP, http},
 		{"swarmnode_tracker_scrapes_total", "", st.ScrapesUDP, udp},
 		{"swarmnode_tracker_connects_total", "Connection ids given out.", st.Connects, ""},
-		{"swarmnode_tracker_refused_total", "Requests that made no sense.", st.Refused, ""},
+		{"swarmnode_tracker_refused_total", "Malformed requests.", st.Refused, ""},
 		{"swarmnode_tracker_limited_total",
-			"Requests and connections of sources that had too many.", st.Limited, ""},
-		{"swarmnode_tracker_peers_evicted_total", "Peers that had to make room.", st.Evicted, ""},
-		{"swarmnode_tracker_peers_expired_total", "Peers that did not come back.", st.Expired, ""},
+			"Requests and connections beyond the limits of their source.", st.Limited, ""},
+		{"swarmnode_tracker_peers_evicted_total", "Peers evicted for others.", st.Evicted, ""},
+		{"swarmnode_tracker_peers_expired_total", "Peers that announced no more.", st.Expired, ""},
 	}
 }

@@ -28,8 +28,8 @@ func (o *outputFlags) register(fs *pflag.FlagSet) {
 	fs.BoolVar(&o.noColour, "no-color", false, "no colours on a terminal, as with NO_COLOR set")
 }
 
-// screenOf finds out what standard error goes to. NO_COLOR counts unless it is
-// empty (no-color.org).
+// screenOf returns what standard error is. NO_COLOR counts unless it is empty
+// (no-color.org).
 func screenOf(stderr *os.File, plain bool, getenv func(string) (string, bool)) screen {
 	name, _ := getenv("TERM")
 	noColour, _ := getenv("NO_COLOR")
@@ -39,8 +39,8 @@ func screenOf(stderr *os.File, plain bool, getenv func(string) (string, bool)) s
 	}
 }
 
-// apply sets up the console. stderr is the real one, to ask whether it is a
-// terminal.
+// apply sets up the console. stderr is the real file, so that apply can ask whether it is
+// a terminal.
 func (o *outputFlags) apply(c *console, stderr *os.File, getenv func(string) (string, bool)) {
 	c.quiet, c.json = o.quiet, o.json
 	c.setProgress(o.progress.word, screenOf(stderr, o.noColour, getenv))

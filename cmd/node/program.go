@@ -9,12 +9,12 @@ import (
 // programDefault is the name under which the program is built.
 const programDefault = "node"
 
-// program is the name under which it was called, which main sets: usage, errors
-// and completion speak of that one, since another program may be called node.
+// program is the name under which the program was called, which main sets. Usage, errors
+// and completion use that name, since another program may be called node.
 var program = programDefault
 
-// programName returns the name that stands in the first word of a command line.
-// A login shell puts a dash before it, and Windows a suffix behind.
+// programName returns the name in the first word of a command line. A login shell puts a
+// dash before it, and Windows a suffix behind it.
 func programName(arg0 string) string {
 	name := strings.TrimPrefix(filepath.Base(arg0), "-")
 	name = strings.TrimSuffix(name, ".exe")
@@ -24,9 +24,8 @@ func programName(arg0 string) string {
 	return name
 }
 
-// underOwnName puts the name of the program into a text of the help, where its own name
-// stands before a command, a flag or what stands for one. Elsewhere the word
-// means a node of the DHT.
+// underOwnName puts the name of the program into a text of the help where node stands
+// before a command, a flag or a placeholder. Elsewhere the word means a node of the DHT.
 func underOwnName(text string) string {
 	if program == programDefault {
 		return text

@@ -25,22 +25,22 @@ func seedCommand() *command {
 		args:  "PATH...",
 		short: "make a torrent of each file or folder, print its magnet link, and seed it",
 		long: `The magnet link is printed on standard output, alone on its line, as soon as the
-content is hashed and before anybody is told. Seeding goes on until interrupted.
+content is hashed and before it is announced. Seeding continues until interrupted.
 The torrent is of version 1 unless --hybrid or --v2 is given, because Transmission
 3.00 and aria2 1.36 can fetch neither by its link, whoever made it.
 
 The link names this node as a peer (x.pe) at every --announce-ip, or else at every
---listen address that is not of this machine alone, so that it works without a DHT
-or a tracker.`,
+--listen address that other machines can reach, so that it works without a DHT or a
+tracker.`,
 		examples: []example{
 			{"node seed film.mkv", "seed a file, and print the magnet link to pass on"},
 			{"node seed --torrent photos.torrent photos/",
-				"seed a folder, and write a .torrent file, too"},
+				"seed a folder, and also write a .torrent file"},
 			{"node seed --tracker udp://tracker.example:6969 --webseed " +
 				"https://example.org/films/ film.mkv",
-				"name a tracker and a web server that has the file, too"},
+				"also name a tracker and a web server that has the file"},
 			{"node seed --announce-ip 192.0.2.7 --port 6881 film.mkv",
-				"put an address behind a router into the link"},
+				"put the public address of a router into the link"},
 			{"node seed --port 6881 --up 2M *.iso",
 				"seed several files on a chosen port, at 2 MiB/s at most"},
 		},
@@ -65,24 +65,24 @@ type seedFlags struct {
 }
 
 func (f *seedFlags) register(fs *pflag.FlagSet) {
-	fs.StringVar(&f.torrent, "torrent", "", "write a .torrent `FILE`, too")
+	fs.StringVar(&f.torrent, "torrent", "", "also write a .torrent `FILE`")
 	fs.BoolVar(&f.force, "force", false,
 		"let --torrent replace a file that describes something else")
 	f.outside.register(fs)
 	fs.BoolVar(&f.superSeed, "super-seed", false,
-		"show each peer few pieces at a time while nobody else has all, BEP 16")
+		"show each peer a few pieces at a time until another peer is complete, BEP 16")
 	f.announceIP = listValue{kind: "IP", check: checkIP}
 	fs.Var(&f.announceIP, "announce-ip",
-		"address at which peers reach this node, for the link; may be repeated")
-	// The link is for whoever comes, and Transmission 3.00 and aria2 1.36 cannot
-	// use that of a hybrid, whoever made it.
+		"address for the link at which peers reach this node; may be repeated")
+	// The link is for every client, and Transmission 3.00 and aria2 1.36 cannot use that
+	// of a hybrid, whoever made it.
 	f.build.register(fs, metainfo.V1)
 	f.node.register(fs)
 }
 
 func (f *seedFlags) run(ctx context.Context, c *console, args []string) error {
 	if f.torrent != "" && len(args) > 1 {
-		return usage(c.command, errors.New("--torrent goes with one PATH"))
+		return usage(c.command, errors.New("--torrent needs a single PATH"))
 	}
 	if err := f.build.check(c.command); err != nil {
 		return err
@@ -93,7 +93,7 @@ func (f *seedFlags) run(ctx context.Context, c *console, args []string) error {
 			return fail(diskCode(err), cmp.Or(path, `""`), err)
 		}
 		if st.Mode().IsRegular() && isTorrentFile(path) {
-			c.warn("%s is shared itself, and not the content that it describes (try: %s add "+
+			c.warn("seeding the file %s itself, not the content that it describes (try: %s add "+
 				"--seed %[1]s)", path, program)
 		}
 	}
@@ -106,8 +106,8 @@ func (f *seedFlags) run(ctx context.Context, c *console, args []string) error {
 		map[string]bool{"tracker": len(f.outside.trackers.items) > 0}); err != nil {
 		return err
 	}
-	// Before the long work of hashing, so that a port that is taken is told at
-	// once. Nobody hears of us before there is something to seed.
+	// The session opens before the long work of hashing, so that a port in use is
+	// reported at once. Nothing is announced before there is something to seed.
 	s, err := openSession(ctx, c, &f.node, needs{lonely: true, resume: true})
 	if err != nil {
 		return err
@@ -124,8 +124,8 @@ func (f *seedFlags) run(ctx context.Context, c *console, args []string) error {
 	for i, path := range args {
 		t, err := f.add(ctx, s, path)
 		if errors.Is(err, swarm.ErrMemory) && i > 0 {
-			s.c.warn("%s of memory bear no more: %d of %d torrents are left out (try: %s)",
-				formatBytes(int64(f.node.memory)), len(args)-i, len(args), memoryHint)
+			s.c.warn("memory limit of %s reached: seeding %d of %d torrents (try: %s)",
+				formatBytes(int64(f.node.memory)), on.left, len(args), memoryHint)
 			break
 		}
 		if err != nil {
@@ -135,9 +135,9 @@ func (f *seedFlags) run(ctx context.Context, c *console, args []string) error {
 			on.left++
 			w.add(watching, t)
 		}
-		// Who tells the news of a torrent goes when it has done so: of thousands of
-		// torrents they would take much memory.
-		w.hear(func(n news) bool { on.hear(n); return true })
+		// A torrent's follower exits once its news is delivered. The followers of
+		// thousands of torrents would take much memory.
+		w.drain(func(n news) bool { on.hear(n); return true })
 	}
 	s.checkAnnounce(on.left)
 	w.run(ctx, nil, on.hear)
@@ -148,8 +148,7 @@ func (f *seedFlags) run(ctx context.Context, c *console, args []string) error {
 	return ended(ctx)
 }
 
-// checkTrackers warns of trackers that will be in the link and that nodes which find
-// them there do not ask.
+// checkTrackers warns of trackers in the link that nodes which get the link will not ask.
 func (f *seedFlags) checkTrackers(ctx context.Context, c *console) {
 	for _, tier := range tiers(f.outside.trackers.items) {
 		for _, url := range tier {
@@ -165,8 +164,7 @@ func (f *seedFlags) checkTrackers(ctx context.Context, c *console) {
 	}
 }
 
-// checkPeers warns of addresses that will be in the link and that nodes which find them
-// there do not dial.
+// checkPeers warns of addresses in the link that nodes which get the link will not dial.
 func (f *seedFlags) checkPeers(c *console, bound []netip.AddrPort) {
 	for _, own := range ownAddrs(bound, f.announceIP.items) {
 		if addr, err := netip.ParseAddrPort(own); err == nil && !core.SourceLink.MayName(addr) {
@@ -177,8 +175,8 @@ func (f *seedFlags) checkPeers(c *console, bound []netip.AddrPort) {
 	}
 }
 
-// add hashes the content of path, prints its magnet link, and seeds it. It
-// returns nil if the same content is seeded already.
+// add hashes the content of path, prints its magnet link, and seeds it. It returns nil if
+// the same content is seeded already.
 func (f *seedFlags) add(ctx context.Context, s *session, path string) (*swarm.Torrent, error) {
 	path, err := filepath.Abs(path)
 	if err != nil {
@@ -227,7 +225,7 @@ func (f *seedFlags) add(ctx context.Context, s *session, path string) (*swarm.To
 	return t, nil
 }
 
-// warnPrivate tells if nobody will find peers of t.
+// warnPrivate warns if nobody will find peers of t.
 func warnPrivate(c *console, t *metainfo.Torrent) {
 	if t.Info().Private() && len(t.Trackers) == 0 {
 		c.warn("%q is private: only trackers may name peers, and it names none (try: "+
@@ -235,19 +233,19 @@ func warnPrivate(c *console, t *metainfo.Torrent) {
 	}
 }
 
-// warnSingle tells if t was made of a folder, and will be taken for the file in it:
-// in a torrent of version 2 alone, a file at the top is no folder with a file.
+// warnSingle warns if t was made of a folder but will be taken for the file in it. In a
+// torrent of version 2 alone, a single file at the top is not a folder with a file.
 func warnSingle(c *console, t *metainfo.Torrent) {
 	l := t.Info().Layout()
 	if file, ok := l.OnlyFile(); ok {
-		c.warn("%q has one file, so others will see a torrent of version 2 as that file, %q, "+
+		c.warn("%q has one file, so others will see a torrent of version 2 as the file %q, "+
 			"without the folder (try: --hybrid or --v1)",
 			l.Name, file)
 	}
 }
 
-// contentAt returns where content lies that the user calls path, which may be a
-// link to it: the folder, and its name there.
+// contentAt returns the folder and the name of the content that the user calls path,
+// which may be a symbolic link to it.
 func contentAt(path string) (dir, name string) {
 	if real, err := filepath.EvalSymlinks(path); err == nil {
 		path = real
@@ -262,7 +260,7 @@ type seeding struct {
 	failed error // the last failure
 }
 
-// hear takes in what happened to a torrent, and reports whether there are others.
+// hear handles what happened to a torrent, and reports whether others are left.
 func (x *seeding) hear(n news) bool {
 	if !n.done || n.t.Err() == nil {
 		return true
@@ -275,7 +273,7 @@ func (x *seeding) hear(n news) bool {
 	return x.left > 0
 }
 
-// buildFlags say how a torrent is made.
+// buildFlags say how to make a torrent.
 type buildFlags struct {
 	usual          metainfo.Kind // if none is asked for
 	pieceLength    pieceValue
@@ -287,8 +285,7 @@ type buildFlags struct {
 	exclude        listValue
 }
 
-// register adds the flags; usual is the kind of torrent that is made if none is
-// asked for.
+// register adds the flags; usual is the kind of torrent that is made by default.
 func (f *buildFlags) register(fs *pflag.FlagSet, usual metainfo.Kind) {
 	f.usual = usual
 	f.include = listValue{kind: "GLOB", check: metainfo.CheckGlob}
@@ -305,8 +302,8 @@ func (f *buildFlags) register(fs *pflag.FlagSet, usual metainfo.Kind) {
 	fs.BoolVar(&f.v2, "v2", false, about[metainfo.V2])
 	fs.BoolVar(&f.hybrid, "hybrid", false, about[metainfo.Hybrid])
 	fs.BoolVar(&f.private, "private", false, "only the trackers may name peers, BEP 27")
-	fs.Var(&f.source, "source", "text that makes the info-hash another one")
-	fs.BoolVar(&f.hidden, "hidden", false, "take in files whose names start with a dot")
+	fs.Var(&f.source, "source", "text that gives the torrent another info-hash")
+	fs.BoolVar(&f.hidden, "hidden", false, "include files whose names start with a dot")
 	fs.Var(&f.include, "include", "only files that match; may be repeated")
 	fs.Var(&f.exclude, "exclude", "no files that match; may be repeated")
 }
@@ -360,10 +357,10 @@ func (f *buildFlags) options(c *console, path string) metainfo.BuildOptions {
 	}
 }
 
-// hashingInterval is the time between two looks at the progress of hashing.
+// hashingInterval is the time between two updates of the hashing progress.
 const hashingInterval = 250 * time.Millisecond
 
-// build hashes the content of path, showing progress.
+// buildWith hashes the content of opt.Path and shows the progress.
 func buildWith(ctx context.Context, c *console, opt metainfo.BuildOptions) (*metainfo.Torrent,
 	error) {
 	var done, total int64
@@ -389,12 +386,12 @@ func buildWith(ctx context.Context, c *console, opt metainfo.BuildOptions) (*met
 		return nil, &failure{code: exitInput, why: err}
 	}
 	warnRenamed(c, t.Info(), metainfo.NamesPortable,
-		"will be saved, where a system cannot hold that name, as")
+		"will be saved, on systems that cannot hold that name, as")
 	warnSingle(c, t)
 	return t, nil
 }
 
-// smallerInfo says what makes the info dictionary small enough.
+// smallerInfo says how to make the info dictionary small enough.
 func smallerInfo(e *metainfo.InfoSizeError) string {
 	var flags []string
 	if e.OtherKind {

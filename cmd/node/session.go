@@ -24,7 +24,7 @@ import (
 	"swarmnode/swarm/storage"
 )
 
-// joinFlags say how a node gets into the DHT.
+// joinFlags say how a node joins the DHT.
 type joinFlags struct {
 	bootstrap listValue
 	stateDir  string
@@ -37,10 +37,10 @@ func (j *joinFlags) named() bool { return len(j.bootstrap.items) > 0 }
 func (j *joinFlags) register(fs *pflag.FlagSet) {
 	j.bootstrap = listValue{kind: "HOST:PORT", check: checkBootstrap}
 	fs.VarP(&j.bootstrap, "bootstrap", "b",
-		"DHT node to join through, @FILE for a list, none for nobody; may be repeated (default: "+
+		"DHT node to join through, @FILE for a list, or none; may be repeated (default: "+
 			"a built-in list)")
 	fs.StringVar(&j.stateDir, "state-dir",
-		"", "`FOLDER` for what is remembered (default: $XDG_STATE_HOME/swarmnode)")
+		"", "`FOLDER` for what the node remembers (default: $XDG_STATE_HOME/swarmnode)")
 	fs.BoolVar(&j.ephemeral, "ephemeral", false, "remember nothing, not even the port")
 }
 
@@ -59,7 +59,8 @@ type nodeFlags struct {
 	memory     memoryValue
 
 	noDHT, noLSD, noTrackers bool
-	// peersOnly has nobody asked but peers; check sets the three above, too.
+	// peersOnly leaves only the peers of --peer to ask; prepare also sets the three flags
+	// above.
 	peersOnly bool
 }
 
@@ -70,36 +71,36 @@ func (f *nodeFlags) register(fs *pflag.FlagSet) {
 	fs.Var(&f.peers, "peer", "peer to connect to; may be repeated")
 	fs.BoolVar(&f.noDHT, "no-dht", false, "do not take part in the DHT")
 	fs.Var(&f.dhtRate, "dht-rate",
-		"limit of DHT queries a second, and of addresses asked in six seconds (default: 100); "+
+		"limit of DHT queries per second, and of addresses asked in six seconds (default: 100); "+
 			"thousands of torrents need more")
 	fs.BoolVar(&f.noLSD, "no-lsd", false,
-		"do not look for peers on the local network (nor without an address to listen on there)")
+		"do not look for peers on the local network (never done on loopback alone)")
 	fs.BoolVar(&f.noTrackers, "no-trackers", false,
-		"do not ask the trackers that torrents and links name, those of --tracker alone")
+		"ask only trackers given with --tracker, not those that torrents and links name")
 	fs.BoolVar(&f.peersOnly, "peers-only", false,
-		"ask nobody but the peers of --peer: no DHT, local network, trackers, web seeds, peers "+
-			"of earlier runs or of other peers")
-	fs.Var(&f.down, "down", "limit of receiving, as in 500k or 1.5M bytes per second "+
+		"ask nobody but the peers of --peer: no DHT, local network, trackers, web seeds, "+
+			"remembered peers or peer exchange")
+	fs.Var(&f.down, "down", "download limit, as in 500k or 1.5M bytes per second "+
 		"(default: none)")
-	fs.Var(&f.up, "up", "limit of sending")
+	fs.Var(&f.up, "up", "upload limit")
 	f.encryption = choiceValue{word: "allow", choices: slices.Sorted(maps.Keys(encryptions))}
 	fs.Var(&f.encryption, "encryption",
-		"hide the protocol from filters: allow it to peers that want it, prefer or require it, "+
-			"or have it off")
+		"hide the protocol from filters: allow encryption to peers that want it, prefer or "+
+			"require it, or turn it off")
 	f.memory = memoryDefault
 	fs.Var(&f.memory, "memory",
-		"ceiling for the memory of the process, at least 32M; a transfer uses little of it")
+		"memory ceiling of the process, at least 32M; a transfer uses little of it")
 	fs.Var(&f.peersMax, "max-peers", "limit of connections (default: 500)")
 	fs.Var(&f.torrentPeers, "torrent-peers", "limit of connections of one torrent (default: 80)")
 }
 
-// prepare checks the flags together, and applies what comes before all else. more
-// are flags that name others than peers, by whether they were given.
+// prepare checks the flags together, and applies those that must come first. more maps
+// the flags that name others than peers to whether they were given.
 func (f *nodeFlags) prepare(c *console, more map[string]bool) error {
 	if f.peersOnly {
 		for _, flag := range slices.Sorted(maps.Keys(more)) {
 			if more[flag] {
-				return usage(c.command, fmt.Errorf("--peers-only goes with no --%s", flag))
+				return usage(c.command, fmt.Errorf("--peers-only excludes --%s", flag))
 			}
 		}
 		f.noDHT, f.noLSD, f.noTrackers = true, true, true
@@ -107,7 +108,7 @@ func (f *nodeFlags) prepare(c *console, more map[string]bool) error {
 	return f.memory.apply(c)
 }
 
-// encryptions are the words for --encryption.
+// encryptions maps the words of --encryption.
 var encryptions = map[string]swarm.Encryption{
 	"allow": swarm.EncryptionAllowed, "prefer": swarm.EncryptionPreferred,
 	"require": swarm.EncryptionRequired, "off": swarm.EncryptionOff,
@@ -119,38 +120,38 @@ type session struct {
 	flags    *nodeFlags
 	engine   *swarm.Engine
 	dht      *dht.Node    // nil before join, and with --no-dht
-	lsd      *lsd.Service // nil before join, with --no-lsd, and if we listen on this machine alone
+	lsd      *lsd.Service // nil before join, with --no-lsd, and on loopback alone
 	joined   bool
 	joinedAt time.Time
 	silence  silence
 	hints    atomic.Pointer[dht.Node]
 	hosts    []string // to join through
-	saved    []byte   // what the node of an earlier run knew
+	saved    []byte   // state of the DHT node of an earlier run
 	state    *dhtState
 	records  string // folder of the records of torrents, "" for none
 	started  time.Time
 	external time.Time          // when the engine was last told our address
-	cancel   context.CancelFunc // ends what runs beside; nil before join
+	cancel   context.CancelFunc // ends the background work; nil before join
 	wait     sync.WaitGroup
 }
 
-// saveInterval is the time between two saves of the DHT state, of which a crash
-// loses at most one.
+// saveInterval is the time between two saves of the DHT state. A crash loses at most that
+// much.
 const saveInterval = 5 * time.Minute
 
-// saveFirst is the time to the first save: joining is over by then.
+// saveFirst is the time before the first save: joining is over by then.
 const saveFirst = 15 * time.Second
 
-// needs is what a command wants of its session.
+// needs is what a command needs of its session.
 type needs struct {
 	nodes  []string // DHT nodes that torrents name, HOST:PORT
 	peers  []string // peers that magnets name
 	urls   bool     // torrents name trackers that are to be asked, or web seeds
 	resume bool     // records of what each torrent has, and of its peers, are kept
-	lonely bool     // it is of use without any peer, who may come later
+	lonely bool     // useful without any peer, since peers may come later
 }
 
-// resumeFolder is where those records are, in the state folder.
+// resumeFolder is the folder of those records in the state folder.
 const resumeFolder = "resume"
 
 // openSession starts the engine, and prepares to join the DHT.
@@ -211,8 +212,8 @@ func openSession(ctx context.Context, c *console, f *nodeFlags, want needs) (*se
 	return s, nil
 }
 
-// join starts the DHT node and local discovery, unless they are not to be or run
-// already. Torrents that are added from then on are announced.
+// join starts the DHT node and local discovery, unless they are switched off or run
+// already. Torrents added from then on are announced.
 func (s *session) join() (err error) {
 	if s.joined {
 		return nil
@@ -247,13 +248,13 @@ func (f *nodeFlags) hosts(c *console) ([]string, error) {
 	return bootstrapHosts(c, f.join.bootstrap.items, swarmnode.Bootstrap)
 }
 
-// urls reports whether src names servers that may lead to its content.
+// urls reports whether src names servers that may have its content or know its peers.
 func (f *nodeFlags) urls(src *source) bool {
 	return !f.peersOnly && (src.asks(f.noTrackers) || src.webSeeds())
 }
 
-// validHosts leaves out what a torrent names and is no HOST:PORT, or is where what a
-// stranger names must not lead.
+// validHosts leaves out the DHT nodes of a torrent that are not HOST:PORT, and those at
+// addresses that a stranger must not name.
 func validHosts(hosts []string) []string {
 	return slices.DeleteFunc(slices.Clone(hosts), func(h string) bool {
 		addr, err := netip.ParseAddrPort(h)
@@ -261,10 +262,9 @@ func validHosts(hosts []string) []string {
 	})
 }
 
-// checkReachable warns of the bootstrap hosts that have no address, if the user
-// named them. It is an error if none of them has one and there are no others,
-// known from an earlier run or named as peers, through which to meet anybody:
-// who names hosts wants the DHT, not the local network alone.
+// checkReachable warns of bootstrap hosts that have no address, if the user named them.
+// It fails if none has one and no other way into a swarm is known, from an earlier run or
+// named as a peer: a user who names hosts wants the DHT, not the local network alone.
 func checkReachable(ctx context.Context, c *console, hosts []string, named, others bool) error {
 	if !named || len(hosts) == 0 {
 		return nil
@@ -283,9 +283,8 @@ func checkReachable(ctx context.Context, c *console, hosts []string, named, othe
 	return nil
 }
 
-// checkPeers fails if no peer that the user named has an address, and nothing
-// else can find one: there is no DHT. Of those that do not matter, the engine
-// warns.
+// checkPeers fails if no peer that the user named has an address and nothing else can
+// find one, since there is no DHT. The engine warns of those that do not matter.
 func (s *session) checkPeers(ctx context.Context, want needs) error {
 	named := s.flags.peers.items
 	others := len(want.peers) > 0 && !s.flags.peersOnly || want.urls || s.searchesLocally()
@@ -328,7 +327,7 @@ func keepSaved(ctx context.Context, c *console, state *dhtState, node *dht.Node)
 	}
 }
 
-// close stops the DHT node and the engine, and saves what is to be remembered.
+// close stops the DHT node and the engine, and saves what the next run needs.
 func (s *session) close() {
 	if s.cancel != nil {
 		s.cancel()
@@ -354,7 +353,7 @@ func (s *session) close() {
 	s.state.close()
 }
 
-// spec fills in what every torrent of the session has.
+// spec fills in what every torrent of the session shares.
 func (s *session) spec(spec swarm.Spec) swarm.Spec {
 	spec.Peers = s.flags.peers.items
 	spec.NoTrackers, spec.PeersOnly = s.flags.noTrackers, s.flags.peersOnly
@@ -367,7 +366,7 @@ func (s *session) spec(spec swarm.Spec) swarm.Spec {
 	return spec
 }
 
-// addrs are the addresses that the session listens on.
+// addrs returns the addresses that the session listens on.
 func (s *session) addrs() []string {
 	var list []string
 	for _, a := range s.engine.Addrs() {
@@ -376,14 +375,14 @@ func (s *session) addrs() []string {
 	return list
 }
 
-// announceStart tells that the session runs.
+// announceStart reports that the session runs.
 func (s *session) announceStart() {
 	s.c.event("start", startEvent{s.c.command, swarmnode.Version, s.addrs()})
 	s.c.log.Info("listening", "addrs", strings.Join(s.addrs(), " "), "dht", !s.flags.noDHT)
 }
 
-// viewDHT returns what lines say of the DHT now, and warns once if nobody
-// answers there. It is for the goroutine of the command.
+// viewDHT returns what lines say about the DHT now, and warns once if no node answers. It
+// is for the goroutine of the command.
 func (s *session) viewDHT(now time.Time) dhtView {
 	if s.dht == nil {
 		return dhtView{}
@@ -393,11 +392,12 @@ func (s *session) viewDHT(now time.Time) dhtView {
 	return viewOf(st, age)
 }
 
-// externalEvery is how often the engine is told what the DHT says of our address.
+// externalEvery is the time between two reports of our address, as the DHT sees it, to
+// the engine.
 const externalEvery = 10 * time.Second
 
-// tellExternal tells the engine our address as the DHT sees it, if it is time. It
-// is for the goroutine of the command.
+// tellExternal tells the engine our address as the DHT sees it, if it is time to. It is
+// for the goroutine of the command.
 func (s *session) tellExternal(now time.Time) {
 	if s.dht == nil || now.Sub(s.external) < externalEvery {
 		return
@@ -408,13 +408,14 @@ func (s *session) tellExternal(now time.Time) {
 	}
 }
 
-// nodeLine is the progress line of a node without torrents.
+// nodeLine returns the progress line of a node without torrents.
 func nodeLine(st dht.Stats) string {
-	return fmt.Sprintf("dht %d nodes, %d good  %d queries answered  peers of %d hashes, %d items",
-		st.Contacts[0]+st.Contacts[1], st.Good[0]+st.Good[1], st.QueriesIn, st.Hashes, st.Items)
+	return fmt.Sprintf("dht %s, %d good  %d queries answered  peers of %d hashes, %s",
+		plural(st.Contacts[0]+st.Contacts[1], "node"), st.Good[0]+st.Good[1], st.QueriesIn,
+		st.Hashes, plural(st.Items, "item"))
 }
 
-// statusOf is what t is doing now.
+// statusOf returns what t is doing now.
 func statusOf(t *swarm.Torrent) status {
 	st := t.Stats()
 	s := status{
@@ -436,7 +437,7 @@ func statusOf(t *swarm.Torrent) status {
 	return s
 }
 
-// metadataOf describes an info dictionary that has become known.
+// metadataOf describes an info dictionary.
 func metadataOf(info *metainfo.Info, since time.Time) metadataEvent {
 	l := info.Layout()
 	files := 0
@@ -452,7 +453,7 @@ func metadataOf(info *metainfo.Info, since time.Time) metadataEvent {
 	}
 }
 
-// torrentFailure makes the failure of a torrent that has ended with err.
+// torrentFailure returns the failure of a torrent that has ended with err.
 func torrentFailure(t *swarm.Torrent, err error) error {
 	what := t.Hash().Short()
 	if info := t.Info(); info != nil {
@@ -464,8 +465,8 @@ func torrentFailure(t *swarm.Torrent, err error) error {
 	return addFailure(what, err)
 }
 
-// addFailure makes the failure of a torrent that the engine does not take, or that
-// has ended with err.
+// addFailure returns the failure of a torrent that the engine refuses, or that has ended
+// with err.
 func addFailure(what string, err error) error {
 	if errors.Is(err, swarm.ErrMemory) {
 		return failWithHint(exitOther, what, err, memoryHint)
@@ -473,7 +474,7 @@ func addFailure(what string, err error) error {
 	return fail(torrentCode(err), what, err)
 }
 
-// torrentCode is the exit code for the error that a torrent ended with.
+// torrentCode returns the exit code for the error that a torrent ended with.
 func torrentCode(err error) int {
 	var disk *storage.Error
 	switch {

@@ -11,11 +11,11 @@ import (
 // stopTimeout is how long a clean stop may take after the first signal.
 const stopTimeout = 2 * time.Second
 
-// watchSignals returns a context that the first SIGINT, SIGTERM or SIGHUP ends,
-// with a stopped as its cause. A second one, or stopTimeout, ends the process at
-// once. SIGHUP says that the terminal is gone. A command that has to outlive its
-// terminal is started with nohup, and then the signal stays ignored. A write to a
-// closed pipe is an error of that write, and no signal.
+// watchSignals returns a context that the first SIGINT, SIGTERM or SIGHUP ends, with a
+// stopped as its cause. A second signal, or stopTimeout, ends the process at once. SIGHUP
+// means that the terminal is gone. A command that has to outlive its terminal is started
+// with nohup, which keeps the signal ignored. A write to a closed pipe is an error of
+// that write, not a signal.
 func watchSignals(parent context.Context, c *console) (ctx context.Context, stop func()) {
 	ctx, cancel := context.WithCancelCause(parent)
 	signal.Ignore(syscall.SIGPIPE)
@@ -60,8 +60,8 @@ func watchSignals(parent context.Context, c *console) (ctx context.Context, stop
 // lastWords is how long die waits for the exit event to be written.
 const lastWords = 100 * time.Millisecond
 
-// die ends the process without waiting for what runs, nor for whoever does not
-// read our output.
+// die ends the process without waiting for running work, nor for a reader of our output
+// that does not read.
 func die(c *console, code int) {
 	said := make(chan struct{})
 	go func() {

@@ -4,7 +4,7 @@ package main
 
 import "os"
 
-// keepFromStatus has nothing to do: there is no SIGUSR1 here.
+// keepFromStatus does nothing: there is no SIGUSR1 here.
 func keepFromStatus() {}
 
 // statusSignals never delivers anything: there is no SIGUSR1 here.

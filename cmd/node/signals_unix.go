@@ -8,8 +8,8 @@ import (
 	"syscall"
 )
 
-// keepFromStatus keeps SIGUSR1 from ending a command that has no status to tell, or
-// none yet.
+// keepFromStatus keeps SIGUSR1 from ending a command that has no status to show, or none
+// yet.
 func keepFromStatus() { signal.Notify(make(chan os.Signal, 1), syscall.SIGUSR1) }
 
 // statusSignals delivers SIGUSR1, which asks for the status, until stop.

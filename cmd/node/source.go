@@ -19,15 +19,15 @@ import (
 	"swarmnode/swarm/guard"
 )
 
-// A source is what a SOURCE argument names: a torrent, or a magnet link by
-// which to find one.
+// A source is what a SOURCE argument names: a torrent, or a magnet link by which to find
+// one.
 type source struct {
 	torrent *metainfo.Torrent // nil if only the magnet is known
 	magnet  metainfo.Magnet
 	own     [][]string // tiers of trackers that the user named beside the source
 }
 
-// hash names the swarm.
+// hash returns the info-hash of the swarm.
 func (s *source) hash() metainfo.Hash {
 	if s.torrent != nil {
 		return s.torrent.Info().Hash()
@@ -35,7 +35,7 @@ func (s *source) hash() metainfo.Hash {
 	return s.magnet.Hash()
 }
 
-// name is what the source says that the torrent is called; it may be empty.
+// name returns the name of the torrent according to the source; it may be empty.
 func (s *source) name() string {
 	if s.torrent != nil {
 		return s.torrent.Info().Name()
@@ -43,7 +43,7 @@ func (s *source) name() string {
 	return metainfo.DisplayName(s.magnet.Name)
 }
 
-// nodes are DHT nodes that the source names.
+// nodes returns the DHT nodes that the source names.
 func (s *source) nodes() []string {
 	if s.torrent != nil {
 		return s.torrent.Nodes
@@ -59,14 +59,14 @@ func (s *source) trackers() bool {
 	return len(s.magnet.Trackers) > 0
 }
 
-// asks reports whether the node asks trackers for the source: those that the
-// user named always are.
+// asks reports whether the node asks trackers for the source. Trackers that the user
+// named are always asked.
 func (s *source) asks(noTrackers bool) bool {
 	return len(s.own) > 0 || s.trackers() && !noTrackers
 }
 
-// tiers reads the values of --tracker; what stands between commas is a tier
-// (BEP 12). Of a tracker that is named twice, the first counts.
+// tiers reads the values of --tracker. Each value is a tier whose trackers are separated
+// by commas (BEP 12). Only the first mention of a tracker counts.
 func tiers(items []string) [][]string {
 	seen := make(map[string]bool)
 	var list [][]string
@@ -125,7 +125,7 @@ func parseSource(ctx context.Context, s string) (source, error) {
 	return src, err
 }
 
-// dash stands for standard input or standard output where a file is expected.
+// dash means standard input or standard output where a file is expected.
 const dash = "-"
 
 // readTorrent reads a .torrent file.
@@ -169,9 +169,9 @@ func parseTorrent(what string, b []byte) (source, error) {
 // downloadTimeout bounds the fetch of a .torrent file as a whole.
 const downloadTimeout = 30 * time.Second
 
-// download fetches the .torrent file at a URL, or the magnet link that is in its place:
-// as what a server sends us on to, or as its whole answer. No proxy is taken from the
-// environment: who wants one says so.
+// download fetches the .torrent file at a URL. The server may return a magnet link
+// instead, as a redirect or as its whole answer. Proxies are not taken from the
+// environment: that would leak without the user's word.
 func download(ctx context.Context, from string) (source, error) {
 	what := quoteSource(from)
 	u, err := weburl.Parse(from)
@@ -180,8 +180,8 @@ func download(ctx context.Context, from string) (source, error) {
 	}
 	ctx, cancel := context.WithTimeout(ctx, downloadTimeout)
 	defer cancel()
-	// Redirects never lead to hosts nearer than the one that sent them, or away
-	// from https.
+	// Redirects never lead to hosts nearer than the one that sent them, or away from
+	// https.
 	web := guard.New(guard.Config{UserAgent: "swarmnode/" + swarmnode.Version})
 	defer web.Close()
 	response, err := web.Get(ctx, guard.Target{URL: u}, guard.Any, guard.Compressed())
@@ -193,7 +193,8 @@ func download(ctx context.Context, from string) (source, error) {
 	}
 	defer response.Body.Close()
 	if response.StatusCode != http.StatusOK {
-		return source{}, fail(exitInput, what, fmt.Errorf("the server answers %s", response.Status))
+		return source{}, fail(exitInput, what,
+			fmt.Errorf("the server answered %s", response.Status))
 	}
 	reader := guard.BodyReader{Max: metainfo.TorrentBytesMax, Whole: isDocument, GiveUp: cancel}
 	b, cut := reader.Read(&response)
@@ -208,14 +209,14 @@ func download(ctx context.Context, from string) (source, error) {
 		}, link
 	}
 	src, err := read(what, b)
-	if err != nil && cut != nil { // cut off behind a whole file is whole
+	if err != nil && cut != nil { // a whole file arrived before the connection was cut
 		err = fail(exitNetwork, what, cut)
 	}
 	return src, err
 }
 
-// isDocument reports whether b holds a whole dictionary, or a magnet link. It costs
-// little if not: most that is cut off does not end like one.
+// isDocument reports whether b holds a whole dictionary, or a magnet link. It is cheap if
+// not, because most truncated data does not end like one.
 func isDocument(b []byte) bool {
 	if link, ok := magnetIn(b); ok {
 		_, err := metainfo.ParseMagnet(string(link))
@@ -240,7 +241,7 @@ func parseMagnet(what, link string) (source, error) {
 	return source{magnet: m}, nil
 }
 
-// magnetIn returns the magnet link that an answer consists of, if it does.
+// magnetIn returns the magnet link that an answer consists of, if it is one.
 func magnetIn(b []byte) ([]byte, bool) {
 	b = bytes.TrimSpace(bytes.TrimPrefix(b, []byte("\xef\xbb\xbf")))
 	line, _, _ := bytes.Cut(b, []byte("\n"))

@@ -13,22 +13,22 @@ import (
 	"swarmnode/swarm/storage"
 )
 
-// A stateDir is the folder that keeps what a node remembers between runs: its
-// port and the DHT nodes it has met. Several processes may share it: every
-// file is replaced whole. The zero value keeps nothing.
+// A stateDir is the folder for what a node remembers between runs: its port and the DHT
+// nodes it has met. Several processes may share it, because every file is replaced whole.
+// The zero value keeps nothing.
 type stateDir struct {
 	path     string
 	readOnly bool // nothing can be written there
 }
 
-// stateFileMax bounds what is read back, in bytes: far more than full tables
-// of both families need.
+// stateFileMax bounds what is read back, in bytes. It is far more than full tables of
+// both families need.
 const stateFileMax = 4 << 20
 
-// openState makes the state folder, which only its owner can read. Without a
-// folder by name, one that cannot be made is a warning and nothing is kept. One that
-// is there and cannot be written to is a warning, too, and is only read. So is one
-// where other users could plant what this node believes.
+// openState makes the state folder, which only its owner can read. A folder that the user
+// named has to work. If the default folder cannot be made, openState warns and keeps
+// nothing; an existing folder that cannot be written to is only read, with a warning. It
+// also warns if other users could plant files there.
 func openState(c *console, name string, ephemeral bool) (stateDir, error) {
 	if ephemeral {
 		return stateDir{}, nil
@@ -81,11 +81,11 @@ func defaultStateDir() (string, error) {
 	return filepath.Join(home, ".local", "state", "swarmnode"), nil
 }
 
-// keeps reports whether anything is remembered.
+// keeps reports whether the node remembers anything.
 func (s stateDir) keeps() bool { return s.path != "" }
 
-// read returns a file that write has written; an error that is
-// os.ErrNotExist if there is none.
+// read returns a file that write has written; the error is os.ErrNotExist if there is
+// none.
 func (s stateDir) read(name string) ([]byte, error) {
 	if !s.keeps() {
 		return nil, os.ErrNotExist
@@ -112,7 +112,7 @@ func (s stateDir) port() uint16 {
 	}
 	n, err := strconv.ParseUint(strings.TrimSpace(string(b)), 10, 16)
 	if err != nil || n < portMin {
-		return 0 // not ours; another is picked and written
+		return 0 // not ours: another port is picked and written
 	}
 	return uint16(n)
 }
@@ -121,10 +121,10 @@ func (s stateDir) savePort(port uint16) error {
 	return s.write(portFile, []byte(strconv.Itoa(int(port))+"\n"))
 }
 
-// replaceFile writes b to a new file beside path, and puts it in path's place
-// once it is safely on disk: whoever reads path sees the old or the new
-// content whole, whenever the process or the machine dies. The mode is that of
-// the old file, or that which is given, less the umask.
+// replaceFile writes b to a new file beside path, and renames it to path once it is
+// safely on disk. A reader of path sees either the old or the new content whole, whenever
+// the process or the machine dies. The mode is that of the old file, or else the given
+// one less the umask.
 func replaceFile(path string, b []byte, mode os.FileMode) (err error) {
 	old, err := os.Stat(path)
 	if err != nil && !errors.Is(err, os.ErrNotExist) {

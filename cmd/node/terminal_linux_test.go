@@ -239,7 +239,7 @@ func TestTerminals(t *testing.T) {
 	}
 }
 
-// Ctrl-C says how far the fetch was, and the same command goes on from there.
+// Ctrl-C says how far the fetch was, and that the same command continues from there.
 func TestControlC(t *testing.T) {
 	t.Parallel()
 	dir := t.TempDir()
@@ -249,7 +249,7 @@ func TestControlC(t *testing.T) {
 	if _, err := x.master.WriteString("\x03"); err != nil {
 		t.Fatal(err)
 	}
-	x.await(`node: add: \w{8} stopped at [\d.]+%, [\d.]+/16.0 MiB; the same command goes on from there`)
+	x.await(`node: add: \w{8} stopped at [\d.]+%, [\d.]+/16.0 MiB; the same command continues from there`)
 	if code := x.wait(); code != exitInterrupted {
 		t.Errorf("exit code %d, want %d", code, exitInterrupted)
 	}

@@ -24,10 +24,10 @@ func trackerCommand() *command {
 	return &command{
 		name:  "tracker",
 		short: "run a tracker, over HTTP and UDP",
-		long: `A tracker tells the peers of a torrent of each other. It knows whoever announces
-any torrent to it, holds no content, and forgets all when it ends. The announce
-URLs are printed on standard output, one a line; both work with this node and with
-other clients. It runs until interrupted.`,
+		long: `A tracker tells the peers of a torrent about each other. It accepts every torrent
+that is announced to it, holds no content, and forgets everything when it ends. The
+announce URLs are printed on standard output, one a line; they work with this node
+and with other clients. It runs until interrupted.`,
 		examples: []example{
 			{"node tracker", "a tracker on port 6969, TCP and UDP"},
 			{"node tracker --listen 192.0.2.7:80", "on one address and another port"},
@@ -41,8 +41,8 @@ other clients. It runs until interrupted.`,
 				"how long announcers are asked to wait, at least 1m (default: 30m)")
 			f.memory = memoryDefault
 			fs.Var(&f.memory, "memory",
-				"ceiling for the memory of the process, at least 32M; bounds the peers that are "+
-					"known (384M bears 800,000)")
+				"memory ceiling of the process, at least 32M; bounds the known peers (384M holds "+
+					"800,000)")
 			return f.run
 		},
 	}
@@ -132,7 +132,7 @@ func (f *trackerFlags) run(ctx context.Context, c *console, _ []string) error {
 	}
 	err = f.watch(ctx, c, server, failed)
 	if stop := ended(ctx); stop != nil {
-		return stop // the ports were closed for that
+		return stop // its end closed the ports
 	}
 	return fail(exitNetwork, "", err)
 }
@@ -157,7 +157,7 @@ func closePairs(pairs []*transport.Pair) {
 	}
 }
 
-// watch tells how the tracker is doing until ctx ends or it fails.
+// watch reports how the tracker is doing until ctx ends or it fails.
 func (f *trackerFlags) watch(
 	ctx context.Context, c *console, server *tracker.Server, failed <-chan error,
 ) error {
@@ -190,7 +190,7 @@ func (f *trackerFlags) watch(
 	}
 }
 
-// trackerLine is the progress line of a tracker.
+// trackerLine returns the progress line of a tracker.
 func trackerLine(st tracker.ServerStats) string {
 	return fmt.Sprintf("tracker %s, %s  announces %d http, %d udp  scrapes %d http, %d udp  "+
 		"refused %d  limited %d",
@@ -198,9 +198,9 @@ func trackerLine(st tracker.ServerStats) string {
 		st.AnnouncesHTTP, st.AnnouncesUDP, st.ScrapesHTTP, st.ScrapesUDP, st.Refused, st.Limited)
 }
 
-// tracker: where a tracker is, or how it is doing, once a minute.
+// tracker: the URLs of a tracker, or its state once a minute.
 type trackerEvent struct {
-	Announce      []string `json:"announce,omitempty"` // URLs; of the first alone
+	Announce      []string `json:"announce,omitempty"` // URLs; in the first event alone
 	Swarms        int      `json:"swarms"`
 	Peers         int      `json:"peers"`
 	AnnouncesHTTP uint64   `json:"announces_http"`
@@ -222,7 +222,7 @@ func trackerNews(st tracker.ServerStats) trackerEvent {
 	}
 }
 
-// announceURLs are the URLs of a tracker that listens on pairs.
+// announceURLs returns the URLs of a tracker that listens on pairs.
 func announceURLs(pairs []*transport.Pair) []string {
 	var list []string
 	for _, p := range pairs {
@@ -237,9 +237,9 @@ func announceURLs(pairs []*transport.Pair) []string {
 // hostsMax bounds the addresses of this machine that are listed.
 const hostsMax = 8
 
-// hostsOf returns the addresses that a bound address stands for: itself, or if
-// it stands for every one, those of this machine in its family that others can
-// use, or else that of loopback.
+// hostsOf returns the addresses that a bound address stands for: itself, or for the
+// unspecified one those of this machine in its family that others can use, or else
+// loopback.
 func hostsOf(bound netip.Addr) []netip.Addr {
 	if !bound.IsUnspecified() {
 		return []netip.Addr{bound.WithZone("")}

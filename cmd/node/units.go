@@ -11,8 +11,8 @@ import (
 
 const unitNames = "KMGTPE"
 
-// unitOf is the largest unit of which n bytes hold at least one, as its size
-// and name.
+// unitOf returns the size and name of the largest unit of which n bytes hold at least
+// one.
 func unitOf(n int64) (float64, string) {
 	size, name := 1.0, "B"
 	for _, u := range unitNames {
@@ -24,7 +24,7 @@ func unitOf(n int64) (float64, string) {
 	return size, name
 }
 
-// formatBytes writes n bytes with three digits or so: "17 B", "1.21 GiB".
+// formatBytes writes n bytes with about three digits: "17 B", "1.21 GiB".
 func formatBytes(n int64) string {
 	size, name := unitOf(n)
 	return digits(n, size) + " " + name
@@ -78,8 +78,8 @@ func formatDuration(d time.Duration) string {
 	return fmt.Sprintf("%dd%02dh", s/86400, s/3600%24)
 }
 
-// formatTook writes how long something took, with the parts of a second of what
-// was quick: "260µs", "38ms", "3.2s", "2m10s".
+// formatTook writes how long something took, with fractions of a second if it was quick:
+// "260µs", "38ms", "3.2s", "2m10s".
 func formatTook(d time.Duration) string {
 	switch {
 	case d < 10*time.Millisecond:
@@ -95,8 +95,8 @@ func formatTook(d time.Duration) string {
 // etaMax is the longest time to completion worth showing.
 const etaMax = 100 * 24 * time.Hour
 
-// eta is how long left bytes take at rate bytes per second; ok is false when
-// that cannot be said.
+// eta returns how long left bytes take at rate bytes per second; ok is false when that is
+// unknown.
 func eta(left, rate int64) (d time.Duration, ok bool) {
 	if rate <= 0 || left < 0 {
 		return 0, false

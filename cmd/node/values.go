@@ -33,7 +33,7 @@ func (v *rateValue) Set(s string) error {
 	return nil
 }
 
-// pieceLengthMin is what every client takes: one block.
+// pieceLengthMin is the least that every client takes: one block.
 const pieceLengthMin = 16 << 10
 
 // pieceLengthMax is the largest piece that other clients are known to take.
@@ -67,8 +67,7 @@ func (v *nameValue) Set(s string) error {
 	return nil
 }
 
-// A textValue is a flag of text for people. Empty text is one, too, if it was
-// given.
+// A textValue is a flag of text for people. Empty text is a value, too, if it was given.
 type textValue struct {
 	text  string
 	given bool
@@ -84,7 +83,7 @@ func (v *textValue) Set(s string) error {
 	return nil
 }
 
-// setIn changes a text to the one that was given, if one was.
+// setIn sets a text to the given one, if there is one.
 func (v *textValue) setIn(text *string) {
 	if v.given {
 		*text = v.text
@@ -144,15 +143,15 @@ func (v *countValue) Set(s string) error {
 	return nil
 }
 
-// listValue is a flag that may be repeated. Each value is checked as it is
-// given; in the environment, commas separate them.
+// listValue is a flag that may be repeated. Each value is checked as it is given; in the
+// environment, commas separate them.
 type listValue struct {
 	kind  string
 	check func(string) error // may be nil
 	items []string
 }
 
-// listMax bounds how often a flag can be repeated: every entry may cost a name
+// listMax bounds how often a flag can be repeated, because every entry may cost a name
 // lookup.
 const listMax = 1000
 

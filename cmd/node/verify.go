@@ -20,11 +20,11 @@ func verifyCommand() *command {
 		name:  "verify",
 		args:  "FILE [DIR]",
 		short: "compare content with the hashes of a .torrent file",
-		long: `DIR is the folder that holds the content, as --dir of add; the current one by
-default. One line for each file is printed; the exit code is 6 unless all is
-there and right. Nothing is changed. A file that has another name than add would
-give it, as one that a torrent was made of, is found all the same, and the line
-says under which.`,
+		long: `DIR is the folder that holds the content, like --dir of add; the current one by
+default. One line is printed for each file, and nothing is changed. The exit code
+is 6 unless all files are complete and right. A file with another name than add
+would give it, such as the one that the torrent was made of, is found as well, and
+the line says under which name.`,
 		examples: []example{
 			{"node verify some.torrent", "check what add has fetched into the current folder"},
 			{"node verify --json some.torrent ~/Downloads", "a report for a program"},
@@ -96,15 +96,15 @@ func verify(ctx context.Context, c *console, args []string) error {
 	if wrong == 0 {
 		return nil
 	}
-	err = fmt.Errorf("%d of %d files are not as they should be", wrong, all)
+	err = fmt.Errorf("%d of %s wrong or missing", wrong, plural(all, "file"))
 	if missing == all && filepath.Base(dir) == l.Name {
 		return failWithHint(exitMismatch, info.Name(), err, "the folder above, "+filepath.Dir(dir))
 	}
 	return fail(exitMismatch, info.Name(), err)
 }
 
-// errNoLayers is said of a .torrent file by whose hashes no piece can be told
-// right from wrong.
+// errNoLayers is the error of a .torrent file whose hashes are not enough to judge a
+// piece.
 var errNoLayers = errors.New("lacks the piece layers to compare with")
 
 func (v *verifiedEvent) line() string {
@@ -150,8 +150,8 @@ func fileReport(store *storage.Store, l *metainfo.Layout, i int, have *bits.Set)
 	return v
 }
 
-// verifyParallel is how many pieces are hashed at a time that storage takes
-// for holes: enough to keep all cores busy.
+// verifyParallel is how many pieces that storage takes for holes are hashed at a time:
+// enough to keep all cores busy.
 const verifyParallel = 32
 
 // checkPieces hashes the content in dir. It returns the Store, which the caller closes,
@@ -191,7 +191,7 @@ func checkStore(
 	if err != nil {
 		return nil, contentFailure(err)
 	}
-	// Long runs of zeros may have been taken for holes, and passed over.
+	// Storage may have taken long runs of zeros for holes and skipped them.
 	asked := 0
 	all := l.Size()
 	done := all
@@ -229,7 +229,7 @@ func checkStore(
 	return have, nil
 }
 
-// contentFailure makes the failure of content that cannot be looked at.
+// contentFailure returns the failure of content that cannot be read.
 func contentFailure(err error) error {
 	code := exitDisk
 	if errors.Is(err, storage.ErrConflict) {

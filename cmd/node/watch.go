@@ -15,8 +15,8 @@ type news struct {
 	done bool // complete or failed; else its metadata is known
 }
 
-// A watch follows the torrents of a session: it shows their progress and tells
-// what happens to them.
+// A watch follows the torrents of a session: it shows their progress and reports what
+// happens to them.
 type watch struct {
 	memory   memoryWatch
 	s        *session
@@ -27,11 +27,11 @@ type watch struct {
 	wait     sync.WaitGroup
 }
 
-// showInterval is the time between two looks at the torrents.
+// showInterval is the time between two updates of the progress.
 const showInterval = time.Second
 
-// showShare bounds the time that looking takes: thousands of torrents are looked
-// at less often, so that it is one part of so many.
+// showShare bounds the time that updates take to 1/showShare of all time: the state of
+// thousands of torrents is shown less often.
 const showShare = 200
 
 // startWatch begins to follow torrents, until ctx ends.
@@ -43,14 +43,14 @@ func startWatch(ctx context.Context, s *session, torrents []*swarm.Torrent) *wat
 	return w
 }
 
-// add begins to follow one more. It is not for use while run is.
+// add begins to follow one more torrent. It must not be called while run runs.
 func (w *watch) add(ctx context.Context, t *swarm.Torrent) {
 	w.torrents = append(w.torrents, t)
 	w.wait.Go(func() { w.follow(ctx, t) })
 }
 
-// hear has on hear the news that have come, and reports false when it does.
-func (w *watch) hear(on func(news) bool) bool {
+// drain passes pending news to on; it reports whether on wants more.
+func (w *watch) drain(on func(news) bool) bool {
 	for {
 		select {
 		case n := <-w.news:
@@ -92,8 +92,8 @@ func (w *watch) follow(ctx context.Context, t *swarm.Torrent) {
 	}
 }
 
-// run shows the state of all torrents until ctx ends or on returns false. on
-// hears all news; expired, which may be nil, ends it too.
+// run shows the state of all torrents until ctx ends or on returns false. It passes all
+// news to on. expired, which may be nil, ends it as well.
 func (w *watch) run(ctx context.Context, expired <-chan time.Time,
 	on func(news) bool) (timedOut bool) {
 	usr1, stop := statusSignals()
@@ -101,7 +101,7 @@ func (w *watch) run(ctx context.Context, expired <-chan time.Time,
 	tick := time.NewTicker(showInterval)
 	defer tick.Stop()
 	if w.s.c.redraw {
-		w.show(time.Now()) // an empty screen would leave people guessing
+		w.show(time.Now()) // show something at once
 	}
 	var rest time.Time // until when nothing is shown
 	for {
@@ -130,9 +130,9 @@ func (w *watch) run(ctx context.Context, expired <-chan time.Time,
 	}
 }
 
-// restAfter returns how long nothing is shown after a look that took so long: no
-// longer than people wait, since one that was interrupted on a busy machine cost
-// nothing.
+// restAfter returns how long to rest after an update that took so long. The rest is
+// bounded by what people wait for, because an update that a busy machine interrupted did
+// not cost what it took.
 func restAfter(took time.Duration) time.Duration { return min(showShare*took, lineInterval) }
 
 // show shows the progress of all torrents.
@@ -143,7 +143,7 @@ func (w *watch) show(now time.Time) {
 	w.meter.update(now, w.statuses(), w.s.viewDHT(now))
 }
 
-// statuses are those of all torrents that have not failed.
+// statuses returns the state of all torrents that have not failed.
 func (w *watch) statuses() []status {
 	var all []status
 	for _, t := range w.torrents {
@@ -154,18 +154,17 @@ func (w *watch) statuses() []status {
 	return all
 }
 
-// renamedMax is how many changed names are told one by one: a hostile torrent
-// has a million.
+// renamedMax is how many changed names are listed: a hostile torrent has a million.
 const renamedMax = 5
 
-// warnRenamed tells which names of info rule changes, and what becomes of them.
+// warnRenamed lists the names of info that rule changes, and what becomes of them.
 func warnRenamed(c *console, info *metainfo.Info, rule metainfo.NameRule, becomes string) {
 	all := info.Renamed(rule)
 	for _, r := range all[:min(len(all), renamedMax)] {
 		c.warn("%s: %q %s %q", info.Hash().Short(), r.From, becomes, r.To)
 	}
 	if n := len(all) - renamedMax; n > 0 {
-		c.warn("%s: %s changed, too", info.Hash().Short(), plural(n, "more name"))
+		c.warn("%s: %s changed", info.Hash().Short(), plural(n, "more name"))
 	}
 }
 
@@ -180,8 +179,8 @@ func countLinks(l *metainfo.Layout) int {
 	return n
 }
 
-// metadata tells that the info dictionary of a torrent of src is known, and what
-// rule makes of its names.
+// metadata reports that the info dictionary of a torrent of src is known, and what rule
+// makes of its names.
 func (w *watch) metadata(info *metainfo.Info, src *source, rule metainfo.NameRule) {
 	e := metadataOf(info, w.s.started)
 	w.s.c.event("metadata", e)
@@ -189,7 +188,7 @@ func (w *watch) metadata(info *metainfo.Info, src *source, rule metainfo.NameRul
 		plural(e.Files, "file"))
 	warnRenamed(w.s.c, info, rule, "is saved as")
 	if n := countLinks(info.Layout()); n > 0 {
-		w.s.c.warn("%s: %s in it will not be made, for safety", info.Hash().Short(),
+		w.s.c.warn("%s: %s left out, for safety", info.Hash().Short(),
 			plural(n, "symbolic link"))
 	}
 	asked := src.asks(w.s.flags.noTrackers)
@@ -198,7 +197,7 @@ func (w *watch) metadata(info *metainfo.Info, src *source, rule metainfo.NameRul
 		if src.trackers() {
 			why = "they are not asked"
 		}
-		w.s.c.warn("%q is a private torrent, of which only its trackers may name peers; %s "+
+		w.s.c.warn("%q is private: only its trackers may name peers, and %s "+
 			"(try: --peer HOST:PORT)", info.Name(), why)
 	}
 }

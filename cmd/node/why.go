@@ -15,13 +15,13 @@ import (
 	"swarmnode/swarm/tracker"
 )
 
-// alone reports whether a torrent that has its metadata has met nobody: no peer,
-// and no web seed that gave anything.
+// alone reports whether a torrent that has its metadata has met nobody: no peer, and no
+// web seed that sent anything.
 func alone(st swarm.Stats) bool {
 	return st.State == swarm.Downloading && st.PeersMet == 0 && st.Down == 0
 }
 
-// A verdict is what is known of why a torrent is not complete.
+// A verdict says why a torrent is not complete.
 type verdict struct {
 	st  swarm.Stats
 	dht *dht.Stats // nil without a DHT
@@ -71,7 +71,7 @@ func (v verdict) progress() string {
 	return formatPercent(st.Got, st.Wanted) + " complete"
 }
 
-// discovery says what the DHT has to do with it.
+// discovery says why the DHT found nobody.
 func (v verdict) discovery() string {
 	switch {
 	case v.dht == nil:
@@ -79,12 +79,12 @@ func (v verdict) discovery() string {
 	case v.dht.Answers == 0:
 		return v.asked
 	case v.st.PeersKnown == 0:
-		return "the DHT knows of nobody"
+		return "the DHT knows none"
 	}
 	return ""
 }
 
-// whyTrackers says how the trackers did. none says that nobody is known.
+// whyTrackers says how the trackers did. none means that no peer is known.
 func whyTrackers(r tracker.Report, none bool) string {
 	switch {
 	case r.Failed > 0:
@@ -94,13 +94,12 @@ func whyTrackers(r tracker.Report, none bool) string {
 		}
 		return why
 	case r.Answered > 0 && none:
-		return plural(r.Answered, "tracker") + " named nobody"
+		return plural(r.Answered, "tracker") + " named no peer"
 	}
 	return ""
 }
 
-// whyTracker says why an announce failed, without the URL, which may hold a
-// password.
+// whyTracker says why an announce failed, without the URL, which may hold a password.
 func whyTracker(err error) string {
 	if errno, ok := errors.AsType[syscall.Errno](err); ok {
 		return errno.Error()
@@ -115,20 +114,20 @@ func whyTracker(err error) string {
 	if u, ok := errors.AsType[*url.Error](err); ok {
 		return errorLine(u.Err)
 	}
-	if inner := errors.Unwrap(err); inner != nil { // what was to be done is said already
+	if inner := errors.Unwrap(err); inner != nil { // the line says already what was attempted
 		err = inner
 	}
 	return errorLine(err)
 }
 
-// faultWords say how dials failed.
+// faultWords say why dials failed.
 var faultWords = [core.FaultCount]string{
 	core.FaultNone: "not tried yet", core.FaultRefused: "refused", core.FaultTimeout: "timed out",
 	core.FaultUnreachable: "unreachable", core.FaultHungUp: "hung up when asked for this torrent",
 	core.FaultOtherTorrent: "answered for another torrent",
-	core.FaultProtocol:     "no BitTorrent peer",
+	core.FaultProtocol:     "did not speak BitTorrent",
 	core.FaultBanned:       "banned", core.FaultOther: "failed",
-	core.FaultDialling: "without an answer yet",
+	core.FaultDialling: "still being dialled",
 }
 
 // unmet says why there is no connection to the peers that are known.
@@ -156,7 +155,7 @@ func (v verdict) unmet() string {
 	return what + ": " + strings.Join(list, ", ")
 }
 
-// waiting says why some were not dialled.
+// waiting says why some peers were not dialled.
 func (v verdict) waiting() string {
 	if v.st.PeersMet > 0 {
 		return "not connected"
@@ -164,7 +163,7 @@ func (v verdict) waiting() string {
 	return faultWords[core.FaultNone]
 }
 
-// met says what the peers that are connected lack.
+// met says what the connected peers lack.
 func (v verdict) met() string {
 	st := v.st
 	n := st.PeersHere
@@ -174,20 +173,21 @@ func (v verdict) met() string {
 		}
 		return ""
 	}
-	what := fmt.Sprintf("connected to %d", n)
+	what := "connected to " + plural(n, "peer")
 	switch {
 	case st.State == swarm.Metadata && st.PeersWithMetadata == 0:
-		return what + ", nobody has the metadata"
+		return what + ", none has the metadata"
 	case st.State == swarm.Metadata:
-		return what + ", nobody sent the metadata"
+		return what + ", none sent the metadata"
 	case st.PeersUseful == 0 && st.Got == 0:
-		return what + ", nobody has any of it"
+		return what + ", none has any of it"
 	case st.PeersUseful == 0:
-		return what + ", nobody has the rest"
+		return what + ", none has the rest"
 	case st.PeersServing == 0:
-		return what + fmt.Sprintf(", %d of them with what is missing, all choke us", st.PeersUseful)
+		return what + fmt.Sprintf(", %d with what is missing, but no upload slot for us",
+			st.PeersUseful)
 	case st.DownRate == 0:
-		return what + ", nobody sends anything"
+		return what + ", none sends anything"
 	}
 	return what + ", receiving " + formatRate(st.DownRate)
 }
