@@ -2,9 +2,9 @@ package core
 
 import (
 	"swarmnode/metainfo"
+	"swarmnode/swarm/bits"
 	"swarmnode/swarm/block"
 	"swarmnode/swarm/hashes"
-	"swarmnode/swarm/picker"
 	"swarmnode/swarm/wire"
 )
 
@@ -89,8 +89,8 @@ func (a *answering) next(waiting int) (q question, ok bool) {
 // handed records that an answer is with the writer.
 func (a *answering) handed() { a.flying++ }
 
-// answered records that the writer is done with some answers.
-func (a *answering) answered(count int) { a.flying -= min(max(count, 0), a.flying) }
+// sent records that the writer is done with some answers.
+func (a *answering) sent(count int) { a.flying -= min(max(count, 0), a.flying) }
 
 // sweep is called once a second.
 func (a *answering) sweep() { a.ranges = 0 }
@@ -103,39 +103,57 @@ func (a *answering) check() {
 	}
 }
 
-// onMetadataRequest queues a request for a block of the info dictionary, or rejects it.
-func (t *Torrent) onMetadataRequest(p *peer, block uint32) {
-	blocks := 0
-	if t.info != nil {
-		blocks = wire.MetadataPieces(int64(len(t.info.Raw())))
-	}
-	if p.answer.queueMetadata(block, blocks) {
-		p.flood.sound()
-		t.pumpAnswers(p)
-		return
-	}
-	if t.info != nil {
-		p.flood.pointless()
-	}
-	t.out.sendMetadata(p, wire.Metadata{Type: wire.MetadataReject, Piece: block})
+// answers answers requests of peers for metadata and hashes.
+type answers struct {
+	peers  *peerTable
+	out    *outbox
+	raw    []byte           // the info dictionary; nil until it is known
+	layout *metainfo.Layout // nil until the metadata is known
+	server hashes.Server
 }
 
-// onHashRequest queues a request for hashes, or rejects it: each gets one answer (BEP
-// 52, "hash reject").
-func (t *Torrent) onHashRequest(p *peer, r metainfo.HashRange) {
-	if t.pick == nil || !t.hashes.onV2(p.ref) || !p.answer.mayQueueHashes() {
-		p.flood.pointless()
-		t.out.rejectHashes(p, r)
+// init sets what answers needs of the rest of the torrent.
+func (a *answers) init(peers *peerTable, out *outbox) { a.peers, a.out = peers, out }
+
+// open takes the metadata in, and the set of the pieces that are there.
+func (a *answers) open(info *metainfo.Info, have *bits.Set) {
+	a.raw, a.layout = info.Raw(), info.Layout()
+	a.server.Begin(a.layout, have.Has, wire.HashRangeSize)
+}
+
+// leave forgets what a peer has asked for.
+func (a *answers) leave(ref PeerRef) { a.server.Leave(uint32(ref)) }
+
+// askedMetadata queues a request for a block of the info dictionary, or rejects it.
+func (a *answers) askedMetadata(p *peer, block uint32) {
+	blocks := wire.MetadataPieces(int64(len(a.raw)))
+	if p.answer.queueMetadata(block, blocks) {
+		p.flood.sound()
+		a.pump(p)
 		return
 	}
-	if !t.layout.HasHashRange(r) {
-		t.out.rejectHashes(p, r)
-		t.strike(p, strikeRequest)
-		return
+	if a.raw != nil {
+		p.flood.pointless()
+	}
+	a.out.sendMetadata(p, wire.Metadata{Type: wire.MetadataReject, Piece: block})
+}
+
+// askedHashes queues a request for hashes, or rejects it: each gets one answer (BEP 52,
+// "hash reject"). It reports false if the torrent has no such range.
+func (a *answers) askedHashes(p *peer, r metainfo.HashRange) (sound bool) {
+	if a.layout == nil || !p.answer.mayQueueHashes() {
+		p.flood.pointless()
+		a.out.rejectHashes(p, r)
+		return true
+	}
+	if !a.layout.HasHashRange(r) {
+		a.out.rejectHashes(p, r)
+		return false
 	}
 	p.flood.sound()
 	p.answer.queueHashes(r)
-	t.pumpAnswers(p)
+	a.pump(p)
+	return true
 }
 
 // rejectHashes queues a reject of a request for hashes.
@@ -144,81 +162,72 @@ func (o *outbox) rejectHashes(p *peer, r metainfo.HashRange) {
 		Payload: wire.AppendHashRange(nil, wire.HashRange(r))})
 }
 
-// pumpAnswers makes answers for p as long as its writer has room for them.
-func (t *Torrent) pumpAnswers(p *peer) {
+// pump makes answers for p as long as its writer has room for them.
+func (a *answers) pump(p *peer) {
 	for !p.gone {
-		q, ok := p.answer.next(t.hashes.server.Waits(uint32(p.ref)))
+		q, ok := p.answer.next(a.server.Waits(uint32(p.ref)))
 		switch {
 		case !ok:
 			return
 		case q.hashes:
-			t.replyHashes(t.hashes.server.Answer(uint32(p.ref), q.hashRange))
+			a.reply(a.server.Answer(uint32(p.ref), q.hashRange))
 		default:
-			if m, tail, ok := metadataBlock(p, t.info.Raw(), q.block); ok {
-				p.answer.handed()
-				t.out.answer(p, m, tail)
-			}
+			a.sendBlock(p, q.block)
 		}
 	}
 }
 
-// metadataBlock returns the message that has a block of the info dictionary, unless p takes no
-// such messages. It goes on with tail: the bytes of the dictionary itself.
-func metadataBlock(p *peer, raw []byte, block uint32) (m wire.Message, tail []byte, ok bool) {
+// sendBlock sends a block of the info dictionary, unless p takes no such messages any more.
+// Its bytes are those of the dictionary itself.
+func (a *answers) sendBlock(p *peer, block uint32) {
 	number := p.ext.number(wire.ExtMetadata)
 	if number == 0 {
-		return wire.Message{}, nil, false
+		return
 	}
 	begin := int(block) * wire.MetadataBlock
 	head := wire.AppendMetadata(nil, wire.Metadata{Type: wire.MetadataData, Piece: block,
-		TotalSize: int64(len(raw))})
-	return wire.Message{ID: wire.Extended, Ext: number, Payload: head},
-		raw[begin:min(begin+wire.MetadataBlock, len(raw))], true
+		TotalSize: int64(len(a.raw))})
+	p.answer.handed()
+	a.out.answer(p, wire.Message{ID: wire.Extended, Ext: number, Payload: head},
+		a.raw[begin:min(begin+wire.MetadataBlock, len(a.raw))])
 }
 
-// replyHashes carries out what becomes of a request for hashes.
-func (t *Torrent) replyHashes(r hashes.Reply) {
+// reply carries out what becomes of a request for hashes.
+func (a *answers) reply(r hashes.Reply) {
 	if r.Outcome == hashes.Reading {
-		t.out.do(Action{Kind: HashBlocks, Ref: block.Ref{Piece: uint32(r.Piece)}})
+		a.out.do(Action{Kind: HashBlocks, Ref: block.Ref{Piece: uint32(r.Piece)}})
 	}
-	p := t.peers.live(PeerRef(r.Peer))
+	p := a.peers.live(PeerRef(r.Peer))
 	if p == nil {
 		return
 	}
 	switch r.Outcome {
 	case hashes.Refused:
-		t.out.rejectHashes(p, r.Range)
+		a.out.rejectHashes(p, r.Range)
 	case hashes.Answered:
 		wire.AppendHashRange(r.Answer[:0], wire.HashRange(r.Range)) // into the headroom
 		p.answer.handed()
-		t.out.answer(p, wire.Message{ID: wire.Hashes, Payload: r.Answer}, nil)
+		a.out.answer(p, wire.Message{ID: wire.Hashes, Payload: r.Answer}, nil)
 	}
 }
 
-// onHashed takes in the hashes of the blocks of a piece; none if it could not be
-// read.
-func (t *Torrent) onHashed(piece uint32, leaves []metainfo.Hash256) {
-	if !t.validPiece(piece) {
+// hashed takes in the hashes of the blocks of a piece; none if it could not be read.
+func (a *answers) hashed(piece uint32, leaves []metainfo.Hash256) {
+	if !a.server.Hashed(int(piece), leaves) {
 		return
 	}
-	if t.pick.State(piece) == picker.Have {
-		t.judge(t.hashes.blame.JudgeByCopy(piece, leaves))
+	for r, ok := a.server.Next(); ok; r, ok = a.server.Next() {
+		a.reply(r)
 	}
-	if !t.hashes.server.Hashed(int(piece), leaves) {
-		return
-	}
-	for r, ok := t.hashes.server.Next(); ok; r, ok = t.hashes.server.Next() {
-		t.replyHashes(r)
-	}
-	for _, p := range t.peers.all() {
-		t.pumpAnswers(p)
+	for _, p := range a.peers.all() {
+		a.pump(p)
 	}
 }
 
-// onAnswered records that the writer is done with some answers.
-func (t *Torrent) onAnswered(ref PeerRef, count int) {
-	if p := t.peers.live(ref); p != nil {
-		p.answer.answered(count)
-		t.pumpAnswers(p)
+// sent records that the writer of a peer is done with some answers.
+func (a *answers) sent(ref PeerRef, count int) {
+	if p := a.peers.live(ref); p != nil {
+		p.answer.sent(count)
+		a.pump(p)
 	}
 }

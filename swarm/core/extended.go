@@ -127,7 +127,7 @@ func (t *Torrent) onExtended(p *peer, number uint8, payload []byte) {
 
 func (t *Torrent) onExtHandshake(p *peer, h *wire.ExtHandshake) {
 	first, before := p.ext.learn(h), t.out.mark()
-	t.meta.Offer(uint32(p.ref), p.ext.metadataOffer())
+	t.meta.offer(p)
 	if p.outgoing && t.external.vote(p.endpoint.Host(), h.YourIP) {
 		t.rank()
 	}
@@ -136,7 +136,7 @@ func (t *Torrent) onExtHandshake(p *peer, h *wire.ExtHandshake) {
 	}
 	t.onUploadOnly(p, h.UploadOnly)
 	if !p.gone {
-		t.askMetadata()
+		t.meta.ask(t.now)
 		t.requests.refill(p, t.now) // reqq may be more than before
 		if first && !t.out.spokeTo(p, before) {
 			t.out.sendID(p, keepAlive) // see silence.wake

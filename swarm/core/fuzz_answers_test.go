@@ -10,16 +10,16 @@ import (
 	"swarmnode/swarm/wire"
 )
 
-// answers keeps the books of BEP 6: every request of a peer that knows of it gets
+// replies keeps the books of BEP 6: every request of a peer that knows of it gets
 // one answer, a block or a reject, and nothing is answered that was not asked.
-type answers struct {
+type replies struct {
 	fast   map[PeerRef]bool
 	owed   map[PeerRef][]block.Ref // asked, and not answered
 	flying map[PeerRef][]block.Ref // Uploads that are with the writer
 }
 
-func newAnswers() *answers {
-	return &answers{fast: map[PeerRef]bool{}, owed: map[PeerRef][]block.Ref{},
+func newReplies() *replies {
+	return &replies{fast: map[PeerRef]bool{}, owed: map[PeerRef][]block.Ref{},
 		flying: map[PeerRef][]block.Ref{}}
 }
 

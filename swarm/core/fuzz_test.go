@@ -27,7 +27,7 @@ type chaos struct {
 	asked   map[PeerRef][]block.Ref
 	actions []Action
 	buffers int // blocks that were neither stored nor discarded
-	answers *answers
+	answers *replies
 	v2      *chaosV2
 }
 
@@ -276,7 +276,7 @@ func runChaos(t *testing.T, seed uint64, script []byte) {
 	c := &chaos{
 		t: t, now: time.Unix(1, 0), script: script,
 		open: map[PeerRef]bool{}, dropped: map[PeerRef]bool{}, asked: map[PeerRef][]block.Ref{},
-		answers: newAnswers(),
+		answers: newReplies(),
 	}
 	c.torrent = New(c.now, Config{
 		InfoHash: info.Hash(), PeerID: [20]byte{8}, Seed: seed, SuperSeed: seed%5 == 0,

@@ -168,7 +168,7 @@ func FuzzTorrentV2(f *testing.F) {
 		c := &chaos{
 			t: t, now: time.Unix(1, 0), script: script,
 			open: map[PeerRef]bool{}, dropped: map[PeerRef]bool{}, asked: map[PeerRef][]block.Ref{},
-			answers: newAnswers(),
+			answers: newReplies(),
 			v2:      &chaosV2{whole: whole, content: content, asked: map[PeerRef][][]byte{}},
 		}
 		long, _ := whole.HashV2()

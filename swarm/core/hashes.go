@@ -16,11 +16,31 @@ import (
 // (BEP 52). The package hashes decides; here its decisions become messages, and
 // states of pieces.
 type hashing struct {
+	peers    *peerTable
+	out      *outbox
+	timers   *timers
+	requests *requests
+	counters *counters
+	// refute has a piece with a wrong hash fetched again, all of it. banSender bans the
+	// sender of a wrong block of a piece.
+	refute    func(piece uint32)
+	banSender func(sender PeerRef, piece uint32)
+
+	long   metainfo.Hash256 // the v2 info-hash; zero if there is none, or it is not known
+	pick   *picker.Picker   // nil until the metadata is known
+	layout *metainfo.Layout
+
 	search   hashes.Search
-	server   hashes.Server
 	deferred hashes.Deferred
 	recheck  hashes.Recheck
 	blame    hashes.Blame
+}
+
+// init sets what hashing needs of the rest of the torrent.
+func (h *hashing) init(t *Torrent) {
+	h.peers, h.out, h.timers, h.requests = &t.peers, &t.out, &t.timers, &t.requests
+	h.counters, h.refute, h.banSender = &t.counters, t.refute, t.banSender
+	h.long = t.cfg.HashV2
 }
 
 // hashPeers is the table of peers as a hashes.Search sees it.
@@ -38,21 +58,28 @@ func (h hashPeers) HasPiece(peer uint32, piece int) bool {
 
 // join makes a peer one that can tell hashes if its link has the v2 info-hash. Common
 // clients end a link of the v1 hash on which messages of BEP 52 come.
-func (h *hashing) join(p *peer, long metainfo.Hash256) {
-	if long != (metainfo.Hash256{}) && p.hash == long.Short() {
+func (h *hashing) join(p *peer) {
+	if h.long != (metainfo.Hash256{}) && p.hash == h.long.Short() {
 		h.search.Join(uint32(p.ref))
+	}
+}
+
+// leave forgets a peer that is gone, for others to be asked for what it was asked for.
+func (h *hashing) leave(ref PeerRef, now time.Duration) {
+	if h.search.Leave(uint32(ref)) {
+		h.timers.by(timerHashes, now)
 	}
 }
 
 // onV2 reports whether the link of a peer has the v2 info-hash.
 func (h *hashing) onV2(ref PeerRef) bool { return h.search.Has(uint32(ref)) }
 
-// leave forgets a peer that is gone. It reports whether others are to be asked for what
-// the peer was asked for.
-func (h *hashing) leave(ref PeerRef) bool {
-	h.server.Leave(uint32(ref))
-	return h.search.Leave(uint32(ref))
-}
+// layersKnown reports whether every piece layer is known.
+func (h *hashing) layersKnown() bool { return h.search.LayersKnown() }
+
+// suspects reports whether a piece came with a wrong hash, and it is not known whose fault
+// that was.
+func (h *hashing) suspects(piece uint32) bool { return h.blame.Knows(piece) }
 
 // mayTell reports whether hashes are missing that a peer has not refused to tell.
 func (h *hashing) mayTell(ref PeerRef) bool {
@@ -75,65 +102,72 @@ func (h *hashing) awaitsData(have *bits.Set) bool { return h.deferred.Active() &
 // mayUpgrade reports whether the link to p should be replaced: the metadata has shown that
 // the torrent is a hybrid, of which the peer knows the v2 side too, but the link is one of
 // v1, on which no piece layer is told (BEP 52, "upgrade path").
-func (h *hashing) mayUpgrade(l *metainfo.Layout, p *peer) bool {
-	return l.Kind() == metainfo.Hybrid && p.knowsV2 && !h.onV2(p.ref) && p.listen.IsValid() &&
-		!l.HashesKnown()
+func (h *hashing) mayUpgrade(p *peer) bool {
+	return h.layout.Kind() == metainfo.Hybrid && p.knowsV2 && !h.onV2(p.ref) &&
+		p.listen.IsValid() && !h.layout.HashesKnown()
 }
 
-// startHashes begins to look for missing hashes, once the metadata is known. late are
-// the pieces whose data is there and cannot be verified yet, if any: they are verified
-// before anything is asked of peers.
-func (t *Torrent) startHashes(late *bits.Set) {
-	if long, ok := t.info.HashV2(); ok {
-		t.cfg.HashV2 = long
+// open begins to look for missing hashes, once the metadata is known. late are the pieces
+// whose data is there and cannot be verified yet, if any: they are verified before anything
+// is asked of peers.
+func (h *hashing) open(now time.Duration, info *metainfo.Info, pick *picker.Picker,
+	late *bits.Set) {
+	h.pick, h.layout = pick, info.Layout()
+	if long, ok := info.HashV2(); ok {
+		h.long = long
 	}
-	h, kind, files := &t.hashes, t.layout.Kind(), 0
-	for _, p := range t.peers.all() {
-		h.join(p, t.cfg.HashV2)
+	for _, p := range h.peers.all() {
+		h.join(p)
 	}
+	kind, files := h.layout.Kind(), 0
 	if kind.HasV2() {
-		files = len(t.layout.Files)
+		files = len(h.layout.Files)
 	}
-	h.search.Begin(t.layout, files, hashPeers{&t.peers})
-	h.server.Begin(t.layout, t.pick.Have().Has, wire.HashRangeSize)
+	h.search.Begin(h.layout, files, hashPeers{h.peers})
 	switch {
-	case kind == metainfo.Hybrid && !t.layout.HashesKnown():
-		t.timers.by(timerRefill, h.recheck.Begin(t.now, t.layout.Pieces(), t.layout.KnowsTree))
-	case kind == metainfo.V2 && late != nil && late.Len() == t.pick.Pieces():
+	case kind == metainfo.Hybrid && !h.layout.HashesKnown():
+		h.timers.by(timerRefill, h.recheck.Begin(now, h.layout.Pieces(), h.layout.KnowsTree))
+	case kind == metainfo.V2 && late != nil && late.Len() == pick.Pieces():
 		for piece := range late.Members() {
-			t.pick.Hold(uint32(piece))
+			pick.Hold(uint32(piece))
 		}
 		h.deferred.Begin(late)
 	}
 }
 
-// checkHashes lets pieces be asked for whose hashes have become known, and verifies more
-// of those that were waiting for their hashes.
-func (t *Torrent) checkHashes() {
-	h := &t.hashes
-	standing := func(piece int) hashes.Standing { return standings[t.pick.State(uint32(piece))] }
+// counted takes in that it is known which pieces a peer has.
+func (h *hashing) counted(ref PeerRef, now time.Duration) {
+	if h.search.Wants() && h.onV2(ref) {
+		h.timers.by(timerHashes, now)
+	}
+}
+
+// verify lets pieces be asked for whose hashes have become known, and verifies more of
+// those that were waiting for their hashes.
+func (h *hashing) verify(now time.Duration) {
+	standing := func(piece int) hashes.Standing { return standings[h.pick.State(uint32(piece))] }
 	for run := range h.search.Known() {
-		for piece := run.First; piece < min(run.End, t.pick.Pieces()); piece++ {
+		for piece := run.First; piece < min(run.End, h.pick.Pieces()); piece++ {
 			h.recheck.Know(piece, standing(piece))
 			if !h.deferred.Know(piece) {
-				t.pick.Free(uint32(piece))
+				h.pick.Free(uint32(piece))
 			}
 		}
-		t.requests.refillSoon(t.now)
+		h.requests.refillSoon(now)
 	}
 	for piece, ok := h.recheck.Next(standing); ok; piece, ok = h.recheck.Next(standing) {
-		t.out.do(Action{Kind: Verify, Ref: block.Ref{Piece: uint32(piece)}})
+		h.out.do(Action{Kind: Verify, Ref: block.Ref{Piece: uint32(piece)}})
 	}
 	h.recheck.Finish()
 	for piece, ok := h.deferred.Next(); ok; piece, ok = h.deferred.Next() {
-		if t.pick.Suppose(uint32(piece)) {
-			t.out.do(Action{Kind: Verify, Ref: block.Ref{Piece: uint32(piece)}})
+		if h.pick.Suppose(uint32(piece)) {
+			h.out.do(Action{Kind: Verify, Ref: block.Ref{Piece: uint32(piece)}})
 		} else {
 			h.deferred.Done(piece)
 		}
 	}
 	if h.deferred.Finish() {
-		t.requests.refillSoon(t.now)
+		h.requests.refillSoon(now)
 	}
 }
 
@@ -141,14 +175,120 @@ func (t *Torrent) checkHashes() {
 var standings = [...]hashes.Standing{picker.InFlight: hashes.Coming,
 	picker.Unverified: hashes.Coming, picker.Have: hashes.There}
 
-// checked records that a piece was verified, or cannot be, and verifies more of those that
-// were waiting for their hashes.
-func (t *Torrent) checked(piece uint32) {
-	t.hashes.recheck.Done(int(piece))
-	if t.hashes.deferred.Done(int(piece)) {
-		t.requests.refillSoon(t.now)
+// verified records that a piece was verified, or cannot be.
+func (h *hashing) verified(piece uint32, now time.Duration) {
+	h.recheck.Done(int(piece))
+	if h.deferred.Done(int(piece)) {
+		h.requests.refillSoon(now)
 	}
-	t.checkHashes()
+	h.verify(now)
+}
+
+// hold remembers a piece with a wrong hash, whose blocks have the given hashes. It reports
+// whether the piece is held until its blocks are judged.
+func (h *hashing) hold(piece uint32, leaves []metainfo.Hash256, now time.Duration) (held bool) {
+	if len(leaves) != (piecesOf{h.layout}).Blocks(int(piece)) {
+		return false
+	}
+	senders := make([]uint32, len(leaves))
+	for i := range senders {
+		senders[i] = h.pick.Sender(picker.Block{Piece: piece, Index: uint32(i)})
+	}
+	var except uint32
+	if hashes.Alone(senders) {
+		except = senders[0]
+	}
+	held = h.search.CanTellLeaves(now, piece, except)
+	released, ok := h.blame.Open(now, piece, leaves, senders, held)
+	for _, r := range released {
+		h.search.ForgetLeaves(r.Piece)
+		if r.Held {
+			h.refute(r.Piece)
+		}
+	}
+	if ok {
+		h.search.WantLeaves(piece)
+		h.timers.by(timerHashes, now)
+	}
+	return ok && held
+}
+
+// judge carries out what right hashes have shown of a piece: it bans the senders of wrong
+// blocks, and once all blocks are judged it clears the other senders, and has the wrong
+// blocks of a held piece fetched again.
+func (h *hashing) judge(v hashes.Verdict, now time.Duration) {
+	for _, ref := range v.Liars {
+		h.banSender(PeerRef(ref), v.Piece) // first: its right blocks of this piece stay
+	}
+	if !v.Done {
+		return
+	}
+	h.search.ForgetLeaves(v.Piece)
+	for _, ref := range v.Honest {
+		if p := h.peers.live(PeerRef(ref)); p != nil && p.trust.acquit() {
+			h.requests.refillSoon(now)
+		}
+	}
+	switch {
+	case !v.Held:
+	case h.pick.Reopen(v.Piece, slices.Values(v.Wrong)):
+		for _, i := range v.Wrong {
+			wrong := blockRef(h.layout, picker.Block{Piece: v.Piece, Index: i})
+			h.counters.wasted(ReasonBadPiece, int(wrong.Length))
+		}
+		h.requests.refillSoon(now)
+	default:
+		h.refute(v.Piece)
+	}
+}
+
+// hashed takes in the hashes of the blocks of a piece that is there: they judge another copy
+// of it that was wrong.
+func (h *hashing) hashed(piece uint32, leaves []metainfo.Hash256, now time.Duration) {
+	if h.pick.State(piece) == picker.Have {
+		h.judge(h.blame.JudgeByCopy(piece, leaves), now)
+	}
+}
+
+// ask asks peers for missing hashes, and gives up on what has taken too long.
+func (h *hashing) ask(now time.Duration) {
+	if !h.search.Wants() {
+		return
+	}
+	h.search.Fill()
+	h.verify(now)
+	for _, piece := range h.blame.Expire(now, nil) {
+		h.search.ForgetLeaves(piece)
+	}
+	canTell := func(piece uint32) bool { return h.search.CanTellLeaves(now, piece, 0) }
+	unheld, unhold := h.blame.Unhold(now, canTell, nil)
+	for _, piece := range unheld {
+		h.refute(piece)
+	}
+	asks, again := h.search.Ask(now)
+	for _, a := range asks {
+		if p := h.peers.live(PeerRef(a.Peer)); p != nil {
+			h.out.send(p, wire.Message{ID: wire.HashRequest,
+				Payload: wire.AppendHashRange(nil, wire.HashRange(a.Range))})
+		}
+	}
+	h.timers.by(timerHashes, min(again, unhold))
+}
+
+// answered takes in the hashes that a peer sent for a range, and returns what they were
+// worth.
+func (h *hashing) answered(p *peer, r metainfo.HashRange, list []byte,
+	now time.Duration) hashes.Worth {
+	got := h.search.Answered(now, uint32(p.ref), r, list)
+	switch got.Worth {
+	case hashes.ProvenLayer:
+		p.flood.useful()
+		h.verify(now)
+	case hashes.ProvenLeaves:
+		p.flood.useful()
+		h.judge(h.blame.Judge(got.Piece, got.First, got.Leaves), now)
+	}
+	return got.Worth
 }
 
 // failedCheck takes in that a piece has the wrong hash if it was verified because of
@@ -159,7 +299,7 @@ func (t *Torrent) failedCheck(piece uint32) bool {
 	if !again && !late {
 		return false
 	}
-	defer t.checkHashes()
+	defer h.verify(t.now)
 	if again && !t.pick.Recheck(piece) {
 		return false // it could not be read meanwhile, and this is the answer to that, too
 	}
@@ -173,129 +313,52 @@ func (t *Torrent) failedCheck(piece uint32) bool {
 	return true
 }
 
-// openBlame remembers a piece with a wrong hash, whose blocks have the given hashes. It
-// reports whether the piece is held until its blocks are judged.
-func (t *Torrent) openBlame(piece uint32, leaves []metainfo.Hash256) (held bool) {
-	if len(leaves) != (piecesOf{t.layout}).Blocks(int(piece)) {
-		return false
-	}
-	h := &t.hashes
-	senders := make([]uint32, len(leaves))
-	for i := range senders {
-		senders[i] = t.pick.Sender(picker.Block{Piece: piece, Index: uint32(i)})
-	}
-	var except uint32
-	if hashes.Alone(senders) {
-		except = senders[0]
-	}
-	held = h.search.CanTellLeaves(t.now, piece, except)
-	released, ok := h.blame.Open(t.now, piece, leaves, senders, held)
-	for _, r := range released {
-		h.search.ForgetLeaves(r.Piece)
-		if r.Held {
-			t.refute(r.Piece)
-		}
-	}
-	if ok {
-		h.search.WantLeaves(piece)
-		t.timers.by(timerHashes, t.now)
-	}
-	return ok && held
-}
-
-// judge carries out what right hashes have shown of a piece: it bans the senders of wrong
-// blocks, and once all blocks are judged it clears the other senders, and has the wrong
-// blocks of a held piece fetched again.
-func (t *Torrent) judge(v hashes.Verdict) {
-	for _, ref := range v.Liars {
-		t.banSender(PeerRef(ref), v.Piece) // first: what it sent of this piece and is right stays
-	}
-	if !v.Done {
-		return
-	}
-	t.hashes.search.ForgetLeaves(v.Piece)
-	for _, ref := range v.Honest {
-		if p := t.peers.live(PeerRef(ref)); p != nil && p.trust.suspect {
-			p.trust.suspect = false
-			t.requests.refillSoon(t.now)
-		}
-	}
-	switch {
-	case !v.Held:
-	case t.pick.Reopen(v.Piece, slices.Values(v.Wrong)):
-		for _, i := range v.Wrong {
-			wrong := blockRef(t.layout, picker.Block{Piece: v.Piece, Index: i})
-			t.counters.wasted(ReasonBadPiece, int(wrong.Length))
-		}
-		t.requests.refillSoon(t.now)
-	default:
-		t.refute(v.Piece)
-	}
-}
-
-// askHashes asks peers for missing hashes, and gives up on what has taken too long.
-func (t *Torrent) askHashes() {
-	h := &t.hashes
-	if t.pick == nil || !h.search.Wants() {
-		return
-	}
-	h.search.Fill()
-	t.checkHashes()
-	for _, piece := range h.blame.Expire(t.now, nil) {
-		h.search.ForgetLeaves(piece)
-	}
-	canTell := func(piece uint32) bool { return h.search.CanTellLeaves(t.now, piece, 0) }
-	unheld, unhold := h.blame.Unhold(t.now, canTell, nil)
-	for _, piece := range unheld {
-		t.refute(piece)
-	}
-	asks, again := h.search.Ask(t.now)
-	for _, a := range asks {
-		if p := t.peers.live(PeerRef(a.Peer)); p != nil {
-			t.out.send(p, wire.Message{ID: wire.HashRequest,
-				Payload: wire.AppendHashRange(nil, wire.HashRange(a.Range))})
-		}
-	}
-	t.timers.by(timerHashes, min(again, unhold))
-}
-
 // onHashMessage takes in a message of BEP 52.
 func (t *Torrent) onHashMessage(p *peer, id wire.ID, payload []byte) {
-	r, list, err := wire.ParseHashRange(payload)
+	parsed, list, err := wire.ParseHashRange(payload)
+	r := metainfo.HashRange(parsed)
 	switch {
 	case err != nil && id == wire.HashRequest && len(payload) == wire.HashRangeSize:
 		// Clients differ in what they hold for a range. The peer is told that we
 		// reject this one, and stays.
 		t.out.send(p, wire.Message{ID: wire.HashReject, Payload: payload})
 		t.strike(p, strikeRequest)
-		return
 	case err != nil, id != wire.Hashes && len(list) > 0:
 		t.drop(p, ReasonProtocol)
-		return
+	case id == wire.HashRequest && !t.hashes.onV2(p.ref):
+		p.flood.pointless()
+		t.out.rejectHashes(p, r)
 	case id == wire.HashRequest:
-		t.onHashRequest(p, metainfo.HashRange(r))
-		return
+		if !t.answers.askedHashes(p, r) {
+			t.strike(p, strikeRequest)
+		}
+	case id == wire.HashReject && !t.hashes.search.Rejected(t.now, uint32(p.ref), r):
+		t.strike(p, strikeReject)
 	case id == wire.HashReject:
-		if !t.hashes.search.Rejected(t.now, uint32(p.ref), metainfo.HashRange(r)) {
-			t.strike(p, strikeReject)
-			return
-		}
+		t.hashes.ask(t.now)
 	default:
-		got := t.hashes.search.Answered(t.now, uint32(p.ref), metainfo.HashRange(r), list)
-		switch got.Worth {
-		case hashes.Unasked:
-			t.strike(p, strikeUnsolicited)
-			return
-		case hashes.Lies:
-			t.dropAndBan(p, ReasonBadHashes)
-		case hashes.ProvenLayer:
-			p.flood.useful()
-			t.checkHashes()
-			t.checkComplete()
-		case hashes.ProvenLeaves:
-			p.flood.useful()
-			t.judge(t.hashes.blame.Judge(got.Piece, got.First, got.Leaves))
-		}
+		t.onHashes(p, r, list)
 	}
-	t.askHashes()
+}
+
+// onHashes takes in the hashes that a peer sent for a range.
+func (t *Torrent) onHashes(p *peer, r metainfo.HashRange, list []byte) {
+	switch t.hashes.answered(p, r, list, t.now) {
+	case hashes.Unasked:
+		t.strike(p, strikeUnsolicited)
+		return
+	case hashes.Lies:
+		t.dropAndBan(p, ReasonBadHashes)
+	case hashes.ProvenLayer:
+		t.checkComplete()
+	}
+	t.hashes.ask(t.now)
+}
+
+// onHashed takes in the hashes of the blocks of a piece; none if it could not be read.
+func (t *Torrent) onHashed(piece uint32, leaves []metainfo.Hash256) {
+	if t.validPiece(piece) {
+		t.hashes.hashed(piece, leaves, t.now)
+		t.answers.hashed(piece, leaves)
+	}
 }

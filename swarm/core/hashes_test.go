@@ -132,7 +132,7 @@ func TestPieceLayerFromPeers(t *testing.T) {
 	if len(sent(actions, wire.Request)) != 0 {
 		t.Error("a piece was asked for that nobody can check")
 	}
-	if leech.hashes.search.LayersKnown() {
+	if leech.hashes.layersKnown() {
 		t.Error("the layer is known too early")
 	}
 	answer := sent(seed.says(1, asked[0].Msg), wire.Hashes)
@@ -140,7 +140,7 @@ func TestPieceLayerFromPeers(t *testing.T) {
 		t.Fatalf("the seed sent %d answers, want 1", len(answer))
 	}
 	leech.says(1, answer[0].Msg)
-	if !leech.hashes.search.LayersKnown() {
+	if !leech.hashes.layersKnown() {
 		t.Error("the layer is not known after the answer")
 	}
 	leech.now = leech.now.Add(time.Second)
@@ -236,7 +236,7 @@ func TestHashesOfLiars(t *testing.T) {
 		lie := append(bytes.Clone(asked[0].Msg.Payload),
 			make([]byte, 32*(int(r.Length)+r.Uncles()))...)
 		actions = leech.says(1, wire.Message{ID: wire.Hashes, Payload: lie})
-		if leech.hashes.search.LayersKnown() {
+		if leech.hashes.layersKnown() {
 			t.Fatal("a lie was taken for the layer")
 		}
 		if d := dropped(actions, 1); d != nil {
@@ -424,7 +424,7 @@ func FuzzHashMessages(f *testing.F) {
 			side.step(Event{Kind: Tick})
 			side.step(Event{Kind: Closed, Peer: 1})
 		}
-		waits := seed.hashes.server.Waits(1) + seed.hashes.server.Waits(2)
+		waits := seed.answers.server.Waits(1) + seed.answers.server.Waits(2)
 		if _, _, err := wire.ParseHashRange(payload); err == nil && waits > 0 {
 			t.Error("a request waits for ever")
 		}

@@ -56,9 +56,7 @@ func (t *Torrent) countPieces(p *peer) {
 	}
 	t.showInterest(p)
 	t.grantFast(p)
-	if t.hashes.search.Wants() && t.hashes.onV2(p.ref) {
-		t.timers.by(timerHashes, t.now)
-	}
+	t.hashes.counted(p.ref, t.now)
 	t.choker.Knows(t.now, p.slot, p.has.pieces())
 	t.carryOut()
 	if t.useless(p) {

@@ -1,6 +1,8 @@
 package core
 
 import (
+	"time"
+
 	"swarmnode/swarm/metadata"
 	"swarmnode/swarm/wire"
 )
@@ -8,22 +10,80 @@ import (
 // metadataBytesMax bounds what is kept of the dictionaries of all peers together.
 const metadataBytesMax = 4 * wire.MetadataSizeMax
 
-// askMetadata asks peers for blocks of the info dictionary, and gives up on those that do
-// not answer.
-func (t *Torrent) askMetadata() {
-	asks, again := t.meta.Ask(t.now)
-	t.out.askMetadata(&t.peers, asks)
-	t.timers.by(timerMetadata, again)
+// fetching asks peers for the info dictionary (BEP 9). The package metadata decides; here
+// its decisions become messages.
+type fetching struct {
+	peers  *peerTable
+	out    *outbox
+	timers *timers
+	search metadata.Search
 }
 
-// askMetadata queues requests for blocks of the info dictionary.
-func (o *outbox) askMetadata(peers *peerTable, asks []metadata.Ask) {
+func newFetching(cfg *Config) fetching {
+	return fetching{search: metadata.NewSearch(
+		metadata.Names{Hash: cfg.InfoHash, HashV2: cfg.HashV2}, cfg.Limits.MetadataMax)}
+}
+
+// init sets what fetching needs of the rest of the torrent.
+func (f *fetching) init(peers *peerTable, out *outbox, timers *timers) {
+	f.peers, f.out, f.timers = peers, out, timers
+}
+
+// close ends the search: the metadata is known, or of no use.
+func (f *fetching) close() { f.search.Close() }
+
+// offer takes in what a peer has said of the metadata.
+func (f *fetching) offer(p *peer) { f.search.Offer(uint32(p.ref), p.ext.metadataOffer()) }
+
+// leave forgets a peer that is gone, for others to be asked in its place.
+func (f *fetching) leave(ref PeerRef, now time.Duration) {
+	if f.search.Leave(uint32(ref)) {
+		f.timers.by(timerMetadata, now)
+	}
+}
+
+// ask asks peers for blocks of the dictionary, and gives up on those that do not answer.
+func (f *fetching) ask(now time.Duration) {
+	asks, again := f.search.Ask(now)
+	f.send(asks)
+	f.timers.by(timerMetadata, again)
+}
+
+func (f *fetching) send(asks []metadata.Ask) {
 	for _, a := range asks {
-		if p := peers.live(PeerRef(a.Peer)); p != nil {
-			o.sendMetadata(p, wire.Metadata{Type: wire.MetadataRequest, Piece: a.Block})
+		if p := f.peers.live(PeerRef(a.Peer)); p != nil {
+			f.out.sendMetadata(p, wire.Metadata{Type: wire.MetadataRequest, Piece: a.Block})
 		}
 	}
 }
+
+// rejected takes in that a peer does not send a block.
+func (f *fetching) rejected(p *peer, now time.Duration) {
+	if f.search.Rejected(now, uint32(p.ref)) {
+		f.ask(now)
+	}
+}
+
+// received takes in a block, and returns the dictionary if it is complete. It reports whether
+// the peer has to go. The total_size of the message does not matter: the hash judges the
+// whole.
+func (f *fetching) received(p *peer, m *wire.Metadata, now time.Duration) (info []byte, lies bool) {
+	got := f.search.Received(now, uint32(p.ref), m.Piece, m.Data)
+	switch got.Worth {
+	case metadata.Unasked:
+		p.flood.pointless()
+	case metadata.Taken, metadata.Complete:
+		p.flood.useful()
+		f.send(got.Asks)
+	case metadata.Wrong, metadata.Liar:
+		f.timers.by(timerMetadata, now)
+	}
+	return got.Dictionary, got.Worth == metadata.Liar
+}
+
+// progress returns how many bytes of the dictionary have come from the peer that has sent most
+// of it, and how many there are as it says.
+func (f *fetching) progress() (have, size int) { return f.search.Progress() }
 
 // sendMetadata queues a message of ut_metadata, if p knows of the extension.
 func (o *outbox) sendMetadata(p *peer, m wire.Metadata) {
@@ -32,40 +92,23 @@ func (o *outbox) sendMetadata(p *peer, m wire.Metadata) {
 	}
 }
 
-// onMetadata takes in a message of ut_metadata (BEP 9).
+// onMetadata takes in a message of ut_metadata.
 func (t *Torrent) onMetadata(p *peer, m *wire.Metadata) {
 	switch m.Type {
 	case wire.MetadataRequest:
-		t.onMetadataRequest(p, m.Piece)
-	case wire.MetadataData:
-		t.onMetadataBlock(p, m)
+		t.answers.askedMetadata(p, m.Piece)
 	case wire.MetadataReject:
-		if t.meta.Rejected(t.now, uint32(p.ref)) {
-			t.askMetadata()
+		t.meta.rejected(p, t.now)
+	case wire.MetadataData:
+		info, lies := t.meta.received(p, m, t.now)
+		if lies {
+			t.dropAndBan(p, ReasonBadMetadata)
+		}
+		if info != nil {
+			t.standing.open()
+			t.out.do(Action{Kind: UseInfo, Info: info})
 		}
 	default: // BEP 9: unrecognized types are to be ignored
 		p.flood.pointless()
-	}
-}
-
-// onMetadataBlock takes in a block of the info dictionary. Its total_size does not matter:
-// the hash judges the whole.
-func (t *Torrent) onMetadataBlock(p *peer, m *wire.Metadata) {
-	got := t.meta.Received(t.now, uint32(p.ref), m.Piece, m.Data)
-	switch got.Worth {
-	case metadata.Unasked:
-		p.flood.pointless()
-	case metadata.Taken:
-		p.flood.useful()
-		t.out.askMetadata(&t.peers, got.Asks)
-	case metadata.Wrong:
-		t.askMetadata()
-	case metadata.Liar:
-		t.dropAndBan(p, ReasonBadMetadata)
-		t.askMetadata()
-	case metadata.Complete:
-		p.flood.useful()
-		t.standing.open()
-		t.out.do(Action{Kind: UseInfo, Info: got.Dictionary})
 	}
 }

@@ -136,7 +136,7 @@ func (t *Torrent) onConnected(e *Event) {
 	}
 	p.slot = t.choker.Join(t.now, choke.Ref(p.ref), p.fast, (*uploadLink)(p))
 	t.peers.add(p)
-	t.hashes.join(p, t.cfg.HashV2)
+	t.hashes.join(p)
 	t.book.connected(p.endpoint, p.ref, p.outgoing, t.now)
 	if reason := t.unwelcome(p); reason != ReasonNone {
 		t.drop(p, reason)
@@ -220,12 +220,9 @@ func (t *Torrent) leave(p *peer) {
 	t.peers.unlist(p)
 	t.peers.past.add(p.ref, p.endpoint, p.listen)
 	t.requests.leave(p, t.now)
-	if t.meta.Leave(uint32(p.ref)) {
-		t.timers.by(timerMetadata, t.now)
-	}
-	if t.hashes.leave(p.ref) {
-		t.timers.by(timerHashes, t.now)
-	}
+	t.meta.leave(p.ref, t.now)
+	t.hashes.leave(p.ref, t.now)
+	t.answers.leave(p.ref)
 	p.has.leave(t.pick)
 	t.choker.Leave(t.now, p.slot)
 	t.carryOut()

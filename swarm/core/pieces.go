@@ -77,7 +77,7 @@ func (t *Torrent) onVerified(piece uint32) {
 	if !t.validPiece(piece) {
 		return
 	}
-	defer t.checked(piece)
+	defer t.hashes.verified(piece, t.now)
 	var room [8]uint32
 	senders := t.pick.Senders(piece, room[:0])
 	needed := t.pick.Needed().Has(int(piece))
@@ -88,7 +88,7 @@ func (t *Torrent) onVerified(piece uint32) {
 	for _, ref := range senders {
 		t.praise(PeerRef(ref))
 	}
-	if t.hashes.blame.Knows(piece) {
+	if t.hashes.suspects(piece) {
 		t.out.do(Action{Kind: HashBlocks, Ref: block.Ref{Piece: piece}})
 	}
 	for _, p := range t.peers.all() {
@@ -108,7 +108,7 @@ func (t *Torrent) onVerified(piece uint32) {
 // checkComplete says so when every wanted piece is there, and lets those go
 // who can be of no use any more.
 func (t *Torrent) checkComplete() {
-	if !t.standing.finish(t.pick.Done() && (!t.cfg.MetadataOnly || t.hashes.search.LayersKnown())) {
+	if !t.standing.finish(t.pick.Done() && (!t.cfg.MetadataOnly || t.hashes.layersKnown())) {
 		return
 	}
 	t.out.do(Action{Kind: Complete})
@@ -133,7 +133,7 @@ func (t *Torrent) onStorageFailed(piece uint32, err error) {
 	t.standing.stall(err)
 	t.requests.cancelPiece(piece, t.now)
 	t.lose(piece)
-	t.checked(piece)
+	t.hashes.verified(piece, t.now)
 	t.requests.halt(t.now)
 }
 

@@ -142,7 +142,7 @@ func (t *Torrent) metadataProgress(s *Snapshot) {
 		s.MetadataHave = s.MetadataSize
 		return
 	}
-	s.MetadataHave, s.MetadataSize = t.meta.Progress()
+	s.MetadataHave, s.MetadataSize = t.meta.progress()
 }
 
 func (t *Torrent) pieceProgress(s *Snapshot) {

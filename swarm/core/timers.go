@@ -72,10 +72,10 @@ func (t *Torrent) expire() {
 		t.carryOut()
 	}
 	if t.timers.due(timerMetadata, t.now) {
-		t.askMetadata()
+		t.meta.ask(t.now)
 	}
 	if t.timers.due(timerHashes, t.now) {
-		t.askHashes()
+		t.hashes.ask(t.now)
 	}
 	if t.timers.due(timerDial, t.now) {
 		t.dial()

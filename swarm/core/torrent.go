@@ -8,7 +8,6 @@ import (
 	"swarmnode/swarm/choke"
 	"swarmnode/swarm/endpoint"
 	"swarmnode/swarm/limit"
-	"swarmnode/swarm/metadata"
 	"swarmnode/swarm/picker"
 )
 
@@ -31,7 +30,7 @@ type Torrent struct {
 	own      map[endpoint.Endpoint]bool // addresses at which we listen
 	yielded  time.Duration              // when a useful peer was last dropped for another
 	peers    peerTable
-	meta     metadata.Search
+	meta     fetching
 	choker   *choke.Choker
 
 	private bool // it is known to be
@@ -40,7 +39,8 @@ type Torrent struct {
 	layout *metainfo.Layout
 	pick   *picker.Picker // nil until InfoReady
 
-	hashes hashing
+	hashes  hashing
+	answers answers
 
 	standing standing
 	progress progress
@@ -63,14 +63,16 @@ func New(now time.Time, cfg Config) *Torrent {
 		timers: newTimers(),
 		book:   newBook(cfg.Home),
 		peers:  newPeerTable(),
-		meta: metadata.NewSearch(metadata.Names{Hash: cfg.InfoHash, HashV2: cfg.HashV2},
-			cfg.Limits.MetadataMax),
+		meta:   newFetching(&cfg),
 	}
 	t.choker = choke.New(choke.Config{SlotsMax: cfg.Limits.SlotsMax, SuperSeed: cfg.SuperSeed,
 		Rand: t.rng, SentRate: func(now time.Duration) int64 { return t.up.rate(now) }})
 	t.dialer.tokens, t.dialer.rumours = dialBurst, limit.NewRumours(cfg.Home)
 	t.private = cfg.Private
 	t.requests.init(t)
+	t.hashes.init(t)
+	t.answers.init(&t.peers, &t.out)
+	t.meta.init(&t.peers, &t.out, &t.timers)
 	t.timers.by(timerDial, 0)
 	return t
 }
@@ -102,7 +104,7 @@ func (t *Torrent) Step(now time.Time, e Event) {
 	case Sent:
 		t.onSent(e.Peer, e.Count)
 	case Answered:
-		t.onAnswered(e.Peer, e.Count)
+		t.answers.sent(e.Peer, e.Count)
 	case ReadFailed:
 		t.onReadFailed(e.Peer, e.Ref)
 	case InfoReady:

@@ -22,8 +22,9 @@ func (t *Torrent) onInfoReady(e *Event) {
 	t.pick = t.newPicker(e)
 	t.requests.open(t.pick, t.layout)
 	t.choker.Start(t.pick, t.layout.PieceLength, t.layout.PieceSize)
-	t.meta.Close()
-	t.startHashes(e.Late)
+	t.meta.close()
+	t.answers.open(t.info, t.pick.Have())
+	t.hashes.open(t.now, t.info, t.pick, e.Late)
 	t.progress = newProgress(t.layout, e.Parts, t.pick.Have(), t.pick.Needed())
 	if t.info.Private() {
 		t.onPrivate()
@@ -33,11 +34,11 @@ func (t *Torrent) onInfoReady(e *Event) {
 		switch {
 		case many:
 			t.drop(p, ReasonRefresh)
-		case t.hashes.mayUpgrade(t.layout, p):
+		case t.hashes.mayUpgrade(p):
 			t.drop(p, ReasonUpgrade)
 		}
 	}
-	t.askHashes() // before any piece, so that they come first
+	t.hashes.ask(t.now) // before any piece, so that they come first
 	for _, p := range t.peers.snapshot() {
 		t.tellInfo(p)
 	}
@@ -93,7 +94,7 @@ func (t *Torrent) onInfoFailed(err error) {
 	if t.pick != nil {
 		return
 	}
-	t.meta.Close()
+	t.meta.close()
 	t.standing.refuse(err)
 	for _, p := range t.peers.snapshot() {
 		t.drop(p, ReasonUseless)

@@ -60,6 +60,13 @@ func (t *Torrent) strike(p *peer, s strike) {
 	}
 }
 
+// acquit takes suspicion from a peer, and reports whether there was any.
+func (tr *trust) acquit() bool {
+	was := tr.suspect
+	tr.suspect = false
+	return was
+}
+
 // praise clears the sender of a block of a verified piece.
 func (t *Torrent) praise(ref PeerRef) {
 	if p := t.peers.live(ref); p != nil {
@@ -95,7 +102,7 @@ func (t *Torrent) onFailed(piece uint32, hashes []metainfo.Hash256) {
 		t.requests.refillSoon(t.now)
 		return
 	}
-	if !t.openBlame(piece, hashes) {
+	if !t.hashes.hold(piece, hashes, t.now) {
 		t.refute(piece)
 	}
 	if len(senders) == 1 {
