@@ -3,15 +3,27 @@ package core
 import (
 	"maps"
 	"net/netip"
+
+	"swarmnode/swarm/picker"
 )
 
-// check panics when an invariant does not hold. Steps of large torrents are
-// checked now and then, because it takes time in proportion to the pieces.
+const (
+	checkPieces = 64
+	checkEvery  = 256
+)
+
+// checks counts the steps of which some are checked.
+type checks struct{ steps uint64 }
+
+// due reports whether a step should be checked. Those of large torrents are checked now
+// and then, because a check takes time in proportion to the pieces.
+func (c *checks) due(pick *picker.Picker) bool {
+	c.steps++
+	return pick == nil || pick.Pieces() <= checkPieces || c.steps%checkEvery == 0
+}
+
+// check panics when an invariant does not hold.
 func (t *Torrent) check() {
-	t.steps++
-	if t.pick != nil && t.pick.Pieces() > checkPieces && t.steps%checkEvery != 0 {
-		return
-	}
 	for _, p := range t.peers.all() {
 		p.check(t)
 	}
@@ -66,11 +78,6 @@ func (b *book) check() {
 		panic("core: a limit of the address book is passed")
 	}
 }
-
-const (
-	checkPieces = 64
-	checkEvery  = 256
-)
 
 // check panics when what is known of p is wrong.
 func (p *peer) check(t *Torrent) {

@@ -1,6 +1,7 @@
 package core
 
 import (
+	"net/netip"
 	"slices"
 	"time"
 
@@ -29,6 +30,33 @@ func (t *Torrent) Prioritize(now time.Time, piece int, priority picker.Priority)
 	}
 	t.checkComplete()
 	t.requests.refillSoon(t.now)
+}
+
+// evict drops a peer to make room, and reports whether there was one.
+func (t *Torrent) evict(p *peer) bool {
+	if p == nil {
+		return false
+	}
+	t.drop(p, ReasonEvicted)
+	return true
+}
+
+// Evict drops the least useful peer, if there is one of no use whose address may allows,
+// and reports whether it did. It is for drivers that need room for a peer of another
+// torrent; may can be nil. Actions may follow.
+func (t *Torrent) Evict(now time.Time, may func(netip.Addr) bool) bool {
+	t.advance(now)
+	return t.evict(t.peers.eviction(t.now, t.priorityOf).leastUseful(nil,
+		func(q *peer) bool { return may == nil || may(q.endpoint.Host()) }))
+}
+
+// EvictFrom drops the youngest peer of a network, one that neither gives nor takes
+// blocks if there is one, and reports whether it did. It is for drivers, when the
+// network has more connections in all torrents together than any other. Actions may
+// follow.
+func (t *Torrent) EvictFrom(now time.Time, network netip.Prefix) bool {
+	t.advance(now)
+	return t.evict(t.peers.eviction(t.now, t.priorityOf).ofNet(network))
 }
 
 // Sourceless reports whether a piece from first up to end is needed that nobody has who

@@ -192,7 +192,8 @@ func (t *Torrent) mayReplace(over int) bool {
 		return false
 	}
 	t.timers.by(timerDial, t.now+replaceEvery)
-	return over == 0 && t.book.dialling == 0 && t.leastUseful(nil, nil, t.crowds()) != nil
+	return over == 0 && t.book.dialling == 0 &&
+		t.peers.eviction(t.now, t.priorityOf).leastUseful(nil, nil) != nil
 }
 
 // dialTarget is how many connections are worth making: when seeding some room

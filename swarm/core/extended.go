@@ -149,7 +149,7 @@ func (t *Torrent) reachableAt(p *peer, addr netip.AddrPort) {
 	if !SourceIncoming.MayName(addr) {
 		return
 	}
-	p.listen = endpoint.IP(addr)
+	p.listensAt(endpoint.IP(addr))
 	if usable(p.listen) {
 		t.note(rumour{endpoint: p.listen, source: SourceIncoming, sources: 1 << SourceIncoming})
 		t.book.joined(p.listen, p.ref, t.now)

@@ -52,11 +52,16 @@ type peer struct {
 // for long runs: it has all pieces, and takes any number of requests.
 func (p *peer) isServer() bool { return p.endpoint.IsWebSeed() }
 
+// listensAt records where p accepts connections.
+func (p *peer) listensAt(e endpoint.Endpoint) { p.listen = e }
+
 // peerTable holds the connections.
 type peerTable struct {
 	byRef map[PeerRef]*peer // those dropped and not yet closed too
 	list  []*peer           // those not dropped, oldest first
 	past  past
+
+	yielded time.Duration // when a useful peer was last dropped for another, or 0
 }
 
 func newPeerTable() peerTable {
@@ -168,11 +173,17 @@ func (t *Torrent) unwelcome(p *peer) Reason {
 	case t.isPrivate() && p.outgoing && usable(p.endpoint) && !t.vouched(p):
 		return ReasonPrivate // it was being dialled when that became known
 	}
-	if !t.settleDuplicates(p) {
+	if !t.keepOneLink(p) {
 		return ReasonDuplicate
 	}
-	if len(t.peers.list) > t.cfg.Limits.PeersMax && !t.evictFor(p) {
-		return ReasonFull
+	if t.peers.count() > t.cfg.Limits.PeersMax {
+		worst, yields := t.peers.eviction(t.now, t.priorityOf).replace(p)
+		if !t.evict(worst) {
+			return ReasonFull
+		}
+		if yields {
+			t.peers.yielded = t.now
+		}
 	}
 	return ReasonNone
 }
@@ -241,91 +252,6 @@ func (t *Torrent) onClosed(ref PeerRef, broken bool) {
 		t.timers.by(timerDial, t.now)
 	}
 }
-
-// outranked returns the peer whose place p gets although it is of some use, as
-// the canonical priority has it (BEP 40), or nil. Without that, who comes late to
-// a swarm in which everybody has as many connections as they may would find no
-// place. It is never one that gives or gets blocks, and there is one now and then
-// only, so that nobody can have ours replaced by addresses that he chose.
-func (t *Torrent) outranked(p *peer, c crowds) *peer {
-	var worst *peer
-	lowest := t.priorityOf(p.endpoint)
-	if t.now-t.yielded < replaceEvery && t.yielded > 0 {
-		return nil
-	}
-	for _, q := range t.peers.list {
-		if q == p || t.now-q.since < evictAfter || t.exchanges(q) || !usable(q.endpoint) ||
-			!c.mayReplace(p, q) {
-			continue
-		}
-		if rank := t.priorityOf(q.endpoint); rank < lowest {
-			worst, lowest = q, rank
-		}
-	}
-	if worst != nil {
-		t.yielded = t.now
-	}
-	return worst
-}
-
-// leastUseful returns, of the peers besides p that may allows, nil for all of them, the
-// one that has been of least use, or nil if all have been of some, or had no time to
-// be. Of those that are equally useless it is one of the network that has most.
-func (t *Torrent) leastUseful(p *peer, may func(q *peer) bool, c crowds) *peer {
-	var worst *peer
-	rank, crowd := 0, 0
-	for _, q := range t.peers.list {
-		r, n := t.uselessness(q), c.ofNetwork(q)
-		if q == p || r == 0 || r < rank || r == rank && n < crowd || may != nil && !may(q) {
-			continue
-		}
-		if worst == nil || r > rank || n > crowd || t.lessUseful(q, worst) {
-			worst, rank, crowd = q, r, n
-		}
-	}
-	return worst
-}
-
-// lessUseful reports whether q has been of less use than o; of equals the one whom
-// the canonical priority prefers stays (BEP 40).
-func (t *Torrent) lessUseful(q, o *peer) bool {
-	moved, others := q.down.sum()+q.up.sum(), o.down.sum()+o.up.sum()
-	if moved != others {
-		return moved < others
-	}
-	return t.priorityOf(q.endpoint) < t.priorityOf(o.endpoint)
-}
-
-// uselessness ranks who makes room for others first: uselessMute for one that says
-// nothing, 2 for one that has nothing and gets nothing, 1 for one that could
-// give or take and does not, 0 for one that stays.
-func (t *Torrent) uselessness(p *peer) int {
-	age := t.now - p.since
-	serving := p.slot.Unchoked() && p.slot.Interested()
-	promising := p.interesting() && !p.ask.snubs()
-	moving := p.down.rate(t.now)+p.up.rate(t.now) > 0
-	switch {
-	case !p.silence.broken() && age >= evictMute:
-		return uselessMute
-	case age >= evictAfter && !serving && !promising:
-		return 2
-	case age >= evictIdle && !moving:
-		return 1
-	}
-	return 0
-}
-
-const (
-	uselessMute = 3
-	// evictMute is how long a new peer may take for its first word. What it
-	// has, and its extensions, come right behind the handshake.
-	evictMute = time.Second
-	// evictAfter is how long a peer has to show what it is good for.
-	evictAfter = 10 * time.Second
-	// evictIdle is how long one that promised something, or asked for it, has to
-	// send or take a block.
-	evictIdle = 60 * time.Second
-)
 
 // useless reports whether neither side can have anything for the other.
 func (t *Torrent) useless(p *peer) bool {

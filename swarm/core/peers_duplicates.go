@@ -5,27 +5,31 @@ import (
 	"time"
 )
 
-const (
-	// quietAfter is how long a connection is silent before another one of the
-	// same peer, made in the same direction, takes its place: the peer may
-	// have moved and the old path be dead.
-	quietAfter = 2 * time.Second
-)
+// quietAfter is how long a connection is silent before another one of the same
+// peer, made in the same direction, takes its place: the peer may have moved and
+// the old path be dead.
+const quietAfter = 2 * time.Second
 
-// settleDuplicates keeps one of several connections to the same peer, and not
-// too many to one source. It reports whether p stays.
-func (t *Torrent) settleDuplicates(p *peer) bool {
+// keepOneLink keeps one of several connections to the same peer, and not too many
+// to one source. It reports whether p stays.
+//
+// A peer that claims an id need not own it. So only a peer that sends right blocks
+// keeps out another one with its id at another address: a connection is never ended,
+// and an idle one keeps nobody out, for the sake of an id that comes from elsewhere.
+func (t *Torrent) keepOneLink(p *peer) bool {
 	same := 0
 	for _, q := range t.peers.snapshot() {
 		switch {
 		case q == p:
 		case q.id == p.id && q.source != p.source:
-			if t.serves(q) && !t.fellSilent(q) {
+			if q.serves(t.now) && !t.fellSilent(q) {
 				return false
 			}
 			t.moveAsks(q)
 		case q.id == p.id:
-			if !t.settle(p, q) {
+			stays := p.replaces(q, t.cfg.PeerID, t.gaveUp(q), t.now)
+			t.joinLinks(p, q, stays)
+			if !stays {
 				return false
 			}
 		case q.source == p.source:
@@ -36,42 +40,33 @@ func (t *Torrent) settleDuplicates(p *peer) bool {
 		return true
 	}
 	// A household is not locked out by what one of its hosts has left behind.
-	worst := t.leastUseful(p, func(q *peer) bool { return q.source == p.source }, t.crowds())
-	if worst != nil {
-		t.drop(worst, ReasonEvicted)
-	}
-	return worst != nil
+	return t.evict(t.peers.eviction(t.now, t.priorityOf).leastUseful(p,
+		func(q *peer) bool { return q.source == p.source }))
 }
 
-// serves reports whether blocks come from p, and right ones came. Only then may it
-// keep out another one with its id at another address: who says an id need not
-// own it, so a connection is never ended, and an idle one keeps nobody out, for
-// the sake of an id that comes from elsewhere.
-func (t *Torrent) serves(p *peer) bool {
-	return p.trust.proven && p.down.recent(t.now) > 0
+// replaces reports whether a new connection takes the place of an old one to the same
+// peer, which the peer may have given up. Of a connection in each direction both ends
+// keep the one that the peer with the greater id made, so that they keep the same one.
+func (p *peer) replaces(old *peer, ours [20]byte, gaveUp bool, now time.Duration) bool {
+	if p.outgoing != old.outgoing && !gaveUp {
+		weMade := bytes.Compare(ours[:], p.id[:]) > 0
+		return p.outgoing == weMade
+	}
+	return now-old.silence.lastHeard() > quietAfter
 }
 
-// settle drops old if p is to take its place, and reports whether p stays. Of a
-// connection in each direction both ends keep the one that the peer with the
-// greater id made, so that they keep the same one.
-func (t *Torrent) settle(p, old *peer) bool {
-	stays := t.now-old.silence.lastHeard() > quietAfter
-	if p.outgoing != old.outgoing && !t.gaveUp(old) {
-		weMade := bytes.Compare(t.cfg.PeerID[:], p.id[:]) > 0
-		stays = p.outgoing == weMade
+// joinLinks makes one of two connections to the same peer: p, or old unless replaced.
+// Either way the address that was dialled is now known to be connected.
+func (t *Torrent) joinLinks(p, old *peer, replaced bool) {
+	kept, other := old, p
+	if replaced {
+		kept, other = p, old
 	}
-	// Either way the address that was dialled is now known to be connected.
-	if stays {
-		if !p.listen.IsValid() {
-			p.listen = old.listen
-		}
+	if !kept.listen.IsValid() {
+		kept.listen = other.listen
+	}
+	if replaced {
 		t.drop(old, ReasonDuplicate)
-		t.book.joined(p.listen, p.ref, t.now)
-		return true
 	}
-	if !old.listen.IsValid() {
-		old.listen = p.listen
-	}
-	t.book.joined(old.listen, old.ref, t.now)
-	return false
+	t.book.joined(kept.listen, kept.ref, t.now)
 }

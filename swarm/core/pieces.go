@@ -56,7 +56,7 @@ func (t *Torrent) keep(p *peer, waited bool, e *Event) {
 		t.requests.cancelBlock(PeerRef(got.Other), e.Ref, t.now)
 	}
 	if got.Complete {
-		p.trust.awaited = p.trust.onProbation()
+		p.trust.delivered()
 		t.out.do(Action{Kind: Verify, Ref: block.Ref{Piece: b.Piece}})
 	}
 }
@@ -142,7 +142,7 @@ func (t *Torrent) lose(piece uint32) {
 	had := t.pick.State(piece) == picker.Have
 	for _, ref := range t.pick.Senders(piece, nil) {
 		if p := t.peers.live(PeerRef(ref)); p != nil {
-			p.trust.awaited = false
+			p.trust.lost()
 		}
 	}
 	t.pick.Lost(piece)

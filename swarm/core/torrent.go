@@ -18,7 +18,6 @@ type Torrent struct {
 	start time.Time
 	now   time.Duration // since start; never goes back
 	rng   *rand.Rand
-	steps uint64
 
 	out      outbox
 	timers   timers
@@ -28,7 +27,6 @@ type Torrent struct {
 	dialer   dialer
 	external external
 	own      map[endpoint.Endpoint]bool // addresses at which we listen
-	yielded  time.Duration              // when a useful peer was last dropped for another
 	peers    peerTable
 	meta     fetching
 	choker   *choke.Choker
@@ -49,6 +47,7 @@ type Torrent struct {
 
 	down, up meter
 	counters counters
+	checks   checks
 }
 
 // New returns a torrent without metadata and without peers. Its driver tells
@@ -125,7 +124,7 @@ func (t *Torrent) Step(now time.Time, e Event) {
 		t.onHashed(e.Ref.Piece, e.Hashes)
 	}
 	t.expire()
-	if checked {
+	if checked && t.checks.due(t.pick) {
 		t.check()
 	}
 }

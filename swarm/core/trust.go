@@ -44,6 +44,12 @@ type trust struct {
 // until its first piece is verified a liar costs us one piece, and is found.
 func (tr *trust) onProbation() bool { return !tr.proven || tr.suspect }
 
+// delivered records that the peer has sent a whole piece, which is being verified.
+func (tr *trust) delivered() { tr.awaited = tr.onProbation() }
+
+// lost records that a piece that the peer had a part in was lost unverified.
+func (tr *trust) lost() { tr.awaited = false }
+
 // isSuspect reports whether the peer had a part in a piece with the wrong hash.
 func (tr *trust) isSuspect() bool { return tr.suspect }
 
