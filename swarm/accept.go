@@ -86,12 +86,12 @@ func (e *Engine) welcome(conn net.Conn, addr netip.AddrPort, place *limit.Place)
 	var t *Torrent
 	shaken, err := peer.Accept(e.ctx, conn, peer.Welcome{
 		Answer: func(asked wire.Hello) (wire.Hello, bool) {
-			if t = e.lookup(asked.InfoHash); t == nil {
+			if t = e.registry.find(asked.InfoHash); t == nil {
 				return wire.Hello{}, false
 			}
 			return t.answer(asked), true
 		},
-		Encryption: e.cfg.Encryption, Key: e.keyOf,
+		Encryption: e.cfg.Encryption, Key: e.registry.key,
 		MayCompute: func() bool { return e.keys.Allow(time.Now(), addr.Addr()) },
 	})
 	if err != nil {

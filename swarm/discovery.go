@@ -115,6 +115,9 @@ func (s *search) again(ctx context.Context, now time.Time, seed bool) {
 	}
 }
 
+// running reports whether a round is running.
+func (s *search) running() bool { return s.cancel != nil }
+
 // stop ends the running round, and does not wait for its goroutines.
 func (s *search) stop() {
 	if s.cancel != nil {

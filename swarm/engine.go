@@ -12,24 +12,22 @@ import (
 	"sync/atomic"
 	"time"
 
-	"swarmnode/metainfo"
 	"swarmnode/swarm/block"
 	"swarmnode/swarm/guard"
 	"swarmnode/swarm/limit"
 	"swarmnode/swarm/storage"
 	"swarmnode/swarm/tracker"
 	"swarmnode/swarm/transport"
-	"swarmnode/swarm/transport/mse"
 )
 
 // Config describes an Engine. The zero value of each field has a meaning.
 type Config struct {
-	// Listen are the addresses to listen on, each for TCP and UDP at once; port
-	// 0 chooses one that is free. Without any, the engine listens on a free
-	// port of every address of both families.
+	// Listen are the addresses to listen on, each for TCP and UDP at once. Port 0
+	// chooses a free port. Without any address, the engine listens on a free port of
+	// every address of both families.
 	Listen []netip.AddrPort
-	// PeerIDPrefix starts our peer ids, as in "-SN0100-" (BEP 20); at most 20
-	// bytes. A default stands for the package.
+	// PeerIDPrefix starts our peer ids, as in "-SN0100-" (BEP 20). It has at most 20
+	// bytes. If it is empty, a default is used.
 	PeerIDPrefix string
 	// Client is our name and version, told to peers (BEP 10, "v").
 	Client string
@@ -41,97 +39,100 @@ type Config struct {
 	PeersMax int
 	// TorrentPeersMax bounds the connections of one torrent; 80 if zero.
 	TorrentPeersMax int
-	// MemoryMax bounds, in bytes, the blocks on their way between connections
-	// and files; 48 MiB if zero. As much again may wait for peers besides, or have
-	// come from them in part.
+	// MemoryMax bounds, in bytes, the blocks on their way between connections and
+	// files; 48 MiB if zero. As many bytes again may be held for other messages to
+	// peers, and for messages of which only a part has come.
 	MemoryMax int64
-	// StateDir is the folder for the record of what each torrent has, by which
-	// it goes on after a stop or a crash without hashing everything again, and
-	// for that of its peers, by which it meets its swarm again at once. None is
-	// kept if empty.
+	// StateDir is the folder for records. One record says which pieces each torrent
+	// has, so that it goes on after a stop or a crash without hashing everything again.
+	// Another one holds its peers, so that it meets its swarm again at once. If StateDir
+	// is empty, no records are kept.
 	StateDir string
-	// StateReadOnly has what is in StateDir read, and nothing there written.
+	// StateReadOnly says that records in StateDir are read and none are written.
 	StateReadOnly bool
 	// DHTNode is told the address of the DHT node of a peer that sends a PORT
 	// message (BEP 5). It must not block. May be nil.
 	DHTNode func(netip.AddrPort)
-	// HasDHT tells peers in the handshake that our DHT node is on our port.
+	// HasDHT says that a DHT node of ours is on our port. Peers are told in the
+	// handshake.
 	HasDHT bool
 	// Encryption says which connections are encrypted, so that simple filters
 	// do not recognise them.
 	Encryption Encryption
-	// memory stands for that of the process in tests.
+	// memory replaces that of the process in tests.
 	memory *limit.Memory
-	// Logger takes one line per change of a torrent's state, and more about
-	// peers at debug level. None if nil.
+	// Logger takes one line per change of a torrent's state, and more about peers at
+	// debug level. Nothing is logged if it is nil.
 	Logger *slog.Logger
 }
 
 const (
-	// keysPerSource and keysMax bound the keys computed a second for those who
-	// start encrypted handshakes, from one address and from all: a key costs
-	// less than half a millisecond, all of them less than 5 % of a core.
+	// keysPerSource bounds the keys that we compute per second for the encrypted
+	// handshakes of one source, and keysMax those for all sources. A key costs less than
+	// half a millisecond, so all of them cost less than 5 % of a core.
 	keysPerSource = 5
 	keysMax       = 100
 
-	// descriptorsSpare are kept of the half for sockets for ports, trackers, the
-	// DHT and some handshakes; connectionsMin is what is tried all the same.
+	// descriptorsSpare is how many of the descriptors for sockets are kept for ports,
+	// trackers, the DHT and some handshakes. connectionsMin connections are allowed even
+	// so.
 	descriptorsSpare = 12
 	connectionsMin   = 8
-	// pendingShare is the part of the descriptors for handshakes that others start,
-	// and pendingMin how many there may be at the least.
+	// pendingShare is the part of the descriptors for incoming handshakes, and pendingMin
+	// the least number of incoming handshakes that may be under way.
 	pendingShare = 16
 	pendingMin   = 16
 
-	// givenForgotten and talkForgotten are how many bytes are forgotten a second of
-	// what a source was given beside blocks and of what it said that nobody asked
-	// for, and sourceMemory is how long anything of it is remembered.
+	// givenForgotten is how many bytes a second are forgotten of what a source was given
+	// beside blocks, and talkForgotten the same of unsolicited messages from a source.
+	// Nothing is remembered for longer than sourceMemory.
 	givenForgotten = 4 << 10
 	talkForgotten  = 1 << 10
 	sourceMemory   = 10 * time.Minute
-	// asideDown is what such words get of a download limit for each byte of what was
-	// asked for.
+	// asideDown is what unsolicited messages get of a download limit for each byte of
+	// what we requested.
 	asideDown = 1. / 8
 
 	defaultMemoryMax    = 48 << 20
 	defaultPeerIDPrefix = "-SN0100-"
 )
 
-// ErrClosed tells that the Engine has been closed.
+// ErrClosed says that the Engine was closed.
 var ErrClosed = errors.New("engine is closed")
 
-// ErrExists tells that the Engine has the torrent already.
-var ErrExists = errors.New("torrent is there already")
+// ErrExists says that the Engine has the torrent already.
+var ErrExists = errors.New("torrent already added")
 
-// ErrMemory tells that there is no memory left for a torrent under the ceiling of
-// the process (debug.SetMemoryLimit).
-var ErrMemory = errors.New("there is not enough memory left for it")
+// ErrMemory says that the memory limit of the process (debug.SetMemoryLimit) leaves no
+// room for a torrent.
+var ErrMemory = errors.New("memory limit reached: no room for another torrent")
 
-// An Engine owns what the torrents of a process share. Its methods are safe
-// for concurrent use.
+// An Engine owns what the torrents of a process share. Its methods are safe for
+// concurrent use.
 type Engine struct {
-	cfg     Config
-	log     *slog.Logger
-	ports   []*transport.Pair
-	conns   *limit.Connections
-	memory  *limit.Memory
-	rooms   *limit.Pending // connections that wait for a place
-	dialer  *dialer
-	web     *guard.Client // for trackers and web seeds
-	tracker *tracker.Client
-	down    *limit.Common
-	up      *limit.Common
-	kept    *limit.Ledger // what waits for peers, and what has come of their messages
-	given   *limit.Tally  // what sources were given beside blocks
-	talk    *limit.Tally  // what sources have said that nobody asked for
-	blocks  *block.Pool
-	uploads *readers
-	workers *storage.Workers
-	home    limit.Home // where we listen
-	bans    bans
-	outside outside
-	own     atomic.Pointer[[]netip.AddrPort] // at which we are reached, see findOwn
-	keys    *limit.Turns                     // keys that are computed for encrypted handshakes
+	cfg          Config
+	log          *slog.Logger
+	ports        []*transport.Pair
+	conns        *limit.Connections
+	memory       *limit.Memory
+	evictWaiters *limit.Pending // connections that wait for the place of an evicted one
+	dialer       *dialer
+	web          *guard.Client // for trackers and web seeds
+	tracker      *tracker.Client
+	down         *limit.Common
+	up           *limit.Common
+	kept         *limit.Ledger // bytes held for peers besides blocks
+	given        *limit.Tally  // bytes given to sources besides blocks
+	talk         *limit.Tally  // bytes of unsolicited messages from sources
+	blocks       *block.Pool
+	uploads      *uploads
+	workers      *storage.Workers
+	home         limit.Home // where we listen
+	bans         bans
+	external     external
+	own          atomic.Pointer[[]netip.AddrPort] // at which peers reach us, see findOwn
+	keys         *limit.Turns                     // keys computed for encrypted handshakes
+	registry     registry
 
 	ctx    context.Context // done once Close has begun
 	cancel context.CancelFunc
@@ -142,17 +143,11 @@ type Engine struct {
 
 	closing  sync.Once
 	closeErr error // of the first Close
-
-	mu       sync.Mutex
-	torrents map[metainfo.Hash]*Torrent // by Hash
-	aliases  map[metainfo.Hash]*Torrent // by the other info-hash of hybrids
-	// the keys of both, by what stands for them in encrypted handshakes
-	hidden map[mse.ID]metainfo.Hash
 }
 
-// Listen starts an Engine: it binds the ports, and accepts connections from
-// then on. The error is that of the first address that could not be bound,
-// as transport.ListenPair has it.
+// Listen starts an Engine: it binds the ports and accepts connections from then on. The
+// error is that of the first address that it cannot bind, as transport.ListenPair returns
+// it.
 func Listen(cfg Config) (*Engine, error) {
 	if len(cfg.PeerIDPrefix) > 20 {
 		return nil, fmt.Errorf("peer id prefix %q is longer than 20 bytes", cfg.PeerIDPrefix)
@@ -173,7 +168,8 @@ func Listen(cfg Config) (*Engine, error) {
 	return start(cfg, ports), nil
 }
 
-// start makes the Engine of a Config without gaps, and has it accept connections.
+// start returns the Engine of a Config whose defaults are filled in, and starts its
+// goroutines.
 func start(cfg Config, ports []*transport.Pair) *Engine {
 	if cfg.memory == nil {
 		cfg.memory = limit.NewMemory(nil)
@@ -184,26 +180,25 @@ func start(cfg Config, ports []*transport.Pair) *Engine {
 	}
 	home := limit.NewHome(bound)
 	e := &Engine{
-		cfg:      cfg,
-		home:     home,
-		bans:     bans{home: home},
-		log:      cfg.Logger,
-		ports:    ports,
-		conns:    limit.NewConnections(connectionsMax(&cfg, transport.DescriptorsMax()), 0, home),
-		memory:   cfg.memory,
-		rooms:    limit.NewPending(roomWaitersMax),
-		down:     limit.NewCommon(cfg.Down),
-		up:       limit.NewCommon(cfg.Up),
-		kept:     limit.NewLedger(cfg.MemoryMax),
-		given:    limit.NewTally(givenForgotten, sourceMemory),
-		talk:     limit.NewTally(talkForgotten, sourceMemory),
-		blocks:   block.NewPool(cfg.MemoryMax * 2 / 3),
-		uploads:  newReaders(cfg.MemoryMax / 3),
-		workers:  storage.NewWorkers(runtime.GOMAXPROCS(0)),
-		torrents: make(map[metainfo.Hash]*Torrent),
-		aliases:  make(map[metainfo.Hash]*Torrent),
-		hidden:   make(map[mse.ID]metainfo.Hash),
-		keys:     limit.NewTurns(keysPerSource, keysMax, home),
+		cfg:   cfg,
+		home:  home,
+		bans:  bans{home: home},
+		log:   cfg.Logger,
+		ports: ports,
+		conns: limit.NewConnections(connectionsMax(&cfg, transport.DescriptorsMax()), 0,
+			home),
+		memory:       cfg.memory,
+		evictWaiters: limit.NewPending(evictWaitersMax),
+		down:         limit.NewCommon(cfg.Down),
+		up:           limit.NewCommon(cfg.Up),
+		kept:         limit.NewLedger(cfg.MemoryMax),
+		given:        limit.NewTally(givenForgotten, sourceMemory),
+		talk:         limit.NewTally(talkForgotten, sourceMemory),
+		blocks:       block.NewPool(cfg.MemoryMax * 2 / 3),
+		uploads:      newUploads(cfg.MemoryMax / 3),
+		workers:      storage.NewWorkers(runtime.GOMAXPROCS(0)),
+		registry:     newRegistry(),
+		keys:         limit.NewTurns(keysPerSource, keysMax, home),
 	}
 	e.dialer = &dialer{
 		ways: []way{overTCP{local: e.local}}, budget: limit.NewDials(0, home), bans: &e.bans,
@@ -215,14 +210,13 @@ func start(cfg Config, ports []*transport.Pair) *Engine {
 	e.ctx, e.cancel = context.WithCancel(context.Background())
 	e.accept()
 	e.refuse()
-	e.wait.Go(func() { e.watchAddresses(e.ctx) })
+	e.wait.Go(func() { e.watchNetwork(e.ctx) })
 	e.wait.Go(func() { e.watchMemory(e.ctx) })
 	return e
 }
 
-// connectionsMax returns how many connections there may be: as many as cfg asks
-// for, or as half of the descriptors of the process allow. The other half is for
-// files, as storage has it.
+// connectionsMax returns how many connections there may be: the number in cfg, or what
+// half of the descriptors of the process allow. The other half is for files.
 func connectionsMax(cfg *Config, descriptors int) int {
 	asked := cfg.PeersMax
 	if asked <= 0 {
@@ -237,7 +231,7 @@ func connectionsMax(cfg *Config, descriptors int) int {
 		level = slog.LevelWarn
 	}
 	cfg.Logger.Log(context.Background(), level,
-		"fewer connections, for want of descriptors (see ulimit -n)",
+		"the limit of open files allows fewer connections (see ulimit -n)",
 		"connections", most, "asked", asked, "descriptors", descriptors)
 	return most
 }
@@ -251,9 +245,10 @@ func (e *Engine) Addrs() []netip.AddrPort {
 	return addrs
 }
 
-// local returns the address that the engine listens on, if it has one of its own
-// that is of use to whoever is at ip: others take where we come from for where
-// we are. The zero Addr leaves the choice to the system.
+// local returns the address to connect to ip from. It is the address that the engine
+// listens on, if the engine has one of its own which ip can reach: peers take the address
+// that we come from for the one where we are. The zero Addr leaves the choice to the
+// system.
 func (e *Engine) local(ip netip.Addr) netip.Addr {
 	ip = ip.Unmap()
 	for _, p := range e.ports {
@@ -270,27 +265,19 @@ func (e *Engine) local(ip netip.Addr) netip.Addr {
 // Addr returns the first address that the engine listens on.
 func (e *Engine) Addr() netip.AddrPort {
 	if len(e.ports) == 0 {
-		return netip.AddrPort{} // only in tests: it is reached by other ways
+		return netip.AddrPort{} // only in tests, which connect by other means
 	}
 	return e.ports[0].AddrPort()
 }
 
 // Torrents returns the handles of all torrents, in no order.
-func (e *Engine) Torrents() []*Torrent {
-	e.mu.Lock()
-	defer e.mu.Unlock()
-	all := make([]*Torrent, 0, len(e.torrents))
-	for _, t := range e.torrents {
-		all = append(all, t)
-	}
-	return all
-}
+func (e *Engine) Torrents() []*Torrent { return e.registry.all() }
 
-// Close stops every torrent, saves what they have, closes the ports, and waits
-// for all of it. Only the first call does something.
+// Close stops every torrent, saves what the torrents have, closes the ports, and waits
+// for all of that. Only the first call has an effect.
 func (e *Engine) Close() error {
 	e.closing.Do(func() {
-		torrents := e.Torrents()
+		torrents := e.registry.close()
 		e.cancel() // ends the accept loops with their listeners, and the torrents
 		var errs []error
 		for _, p := range e.ports {
@@ -310,63 +297,8 @@ func (e *Engine) Close() error {
 	return e.closeErr
 }
 
-// lookup finds the torrent of a handshake.
-func (e *Engine) lookup(hash metainfo.Hash) *Torrent {
-	e.mu.Lock()
-	defer e.mu.Unlock()
-	return e.find(hash)
-}
-
-// keyOf finds the torrent of an encrypted handshake.
-func (e *Engine) keyOf(id mse.ID) (mse.Key, bool) {
-	e.mu.Lock()
-	defer e.mu.Unlock()
-	hash, ok := e.hidden[id]
-	return mse.Key(hash), ok
-}
-
-// register enters t, and fails if there is another of one of its hashes, or if
-// the engine is closing.
-func (e *Engine) register(t *Torrent) error {
-	e.mu.Lock()
-	defer e.mu.Unlock()
-	if e.ctx.Err() != nil {
-		return ErrClosed
-	}
-	hashes := t.hashes()
-	for _, hash := range hashes {
-		if e.find(hash) != nil {
-			return fmt.Errorf("%v: %w", hash, ErrExists)
-		}
-	}
-	e.torrents[t.hash] = t
-	for _, hash := range hashes[1:] {
-		e.aliases[hash] = t
-	}
-	for _, hash := range hashes {
-		e.hidden[mse.Key(hash).ID()] = hash
-	}
-	return nil
-}
-
-func (e *Engine) unregister(t *Torrent) {
-	e.mu.Lock()
-	defer e.mu.Unlock()
-	for _, hash := range t.hashes() {
-		if e.find(hash) == t {
-			delete(e.hidden, mse.Key(hash).ID())
-		}
-		if e.aliases[hash] == t {
-			delete(e.aliases, hash)
-		}
-	}
-	if e.torrents[t.hash] == t {
-		delete(e.torrents, t.hash)
-	}
-}
-
-// newPeerID makes the peer id of one torrent (BEP 20). Torrents have different
-// ones, so that peers cannot tell that they belong together.
+// newPeerID returns a peer id for one torrent (BEP 20). Each torrent has another one, so
+// that peers cannot tell which torrents belong to one engine.
 func (e *Engine) newPeerID() [20]byte {
 	var id [20]byte
 	rand.Read(id[copy(id[:], e.cfg.PeerIDPrefix):])

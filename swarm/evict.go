@@ -9,29 +9,56 @@ import (
 )
 
 const (
-	// roomWaitersMax bounds the connections that wait for others to end when
-	// the engine has as many as it may. More of one source or network make room for
-	// those of others.
-	roomWaitersMax = 16
-	// roomCrowd is how many connections a network has when it has to make room for
-	// others before those that are of no use: fewer are a coincidence.
-	roomCrowd = 8
-	// roomWait is how long one waits, and roomLook how often it looks.
-	roomWait = time.Second
-	roomLook = 10 * time.Millisecond
+	// evictWaitersMax bounds the connections that wait for others to be evicted when
+	// the engine has as many as it may. If one source or network has too many of the
+	// waiting ones, they make room for those of others.
+	evictWaitersMax = 16
+	// evictCrowd is the size from which a network is a crowd: its connections are
+	// evicted before useless ones. Fewer may be a coincidence.
+	evictCrowd = 8
+	// evictWait is how long a connection waits for the place of an evicted one, and
+	// evictLook how often it looks.
+	evictWait = time.Second
+	evictLook = 10 * time.Millisecond
 )
 
-// makeRoom ends one connection in favour of one with ip, waits until there is its place,
-// and takes it. It reports whether it has, and is not for the goroutine of a torrent.
-func (e *Engine) makeRoom(ctx context.Context, ip netip.Addr) bool {
-	e.conns.Claim() // or the next that comes would have the place
+// awaitPlace evicts a connection of some torrent in favour of link, which found no place,
+// and hands link to the loop again: when there is a place, after evictWait, or earlier
+// when others that wait need its turn. It reports false if link has had its chance, or
+// if its source has no place left.
+func (l *loop) awaitPlace(link *link) bool {
+	e, ip := l.t.engine, link.endpoint.Host()
+	if link.waited || !e.conns.Full() || e.conns.HasAll(ip) {
+		return false
+	}
+	link.waited = true
+	ctx, giveUp := context.WithCancel(l.t.ctx)
+	turn := e.evictWaiters.Admit(ip, giveUp)
+	l.wait.Go(func() {
+		defer turn.Keep()
+		defer giveUp()
+		link.placed = e.evictAndTake(ctx, ip)
+		select {
+		case l.t.joins <- link:
+		case <-l.t.ctx.Done():
+			link.abandon()
+		}
+	})
+	return true
+}
+
+// evictAndTake evicts one connection in favour of one with ip, waits until there is its
+// place, and takes the place. It reports whether it did. It blocks, so the loop of a
+// torrent must not call it.
+func (e *Engine) evictAndTake(ctx context.Context, ip netip.Addr) bool {
+	e.conns.Claim() // otherwise the next connection to come would take the place
 	if !e.evictFor(ip) {
 		e.conns.Disclaim()
 		return false
 	}
-	late := time.NewTimer(roomWait)
+	late := time.NewTimer(evictWait)
 	defer late.Stop()
-	look := time.NewTicker(roomLook)
+	look := time.NewTicker(evictLook)
 	defer look.Stop()
 	for !e.conns.Redeem(ip) {
 		select {
@@ -46,37 +73,41 @@ func (e *Engine) makeRoom(ctx context.Context, ip netip.Addr) bool {
 	return true
 }
 
-// evictFor ends a connection in favour of one with ip: one with the network that has
-// most, if that is a crowd; else one that is of no use, but none of a network that has
-// fewer than that of ip would have, or whoever owns one would drive out all others; else
-// again one with the network that has most. It reports whether there was one to end.
+// evictFor evicts a connection in favour of one with ip, and reports whether there was
+// one to evict. It chooses
+//
+//  1. one of the network with most connections, if that network is a crowd;
+//  2. else a useless one, unless its network has fewer connections than that of ip would
+//     have then: otherwise the owner of one network could drive out all others;
+//  3. else one of the network with most connections.
 func (e *Engine) evictFor(ip netip.Addr) bool {
 	mine := e.conns.Neighbours(ip) + 1
 	network, most := e.conns.Largest()
-	if most >= roomCrowd && most > mine && e.evictFrom(network) {
+	if most >= evictCrowd && most > mine && e.evictFrom(network) {
 		return true
 	}
 	own := limit.NetworkOf(ip)
 	may := func(other netip.Addr) bool {
 		return limit.NetworkOf(other) == own || max(e.conns.Neighbours(other), 1) >= mine
 	}
-	return e.evictOne(may) || most > mine && e.evictFrom(network)
+	return e.evictUseless(may) || most > mine && e.evictFrom(network)
 }
 
-// evictFrom ends a connection with a network, and reports whether there was one.
+// evictFrom evicts a connection of a network, and reports whether there was one.
 func (e *Engine) evictFrom(network netip.Prefix) bool {
 	return e.evict(func(t *Torrent, now time.Time) bool {
 		return t.loop.core.EvictFrom(now, network)
 	})
 }
 
-// evictOne ends one connection of no use, of any torrent, whose address may allows, and
-// reports whether there was one. may can be nil.
-func (e *Engine) evictOne(may func(netip.Addr) bool) bool {
+// evictUseless evicts one useless connection of any torrent whose address may allows, and
+// reports whether there was one. A nil may allows every address.
+func (e *Engine) evictUseless(may func(netip.Addr) bool) bool {
 	return e.evict(func(t *Torrent, now time.Time) bool { return t.loop.core.Evict(now, may) })
 }
 
-// evict asks one torrent after the other to end a connection, until one does.
+// evict asks the torrents one after the other to evict a connection, until one does. It
+// reports whether one did.
 func (e *Engine) evict(from func(t *Torrent, now time.Time) bool) bool {
 	for _, t := range e.Torrents() {
 		evicted := make(chan bool, 1)

@@ -1,93 +1,153 @@
 package swarm
 
 import (
+	"sync"
+
 	"swarmnode/metainfo"
+	"swarmnode/swarm/core"
 )
 
-// The methods here change what a handle shows. They are for the torrent's own
-// goroutines; each takes effect once.
+// A handle holds what the methods of a Torrent show. The torrent's own goroutines change
+// it. It is safe for concurrent use.
+type handle struct {
+	haveInfo chan struct{} // closed when info is set
+	done     chan struct{} // closed when the outcome is decided
 
-func (t *Torrent) setInfo(info *metainfo.Info) {
-	t.learnNames(info)
-	t.mu.Lock()
-	t.info = info
-	t.mu.Unlock()
-	close(t.haveInfo)
+	mu       sync.Mutex
+	info     *metainfo.Info
+	outcome  outcome
+	err      error // why the torrent failed
+	closeErr error // what Close returns
+	final    Stats // what Stats returns once the torrent has ended
+	paths    []string
+	file     func(i int) string // returns the path of a file of the layout
+	checked  int64              // bytes hashed so far while Checking
+	toCheck  int64              // bytes to hash while Checking
 }
 
-func (t *Torrent) setChecked(done, total int64) {
-	t.mu.Lock()
-	t.checked, t.checking = done, total
-	t.mu.Unlock()
+// An outcome says whether a torrent has reached its aim.
+type outcome uint8
+
+const (
+	undecided outcome = iota
+	succeeded
+	failed
+)
+
+func (h *handle) init() {
+	h.haveInfo = make(chan struct{})
+	h.done = make(chan struct{})
 }
 
-// succeed says that the content is complete, at paths, and where each file is.
-func (t *Torrent) succeed(paths []string, file func(i int) string) {
-	t.mu.Lock()
-	defer t.mu.Unlock()
-	if t.outcome == undecided {
-		t.paths, t.file = paths, file
-		t.outcome = succeeded
-		close(t.done)
+// setInfo shows the info dictionary. It is called once.
+func (h *handle) setInfo(info *metainfo.Info) {
+	h.mu.Lock()
+	h.info = info
+	h.mu.Unlock()
+	close(h.haveInfo)
+}
+
+// getInfo returns the info dictionary, or nil before it is known.
+func (h *handle) getInfo() *metainfo.Info {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	return h.info
+}
+
+// setChecked shows how far the check of the content on disk has come, in bytes.
+func (h *handle) setChecked(done, total int64) {
+	h.mu.Lock()
+	h.checked, h.toCheck = done, total
+	h.mu.Unlock()
+}
+
+// succeed decides that the content is complete. It lies at paths, and file returns the
+// path of each file. It does nothing once the outcome is decided.
+func (h *handle) succeed(paths []string, file func(i int) string) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	if h.outcome == undecided {
+		h.paths, h.file = paths, file
+		h.decide(succeeded, nil)
 	}
 }
 
-// isDone reports whether the torrent is complete or has failed.
-func (t *Torrent) isDone() bool {
-	t.mu.Lock()
-	defer t.mu.Unlock()
-	return t.outcome != undecided
+// fail decides that the content cannot be completed. It does nothing once the outcome is
+// decided.
+func (h *handle) fail(err error) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	if h.outcome == undecided {
+		h.decide(failed, err)
+	}
 }
 
-// fail says that the torrent cannot be completed, and ends it.
-func (t *Torrent) fail(err error) {
-	t.mu.Lock()
-	defer t.mu.Unlock()
-	if t.outcome == undecided {
-		t.err = err
-		t.outcome = failed
-		close(t.done)
+// end shows what the torrent had done when it ended. A torrent without an outcome was
+// stopped, which is neither success nor failure.
+func (h *handle) end(closeErr error, final Stats) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	h.final, h.closeErr = final, closeErr
+	if h.outcome == undecided {
+		h.decide(undecided, ErrStopped)
 	}
-	t.cancel()
 }
 
-// close says that the torrent has ended, and what it had done.
-func (t *Torrent) close(err error, final Stats) {
-	t.mu.Lock()
-	defer t.mu.Unlock()
-	t.final = final
-	if t.outcome == undecided {
-		t.err = ErrStopped
-		close(t.done)
-	}
-	t.closeErr = err
+// decide sets the outcome for good. h.mu is held.
+func (h *handle) decide(o outcome, err error) {
+	h.outcome, h.err = o, err
+	close(h.done)
 }
 
-// stats puts together what the core, the loop and the handle know. It is for
-// the loop.
-func (l *loop) stats() Stats {
-	s := Stats{Snapshot: l.core.Snapshot(), Fault: l.fault}
-	if l.tracker != nil {
-		s.Trackers = l.tracker.Report()
-	}
-	l.t.mu.Lock()
-	defer l.t.mu.Unlock()
-	s.Checked, s.CheckTotal = l.t.checked, l.t.checking
+// isDecided reports whether the torrent is complete or has failed.
+func (h *handle) isDecided() bool {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	return h.outcome != undecided
+}
+
+// status is what the state of a torrent follows from.
+type status struct {
+	core         core.State // owns what concerns pieces, and whether storage works
+	outcome      outcome
+	closing      bool // the torrent is ending
+	metadataOnly bool
+	haveInfo     bool
+	haveStore    bool // the content on disk was checked
+}
+
+// state returns what a torrent with that status is doing.
+func (s status) state() State {
 	switch {
-	case l.t.outcome == failed:
-		s.State = Failed
-	case l.t.ctx.Err() != nil:
-		s.State = Closed
-	case l.fault != nil:
-		s.State = Faulty
-	case l.t.info == nil, l.t.spec.MetadataOnly && l.t.outcome == undecided:
-		s.State = Metadata
-	case l.store == nil && !l.t.spec.MetadataOnly:
-		s.State = Checking
-	case l.t.outcome == succeeded:
-		s.State = Seeding
-	default:
-		s.State = Downloading
+	case s.outcome == failed:
+		return Failed
+	case s.closing:
+		return Closed
+	case s.core == core.Stalled:
+		return Faulty
+	case !s.haveInfo, s.metadataOnly && s.outcome == undecided:
+		return Metadata
+	case !s.haveStore && !s.metadataOnly:
+		return Checking
+	case s.outcome == succeeded:
+		return Seeding
 	}
+	return Downloading
+}
+
+// stats returns what the torrent is doing now.
+func (l *loop) stats() Stats {
+	s := Stats{Snapshot: l.core.Snapshot(), Trackers: l.trackers.report()}
+	if s.Snapshot.State == core.Stalled {
+		s.Fault = s.Err
+	}
+	h := &l.t.handle
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	s.Checked, s.CheckTotal = h.checked, h.toCheck
+	s.State = status{
+		core: s.Snapshot.State, outcome: h.outcome, closing: l.t.ctx.Err() != nil,
+		metadataOnly: l.t.spec.MetadataOnly, haveInfo: h.info != nil, haveStore: l.store != nil,
+	}.state()
 	return s
 }

@@ -1,24 +1,18 @@
 package swarm
 
 import (
-	"context"
 	"sync"
 	"time"
 
 	"swarmnode/swarm/core"
 	"swarmnode/swarm/peer"
 	"swarmnode/swarm/storage"
-	"swarmnode/swarm/tracker"
 	"swarmnode/swarm/wire"
 )
 
-const (
-	// batchMax bounds how many events are taken in before the actions that
-	// follow from them are carried out.
-	batchMax = 256
-	// faultRetry is the pause between trial writes while storage does not work.
-	faultRetry = 10 * time.Second
-)
+// batchMax bounds how many events the loop takes before it carries out the actions that
+// follow from them.
+const batchMax = 256
 
 // A loop is what only the goroutine of its torrent touches.
 type loop struct {
@@ -30,21 +24,16 @@ type loop struct {
 	lastRef core.PeerRef
 	touched []*link // with pending uploads
 	actions []core.Action
-	batch   []core.Event // that are taken in
-	search  search
-	tracker *tracker.Announcer // nil without trackers
+	batch   []core.Event // the events that are being taken
 	timer   *time.Timer
 	wait    sync.WaitGroup // children: dials, connections, opening of storage
-	fault   error          // why storage does not work, nil while it does
-	opening bool           // an info dictionary was given to open, once for all
 
-	outside    uint32        // version of the engine's addresses that the core was told
-	failed     map[int]error // files that a web seed could not give, nil when the user was told
-	failedLook bool          // they are being looked at
-	doubts     []doubt       // oldest first
-
-	rechecks int  // how often complete content turned out to be changed
-	spoilt   bool // content that is only served was changed by another program
+	content      content
+	search       search
+	trackers     trackers
+	sourceless   sourceless
+	peerCache    peerCache
+	externalSeen uint32 // version of the external addresses that the core knows
 }
 
 // run is the goroutine of the torrent. It ends when ctx is done and everything
@@ -54,15 +43,15 @@ func (l *loop) run() {
 	now := time.Now()
 	l.timer = time.NewTimer(0)
 	l.search.start(l.t.ctx, now, l.t.spec.Complete)
-	defer l.leaveTrackers()
+	defer l.trackers.leave()
 	for l.t.ctx.Err() == nil {
 		select {
 		case <-l.t.mail.wake:
 			if l.t.ctx.Err() != nil {
-				continue // it ended the connections, whose peers are to be remembered
+				continue // the connections have ended, and their peers are to be saved
 			}
 			now = time.Now()
-			l.takeIn(now)
+			l.takeMail(now)
 		case link := <-l.t.joins:
 			now = time.Now()
 			l.accept(now, link)
@@ -75,15 +64,15 @@ func (l *loop) run() {
 		case <-l.t.ctx.Done():
 			continue
 		}
-		l.learnOutside()
+		l.learnExternal()
 		l.act(now)
-		l.tellMoved()
+		l.updateTrackers()
 		l.setTimer(now)
 	}
 	l.end()
 }
 
-// step gives an event to the core, after what the loop itself has to know.
+// step gives an event to the core, after the loop itself has taken note of it.
 func (l *loop) step(now time.Time, e *core.Event) {
 	switch e.Kind {
 	case core.Closed:
@@ -96,14 +85,14 @@ func (l *loop) step(now time.Time, e *core.Event) {
 			link.inbox.take(link.account, len(e.Msg.Payload))
 		}
 	case core.StorageFailed:
-		l.failing(e.Err)
+		l.onFault(e.Err)
 	}
 	l.core.Step(now, *e)
 }
 
-// takeIn takes in all events that wait, and carries out what follows from each
-// batch of them, the last one excepted.
-func (l *loop) takeIn(now time.Time) {
+// takeMail takes all events that wait, and carries out the actions after each batch of
+// them but the last.
+func (l *loop) takeMail(now time.Time) {
 	l.batch = l.t.mail.take(l.batch)
 	for i := range l.batch {
 		if i > 0 && i%batchMax == 0 {
@@ -119,6 +108,7 @@ func (l *loop) takeIn(now time.Time) {
 	}
 }
 
+// setTimer has the loop wake up at the next deadline of the core.
 func (l *loop) setTimer(now time.Time) {
 	if next := l.core.NextTick(); !next.IsZero() {
 		l.timer.Reset(max(0, next.Sub(now)))
@@ -129,7 +119,7 @@ func (l *loop) setTimer(now time.Time) {
 func (l *loop) accept(now time.Time, link *link) {
 	ip := link.endpoint.Host()
 	if link.stream == nil && !link.placed && !l.t.engine.takePlace(ip) {
-		if l.seekRoom(link) {
+		if l.awaitPlace(link) {
 			return
 		}
 		link.conn.Close()
@@ -151,7 +141,7 @@ func (l *loop) accept(now time.Time, link *link) {
 		Encrypted: link.encrypted,
 	})
 	if l.t.engine.cfg.HasDHT && !l.t.private() && link.hello.Reserved.Has(wire.FeatureDHT) {
-		l.act(now) // the bitfield has to come first (BEP 3)
+		l.act(now) // the bitfield comes before every other message (BEP 3)
 		link.stream.Send(wire.Message{ID: wire.Port, Port: l.t.engine.Addr().Port()})
 	}
 	l.wait.Go(func() {
@@ -160,30 +150,6 @@ func (l *loop) accept(now time.Time, link *link) {
 		}
 		link.stream.Run(l.t.ctx)
 	})
-}
-
-// seekRoom has a connection of some torrent end for the sake of link, which found no
-// place, and brings link back, at the latest when others that wait need its turn. It
-// reports false if link has had its chance, or its source has no place left.
-func (l *loop) seekRoom(link *link) bool {
-	e := l.t.engine
-	if link.waited || !e.conns.Full() || e.conns.HasAll(link.endpoint.Host()) {
-		return false
-	}
-	link.waited = true
-	ctx, giveUp := context.WithCancel(l.t.ctx)
-	room := e.rooms.Admit(link.endpoint.Host(), giveUp)
-	l.wait.Go(func() {
-		defer room.Keep()
-		defer giveUp()
-		link.placed = e.makeRoom(ctx, link.endpoint.Host())
-		select {
-		case l.t.joins <- link:
-		case <-l.t.ctx.Done():
-			link.abandon()
-		}
-	})
-	return true
 }
 
 // startPeer makes the stream of a link to a peer.
@@ -197,7 +163,7 @@ func (l *loop) startPeer(link *link) {
 	link.stream = link.peer
 }
 
-// act carries out what the core decided.
+// act carries out the actions of the core.
 func (l *loop) act(now time.Time) {
 	l.actions = l.core.Actions(l.actions[:0])
 	for i := range l.actions {
@@ -211,6 +177,7 @@ func (l *loop) act(now time.Time) {
 	l.touched = l.touched[:0]
 }
 
+// perform carries out one action.
 func (l *loop) perform(now time.Time, a *core.Action) {
 	switch a.Kind {
 	case core.Dial:
@@ -253,6 +220,7 @@ func (l *loop) perform(now time.Time, a *core.Action) {
 	}
 }
 
+// drop closes a connection, and bans its host from all torrents if the core says so.
 func (l *loop) drop(now time.Time, a *core.Action) {
 	link := l.links[a.Peer]
 	if link == nil {
@@ -262,7 +230,7 @@ func (l *loop) drop(now time.Time, a *core.Action) {
 		link.stream.Close(dropped{a.Reason})
 		return
 	}
-	if !link.endpoint.IsWebSeed() { // it has no address that others could come from
+	if !link.endpoint.IsWebSeed() { // no other peer could come from the same host
 		l.t.engine.bans.ban(now, link.endpoint.Host())
 	}
 	link.stream.Close(banned{dropped{a.Reason}})
@@ -273,12 +241,12 @@ type dropped struct{ reason core.Reason }
 
 func (d dropped) Error() string { return "dropped: " + d.reason.String() }
 
-// banned is dropped for a peer that is not to come back.
+// banned is the error of a connection whose peer must not come back.
 type banned struct{ dropped }
 
-// takeLast takes in what came before everything ended: trackers are told exactly
-// what was sent and received.
-func (l *loop) takeLast() {
+// takeLastMail takes the events that came before everything ended, so that trackers are
+// told exactly what was sent and received.
+func (l *loop) takeLastMail() {
 	now, received := time.Now(), int64(0)
 	for _, e := range l.t.mail.take(nil) {
 		switch e.Kind {
@@ -289,21 +257,19 @@ func (l *loop) takeLast() {
 		}
 		e.Buf.Release()
 	}
-	l.tellMoved()
-	l.t.moved.mu.Lock()
-	l.t.moved.stats.Downloaded += received
-	l.t.moved.mu.Unlock()
+	l.updateTrackers()
+	l.trackers.addReceived(received)
 }
 
-// end closes what the torrent holds, and waits for its children.
+// end waits for the children of the loop, and closes the storage.
 func (l *loop) end() {
 	l.timer.Stop()
 	l.tellSourceless()
 	l.search.stop()
-	l.keepPeers(l.core.Known(savedMax))
+	l.savePeers(l.core.Known(peerCacheMax))
 	l.wait.Wait()
 	l.search.wait.Wait()
-	l.takeLast()
+	l.takeLastMail()
 	final := l.stats()
 	var err error
 	if l.store != nil {
@@ -317,6 +283,6 @@ func (l *loop) end() {
 			drained = true
 		}
 	}
-	l.t.engine.unregister(l.t)
-	l.t.close(err, final)
+	l.t.engine.registry.remove(l.t)
+	l.t.handle.end(err, final)
 }

@@ -70,11 +70,11 @@ func (e *Engine) watchMemory(ctx context.Context) {
 			continue
 		}
 		e.conns.Hold(true)
-		if !e.evictOne(nil) {
+		if !e.evictUseless(nil) {
 			e.dropHeaviest()
 			continue
 		}
-		for n := 1; n < evictedMax && e.memory.Over() && e.evictOne(nil); n++ {
+		for n := 1; n < evictedMax && e.memory.Over() && e.evictUseless(nil); n++ {
 		}
 	}
 }

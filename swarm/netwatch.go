@@ -3,6 +3,7 @@ package swarm
 import (
 	"context"
 	"errors"
+	"maps"
 	"net"
 	"net/netip"
 	"syscall"
@@ -14,72 +15,106 @@ import (
 )
 
 const (
-	// addressesEvery is how often our own addresses are looked at: one system
-	// call, for a move that is noticed within a second or so.
-	addressesEvery = time.Second
-	// movesEvery is how often the torrents are told for long, and movesBurst how
-	// often in a row, so that interfaces that come and go do not keep them from
-	// their work. One move may be several changes.
-	movesEvery = 5 * time.Second
-	movesBurst = 4
+	// netwatchEvery is how often we look at our own addresses. One look is one system
+	// call, and a move is noticed within a second or so.
+	netwatchEvery = time.Second
+	// netwatchBurst is how many changes in a row the torrents are told of at once, and
+	// netwatchPause how long it takes until they may be told of one more. So interfaces
+	// that come and go do not keep the torrents from their work. One move may be several
+	// changes.
+	netwatchBurst = 4
+	netwatchPause = 5 * time.Second
 )
 
-// errMoved is why a connection ends whose own address is gone.
-var errMoved = errors.New("our address is gone")
+// errAddressGone ends a connection from an address that this machine no longer has.
+var errAddressGone = errors.New("our address is gone")
 
-// broken reports whether a connection that ended with err was lost, and not closed
-// by either side.
+// broken reports whether a connection that ended with err was lost, rather than closed
+// by one of its sides.
 func broken(err error) bool {
 	var system syscall.Errno
-	return errors.Is(err, errMoved) || errors.Is(err, peer.ErrStuck) || errors.As(err, &system)
+	return errors.Is(err, errAddressGone) || errors.Is(err, peer.ErrStuck) ||
+		errors.As(err, &system)
 }
 
-// watchAddresses tells the torrents when addresses of this machine come or go,
-// until ctx ends.
-func (e *Engine) watchAddresses(ctx context.Context) {
-	tick := time.NewTicker(addressesEvery)
+// An addressSet holds addresses of this machine.
+type addressSet map[netip.Addr]bool
+
+// without returns the addresses of s that other lacks.
+func (s addressSet) without(other addressSet) addressSet {
+	rest := maps.Clone(s)
+	maps.DeleteFunc(rest, func(ip netip.Addr, _ bool) bool { return other[ip] })
+	return rest
+}
+
+// A netwatch notices changes of our own addresses, and says which of them the torrents
+// are told of. It belongs to one goroutine.
+type netwatch struct {
+	own    addressSet // as the torrents know them
+	burst  int        // changes that they may be told of now
+	filled time.Time  // when burst grew last, or would have
+}
+
+// newNetwatch returns a netwatch that starts with the addresses own.
+func newNetwatch(now time.Time, own addressSet) *netwatch {
+	return &netwatch{own: own, burst: netwatchBurst, filled: now}
+}
+
+// look compares our addresses at a moment with those that the torrents know. It returns
+// which are gone and which are new if the torrents are to be told now. A change that
+// comes too soon is noticed by a later look. A nil set means that the system did not say.
+func (w *netwatch) look(now time.Time, own addressSet) (gone, fresh addressSet) {
+	for ; w.burst < netwatchBurst && now.Sub(w.filled) >= netwatchPause; w.burst++ {
+		w.filled = w.filled.Add(netwatchPause)
+	}
+	if own == nil || w.burst == 0 {
+		return nil, nil
+	}
+	gone, fresh = w.own.without(own), own.without(w.own)
+	w.own = own
+	if len(gone)+len(fresh) == 0 {
+		return nil, nil
+	}
+	if w.burst == netwatchBurst {
+		w.filled = now
+	}
+	w.burst--
+	return gone, fresh
+}
+
+// watchNetwork tells the torrents when addresses of this machine come or go, until ctx
+// ends.
+func (e *Engine) watchNetwork(ctx context.Context) {
+	tick := time.NewTicker(netwatchEvery)
 	defer tick.Stop()
-	own := ownAddresses()
-	left, filled := movesBurst, time.Now()
+	watch := newNetwatch(time.Now(), machineAddresses())
 	for {
 		select {
 		case <-ctx.Done():
 			return
 		case <-tick.C:
 		}
-		now := ownAddresses()
-		for ; left < movesBurst && time.Since(filled) >= movesEvery; left++ {
-			filled = filled.Add(movesEvery)
-		}
-		if now == nil || left == 0 {
-			continue // the system may not say; that does not mean that there are none
-		}
-		gone, fresh := missing(own, now), missing(now, own)
-		own = now
+		gone, fresh := watch.look(time.Now(), machineAddresses())
 		if len(gone)+len(fresh) == 0 {
 			continue
 		}
-		if left == movesBurst {
-			filled = time.Now()
-		}
-		left--
 		e.log.Info("addresses of this machine have changed", "gone", len(gone), "new", len(fresh))
 		e.web.Close()
 		e.findOwn()
 		for _, t := range e.Torrents() {
-			t.ask(func(at time.Time) { t.loop.addressesChanged(at, gone) })
+			t.ask(func(at time.Time) { t.loop.networkChanged(at, gone) })
 		}
 	}
 }
 
-// ownAddresses returns the addresses of this machine that others may know, nil if
-// they cannot be had.
-func ownAddresses() map[netip.Addr]bool {
+// machineAddresses returns the addresses of this machine that other machines may know,
+// or nil if the system does not say.
+func machineAddresses() addressSet {
 	list, err := net.InterfaceAddrs()
 	if err != nil {
 		return nil
 	}
-	own := make(map[netip.Addr]bool, len(list))
+	own := make(addressSet, len(list))
 	for _, a := range list {
 		prefix, err := netip.ParsePrefix(a.String())
 		if err != nil {
@@ -92,32 +127,39 @@ func ownAddresses() map[netip.Addr]bool {
 	return own
 }
 
-// missing returns what is in a and not in b.
-func missing(a, b map[netip.Addr]bool) map[netip.Addr]bool {
-	m := make(map[netip.Addr]bool)
-	for ip := range a {
-		if !b[ip] {
-			m[ip] = true
+// findOwn records the addresses at which peers reach the engine, as far as this machine
+// knows them.
+func (e *Engine) findOwn() {
+	machine := machineAddresses()
+	var own []netip.AddrPort
+	for _, addr := range e.Addrs() {
+		if !addr.Addr().IsUnspecified() {
+			own = append(own, addr)
+			continue
+		}
+		for ip := range machine {
+			if ip.Is4() == addr.Addr().Is4() {
+				own = append(own, netip.AddrPortFrom(ip, addr.Port()))
+			}
 		}
 	}
-	return m
+	e.own.Store(&own)
 }
 
-// addressesChanged ends the connections from addresses that are gone, which would otherwise
-// be silent for minutes, looks for others, and tells where we are now.
-func (l *loop) addressesChanged(now time.Time, gone map[netip.Addr]bool) {
+// networkChanged closes the connections from addresses that are gone, which would
+// otherwise be silent for minutes. It looks for other peers, and announces where we are
+// now.
+func (l *loop) networkChanged(now time.Time, gone addressSet) {
 	for _, link := range l.links {
 		if link.conn != nil && gone[transport.LocalAddr(link.conn)] {
-			link.stream.Close(errMoved)
+			link.stream.Close(errAddressGone)
 		}
 	}
 	l.core.SetOwn(*l.t.engine.own.Load())
 	l.core.Step(now, core.Event{Kind: core.Moved})
-	if l.search.cancel == nil {
+	if !l.search.running() {
 		return
 	}
 	l.search.start(l.t.ctx, now, l.search.seed)
-	if l.tracker != nil {
-		l.tracker.Moved()
-	}
+	l.trackers.ownAddressChanged()
 }

@@ -22,44 +22,83 @@ import (
 )
 
 const (
-	// savedMax bounds the peers of a torrent that are remembered from one run to
-	// the next: more than are dialled in the first seconds.
-	savedMax = 64
-	// savedFor is how long they are: few addresses outlive a month.
-	savedFor = 30 * 24 * time.Hour
-	// savedAhead is by how much a record may be from the future, as after the
-	// clock was set back.
-	savedAhead = 24 * time.Hour
-	// saveFirst and saveEvery are the times to the first record, and between two
-	// later ones. A crash loses at most what was learnt since.
-	saveFirst = 5 * time.Second
-	saveEvery = 2 * time.Minute
+	// peerCacheMax bounds the peers that a torrent keeps from one run to the next. It is
+	// more than a torrent dials in its first seconds.
+	peerCacheMax = 64
+	// peerCacheAge is how long a peer is kept: few addresses outlive a month.
+	peerCacheAge = 30 * 24 * time.Hour
+	// peerCacheSkew is how far in the future a peer may have been met, as after the clock
+	// was set back.
+	peerCacheSkew = 24 * time.Hour
+	// peerCacheFirst is the time from the start of a torrent to the first record, and
+	// peerCacheEvery the time between two later ones. A crash loses no more than what
+	// was learnt since the last record.
+	peerCacheFirst = 5 * time.Second
+	peerCacheEvery = 2 * time.Minute
 
-	savedMagic   = "swarmnode peers "
-	savedVersion = "1"
-	// savedPeerBytes is the length of one peer in the record: flags, address in 16
+	peerCacheMagic   = "swarmnode peers "
+	peerCacheVersion = "1"
+	// peerCacheSuffix ends the name of the file, after the info-hash.
+	peerCacheSuffix = ".peers"
+	// cachedPeerBytes is the length of one peer in the record: flags, address in 16
 	// bytes, port, and seconds since 1970.
-	savedPeerBytes = 1 + 16 + 2 + 8
-	// savedBytesMax bounds a record; there is some room for keys to come.
-	savedBytesMax = savedMax*savedPeerBytes + 1024
+	cachedPeerBytes = 1 + 16 + 2 + 8
+	// peerCacheBytesMax bounds a record. It leaves room for keys of later versions.
+	peerCacheBytesMax = peerCacheMax*cachedPeerBytes + 1024
 )
 
 // Flags of a peer in the record.
-const savedVouched = 1 // a tracker or the user named it
+const cachedVouched = 1 // a tracker or the user named it
 
-// errSaved tells that a record of peers is of no use.
-var errSaved = errors.New("record of peers is damaged")
+// errPeerCache is wrapped by the errors about records that cannot be used.
+var errPeerCache = errors.New("record of peers is damaged")
 
-// appendSaved appends the record of the peers of a torrent: a line with the
-// version, a bencoded dictionary, and the SHA-256 of both.
-func appendSaved(dst []byte, hash metainfo.Hash, peers []core.KnownPeer) []byte {
+// A peerCache keeps the peers of one torrent in a file, so that the next run meets them
+// at once. It is for one goroutine at a time.
+type peerCache struct {
+	path     string // of the file; empty if the torrent keeps no peers
+	hash     metainfo.Hash
+	readOnly bool // the file is read and never written
+}
+
+// load returns the peers of an earlier run, or none if there was none. Peers that were
+// met too long ago, or in the future, are left out.
+func (c *peerCache) load(now time.Time) ([]core.KnownPeer, error) {
+	if c.path == "" {
+		return nil, nil
+	}
+	doc, _, err := statefile.Read(c.path, peerCacheBytesMax)
+	switch {
+	case errors.Is(err, fs.ErrNotExist):
+		return nil, nil
+	case err != nil:
+		return nil, err
+	}
+	return parsePeerCache(doc, c.hash, now)
+}
+
+// save replaces the file as a whole by one with peers. Without any peer the file of an
+// earlier run stays. The file is not synced: to lose it in a power cut costs one look-up.
+func (c *peerCache) save(peers []core.KnownPeer) error {
+	if c.path == "" || c.readOnly || len(peers) == 0 {
+		return nil
+	}
+	if err := os.MkdirAll(filepath.Dir(c.path), 0o700); err != nil {
+		return err
+	}
+	return statefile.Replace(c.path, appendPeerCache(nil, c.hash, peers), false)
+}
+
+// appendPeerCache appends the record of the peers of a torrent: a line with the version,
+// a bencoded dictionary, and the SHA-256 of both.
+func appendPeerCache(dst []byte, hash metainfo.Hash, peers []core.KnownPeer) []byte {
 	start := len(dst)
-	dst = append(dst, savedMagic+savedVersion+"\n"...)
+	dst = append(dst, peerCacheMagic+peerCacheVersion+"\n"...)
 	var list []byte
-	for _, p := range peers[:min(len(peers), savedMax)] {
+	for _, p := range peers[:min(len(peers), peerCacheMax)] {
 		flags := byte(0)
 		if p.Vouched {
-			flags = savedVouched
+			flags = cachedVouched
 		}
 		ip := p.Endpoint.Host().As16()
 		list = append(append(list, flags), ip[:]...)
@@ -74,16 +113,16 @@ func appendSaved(dst []byte, hash metainfo.Hash, peers []core.KnownPeer) []byte 
 	return append(dst, sum[:]...)
 }
 
-// parseSaved reads the record of the peers of a torrent. Peers met too long ago,
-// or in the future, are left out.
-func parseSaved(doc []byte, hash metainfo.Hash, now time.Time) ([]core.KnownPeer, error) {
-	body, ok := bytes.CutPrefix(doc, []byte(savedMagic+savedVersion+"\n"))
-	if !ok || len(doc) > savedBytesMax || len(body) < sha256.Size {
-		return nil, fmt.Errorf("%w: it is none of version %s", errSaved, savedVersion)
+// parsePeerCache reads the record of the peers of a torrent, without those that were met
+// too long ago or in the future.
+func parsePeerCache(doc []byte, hash metainfo.Hash, now time.Time) ([]core.KnownPeer, error) {
+	body, ok := bytes.CutPrefix(doc, []byte(peerCacheMagic+peerCacheVersion+"\n"))
+	if !ok || len(doc) > peerCacheBytesMax || len(body) < sha256.Size {
+		return nil, fmt.Errorf("%w: not of version %s", errPeerCache, peerCacheVersion)
 	}
 	end := len(doc) - sha256.Size
 	if sum := sha256.Sum256(doc[:end]); !bytes.Equal(sum[:], doc[end:]) {
-		return nil, fmt.Errorf("%w: its checksum is wrong", errSaved)
+		return nil, fmt.Errorf("%w: wrong checksum", errPeerCache)
 	}
 	var whose, list []byte
 	r := bencode.NewReader(body[:len(body)-sha256.Size], bencode.Limits{DepthMax: 2})
@@ -97,112 +136,75 @@ func parseSaved(doc []byte, hash metainfo.Hash, now time.Time) ([]core.KnownPeer
 	}
 	switch {
 	case r.Close() != nil:
-		return nil, fmt.Errorf("%w: %w", errSaved, r.Close())
+		return nil, fmt.Errorf("%w: %w", errPeerCache, r.Close())
 	case !bytes.Equal(whose, hash[:]):
-		return nil, fmt.Errorf("%w: it is that of another torrent", errSaved)
-	case len(list)%savedPeerBytes != 0 || len(list) > savedMax*savedPeerBytes:
-		return nil, fmt.Errorf("%w: it has %d bytes of peers", errSaved, len(list))
+		return nil, fmt.Errorf("%w: of another torrent", errPeerCache)
+	case len(list)%cachedPeerBytes != 0 || len(list) > peerCacheMax*cachedPeerBytes:
+		return nil, fmt.Errorf("%w: %d bytes of peers", errPeerCache, len(list))
 	}
 	var peers []core.KnownPeer
-	for p := range slices.Chunk(list, savedPeerBytes) {
+	for p := range slices.Chunk(list, cachedPeerBytes) {
 		met := time.Unix(int64(binary.BigEndian.Uint64(p[19:])), 0)
 		addr := netip.AddrPortFrom(netip.AddrFrom16([16]byte(p[1:17])).Unmap(),
 			binary.BigEndian.Uint16(p[17:]))
-		if met.Before(now.Add(-savedFor)) || met.After(now.Add(savedAhead)) || addr.Port() == 0 {
+		if met.Before(now.Add(-peerCacheAge)) || met.After(now.Add(peerCacheSkew)) ||
+			addr.Port() == 0 {
 			continue
 		}
 		peers = append(peers, core.KnownPeer{Endpoint: endpoint.IP(addr), Met: met,
-			Vouched: p[0]&savedVouched != 0})
+			Vouched: p[0]&cachedVouched != 0})
 	}
 	return peers, nil
 }
 
-// savedPath is where the record of a torrent is; empty if none is kept. One that
-// keeps to the peers that were named leaves the record to other runs.
-func (t *Torrent) savedPath() string {
-	if t.engine.cfg.StateDir == "" || t.spec.MetadataOnly || t.spec.PeersOnly {
-		return ""
+// newPeerCache returns the cache of the torrent. A torrent that keeps to the peers that
+// the user named leaves the file to other runs.
+func (t *Torrent) newPeerCache() peerCache {
+	cfg := &t.engine.cfg
+	c := peerCache{hash: t.hash, readOnly: cfg.StateReadOnly}
+	if cfg.StateDir != "" && !t.spec.MetadataOnly && !t.spec.PeersOnly {
+		c.path = filepath.Join(cfg.StateDir, t.hash.String()+peerCacheSuffix)
 	}
-	return filepath.Join(t.engine.cfg.StateDir, t.hash.String()+peersSuffix)
+	return c
 }
 
-// recall tells the core the peers of an earlier run.
-func (l *loop) recall() {
-	path := l.t.savedPath()
-	if path == "" {
-		return
-	}
-	doc, err := readSaved(path)
-	if errors.Is(err, fs.ErrNotExist) {
-		return
-	}
-	var peers []core.KnownPeer
-	if err == nil {
-		peers, err = parseSaved(doc, l.t.hash, time.Now())
-	}
+// runPeerCache tells the core the peers of an earlier run, and then keeps the file up to
+// date until the torrent ends. The loop writes the last record itself.
+func (l *loop) runPeerCache() {
+	peers, err := l.peerCache.load(time.Now())
 	if err != nil {
-		l.t.log.Warn("peers of an earlier run", "err", err)
-		return
+		l.t.log.Warn("peers of an earlier run cannot be used", "err", err)
 	}
 	for _, p := range peers {
 		l.t.post(core.Event{Kind: core.Found, Endpoint: p.Endpoint, Source: core.SourceResume,
-			Met:     p.Met,
-			Vouched: p.Vouched})
+			Met: p.Met, Vouched: p.Vouched})
 	}
-}
-
-func readSaved(path string) ([]byte, error) {
-	doc, _, err := statefile.Read(path, savedBytesMax)
-	return doc, err
-}
-
-// remember keeps the record up to date until the torrent ends; end writes the
-// last one.
-func (l *loop) remember() {
-	if l.t.savedPath() == "" {
+	if l.peerCache.path == "" {
 		return
 	}
-	for wait := saveFirst; ; wait = saveEvery {
+	for wait := peerCacheFirst; ; wait = peerCacheEvery {
 		select {
 		case <-l.t.ctx.Done():
 			return
 		case <-time.After(wait):
 		}
 		known := make(chan []core.KnownPeer, 1)
-		if !l.t.ask(func(time.Time) { known <- l.core.Known(savedMax) }) {
+		if !l.t.ask(func(time.Time) { known <- l.core.Known(peerCacheMax) }) {
 			return
 		}
-		l.keepPeers(<-known)
+		l.savePeers(<-known)
 	}
 }
 
-// keepPeers writes the record. Without any peer that of earlier runs stays.
-func (l *loop) keepPeers(known []core.KnownPeer) {
-	path := l.t.savedPath()
-	if path == "" || len(known) == 0 || l.t.engine.cfg.StateReadOnly {
-		return
-	}
-	if err := writeSaved(path, appendSaved(nil, l.t.hash, known)); err != nil {
-		l.t.log.Warn("peers cannot be remembered", "err", err)
+// savePeers writes the peers that the core knows.
+func (l *loop) savePeers(known []core.KnownPeer) {
+	if err := l.peerCache.save(known); err != nil {
+		l.t.log.Warn("peers of this run cannot be saved", "err", err)
 	}
 }
 
-// writeSaved puts doc in the place of the record as a whole. It is not synced: to
-// lose it in a power cut costs no more than a look-up.
-func writeSaved(path string, doc []byte) error {
-	if err := os.MkdirAll(filepath.Dir(path), 0o700); err != nil {
-		return err
-	}
-	return statefile.Replace(path, doc, false)
-}
-
-// peersSuffix ends the name of the file of a torrent's peers, after the
-// info-hash.
-const peersSuffix = ".peers"
-
-// Tidy removes what engines have left in a folder that was their
-// Config.StateDir about content that has been gone for long; see storage.Tidy.
-// It returns of how many torrents.
+// Tidy removes what engines have left in a folder that was their Config.StateDir about
+// content that has been gone for long; see storage.Tidy. It returns of how many torrents.
 func Tidy(stateDir string) (forgotten int, err error) {
-	return storage.Tidy(stateDir, time.Now(), peersSuffix)
+	return storage.Tidy(stateDir, time.Now(), peerCacheSuffix)
 }

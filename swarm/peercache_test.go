@@ -4,6 +4,7 @@ import (
 	"crypto/sha256"
 	"errors"
 	"net/netip"
+	"path/filepath"
 	"slices"
 	"testing"
 	"time"
@@ -13,9 +14,9 @@ import (
 	"swarmnode/swarm/endpoint"
 )
 
-var savedNow = time.Unix(1_700_000_000, 0)
+var cacheNow = time.Unix(1_700_000_000, 0)
 
-func savedPeers(n int) []core.KnownPeer {
+func cachedPeers(n int) []core.KnownPeer {
 	list := make([]core.KnownPeer, n)
 	for i := range list {
 		ip := netip.AddrFrom4([4]byte{30, 0, byte(i >> 8), byte(i)})
@@ -24,55 +25,56 @@ func savedPeers(n int) []core.KnownPeer {
 		}
 		list[i] = core.KnownPeer{
 			Endpoint: endpoint.IP(netip.AddrPortFrom(ip, uint16(i+1))),
-			Met:      savedNow.Add(-time.Duration(i) * time.Minute), Vouched: i%2 == 0,
+			Met:      cacheNow.Add(-time.Duration(i) * time.Minute), Vouched: i%2 == 0,
 		}
 	}
 	return list
 }
 
-func TestSavedPeers(t *testing.T) {
+func TestPeerCache(t *testing.T) {
 	hash := metainfo.Hash{1, 2, 3}
-	for _, n := range []int{0, 1, 5, savedMax} {
-		want := savedPeers(n)
-		got, err := parseSaved(appendSaved(nil, hash, want), hash, savedNow)
+	for _, n := range []int{0, 1, 5, peerCacheMax} {
+		want := cachedPeers(n)
+		got, err := parsePeerCache(appendPeerCache(nil, hash, want), hash, cacheNow)
 		if err != nil || !slices.Equal(got, want) {
 			t.Errorf("%d peers: got %v, %v", n, got, err)
 		}
 	}
-	got, err := parseSaved(appendSaved(nil, hash, savedPeers(3*savedMax)), hash,
-		savedNow.Add(time.Hour))
-	if err != nil || len(got) != savedMax {
-		t.Errorf("got %d peers of a crowd, %v; want %d", len(got), err, savedMax)
+	got, err := parsePeerCache(appendPeerCache(nil, hash, cachedPeers(3*peerCacheMax)), hash,
+		cacheNow.Add(time.Hour))
+	if err != nil || len(got) != peerCacheMax {
+		t.Errorf("got %d peers of a crowd, %v; want %d", len(got), err, peerCacheMax)
 	}
-	// Peers of long ago, and of times to come, are of no use.
-	doc := appendSaved(nil, hash, savedPeers(5))
-	for _, now := range []time.Time{savedNow.Add(2 * savedFor), savedNow.Add(-2 * savedAhead)} {
-		if got, err := parseSaved(doc, hash, now); err != nil || len(got) != 0 {
+	// Peers met long ago, or in the future, are left out.
+	doc := appendPeerCache(nil, hash, cachedPeers(5))
+	for _, now := range []time.Time{cacheNow.Add(2 * peerCacheAge),
+		cacheNow.Add(-2 * peerCacheSkew)} {
+		if got, err := parsePeerCache(doc, hash, now); err != nil || len(got) != 0 {
 			t.Errorf("at %v: got %v, %v", now, got, err)
 		}
 	}
 }
 
-func TestSavedPeersDamaged(t *testing.T) {
+func TestPeerCacheDamaged(t *testing.T) {
 	hash := metainfo.Hash{1, 2, 3}
-	doc := appendSaved(nil, hash, savedPeers(3))
+	doc := appendPeerCache(nil, hash, cachedPeers(3))
 	for i := range doc { // any byte
 		bad := slices.Clone(doc)
 		bad[i] ^= 1
-		if _, err := parseSaved(bad, hash, savedNow); !errors.Is(err, errSaved) {
+		if _, err := parsePeerCache(bad, hash, cacheNow); !errors.Is(err, errPeerCache) {
 			t.Fatalf("byte %d changed: %v", i, err)
 		}
 	}
 	for n := range doc {
-		if _, err := parseSaved(doc[:n], hash, savedNow); !errors.Is(err, errSaved) {
+		if _, err := parsePeerCache(doc[:n], hash, cacheNow); !errors.Is(err, errPeerCache) {
 			t.Fatalf("cut to %d bytes: %v", n, err)
 		}
 	}
-	if _, err := parseSaved(doc, metainfo.Hash{9}, savedNow); !errors.Is(err, errSaved) {
+	if _, err := parsePeerCache(doc, metainfo.Hash{9}, cacheNow); !errors.Is(err, errPeerCache) {
 		t.Errorf("of another torrent: %v", err)
 	}
-	if _, err := parseSaved(make([]byte, savedBytesMax+1), hash, savedNow); !errors.Is(err,
-		errSaved) {
+	if _, err := parsePeerCache(make([]byte, peerCacheBytesMax+1), hash, cacheNow); !errors.Is(err,
+		errPeerCache) {
 		t.Errorf("too long: %v", err)
 	}
 }
@@ -80,31 +82,61 @@ func TestSavedPeersDamaged(t *testing.T) {
 // sealed makes a record of any dictionary: whole by its line and checksum, it can
 // still say anything.
 func sealed(dict []byte) []byte {
-	doc := append([]byte(savedMagic+savedVersion+"\n"), dict...)
+	doc := append([]byte(peerCacheMagic+peerCacheVersion+"\n"), dict...)
 	sum := sha256.Sum256(doc)
 	return append(doc, sum[:]...)
 }
 
-func FuzzSavedPeers(f *testing.F) {
+func FuzzPeerCache(f *testing.F) {
 	hash := metainfo.Hash{1, 2, 3}
-	f.Add(appendSaved(nil, hash, savedPeers(3)))
+	f.Add(appendPeerCache(nil, hash, cachedPeers(3)))
 	f.Add([]byte("d4:hash20:" + string(hash[:]) + "5:peers27:" +
-		string(make([]byte, savedPeerBytes)) + "e"))
+		string(make([]byte, cachedPeerBytes)) + "e"))
 	f.Add([]byte("d4:hash20:" + string(hash[:]) + "5:peers26:" + string(make([]byte, 26)) + "e"))
 	f.Add([]byte("d5:peers0:e"))
 	f.Fuzz(func(t *testing.T, data []byte) {
 		for _, doc := range [][]byte{data, sealed(data)} {
-			peers, err := parseSaved(doc, hash, savedNow)
+			peers, err := parsePeerCache(doc, hash, cacheNow)
 			if err != nil {
 				continue
 			}
-			if len(peers) > savedMax {
+			if len(peers) > peerCacheMax {
 				t.Fatalf("%d peers", len(peers))
 			}
-			again, err := parseSaved(appendSaved(nil, hash, peers), hash, savedNow)
+			again, err := parsePeerCache(appendPeerCache(nil, hash, peers), hash, cacheNow)
 			if err != nil || !slices.Equal(again, peers) {
 				t.Fatalf("%v became %v, %v", peers, again, err)
 			}
 		}
 	})
+}
+
+// TestPeerCacheFile: what is saved is loaded by the next run; an empty list, a cache that
+// is read only and one without a file write nothing.
+func TestPeerCacheFile(t *testing.T) {
+	c := peerCache{path: filepath.Join(t.TempDir(), "made", "for it", "x"+peerCacheSuffix),
+		hash: metainfo.Hash{1}}
+	expect := func(what string, want []core.KnownPeer) {
+		t.Helper()
+		if got, err := c.load(cacheNow); err != nil || !slices.Equal(got, want) {
+			t.Errorf("%s: loaded %v, %v; want %v", what, got, err, want)
+		}
+	}
+	save := func(peers []core.KnownPeer) {
+		t.Helper()
+		if err := c.save(peers); err != nil {
+			t.Error(err)
+		}
+	}
+	expect("before the first run", nil)
+	save(cachedPeers(5))
+	expect("after the first run", cachedPeers(5))
+	save(nil)
+	expect("after a run that met nobody", cachedPeers(5))
+	c.readOnly = true
+	save(cachedPeers(2))
+	expect("after a run that may not write", cachedPeers(5))
+	c.path = ""
+	save(cachedPeers(2))
+	expect("of a torrent that keeps no peers", nil)
 }

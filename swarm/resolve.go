@@ -13,35 +13,40 @@ import (
 )
 
 const (
-	// namedPeersMax bounds the peers taken from a magnet link, and those from a
-	// command line: each host name is looked up, and each address dialled.
-	namedPeersMax = 100
-	// namedAddrsMax bounds the addresses taken of one name.
-	namedAddrsMax = 16
-	// namedPeersWait bounds the look-up of one host name.
-	namedPeersWait = 5 * time.Second
+	// resolveNamesMax bounds the peers taken from a magnet link, and those taken from a
+	// command line: each host name is looked up, and each address is dialled.
+	resolveNamesMax = 100
+	// resolveAddrsMax bounds the addresses taken of one name.
+	resolveAddrsMax = 16
+	// resolveTimeout bounds the look-up of one host name.
+	resolveTimeout = 5 * time.Second
 )
 
-// findNamed tells the core the addresses of the peers that the user named, and of those
-// that the link names, which a stranger wrote. It blocks while host names are looked up.
-func (l *loop) findNamed() {
-	l.findPeers(l.t.spec.Peers, core.SourceUser)
+// errNearby is why a peer that a link names is left out.
+var errNearby = errors.New("a link must not lead to services of this machine or network (try: " +
+	"--peer)")
+
+// resolvePeers tells the core the addresses of the peers that the user named, and of those
+// that the magnet link names, which a stranger wrote. It blocks while host names are
+// looked up.
+func (l *loop) resolvePeers() {
+	l.resolveAll(l.t.spec.Peers, core.SourceUser)
 	if !l.t.spec.PeersOnly {
-		l.findPeers(l.t.spec.Magnet.Peers, core.SourceLink)
+		l.resolveAll(l.t.spec.Magnet.Peers, core.SourceLink)
 	}
 }
 
-// findPeers tells the core the addresses of peers that a source names. It warns once of
-// those to which the source must not lead.
-func (l *loop) findPeers(names []string, source core.Source) {
+// resolveAll tells the core the addresses of the peers that a source names. It leaves out
+// those to which the source must not lead, and warns of the first one.
+func (l *loop) resolveAll(names []string, source core.Source) {
 	level := slog.LevelWarn
-	for _, name := range names[:min(len(names), namedPeersMax)] {
+	for _, name := range names[:min(len(names), resolveNamesMax)] {
 		addrs, err := resolve(l.t.ctx, name)
 		if err != nil {
-			l.t.log.Warn("peer given by name", "peer", name, "err", err)
+			l.t.log.Warn("a peer given by name cannot be looked up", "peer", name, "err", err)
 			continue
 		}
-		for _, addr := range addrs[:min(len(addrs), namedAddrsMax)] {
+		for _, addr := range addrs[:min(len(addrs), resolveAddrsMax)] {
 			if !source.MayName(addr) {
 				l.t.log.Log(l.t.ctx, level, "a peer of the link is left out", "peer", name, "err",
 					errNearby)
@@ -53,10 +58,6 @@ func (l *loop) findPeers(names []string, source core.Source) {
 	}
 }
 
-// errNearby is why a peer that a link names is not asked.
-var errNearby = errors.New("a link must not lead to services of this machine or network (try: " +
-	"--peer)")
-
 // resolve returns the addresses that HOST:PORT stands for, at least one.
 func resolve(ctx context.Context, hostport string) ([]netip.AddrPort, error) {
 	if addr, err := netip.ParseAddrPort(hostport); err == nil {
@@ -66,7 +67,7 @@ func resolve(ctx context.Context, hostport string) ([]netip.AddrPort, error) {
 	if err != nil {
 		return nil, err
 	}
-	ctx, cancel := context.WithTimeout(ctx, namedPeersWait)
+	ctx, cancel := context.WithTimeout(ctx, resolveTimeout)
 	defer cancel()
 	port, err := net.DefaultResolver.LookupPort(ctx, "tcp", service)
 	if err != nil {

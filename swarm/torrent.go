@@ -128,73 +128,48 @@ type Torrent struct {
 	asks   chan func(now time.Time) // run by the loop
 	ended  chan struct{}            // closed when the loop and its children have ended
 
-	haveInfo chan struct{} // closed when info is set
-	done     chan struct{} // closed when complete or failed
+	handle handle       // what the methods show
+	heard  atomic.Int64 // addresses that discovery has found
 
-	moved moved        // what trackers are told
-	heard atomic.Int64 // addresses that discovery has found
-
-	mu       sync.Mutex
-	info     *metainfo.Info
-	names    names
-	outcome  outcome
-	err      error // why it did not succeed
-	closeErr error // what Close returns
-	final    Stats // what Stats returns once ended
-	paths    []string
-	file     func(i int) string // the path of a file of the layout
-	checked  int64              // bytes hashed of
-	checking int64              // those to hash, while Checking
+	namesMu sync.Mutex
+	names   names
 }
-
-// outcome reports whether and how done was closed.
-type outcome uint8
-
-const (
-	undecided outcome = iota
-	succeeded
-	failed
-)
 
 // Hash returns the info-hash that names the swarm on the wire and in the DHT.
 func (t *Torrent) Hash() metainfo.Hash { return t.hash }
 
 // Info returns the info dictionary, or nil before it is known.
-func (t *Torrent) Info() *metainfo.Info {
-	t.mu.Lock()
-	defer t.mu.Unlock()
-	return t.info
-}
+func (t *Torrent) Info() *metainfo.Info { return t.handle.getInfo() }
 
 // HaveInfo returns a channel that is closed once Info is known.
-func (t *Torrent) HaveInfo() <-chan struct{} { return t.haveInfo }
+func (t *Torrent) HaveInfo() <-chan struct{} { return t.handle.haveInfo }
 
 // Done returns a channel that is closed once the content is complete and
 // verified, or the metadata is if nothing else is wanted, or the torrent has
 // ended without that. Err tells which.
-func (t *Torrent) Done() <-chan struct{} { return t.done }
+func (t *Torrent) Done() <-chan struct{} { return t.handle.done }
 
 // Err returns why the torrent ended, or nil: it is complete, or Done is not
 // closed yet. It is ErrStopped after Close, a *storage.Error when the files
 // could not be used.
 func (t *Torrent) Err() error {
-	t.mu.Lock()
-	defer t.mu.Unlock()
-	return t.err
+	t.handle.mu.Lock()
+	defer t.handle.mu.Unlock()
+	return t.handle.err
 }
 
 // Paths returns where the finished content lies, once it is complete.
 func (t *Torrent) Paths() []string {
-	t.mu.Lock()
-	defer t.mu.Unlock()
-	return t.paths
+	t.handle.mu.Lock()
+	defer t.handle.mu.Unlock()
+	return t.handle.paths
 }
 
 // FilePath returns where file i of the layout lies, once the content is complete.
 func (t *Torrent) FilePath(i int) string {
-	t.mu.Lock()
-	file := t.file
-	t.mu.Unlock()
+	t.handle.mu.Lock()
+	file := t.handle.file
+	t.handle.mu.Unlock()
 	if file == nil {
 		return ""
 	}
@@ -212,9 +187,9 @@ func (t *Torrent) Stats() Stats {
 		}
 	}
 	<-t.ended
-	t.mu.Lock()
-	defer t.mu.Unlock()
-	return t.final
+	t.handle.mu.Lock()
+	defer t.handle.mu.Unlock()
+	return t.handle.final
 }
 
 // AddPeer tells the torrent the address of a peer.
@@ -227,9 +202,15 @@ func (t *Torrent) AddPeer(addr netip.AddrPort) {
 func (t *Torrent) Close() error {
 	t.cancel()
 	<-t.ended
-	t.mu.Lock()
-	defer t.mu.Unlock()
-	return t.closeErr
+	t.handle.mu.Lock()
+	defer t.handle.mu.Unlock()
+	return t.handle.closeErr
+}
+
+// fail decides that the torrent cannot be completed, and ends it.
+func (t *Torrent) fail(err error) {
+	t.handle.fail(err)
+	t.cancel()
 }
 
 // post hands an event to the loop, waiting while it is busy. After the torrent

@@ -12,59 +12,119 @@ import (
 	"swarmnode/swarm/tracker"
 )
 
-// moved is what trackers are told of a torrent. The loop writes it, any goroutine
-// reads it.
-type moved struct {
-	mu    sync.Mutex
-	stats tracker.Stats
+// trackers announces a torrent to its trackers, with the numbers of the moment. Its
+// methods but stats are for the loop of the torrent; the zero value has no trackers.
+type trackers struct {
+	announcer *tracker.Announcer // nil without trackers
+
+	mu      sync.Mutex
+	numbers tracker.Stats // what the next announcement says
 }
 
-// findSources returns who looks for peers, as far as it is known: info is nil
-// for a magnet link.
+// start announces to the trackers of cfg from the first search on.
+func (t *trackers) start(cfg tracker.Config) {
+	cfg.Stats = t.stats
+	t.announcer = tracker.NewAnnouncer(cfg)
+}
+
+// stats returns the numbers for an announcement. Any goroutine may call it.
+func (t *trackers) stats() tracker.Stats {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	return t.numbers
+}
+
+// update sets the numbers for the next announcement.
+func (t *trackers) update(now core.Totals) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	t.numbers = tracker.Stats{Uploaded: now.Up, Downloaded: now.Down, Left: now.Missing,
+		Idle: now.Done}
+}
+
+// addReceived adds bytes of blocks to the numbers which came after the last update.
+func (t *trackers) addReceived(bytes int64) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	t.numbers.Downloaded += bytes
+}
+
+// ownAddressChanged announces again, since peers find us at another address now.
+func (t *trackers) ownAddressChanged() {
+	if t.announcer != nil {
+		t.announcer.Moved()
+	}
+}
+
+// report returns what came of the announcements.
+func (t *trackers) report() tracker.Report {
+	if t.announcer == nil {
+		return tracker.Report{}
+	}
+	return t.announcer.Report()
+}
+
+// leave tells the trackers that we have stopped, and waits until they know.
+func (t *trackers) leave() {
+	if t.announcer != nil {
+		t.announcer.Close()
+	}
+}
+
+// findSources returns the sources of peers that the torrent has. info is nil for a magnet
+// link whose metadata is not known.
 func (l *loop) findSources(info *metainfo.Info) []source {
-	var list []source
-	if l.t.spec.PeersOnly {
+	spec := &l.t.spec
+	if spec.PeersOnly {
 		return nil
 	}
+	var list []source
 	private := info != nil && info.Private()
-	if l.t.spec.DHT != nil && !private {
-		list = append(list, source{l.t.spec.DHT, core.SourceDHT})
+	if spec.DHT != nil && !private {
+		list = append(list, source{spec.DHT, core.SourceDHT})
 	}
-	if l.t.spec.LSD != nil && !private {
-		list = append(list, source{l.t.spec.LSD, core.SourceLSD})
+	if spec.LSD != nil && !private {
+		list = append(list, source{spec.LSD, core.SourceLSD})
 	}
-	if tiers := l.trackers(); len(tiers) > 0 {
-		l.tracker = tracker.NewAnnouncer(tracker.Config{
-			Client: l.t.engine.tracker, PeerID: l.t.peerID, Tiers: tiers,
-			Private: private, Stats: l.trackerStats, Logger: l.t.log,
-			External: l.t.engine.SetExternal,
+	if tiers := l.t.trackerTiers(); len(tiers) > 0 {
+		l.trackers.update(l.core.Totals())
+		l.trackers.start(tracker.Config{
+			Client: l.t.engine.tracker, PeerID: l.t.peerID, Tiers: tiers, Private: private,
+			Logger: l.t.log, External: l.t.engine.SetExternal,
 		})
-		l.tellMoved()
-		list = append(list, source{l.tracker, core.SourceTracker})
+		list = append(list, source{l.trackers.announcer, core.SourceTracker})
 	}
 	return list
 }
 
-// trackers returns the usable trackers that are to be asked: first those of the
-// user, so that one which a stranger names as well is the user's. Those of a
-// magnet link are a tier each. What cannot be used is told in one line.
-func (l *loop) trackers() [][]tracker.Tracker {
-	list, bad := usableTiers(nil, l.t.spec.Trackers, false)
-	if len(bad) > 0 {
-		l.t.log.Warn("trackers are left out", "err", errors.Join(bad...))
+// updateTrackers brings the numbers for trackers up to date. A torrent without trackers
+// saves itself the counting.
+func (l *loop) updateTrackers() {
+	if l.trackers.announcer != nil {
+		l.trackers.update(l.core.Totals())
 	}
-	if l.t.spec.NoTrackers {
+}
+
+// trackerTiers returns the usable trackers of the torrent. Those of the user come first,
+// so that a tracker which a stranger names as well counts as the user's. Each tracker of
+// a magnet link is a tier by itself. One line of the log names the unusable ones.
+func (t *Torrent) trackerTiers() [][]tracker.Tracker {
+	list, bad := usableTiers(nil, t.spec.Trackers, false)
+	if len(bad) > 0 {
+		t.log.Warn("trackers are left out", "err", errors.Join(bad...))
+	}
+	if t.spec.NoTrackers {
 		return list
 	}
-	unusable := l.t.spec.Magnet.Unusable
-	tiers := make([][]string, len(l.t.spec.Magnet.Trackers))
-	for i, url := range l.t.spec.Magnet.Trackers {
+	unusable := t.spec.Magnet.Unusable
+	tiers := make([][]string, len(t.spec.Magnet.Trackers))
+	for i, url := range t.spec.Magnet.Trackers {
 		tiers[i] = []string{url}
 	}
-	if l.t.spec.Torrent != nil {
-		unusable, tiers = l.t.spec.Torrent.Unusable, slices.Clone(l.t.spec.Torrent.Trackers)
+	if t.spec.Torrent != nil {
+		unusable, tiers = t.spec.Torrent.Unusable, slices.Clone(t.spec.Torrent.Trackers)
 	}
-	users := slices.Concat(l.t.spec.Trackers...) // told of above
+	users := slices.Concat(t.spec.Trackers...) // the log has named the unusable ones
 	for i, tier := range tiers {
 		tiers[i] = slices.DeleteFunc(slices.Clone(tier), func(url string) bool {
 			return slices.Contains(users, url)
@@ -75,13 +135,13 @@ func (l *loop) trackers() [][]tracker.Tracker {
 		bad = append(bad, leftOut(u.URL, u.Err))
 	}
 	if len(bad) > 0 {
-		l.t.log.Warn("URLs of the torrent or link are left out", "err", errors.Join(bad...))
+		t.log.Warn("URLs of the torrent or link are left out", "err", errors.Join(bad...))
 	}
 	return list
 }
 
-// usableTiers appends those of tiers that have a usable tracker, and says why others
-// cannot be used.
+// usableTiers appends to list the usable trackers of tiers, without empty tiers. The
+// errors say why the others cannot be used.
 func usableTiers(list [][]tracker.Tracker, tiers [][]string,
 	stranger bool) ([][]tracker.Tracker, []error) {
 	var bad []error
@@ -102,40 +162,13 @@ func usableTiers(list [][]tracker.Tracker, tiers [][]string,
 	return list, bad
 }
 
-// leftOutBytes is how much of a URL that is left out is shown: paths hold keys.
+// leftOutBytes bounds how much of an unusable URL is shown, since paths can hold keys.
 const leftOutBytes = 60
 
-// leftOut says that a URL cannot be used, and why.
+// leftOut returns an error that says why a URL cannot be used.
 func leftOut(url string, why error) error {
 	if len(url) > leftOutBytes {
 		url = strings.ToValidUTF8(url[:leftOutBytes], "") + "…"
 	}
 	return fmt.Errorf("%q: %w", url, why)
-}
-
-func (l *loop) trackerStats() tracker.Stats {
-	m := &l.t.moved
-	m.mu.Lock()
-	defer m.mu.Unlock()
-	return m.stats
-}
-
-// tellMoved brings the numbers for trackers up to date: whatever is announced next
-// has those of this moment.
-func (l *loop) tellMoved() {
-	if l.tracker == nil {
-		return
-	}
-	s := l.core.Totals()
-	m := &l.t.moved
-	m.mu.Lock()
-	defer m.mu.Unlock()
-	m.stats = tracker.Stats{Uploaded: s.Up, Downloaded: s.Down, Left: s.Missing, Idle: s.Done}
-}
-
-// leaveTrackers tells trackers that we have stopped.
-func (l *loop) leaveTrackers() {
-	if l.tracker != nil {
-		l.tracker.Close()
-	}
 }

@@ -8,21 +8,21 @@ import (
 )
 
 const (
-	// runMax is how many contiguous blocks are read by one system call and
-	// written by one. More does not make it faster.
+	// runMax bounds the contiguous blocks that one system call reads and another
+	// one writes. More blocks are not faster.
 	runMax = 16
-	// readersCount is how many reads may wait for the disk at once. On a page
-	// cache one is as good as many; a spinning disk likes a few to choose from.
-	readersCount = 4
-	// shareMax is which part of the budget that is left one link may hold: with
-	// the usual budget as much as the core gives it credit for.
-	shareMax = 16
-	// idleRunsMax bounds the buffers of a size that are kept for the next read.
-	idleRunsMax = 32
+	// uploadReaders is how many reads may wait for the disk at once. One is enough
+	// for a page cache; a spinning disk is faster with a few to choose from.
+	uploadReaders = 4
+	// uploadShare is the part of the remaining budget that one link may hold. With the
+	// usual budget that is as much as the core gives the link credit for.
+	uploadShare = 16
+	// idleBuffersMax bounds the buffers of one size that are kept for later reads.
+	idleBuffersMax = 32
 )
 
-// A run is a row of contiguous blocks of one piece, to be read at once for one
-// peer; one that is longer than block.Size is a run by itself.
+// A run is a row of contiguous blocks of one piece, which one read fetches for one
+// peer. A block longer than block.Size is a run by itself.
 type run struct {
 	link  *link
 	store *storage.Store
@@ -30,7 +30,8 @@ type run struct {
 	n     int
 }
 
-// extend adds ref to the run if it is contiguous with what is there.
+// extend adds ref to the run if ref goes on where the run ends. It reports whether it
+// did.
 func (r *run) extend(ref block.Ref) bool {
 	if r.n == runMax {
 		return false
@@ -57,62 +58,63 @@ func (r *run) units() int {
 	return r.n
 }
 
+// length returns the bytes of the run.
 func (r *run) length() int {
 	last := r.refs[r.n-1]
 	return int(last.Begin + last.Length - r.refs[0].Begin)
 }
 
-// readers reads blocks for upload. The queue is bounded by the credit that the
-// core gives each peer, the memory by a budget that the workers wait for. No
-// link holds more than a share of what is left of the budget, and each may hold a
-// block beyond it (of the longest that is served), so that peers that do not read
-// what they asked for cannot use it up, however many there are.
-type readers struct {
+// uploads reads blocks for peers. The credit that the core gives each peer bounds the
+// queue, and a budget that the workers wait for bounds the memory. A link holds no more
+// than a share of the remaining budget, and one block of the longest kind beyond it.
+// So peers that do not read what they asked for cannot use up the budget, however many
+// they are. It is safe for concurrent use.
+type uploads struct {
 	wait sync.WaitGroup
 
 	mu      sync.Mutex
 	changed sync.Cond // queue, budget or closed
 	queue   []run     // a ring would save copying; queues are short
-	// bytes that may still be read; below 0 by the least buffer of each link at
-	// most
+	// budget is how many bytes may still be read. It falls below 0 by at most the
+	// smallest buffer of each link.
 	budget int64
-	idle   [3][][]byte
+	idle   [len(runSizes)][][]byte // buffers for later reads, by size
 	closed bool
 }
 
-// runSizes are the sizes of buffers, in blocks.
+// runSizes are the sizes of the buffers, in blocks.
 var runSizes = [...]int{1, 4, runMax}
 
-func newReaders(budget int64) *readers {
-	r := &readers{budget: max(budget, runMax*block.Size)}
-	r.changed.L = &r.mu
-	for range readersCount {
-		r.wait.Go(r.work)
+func newUploads(budget int64) *uploads {
+	u := &uploads{budget: max(budget, runMax*block.Size)}
+	u.changed.L = &u.mu
+	for range uploadReaders {
+		u.wait.Go(u.work)
 	}
-	return r
+	return u
 }
 
-// read queues a run; its blocks are given to the peer when they have come. It
-// never blocks.
-func (r *readers) read(job run) {
-	r.mu.Lock()
-	r.queue = append(r.queue, job)
-	r.mu.Unlock()
-	r.changed.Signal()
+// read queues a run. Its blocks go to the peer once they are read. It never blocks.
+func (u *uploads) read(job run) {
+	u.mu.Lock()
+	u.queue = append(u.queue, job)
+	u.mu.Unlock()
+	u.changed.Signal()
 }
 
-// close ends the workers, dropping what is queued.
-func (r *readers) close() {
-	r.mu.Lock()
-	r.closed = true
-	r.mu.Unlock()
-	r.changed.Broadcast()
-	r.wait.Wait()
+// close drops the queue and waits for the workers to end.
+func (u *uploads) close() {
+	u.mu.Lock()
+	u.closed = true
+	u.mu.Unlock()
+	u.changed.Broadcast()
+	u.wait.Wait()
 }
 
-func (r *readers) work() {
+// work reads runs until close.
+func (u *uploads) work() {
 	for {
-		job, buf, ok := r.next()
+		job, buf, ok := u.next()
 		if !ok {
 			return
 		}
@@ -120,53 +122,55 @@ func (r *readers) work() {
 		refs := job.refs[:job.n]
 		err := job.store.ReadAt(data, refs[0].Piece, refs[0].Begin)
 		if err != nil {
-			r.release(job.link, buf)
+			u.release(job.link, buf)
 			job.link.readFailed(refs, err)
 			continue
 		}
-		job.link.peer.SendBlocks(refs, data, func() { r.release(job.link, buf) })
+		job.link.peer.SendBlocks(refs, data, func() { u.release(job.link, buf) })
 	}
 }
 
-// next waits for a run and for a buffer that it fits in, or the start of it.
-func (r *readers) next() (run, []byte, bool) {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	for !r.closed {
-		for i := range r.queue {
-			if buf, n := r.take(&r.queue[i]); n > 0 {
-				return r.split(i, n), buf, true
+// next waits for a run, and for a buffer that holds the run or the start of it. It
+// reports false after close.
+func (u *uploads) next() (run, []byte, bool) {
+	u.mu.Lock()
+	defer u.mu.Unlock()
+	for !u.closed {
+		for i := range u.queue {
+			if buf, n := u.take(&u.queue[i]); n > 0 {
+				return u.split(i, n), buf, true
 			}
 		}
-		r.changed.Wait()
+		u.changed.Wait()
 	}
 	return run{}, nil, false
 }
 
-// split takes the first n blocks of the i-th run out of the queue.
-func (r *readers) split(i, n int) run {
-	job := r.queue[i]
+// split takes the first n blocks of run i out of the queue.
+func (u *uploads) split(i, n int) run {
+	job := u.queue[i]
 	if n < job.n {
-		rest := &r.queue[i]
+		rest := &u.queue[i]
 		rest.n = copy(rest.refs[:], rest.refs[n:rest.n])
 		job.n = n
 		return job
 	}
-	last := len(r.queue) - 1
-	copy(r.queue[i:], r.queue[i+1:])
-	r.queue[last] = run{}
-	r.queue = r.queue[:last]
+	last := len(u.queue) - 1
+	copy(u.queue[i:], u.queue[i+1:])
+	u.queue[last] = run{}
+	u.queue = u.queue[:last]
 	return job
 }
 
-// take returns a buffer for as many blocks of job as its link may have read now.
-// A run is cut only if it could not be had whole soon: large reads cost less.
-func (r *readers) take(job *run) (buf []byte, blocks int) {
+// take returns a buffer for as many blocks of job as its link may read now, or none. It
+// cuts a run only if there will be no buffer for the whole run soon, since large reads
+// cost less.
+func (u *uploads) take(job *run) (buf []byte, blocks int) {
 	units, least := job.units(), 0
 	for job.n == 1 && runSizes[least] < units {
 		least++ // a long block is not split
 	}
-	share := r.budget / shareMax
+	share := u.budget / uploadShare
 	for class := len(runSizes) - 1; class >= least; class-- {
 		if class > least && units <= runSizes[class-1] {
 			continue
@@ -174,16 +178,16 @@ func (r *readers) take(job *run) (buf []byte, blocks int) {
 		size := int64(runSizes[class]) * block.Size
 		if first := class == least && job.link.held == 0; job.link.held+size > share && !first {
 			if 2*size <= share {
-				return nil, 0 // there is room for it once others of its link are written
+				return nil, 0 // a whole run fits once other runs of the link are written
 			}
 			continue
 		}
 		job.link.held += size
-		r.budget -= size
+		u.budget -= size
 		blocks = min(job.n, runSizes[class])
-		if last := len(r.idle[class]) - 1; last >= 0 {
-			buf = r.idle[class][last]
-			r.idle[class] = r.idle[class][:last]
+		if last := len(u.idle[class]) - 1; last >= 0 {
+			buf = u.idle[class][last]
+			u.idle[class] = u.idle[class][:last]
 			return buf, blocks
 		}
 		return make([]byte, size), blocks
@@ -191,15 +195,16 @@ func (r *readers) take(job *run) (buf []byte, blocks int) {
 	return nil, 0
 }
 
-func (r *readers) release(l *link, buf []byte) {
-	r.mu.Lock()
-	r.budget += int64(len(buf))
+// release gives the buffer of a run of l back.
+func (u *uploads) release(l *link, buf []byte) {
+	u.mu.Lock()
+	u.budget += int64(len(buf))
 	l.held -= int64(len(buf))
 	for class, blocks := range runSizes {
-		if blocks*block.Size == len(buf) && len(r.idle[class]) < idleRunsMax {
-			r.idle[class] = append(r.idle[class], buf)
+		if blocks*block.Size == len(buf) && len(u.idle[class]) < idleBuffersMax {
+			u.idle[class] = append(u.idle[class], buf)
 		}
 	}
-	r.mu.Unlock()
-	r.changed.Broadcast()
+	u.mu.Unlock()
+	u.changed.Broadcast()
 }

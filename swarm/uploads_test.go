@@ -17,7 +17,7 @@ func newRun(l *link, n int) run {
 
 func TestReadersLeaveRoomForOthers(t *testing.T) {
 	const budget = 64 * block.Size
-	r := &readers{budget: budget} // without workers
+	r := &uploads{budget: budget} // without workers
 	r.changed.L = &r.mu
 	var bufs [][]byte
 	var holders []*link
@@ -51,7 +51,7 @@ func TestReadersLeaveRoomForOthers(t *testing.T) {
 }
 
 func TestReadersPassOverWhoHasEnough(t *testing.T) {
-	r := &readers{budget: 64 * block.Size}
+	r := &uploads{budget: 64 * block.Size}
 	r.changed.L = &r.mu
 	greedy, other := &link{}, &link{}
 	for range 5 {

@@ -1,0 +1,271 @@
+package swarm
+
+import (
+	"cmp"
+	"errors"
+	"fmt"
+	"slices"
+	"time"
+
+	"swarmnode/metainfo"
+	"swarmnode/swarm/bits"
+	"swarmnode/swarm/block"
+	"swarmnode/swarm/core"
+	"swarmnode/swarm/picker"
+	"swarmnode/swarm/storage"
+)
+
+const (
+	// faultRetry is the pause between trial writes while storage does not work.
+	faultRetry = 10 * time.Second
+	// recheckMax bounds how often complete content is checked anew because another
+	// program has changed it.
+	recheckMax = 3
+)
+
+// errNotAsItWas is why a piece of content that was whole is no longer offered.
+var errNotAsItWas = errors.New("changed by another program")
+
+// content is what the loop of a torrent knows of its content on disk, besides the store.
+type content struct {
+	opening  bool // the storage of an info dictionary is being opened, or was
+	probing  bool // a goroutine tries whether storage works again
+	rechecks int  // how often complete content had changed
+	spoilt   bool // another program changed content that is only served
+}
+
+// opened is the outcome of opening the storage of an info dictionary.
+type opened struct {
+	info  *metainfo.Info
+	store *storage.Store
+	have  *bits.Set
+	late  *bits.Set // pieces with data that cannot be checked yet; may be nil
+	need  *bits.Set // pieces that hold a part of a wanted file; nil means all
+	parts []int32   // bytes of wanted files in each piece; nil means all
+	err   error
+}
+
+// useInfo takes metadata that peers sent, after its hash was checked.
+func (l *loop) useInfo(raw []byte) {
+	if l.content.opening {
+		return // peers were faster than the disk
+	}
+	l.content.opening = true
+	l.wait.Go(func() {
+		if !l.t.engine.memory.Room(metainfo.ParseCost(raw)) {
+			l.reportOpened(opened{err: ErrMemory})
+			return
+		}
+		info, err := metainfo.ParseInfo(raw)
+		if err != nil {
+			l.reportOpened(opened{err: fmt.Errorf("metadata: %w", err)})
+			return
+		}
+		if !l.t.engine.Bears(info) {
+			l.reportOpened(opened{err: ErrMemory})
+			return
+		}
+		if info.Private() {
+			l.t.ask(l.makePrivate)
+		}
+		l.open(info)
+	})
+}
+
+// makePrivate ends every search but that of trackers, because the metadata says that the
+// torrent is private (BEP 27). It comes before the check of the content on disk, which
+// may take long.
+func (l *loop) makePrivate(now time.Time) {
+	l.search.keepTrackers(l.t.ctx, now)
+	l.core.Step(now, core.Event{Kind: core.Private})
+}
+
+// open opens the storage of info and checks the content on disk, in a goroutine of its
+// own.
+func (l *loop) open(info *metainfo.Info) {
+	l.t.learnNames(info)
+	l.t.handle.setInfo(info)
+	o := opened{info: info}
+	if l.t.spec.MetadataOnly {
+		l.reportOpened(o)
+		return
+	}
+	var wanted []bool // nil means all
+	if l.t.spec.Wanted != nil {
+		wanted = l.t.spec.Wanted(info.Layout())
+		if !slices.Contains(wanted, true) {
+			o.err = ErrNothingWanted
+			l.reportOpened(o)
+			return
+		}
+		o.need = storage.WantedPieces(info.Layout(), wanted)
+		o.parts = info.Layout().Parts(wanted)
+	}
+	records := l.t.engine.cfg.StateDir
+	if l.t.spec.Complete {
+		records = "" // the content was just hashed; the next run checks it again
+	}
+	o.store, o.err = storage.Open(storage.Config{
+		Dir: l.t.spec.Dir, Layout: info.Layout(), Workers: l.t.engine.workers,
+		Name: l.t.spec.Name, Names: l.t.spec.Names, Room: l.t.engine.memory.Room,
+		Hash: l.t.hash, StateDir: records, StateReadOnly: l.t.engine.cfg.StateReadOnly,
+		Wanted: wanted, Results: l.onStored, ReadOnly: l.t.spec.Complete, Part: true,
+		Warn: func(err error) { l.t.log.Warn("storage", "err", err) },
+	})
+	switch {
+	case o.err != nil:
+	case l.t.spec.Complete:
+		o.have, o.err = bits.Full(info.Layout().Pieces()), o.store.Trust(l.t.ctx)
+	default:
+		o.have, o.err = o.store.Check(l.t.ctx, l.t.handle.setChecked)
+		o.late = o.store.Late()
+	}
+	if o.err != nil && o.store != nil {
+		o.store.Close()
+	}
+	l.reportOpened(o)
+}
+
+// reportOpened hands the outcome to the loop.
+func (l *loop) reportOpened(o opened) {
+	if !l.t.ask(func(now time.Time) { l.ready(now, o) }) && o.err == nil && o.store != nil {
+		o.store.Close()
+	}
+}
+
+// ready tells the core that storage is open, or that the metadata cannot be used.
+func (l *loop) ready(now time.Time, o opened) {
+	if o.err != nil {
+		l.t.log.Error("cannot use the torrent", "err", o.err)
+		l.core.Step(now, core.Event{Kind: core.InfoFailed, Err: o.err})
+		l.t.fail(o.err)
+		return
+	}
+	l.store, l.pieces = o.store, o.info.Layout().Pieces()
+	for _, link := range l.links {
+		link.stream.SetPieces(l.pieces)
+	}
+	l.search.rename(l.t.ctx, now, l.t.hashes())
+	if l.t.spec.MetadataOnly {
+		l.core.Step(now, core.Event{Kind: core.InfoReady, Info: o.info})
+		return
+	}
+	l.t.log.Info("storage is open", "name", o.info.Name(), "pieces", l.pieces, "have",
+		o.have.Count())
+	l.core.Step(now, core.Event{Kind: core.InfoReady, Info: o.info, Have: o.have, Late: o.late,
+		Need: o.need, Parts: o.parts})
+	l.updateTrackers()
+	l.search.release()
+	l.core.SetSequential(l.t.spec.Sequential)
+	l.startWebSeeds(o.info)
+}
+
+// onStored turns the result of a storage worker into an event.
+func (l *loop) onStored(r storage.Result) {
+	if errors.Is(r.Err, storage.ErrExists) ||
+		errors.Is(r.Err, storage.ErrLink) && !l.t.handle.isDecided() {
+		l.t.fail(r.Err) // something else lies where a file should be
+		return
+	}
+	e := core.Event{Kind: core.Failed, Err: r.Err}
+	e.Ref.Piece = r.Piece
+	switch {
+	case r.Err != nil:
+		e.Kind = core.StorageFailed
+	case r.OK:
+		e.Kind = core.Verified
+	}
+	if !r.OK && l.t.spec.Complete {
+		l.t.ask(func(now time.Time) { l.withdraw(now, r) })
+		return
+	}
+	if e.Kind == core.Failed {
+		if e.Hashes, e.Err = l.examine(r.Piece); e.Err != nil {
+			l.t.fail(e.Err)
+			return
+		}
+	}
+	l.t.post(e)
+}
+
+// withdraw gives up a piece of content that is only served and that is wrong now, or
+// cannot be read. The piece is neither offered nor fetched, since the content is not ours
+// to write to. The user is told once.
+func (l *loop) withdraw(now time.Time, r storage.Result) {
+	if !l.content.spoilt {
+		l.content.spoilt = true
+		l.t.log.Warn("some content changed on disk and is no longer offered", "name",
+			l.t.Info().Name(), "err", cmp.Or(r.Err, errNotAsItWas))
+	}
+	l.core.Prioritize(now, int(r.Piece), picker.Skip)
+	l.core.Step(now, core.Event{Kind: core.Failed, Ref: block.Ref{Piece: r.Piece}})
+}
+
+// onFault tells the user of a local fault, and tries until storage works again. It does
+// nothing while it does so already: the core keeps the latest error.
+func (l *loop) onFault(err error) {
+	if l.content.probing {
+		return
+	}
+	l.content.probing = true
+	l.t.log.Warn("storage does not work; trying again from time to time", "err", err, "every",
+		faultRetry)
+	l.wait.Go(func() {
+		for {
+			select {
+			case <-l.t.ctx.Done():
+				return
+			case <-time.After(faultRetry):
+			}
+			if l.store.Probe() == nil {
+				l.t.ask(l.onWorks)
+				return
+			}
+		}
+	})
+}
+
+// onWorks ends a local fault.
+func (l *loop) onWorks(now time.Time) {
+	l.content.probing = false
+	l.t.log.Info("storage works again")
+	l.core.Step(now, core.Event{Kind: core.StorageWorks})
+}
+
+// complete looks at the files once more before it says that they are whole. It tells the
+// sources that we are a seed if nothing of the torrent is missing: a peer that wanted a
+// part alone is none (BEP 21, BEP 33).
+func (l *loop) complete(now time.Time) {
+	if l.t.spec.MetadataOnly {
+		l.t.log.Info("the metadata is complete")
+		l.t.handle.succeed(nil, nil)
+		return
+	}
+	l.updateTrackers()
+	l.search.again(l.t.ctx, now, l.core.Totals().Missing == 0)
+	if l.content.spoilt { // the torrent was complete before, and its remaining pieces are
+		return
+	}
+	l.wait.Go(func() {
+		err := l.store.Finish()
+		l.t.ask(func(now time.Time) { l.finished(now, err) })
+	})
+}
+
+// finished takes the outcome of the last look at the files.
+func (l *loop) finished(now time.Time, err error) {
+	switch {
+	case err == nil:
+		l.t.log.Info("complete")
+		l.t.handle.succeed(l.store.Paths(), l.store.FilePath)
+	case errors.Is(err, storage.ErrChanged) && l.content.rechecks < recheckMax:
+		l.content.rechecks++
+		l.t.log.Warn("checking all content again", "err", err)
+		for i := range l.t.Info().Layout().Pieces() {
+			l.core.Step(now, core.Event{Kind: core.ReadFailed, Ref: block.Ref{Piece: uint32(i)},
+				Err: err})
+		}
+	default:
+		l.t.fail(err)
+	}
+}

@@ -1,0 +1,121 @@
+package swarm
+
+import (
+	"errors"
+	"testing"
+
+	"swarmnode/metainfo"
+	"swarmnode/swarm/core"
+)
+
+// isClosed reports whether c is closed.
+func isClosed(c <-chan struct{}) bool {
+	select {
+	case <-c:
+		return true
+	default:
+		return false
+	}
+}
+
+// TestStates: the state of a torrent follows from that of its core and from what the
+// driver alone knows, the stronger statement first.
+func TestStates(t *testing.T) {
+	open := status{haveInfo: true, haveStore: true}
+	with := func(change func(*status)) status {
+		s := open
+		change(&s)
+		return s
+	}
+	for _, c := range []struct {
+		name   string
+		status status
+		want   State
+	}{
+		{"a link without metadata", status{core: core.NeedInfo}, Metadata},
+		{"the files are being checked", status{core: core.NeedInfo, haveInfo: true}, Checking},
+		{"a piece is missing", with(func(s *status) { s.core = core.Downloading }), Downloading},
+		{"complete, but not yet looked at once more",
+			with(func(s *status) { s.core = core.Seeding }), Downloading},
+		{"complete",
+			with(func(s *status) { s.core, s.outcome = core.Seeding, succeeded }), Seeding},
+		{"a piece of complete content was lost",
+			with(func(s *status) { s.core, s.outcome = core.Downloading, succeeded }), Seeding},
+		{"the disk is full", with(func(s *status) { s.core = core.Stalled }), Faulty},
+		{"the disk is full while closing",
+			with(func(s *status) { s.core, s.closing = core.Stalled, true }), Closed},
+		{"failed, therefore closing",
+			with(func(s *status) { s.outcome, s.closing = failed, true }), Failed},
+		{"the metadata, without the piece layers",
+			status{core: core.NeedInfo, haveInfo: true, metadataOnly: true}, Metadata},
+		{"all of the metadata", status{core: core.Seeding, haveInfo: true, metadataOnly: true,
+			outcome: succeeded}, Seeding},
+	} {
+		if got := c.status.state(); got != c.want {
+			t.Errorf("%s: %v, want %v", c.name, got, c.want)
+		}
+	}
+}
+
+func TestStateNames(t *testing.T) {
+	seen := make(map[string]bool)
+	for s := Metadata; s <= Closed; s++ {
+		if name := s.String(); name == "" || seen[name] {
+			t.Errorf("state %d is called %q", s, name)
+		} else {
+			seen[name] = true
+		}
+	}
+}
+
+// TestOutcome: the first outcome of a torrent stands, and Done is closed with it.
+func TestOutcome(t *testing.T) {
+	wrong := errors.New("wrong")
+	for _, c := range []struct {
+		name    string
+		decide  func(h *handle)
+		want    outcome
+		err     error
+		decided bool // before the torrent has ended
+	}{
+		{"success", func(h *handle) { h.succeed([]string{"a"}, nil) }, succeeded, nil, true},
+		{"failure", func(h *handle) { h.fail(wrong) }, failed, wrong, true},
+		{"failure after success", func(h *handle) {
+			h.succeed([]string{"a"}, nil)
+			h.fail(wrong)
+		}, succeeded, nil, true},
+		{"success after failure", func(h *handle) {
+			h.fail(wrong)
+			h.succeed([]string{"a"}, nil)
+		}, failed, wrong, true},
+		{"none", func(*handle) {}, undecided, ErrStopped, false},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			var h handle
+			h.init()
+			c.decide(&h)
+			if isClosed(h.done) != c.decided || h.isDecided() != c.decided {
+				t.Errorf("done %v, decided %v, want %v", isClosed(h.done), h.isDecided(), c.decided)
+			}
+			h.end(nil, Stats{Checked: 7})
+			if h.outcome != c.want || h.err != c.err || !isClosed(h.done) || h.final.Checked != 7 {
+				t.Errorf("outcome %v, %v, done %v; want %v, %v", h.outcome, h.err, isClosed(h.done),
+					c.want, c.err)
+			}
+		})
+	}
+}
+
+// TestHandleShowsInfo: HaveInfo is closed when Info is known, not before.
+func TestHandleShowsInfo(t *testing.T) {
+	var h handle
+	h.init()
+	if h.getInfo() != nil || isClosed(h.haveInfo) {
+		t.Error("the info dictionary is known from the start")
+	}
+	info := new(metainfo.Info)
+	h.setInfo(info)
+	if h.getInfo() != info || !isClosed(h.haveInfo) {
+		t.Error("the info dictionary is not shown")
+	}
+}
