@@ -11,8 +11,8 @@ import (
 )
 
 const (
-	// laneBytes is how much of each piece is read and hashed at a time: with
-	// sixteen pieces, what stays in a core's second cache.
+	// laneBytes is how much of each piece is read and hashed at a time. As much of
+	// sixteen pieces stays in a core's second cache.
 	laneBytes = 32 << 10
 	// laneGap keeps lanes apart, because the first cache has one place for all
 	// addresses that are a multiple of a page apart.
@@ -20,8 +20,8 @@ const (
 	// laneWorkersMax bounds the files that are open: each lane has its own, and
 	// its folder. 16 x 16 x 2 is half of what a process commonly may have.
 	laneWorkersMax = 16
-	// laneLeavesMin is how many blocks are worth hashing as sixteen: the price
-	// is that of six or seven.
+	// laneLeavesMin is how many blocks are worth hashing as sixteen, which takes as
+	// long as hashing six or seven one after the other.
 	laneLeavesMin = 7
 )
 
@@ -32,8 +32,8 @@ var (
 )
 
 // worthLanes reports whether hashing in lanes pays for that number of pieces and
-// workers. It does not with so few pieces that too many workers would have nothing
-// to do, nor where no hash gains by it.
+// workers. It does not pay if there are so few pieces that too many workers would be
+// idle, nor if no hash becomes faster.
 func (l *Layout) worthLanes(pieces, workers int) bool {
 	return useLanes && (l.kind.HasV1() || laneGain > 1) && pieces >= lanes.Count*workers/laneGain
 }
@@ -45,8 +45,8 @@ func (l *Layout) fitLanes(first int) bool {
 	return last < l.pieces && (!l.kind.HasV1() || l.PieceSizePadded(last) == l.PieceLength)
 }
 
-// A laneHasher hashes lanes.Count pieces side by side. What is shorter than the
-// longest of them counts as followed by zeros, which is what padding is.
+// A laneHasher hashes lanes.Count pieces side by side. Pieces that are shorter than the
+// longest of them count as followed by zeros, as padding is.
 type laneHasher struct {
 	layout *Layout
 	useV1  bool // sums is wanted
@@ -66,7 +66,7 @@ func (h *laneHasher) reset(l *Layout, useV1, useV2 bool, buf []byte) {
 }
 
 // hash hashes the pieces from first on. read fills p from the content at offset,
-// which is in the piece of that lane, and goes on where it ended the last time.
+// which is in the piece of that lane; each call goes on where the one before ended.
 func (h *laneHasher) hash(first int, read func(lane int, p []byte, offset int64) error) error {
 	h.sha1.Reset()
 	longest := 0
@@ -139,7 +139,7 @@ func (h *laneHasher) addLeaves(first, done int) {
 
 // A batch is a laneHasher for a worker of a hasher.
 type batch struct {
-	*hasher
+	hasher  *hasher
 	lanes   laneHasher
 	readers [lanes.Count]reader // each piece has its own, which reads on
 }
@@ -156,8 +156,10 @@ func newBatch(h *hasher) *batch {
 	return b
 }
 
-// takes reports whether the pieces from p on, up to end, can be hashed by it.
-func (b *batch) takes(p, end int) bool { return p+lanes.Count <= end && b.layout.fitLanes(p) }
+// takes reports whether b can hash the pieces from p on, up to end.
+func (b *batch) takes(p, end int) bool {
+	return p+lanes.Count <= end && b.hasher.layout.fitLanes(p)
+}
 
 // hash hashes the pieces from p on.
 func (b *batch) hash(ctx context.Context, p int) error {
@@ -165,25 +167,25 @@ func (b *batch) hash(ctx context.Context, p int) error {
 		if err := ctx.Err(); err != nil {
 			return err
 		}
-		return b.read(&b.readers[lane], buf, offset)
+		return b.hasher.read(&b.readers[lane], buf, offset)
 	})
 	if err != nil {
 		return err
 	}
-	if b.v1 != nil {
+	if b.hasher.v1 != nil {
 		for i, sum := range b.lanes.sha1.Sum() {
-			copy(b.v1[(p+i)*sha1.Size:], sum[:])
+			copy(b.hasher.v1[(p+i)*sha1.Size:], sum[:])
 		}
 	}
-	if b.v2 != nil {
+	if b.hasher.v2 != nil {
 		for i := range b.lanes.roots {
-			b.v2[p+i] = b.lanes.roots[i].root(levels(b.layout.pieceWidth(p+i)), 0)
+			b.hasher.v2[p+i] = b.lanes.roots[i].root(levels(b.hasher.layout.pieceWidth(p+i)), 0)
 		}
 	}
 	return nil
 }
 
-// close closes the files; check asks for a look whether they changed.
+// close closes the files; with check it first looks whether they changed.
 func (b *batch) close(check bool) error {
 	var err error
 	for i := range b.readers {

@@ -15,48 +15,48 @@ const (
 	// that v2 allows: one block.
 	PieceLengthMin = BlockLength
 	// InfoBytesMax bounds the info dictionaries that Build makes. Magnet links
-	// only work for what peers take from peers, and none takes more.
+	// only work if peers accept the dictionary from peers, and none accepts a larger one.
 	InfoBytesMax = 16 << 20
 
 	// Build chooses the smallest piece length that gives at most
 	// autoPiecesMax pieces, so that an info dictionary stays a few blocks of
 	// ut_metadata and a failed piece costs little; above autoPieceLengthMax the
-	// number of pieces grows instead, up to what 4 MiB of SHA-1 hold, the
-	// largest dictionary that libtorrent takes from a peer.
+	// number of pieces grows instead, up to 4 MiB of SHA-1, the largest dictionary
+	// that libtorrent accepts from a peer.
 	autoPiecesMax      = 2048
 	autoPieceLengthMax = 16 << 20
 	autoPiecesLimit    = 4 << 20 / len(Hash{})
 )
 
-// BuildOptions say what Build makes. Only Path is needed.
+// BuildOptions say what torrent Build makes. Only Path is required.
 type BuildOptions struct {
-	Path string // the file, or the folder with all that is in it
+	Path string // the file, or the folder with all its files
 	Kind Kind   // V1 by default
 	// PieceLength is in bytes, a power of two from PieceLengthMin to
 	// PieceLengthMax; 0 chooses by the size of the content.
 	PieceLength int
-	// NoTailPadding leaves out the padding behind the last file of a Hybrid.
-	// Programs differ in this habit; the default is libtorrent's.
+	// NoTailPadding leaves out the padding after the last file of a Hybrid.
+	// Programs differ in this; the default is libtorrent's way.
 	NoTailPadding bool
 
-	// Hidden takes in files and folders whose names start with a dot.
+	// Hidden includes files and folders whose names start with a dot.
 	Hidden bool
-	// Include and Exclude choose among the files of a folder by glob: those
-	// that match some Include, or all if there is none, and no Exclude. See
-	// MatchGlob.
+	// Include and Exclude choose among the files of a folder by glob: a file is
+	// chosen if it matches some Include, or there is none, and it matches no Exclude.
+	// See MatchGlob.
 	Include, Exclude []string
-	// Output is where the torrent will be written to. A file that is there is
-	// left out: it will be another one.
+	// Output is the path that the torrent will be written to. An existing file of that
+	// path is left out of the torrent, since it will change.
 	Output string
-	// Skipped, if not nil, hears of what is left out for other reasons than
-	// the options above: links that lead out of the folder, sockets and the
+	// Skipped, unless nil, is called for each file that is left out for other reasons
+	// than the options above: links that lead out of the folder, sockets and the
 	// like. path is relative to Path.
 	Skipped func(path string, why error)
-	// SkippedHidden, if not nil, hears how many files and folders are left out
-	// because their names start with a dot, if any are.
+	// SkippedHidden, unless nil, is called with the number of files and folders that
+	// are left out because their names start with a dot, if any are.
 	SkippedHidden func(n int)
 
-	Name     string     // of the torrent; that of Path if empty
+	Name     string     // of the torrent; the name of Path if empty
 	Private  bool       // BEP 27
 	Source   string     // see Info.Source
 	Trackers [][]string // the rest as in Torrent
@@ -69,7 +69,7 @@ type BuildOptions struct {
 	// Workers is the number of goroutines that read and hash; 0 chooses by the
 	// number of processors.
 	Workers int
-	// Progress, if not nil, is called from Build's own goroutine now and then
+	// Progress, unless nil, is called by Build's own goroutine at intervals
 	// and at the end, with bytes of file content.
 	Progress func(done, total int64)
 }
@@ -77,9 +77,9 @@ type BuildOptions struct {
 // Build reads a file or folder and makes a torrent of it. Equal content and
 // options give equal bytes. The names in the Layout of the result are those on
 // disk, unchanged, so that the content can be served from where it lies;
-// Renamed tells which of them others will see changed. Its memory does not
+// Renamed returns the names that other nodes will see changed. Build's memory does not
 // depend on the size of the content, except for the names and the hashes
-// themselves. It is an error if a file changes meanwhile.
+// themselves. It fails if a file changes meanwhile.
 func Build(ctx context.Context, opt BuildOptions) (*Torrent, error) {
 	t, err := build(ctx, &opt)
 	if err != nil {
@@ -168,7 +168,7 @@ func plan(opt *BuildOptions, src *sources) (*Layout, error) {
 	}
 	room := len(src.files)
 	if l.kind == Hybrid {
-		room *= 2 // padding behind each
+		room *= 2 // padding after each
 	}
 	l.Files = make([]File, 0, room)
 	tail := len(src.files) > 1 && !opt.NoTailPadding
@@ -193,7 +193,7 @@ func plan(opt *BuildOptions, src *sources) (*Layout, error) {
 	return l, nil
 }
 
-// align moves the end of the content to where a file may start.
+// align moves the end of the content to the next offset where a file may start.
 func (l *Layout) align() {
 	gap := (int64(l.PieceLength) - l.Length%int64(l.PieceLength)) % int64(l.PieceLength)
 	if l.kind == V1 || gap == 0 {

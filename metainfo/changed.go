@@ -7,13 +7,13 @@ import (
 	"path/filepath"
 )
 
-// changedError says that a file is not what it was when Build looked first.
+// changedError says that a file has changed since Build first looked at it.
 type changedError struct{ path string }
 
 func (e *changedError) Error() string { return e.path + ": changed while it was read" }
 
-// checkFile reports whether f, opened by the path of file i, still is that file as it
-// was found.
+// checkFile reports by its error whether f, opened by the path of file i, is still that
+// file, unchanged.
 func (s *sources) checkFile(f *os.File, i int) error {
 	info, err := f.Stat()
 	if err != nil {
@@ -25,7 +25,7 @@ func (s *sources) checkFile(f *os.File, i int) error {
 	return nil
 }
 
-// same reports whether info is of file i as it was found.
+// same reports whether info describes file i as it was found.
 func (s *sources) same(info fs.FileInfo, i int) bool {
 	f := &s.files[i]
 	return info.Mode().IsRegular() && info.Size() == f.size &&
@@ -33,9 +33,8 @@ func (s *sources) same(info fs.FileInfo, i int) bool {
 		idOf(info).matches(f.id, s.began)
 }
 
-// checkPaths looks whether the files that were found still have their paths, when all
-// is read: another file may have been given the path of one, which an open file does
-// not show.
+// checkPaths looks whether the files still have their paths, when everything is read:
+// another file may have got the path of one, which an open file does not show.
 func (s *sources) checkPaths(ctx context.Context) error {
 	if s.root != nil {
 		opened, err := s.root.Stat(".")

@@ -6,11 +6,11 @@ import (
 	"time"
 )
 
-// openFlags keep the opening of what has just become a pipe from waiting for its other
-// end.
+// openFlags keep the opening of a file that has just become a pipe from waiting for the
+// other end of the pipe.
 const openFlags = syscall.O_NONBLOCK
 
-// A fileID tells the files of a machine apart that exist at the same time.
+// A fileID distinguishes the files of a machine that exist at the same time.
 type fileID struct {
 	device, number uint64
 	changed        int64 // also by a new name, Unix nanoseconds
@@ -23,13 +23,13 @@ func idOf(info fs.FileInfo) fileID {
 	return fileID{}
 }
 
-// settledAge is how long ago a file was changed when it was found, for the time of that
-// to tell it from another: far more than clocks of servers differ as a rule.
+// settledAge is how old the last change of a file must be for its time to identify the
+// file: far more than the clocks of servers usually differ.
 const settledAge = 10 * time.Second
 
-// matches reports whether both are of one file, of which b was found at the time when.
-// A file that takes the place of another by being renamed has another number, and was
-// changed by that. Some file systems over a network give a file another number now and
+// matches reports whether a and b are the same file, given that b was found at the time
+// when. A file that was renamed to take the place of another has another number, and
+// the renaming changed it. Some network file systems give a file another number now and
 // then; a new hard link changes a file.
 func (a fileID) matches(b fileID, when time.Time) bool {
 	return a.device == b.device && a.number == b.number ||

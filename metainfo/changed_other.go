@@ -9,7 +9,7 @@ import (
 
 const openFlags = 0
 
-// A fileID is nothing here: sizes and times have to tell files apart.
+// A fileID is empty here: sizes and times must distinguish files.
 type fileID struct{}
 
 func idOf(fs.FileInfo) fileID { return fileID{} }

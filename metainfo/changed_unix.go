@@ -8,11 +8,11 @@ import (
 	"time"
 )
 
-// openFlags keep the opening of what has just become a pipe from waiting for its other
-// end.
+// openFlags keep the opening of a file that has just become a pipe from waiting for the
+// other end of the pipe.
 const openFlags = syscall.O_NONBLOCK
 
-// A fileID tells the files of a machine apart that exist at the same time.
+// A fileID distinguishes the files of a machine that exist at the same time.
 type fileID struct{ device, number uint64 }
 
 func idOf(info fs.FileInfo) fileID {

@@ -11,16 +11,16 @@ import (
 	"golang.org/x/text/unicode/norm"
 )
 
-// resolveCollisions renames the files whose paths, under rule, are those of another
-// file, or of a folder; with rules that fold, also those that some system cannot
-// tell from these: they differ only in case or in Unicode normal form. One file
-// keeps its name, the others get a number; folders keep theirs. Which one that is
-// depends on the names alone and not on the order of the files, so that the two
-// versions of one content, or two torrents of it, find the same names on disk: it
-// is the first by original, the path as it was received, of those that cleaning has
-// not changed, or else of all. Only files of one original path are told apart by
-// their order. It calls renamed for each file whose path it is about to change, and
-// reports whether the outcome may depend on the rule.
+// resolveCollisions renames the files whose paths, under rule, equal the path of another
+// file or of a folder. With rules that fold, paths that differ only in case or in
+// Unicode normal form are equal. One file keeps its name, the others get a number;
+// folders keep their names. The choice of that file depends on the names alone and not on
+// the order of the files, so that the two versions of one content, or two torrents of
+// it, find the same names on disk. It is the first by original, the path as it was
+// received, of the files that cleaning has not changed, or else of all. Only files with
+// one original path are distinguished by their order. resolveCollisions calls renamed for
+// each file whose path it is about to change, and reports whether the outcome may depend
+// on the rule.
 func resolveCollisions(
 	files []File, rule NameRule, original func(i int) (path string, changed bool),
 	renamed func(i int),
@@ -44,8 +44,8 @@ func mayCollide(files []File) bool {
 	hashes := make([]uint64, 0, len(files)+len(files)/8) // and some for folders
 	seed := maphash.MakeSeed()
 	var last []string // path of the file before
-	var folded []byte // the same, folded, with a slash behind each element
-	ends := []int{0}  // how long folded is before each element of it, and behind
+	var folded []byte // the same, folded, with a slash after each element
+	ends := []int{0}  // the length of folded before each element, and at the end
 	for i := range files {
 		path := files[i].Path
 		if files[i].Pad || len(path) == 0 {
@@ -92,12 +92,12 @@ func appendFolded(dst []byte, element string) []byte {
 // folder does full case folding. It has no state.
 var folder = cases.Fold()
 
-// FoldName maps all spellings of a name, or of a path with slashes, that some file
-// system takes for the same to one.
+// FoldName maps all spellings of a name, or of a path with slashes, that are the same
+// to some file system to one spelling.
 func FoldName(name string) string { return fold(name) }
 
-// fold maps all spellings that some file system takes for the same name to
-// one: canonical decomposition and full case folding.
+// fold maps all spellings of a name that are the same to some file system to
+// one spelling: canonical decomposition and full case folding.
 func fold(name string) string {
 	if isASCII(name) {
 		return strings.ToLower(name)
@@ -114,8 +114,7 @@ func isASCII(s string) bool {
 	return true
 }
 
-// A namer gives each file a path of its own. Its keys are the same for paths that
-// are the same.
+// A namer gives each file a path of its own. Equal paths have equal keys.
 type namer struct {
 	files   []File
 	key     func(path []string) string
@@ -198,7 +197,7 @@ func truth(b bool) int {
 }
 
 // number returns path with the lowest number in its last element, from 2, that
-// makes it free. Each number is tried once per path, so that the work is
+// makes it unique. Each number is tried once per path, so that the work is
 // linear in the number of files.
 func (n *namer) number(path []string, key string) ([]string, string) {
 	path = slices.Clone(path)

@@ -11,12 +11,12 @@ func padFile(off, n int64) File {
 	return File{Path: []string{".pad", strconv.FormatInt(n, 10)}, Offset: off, Length: n, Pad: true}
 }
 
-// infoBytes is at least the length of the info dictionary of a layout, and not
-// much more.
+// infoBytes returns an upper bound, close to the truth, of the length of the info
+// dictionary of a layout.
 func infoBytes(opt *BuildOptions, l *Layout) int {
 	const (
-		around  = 256 // keys and numbers that come once
-		perFile = 64  // those of a file in each version
+		around  = 256 // keys and numbers that occur once
+		perFile = 64  // keys and numbers of a file in each version
 		perRoot = 48
 		perName = 8 // the length before each
 	)
@@ -88,7 +88,7 @@ func appendFiles(b []byte, l *Layout) []byte {
 	})
 }
 
-// appendAttributes appends the "attr" of BEP 47, if there is something to say.
+// appendAttributes appends the "attr" of BEP 47, if the file has attributes.
 func appendAttributes(b []byte, f *File) []byte {
 	switch {
 	case f.Pad:
@@ -99,7 +99,7 @@ func appendAttributes(b []byte, f *File) []byte {
 	return b
 }
 
-// appendTree appends the "file tree" of BEP 52. The files are sorted, so those
+// appendTree appends the "file tree" of BEP 52. The files are sorted, so the files
 // of a folder stand together.
 func appendTree(b []byte, l *Layout) []byte {
 	if !l.Multi {

@@ -7,7 +7,7 @@ import (
 )
 
 // MatchGlob reports whether the pattern matches a path with slashes. A pattern
-// without a slash is compared with the last element of the path, another one
+// without a slash is compared with the last element of the path, any other pattern
 // with the whole path. In each element "*", "?" and "[a-z]" have the meaning
 // of path.Match; "**" as an element stands for any number of elements. A
 // malformed pattern matches nothing; see CheckGlob.
@@ -28,7 +28,7 @@ func CheckGlob(pattern string) error {
 	return nil
 }
 
-// globBytesMax bounds a pattern to the length of the paths that it is for.
+// globBytesMax bounds a pattern: no path is longer.
 const globBytesMax = PathBytesMax
 
 // matchElements compares from the left. Each "**" is tried greedily but only

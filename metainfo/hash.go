@@ -8,15 +8,14 @@ import (
 )
 
 // Hash is a v1 info-hash, SHA-1 of the info dictionary (BEP 3), or a v2 one
-// cut to its first 20 bytes (BEP 52): what handshakes, the DHT and peer
-// exchange carry.
+// cut to its first 20 bytes (BEP 52). Handshakes, the DHT and trackers carry it.
 type Hash [20]byte
 
 // Hash256 is a v2 info-hash or the hash of a node of a v2 hash tree (BEP 52):
 // SHA-256.
 type Hash256 [32]byte
 
-// errHash is returned for what is no info-hash. It does not repeat the input,
+// errHash is returned for a text that is not an info-hash. It does not repeat the text,
 // which can be long.
 var errHash = errors.New("info-hash: expected 40 hexadecimal or 32 base32 digits")
 

@@ -8,21 +8,21 @@ import (
 )
 
 const (
-	// HashRangeMax is the most hashes of one layer that a request asks for:
-	// what BEP 52 names as the number that should be answered.
+	// HashRangeMax is the largest number of hashes of one layer that a request asks
+	// for: BEP 52 names it as the number that should be answered.
 	HashRangeMax = 512
-	// hashAnswerMax is the most that are answered: libtorrent asks for all
+	// hashAnswerMax is the largest number that is answered: libtorrent asks for all
 	// blocks of a piece of up to 128 MiB at once.
 	hashAnswerMax = 8192
 )
 
 // HashRange names a run of hashes of one layer of a file's hash tree, with
 // their proof: the subject of "hash request", "hashes" and "hash reject" (BEP
-// 52). Proof counts the layers above Base from which an uncle is wanted, as
-// far as those inside the run do not follow from it.
+// 52). Proof counts the layers above Base from which an uncle is wanted; layers inside
+// the run need none, since they follow from it.
 type HashRange struct {
 	Root   [32]byte // pieces root of the file
-	Base   uint32   // layer, 0 being that of the blocks
+	Base   uint32   // layer; layer 0 is that of the blocks
 	Index  uint32   // first hash, a multiple of Length
 	Length uint32   // number of hashes, a power of two
 	Proof  uint32   // layers of proof
@@ -44,7 +44,7 @@ var (
 	errHashAnchor = errors.New("hashes: the asked range leads to no known hash")
 )
 
-// find returns the tree that r is about, having checked that r lies in it.
+// find returns the tree that r is about, after it has checked that r lies in it.
 func (l *Layout) find(r HashRange) (t *tree, file int, err error) {
 	file = l.findRoot(r.Root[:])
 	if file == noFile {
@@ -63,18 +63,18 @@ func (l *Layout) find(r HashRange) (t *tree, file int, err error) {
 	return t, file, nil
 }
 
-// HasHashRange reports whether r is one of this torrent: of a root that a file has,
-// and within its tree.
+// HasHashRange reports whether r belongs to this torrent: a file has its root, and r
+// lies within the tree.
 func (l *Layout) HasHashRange(r HashRange) bool {
 	_, _, err := l.find(r)
 	return err == nil
 }
 
-// AppendHashes appends the answer to r, the hashes and then the uncles from
-// below, to dst. Layers below that of the pieces are not kept; they are
-// computed from what leaves returns for a piece that is there, whole and
-// verified: its BlockHashes. Not ok means that r is to be rejected: it is not
-// of this torrent, or the hashes are not there.
+// AppendHashes appends the answer to r, the hashes and then the uncles from the lowest
+// up, to dst. Layers below the piece layer are not kept; they are
+// computed from the BlockHashes that leaves returns for a whole and verified piece. If
+// ok is false, the request must be rejected: r does not belong to this torrent, or
+// the hashes are not known.
 func (l *Layout) AppendHashes(dst []byte, r HashRange,
 	leaves func(piece int) ([]Hash256, bool)) (answer []byte, ok bool) {
 	t, file, err := l.find(r)
@@ -84,7 +84,7 @@ func (l *Layout) AppendHashes(dst []byte, r HashRange,
 	n := nodes{layout: l, tree: t, file: file, leaves: leaves}
 	base := int(r.Base)
 	if base < t.base && int(r.Length)<<base > max(HashRangeMax, 1<<t.base) {
-		return dst, false // would read many pieces for one answer
+		return dst, false // one answer would need many pieces to be read
 	}
 	start := len(dst)
 	for i := range int(r.Length) {
@@ -135,8 +135,8 @@ func (n *nodes) at(level, i int) (Hash256, bool) {
 	return zeroHashes[level], true
 }
 
-// load computes the tree over one piece. Files of one root have one content:
-// any of them will do.
+// load computes the tree over one piece. Files of one root have the same content, so
+// any of them serves.
 func (n *nodes) load(piece int) bool {
 	root, _ := n.tree.piece(piece)
 	for f := range n.layout.twins(n.file) {
@@ -208,8 +208,8 @@ func (t *tree) node(row, i int) (Hash256, bool) {
 // levels above one of n nodes.
 func rowLength(n, row int) int { return (n-1)>>row + 1 }
 
-// NeedsHashes yields the ranges that are missing to know the piece layer of
-// file i; nothing if it is known. Each answer is for AddHashes.
+// NeedsHashes yields the ranges that are missing from the piece layer of
+// file i; nothing if the layer is known. Each answer is for AddHashes.
 func (l *Layout) NeedsHashes(i int) iter.Seq[HashRange] {
 	return func(yield func(HashRange) bool) {
 		if l.trees == nil || l.trees[i] == nil {
@@ -249,7 +249,7 @@ func (t *tree) knows(first, end int) bool {
 }
 
 // AddHashes takes an answer to a range of NeedsHashes: hashes of pieces, and
-// a proof up to the root. An error means that whoever sent it lies.
+// a proof up to the root. An error means that the sender lies.
 func (l *Layout) AddHashes(r HashRange, hashes []byte) error {
 	t, _, err := l.find(r)
 	switch {
@@ -300,7 +300,7 @@ func climb(h Hash256, i int, uncles []Hash256) []Hash256 {
 }
 
 // store keeps proven nodes: the rows over the run, the path from its root to
-// that of the file, and the uncles along the path.
+// the root of the file, and the uncles along the path.
 func (t *tree) store(r HashRange, rows [][]Hash256, path, uncles []Hash256) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
@@ -337,8 +337,8 @@ func (t *tree) store(r HashRange, rows [][]Hash256, path, uncles []Hash256) {
 	}
 }
 
-// BlockHash returns the leaf hash of a block: SHA-256 of its bytes, of which
-// only the last of a file has fewer than BlockLength.
+// BlockHash returns the leaf hash of a block: SHA-256 of its bytes. Every block but the
+// last of a file has BlockLength bytes.
 func BlockHash(block []byte) Hash256 { return sha256.Sum256(block) }
 
 // BlockHashes returns the leaf hashes of data, which starts at a block.
@@ -356,8 +356,8 @@ func BlockHashes(data []byte) []Hash256 {
 }
 
 // NeedsBlockHashes yields the ranges whose answers, proven by CheckHashes, are
-// the hashes of the blocks of piece i, in order: with them each wrong block of
-// the piece is known for itself. It yields nothing for a piece of one block,
+// the hashes of the blocks of piece i, in order. With them each block of the piece can
+// be checked alone. It yields nothing for a piece of one block,
 // of a v1 torrent or of an unknown hash.
 func (l *Layout) NeedsBlockHashes(i int) iter.Seq[HashRange] {
 	return func(yield func(HashRange) bool) {
@@ -381,9 +381,9 @@ func (l *Layout) NeedsBlockHashes(i int) iter.Seq[HashRange] {
 	}
 }
 
-// CheckHashes reports whether an answer to a range of NeedsBlockHashes is
-// proven by the hash of its piece. An error means that whoever sent it lies,
-// unless it wraps what is wrong with the range itself.
+// CheckHashes reports by its error whether the hash of the piece proves an answer to a
+// range of NeedsBlockHashes. An error means that the sender lies, unless it says that
+// the range itself is wrong.
 func (l *Layout) CheckHashes(r HashRange, hashes []byte) error {
 	t, _, err := l.find(r)
 	switch {

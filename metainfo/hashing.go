@@ -25,11 +25,11 @@ const (
 	runBytes = 4 << 20
 	// workersMax bounds the buffers: 64 x 64 KiB = 4 MiB.
 	workersMax = 64
-	// workersPerCPU lets some workers hash while others wait for the disk.
+	// workersPerCPU is above 1, so that some workers hash while others wait for the disk.
 	workersPerCPU = 2
-	// descriptorsEach and laneDescriptors are what a worker keeps open, without lanes
-	// and with them: a file and its folder for each lane. descriptorsSpare are left
-	// to the rest of the process.
+	// descriptorsEach and laneDescriptors are how many descriptors a worker keeps open,
+	// without lanes and with them: a file and its folder for each lane.
+	// descriptorsSpare are left to the rest of the process.
 	descriptorsEach  = 2
 	laneDescriptors  = 2*lanes.Count + descriptorsEach
 	descriptorsSpare = 16
@@ -134,7 +134,7 @@ func (h *hasher) report(ended <-chan struct{}) {
 
 // A worker hashes one piece at a time, or several in lanes.
 type worker struct {
-	*hasher
+	hasher *hasher
 	sha1   hash.Hash
 	leaves leafHasher
 	buf    []byte
@@ -179,7 +179,7 @@ func (h *hasher) work(ctx context.Context) (err error) {
 }
 
 func (w *worker) piece(ctx context.Context, p int) error {
-	l := w.layout
+	h, l := w.hasher, w.hasher.layout
 	w.sha1.Reset()
 	w.leaves.reset()
 	at, end := l.PieceOffset(p), l.PieceOffset(p)+int64(l.PieceSize(p))
@@ -188,31 +188,31 @@ func (w *worker) piece(ctx context.Context, p int) error {
 			return nil
 		}
 		buf := w.buf[:min(end-at, int64(len(w.buf)))]
-		if err := w.read(&w.reader, buf, at); err != nil {
+		if err := h.read(&w.reader, buf, at); err != nil {
 			return err
 		}
-		if w.v1 != nil {
+		if h.v1 != nil {
 			w.sha1.Write(buf)
 		}
-		if w.v2 != nil {
+		if h.v2 != nil {
 			w.leaves.write(buf)
 		}
 		at += int64(len(buf))
 	}
-	if w.v1 != nil {
+	if h.v1 != nil {
 		for n := l.PieceSizePadded(p) - l.PieceSize(p); n > 0; n -= len(zeros) {
 			w.sha1.Write(zeros[:min(n, len(zeros))])
 		}
-		w.sha1.Sum(w.v1[p*sha1.Size : p*sha1.Size : (p+1)*sha1.Size])
+		w.sha1.Sum(h.v1[p*sha1.Size : p*sha1.Size : (p+1)*sha1.Size])
 	}
-	if w.v2 != nil {
-		w.v2[p] = w.leaves.root(l.pieceWidth(p))
+	if h.v2 != nil {
+		h.v2[p] = w.leaves.root(l.pieceWidth(p))
 	}
 	return nil
 }
 
-// read fills buf with content from at on. None of it is padding: in what Build
-// makes, all of that is at the ends of pieces.
+// read fills buf with content from at on. None of it is padding: in torrents that Build
+// makes, padding is at the ends of pieces.
 func (h *hasher) read(r *reader, buf []byte, at int64) (err error) {
 	n := 0
 	h.layout.walkSpans(at, len(buf), func(s Span) bool {
@@ -257,7 +257,7 @@ func (h *hasher) torrent() (*Torrent, error) {
 	}, nil
 }
 
-// setRoots computes the roots of the files from those of their pieces.
+// setRoots computes the roots of the files from the roots of their pieces.
 func (h *hasher) setRoots() {
 	for i := range h.layout.Files {
 		f := &h.layout.Files[i]

@@ -38,11 +38,11 @@ func (i *Info) Hash() Hash {
 	return i.hashV2.Short()
 }
 
-// HashV1 returns the v1 info-hash; not ok for v2 torrents.
-func (i *Info) HashV1() (Hash, bool) { return i.hashV1, i.layout.kind.HasV1() }
+// HashV1 returns the v1 info-hash; ok is false for v2 torrents.
+func (i *Info) HashV1() (hash Hash, ok bool) { return i.hashV1, i.layout.kind.HasV1() }
 
-// HashV2 returns the v2 info-hash; not ok for v1 torrents.
-func (i *Info) HashV2() (Hash256, bool) { return i.hashV2, i.layout.kind.HasV2() }
+// HashV2 returns the v2 info-hash; ok is false for v1 torrents.
+func (i *Info) HashV2() (hash Hash256, ok bool) { return i.hashV2, i.layout.kind.HasV2() }
 
 // Name returns the cleaned name of the file, or of the folder that holds all
 // files.
@@ -52,15 +52,15 @@ func (i *Info) Name() string { return i.layout.Name }
 // 27).
 func (i *Info) Private() bool { return i.private }
 
-// Source returns the "source" key, by which some trackers tell apart torrents
+// Source returns the "source" key, by which some trackers distinguish torrents
 // of the same content. It is not cleaned.
 func (i *Info) Source() string { return i.source }
 
 // Layout returns the pieces and files.
 func (i *Info) Layout() *Layout { return i.layout }
 
-// ParseInfo reads an info dictionary of BEP 3 or BEP 52, of which it keeps a
-// copy. Its errors say in one line what is wrong with the torrent.
+// ParseInfo reads an info dictionary of BEP 3 or BEP 52, and keeps a copy of it. Its
+// errors say in one line what is wrong with the torrent.
 func ParseInfo(raw []byte) (*Info, error) {
 	if len(raw) > TorrentBytesMax {
 		return nil, fmt.Errorf("info dictionary: has %d bytes, more than %d", len(raw),
@@ -73,7 +73,7 @@ func ParseInfo(raw []byte) (*Info, error) {
 	return info, nil
 }
 
-// newInfo is ParseInfo for bytes that nobody else holds.
+// newInfo parses an info dictionary, and keeps raw.
 func newInfo(raw []byte) (*Info, error) {
 	p := readInfo(raw, bencode.NewReader(raw, documentLimits), NamesNative)
 	if err := p.r.Close(); err != nil {
@@ -82,8 +82,7 @@ func newInfo(raw []byte) (*Info, error) {
 	return p.finish(raw)
 }
 
-// finish makes an Info of what was read. raw is the dictionary, for the Info to
-// keep.
+// finish makes an Info of the dictionary that was read. The Info keeps raw, its bytes.
 func (p *infoParser) finish(raw []byte) (*Info, error) {
 	if p.err != nil {
 		return nil, p.err
@@ -111,8 +110,8 @@ func (p *infoParser) finish(raw []byte) (*Info, error) {
 	return info, nil
 }
 
-// parseNames reads an info dictionary, which was read before, for the names that
-// rule gives. Only the names of the layout are valid.
+// parseNames reads an info dictionary again, for the names by rule. Only the names of
+// the layout are valid.
 func parseNames(raw []byte, rule NameRule) (*Layout, *infoParser, error) {
 	p := readInfo(raw, bencode.NewReader(raw, documentLimits), rule)
 	p.namesOnly = true
@@ -130,8 +129,7 @@ func parseNames(raw []byte, rule NameRule) (*Layout, *infoParser, error) {
 	return l, p, err
 }
 
-// startHashing computes the info-hashes beside whatever the caller does until he
-// waits.
+// startHashing computes the info-hashes in the background. They are valid after Wait.
 func (i *Info) startHashing(kind Kind) *sync.WaitGroup {
 	var hashing sync.WaitGroup
 	if kind.HasV1() {

@@ -2,21 +2,22 @@ package metainfo
 
 import "fmt"
 
-// outsideBytes is room in a .torrent file for what is neither info dictionary nor
-// piece layers.
+// outsideBytes is room in a .torrent file for keys other than the info dictionary and
+// the piece layers.
 const outsideBytes = 64 << 10
 
 // An InfoSizeError says that a torrent would have an info dictionary of more than
 // InfoBytesMax bytes, or a .torrent file, with the piece layers, of more than
-// TorrentBytesMax. It is known before anything is hashed.
+// TorrentBytesMax. Build returns it before anything is hashed.
 type InfoSizeError struct {
 	Bytes int  // of the info dictionary, or of the file
 	File  bool // it is the file that is too large
-	// Kind and PieceLength make a torrent of the same files that is small enough, or
-	// PieceLength is 0: there are too many files, or their names are too long.
+	// Kind and PieceLength would make a torrent of the same files small enough. If
+	// nothing does, PieceLength is 0: there are too many files, or their names are too
+	// long.
 	Kind        Kind
 	PieceLength int
-	// OtherKind and LargerPieces tell in what that differs from what was asked for.
+	// OtherKind and LargerPieces say how that differs from the options.
 	OtherKind, LargerPieces bool
 }
 
@@ -53,7 +54,7 @@ func checkInfoBytes(opt *BuildOptions, src *sources, l *Layout) error {
 	for length := 2 * l.PieceLength; length <= PieceLengthMax; length *= 2 {
 		lengths = append(lengths, length)
 	}
-	// One change is better than two, and that of what takes most room comes first.
+	// One change is better than two, and the change with the largest effect comes first.
 	tries := [][2]int{}
 	if hashes <= e.Bytes/2 {
 		tries = appendPairs(tries, kinds[1:], lengths[:1])
@@ -77,7 +78,7 @@ func checkInfoBytes(opt *BuildOptions, src *sources, l *Layout) error {
 	return e
 }
 
-// excess returns what is too large of a torrent with the layout l, nil if nothing is.
+// excess returns what is too large in a torrent with the layout l, nil if nothing is.
 func excess(opt *BuildOptions, l *Layout) *InfoSizeError {
 	n := infoLength(opt, l)
 	if n > InfoBytesMax {
@@ -89,7 +90,8 @@ func excess(opt *BuildOptions, l *Layout) *InfoSizeError {
 	return nil
 }
 
-// layersBytes is at least the length of the piece layers of l, and not much more.
+// layersBytes returns an upper bound, close to the truth, of the length of the piece
+// layers of l.
 func layersBytes(l *Layout) (n int) {
 	if !l.kind.HasV2() {
 		return 0
@@ -120,8 +122,8 @@ func appendPairs(to [][2]int, kinds []Kind, lengths []int) [][2]int {
 	return to
 }
 
-// infoLength returns the length of the info dictionary of l, exactly if it may be too
-// large.
+// infoLength returns the length of the info dictionary of l: exactly if that may be too
+// large, and otherwise an upper bound.
 func infoLength(opt *BuildOptions, l *Layout) int {
 	if n := infoBytes(opt, l); n <= InfoBytesMax {
 		return n

@@ -20,23 +20,23 @@ func (l *Layout) findRoot(root []byte) int {
 	return int(l.roots[at])
 }
 
-// searchRoot returns where in l.roots the given root stands first, or would
-// stand.
+// searchRoot returns the first index of l.roots with the given root, or the index where
+// it would be.
 func (l *Layout) searchRoot(root []byte) int {
 	return sort.Search(len(l.roots), func(i int) bool {
 		return bytes.Compare(l.Files[l.roots[i]].Root[:], root) >= 0
 	})
 }
 
-// isRoot reports whether the given root stands at a place in l.roots, which may be
-// behind its end.
+// isRoot reports whether l.roots has the given root at an index, which may be beyond its
+// end.
 func (l *Layout) isRoot(at int, root []byte) bool {
 	return at < len(l.roots) && bytes.Equal(l.trees[l.roots[at]].hash[:], root)
 }
 
 const noFile = -1
 
-// readLayers takes the "piece layers" of a .torrent file (BEP 52): by root of
+// readLayers reads the "piece layers" of a .torrent file (BEP 52): by root of
 // a file larger than one piece, the hashes of its pieces. Layers may be
 // missing, since peers can supply them, but not wrong.
 func (l *Layout) readLayers(raw []byte) error {
@@ -82,12 +82,12 @@ func (l *Layout) readLayers(raw []byte) error {
 	})
 }
 
-// layersPart is how many layers are worth a goroutine, which costs what a few
-// of them cost.
+// layersPart is how many layers are worth a goroutine, which costs as much as a few
+// of them.
 const layersPart = 64
 
-// appendLayers appends the dictionary of the piece layers that are known
-// whole; nil when there are none to be had.
+// appendLayers appends the dictionary of the piece layers that are wholly
+// known. It returns nil for v1 torrents, which have none.
 func (l *Layout) appendLayers(dst []byte) []byte {
 	if l.kind == V1 {
 		return nil
@@ -107,7 +107,7 @@ func (l *Layout) appendLayers(dst []byte) []byte {
 	})
 }
 
-// writesLayers reports whether appendLayers writes just what raw holds.
+// writesLayers reports whether appendLayers would write exactly raw.
 func (l *Layout) writesLayers(raw []byte) bool {
 	rest := raw
 	cut := func(b []byte) (same bool) {
@@ -146,7 +146,7 @@ func (l *Layout) layersKnown() (n int) {
 }
 
 // HashesKnown reports whether the piece layers of all files are known, as they are
-// in a whole .torrent file. It is always so for v1.
+// after reading a whole .torrent file. It is always true for v1.
 func (l *Layout) HashesKnown() bool {
 	for _, f := range l.roots {
 		if !l.trees[f].complete() {

@@ -6,7 +6,7 @@ import (
 	"strings"
 )
 
-// Kind tells which of the two formats a torrent has.
+// A Kind says which of the two formats a torrent has.
 type Kind uint8
 
 // The kinds of torrent. A Hybrid is both at once, over the same content.
@@ -26,10 +26,9 @@ func (k Kind) HasV2() bool { return k != V1 }
 
 // Layout maps pieces to files and knows the hashes of the pieces. Offsets
 // count bytes of content: the files one after the other, with the padding
-// that the torrent has between them. The exported fields are not to be
+// that the torrent has between them. The exported fields must not be
 // changed. It is safe for concurrent use: nothing in it changes except that
-// the hash trees of v2 files become known, and what they can become is fixed
-// by their roots.
+// the hash trees of v2 files become known, and their roots fix what they can become.
 //
 // Invariants: 0 < Length; 0 < PieceLength <= PieceLengthMax; 0 < Pieces() <=
 // PiecesMax; Files[i].Offset+Files[i].Length <= Files[i+1].Offset, with
@@ -37,14 +36,14 @@ func (k Kind) HasV2() bool { return k != V1 }
 type Layout struct {
 	Name        string // name of the file, or of the folder that holds all files; clean
 	Multi       bool   // whether Name is a folder
-	PieceLength int    // bytes, of all pieces but those before an end or padding
+	PieceLength int    // bytes of every piece but one before an end or padding
 	Length      int64  // bytes of content, padding included
 	Files       []File // in the order of the torrent, padding included
 
-	// What names were made of, see Names.
+	// The names as received, from which Names makes others.
 	raw     []byte // the info dictionary
-	rawName string // the torrent's name in it, or that of its only file at the root of a file tree
-	title   string // the torrent's name, where rawName is that of a file
+	rawName string // the torrent's name in raw, or the name of the only file of a file tree
+	title   string // the torrent's name, if rawName is the name of a file
 	varied  bool   // some rule gives other names
 
 	kind   Kind
@@ -63,14 +62,14 @@ type File struct {
 	Path   []string
 	Offset int64 // bytes of content before the file
 	Length int64 // bytes
-	// Pad marks bytes that are zero and only align the next file (BEP 47). They
-	// are neither written to disk nor asked for.
+	// Pad marks zero bytes that only align the next file (BEP 47). They
+	// are neither written to disk nor requested.
 	Pad        bool
 	Executable bool // BEP 47, attribute "x"
 	Hidden     bool // BEP 47, attribute "h"
-	// Link is not empty for a symbolic link (BEP 47) and for nothing else: the
-	// elements of the file that it stands for, below Layout.Name, clean, or its
-	// own Path if its target is not inside the folder. Its Length is 0. The
+	// Link is not empty exactly for a symbolic link (BEP 47): the
+	// elements of its target, below Layout.Name, clean, or its
+	// own Path if the target is not inside the folder. The Length of a link is 0. The
 	// node makes no links.
 	Link []string
 	// Root is the root of the file's hash tree (BEP 52, "pieces root"); zero
@@ -91,10 +90,10 @@ func (l *Layout) Kind() Kind { return l.kind }
 // Pieces returns the number of pieces.
 func (l *Layout) Pieces() int { return l.pieces }
 
-// PieceSize returns the bytes of piece i that are to be transferred and
+// PieceSize returns the bytes of piece i that are transferred and
 // stored: up to the end of the content, of the file (v2), or of the data
-// before the padding that ends the piece. It is never 0: a piece that is
-// nothing but padding, which no known program makes, counts as data.
+// before the padding that ends the piece. It is never 0: a piece of
+// padding alone, which no known program makes, counts as data.
 func (l *Layout) PieceSize(i int) int {
 	if l.sizes != nil {
 		return int(l.sizes[i])
@@ -103,8 +102,8 @@ func (l *Layout) PieceSize(i int) int {
 }
 
 // ContentSize returns the bytes of piece i that belong to files, without any
-// padding: what a figure for people counts. It is at most PieceSize, and 0 for
-// a piece that is nothing but padding.
+// padding. Figures for people count it. It is at most PieceSize, and 0 for
+// a piece of padding alone.
 func (l *Layout) ContentSize(i int) int {
 	if l.parts != nil {
 		return int(l.parts[i])
@@ -113,10 +112,10 @@ func (l *Layout) ContentSize(i int) int {
 }
 
 // PieceSizePadded returns the bytes of piece i with the zeros that follow its
-// data: what its SHA-1 covers, and what a peer may ask for. In a v1 torrent that
-// is the padding that ends the piece. In a V2 one it is the whole PieceLength:
-// BEP 52 has requests end with the file, but libtorrent asks for as much as if
-// there were padding even behind the last one.
+// data. Its SHA-1 covers them, and a peer may ask for them. In a v1 torrent the zeros
+// are the padding that ends the piece. In a V2 torrent they fill the whole PieceLength:
+// by BEP 52 requests end with the file, but libtorrent asks for as much as if
+// padding followed even the last one.
 func (l *Layout) PieceSizePadded(i int) int {
 	if l.kind == V2 {
 		return l.PieceLength
@@ -162,8 +161,8 @@ func (l *Layout) FilePieces(i int) (first, end int) {
 	return first, int((f.Offset+f.Length-1)/int64(l.PieceLength)) + 1
 }
 
-// FileAt returns the index of the file that holds the byte at off, or the last
-// one before it if off lies behind the end of a v2 file.
+// FileAt returns the index of the file that holds the byte at off. If off lies between
+// two files of a v2 torrent, that is the file before it.
 func (l *Layout) FileAt(off int64) int {
 	i := sort.Search(len(l.Files), func(i int) bool { return l.Files[i].Offset > off }) - 1
 	for i > 0 && l.Files[i].Length == 0 {
@@ -173,8 +172,8 @@ func (l *Layout) FileAt(off int64) int {
 }
 
 // Spans yields the parts of files that the n bytes of content from off cover,
-// padding included, in order. Bytes outside the content are left out, as are
-// the gaps of a V2 torrent, into which no piece reaches.
+// padding included, in order. Bytes outside the content are left out, and so are
+// the gaps of a V2 torrent, which belong to no piece.
 func (l *Layout) Spans(off int64, n int) iter.Seq[Span] {
 	return func(yield func(Span) bool) { l.walkSpans(off, n, yield) }
 }
@@ -230,8 +229,8 @@ func (l *Layout) setPieces() {
 	}
 }
 
-// Parts returns how many bytes of each piece belong to the files that are wanted,
-// all if wanted is nil, without any padding.
+// Parts returns how many bytes of each piece belong to wanted files, without any
+// padding. If wanted is nil, all files are wanted.
 func (l *Layout) Parts(wanted []bool) []int32 {
 	pl := int64(l.PieceLength)
 	parts := make([]int32, l.pieces)

@@ -18,9 +18,9 @@ import (
 )
 
 const (
-	// MagnetBytesMax bounds a link: above what any program hands over.
+	// MagnetBytesMax bounds a link. No program makes longer links.
 	MagnetBytesMax = 64 << 10
-	// magnetParamsMax bounds the parameters looked at.
+	// magnetParamsMax bounds the parameters of a link.
 	magnetParamsMax = 1000
 	// selectRangesMax bounds the ranges of "so".
 	selectRangesMax = 1000
@@ -30,7 +30,7 @@ const (
 type Magnet struct {
 	V1       Hash
 	V2       Hash256
-	HasV1    bool     // V1 is set; at least one of both is
+	HasV1    bool     // V1 is set; at least one of V1 and V2 is
 	HasV2    bool     // V2 is set
 	Name     string   // "dn": for display until the info dictionary is known; "" if none
 	Peers    []string // "x.pe": host:port of peers
@@ -72,9 +72,9 @@ func (m Magnet) Selected(files int) iter.Seq[int] {
 	}
 }
 
-// ParseMagnet reads a magnet link. It is strict about what the content is and
+// ParseMagnet reads a magnet link. It is strict about the info-hashes and
 // lenient about the rest: a parameter that cannot be used is ignored.
-// Parameter names may have any case and a number behind a dot; values may be
+// Parameter names may have any case, and a dot and a number at the end; values may be
 // percent-encoded.
 func ParseMagnet(s string) (Magnet, error) {
 	m, err := parseMagnet(s)
@@ -127,7 +127,7 @@ func parseMagnet(s string) (Magnet, error) {
 	return m, errors.New("has no exact topic (xt)")
 }
 
-// addTopic takes the value of an "xt". It reports whether it is one of
+// addTopic takes the value of an "xt". It reports whether the topic is one of
 // BitTorrent.
 func (m *Magnet) addTopic(value string) (known bool, err error) {
 	topic, err := url.PathUnescape(value)
@@ -216,8 +216,8 @@ func (m *Magnet) setParam(key, value string) {
 	}
 }
 
-// addURL appends a URL to list, as addString does. One that was encoded once, or not
-// at all, is escaped where it has to be.
+// addURL appends a URL to list, as addString does. The URL, which may have been encoded
+// once or not at all, is escaped where it must be.
 func (m *Magnet) addURL(list []string, value string, limit int) []string {
 	// A plus is a plus in a URL that was not encoded for a form.
 	raw, err := url.PathUnescape(value)
@@ -254,7 +254,7 @@ func unescapeLoosely(s string) string {
 }
 
 // addSelection takes the value of "so" (BEP 53): indices and ranges between
-// commas. Parts that make no sense are skipped.
+// commas. Malformed parts are skipped.
 func (m *Magnet) addSelection(text string) {
 	for part := range strings.SplitSeq(text, ",") {
 		first, last, isRange := strings.Cut(strings.TrimSpace(part), "-")
@@ -271,7 +271,7 @@ func (m *Magnet) addSelection(text string) {
 	}
 }
 
-// String returns the link. What no link can carry is left out.
+// String returns the link. Peers that a link cannot carry are left out.
 func (m Magnet) String() string {
 	var b strings.Builder
 	b.WriteString("magnet:")
@@ -303,7 +303,7 @@ func (m Magnet) String() string {
 	}
 	for _, peer := range m.Peers {
 		if host, port, err := splitEndpoint(peer); err == nil {
-			add("x.pe", joinEndpoint(host, port)) // common readers do not decode it
+			add("x.pe", joinEndpoint(host, port)) // not escaped: common readers do not decode it
 		}
 	}
 	if len(m.Select) > 0 {
@@ -323,7 +323,7 @@ func formatSelection(ranges []Range) string {
 	return strings.Join(parts, ",")
 }
 
-// escape encodes a value such that readers of forms and of URLs agree on it.
+// escape encodes a value so that readers of forms and of URLs agree on it.
 func escape(s string) string { return strings.ReplaceAll(url.QueryEscape(s), "+", "%20") }
 
 var errEndpoint = errors.New("expected HOST:PORT")
@@ -348,7 +348,7 @@ func joinEndpoint(host string, port uint16) string {
 // hostBytesMax is the longest name of the DNS.
 const hostBytesMax = 253
 
-// isHost reports whether s is an IP address without a zone, or may be a name.
+// isHost reports whether s is an IP address without a zone, or may be the name of a host.
 func isHost(s string) bool {
 	if s == "" || len(s) > hostBytesMax {
 		return false
@@ -366,7 +366,7 @@ func isHost(s string) bool {
 	return true
 }
 
-// addString appends s unless list has it or is full.
+// addString appends s unless list has it already or is full.
 func addString(list []string, s string, limit int) []string {
 	if len(list) >= limit || slices.Contains(list, s) {
 		return list

@@ -50,8 +50,8 @@ func (r *rootHasher) add(h Hash256) {
 	r.n++
 }
 
-// root returns the root of the tree of 2^height nodes, of which the missing
-// ones are roots of empty trees of height base. At least one node was added,
+// root returns the root of the tree of 2^height nodes. Missing nodes count as
+// roots of empty trees of height base. At least one node was added,
 // and at most 2^height.
 func (r *rootHasher) root(height, base int) Hash256 {
 	if r.n == 1<<height {
@@ -117,7 +117,7 @@ func (t *leafHasher) root(width int) Hash256 {
 	return t.rootHasher.root(levels(width), 0)
 }
 
-// tree is what is known of the hash tree of one file, from its piece layer up.
+// A tree is the known part of the hash tree of one file, from the piece layer up.
 // It is safe for concurrent use.
 type tree struct {
 	hash    Hash256 // the root
@@ -129,8 +129,7 @@ type tree struct {
 	missing int         // unknown nodes of the piece layer, when rows is not nil
 }
 
-// plant makes t the tree of a file of length > 0 bytes, of which only the root
-// is known.
+// plant makes t the tree of a file of length > 0 bytes. Only the root is known.
 func (t *tree) plant(root Hash256, length int64, pieceLength int) {
 	t.hash, t.pieces = root, 1
 	if length <= int64(pieceLength) {
@@ -145,8 +144,8 @@ func (t *tree) plant(root Hash256, length int64, pieceLength int) {
 // blocks returns the number of blocks that n > 0 bytes take.
 func blocks(n int64) int { return int((n-1)/BlockLength) + 1 }
 
-// piece returns the node of the piece layer over piece i of the file; not ok
-// if it is not known, or lies behind the file's end.
+// piece returns the node of the piece layer over piece i of the file. ok is false
+// if the node is not known, or lies beyond the file's end.
 func (t *tree) piece(i int) (h Hash256, ok bool) {
 	if i >= t.pieces {
 		return Hash256{}, false
@@ -165,7 +164,7 @@ func (t *tree) piece(i int) (h Hash256, ok bool) {
 
 var errLayer = errors.New("does not lead to the file's root")
 
-// setRow takes the whole piece layer, and keeps it if it leads to the root.
+// setRow keeps row, the whole piece layer, if it leads to the root.
 func (t *tree) setRow(row []Hash256) error {
 	if len(row) != t.pieces || !t.leads(row, new(rootHasher)) {
 		return errLayer
@@ -176,8 +175,7 @@ func (t *tree) setRow(row []Hash256) error {
 	return nil
 }
 
-// leads reports whether a row of t.pieces nodes is the piece layer of t, by the
-// help of r.
+// leads reports whether a row of t.pieces nodes is the piece layer of t. r is scratch.
 func (t *tree) leads(row []Hash256, r *rootHasher) bool {
 	r.n = 0
 	for _, h := range row {

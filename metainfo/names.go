@@ -10,7 +10,7 @@ import (
 	"unicode/utf8"
 )
 
-// The names that cannot be meant: they are refused, not cleaned.
+// The faults of names that no honest torrent has. Such names are refused, not cleaned.
 var (
 	errNameParent   = errors.New(`the path element ".." leads out of the folder`)
 	errNameNUL      = errors.New("a path element holds a NUL byte")
@@ -24,10 +24,10 @@ var (
 const substitute = '_'
 
 // cleanElement makes one element of a path safe by rule. Every name that this
-// package hands out went through it, whichever way it came. The result is empty
-// for elements that mean nothing, "" and "."; it depends on nothing but the
+// package hands out went through it, whether it came from a file or a peer. The result
+// is empty for elements that mean nothing, "" and ".". It depends only on the
 // input and the rule, so that data written on one system is found again on
-// another; and cleaning it again does not change it.
+// another. Cleaning the result again does not change it.
 func cleanElement(name string, rule NameRule) (string, error) {
 	if isPlain(name) {
 		return name, nil
@@ -76,8 +76,7 @@ func replace(name string, rule NameRule) string {
 	return b.String()
 }
 
-// isPortable reports whether every rule leaves name, which was not refused, as it
-// is.
+// isPortable reports whether no rule changes name, which was not refused.
 func isPortable(name string) bool {
 	if len(name) > ElementBytesMax || strings.ContainsFunc(name, isForbidden) || isReserved(name) {
 		return false
@@ -110,8 +109,8 @@ var plainBytes = func() (plain [256]bool) {
 	return plain
 }()
 
-// refuse returns an error for names that cannot be meant. A name that begins with
-// a single backslash is none of these: on Unix it is legal.
+// refuse returns an error for names that no honest torrent has. A name that begins with
+// a single backslash is not refused: on Unix it is legal.
 func refuse(name string) error {
 	switch {
 	case name == "..":
@@ -129,7 +128,7 @@ func refuse(name string) error {
 	return nil
 }
 
-// refusedBytesMax is how much of a name that is refused an error shows.
+// refusedBytesMax bounds the part of a refused name that an error shows, in bytes.
 const refusedBytesMax = 64
 
 func refused(why error, name string) error {
@@ -149,8 +148,8 @@ func isAbsolute(name string) bool {
 
 func isLetter(c byte) bool { return c|0x20 >= 'a' && c|0x20 <= 'z' }
 
-// isForbidden reports whether some system does not take r in a name, or whether r
-// could mislead whoever sees it on a screen.
+// isForbidden reports whether some system does not allow r in a name, or r could mislead
+// people who see it on a screen.
 func isForbidden(r rune) bool {
 	switch r {
 	case '/', '\\', ':', '*', '?', '"', '<', '>', '|', utf8.RuneError:
@@ -159,8 +158,8 @@ func isForbidden(r rune) bool {
 	return isMisleading(r)
 }
 
-// isMisleading reports whether r is invisible, turns text around, or is no
-// character at all.
+// isMisleading reports whether r is invisible, turns text around, or is not a
+// character.
 func isMisleading(r rune) bool {
 	return unicode.IsControl(r) || unicode.Is(unicode.Bidi_Control, r) || r == '\u2028' ||
 		r == '\u2029' || r == '\ufeff' ||
@@ -172,8 +171,8 @@ func isMisleading(r rune) bool {
 // before BEP 47 had an attribute for it.
 const paddingPrefix = "_____padding_file_"
 
-// isPaddingName reports whether a file of a v1 torrent is padding by its name.
-// libtorrent goes by the name as well.
+// isPaddingName reports whether the name of a file of a v1 torrent says that it is
+// padding. libtorrent goes by the name as well.
 func isPaddingName[T string | []byte](name T) bool {
 	return len(name) > len(paddingPrefix) && string(name[:len(paddingPrefix)]) == paddingPrefix &&
 		'0' <= name[len(paddingPrefix)] && name[len(paddingPrefix)] <= '9'
@@ -187,7 +186,7 @@ func trimEnd(name string) string {
 	return name
 }
 
-// mayBeReserved spares nearly all names the look at the whole: those of devices
+// mayBeReserved is a quick test that rules out nearly all names: the names of devices
 // start with one of few letters.
 func mayBeReserved[T string | []byte](name T) bool {
 	switch name[0] | 0x20 {
@@ -197,8 +196,7 @@ func mayBeReserved[T string | []byte](name T) bool {
 	return false
 }
 
-// isReserved reports whether Windows takes name for a device, with whatever
-// suffix.
+// isReserved reports whether name means a device on Windows, with any suffix.
 func isReserved(name string) bool {
 	base, _, _ := strings.Cut(name, ".")
 	base = strings.TrimRight(base, " ")
@@ -249,8 +247,8 @@ func splitExtension(name string) (stem, ext string) {
 	return name[:i], name[i:]
 }
 
-// DisplayName makes a name from a stranger safe to show: as it would be called
-// on disk here. It returns "" when nothing can be made of it.
+// DisplayName makes a name from a stranger safe to show, as a file would be named on
+// this system. It returns "" for a name that is refused.
 func DisplayName(name string) string {
 	clean, err := cleanElement(name, NamesNative.resolve())
 	if err != nil {

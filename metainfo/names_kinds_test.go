@@ -56,7 +56,7 @@ func TestBuildLeavesOutPadding(t *testing.T) {
 			Skipped: func(path string, why error) {
 				skipped = append(skipped, path+": "+why.Error())
 			}})
-		const why = ": has the name of padding, which is no content"
+		const why = ": has the name of padding, which is not content"
 		if want := []string{bitComet(0) + why, "d/" + bitComet(1) + why}; !slices.Equal(skipped,
 			want) {
 			t.Errorf("%v: left out %q, want %q", kind, skipped, want)

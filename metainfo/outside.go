@@ -13,7 +13,7 @@ import (
 	"swarmnode/metainfo/weburl"
 )
 
-// The keys of a .torrent file that are known.
+// The known keys of a .torrent file.
 const (
 	keyAnnounce = "announce"
 	keyTiers    = "announce-list"
@@ -26,12 +26,12 @@ const (
 	keyLayers   = "piece layers"
 	keyWebSeeds = "url-list"
 
-	// utf8Suffix is that of the key of a second text, in UTF-8, which some programs
-	// write beside the first.
+	// utf8Suffix ends the key of a second text, in UTF-8, which some programs write
+	// beside the first.
 	utf8Suffix = ".utf-8"
 )
 
-// UnusableMax bounds the URLs that are kept to be named.
+// UnusableMax bounds the unusable URLs that are kept.
 const UnusableMax = 100
 
 // Unusable is a URL of a torrent or a link that cannot be used.
@@ -40,7 +40,7 @@ type Unusable struct {
 	Err error  // why; it does not repeat the URL
 }
 
-// readOutside sets the fields from what the file holds beside the info dictionary.
+// readOutside sets the fields from the keys beside the info dictionary.
 func (t *Torrent) readOutside() {
 	var announce string
 	texts := make(map[string]string)
@@ -76,9 +76,8 @@ func (t *Torrent) readOutside() {
 	t.file.said = t.says()
 }
 
-// readText returns the text of a key, of which some programs wrote a second one
-// in UTF-8. What goes before for readers takes the place of both when another text
-// is written.
+// readText returns the text of a key. Some programs write a second text in UTF-8, which
+// is preferred. When the field is changed, the new text replaces both.
 func readText(texts map[string]string, key string) string {
 	if s := texts[key+utf8Suffix]; s != "" && utf8.ValidString(s) {
 		return s
@@ -86,7 +85,7 @@ func readText(texts map[string]string, key string) string {
 	return texts[key]
 }
 
-// readURL reads a URL, and notes one that cannot be used.
+// readURL reads a URL, and records one that cannot be used.
 func (t *Torrent) readURL(r *bencode.Reader) (string, bool) {
 	b, ok := r.TryBytes()
 	if !ok || strings.TrimSpace(string(b)) == "" {
@@ -99,7 +98,7 @@ func (t *Torrent) readURL(r *bencode.Reader) (string, bool) {
 	return url, err == nil
 }
 
-// addUnusable appends a URL unless list has it or is full.
+// addUnusable appends a URL unless list has it already or is full.
 func addUnusable(list []Unusable, url string, err error) []Unusable {
 	if len(list) >= UnusableMax || slices.ContainsFunc(list, func(u Unusable) bool {
 		return u.URL == url

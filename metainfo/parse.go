@@ -14,25 +14,25 @@ import (
 
 var documentLimits = bencode.Limits{DepthMax: documentDepthMax, ValuesMax: documentValuesMax}
 
-// An infoParser reads an info dictionary where it stands in a document, and
-// keeps views of that until finish. The first error is in err, while reading in
-// r if it is one of the encoding.
+// An infoParser reads an info dictionary in place within a document, and
+// keeps views of the document until finish. The first error is in err; while reading, an
+// error of the encoding is in r.
 type infoParser struct {
 	doc   []byte // what r reads
 	r     *bencode.Reader
-	start int // where the dictionary stands in doc
+	start int // offset of the dictionary in doc
 	end   int
 	err   error
 	rule  NameRule // resolved
 
-	namesOnly bool // of the layout
+	namesOnly bool // only the names of the layout are needed
 
 	name           string // as received
 	hasName        bool
 	pieceLength    int64
 	hasPieceLength bool
 	pieces         []byte // SHA-1 of the pieces; nil when the key is missing
-	piecesAt       int    // where they stand in doc
+	piecesAt       int    // offset of pieces in doc
 	single         File   // v1: the only file
 	hasLength      bool
 	list           []File // v1, multi-file
@@ -40,10 +40,10 @@ type infoParser struct {
 	tree           leaves           // v2
 	treeLinks      map[int][]string // v2: targets of symbolic links
 	hasTree        bool
-	oddTree        bool   // it is no dictionary
-	title          string // name, where that of a file stands in its place; as received
+	oddTree        bool   // the file tree is not a dictionary
+	title          string // the torrent's name, if name is that of its file; as received
 	version        int64  // "meta version"
-	oddVersion     bool   // it is no number
+	oddVersion     bool   // the version is not a number
 	private        bool
 	source         string
 
@@ -53,10 +53,10 @@ type infoParser struct {
 	treeOriginals map[int]string  // those of tree
 	scratch       [][]byte        // elements of the path being read
 	last          []string        // path of the file before, whose folders are shared
-	twin          []string        // path of the same file in tree, if list is that of a hybrid
+	twin          []string        // hybrid: path of the same file in tree
 	named         int             // files of list without padding
 	arena         []string        // where paths are cut from
-	text          strings.Builder // where names are cut from; full of them, another follows
+	text          strings.Builder // where names are cut from; a full one is replaced
 }
 
 func (p *infoParser) fail(format string, args ...any) {
@@ -65,11 +65,10 @@ func (p *infoParser) fail(format string, args ...any) {
 	}
 }
 
-// failed tells that reading can stop.
+// failed reports whether reading can stop.
 func (p *infoParser) failed() bool { return p.err != nil || p.r.Err() != nil }
 
-// readInfo reads the dictionary that comes next in r, the reader of doc, and names
-// what it describes by rule.
+// readInfo reads the next dictionary of r, the reader of doc. rule names the files.
 func readInfo(doc []byte, r *bencode.Reader, rule NameRule) *infoParser {
 	p := &infoParser{doc: doc, r: r, start: r.Offset(), rule: rule.resolve()}
 	p.readKeys()
@@ -164,8 +163,8 @@ func (p *infoParser) readFiles() {
 	}
 }
 
-// expectFiles guesses the number of files to come by a mark that each has, so
-// that their list is allocated once.
+// expectFiles guesses the number of files by a key that each has, so that their list is
+// allocated once.
 func (p *infoParser) expectFiles() int {
 	return min(bytes.Count(p.doc[p.r.Offset():], []byte("4:path")), FilesMax)
 }
@@ -239,8 +238,8 @@ func (p *infoParser) readPath() [][]byte {
 	return p.scratch[start:]
 }
 
-// tryPath is readPath for a key that nothing depends on: what is no list of
-// strings, or too long a one, is as good as none.
+// tryPath reads a list of strings onto the end of scratch, for a key that nothing
+// depends on: a value of another form, or a list that is too long, is ignored.
 func (p *infoParser) tryPath() [][]byte {
 	start, sound := len(p.scratch), p.r.Kind() == bencode.List
 	if !sound {
@@ -259,7 +258,7 @@ func (p *infoParser) tryPath() [][]byte {
 	return p.scratch[start:]
 }
 
-// setPath cleans path into f, which is to be the file of index i. Folders
+// setPath cleans path into f, the file with index i. Folders
 // that it has in common with the file before share their strings.
 func (p *infoParser) setPath(f *File, i int, path [][]byte) error {
 	if len(path) == 0 && f.Pad {
@@ -307,12 +306,11 @@ func (p *infoParser) setPath(f *File, i int, path [][]byte) error {
 	return nil
 }
 
-// textBytes is how much room for names is made at a time: each name alone would
-// cost the collector an object.
+// textBytes is how much room for names is allocated at a time: one allocation for each
+// name would burden the garbage collector.
 const textBytes = 32 << 10
 
-// keep returns a plain name as a string. Its bytes stand together with those of
-// other names.
+// keep returns a plain name as a string. It shares its memory with other names.
 func (p *infoParser) keep(raw []byte) string {
 	if p.text.Cap()-p.text.Len() < len(raw) {
 		p.text = strings.Builder{}
@@ -323,8 +321,7 @@ func (p *infoParser) keep(raw []byte) string {
 	return p.text.String()[start:]
 }
 
-// known returns the string of an element that was cleaned before, in which
-// case it is clean.
+// known returns the string of an element that was cleaned before, and did not change.
 func (p *infoParser) known(depth int, raw []byte) (string, bool) {
 	switch {
 	case depth < len(p.last) && p.last[depth] == string(raw):
@@ -355,8 +352,8 @@ func joinPath(path [][]byte) string {
 	return b.String()
 }
 
-// cleanLink cleans the target of a symbolic link. It returns nothing for one
-// that leads out of the torrent's folder.
+// cleanLink cleans the target of a symbolic link. It returns nil for a target
+// outside the torrent's folder.
 func (p *infoParser) cleanLink(target [][]byte) []string {
 	link := make([]string, 0, len(target))
 	for _, raw := range target {
@@ -371,7 +368,7 @@ func (p *infoParser) cleanLink(target [][]byte) []string {
 	return link
 }
 
-// layout puts together what was read.
+// layout makes a Layout of the keys that were read.
 func (p *infoParser) layout(kind Kind) (*Layout, error) {
 	err := p.checkPieceLength(kind)
 	if err != nil {
@@ -428,7 +425,7 @@ func (p *infoParser) kind() (Kind, error) {
 	case p.version == 0 || p.version == 1:
 		return V1, nil // a stray file tree means nothing without a version
 	case p.version != 2:
-		return 0, fmt.Errorf("meta version %d is not known", p.version)
+		return 0, fmt.Errorf("unknown meta version %d", p.version)
 	case p.oddTree:
 		return 0, errors.New("file tree: expected dictionary")
 	case !p.hasTree:
@@ -447,7 +444,7 @@ func (p *infoParser) checkPieceLength(kind Kind) error {
 	case n <= 0 || n > PieceLengthMax:
 		return fmt.Errorf("piece length %d is out of range", n)
 	case kind.HasV2() && (n < BlockLength || bits.OnesCount64(uint64(n)) != 1):
-		return fmt.Errorf("piece length %d is no power of two from 16 KiB", n)
+		return fmt.Errorf("piece length %d is not a power of two from 16 KiB", n)
 	}
 	return nil
 }
@@ -491,7 +488,7 @@ func (p *infoParser) checkPieces(l *Layout) error {
 		return fmt.Errorf("more than %d pieces", PiecesMax)
 	case !l.kind.HasV1():
 	case len(p.pieces)%sum != 0:
-		return fmt.Errorf("pieces has %d bytes, no multiple of %d", len(p.pieces), sum)
+		return fmt.Errorf("pieces has %d bytes, not a multiple of %d", len(p.pieces), sum)
 	case int64(len(p.pieces)/sum) != count:
 		return fmt.Errorf("pieces has %d hashes, the content %d pieces", len(p.pieces)/sum, count)
 	}

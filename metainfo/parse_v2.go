@@ -9,8 +9,8 @@ import (
 )
 
 // readTree reads one level of the "file tree" of BEP 52: a dictionary of
-// names, in which a file is a dictionary with the empty name alone. path is
-// that of the folder.
+// names, in which a file is a dictionary with only the empty name. path is the path of
+// the folder.
 func (p *infoParser) readTree(path [][]byte) {
 	if len(path) > PathDepthMax {
 		p.fail("file tree: %w", errNameDepth)
@@ -43,12 +43,12 @@ func (p *infoParser) readTree(path [][]byte) {
 	}
 }
 
-// A leaf is a file of the file tree. Of a hybrid, which has all files a second
-// time, nothing of it is kept but the names: hence it is small.
+// A leaf is a file of the file tree. It is small, since a hybrid has all files a second
+// time, and only the names of its leaves are kept.
 type leaf struct {
 	path   []string
 	length int64
-	root   int32 // where it stands in doc
+	root   int32 // offset of the root in doc
 	attr   uint8
 }
 
@@ -58,9 +58,9 @@ const (
 	leafHidden
 )
 
-// leaves are a list that grows without being copied.
+// leaves is a list that grows without being copied.
 type leaves struct {
-	chunks [][]leaf // of leavesChunk each, but for the last
+	chunks [][]leaf // each but the last has leavesChunk elements
 	count  int
 }
 
@@ -192,8 +192,8 @@ func (p *infoParser) layoutV2(l *Layout) error {
 // at its root (BEP 52, "file tree": "a single-file torrent").
 func (p *infoParser) isSingle() bool { return p.tree.count == 1 && len(p.tree.at(0).path) == 1 }
 
-// takeSingleName has the only file at the root of a file tree called by its key in
-// the tree, whatever the torrent's name is; so libtorrent does, too.
+// takeSingleName names the only file at the root of a file tree by its key in the tree,
+// whatever the torrent's name is, as libtorrent does.
 func (p *infoParser) takeSingleName() {
 	if !p.isSingle() {
 		return
@@ -208,11 +208,11 @@ func (p *infoParser) takeSingleName() {
 	p.name = name
 }
 
-// joinHalves checks that the v1 files of a hybrid are those of its file tree,
+// joinHalves checks that the v1 files of a hybrid are the files of its file tree,
 // with padding that aligns them (BEP 52, "upgrade path"), and gives them their
-// roots. Padding behind the last file may be there or not: programs differ.
+// roots. Padding after the last file is optional: programs differ.
 func (p *infoParser) joinHalves(l *Layout) error {
-	next, end := 0, int64(0) // end is that of the files so far, as the file tree has them
+	next, end := 0, int64(0) // end is the end of the files so far, by the file tree
 	align := func(n int64) int64 { return (n + p.pieceLength - 1) / p.pieceLength * p.pieceLength }
 	for i := range l.Files {
 		f := &l.Files[i]
@@ -287,8 +287,8 @@ func (l *Layout) plantTrees() error {
 	return nil
 }
 
-// sortRoots sorts l.roots, which are in the order of the files: by the start of
-// each root, byte for byte from the last to the first, then what has one start.
+// sortRoots sorts l.roots, which are in the order of the files: by the first bytes of
+// each root, from the last of these to the first, and then the roots that share them.
 func (l *Layout) sortRoots() {
 	type entry struct{ start, file uint32 }
 	entries, sorted := make([]entry, len(l.roots)), make([]entry, len(l.roots))

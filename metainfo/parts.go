@@ -5,8 +5,8 @@ import (
 	"sync"
 )
 
-// inParts calls work for all of n things in order, in as many parts as there are
-// cores, side by side; parts of fewer than least things are not worth it. It
+// inParts calls work for n things in as many parts as there are cores, side by side. No
+// part has fewer than least things, unless it is the only one. inParts
 // returns when all have ended, with the first error in the order of the things.
 func inParts(n, least int, work func(from, to int) error) error {
 	parts := max(1, min(runtime.GOMAXPROCS(0), n/least))

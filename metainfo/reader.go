@@ -8,8 +8,8 @@ import (
 	"path/filepath"
 )
 
-// A reader reads the files of the content. It keeps the last one open, and its
-// folder, since what is read next is most often in them. It is for one
+// A reader reads the files of the content. It keeps the last file and its
+// folder open, since the next read is most often from one of them. It is for one
 // goroutine.
 type reader struct {
 	src    *sources
@@ -42,7 +42,7 @@ func (r *reader) openFile(source int) error {
 	if err != nil {
 		return located(r.src.display(source), err)
 	}
-	if err := r.src.checkFile(f, source); err != nil { // before much is read for nothing
+	if err := r.src.checkFile(f, source); err != nil { // before much is read in case it changed
 		f.Close()
 		return err
 	}
@@ -71,7 +71,8 @@ func (r *reader) open(s *source) (*os.File, error) {
 	return r.folder.OpenFile(name, os.O_RDONLY|openFlags, 0)
 }
 
-// closeFile closes the open file, if any, after a look whether it changed.
+// closeFile closes the open file, if any; with check it first looks whether the file
+// changed.
 func (r *reader) closeFile(check bool) error {
 	if r.file == nil {
 		return nil
@@ -85,7 +86,7 @@ func (r *reader) closeFile(check bool) error {
 	return err
 }
 
-// close closes all that is open; check asks for the look whether it changed.
+// close closes file and folder; with check it first looks whether the file changed.
 func (r *reader) close(check bool) error {
 	err := r.closeFile(check)
 	if r.folder != nil {

@@ -8,22 +8,22 @@ import (
 	"strings"
 )
 
-// A NameRule says which names of a torrent are changed, and to what. All rules
+// A NameRule says which names of a torrent are changed, and how. All rules
 // refuse the same names, and none leads out of the folder.
 type NameRule uint8
 
 // The rules.
 const (
-	// NamesNative keeps what this system can hold: on Unix all characters but
-	// the slash, those that control the screen or turn text around, and bytes
-	// that are no UTF-8. Files whose names differ only in case, or in Unicode
+	// NamesNative keeps all characters that this system allows: on Unix every
+	// character but the slash, characters that control the screen or turn text around,
+	// and bytes that are not UTF-8. Files whose names differ only in case, or in Unicode
 	// normal form, are distinct. On macOS this is NamesUncased; on Windows and
 	// Android it is NamesPortable.
 	NamesNative NameRule = iota
 	// NamesUncased keeps the same characters, for a file system that does not
-	// tell upper from lower case: such files are numbered.
+	// distinguish upper from lower case: files whose names would be one are numbered.
 	NamesUncased
-	// NamesPortable makes names that every system can hold.
+	// NamesPortable makes names that every system allows.
 	NamesPortable
 	// NamesRaw are the names in the torrent, byte for byte except for slashes.
 	// Nothing is made under them, but content of another program can have them.
@@ -32,10 +32,10 @@ const (
 	NamesRaw
 )
 
-// resolve returns the rule that r stands for on this system.
+// resolve returns the rule that r means on this system.
 func (r NameRule) resolve() NameRule { return r.on(runtime.GOOS) }
 
-// on is resolve for a system by its name in Go.
+// on returns the rule that r means on a system, by its name in Go.
 func (r NameRule) on(system string) NameRule {
 	switch system {
 	case "windows", "android", "plan9", "js", "wasip1":
@@ -73,14 +73,14 @@ type Renamed struct {
 	To   string
 }
 
-// Names are what the content of a torrent is called by one rule. They hold little:
-// what a rule makes of a name is found out when it is asked for.
+// Names are the names of the content of a torrent by one rule. They take little memory:
+// most names are made when they are asked for.
 type Names struct {
 	Top    string // of the file, or of the folder that holds all files
 	layout *Layout
 	rule   NameRule
-	// raw has the paths as they are in the torrent, and numbered those that the rule
-	// gives for more reasons than one name alone, where they are not as expected.
+	// raw has the paths as they are in the torrent, and numbered the paths that do not
+	// follow from each name alone; both only where they are not as expected.
 	raw, numbered map[int][]string
 }
 
@@ -99,8 +99,8 @@ func (n *Names) Path(i int) []string {
 	return cleanPath(path, n.rule)
 }
 
-// cleanPath returns path with its elements clean by rule. All of them have been
-// clean by some rule.
+// cleanPath returns path with its elements cleaned by rule. All of them are clean by
+// some rule already.
 func cleanPath(path []string, rule NameRule) []string {
 	if !slices.ContainsFunc(path, func(e string) bool { return !isPlain(e) && !isPortable(e) }) {
 		return path
@@ -115,7 +115,8 @@ func cleanPath(path []string, rule NameRule) []string {
 	return clean
 }
 
-// Differ yields the files whose path below Top is not that of the Layout, in order.
+// Differ yields the files whose path below Top differs from the path in the Layout, in
+// order.
 func (n *Names) Differ() iter.Seq[int] {
 	return func(yield func(int) bool) {
 		if !n.layout.varied || n.rule == NamesNative {
@@ -129,11 +130,11 @@ func (n *Names) Differ() iter.Seq[int] {
 	}
 }
 
-// NamesVary reports whether some rule gives other names than another, which is so
-// for few torrents.
+// NamesVary reports whether some rule gives other names than another. Few torrents have
+// such names.
 func (l *Layout) NamesVary() bool { return l.varied }
 
-// NamesCost estimates the bytes of memory that Names takes for a moment.
+// NamesCost estimates the bytes of memory that Names takes while it runs.
 func (l *Layout) NamesCost() int64 {
 	if !l.varied {
 		return 0
@@ -141,12 +142,12 @@ func (l *Layout) NamesCost() int64 {
 	return ParseCost(l.raw)
 }
 
-// Names returns what the content is called by rule. Those of NamesNative are in the
-// Layout. For others, when names vary, it reads the info dictionary again, which
-// takes time, rather than memory for all.
+// Names returns the names of the content by rule. The names by NamesNative are in the
+// Layout. For other rules, when names vary, Names reads the info dictionary again: that
+// takes time, but the names of all rules would take memory.
 func (l *Layout) Names(rule NameRule) *Names { return l.NamesBy(rule)[0] }
 
-// NamesBy is Names for several rules, which is less work.
+// NamesBy returns the names by several rules, with less work than Names for each.
 func (l *Layout) NamesBy(rules ...NameRule) []*Names {
 	all := make([]*Names, len(rules))
 	var raw map[int][]string
@@ -206,10 +207,10 @@ func (l *Layout) TopName(rule NameRule) string {
 	return l.Name
 }
 
-// Folder returns what a folder with the content may be called by rule, of a torrent
-// of a single file that has another name than the torrent: the folder that the
-// torrent was made of, or one that a program made which takes the name for that of
-// a folder. It is empty for all other torrents.
+// Folder returns the name by rule that a folder with the content may have, if the torrent
+// has a single file with another name than the torrent: the folder that the
+// torrent was made of, or a folder made by a program to which the torrent's name means
+// one. It is empty for all other torrents.
 func (l *Layout) Folder(rule NameRule) string {
 	if l.title == "" {
 		return ""
@@ -221,8 +222,8 @@ func (l *Layout) Folder(rule NameRule) string {
 	return name
 }
 
-// OnlyFile returns the name of the only file of a folder that a torrent of version 2
-// alone was made of by Build: whoever reads that torrent sees the file without the
+// OnlyFile returns the name of the only file of the folder from which Build made a V2
+// torrent: readers of that torrent see the file without the
 // folder (BEP 52, "Interpreting paths"). ok is false for all other torrents.
 func (l *Layout) OnlyFile() (name string, ok bool) {
 	if l.kind != V2 || !l.Multi || len(l.Files) != 1 || len(l.Files[0].Path) != 1 {
@@ -231,7 +232,7 @@ func (l *Layout) OnlyFile() (name string, ok bool) {
 	return l.Files[0].Path[0], true
 }
 
-// Renamed returns which names rule changes, in the order of the torrent.
+// Renamed returns the names that rule changes, in the order of the torrent.
 func (i *Info) Renamed(rule NameRule) []Renamed {
 	if rule.resolve() == NamesNative.resolve() || !i.layout.varied {
 		return i.renamed
@@ -246,7 +247,7 @@ func (i *Info) Renamed(rule NameRule) []Renamed {
 	return p.renames(l)
 }
 
-// renames lists what cleaning changed, in the order of the torrent.
+// renames returns the names that cleaning changed, in the order of the torrent.
 func (p *infoParser) renames(l *Layout) []Renamed {
 	var list []Renamed
 	if p.name != l.Name {

@@ -23,8 +23,8 @@ type sources struct {
 	files []source // sorted as BEP 52 sorts a file tree
 	total int64    // bytes
 	began time.Time
-	// hidden counts what is left out because its name starts with a dot: files,
-	// and folders with all that is in them.
+	// hidden counts the files and folders that are left out because their names start
+	// with a dot.
 	hidden int
 }
 
@@ -55,13 +55,13 @@ func (s *sources) display(i int) string {
 	return filepath.Join(s.base, filepath.FromSlash(s.files[i].path))
 }
 
-// The reasons for which files are left out.
+// The reasons why files are left out.
 var (
 	errSkipKind = errors.New("is no file or folder")
 	errSkipLink = errors.New("link leads out of the folder or nowhere")
 	errSkipLoop = errors.New("link leads to a folder that it lies in")
-	// What is called so in a torrent is not written to disk by anybody.
-	errSkipPadding = errors.New("has the name of padding, which is no content")
+	// No program would write a file of that name to disk.
+	errSkipPadding = errors.New("has the name of padding, which is not content")
 
 	errSkipOutput = errors.New("is the file that the torrent will be written to")
 )
@@ -96,7 +96,7 @@ func scan(ctx context.Context, opt *BuildOptions) (*sources, error) {
 	if s.root, err = os.OpenRoot(opt.Path); err != nil {
 		return nil, err
 	}
-	w := walker{ctx: ctx, opt: opt, sources: s, output: output}
+	w := walker{ctx: ctx, opt: opt, found: s, output: output}
 	if err := w.folder("", s.root, []fs.FileInfo{info}); err != nil {
 		s.close()
 		return nil, err
@@ -105,7 +105,7 @@ func scan(ctx context.Context, opt *BuildOptions) (*sources, error) {
 	return s, nil
 }
 
-// located makes an error of package os name the path that people know.
+// located makes an error of package os name the path that the user knows.
 func located(path string, err error) error {
 	if p, ok := errors.AsType[*fs.PathError](err); ok {
 		return &fs.PathError{Op: "open", Path: path, Err: p.Err}
@@ -145,35 +145,35 @@ func comparePaths(a, b string) int {
 
 // A walker goes through a folder.
 type walker struct {
-	*sources
+	found   *sources
 	ctx     context.Context
 	opt     *BuildOptions
 	output  fs.FileInfo // nil if there is no such file
 	folders int
 }
 
-// folder goes through the folder dir, opened as root; above holds it and those
-// that it lies in, by which loops of links are known.
+// folder goes through the folder dir, opened as root; above holds it and the folders
+// above it, to detect loops of links.
 func (w *walker) folder(dir string, root *os.Root, above []fs.FileInfo) error {
 	// Links can make one folder appear in many places; the number of places is
-	// bounded like that of files.
+	// bounded like the number of files.
 	if w.folders++; w.folders > FilesMax {
-		return fmt.Errorf("%s: more than %d folders", w.base, FilesMax)
+		return fmt.Errorf("%s: more than %d folders", w.found.base, FilesMax)
 	}
 	if len(above) > PathDepthMax {
-		return fmt.Errorf("%s: folders are nested deeper than %d", filepath.Join(w.base, dir),
+		return fmt.Errorf("%s: folders are nested deeper than %d", filepath.Join(w.found.base, dir),
 			PathDepthMax)
 	}
 	f, err := root.Open(".")
 	if err != nil {
-		return located(filepath.Join(w.base, dir), err)
+		return located(filepath.Join(w.found.base, dir), err)
 	}
 	entries, err := f.ReadDir(-1)
 	f.Close()
 	if err != nil {
-		return located(filepath.Join(w.base, dir), err)
+		return located(filepath.Join(w.found.base, dir), err)
 	}
-	// In order, so that what is left out is told in the same order each time.
+	// In order, so that Skipped is called in the same order each time.
 	slices.SortFunc(entries, func(a, b fs.DirEntry) int {
 		return strings.Compare(a.Name(), b.Name())
 	})
@@ -192,15 +192,15 @@ func (w *walker) folder(dir string, root *os.Root, above []fs.FileInfo) error {
 	return nil
 }
 
-// countHidden counts what is hidden, unless the globs leave it out, too.
+// countHidden counts a hidden file or folder, unless the globs leave it out, too.
 func (w *walker) countHidden(name string) {
 	if !matchAny(w.opt.Exclude, name) && (len(w.opt.Include) == 0 ||
 		matchBelow(w.opt.Include, name)) {
-		w.hidden++
+		w.found.hidden++
 	}
 }
 
-// entry takes the entry e of the folder that is opened as root.
+// entry takes the entry e of the folder opened as root.
 func (w *walker) entry(name string, e fs.DirEntry, root *os.Root, above []fs.FileInfo) error {
 	if matchAny(w.opt.Exclude, name) {
 		return nil
@@ -209,7 +209,7 @@ func (w *walker) entry(name string, e fs.DirEntry, root *os.Root, above []fs.Fil
 	var info fs.FileInfo
 	var err error
 	if link {
-		info, err = w.root.Stat(filepath.FromSlash(name)) // follows it within the content
+		info, err = w.found.root.Stat(filepath.FromSlash(name)) // follows it within the content
 	} else {
 		info, err = root.Lstat(e.Name())
 	}
@@ -218,7 +218,7 @@ func (w *walker) entry(name string, e fs.DirEntry, root *os.Root, above []fs.Fil
 		w.skip(name, errSkipLink)
 		return nil
 	case err != nil:
-		return located(filepath.Join(w.base, name), err)
+		return located(filepath.Join(w.found.base, name), err)
 	case info.IsDir():
 		if slices.ContainsFunc(above, func(a fs.FileInfo) bool { return os.SameFile(a, info) }) {
 			w.skip(name, errSkipLoop)
@@ -239,13 +239,13 @@ func (w *walker) entry(name string, e fs.DirEntry, root *os.Root, above []fs.Fil
 	case !utf8.ValidString(name):
 		return fmt.Errorf("name %q is not valid UTF-8 (try: rename or exclude the file)", name)
 	}
-	return w.add(source{path: name, link: link}, info)
+	return w.found.add(source{path: name, link: link}, info)
 }
 
 func (w *walker) subfolder(name string, above []fs.FileInfo) error {
-	root, err := w.root.OpenRoot(filepath.FromSlash(name))
+	root, err := w.found.root.OpenRoot(filepath.FromSlash(name))
 	if err != nil {
-		return located(filepath.Join(w.base, name), err)
+		return located(filepath.Join(w.found.base, name), err)
 	}
 	defer root.Close()
 	return w.folder(name, root, above)

@@ -10,8 +10,8 @@ import (
 	"swarmnode/metainfo/bencode"
 )
 
-// The bounds of the lists that a .torrent file or a magnet brings. What
-// exceeds them is left out, since each entry costs requests to somebody.
+// The bounds of the lists of a .torrent file or a magnet link. Further entries are
+// left out, since each costs requests to some server or peer.
 const (
 	TrackersMax = 100
 	WebSeedsMax = 100
@@ -22,19 +22,19 @@ const (
 // Torrent is a .torrent file. Its exported fields may be changed; they are
 // outside the info dictionary, so the info-hash stays.
 type Torrent struct {
-	// Trackers holds announce URLs by tier (BEP 12). Without "announce-list"
-	// the one of "announce" is the only tier. They are escaped where they have to
-	// be (see package weburl), as the other URLs are.
+	// Trackers holds announce URLs by tier (BEP 12). Without "announce-list",
+	// "announce" is the only tier. All URLs are escaped where they must
+	// be (see package weburl).
 	Trackers [][]string
 	WebSeeds []string // HTTP seeds (BEP 19, "url-list")
 	Nodes    []string // host:port of DHT nodes (BEP 5, "Torrent File Extensions")
 	Comment  string   // as received: clean before showing
 	Creator  string   // "created by", as received
-	// DisplayName is a "name" beside that of the info dictionary, which is what
-	// the content is called on disk; as received.
+	// DisplayName is a "name" outside the info dictionary, as received. On disk the
+	// content has the name in the info dictionary.
 	DisplayName string
 	Created     time.Time
-	// Unusable are URLs of trackers and web seeds of the file that was read which
+	// Unusable are the URLs of trackers and web seeds in the file that
 	// cannot be used, at most UnusableMax.
 	Unusable []Unusable
 
@@ -42,13 +42,13 @@ type Torrent struct {
 	file original
 }
 
-// NewTorrent returns a .torrent file with nothing but info.
+// NewTorrent returns a .torrent file that holds only info.
 func NewTorrent(info *Info) *Torrent { return &Torrent{info: info} }
 
-// ParseTorrent reads a .torrent file. Bytes behind its dictionary are ignored, and so
+// ParseTorrent reads a .torrent file. Bytes after its dictionary are ignored, and so
 // are blanks before it. The info dictionary and the piece layers are read strictly, the
-// rest leniently (see bencode.NewLenient), but for keys that come twice. A key that
-// nothing depends on is ignored when it is malformed. Its errors say in one line what
+// rest leniently (see bencode.NewLenient), except that repeated keys are an error. A
+// malformed key that nothing depends on is ignored. The errors say in one line what
 // is wrong with the file.
 func ParseTorrent(b []byte) (*Torrent, error) {
 	if len(b) > TorrentBytesMax {
@@ -63,7 +63,7 @@ func ParseTorrent(b []byte) (*Torrent, error) {
 
 func parseTorrent(b []byte) (*Torrent, error) {
 	r := bencode.NewLenient(b, documentLimits)
-	r.RefuseRepeats() // of the info dictionary nobody would know which one is meant
+	r.RefuseRepeats() // two readers would take two different info dictionaries
 	t := new(Torrent)
 	var info *infoParser
 	var layers []byte
@@ -109,7 +109,7 @@ func parseTorrent(b []byte) (*Torrent, error) {
 func (t *Torrent) Info() *Info { return t.info }
 
 // Magnet returns the link to the torrent, with its trackers and web seeds. Its name
-// is the one that the content has for others; see Layout.OnlyFile.
+// is the name that other nodes give to the content; see Layout.OnlyFile.
 func (t *Torrent) Magnet() Magnet {
 	name := t.info.Name()
 	if file, ok := t.info.layout.OnlyFile(); ok {

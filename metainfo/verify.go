@@ -9,8 +9,8 @@ import (
 )
 
 // Verifier checks the data of one piece as it comes, in order, against every
-// hash that is known of it: SHA-1 (v1), hash tree (v2), both (hybrid). It is
-// for one goroutine, and after Reset for another piece.
+// known hash of the piece: SHA-1 (v1), hash tree (v2), both (hybrid). It is
+// for one goroutine. Reset makes it check another piece.
 type Verifier struct {
 	layout *Layout
 	piece  int
@@ -77,8 +77,8 @@ func (v *Verifier) OK() bool {
 	return (v.useV1 || v.useV2) && (!v.useV1 || v.okV1) && (!v.useV2 || v.okV2)
 }
 
-// Conflict tells, after OK, whether exactly one of the two hashes of a
-// hybrid's piece agrees with the data: then the torrent itself is wrong, and
+// Conflict reports, after OK, whether exactly one of the two hashes of a
+// hybrid's piece agrees with the data. Then the torrent itself is wrong, and
 // no data can ever satisfy it.
 func (v *Verifier) Conflict() bool {
 	v.finish()
@@ -107,8 +107,8 @@ func (v *Verifier) finish() {
 	}
 }
 
-// CanVerify reports whether a hash of piece i is known. It is always so for v1
-// and hybrid torrents; v2 torrents that came by magnet learn their layers from
+// CanVerify reports whether a hash of piece i is known. It is always true for v1
+// and hybrid torrents; v2 torrents that came by magnet link get their layers from
 // peers (see AddHashes).
 func (l *Layout) CanVerify(i int) bool {
 	if l.kind.HasV1() {

@@ -14,10 +14,10 @@ const (
 	BatchBytes = lanes.Count * (laneBytes + laneGap)
 )
 
-// BatchVerifier checks BatchPieces pieces in a row side by side, where the
+// BatchVerifier checks BatchPieces consecutive pieces side by side, where the
 // processor is several times as fast at that as at one after the other. Its
-// answers are those of a Verifier for each of them. The zero value is ready; it
-// is for one goroutine.
+// answers are the same as those of a Verifier for each piece. The zero value is ready;
+// it is for one goroutine.
 type BatchVerifier struct {
 	lanes laneHasher
 	known [lanes.Count]bool    // a root of the piece is known
@@ -27,11 +27,11 @@ type BatchVerifier struct {
 	okV2  [lanes.Count]bool
 }
 
-// Batches reports whether a BatchVerifier takes the BatchPieces pieces from first
-// on, and is faster: left pieces are still to be checked, by so many workers, and
-// when they are few each worker had better take one. It is false where the
-// processor has nothing for it, for odd piece lengths, for the shorter piece at
-// the end of a v1 torrent, and where no hash of a piece is known (see CanVerify).
+// Batches reports whether a BatchVerifier can check the BatchPieces pieces from first
+// on, and is faster. left is the number of pieces that are not checked yet; if they are
+// few for that number of workers, each worker had better take one. Batches is false on
+// processors without the instructions, for odd piece lengths, for the shorter piece at
+// the end of a v1 torrent, and if no hash of a piece is known (see CanVerify).
 func (l *Layout) Batches(first, left, workers int) bool {
 	if left < lanes.Count || first < 0 || !l.worthLanes(left, workers) || !l.fitLanes(first) ||
 		l.PieceLength < BlockLength || l.PieceLength%lanes.BlockBytes != 0 {
@@ -50,8 +50,7 @@ func (l *Layout) Batches(first, left, workers int) bool {
 // Verify hashes the pieces from first on, for which Batches was true, in buf,
 // which holds BatchBytes. read fills all of p with the content at offset, or
 // fails; it is called for a part of each piece in turn, and then for the next
-// part of each. Verify returns its error at once, and then nothing is known of
-// any of the pieces.
+// part of each. Verify returns an error of read at once; then no piece is checked.
 func (v *BatchVerifier) Verify(l *Layout, first int, buf []byte,
 	read func(p []byte, offset int64) error) error {
 	v.okV1, v.okV2 = [lanes.Count]bool{}, [lanes.Count]bool{}
@@ -76,15 +75,15 @@ func (v *BatchVerifier) Verify(l *Layout, first int, buf []byte,
 	return nil
 }
 
-// OK tells, after Verify, whether every known hash of the i-th of the pieces
-// agrees; i is less than BatchPieces.
+// OK reports, after Verify, whether every known hash of piece first+i agrees; i is less
+// than BatchPieces.
 func (v *BatchVerifier) OK(i int) bool {
 	return (v.lanes.useV1 || v.known[i]) && (!v.lanes.useV1 || v.okV1[i]) && (!v.known[i] ||
 		v.okV2[i])
 }
 
-// Conflict tells, after Verify, whether exactly one of the two hashes of the i-th
-// of the pieces agrees, as Verifier.Conflict does.
+// Conflict reports, after Verify, whether exactly one of the two hashes of piece first+i
+// agrees; see Verifier.Conflict.
 func (v *BatchVerifier) Conflict(i int) bool {
 	return v.lanes.useV1 && v.known[i] && v.okV1[i] != v.okV2[i]
 }

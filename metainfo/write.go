@@ -10,12 +10,12 @@ import (
 	"swarmnode/metainfo/weburl"
 )
 
-// An original is the .torrent file that a Torrent was read from, less its info
-// dictionary. Whatever is not changed is written as it stood there: what it means to
-// other programs is not for us to say. The zero value is that of no file.
+// An original is the .torrent file that a Torrent was read from, without its info
+// dictionary. Keys that are not changed are written as they were read, since they may
+// mean something to other programs. The zero value means that there was no file.
 type original struct {
 	entries []entry // in the order of the file
-	said    outside // what the fields were when it was read
+	said    outside // the fields when the file was read
 	layers  int     // how many piece layers were known
 }
 
@@ -24,10 +24,10 @@ type original struct {
 type entry struct {
 	key  string
 	raw  []byte
-	gone bool // it is not written, but has kept the place of the key
+	gone bool // it is not written; it keeps the place of the key
 }
 
-// An outside is the value of the fields of a Torrent.
+// An outside is a copy of the fields of a Torrent.
 type outside struct {
 	trackers                [][]string
 	webSeeds, nodes         []string
@@ -35,7 +35,7 @@ type outside struct {
 	created                 time.Time
 }
 
-// says returns what the fields say now.
+// says returns the fields as they are now.
 func (t *Torrent) says() outside {
 	o := outside{
 		webSeeds: slices.Clone(t.WebSeeds), nodes: slices.Clone(t.Nodes),
@@ -47,7 +47,7 @@ func (t *Torrent) says() outside {
 	return o
 }
 
-// group returns the keys that say the same as key, which goes first.
+// group returns key and the other keys with the same meaning.
 func group(key string) []string {
 	switch key {
 	case keyAnnounce:
@@ -58,7 +58,7 @@ func group(key string) []string {
 	return []string{key}
 }
 
-// set gives a key a value, at its place or where it belongs if the keys are sorted.
+// set gives a key a value. A new key is inserted where it belongs if the keys are sorted.
 func (o *original) set(key string, raw []byte) {
 	for i := range o.entries {
 		if e := &o.entries[i]; e.key == key {
@@ -92,9 +92,9 @@ func (o *original) value(key string) []byte {
 	return nil
 }
 
-// Forget drops what the file that was read says under key, and under others that
-// say the same in another way, even what could not be read: what the fields say is
-// written in its place, if they say anything. The key is one of announce, comment,
+// Forget removes a key of the file that was read, and other keys with the same meaning,
+// even if their values could not be read. If the fields are set, they are written
+// instead. The key is one of announce, comment,
 // created by, creation date, name, nodes and url-list.
 func (t *Torrent) Forget(key string) {
 	o := &t.file
@@ -121,8 +121,8 @@ func (t *Torrent) Forget(key string) {
 func (t *Torrent) Marshal() []byte { return t.Append(nil) }
 
 // Append appends the .torrent file to dst. The info dictionary is written as
-// it was received, and so is every key whose field was not changed, in the order in
-// which they came. Keys that are new stand where BEP 3 has them, sorted.
+// it was received, and so is every key whose field was not changed, in the order of
+// the file. New keys are inserted in sorted order, as BEP 3 asks.
 func (t *Torrent) Append(dst []byte) []byte {
 	file := original{entries: slices.Clone(t.file.entries)}
 	for key, values := range t.changed() {
@@ -154,8 +154,8 @@ func (t *Torrent) Append(dst []byte) []byte {
 	})
 }
 
-// changed returns the values of the keys whose field says something else than the
-// file, by the first key of their group. Without a value the keys go.
+// changed returns the new values of the keys whose field was changed, by the first key
+// of their group. Keys of the group without a value are removed.
 func (t *Torrent) changed() map[string]map[string][]byte {
 	all := make(map[string]map[string][]byte)
 	said := &t.file.said
@@ -221,8 +221,8 @@ func appendTiers(dst []byte, tiers [][]string) []byte {
 	})
 }
 
-// appendNodes appends the list of [host, port] of BEP 5, leaving out what is
-// no host:port; nil when nothing is left.
+// appendNodes appends the list of [host, port] of BEP 5. It leaves out nodes that are
+// not a host:port, and returns nil when no node is left.
 func appendNodes(dst []byte, nodes []string) []byte {
 	some := false
 	dst = bencode.AppendList(dst, func(dst []byte) []byte {
@@ -244,20 +244,22 @@ func appendNodes(dst []byte, nodes []string) []byte {
 	return dst
 }
 
-// A rawTier is an element of an "announce-list" as it stands in the file.
+// A rawTier is an element of an "announce-list" as it is in the file.
 type rawTier struct {
 	raw   []byte
-	list  bool     // as it should be; some programs put bare URLs
-	items []rawURL // of a list, or the one that it is
+	list  bool     // as it should be; some programs write a bare URL
+	items []rawURL // of the list, or the bare URL
 }
 
-// A rawURL is what stands for a URL in the file, and the URL, empty if it is none.
+// A rawURL is a value of the file in the place of a URL, and the URL; empty if the value
+// is not one.
 type rawURL struct {
 	raw []byte
 	url string
 }
 
-// readRawTiers reads the value of an "announce-list", nil if it is no list.
+// readRawTiers reads the value of an "announce-list". It returns nil if that is not a
+// list.
 func readRawTiers(value []byte) (tiers []rawTier) {
 	r := bencode.NewLenient(value, documentLimits)
 	if r.Kind() != bencode.List {
@@ -285,8 +287,9 @@ func readRawURL(raw []byte) rawURL {
 	return rawURL{raw, sameURL(string(b))}
 }
 
-// without returns the tier without the URLs that are to go; not ok if none is left.
-func (tier rawTier) without(goes func(url string) bool) (rawTier, bool) {
+// without returns the tier without the URLs that goes selects. ok is false if none is
+// left.
+func (tier rawTier) without(goes func(url string) bool) (rest rawTier, ok bool) {
 	kept := slices.DeleteFunc(slices.Clone(tier.items), func(u rawURL) bool {
 		return u.url != "" && goes(u.url)
 	})
@@ -303,11 +306,11 @@ func (tier rawTier) without(goes func(url string) bool) (rawTier, bool) {
 	return tier, len(kept) > 0
 }
 
-// EditTrackers removes trackers, and adds tiers behind those that are left. The
-// other trackers stay as the file has them, also those that cannot be used and those
-// beyond TrackersMax. A tracker that is there already is not added.
+// EditTrackers removes trackers, and adds tiers after the remaining ones. The
+// other trackers stay as the file has them, even unusable ones and those
+// beyond TrackersMax. A tracker that the file has already is not added.
 func (t *Torrent) EditTrackers(remove []string, add [][]string) {
-	if values, ok := t.changed()[keyAnnounce]; ok { // the fields are what counts
+	if values, ok := t.changed()[keyAnnounce]; ok { // the fields take precedence
 		t.file.remove(group(keyAnnounce)...)
 		for key, raw := range values {
 			t.file.set(key, raw)
@@ -340,7 +343,7 @@ func (t *Torrent) EditTrackers(remove []string, add [][]string) {
 	t.setRawTrackers(announce, append(left, newTiers(add, there)...), gone)
 }
 
-// newTiers returns the tiers to add, less what is there.
+// newTiers returns the tiers to add, without the URLs in there.
 func newTiers(add [][]string, there map[string]bool) (tiers []rawTier) {
 	for _, urls := range add {
 		tier := rawTier{list: true}
@@ -360,8 +363,9 @@ func newTiers(add [][]string, there map[string]bool) (tiers []rawTier) {
 	return tiers
 }
 
-// setRawTrackers writes tiers into the file. What "announce" names stays unless it
-// is gone or was no URL; the list is written if there was one or more than one URL.
+// setRawTrackers writes tiers into the file. "announce" stays unless its URL was removed
+// or it was not a URL. The list is written if the file had one, or there is more than
+// one URL.
 func (t *Torrent) setRawTrackers(announce rawURL, tiers []rawTier, gone map[string]bool) {
 	var first []byte
 	count := 0
@@ -403,7 +407,7 @@ func (t *Torrent) setRawTrackers(announce rawURL, tiers []rawTier, gone map[stri
 	o.said = said
 }
 
-// sameURL returns what is the same for all ways to write a URL.
+// sameURL maps all ways to write a URL to one.
 func sameURL(s string) string {
 	if url, err := weburl.Clean(s); err == nil {
 		return url

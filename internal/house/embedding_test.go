@@ -12,9 +12,6 @@ import (
 var embeddings = map[string]string{
 	"cmd/node.adding":          "known: its flags want a name",
 	"cmd/node.bootstrapNode":   "known: its node wants a name",
-	"metainfo.batch":           "known: its hasher wants a name",
-	"metainfo.walker":          "known: its sources want a name",
-	"metainfo.worker":          "known: its hasher wants a name",
 	"swarm/core.piecesOf":      "a layout with one method more, as the picker asks for it",
 	"swarm/storage.sharedDisk": "a disk whose users are counted",
 }
