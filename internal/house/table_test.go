@@ -12,7 +12,7 @@ import (
 
 const (
 	// torrentMethodsMax is the most methods that core.Torrent may have.
-	torrentMethodsMax = 135
+	torrentMethodsMax = 126
 	// testRatioMin is how many lines of tests the product has at least for each
 	// line of code.
 	testRatioMin = 0.84

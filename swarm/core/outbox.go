@@ -48,6 +48,14 @@ func (o *outbox) sendRef(p *peer, id wire.ID, r block.Ref) {
 	o.send(p, wire.Message{ID: id, Ref: r})
 }
 
+// reject says that a request will not be answered, to peers that wait for an answer to
+// each (BEP 6, "Reject Request").
+func (o *outbox) reject(p *peer, r block.Ref) {
+	if p.fast {
+		o.sendRef(p, wire.Reject, r)
+	}
+}
+
 // sendExtended queues a message of the extension protocol (BEP 10).
 func (o *outbox) sendExtended(p *peer, number uint8, payload []byte) {
 	o.send(p, wire.Message{ID: wire.Extended, Ext: number, Payload: payload})

@@ -99,12 +99,21 @@ func (pt *peerTable) count() int { return len(pt.list) }
 func (pt *peerTable) snapshot() []*peer { return slices.Clone(pt.list) }
 
 // heard returns the live peer of ref, noting that something came from it.
-func (t *Torrent) heard(ref PeerRef) *peer {
-	p := t.peers.live(ref)
+func (pt *peerTable) heard(ref PeerRef, now time.Duration) *peer {
+	p := pt.live(ref)
 	if p != nil {
-		p.silence.hear(t.now)
+		p.silence.hear(now)
 	}
 	return p
+}
+
+// tellLost takes the HAVE of a piece back (BEP 54).
+func (pt *peerTable) tellLost(out *outbox, piece uint32) {
+	for _, p := range pt.list {
+		if n := p.ext.number(wire.ExtDontHave); n != 0 {
+			out.sendExtended(p, n, wire.AppendDontHave(nil, piece))
+		}
+	}
 }
 
 // onConnected takes a connection in, unless it is not welcome.

@@ -10,7 +10,7 @@ import (
 func (t *Torrent) onBlock(e *Event) {
 	n := int(e.Ref.Length)
 	t.down.add(t.now, n)
-	p := t.heard(e.Peer)
+	p := t.peers.heard(e.Peer, t.now)
 	if p == nil {
 		t.discard(e, WasteClosed)
 		return
@@ -147,17 +147,8 @@ func (t *Torrent) lose(piece uint32) {
 	}
 	t.pick.Lost(piece)
 	if had {
-		t.tellLost(piece)
+		t.peers.tellLost(&t.out, piece)
 		t.onPieceLost()
-	}
-}
-
-// tellLost takes the HAVE of a piece back (BEP 54).
-func (t *Torrent) tellLost(piece uint32) {
-	for _, p := range t.peers.all() {
-		if n := p.ext.number(wire.ExtDontHave); n != 0 {
-			t.out.sendExtended(p, n, wire.AppendDontHave(nil, piece))
-		}
 	}
 }
 
@@ -174,20 +165,14 @@ func (t *Torrent) onPieceLost() {
 	}
 }
 
-func (t *Torrent) onStorageWorks() {
-	if t.standing.resume() {
-		t.requests.refillSoon(t.now)
-	}
-}
-
 // onReadFailed records that a block could not be read: the piece is not
 // trusted until it was hashed again.
 func (t *Torrent) onReadFailed(ref PeerRef, r block.Ref) {
-	if p := t.peers.live(ref); p != nil && p.fast {
-		t.out.sendRef(p, wire.Reject, r)
+	if p := t.peers.live(ref); p != nil {
+		t.out.reject(p, r)
 	}
 	if t.validPiece(r.Piece) && t.pick.Recheck(r.Piece) {
-		t.tellLost(r.Piece)
+		t.peers.tellLost(&t.out, r.Piece)
 		t.onPieceLost()
 		t.out.do(Action{Kind: Verify, Ref: block.Ref{Piece: r.Piece}})
 	}

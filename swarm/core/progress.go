@@ -3,6 +3,7 @@ package core
 import (
 	"swarmnode/metainfo"
 	"swarmnode/swarm/bits"
+	"swarmnode/swarm/picker"
 )
 
 // progress counts the bytes of files that are there and that are not. Padding
@@ -78,7 +79,10 @@ func (g *progress) need(piece int, needed bool) {
 // missing returns how many bytes of files, wanted or not, are not there.
 func (g *progress) missing() int64 { return g.all - g.have }
 
-// show puts the bytes into a snapshot.
-func (g *progress) show(s *Snapshot) {
+// show puts the pieces and the bytes into a snapshot.
+func (g *progress) show(s *Snapshot, pick *picker.Picker) {
+	s.Pieces = pick.Pieces()
+	s.PiecesHave = pick.Count(picker.Have)
+	s.PiecesWanted = s.PiecesHave + pick.Needed().Count()
 	s.Length, s.Have, s.Left, s.Wanted, s.Got = g.all, g.have, g.left, g.wanted, g.got
 }

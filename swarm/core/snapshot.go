@@ -129,27 +129,14 @@ func (t *Torrent) Snapshot() Snapshot {
 	}
 	t.counters.show(&s)
 	t.countPeers(&s)
-	t.metadataProgress(&s)
-	if t.pick != nil {
-		t.pieceProgress(&s)
+	if !known {
+		s.MetadataHave, s.MetadataSize = t.meta.progress()
+		return s
 	}
+	s.MetadataSize = len(t.info.Raw())
+	s.MetadataHave = s.MetadataSize
+	t.progress.show(&s, t.pick)
 	return s
-}
-
-func (t *Torrent) metadataProgress(s *Snapshot) {
-	if t.info != nil {
-		s.MetadataSize = len(t.info.Raw())
-		s.MetadataHave = s.MetadataSize
-		return
-	}
-	s.MetadataHave, s.MetadataSize = t.meta.progress()
-}
-
-func (t *Torrent) pieceProgress(s *Snapshot) {
-	s.Pieces = t.pick.Pieces()
-	s.PiecesHave = t.pick.Count(picker.Have)
-	s.PiecesWanted = s.PiecesHave + t.pick.Needed().Count()
-	t.progress.show(s)
 }
 
 // Peers appends what is known of each connection to buf.

@@ -95,7 +95,7 @@ func (t *Torrent) Step(now time.Time, e Event) {
 	case Closed:
 		t.onClosed(e.Peer, e.Broken)
 	case Received:
-		if p := t.heard(e.Peer); p != nil {
+		if p := t.peers.heard(e.Peer, t.now); p != nil {
 			t.onMessage(p, &e.Msg)
 		}
 	case ReceivedBlock:
@@ -119,7 +119,9 @@ func (t *Torrent) Step(now time.Time, e Event) {
 	case StorageFailed:
 		t.onStorageFailed(e.Ref.Piece, e.Err)
 	case StorageWorks:
-		t.onStorageWorks()
+		if t.standing.resume() {
+			t.requests.refillSoon(t.now)
+		}
 	case Hashed:
 		t.onHashed(e.Ref.Piece, e.Hashes)
 	}

@@ -1,6 +1,8 @@
 package core
 
 import (
+	"math/rand/v2"
+
 	"swarmnode/metainfo"
 	"swarmnode/swarm/bits"
 	"swarmnode/swarm/block"
@@ -19,7 +21,7 @@ func (t *Torrent) onInfoReady(e *Event) {
 	}
 	t.standing.ready()
 	t.info, t.layout = e.Info, e.Info.Layout()
-	t.pick = t.newPicker(e)
+	t.pick = newPicker(t.layout, e, t.cfg.MetadataOnly, t.rng)
 	t.requests.open(t.pick, t.layout)
 	t.choker.Start(t.pick, t.layout.PieceLength, t.layout.PieceSize)
 	t.meta.close()
@@ -45,21 +47,22 @@ func (t *Torrent) onInfoReady(e *Event) {
 	t.checkComplete()
 }
 
-// newPicker returns a picker for the pieces that an InfoReady names. Sets of
-// another number of pieces count as none.
-func (t *Torrent) newPicker(e *Event) *picker.Picker {
-	pieces := t.layout.Pieces()
+// newPicker returns a picker for the pieces that an InfoReady names: for none at all if
+// only the metadata is wanted. Sets of another number of pieces count as none.
+func newPicker(layout *metainfo.Layout, e *Event, metadataOnly bool,
+	rng *rand.Rand) *picker.Picker {
+	pieces := layout.Pieces()
 	have, need := e.Have, e.Need
-	if have != nil && have.Len() != pieces || t.cfg.MetadataOnly {
+	if have != nil && have.Len() != pieces || metadataOnly {
 		have = nil
 	}
 	if need != nil && need.Len() != pieces {
 		need = nil
 	}
-	if t.cfg.MetadataOnly {
+	if metadataOnly {
 		need = bits.New(pieces)
 	}
-	pick := picker.New(piecesOf{t.layout}, have, t.rng)
+	pick := picker.New(piecesOf{layout}, have, rng)
 	for piece := 0; need != nil && piece < pieces; piece++ {
 		if !need.Has(piece) {
 			pick.SetPriority(uint32(piece), picker.Skip)

@@ -33,7 +33,7 @@ func (t *Torrent) carryOut() {
 		case choke.Choke:
 			t.out.sendID(p, wire.Choke)
 		case choke.Reject:
-			t.refuse(p, s.Block)
+			t.out.reject(p, s.Block)
 		case choke.Suggest:
 			t.out.sendPiece(p, wire.Suggest, s.Block.Piece)
 		case choke.Have:
@@ -90,12 +90,12 @@ func (t *Torrent) servable(r block.Ref) bool {
 // answer.
 func (t *Torrent) onRequest(p *peer, r block.Ref) {
 	if !t.servable(r) || !t.pick.Have().Has(int(r.Piece)) {
-		t.refuse(p, r)
+		t.out.reject(p, r)
 		t.strike(p, strikeRequest)
 		return
 	}
 	if r.Length > wire.ServeLengthMax {
-		t.refuse(p, r) // some clients can be told to ask for so much: no fault
+		t.out.reject(p, r) // some clients can be told to ask for so much: no fault
 		return
 	}
 	switch t.choker.Request(t.now, p.slot, r) {
@@ -103,19 +103,13 @@ func (t *Torrent) onRequest(p *peer, r block.Ref) {
 		p.flood.sound()
 		t.carryOut()
 	case choke.Crowded:
-		t.refuse(p, r)
+		t.out.reject(p, r)
 	case choke.NoSlot:
 		// The request may have been on its way when we choked.
-		t.refuse(p, r)
+		t.out.reject(p, r)
 		if t.now-p.slot.Since() > forgetAfter {
 			t.strike(p, strikeRequest)
 		}
-	}
-}
-
-func (t *Torrent) refuse(p *peer, r block.Ref) {
-	if p.fast {
-		t.out.sendRef(p, wire.Reject, r)
 	}
 }
 
@@ -145,5 +139,5 @@ func (t *Torrent) onCancel(p *peer, r block.Ref) {
 		p.flood.pointless()
 		return
 	}
-	t.refuse(p, r)
+	t.out.reject(p, r)
 }
