@@ -263,8 +263,8 @@ func (s *Search) Ask(now time.Duration) (asks []Ask, again time.Duration) {
 	s.asks = s.asks[:0]
 	for i := range s.sources {
 		if src := &s.sources[i]; src.late(now, giveUp) {
+			// Its ranges stalled long ago, so others may be asked for them.
 			src.asked, src.until = nil, now+silent
-			s.free(src.peer)
 		}
 	}
 	for i := range s.window {

@@ -19,6 +19,7 @@ import (
 type wood struct {
 	counts []int  // ranges of each file
 	names  []byte // letter of each file
+	looks  int    // calls of NeedsHashes
 	known  map[string]bool
 }
 
@@ -34,6 +35,7 @@ func newWood(files ...string) *wood {
 }
 
 func (w *wood) NeedsHashes(file int) iter.Seq[metainfo.HashRange] {
+	w.looks++
 	return func(yield func(metainfo.HashRange) bool) {
 		for i := range w.counts[file] {
 			r := metainfo.HashRange{Root: [32]byte{w.names[file]}, Base: 1, Index: uint32(4 * i),
@@ -232,9 +234,9 @@ func TestSearch(t *testing.T) {
 			4s right 1 a0 -> layer
 			4s right 2 a0 -> late
 			4s right 2 a0 -> unasked`},
-		"a slow peer is not asked for more": {[]string{"aa"}, `
+		"a slow peer is not asked for more": {[]string{"aaaaa"}, `
 			0s join 1
-			0s ask -> 1:a0 1:a1 again 3s
+			0s ask -> 1:a0 1:a1 1:a2 1:a3 again 3s
 			1s right 1 a1 -> layer
 			3s ask -> again 6s`},
 		"a silent peer is given up for a minute": {[]string{"a"}, `
@@ -266,6 +268,7 @@ func TestSearch(t *testing.T) {
 			0s ask -> 1:a0 again 3s
 			0s wrong 1 a0 -> unproven
 			0s known ->
+			0s ask -> again 10s
 			10s ask -> 1:a0 again 13s
 			10s wrong 1 a0 -> unproven
 			20s ask -> 1:a0 again 23s
@@ -310,6 +313,13 @@ func TestSearch(t *testing.T) {
 			0s forget 3
 			0s join 1
 			0s ask -> 1:4.0 1:4.1 1:a0 again 3s`},
+		"a peer is not asked twice for one range": {nil, `
+			0s join 1
+			0s want 3
+			0s ask -> 1:3.0 1:3.1 again 3s
+			0s forget 3
+			0s want 3
+			0s ask -> again 3s`},
 		"leaves come from peers with the piece that may be asked": {[]string{"a"}, `
 			0s join 1 2
 			0s state -> wants told promising:1 promising:2
@@ -354,10 +364,11 @@ func TestLeavesNotFromTheSenderAlone(t *testing.T) {
 	}
 }
 
-// The window is bounded, and is refilled when half of it is empty.
+// The window is bounded, and is refilled when half of it is empty: to look at a file takes time.
 func TestWindowIsBounded(t *testing.T) {
 	var s searchTest
-	s.search.Begin(newWood(strings.Repeat("a", windowMax+100)), 1, &s.crowd)
+	trees := newWood(strings.Repeat("a", windowMax+100))
+	s.search.Begin(trees, 1, &s.crowd)
 	s.search.Fill()
 	if got := len(s.search.window); got != windowMax {
 		t.Fatalf("%d ranges are looked for, want %d", got, windowMax)
@@ -372,6 +383,9 @@ func TestWindowIsBounded(t *testing.T) {
 	}
 	if s.search.LayersKnown() {
 		t.Error("the layer is known too early")
+	}
+	if trees.looks > 5 {
+		t.Errorf("the file was looked at %d times for %d answers", trees.looks, windowMax/2)
 	}
 }
 

@@ -63,7 +63,7 @@ func (s *serverTest) do(_ time.Duration, command string, args []string) (result 
 		}
 		return replyOf(s.server.Answer(uint32(number(args[0])), r))
 	case "read":
-		var leaves []metainfo.Hash256
+		leaves := []metainfo.Hash256{}
 		if len(args) > 1 {
 			leaves = leavesOf(args[1])
 		}

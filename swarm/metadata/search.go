@@ -212,8 +212,7 @@ func (s *Search) again(now time.Duration) time.Duration {
 func (s *Search) senders(now time.Duration, size int64) int {
 	n := 0
 	for _, src := range s.sources {
-		if src.active() && src.sent() && src.size <= size && now-src.last < stall &&
-			now-src.began < turn {
+		if src.active() && src.sent() && src.size <= size && now-src.began < turn {
 			n++
 		}
 	}

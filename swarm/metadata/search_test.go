@@ -223,19 +223,40 @@ func TestSearch(t *testing.T) {
 			0.4s ask -> again 900ms
 			0.5s ask -> 9:0 again 1s`,
 		"four that send keep larger claims from beginning, for half a second": `
+			1s offer 1
+			1s offer 2
+			1s offer 3
+			1s offer 4
+			1s ask -> 1:0 2:0 3:0 4:0 again 1.5s
+			1.1s right 1 0 -> taken 1:1 1:2 1:3 1:4
+			1.1s right 2 0 -> taken 2:1 2:2 2:3 2:4
+			1.1s right 3 0 -> taken 3:1 3:2 3:3 3:4
+			1.1s right 4 0 -> taken 4:1 4:2 4:3 4:4
+			1.1s offer 5
+			1.1s offer 6 100
+			1.1s ask -> 6:0 again 1.6s
+			1.5s ask -> 5:0 again 2s`,
+		"those that send are no probes": `
 			0s offer 1
 			0s offer 2
+			0s ask -> 1:0 2:0 again 500ms
+			0s right 1 0 -> taken 1:1 1:2 1:3 1:4
+			0s right 2 0 -> taken 2:1 2:2 2:3 2:4
 			0s offer 3
 			0s offer 4
-			0s ask -> 1:0 2:0 3:0 4:0 again 500ms
-			0.1s right 1 0 -> taken 1:1 1:2 1:3 1:4
-			0.1s right 2 0 -> taken 2:1 2:2 2:3 2:4
-			0.1s right 3 0 -> taken 3:1 3:2 3:3 3:4
-			0.1s right 4 0 -> taken 4:1 4:2 4:3 4:4
-			0.1s offer 5
-			0.1s offer 6 100
-			0.1s ask -> 6:0 again 600ms
-			0.5s ask -> 5:0 again 1s`,
+			0s offer 5
+			0s offer 6
+			0s offer 7
+			0s offer 8
+			0s offer 9
+			0s ask -> 3:0 4:0 5:0 6:0 7:0 8:0 9:0 again 500ms`,
+		"a slow peer is given up twenty seconds after its last block": `
+			0s offer 1
+			0s ask -> 1:0 again 500ms
+			19s right 1 0 -> taken 1:1 1:2 1:3 1:4
+			38s right 1 1 -> taken
+			38.9s ask -> again 39.4s
+			58s ask -> again 1m58s`,
 		"a peer that is gone frees its place": `
 			0s offer 1
 			0s leave 2 ->
