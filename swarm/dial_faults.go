@@ -7,13 +7,13 @@ import (
 	"os"
 	"syscall"
 
-	"swarmnode/swarm/core"
+	"swarmnode/swarm/book"
 	"swarmnode/swarm/peer"
 	"swarmnode/swarm/wire"
 )
 
 // faultOf returns the word of the core for the outcome of a dial.
-func faultOf(err error) core.DialFault {
+func faultOf(err error) book.Fault {
 	is := func(these ...error) bool {
 		for _, each := range these {
 			if errors.Is(err, each) {
@@ -25,20 +25,20 @@ func faultOf(err error) core.DialFault {
 	_, protocol := errors.AsType[wire.ProtocolError](err)
 	switch {
 	case is(errBanned):
-		return core.FaultBanned
+		return book.FaultBanned
 	case is(syscall.ECONNREFUSED):
-		return core.FaultRefused
+		return book.FaultRefused
 	case is(os.ErrDeadlineExceeded, context.DeadlineExceeded, syscall.ETIMEDOUT):
-		return core.FaultTimeout
+		return book.FaultTimeout
 	case is(syscall.ENETUNREACH, syscall.EHOSTUNREACH, syscall.EADDRNOTAVAIL, syscall.EACCES,
 		syscall.EPERM):
-		return core.FaultUnreachable
+		return book.FaultUnreachable
 	case is(peer.ErrOtherHash):
-		return core.FaultOtherTorrent
+		return book.FaultOtherTorrent
 	case protocol:
-		return core.FaultProtocol
+		return book.FaultProtocol
 	case is(peer.ErrHungUp, io.EOF, io.ErrUnexpectedEOF, syscall.ECONNRESET, syscall.EPIPE):
-		return core.FaultHungUp
+		return book.FaultHungUp
 	}
-	return core.FaultOther
+	return book.FaultOther
 }

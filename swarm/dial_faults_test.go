@@ -6,7 +6,7 @@ import (
 	"testing"
 
 	"swarmnode/swarm"
-	"swarmnode/swarm/core"
+	"swarmnode/swarm/book"
 )
 
 // answering listens, and answers each connection with some bytes and its end.
@@ -54,8 +54,8 @@ func TestFaultsOfDials(t *testing.T) {
 		answering(t, "\x13BitTorrent protocol\x00\x00\x00\x00\x00\x00\x00\x00"+string(hash[:])+
 			"-XX0000-abcdefghijkl"),
 	}})
-	want := core.Unmet{core.FaultRefused: 1, core.FaultHungUp: 2, core.FaultProtocol: 1,
-		core.FaultOtherTorrent: 1}
+	want := book.Unmet{book.FaultRefused: 1, book.FaultHungUp: 2, book.FaultProtocol: 1,
+		book.FaultOtherTorrent: 1}
 	until(t, leech, "not all dials failed as expected", func(s swarm.Stats) bool {
 		return s.Unmet == want
 	})

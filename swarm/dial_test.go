@@ -13,7 +13,7 @@ import (
 	"time"
 
 	"swarmnode/metainfo"
-	"swarmnode/swarm/core"
+	"swarmnode/swarm/book"
 	"swarmnode/swarm/endpoint"
 	"swarmnode/swarm/limit"
 	"swarmnode/swarm/peer"
@@ -263,7 +263,7 @@ func TestDialTimeout(t *testing.T) {
 			w := &fakeWay{silent: true}
 			start := time.Now()
 			_, err := meet(t, newDialer(EncryptionAllowed, w), callTo(told, calledHash), w)
-			if got := time.Since(start); got != want || faultOf(err) != core.FaultTimeout {
+			if got := time.Since(start); got != want || faultOf(err) != book.FaultTimeout {
 				t.Errorf("told %d: ended after %v, %v; want %v", told, got, err, want)
 			}
 		})

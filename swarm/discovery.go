@@ -9,7 +9,7 @@ import (
 	"time"
 
 	"swarmnode/metainfo"
-	"swarmnode/swarm/core"
+	"swarmnode/swarm/book"
 )
 
 // A Discovery finds the peers of a swarm and makes us findable there.
@@ -34,7 +34,7 @@ const (
 // finds.
 type source struct {
 	Discovery
-	name core.Source
+	name book.Source
 }
 
 // A search runs the sources of one torrent. Its methods are for the torrent
@@ -43,7 +43,7 @@ type search struct {
 	sources []source
 	hashes  []metainfo.Hash // the swarms to search
 	port    uint16
-	found   func(core.Source, netip.AddrPort)
+	found   func(book.Source, netip.AddrPort)
 
 	wait   sync.WaitGroup
 	round  context.Context    // of the running round
@@ -59,7 +59,7 @@ func (s *search) start(ctx context.Context, now time.Time, seed bool) {
 	s.round, s.cancel = context.WithCancel(ctx)
 	s.seed, s.asked = seed, now
 	for _, src := range s.sources {
-		if !s.held || src.name != core.SourceTracker {
+		if !s.held || src.name != book.SourceTracker {
 			s.ask(src)
 		}
 	}
@@ -80,7 +80,7 @@ func (s *search) release() {
 	}
 	s.held = false
 	for _, src := range s.sources {
-		if s.cancel != nil && src.name == core.SourceTracker {
+		if s.cancel != nil && src.name == book.SourceTracker {
 			s.ask(src)
 		}
 	}
@@ -102,7 +102,7 @@ func (s *search) rename(ctx context.Context, now time.Time, hashes []metainfo.Ha
 // demand (BEP 27), and begins a new round with the rest.
 func (s *search) keepTrackers(ctx context.Context, now time.Time) {
 	s.sources = slices.DeleteFunc(slices.Clone(s.sources), func(src source) bool {
-		return src.name != core.SourceTracker
+		return src.name != book.SourceTracker
 	})
 	s.start(ctx, now, s.seed)
 }

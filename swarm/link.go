@@ -8,6 +8,7 @@ import (
 	"slices"
 
 	"swarmnode/swarm/block"
+	"swarmnode/swarm/book"
 	"swarmnode/swarm/core"
 	"swarmnode/swarm/endpoint"
 	"swarmnode/swarm/limit"
@@ -87,7 +88,7 @@ func (l *link) OnMessage(m *wire.Message) {
 		l.ports < portsMax {
 		l.ports++
 		if addr := netip.AddrPortFrom(l.endpoint.Host(),
-			m.Port); core.SourceIncoming.MayName(addr) {
+			m.Port); book.SourceIncoming.MayName(addr) {
 			tell(addr)
 		}
 	}

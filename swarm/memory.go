@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"swarmnode/metainfo"
+	"swarmnode/swarm/book"
 	"swarmnode/swarm/core"
 	"swarmnode/swarm/endpoint"
 )
@@ -47,7 +48,7 @@ func (e *Engine) takePlace(ip netip.Addr) bool {
 
 // found tells the loop of an address. While memory is short, it is told of few: each
 // is remembered, and a large seeder has thousands of torrents.
-func (t *Torrent) found(src core.Source, addr netip.AddrPort) {
+func (t *Torrent) found(src book.Source, addr netip.AddrPort) {
 	if t.heard.Add(1) > foundFew && !t.engine.memory.Room(0) {
 		return
 	}

@@ -14,7 +14,7 @@ import (
 
 	"swarmnode/internal/lightpeer"
 	"swarmnode/metainfo"
-	"swarmnode/swarm/core"
+	"swarmnode/swarm/book"
 	"swarmnode/swarm/limit"
 	"swarmnode/swarm/wire"
 )
@@ -264,7 +264,7 @@ func TestAddressesWithoutMemory(t *testing.T) {
 	m.used.Store(memoryShort)
 	for i := range 200 {
 		// closed
-		seed.found(core.SourceDHT, netip.AddrPortFrom(netip.AddrFrom4([4]byte{127, 0, 3, byte(i)}),
+		seed.found(book.SourceDHT, netip.AddrPortFrom(netip.AddrFrom4([4]byte{127, 0, 3, byte(i)}),
 			1))
 	}
 	if n := seed.Stats().PeersKnown; n > foundFew {

@@ -15,6 +15,7 @@ import (
 
 	"swarmnode/metainfo"
 	"swarmnode/metainfo/bencode"
+	"swarmnode/swarm/book"
 	"swarmnode/swarm/core"
 	"swarmnode/swarm/endpoint"
 	"swarmnode/swarm/statefile"
@@ -63,7 +64,7 @@ type peerCache struct {
 
 // load returns the peers of an earlier run, or none if there was none. Peers that were
 // met too long ago, or in the future, are left out.
-func (c *peerCache) load(now time.Time) ([]core.KnownPeer, error) {
+func (c *peerCache) load(now time.Time) ([]book.Known, error) {
 	if c.path == "" {
 		return nil, nil
 	}
@@ -79,7 +80,7 @@ func (c *peerCache) load(now time.Time) ([]core.KnownPeer, error) {
 
 // save replaces the file as a whole by one with peers. Without any peer the file of an
 // earlier run stays. The file is not synced: to lose it in a power cut costs one look-up.
-func (c *peerCache) save(peers []core.KnownPeer) error {
+func (c *peerCache) save(peers []book.Known) error {
 	if c.path == "" || c.readOnly || len(peers) == 0 {
 		return nil
 	}
@@ -91,7 +92,7 @@ func (c *peerCache) save(peers []core.KnownPeer) error {
 
 // appendPeerCache appends the record of the peers of a torrent: a line with the version,
 // a bencoded dictionary, and the SHA-256 of both.
-func appendPeerCache(dst []byte, hash metainfo.Hash, peers []core.KnownPeer) []byte {
+func appendPeerCache(dst []byte, hash metainfo.Hash, peers []book.Known) []byte {
 	start := len(dst)
 	dst = append(dst, peerCacheMagic+peerCacheVersion+"\n"...)
 	var list []byte
@@ -115,7 +116,7 @@ func appendPeerCache(dst []byte, hash metainfo.Hash, peers []core.KnownPeer) []b
 
 // parsePeerCache reads the record of the peers of a torrent, without those that were met
 // too long ago or in the future.
-func parsePeerCache(doc []byte, hash metainfo.Hash, now time.Time) ([]core.KnownPeer, error) {
+func parsePeerCache(doc []byte, hash metainfo.Hash, now time.Time) ([]book.Known, error) {
 	body, ok := bytes.CutPrefix(doc, []byte(peerCacheMagic+peerCacheVersion+"\n"))
 	if !ok || len(doc) > peerCacheBytesMax || len(body) < sha256.Size {
 		return nil, fmt.Errorf("%w: not of version %s", errPeerCache, peerCacheVersion)
@@ -142,7 +143,7 @@ func parsePeerCache(doc []byte, hash metainfo.Hash, now time.Time) ([]core.Known
 	case len(list)%cachedPeerBytes != 0 || len(list) > peerCacheMax*cachedPeerBytes:
 		return nil, fmt.Errorf("%w: %d bytes of peers", errPeerCache, len(list))
 	}
-	var peers []core.KnownPeer
+	var peers []book.Known
 	for p := range slices.Chunk(list, cachedPeerBytes) {
 		met := time.Unix(int64(binary.BigEndian.Uint64(p[19:])), 0)
 		addr := netip.AddrPortFrom(netip.AddrFrom16([16]byte(p[1:17])).Unmap(),
@@ -151,7 +152,7 @@ func parsePeerCache(doc []byte, hash metainfo.Hash, now time.Time) ([]core.Known
 			addr.Port() == 0 {
 			continue
 		}
-		peers = append(peers, core.KnownPeer{Endpoint: endpoint.IP(addr), Met: met,
+		peers = append(peers, book.Known{Endpoint: endpoint.IP(addr), Met: met,
 			Vouched: p[0]&cachedVouched != 0})
 	}
 	return peers, nil
@@ -176,7 +177,7 @@ func (l *loop) runPeerCache() {
 		l.t.log.Warn("peers of an earlier run cannot be used", "err", err)
 	}
 	for _, p := range peers {
-		l.t.post(core.Event{Kind: core.Found, Endpoint: p.Endpoint, Source: core.SourceResume,
+		l.t.post(core.Event{Kind: core.Found, Endpoint: p.Endpoint, Source: book.SourceResume,
 			Met: p.Met, Vouched: p.Vouched})
 	}
 	if l.peerCache.path == "" {
@@ -188,7 +189,7 @@ func (l *loop) runPeerCache() {
 			return
 		case <-time.After(wait):
 		}
-		known := make(chan []core.KnownPeer, 1)
+		known := make(chan []book.Known, 1)
 		if !l.t.ask(func(time.Time) { known <- l.core.Known(peerCacheMax) }) {
 			return
 		}
@@ -197,7 +198,7 @@ func (l *loop) runPeerCache() {
 }
 
 // savePeers writes the peers that the core knows.
-func (l *loop) savePeers(known []core.KnownPeer) {
+func (l *loop) savePeers(known []book.Known) {
 	if err := l.peerCache.save(known); err != nil {
 		l.t.log.Warn("peers of this run cannot be saved", "err", err)
 	}

@@ -10,20 +10,20 @@ import (
 	"time"
 
 	"swarmnode/metainfo"
-	"swarmnode/swarm/core"
+	"swarmnode/swarm/book"
 	"swarmnode/swarm/endpoint"
 )
 
 var cacheNow = time.Unix(1_700_000_000, 0)
 
-func cachedPeers(n int) []core.KnownPeer {
-	list := make([]core.KnownPeer, n)
+func cachedPeers(n int) []book.Known {
+	list := make([]book.Known, n)
 	for i := range list {
 		ip := netip.AddrFrom4([4]byte{30, 0, byte(i >> 8), byte(i)})
 		if i%3 == 2 {
 			ip = netip.AddrFrom16([16]byte{0x20, 1, 15: byte(i)})
 		}
-		list[i] = core.KnownPeer{
+		list[i] = book.Known{
 			Endpoint: endpoint.IP(netip.AddrPortFrom(ip, uint16(i+1))),
 			Met:      cacheNow.Add(-time.Duration(i) * time.Minute), Vouched: i%2 == 0,
 		}
@@ -116,13 +116,13 @@ func FuzzPeerCache(f *testing.F) {
 func TestPeerCacheFile(t *testing.T) {
 	c := peerCache{path: filepath.Join(t.TempDir(), "made", "for it", "x"+peerCacheSuffix),
 		hash: metainfo.Hash{1}}
-	expect := func(what string, want []core.KnownPeer) {
+	expect := func(what string, want []book.Known) {
 		t.Helper()
 		if got, err := c.load(cacheNow); err != nil || !slices.Equal(got, want) {
 			t.Errorf("%s: loaded %v, %v; want %v", what, got, err, want)
 		}
 	}
-	save := func(peers []core.KnownPeer) {
+	save := func(peers []book.Known) {
 		t.Helper()
 		if err := c.save(peers); err != nil {
 			t.Error(err)

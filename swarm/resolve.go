@@ -8,6 +8,7 @@ import (
 	"net/netip"
 	"time"
 
+	"swarmnode/swarm/book"
 	"swarmnode/swarm/core"
 	"swarmnode/swarm/endpoint"
 )
@@ -30,15 +31,15 @@ var errNearby = errors.New("a link must not lead to services of this machine or 
 // that the magnet link names, which a stranger wrote. It blocks while host names are
 // looked up.
 func (l *loop) resolvePeers() {
-	l.resolveAll(l.t.spec.Peers, core.SourceUser)
+	l.resolveAll(l.t.spec.Peers, book.SourceUser)
 	if !l.t.spec.PeersOnly {
-		l.resolveAll(l.t.spec.Magnet.Peers, core.SourceLink)
+		l.resolveAll(l.t.spec.Magnet.Peers, book.SourceLink)
 	}
 }
 
 // resolveAll tells the core the addresses of the peers that a source names. It leaves out
 // those to which the source must not lead, and warns of the first one.
-func (l *loop) resolveAll(names []string, source core.Source) {
+func (l *loop) resolveAll(names []string, source book.Source) {
 	level := slog.LevelWarn
 	for _, name := range names[:min(len(names), resolveNamesMax)] {
 		addrs, err := resolve(l.t.ctx, name)

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"swarmnode/metainfo"
+	"swarmnode/swarm/book"
 	"swarmnode/swarm/core"
 	"swarmnode/swarm/endpoint"
 	"swarmnode/swarm/limit"
@@ -194,7 +195,7 @@ func (t *Torrent) Stats() Stats {
 
 // AddPeer tells the torrent the address of a peer.
 func (t *Torrent) AddPeer(addr netip.AddrPort) {
-	t.post(core.Event{Kind: core.Found, Endpoint: endpoint.IP(addr), Source: core.SourceUser})
+	t.post(core.Event{Kind: core.Found, Endpoint: endpoint.IP(addr), Source: book.SourceUser})
 }
 
 // Close ends the torrent: its connections are closed, its files are synced,

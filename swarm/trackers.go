@@ -8,6 +8,7 @@ import (
 	"sync"
 
 	"swarmnode/metainfo"
+	"swarmnode/swarm/book"
 	"swarmnode/swarm/core"
 	"swarmnode/swarm/tracker"
 )
@@ -81,10 +82,10 @@ func (l *loop) findSources(info *metainfo.Info) []source {
 	var list []source
 	private := info != nil && info.Private()
 	if spec.DHT != nil && !private {
-		list = append(list, source{spec.DHT, core.SourceDHT})
+		list = append(list, source{spec.DHT, book.SourceDHT})
 	}
 	if spec.LSD != nil && !private {
-		list = append(list, source{spec.LSD, core.SourceLSD})
+		list = append(list, source{spec.LSD, book.SourceLSD})
 	}
 	if tiers := l.t.trackerTiers(); len(tiers) > 0 {
 		l.trackers.update(l.core.Totals())
@@ -92,7 +93,7 @@ func (l *loop) findSources(info *metainfo.Info) []source {
 			Client: l.t.engine.tracker, PeerID: l.t.peerID, Tiers: tiers, Private: private,
 			Logger: l.t.log, External: l.t.engine.SetExternal,
 		})
-		list = append(list, source{l.trackers.announcer, core.SourceTracker})
+		list = append(list, source{l.trackers.announcer, book.SourceTracker})
 	}
 	return list
 }

@@ -15,7 +15,7 @@ import (
 
 	"swarmnode/metainfo"
 	"swarmnode/swarm"
-	"swarmnode/swarm/core"
+	"swarmnode/swarm/book"
 	"swarmnode/swarm/tracker"
 )
 
@@ -167,7 +167,7 @@ func (f *seedFlags) checkTrackers(ctx context.Context, c *console) {
 // checkPeers warns of addresses in the link that nodes which get the link will not dial.
 func (f *seedFlags) checkPeers(c *console, bound []netip.AddrPort) {
 	for _, own := range ownAddrs(bound, f.announceIP.items) {
-		if addr, err := netip.ParseAddrPort(own); err == nil && !core.SourceLink.MayName(addr) {
+		if addr, err := netip.ParseAddrPort(own); err == nil && !book.SourceLink.MayName(addr) {
 			c.warn("the link names %s, but nodes that get the link will not dial it: it is "+
 				"link-local or a port below 1024 "+
 				"of a local network (try: --listen or --announce-ip with another one)", own)

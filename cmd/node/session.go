@@ -19,7 +19,7 @@ import (
 	"swarmnode/dht"
 	"swarmnode/metainfo"
 	"swarmnode/swarm"
-	"swarmnode/swarm/core"
+	"swarmnode/swarm/book"
 	"swarmnode/swarm/lsd"
 	"swarmnode/swarm/storage"
 )
@@ -258,7 +258,7 @@ func (f *nodeFlags) urls(src *source) bool {
 func validHosts(hosts []string) []string {
 	return slices.DeleteFunc(slices.Clone(hosts), func(h string) bool {
 		addr, err := netip.ParseAddrPort(h)
-		return checkHostPort(h) != nil || err == nil && !core.SourceLink.MayName(addr)
+		return checkHostPort(h) != nil || err == nil && !book.SourceLink.MayName(addr)
 	})
 }
 

@@ -11,7 +11,7 @@ import (
 
 	"swarmnode/dht"
 	"swarmnode/swarm"
-	"swarmnode/swarm/core"
+	"swarmnode/swarm/book"
 	"swarmnode/swarm/tracker"
 )
 
@@ -121,13 +121,13 @@ func whyTracker(err error) string {
 }
 
 // faultWords say why dials failed.
-var faultWords = [core.FaultCount]string{
-	core.FaultNone: "not tried yet", core.FaultRefused: "refused", core.FaultTimeout: "timed out",
-	core.FaultUnreachable: "unreachable", core.FaultHungUp: "hung up when asked for this torrent",
-	core.FaultOtherTorrent: "answered for another torrent",
-	core.FaultProtocol:     "did not speak BitTorrent",
-	core.FaultBanned:       "banned", core.FaultOther: "failed",
-	core.FaultDialling: "still being dialled",
+var faultWords = [book.FaultCount]string{
+	book.FaultNone: "not tried yet", book.FaultRefused: "refused", book.FaultTimeout: "timed out",
+	book.FaultUnreachable: "unreachable", book.FaultHungUp: "hung up when asked for this torrent",
+	book.FaultOtherTorrent: "answered for another torrent",
+	book.FaultProtocol:     "did not speak BitTorrent",
+	book.FaultBanned:       "banned", book.FaultOther: "failed",
+	book.FaultDialling: "still being dialled",
 }
 
 // unmet says why there is no connection to the peers that are known.
@@ -141,11 +141,11 @@ func (v verdict) unmet() string {
 	}
 	var list []string
 	for fault, count := range v.st.Unmet {
-		if count > 0 && core.DialFault(fault) != core.FaultNone {
+		if count > 0 && book.Fault(fault) != book.FaultNone {
 			list = append(list, fmt.Sprintf("%d %s", count, faultWords[fault]))
 		}
 	}
-	if count := v.st.Unmet[core.FaultNone]; count > 0 {
+	if count := v.st.Unmet[book.FaultNone]; count > 0 {
 		list = append(list, fmt.Sprintf("%d %s", count, v.waiting()))
 	}
 	what := plural(n, "peer")
@@ -160,7 +160,7 @@ func (v verdict) waiting() string {
 	if v.st.PeersMet > 0 {
 		return "not connected"
 	}
-	return faultWords[core.FaultNone]
+	return faultWords[book.FaultNone]
 }
 
 // met says what the connected peers lack.

@@ -12,6 +12,7 @@ import (
 
 	"swarmnode/dht"
 	"swarmnode/swarm"
+	"swarmnode/swarm/book"
 	"swarmnode/swarm/core"
 	"swarmnode/swarm/tracker"
 )
@@ -31,7 +32,7 @@ func TestVerdict(t *testing.T) {
 	}
 	half := core.Snapshot{Wanted: 1000, Got: 500}
 	with := func(s core.Snapshot, f func(*core.Snapshot)) core.Snapshot { f(&s); return s }
-	unmet := func(faults map[core.DialFault]int) func(*core.Snapshot) {
+	unmet := func(faults map[book.Fault]int) func(*core.Snapshot) {
 		return func(s *core.Snapshot) {
 			for fault, n := range faults {
 				s.Unmet[fault] = n
@@ -63,14 +64,14 @@ func TestVerdict(t *testing.T) {
 			"no peer was found; the DHT knows none"},
 		{"refused and timed out",
 			verdict{st: snapshot(with(half,
-				unmet(map[core.DialFault]int{core.FaultRefused: 2, core.FaultTimeout: 1})))},
+				unmet(map[book.Fault]int{book.FaultRefused: 2, book.FaultTimeout: 1})))},
 			"50.0% complete; 3 peers: 2 refused, 1 timed out"},
 		{"wrong info-hash", verdict{st: magnet(with(core.Snapshot{},
-			unmet(map[core.DialFault]int{core.FaultHungUp: 1})))},
+			unmet(map[book.Fault]int{book.FaultHungUp: 1})))},
 			"no metadata; 1 peer: 1 hung up when asked for this torrent"},
 		{"others", verdict{st: magnet(with(core.Snapshot{},
-			unmet(map[core.DialFault]int{core.FaultOtherTorrent: 1, core.FaultProtocol: 2,
-				core.FaultNone: 3, core.FaultDialling: 1})))},
+			unmet(map[book.Fault]int{book.FaultOtherTorrent: 1, book.FaultProtocol: 2,
+				book.FaultNone: 3, book.FaultDialling: 1})))},
 			"no metadata; 7 peers: 1 answered for another torrent, 2 did not speak BitTorrent, 1 " +
 				"still being dialled, 3 not tried yet"},
 		{"tracker failed", verdict{st: trackers(magnet(core.Snapshot{}),

@@ -17,8 +17,8 @@ var layers = []struct {
 		"swarm/statefile",
 		"swarm/transport/mse"}},
 	{"L2", []string{"metainfo", "swarm/guard", "swarm/transport"}},
-	{"L3", []string{"swarm/wire", "swarm/picker", "swarm/choke", "swarm/hashes",
-		"swarm/metadata", "swarm/storage", "swarm/tracker", "swarm/lsd"}},
+	{"L3", []string{"swarm/wire", "swarm/picker", "swarm/choke", "swarm/book",
+		"swarm/hashes", "swarm/metadata", "swarm/storage", "swarm/tracker", "swarm/lsd"}},
 	{"L4", []string{"swarm/core", "swarm/peer", "swarm/webseed"}},
 	{"L5", []string{"swarm", "swarm/sim", "dht"}},
 	{"L6", []string{"", "cmd/node"}},
@@ -88,8 +88,8 @@ func TestImportsGoDownward(t *testing.T) {
 // The packages that everything hangs on know neither sockets nor files nor
 // goroutines' tools: what they decide depends on their arguments alone.
 func TestPurePackages(t *testing.T) {
-	pure := []string{"swarm/core", "swarm/picker", "swarm/choke", "swarm/hashes",
-		"swarm/metadata"}
+	pure := []string{"swarm/core", "swarm/picker", "swarm/choke", "swarm/book",
+		"swarm/hashes", "swarm/metadata"}
 	forbidden := []string{"net", "os", "io/fs", "sync", "sync/atomic", "log", "log/slog", "context",
 		"crypto/rand", "path/filepath", "runtime"}
 	for _, s := range sources(t, false) {

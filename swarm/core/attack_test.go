@@ -22,13 +22,16 @@ type attack struct {
 }
 
 func newAttack(t *testing.T, requests int) *attack {
+	return newAttackWith(t, Config{Limits: Limits{RequestsMax: requests}})
+}
+
+// newAttackWith is newAttack on a torrent with some configuration.
+func newAttackWith(t *testing.T, cfg Config) *attack {
 	a := &attack{script: &script{t: t}}
 	a.info = testInfo(64, block.Size, 64*block.Size)
 	a.now = time.Unix(1_000_000, 0)
-	a.torrent = New(a.now, Config{
-		InfoHash: a.info.Hash(), PeerID: [20]byte{'M'}, Seed: 1,
-		Limits: Limits{RequestsMax: requests},
-	})
+	cfg.InfoHash, cfg.PeerID, cfg.Seed = a.info.Hash(), [20]byte{'M'}, 1
+	a.torrent = New(a.now, cfg)
 	a.event(Event{Kind: InfoReady, Info: a.info})
 	a.join(1)
 	return a

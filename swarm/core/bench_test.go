@@ -124,26 +124,6 @@ func BenchmarkStepRequest(b *testing.B) {
 	}
 }
 
-// BenchmarkChoose has the address book full, and nothing that may be dialled yet:
-// what a connection that comes or goes costs at most.
-func BenchmarkChoose(b *testing.B) {
-	t := New(time.Unix(1_000_000, 0), Config{InfoHash: testInfo(4, block.Size, 4*block.Size).Hash(),
-		Seed: 1})
-	for i := range addressesMax {
-		r := rumour{endpoint: endpoint.IP(numbered(i)), source: Source(1 + i%int(sourceCount-1))}
-		r.sources = 1 << r.source
-		if e := t.note(r); e != nil {
-			e.next = time.Hour
-		}
-	}
-	b.ReportAllocs()
-	for b.Loop() {
-		if e, _ := t.choose(); e != nil {
-			b.Fatal("something may be dialled")
-		}
-	}
-}
-
 // BenchmarkPEX has a full message of new addresses for a full book.
 func BenchmarkPEX(b *testing.B) {
 	t := New(time.Unix(1_000_000, 0), Config{InfoHash: testInfo(4, block.Size, 4*block.Size).Hash(),
@@ -158,6 +138,6 @@ func BenchmarkPEX(b *testing.B) {
 			m.Added = append(m.Added, wire.PEXPeer{Addr: numbered(n)})
 			n++
 		}
-		t.onPEX(p, &m)
+		t.pex.take(0, p, &m)
 	}
 }

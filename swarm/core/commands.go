@@ -46,7 +46,7 @@ func (t *Torrent) evict(p *peer) bool {
 // torrent; may can be nil. Actions may follow.
 func (t *Torrent) Evict(now time.Time, may func(netip.Addr) bool) bool {
 	t.advance(now)
-	return t.evict(t.peers.eviction(t.now, t.priorityOf).leastUseful(nil,
+	return t.evict(t.peers.eviction(t.now, t.book.Priority).leastUseful(nil,
 		func(q *peer) bool { return may == nil || may(q.endpoint.Host()) }))
 }
 
@@ -56,7 +56,7 @@ func (t *Torrent) Evict(now time.Time, may func(netip.Addr) bool) bool {
 // follow.
 func (t *Torrent) EvictFrom(now time.Time, network netip.Prefix) bool {
 	t.advance(now)
-	return t.evict(t.peers.eviction(t.now, t.priorityOf).ofNet(network))
+	return t.evict(t.peers.eviction(t.now, t.book.Priority).ofNet(network))
 }
 
 // Sourceless reports whether a piece from first up to end is needed that nobody has who

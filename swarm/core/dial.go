@@ -4,294 +4,204 @@ import (
 	"net/netip"
 	"time"
 
+	"swarmnode/swarm/book"
 	"swarmnode/swarm/endpoint"
-	"swarmnode/swarm/limit"
 )
 
 const (
 	// dialEvery and dialBurst pace the Dials of a torrent: 20 a second.
 	dialEvery = 50 * time.Millisecond
 	dialBurst = 20
-	// putOffFor is how long a Dial waits that a limit of all torrents together
-	// was in the way of.
-	putOffFor = 10 * time.Second
 
-	// replaceEvery is how often it is looked for a connection to be replaced by
-	// another one when there are as many as there may be.
+	// replaceEvery is how often a torrent that has all of its connections looks for one
+	// to be replaced by another.
 	replaceEvery = 10 * time.Second
 
-	// WantPeers is given at most so often, and less often in vain.
+	// WantPeers is given at most once in wantFirst. Without success the wait doubles, up
+	// to wantLast.
 	wantFirst = 15 * time.Second
 	wantLast  = 2 * time.Minute
 )
 
-// A dialer paces connection attempts.
+// A dialer decides when to dial, and how many attempts there are. Whom to dial is up
+// to the book.
 type dialer struct {
+	book   *book.Book
+	peers  *peerTable
+	out    *outbox
+	timers *timers
+	limits Limits
+
+	// usable reports whether the torrent can use peers at all, seeding whether it has
+	// every wanted piece, flowing whether blocks come, and replaceable whether some peer
+	// is of so little use that another one may take its place.
+	usable, seeding, flowing, replaceable func() bool
+
 	tokens  int
-	filled  time.Duration
-	rumours *limit.Rumours
-	window  time.Duration      // since when faithful counts
-	counts  map[netip.Addr]int // dials to faithful addresses, by source
-	asked   time.Duration      // when WantPeers was given last
+	filled  time.Duration // when tokens was up to date
+	asked   time.Duration // when WantPeers was given last
 	askWait time.Duration
 }
 
-// ready reports whether a Dial may go out now, or from when on.
-func (d *dialer) ready(now time.Duration) (from time.Duration, ok bool) {
+// init sets what d needs of the rest of the torrent.
+func (d *dialer) init(t *Torrent) {
+	d.book, d.peers, d.out, d.timers = t.book, &t.peers, &t.out, &t.timers
+	d.limits = t.cfg.Limits
+	d.usable = func() bool { return !t.standing.isUnusable() }
+	d.seeding = t.seeding
+	d.flowing = func() bool { return t.down.rate(t.now) > 0 }
+	d.replaceable = func() bool {
+		return t.peers.eviction(t.now, t.book.Priority).leastUseful(nil, nil) != nil
+	}
+	d.tokens = dialBurst
+	d.timers.by(timerDial, 0)
+}
+
+// hear writes down a rumour, and dials soon if it is news.
+func (d *dialer) hear(now time.Duration, r book.Rumour) {
+	if d.book.Hear(now, r) && r.Source != book.SourceIncoming { // that one is connected
+		d.askWait = 0
+		d.timers.by(timerDial, now)
+	}
+}
+
+// failed records that a Dial came to nothing.
+func (d *dialer) failed(now time.Duration, at endpoint.Endpoint, fault book.Fault) {
+	d.probed(now, d.book.Failed(now, at, fault))
+	d.timers.by(timerDial, now)
+}
+
+// putOff records that a limit of the driver was in the way of a Dial.
+func (d *dialer) putOff(now time.Duration, at endpoint.Endpoint) {
+	d.probed(now, d.book.PutOff(now, at))
+	d.timers.by(timerDial, now)
+}
+
+// closed records that the connection to p ended.
+func (d *dialer) closed(now time.Duration, p *peer, reason Reason, broken bool) {
+	d.book.Closed(now, book.Parting{
+		Conn: book.Conn(p.ref), At: p.endpoint, Listen: p.listen, Since: p.since,
+		Down: p.down.sum(), Up: p.up.sum(), Seed: p.has.isSeed(), Broken: broken,
+		End: endOf(reason),
+	})
+	d.timers.by(timerDial, now)
+}
+
+// endOf returns the word of the book for the reason of the end of a connection.
+func endOf(reason Reason) book.End {
+	switch reason {
+	case ReasonUpgrade:
+		return book.EndUpgrade
+	case ReasonRefresh:
+		return book.EndRefresh
+	case ReasonNone, ReasonIdle, ReasonDuplicate:
+		return book.EndLeft
+	}
+	return book.EndUnwanted
+}
+
+// dial gives out as many Dials as limits allow.
+func (d *dialer) dial(now time.Duration) {
+	if !d.usable() {
+		return
+	}
+	wish := book.Wish{Seeding: d.seeding(), DialsMax: d.limits.HalfOpenMax}
+	for {
+		if d.book.Dialling() >= d.limits.HalfOpenMax {
+			return // an answer comes first
+		}
+		if over := d.peers.count() + d.book.Dialling() - d.target(); over >= 0 &&
+			!d.mayReplace(now, over) {
+			return // the end of a connection comes first, or its uselessness
+		}
+		if !d.refill(now) {
+			d.timers.by(timerDial, d.filled+dialEvery)
+			return
+		}
+		next, at, ok := d.book.Next(now, wish)
+		if !ok {
+			d.timers.by(timerDial, at)
+			d.want(now)
+			return
+		}
+		d.give(next)
+	}
+}
+
+// refill adds the tokens of the time that has passed, and reports whether there is one.
+func (d *dialer) refill(now time.Duration) bool {
 	if n := int((now - d.filled) / dialEvery); n > 0 {
 		d.tokens = min(dialBurst, d.tokens+n)
 		d.filled += time.Duration(n) * dialEvery
 	}
-	if now-d.window >= faithfulWindow || d.counts == nil {
-		d.window, d.counts = now, map[netip.Addr]int{}
-	}
-	return d.filled + dialEvery, d.tokens > 0
+	return d.tokens > 0
 }
 
-// insists reports whether an address at which blocks moved lately may be dialled more
-// often than one that is known by rumour.
-func (d *dialer) insists(ip netip.Addr) bool { return d.counts[limit.SourceOf(ip)] < faithfulDials }
-
-// told returns how e is known.
-func (t *Torrent) told(e *entry) limit.Told {
-	switch {
-	case e.faithful(t.now) && t.dialer.insists(e.endpoint.Host()):
-		return limit.ByItself
-	case e.source == SourceUser:
-		return limit.ByUser
-	}
-	return limit.ByRumour
-}
-
-// spend counts a dial to e.
-func (t *Torrent) spend(e *entry, told limit.Told) {
-	d := &t.dialer
+// give gives out a Dial.
+func (d *dialer) give(next book.Dial) {
 	d.tokens--
-	e.counted = told == limit.ByRumour
-	switch told {
-	case limit.ByRumour:
-		d.rumours.Dialled(t.now, e.endpoint.Host())
-	case limit.ByItself:
-		d.counts[limit.SourceOf(e.endpoint.Host())]++
-	}
-}
-
-// dialMet takes back what the dial counted for by which a peer was met at that stays.
-func (t *Torrent) dialMet(at endpoint.Endpoint) {
-	if e := t.book.byEndpoint[at]; e != nil && e.counted {
-		e.counted = false
-		t.dialer.rumours.Met(at.Host())
-	}
-}
-
-// onFound takes in an address, and dials if there is room. A peer of an earlier
-// run is known to have been there.
-func (t *Torrent) onFound(e *Event) {
-	if e.Source >= sourceCount {
-		return
-	}
-	r := rumour{endpoint: e.Endpoint, sources: 1 << e.Source, source: e.Source}
-	if e.Vouched {
-		r.sources |= 1 << SourceTracker
-	}
-	known := t.note(r)
-	if known != nil && e.Source == SourceResume && !known.good {
-		known.said = e.Met
-		t.book.prove(known, true)
-	}
-}
-
-// note puts an address into the book, if it may be there, and returns its entry.
-func (t *Torrent) note(r rumour) *entry {
-	if t.cfg.PeersOnly && !r.sources.has(SourceUser) {
-		return nil
-	}
-	if !usable(r.endpoint) || !r.source.MayName(r.endpoint.Addr) || t.book.banned(r.endpoint,
-		t.now) ||
-		t.isPrivate() && !r.sources.vouched() {
-		return nil
-	}
-	e, fresh := t.book.add(r, t.rng.IntN)
-	if !fresh {
-		return e
-	}
-	e.priority = t.priorityOf(e.endpoint)
-	if r.source != SourceIncoming { // that one is connected
-		t.dialer.askWait = 0
-		t.timers.by(timerDial, t.now)
-	}
-	return e
-}
-
-func (t *Torrent) onDialFailed(at endpoint.Endpoint, fault DialFault) {
-	e := t.book.byEndpoint[at]
-	switch {
-	case e == nil:
-	case e.state == entryConnected:
-		t.probed(e)
-	case e.state == entryDialling:
-		t.book.setState(e, entryIdle)
-		e.fault = fault
-		t.book.failed(e, t.now, time.Duration(t.rng.Int64N(int64(time.Minute))))
-	}
-	t.timers.by(timerDial, t.now)
-}
-
-// onDialPutOff records that a limit of our own was in the way of a Dial, which
-// says nothing of the address.
-func (t *Torrent) onDialPutOff(at endpoint.Endpoint) {
-	e := t.book.byEndpoint[at]
-	switch {
-	case e == nil:
-	case e.state == entryConnected:
-		t.probed(e)
-	case e.state == entryDialling:
-		t.book.setState(e, entryIdle)
-		e.next = t.now + putOffFor + time.Duration(t.rng.Int64N(int64(putOffFor/4)))
-	}
-	t.timers.by(timerDial, t.now)
-}
-
-// dial gives out as many Dials as limits allow.
-func (t *Torrent) dial() {
-	if t.standing.isUnusable() {
-		return
-	}
-	for {
-		if t.book.dialling >= t.cfg.Limits.HalfOpenMax {
-			return // an answer comes first
-		}
-		if over := t.peers.count() + t.book.dialling - t.dialTarget(); over >= 0 &&
-			!t.mayReplace(over) {
-			return // the end of a connection comes first, or its uselessness
-		}
-		from, ok := t.dialer.ready(t.now)
-		if !ok {
-			t.timers.by(timerDial, from)
-			return
-		}
-		e, next := t.choose()
-		if e == nil {
-			t.timers.by(timerDial, next)
-			t.wantPeers()
-			return
-		}
-		t.book.setState(e, entryDialling)
-		told := t.told(e)
-		t.spend(e, told)
-		t.out.do(Action{Kind: Dial, Endpoint: e.endpoint, Told: told})
-	}
+	d.out.do(Action{Kind: Dial, Endpoint: next.Endpoint, Told: next.Told})
 }
 
 // mayReplace reports whether one more peer may be dialled when there are over more
-// connections than dialTarget: only at the target itself, and only if one of them is
-// useless. A download in which every place is taken by those who promise and do not
+// connections than target: only at the target itself, and only if one of them is
+// useless. A download in which every place is taken by peers that promise and do not
 // give would never end. If not, the torrent looks again later.
-func (t *Torrent) mayReplace(over int) bool {
-	if t.seeding() {
+func (d *dialer) mayReplace(now time.Duration, over int) bool {
+	if d.seeding() {
 		return false
 	}
-	t.timers.by(timerDial, t.now+replaceEvery)
-	return over == 0 && t.book.dialling == 0 &&
-		t.peers.eviction(t.now, t.priorityOf).leastUseful(nil, nil) != nil
+	d.timers.by(timerDial, now+replaceEvery)
+	return over == 0 && d.book.Dialling() == 0 && d.replaceable()
 }
 
-// dialTarget is how many connections are worth making: when seeding some room
-// is left for those who come by themselves.
-func (t *Torrent) dialTarget() int {
-	if t.seeding() {
-		return t.cfg.Limits.PeersMax * 3 / 4
+// target is how many connections are worth making: a seed leaves some room for peers
+// that come by themselves.
+func (d *dialer) target() int {
+	if d.seeding() {
+		return d.limits.PeersMax * 3 / 4
 	}
-	return t.cfg.Limits.PeersMax
+	return d.limits.PeersMax
 }
 
-// choose returns the address to dial, or when there may be one.
-func (t *Torrent) choose() (best *entry, next time.Duration) {
-	next = never
-	if len(t.book.list) == 0 {
-		return nil, next
-	}
-	start := t.rng.IntN(len(t.book.list))
-	for i := range t.book.list {
-		e := t.book.list[(start+i)%len(t.book.list)]
-		if e.state != entryIdle {
-			continue
-		}
-		at := e.next
-		if at <= t.now { // what costs more to find out matters for few
-			if best != nil && !t.better(e, best) {
-				continue
-			}
-			if e.seed && t.seeding() || !t.mayDial(e) || t.book.banned(e.endpoint, t.now) {
-				continue
-			}
-			if e.source != SourceUser && t.book.byDial[e.source] >= t.sourceDials() {
-				continue // an answer comes first
-			}
-			at = t.hostReady(e)
-		}
-		if at > t.now {
-			next = min(next, at)
-			continue
-		}
-		best = e
-	}
-	return best, next
-}
-
-// hostReady returns from when on e may be dialled as far as its host and network are
-// concerned. What the user names has a pace of its own (namedWait).
-func (t *Torrent) hostReady(e *entry) (at time.Duration) {
-	if t.told(e) != limit.ByRumour {
-		return 0
-	}
-	if !e.good {
-		at = e.host.rests()
-	}
-	return max(at, t.dialer.rumours.Ready(t.now, e.endpoint.Host()))
-}
-
-// sourceDials is how many addresses of one source may be dialled at a time, so
-// that some places stay for the others when one names none but dead addresses.
-func (t *Torrent) sourceDials() int { return max(1, t.cfg.Limits.HalfOpenMax*3/4) }
-
-// better reports whether e goes before o when dialling. Equals go at random. A
-// proven address goes before others; of seeds that others tell of, a seed that needs
-// none dials last. The source of which fewest are being dialled comes next, so
-// that the many addresses of one do not keep out the few of another; then whom
-// the canonical priority prefers (BEP 40).
-func (t *Torrent) better(e, o *entry) bool {
-	dials := &t.book.byDial
-	switch {
-	case (e.source == SourceUser) != (o.source == SourceUser):
-		return e.source == SourceUser
-	case e.good != o.good:
-		return e.good
-	case t.seeding() && e.rumour != o.rumour:
-		return o.rumour
-	case e.failures != o.failures:
-		return e.failures < o.failures
-	case dials[e.source] != dials[o.source]:
-		return dials[e.source] < dials[o.source]
-	}
-	return e.priority > o.priority
-}
-
-// wantPeers asks for addresses when none is left to try.
-func (t *Torrent) wantPeers() {
-	d := &t.dialer
-	if t.seeding() || t.standing.isUnusable() {
+// want asks for addresses when none is left to dial.
+func (d *dialer) want(now time.Duration) {
+	if d.seeding() || !d.usable() {
 		return
 	}
-	if t.peers.count() >= t.cfg.Limits.PeersMax/2 && t.down.rate(t.now) > 0 {
+	if d.peers.count() >= d.limits.PeersMax/2 && d.flowing() {
 		return
 	}
-	if at := d.asked + max(d.askWait, wantFirst); d.asked > 0 && t.now < at {
-		t.timers.by(timerDial, at)
+	if at := d.asked + max(d.askWait, wantFirst); d.asked > 0 && now < at {
+		d.timers.by(timerDial, at)
 		return
 	}
-	d.asked = max(t.now, 1)
+	d.asked = max(now, 1)
 	d.askWait = min(max(wantFirst, 2*d.askWait), wantLast)
-	t.out.do(Action{Kind: WantPeers})
-	t.timers.by(timerDial, t.now+d.askWait)
+	d.out.do(Action{Kind: WantPeers})
+	d.timers.by(timerDial, now+d.askWait)
+}
+
+// moved records that our own addresses have changed.
+func (d *dialer) moved(now time.Duration) {
+	d.book.Moved(now)
+	d.timers.by(timerDial, now)
+}
+
+// SetOwn tells the torrent the addresses at which we listen. A source that names one
+// of them names ourselves, or a predecessor that is dead.
+func (t *Torrent) SetOwn(addrs []netip.AddrPort) { t.book.SetOwn(addrs) }
+
+// SetExternal tells the torrent an address at which the internet sees us, as the DHT or
+// a tracker says. It is of use for the canonical priority of peers (BEP 40) until
+// another one of its family is told.
+func (t *Torrent) SetExternal(ip netip.Addr) { t.book.SetExternal(ip) }
+
+// Known returns at most so many peers that are worth an attempt in a later run, those
+// met last first.
+func (t *Torrent) Known(most int) []book.Known {
+	return t.book.Known(t.now, most, func(conn book.Conn) bool {
+		p := t.peers.live(PeerRef(conn))
+		return p != nil && p.silence.broken()
+	})
 }

@@ -6,6 +6,7 @@ import (
 	"swarmnode/metainfo"
 	"swarmnode/swarm/bits"
 	"swarmnode/swarm/block"
+	"swarmnode/swarm/book"
 	"swarmnode/swarm/endpoint"
 	"swarmnode/swarm/wire"
 )
@@ -13,22 +14,6 @@ import (
 // A PeerRef names one connection to a peer. The driver counts them up from 1
 // and never uses one again in the life of a torrent.
 type PeerRef uint32
-
-// Source says who told an address.
-type Source uint8
-
-// The sources of addresses.
-const (
-	SourceUser     Source = iota // named by the user, who answers for it
-	SourceDHT                    // BEP 5
-	SourcePEX                    // BEP 11
-	SourceLSD                    // BEP 14
-	SourceTracker                // BEP 3, 15
-	SourceIncoming               // it connected to us
-	SourceResume                 // known from an earlier run
-	SourceLink                   // x.pe of a magnet link, which a stranger wrote
-	sourceCount
-)
 
 // EventKind says what happened.
 type EventKind uint8
@@ -39,7 +24,7 @@ const (
 	Tick EventKind = iota
 	// Moved: our own addresses have changed. No fields.
 	Moved
-	// Found: an address of a peer was learnt. Endpoint, Source; of SourceResume
+	// Found: an address of a peer was learnt. Endpoint, Source; of book.SourceResume
 	// also Met, and Vouched.
 	Found
 	// DialFailed: a Dial came to nothing, at the latest in the handshake.
@@ -102,8 +87,8 @@ const (
 // none costs an allocation; Kind says which fields count.
 type Event struct {
 	Kind      EventKind
-	Source    Source
-	Fault     DialFault
+	Source    book.Source
+	Fault     book.Fault
 	Outgoing  bool
 	Encrypted bool
 	Broken    bool // the connection was lost, and not closed by either side

@@ -3,6 +3,7 @@ package core
 import (
 	"net/netip"
 
+	"swarmnode/swarm/book"
 	"swarmnode/swarm/choke"
 	"swarmnode/swarm/endpoint"
 	"swarmnode/swarm/wire"
@@ -76,9 +77,7 @@ func (t *Torrent) sendExtHandshake(p *peer) {
 		YourIP:     p.endpoint.Host(),
 		Reqq:       reqqOurs,
 	}
-	if number, say := p.pex.offer(t.sharesPeers()); say {
-		h.Extensions.Set(wire.ExtPEX, number)
-	}
+	t.pex.announce(p, &h)
 	if t.info != nil {
 		h.MetadataSize = int64(len(t.info.Raw()))
 		h.UploadOnly = t.uploadOnly()
@@ -110,7 +109,9 @@ func (t *Torrent) onExtended(p *peer, number uint8, payload []byte) {
 	case wire.ExtPEX:
 		var m wire.PEX
 		if m, err = wire.ParsePEX(payload); err == nil {
-			t.onPEX(p, &m)
+			if reason := t.pex.take(t.now, p, &m); reason != ReasonNone {
+				t.drop(p, reason)
+			}
 		}
 	case wire.ExtUploadOnly:
 		var only bool
@@ -128,8 +129,8 @@ func (t *Torrent) onExtended(p *peer, number uint8, payload []byte) {
 func (t *Torrent) onExtHandshake(p *peer, h *wire.ExtHandshake) {
 	first, before := p.ext.learn(h), t.out.mark()
 	t.meta.offer(p)
-	if p.outgoing && t.external.vote(p.endpoint.Host(), h.YourIP) {
-		t.rank()
+	if p.outgoing {
+		t.book.Vote(p.endpoint.Host(), h.YourIP)
 	}
 	if h.Port != 0 && !p.outgoing && !p.listen.IsValid() {
 		t.reachableAt(p, netip.AddrPortFrom(p.endpoint.Host(), h.Port))
@@ -146,13 +147,13 @@ func (t *Torrent) onExtHandshake(p *peer, h *wire.ExtHandshake) {
 
 // reachableAt notes where a peer that came by itself can be dialled.
 func (t *Torrent) reachableAt(p *peer, addr netip.AddrPort) {
-	if !SourceIncoming.MayName(addr) {
+	if !book.SourceIncoming.MayName(addr) {
 		return
 	}
 	p.listensAt(endpoint.IP(addr))
-	if usable(p.listen) {
-		t.note(rumour{endpoint: p.listen, source: SourceIncoming, sources: 1 << SourceIncoming})
-		t.book.joined(p.listen, p.ref, t.now)
+	if book.Usable(p.listen) {
+		t.dialer.hear(t.now, book.Rumour{Endpoint: p.listen, Source: book.SourceIncoming})
+		t.book.Joined(t.now, p.listen, book.Conn(p.ref))
 	}
 }
 

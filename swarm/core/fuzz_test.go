@@ -8,6 +8,7 @@ import (
 
 	"swarmnode/swarm/bits"
 	"swarmnode/swarm/block"
+	"swarmnode/swarm/book"
 	"swarmnode/swarm/endpoint"
 	"swarmnode/swarm/wire"
 )
@@ -114,7 +115,7 @@ func (c *chaos) event() {
 	case 13:
 		addr := netip.AddrFrom4([4]byte{20, byte(c.byte()), 0, 1})
 		c.step(Event{Kind: Found, Endpoint: endpoint.IP(netip.AddrPortFrom(addr, uint16(c.byte()))),
-			Source: Source(c.byte() % 8)})
+			Source: book.Source(c.byte() % 8)})
 	case 14, 15:
 		c.now = c.now.Add(time.Duration(c.byte()) * 100 * time.Millisecond)
 		c.step(Event{Kind: Tick})
@@ -142,7 +143,7 @@ func (c *chaos) dials() {
 	case n%4 == 0:
 		c.torrent.SetExternal(netip.AddrFrom4([4]byte{50, 0, 0, byte(c.byte())}))
 		for _, k := range c.torrent.Known(8) {
-			c.step(Event{Kind: Found, Endpoint: k.Endpoint, Source: SourceResume, Met: k.Met,
+			c.step(Event{Kind: Found, Endpoint: k.Endpoint, Source: book.SourceResume, Met: k.Met,
 				Vouched: k.Vouched})
 		}
 	case len(c.dialled) > 0:
@@ -328,7 +329,7 @@ func (c *chaos) finish() {
 	c.answers.fast[ref] = true
 	addr := netip.MustParseAddrPort("30.0.0.1:6881")
 	// It may be private by now.
-	c.step(Event{Kind: Found, Endpoint: endpoint.IP(addr), Source: SourceTracker})
+	c.step(Event{Kind: Found, Endpoint: endpoint.IP(addr), Source: book.SourceTracker})
 	c.step(Event{Kind: Connected, Peer: ref, Endpoint: endpoint.IP(addr), Hello: &hello,
 		Outgoing: true})
 	c.step(Event{Kind: Received, Peer: ref, Msg: wire.Message{ID: wire.HaveAll}})

@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"swarmnode/metainfo"
+	"swarmnode/swarm/book"
 	"swarmnode/swarm/choke"
 	"swarmnode/swarm/endpoint"
 	"swarmnode/swarm/limit"
@@ -145,13 +146,13 @@ func (t *Torrent) onConnected(e *Event) {
 	if p.source = limit.SourceOf(ip); !p.isServer() && !t.cfg.Home.Has(ip) {
 		p.network = limit.NetworkOf(ip)
 	}
-	if p.outgoing && usable(p.endpoint) {
+	if p.outgoing && book.Usable(p.endpoint) {
 		p.listen = p.endpoint
 	}
 	p.slot = t.choker.Join(t.now, choke.Ref(p.ref), p.fast, (*uploadLink)(p))
 	t.peers.add(p)
 	t.hashes.join(p)
-	t.book.connected(p.endpoint, p.ref, p.outgoing, t.now)
+	t.book.Connected(t.now, p.endpoint, book.Conn(p.ref), p.outgoing)
 	if reason := t.unwelcome(p); reason != ReasonNone {
 		t.drop(p, reason)
 		return
@@ -160,7 +161,7 @@ func (t *Torrent) onConnected(e *Event) {
 		t.counters.connected()
 	}
 	if p.outgoing {
-		t.dialMet(p.endpoint)
+		t.book.Stays(p.endpoint)
 	}
 	t.timers.by(timerSweep, t.now+sweepEvery)
 	t.choker.Welcome(t.now)
@@ -173,20 +174,20 @@ func (t *Torrent) onConnected(e *Event) {
 func (t *Torrent) unwelcome(p *peer) Reason {
 	switch {
 	case p.id == t.cfg.PeerID:
-		t.book.isSelf(p.endpoint)
+		t.book.Self(p.endpoint)
 		return ReasonSelf
-	case t.book.banned(p.endpoint, t.now):
+	case t.book.Banned(t.now, p.endpoint):
 		return ReasonBanned
 	case t.standing.isUnusable():
 		return ReasonUseless
-	case t.isPrivate() && p.outgoing && usable(p.endpoint) && !t.vouched(p):
+	case t.private && p.outgoing && book.Usable(p.endpoint) && !p.vouchedIn(t.book):
 		return ReasonPrivate // it was being dialled when that became known
 	}
 	if !t.keepOneLink(p) {
 		return ReasonDuplicate
 	}
 	if t.peers.count() > t.cfg.Limits.PeersMax {
-		worst, yields := t.peers.eviction(t.now, t.priorityOf).replace(p)
+		worst, yields := t.peers.eviction(t.now, t.book.Priority).replace(p)
 		if !t.evict(worst) {
 			return ReasonFull
 		}
@@ -219,7 +220,7 @@ func (t *Torrent) drop(p *peer, reason Reason) {
 // dropAndBan ends a connection like drop and bans its address.
 func (t *Torrent) dropAndBan(p *peer, reason Reason) {
 	if !p.gone {
-		t.book.ban(p.endpoint, p.listen, t.now)
+		t.book.Ban(t.now, p.endpoint, p.listen)
 		t.end(p, Action{Kind: Drop, Peer: p.ref, Reason: reason, Ban: true})
 	}
 }
@@ -230,8 +231,7 @@ func (t *Torrent) end(p *peer, drop Action) {
 	t.counters.dropped(reason)
 	t.out.do(drop)
 	t.leave(p)
-	t.book.closed(p, reason, false, t.now)
-	t.timers.by(timerDial, t.now)
+	t.dialer.closed(t.now, p, reason, false)
 }
 
 // leave takes p out of everything but the table of those to be closed.
@@ -257,8 +257,7 @@ func (t *Torrent) onClosed(ref PeerRef, broken bool) {
 	delete(t.peers.byRef, ref)
 	if !p.gone {
 		t.leave(p)
-		t.book.closed(p, ReasonNone, broken, t.now)
-		t.timers.by(timerDial, t.now)
+		t.dialer.closed(t.now, p, ReasonNone, broken)
 	}
 }
 

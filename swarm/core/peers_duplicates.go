@@ -3,6 +3,8 @@ package core
 import (
 	"bytes"
 	"time"
+
+	"swarmnode/swarm/book"
 )
 
 // quietAfter is how long a connection is silent before another one of the same
@@ -22,12 +24,14 @@ func (t *Torrent) keepOneLink(p *peer) bool {
 		switch {
 		case q == p:
 		case q.id == p.id && q.source != p.source:
-			if q.serves(t.now) && !t.fellSilent(q) {
+			if q.serves(t.now) && !q.fellSilent(t.now) {
 				return false
 			}
-			t.moveAsks(q)
+			if q.ask.waiting() > 0 && q.fellSilent(t.now) {
+				t.requests.elsewhere(q, t.now) // nothing comes from q
+			}
 		case q.id == p.id:
-			stays := p.replaces(q, t.cfg.PeerID, t.gaveUp(q), t.now)
+			stays := p.replaces(q, t.cfg.PeerID, q.lostPath(t.now), t.now)
 			t.joinLinks(p, q, stays)
 			if !stays {
 				return false
@@ -40,7 +44,7 @@ func (t *Torrent) keepOneLink(p *peer) bool {
 		return true
 	}
 	// A household is not locked out by what one of its hosts has left behind.
-	return t.evict(t.peers.eviction(t.now, t.priorityOf).leastUseful(p,
+	return t.evict(t.peers.eviction(t.now, t.book.Priority).leastUseful(p,
 		func(q *peer) bool { return q.source == p.source }))
 }
 
@@ -68,5 +72,5 @@ func (t *Torrent) joinLinks(p, old *peer, replaced bool) {
 	if replaced {
 		t.drop(old, ReasonDuplicate)
 	}
-	t.book.joined(kept.listen, kept.ref, t.now)
+	t.book.Joined(t.now, kept.listen, book.Conn(kept.ref))
 }

@@ -5,6 +5,7 @@ import (
 	"slices"
 	"time"
 
+	"swarmnode/swarm/book"
 	"swarmnode/swarm/endpoint"
 )
 
@@ -224,7 +225,7 @@ func (v *eviction) outranked(p *peer) *peer {
 	var worst *peer
 	lowest := v.priority(p.endpoint)
 	for _, q := range v.peers {
-		if q == p || v.now-q.since < evictAfter || q.exchanges(v.now) || !usable(q.endpoint) ||
+		if q == p || v.now-q.since < evictAfter || q.exchanges(v.now) || !book.Usable(q.endpoint) ||
 			!v.crowds.mayReplace(p, q) {
 			continue
 		}

@@ -4,6 +4,7 @@ import (
 	"testing"
 	"time"
 
+	"swarmnode/swarm/book"
 	"swarmnode/swarm/endpoint"
 	"swarmnode/swarm/wire"
 )
@@ -12,8 +13,7 @@ import (
 // else tells of an address, and peers are told of nobody.
 func TestPeersOnly(t *testing.T) {
 	for _, only := range []bool{false, true} {
-		a := newExchange(t)
-		a.torrent.cfg.PeersOnly = only
+		a := newExchangeWith(t, Config{PeersOnly: only})
 		before := a.torrent.Snapshot().PeersKnown
 		dialled := map[string]bool{}
 		note := func() {
@@ -21,18 +21,19 @@ func TestPeersOnly(t *testing.T) {
 				dialled[addr.String()] = true
 			}
 		}
-		for i, source := range []Source{SourceDHT, SourcePEX, SourceLSD, SourceTracker,
-			SourceIncoming} {
+		for i, source := range []book.Source{book.SourceDHT, book.SourcePEX, book.SourceLSD,
+			book.SourceTracker,
+			book.SourceIncoming} {
 			a.event(Event{Kind: Found, Endpoint: endpoint.IP(numbered(100 + i)), Source: source})
 			note()
 		}
-		a.event(Event{Kind: Found, Endpoint: endpoint.IP(numbered(200)), Source: SourceResume,
+		a.event(Event{Kind: Found, Endpoint: endpoint.IP(numbered(200)), Source: book.SourceResume,
 			Vouched: true,
 			Met:     a.now})
 		note()
 		a.pex(2, wire.PEX{Added: []wire.PEXPeer{{Addr: numbered(300), Flags: wire.PEXReachable}}})
 		note()
-		a.event(Event{Kind: Found, Endpoint: endpoint.IP(numbered(400)), Source: SourceUser})
+		a.event(Event{Kind: Found, Endpoint: endpoint.IP(numbered(400)), Source: book.SourceUser})
 		note()
 		for range 20 { // the time at which peers are told of others passes
 			a.now = a.now.Add(time.Second)
@@ -48,7 +49,7 @@ func TestPeersOnly(t *testing.T) {
 		if more := a.torrent.Snapshot().PeersKnown - before; only && more != 1 {
 			t.Errorf("%d more addresses are known, want 1", more)
 		}
-		if a.torrent.sharesPeers() == only {
+		if a.torrent.pex.allowed() == only {
 			t.Errorf("only %v: peers are exchanged: %v", only, !only)
 		}
 	}

@@ -5,6 +5,7 @@ import (
 	"slices"
 	"time"
 
+	"swarmnode/swarm/book"
 	"swarmnode/swarm/endpoint"
 	"swarmnode/swarm/limit"
 	"swarmnode/swarm/wire"
@@ -27,68 +28,82 @@ const (
 	pexStrikes = 20
 )
 
+// A pex exchanges the endpoints of peers with other peers (BEP 11). What was exchanged
+// with one peer is in its pexState.
+type pex struct {
+	peers  *peerTable
+	out    *outbox
+	dialer *dialer
+	// allowed reports whether peers may be exchanged: not in private torrents (BEP 27),
+	// nor where the user wants no others.
+	allowed func() bool
+}
+
+// init sets what x needs of the rest of the torrent.
+func (x *pex) init(t *Torrent) {
+	x.peers, x.out, x.dialer = &t.peers, &t.out, &t.dialer
+	x.allowed = func() bool { return !t.private && !t.cfg.PeersOnly }
+}
+
 // pexState is what was exchanged with one peer.
 type pexState struct {
-	sent    []netip.AddrPort // what it was told of and not told to be gone
+	sent    []netip.AddrPort // what the peer was told of and not told to be gone
 	next    time.Duration    // when it is told more
 	window  time.Duration    // since when received counts
-	taken   int
-	refused int
-	offered bool // it was told that it may send us such messages
+	taken   int              // messages from it in the window
+	refused int              // those of them that were too many, with half of earlier ones
+	offered bool             // it was told that it may send us such messages
 }
 
-// offer returns the number under which an extension handshake offers the peer to send us
-// such messages. It says none to a peer that was never offered any, and takes an offer back
-// once peers are no longer shared.
-func (s *pexState) offer(shares bool) (number uint8, say bool) {
-	if shares {
-		s.offered = true
-		return uint8(wire.ExtPEX), true
+// announce puts into a handshake whether p may send us such messages.
+func (x *pex) announce(p *peer, h *wire.ExtHandshake) {
+	switch {
+	case x.allowed():
+		h.Extensions.Set(wire.ExtPEX, uint8(wire.ExtPEX))
+		p.pex.offered = true
+	case p.pex.offered: // before the torrent was known to be private
+		h.Extensions.Set(wire.ExtPEX, 0)
 	}
-	return 0, s.offered
 }
 
-// sharesPeers reports whether peers may be exchanged: not in private torrents
-// (BEP 27), nor where the user wants no others.
-func (t *Torrent) sharesPeers() bool { return !t.isPrivate() && !t.cfg.PeersOnly }
-
-// sweepPEX tells p of changes when it is time.
-func (t *Torrent) sweepPEX(p *peer) {
-	if t.now < p.pex.next || !t.sharesPeers() || t.now-p.since < pexFirst {
+// sweep tells p of changes when it is time.
+func (x *pex) sweep(now time.Duration, p *peer) {
+	if now < p.pex.next || !x.allowed() || now-p.since < pexFirst {
 		return
 	}
 	number := p.ext.number(wire.ExtPEX)
 	if number == 0 {
 		return
 	}
-	m := t.changes(p)
+	m := x.changes(p)
 	if len(m.Added)+len(m.Dropped) == 0 {
 		return
 	}
-	p.pex.next = t.now + pexEvery
-	t.out.sendExtended(p, number, wire.AppendPEX(nil, m))
+	p.pex.next = now + pexEvery
+	x.out.sendExtended(p, number, wire.AppendPEX(nil, m))
 }
 
 // changes returns whom we are connected to that p was not told of, and who is
 // gone.
-func (t *Torrent) changes(p *peer) wire.PEX {
+func (x *pex) changes(p *peer) wire.PEX {
 	var m wire.PEX
 	s := &p.pex
-	current := make(map[netip.AddrPort]bool, t.peers.count())
+	current := make(map[netip.AddrPort]bool, x.peers.count())
 	known := make(map[netip.AddrPort]bool, len(s.sent))
 	for _, addr := range s.sent {
 		known[addr] = true
 	}
-	for _, q := range t.peers.all() {
-		if q == p || !q.silence.broken() || !usable(q.listen) || !mayTell(p, q) {
+	for _, q := range x.peers.all() {
+		if q == p || !q.silence.broken() || !book.Usable(q.listen) || !mayTell(p, q) {
 			continue
 		}
-		current[q.listen.Addr] = true
-		if known[q.listen.Addr] || len(m.Added) == wire.PEXMax {
+		addr := q.listen.Addr
+		current[addr] = true
+		if known[addr] || len(m.Added) == wire.PEXMax {
 			continue
 		}
-		m.Added = append(m.Added, wire.PEXPeer{Addr: q.listen.Addr, Flags: q.pexFlags()})
-		s.sent = append(s.sent, q.listen.Addr)
+		m.Added = append(m.Added, wire.PEXPeer{Addr: addr, Flags: q.pexFlags()})
+		s.sent = append(s.sent, addr)
 	}
 	s.sent = slices.DeleteFunc(s.sent, func(addr netip.AddrPort) bool {
 		if current[addr] || len(m.Dropped) == wire.PEXMax {
@@ -103,9 +118,10 @@ func (t *Torrent) changes(p *peer) wire.PEX {
 // mayTell reports whether p can make use of q's address: one of a local network
 // is of no use outside.
 func mayTell(p, q *peer) bool {
-	return local(p.endpoint.Host()) || !local(q.listen.Host())
+	return book.Local(p.endpoint.Host()) || !book.Local(q.listen.Host())
 }
 
+// pexFlags returns what others are told of p.
 func (p *peer) pexFlags() wire.PEXFlags {
 	var f wire.PEXFlags
 	if p.has.isSeed() || p.ext.wantsNothing() {
@@ -123,34 +139,31 @@ func (p *peer) pexFlags() wire.PEXFlags {
 	return f
 }
 
-// onPEX notes the addresses that a peer tells of. Messages that come too often
-// are not looked at.
-func (t *Torrent) onPEX(p *peer, m *wire.PEX) {
+// take writes down the endpoints that p tells of. Messages that come too often are
+// ignored. The result is why p has to go, ReasonNone if it may stay.
+func (x *pex) take(now time.Duration, p *peer, m *wire.PEX) Reason {
 	s := &p.pex
-	if !t.sharesPeers() {
+	if !x.allowed() {
 		p.flood.pointless()
-		return
+		return ReasonNone
 	}
-	if t.now-s.window >= pexEvery {
-		s.window, s.taken, s.refused = t.now, 0, s.refused/2
+	if now-s.window >= pexEvery {
+		s.window, s.taken, s.refused = now, 0, s.refused/2
 	}
 	if s.taken++; s.taken > pexTolerated {
 		if s.refused++; s.refused > pexStrikes {
-			t.drop(p, ReasonFlood)
+			return ReasonFlood
 		}
-		return
+		return ReasonNone
 	}
-	teller := limit.SourceOf(p.endpoint.Host())
 	p.flood.soundUpTo(pexSizeMax)
+	teller := limit.SourceOf(p.endpoint.Host())
 	for _, a := range m.Added {
-		if local(a.Addr.Addr()) && !local(p.endpoint.Host()) {
+		if book.Local(a.Addr.Addr()) && !book.Local(p.endpoint.Host()) {
 			continue // it would lead us into our own network
 		}
-		e := t.note(rumour{endpoint: endpoint.IP(a.Addr), source: SourcePEX,
-			sources: 1 << SourcePEX,
-			teller:  teller})
-		if e != nil && a.Flags&wire.PEXSeed != 0 {
-			e.rumour = true
-		}
+		x.dialer.hear(now, book.Rumour{Endpoint: endpoint.IP(a.Addr), Source: book.SourcePEX,
+			Teller: teller, Seed: a.Flags&wire.PEXSeed != 0})
 	}
+	return ReasonNone
 }

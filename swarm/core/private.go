@@ -1,45 +1,25 @@
 package core
 
-import "swarmnode/swarm/endpoint"
+import "swarmnode/swarm/book"
 
-// isPrivate reports whether the torrent is known to be private (BEP 27).
-func (t *Torrent) isPrivate() bool { return t.private }
-
-// onPrivate records that the metadata says so.
+// onPrivate records that the metadata says that the torrent is private (BEP 27). Every
+// peer goes that was found while that was not known, unless a tracker or the user named
+// it, too: its connection ends, and the book forgets it. A peer that came by itself may
+// have found us in the DHT; if a tracker told it of us, it will come again.
 func (t *Torrent) onPrivate() {
-	if !t.isPrivate() {
-		t.private = true
-		t.withdraw()
+	if t.private {
+		return
 	}
-}
-
-// withdraw forgets every peer that was found while it was not known that the
-// torrent is private, unless a tracker or the user named it, too: their
-// connections end, and their addresses go. Who came by itself may have found us
-// in the DHT; if a tracker told it, it will come again.
-func (t *Torrent) withdraw() {
+	t.private = true
 	for _, p := range t.peers.snapshot() {
-		if p.isServer() || t.vouched(p) {
-			continue
-		}
-		t.drop(p, ReasonPrivate)
-	}
-	for i := len(t.book.list) - 1; i >= 0; i-- {
-		if e := t.book.list[i]; !e.sources.vouched() && e.state == entryIdle {
-			t.book.forget(e)
+		if !p.isServer() && !p.vouchedIn(t.book) {
+			t.drop(p, ReasonPrivate)
 		}
 	}
+	t.book.SetPrivate()
 }
 
-// mayDial reports whether e may be connected to at all.
-func (t *Torrent) mayDial(e *entry) bool { return !t.isPrivate() || e.sources.vouched() }
-
-// vouched reports whether a tracker or the user named the peer.
-func (t *Torrent) vouched(p *peer) bool {
-	for _, addr := range [...]endpoint.Endpoint{p.endpoint, p.listen} {
-		if e := t.book.byEndpoint[addr]; e != nil && e.sources.vouched() {
-			return true
-		}
-	}
-	return false
+// vouchedIn reports whether a tracker or the user named the peer.
+func (p *peer) vouchedIn(b *book.Book) bool {
+	return b.Vouched(p.endpoint) || b.Vouched(p.listen)
 }

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"swarmnode/metainfo"
+	"swarmnode/swarm/book"
 	"swarmnode/swarm/endpoint"
 	"swarmnode/swarm/wire"
 )
@@ -27,7 +28,7 @@ func privateInfo(t *testing.T) *metainfo.Info {
 // A found is an address, and who names it.
 type found struct {
 	at      endpoint.Endpoint
-	sources []Source
+	sources []book.Source
 }
 
 // private is a magnet that is about to turn out to be private, with a peer from
@@ -39,11 +40,11 @@ func newPrivate(t *testing.T, peers []found) *attack {
 	a.torrent = New(a.now, Config{InfoHash: a.info.Hash(), PeerID: [20]byte{'M'}, Seed: 1})
 	for i, p := range peers {
 		for _, s := range p.sources {
-			if s != SourceIncoming {
+			if s != book.SourceIncoming {
 				a.event(Event{Kind: Found, Endpoint: p.at, Source: s})
 			}
 		}
-		a.connect(PeerRef(i+1), p.at, p.sources[0] != SourceIncoming)
+		a.connect(PeerRef(i+1), p.at, p.sources[0] != book.SourceIncoming)
 	}
 	return a
 }
@@ -61,16 +62,16 @@ func (a *attack) connect(ref PeerRef, at endpoint.Endpoint, outgoing bool) {
 }
 
 var privatePeers = []found{
-	1: {endpoint.IP(numbered(1)), []Source{SourceDHT}},
-	2: {endpoint.IP(numbered(2)), []Source{SourceLSD}},
-	3: {endpoint.IP(numbered(3)), []Source{SourcePEX}},
-	4: {endpoint.IP(numbered(4)), []Source{SourceTracker}},
-	5: {endpoint.IP(numbered(5)), []Source{SourceUser}},
-	6: {endpoint.IP(numbered(6)), []Source{SourceDHT, SourceTracker}}, // in either order
-	7: {endpoint.IP(numbered(7)), []Source{SourceResume}},
-	8: {endpoint.IP(numbered(8)), []Source{SourceIncoming}},
-	9: {endpoint.IP(netip.MustParseAddrPort("[100::1]:80")), []Source{SourceIncoming}},
-	0: {endpoint.WebSeed(1), []Source{SourceIncoming}},
+	1: {endpoint.IP(numbered(1)), []book.Source{book.SourceDHT}},
+	2: {endpoint.IP(numbered(2)), []book.Source{book.SourceLSD}},
+	3: {endpoint.IP(numbered(3)), []book.Source{book.SourcePEX}},
+	4: {endpoint.IP(numbered(4)), []book.Source{book.SourceTracker}},
+	5: {endpoint.IP(numbered(5)), []book.Source{book.SourceUser}},
+	6: {endpoint.IP(numbered(6)), []book.Source{book.SourceDHT, book.SourceTracker}},
+	7: {endpoint.IP(numbered(7)), []book.Source{book.SourceResume}},
+	8: {endpoint.IP(numbered(8)), []book.Source{book.SourceIncoming}},
+	9: {endpoint.IP(netip.MustParseAddrPort("[100::1]:80")), []book.Source{book.SourceIncoming}},
+	0: {endpoint.WebSeed(1), []book.Source{book.SourceIncoming}},
 }
 
 // TestPrivateDropsWhoWasFoundOtherwise: once a magnet turns out to be private,
@@ -80,7 +81,7 @@ func TestPrivateDropsWhoWasFoundOtherwise(t *testing.T) {
 		a := newPrivate(t, privatePeers)
 		waiting := numbered(100)
 		// It is being dialled.
-		a.event(Event{Kind: Found, Endpoint: endpoint.IP(waiting), Source: SourceDHT})
+		a.event(Event{Kind: Found, Endpoint: endpoint.IP(waiting), Source: book.SourceDHT})
 		e := Event{Kind: kind}
 		if kind == InfoReady {
 			e.Info = a.info
@@ -92,8 +93,9 @@ func TestPrivateDropsWhoWasFoundOtherwise(t *testing.T) {
 				t.Errorf("event %d: peer %d dropped: %v, want %v", kind, i, dropped, !stays)
 			}
 		}
-		a.event(Event{Kind: Found, Endpoint: endpoint.IP(numbered(101)), Source: SourceDHT})
-		a.event(Event{Kind: Found, Endpoint: endpoint.IP(numbered(102)), Source: SourceTracker})
+		a.event(Event{Kind: Found, Endpoint: endpoint.IP(numbered(101)), Source: book.SourceDHT})
+		a.event(Event{Kind: Found, Endpoint: endpoint.IP(numbered(102)),
+			Source: book.SourceTracker})
 		if got := dials(a.actions); !slices.Equal(got, []netip.AddrPort{numbered(102)}) {
 			t.Errorf("event %d: dials %v", kind, got)
 		}
@@ -105,8 +107,7 @@ func TestPrivateDropsWhoWasFoundOtherwise(t *testing.T) {
 		}
 		a.event(Event{Kind: Closed, Peer: 50})
 		for _, again := range dials(a.wait(time.Hour)) {
-			e := a.torrent.book.byEndpoint[endpoint.IP(again)]
-			if e == nil || !e.sources.vouched() {
+			if !a.torrent.book.Vouched(endpoint.IP(again)) {
 				t.Errorf("event %d: %v is dialled later", kind, again)
 			}
 		}
@@ -182,7 +183,7 @@ func TestPrivateHasNoPeerExchange(t *testing.T) {
 	}
 	offers(a.wait(3*time.Minute), 2)
 
-	b := newPrivate(t, []found{{endpoint.IP(numbered(1)), []Source{SourceTracker}}})
+	b := newPrivate(t, []found{{endpoint.IP(numbered(1)), []book.Source{book.SourceTracker}}})
 	if got := offers(b.actions, 1); got != "offered" {
 		t.Errorf("not known to be private: peer exchange is %s", got)
 	}

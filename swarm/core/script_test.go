@@ -18,6 +18,7 @@ import (
 	"swarmnode/metainfo/bencode"
 	"swarmnode/swarm/bits"
 	"swarmnode/swarm/block"
+	"swarmnode/swarm/book"
 	"swarmnode/swarm/endpoint"
 	"swarmnode/swarm/wire"
 )
@@ -150,7 +151,7 @@ func (s *script) line(f []string) {
 		s.step(Event{Kind: InfoFailed, Err: errors.New("no room")})
 	case "found":
 		s.step(Event{Kind: Found, Endpoint: endpoint.IP(netip.MustParseAddrPort(f[1])),
-			Source: SourceDHT})
+			Source: book.SourceDHT})
 	case "dialfailed":
 		s.step(Event{Kind: DialFailed, Endpoint: endpoint.IP(netip.MustParseAddrPort(f[1]))})
 	case "connect":
@@ -471,6 +472,12 @@ func extended(m *wire.Message) string {
 		return "upload-only"
 	}
 	return "extended ?"
+}
+
+// numbered returns an address of one network for each number.
+func numbered(i int) netip.AddrPort {
+	return netip.AddrPortFrom(netip.AddrFrom4([4]byte{30, byte(i >> 16), byte(i >> 8), byte(i)}),
+		6881)
 }
 
 // benchAddr returns an address of its own for each number.

@@ -1,6 +1,7 @@
 package core
 
 import (
+	"swarmnode/swarm/book"
 	"swarmnode/swarm/endpoint"
 	"swarmnode/swarm/picker"
 )
@@ -42,7 +43,7 @@ type Snapshot struct {
 	PeersUseful       int // they have something that we want
 	PeersWithMetadata int // they offer the metadata
 	// Unmet are the others that are known, by why there is no connection.
-	Unmet Unmet
+	Unmet book.Unmet
 	// PeersForgotten counts those that failed so often that they are known no
 	// more.
 	PeersForgotten int
@@ -114,21 +115,15 @@ func (t *Torrent) Snapshot() Snapshot {
 		Up:             t.up.sum(),
 		DownRate:       t.down.rate(t.now),
 		UpRate:         t.up.rate(t.now),
-		PeersDialling:  t.book.dialling,
 		PeersConnected: t.peers.count(),
 		PeersUnchoked:  t.choker.Unchoked(),
 		Asked:          t.requests.count(),
 	}
 	for _, p := range t.peers.all() {
-		if p.has.isSeed() {
-			s.SeedsConnected++
-		}
-		if !p.chokesUs() {
-			s.PeersServing++
-		}
+		s.countPeer(p)
 	}
+	s.count(t.book.Census())
 	t.counters.show(&s)
-	t.countPeers(&s)
 	if !known {
 		s.MetadataHave, s.MetadataSize = t.meta.progress()
 		return s
@@ -137,6 +132,32 @@ func (t *Torrent) Snapshot() Snapshot {
 	s.MetadataHave = s.MetadataSize
 	t.progress.show(&s, t.pick)
 	return s
+}
+
+// count counts the peers that the book knows.
+func (s *Snapshot) count(c book.Census) {
+	s.PeersKnown, s.PeersDialling, s.PeersForgotten = c.Known, c.Dialling, c.Forgotten
+	s.Unmet = c.Unmet
+}
+
+// countPeer counts a connection.
+func (s *Snapshot) countPeer(p *peer) {
+	if p.has.isSeed() {
+		s.SeedsConnected++
+	}
+	if !p.chokesUs() {
+		s.PeersServing++
+	}
+	if p.isServer() {
+		return
+	}
+	s.PeersHere++
+	if p.interesting() {
+		s.PeersUseful++
+	}
+	if p.ext.claimsMetadata() {
+		s.PeersWithMetadata++
+	}
 }
 
 // Peers appends what is known of each connection to buf.

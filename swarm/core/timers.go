@@ -78,7 +78,7 @@ func (t *Torrent) expire() {
 		t.hashes.ask(t.now)
 	}
 	if t.timers.due(timerDial, t.now) {
-		t.dial()
+		t.dialer.dial(t.now)
 	}
 	if t.timers.due(timerRefill, t.now) {
 		t.requests.refillAll(t.now)
@@ -115,9 +115,9 @@ func (t *Torrent) sweepPeer(p *peer) {
 	if !p.isServer() && p.silence.wake(t.now) {
 		t.out.sendID(p, keepAlive)
 	}
-	t.sweepPath(p)
+	t.dialer.sweep(t.now, p)
 	t.requests.sweep(p, t.now)
-	t.sweepPEX(p)
+	t.pex.sweep(t.now, p)
 	p.answer.sweep()
 	t.choker.Sweep(t.now, p.slot, p.up.recent(t.now))
 }

@@ -5,9 +5,8 @@ import (
 	"time"
 
 	"swarmnode/metainfo"
+	"swarmnode/swarm/book"
 	"swarmnode/swarm/choke"
-	"swarmnode/swarm/endpoint"
-	"swarmnode/swarm/limit"
 	"swarmnode/swarm/picker"
 )
 
@@ -23,13 +22,12 @@ type Torrent struct {
 	timers   timers
 	recorder recorder
 
-	book     book
-	dialer   dialer
-	external external
-	own      map[endpoint.Endpoint]bool // addresses at which we listen
-	peers    peerTable
-	meta     fetching
-	choker   *choke.Choker
+	book   *book.Book
+	dialer dialer
+	pex    pex
+	peers  peerTable
+	meta   fetching
+	choker *choke.Choker
 
 	private bool // it is known to be
 	// What is known once the metadata is.
@@ -60,19 +58,22 @@ func New(now time.Time, cfg Config) *Torrent {
 		start:  now,
 		rng:    rand.New(rand.NewPCG(cfg.Seed, 0x5eed)),
 		timers: newTimers(),
-		book:   newBook(cfg.Home),
 		peers:  newPeerTable(),
 		meta:   newFetching(&cfg),
 	}
 	t.choker = choke.New(choke.Config{SlotsMax: cfg.Limits.SlotsMax, SuperSeed: cfg.SuperSeed,
 		Rand: t.rng, SentRate: func(now time.Duration) int64 { return t.up.rate(now) }})
-	t.dialer.tokens, t.dialer.rumours = dialBurst, limit.NewRumours(cfg.Home)
-	t.private = cfg.Private
+	t.book = book.New(book.Config{Start: now, Rand: t.rng, Home: cfg.Home, Port: cfg.Port,
+		NamedOnly: cfg.PeersOnly})
+	if t.private = cfg.Private; t.private {
+		t.book.SetPrivate()
+	}
+	t.dialer.init(t)
+	t.pex.init(t)
 	t.requests.init(t)
 	t.hashes.init(t)
 	t.answers.init(&t.peers, &t.out)
 	t.meta.init(&t.peers, &t.out, &t.timers)
-	t.timers.by(timerDial, 0)
 	return t
 }
 
@@ -83,13 +84,14 @@ func (t *Torrent) Step(now time.Time, e Event) {
 	switch e.Kind {
 	case Tick:
 	case Moved:
-		t.onMoved()
+		t.dialer.moved(t.now)
 	case Found:
-		t.onFound(&e)
+		t.dialer.hear(t.now, book.Rumour{Endpoint: e.Endpoint, Source: e.Source, Met: e.Met,
+			Vouched: e.Vouched})
 	case DialFailed:
-		t.onDialFailed(e.Endpoint, e.Fault)
+		t.dialer.failed(t.now, e.Endpoint, e.Fault)
 	case DialPutOff:
-		t.onDialPutOff(e.Endpoint)
+		t.dialer.putOff(t.now, e.Endpoint)
 	case Connected:
 		t.onConnected(&e)
 	case Closed:

@@ -147,7 +147,7 @@ func (t *Torrent) banSender(ref PeerRef, wrong uint32) {
 		return
 	}
 	if g, ok := t.peers.former(ref); ok {
-		t.book.ban(g.endpoint, g.listen, t.now)
+		t.book.Ban(t.now, g.endpoint, g.listen)
 	}
 }
 

@@ -11,6 +11,7 @@ import (
 	"swarmnode/metainfo"
 	"swarmnode/swarm/bits"
 	"swarmnode/swarm/block"
+	"swarmnode/swarm/book"
 	"swarmnode/swarm/core"
 	"swarmnode/swarm/endpoint"
 	"swarmnode/swarm/wire"
@@ -193,14 +194,14 @@ func (n *node) told() {
 	if w.scenario.Introducer {
 		if first := w.nodes[0]; n != first {
 			n.step(core.Event{Kind: core.Found, Endpoint: first.endpoint(),
-				Source: core.SourceUser})
+				Source: book.SourceUser})
 		}
 		return
 	}
 	for range min(trackerPeers, 4*len(w.nodes)) {
 		other := w.nodes[w.rng.IntN(len(w.nodes))]
 		if other != n && other.up() {
-			n.step(core.Event{Kind: core.Found, Endpoint: other.endpoint(), Source: core.SourceDHT})
+			n.step(core.Event{Kind: core.Found, Endpoint: other.endpoint(), Source: book.SourceDHT})
 		}
 	}
 	w.schedule(trackerEvery, n.event(evTracker, 0))

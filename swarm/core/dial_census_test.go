@@ -5,6 +5,7 @@ import (
 	"testing"
 	"time"
 
+	"swarmnode/swarm/book"
 	"swarmnode/swarm/endpoint"
 	"swarmnode/swarm/wire"
 )
@@ -26,7 +27,8 @@ func TestOwnAddressesAreNoPeers(t *testing.T) {
 		torrent.Step(now, e)
 		return torrent.Actions(nil)
 	}
-	for _, source := range []Source{SourceDHT, SourceTracker, SourceResume, SourcePEX} {
+	for _, source := range []book.Source{book.SourceDHT, book.SourceTracker, book.SourceResume,
+		book.SourcePEX} {
 		for _, addr := range []netip.AddrPort{bound, mapped, outside} {
 			step(Event{Kind: Found, Endpoint: endpoint.IP(addr), Source: source})
 		}
@@ -34,7 +36,7 @@ func TestOwnAddressesAreNoPeers(t *testing.T) {
 	if s := torrent.Snapshot(); s.PeersKnown != 0 || s.Unmet.Count() != 0 {
 		t.Errorf("%d peers are known, %v, want none", s.PeersKnown, s.Unmet)
 	}
-	step(Event{Kind: Found, Endpoint: endpoint.IP(strange), Source: SourceDHT})
+	step(Event{Kind: Found, Endpoint: endpoint.IP(strange), Source: book.SourceDHT})
 	if s := torrent.Snapshot(); s.PeersKnown != 1 {
 		t.Errorf("%d peers are known before we met ourselves, want 1", s.PeersKnown)
 	}
@@ -44,7 +46,7 @@ func TestOwnAddressesAreNoPeers(t *testing.T) {
 		t.Errorf("%d peers are known and %d were met when it was ourselves, want none",
 			s.PeersKnown, s.PeersMet)
 	}
-	step(Event{Kind: Found, Endpoint: endpoint.IP(other), Source: SourceDHT})
+	step(Event{Kind: Found, Endpoint: endpoint.IP(other), Source: book.SourceDHT})
 	if s := torrent.Snapshot(); s.PeersKnown != 1 {
 		t.Errorf("%d peers are known, want the one at another port of our router", s.PeersKnown)
 	}
@@ -59,20 +61,22 @@ func TestUnmetPeersAreCounted(t *testing.T) {
 		torrent.Step(now, e)
 		torrent.Actions(nil)
 	}
-	faults := []DialFault{FaultRefused, FaultRefused, FaultTimeout, FaultHungUp, FaultNone}
+	faults := []book.Fault{book.FaultRefused, book.FaultRefused, book.FaultTimeout,
+		book.FaultHungUp, book.FaultNone}
 	for i := range faults {
-		step(Event{Kind: Found, Endpoint: endpoint.IP(numbered(i + 1)), Source: SourceUser})
+		step(Event{Kind: Found, Endpoint: endpoint.IP(numbered(i + 1)), Source: book.SourceUser})
 	}
 	for i, fault := range faults[:4] {
 		step(Event{Kind: DialFailed, Endpoint: endpoint.IP(numbered(i + 1)), Fault: fault})
 	}
-	want := Unmet{FaultDialling: 1, FaultRefused: 2, FaultTimeout: 1, FaultHungUp: 1}
+	want := book.Unmet{book.FaultDialling: 1, book.FaultRefused: 2, book.FaultTimeout: 1,
+		book.FaultHungUp: 1}
 	if s := torrent.Snapshot(); s.Unmet != want || s.PeersKnown != 5 || s.PeersMet != 0 {
 		t.Errorf("%v of %d, %d met, want %v of 5", s.Unmet, s.PeersKnown, s.PeersMet, want)
 	}
 	step(Event{Kind: Connected, Peer: 1, Endpoint: endpoint.IP(numbered(1)), Outgoing: true,
 		Hello: &wire.Hello{PeerID: [20]byte{'P'}}})
-	want[FaultRefused] = 1
+	want[book.FaultRefused] = 1
 	if s := torrent.Snapshot(); s.Unmet != want || s.PeersMet != 1 || s.PeersHere != 1 {
 		t.Errorf("%v, %d met, %d here, want %v, 1 met and here", s.Unmet, s.PeersMet, s.PeersHere,
 			want)

@@ -1,0 +1,61 @@
+package book
+
+// A Fault says how an attempt to meet a peer failed.
+type Fault uint8
+
+// The faults.
+const (
+	FaultNone         Fault = iota
+	FaultRefused            // nothing listens there
+	FaultTimeout            // no answer, or none in the handshake
+	FaultUnreachable        // there is no way there
+	FaultHungUp             // closed in the handshake, as by a peer without such a torrent
+	FaultOtherTorrent       // it answered for another torrent
+	FaultProtocol           // it does not speak BitTorrent
+	FaultBanned             // its address is banned
+	FaultOther
+	FaultDialling // none yet: it is being dialled for the first time
+	// FaultCount is how many there are, with FaultNone.
+	FaultCount
+)
+
+// An Unmet counts the known endpoints of peers to which there is no connection, by how
+// the last attempt failed. Those under FaultNone were not tried yet.
+type Unmet [FaultCount]int
+
+// Count returns how many there are.
+func (u *Unmet) Count() int {
+	n := 0
+	for _, each := range u {
+		n += each
+	}
+	return n
+}
+
+// A Census says how many peers the book knows. Our own endpoints do not count.
+type Census struct {
+	Known     int   // endpoints
+	Dialling  int   // attempts under way
+	Unmet     Unmet // those of Known without a connection
+	Forgotten int   // dropped from the book because every attempt failed
+}
+
+// Census counts the endpoints of others.
+func (b *Book) Census() Census {
+	c := Census{Dialling: b.dialling, Forgotten: b.forgotten}
+	for _, e := range b.list {
+		switch {
+		case e.state == stateConnected:
+			c.Known++
+		case e.state == stateSelf, b.own.is(e.endpoint):
+		default:
+			c.Known++
+			fault := e.fault
+			if fault == FaultNone && e.state == stateDialling {
+				fault = FaultDialling
+			}
+			c.Unmet[fault]++
+		}
+	}
+	return c
+}
