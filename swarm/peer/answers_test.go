@@ -6,6 +6,7 @@ import (
 	"errors"
 	"io"
 	"net/netip"
+	"slices"
 	"sync/atomic"
 	"testing"
 	"testing/synctest"
@@ -317,16 +318,41 @@ func TestChokesArePaidFor(t *testing.T) {
 	})
 }
 
-// TestKeepAlivesAreTold: keep-alives without end are told as messages of some size.
-func TestKeepAlivesAreTold(t *testing.T) {
+// TestKeepAlives: the handler hears of every keep-alive of an honest peer, so that it does
+// not take the peer for idle. Keep-alives without end reach it as few messages, and none
+// of their bytes is lost.
+func TestKeepAlives(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		r := newRig(t, rigOptions{})
-		r.far.Write(make([]byte, 3*keepAlivesTold))
-		r.until(func() bool { return len(r.messages) == 3 })
-		for _, m := range r.messages {
-			if m.ID != wire.KeepAlive || m.Size != keepAlivesTold {
-				t.Errorf("got %v of %d bytes", m, m.Size)
+		defer r.finish()
+		expect := func(sizes ...int) {
+			t.Helper()
+			synctest.Wait()
+			r.mu.Lock()
+			defer r.mu.Unlock()
+			var got []int
+			for _, m := range r.messages {
+				if m.ID != wire.KeepAlive {
+					t.Errorf("got a message of id %v", m.ID)
+				}
+				got = append(got, m.Size)
 			}
+			if !slices.Equal(got, sizes) {
+				t.Errorf("keep-alives of %v bytes, want %v", got, sizes)
+			}
+			r.messages = nil
 		}
+		for range 3 {
+			r.far.Write(make([]byte, wire.PrefixSize))
+			expect(wire.PrefixSize)
+			time.Sleep(2 * time.Minute)
+		}
+		r.far.Write(make([]byte, wire.PrefixSize+3*keepAliveBytes))
+		expect(wire.PrefixSize, keepAliveBytes, keepAliveBytes, keepAliveBytes)
+		r.far.Write(make([]byte, 5*wire.PrefixSize))
+		expect()
+		time.Sleep(keepAliveEvery)
+		r.far.Write(make([]byte, wire.PrefixSize))
+		expect(6 * wire.PrefixSize)
 	})
 }

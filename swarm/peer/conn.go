@@ -15,12 +15,10 @@ import (
 )
 
 const (
-	// IdleTimeout is how long a peer may take for one message: BEP 3 has
-	// peers send something every two minutes.
-	IdleTimeout = 130 * time.Second
-	// KeepAliveInterval is how long we are silent before a keep-alive goes
-	// out (BEP 3).
-	KeepAliveInterval = 120 * time.Second
+	// MessageTimeout is how long a peer may take for one message, whole. The Handler
+	// decides which peers are idle and when we send keep-alives (BEP 3), and ends idle
+	// connections sooner: this bound is for the memory and the socket.
+	MessageTimeout = 150 * time.Second
 	// WriteTimeout is how long a write may go on without any byte being
 	// taken by the peer.
 	WriteTimeout = 60 * time.Second
@@ -61,12 +59,11 @@ var (
 // called from the reader, OnSent from the writer; each may block, which makes
 // the peer wait.
 type Handler interface {
-	// OnMessage gives a message other than a piece that holds a block; m and
-	// its Payload are valid only during the call. Keep-alives are given as one
-	// of the Size of keepAlivesTold, and single ones not at all.
-	// A message of unknown id comes without its payload. So does a Piece
-	// whose data has another length than a block can have; it is counted by
-	// Ref.Length and was not kept.
+	// OnMessage gives a message other than a piece that holds a block; m and its
+	// Payload are valid only during the call. Keep-alives in quick succession are given
+	// as one with the Size of all of them. A message of unknown id comes without its
+	// payload. So does a Piece whose data has another length than a block can have; its
+	// Ref.Length says how many bytes were passed over.
 	OnMessage(m *wire.Message)
 	// OnBlock gives a block; buf is the handler's from then on.
 	OnBlock(r block.Ref, buf *block.Buf)

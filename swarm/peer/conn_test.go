@@ -221,38 +221,6 @@ func TestAnySplit(t *testing.T) {
 
 // TestSilence has the ways of saying too little.
 
-func TestKeepAlive(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		r := newRig(t, rigOptions{})
-		defer r.finish()
-		start := time.Now()
-		go func() {
-			for {
-				if _, err := r.far.Write(make([]byte, 4)); err != nil {
-					return
-				}
-				time.Sleep(time.Minute)
-			}
-		}()
-		var p [4]byte
-		for i := range 3 {
-			if i == 2 { // anything that we say counts
-				time.Sleep(time.Minute)
-				r.conn.Send(wire.Message{ID: wire.Have})
-				var have [9]byte
-				io.ReadFull(r.far, have[:])
-				start = start.Add(time.Minute)
-			}
-			if _, err := io.ReadFull(r.far, p[:]); err != nil || p != [4]byte{} {
-				t.Fatalf("got %v, %v; want a keep-alive", p, err)
-			}
-			if d := time.Since(start); d != time.Duration(i+1)*KeepAliveInterval {
-				t.Errorf("keep-alive %d after %v, want every %v", i, d, KeepAliveInterval)
-			}
-		}
-	})
-}
-
 // TestFloods: messages that cost a peer nothing may not come for ever.
 
 // TestServedRequestsAreNoFlood: a fast downloader sends as many requests as it

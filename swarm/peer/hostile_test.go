@@ -103,12 +103,12 @@ func TestSilence(t *testing.T) {
 		want  error
 		after time.Duration
 	}{
-		{"nothing", func(net.Conn) {}, ErrIdle, IdleTimeout},
-		{"half a header", func(c net.Conn) { c.Write(half[:3]) }, ErrIdle, IdleTimeout},
+		{"nothing", func(net.Conn) {}, ErrIdle, MessageTimeout},
+		{"half a header", func(c net.Conn) { c.Write(half[:3]) }, ErrIdle, MessageTimeout},
 		{"half a block", func(c net.Conn) { c.Write(half); c.Write(make([]byte, 1000)) }, ErrIdle,
-			IdleTimeout},
+			MessageTimeout},
 		{"dripping block", func(c net.Conn) { c.Write(half); every(2*time.Second, []byte{1})(c) },
-			ErrIdle, IdleTimeout},
+			ErrIdle, MessageTimeout},
 		{"keep-alives", every(120*time.Second, make([]byte, 4)), nil, 0},
 		{"keep-alives, early", every(3*time.Second, make([]byte, 4)), nil, 0},
 		{"closing", func(c net.Conn) { c.Close() }, io.EOF, 0},

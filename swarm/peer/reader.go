@@ -34,7 +34,7 @@ type reader struct {
 	skip   int  // bytes to pass over
 
 	toll       toll
-	keepAlives int // bytes of those that nobody was told of
+	keepAlives keepAlives
 
 	msg      wire.Message
 	progress time.Time // when a message was last complete
@@ -79,7 +79,7 @@ func (r *reader) run(ctx context.Context) error {
 			continue // what came before an error is still of use
 		}
 		if errors.Is(err, os.ErrDeadlineExceeded) {
-			if time.Since(r.progress) < IdleTimeout {
+			if time.Since(r.progress) < MessageTimeout {
 				r.deadline = time.Time{} // it was set before the last message
 				continue
 			}
@@ -111,7 +111,7 @@ func (r *reader) fill() (int, error) {
 	if r.moved {
 		r.progress, r.moved = now, false
 	}
-	if limit := r.progress.Add(IdleTimeout); limit.Sub(r.deadline) > deadlineSlack {
+	if limit := r.progress.Add(MessageTimeout); limit.Sub(r.deadline) > deadlineSlack {
 		r.deadline = limit
 		if err := r.c.conn.SetReadDeadline(limit); err != nil {
 			return 0, err
@@ -250,20 +250,42 @@ func (r *reader) message(ctx context.Context, window []byte) (more bool, err err
 	return true, nil
 }
 
-// keepAlivesTold is how many bytes of keep-alives are told as one message: an honest
-// peer takes weeks for them.
-const keepAlivesTold = 4 << 10
+const (
+	// keepAliveEvery is the time within which keep-alives are reported as one message.
+	// An honest peer sends one every two minutes (BEP 3).
+	keepAliveEvery = 30 * time.Second
+	// keepAliveBytes is how many bytes of keep-alives are reported at once even so.
+	keepAliveBytes = 4 << 10
+)
 
-// keepAlive takes in a message without content.
+// keepAlives counts the keep-alives that the handler does not know of. A handler must
+// hear of keep-alives, or it would take an honest peer for an idle one; but a flood of
+// them should not cost it an event each.
+type keepAlives struct {
+	bytes    int       // not reported
+	reported time.Time // when some were reported last
+}
+
+// add counts one more, and returns the size of the message to report, or 0.
+func (k *keepAlives) add(now time.Time) (size int) {
+	k.bytes += wire.PrefixSize
+	if k.bytes < keepAliveBytes && now.Sub(k.reported) < keepAliveEvery {
+		return 0
+	}
+	size = k.bytes
+	k.bytes, k.reported = 0, now
+	return size
+}
+
+// keepAlive takes a message without content.
 func (r *reader) keepAlive() error {
 	r.in.consume(wire.PrefixSize)
 	r.toll.early = 0
 	if err := r.control(); err != nil {
 		return err
 	}
-	if r.keepAlives += wire.PrefixSize; r.keepAlives >= keepAlivesTold {
-		r.msg = wire.Message{ID: wire.KeepAlive, Size: r.keepAlives, Costly: r.toll.talking}
-		r.keepAlives = 0
+	if size := r.keepAlives.add(time.Now()); size > 0 {
+		r.msg = wire.Message{ID: wire.KeepAlive, Size: size, Costly: r.toll.talking}
 		r.c.cfg.Handler.OnMessage(&r.msg)
 	}
 	return nil

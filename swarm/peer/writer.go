@@ -105,9 +105,7 @@ type writer struct {
 	c        *Conn
 	batch    batch
 	vector   net.Buffers // what is left of batch.vector; a field, so that writing does not allocate
-	lastSent time.Time
-	deadline time.Time // as set on the connection
-	timer    *time.Timer
+	deadline time.Time   // as set on the connection
 
 	// Under a rate limit blocks and answers wait apart, for the batch is needed
 	// for control messages.
@@ -150,13 +148,11 @@ func (t *turn) leave() {
 }
 
 func newWriter(c *Conn) *writer {
-	return &writer{c: c, lastSent: time.Now()}
+	return &writer{c: c}
 }
 
 // run sends until the connection is closed, and returns why it stopped.
 func (w *writer) run() error {
-	w.timer = time.NewTimer(KeepAliveInterval)
-	defer w.timer.Stop()
 	defer w.end()
 	for {
 		w.c.queue.takeControl(&w.batch, len(w.blocks) > 0)
@@ -193,10 +189,8 @@ func (w *writer) end() {
 	w.batch.release(w.c.cfg.Account)
 }
 
-// wait blocks until something is queued or has its turn, and says something itself
-// when it gets late.
+// wait blocks until something is queued or has its turn.
 func (w *writer) wait() error {
-	w.timer.Reset(time.Until(w.lastSent.Add(KeepAliveInterval)))
 	select {
 	case <-w.c.queue.wake:
 		return nil
@@ -208,8 +202,6 @@ func (w *writer) wait() error {
 		return ErrBacklog
 	case <-w.c.done:
 		return net.ErrClosed
-	case <-w.timer.C:
-		return w.c.queue.send(&wire.Message{ID: wire.KeepAlive})
 	}
 }
 
@@ -302,7 +294,6 @@ func (w *writer) flush(paid int) (sent bool, err error) {
 func (w *writer) write() error {
 	for len(w.vector) > 0 {
 		now := time.Now()
-		w.lastSent = now
 		if now.Add(WriteTimeout).Sub(w.deadline) > deadlineSlack {
 			w.deadline = now.Add(WriteTimeout)
 			if err := w.c.conn.SetWriteDeadline(w.deadline); err != nil {
