@@ -33,15 +33,15 @@ const (
 	attackLayer = 4096
 )
 
-// An attack is what each of many peers writes behind the handshake, before it reads
-// nothing.
+// An attack is what each of many peers writes after the handshake. None of them reads
+// unless reads is set.
 type attack struct {
 	name    string
 	v2      bool
 	encrypt mse.Method
 	write   func() []byte
-	id      int  // of the peer, beside its number
-	reads   bool // what comes
+	id      int  // of the peer, besides its number
+	reads   bool // what the node sends
 }
 
 var attacks = []attack{
@@ -102,8 +102,8 @@ func halfMessage() []byte {
 	return append(append(b, byte(wire.Extended), 0), bytes.Repeat([]byte{'x'}, 100<<10)...)
 }
 
-// run has so many peers attack a node that offers as many torrents as it takes, all
-// of them from addresses of their own.
+// run lets peers attack a node that offers as many torrents as the attack takes. Each
+// peer connects from an address of its own.
 func (a attack) run(peers int) func(context.Context, *bench) (result, error) {
 	return func(ctx context.Context, b *bench) (r result, err error) {
 		args, infos, err := a.torrents(b, (peers+attackPeers-1)/attackPeers)
@@ -153,7 +153,7 @@ func (a attack) run(peers int) func(context.Context, *bench) (result, error) {
 	}
 }
 
-// torrents makes so many, and returns the paths of the files.
+// torrents makes n torrents and returns the paths of the files.
 func (a attack) torrents(b *bench, count int) (paths []string, infos []*metainfo.Info, err error) {
 	for i := range count {
 		var t *metainfo.Torrent
@@ -183,7 +183,7 @@ func (a attack) torrents(b *bench, count int) (paths []string, infos []*metainfo
 	return paths, infos, nil
 }
 
-// strike connects the n-th peer and writes what the attack has.
+// strike connects the n-th peer and writes the attack.
 func (a attack) strike(ctx context.Context, addr netip.AddrPort, info *metainfo.Info,
 	n int) (net.Conn, error) {
 	conn, err := a.shake(ctx, addr, info, n)
@@ -211,7 +211,7 @@ func (a attack) shake(ctx context.Context, addr netip.AddrPort, info *metainfo.I
 	return shaken.Conn, err
 }
 
-// say writes what the attack has, or as much of it as the node takes.
+// say writes the attack, or as much of it as the node reads.
 func (a attack) say(conn net.Conn, info *metainfo.Info) {
 	words := a.write()
 	if a.v2 { // the root is the first field of each request

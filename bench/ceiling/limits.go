@@ -24,7 +24,7 @@ const (
 	drawFor = 8 * time.Second
 	// drawRead is how long it reads on each connection.
 	drawRead = 300 * time.Millisecond
-	// strangers are the peers that send what nobody asked for.
+	// strangers is the number of peers that send what the node did not ask for.
 	strangers = 40
 	upLimit   = 200_000
 	downLimit = 500_000
@@ -37,8 +37,8 @@ func init() {
 		scenario{"40 strangers send junk, --down 500k", []string{"384M"}, flooded})
 }
 
-// draw has one address connect to a seed with an upload limit again and again, ask,
-// and read for a moment; half way another node wants the content.
+// draw connects one address to a seed with an upload limit again and again, asks, and
+// reads for a moment. Half way through, another node wants the content.
 func (a attack) draw(ctx context.Context, b *bench) (r result, err error) {
 	seed, magnet, info, err := b.seedZeros(ctx, a.v2, "--up", strconv.Itoa(upLimit))
 	if err != nil {
@@ -130,8 +130,8 @@ func (b *bench) seedZeros(ctx context.Context, v2 bool,
 	return seed, metainfo.NewTorrent(infos[0]).Magnet().String(), infos[0], nil
 }
 
-// flooded has a node with a download limit fetch from one seed, at first alone and
-// then with strangers that send large messages of an unknown extension.
+// flooded lets a node with a download limit fetch from one seed, first alone and then
+// beside strangers that send large messages of an unknown extension.
 func flooded(ctx context.Context, b *bench) (r result, err error) {
 	seed, _, info, err := b.seedZeros(ctx, false)
 	if err != nil {
@@ -201,8 +201,8 @@ func flooded(ctx context.Context, b *bench) (r result, err error) {
 	return r, explain(err, leech)
 }
 
-// fetching returns how many bytes of content a second a node fetches, over some
-// time in which attack is called again and again.
+// fetching returns the rate at which a node fetches content, in bytes per second, over
+// some time in which attack is called again and again.
 func fetching(ctx context.Context, n *nodeproc.Node, attack func()) (float64, error) {
 	next := func() (nodeproc.Event, error) {
 		before, _ := n.Last("progress")

@@ -32,14 +32,14 @@ type bench struct {
 	ceiling string
 }
 
-// A scenario is something that takes memory.
+// A scenario is a load that takes memory.
 type scenario struct {
 	name     string
 	ceilings []string
 	run      func(ctx context.Context, b *bench) (result, error)
 }
 
-// A result is what came of a scenario.
+// A result is the outcome of a scenario.
 type result struct {
 	used proc.Usage
 	what string // the node did
@@ -104,7 +104,7 @@ func (b *bench) start(command string, args ...string) (*nodeproc.Node, error) {
 	return nodeproc.Start(b.node, filepath.Join(b.dir, "state"), args...)
 }
 
-// explain adds what the node has said to an error.
+// explain adds the node's log to an error.
 func explain(err error, n *nodeproc.Node) error {
 	if err == nil || errors.Is(err, context.Canceled) {
 		return err
@@ -112,7 +112,7 @@ func explain(err error, n *nodeproc.Node) error {
 	return fmt.Errorf("%w\n%s", err, n.Log())
 }
 
-// warnings are what the node has warned of, in one line.
+// warnings returns the node's warnings in one line.
 func warnings(n *nodeproc.Node) string {
 	if e, ok := n.Last("warning"); ok {
 		return "; " + e.Message

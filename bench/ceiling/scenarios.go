@@ -26,9 +26,9 @@ import (
 )
 
 const (
-	// watched is how long a scenario without an end goes on.
+	// watched is how long a scenario without an end runs.
 	watched = 20 * time.Second
-	// moveMax is how long content is moved at most.
+	// moveMax bounds the time for which content is moved.
 	moveMax = 30 * time.Second
 )
 
@@ -48,7 +48,7 @@ var scenarios = []scenario{
 	{"200,000 pieces", []string{"64M"}, download(shape{pieces: 200_000, length: 16 << 10})},
 }
 
-// many seeds so many torrents; bootstrap is empty for none of the DHT.
+// many seeds n torrents; without bootstrap there is no DHT.
 func many(torrents int, bootstrap string) func(context.Context, *bench) (result, error) {
 	return func(ctx context.Context, b *bench) (r result, err error) {
 		args, err := b.files(torrents)
@@ -91,7 +91,7 @@ func many(torrents int, bootstrap string) func(context.Context, *bench) (result,
 	}
 }
 
-// files makes so many small files, and returns their paths.
+// files makes n small files and returns their paths.
 func (b *bench) files(count int) (paths []string, err error) {
 	random := rand.NewChaCha8([32]byte{1})
 	data := make([]byte, 1<<10)
@@ -106,14 +106,14 @@ func (b *bench) files(count int) (paths []string, err error) {
 	return paths, nil
 }
 
-// A shape is what a torrent looks like. All its pieces have the same content.
+// A shape describes a torrent. All its pieces have the same content.
 type shape struct {
 	pieces, length int
 	files          int    // 0 for a single one
 	name           string // "content" if empty
 }
 
-// torrent makes the metadata.
+// torrent returns the metadata.
 func (s shape) torrent(piece []byte) (*metainfo.Torrent, error) {
 	sum := sha1.Sum(piece)
 	hashes := make([]byte, 0, s.pieces*sha1.Size)
@@ -148,7 +148,7 @@ func (s shape) torrent(piece []byte) (*metainfo.Torrent, error) {
 	return metainfo.NewTorrent(info), nil
 }
 
-// prepare makes a torrent of that shape and the crowd that has it, but for the node
+// prepare makes a torrent of that shape and a crowd that has it. The caller sets the node
 // to connect to. The .torrent file is at path.
 func (b *bench) prepare(s shape) (c lightpeer.Crowd, path string, err error) {
 	piece := make([]byte, s.length)
@@ -164,7 +164,7 @@ func (b *bench) prepare(s shape) (c lightpeer.Crowd, path string, err error) {
 	}, path, os.WriteFile(path, t.Marshal(), 0o600)
 }
 
-// download fetches a torrent from a few peers, for as long as moveMax.
+// download fetches a torrent from a few peers, for moveMax at most.
 func download(s shape) func(context.Context, *bench) (result, error) {
 	return func(ctx context.Context, b *bench) (result, error) { return b.fetch(ctx, s, 4) }
 }
@@ -216,13 +216,13 @@ func (b *bench) fetch(ctx context.Context, s shape, seeds int) (r result, err er
 	return r, explain(err, add)
 }
 
-// own is the address from which a peer comes.
+// own returns the address from which a peer connects.
 func own(i int) netip.Addr { return netip.AddrFrom4([4]byte{127, 1, byte(i >> 8), byte(i)}) }
 
-// crowdShape is what a crowd moves.
+// crowdShape is the torrent that a crowd moves.
 var crowdShape = shape{pieces: 512, length: 1 << 20}
 
-// crowd has many peers at one torrent, that give or take.
+// crowd connects many peers to one torrent, which give or take.
 func crowd(peers int, give bool) func(context.Context, *bench) (result, error) {
 	return func(ctx context.Context, b *bench) (r result, err error) {
 		if give {
@@ -271,7 +271,7 @@ func writeContent(path string, c *lightpeer.Crowd) error {
 	return f.Close()
 }
 
-// serve has so many peers download from seed.
+// serve lets n peers download from seed.
 func serve(ctx context.Context, seed *nodeproc.Node, c *lightpeer.Crowd,
 	peers int) (r result, err error) {
 	var all []*lightpeer.Peer
@@ -312,12 +312,12 @@ func serve(ctx context.Context, seed *nodeproc.Node, c *lightpeer.Crowd,
 	return r, explain(err, seed)
 }
 
-// connectedTorrents is over how many torrents silent connections are spread: one
-// alone takes 80.
+// connectedTorrents is the number of torrents over which silent connections are spread: a
+// single torrent takes 80.
 const connectedTorrents = 100
 
-// connections opens many connections to one seeder, which stay silent after the
-// handshake, and then has one more peer fetch something.
+// connections opens many connections to one seeder that stay silent after the handshake,
+// and then lets one more peer fetch something.
 func connections(count int) func(context.Context, *bench) (result, error) {
 	return func(ctx context.Context, b *bench) (r result, err error) {
 		args, err := b.files(connectedTorrents)
@@ -381,8 +381,8 @@ func connections(count int) func(context.Context, *bench) (result, error) {
 	}
 }
 
-// shake opens the n-th connection and has the handshake (BEP 3) on it. Each comes
-// from an address of its own.
+// shake opens the n-th connection and completes the handshake (BEP 3). Each connection
+// comes from an address of its own.
 func shake(ctx context.Context, addr, hash string, n int) (net.Conn, error) {
 	hello := wire.Hello{Reserved: wire.Reserved{}.With(wire.FeatureFast).With(
 		wire.FeatureExtension)}

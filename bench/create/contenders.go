@@ -19,10 +19,10 @@ import (
 	"swarmnode/metainfo"
 )
 
-// sampleInterval is the time between two looks at a process' memory.
+// sampleInterval is the time between two samples of a process's memory.
 const sampleInterval = 3 * time.Millisecond
 
-// A contender makes torrents of one kind, or is the limit for that.
+// A contender makes torrents of one kind, or measures the limit for that kind.
 type contender struct {
 	name    string
 	kind    metainfo.Kind
@@ -33,15 +33,15 @@ type contender struct {
 	failed   int
 }
 
-// A measure is one torrent made.
+// A measure records the making of one torrent.
 type measure struct {
 	took time.Duration
 	cpu  time.Duration
 	peak int64 // bytes resident at most
 }
 
-// contenders are all whose programs are installed, and why the others are left
-// out.
+// contenders returns all contenders whose programs are installed, and why the others are
+// left out.
 func contenders(node string) (list []contender, skipped []string) {
 	kinds := []metainfo.Kind{metainfo.V1, metainfo.V2, metainfo.Hybrid}
 	for _, kind := range kinds {
@@ -101,7 +101,7 @@ with open(out, "wb") as f:
     f.write(lt.bencode(ct.generate()))
 `
 
-// measure makes one torrent, and looks at what came of it.
+// measure makes one torrent and checks the result.
 func (c *contender) measure(ctx context.Context, j job, work string) (measure, error) {
 	ctx, cancel := context.WithTimeout(ctx, runTimeout)
 	defer cancel()
@@ -146,8 +146,8 @@ func (c *contender) measure(ctx context.Context, j job, work string) (measure, e
 	return m, checkTorrent(out, c.kind, j)
 }
 
-// checkTorrent sees that the torrent is of the kind, the content and the piece
-// length that were asked for.
+// checkTorrent checks that the torrent has the kind, content and piece length that were
+// asked for.
 func checkTorrent(path string, kind metainfo.Kind, j job) error {
 	raw, err := os.ReadFile(path)
 	if err != nil {

@@ -16,15 +16,14 @@ import (
 )
 
 const (
-	// limitChild is the argument with which this program is the limit.
+	// limitChild is the argument with which this program measures the limit.
 	limitChild = "limit"
-	// limitBytes is what is hashed again and again: it stays in a core's second
-	// cache.
+	// limitBytes is the size of the buffer that is hashed again and again: it fits into a
+	// core's second-level cache.
 	limitBytes = 256 << 10
 )
 
-// runLimit hashes size bytes of memory as a torrent of the kind demands, on all
-// cores.
+// runLimit hashes size bytes of memory as a torrent of the kind requires, on all cores.
 func runLimit(kind, size string) error {
 	total, err := strconv.ParseInt(size, 10, 64)
 	if err != nil {

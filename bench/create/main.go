@@ -1,12 +1,11 @@
 //go:build linux
 
-// Command create measures how fast torrents are made: by node, by mktorrent,
-// transmission-create and libtorrent, of one large file and of many small ones,
-// beside the machine's limit. That is a program which does nothing but hash as
-// many bytes, from memory, with the standard library on all cores: SHA-1 for v1,
-// SHA-256 for v2, both for a hybrid. All take turns in one run, since the
-// absolute figures drift with the machine; only the ratios count. The content is
-// in the page cache.
+// Command create measures how fast torrents are made of one large file and of many small
+// ones: by node, mktorrent, transmission-create and libtorrent, beside the machine's
+// limit. The limit is a program that only hashes as many bytes, from memory, with the
+// standard library on all cores: SHA-1 for v1, SHA-256 for v2, both for a hybrid. All
+// take turns in one run, since the absolute figures drift with the machine; only the
+// ratios count. The content is in the page cache.
 package main
 
 import (
@@ -80,8 +79,8 @@ func main() {
 	}
 }
 
-// compare writes the content, has all contenders make torrents of it in turn,
-// and writes a table for each job.
+// compare writes the content, lets all contenders make torrents of it in turn, and prints
+// a table for each job.
 func compare(ctx context.Context, cfg config, out io.Writer) error {
 	if cfg.size <= 0 || cfg.files <= 0 || cfg.fileSize <= 0 || cfg.runs <= 0 {
 		return errors.New("sizes and runs must be positive")
@@ -138,7 +137,7 @@ func runAll(ctx context.Context, list []contender, j job, runs int, work string)
 				return ctx.Err()
 			}
 			if err != nil {
-				// One that fails must not cost the figures of the others.
+				// A contender that fails must not cost the figures of the others.
 				fmt.Fprintf(os.Stderr, "run %d: %s: %v\n", run+1, c.name, err)
 				c.failed++
 				continue

@@ -13,7 +13,7 @@ import (
 	"swarmnode/metainfo"
 )
 
-// row is what the table shows of one contender.
+// row is a contender's line of the table.
 type row struct {
 	name    string
 	kind    metainfo.Kind
@@ -22,8 +22,8 @@ type row struct {
 	peak    int64   // bytes
 }
 
-// printTable writes the medians, by kind the fastest first, and how node stands
-// to the limit and to the fastest of the others.
+// printTable prints the medians, the fastest first in each kind, and compares node with
+// the limit and with the fastest other program.
 func printTable(w io.Writer, list []contender, j job) {
 	limits := make(map[metainfo.Kind]row)
 	var rows []row
@@ -60,7 +60,7 @@ func printTable(w io.Writer, list []contender, j job) {
 	}
 }
 
-// share is the rate of r as a part of the limit for its kind.
+// share returns the rate of r as a fraction of the limit for its kind.
 func share(limits map[metainfo.Kind]row, r row) string {
 	limit, ok := limits[r.kind]
 	if !ok {
@@ -69,7 +69,7 @@ func share(limits map[metainfo.Kind]row, r row) string {
 	return fmt.Sprintf("%.2f", limit.seconds/r.seconds)
 }
 
-// verdict says how r stands to the limit and to the fastest of the others.
+// verdict compares r with the limit and with the fastest other program.
 func verdict(rows []row, limits map[metainfo.Kind]row, r row) string {
 	s := fmt.Sprintf("%s: %s of the limit", r.name, share(limits, r))
 	for _, other := range rows { // the fastest first

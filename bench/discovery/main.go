@@ -1,15 +1,14 @@
 //go:build linux
 
-// Command discovery measures how soon a client connects to a peer that one source
-// alone can lead it to: a hint in the link, a peer of an earlier run, peer
-// exchange, a search on the local network, a tracker over HTTP or UDP, the DHT, a
-// web server. The peer is a post of this program that notes when somebody comes,
-// so that every client is measured alike.
+// Command discovery measures how soon a client connects to a peer that it can find
+// through one source only: a hint in the link, a peer of an earlier run, peer exchange, a
+// search on the local network, a tracker over HTTP or UDP, the DHT, or a web server. The
+// peer is a post of this program that records when somebody connects, so every client is
+// measured alike.
 //
-// The clock starts when the node command is started as a process, or when a client
-// that runs already is given the torrent. Everything happens in a network
-// namespace of its own, on loopback: what is measured is what clients wait for,
-// not networks.
+// The clock starts when the node command is started as a process, or when another client,
+// which runs already, is given the torrent. Everything happens in a network namespace of
+// its own, on loopback: the figures show what clients wait for, not networks.
 package main
 
 import (
@@ -123,7 +122,8 @@ func measureAll(ctx context.Context, cfg config) error {
 	return nil
 }
 
-// show writes the median of times, of which those that took too long have no end.
+// show returns the median of times, in which attempts that took too long count as
+// endless.
 func show(took []time.Duration, patience time.Duration) string {
 	d := figures.Median(took)
 	if d >= patience {

@@ -20,11 +20,11 @@ import (
 // extension handshake.
 const messageMax = 64 << 10
 
-// A post stands where the peer is that a client is to find. It notes when the first
-// connection comes, shakes hands, and can tell of another one by peer exchange.
+// A post is the peer that a client has to find. It records the time of the first
+// connection, shakes hands, and can name another post by peer exchange.
 type post struct {
 	addr   netip.AddrPort
-	tells  netip.AddrPort // of whom it tells, if it is valid
+	tells  netip.AddrPort // the post that it names, if valid
 	listen net.Listener
 	first  chan time.Time // of the first connection; capacity 1
 	shaken chan struct{}  // closed after the first handshake
@@ -62,7 +62,7 @@ func (p *post) serve() {
 		p.mu.Unlock()
 		p.wait.Go(func() {
 			defer conn.Close()
-			_ = p.talk(conn) // who hangs up has come all the same
+			_ = p.talk(conn) // a client that hangs up has connected all the same
 		})
 	}
 }
@@ -78,7 +78,7 @@ func (p *post) close() {
 	p.wait.Wait()
 }
 
-// talk shakes hands, and tells of the other one as soon as the client says how.
+// talk shakes hands, and names the other post as soon as the client has said how.
 func (p *post) talk(conn net.Conn) error {
 	var theirs [wire.HelloSize]byte
 	if _, err := io.ReadFull(conn, theirs[:]); err != nil {
@@ -142,7 +142,7 @@ func readMessage(r io.Reader) (wire.Message, error) {
 	return wire.Parse(body)
 }
 
-// hashOf is the info-hash of a torrent of this program.
+// hashOf returns the info-hash of a torrent of this program.
 func hashOf(hex string) (metainfo.Hash, error) {
 	h, err := metainfo.ParseHash(hex)
 	if err != nil {

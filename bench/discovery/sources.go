@@ -26,8 +26,8 @@ import (
 // A source is one way to a peer.
 type source struct {
 	name  string
-	lacks []realclient.Kind // who has no such way
-	// prepare makes the way lead to the post, and says what the client is given.
+	lacks []realclient.Kind // clients without this source
+	// prepare makes the source lead to the post, and returns the client's task.
 	prepare func(b *bench) (task, error)
 }
 
@@ -37,14 +37,14 @@ func (s *source) takes(kind realclient.Kind) bool { return !slices.Contains(s.la
 type task struct {
 	what      string // a magnet link, or a .torrent file
 	bootstrap []netip.AddrPort
-	local     bool   // it is to search the local network
-	state     string // folder with what the node knows of an earlier run
+	local     bool   // search the local network
+	state     string // state folder of an earlier run of the node
 }
 
 const (
 	// dhtNodes is the size of the DHT in which the post is announced.
 	dhtNodes = 8
-	// dhtSettle bounds the time until they know each other.
+	// dhtSettle bounds the time in which they get to know each other.
 	dhtSettle = 20 * time.Second
 )
 
@@ -72,7 +72,7 @@ type bench struct {
 
 	torrent realclient.Torrent
 	post    *post
-	ends    []func() // of what was started, the last first
+	ends    []func() // end what was started, the last first
 }
 
 func (b *bench) host(number byte) netip.AddrPort {
@@ -81,7 +81,7 @@ func (b *bench) host(number byte) netip.AddrPort {
 
 func (b *bench) atEnd(f func()) { b.ends = append(b.ends, f) }
 
-// measure returns how long the client took to come, at most patience.
+// measure returns how long the client took to connect, at most patience.
 func (b *bench) measure(s source, patience time.Duration) (time.Duration, error) {
 	defer func() {
 		for _, end := range slices.Backward(b.ends) {
@@ -132,7 +132,7 @@ func (b *bench) makeContent() error {
 	return err
 }
 
-// add gives the client its task, and returns when that was.
+// add gives the client its task and returns the time.
 func (b *bench) add(given task) (time.Time, error) {
 	at, out := b.host(9), filepath.Join(b.dir, "out")
 	if err := os.MkdirAll(out, 0o755); err != nil {
@@ -295,7 +295,7 @@ func byUDPTracker(b *bench) (task, error) {
 	return b.withTracker("udp://" + at.String() + "/announce")
 }
 
-// announce tells a tracker of the post, from its address.
+// announce announces the post to a tracker, from its address.
 func (b *bench) announce(to netip.AddrPort) error {
 	hash, err := hashOf(b.torrent.Hash)
 	if err != nil {

@@ -1,5 +1,5 @@
-// Package figures is what the benchmarks have in common: how many measures become
-// one figure. It measures nothing and prints nothing.
+// Package figures holds what the benchmarks share: how several measurements become one
+// figure. It measures nothing and prints nothing.
 package figures
 
 import (
@@ -7,8 +7,8 @@ import (
 	"slices"
 )
 
-// Median returns the middle one of values, which must not be empty; the greater
-// one of two.
+// Median returns the middle one of values, which must not be empty; of two middle ones it
+// returns the greater.
 func Median[T cmp.Ordered](values []T) T {
 	return slices.Sorted(slices.Values(values))[len(values)/2]
 }

@@ -11,7 +11,7 @@ import (
 	"time"
 )
 
-// A ledger notes the queries of one node. It is safe for concurrent use.
+// A ledger records the queries of one node. It is safe for concurrent use.
 type ledger struct {
 	whose netip.Addr
 
@@ -21,16 +21,16 @@ type ledger struct {
 	minutes []int     // distinct nodes asked by minute
 	asked   map[string]struct{}
 	told    map[string]*telling // by info-hash
-	since   int                 // the first second that traffic has not told of
+	since   int                 // the first second that traffic has not described
 }
 
-// A telling is how an info-hash was announced.
+// A telling records how an info-hash was announced.
 type telling struct {
 	first, last time.Duration // since the first query
 	gap         time.Duration // the longest between two rounds
 }
 
-// round is how long the announcements of one round to several nodes take at most.
+// round bounds the time that the announcements of one round to several nodes take.
 const round = 30 * time.Second
 
 func newLedger(whose netip.Addr) *ledger {
@@ -40,7 +40,7 @@ func newLedger(whose netip.Addr) *ledger {
 // hashSize is the length of an info-hash, in bytes.
 const hashSize = 20
 
-// note takes in a packet to one node.
+// note records a packet to one node.
 func (l *ledger) note(to string, from netip.Addr, packet []byte) {
 	if from != l.whose || !bytes.Contains(packet, []byte("1:y1:q")) {
 		return
@@ -79,7 +79,7 @@ func (l *ledger) note(to string, from netip.Addr, packet []byte) {
 	t.last = now
 }
 
-// distinct is how many torrents were announced.
+// distinct returns how many torrents were announced.
 func (l *ledger) distinct() int {
 	l.mu.Lock()
 	defer l.mu.Unlock()

@@ -4,9 +4,9 @@
 // how long it takes to start, its memory and processor time, how its announcements
 // are spread over time, and whether another node finds what it announced.
 //
-// The DHT is made of nodes in this process, each in a network of its own, with
-// addresses that count as public, so that every limit holds that would hold
-// outside. Everything happens in a network namespace of its own.
+// The DHT consists of nodes in this process, each in a network of its own, with addresses
+// that count as public, so all limits apply as they would on the internet. Everything
+// happens in a network namespace of its own.
 package main
 
 import (
@@ -115,8 +115,7 @@ func measure(ctx context.Context, cfg config) error {
 	return nil
 }
 
-// startSeeder seeds so many torrents, and returns their info-hashes in the order of
-// their start.
+// startSeeder seeds n torrents and returns their info-hashes in the order of their start.
 func startSeeder(ctx context.Context, cfg config, node, work,
 	entry string) (*nodeproc.Node, []string, error) {
 	args := []string{"seed", "--listen", seeder.String() + ":6881", "--bootstrap", entry,
@@ -163,7 +162,7 @@ func startSeeder(ctx context.Context, cfg config, node, work,
 	return seed, hashes, err
 }
 
-// follow reports how the announcements go on until each torrent was announced.
+// follow reports the progress of the announcements until each torrent was announced.
 func follow(ctx context.Context, cfg config, seed *nodeproc.Node, l *ledger, torrents int) error {
 	began := time.Now()
 	last, err := seed.Usage()
@@ -194,8 +193,7 @@ func follow(ctx context.Context, cfg config, seed *nodeproc.Node, l *ledger, tor
 	return nil
 }
 
-// rest reports the processor time of the seeder while nothing happens but its
-// announcements.
+// rest reports the processor time of the seeder while it does nothing but announce.
 func rest(ctx context.Context, seed *nodeproc.Node) error {
 	before, err := seed.Usage()
 	if err != nil {

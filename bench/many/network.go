@@ -22,7 +22,7 @@ type network struct {
 	conns []net.PacketConn
 }
 
-// noted is a socket that shows what comes in to a ledger.
+// noted is a socket that records incoming packets in a ledger.
 type noted struct {
 	*net.UDPConn
 	ledger *ledger
@@ -36,7 +36,7 @@ func (c noted) ReadFromUDPAddrPort(b []byte) (int, netip.AddrPort, error) {
 	return n, from, err
 }
 
-// startDHT starts so many nodes, each in a /24 of its own.
+// startDHT starts n nodes, each in a /24 of its own.
 func startDHT(ctx context.Context, count int, l *ledger) (*network, error) {
 	d := &network{}
 	for i := range count {
@@ -45,7 +45,7 @@ func startDHT(ctx context.Context, count int, l *ledger) (*network, error) {
 			d.close()
 			return nil, err
 		}
-		if i%100 == 99 { // so that those before have room for those behind
+		if i%100 == 99 { // so that earlier nodes have time for the later ones
 			if err := nodeproc.Pause(ctx, time.Second/4); err != nil {
 				d.close()
 				return nil, err
@@ -73,7 +73,7 @@ func (d *network) start(addr netip.Addr, l *ledger, limits dht.Limits) error {
 	return nil
 }
 
-// entry is the node through which others join.
+// entry returns the node through which others join.
 func (d *network) entry() string { return d.conns[0].LocalAddr().String() }
 
 func (d *network) close() {
@@ -88,8 +88,8 @@ func (d *network) close() {
 // seekers is how many lookups run at a time.
 const seekers = 16
 
-// find looks some of the torrents up with a fresh node, and returns for how many it
-// was led to the seeder.
+// find looks up some of the torrents with a fresh node, and returns how many lookups led
+// to the seeder.
 func (d *network) find(ctx context.Context, hashes []string,
 	most int) (found, asked int, err error) {
 	if err := d.start(seeker, newLedger(seeder), dht.Limits{QueriesOut: 2_000,

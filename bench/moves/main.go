@@ -1,9 +1,9 @@
 //go:build linux
 
-// Command moves measures how long a download stands still when an address changes,
-// a NAT forgets, or a path is dead for a while: a seed and a downloader in a lab of
-// network namespaces, on links of 20 Mbit/s, with a tracker that everybody asks
-// each 15 s. Each event comes in mid-download, to the node and to libtorrent.
+// Command moves measures how long a download stalls when an address changes, a NAT
+// forgets, or a path is dead for a while. A seed and a downloader run in a lab of network
+// namespaces, on links of 20 Mbit/s, with a tracker that both ask every 15 s. Each event
+// happens in mid-download, to the node and to libtorrent.
 package main
 
 import (
@@ -27,8 +27,8 @@ const (
 	size     = 640 << 20 // more than any event lasts
 	pieces   = 512 << 10 // length of each
 	port     = 6881
-	// lookInterval is the grain of what is measured, and flowBytes what comes
-	// in one while data flows.
+	// lookInterval is the resolution of the measurement, and flowBytes what arrives in
+	// one interval while data flows.
 	lookInterval = 20 * time.Millisecond
 	flowBytes    = 8 << 10
 	// flowFor is how long data has to flow before an event, and after it.
@@ -49,7 +49,7 @@ type event struct {
 
 func next(h netip.Addr) netip.Addr { return h.Next() }
 
-// during does something to the path and undoes it after the outage.
+// during breaks the path and mends it after the outage.
 func during(ctx context.Context, do func(on bool) error) error {
 	if err := do(true); err != nil {
 		return err
@@ -177,7 +177,7 @@ func measure(ctx context.Context, node, client string, e event) (gap time.Durati
 	return gap, errors.Join(err, <-happened)
 }
 
-// transfer starts both sides, and returns what ends them.
+// transfer starts both sides and returns the function that ends them.
 func transfer(ctx context.Context, node, client, dir, tracker string, seed,
 	leech *lab.Host) (end func(), err error) {
 	var ends []func()
@@ -249,8 +249,8 @@ func transfer(ctx context.Context, node, client, dir, tracker string, seed,
 
 var errNoData = errors.New("no data comes")
 
-// flowing waits until data has flowed for a while, since start was called if there
-// is one, and returns the longest time without.
+// flowing waits until data has flowed for a while. It returns the longest time without
+// data, counted from the call of start if there is one.
 func flowing(ctx context.Context, h *lab.Host, start func()) (gap time.Duration, err error) {
 	began := time.Now()
 	before, err := h.Received()
@@ -262,7 +262,7 @@ func flowing(ctx context.Context, h *lab.Host, start func()) (gap time.Duration,
 	}
 	tick := time.NewTicker(lookInterval)
 	defer tick.Stop()
-	last, since := began, began // data came last, and has come since
+	last, since := began, began // when data came last, and since when it flows
 	for {
 		select {
 		case <-ctx.Done():

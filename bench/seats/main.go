@@ -48,7 +48,7 @@ func main() {
 	realclient.Run("seats", func(ctx context.Context) error { return compare(ctx, cfg) })
 }
 
-// swarm is who takes part beside the measured seat, which is the last one.
+// swarm lists the seats beside the measured one, which is the last.
 func swarm(cfg config, seat realclient.Kind) (seed capped.Seat, leechs []capped.Seat) {
 	for _, kind := range []realclient.Kind{
 		realclient.Libtorrent, realclient.Libtorrent, realclient.Transmission, realclient.Aria2,

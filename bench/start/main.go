@@ -1,8 +1,8 @@
 //go:build linux
 
-// Command start measures what does not depend on the bandwidth: how soon "node
-// add" has the metadata and the content of a magnet link whose peer is given,
-// for a small torrent and for one of many files. Everything is on loopback.
+// Command start measures what does not depend on bandwidth: how soon "node add" has the
+// metadata and the content of a magnet link whose peer is given, for a small torrent and
+// for one with many files. Everything is on loopback.
 package main
 
 import (
@@ -85,8 +85,8 @@ func writeFiles(dir string, n int) error {
 	return nil
 }
 
-// magnets fetches what is in a folder several times and prints how soon there
-// was the metadata, and all of it.
+// magnets fetches what is in a folder several times and prints how soon the metadata, and
+// then everything, was there.
 func magnets(ctx context.Context, node, work, path, what string, runs int) error {
 	ctx, cancel := context.WithTimeout(ctx, runTimeout)
 	defer cancel()

@@ -25,8 +25,8 @@ const (
 	slowInterval   = 10 * pollInterval     // the same for one whose slow loop must answer, too
 )
 
-// The addresses of both sides: clients want one each, and Transmission takes
-// no peer that has a loopback address.
+// The addresses of both sides: clients want one each, and Transmission takes no peer with
+// a loopback address.
 var (
 	seedIP  = netip.AddrFrom4([4]byte{10, 0, 51, 1})
 	leechIP = netip.AddrFrom4([4]byte{10, 0, 51, 2})
@@ -39,16 +39,15 @@ type source interface {
 	close()
 }
 
-// seeder starts a source and returns when it is ready to serve. dir is for its
-// state.
+// seeder starts a source and returns when it is ready to serve. dir is for its state.
 type seeder func(ctx context.Context, j job, dir string) (source, error)
 
-// leecher fetches the job from a peer into dir and returns how long it took and
-// what the fetching process used for it.
+// leecher fetches the job from a peer into dir. It returns how long that took and what
+// the fetching process used.
 type leecher func(ctx context.Context, j job, peer netip.AddrPort,
 	dir string) (time.Duration, sample, error)
 
-// contender is one pair to be measured.
+// contender is one pair to measure.
 type contender struct {
 	name  string
 	slow  bool // takes the smaller file
@@ -76,7 +75,7 @@ type sample struct {
 	anon int64 // bytes of it that are not pages of files, at most
 }
 
-// sampler watches a process until it is told to stop.
+// sampler samples a process until it is stopped.
 type sampler struct {
 	usage  func() (proc.Usage, error)
 	before time.Duration
@@ -186,8 +185,8 @@ func sameFile(a, b string) error {
 	}
 }
 
-// contenders are all pairs whose programs are installed, and why the others are
-// left out.
+// contenders returns all pairs whose programs are installed, and why the others are left
+// out.
 func contenders(node string) (list []contender, skipped []string) {
 	list = []contender{
 		{name: "the machine's limit", seed: limitSeed(0), leech: limitLeech},
@@ -367,8 +366,8 @@ func nodeLeech(binary string, flags ...string) leecher {
 	}
 }
 
-// runNode measures a "node add" that start starts, with a folder for its state
-// beside dir.
+// runNode measures a "node add" that start starts, with a folder for its state beside
+// dir.
 func runNode(ctx context.Context, dir string, start func(state string) (*nodeproc.Node,
 	error)) (time.Duration, sample, error) {
 	state, err := os.MkdirTemp(filepath.Dir(dir), "state")

@@ -42,8 +42,8 @@ const (
 	idPiece   = 7
 )
 
-// limitSend serves the file at path to one connection, at most at so many bytes per
-// second; 0 is no limit.
+// limitSend serves the file at path to one connection, at rate bytes per second at most;
+// 0 means no limit.
 func limitSend(path string, pieceLength, rate int) error {
 	f, err := os.Open(path)
 	if err != nil {
@@ -120,14 +120,14 @@ func send(conn net.Conn, f *os.File, pieceLength int, pace pace) error {
 	}
 }
 
-// A pace holds a sender to a rate in bytes per second, if that is not 0.
+// A pace holds a sender to a rate in bytes per second; 0 means no limit.
 type pace struct {
 	rate  int
 	sent  int // since then
 	since time.Time
 }
 
-// pay counts n bytes that were sent, and sleeps until more may be.
+// pay counts n sent bytes, and sleeps until more may be sent.
 func (p *pace) pay(n int) {
 	p.sent += n
 	if p.rate == 0 || time.Duration(p.sent)*time.Second < time.Duration(p.rate)*pauseEvery {
@@ -191,7 +191,7 @@ func limitReceive(addr, dir, sizeArg string, pieceLength int) error {
 	return fetch(conn, f, size, hashes, pieceLength)
 }
 
-// fetch asks for size bytes, and hashes and writes them beside the receiving.
+// fetch asks for size bytes, and hashes and writes them while it receives.
 func fetch(conn net.Conn, f *os.File, size int64, hashes []byte, pieceLength int) error {
 	free := make(chan []byte, batchesAsked)
 	full := make(chan batch, batchesAsked)
@@ -205,7 +205,7 @@ func fetch(conn net.Conn, f *os.File, size int64, hashes []byte, pieceLength int
 	return errors.Join(err, <-result)
 }
 
-// receive asks for the whole file in order and passes on what comes.
+// receive asks for the whole file in order and passes on what arrives.
 func receive(conn net.Conn, size, pieceLength int64, full chan<- batch, free <-chan []byte) error {
 	var asked int64
 	requests := make([]byte, 0, batchBlocks*requestSize)
@@ -247,8 +247,8 @@ func receive(conn net.Conn, size, pieceLength int64, full chan<- batch, free <-c
 	return nil
 }
 
-// hashAndWrite works beside the receiving. It drains full in any case, so that
-// the receiver never waits for it in vain.
+// hashAndWrite runs beside the receiver. It always drains full, so the receiver never
+// waits for it in vain.
 func hashAndWrite(f *os.File, hashes []byte, pieceLength int, full <-chan batch,
 	free chan<- []byte) error {
 	var (

@@ -26,7 +26,7 @@ func (s limitSource) addr() netip.AddrPort       { return s.at }
 func (s limitSource) usage() (proc.Usage, error) { return s.process.Usage() }
 func (s limitSource) close()                     { s.process.Stop() }
 
-// limitSeed sends at most at so many bytes per second; 0 is no limit.
+// limitSeed sends at rate bytes per second at most; 0 means no limit.
 func limitSeed(rate int) seeder {
 	return func(_ context.Context, j job, _ string) (source, error) { return startLimit(j, rate) }
 }

@@ -5,11 +5,10 @@
 // libtorrent, and at the machine's own limit. All take turns in one run, since
 // the absolute figures drift with the machine; only the ratios count.
 //
-// The peer is given to those that can be told of one; the others learn it from
-// a tracker that knows it. A transfer is measured from the start of "node add",
-// or from the moment at which the other client is given the magnet link, to all
-// pieces verified. Encryption and uTP are off everywhere. The content is in the
-// page cache.
+// Clients that can be given a peer get it directly; the others learn it from a tracker. A
+// transfer is measured from the start of "node add", or from the moment at which the
+// other client is given the magnet link, until all pieces are verified. Encryption and
+// uTP are off everywhere. The content is in the page cache.
 package main
 
 import (
@@ -153,7 +152,7 @@ func compare(ctx context.Context, cfg config) error {
 				return ctx.Err()
 			}
 			if err != nil {
-				// One that fails must not cost the figures of the others.
+				// A pair that fails must not cost the figures of the others.
 				fmt.Fprintf(os.Stderr, "run %d: %s: %v\n", run+1, c.name, err)
 				c.failed++
 				continue

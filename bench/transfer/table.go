@@ -12,7 +12,7 @@ import (
 	"swarmnode/bench/figures"
 )
 
-// row is what the table shows of one contender.
+// row is a contender's line of the table.
 type row struct {
 	name                string
 	rate                float64 // MB/s
@@ -45,8 +45,8 @@ func summarise(c contender) row {
 	}
 }
 
-// printTable writes the medians of all contenders, the fastest first, and how
-// node stands to the limit and to the fastest of the others.
+// printTable prints the medians of all contenders, the fastest first, and compares node
+// with the limit and with the fastest other client.
 func printTable(w io.Writer, list []contender) {
 	var (
 		rows               []row

@@ -29,7 +29,7 @@ func nginxSeed(ctx context.Context, j job, dir string) (source, error) {
 	return nginxSource{s}, nil
 }
 
-// webSeedURL is that of the content at a web server.
+// webSeedURL returns the URL of the content at a web server.
 func webSeedURL(server netip.AddrPort) string {
 	return "http://" + server.String() + "/" + contentName
 }

@@ -1,15 +1,15 @@
 //go:build linux
 
-// Package capped runs swarms of the node command and of clients that people
-// already run, each with its own limit of what it sends. It is for tests and
-// benchmarks; no product code imports it.
+// Package capped runs swarms of the node command and of clients that people already run,
+// each with its own upload limit. It is for tests and benchmarks; no product code imports
+// it.
 //
 // It owns the processes of one swarm and a tracker that names all members to
 // everyone. It runs in a namespace of realclient, on addresses that count as
 // public, and judges nothing.
 //
-// A Seat says what a member is: a program and its limit. A Member is one running
-// program, which can be killed and started again. A Result is what came of it.
+// A Seat describes a member: a program and its limit. A Member is one running program,
+// which can be killed and started again. A Result is its outcome.
 package capped
 
 import (
@@ -28,16 +28,16 @@ import (
 	"swarmnode/internal/realclient"
 )
 
-// Node is the kind of a seat that has the node command.
+// Node is the kind of a seat that runs the node command.
 const Node realclient.Kind = "node"
 
 // Port is where every member accepts peers, on an address of its own.
 const Port = 6881
 
-// Seat is what a member is.
+// Seat describes a member.
 type Seat struct {
 	Kind realclient.Kind
-	Up   int64    // its own limit of what it sends, in bytes per second; 0: none
+	Up   int64    // upload limit in bytes per second; 0: none
 	Args []string // more arguments of the node command
 }
 
@@ -67,7 +67,7 @@ type Member struct {
 	node   *nodeproc.Node
 }
 
-// Result is what came of a member.
+// Result is the outcome of a member.
 type Result struct {
 	*Member
 	Took time.Duration // from the moment at which it was given the torrent
@@ -84,9 +84,8 @@ type Swarm struct {
 	tracker *realclient.Tracker
 }
 
-// Run runs a swarm until every downloader is complete or ctx ends, and returns
-// a Result for each of them, in order. Everything that was started has ended by
-// then.
+// Run runs a swarm until every downloader is complete or ctx ends, and returns a Result
+// for each of them, in order. By then, everything that was started has ended.
 func Run(ctx context.Context, cfg Config) ([]Result, error) {
 	s, err := Start(ctx, cfg)
 	if err != nil {
@@ -96,8 +95,8 @@ func Run(ctx context.Context, cfg Config) ([]Result, error) {
 	return s.Wait(ctx), nil
 }
 
-// Start starts a swarm: the seeds first, and when they have checked the content
-// everybody else at once. The caller must Close it.
+// Start starts a swarm: the seeds first, and everybody else at once when the seeds have
+// checked the content. The caller must Close it.
 func Start(ctx context.Context, cfg Config) (*Swarm, error) {
 	s := &Swarm{cfg: cfg}
 	if err := s.start(ctx); err != nil {
@@ -193,7 +192,8 @@ func address(group byte, i int) netip.Addr {
 	return netip.AddrFrom4([4]byte{11, group, byte(i), 1})
 }
 
-// launch starts a client without a torrent. The command has none without.
+// launch starts a client without a torrent. The node command starts later, with its
+// torrent.
 func (m *Member) launch(ctx context.Context) (err error) {
 	if m.Kind == Node {
 		return nil

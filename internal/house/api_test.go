@@ -6,8 +6,8 @@ import (
 	"testing"
 )
 
-// wrappers are packages whose exported names may show a third-party type, since
-// wrapping it is what they are for.
+// wrappers are packages whose exported names may show a third-party type, because
+// wrapping it is their purpose.
 var wrappers = map[string]string{}
 
 // Types of other people's libraries stay inside the package that uses them.
@@ -63,9 +63,9 @@ func foreignNames(s *source) map[string]string {
 	return names
 }
 
-// exportedTypes are the type expressions that another package can see: those of
-// exported functions and of methods of exported types, exported variables and
-// constants, and of exported types without their unexported fields and methods.
+// exportedTypes returns the type expressions that another package can see: those of
+// exported functions, of methods of exported types, of exported variables and constants,
+// and of exported types without their unexported fields and methods.
 func exportedTypes(decl ast.Decl) []ast.Expr {
 	switch d := decl.(type) {
 	case *ast.FuncDecl:
@@ -99,7 +99,7 @@ func exportedTypes(decl ast.Decl) []ast.Expr {
 	return nil
 }
 
-// visible are the parts of a type expression that other packages can see.
+// visible returns the parts of a type expression that other packages can see.
 func visible(typ ast.Expr) []ast.Expr {
 	var fields *ast.FieldList
 	switch t := typ.(type) {
@@ -146,9 +146,8 @@ func exportedReceiver(f *ast.FuncDecl) bool {
 	}
 }
 
-// Every exported name says what it is: functions, methods of exported types,
-// types, and constants and variables, which may share the comment of their
-// group.
+// Every exported name is documented: functions, methods of exported types, types, and
+// constants and variables, which may share the comment of their group.
 func TestExportedNamesAreDocumented(t *testing.T) {
 	for _, s := range sources(t, false) {
 		if s.ast.Name.Name == "main" {

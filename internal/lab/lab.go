@@ -5,9 +5,9 @@
 // NAT before some of them. It is for tests and benchmarks; no product code imports
 // it.
 //
-// A Lab lives in the namespace of the calling process, which is the internet, and
-// has to be one that vanishes with the process, as those of realclient do. It never
-// touches the network of the machine.
+// A Lab lives in the namespace of the calling process, which plays the internet. That
+// namespace must vanish with the process, as those of realclient do. A Lab never touches
+// the network of the machine.
 //
 // Its nouns: a Lab, a Host in it, the Tracker that hosts ask.
 package lab
@@ -78,7 +78,7 @@ func runAll(commands ...string) error {
 	return nil
 }
 
-// Host adds a host with a public address, on a link of so many Mbit/s each way.
+// Host adds a host with a public address, on a link of rate Mbit/s each way.
 func (l *Lab) Host(name string, rate int) (*Host, error) {
 	l.hosts++
 	n := l.hosts
@@ -101,9 +101,9 @@ func (l *Lab) Host(name string, rate int) (*Host, error) {
 	)
 }
 
-// Behind adds a host behind a home router with NAT, whose link to the internet has
-// so many Mbit/s each way. The router keeps the port of a connection where it can,
-// or chooses at random.
+// Behind adds a host behind a home router with NAT, whose link to the internet has rate
+// Mbit/s each way. The router keeps the port of a connection where it can, or chooses at
+// random.
 func (l *Lab) Behind(name string, rate int, random bool) (*Host, error) {
 	router, err := l.Host(name+"-home", rate)
 	if err != nil {
@@ -132,8 +132,8 @@ func (l *Lab) Behind(name string, rate int, random bool) (*Host, error) {
 		in+"nft add table ip home",
 		in+"nft add chain ip home out { type nat hook postrouting priority 100 ; }",
 		in+"nft add rule ip home out oifname wan "+router.masked,
-		// Nobody outside can begin a conversation, nor end one: a packet that
-		// belongs to none is passed over in silence, as home routers do.
+		// Nobody outside can begin or end a conversation: packets that belong to none are
+		// dropped silently, as home routers do.
 		in+"nft add chain ip home in { type filter hook input priority 0 ; }",
 		in+"nft add rule ip home in iifname wan ct state new,invalid drop",
 	)
@@ -142,8 +142,8 @@ func (l *Lab) Behind(name string, rate int, random bool) (*Host, error) {
 // Enter returns the words to put before a command so that it runs on the host.
 func (h *Host) Enter() []string { return []string{"nsenter", "--net=/run/netns/" + h.Name, "--"} }
 
-// Readdress gives the host, or the home router before it, another address. What is
-// bound to the old one is cut off without a word.
+// Readdress gives the host, or the home router before it, another address. Sockets bound
+// to the old one are cut off silently.
 func (h *Host) Readdress(to netip.Addr) error {
 	target := h
 	if h.home != nil {
@@ -160,8 +160,8 @@ func (h *Host) Readdress(to netip.Addr) error {
 	return nil
 }
 
-// Forget has the home router forget its mappings: it loses its address and gets it
-// back at once.
+// Forget makes the home router forget its mappings: it loses its address and gets it back
+// at once.
 func (h *Host) Forget() error { return h.Readdress(h.home.Addr) }
 
 // Silence drops every packet between the host and the internet, or lets them pass
@@ -206,7 +206,7 @@ func (h *Host) Received() (int64, error) {
 	return 0, fmt.Errorf("no link %s in /proc/net/dev", h.link)
 }
 
-// Close takes the hosts away. Their processes have to be gone.
+// Close removes the hosts. Their processes must have ended.
 func (l *Lab) Close() error {
 	// A namespace lives on as long as a socket in it does.
 	for n := range l.hosts {

@@ -13,11 +13,11 @@ import (
 	"time"
 )
 
-// trackerInterval is how often announcers come, in seconds.
+// trackerInterval is the announce interval, in seconds.
 const trackerInterval = 15
 
-// Tracker is an HTTP tracker that names everybody who has announced within two
-// intervals, at the address that the announce came from.
+// Tracker is an HTTP tracker that names everybody who has announced within two intervals,
+// at the address from which the announce came.
 type Tracker struct {
 	URL string
 

@@ -1,8 +1,8 @@
-// Package lightpeer makes peers that cost little, so that one node can be tested
-// and measured among hundreds of them. They speak the real protocol over real
-// sockets and know nothing of picking, choking or storage: a seed answers every
-// request, a miser only the first ones, and a leech asks for blocks in a row as soon as
-// it may and drops what comes.
+// Package lightpeer makes peers that cost little, so that one node can be tested and
+// measured among hundreds of them. They speak the real protocol over real sockets and
+// know nothing of picking, choking or storage. A seed answers every request, a miser only
+// the first ones. A leech asks for blocks in a row as soon as it may, and discards what
+// it gets.
 //
 // It is for tests and benchmarks; no product code imports it.
 package lightpeer
@@ -22,7 +22,7 @@ import (
 	"swarmnode/swarm/wire"
 )
 
-// requestsMax is how many requests a leech has open: enough for loopback.
+// requestsMax is how many requests a leech has outstanding: enough for loopback.
 const requestsMax = 16
 
 // poolBytes is the memory for blocks that come to the peers of a Crowd.
@@ -38,8 +38,8 @@ type Crowd struct {
 	Hash   metainfo.Hash
 	// Data returns the bytes of a block, for seeds; it may be shared.
 	Data func(r block.Ref) []byte
-	// Most is how many blocks a leech takes before it wants no more, and a miser
-	// gives before it chokes; 0: all they can, again and again.
+	// Most is how many blocks a leech takes before it wants no more, and a miser gives
+	// before it chokes; 0: all, again and again.
 	Most int64
 
 	pool *block.Pool
@@ -69,10 +69,10 @@ type Peer struct {
 	unchoke atomic.Int64
 }
 
-// Blocks returns how many blocks have come, of a leech, or were sent, of a seed.
+// Blocks returns how many blocks a leech has received, or a seed has sent.
 func (p *Peer) Blocks() int64 { return p.blocks.Load() }
 
-// Unchoked returns how often the node has given the peer a slot.
+// Unchoked returns how often the node has unchoked the peer.
 func (p *Peer) Unchoked() int64 { return p.unchoke.Load() }
 
 // Close ends the connection and waits for it.
@@ -87,27 +87,26 @@ func (p *Peer) Ended() <-chan struct{} { return p.ended }
 // Err returns why the connection has ended, once Ended is closed.
 func (p *Peer) Err() error { return p.err }
 
-// Leech connects from the address from, with nothing, and takes what it can get.
+// Leech connects from the address from, has nothing, and takes what it gets.
 func (c *Crowd) Leech(ctx context.Context, from netip.Addr) (*Peer, error) {
 	return c.connect(ctx, from, 0, wire.HaveNone, wire.Interested)
 }
 
-// Seed connects from the address from, with everything, and gives what it is asked
-// for.
+// Seed connects from the address from, has everything, and serves every request.
 func (c *Crowd) Seed(ctx context.Context, from netip.Addr) (*Peer, error) {
 	return c.connect(ctx, from, 0, wire.HaveAll, wire.Unchoke)
 }
 
-// Miser connects from the address from, with everything, and gives nothing before
-// Unchoke, and no more than Most afterwards.
+// Miser connects from the address from, has everything, and gives nothing before Unchoke
+// and no more than Most afterwards.
 func (c *Crowd) Miser(ctx context.Context, from netip.Addr) (*Peer, error) {
 	return c.connect(ctx, from, c.Most, wire.HaveAll)
 }
 
-// Unchoke has a Miser give what it is asked for.
+// Unchoke makes a Miser serve requests.
 func (p *Peer) Unchoke() { p.conn.Send(wire.Message{ID: wire.Unchoke}) }
 
-// Mute connects from the address from, and says nothing.
+// Mute connects from the address from and stays silent.
 func (c *Crowd) Mute(ctx context.Context, from netip.Addr) (*Peer, error) {
 	return c.connect(ctx, from, 0)
 }
@@ -142,10 +141,10 @@ func (c *Crowd) connect(ctx context.Context, from netip.Addr, most int64,
 	return p, nil
 }
 
-// perPiece is how many blocks a piece has, but for the last one.
+// perPiece returns how many blocks every piece but the last one has.
 func (c *Crowd) perPiece() int { return (c.Layout.PieceLength + block.Size - 1) / block.Size }
 
-// OnMessage does what is asked for. It is for the reader.
+// OnMessage answers a message. It is for the reader.
 func (p *Peer) OnMessage(m *wire.Message) {
 	switch m.ID {
 	case wire.Unchoke:
@@ -163,7 +162,7 @@ func (p *Peer) OnMessage(m *wire.Message) {
 	}
 }
 
-// give sends a block that was asked for, or rejects the request.
+// give sends a requested block, or rejects the request.
 func (p *Peer) give(r block.Ref) {
 	if p.most > 0 && p.blocks.Load() == p.most {
 		p.conn.Send(wire.Message{ID: wire.Reject, Ref: r})
@@ -175,7 +174,7 @@ func (p *Peer) give(r block.Ref) {
 	}
 }
 
-// OnBlock drops a block and asks for more.
+// OnBlock discards a block and asks for more.
 func (p *Peer) OnBlock(_ block.Ref, buf *block.Buf) {
 	buf.Release()
 	p.open--
@@ -185,10 +184,10 @@ func (p *Peer) OnBlock(_ block.Ref, buf *block.Buf) {
 	p.ask()
 }
 
-// OnSent needs nothing done.
+// OnSent does nothing.
 func (p *Peer) OnSent(int) {}
 
-// OnAnswered needs nothing done.
+// OnAnswered does nothing.
 func (p *Peer) OnAnswered(int) {}
 
 // OnClosed records why the connection has ended.

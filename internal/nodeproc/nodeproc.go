@@ -39,10 +39,10 @@ type Event struct {
 	Name     string   // metadata, complete, seeding
 	Paths    []string // complete: what was fetched
 	Bytes    int64    // metadata, complete, seeding
-	Have     int64    // progress: bytes that are there
-	Total    int64    // progress: bytes that are wanted
+	Have     int64    // progress: verified bytes
+	Total    int64    // progress: wanted bytes
 	Uploaded int64    // progress, complete: bytes of content sent
-	Wasted   int64    // progress, complete: bytes received in vain
+	Wasted   int64    // progress, complete: bytes received and discarded
 	Seconds  float64  // metadata, complete: since the start
 	Code     int      // exit
 	Reason   string   // exit
@@ -88,13 +88,13 @@ func Start(binary, stateDir string, args ...string) (*Node, error) {
 	return n, nil
 }
 
-// Stop ends the command as proc.Process.Stop does, and what reads its events.
+// Stop ends the command as proc.Process.Stop does, and the reader of its events.
 func (n *Node) Stop() {
 	n.Process.Stop()
 	<-n.reading
 }
 
-// Kill ends the command as proc.Process.Kill does, and what reads its events.
+// Kill ends the command as proc.Process.Kill does, and the reader of its events.
 func (n *Node) Kill() {
 	n.Process.Kill()
 	<-n.reading
@@ -194,15 +194,15 @@ func (n *Node) Addr(ctx context.Context) (netip.AddrPort, error) {
 	return netip.ParseAddrPort(e.Listen[0])
 }
 
-// Log is the end of what the command has written to standard error, and the
-// last event.
+// Log returns the end of what the command has written to standard error, and the last
+// event.
 func (n *Node) Log() string {
 	n.mu.Lock()
 	defer n.mu.Unlock()
 	return n.log.String() + "last event: " + last(n.events) + "\n"
 }
 
-// Pause waits for so long, or until ctx ends, for whoever watches a command.
+// Pause waits for d, or until ctx ends.
 func Pause(ctx context.Context, d time.Duration) error {
 	select {
 	case <-time.After(d):
@@ -212,7 +212,7 @@ func Pause(ctx context.Context, d time.Duration) error {
 	}
 }
 
-// tail is a writer that keeps the end of what it is given.
+// tail is a writer that keeps the end of what is written to it.
 type tail struct {
 	mu  sync.Mutex
 	buf bytes.Buffer

@@ -24,8 +24,8 @@ const (
 	inNamespace = "SWARM_TEST_NAMESPACE"
 	// requireClients makes absent clients a failure.
 	requireClients = "SWARM_REQUIRE_CLIENTS"
-	// childMargin is how long before its own deadline a test gives up on the
-	// child that it runs in a namespace, so that the child's output is seen.
+	// childMargin is how long before its own deadline a test gives up on the child that
+	// it runs in a namespace, so that the child's output is shown.
 	childMargin = 5 * time.Second
 	// parallelTests is how many parallel subtests run at once inside: more
 	// than there are processors, since they wait for clients most of the time.
@@ -48,7 +48,7 @@ func unshareArgs() []string {
 // addresses of 11.0.0.0/8 count as public: libtorrent caps nobody on a local one.
 const namespaceSetup = `ip link set lo up && ip link set lo multicast on && ip addr add 10.0.0.1/8 dev lo && ip addr add 11.0.0.1/8 dev lo && exec "$@"`
 
-// namespaceWorks tells, once, why a namespace cannot be had.
+// namespaceWorks returns, checking only once, why no namespace can be made.
 var namespaceWorks = sync.OnceValue(func() error {
 	for _, tool := range []string{"unshare", "ip"} {
 		if _, err := exec.LookPath(tool); err != nil {
@@ -93,10 +93,10 @@ func Inside() bool { return os.Getenv(inNamespace) != "" }
 //			return
 //		}
 //
-// A part of it that fails beside a foreign program is run once more, alone: see
-// repeat. env is added to the environment inside, to hand over what was prepared
-// outside. Where no namespace can be had the test is skipped with the reason,
-// or fails if clients are required.
+// A part of it that fails beside a foreign program is run once more, alone: see repeat.
+// env is added to the environment inside, to hand over what was prepared outside. Where
+// no namespace can be made, the test is skipped with the reason, or fails if clients are
+// required.
 func InNamespace(t *testing.T, env ...string) bool {
 	t.Helper()
 	if os.Getenv(inNamespace) == t.Name() {

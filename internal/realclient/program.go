@@ -13,11 +13,11 @@ import (
 	"swarmnode/internal/proc"
 )
 
-// Run is the main function of a program that measures clients: it starts the
-// program again in a network namespace of its own, and there calls measure, whose
-// context ends with SIGINT or SIGTERM. An error is printed behind name and ends
-// the program with exit code 1. Where no namespace can be had the program says so
-// and ends with 0: there is nothing to measure.
+// Run is the main function of a program that measures clients. It starts the program
+// again in a network namespace of its own, and calls measure there with a context that
+// SIGINT or SIGTERM ends. An error is printed behind name and ends the program with exit
+// code 1. Where no namespace can be made, the program says so and ends with 0, since
+// there is nothing to measure.
 func Run(name string, measure func(ctx context.Context) error) {
 	var err error
 	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGINT, syscall.SIGTERM)
@@ -36,7 +36,7 @@ func Run(name string, measure func(ctx context.Context) error) {
 	}
 }
 
-// An exitCode is how the program in the namespace ended; it has said why.
+// An exitCode is how the program in the namespace ended; it has printed why.
 type exitCode int
 
 func (c exitCode) Error() string { return fmt.Sprintf("exit code %d", int(c)) }

@@ -52,8 +52,8 @@ var ErrUnsupported = errors.New("not supported by this client")
 
 const (
 	startTimeout = 90 * time.Second       // from the start of a client to its first answer
-	pollInterval = 100 * time.Millisecond // between two looks at a client's progress
-	logTail      = 64 << 10               // bytes of a log that TailLog returns at most
+	pollInterval = 100 * time.Millisecond // between two checks of a client's progress
+	logTail      = 64 << 10               // most bytes of a log that TailLog returns
 )
 
 // Options says where and how a client runs.
@@ -77,12 +77,12 @@ type Options struct {
 	// HighPerformance applies libtorrent's high_performance_seed preset.
 	// Other kinds have nothing like it and ignore it.
 	HighPerformance bool
-	// Enter are words to put before the command, such as those that lead into
-	// another network namespace. Port has to be given then, and the client is not
-	// to be driven by a port: Libtorrent.
+	// Enter are words to put before the command, such as those that enter another network
+	// namespace. Port must be given then, and the client must not be driven by a port,
+	// which leaves Libtorrent.
 	Enter []string
-	// Up is the client's own limit of what it sends, in bytes per second; 0: none.
-	// Those other than Libtorrent, Transmission and Aria2 have ErrUnsupported.
+	// Up is the client's own upload limit in bytes per second; 0: none. Kinds other than
+	// Libtorrent, Transmission and Aria2 fail with ErrUnsupported.
 	Up int64
 	// Settings are added to the client's own: libtorrent's settings pack,
 	// Transmission's settings.json, aria2's options without the dashes,
@@ -90,7 +90,7 @@ type Options struct {
 	Settings map[string]any
 }
 
-// Progress is what a client says about its torrent.
+// Progress is what a client reports about its torrent.
 type Progress struct {
 	Done     int64  // verified bytes
 	Total    int64  // wanted bytes; 0 while there is no metadata
@@ -138,15 +138,15 @@ var launchers = map[Kind]func(ctx context.Context, c *Client) (driver, error){
 	QBittorrent:  launchQBittorrent,
 }
 
-// TakesPeers reports whether Connect works with a kind. The others can be told of
-// a peer by a Tracker.
+// TakesPeers reports whether Connect works with a kind. The others learn of a peer from a
+// Tracker.
 func (k Kind) TakesPeers() bool { return k != Transmission && k != Aria2 }
 
-// WritesFirst are settings with which a client built on libtorrent has a piece
-// written before it counts as hashed. With its defaults libtorrent 2.0.8 gives a
-// hybrid up ("v1 and v2 hashes do not describe the same data") when the hashes of
-// a file arrive between the two, whoever sends them; two files of equal content,
-// whose hashes it asks for twice, make that likely. Later versions are mended.
+// WritesFirst are settings with which a client built on libtorrent writes a piece before
+// it counts as hashed. With its defaults, libtorrent 2.0.8 gives up a hybrid ("v1 and v2
+// hashes do not describe the same data") when the hashes of a file arrive between the two
+// steps, whoever sends them. Two files of equal content, whose hashes it asks for twice,
+// make that likely. Later versions are mended.
 func (k Kind) WritesFirst() map[string]any {
 	switch k {
 	case Libtorrent:
@@ -228,7 +228,7 @@ func (c *Client) startProcess(cfg proc.Config) error {
 		cfg.Args = slices.Concat(c.opts.Enter[1:], []string{cfg.Path}, cfg.Args)
 		cfg.Path = c.opts.Enter[0]
 	}
-	// Whatever a client finds in a user's home must not matter here.
+	// A client must not use anything in the user's home.
 	cfg.Env = append(cfg.Env, "HOME="+c.opts.Dir, "XDG_CONFIG_HOME="+c.opts.Dir,
 		"XDG_DATA_HOME="+c.opts.Dir, "XDG_CACHE_HOME="+c.opts.Dir)
 	if cfg.Stdout == nil {
@@ -255,8 +255,8 @@ func (c *Client) Add(ctx context.Context, magnet, dir string) error {
 	return c.wrap("adding magnet", c.driver.add(ctx, magnet, dir))
 }
 
-// Connect tells the client of a peer. Transmission and aria2 have no way to be
-// told: ErrUnsupported.
+// Connect gives the client a peer. Transmission and aria2 have no way to do that:
+// ErrUnsupported.
 func (c *Client) Connect(ctx context.Context, peer netip.AddrPort) error {
 	return c.wrap("connecting", c.driver.connect(ctx, peer))
 }
@@ -267,12 +267,12 @@ func (c *Client) Progress(ctx context.Context) (Progress, error) {
 	return p, c.wrap("asking for progress", err)
 }
 
-// Wait returns when the client has all of its torrent, verified. When ctx ends
-// first the error tells how far it got.
+// Wait returns when the client has all of its torrent, verified. If ctx ends first, the
+// error says how far it got.
 func (c *Client) Wait(ctx context.Context) error { return c.WaitPolling(ctx, pollInterval) }
 
-// WaitPolling is Wait for a benchmark: it asks at the given interval, which is
-// the grain of what is measured.
+// WaitPolling is Wait for a benchmark: it asks at the given interval, which is the
+// resolution of the measurement.
 func (c *Client) WaitPolling(ctx context.Context, interval time.Duration) error {
 	tick := time.NewTicker(interval)
 	defer tick.Stop()
@@ -297,15 +297,15 @@ func (c *Client) WaitPolling(ctx context.Context, interval time.Duration) error 
 	}
 }
 
-// ErrCrashed is the error of Wait when the client has ended by a fault that it
-// found in itself, as rtorrent 0.9.8 does now and then in its DHT. It is no
-// verdict on whom it spoke to.
+// ErrCrashed is the error of Wait when the client has ended by a fault that it found in
+// itself, as rtorrent 0.9.8 does now and then in its DHT. It says nothing about the peers
+// of that client.
 var ErrCrashed = errors.New("the client crashed")
 
 // crashSign is what rtorrent prints then.
 const crashSign = "Caught internal_error"
 
-// crashed adds to err that the client has crashed, if so.
+// crashed adds to err that the client has crashed, if it has.
 func (c *Client) crashed(err error) error {
 	if strings.Contains(c.TailLog(), crashSign) {
 		return fmt.Errorf("%w: %w", ErrCrashed, err)
@@ -330,8 +330,8 @@ func (c *Client) TailLog() string {
 	return string(tail)
 }
 
-// Kill ends the client's process at once, as a crash would. Close is still to be
-// called.
+// Kill ends the client's process at once, as a crash would. The caller must still call
+// Close.
 func (c *Client) Kill() { c.proc.Kill() }
 
 // Close ends the client's process and waits for it.

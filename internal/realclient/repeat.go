@@ -89,7 +89,7 @@ func (r run) passed(name string) bool {
 	return r.err == nil && strings.Contains(r.output, "--- PASS: "+name+" ")
 }
 
-// report makes the outcome that of t.
+// report reports the outcome as that of t.
 func (r run) report(t *testing.T) {
 	t.Helper()
 	switch {
@@ -183,7 +183,7 @@ func pattern(name string, tests []string) string {
 func insideArgs(t *testing.T, parts string, parallel int) []string {
 	if parts == "" {
 		parts = "^" + regexp.QuoteMeta(t.Name()) + "$"
-		// The part of -run that chooses subtests goes on choosing.
+		// The part of -run that chooses subtests still applies.
 		if f := flag.Lookup("test.run"); f != nil {
 			if _, subtests, ok := strings.Cut(f.Value.String(), "/"); ok {
 				parts += "/" + subtests
@@ -204,7 +204,8 @@ func insideArgs(t *testing.T, parts string, parallel int) []string {
 	return args
 }
 
-// sayBeside has a failed test name itself as one with a foreign program in it.
+// sayBeside prints the line by which a failed test says that a foreign program took part
+// in it.
 func sayBeside(t testing.TB) {
 	t.Cleanup(func() {
 		if t.Failed() {
@@ -213,9 +214,9 @@ func sayBeside(t testing.TB) {
 	})
 }
 
-// lockClients takes the lock that all tests with foreign programs on this machine
-// share while they run (LOCK_SH), and that a repeated test takes for itself
-// (LOCK_EX). The function returned gives it back.
+// lockClients takes the lock that all tests with foreign programs on this machine share
+// while they run (LOCK_SH), and that a repeated test takes for itself (LOCK_EX). It
+// returns the function that releases the lock.
 func lockClients(how int) (unlock func(), err error) {
 	name := fmt.Sprintf("swarmnode-clients-%d", os.Getuid())
 	f, err := os.OpenFile(filepath.Join(os.TempDir(), name),

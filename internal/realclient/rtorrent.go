@@ -19,9 +19,9 @@ import (
 	"time"
 )
 
-// lookAgainAfter is how long rtorrent may be without a peer before it is told to
-// look again. By itself it does so after 20 minutes, also when the first look came
-// before anybody had announced; its users press a key.
+// lookAgainAfter is how long rtorrent may be without a peer before it is told to look
+// again. By itself it does so after 20 minutes, even when its first search came before
+// anybody had announced; its users press a key.
 const lookAgainAfter = 15 * time.Second
 
 // rtorrentDriver talks XML-RPC over SCGI. A magnet link is a download of its
@@ -136,8 +136,8 @@ func (d *rtorrentDriver) add(ctx context.Context, magnet, dir string) error {
 	return err
 }
 
-// joinDHT waits until a node of the DHT has answered, if there is to be any. A
-// torrent that is loaded before is neither looked for nor announced in time.
+// joinDHT waits until a node of the DHT has answered, if a DHT is in use. A torrent that
+// is loaded earlier is neither looked up nor announced in time.
 func (d *rtorrentDriver) joinDHT(ctx context.Context) error {
 	if len(d.client.opts.Bootstrap) == 0 {
 		return nil
@@ -179,7 +179,8 @@ func (d *rtorrentDriver) progress(ctx context.Context) (Progress, error) {
 		return Progress{}, err
 	}
 	if len(values) == 0 {
-		// Between the metadata and the torrent itself there is none for a moment.
+		// Between the metadata and the torrent itself, rtorrent has no download for a
+		// moment.
 		return Progress{State: "no torrent"}, nil
 	}
 	const fields = 8
@@ -203,8 +204,8 @@ func (d *rtorrentDriver) progress(ctx context.Context) (Progress, error) {
 	return p, nil
 }
 
-// lookAgain has it look for peers once more when it has been without for too
-// long, and is not content.
+// lookAgain makes rtorrent look for peers once more when it has been without one for too
+// long and is not complete.
 func (d *rtorrentDriver) lookAgain(ctx context.Context, hash string, content bool) {
 	now := time.Now()
 	switch {
@@ -212,8 +213,8 @@ func (d *rtorrentDriver) lookAgain(ctx context.Context, hash string, content boo
 		d.alone = now
 	case now.Sub(d.alone) >= lookAgainAfter:
 		d.alone = now
-		// It fails between the metadata and the torrent itself; then there was no
-		// need.
+		// The call fails between the metadata and the torrent itself, when there is no
+		// need for it.
 		_, _ = d.call(ctx, "d.tracker_announce.force", hash)
 	}
 }

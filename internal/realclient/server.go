@@ -23,8 +23,8 @@ import (
 	"swarmnode/internal/proc"
 )
 
-// The programs that serve clients rather than being one: the web server that
-// most web seeds run, and the tracker that most open ones are.
+// The programs that serve clients: the web server that most web seeds run, and the
+// tracker that most open trackers run.
 const (
 	Nginx       Kind = "nginx"
 	Opentracker Kind = "opentracker"
@@ -88,9 +88,9 @@ http {
 		Args: []string{"-p", state, "-e", filepath.Join(state, "error.log"), "-c", file}})
 }
 
-// LaunchOpentracker runs a tracker for the torrents of some info-hashes, in
-// hexadecimal. Debian's build knows no torrents but those of a list. The caller
-// must Close it.
+// LaunchOpentracker runs a tracker for the torrents with the given info-hashes, in
+// hexadecimal. Debian's build serves only the torrents on a list. The caller must Close
+// it.
 func LaunchOpentracker(ctx context.Context, ip netip.Addr, state string,
 	hashes ...string) (*Server, error) {
 	path, err := ServerInstalled(Opentracker)
@@ -101,8 +101,8 @@ func LaunchOpentracker(ctx context.Context, ip netip.Addr, state string,
 	if err != nil {
 		return nil, err
 	}
-	// As root it changes its root and its user, so that it must be able to read
-	// its list from there.
+	// As root it changes its root folder and its user, so the list must be readable from
+	// there.
 	list := filepath.Join(state, "list")
 	if err := os.Chmod(state, 0o755); err != nil {
 		return nil, err

@@ -11,9 +11,9 @@ import (
 	"time"
 )
 
-// Tracker is an HTTP tracker (BEP 3, compact answers of BEP 23) that names the
-// same peers to everyone. It is how clients are told of a peer that have no
-// other way to be told: Transmission and aria2.
+// Tracker is an HTTP tracker (BEP 3, compact answers of BEP 23) that names the same peers
+// to everyone. Clients that cannot be given a peer, Transmission and aria2, learn of
+// peers from it.
 type Tracker struct {
 	URL string // to announce to
 
@@ -21,8 +21,8 @@ type Tracker struct {
 	finished chan struct{}
 }
 
-// trackerInterval is what announcers are asked to wait, in seconds: nothing
-// changes, but a client that came too early should come again soon.
+// trackerInterval is the announce interval, in seconds. Nothing changes, but a client
+// that announced too early should announce again soon.
 const trackerInterval = 5
 
 // NewTracker starts a tracker on an address of this machine; only IPv4 peers

@@ -81,9 +81,9 @@ func launchTransmission(ctx context.Context, c *Client) (driver, error) {
 	})
 }
 
-// transmissionNodes is what a Transmission that has run before remembers of the
-// DHT. It meets these 2 s one after the other, and those of dht.bootstrap about
-// 15 s; it looks for nobody before it has met four.
+// transmissionNodes is what a Transmission that has run before remembers of the DHT. It
+// contacts these nodes every 2 s, one after the other, and those of dht.bootstrap about
+// every 15 s. It looks for no peers before it has met four nodes.
 func transmissionNodes(addrs []netip.AddrPort) []byte {
 	var compact []byte
 	for _, a := range addrs {
