@@ -5,16 +5,16 @@ import (
 	"slices"
 )
 
-// askersMax is how many peers may be asked for one block at a time: the one
-// that was asked first, and one that overtakes it in the endgame.
+// askersMax is how many peers may be asked for one block at a time: the first
+// one, and one that overtakes it in the endgame.
 const askersMax = 2
 
-// A slot is one block of a partial. It is stored, or asked of some peers, or
-// free.
+// A slot is one block of a partial. It is stored, asked of some peers, or free.
 type slot struct {
 	stored bool
 	asks   uint8
-	// peer holds whom it was asked of, or in its first element who sent it.
+	// peer holds the peers that were asked for a block that is not stored. Of a
+	// stored block the first element is its sender.
 	peer [askersMax]uint32
 }
 
@@ -23,7 +23,7 @@ type slot struct {
 //	free + asked + stored == len(slots)
 type partial struct {
 	piece uint32
-	owner uint32 // the peer that fetches it; 0 when it was left
+	owner uint32 // the peer that fetches it; 0 if there is none any more
 	alone bool   // all of its blocks must come from the owner
 	// replaced is how often it was taken from an owner that was too slow.
 	replaced int
@@ -67,14 +67,14 @@ func (p *Picker) deactivate(pt *partial) {
 	}
 }
 
-// end forgets what was fetched of pt.
+// end forgets the blocks of pt.
 func (p *Picker) end(pt *partial) {
 	p.part[pt.piece] = nil
 	p.idle = append(p.idle, pt)
 }
 
-// take marks free blocks of pt as asked of peer and appends them to dst, which
-// is not to grow beyond limit.
+// take marks free blocks of pt as asked of peer and appends them to dst, until dst
+// has limit blocks.
 func (p *Picker) take(pt *partial, peer uint32, dst []Block, limit int) []Block {
 	for ; pt.free > 0 && len(dst) < limit; pt.first++ {
 		s := &pt.slots[pt.first]
@@ -109,8 +109,7 @@ func (pt *partial) release(index int, peer uint32) {
 	}
 }
 
-// reset makes the blocks that others than peer sent or were asked for free
-// again.
+// reset frees the blocks that other peers than peer sent or were asked for.
 func (pt *partial) reset(peer uint32) {
 	for i := range pt.slots {
 		s := &pt.slots[i]
@@ -128,8 +127,8 @@ func (pt *partial) reset(peer uint32) {
 	pt.first = 0
 }
 
-// Release tells that the block will not come from the peer, or not soon: it
-// may be asked of others.
+// Release records that the block will not come from the peer, or not soon. Other
+// peers may be asked for it.
 func (p *Picker) Release(b Block, peer uint32) {
 	pt := p.partial(b)
 	if pt == nil || p.state[b.Piece] != InFlight {
@@ -139,7 +138,8 @@ func (p *Picker) Release(b Block, peer uint32) {
 	p.unbegin(pt)
 }
 
-// unbegin makes a piece Wanted again of which nothing has come or is to come.
+// unbegin makes a piece Wanted again if none of its blocks has come or is asked
+// for.
 func (p *Picker) unbegin(pt *partial) {
 	if pt.stored > 0 || pt.free < len(pt.slots) {
 		return
@@ -149,8 +149,8 @@ func (p *Picker) unbegin(pt *partial) {
 	p.drop(pt.piece)
 }
 
-// Leave tells that the peer fetches no more of the pieces that it began.
-// Blocks that were asked of it are released one by one.
+// Leave records that the peer owns no pieces any more. The caller releases the
+// blocks that the peer was asked for, one by one.
 func (p *Picker) Leave(peer uint32) {
 	for _, pt := range p.active {
 		if pt.owner == peer {
@@ -159,7 +159,7 @@ func (p *Picker) Leave(peer uint32) {
 	}
 }
 
-// partial returns the partial of b, or nil if there is none or no such block.
+// partial returns the partial that b belongs to, or nil if there is none.
 func (p *Picker) partial(b Block) *partial {
 	if b.Piece >= uint32(len(p.part)) {
 		return nil
@@ -171,17 +171,17 @@ func (p *Picker) partial(b Block) *partial {
 	return pt
 }
 
-// A Receipt says what a block that came was good for.
+// A Receipt says what a received block is good for.
 type Receipt struct {
-	// Fresh: it is to be stored. Otherwise it is of no use.
+	// Fresh: the block has to be stored. Otherwise it is of no use.
 	Fresh bool
-	// Complete: it was the last of its piece, which is Unverified now.
+	// Complete: the block was the last of its piece, which is Unverified now.
 	Complete bool
-	// Other is another peer that it was asked of too, or 0.
+	// Other is another peer that was asked for the block too, or 0.
 	Other uint32
 }
 
-// Received tells that the block came from the peer.
+// Received records that the peer has sent the block.
 func (p *Picker) Received(b Block, peer uint32) Receipt {
 	pt := p.partial(b)
 	if pt == nil || p.state[b.Piece] != InFlight {
@@ -211,8 +211,8 @@ func (p *Picker) Received(b Block, peer uint32) Receipt {
 	return Receipt{Fresh: true, Complete: done, Other: other}
 }
 
-// Senders appends to dst who sent the blocks of an Unverified piece, each peer
-// once.
+// Senders appends to dst the senders of the blocks of an Unverified piece, each
+// peer once.
 func (p *Picker) Senders(piece uint32, dst []uint32) []uint32 {
 	pt := p.part[piece]
 	if pt == nil {
@@ -227,8 +227,8 @@ func (p *Picker) Senders(piece uint32, dst []uint32) []uint32 {
 	return dst
 }
 
-// Sender returns who sent a block of an Unverified piece or of one in flight;
-// 0 if it has not come.
+// Sender returns the sender of a block of a piece that is Unverified or InFlight, 0 if
+// the block has not come.
 func (p *Picker) Sender(b Block) uint32 {
 	pt := p.partial(b)
 	if pt == nil || !pt.slots[b.Index].stored {
@@ -237,8 +237,8 @@ func (p *Picker) Sender(b Block) uint32 {
 	return pt.slots[b.Index].peer[0]
 }
 
-// BegunBy appends to dst the pieces in flight of which the peer has sent a
-// block.
+// BegunBy appends to dst the pieces that are InFlight and have a block of the
+// peer.
 func (p *Picker) BegunBy(peer uint32, dst []uint32) []uint32 {
 	for _, pt := range p.active {
 		sent := func(s slot) bool { return s.stored && s.peer[0] == peer }
@@ -249,7 +249,7 @@ func (p *Picker) BegunBy(peer uint32, dst []uint32) []uint32 {
 	return dst
 }
 
-// Verified tells that an Unverified piece has the right hash. It returns false
+// Verified records that an Unverified piece has the right hash. It returns false
 // if the piece is in another state.
 func (p *Picker) Verified(piece uint32) bool {
 	if p.state[piece] != Unverified {
@@ -264,9 +264,9 @@ func (p *Picker) Verified(piece uint32) bool {
 	return true
 }
 
-// Refuted tells that an Unverified piece has the wrong hash: nothing of it is
-// there, and the next time it must come from one peer alone. It returns false
-// if the piece is in another state.
+// Refuted records that an Unverified piece has the wrong hash: none of it is kept,
+// and the next time it must come from one peer alone. It returns false if the
+// piece is in another state.
 func (p *Picker) Refuted(piece uint32) bool {
 	if p.state[piece] != Unverified {
 		return false
@@ -278,10 +278,9 @@ func (p *Picker) Refuted(piece uint32) bool {
 	return true
 }
 
-// Reopen tells that of an Unverified piece only some blocks are wrong, and wrong
-// yields their indices: they are fetched again, from anybody, and the others
-// stay. It returns false if the piece is in another state, or if it was never
-// fetched.
+// Reopen records that some blocks of an Unverified piece are wrong, whose indices
+// wrong yields: any peers are asked for these again, and the other blocks stay. It
+// returns false if the piece is in another state, or if it was never fetched.
 func (p *Picker) Reopen(piece uint32, wrong iter.Seq[uint32]) bool {
 	pt := p.part[piece]
 	if p.state[piece] != Unverified || pt == nil {
@@ -307,8 +306,8 @@ func (p *Picker) Reopen(piece uint32, wrong iter.Seq[uint32]) bool {
 	return true
 }
 
-// Lost tells that what was stored of a piece is gone, by no fault of a peer.
-// Whoever was asked for blocks of it is to be told so by the caller.
+// Lost records that the stored blocks of a piece are gone, by no fault of a peer.
+// The caller cancels its outstanding requests.
 func (p *Picker) Lost(piece uint32) {
 	if pt := p.part[piece]; pt != nil {
 		p.deactivate(pt)
@@ -319,9 +318,9 @@ func (p *Picker) Lost(piece uint32) {
 	}
 }
 
-// Suppose makes a piece Unverified of which nothing was asked for: all of it may
-// be there. That ends its Hold. It returns false if the piece is in another state,
-// or its hash is not known.
+// Suppose makes a piece Unverified that was not asked for, because all of it may be
+// there. That ends its Hold. It returns false if the piece is in another state, or
+// its hash is not known.
 func (p *Picker) Suppose(piece uint32) bool {
 	if s := p.state[piece]; s != Held && s != Wanted && s != Skipped ||
 		!p.pieces.CanVerify(int(piece)) {
@@ -332,8 +331,8 @@ func (p *Picker) Suppose(piece uint32) bool {
 	return true
 }
 
-// Recheck makes a piece that we Have Unverified. It returns false if we do
-// not, or its hash is not known.
+// Recheck makes a piece in state Have Unverified. It returns false if the piece is
+// in another state, or its hash is not known.
 func (p *Picker) Recheck(piece uint32) bool {
 	if p.state[piece] != Have || !p.pieces.CanVerify(int(piece)) {
 		return false

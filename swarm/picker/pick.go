@@ -6,51 +6,54 @@ import (
 	"swarmnode/swarm/bits"
 )
 
-// A Query asks for blocks to ask one peer for.
+// A Query asks which blocks one peer should be asked for.
 type Query struct {
-	Peer uint32    // its number, not 0
-	Have *bits.Set // its pieces
+	Peer uint32    // the number of the peer, not 0
+	Have *bits.Set // the pieces of the peer
 	Max  int       // blocks wanted
-	// Whole: it fetches pieces by itself as long as there are some.
+	// Whole: the peer fetches pieces by itself as long as there are some.
 	Whole bool
-	// Alone: nobody else may contribute to the pieces that it begins.
+	// Alone: no other peer may contribute to the pieces that the peer begins.
 	Alone bool
-	// Pieces bounds how many pieces it may own; 0 means no bound.
+	// Pieces bounds how many pieces the peer may own; 0 means no bound.
 	Pieces int
-	// RareOnly: it begins only pieces that no peer but seeds has.
+	// RareOnly: the peer begins only pieces that only seeds have.
 	RareOnly bool
-	// Only: if not nil, no other pieces than these (BEP 6, "Allowed Fast").
+	// Only: if not nil, the peer is asked for these pieces alone (BEP 6, "Allowed
+	// Fast").
 	Only []uint32
-	// First: pieces to begin before others (BEP 6, "Suggest Piece").
+	// First: pieces to begin before others, the last one first (BEP 6, "Suggest
+	// Piece").
 	First []uint32
-	// Along: it begins pieces in a row, Next and those after it, as long as they
-	// are of the priority that is first; Pick moves Next on. That is for web
-	// servers, where each row costs a request, and which have all pieces.
+	// Along: the peer begins pieces in a row, Next and those after it, while these
+	// have the highest priority that is wanted; Pick moves Next on. This is for web
+	// servers, which have all pieces, and where each row costs a request.
 	Along bool
 	Next  uint32
-	// Onward: with Along, it begins the first piece that it can behind Next, wherever
-	// that is, and only then those before it. That is for web servers which can do
-	// nothing but read on.
+	// Onward: with Along, the peer begins the first possible piece from Next on, and
+	// only then the pieces before Next. This is for web servers that can only read
+	// on.
 	Onward bool
-	// Overtake: if not nil and no piece is left to begin, blocks are given
-	// that were asked of another peer, if Overtake of that peer is true.
+	// Overtake: if not nil and no piece is left to begin, the peer is asked for blocks
+	// that another peer was asked for, if Overtake reports true for that peer.
 	Overtake func(peer uint32) bool
-	// Replace: if not nil and no piece is left to begin, a piece that another
-	// peer fetches alone is fetched anew, if Replace of the two is true. Of the
-	// piece it lacks so many blocks out of all, and it took it over from so many
-	// others. What is still asked of it of the piece is to be cancelled.
+	// Replace: if not nil and no piece is left to begin, the peer takes over a piece
+	// that another peer fetches alone, if Replace reports true for the two. lacks and
+	// all count the piece's missing blocks and all of its blocks; times is how often
+	// it was taken over before. The caller cancels the other peer's outstanding
+	// requests for the piece.
 	Replace func(peer, piece uint32, lacks, all, times int) bool
 }
 
 const (
-	// missesMax bounds how many pieces are passed over, rarest first, before
-	// the choice is made among a sample.
+	// missesMax bounds how many pieces a search passes over, rarest first, before
+	// it chooses from a sample.
 	missesMax = 1024
-	// sampleMax is how many candidates a sample has: the rarest of so many is
-	// rare enough.
+	// sampleMax is how many candidates a sample has. The rarest of them is rare
+	// enough.
 	sampleMax = 32
-	// overtakeMax is how many blocks are asked for a second time at once: each
-	// may turn out to be waste.
+	// overtakeMax is how many blocks one Pick asks for a second time: each may turn
+	// out to be waste.
 	overtakeMax = 4
 	// partialsPerPeer bounds, with partialsSpare, how many pieces are in
 	// flight before peers share pieces rather than begin more.
@@ -71,7 +74,7 @@ func (p *Picker) Pick(q *Query, dst []Block) []Block {
 		switch {
 		case pt.owner != q.Peer:
 		case !q.Have.Has(int(pt.piece)):
-			pt.owner = 0 // it has lost it since (BEP 54)
+			pt.owner = 0 // the peer has lost the piece since (BEP 54)
 		default:
 			owned++
 			dst = p.take(pt, q.Peer, dst, limit)
@@ -101,7 +104,7 @@ func (p *Picker) Pick(q *Query, dst []Block) []Block {
 	return dst
 }
 
-// pickOnly serves a peer that lets us ask for some pieces alone.
+// pickOnly takes blocks of the only pieces that the peer lets us ask for.
 func (p *Picker) pickOnly(q *Query, dst []Block, limit int) []Block {
 	for _, piece := range q.Only {
 		if len(dst) < limit && q.Have.Has(int(piece)) {
@@ -111,6 +114,7 @@ func (p *Picker) pickOnly(q *Query, dst []Block, limit int) []Block {
 	return dst
 }
 
+// pickUrgent takes blocks of pieces with a deadline.
 func (p *Picker) pickUrgent(q *Query, dst []Block, limit int) []Block {
 	for _, d := range p.deadlines {
 		if len(dst) == limit {
@@ -136,8 +140,8 @@ func (p *Picker) pickPiece(q *Query, piece uint32, dst []Block, limit int) []Blo
 	return dst
 }
 
-// pickBegun takes blocks of pieces that others have begun, or only of those
-// that they have left. A piece that was left gets a new owner.
+// pickBegun takes blocks of pieces that others have begun, or, if left, only of
+// those that have no owner any more. These get a new owner.
 func (p *Picker) pickBegun(q *Query, dst []Block, limit int, left bool) []Block {
 	for _, pt := range p.active {
 		if len(dst) == limit {
@@ -155,8 +159,9 @@ func (p *Picker) pickBegun(q *Query, dst []Block, limit int, left bool) []Block 
 	return dst
 }
 
-// pickFailed takes over pieces that one peer should have fetched alone, and
-// left, or fetches too slowly. What it sent is fetched anew, so that there is one peer to blame.
+// pickFailed takes over pieces that one peer had to fetch alone, if that peer has left
+// them or fetches them too slowly. The blocks that came from others are fetched again,
+// so that there is one peer to blame.
 func (p *Picker) pickFailed(q *Query, dst []Block, limit int) []Block {
 	for _, pt := range p.active {
 		if len(dst) == limit {
@@ -175,15 +180,15 @@ func (p *Picker) pickFailed(q *Query, dst []Block, limit int) []Block {
 	return dst
 }
 
-// replaces reports whether q's peer takes over pt from the one that fetches it
-// alone, which may take for ever.
+// replaces reports whether q's peer takes over pt from the peer that fetches it
+// alone, which may never finish.
 func (p *Picker) replaces(q *Query, pt *partial) bool {
 	return q.Replace != nil && pt.owner != q.Peer && !p.untouched() &&
 		q.Replace(pt.owner, pt.piece, len(pt.slots)-pt.stored, len(pt.slots), pt.replaced)
 }
 
-// pickOvertake takes blocks that were asked of one other peer (endgame), the
-// last ones first: those before them are more likely to be on their way.
+// pickOvertake takes blocks that one other peer was asked for (endgame), the last
+// blocks of a piece first: the earlier ones are more likely to be on their way.
 func (p *Picker) pickOvertake(q *Query, dst []Block, limit int) []Block {
 	if len(p.active) == 0 {
 		return dst
@@ -209,7 +214,7 @@ func (p *Picker) pickOvertake(q *Query, dst []Block, limit int) []Block {
 	return dst
 }
 
-// next finds the piece to begin.
+// next finds the piece to begin next.
 func (p *Picker) next(q *Query) (piece uint32, ok bool) {
 	for _, piece := range slices.Backward(q.First) {
 		if p.fits(q, piece) {
@@ -240,13 +245,14 @@ func (p *Picker) next(q *Query) (piece uint32, ok bool) {
 	return 0, false
 }
 
+// fits reports whether q's peer may begin the piece.
 func (p *Picker) fits(q *Query, piece uint32) bool {
 	return p.listed.Has(int(piece)) && q.Have.Has(int(piece)) && (!q.RareOnly ||
 		p.avail[piece] == 0)
 }
 
-// nextOnward finds the first piece of a priority from Next on, or else from the
-// start.
+// nextOnward finds the first piece of a priority from Next on, or from the start if
+// there is none.
 func (p *Picker) nextOnward(q *Query, priority Priority) (uint32, bool) {
 	for _, from := range []int{min(int(q.Next), len(p.state)), 0} {
 		for i := p.listed.Next(from); i >= 0; i = p.listed.Next(i + 1) {
@@ -258,6 +264,7 @@ func (p *Picker) nextOnward(q *Query, priority Priority) (uint32, bool) {
 	return 0, false
 }
 
+// nextInOrder finds the first piece of a priority.
 func (p *Picker) nextInOrder(q *Query, priority Priority) (uint32, bool) {
 	for i := p.listed.Next(0); i >= 0; i = p.listed.Next(i + 1) {
 		if p.priority[i] == priority && p.fits(q, uint32(i)) {
@@ -267,8 +274,9 @@ func (p *Picker) nextInOrder(q *Query, priority Priority) (uint32, bool) {
 	return 0, false
 }
 
-// rarest finds the rarest piece of a priority that the peer has, at random
-// among equals. Of a peer that has none of the many rarest it samples.
+// rarest finds the rarest piece of a priority that the peer has, and chooses among
+// equally rare ones at random. For a peer that has none of the many rarest pieces it
+// takes a sample.
 func (p *Picker) rarest(q *Query, priority Priority) (uint32, bool) {
 	r := &p.ranks[priority]
 	misses := 0
@@ -297,9 +305,8 @@ func (p *Picker) rarest(q *Query, priority Priority) (uint32, bool) {
 	return 0, false
 }
 
-// sample finds the rarest of the first n candidates from a random piece on. It
-// goes through the pieces of the peer or through those that are Wanted,
-// whichever are fewer.
+// sample finds the rarest of the first n candidates from a random piece on. It goes
+// through the pieces of the peer or the Wanted pieces, whichever are fewer.
 func (p *Picker) sample(q *Query, priority Priority, n int) (piece uint32, ok bool) {
 	set := p.listed
 	if q.Have.Count() < set.Count() {
@@ -323,9 +330,8 @@ func (p *Picker) sample(q *Query, priority Priority, n int) (piece uint32, ok bo
 	return piece, ok
 }
 
-// Check panics when an invariant does not hold. It is for tests and race
-// builds, because it takes time in proportion to
-// the pieces.
+// Check panics when an invariant does not hold. It is for tests and race builds,
+// because it takes time in proportion to the pieces.
 func (p *Picker) Check() {
 	var counts [stateCount]int
 	for i, s := range p.state {

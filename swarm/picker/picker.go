@@ -8,14 +8,14 @@ import (
 	"swarmnode/swarm/bits"
 )
 
-// State is what a piece is at. It is in exactly one at a time.
+// State is how far a piece has come. A piece is in exactly one State at a time.
 type State uint8
 
 // The states of a piece.
 const (
 	Skipped    State = iota // not there and not wanted
-	Held                    // wanted, but nothing of it may be asked for yet
-	Wanted                  // nothing of it was asked for
+	Held                    // wanted, but not to be asked for yet
+	Wanted                  // wanted, and none of its blocks is asked for or has come
 	InFlight                // some of its blocks are asked for or have come
 	Unverified              // all of its blocks have come
 	Have                    // its hash is right
@@ -28,11 +28,11 @@ type Priority uint8
 // The priorities between which all others lie.
 const (
 	Skip    Priority = 0 // not wanted
-	Normal  Priority = 4 // what pieces start with
+	Normal  Priority = 4 // the priority of a new piece
 	Highest Priority = 7
 )
 
-// A Block names a block: which one of which piece.
+// A Block names a block of a piece.
 type Block struct {
 	Piece uint32
 	Index uint32
@@ -42,28 +42,28 @@ const (
 	// randomFirst is how many pieces are picked at random before rarity
 	// counts: enough to have something to trade.
 	randomFirst = 4
-	// availabilityMax bounds the number of ranks. Beyond it pieces are equally
-	// common.
+	// availabilityMax bounds the number of ranks. Pieces of a higher availability
+	// are equally common.
 	availabilityMax = 1023
-	// deadlinesMax bounds the pieces that may have a deadline at a time.
+	// deadlinesMax bounds how many pieces have a deadline at a time.
 	deadlinesMax = 1024
 )
 
-// Pieces is what a Picker asks about the pieces of its torrent.
+// Pieces answers the questions of a Picker about the pieces of its torrent.
 type Pieces interface {
 	// Pieces returns how many there are.
 	Pieces() int
 	// Blocks returns how many blocks a piece has, at least one.
 	Blocks(piece int) int
-	// CanVerify reports whether the hash of a piece is known. Once it is, it
-	// stays so.
+	// CanVerify reports whether the hash of a piece is known. A hash that is
+	// known stays known.
 	CanVerify(piece int) bool
 }
 
 // A Picker knows the state of every piece. It is for one goroutine at a time.
 //
-// A piece without a hash is Held or Skipped, or somebody else has found that we
-// Have it. From there it gets nowhere: no block of it is given out, taken in or
+// A piece without a hash is Held or Skipped, or was in Have from the start. It
+// does not leave these states: none of its blocks is given out, taken in or
 // judged.
 type Picker struct {
 	pieces Pieces
@@ -83,11 +83,11 @@ type Picker struct {
 	have   *bits.Set // Have
 	needed *bits.Set // of a priority above Skip, and not Have
 	listed *bits.Set // Wanted
-	failed *bits.Set // came with a wrong hash before
-	held   *bits.Set // not to be asked for: Held, Skipped or Have
+	failed *bits.Set // had a wrong hash before
+	held   *bits.Set // not to be asked for: each is Held, Skipped or Have
 
 	peers, seeds int
-	unseen       int // pieces that no peer but seeds has
+	unseen       int // pieces that only seeds have
 	sequential   bool
 	deadlines    []deadline // by time
 }
@@ -97,9 +97,9 @@ type deadline struct {
 	at    time.Duration
 }
 
-// New returns a Picker for the pieces of a torrent. Those in have, which New takes
-// over, are in state Have; nil means none. The others are Held without a hash, and
-// Wanted with one.
+// New returns a Picker for the pieces of a torrent. The Picker takes have over: the
+// pieces in it are in state Have; nil means none. Of the others those with a known
+// hash are Wanted, and the rest is Held.
 func New(pieces Pieces, have *bits.Set, rng *rand.Rand) *Picker {
 	n := pieces.Pieces()
 	if have == nil {
@@ -126,7 +126,7 @@ func New(pieces Pieces, have *bits.Set, rng *rand.Rand) *Picker {
 	return p
 }
 
-// begins gives a piece its first state, and returns it.
+// begins gives a piece its first state, and returns that state.
 func (p *Picker) begins(piece uint32) State {
 	if !p.pieces.CanVerify(int(piece)) {
 		p.held.Add(int(piece))
@@ -152,11 +152,11 @@ func (p *Picker) State(piece uint32) State { return p.state[piece] }
 // Count returns how many pieces are in state s.
 func (p *Picker) Count(s State) int { return p.counts[s] }
 
-// Have returns the pieces whose hash is right. It is the Picker's own set.
+// Have returns the pieces in state Have. The set is the Picker's own.
 func (p *Picker) Have() *bits.Set { return p.have }
 
-// Needed returns the pieces that are wanted and not yet verified. It is the
-// Picker's own set.
+// Needed returns the pieces that are wanted and not yet verified. The set is the
+// Picker's own.
 func (p *Picker) Needed() *bits.Set { return p.needed }
 
 // Done reports whether every wanted piece is verified.
@@ -168,10 +168,10 @@ func (p *Picker) Availability(piece uint32) int { return int(p.avail[piece]) }
 // Seeds returns how many seeds there are.
 func (p *Picker) Seeds() int { return p.seeds }
 
-// Unseen returns how many pieces no peer but seeds has.
+// Unseen returns how many pieces only seeds have.
 func (p *Picker) Unseen() int { return p.unseen }
 
-// Failed reports whether the piece came with a wrong hash before.
+// Failed reports whether the piece had a wrong hash before.
 func (p *Picker) Failed(piece uint32) bool { return p.failed.Has(int(piece)) }
 
 // move is the only way from one state into another.
@@ -194,7 +194,7 @@ func (p *Picker) move(piece uint32, to State) {
 	p.need(piece)
 }
 
-// need keeps the set of needed pieces true.
+// need brings the set of needed pieces up to date.
 func (p *Picker) need(piece uint32) {
 	if p.priority[piece] == Skip || p.state[piece] == Have {
 		p.needed.Remove(int(piece))
@@ -214,11 +214,11 @@ func (p *Picker) atRest(piece uint32) State {
 	return Wanted
 }
 
-// drop moves a piece that is no longer fetched back to where it came from.
+// drop moves a piece that is no longer fetched back to its state at rest.
 func (p *Picker) drop(piece uint32) { p.move(piece, p.atRest(piece)) }
 
-// Hold makes nothing of a piece be asked for until Free or Suppose. It has no
-// effect on a piece that has blocks or outstanding requests.
+// Hold keeps a piece from being asked for until Free or Suppose. It has no effect
+// on a piece that has blocks or outstanding requests.
 func (p *Picker) Hold(piece uint32) {
 	switch p.state[piece] {
 	case Skipped, Wanted:
@@ -227,8 +227,8 @@ func (p *Picker) Hold(piece uint32) {
 	}
 }
 
-// Free ends the Hold of a piece whose hash is known. It reports whether there
-// was one and it is over.
+// Free ends the Hold of a piece whose hash is known. It reports whether it ended
+// one.
 func (p *Picker) Free(piece uint32) bool {
 	if !p.held.Has(int(piece)) || !p.pieces.CanVerify(int(piece)) {
 		return false
@@ -240,11 +240,11 @@ func (p *Picker) Free(piece uint32) bool {
 	return true
 }
 
-// untouched reports whether there are pieces left to begin, now or later.
+// untouched reports whether pieces are left to begin, now or later.
 func (p *Picker) untouched() bool { return p.counts[Wanted]+p.counts[Held] > 0 }
 
-// SetPriority ranks a piece. What was asked for of a piece that is no longer
-// wanted may still come, and count.
+// SetPriority ranks a piece. Blocks that were asked for may still come and count
+// after the piece is no longer wanted.
 func (p *Picker) SetPriority(piece uint32, priority Priority) {
 	priority = min(priority, Highest)
 	was := p.priority[piece]
@@ -266,11 +266,11 @@ func (p *Picker) SetPriority(piece uint32, priority Priority) {
 	}
 }
 
-// SetSequential makes pieces be picked in order, or by rarity again.
+// SetSequential chooses between picking pieces in order and by rarity.
 func (p *Picker) SetSequential(on bool) { p.sequential = on }
 
-// SetDeadline makes a piece be picked before all that have a later deadline or
-// none. It reports whether there was room for it; the earliest are kept.
+// SetDeadline puts a piece before all pieces with a later deadline or none. It
+// reports whether there was room for the deadline: the earliest deadlines are kept.
 func (p *Picker) SetDeadline(piece uint32, at time.Duration) bool {
 	p.ClearDeadline(piece)
 	i, _ := slices.BinarySearchFunc(p.deadlines, at, func(d deadline, at time.Duration) int {
@@ -289,12 +289,12 @@ func (p *Picker) SetDeadline(piece uint32, at time.Duration) bool {
 	return true
 }
 
-// ClearDeadline takes the deadline of a piece away.
+// ClearDeadline removes the deadline of a piece.
 func (p *Picker) ClearDeadline(piece uint32) {
 	p.deadlines = slices.DeleteFunc(p.deadlines, func(d deadline) bool { return d.piece == piece })
 }
 
-// Due reports whether the piece has a deadline, and one before at.
+// Due reports whether the piece has a deadline that is not after at.
 func (p *Picker) Due(piece uint32, at time.Duration) bool {
 	for _, d := range p.deadlines {
 		if d.at > at {
@@ -307,7 +307,7 @@ func (p *Picker) Due(piece uint32, at time.Duration) bool {
 	return false
 }
 
-// Urgent reports whether any piece has a deadline before at.
+// Urgent reports whether any piece has a deadline that is not after at.
 func (p *Picker) Urgent(at time.Duration) bool {
 	return len(p.deadlines) > 0 && p.deadlines[0].at <= at
 }

@@ -2,10 +2,10 @@ package picker
 
 import "swarmnode/swarm/bits"
 
-// A rank holds the Wanted pieces of one priority, sorted by availability in
-// one array: those of availability a are order[ends[a-1]:ends[a]]. To become
-// more common or rarer by one is a swap with the edge of the run, which costs
-// the same however many pieces there are.
+// A rank holds the Wanted pieces of one priority, sorted by availability in one
+// array: those of availability a are order[ends[a-1]:ends[a]]. A piece becomes more
+// common or rarer by one through a swap with the edge of its run, at the same cost
+// however many pieces there are.
 type rank struct {
 	order []uint32
 	ends  []uint32
@@ -19,19 +19,21 @@ func (r *rank) run(a int) (from, to uint32) {
 	return from, r.ends[a]
 }
 
+// grow adds empty runs up to availability a.
 func (r *rank) grow(a int) {
 	for len(r.ends) <= a {
 		r.ends = append(r.ends, uint32(len(r.order)))
 	}
 }
 
+// put sets the place of a piece.
 func (r *rank) put(piece, at uint32, pos []uint32) {
 	r.order[at] = piece
 	pos[piece] = at
 }
 
-// insert adds a piece, whose place is opened by moving one piece of each more
-// common run from its front to its end.
+// insert adds a piece. It makes room by moving one piece of each more common run
+// from the front of the run to its end.
 func (r *rank) insert(piece uint32, a int, pos []uint32) {
 	r.grow(a)
 	hole := uint32(len(r.order))
@@ -48,7 +50,7 @@ func (r *rank) insert(piece uint32, a int, pos []uint32) {
 	r.ends[a]++
 }
 
-// remove takes a piece out, the reverse of insert.
+// remove takes a piece out: the reverse of insert.
 func (r *rank) remove(piece uint32, a int, pos []uint32) {
 	hole := pos[piece]
 	for b := a; b < len(r.ends); b++ {
@@ -79,18 +81,20 @@ func (r *rank) down(piece uint32, a int, pos []uint32) {
 	r.ends[a-1]++
 }
 
+// list enters a piece that becomes Wanted.
 func (p *Picker) list(piece uint32) {
 	p.listed.Add(int(piece))
 	p.ranks[p.priority[piece]].insert(piece, min(int(p.avail[piece]), availabilityMax), p.pos)
 }
 
+// unlist removes a piece that is Wanted no longer.
 func (p *Picker) unlist(piece uint32) {
 	p.listed.Remove(int(piece))
 	p.ranks[p.priority[piece]].remove(piece, min(int(p.avail[piece]), availabilityMax), p.pos)
 }
 
-// AddPeer counts a peer with these pieces. One that has them all counts as a
-// seed, and stays one for the Picker: RemovePeer must be told the same.
+// AddPeer counts a peer with these pieces, or a seed. RemovePeer must be told the
+// same.
 func (p *Picker) AddPeer(have *bits.Set, seed bool) {
 	p.peers++
 	if seed {
@@ -102,7 +106,7 @@ func (p *Picker) AddPeer(have *bits.Set, seed bool) {
 	}
 }
 
-// RemovePeer takes back AddPeer and every PeerHas of the peer.
+// RemovePeer undoes AddPeer and every PeerHas of the peer.
 func (p *Picker) RemovePeer(have *bits.Set, seed bool) {
 	p.peers--
 	if seed {
@@ -117,7 +121,7 @@ func (p *Picker) RemovePeer(have *bits.Set, seed bool) {
 // PeerHas counts one more peer with the piece.
 func (p *Picker) PeerHas(piece uint32) { p.commoner(piece) }
 
-// PeerLost counts one peer less with the piece.
+// PeerLost counts one peer fewer with the piece.
 func (p *Picker) PeerLost(piece uint32) { p.rarer(piece) }
 
 func (p *Picker) commoner(piece uint32) {
@@ -142,7 +146,7 @@ func (p *Picker) rarer(piece uint32) {
 	}
 }
 
-// Rare reports whether there is a piece to begin that no peer but seeds has.
+// Rare reports whether there is a piece to begin that only seeds have.
 func (p *Picker) Rare() bool {
 	for i := Skip + 1; i <= Highest; i++ {
 		if ends := p.ranks[i].ends; len(ends) > 0 && ends[0] > 0 {
