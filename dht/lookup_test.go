@@ -413,7 +413,7 @@ func TestLookupsAreBounded(t *testing.T) {
 	for len(w.core.lookups) > 0 {
 		w.core.stop(w.core.lookups[0])
 	}
-	if w.core.turns.queue != nil && len(w.core.turns.queue) > 0 {
+	if len(w.core.turns.queue) > 0 {
 		t.Errorf("%d stopped lookups wait for budget", len(w.core.turns.queue))
 	}
 }
