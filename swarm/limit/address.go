@@ -5,7 +5,7 @@ import (
 	"slices"
 )
 
-// Prefixes of IPv6 addresses that lead to an IPv4 one, which is inside.
+// Prefixes of IPv6 addresses that contain an IPv4 address and lead to it.
 var (
 	nat64      = netip.MustParsePrefix("64:ff9b::/96")    // RFC 6052
 	sixToFour  = netip.MustParsePrefix("2002::/16")       // RFC 3056
@@ -14,10 +14,10 @@ var (
 	translated = netip.MustParsePrefix("::ffff:0:0:0/96") // RFC 7915
 )
 
-// Unwrap returns the address of the host at which packets to ip arrive in the end:
-// the IPv4 address inside an IPv6 one, if that is a way to it, else ip itself, both
-// without a zone. Each such IPv4 host has many IPv6 addresses, up to a whole /48, so
-// it could pass for as many hosts.
+// Unwrap returns the address of the host that packets to ip reach in the end: the IPv4
+// address inside an IPv6 one that leads there, else ip itself. The result has no zone. One
+// IPv4 host has many such IPv6 addresses, up to a whole /48, and could pass for as many
+// hosts.
 func Unwrap(ip netip.Addr) netip.Addr {
 	ip = ip.Unmap().WithZone("")
 	if !ip.Is6() || ip.IsUnspecified() || ip.IsLoopback() {
@@ -35,13 +35,14 @@ func Unwrap(ip netip.Addr) netip.Addr {
 	return ip
 }
 
-// SourceOf returns who is taken for one user: an IPv4 address, or the first address
-// of a /64, since that is what a single user of IPv6 has. What leads to an IPv4
-// address counts as that. It is not valid if ip is not.
+// SourceOf returns what counts as one user: an IPv4 address, or the first address of a
+// /64, since a single user of IPv6 has a /64. An address that leads to an IPv4 address
+// counts as that one. The result is not valid if ip is not.
 func SourceOf(ip netip.Addr) netip.Addr { return first(Unwrap(ip), 32, 64).Addr() }
 
-// NetworkOf returns who is taken for one network: a /24 of IPv4 or a /48 of IPv6, the
-// least that is routed by itself. One who owns a network owns all of its sources.
+// NetworkOf returns what counts as one network: a /24 of IPv4 or a /48 of IPv6, the
+// smallest prefixes that are routed by themselves. The owner of a network owns all of its
+// sources.
 func NetworkOf(ip netip.Addr) netip.Prefix { return first(Unwrap(ip), 24, 48) }
 
 func first(ip netip.Addr, bits4, bits6 int) netip.Prefix {
@@ -53,14 +54,14 @@ func first(ip netip.Addr, bits4, bits6 int) netip.Prefix {
 	return p
 }
 
-// A Home is where we listen ourselves. All nodes of this machine meet there, so its
-// addresses say nothing of who is behind them: what counts by source makes an
+// A Home holds the addresses where we listen. All nodes of this machine meet there, so
+// these addresses say nothing about who is behind them. What counts by source makes an
 // exception of them, and of no other address of a local network.
 type Home []netip.Addr
 
-// NewHome returns the Home of a process that listens on bound. On an unspecified
-// address it is reached by every address of the machine; of these, Home is the one
-// that its own programs use, 127.0.0.1 or ::1.
+// NewHome returns the Home of a process that listens on bound. A process that listens on
+// an unspecified address is reached at every address of the machine; of these, Home is the
+// one that programs of the machine use, 127.0.0.1 or ::1.
 func NewHome(bound []netip.Addr) Home {
 	var h Home
 	for _, ip := range bound {

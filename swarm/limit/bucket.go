@@ -1,14 +1,14 @@
 // Package limit holds the budgets that connections share: token buckets for
 // bytes per second, and counts for connections, handshakes and dials.
 //
-// It knows nothing of peers or torrents, moves no bytes, and starts no
-// goroutine: whoever wants to spend asks here first, and waits in its own.
-// Every type is safe for concurrent use.
+// It knows nothing of peers or torrents, moves no bytes, and starts no goroutine: a
+// spender asks here first, and waits in a goroutine of its own. Every type is safe for
+// concurrent use unless it says otherwise.
 //
-// Its nouns: a Bucket is a rate, of a torrent for one; a Common is a rate that
-// several buckets share evenly; a Ticket is a place in the queue of a bucket; a
-// Tally is what an address was given of late; a Ledger is a budget of memory;
-// Dials and Connections are the budgets for reaching out and for holding on.
+// Its nouns: a Bucket is a rate, as of one torrent; a Common is a rate that several
+// buckets share evenly; a Ticket is a place in the queue of a bucket; a Tally counts what
+// a source was given recently; a Ledger is a budget of memory; Dials is the budget for
+// making connections, and Connections the one for holding them.
 package limit
 
 import (
@@ -26,8 +26,8 @@ const (
 	quantumMax  = 256 << 10
 )
 
-// The lanes of a bucket divide what it may have: each gets its share while others
-// want something too, and what one does not want goes to the others.
+// The lanes of a bucket divide its bytes. Each lane gets its share while others want bytes
+// too. Bytes that one lane does not want go to the others.
 const (
 	laneMain  = iota // what the limit is there for: blocks
 	laneAside        // what is moved besides: see TakeAside
@@ -36,18 +36,18 @@ const (
 )
 
 const (
-	// asideShare is the share of laneAside, beside 1 of laneMain, unless SetAside
-	// says otherwise; spentShare is that of laneSpent.
+	// asideShare is the share of laneAside for each byte of laneMain, unless SetAside sets
+	// another one. spentShare is the share of laneSpent.
 	asideShare = 1. / 4
 	spentShare = 1. / 16
-	// debtMax bounds what may be spent and not be paid for: as much as the rate
-	// allows in that time. What is spent beyond it is forgiven, so that nothing
-	// that could not wait silences what can.
+	// debtMax bounds the debt of a bucket: the bytes that the rate allows in that time.
+	// Bytes spent beyond it are forgiven, so that messages which could not wait do not
+	// silence those which can.
 	debtMax = time.Second
 )
 
-// A Bucket limits a flow to a number of bytes per second, first come first
-// served in each of its lanes. A nil Bucket limits nothing and costs nothing.
+// A Bucket limits a flow to a number of bytes per second. Each of its lanes serves whoever
+// came first. A nil Bucket limits nothing and costs nothing.
 type Bucket struct {
 	common *Common
 	rate   float64 // bytes per second, besides what common allows; 0 is no limit
@@ -70,9 +70,9 @@ type lane struct {
 	used    time.Time // when something was asked for last
 }
 
-// lacks returns how many bytes the lane has use for. The main one keeps its share
-// for a moment while it is in use, up to a burst: a single connection asks for its
-// next bytes only when it has moved the last.
+// lacks returns how many bytes the lane can use. The main lane keeps its share for a
+// moment while it is in use, up to a burst: a single connection asks for its next bytes
+// only after it has moved the last ones.
 func (b *Bucket) lacks(i int) float64 {
 	l := &b.lanes[i]
 	lacks := l.wanted - l.balance
@@ -82,8 +82,8 @@ func (b *Bucket) lacks(i int) float64 {
 	return max(0, lacks)
 }
 
-// NewBucket returns a bucket of rate bytes per second that shares common with
-// others. A rate of 0 or less does not limit, and neither does a common of nil.
+// NewBucket returns a bucket of rate bytes per second that shares common with other
+// buckets. A rate of 0 or less is no limit, and neither is a nil common.
 func NewBucket(rate int64, common *Common) *Bucket {
 	if rate <= 0 && common == nil {
 		return nil
@@ -97,17 +97,16 @@ func NewBucket(rate int64, common *Common) *Bucket {
 	return b
 }
 
-// SetAside sets what TakeAside gets for each byte that Take gets while both have
-// something waiting. It must be called before the bucket is used.
+// SetAside sets how many bytes TakeAside gets for each byte of Take while both wait. It
+// must be called before the bucket is used.
 func (b *Bucket) SetAside(share float64) {
 	if b != nil {
 		b.lanes[laneAside].share = share
 	}
 }
 
-// Quantum returns how many bytes to move at a time so that the flow is even:
-// a small part of a second's worth of the lowest rate, between 2 KiB and
-// 256 KiB.
+// Quantum returns how many bytes to move at a time for an even flow: a small part of a
+// second's worth of the lowest rate, between 2 KiB and 256 KiB.
 func (b *Bucket) Quantum() int {
 	if b == nil {
 		return quantumMax
@@ -127,13 +126,12 @@ func (b *Bucket) lowest() float64 {
 	return b.rate
 }
 
-// WaitN takes n bytes out of the bucket, and returns when what was taken before
-// has been paid for. The error is that of ctx; the bytes count as spent all the
-// same.
+// WaitN takes n bytes out of the bucket, and returns once all bytes taken earlier are paid
+// for. The error is that of ctx; the bytes count as spent even then.
 func (b *Bucket) WaitN(ctx context.Context, n int) error { return b.Take(n).Wait(ctx) }
 
-// A Ticket is a place in the queue of a bucket, for those who have something
-// else to wait for as well.
+// A Ticket is a place in the queue of a bucket, for a caller that waits for something else
+// as well.
 type Ticket struct {
 	b     *Bucket
 	lane  *lane
@@ -142,8 +140,8 @@ type Ticket struct {
 	ready chan struct{} // closed when it is its turn
 }
 
-// Take takes n bytes out of the bucket. They may be spent when the ticket is
-// ready, or at once if there is none.
+// Take takes n bytes out of the bucket. They may be spent once the ticket is ready, or at
+// once if the ticket is nil.
 func (b *Bucket) Take(n int) *Ticket {
 	if b == nil {
 		return nil
@@ -151,9 +149,9 @@ func (b *Bucket) Take(n int) *Ticket {
 	return b.take(&b.lanes[laneMain], n, 0)
 }
 
-// TakeAside is Take for what is moved besides that for which the limit is there.
-// It gets its share and no more while Take wants the rest, and of several the
-// lowest rank goes first.
+// TakeAside is Take for what is moved besides the flow that the limit is meant for. It
+// gets its share and no more while Take wants the rest. Among several tickets, the one
+// with the lowest rank goes first.
 func (b *Bucket) TakeAside(n int, rank int64) *Ticket {
 	if b == nil {
 		return nil
@@ -164,8 +162,8 @@ func (b *Bucket) TakeAside(n int, rank int64) *Ticket {
 // Ready returns a channel that is closed when it is the ticket's turn.
 func (t *Ticket) Ready() <-chan struct{} { return t.ready }
 
-// Wait returns when it is the ticket's turn; at once for none. The error is that of
-// ctx; the bytes count as spent all the same.
+// Wait returns when it is the ticket's turn, at once for a nil ticket. The error is that
+// of ctx; the bytes count as spent even then.
 func (t *Ticket) Wait(ctx context.Context) error {
 	if t == nil {
 		return nil
@@ -181,8 +179,8 @@ func (t *Ticket) Wait(ctx context.Context) error {
 	}
 }
 
-// Leave gives the place up, and reports whether it was still waiting: then its
-// bytes were not taken.
+// Leave gives up the place, and reports whether the ticket was still waiting. In that case
+// its bytes were not taken.
 func (t *Ticket) Leave() bool {
 	c := t.b.common
 	c.mu.Lock()
@@ -196,9 +194,9 @@ func (t *Ticket) Leave() bool {
 	return true
 }
 
-// Spend takes n bytes out of the bucket without waiting, for what cannot wait.
-// Whoever comes next pays for it in time, but never with more than its share and
-// for no more than a second's worth.
+// Spend takes n bytes out of the bucket without waiting, for messages that cannot wait.
+// Later tickets pay for them in time, but never with more than their share and for no more
+// than a second's worth.
 func (b *Bucket) Spend(n int) {
 	if b == nil {
 		return
@@ -211,9 +209,9 @@ func (b *Bucket) Spend(n int) {
 	b.pay()
 }
 
-// Owe is Spend for what Take is for: those who come next pay for it before anything
-// else. It returns what is more than a second's worth; the caller has to take that
-// out with what it takes next.
+// Owe is Spend for the flow that Take is meant for: later tickets pay for it before
+// anything else. It returns what exceeds a second's worth. The caller has to add that to
+// what it takes next.
 func (b *Bucket) Owe(n int) (rest int) {
 	if b == nil {
 		return 0
@@ -228,7 +226,7 @@ func (b *Bucket) Owe(n int) (rest int) {
 	return n - part
 }
 
-// take counts n bytes as asked for in a lane.
+// take counts n bytes as wanted in a lane.
 func (b *Bucket) take(l *lane, n int, rank int64) *Ticket {
 	c := b.common
 	c.mu.Lock()
@@ -249,7 +247,7 @@ func (b *Bucket) take(l *lane, n int, rank int64) *Ticket {
 	return t
 }
 
-// enter brings b up to date before something is asked of it.
+// enter brings b up to date before a caller asks something of it.
 func (b *Bucket) enter() {
 	c := b.common
 	b.used = time.Now()
@@ -265,8 +263,8 @@ func (b *Bucket) enter() {
 	}
 }
 
-// net returns how many bytes are wanted or owed, less those that b was allowed; below
-// 0 what it has left.
+// net returns how many bytes are wanted or owed, less those that b was allowed. It is
+// below 0 if some are left.
 func (b *Bucket) net() float64 {
 	n := -b.extra
 	for i := range b.lanes {
@@ -275,8 +273,8 @@ func (b *Bucket) net() float64 {
 	return n
 }
 
-// weight returns which part of a common rate b is worth beside a bucket with
-// something in its main lane.
+// weight returns the weight of b in sharing a common rate. A bucket with something in its
+// main lane weighs 1.
 func (b *Bucket) weight() float64 {
 	w := 0.
 	for i := range b.lanes {
@@ -290,7 +288,7 @@ func (b *Bucket) weight() float64 {
 	return w
 }
 
-// give allows b n bytes more, or takes some back that it has no use for.
+// give allows b n bytes more, or takes back some that b cannot use.
 func (b *Bucket) give(n float64) {
 	b.extra += n
 	if main := &b.lanes[laneMain]; b.extra < 0 && main.balance > 0 {
@@ -301,7 +299,7 @@ func (b *Bucket) give(n float64) {
 	b.pay()
 }
 
-// pay divides what b may have among the lanes that have use for it.
+// pay divides the bytes of b among the lanes that can use them.
 func (b *Bucket) pay() {
 	for range laneCount { // one that needs less than its share leaves the rest to others
 		shares := 0.
@@ -322,10 +320,10 @@ func (b *Bucket) pay() {
 	}
 }
 
-// paid reports whether all that went is paid for, but for errors of rounding.
+// paid reports whether all spent bytes are paid for, except for rounding errors.
 func (l *lane) paid() bool { return l.balance > -0.5 }
 
-// admit tells those whose turn has come, and reports whether others wait.
+// admit wakes the tickets whose turn has come, and reports whether others still wait.
 func (b *Bucket) admit() (more bool) {
 	for i := range b.lanes {
 		l := &b.lanes[i]
@@ -350,7 +348,7 @@ func (b *Bucket) admit() (more bool) {
 	return more
 }
 
-// idle reports whether b has nothing to pay for, and nobody waits in it.
+// idle reports whether b has nothing to pay for and no ticket waits in it.
 func (b *Bucket) idle() bool {
 	for i := range b.lanes {
 		if l := &b.lanes[i]; !l.paid() || len(l.waiting) > 0 {
@@ -360,7 +358,7 @@ func (b *Bucket) idle() bool {
 	return true
 }
 
-// clear takes back all that b was allowed and did not use.
+// clear takes back all bytes that b was allowed and did not use.
 func (b *Bucket) clear() (left float64) {
 	left = b.extra
 	b.extra = 0

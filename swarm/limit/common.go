@@ -9,18 +9,18 @@ import (
 )
 
 const (
-	// Those who wait are let go all at once, and then rest at least so long. At
-	// a low rate that is a short time, since an even flow is worth more than
-	// the processor time that is lost. At restFrom bytes per second it begins
-	// to be longer, since each rest costs both sides a millisecond: they dribble
-	// until enough is on its way, with cold caches.
+	// All waiting tickets are let go at once, and then everybody rests for at least
+	// restMin. At a low rate a rest is short, since an even flow is worth more than the
+	// processor time that it costs. From restFrom bytes per second on, rests grow up to
+	// restMax, since each rest costs both sides a millisecond: the flow dribbles until
+	// enough is on its way, with cold caches.
 	restMin  = 25 * time.Millisecond
 	restMax  = 100 * time.Millisecond
 	restFrom = 10 << 20
-	// lateMax is how late one may come back from a rest on a busy machine, or
-	// from moving what it was allowed, without a loss.
+	// lateMax is how late a bucket may return from a rest on a busy machine, or from
+	// moving its bytes, without losing any of its share.
 	lateMax = 35 * time.Millisecond
-	// shareMin is the shortest time in which a rate is shared anew.
+	// shareMin is the shortest time between two divisions of a rate.
 	shareMin = time.Millisecond
 )
 
@@ -29,9 +29,9 @@ func restOf(rate float64) time.Duration {
 	return time.Duration(min(max(rate/restFrom, 1)*float64(restMin), float64(restMax)))
 }
 
-// A Common is a rate that several buckets share. Each that wants some gets the
-// same, however many wait in it, and what one does not use goes to the others.
-// A nil Common is no limit.
+// A Common is a rate that several buckets share. Each bucket that wants bytes gets the
+// same number, however many tickets wait in it. Bytes that one bucket does not use go to
+// the others. A nil Common is no limit.
 type Common struct {
 	rate float64 // bytes per second; 0 is no limit, of a bucket that shares with nobody
 	rest time.Duration
@@ -43,8 +43,8 @@ type Common struct {
 	resting bool       // tick is to come
 }
 
-// NewCommon returns a common limit of rate bytes per second; nil, which limits
-// nothing, if that is 0 or less.
+// NewCommon returns a common limit of rate bytes per second. It returns nil, which limits
+// nothing, if rate is 0 or less.
 func NewCommon(rate int64) *Common {
 	if rate <= 0 {
 		return nil
@@ -56,8 +56,7 @@ func newCommon(rate float64, rest time.Duration) *Common {
 	return &Common{rate: rate, rest: rest, at: time.Now()}
 }
 
-// burst returns how many bytes of a rate are kept for those who do not use them
-// at once.
+// burst returns how many unused bytes of a rate are kept for later.
 func (c *Common) burst(rate float64) float64 {
 	if rate == 0 {
 		return math.Inf(1)
@@ -65,7 +64,7 @@ func (c *Common) burst(rate float64) float64 {
 	return rate * (c.rest + lateMax).Seconds()
 }
 
-// wake has the rate shared after a rest.
+// wake divides the rate after a rest.
 func (c *Common) wake() {
 	if !c.resting {
 		c.resting = true
@@ -73,7 +72,7 @@ func (c *Common) wake() {
 	}
 }
 
-// tick shares the rate and lets those go whose turn has come.
+// tick divides the rate and wakes the tickets whose turn has come.
 func (c *Common) tick() {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -86,10 +85,10 @@ func (c *Common) tick() {
 	}
 }
 
-// share gives what the time since the last call allows to those that want it,
-// in equal parts as far as each has room for it, and smaller ones to those in which
-// nothing but asides wait. Together they have room for a
-// burst, and another is kept for one that uses more than its part.
+// share divides the bytes of the time since the last call among the buckets that want
+// some. The parts are equal, as far as each bucket has room for its part; a bucket in
+// which only asides wait gets a smaller part. All buckets together have room for one
+// burst, and another burst is kept for a bucket that uses more than its part.
 func (c *Common) share(now time.Time) {
 	passed := now.Sub(c.at)
 	if passed < shareMin {
@@ -124,7 +123,7 @@ func (c *Common) share(now time.Time) {
 	c.spare = min(c.spare, burst)
 }
 
-// leave reports whether b wants no more, and takes back what it has left.
+// leave reports whether b wants no more bytes, and takes back what b has left.
 func (c *Common) leave(now time.Time, b *Bucket) bool {
 	if !b.idle() || now.Sub(b.used) < c.rest+lateMax {
 		return false

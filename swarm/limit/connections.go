@@ -5,7 +5,7 @@ import (
 	"sync"
 )
 
-// Connections is the budget for holding connections. It is safe for concurrent use.
+// Connections is the budget for open connections. It is safe for concurrent use.
 type Connections struct {
 	max, perSource int
 	home           Home // has no bound for one source, and is of no network
@@ -18,8 +18,8 @@ type Connections struct {
 	networks map[netip.Prefix]int // the same by network, but for home
 }
 
-// NewConnections returns the budget of one who listens at home: at most total
-// connections, at most perSource with one source; 0 means ConnectionsMax and
+// NewConnections returns the budget of a process that listens at home: at most total
+// connections, and at most perSource with one source. 0 means ConnectionsMax or
 // ConnectionsPerSourceMax.
 func NewConnections(total, perSource int, home Home) *Connections {
 	if total <= 0 {
@@ -34,30 +34,30 @@ func NewConnections(total, perSource int, home Home) *Connections {
 	}
 }
 
-// TryAcquire takes a place for a connection with ip if there is one.
+// TryAcquire takes a place for a connection with ip, and reports whether there was one.
 func (c *Connections) TryAcquire(ip netip.Addr) bool {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	return c.used+c.claims < c.bound() && c.take(ip)
 }
 
-// Claim promises the next place that is free to somebody, for whom another connection
-// is ended. Redeem takes it, or Disclaim gives it up.
+// Claim promises the next free place to a caller who ends another connection for it.
+// Redeem takes that place, and Disclaim gives up the promise.
 func (c *Connections) Claim() {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.claims++
 }
 
-// Disclaim gives up what Claim promised.
+// Disclaim gives up a promise of Claim.
 func (c *Connections) Disclaim() {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.claims--
 }
 
-// Redeem takes a place for a connection with ip that was promised, if one is free now.
-// The promise stands until then.
+// Redeem takes a promised place for a connection with ip, and reports whether a place is
+// free now. The promise stands until then.
 func (c *Connections) Redeem(ip netip.Addr) bool {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -68,7 +68,8 @@ func (c *Connections) Redeem(ip netip.Addr) bool {
 	return true
 }
 
-// take counts a connection with ip, if its source may have one more. c.mu is held.
+// take counts a connection with ip, and reports whether the source of ip may have one
+// more. c.mu is held.
 func (c *Connections) take(ip netip.Addr) bool {
 	source, home := SourceOf(ip), c.home.Has(ip)
 	if c.sources[source] >= c.perSource && !home {
@@ -102,8 +103,8 @@ func (c *Connections) Release(ip netip.Addr) {
 	}
 }
 
-// Neighbours returns how many connections there are with the network of ip; none for
-// an address of ours.
+// Neighbours returns how many connections there are with the network of ip, 0 for an
+// address of ours.
 func (c *Connections) Neighbours(ip netip.Addr) int {
 	if c.home.Has(ip) {
 		return 0
@@ -123,7 +124,7 @@ func (c *Connections) HasAll(ip netip.Addr) bool {
 	return c.sources[SourceOf(ip)] >= c.perSource
 }
 
-// Largest returns the network with which there are most connections, and how many.
+// Largest returns the network with most connections, and their number.
 func (c *Connections) Largest() (network netip.Prefix, connections int) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -149,11 +150,11 @@ func (c *Connections) Full() bool {
 	return c.used+c.claims >= c.bound()
 }
 
-// heldLeast is how many connections there may be however short memory is.
+// heldLeast is how many connections are allowed however short memory is.
 const heldLeast = 8
 
-// Hold is told whether memory is short. While it is, there are no more connections
-// than there were when it became so: others may come only in their place.
+// Hold sets whether memory is short. While it is, there are no more connections than when
+// it became short: a new one can only replace another.
 func (c *Connections) Hold(short bool) {
 	c.mu.Lock()
 	defer c.mu.Unlock()

@@ -8,17 +8,17 @@ import (
 	"time"
 )
 
-// ErrTooOften is the error of a dial to an address that was dialled as often within a
-// minute as it may be.
+// ErrTooOften is the error of a dial to an address that was dialled too often within the
+// last minute.
 var ErrTooOften = errors.New("dialled too often within a minute")
 
 const (
-	// DialsNamedMax bounds the dials within a minute to one address, port included,
-	// that the user named: one a second, whatever the number of torrents.
+	// DialsNamedMax bounds the dials within a minute to one address with its port that the
+	// user named. It amounts to one dial a second for all torrents together.
 	DialsNamedMax = 60
 	// dialBurst is how many dials may go at once after a pause.
 	dialBurst = DialRateMax
-	// recentMax is the size at which old entries of a window are swept out.
+	// recentMax is the size at which a window drops its old entries.
 	recentMax = 2 * (DialRateMax*int(dialWindow/time.Second) + dialBurst)
 )
 
@@ -27,13 +27,13 @@ type Told uint8
 
 // The ways in which addresses are known.
 const (
-	// ByRumour: a stranger named it, such as a peer, a tracker or a link. Rumours
-	// says how often it may be dialled.
+	// ByRumour: a stranger named it, such as a peer, a tracker or a link. Rumours bounds
+	// how often it is dialled.
 	ByRumour Told = iota
-	// ByUser: the user named it, and answers for it.
+	// ByUser: the user named it, and is responsible for it.
 	ByUser
-	// ByItself: a peer was there a moment ago, so that nobody has named it to turn
-	// us against its owner. How often it may be dialled is for the caller to bound.
+	// ByItself: a peer was there a moment ago, so nobody has named it to turn us against
+	// its owner. The caller bounds how often it is dialled.
 	ByItself
 )
 
@@ -43,8 +43,8 @@ type Destination struct {
 	Told Told
 }
 
-// Dials is the budget for reaching out: how many attempts at a time, how many
-// a second, and how often to one source and network. It is safe for concurrent use.
+// Dials is the budget for making connections: how many attempts at a time, how many per
+// second, and how many to one source and network. It is safe for concurrent use.
 type Dials struct {
 	halfOpen *queue
 	start    time.Time
@@ -55,8 +55,8 @@ type Dials struct {
 	named   window[netip.AddrPort]
 }
 
-// NewDials returns the budget of a process that listens at home, with at most
-// halfOpen attempts at a time; 0 means HalfOpenMax.
+// NewDials returns the budget of a process that listens at home, with at most halfOpen
+// attempts at a time. 0 means HalfOpenMax.
 func NewDials(halfOpen int, home Home) *Dials {
 	if halfOpen <= 0 {
 		halfOpen = HalfOpenMax
@@ -67,10 +67,10 @@ func NewDials(halfOpen int, home Home) *Dials {
 	}
 }
 
-// Acquire waits until to may be dialled by owner, which is compared by ==: of
-// those who wait, the owner with fewest attempts under way comes first. On success
-// the caller dials, and calls Release when the attempt has ended, handshake and
-// all. The error is ErrTooOften, ErrBusy or that of ctx.
+// Acquire waits until owner may dial to. Owners are compared by ==; among those that wait,
+// the one with fewest attempts under way comes first. After success the caller dials, and
+// calls Release when the attempt has ended, handshake included. The error is ErrTooOften,
+// ErrBusy or that of ctx.
 func (d *Dials) Acquire(ctx context.Context, owner any, to Destination) error {
 	if err := d.halfOpen.acquire(ctx, owner); err != nil {
 		return err
@@ -91,16 +91,15 @@ func (d *Dials) Acquire(ctx context.Context, owner any, to Destination) error {
 	return err
 }
 
-// Again counts one more connection within an attempt, to the same destination. It is
-// ErrTooOften if there may be none: to dial a host once must not make many
-// connections.
+// Again counts one more connection of an attempt to the same destination. The error is
+// ErrTooOften if there may be none: one attempt must not make many connections to a host.
 func (d *Dials) Again(to Destination) error {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	return d.count(time.Since(d.start), to, 0)
 }
 
-// Met notes that a peer was met at to, with so many connections: they count no more.
+// Met records that a peer was met at to. The connections of the attempt no longer count.
 func (d *Dials) Met(to Destination, connections int) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
@@ -111,13 +110,13 @@ func (d *Dials) Met(to Destination, connections int) {
 	}
 }
 
-// Release ends an attempt that Acquire allowed to owner.
+// Release ends an attempt of owner that Acquire allowed.
 func (d *Dials) Release(owner any) { d.halfOpen.release(owner) }
 
 // HalfOpen returns how many attempts are under way.
 func (d *Dials) HalfOpen() int { return d.halfOpen.used() }
 
-// reserve takes the next dial of the rate, and returns how long it is until then.
+// reserve takes the next dial of the rate, and returns the time until then.
 func (d *Dials) reserve(to Destination) (wait time.Duration, err error) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
@@ -131,7 +130,8 @@ func (d *Dials) reserve(to Destination) (wait time.Duration, err error) {
 	return wait, nil
 }
 
-// count counts a dial that goes out after wait, if there may be one. d.mu is held.
+// count counts a dial that starts after wait, unless the address was dialled too often.
+// d.mu is held.
 func (d *Dials) count(now time.Duration, to Destination, wait time.Duration) error {
 	switch to.Told {
 	case ByRumour:

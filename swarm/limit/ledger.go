@@ -2,10 +2,10 @@ package limit
 
 import "sync"
 
-// A Ledger is a budget of bytes that are kept for others: what waits to be sent to
-// them, and what they have sent in part. Each has an account. When the budget is
-// used up, the account that holds most is closed for it, so that whoever keeps
-// little is left alone however many keep much. It is safe for concurrent use.
+// A Ledger is a budget of bytes that are held for others: messages that wait to be sent to
+// them, and messages of which only a part has come. Each of the others has an account.
+// When the budget is used up, the account that holds most is closed, so that an account
+// which holds little is safe however many hold much. It is safe for concurrent use.
 type Ledger struct {
 	max int64
 
@@ -14,7 +14,7 @@ type Ledger struct {
 	accounts map[*Account]struct{}
 }
 
-// An Account is what one connection holds of a Ledger. It is safe for concurrent
+// An Account is the part of a Ledger that one connection holds. It is safe for concurrent
 // use; a nil Account holds nothing.
 type Account struct {
 	ledger *Ledger
@@ -27,8 +27,8 @@ func NewLedger(bytes int64) *Ledger {
 	return &Ledger{max: bytes, accounts: make(map[*Account]struct{})}
 }
 
-// Open returns a new account. When it has to make room for others it is closed,
-// and evict is called once, by whoever calls Add.
+// Open returns a new account. When the account is closed to make room for others, Add of
+// any account calls evict, once.
 func (l *Ledger) Open(evict func()) *Account {
 	a := &Account{ledger: l, evict: evict}
 	l.mu.Lock()
@@ -44,8 +44,8 @@ func (l *Ledger) Used() int64 {
 	return l.used
 }
 
-// Add takes n bytes more, or gives some back if n is negative. It may call the
-// evict of any account, that of a too: no lock of theirs may be held.
+// Add takes n bytes more, or gives some back if n is negative. It may call the evict of
+// any account, including that of a, so the caller must not hold a lock that evict takes.
 func (a *Account) Add(n int) {
 	if a == nil || n == 0 {
 		return
@@ -55,7 +55,7 @@ func (a *Account) Add(n int) {
 	}
 }
 
-// add returns those that had to make room.
+// add returns the accounts that are closed to make room.
 func (l *Ledger) add(a *Account, n int64) (closed []*Account) {
 	l.mu.Lock()
 	defer l.mu.Unlock()

@@ -9,22 +9,21 @@ import (
 )
 
 const (
-	// memoryRoom is the part of the ceiling, in sixteenths, up to which more may be
-	// taken on, and memoryOver the part above which something has to be given up:
-	// the closer to the ceiling, the more often the collector runs.
+	// memoryRoom is the part of the ceiling, in sixteenths, up to which Room allows more,
+	// and memoryOver the part above which Over asks to give something up. The closer the
+	// heap comes to the ceiling, the more often the collector runs.
 	memoryRoom = 14
 	memoryOver = 15
-	// collectEvery is the time after which a collection for the sake of an answer is
-	// worth while again, unless a collectShare of the ceiling has come to be in use
-	// since the last one. One takes a few milliseconds, and a tenth of a second in a
-	// large heap.
+	// collectEvery is the least time between two collections for the sake of an answer,
+	// unless the memory in use has grown by collectShare of the ceiling since the last
+	// one. A collection takes a few milliseconds, or a tenth of a second in a large heap.
 	collectEvery = time.Second
 	collectShare = 32
 )
 
-// Memory reports whether this process may take more of it. The ceiling is that of
-// the Go runtime (debug.SetMemoryLimit, GOMEMLIMIT); without one there is always
-// room. It is safe for concurrent use.
+// Memory reports whether this process may take more memory. The ceiling is that of the Go
+// runtime (debug.SetMemoryLimit, GOMEMLIMIT); without a ceiling there is always room. It
+// is safe for concurrent use.
 type Memory struct {
 	usage   func() (taken, ceiling int64)
 	collect func()
@@ -35,8 +34,8 @@ type Memory struct {
 	left      int64 // in use after that
 }
 
-// NewMemory returns the memory of this process. usage, which tests set, tells how
-// many bytes are in use and how many may be.
+// NewMemory returns the memory of this process. Tests set usage, which returns how many
+// bytes are in use and how many may be.
 func NewMemory(usage func() (taken, ceiling int64)) *Memory {
 	if usage == nil {
 		usage = memoryUsage
@@ -44,14 +43,14 @@ func NewMemory(usage func() (taken, ceiling int64)) *Memory {
 	return &Memory{usage: usage, collect: runtime.GC, now: time.Now}
 }
 
-// Room reports whether there is room for n more bytes that will stay.
+// Room reports whether n more bytes fit that will stay.
 func (m *Memory) Room(n int64) bool { return m.within(n, memoryRoom) }
 
-// Over reports whether so much is in use that something should be given up.
+// Over reports whether so much memory is in use that something should be given up.
 func (m *Memory) Over() bool { return !m.within(0, memoryOver) }
 
-// within reports whether what is in use, and n bytes more, is within that
-// number of sixteenths of the ceiling. If it is not, the excess may be garbage.
+// within reports whether the memory in use and n bytes more are within that number of
+// sixteenths of the ceiling. If they are not, it collects garbage before it says so.
 func (m *Memory) within(n int64, sixteenths int64) bool {
 	m.mu.Lock()
 	defer m.mu.Unlock()
@@ -69,8 +68,8 @@ func (m *Memory) within(n int64, sixteenths int64) bool {
 	return m.left+n <= most
 }
 
-// memoryUsage returns what the runtime counts against its ceiling, but for what
-// it could give back at once, and the ceiling.
+// memoryUsage returns the memory that the runtime counts against its ceiling, without
+// memory that it could give back at once, and the ceiling.
 func memoryUsage() (taken, ceiling int64) {
 	samples := [...]metrics.Sample{
 		{Name: "/gc/gomemlimit:bytes"}, {Name: "/memory/classes/total:bytes"},

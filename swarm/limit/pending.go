@@ -7,29 +7,28 @@ import (
 )
 
 const (
-	// markLast is how long a place that came to nothing is held against its source
-	// and network: an honest one that fails now and then has hardly any marks, one
-	// that takes places again and again has ever more.
+	// markLast is how long a failed place counts against its source and network. An honest
+	// source that fails now and then has hardly any marks; a source that takes places
+	// again and again gets more and more.
 	markLast = 10 * time.Second
-	// marksMax bounds the marks of one source or network, so that it is forgiven
-	// within a few minutes; and recordsMax bounds the sources and networks remembered.
+	// marksMax bounds the marks of one source or network, so that they wear off within a
+	// few minutes. recordsMax bounds the sources and networks that are remembered.
 	marksMax   = 32
 	recordsMax = 16384
-	// networkShare is how many places and marks of a network weigh as much as one
-	// of a single source.
+	// networkShare is how many places and marks of a network weigh as much as one of a
+	// single source.
 	networkShare = 8
-	// sweepEvery is the least time between two sweeps for records that say nothing.
+	// sweepEvery is the least time between two sweeps for records without content.
 	sweepEvery = time.Second
 )
 
-// Pending is a budget of places for newcomers that have not shown yet what they are
-// good for, such as handshakes that others start. It never refuses a newcomer: when
-// all places are taken, another one has to go. The first to go are those of the source
-// that holds most places, or whose places came to nothing most often lately; the places
-// of a whole network weigh an eighth. Of equals the oldest goes. So those who connect
-// and say nothing, be it from ever new addresses, do not keep out those who have
-// something to say: these are through within a round trip or two. It is safe for
-// concurrent use.
+// Pending is a budget of places for newcomers that have not shown yet whether they are
+// useful, such as incoming handshakes. It never refuses a newcomer: when all places are
+// taken, another newcomer has to go. The first to go are those of the source that holds
+// most places or whose places failed most often lately; the places of a whole network
+// weigh an eighth of that. Among equals the oldest goes. So connections that say nothing,
+// even from ever new addresses, do not keep out honest ones, which are through within a
+// round trip or two. It is safe for concurrent use.
 type Pending struct {
 	max   int
 	start time.Time
@@ -40,14 +39,14 @@ type Pending struct {
 	networks records[netip.Prefix]
 }
 
-// A record is what counts against a source or a network.
+// A record holds what counts against a source or a network.
 type record struct {
 	places int
 	marks  float64 // places that came to nothing, at the time at; they wear off
 	at     time.Duration
 }
 
-// weight returns how much counts against t.
+// weight returns how much counts against t at a moment.
 func (t *record) weight(now time.Duration) float64 {
 	return float64(t.places) + t.marksAt(now)
 }
@@ -80,10 +79,10 @@ func NewPending(n int) *Pending {
 	}
 }
 
-// Admit takes a place for a newcomer from an address. evict is called, at most once
-// and from another goroutine's Admit, when the place is needed for another; it should
-// send the newcomer away and must not block. The place has to be given back by Keep or
-// Leave.
+// Admit takes a place for a newcomer from an address. When another newcomer needs the
+// place, evict is called, at most once and from the goroutine of that other Admit; it
+// should send the newcomer away and must not block. The caller gives the place back by
+// Keep or Leave.
 func (p *Pending) Admit(from netip.Addr, evict func()) *Place {
 	p.mu.Lock()
 	now := time.Since(p.start)
@@ -106,12 +105,12 @@ func (p *Pending) Admit(from netip.Addr, evict func()) *Place {
 	return mine
 }
 
-// Keep gives the place of a newcomer back that has shown what it is good for. It may be
-// called again, and after Leave.
+// Keep gives back the place of a newcomer that proved useful. It has no effect after Keep
+// or Leave.
 func (x *Place) Keep() { x.end(false) }
 
-// Leave gives the place of a newcomer back that was good for nothing. It may be called
-// again, and after Keep.
+// Leave gives back the place of a newcomer that did not prove useful. It has no effect
+// after Keep or Leave.
 func (x *Place) Leave() { x.end(true) }
 
 func (x *Place) end(forNothing bool) {
@@ -146,7 +145,7 @@ func (p *Pending) victim(now time.Duration) *Place {
 	return worst
 }
 
-// remove takes x out of the places, and holds it against its source and network.
+// remove takes x out of the places, and counts it against its source and network.
 func (p *Pending) remove(x *Place, now time.Duration) {
 	p.take(x)
 	x.source.mark(now)
@@ -174,8 +173,8 @@ type records[K comparable] struct {
 	swept time.Duration
 }
 
-// of returns the record of key. Beyond the bound those make room for a new one that say
-// nothing any more, or else any without a place.
+// of returns the record of key. Beyond the bound it first removes records without content,
+// or else any record without a place.
 func (ts *records[K]) of(key K, now time.Duration) *record {
 	if t := ts.by[key]; t != nil {
 		return t

@@ -6,17 +6,16 @@ import (
 	"sync"
 )
 
-// waitersMax bounds those who wait for a place; beyond it an owner gets no
-// more than one to wait. It is some times what gets a place in the time of one
-// attempt.
+// waitersMax bounds the waiters for a place. Beyond it, an owner may have one waiter only.
+// It is several times what gets a place in the time of one attempt.
 const waitersMax = 1024
 
-// ErrBusy is the error of one who asks for a place that too many wait for.
+// ErrBusy is the error of a caller that asks for a place for which too many wait.
 var ErrBusy = errors.New("too many wait for their turn")
 
-// A queue is a budget of equal places for several owners. A place that is free goes
-// to the owner that holds fewest, so that one who wants many, and holds them for
-// long, keeps nobody from his first.
+// A queue is a budget of equal places for several owners. A free place goes to the owner
+// that holds fewest, so that an owner which wants many places, and holds them for long,
+// keeps nobody from a first one.
 type queue struct {
 	max int
 
@@ -27,7 +26,7 @@ type queue struct {
 	waiting []*waiter   // the oldest first; empty while free > 0
 }
 
-// A waiter is one who waits.
+// A waiter waits for a place for its owner.
 type waiter struct {
 	owner any
 	ready chan struct{} // closed when it has a place
@@ -106,7 +105,7 @@ func (q *queue) giveBack(owner any) {
 	close(w.ready)
 }
 
-// dequeue takes the i-th out of those who wait.
+// dequeue removes waiter i.
 func (q *queue) dequeue(i int) {
 	owner := q.waiting[i].owner
 	if q.queued[owner]--; q.queued[owner] == 0 {

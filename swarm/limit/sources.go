@@ -7,26 +7,26 @@ import (
 	"time"
 )
 
-// sourceBuckets is how many buckets all sources share. Two that fall into one
-// have one rate between them, which a busy server can afford and a small one
-// does not see; which two is secret, so that nobody can aim at another.
+// sourceBuckets is how many buckets all sources share. Two sources in one bucket have one
+// rate between them, which a busy server can afford and a small one does not notice. Which
+// sources share a bucket is secret, so nobody can use up the rate of a chosen source.
 const sourceBuckets = 1 << 16
 
-// Sources limits how often each of many sources, as SourceOf has them, may ask for
-// something. Memory is fixed, half a MiB, so that a flood from forged addresses
-// costs nothing but itself. A nil Sources limits nothing.
+// Sources limits how often each of many sources (see SourceOf) may ask for something. Its
+// memory is fixed, half a MiB, so a flood from forged addresses harms nobody else. A nil
+// Sources limits nothing.
 type Sources struct {
 	interval time.Duration // between two requests in the long run
 	burst    time.Duration // how far ahead of that a source may be
 	start    time.Time
 	seed     maphash.Seed
-	// paid holds, for each bucket, the time since start up to which its
-	// requests have used up the rate.
+	// paid holds, for each bucket, the time since start up to which its requests have used
+	// up the rate.
 	paid [sourceBuckets]atomic.Int64
 }
 
-// NewSources returns a Sources that lets each source ask rate times a second in
-// the long run, and burst times at once. Both must be positive.
+// NewSources returns a Sources that lets each source ask rate times a second in the long
+// run, and burst times at once. Both must be positive.
 func NewSources(rate, burst int) *Sources {
 	interval := time.Second / time.Duration(rate)
 	return &Sources{

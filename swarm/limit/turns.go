@@ -6,9 +6,9 @@ import (
 	"time"
 )
 
-// Turns limits how often something that costs time is done for others: so many
-// times a second for one source, as Sources has it, and so many for all. Each
-// may save up for a second. Home is bound by the total alone: all nodes of one
+// Turns limits how often something that costs processor time is done for others: so often
+// per second for one source (see Sources), and so often for all together. Each may save up
+// a second's worth. An address of Home is bound by the total alone, since all nodes of one
 // machine share it.
 type Turns struct {
 	each *Sources
@@ -20,13 +20,13 @@ type Turns struct {
 	at   time.Time
 }
 
-// NewTurns returns the limit of one who listens at home: each times a second for a
+// NewTurns returns the limit of a process that listens at home: each times a second for a
 // source and all times for all together. Both must be positive.
 func NewTurns(each, all int, home Home) *Turns {
 	return &Turns{each: NewSources(each, each), all: float64(all), home: home}
 }
 
-// Allow reports whether it may be done once more for from, and counts it if so.
+// Allow reports whether it may be done once more for from. If so, that counts.
 func (t *Turns) Allow(now time.Time, from netip.Addr) bool {
 	t.mu.Lock()
 	defer t.mu.Unlock()
