@@ -14,41 +14,40 @@ import (
 	"time"
 )
 
-// ErrTooLong is the error for bodies that are longer than asked for.
+// ErrTooLong is the error of a body that is longer than the caller allows.
 var ErrTooLong = errors.New("the answer is too long")
 
-// Compressed is the header of a request whose answer ReadBody reads. Without
-// it the library would undo compression itself, and only that which it knows and
-// which is announced as it likes.
+// Compressed is the header of a request whose answer ReadBody reads. Without this header
+// the library would decompress by itself, but only the one encoding that it announces.
 func Compressed() http.Header { return http.Header{"Accept-Encoding": {"gzip"}} }
 
 const (
-	// wholeGrace is how long a server may pause once what came is whole: servers have
-	// been seen to announce more than they send.
+	// wholeGrace is how long a server may pause once the body is a whole document. Some
+	// servers announce more bytes than they send.
 	wholeGrace = time.Second
-	// layersMax bounds how often a body is decompressed: some servers compress what
-	// the program behind them has compressed.
+	// layersMax bounds how often a body is decompressed. Some servers compress what the
+	// program behind them has compressed already.
 	layersMax = 2
 	// readBytes is how much of a body is read at a time.
 	readBytes = 32 << 10
 )
 
-// A BodyReader reads the bodies of answers that are documents, whole or as far as
-// they come.
+// A BodyReader reads the bodies of answers that are documents. It keeps what came of a
+// body that breaks off.
 type BodyReader struct {
 	// Max bounds the body, before and after decompression, in bytes.
 	Max int
-	// Whole reports whether what has come is a whole document. It is asked when the
-	// server has paused for a second, and if so GiveUp, which ends the request, is
-	// called. Both are called from another goroutine, and both may be nil.
+	// Whole reports whether the body so far is a whole document. It is called when the
+	// server has paused for a second. If it returns true, GiveUp is called, which ends the
+	// request. Both are called from another goroutine, and both may be nil.
 	Whole  func(body []byte) bool
 	GiveUp func()
 }
 
-// Read returns the body of an answer to a request with the header Compressed,
-// decompressed: gzip and deflate under any of their names, with or without the zlib
-// header, and gzip that nobody announced. The error tells that the body was cut off,
-// longer than announced, or damaged; what came of it is returned all the same, and
+// Read returns the decompressed body of an answer to a request with the header Compressed.
+// It understands gzip and deflate under any of their names, with or without the zlib
+// header, and gzip that the server did not announce. The error says that the body was cut
+// off, longer than announced, or damaged. The part that came is returned even then, and
 // may be a whole document.
 func (r *BodyReader) Read(a *Answer) (body []byte, err error) {
 	body, err = r.read(a.Body)
@@ -94,8 +93,8 @@ func (r *BodyReader) read(from io.Reader) (body []byte, err error) {
 	}
 }
 
-// onPause gives up if nothing comes for a while behind a body that is whole. Only what
-// follows body is written to until the timer is stopped.
+// onPause gives up if nothing comes for a while after a whole body. Until the timer is
+// stopped, the caller may write only to the bytes behind body.
 func (r *BodyReader) onPause(body []byte) *time.Timer {
 	return time.AfterFunc(wholeGrace, func() {
 		if r.Whole != nil && r.GiveUp != nil && r.Whole(body) {
@@ -106,9 +105,9 @@ func (r *BodyReader) onPause(body []byte) *time.Timer {
 
 var gzipMagic = []byte{0x1f, 0x8b}
 
-// inflate undoes one compression of body, to at most one byte more than limit. It
-// returns nil for what is not compressed, whatever its encoding is said to be, and
-// otherwise with an error what there was before the damage.
+// inflate undoes one compression of body, up to one byte more than limit. It returns nil
+// for a body that is not compressed, whatever its encoding is said to be. With an error it
+// returns what there was before the damage.
 func inflate(body []byte, encoding string, limit int) (plain []byte, err error) {
 	var from io.Reader
 	bare := false

@@ -18,10 +18,9 @@ import (
 )
 
 const (
-	// RedirectsMax is how often a request may be sent on: more than any honest
-	// server does.
+	// RedirectsMax bounds the redirects of a request. No honest server needs more.
 	RedirectsMax = 5
-	// URLBytesMax bounds a URL, and so what a redirect can make us send.
+	// URLBytesMax bounds a URL, and so the bytes that a redirect can make us send.
 	URLBytesMax = weburl.BytesMax
 
 	dialTimeout      = 10 * time.Second
@@ -47,8 +46,8 @@ const (
 	IPv6
 )
 
-// Network returns the name that the net package has for protocol, "tcp" or
-// "udp", in a family.
+// Network returns the name of protocol, "tcp" or "udp", in a family, as the net package
+// has it.
 func (f Family) Network(protocol string) string {
 	switch f {
 	case IPv4:
@@ -69,22 +68,21 @@ func (f Family) String() string {
 	return "any family"
 }
 
-// Config describes a Client. The zero value is of use.
+// Config describes a Client. The zero value is ready for use.
 type Config struct {
-	// UserAgent is how we call ourselves; nothing is sent when empty.
+	// UserAgent is our name. If it is empty, none is sent.
 	UserAgent string
-	// TLS is cloned; nil means the system's certificate authorities. Names
-	// and certificates are always verified.
+	// TLS is cloned. Nil means the certificate authorities of the system. Names and
+	// certificates are always verified.
 	TLS *tls.Config
-	// Local returns the address to connect to another one from; the zero Addr
-	// leaves the choice to the system. It is asked where the other address is
-	// known beforehand: for addresses in URLs, and for names within a family.
-	// May be nil.
+	// Local returns the address to connect to another address from; the zero Addr leaves
+	// the choice to the system. It is called where the other address is known beforehand:
+	// for addresses in URLs, and for names within a family. It may be nil.
 	Local func(remote netip.Addr) netip.Addr
 }
 
-// A Client makes HTTP requests to Targets. It is safe for concurrent use. It
-// uses no proxy of the environment: addresses could not be judged behind one.
+// A Client makes HTTP requests to Targets. It is safe for concurrent use. It ignores the
+// proxies of the environment: behind a proxy nobody could judge addresses.
 type Client struct {
 	cfg Config
 
@@ -92,20 +90,20 @@ type Client struct {
 	transports map[key]*http.Transport
 }
 
-// A key names a transport. Each rule has a pool of connections of its own, so
-// that none is used again under a stricter rule than it was made under.
+// A key names a transport. Each rule has a pool of connections of its own, so that no
+// connection is used again under a stricter rule than it was made under.
 type key struct {
 	rule   rule
 	family Family
 }
 
-// New returns a Client. Close frees what it keeps open.
+// New returns a Client. Close closes the connections that it keeps.
 func New(cfg Config) *Client {
 	return &Client{cfg: cfg, transports: make(map[key]*http.Transport)}
 }
 
-// Close closes connections that are idle. The Client can be used afterwards: it is
-// also for when our own address has changed, and they lead nowhere.
+// Close closes idle connections. The Client can be used afterwards: Close also serves when
+// our own address has changed, and the connections lead nowhere.
 func (c *Client) Close() {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -145,7 +143,7 @@ func (c *Client) transport(k key) *http.Transport {
 	return t
 }
 
-// dial connects to HOST:PORT, from the address that Config.Local has for it.
+// dial connects to HOST:PORT, from the address that Config.Local returns.
 func (c *Client) dial(ctx context.Context, d *net.Dialer, family Family,
 	address string) (net.Conn, error) {
 	network := family.Network("tcp")
@@ -175,15 +173,15 @@ func (c *Client) dial(ctx context.Context, d *net.Dialer, family Family,
 	return nil, err
 }
 
-// Answer is the answer to a request, with the address of the host that gave
-// it. Its Body must be closed.
+// Answer is the answer to a request, with the address of the host that gave it. The caller
+// closes its Body.
 type Answer struct {
 	*http.Response
 	From netip.AddrPort
 }
 
-// A SchemeError tells that a server sends us on to a URL that is none of HTTP, such
-// as a magnet link. It wraps ErrRefused.
+// A SchemeError says that a server redirects us to a URL of another scheme than those of
+// HTTP, such as a magnet link. It wraps ErrRefused.
 type SchemeError struct {
 	Location string // as the server wrote it
 }
@@ -196,21 +194,21 @@ func (e *SchemeError) Error() string {
 // Unwrap returns ErrRefused.
 func (e *SchemeError) Unwrap() error { return ErrRefused }
 
-// A RedirectError is a failure to ask where a server sent us on. That server is well.
+// A RedirectError is a failure of the request that a server redirected us to. The server
+// that sent the redirect is well.
 type RedirectError struct{ Err error }
 
 func (e *RedirectError) Error() string { return "after a redirect: " + e.Err.Error() }
 
-// Unwrap returns why it failed.
+// Unwrap returns why the request failed.
 func (e *RedirectError) Unwrap() error { return e.Err }
 
-// Get asks for t within a family, following redirects. The header is sent
-// along; it may be nil. Cookies that a server sets with a redirect are sent where it
-// leads, if they are for there, and forgotten afterwards. The whole is bounded by
-// ctx alone: the body comes as slowly as the server likes. Errors do not repeat the
-// URL, which may hold what only the user and the server know; that of a redirect to
-// another scheme than those of HTTP is a *SchemeError, and one after a redirect a
-// *RedirectError.
+// Get makes a request to t within a family, and follows redirects. It sends header, which
+// may be nil. Cookies that a server sets with a redirect are sent to the redirect's
+// target, if they are meant for it, and forgotten afterwards. Only ctx bounds the whole:
+// the body comes as slowly as the server likes. Errors do not repeat the URL, which may
+// hold secrets of the user and the server. The error of a redirect to a scheme other than
+// HTTP is a *SchemeError, and a failure after a redirect is a *RedirectError.
 func (c *Client) Get(ctx context.Context, t Target, family Family,
 	header http.Header) (Answer, error) {
 	u, least := t.URL, LinkLocal
@@ -241,8 +239,8 @@ func (c *Client) Get(ctx context.Context, t Target, family Family,
 		if u.Scheme == "https" && next.Scheme != "https" {
 			return Answer{}, fmt.Errorf("redirect from https to %s: %w", next.Scheme, ErrRefused)
 		}
-		// Inward is never the right way: a host that everybody can reach must
-		// not be able to send us to one that only we can.
+		// A redirect never leads inward: a host that everybody can reach must not be able
+		// to send us to one that only we can reach.
 		reach, _ := ReachOf(a.From.Addr())
 		u, least = next, max(least, reach)
 	}
@@ -302,7 +300,7 @@ func checkURL(u *url.URL) error {
 	return nil
 }
 
-// redirect returns where r sends us on, nil if it does not.
+// redirect returns the target of the redirect in r, or nil if r is none.
 func redirect(r *http.Response) (*url.URL, error) {
 	switch r.StatusCode {
 	case http.StatusMovedPermanently, http.StatusFound, http.StatusSeeOther,

@@ -1,17 +1,16 @@
-// Package guard decides which hosts a URL may make the node talk to, and makes
-// the HTTP requests that have to keep to it: those to trackers and web seeds.
+// Package guard decides which hosts a URL may make the node talk to. It makes the HTTP
+// requests that have to obey: those to trackers and web seeds.
 //
-// Most such URLs were written by strangers, into a torrent or a magnet link.
-// Without care they turn the node into a way into the machine and the network
-// that it runs in: to a router's configuration, to a database without a
-// password, to the metadata service of a cloud. So every address is judged
-// when it is dialled, after name resolution, where no trick with names helps;
-// and a redirect never leads to something nearer than the host that sent it.
+// Most such URLs were written by strangers, into a torrent or a magnet link. Without care
+// they turn the node into a way into its own machine and network: to the configuration of
+// a router, to a database without a password, to the metadata service of a cloud. So every
+// address is judged when it is dialled, after name resolution, where no trick with names
+// helps. A redirect never leads to an address nearer than the host that sent it.
 //
 // The package knows nothing of torrents, and never retries.
 //
-// Its nouns: the Reach of an address is how far away it is; a Target is a URL
-// with what is known of its origin; a Client makes requests to Targets.
+// Its nouns: the Reach of an address is how far away it is; a Target is a URL and what is
+// known of its origin; a Client makes requests to Targets.
 package guard
 
 import (
@@ -22,8 +21,7 @@ import (
 	"syscall"
 )
 
-// Reach tells how far away an address is. The order is that of caution: what
-// comes first is the most private.
+// Reach says how far away an address is, the most private reach first.
 type Reach uint8
 
 // The reaches.
@@ -46,18 +44,18 @@ func (r Reach) String() string {
 	return "public"
 }
 
-// ErrRefused is wrapped by the errors for addresses and redirects that the
-// rules of this package do not allow.
+// ErrRefused is wrapped by the errors for addresses and redirects that the rules of this
+// package forbid.
 var ErrRefused = errors.New("not allowed")
 
-// A Refusal is the error for an address that no connection may be made to. It wraps
-// ErrRefused, and may itself be wrapped by errors of the net package.
+// A Refusal is the error for an address that must not be connected to. It wraps
+// ErrRefused, and errors of the net package may wrap it.
 type Refusal struct {
 	Addr  netip.AddrPort
 	Reach Reach
-	// Port tells that the port is why, and not the address.
+	// Port says that the port is the reason, and not the address.
 	Port bool
-	// Unusable tells that nobody can or should connect there.
+	// Unusable says that nobody can or should connect to the address.
 	Unusable bool
 }
 
@@ -86,9 +84,9 @@ var (
 	compatible  = netip.MustParsePrefix("::/96")         // RFC 4291: IPv4 inside, deprecated
 )
 
-// ReachOf returns the reach of ip. It is not ok for what no connection can or
-// should be made to: unspecified, multicast, broadcast and reserved addresses.
-// An IPv6 address that is a way to an IPv4 one has the reach of that.
+// ReachOf returns the reach of ip. It is not ok for addresses that nobody can or should
+// connect to: unspecified, multicast, broadcast and reserved ones. An IPv6 address that
+// leads to an IPv4 address has the reach of that one.
 func ReachOf(ip netip.Addr) (reach Reach, ok bool) {
 	ip = ip.Unmap()
 	if inner, ok := embedded(ip); ok {
@@ -122,28 +120,27 @@ func embedded(ip netip.Addr) (netip.Addr, bool) {
 	return netip.Addr{}, false
 }
 
-// A Target is where a request goes, with what is known of its origin.
+// A Target is where a request goes, and what is known of its origin.
 type Target struct {
 	URL *url.URL
-	// Stranger marks a URL that the user did not write: it came in a torrent,
-	// in a link, or from a peer.
+	// Stranger marks a URL that the user did not write: it came in a torrent, in a link,
+	// or from a peer.
 	Stranger bool
-	// Harmless reports whether a URL may be asked of a service of this machine or
-	// network though a stranger wrote it: one of a form that could not do
-	// anything there but what it is meant to do. It is asked for redirects as
-	// well. Nil means never.
+	// Harmless reports whether a stranger's URL may be requested from a service of this
+	// machine or network, because its form can do nothing there but what it is meant for.
+	// It is called for redirects as well. A nil Harmless means never.
 	Harmless func(*url.URL) bool
 }
 
-// A rule is what a connection has to keep to: how near it may lead, and whether
-// a stranger named the address.
+// A rule is what a connection has to obey: how near it may lead, and whether a stranger
+// named the address.
 type rule struct {
 	nearest  Reach
 	stranger bool
 }
 
-// rule returns the rule for a request to u, when hosts nearer than least are
-// out of question already.
+// rule returns the rule for a request to u, when hosts nearer than least are already ruled
+// out.
 func (t *Target) rule(u *url.URL, least Reach) rule {
 	if !t.Stranger {
 		return rule{nearest: least}
@@ -155,12 +152,12 @@ func (t *Target) rule(u *url.URL, least Reach) rule {
 	return rule{nearest: max(least, nearest), stranger: true}
 }
 
-// privilegedMax is the last of the ports that system services have. A stranger
-// may name only those of HTTP among them, on this machine or network.
+// privilegedMax is the highest port of system services. Among those ports, a stranger may
+// name only the ones of HTTP on this machine or network.
 const privilegedMax = 1023
 
-// Check reports whether a connection to addr may be made for t, before any
-// redirect. The error wraps ErrRefused.
+// Check reports why a connection to addr may not be made for t, before any redirect. The
+// error wraps ErrRefused; it is nil if the connection may be made.
 func (t *Target) Check(addr netip.AddrPort) error {
 	return t.rule(t.URL, LinkLocal).check(addr)
 }

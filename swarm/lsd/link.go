@@ -13,16 +13,16 @@ import (
 )
 
 const (
-	// linksMax bounds the interfaces in use, in each family: machines that run
-	// containers have hundreds.
+	// linksMax bounds the interfaces in use, in each family. Machines that run containers
+	// have hundreds.
 	linksMax = 32
-	// readFaultsMax is how many reads in a row may fail before a link is given
-	// up; the next look at the interfaces opens it anew.
+	// readFaultsMax is how many reads in a row may fail before a link is given up. The
+	// next look at the interfaces opens the link anew.
 	readFaultsMax = 16
-	// packetsPerSecond bounds the packets that are looked at on one link: some
-	// times what hundreds of neighbours send. packetsPerSource bounds those of one
-	// sender, so that a neighbour that floods leaves room for the others; the
-	// announces of two thousand torrents fit.
+	// packetsPerSecond bounds the packets of one link that are parsed. It is several times
+	// what hundreds of neighbours send. packetsPerSource bounds those of one sender, so
+	// that a neighbour's flood leaves room for the others; the announces of two thousand
+	// torrents fit.
 	packetsPerSecond = 200
 	packetsPerSource = 80
 
@@ -35,8 +35,7 @@ var (
 	group6 = netip.AddrPortFrom(netip.MustParseAddr("ff15::efc0:988f"), port)
 )
 
-// A linkKey names an interface in a family, and the address that is announced
-// there.
+// A linkKey names an interface in a family, and the address that we announce there.
 type linkKey struct {
 	index int
 	name  string
@@ -61,21 +60,21 @@ type link struct {
 	to    netip.AddrPort
 }
 
-// A packetConn is a net.UDPConn, or what tests have in its place.
+// A packetConn is a net.UDPConn, or what tests use instead.
 type packetConn interface {
 	ReadFromUDPAddrPort(b []byte) (int, netip.AddrPort, error)
 	WriteToUDPAddrPort(b []byte, addr netip.AddrPort) (int, error)
 	Close() error
 }
 
-// send sends a packet to the group. What cannot be sent is lost, as any
-// datagram may be; a link that is down is found out by scan.
+// send sends a packet to the group. A packet that cannot be sent is lost, as any datagram
+// may be; scan finds out that a link is down.
 func (l *link) send(b []byte) {
 	l.conn.WriteToUDPAddrPort(b, l.to)
 }
 
-// A boundConn sends from an address that the system would not choose by itself.
-// To be bound to it would keep it from hearing what is sent to the group.
+// A boundConn sends from an address that the system would not choose by itself. A socket
+// bound to the address would not hear what is sent to the group.
 type boundConn struct {
 	*net.UDPConn
 	source []byte // the control message that says so
@@ -106,7 +105,7 @@ func openLink(key linkKey, ifi *net.Interface) (packetConn, error) {
 	return conn, nil
 }
 
-// read takes in packets until the socket is closed.
+// read handles packets until the socket is closed.
 func (s *Service) read(l *link) {
 	b := make([]byte, packetMax+1)
 	faults := 0
@@ -138,7 +137,7 @@ type packetRate struct {
 	sources map[netip.Addr]int // at most packetsPerSecond of them
 }
 
-// allow counts a packet and reports whether it is within the bounds.
+// allow counts a packet, and reports whether it is within the bounds.
 func (r *packetRate) allow(now time.Time, from netip.Addr) bool {
 	if r.sources == nil || now.Sub(r.second) >= time.Second {
 		r.second, r.packets = now, 0
@@ -153,8 +152,8 @@ func (r *packetRate) allow(now time.Time, from netip.Addr) bool {
 	return true
 }
 
-// senderOf returns who is taken for one sender: a source, but on a link, where all have
-// addresses of one /64, each address.
+// senderOf returns what counts as one sender: a source, or each address of a link, where
+// all share one /64.
 func senderOf(ip netip.Addr) netip.Addr {
 	if ip = ip.Unmap().WithZone(""); ip.IsLinkLocalUnicast() {
 		return ip
@@ -162,9 +161,9 @@ func senderOf(ip netip.Addr) netip.Addr {
 	return limit.SourceOf(ip)
 }
 
-// local reports whether an address can be that of a neighbour on the link: one
-// of a private range, or of a range that the interface has. Multicast from
-// elsewhere is forged, or was let in by mistake.
+// local reports whether an address can be that of a neighbour on the link: one of a
+// private range, or of a range that the interface has. Multicast from elsewhere is forged,
+// or came in by mistake.
 func (l *link) local(ip netip.Addr) bool {
 	ip = ip.Unmap()
 	reach, ok := guard.ReachOf(ip)
@@ -194,13 +193,13 @@ func (s *Service) closeLinks() {
 	}
 }
 
-// A place is where a link ought to be, as it is at the moment.
+// A place is where a link should be at the moment.
 type place struct {
 	ifi   net.Interface
 	addrs []netip.Prefix
 }
 
-// findPlaces returns where links ought to be.
+// findPlaces returns where links should be.
 func (s *Service) findPlaces() map[linkKey]place {
 	interfaces, err := net.Interfaces()
 	if err != nil {
@@ -235,7 +234,7 @@ func (s *Service) findPlaces() map[linkKey]place {
 	return all
 }
 
-// byFamily sorts the addresses of an interface by whether they are of IPv6.
+// byFamily splits the addresses of an interface into those of IPv4 and those of IPv6.
 func byFamily(addrs []net.Addr) map[bool][]netip.Prefix {
 	list := make(map[bool][]netip.Prefix)
 	for _, a := range addrs {
@@ -247,9 +246,9 @@ func byFamily(addrs []net.Addr) map[bool][]netip.Prefix {
 	return list
 }
 
-// sources returns which addresses of an interface in one family are announced:
-// those that we are bound to, or one that the system chooses, and that is not
-// valid here, if we can be reached at any.
+// sources returns which addresses of an interface in one family we announce: those that we
+// are bound to, or one that the system chooses, which is not valid here, if we can be
+// reached at any.
 func sources(bound []netip.Addr, addrs []netip.Prefix, v6 bool) (from []netip.Addr) {
 	if len(bound) == 0 {
 		return []netip.Addr{{}}
@@ -267,8 +266,8 @@ func sources(bound []netip.Addr, addrs []netip.Prefix, v6 bool) (from []netip.Ad
 	return from
 }
 
-// scan opens links where there are none, and closes those whose interface has
-// gone or has other addresses. All torrents are announced on a new one.
+// scan opens missing links, and closes those whose interface has gone or has other
+// addresses. All torrents are announced on a new link.
 func (s *Service) scan() {
 	places := s.places()
 	s.mu.Lock()
@@ -303,7 +302,7 @@ func (s *Service) scan() {
 	}
 }
 
-// announceAll makes every torrent due, on account of a network that is new.
+// announceAll makes every torrent due, because there is a new network.
 func (s *Service) announceAll() {
 	s.mu.Lock()
 	defer s.mu.Unlock()

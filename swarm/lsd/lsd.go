@@ -1,19 +1,18 @@
-// Package lsd finds peers on the local network by multicast (BEP 14, "Local
-// Service Discovery"), on every interface and in both families, or where it is reached.
+// Package lsd finds peers on the local network by multicast (BEP 14, "Local Service
+// Discovery"), on every interface and in both families, or where we can be reached.
 //
-// A Service announces each torrent when it is added, a second time a little
-// later, since multicast gets lost on wireless networks, and then every five
-// minutes. When a peer is heard for the first time, it is yielded at once and
-// answered by one announce of our own, so that it does not matter who came
-// first. The caller keeps private torrents (BEP 27) away.
+// A Service announces each torrent when it is added, again a little later, since multicast
+// gets lost on wireless networks, and then every five minutes. A peer that is heard for
+// the first time is yielded at once and answered by one announce of ours, so that it does
+// not matter which side came first. The caller keeps private torrents (BEP 27) away.
 //
-// Everybody on the network can send what they like: a packet costs no more than
-// its parsing, what is kept of peers is bounded, and so is the rate at which we
-// answer. The package never connects to a peer.
+// Everybody on the network can send anything. So a packet costs no more than its parsing,
+// the memory for peers is bounded, and so is the rate of our answers. The package never
+// connects to a peer.
 //
-// Its nouns: a search is one packet, named after its first word, BT-SEARCH; a
-// link is one interface in one family, with its socket and what it announces; a torrent is what is
-// searched for.
+// Its nouns: a search is one packet, named after its first word, BT-SEARCH; a link is one
+// interface in one family, with its socket and the address that it announces; a torrent is
+// what is searched for.
 package lsd
 
 import (
@@ -37,35 +36,35 @@ const (
 	repeatAfter = 10 * time.Second
 	// answerEvery bounds how often a torrent is announced, whatever the reason.
 	answerEvery = 10 * time.Second
-	// gatherTime is how long an announce waits for those of other torrents, to
-	// go out in one packet.
+	// gatherTime is how long an announce waits for those of other torrents, which go out
+	// in the same packet.
 	gatherTime = 20 * time.Millisecond
-	// scanEvery is how often the interfaces are looked at: a cable that is
-	// plugged in should have effect while the user looks on.
+	// scanEvery is how often we look at the interfaces: a cable should take effect while
+	// the user is watching.
 	scanEvery = 750 * time.Millisecond
 
-	// foundMax bounds the peers of a torrent that wait to be taken; more are
-	// dropped, for they will announce again.
+	// foundMax bounds the peers of a torrent that wait for the caller. More are dropped,
+	// since they will announce again.
 	foundMax = 64
-	// knownMax bounds the peers of a torrent that are remembered, so that each
-	// is answered once. Beyond, an old one is forgotten and may be answered
-	// again.
+	// knownMax bounds the peers of a torrent that are remembered, so that each is answered
+	// once. Beyond it, an old one is forgotten and may be answered again.
 	knownMax = 256
-	// perSenderMax bounds those of one sender, who may say any port and cookie.
+	// perSenderMax bounds the remembered peers of one sender, which can make up any port
+	// and cookie.
 	perSenderMax = 8
-	// torrentsMax bounds the torrents that are remembered, those of the past
-	// few seconds included.
+	// torrentsMax bounds the torrents that are remembered, including those of the past few
+	// seconds.
 	torrentsMax = 50_000
 )
 
-// Config describes a Service. The zero value is of use.
+// Config describes a Service. The zero value is ready for use.
 type Config struct {
-	// Bound are the addresses that we can be reached at. They are announced, each
-	// from itself, since others take us to be where a packet comes from; on other
-	// interfaces nothing is. An unspecified one stands for all of its family, and
-	// none at all for all of both.
+	// Bound are the addresses at which we can be reached. Each is announced from itself,
+	// since others take us to be where a packet comes from; nothing is announced on other
+	// interfaces. An unspecified address stands for all addresses of its family, and no
+	// address at all for all of both families.
 	Bound []netip.Addr
-	// Logger takes what happens to interfaces. None if nil.
+	// Logger takes what happens to interfaces. Nothing is logged if it is nil.
 	Logger *slog.Logger
 }
 
@@ -87,7 +86,7 @@ type Service struct {
 	links    map[linkKey]*link
 }
 
-// A torrent is one that is announced, or was until a moment ago.
+// A torrent is announced, or was until a moment ago.
 type torrent struct {
 	port  uint16
 	users []chan netip.AddrPort // one for each call of Peers
@@ -97,15 +96,15 @@ type torrent struct {
 	known map[identity]time.Time
 }
 
-// An identity is what a peer is told by: one that was started anew, with
-// another cookie, is another.
+// An identity tells peers apart. A peer that was started anew has another cookie, and is
+// another one.
 type identity struct {
 	addr   netip.AddrPort
 	cookie string
 }
 
-// New starts a Service. It looks for interfaces at once and from then on, so
-// that there is nothing to fail: a network may come later.
+// New starts a Service. It looks for interfaces at once and from then on, so it cannot
+// fail: a network may come later.
 func New(cfg Config) *Service {
 	s := newService(cfg)
 	s.wait.Go(s.run)
@@ -131,12 +130,11 @@ func (s *Service) Close() {
 	s.wait.Wait()
 }
 
-// Peers announces on the local networks that the torrent ih has a peer at our
-// port, and yields the peers that are heard there, until ctx or the Service
-// ends. To be asked again means that more peers are wanted: then there is an
-// announce as soon as the last is ten seconds old. Whether we have everything
-// is not said in BEP 14. Without a port there is nothing to announce, and
-// others are heard all the same.
+// Peers announces on the local networks that the torrent ih has a peer at our port, and
+// yields the peers that are heard there, until ctx or the Service ends. Another call means
+// that more peers are wanted: an announce follows once the last one is ten seconds old.
+// BEP 14 cannot say whether we have everything. Without a port nothing is announced, and
+// other peers are heard even so.
 func (s *Service) Peers(ctx context.Context, ih metainfo.Hash, port uint16,
 	seed bool) iter.Seq[netip.AddrPort] {
 	return func(yield func(netip.AddrPort) bool) {
@@ -159,7 +157,7 @@ func (s *Service) Peers(ctx context.Context, ih metainfo.Hash, port uint16,
 	}
 }
 
-// join adds a user of a torrent. It reports whether there is room.
+// join adds a user of a torrent, and reports whether there is room.
 func (s *Service) join(ih metainfo.Hash, port uint16, found chan netip.AddrPort) bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -173,7 +171,7 @@ func (s *Service) join(ih metainfo.Hash, port uint16, found chan netip.AddrPort)
 		s.torrents[ih] = t
 	} else {
 		t.soon(now)
-		// Whoever was found before may be wanted now.
+		// Peers that were found before may be wanted now.
 		for who := range t.known {
 			select {
 			case found <- who.addr:
@@ -187,7 +185,7 @@ func (s *Service) join(ih metainfo.Hash, port uint16, found chan netip.AddrPort)
 	return true
 }
 
-// soon makes an announce due as soon as one may be.
+// soon makes an announce due as soon as the bounds allow.
 func (t *torrent) soon(now time.Time) {
 	at := now.Add(gatherTime)
 	if earliest := t.last.Add(answerEvery); !t.last.IsZero() && earliest.After(at) {
@@ -211,7 +209,7 @@ func (s *Service) leave(ih metainfo.Hash, found chan netip.AddrPort) {
 	// An entry without users stays for a moment, see forget.
 }
 
-// hurry makes the loop look at what is due.
+// hurry wakes the loop.
 func (s *Service) hurry() {
 	select {
 	case s.nudge <- struct{}{}:
@@ -219,7 +217,7 @@ func (s *Service) hurry() {
 	}
 }
 
-// run is the loop of the Service: it sends announces and looks after links.
+// run is the loop of the Service. It sends announces and maintains the links.
 func (s *Service) run() {
 	defer s.closeLinks()
 	scan := time.NewTicker(scanEvery)
@@ -247,7 +245,7 @@ func (s *Service) run() {
 	}
 }
 
-// announce sends what is due, and returns when something will be.
+// announce sends the announces that are due, and returns when the next one is.
 func (s *Service) announce(now time.Time) (next time.Time) {
 	byPort := make(map[uint16][]metainfo.Hash)
 	next = now.Add(interval)
@@ -286,9 +284,9 @@ func (s *Service) announce(now time.Time) (next time.Time) {
 	return next
 }
 
-// forget drops torrents that nobody has asked for since their last announce
-// could have been the last of its kind: an entry is what keeps one that comes
-// and goes from announcing each time.
+// forget drops torrents that nobody has asked for since their last announce could have
+// been the last one. Until then the entry keeps a torrent that comes and goes from being
+// announced each time.
 func (s *Service) forget(now time.Time) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -299,7 +297,7 @@ func (s *Service) forget(now time.Time) {
 	}
 }
 
-// heard takes in a search that came from an address on a link.
+// heard handles a search that came from an address on a link.
 func (s *Service) heard(m *search, from netip.Addr) {
 	if m.cookie == s.cookie {
 		return
@@ -331,8 +329,8 @@ func (s *Service) heard(m *search, from netip.Addr) {
 	}
 }
 
-// remember notes a peer. When there are too many of its sender, or in all, the one of
-// those is forgotten that was silent for the longest.
+// remember records a peer. If its sender, or all senders, have too many, the one of those
+// that was silent for longest is forgotten.
 func (t *torrent) remember(who identity, now time.Time) {
 	if _, known := t.known[who]; !known {
 		sender, mine := senderOf(who.addr.Addr()), 0

@@ -11,14 +11,14 @@ import (
 )
 
 const (
-	// packetMax bounds the packets that are sent and read, in bytes (BEP 14: no
-	// more than 1400). Longer ones are cut off by the read, and refused.
+	// packetMax bounds the packets that we send and read, in bytes (BEP 14: no more than
+	// 1400). The read cuts longer ones off, and they are refused.
 	packetMax = 1400
-	// linesMax bounds the lines of a packet that are looked at.
+	// linesMax bounds the lines of a packet that are parsed.
 	linesMax = 64
-	// cookieMax bounds the cookie of a packet, in bytes: longer ones are cut.
+	// cookieMax bounds the cookie of a packet, in bytes. Longer ones are cut.
 	cookieMax = 64
-	// hashesMax is how many torrents fit one packet of ours.
+	// hashesMax is how many torrents fit into one packet of ours.
 	hashesMax = (packetMax - headMax) / hashLine
 	headMax   = 200 // bytes: all but the hashes
 	hashLine  = len("Infohash: \r\n") + 2*len(metainfo.Hash{})
@@ -46,8 +46,8 @@ func appendSearch(dst []byte, s *search) []byte {
 
 var errSearch = errors.New("not a search of BEP 14")
 
-// parseSearch reads a packet. What is unknown or cannot be used is passed over;
-// a packet without a port or without any hash is refused.
+// parseSearch reads a packet. It ignores unknown and unusable headers, and refuses a
+// packet without a port or without any hash.
 func parseSearch(b []byte) (s search, err error) {
 	if len(b) > packetMax {
 		return search{}, errSearch
@@ -91,7 +91,7 @@ func parseSearch(b []byte) (s search, err error) {
 	return s, nil
 }
 
-// cutLine returns the first line of b, without its end, and what follows.
+// cutLine returns the first line of b without its end, and the rest.
 func cutLine(b []byte) (line, rest []byte) {
 	line, rest, _ = bytes.Cut(b, []byte("\n"))
 	return bytes.TrimSuffix(line, []byte("\r")), rest

@@ -8,19 +8,18 @@ import (
 	"time"
 )
 
-// How long Serve pauses when streams cannot be accepted because the system is
-// short of something, most likely of descriptors: time for others to be given
-// back, without spinning and without being absent for long.
+// How long Serve pauses when it cannot accept streams because the system is short of
+// something, most likely of descriptors. The pauses leave time for others to close some,
+// without spinning and without a long absence.
 const (
 	acceptPauseMin = 5 * time.Millisecond
 	acceptPauseMax = time.Second
 )
 
-// Serve accepts streams and calls handle with each, until l is closed or ctx
-// ends, which closes l. handle must not block; it owns the stream. Shortage of
-// descriptors or memory makes Serve pause and go on, as does a peer that gives
-// up before it is accepted. The error is nil after a Close, and else says why
-// l is of no use any more.
+// Serve accepts streams and calls handle with each, until l is closed or ctx ends, which
+// closes l. handle must not block; it owns the stream. A shortage of descriptors or memory
+// makes Serve pause and go on, and so does a peer that gives up before it is accepted. The
+// error is nil after a Close. Otherwise it says why l can no longer be used.
 func Serve(ctx context.Context, l Listener, handle func(net.Conn)) error {
 	stop := context.AfterFunc(ctx, func() { l.Close() })
 	defer stop()

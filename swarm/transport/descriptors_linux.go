@@ -6,8 +6,8 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// DescriptorsMax returns how many files and sockets the process may have open;
-// as a rule the soft limit was raised to the hard one when the program started.
+// DescriptorsMax returns how many files and sockets the process may have open. The Go
+// runtime raises the soft limit to the hard one at the start of the program.
 func DescriptorsMax() int {
 	var r unix.Rlimit
 	if unix.Getrlimit(unix.RLIMIT_NOFILE, &r) != nil {

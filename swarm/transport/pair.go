@@ -22,13 +22,12 @@ func (p *Pair) AddrPort() netip.AddrPort { return p.TCP.AddrPort() }
 // Close closes both.
 func (p *Pair) Close() error { return errors.Join(p.TCP.Close(), p.UDP.Close()) }
 
-// pairAttempts bounds the search for a port that is free for both: each
-// attempt fails only when something has the same number on the other
-// protocol.
+// pairAttempts bounds the search for a port that is free for both. An attempt fails only
+// if something else has the same number in the other protocol.
 const pairAttempts = 64
 
-// ErrInUse, ErrPrivileged and ErrNoAddress are what the errors of listening
-// wrap when the remedy is the user's.
+// ErrInUse, ErrPrivileged and ErrNoAddress are wrapped by the errors of listening that the
+// user can remedy.
 var (
 	ErrInUse      = errors.New("the port is in use by another program")
 	ErrPrivileged = errors.New("the port needs more privileges")
@@ -63,7 +62,7 @@ func ListenPair(ctx context.Context, addr netip.AddrPort) (*Pair, error) {
 	return nil, listenError(addr, err)
 }
 
-// listenError says in words what the system said in codes.
+// listenError translates an error code of the system into words.
 func listenError(addr netip.AddrPort, err error) error {
 	for _, known := range []struct{ errno, means error }{
 		{syscall.EADDRINUSE, ErrInUse},

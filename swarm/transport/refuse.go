@@ -11,13 +11,13 @@ import (
 	"swarmnode/swarm/limit"
 )
 
-// A RefusingConn is a UDP socket for a DHT node that says at once that there is
-// no uTP behind it (BEP 29). Many clients try uTP first and TCP only after it
-// has timed out, which takes them from three seconds to two minutes.
+// A RefusingConn is a UDP socket for a DHT node that refuses uTP (BEP 29) at once. Many
+// clients try uTP first, and try TCP only after a time-out of three seconds to two
+// minutes.
 //
-// Attempts to connect are answered with ST_RESET, which is as long as the
-// shortest attempt, at most resetsMax a second and resetsPerSource to one source.
-// Other datagrams are passed on.
+// An attempt to connect is answered with ST_RESET, which is as long as the shortest
+// attempt. There are at most resetsMax answers a second, and resetsPerSource to one
+// source. Other datagrams are passed on.
 type RefusingConn struct {
 	*net.UDPConn
 
@@ -29,11 +29,11 @@ type RefusingConn struct {
 }
 
 const (
-	// resetsMax bounds the answers a second: more attempts than that are no
-	// clients, and their addresses perhaps not their own.
+	// resetsMax bounds the answers per second. More attempts than that do not come from
+	// clients, and their addresses may be forged.
 	resetsMax = 1000
-	// resetsPerSource bounds the answers to one source, so that a flood from one
-	// address, forged or not, leaves the others their answers.
+	// resetsPerSource bounds the answers to one source, so that a flood from one address,
+	// forged or not, leaves answers for the others.
 	resetsPerSource = 50
 	// sourceCounts is how many counts all sources share.
 	sourceCounts = 1024
@@ -60,7 +60,7 @@ func (c *RefusingConn) ReadFrom(b []byte) (int, net.Addr, error) {
 	return n, net.UDPAddrFromAddrPort(from), nil
 }
 
-// ReadFromUDPAddrPort is that of net.UDPConn, without attempts to connect.
+// ReadFromUDPAddrPort is the method of net.UDPConn, without attempts to connect.
 func (c *RefusingConn) ReadFromUDPAddrPort(b []byte) (int, netip.AddrPort, error) {
 	for {
 		n, from, err := c.UDPConn.ReadFromUDPAddrPort(b)

@@ -8,15 +8,15 @@ import (
 	"time"
 )
 
-// DialTimeout bounds the time to make a stream: two lost SYNs, which are repeated
-// after 1 and 3 s, and a slow path. Most addresses of a swarm are dead, and what is
+// DialTimeout bounds the time to make a stream. It is enough for two lost SYNs, which are
+// repeated after 1 and 3 s, and a slow path. Most addresses of a swarm are dead, and time
 // spent on them delays the others.
 const DialTimeout = 5 * time.Second
 
 // TCP makes streams over TCP. The zero value is ready for use.
 type TCP struct {
-	// Local is the address to dial from; the zero Addr leaves the choice to
-	// the system. A family that it is not of cannot be dialled.
+	// Local is the address to dial from; the zero Addr leaves the choice to the system. An
+	// address of the other family cannot be dialled from Local.
 	Local netip.Addr
 }
 
@@ -44,17 +44,15 @@ const (
 	// system gives a stream up (TCP_USER_TIMEOUT): a peer that has vanished
 	// is found in this time instead of a quarter of an hour.
 	UserTimeout = 20 * time.Second
-	// NotSentLowat is how much the system takes ahead of what the path
-	// carries, in bytes (TCP_NOTSENT_LOWAT). It keeps what was queued early
-	// from delaying what is urgent; eight blocks are enough to be sent while
-	// the writer wakes up.
+	// NotSentLowat is how many bytes the system takes ahead of what the path carries
+	// (TCP_NOTSENT_LOWAT). It keeps messages that were queued early from delaying urgent
+	// ones. Eight blocks are enough to be sent while the writer wakes up.
 	NotSentLowat = 128 << 10
 )
 
-// Tune sets the options of a stream to a peer: no Nagle delay, UserTimeout,
-// NotSentLowat. The buffers stay the system's to size, which a fixed size
-// would end. Options that the system or the kind of stream does not have are
-// passed over: a stream works without them.
+// Tune sets the options of a stream to a peer: no Nagle delay, UserTimeout, NotSentLowat.
+// The system sizes the buffers, which a fixed size would end. Tune ignores options that
+// the system or the kind of stream does not have: a stream works without them.
 func Tune(conn net.Conn) {
 	tcp, ok := conn.(*net.TCPConn)
 	if !ok {
@@ -64,7 +62,7 @@ func Tune(conn net.Conn) {
 	tune(tcp)
 }
 
-// listenConfig is that of every TCP listener here.
+// listenConfig is the configuration of all TCP listeners of the package.
 var listenConfig = net.ListenConfig{KeepAlive: -1}
 
 // A tcpListener is a Listener over TCP.
@@ -72,7 +70,7 @@ type tcpListener struct {
 	l *net.TCPListener
 }
 
-// ListenTCP listens on addr over TCP. Port 0 chooses one. Errors are as for
+// ListenTCP listens on addr over TCP. Port 0 chooses a free port. Errors are as for
 // ListenPair.
 func ListenTCP(ctx context.Context, addr netip.AddrPort) (Listener, error) {
 	l, err := listenTCP(ctx, addr)
@@ -104,8 +102,8 @@ func (l tcpListener) AddrPort() netip.AddrPort { return addrPort(l.l.Addr()) }
 
 func (l tcpListener) Close() error { return l.l.Close() }
 
-// network narrows a network to the family of addr. Without that, [::] would
-// take the IPv4 port as well, and 0.0.0.0 beside it would be in use.
+// network narrows a network to the family of addr. Otherwise [::] would take the IPv4 port
+// as well, and 0.0.0.0 beside it would be in use.
 func network(name string, addr netip.AddrPort) string {
 	if addr.Addr().Unmap().Is4() {
 		return name + "4"
