@@ -32,10 +32,7 @@ var values = map[string]string{
 // has. A number may only become smaller, and so may their sum: a concern that
 // changes its name takes its number along.
 var known = map[string]int{
-	"addressbook": 170,
-	"dial":        2,
-	"hosts":       5,
-	"torrent":     3,
+	"torrent": 3,
 }
 
 // Each unexported struct of swarm/core belongs to the concern of its file: the

@@ -6,7 +6,7 @@ import (
 	"swarmnode/swarm/picker"
 )
 
-// strike is a fault that is forgiven some times.
+// A strike is a fault that is forgiven some times.
 type strike uint8
 
 const (
@@ -31,7 +31,7 @@ var strikeReasons = [strikeCount]Reason{
 	strikePieces:      ReasonFlood,
 }
 
-// trust is what is known of a peer's honesty.
+// A trust is what is known of a peer's honesty.
 type trust struct {
 	proven  bool // it had a part in a piece with the right hash
 	suspect bool // it had a part in one with the wrong hash
@@ -60,10 +60,32 @@ func (tr *trust) isAwaited() bool { return tr.awaited }
 // isProven reports whether the peer had a part in a piece with the right hash.
 func (tr *trust) isProven() bool { return tr.proven }
 
-func (t *Torrent) strike(p *peer, s strike) {
-	if p.trust.strikes[s]++; p.trust.strikes[s] > strikesMax[s] {
-		t.drop(p, strikeReasons[s])
+// strike records a fault. It returns why the peer has to go, or ReasonNone while the
+// fault is forgiven.
+func (tr *trust) strike(s strike) Reason {
+	if tr.strikes[s]++; tr.strikes[s] > strikesMax[s] {
+		return strikeReasons[s]
 	}
+	return ReasonNone
+}
+
+// praise records that the peer had a part in a piece with the right hash. It reports
+// whether that ends its probation.
+func (tr *trust) praise() bool {
+	fresh := tr.onProbation()
+	tr.proven, tr.suspect, tr.awaited = true, false, false
+	tr.wrong = max(tr.wrong-1, 0)
+	return fresh
+}
+
+// suspected records that the peer had a part in a piece with the wrong hash.
+func (tr *trust) suspected() { tr.suspect, tr.awaited = true, false }
+
+// servedWrong records that the peer, a web server, sent a whole piece with the wrong hash. It
+// reports whether that was once too often.
+func (tr *trust) servedWrong() bool {
+	tr.wrong++
+	return tr.wrong >= serverWrongMax
 }
 
 // acquit takes suspicion from a peer, and reports whether there was any.
@@ -73,22 +95,24 @@ func (tr *trust) acquit() bool {
 	return was
 }
 
-// praise clears the sender of a block of a verified piece.
-func (t *Torrent) praise(ref PeerRef) {
-	if p := t.peers.live(ref); p != nil {
-		fresh := p.trust.onProbation()
-		p.trust.proven, p.trust.suspect, p.trust.awaited = true, false, false
-		p.trust.wrong = max(p.trust.wrong-1, 0)
-		if fresh {
-			t.requests.refill(p, t.now)
-		}
+// strike records a fault of p, which ends the connection unless the fault is forgiven.
+func (t *Torrent) strike(p *peer, s strike) {
+	if why := p.trust.strike(s); why != ReasonNone {
+		t.drop(p, why)
 	}
 }
 
-// onFailed takes in a piece with the wrong hash. Who sent it alone lied, and is
-// banned; of several each is suspect, and sends whole pieces alone from now on.
-// If the hashes of its blocks can be had (BEP 52) it waits for them, so that only
-// wrong blocks are fetched again; else it is fetched again whole.
+// praise clears the sender of a block of a verified piece.
+func (t *Torrent) praise(ref PeerRef) {
+	if p := t.peers.live(ref); p != nil && p.trust.praise() {
+		t.requests.refill(p, t.now)
+	}
+}
+
+// onFailed records that a piece has the wrong hash. A peer that sent all of it lied, and
+// is banned; several senders are all suspect, and send whole pieces alone from now on. If
+// a peer can give the hashes of its blocks (BEP 52) the piece waits for them, so that only
+// wrong blocks are fetched again; otherwise the whole piece is.
 func (t *Torrent) onFailed(piece uint32, hashes []metainfo.Hash256) {
 	if !t.validPiece(piece) {
 		return
@@ -116,14 +140,14 @@ func (t *Torrent) onFailed(piece uint32, hashes []metainfo.Hash256) {
 	} else {
 		for _, ref := range senders {
 			if p := t.peers.live(PeerRef(ref)); p != nil {
-				p.trust.suspect, p.trust.awaited = true, false
+				p.trust.suspected()
 			}
 		}
 	}
 	t.requests.refillSoon(t.now)
 }
 
-// refute has a piece with the wrong hash fetched again, all of it.
+// refute fetches a whole piece with the wrong hash again.
 func (t *Torrent) refute(piece uint32) {
 	if t.pick.Refuted(piece) {
 		t.counters.wasted(ReasonBadPiece, t.layout.PieceSize(int(piece)))
@@ -131,9 +155,9 @@ func (t *Torrent) refute(piece uint32) {
 	}
 }
 
-// banSender bans a peer that sent a piece with the wrong hash, also if it is gone
-// already. What it sent of pieces that are not complete yet is not kept: it would
-// spoil what others send.
+// banSender bans a peer that sent a piece with the wrong hash, even if it has left
+// already. Its blocks of incomplete pieces are forgotten: they would spoil what others
+// send. A web server is distrusted first.
 func (t *Torrent) banSender(ref PeerRef, wrong uint32) {
 	if p := t.peers.live(ref); p != nil && p.isServer() && t.distrust(p, wrong) {
 		return
@@ -155,19 +179,19 @@ func (t *Torrent) banSender(ref PeerRef, wrong uint32) {
 // than right ones. Until one is right again it is asked for one at a time.
 const serverWrongMax = 24
 
-// distrust records that a web server sent a piece with the wrong hash: a file may be
-// of another version there, which says nothing of the others. It is not asked again
-// for pieces of that file, or for the piece alone if that is of several files. It
+// distrust records that a web server sent a piece with the wrong hash: a file may be of
+// another version there, which says nothing of the others. The server is not asked again
+// for pieces of that file, or for the piece alone if several files share it. distrust
 // reports false if the server has deserved to be banned.
 func (t *Torrent) distrust(p *peer, wrong uint32) bool {
 	if p.has.lacks(wrong) {
-		return true // it had been sent before the file was found out
+		return true // the piece had been sent before the file was found out
 	}
-	if p.trust.wrong++; p.trust.wrong >= serverWrongMax {
+	if p.trust.servedWrong() {
 		return false
 	}
-	first, end := t.fileOf(int(wrong))
-	p.trust.suspect, p.trust.awaited = true, false
+	first, end := fileOf(t.layout, int(wrong))
+	p.trust.suspected()
 	for _, piece := range t.pick.BegunBy(uint32(p.ref), nil) {
 		if int(piece) >= first && int(piece) < end {
 			t.requests.cancelPiece(piece, t.now)
@@ -184,12 +208,12 @@ func (t *Torrent) distrust(p *peer, wrong uint32) bool {
 	return true
 }
 
-// fileOf returns the pieces, first up to end, of the one file whose bytes a piece
-// holds; only the piece itself if they are of several.
-func (t *Torrent) fileOf(piece int) (first, end int) {
+// fileOf returns the pieces, first up to end, of the one file whose bytes a piece holds;
+// only the piece itself if several files share it.
+func fileOf(layout *metainfo.Layout, piece int) (first, end int) {
 	file, files := 0, 0
-	for span := range t.layout.Spans(t.layout.PieceOffset(piece), t.layout.PieceSize(piece)) {
-		if !t.layout.Files[span.File].Pad {
+	for span := range layout.Spans(layout.PieceOffset(piece), layout.PieceSize(piece)) {
+		if !layout.Files[span.File].Pad {
 			file = span.File
 			files++
 		}
@@ -197,5 +221,5 @@ func (t *Torrent) fileOf(piece int) (first, end int) {
 	if files != 1 {
 		return piece, piece + 1
 	}
-	return t.layout.FilePieces(file)
+	return layout.FilePieces(file)
 }
