@@ -69,9 +69,9 @@ func TestGetWaitsForRelease(t *testing.T) {
 	})
 }
 
-// TestSettle: whoever fills buffers waits while too many of them wait, and all
+// TestWaitUncrowded: whoever fills buffers waits while too many of them wait, and all
 // who wait go on.
-func TestSettle(t *testing.T) {
+func TestWaitUncrowded(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		p := NewPool(2 * backlogMax * Size)
 		var held []*Buf
@@ -85,15 +85,15 @@ func TestSettle(t *testing.T) {
 			held = append(held, b)
 		}
 		ctx, cancel := context.WithCancel(t.Context())
-		settled := make(chan error, 3)
-		go func() { settled <- p.WaitUncrowded(ctx) }()
+		done := make(chan error, 3)
+		go func() { done <- p.WaitUncrowded(ctx) }()
 		synctest.Wait()
 		cancel()
-		if err := <-settled; !errors.Is(err, context.Canceled) {
+		if err := <-done; !errors.Is(err, context.Canceled) {
 			t.Errorf("got %v, want the end of the context", err)
 		}
-		for range cap(settled) {
-			go func() { settled <- p.WaitUncrowded(t.Context()) }()
+		for range cap(done) {
+			go func() { done <- p.WaitUncrowded(t.Context()) }()
 		}
 		synctest.Wait()
 		for len(held) > backlogLow+1 {
@@ -101,12 +101,12 @@ func TestSettle(t *testing.T) {
 			held = held[1:]
 		}
 		synctest.Wait()
-		if len(settled) != 0 {
-			t.Errorf("%d went on while %d buffers wait", len(settled), len(held))
+		if len(done) != 0 {
+			t.Errorf("%d went on while %d buffers wait", len(done), len(held))
 		}
 		held[0].Release()
-		for range cap(settled) {
-			if err := <-settled; err != nil {
+		for range cap(done) {
+			if err := <-done; err != nil {
 				t.Error(err)
 			}
 		}
