@@ -8,14 +8,14 @@ GO     ?= go
 # Time for each fuzz target, and for each Go benchmark.
 FUZZTIME  ?= 30s
 BENCHTIME ?= 1s
-# Bound of the tests of one package. Two idle cores need four minutes for all of them;
-# a machine ten times slower stays below the bound.
+# Time limit for the tests of one package. Two idle cores need four minutes for all
+# packages, so a machine that is ten times slower stays within the limit.
 TESTTIME  ?= 60m
 # Arguments of the transfer comparison, as in: make bench BENCHFLAGS='-size 2048'
 BENCHFLAGS ?=
-# Those of the comparison of making torrents, as in: make bench CREATEFLAGS='-size 512'
+# Arguments of the comparison of torrent makers, as in: make bench CREATEFLAGS='-size 512'
 CREATEFLAGS ?=
-# Those of the announcements of many torrents: at the rate that so many need.
+# Arguments of the announcements of many torrents: the DHT rate that so many need.
 MANYFLAGS ?= -rate 534
 
 .PHONY: plots all help build test lint race fuzz bench sim sim-table soak cover demo install clean
@@ -29,10 +29,10 @@ help:
 build:
 	CGO_ENABLED=0 $(GO) build -trimpath -o bin/node ./cmd/node
 
-## test      vet, staticcheck, the simulated swarms that the race detector makes too
-##           slow, then all tests with it; tests with real clients skip when a client
-##           is absent, or fail with SWARM_REQUIRE_CLIENTS=1, and run once more,
-##           alone, when they fail beside the client
+## test      vet, staticcheck, the simulated swarms that would be too slow with the
+##           race detector, then all tests with it. Tests with real clients skip when
+##           a client is absent, or fail with SWARM_REQUIRE_CLIENTS=1. A test that
+##           fails beside a client runs once more, alone
 test: lint
 	$(GO) test -timeout $(TESTTIME) ./swarm/sim
 	$(GO) test -race -timeout $(TESTTIME) ./...
@@ -44,7 +44,7 @@ lint:
 	$(GO) vet ./...
 	$(GO) tool staticcheck ./...
 
-## race      the tests again, nothing cached, in random order
+## race      the tests again, uncached, in random order
 race:
 	$(GO) test -race -count 1 -shuffle on -timeout $(TESTTIME) ./...
 
@@ -57,13 +57,13 @@ fuzz:
 	  done || exit 1; \
 	done
 
-## bench     Go benchmarks, the transfer beside other clients and the machine's
-##           limit (BENCHFLAGS are passed to it), how soon a magnet link is there,
-##           memory under its ceiling with many torrents, peers, files or pieces,
-##           how 10,000 torrents are announced in a DHT (MANYFLAGS), the node in a
-##           mixed swarm beside libtorrent in the same seat, how soon it recovers
-##           from moves and outages, and how soon each way leads to a first
-##           connection
+## bench     Go benchmarks; torrents made beside other programs (CREATEFLAGS); the
+##           transfer beside other clients and the machine's limit (BENCHFLAGS); how
+##           soon a magnet link has its metadata; memory under its ceiling with many
+##           torrents, peers, files or pieces; how 10,000 torrents are announced in a
+##           DHT (MANYFLAGS); the node in a mixed swarm, with libtorrent in the same
+##           seat; how soon it recovers from moves and outages; how soon each
+##           discovery leads to a first connection
 bench: build
 	$(GO) test -run '^$$' -bench . -benchmem -benchtime $(BENCHTIME) ./...
 	$(GO) run ./bench/create -node bin/node $(CREATEFLAGS)
@@ -79,19 +79,18 @@ bench: build
 sim:
 	$(GO) test -count 1 -timeout 30m -v ./swarm/sim -args -large
 
-## sim-table  their figures in docs/design/simulation.md anew, in a minute or two
+## sim-table  rewrite the figures in docs/design/simulation.md, in a minute or two
 sim-table:
 	$(GO) test -count 1 -timeout 30m -v -run '^TestTable$$' ./swarm/sim -args -table
 
-## plots     the pictures of the documents, from the figures in their tables; the
-##           plotting library is a dependency of this program alone
+## plots     draw the pictures of the documents from the figures in their tables; only
+##           this program depends on the plotting library
 plots: build
 	cd internal/plots && $(GO) run .
 	bin/node sim mixed --quiet --svg docs/pictures/mixed.svg
 
-## soak      the tests that take long, as asked for by SWARM_SOAK=1: among them
-##           1,000 kills of a download, or SWARM_TEST_KILLS, some four minutes,
-##           and 200 of a whole "node add"
+## soak      the long tests (SWARM_SOAK=1), among them 1,000 kills of a download (or
+##           SWARM_TEST_KILLS), about four minutes, and 200 of a whole "node add"
 soak:
 	SWARM_SOAK=1 $(GO) test -count 1 -timeout 60m ./...
 
@@ -104,8 +103,8 @@ cover:
 demo: build
 	@demo/run.sh bin/node
 
-## install   copy the binary to PREFIX/bin/BIN; says so if that or another node in
-##           PATH is Node.js, which is not replaced
+## install   copy the binary to PREFIX/bin/BIN; warns if another node in PATH is
+##           Node.js, and never replaces one
 install: build
 	@./.ci/beside "$(DESTDIR)$(PREFIX)/bin" "$(BIN)"
 	install -d $(DESTDIR)$(PREFIX)/bin

@@ -1,11 +1,11 @@
 #!/usr/bin/env bash
-# A private DHT of eight nodes on loopback, a seeder and a downloader that
-# knows nothing but a bootstrap address and the magnet link.
+# A private DHT of eight nodes on loopback, a seeder, and a downloader that knows
+# only a bootstrap address and the magnet link.
 #
 #   demo/run.sh bin/node [MiB]
 #
-# Every port is one that the system has free. Everything is removed at the end,
-# and every process that was started here is ended by its id.
+# The system chooses every port. At the end, all files are removed, and every process
+# that was started here is ended by its id.
 set -euo pipefail
 
 node=$(realpath "${1:?usage: demo/run.sh NODE [MiB]}")
@@ -31,14 +31,14 @@ trap cleanup EXIT
 trap 'exit 130' INT
 trap 'exit 143' TERM
 
-# Nothing of the user's own state takes part.
+# The user's own state takes no part.
 unset "${!SWARM_@}"
 export XDG_CONFIG_HOME=$work/config XDG_STATE_HOME=$work/state XDG_CACHE_HOME=$work/cache
 
 say() { printf '\n== %s\n' "$*"; }
 
-# first_line FILE PID: prints the first line of FILE once it is complete. Ten
-# seconds at most, and no longer than the process lives that writes it.
+# first_line FILE PID: prints the first line of FILE once it is complete. It waits for
+# ten seconds at most, and no longer than the process PID, which writes it, lives.
 first_line() {
   local line
   for _ in $(seq 200); do
@@ -78,7 +78,7 @@ pids+=($!)
 magnet=$(first_line "$work/seed.out" $!)
 echo "$magnet"
 
-# Held back, so that there is progress to be seen.
+# A download limit, so that there is progress to see.
 say "node add --no-lsd --down 20M --bootstrap $bootstrap '$magnet'"
 start=$(date +%s%N)
 path=$("$node" add --no-lsd --listen 127.0.0.1:0 --bootstrap "$bootstrap" --state-dir "$work/state-add" \
