@@ -5,11 +5,11 @@ import (
 	"syscall"
 )
 
-// An acker has the system acknowledge at once what has come, where it would
-// wait for 40 ms for something to go out with. Peers that do not set
-// TCP_NODELAY, libtorrent among them, hold back their next requests until the
-// last message is acknowledged: of a have, to which there is no answer, a seed
-// that has nothing more to send would say so last. It is owned by the reader.
+// An acker makes the system acknowledge at once what has come; otherwise it would wait for
+// 40 ms for data to go out with. Peers that do not set TCP_NODELAY, libtorrent among them,
+// hold back their next requests until their last message is acknowledged. A have has no
+// answer, so a seed with nothing more to send would acknowledge it last. It is owned by
+// the reader.
 type acker struct {
 	conn syscall.RawConn // nil when the connection is no socket
 	set  func(fd uintptr)
@@ -25,7 +25,7 @@ func (a *acker) init(conn net.Conn) {
 	}
 }
 
-// now acknowledges what was read. It holds until something is sent.
+// now acknowledges what was read. It has an effect until something is sent.
 func (a *acker) now() {
 	if a.conn != nil {
 		a.conn.Control(a.set) // an error shows at the next read

@@ -23,41 +23,40 @@ const (
 	// taken by the peer.
 	WriteTimeout = 60 * time.Second
 
-	// BacklogStop is how many bytes of control messages may wait before a peer
-	// is not read any more: who asks must also listen. Blocks do not count,
-	// for two peers that upload to each other would stop each other.
+	// BacklogStop is how many bytes of control messages may wait before we stop reading
+	// from a peer: a peer that asks must also listen. Blocks do not count, since two peers
+	// that upload to each other would stop each other.
 	BacklogStop = 256 << 10
-	// BacklogMax is the backlog, in bytes, at which the connection is given
-	// up. It has room for BacklogStop, for what is said to a peer that did not
-	// ask, and for the blocks that one peer is given at a time.
+	// BacklogMax is the backlog, in bytes, at which the connection is given up. It has
+	// room for BacklogStop, for messages to a peer that did not ask, and for the blocks
+	// that one peer is given at a time.
 	BacklogMax = 4 << 20
 
-	// floodCount and floodRate bound the control messages of a peer: more
-	// than 10,000 a second for 5 s on end. Requests that were served do not
-	// count.
+	// floodCount, floodPeriod and floodStrikes bound the control messages of a peer,
+	// whatever they mean: more than 10,000 a second for 5 s on end are a flood. Requests
+	// that were served do not count. The Handler decides which messages are pointless.
 	floodCount   = 10_000
 	floodPeriod  = time.Second
 	floodStrikes = 5
 
-	// deadlineSlack is how late a deadline may be renewed; it spares a call
-	// for every message.
+	// deadlineSlack is how late a deadline may be renewed. It saves a system call for
+	// every message.
 	deadlineSlack = 5 * time.Second
 )
 
 // RuleFlood is broken by a peer that sends messages as fast as it can.
 const RuleFlood wire.Rule = "more control messages than any dialogue needs"
 
-// The reasons for which a Conn closes of itself, besides errors of the
-// connection (io.EOF among them) and a wire.ProtocolError.
+// Why a Conn closes by itself, besides errors of the connection (io.EOF among them) and a
+// wire.ProtocolError.
 var (
 	ErrIdle    = errors.New("the peer was silent for too long")
 	ErrStuck   = errors.New("the peer did not read for too long")
 	ErrBacklog = errors.New("the peer did not read what was sent")
 )
 
-// A Handler hears what happens on a connection. OnMessage and OnBlock are
-// called from the reader, OnSent from the writer; each may block, which makes
-// the peer wait.
+// A Handler is told what happens on a connection. The reader calls OnMessage and OnBlock,
+// and the writer OnSent and OnAnswered; each may block, which makes the peer wait.
 type Handler interface {
 	// OnMessage gives a message other than a piece that holds a block; m and its
 	// Payload are valid only during the call. Keep-alives in quick succession are given
@@ -65,13 +64,13 @@ type Handler interface {
 	// payload. So does a Piece whose data has another length than a block can have; its
 	// Ref.Length says how many bytes were passed over.
 	OnMessage(m *wire.Message)
-	// OnBlock gives a block; buf is the handler's from then on.
+	// OnBlock gives a block; the handler owns buf from then on.
 	OnBlock(r block.Ref, buf *block.Buf)
-	// OnSent tells that so many blocks were handed to the kernel.
+	// OnSent reports how many blocks were handed to the kernel.
 	OnSent(blocks int)
 	// OnAnswered reports how many answers were handed to the kernel.
 	OnAnswered(answers int)
-	// OnClosed is called exactly once, as the last, with the reason.
+	// OnClosed is called exactly once, as the last call, with the reason.
 	OnClosed(err error)
 }
 
@@ -82,12 +81,12 @@ type Config struct {
 	Down    *limit.Bucket // limits what is read; may be nil
 	Up      *limit.Bucket // limits what is written; may be nil
 	Pieces  int           // number of pieces, 0 while it is not known
-	// Account is charged for what is kept for the peer, beyond a few KiB; its evict
-	// is to call Evict. May be nil.
+	// Account is charged for the bytes that are held for the peer, beyond a few KiB. Its
+	// evict calls Evict. It may be nil.
 	Account *limit.Account
-	// Source is where the peer comes from. Given counts what was given beside
-	// blocks, Talk what it said that nobody had asked for: under a rate limit
-	// those come first who had least. Both may be nil.
+	// Source is where the peer comes from. Given counts what sources were given beside
+	// blocks, and Talk their unsolicited messages: under a rate limit, the sources that
+	// had least come first. Both may be nil.
 	Source netip.Addr
 	Given  *limit.Tally
 	Talk   *limit.Tally
@@ -113,8 +112,8 @@ type Conn struct {
 	reason  error         // set before done is closed
 }
 
-// New returns a Conn on conn, which it owns from then on. Run must be called
-// for anything to move.
+// New returns a Conn on conn, which the Conn owns from then on. Nothing moves before Run
+// is called.
 func New(conn net.Conn, cfg Config) *Conn {
 	c := &Conn{conn: conn, cfg: cfg, done: make(chan struct{}), evicted: make(chan struct{})}
 	c.queue.init()
@@ -142,9 +141,8 @@ func (c *Conn) Run(ctx context.Context) {
 	c.cfg.Handler.OnClosed(c.reason)
 }
 
-// Close closes the connection and makes Run return; what waits to be sent is
-// dropped. Only the first call counts, its err is what OnClosed gets. Close
-// does not wait.
+// Close closes the connection and makes Run return. Messages that wait to be sent are
+// dropped. Only the first call has an effect; OnClosed gets its err. Close does not wait.
 func (c *Conn) Close(err error) {
 	c.closing.Do(func() {
 		c.reason = err
@@ -154,8 +152,8 @@ func (c *Conn) Close(err error) {
 	})
 }
 
-// Evict has the writer close the connection with ErrBacklog. Unlike Close it never
-// waits for the reader, so a reader may call it, of its own or another connection.
+// Evict makes the writer close the connection with ErrBacklog. Unlike Close it never waits
+// for the reader, so any reader may call it.
 func (c *Conn) Evict() {
 	c.evicting.Do(func() {
 		close(c.evicted)
@@ -173,7 +171,7 @@ func (c *Conn) isEvicted() bool {
 	}
 }
 
-// SetPieces tells the number of pieces once it is known.
+// SetPieces sets the number of pieces once it is known.
 func (c *Conn) SetPieces(n int) { c.pieces.Store(int64(n)) }
 
 // RemoteAddr returns the address of the peer.
@@ -188,27 +186,27 @@ func (c *Conn) BytesWritten() int64 { return c.written.Load() }
 // Backlog returns how many bytes wait to be sent.
 func (c *Conn) Backlog() int { return int(c.queue.backlog.Load()) }
 
-// Send queues a message other than a piece, and does not block. Messages go
-// out in the order of the calls, and before blocks that wait; a Choke alone
-// goes behind the blocks queued before it, for behind it they would be none
-// that the peer expects. m.Payload is read during the call. False means that
-// the connection is closed, or closes because the backlog became too long.
+// Send queues a message other than a piece, and does not block. Messages go out in the
+// order of the calls, before blocks that wait. Only a Choke goes behind the blocks queued
+// before it, since the peer would not expect them after it. m.Payload is read during the
+// call. Send reports false if the connection is closed, or closes because the backlog
+// became too long.
 func (c *Conn) Send(m wire.Message) bool {
 	c.credit.said(&m)
 	return c.queued(c.queue.send(&m))
 }
 
 // SendAnswer queues a message that counts as payload, like a block: a part of the
-// metadata, or hashes. Its payload goes on with tail, which is not copied and must
-// not change; m.Payload is the connection's from then on. It does not block. False
-// is as for Send.
+// metadata, or hashes. Its payload ends with tail, which is not copied and must not
+// change; the connection owns m.Payload from then on. It does not block. It reports false
+// as Send does.
 func (c *Conn) SendAnswer(m wire.Message, tail []byte) bool {
 	return c.queued(c.queue.sendAnswer(&m, tail))
 }
 
-// SendBlocks queues the blocks refs, whose bytes lie one after the other in
-// data, and does not block. release is called exactly once, when data is no
-// longer needed, in any case; it may be nil. False is as for Send.
+// SendBlocks queues the blocks refs, whose bytes lie one after the other in data, and does
+// not block. release is called exactly once, in any case, when data is no longer needed;
+// it may be nil. It reports false as Send does.
 func (c *Conn) SendBlocks(refs []block.Ref, data []byte, release func()) bool {
 	return c.queued(c.queue.sendBlocks(refs, data, release))
 }

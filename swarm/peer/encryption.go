@@ -6,25 +6,24 @@ import "swarmnode/swarm/transport/mse"
 // protocol from simple filters and protects nothing.
 type Encryption uint8
 
-// The policies. Whatever is chosen, plain text is spoken behind an encrypted
-// handshake if the other side offers it and the policy does not forbid it: it
-// costs a fifth of the time.
+// The policies. Under any policy, plain text follows an encrypted handshake if the other
+// side offers it and the policy does not forbid it: it costs a fifth of the time.
 const (
-	// EncryptionAllowed: connections are made in plain text, and encrypted to
-	// peers that close on that. Both are accepted.
+	// EncryptionAllowed: we connect in plain text, and encrypted to peers that hang up on
+	// that. Both are accepted.
 	EncryptionAllowed Encryption = iota
-	// EncryptionPreferred: connections are made encrypted, and in plain text to
-	// peers that close on that. Both are accepted.
+	// EncryptionPreferred: we connect encrypted, and in plain text to peers that hang up
+	// on that. Both are accepted.
 	EncryptionPreferred
-	// EncryptionRequired: all is encrypted, or there is no connection.
+	// EncryptionRequired: everything is encrypted, or there is no connection.
 	EncryptionRequired
-	// EncryptionOff: all is plain text, or there is no connection.
+	// EncryptionOff: everything is plain text, or there is no connection.
 	EncryptionOff
 )
 
-// Attempts returns what to say first to a peer, in order, as long as it closes
-// on it without a word: the methods to offer in an encrypted handshake, or 0
-// for a plain one.
+// Attempts returns the handshakes to try with a peer, in order, as long as it hangs up on
+// them without a word: the methods to offer in an encrypted handshake, or 0 for a plain
+// one.
 func (e Encryption) Attempts() []mse.Method {
 	switch e {
 	case EncryptionPreferred:
@@ -37,7 +36,7 @@ func (e Encryption) Attempts() []mse.Method {
 	return []mse.Method{0, mse.Both}
 }
 
-// accepted returns the methods that a peer which connects may choose from.
+// accepted returns the methods that a connecting peer may choose from.
 func (e Encryption) accepted() mse.Method {
 	switch e {
 	case EncryptionRequired:

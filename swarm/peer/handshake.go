@@ -13,28 +13,27 @@ import (
 	"swarmnode/swarm/wire"
 )
 
-// HandshakeTimeout bounds a whole handshake, however its bytes trickle in: on
-// any usable path it takes two round trips.
+// HandshakeTimeout bounds a whole handshake, however its bytes trickle in. On any usable
+// path a handshake takes two round trips.
 const HandshakeTimeout = 10 * time.Second
 
-// Errors of the handshake besides those of the connection. Bytes that are no
-// handshake are a wire.ProtocolError.
+// Errors of the handshake, besides those of the connection. Bytes that are no handshake
+// are a wire.ProtocolError.
 var (
-	// ErrUnknownHash: the peer that connected asks for a torrent that is not
-	// served here.
+	// ErrUnknownHash: the connecting peer asks for a torrent that we do not serve.
 	ErrUnknownHash = errors.New("the peer asks for an unknown torrent")
-	// ErrOtherHash: the peer answered with another torrent than was asked for.
+	// ErrOtherHash: the peer answered with another info-hash than we asked for.
 	ErrOtherHash = errors.New("the peer answered for another torrent")
-	// ErrHungUp: the peer ended a connection that we made without a word. It
-	// may not have the torrent, or want another kind of handshake.
+	// ErrHungUp: the peer closed a connection that we made without a word. It may not have
+	// the torrent, or want another kind of handshake.
 	ErrHungUp = mse.ErrHungUp
-	// ErrPlain: the peer that connected does not encrypt, which is required.
+	// ErrPlain: the connecting peer does not encrypt, and the policy requires it.
 	ErrPlain = errors.New("the peer does not encrypt")
-	// ErrTooManyKeys: there is no time to compute a key for the peer now.
+	// ErrTooManyKeys: there is no time now to compute a key for the peer.
 	ErrTooManyKeys = errors.New("too many encrypted handshakes")
 )
 
-// Shaken is what comes of a handshake.
+// Shaken is the result of a handshake.
 type Shaken struct {
 	Conn      net.Conn // to go on with
 	Theirs    wire.Hello
@@ -48,13 +47,12 @@ type Offer struct {
 	// Others are info-hashes that the answer may name as well: a peer that
 	// knows both sides of a hybrid torrent may answer with its v2 hash (BEP 52).
 	Others []metainfo.Hash
-	// Encrypt are the methods to offer in an encrypted handshake; 0 stands for
-	// a plain one.
+	// Encrypt holds the methods to offer in an encrypted handshake; 0 means a plain one.
 	Encrypt mse.Method
 }
 
-// Dial has the dialogue of the handshake (BEP 3) on a connection that we made.
-// It ends with ctx and after HandshakeTimeout. On error conn is closed.
+// Dial shakes hands (BEP 3) on a connection that we made. It gives up when ctx ends, and
+// after HandshakeTimeout. On error conn is closed.
 func Dial(ctx context.Context, conn net.Conn, offer Offer) (Shaken, error) {
 	s := Shaken{Conn: conn, Mine: offer.Mine, Encrypted: offer.Encrypt != 0}
 	err := dialogue(ctx, conn, func() (err error) {
@@ -84,24 +82,23 @@ func Dial(ctx context.Context, conn net.Conn, offer Offer) (Shaken, error) {
 	return s, err
 }
 
-// A Welcome is how peers are answered that connect.
+// A Welcome says how to answer peers that connect.
 type Welcome struct {
-	// Answer returns what to say, or false for a torrent that is not served
-	// here. It sees the info-hash and the reserved bits; the peer id comes after
-	// the answer, as some peers send it late.
+	// Answer returns our side of the handshake, or false for a torrent that we do not
+	// serve. It sees the info-hash and the reserved bits; the peer id comes after the
+	// answer, since some peers send it late.
 	Answer func(theirs wire.Hello) (wire.Hello, bool)
-	// Encryption is the policy. Key finds the info-hash of a torrent for an
-	// encrypted handshake, and MayCompute reports whether there is time for one,
-	// which costs a fraction of a millisecond; both may be nil if the policy is
-	// EncryptionOff.
+	// Encryption is the policy. Key finds the info-hash of a torrent for an encrypted
+	// handshake. MayCompute reports whether there is time for one, which costs a fraction
+	// of a millisecond. Both may be nil if the policy is EncryptionOff.
 	Encryption Encryption
 	Key        func(mse.ID) (mse.Key, bool)
 	MayCompute func() bool
 }
 
-// Accept has the dialogue of the handshake on a connection that a peer made.
-// Nothing that identifies us is said before the peer has named a torrent. The
-// dialogue ends with ctx and after HandshakeTimeout. On error conn is closed.
+// Accept shakes hands on a connection that a peer made. We say nothing that identifies us
+// before the peer has named a torrent. Accept gives up when ctx ends, and after
+// HandshakeTimeout. On error conn is closed.
 func Accept(ctx context.Context, conn net.Conn, w Welcome) (Shaken, error) {
 	s := Shaken{Conn: conn}
 	err := dialogue(ctx, conn, func() error {
@@ -128,7 +125,7 @@ func Accept(ctx context.Context, conn net.Conn, w Welcome) (Shaken, error) {
 	return s, err
 }
 
-// decrypt has an encrypted handshake that starts with what was read.
+// decrypt performs an encrypted handshake that starts with the bytes read.
 func (s *Shaken) decrypt(w Welcome, read []byte) error {
 	server := mse.Server{Allow: w.Encryption.accepted(), MayCompute: w.MayCompute, Find: w.Key}
 	hidden, key, err := server.Accept(s.Conn, read)
@@ -147,7 +144,7 @@ func (s *Shaken) decrypt(w Welcome, read []byte) error {
 	return nil
 }
 
-// answer goes on once b holds the first HelloHashEnd bytes of the handshake.
+// answer completes the handshake, once b holds its first HelloHashEnd bytes.
 func (s *Shaken) answer(w Welcome, b []byte) error {
 	first, err := wire.ParseHello(b[:wire.HelloHashEnd])
 	if err != nil {
@@ -174,8 +171,7 @@ func (s *Shaken) answer(w Welcome, b []byte) error {
 	return err
 }
 
-// dialogue runs talk under one deadline, and closes conn when it comes to
-// nothing.
+// dialogue runs talk under one deadline, and closes conn if talk fails.
 func dialogue(ctx context.Context, conn net.Conn, talk func() error) error {
 	deadline := time.Now().Add(HandshakeTimeout)
 	if d, ok := ctx.Deadline(); ok && d.Before(deadline) {
@@ -202,8 +198,8 @@ func dialogue(ctx context.Context, conn net.Conn, talk func() error) error {
 	return fmt.Errorf("handshake: %w", err)
 }
 
-// readHello fills b from index n on, and gives up at the first byte that no
-// handshake has there. It returns how many bytes of b there are.
+// readHello fills b from index n on, and gives up at the first byte that no handshake has
+// there. It returns how many bytes of b are filled.
 func readHello(conn net.Conn, b []byte, n int) (int, error) {
 	for n < len(b) {
 		k, err := conn.Read(b[n:])

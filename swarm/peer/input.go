@@ -8,26 +8,26 @@ import (
 )
 
 const (
-	// windowSize is the size in bytes of the window of a connection that
-	// moves blocks. It is lent only while there is something in it or to come.
+	// windowSize is the size in bytes of the window of a connection that moves blocks. The
+	// window is lent only while it holds something or something is about to come.
 	windowSize = 128 << 10
-	// narrowSize is that of one on which nothing comes but words; a block of the
-	// metadata fits, and as many hashes.
+	// narrowSize is the size in bytes of the window of a connection without blocks. A
+	// block of the metadata fits, and as many hashes.
 	narrowSize = 18 << 10
-	// restSize is the size in bytes of the window of a connection at rest,
-	// where readiness cannot be told apart from data, or while a part of a small
-	// message is there. What is larger is charged.
+	// restSize is the size in bytes of the window of a connection at rest, where readiness
+	// cannot be told apart from data, or while it holds a part of a small message.
+	// Anything larger is charged.
 	restSize = 2 << 10
 )
 
-// windows and narrows are lent to connections on which something comes.
+// windows and narrows are lent to connections on which data arrive.
 var (
 	windows = sync.Pool{New: func() any { return new([windowSize]byte) }}
 	narrows = sync.Pool{New: func() any { return new([narrowSize]byte) }}
 )
 
-// An input is the window on the bytes that arrive at a connection: buf[r:w]
-// came and was not consumed.
+// An input is the window on the bytes that arrive at a connection: buf[r:w] was read and
+// not yet consumed.
 type input struct {
 	conn    net.Conn
 	account *limit.Account // of what is kept beyond restSize; may be nil
@@ -39,11 +39,11 @@ type input struct {
 	need    int    // bytes that the message at r has, if they are known
 }
 
-// window returns what came and was not consumed; it is valid until the next
+// window returns the bytes that were read and not consumed. It is valid until the next
 // read.
 func (in *input) window() []byte { return in.buf[in.r:in.w] }
 
-// consume takes the first n bytes out of the window.
+// consume removes the first n bytes from the window.
 func (in *input) consume(n int) {
 	if in.r += n; in.r == in.w {
 		in.r, in.w = 0, 0
@@ -51,12 +51,12 @@ func (in *input) consume(n int) {
 	in.need = 0
 }
 
-// want tells that nothing can be consumed before the window has n bytes.
+// want says that nothing can be consumed before the window has n bytes.
 func (in *input) want(n int) { in.need = n }
 
-// read waits for bytes and reads once into the window, at most so many. It is
-// for connections that cannot tell whether there is something to read: the
-// memory to wait with is small until something large comes.
+// read waits for bytes and reads once into the window, at most so many bytes. It is for
+// connections that cannot tell whether there is something to read: it waits with little
+// memory until something large comes.
 func (in *input) read(most int) (n int, err error) {
 	if in.empty() {
 		in.free()
@@ -80,11 +80,12 @@ func (in *input) resting() []byte {
 	return in.rest
 }
 
-// empty reports whether all that came was consumed.
+// empty reports whether everything that was read is consumed.
 func (in *input) empty() bool { return in.r == in.w }
 
-// room makes room behind the window and returns it: a window of windowSize if wide
-// is set, and a narrow one otherwise. What was parked is filled before more is lent.
+// room makes room behind the window and returns it. The window becomes one of windowSize
+// if wide is set, and a narrow one otherwise. A parked window is filled before a larger
+// one is lent.
 func (in *input) room(wide bool) []byte {
 	in.compact()
 	if in.empty() && in.lent == nil {
@@ -109,7 +110,7 @@ func (in *input) lendNarrow() {
 	in.replace(lent[:], lent)
 }
 
-// compact moves what is there to the start of the window.
+// compact moves the window to the start of the buffer.
 func (in *input) compact() {
 	if in.r > 0 {
 		in.w = copy(in.buf, in.buf[in.r:in.w])
@@ -117,8 +118,8 @@ func (in *input) compact() {
 	}
 }
 
-// double makes room for as much again as came. However long a message says that it
-// is, its memory grows with what has come of it.
+// double makes room for as many bytes again. However long a message claims to be, its
+// memory grows with the bytes that have come.
 func (in *input) double() {
 	in.replace(make([]byte, 2*len(in.buf)), nil)
 	in.charge(len(in.buf))
@@ -131,8 +132,8 @@ func (in *input) replace(buf []byte, lent any) {
 	in.buf, in.lent, in.r, in.w = buf, lent, 0, n
 }
 
-// park has what came and cannot be used yet wait in as little memory as possible,
-// and charges it.
+// park keeps bytes that cannot be used yet in as little memory as possible, and charges
+// them.
 func (in *input) park() {
 	n := in.w - in.r
 	if n == 0 {

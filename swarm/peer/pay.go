@@ -11,29 +11,29 @@ import (
 )
 
 const (
-	// answerCredit is how many bytes a peer may send for a request that is not one
-	// for a block: hashes, or a part of the metadata.
+	// answerCredit is how many bytes a peer may send for a request for something other
+	// than a block: hashes, or a part of the metadata.
 	answerCredit = 20 << 10
-	// answersCreditMax and blocksCreditMax bound what is expected of a peer that
-	// does not answer.
+	// answersCreditMax and blocksCreditMax bound the bytes expected of a peer that does
+	// not answer.
 	answersCreditMax = 64 * answerCredit
 	blocksCreditMax  = 64 << 20
-	// talkAllowed is how much a source may say that nobody asked for, beside what
-	// is forgotten of it meanwhile, before it comes after what was asked for.
+	// talkAllowed is how many unsolicited bytes a source may send, beyond those that are
+	// forgotten meanwhile, before they wait behind the bytes that we asked for.
 	talkAllowed = 8 << 10
-	// talkQuantum is how much is read at a time of a peer that says more.
+	// talkQuantum is how many bytes are read at a time of a peer that sends more.
 	talkQuantum = 4 << 10
 )
 
-// A credit is what a peer was asked for and has not sent, in bytes. It is safe for
+// A credit is what we requested from a peer and it has not sent, in bytes. It is safe for
 // concurrent use.
 type credit struct {
 	blocks  atomic.Int64
 	answers atomic.Int64
 }
 
-// said counts what a message of ours asks for. Which extension it is of only the
-// peer knows, but those that are no requests are few.
+// said counts what a message of ours requests. Only the peer knows which extension a
+// message is of, but those that are no requests are few.
 func (c *credit) said(m *wire.Message) {
 	switch m.ID {
 	case wire.Request:
@@ -53,7 +53,7 @@ func grow(v *atomic.Int64, n, most int64) {
 	}
 }
 
-// spend takes n bytes out of what is expected, and reports whether they are.
+// spend takes n bytes out of the expected ones, and reports whether there were so many.
 func spend(v *atomic.Int64, n int) bool {
 	if v.Load() < int64(n) {
 		return false
@@ -62,24 +62,23 @@ func spend(v *atomic.Int64, n int) bool {
 	return true
 }
 
-// A toll is what was read and is still owed to a rate limit. It is owned by
-// the reader.
+// A toll is what was read and is still owed to a rate limit. It is owned by the reader.
 type toll struct {
 	read    int  // bytes, since the last payment
 	asked   int  // those of them that we asked for
 	early   int  // bytes of the message under way that were paid for already
-	talking bool // the last payment was for what nobody asked for
+	talking bool // the last payment was for unsolicited bytes
 }
 
-// expected reports whether the block of a piece message was asked for.
+// expected reports whether the block of a piece message was requested.
 func (c *credit) expected(r block.Ref) bool { return spend(&c.blocks, int(r.Length)) }
 
-// mayAnswer reports whether a message of n bytes may be what we asked for.
+// mayAnswer reports whether a message of n bytes may be an answer to a request.
 func (c *credit) mayAnswer(id wire.ID, n int) bool {
 	return (id == wire.Extended || id == wire.Hashes) && c.answers.Load() >= int64(n)
 }
 
-// whole counts a message that is complete.
+// whole counts a complete message.
 func (t *toll) whole(c *credit, id wire.ID, size int) {
 	if c.mayAnswer(id, size) {
 		c.answers.Add(-int64(size))
@@ -97,9 +96,9 @@ func (r *reader) most() int {
 	return n
 }
 
-// pay waits for the rate limit to allow what was read. The time is not the peer's.
-// What we asked for goes first; what a peer says of itself goes beside it as long as
-// it is little, and then has to wait, those that said most longest.
+// pay waits until the rate limit allows what was read. The time does not count against the
+// peer. Requested bytes go first. Unsolicited ones go beside them while they are few; then
+// they have to wait, and those of the sources that sent most wait longest.
 func (r *reader) pay(ctx context.Context) error {
 	t, cfg := &r.toll, &r.c.cfg
 	if cfg.Down == nil || t.read == 0 {

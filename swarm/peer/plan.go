@@ -6,22 +6,20 @@ import (
 )
 
 const (
-	// aheadMax is how many blocks are read into place beyond the one under
-	// way. Together with their headers they fit into a window, should they
-	// turn out to be something else.
+	// aheadMax is how many blocks are read into place beyond the one under way. If they
+	// turn out to be something else, they fit into a window together with their headers.
 	aheadMax = windowSize / (block.Size + wire.PieceHeaderSize)
-	// aheadStreak is how many blocks have to have come in a row before more
-	// are expected: a peer that downloads as well has requests in between,
-	// and to have guessed wrong costs a copy.
+	// aheadStreak is how many blocks must come in a row before more are expected. A peer
+	// that downloads as well sends requests in between, and a wrong guess costs a copy.
 	aheadStreak = 8
 	// targetsMax is how many buffers one call reads into.
 	targetsMax = 1 + 2*aheadMax
 )
 
-// A plan is where the next bytes go. In the middle of a fast download they
-// are most likely the rest of the block under way and then whole blocks, each
-// behind its header; read into buffers of blocks right away, they need not be
-// copied. It is owned by the reader.
+// A plan says where the next bytes go. In the middle of a fast download they are most
+// likely the rest of the block under way and then whole blocks, each behind its header.
+// Bytes that are read into the buffers of blocks right away need not be copied. It is
+// owned by the reader.
 type plan struct {
 	streak  int // blocks that came since any other message
 	targets [targetsMax][]byte
@@ -32,8 +30,8 @@ type plan struct {
 	last    int // bytes that the last read brought
 }
 
-// targets returns where to read to. Its buffers are held only while something
-// comes: idle must be called before waiting.
+// targets returns the buffers to read into. They are held only while data arrive: the
+// caller calls idle before it waits.
 func (r *reader) targets(most int) [][]byte {
 	p := &r.plan
 	list := p.targets[:0]
@@ -64,7 +62,7 @@ func (r *reader) targets(most int) [][]byte {
 	return list
 }
 
-// landed sorts out n bytes that were read to targets.
+// landed assigns n bytes that were read into targets.
 func (r *reader) landed(n int) {
 	p := &r.plan
 	p.last = n
@@ -98,8 +96,8 @@ func (r *reader) landed(n int) {
 	p.held -= used
 }
 
-// misplaced moves n bytes that are no whole blocks into the window, from the
-// targets of the blocks expected from the given one on.
+// misplaced moves n bytes that are no whole blocks into the window, from the targets of
+// the expected blocks, the given one first.
 func (r *reader) misplaced(from, n int) {
 	p := &r.plan
 	p.streak = 0
@@ -111,7 +109,7 @@ func (r *reader) misplaced(from, n int) {
 	}
 }
 
-// idle gives back what is needed only while something comes.
+// idle gives back the memory that is needed only while data arrive.
 func (r *reader) idle() {
 	r.plan.release()
 	r.in.park()
@@ -125,5 +123,5 @@ func (p *plan) release() {
 	p.held, p.planned = 0, 0
 }
 
-// wide reports whether blocks come, so that much should be read at a time.
+// wide reports whether blocks come, so that a read should be large.
 func (r *reader) wide() bool { return r.plan.streak >= aheadStreak }

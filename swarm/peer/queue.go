@@ -12,9 +12,9 @@ import (
 	"swarmnode/swarm/wire"
 )
 
-// A queue is what waits for the writer, in three lanes: control messages, and
-// behind them blocks and answers. Control messages overtake both, so that a slow or
-// limited upload delays neither requests nor haves.
+// A queue holds what waits for the writer, in three lanes: control messages, and behind
+// them blocks and answers. Control messages overtake both, so that a slow or limited
+// upload delays neither requests nor haves.
 type queue struct {
 	account *limit.Account // of what is kept here beyond talkFree; may be nil
 	wake    chan struct{}  // has a token when something was queued
@@ -33,8 +33,8 @@ type queue struct {
 	answers []answer // that wait; few, see core
 }
 
-// An upload is a block on its way out. release, of the last of its data,
-// gives the memory back.
+// An upload is a block on its way out. The release of the last block of its data gives the
+// memory back.
 type upload struct {
 	ref     block.Ref
 	data    []byte
@@ -47,9 +47,8 @@ type insert struct {
 	upload
 }
 
-// An answer is a message that counts as payload: a part of the metadata, or hashes.
-// It consists of head, body and tail; tail belongs to somebody else and must not
-// change.
+// An answer is a message that counts as payload: a part of the metadata, or hashes. It
+// consists of head, body and tail. The caller owns tail, which must not change.
 type answer struct {
 	head, body, tail []byte
 }
@@ -57,15 +56,15 @@ type answer struct {
 func (a *answer) size() int { return len(a.head) + len(a.body) + len(a.tail) }
 
 const (
-	// talkFree is how many bytes of control messages may wait without being
-	// charged to anybody: what a connection at rest is reckoned with.
+	// talkFree is how many bytes of control messages may wait without being charged, as
+	// the memory of a connection at rest includes them.
 	talkFree = 4 << 10
-	// talkStep is in what steps the rest is charged.
+	// talkStep is the step in which the rest is charged.
 	talkStep = 4 << 10
 )
 
-// keepControl is the capacity in bytes of a control lane that is kept for the
-// next messages; what a burst took beyond it is given up.
+// keepControl is the capacity in bytes of a control lane that is kept for later messages.
+// The memory of a longer burst is given up.
 const keepControl = 4 << 10
 
 func (q *queue) init() {
@@ -99,8 +98,8 @@ func (q *queue) enqueue(m *wire.Message) error {
 	return q.added(n)
 }
 
-// settle charges what waits by now to the account, or gives back what does not any
-// more. No lock may be held: it may close this connection or another.
+// settle charges the bytes that wait now to the account, or gives back those that no
+// longer wait. The caller must hold no lock: it may close this connection or another.
 func (q *queue) settle() {
 	for {
 		before := q.charged.Load()
@@ -114,7 +113,7 @@ func (q *queue) settle() {
 	}
 }
 
-// sendAnswer queues m, whose payload goes on with tail.
+// sendAnswer queues m, whose payload ends with tail.
 func (q *queue) sendAnswer(m *wire.Message, tail []byte) error {
 	short := *m
 	short.Payload = nil
@@ -130,8 +129,8 @@ func (q *queue) sendAnswer(m *wire.Message, tail []byte) error {
 	return q.added(a.size())
 }
 
-// takeAnswers appends answers to list: at least one if there is one, and as many as
-// keep within n bytes.
+// takeAnswers appends answers to list: at least one if there is one, and as many as fit
+// into n bytes.
 func (q *queue) takeAnswers(list []answer, n int) (taken []answer, bytes int) {
 	q.mu.Lock()
 	defer q.mu.Unlock()
@@ -188,7 +187,7 @@ func (q *queue) added(n int) error {
 	return nil
 }
 
-// written counts bytes that are no longer queued, some of them of control
+// written counts bytes that are no longer queued, and how many of them are of control
 // messages.
 func (q *queue) written(bytes, control int) {
 	q.backlog.Add(-int64(bytes))
@@ -201,9 +200,9 @@ func (q *queue) written(bytes, control int) {
 	q.settle()
 }
 
-// takeControl moves the control lane into the batch, whose memory it takes in
-// exchange. A writer that holds blocks gets nothing once there is a Choke: the
-// blocks go first.
+// takeControl moves the control lane into the batch, and takes the memory of the batch in
+// exchange. A writer that holds blocks gets nothing once there is a Choke: the blocks go
+// first.
 func (q *queue) takeControl(b *batch, holding bool) {
 	q.mu.Lock()
 	defer q.mu.Unlock()
@@ -215,8 +214,8 @@ func (q *queue) takeControl(b *batch, holding bool) {
 	b.inserts, q.inserts = q.inserts, b.inserts[:0]
 }
 
-// takeBlocks appends blocks to list: at least one if there is one, and as many as
-// keep within n bytes.
+// takeBlocks appends blocks to list: at least one if there is one, and as many as fit into
+// n bytes.
 func (q *queue) takeBlocks(list []upload, n int) (taken []upload, bytes int) {
 	q.mu.Lock()
 	defer q.mu.Unlock()
@@ -235,14 +234,14 @@ func (q *queue) takeBlocks(list []upload, n int) (taken []upload, bytes int) {
 	return list, bytes
 }
 
-// close makes the queue refuse everything from now on.
+// close makes the queue refuse messages from now on.
 func (q *queue) close() {
 	q.mu.Lock()
 	defer q.mu.Unlock()
 	q.closed = true
 }
 
-// drop gives back what is still queued. Nobody may use the queue any more.
+// drop releases everything that is still queued. Nobody may use the queue any more.
 func (q *queue) drop() {
 	q.mu.Lock()
 	inserts, blocks := q.inserts, q.blocks[q.first:]
@@ -262,7 +261,7 @@ func (u *upload) done() {
 	}
 }
 
-// emptied returns s with length 0 and nothing left in its memory.
+// emptied returns s with length 0 and without references in its memory.
 func emptied[T any](s []T) []T {
 	clear(s)
 	return s[:0]

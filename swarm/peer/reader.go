@@ -15,22 +15,21 @@ import (
 // A reader turns the bytes of a connection into messages. It is owned by one
 // goroutine.
 //
-// Bytes arrive in the window in.buf[in.r:in.w]. While a block is under way the
-// next bytes of the stream belong to it: they are copied out of the window, or
-// read straight into the block when the window is empty. Where one call can
-// read into several buffers, the blocks that are likely to follow are read
-// into place as well: see plan.
+// Bytes arrive in the window in.buf[in.r:in.w]. While a block is under way, the next bytes
+// of the stream belong to it: they are copied out of the window, or read straight into the
+// block when the window is empty. Where one call can read into several buffers, the blocks
+// that are likely to follow are read into place as well; see plan.
 type reader struct {
 	c    *Conn
 	in   input
-	ack  acker     // says that it came
+	ack  acker     // acknowledges what came
 	raw  rawReader // reads into several buffers at once; inert where that is not possible
 	plan plan
 
 	block  *block.Buf // block under way, or nil
 	ref    block.Ref
 	got    int  // bytes of the block that are there; got < ref.Length
-	wanted bool // it was asked for
+	wanted bool // we requested it
 	skip   int  // bytes to pass over
 
 	toll       toll
@@ -76,7 +75,7 @@ func (r *reader) run(ctx context.Context) error {
 				r.ack.now()
 			}
 			r.toll.read += n
-			continue // what came before an error is still of use
+			continue // bytes that came before an error still count
 		}
 		if errors.Is(err, os.ErrDeadlineExceeded) {
 			if time.Since(r.progress) < MessageTimeout {
@@ -92,11 +91,11 @@ func (r *reader) run(ctx context.Context) error {
 	}
 }
 
-// settle waits while more blocks came, over all connections, than are written.
-// The time is not the peer's.
+// settle waits while more blocks have come, over all connections, than are written. The
+// time does not count against the peer.
 func (r *reader) settle(ctx context.Context) error {
 	if r.plan.streak == 0 {
-		return nil // what it says is no block, and costs no memory
+		return nil // messages that are no blocks cost no memory
 	}
 	if !r.c.cfg.Pool.Crowded() {
 		return nil
@@ -105,7 +104,7 @@ func (r *reader) settle(ctx context.Context) error {
 	return r.c.cfg.Pool.WaitUncrowded(ctx)
 }
 
-// fill reads once, as much as there is and fits.
+// fill reads once, as many bytes as there are and as fit.
 func (r *reader) fill() (int, error) {
 	now := time.Now()
 	if r.moved {
@@ -134,7 +133,7 @@ func (r *reader) fill() (int, error) {
 // clip returns the first n bytes of b, or all if it is shorter.
 func clip(b []byte, n int) []byte { return b[:min(len(b), n)] }
 
-// advance counts n bytes that came into the block under way.
+// advance counts n bytes of the block under way.
 func (r *reader) advance(n int) {
 	if r.wanted {
 		r.toll.asked += n
@@ -144,7 +143,7 @@ func (r *reader) advance(n int) {
 	}
 }
 
-// listen waits as long as the peer has too much of ours to read.
+// listen waits while the peer has too many unread messages of ours.
 func (r *reader) listen() error {
 	r.idle()
 	for r.c.queue.talk.Load() > BacklogStop {
@@ -154,11 +153,11 @@ func (r *reader) listen() error {
 			return r.c.reason
 		}
 	}
-	r.moved = true // the time was not the peer's
+	r.moved = true // the time does not count against the peer
 	return nil
 }
 
-// parse consumes what is complete in the window.
+// parse consumes the complete messages in the window.
 func (r *reader) parse(ctx context.Context) error {
 	for {
 		window := r.in.window()
@@ -320,14 +319,14 @@ func (r *reader) piece(ctx context.Context, window []byte) (more bool, err error
 		if buf, err = r.c.cfg.Pool.Get(ctx); err != nil {
 			return false, err
 		}
-		r.moved = true // the time was not the peer's
+		r.moved = true // the time does not count against the peer
 	}
 	buf.Resize(int(ref.Length))
 	r.begin(ref, buf)
 	return true, nil
 }
 
-// begin takes in the header of a block, which comes next.
+// begin takes the header of a block, whose data come next.
 func (r *reader) begin(ref block.Ref, buf *block.Buf) {
 	r.block, r.ref, r.got = buf, ref, 0
 	if r.wanted = r.c.credit.expected(ref); r.wanted {
@@ -345,9 +344,9 @@ func (r *reader) control() error {
 	return r.flood.check(&r.c.served)
 }
 
-// A floodCounter finds peers whose control messages come faster than
-// floodCount per floodPeriod for floodStrikes periods on end. The clock is
-// looked at once in floodCount messages.
+// A floodCounter finds peers whose control messages come faster than floodCount per
+// floodPeriod for floodStrikes periods on end. It reads the clock once in floodCount
+// messages.
 type floodCounter struct {
 	count   int
 	strikes int
@@ -355,7 +354,7 @@ type floodCounter struct {
 }
 
 func (f *floodCounter) check(served interface{ Swap(int64) int64 }) error {
-	// Every block that we sent stands for a request that was worth its time.
+	// Every block that we sent stands for a request that was worth serving.
 	if f.count -= int(min(served.Swap(0), int64(f.count))); f.count*2 > floodCount {
 		now := time.Now()
 		if now.Sub(f.since) > floodPeriod {

@@ -8,9 +8,9 @@ import (
 	"unsafe"
 )
 
-// A rawReader reads from a socket without blocking in the read itself, so that
-// memory is needed only when there is something to read, and into several
-// buffers with one call. It is owned by the reader.
+// A rawReader reads from a socket without blocking in the read itself, so that it needs
+// memory only when there is something to read. One call reads into several buffers. It is
+// owned by the reader.
 type rawReader struct {
 	conn   syscall.RawConn // nil when the connection is no socket
 	reader *reader
@@ -28,7 +28,7 @@ func (r *rawReader) init(conn net.Conn, owner *reader) {
 	r.try = r.readv
 }
 
-// socketOf returns the socket that conn is, or nil.
+// socketOf returns the socket behind conn, or nil.
 func socketOf(conn net.Conn) syscall.RawConn {
 	tcp, ok := conn.(*net.TCPConn)
 	if !ok {
@@ -43,8 +43,7 @@ func socketOf(conn net.Conn) syscall.RawConn {
 
 func (r *rawReader) ok() bool { return r.conn != nil }
 
-// read waits for bytes and reads once into the reader's targets, at most so
-// many.
+// read waits for bytes and reads once into the reader's targets, at most so many bytes.
 func (r *rawReader) read(most int) (int, error) {
 	r.most = most
 	err := r.conn.Read(r.try)

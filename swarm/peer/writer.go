@@ -11,17 +11,17 @@ import (
 	"swarmnode/swarm/wire"
 )
 
-// batchMax bounds the bytes of blocks that go into one write: beyond it calls
-// cost nothing any more, and control messages would wait.
+// batchMax bounds the bytes of blocks that go into one write. Beyond it the cost of calls
+// does not matter any more, and control messages would wait.
 const batchMax = 512 << 10
 
-// gatherSize is how many bytes are put together for one write to a stream that is
-// no socket. It is kept as long as the peer does not read.
+// gatherSize is how many bytes are gathered for one write to a stream that is no socket.
+// The memory is kept while the peer does not read.
 const gatherSize = 32 << 10
 
 var gathered = sync.Pool{New: func() any { return new([gatherSize]byte) }}
 
-// A batch is what goes out in one vectored write.
+// A batch goes out in one vectored write.
 type batch struct {
 	control []byte
 	inserts []insert
@@ -78,8 +78,8 @@ func (b *batch) addBlock(u *upload) int {
 	return b.add(b.heads[at:]) + b.add(u.data)
 }
 
-// release gives the memory of the blocks and answers back and empties the batch. It
-// returns how many there were.
+// release releases the memory of the blocks and answers, and empties the batch. It returns
+// how many blocks and answers there were.
 func (b *batch) release(account *limit.Account) (blocks, answers int) {
 	for i := range b.inserts {
 		b.inserts[i].done()
@@ -107,21 +107,21 @@ type writer struct {
 	vector   net.Buffers // what is left of batch.vector; a field, so that writing does not allocate
 	deadline time.Time   // as set on the connection
 
-	// Under a rate limit blocks and answers wait apart, for the batch is needed
-	// for control messages.
+	// Under a rate limit blocks and answers wait here, since the batch is needed for
+	// control messages.
 	blocks  []upload
 	answers []answer
 	forThem struct{ blocks, answers turn }
 	owed    int // bytes of blocks that went before a choke, and are not paid for
 }
 
-// A turn is what some bytes wait for under a rate limit.
+// A turn holds the bytes that wait under a rate limit, and the ticket that they wait for.
 type turn struct {
 	bytes  int
 	ticket *limit.Ticket // nil when it has come
 }
 
-// ready returns what to wait for, nil if there is nothing.
+// ready returns the channel to wait for, or nil if there is nothing to wait for.
 func (t *turn) ready() <-chan struct{} {
 	if t.ticket == nil {
 		return nil
@@ -180,7 +180,7 @@ func (w *writer) run() error {
 	}
 }
 
-// end gives back what was not sent.
+// end releases what was not sent.
 func (w *writer) end() {
 	w.forThem.blocks.leave()
 	w.forThem.answers.leave()
@@ -189,7 +189,7 @@ func (w *writer) end() {
 	w.batch.release(w.c.cfg.Account)
 }
 
-// wait blocks until something is queued or has its turn.
+// wait blocks until something is queued or may go out.
 func (w *writer) wait() error {
 	select {
 	case <-w.c.queue.wake:
@@ -205,9 +205,9 @@ func (w *writer) wait() error {
 	}
 }
 
-// takeLimited moves what has its turn under the rate limit into the batch, one
-// step's worth of blocks and one of answers at most, and takes tickets for the next.
-// It returns how many bytes were taken out of the limit.
+// takeLimited moves the bytes whose turn has come into the batch, at most one step's worth
+// of blocks and one of answers, and takes tickets for the next ones. It returns how many
+// bytes it took out of the limit.
 func (w *writer) takeLimited(up *limit.Bucket) (paid int, err error) {
 	if n := w.batch.inserted(); n > 0 {
 		if err := w.payOff(up); err != nil {
@@ -241,8 +241,8 @@ func (w *writer) takeLimited(up *limit.Bucket) (paid int, err error) {
 	return paid, nil
 }
 
-// payOff waits until nothing is owed. What goes out before a choke does so at once,
-// for words that wait behind it are more urgent, but not twice in a row.
+// payOff waits until nothing is owed. Blocks before a choke go out at once, since the
+// messages behind them are more urgent, but not twice in a row.
 func (w *writer) payOff(up *limit.Bucket) error {
 	if w.owed == 0 {
 		return nil
@@ -264,8 +264,8 @@ func (w *writer) payOff(up *limit.Bucket) error {
 	}
 }
 
-// flush writes the batch, of which so many bytes were taken out of the rate
-// limit before. It reports whether there was anything to write.
+// flush writes the batch. paid bytes of it were taken out of the rate limit before. It
+// reports whether there was anything to write.
 func (w *writer) flush(paid int) (sent bool, err error) {
 	bytes := w.batch.assemble()
 	if bytes == 0 {
@@ -289,8 +289,8 @@ func (w *writer) flush(paid int) (sent bool, err error) {
 	return true, nil
 }
 
-// write writes the vector. Time runs out only when not a single byte is taken
-// for WriteTimeout.
+// write writes the vector. It times out only if not a single byte is taken within
+// WriteTimeout.
 func (w *writer) write() error {
 	for len(w.vector) > 0 {
 		now := time.Now()
@@ -318,8 +318,8 @@ func (w *writer) write() error {
 	return nil
 }
 
-// writeOnce writes the vector and drops from it what was taken, which is all
-// unless there is an error.
+// writeOnce writes the vector and drops the bytes that were taken from it, which are all
+// of them unless there is an error.
 func (w *writer) writeOnce() (n int64, err error) {
 	if _, ok := w.c.conn.(*net.TCPConn); ok {
 		return w.vector.WriteTo(w.c.conn) // one call of the system

@@ -19,20 +19,20 @@ import (
 )
 
 const (
-	// answerTimeout bounds the time until the head of an answer has come.
+	// answerTimeout bounds the time until the head of an answer.
 	answerTimeout = 20 * time.Second
-	// blockTimeout bounds the time that a server takes for each block, our own
-	// pauses not counted.
+	// blockTimeout bounds the time that a server takes for each block, without our own
+	// pauses.
 	blockTimeout = 30 * time.Second
-	// endTimeout bounds the wait for the end of an answer after all that counts has
+	// endTimeout bounds the wait for the end of an answer whose useful bytes have all
 	// come.
 	endTimeout = time.Second
-	// skipMax bounds the bytes that are read to no purpose to get from one place
-	// in a file to another, of a server that knows no ranges: about what the
-	// beginning of a transfer costs.
+	// skipMax bounds the bytes that we read and drop to get from one place in a file to
+	// another, on a server that knows no ranges. It is about what the start of a transfer
+	// costs.
 	skipMax = 1 << 20
-	// cutMin is how many useful bytes an answer has to bring for the rest to be
-	// asked for at once when it ends too early.
+	// cutMin is how many useful bytes an answer must bring if the rest is to be requested
+	// at once after it ends too early.
 	cutMin = 1 << 10
 )
 
@@ -44,14 +44,14 @@ var (
 	errLength    = errors.New("the file has another length than the torrent says")
 	errEncoding  = errors.New("an encoding that was not asked for")
 	errSlow      = errors.New("the server is too slow")
-	// errFar tells that a run does not go on from where a server without ranges
-	// has got to.
+	// errFar says that a run does not go on from the place that a server without ranges
+	// has reached.
 	errFar = errors.New("too far to read on")
-	// errEarly tells that a run was begun before it was known that there are no ranges.
+	// errEarly says that a run began before we knew that the server has no ranges.
 	errEarly = errors.New("not the next run")
 )
 
-// A statusError is an HTTP status that is no success.
+// A statusError is an HTTP status that means failure.
 type statusError struct {
 	status int
 	retry  time.Duration // as the server wishes; 0: not said
@@ -59,7 +59,7 @@ type statusError struct {
 
 func (e statusError) Error() string { return fmt.Sprintf("HTTP status %d", e.status) }
 
-// retryOf returns how long the server wants to be left alone, 0 if it did not say.
+// retryOf returns how long the server wants us to wait, or 0 if it did not say.
 func retryOf(err error) time.Duration {
 	var s statusError
 	errors.As(err, &s)
@@ -75,14 +75,14 @@ type fileError struct {
 func (e fileError) Error() string { return e.err.Error() }
 func (e fileError) Unwrap() error { return e.err }
 
-// elsewhere reports whether a failure is that of a host to which the server leads.
+// elsewhere reports whether the failure is that of a host to which the server redirects.
 func elsewhere(err error) bool {
 	var r *guard.RedirectError
 	return errors.As(err, &r) && !errors.Is(err, guard.ErrRefused)
 }
 
-// ofServer reports whether an answer is about the server rather than about the file
-// that was asked for: it has too much to do, or those behind it have.
+// ofServer reports whether an answer is about the server rather than about the requested
+// file: it is overloaded, or the servers behind it are.
 func ofServer(status int) bool {
 	switch status {
 	case http.StatusRequestTimeout, http.StatusTooEarly, http.StatusTooManyRequests,
@@ -93,10 +93,10 @@ func ofServer(status int) bool {
 	return false
 }
 
-// statusBandwidth is what some servers say in place of 503.
+// statusBandwidth is the status that some servers send in place of 503.
 const statusBandwidth = 509
 
-// lasting reports whether waiting will hardly mend the failure of a file.
+// lasting reports whether waiting will hardly end the failure of a file.
 func lasting(err error) bool {
 	var s statusError
 	if errors.As(err, &s) {
@@ -105,7 +105,7 @@ func lasting(err error) bool {
 	return !errors.Is(err, errTooLittle) && !errors.Is(err, errNoRanges) && !elsewhere(err)
 }
 
-// An answer is the body of an HTTP answer, which holds a file from at up to end.
+// An answer is the body of an HTTP answer. It holds a file from at to end.
 type answer struct {
 	body   io.ReadCloser
 	cancel context.CancelCauseFunc
@@ -120,7 +120,7 @@ type answer struct {
 	kept   bool // it is of an earlier run
 }
 
-// Read reads what comes next. It never reads beyond end.
+// Read reads the next bytes. It never reads beyond end.
 func (a *answer) Read(p []byte) (int, error) {
 	n, err := a.body.Read(p[:min(int64(len(p)), a.end-a.at)])
 	a.at += int64(n)
@@ -153,8 +153,8 @@ func (a *answer) skip(c *Conn, to int64) error {
 	return nil
 }
 
-// close ends the answer. The connection can be used again if all of it was read, and
-// the server says at once that it was all.
+// close ends the answer. The connection can be used again if all of the answer was read,
+// and if the server says at once that it was all.
 func (a *answer) close() {
 	if a.at == a.end {
 		a.watch.Reset(endTimeout)
@@ -165,8 +165,8 @@ func (a *answer) close() {
 	a.cancel(nil)
 }
 
-// A stream reads spans one after the other, each by a request of its own, or by
-// several when answers end too early.
+// A stream reads spans one after the other. It makes one request for each, or several when
+// answers end too early.
 type stream struct {
 	c      *Conn
 	ctx    context.Context
@@ -174,7 +174,7 @@ type stream struct {
 	answer *answer         // of spans[0]; nil before its request
 }
 
-// hold stops the clock while the server has to wait for us, and goOn restarts it.
+// hold stops the clock while the server has to wait for us. goOn restarts it.
 func (s *stream) hold() {
 	if s.answer != nil {
 		s.answer.watch.Stop()
@@ -187,7 +187,7 @@ func (s *stream) goOn() {
 	}
 }
 
-// Read reads from the span that is under way, or asks for the next.
+// Read reads from the span under way, or requests the next one.
 func (s *stream) Read(p []byte) (int, error) {
 	for len(s.spans) > 0 {
 		span := &s.spans[0]
@@ -221,7 +221,7 @@ func (s *stream) Read(p []byte) (int, error) {
 	return 0, errTooLittle
 }
 
-// ended returns what it means that an answer has come to an end too early.
+// ended returns the error that the early end of an answer stands for.
 func (a *answer) ended(err error) error {
 	switch {
 	case errors.Is(err, io.EOF) && a.whole && !a.sized:
@@ -232,7 +232,7 @@ func (a *answer) ended(err error) error {
 	return err
 }
 
-// advance notes that n bytes of the span have been read.
+// advance counts n bytes of the span as read.
 func (s *stream) advance(n int) {
 	span := &s.spans[0]
 	span.Offset += int64(n)
@@ -251,7 +251,7 @@ func (s *stream) advance(n int) {
 	s.close()
 }
 
-// close ends the answer that is under way.
+// close ends the answer under way.
 func (s *stream) close() {
 	if s.answer != nil {
 		s.answer.close()
@@ -259,8 +259,7 @@ func (s *stream) close() {
 	}
 }
 
-// end ends the stream. An answer of a server without ranges is kept for the next
-// run.
+// end ends the stream. It keeps an answer of a server without ranges for the next run.
 func (s *stream) end() {
 	if a := s.answer; a != nil && a.whole && s.ctx.Err() == nil && a.ctx.Err() == nil {
 		a.watch.Stop()
@@ -270,7 +269,7 @@ func (s *stream) end() {
 	s.close()
 }
 
-// open asks for a span, unless the answer that is kept leads to it.
+// open requests a span, unless the kept answer leads to it.
 func (s *stream) open(span metainfo.Span) error {
 	c := s.c
 	if a := c.takeKept(); a != nil {
@@ -309,7 +308,7 @@ func (s *stream) open(span metainfo.Span) error {
 	return nil
 }
 
-// ask makes the request for a span, and looks at the head of the answer.
+// ask makes the request for a span, and reads the head of the answer.
 func (c *Conn) ask(ctx context.Context, span metainfo.Span) (*answer, error) {
 	a := &answer{file: span.File, at: span.Offset, end: span.Offset + int64(span.Length)}
 	a.ctx, a.cancel = context.WithCancelCause(ctx)
@@ -350,8 +349,8 @@ func (c *Conn) ask(ctx context.Context, span metainfo.Span) (*answer, error) {
 	return a, nil
 }
 
-// take looks at the head of an answer to the request for a span of a file of length
-// bytes: whether it is right, and what the body holds.
+// take checks the head of an answer to the request for a span of a file of length bytes,
+// and notes what the body holds.
 func (a *answer) take(r *http.Response, span metainfo.Span, length int64) error {
 	bad := func(err error) error { return fileError{span.File, err} }
 	switch {
@@ -383,7 +382,7 @@ func (a *answer) take(r *http.Response, span metainfo.Span, length int64) error 
 	return nil
 }
 
-// takePart does it for status 206.
+// takePart is take for status 206.
 func (a *answer) takePart(r *http.Response, span metainfo.Span, length int64) error {
 	bad := func(err error) error { return fileError{span.File, err} }
 	head, size := r.Header.Get("Content-Range"), r.ContentLength
@@ -415,15 +414,15 @@ func (a *answer) takePart(r *http.Response, span metainfo.Span, length int64) er
 	return nil
 }
 
-// totalIs reports whether a Content-Range that makes no sense names a file of length
-// bytes all the same, or no length.
+// totalIs reports whether a Content-Range that makes no sense still names a file of length
+// bytes, or no length.
 func totalIs(head string, length int64) bool {
 	_, total, _ := strings.Cut(head, "/")
 	n, err := strconv.ParseInt(strings.TrimSpace(total), 10, 64)
 	return err != nil || n == length
 }
 
-// compressed returns what the body is said to be packed with, "" if it is not.
+// compressed returns the encoding of the body, or "" if it has none.
 func compressed(r *http.Response) string {
 	switch encoding := strings.ToLower(strings.TrimSpace(
 		r.Header.Get("Content-Encoding"))); encoding {
@@ -436,14 +435,14 @@ func compressed(r *http.Response) string {
 	}
 }
 
-// zipped reads a body through something else.
+// zipped reads a body through a decompressor.
 type zipped struct {
 	io.Reader
 	io.Closer
 }
 
-// parseRange reads a Content-Range (RFC 9110, section 14.4), with another unit or
-// none as well, since some servers write it so; total is -1 if it is not known.
+// parseRange reads a Content-Range (RFC 9110, section 14.4). It accepts another unit or
+// none, since some servers write that. total is -1 if it is unknown.
 func parseRange(s string) (from, to, total int64, ok bool) {
 	s = strings.TrimLeft(strings.TrimSpace(s),
 		"abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ=: \t")
@@ -461,14 +460,14 @@ func parseRange(s string) (from, to, total int64, ok bool) {
 	return from, to, total, ok
 }
 
-// parseOffset reads a decimal number, if ok.
+// parseOffset reads a decimal number, and reports whether it is one.
 func parseOffset(s string, ok bool) (int64, bool) {
 	n, err := strconv.ParseUint(s, 10, 63)
 	return int64(n), ok && err == nil
 }
 
-// retryAfter reads the header of that name: seconds, or a date. What makes no
-// sense is as if not said.
+// retryAfter reads the header Retry-After: seconds, or a date. A value that makes no sense
+// counts as absent.
 func retryAfter(s string) time.Duration {
 	if n, err := strconv.ParseUint(s, 10, 31); err == nil {
 		return max(time.Second, time.Duration(n)*time.Second)

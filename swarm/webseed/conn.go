@@ -17,37 +17,35 @@ import (
 )
 
 const (
-	// fetchers is how many runs are under way at a time: while one arrives, the
-	// requests for the next are on their way, also where that takes longer than
-	// the run itself.
+	// fetchers is how many runs are under way at a time. While one arrives, the requests
+	// for the next are on their way, even where that takes longer than the run itself.
 	fetchers = 3
 	// requestsMax bounds the requests that wait. More are rejected.
 	requestsMax = 1024
-	// sayMax bounds the messages that wait for the handler. Only one that asks
+	// sayMax bounds the messages that wait for the handler. Only a handler that requests
 	// without listening gets there.
 	sayMax = 8 * requestsMax
 )
 
-// errBacklog tells that the handler did not listen to what it asked for.
+// errBacklog says that the handler did not listen to the answers to its requests.
 var errBacklog = errors.New("answers were not taken")
 
-// A Handler hears what happens, as that of a connection to a peer does. Calls
-// come one at a time, from goroutines of Run; each may block, which makes the
-// server wait. Send and Close may be called meanwhile.
+// A Handler is told what happens, as that of a connection to a peer. Calls come one at a
+// time, from goroutines of Run. Each may block, which makes the server wait. Send and
+// Close may be called meanwhile.
 type Handler interface {
-	// OnMessage gives HaveAll or a Bitfield, and Unchoke, once Run has begun;
-	// Reject for each request that is not answered by a block; Choke and Unchoke
-	// around a pause; and the message of BEP 54, Have or another Bitfield when
-	// files become unavailable, or available again. Suggest says that the server can
-	// only read on, so that pieces should be asked for in order. A HashRequest is
-	// answered by HashReject.
+	// OnMessage gives HaveAll or a Bitfield, and Unchoke, once Run has begun; Reject for
+	// each request that no block answers; Choke and Unchoke around a pause; and the
+	// message of BEP 54, Have or another Bitfield when files become unavailable, or
+	// available again. Suggest says that the server can only read on, so that pieces
+	// should be requested in order. A HashRequest is answered by HashReject.
 	OnMessage(m *wire.Message)
-	// OnBlock gives a block; buf is the handler's from then on.
+	// OnBlock gives a block; the handler owns buf from then on.
 	OnBlock(r block.Ref, buf *block.Buf)
 	// OnSent and OnAnswered are never called.
 	OnSent(blocks int)
 	OnAnswered(answers int)
-	// OnClosed is called exactly once, as the last, with the reason.
+	// OnClosed is called exactly once, as the last call, with the reason.
 	OnClosed(err error)
 }
 
@@ -58,19 +56,19 @@ type Config struct {
 	Down    *limit.Bucket // limits what is read; may be nil
 	Info    *metainfo.Info
 	HTTP    *guard.Client
-	// URL is that of BEP 19: of the file, or of the folder that holds the file
-	// or folder of the torrent's name. It is http or https.
+	// URL is the URL of BEP 19: of the file, or of the folder that holds the file or
+	// folder with the torrent's name. It is http or https.
 	URL string
 	// Stranger marks a URL that the user did not write. It may lead into this
 	// machine or network only if it has neither query nor password.
 	Stranger bool
-	// Faults is what an earlier Conn has found out about the files of the server.
-	// None if nil.
+	// Faults is what an earlier Conn has found out about the files of the server. Nil
+	// means nothing.
 	Faults *Faults
-	// Failed is told when a file could not be fetched. It is called by goroutines
-	// of Run, and may be nil.
+	// Failed is called when a file could not be fetched, by goroutines of Run. It may be
+	// nil.
 	Failed func(file int, err error)
-	// Logger takes failures of the server at debug level. None if nil.
+	// Logger takes failures of the server at debug level. Nothing is logged if it is nil.
 	Logger *slog.Logger
 }
 
@@ -104,8 +102,8 @@ type Conn struct {
 	kept     *answer // of such a server, between two runs
 }
 
-// New returns a Conn. The error tells what is wrong with the URL. Run must be
-// called for anything to move.
+// New returns a Conn. The error says what is wrong with the URL. Nothing moves before Run
+// is called.
 func New(cfg Config) (*Conn, error) {
 	if cfg.Logger == nil {
 		cfg.Logger = slog.New(slog.DiscardHandler)
@@ -126,8 +124,8 @@ func New(cfg Config) (*Conn, error) {
 	}, nil
 }
 
-// Run works until the Conn is closed, the server is given up or ctx ends. It is
-// called once.
+// Run works until the Conn is closed, the server is given up, or ctx ends. It is called
+// once.
 func (c *Conn) Run(ctx context.Context) {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
@@ -180,8 +178,8 @@ func (c *Conn) talk() {
 	}
 }
 
-// queue has the handler told messages. It does not block: it is called from
-// where the handler's own queue is emptied.
+// queue queues messages for the handler. It does not block, since it is called from where
+// the handler's own queue is emptied.
 func (c *Conn) queue(messages ...wire.Message) {
 	c.mu.Lock()
 	c.say = append(c.say, messages...)
@@ -207,9 +205,9 @@ func (c *Conn) deliver(r block.Ref, buf *block.Buf) {
 	c.cfg.Handler.OnBlock(r, buf)
 }
 
-// Send takes what would be sent to a peer, and does not block. Requests and
-// cancels have their effect, all else that a seed ignores is ignored. False
-// means that the Conn is closed.
+// Send takes a message for a peer, and does not block. Requests and cancels have their
+// effect; messages that a seed ignores are ignored. Send reports false if the Conn is
+// closed.
 func (c *Conn) Send(m wire.Message) bool {
 	select {
 	case <-c.done:
@@ -231,7 +229,7 @@ func (c *Conn) Send(m wire.Message) bool {
 	return true
 }
 
-// request queues a request. It reports false when that is to be rejected.
+// request queues a request. It reports false if the request has to be rejected.
 func (c *Conn) request(r block.Ref) bool {
 	if uint64(r.Piece) >= uint64(c.layout.Pieces()) || r.Length == 0 || r.Length > block.Size ||
 		uint64(r.Begin)+uint64(r.Length) > uint64(c.layout.PieceSizePadded(int(r.Piece))) {
@@ -247,8 +245,7 @@ func (c *Conn) request(r block.Ref) bool {
 	return true
 }
 
-// cancel takes back a request that still waits. One that is under way is
-// answered by its block.
+// cancel takes back a waiting request. A request under way is answered by its block.
 func (c *Conn) cancel(r block.Ref) bool {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -261,8 +258,8 @@ func (c *Conn) cancel(r block.Ref) bool {
 	return false
 }
 
-// Close makes Run return. Only the first call counts, its err is what OnClosed
-// gets. Close does not wait.
+// Close makes Run return. Only the first call has an effect; OnClosed gets its err. Close
+// does not wait.
 func (c *Conn) Close(err error) {
 	c.closing.Do(func() {
 		c.reason = err
@@ -276,8 +273,7 @@ func (c *Conn) SetPieces(int) {}
 // Read returns how many bytes of content were received since New.
 func (c *Conn) Read() int64 { return c.read.Load() }
 
-// String returns the scheme and host of the server: paths and queries may be
-// nobody else's business.
+// String returns the scheme and host of the server. Paths and queries may hold secrets.
 func (c *Conn) String() string {
 	return fmt.Sprintf("%s://%s", c.files.base.Scheme, c.files.base.Host)
 }

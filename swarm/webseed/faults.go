@@ -9,22 +9,22 @@ import (
 )
 
 const (
-	// announceMax is how many pieces are taken back or offered one by one. With
-	// more, one bitfield says it.
+	// announceMax is how many pieces are taken back or offered one by one. More pieces are
+	// announced by one bitfield.
 	announceMax = 64
-	// fileLater and fileLaterMax bound the pause after which a file that failed is
-	// asked for again; it doubles with each time.
+	// fileLater is the first pause after which a failed file is requested again, and
+	// fileLaterMax the bound up to which the pause doubles.
 	fileLater    = 5 * time.Second
 	fileLaterMax = 10 * time.Minute
-	// fileAbsent and fileAbsentMax are the same for a failure that waiting will
-	// hardly mend, as when there is no such file.
+	// fileAbsent and fileAbsentMax are the same for a failure that waiting will hardly
+	// end, as when there is no such file.
 	fileAbsent    = time.Minute
 	fileAbsentMax = 30 * time.Minute
 )
 
-// Faults is what is known against the content on one server. It outlives a Conn, so
-// that the next one need not find it out again. It is for one Conn at a time, which
-// guards it by its mutex. The zero Faults holds nothing.
+// Faults records what failed on one server. It outlives a Conn, so that the next one need
+// not find it out again. It is for one Conn at a time, whose mutex guards it. The zero
+// Faults is empty.
 type Faults struct {
 	files map[int]*fault // by index of the file
 	wrong *bits.Set      // pieces whose data was wrong; nil when there are none
@@ -71,8 +71,8 @@ func (f *Faults) has(l *metainfo.Layout) *bits.Set {
 	return set
 }
 
-// add records that a file failed, and how long it is left alone. It reports false
-// if that is the case already.
+// add records that a file failed, and how long it is left alone. It reports false if the
+// file is being left alone already.
 func (f *Faults) add(file int, err error, later, most time.Duration) bool {
 	if f.files == nil {
 		f.files = make(map[int]*fault)
@@ -94,7 +94,7 @@ func (f *Faults) add(file int, err error, later, most time.Duration) bool {
 	return true
 }
 
-// distrust records that the data of n pieces from first on is not right.
+// distrust records that the data of n pieces from first on is wrong.
 func (f *Faults) distrust(l *metainfo.Layout, first, n int) {
 	if f.wrong == nil {
 		f.wrong = bits.New(l.Pieces())
@@ -104,7 +104,7 @@ func (f *Faults) distrust(l *metainfo.Layout, first, n int) {
 	}
 }
 
-// next returns when a file may be offered again; zero if there is none.
+// next returns when a file may be offered again, or the zero Time.
 func (f *Faults) next() (at time.Time) {
 	for _, ft := range f.files {
 		if ft.active && (at.IsZero() || ft.until.Before(at)) {
@@ -114,7 +114,7 @@ func (f *Faults) next() (at time.Time) {
 	return at
 }
 
-// due offers the files again whose pause is over, and returns them.
+// due offers the files whose pause is over, and returns them.
 func (f *Faults) due(now time.Time) (files []int) {
 	for file, ft := range f.files {
 		if ft.active && !now.Before(ft.until) {
@@ -125,8 +125,8 @@ func (f *Faults) due(now time.Time) (files []int) {
 	return files
 }
 
-// change returns the messages that tell that pieces from first up to end are not
-// offered any more (BEP 54), or those of them that are again.
+// change returns the messages which say that the pieces from first up to end are no longer
+// offered (BEP 54), or which of them are offered again.
 func (f *Faults) change(l *metainfo.Layout, first, end int) (messages []wire.Message) {
 	if end-first > announceMax {
 		return []wire.Message{{ID: wire.Bitfield, Payload: f.has(l).AppendWire(nil)}}
@@ -143,7 +143,7 @@ func (f *Faults) change(l *metainfo.Layout, first, end int) (messages []wire.Mes
 	return messages
 }
 
-// offer returns the message that tells what the server has to begin with.
+// offer returns the message which says what the server has at the start.
 func (f *Faults) offer(l *metainfo.Layout) wire.Message {
 	if set := f.has(l); !set.All() {
 		return wire.Message{ID: wire.Bitfield, Payload: set.AppendWire(nil)}

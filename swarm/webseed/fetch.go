@@ -14,30 +14,31 @@ import (
 )
 
 const (
-	// runMax bounds the bytes of a run: long enough that the time of a request
-	// does not count, short enough that what is wanted now comes soon. Where fewer
-	// runs are under way at a time, they are longer.
+	// runMax bounds the bytes of a run. It is so long that the time of a request does not
+	// matter, and so short that urgent pieces come soon. Where fewer runs are under way at
+	// a time, runs are longer.
 	runMax = 4 << 20
-	// gatherTime is how long the first request of a run waits for more, unless
-	// there are gatherEnough bytes in it: those of one decision come within it.
+	// gatherTime is how long the first request of a run waits for more requests, unless
+	// there are gatherEnough bytes of them. The requests of one decision come within that
+	// time.
 	gatherTime   = 2 * time.Millisecond
 	gatherEnough = 1 << 20
 
-	// The pause after failures of the server in a row is four times as long with
-	// each, from the first to the last. During the short ones requests wait; before
-	// the others they are given back.
+	// The pause after failures of the server in a row grows fourfold with each failure,
+	// from the first to the last. During short pauses requests wait; before the others
+	// they are rejected.
 	pauseFirst = 250 * time.Millisecond
 	pauseShort = 1250 * time.Millisecond
 	pauseLast  = 10 * time.Minute
-	// failuresMax is how many failures in a row a server is forgiven: it may be
-	// down for a quarter of an hour.
+	// failuresMax is how many failures in a row a server is forgiven. It may be down for a
+	// quarter of an hour.
 	failuresMax = 8
-	// widenFirst and widenLast bound the time after which a server that did not
-	// take another connection is tried with one more.
+	// widenFirst and widenLast bound the time after which one more run is tried on a
+	// server that refused another connection.
 	widenFirst = 15 * time.Second
 	widenLast  = 16 * time.Minute
-	// absentRow is how many files in a row may be missing before a server is asked
-	// at the pace of absentPause only.
+	// absentRow is how many files in a row may be missing before requests come only at the
+	// pace of absentPause.
 	absentRow   = 8
 	absentPause = 100 * time.Millisecond
 )
@@ -45,8 +46,7 @@ const (
 // times are the waits of a Conn, which tests make shorter.
 type times struct{ answer, block, pause, file, absent time.Duration }
 
-// A pace is how many runs a server takes at a time. It is guarded by the mutex of
-// its Conn.
+// A pace says how many runs a server accepts at a time. The mutex of its Conn guards it.
 type pace struct {
 	active int // runs under way
 	limit  int // of them
@@ -54,8 +54,8 @@ type pace struct {
 	widen  time.Duration // after which limit grows
 }
 
-// crowded records that a run was refused while others are under way. It reports
-// false if none is.
+// crowded records that a run was refused while others are under way. It reports false if
+// no other run is.
 func (p *pace) crowded(now time.Time) bool {
 	if p.active == 0 {
 		return false
@@ -89,8 +89,8 @@ func (c *Conn) fetchAll(ctx context.Context) {
 	}
 }
 
-// settle takes in how a run ended: rest was not fetched, and some blocks came if
-// moved.
+// settle takes the outcome of a run: rest was not fetched, and moved says whether some
+// blocks came.
 func (c *Conn) settle(ctx context.Context, rest []block.Ref, moved bool, err error) {
 	var bad fileError
 	ofFile := errors.As(err, &bad)
@@ -122,14 +122,14 @@ func (c *Conn) settle(ctx context.Context, rest []block.Ref, moved bool, err err
 	}
 }
 
-// crowded takes in a failure that may mean that there are too many runs under way. It
-// reports false if it can mean no such thing. Conn.mu is held.
+// crowded handles a failure that may mean that too many runs are under way. It reports
+// false if the failure cannot mean that. Conn.mu is held.
 func (c *Conn) crowded(err error) bool {
 	return crowds(err) && !c.paused && c.pace.crowded(time.Now())
 }
 
-// crowds reports whether a failure may mean that the server, or one to which it leads,
-// takes no more connections than it has.
+// crowds reports whether a failure may mean that the server, or one to which it redirects,
+// accepts no more connections.
 func crowds(err error) bool {
 	var s statusError
 	var bad fileError
@@ -143,8 +143,8 @@ func crowds(err error) bool {
 	return !errors.Is(err, context.Canceled)
 }
 
-// next waits for requests and returns a run of them, and whether it is the next one
-// in order of a server without ranges; nil at the end.
+// next waits for requests and returns a run of them, or nil at the end. It reports whether
+// the run is the next one in order on a server without ranges.
 func (c *Conn) next(ctx context.Context) (run []block.Ref, ordered bool) {
 	for {
 		select {
@@ -171,7 +171,7 @@ func (c *Conn) next(ctx context.Context) (run []block.Ref, ordered bool) {
 	}
 }
 
-// ready returns how many bytes in a row wait, the oldest request first.
+// ready returns how many contiguous bytes wait, from the oldest request on.
 func (c *Conn) ready() (bytes int64) {
 	for i, r := range c.requests {
 		if i > 0 && c.offset(r) != c.offset(c.requests[i-1])+int64(c.requests[i-1].Length) {
@@ -187,8 +187,8 @@ func (c *Conn) ready() (bytes int64) {
 // mayTake reports whether another run may begin.
 func (c *Conn) mayTake() bool { return !c.paused && !c.held && c.pace.active < c.pace.limit }
 
-// take takes the oldest request, and those that go on from it. Of a server without
-// ranges it is the next one from where it has got to.
+// take takes the oldest request and those that continue it. On a server without ranges it
+// starts with the next request from the place that was reached.
 func (c *Conn) take() []block.Ref {
 	if !c.mayTake() || len(c.requests) == 0 {
 		return nil
@@ -215,8 +215,8 @@ func (c *Conn) take() []block.Ref {
 	return run
 }
 
-// sort puts the requests into the order in which an answer that is under way has
-// them; those before it come last.
+// sort sorts the requests by their order in the answer under way. Requests for places
+// before it come last.
 func (c *Conn) sort() {
 	slices.SortFunc(c.requests, func(a, b block.Ref) int {
 		return int(min(max(c.offset(a)-c.offset(b), -1), 1))
@@ -232,8 +232,8 @@ func (c *Conn) sort() {
 	}
 }
 
-// readOn records that the server knows no ranges: runs are fetched one by one, and
-// pieces asked for in order.
+// readOn records that the server knows no ranges: runs are fetched one by one, and pieces
+// should be requested in order.
 func (c *Conn) readOn() {
 	c.mu.Lock()
 	first := !c.inOrder
@@ -244,16 +244,17 @@ func (c *Conn) readOn() {
 	}
 }
 
-// knowsRanges records that the server knows ranges after all: a cache may have had to
-// fill itself first.
+// knowsRanges records that the server does know ranges: a cache may have needed to fill
+// itself first.
 func (c *Conn) knowsRanges() {
 	c.mu.Lock()
 	c.inOrder = false
 	c.mu.Unlock()
 }
 
-// mayGoFar reports whether a long way may be read to no purpose in a file of a server
-// without ranges: nobody else gave what is there when it was taken back.
+// mayGoFar reports whether a long part of a file may be read and dropped on a server
+// without ranges, because no other peer gave the pieces behind it when they were taken
+// back.
 func (c *Conn) mayGoFar(file int) bool {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -261,7 +262,7 @@ func (c *Conn) mayGoFar(file int) bool {
 	return ft != nil && errors.Is(ft.err, errNoRanges)
 }
 
-// keep keeps an answer for the next run, in place of any that was kept.
+// keep keeps an answer for the next run, in place of an earlier one.
 func (c *Conn) keep(a *answer) {
 	c.mu.Lock()
 	old := c.kept
@@ -272,7 +273,7 @@ func (c *Conn) keep(a *answer) {
 	}
 }
 
-// takeKept takes the answer that is kept; nil if there is none.
+// takeKept takes the kept answer, or returns nil.
 func (c *Conn) takeKept() *answer {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -285,8 +286,8 @@ func (c *Conn) offset(r block.Ref) int64 {
 	return c.layout.PieceOffset(int(r.Piece)) + int64(r.Begin)
 }
 
-// failFile takes back the pieces of a file that failed for a while. What else the
-// run asked for is asked for again.
+// failFile takes back the pieces of a failed file for a while. The other requests of the
+// run wait again.
 func (c *Conn) failFile(ctx context.Context, bad fileError, rest []block.Ref) {
 	later, most := c.times.file, fileLaterMax
 	if lasting(bad.err) {
@@ -317,8 +318,8 @@ func (c *Conn) failFile(ctx context.Context, bad fileError, rest []block.Ref) {
 	}
 }
 
-// rejectLacking takes out the requests for what the server lacks, and returns what is
-// to be said about them. Conn.mu is held.
+// rejectLacking removes the requests for pieces that the server lacks, and returns the
+// answers to them. Conn.mu is held.
 func (c *Conn) rejectLacking() (rejects []wire.Message) {
 	c.requests = slices.DeleteFunc(c.requests, func(r block.Ref) bool {
 		lacks := c.faults.lacks(c.layout, int(r.Piece))
@@ -330,11 +331,11 @@ func (c *Conn) rejectLacking() (rejects []wire.Message) {
 	return rejects
 }
 
-// ErrWrong is why a Conn is closed when all that the server has is wrong.
+// ErrWrong is why a Conn is closed when everything that the server has is wrong.
 var ErrWrong = errors.New("all data of the web seed is wrong")
 
-// Distrust tells that n pieces from first on came with wrong data. They are not
-// offered any more, and when none is left the Conn is closed. It does not block.
+// Distrust says that n pieces from first on came with wrong data. They are no longer
+// offered, and the Conn is closed when no piece is left. It does not block.
 func (c *Conn) Distrust(first, n int) {
 	c.mu.Lock()
 	c.faults.distrust(c.layout, first, n)
@@ -348,7 +349,7 @@ func (c *Conn) Distrust(first, n int) {
 	}
 }
 
-// fail leaves a server alone that failed, for a while, or gives it up.
+// fail leaves a failed server alone for a while, or gives it up.
 func (c *Conn) fail(ctx context.Context, run []block.Ref, err error) {
 	c.mu.Lock()
 	if c.paused || c.held || ctx.Err() != nil {
@@ -393,8 +394,7 @@ func (c *Conn) fail(ctx context.Context, run []block.Ref, err error) {
 	c.queue(wire.Message{ID: wire.Unchoke})
 }
 
-// rejectAll takes out all requests, and returns the answers to them.
-// Conn.mu is held.
+// rejectAll removes all requests, and returns the answers to them. Conn.mu is held.
 func (c *Conn) rejectAll() (rejects []wire.Message) {
 	for _, r := range c.requests {
 		rejects = append(rejects, wire.Message{ID: wire.Reject, Ref: r})
@@ -413,7 +413,7 @@ func (c *Conn) pause(err error) time.Duration {
 	return pause + rand.N(pause/8+1)
 }
 
-// fetch fetches a run, and returns how many of its blocks were delivered.
+// fetch fetches a run, and returns how many of its blocks it delivered.
 func (c *Conn) fetch(ctx context.Context, run []block.Ref) (done int, err error) {
 	last := run[len(run)-1]
 	start := c.offset(run[0])

@@ -12,15 +12,14 @@ import (
 	"swarmnode/swarm/guard"
 )
 
-// ErrURL is wrapped by the errors for URLs that no web seed can have.
+// ErrURL is wrapped by the errors for URLs that cannot be those of a web seed.
 var ErrURL = errors.New("not the URL of a web seed")
 
 // A locator knows where the files of a torrent are on a server.
 type locator struct {
 	base   *url.URL
 	layout *metainfo.Layout
-	// raw has the names that the torrent gives to files which are called
-	// otherwise here, by the latter.
+	// raw maps the names of renamed files to the names that the torrent gives them.
 	raw map[string]string
 }
 
@@ -46,9 +45,9 @@ func newLocator(info *metainfo.Info, raw string) (locator, error) {
 	return l, nil
 }
 
-// file returns the URL of file i (BEP 19): the base is that of the file itself,
-// unless it ends in a slash or the torrent has a folder; then the path of the
-// file is appended, with the torrent's name in front.
+// file returns the URL of file i (BEP 19). The base is the URL of the file itself, unless
+// it ends in a slash or the torrent has a folder. In these cases the path of the file is
+// appended, the torrent's name in front.
 func (l *locator) file(i int) *url.URL {
 	escaped := l.base.EscapedPath()
 	if escaped == "" {
@@ -72,7 +71,7 @@ func (l *locator) file(i int) *url.URL {
 	return &u
 }
 
-// target returns what guard is to judge about a request for u.
+// target returns what guard judges about a request for u.
 func (l *locator) target(u *url.URL, stranger bool) guard.Target {
 	return guard.Target{URL: u, Stranger: stranger, Harmless: func(u *url.URL) bool {
 		return u.RawQuery == "" && u.User == nil
