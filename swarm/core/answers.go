@@ -224,6 +224,9 @@ func (a *answers) hashed(piece uint32, leaves []metainfo.Hash256) {
 	}
 }
 
+// check panics when an invariant does not hold.
+func (a *answers) check() { a.server.Check() }
+
 // sent records that the writer of a peer is done with some answers.
 func (a *answers) sent(ref PeerRef, count int) {
 	if p := a.peers.live(ref); p != nil {

@@ -27,6 +27,9 @@ func (t *Torrent) check() {
 	t.requests.check()
 	t.book.Check()
 	t.choker.Check()
+	t.meta.check()
+	t.hashes.check()
+	t.answers.check()
 	if t.pick != nil {
 		t.pick.Check()
 	}

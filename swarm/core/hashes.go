@@ -291,6 +291,14 @@ func (h *hashing) answered(p *peer, r metainfo.HashRange, list []byte,
 	return got.Worth
 }
 
+// check panics when an invariant does not hold.
+func (h *hashing) check() {
+	h.search.Check()
+	h.deferred.Check()
+	h.recheck.Check()
+	h.blame.Check()
+}
+
 // failedCheck takes in that a piece has the wrong hash if it was verified because of
 // hashes that came late, so that it is no peer's fault. It reports whether it was.
 func (t *Torrent) failedCheck(piece uint32) bool {

@@ -85,6 +85,9 @@ func (f *fetching) received(p *peer, m *wire.Metadata, now time.Duration) (info 
 // of it, and how many there are as it says.
 func (f *fetching) progress() (have, size int) { return f.search.Progress() }
 
+// check panics when an invariant does not hold.
+func (f *fetching) check() { f.search.Check() }
+
 // sendMetadata queues a message of ut_metadata, if p knows of the extension.
 func (o *outbox) sendMetadata(p *peer, m wire.Metadata) {
 	if n := p.ext.number(wire.ExtMetadata); n != 0 {

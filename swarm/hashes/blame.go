@@ -199,3 +199,19 @@ func (b *Blame) find(piece uint32) *blameCase {
 	}
 	return &b.cases[i]
 }
+
+// Check panics when an invariant does not hold. It is for tests and race builds.
+func (b *Blame) Check() {
+	total := 0
+	for i := range b.cases {
+		c := &b.cases[i]
+		total += len(c.hashes)
+		if b.find(c.piece) != c || len(c.senders) != len(c.hashes) ||
+			c.judged >= len(c.hashes) {
+			panic("hashes: a piece is remembered twice, or after it was judged")
+		}
+	}
+	if len(b.cases) > blameMax || total > blameBlocksMax {
+		panic("hashes: too much is remembered of wrong pieces")
+	}
+}

@@ -43,6 +43,7 @@ type blameTest struct {
 }
 
 func (b *blameTest) do(now time.Duration, command string, args []string) string {
+	defer b.blame.Check()
 	piece := func(i int) uint32 { return uint32(number(args[i])) }
 	switch command {
 	case "open", "hold":

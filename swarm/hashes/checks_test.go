@@ -32,6 +32,7 @@ type deferredTest struct{ check Deferred }
 
 func (d *deferredTest) do(_ time.Duration, command string, args []string) string {
 	ok := true
+	defer d.check.Check()
 	switch command {
 	case "begin":
 		d.check.Begin(setOf(args[0]))
@@ -141,6 +142,7 @@ type recheckTest struct {
 }
 
 func (r *recheckTest) do(now time.Duration, command string, args []string) string {
+	defer r.check.Check()
 	standing := func(i int) Standing {
 		return map[byte]Standing{'.': Absent, 'c': Coming, 't': There}[r.pieces[i]]
 	}

@@ -68,3 +68,18 @@ func (d *Deferred) Finish() bool {
 	*d = Deferred{}
 	return true
 }
+
+// Check panics when an invariant does not hold. It is for tests and race builds.
+func (d *Deferred) Check() {
+	if d.waiting == nil {
+		return
+	}
+	for piece := range d.waiting.Members() {
+		if d.flying.Has(piece) {
+			panic("hashes: a piece waits and is being verified")
+		}
+	}
+	if d.ready.AnyNotIn(d.waiting) || d.flying.Count() > verifyMax {
+		panic("hashes: a piece is ready that does not wait, or too many are being verified")
+	}
+}

@@ -105,3 +105,18 @@ func (r *Recheck) Finish() {
 		*r = Recheck{}
 	}
 }
+
+// Check panics when an invariant does not hold. It is for tests and race builds.
+func (r *Recheck) Check() {
+	if r.known == nil {
+		return
+	}
+	for piece := range r.ready.Members() {
+		if r.flying.Has(piece) {
+			panic("hashes: a piece is ready and being verified")
+		}
+	}
+	if r.ready.AnyNotIn(r.known) || r.flying.AnyNotIn(r.known) || r.flying.Count() > verifyMax {
+		panic("hashes: a piece is verified again without its second hash, or too many are")
+	}
+}

@@ -422,3 +422,30 @@ func decode(hashes []byte, n int) []metainfo.Hash256 {
 	}
 	return list
 }
+
+// Check panics when an invariant does not hold. It is for tests and race builds.
+func (s *Search) Check() {
+	layers := 0
+	for i := range s.window {
+		if n := &s.window[i]; !n.leaves {
+			layers++
+			if n.file > s.file {
+				panic("hashes: a range of a file that was not reached")
+			}
+		}
+	}
+	if layers > windowMax {
+		panic("hashes: too many ranges are looked for")
+	}
+	for i := range s.sources {
+		src := &s.sources[i]
+		if s.find(src.peer) != src || len(src.asked) > asksMax {
+			panic("hashes: a peer has joined twice, or is asked for too much")
+		}
+		for k, a := range src.asked {
+			if src.find(a.hashRange) != k {
+				panic("hashes: a peer is asked twice for a range")
+			}
+		}
+	}
+}

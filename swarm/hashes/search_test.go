@@ -122,6 +122,7 @@ type searchTest struct {
 }
 
 func (s *searchTest) do(now time.Duration, command string, args []string) (result string) {
+	defer s.search.Check()
 	peer := func(i int) uint32 { return uint32(number(args[i])) }
 	switch command {
 	case "join":

@@ -171,3 +171,17 @@ func (s *Server) Leave(peer uint32) {
 		}
 	}
 }
+
+// Check panics when an invariant does not hold. It is for tests and race builds, when Next
+// has no more to tell.
+func (s *Server) Check() {
+	if len(s.waiting) > waitingMax {
+		panic("hashes: too many requests wait")
+	}
+	for i := range s.waiting {
+		q := &s.waiting[i]
+		if (i == 0) != (q.reading != noPiece) || q.peer != 0 && s.Waits(q.peer) > waitingPeer {
+			panic("hashes: a request waits out of turn")
+		}
+	}
+}

@@ -50,6 +50,7 @@ type serverTest struct {
 const headroom = 3
 
 func (s *serverTest) do(_ time.Duration, command string, args []string) (result string) {
+	defer s.server.Check()
 	switch command {
 	case "has":
 		s.have = args[0]

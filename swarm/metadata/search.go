@@ -325,3 +325,28 @@ func (s *Search) find(peer uint32) *source {
 	}
 	return nil
 }
+
+// Check panics when an invariant does not hold. It is for tests and race builds.
+func (s *Search) Check() {
+	total := 0
+	for _, src := range s.sources {
+		total += len(src.data)
+		if s.find(src.peer) != src || int64(len(src.data)) > src.size {
+			panic("metadata: a peer has joined twice, or sent more than there is")
+		}
+		if src.asked == nil {
+			continue
+		}
+		if src.asked.Count() > asksMax {
+			panic("metadata: a peer is asked for too much")
+		}
+		for block := range src.have.Members() {
+			if src.asked.Has(block) {
+				panic("metadata: a block has come and is asked for")
+			}
+		}
+	}
+	if int64(total) > s.bytesMax {
+		panic("metadata: too much is kept")
+	}
+}

@@ -72,6 +72,7 @@ func (s *searchTest) play(t *testing.T, script string) {
 }
 
 func (s *searchTest) do(now time.Duration, command string, peer uint32, n, words int) string {
+	defer s.search.Check()
 	switch command {
 	case "offer":
 		if words == 3 {
