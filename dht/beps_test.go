@@ -298,6 +298,7 @@ func TestBEP44Sequence(t *testing.T) {
 	}{
 		{"cas of an item that is not there", "1:a", 7, "3:casi3e", 0},
 		{"cas of an older version", "1:b", 9, "3:casi6e", 301},
+		{"cas of a later version", "1:b", 9, "3:casi8e", 301},
 		{"cas of the stored version", "1:b", 9, "3:casi7e", 0},
 		{"the stored version again, with its cas", "1:b", 9, "3:casi9e", 0},
 		{"a lower number", "1:c", 8, "", 302},
