@@ -13,8 +13,8 @@ import (
 	"swarmnode/swarm/wire"
 )
 
-// bind listens on each of addrs. Those that leave the port open share the one
-// of the first if they can, so that one number names the engine everywhere.
+// bind listens on each of addrs. Addresses with port 0 share the port of the first one if
+// they can, so that one number names the engine everywhere.
 func bind(addrs []netip.AddrPort) (ports []*transport.Pair, err error) {
 	all := len(addrs) == 0
 	if all {
@@ -46,7 +46,7 @@ func bind(addrs []netip.AddrPort) (ports []*transport.Pair, err error) {
 	return ports, nil
 }
 
-// accept starts a loop for each port.
+// accept starts an accept loop for each port.
 func (e *Engine) accept() {
 	pending := limit.NewPending(pendingMax(transport.DescriptorsMax()))
 	for _, port := range e.ports {
@@ -59,14 +59,14 @@ func (e *Engine) accept() {
 	}
 }
 
-// pendingMax returns how many handshakes others may have under way: a part of the
+// pendingMax returns how many incoming handshakes may be under way: a part of the
 // descriptors that are not for connections and files.
 func pendingMax(descriptors int) int {
 	return min(limit.PendingMax, max(descriptors/pendingShare, pendingMin))
 }
 
-// admit shakes hands with a new connection in a goroutine of its own. When too many do
-// so at a time, one of those that have not finished is closed; see limit.Pending.
+// admit shakes hands with a new connection in a goroutine of its own. When there are too
+// many unfinished handshakes, it closes one of them; see limit.Pending.
 func (e *Engine) admit(conn net.Conn, pending *limit.Pending) {
 	addr := transport.RemoteAddrPort(conn)
 	if e.bans.banned(time.Now(), addr.Addr()) {
@@ -80,8 +80,8 @@ func (e *Engine) admit(conn net.Conn, pending *limit.Pending) {
 	})
 }
 
-// welcome shakes hands with the connection at a place, and gives the place back when
-// that went well.
+// welcome shakes hands with the connection at a place. It gives the place back after a
+// success.
 func (e *Engine) welcome(conn net.Conn, addr netip.AddrPort, place *limit.Place) {
 	var t *Torrent
 	shaken, err := peer.Accept(e.ctx, conn, peer.Welcome{
@@ -99,6 +99,6 @@ func (e *Engine) welcome(conn net.Conn, addr netip.AddrPort, place *limit.Place)
 		return
 	}
 	place.Keep()
-	shaken.Theirs.InfoHash = shaken.Mine.InfoHash // what was agreed upon
+	shaken.Theirs.InfoHash = shaken.Mine.InfoHash // both sides have agreed on it
 	t.join(shaken, endpoint.IP(addr), false)
 }

@@ -9,19 +9,19 @@ import (
 )
 
 const (
-	// banTime is how long a source stays banned: its peer sent data that is
-	// proven to be bad, or broke the protocol again and again.
+	// banTime is how long a source stays banned. Its peer sent proven bad data, or broke
+	// the protocol again and again.
 	banTime = time.Hour
-	// bansMax bounds the sources remembered. The oldest of the network that has most
-	// give way.
+	// bansMax bounds the sources that are remembered. Beyond it, the oldest one of the
+	// network with most bans is forgotten.
 	bansMax = 4096
 )
 
-// bans are the sources (limit.SourceOf) with which no torrent of the engine has a
-// connection for a while. A ban is by source, since a peer that is banned can choose
-// another port, or another address of its /64. It is safe for concurrent use.
+// bans holds the sources (limit.SourceOf) with which no torrent of the engine connects for
+// a while. It bans sources rather than addresses, since a banned peer can choose another
+// port, or another address of its /64. It is safe for concurrent use.
 type bans struct {
-	home limit.Home // is exempt: all peers of this machine share it
+	home limit.Home // exempt: all peers of this machine share it
 
 	mu       sync.Mutex
 	until    map[netip.Addr]time.Time
@@ -29,7 +29,7 @@ type bans struct {
 	networks map[netip.Prefix]int // bans by network; values > 0
 }
 
-// A ban is a source that is banned, and its network.
+// A ban is a banned source and its network.
 type ban struct {
 	source  netip.Addr
 	network netip.Prefix
@@ -57,7 +57,7 @@ func (b *bans) ban(now time.Time, addr netip.Addr) {
 	b.until[source] = now.Add(banTime)
 }
 
-// forget forgets the oldest ban of the network that has most, so that one who owns a
+// forget forgets the oldest ban of the network with most bans, so that the owner of one
 // network cannot end the bans of others.
 func (b *bans) forget() {
 	most := 0

@@ -9,18 +9,18 @@ import (
 	"swarmnode/swarm/transport"
 )
 
-// readFaultsMax is how many reads in a row may fail before a socket is left
-// alone: the system reports there what became of datagrams sent before.
+// readFaultsMax is how many reads in a row may fail before we give up on a socket: the
+// system reports on reads that datagrams sent earlier did not arrive.
 const readFaultsMax = 100
 
-// refuse reads the UDP sockets of the engine as long as nobody else does, so
-// that attempts to connect by uTP are refused at once: clients that try it first
-// would otherwise wait for half a minute before they try TCP.
+// refuse reads the UDP sockets of the engine while nobody else does, so that attempts to
+// connect by uTP are refused at once. Clients that try uTP first would otherwise wait for
+// half a minute before they try TCP.
 func (e *Engine) refuse() {
 	for _, p := range e.ports {
 		conn := transport.RefuseUTP(p.UDP)
 		e.refusing.Go(func() {
-			b := make([]byte, 2048) // what is longer is cut off, and nobody's all the same
+			b := make([]byte, 2048) // longer datagrams are of no protocol of ours, and cut off
 			for faults := 0; faults < readFaultsMax; {
 				_, _, err := conn.ReadFromUDPAddrPort(b)
 				switch {
@@ -36,9 +36,9 @@ func (e *Engine) refuse() {
 	}
 }
 
-// PacketConns returns the UDP sockets of the engine's ports, for a DHT node,
-// which is to read from them from then on: attempts to connect by uTP are
-// refused in passing. They are closed by Close.
+// PacketConns returns the UDP sockets of the engine's ports for a DHT node, which reads
+// from them from then on. Reading also refuses attempts to connect by uTP. Close closes
+// the sockets.
 func (e *Engine) PacketConns() []net.PacketConn {
 	e.handOver.Do(func() {
 		for _, p := range e.ports {

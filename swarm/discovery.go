@@ -12,33 +12,32 @@ import (
 	"swarmnode/swarm/book"
 )
 
-// A Discovery finds the peers of a swarm and makes us findable there.
-// Implementations are safe for concurrent use.
+// A Discovery finds the peers of a swarm and makes us findable there. Implementations are
+// safe for concurrent use.
 type Discovery interface {
-	// Peers announces that the swarm of ih has a peer at our address and port,
-	// which has everything if seed is set, and yields the peers that it meets,
-	// until ctx ends. It keeps the announcement fresh by itself. To be asked
-	// again means that something changed, or that more peers are wanted soon.
+	// Peers announces that the swarm of ih has a peer at our address and port, which has
+	// everything if seed is set, and yields the peers that it finds, until ctx ends. It
+	// keeps the announcement fresh by itself. Another call means that something changed,
+	// or that more peers are wanted soon.
 	Peers(ctx context.Context, ih metainfo.Hash, port uint16, seed bool) iter.Seq[netip.AddrPort]
 }
 
 const (
-	// againMin keeps a torrent that always wants peers from asking a source
-	// without pause.
+	// againMin is the least time between two rounds for more peers. It keeps a torrent
+	// that always wants peers from asking the sources without pause.
 	againMin = 10 * time.Second
 	// endedWait is the pause after a source that ended by itself.
 	endedWait = 5 * time.Second
 )
 
-// A source is a Discovery and the name under which the core books what it
-// finds.
+// A source is a Discovery, and the name under which the core records its addresses.
 type source struct {
 	Discovery
 	name book.Source
 }
 
-// A search runs the sources of one torrent. Its methods are for the torrent
-// loop; the goroutines are its own, and wait tells when they have ended.
+// A search runs the sources of one torrent. The torrent loop calls its methods. The search
+// owns the goroutines of the sources, and wait waits for them.
 type search struct {
 	sources []source
 	hashes  []metainfo.Hash // the swarms to search
@@ -53,7 +52,7 @@ type search struct {
 	asked  time.Time
 }
 
-// start begins a round with every source, ending the one before.
+// start ends the running round and begins a new one with every source.
 func (s *search) start(ctx context.Context, now time.Time, seed bool) {
 	s.stop()
 	s.round, s.cancel = context.WithCancel(ctx)
@@ -73,7 +72,7 @@ func (s *search) ask(src source) {
 	}
 }
 
-// release has trackers asked from now on.
+// release includes the trackers from now on.
 func (s *search) release() {
 	if !s.held {
 		return
@@ -86,8 +85,8 @@ func (s *search) release() {
 	}
 }
 
-// rename says which swarms to search from now on, and begins a new round if
-// they were others before.
+// rename sets the swarms to search from now on. It begins a new round if they have
+// changed.
 func (s *search) rename(ctx context.Context, now time.Time, hashes []metainfo.Hash) {
 	if slices.Equal(hashes, s.hashes) {
 		return
@@ -98,8 +97,8 @@ func (s *search) rename(ctx context.Context, now time.Time, hashes []metainfo.Ha
 	}
 }
 
-// keepTrackers leaves out every source that is not a tracker, as private torrents
-// demand (BEP 27), and begins a new round with the rest.
+// keepTrackers drops every source that is not a tracker, as private torrents demand (BEP
+// 27), and begins a new round with the rest.
 func (s *search) keepTrackers(ctx context.Context, now time.Time) {
 	s.sources = slices.DeleteFunc(slices.Clone(s.sources), func(src source) bool {
 		return src.name != book.SourceTracker
@@ -107,8 +106,8 @@ func (s *search) keepTrackers(ctx context.Context, now time.Time) {
 	s.start(ctx, now, s.seed)
 }
 
-// again begins a new round if the last one is old enough, because more peers
-// are wanted or because we have become a seed.
+// again begins a new round if the last one is old enough, or if we have become a seed or
+// are no seed any more.
 func (s *search) again(ctx context.Context, now time.Time, seed bool) {
 	if s.cancel != nil && (seed != s.seed || now.Sub(s.asked) >= againMin) {
 		s.start(ctx, now, seed)

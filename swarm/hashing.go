@@ -7,11 +7,11 @@ import (
 	"swarmnode/swarm/storage"
 )
 
-// examineChunk is how many bytes of a piece are read at a time to hash its
-// blocks: a multiple of a block, and few for a piece of any length.
+// examineChunk is how many bytes of a piece are read at a time to hash its blocks. It is a
+// multiple of a block, and small for a piece of any length.
 const examineChunk = 16 * block.Size
 
-// eachChunk reads a piece from its start, some blocks at a time.
+// eachChunk reads a piece from its start and calls f with some blocks at a time.
 func (l *loop) eachChunk(piece uint32, f func(chunk []byte)) error {
 	size := l.t.Info().Layout().PieceSize(int(piece))
 	buf := make([]byte, min(examineChunk, size))
@@ -38,9 +38,9 @@ func (l *loop) hashBlocks(piece uint32) {
 	l.t.post(core.Event{Kind: core.Hashed, Ref: block.Ref{Piece: piece}, Hashes: hashes})
 }
 
-// examine returns the hashes of the blocks of a piece that has the wrong hash,
-// as far as it can be read: they tell which of its blocks are wrong. It is an
-// error if the fault is the torrent's own.
+// examine returns the hashes of the blocks of a piece with a wrong hash, as far as the
+// piece can be read. They show which of its blocks are wrong. The error says that the
+// torrent itself is at fault.
 func (l *loop) examine(piece uint32) ([]metainfo.Hash256, error) {
 	verifier := l.t.Info().Layout().Verifier(int(piece))
 	var hashes []metainfo.Hash256

@@ -6,28 +6,28 @@ import (
 	"swarmnode/swarm/limit"
 )
 
-// inboxMax bounds, in bytes, the payloads of one connection that wait for the
-// loop of its torrent: as much as a diligent dialogue has on its way. A payload
-// that is larger by itself waits until there is no other.
+// inboxMax bounds, in bytes, the payloads of one connection that wait for the loop of its
+// torrent. It is as much as a fast dialogue has on its way. A larger payload waits until
+// there is no other.
 const inboxMax = 32 << 10
 
-// inboxFree is how many of them are not charged to the connection's account: what
-// one at rest is reckoned with.
+// inboxFree is how many of these bytes are not charged to the account of the connection,
+// as the memory of a connection at rest includes them.
 const inboxFree = 4 << 10
 
-// An inbox counts the payloads of a connection that are with its torrent and were
-// not taken in yet. The reader waits when there are too many, and so the peer
-// does: without that, a few connections could fill the queue of events with their
-// largest messages. The zero inbox is empty and ready; it is safe for concurrent
-// use by one that puts and one that takes.
+// An inbox counts the payloads of a connection that the loop of its torrent has not taken
+// yet. When they are too many, the reader waits, and so does the peer. Otherwise a few
+// connections could fill the queue of events with their largest messages. The zero inbox
+// is empty and ready for use. It is safe for concurrent use by one goroutine that puts and
+// one that takes.
 type inbox struct {
 	mu    sync.Mutex
 	bytes int
 	taken chan struct{} // made when put has to wait; has a token when something was taken
 }
 
-// put counts n bytes when there is room for them, and reports false if stop is
-// closed before. Whatever is more than inboxFree is charged to account.
+// put counts n bytes once there is room for them, and charges the bytes beyond inboxFree
+// to account. It reports false if stop is closed before.
 func (b *inbox) put(account *limit.Account, n int, stop <-chan struct{}) bool {
 	for n > 0 {
 		b.mu.Lock()

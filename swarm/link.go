@@ -26,10 +26,10 @@ type stream interface {
 	Close(err error)
 }
 
-// A link joins one stream to the loop of its torrent: what the stream receives
-// becomes events (the link is its Handler), what the core wants sent goes into
-// its queue. The fields are set before its goroutines start, but for pending,
-// which belongs to the loop, held, ports and err.
+// A link joins one stream to the loop of its torrent. Messages of the stream become events
+// (the link is its Handler), and messages of the core go into the stream's queue. All
+// fields are set before the goroutines of the stream start, except for pending, which
+// belongs to the loop, and for held, ports and err.
 type link struct {
 	torrent   *Torrent
 	conn      net.Conn   // of a peer, until the loop accepts the link
@@ -42,16 +42,17 @@ type link struct {
 	hello     wire.Hello
 	outgoing  bool
 	encrypted bool           // the handshake was
-	waited    bool           // for a place; of the loop
-	placed    bool           // it has a place; set before it joins the loop
+	waited    bool           // for the place of an evicted link; of the loop
+	placed    bool           // it has a place among the connections; set before it joins the loop
 	pending   run            // uploads of this batch of actions that may grow
-	ports     int            // DHT nodes it has told of; of its reader
-	held      int64          // bytes read for it and not yet written; of readers, under its mutex
-	inbox     inbox          // what the loop has not taken in yet
-	account   *limit.Account // of what is kept for a peer; nil for a web seed
+	ports     int            // DHT nodes that it has named; of its reader
+	held      int64          // bytes read for it and not yet written; guarded by uploads.mu
+	inbox     inbox          // payloads that the loop has not taken yet
+	account   *limit.Account // bytes kept for a peer; nil for a web seed
 }
 
-// shown is what the log calls the link: a web seed by its server, a peer by its address.
+// shown returns the name of the link in the log: the server of a web seed, or the address
+// of a peer.
 func (l *link) shown() string {
 	if l.endpoint.IsWebSeed() {
 		return fmt.Sprint(l.stream)
@@ -69,15 +70,15 @@ func (l *link) abandon() {
 	}
 }
 
-// portsMax bounds the DHT nodes that one connection tells of: each is asked
+// portsMax bounds the DHT nodes that one connection may name. Each of them is asked
 // whether it is there.
 const portsMax = 3
 
-// OnMessage posts a message, with a payload of its own.
+// OnMessage posts a message with a copy of its payload.
 func (l *link) OnMessage(m *wire.Message) {
 	e := core.Event{Kind: core.Received, Peer: l.ref, Msg: *m}
 	if m.ID == wire.Extended && m.Ext != wire.ExtHandshakeNumber && !wire.Extension(m.Ext).Known() {
-		e.Msg.Payload = nil // nobody will look at it
+		e.Msg.Payload = nil // nobody reads it
 	} else {
 		e.Msg.Payload = slices.Clone(m.Payload)
 	}
@@ -126,8 +127,8 @@ func (l *link) readFailed(refs []block.Ref, err error) {
 	}
 }
 
-// upload queues a block to be read, together with the blocks before it when
-// they are contiguous.
+// upload queues a block for reading, together with the blocks before it if they are
+// contiguous.
 func (l *link) upload(ref block.Ref, store *storage.Store) {
 	if l.pending.extend(ref) {
 		return
@@ -136,7 +137,7 @@ func (l *link) upload(ref block.Ref, store *storage.Store) {
 	l.pending.extend(ref)
 }
 
-// flush has the pending blocks read.
+// flush reads the pending blocks.
 func (l *link) flush(store *storage.Store) {
 	if l.pending.n > 0 {
 		l.pending.link, l.pending.store = l, store

@@ -14,7 +14,7 @@ import (
 // follow from them.
 const batchMax = 256
 
-// A loop is what only the goroutine of its torrent touches.
+// A loop is the part of a torrent that only its goroutine touches.
 type loop struct {
 	t       *Torrent // whose goroutine it is
 	core    *core.Torrent
@@ -36,8 +36,8 @@ type loop struct {
 	externalSeen uint32 // version of the external addresses that the core knows
 }
 
-// run is the goroutine of the torrent. It ends when ctx is done and everything
-// that it started has ended.
+// run is the goroutine of the torrent. It ends when ctx is done and everything that it
+// started has ended.
 func (l *loop) run() {
 	defer close(l.t.ended)
 	now := time.Now()
@@ -115,7 +115,7 @@ func (l *loop) setTimer(now time.Time) {
 	}
 }
 
-// accept makes a link part of the torrent and starts its stream.
+// accept makes a link part of the torrent, and starts its stream.
 func (l *loop) accept(now time.Time, link *link) {
 	ip := link.endpoint.Host()
 	if link.stream == nil && !link.placed && !l.t.engine.takePlace(ip) {

@@ -7,16 +7,16 @@ import (
 )
 
 const (
-	// eventsMax is how many events may wait for a loop before their senders do.
-	// It is larger than a batch, so that the loop finds a full one.
+	// eventsMax is how many events may wait for a loop before their senders wait. It is
+	// larger than a batch, so that the loop finds a full one.
 	eventsMax = 1024
 	// eventsKept is the capacity for events that an idle loop keeps.
 	eventsKept = 16
 )
 
-// A mailbox holds the events that wait for the loop of a torrent. It takes
-// memory only for those that are there: most torrents of a large seeder have
-// none. It is safe for concurrent use by many that put and one that takes.
+// A mailbox holds the events that wait for the loop of a torrent. It needs no memory
+// without events: most torrents of a large seeder have none. It is safe for concurrent use
+// by many goroutines that put and one that takes.
 type mailbox struct {
 	wake chan struct{} // has a token when the mailbox is not empty any more
 	room chan struct{} // has a token when it is not full any more
@@ -30,8 +30,8 @@ func (m *mailbox) init() {
 	m.room = make(chan struct{}, 1)
 }
 
-// put adds e, waiting while the mailbox is full, and reports false if stop is
-// closed before.
+// put adds e, and waits while the mailbox is full. It reports false if stop is closed
+// before.
 func (m *mailbox) put(e *core.Event, stop <-chan struct{}) bool {
 	for waited := false; ; waited = true {
 		m.mu.Lock()
@@ -57,7 +57,7 @@ func (m *mailbox) put(e *core.Event, stop <-chan struct{}) bool {
 	}
 }
 
-// take returns what is there, and leaves the memory of buf in exchange.
+// take returns the events, and leaves the memory of buf in exchange.
 func (m *mailbox) take(buf []core.Event) []core.Event {
 	m.mu.Lock()
 	taken := m.queue

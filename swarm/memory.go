@@ -12,24 +12,24 @@ import (
 )
 
 const (
-	// torrentMemory is what a torrent takes at rest, with all its goroutines, and
-	// connectionMemory what a connection does, in bytes.
+	// torrentMemory is how many bytes a torrent at rest takes, with all its goroutines,
+	// and connectionMemory how many a connection takes.
 	torrentMemory    = 32 << 10
 	connectionMemory = 24 << 10
-	// fileMemory and pieceMemory are what a torrent takes for each of its files and
-	// pieces besides what is known of them.
+	// fileMemory and pieceMemory are how many bytes a torrent takes for each of its files
+	// and pieces, besides its info dictionary.
 	fileMemory  = 64
 	pieceMemory = 32
-	// foundFew is how many addresses each torrent may hear of when memory is short.
+	// foundFew is how many addresses each torrent may be told of while memory is short.
 	foundFew = 50
-	// memoryLook is the time between two looks at the memory in use, and evictedMax
-	// how many connections have to go at a time.
+	// memoryLook is the time between two looks at the memory in use, and evictedMax how
+	// many connections are evicted at a time.
 	memoryLook = time.Second
 	evictedMax = 8
 )
 
-// Bears reports whether there is memory for one more torrent, without which Add fails;
-// info is nil if it is not known yet.
+// Bears reports whether there is memory for one more torrent; Add fails without. info is
+// nil if it is unknown.
 func (e *Engine) Bears(info *metainfo.Info) bool {
 	need := int64(torrentMemory)
 	if info != nil {
@@ -39,15 +39,15 @@ func (e *Engine) Bears(info *metainfo.Info) bool {
 	return e.memory.Room(need)
 }
 
-// takePlace takes a place for a connection with ip if there is one. While memory is
-// short, there is one only in place of another.
+// takePlace takes a place for a connection with ip, and reports whether there was one.
+// While memory is short, a connection can only replace another.
 func (e *Engine) takePlace(ip netip.Addr) bool {
 	e.conns.Hold(!e.memory.Room(connectionMemory))
 	return e.conns.TryAcquire(ip)
 }
 
-// found tells the loop of an address. While memory is short, it is told of few: each
-// is remembered, and a large seeder has thousands of torrents.
+// found tells the loop an address. While memory is short, it tells only few: each address
+// is kept, and a large seeder has thousands of torrents.
 func (t *Torrent) found(src book.Source, addr netip.AddrPort) {
 	if t.heard.Add(1) > foundFew && !t.engine.memory.Room(0) {
 		return
@@ -55,9 +55,9 @@ func (t *Torrent) found(src book.Source, addr netip.AddrPort) {
 	t.post(core.Event{Kind: core.Found, Endpoint: endpoint.IP(addr), Source: src})
 }
 
-// watchMemory has connections end while more memory is in use than there should be,
-// until ctx ends: what peers have us remember and keep for them is bounded for each,
-// but not for all.
+// watchMemory evicts connections while more memory is in use than there should be, until
+// ctx ends. What one peer makes us keep is bounded for each peer, but not for all
+// together.
 func (e *Engine) watchMemory(ctx context.Context) {
 	look := time.NewTicker(memoryLook)
 	defer look.Stop()
@@ -80,7 +80,7 @@ func (e *Engine) watchMemory(ctx context.Context) {
 	}
 }
 
-// dropHeaviest ends the connection for which most bytes are kept, if they are many.
+// dropHeaviest closes the connection for which most bytes are kept, if they are many.
 func (e *Engine) dropHeaviest() {
 	var worst *link
 	most := int64(inboxMax)
@@ -98,8 +98,7 @@ func (e *Engine) dropHeaviest() {
 	}
 }
 
-// heaviest returns the link to a peer for which most bytes are kept, nil if there
-// is none.
+// heaviest returns the link to a peer for which most bytes are kept, or nil without any.
 func (l *loop) heaviest() (worst *link) {
 	for _, x := range l.links {
 		if x.peer != nil && (worst == nil || x.kept() > worst.kept()) {

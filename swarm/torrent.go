@@ -18,70 +18,71 @@ import (
 	"swarmnode/swarm/tracker"
 )
 
-// A Spec describes a torrent to add: what it is, where its content lies, and
-// who is known to have it.
+// A Spec describes a torrent to add: what it is, where its content lies, and where to find
+// peers.
 type Spec struct {
-	// Torrent is what to exchange. If nil, Magnet names it, and the metadata
-	// is fetched from peers (BEP 9).
+	// Torrent is the torrent to exchange. If it is nil, Magnet names the torrent, and the
+	// metadata is fetched from peers (BEP 9).
 	Torrent *metainfo.Torrent
 	Magnet  metainfo.Magnet
-	// MetadataOnly fetches what a .torrent file holds, the info dictionary and
-	// the piece layers (BEP 52), and no content: nothing is written anywhere,
-	// and the fields about content are not used. Info is known before the piece
-	// layers are; the torrent is complete when both are.
+	// MetadataOnly fetches what a .torrent file holds, the info dictionary and the piece
+	// layers (BEP 52), and no content. Nothing is written anywhere, and the fields about
+	// content are not used. Info is known before the piece layers are; the torrent is
+	// complete when both are known.
 	MetadataOnly bool
-	// Dir is the existing folder below which the content lies, or will.
+	// Dir is the existing folder below which the content lies or will lie.
 	Dir string
-	// Name stands for the torrent's own name as that of the content in Dir.
+	// Name replaces the torrent's own name as the name of the content in Dir.
 	Name string
-	// Names is the rule by which files are called that are made.
+	// Names is the rule for the names of files that are made.
 	Names metainfo.NameRule
-	// Complete says that the content in Dir is known to be whole, as just
-	// after it was hashed. It is opened for reading alone, and not checked.
+	// Complete says that the content in Dir is known to be whole, as just after it was
+	// hashed. It is opened for reading only, and not checked.
 	Complete bool
-	// Peers are known peers, HOST:PORT, besides those that Magnet names.
+	// Peers are known peers as HOST:PORT, besides those that Magnet names.
 	Peers []string
-	// DHT and LSD find peers, unless the torrent turns out to be private (BEP
-	// 27). Trackers that Torrent or Magnet name do so too, unless NoTrackers
-	// is set. Nil means not to.
+	// DHT and LSD find peers, unless the torrent turns out to be private (BEP 27). They
+	// may be nil. Trackers that Torrent or Magnet name find peers too, unless NoTrackers
+	// is set.
 	DHT, LSD   Discovery
 	NoTrackers bool
-	// Trackers are tiers of trackers (BEP 12) that the user wrote, besides
-	// those that Torrent and Magnet name. They are asked even with NoTrackers,
-	// and wherever they are: on this machine, under any path. What a torrent
-	// or a link names was written by a stranger, and is asked here only in a
-	// form that can do no harm (see package guard).
+	// Trackers are tiers of trackers (BEP 12) that the user wrote, besides those that
+	// Torrent and Magnet name. They are asked even with NoTrackers, and wherever they are:
+	// on this machine, under any path. The trackers of a torrent or a link were written by
+	// a stranger. They are asked on this machine only in a form that can do no harm (see
+	// package guard).
 	Trackers [][]string
-	// PeersOnly asks nobody but Peers: no DHT, LSD, trackers, web seeds, no peers
-	// of an earlier run or of Magnet, and none that peers tell of. Whoever connects
-	// by itself is welcome.
+	// PeersOnly limits the search to Peers: no DHT, LSD, trackers or web seeds, no peers
+	// of an earlier run or of Magnet, and none that peers tell of. Peers that connect to
+	// us are welcome.
 	PeersOnly bool
 	// WebSeeds are HTTP servers of the content (BEP 19), besides those that
 	// Torrent and Magnet name.
 	WebSeeds []string
-	// Wanted chooses files: it returns whether each file of the layout is
-	// wanted. Nil means all; none ends the torrent with ErrNothingWanted. It is
-	// called once, when the layout is known, from a goroutine of the torrent.
+	// Wanted chooses files: it returns whether each file of the layout is wanted. A nil
+	// Wanted means all files; if no file is wanted, the torrent ends with
+	// ErrNothingWanted. It is called once, when the layout is known, from a goroutine of
+	// the torrent.
 	Wanted func(*metainfo.Layout) []bool
 	// Sequential fetches pieces in order, which is worse for the swarm.
 	Sequential bool
-	// SuperSeed has the torrent show each peer few pieces at a time as long as
-	// it is the only seed (BEP 16).
+	// SuperSeed shows each peer only few pieces at a time while the torrent is the only
+	// seed (BEP 16).
 	SuperSeed bool
-	// Down and Up limit the payload of this torrent, in bytes per second.
-	// Zero means no limit but the engine's.
+	// Down and Up limit the payload of this torrent, in bytes per second. Zero means no
+	// limit but that of the engine.
 	Down, Up int64
 }
 
 // A State is what a torrent is doing.
 type State uint8
 
-// The states. A torrent passes through them downwards, but for Faulty, which
-// it leaves again once storage works.
+// The states. A torrent passes through them downwards, except for Faulty, which it leaves
+// again once storage works.
 const (
-	// fetching the info dictionary, or all that is wanted when MetadataOnly
+	// fetching the info dictionary, and the piece layers if MetadataOnly
 	Metadata    State = iota
-	Checking          // hashing what is there already
+	Checking          // hashing the content on disk
 	Downloading       // some wanted piece is missing
 	Seeding           // every wanted piece is there
 	Faulty            // waiting for storage to work again; see Stats.Fault
@@ -94,7 +95,7 @@ func (s State) String() string {
 		"closed"}[s]
 }
 
-// Stats is what a torrent was doing at one moment.
+// Stats says what a torrent was doing at one moment.
 type Stats struct {
 	core.Snapshot
 	State      State
@@ -104,10 +105,10 @@ type Stats struct {
 	Trackers   tracker.Report
 }
 
-// ErrStopped tells that a torrent was closed before it was complete.
+// ErrStopped says that a torrent was closed before it was complete.
 var ErrStopped = errors.New("torrent was closed")
 
-// ErrNothingWanted tells that Spec.Wanted chose no file.
+// ErrNothingWanted says that Spec.Wanted chose no file.
 var ErrNothingWanted = errors.New("no file is wanted")
 
 // A Torrent is the handle of one torrent of an Engine. Its methods are safe
@@ -145,14 +146,13 @@ func (t *Torrent) Info() *metainfo.Info { return t.handle.getInfo() }
 // HaveInfo returns a channel that is closed once Info is known.
 func (t *Torrent) HaveInfo() <-chan struct{} { return t.handle.haveInfo }
 
-// Done returns a channel that is closed once the content is complete and
-// verified, or the metadata is if nothing else is wanted, or the torrent has
-// ended without that. Err tells which.
+// Done returns a channel that is closed once the content is complete and verified (or the
+// metadata, if nothing else is wanted), or once the torrent has ended without that. Err
+// says which.
 func (t *Torrent) Done() <-chan struct{} { return t.handle.done }
 
-// Err returns why the torrent ended, or nil: it is complete, or Done is not
-// closed yet. It is ErrStopped after Close, a *storage.Error when the files
-// could not be used.
+// Err returns why the torrent ended. It is nil if the torrent is complete, or if Done is
+// not closed yet; ErrStopped after Close; a *storage.Error if the files could not be used.
 func (t *Torrent) Err() error {
 	t.handle.mu.Lock()
 	defer t.handle.mu.Unlock()
@@ -198,8 +198,8 @@ func (t *Torrent) AddPeer(addr netip.AddrPort) {
 	t.post(core.Event{Kind: core.Found, Endpoint: endpoint.IP(addr), Source: book.SourceUser})
 }
 
-// Close ends the torrent: its connections are closed, its files are synced,
-// and all of it is waited for. What is complete stays.
+// Close ends the torrent: it closes the connections, syncs the files, and waits for all of
+// that. Complete content stays.
 func (t *Torrent) Close() error {
 	t.cancel()
 	<-t.ended
@@ -214,15 +214,15 @@ func (t *Torrent) fail(err error) {
 	t.cancel()
 }
 
-// post hands an event to the loop, waiting while it is busy. After the torrent
-// has ended, the event is dropped and its buffer released.
+// post hands an event to the loop, and waits while the loop is busy. After the end of the
+// torrent it drops the event and releases its buffer.
 func (t *Torrent) post(e core.Event) {
 	if !t.mail.put(&e, t.ctx.Done()) {
 		e.Buf.Release()
 	}
 }
 
-// ask has the loop call f, and reports false if the torrent has ended.
+// ask makes the loop call f. It reports false if the torrent has ended.
 func (t *Torrent) ask(f func(now time.Time)) bool {
 	select {
 	case t.asks <- f:
@@ -232,7 +232,7 @@ func (t *Torrent) ask(f func(now time.Time)) bool {
 	}
 }
 
-// join hands a connection that has shaken hands to the loop.
+// join hands a connection to the loop after the handshake.
 func (t *Torrent) join(s peer.Shaken, with endpoint.Endpoint, outgoing bool) {
 	l := &link{torrent: t, conn: s.Conn, endpoint: with, hello: s.Theirs,
 		outgoing: outgoing, encrypted: s.Encrypted}
