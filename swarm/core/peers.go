@@ -117,8 +117,8 @@ func (pt *peerTable) tellLost(out *outbox, piece uint32) {
 	}
 }
 
-// onConnected takes a connection in, unless it is not welcome.
-func (t *Torrent) onConnected(e *Event) {
+// newPeer returns a connection that was made just now, as far as its handshake tells.
+func newPeer(e *Event, home limit.Home, now time.Duration) *peer {
 	hello := e.Hello
 	if hello == nil {
 		hello = &wire.Hello{}
@@ -132,23 +132,29 @@ func (t *Torrent) onConnected(e *Event) {
 		extended: hello.Reserved.Has(wire.FeatureExtension),
 		hash:     hello.InfoHash,
 		knowsV2:  hello.Reserved.Has(wire.FeatureV2),
-		since:    t.now,
-		silence:  newSilence(t.now),
+		since:    now,
+		ask:      newAsks(asksFirst),
+		silence:  newSilence(now),
 	}
 	p.ext.init(wire.ReqqDefault)
-	first := asksFirst
-	if p.isServer() {
-		p.ext.init(asksMax)
-		first = asksServer
-	}
-	p.ask = newAsks(first)
 	ip := p.endpoint.Host()
-	if p.source = limit.SourceOf(ip); !p.isServer() && !t.cfg.Home.Has(ip) {
+	p.source = limit.SourceOf(ip)
+	switch {
+	case p.isServer():
+		p.ext.init(asksMax)
+		p.ask = newAsks(asksServer)
+	case !home.Has(ip):
 		p.network = limit.NetworkOf(ip)
 	}
 	if p.outgoing && book.Usable(p.endpoint) {
 		p.listen = p.endpoint
 	}
+	return p
+}
+
+// onConnected adds a connection, unless it is not welcome.
+func (t *Torrent) onConnected(e *Event) {
+	p := newPeer(e, t.cfg.Home, t.now)
 	p.slot = t.choker.Join(t.now, choke.Ref(p.ref), p.fast, (*uploadLink)(p))
 	t.peers.add(p)
 	t.hashes.join(p)
