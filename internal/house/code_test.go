@@ -149,6 +149,39 @@ func TestGoroutinesAreOwned(t *testing.T) {
 	allowed.check(t)
 }
 
+// A choice between two values is an if: a function in its place evaluates both, and its
+// arguments do not say which one is for yes.
+func TestNoHomeMadeTernary(t *testing.T) {
+	for _, s := range sources(t, true) {
+		for _, decl := range s.ast.Decls {
+			if f, ok := decl.(*ast.FuncDecl); ok && isTernary(f) {
+				t.Errorf("%s: %s is a home-made ternary: write an if", position(f), f.Name.Name)
+			}
+		}
+	}
+}
+
+// isTernary reports whether a function takes a bool and two values of a type of its own,
+// and returns one of that type.
+func isTernary(f *ast.FuncDecl) bool {
+	if f.Type.TypeParams == nil || f.Type.Results.NumFields() != 1 {
+		return false
+	}
+	var params []string
+	for _, field := range f.Type.Params.List {
+		typ, ok := field.Type.(*ast.Ident)
+		if !ok {
+			return false
+		}
+		for range max(1, len(field.Names)) {
+			params = append(params, typ.Name)
+		}
+	}
+	result, ok := f.Type.Results.List[0].Type.(*ast.Ident)
+	return ok && len(params) == 3 && params[0] == "bool" && params[1] == params[2] &&
+		result.Name == params[2]
+}
+
 func TestFunctionsAreShort(t *testing.T) {
 	long := except(map[string]string{})
 	for _, s := range sources(t, false) {

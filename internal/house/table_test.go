@@ -12,10 +12,10 @@ import (
 
 const (
 	// torrentMethodsMax is the most methods that core.Torrent may have.
-	torrentMethodsMax = 126
+	torrentMethodsMax = 99
 	// testRatioMin is how many lines of tests the product has at least for each
 	// line of code.
-	testRatioMin = 0.84
+	testRatioMin = 0.9
 	// rankedNames is how many names the table shows of each ranking.
 	rankedNames = 5
 )

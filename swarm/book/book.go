@@ -244,6 +244,9 @@ func (b *Book) forget(e *entry) {
 	}
 }
 
+// Private reports whether the book is that of a private torrent.
+func (b *Book) Private() bool { return b.private }
+
 // SetPrivate makes the book that of a private torrent (BEP 27): it forgets what neither
 // a tracker nor the user named, but for endpoints that are connected or being dialled,
 // and takes nothing else from now on.

@@ -99,10 +99,3 @@ func (t *Torrent) ClearDeadline(piece int) {
 		t.pick.ClearDeadline(uint32(piece))
 	}
 }
-
-func ifThen[T any](ok bool, yes, no T) T {
-	if ok {
-		return yes
-	}
-	return no
-}

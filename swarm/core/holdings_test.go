@@ -163,7 +163,8 @@ func TestHoldingsGrowAndShrink(t *testing.T) {
 		{func() bool { h.need(2, true); return true }, "and was lost again", true, 1, true},
 	} {
 		if got := c.do(); got != c.did || h.useful != c.useful {
-			t.Errorf("%s: news %v, %d of use, want %v and %d", c.why, got, h.useful, c.did, c.useful)
+			t.Errorf("%s: news %v, %d of use, want %v and %d", c.why, got, h.useful, c.did,
+				c.useful)
 		}
 		if got := h.turn(); got != c.turns {
 			t.Errorf("%s: our interest changes: %v, want %v", c.why, got, c.turns)

@@ -186,7 +186,7 @@ func (t *Torrent) unwelcome(p *peer) Reason {
 		return ReasonBanned
 	case t.standing.isUnusable():
 		return ReasonUseless
-	case t.private && p.outgoing && book.Usable(p.endpoint) && !p.vouchedIn(t.book):
+	case t.book.Private() && p.outgoing && book.Usable(p.endpoint) && !p.vouchedIn(t.book):
 		return ReasonPrivate // it was being dialled when that became known
 	}
 	if !t.keepOneLink(p) {

@@ -42,7 +42,7 @@ type pex struct {
 // init sets what x needs of the rest of the torrent.
 func (x *pex) init(t *Torrent) {
 	x.peers, x.out, x.dialer = &t.peers, &t.out, &t.dialer
-	x.allowed = func() bool { return !t.private && !t.cfg.PeersOnly }
+	x.allowed = func() bool { return !t.book.Private() && !t.cfg.PeersOnly }
 }
 
 // pexState is what was exchanged with one peer.

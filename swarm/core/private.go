@@ -7,10 +7,9 @@ import "swarmnode/swarm/book"
 // it, too: its connection ends, and the book forgets it. A peer that came by itself may
 // have found us in the DHT; if a tracker told it of us, it will come again.
 func (t *Torrent) onPrivate() {
-	if t.private {
+	if t.book.Private() {
 		return
 	}
-	t.private = true
 	for _, p := range t.peers.snapshot() {
 		if !p.isServer() && !p.vouchedIn(t.book) {
 			t.drop(p, ReasonPrivate)

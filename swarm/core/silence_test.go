@@ -37,7 +37,8 @@ func TestSilenceWakes(t *testing.T) {
 	}{
 		{"nothing is said", nil, wakeAfter},
 		{"one message, at 3 s", []time.Duration{3 * time.Second}, wakeAfter},
-		{"a message each half second for 5 s", every(time.Second/2, 5*time.Second), 6 * time.Second},
+		{"a message each half second for 5 s", every(time.Second/2, 5*time.Second),
+			6 * time.Second},
 		{"messages all the time", every(time.Second/2, wakeWithin), 0},
 	} {
 		s := newSilence(0)

@@ -29,7 +29,6 @@ type Torrent struct {
 	meta   fetching
 	choker *choke.Choker
 
-	private bool // it is known to be
 	// What is known once the metadata is.
 	info   *metainfo.Info
 	layout *metainfo.Layout
@@ -65,7 +64,7 @@ func New(now time.Time, cfg Config) *Torrent {
 		Rand: t.rng, SentRate: func(now time.Duration) int64 { return t.up.rate(now) }})
 	t.book = book.New(book.Config{Start: now, Rand: t.rng, Home: cfg.Home, Port: cfg.Port,
 		NamedOnly: cfg.PeersOnly})
-	if t.private = cfg.Private; t.private {
+	if cfg.Private {
 		t.book.SetPrivate()
 	}
 	t.dialer.init(t)
