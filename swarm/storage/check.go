@@ -342,7 +342,7 @@ func (c *check) run(ctx context.Context, todo *bits.Set, wrongMax int64) error {
 	for p := range todo.Members() {
 		c.total += int64(c.s.layout.ContentSize(p))
 	}
-	c.tell(0)
+	c.advance(0)
 	var wait sync.WaitGroup
 	for range min(cap(c.s.workers.chunks), c.left) {
 		wait.Go(func() { c.work(ctx) })
@@ -464,11 +464,11 @@ func (c *check) result(p int, ok, conflict bool) {
 	} else {
 		c.spare -= int64(c.s.layout.PieceSize(p))
 	}
-	c.tell(int64(c.s.layout.ContentSize(p)))
+	c.advance(int64(c.s.layout.ContentSize(p)))
 }
 
-// tell counts n more bytes, and reports the progress when many have been added.
-func (c *check) tell(n int64) {
+// advance counts n more bytes, and reports the progress when many have been added.
+func (c *check) advance(n int64) {
 	c.done += n
 	if c.progress != nil && (n == 0 || c.done == c.total ||
 		c.done-c.told >= c.total/progressSteps) {

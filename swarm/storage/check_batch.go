@@ -8,14 +8,13 @@ import (
 
 const (
 	// laneAhead is how many bytes of each piece of a batch the system is asked
-	// to read before they are needed: so much that a disk seldom moves from one
-	// piece to the next, and so little that all pieces of a batch, twice, since
-	// one part is hashed while the next is read, are 32 MiB a core.
+	// to read ahead. A disk then seldom moves from one piece to the next. For all
+	// pieces of a batch, twice, since one part is hashed while the next is read, that
+	// is 32 MiB a core.
 	laneAhead = 1 << 20
-	// batchPieceMax is the longest piece that is hashed in a batch: of that
-	// length a batch is 256 MiB, which a slow disk takes seconds for, and what
-	// is shown of the progress goes on when it is done. Few torrents have longer
-	// ones.
+	// batchPieceMax is the longest piece that is hashed in a batch. A batch of such
+	// pieces has 256 MiB, which a slow disk reads for seconds, and the progress shown
+	// stands still meanwhile. Few torrents have longer pieces.
 	batchPieceMax = 16 << 20
 )
 
@@ -27,8 +26,8 @@ func batchChunk(chunk []byte) []byte {
 	return chunk
 }
 
-// batches reports whether the pieces from first on are hashed as a batch: all of
-// them are to be hashed, and no more of them in vain than may be. c.mu is held.
+// batches reports whether the pieces from first on are hashed as a batch: if all of
+// them need hashing, and not too many bytes were wrong so far. c.mu is held.
 func (c *check) batches(first int) bool {
 	layout := c.s.layout
 	if layout.PieceLength > batchPieceMax ||
@@ -43,7 +42,7 @@ func (c *check) batches(first int) bool {
 	return layout.Batches(first, c.left, cap(c.s.workers.chunks))
 }
 
-// hashBatch checks the pieces of t side by side; one after the other if some of
+// hashBatch checks the pieces of t side by side, or one after the other if some of
 // them cannot be read.
 func (c *check) hashBatch(ctx context.Context, t turn, chunk []byte, batch *metainfo.BatchVerifier,
 	verifier *metainfo.Verifier) {
@@ -69,8 +68,8 @@ func (c *check) hashBatch(ctx context.Context, t turn, chunk []byte, batch *meta
 	}
 }
 
-// willReadBatch asks for the first part of each piece of the batch that begins
-// with first, as far as they are to be hashed.
+// willReadBatch asks for the first part of each piece that needs hashing, of the batch
+// that begins with first.
 func (c *check) willReadBatch(first int) {
 	layout := c.s.layout
 	for p := first; p < min(first+metainfo.BatchPieces, layout.Pieces()); p++ {
@@ -80,8 +79,7 @@ func (c *check) willReadBatch(first int) {
 	}
 }
 
-// keepAhead asks for the part of a piece that follows that which begins at
-// offset, if one begins there.
+// keepAhead asks for the next part of a piece, if a part begins at offset.
 func (c *check) keepAhead(offset int64) {
 	layout := c.s.layout
 	p := int(offset / int64(layout.PieceLength))

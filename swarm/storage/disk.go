@@ -23,11 +23,11 @@ type disk interface {
 	// open opens a regular file; openCreate and openProgram make it and its
 	// folders.
 	open(name string, mode openMode) (file, error)
-	// stat tells about a file, and what a symbolic link leads to. It is ErrLink
-	// for a link that leads out of the folder, or nowhere.
+	// stat returns the state of a file, or of the target of a symbolic link. The error
+	// is ErrLink for a link that leads out of the folder, or nowhere.
 	stat(name string) (fileStat, error)
-	// names tells which names the file system can hold, as the rule that changes
-	// the least.
+	// names returns the rule that changes the least of all whose names the file system
+	// can hold.
 	names() metainfo.NameRule
 	// makeDir makes a folder and those above it.
 	makeDir(name string) error
@@ -35,14 +35,14 @@ type disk interface {
 	syncFolder(name string) error
 	// rename gives a file or folder another name, which must be free.
 	rename(from, to string) error
-	// remove removes a file, or a folder with nothing in it.
+	// remove removes a file, or an empty folder.
 	remove(name string) error
-	// list returns what is in a folder, of at most max entries.
+	// list returns at most max entries of a folder.
 	list(name string, max int) ([]fs.DirEntry, error)
-	// tryFolder reports whether files can be made in a folder, by its error.
+	// tryFolder reports by its error whether files can be made in a folder.
 	tryFolder(name string) error
-	// lock takes the file or folder name, which is there, for this Store alone,
-	// or sees that no other Store has it. The lock goes with the process.
+	// lock locks the existing file or folder name for this Store alone, or sees that
+	// no other Store has locked it. The lock ends with the process.
 	lock(name string, how lockKind) (io.Closer, error)
 	// path returns the name as the user would write it.
 	path(name string) string
@@ -59,10 +59,10 @@ const (
 	openProgram                 // is made if it does not exist, and may then be executed
 )
 
-// makes reports whether a file is made that does not exist.
+// makes reports whether a missing file is made.
 func (m openMode) makes() bool { return m >= openCreate }
 
-// perm is the permission that a file is made with, less the umask.
+// perm returns the permissions of a new file, before the umask.
 func (m openMode) perm() fs.FileMode {
 	if m == openProgram {
 		return 0o777
@@ -81,37 +81,37 @@ type file interface {
 	resize(size int64) error
 	reserve(size int64) error
 	// sync returns when the data written so far is on stable storage.
-	// It gives up with os.ErrDeadlineExceeded when late says so, which it asks
-	// now and then.
+	// It calls late at intervals, and gives up with os.ErrDeadlineExceeded when late
+	// returns true.
 	sync(late func() bool) error
 	// nextData returns the first offset from off on that is not in a hole, or
 	// the size of the file.
 	nextData(off, size int64) int64
-	// willRead tells that n bytes from off on will be read soon.
+	// willRead announces that n bytes from off on will be read soon.
 	willRead(off, n int64)
 	stat() (fileStat, error)
 	close() error
 }
 
-// fileStat is what there is to know of a file.
+// A fileStat is the state of a file.
 type fileStat struct {
 	mode   fs.FileMode
 	size   int64 // bytes
 	mtime  int64 // time of the last change of the content, nanoseconds since 1970
 	ctime  int64 // time of the last change of anything, also of the name; 0 if unknown
-	room   int64 // bytes that it takes on the disk, also of what is reserved; size if unknown
-	sparse bool  // takes less room than size: there may be holes
+	room   int64 // bytes on the disk, reserved ones included; size if unknown
+	sparse bool  // takes less room than size, so it may have holes
 	link   bool  // a symbolic link leads there, so it is only read
 	info   fs.FileInfo
 }
 
-// A folderUse says what a folder is opened for.
+// A folderUse says how a folder is used.
 type folderUse uint8
 
 const (
-	useThere folderUse = iota // it is there, and holds nothing but what this program made
+	useThere folderUse = iota // it exists, and holds only files that this program made
 	useMade                   // it is made if it does not exist
-	useOwn                    // it is there, and only read
+	useOwn                    // it exists, and is only read
 )
 
 // osDisk is a folder of the operating system.
@@ -143,8 +143,8 @@ func openDisk(dir string, use folderUse) (*osDisk, error) {
 	return &osDisk{dir: dir, root: root, use: use}, nil
 }
 
-// look tells what lies at a local name, for reading, and whether a link leads there.
-// It never leads out of the root.
+// look returns what lies at a local name, for reading, and whether the name is a link.
+// It follows a link that stays within the root.
 func (d *osDisk) look(name string) (info fs.FileInfo, link bool, err error) {
 	info, err = d.root.Lstat(name)
 	if err != nil || info.Mode()&fs.ModeSymlink == 0 || d.use == useThere {
@@ -156,7 +156,7 @@ func (d *osDisk) look(name string) (info fs.FileInfo, link bool, err error) {
 	return info, true, err
 }
 
-// lookToWrite is look for a file to write to, through no link.
+// lookToWrite returns what lies at a local name, for writing. It follows no link.
 func (d *osDisk) lookToWrite(name string) (info fs.FileInfo, link bool, err error) {
 	info, err = d.root.Lstat(name)
 	return info, false, err
@@ -180,9 +180,9 @@ func (d *osDisk) stat(name string) (fileStat, error) {
 	return st, nil
 }
 
-// checkParents reports whether all folders above name are folders, and whether one of
-// them is a link. A symbolic link put in their place later still cannot lead out of
-// the root.
+// checkParents reports by its error whether all folders above name are folders, and
+// whether one of them is a link. Even a symbolic link put in their place later cannot lead
+// out of the root.
 func (d *osDisk) checkParents(name string, look func(string) (fs.FileInfo, bool,
 	error)) (link bool, err error) {
 	for end := 0; ; end++ {
@@ -202,7 +202,8 @@ func (d *osDisk) checkParents(name string, look func(string) (fs.FileInfo, bool,
 	}
 }
 
-// kindError says why what has mode is neither a folder nor, as asked, a file.
+// kindError returns the reason why something with this mode is not a folder or, as asked,
+// not a file; nil if it is.
 func kindError(mode fs.FileMode, folder bool) error {
 	switch {
 	case mode&fs.ModeSymlink != 0:
@@ -254,9 +255,9 @@ func (d *osDisk) open(name string, mode openMode) (file, error) {
 	return f, nil
 }
 
-// openFile opens name without making folders. What is there is looked at
-// first, since opening a pipe or a device can block or do harm, and once more
-// when it is open.
+// openFile opens name without making folders. It first looks what has the name,
+// since opening a pipe or a device can block or do harm, and looks again
+// when the file is open.
 func (d *osDisk) openFile(name string, mode openMode) (file, error) {
 	look := d.lookToWrite
 	if mode == openRead {
@@ -331,7 +332,7 @@ func (d *osDisk) lock(name string, how lockKind) (io.Closer, error) {
 		return nil, wrap("lock", d.path(name), err)
 	}
 	err = lockFile(f, how)
-	if err == nil { // it may have been renamed or removed before the lock was ours
+	if err == nil { // the name may have been given away before the lock was ours
 		var held, named fs.FileInfo
 		if held, err = f.Stat(); err == nil {
 			if named, err = d.root.Lstat(filepath.FromSlash(name)); err == nil &&
@@ -367,14 +368,14 @@ func (d *osDisk) syncFolder(name string) error {
 	defer f.Close()
 	d.parents.Do(func() { syncParents(d.dir) })
 	err = f.Sync()
-	if errors.Is(err, syscall.EINVAL) { // some file systems have no such thing
+	if errors.Is(err, syscall.EINVAL) { // some file systems cannot
 		return nil
 	}
 	return wrap("sync", d.path(name), err)
 }
 
-// renameChecked is the rename of systems that cannot refuse an existing target
-// in the same step.
+// renameChecked renames unless to exists, on systems that cannot check that in the same
+// step.
 func renameChecked(d *osDisk, from, to string) error {
 	from, to = filepath.FromSlash(from), filepath.FromSlash(to)
 	if _, err := d.root.Lstat(to); err == nil {
@@ -383,7 +384,7 @@ func renameChecked(d *osDisk, from, to string) error {
 	return d.root.Rename(from, to)
 }
 
-// preadFull fills p by reads that may come short.
+// preadFull fills p, by several reads if need be.
 func preadFull(f *os.File, p []byte, off int64) error {
 	n, err := f.ReadAt(p, off)
 	if n == len(p) {

@@ -13,7 +13,7 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// openFlags keep the opening of something that became a pipe from blocking.
+// openFlags keep open from blocking on a file that has become a pipe.
 const openFlags = syscall.O_NONBLOCK
 
 // iovMax bounds the buffers of one pwritev; the kernel takes 1,024.
@@ -27,8 +27,7 @@ type osFile struct {
 
 func newOSFile(f *os.File) file { return &osFile{f, int(f.Fd())} }
 
-// iovecs keeps the vectors of pwritev, so that none is allocated for each
-// write.
+// iovecs keeps the vectors of pwritev, so that a write allocates none.
 var iovecs = sync.Pool{New: func() any { return new([iovMax]unix.Iovec) }}
 
 func (f *osFile) pwritev(bufs [][]byte, off int64) error {
@@ -66,8 +65,8 @@ func (f *osFile) pwritev(bufs [][]byte, off int64) error {
 	return nil
 }
 
-// passOver passes over n more bytes of bufs, of the first of which skip bytes
-// were passed over before. It returns the rest in the same form.
+// passOver skips n more bytes of bufs, after skip bytes of its first element. It returns
+// the rest in the same form.
 func passOver(bufs [][]byte, skip, n int) (rest [][]byte, restSkip int) {
 	skip += n
 	for len(bufs) > 0 && skip >= len(bufs[0]) {
@@ -89,8 +88,8 @@ func (f *osFile) reserve(size int64) error {
 	return err
 }
 
-// syncPortion is how many bytes are synced at once: a slow disk takes a third of
-// a second for it.
+// syncPortion is how many bytes are synced at once: a slow disk needs a third of
+// a second for them.
 const syncPortion = 32 << 20
 
 func (f *osFile) sync(late func() bool) error {
@@ -104,8 +103,8 @@ func (f *osFile) sync(late func() bool) error {
 	return err
 }
 
-// syncPortions writes the data out bit by bit. It does not replace fdatasync,
-// but leaves little for it to do.
+// syncPortions writes the data out in portions. It does not replace fdatasync,
+// but leaves little for fdatasync to do.
 func (f *osFile) syncPortions(late func() bool) error {
 	st, err := f.stat()
 	const how = unix.SYNC_FILE_RANGE_WAIT_BEFORE | unix.SYNC_FILE_RANGE_WRITE |
@@ -128,7 +127,7 @@ func (f *osFile) nextData(off, size int64) int64 {
 	switch {
 	case errors.Is(err, unix.ENXIO): // nothing but a hole up to the end
 		return size
-	case err != nil: // the file system does not tell: all is data
+	case err != nil: // the file system does not know holes: everything is data
 		return off
 	}
 	return min(at, size)
@@ -154,19 +153,19 @@ func (f *osFile) close() error { return f.Close() }
 // statBlock is the unit of Stat_t.Blocks, in bytes.
 const statBlock = 512
 
-// spaceOf returns the file system that path is in, and how many bytes this process may
-// still take there.
+// spaceOf returns the file system of path, and how many bytes this process may still
+// write there.
 func spaceOf(path string) (system fileSystem, free int64, ok bool) {
 	var st unix.Statfs_t
 	if err := ignoringEINTR(func() error { return unix.Statfs(path, &st) }); err != nil ||
 		st.Blocks == 0 {
-		return fileSystem{}, 0, false // some have no end
+		return fileSystem{}, 0, false // some have no limit
 	}
 	return fileSystem{uint64(st.Fsid.Val[0]), uint64(st.Fsid.Val[1])}, int64(st.Bavail) * st.Frsize,
 		true
 }
 
-// statOf takes what is of use from info.
+// statOf returns the state of a file that info describes.
 func statOf(info fs.FileInfo) fileStat {
 	st := fileStat{mode: info.Mode(), size: info.Size(), mtime: info.ModTime().UnixNano(),
 		room: info.Size(), sparse: true}
@@ -177,8 +176,8 @@ func statOf(info fs.FileInfo) fileStat {
 	return st
 }
 
-// lockFile takes the lock of f without waiting. File systems that have none
-// (some of those over a network) do without.
+// lockFile locks f without waiting. On file systems without locks (some network file
+// systems) it does nothing.
 func lockFile(f *os.File, how lockKind) error {
 	mode := unix.LOCK_EX
 	if how == lockLook {
@@ -195,8 +194,8 @@ func lockFile(f *os.File, how lockKind) error {
 	return err
 }
 
-// renameNew renames unless to exists. The folders are opened first, so that no link
-// that is put in their place leads out of the root.
+// renameNew renames unless to exists. The folders are opened first, so that a link
+// put in their place cannot lead out of the root.
 func renameNew(d *osDisk, from, to string) error {
 	old, err := d.root.Open(filepath.FromSlash(path.Dir(from)))
 	if err != nil {

@@ -53,7 +53,7 @@ func (f osFile) stat() (fileStat, error) {
 
 func (f osFile) close() error { return f.Close() }
 
-// spaceOf is not known: it would need a system call of each system.
+// spaceOf knows nothing here: each system would need a system call of its own.
 func spaceOf(string) (system fileSystem, free int64, ok bool) { return fileSystem{}, 0, false }
 
 func statOf(info fs.FileInfo) fileStat {
@@ -61,8 +61,8 @@ func statOf(info fs.FileInfo) fileStat {
 		room: info.Size()}
 }
 
-// lockFile does nothing: the lock is an aid against mistakes, and these
-// systems have none that goes with the process and is portable.
+// lockFile does nothing: the lock only guards against mistakes, and these
+// systems have no portable lock that ends with the process.
 func lockFile(*os.File, lockKind) error { return nil }
 
 func renameNew(d *osDisk, from, to string) error { return renameChecked(d, from, to) }

@@ -7,10 +7,9 @@ import (
 	"syscall"
 )
 
-// An Error is a fault of the local disk, or something there that is in the
-// way.
+// An Error is a fault of the local disk, or of something there that is in the way.
 type Error struct {
-	Op   string // what was being done: "open", "read", "write", "sync", ...
+	Op   string // the operation: "open", "read", "write", "sync", ...
 	Path string // the file or folder, as the user would name it
 	Err  error
 }
@@ -20,54 +19,52 @@ func (e *Error) Error() string { return e.Op + " " + e.Path + ": " + e.Err.Error
 // Unwrap returns the cause.
 func (e *Error) Unwrap() error { return e.Err }
 
-// What can be in the way, as the Err of an Error.
+// The faults, as the Err of an Error.
 var (
-	// ErrClosed tells that the Store was closed.
+	// ErrClosed says that the Store was closed.
 	ErrClosed = errors.New("storage is closed")
-	// ErrLink tells that a symbolic link lies where something would have to be
+	// ErrLink says that a symbolic link lies where something would have to be
 	// written, or leads out of the folder or nowhere.
 	ErrLink = errors.New("is a symbolic link, through which nothing is written")
-	// ErrFolder tells that a folder lies where a file belongs.
+	// ErrFolder says that a folder lies where a file belongs.
 	ErrFolder = errors.New("is a folder, where the torrent has a file")
-	// ErrNotFolder tells that something else lies where a folder belongs.
+	// ErrNotFolder says that something else lies where a folder belongs.
 	ErrNotFolder = errors.New("is not a folder, where the torrent has one")
-	// ErrSpecial tells that a device, pipe or socket lies where a file belongs.
+	// ErrSpecial says that a device, pipe or socket lies where a file belongs.
 	ErrSpecial = errors.New("is not a regular file")
-	// ErrLonger tells that a file is longer than in the torrent, so that it is
-	// something else, which must not be overwritten.
+	// ErrLonger says that a file is longer than in the torrent: then it is another
+	// file, which must not be overwritten.
 	ErrLonger = errors.New("is longer than in the torrent, so it is another file")
-	// ErrExists tells that there is other data under the name of the content.
+	// ErrExists says that other data has the name of the content.
 	ErrExists = errors.New("exists, and holds other data")
-	// ErrInUse tells that another Store, of this process or another, writes to
+	// ErrInUse says that another Store, of this process or another, writes to
 	// the same content.
 	ErrInUse = errors.New("is in use by another node")
-	// ErrChanged tells that a file is no longer as the Store left it.
+	// ErrChanged says that a file is no longer as the Store left it.
 	ErrChanged = errors.New("was changed by another program")
-	// ErrShort tells that a file ends before the data that should be there.
+	// ErrShort says that a file ends before the data that should be there.
 	ErrShort = errors.New("is shorter than it should be")
-	// ErrRange tells that a block does not lie within a piece of the torrent.
+	// ErrRange says that a block does not lie within a piece of the torrent.
 	ErrRange = errors.New("block lies outside of its piece")
-	// ErrReadOnly tells that a Store opened for reading was asked to write.
+	// ErrReadOnly says that a Store opened for reading was asked to write.
 	ErrReadOnly = errors.New("is only being read")
-	// ErrUnwanted tells that a block belongs to files alone that are not
-	// wanted.
+	// ErrUnwanted says that a block belongs only to files that are not wanted.
 	ErrUnwanted = errors.New("block belongs to no wanted file")
-	// ErrConflict tells that data of a hybrid agrees with one of its hashes and
-	// not with the other: no data can ever satisfy the torrent, and BEP 52 has
-	// clients refuse it. It is no *Error, since no file is at fault.
+	// ErrConflict says that data of a hybrid agrees with one of its hashes and
+	// not with the other: no data can ever satisfy the torrent, and clients must refuse
+	// it (BEP 52). It is not an *Error, since no file is at fault.
 	ErrConflict = errors.New(
 		"the torrent contradicts itself: its v1 and v2 hashes are of different content")
 	errLinkOut = fmt.Errorf("%w, and which is absolute or leads out of the folder or nowhere",
 		ErrLink)
 	errNamesChanged = errors.New(
 		"the file system cannot hold some names of the torrent, which are changed")
-	// ErrSelection tells that Config.Wanted is not about as many files as there
-	// are.
+	// ErrSelection says that the length of Config.Wanted is not the number of files.
 	ErrSelection = errors.New("the choice of files does not fit the torrent")
 )
 
-// IsFull reports whether err says that there is no room: disk, quota or file
-// size limit.
+// IsFull reports whether err says that no room is left: on the disk, in a quota or
+// within a limit of file sizes.
 func IsFull(err error) bool {
 	return errors.Is(err, syscall.ENOSPC) || errors.Is(err, syscall.EDQUOT) ||
 		errors.Is(err, syscall.EFBIG)
@@ -91,7 +88,7 @@ func IsInTheWay(err error) bool {
 	return false
 }
 
-// wrap says what was being done to path. A nil error stays nil, and an Error
+// wrap adds the operation and its path to err. A nil error stays nil, and an Error
 // is not wrapped again.
 func wrap(op, path string, err error) error {
 	if err == nil {

@@ -18,15 +18,15 @@ type finder struct {
 	top   string
 	made  *metainfo.Names
 	all   []*metainfo.Names // made, and those of the other rules
-	// some files have names that a file system may take for one
+	// some files have names that are one name to some file system
 	folding bool
-	varied  *bits.Set                      // the files that not all of them call the same
-	folders map[string][]string            // by name: what the folder is found as
+	varied  *bits.Set                      // the files whose paths differ by rule
+	folders map[string][]string            // the paths that a folder is found as, by its names
 	entries map[string]map[string]struct{} // of a folder on disk, folded; nil if they are not known
-	// paths of the files that are not called as they would be made
+	// paths of the files whose names differ from the rule for new files
 	chosen  map[int]string
-	instead map[int]string   // paths to make files by that were found under other names
-	owners  map[string][]int // the files by their folded paths; nil until it is needed
+	instead map[int]string   // paths for new files, of files found under other names
+	owners  map[string][]int // the files by their folded paths; nil until needed
 }
 
 func newFinder(n *naming, top string) *finder {
@@ -50,10 +50,10 @@ func newFinder(n *naming, top string) *finder {
 	return f
 }
 
-// madePath returns the path by which file i would be made.
+// madePath returns the path that a new file i would get.
 func (f *finder) madePath(i int) string { return strings.Join(f.made.Path(i), "/") }
 
-// path returns the path of file i as it was chosen.
+// path returns the path that was chosen for file i.
 func (f *finder) path(i int) string {
 	if path, ok := f.chosen[i]; ok {
 		return path
@@ -61,12 +61,12 @@ func (f *finder) path(i int) string {
 	return f.madePath(i)
 }
 
-// entriesMax bounds the entries of a folder that are kept. What is in a larger one is
+// entriesMax bounds the entries of a folder that are kept. In a larger folder, files are
 // looked for one by one.
 const entriesMax = 100_000
 
-// stat tells about a file or folder. Most are not there, and nearly all of these are
-// known not to be from one look at their folder.
+// stat returns the state of a file or folder. Most do not exist, and for nearly all of
+// those one look at their folder is enough.
 func (f *finder) stat(path string) (fileStat, error) {
 	folder, name := "", path
 	if i := strings.LastIndexByte(path, '/'); i >= 0 {
@@ -83,7 +83,8 @@ func (f *finder) stat(path string) (fileStat, error) {
 	return f.names.disk.stat(f.top + "/" + path)
 }
 
-// list returns the entries of a folder, none if there is no such folder.
+// list returns the folded names in a folder, which may be missing; nil if they are not
+// known.
 func (f *finder) list(folder string) map[string]struct{} {
 	entries, err := f.names.disk.list(strings.TrimSuffix(f.top+"/"+folder, "/"), entriesMax+1)
 	if err != nil && !errors.Is(err, fs.ErrNotExist) || len(entries) > entriesMax {
@@ -96,16 +97,16 @@ func (f *finder) list(folder string) map[string]struct{} {
 	return seen
 }
 
-// A spot says what lies where a file would be made.
+// A spot says what lies at the path that a new file would get.
 type spot uint8
 
 const (
-	spotFree  spot = iota // nothing, or what is another file of the torrent
-	spotOther             // something that has not the length of the file
+	spotFree  spot = iota // nothing, or another file of the torrent
+	spotOther             // something with another length than the file
 	spotTaken             // the file
 )
 
-// spot looks where file i would be made.
+// spot looks at the path that a new file i would get.
 func (f *finder) spot(i int) spot {
 	path := f.madePath(i)
 	st, err := f.stat(path)
@@ -118,9 +119,9 @@ func (f *finder) spot(i int) spot {
 	return spotTaken
 }
 
-// findAll chooses the paths of the files that are not in their places, and tells
-// whether some are not there at all. Those come first in whose places something else
-// lies, which may be another of them.
+// findAll chooses the paths of the files that are not in their places, and reports
+// whether some are missing. It begins with the files in whose places something else
+// lies, since that may be another of these files.
 func (f *finder) findAll() (missing bool) {
 	var free []int
 	for i := range f.varied.Members() {
@@ -156,8 +157,8 @@ func (f *finder) choose(i int, path string) {
 	}
 }
 
-// file returns the path that file i has, if it is there. What is only read may have
-// another length; it is reported so.
+// file returns the path of file i, if the file exists. A file of the right length is
+// preferred; content that is only read may have another.
 func (f *finder) file(i int) (path string, ok bool) {
 	depth := len(f.made.Path(i)) - 1
 	for _, folder := range f.folder(i, depth) {
@@ -178,8 +179,8 @@ func (f *finder) file(i int) (path string, ok bool) {
 	return path, ok
 }
 
-// besideOthers returns the path by which to make file i, which is not there:
-// in its folder, whatever that is called.
+// besideOthers returns the path for file i, which is missing: in its folder, under the
+// name that the folder has.
 func (f *finder) besideOthers(i int) string {
 	made := f.made.Path(i)
 	for depth := len(made) - 1; depth > 0; depth-- {
@@ -194,8 +195,8 @@ func (f *finder) besideOthers(i int) string {
 	return f.madePath(i)
 }
 
-// folder returns what the folder of the first elements of the path of file i is
-// found as, best first.
+// folder returns the paths under which the folder of the first depth elements of the path
+// of file i is found, best first.
 func (f *finder) folder(i, depth int) []string {
 	if depth == 0 {
 		return []string{""}
@@ -231,7 +232,7 @@ func join(folder, name string) string {
 	return folder + "/" + name
 }
 
-// isOthers reports whether path, where there is st, is that of another file of the
+// isOthers reports whether path, which has the state st, belongs to another file of the
 // torrent, also on a file system to which both names are one.
 func (f *finder) isOthers(i int, path string, st fileStat) bool {
 	if f.owners == nil {

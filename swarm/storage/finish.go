@@ -7,9 +7,9 @@ import (
 )
 
 // Finish makes complete content final, as far as it is wanted: it makes the
-// files that are empty, looks whether every file still has the size and the time of the last change
-// that the Store left it with, and takes the suffix of unfinished content
-// away. From then on the files are only read.
+// files that are empty, looks whether every file still has the size and the time of the
+// last change that the Store left it with, and removes the suffix of unfinished
+// content. From then on the files are only read.
 //
 // When a file has changed, the error is an *Error with ErrChanged. The pieces of
 // all such files are no longer in Have until Check has found them, or Verify

@@ -16,7 +16,7 @@ const (
 	// descriptorsSpare is left to the process for descriptors that are neither
 	// files of a torrent nor sockets of peers.
 	descriptorsSpare = 16
-	// descriptorsUnknown is the assumed limit of a system that tells none.
+	// descriptorsUnknown is the assumed limit of systems that do not say.
 	descriptorsUnknown = 256
 )
 

@@ -38,10 +38,10 @@ const (
 // after its data is on stable storage. It is safe for concurrent use.
 //
 // While blocks are written, a beat comes every interval, and sooner when many
-// bytes were written: it syncs the files written to and then records the
-// pieces that were verified before. When a
-// sync takes longer than that, the beats in between renew the record as it
-// is, so that its time tells, after a crash, until when the Store was alive.
+// bytes were written. It syncs the files written to, and then records the
+// pieces that were verified before. When a sync takes longer than an interval, the beats
+// in between renew the record as it is: after a crash, its time says until when the Store
+// was alive.
 type journal struct {
 	cfg   *Config
 	known *ledger
@@ -187,7 +187,7 @@ func (j *journal) stopBeats() {
 	j.wait.Wait()
 }
 
-// renew writes the record of what is durable, if there is to be one.
+// renew writes the record of what is durable, if the Store keeps one.
 func (j *journal) renew() error {
 	if j.record == nil {
 		return nil
@@ -246,7 +246,7 @@ func (j *journal) syncFiles(files map[int]struct{}) (failed map[int]struct{}, er
 	return failed, err
 }
 
-// secure puts files on stable storage, if what they hold is to be recorded.
+// secure puts files on stable storage, if the Store keeps a record of them.
 func (j *journal) secure(files map[int]struct{}) error {
 	if j.record == nil {
 		return nil

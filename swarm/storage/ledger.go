@@ -46,11 +46,11 @@ type ledger struct {
 type stamp struct {
 	mtime int64 // nanoseconds since 1970; 0 if the file is not known to exist
 	size  int64 // bytes
-	ctime int64 // time of the last change of anything; 0 if the system tells none
+	ctime int64 // time of the last change of anything; 0 if unknown
 	ours  bool  // the Store has written to it
 	open  bool  // the Store has written to it since it last looked
 	wrong bool  // after a write it did not have its length: another program changed it
-	again bool  // Finish found it changed: its pieces are to be verified again
+	again bool  // Finish found it changed: its pieces must be verified again
 	// doubted: it was complete when ReadAt found it changed. Its pieces are
 	// hashed one by one before they are read from, and all of them by the next
 	// Check or after the next Finish.
@@ -334,8 +334,8 @@ func (l *ledger) isUnproven(p int) (unproven bool, doubts int) {
 	return l.unproven != nil && l.unproven.Has(p), l.doubts
 }
 
-// proved records whether piece p, hashed when there had been so many doubts, is right.
-// It reports whether the piece counts as proven: not if a file has changed since.
+// proved records whether piece p is right. doubts is the number of doubts before it was
+// hashed; if a file has changed since, a right piece still does not count as proven.
 func (l *ledger) proved(p int, ok bool, doubts int) {
 	l.mu.Lock()
 	defer l.mu.Unlock()

@@ -36,7 +36,7 @@ func (p *place) begin() error {
 	return err
 }
 
-// lockTop makes and locks what has the chosen name.
+// lockTop makes, if need be, and locks the file or folder with the chosen name.
 func (p *place) lockTop() error {
 	p.names.mu.Lock()
 	top, wasThere := p.names.top, p.wasThere
@@ -99,7 +99,7 @@ func (p *place) tryWriting(top string) error {
 	return nil // any other fault shows when the content is written to
 }
 
-// makeTop makes the folder, or the empty file, that is to be locked.
+// makeTop makes the folder, or the empty file, for lockTop.
 func (p *place) makeTop() error {
 	if p.layout.Multi {
 		return p.disk.makeDir(p.names.topName())
@@ -237,7 +237,7 @@ func (w *writers) forget(p *place) {
 	}
 }
 
-// A lockKind says what a lock is taken for.
+// A lockKind says what a lock is for.
 type lockKind uint8
 
 const (

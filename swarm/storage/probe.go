@@ -15,12 +15,12 @@ import (
 // forms, and a blank and a dot at the end.
 const probeName = "Aa\u00c9 :*?\"<>|\\ . "
 
-// otherSpellings are names that some file systems take for probeName.
+// otherSpellings are names that mean probeName to some file systems.
 var otherSpellings = []string{strings.ToLower(probeName),
 	strings.Replace(probeName, "\u00c9", "E\u0301", 1)}
 
-// names makes a file of an odd name, and looks whether it is there under that name
-// and under no other. What the file system is called would tell less: it depends on
+// names makes a file with an odd name, and looks whether the file has that name
+// and no other. The type of the file system would say less: the names also depend on
 // how it is mounted, and on the folder.
 func (d *osDisk) names() metainfo.NameRule {
 	d.probing.Do(func() { d.rule = d.probe() })
@@ -38,8 +38,8 @@ func (d *osDisk) probe() metainfo.NameRule {
 	})
 }
 
-// ruleOf returns the rule for a folder. try makes a file there and returns what it
-// is called then, "" if it cannot be made, and whether it is seen under another name.
+// ruleOf returns the rule for a folder. try makes a file there and returns the name that
+// it gets, "" if it cannot be made, and whether it is seen under another name.
 func ruleOf(try func(name, other string) (as string, seen bool)) metainfo.NameRule {
 	as, _ := try(probeName, "")
 	if metainfo.FoldName(as) != metainfo.FoldName(probeName) { // Apple's HFS+ keeps one normal form
@@ -56,7 +56,7 @@ func ruleOf(try func(name, other string) (as string, seen bool)) metainfo.NameRu
 	return metainfo.NamesNative
 }
 
-// try is what ruleOf needs. It removes the file.
+// try makes a file, for ruleOf, and removes it.
 func (d *osDisk) try(folder, name, other string) (as string, seen bool) {
 	name = folder + "/" + name
 	f, err := d.root.OpenFile(name, os.O_RDWR|os.O_CREATE|os.O_EXCL, 0o600)

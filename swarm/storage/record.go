@@ -41,7 +41,7 @@ type recordFolder interface {
 	path(name string) string
 }
 
-// newRecord returns the record in the folder dir whose name begins with stem.
+// newRecord returns the record in the folder dir with a name that begins with stem.
 func newRecord(dir, stem string) *record {
 	return &record{folder: stateFolder(dir), name: stem + ResumeSuffix}
 }

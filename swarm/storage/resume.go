@@ -24,8 +24,8 @@ const (
 	ResumeBytesMax = 32 << 20
 )
 
-// A Resume is what a Store left behind about the content of one torrent: the
-// pieces that are verified and on stable storage, and how the files were.
+// A Resume is the record that a Store left about the content of one torrent: the
+// pieces that are verified and on stable storage, and the states of the files.
 //
 // In a file it is a line with the version, a bencoded dictionary, and the
 // SHA-256 of both, so that a torn or damaged file is told from a whole one.
@@ -33,7 +33,7 @@ type Resume struct {
 	Hash metainfo.Hash
 	Path string    // of the content, as the Store saw it
 	Have *bits.Set // pieces
-	// Clean tells that nothing was written after the record was made: the
+	// Clean says that nothing was written after the record was made: the
 	// Store was closed.
 	Clean bool
 	Files []FileState // in the order of the Layout
@@ -55,7 +55,7 @@ type PartfileState struct {
 type FileState struct {
 	Size  int64 // bytes; -1 if there was no file
 	Mtime int64 // time of the last change of the content, nanoseconds since 1970
-	Ctime int64 // time of the last change of anything about the file; 0 if the system tells none
+	Ctime int64 // time of the last change of anything about the file; 0 if unknown
 }
 
 // Errors of ParseResume.
@@ -92,10 +92,10 @@ func (r *Resume) Append(dst []byte) []byte {
 	return append(dst, sum[:]...)
 }
 
-// appendFileStates appends for each file its size + 1, 0 if there is none, and
-// otherwise its times: the first as the difference to that of the file before,
-// the second to the first. Files of a torrent are written at about the same
-// time, so that takes some ten bytes for each.
+// appendFileStates appends for each file its size + 1, or 0 if there is none, and then
+// its times: Mtime as the difference to the Mtime of the file before, and
+// Ctime as the difference to Mtime. Files of a torrent are written at about the same
+// time, so a file takes some ten bytes.
 func appendFileStates(b []byte, files []FileState) []byte {
 	last := int64(0)
 	for _, f := range files {

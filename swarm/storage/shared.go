@@ -5,7 +5,7 @@ import (
 	"sync"
 )
 
-// sharedDisks gives Stores that use one download folder alike one open folder.
+// sharedDisks gives all Stores that use one download folder in one way the same disk.
 type sharedDisks struct {
 	mu    sync.Mutex
 	disks map[sharedKey]*sharedDisk

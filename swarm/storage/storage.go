@@ -30,7 +30,7 @@ type Config struct {
 	// Names is the rule that names new files. NamesNative is that of the file system
 	// at hand. Existing files are found by any rule.
 	Names metainfo.NameRule
-	// Room reports whether that many bytes of memory may be taken for a moment. If
+	// Room reports whether that many bytes of memory may be used briefly. If
 	// it is nil, they may.
 	Room func(bytes int64) bool
 	// Workers do the work; they may be shared.

@@ -9,24 +9,24 @@ import (
 )
 
 const (
-	// piecesKept bounds the open pieces that are kept for the next use.
+	// piecesKept bounds the open pieces that are kept for reuse.
 	piecesKept = 64
-	// checkChunk is how many bytes are read at once for hashing. It fits into
-	// the second-level cache of a core together with what is beside it.
+	// checkChunk is how many bytes are read at once for hashing. They fit into
+	// the second-level cache of a core together with other data in use.
 	checkChunk = 256 << 10
 )
 
 // Workers write, hash and sync for the Stores of an engine, one worker per
 // core. They are safe for concurrent use.
 //
-// A piece with something to do is in the queue once, and is taken with all
-// that has come for it; so blocks that come faster than they are written are
-// written in longer runs, and no piece is worked on by two workers.
+// A piece with work to do is in the queue once, and a worker takes it with all blocks
+// that have come for it. So blocks that come faster than they are written are
+// written in longer runs, and no two workers work on one piece.
 type Workers struct {
 	wait  sync.WaitGroup
 	files handles
-	// chunks are the buffers of Check, one per core; who has one may hash. They
-	// have checkChunk bytes at least, when they are not nil.
+	// chunks are the buffers of Check, one per core; a goroutine that holds one may
+	// hash. They have checkChunk bytes at least, unless they are nil.
 	chunks chan []byte
 
 	disks   sharedDisks
@@ -54,17 +54,17 @@ type openPiece struct {
 
 	// Guarded by Workers.mu.
 	pending []write
-	verify  bool // the piece is to be hashed after what is pending
+	verify  bool // the piece is hashed after pending is written
 	busy    bool // in the queue, or with a worker
-	anew    bool // the disk works again: what failed while busy counts no more
+	anew    bool // the disk works again: a failure while busy no longer counts
 
 	// For the worker that has it.
 	taken    []write
 	verifier metainfo.Verifier
-	hashed   int      // bytes from the start that the verifier has seen
+	hashed   int      // bytes from the start that the verifier has taken
 	stored   []uint64 // bit i: block i was written
 	known    bool     // the verifier has a hash to compare with
-	ended    bool     // a Verify was answered, or anew was set; what comes now begins anew
+	ended    bool     // a Verify was answered, or anew was set; the next block restarts the piece
 	err      error    // the first write that failed; nothing is written any more
 }
 
@@ -78,14 +78,14 @@ func NewWorkers(n int) *Workers {
 	w.wake.L = &w.mu
 	w.files.init()
 	for range n {
-		w.chunks <- nil // allocated by who takes it first
+		w.chunks <- nil // allocated when it is first taken
 		w.wait.Go(w.work)
 	}
 	return w
 }
 
-// Close waits until everything handed over is done, and ends the workers. All
-// Stores must have been closed.
+// Close waits until all work is done, and ends the workers. All Stores must have been
+// closed.
 func (w *Workers) Close() {
 	w.mu.Lock()
 	w.closed = true
@@ -110,7 +110,7 @@ func (w *Workers) work() {
 	}
 }
 
-// take waits for a piece with something to do; nil ends the worker.
+// take waits for a piece with work to do; nil ends the worker.
 func (w *Workers) take() (p *openPiece, verify bool) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
@@ -132,7 +132,7 @@ func (w *Workers) take() (p *openPiece, verify bool) {
 	return p, verify
 }
 
-// release queues p again if more has come meanwhile, and forgets it if it is
+// release queues p again if more blocks have come meanwhile, and forgets it if it is
 // done.
 func (w *Workers) release(p *openPiece, done bool) {
 	w.mu.Lock()
@@ -170,7 +170,7 @@ func (w *Workers) open(s *Store, index int) *openPiece {
 	return p
 }
 
-// forget gives p up for another piece. w.mu is held, p is not busy.
+// forget frees p for another piece. w.mu is held, p is not busy.
 func (w *Workers) forget(p *openPiece) {
 	delete(p.store.open, p.index)
 	if len(w.kept) < piecesKept {
@@ -179,7 +179,7 @@ func (w *Workers) forget(p *openPiece) {
 	}
 }
 
-// schedule lets a worker have p. w.mu is held.
+// schedule queues p for a worker, unless it is busy. w.mu is held.
 func (w *Workers) schedule(p *openPiece) {
 	if p.busy {
 		return
