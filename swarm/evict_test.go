@@ -108,14 +108,14 @@ func TestBansBySource(t *testing.T) {
 			t.Errorf("%s is banned: %v, want %v", s, got, want)
 		}
 	}
-	if b.banned(now.Add(banTime), first) {
+	if b.banned(now.Add(limit.BanTime), first) {
 		t.Error("a ban does not end")
 	}
 	for i := range 2 * bansMax { // of one /48
 		b.ban(now, netip.AddrFrom16([16]byte{0x20, 0x01, 0x0d, 0xb8, 0, 9, byte(i >> 8), byte(i),
 			1}))
 	}
-	if !b.banned(now, first) || len(b.until) > bansMax || len(b.order) != len(b.until) {
-		t.Errorf("banned %v, with %d and %d bans", b.banned(now, first), len(b.until), len(b.order))
+	if !b.banned(now, first) || b.list.Len() > bansMax {
+		t.Errorf("banned %v, with %d bans", b.banned(now, first), b.list.Len())
 	}
 }

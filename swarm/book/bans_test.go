@@ -1,6 +1,7 @@
 package book
 
 import (
+	"fmt"
 	"net/netip"
 	"testing"
 	"time"
@@ -26,7 +27,7 @@ func TestBans(t *testing.T) {
 		{at("30.0.0.1:5000"), time.Minute, true},
 		{at("30.0.0.1:1"), time.Minute, true},
 		{at("30.0.0.2:5000"), time.Minute, false},
-		{at("30.0.0.1:5000"), banFor, false},
+		{at("30.0.0.1:5000"), limit.BanTime, false},
 		{at("127.0.0.1:5000"), time.Minute, true},
 		{at("127.0.0.1:5001"), time.Minute, false}, // our own: many nodes share it
 		{at("127.0.0.2:5000"), time.Minute, true},
@@ -44,25 +45,17 @@ func TestBans(t *testing.T) {
 	}
 }
 
-// When there are too many bans, those that are over go, or else the oldest.
+// TestBansAreBounded: a network that is banned again and again ends its own bans alone.
 func TestBansAreBounded(t *testing.T) {
 	b := newTestBook(Config{})
-	for i := range bansMax {
-		b.Ban(time.Duration(i), far(i))
+	b.Ban(0, far(1))
+	b.Ban(0, endpoint.WebSeed(1))
+	for i := range 2 * bansMax {
+		b.Ban(1, near(i), at(fmt.Sprintf("[2001:db8:1:%x::1]:1", i)))
 	}
-	b.Ban(bansMax, far(0)) // a second time: no more than one place
-	if !b.Banned(bansMax, far(1)) {
-		t.Error("a ban that was repeated drove out another one")
-	}
-	b.Ban(bansMax+1, far(bansMax))
-	for i, want := range map[int]bool{0: true, 1: false, 2: true, bansMax: true} {
-		if got := b.Banned(bansMax+1, far(i)); got != want {
-			t.Errorf("number %d is banned: %v, want %v", i, got, want)
-		}
-	}
-	b.Ban(banFor+bansMax/2, near(1))
-	if n := len(b.bans.until); n > bansMax/2+2 {
-		t.Errorf("%d bans are remembered although half of them are over", n)
+	if !b.Banned(2, far(1)) || !b.Banned(2, endpoint.WebSeed(1)) || b.bans.Len() != bansMax {
+		t.Errorf("a peer is banned: %v, a web seed: %v, with %d bans", b.Banned(2, far(1)),
+			b.Banned(2, endpoint.WebSeed(1)), b.bans.Len())
 	}
 	b.Check()
 }

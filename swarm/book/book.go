@@ -81,7 +81,7 @@ func New(cfg Config) *Book {
 		byEndpoint: map[endpoint.Endpoint]*entry{},
 		tellers:    map[netip.Addr]int{},
 		hosts:      map[netip.Addr]*host{},
-		bans:       bans{home: cfg.Home},
+		bans:       limit.NewBans[endpoint.Endpoint, netip.Prefix](bansMax),
 		rumours:    limit.NewRumours(cfg.Home),
 	}
 }

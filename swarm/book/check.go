@@ -46,7 +46,7 @@ func (b *Book) Check() {
 		panic("book: the counts are wrong")
 	}
 	if len(b.list) > entriesMax || proven > provenMax+1 ||
-		len(b.hosts) > entriesMax+restingMax || len(b.bans.until) > bansMax {
+		len(b.hosts) > entriesMax+restingMax || b.bans.Len() > bansMax {
 		panic("book: a limit is passed")
 	}
 }
