@@ -9,8 +9,8 @@ import (
 	"swarmnode/metainfo"
 )
 
-// layoutOf parses a v1 torrent of files of one byte each, "p" before a path
-// marking it as padding.
+// layoutOf returns the layout of a v1 torrent with files of one byte each; "p" before a
+// path marks padding.
 func layoutOf(t *testing.T, paths ...[]string) *metainfo.Layout {
 	t.Helper()
 	var b bytes.Buffer

@@ -11,7 +11,7 @@ import (
 	"github.com/spf13/pflag"
 )
 
-// leaves are all commands that do something.
+// leaves returns all commands that do something.
 func leaves() []*command {
 	var all []*command
 	for _, cmd := range commands() {
@@ -92,7 +92,7 @@ func TestFlagsAgree(t *testing.T) {
 	}
 }
 
-// parsed is what a probe command line sets.
+// parsed holds what a probe command line sets.
 type parsed struct {
 	quiet bool
 	port  string
@@ -223,8 +223,8 @@ func TestEventsAreDocumented(t *testing.T) {
 	}
 }
 
-// eachField calls f with the JSON name of each field of a struct, and of those
-// it contains.
+// eachField calls f with the JSON name of each field of a struct, and of the structs in
+// it.
 func eachField(typ reflect.Type, f func(string)) {
 	for i := range typ.NumField() {
 		field := typ.Field(i)

@@ -33,7 +33,7 @@ func TestBashCompletion(t *testing.T) {
 	}
 }
 
-// The other scripts are taken by their shells, where there is one.
+// The shells of the other scripts accept them, if installed.
 func TestCompletionSyntax(t *testing.T) {
 	for shell, args := range map[string][]string{"zsh": {"-n"}, "fish": {"--no-execute"}} {
 		script := completions[shell](completionWords())

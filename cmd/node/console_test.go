@@ -57,7 +57,7 @@ func TestConsoleProgressModes(t *testing.T) {
 	}
 }
 
-// On a terminal, results are made safe; a program gets them as they are.
+// On a terminal, results are made safe; a program gets them unchanged.
 func TestConsoleResult(t *testing.T) {
 	c, stdout, _ := testConsole()
 	c.result("a\x1bb")
@@ -103,8 +103,8 @@ func TestConsoleFinish(t *testing.T) {
 	}
 }
 
-// Warnings of the library look like those of the command, less is not shown,
-// and its errors are left to the command.
+// Warnings of the library look like those of the command. Lower levels are not shown, and
+// the command reports errors itself.
 func TestLogger(t *testing.T) {
 	c, stdout, stderr := testConsole()
 	c.json = true
@@ -166,8 +166,7 @@ type brokenWriter struct{}
 
 func (brokenWriter) Write([]byte) (int, error) { return 0, syscall.EPIPE }
 
-// A long list is written in few pieces, whole and in order, and what comes after
-// it behind it.
+// A long list is written in few parts, whole and in order, and later output follows it.
 func TestConsoleTogether(t *testing.T) {
 	c, _, _ := testConsole()
 	var writes countingWriter

@@ -7,8 +7,8 @@ import (
 	"swarmnode/dht"
 )
 
-// After five seconds without an answer of a DHT node one line says so, once, and
-// which hosts were asked.
+// After five seconds without an answer from a DHT node, one line says so, once, and names
+// the hosts that were asked.
 func TestSilence(t *testing.T) {
 	for _, tt := range []struct {
 		hosts []string

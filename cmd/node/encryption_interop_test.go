@@ -12,7 +12,7 @@ import (
 	"swarmnode/internal/realclient"
 )
 
-// forced are the settings with which each client takes no plain connection.
+// forced are the settings with which each client refuses plain connections.
 var forced = map[realclient.Kind]map[string]any{
 	realclient.Libtorrent: {
 		"in_enc_policy": 0, "out_enc_policy": 0, "allowed_enc_level": 2,
@@ -23,9 +23,8 @@ var forced = map[realclient.Kind]map[string]any{
 	realclient.QBittorrent:  {"Encryption": 1, "BTProtocol": "TCP"},
 }
 
-// encrypted has the command exchange a file with clients that insist on
-// encryption, while itself it allows it, and with others, while itself it
-// insists.
+// encrypted exchanges a file between the command and clients. Some clients insist on
+// encryption while the command allows it; others allow it while the command insists.
 func (n *interop) encrypted(t *testing.T, ctx context.Context) {
 	group := byte(60)
 	run := func(kind realclient.Kind, settings map[string]any, policy string) {
@@ -48,7 +47,7 @@ func (n *interop) encrypted(t *testing.T, ctx context.Context) {
 	run(realclient.Aria2, nil, "require")
 }
 
-// encryptedFetch has a client fetch from "node seed".
+// encryptedFetch makes a client fetch from "node seed".
 func (n *interop) encryptedFetch(t *testing.T, ctx context.Context, kind realclient.Kind,
 	settings map[string]any, policy string, group byte) {
 	client := realclient.Start(t, kind, realclient.Options{IP: host(group, 1), Settings: settings})
@@ -87,7 +86,7 @@ func (n *interop) encryptedFetch(t *testing.T, ctx context.Context, kind realcli
 	sameContent(t, content, filepath.Join(out, "content.bin"))
 }
 
-// fetchEncrypted has "node add" fetch from a client.
+// fetchEncrypted makes "node add" fetch from a client.
 func (n *interop) fetchEncrypted(t *testing.T, ctx context.Context, kind realclient.Kind,
 	settings map[string]any, policy string, group byte) {
 	client := realclient.Start(t, kind, realclient.Options{IP: host(group, 1), Settings: settings})

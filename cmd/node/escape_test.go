@@ -10,8 +10,8 @@ import (
 	"unicode/utf8"
 )
 
-// hostileNames are what strangers may call things: with characters that move the
-// cursor, set the title of a terminal, or turn round what is shown.
+// hostileNames are names that strangers may choose: with characters that move the cursor,
+// set the title of a terminal, or reverse text.
 var hostileNames = []string{
 	"esc \x1b]0;title\x07 bel", "del \x7f", "csi \u009b31m", "nel \u0085", "c1 \u0080\u009f",
 	"rlo \u202ecod.exe", "lri \u2066 pdi \u2069", "mark \u200e\u200f\u061c",
@@ -26,8 +26,8 @@ func shown(s string) bool {
 	})
 }
 
-// Whatever strangers call things, no line of --json and no line of the log holds a
-// character that a terminal acts upon, and a program reads every name as it was.
+// Whatever names strangers choose, no line of --json and no line of the log holds a
+// character that a terminal acts upon, and a program reads every name unchanged.
 func TestJSONIsSafeToShow(t *testing.T) {
 	for _, name := range hostileNames {
 		c, stdout, stderr := testConsole()
@@ -74,7 +74,7 @@ func TestJSONIsSafeToShow(t *testing.T) {
 	}
 }
 
-// What needs no escape stays readable.
+// Text that needs no escape stays readable.
 func TestJSONKeepsLetters(t *testing.T) {
 	for _, name := range []string{"plain", "Größe", "日本語", "emoji 😀", `quotes " and \ <&>`} {
 		if got := string(encode(name)); got != `"`+strings.NewReplacer(`\`, `\\`, `"`,

@@ -18,16 +18,16 @@ import (
 	"swarmnode/internal/nodeproc"
 )
 
-// mountScript makes a small file system that nobody else sees, fills a part of
-// it, and becomes the node.
+// mountScript makes a small file system that nobody else sees, fills a part of it, and
+// becomes the node.
 const mountScript = `mount -t tmpfs -o size=6m none "$1" && head -c 3000000 /dev/zero >"$1/ballast" && shift && exec "$@"`
 
-// onItsWayMax is more than what is asked for at once: at the rate of loopback a
-// node that went on asking would have a hundred times as much in ten seconds.
+// onItsWayMax is more than what is requested at once. At the rate of loopback, a node
+// that kept requesting would have a hundred times as much in ten seconds.
 const onItsWayMax = 8 << 20
 
-// A disk that is full: the fetch waits, says so once, asks
-// nobody meanwhile, goes on when there is room, and loses nothing.
+// When the disk is full, the fetch waits, says so once, requests nothing meanwhile,
+// continues when there is room, and loses nothing.
 func TestFullDisk(t *testing.T) {
 	t.Parallel() // it waits for the next try
 	if testing.Short() {

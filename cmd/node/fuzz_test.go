@@ -9,8 +9,7 @@ import (
 	"swarmnode/metainfo/bencode"
 )
 
-// No command line, and no environment, makes the parser panic; what it refuses
-// is one line.
+// No command line and no environment makes the parser panic; a refusal is one line.
 func FuzzCommandLine(f *testing.F) {
 	for _, cmd := range leaves() {
 		f.Add(cmd.path()+" --help", "")
@@ -41,7 +40,7 @@ func FuzzCommandLine(f *testing.F) {
 	})
 }
 
-// What is shown never holds a character that could steer a terminal.
+// Text that is shown never holds a character that could steer a terminal.
 func FuzzEscape(f *testing.F) {
 	f.Add("plain")
 	f.Add("a\x1b[31m\u202e\xff\n")
@@ -58,7 +57,7 @@ func FuzzEscape(f *testing.F) {
 	})
 }
 
-// A saved state that anything has written into costs nothing but the state.
+// A saved state that anything may have written into costs at most that state.
 func FuzzWithoutIDs(f *testing.F) {
 	f.Add([]byte("d3:id420:aaaaaaaaaaaaaaaaaaaa6:nodes40:7:versioni1ee"))
 	f.Add([]byte("d2:id"))
@@ -79,8 +78,8 @@ func FuzzWithoutIDs(f *testing.F) {
 	})
 }
 
-// Values of flags are read or refused, and what is read can be written and
-// read again.
+// Values of flags are read or refused, and a value that is read can be written and read
+// again.
 func FuzzValues(f *testing.F) {
 	for _, s := range []string{"16K", "1.5M", "0", "127.0.0.1:6881", "[::1]:7", ":0", "5m", "@list",
 		"none"} {

@@ -17,9 +17,9 @@ import (
 // hintsTimeout bounds TestHintsWithLibtorrent.
 const hintsTimeout = 4 * time.Minute
 
-// TestHintsWithLibtorrent: each hint that a link, a .torrent file or a peer can
-// give is enough to start from, with nothing else known: no bootstrap node, no
-// tracker, no local search. libtorrent takes ours, and we take its.
+// TestHintsWithLibtorrent: each hint of a link, a .torrent file or a peer is enough to
+// start from, with nothing else known: no bootstrap node, no tracker, no local search.
+// libtorrent uses our hints, and we use its.
 func TestHintsWithLibtorrent(t *testing.T) {
 	t.Parallel()
 	if testing.Short() {
@@ -81,7 +81,7 @@ func (h *hints) libtorrent(t *testing.T, number byte,
 		realclient.Options{IP: a.Addr(), Port: a.Port(), DHT: true, Bootstrap: bootstrap})
 }
 
-// content makes something to exchange.
+// content makes content to exchange.
 func (h *hints) content(t *testing.T, name string) (dir string, torrent realclient.Torrent) {
 	dir = t.TempDir()
 	writeContent(t, filepath.Join(dir, name), 300<<10)
@@ -101,7 +101,7 @@ func (h *hints) seed(t *testing.T, c *realclient.Client, dir string, torrent rea
 	}
 }
 
-// fetch has libtorrent fetch a link, or a .torrent file.
+// fetch makes libtorrent fetch a link, or a .torrent file.
 func (h *hints) fetch(t *testing.T, c *realclient.Client, what string) {
 	start := time.Now()
 	var err error
@@ -142,8 +142,7 @@ func (h *hints) peerIn(t *testing.T) {
 		torrent.Magnet+"&x.pe="+h.addr(1).String())()
 }
 
-// nodesOut: of a .torrent file of ours libtorrent takes the way into a DHT of
-// ours.
+// nodesOut: libtorrent joins our DHT through the nodes in a .torrent file of ours.
 func (h *hints) nodesOut(t *testing.T) {
 	dir, _ := h.content(t, "content.bin")
 	h.bootstrap(t, 1)
@@ -158,7 +157,7 @@ func (h *hints) nodesOut(t *testing.T) {
 	h.fetch(t, h.libtorrent(t, 3), file)
 }
 
-// nodesIn: the way into a DHT of libtorrent's is in the .torrent file.
+// nodesIn: we join a DHT of libtorrent through the nodes in the .torrent file.
 func (h *hints) nodesIn(t *testing.T) {
 	dir, torrent := h.content(t, "content.bin")
 	h.libtorrent(t, 1)
@@ -172,8 +171,8 @@ func (h *hints) nodesIn(t *testing.T) {
 	h.node(t, 3, "add", "--dir", t.TempDir(), file)()
 }
 
-// portOut: libtorrent, which knows a peer of one torrent alone, is told by it
-// where its DHT node is, and finds the other torrent there.
+// portOut: libtorrent knows one peer of one torrent. That peer tells it the port of its
+// DHT node, and libtorrent finds the other torrent there.
 func (h *hints) portOut(t *testing.T) {
 	dir1, first := h.content(t, "first.bin")
 	dir2, second := h.content(t, "second.bin")
@@ -184,7 +183,7 @@ func (h *hints) portOut(t *testing.T) {
 	h.fetch(t, c, second.Magnet)
 }
 
-// portIn: the same the other way.
+// portIn: the same in the other direction.
 func (h *hints) portIn(t *testing.T) {
 	dir1, first := h.content(t, "first.bin")
 	dir2, second := h.content(t, "second.bin")
@@ -203,7 +202,7 @@ func (h *hints) bootstrap(t *testing.T, number byte) {
 	}
 }
 
-// seedThrough has the command seed path at a host, whose DHT node joins through
+// seedThrough makes the command seed path at a host, with a DHT node that joins through
 // another.
 func (h *hints) seedThrough(t *testing.T, number, through byte, path string) {
 	n := &interop{binary: h.n.binary, nodes: []netip.AddrPort{h.addr(through)}}

@@ -17,8 +17,8 @@ import (
 	"swarmnode/metainfo/bencode"
 )
 
-// servePeer runs a peer on loopback that has nothing but the metadata (BEP 9)
-// until the test ends, and returns where it is.
+// servePeer runs a peer on loopback that has only the metadata (BEP 9), until the test
+// ends, and returns its address.
 func servePeer(t *testing.T, info string) (addr string) {
 	t.Helper()
 	l, err := net.Listen("tcp", "127.0.0.1:0")
@@ -100,7 +100,7 @@ func giveMetadata(conn net.Conn, info string) error {
 	}
 }
 
-// metadataID reads under which id the other side takes metadata.
+// metadataID reads the number that the other side gives to metadata messages.
 func metadataID(hello []byte) (id byte) {
 	r := bencode.NewReader(hello, bencode.Limits{})
 	for key := range r.Dict() {
@@ -116,8 +116,8 @@ func metadataID(hello []byte) (id byte) {
 	return id
 }
 
-// TestHostileMetadata gives "node add" a magnet link whose metadata, which a peer
-// sends and whose hash is right, is refused as it would be in a .torrent file.
+// TestHostileMetadata gives "node add" a magnet link whose peer sends metadata with the
+// right hash that must be refused, like the same metadata in a .torrent file.
 func TestHostileMetadata(t *testing.T) {
 	one := func(path ...any) dict {
 		return soundV1.with("length", nil).with("files",

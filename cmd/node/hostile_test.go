@@ -47,7 +47,7 @@ type (
 	dict map[string]any
 )
 
-// with returns d with key set to value, or without it if value is nil.
+// with returns d with key set to value, or without key if value is nil.
 func (d dict) with(key string, value any) dict {
 	d = maps.Clone(d)
 	if d[key] = value; value == nil {
@@ -67,19 +67,19 @@ var (
 
 func torrentOf(info any) string { return enc(dict{"info": info}) }
 
-// named is a torrent of one file of the given path, in a folder.
+// named returns a torrent of one file with the given path, in a folder.
 func named(path ...any) string {
 	return torrentOf(soundV1.with("length", nil).with("files",
 		list{dict{"length": 40000, "path": list(path)}}))
 }
 
-// twoFiles is a torrent of two files of the given names.
+// twoFiles returns a torrent of two files with the given names.
 func twoFiles(a, b string) string {
 	return torrentOf(soundV1.with("length", nil).with("files",
 		list{fileOf(20000, a), fileOf(20000, b)}))
 }
 
-// sized is a torrent of files of the given lengths.
+// sized returns a torrent of files with the given lengths.
 func sized(pieces int, lengths ...int) string {
 	var all list
 	for i, n := range lengths {
@@ -88,8 +88,8 @@ func sized(pieces int, lengths ...int) string {
 	return torrentOf(soundV1.with("length", nil).with("files", all).with("pieces", sums(pieces)))
 }
 
-// hybridOf is a hybrid of "a" with 5 bytes and "b" with 7, as its v2 half says;
-// its v1 half says what is given.
+// hybridOf returns a hybrid whose v2 half has "a" with 5 bytes and "b" with 7, and whose
+// v1 half is the given one.
 func hybridOf(pieces int, files ...any) string {
 	leaf := func(n int, root string) dict {
 		return dict{"": dict{"length": n, "pieces root": strings.Repeat(root, 32)}}
@@ -103,8 +103,8 @@ func padOf(length int) dict {
 	return dict{"attr": "p", "length": length, "path": list{".pad", fmt.Sprint(length)}}
 }
 
-// hostileTorrents are .torrent files that are refused, with what the reason must
-// name. Each bound has a constant of the same meaning in metainfo/limits.go.
+// hostileTorrents are .torrent files that must be refused, with a part of the reason.
+// Each bound has a constant of the same meaning in metainfo/limits.go.
 func hostileTorrents() []struct{ name, doc, want string } {
 	nest := func(n int) string { return strings.Repeat("l", n) + strings.Repeat("e", n) }
 	var deep list
@@ -342,7 +342,7 @@ func runNode(t *testing.T, dir string, args ...string) (code int, stdout, stderr
 	return cmd.ProcessState.ExitCode(), out.String(), errs.String()
 }
 
-// TestOddTorrents gives the command what is odd and still means something.
+// TestOddTorrents gives the command odd torrents that still mean something.
 func TestOddTorrents(t *testing.T) {
 	many := func(key string, one func(i int) any) string {
 		var all list
@@ -416,8 +416,8 @@ func TestOddTorrents(t *testing.T) {
 	}
 }
 
-// TestVerifyWithoutLayers: nothing can be said of content by a .torrent file of
-// version 2 that lacks the piece layers.
+// TestVerifyWithoutLayers: content cannot be judged by a .torrent file of version 2 that
+// lacks the piece layers.
 func TestVerifyWithoutLayers(t *testing.T) {
 	dir := t.TempDir()
 	content := filepath.Join(dir, "content")
@@ -487,7 +487,7 @@ func TestOddMagnets(t *testing.T) {
 	}
 }
 
-// shows runs "node info" and counts the lines that start with what is wanted.
+// shows runs "node info" and counts the lines that start with the wanted text.
 func shows(t *testing.T, dir, source string, lines int, want string) {
 	t.Helper()
 	code, stdout, stderr := runNode(t, dir, "info", source)

@@ -22,8 +22,8 @@ import (
 // acceptTimeout bounds TestClientsTakeTorrents.
 const acceptTimeout = 8 * time.Minute
 
-// A taking is one torrent that the clients are given: the .torrent file beside
-// its content, and by magnet link.
+// A taking is one torrent for the clients: as a .torrent file beside its content, and as
+// a magnet link.
 type taking struct {
 	name   string
 	hybrid bool
@@ -34,13 +34,12 @@ type taking struct {
 	hash   string
 }
 
-// TestClientsTakeTorrents records what the clients that people run do with the
-// torrents that the node makes, and with hybrids that libtorrent makes: given
-// the file and the content, given the file alone, and given a magnet link. The
-// other side is the node. All take v1. Of hybrids, Transmission 3.00 parses
-// neither the file nor the metadata that it has fetched and found right, and
-// aria2 1.36 computes another info-hash: that is why "node seed", whose link is
-// for whoever comes, makes v1 unless it is told otherwise.
+// TestClientsTakeTorrents records what the clients that people run do with torrents of
+// the node and with hybrids of libtorrent: given the file and the content, given the file
+// alone, and given a magnet link. The other side is the node. All of them take v1.
+// Transmission 3.00 parses neither the file of a hybrid nor the metadata, although it
+// finds the hash right, and aria2 1.36 computes another info-hash. That is why "node
+// seed", whose link is for every client, makes v1 by default.
 func TestClientsTakeTorrents(t *testing.T) {
 	if testing.Short() {
 		t.Skip("starts dozens of clients")
@@ -73,8 +72,8 @@ func TestClientsTakeTorrents(t *testing.T) {
 	}
 }
 
-// make writes the content and makes the torrent: by the node, or by libtorrent
-// if create is empty.
+// make writes the content and makes the torrent: with the node, or with libtorrent if
+// create is empty.
 func (k *taking) make(t *testing.T, ctx context.Context, binary, create, flags string) {
 	t.Helper()
 	content := filepath.Join(k.dir, "content")
@@ -93,7 +92,7 @@ func (k *taking) make(t *testing.T, ctx context.Context, binary, create, flags s
 	}
 }
 
-// seed has the node seed the torrent, and names it by a tracker, which is the
+// seed seeds the torrent with the node, and names the node to a tracker, which is the
 // only way to tell all clients of it.
 func (k *taking) seed(t *testing.T, ctx context.Context, binary string) {
 	t.Helper()
@@ -205,9 +204,9 @@ func (k *taking) notParsed(t *testing.T, ctx context.Context, client *realclient
 	})
 }
 
-// otherHash checks that aria2 computes another info-hash, so that nobody knows
-// the torrent that it asks for. Of a magnet link, too: it fetches the metadata
-// and then asks for what it takes it for.
+// otherHash checks that aria2 computes another info-hash, so that nobody knows the
+// torrent that it asks for. With a magnet link, it fetches the metadata and then asks for
+// the wrong info-hash.
 func (k *taking) otherHash(t *testing.T, ctx context.Context, client *realclient.Client) {
 	t.Helper()
 	waitFor(t, ctx, func() error {
@@ -223,7 +222,7 @@ func (k *taking) otherHash(t *testing.T, ctx context.Context, client *realclient
 	})
 }
 
-// waitFor asks until there is no error.
+// waitFor repeats until there is no error.
 func waitFor(t *testing.T, ctx context.Context, ask func() error) {
 	t.Helper()
 	tick := time.NewTicker(100 * time.Millisecond)

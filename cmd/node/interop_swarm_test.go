@@ -19,7 +19,7 @@ import (
 	"swarmnode/internal/realclient"
 )
 
-// lookInterval is the pause between two looks at how far a client is.
+// lookInterval is the time between two checks of a client's progress.
 const lookInterval = 20 * time.Millisecond
 
 // swarms are swarms of real clients on addresses that count as public; group is
@@ -44,7 +44,7 @@ var swarms = []struct {
 	}},
 }
 
-// capConfig describes a swarm that shares a new file of so many bytes.
+// capConfig describes a swarm that shares a new file of size bytes.
 func (n *interop) capConfig(t *testing.T, group byte, size int) capped.Config {
 	t.Helper()
 	from := filepath.Join(t.TempDir(), "from")
@@ -53,8 +53,8 @@ func (n *interop) capConfig(t *testing.T, group byte, size int) capped.Config {
 		From: from, Piece: 64 << 10}
 }
 
-// completeAll fails the test for each downloader that is not complete, or has
-// something else than the seed.
+// completeAll fails the test for each downloader that is not complete, or whose content
+// differs from that of the seed.
 func completeAll(t *testing.T, cfg capped.Config, results []capped.Result) {
 	t.Helper()
 	for _, r := range results {
@@ -67,8 +67,8 @@ func completeAll(t *testing.T, cfg capped.Config, results []capped.Result) {
 	}
 }
 
-// limitedUplinks has one seed and six downloaders of four kinds, all with a limit
-// of what they send, so that each depends on the others.
+// limitedUplinks runs one seed and six downloaders of four kinds, all with upload limits,
+// so that each depends on the others.
 func (n *interop) limitedUplinks(t *testing.T, ctx context.Context, group byte) {
 	realclient.Require(t, realclient.Libtorrent, realclient.Transmission, realclient.Aria2)
 	cfg := n.capConfig(t, group, 4<<20+77)
@@ -87,8 +87,8 @@ func (n *interop) limitedUplinks(t *testing.T, ctx context.Context, group byte) 
 	completeAll(t, cfg, results)
 }
 
-// limitsHold has a node between a libtorrent seed and a libtorrent downloader,
-// with limits in both directions: neither side gets it to go beyond them.
+// limitsHold puts a node between a libtorrent seed and a libtorrent downloader, with
+// limits in both directions: neither side makes it exceed them.
 func (n *interop) limitsHold(t *testing.T, ctx context.Context, group byte) {
 	realclient.Require(t, realclient.Libtorrent)
 	const size, rate = 3 << 20, 512 << 10
@@ -129,8 +129,8 @@ func (n *interop) limitsHold(t *testing.T, ctx context.Context, group byte) {
 	}
 }
 
-// superSeeding has "seed --super-seed" and libtorrent downloaders, which have to
-// get the pieces from each other.
+// superSeeding runs "seed --super-seed" and libtorrent downloaders, which have to get the
+// pieces from each other.
 func (n *interop) superSeeding(t *testing.T, ctx context.Context, group byte) {
 	realclient.Require(t, realclient.Libtorrent)
 	const leeches, size = 4, 3<<20 + 77
@@ -188,8 +188,8 @@ func (n *interop) superSeeding(t *testing.T, ctx context.Context, group byte) {
 	}
 }
 
-// partialSeed has a node that fetched one of two files and goes on seeding it
-// when the seed is gone. A libtorrent and another node get from it what it has.
+// partialSeed runs a node that fetched one of two files and keeps seeding it when the
+// seed is gone. libtorrent and another node get from it what it has.
 func (n *interop) partialSeed(t *testing.T, ctx context.Context, group byte) {
 	realclient.Require(t, realclient.Libtorrent)
 	const piece = 64 << 10
@@ -263,9 +263,9 @@ func (n *interop) partialSeed(t *testing.T, ctx context.Context, group byte) {
 	sameContent(t, filepath.Join(content, "1.bin"), filepath.Join(got, first))
 }
 
-// killed ends a member of a swarm by SIGKILL when it has, or the first downloader
-// has, a random part of the content. The others complete; the killed one starts
-// again and completes.
+// killed ends a member of a swarm by SIGKILL when it, or the first downloader, has a
+// random part of the content. The others complete; the killed one starts again and
+// completes.
 func (n *interop) killed(t *testing.T, ctx context.Context, group byte,
 	choose func(*capped.Swarm) *capped.Member) {
 	realclient.Require(t, realclient.Libtorrent)
@@ -312,9 +312,9 @@ func (n *interop) killed(t *testing.T, ctx context.Context, group byte,
 	sameContent(t, filepath.Join(cfg.From, cfg.Name), filepath.Join(victim.Dir, cfg.Name))
 }
 
-// addressesChange has a node fetch from a node over links of 8 Mbit/s, the
-// downloader behind NAT. In mid-download the seed gets another address, then the
-// home router does: the fetch goes on without anybody being told where.
+// addressesChange makes a node fetch from a node over links of 8 Mbit/s, the downloader
+// behind NAT. In mid-download the seed gets another address, then the home router does.
+// The fetch continues without anybody being told.
 func (n *interop) addressesChange(t *testing.T, ctx context.Context, _ byte) {
 	const size, piece, rate, port = 10 << 20, 64 << 10, 8, 6881
 	l, err := lab.New()

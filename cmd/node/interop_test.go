@@ -108,12 +108,11 @@ func buildNode(t *testing.T) string {
 	return path
 }
 
-// host returns the address of a host of the private network. Each group of a
-// test has a second byte of its own, so that no two share an address.
+// host returns the address of a host of the private network. Each group has a second byte
+// of its own, so no two hosts share an address.
 func host(group, number byte) netip.Addr { return netip.AddrFrom4([4]byte{10, group, number, 1}) }
 
-// startNode runs the command until the test ends, and shows what it said when
-// the test fails.
+// startNode runs the command until the test ends, and shows its log when the test fails.
 func (n *interop) startNode(t *testing.T, ip netip.Addr, port uint16, command string,
 	args ...string) *nodeproc.Node {
 	t.Helper()
@@ -154,9 +153,8 @@ func (n *interop) startDHT(t *testing.T, ctx context.Context) {
 	}
 }
 
-// nodeInNamespace builds the command and runs the test once more in a network
-// namespace; inside tells that this is there. Outside, the clients have to be
-// installed.
+// nodeInNamespace builds the command and runs the test once more in a network namespace;
+// inside reports whether this is that run. Outside, the clients must be installed.
 func nodeInNamespace(t *testing.T, clients ...realclient.Kind) (binary string, inside bool) {
 	t.Helper()
 	if !realclient.Inside() {
@@ -168,10 +166,10 @@ func nodeInNamespace(t *testing.T, clients ...realclient.Kind) (binary string, i
 	return binary, realclient.InNamespace(t, interopBinary+"="+binary)
 }
 
-// startClient starts another client, whose way into the DHT is "node bootstrap".
-// It is told of several, as the public DHT has several: Transmission does not
-// trust a DHT of which it has not met four nodes, and meets one in 5 to 25 s, or
-// 2 s if it remembers them.
+// startClient starts another client, which joins the DHT through "node bootstrap". It
+// gets several nodes, as from the public DHT: Transmission does not trust a DHT in which
+// it has met fewer than four nodes, and it meets one every 5 to 25 s, or every 2 s if it
+// remembers them.
 func (n *interop) startClient(t *testing.T, kind realclient.Kind,
 	ip netip.Addr) *realclient.Client {
 	t.Helper()
@@ -196,7 +194,7 @@ func (n *interop) startSeed(t *testing.T, ctx context.Context, ip netip.Addr, pa
 	return "magnet:?xt=urn:btih:" + e.Torrent
 }
 
-// waitNode waits until "node add" has ended well.
+// waitNode waits until "node add" has ended successfully.
 func waitNode(t *testing.T, ctx context.Context, add *nodeproc.Node) {
 	t.Helper()
 	e, err := add.WaitEvent(ctx, "exit")
@@ -227,8 +225,8 @@ func (n *interop) clientFetches(t *testing.T, ctx context.Context, kind realclie
 	sameContent(t, content, filepath.Join(out, "content"))
 }
 
-// fetch has a client fetch a magnet link into out. One that crashes is started
-// again, as its user would.
+// fetch makes a client fetch a magnet link into out. A client that crashes is started
+// again, as its user would do.
 func (n *interop) fetch(t *testing.T, ctx context.Context, kind realclient.Kind, ip netip.Addr,
 	magnet, out string) error {
 	t.Helper()
@@ -246,7 +244,7 @@ func (n *interop) fetch(t *testing.T, ctx context.Context, kind realclient.Kind,
 	}
 }
 
-// clientSeeds has a client seed a new file, and returns it and the magnet link.
+// clientSeeds makes a client seed a new file, and returns the file and the magnet link.
 func clientSeeds(t *testing.T, ctx context.Context, client *realclient.Client,
 	size int) (content, magnet string) {
 	t.Helper()
@@ -276,8 +274,8 @@ func (n *interop) nodeFetches(t *testing.T, ctx context.Context, kind realclient
 	sameContent(t, content, filepath.Join(out, "content.bin"))
 }
 
-// mixedSwarm has one "node seed" and one downloader of each kind; another
-// "node add" stands in for each of the last two that are not installed.
+// mixedSwarm runs one "node seed" and one downloader of each kind; another "node add"
+// stands in for each of the last two that is not installed.
 func (n *interop) mixedSwarm(t *testing.T, ctx context.Context, group byte) {
 	realclient.Require(t, realclient.Libtorrent, realclient.Transmission, realclient.Aria2)
 	content := filepath.Join(t.TempDir(), "content.bin")
@@ -312,8 +310,8 @@ func (n *interop) mixedSwarm(t *testing.T, ctx context.Context, group byte) {
 	}
 }
 
-// writeContent writes size random bytes to path, others for each path, so that
-// no two tests share a torrent.
+// writeContent writes size random bytes to path, different ones for each path, so that no
+// two tests share a torrent.
 func writeContent(t *testing.T, path string, size int) {
 	t.Helper()
 	content := make([]byte, size)

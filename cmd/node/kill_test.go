@@ -58,8 +58,8 @@ type victim struct {
 	moving chan struct{} // closed by then
 }
 
-// TestKillFetch: "node add" killed at random moments goes on at the next start with
-// all that was on disk, without hashing what was recorded, and completes.
+// TestKillFetch: "node add" killed at random moments continues at the next start with
+// everything that was on disk, without hashing what was recorded, and completes.
 func TestKillFetch(t *testing.T) {
 	if testing.Short() {
 		t.Skip("takes seconds")
@@ -91,7 +91,8 @@ func TestKillFetch(t *testing.T) {
 	wait.Wait()
 }
 
-// lane kills so often, after most at most, and then lets the last fetch complete.
+// lane kills a process n times, each time after most at the latest, and then lets the
+// last fetch complete.
 func (v *victim) lane(kills int, most time.Duration) {
 	v.dir = v.t.TempDir()
 	recorded, fetches := 0, 1
@@ -173,7 +174,7 @@ func (v *victim) run(after time.Duration) (complete bool, recorded int, err erro
 	return complete, kept.Count(), nil
 }
 
-// feed gives the process what it asks for until it is complete or is killed.
+// feed sends the process what it requests until it is complete or is killed.
 func (v *victim) feed(add *nodeproc.Node, after time.Duration) (complete bool, err error) {
 	v.mu.Lock()
 	v.pid = add.Pid()
@@ -219,7 +220,7 @@ func (v *victim) feed(add *nodeproc.Node, after time.Duration) (complete bool, e
 	return complete, nil
 }
 
-// data returns a block to be sent, and notes that it was asked for.
+// data returns a block to send, and records that it was requested.
 func (v *victim) data(r block.Ref) []byte {
 	v.mu.Lock()
 	defer v.mu.Unlock()
@@ -264,7 +265,7 @@ func (v *victim) recorded() (*bits.Set, error) {
 	return was.Have, nil
 }
 
-// onDisk returns the pieces that are right in the file, verified or not.
+// onDisk returns the pieces that are right in the file, whether verified or not.
 func (v *victim) onDisk() *bits.Set {
 	layout := v.torrent.Info().Layout()
 	set := bits.New(layout.Pieces())

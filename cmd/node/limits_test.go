@@ -33,8 +33,8 @@ func limited(t *testing.T, dir, limit string, uid uint32,
 	return string(out), cmd.ProcessState.ExitCode()
 }
 
-// buildAsReleased makes the program as make does: without cgo, whose loader needs files
-// itself, and without the race detector, which takes all addresses.
+// buildAsReleased builds the program as make does: without cgo, whose loader needs files
+// itself, and without the race detector, which takes all address space.
 func buildAsReleased(t *testing.T) string {
 	t.Helper()
 	path := filepath.Join(t.TempDir(), "node")
@@ -46,8 +46,8 @@ func buildAsReleased(t *testing.T) string {
 	return path
 }
 
-// What the system does not let the process have is one line and exit code 1, or the
-// command does without; it is never a trace of the runtime.
+// When the system denies the process a resource, the command prints one line and exits
+// with code 1, or does without; it never shows a trace of the runtime.
 func TestLimitsOfTheSystem(t *testing.T) {
 	binary, dir := buildAsReleased(t), t.TempDir()
 	openUp(t, filepath.Dir(binary))
@@ -103,8 +103,8 @@ func TestLimitsOfTheSystem(t *testing.T) {
 	told("-f 0", "", 0)
 }
 
-// The same for memory. The runtime of Go itself does not start below some 700 MiB of
-// address space, nor with some values above, and says so with a trace that is not ours.
+// The same for memory. Go's runtime itself does not start below some 700 MiB of address
+// space, nor at some values above, and prints a trace that is not ours.
 func TestLimitsOfMemory(t *testing.T) {
 	binary, dir := buildAsReleased(t), t.TempDir()
 	content := filepath.Join(dir, "film.bin")

@@ -41,7 +41,7 @@ func testListen() *listenFlags {
 
 var errTaken = fmt.Errorf("listening: %w", syscall.EADDRINUSE)
 
-// The port is picked once, remembered, and gives way when it is taken.
+// The port is picked once and remembered, and gives way when it is taken.
 func TestBindRemembers(t *testing.T) {
 	c, _, stderr := testConsole()
 	state := stateDir{path: t.TempDir()}
@@ -71,7 +71,8 @@ func TestBindRemembers(t *testing.T) {
 	}
 }
 
-// Ports that were named are tried alone; so many others, and no more.
+// Ports that were named are the only ones tried; otherwise portTries are tried, and no
+// more.
 func TestBindGivesUp(t *testing.T) {
 	c, _, _ := testConsole()
 	for _, f := range []struct {
@@ -146,7 +147,7 @@ func TestBootstrapHosts(t *testing.T) {
 	}
 }
 
-// Addresses need no look-up; a name that is not there is told.
+// Addresses need no lookup; a name that does not exist is reported.
 func TestUnresolved(t *testing.T) {
 	bad := unresolved(t.Context(), []string{"127.0.0.1:1", "[::1]:2", "no-such-host.invalid:3"})
 	if len(bad) != 1 || bad["no-such-host.invalid:3"] == nil {

@@ -6,8 +6,7 @@ import (
 	"testing"
 )
 
-// The addresses that a link names are those that others can use, or those that
-// were asked for.
+// A link names the addresses that others can use, or those that were asked for.
 func TestOwnAddrs(t *testing.T) {
 	for _, c := range []struct {
 		bound, given, want []string

@@ -16,13 +16,13 @@ import (
 	"swarmnode/internal/realclient"
 )
 
-// lanTimeout bounds each meeting on the local network. It takes some ten
-// milliseconds, and ten seconds if the first packets are lost.
+// lanTimeout bounds each meeting on the local network. It takes some ten milliseconds, or
+// ten seconds if the first packets are lost.
 const lanTimeout = 3 * time.Minute
 
-// TestLAN: two hosts on one cable, without a DHT, a tracker or a route to
-// anywhere, meet by local search (BEP 14), whoever comes first, also if the
-// cable is plugged in last. How long it took is told.
+// TestLAN: two hosts on one cable, without a DHT, a tracker or any route, meet by local
+// search (BEP 14), whichever comes first, and even if the cable is plugged in last. The
+// test logs how long it took.
 func TestLAN(t *testing.T) {
 	t.Parallel()
 	binary, inside := nodeInNamespace(t)

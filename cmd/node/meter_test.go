@@ -70,8 +70,8 @@ func testConsole() (c *console, stdout, stderr *bytes.Buffer) {
 	}, stdout, stderr
 }
 
-// Where lines are not redrawn, there is one every ten seconds, one for each
-// tenth of the content, and one for a change of state.
+// Where lines are not redrawn, there is one every ten seconds, one for each tenth of the
+// content, and one for each change of state.
 func TestMeterSparse(t *testing.T) {
 	c, _, stderr := testConsole()
 	start := time.Now()
@@ -111,7 +111,7 @@ func TestMeterSparse(t *testing.T) {
 	}
 }
 
-// An event that says the same as the one before is held back for ten seconds.
+// An event that repeats the last one is held back for ten seconds.
 func TestMeterEvents(t *testing.T) {
 	c, stdout, stderr := testConsole()
 	c.json, c.silent = true, true
@@ -133,8 +133,8 @@ func TestMeterEvents(t *testing.T) {
 	}
 }
 
-// Looks take a two-hundredth of the time, but there is one every ten seconds,
-// whatever the last took.
+// Updates take a two-hundredth of the time, but there is one every ten seconds, however
+// long the last one took.
 func TestRestAfter(t *testing.T) {
 	for took, want := range map[time.Duration]time.Duration{
 		0: 0, 5 * time.Millisecond: time.Second, 49 * time.Millisecond: 9800 * time.Millisecond,

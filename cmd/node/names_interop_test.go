@@ -15,18 +15,17 @@ import (
 )
 
 // sameNames are odd names that libtorrent 2.0.8 and the node give the same files on
-// Linux. It has other ones of its own for names that differ in case, with a
-// backslash, with marks that turn text around, or of more than 240 bytes, and the
-// node for those with DEL or other control characters beyond ASCII.
+// Linux. libtorrent has other names for those that differ in case, with a backslash, with
+// marks that reverse text, or of more than 240 bytes; the node has other names for those
+// with DEL or control characters beyond ASCII.
 var sameNames = []string{
 	"What?.bin", "a:b", "con", "aux.txt", "dot.", "blank ", " lead", "\u00e9", "e\u0301", `"q"`,
 	"*", "<", ">", "|",
 	"tab\tx", "C:/x", "d?/in.", strings.Repeat("n", 236) + ".bin",
 }
 
-// TestLibtorrentSeedsOddNames: what the node has fetched is seeded from its place by
-// libtorrent, and what libtorrent has fetched is by the node, whatever files are
-// called.
+// TestLibtorrentSeedsOddNames: libtorrent seeds in place what the node has fetched, and
+// the node seeds in place what libtorrent has fetched, whatever the names.
 func TestLibtorrentSeedsOddNames(t *testing.T) {
 	t.Parallel()
 	if testing.Short() {

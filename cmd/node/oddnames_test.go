@@ -17,9 +17,9 @@ import (
 	"swarmnode/internal/nodeproc"
 )
 
-// oddKinds are names of every kind that some system, or some program, cannot hold
-// or changes; the names of one line are in one folder. native is what the node makes
-// of the first on Linux, if that is something else.
+// oddKinds are names of every kind that some system or program cannot hold or changes;
+// the names of one line are in one folder. native is what the node makes of the first on
+// Linux, if that differs.
 var oddKinds = []struct {
 	names  []string
 	native string
@@ -50,9 +50,9 @@ var oddKinds = []struct {
 	{names: []string{"x\x02/y", "x_/y"}, native: "x_/y (2)"},
 }
 
-// TestEveryKindOfName makes a torrent of a folder with each kind of name, by each
-// version, and then has verify and add --seed find it where it lies, and another
-// node fetch it, which finds what it has fetched.
+// TestEveryKindOfName makes a torrent of a folder with each kind of name, in each
+// version. verify and add --seed find the content where it lies, and another node fetches
+// it and finds what it has fetched.
 func TestEveryKindOfName(t *testing.T) {
 	for i, tt := range oddKinds {
 		t.Run(fmt.Sprintf("%d %q", i, tt.names[0][:min(len(tt.names[0]), 20)]), func(t *testing.T) {
@@ -130,8 +130,8 @@ func writeOdd(t *testing.T, path, text string) {
 	}
 }
 
-// checkVerify has verify find everything in dir, and the file that the node would
-// call name under the name found.
+// checkVerify checks that verify finds everything in dir, and finds under the name found
+// the file that the node would call name.
 func checkVerify(t *testing.T, home, dir, name, found string) {
 	t.Helper()
 	code, stdout, stderr := runNode(t, home, "verify", "--json", "t.torrent", dir)
@@ -163,7 +163,7 @@ func checkVerify(t *testing.T, home, dir, name, found string) {
 	}
 }
 
-// foldersAndFiles lists what lies below dir.
+// foldersAndFiles lists everything below dir.
 func foldersAndFiles(t *testing.T, dir string) (list []string) {
 	t.Helper()
 	err := filepath.WalkDir(dir, func(path string, d fs.DirEntry, err error) error {

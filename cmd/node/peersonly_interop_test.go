@@ -14,7 +14,7 @@ import (
 	"swarmnode/internal/nodeproc"
 )
 
-// witness counts what comes to one place, and tells of the first.
+// witness counts what arrives at one place, and describes the first.
 type witness struct {
 	n     atomic.Int64
 	first chan struct{}
@@ -33,7 +33,7 @@ func (w *witness) ServeHTTP(out http.ResponseWriter, _ *http.Request) {
 	out.WriteHeader(http.StatusNotFound)
 }
 
-// packets counts those that come to a socket.
+// packets counts what arrives at a socket.
 func (w *witness) packets(conn net.PacketConn) {
 	b := make([]byte, 2048)
 	for {
@@ -44,9 +44,9 @@ func (w *witness) packets(conn net.PacketConn) {
 	}
 }
 
-// TestPeersOnlyOnTheWire: "node add --peers-only" is seen by the peer that is
-// named, and by no DHT node, local network, tracker, web seed nor peer of the
-// link, all of which see the same command without the flag.
+// TestPeersOnlyOnTheWire: the named peer sees "node add --peers-only". No DHT node, local
+// network, tracker, web seed or peer of the link does, although all of them see the same
+// command without the flag.
 func TestPeersOnlyOnTheWire(t *testing.T) {
 	t.Parallel()
 	binary, inside := nodeInNamespace(t)

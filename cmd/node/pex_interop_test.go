@@ -28,17 +28,17 @@ const (
 	nodeKind realclient.Kind = "node"
 )
 
-// A pexCase says who has which place: the last one knows the middle one alone,
-// which knows the seed.
+// A pexCase says who has which place: the last one knows only the middle one, which knows
+// the seed.
 type pexCase struct{ last, middle, seed realclient.Kind }
 
 func (c pexCase) String() string { return fmt.Sprintf("%s by %s to %s", c.last, c.middle, c.seed) }
 
-// TestPEXWithClients: one that knows only a peer that has little and gives almost
-// nothing gets to the seed that this peer is connected to, by peer exchange (BEP
-// 11) alone. The command is in each of the three places, other clients in the
-// others. Those in which Transmission takes part, or in which another client tells,
-// take up to minutes, and run when SWARM_SOAK=1.
+// TestPEXWithClients: a downloader knows only a peer that has little and gives almost
+// nothing. By peer exchange (BEP 11) alone, it reaches the seed to which that peer is
+// connected. The command is in each of the three places, with other clients in the
+// others. Cases with Transmission, or in which another client tells, take up to minutes,
+// and run when SWARM_SOAK=1.
 func TestPEXWithClients(t *testing.T) {
 	t.Parallel()
 	if testing.Short() {
@@ -95,14 +95,14 @@ func exchange(t *testing.T, ctx context.Context, binary string, c pexCase, group
 	gave.gave(pexContent * 3 / 4)
 }
 
-// A pexHosted is one that was started.
+// A pexHosted is a running host.
 type pexHosted struct {
 	begun    func()            // waits until it is connected
 	complete func()            // waits until it has all
 	gave     func(bytes int64) // waits until it has given so much
 }
 
-// pexHosts are those of one case.
+// pexHosts are the hosts of one case.
 type pexHosts struct {
 	t       *testing.T
 	ctx     context.Context
@@ -110,8 +110,8 @@ type pexHosts struct {
 	content string
 }
 
-// start has a client at an address take part, which knows of one peer at most and
-// has limits if it is slow.
+// start starts a client at an address. It knows one peer at most, and has limits if it is
+// slow.
 func (s *pexHosts) start(kind realclient.Kind, at, knows netip.AddrPort, dir string,
 	slow bool) pexHosted {
 	t := s.t
@@ -211,7 +211,7 @@ func (s *pexHosts) start(kind realclient.Kind, at, knows netip.AddrPort, dir str
 	return h
 }
 
-// pexSettings have a client be slow, and keep to TCP.
+// pexSettings make a client slow, and keep it to TCP.
 func pexSettings(kind realclient.Kind, slow bool) map[string]any {
 	s := map[realclient.Kind]map[string]any{
 		realclient.Libtorrent:   {"enable_outgoing_utp": false, "enable_incoming_utp": false},

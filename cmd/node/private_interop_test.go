@@ -30,8 +30,8 @@ const (
 	privateWatch = 6 * time.Second
 )
 
-// wiretap counts, on the loopback device of a network namespace, what would tell
-// of a torrent outside of its trackers.
+// wiretap counts, on the loopback device of a network namespace, packets that would
+// reveal a torrent outside its trackers.
 type wiretap struct {
 	socket int
 	wait   sync.WaitGroup
@@ -41,7 +41,7 @@ type wiretap struct {
 	seen  map[byte]*sightings
 }
 
-// sightings are those of one torrent, by kind.
+// sightings are the counts of one torrent, by kind.
 type sightings struct{ dht, lsd, pex int }
 
 func (s sightings) String() string {
@@ -83,7 +83,7 @@ func (w *wiretap) read(ctx context.Context) {
 	}
 }
 
-// packet looks at one IPv4 packet.
+// packet examines one IPv4 packet.
 func (w *wiretap) packet(p []byte) {
 	if len(p) < 20 || p[0]>>4 != 4 {
 		return
@@ -113,7 +113,7 @@ func (w *wiretap) packet(p []byte) {
 	}
 }
 
-// of begins to count for a torrent whose hosts are those of a group.
+// of starts counting for a torrent whose hosts are those of a group.
 func (w *wiretap) of(hash string, group byte) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
@@ -127,11 +127,11 @@ func (w *wiretap) count(group byte) sightings {
 	return *w.seen[group]
 }
 
-// TestPrivateOnTheWire: of a private torrent (BEP 27) nothing is said in the DHT,
-// on the local network or by peer exchange, neither by the command nor by the
-// clients beside it, and content flows all the same: a tracker brings them
-// together. The same with a torrent that is not private shows that it would be
-// seen. Transmission, which takes 20 s to connect, is among them when SWARM_SOAK=1.
+// TestPrivateOnTheWire: neither the command nor the clients beside it reveal a private
+// torrent (BEP 27) in the DHT, on the local network or by peer exchange, and content
+// flows all the same, because a tracker brings them together. The same with a public
+// torrent shows that it would be seen. Transmission, which takes 20 s to connect, takes
+// part when SWARM_SOAK=1.
 func TestPrivateOnTheWire(t *testing.T) {
 	t.Parallel()
 	if testing.Short() {
@@ -235,8 +235,8 @@ func (p *privateCase) run(t *testing.T, ctx context.Context) {
 	p.judge(t, known, p.w.count(p.group))
 }
 
-// other starts the client's side; the function that it returns waits until it has
-// all.
+// other starts the client's side; the function that it returns waits until the client is
+// complete.
 func (p *privateCase) other(t *testing.T, ctx context.Context, at netip.AddrPort, file,
 	dir string) (wait func()) {
 	if p.kind == nodeKind {
@@ -262,7 +262,7 @@ func (p *privateCase) other(t *testing.T, ctx context.Context, at netip.AddrPort
 }
 
 // torrent makes the .torrent file for one side, whose tracker names the other, and
-// tells the info-hash.
+// returns the info-hash.
 func (p *privateCase) torrent(t *testing.T, dir string, at netip.Addr,
 	names netip.AddrPort) (file, hash string) {
 	tracker, err := realclient.NewTracker(at, names)
@@ -288,7 +288,7 @@ func (p *privateCase) torrent(t *testing.T, dir string, at netip.Addr,
 	return file, strings.ToLower(hash[:40])
 }
 
-// command starts the command's side; fetched is where the content is to arrive.
+// command starts the command's side; fetched is the path of the content in the end.
 func (p *privateCase) command(t *testing.T, ctx context.Context, at netip.AddrPort, file,
 	dir, out string) (node *nodeproc.Node, fetched string) {
 	args := []string{"--encryption", "off", "--seed", "--dir"}
@@ -309,7 +309,7 @@ func (p *privateCase) command(t *testing.T, ctx context.Context, at netip.AddrPo
 	return p.n.startNode(t, at.Addr(), at.Port(), "add", append(args, out, file)...), out
 }
 
-// judge looks at what was seen, in all and before the metadata was known.
+// judge judges what was seen, in all and before the metadata was known.
 func (p *privateCase) judge(t *testing.T, known, all sightings) {
 	switch {
 	case !p.private:
@@ -328,7 +328,6 @@ func (p *privateCase) judge(t *testing.T, known, all sightings) {
 	t.Logf("%s, private %v: %v", p.how, p.private, all)
 }
 
-// privateLate is how many datagrams of a search may cross the moment at which it
-// is ended: its queries under way, their answers, each seen twice on its way out
-// and in.
+// privateLate is how many datagrams of a search may cross the moment at which it ends:
+// its queries under way and their answers, each seen twice, on its way out and in.
 const privateLate = 64

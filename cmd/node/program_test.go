@@ -45,8 +45,8 @@ func TestDefaultsAreShownOnce(t *testing.T) {
 	}
 }
 
-// make install says so if a Node.js would stand behind the program, or stands
-// before it, and replaces none.
+// make install warns if a Node.js would hide the program or be hidden by it, and replaces
+// none.
 func TestInstallBesideNodeJS(t *testing.T) {
 	bash, err := exec.LookPath("bash")
 	if err != nil {
@@ -122,8 +122,8 @@ func TestInstallBesideNodeJS(t *testing.T) {
 	}
 }
 
-// What is said outside of the help, which is renamed as a whole, names no command
-// as "node add": the program may be called otherwise.
+// Texts outside the help, which is renamed as a whole, never name a command as "node
+// add": the program may have another name.
 func TestMessagesHaveTheOwnName(t *testing.T) {
 	var names []string
 	for _, cmd := range commands() {

@@ -9,20 +9,20 @@ import (
 	"testing"
 )
 
-// A shownCommand is a command line of a terminal session, and what is printed.
+// A shownCommand is a command line of a terminal session and its output.
 type shownCommand struct {
 	line string
 	want []string
 }
 
-// stays reports whether the command goes on until it is interrupted.
+// stays reports whether the command runs until it is interrupted.
 func (s *shownCommand) stays() bool {
 	return strings.HasPrefix(s.line, "node bootstrap ") ||
 		strings.HasPrefix(s.line, "node seed ") || strings.Contains(s.line, " --seed ")
 }
 
-// shownSessions returns the terminal sessions of a document, one after the other:
-// its indented blocks of which a line begins with a prompt.
+// shownSessions returns the terminal sessions of a document, in order: its indented
+// blocks that have a line with a prompt.
 func shownSessions(t *testing.T, path string) (list []shownCommand) {
 	t.Helper()
 	text, err := os.ReadFile(path)
@@ -103,9 +103,9 @@ func (s *shownCommand) run(t *testing.T, home, line string, env []string) (port 
 	return port
 }
 
-// The session of the README works in the order in which it is printed, each
-// command on a terminal of its own, and prints what stands there. Only the port
-// of the first node, the folder and the time that it takes are others.
+// The session of the README works in the order in which it is printed, each command on a
+// terminal of its own, and prints what stands there. Only the port of the first node, the
+// folder and the times differ.
 func TestREADMESession(t *testing.T) {
 	t.Parallel()
 	session := shownSessions(t, "../../README.md")

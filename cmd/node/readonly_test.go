@@ -19,7 +19,7 @@ type readOnlyDisk struct {
 	command func(t *testing.T, dirs, args []string) *exec.Cmd
 }
 
-// readOnlyDisks are a mount, as of a DVD, that not even root can write to, and
+// readOnlyDisks are a mount, like that of a DVD, that not even root can write to, and
 // permissions, which do not bind root.
 var readOnlyDisks = []readOnlyDisk{
 	{"mount", func(t *testing.T, dirs, args []string) *exec.Cmd {
@@ -56,9 +56,9 @@ var readOnlyDisks = []readOnlyDisk{
 	}},
 }
 
-// Complete content is seeded from where nothing can be written, also by who may not,
-// with a record in the folder for state or, where that cannot be written either, with
-// one warning. What is not complete there ends with one line and exit code 7.
+// Complete content is seeded from read-only folders, with a record in the state folder
+// or, if that is read-only as well, with one warning. Incomplete content there ends with
+// one line and exit code 7.
 func TestReadOnlyContent(t *testing.T) {
 	binary := buildNode(t)
 	openUp(t, filepath.Dir(binary))
@@ -146,7 +146,7 @@ func TestReadOnlyContent(t *testing.T) {
 	}
 }
 
-// openUp lets processes of any user into a temporary folder of the test.
+// openUp lets processes of every user into a temporary folder of the test.
 func openUp(t *testing.T, dir string) {
 	t.Helper()
 	for _, folder := range []string{filepath.Dir(dir), dir} {
@@ -156,7 +156,7 @@ func openUp(t *testing.T, dir string) {
 	}
 }
 
-// listing tells what lies below dir.
+// listing lists everything below dir.
 func listing(t *testing.T, dir string) string {
 	t.Helper()
 	out, err := exec.Command("find", dir, "-printf", "%p %y %s %T@\n").CombinedOutput()
@@ -166,8 +166,8 @@ func listing(t *testing.T, dir string) string {
 	return string(out)
 }
 
-// A disk that is too small is told before anything is fetched, and nothing is where
-// there is enough.
+// A disk that is too small is reported before anything is fetched; nothing is reported
+// where there is enough room.
 func TestNotEnoughRoom(t *testing.T) {
 	binary, dir, small := buildNode(t), t.TempDir(), t.TempDir()
 	film, torrent := filepath.Join(dir, "film.bin"), filepath.Join(dir, "film.torrent")

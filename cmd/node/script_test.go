@@ -32,8 +32,8 @@ func TestMain(m *testing.M) {
 	testscript.Main(m, map[string]func(){"node": main, "swarmnode": main})
 }
 
-// TestScripts runs one story of a user per file. Besides the commands of
-// testscript they use:
+// TestScripts runs one user story per file. Besides the commands of testscript, the
+// stories use:
 //
 //	fails CODE COMMAND...      exits with CODE, one line on stderr and no more
 //	exits CODE COMMAND...      exits with CODE
@@ -124,8 +124,8 @@ func exitsWith(ts *testscript.TestScript, args []string) {
 
 func scriptExits(ts *testscript.TestScript, _ bool, args []string) { exitsWith(ts, args) }
 
-// failTimeMax is how long a command may take to say what is wrong: a tenth of a
-// second, and the rest for a machine under load.
+// failTimeMax bounds the time for an error to appear: a tenth of a second, and the rest
+// for a machine under load.
 const failTimeMax = 20 * time.Second
 
 func scriptFails(ts *testscript.TestScript, _ bool, args []string) {
@@ -150,7 +150,7 @@ type spawned struct {
 	ended    chan struct{}
 }
 
-// An output keeps what a process writes, and tells who waits for more.
+// An output keeps what a process writes, and wakes those who wait for more.
 type output struct {
 	mu   sync.Mutex
 	text []byte
@@ -168,8 +168,7 @@ func (o *output) Write(p []byte) (int, error) {
 	return len(p), nil
 }
 
-// read returns what was written, and a channel that is closed when there is
-// more.
+// read returns what was written, and a channel that is closed when there is more.
 func (o *output) read() ([]byte, <-chan struct{}) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
@@ -306,7 +305,7 @@ func scriptDamage(ts *testscript.TestScript, _ bool, args []string) {
 	ts.Check(os.WriteFile(ts.MkAbs(args[0]), b, 0o644))
 }
 
-// readEvents reads NDJSON and checks what all lines have.
+// readEvents reads NDJSON and checks the common fields of all lines.
 func readEvents(ts *testscript.TestScript, file string) []map[string]any {
 	var all []map[string]any
 	text := ts.ReadFile(file)

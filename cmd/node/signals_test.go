@@ -15,7 +15,7 @@ import (
 	"time"
 )
 
-// manyFiles is a .torrent file of which the list is longer than a pipe holds.
+// manyFiles returns a .torrent file whose list is longer than a pipe holds.
 func manyFiles() []byte {
 	const files = 5000
 	var list strings.Builder
@@ -27,7 +27,7 @@ func manyFiles() []byte {
 		"lengthi16384e6:pieces20:aaaaaaaaaaaaaaaaaaaaee", list.String())
 }
 
-// A signal ends the process in time even when nobody reads what it writes.
+// A signal ends the process in time even if nobody reads its output.
 func TestSignalWhileBlocked(t *testing.T) {
 	t.Parallel()
 	path := filepath.Join(t.TempDir(), "many.torrent")

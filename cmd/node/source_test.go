@@ -13,7 +13,7 @@ import (
 	"swarmnode/metainfo"
 )
 
-// A torrent URL is taken as servers serve it: behind redirects with cookies, to magnet
+// A torrent URL is accepted as servers serve it: behind redirects with cookies, to magnet
 // links, compressed, with wrong lengths, and as people copy it.
 func TestTorrentURLsAsTheyAre(t *testing.T) {
 	const magnet = "magnet:?xt=urn:btih:0123456789abcdef0123456789abcdef01234567&dn=a " +

@@ -40,8 +40,8 @@ func TestReplaceFile(t *testing.T) {
 	}
 }
 
-// A new file has the mode that is asked for, less the umask; one that takes the
-// place of another has that one's. Names may be as long as the system takes.
+// A new file has the requested mode, less the umask; one that replaces another has the
+// mode of the other. Names may be as long as the system allows.
 func TestReplaceFileKeepsModes(t *testing.T) {
 	dir := t.TempDir()
 	plain := filepath.Join(dir, "plain")
@@ -155,7 +155,7 @@ func TestDHTStateIsKeptByOne(t *testing.T) {
 	second.close()
 }
 
-// Nodes bound to one address do not mix with those of the whole machine.
+// The state of a node bound to one address does not mix with that of the whole machine.
 func TestDHTStateName(t *testing.T) {
 	for addr, want := range map[string]string{
 		"0.0.0.0:1": "dht", "[::]:1": "dht", "127.0.0.1:1": "dht-127.0.0.1",

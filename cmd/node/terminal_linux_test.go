@@ -28,8 +28,8 @@ type terminal struct {
 	started time.Time
 }
 
-// onTerminal runs a command on a terminal of that many columns, which it controls
-// as a shell would; env comes on top of the environment.
+// onTerminal runs a command on a terminal with the given number of columns, which it
+// controls as a shell would; env is added to the environment.
 func onTerminal(t *testing.T, columns int, env []string, name string, args ...string) *terminal {
 	t.Helper()
 	fd, err := unix.Open("/dev/ptmx", unix.O_RDWR|unix.O_NOCTTY|unix.O_CLOEXEC|unix.O_NONBLOCK, 0)
@@ -78,7 +78,7 @@ func onTerminal(t *testing.T, columns int, env []string, name string, args ...st
 	return x
 }
 
-// await waits until what the terminal was sent matches, and returns its groups.
+// await waits until the terminal's output matches, and returns the groups.
 func (x *terminal) await(pattern string) []string {
 	x.t.Helper()
 	re := regexp.MustCompile(pattern)
@@ -101,7 +101,7 @@ func (x *terminal) await(pattern string) []string {
 	}
 }
 
-// skip has await look only at what comes after what it found last.
+// skip makes await search only behind what it found last.
 func (x *terminal) skip() { x.seen = x.matched }
 
 // wait returns the exit code of the command.
@@ -129,8 +129,8 @@ func (x *terminal) drawn() []string {
 
 var colours = regexp.MustCompile(`\x1b\[[0-9;]*m`)
 
-// slowly seeds a file, and returns the arguments by which "node" fetches it at a
-// rate at which there is something to see.
+// slowly seeds a file, and returns the arguments with which "node" fetches it slowly
+// enough to show progress.
 func slowly(t *testing.T, dir string) (args []string) {
 	t.Helper()
 	content := filepath.Join(t.TempDir(), "film.bin")
@@ -166,10 +166,10 @@ func slowly(t *testing.T, dir string) (args []string) {
 	}
 }
 
-// erased begins each line that is drawn over another.
+// erased precedes each line that is drawn over another.
 const erased = "\r\x1b[K"
 
-// A terminalCase is a kind of terminal, and what is shown on it.
+// A terminalCase is a kind of terminal and what it shows.
 type terminalCase struct {
 	name    string
 	columns int
@@ -188,8 +188,8 @@ func (tt *terminalCase) redrawn() string {
 	return ""
 }
 
-// A wide terminal has a bar and colours, a narrow one what matters most, and one
-// that can do neither gets plain lines.
+// A wide terminal shows a bar and colours, a narrow one the parts that matter most, and
+// one without these abilities plain lines.
 func TestTerminals(t *testing.T) {
 	t.Parallel()
 	const bar = `\[#*-+\]`

@@ -21,9 +21,9 @@ import (
 	"swarmnode/internal/proc"
 )
 
-// TestTrackerCeiling: more peers than --memory bears, each alone in its network
-// and its torrent, beside connections that say nothing, do not lift the process
-// above the ceiling; it goes on to answer, and has as many peers as it may.
+// TestTrackerCeiling: more peers than fit into --memory, each alone in its network and
+// its torrent, together with silent connections, do not lift the process above the
+// ceiling. It still answers, and keeps as many peers as it may.
 func TestTrackerCeiling(t *testing.T) {
 	t.Parallel()
 	const announces, ceiling, atLeast = 45_000, 32 << 20, 20_000
@@ -169,7 +169,7 @@ func startTracker(ctx context.Context, t *testing.T, flags ...string) *runningTr
 	return tr
 }
 
-// await returns the first line to come that match accepts.
+// await returns the first further line that match accepts.
 func (tr *runningTracker) await(t *testing.T, match func(trackerLine) bool) trackerLine {
 	t.Helper()
 	for e := range tr.lines {

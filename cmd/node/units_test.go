@@ -79,7 +79,7 @@ func TestParseBytes(t *testing.T) {
 	}
 }
 
-// What a flag shows as its value can be given as its value.
+// The value that a flag shows can be given as its value.
 func TestCompactBytes(t *testing.T) {
 	for _, n := range []int64{0, 1, 1000, 1024, 16 << 10, 3 << 19, 1 << 40} {
 		s := compactBytes(n)
@@ -124,7 +124,7 @@ func TestFormatTook(t *testing.T) {
 	}
 }
 
-// Text may be empty, which is not the same as none, and is UTF-8.
+// Text may be empty, which is not the same as missing, and must be UTF-8.
 func TestTextValue(t *testing.T) {
 	old := "old"
 	var v textValue
@@ -142,7 +142,7 @@ func TestTextValue(t *testing.T) {
 	}
 }
 
-// What is taken for a URL on the command line is one to readers of the torrent.
+// A URL that the command line accepts is one to readers of the torrent.
 func TestCheckURL(t *testing.T) {
 	for url, want := range map[string]bool{
 		"http://a.example/announce":              true,

@@ -19,13 +19,12 @@ import (
 	"swarmnode/metainfo"
 )
 
-// v2InteropTimeout bounds TestV2Interop: libtorrent tries uTP and encryption
-// first, which takes it some seconds for each connection.
+// v2InteropTimeout bounds TestV2Interop: libtorrent tries uTP and encryption first, which
+// takes some seconds for each connection.
 const v2InteropTimeout = 6 * time.Minute
 
-// makeByLibtorrent has libtorrent make a torrent: its flags are 1<<5 for v2
-// alone and 1<<9 for a hybrid without padding behind the last file. It prints
-// the info-hashes.
+// makeByLibtorrent makes a torrent with libtorrent; flags are 1<<5 for v2 alone and 1<<9
+// for a hybrid without padding behind the last file. It prints the info-hashes.
 const makeByLibtorrent = `
 import libtorrent as lt, os, sys
 path, out, flags = sys.argv[1], sys.argv[2], int(sys.argv[3])
@@ -177,8 +176,8 @@ func v2Exchange(t *testing.T, ctx context.Context, binary string, group byte, fl
 	}
 }
 
-// fetchPart has a node fetch some of the files by --files, and others by the "so"
-// of the link (BEP 53), which numbers padding, too.
+// fetchPart makes a node fetch some of the files by --files, and others by the "so" of
+// the link (BEP 53), which counts padding as well.
 func fetchPart(t *testing.T, ctx context.Context, file string, add func(...string) *nodeproc.Node,
 	magnet, content string) {
 	t.Helper()
@@ -221,8 +220,8 @@ func fetchPart(t *testing.T, ctx context.Context, file string, add func(...strin
 	}
 }
 
-// loadTorrents has libtorrent load two .torrent files, and check the content in a
-// folder by the first, which fails if that lacks the piece layers.
+// loadTorrents makes libtorrent load two .torrent files and check the content in a folder
+// with the first, which fails if that lacks the piece layers.
 const loadTorrents = `
 import libtorrent as lt, sys, time
 a, b, folder = sys.argv[1:]
@@ -241,8 +240,8 @@ for _ in range(300):
 sys.exit("not a seed: %s %f" % (st.state, st.progress))
 `
 
-// loadByLibtorrent fails unless libtorrent takes the .torrent file got for that
-// of want, and finds the content in dir whole by it.
+// loadByLibtorrent fails unless libtorrent accepts the .torrent file got in place of
+// want, and finds the content in dir whole.
 func loadByLibtorrent(t *testing.T, ctx context.Context, got, want, dir string) {
 	t.Helper()
 	out, err := exec.CommandContext(ctx, "/usr/bin/python3", "-c", loadTorrents, got, want,

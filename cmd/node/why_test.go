@@ -17,8 +17,8 @@ import (
 	"swarmnode/swarm/tracker"
 )
 
-// What is said at --timeout names the reasons: the DHT, the trackers, the peers
-// that are not connected by how their dials failed, and what those that are lack.
+// The message at --timeout gives the reasons: the DHT, the trackers, how the dials to
+// unconnected peers failed, and what connected peers lack.
 func TestVerdict(t *testing.T) {
 	bad, err := tracker.ParseTracker("http://127.0.0.1:1/announce?key=secret", false)
 	if err != nil {
