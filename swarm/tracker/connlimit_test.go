@@ -165,7 +165,7 @@ func TestConnLimitAllServed(t *testing.T) {
 		t.Error("one of a source that has too many took the place of one that is served")
 	}
 	if _, v := b.visit("203.0.113.1"); v.gone || !here[1].gone || here[0].gone {
-		t.Errorf("newcomer gone %v, the one of the connCount %v, the other %v", v.gone, here[1].gone,
+		t.Errorf("newcomer gone %v, the one of the crowd %v, the other %v", v.gone, here[1].gone,
 			here[0].gone)
 	}
 }
