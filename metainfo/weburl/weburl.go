@@ -116,7 +116,7 @@ func split(s string) (host, path int) {
 	}
 	host = slashes + len("//")
 	path = len(s)
-	if i := strings.IndexAny(s[host:], "/?#\\"); i >= 0 {
+	if i := strings.IndexAny(s[host:], "/?#"); i >= 0 {
 		path = host + i
 	}
 	if at := strings.LastIndexByte(s[host:path], '@'); at >= 0 {

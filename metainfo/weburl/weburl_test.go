@@ -51,8 +51,8 @@ func TestClean(t *testing.T) {
 		"http://x/a\nb": ErrControl, "http://x/a\x00": ErrControl, "http://x/\x1b[31m": ErrControl,
 		"http://x/\x7fa":   ErrControl,
 		"http://exa mple/": ErrHost, "http://ex\xffmple/": ErrHost, "http://ex\u202emple/": ErrHost,
-		"http://a<b/":          ErrHost,
-		"http://ex\u00a0mple/": ErrHost,
+		"http://a<b/": ErrHost, `http://x\y/`: ErrHost,
+		"http://ex\u00a0mple/":                        ErrHost,
 		"http://x/" + strings.Repeat("a", BytesMax):   ErrLong,
 		"http://x/" + strings.Repeat(" ", BytesMax/2): ErrScheme, // replaced below
 	} {
