@@ -9,32 +9,33 @@ import (
 )
 
 const (
-	// answersAhead is how many answers of one peer are with its writer: as much as
-	// the window of a slow peer has in blocks.
+	// answersAhead is how many answers to one peer are with its writer: as many as the
+	// window of a slow peer has blocks.
 	answersAhead = 4
-	// metadataQueueMax bounds the requests of one peer for blocks of the metadata
-	// that wait, or as many as there are: some clients ask for all of them at once.
+	// metadataQueueMax bounds how many requests of one peer for blocks of the metadata
+	// wait. If there are more blocks than that, as many may wait as there are blocks:
+	// some clients ask for all of them at once.
 	metadataQueueMax = 64
-	// metadataSpare bounds, with three times the blocks that there are, how many
-	// blocks one peer gets. Beyond it requests are rejected.
+	// metadataSpare is how many blocks one peer gets beyond three times the number of
+	// blocks that there are. Further requests are rejected.
 	metadataSpare = 64
-	// hashQueueMax bounds the requests of one peer for hashes that wait.
+	// hashQueueMax bounds how many requests of one peer for hashes wait.
 	hashQueueMax = 64
-	// hashRate is how many ranges of hashes one peer is given a second: 4 MiB of
-	// them, the layers of half a terabyte. Beyond it requests are rejected.
+	// hashRate is how many ranges of hashes one peer gets a second: 4 MiB of hashes,
+	// the layers of half a terabyte. Further requests are rejected.
 	hashRate = 256
 )
 
-// answering are the requests of one peer for metadata and hashes that were not
+// answering holds the requests of one peer for metadata and hashes that are not
 // answered yet, oldest first. A request that waits is a number; its answer is made
 // when the writer has room for it.
 type answering struct {
 	metadata []uint32
 	hashes   []metainfo.HashRange
 	flying   int  // answers with the writer
-	turn     bool // whose turn it is: that of the hashes
-	blocks   int  // blocks of metadata that were given
-	ranges   int  // ranges of hashes that were given since the last sweep
+	turn     bool // the last answer was one of hashes
+	blocks   int  // blocks of metadata that were granted
+	ranges   int  // ranges of hashes that were granted since the last sweep
 }
 
 // A question is a request whose turn has come: for hashes, or for a block of metadata.
@@ -44,8 +45,8 @@ type question struct {
 	block     uint32
 }
 
-// queueMetadata queues a request for one of blocks blocks of metadata. It reports whether
-// there was room for it.
+// queueMetadata queues a request for a block of metadata that has so many blocks. It
+// reports whether there is such a block, and room for the request.
 func (a *answering) queueMetadata(block uint32, blocks int) bool {
 	if int64(block) >= int64(blocks) || a.blocks >= 3*blocks+metadataSpare ||
 		len(a.metadata) >= max(metadataQueueMax, blocks) {
@@ -56,7 +57,8 @@ func (a *answering) queueMetadata(block uint32, blocks int) bool {
 	return true
 }
 
-// mayQueueHashes reports whether there is room for a request for hashes, and counts it.
+// mayQueueHashes reports whether there is room for a request for hashes, and counts the
+// request.
 func (a *answering) mayQueueHashes() bool {
 	if a.ranges >= hashRate || len(a.hashes) >= hashQueueMax {
 		return false
@@ -68,9 +70,9 @@ func (a *answering) mayQueueHashes() bool {
 // queueHashes queues a request for hashes, for which there is room.
 func (a *answering) queueHashes(r metainfo.HashRange) { a.hashes = append(a.hashes, r) }
 
-// next takes the next request out of the queue, if there is room for its answer. waiting
-// is how many requests that were taken out before wait for pieces to be read. Metadata and
-// hashes take turns.
+// next takes the next request out of the queue, if the writer has room for its answer.
+// waiting counts the requests that were taken out earlier and wait for pieces to be read.
+// Metadata and hashes take turns.
 func (a *answering) next(waiting int) (q question, ok bool) {
 	if a.flying+waiting >= answersAhead || len(a.metadata)+len(a.hashes) == 0 {
 		return question{}, false
@@ -115,7 +117,7 @@ type answers struct {
 // init sets what answers needs of the rest of the torrent.
 func (a *answers) init(peers *peerTable, out *outbox) { a.peers, a.out = peers, out }
 
-// open takes the metadata in, and the set of the pieces that are there.
+// open begins to answer from the metadata, and from the pieces in have.
 func (a *answers) open(info *metainfo.Info, have *bits.Set) {
 	a.raw, a.layout = info.Raw(), info.Layout()
 	a.server.Begin(a.layout, have.Has, wire.HashRangeSize)
@@ -211,7 +213,8 @@ func (a *answers) reply(r hashes.Reply) {
 	}
 }
 
-// hashed takes in the hashes of the blocks of a piece; none if it could not be read.
+// hashed goes on with the request that waited for the hashes of the blocks of a piece. There
+// are none if the piece could not be read.
 func (a *answers) hashed(piece uint32, leaves []metainfo.Hash256) {
 	if !a.server.Hashed(int(piece), leaves) {
 		return

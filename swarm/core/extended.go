@@ -9,13 +9,12 @@ import (
 	"swarmnode/swarm/wire"
 )
 
-// reqqOurs is how many requests we let a peer queue. Beyond it they are
-// rejected.
+// reqqOurs is how many requests we let a peer queue. We reject requests beyond it.
 const reqqOurs = choke.QueueMax
 
 // extension is what a peer said in its extension handshakes (BEP 10).
 type extension struct {
-	met          bool // there was one
+	met          bool // a handshake has come
 	numbers      wire.Extensions
 	reqq         int
 	client       string
@@ -24,7 +23,7 @@ type extension struct {
 	metadataSize int64
 }
 
-// init sets how many requests the peer may be sent until it says otherwise.
+// init sets how many requests the peer lets us queue until it says otherwise.
 func (x *extension) init(reqq int) { x.reqq = reqq }
 
 // learn records a handshake. It reports whether it was the first one.
@@ -50,13 +49,13 @@ func (x *extension) program() string { return x.client }
 // wantsNothing reports whether the peer says that it only uploads (BEP 21).
 func (x *extension) wantsNothing() bool { return x.uploadOnly }
 
-// prefersEncryption reports whether the peer says so.
+// prefersEncryption reports whether the peer says that it prefers encrypted connections.
 func (x *extension) prefersEncryption() bool { return x.encrypts }
 
 // claimsMetadata reports whether the peer says that it has the metadata.
 func (x *extension) claimsMetadata() bool { return x.metadataSize > 0 }
 
-// metadataOffer returns the size of the metadata that can be asked of the peer, or 0.
+// metadataOffer returns the size of the metadata that the peer may be asked for, or 0.
 func (x *extension) metadataOffer() int64 {
 	if x.number(wire.ExtMetadata) == 0 {
 		return 0
@@ -67,8 +66,8 @@ func (x *extension) metadataOffer() int64 {
 // setUploadOnly records whether the peer only uploads.
 func (x *extension) setUploadOnly(only bool) { x.uploadOnly = only }
 
-// sendExtHandshake says what we can do. It goes out anew when the metadata
-// becomes known, because its size belongs to it (BEP 9).
+// sendExtHandshake tells p which extensions we have. It is sent again once the
+// metadata is known, because it names the size of the metadata (BEP 9).
 func (t *Torrent) sendExtHandshake(p *peer) {
 	h := wire.ExtHandshake{
 		Extensions: wire.OurExtensions(wire.ExtMetadata, wire.ExtDontHave, wire.ExtUploadOnly),
@@ -85,9 +84,9 @@ func (t *Torrent) sendExtHandshake(p *peer) {
 	t.out.sendExtended(p, wire.ExtHandshakeNumber, wire.AppendExtHandshake(nil, h))
 }
 
-// onExtended takes in a message of the extension protocol. A number that we
-// did not give out is ignored, and so is a message that cannot be read: all of them
-// are optional, and the rest of what the peer sends may be sound.
+// onExtended handles a message of the extension protocol. A number that we did not
+// give out is ignored, and so is a message that cannot be read: every extension is
+// optional, and the other messages of the peer may be sound.
 func (t *Torrent) onExtended(p *peer, number uint8, payload []byte) {
 	var err error
 	switch wire.Extension(number) {
@@ -126,6 +125,8 @@ func (t *Torrent) onExtended(p *peer, number uint8, payload []byte) {
 	}
 }
 
+// onExtHandshake records what a peer says of itself, and asks it for what it now can
+// be asked for.
 func (t *Torrent) onExtHandshake(p *peer, h *wire.ExtHandshake) {
 	first, before := p.ext.learn(h), t.out.mark()
 	t.meta.offer(p)
@@ -145,7 +146,7 @@ func (t *Torrent) onExtHandshake(p *peer, h *wire.ExtHandshake) {
 	}
 }
 
-// reachableAt notes where a peer that came by itself can be dialled.
+// reachableAt records at which address an incoming peer accepts connections.
 func (t *Torrent) reachableAt(p *peer, addr netip.AddrPort) {
 	if !book.SourceIncoming.MayName(addr) {
 		return
@@ -157,7 +158,8 @@ func (t *Torrent) reachableAt(p *peer, addr netip.AddrPort) {
 	}
 }
 
-// onUploadOnly takes in whether a peer wants anything (BEP 21).
+// onUploadOnly records whether a peer only uploads (BEP 21), and drops it if neither
+// side wants anything then.
 func (t *Torrent) onUploadOnly(p *peer, only bool) {
 	p.ext.setUploadOnly(only)
 	if t.useless(p) {
@@ -165,12 +167,12 @@ func (t *Torrent) onUploadOnly(p *peer, only bool) {
 	}
 }
 
-// uploadOnly reports whether we say that we want nothing any more. A seed that shows
-// few of its pieces keeps that to itself: libtorrent hangs up on those who want nothing
-// and have nothing that it wants.
+// uploadOnly reports whether we tell peers that we only upload. A seed that shows few of
+// its pieces does not: libtorrent hangs up on a peer that wants nothing and has nothing
+// for it.
 func (t *Torrent) uploadOnly() bool { return t.seeding() && !t.choker.Hides() }
 
-// tellUploadOnly says that we want nothing any more.
+// tellUploadOnly tells all peers that we only upload, once that is so.
 func (t *Torrent) tellUploadOnly() {
 	if !t.uploadOnly() {
 		return

@@ -21,8 +21,8 @@ type hashing struct {
 	timers   *timers
 	requests *requests
 	counters *counters
-	// refute has a piece with a wrong hash fetched again, all of it. banSender bans the
-	// sender of a wrong block of a piece.
+	// refute gives up a whole piece with a wrong hash, for it to be fetched again.
+	// banSender bans the sender of a wrong block of a piece.
 	refute    func(piece uint32)
 	banSender func(sender PeerRef, piece uint32)
 
@@ -56,15 +56,15 @@ func (h hashPeers) HasPiece(peer uint32, piece int) bool {
 	return p != nil && p.has.piece(uint32(piece))
 }
 
-// join makes a peer one that can tell hashes if its link has the v2 info-hash. Common
-// clients end a link of the v1 hash on which messages of BEP 52 come.
+// join lets a peer be asked for hashes if its link has the v2 info-hash. Common clients
+// end a link of the v1 hash on which messages of BEP 52 come.
 func (h *hashing) join(p *peer) {
 	if h.long != (metainfo.Hash256{}) && p.hash == h.long.Short() {
 		h.search.Join(uint32(p.ref))
 	}
 }
 
-// leave forgets a peer that is gone, for others to be asked for what it was asked for.
+// leave forgets a peer that is gone, and schedules asking others for its ranges.
 func (h *hashing) leave(ref PeerRef, now time.Duration) {
 	if h.search.Leave(uint32(ref)) {
 		h.timers.by(timerHashes, now)
@@ -77,17 +77,17 @@ func (h *hashing) onV2(ref PeerRef) bool { return h.search.Has(uint32(ref)) }
 // layersKnown reports whether every piece layer is known.
 func (h *hashing) layersKnown() bool { return h.search.LayersKnown() }
 
-// suspects reports whether a piece came with a wrong hash, and it is not known whose fault
-// that was.
+// suspects reports whether a piece had a wrong hash and the sender of the wrong blocks is
+// not known.
 func (h *hashing) suspects(piece uint32) bool { return h.blame.Knows(piece) }
 
-// mayTell reports whether hashes are missing that a peer has not refused to tell.
+// mayTell reports whether hashes are missing and a peer has not refused to tell any.
 func (h *hashing) mayTell(ref PeerRef) bool {
 	return h.search.Wants() && h.search.Promising(uint32(ref))
 }
 
-// askable returns the pieces of have that may be asked for: of a hybrid those that can
-// be compared with both hashes, or all of them when the second ones will hardly come.
+// askable returns the pieces of have that may be asked for: of a hybrid the pieces with
+// both hashes known, or all of them if the hashes in the tree will hardly come.
 func (h *hashing) askable(now time.Duration, have *bits.Set) *bits.Set {
 	if !h.recheck.Waits(now) || !h.search.CanTell(now) {
 		return have
@@ -95,21 +95,21 @@ func (h *hashing) askable(now time.Duration, have *bits.Set) *bits.Set {
 	return h.recheck.Among(have)
 }
 
-// awaitsData reports whether nothing is asked for yet: as long as no deferred piece has
-// turned out to be right, what lies on disk may be somebody else's.
+// awaitsData reports whether no piece may be asked for yet: as long as no deferred piece has
+// turned out to be right, the data on disk may be somebody else's.
 func (h *hashing) awaitsData(have *bits.Set) bool { return h.deferred.Active() && have.None() }
 
 // mayUpgrade reports whether the link to p should be replaced: the metadata has shown that
-// the torrent is a hybrid, of which the peer knows the v2 side too, but the link is one of
-// v1, on which no piece layer is told (BEP 52, "upgrade path").
+// the torrent is a hybrid, and the peer knows its v2 side too, but the link has the v1
+// info-hash, on which no piece layer is told (BEP 52, "upgrade path").
 func (h *hashing) mayUpgrade(p *peer) bool {
 	return h.layout.Kind() == metainfo.Hybrid && p.knowsV2 && !h.onV2(p.ref) &&
 		p.listen.IsValid() && !h.layout.HashesKnown()
 }
 
-// open begins to look for missing hashes, once the metadata is known. late are the pieces
-// whose data is there and cannot be verified yet, if any: they are verified before anything
-// is asked of peers.
+// open begins to look for missing hashes, once the metadata is known. late holds the
+// pieces whose data is there and cannot be verified yet, nil if there are none: they are
+// verified before any peer is asked for a piece.
 func (h *hashing) open(now time.Duration, info *metainfo.Info, pick *picker.Picker,
 	late *bits.Set) {
 	h.pick, h.layout = pick, info.Layout()
@@ -135,15 +135,15 @@ func (h *hashing) open(now time.Duration, info *metainfo.Info, pick *picker.Pick
 	}
 }
 
-// counted takes in that it is known which pieces a peer has.
+// counted schedules questions to a peer whose pieces have become known.
 func (h *hashing) counted(ref PeerRef, now time.Duration) {
 	if h.search.Wants() && h.onV2(ref) {
 		h.timers.by(timerHashes, now)
 	}
 }
 
-// verify lets pieces be asked for whose hashes have become known, and verifies more of
-// those that were waiting for their hashes.
+// verify frees the pieces whose hashes have become known, and verifies more of the pieces
+// that were waiting for their hashes.
 func (h *hashing) verify(now time.Duration) {
 	standing := func(piece int) hashes.Standing { return standings[h.pick.State(uint32(piece))] }
 	for run := range h.search.Known() {
@@ -213,9 +213,9 @@ func (h *hashing) hold(piece uint32, leaves []metainfo.Hash256, now time.Duratio
 	return ok && held
 }
 
-// judge carries out what right hashes have shown of a piece: it bans the senders of wrong
-// blocks, and once all blocks are judged it clears the other senders, and has the wrong
-// blocks of a held piece fetched again.
+// judge carries out a verdict on a piece: it bans the senders of wrong blocks, and once all
+// blocks are judged it clears the other senders and reopens a held piece, so that its wrong
+// blocks are fetched again.
 func (h *hashing) judge(v hashes.Verdict, now time.Duration) {
 	for _, ref := range v.Liars {
 		h.banSender(PeerRef(ref), v.Piece) // first: its right blocks of this piece stay
@@ -242,8 +242,8 @@ func (h *hashing) judge(v hashes.Verdict, now time.Duration) {
 	}
 }
 
-// hashed takes in the hashes of the blocks of a piece that is there: they judge another copy
-// of it that was wrong.
+// hashed judges an earlier copy of a piece that was wrong, by the hashes of the blocks of
+// the copy that is there.
 func (h *hashing) hashed(piece uint32, leaves []metainfo.Hash256, now time.Duration) {
 	if h.pick.State(piece) == picker.Have {
 		h.judge(h.blame.JudgeByCopy(piece, leaves), now)
@@ -275,7 +275,7 @@ func (h *hashing) ask(now time.Duration) {
 	h.timers.by(timerHashes, min(again, unhold))
 }
 
-// answered takes in the hashes that a peer sent for a range, and returns what they were
+// answered handles the hashes that a peer sent for a range, and returns what they are
 // worth.
 func (h *hashing) answered(p *peer, r metainfo.HashRange, list []byte,
 	now time.Duration) hashes.Worth {
@@ -299,8 +299,8 @@ func (h *hashing) check() {
 	h.blame.Check()
 }
 
-// failedCheck takes in that a piece has the wrong hash if it was verified because of
-// hashes that came late, so that it is no peer's fault. It reports whether it was.
+// failedCheck handles a piece that has the wrong hash and was verified only because hashes
+// came late: no peer is to blame for it. It reports false for any other piece.
 func (t *Torrent) failedCheck(piece uint32) bool {
 	h := &t.hashes
 	again, late := h.recheck.Done(int(piece)), h.deferred.Done(int(piece))
@@ -321,7 +321,7 @@ func (t *Torrent) failedCheck(piece uint32) bool {
 	return true
 }
 
-// onHashMessage takes in a message of BEP 52.
+// onHashMessage handles a message of BEP 52.
 func (t *Torrent) onHashMessage(p *peer, id wire.ID, payload []byte) {
 	parsed, list, err := wire.ParseHashRange(payload)
 	r := metainfo.HashRange(parsed)
@@ -349,7 +349,7 @@ func (t *Torrent) onHashMessage(p *peer, id wire.ID, payload []byte) {
 	}
 }
 
-// onHashes takes in the hashes that a peer sent for a range.
+// onHashes handles the hashes that a peer sent for a range.
 func (t *Torrent) onHashes(p *peer, r metainfo.HashRange, list []byte) {
 	switch t.hashes.answered(p, r, list, t.now) {
 	case hashes.Unasked:
@@ -363,7 +363,7 @@ func (t *Torrent) onHashes(p *peer, r metainfo.HashRange, list []byte) {
 	t.hashes.ask(t.now)
 }
 
-// onHashed takes in the hashes of the blocks of a piece; none if it could not be read.
+// onHashed hands on the hashes of the blocks of a piece; none if it could not be read.
 func (t *Torrent) onHashed(piece uint32, leaves []metainfo.Hash256) {
 	if t.validPiece(piece) {
 		t.hashes.hashed(piece, leaves, t.now)

@@ -7,7 +7,7 @@ import (
 	"swarmnode/swarm/wire"
 )
 
-// metadataBytesMax bounds what is kept of the dictionaries of all peers together.
+// metadataBytesMax bounds the bytes of dictionaries that are kept of all peers together.
 const metadataBytesMax = 4 * wire.MetadataSizeMax
 
 // fetching asks peers for the info dictionary (BEP 9). The package metadata decides; here
@@ -32,10 +32,10 @@ func (f *fetching) init(peers *peerTable, out *outbox, timers *timers) {
 // close ends the search: the metadata is known, or of no use.
 func (f *fetching) close() { f.search.Close() }
 
-// offer takes in what a peer has said of the metadata.
+// offer records the size of the metadata that a peer offers.
 func (f *fetching) offer(p *peer) { f.search.Offer(uint32(p.ref), p.ext.metadataOffer()) }
 
-// leave forgets a peer that is gone, for others to be asked in its place.
+// leave forgets a peer that is gone, and schedules asking others in its place.
 func (f *fetching) leave(ref PeerRef, now time.Duration) {
 	if f.search.Leave(uint32(ref)) {
 		f.timers.by(timerMetadata, now)
@@ -57,16 +57,16 @@ func (f *fetching) send(asks []metadata.Ask) {
 	}
 }
 
-// rejected takes in that a peer does not send a block.
+// rejected records that a peer refuses to send a block.
 func (f *fetching) rejected(p *peer, now time.Duration) {
 	if f.search.Rejected(now, uint32(p.ref)) {
 		f.ask(now)
 	}
 }
 
-// received takes in a block, and returns the dictionary if it is complete. It reports whether
-// the peer has to go. The total_size of the message does not matter: the hash judges the
-// whole.
+// received keeps a block, and returns the dictionary once it is complete. It reports whether
+// the peer has lied too often. The total_size of the message does not matter: the hash
+// judges the whole.
 func (f *fetching) received(p *peer, m *wire.Metadata, now time.Duration) (info []byte, lies bool) {
 	got := f.search.Received(now, uint32(p.ref), m.Piece, m.Data)
 	switch got.Worth {
@@ -95,7 +95,7 @@ func (o *outbox) sendMetadata(p *peer, m wire.Metadata) {
 	}
 }
 
-// onMetadata takes in a message of ut_metadata.
+// onMetadata handles a message of ut_metadata.
 func (t *Torrent) onMetadata(p *peer, m *wire.Metadata) {
 	switch m.Type {
 	case wire.MetadataRequest:

@@ -341,7 +341,7 @@ func (s *Search) Rejected(now time.Duration, peer uint32, r metainfo.HashRange) 
 	return true
 }
 
-// Answered takes in the hashes that a peer sent for a range. Ask again after it.
+// Answered checks the hashes that a peer sent for a range. Call Ask after it.
 func (s *Search) Answered(now time.Duration, peer uint32, r metainfo.HashRange,
 	hashes []byte) Receipt {
 	src := s.close(peer, r)

@@ -142,8 +142,8 @@ func (s *Server) Next() (r Reply, ok bool) {
 	return Reply{}, false
 }
 
-// Hashed takes in the leaves of a piece that was read; none if it could not be. It
-// reports whether a request has waited for it.
+// Hashed records the leaves of a piece that was read; none if it could not be read. It
+// reports whether a request has waited for the piece.
 func (s *Server) Hashed(piece int, leaves []metainfo.Hash256) bool {
 	if len(s.waiting) == 0 || s.waiting[0].reading != piece {
 		return false

@@ -257,8 +257,8 @@ type Receipt struct {
 	Dictionary []byte // if Complete
 }
 
-// Received takes in a block. Those of one peer come in order, but for those of one row of
-// requests; a peer that leaves gaps gets no further. Complete ends the search.
+// Received keeps a block that a peer was asked for. Blocks are asked for in order, so fewer
+// than asksMax blocks are missing before the last one that has come. Complete ends the search.
 func (s *Search) Received(now time.Duration, peer, block uint32, data []byte) Receipt {
 	src := s.find(peer)
 	if src == nil || src.asked == nil || !src.asked.Has(int(block)) {
