@@ -1,6 +1,7 @@
 package house
 
 import (
+	"cmp"
 	"crypto/sha256"
 	"fmt"
 	"go/ast"
@@ -65,6 +66,38 @@ func TestDocumentedTestsExist(t *testing.T) {
 	for _, d := range documents(t) {
 		for _, m := range name.FindAllStringSubmatch(d.text, -1) {
 			if !have[m[1]] {
+				t.Errorf("%s names %s, which does not exist", d.path, m[1])
+			}
+		}
+	}
+}
+
+// The files and packages that documents name exist. A file may be named by the end of
+// its path, as "picker/doc.go".
+func TestDocumentedFilesExist(t *testing.T) {
+	files := make(map[string]bool)
+	err := filepath.WalkDir(root, func(name string, entry fs.DirEntry, err error) error {
+		if err != nil || strings.HasPrefix(entry.Name(), ".git") && entry.IsDir() {
+			return cmp.Or(err, fs.SkipDir)
+		}
+		rel := strings.TrimPrefix(filepath.ToSlash(name), root+"/")
+		for end := rel; ; {
+			files[end] = true
+			_, further, ok := strings.Cut(end, "/")
+			if !ok {
+				return nil
+			}
+			end = further
+		}
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	name := regexp.MustCompile("`((?:[a-z0-9_]+/)*[a-z0-9_]+\\.(?:go|txtar)|" +
+		"(?:swarm|dht|metainfo|internal|bench|cmd)/[a-z0-9_/]+)`")
+	for _, d := range documents(t) {
+		for _, m := range name.FindAllStringSubmatch(d.text, -1) {
+			if !files[m[1]] {
 				t.Errorf("%s names %s, which does not exist", d.path, m[1])
 			}
 		}
