@@ -348,6 +348,42 @@ func TestRequestsOvertake(t *testing.T) {
 	}
 }
 
+// How much slower a peer must be: more than twice as slow, and a second for the cancel;
+// twice that each time a piece has changed hands; and a silent peer is taken to stay silent.
+func TestSlower(t *testing.T) {
+	b := newBench(t, 1, 4, 64)
+	me, other := b.join("x"), b.join("x")
+	b.asking, b.now = me, 10*time.Second
+	for s := range 10 {
+		me.down.add(time.Duration(s)*time.Second, 64*block.Size)
+		other.down.add(time.Duration(s)*time.Second, 16*block.Size)
+	}
+	for _, c := range []struct {
+		theirBlocks, myBlocks, patience int
+		want                            bool
+	}{
+		{16, 16, 1, false},   // 1 s against 0.25 s
+		{64, 64, 1, true},    // 4 s against 1 s
+		{64, 64, 2, false},   // which is less than 2*2*1 s and a second
+		{640, 640, 1, true},  // 40 s against 10 s
+		{640, 640, 2, false}, // which is less than 2*2*10 s and a second
+		{64, 640, 1, false},  // 4 s against 10 s
+	} {
+		if got := b.slower(other, c.theirBlocks, c.myBlocks, c.patience); got != c.want {
+			t.Errorf("%+v: slower %v", c, got)
+		}
+	}
+	silent := b.join("x")
+	silent.ask.moved = b.now - time.Second
+	if !b.slower(silent, 1, 1, 1) {
+		t.Error("a peer that has been silent for a second is not expected to stay so")
+	}
+	silent.ask.moved = b.now
+	if b.slower(silent, 1, 1, 1) {
+		t.Error("a peer that sent a block just now counts as silent")
+	}
+}
+
 // A seed is spared while others can give what is not rare.
 func TestRequestsSpareASeed(t *testing.T) {
 	b := newBench(t, 3, 1, 64)

@@ -14,9 +14,9 @@ const (
 	wakeWithin = 10 * time.Second
 )
 
-// A silence says how long the two ends of a connection have said nothing. It
-// decides who is idle and when a keep-alive is due; the deadlines that a driver
-// sets for its sockets are longer.
+// A silence says how long the two ends of a connection have said nothing. It alone
+// decides which peer is idle and when a keep-alive is due. A driver bounds how long one
+// message may take, and tells of keep-alives so soon that an honest peer is not idle.
 type silence struct {
 	since time.Duration // the connection was made
 	heard time.Duration // last message from the peer, or the handshake
