@@ -58,13 +58,13 @@ func (r *Rumour) vouched() bool { return r.Vouched || r.Source.vouches() }
 type Book struct {
 	cfg        Config
 	own        own
-	private    bool // only what is vouched for is kept, and dialled
-	byEndpoint map[endpoint.Endpoint]*entry
+	private    bool                         // only what is vouched for is kept, and dialled
+	byEndpoint map[endpoint.Endpoint]*entry // nil before the first entry, as the maps below
 	list       []*entry
-	perSource  [SourceCount]int // entries that are not proven, by who told first
-	proven     int              // the other entries
-	dialling   int              // entries in that state
-	byDial     [SourceCount]int // the same, by who told first
+	perSource  [SourceCount]int32 // entries that are not proven, by who told first
+	proven     int                // the other entries
+	dialling   int                // entries in that state
+	byDial     [SourceCount]int32 // the same, by who told first
 	tellers    map[netip.Addr]int
 	hosts      map[netip.Addr]*host
 	forgotten  int // entries given up because every attempt failed
@@ -76,13 +76,10 @@ type Book struct {
 // New returns an empty Book.
 func New(cfg Config) *Book {
 	return &Book{
-		cfg:        cfg,
-		own:        own{port: cfg.Port},
-		byEndpoint: map[endpoint.Endpoint]*entry{},
-		tellers:    map[netip.Addr]int{},
-		hosts:      map[netip.Addr]*host{},
-		bans:       limit.NewBans[endpoint.Endpoint, netip.Prefix](bansMax),
-		rumours:    limit.NewRumours(cfg.Home),
+		cfg:     cfg,
+		own:     own{port: cfg.Port},
+		bans:    limit.NewBans[endpoint.Endpoint, netip.Prefix](bansMax),
+		rumours: limit.NewRumours(cfg.Home),
 	}
 }
 
@@ -122,6 +119,9 @@ func (b *Book) add(r *Rumour) *entry {
 	}
 	e := &entry{endpoint: r.Endpoint, host: b.host(r.Endpoint.Host()), source: r.Source,
 		teller: r.Teller, priority: b.Priority(r.Endpoint)}
+	if b.byEndpoint == nil { // most of a large seeder's torrents hear of nobody
+		b.byEndpoint = map[endpoint.Endpoint]*entry{}
+	}
 	b.byEndpoint[r.Endpoint] = e
 	b.list = append(b.list, e)
 	b.count(e, 1)
@@ -191,9 +191,12 @@ func (b *Book) count(e *entry, n int) {
 		b.proven += n
 		return
 	}
-	b.perSource[e.source] += n
+	b.perSource[e.source] += int32(n)
 	if !e.teller.IsValid() {
 		return
+	}
+	if b.tellers == nil {
+		b.tellers = map[netip.Addr]int{}
 	}
 	if b.tellers[e.teller] += n; b.tellers[e.teller] == 0 {
 		delete(b.tellers, e.teller)
@@ -246,6 +249,10 @@ func (b *Book) forget(e *entry) {
 
 // Private reports whether the book is that of a private torrent.
 func (b *Book) Private() bool { return b.private }
+
+// Shares reports whether others may be told of the peers, and may tell of peers: not in a
+// private torrent (BEP 27), nor where the user wants only the peers that they named.
+func (b *Book) Shares() bool { return !b.private && !b.cfg.NamedOnly }
 
 // SetPrivate makes the book that of a private torrent (BEP 27): it forgets what neither
 // a tracker nor the user named, but for endpoints that are connected or being dialled,

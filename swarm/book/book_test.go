@@ -252,6 +252,9 @@ func TestNamedOnly(t *testing.T) {
 	if want := "5! -"; got != want {
 		t.Errorf("dials %s, want %s", got, want)
 	}
+	if s.book.Shares() {
+		t.Error("peers are shared")
+	}
 	if c := s.book.Census(); c.Known != 1 {
 		t.Errorf("%d are known, want 1", c.Known)
 	}
@@ -335,7 +338,12 @@ func TestKnown(t *testing.T) {
 	if got := list(100, 2); !slices.Equal(got, want[:2]) {
 		t.Errorf("two are %v, want %v", got, want[:2])
 	}
-	b.SetPrivate()
+	if !b.Shares() || b.Private() {
+		t.Error("a torrent is private from the start")
+	}
+	if b.SetPrivate(); b.Shares() || !b.Private() {
+		t.Error("a private torrent shares peers")
+	}
 	if got := list(100, 10); !slices.Equal(got, want[:1]) {
 		t.Errorf("of a private torrent %v, want %v", got, want[:1])
 	}

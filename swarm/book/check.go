@@ -8,7 +8,7 @@ import (
 // Check panics when the counts of the book are not those of its entries. It takes time
 // in proportion to them; it is for tests.
 func (b *Book) Check() {
-	var perSource, byDial [SourceCount]int
+	var perSource, byDial [SourceCount]int32
 	attempts, proven, hosted, atHosts := 0, 0, 0, 0
 	tellers := map[netip.Addr]int{}
 	for _, e := range b.list {

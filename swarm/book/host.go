@@ -55,6 +55,9 @@ func (b *Book) host(ip netip.Addr) *host {
 		if len(b.hosts) >= entriesMax+restingMax {
 			b.forgetHost()
 		}
+		if b.hosts == nil {
+			b.hosts = map[netip.Addr]*host{}
+		}
 		h = &host{}
 		b.hosts[ip] = h
 	}

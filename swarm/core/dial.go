@@ -30,12 +30,9 @@ type dialer struct {
 	peers  *peerTable
 	out    *outbox
 	timers *timers
-	limits Limits
+	needs  needs
 
-	// usable reports whether the torrent can use peers at all, seeding whether it has
-	// every wanted piece, flowing whether blocks come, and replaceable whether some peer
-	// is of so little use that another one may take its place.
-	usable, seeding, flowing, replaceable func() bool
+	peersMax, dialsMax int // connections; attempts under way
 
 	tokens  int
 	filled  time.Duration // when tokens was up to date
@@ -43,19 +40,35 @@ type dialer struct {
 	askWait time.Duration
 }
 
+// needs says what peers the torrent can use.
+type needs interface {
+	usable() bool      // it can use peers at all
+	seeding() bool     // it has every wanted piece
+	flowing() bool     // blocks come
+	replaceable() bool // some peer is of so little use that another may take its place
+}
+
+// A dialNeeds is a Torrent that says its needs.
+type dialNeeds Torrent
+
+func (n *dialNeeds) usable() bool  { return !n.standing.isUnusable() }
+func (n *dialNeeds) seeding() bool { return (*Torrent)(n).seeding() }
+func (n *dialNeeds) flowing() bool { return n.down.rate(n.now) > 0 }
+func (n *dialNeeds) replaceable() bool {
+	return n.peers.eviction(n.now, n.book.Priority).leastUseful(nil, nil) != nil
+}
+
 // init sets what d needs of the rest of the torrent.
 func (d *dialer) init(t *Torrent) {
 	d.book, d.peers, d.out, d.timers = t.book, &t.peers, &t.out, &t.timers
-	d.limits = t.cfg.Limits
-	d.usable = func() bool { return !t.standing.isUnusable() }
-	d.seeding = t.seeding
-	d.flowing = func() bool { return t.down.rate(t.now) > 0 }
-	d.replaceable = func() bool {
-		return t.peers.eviction(t.now, t.book.Priority).leastUseful(nil, nil) != nil
-	}
+	d.peersMax, d.dialsMax = t.cfg.Limits.PeersMax, t.cfg.Limits.HalfOpenMax
+	d.needs = (*dialNeeds)(t)
 	d.tokens = dialBurst
 	d.timers.by(timerDial, 0)
 }
+
+// shares reports whether others may be told of the peers, and may tell of peers.
+func (d *dialer) shares() bool { return d.book.Shares() }
 
 // hear writes down a rumour, and dials soon if it is news.
 func (d *dialer) hear(now time.Duration, r book.Rumour) {
@@ -102,12 +115,12 @@ func endOf(reason Reason) book.End {
 
 // dial gives out as many Dials as limits allow.
 func (d *dialer) dial(now time.Duration) {
-	if !d.usable() {
+	if !d.needs.usable() {
 		return
 	}
-	wish := book.Wish{Seeding: d.seeding(), DialsMax: d.limits.HalfOpenMax}
+	wish := book.Wish{Seeding: d.needs.seeding(), DialsMax: d.dialsMax}
 	for {
-		if d.book.Dialling() >= d.limits.HalfOpenMax {
+		if d.book.Dialling() >= d.dialsMax {
 			return // an answer comes first
 		}
 		if over := d.peers.count() + d.book.Dialling() - d.target(); over >= 0 &&
@@ -148,28 +161,28 @@ func (d *dialer) give(next book.Dial) {
 // useless. A download in which every place is taken by peers that promise and do not
 // give would never end. If not, the torrent looks again later.
 func (d *dialer) mayReplace(now time.Duration, over int) bool {
-	if d.seeding() {
+	if d.needs.seeding() {
 		return false
 	}
 	d.timers.by(timerDial, now+replaceEvery)
-	return over == 0 && d.book.Dialling() == 0 && d.replaceable()
+	return over == 0 && d.book.Dialling() == 0 && d.needs.replaceable()
 }
 
 // target is how many connections are worth making: a seed leaves some room for peers
 // that come by themselves.
 func (d *dialer) target() int {
-	if d.seeding() {
-		return d.limits.PeersMax * 3 / 4
+	if d.needs.seeding() {
+		return d.peersMax * 3 / 4
 	}
-	return d.limits.PeersMax
+	return d.peersMax
 }
 
 // want asks for addresses when none is left to dial.
 func (d *dialer) want(now time.Duration) {
-	if d.seeding() || !d.usable() {
+	if d.needs.seeding() || !d.needs.usable() {
 		return
 	}
-	if d.peers.count() >= d.limits.PeersMax/2 && d.flowing() {
+	if d.peers.count() >= d.peersMax/2 && d.needs.flowing() {
 		return
 	}
 	if at := d.asked + max(d.askWait, wantFirst); d.asked > 0 && now < at {

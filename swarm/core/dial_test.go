@@ -22,18 +22,21 @@ type dialling struct {
 }
 
 func newDialling(limits Limits) *dialling {
+	limits = limits.withDefaults()
 	d := &dialling{table: newPeerTable(), deadlines: newTimers()}
 	d.dialer = dialer{
 		book:  book.New(book.Config{Start: time.Unix(0, 0), Rand: rand.New(rand.NewPCG(1, 1))}),
-		peers: &d.table, out: &d.box, timers: &d.deadlines, limits: limits.withDefaults(),
-		usable:      func() bool { return !d.broken },
-		seeding:     func() bool { return d.full },
-		flowing:     func() bool { return d.fast },
-		replaceable: func() bool { return d.useless },
-		tokens:      dialBurst,
+		peers: &d.table, out: &d.box, timers: &d.deadlines,
+		peersMax: limits.PeersMax, dialsMax: limits.HalfOpenMax,
+		needs: d, tokens: dialBurst,
 	}
 	return d
 }
+
+func (d *dialling) usable() bool      { return !d.broken }
+func (d *dialling) seeding() bool     { return d.full }
+func (d *dialling) flowing() bool     { return d.fast }
+func (d *dialling) replaceable() bool { return d.useless }
 
 // found tells of n endpoints, each in a network of its own.
 func (d *dialling) found(n int, source book.Source) {
@@ -88,12 +91,12 @@ func TestDialPace(t *testing.T) {
 	if got := d.run(2 * time.Second); got != "40d 0w" {
 		t.Errorf("in two more: %s", got)
 	}
-	d.limits.HalfOpenMax = 80
+	d.dialsMax = 80
 	if got := d.run(time.Minute); got != "0d 0w" {
 		t.Errorf("with 80 half open: %s", got)
 	}
 	d.broken = true
-	d.limits.HalfOpenMax = 1000
+	d.dialsMax = 1000
 	d.deadlines.by(timerDial, d.now)
 	if got := d.run(time.Minute); got != "0d 0w" {
 		t.Errorf("of a torrent that cannot be used: %s", got)

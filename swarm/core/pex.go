@@ -34,16 +34,13 @@ type pex struct {
 	peers  *peerTable
 	out    *outbox
 	dialer *dialer
-	// allowed reports whether peers may be exchanged: not in private torrents (BEP 27),
-	// nor where the user wants no others.
-	allowed func() bool
 }
 
 // init sets what x needs of the rest of the torrent.
-func (x *pex) init(t *Torrent) {
-	x.peers, x.out, x.dialer = &t.peers, &t.out, &t.dialer
-	x.allowed = func() bool { return !t.book.Private() && !t.cfg.PeersOnly }
-}
+func (x *pex) init(t *Torrent) { x.peers, x.out, x.dialer = &t.peers, &t.out, &t.dialer }
+
+// allowed reports whether peers may be exchanged.
+func (x *pex) allowed() bool { return x.dialer.shares() }
 
 // pexState is what was exchanged with one peer.
 type pexState struct {

@@ -31,14 +31,12 @@ const (
 // Times are since any fixed moment. A Rumours is for one goroutine at a time.
 type Rumours struct {
 	home     Home
-	sources  window[netip.Addr]
+	sources  window[netip.Addr] // nil before the first dial, as networks
 	networks window[netip.Prefix]
 }
 
 // NewRumours returns the budget of a process that listens at home.
-func NewRumours(home Home) *Rumours {
-	return &Rumours{home: home, sources: window[netip.Addr]{}, networks: window[netip.Prefix]{}}
-}
+func NewRumours(home Home) *Rumours { return &Rumours{home: home} }
 
 // Ready returns when ip may be dialled, which is now if it may be dialled at once.
 func (r *Rumours) Ready(now time.Duration, ip netip.Addr) time.Duration {
@@ -53,6 +51,9 @@ func (r *Rumours) Ready(now time.Duration, ip netip.Addr) time.Duration {
 
 // Dialled counts a dial to ip.
 func (r *Rumours) Dialled(now time.Duration, ip netip.Addr) {
+	if r.sources == nil {
+		r.sources, r.networks = window[netip.Addr]{}, window[netip.Prefix]{}
+	}
 	if r.home.Has(ip) {
 		r.sources.add(now, ip.Unmap(), dialsHomeMax)
 		return
