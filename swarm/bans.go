@@ -23,6 +23,9 @@ type bans struct {
 	list  limit.Bans[netip.Addr, netip.Prefix]
 }
 
+// newBans returns bans of a process that listens at home.
+func newBans(home limit.Home) *bans { return &bans{home: home} }
+
 // ban bans the source of addr from now on.
 func (b *bans) ban(now time.Time, addr netip.Addr) {
 	if b.home.Has(addr) {

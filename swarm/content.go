@@ -45,13 +45,18 @@ type opened struct {
 	err   error
 }
 
+// startOpening runs open in a goroutine. It is called once.
+func (l *loop) startOpening(open func()) {
+	l.content.opening = true
+	l.wait.Go(open)
+}
+
 // useInfo takes metadata that peers sent, after its hash was checked.
 func (l *loop) useInfo(raw []byte) {
 	if l.content.opening {
 		return // peers were faster than the disk
 	}
-	l.content.opening = true
-	l.wait.Go(func() {
+	l.startOpening(func() {
 		if !l.t.engine.memory.Room(metainfo.ParseCost(raw)) {
 			l.reportOpened(opened{err: ErrMemory})
 			return
@@ -141,10 +146,7 @@ func (l *loop) ready(now time.Time, o opened) {
 		l.t.fail(o.err)
 		return
 	}
-	l.store, l.pieces = o.store, o.info.Layout().Pieces()
-	for _, link := range l.links {
-		link.stream.SetPieces(l.pieces)
-	}
+	l.setStore(o.store, o.info.Layout().Pieces())
 	l.search.rename(l.t.ctx, now, l.t.hashes())
 	if l.t.spec.MetadataOnly {
 		l.core.Step(now, core.Event{Kind: core.InfoReady, Info: o.info})

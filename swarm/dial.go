@@ -37,6 +37,13 @@ type dialer struct {
 	encryption Encryption
 }
 
+// newDialer returns the dialer of a process that listens at home. It takes the ways in
+// order of preference.
+func newDialer(home limit.Home, bans *bans, encryption Encryption, ways ...way) *dialer {
+	return &dialer{ways: ways, budget: limit.NewDials(0, home), bans: bans,
+		encryption: encryption}
+}
+
 // A call asks the dialer to meet a peer.
 type call struct {
 	owner  any // of the attempt, as limit.Dials.Acquire has it

@@ -92,9 +92,9 @@ func (w *fakeWay) answer(conn net.Conn) {
 	}
 }
 
-// newDialer returns a dialer with nobody banned and the usual budget.
-func newDialer(policy Encryption, ways ...way) *dialer {
-	return &dialer{ways: ways, budget: limit.NewDials(0, nil), bans: &bans{}, encryption: policy}
+// dialerOf returns a dialer of some ways that has banned nobody.
+func dialerOf(policy Encryption, ways ...way) *dialer {
+	return newDialer(nil, newBans(nil), policy, ways...)
 }
 
 // callTo is a call of a torrent with some info-hashes to calledPeer.
@@ -144,7 +144,7 @@ func TestDialEncryption(t *testing.T) {
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			w := &fakeWay{policy: c.theirs, knows: calledHash}
-			shaken, err := meet(t, newDialer(c.ours, w), callTo(limit.ByUser, calledHash), w)
+			shaken, err := meet(t, dialerOf(c.ours, w), callTo(limit.ByUser, calledHash), w)
 			if !errors.Is(err, c.want) || w.dials != c.connections {
 				t.Errorf("%d connections, %v; want %d, %v", w.dials, err, c.connections, c.want)
 			}
@@ -158,7 +158,7 @@ func TestDialEncryption(t *testing.T) {
 // TestDialOtherHash: a peer that hangs up may know a hybrid by its other info-hash.
 func TestDialOtherHash(t *testing.T) {
 	w := &fakeWay{policy: EncryptionOff, knows: otherHash}
-	d := newDialer(EncryptionOff, w)
+	d := dialerOf(EncryptionOff, w)
 	shaken, err := meet(t, d, callTo(limit.ByUser, calledHash, otherHash), w)
 	if err != nil || shaken.Theirs.InfoHash != otherHash || w.dials != 2 {
 		t.Errorf("met for %v with %d connections, %v; want %v with 2", shaken.Theirs.InfoHash,
@@ -188,7 +188,7 @@ func TestDialWays(t *testing.T) {
 		{"none", nil, []int{}, errNoWay},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			d := newDialer(EncryptionOff)
+			d := dialerOf(EncryptionOff)
 			for _, w := range c.ways {
 				w.policy, w.knows = EncryptionOff, calledHash
 				d.ways = append(d.ways, w)
@@ -222,7 +222,7 @@ func TestTCPReaches(t *testing.T) {
 // what it counted.
 func TestDialBudget(t *testing.T) {
 	w := &fakeWay{policy: EncryptionRequired, knows: metainfo.Hash{7}} // hangs up on us
-	d := newDialer(EncryptionAllowed, w)
+	d := dialerOf(EncryptionAllowed, w)
 	c := callTo(limit.ByRumour, calledHash, otherHash)
 	if _, err := meet(t, d, c, w); !errors.Is(err, peer.ErrHungUp) {
 		t.Errorf("an attempt that ran out of connections: %v, want why the last one failed", err)
@@ -234,7 +234,7 @@ func TestDialBudget(t *testing.T) {
 		t.Errorf("the next attempt: %v, want %v", err, limit.ErrTooOften)
 	}
 	w = &fakeWay{policy: EncryptionRequired, knows: calledHash}
-	d = newDialer(EncryptionAllowed, w)
+	d = dialerOf(EncryptionAllowed, w)
 	for i := range limit.DialsPerSourceMax {
 		if _, err := meet(t, d, c, w); err != nil {
 			t.Errorf("meeting %d: %v", i, err)
@@ -245,7 +245,7 @@ func TestDialBudget(t *testing.T) {
 // TestDialBanned: a banned host gets no connection, whatever the port.
 func TestDialBanned(t *testing.T) {
 	w := &fakeWay{policy: EncryptionOff, knows: calledHash}
-	d := newDialer(EncryptionOff, w)
+	d := dialerOf(EncryptionOff, w)
 	d.bans.ban(time.Now(), calledPeer.Host())
 	if _, err := meet(t, d, callTo(limit.ByUser, calledHash), w); err != errBanned || w.dials != 0 {
 		t.Errorf("%d connections, %v; want none, %v", w.dials, err, errBanned)
@@ -262,7 +262,7 @@ func TestDialTimeout(t *testing.T) {
 		synctest.Test(t, func(t *testing.T) {
 			w := &fakeWay{silent: true}
 			start := time.Now()
-			_, err := meet(t, newDialer(EncryptionAllowed, w), callTo(told, calledHash), w)
+			_, err := meet(t, dialerOf(EncryptionAllowed, w), callTo(told, calledHash), w)
 			if got := time.Since(start); got != want || faultOf(err) != book.FaultTimeout {
 				t.Errorf("told %d: ended after %v, %v; want %v", told, got, err, want)
 			}
@@ -273,7 +273,7 @@ func TestDialTimeout(t *testing.T) {
 		ctx, cancel := context.WithTimeout(t.Context(), time.Second)
 		defer cancel()
 		start := time.Now()
-		_, err := newDialer(EncryptionAllowed, w).meet(ctx, callTo(limit.ByUser, calledHash))
+		_, err := dialerOf(EncryptionAllowed, w).meet(ctx, callTo(limit.ByUser, calledHash))
 		if got := time.Since(start); got != time.Second || err == nil {
 			t.Errorf("ended after %v, %v; want 1s and an error", got, err)
 		}

@@ -25,6 +25,9 @@ type overTCP struct {
 	local func(ip netip.Addr) netip.Addr
 }
 
+// newTCP returns the way of TCP. local returns the address to connect from.
+func newTCP(local func(netip.Addr) netip.Addr) way { return overTCP{local} }
+
 func (w overTCP) reaches(to endpoint.Endpoint) bool { return to.Dialable() }
 
 func (w overTCP) dial(ctx context.Context, to endpoint.Endpoint) (net.Conn, error) {

@@ -52,6 +52,17 @@ type search struct {
 	asked  time.Time
 }
 
+// newSearch returns a search without sources. It finds peers of the swarms of hashes, and
+// found is called with each of them.
+func newSearch(hashes []metainfo.Hash, port uint16,
+	found func(book.Source, netip.AddrPort)) search {
+	return search{hashes: hashes, port: port, found: found}
+}
+
+// setSources sets the sources, before the first round. If held is set, trackers are left
+// out until release.
+func (s *search) setSources(sources []source, held bool) { s.sources, s.held = sources, held }
+
 // start ends the running round and begins a new one with every source.
 func (s *search) start(ctx context.Context, now time.Time, seed bool) {
 	s.stop()
@@ -113,6 +124,21 @@ func (s *search) again(ctx context.Context, now time.Time, seed bool) {
 		s.start(ctx, now, seed)
 	}
 }
+
+// more begins a new round if the last one is old enough, because more peers are wanted.
+func (s *search) more(ctx context.Context, now time.Time) { s.again(ctx, now, s.seed) }
+
+// restart begins a new round unless the search was stopped. It reports whether it did.
+func (s *search) restart(ctx context.Context, now time.Time) bool {
+	if !s.running() {
+		return false
+	}
+	s.start(ctx, now, s.seed)
+	return true
+}
+
+// join waits for the goroutines of the search to end, after stop.
+func (s *search) join() { s.wait.Wait() }
 
 // running reports whether a round is running.
 func (s *search) running() bool { return s.cancel != nil }

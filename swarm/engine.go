@@ -128,7 +128,7 @@ type Engine struct {
 	uploads      *uploads
 	workers      *storage.Workers
 	home         limit.Home // where we listen
-	bans         bans
+	bans         *bans
 	external     external
 	own          atomic.Pointer[[]netip.AddrPort] // at which peers reach us, see findOwn
 	keys         *limit.Turns                     // keys computed for encrypted handshakes
@@ -182,7 +182,7 @@ func start(cfg Config, ports []*transport.Pair) *Engine {
 	e := &Engine{
 		cfg:   cfg,
 		home:  home,
-		bans:  bans{home: home},
+		bans:  newBans(home),
 		log:   cfg.Logger,
 		ports: ports,
 		conns: limit.NewConnections(connectionsMax(&cfg, transport.DescriptorsMax()), 0,
@@ -200,10 +200,7 @@ func start(cfg Config, ports []*transport.Pair) *Engine {
 		registry:     newRegistry(),
 		keys:         limit.NewTurns(keysPerSource, keysMax, home),
 	}
-	e.dialer = &dialer{
-		ways: []way{overTCP{local: e.local}}, budget: limit.NewDials(0, home), bans: &e.bans,
-		encryption: cfg.Encryption,
-	}
+	e.dialer = newDialer(home, e.bans, cfg.Encryption, newTCP(e.local))
 	e.web = guard.New(guard.Config{UserAgent: cfg.Client, Local: e.local})
 	e.tracker = tracker.NewClient(tracker.ClientConfig{HTTP: e.web, Local: e.local})
 	e.findOwn()

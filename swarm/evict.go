@@ -22,22 +22,32 @@ const (
 	evictLook = 10 * time.Millisecond
 )
 
+// A place says whether a link counts as one of the engine's connections, before the loop
+// accepts it. One goroutine at a time has the link.
+type place struct {
+	waited bool // the link has waited for the place of an evicted one
+	taken  bool
+}
+
+// isTaken reports whether the link has a place already.
+func (p *place) isTaken() bool { return p.taken }
+
 // awaitPlace evicts a connection of some torrent in favour of link, which found no place,
 // and hands link to the loop again: when there is a place, after evictWait, or earlier
 // when others that wait need its turn. It reports false if link has had its chance, or
 // if its source has no place left.
 func (l *loop) awaitPlace(link *link) bool {
 	e, ip := l.t.engine, link.endpoint.Host()
-	if link.waited || !e.conns.Full() || e.conns.HasAll(ip) {
+	if link.place.waited || !e.conns.Full() || e.conns.HasAll(ip) {
 		return false
 	}
-	link.waited = true
+	link.place.waited = true
 	ctx, giveUp := context.WithCancel(l.t.ctx)
 	turn := e.evictWaiters.Admit(ip, giveUp)
 	l.wait.Go(func() {
 		defer turn.Keep()
 		defer giveUp()
-		link.placed = e.evictAndTake(ctx, ip)
+		link.place.taken = e.evictAndTake(ctx, ip)
 		select {
 		case l.t.joins <- link:
 		case <-l.t.ctx.Done():

@@ -45,13 +45,16 @@ func (x *external) since(seen uint32) (addrs [2]netip.Addr, version uint32, chan
 // that a tracker tells (BEP 24) has the same effect.
 func (e *Engine) SetExternal(ip netip.Addr) { e.external.set(ip) }
 
+// externalSeen is the version of the external addresses that a core knows.
+type externalSeen struct{ version uint32 }
+
 // learnExternal tells the core our external addresses when they have changed.
 func (l *loop) learnExternal() {
-	addrs, version, changed := l.t.engine.external.since(l.externalSeen)
+	addrs, version, changed := l.t.engine.external.since(l.externalSeen.version)
 	if !changed {
 		return
 	}
-	l.externalSeen = version
+	l.externalSeen.version = version
 	for _, ip := range addrs {
 		l.core.SetExternal(ip)
 	}

@@ -99,6 +99,33 @@ func (h *handle) decide(o outcome, err error) {
 	close(h.done)
 }
 
+// known returns a channel that is closed once the info dictionary is known.
+func (h *handle) known() <-chan struct{} { return h.haveInfo }
+
+// decided returns a channel that is closed once the outcome is decided.
+func (h *handle) decided() <-chan struct{} { return h.done }
+
+// failure returns why the torrent failed or was stopped, or nil.
+func (h *handle) failure() error {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	return h.err
+}
+
+// ending returns what Close and Stats return once the torrent has ended.
+func (h *handle) ending() (closeErr error, final Stats) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	return h.closeErr, h.final
+}
+
+// finished returns where the complete content lies, or nothing before it is complete.
+func (h *handle) finished() (paths []string, file func(i int) string) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	return h.paths, h.file
+}
+
 // isDecided reports whether the torrent is complete or has failed.
 func (h *handle) isDecided() bool {
 	h.mu.Lock()

@@ -13,7 +13,6 @@ import (
 	"swarmnode/swarm/endpoint"
 	"swarmnode/swarm/limit"
 	"swarmnode/swarm/peer"
-	"swarmnode/swarm/storage"
 	"swarmnode/swarm/wire"
 )
 
@@ -29,7 +28,7 @@ type stream interface {
 // A link joins one stream to the loop of its torrent. Messages of the stream become events
 // (the link is its Handler), and messages of the core go into the stream's queue. All
 // fields are set before the goroutines of the stream start, except for pending, which
-// belongs to the loop, and for held, ports and err.
+// belongs to the loop, and for place, share, ports and err.
 type link struct {
 	torrent   *Torrent
 	conn      net.Conn   // of a peer, until the loop accepts the link
@@ -42,11 +41,10 @@ type link struct {
 	hello     wire.Hello
 	outgoing  bool
 	encrypted bool           // the handshake was
-	waited    bool           // for the place of an evicted link; of the loop
-	placed    bool           // it has a place among the connections; set before it joins the loop
+	place     place          // among the connections
 	pending   run            // uploads of this batch of actions that may grow
 	ports     int            // DHT nodes that it has named; of its reader
-	held      int64          // bytes read for it and not yet written; guarded by uploads.mu
+	share     share          // of the budget of uploads
 	inbox     inbox          // payloads that the loop has not taken yet
 	account   *limit.Account // bytes kept for a peer; nil for a web seed
 }
@@ -60,12 +58,30 @@ func (l *link) shown() string {
 	return l.endpoint.String()
 }
 
+// setStream sets the stream of a web seed, before the link joins the loop.
+func (l *link) setStream(s stream) { l.stream = s }
+
+// begin numbers the link, and makes the stream of a link to a peer.
+func (l *link) begin(ref core.PeerRef, pieces int) {
+	l.ref = ref
+	if l.stream != nil {
+		return
+	}
+	e := l.torrent.engine
+	l.account = e.kept.Open(func() { l.peer.Evict() })
+	l.peer = peer.New(l.conn, peer.Config{
+		Handler: l, Pool: e.blocks, Down: l.torrent.down, Up: l.torrent.up, Pieces: pieces,
+		Account: l.account, Source: l.endpoint.Host(), Given: e.given, Talk: e.talk,
+	})
+	l.stream = l.peer
+}
+
 // abandon closes a link that the loop has not taken.
 func (l *link) abandon() {
 	if l.conn != nil {
 		l.conn.Close()
 	}
-	if l.placed {
+	if l.place.isTaken() {
 		l.torrent.engine.conns.Release(l.endpoint.Host())
 	}
 }
@@ -124,24 +140,5 @@ func (l *link) OnClosed(err error) {
 func (l *link) readFailed(refs []block.Ref, err error) {
 	for _, ref := range refs {
 		l.torrent.post(core.Event{Kind: core.ReadFailed, Peer: l.ref, Ref: ref, Err: err})
-	}
-}
-
-// upload queues a block for reading, together with the blocks before it if they are
-// contiguous.
-func (l *link) upload(ref block.Ref, store *storage.Store) {
-	if l.pending.extend(ref) {
-		return
-	}
-	l.flush(store)
-	l.pending.extend(ref)
-}
-
-// flush reads the pending blocks.
-func (l *link) flush(store *storage.Store) {
-	if l.pending.n > 0 {
-		l.pending.link, l.pending.store = l, store
-		l.torrent.engine.uploads.read(l.pending)
-		l.pending.n = 0
 	}
 }

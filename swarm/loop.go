@@ -1,11 +1,12 @@
 package swarm
 
 import (
+	"math/rand/v2"
 	"sync"
 	"time"
 
+	"swarmnode/metainfo"
 	"swarmnode/swarm/core"
-	"swarmnode/swarm/peer"
 	"swarmnode/swarm/storage"
 	"swarmnode/swarm/wire"
 )
@@ -33,7 +34,41 @@ type loop struct {
 	trackers     trackers
 	sourceless   sourceless
 	peerCache    peerCache
-	externalSeen uint32 // version of the external addresses that the core knows
+	externalSeen externalSeen
+}
+
+// newLoop returns the loop of t, and starts what the torrent does first.
+func newLoop(t *Torrent, info *metainfo.Info) *loop {
+	l := &loop{
+		t: t,
+		core: core.New(time.Now(), core.Config{
+			InfoHash: t.hash, HashV2: t.names.get().v2, PeerID: t.peerID,
+			Client: t.engine.cfg.Client, Port: t.engine.Addr().Port(),
+			Seed: rand.Uint64(), SuperSeed: t.spec.SuperSeed, MetadataOnly: t.spec.MetadataOnly,
+			Private: info != nil && info.Private(), PeersOnly: t.spec.PeersOnly,
+			Home: t.engine.home,
+			// Requested blocks must find buffers when they come, and some buffers are
+			// left for blocks that are being written.
+			Limits: core.Limits{
+				RequestsMax: t.engine.blocks.Cap() * 3 / 4, PeersMax: t.engine.cfg.TorrentPeersMax,
+				MetadataMax: t.engine.cfg.MemoryMax,
+			},
+		}),
+		links:     make(map[core.PeerRef]*link),
+		peerCache: t.newPeerCache(),
+		search:    newSearch(t.hashes(), t.engine.Addr().Port(), t.found),
+	}
+	l.core.SetOwn(*t.engine.own.Load())
+	// The first announcement tells trackers what is missing, so it waits for the check
+	// of the content on disk. For a magnet link nobody knows what is missing.
+	held := info != nil && !t.spec.Complete && !t.spec.MetadataOnly
+	l.search.setSources(l.findSources(info), held)
+	if info != nil {
+		l.startOpening(func() { l.open(info) })
+	}
+	l.wait.Go(l.resolvePeers)
+	l.wait.Go(l.runPeerCache)
+	return l
 }
 
 // run is the goroutine of the torrent. It ends when ctx is done and everything that it
@@ -46,7 +81,7 @@ func (l *loop) run() {
 	defer l.trackers.leave()
 	for l.t.ctx.Err() == nil {
 		select {
-		case <-l.t.mail.wake:
+		case <-l.t.mail.arrived():
 			if l.t.ctx.Err() != nil {
 				continue // the connections have ended, and their peers are to be saved
 			}
@@ -70,6 +105,15 @@ func (l *loop) run() {
 		l.setTimer(now)
 	}
 	l.end()
+}
+
+// setStore sets the open storage, nil for a torrent that is MetadataOnly, and tells the
+// streams the number of pieces.
+func (l *loop) setStore(store *storage.Store, pieces int) {
+	l.store, l.pieces = store, pieces
+	for _, link := range l.links {
+		link.stream.SetPieces(pieces)
+	}
 }
 
 // step gives an event to the core, after the loop itself has taken note of it.
@@ -118,7 +162,7 @@ func (l *loop) setTimer(now time.Time) {
 // accept makes a link part of the torrent, and starts its stream.
 func (l *loop) accept(now time.Time, link *link) {
 	ip := link.endpoint.Host()
-	if link.stream == nil && !link.placed && !l.t.engine.takePlace(ip) {
+	if link.stream == nil && !link.place.isTaken() && !l.t.engine.takePlace(ip) {
 		if l.awaitPlace(link) {
 			return
 		}
@@ -129,11 +173,8 @@ func (l *loop) accept(now time.Time, link *link) {
 		return
 	}
 	l.lastRef++
-	link.ref = l.lastRef
 	isPeer := link.stream == nil
-	if isPeer {
-		l.startPeer(link)
-	}
+	link.begin(l.lastRef, l.pieces)
 	l.links[link.ref] = link
 	l.core.Step(now, core.Event{
 		Kind: core.Connected, Peer: link.ref, Endpoint: link.endpoint, Hello: &link.hello,
@@ -150,17 +191,6 @@ func (l *loop) accept(now time.Time, link *link) {
 		}
 		link.stream.Run(l.t.ctx)
 	})
-}
-
-// startPeer makes the stream of a link to a peer.
-func (l *loop) startPeer(link *link) {
-	e := l.t.engine
-	link.account = e.kept.Open(func() { link.peer.Evict() })
-	link.peer = peer.New(link.conn, peer.Config{
-		Handler: link, Pool: e.blocks, Down: l.t.down, Up: l.t.up, Pieces: l.pieces,
-		Account: link.account, Source: link.endpoint.Host(), Given: e.given, Talk: e.talk,
-	})
-	link.stream = link.peer
 }
 
 // act carries out the actions of the core.
@@ -193,7 +223,7 @@ func (l *loop) perform(now time.Time, a *core.Action) {
 		}
 	case core.Upload:
 		if link := l.links[a.Peer]; link != nil && link.peer != nil {
-			if link.pending.n == 0 {
+			if link.pending.empty() {
 				l.touched = append(l.touched, link)
 			}
 			link.upload(a.Ref, l.store)
@@ -214,7 +244,7 @@ func (l *loop) perform(now time.Time, a *core.Action) {
 		piece := a.Ref.Piece
 		l.wait.Go(func() { l.hashBlocks(piece) })
 	case core.WantPeers:
-		l.search.again(l.t.ctx, now, l.search.seed)
+		l.search.more(l.t.ctx, now)
 	case core.Complete:
 		l.complete(now)
 	}
@@ -268,7 +298,7 @@ func (l *loop) end() {
 	l.search.stop()
 	l.savePeers(l.core.Known(peerCacheMax))
 	l.wait.Wait()
-	l.search.wait.Wait()
+	l.search.join()
 	l.takeLastMail()
 	final := l.stats()
 	var err error

@@ -30,6 +30,9 @@ func (m *mailbox) init() {
 	m.room = make(chan struct{}, 1)
 }
 
+// arrived returns a channel that has a token once there are events.
+func (m *mailbox) arrived() <-chan struct{} { return m.wake }
+
 // put adds e, and waits while the mailbox is full. It reports false if stop is closed
 // before.
 func (m *mailbox) put(e *core.Event, stop <-chan struct{}) bool {

@@ -1,6 +1,8 @@
 package swarm
 
 import (
+	"sync"
+
 	"swarmnode/metainfo"
 	"swarmnode/swarm/wire"
 )
@@ -11,6 +13,25 @@ type names struct {
 	v1           metainfo.Hash
 	v2           metainfo.Hash256
 	hasV1, hasV2 bool
+}
+
+// sharedNames holds the names of a torrent while they become known. It is safe for
+// concurrent use.
+type sharedNames struct {
+	mu    sync.Mutex
+	names names
+}
+
+func (s *sharedNames) set(n names) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.names = n
+}
+
+func (s *sharedNames) get() names {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.names
 }
 
 // namesOf returns the names of the torrent that spec describes.
@@ -46,16 +67,13 @@ func (n *names) hashes(first metainfo.Hash) []metainfo.Hash {
 // hashes returns the info-hashes by which peers can name the torrent, that of
 // Hash first.
 func (t *Torrent) hashes() []metainfo.Hash {
-	t.namesMu.Lock()
-	defer t.namesMu.Unlock()
-	return t.names.hashes(t.hash)
+	n := t.names.get()
+	return n.hashes(t.hash)
 }
 
 // learnNames adopts the info-hashes of the metadata.
 func (t *Torrent) learnNames(info *metainfo.Info) {
-	t.namesMu.Lock()
-	t.names = namesIn(info)
-	t.namesMu.Unlock()
+	t.names.set(namesIn(info))
 	for _, hash := range t.hashes()[1:] {
 		if !t.engine.registry.alias(t, hash) {
 			t.log.Warn("another torrent here is one half of this hybrid", "other", hash.Short())
@@ -70,11 +88,9 @@ func (t *Torrent) hello(hash metainfo.Hash) wire.Hello {
 	if t.engine.cfg.HasDHT && !t.private() {
 		reserved = reserved.With(wire.FeatureDHT)
 	}
-	t.namesMu.Lock()
-	if t.names.hasV2 {
+	if t.names.get().hasV2 {
 		reserved = reserved.With(wire.FeatureV2)
 	}
-	t.namesMu.Unlock()
 	return wire.Hello{InfoHash: hash, PeerID: t.peerID, Reserved: reserved}
 }
 
@@ -92,10 +108,8 @@ func (t *Torrent) private() bool {
 // connection one of v2 on both sides.
 func (t *Torrent) answer(asked wire.Hello) wire.Hello {
 	mine := t.hello(asked.InfoHash)
-	t.namesMu.Lock()
-	defer t.namesMu.Unlock()
-	if t.names.hasV2 && asked.Reserved.Has(wire.FeatureV2) {
-		mine.InfoHash = t.names.v2.Short()
+	if n := t.names.get(); n.hasV2 && asked.Reserved.Has(wire.FeatureV2) {
+		mine.InfoHash = n.v2.Short()
 	}
 	return mine
 }

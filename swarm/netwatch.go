@@ -157,9 +157,7 @@ func (l *loop) networkChanged(now time.Time, gone addressSet) {
 	}
 	l.core.SetOwn(*l.t.engine.own.Load())
 	l.core.Step(now, core.Event{Kind: core.Moved})
-	if !l.search.running() {
-		return
+	if l.search.restart(l.t.ctx, now) {
+		l.trackers.ownAddressChanged()
 	}
-	l.search.start(l.t.ctx, now, l.search.seed)
-	l.trackers.ownAddressChanged()
 }

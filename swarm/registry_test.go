@@ -12,15 +12,16 @@ import (
 // namedTorrent returns a torrent whose info-hashes start with v1 and v2; 0 stands for
 // none.
 func namedTorrent(v1, v2 byte) *Torrent {
-	t := new(Torrent)
+	t, n := new(Torrent), names{}
 	if v2 != 0 {
-		t.names.v2, t.names.hasV2 = metainfo.Hash256{v2}, true
-		t.hash = t.names.v2.Short()
+		n.v2, n.hasV2 = metainfo.Hash256{v2}, true
+		t.hash = n.v2.Short()
 	}
 	if v1 != 0 {
-		t.names.v1, t.names.hasV1 = metainfo.Hash{v1}, true
-		t.hash = t.names.v1
+		n.v1, n.hasV1 = metainfo.Hash{v1}, true
+		t.hash = n.v1
 	}
+	t.names.set(n)
 	return t
 }
 
@@ -61,7 +62,7 @@ func TestRegistry(t *testing.T) {
 	if r.alias(link, metainfo.Hash{2}) {
 		t.Error("a torrent took the info-hash of another one")
 	}
-	link.names = names{v1: metainfo.Hash{3}, v2: metainfo.Hash256{4}, hasV1: true, hasV2: true}
+	link.names.set(names{metainfo.Hash{3}, metainfo.Hash256{4}, true, true})
 
 	r.remove(link)
 	expect(metainfo.Hash{3}, nil)

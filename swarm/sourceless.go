@@ -148,7 +148,7 @@ func (l *loop) lookForSourceless() {
 		for wait := sourcelessAfter; ; wait = min(2*wait, sourcelessMax) {
 			select {
 			case <-time.After(wait):
-			case <-l.t.handle.done:
+			case <-l.t.Done():
 				return
 			case <-l.t.ctx.Done():
 				return

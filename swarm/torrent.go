@@ -5,7 +5,6 @@ import (
 	"errors"
 	"log/slog"
 	"net/netip"
-	"sync"
 	"sync/atomic"
 	"time"
 
@@ -133,8 +132,35 @@ type Torrent struct {
 	handle handle       // what the methods show
 	heard  atomic.Int64 // addresses that discovery has found
 
-	namesMu sync.Mutex
-	names   names
+	names sharedNames
+}
+
+// newTorrent returns the torrent of spec, without a loop.
+func newTorrent(e *Engine, spec Spec, hash metainfo.Hash) *Torrent {
+	t := &Torrent{
+		engine: e,
+		spec:   spec,
+		hash:   hash,
+		peerID: e.newPeerID(),
+		down:   limit.NewBucket(spec.Down, e.down),
+		up:     limit.NewBucket(spec.Up, e.up),
+		log:    e.log.With("torrent", hash.Short()),
+		joins:  make(chan *link),
+		asks:   make(chan func(time.Time)),
+		ended:  make(chan struct{}),
+	}
+	t.down.SetAside(asideDown)
+	t.names.set(namesOf(&t.spec))
+	t.handle.init()
+	t.mail.init()
+	t.ctx, t.cancel = context.WithCancel(e.ctx)
+	return t
+}
+
+// start starts the loop of the torrent. info is nil if it is unknown.
+func (t *Torrent) start(info *metainfo.Info) {
+	t.loop = newLoop(t, info)
+	t.engine.wait.Go(t.loop.run)
 }
 
 // Hash returns the info-hash that names the swarm on the wire and in the DHT.
@@ -144,37 +170,29 @@ func (t *Torrent) Hash() metainfo.Hash { return t.hash }
 func (t *Torrent) Info() *metainfo.Info { return t.handle.getInfo() }
 
 // HaveInfo returns a channel that is closed once Info is known.
-func (t *Torrent) HaveInfo() <-chan struct{} { return t.handle.haveInfo }
+func (t *Torrent) HaveInfo() <-chan struct{} { return t.handle.known() }
 
 // Done returns a channel that is closed once the content is complete and verified (or the
 // metadata, if nothing else is wanted), or once the torrent has ended without that. Err
 // says which.
-func (t *Torrent) Done() <-chan struct{} { return t.handle.done }
+func (t *Torrent) Done() <-chan struct{} { return t.handle.decided() }
 
 // Err returns why the torrent ended. It is nil if the torrent is complete, or if Done is
 // not closed yet; ErrStopped after Close; a *storage.Error if the files could not be used.
-func (t *Torrent) Err() error {
-	t.handle.mu.Lock()
-	defer t.handle.mu.Unlock()
-	return t.handle.err
-}
+func (t *Torrent) Err() error { return t.handle.failure() }
 
 // Paths returns where the finished content lies, once it is complete.
 func (t *Torrent) Paths() []string {
-	t.handle.mu.Lock()
-	defer t.handle.mu.Unlock()
-	return t.handle.paths
+	paths, _ := t.handle.finished()
+	return paths
 }
 
 // FilePath returns where file i of the layout lies, once the content is complete.
 func (t *Torrent) FilePath(i int) string {
-	t.handle.mu.Lock()
-	file := t.handle.file
-	t.handle.mu.Unlock()
-	if file == nil {
-		return ""
+	if _, file := t.handle.finished(); file != nil {
+		return file(i)
 	}
-	return file(i)
+	return ""
 }
 
 // Stats returns what the torrent is doing now.
@@ -188,9 +206,8 @@ func (t *Torrent) Stats() Stats {
 		}
 	}
 	<-t.ended
-	t.handle.mu.Lock()
-	defer t.handle.mu.Unlock()
-	return t.handle.final
+	_, final := t.handle.ending()
+	return final
 }
 
 // AddPeer tells the torrent the address of a peer.
@@ -203,9 +220,8 @@ func (t *Torrent) AddPeer(addr netip.AddrPort) {
 func (t *Torrent) Close() error {
 	t.cancel()
 	<-t.ended
-	t.handle.mu.Lock()
-	defer t.handle.mu.Unlock()
-	return t.handle.closeErr
+	err, _ := t.handle.ending()
+	return err
 }
 
 // fail decides that the torrent cannot be completed, and ends it.

@@ -50,6 +50,9 @@ func (r *run) extend(ref block.Ref) bool {
 	return true
 }
 
+// empty reports whether the run has no block.
+func (r *run) empty() bool { return r.n == 0 }
+
 // units returns how many blocks of block.Size the run takes up.
 func (r *run) units() int {
 	if r.n == 1 {
@@ -62,6 +65,11 @@ func (r *run) units() int {
 func (r *run) length() int {
 	last := r.refs[r.n-1]
 	return int(last.Begin + last.Length - r.refs[0].Begin)
+}
+
+// A share is how much of the budget a link holds. It is guarded by uploads.mu.
+type share struct {
+	held int64 // bytes read for the link and not yet written
 }
 
 // uploads reads blocks for peers. The credit that the core gives each peer bounds the
@@ -176,13 +184,14 @@ func (u *uploads) take(job *run) (buf []byte, blocks int) {
 			continue
 		}
 		size := int64(runSizes[class]) * block.Size
-		if first := class == least && job.link.held == 0; job.link.held+size > share && !first {
+		first := class == least && job.link.share.held == 0
+		if job.link.share.held+size > share && !first {
 			if 2*size <= share {
 				return nil, 0 // a whole run fits once other runs of the link are written
 			}
 			continue
 		}
-		job.link.held += size
+		job.link.share.held += size
 		u.budget -= size
 		blocks = min(job.n, runSizes[class])
 		if last := len(u.idle[class]) - 1; last >= 0 {
@@ -199,7 +208,7 @@ func (u *uploads) take(job *run) (buf []byte, blocks int) {
 func (u *uploads) release(l *link, buf []byte) {
 	u.mu.Lock()
 	u.budget += int64(len(buf))
-	l.held -= int64(len(buf))
+	l.share.held -= int64(len(buf))
 	for class, blocks := range runSizes {
 		if blocks*block.Size == len(buf) && len(u.idle[class]) < idleBuffersMax {
 			u.idle[class] = append(u.idle[class], buf)
@@ -207,4 +216,23 @@ func (u *uploads) release(l *link, buf []byte) {
 	}
 	u.mu.Unlock()
 	u.changed.Broadcast()
+}
+
+// upload queues a block for reading, together with the blocks before it if they are
+// contiguous.
+func (l *link) upload(ref block.Ref, store *storage.Store) {
+	if l.pending.extend(ref) {
+		return
+	}
+	l.flush(store)
+	l.pending.extend(ref)
+}
+
+// flush reads the pending blocks.
+func (l *link) flush(store *storage.Store) {
+	if l.pending.n > 0 {
+		l.pending.link, l.pending.store = l, store
+		l.torrent.engine.uploads.read(l.pending)
+		l.pending.n = 0
+	}
 }

@@ -38,14 +38,14 @@ func TestReadersLeaveRoomForOthers(t *testing.T) {
 	if n == 0 {
 		t.Fatalf("nothing is left for a newcomer of %d; %d buffers are out", budget, len(bufs))
 	}
-	if first := holders[0].held; first > budget/2 {
+	if first := holders[0].share.held; first > budget/2 {
 		t.Errorf("one holds %d of %d", first, budget)
 	}
 	r.release(fresh, buf)
 	for i, buf := range bufs {
 		r.release(holders[i], buf)
 	}
-	if r.budget != budget || holders[0].held != 0 || fresh.held != 0 {
+	if r.budget != budget || holders[0].share.held != 0 || fresh.share.held != 0 {
 		t.Errorf("budget %d, want %d", r.budget, budget)
 	}
 }

@@ -76,7 +76,7 @@ func (l *loop) useWebSeed(ctx context.Context, info *metainfo.Info, seed webSeed
 			l.t.log.Warn("a web seed is left out", "err", leftOut(seed.url, err))
 			return
 		}
-		link.stream = conn
+		link.setStream(conn)
 		select {
 		case l.t.joins <- link:
 		case <-ctx.Done():
@@ -89,7 +89,7 @@ func (l *loop) useWebSeed(ctx context.Context, info *metainfo.Info, seed webSeed
 				return
 			}
 			l.t.log.Debug("web seed", "peer", conn, "err", link.err)
-		case <-l.t.handle.done:
+		case <-l.t.Done():
 			return // nothing is missing any more
 		case <-ctx.Done():
 			return

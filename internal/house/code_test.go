@@ -118,7 +118,7 @@ var goroutines = map[string]string{
 		"over or the engine closes",
 	"swarm/discovery.go":       "one per source of peers and torrent, until its round ends",
 	"swarm/loop.go":            "dials and connections, waited for by the torrent loop",
-	"swarm/add.go":             "the torrent loop, and what it starts with",
+	"swarm/torrent.go":         "the torrent loop, until the torrent is closed",
 	"swarm/content.go":         "the opening of storage, and its repair, waited for by the torrent loop",
 	"swarm/evict.go":           "waits for the place of a connection, waited for by the torrent loop",
 	"swarm/sourceless.go":      "looks at files without a source, waited for by the torrent loop",

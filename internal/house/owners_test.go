@@ -16,39 +16,45 @@ import (
 	"testing"
 )
 
-// hubs are the structs of swarm/core that hold the concerns. Any file may read
-// their fields, since that is the way to a concern; only their own files set
-// them.
-var hubs = map[string]string{
-	"Torrent": "holds one field per concern",
-	"peer":    "identifies a connection, and holds one field per concern",
-}
+// The structs here hold the concerns, or are values without an invariant. Any file may
+// read their fields, which is the way to a concern, and make such a value; only the files
+// of their concern change one in place.
+var (
+	coreReadable = map[string]string{
+		"Torrent":  "holds one field per concern",
+		"peer":     "identifies a connection, and holds one field per concern",
+		"gonePeer": "what is remembered of a connection that ended",
+	}
+	swarmReadable = map[string]string{
+		"Engine":  "holds one field per concern",
+		"Torrent": "holds one field per concern",
+		"loop":    "holds one field per concern",
+		"link":    "identifies a connection, and holds one field per concern",
+		"names":   "the info-hashes of a torrent",
+	}
+)
 
-// values are structs of swarm/core without an invariant. Any file may make one
-// and read it; only the files of its concern change one in place.
-var values = map[string]string{
-	"gonePeer": "what is remembered of a connection that ended",
-}
-
-// Each unexported struct of swarm/core belongs to the concern of its file: the
+// Each unexported struct of swarm/core and swarm belongs to the concern of its file: the
 // file's name up to the first underscore. Only the files of a concern touch the
 // fields of its structs; everybody else calls methods. So an invariant of a
 // concern can be checked by reading the files of its name.
 func TestFieldsAreTouchedByTheirOwners(t *testing.T) {
-	found := make(map[string][]string)
-	readable := except(maps.Clone(hubs))
-	maps.Copy(readable.reasons, values)
-	files, info := typeCheck(t, "swarm/core")
-	for _, use := range foreignUses(files, info, readable) {
-		found[use.owner] = append(found[use.owner], use.String())
+	for dir, readable := range map[string]*exceptions{
+		"swarm/core": except(coreReadable), "swarm": except(swarmReadable),
+	} {
+		found := make(map[string][]string)
+		files, info := typeCheck(t, dir)
+		for _, use := range foreignUses(files, info, readable) {
+			found[use.owner] = append(found[use.owner], use.String())
+		}
+		for owner, uses := range found {
+			t.Errorf("fields of the structs in %s/%s*.go are touched in other files:\n\t%s\nGive "+
+				"the struct a method that does what the other file wants, and call it there. If a "+
+				"struct is a plain value without an invariant, name it in the list of its package "+
+				"with the reason.", dir, owner, strings.Join(uses, "\n\t"))
+		}
+		readable.check(t)
 	}
-	for owner, uses := range found {
-		t.Errorf("fields of the structs in %s*.go are touched in other files:\n\t%s\nGive the "+
-			"struct a method that does what the other file wants, and call it there. If a struct "+
-			"is a plain value without an invariant, name it in values with the reason.", owner,
-			strings.Join(uses, "\n\t"))
-	}
-	readable.check(t)
 }
 
 // The rule sees a field however it is touched, and lets pass what it says it does.
@@ -141,7 +147,7 @@ func foreignUses(files []*ast.File, info *types.Info, readable *exceptions) []fi
 				return true
 			}
 			owner := concernOf(fset.Position(v.Pos()).Filename)
-			exported := ast.IsExported(structName) && hubs[structName] == ""
+			exported := ast.IsExported(structName) && readable.reasons[structName] == ""
 			if owner == here || exported || !written[id] && readable.allow(structName) {
 				return true
 			}
