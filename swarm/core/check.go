@@ -35,7 +35,7 @@ func (t *Torrent) check() {
 	}
 }
 
-// check panics when what is known of p is wrong.
+// check panics when an invariant of a peer does not hold.
 func (p *peer) check(t *Torrent) {
 	if p.gone {
 		panic("core: a dropped peer is listed")

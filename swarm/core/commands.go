@@ -8,9 +8,9 @@ import (
 	"swarmnode/swarm/picker"
 )
 
-// Prioritize ranks a piece: picker.Skip if it is not wanted, or else a higher
-// priority before a lower one. Like the other methods that say what is wanted it
-// does nothing before InfoReady, or for a piece that the torrent does not have.
+// Prioritize ranks a piece: picker.Skip if it is not wanted, otherwise a higher
+// priority is fetched before a lower one. It does nothing before InfoReady, or for a
+// piece that the torrent does not have, and so do SetDeadline and ClearDeadline.
 // Actions may follow.
 func (t *Torrent) Prioritize(now time.Time, piece int, priority picker.Priority) {
 	t.advance(now)
@@ -41,26 +41,25 @@ func (t *Torrent) evict(p *peer) bool {
 	return true
 }
 
-// Evict drops the least useful peer, if there is one of no use whose address may allows,
-// and reports whether it did. It is for drivers that need room for a peer of another
-// torrent; may can be nil. Actions may follow.
+// Evict drops the least useful peer among the useless ones whose address may allows, and
+// reports whether there was one. It is for drivers that need room for a peer of another
+// torrent. A nil may allows every address. Actions may follow.
 func (t *Torrent) Evict(now time.Time, may func(netip.Addr) bool) bool {
 	t.advance(now)
 	return t.evict(t.peers.eviction(t.now, t.book.Priority).leastUseful(nil,
 		func(q *peer) bool { return may == nil || may(q.endpoint.Host()) }))
 }
 
-// EvictFrom drops the youngest peer of a network, one that neither gives nor takes
-// blocks if there is one, and reports whether it did. It is for drivers, when the
-// network has more connections in all torrents together than any other. Actions may
-// follow.
+// EvictFrom drops the youngest peer of a network, preferably one that neither gives nor
+// takes blocks, and reports whether there was one. It is for drivers, when the network
+// has more connections in all torrents together than any other. Actions may follow.
 func (t *Torrent) EvictFrom(now time.Time, network netip.Prefix) bool {
 	t.advance(now)
 	return t.evict(t.peers.eviction(t.now, t.book.Priority).ofNet(network))
 }
 
-// Sourceless reports whether a piece from first up to end is needed that nobody has who
-// is connected.
+// Sourceless reports whether no peer has some needed piece between first, included, and
+// end.
 func (t *Torrent) Sourceless(first, end int) bool {
 	if t.pick == nil {
 		return false
@@ -76,15 +75,15 @@ func (t *Torrent) Sourceless(first, end int) bool {
 	return false
 }
 
-// SetSequential makes pieces be fetched in order, or again the rarest first.
+// SetSequential makes pieces be fetched in order, or the rarest first again.
 func (t *Torrent) SetSequential(on bool) {
 	if t.pick != nil {
 		t.pick.SetSequential(on)
 	}
 }
 
-// SetDeadline makes a piece be fetched before all that have a later deadline
-// or none. It reports whether that is possible: there are at most 1,024.
+// SetDeadline makes a piece be fetched before all pieces that have a later deadline or
+// none. It reports whether the deadline was set: a torrent has at most 1,024.
 func (t *Torrent) SetDeadline(piece int, at time.Time) bool {
 	if piece < 0 || !t.validPiece(uint32(piece)) || t.pick.State(uint32(piece)) == picker.Have {
 		return false
@@ -93,7 +92,7 @@ func (t *Torrent) SetDeadline(piece int, at time.Time) bool {
 	return t.pick.SetDeadline(uint32(piece), at.Sub(t.start))
 }
 
-// ClearDeadline takes the deadline of a piece away.
+// ClearDeadline removes the deadline of a piece.
 func (t *Torrent) ClearDeadline(piece int) {
 	if piece >= 0 && t.validPiece(uint32(piece)) {
 		t.pick.ClearDeadline(uint32(piece))

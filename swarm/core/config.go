@@ -7,39 +7,38 @@ import (
 	"swarmnode/swarm/wire"
 )
 
-// A Config is what a Torrent is told at its birth. The zero value of a limit
-// means its default.
+// A Config says what New makes. The zero value of a limit means its default.
 type Config struct {
 	// InfoHash names the swarm: of a v2-only torrent it is the truncated hash.
 	InfoHash metainfo.Hash
 	// HashV2 is the v2 info-hash (BEP 52), if it is known. If InfoHash is not
-	// the start of it, the torrent was asked for by both, and the metadata has
-	// to have both.
+	// the start of it, the user named the torrent by both hashes, and the metadata
+	// must have both.
 	HashV2 metainfo.Hash256
-	// PeerID is ours; a peer that shows the same is ourselves.
+	// PeerID is ours. A peer with the same id is ourselves.
 	PeerID [20]byte
-	// Seed is the source of every random choice. Two Torrents with the same
-	// Seed that are told the same do the same.
+	// Seed is the source of every random choice. Two Torrents with the same Seed
+	// and the same events do the same.
 	Seed uint64
-	// Client goes into the extension handshake ("v" of BEP 10).
+	// Client is our name in the extension handshake ("v" of BEP 10).
 	Client string
-	// Port is where we accept connections; 0 when we do not.
+	// Port is where we accept connections, or 0 if we do not.
 	Port uint16
-	// Home is where we listen: what counts by source makes an exception of it.
+	// Home is where we listen. Connections from there do not count by source.
 	Home limit.Home
-	// MetadataOnly has the torrent learn what a .torrent file holds, the info
-	// dictionary and the piece layers (BEP 52), and nothing else: it neither
-	// wants nor has any piece. Complete says that all of it is known.
+	// MetadataOnly makes the torrent fetch only what a .torrent file holds: the info
+	// dictionary and the piece layers (BEP 52). It neither wants nor has any piece.
+	// Complete follows once all of that is known.
 	MetadataOnly bool
-	// SuperSeed asks for the behaviour of BEP 16 as long as we have every
-	// piece: each peer is shown a few pieces at a time.
+	// SuperSeed shows each peer only a few pieces at a time while we have every piece
+	// (BEP 16).
 	SuperSeed bool
 	// Private says that the torrent is known to be private (BEP 27).
 	Private bool
-	// PeersOnly keeps to the peers that the user named, and to those who come by
-	// themselves: nobody else is dialled, and peers are told of nobody.
+	// PeersOnly makes the torrent dial only the peers that the user named. It accepts
+	// others that connect, and tells peers of nobody.
 	PeersOnly bool
-	// Limits bound what the torrent takes.
+	// Limits bound what the torrent uses.
 	Limits Limits
 }
 
@@ -49,13 +48,11 @@ type Limits struct {
 	PeersMax int
 	// HalfOpenMax is the number of Dials under way. Default 32.
 	HalfOpenMax int
-	// RequestsMax is the number of blocks asked for and not yet received, over
-	// all peers: no more than the buffers that there are for them. Default
-	// 4,096, which is 64 MiB.
+	// RequestsMax is the number of blocks requested of all peers and not yet received.
+	// The driver must have a buffer for each. Default 4,096, which is 64 MiB.
 	RequestsMax int
-	// MetadataMax is the number of bytes of info dictionaries that are kept while
-	// they come from several peers. Default and most 64 MiB, at least that of the
-	// largest dictionary.
+	// MetadataMax is the number of bytes of unfinished info dictionaries from all peers.
+	// Default and most 64 MiB, at least the size of the largest dictionary.
 	MetadataMax int64
 	// SlotsMax is the number of peers unchoked at a time. Default 64.
 	SlotsMax int

@@ -12,7 +12,7 @@ import (
 )
 
 // A PeerRef names one connection to a peer. The driver counts them up from 1
-// and never uses one again in the life of a torrent.
+// and never uses one twice in the life of a torrent.
 type PeerRef uint32
 
 // EventKind says what happened.
@@ -24,13 +24,13 @@ const (
 	Tick EventKind = iota
 	// Moved: our own addresses have changed. No fields.
 	Moved
-	// Found: an address of a peer was learnt. Endpoint, Source; of book.SourceResume
-	// also Met, and Vouched.
+	// Found: somebody named the address of a peer. Endpoint, Source; with
+	// book.SourceResume also Met and Vouched.
 	Found
-	// DialFailed: a Dial came to nothing, at the latest in the handshake.
+	// DialFailed: a Dial failed, at the latest in the handshake.
 	// Endpoint, Fault.
 	DialFailed
-	// DialPutOff: a limit of the driver forbids a Dial for now; nothing was
+	// DialPutOff: a limit of the driver forbids a Dial for now, so it was not
 	// tried. Endpoint.
 	DialPutOff
 	// Connected: a handshake (BEP 3) with a peer is complete. Peer, Endpoint,
@@ -39,47 +39,46 @@ const (
 	// Closed: the connection is gone, and no further event will name it.
 	// Peer, Err; Broken. It follows every Connected, also after a Drop.
 	Closed
-	// Received: a message other than Piece came. Peer, Msg; its Payload is
-	// the core's to keep, its Size counts against a peer that says nothing of
-	// use.
+	// Received: a message other than Piece came. Peer, Msg. The core keeps its
+	// Payload. Its Size counts against a peer that sends nothing useful.
 	Received
-	// ReceivedBlock: a Piece message came. Peer, Ref, Buf, of which the core
-	// becomes the owner (nil in simulations).
+	// ReceivedBlock: a Piece message came. Peer, Ref, Buf, which the core owns
+	// from now on (nil in simulations).
 	ReceivedBlock
-	// Sent: the writer is done with Count Uploads of the peer, whether they
+	// Sent: the writer has finished Count Uploads of the peer, whether they
 	// went out or not. Peer, Count.
 	Sent
-	// Answered: the writer is done with Count Answers of the peer. Peer, Count.
+	// Answered: the writer has finished Count Answers of the peer. Peer, Count.
 	Answered
 	// ReadFailed: an Upload could not be read from storage and was dropped;
 	// it counts as Sent too. Peer, Ref, Err.
 	ReadFailed
-	// InfoReady: storage for the info dictionary is open, and what was there
-	// has been checked, as far as it could be. Info, Have, and Late: pieces of
-	// which there is data, but no hash yet to check it by; the core becomes the
-	// owner of both sets. Need: the pieces that are wanted, nil for all; no other
-	// is asked for, not even of those who let us at once. Parts: how many bytes of
-	// each piece are of wanted files, nil for all; for figures alone.
+	// InfoReady: storage for the info dictionary is open, and the content on disk
+	// is checked as far as its hashes are known. Info; Have; Late, the pieces with
+	// content on disk whose hashes are not known. The core owns both sets from now
+	// on. Need, the wanted pieces, nil for all: no other piece is requested. Parts,
+	// how many bytes of each piece belong to wanted files, nil for all: it is for
+	// figures only.
 	InfoReady
 	// Private: the metadata, whose storage is being opened, is of a private
 	// torrent (BEP 27). No fields.
 	Private
-	// InfoFailed: the metadata had the right hash but cannot be used, or its
+	// InfoFailed: the metadata has the right hash but cannot be used, or its
 	// storage cannot be opened. Err.
 	InfoFailed
-	// Verified: a piece asked for by Verify has the right hash and is
-	// written. Ref.Piece.
+	// Verified: a piece has the right hash and is on disk; the answer to Verify.
+	// Ref.Piece.
 	Verified
-	// Failed: a piece asked for by Verify has the wrong hash. Ref.Piece;
-	// Hashes of its blocks as they were stored, or none.
+	// Failed: a piece has the wrong hash; the answer to Verify. Ref.Piece; Hashes
+	// of its blocks as they were stored, or none.
 	Failed
 	// StorageFailed: a Store or a Verify met a local fault (disk full, I/O).
 	// The blocks of Ref.Piece that were stored count as lost. Err.
 	StorageFailed
-	// StorageWorks: after StorageFailed, a trial write went well. No fields.
+	// StorageWorks: a trial write after StorageFailed has succeeded. No fields.
 	StorageWorks
-	// Hashed: a piece named by HashBlocks was read. Ref.Piece; Hashes of its
-	// blocks, none if it could not be read.
+	// Hashed: the answer to HashBlocks. Ref.Piece; Hashes of its blocks, none if
+	// it could not be read.
 	Hashed
 )
 
@@ -92,7 +91,7 @@ type Event struct {
 	Outgoing  bool
 	Encrypted bool
 	Broken    bool // the connection was lost, and not closed by either side
-	Vouched   bool // a tracker told of it in an earlier run
+	Vouched   bool // a tracker named it in an earlier run
 	Peer      PeerRef
 	Count     int
 	Ref       block.Ref

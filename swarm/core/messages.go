@@ -2,7 +2,8 @@ package core
 
 import "swarmnode/swarm/wire"
 
-// onMessage takes in one message of a live peer.
+// onMessage handles a message of a live peer, and ends the connection of a peer that
+// sends too many useless bytes.
 func (t *Torrent) onMessage(p *peer, m *wire.Message) {
 	if m.Costly {
 		p.flood.cameCostly(m.Size)
@@ -15,6 +16,7 @@ func (t *Torrent) onMessage(p *peer, m *wire.Message) {
 	}
 }
 
+// dispatch gives a message to the concern that it is about.
 func (t *Torrent) dispatch(p *peer, m *wire.Message) {
 	switch m.ID {
 	case wire.Choke:
@@ -43,16 +45,16 @@ func (t *Torrent) dispatch(p *peer, m *wire.Message) {
 		t.onFastMessage(p, m)
 	case wire.HashRequest, wire.Hashes, wire.HashReject:
 		t.onHashMessage(p, m.ID, m.Payload)
-	case wire.Piece: // of a length that nobody asked for; it was not kept
+	case wire.Piece: // its length was never asked for, so the reader kept no block
 		t.counters.wasted(ReasonUnsolicited, int(m.Ref.Length))
 		t.strike(p, strikeUnsolicited)
-	default: // keep-alive, the DHT port, what we do not know
+	default: // keep-alives, the DHT port, unknown messages
 		p.flood.pointless()
 	}
 }
 
-// onFastMessage takes in a message of BEP 6, which is a fault when it was not
-// agreed upon ("a peer ... MUST close the connection").
+// onFastMessage handles a message of BEP 6, which is a fault of a peer that did not
+// negotiate it ("a peer ... MUST close the connection").
 func (t *Torrent) onFastMessage(p *peer, m *wire.Message) {
 	if !p.fast {
 		t.drop(p, ReasonProtocol)

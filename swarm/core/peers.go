@@ -56,10 +56,10 @@ func (p *peer) isServer() bool { return p.endpoint.IsWebSeed() }
 // listensAt records where p accepts connections.
 func (p *peer) listensAt(e endpoint.Endpoint) { p.listen = e }
 
-// peerTable holds the connections.
+// A peerTable holds the connections of a torrent.
 type peerTable struct {
-	byRef map[PeerRef]*peer // those dropped and not yet closed too
-	list  []*peer           // those not dropped, oldest first
+	byRef map[PeerRef]*peer // with those dropped and not yet closed
+	list  []*peer           // without them, oldest first
 	past  past
 
 	yielded time.Duration // when a useful peer was last dropped for another, or 0
@@ -81,7 +81,7 @@ func (pt *peerTable) unlist(p *peer) {
 	}
 }
 
-// live returns the peer of ref unless it is dropped or unknown.
+// live returns the peer of ref, or nil if it was dropped or there is none.
 func (pt *peerTable) live(ref PeerRef) *peer {
 	if p := pt.byRef[ref]; p != nil && !p.gone {
 		return p
@@ -95,8 +95,7 @@ func (pt *peerTable) all() []*peer { return pt.list }
 // count returns how many live peers there are.
 func (pt *peerTable) count() int { return len(pt.list) }
 
-// snapshot returns the live peers as they are now, for loops that may drop
-// some.
+// snapshot returns a copy of the live peers, for loops that may drop some.
 func (pt *peerTable) snapshot() []*peer { return slices.Clone(pt.list) }
 
 // heard returns the live peer of ref, noting that something came from it.
@@ -108,7 +107,7 @@ func (pt *peerTable) heard(ref PeerRef, now time.Duration) *peer {
 	return p
 }
 
-// tellLost takes the HAVE of a piece back (BEP 54).
+// tellLost tells every peer that knows BEP 54 that we have lost a piece.
 func (pt *peerTable) tellLost(out *outbox, piece uint32) {
 	for _, p := range pt.list {
 		if n := p.ext.number(wire.ExtDontHave); n != 0 {
@@ -176,7 +175,8 @@ func (t *Torrent) onConnected(e *Event) {
 	t.timers.by(timerDial, t.now)
 }
 
-// unwelcome says why p should not stay; a rival of p may have to go instead.
+// unwelcome returns why p should not stay, or ReasonNone. It may drop another peer in
+// favour of p.
 func (t *Torrent) unwelcome(p *peer) Reason {
 	switch {
 	case p.id == t.cfg.PeerID:
@@ -187,9 +187,9 @@ func (t *Torrent) unwelcome(p *peer) Reason {
 	case t.standing.isUnusable():
 		return ReasonUseless
 	case t.book.Private() && p.outgoing && book.Usable(p.endpoint) && !p.vouchedIn(t.book):
-		return ReasonPrivate // it was being dialled when that became known
+		return ReasonPrivate // the dial was under way when the torrent turned out private
 	}
-	if !t.keepOneLink(p) {
+	if !t.resolveDuplicates(p) {
 		return ReasonDuplicate
 	}
 	if t.peers.count() > t.cfg.Limits.PeersMax {
@@ -204,19 +204,19 @@ func (t *Torrent) unwelcome(p *peer) Reason {
 	return ReasonNone
 }
 
-// greet says what goes first: which pieces we have, then the extensions.
+// greet sends the first messages: which pieces we have, then the extension handshake.
 func (t *Torrent) greet(p *peer) {
 	t.sendPieces(p)
 	if p.extended {
 		t.sendExtHandshake(p)
 	}
-	if t.pick != nil && !p.fast { // who has nothing need not say so (BEP 3)
+	if t.pick != nil && !p.fast { // a peer that has nothing need not say so (BEP 3)
 		t.countPieces(p)
 	}
 }
 
-// drop ends a connection. Whatever depends on it is settled at once, as if it
-// were closed already.
+// drop ends a connection. Everything that depends on it ends at once, as if it were
+// closed already.
 func (t *Torrent) drop(p *peer, reason Reason) {
 	if !p.gone {
 		t.end(p, Action{Kind: Drop, Peer: p.ref, Reason: reason})
@@ -231,7 +231,7 @@ func (t *Torrent) dropAndBan(p *peer, reason Reason) {
 	}
 }
 
-// end carries out drop, which is a Drop action.
+// end ends a connection with a Drop action.
 func (t *Torrent) end(p *peer, drop Action) {
 	reason := drop.Reason
 	t.counters.dropped(reason)
@@ -240,7 +240,7 @@ func (t *Torrent) end(p *peer, drop Action) {
 	t.dialer.closed(t.now, p, reason, false)
 }
 
-// leave takes p out of everything but the table of those to be closed.
+// leave takes a peer out of every concern; the table keeps it until Closed.
 func (t *Torrent) leave(p *peer) {
 	p.gone = true
 	t.peers.unlist(p)
@@ -254,7 +254,7 @@ func (t *Torrent) leave(p *peer) {
 	t.carryOut()
 }
 
-// onClosed forgets a connection that is gone.
+// onClosed forgets a connection that is closed.
 func (t *Torrent) onClosed(ref PeerRef, broken bool) {
 	p := t.peers.byRef[ref]
 	if p == nil {
@@ -267,7 +267,7 @@ func (t *Torrent) onClosed(ref PeerRef, broken bool) {
 	}
 }
 
-// useless reports whether neither side can have anything for the other.
+// useless reports whether neither side can give the other anything.
 func (t *Torrent) useless(p *peer) bool {
 	if t.cfg.MetadataOnly {
 		return false
@@ -278,12 +278,12 @@ func (t *Torrent) useless(p *peer) bool {
 	return t.seeding() && (p.has.isSeed() || p.ext.wantsNothing() && !p.slot.Interested())
 }
 
-// pastMax is how many closed connections keep their addresses: as many as can
-// have blocks in pieces that are not verified yet, and some.
+// pastMax is how many ended connections are remembered: more than can have sent blocks
+// of pieces that are not verified yet.
 const pastMax = 256
 
-// past remembers the addresses of the last connections that ended, so that a
-// peer can be blamed after it has left.
+// past remembers the connections that ended last, so that a peer can be blamed after it
+// has left.
 type past struct {
 	ring []gonePeer
 	next int
@@ -304,7 +304,7 @@ func (g *past) add(ref PeerRef, at, listen endpoint.Endpoint) {
 	g.next = (g.next + 1) % pastMax
 }
 
-// former returns who a connection was to that ended lately.
+// former returns a connection that ended, if it is still remembered.
 func (pt *peerTable) former(ref PeerRef) (gonePeer, bool) { return pt.past.find(ref) }
 
 func (g *past) find(ref PeerRef) (gonePeer, bool) {

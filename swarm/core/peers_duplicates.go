@@ -12,13 +12,13 @@ import (
 // the old path be dead.
 const quietAfter = 2 * time.Second
 
-// keepOneLink keeps one of several connections to the same peer, and not too many
+// resolveDuplicates keeps one of several connections to the same peer, and not too many
 // to one source. It reports whether p stays.
 //
 // A peer that claims an id need not own it. So only a peer that sends right blocks
 // keeps out another one with its id at another address: a connection is never ended,
 // and an idle one keeps nobody out, for the sake of an id that comes from elsewhere.
-func (t *Torrent) keepOneLink(p *peer) bool {
+func (t *Torrent) resolveDuplicates(p *peer) bool {
 	same := 0
 	for _, q := range t.peers.snapshot() {
 		switch {
@@ -32,7 +32,7 @@ func (t *Torrent) keepOneLink(p *peer) bool {
 			}
 		case q.id == p.id:
 			stays := p.replaces(q, t.cfg.PeerID, q.lostPath(t.now), t.now)
-			t.joinLinks(p, q, stays)
+			t.merge(p, q, stays)
 			if !stays {
 				return false
 			}
@@ -59,9 +59,9 @@ func (p *peer) replaces(old *peer, ours [20]byte, gaveUp bool, now time.Duration
 	return now-old.silence.lastHeard() > quietAfter
 }
 
-// joinLinks makes one of two connections to the same peer: p, or old unless replaced.
+// merge makes one of two connections to the same peer: p, or old unless replaced.
 // Either way the address that was dialled is now known to be connected.
-func (t *Torrent) joinLinks(p, old *peer, replaced bool) {
+func (t *Torrent) merge(p, old *peer, replaced bool) {
 	kept, other := old, p
 	if replaced {
 		kept, other = p, old

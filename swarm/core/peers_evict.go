@@ -29,7 +29,7 @@ const (
 	evictIdle = 60 * time.Second
 )
 
-// A rank of uselessness says which peers make room for others first.
+// uselessness ranks peers: a higher one makes room for others first.
 type uselessness int
 
 // The ranks.

@@ -6,7 +6,7 @@ import (
 	"swarmnode/swarm/wire"
 )
 
-// onBlock takes in a block: it leads to one Store or one Discard.
+// onBlock handles a block that came: each leads to one Store or one Discard.
 func (t *Torrent) onBlock(e *Event) {
 	n := int(e.Ref.Length)
 	t.down.add(t.now, n)
@@ -27,8 +27,8 @@ func (t *Torrent) onBlock(e *Event) {
 	t.requests.refill(p, t.now)
 }
 
-// keep stores a block that was asked for, if it is still of use. We waited for it,
-// or it was asked elsewhere.
+// keep stores a block that was requested, if it is still of use. waited says whether we
+// still waited for it; otherwise it was asked of another peer, or cancelled.
 func (t *Torrent) keep(p *peer, waited bool, e *Event) {
 	b := blockOf(e.Ref)
 	if p.isServer() && p.has.lacks(b.Piece) { // it is distrusted
@@ -61,6 +61,7 @@ func (t *Torrent) keep(p *peer, waited bool, e *Event) {
 	}
 }
 
+// discard gives the buffer of a block back and counts the block as waste.
 func (t *Torrent) discard(e *Event, why Reason) {
 	t.counters.wasted(why, int(e.Ref.Length))
 	t.out.do(Action{Kind: Discard, Ref: e.Ref, Buf: e.Buf})
@@ -71,8 +72,8 @@ func (t *Torrent) validPiece(piece uint32) bool {
 	return t.pick != nil && int64(piece) < int64(t.pick.Pieces())
 }
 
-// onVerified makes a piece ours and says so at once: to those who lack it, and
-// to those who have it, because a seed goes by what was passed on.
+// onVerified records that we have a piece, and tells every peer at once: those that have
+// it too, because a sole seed counts how far its pieces have spread.
 func (t *Torrent) onVerified(piece uint32) {
 	if !t.validPiece(piece) {
 		return
@@ -105,8 +106,8 @@ func (t *Torrent) onVerified(piece uint32) {
 	t.checkComplete()
 }
 
-// checkComplete says so when every wanted piece is there, and lets those go
-// who can be of no use any more.
+// checkComplete emits Complete once every wanted piece is there, and drops the peers that
+// are of no use any more.
 func (t *Torrent) checkComplete() {
 	if !t.standing.finish(t.pick.Done() && (!t.cfg.MetadataOnly || t.hashes.layersKnown())) {
 		return
@@ -137,7 +138,7 @@ func (t *Torrent) onStorageFailed(piece uint32, err error) {
 	t.requests.halt(t.now)
 }
 
-// lose makes a piece needed again, as far as it is wanted.
+// lose makes a piece that is wanted needed again.
 func (t *Torrent) lose(piece uint32) {
 	had := t.pick.State(piece) == picker.Have
 	for _, ref := range t.pick.Senders(piece, nil) {
@@ -152,8 +153,8 @@ func (t *Torrent) lose(piece uint32) {
 	}
 }
 
-// onPieceLost counts again what is missing and who is of use, because a piece that
-// we had is needed again.
+// onPieceLost recounts the missing bytes, and which peers are of use, after a piece that
+// we had became needed again.
 func (t *Torrent) onPieceLost() {
 	t.standing.unfinish(t.pick.Done())
 	t.progress.recount(t.pick.Have(), t.pick.Needed())
@@ -165,8 +166,8 @@ func (t *Torrent) onPieceLost() {
 	}
 }
 
-// onReadFailed records that a block could not be read: the piece is not
-// trusted until it was hashed again.
+// onReadFailed records that a block could not be read: the piece counts as lost until it
+// has been hashed again.
 func (t *Torrent) onReadFailed(ref PeerRef, r block.Ref) {
 	if p := t.peers.live(ref); p != nil {
 		t.out.reject(p, r)

@@ -3,15 +3,15 @@ package core
 import "time"
 
 const (
-	// meterSeconds is how far a meter looks back: the interval over which
-	// peers are compared for tit-for-tat.
+	// meterSeconds is how far a meter looks back: peers are compared over this
+	// interval for tit-for-tat.
 	meterSeconds = 20
-	// recentSeconds is the interval over which a peer's rate decides how much
-	// to ask it for.
+	// recentSeconds is the interval of the rate that decides how many blocks a peer is
+	// asked for.
 	recentSeconds = 3
 )
 
-// A meter counts bytes, and those of each of the last seconds.
+// A meter counts bytes in all, and in each of the last seconds.
 type meter struct {
 	total int64
 	first time.Duration // when the first bytes came

@@ -1,7 +1,6 @@
 package core
 
-// Reason says why a peer was dropped, or why a byte that was received was of
-// no use.
+// Reason says why a peer was dropped, or why a received byte was wasted.
 type Reason uint8
 
 // The reasons of drops.
@@ -10,32 +9,32 @@ const (
 	ReasonSelf               // it is ourselves
 	ReasonDuplicate          // another connection to the same peer is kept
 	ReasonFull               // the connection limit is reached
-	ReasonEvicted            // it was of no use, and another peer was
+	ReasonEvicted            // another peer needed its place
 	ReasonUseless            // neither side has anything for the other
 	ReasonIdle               // nothing came for too long
 	ReasonProtocol           // it broke a rule of the protocol
-	ReasonUnsolicited        // it sent blocks that nobody had asked it for
-	ReasonRequests           // it asked for what cannot be given, too often
-	ReasonFlood              // it sent too many messages to no purpose
+	ReasonUnsolicited        // it sent blocks that we had not requested
+	ReasonRequests           // it requested what we cannot give, too often
+	ReasonFlood              // it sent too many pointless messages
 	ReasonBadPiece           // it alone sent a piece with the wrong hash
 	ReasonBadMetadata        // it sent metadata with the wrong hash
 	ReasonBadHashes          // it sent hashes that the hash tree disproves
 	ReasonBanned             // its address is banned
-	ReasonUpgrade            // it is to be connected to by the v2 info-hash
-	ReasonRefresh            // reconnecting is cheaper than telling what changed
-	ReasonPrivate            // no tracker told of it, and the torrent is private
+	ReasonUpgrade            // it is dialled again with the v2 info-hash
+	ReasonRefresh            // a new connection is cheaper than telling what changed
+	ReasonPrivate            // no tracker named it, and the torrent is private
 	ReasonJunk               // it sent a MiB of useless bytes
 )
 
 // The reasons of waste, beside ReasonUnsolicited and ReasonBadPiece.
 const (
-	// WasteDuplicate: the block had come already, from another peer.
+	// WasteDuplicate: another peer had sent the block already.
 	WasteDuplicate Reason = iota + ReasonJunk + 1
-	// WasteLate: it came after its request was cancelled or the piece done.
+	// WasteLate: the block came after its request was cancelled or the piece was done.
 	WasteLate
-	// WasteStorage: storage had failed.
+	// WasteStorage: the block could not be stored, because storage had failed.
 	WasteStorage
-	// WasteClosed: it came from a peer that had been dropped already.
+	// WasteClosed: the block came from a peer that had been dropped already.
 	WasteClosed
 	reasonCount
 )

@@ -13,7 +13,7 @@ import (
 // download, some hours of a quiet one, and 160 KiB.
 const recordedMax = 4096
 
-// A record is what is kept of an event: nothing that it points to.
+// A record is an event without what it points to.
 type record struct {
 	at    time.Duration
 	kind  EventKind
@@ -23,7 +23,7 @@ type record struct {
 	ref   block.Ref
 }
 
-// A recorder is a ring of the last events, for the reports of bugs.
+// A recorder is a ring of the last events, for bug reports.
 type recorder struct {
 	ring []record
 	next int
@@ -78,8 +78,8 @@ func (r *record) String() string {
 	return s
 }
 
-// WriteEvents writes the last few thousand events to w, one a line with the
-// seconds since birth, oldest first.
+// WriteEvents writes the last few thousand events to w, oldest first, one a line with the
+// seconds since New.
 func (t *Torrent) WriteEvents(w io.Writer) error {
 	r := &t.recorder
 	for i := range r.ring {

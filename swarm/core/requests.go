@@ -89,8 +89,8 @@ func (r *requests) room(p *peer, now time.Duration) int {
 	}
 	most := p.ext.queueMax()
 	target := min(int(a.target), most)
-	// Nobody gets more of the budget than is left for others, so that those who
-	// do not answer cannot use it up.
+	// No peer gets more of the budget than is left for others, so peers that do not
+	// answer cannot use it up.
 	spare := r.max - r.live
 	share := max((spare-a.live)/2, min(spare, asksMin-a.live))
 	room := min(target-a.live, most-len(a.open()), share)

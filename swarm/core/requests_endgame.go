@@ -7,12 +7,11 @@ import (
 	"swarmnode/swarm/block"
 )
 
-// overtakeSpare is by how much more than half a peer must be slower than another
-// to be overtaken in the endgame: what a cancel takes to arrive.
+// overtakeSpare is by how much a peer must be slower than twice the time of another one to
+// be overtaken in the endgame: a cancel takes as long to arrive.
 const overtakeSpare = time.Second
 
-// worthy reports whether p may overtake others: it has proved itself, or nobody
-// has.
+// worthy reports whether p may overtake others: it has proved itself, or no peer has.
 func (r *requests) worthy(p *peer) bool {
 	proven := func(q *peer) bool {
 		return !q.trust.onProbation() && q.interesting() && !q.ask.choking
@@ -20,8 +19,8 @@ func (r *requests) worthy(p *peer) bool {
 	return proven(p) || !slices.ContainsFunc(r.peers.all(), proven)
 }
 
-// mayOvertake reports whether the peer is so much slower than the one that is
-// being asked that its blocks are worth asking for twice.
+// mayOvertake reports whether a peer is so much slower than asking that its blocks are
+// worth a second request.
 func (r *requests) mayOvertake(ref uint32) bool {
 	other := r.peers.live(PeerRef(ref))
 	if other == nil {
@@ -33,10 +32,10 @@ func (r *requests) mayOvertake(ref uint32) bool {
 // replacedMax is how often the patience with the owner of a piece doubles.
 const replacedMax = 16
 
-// mayReplacePiece reports whether the peer is so much slower with what it lacks of a
-// piece than the one that is being asked would be with all of it. Each time that
-// the piece has changed hands before it takes twice the difference: if our own
-// line is what is slow everybody looks so.
+// mayReplacePiece reports whether a peer would take so much longer for the blocks that it
+// lacks of a piece than asking for all of them. lacks and all count the piece's blocks;
+// times is how often it changed owner, and each time doubles the difference that it
+// takes: if our own line is slow, every peer looks slow.
 func (r *requests) mayReplacePiece(ref, piece uint32, lacks, all, times int) bool {
 	other := r.peers.live(PeerRef(ref))
 	if other != nil && !r.slower(other, lacks, all, 1<<min(times, replacedMax)) {
@@ -54,8 +53,7 @@ type handed struct {
 	piece uint32
 }
 
-// cancelReplaced takes back what is still asked for of the pieces that others
-// fetch now.
+// cancelReplaced takes back the requests for pieces that another peer fetches now.
 func (r *requests) cancelReplaced() {
 	for _, h := range r.replaced {
 		for i := range h.from.ask.open() {
@@ -67,8 +65,8 @@ func (r *requests) cancelReplaced() {
 	r.replaced = r.replaced[:0]
 }
 
-// slower reports whether other takes more than twice patience times as long for so
-// many blocks as the peer that is being asked takes for its own.
+// slower reports whether other takes more than twice as long for its blocks as asking
+// takes for its own; patience multiplies that.
 func (r *requests) slower(other *peer, theirBlocks, myBlocks, patience int) bool {
 	mine := time.Second
 	if rate := r.asking.down.recent(r.now); rate > 0 {

@@ -3,8 +3,8 @@ package core
 import "time"
 
 const (
-	// snubAfter is how long a peer may leave requests without any block before
-	// all are asked elsewhere.
+	// snubAfter is how long a peer may leave requests without any block before all of
+	// them are asked elsewhere.
 	snubAfter = 20 * time.Second
 	// blockAfter is how long one block may take before it is asked elsewhere.
 	blockAfter = 30 * time.Second
@@ -22,7 +22,7 @@ const (
 	lostAfter   = 3 * time.Minute
 )
 
-// sweep looks once a second for what p is late with.
+// sweep is called once a second. It gives up what p is late with, and asks it for more.
 func (r *requests) sweep(p *peer, now time.Duration) {
 	a := &p.ask
 	a.adapt(p.down.recent(now))
@@ -33,7 +33,7 @@ func (r *requests) sweep(p *peer, now time.Duration) {
 	r.refill(p, now)
 }
 
-// expire has what takes too long asked elsewhere.
+// expire gives up the requests that have taken too long, in favour of other peers.
 func (r *requests) expire(p *peer, now time.Duration) {
 	a := &p.ask
 	if a.choking && now-a.choked > rejectAfter {

@@ -6,15 +6,14 @@ import (
 	"swarmnode/swarm/picker"
 )
 
-// A Snapshot is what a torrent can tell of itself, as a value that shares
-// nothing with it. Rates are payload bytes per second over the last 20 s or
-// less.
+// A Snapshot is the state of a torrent as a value that shares nothing with it. Rates are
+// payload bytes per second over the last 20 s or less.
 type Snapshot struct {
 	State State
 	Err   error // why it is Stalled or Unusable
 
-	MetadataSize int // bytes, as claimed until known; 0 when nobody claimed
-	MetadataHave int // bytes of it that have come
+	MetadataSize int // bytes, as peers claim until it is known; 0 if none has
+	MetadataHave int // bytes of it received
 
 	Pieces       int // of the torrent; 0 before the metadata is known
 	PiecesHave   int // verified
@@ -30,7 +29,7 @@ type Snapshot struct {
 	DownRate, UpRate int64
 
 	PeersKnown     int // addresses in the book that are not our own
-	PeersMet       int // connections to peers until now; web servers are none
+	PeersMet       int // connections to peers until now, web seeds left out
 	PeersDialling  int
 	PeersConnected int
 	SeedsConnected int
@@ -38,14 +37,14 @@ type Snapshot struct {
 	PeersServing   int // that unchoke us
 	Asked          int // blocks asked for and not yet received
 
-	// Of the connections that are there, web servers left out:
+	// Of the present connections, web seeds left out:
 	PeersHere         int
-	PeersUseful       int // they have something that we want
-	PeersWithMetadata int // they offer the metadata
-	// Unmet are the others that are known, by why there is no connection.
+	PeersUseful       int // that have something we want
+	PeersWithMetadata int // that offer the metadata
+	// Unmet counts the known addresses without a connection, by the reason.
 	Unmet book.Unmet
-	// PeersForgotten counts those that failed so often that they are known no
-	// more.
+	// PeersForgotten counts the addresses that failed so often that the book dropped
+	// them.
 	PeersForgotten int
 
 	// Waste counts received payload bytes that were of no use, by reason.
@@ -68,14 +67,14 @@ type PeerInfo struct {
 	Peer             PeerRef
 	Endpoint         endpoint.Endpoint
 	ID               [20]byte
-	Client           string // as it says itself (BEP 10), cleaned of control characters
+	Client           string // the name that it gives itself (BEP 10), without control characters
 	Outgoing         bool
 	Seed             bool
 	Choking          bool // it chokes us
 	Interested       bool // it is interested in us
 	Unchoked         bool // by us
 	Interesting      bool // we are interested in it
-	Snubbed          bool // it let our requests wait for too long
+	Snubbed          bool // it leaves our requests without any block
 	Pieces           int
 	Asked            int   // blocks that we wait for
 	Queued           int   // blocks that it waits for
@@ -86,14 +85,14 @@ type PeerInfo struct {
 // Totals are the numbers of a torrent that change with every block.
 type Totals struct {
 	Down, Up int64 // payload bytes since birth, waste included
-	// Missing is how many bytes of files, wanted or not, are not verified; not 0 unless
-	// every piece is. It is negative while that is not known.
+	// Missing is how many bytes of files, wanted or not, are not verified. It is 0 only
+	// if every piece is verified, and negative while that is not known.
 	Missing int64
-	// Done tells that every wanted piece is there.
+	// Done reports whether every wanted piece is verified.
 	Done bool
 }
 
-// Totals returns the numbers of this moment. It costs next to nothing.
+// Totals returns the current numbers. It is cheap enough for every block.
 func (t *Torrent) Totals() Totals {
 	s := Totals{Down: t.down.sum(), Up: t.up.sum(), Missing: -1}
 	if t.pick != nil && !t.cfg.MetadataOnly {
@@ -160,7 +159,7 @@ func (s *Snapshot) countPeer(p *peer) {
 	}
 }
 
-// Peers appends what is known of each connection to buf.
+// Peers appends a PeerInfo of each connection to buf.
 func (t *Torrent) Peers(buf []PeerInfo) []PeerInfo {
 	for _, p := range t.peers.all() {
 		info := PeerInfo{

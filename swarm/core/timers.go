@@ -10,9 +10,9 @@ type timer uint8
 
 // The deadlines.
 const (
-	timerSweep    timer = iota // once a second: what each peer is late with
+	timerSweep    timer = iota // peers are checked for what is late
 	timerUpload                // the upload policy looks again
-	timerRefill                // peers that have room for requests get some
+	timerRefill                // peers are asked for more blocks
 	timerDial                  // the next Dial is allowed or due
 	timerMetadata              // metadata requests that are late
 	timerHashes                // hash requests that are late
@@ -21,8 +21,8 @@ const (
 
 const never = time.Duration(math.MaxInt64)
 
-// sweepEvery is how often what is late is looked for. All that it finds is
-// counted in tens of seconds.
+// sweepEvery is the time between two sweeps. What a sweep finds is late by tens of
+// seconds.
 const sweepEvery = time.Second
 
 // timers is the table of deadlines.
@@ -38,13 +38,13 @@ func newTimers() timers {
 	return ts
 }
 
-// by moves a deadline if it is later than at.
+// by makes a deadline at or earlier.
 func (ts *timers) by(which timer, at time.Duration) { ts.at[which] = min(ts.at[which], at) }
 
-// set moves a deadline.
+// set makes a deadline at, earlier or later than it was.
 func (ts *timers) set(which timer, at time.Duration) { ts.at[which] = at }
 
-// due reports whether the deadline is over, and ends it.
+// due reports whether a deadline has passed, and clears it.
 func (ts *timers) due(which timer, now time.Duration) bool {
 	if ts.at[which] > now {
 		return false
@@ -62,7 +62,7 @@ func (ts *timers) next() time.Duration {
 	return earliest
 }
 
-// expire does what is due.
+// expire does the work of the deadlines that have passed.
 func (t *Torrent) expire() {
 	if t.timers.due(timerSweep, t.now) {
 		t.sweep()
@@ -85,7 +85,7 @@ func (t *Torrent) expire() {
 	}
 }
 
-// sweep looks for what is late at each peer.
+// sweep checks every peer for what is late.
 func (t *Torrent) sweep() {
 	for _, p := range t.peers.snapshot() {
 		t.sweepPeer(p)
@@ -97,6 +97,8 @@ func (t *Torrent) sweep() {
 	}
 }
 
+// sweepPeer drops a peer that is idle, floods or is useless, and otherwise does what is
+// due once a second.
 func (t *Torrent) sweepPeer(p *peer) {
 	switch {
 	case p.silence.idle(t.now):

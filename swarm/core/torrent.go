@@ -29,10 +29,10 @@ type Torrent struct {
 	meta   fetching
 	choker *choke.Choker
 
-	// What is known once the metadata is.
+	// Not nil once the metadata is known.
 	info   *metainfo.Info
 	layout *metainfo.Layout
-	pick   *picker.Picker // nil until InfoReady
+	pick   *picker.Picker
 
 	hashes  hashing
 	answers answers
@@ -47,9 +47,9 @@ type Torrent struct {
 	checks   checks
 }
 
-// New returns a torrent without metadata and without peers. Its driver tells
-// it addresses by Found; a seed, or a download that is resumed, is told its
-// metadata by InfoReady as the first event.
+// New returns a torrent without metadata and without peers. Its driver adds
+// addresses by Found. The first event of a seed, or of a download that is resumed,
+// is InfoReady.
 func New(now time.Time, cfg Config) *Torrent {
 	cfg.Limits = cfg.Limits.withDefaults()
 	t := &Torrent{
@@ -76,7 +76,7 @@ func New(now time.Time, cfg Config) *Torrent {
 	return t
 }
 
-// Step records that e happened. Actions returns what to do about it.
+// Step records that e happened at now. Actions returns what to do about it.
 func (t *Torrent) Step(now time.Time, e Event) {
 	t.advance(now)
 	t.recorder.add(t.now, &e)
@@ -132,7 +132,8 @@ func (t *Torrent) Step(now time.Time, e Event) {
 	}
 }
 
-// Actions appends to buf what is to be done, in order, and forgets it.
+// Actions appends the actions since the last call to buf, in the order in which the driver
+// must carry them out.
 func (t *Torrent) Actions(buf []Action) []Action {
 	return t.out.take(buf)
 }
@@ -143,8 +144,8 @@ func (t *Torrent) advance(now time.Time) {
 	t.out.advance(t.now)
 }
 
-// NextTick returns when the next Tick is due, or the zero Time if nothing
-// waits for one.
+// NextTick returns when the next Tick is due, or the zero Time if no deadline is
+// set.
 func (t *Torrent) NextTick() time.Time {
 	at := t.timers.next()
 	if at == never {
