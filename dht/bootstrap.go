@@ -101,7 +101,7 @@ func ParseHost(s string) (string, error) {
 }
 
 // isHostName reports whether s can be a host's name: labels of letters, digits,
-// hyphens and underscores, of which the last is not a number, 253 bytes in all.
+// hyphens and underscores, the last of them not a number, 253 bytes in all.
 func isHostName(s string) bool {
 	s = strings.TrimSuffix(s, ".")
 	if s == "" || len(s) > 253 {

@@ -185,7 +185,8 @@ func (f *family) pingSaved(now instant) {
 	f.saved = nil
 }
 
-// upkeep pings contacts that have long been silent and refreshes a stale bucket.
+// upkeep pings contacts that have long been silent, and keeps the id and the buckets up
+// to date.
 func (f *family) upkeep(now instant) {
 	if f.joined && f.table.alive() == 0 {
 		f.leave()
@@ -203,6 +204,7 @@ func (f *family) upkeep(now instant) {
 		c.probed, f.sent = now, now
 		f.c.ping(now, c.addr())
 	}
+	f.renew(now) // a change of our address within renewGap has left the id as it was
 	if depth := f.staleBucket(now); depth >= 0 {
 		target := randomIDIn(f.c.rng, f.id, depth)
 		l := f.newLookup(now, &request{method: methodFindNode, target: target}, lookupSink{})
@@ -249,10 +251,11 @@ func (f *family) onAnswer(now instant, from netip.AddrPort, m *message, took tim
 // lost records that the contact at addr has failed.
 func (f *family) lost(addr netip.AddrPort) { f.table.failed(addr, true) }
 
-// renew replaces our id if it does not fit the external address, BEP 42.
+// renew replaces our id if it does not fit the external address, BEP 42, at most once
+// within renewGap.
 func (f *family) renew(now instant) {
 	ip := f.votes.Elected().Addr()
-	if isSecure(f.id, ip) || f.renewed != 0 && now-f.renewed < renewGap {
+	if !ip.IsValid() || isSecure(f.id, ip) || f.renewed != 0 && now-f.renewed < renewGap {
 		return
 	}
 	f.renewed = now
