@@ -2,7 +2,6 @@ package dht
 
 import (
 	"context"
-	"fmt"
 	"math/rand/v2"
 	"net"
 	"net/netip"
@@ -10,11 +9,10 @@ import (
 	"testing"
 	"time"
 
-	"swarmnode/metainfo"
 	"swarmnode/metainfo/bencode"
 )
 
-// BenchmarkParse is the scan of one packet.
+// BenchmarkParse scans one packet.
 func BenchmarkParse(b *testing.B) {
 	packet := []byte(queryPacket("get_peers", target("info_hash", someHash)))
 	var r bencode.Reader
@@ -27,7 +25,7 @@ func BenchmarkParse(b *testing.B) {
 	}
 }
 
-// BenchmarkAnswer is the core's part of answering: from packet to packet.
+// BenchmarkAnswer measures the core's part of an answer: from packet to packet.
 func BenchmarkAnswer(b *testing.B) {
 	for _, method := range []string{"ping", "find_node", "get_peers", "get"} {
 		b.Run(method, func(b *testing.B) {
@@ -53,9 +51,9 @@ func BenchmarkAnswer(b *testing.B) {
 	}
 }
 
-// BenchmarkQueries is a bootstrap node at work on a real socket: a client asks
-// find_node from 64 sockets and counts what comes back. Client and node share
-// the processors, so the node's own part is more than the figure says.
+// BenchmarkQueries runs a bootstrap node on a real socket: a client asks find_node from
+// 64 sockets and counts the answers. Client and node share the processors, so the node
+// alone could answer more.
 func BenchmarkQueries(b *testing.B) {
 	pc, err := net.ListenUDP("udp4",
 		net.UDPAddrFromAddrPort(netip.MustParseAddrPort("127.0.0.1:0")))
@@ -77,7 +75,7 @@ func BenchmarkQueries(b *testing.B) {
 	})
 	const window = 64
 	packet := []byte(queryPacket("find_node", target("target", someHash)))
-	// Read-only askers are not pinged back: the figure is of answers alone.
+	// Read-only nodes are not pinged, so the figure counts only answers.
 	packet = append(packet[:len(packet)-len("1:t2:aa1:y1:qe")], "2:roi1e1:t2:aa1:y1:qe"...)
 	client, err := net.DialUDP("udp4", nil, pc.LocalAddr().(*net.UDPAddr))
 	if err != nil {
@@ -103,8 +101,8 @@ func BenchmarkQueries(b *testing.B) {
 	b.ReportMetric(float64(processorTime()-before)/float64(b.N), "cpu-ns/query")
 }
 
-// BenchmarkLookup is an announce and the lookup that finds it, in a network of
-// 1,000 nodes without delay, all nodes included.
+// BenchmarkLookup measures an announce and the lookup that finds it, with the work of
+// all nodes, in a network of 1,000 nodes without delay.
 func BenchmarkLookup(b *testing.B) {
 	s := newSimNet(b, 1)
 	s.build(1000, 5*time.Second, time.Minute)
@@ -120,7 +118,7 @@ func BenchmarkLookup(b *testing.B) {
 	b.ReportMetric(float64(s.sent-before)/float64(b.N), "packets/pair")
 }
 
-// BenchmarkIdle is what a node on loopback costs while nothing is asked of it.
+// BenchmarkIdle measures the cost of an idle node on loopback.
 func BenchmarkIdle(b *testing.B) {
 	var before, after runtime.MemStats
 	runtime.GC()
@@ -159,7 +157,7 @@ func BenchmarkIdle(b *testing.B) {
 	b.ReportMetric(float64(runtime.NumGoroutine()-goroutines)/nodes, "goroutines/node")
 }
 
-// BenchmarkIdlePackets counts, on the virtual clock, what a settled node sends.
+// BenchmarkIdlePackets counts, on the virtual clock, the packets of an idle node.
 func BenchmarkIdlePackets(b *testing.B) {
 	s := newSimNet(b, 1)
 	s.build(500, 10*time.Second, 10*time.Minute)
@@ -171,7 +169,7 @@ func BenchmarkIdlePackets(b *testing.B) {
 	b.ReportMetric(float64(s.sent-before)/500/(hours*3600), "packets/s/node")
 }
 
-// BenchmarkStores is the memory of full stores.
+// BenchmarkStores measures the memory of full stores.
 func BenchmarkStores(b *testing.B) {
 	var before, after runtime.MemStats
 	var s peerStore
@@ -200,38 +198,4 @@ func BenchmarkStores(b *testing.B) {
 	}
 	b.ReportMetric(float64(after.HeapAlloc-before.HeapAlloc)/(1<<20), "MiB")
 	runtime.KeepAlive(&s)
-}
-
-// Example has two nodes meet through a third.
-func Example() {
-	listen := func() net.PacketConn {
-		pc, err := net.ListenPacket("udp", "127.0.0.1:0")
-		if err != nil {
-			panic(err)
-		}
-		return pc
-	}
-	first := listen()
-	hosts := []string{first.LocalAddr().String()}
-	bootstrap, _ := New(Config{Conns: []net.PacketConn{first}, Router: true})
-	defer bootstrap.Close()
-	seed, _ := New(Config{Conns: []net.PacketConn{listen()}, Bootstrap: hosts})
-	defer seed.Close()
-	leech, _ := New(Config{Conns: []net.PacketConn{listen()}, Bootstrap: hosts})
-	defer leech.Close()
-
-	ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
-	defer cancel()
-	ih := metainfo.Hash{1, 2, 3}
-	go func() {
-		for range seed.Peers(ctx, ih, 6881, true) { // announces until ctx ends
-		}
-	}()
-	for peer := range leech.Peers(ctx, ih, 6882, false) {
-		if peer.Port() == 6881 {
-			fmt.Println("met", peer)
-			return
-		}
-	}
-	// Output: met 127.0.0.1:6881
 }

@@ -146,7 +146,8 @@ func (b *bench) vote(i int, seen netip.AddrPort) {
 }
 
 // BEP 42: a node changes its id when others agree on its address, and no more often
-// than every renewGap. Then upkeep makes good for the change that was missed. A few networks, or lies about unusable addresses, change nothing.
+// than every renewGap. Upkeep makes a change that came too early later. A few networks,
+// or lies about unusable addresses, change nothing.
 func TestBEP42IDFollowsTheAddress(t *testing.T) {
 	b := newBench(t, coreConfig{})
 	first, own := b.f.id, netip.MustParseAddrPort("91.1.2.3:1000")

@@ -74,8 +74,8 @@ func FuzzBootstrap(f *testing.F) {
 	})
 }
 
-// TestResolve: all names at once, all addresses of each; a name that hangs
-// costs five seconds, not the others.
+// TestResolve looks up all names at once. A name that hangs costs five seconds, and the
+// other names keep their addresses.
 func TestResolve(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		began := time.Now()
@@ -137,8 +137,8 @@ func TestNewRefusesBadHosts(t *testing.T) {
 	}
 }
 
-// TestBackOff: a node alone asks its bootstrap host ever more rarely, at least
-// every minute and a quarter, without end.
+// TestBackOff: a node that nobody answers asks its bootstrap host less and less often,
+// but at least every 75 seconds, for ever.
 func TestBackOff(t *testing.T) {
 	s := newSimNet(t, 1)
 	host := publicAddr(77)
@@ -215,8 +215,8 @@ func FuzzState(f *testing.F) {
 	})
 }
 
-// TestWriteState: the file is the old one or the new one, and nothing is left
-// beside it.
+// TestWriteState: the file is the old one or the new one, and no other file is left
+// behind.
 func TestWriteState(t *testing.T) {
 	dir := t.TempDir()
 	path := filepath.Join(dir, "nodes")
@@ -242,7 +242,7 @@ func TestWriteState(t *testing.T) {
 	}
 }
 
-// TestPeersPause: soon at first, within 15 minutes for ever.
+// TestPeersPause: the pauses are short at first, and below 15 minutes for ever.
 func TestPeersPause(t *testing.T) {
 	for round := range 100 {
 		for _, found := range []int{0, 5, 1000} {
@@ -260,7 +260,7 @@ func TestPeersPause(t *testing.T) {
 	}
 }
 
-// TestPointer is the format of BEP 46.
+// TestPointer checks the format of BEP 46.
 func TestPointer(t *testing.T) {
 	ih := metainfo.Hash{1, 2, 3}
 	value := AppendPointer(nil, ih)

@@ -11,8 +11,8 @@ import (
 	"swarmnode/internal/realclient"
 )
 
-// asked is the owner of one query of a test: it keeps the answer. A query has
-// either an answer or a failure.
+// asked owns one query of a test and keeps the answer. A query has either an answer or
+// a failure.
 type asked struct {
 	done  chan struct{}
 	nodes []netip.AddrPort
@@ -35,7 +35,7 @@ func (a *asked) failed(_ instant, _ *query, err error) {
 	close(a.done)
 }
 
-// askOne sends one query to the node at addr and waits for what comes back.
+// askOne sends one query to the node at addr and waits for its outcome.
 func askOne(t *testing.T, n *Node, addr netip.AddrPort, r request) *asked {
 	t.Helper()
 	a := &asked{done: make(chan struct{})}
@@ -50,8 +50,8 @@ func askOne(t *testing.T, n *Node, addr netip.AddrPort, r request) *asked {
 	return a
 }
 
-// TestClientsInOurNetwork has Transmission and aria2 live in a network of ours:
-// they join through us, become good contacts, ask us, and answer what we ask.
+// TestClientsInOurNetwork runs Transmission and aria2 in a network of our nodes: they
+// join through us, become good contacts, ask us, and answer our queries.
 func TestClientsInOurNetwork(t *testing.T) {
 	if testing.Short() {
 		t.Skip("short")
@@ -78,8 +78,7 @@ func TestClientsInOurNetwork(t *testing.T) {
 	}
 }
 
-// contactOf returns what n knows of the node at addr, and whether that node has
-// asked n anything.
+// contactOf returns n's contact at addr, and whether that node has asked n anything.
 func contactOf(n *Node, addr netip.AddrPort) (good, asks bool) {
 	_ = n.call(func(c *core, now instant) {
 		for _, b := range c.families[v4].table.buckets {
@@ -112,7 +111,7 @@ func livesAmongUs(t *testing.T, nodes []*Node, addrs []netip.AddrPort, theirs ne
 	if good, _ := contactOf(node, theirs); !good {
 		t.Error("it answered, but is no good contact")
 	}
-	// What they name, they know from our answers: there is nobody else.
+	// They can only name nodes from our answers: there are no others.
 	var found *asked
 	waitLong(t, func() bool {
 		found = askOne(t, node, theirs, request{method: methodFindNode, target: node.ID(false)})

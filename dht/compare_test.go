@@ -14,7 +14,7 @@ import (
 	"swarmnode/metainfo"
 )
 
-// slowConn delays what a node sends, as distance does.
+// slowConn delays the packets of a node, as distance does.
 type slowConn struct {
 	*net.UDPConn
 	delay time.Duration
@@ -74,7 +74,7 @@ func startServers(b *testing.B, prefix, size int) *servers {
 	return s
 }
 
-// kill closes a fraction of the nodes, the first excepted.
+// kill closes a fraction of the nodes, but never the first.
 func (s *servers) kill(fraction float64) {
 	rng := rand.New(rand.NewPCG(2, 2))
 	for i := 1; i < len(s.nodes); i++ {
@@ -85,8 +85,8 @@ func (s *servers) kill(fraction float64) {
 	}
 }
 
-// holders counts how many of the eight truly closest living nodes store peers
-// of that address.
+// holders counts how many of the eight closest living nodes store peers of that
+// address.
 func (s *servers) holders(ih metainfo.Hash, from netip.Addr) (n int) {
 	type placed struct {
 		id ID
@@ -120,13 +120,13 @@ func (s *servers) anyLive(rng *rand.Rand) *Node {
 	}
 }
 
-// ltPatience bounds a lookup of libtorrent in seconds. Beside a dead node it
-// takes the 15 s after which libtorrent gives a node up, or twice that.
+// ltPatience bounds a lookup of libtorrent in seconds. A dead node costs the lookup
+// 15 s, after which libtorrent gives up on the node, or twice that.
 const ltPatience = 32
 
-// BenchmarkBesideLibtorrent has a libtorrent and a node of ours look up and
-// announce in the same network of our nodes, and prints both. The larger
-// network is for ours alone: so that the time stays bounded.
+// BenchmarkBesideLibtorrent lets libtorrent and a node of ours look up and announce in
+// the same network of our nodes, and prints the figures of both. Only our node runs in
+// the larger network, to bound the time.
 func BenchmarkBesideLibtorrent(b *testing.B) {
 	for _, row := range []struct {
 		size, lookups int

@@ -9,12 +9,11 @@ import (
 	"swarmnode/metainfo/bencode"
 )
 
-// FuzzPackets is the whole way of packets: bytes in, state and bytes out. The
-// input is a script: each step begins with a byte that says from whom, after
-// what time and how many packets' worth of answers; the packet follows, ended
-// by a zero and a newline. TTTT in a packet becomes the transaction of an open
-// query, KKKKKKKK the token of the sender, so that the fuzzer gets behind both
-// doors.
+// FuzzPackets feeds packets to a core and checks its state and its packets. The input
+// is a script. Each step begins with a byte that chooses the sender, the time that
+// passes and the number of answers, followed by a packet, a zero and a newline. TTTT in
+// a packet becomes the transaction of an open query and KKKKKKKK the token of the
+// sender, so that the fuzzer gets past both checks.
 func FuzzPackets(f *testing.F) {
 	hash := target("info_hash", someHash)
 	seeds := []string{
@@ -87,8 +86,7 @@ func (b *bench) step(how byte, packet []byte) {
 	b.core.receive(b.now, from, packet)
 }
 
-// check reports whether the state is within its bounds and what was sent is
-// sound.
+// check fails the test if the state exceeds its bounds, or a sent packet is invalid.
 func (b *bench) check(t *testing.T, six *family) {
 	var r bencode.Reader
 	for _, p := range b.sent {

@@ -60,8 +60,7 @@ func (b *bench) ask(from netip.AddrPort, packet string) []byte {
 	return nil
 }
 
-// queryPacket makes a packet with the arguments of which body is the bencoding
-// behind the id.
+// queryPacket returns a query. Body holds its bencoded arguments after the id.
 func queryPacket(name, body string) string {
 	return fmt.Sprintf("d1:ad2:id20:%s%se1:q%d:%s1:t2:aa1:y1:qe", otherID[:], body, len(name), name)
 }
@@ -96,9 +95,9 @@ func (b *bench) answerTo(p sentPacket, body string) {
 		body, len(m.tid), m.tid)))
 }
 
-// TestHostilePackets sends what made other implementations die, answer
-// nonsense or allocate without bound. Each must be dropped or refused, and the
-// node must go on to answer.
+// TestHostilePackets sends packets that made other implementations crash, answer
+// nonsense or allocate without bound. The node must drop or refuse each, and answer the
+// next packet.
 func TestHostilePackets(t *testing.T) {
 	long := strings.Repeat("x", 1900)
 	tests := []struct {
@@ -174,8 +173,8 @@ func TestHostilePackets(t *testing.T) {
 	}
 }
 
-// TestHostileAnswers has a node answer our own queries wrongly. None may end
-// the process, and none may be counted as anything but what it is.
+// TestHostileAnswers sends invalid answers to our own queries. None may end the
+// process, and none may yield peers, items or long tokens.
 func TestHostileAnswers(t *testing.T) {
 	key := strings.Repeat("K", 32)
 	tests := []struct{ name, method, body string }{
@@ -230,7 +229,7 @@ func TestHostileAnswers(t *testing.T) {
 	}
 }
 
-// TestForgedAnswers sends answers that are not from whom we asked.
+// TestForgedAnswers sends answers that do not come from the node that we asked.
 func TestForgedAnswers(t *testing.T) {
 	b := newBench(t, coreConfig{})
 	b.core.ping(b.now, askAddr)
@@ -256,8 +255,8 @@ func TestForgedAnswers(t *testing.T) {
 	}
 }
 
-// TestForgedIDs has one address ask and answer under 256 ids: it gets one
-// place in the table. So does a whole /24 in a bucket.
+// TestForgedIDs: one address that answers under 256 ids gets one place in the table. A
+// whole /24 gets one place in a bucket.
 func TestForgedIDs(t *testing.T) {
 	b := newBench(t, coreConfig{})
 	for range 256 {
@@ -281,8 +280,8 @@ func TestForgedIDs(t *testing.T) {
 	}
 }
 
-// TestFlood has one address ask as fast as it can: it gets its share, and no
-// less once it asks as others do.
+// TestFlood: an address that floods us gets its share of answers, and no less once the
+// flood is over.
 func TestFlood(t *testing.T) {
 	b := newBench(t, coreConfig{})
 	answers := 0
@@ -304,8 +303,8 @@ func TestFlood(t *testing.T) {
 	}
 }
 
-// TestFloodOfAddresses: a flood with a forged sender each costs bounded memory
-// and bounded pings.
+// TestFloodOfAddresses: a flood from forged addresses costs bounded memory and bounded
+// pings.
 func TestFloodOfAddresses(t *testing.T) {
 	b := newBench(t, coreConfig{})
 	pings := 0
@@ -343,7 +342,7 @@ func TestOwnPackets(t *testing.T) {
 	}
 }
 
-// TestReadOnly: BEP 43. A node in that mode marks its queries and answers none.
+// TestReadOnly: BEP 43. A read-only node marks its queries and answers none.
 func TestReadOnly(t *testing.T) {
 	b := newBench(t, coreConfig{readOnly: true})
 	if got := b.ask(askAddr, queryPacket("ping", "")); got != nil {

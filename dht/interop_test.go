@@ -24,7 +24,7 @@ import (
 // pythonPath is the system's Python, which has Debian's libtorrent module.
 const pythonPath = "/usr/bin/python3"
 
-// missing skips a test for want of a client, or fails it where the clients are
+// missing skips a test for lack of a client, or fails it where the clients are
 // required.
 func missing(t testing.TB, why string) {
 	t.Helper()
@@ -117,7 +117,7 @@ func (l *libtorrents) add(host string, bootstrap netip.AddrPort) (session int,
 	return a.Session, netip.AddrPortFrom(netip.MustParseAddr(host), a.Port)
 }
 
-// interopNetwork is a network of ours, each node on an address of its own.
+// interopNetwork starts a network of our nodes, each on an address of its own.
 func interopNetwork(t testing.TB, prefix string, size int) (nodes []*Node, addrs []netip.AddrPort) {
 	t.Helper()
 	for i := range size {
@@ -140,8 +140,8 @@ func interopContext(t testing.TB) context.Context {
 	return ctx
 }
 
-// TestLibtorrent has libtorrent live in a network of ours: it joins, finds our
-// peers and we its, items of both kinds go both ways, and so do samples.
+// TestLibtorrent runs libtorrent in a network of our nodes. It joins, and both sides
+// find each other's peers, items of both kinds, and samples.
 func TestLibtorrent(t *testing.T) {
 	if testing.Short() {
 		t.Skip("short")
@@ -216,7 +216,7 @@ func TestLibtorrent(t *testing.T) {
 		if err != nil || string(item.Value) != "11:version one" {
 			t.Fatalf("%q, %v", item.Value, err)
 		}
-		// We continue the item that they began.
+		// We store the next version of the item that they stored first.
 		next, l, err := node.PutMutable(ctx, ed25519.NewKeyFromSeed(seed), []byte("pepper"),
 			func(old Item) []byte {
 				return []byte("11:version two")
@@ -263,7 +263,7 @@ func TestLibtorrent(t *testing.T) {
 	})
 }
 
-// TestInLibtorrentNetwork has a node of ours live among libtorrent nodes.
+// TestInLibtorrentNetwork runs a node of ours among libtorrent nodes.
 func TestInLibtorrentNetwork(t *testing.T) {
 	if testing.Short() {
 		t.Skip("short")

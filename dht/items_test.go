@@ -22,7 +22,7 @@ func unhex(t testing.TB, s string) []byte {
 	return b
 }
 
-// TestItemVectors are the test vectors of BEP 44 and the targets of BEP 46.
+// TestItemVectors checks the test vectors of BEP 44 and the targets of BEP 46.
 func TestItemVectors(t *testing.T) {
 	key := unhex(t, "77ff84905a91936367c01360803104f92432fcd904a43511876df5cdf3e7e548")
 	value := []byte("12:Hello World!")

@@ -7,10 +7,10 @@ import (
 	"time"
 )
 
-// TestManyJoinAtOnce: a network whose nodes all join at one instant, through one
-// node, is one network a minute later: a lookup finds the peer. Each node at first
-// knows the nodes close to its own id alone, and a lookup asks the closest alone, so
-// that parts of the id space could stay unknown to others.
+// TestManyJoinAtOnce: nodes that all join at the same instant through one node form one
+// network a minute later, in which a lookup finds a peer. At first each node knows only
+// the nodes close to its own id, and a lookup asks only the closest nodes, so parts of
+// the id space could stay unknown to the rest.
 func TestManyJoinAtOnce(t *testing.T) {
 	const nodes, lookups, missedMax = 50, 50, 2
 	for _, local := range []bool{true, false} {

@@ -13,9 +13,9 @@ import (
 	"swarmnode/swarm/simnet"
 )
 
-// TestManyAnnounces: more info-hashes than a node can announce at once are all
-// announced as soon as its budget allows, each once before any is a second time,
-// and found by others.
+// TestManyAnnounces: a node with more info-hashes than it can announce at once announces
+// all of them as soon as its budget allows, each once before any a second time, and
+// other nodes find them.
 func TestManyAnnounces(t *testing.T) {
 	const (
 		hashes = 80
@@ -77,9 +77,9 @@ func TestManyAnnounces(t *testing.T) {
 	})
 }
 
-// TestOverdue: who had to wait for its turn is as far in the schedule as if it had
-// not.
-func TestOverdue(t *testing.T) {
+// TestDueRounds: a lookup that had to queue is as far in the schedule as without the
+// queue.
+func TestDueRounds(t *testing.T) {
 	for _, tt := range []struct {
 		rounds int
 		since  time.Duration

@@ -56,7 +56,7 @@ func waitFor(t testing.TB, cond func() bool) {
 	waitAtMost(t, 2*time.Minute, cond)
 }
 
-// waitLong is for programs of others, which take their time to join.
+// waitLong is waitFor for other programs, which join more slowly.
 func waitLong(t testing.TB, cond func() bool) {
 	t.Helper()
 	waitAtMost(t, 4*time.Minute, cond)
@@ -71,13 +71,13 @@ func waitAtMost(t testing.TB, limit time.Duration, cond func() bool) {
 		select {
 		case <-tick.C:
 		case <-deadline:
-			t.Fatal("waited in vain")
+			t.Fatal("the condition did not come true in time")
 		}
 	}
 }
 
-// TestPrivateNetwork runs 50 nodes on one loopback address that know only the
-// first, and has two of them find each other.
+// TestPrivateNetwork runs 50 nodes on one loopback address that know only the first
+// node; then two of them find each other.
 func TestPrivateNetwork(t *testing.T) {
 	ctx := testContext(t)
 	_, first := startNode(t)
@@ -94,8 +94,8 @@ func TestPrivateNetwork(t *testing.T) {
 	for round := range 10 {
 		ih := metainfo.Hash{byte(round), 1, 2, 3}
 		want := netip.AddrPortFrom(first.Addr(), uint16(7000+round))
-		// Tables settle for a while after so many joined at once, and a busy
-		// machine drops packets: whoever finds nobody looks again, as Peers does.
+		// Tables change for a while after so many nodes have joined at once, and a
+		// busy machine drops packets. So a failed lookup is repeated, as by Peers.
 		waitFor(t, func() bool {
 			l, err := nodes[round].Announce(ctx, ih, want.Port(), false, nil)
 			if err != nil {
@@ -126,8 +126,8 @@ func TestPeersMeet(t *testing.T) {
 		n, _ := startNode(t, host)
 		wg.Go(func() {
 			for a := range n.Peers(ctx, ih, 4000+port, port == 1) {
-				// Both go on to announce: one may hear of the other before it
-				// has told of itself.
+				// Both go on to announce: either may find the other before its own
+				// first announce.
 				if a.Port() == 4001-port {
 					met <- port
 				}

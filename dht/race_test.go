@@ -2,6 +2,6 @@
 
 package dht
 
-// underRace tells the larger simulations to be smaller: the race detector,
-// which has nothing to find in a core of one goroutine, makes them crawl.
+// underRace makes the larger simulations smaller: the race detector, which cannot find
+// anything in a core without goroutines, makes them very slow.
 const underRace = true

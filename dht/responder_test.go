@@ -66,8 +66,8 @@ func TestClosest(t *testing.T) {
 	}
 }
 
-// TestSilentContacts: contacts that do not answer at the moment are not given
-// to others.
+// TestSilentContacts: contacts that failed their last query are not named to other
+// nodes.
 func TestSilentContacts(t *testing.T) {
 	b := newBench(t, coreConfig{})
 	all := b.fill(5)
@@ -78,8 +78,8 @@ func TestSilentContacts(t *testing.T) {
 	}
 }
 
-// TestAskerIsPinged: whoever asks is pinged, and enters the table only by
-// answering; a new bootstrap node has contacts at once.
+// TestAskerIsPinged: the sender of a query is pinged, and enters the table only by
+// answering. So a new bootstrap node has contacts at once.
 func TestAskerIsPinged(t *testing.T) {
 	b := newBench(t, coreConfig{})
 	b.ask(askAddr, queryPacket("ping", ""))
@@ -109,9 +109,8 @@ func (b *bench) peersOf(id ID, extra string) (list []netip.AddrPort, m *message)
 
 var otherAddr = netip.MustParseAddrPort("29.3.3.3:2000")
 
-// TestAnnounce: the announced port counts, or that of the packet with
-// implied_port; ports that are none are refused; get_peers has nodes beside
-// the values.
+// TestAnnounce: the announced port counts, or with implied_port that of the packet.
+// Invalid ports are refused. An answer to get_peers has nodes besides the values.
 func TestAnnounce(t *testing.T) {
 	tests := []struct {
 		body string
@@ -129,7 +128,7 @@ func TestAnnounce(t *testing.T) {
 	for _, test := range tests {
 		b := newBench(t, coreConfig{})
 		b.fill(20)
-		// The arguments in the order of their keys do not matter to a reader.
+		// The order of the arguments does not matter to the reader.
 		got := b.announce(askAddr, someHash, test.body)
 		peers, m := b.peersOf(someHash, "")
 		if test.port == 0 {
@@ -147,7 +146,7 @@ func TestAnnounce(t *testing.T) {
 	}
 }
 
-// TestToken: a token is good for its address and target, for 5 to 10 minutes.
+// TestToken: a token is valid for its address and target, for 5 to 10 minutes.
 func TestToken(t *testing.T) {
 	b := newBench(t, coreConfig{})
 	token := b.tokenFor(askAddr, someHash)
@@ -226,9 +225,9 @@ func TestPeerStoreBounds(t *testing.T) {
 	}
 }
 
-// TestAmplification states how many bytes a forged sender can make us send per
-// byte: six for what every node answers, sixteen where somebody has stored peers
-// or an item first.
+// TestAmplification bounds the bytes that a forged sender can make us send per byte:
+// six for answers that every node gives, sixteen for answers with peers or an item that
+// somebody has stored.
 func TestAmplification(t *testing.T) {
 	b := newBench(t, coreConfig{})
 	b.fill(2000)
@@ -282,8 +281,8 @@ func TestAmplification(t *testing.T) {
 	}
 }
 
-// TestScrape: BEP 33. The filters count seeds and others; seed and noseed are
-// honoured.
+// TestScrape: BEP 33. The filters count seeds and other peers, and the node obeys seed
+// and noseed.
 func TestScrape(t *testing.T) {
 	b := newBench(t, coreConfig{})
 	for i := range 60 {
@@ -312,8 +311,8 @@ func TestScrape(t *testing.T) {
 	}
 }
 
-// TestScrapeVector is the filter of BEP 33, "Test vectors". Its addresses are of
-// one /24 and one /64, of which the store would not take so many.
+// TestScrapeVector checks the filter of BEP 33, "Test vectors". Its addresses are of one
+// /24 and one /64, from which the store would not accept so many.
 func TestScrapeVector(t *testing.T) {
 	s, swarm := newPeerStore(10, 2000), new(storedSwarm)
 	s.swarms[someHash] = swarm
@@ -346,7 +345,7 @@ func TestScrapeVector(t *testing.T) {
 	}
 }
 
-// TestSampleAnswer: BEP 51. samples is there even when empty.
+// TestSampleAnswer: BEP 51. An answer has "samples", even an empty one.
 func TestSampleAnswer(t *testing.T) {
 	b := newBench(t, coreConfig{})
 	got := b.ask(askAddr, queryPacket("sample_infohashes", target("target", someHash)))
@@ -361,8 +360,8 @@ func TestSampleAnswer(t *testing.T) {
 	}
 }
 
-// TestWant: BEP 32. Without want the answer has the nodes of the family of the
-// packet; IPv4 addresses never hide in nodes6.
+// TestWant: BEP 32. Without "want" an answer has nodes of the family of the query.
+// nodes6 never holds IPv4 addresses in IPv6 form.
 func TestWant(t *testing.T) {
 	b := newBench(t, coreConfig{})
 	b.fill(20)
@@ -394,7 +393,7 @@ func TestWant(t *testing.T) {
 	}
 }
 
-// itemArgs are the arguments of a put, in no order.
+// itemArgs returns the arguments of a put, in no order.
 func itemArgs(token, value, rest string) string {
 	return rest + fmt.Sprintf("5:token%d:%s1:v%s", len(token), token, value)
 }
@@ -481,7 +480,7 @@ func TestMutable(t *testing.T) {
 	}
 }
 
-// TestItemStoreBounds: puts cost bounded memory, one address its share.
+// TestItemStoreBounds: puts cost bounded memory, and one address gets its share.
 func TestItemStoreBounds(t *testing.T) {
 	s := newItemStore(100)
 	for i := range 3000 {

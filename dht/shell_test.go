@@ -13,8 +13,8 @@ import (
 	"swarmnode/metainfo"
 )
 
-// TestSixAndFour runs nodes on both families: each DHT is useful alone, and
-// what was announced in both is found in both.
+// TestSixAndFour runs nodes in both families: each DHT works alone, and an announce in
+// both is found in both.
 func TestSixAndFour(t *testing.T) {
 	if pc, err := net.ListenPacket("udp6", "[::1]:0"); err != nil {
 		t.Skip("no IPv6 loopback: ", err)
@@ -58,7 +58,7 @@ func TestSixAndFour(t *testing.T) {
 	}
 }
 
-// TestDualSocket has one socket of the unspecified IPv6 address serve both.
+// TestDualSocket serves both families from one socket on the unspecified IPv6 address.
 func TestDualSocket(t *testing.T) {
 	pc, err := net.ListenPacket("udp", "[::]:0")
 	if err != nil {
@@ -83,7 +83,7 @@ func TestDualSocket(t *testing.T) {
 	waitFor(t, func() bool { return n.Stats().Contacts[v4] == 1 })
 }
 
-// TestMultiHomed: BEP 45. An answer leaves from where the query came in.
+// TestMultiHomed: BEP 45. An answer leaves from the address that the query came in at.
 func TestMultiHomed(t *testing.T) {
 	ctx := testContext(t)
 	first, second := listen(t, "127.0.0.1"), listen(t, "127.0.0.2")
@@ -100,8 +100,7 @@ func TestMultiHomed(t *testing.T) {
 	}
 }
 
-// plainConn hides that a connection is a *net.UDPConn, as that of a
-// demultiplexer may.
+// plainConn hides that a connection is a *net.UDPConn, as a demultiplexer may.
 type plainConn struct{ net.PacketConn }
 
 func TestPlainPacketConn(t *testing.T) {
@@ -119,7 +118,7 @@ func TestPlainPacketConn(t *testing.T) {
 		t.Error(err)
 	}
 	n.Close()
-	// The connection is still open, and reads wait again.
+	// The connection is still open, and reads block again.
 	if _, err := pc.WriteTo([]byte("x"), pc.LocalAddr()); err != nil {
 		t.Error(err)
 	}
@@ -212,7 +211,7 @@ func TestWatch(t *testing.T) {
 	<-announced
 }
 
-// TestNetworkChanged has a new lookup made at once.
+// TestNetworkChanged: NetworkChanged starts new lookups at once.
 func TestNetworkChanged(t *testing.T) {
 	ctx, cancel := context.WithCancel(testContext(t))
 	defer cancel()
@@ -231,7 +230,7 @@ func TestNetworkChanged(t *testing.T) {
 	waitFor(t, func() bool { return n.Stats().Lookups >= before+2 })
 }
 
-// TestBlocked: addresses on the list are neither heard nor asked.
+// TestBlocked: a node neither asks nor answers blocked addresses.
 func TestBlocked(t *testing.T) {
 	ctx := testContext(t)
 	var asked atomic.Int32

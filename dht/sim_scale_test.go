@@ -8,15 +8,15 @@ import (
 	"time"
 )
 
-// harsh are the conditions of the open network: 20 to 300 ms there and back,
-// and 10 % of the packets lost.
+// harsh sets the conditions of the open network: round trips of 20 to 300 ms, and a
+// loss of 10 % of the packets.
 func (s *simNet) harsh() {
 	s.latency = [2]time.Duration{10 * time.Millisecond, 150 * time.Millisecond}
 	s.loss = .1
 }
 
-// TestSimHarsh has every lookup find the announced peer among 2,000 nodes, of
-// which a fifth has just died, over long and lossy ways.
+// TestSimHarsh: every lookup finds the announced peer among 2,000 nodes, a fifth of
+// which has just died, on slow and lossy lines.
 func TestSimHarsh(t *testing.T) {
 	nodes, pairs := 2000, 100
 	if underRace || testing.Short() {

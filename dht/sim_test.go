@@ -125,7 +125,7 @@ func (s *simNet) send(from *simNode, to netip.AddrPort, b []byte) {
 		data: slices.Clone(b)})
 }
 
-// schedule has n ticked when it wants to be.
+// schedule plans the next tick of n.
 func (s *simNet) schedule(n *simNode) {
 	if at := max(n.core.next(), s.now); at < n.tickAt {
 		n.tickAt = at
@@ -173,7 +173,7 @@ func (s *simNet) deliver(e simEvent) {
 	s.schedule(n)
 }
 
-// live are the nodes that run honest cores.
+// live returns the living nodes that run honest cores.
 func (s *simNet) live() (list []*simNode) {
 	for _, n := range s.nodes {
 		if !n.dead && n.handle == nil {
@@ -183,7 +183,7 @@ func (s *simNet) live() (list []*simNode) {
 	return list
 }
 
-// closest are the k live nodes closest to target, but for the one that asks.
+// closest returns the k live nodes closest to target, without the one at self.
 func (s *simNet) closest(target ID, self netip.Addr) []*simNode {
 	list := slices.DeleteFunc(s.live(), func(n *simNode) bool { return n.addr.Addr() == self })
 	slices.SortFunc(list, func(a, b *simNode) int {
@@ -205,7 +205,7 @@ func (s *simNet) holders(target ID, peer netip.AddrPort) (n int) {
 	return n
 }
 
-// outcome is what one lookup of the simulation came to.
+// outcome is the result of one lookup of the simulation.
 type outcome struct {
 	ok    bool
 	first time.Duration // to the first peer
@@ -214,8 +214,8 @@ type outcome struct {
 	l     Lookup
 }
 
-// lookUp has n look target up, and announce if a is set, and runs the clock
-// until it is over.
+// lookUp looks target up from n, announces if a is set, and runs the clock until both
+// are over.
 func (s *simNet) lookUp(n *simNode, target ID, a *announce) outcome {
 	var o outcome
 	over := false
@@ -236,7 +236,7 @@ func (s *simNet) lookUp(n *simNode, target ID, a *announce) outcome {
 	return o
 }
 
-// build adds n nodes that join over the given time, and lets them settle.
+// build adds n nodes that join over the given time, and lets settle pass.
 func (s *simNet) build(n int, over, settle time.Duration) {
 	first := s.add(publicAddr(0)).addr
 	for i := 1; i < n; i++ {
@@ -247,7 +247,7 @@ func (s *simNet) build(n int, over, settle time.Duration) {
 	s.run(over+settle, nil)
 }
 
-// kill makes a fraction of the nodes silent, the first one excepted.
+// kill makes a fraction of the nodes silent, but never the first.
 func (s *simNet) kill(fraction float64) {
 	for _, n := range s.nodes[1:] {
 		if s.rng.Float64() < fraction {
@@ -288,7 +288,7 @@ func quantile(list []float64, q float64) float64 {
 	return sorted[int(q*float64(len(sorted)-1)+.5)]
 }
 
-// measure announces and finds pairs times, by random nodes.
+// measure announces and looks up pairs times, from random nodes.
 func (s *simNet) measure(name string, pairs int) *simResult {
 	r := &simResult{name: name, pairs: pairs}
 	for range pairs {
@@ -310,8 +310,8 @@ func (s *simNet) measure(name string, pairs int) *simResult {
 	return r
 }
 
-// promise fails the test when a lookup missed the peer, or an announce too many
-// of the nodes that should hold it.
+// promise fails the test if a lookup missed the peer, or if too few of the closest nodes
+// hold an announce.
 func (r *simResult) promise(t *testing.T, holders float64) {
 	t.Helper()
 	t.Log(r)
@@ -324,7 +324,7 @@ func (r *simResult) promise(t *testing.T, holders float64) {
 	}
 }
 
-// TestSimSmall is the network of 200 nodes with 30 to 120 ms of delay.
+// TestSimSmall runs a network of 200 nodes with round trips of 30 to 120 ms.
 func TestSimSmall(t *testing.T) {
 	s := newSimNet(t, 1)
 	s.latency = [2]time.Duration{15 * time.Millisecond, 60 * time.Millisecond}

@@ -11,8 +11,8 @@ import (
 	"time"
 )
 
-// addr6 returns an address of the block of bits given as 2001:db8:BLOCK::/48: in
-// its /64 number subnet, on host number host.
+// addr6 returns an address in 2001:db8:BLOCK::/48: in the /64 of that number, on the
+// host of that number.
 func addr6(block, subnet, host int) netip.AddrPort {
 	b := [16]byte{0x20, 1, 0x0d, 0xb8}
 	binary.BigEndian.PutUint16(b[4:], uint16(block))
@@ -27,18 +27,18 @@ func newBench6(t testing.TB, limits Limits) *bench {
 	return b
 }
 
-// pingAs makes a ping of the node id.
+// pingAs returns a ping of the node id.
 func pingAs(id ID) string {
 	return strings.Replace(queryPacket("ping", ""), string(otherID[:]), string(id[:]), 1)
 }
 
-// announcing makes an announce_peer of id with a token.
+// announcing returns an announce_peer of id with a token.
 func announcing(id ID, token []byte) string {
 	return queryPacket("announce_peer", fmt.Sprintf("12:implied_porti1e%s5:token%d:%s",
 		target("info_hash", id), len(token), token))
 }
 
-// pingsSent counts our own queries among what was sent.
+// pingsSent counts our own queries among the sent packets.
 func (b *bench) pingsSent() (n int) {
 	for _, p := range b.sent {
 		if bytes.HasSuffix(p.data, []byte("1:y1:qe")) {
@@ -56,7 +56,7 @@ func (b *bench) meet(id ID, addr netip.AddrPort) {
 	}
 }
 
-// check compares what the store counts with what it holds.
+// check compares the counts of the store with its entries.
 func (s *peerStore) check(t testing.TB) {
 	t.Helper()
 	sources, alone := make(map[netip.Addr]int), make(map[netip.Prefix]int)
@@ -96,8 +96,8 @@ func (s *peerStore) check(t testing.TB) {
 	}
 }
 
-// TestForgedPings: 700 pings under a foreign address, 42 KB, take its answers for
-// as long as they come and no longer.
+// TestForgedPings: 700 pings with the forged address of a node, 42 KB, use up that node's
+// answers for as long as the pings come, and no longer.
 func TestForgedPings(t *testing.T) {
 	for _, addr := range []netip.AddrPort{askAddr, addr6(1, 0, 1)} {
 		b := newBench6(t, Limits{})
@@ -112,8 +112,8 @@ func TestForgedPings(t *testing.T) {
 	}
 }
 
-// TestForgedFlood: while it lasts, contacts are answered, and whoever shows a
-// token of ours can announce, though the flood comes under their addresses.
+// TestForgedFlood: during a flood with forged addresses, the true contacts at these
+// addresses are answered, and senders with a valid token can announce.
 func TestForgedFlood(t *testing.T) {
 	b := newBench(t, coreConfig{})
 	contact, peer := publicAddr(1), publicAddr(2)
@@ -148,8 +148,8 @@ func TestForgedFlood(t *testing.T) {
 	}
 }
 
-// TestForgedCrowd: a flood under ever new addresses uses up neither what contacts
-// are answered from, nor the rates of honest newcomers.
+// TestForgedCrowd: a flood from ever new addresses uses up neither the answers of
+// contacts, nor the rates of honest newcomers.
 func TestForgedCrowd(t *testing.T) {
 	b := newBench(t, coreConfig{limits: Limits{ReplyBytes: 8 << 10}})
 	id := randomID(b.core.rng)
@@ -174,7 +174,7 @@ func TestForgedCrowd(t *testing.T) {
 	}
 }
 
-// TestOneSubnetIsOneSource: who asks from ever new addresses of one /64 is one.
+// TestOneSubnetIsOneSource: queries from ever new addresses of one /64 share one rate.
 func TestOneSubnetIsOneSource(t *testing.T) {
 	b := newBench6(t, Limits{})
 	answers, pings := 0, 0
@@ -198,8 +198,8 @@ func TestOneSubnetIsOneSource(t *testing.T) {
 	}
 }
 
-// TestPingbackOfOwner: one /48, or all ports of one address, have a part of the
-// pings, and leave the rest to others.
+// TestPingbackOfOwner: one /48, or all ports of one address, get a part of the pings and
+// leave the rest to other nodes.
 func TestPingbackOfOwner(t *testing.T) {
 	const part = pingbackBurst/10 + pingbackRate/10*10 + 1 // of an owner in ten seconds
 	tests := []struct {
@@ -235,7 +235,7 @@ func TestPingbackOfOwner(t *testing.T) {
 // portOf returns a port of one IPv4 address.
 func portOf(i int) netip.AddrPort { return netip.AddrPortFrom(askAddr.Addr(), uint16(i+1)) }
 
-// floods are ways to fill a store from one place, for an honest entry to outlive.
+// floods are ways to fill a store from one place. Honest entries must outlive them.
 var floods = []struct {
 	name string
 	from func(i int) netip.AddrPort
@@ -249,16 +249,16 @@ var floods = []struct {
 	}},
 }
 
-// beside returns a target that is nearer to self than nearly all others.
+// beside returns a target that is nearer to self than nearly all other targets.
 func beside(self ID, rng *rand.Rand) ID {
 	id := randomID(rng)
 	copy(id[:4], self[:])
 	return id
 }
 
-// TestHonestPeersStay: with a store full of peers that honest nodes announced,
-// no flood from one place, at info-hashes as near to us as can be, drives out
-// more than one of them; and a newcomer finds room.
+// TestHonestPeersStay: a store is full of peers that honest nodes announced. A flood from
+// one place, at the info-hashes nearest to us, drives out at most one of them, and an
+// honest newcomer finds room.
 func TestHonestPeersStay(t *testing.T) {
 	const hashes = 200
 	for _, flood := range floods {
@@ -398,7 +398,7 @@ func TestDrivenOut(t *testing.T) {
 		b.now += 2 * time.Millisecond
 		from := addr6(6, 6, i)
 		near := beside(b.f.id, b.core.rng)
-		// What asking for the tokens would bring, did the limiter let it through.
+		// The token is made here: the limiter would not let the flood fetch one.
 		token := b.core.tokens.make(from.Addr(), near)
 		b.ask(from, announcing(near, token[:]))
 		junk := fmt.Appendf(nil, "i%de", i)
@@ -416,8 +416,8 @@ func TestDrivenOut(t *testing.T) {
 	}
 }
 
-// TestSpares: the nodes that wait for a place in a bucket are of networks of
-// their own, so that one network cannot have all the waiting places.
+// TestSpares: the spares of a bucket are of distinct networks, so that one network cannot
+// take all their places.
 func TestSpares(t *testing.T) {
 	for _, flood := range floods[:1] {
 		rng := rand.New(rand.NewPCG(1, 1))
@@ -438,8 +438,8 @@ func TestSpares(t *testing.T) {
 	}
 }
 
-// TestCrowdedBucket: one /48 may fill a bucket, but each newcomer of another owner
-// is pinged and takes one of its places; it takes none of theirs.
+// TestCrowdedBucket: one /48 may fill a bucket. Each newcomer of another owner is pinged
+// and takes one of the /48's places, but the /48 takes none of the newcomers'.
 func TestCrowdedBucket(t *testing.T) {
 	rng := rand.New(rand.NewPCG(1, 1))
 	tab := newTable(randomID(rng), false, false)
@@ -473,8 +473,8 @@ func TestCrowdedBucket(t *testing.T) {
 	}
 }
 
-// TestValuesOfOneSource: what a node says of peers is taken for a few of each
-// source, so that a lie is no list of 2^64 addresses of one host.
+// TestValuesOfOneSource: of the peers in an answer a few of each source count, so that a
+// liar cannot list many addresses of one host.
 func TestValuesOfOneSource(t *testing.T) {
 	b := newBench6(t, Limits{})
 	var values []byte

@@ -9,7 +9,7 @@ import (
 	"time"
 )
 
-// liar answers every query of others wrongly.
+// A liar answers every query with lies.
 type liar struct {
 	net  *simNet
 	node *simNode
@@ -17,8 +17,8 @@ type liar struct {
 	lie  func(l *liar, m *message) (body string)
 }
 
-// addLiars puts n lying nodes into the network. They make themselves known by
-// asking the first node, and answer pings rightly, to be taken in.
+// addLiars adds n liars to the network. They query the first node to become known, and
+// answer pings correctly to enter its table.
 func (s *simNet) addLiars(n int, lie func(l *liar, m *message) string) (list []*liar) {
 	for i := range n {
 		addr := publicAddr(100000 + i)
@@ -63,8 +63,8 @@ func nodesBody(n int, f func(i int) (ID, netip.AddrPort)) string {
 	return fmt.Sprintf("5:nodes%d:%s5:token2:xx", len(b), b)
 }
 
-// TestLiars: a twentieth of the network answers in the worst ways; every lookup
-// still finds the announced peer through the honest nodes.
+// TestLiars: a twentieth of the network lies in the worst ways, and every lookup still
+// finds the announced peer through the honest nodes.
 func TestLiars(t *testing.T) {
 	serial := uint32(0)
 	fake := func() netip.AddrPort {
@@ -128,10 +128,9 @@ func TestLiars(t *testing.T) {
 	}
 }
 
-// TestSybils: a party with many addresses in distinct networks surrounds one
-// target, answers as live nodes with ids next to it, tells only of itself and
-// keeps the announced peer to itself. Those who announced before it came are
-// still found by nearly all, because a lookup asks beyond what one path told.
+// TestSybils: a party with addresses in many networks surrounds a target with nodes that
+// name only each other, and conceals the announced peers. Nearly all lookups still find
+// a peer that announced before, because a lookup asks nodes of several paths.
 func TestSybils(t *testing.T) {
 	s := newSimNet(t, 99)
 	s.latency = [2]time.Duration{15 * time.Millisecond, 60 * time.Millisecond}

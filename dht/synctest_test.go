@@ -13,8 +13,7 @@ import (
 	"swarmnode/swarm/simnet"
 )
 
-// world runs whole nodes, goroutines included, on simulated sockets in
-// virtual time.
+// world runs whole nodes with their goroutines, on simulated sockets in virtual time.
 type world struct {
 	t   *testing.T
 	net *simnet.Network
@@ -36,9 +35,9 @@ func (w world) node(host string, cfg Config) (*Node, *simnet.Host) {
 	return n, h
 }
 
-// TestSchedule follows an announce for three hours: the other end, which
-// looked first, finds it within seconds, and so does one that comes late,
-// though the nodes that store it forget what is not announced again.
+// TestSchedule follows an announce for three hours. A node that looked before the
+// announce finds it within seconds. So does one that comes hours later, although nodes
+// forget an announce that is not repeated.
 func TestSchedule(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w := world{t, simnet.New(1)}

@@ -40,9 +40,9 @@ func TestTableSplitsAroundOurselves(t *testing.T) {
 	}
 }
 
-// TestTableReplacement walks a full bucket through the rules of BEP 5: good
-// contacts stay, the least recently seen questionable one is probed first, a
-// bad one gives way.
+// TestTableReplacement walks a full bucket through the rules of BEP 5: good contacts
+// stay, the least recently seen questionable one is probed first, and a bad one is
+// replaced.
 func TestTableReplacement(t *testing.T) {
 	rng := rand.New(rand.NewPCG(1, 1))
 	self := randomID(rng)
@@ -148,8 +148,8 @@ func TestTableLocal(t *testing.T) {
 	}
 }
 
-// TestTableRestart: a node that comes back with another id on its address
-// replaces what it was.
+// TestTableRestart: a node that restarts with another id at its address replaces its old
+// contact.
 func TestTableRestart(t *testing.T) {
 	rng := rand.New(rand.NewPCG(1, 1))
 	tab := newTable(randomID(rng), false, false)
@@ -162,8 +162,8 @@ func TestTableRestart(t *testing.T) {
 	}
 }
 
-// TestRenew: when the vote settles, the id comes to fit the address, once, and
-// the contacts are kept.
+// TestRenew: once enough networks agree on our address, the id changes to fit it, and the
+// contacts are kept.
 func TestRenew(t *testing.T) {
 	b := newBench(t, coreConfig{})
 	b.fill(20)
@@ -188,7 +188,7 @@ func TestRenew(t *testing.T) {
 	}
 }
 
-// TestLimits: budget of packets and of distinct addresses.
+// TestBudget: the budget bounds packets and distinct addresses.
 func TestBudget(t *testing.T) {
 	b := newBudget(100, 50, 20)
 	count := func(from, n int) (sent int) {

@@ -21,8 +21,8 @@ import (
 	"swarmnode/swarm/guard"
 )
 
-// A fakeNet stands for all trackers: it writes down what they are told, and
-// answers as the test says.
+// A fakeNet stands for all trackers. It logs the announces that they get, and answers as
+// the test says.
 type fakeNet struct {
 	mu     sync.Mutex
 	start  time.Time
@@ -59,7 +59,7 @@ func suffix(f guard.Family) string {
 	return "/" + f.String()
 }
 
-// take returns what was told since the last call.
+// take returns the announces since the last call.
 func (n *fakeNet) take() []string {
 	n.mu.Lock()
 	defer n.mu.Unlock()
@@ -68,7 +68,7 @@ func (n *fakeNet) take() []string {
 	return log
 }
 
-// last returns what the last announce said.
+// last returns the last announce.
 func (n *fakeNet) last() Request {
 	n.mu.Lock()
 	defer n.mu.Unlock()
@@ -79,11 +79,11 @@ func (n *fakeNet) expect(t *testing.T, want ...string) {
 	t.Helper()
 	synctest.Wait()
 	if got := n.take(); !slices.Equal(got, want) {
-		t.Errorf("trackers were told\n%q, want\n%q", got, want)
+		t.Errorf("trackers got the announces\n%q, want\n%q", got, want)
 	}
 }
 
-// sleepUntil sleeps until so long after the start.
+// sleepUntil sleeps until that long after the start.
 func (n *fakeNet) sleepUntil(after time.Duration) { time.Sleep(time.Until(n.start.Add(after))) }
 
 // newAnnouncer returns an Announcer that talks to n.
@@ -102,7 +102,7 @@ func newAnnouncer(t *testing.T, n *fakeNet, cfg Config, tiers ...[]string) *Anno
 	return a
 }
 
-// collect asks for peers in a goroutine, and returns what ends it.
+// collect asks for peers in a goroutine, and returns a function that ends it.
 func collect(t *testing.T, a *Announcer, port uint16,
 	seed bool) (peers chan netip.AddrPort, stop func()) {
 	ctx, cancel := context.WithCancel(t.Context())
@@ -135,10 +135,10 @@ func TestAnnouncerLife(t *testing.T) {
 		}
 		if r := n.last(); r.Port != 6881 || r.Uploaded != 1 || r.Downloaded != 2 || r.Left != 3 ||
 			r.Want != wantDefault {
-			t.Errorf("told %+v", r)
+			t.Errorf("announced %+v", r)
 		}
 
-		// More are wanted: the tracker's least interval is kept to.
+		// More peers are wanted: the next announce keeps to the least interval.
 		time.Sleep(10 * time.Second)
 		stop()
 		_, stop = collect(t, a, 6881, false)
@@ -149,9 +149,9 @@ func TestAnnouncerLife(t *testing.T) {
 			t.Errorf("tracker id %q", id)
 		}
 
-		// Nobody asks: the interval since the last announce, and up to a
-		// twentieth more. Both ends of that are seen from outside, as the
-		// shortest jitter is none.
+		// Nobody asks: the next announce comes after the interval and up to a
+		// twentieth more. Both ends are looked at from outside, since the jitter
+		// may be zero.
 		const last, interval = 5 * time.Minute, 30 * time.Minute
 		n.sleepUntil(last + interval - time.Nanosecond)
 		n.expect(t)
@@ -160,7 +160,7 @@ func TestAnnouncerLife(t *testing.T) {
 			t.Errorf("after an interval: %q", log)
 		}
 
-		// Complete: it is told at once, and once.
+		// Completion is announced at once, and once.
 		stop()
 		left.Store(0)
 		at := time.Since(n.start).Round(time.Second)
@@ -184,8 +184,8 @@ func TestAnnouncerLife(t *testing.T) {
 	})
 }
 
-// The families of one round say the same, and each hears of the completion,
-// even if that comes while the round begins.
+// The announces of one round are alike in all families, and each family learns of the
+// completion, even if the torrent completes while the round begins.
 func TestCompleteInTheMiddle(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		n := &fakeNet{answer: func(tracker string, r Request) (Response, error) {
@@ -210,7 +210,7 @@ func TestCompleteInTheMiddle(t *testing.T) {
 		want := []string{"0s both.example/IPv4 started", "0s both.example/IPv6 started",
 			"1s both.example/IPv4 completed", "1s both.example/IPv6 completed"}
 		if !slices.Equal(log, want) {
-			t.Errorf("told %q, want %q", log, want)
+			t.Errorf("announces %q, want %q", log, want)
 		}
 		stop()
 		a.Close()
@@ -224,7 +224,7 @@ func TestSeedFromTheStart(t *testing.T) {
 		_, stop := collect(t, a, 0, true)
 		n.expect(t, "0s 1.1.1.1 started")
 		if r := n.last(); r.Left != 0 || r.Port != portNone {
-			t.Errorf("told %+v", r)
+			t.Errorf("announced %+v", r)
 		}
 		stop()
 		a.Close()
@@ -232,7 +232,7 @@ func TestSeedFromTheStart(t *testing.T) {
 	})
 }
 
-// A hybrid has two swarms (BEP 52), each of which hears of what it is asked for.
+// A hybrid has two swarms (BEP 52), each of which gets its own announces.
 func TestTwoHashes(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		n := &fakeNet{}
@@ -249,7 +249,7 @@ func TestTwoHashes(t *testing.T) {
 		}()
 		n.expect(t, "0s 1.1.1.1 started")
 		if r := n.last(); r.InfoHash != hashB || r.Left != 0 {
-			t.Errorf("told %+v", r)
+			t.Errorf("announced %+v", r)
 		}
 		for range a.Peers(t.Context(), metainfo.Hash{1}, 1, false) {
 			t.Error("a peer of a third swarm")
@@ -262,8 +262,8 @@ func TestTwoHashes(t *testing.T) {
 	})
 }
 
-// BEP 12: the next in a tier when one fails, and the one that answered first
-// from then on. BEP 7: every family of a name.
+// BEP 12: when a tracker fails, the next one of its tier is asked, and the one that
+// answered is the first from then on. BEP 7: a tracker by name is asked in all families.
 func TestTiers(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		n := &fakeNet{answer: func(tracker string, r Request) (Response, error) {
@@ -284,7 +284,7 @@ func TestTiers(t *testing.T) {
 			want = want[1:]
 		}
 		if !slices.Equal(log, want) {
-			t.Errorf("told %q, want %q", log, want)
+			t.Errorf("announces %q, want %q", log, want)
 		}
 		time.Sleep(64 * time.Minute)
 		log = n.take()
@@ -302,7 +302,7 @@ func TestTiers(t *testing.T) {
 	})
 }
 
-// BEP 27: one tracker at a time, the next tier only after the first.
+// BEP 27: one tracker is asked at a time, the next tier only after the first.
 func TestPrivate(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var up atomic.Bool
@@ -335,11 +335,11 @@ func TestBackoff(t *testing.T) {
 		_, stop := collect(t, a, 1, false)
 		defer stop()
 		time.Sleep(24 * time.Hour)
-		// 10 s, doubling to 30 min, and up to a fifth more each.
+		// The waits double from 10 s to 30 min, each with up to a fifth more.
 		if tries := len(n.take()); tries < 45 || tries > 60 {
 			t.Errorf("%d attempts in a day", tries)
 		}
-		// Whoever wants more peers does not change that.
+		// A wish for more peers does not change that.
 		for range 60 {
 			stop()
 			_, stop = collect(t, a, 1, false)
@@ -353,8 +353,8 @@ func TestBackoff(t *testing.T) {
 	})
 }
 
-// A tracker that the user named and that fails is told of, once in a row; of
-// those that strangers name only where there is no other way.
+// The user is warned, once in a row, of the failure of a tracker that the user named.
+// The failure of a stranger's tracker is logged as a warning only for private torrents.
 func TestFailuresAreTold(t *testing.T) {
 	for _, c := range []struct {
 		stranger, private bool
@@ -381,14 +381,14 @@ func TestFailuresAreTold(t *testing.T) {
 			stop()
 			a.Close()
 			if got := strings.Count(b.String(), "unknown torrent"); got != c.want {
-				t.Errorf("%+v: told %d times:\n%s", c, got, b.String())
+				t.Errorf("%+v: logged %d times:\n%s", c, got, b.String())
 			}
 		})
 	}
 }
 
-// Of a tracker with addresses of one family, it is told why that one failed, and not
-// that there is none of the other, whichever comes first.
+// The failure of a tracker with addresses in one family is that family's, not the lack of
+// addresses in the other family, whichever comes first.
 func TestFailureOfTheFamilyThereIs(t *testing.T) {
 	for _, first := range []string{"4.example/IPv4", "4.example/IPv6"} {
 		synctest.Test(t, func(t *testing.T) {
@@ -415,8 +415,8 @@ func TestFailureOfTheFamilyThereIs(t *testing.T) {
 	}
 }
 
-// A stranger's tracker that is not asked is told of once, with the reason: over all
-// attempts, families, info-hashes and torrents.
+// The user is warned once of a stranger's tracker that is not asked, with the reason: once
+// for all attempts, families, info-hashes and torrents.
 func TestRefusalsAreToldOnce(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var b bytes.Buffer
@@ -448,7 +448,7 @@ func TestRefusalsAreToldOnce(t *testing.T) {
 		const why = "it leads to the private address 10.0.0.5:8080, and no element of its path " +
 			"begins with announce or scrape"
 		if got := strings.Count(b.String(), why); got != refusalsMax {
-			t.Errorf("told %d times, want %d:\n%s", got, refusalsMax, b.String())
+			t.Errorf("logged %d times, want %d:\n%s", got, refusalsMax, b.String())
 		}
 		if got := strings.Count(b.String(), "\n"); got != refusalsMax {
 			t.Errorf("%d lines:\n%s", got, b.String())
@@ -456,7 +456,7 @@ func TestRefusalsAreToldOnce(t *testing.T) {
 	})
 }
 
-// BEP 31: a tracker says when to come back, or not to.
+// BEP 31: a tracker says when to ask again, or that we should never ask again.
 func TestRetryIn(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		n := &fakeNet{answer: func(tracker string, r Request) (Response, error) {
@@ -470,7 +470,7 @@ func TestRetryIn(t *testing.T) {
 		_, stop := collect(t, a, 1, false)
 		synctest.Wait()
 		if log := n.take(); len(log) != 2 {
-			t.Errorf("told %q", log)
+			t.Errorf("announces %q", log)
 		}
 		time.Sleep(3*time.Hour - time.Nanosecond) // a jitter may be none
 		stop()
@@ -485,8 +485,8 @@ func TestRetryIn(t *testing.T) {
 	})
 }
 
-// A family that does not work does not hold up the other for long, and what
-// the other has found is there at once.
+// A dead family does not delay the other for long, and the peers of the other are there
+// at once.
 func TestDeadFamily(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		n := &fakeNet{answer: func(tracker string, r Request) (Response, error) {
@@ -503,7 +503,7 @@ func TestDeadFamily(t *testing.T) {
 		}
 		time.Sleep(familyGrace + 64*time.Second)
 		if log := n.take(); len(log) != 4 {
-			t.Errorf("told %q", log)
+			t.Errorf("announces %q", log)
 		}
 		stop()
 		start := time.Now()
@@ -534,7 +534,7 @@ func TestCloseIsBounded(t *testing.T) {
 	})
 }
 
-// Peers that nobody takes are bounded, and the newest are kept.
+// The peers that wait for a caller are bounded, and the newest are kept.
 func TestFoundIsBounded(t *testing.T) {
 	a := &swarmAnnounce{found: make(chan netip.AddrPort, foundMax)}
 	for i := range 3 * foundMax {
@@ -589,8 +589,8 @@ func TestScheduleClamps(t *testing.T) {
 	}
 }
 
-// A new address of ours is told at once, whatever the interval and the failures
-// at the old one.
+// A new address of ours is announced at once, whatever the interval and the failures from
+// the old address.
 func TestMoved(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var up atomic.Bool

@@ -93,16 +93,15 @@ func (b *limitBench) check() {
 	}
 }
 
-// request notes that v has brought a request, as its handler does.
+// request records that v has sent a whole request, as the handler does.
 func request(v *limitedConn) {
 	ctx := withLimitedConn(context.Background(), v)
 	r, _ := http.NewRequestWithContext(ctx, http.MethodGet, "/", nil)
 	onComplete(r)
 }
 
-// When all places are taken, the newcomer is let in all the same, and of those
-// without a request the one that has waited the longest goes, out of the network
-// that has most.
+// When all places are taken, a newcomer is accepted all the same. Of the network with the
+// most connections without a request, the one that has waited longest is closed.
 func TestConnLimit(t *testing.T) {
 	b := newLimitBench(t, 8)
 	b.limit.sourceMax = 8
@@ -146,12 +145,12 @@ func TestConnLimit(t *testing.T) {
 	b.check()
 	b.visit("203.0.117.1")
 	if n := b.limited.Load(); n != 4 {
-		t.Errorf("one had to go though there was room")
+		t.Errorf("a connection was closed though there was room")
 	}
 }
 
-// Connections whose requests are being answered go only when there is nobody
-// else, and then for newcomers of other sources.
+// Connections whose requests are being answered are closed only if there are no others,
+// and then for newcomers of other sources.
 func TestConnLimitAllServed(t *testing.T) {
 	b := newLimitBench(t, 4)
 	b.limit.sourceMax = 3
@@ -170,7 +169,8 @@ func TestConnLimitAllServed(t *testing.T) {
 	}
 }
 
-// A source that has too many makes room for its own, by what says nothing.
+// A source with too many connections makes room for its own newcomers: its silent
+// connections are closed.
 func TestConnLimitOfOneSource(t *testing.T) {
 	b := newLimitBench(t, 8*connectionsPerSource)
 	var silent []net.Conn
@@ -180,18 +180,18 @@ func TestConnLimitOfOneSource(t *testing.T) {
 	}
 	b.visit("192.0.2.1")
 	if n := b.limited.Load(); n != 0 {
-		t.Fatalf("%d had to go", n)
+		t.Fatalf("%d were closed", n)
 	}
 	_, v := b.visit("2001:db8:6:1::ffff")
 	if v.gone || b.limited.Load() != 1 {
-		t.Errorf("the newcomer is gone: %v, %d had to go", v.gone, b.limited.Load())
+		t.Errorf("the newcomer is gone: %v, %d were closed", v.gone, b.limited.Load())
 	}
 	if _, err := silent[0].Read(make([]byte, 1)); err == nil {
 		t.Error("the oldest is open")
 	}
 }
 
-// So do connections when the process has no descriptors left.
+// When the process has no descriptors left, silent connections make room too.
 func TestConnLimitWithoutDescriptors(t *testing.T) {
 	b := newLimitBench(t, 100)
 	full := &net.OpError{Op: "accept", Err: os.NewSyscallError("accept4", syscall.EMFILE)}
@@ -231,9 +231,9 @@ func TestConnLimitCloses(t *testing.T) {
 	}
 }
 
-// Slow requests from a whole /48, several times as many as there are places, and
-// each of them open again as soon as it is closed: every honest announce is
-// answered meanwhile.
+// Slow requests come from a whole /48, several times as many as there are places, and each
+// connection is opened again as soon as it is closed. Every honest announce is answered
+// all the same.
 func TestSlowRequests(t *testing.T) {
 	const places, subnets, each = 64, 32, 8
 	for name, words := range map[string]string{
@@ -288,13 +288,13 @@ func TestSlowRequests(t *testing.T) {
 	}
 }
 
-// A slowCrowd is connections that say some words and wait to be closed.
+// A slowCrowd is a set of connections that send part of a request and wait to be closed.
 type slowCrowd struct {
 	opened chan struct{}
 	ended  chan struct{}
 }
 
-// holdOpen keeps each connections open from every one of so many subnets.
+// holdOpen keeps each connections open from every one of that many subnets.
 func holdOpen(ctx context.Context, to string, subnets, each int, words string) *slowCrowd {
 	s := &slowCrowd{opened: make(chan struct{}), ended: make(chan struct{})}
 	running := make(chan struct{})

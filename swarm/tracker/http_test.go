@@ -219,7 +219,7 @@ func TestParseFailure(t *testing.T) {
 	}
 }
 
-// A public tracker cannot know of peers behind our own walls.
+// A public tracker cannot know peers in our own network.
 func TestSift(t *testing.T) {
 	public, lan := netip.MustParseAddr("8.8.8.8"), netip.MustParseAddr("192.168.0.9")
 	all := addrs("1.2.3.4:1", "1.2.3.4:1", "127.0.0.1:6379", "10.0.0.1:80", "[fe80::1]:1",
@@ -337,8 +337,8 @@ func TestAnnounceHTTPSlow(t *testing.T) {
 	}
 }
 
-// A URL of a torrent must not make the node do things here, and trackers here are
-// asked.
+// A torrent's URL must not act on services of this machine or network, but trackers here
+// are asked.
 func TestStrangersTrackersHere(t *testing.T) {
 	asked := 0
 	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
@@ -390,7 +390,7 @@ func TestStrangersTrackersHere(t *testing.T) {
 	}
 }
 
-// Who names a tracker in a link learns whether nodes that get the link will ask it.
+// CheckLink says whether nodes that get a link will ask its tracker.
 func TestCheckLink(t *testing.T) {
 	for url, want := range map[string]string{
 		"http://1.2.3.4/x":                       "",

@@ -15,7 +15,7 @@ import (
 	"swarmnode/swarm/guard"
 )
 
-// eventually asks until something is so.
+// eventually repeats a check until it succeeds.
 func eventually(t *testing.T, wait time.Duration, what string, ok func() bool) {
 	t.Helper()
 	timeout := time.After(wait)
@@ -30,7 +30,7 @@ func eventually(t *testing.T, wait time.Duration, what string, ok func() bool) {
 	}
 }
 
-// Our client and the tracker that most open ones are.
+// Our client talks to opentracker, which most open trackers run.
 func TestOpentracker(t *testing.T) {
 	if !realclient.InNamespace(t) {
 		return
@@ -70,8 +70,8 @@ func TestOpentracker(t *testing.T) {
 	}
 }
 
-// Our tracker and the clients that people use: they announce themselves over
-// both protocols, and are told to others.
+// The clients that people use announce themselves to our tracker over both protocols, and
+// it names them to other peers.
 func TestRealClients(t *testing.T) {
 	var kinds []realclient.Kind
 	for _, kind := range realclient.Kinds() {

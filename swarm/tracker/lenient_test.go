@@ -42,10 +42,10 @@ func deflated(t *testing.T, text []byte, bare bool) []byte {
 	return b.Bytes()
 }
 
-// Answers as trackers in use send them, wrong in one way each, over real sockets.
-// libtorrent 2.0.8 makes nothing of eight of them: blanks and the byte order mark
-// before, the fraction, the dictionary of dictionaries, the port as a string, gzip that
-// is not said, and deflate of either kind.
+// Trackers in use send these answers, each wrong in one way, over real sockets. libtorrent
+// 2.0.8 cannot read eight of them: leading blanks and the byte order mark, the fraction,
+// the dictionary of dictionaries, the port as a string, undeclared gzip, and both kinds
+// of deflate.
 func TestTrackersAsTheyAre(t *testing.T) {
 	good := []byte("d8:intervali1800e5:peers6:\x7f\x00\x00\x01\x00\x50e")
 	want := Response{Interval: 30 * time.Minute, Seeds: -1, Leeches: -1,
@@ -111,7 +111,7 @@ func TestTrackersAsTheyAre(t *testing.T) {
 	}
 }
 
-// A scrape is read as leniently.
+// The answer to a scrape is read as leniently.
 func TestScrapesAsTheyAre(t *testing.T) {
 	body := "\r\nd5:filesd20:aaaaaaaaaaaaaaaaaaaad8:complete1:110:downloadedi02e10:incompletei3.0eee5:filesdee"
 	got, err := parseScrape([]byte(body), []metainfo.Hash{hashA})

@@ -9,7 +9,7 @@ import (
 	"time"
 )
 
-// numbers are Stats that change while a test goes on.
+// numbers are Stats that change during a test.
 type numbers struct {
 	mu    sync.Mutex
 	stats Stats
@@ -27,8 +27,8 @@ func (n *numbers) get() Stats {
 	return n.stats
 }
 
-// A partial seed says so in every announce (BEP 21), as libtorrent does, and never
-// that it has completed the torrent; that comes with the rest of it, once.
+// A partial seed says so in every announce (BEP 21), as libtorrent does. It sends
+// Completed only after the rest of the torrent, once.
 func TestPartialSeed(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		n := &fakeNet{}
@@ -50,7 +50,7 @@ func TestPartialSeed(t *testing.T) {
 		if r := n.last(); r.Left != 40 || r.Downloaded != 60 {
 			t.Errorf("told %+v", r)
 		}
-		// The source is told of a seed by mistake: what is missing decides.
+		// The caller calls us a seed by mistake: Left decides.
 		told(true)
 		n.expect(t)
 		now.set(Stats{Downloaded: 100, Left: 0, Idle: true})
@@ -78,8 +78,8 @@ func TestPartialSeed(t *testing.T) {
 	})
 }
 
-// What was there before is no download: a seed from the start, or one that found out
-// later that it has everything, never says that it has completed.
+// Content that was there before is no download: a seed from the start, or one that found
+// out later that it has everything, never sends Completed.
 func TestCompletedIsADownload(t *testing.T) {
 	for _, first := range []int64{0, -1} {
 		synctest.Test(t, func(t *testing.T) {
@@ -110,8 +110,8 @@ func TestCompletedIsADownload(t *testing.T) {
 	}
 }
 
-// Who completes a torrent and goes at once tells both, and what is under way then is
-// not cut off.
+// An Announcer that is closed right after the download sends Completed and Stopped, and a
+// running announce is not cut off.
 func TestGoingAtOnce(t *testing.T) {
 	for _, slow := range []time.Duration{0, 100 * time.Millisecond} {
 		synctest.Test(t, func(t *testing.T) {

@@ -22,8 +22,8 @@ import (
 	"swarmnode/swarm/guard"
 )
 
-// Our own client against our own server, over both protocols and families: a
-// peer that comes by one is told to who asks by the other.
+// Our client announces to our server over both protocols and families: a peer that came
+// by one protocol is named to those who ask by the other.
 func TestClientAndServer(t *testing.T) {
 	for _, ip := range []string{"127.0.0.1", "::1"} {
 		t.Run(ip, func(t *testing.T) {
@@ -126,7 +126,7 @@ func TestServerHTTP(t *testing.T) {
 	}
 }
 
-// A tracker is named in many ways, and its scrape after it (BEP 48).
+// Trackers have many paths, from which the scrape paths are derived (BEP 48).
 func TestServerPages(t *testing.T) {
 	s, at := startServer(t, ServerConfig{}, "127.0.0.1")
 	const query = "?info_hash=aaaaaaaaaaaaaaaaaaaa&peer_id=bbbbbbbbbbbbbbbbbbbb&port=1&left=1"
@@ -185,8 +185,8 @@ func TestServerPages(t *testing.T) {
 	}
 }
 
-// Nothing that is sent to an address that has not proven itself is longer than
-// what came, and only connects are answered.
+// Of an unproven address only connects are answered, and no answer is longer than its
+// request.
 func TestNoReflection(t *testing.T) {
 	s := NewServer(ServerConfig{})
 	now := time.Now()
@@ -218,7 +218,7 @@ func TestNoReflection(t *testing.T) {
 			t.Errorf("%s: %d bytes in answer", name, len(got))
 		}
 	}
-	// A connection id is good for two minutes at least (BEP 15).
+	// A connection id is valid for at least two minutes (BEP 15).
 	now = now.Add(idEpoch)
 	if got := s.answerPacket(now, nil, announce(id), from); len(got) == 0 {
 		t.Error("a connection id of two minutes is refused")
@@ -282,8 +282,8 @@ func TestServerForgets(t *testing.T) {
 	})
 }
 
-// Whatever ended the context, it is no error of the server; what fails before
-// is.
+// Serve returns an error if a socket fails, but not if its context ends, whatever the
+// cause.
 func TestServeEnds(t *testing.T) {
 	refused := errors.New("refused")
 	for name, c := range map[string]struct {
@@ -354,8 +354,8 @@ func TestRateOfOneSource(t *testing.T) {
 	if n := s.Stats().Limited; n < (1+connectFactor)*rateBurst-2 {
 		t.Errorf("%d are counted", n)
 	}
-	// Connects may be forged: whoever owns the address is not shut out for longer
-	// than they come, and what it announces is not limited by them at all.
+	// Connects may be forged. They shut out the owner of the address no longer than
+	// they come, and do not limit its announces at all.
 	now = now.Add(time.Second)
 	if !connect(noisy) || !announce(noisy) {
 		t.Error("the owner of the address has no answer a second later")
@@ -388,12 +388,12 @@ func TestParams(t *testing.T) {
 		}
 	}
 	if got, err := unescape("%zz"); err == nil {
-		t.Errorf("%q comes of what is no escape", got)
+		t.Errorf("%q was read from an invalid escape", got)
 	}
 }
 
-// One hash with both a blank and a plus in it, as clients write it: those of the
-// field escape both, encoders of forms write the blank as a plus.
+// An info-hash with both a blank and a plus, as clients write it: known clients escape
+// both, encoders of forms write the blank as a plus.
 func TestPlusInHash(t *testing.T) {
 	hash := metainfo.Hash([]byte("a b+c&d%e=f?g#h/i;j:k"[:20]))
 	form := url.Values{"info_hash": {string(hash[:])}, "port": {"1"}, "left": {"0"}}.Encode()
@@ -422,7 +422,7 @@ func TestPlusInHash(t *testing.T) {
 	}
 }
 
-// A bare plus that may mean either is read as the swarm that there is, else as a
+// A bare plus is ambiguous. It is read in the way that gives a known swarm, else as a
 // blank.
 func TestPlusOfKnownSwarm(t *testing.T) {
 	const bare = "aaaaaaaaa+aaaaaaaaaa"

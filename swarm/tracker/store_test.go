@@ -12,7 +12,7 @@ import (
 	"swarmnode/swarm/limit"
 )
 
-// check compares what the store holds with its invariants.
+// check tests the invariants of the store.
 func (s *store) check(t *testing.T) {
 	t.Helper()
 	for i := range s.shards {
@@ -102,7 +102,7 @@ func TestStoreAtRandom(t *testing.T) {
 	}
 }
 
-// One network that announces without end costs itself, not the others.
+// A network that floods the store displaces its own peers, not those of others.
 func TestFairEviction(t *testing.T) {
 	const most = 16 * 100
 	now := time.Unix(1000, 0)
@@ -152,7 +152,7 @@ func TestPeersPerHost(t *testing.T) {
 	if _, peers, _, _ := s.size(); peers != 2*peersPerHost {
 		t.Errorf("%d peers of two hosts, want %d", peers, 2*peersPerHost)
 	}
-	// The newest are those that stayed.
+	// The newest have stayed.
 	_, v4, _ := s.announce(now, &announcement{hash: hashA,
 		addr: netip.MustParseAddrPort("192.0.2.9:1"), want: 50}, nil, nil)
 	for _, p := range parseCompact(nil, v4, compact4) {
@@ -162,8 +162,8 @@ func TestPeersPerHost(t *testing.T) {
 	}
 }
 
-// TestPeerBytes measures what a peer costs: alone in its swarm and its network,
-// and in swarms of a thousand.
+// TestPeerBytes measures the memory of a peer that is alone in its swarm and its network,
+// and of peers in swarms of a thousand.
 func TestPeerBytes(t *testing.T) {
 	for _, c := range []struct {
 		name  string

@@ -207,8 +207,8 @@ func FuzzParsePacket(f *testing.F) {
 	})
 }
 
-// Whatever comes, a server stays whole, and answers an unproven address with
-// nothing longer than what it sent.
+// No input breaks a server, and its answer to an unproven address is never longer than
+// the request.
 func FuzzServer(f *testing.F) {
 	f.Add(appendConnect(nil, 7), false)
 	f.Add(appendAnnounce(nil, 0, 7, &Request{InfoHash: hashA, Port: 1, Want: -1}, "/announce"),

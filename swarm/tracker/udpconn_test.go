@@ -16,8 +16,8 @@ import (
 	"swarmnode/swarm/guard"
 )
 
-// A fakeUDP stands for UDP trackers: it writes down what they are sent, and
-// answers as the test says, with connection ids that count up.
+// A fakeUDP stands for UDP trackers. It logs the requests that they get, and answers as
+// the test says, with connection ids that count up.
 type fakeUDP struct {
 	start  time.Time
 	mu     sync.Mutex
@@ -100,7 +100,7 @@ func (u *fakeUDP) expect(t *testing.T, want ...string) {
 	u.log = nil
 }
 
-// sleepUntil sleeps until so long after the start.
+// sleepUntil sleeps until that long after the start.
 func (u *fakeUDP) sleepUntil(after time.Duration) { time.Sleep(time.Until(u.start.Add(after))) }
 
 func (u *fakeUDP) sockets() int {
@@ -130,7 +130,7 @@ func announce(t *testing.T, c *Client, host string) error {
 	return err
 }
 
-// BEP 15: a connection id is good for a minute, and for any number of torrents.
+// BEP 15: a connection id is valid for a minute, and for any number of torrents.
 func TestConnectionIsShared(t *testing.T) {
 	overUDP(t, func(t *testing.T, c *Client, u *fakeUDP) {
 		var all sync.WaitGroup
@@ -168,8 +168,8 @@ func TestConnectionIsShared(t *testing.T) {
 	})
 }
 
-// BEP 15, "Time outs": 15 seconds, then twice as long; and one who waits for a
-// connection id does not wait again for what another has waited for.
+// BEP 15, "Time outs": the wait is 15 seconds, then twice as long. Announces that need a
+// connection id wait together for one request.
 func TestRetransmission(t *testing.T) {
 	overUDP(t, func(t *testing.T, c *Client, u *fakeUDP) {
 		u.silent = true
@@ -189,8 +189,8 @@ func TestRetransmission(t *testing.T) {
 	})
 }
 
-// An answer that is lost after a good start: from the beginning, for the tracker
-// may be another one by now.
+// After a lost answer the connection id is requested again, since the tracker may have
+// been restarted.
 func TestRetransmissionOfAnnounces(t *testing.T) {
 	overUDP(t, func(t *testing.T, c *Client, u *fakeUDP) {
 		if err := announce(t, c, "1.1.1.1"); err != nil {
@@ -211,8 +211,8 @@ func TestRetransmissionOfAnnounces(t *testing.T) {
 	})
 }
 
-// A tracker that was started anew knows nothing of the ids of before; one that
-// refuses a torrent is not asked for id after id.
+// A restarted tracker does not know its earlier ids. A tracker that refuses a torrent is
+// not asked for one id after another.
 func TestErrorsRenewTheConnection(t *testing.T) {
 	overUDP(t, func(t *testing.T, c *Client, u *fakeUDP) {
 		if err := announce(t, c, "1.1.1.1"); err != nil {
@@ -236,7 +236,7 @@ func TestErrorsRenewTheConnection(t *testing.T) {
 	})
 }
 
-// Whoever gives up does not take the others with it.
+// An announce that gives up does not end those that share its request.
 func TestOneOfManyGivesUp(t *testing.T) {
 	overUDP(t, func(t *testing.T, c *Client, u *fakeUDP) {
 		u.silent = true
@@ -265,7 +265,7 @@ func TestOneOfManyGivesUp(t *testing.T) {
 	})
 }
 
-// Sockets are bounded, whatever a torrent names.
+// The sockets are bounded, whatever trackers a torrent names.
 func TestUDPConnsAreBounded(t *testing.T) {
 	overUDP(t, func(t *testing.T, c *Client, u *fakeUDP) {
 		for i := range 3 * udpConnsMax {
@@ -295,7 +295,7 @@ func TestCloseEndsWhatIsUnderWay(t *testing.T) {
 	})
 }
 
-// A torrent that names as many dead trackers as it can does not hold up others.
+// A torrent with as many dead trackers as possible does not delay others.
 func TestDeadTrackersHoldUpNobody(t *testing.T) {
 	overUDP(t, func(t *testing.T, c *Client, u *fakeUDP) {
 		u.silent = true
