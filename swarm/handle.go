@@ -112,11 +112,11 @@ func (h *handle) failure() error {
 	return h.err
 }
 
-// ending returns what Close and Stats return once the torrent has ended.
-func (h *handle) ending() (closeErr error, final Stats) {
+// ending returns what Stats and Close return once the torrent has ended.
+func (h *handle) ending() (final Stats, closeErr error) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	return h.closeErr, h.final
+	return h.final, h.closeErr
 }
 
 // finished returns where the complete content lies, or nothing before it is complete.

@@ -206,7 +206,7 @@ func (t *Torrent) Stats() Stats {
 		}
 	}
 	<-t.ended
-	_, final := t.handle.ending()
+	final, _ := t.handle.ending()
 	return final
 }
 
@@ -220,7 +220,7 @@ func (t *Torrent) AddPeer(addr netip.AddrPort) {
 func (t *Torrent) Close() error {
 	t.cancel()
 	<-t.ended
-	err, _ := t.handle.ending()
+	_, err := t.handle.ending()
 	return err
 }
 

@@ -96,7 +96,7 @@ var errPeersOnly = errors.New("--peers-only needs a --peer")
 
 // An adding is one run of the command.
 type adding struct {
-	*addFlags
+	flags   *addFlags
 	c       *console
 	s       *session
 	sources []source
@@ -107,7 +107,7 @@ type adding struct {
 }
 
 func (f *addFlags) run(ctx context.Context, c *console, args []string) error {
-	a := &adding{addFlags: f, c: c, from: make(map[*swarm.Torrent]*source)}
+	a := &adding{flags: f, c: c, from: make(map[*swarm.Torrent]*source)}
 	if len(f.webSeeds.items) > 0 && len(args) > 1 {
 		return usage(c.command, errors.New("--webseed needs a single SOURCE"))
 	}
@@ -166,20 +166,20 @@ func (f *addFlags) run(ctx context.Context, c *console, args []string) error {
 // prepareDir makes the download folder and checks, before any other work, that it can be
 // written to. A read-only folder is accepted if the content may be there already.
 func (a *adding) prepareDir() error {
-	err := os.MkdirAll(a.dir, 0o777)
+	err := os.MkdirAll(a.flags.dir, 0o777)
 	var f *os.File
 	if err == nil {
-		f, err = os.CreateTemp(a.dir, ".node-*")
+		f, err = os.CreateTemp(a.flags.dir, ".node-*")
 	}
 	if err != nil {
 		if storage.IsDenied(err) && a.mayBeThere() {
 			return nil // storage looks for what is missing
 		}
-		return failWithHint(exitDisk, "folder "+a.dir, err, "another --dir")
+		return failWithHint(exitDisk, "folder "+a.flags.dir, err, "another --dir")
 	}
 	f.Close()
 	if err := os.Remove(f.Name()); err != nil {
-		return fail(exitDisk, "folder "+a.dir, err)
+		return fail(exitDisk, "folder "+a.flags.dir, err)
 	}
 	return nil
 }
@@ -188,7 +188,7 @@ func (a *adding) prepareDir() error {
 // content of one of the sources. The names behind a magnet link are not known yet, so any
 // file may be its content.
 func (a *adding) mayBeThere() bool {
-	folder, err := os.Open(a.dir)
+	folder, err := os.Open(a.flags.dir)
 	if err != nil {
 		return false
 	}
@@ -196,20 +196,20 @@ func (a *adding) mayBeThere() bool {
 	some, _ := folder.Readdirnames(1)
 	for i := range a.sources {
 		src := &a.sources[i]
-		name := string(a.output)
+		name := string(a.flags.output)
 		if name == "" && src.torrent != nil {
 			name = src.name()
 		}
 		if name == "" {
 			if len(some) > 0 {
 				a.c.warn("folder %s cannot be written to: only content that is complete there "+
-					"can be seeded", a.dir)
+					"can be seeded", a.flags.dir)
 				return true
 			}
 			continue
 		}
 		for _, suffix := range []string{"", storage.PartSuffix} {
-			if _, err := os.Lstat(filepath.Join(a.dir, name+suffix)); err == nil {
+			if _, err := os.Lstat(filepath.Join(a.flags.dir, name+suffix)); err == nil {
 				return true
 			}
 		}
@@ -219,21 +219,22 @@ func (a *adding) mayBeThere() bool {
 
 // fetch adds the torrents and waits for them.
 func (a *adding) fetch(ctx context.Context) error {
-	dir, err := filepath.Abs(a.dir)
+	dir, err := filepath.Abs(a.flags.dir)
 	if err != nil {
-		return fail(exitDisk, "folder "+a.dir, err)
+		return fail(exitDisk, "folder "+a.flags.dir, err)
 	}
 	var torrents []*swarm.Torrent
 	for i := range a.sources {
 		src := &a.sources[i]
 		spec := swarm.Spec{
-			Torrent: src.torrent, Magnet: src.magnet, Dir: dir, Name: string(a.output),
-			Sequential: a.sequential,
-			WebSeeds:   cleanURLs(a.webSeeds.items), Trackers: src.own, Names: a.names(),
+			Torrent: src.torrent, Magnet: src.magnet, Dir: dir, Name: string(a.flags.output),
+			Sequential: a.flags.sequential,
+			WebSeeds:   cleanURLs(a.flags.webSeeds.items), Trackers: src.own,
+			Names: a.flags.names(),
 		}
-		if len(a.files.items) > 0 || len(src.magnet.Select) > 0 {
+		if len(a.flags.files.items) > 0 || len(src.magnet.Select) > 0 {
 			spec.Wanted = func(l *metainfo.Layout) []bool {
-				return choose(l, a.files.items, src.magnet).wanted
+				return choose(l, a.flags.files.items, src.magnet).wanted
 			}
 		}
 		t, err := a.s.engine.Add(a.s.spec(spec))
@@ -251,8 +252,8 @@ func (a *adding) fetch(ctx context.Context) error {
 	defer cancel()
 
 	var expired <-chan time.Time
-	if a.timeout > 0 {
-		timer := time.NewTimer(time.Duration(a.timeout))
+	if a.flags.timeout > 0 {
+		timer := time.NewTimer(time.Duration(a.flags.timeout))
 		defer timer.Stop()
 		expired = timer.C
 	}
@@ -263,7 +264,7 @@ func (a *adding) fetch(ctx context.Context) error {
 	case a.left > 0:
 		w.tellStop()
 		return ended(ctx)
-	case a.seed && a.whole > 0:
+	case a.flags.seed && a.whole > 0:
 		w.run(ctx, nil, func(news) bool { return true })
 		w.tellStop()
 		return ended(ctx)
@@ -302,14 +303,14 @@ func (a *adding) tellChoice(info *metainfo.Info, chosen choice) {
 // wait for.
 func (a *adding) onNews(w *watch, n news) bool {
 	if !n.done {
-		w.metadata(n.t.Info(), a.from[n.t], a.names())
-		a.tellChoice(n.t.Info(), a.choose(n.t.Info(), a.from[n.t]))
+		w.metadata(n.t.Info(), a.from[n.t], a.flags.names())
+		a.tellChoice(n.t.Info(), a.flags.choose(n.t.Info(), a.from[n.t]))
 		return true
 	}
 	a.left--
 	if err := n.t.Err(); err != nil {
 		err = torrentFailure(n.t, err)
-		if a.failed != nil || a.left > 0 || a.seed && a.whole > 0 {
+		if a.failed != nil || a.left > 0 || a.flags.seed && a.whole > 0 {
 			// The error line at the end is about the first failure only.
 			a.c.warn("%v", err)
 		}
@@ -326,7 +327,7 @@ func (a *adding) onNews(w *watch, n news) bool {
 // complete prints the result of one torrent.
 func (a *adding) complete(t *swarm.Torrent) {
 	info, st := t.Info(), t.Stats()
-	l, chosen := info.Layout(), a.choose(info, a.from[t])
+	l, chosen := info.Layout(), a.flags.choose(info, a.from[t])
 	paths := t.Paths()
 	if chosen.part() {
 		paths = nil
@@ -353,7 +354,7 @@ func (a *adding) complete(t *swarm.Torrent) {
 	})
 	a.c.note("%s complete: %s in %s", info.Hash().Short(), formatBytes(chosen.bytes),
 		formatTook(took))
-	if a.seed {
+	if a.flags.seed {
 		magnet := metainfo.NewTorrent(info).Magnet().String()
 		a.c.event("seeding", seedingEvent{info.Hash().String(), info.Name(), magnet, l.Size()})
 	}
@@ -365,7 +366,7 @@ func (a *adding) timeoutFailure(torrents []*swarm.Torrent) error {
 	if a.failed != nil {
 		return a.failed
 	}
-	after := formatDuration(time.Duration(a.timeout))
+	after := formatDuration(time.Duration(a.flags.timeout))
 	lonely := 0
 	var what, why string
 	for _, t := range torrents {

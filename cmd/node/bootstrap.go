@@ -97,7 +97,7 @@ func (f *bootstrapFlags) run(ctx context.Context, c *console, _ []string) error 
 
 // A bootstrapNode is a running node with what serve needs to report on it.
 type bootstrapNode struct {
-	*dht.Node
+	node    *dht.Node
 	state   *dhtState
 	hosts   []string     // bootstrap hosts
 	numbers net.Listener // of its metrics; may be nil
@@ -110,10 +110,10 @@ func (f *bootstrapFlags) serve(ctx context.Context, c *console, n bootstrapNode)
 	defer wait.Wait()
 	wait.Go(func() {
 		serveMetrics(ctx, c, n.numbers, func(w io.Writer) {
-			writeMetrics(w, dhtMetrics(n.Stats()))
+			writeMetrics(w, dhtMetrics(n.node.Stats()))
 		})
 	})
-	wait.Go(func() { keepSaved(ctx, c, n.state, n.Node) })
+	wait.Go(func() { keepSaved(ctx, c, n.state, n.node) })
 	usr1, stop := statusSignals()
 	defer stop()
 	tick := time.NewTicker(showInterval)
@@ -124,17 +124,17 @@ func (f *bootstrapFlags) serve(ctx context.Context, c *console, n bootstrapNode)
 	for {
 		select {
 		case <-ctx.Done():
-			if err := n.state.save(n.Node); err != nil {
+			if err := n.state.save(n.node); err != nil {
 				c.warn("%v", err)
 			}
 			return
 		case <-usr1:
-			c.say(nodeLine(n.Stats()))
+			c.say(nodeLine(n.node.Stats()))
 		case now := <-tick.C:
-			last = dhtNews(c, n.Node, last)
-			quiet.look(c, n.Stats(), now.Sub(started))
+			last = dhtNews(c, n.node, last)
+			quiet.look(c, n.node.Stats(), now.Sub(started))
 			if c.redraw || now.Sub(shown) >= bootstrapLineInterval {
-				c.progress(textLine(nodeLine(n.Stats())))
+				c.progress(textLine(nodeLine(n.node.Stats())))
 				shown = now
 			}
 		}

@@ -10,8 +10,6 @@ import (
 // embeddings are the structs that embed a pointer to a struct of the module, with the
 // reason why each is that struct.
 var embeddings = map[string]string{
-	"cmd/node.adding":          "known: its flags want a name",
-	"cmd/node.bootstrapNode":   "known: its node wants a name",
 	"swarm/core.piecesOf":      "a layout with one method more, as the picker asks for it",
 	"swarm/storage.sharedDisk": "a disk whose users are counted",
 }
