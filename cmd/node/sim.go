@@ -20,23 +20,23 @@ func simCommand() *command {
 		name:  "sim",
 		args:  "[SCENARIO]",
 		short: "simulate a swarm in virtual time",
-		long: `Without a SCENARIO, those that there are are listed. The nodes of a simulation are
-driven by the very code that exchanges pieces in this program, over modelled links.
-The same scenario and seed give the same result each time. Times are virtual; the
-bound is what no swarm can beat on these links. The exit code is 1 if the result is
-not what the scenario demands. An interrupt ends a run at once.`,
+		long: `Without a SCENARIO, the scenarios are listed. The nodes of a simulation run the code
+that exchanges pieces in this program, over modelled links. The same scenario and
+seed give the same result each time. Times are virtual; the bound is what no swarm
+can beat on these links. The exit code is 1 if the result is not what the scenario
+requires. An interrupt ends a run at once.`,
 		examples: []example{
 			{"node sim", "list the scenarios"},
 			{"node sim nine --seed 7", "run one, and print the result as a table"},
 			{"node sim nine --trace trace.txt --json",
-				"write down each event, and print the result for a program"},
+				"write each event to a file, and print the result for a program"},
 			{"node sim mixed --svg mixed.svg", "draw who had how much when"},
 		},
 		argsMax: 1,
 		setup: func(fs *pflag.FlagSet) action {
 			f := simFlags{seed: 1}
-			fs.Var(&f.seed, "seed", "number that all chance follows from")
-			fs.StringVar(&f.trace, "trace", "", "write each event to `FILE`, a line each")
+			fs.Var(&f.seed, "seed", "number from which all random choices follow")
+			fs.StringVar(&f.trace, "trace", "", "write one line for each event to `FILE`")
 			fs.StringVar(&f.svg, "svg", "",
 				"draw who had how much when, and what the seeds sent, to `FILE`")
 			return f.run
@@ -44,7 +44,7 @@ not what the scenario demands. An interrupt ends a run at once.`,
 	}
 }
 
-// A seedValue is a flag of any number of 64 bits.
+// A seedValue is a flag of any 64-bit number.
 type seedValue uint64
 
 func (v *seedValue) Type() string   { return "N" }
@@ -98,8 +98,8 @@ func (f *simFlags) run(ctx context.Context, c *console, args []string) error {
 	return nil
 }
 
-// simulate runs s, and writes the files that are wanted. They are opened before the
-// run, which takes long.
+// simulate runs s, and writes the requested files. It opens them before the run, which
+// takes long.
 func (f *simFlags) simulate(ctx context.Context, s sim.Scenario) (sim.Result, error) {
 	trace, err := createSimFile(f.trace)
 	if err != nil {
@@ -131,13 +131,13 @@ func (f *simFlags) simulate(ctx context.Context, s sim.Scenario) (sim.Result, er
 	return r, cmp.Or(trace.done(), svg.done())
 }
 
-// A simFile is a file that a simulation writes. A nil one is not wanted.
+// A simFile is a file that a simulation writes, or nil if it was not requested.
 type simFile struct {
 	*bufio.Writer
 	file *os.File
 }
 
-// createSimFile makes a file for writing, or none if path is empty.
+// createSimFile creates a file, or returns nil if path is empty.
 func createSimFile(path string) (*simFile, error) {
 	if path == "" {
 		return nil, nil
@@ -153,7 +153,7 @@ func (o *simFile) failed(err error) error {
 	return fail(exitDisk, o.file.Name(), fmt.Errorf("writing: %w", plain(err)))
 }
 
-// done writes what is left and closes the file.
+// done writes the rest and closes the file.
 func (o *simFile) done() error {
 	if o == nil {
 		return nil
@@ -164,7 +164,7 @@ func (o *simFile) done() error {
 	return nil
 }
 
-// remove takes the file away again.
+// remove deletes the file.
 func (o *simFile) remove() {
 	if o != nil {
 		o.file.Close()
@@ -172,21 +172,21 @@ func (o *simFile) remove() {
 	}
 }
 
-// abandon closes the file if that was not done.
+// abandon closes the file unless done has.
 func (o *simFile) abandon() {
 	if o != nil {
 		o.file.Close()
 	}
 }
 
-// scenario: what can be simulated.
+// scenario: a scenario that can be simulated.
 type scenarioEvent struct {
 	Name  string `json:"name"`
 	About string `json:"about"`
 	Large bool   `json:"large,omitempty"`
 }
 
-// simulation: what came of one. Times are virtual seconds.
+// simulation: the result of a simulation. Times are virtual seconds.
 type simulationEvent struct {
 	Scenario string               `json:"scenario"`
 	Seed     uint64               `json:"seed"`
