@@ -7,6 +7,8 @@ import (
 	"net"
 	"net/url"
 	"os"
+	"slices"
+	"strings"
 	"syscall"
 	"testing"
 
@@ -119,6 +121,37 @@ func TestVerdict(t *testing.T) {
 	} {
 		if got := whyTracker(err); got != want {
 			t.Errorf("%v: %q, want %q", err, got, want)
+		}
+	}
+}
+
+// The questions and answers for users explain every reason that a command gives at
+// --timeout.
+func TestReasonsAreExplained(t *testing.T) {
+	text, err := os.ReadFile("../../docs/faq.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	reasons := slices.Clone(faultWords[:])
+	lacks := func(with, useful, serving int, state swarm.State) string {
+		return verdict{st: swarm.Stats{State: state, Snapshot: core.Snapshot{PeersHere: 2,
+			PeersWithMetadata: with, PeersUseful: useful, PeersServing: serving}}}.met()
+	}
+	for _, met := range []string{
+		lacks(0, 0, 0, swarm.Metadata), lacks(1, 0, 0, swarm.Metadata),
+		lacks(0, 0, 0, swarm.Downloading), lacks(0, 1, 0, swarm.Downloading),
+		lacks(0, 1, 1, swarm.Downloading),
+	} {
+		_, why, _ := strings.Cut(met, ", ") // behind how many are connected
+		if _, further, ok := strings.Cut(why, ", "); ok {
+			why = further // behind how many have what is missing
+		}
+		reasons = append(reasons, why)
+	}
+	reasons = append(reasons, verdict{dht: &dht.Stats{Answers: 1}}.discovery())
+	for _, why := range reasons {
+		if !strings.Contains(string(text), `"`+why+`"`) {
+			t.Errorf("docs/faq.md does not explain %q", why)
 		}
 	}
 }
