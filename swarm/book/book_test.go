@@ -273,6 +273,7 @@ func TestCensus(t *testing.T) {
 	}
 	hear(b, at("60.0.0.1:6882"), SourceTracker) // another one behind our router
 	b.Self(far(6))
+	b.Joined(0, far(6), 8)
 	for range 4 {
 		b.setState(b.byEndpoint[far(b.dialling)], stateDialling)
 	}
@@ -341,6 +342,7 @@ func TestKnown(t *testing.T) {
 	if !b.Shares() || b.Private() {
 		t.Error("a torrent is private from the start")
 	}
+	b.Connected(200, far(7), 7, true)
 	if b.SetPrivate(); b.Shares() || !b.Private() {
 		t.Error("a private torrent shares peers")
 	}

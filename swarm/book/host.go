@@ -16,9 +16,9 @@ const (
 	// /64. Whoever names more makes them up.
 	perHostMax = 8
 	// A liar may have named an innocent host again and again, each time with another
-	// port, or with another one of its 2^64 addresses. So as long as nobody was met at a
-	// host, one dial to it is under way at a time, the next follows after hostAgain, a
-	// wait that doubles each time, and after fruitlessMax in a row none for hostRest.
+	// port, or with another one of its 2^64 addresses. So one rumour of a host is dialled
+	// at a time. As long as nobody was met there the next follows after hostAgain, a wait
+	// that doubles each time, and after fruitlessMax in a row none for hostRest.
 	hostAgain    = 20 * time.Second
 	fruitlessMax = 6
 	hostRest     = 30 * time.Minute

@@ -2,6 +2,7 @@ package book
 
 import (
 	"fmt"
+	"net/netip"
 	"strings"
 	"testing"
 	"time"
@@ -24,7 +25,8 @@ func TestOrderOfDials(t *testing.T) {
 		{"of proven ones, too",
 			"hear 1 resume | dial | fail 1 | hear 2 resume | wait 1m | dial", "1 - 2 1 -"},
 		{"the source of which fewest are being dialled goes first",
-			"hear 1 dht | dial | hear 2 dht | hear 3 pex | dial", "1 - 3 2 -"},
+			"hear 1 dht | dial | hear 2 dht | hear 3 dht | hear 4 pex | hear 5 dht | hear 6 dht |" +
+				"dial 1", "1 - 4"},
 		{"a seed dials those last that others call seeds",
 			"seeding | hear 1 pex seed | hear 2 pex | hear 3 pex seed | hear 4 pex | dial 2 |" +
 				"hear 5 pex | dial 1", "2 4 5"},
@@ -116,14 +118,18 @@ func TestReturns(t *testing.T) {
 		{"a connection that is closed is made again after a moment",
 			"hear 1 dht | dial | meet 1 | wait 5m | close 1 moved | until | wait 2s | dial",
 			"1 - 2s 1+ -"},
+		{"less often when a minute is over",
+			"hear 1 dht | dial | meet 1 | wait 5m | close 1 moved broken | wait 61s | dial | fail 1 |" +
+				"until", "1 - 1+ - 37s"},
 		{"but not if it was of no use",
 			"hear 1 dht | dial | meet 1 | wait 5m | close 1 moved broken unwanted | wait 1s | dial |" +
 				"until", "1 - - 39s"},
 		{"a peer that takes connections and ends them is tried five times",
 			"hear 1 dht | dial | meet 1 | wait 5m | close 1 moved broken | wait 1s | dial | meet 1 |" +
 				"close 1 | wait 1s | dial | meet 1 | close 1 | wait 2s | dial | meet 1 | close 1 |" +
-				"wait 3s | dial | meet 1 | close 1 | wait 5s | dial | meet 1 | close 1 | wait 5s | dial",
-			"1 - 1+ - 1+ - 1+ - 1+ - 1+ - -"},
+				"wait 3s | dial | meet 1 | close 1 | wait 5s | dial | meet 1 | close 1 |" +
+				"wait 5s | dial | wait 5s | dial",
+			"1 - 1+ - 1+ - 1+ - 1+ - 1+ - - 1 -"},
 	})
 	s := newScript(t, Config{})
 	s.run("hear 1 dht | dial | meet 1 | stay 1")
@@ -135,6 +141,12 @@ func TestReturns(t *testing.T) {
 	if got := s.run("again 1 | wait 59s | again 1 | wait 1s | again 1"); got != "- - 1+" {
 		t.Errorf("probes beyond the bound: %s", got)
 	}
+	for range returnsMax {
+		s.run("again 1")
+	}
+	if got := s.run("again 1 | moved | again 1"); got != "- 1+" {
+		t.Errorf("probes from another address: %s", got)
+	}
 }
 
 func TestAgain(t *testing.T) {
@@ -144,6 +156,8 @@ func TestAgain(t *testing.T) {
 		{"nor one without a connection", "hear 1 dht | again 1", "-"},
 		{"the probe is answered by another connection",
 			"hear 1 dht | meet 1 | again 1 | fail 1 | putoff 1", "1+ connected:1 connected:1"},
+		{"a peer that is probed is one at which blocks move",
+			"hear 1 dht | meet 1 | again 1 | close 1 moved unwanted | until", "1+ 8s"},
 		{"nobody waits for an unknown one", "fail 1 | putoff 1 | knows 1", "false"},
 	})
 	b := newTestBook(Config{})
@@ -169,7 +183,6 @@ func TestStays(t *testing.T) {
 			b.Connected(0, d.Endpoint, Conn(i+1), true)
 			if stays {
 				b.Stays(d.Endpoint)
-				b.Stays(d.Endpoint) // once is enough
 			}
 		}
 		want := limit.DialsPerNetworkMax
@@ -178,6 +191,70 @@ func TestStays(t *testing.T) {
 		}
 		if dialled != want {
 			t.Errorf("peers stay %v: %d dials to one network, want %d", stays, dialled, want)
+		}
+	}
+	b := newTestBook(Config{})
+	var last Dial
+	for i := range limit.DialsPerNetworkMax {
+		b.Hear(0, Rumour{Endpoint: near(i), Source: SourceDHT})
+		last, _, _ = b.Next(0, Wish{DialsMax: 100})
+	}
+	b.Connected(0, last.Endpoint, 1, true)
+	b.Stays(last.Endpoint)
+	b.Stays(last.Endpoint) // once is enough
+	left := 0
+	for i := range 5 {
+		b.Hear(0, Rumour{Endpoint: near(100 + i), Source: SourceDHT})
+		if _, _, ok := b.Next(0, Wish{DialsMax: 100}); ok {
+			left++
+		}
+	}
+	if left != 1 {
+		t.Errorf("%d more dials for one peer that stays, want 1", left)
+	}
+}
+
+// Two ports of one host are not dialled at a time as long as nobody was met there.
+func TestHostRests(t *testing.T) {
+	b := newTestBook(Config{})
+	for i := range 3 {
+		hear(b, at(fmt.Sprintf("30.0.0.9:%d", 5000+i)), SourceDHT)
+	}
+	wish := Wish{DialsMax: 100}
+	d, _, ok := b.Next(0, wish)
+	if !ok {
+		t.Fatal("nothing to dial")
+	}
+	if d, at, ok := b.Next(0, wish); ok || at != never {
+		t.Errorf("dials %v, at %v, while another port of the host is dialled", d, at)
+	}
+	b.Failed(time.Second, d.Endpoint, FaultRefused)
+	if d, _, ok := b.Next(time.Second+hostAgain-1, wish); ok {
+		t.Errorf("dials %v before the host has rested", d)
+	}
+	if d, _, ok = b.Next(time.Second+hostAgain, wish); !ok {
+		t.Fatal("the rest does not end")
+	}
+	b.Connected(time.Minute, d.Endpoint, 1, true)
+	if _, _, ok := b.Next(time.Minute, wish); !ok {
+		t.Error("a host at which a peer is rests")
+	}
+}
+
+// TestDialsByPriority: of equals the canonical priority chooses.
+func TestDialsByPriority(t *testing.T) {
+	b := newTestBook(Config{})
+	b.SetExternal(netip.MustParseAddr("50.0.0.1"))
+	for i := range 20 {
+		hear(b, far(i), SourceDHT)
+	}
+	last := uint32(1<<32 - 1)
+	for range 20 {
+		d, _, ok := b.Next(0, Wish{DialsMax: 100})
+		if got := b.Priority(d.Endpoint); !ok || got > last {
+			t.Fatalf("dials %v, %v, of priority %08x after %08x", d, ok, got, last)
+		} else {
+			last = got
 		}
 	}
 }
