@@ -77,8 +77,8 @@ func (a *attack) dropped(ref PeerRef) (Reason, bool) {
 
 // open returns a request that peer 1 has not answered.
 func (a *attack) open() (block.Ref, bool) {
-	if p := a.torrent.peers.live(1); p != nil && len(p.ask.open()) > 0 {
-		return p.ask.open()[0].ref, true
+	if p := a.torrent.peers.live(1); p != nil && len(p.ask.unanswered()) > 0 {
+		return p.ask.unanswered()[0].ref, true
 	}
 	return block.Ref{}, false
 }
@@ -126,7 +126,7 @@ func TestRequestsWithoutAnswerAreForgotten(t *testing.T) {
 	if p == nil {
 		t.Fatal("dropped")
 	}
-	for _, o := range p.ask.open() {
+	for _, o := range p.ask.unanswered() {
 		if age := a.torrent.now - o.at; age > lostAfter+blockAfter {
 			t.Errorf("a request is %v old", age)
 		}

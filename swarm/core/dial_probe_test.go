@@ -50,10 +50,10 @@ func (p *path) deliver(d time.Duration, blocks int) {
 		p.now = p.now.Add(time.Second / 10)
 		for range blocks {
 			q := p.torrent.peers.live(p.ref)
-			if q == nil || len(q.ask.open()) == 0 {
+			if q == nil || len(q.ask.unanswered()) == 0 {
 				continue
 			}
-			r := q.ask.open()[0].ref
+			r := q.ask.unanswered()[0].ref
 			p.event(Event{Kind: ReceivedBlock, Peer: p.ref, Ref: r})
 			p.event(Event{Kind: Verified, Ref: r})
 		}

@@ -93,7 +93,7 @@ func (r *requests) room(p *peer, now time.Duration) int {
 	// answer cannot use it up.
 	spare := r.max - r.live
 	share := max((spare-a.live)/2, min(spare, asksMin-a.live))
-	room := min(target-a.live, most-len(a.open()), share)
+	room := min(target-a.live, most-len(a.unanswered()), share)
 	if room <= target/16 && a.live > 0 {
 		return 0
 	}
@@ -196,7 +196,7 @@ func (r *requests) rejected(p *peer, ref block.Ref, now time.Duration) bool {
 	if i < 0 {
 		return false
 	}
-	r.release(p, &p.ask.open()[i], askReleased, now)
+	r.release(p, &p.ask.unanswered()[i], askReleased, now)
 	o := p.ask.remove(i)
 	if p.fastx.revoke(ref.Piece) {
 		return true
@@ -228,8 +228,8 @@ func (r *requests) releaseAll(p *peer, to askState, allowed []uint32, now time.D
 	if r.pick == nil {
 		return
 	}
-	for i := range p.ask.open() {
-		o := &p.ask.open()[i]
+	for i := range p.ask.unanswered() {
+		o := &p.ask.unanswered()[i]
 		if !slices.Contains(allowed, o.ref.Piece) {
 			if to == askCancelled {
 				o.at = now
@@ -272,7 +272,7 @@ func (r *requests) cancelBlock(ref PeerRef, b block.Ref, now time.Duration) {
 		return
 	}
 	if i := p.ask.find(b, false); i >= 0 {
-		r.cancel(p, &p.ask.open()[i], now)
+		r.cancel(p, &p.ask.unanswered()[i], now)
 		r.refill(p, now)
 	}
 }
@@ -280,8 +280,8 @@ func (r *requests) cancelBlock(ref PeerRef, b block.Ref, now time.Duration) {
 // cancelPiece takes back every request for blocks of a piece.
 func (r *requests) cancelPiece(piece uint32, now time.Duration) {
 	for _, p := range r.peers.all() {
-		for i := range p.ask.open() {
-			if o := &p.ask.open()[i]; o.ref.Piece == piece {
+		for i := range p.ask.unanswered() {
+			if o := &p.ask.unanswered()[i]; o.ref.Piece == piece {
 				r.cancel(p, o, now)
 			}
 		}
@@ -291,8 +291,8 @@ func (r *requests) cancelPiece(piece uint32, now time.Duration) {
 // withdraw gives up every request to p for blocks of the pieces from first up to
 // end, and takes it back.
 func (r *requests) withdraw(p *peer, first, end int, now time.Duration) {
-	for i := range p.ask.open() {
-		if o := &p.ask.open()[i]; int(o.ref.Piece) >= first && int(o.ref.Piece) < end {
+	for i := range p.ask.unanswered() {
+		if o := &p.ask.unanswered()[i]; int(o.ref.Piece) >= first && int(o.ref.Piece) < end {
 			r.release(p, o, askReleased, now)
 			r.cancel(p, o, now)
 		}
@@ -302,8 +302,8 @@ func (r *requests) withdraw(p *peer, first, end int, now time.Duration) {
 // halt gives up every live request and takes it back: blocks cannot be stored.
 func (r *requests) halt(now time.Duration) {
 	for _, p := range r.peers.all() {
-		for i := range p.ask.open() {
-			if o := &p.ask.open()[i]; o.state == askLive {
+		for i := range p.ask.unanswered() {
+			if o := &p.ask.unanswered()[i]; o.state == askLive {
 				r.release(p, o, askReleased, now)
 				r.cancel(p, o, now)
 			}

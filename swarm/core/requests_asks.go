@@ -50,7 +50,7 @@ type ask struct {
 // asks are the requests out to one peer, oldest first. Only the files of the
 // requests change them, so that live is counted in requests too.
 //
-//	live <= len(open())
+//	live <= len(unanswered())
 //	live <= target, but for requests that were out when target became smaller
 type asks struct {
 	queue  []ask
@@ -81,8 +81,8 @@ func newAsks(first int) asks {
 		refusal: -1}
 }
 
-// open returns the requests that were not answered yet.
-func (a *asks) open() []ask { return a.queue[a.head:] }
+// unanswered returns the requests that were not answered yet.
+func (a *asks) unanswered() []ask { return a.queue[a.head:] }
 
 // waiting returns how many blocks we wait for.
 func (a *asks) waiting() int { return a.live }
@@ -114,11 +114,11 @@ func (a *asks) push(r block.Ref, now time.Duration) {
 // revive makes a request live again that was given up too early, and reports
 // whether there was one for r.
 func (a *asks) revive(r block.Ref, now time.Duration) bool {
-	if a.live == len(a.open()) {
+	if a.live == len(a.unanswered()) {
 		return false
 	}
-	for i := range a.open() {
-		o := &a.open()[i]
+	for i := range a.unanswered() {
+		o := &a.unanswered()[i]
 		if o.ref != r || o.state != askReleased || o.revived {
 			continue
 		}
@@ -132,27 +132,27 @@ func (a *asks) revive(r block.Ref, now time.Duration) bool {
 	return false
 }
 
-// find returns the index in open of the request for r in the best state, or of
+// find returns the index in unanswered of the request for r in the best state, or of
 // the oldest one; -1 if there is none.
 func (a *asks) find(r block.Ref, oldest bool) int {
 	found := -1
-	for i, o := range a.open() {
+	for i, o := range a.unanswered() {
 		if o.ref != r {
 			continue
 		}
 		if oldest || o.state == askLive {
 			return i
 		}
-		if found < 0 || o.state < a.open()[found].state {
+		if found < 0 || o.state < a.unanswered()[found].state {
 			found = i
 		}
 	}
 	return found
 }
 
-// remove takes the i-th open request out.
+// remove takes the i-th unanswered request out.
 func (a *asks) remove(i int) ask {
-	open := a.open()
+	open := a.unanswered()
 	o := open[i]
 	if o.state == askLive {
 		a.live--
@@ -164,8 +164,8 @@ func (a *asks) remove(i int) ask {
 
 // forget removes requests that will hardly be answered.
 func (a *asks) forget(now time.Duration) {
-	for i := 0; i < len(a.open()); i++ {
-		o := &a.open()[i]
+	for i := 0; i < len(a.unanswered()); i++ {
+		o := &a.unanswered()[i]
 		age := now - o.at
 		if o.state == askCancelled && age >= forgetAfter ||
 			o.state == askReleased && age >= lostAfter {
@@ -264,7 +264,7 @@ func (a *asks) quick(pieceLength int64) bool {
 // check panics when the count of live requests is wrong, and returns it.
 func (a *asks) check() int {
 	live := 0
-	for _, o := range a.open() {
+	for _, o := range a.unanswered() {
 		if o.state == askLive {
 			live++
 		}

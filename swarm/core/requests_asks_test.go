@@ -18,7 +18,7 @@ func blockIn(piece, index uint32) block.Ref {
 // asked elsewhere, x if it was cancelled. The count of the first ones follows.
 func (a *asks) picture() string {
 	var list []string
-	for _, o := range a.open() {
+	for _, o := range a.unanswered() {
 		list = append(list, dotted(o.ref)+string("*-x"[o.state]))
 	}
 	return strings.Join(append(list, fmt.Sprint(a.live)), " ")
@@ -102,11 +102,11 @@ func TestAsksStayInOrder(t *testing.T) {
 			done++
 		}
 	}
-	if got := len(a.open()); got != 500 || a.check() != 500 {
+	if got := len(a.unanswered()); got != 500 || a.check() != 500 {
 		t.Errorf("%d are open and %d live, want 500", got, a.live)
 	}
-	if len(a.queue) > 3*len(a.open()) {
-		t.Errorf("%d places are kept for %d requests", len(a.queue), len(a.open()))
+	if len(a.queue) > 3*len(a.unanswered()) {
+		t.Errorf("%d places are kept for %d requests", len(a.queue), len(a.unanswered()))
 	}
 }
 

@@ -56,8 +56,8 @@ type handed struct {
 // cancelReplaced takes back the requests for pieces that another peer fetches now.
 func (r *requests) cancelReplaced() {
 	for _, h := range r.replaced {
-		for i := range h.from.ask.open() {
-			if o := &h.from.ask.open()[i]; o.ref.Piece == h.piece {
+		for i := range h.from.ask.unanswered() {
+			if o := &h.from.ask.unanswered()[i]; o.ref.Piece == h.piece {
 				r.cancel(h.from, o, r.now)
 			}
 		}

@@ -40,8 +40,8 @@ func (r *requests) expire(p *peer, now time.Duration) {
 		r.releaseAll(p, askCancelled, p.fastx.mayAsk(), now)
 	}
 	urgent := r.pick.Urgent(now + urgentWithin)
-	for i := range a.open() {
-		o := &a.open()[i]
+	for i := range a.unanswered() {
+		o := &a.unanswered()[i]
 		late := now-o.at > blockAfter ||
 			urgent && now-o.at > urgentAfter && r.pick.Due(o.ref.Piece, now+urgentWithin)
 		if o.state == askLive && late {

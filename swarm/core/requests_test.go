@@ -274,7 +274,7 @@ func TestRequestsThatLiveAgain(t *testing.T) {
 	p.ask.moved = blockAfter // something else has come
 	b.sweep(p, blockAfter+1)
 	b.want("the request lives on")
-	if p.ask.picture() != "0.0* 1" || !p.ask.open()[0].revived {
+	if p.ask.picture() != "0.0* 1" || !p.ask.unanswered()[0].revived {
 		t.Errorf("%s, want it revived", p.ask.picture())
 	}
 }
@@ -312,11 +312,11 @@ func TestRequestsThatAreUrgent(t *testing.T) {
 	b.answer(p, 0, 0, urgentAfter)
 	b.pick.SetDeadline(1, 3*time.Second)
 	b.sweep(p, urgentAfter)
-	if p.ask.open()[0].revived {
+	if p.ask.unanswered()[0].revived {
 		t.Error("the urgent block is asked elsewhere too early")
 	}
 	b.sweep(p, urgentAfter+1)
-	if !p.ask.open()[0].revived {
+	if !p.ask.unanswered()[0].revived {
 		t.Error("the urgent block is not asked elsewhere")
 	}
 }
