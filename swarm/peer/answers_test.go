@@ -354,5 +354,16 @@ func TestKeepAlives(t *testing.T) {
 		time.Sleep(keepAliveEvery)
 		r.far.Write(make([]byte, wire.PrefixSize))
 		expect(6 * wire.PrefixSize)
+		// The last of two in a row is not reported; the next one comes two minutes later.
+		reported := time.Now()
+		time.Sleep(keepAliveEvery - 1)
+		r.far.Write(make([]byte, wire.PrefixSize))
+		expect()
+		time.Sleep(2 * time.Minute)
+		r.far.Write(make([]byte, wire.PrefixSize))
+		expect(2 * wire.PrefixSize)
+		if silent := time.Since(reported); silent >= 130*time.Second {
+			t.Errorf("an honest peer seems silent for %v, so the core drops it", silent)
+		}
 	})
 }

@@ -251,8 +251,10 @@ func (r *reader) message(ctx context.Context, window []byte) (more bool, err err
 
 const (
 	// keepAliveEvery is the time within which keep-alives are reported as one message.
-	// An honest peer sends one every two minutes (BEP 3).
-	keepAliveEvery = 30 * time.Second
+	// An honest peer sends one every two minutes (BEP 3), and counts them from the last
+	// one that it sent, reported or not. So this time must be shorter than the ten seconds
+	// beyond two minutes after which the core takes a peer for idle.
+	keepAliveEvery = 5 * time.Second
 	// keepAliveBytes is how many bytes of keep-alives are reported at once even so.
 	keepAliveBytes = 4 << 10
 )
