@@ -210,8 +210,8 @@ func (l *loop) onFault(err error) {
 		return
 	}
 	l.content.probing = true
-	l.t.log.Warn("storage does not work; trying again from time to time", "err", err, "every",
-		faultRetry)
+	l.t.log.Warn(fmt.Sprintf("cannot use the files on disk; retrying every %v", faultRetry), "err",
+		err)
 	l.wait.Go(func() {
 		for {
 			select {
@@ -230,7 +230,7 @@ func (l *loop) onFault(err error) {
 // onWorks ends a local fault.
 func (l *loop) onWorks(now time.Time) {
 	l.content.probing = false
-	l.t.log.Info("storage works again")
+	l.t.log.Info("the files on disk can be used again")
 	l.core.Step(now, core.Event{Kind: core.StorageWorks})
 }
 

@@ -32,7 +32,7 @@ func (l *loop) hashBlocks(piece uint32) {
 		hashes = append(hashes, metainfo.BlockHashes(chunk)...)
 	})
 	if err != nil {
-		l.t.log.Info("hashing the blocks of a piece", "piece", piece, "err", err)
+		l.t.log.Info("cannot hash the blocks of a piece", "piece", piece, "err", err)
 		hashes = nil
 	}
 	l.t.post(core.Event{Kind: core.Hashed, Ref: block.Ref{Piece: piece}, Hashes: hashes})

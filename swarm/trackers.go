@@ -112,7 +112,7 @@ func (l *loop) updateTrackers() {
 func (t *Torrent) trackerTiers() [][]tracker.Tracker {
 	list, bad := usableTiers(nil, t.spec.Trackers, false)
 	if len(bad) > 0 {
-		t.log.Warn("trackers are left out", "err", errors.Join(bad...))
+		t.log.Warn("some trackers cannot be used", "err", errors.Join(bad...))
 	}
 	if t.spec.NoTrackers {
 		return list
@@ -136,7 +136,7 @@ func (t *Torrent) trackerTiers() [][]tracker.Tracker {
 		bad = append(bad, leftOut(u.URL, u.Err))
 	}
 	if len(bad) > 0 {
-		t.log.Warn("URLs of the torrent or link are left out", "err", errors.Join(bad...))
+		t.log.Warn("some URLs of the torrent or link cannot be used", "err", errors.Join(bad...))
 	}
 	return list
 }

@@ -73,7 +73,7 @@ func (l *loop) useWebSeed(ctx context.Context, info *metainfo.Info, seed webSeed
 			},
 		})
 		if err != nil {
-			l.t.log.Warn("a web seed is left out", "err", leftOut(seed.url, err))
+			l.t.log.Warn("a web seed cannot be used", "err", leftOut(seed.url, err))
 			return
 		}
 		link.setStream(conn)
