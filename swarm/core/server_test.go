@@ -3,6 +3,7 @@ package core
 import (
 	"bytes"
 	"fmt"
+	"net/netip"
 	"os"
 	"path/filepath"
 	"testing"
@@ -11,6 +12,7 @@ import (
 	"swarmnode/metainfo"
 	"swarmnode/swarm/bits"
 	"swarmnode/swarm/block"
+	"swarmnode/swarm/book"
 	"swarmnode/swarm/endpoint"
 	"swarmnode/swarm/picker"
 	"swarmnode/swarm/wire"
@@ -181,7 +183,7 @@ func (s *serverSide) says(id wire.ID, piece uint32) []Action {
 }
 
 // TestServerOfLies: one that has nothing right is banned before all files have been
-// tried.
+// tried. That says nothing of other web servers.
 func TestServerOfLies(t *testing.T) {
 	s := newServerSide(t, serverWrongMax+10)
 	others := s.answer(s.says(wire.Unchoke, 0), func(uint32) bool { return false })
@@ -190,6 +192,36 @@ func TestServerOfLies(t *testing.T) {
 	}
 	if waste := s.counters.waste[ReasonBadPiece]; waste > serverWrongMax*2*block.Size {
 		t.Errorf("it cost %d bytes", waste)
+	}
+	for i, c := range []struct {
+		at   endpoint.Endpoint
+		want bool
+	}{{endpoint.WebSeed(7), false}, {endpoint.WebSeed(8), true}} {
+		ref := PeerRef(2 + i)
+		id := [20]byte{3, byte(i)}
+		came := s.step(Event{Kind: Connected, Peer: ref, Endpoint: c.at, Outgoing: true,
+			Hello: &wire.Hello{PeerID: id}})
+		if d := dropped(came, ref); (d == nil) != c.want {
+			t.Errorf("%v is welcome: %v, want %v", c.at, d == nil, c.want)
+		}
+	}
+}
+
+// The class of an endpoint says what is behind it, not its address: a stranger with an
+// address that nobody should have is a peer, and is neither dialled nor told to others.
+func TestAddressMakesNoServer(t *testing.T) {
+	a := newAttack(t, 0)
+	at := endpoint.IP(netip.MustParseAddrPort("[100::7]:6881"))
+	a.connect(2, at, false)
+	if p := a.torrent.peers.live(2); p == nil || p.isServer() {
+		t.Fatalf("%+v is no peer", p)
+	}
+	if s := a.torrent.Snapshot(); s.PeersHere != 2 || s.PeersMet != 2 {
+		t.Errorf("%d peers here, %d met, want 2", s.PeersHere, s.PeersMet)
+	}
+	a.event(Event{Kind: Found, Endpoint: at, Source: book.SourceUser})
+	if a.torrent.book.Knows(at) {
+		t.Error("its address is in the book")
 	}
 }
 
