@@ -126,7 +126,7 @@ func (r *rig) mends(t *testing.T, name string, lost []int) {
 		t.Errorf("%s: Finish: %v", name, err)
 	}
 	r.readsAll(t, name+", mended", nil)
-	r.onDisk(r.store.disk.path(""), "x")
+	r.onDisk(r.store.names.disk.path(""), "x")
 }
 
 // The download folder is removed while it is written to: nothing counts as safe

@@ -24,7 +24,7 @@
 //	journal        the record, and when it is renewed            journal.go, record.go
 //	contentPieces  the content as a row of pieces                pieces.go
 //	check          one run of Check                              check*.go, links.go
-//	openPiece      one piece whose blocks are coming in          workers.go, piece.go
+//	openPiece      one piece whose blocks are coming in          openpiece.go, workers.go
 //
 // Store itself puts them in order (storage.go, finish.go).
 //

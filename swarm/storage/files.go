@@ -26,14 +26,11 @@ const (
 // It knows where files lie and which are open, and nothing of pieces.
 type contentFiles struct {
 	layout *metainfo.Layout
-	disk   disk
-	names  *naming
+	names  *naming // and the disk
 	wanted *selection
 	table  *handles // of the Workers: all open files
 	room   *roomClaim
 	parts  partOpener
-	// reserve is Config.Reserve.
-	reserve bool
 	// writable makes the content one that may be written to. It is called before a
 	// file is opened to be written to.
 	writable func() error
@@ -44,7 +41,7 @@ type contentFiles struct {
 	moving sync.RWMutex
 
 	// Guarded by table.mu.
-	handles map[int]*handle
+	handles map[int]*handle // nil until the first
 	ended   bool
 }
 
@@ -72,7 +69,7 @@ func (c *contentFiles) path(i int) string {
 	if c.isPartfile(i) {
 		return c.parts.path()
 	}
-	return c.disk.path(c.names.fileName(i))
+	return c.names.disk.path(c.names.fileName(i))
 }
 
 // read fills p from byte at of file i.
@@ -133,7 +130,9 @@ type writeError struct{ error }
 func (e *writeError) Unwrap() error { return e.error }
 
 // stat returns what lies under the name of file i.
-func (c *contentFiles) stat(i int) (fileStat, error) { return c.disk.stat(c.names.fileName(i)) }
+func (c *contentFiles) stat(i int) (fileStat, error) {
+	return c.names.disk.stat(c.names.fileName(i))
+}
 
 // statOpen opens file i, and returns its state.
 func (c *contentFiles) statOpen(i int) (fileStat, error) {
@@ -164,7 +163,7 @@ func (c *contentFiles) syncFolders(i int, done map[string]bool) error {
 	folder := path.Dir(c.names.fileName(i))
 	for ; !done[folder]; folder = path.Dir(folder) {
 		done[folder] = true
-		if err := c.disk.syncFolder(folder); err != nil {
+		if err := c.names.disk.syncFolder(folder); err != nil {
 			return err
 		}
 	}
@@ -192,7 +191,7 @@ func (c *contentFiles) open(i int, how access) (file, error) {
 	if how == toRead {
 		c.moving.RLock() // Finish may be renaming it
 		defer c.moving.RUnlock()
-		return c.disk.open(c.names.fileName(i), openRead)
+		return c.names.disk.open(c.names.fileName(i), openRead)
 	}
 	if c.names.linked != "" {
 		return nil, &Error{"open", c.names.linked, ErrLink}
@@ -202,15 +201,15 @@ func (c *contentFiles) open(i int, how access) (file, error) {
 	}
 	name := c.names.fileName(i)
 	if !c.wanted.file(i) {
-		return nil, &Error{"open", c.disk.path(name), ErrUnwanted}
+		return nil, &Error{"open", c.names.disk.path(name), ErrUnwanted}
 	}
-	f, err := c.disk.open(name, makeMode(c.layout, i))
+	f, err := c.names.disk.open(name, makeMode(c.layout, i))
 	if err != nil {
 		return nil, err
 	}
 	if err := c.giveLength(f, c.layout.Files[i].Length); err != nil {
 		f.close()
-		return nil, wrap("open", c.disk.path(name), err)
+		return nil, wrap("open", c.names.disk.path(name), err)
 	}
 	return f, nil
 }
@@ -223,7 +222,7 @@ func (c *contentFiles) giveLength(f file, length int64) error {
 		return err
 	case st.size > length:
 		return ErrLonger
-	case st.size < length && c.reserve:
+	case st.size < length && c.names.cfg.Reserve:
 		return f.reserve(length)
 	case st.size < length:
 		return f.resize(length)

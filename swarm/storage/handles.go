@@ -91,6 +91,9 @@ func (h *handles) add(x *handle) (*handle, error) {
 		}
 		h.drop(old)
 	}
+	if s.handles == nil {
+		s.handles = make(map[int]*handle)
+	}
 	s.handles[x.index] = x
 	x.next, x.prev = h.list.next, &h.list
 	x.next.prev, x.prev.next = x, x

@@ -2,7 +2,6 @@ package storage
 
 import (
 	"iter"
-	"maps"
 	"sync"
 
 	"swarmnode/metainfo"
@@ -29,7 +28,7 @@ type ledger struct {
 	unproven *bits.Set
 	doubts   int // how often a complete file was found changed
 
-	dirty   map[int]struct{} // files written to since they were synced
+	dirty   map[int]struct{} // files written to since they were synced; nil if none
 	durable *bits.Set        // pieces verified and synced
 	// suspect are pieces in files of which a sync failed. The kernel may have
 	// dropped their data, and a later sync would not tell; so they never become
@@ -75,7 +74,6 @@ func (l *ledger) init(layout *metainfo.Layout) {
 	l.layout = layout
 	l.have, l.durable = bits.New(layout.Pieces()), bits.New(layout.Pieces())
 	l.stamps = make([]stamp, len(layout.Files)+1)
-	l.dirty = make(map[int]struct{})
 }
 
 // pieces returns a copy of the set of pieces that are verified and on disk.
@@ -280,8 +278,16 @@ func (l *ledger) forgetPartfile() {
 func (l *ledger) wrote(i int) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	l.dirty[i] = struct{}{}
+	l.soil(i)
 	l.stamps[i].open = true
+}
+
+// soil counts file i as dirty. mu is held.
+func (l *ledger) soil(i int) {
+	if l.dirty == nil {
+		l.dirty = make(map[int]struct{})
+	}
+	l.dirty[i] = struct{}{}
 }
 
 // openFiles returns the files that were written to since they were looked at.
@@ -373,7 +379,7 @@ func (l *ledger) checked(c *check, late lateSets, preserved, recording bool) (la
 		}
 		for p := range l.piecesOf(i) {
 			if c.have.Has(p) && !l.durable.Has(p) {
-				l.dirty[i] = struct{}{}
+				l.soil(i)
 				break
 			}
 		}
@@ -401,7 +407,7 @@ func (l *ledger) toSync() (have *bits.Set, dirty map[int]struct{}) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	have, dirty = l.accounted(), l.dirty
-	l.dirty = make(map[int]struct{})
+	l.dirty = nil
 	return have, dirty
 }
 
@@ -421,8 +427,8 @@ func (l *ledger) synced(have *bits.Set, o syncOutcome) (first bool) {
 		l.fault = o.err
 		l.suspect = bits.New(l.layout.Pieces())
 	}
-	maps.Copy(l.dirty, o.failed)
 	for i := range o.failed {
+		l.soil(i)
 		for p := range l.piecesOf(i) {
 			if !l.durable.Has(p) && have.Remove(p) && !o.givenUp {
 				l.suspect.Add(p)

@@ -6,7 +6,6 @@ import (
 	"slices"
 	"sync/atomic"
 
-	"swarmnode/metainfo"
 	"swarmnode/swarm/bits"
 )
 
@@ -19,7 +18,6 @@ import (
 // any file.
 type partfile struct {
 	cfg    *Config
-	layout *metainfo.Layout
 	wanted *selection
 	files  *contentFiles
 	known  *ledger
@@ -36,18 +34,18 @@ type partfile struct {
 func (x *partfile) init(stem string) {
 	x.at.init(x.cfg, stem)
 	if x.wanted.partial() {
-		x.table.Store(newPartTable(x.layout))
-		x.diverted = bits.New(x.layout.Pieces())
+		x.table.Store(newPartTable(x.files.layout))
+		x.diverted = bits.New(x.files.layout.Pieces())
 	}
 }
 
-func (x *partfile) index() int { return partfileIndex(x.layout) }
+func (x *partfile) index() int { return partfileIndex(x.files.layout) }
 
 // path returns the path of the partfile, for messages.
 func (x *partfile) path() string { return x.at.path() }
 
 // useStem gives the partfile the name that begins with stem.
-func (x *partfile) useStem(stem string) { x.at.name = stem + partfileSuffix }
+func (x *partfile) useStem(stem string) { x.at.stem = stem }
 
 // takeEarlier takes over the partfile of an earlier version, at path, if there is none
 // yet. r is what the record says, or nil.
@@ -94,11 +92,11 @@ func (x *partfile) holds(file, p int) bool {
 // divert cuts y, which begins at offset of the content, at the end of its piece, and
 // leads it to the partfile if its bytes are there.
 func (x *partfile) divert(t *partTable, y *stretch, offset int64) {
-	length := int64(x.layout.PieceLength)
+	length := int64(x.files.layout.PieceLength)
 	p := int(offset / length)
-	y.n = int(min(int64(y.n), x.layout.PieceOffset(p)+length-offset))
+	y.n = int(min(int64(y.n), x.files.layout.PieceOffset(p)+length-offset))
 	if slot, ok := t.slot(p); ok && x.holds(y.file, p) {
-		y.file, y.at = x.index(), x.layout.PieceOffset(slot)+offset%length
+		y.file, y.at = x.index(), x.files.layout.PieceOffset(slot)+offset%length
 	}
 }
 
@@ -128,7 +126,7 @@ func (x *partfile) restore(r *PartfileState) {
 	}
 	t := x.table.Load()
 	if t == nil {
-		t = newPartTable(x.layout)
+		t = newPartTable(x.files.layout)
 	}
 	t.restore(r)
 	if r.Size >= 0 {
@@ -163,7 +161,7 @@ func (x *partfile) look(unsure bool) (found partfileFinding, err error) {
 		return found, wrap("open", x.path(), err)
 	}
 	if t == nil {
-		t = newPartTable(x.layout)
+		t = newPartTable(x.files.layout)
 		x.table.Store(t)
 	}
 	found = partfileFinding{exists, x.known.found(x.index(), st)}

@@ -140,11 +140,11 @@ func (x *partfile) guess(t *partTable, st fileStat) {
 	defer x.files.unpin(h)
 	for slot, piece := range t.slots {
 		p := int(piece)
-		start := x.layout.PieceOffset(slot)
+		start := x.files.layout.PieceOffset(slot)
 		if start >= st.size {
 			return
 		}
-		end := min(start+int64(x.layout.PieceLength), st.size)
+		end := min(start+int64(x.files.layout.PieceLength), st.size)
 		if x.known.has(p) || h.file.nextData(start, st.size) >= end {
 			continue
 		}

@@ -20,7 +20,7 @@ const (
 // A partfilePlace is where a partfile lies. Folder and file are opened when they are
 // first needed; most torrents never need them. It is safe for concurrent use.
 type partfilePlace struct {
-	name   string
+	stem   string       // begins the name
 	disks  *sharedDisks // of the Workers
 	frozen bool         // the folder is only read
 
@@ -32,9 +32,13 @@ type partfilePlace struct {
 }
 
 func (x *partfilePlace) init(cfg *Config, stem string) {
-	x.name, x.dir, x.frozen = stem+partfileSuffix, cfg.StateDir, cfg.StateReadOnly
+	x.stem, x.dir, x.frozen = stem, cfg.StateDir, cfg.StateReadOnly
 	x.disks, x.disk = &cfg.Workers.disks, cfg.partDisk
 }
+
+// name returns the name of the partfile in its folder. It is not kept, since few torrents
+// ever need it.
+func (x *partfilePlace) name() string { return x.stem + partfileSuffix }
 
 // folder returns the folder of the partfile. To write, it is made if need be; to read,
 // the error is fs.ErrNotExist if there is none.
@@ -74,7 +78,7 @@ func (x *partfilePlace) folder(how access) (disk, error) {
 // folder for state, in which nothing can be made. x.mu is held.
 func (x *partfilePlace) leaveFrozen() {
 	if x.disk != nil {
-		if _, err := x.disk.stat(x.name); err == nil {
+		if _, err := x.disk.stat(x.name()); err == nil {
 			return
 		}
 		x.disk.close()
@@ -87,9 +91,9 @@ func (x *partfilePlace) path() string {
 	x.mu.Lock()
 	defer x.mu.Unlock()
 	if x.disk != nil {
-		return x.disk.path(x.name)
+		return x.disk.path(x.name())
 	}
-	return filepath.Join(x.dir, x.name)
+	return filepath.Join(x.dir, x.name())
 }
 
 // room returns the folder whose disk the partfile is on, or will be.
@@ -106,7 +110,7 @@ func (x *partfilePlace) room() string {
 func (x *partfilePlace) stat() (st fileStat, there bool, err error) {
 	d, err := x.folder(toRead)
 	if err == nil {
-		st, err = d.stat(x.name)
+		st, err = d.stat(x.name())
 	}
 	if errors.Is(err, fs.ErrNotExist) {
 		return fileStat{}, false, nil
@@ -126,7 +130,7 @@ func (x *partfilePlace) open() (file, error) {
 	if err != nil {
 		return nil, err
 	}
-	return d.open(x.name, openRead)
+	return d.open(x.name(), openRead)
 }
 
 // make opens the partfile to write. It makes and locks the file, and gives it at least
@@ -136,7 +140,7 @@ func (x *partfilePlace) make(size int64) (file, error) {
 	if err != nil {
 		return nil, err
 	}
-	f, err := d.open(x.name, openCreate)
+	f, err := d.open(x.name(), openCreate)
 	if err != nil {
 		return nil, err
 	}
@@ -162,7 +166,7 @@ func (x *partfilePlace) hold() error {
 	if x.lock != nil {
 		return nil
 	}
-	lock, err := x.disk.lock(x.name, lockWrite)
+	lock, err := x.disk.lock(x.name(), lockWrite)
 	if err == nil {
 		x.lock = lock
 	}
@@ -184,7 +188,7 @@ func (x *partfilePlace) remove() error {
 	if err != nil {
 		return err
 	}
-	err = d.remove(x.name)
+	err = d.remove(x.name())
 	x.mu.Lock()
 	defer x.mu.Unlock()
 	if x.lock != nil {

@@ -9,7 +9,6 @@ import (
 // contentPieces is the content of one Store as a row of pieces, wherever its bytes lie. It
 // is safe for concurrent use, except that a piece is written by one goroutine at a time.
 type contentPieces struct {
-	cfg    *Config
 	layout *metainfo.Layout
 	wanted *selection
 	files  *contentFiles

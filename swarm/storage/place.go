@@ -19,8 +19,7 @@ import (
 type place struct {
 	cfg     *Config
 	layout  *metainfo.Layout
-	disk    disk
-	names   *naming
+	names   *naming // and the disk
 	wanted  *selection
 	files   *contentFiles
 	known   *ledger
@@ -82,7 +81,7 @@ func (p *place) claimOnce() error {
 		}
 		return err
 	}
-	lock, err := p.disk.lock(p.names.topName(), lockLook)
+	lock, err := p.names.disk.lock(p.names.topName(), lockLook)
 	if err == nil {
 		return lock.Close()
 	}
@@ -180,7 +179,7 @@ func (p *place) writable() error {
 	if err != nil {
 		return err
 	}
-	lock, err := p.disk.lock(final, lockWrite)
+	lock, err := p.names.disk.lock(final, lockWrite)
 	if err != nil {
 		return err
 	}

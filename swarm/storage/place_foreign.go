@@ -55,7 +55,7 @@ func (p *place) leaveForeign() error {
 	if !p.names.hasName(partName) || p.names.all[partName] == p.names.all[finalName] {
 		return &Error{"open", p.names.path(), ErrExists}
 	}
-	lock, err := p.disk.lock(p.names.topName(), lockLook)
+	lock, err := p.names.disk.lock(p.names.topName(), lockLook)
 	switch {
 	case err == nil:
 		lock.Close()
@@ -86,7 +86,7 @@ func (p *place) sharesFolder() bool {
 		if !hasPlace(p.layout, i) {
 			continue
 		}
-		st, err := p.disk.stat(p.names.nameIn(p.names.all[finalName], i))
+		st, err := p.names.disk.stat(p.names.nameIn(p.names.all[finalName], i))
 		switch {
 		case errors.Is(err, fs.ErrNotExist):
 			lacks = true
@@ -99,7 +99,7 @@ func (p *place) sharesFolder() bool {
 
 // warnForeign warns that the content goes under another name than usual.
 func (p *place) warnForeign() {
-	p.cfg.warn(&Error{"open", p.disk.path(p.names.all[partName]),
+	p.cfg.warn(&Error{"open", p.names.disk.path(p.names.all[partName]),
 		fmt.Errorf("%w: fetching into %q", errForeign, p.names.all[ownName])})
 }
 
@@ -117,7 +117,7 @@ func (p *place) holdsOthers() bool {
 	for folders := []string{top}; len(folders) > 0; {
 		folder := folders[len(folders)-1]
 		folders = folders[:len(folders)-1]
-		entries, err := p.disk.list(folder, foreignEntriesMax+1-seen)
+		entries, err := p.names.disk.list(folder, foreignEntriesMax+1-seen)
 		if seen += len(entries); err != nil || seen > foreignEntriesMax {
 			return true
 		}

@@ -45,7 +45,7 @@ func (p *place) lockTop() error {
 	switch {
 	case err != nil, there:
 	case wasThere: // another Store has finished it
-		err = &Error{"open", p.disk.path(top), ErrChanged}
+		err = &Error{"open", p.names.disk.path(top), ErrChanged}
 	default:
 		err = p.makeTop()
 	}
@@ -61,7 +61,7 @@ func (p *place) lockTop() error {
 		lock, err = p.writers.lock(p, top)
 	}
 	if errors.Is(err, fs.ErrNotExist) {
-		err = &Error{"open", p.disk.path(top), ErrChanged}
+		err = &Error{"open", p.names.disk.path(top), ErrChanged}
 	}
 	if err != nil {
 		return err
@@ -83,15 +83,15 @@ func (p *place) lockTop() error {
 func (p *place) tryWriting(top string) error {
 	var err error
 	if p.layout.Multi {
-		err = p.disk.tryFolder(top)
+		err = p.names.disk.tryFolder(top)
 	} else {
 		var f file
-		if f, err = p.disk.open(top, openWrite); err == nil {
+		if f, err = p.names.disk.open(top, openWrite); err == nil {
 			err = f.close()
 		}
 	}
 	if err == nil && !p.names.hasName(finalName) { // it is renamed in the end
-		err = p.disk.tryFolder(".")
+		err = p.names.disk.tryFolder(".")
 	}
 	if IsDenied(err) {
 		return err
@@ -102,9 +102,9 @@ func (p *place) tryWriting(top string) error {
 // makeTop makes the folder, or the empty file, for lockTop.
 func (p *place) makeTop() error {
 	if p.layout.Multi {
-		return p.disk.makeDir(p.names.topName())
+		return p.names.disk.makeDir(p.names.topName())
 	}
-	f, err := p.disk.open(p.names.topName(), makeMode(p.layout, 0))
+	f, err := p.names.disk.open(p.names.topName(), makeMode(p.layout, 0))
 	if err != nil {
 		return err
 	}
@@ -131,7 +131,7 @@ func (p *place) makeSome() {
 		return
 	}
 	for _, i := range []int{first, largest} {
-		if f, err := p.disk.open(p.names.fileName(i), makeMode(p.layout, i)); err == nil {
+		if f, err := p.names.disk.open(p.names.fileName(i), makeMode(p.layout, i)); err == nil {
 			f.close()
 		}
 	}
@@ -156,7 +156,7 @@ func (p *place) isOthersFolder() bool {
 	if !p.layout.Multi || p.names.noneIn(top) {
 		return p.layout.Multi
 	}
-	if other, known := p.writers.torrent(p.disk.path(top)); known {
+	if other, known := p.writers.torrent(p.names.disk.path(top)); known {
 		return other != p.cfg.Hash
 	}
 	return p.holdsOthers()
@@ -204,14 +204,14 @@ type writers struct {
 func (w *writers) lock(p *place, top string) (io.Closer, error) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	lock, err := p.disk.lock(top, lockWrite)
+	lock, err := p.names.disk.lock(top, lockWrite)
 	if err != nil {
 		return nil, err
 	}
 	if w.all == nil {
 		w.all = make(map[string]*place)
 	}
-	p.locked = p.disk.path(top)
+	p.locked = p.names.disk.path(top)
 	w.all[p.locked] = p
 	return lock, nil
 }

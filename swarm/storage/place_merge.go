@@ -21,11 +21,11 @@ func (p *place) takeFinalName() error {
 	defer p.files.moving.Unlock()
 	top, final, aside := p.names.topName(), p.names.all[finalName], p.names.all[mergeName]
 	if top != final {
-		err := p.disk.rename(top, final)
+		err := p.names.disk.rename(top, final)
 		if errors.Is(err, ErrExists) && p.layout.Multi && aside != final {
 			if there, _ := p.names.exists(final); there {
 				// From here on it is known to be complete, also after a crash.
-				if err = p.disk.rename(top, aside); err == nil {
+				if err = p.names.disk.rename(top, aside); err == nil {
 					p.names.setTop(mergeName)
 					err = p.merge()
 				}
@@ -46,7 +46,7 @@ func (p *place) takeFinalName() error {
 
 // renamed records that file i is called name now.
 func (p *place) renamed(i int, name string) {
-	if st, err := p.disk.stat(name); err == nil {
+	if st, err := p.names.disk.stat(name); err == nil {
 		p.known.renamed(i, st)
 	}
 }
@@ -57,7 +57,7 @@ func (p *place) renamed(i int, name string) {
 func (p *place) merge() error {
 	from, to := p.names.all[mergeName], p.names.all[finalName]
 	if p.lock == nil {
-		lock, err := p.disk.lock(from, lockWrite)
+		lock, err := p.names.disk.lock(from, lockWrite)
 		if err != nil {
 			return err
 		}
@@ -69,7 +69,7 @@ func (p *place) merge() error {
 			continue
 		}
 		old, name := p.names.nameIn(from, i), p.names.nameIn(to, i)
-		st, err := p.disk.stat(old)
+		st, err := p.names.disk.stat(old)
 		if errors.Is(err, fs.ErrNotExist) { // moved before, or not wanted
 			continue
 		}
@@ -77,25 +77,25 @@ func (p *place) merge() error {
 			err = kindError(st.mode, false)
 		}
 		if err == nil {
-			err = p.disk.makeDir(path.Dir(name))
+			err = p.names.disk.makeDir(path.Dir(name))
 		}
 		if err == nil {
-			err = p.disk.rename(old, name)
+			err = p.names.disk.rename(old, name)
 		}
 		if err == nil {
 			p.renamed(i, name)
 		}
-		if errors.Is(err, ErrExists) && sameContent(p.disk, old, name) {
-			err = p.disk.remove(old)
+		if errors.Is(err, ErrExists) && sameContent(p.names.disk, old, name) {
+			err = p.names.disk.remove(old)
 		}
 		if err != nil {
-			return wrap("rename", p.disk.path(old), err)
+			return wrap("rename", p.names.disk.path(old), err)
 		}
 		for dir := path.Dir(old); !folders[dir]; dir = path.Dir(dir) {
 			folders[dir] = true
 		}
 	}
-	removeFolders(p.disk, folders)
+	removeFolders(p.names.disk, folders)
 	return nil
 }
 

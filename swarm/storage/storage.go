@@ -107,7 +107,6 @@ type Store struct {
 	layout  *metainfo.Layout
 	workers *Workers
 	wanted  selection
-	disk    disk
 	room    roomClaim
 
 	names   naming
@@ -119,9 +118,9 @@ type Store struct {
 	pieces  contentPieces
 
 	// Guarded by workers.mu.
-	open    map[int]*openPiece
-	busy    int       // open pieces in the queue or with a worker
-	idle    sync.Cond // busy is 0
+	open    map[int]*openPiece // nil until the first
+	busy    int                // open pieces in the queue or with a worker
+	idle    sync.Cond          // busy is 0
 	closing bool
 
 	broken atomic.Int64 // a piece that could not be written, -1 if none
@@ -160,12 +159,12 @@ func openOn(cfg Config, d disk) (*Store, error) {
 		return nil, &Error{"open", cmp.Or(cfg.Name, cfg.Layout.Name), ErrSelection}
 	}
 	s := &Store{
-		cfg: cfg, layout: cfg.Layout, workers: cfg.Workers, disk: d,
-		wanted: newSelection(cfg.Layout, cfg.Wanted), open: make(map[int]*openPiece),
+		cfg: cfg, layout: cfg.Layout, workers: cfg.Workers,
+		wanted: newSelection(cfg.Layout, cfg.Wanted),
 	}
 	s.broken.Store(-1)
 	s.idle.L = &cfg.Workers.mu
-	s.assemble()
+	s.assemble(d)
 	if err := s.place.claim(); err != nil {
 		return nil, err
 	}
@@ -173,30 +172,31 @@ func openOn(cfg Config, d disk) (*Store, error) {
 	return s, nil
 }
 
-// assemble makes the parts of a Store known to each other.
-func (s *Store) assemble() {
+// assemble makes the parts of a Store, which lies on d, known to each other.
+func (s *Store) assemble(d disk) {
 	cfg, layout, w := &s.cfg, s.layout, s.workers
-	s.names.init(cfg, s.disk)
+	s.names.init(cfg, d)
 	s.known.init(layout)
-	s.files = contentFiles{layout: layout, disk: s.disk, names: &s.names, wanted: &s.wanted,
-		table: &w.files, room: &s.room, parts: &s.parts, reserve: cfg.Reserve,
-		writable: s.place.writable, watch: &s.journal, handles: make(map[int]*handle)}
-	s.place = place{cfg: cfg, layout: layout, disk: s.disk, names: &s.names, wanted: &s.wanted,
+	s.files = contentFiles{layout: layout, names: &s.names, wanted: &s.wanted,
+		table: &w.files, room: &s.room, parts: &s.parts, writable: s.place.writable,
+		watch: &s.journal}
+	s.place = place{cfg: cfg, layout: layout, names: &s.names, wanted: &s.wanted,
 		files: &s.files, known: &s.known, writers: &w.writers,
 		readOnly: cfg.ReadOnly || s.wanted.none}
-	s.parts = partfile{cfg: cfg, layout: layout, wanted: &s.wanted, files: &s.files,
-		known: &s.known, place: &s.place}
+	s.parts = partfile{cfg: cfg, wanted: &s.wanted, files: &s.files, known: &s.known,
+		place: &s.place}
 	s.known.partPieces = s.parts.pieces
 	s.journal = journal{cfg: cfg, known: &s.known, files: &s.files, parts: &s.parts,
 		place: &s.place, record: cfg.record}
-	s.pieces = contentPieces{cfg: cfg, layout: layout, wanted: &s.wanted, files: &s.files,
+	s.pieces = contentPieces{layout: layout, wanted: &s.wanted, files: &s.files,
 		parts: &s.parts, known: &s.known, place: &s.place, chunks: w.chunks}
 	stem := stateStem(cfg.Hash, s.names.finalPath())
-	s.parts.init(stem)
 	if s.journal.record == nil && cfg.StateDir != "" {
 		s.journal.record = newRecord(cfg.StateDir, stem)
 		s.journal.record.frozen = cfg.StateReadOnly
+		stem = strings.TrimSuffix(s.journal.record.name, ResumeSuffix) // one text in memory
 	}
+	s.parts.init(stem)
 }
 
 // Write takes a block over and writes it later. Blocks of a piece may come in
@@ -346,7 +346,7 @@ func (s *Store) FileSize(i int) (int64, error) {
 
 // FileReadable reports whether file i can be opened for reading.
 func (s *Store) FileReadable(i int) bool {
-	f, err := s.disk.open(s.names.fileName(i), openRead)
+	f, err := s.names.disk.open(s.names.fileName(i), openRead)
 	if err != nil {
 		return false
 	}
@@ -375,5 +375,5 @@ func (s *Store) Close() error {
 	err := s.journal.close()
 	s.files.end()
 	s.place.unlock()
-	return errors.Join(err, s.parts.close(), s.disk.close())
+	return errors.Join(err, s.parts.close(), s.names.disk.close())
 }

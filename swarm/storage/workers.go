@@ -3,9 +3,6 @@ package storage
 import (
 	"runtime"
 	"sync"
-
-	"swarmnode/metainfo"
-	"swarmnode/swarm/block"
 )
 
 const (
@@ -39,33 +36,6 @@ type Workers struct {
 	head   int // of queue
 	kept   []*openPiece
 	closed bool
-}
-
-// A write is a block on its way to disk.
-type write struct {
-	begin int // bytes from the start of the piece
-	buf   *block.Buf
-}
-
-// openPiece is a piece whose blocks are coming in.
-type openPiece struct {
-	store *Store
-	index int
-
-	// Guarded by Workers.mu.
-	pending []write
-	verify  bool // the piece is hashed after pending is written
-	busy    bool // in the queue, or with a worker
-	anew    bool // the disk works again: a failure while busy no longer counts
-
-	// For the worker that has it.
-	taken    []write
-	verifier metainfo.Verifier
-	hashed   int      // bytes from the start that the verifier has taken
-	stored   []uint64 // bit i: block i was written
-	known    bool     // the verifier has a hash to compare with
-	ended    bool     // a Verify was answered, or anew was set; the next block restarts the piece
-	err      error    // the first write that failed; nothing is written any more
 }
 
 // NewWorkers starts n workers; one for each core that Go uses if n <= 0. The
@@ -166,6 +136,9 @@ func (w *Workers) open(s *Store, index int) *openPiece {
 		p = new(openPiece)
 	}
 	p.reset(s, index)
+	if s.open == nil {
+		s.open = make(map[int]*openPiece)
+	}
 	s.open[index] = p
 	return p
 }

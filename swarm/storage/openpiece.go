@@ -5,10 +5,38 @@ import (
 	"errors"
 	"slices"
 
+	"swarmnode/metainfo"
 	"swarmnode/swarm/block"
 )
 
-// scratch is what a worker keeps from piece to piece.
+// A write is a block on its way to disk.
+type write struct {
+	begin int // bytes from the start of the piece
+	buf   *block.Buf
+}
+
+// An openPiece is a piece whose blocks are coming in. Workers own it.
+type openPiece struct {
+	store *Store
+	index int
+
+	// Guarded by Workers.mu.
+	pending []write
+	verify  bool // the piece is hashed after pending is written
+	busy    bool // in the queue, or with a worker
+	anew    bool // the disk works again: a failure while busy no longer counts
+
+	// For the worker that has it.
+	taken    []write
+	verifier metainfo.Verifier
+	hashed   int      // bytes from the start that the verifier has taken
+	stored   []uint64 // bit i: block i was written
+	known    bool     // the verifier has a hash to compare with
+	ended    bool     // a Verify was answered, or anew was set; the next block restarts the piece
+	err      error    // the first write that failed; nothing is written any more
+}
+
+// scratch is memory that a worker keeps from piece to piece.
 type scratch struct {
 	bufs  [][]byte // of a run of blocks
 	parts [][]byte // of the part of a run that lies in one file
