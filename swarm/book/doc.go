@@ -20,7 +20,7 @@
 //     an outage passes.
 //  7. Among those that may be dialled, what the user named goes first, then proven ones,
 //     then those that failed least, then the source of which fewest are being dialled,
-//     then whom the canonical priority prefers (BEP 40).
+//     then the one of higher canonical priority (BEP 40).
 //
 // A Book is pure. It has no clock, socket or goroutine: times are handed in, as the
 // time since the start of the torrent, and random choices come from Config.Rand. It

@@ -26,7 +26,7 @@ const (
 
 	// againAfter is the wait before a peer that was connected is dialled again.
 	againAfter = 2 * time.Second
-	// upgradeAfter is the same for one that is to be met by another info-hash: time for
+	// upgradeAfter is the same for a peer that we want to meet by another info-hash: time for
 	// it to see the end of the first connection.
 	upgradeAfter = 200 * time.Millisecond
 	// unwantedAfter is the least wait after a connection that we ended ourselves.
@@ -133,11 +133,11 @@ type End uint8
 const (
 	EndLeft     End = iota // the peer left, or stayed on another connection
 	EndRefresh             // our address changed: the connection may be dead
-	EndUpgrade             // the peer is to be met by another info-hash
+	EndUpgrade             // we want to meet the peer by another info-hash
 	EndUnwanted            // it was of no use, or misbehaved
 )
 
-// A Parting is what is to be said of a connection that ended.
+// A Parting says how a connection ended.
 type Parting struct {
 	Conn     Conn
 	At       endpoint.Endpoint // the other end

@@ -5,7 +5,7 @@ import (
 	"time"
 )
 
-// The waits of the issue: what fails is tried less and less often.
+// TestBookRetries: an endpoint at which attempts fail is tried less and less often.
 func TestBookRetries(t *testing.T) {
 	b := newTestBook(Config{})
 	found, named := hear(b, far(1), SourceDHT), hear(b, far(2), SourceUser)

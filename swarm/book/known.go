@@ -15,9 +15,9 @@ type Known struct {
 	Vouched  bool      // a tracker or the user named it: for private torrents
 }
 
-// Known returns at most so many peers that are worth an attempt in a later run, those
-// met last first: those that are connected and that spoke, and those that were met at
-// their endpoint in this run or an earlier one.
+// Known returns the peers that are worth an attempt in a later run, the last met first,
+// and no more than most: connected peers that spoke, and peers that were met at their
+// endpoint in this run or an earlier one.
 func (b *Book) Known(now time.Duration, most int, spoke func(Conn) bool) []Known {
 	var list []Known
 	for _, e := range b.list {

@@ -54,7 +54,7 @@ type Wish struct {
 }
 
 // perSource is how many endpoints of one source may be dialled at a time, so that some
-// places stay for the others when one source names none but dead addresses.
+// places stay for the others when one source names only dead addresses.
 func (w *Wish) perSource() int32 { return max(1, int32(w.DialsMax)*3/4) }
 
 // Next returns the endpoint to dial now, and counts it as being dialled: Connected,

@@ -82,7 +82,7 @@ func TestWhoMayNotBeDialled(t *testing.T) {
 	})
 }
 
-// A source that names none but dead addresses leaves a quarter of the dials to others.
+// A source that names only dead addresses leaves a quarter of the dials to others.
 func TestDialsOfOneSource(t *testing.T) {
 	s := newScript(t, Config{})
 	s.dials = 8

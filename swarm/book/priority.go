@@ -9,12 +9,11 @@ import (
 // castagnoli is the polynomial of CRC32-C.
 var castagnoli = crc32.MakeTable(crc32.Castagnoli)
 
-// canonicalPriority is what two peers agree upon, each for itself, on how much
-// their connection is worth (BEP 40, "Canonical Peer Priority"): the greater, the
-// more. When everybody prefers by it whom to dial and whom to keep, the
-// connections of a swarm spread evenly, and nobody can choose whose neighbour to
-// be without owning addresses all over the internet. The order of a and b is
-// without meaning. Between families it is 0.
+// canonicalPriority returns how much a connection between two peers is worth (BEP 40,
+// "Canonical Peer Priority"): the greater, the more. Each peer computes it alone and both
+// get the same. When everybody dials and keeps peers by it, the connections of a swarm
+// spread evenly, and nobody can choose whose neighbour to be without owning addresses all
+// over the internet. The order of a and b does not matter. Between families it is 0.
 func canonicalPriority(a, b netip.AddrPort) uint32 {
 	ipA, ipB := a.Addr().Unmap().WithZone(""), b.Addr().Unmap().WithZone("")
 	if ipA.BitLen() != ipB.BitLen() || !ipA.IsValid() {

@@ -210,8 +210,8 @@ func (t *Torrent) SetOwn(addrs []netip.AddrPort) { t.book.SetOwn(addrs) }
 // another one of its family is told.
 func (t *Torrent) SetExternal(ip netip.Addr) { t.book.SetExternal(ip) }
 
-// Known returns at most so many peers that are worth an attempt in a later run, those
-// met last first.
+// Known returns the peers that are worth an attempt in a later run, the last met first,
+// and no more than most.
 func (t *Torrent) Known(most int) []book.Known {
 	return t.book.Known(t.now, most, func(conn book.Conn) bool {
 		p := t.peers.live(PeerRef(conn))

@@ -43,8 +43,8 @@ func (p *path) connect() {
 	p.message(p.ref, wire.Message{ID: wire.Unchoke})
 }
 
-// deliver has the peer send blocks for so long, so many in each tenth of a second,
-// and tells how long the last dial was ago.
+// deliver makes the peer send blocks for some time, as many as blocks says in each tenth
+// of a second.
 func (p *path) deliver(d time.Duration, blocks int) {
 	for end := p.now.Add(d); p.now.Before(end); {
 		p.now = p.now.Add(time.Second / 10)
@@ -61,8 +61,8 @@ func (p *path) deliver(d time.Duration, blocks int) {
 	}
 }
 
-// dials lets time pass in small steps, and returns when the address was dialled,
-// each dial answered by fail, since the start.
+// dials lets time pass in small steps and answers each dial by fail. It returns how long
+// after the start the address was dialled.
 func (p *path) dials(d time.Duration, fail EventKind) (at []time.Duration) {
 	const step = 50 * time.Millisecond
 	start := p.now
@@ -117,7 +117,7 @@ func TestBrokenConnectionIsDialledSoon(t *testing.T) {
 	}
 }
 
-// Who takes connections and ends them at once does not want us, even if blocks
+// A peer that takes connections and ends them at once does not want us, even if blocks
 // moved there before.
 func TestRefusedConnectionIsNotInsistedOn(t *testing.T) {
 	p := newPath(t)
@@ -245,7 +245,7 @@ func TestReplacedConnection(t *testing.T) {
 	}
 }
 
-// When our own addresses change, whom we know is dialled at once.
+// When our own addresses change, known peers are dialled at once.
 func TestMoved(t *testing.T) {
 	p := newPath(t)
 	p.deliver(3*time.Second, 4)

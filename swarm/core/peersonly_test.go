@@ -9,7 +9,7 @@ import (
 	"swarmnode/swarm/wire"
 )
 
-// TestPeersOnly: with PeersOnly nobody is dialled but whom the user named, whoever
+// TestPeersOnly: with PeersOnly only the peers that the user named are dialled, whoever
 // else tells of an address, and peers are told of nobody.
 func TestPeersOnly(t *testing.T) {
 	for _, only := range []bool{false, true} {

@@ -80,8 +80,8 @@ func (x *pex) sweep(now time.Duration, p *peer) {
 	x.out.sendExtended(p, number, wire.AppendPEX(nil, m))
 }
 
-// changes returns whom we are connected to that p was not told of, and who is
-// gone.
+// changes returns the news for p: our connections that it was not told of, and those of
+// which it was told and that have ended.
 func (x *pex) changes(p *peer) wire.PEX {
 	var m wire.PEX
 	s := &p.pex

@@ -116,7 +116,7 @@ func TestPrivateDropsWhoWasFoundOtherwise(t *testing.T) {
 				t.Errorf("event %d: %v is remembered", kind, k.Endpoint)
 			}
 		}
-		// Who comes by itself was let in by a tracker.
+		// A peer that comes by itself was let in by a tracker.
 		a.link(60, numbered(60), false)
 		if reason, dropped := a.dropped(60); dropped {
 			t.Errorf("event %d: a new peer that came: %v", kind, reason)

@@ -279,7 +279,7 @@ func TestLinkIsARumour(t *testing.T) {
 	before := total()
 	a.refuse(a.wait(time.Hour), count)
 	if n := total() - before; n > 0 {
-		t.Errorf("%d dials in an hour after a day in vain", n)
+		t.Errorf("%d dials in an hour after a day without success", n)
 	}
 	if n := count[numbered(0x2800).Addr()]; n == 0 || n > 7 {
 		t.Errorf("%d dials to one of the addresses, want 1 to 7", n)

@@ -13,14 +13,14 @@ const (
 	strikeUnsolicited strike = iota // a block that was not asked for
 	strikeReject                    // a reject of what was not asked for
 	strikeRequest                   // a request that cannot be served
-	strikePieces                    // all of its pieces told anew
+	strikePieces                    // its whole set of pieces told again
 	strikeCount
 )
 
-// strikesMax is how often each fault is forgiven. A few unsolicited blocks come
-// from clients that are slow to take in a cancel; requests while choked come
-// from those that are slow to take in a choke. To count a bitfield takes time in
-// proportion to the pieces, however short the message was.
+// strikesMax is how often each fault is forgiven. A client that is slow to notice a
+// cancel sends a few unsolicited blocks, and one that is slow to notice a choke sends
+// requests while choked. Counting a bitfield takes time in proportion to the pieces,
+// however short the message was.
 var strikesMax = [strikeCount]int{strikeUnsolicited: 16, strikeReject: 1024, strikeRequest: 100,
 	strikePieces: 16}
 
