@@ -211,7 +211,7 @@ func TestJunkEndsTheConnection(t *testing.T) {
 	}
 }
 
-// TestCostlyJunkEndsSooner: under a download limit little is read of those who send
+// TestCostlyJunkEndsSooner: under a download limit little is read of peers that send
 // junk, so that less of it is enough.
 func TestCostlyJunkEndsSooner(t *testing.T) {
 	a := newAttack(t, 0)

@@ -216,7 +216,7 @@ func TestPiecesOfOddLengthAreUnsolicited(t *testing.T) {
 	}
 }
 
-// Those who ask and do not read take no slots from those who do.
+// Peers that ask and do not read take no slots from peers that read.
 func TestStuckPeersTakeNoSlots(t *testing.T) {
 	a := newAttack(t, 0)
 	info := a.info
@@ -343,7 +343,7 @@ func TestLengthsOfRequests(t *testing.T) {
 	}
 }
 
-// Who super-seeds does not say that it wants nothing while it shows few pieces:
+// A super-seed does not say that it wants nothing while it shows few pieces:
 // libtorrent would hang up. It does when it shows them all.
 func TestSuperSeedTellsUploadOnlyLate(t *testing.T) {
 	a := &attack{script: &script{t: t}}

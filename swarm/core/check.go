@@ -9,7 +9,7 @@ const (
 	checkEvery  = 256
 )
 
-// checks counts the steps of which some are checked.
+// checks counts the steps, to choose the ones that are checked.
 type checks struct{ steps uint64 }
 
 // due reports whether a step should be checked. Those of large torrents are checked now

@@ -52,7 +52,7 @@ func (f *flood) sound() {
 	f.size = 0
 }
 
-// soundUpTo is sound for a message of at most so many bytes.
+// soundUpTo is sound for a message of at most size bytes, and nothing for a larger one.
 func (f *flood) soundUpTo(size int64) {
 	if f.size <= size {
 		f.sound()

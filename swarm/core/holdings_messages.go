@@ -2,7 +2,7 @@ package core
 
 import "swarmnode/swarm/wire"
 
-// onPieces takes in a bitfield, HaveAll or HaveNone. A repeated message replaces
+// onPieces records a bitfield, HaveAll or HaveNone. A repeated message replaces
 // what was known: common clients do send them again. aria2 does so in place of a
 // few HAVEs, some hundred times in a download, so a bitfield that only adds
 // pieces is no fault: it takes no more time than its length and those HAVEs.
@@ -29,7 +29,7 @@ func (t *Torrent) onPieces(p *peer, m *wire.Message) {
 	t.countPieces(p)
 }
 
-// onMorePieces takes in a bitfield like HAVEs of the pieces that it adds. It reports
+// onMorePieces handles a bitfield as HAVEs of the pieces that it adds. It reports
 // whether there are any, and no piece that the peer had is missing.
 func (t *Torrent) onMorePieces(p *peer, raw []byte) bool {
 	set := p.has.more(raw, t.pick.Pieces())

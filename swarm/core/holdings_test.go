@@ -195,7 +195,7 @@ func TestHoldingsOfASeed(t *testing.T) {
 	pick.Check()
 }
 
-// A bitfield that only adds pieces is taken like HAVEs; any other begins anew.
+// A bitfield that only adds pieces is handled as HAVEs; any other replaces what was known.
 func TestHoldingsMore(t *testing.T) {
 	pick := pickerFor("....")
 	h := entered(t, "xx..", pick)
@@ -215,7 +215,7 @@ func TestHoldingsMore(t *testing.T) {
 	}
 }
 
-// A peer that says anew what it has is told of our interest when that changes, not again.
+// A peer that repeats what it has is told of our interest only when that changes.
 func TestHoldingsKeepOurInterest(t *testing.T) {
 	pick := pickerFor("....")
 	h := entered(t, "x...", pick)

@@ -163,8 +163,8 @@ func (v *eviction) leastUseful(p *peer, may func(q *peer) bool) *peer {
 	return worst
 }
 
-// lessUseful reports whether q has been of less use than o; of equals the one whom
-// the canonical priority prefers stays (BEP 40).
+// lessUseful reports whether q has been of less use than o. Of equals the one of the lower
+// canonical priority goes (BEP 40).
 func (v *eviction) lessUseful(q, o *peer) bool {
 	moved, others := q.down.sum()+q.up.sum(), o.down.sum()+o.up.sum()
 	if moved != others {

@@ -14,7 +14,7 @@ import (
 	"swarmnode/swarm/wire"
 )
 
-// newSeed returns a seed of some pieces with so many places.
+// newSeed returns a seed of 64 pieces with a number of places.
 func newSeed(t *testing.T, places int, home limit.Home) *attack {
 	a := &attack{script: &script{t: t}}
 	a.info = testInfo(64, block.Size, 64*block.Size)
@@ -48,7 +48,7 @@ func (a *attack) come(addr netip.AddrPort) PeerRef {
 	return ref
 }
 
-// seatTakers are those who want every place of a seed.
+// seatTakers are crowds that want every place of a seed.
 var seatTakers = []struct{ name, prefix string }{
 	{"one IPv4 address", "60.0.0.9/32"},
 	{"2^64 addresses of one /64", "2001:db8:1:2::/64"},

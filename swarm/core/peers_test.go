@@ -145,7 +145,7 @@ func TestWhoMakesRoom(t *testing.T) {
 		{"everybody is of use, and of equal rank", []string{"1.1 gives", "2.1 gives",
 			"3.1 fresh"}, 0, false},
 		{"one is of no use", []string{"1.1 gives", "2.1", "3.1 fresh"}, 2, false},
-		{"a crowd of those who give yields its youngest", add(crowd(8, "gives"), "2.1 fresh"), 8,
+		{"a crowd of peers that give yields its youngest", add(crowd(8, "gives"), "2.1 fresh"), 8,
 			false},
 		{"a few who give yield nothing", add(crowd(7, "gives"), "2.1 fresh"), 0, false},
 		{"of a few one yields that neither gives nor takes", add(crowd(3, "gives"),

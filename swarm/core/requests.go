@@ -11,8 +11,8 @@ import (
 	"swarmnode/swarm/wire"
 )
 
-// refillEvery is the least time between two rounds in which every peer is
-// looked at.
+// refillEvery is the least time between two rounds in which every peer is asked for
+// more.
 const refillEvery = 20 * time.Millisecond
 
 // requests asks peers for blocks: how many each peer is asked for, which ones the
@@ -26,13 +26,13 @@ type requests struct {
 
 	pick   *picker.Picker // nil until the metadata is known
 	layout *metainfo.Layout
-	// may reports whether anything may be asked for now, and among returns which
-	// of the pieces that a peer has.
+	// may reports whether anything may be asked for now; among returns the pieces of a
+	// set that may.
 	may   func() bool
 	among func(have *bits.Set) *bits.Set
 
 	live     int           // requests of all peers
-	refilled time.Duration // when every peer was looked at last
+	refilled time.Duration // when every peer was asked for more last
 
 	// Of the refill that is under way.
 	query      picker.Query
@@ -53,7 +53,7 @@ func (r *requests) init(t *Torrent) {
 	r.overtaking, r.replacing = r.mayOvertake, r.mayReplacePiece
 }
 
-// open takes the pieces in, once they are known.
+// open tells the pieces of the torrent, once the metadata is known.
 func (r *requests) open(pick *picker.Picker, layout *metainfo.Layout) {
 	r.pick, r.layout = pick, layout
 }
@@ -160,7 +160,7 @@ func blockOf(r block.Ref) picker.Block {
 	return picker.Block{Piece: r.Piece, Index: uint32(r.Index())}
 }
 
-// refillSoon has every peer looked at once the events at hand are taken in.
+// refillSoon schedules a round in which every peer is asked for more.
 func (r *requests) refillSoon(now time.Duration) {
 	r.timers.by(timerRefill, max(now, r.refilled+refillEvery))
 }

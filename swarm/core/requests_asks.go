@@ -74,8 +74,8 @@ type asks struct {
 	refusal int64         // the piece whose reject set until; -1 for other reasons
 }
 
-// newAsks returns the requests to a new peer, of which the first round has as many
-// as first says. Every peer chokes us to begin with (BEP 3).
+// newAsks returns the requests to a new peer, which is asked for first blocks to begin
+// with. Every peer chokes us at first (BEP 3).
 func newAsks(first int) asks {
 	return asks{choking: true, target: float64(first), growing: true, backoff: backoffFirst,
 		refusal: -1}

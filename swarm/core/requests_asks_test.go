@@ -186,8 +186,8 @@ func TestAsksPauses(t *testing.T) {
 	}
 }
 
-// rejected returns asks of a peer that has rejected so many requests in a row for a
-// piece that it had not said to lack.
+// rejected returns asks of a peer that has rejected a number of requests in a row, for a
+// piece that it had not declared lost.
 func rejected(times int, choking bool) *asks {
 	a := newAsks(asksFirst)
 	a.choking = choking

@@ -32,8 +32,8 @@ type bench struct {
 	requests
 }
 
-// newBench returns requests of a torrent whose pieces have so many blocks each, and
-// which may wait for at most so many of them.
+// newBench returns requests of a torrent with pieces of a number of blocks each. At most
+// most blocks may be waited for.
 func newBench(t *testing.T, pieces, blocks, most int) *bench {
 	size := blocks * block.Size
 	info := testInfo(pieces, size, int64(pieces*size))
