@@ -198,7 +198,7 @@ func (m *measures) table() string {
 	row("files", len(m.files), "lines: "+top(m.files))
 	row("structs", len(m.fields), "fields: "+top(m.fields))
 	row("types with methods", len(m.methods), "methods: "+top(m.methods))
-	row("exported names", m.exported, fmt.Sprintf("%.1f %% documented",
+	row("exported names", m.exported, fmt.Sprintf("%.1f %% documented, fields included",
 		100*float64(m.documented)/float64(m.exported)))
 	row("packages", len(m.code), "depth of imports: "+top(m.depth))
 	row("lines of code", sum(m.code), fmt.Sprintf("lines of tests: %d, ratio %.3f", sum(m.tests),
