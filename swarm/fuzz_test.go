@@ -120,18 +120,7 @@ func (s *liveSwarm) finish() {
 	if lent := (pool.Cap() - pool.Available()) * block.Size; lent > foeBufferMax {
 		s.t.Errorf("%d bytes of blocks are lent to peers that have said all", lent)
 	}
-	near, far := net.Pipe()
-	addrs := [2]netip.AddrPort{s.addr(), s.addr()}
-	for i, end := range []struct {
-		to   *Torrent
-		conn net.Conn
-		from *Torrent
-	}{{s.seed, near, s.leech}, {s.leech, far, s.seed}} {
-		end.to.join(peer.Shaken{
-			Conn: end.conn, Theirs: wire.Hello{InfoHash: end.to.hash, PeerID: end.from.peerID,
-				Reserved: allFeatures()},
-		}, endpoint.IP(addrs[i]), i == 1)
-	}
+	s.introduce(s.seed, s.leech)
 	select {
 	case <-s.leech.Done():
 	case <-time.After(10 * time.Minute):
@@ -150,6 +139,22 @@ func (s *liveSwarm) finish() {
 		if free := e.blocks.Available(); free != e.blocks.Cap() {
 			s.t.Errorf("%d blocks never came back", e.blocks.Cap()-free)
 		}
+	}
+}
+
+// introduce connects two torrents, the second of which has dialled the first.
+func (s *liveSwarm) introduce(seed, leech *Torrent) {
+	near, far := net.Pipe()
+	addrs := [2]netip.AddrPort{s.addr(), s.addr()}
+	for i, end := range []struct {
+		to   *Torrent
+		conn net.Conn
+		from *Torrent
+	}{{seed, near, leech}, {leech, far, seed}} {
+		end.to.join(peer.Shaken{
+			Conn: end.conn, Theirs: wire.Hello{InfoHash: end.to.hash, PeerID: end.from.peerID,
+				Reserved: allFeatures()},
+		}, endpoint.IP(addrs[i]), i == 1)
 	}
 }
 

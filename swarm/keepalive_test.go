@@ -68,6 +68,39 @@ func TestKeepAlives(t *testing.T) {
 	}
 }
 
+// TestSlowIsNotSilent: a peer that sends what we requested stays connected under a limit at
+// which a block takes minutes.
+func TestSlowIsNotSilent(t *testing.T) {
+	dir, out := t.TempDir(), t.TempDir()
+	info := makeTorrent(t, dir)
+	synctest.Test(t, func(t *testing.T) {
+		s := &liveSwarm{t: t, info: info}
+		engine := func() *Engine {
+			return start(Config{PeerIDPrefix: defaultPeerIDPrefix, MemoryMax: 6 << 20,
+				Logger: slog.New(slog.DiscardHandler)}, nil)
+		}
+		seeder, leecher := engine(), engine()
+		defer seeder.Close()
+		defer leecher.Close()
+		seed, err := seeder.Add(Spec{Torrent: info, Dir: dir, Complete: true})
+		if err != nil {
+			t.Fatal(err)
+		}
+		leech, err := leecher.Add(Spec{Torrent: info, Dir: out, Down: 64})
+		if err != nil {
+			t.Fatal(err)
+		}
+		synctest.Wait()
+		s.introduce(seed, leech)
+		time.Sleep(20 * time.Minute)
+		synctest.Wait()
+		if s := leech.Stats(); s.PeersConnected != 1 || s.Down == 0 {
+			t.Errorf("%d peers, %d bytes, %d dropped as idle; want 1 and some", s.PeersConnected,
+				s.Down, s.Drops[core.ReasonIdle])
+		}
+	})
+}
+
 // countKeepAlives reads messages until the connection ends, and returns how many of them
 // are keep-alives.
 func countKeepAlives(conn net.Conn) (n int) {

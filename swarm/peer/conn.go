@@ -58,11 +58,12 @@ var (
 // A Handler is told what happens on a connection. The reader calls OnMessage and OnBlock,
 // and the writer OnSent and OnAnswered; each may block, which makes the peer wait.
 type Handler interface {
-	// OnMessage gives a message other than a piece that holds a block; m and its
-	// Payload are valid only during the call. Keep-alives in quick succession are given
-	// as one with the Size of all of them. A message of unknown id comes without its
-	// payload. So does a Piece whose data has another length than a block can have; its
-	// Ref.Length says how many bytes were passed over.
+	// OnMessage gives a message other than a piece that holds a block; m and its Payload
+	// are valid only during the call. Keep-alives in quick succession are given as one
+	// with the Size of all of them; one of Size 0 stands for a peer that keeps sending
+	// what we requested while the limit Down makes it wait. A message of unknown id comes
+	// without its payload. So does a Piece whose data has another length than a block can
+	// have; its Ref.Length says how many bytes were passed over.
 	OnMessage(m *wire.Message)
 	// OnBlock gives a block; the handler owns buf from then on.
 	OnBlock(r block.Ref, buf *block.Buf)

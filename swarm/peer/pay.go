@@ -128,7 +128,23 @@ func (r *reader) pay(ctx context.Context) error {
 	if asked+talk == 0 {
 		return nil
 	}
-	return r.await(ctx, cfg.Down.Take(asked+talk))
+	if err := r.await(ctx, cfg.Down.Take(asked+talk)); err != nil {
+		return err
+	}
+	if asked > 0 {
+		r.keptWaiting()
+	}
+	return nil
+}
+
+// keptWaiting tells the handler that a peer is not silent: it sends what we requested, and
+// waits for our limit. One keep-alive stands for each keepAliveEvery of waiting.
+func (r *reader) keptWaiting() {
+	if r.waited >= keepAliveEvery {
+		r.waited = 0
+		r.msg = wire.Message{ID: wire.KeepAlive}
+		r.c.cfg.Handler.OnMessage(&r.msg)
+	}
 }
 
 // await waits for a ticket with as little memory as possible.
@@ -137,9 +153,11 @@ func (r *reader) await(ctx context.Context, ticket *limit.Ticket) error {
 		return nil
 	}
 	r.idle()
+	start := time.Now()
 	if err := ticket.Wait(ctx); err != nil {
 		return err
 	}
 	r.progress = time.Now()
+	r.waited += r.progress.Sub(start)
 	return nil
 }

@@ -36,9 +36,10 @@ type reader struct {
 	keepAlives keepAlives
 
 	msg      wire.Message
-	progress time.Time // when a message was last complete
-	moved    bool      // a message was completed since progress
-	deadline time.Time // as set on the connection
+	progress time.Time     // when a message was last complete
+	moved    bool          // a message was completed since progress
+	deadline time.Time     // as set on the connection
+	waited   time.Duration // for the rate limit, since the handler heard of it
 	flood    floodCounter
 }
 
