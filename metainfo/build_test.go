@@ -308,7 +308,7 @@ func TestBuildErrors(t *testing.T) {
 		{"odd pieces", BuildOptions{Path: root, PieceLength: 100_000}, "power of two"},
 		{"large pieces", BuildOptions{Path: root, PieceLength: 1 << 30}, "power of two"},
 		{"pattern", BuildOptions{Path: root, Include: []string{"[a"}}, "malformed"},
-		{"device", BuildOptions{Path: os.DevNull}, "no file or folder"},
+		{"device", BuildOptions{Path: os.DevNull}, "neither a file nor a folder"},
 		{"root", BuildOptions{Path: "/"}, "has no name"},
 	} {
 		_, err := Build(context.Background(), tt.opt)

@@ -11,7 +11,7 @@ import (
 	"time"
 )
 
-// A trackerModel is what EditTrackers should make of a list of tiers of plain URLs.
+// A trackerModel is a list of tiers, edited in the simplest way.
 type trackerModel [][]string
 
 func (m trackerModel) edit(remove []string, add [][]string) trackerModel {
@@ -43,8 +43,8 @@ func (m trackerModel) edit(remove []string, add [][]string) trackerModel {
 	return out
 }
 
-// Whatever trackers are removed and added, in whatever order: the list is that of a plain
-// model, it survives writing and reading, and everything else in the file stays as it was.
+// Trackers are removed and added at random. The list always equals that of a plain model,
+// survives writing and reading, and everything else in the file stays as it was.
 func TestEditsOfTrackersAgainstModel(t *testing.T) {
 	const others = "7:comment1:c8:encoding5:UTF-8"
 	for seed := range uint64(200) {
@@ -86,8 +86,8 @@ func TestEditsOfTrackersAgainstModel(t *testing.T) {
 	}
 }
 
-// Each field is written, read back as it was set, and gone when it is emptied. The
-// info-hash stays, and the file is as it was.
+// Each field is written, and read back as it was set. When it is emptied, its key is gone
+// and the file is as it was. The info-hash stays.
 func TestEditsOfFieldsAndBack(t *testing.T) {
 	edits := map[string]struct {
 		set, unset func(*Torrent)

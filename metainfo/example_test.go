@@ -53,7 +53,7 @@ func ExampleParseMagnet_error() {
 	// does not start with "magnet:"
 	// has no exact topic (xt)
 	// urn:btih: info-hash: expected 40 hexadecimal or 32 base32 digits, found 4 characters
-	// the topic "urn:sha1:YNCKHTQCWBTRNJIV4WNAE52SJUQCZO5" is not of BitTorrent
+	// the topic "urn:sha1:YNCKHTQCWBTRNJIV4WNAE52SJUQCZO5" is not a BitTorrent topic
 }
 
 // folder makes files with known content below a temporary folder.

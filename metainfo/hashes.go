@@ -38,10 +38,10 @@ func (r HashRange) levels() int { return bits.TrailingZeros32(r.Length) }
 
 // The faults of ranges and of answers.
 var (
-	errRange      = errors.New("hash range: not of this torrent")
-	errHashCount  = errors.New("hashes: not as many as asked for")
+	errRange      = errors.New("hash range: not part of this torrent")
+	errHashCount  = errors.New("hashes: another number than requested")
 	errHashProof  = errors.New("hashes: the proof does not lead to a known hash")
-	errHashAnchor = errors.New("hashes: the asked range leads to no known hash")
+	errHashAnchor = errors.New("hashes: the requested range leads to no known hash")
 )
 
 // find returns the tree that r is about, after it has checked that r lies in it.

@@ -10,7 +10,7 @@ import (
 	"unicode/utf8"
 )
 
-// wrong are values that nobody expects, for any key.
+// wrong are values that no key expects.
 var wrong = []any{
 	0, -1, 1, 7, 1 << 31, 1 << 32, 1<<62 - 1, -(1 << 62), raw("i0e"), raw("i-0e"), raw("i9e"),
 	raw("i9223372036854775807e"), raw("i-9223372036854775808e"), raw("i99999999999999999999e"),
@@ -62,7 +62,7 @@ func mutants(d any, v any, yield func(any)) {
 	}
 }
 
-// invariants are what a Layout promises, whatever it was made of.
+// invariants returns the first promise of a Layout that l breaks.
 func invariants(l *Layout) error {
 	switch {
 	case l.Length <= 0 || l.Length > LengthMax:
@@ -106,8 +106,9 @@ func invariants(l *Layout) error {
 	return nil
 }
 
-// A document with one wrong value is refused in one line, or is a sound torrent of
-// another content. It never ends the process, and never breaks a promise of Layout.
+// A document with one wrong value is refused with an error of one line, or is a sound
+// torrent of other content. It never ends the process, and never breaks a promise of
+// Layout.
 func TestOneWrongValue(t *testing.T) {
 	for name, doc := range soundDocs() {
 		accepted, refused := 0, 0
@@ -179,8 +180,8 @@ func TestOneChangedByte(t *testing.T) {
 	}
 }
 
-// A claim that costs its sender nothing costs little memory: a short document can only
-// name so many pieces.
+// A claim that costs its sender nothing costs little memory: the pieces of a short document
+// are bounded.
 func TestClaimsCostLittle(t *testing.T) {
 	huge := func(length int) dict { return dict{"a", treeFile(length, root32("a"))} }
 	for _, tt := range []struct {
@@ -211,7 +212,8 @@ func TestClaimsCostLittle(t *testing.T) {
 	}
 }
 
-// Names that leave the folder are refused on both roads, and whatever their spelling.
+// Names that lead out of the folder are refused in every spelling, in a .torrent file and
+// in an info dictionary alike.
 func TestNoNameLeavesTheFolder(t *testing.T) {
 	for _, element := range []string{"..", "../x", "x/..", `..\x`, "/abs", `C:\x`, `\\host\share`,
 		"a\x00b", "x/../../y"} {
@@ -229,7 +231,7 @@ func TestNoNameLeavesTheFolder(t *testing.T) {
 			}
 		}
 	}
-	// What is odd but can be meant is cleaned, and stays inside.
+	// Odd names are cleaned, and stay inside.
 	for _, element := range []string{"...", " ", "~", "-rf", "con", "a\u202eb", "\xff", "%2e%2e"} {
 		info, err := ParseInfo([]byte(enc(files(dict{"length", 5, "path", list{element}}))))
 		if err != nil {

@@ -54,7 +54,7 @@ func (l *Layout) readLayers(raw []byte) error {
 			at = l.searchRoot(key)
 		}
 		if !l.isRoot(at, key) {
-			return errors.New("holds the root of no file")
+			return errors.New("holds a root that no file has")
 		}
 		t := l.trees[l.roots[at]]
 		if len(layer) != t.pieces*sha256.Size {

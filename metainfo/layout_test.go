@@ -8,7 +8,7 @@ import (
 	"testing"
 )
 
-// A plainLayout maps every byte of content to its file, in the most obvious way.
+// A plainLayout maps every byte of content to its file, in the simplest way.
 type plainLayout struct {
 	file []int   // by byte of content; -1 for a gap
 	at   []int64 // offset in the file
@@ -96,7 +96,7 @@ func comparePieces(t *testing.T, seed uint64, l *Layout, plain plainLayout) {
 		pieces[file][p] = true
 		if !l.Files[file].Pad {
 			content[p]++
-			data[p] = at%l.PieceLength + 1 // up to its last byte that is no padding
+			data[p] = at%l.PieceLength + 1 // up to its last byte before padding
 		}
 	}
 	for i := range l.Files {
@@ -135,8 +135,8 @@ func comparePieces(t *testing.T, seed uint64, l *Layout, plain plainLayout) {
 	}
 }
 
-// A Verifier takes a piece in any portions, and finds every changed bit; also after it
-// was used for another piece, of whatever became of that.
+// A Verifier takes a piece in any portions, and finds every changed bit, even if it was
+// used for another piece before, whole or in part.
 func TestVerifierInAnyPortions(t *testing.T) {
 	for _, kind := range []Kind{V1, V2, Hybrid} {
 		root := writeTree(t, "x", map[string]int{"a": 70000, "b": 20000})
@@ -178,7 +178,7 @@ func TestVerifierInAnyPortions(t *testing.T) {
 	}
 }
 
-// VerifyPiece is what a Verifier says of the whole piece, and no more.
+// VerifyPiece accepts exactly the whole piece.
 func TestVerifyPieceTakesWholePieces(t *testing.T) {
 	root := writeTree(t, "x", map[string]int{"a": 40000})
 	l := mustBuild(t, BuildOptions{Path: root, PieceLength: 16 << 10}).Info().Layout()

@@ -122,7 +122,7 @@ func parseMagnet(s string) (Magnet, error) {
 	case m.HasV1 || m.HasV2:
 		return m, nil
 	case other != "":
-		return m, fmt.Errorf("the topic %.40q is not of BitTorrent", other)
+		return m, fmt.Errorf("the topic %.40q is not a BitTorrent topic", other)
 	}
 	return m, errors.New("has no exact topic (xt)")
 }

@@ -118,7 +118,7 @@ func TestParseMagnetRefuses(t *testing.T) {
 		{"magnet:", "no exact topic"},
 		{"magnet:?dn=x", "no exact topic"},
 		{"magnet:?xt=", "no exact topic"},
-		{"magnet:?xt=urn:sha1:ABCD", "not of BitTorrent"},
+		{"magnet:?xt=urn:sha1:ABCD", "not a BitTorrent topic"},
 		{"magnet:?xt=urn:btih:", "found 0"},
 		{"magnet:?xt=urn:btih:" + hex40[2:], "found 38"},
 		{"magnet:?xt=urn:btih:" + hex40 + "00", "found 42"},

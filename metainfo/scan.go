@@ -57,7 +57,7 @@ func (s *sources) display(i int) string {
 
 // The reasons why files are left out.
 var (
-	errSkipKind = errors.New("is no file or folder")
+	errSkipKind = errors.New("is neither a file nor a folder")
 	errSkipLink = errors.New("link leads out of the folder or nowhere")
 	errSkipLoop = errors.New("link leads to a folder that it lies in")
 	// No program would write a file of that name to disk.

@@ -14,7 +14,7 @@ import (
 	"swarmnode/metainfo/bencode"
 )
 
-// One test for each sentence of a BEP that this package has to obey, named by it.
+// Each test shows that the package obeys one sentence of a BEP.
 
 func mustInfo(t *testing.T, d dict) *Info {
 	t.Helper()

@@ -281,7 +281,7 @@ func TestHostileMagnets(t *testing.T) {
 		{"long multihash", "magnet:?xt=urn:btmh:" + strings.Repeat("12", 5000), "too long"},
 		{"odd multihash", "magnet:?xt=urn:btmh:122", "not hexadecimal"},
 		{"other network", "magnet:?xt=urn:sha1:YNCKHTQCWBTRNJIV4WNAE52SJUQCZO5C",
-			"not of BitTorrent"},
+			"not a BitTorrent topic"},
 		{"broken escape", "magnet:?xt=urn%zzbtih:" + hash, "broken percent-escape"},
 		{"longer than the limit", xt + hash + "&dn=" + strings.Repeat("x", metainfo.MagnetBytesMax),
 			"longer than 65536 bytes"},

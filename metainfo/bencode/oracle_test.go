@@ -8,9 +8,9 @@ import (
 	"testing"
 )
 
-// plain reads a document in the most obvious way, as BEP 3 has it: integers without leading
-// zeros and minus zero, strings with their length before a colon, no key twice. It returns
-// the value as text and what is left; ok is false for what is not bencoding.
+// plain reads a document in the simplest way that obeys BEP 3: integers without leading
+// zeros and minus zero, strings with their length before a colon, no repeated keys. It
+// returns the value as text, and the rest; ok is false if the document is not bencoding.
 func plain(doc string, depth int) (value, rest string, ok bool) {
 	if doc == "" || depth > 32 {
 		return "", "", false
@@ -98,7 +98,7 @@ func walked(r *Reader) string {
 		}
 		return text + "}"
 	}
-	r.Skip() // it says what is wrong
+	r.Skip() // records the error
 	return ""
 }
 
@@ -135,8 +135,8 @@ func randomValue(dst []byte, rng *rand.Rand, depth int) []byte {
 	})
 }
 
-// A Reader agrees with the obvious reading on random documents, and on documents with a
-// wrong byte: what one takes the other takes, with the same values.
+// A Reader accepts the same random documents as the plain reading, with the same values,
+// even if some bytes are wrong.
 func TestReaderAgreesWithPlainReading(t *testing.T) {
 	taken, refused := 0, 0
 	for seed := range uint64(3000) {
@@ -178,7 +178,7 @@ func TestReaderAgreesWithPlainReading(t *testing.T) {
 	}
 }
 
-// A lenient Reader reads everything that a strict one reads, as the same.
+// A lenient Reader reads every document that a strict one reads, with the same values.
 func TestLenientReadsStrictDocumentsAlike(t *testing.T) {
 	for seed := range uint64(1000) {
 		doc := randomValue(nil, rand.New(rand.NewPCG(seed, 2)), 0)

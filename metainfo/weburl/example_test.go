@@ -24,8 +24,8 @@ func ExampleClean() {
 	// Output:
 	// https://example.com/My%20Song.mp3
 	// http://example.com/100%25/caf%C3%A9?q=a%20b
-	// error: no URL: it does not begin with a scheme such as https://
-	// error: the URL has no host that there could be
+	// error: not a URL: it does not begin with a scheme such as https://
+	// error: the URL has no valid host
 }
 
 // Resolve follows the Location of a redirect.

@@ -8,8 +8,9 @@ import (
 	"testing"
 )
 
-// Whatever is taken is a URL that the standard library reads, has no blank, control or
-// unescaped byte outside of the host, and is clean already.
+// A URL that Clean returns has no blank, no control character and no unescaped byte outside
+// of the host. Cleaning it again changes nothing, and the standard library reads it as Parse
+// does.
 func TestCleanIsClean(t *testing.T) {
 	parts := []string{"http", "HTTPS", "udp", "://", ":", "/", "//", "?", "#", "@", "%", "%20",
 		"%zz", " ", "a", "b.example", "[::1]", "80", "\u00fc", "\xff", "\u202e", "<", "\\", "\n",
@@ -43,7 +44,6 @@ func TestCleanIsClean(t *testing.T) {
 		if err != nil {
 			continue // the standard library may be stricter
 		}
-		// The standard library undoes just the escapes, so both read the same path.
 		if want, err := url.Parse(got); err != nil || want.Path != u.Path || want.Host != u.Host {
 			t.Fatalf("%q: parsed as %v, and %q as %v (%v)", raw, u, got, want, err)
 		}
@@ -53,7 +53,7 @@ func TestCleanIsClean(t *testing.T) {
 	}
 }
 
-// Each kind of text that is no URL has its error, which does not repeat the text.
+// Each kind of text that is not a URL has its error. The error does not repeat the text.
 func TestParseErrors(t *testing.T) {
 	const secret = "s3cret"
 	for raw, want := range map[string]error{

@@ -20,10 +20,10 @@ const BytesMax = 8 << 10
 
 // The reasons why a text is not a URL.
 var (
-	ErrScheme  = errors.New("no URL: it does not begin with a scheme such as https://")
+	ErrScheme  = errors.New("not a URL: it does not begin with a scheme such as https://")
 	ErrLong    = errors.New("the URL is longer than 8 KiB")
 	ErrControl = errors.New("the URL holds a control character")
-	ErrHost    = errors.New("the URL has no host that there could be")
+	ErrHost    = errors.New("the URL has no valid host")
 	errRead    = errors.New("the URL cannot be read")
 )
 

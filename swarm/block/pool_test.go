@@ -6,8 +6,8 @@ import (
 	"testing"
 )
 
-// However many goroutines take and release buffers: no more are out than the budget
-// allows, no two have the same, and all come back.
+// Many goroutines take and release buffers. No more are out than the budget
+// allows, no two goroutines have the same, and all come back.
 func TestPoolUnderLoad(t *testing.T) {
 	const budget = 5
 	p := NewPool(budget * Size)

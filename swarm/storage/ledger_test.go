@@ -45,8 +45,8 @@ func drawn(text string) *bits.Set {
 	return s
 }
 
-// Data is durable when it was verified before its sync began; what a failed sync may have
-// lost is never.
+// Data is durable if it was verified before its sync began. Data that a failed sync may
+// have lost is never durable.
 func TestLedgerDurable(t *testing.T) {
 	fault := errors.New("the disk is gone")
 	for _, tt := range []struct {
@@ -242,8 +242,8 @@ func TestLedgerLate(t *testing.T) {
 	}
 }
 
-// Whatever happens in whatever order: nothing is durable that was not verified before, or
-// that a failed sync may have lost, and a lost piece is in no set.
+// Events come in random order. No piece is durable that was never verified or that a failed
+// sync may have lost, and a lost piece is in no set.
 func TestLedgerInvariants(t *testing.T) {
 	for seed := range uint64(300) {
 		rng := rand.New(rand.NewPCG(seed, 1))

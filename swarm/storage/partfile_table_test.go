@@ -70,7 +70,7 @@ func TestPartTableAgainstEveryByte(t *testing.T) {
 	}
 }
 
-// The table remembers just the parts that were added, also by way of a record.
+// The table holds exactly the parts that were added, also after a record was restored.
 func TestPartTableAgainstModel(t *testing.T) {
 	for seed := range uint64(200) {
 		rng := rand.New(rand.NewPCG(seed, 5))
@@ -109,7 +109,7 @@ func TestPartTableAgainstModel(t *testing.T) {
 	}
 }
 
-// A record may say what it likes: parts that no partfile can hold are passed over.
+// Parts of a record that no partfile can hold are ignored.
 func TestPartTableRestoresOnlyParts(t *testing.T) {
 	for seed := range uint64(100) {
 		table := someFiles(t, rand.New(rand.NewPCG(seed, 6)))

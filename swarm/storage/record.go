@@ -217,8 +217,8 @@ func (j *journal) takeEarlier() (r *Resume, made int64, err error) {
 
 // What can be wrong with a resume file that is whole.
 var (
-	errOtherTorrent = errors.New("it is that of another torrent; checking the content")
-	errOtherPath    = errors.New("it is that of content elsewhere; checking the content")
+	errOtherTorrent = errors.New("it belongs to another torrent; checking the content")
+	errOtherPath    = errors.New("it is about content elsewhere; checking the content")
 	errOtherShape   = errors.New("it does not fit the torrent; checking the content")
 )
 

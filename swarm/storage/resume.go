@@ -117,7 +117,7 @@ func ParseResume(doc []byte) (*Resume, error) {
 	version, magic := bytes.CutPrefix(line, []byte(resumeMagic))
 	switch {
 	case !ok || !magic:
-		return nil, fmt.Errorf("%w: it does not start like one", ErrResumeDamaged)
+		return nil, fmt.Errorf("%w: it does not begin like a resume file", ErrResumeDamaged)
 	case string(version) != resumeVersion:
 		return nil, fmt.Errorf("%w: %.20q, not %s", ErrResumeVersion, version, resumeVersion)
 	case len(doc) > ResumeBytesMax:
@@ -189,7 +189,7 @@ func parsePartfile(parts, aside []byte, files int) (*PartfileState, error) {
 		return nil, err
 	}
 	if len(states) != 1 || len(aside)%2 != 0 {
-		return nil, errors.New("what it says of the partfile is incomplete")
+		return nil, errors.New("the state of the partfile is incomplete")
 	}
 	state := &PartfileState{FileState: states[0]}
 	if state.Head, err = bits.FromWire(aside[:len(aside)/2], files); err != nil {

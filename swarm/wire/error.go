@@ -6,7 +6,7 @@ type Rule string
 
 // The rules that a single message can break.
 const (
-	RuleHandshake      Rule = "the handshake is not that of BEP 3"
+	RuleHandshake      Rule = "not a BitTorrent handshake"
 	RuleUnknownID      Rule = "unknown message id"
 	RuleMessageSize    Rule = "a message has a size that its id does not allow"
 	RuleExtHandshake   Rule = "malformed extension handshake"

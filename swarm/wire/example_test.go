@@ -59,7 +59,7 @@ func ExampleParseHello() {
 	// ab000000000000000000000000000000000000cd <nil>
 	// -XX0001-abcdefghijkl
 	// extensions: true v2: false
-	// protocol: the handshake is not that of BEP 3
+	// protocol: not a BitTorrent handshake
 }
 
 // The extension handshake names extensions by numbers of the sender's choice.

@@ -14,8 +14,8 @@ import (
 	"swarmnode/swarm/block"
 )
 
-// CheckLength and Parse agree on every id and every size: what the one allows the other
-// reads, unless the id is unknown.
+// CheckLength and Parse agree on every id and every size: Parse reads the sizes that
+// CheckLength allows, unless the id is unknown.
 func TestEveryIDAndSize(t *testing.T) {
 	for id := range 256 {
 		for n := 1; n < 200; n++ {
@@ -80,8 +80,8 @@ func TestBEP3KeepAlive(t *testing.T) {
 	}
 }
 
-// BEP 3: a block may be asked for again, or be sent at another place: a Piece says which
-// block it is, and its header alone says all but the data.
+// BEP 3, "piece": the message says which block it carries. Its header holds everything but
+// the data.
 func TestBEP3PieceHeaders(t *testing.T) {
 	rng := rand.New(rand.NewPCG(1, 1))
 	for range 500 {
@@ -158,7 +158,7 @@ func TestBEP10NumbersAreTheSenders(t *testing.T) {
 	}
 }
 
-// What a handshake says is read back, whichever fields it has.
+// A handshake with random fields is read back as it was written.
 func TestExtHandshakesAtRandom(t *testing.T) {
 	all := []Extension{ExtMetadata, ExtPEX, ExtDontHave, ExtHolepunch, ExtUploadOnly}
 	for seed := range uint64(500) {
