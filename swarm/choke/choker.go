@@ -101,10 +101,9 @@ type Choker struct {
 	capacity float64 // the greatest upload rate of late, in bytes per second
 
 	// What a sole seed knows, see promises.go.
-	owner               []*Peer // by piece: whom it is promised to; empty until needed
-	covered             bool    // some peer was not told of all pieces
-	holds               bool    // some peer's requests wait in favour of others
-	handedOut, repeated int     // blocks, and those of them that went first for their age
+	owner   []*Peer // by piece: whom it is promised to; empty until needed
+	covered bool    // some peer was not told of all pieces
+	holds   bool    // some peer's requests wait in favour of others
 }
 
 // A deadline names a moment at which a Choker looks again.

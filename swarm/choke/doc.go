@@ -48,8 +48,9 @@
 //     suggestion (BEP 6), and requests for such pieces go first;
 //  16. once all such pieces are promised, peers that were promised none get no slot while
 //     the uplink is in use: their blocks would be repeats;
-//  17. a request for what is out already waits at most 0.75 s, or twice that once more
-//     than 1/32 of the blocks were repeats: it may be a player that waits for just that;
+//  17. a request for what is out already waits while blocks that nobody has go to others,
+//     for 0.75 s at most: it may be a player that waits for just that. If others wait for
+//     a slot, the turn of its peer ends instead, so that it asks those that have the piece;
 //  18. a promise lapses when its peer takes nothing for 2 s, or for 10 s without a slot,
 //     and a peer that let two lapse in a row is made no others.
 //  19. Super-seeding (BEP 16) shows a peer its next piece when others have the last one.

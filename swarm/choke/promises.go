@@ -83,7 +83,6 @@ func (c *Choker) claim(p *Peer, piece uint32) bool {
 // handed records that a block goes out to p. A piece that nobody was promised is p's
 // from now on.
 func (c *Choker) handed(p *Peer, r block.Ref) {
-	c.handedOut++
 	if c.owner != nil && c.owner[r.Piece] == nil && c.claim(p, r.Piece) {
 		p.promised[len(p.promised)-1].asked = true
 	}

@@ -22,9 +22,6 @@ const (
 	chooseAmong = 64
 	// passOverMax is how long a request may wait while later ones go first.
 	passOverMax = 750 * time.Millisecond
-	// repeatShare: once more than one in so many of the blocks were repeats, requests
-	// wait twice as long before their age puts them first.
-	repeatShare = 32
 	// favoursMax is how many blocks a peer gets at a time that had to wait.
 	favoursMax = 4
 	// giftsMax bounds the blocks that a peer asks for while choked: about the
@@ -94,16 +91,20 @@ func (c *Choker) Sent(now time.Duration, p *Peer, count int) {
 // pump hands blocks to the writer as far as the window of the peer goes.
 func (c *Choker) pump(p *Peer) {
 	for len(p.flying) < p.window && len(p.queue) > 0 {
-		i, useful := c.next(p)
+		i, use := c.next(p)
 		r := p.queue[i].ref
-		if !useful && c.busyElse(p) {
-			c.hold(p)
-			return
+		if use != useful && c.busyElse(p) {
+			if c.now-p.since >= turnLeast && c.awaited() {
+				c.passTurn(p)
+				return
+			}
+			if use == repeat {
+				c.hold(p)
+				return
+			}
 		}
 		if c.turnOver(p, r.Piece) {
-			if len(p.flying) == 0 {
-				c.endTurn(p)
-			}
+			c.passTurn(p)
 			return
 		}
 		p.given += int64(r.Length)
@@ -122,34 +123,43 @@ func (c *Choker) pump(p *Peer) {
 	}
 }
 
-// next returns which waiting request of p goes next: the first for a piece
-// that nobody has and nobody else was promised, which is useful, or else just the
-// first. A request that has waited for long goes next in any case.
-func (c *Choker) next(p *Peer) (i int, useful bool) {
+// A use says what is gained by a block.
+type use uint8
+
+const (
+	useful  use = iota // nobody has the piece, or we are no sole seed
+	overdue            // the piece is out, but the request has waited for long
+	repeat             // the piece is out
+)
+
+// next returns which waiting request of p goes next, and its use: the first for a piece
+// that nobody has and nobody else was promised, or else just the first. A request that
+// has waited for long goes next in any case.
+func (c *Choker) next(p *Peer) (int, use) {
 	if c.owner == nil || !c.Sole() {
-		return 0, true
-	}
-	patience := passOverMax
-	if c.repeated*repeatShare > c.handedOut {
-		patience = 2 * passOverMax
+		return 0, useful
 	}
 	first := p.queue[0].ref.Piece
-	if c.now-max(p.queue[0].at, p.favour) > patience {
-		if c.owner[first] != p {
-			c.repeated++
-		}
+	if c.now-max(p.queue[0].at, p.favour) > passOverMax {
 		if p.favours++; p.favours >= favoursMax || c.pieces.Availability(first) == 0 {
 			p.favour, p.favours = c.now, 0
 		}
-		return 0, true
+		if c.owner[first] == p || c.mayTake(p, first) {
+			return 0, useful
+		}
+		return 0, overdue
 	}
 	for i, w := range p.queue[:min(len(p.queue), chooseAmong)] {
-		piece := w.ref.Piece
-		if c.pieces.Availability(piece) == 0 && (c.owner[piece] == p || c.free(piece)) {
-			return i, true
+		if c.mayTake(p, w.ref.Piece) {
+			return i, useful
 		}
 	}
-	return 0, false
+	return 0, repeat
+}
+
+// mayTake reports whether nobody has the piece, and it was promised to p or to nobody.
+func (c *Choker) mayTake(p *Peer, piece uint32) bool {
+	return c.pieces.Availability(piece) == 0 && (c.owner[piece] == p || c.free(piece))
 }
 
 // rejectQueue empties the queue of a peer that was choked, but for what the peer may

@@ -10,7 +10,8 @@ import (
 const (
 	// turnBytes and turnLeast are what a peer gets at least, and for how long,
 	// before a sole seed turns to the next one: whole pieces, and not so few
-	// that the time goes into choking.
+	// that the time goes into choking. A peer that asks for repeats alone keeps its
+	// slot for turnLeast, too.
 	turnBytes = 256 << 10
 	turnLeast = 250 * time.Millisecond
 	// quietMax is how long no block has to go out to a peer for it to hold up no
@@ -46,6 +47,13 @@ func (c *Choker) endTurn(p *Peer) {
 	c.fill()
 }
 
+// passTurn ends the turn of p once its last block is out.
+func (c *Choker) passTurn(p *Peer) {
+	if len(p.flying) == 0 {
+		c.endTurn(p)
+	}
+}
+
 // passesOn reports whether the piece that p got last has come further, or p had no
 // slot yet.
 func (c *Choker) passesOn(p *Peer) bool {
@@ -68,12 +76,11 @@ func (c *Choker) busyElse(p *Peer) bool {
 // hold lets the requests of p wait in favour of others. If all that nobody has is
 // promised to these, p gives up its slot.
 func (c *Choker) hold(p *Peer) {
-	switch {
-	case c.owed(p) || !c.reserved():
+	if c.owed(p) || !c.reserved() {
 		c.holds = true
-	case len(p.flying) == 0:
-		c.endTurn(p)
+		return
 	}
+	c.passTurn(p)
 }
 
 // resume goes on with those whose requests were held back in favour of others.

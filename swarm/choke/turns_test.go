@@ -286,3 +286,65 @@ func TestNoPromisesBesideAnotherSeed(t *testing.T) {
 		t.Errorf("unchoked: %v, %d suggestions", s.peers[2].unchoked, suggested)
 	}
 }
+
+// TestRequestsForWhatIsOut: while another peer gets blocks that nobody has, requests for
+// pieces that are out wait for a while (17). Then they are served, unless others
+// wait for a slot: these get it. Requests for what nobody has go first (15).
+func TestRequestsForWhatIsOut(t *testing.T) {
+	for _, c := range []struct {
+		name    string
+		drawing string
+		pieces  []uint32 // that peer 1 asks for
+		wait    time.Duration
+		sent    []uint32 // pieces of the blocks that go out
+		slot    bool     // peer 1 has its slot at the end
+	}{
+		{"they wait", "U i | U i p q", []uint32{common, common}, passOverMax / 2, nil, true},
+		{"but not for long", "U i | U i p q", []uint32{common, common}, 2 * passOverMax,
+			[]uint32{common, common}, true},
+		{"or their peer makes room", "U i | U i p q | C i", []uint32{common, common},
+			2 * passOverMax, nil, false},
+		{"nobody else gets anything new", "U i | U i q", []uint32{common}, 0, []uint32{common},
+			true},
+		{"15: what nobody has goes first", "U i | U i q", []uint32{common, 5}, 0,
+			[]uint32{5, common}, true},
+		{"15: but not what others were promised and asked for", "U i | U i p q",
+			[]uint32{unseen, 5}, 0, []uint32{5}, true},
+		{"15: unless these have not asked", "U i | U i P q", []uint32{common, unseen}, 0,
+			[]uint32{unseen, common}, true},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			s := draw(t, "sole", c.drawing, 1)
+			s.choker.slots = 2
+			for _, p := range s.peers {
+				if len(p.flying) > 0 { // of the piece that nobody has, if it was promised any
+					p.flying[0].Piece = common
+					if len(p.promised) > 0 && p.promised[0].asked {
+						p.flying[0].Piece = unseen
+					}
+				}
+			}
+			var sent []uint32
+			s.answers = func(step Step) {
+				if step.Kind == Send && step.Peer == 1 {
+					sent = append(sent, step.Block.Piece)
+				}
+			}
+			p := s.peers[1]
+			for _, piece := range c.pieces { // all at once
+				r := block.Ref{Piece: piece, Length: block.Size}
+				p.queue = append(p.queue, waiting{r, s.now})
+			}
+			s.choker.asked(p, c.pieces[0])
+			s.now += c.wait
+			s.choker.now = s.now
+			s.peers[2].moved, s.choker.sentAt = s.now, s.now
+			s.choker.pump(p)
+			s.settle()
+			if !slices.Equal(sent, c.sent) || p.unchoked != c.slot {
+				t.Errorf("sent %v, has a slot: %v; want %v and %v", sent, p.unchoked, c.sent,
+					c.slot)
+			}
+		})
+	}
+}
