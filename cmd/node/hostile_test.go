@@ -216,7 +216,7 @@ func hostileTorrents() []struct{ name, doc, want string } {
 			dict{"a": leafA, "b": dict{"": dict{"length": 7, "pieces root": a32}}})),
 			"two lengths"},
 		{"layer of no file", layers(strings.Repeat("b", 32), strings.Repeat("x", 96)),
-			"root of no file"},
+			"root that no file has"},
 		{"layer too short", layers(a32, strings.Repeat("x", 64)), "64 bytes instead of 96"},
 		{"layer too long", layers(a32, strings.Repeat("x", 128)), "128 bytes instead of 96"},
 		{"layer that is wrong", layers(a32, strings.Repeat("x", 96)),

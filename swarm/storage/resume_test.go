@@ -154,14 +154,14 @@ func TestUselessRecords(t *testing.T) {
 		change func(doc []byte, r *Resume) []byte
 		warn   string
 	}{
-		{"empty", func([]byte, *Resume) []byte { return nil }, "does not start like one"},
+		{"empty", func([]byte, *Resume) []byte { return nil }, "does not begin like a resume file"},
 		{"truncated", func(doc []byte, _ *Resume) []byte { return doc[:len(doc)-1] }, "checksum"},
 		{"half", func(doc []byte, _ *Resume) []byte { return doc[:len(doc)/2] }, "checksum"},
 		{"a flipped bit", func(doc []byte, _ *Resume) []byte { doc[len(doc)/2] ^= 4; return doc },
 			"checksum"},
 		{"something else", func([]byte, *Resume) []byte {
 			return []byte("#!/bin/sh\necho resume\n")
-		}, "does not start like one"},
+		}, "does not begin like a resume file"},
 		{"a later version", func(doc []byte, _ *Resume) []byte {
 			return []byte(strings.Replace(string(doc), "resume 1\n", "resume 2\n", 1))
 		}, "another version"},
