@@ -367,3 +367,36 @@ func TestKeepAlives(t *testing.T) {
 		}
 	})
 }
+
+// TestKeptWaiting: under a limit at which a block takes minutes, the handler hears again and
+// again of a peer that sends a block which we requested, and not of one that sends a block
+// which nobody requested.
+func TestKeptWaiting(t *testing.T) {
+	for _, requested := range []bool{true, false} {
+		synctest.Test(t, func(t *testing.T) {
+			r := newRig(t, rigOptions{down: limit.NewBucket(64, nil)})
+			defer r.finish()
+			go io.Copy(io.Discard, r.far)
+			ref := block.Ref{Length: block.Size}
+			if requested {
+				r.conn.Send(wire.Message{ID: wire.Request, Ref: ref})
+			}
+			start := time.Now()
+			go r.far.Write(append(wire.AppendPieceHeader(nil, ref), make([]byte, block.Size)...))
+			r.until(func() bool { return len(r.blocks) == 1 })
+			most := int(time.Since(start) / waitedEvery)
+			r.mu.Lock()
+			defer r.mu.Unlock()
+			heard := len(r.messages)
+			for _, m := range r.messages {
+				if m.ID != wire.KeepAlive || m.Size != 0 {
+					t.Errorf("got %v of %d bytes", m.ID, m.Size)
+				}
+			}
+			if requested && (heard < most/2 || heard > most) || !requested && heard > 0 {
+				t.Errorf("requested %v: heard of it %d times in %v, want at most %d", requested,
+					heard, time.Since(start), most)
+			}
+		})
+	}
+}

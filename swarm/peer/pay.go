@@ -21,6 +21,9 @@ const (
 	// talkAllowed is how many unsolicited bytes a source may send, beyond those that are
 	// forgotten meanwhile, before they wait behind the bytes that we asked for.
 	talkAllowed = 8 << 10
+	// waitedEvery is how long a peer waits for our limit until the Handler hears of it. It
+	// is several times shorter than the silence for which a peer counts as idle.
+	waitedEvery = 30 * time.Second
 	// talkQuantum is how many bytes are read at a time of a peer that sends more.
 	talkQuantum = 4 << 10
 )
@@ -138,9 +141,9 @@ func (r *reader) pay(ctx context.Context) error {
 }
 
 // keptWaiting tells the handler that a peer is not silent: it sends what we requested, and
-// waits for our limit. One keep-alive stands for each keepAliveEvery of waiting.
+// waits for our limit. One keep-alive stands for each waitedEvery of waiting.
 func (r *reader) keptWaiting() {
-	if r.waited >= keepAliveEvery {
+	if r.waited >= waitedEvery {
 		r.waited = 0
 		r.msg = wire.Message{ID: wire.KeepAlive}
 		r.c.cfg.Handler.OnMessage(&r.msg)
