@@ -123,6 +123,9 @@ func (c *Choker) reserved() bool {
 	}
 	left := c.pieces.Unseen()
 	for _, p := range c.peers {
+		if len(p.promised) == 0 || c.stuck(p) {
+			continue
+		}
 		for i := range p.promised {
 			if c.firm(p, &p.promised[i]) {
 				left--
@@ -132,10 +135,10 @@ func (c *Choker) reserved() bool {
 	return left <= 0
 }
 
-// firm reports whether p gets what it was promised, or has it and may not have said
-// so yet.
+// firm reports whether p, which is not stuck, gets what it was promised, or has it and
+// may not have said so yet.
 func (c *Choker) firm(p *Peer, m *promise) bool {
-	if c.stuck(p) || c.pieces.Availability(m.piece) > 0 {
+	if c.pieces.Availability(m.piece) > 0 {
 		return false
 	}
 	life := promiseLife
@@ -164,8 +167,9 @@ func (c *Choker) lapse(p *Peer) {
 		return
 	}
 	c.settle(p)
+	stuck := c.stuck(p)
 	p.promised = slices.DeleteFunc(p.promised, func(m promise) bool {
-		if c.firm(p, &m) {
+		if !stuck && c.firm(p, &m) {
 			return false
 		}
 		if m.asked {
@@ -183,8 +187,12 @@ func (c *Choker) release(p *Peer, piece uint32) {
 	}
 }
 
-// forget takes back what was promised to a peer that is gone.
+// forget takes back what was promised to a peer that is gone. A torrent without peers
+// keeps no table of promises: most torrents of a large seeder have no peer at a time.
 func (c *Choker) forget(p *Peer) {
+	if len(c.peers) == 0 {
+		c.owner, c.covered = nil, false
+	}
 	for i := range c.owner {
 		if c.owner[i] == p {
 			c.owner[i] = nil
@@ -269,14 +277,16 @@ func (c *Choker) free(piece uint32) bool {
 
 // out goes on when some peer has got a piece.
 func (c *Choker) out(piece uint32) {
+	if c.covered && !c.Hides() {
+		c.covered = false
+		c.steps = append(c.steps, Step{Kind: ShowAll})
+		return
+	}
 	if c.owner == nil {
 		return
 	}
 	owner := c.owner[piece]
 	switch {
-	case c.covered && !c.Hides():
-		c.covered = false
-		c.steps = append(c.steps, Step{Kind: ShowAll})
 	case owner == nil:
 	case !c.covered:
 		c.steer(owner)

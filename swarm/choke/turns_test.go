@@ -267,6 +267,64 @@ func TestSuperSeedShowsOnePieceAtATime(t *testing.T) {
 	}
 }
 
+// TestSuperSeedTellsTheSilent: a peer that was shown nothing, and has said nothing, is shown
+// everything once there is another seed.
+func TestSuperSeedTellsTheSilent(t *testing.T) {
+	s := newStage(t, Config{SuperSeed: true}, nil)
+	all := false
+	s.answers = func(step Step) { all = all || step.Kind == ShowAll }
+	s.choker.Cover()
+	s.joinSilently(1)
+	s.pick.AddPeer(bits.Full(pieces), true)
+	s.joinSilently(2)
+	s.gets(2, 5)
+	if !all {
+		t.Error("a peer is not told of the pieces that we have")
+	}
+}
+
+// TestTableOfPromisesGoes: a torrent without peers keeps no table of its pieces, and makes
+// promises to the next peer all the same.
+func TestTableOfPromisesGoes(t *testing.T) {
+	s := newStage(t, Config{}, nil)
+	for ref := range Ref(3) {
+		s.join(ref + 1)
+	}
+	for ref := range Ref(3) {
+		if len(s.choker.owner) != pieces {
+			t.Fatalf("a table of %d pieces, want %d", len(s.choker.owner), pieces)
+		}
+		s.pick.RemovePeer(s.has[ref+1], false)
+		s.choker.Leave(s.now, s.peers[ref+1])
+		s.settle()
+	}
+	if s.choker.owner != nil {
+		t.Errorf("a table of %d pieces is kept without peers", len(s.choker.owner))
+	}
+	if p := s.join(4); len(p.promised) == 0 {
+		t.Error("the next peer is promised nothing")
+	}
+}
+
+// TestReservedAsksOnce: however many promises there are, it is worked out once for each peer
+// whether it is stuck.
+func TestReservedAsksOnce(t *testing.T) {
+	s := newStage(t, Config{}, nil)
+	p := s.join(1)
+	for piece := range uint32(steerMax) {
+		s.request(1, block.Ref{Piece: piece, Length: block.Size})
+	}
+	rates, rate := 0, s.choker.cfg.SentRate
+	s.choker.cfg.SentRate = func(now time.Duration) int64 {
+		rates++
+		return rate(now)
+	}
+	s.choker.reserved()
+	if rates > 1 {
+		t.Errorf("the rate was worked out %d times for %d promises", rates, len(p.promised))
+	}
+}
+
 // TestNoPromisesBesideAnotherSeed: nothing is promised while a peer has everything.
 func TestNoPromisesBesideAnotherSeed(t *testing.T) {
 	s := newStage(t, Config{}, nil)
