@@ -108,7 +108,7 @@ type Ask struct {
 	Range metainfo.HashRange
 }
 
-// A Run is pieces of one file, First up to End.
+// A Run is pieces in a row, First up to End.
 type Run struct{ First, End int }
 
 // Worth says what an answer was worth.
@@ -197,6 +197,16 @@ func (s *Search) Promising(peer uint32) bool {
 	return src != nil && src.until == 0
 }
 
+// know records that the hashes of the pieces from first up to end have become known. Pieces
+// in a row are one Run: a torrent may have many files whose layers are known from the start.
+func (s *Search) know(first, end int) {
+	if n := len(s.known); n > 0 && s.known[n-1].End == first {
+		s.known[n-1].End = end
+		return
+	}
+	s.known = append(s.known, Run{first, end})
+}
+
 // Known yields the pieces whose hashes have become known since the last call.
 func (s *Search) Known() iter.Seq[Run] {
 	known := s.known
@@ -252,7 +262,7 @@ func (s *Search) fillFile() bool {
 	}
 	if !missing {
 		first, end := s.trees.FilePieces(s.file)
-		s.known = append(s.known, Run{first, end})
+		s.know(first, end)
 	}
 	return true
 }
@@ -371,7 +381,7 @@ func (s *Search) Answered(now time.Duration, peer uint32, r metainfo.HashRange,
 	}
 	first, end := s.trees.FilePieces(n.file)
 	first += int(r.Index)
-	s.known = append(s.known, Run{first, min(end, first+int(r.Length))})
+	s.know(first, min(end, first+int(r.Length)))
 	s.Fill()
 	return Receipt{Worth: ProvenLayer}
 }

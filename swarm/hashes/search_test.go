@@ -294,7 +294,7 @@ func TestSearch(t *testing.T) {
 			0s join 1
 			0s ask -> 1:a0 again 3s
 			1s right 1 a0 -> layer
-			1s known -> 0-4 4-8
+			1s known -> 0-8
 			1s ask -> 1:b0 again 4s`},
 		"leaves of a piece are proven and not kept": {[]string{"a"}, `
 			0s join 1
@@ -362,6 +362,19 @@ func TestLeavesNotFromTheSenderAlone(t *testing.T) {
 	}
 	if !s.search.CanTellLeaves(0, 3, 2) {
 		t.Error("nobody would be asked")
+	}
+}
+
+// Files in a row whose layers are known are one run, however many there are.
+func TestKnownFilesAreOneRun(t *testing.T) {
+	var s searchTest
+	files := slices.Repeat([]string{"a"}, 1000)
+	trees := newWood(files...)
+	trees.known["a0"] = true
+	s.search.Begin(trees, len(files), &s.crowd)
+	s.search.Fill()
+	if runs := slices.Collect(s.search.Known()); !slices.Equal(runs, []Run{{0, 4000}}) {
+		t.Errorf("%d runs, want one of 4000 pieces", len(runs))
 	}
 }
 

@@ -125,10 +125,13 @@ func NewSearch(names Names, bytesMax int64) Search {
 func (s *Search) Close() { s.closed, s.sources, s.asks = true, nil, nil }
 
 // Offer records the size of the dictionary that a peer claims to have; 0 for one that takes
-// no requests.
+// no requests. A dictionary of which not all may be kept counts as none.
 func (s *Search) Offer(peer uint32, size int64) {
 	if s.closed {
 		return
+	}
+	if size < 0 || size > s.bytesMax {
+		size = 0
 	}
 	src := s.find(peer)
 	if src == nil {

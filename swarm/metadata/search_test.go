@@ -315,6 +315,17 @@ func TestClose(t *testing.T) {
 		0s progress -> 0 of 0`)
 }
 
+// A claim of more than may be kept is worth no request, and no memory.
+func TestHugeClaims(t *testing.T) {
+	s := newSearchTest()
+	for peer, size := range []int64{-1, 64<<20 + 1, 1 << 40, 1<<63 - 1} {
+		s.search.Offer(uint32(peer+1), size)
+	}
+	s.play(t, `
+		0s ask -> again never
+		0s progress -> 0 of 0`)
+}
+
 // What is kept of liars is bounded, and the largest claims go first.
 func TestLiarsAreBounded(t *testing.T) {
 	const liars, claim, bound = 6, 16 << 20, 64 << 20
