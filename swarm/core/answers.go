@@ -91,8 +91,13 @@ func (a *answering) next(waiting int) (q question, ok bool) {
 // handed records that an answer is with the writer.
 func (a *answering) handed() { a.flying++ }
 
-// sent records that the writer is done with some answers.
-func (a *answering) sent(count int) { a.flying -= min(max(count, 0), a.flying) }
+// sent records that the writer is done with some answers, and reports whether there were
+// any.
+func (a *answering) sent(count int) bool {
+	count = min(max(count, 0), a.flying)
+	a.flying -= count
+	return count > 0
+}
 
 // sweep is called once a second.
 func (a *answering) sweep() { a.ranges = 0 }
@@ -233,7 +238,9 @@ func (a *answers) check() { a.server.Check() }
 // sent records that the writer of a peer is done with some answers.
 func (a *answers) sent(ref PeerRef, count int) {
 	if p := a.peers.live(ref); p != nil {
-		p.answer.sent(count)
+		if p.answer.sent(count) {
+			a.out.wrote(p)
+		}
 		a.pump(p)
 	}
 }

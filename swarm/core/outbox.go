@@ -63,16 +63,19 @@ func (o *outbox) sendExtended(p *peer, number uint8, payload []byte) {
 
 // upload queues a block to p.
 func (o *outbox) upload(p *peer, r block.Ref) {
-	p.silence.speak(o.now)
+	p.silence.queue(o.now)
 	o.do(Action{Kind: Upload, Peer: p.ref, Ref: r})
 }
 
 // answer queues a message to p that counts as payload. Its payload goes on with
 // tail, which never changes.
 func (o *outbox) answer(p *peer, m wire.Message, tail []byte) {
-	p.silence.speak(o.now)
+	p.silence.queue(o.now)
 	o.do(Action{Kind: Answer, Peer: p.ref, Msg: m, Info: tail})
 }
+
+// wrote records that payload to p went out.
+func (o *outbox) wrote(p *peer) { p.silence.write(o.now) }
 
 // mark returns the place of the next action, for spokeTo.
 func (o *outbox) mark() int { return len(o.actions) }

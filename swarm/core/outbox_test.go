@@ -43,6 +43,22 @@ func TestOutbox(t *testing.T) {
 	}
 }
 
+// Payload is no message before it went out: the silence of a connection lasts until then.
+func TestOutboxPayloadWaits(t *testing.T) {
+	var o outbox
+	p := &peer{ref: 1, silence: newSilence(0)}
+	o.advance(time.Minute)
+	o.upload(p, blockIn(5, 1))
+	o.answer(p, wire.Message{ID: wire.Hashes}, nil)
+	if !p.silence.keepAlive(keepAliveAfter) {
+		t.Error("payload in the queue counts as a message")
+	}
+	o.wrote(p)
+	if p.silence.keepAlive(keepAliveAfter) {
+		t.Error("payload that went out is no message")
+	}
+}
+
 // What was taken is the driver's: the outbox keeps no buffer or payload alive.
 func TestOutboxForgets(t *testing.T) {
 	var o outbox

@@ -244,7 +244,9 @@ func (t *Torrent) end(p *peer, drop Action) {
 func (t *Torrent) leave(p *peer) {
 	p.gone = true
 	t.peers.unlist(p)
-	t.peers.past.add(p.ref, p.endpoint, p.listen)
+	if p.down.sum() > 0 { // no other peer can have sent a wrong block
+		t.peers.past.add(p.ref, p.endpoint, p.listen)
+	}
 	t.requests.leave(p, t.now)
 	t.meta.leave(p.ref, t.now)
 	t.hashes.leave(p.ref, t.now)

@@ -280,6 +280,29 @@ func TestFormerPeers(t *testing.T) {
 	}
 }
 
+// Only a peer that sent something can be blamed. Others are not remembered: they would take
+// memory at a seed, and push liars out elsewhere.
+func TestFormerPeersSentSomething(t *testing.T) {
+	for _, c := range []struct {
+		seed bool
+		want int
+	}{{true, 0}, {false, 1}} {
+		const peers = 3
+		r := newRig(8, peers, c.seed)
+		for sent := false; !sent && r.head < len(r.asked); {
+			e := r.next()
+			r.step(e)
+			sent = e.Kind == ReceivedBlock
+		}
+		for ref := range PeerRef(peers) {
+			r.step(Event{Kind: Closed, Peer: ref + 1})
+		}
+		if got := len(r.t.peers.past.ring); got != c.want {
+			t.Errorf("seed %v: %d of %d are remembered, want %d", c.seed, got, peers, c.want)
+		}
+	}
+}
+
 func TestPeerTable(t *testing.T) {
 	g := gather("1.1", "2.1", "3.1")
 	second := g.table.live(2)

@@ -21,19 +21,27 @@ type silence struct {
 	since time.Duration // the connection was made
 	heard time.Duration // last message from the peer, or the handshake
 	spoke time.Duration // last message to the peer, or the handshake
+	wrote time.Duration // the same, without payload that waits for a rate limit
 	said  bool          // the peer has sent some message
 	woken bool          // it was woken, or need not be
 }
 
 func newSilence(now time.Duration) silence {
-	return silence{since: now, heard: now, spoke: now}
+	return silence{since: now, heard: now, spoke: now, wrote: now}
 }
 
 // hear records that the peer said something.
 func (s *silence) hear(now time.Duration) { s.heard, s.said = now, true }
 
-// speak records that we said something.
-func (s *silence) speak(now time.Duration) { s.spoke = now }
+// speak records that we said something, which goes out at once.
+func (s *silence) speak(now time.Duration) { s.spoke, s.wrote = now, now }
+
+// queue records that payload is with the writer of the peer. It may wait there for a
+// rate limit, for longer than the peer waits for us.
+func (s *silence) queue(now time.Duration) { s.spoke = now }
+
+// write records that payload went out.
+func (s *silence) write(now time.Duration) { s.wrote = now }
 
 // broken reports whether the peer has sent any message.
 func (s *silence) broken() bool { return s.said }
@@ -45,7 +53,7 @@ func (s *silence) lastHeard() time.Duration { return s.heard }
 func (s *silence) idle(now time.Duration) bool { return now-s.heard > idleAfter }
 
 // keepAlive reports whether the peer should get a keep-alive (BEP 3).
-func (s *silence) keepAlive(now time.Duration) bool { return now-s.spoke >= keepAliveAfter }
+func (s *silence) keepAlive(now time.Duration) bool { return now-s.wrote >= keepAliveAfter }
 
 // wake reports whether a new peer should get a keep-alive because its connection
 // has gone silent: it says so at most once. rtorrent 0.9.8 may read our first

@@ -29,6 +29,19 @@ func TestSilence(t *testing.T) {
 	}
 }
 
+// A block that waits for a rate limit is no message to the peer: it gets a keep-alive.
+func TestQueuedPayloadIsSilence(t *testing.T) {
+	s := newSilence(0)
+	s.queue(time.Minute)
+	if !s.keepAlive(keepAliveAfter) {
+		t.Error("no keep-alive although nothing has gone out")
+	}
+	s.write(time.Minute)
+	if s.keepAlive(keepAliveAfter) || !s.keepAlive(time.Minute+keepAliveAfter) {
+		t.Error("payload that went out does not put the keep-alive off")
+	}
+}
+
 func TestSilenceWakes(t *testing.T) {
 	for _, c := range []struct {
 		name  string

@@ -126,6 +126,7 @@ func (t *Torrent) onSent(ref PeerRef, count int) {
 		t.up.add(t.now, int(r.Length))
 	}
 	if len(flying) > 0 {
+		t.out.wrote(p)
 		p.flood.useful()
 	}
 	t.choker.Sent(t.now, p.slot, len(flying))
