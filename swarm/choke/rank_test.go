@@ -173,6 +173,8 @@ func TestSlots(t *testing.T) {
 			"U i q t9 w500000 | U i q t1 w5000 | C i w30000 | C i w80000", rounds, 3, "-+++", 0},
 		{"7: those that take most stay", "seed",
 			"U i q t1 w5000 | U i q t9 w5000 | U i q t5 w5000 | C i | C i", rounds, 3, "-++??", 0},
+		{"7: and those that have just got their slot", "seed",
+			"U i w500 | U i w500 | C i w90000 | C i w90000", rounds, 3, "++??", 3},
 		{"7: and those that take nothing do not", "seed",
 			"U i w15000 | U i q w15000 | C i w1000 | C i w2000", rounds, 3, "-+++", 0},
 		{"8: of equals those with a slot keep it", "fetch",

@@ -40,17 +40,14 @@ func (c *Choker) room() bool {
 
 // slotsUsed returns how many slots are in use: by peers that wait for blocks
 // and read them, whether or not they say that they want more, or that were unchoked
-// a moment ago. While the uplink is at rest the moment is short, and nobody else
-// uses a slot.
+// a moment ago. While no peer waits for blocks the moment is short.
 func (c *Choker) slotsUsed() int {
 	n, fresh, busy := 0, 0, false
-	resting := c.resting()
 	for _, p := range c.peers {
 		if !p.unchoked || !p.interested && !p.Busy() || c.stuck(p) || c.hadTurn(p) {
 			continue
 		}
 		switch age := c.now - p.since; {
-		case resting && age > uplinkRest:
 		case p.Busy():
 			n++
 			busy = true

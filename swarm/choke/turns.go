@@ -14,9 +14,6 @@ const (
 	// slot for turnLeast, too.
 	turnBytes = 256 << 10
 	turnLeast = 250 * time.Millisecond
-	// quietMax is how long no block has to go out to a peer for it to hold up no
-	// other.
-	quietMax = 750 * time.Millisecond
 )
 
 // turnOver reports whether p has had its turn at a sole seed, so that the next
@@ -65,8 +62,7 @@ func (c *Choker) passesOn(p *Peer) bool {
 func (c *Choker) busyElse(p *Peer) bool {
 	unseen := func(r block.Ref) bool { return c.pieces.Availability(r.Piece) == 0 }
 	for _, q := range c.peers {
-		if q != p && len(q.flying) > 0 && c.now-q.moved < quietMax && !c.stuck(q) &&
-			slices.ContainsFunc(q.flying, unseen) {
+		if q != p && len(q.flying) > 0 && !c.stuck(q) && slices.ContainsFunc(q.flying, unseen) {
 			return true
 		}
 	}
