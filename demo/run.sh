@@ -42,7 +42,7 @@ say() { printf '\n== %s\n' "$*"; }
 first_line() {
   local line
   for _ in $(seq 200); do
-    if IFS= read -r line <"$1" 2>/dev/null; then
+    if { IFS= read -r line <"$1"; } 2>/dev/null; then
       printf '%s\n' "$line"
       return
     fi
