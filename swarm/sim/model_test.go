@@ -75,6 +75,10 @@ func TestNATs(t *testing.T) {
 			t.Errorf("seed %v, leech %v behind a NAT: done %v, %d parts", c.seed, c.leech, r.Done(),
 				r.Graph.Parts)
 		}
+		if g := r.Graph; g.Parts == 2 && (g.Least != 0 || g.Median != 0) {
+			t.Errorf("seed %v, leech %v behind a NAT: apart, but with connections: %+v", c.seed,
+				c.leech, g)
+		}
 		if !c.done && (r.Last != s.Limit || r.Lacking != s.Pieces || r.Lost != 0) {
 			t.Errorf("not done: last %v, %d pieces are lacking, %d lost", r.Last, r.Lacking, r.Lost)
 		}
@@ -182,7 +186,7 @@ func TestResultIsATable(t *testing.T) {
 			{Name: "player", Count: 2, Done: 1, First: time.Second, Median: 2 * time.Second,
 				Last: 3 * time.Second, Startup: 4 * time.Second, Stalled: 500 * time.Millisecond}}}
 	want := `two, seed 3: last 15.0 s, bound 10.0 s, ratio 1.50, seeds sent 1.25 copies, waste 1.50 %, 12 events
-at the end: 1 part(s), 2 neighbours at least, median 3
+connections of a node at the end: least 2, median 3; groups of connected nodes: 1
 class               done   first s  median s    last s   copies
 seed              1/   1       0.0       0.0       0.0     1.25
 player            1/   2       1.0       2.0       3.0     0.00  startup 4.0 s, stalled 0.5 s

@@ -30,9 +30,9 @@ type Result struct {
 
 // A Graph describes who is connected to whom at the end.
 type Graph struct {
-	Parts  int // that have no connection with each other
+	Parts  int // groups of connected nodes, without a connection between two groups
 	Least  int // connections of the node that has the fewest
-	Median int
+	Median int // connections of the node in the middle
 }
 
 // A ClassResult sums up the nodes of a class.
@@ -83,8 +83,8 @@ func (r *Result) String() string {
 		"copies, waste %.2f %%, %d events\n",
 		r.Scenario, r.Seed, r.Last.Seconds(), r.Bound.Seconds(), r.Ratio(), r.Copies, 100*r.Waste,
 		r.Events)
-	fmt.Fprintf(&b, "at the end: %d part(s), %d neighbours at least, median %d\n", r.Graph.Parts,
-		r.Graph.Least, r.Graph.Median)
+	fmt.Fprintf(&b, "connections of a node at the end: least %d, median %d; groups of connected "+
+		"nodes: %d\n", r.Graph.Least, r.Graph.Median, r.Graph.Parts)
 	fmt.Fprintf(&b, "%-14s %9s %9s %9s %9s %8s\n", "class", "done", "first s", "median s", "last s",
 		"copies")
 	for _, c := range r.Classes {
@@ -171,7 +171,13 @@ func (w *world) graph() Graph {
 		if !n.up() {
 			continue
 		}
-		degrees = append(degrees, len(n.links))
+		degree := 0
+		for _, i := range n.links {
+			if !w.conns[i/2].broken {
+				degree++
+			}
+		}
+		degrees = append(degrees, degree)
 		if seen[n.id] {
 			continue
 		}
