@@ -217,7 +217,7 @@ func byRecord(b *bench) (task, error) {
 	return task{what: b.torrent.Magnet, state: state}, err
 }
 
-// byExchange: the link names another post, which tells of ours.
+// byExchange: the link names another post, which names ours by peer exchange.
 func byExchange(b *bench) (task, error) {
 	teller, err := newPost(b.host(2), b.post.addr)
 	if err != nil {

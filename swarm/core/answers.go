@@ -16,8 +16,8 @@ const (
 	// wait. If there are more blocks than that, as many may wait as there are blocks:
 	// some clients ask for all of them at once.
 	metadataQueueMax = 64
-	// metadataSpare is how many blocks one peer gets beyond three times the number of
-	// blocks that there are. Further requests are rejected.
+	// metadataSpare is how many blocks of the metadata one peer gets after it has had
+	// each three times. Further requests are rejected.
 	metadataSpare = 64
 	// hashQueueMax bounds how many requests of one peer for hashes wait.
 	hashQueueMax = 64

@@ -163,8 +163,8 @@ func TestBitfieldsAreNotTakenForEver(t *testing.T) {
 	t.Error("not dropped")
 }
 
-// A peer that tells what it got by bitfields stays, and what it has counts. One
-// that takes pieces back, or tells nothing new, does not do so for ever.
+// A peer may announce each new piece by a whole bitfield, and the piece counts. A peer
+// whose bitfields take pieces back, or tell nothing new, is dropped before long.
 func TestBitfieldsThatGrow(t *testing.T) {
 	const pieces = 64
 	a := newAttack(t, 0)

@@ -25,8 +25,8 @@ func byPriority(t *Torrent, n int) []netip.AddrPort {
 	return list
 }
 
-// TestDialsByPriority: of addresses that are alike the canonical priority chooses,
-// as soon as we know our own.
+// TestDialsByPriority: the canonical priority chooses among addresses that are otherwise
+// equal, as soon as we know our own address.
 func TestDialsByPriority(t *testing.T) {
 	a := &attack{script: &script{t: t}}
 	a.info = testInfo(4, block.Size, 4*block.Size)

@@ -15,8 +15,8 @@ const (
 	// of an honest peer that stays for days.
 	vainMax      = 1 << 20
 	vainForgiven = 64
-	// costlyFactor is how often bytes count that take a download limit from others.
-	// Little is read from a peer that sends such bytes, so it would stay for long.
+	// costlyFactor is how many bytes a useless byte counts for while a download limit
+	// holds others up. The limit lets little in, so such a peer would stay for long.
 	costlyFactor = 8
 )
 

@@ -67,8 +67,8 @@ func (p *peer) exchanges(now time.Duration) bool {
 	return p.slot.Unchoked() && p.slot.Interested() || p.serves(now)
 }
 
-// crowds are how many connections each source and each network has, of those that
-// have any: our own address and web seeds have none.
+// crowds counts the connections of each source and each network. Our own address and web
+// seeds have neither, and are not counted.
 type crowds struct {
 	sources  map[netip.Addr]int
 	networks map[netip.Prefix]int
@@ -186,9 +186,9 @@ func (v *eviction) extra() *peer {
 	return worst
 }
 
-// neighbour returns a peer of the network that has most, if that is more than the
-// network of p has with p, or nil: one of no use, else the youngest that neither gives
-// nor takes blocks, else, of a crowd, the youngest.
+// neighbour returns a peer of the network with the most connections, or nil if the network
+// of p has as many, p included. It prefers a useless peer, then the youngest that neither
+// gives nor takes blocks, then the youngest if the network has crowdMin connections.
 func (v *eviction) neighbour(p *peer) *peer {
 	var youngest, idle *peer
 	most := v.crowds.ofNetwork(p)

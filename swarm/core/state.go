@@ -92,8 +92,8 @@ func (s *standing) err() error {
 	return s.unusable
 }
 
-// state returns the State of a torrent that knows its pieces or does not, and has
-// all of them that are wanted or does not. MetadataOnly torrents want none.
+// state returns the State of the torrent. known says that its pieces are known, done that
+// all wanted pieces are here. MetadataOnly torrents want none.
 func (s *standing) state(known, done, metadataOnly bool) State {
 	switch {
 	case s.unusable != nil:

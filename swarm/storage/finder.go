@@ -179,8 +179,8 @@ func (f *finder) file(i int) (path string, ok bool) {
 	return path, ok
 }
 
-// besideOthers returns the path for file i, which is missing: in its folder, under the
-// name that the folder has.
+// besideOthers returns the path at which to make file i, which is missing. If its folder
+// exists under another name, the file goes there.
 func (f *finder) besideOthers(i int) string {
 	made := f.made.Path(i)
 	for depth := len(made) - 1; depth > 0; depth-- {

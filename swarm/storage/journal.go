@@ -273,8 +273,8 @@ const (
 	recordClosed recordState = true
 )
 
-// replaceRecord writes the record of what is durable. The user is told of the first
-// failure, and again after it has worked in between. j.writing is held.
+// replaceRecord writes the record of what is durable. Of failures in a row, the user is
+// told of the first alone. j.writing is held.
 func (j *journal) replaceRecord(state recordState) error {
 	final := state == recordClosed || j.place.isReadOnly()
 	j.known.mu.Lock()

@@ -154,8 +154,8 @@ func TestLateWithoutRecord(t *testing.T) {
 	}
 }
 
-// TestLateForeign: data under the content's own name of which no piece is right
-// is somebody else's, and the last piece that is looked at says so.
+// TestLateForeign: data under the content's own name is somebody else's if no piece of it
+// is right. The outcome of the last piece says so.
 func TestLateForeign(t *testing.T) {
 	data, whole, bare := lateTorrent(t)
 	cfg := Config{Dir: t.TempDir(), StateDir: t.TempDir(), Layout: bare(), Part: true}

@@ -329,8 +329,8 @@ func TestEarlierRecord(t *testing.T) {
 	}
 }
 
-// A selection in a folder for state that is only read: nothing is written there, and
-// nothing is warned of.
+// With StateReadOnly, a partly wanted torrent writes nothing to the state folder, and
+// warns of nothing.
 func TestStateReadOnly(t *testing.T) {
 	layout, data := mixed(t)
 	cfg := Config{Dir: t.TempDir(), StateDir: filepath.Join(t.TempDir(), "none"), Layout: layout,
