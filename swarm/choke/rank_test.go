@@ -3,6 +3,7 @@ package choke
 import (
 	"fmt"
 	"math/rand/v2"
+	"slices"
 	"strconv"
 	"strings"
 	"testing"
@@ -250,6 +251,17 @@ func TestSlotsMax(t *testing.T) {
 		s.choker.fill()
 		if got := fmt.Sprint(s.unchoked()); got != c.want {
 			t.Errorf("%s: %s, want %s", c.drawing, got, c.want)
+		}
+	}
+	for _, drawing := range []string{
+		"U q | U q | C i | C i", // they wait for blocks, and want no more
+		"U | U q | C i | C i",
+	} {
+		s := draw(t, "fetch", drawing, 1)
+		s.choker.slots, s.choker.cfg.SlotsMax = 2, 2
+		s.choker.round()
+		if got := s.unchoked(); len(got) != 2 || !slices.Contains(got, 2) {
+			t.Errorf("%s: %v have a slot after a round, want 2 and one more", drawing, got)
 		}
 	}
 	s := draw(t, "fetch", "U | C i", 1)

@@ -57,7 +57,9 @@ func (c *Choker) round() {
 	}
 	for _, e := range list[:chosen] {
 		e.p.chosen = false
-		c.unchoke(e.p)
+		if e.p.unchoked || c.room() { // peers that are not interested may have slots
+			c.unchoke(e.p)
+		}
 	}
 }
 
