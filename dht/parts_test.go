@@ -274,7 +274,7 @@ func TestQueries(t *testing.T) {
 
 // Of many waiting lookups those that could ask nobody in the last turn come first.
 func TestTurns(t *testing.T) {
-	// The burst goes to the first lookup. Then each tick has budget for so many queries.
+	// The burst goes to the first lookup. Then each tick has budget for perTick queries.
 	for perTick, want := range map[int]string{1: "[4 1 1 1 1 1]", 2: "[5 2 2 2 2 2]"} {
 		got := queriesInTurns(t, perTick)
 		if s := fmt.Sprint(got); s != want {

@@ -18,7 +18,7 @@ import (
 const (
 	// faultRetry is the pause between trial writes while storage does not work.
 	faultRetry = 10 * time.Second
-	// recheckMax bounds how often complete content is checked anew because another
+	// recheckMax bounds how often complete content is checked again because another
 	// program has changed it.
 	recheckMax = 3
 )

@@ -25,8 +25,8 @@ const (
 	crowdBlocks = 8
 )
 
-// newCrowd returns an engine that takes so many peers for a torrent, the torrent, of
-// which all pieces are the same, and the peers to be.
+// newCrowd returns an engine that takes a crowd of peers for one torrent, a torrent whose
+// pieces are all the same, and the peers, which have not connected yet.
 func newCrowd(t *testing.T) (e *swarm.Engine, dir string, torrent *metainfo.Torrent,
 	c *lightpeer.Crowd) {
 	t.Helper()
@@ -148,10 +148,10 @@ func TestFiveHundredPeersGive(t *testing.T) {
 		}
 	}
 	s := leech.Stats()
-	t.Logf("%d of %d peers gave something; %d bytes in vain", asked, crowdPeers, s.Wasted())
+	t.Logf("%d of %d peers gave something; %d bytes wasted", asked, crowdPeers, s.Wasted())
 	// It is the end from the start, with more peers than pieces: on a loaded machine
 	// many blocks are asked of a second peer, which would be 500 copies without bounds.
 	if s.Wasted() > 4*s.Length {
-		t.Errorf("%d bytes in vain of %d", s.Wasted(), s.Length)
+		t.Errorf("%d bytes wasted, of a torrent of %d", s.Wasted(), s.Length)
 	}
 }

@@ -102,8 +102,8 @@ func TestTorrentsShareLimits(t *testing.T) {
 func shareLimits(t *testing.T, limits swarm.Config) {
 	const peers, size = 5, 1 << 20
 	hub, hubSeeds := listen(t, limits), limits.Up > 0
-	// share has the hub exchange so many bytes with n others, and returns its torrent
-	// and one that is fetched.
+	// share exchanges content between the hub and n others. It returns the torrent of
+	// the hub and one that is fetched.
 	share := func(bytes, n int) (own, fetched *swarm.Torrent) {
 		dir, torrent := makeContent(t, bytes)
 		join := func(e *swarm.Engine, seeds bool) *swarm.Torrent {

@@ -79,7 +79,7 @@ func awaitTrue(t *testing.T, what string, ok func() bool) {
 		select {
 		case <-tick:
 		case <-late:
-			t.Fatal("in vain: ", what)
+			t.Fatal("timed out waiting: ", what)
 		}
 	}
 }
@@ -107,7 +107,7 @@ func TestTorrentWithoutMemory(t *testing.T) {
 	}
 }
 
-// mutes connects so many peers that say nothing, and returns those that have not
+// mutes connects count peers that say nothing, and returns those that have not
 // been closed.
 func mutes(t *testing.T, e *Engine, crowd *lightpeer.Crowd, count int) (left func() int) {
 	t.Helper()

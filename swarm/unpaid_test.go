@@ -19,7 +19,7 @@ import (
 	"swarmnode/swarm/wire"
 )
 
-// makeZeros writes a file of so many pieces of 16 KiB that are all zero, and returns
+// makeZeros writes a file of zeros with pieces of 16 KiB, and returns
 // its folder and a torrent of it, whose metadata has 20 bytes for each.
 func makeZeros(t *testing.T, pieces int) (dir string, torrent *metainfo.Torrent) {
 	t.Helper()

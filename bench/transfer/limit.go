@@ -247,8 +247,8 @@ func receive(conn net.Conn, size, pieceLength int64, full chan<- batch, free <-c
 	return nil
 }
 
-// hashAndWrite runs beside the receiver. It always drains full, so the receiver never
-// waits for it in vain.
+// hashAndWrite runs beside the receiver. It drains full even after a failure, so the
+// receiver never blocks for good.
 func hashAndWrite(f *os.File, hashes []byte, pieceLength int, full <-chan batch,
 	free chan<- []byte) error {
 	var (

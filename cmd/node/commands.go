@@ -11,7 +11,7 @@ import (
 	"github.com/spf13/pflag"
 )
 
-// A command is one row of the table. Its flags are made anew for each use, so nothing is
+// A command is one row of the table. Its flags are made for each use, so nothing is
 // global.
 type command struct {
 	name     string

@@ -67,7 +67,7 @@ var namespaceWorks = sync.OnceValue(func() error {
 // which every 10.x.x.x and 11.x.x.x address is local, no port is taken and nothing else can
 // be reached. All that it starts ends with it, and it ends with the calling
 // process. cfg.Path is a path, not /proc/self/exe, since a shell stands between.
-// The error says why no namespace can be had.
+// The error says why no namespace can be made.
 func StartInNamespace(cfg proc.Config) (*proc.Process, error) {
 	if err := namespaceWorks(); err != nil {
 		return nil, fmt.Errorf("no network namespace can be made: %w", err)

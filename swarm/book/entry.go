@@ -69,7 +69,7 @@ type entry struct {
 	source       Source     // who told of it first
 	state        state
 	fault        Fault // how the last attempt failed; FaultNone after a handshake
-	failures     uint8 // since it last was of use
+	failures     uint8 // since it was last useful
 	tries        uint8 // attempts since the connection was lost, while it is faithful
 	proven       bool  // a handshake went well
 	vouched      bool  // a private torrent may dial it

@@ -72,8 +72,8 @@ func (b *Book) Next(now time.Duration, w Wish) (d Dial, at time.Duration, ok boo
 }
 
 // Again returns the Dial that looks for another path to the peer that is connected at
-// an endpoint. There is none if the book does not know the peer by it, or too many
-// went to its source of late.
+// an endpoint. There is none if the book does not know the peer by it, or if too many
+// such dials went to its host lately.
 func (b *Book) Again(now time.Duration, at endpoint.Endpoint, conn Conn) (d Dial, ok bool) {
 	e := b.byEndpoint[at]
 	if e == nil || e.state != stateConnected || e.conn != conn ||

@@ -45,8 +45,8 @@ type question struct {
 	block     uint32
 }
 
-// queueMetadata queues a request for a block of metadata that has so many blocks. It
-// reports whether there is such a block, and room for the request.
+// queueMetadata queues a request for a block of the metadata. blocks is the number of blocks
+// in all. It reports whether the block exists and there is room for the request.
 func (a *answering) queueMetadata(block uint32, blocks int) bool {
 	if int64(block) >= int64(blocks) || a.blocks >= 3*blocks+metadataSpare ||
 		len(a.metadata) >= max(metadataQueueMax, blocks) {

@@ -170,8 +170,8 @@ func TestAnswersGoOnAfterReads(t *testing.T) {
 	}
 }
 
-// TestJunkEndsTheConnection: a MiB of nothing that is of use is the end, whatever it
-// consists of, and less is not.
+// TestJunkEndsTheConnection: a peer that has sent a MiB of useless bytes is dropped,
+// whatever they are. A peer that has sent less stays.
 func TestJunkEndsTheConnection(t *testing.T) {
 	large := func(ext uint8, payload []byte) wire.Message {
 		return wire.Message{ID: wire.Extended, Ext: ext, Payload: payload, Size: 60_000}
@@ -277,7 +277,7 @@ func TestHonestTalkIsNotJunk(t *testing.T) {
 	}
 }
 
-// pexOf returns a PEX message that adds so many peers.
+// pexOf returns a PEX message that adds count peers.
 func pexOf(count int) []byte {
 	var m wire.PEX
 	for i := range count {

@@ -206,8 +206,8 @@ func (d *dialer) moved(now time.Duration) {
 func (t *Torrent) SetOwn(addrs []netip.AddrPort) { t.book.SetOwn(addrs) }
 
 // SetExternal tells the torrent an address at which the internet sees us, as the DHT or
-// a tracker says. It is of use for the canonical priority of peers (BEP 40) until
-// another one of its family is told.
+// a tracker says. The canonical priority of peers (BEP 40) is computed with it until
+// another address of its family is set.
 func (t *Torrent) SetExternal(ip netip.Addr) { t.book.SetExternal(ip) }
 
 // Known returns the peers that are worth an attempt in a later run, the last met first,

@@ -21,7 +21,7 @@ const (
 )
 
 // A flood counts what changes nothing: keep-alives, states repeated, HAVEs of
-// pieces known to be had, blocks that nobody asked for, messages that cannot be
+// pieces that the peer is known to have, blocks that nobody asked for, messages that cannot be
 // understood. The reader of a connection bounds what one message may hold; what
 // a peer may send in all is decided here.
 type flood struct {

@@ -72,8 +72,8 @@ func (c *chaos) sent(ref PeerRef, count int) {
 	c.step(Event{Kind: Answered, Peer: ref, Count: count})
 }
 
-// readFailed has an Upload of a peer fail, which is to be answered by a reject
-// instead; or one of a peer that is gone.
+// readFailed reports that an Upload failed, of a peer that must then get a reject, or of
+// a peer that is gone.
 func (c *chaos) readFailed(ref PeerRef) {
 	r := c.block()
 	if c.open[ref] && !c.dropped[ref] {

@@ -125,9 +125,9 @@ func (pt *peerTable) eviction(now time.Duration,
 		priority: priority}
 }
 
-// replace returns the peer whose place p gets, or nil: one of a crowd, or the least
-// useful one, if there is one of no use. The only peer of its source may also take the
-// place of a peer that may be of use and has less of a claim to it; yields says so.
+// replace returns the peer whose place p gets, or nil: one of a crowd, or the most useless
+// one. A p that is the only peer of its source may also take the place of a peer that may
+// be useful but ranks lower; yields says so.
 func (v *eviction) replace(p *peer) (worst *peer, yields bool) {
 	worst = v.leastUseful(p, func(q *peer) bool { return v.crowds.mayReplace(p, q) })
 	if worst == nil || worst.uselessness(v.now) < uselessMute {

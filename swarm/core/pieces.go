@@ -27,7 +27,7 @@ func (t *Torrent) onBlock(e *Event) {
 	t.requests.refill(p, t.now)
 }
 
-// keep stores a block that was requested, if it is still of use. waited says whether we
+// keep stores a block that was requested, if it is still needed. waited says whether we
 // still waited for it; otherwise it was asked of another peer, or cancelled.
 func (t *Torrent) keep(p *peer, waited bool, e *Event) {
 	b := blockOf(e.Ref)
@@ -153,8 +153,8 @@ func (t *Torrent) lose(piece uint32) {
 	}
 }
 
-// onPieceLost recounts the missing bytes, and which peers are of use, after a piece that
-// we had became needed again.
+// onPieceLost recounts the missing bytes, and which peers have something for us, after a
+// piece that we had became needed again.
 func (t *Torrent) onPieceLost() {
 	t.standing.unfinish(t.pick.Done())
 	t.progress.recount(t.pick.Have(), t.pick.Needed())

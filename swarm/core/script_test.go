@@ -26,8 +26,8 @@ import (
 var update = flag.Bool("update", false, "write what the torrents do into testdata/*.txt")
 
 // TestScripts runs the dialogues of testdata. In them each line is an event,
-// and the indented lines below it are the actions that follow; -update writes
-// those anew. A line starts with:
+// and the indented lines below it are the actions that follow; -update rewrites
+// the actions. A line starts with:
 //
 //	torrent   a new torrent: pieces=N size=BYTES magnet have=x.x. seed=N max=N superseed
 //	          v2 or hybrid, without piece layers if bare

@@ -13,7 +13,7 @@ import (
 )
 
 // What scripts need for torrents of BEP 52: each is of one file, whose content
-// is made anew.
+// is generated.
 
 func kindOf(o map[string]string) metainfo.Kind {
 	if _, ok := o["v2"]; ok {
@@ -25,7 +25,7 @@ func kindOf(o map[string]string) metainfo.Kind {
 	return metainfo.V1
 }
 
-// beginV2 makes a torrent of a file of so many bytes.
+// beginV2 makes a torrent of a file of length bytes.
 func (s *script) beginV2(kind metainfo.Kind, pieceLength int, length int64, o map[string]string) {
 	s.content = make([]byte, length)
 	for i := range s.content {

@@ -91,8 +91,7 @@ func (t *Torrent) tellInfo(p *peer) {
 	t.countPieces(p)
 }
 
-// onInfoFailed gives up: no peer is of use to a torrent whose metadata cannot be
-// used.
+// onInfoFailed gives up: a torrent whose metadata cannot be used needs no peers.
 func (t *Torrent) onInfoFailed(err error) {
 	if t.pick != nil {
 		return

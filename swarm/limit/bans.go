@@ -29,7 +29,7 @@ type ban[K, G comparable] struct {
 	group G
 }
 
-// NewBans returns Bans that remember at most so many.
+// NewBans returns Bans that remember at most that many.
 func NewBans[K, G comparable](most int) Bans[K, G] { return Bans[K, G]{most: most} }
 
 // Ban bans key, a member of group, from now on.

@@ -17,7 +17,7 @@ const (
 	// have hundreds.
 	linksMax = 32
 	// readFaultsMax is how many reads in a row may fail before a link is given up. The
-	// next look at the interfaces opens the link anew.
+	// next look at the interfaces opens the link again.
 	readFaultsMax = 16
 	// packetsPerSecond bounds the packets of one link that are parsed. It is several times
 	// what hundreds of neighbours send. packetsPerSource bounds those of one sender, so

@@ -92,12 +92,12 @@ type torrent struct {
 	users []chan netip.AddrPort // one for each call of Peers
 	due   time.Time             // of the next announce
 	last  time.Time             // of the last announce; zero before the first
-	again bool                  // the first announce is to be repeated
+	again bool                  // the first announce must be repeated
 	known map[identity]time.Time
 }
 
-// An identity tells peers apart. A peer that was started anew has another cookie, and is
-// another one.
+// An identity tells peers apart. A restarted peer has another cookie, and
+// counts as another peer.
 type identity struct {
 	addr   netip.AddrPort
 	cookie string

@@ -115,8 +115,8 @@ const (
 	Complete              // it was the last one, and the dictionary is right
 )
 
-// NewSearch returns a search for the dictionary with some names, which keeps at most so many
-// bytes of all peers together.
+// NewSearch returns a search for the dictionary with the given hashes. It keeps at most
+// bytesMax bytes of all peers together.
 func NewSearch(names Names, bytesMax int64) Search {
 	return Search{names: names, bytesMax: bytesMax}
 }
@@ -230,7 +230,7 @@ func (s *Search) begin(now time.Duration, src *source) {
 	s.fill(now, src, 1)
 }
 
-// fill asks a peer for the next blocks, until so many are outstanding.
+// fill asks a peer for the next blocks, as long as fewer than most are outstanding.
 func (s *Search) fill(now time.Duration, src *source, most int) {
 	for i := src.have.NextMissing(0); i >= 0 && src.asked.Count() < most; {
 		if src.asked.Add(i) {

@@ -46,7 +46,7 @@ func FuzzConn(f *testing.F) {
 	})
 }
 
-// hear runs a Conn on a stream that comes in parts of so many bytes.
+// hear runs a Conn on a stream that comes in parts of equal length.
 func hear(t *testing.T, stream []byte, part, pieces int) *record {
 	near, far := net.Pipe()
 	h := newRecord()

@@ -54,7 +54,7 @@ func (in *input) consume(n int) {
 // want says that nothing can be consumed before the window has n bytes.
 func (in *input) want(n int) { in.need = n }
 
-// read waits for bytes and reads once into the window, at most so many bytes. It is for
+// read waits for bytes and reads once into the window, most bytes at the most. It is for
 // connections that cannot tell whether there is something to read: it waits with little
 // memory until something large comes.
 func (in *input) read(most int) (n int, err error) {

@@ -56,7 +56,7 @@ func grow(v *atomic.Int64, n, most int64) {
 	}
 }
 
-// spend takes n bytes out of the expected ones, and reports whether there were so many.
+// spend takes n bytes out of the expected ones. It reports whether as many were expected.
 func spend(v *atomic.Int64, n int) bool {
 	if v.Load() < int64(n) {
 		return false

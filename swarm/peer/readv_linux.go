@@ -43,7 +43,8 @@ func socketOf(conn net.Conn) syscall.RawConn {
 
 func (r *rawReader) ok() bool { return r.conn != nil }
 
-// read waits for bytes and reads once into the reader's targets, at most so many bytes.
+// read waits for bytes and reads once into the reader's targets, most bytes at
+// the most.
 func (r *rawReader) read(most int) (int, error) {
 	r.most = most
 	err := r.conn.Read(r.try)

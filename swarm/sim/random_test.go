@@ -15,7 +15,7 @@ func TestEverybodyGetsWhatAnybodyHas(t *testing.T) {
 	for seed := range swarms {
 		r := run(t, random(), seed)
 		if r.Lacking > 0 {
-			t.Errorf("random swarm %d: %d pieces are missing somewhere that are to be had, %d "+
+			t.Errorf("random swarm %d: %d times a node lacks a piece that another has, %d "+
 				"are lost\n%v%s",
 				seed, r.Lacking, r.Lost, r.String(), replay("random", seed))
 		}

@@ -262,7 +262,7 @@ func leaving() Scenario {
 // spread checks that everybody has what anybody has.
 func spread(r *Result) error {
 	if r.Lacking > 0 {
-		return fmt.Errorf("%d pieces are missing somewhere that are to be had", r.Lacking)
+		return fmt.Errorf("%d times a node lacks a piece that another has", r.Lacking)
 	}
 	return nil
 }

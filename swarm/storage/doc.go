@@ -82,7 +82,7 @@
 // later start gets its bytes from the partfile. A file that is no longer wanted stays
 // where it is.
 //
-// The partfile stays as long as something in it is of use, even when everything that is
+// The partfile stays as long as something in it is useful, even when everything that is
 // wanted is complete: without it the shared pieces could neither be served nor be
 // found again. Check removes it when it holds nothing any more, as when all
 // files have come to be wanted, and Tidy when the content has been gone for long. Without

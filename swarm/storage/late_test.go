@@ -51,7 +51,7 @@ func teach(t *testing.T, l, whole *metainfo.Layout) {
 	}
 }
 
-// late opens a Store, checks, and returns what was put off; nothing may be had.
+// late opens a Store, checks, and returns the deferred pieces. No piece may count as had.
 func (r *rig) late() *bits.Set {
 	r.t.Helper()
 	have, err := r.store.Check(r.t.Context(), func(done, _ int64) {

@@ -135,7 +135,7 @@ func (p *openPiece) writeRun(run []write, scratch *scratch) {
 // hash records that the blocks of run are written, and feeds them to the
 // verifier if they are next.
 func (p *openPiece) hash(run []write, scratch *scratch) {
-	if run[0].begin < p.hashed { // bytes that were hashed have been written anew
+	if run[0].begin < p.hashed { // bytes that were hashed have been written again
 		p.restart()
 	}
 	for _, w := range run {

@@ -141,7 +141,7 @@ type partfileFinding struct {
 	same   bool // it is as it was left, or there is none and none is needed
 }
 
-// look finds out what is of use in the partfile, before Check looks at the files. unsure
+// look finds out what is useful in the partfile, before Check looks at the files. unsure
 // says that no record knows exactly what is there.
 func (x *partfile) look(unsure bool) (found partfileFinding, err error) {
 	if x.diverted != nil {
@@ -185,7 +185,7 @@ func (x *partfile) lose(t *partTable, y part) {
 	x.known.lose(y.piece)
 }
 
-// tidy removes the partfile if nothing in it is of use. found is how it was found.
+// tidy removes the partfile if nothing in it is useful. found is how it was found.
 func (x *partfile) tidy(found partfileFinding) error {
 	t := x.table.Load()
 	if t == nil {

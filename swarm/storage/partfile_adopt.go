@@ -8,7 +8,7 @@ import (
 
 // prepare makes piece p ready to be written to: from now on its bytes in files that are
 // not wanted are in the partfile. Those that are on disk already are copied there,
-// since only a part of the piece may be written anew.
+// since only a part of the piece may be written again.
 func (x *partfile) prepare(p int) error {
 	t := x.table.Load()
 	if !x.wanted.partial() || t == nil {
@@ -128,7 +128,7 @@ func (x *partfile) soundParts(t *partTable, hash func(piece int) (bool, error)) 
 	return sound
 }
 
-// guess finds out what may be of use in the partfile, whose state is st, when no record
+// guess finds out what may be useful in the partfile, whose state is st, when no record
 // knows exactly: parts that have data there, and none in their own file. They are hashed
 // before they count.
 func (x *partfile) guess(t *partTable, st fileStat) {

@@ -188,7 +188,7 @@ func TestNoRoomForPartfile(t *testing.T) {
 }
 
 // A worker that is still telling of the failure does not keep the piece from
-// beginning anew once the disk works again.
+// starting over once the disk works again.
 func TestProbeWhileBusy(t *testing.T) {
 	for _, more := range []bool{false, true} { // blocks that come meanwhile
 		layout, data := mixed(t)

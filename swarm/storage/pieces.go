@@ -71,7 +71,7 @@ func (w *stretches) next() (x stretch, ok bool) {
 	return x, true
 }
 
-// changesMax is how often ReadAt begins anew because another program has
+// changesMax is how often ReadAt starts over because another program has
 // changed the file meanwhile.
 const changesMax = 10
 

@@ -12,8 +12,8 @@ func after(got, want time.Duration) bool {
 	return got >= want && got <= want+want/5+time.Nanosecond
 }
 
-// The wait after a failure doubles from ten seconds to half an hour, whatever number of
-// failures there are, and begins anew after an answer.
+// The wait after a failure doubles from ten seconds to half an hour, however many
+// failures there are, and starts over after an answer.
 func TestScheduleBacksOff(t *testing.T) {
 	now := time.Unix(1000, 0)
 	var s schedule

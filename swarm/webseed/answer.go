@@ -31,7 +31,7 @@ const (
 	// another, on a server that knows no ranges. It is about what the start of a transfer
 	// costs.
 	skipMax = 1 << 20
-	// cutMin is how many useful bytes an answer must bring if the rest is to be requested
+	// cutMin is how many useful bytes an answer must bring for the rest to be requested
 	// at once after it ends too early.
 	cutMin = 1 << 10
 )

@@ -22,7 +22,7 @@ import (
 	"swarmnode/swarm/wire"
 )
 
-// fetchInRows asks for all of a torrent, as the core does: so many blocks ahead.
+// fetchInRows asks for all of a torrent, as the core does: some blocks ahead of what has come.
 func fetchInRows(t *testing.T, c *Conn, h *peerSide, refs []block.Ref) {
 	t.Helper()
 	const ahead = 3 * runMax / block.Size
