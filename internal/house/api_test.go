@@ -1,6 +1,7 @@
 package house
 
 import (
+	"bytes"
 	"go/ast"
 	"strings"
 	"testing"
@@ -216,4 +217,38 @@ func TestPackagesAreDocumented(t *testing.T) {
 			t.Errorf("package in %s has %d package comments, want 1", dir, n)
 		}
 	}
+}
+
+// exampleless are packages of the product without an example.
+var exampleless = map[string]string{
+	".":         "it holds two values",
+	"cmd/node":  "a command has its help, and sessions in testdata",
+	"swarm/lsd": "multicast reaches other machines, or nobody",
+}
+
+// Every other package of the product has an example with a checked output, which shows a
+// newcomer its use.
+func TestPackagesHaveExamples(t *testing.T) {
+	allowed := except(exampleless)
+	examples := make(map[string]int)
+	for _, s := range sources(t, true) {
+		if isTool(s.pkg()) {
+			continue
+		}
+		examples[s.dir] += 0
+		for _, decl := range s.ast.Decls {
+			f, ok := decl.(*ast.FuncDecl)
+			if ok && s.test && f.Recv == nil && strings.HasPrefix(f.Name.Name, "Example") &&
+				bytes.Contains(s.text, []byte("// Output:")) {
+				examples[s.dir]++
+			}
+		}
+	}
+	for dir, n := range examples {
+		if n == 0 && !allowed.allow(dir) {
+			t.Errorf("the package in %s has no example with an output: write one into "+
+				"example_test.go", dir)
+		}
+	}
+	allowed.check(t)
 }
