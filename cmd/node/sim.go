@@ -23,7 +23,9 @@ func simCommand() *command {
 		long: `Without a SCENARIO, the scenarios are listed. The nodes of a simulation run the code
 that exchanges pieces in this program, over modelled links. The same scenario and
 seed give the same result each time. Times are virtual; the bound is what no swarm
-can beat on these links. The exit code is 1 if the result is not what the scenario
+can beat on these links. In the table, first, median and last are the seconds from
+joining until a node of the class has everything; copies is how often all of them
+together sent the content. The exit code is 1 if the result is not what the scenario
 requires. An interrupt ends a run at once.`,
 		examples: []example{
 			{"node sim", "list the scenarios"},

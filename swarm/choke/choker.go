@@ -34,11 +34,11 @@ type Pieces interface {
 type Link interface {
 	// Got returns how many bytes of blocks came from the peer.
 	Got() int64
-	// GotRate returns how many of them came in a second of late.
+	// GotRate returns how many of them came lately, in bytes per second.
 	GotRate(now time.Duration) int64
 	// Sent returns how many bytes of blocks went to the peer.
 	Sent() int64
-	// SentRate returns how many of them went out in a second of late.
+	// SentRate returns how many of them went out lately, in bytes per second.
 	SentRate(now time.Duration) int64
 	// Interesting reports whether the peer has something that we want.
 	Interesting() bool
@@ -75,7 +75,7 @@ type Config struct {
 	SuperSeed bool
 	// Rand draws every random number.
 	Rand *rand.Rand
-	// SentRate returns how many bytes went out to all peers in a second of late.
+	// SentRate returns how much went out to all peers lately, in bytes per second.
 	SentRate func(now time.Duration) int64
 }
 
@@ -98,7 +98,7 @@ type Choker struct {
 
 	slots    int
 	rounds   int
-	capacity float64 // the greatest upload rate of late, in bytes per second
+	capacity float64 // the greatest recent upload rate, in bytes per second
 
 	// What a sole seed knows, see promises.go.
 	owner   []*Peer // by piece: whom it is promised to; empty until needed
@@ -110,7 +110,7 @@ type Choker struct {
 type deadline uint8
 
 const (
-	dueRound deadline = iota // all slots are given anew
+	dueRound deadline = iota // all slots are reassigned
 	dueFill                  // free slots are given
 	dueStuck                 // peers with a slot may turn out not to read
 	deadlineCount
@@ -135,8 +135,8 @@ func (c *Choker) Start(pieces Pieces, length int, size func(piece int) int) {
 	c.turn = max(int64(length), turnBytes)
 }
 
-// Plan returns what is to be done, in order, and forgets it. The slice is good until
-// the next call of any method.
+// Plan returns the steps that the caller must carry out, in order, and forgets them. The
+// slice is good until the next call of any method.
 func (c *Choker) Plan() []Step {
 	steps := c.steps
 	c.steps = c.steps[:0]

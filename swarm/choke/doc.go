@@ -1,14 +1,14 @@
 // Package choke decides whom a torrent uploads to, and which block goes out next.
 //
-// A slot is the leave to ask us for blocks; a peer that has one is unchoked. A Choker
+// A slot is the permission to ask us for blocks; a peer that has one is unchoked. A Choker
 // owns the upload side of every connection: who wants something, who has a slot, which
 // requests wait, which blocks are with the writer of a peer, and what a peer was
 // promised. It is told what happened, answers with a Plan, and says by Next when it wants
 // to look again. It knows no socket, no message and no clock, and draws its random
 // numbers from the source that it is given.
 //
-// All slots are given anew every ten seconds, in a round, and free ones between the
-// rounds to peers that wait. Peers that want nothing, or do not read what they asked for
+// All slots are reassigned every ten seconds, in a round. Between the rounds, free slots go
+// to peers that wait. Peers that want nothing, or do not read what they asked for
 // (see 12), are left out. The others are compared in one order, contender.compare:
 //
 //  1. A peer that gave nothing for its slot in a minute comes last, as long as we want
@@ -20,7 +20,7 @@
 //     uplink rests.
 //  4. A peer that let three slots in a row stand unused comes after those that would
 //     use one.
-//  5. A sole seed lets a peer finish a piece that nobody has: a part of one is of no use.
+//  5. A sole seed lets a peer finish a piece that nobody has: a part of a piece is useless.
 //  6. A sole seed prefers peers whose last piece was passed on: blocks that stay where
 //     they went spread nothing.
 //  7. A seed lets a peer keep a slot that it uses for a turn of a minute. Those that take

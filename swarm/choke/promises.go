@@ -161,7 +161,7 @@ func (c *Choker) settle(p *Peer) {
 	})
 }
 
-// lapse takes back what was promised to p in vain.
+// lapse takes back the promises that p does not use.
 func (c *Choker) lapse(p *Peer) {
 	if len(p.promised) == 0 || c.Hides() {
 		return

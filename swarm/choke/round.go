@@ -7,12 +7,12 @@ import (
 )
 
 const (
-	// roundEvery is how often all slots are given anew (BEP 3 names ten seconds).
+	// roundEvery is how often all slots are reassigned (BEP 3 names ten seconds).
 	roundEvery = 10 * time.Second
 	// sweepEvery is how often Sweep is called.
 	sweepEvery = time.Second
-	// optimisticShare: one slot of so many is given in turn rather than by rank, and
-	// one of so many may go to peers that never gave.
+	// optimisticShare: one slot in five is optimistic, given by lot rather than by rank.
+	// One in five may go to peers that never gave.
 	optimisticShare = 5
 	// optimisticRounds is how many rounds an optimistic slot lasts: 30 s.
 	optimisticRounds = 3
@@ -34,7 +34,7 @@ const (
 	newcomerFor = 60 * time.Second
 )
 
-// round gives all slots anew.
+// round reassigns all slots.
 func (c *Choker) round() {
 	if len(c.peers) > 0 {
 		c.by(dueRound, c.now+roundEvery)
@@ -117,8 +117,8 @@ func (c *Choker) choose(list []contender) int {
 	return c.slots
 }
 
-// ration returns the list without all but so many of the peers that never gave, as long
-// as there are others. Those that are left out move behind its end.
+// ration returns the list with at most most of the peers that never gave, as long as
+// there are others. Those that are left out move behind its end.
 func ration(list []contender, most int) []contender {
 	if !slices.ContainsFunc(list, func(e contender) bool { return !e.barren }) {
 		return list

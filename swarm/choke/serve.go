@@ -117,7 +117,7 @@ func (c *Choker) pump(p *Peer) {
 		p.flying = append(p.flying, r)
 		c.handed(p, r)
 		c.do(Send, p, r)
-		if c.hadTurn(p) { // the next peer is to be ready when the last block is out
+		if c.hadTurn(p) { // the next peer must be ready when the last block is out
 			c.by(dueFill, c.now)
 		}
 	}

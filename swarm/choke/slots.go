@@ -63,17 +63,17 @@ func (c *Choker) slotsUsed() int {
 	return n + fresh
 }
 
-// fill gives free slots to those that wait, between the rounds.
-// A slot whose peer asks for nothing is as good as free, so that the uplink is
-// used as long as anybody wants something; but then its peer loses the slot, or in
-// the end everybody would have one. Among equals chance decides.
+// fill gives free slots to peers that wait, between the rounds. A slot whose peer asks for
+// nothing counts as free, so that the uplink is used as long as anybody wants something.
+// That peer loses its slot to the next one; otherwise everybody would have a slot in the
+// end. Among equals chance decides.
 func (c *Choker) fill() {
 	if c.pieces != nil && len(c.peers) > 0 {
 		c.give(c.slots - c.slotsUsed())
 	}
 }
 
-// give gives so many free slots.
+// give hands out the free slots.
 func (c *Choker) give(free int) {
 	reserved := free > 0 && c.reserved()
 	for ; free > 0; free-- {

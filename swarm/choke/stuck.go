@@ -40,7 +40,7 @@ func (c *Choker) stuck(p *Peer) bool {
 	return quiet > patience || quiet > rest && c.now-c.sentAt > rest
 }
 
-// takes returns how long so many blocks take at a rate in bytes per second.
+// takes returns how long blocks take at a rate in bytes per second.
 func takes(rate int64, blocks int) time.Duration {
 	return time.Duration(float64(blocks*block.Size) / float64(rate) * float64(time.Second))
 }
