@@ -21,6 +21,8 @@
 //  4. A peer that let three slots in a row stand unused comes after those that would
 //     use one.
 //  5. A sole seed lets a peer finish a piece that nobody has: a part of a piece is useless.
+//     That ends with the peer's turn (see 7), or a peer that takes a block now and then
+//     would keep its slot for as long as the piece lasts.
 //  6. A sole seed prefers peers whose last piece was passed on: blocks that stay where
 //     they went spread nothing.
 //  7. A seed lets a peer keep a slot that it uses for a turn of a minute. Those that take

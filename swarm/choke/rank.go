@@ -27,7 +27,7 @@ type contender struct {
 	gives    int64         // 2: its rate, when we fetch
 	barren   bool          // 3: it takes and never gave
 	idles    bool          // 4: it let slots stand unused again and again
-	begun    bool          // 5: it has a part of a piece that nobody has
+	begun    bool          // 5: it has a part of a piece that nobody has, and its turn is not over
 	passesOn bool          // 6: its last piece has come further
 	inTurn   bool          // 7: it makes use of its slot at a seed
 	takes    int64         // 7: its rate, when it is in turn
@@ -60,7 +60,7 @@ func (c *Choker) contender(p *Peer) contender {
 		e.takes = p.link.SentRate(c.now)
 	}
 	if c.Sole() {
-		e.begun = c.unfinished(p)
+		e.begun = !e.over && c.unfinished(p)
 		e.passesOn = p.unchoked || c.passesOn(p)
 	}
 	return e

@@ -167,6 +167,8 @@ func TestSlots(t *testing.T) {
 			"C i u w50000 | C i w1000", fills, 1, "-+", 0},
 		{"5: a sole seed lets a peer finish a piece", "sole",
 			"C i w50000 | C i p w1000", fills, 1, "-+", 0},
+		{"5: but not for longer than a turn: it may take its time", "sole",
+			"U i q p w61000 | U i q p w61000 | C i w9000 | C i w8000", rounds, 2, "--++", 0},
 		{"6: and prefers those whose pieces go further", "sole",
 			"C i f w50000 | C i w1000", fills, 1, "-+", 0},
 		{"6: another seed does not", "seed", "C i f w50000 | C i w1000", fills, 1, "+-", 0},
