@@ -52,11 +52,12 @@ func NewTorrent(info *Info) *Torrent { return &Torrent{info: info} }
 // is wrong with the file.
 func ParseTorrent(b []byte) (*Torrent, error) {
 	if len(b) > TorrentBytesMax {
-		return nil, fmt.Errorf("torrent file: has %d bytes, more than %d", len(b), TorrentBytesMax)
+		return nil, fmt.Errorf("the .torrent file has %d bytes, more than %d", len(b),
+			TorrentBytesMax)
 	}
 	t, err := parseTorrent(b)
 	if err != nil {
-		return nil, fmt.Errorf("torrent file: %w", err)
+		return nil, fmt.Errorf("not a valid .torrent file: %w", err)
 	}
 	return t, nil
 }

@@ -14,7 +14,13 @@ type Error struct {
 	Err  error
 }
 
-func (e *Error) Error() string { return e.Op + " " + e.Path + ": " + e.Err.Error() }
+// Error leaves the operation out where the cause says what the file is.
+func (e *Error) Error() string {
+	if IsInTheWay(e.Err) || errors.Is(e.Err, ErrInUse) || errors.Is(e.Err, ErrChanged) {
+		return e.Path + ": " + e.Err.Error()
+	}
+	return e.Op + " " + e.Path + ": " + e.Err.Error()
+}
 
 // Unwrap returns the cause.
 func (e *Error) Unwrap() error { return e.Err }
