@@ -50,7 +50,7 @@ type series struct {
 var charts = map[string]chart{
 	"simulation": {
 		file:  "docs/design/simulation.md",
-		title: "Last leech, in multiples of the fluid bound (seed 1)",
+		title: "Last leech, in multiples of the fluid bound",
 		axis:  "times the bound", series: []series{{"last leech / bound", 1, 0}},
 		line: 1, lineLabel: "the bound",
 	},
