@@ -148,8 +148,8 @@ func (c *Choker) firm(p *Peer, m *promise) bool {
 	return c.now-max(m.since, p.moved, p.since) < life
 }
 
-// settle forgets the promises to p that are fulfilled.
-func (c *Choker) settle(p *Peer) {
+// forgetKept forgets the promises to p that are kept: some peer has the piece.
+func (c *Choker) forgetKept(p *Peer) {
 	p.promised = slices.DeleteFunc(p.promised, func(m promise) bool {
 		if c.pieces.Availability(m.piece) == 0 {
 			return false
@@ -166,7 +166,7 @@ func (c *Choker) lapse(p *Peer) {
 	if len(p.promised) == 0 || c.Hides() {
 		return
 	}
-	c.settle(p)
+	c.forgetKept(p)
 	stuck := c.stuck(p)
 	p.promised = slices.DeleteFunc(p.promised, func(m promise) bool {
 		if !stuck && c.firm(p, &m) {
@@ -220,7 +220,7 @@ func (c *Choker) steer(p *Peer) {
 	if !p.unchoked || p.has == nil || p.isSeed() || !p.fast || !c.Sole() || c.Hides() {
 		return
 	}
-	c.settle(p)
+	c.forgetKept(p)
 	if p.lapsed >= lapsedMax {
 		return
 	}
@@ -299,7 +299,7 @@ func (c *Choker) out(piece uint32) {
 // reveal shows p one more piece.
 func (c *Choker) reveal(p *Peer) {
 	c.covered = true
-	c.settle(p)
+	c.forgetKept(p)
 	if piece, ok := c.promise(p); ok {
 		c.doPiece(Have, p, piece)
 	}

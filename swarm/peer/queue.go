@@ -74,7 +74,7 @@ func (q *queue) init() {
 
 func (q *queue) send(m *wire.Message) error {
 	err := q.enqueue(m)
-	q.settle()
+	q.charge()
 	return err
 }
 
@@ -98,9 +98,9 @@ func (q *queue) enqueue(m *wire.Message) error {
 	return q.added(n)
 }
 
-// settle charges the bytes that wait now to the account, or gives back those that no
+// charge books the bytes that wait now on the account, or gives back those that no
 // longer wait. The caller must hold no lock: it may close this connection or another.
-func (q *queue) settle() {
+func (q *queue) charge() {
 	for {
 		before := q.charged.Load()
 		now := max(0, q.talk.Load()-talkFree+talkStep-1) / talkStep * talkStep
@@ -197,7 +197,7 @@ func (q *queue) written(bytes, control int) {
 	if q.talk.Add(-int64(control)) <= BacklogStop {
 		signal(q.room)
 	}
-	q.settle()
+	q.charge()
 }
 
 // takeControl moves the control lane into the batch, and takes the memory of the batch in

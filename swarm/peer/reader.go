@@ -66,7 +66,7 @@ func (r *reader) run(ctx context.Context) error {
 		if err := r.pay(ctx); err != nil {
 			return err
 		}
-		if err := r.settle(ctx); err != nil {
+		if err := r.awaitRoom(ctx); err != nil {
 			return err
 		}
 		n, err := r.fill()
@@ -92,9 +92,9 @@ func (r *reader) run(ctx context.Context) error {
 	}
 }
 
-// settle waits while more blocks have come, over all connections, than are written. The
+// awaitRoom waits while more blocks have come, over all connections, than are written. The
 // time does not count against the peer.
-func (r *reader) settle(ctx context.Context) error {
+func (r *reader) awaitRoom(ctx context.Context) error {
 	if r.plan.streak == 0 {
 		return nil // messages that are no blocks cost no memory
 	}

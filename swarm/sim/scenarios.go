@@ -206,7 +206,9 @@ func spoilt() Scenario {
 			{Name: "spoiler", Count: 1, Seed: true, Up: 8 * Mbit, Down: 8 * Mbit, Distance: near,
 				Acts: Spoiler},
 		},
-		Check: all(waste(0.02), banned("spoiler"), func(r *Result) error {
+		// The piece that was spoilt comes twice, which is 1.6 % for each leech that got
+		// all of it; with unlucky seeds a few repeats of the endgame come on top.
+		Check: all(waste(0.03), banned("spoiler"), func(r *Result) error {
 			if r.Class("leech").Shared == 0 {
 				return errors.New("no piece of several senders was wrong")
 			}

@@ -84,14 +84,14 @@ func (c *Conn) fetchAll(ctx context.Context) {
 		if errors.Is(err, errFar) && !ordered {
 			err = errEarly
 		}
-		c.settle(ctx, run[done:], done > 0, err)
+		c.finishRun(ctx, run[done:], done > 0, err)
 		signal(c.wake)
 	}
 }
 
-// settle takes the outcome of a run: rest was not fetched, and moved says whether some
+// finishRun takes the outcome of a run: rest was not fetched, and moved says whether some
 // blocks came.
-func (c *Conn) settle(ctx context.Context, rest []block.Ref, moved bool, err error) {
+func (c *Conn) finishRun(ctx context.Context, rest []block.Ref, moved bool, err error) {
 	var bad fileError
 	ofFile := errors.As(err, &bad)
 	c.mu.Lock()
