@@ -18,6 +18,9 @@ const (
 	// memoryOutside is what the process uses besides the memory that the collector can
 	// limit: the program itself.
 	memoryOutside = 12 << 20
+	// overshoot is the fraction, 1/overshoot, of the ceiling by which the process may
+	// exceed what the collector is told, while many torrents or look-ups start.
+	overshoot = 24
 	// blocksShare is the fraction, 1/blocksShare, of the memory for blocks on their way
 	// between connections and files.
 	blocksShare = 8
@@ -49,7 +52,7 @@ func (v *memoryValue) apply(c *console) error {
 	if err := v.fit(c); err != nil {
 		return err
 	}
-	debug.SetMemoryLimit(int64(*v) - memoryOutside)
+	debug.SetMemoryLimit(int64(*v) - memoryOutside - int64(*v)/overshoot)
 	c.log.Info("memory", "ceiling", int64(*v), "blocks", v.blocks())
 	return nil
 }
