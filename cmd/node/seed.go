@@ -201,12 +201,6 @@ func (f *seedFlags) add(ctx context.Context, s *session, path string) (*swarm.To
 	if !s.engine.Bears(info) {
 		return nil, addFailure(path, swarm.ErrMemory)
 	}
-	link := built.Magnet()
-	link.Peers = ownAddrs(s.engine.Addrs(), f.announceIP.items)
-	magnet := link.String()
-	s.c.result(magnet)
-	s.c.event("seeding", seedingEvent{info.Hash().String(), info.Name(), magnet,
-		info.Layout().Size()})
 	if err := s.join(); err != nil {
 		return nil, err
 	}
@@ -215,12 +209,20 @@ func (f *seedFlags) add(ctx context.Context, s *session, path string) (*swarm.To
 		Torrent: built, Dir: dir, Name: name, Complete: true, SuperSeed: f.superSeed,
 		Trackers: tiers(f.outside.trackers.items),
 	}))
-	if errors.Is(err, swarm.ErrExists) {
+	exists := errors.Is(err, swarm.ErrExists)
+	if err != nil && !exists {
+		return nil, addFailure(path, err)
+	}
+	// Only a link that works is printed: Add may have found no memory for the torrent.
+	link := built.Magnet()
+	link.Peers = ownAddrs(s.engine.Addrs(), f.announceIP.items)
+	magnet := link.String()
+	s.c.result(magnet)
+	s.c.event("seeding", seedingEvent{info.Hash().String(), info.Name(), magnet,
+		info.Layout().Size()})
+	if exists {
 		s.c.warn("%s has the same content as another PATH", path)
 		return nil, nil
-	}
-	if err != nil {
-		return nil, addFailure(path, err)
 	}
 	return t, nil
 }
