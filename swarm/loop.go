@@ -83,7 +83,7 @@ func (l *loop) run() {
 		select {
 		case <-l.t.mail.arrived():
 			if l.t.ctx.Err() != nil {
-				continue // the connections have ended, and their peers are to be saved
+				continue // the connections have ended; their peers must still be saved
 			}
 			now = time.Now()
 			l.takeMail(now)

@@ -61,7 +61,7 @@ func newNetwatch(now time.Time, own addressSet) *netwatch {
 }
 
 // look compares our addresses at a moment with those that the torrents know. It returns
-// which are gone and which are new if the torrents are to be told now. A change that
+// which are gone and which are new if the torrents must be told now. A change that
 // comes too soon is noticed by a later look. A nil set means that the system did not say.
 func (w *netwatch) look(now time.Time, own addressSet) (gone, fresh addressSet) {
 	for ; w.burst < netwatchBurst && now.Sub(w.filled) >= netwatchPause; w.burst++ {

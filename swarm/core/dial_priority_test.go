@@ -53,7 +53,7 @@ func TestDialsByPriority(t *testing.T) {
 	}
 }
 
-// TestPriorityAtTheLimit: when every place is taken by peers that are of use, one
+// TestPriorityAtTheLimit: when useful peers take every place, one
 // that the canonical priority prefers gets the place of the one that it prefers
 // least, now and then; but never of one that gives blocks.
 func TestPriorityAtTheLimit(t *testing.T) {

@@ -111,7 +111,7 @@ func (t *Torrent) onMetadata(p *peer, m *wire.Metadata) {
 			t.standing.open()
 			t.out.do(Action{Kind: UseInfo, Info: info})
 		}
-	default: // BEP 9: unrecognized types are to be ignored
+	default: // BEP 9: unrecognized types must be ignored
 		p.flood.pointless()
 	}
 }

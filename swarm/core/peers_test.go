@@ -175,7 +175,7 @@ func TestWhoMakesRoom(t *testing.T) {
 	}
 }
 
-// Peers of use are replaced for their rank now and then only.
+// Useful peers are replaced for their rank now and then only.
 func TestRankReplacesNowAndThen(t *testing.T) {
 	g := gather("1.1 offers moves rank=3", "3.1 fresh rank=5")
 	for _, c := range []struct {

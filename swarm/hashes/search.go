@@ -146,7 +146,7 @@ func (s *Search) Join(peer uint32) {
 	}
 }
 
-// Leave removes a peer that is gone. It reports whether others are to be asked for what
+// Leave removes a peer that is gone. It reports whether others should be asked for what
 // it was asked for.
 func (s *Search) Leave(peer uint32) bool {
 	src := s.find(peer)

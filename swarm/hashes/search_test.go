@@ -108,7 +108,7 @@ var worths = map[Worth]string{Unasked: "unasked", Late: "late", Unproven: "unpro
 
 // A searchTest drives a Search by a script:
 //
-//	join PEER..., leave PEER   "open" if others are to be asked for its ranges
+//	join PEER..., leave PEER   "open" if others should be asked for its ranges
 //	seed PEER, has PEER        what the crowd says of peers that join later or have joined
 //	fill, ask                  "1:a0" for each Ask, and when to ask again
 //	right|wrong PEER RANGE     what the answer is worth

@@ -13,7 +13,7 @@ import (
 	"time"
 )
 
-var update = flag.Bool("update", false, "write the golden pictures of testdata anew")
+var update = flag.Bool("update", false, "write the golden pictures of testdata again")
 
 // drawn returns the picture of a timeline, which is checked to be well-formed.
 func drawn(t *testing.T, tl *Timeline) string {
