@@ -296,10 +296,14 @@ func (c *Choker) out(piece uint32) {
 	}
 }
 
-// reveal shows p one more piece.
+// reveal shows p one more piece, unless many of those that it was shown are still to go
+// out: each peer that gets one of them makes it see another.
 func (c *Choker) reveal(p *Peer) {
 	c.covered = true
 	c.forgetKept(p)
+	if len(p.promised) >= steerMax {
+		return
+	}
 	if piece, ok := c.promise(p); ok {
 		c.doPiece(Have, p, piece)
 	}

@@ -267,6 +267,39 @@ func TestSuperSeedShowsOnePieceAtATime(t *testing.T) {
 	}
 }
 
+// TestSuperSeedShowsFewPieces: every further peer that gets a piece makes its first peer see
+// one more, but not without end while none of these goes out. It sees others once they do.
+func TestSuperSeedShowsFewPieces(t *testing.T) {
+	const crowd = 9
+	s := newStage(t, Config{SuperSeed: true}, nil)
+	shown := map[Ref][]uint32{}
+	s.answers = func(step Step) {
+		if step.Kind == Have {
+			shown[step.Peer] = append(shown[step.Peer], step.Block.Piece)
+		}
+	}
+	s.choker.Cover()
+	for ref := range Ref(crowd) {
+		s.join(ref + 1)
+	}
+	goesOut := func(piece uint32) {
+		for ref := range Ref(crowd) {
+			s.gets(ref+1, piece)
+		}
+	}
+	for _, next := range []int{0, 1, 2, 3, 4, 5} {
+		goesOut(shown[1][next])
+	}
+	if n := len(s.peers[1].promised); n != steerMax {
+		t.Fatalf("%d pieces shown to peer 1 are to go out, want %d", n, steerMax)
+	}
+	before := len(shown[1])
+	goesOut(shown[1][6])
+	if n := len(shown[1]) - before; n != 1 {
+		t.Errorf("peer 1 is shown %d more pieces when one went out, want 1", n)
+	}
+}
+
 // TestSuperSeedTellsTheSilent: a peer that was shown nothing, and has said nothing, is shown
 // everything once there is another seed.
 func TestSuperSeedTellsTheSilent(t *testing.T) {
