@@ -21,7 +21,7 @@ func needLibtorrent(t *testing.T) {
 }
 
 // absent skips the test for a program that is not installed, or fails it when all
-// are to be there.
+// must be installed.
 func absent(t *testing.T, name string, err error) {
 	t.Helper()
 	if os.Getenv("SWARM_REQUIRE_CLIENTS") == "1" {

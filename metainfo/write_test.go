@@ -86,7 +86,7 @@ func TestUntouchedKeysKeepTheirBytes(t *testing.T) {
 		{"no nodes", func(t *Torrent) { t.Nodes = nil; t.Forget("nodes") }, []string{"nodes"}, nil},
 		{"no trackers", func(t *Torrent) { t.Trackers = nil; t.Forget("announce") },
 			[]string{"announce", "announce-list"}, nil},
-		{"the same comment anew", func(t *Torrent) { t.Forget("comment"); t.Comment = "\u00e9" },
+		{"the same comment", func(t *Torrent) { t.Forget("comment"); t.Comment = "\u00e9" },
 			[]string{"comment", "comment.utf-8"}, []string{"7:comment2:\u00e9"}},
 	} {
 		torrent := mustParse(t, doc)

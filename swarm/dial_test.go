@@ -139,8 +139,8 @@ func TestDialEncryption(t *testing.T) {
 		{"encrypted first", EncryptionPreferred, EncryptionAllowed, 1, true, nil},
 		{"plain on demand", EncryptionPreferred, EncryptionOff, 2, false, nil},
 		{"encrypted alone", EncryptionRequired, EncryptionAllowed, 1, true, nil},
-		{"encrypted in vain", EncryptionRequired, EncryptionOff, 1, false, peer.ErrHungUp},
-		{"plain in vain", EncryptionOff, EncryptionRequired, 1, false, peer.ErrHungUp},
+		{"encrypted, refused", EncryptionRequired, EncryptionOff, 1, false, peer.ErrHungUp},
+		{"plain, refused", EncryptionOff, EncryptionRequired, 1, false, peer.ErrHungUp},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			w := &fakeWay{policy: c.theirs, knows: calledHash}

@@ -72,7 +72,7 @@ func TestChoose(t *testing.T) {
 		if !slices.Equal(which, c.want) || !slices.Equal(got.vain, c.vain) ||
 			got.files != len(c.want) ||
 			got.bytes != int64(len(c.want)) || got.all != 4 || got.part() != (len(c.want) < 4) {
-			t.Errorf("files %q, so %v: %v, %+v; want %v, in vain %q", c.files, c.magnet.Select,
+			t.Errorf("files %q, so %v: %v, %+v; want %v, unmatched %q", c.files, c.magnet.Select,
 				which, got, c.want, c.vain)
 		}
 	}

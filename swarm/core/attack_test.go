@@ -182,7 +182,7 @@ func TestBitfieldsThatGrow(t *testing.T) {
 			t.Fatalf("dropped after %d bitfields", piece+1)
 		}
 		if got := p.has.set.Count(); got != piece+1 || p.has.useful != piece+1 {
-			t.Errorf("%d pieces, %d of use, want %d", got, p.has.useful, piece+1)
+			t.Errorf("%d pieces, %d useful, want %d", got, p.has.useful, piece+1)
 		}
 		if got := a.torrent.pick.Availability(uint32(piece)); got != 1 {
 			t.Errorf("piece %d is with %d peers besides the seed, want 1", piece, got)

@@ -20,7 +20,7 @@ type chaosV2 struct {
 	whole   *metainfo.Info // with all piece layers
 	content []byte
 	asked   map[PeerRef][][]byte // ranges that peers were asked for
-	hashing []uint32             // pieces whose blocks are to be hashed
+	hashing []uint32             // pieces whose blocks the driver must hash
 }
 
 func (v *chaosV2) greet(hello *wire.Hello, how int) {

@@ -368,7 +368,7 @@ func TestLiarByBlocks(t *testing.T) {
 		}
 		if !byCopy && (leech.pick.Sender(picker.Block{}) != 1 ||
 			leech.pick.Sender(picker.Block{Index: 1}) != 0) {
-			t.Error("not the wrong block alone is to be fetched again")
+			t.Error("more than the wrong block is fetched again")
 		}
 		if p := leech.peers.live(1); p == nil || p.trust.suspect {
 			t.Errorf("by copy %v: the honest peer is still suspect", byCopy)

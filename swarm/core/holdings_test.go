@@ -136,7 +136,7 @@ func TestHoldingsUseful(t *testing.T) {
 		pick := pickerFor(c.ours)
 		h := entered(t, c.theirs, pick)
 		if h.useful != c.useful || h.interested() != (c.useful > 0) {
-			t.Errorf("of %s %d pieces are of use to %s, interest %v; want %d", c.theirs, h.useful,
+			t.Errorf("of %s %d pieces are useful to %s, interest %v; want %d", c.theirs, h.useful,
 				c.ours, h.interested(), c.useful)
 		}
 		h.check(pick.Needed())
@@ -163,7 +163,7 @@ func TestHoldingsGrowAndShrink(t *testing.T) {
 		{func() bool { h.need(2, true); return true }, "and was lost again", true, 1, true},
 	} {
 		if got := c.do(); got != c.did || h.useful != c.useful {
-			t.Errorf("%s: news %v, %d of use, want %v and %d", c.why, got, h.useful, c.did,
+			t.Errorf("%s: news %v, %d useful, want %v and %d", c.why, got, h.useful, c.did,
 				c.useful)
 		}
 		if got := h.turn(); got != c.turns {

@@ -142,7 +142,7 @@ func TestWhoMakesRoom(t *testing.T) {
 		want   int
 		yields bool
 	}{
-		{"everybody is of use, and of equal rank", []string{"1.1 gives", "2.1 gives",
+		{"everybody is useful, and of equal rank", []string{"1.1 gives", "2.1 gives",
 			"3.1 fresh"}, 0, false},
 		{"one is of no use", []string{"1.1 gives", "2.1", "3.1 fresh"}, 2, false},
 		{"a crowd of peers that give yields its youngest", add(crowd(8, "gives"), "2.1 fresh"), 8,

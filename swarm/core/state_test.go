@@ -42,7 +42,7 @@ func TestStandingLife(t *testing.T) {
 		t.Error("the storage of metadata that has come is not being opened")
 	}
 	if s.refuse(errors.New("no room")); !s.isUnusable() || s.opening {
-		t.Error("metadata that cannot be used is of use")
+		t.Error("metadata that cannot be used counts as usable")
 	}
 	if s.ready(); s.isUnusable() || s.state(true, false, false) != Downloading {
 		t.Error("InfoReady after InfoFailed does not begin the download")

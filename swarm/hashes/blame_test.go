@@ -147,7 +147,7 @@ func TestBlame(t *testing.T) {
 			0s judge 7 0 ax -> liars 1 done held wrong 1`,
 		"hashes and senders have to fit": `
 			0s open 7 ab 1 -> no`,
-		"a piece that fails again is judged anew": `
+		"a piece that fails again is judged again": `
 			0s hold 7 ab 12
 			0s judge 7 0 x -> liars 1
 			0s open 7 cd 34 -> 7 held

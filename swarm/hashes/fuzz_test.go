@@ -107,7 +107,7 @@ func FuzzServer(f *testing.F) {
 			switch r.Outcome {
 			case Reading:
 				if reading != noPiece {
-					t.Fatalf("piece %d is to be read, and piece %d already is", r.Piece, reading)
+					t.Fatalf("piece %d must be read, and piece %d already is", r.Piece, reading)
 				}
 				reading = r.Piece
 			case Refused, Answered:

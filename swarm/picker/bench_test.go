@@ -62,7 +62,7 @@ func BenchmarkBlock(b *testing.B) {
 		}
 		if r := p.Received(a.block, a.peer); r.Complete {
 			p.Verified(a.block.Piece)
-			if n++; n%(benchPieces/2) == 0 { // for ever anew
+			if n++; n%(benchPieces/2) == 0 { // again and again
 				for i := range uint32(benchPieces) {
 					p.Lost(i)
 				}

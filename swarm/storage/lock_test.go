@@ -114,7 +114,7 @@ func TestStrangersPart(t *testing.T) {
 		name  string
 		shape string
 		put   func(part string) error
-		ours  bool // it is of use, or nothing is lost
+		ours  bool // it is useful, or nothing is lost
 	}{
 		{"other data", "single", func(p string) error { return os.WriteFile(p, noise, 0o600) },
 			false},

@@ -24,7 +24,7 @@ type openPiece struct {
 	pending []write
 	verify  bool // the piece is hashed after pending is written
 	busy    bool // in the queue, or with a worker
-	anew    bool // the disk works again: a failure while busy no longer counts
+	revived bool // the disk works again: a failure while busy no longer counts
 
 	// For the worker that has it.
 	taken    []write
@@ -32,7 +32,7 @@ type openPiece struct {
 	hashed   int      // bytes from the start that the verifier has taken
 	stored   []uint64 // bit i: block i was written
 	known    bool     // the verifier has a hash to compare with
-	ended    bool     // a Verify was answered, or anew was set; the next block restarts the piece
+	ended    bool     // a Verify was answered, or revived was; the next block restarts the piece
 	err      error    // the first write that failed; nothing is written any more
 }
 
@@ -48,7 +48,7 @@ func (p *openPiece) reset(s *Store, index int) {
 	size := s.layout.PieceSize(index)
 	blocks := (size + block.Size - 1) / block.Size
 	words := (blocks + 63) / 64
-	p.store, p.index, p.anew = s, index, false
+	p.store, p.index, p.revived = s, index, false
 	p.stored = slices.Grow(p.stored[:0], words)[:words]
 	p.begin()
 }

@@ -295,7 +295,7 @@ func (s *Store) Probe() error {
 	for _, p := range s.open {
 		switch {
 		case p.busy: // err is its worker's
-			p.anew = true
+			p.revived = true
 		case p.err != nil:
 			w.forget(p)
 		}

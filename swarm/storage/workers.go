@@ -98,7 +98,7 @@ func (w *Workers) take() (p *openPiece, verify bool) {
 	}
 	p.taken, p.pending = p.pending, p.taken[:0]
 	verify, p.verify = p.verify, false
-	p.ended, p.anew = p.ended || p.anew, false
+	p.ended, p.revived = p.ended || p.revived, false
 	return p, verify
 }
 
@@ -113,7 +113,7 @@ func (w *Workers) release(p *openPiece, done bool) {
 		return
 	}
 	p.busy = false
-	if done || p.anew {
+	if done || p.revived {
 		w.forget(p)
 	}
 	s.busy--
