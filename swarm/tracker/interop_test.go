@@ -1,6 +1,7 @@
 package tracker
 
 import (
+	"bytes"
 	"context"
 	"fmt"
 	"net/netip"
@@ -70,15 +71,83 @@ func TestOpentracker(t *testing.T) {
 	}
 }
 
-// The clients that people use announce themselves to our tracker over both protocols, and
-// it names them to other peers.
-func TestRealClients(t *testing.T) {
-	var kinds []realclient.Kind
+// The clients that people use find a seed through our tracker when they have nothing but a
+// magnet link, and do not know yet how much they lack.
+func TestRealClientsByMagnet(t *testing.T) {
+	realclient.Require(t, realclient.Libtorrent)
+	kinds := installed()
+	if !realclient.InNamespace(t) {
+		return
+	}
+	s, at := startServer(t, ServerConfig{}, "10.1.0.1")
+	const announce = "http://10.1.0.1:%d/announce"
+	for i, kind := range kinds {
+		t.Run(string(kind), func(t *testing.T) {
+			t.Parallel()
+			ctx, cancel := context.WithTimeout(t.Context(), 3*time.Minute)
+			defer cancel()
+			dir := t.TempDir()
+			file, content := filepath.Join(dir, "content"), fmt.Appendf(nil, "content %d", i)
+			if err := os.WriteFile(file, content, 0o644); err != nil {
+				t.Fatal(err)
+			}
+			url := fmt.Sprintf(announce, at.Port())
+			torrent, err := realclient.MakeTorrent(file, 16<<10, url)
+			if err != nil {
+				t.Fatal(err)
+			}
+			seed := realclient.Start(t, realclient.Libtorrent,
+				realclient.Options{IP: netip.AddrFrom4([4]byte{10, 1, byte(i + 1), 1})})
+			if err := seed.Seed(ctx, torrent.File, dir); err != nil {
+				t.Fatal(err)
+			}
+			hash, err := metainfo.ParseHash(torrent.Hash)
+			if err != nil {
+				t.Fatal(err)
+			}
+			eventually(t, time.Minute, "the tracker knows the seed", func() bool {
+				counts, _ := s.store.scrape(hash)
+				return counts.Seeds == 1
+			})
+			client := realclient.Start(t, kind,
+				realclient.Options{IP: netip.AddrFrom4([4]byte{10, 1, byte(i + 1), 2})})
+			out := t.TempDir()
+			if err := client.Add(ctx, torrent.Magnet+"&tr="+url, out); err != nil {
+				t.Fatal(err)
+			}
+			if kind == realclient.Transmission {
+				// It meets the seed at once, and takes minutes to ask libtorrent for metadata.
+				eventually(t, 3*time.Minute, "it meets the seed", func() bool {
+					p, err := client.Progress(ctx)
+					return err == nil && p.Peers > 0
+				})
+				return
+			}
+			if err := client.Wait(ctx); err != nil {
+				t.Fatal(err)
+			}
+			got, err := os.ReadFile(filepath.Join(out, "content"))
+			if err != nil || !bytes.Equal(got, content) {
+				t.Errorf("fetched %q, %v; want %q", got, err, content)
+			}
+		})
+	}
+}
+
+// installed returns the clients that the tests can run: all of them where they are required.
+func installed() (kinds []realclient.Kind) {
 	for _, kind := range realclient.Kinds() {
 		if realclient.Installed(kind) == nil || os.Getenv("SWARM_REQUIRE_CLIENTS") == "1" {
 			kinds = append(kinds, kind)
 		}
 	}
+	return kinds
+}
+
+// The clients that people use announce themselves to our tracker over both protocols, and
+// it names them to other peers.
+func TestRealClients(t *testing.T) {
+	kinds := installed()
 	if len(kinds) == 0 {
 		t.Skip("no client is installed")
 	}

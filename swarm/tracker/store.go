@@ -32,6 +32,10 @@ const (
 	// scanFactor bounds the peers that are read for an answer, as a multiple of
 	// those wanted: an answer to a seed skips seeds.
 	scanFactor = 4
+	// seedsForSeed is how many seeds are in the answer to a seed that has just started.
+	// aria2 calls itself a seed while it has a magnet link alone: it does not know yet how
+	// much it lacks.
+	seedsForSeed = 5
 	// spareMax bounds the capacity that a shard keeps for its peers, as a multiple
 	// of their number.
 	spareMax = 4
@@ -217,10 +221,17 @@ func (s *store) announce(now time.Time, a *announcement, dst4,
 }
 
 // pick appends up to n peers of a list, from a random place on. It skips the peer that
-// asks, and also seeds if that peer is a seed.
+// asks, and also most seeds if that peer is a seed, all of them once it has started.
 func (sh *shard) pick(dst []byte, list []slot, a *announcement, n int) []byte {
 	if len(list) == 0 || n <= 0 {
 		return dst
+	}
+	seeds := n
+	if a.seed {
+		seeds = 0
+		if a.event == Started {
+			seeds = seedsForSeed
+		}
 	}
 	i := rand.IntN(len(list))
 	for range min(len(list), n*scanFactor+1) {
@@ -228,8 +239,11 @@ func (sh *shard) pick(dst []byte, list []slot, a *announcement, n int) []byte {
 		if i++; i == len(list) {
 			i = 0
 		}
-		if a.seed && p.seed || p.addrPort() == a.addr {
+		if p.addrPort() == a.addr || p.seed && seeds == 0 {
 			continue
+		}
+		if p.seed {
+			seeds--
 		}
 		dst = appendCompact(dst, p.addrPort())
 		if n--; n == 0 {

@@ -138,6 +138,38 @@ func TestFairEviction(t *testing.T) {
 	}
 }
 
+// TestSeedsForSeeds: a seed is told of no seeds, but of a few when it starts, because it may
+// be a downloader that does not know yet how much it lacks.
+func TestSeedsForSeeds(t *testing.T) {
+	const seeds, leeches = 20, 3
+	now := time.Unix(1000, 0)
+	s := newStore(now, 1000)
+	ask := func(i int, seed bool, event Event) int {
+		ip := netip.AddrFrom4([4]byte{10, byte(i), 0, 1})
+		_, v4, _ := s.announce(now, &announcement{hash: hashA, addr: netip.AddrPortFrom(ip, 1),
+			seed: seed, event: event, want: 50}, nil, nil)
+		return len(v4) / compact4
+	}
+	for i := range seeds + leeches {
+		ask(i, i < seeds, None)
+	}
+	for _, c := range []struct {
+		seed  bool
+		event Event
+		want  int
+	}{
+		{seed: true, event: None, want: leeches},
+		{seed: true, event: Completed, want: leeches},
+		{seed: true, event: Started, want: leeches + seedsForSeed},
+		{seed: false, event: Started, want: seeds + leeches},
+		{seed: false, event: None, want: seeds + leeches},
+	} {
+		if got := ask(100, c.seed, c.event); got != c.want {
+			t.Errorf("seed %v, event %v: told of %d peers, want %d", c.seed, c.event, got, c.want)
+		}
+	}
+}
+
 func TestPeersPerHost(t *testing.T) {
 	now := time.Unix(1000, 0)
 	s := newStore(now, 1000)
