@@ -160,8 +160,8 @@ func TestPartialSeedsAreNoSeeds(t *testing.T) {
 		})
 		waitDone(t, leech)
 		<-dht.asked
-		got := leech.Stats()
-		if got.State != swarm.Seeding {
+		got := leech.State()
+		if got.Phase != swarm.Seeding {
 			t.Errorf("got %+v", got)
 		}
 		if wanted == nil { // completion begins a new round

@@ -23,11 +23,11 @@ func overwrite(t *testing.T, path string, at int64) {
 }
 
 // until waits for something that a torrent is to come to.
-func until(t *testing.T, torrent *swarm.Torrent, what string, ok func(swarm.Stats) bool) {
+func until(t *testing.T, torrent *swarm.Torrent, what string, ok func(swarm.State) bool) {
 	t.Helper()
-	for end := time.Now().Add(patience); !ok(torrent.Stats()); {
+	for end := time.Now().Add(patience); !ok(torrent.State()); {
 		if time.Now().After(end) {
-			t.Fatalf("%s: %+v", what, torrent.Stats())
+			t.Fatalf("%s: %+v", what, torrent.State())
 		}
 		<-time.After(5 * time.Millisecond)
 	}
@@ -56,16 +56,16 @@ func TestContentChangesWhileSeeding(t *testing.T) {
 	overwrite(t, filepath.Join(dir, "content/a"), 100_000)
 	leech := add(t, third, swarm.Spec{Torrent: torrent, Dir: original,
 		Peers: []string{first.Addr().String()}})
-	until(t, seed, "the change was not noticed", func(s swarm.Stats) bool { return s.Have < size })
-	until(t, leech, "what is left did not come", func(s swarm.Stats) bool {
+	until(t, seed, "the change was not noticed", func(s swarm.State) bool { return s.Have < size })
+	until(t, leech, "what is left did not come", func(s swarm.State) bool {
 		return s.Have == size-32<<10
 	})
-	if s := leech.Stats(); s.Wasted() > 0 {
+	if s := leech.State(); s.Wasted() > 0 {
 		t.Errorf("wrong data was sent: %+v", s)
 	}
 	leech.AddPeer(second.Addr())
 	waitDone(t, leech)
-	if s := seed.Stats(); s.State != swarm.Seeding || s.Have != size-32<<10 {
+	if s := seed.State(); s.Phase != swarm.Seeding || s.Have != size-32<<10 {
 		t.Errorf("the source: %+v", s)
 	}
 
@@ -75,10 +75,10 @@ func TestContentChangesWhileSeeding(t *testing.T) {
 	last := add(t, fourth, swarm.Spec{Torrent: torrent, Dir: t.TempDir(),
 		Peers: []string{second.Addr().String()}})
 	waitDone(t, last)
-	until(t, mirror, "the mirror did not mend itself", func(s swarm.Stats) bool {
-		return s.Have == size && s.State == swarm.Seeding
+	until(t, mirror, "the mirror did not mend itself", func(s swarm.State) bool {
+		return s.Have == size && s.Phase == swarm.Seeding
 	})
-	if s := last.Stats(); last.Err() != nil || s.Wasted() > 0 {
+	if s := last.State(); last.Err() != nil || s.Wasted() > 0 {
 		t.Errorf("%v, %+v", last.Err(), s)
 	}
 	if err := os.WriteFile(filepath.Join(dir, "content/a"), keep, 0o666); err != nil {
@@ -110,20 +110,20 @@ func TestContentVanishesWhileSeeding(t *testing.T) {
 		first, second := newEngine(t), newEngine(t)
 		seed := add(t, first, swarm.Spec{Torrent: torrent, Dir: dir, Complete: true})
 		waitDone(t, seed)
-		until(t, seed, tt.name+": not open", func(s swarm.Stats) bool {
-			return s.State == swarm.Seeding
+		until(t, seed, tt.name+": not open", func(s swarm.State) bool {
+			return s.Phase == swarm.Seeding
 		})
 		tt.change(filepath.Join(dir, "content/a"))
 		leech := add(t, second, swarm.Spec{Torrent: torrent, Dir: t.TempDir(),
 			Peers: []string{first.Addr().String()}})
-		until(t, leech, tt.name+": what is left did not come", func(s swarm.Stats) bool {
+		until(t, leech, tt.name+": what is left did not come", func(s swarm.State) bool {
 			return s.Have == size-tt.gone
 		})
-		until(t, seed, tt.name+": not noticed", func(s swarm.Stats) bool {
+		until(t, seed, tt.name+": not noticed", func(s swarm.State) bool {
 			return s.Have == size-tt.gone
 		})
-		got := leech.Stats()
-		if s := seed.Stats(); s.State != swarm.Seeding || s.Fault != nil || got.Wasted() > 0 {
+		got := leech.State()
+		if s := seed.State(); s.Phase != swarm.Seeding || s.Fault != nil || got.Wasted() > 0 {
 			t.Errorf("%s: the source: %+v, %v", tt.name, s, s.Fault)
 		}
 	}

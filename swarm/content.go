@@ -158,7 +158,7 @@ func (l *loop) ready(now time.Time, o opened) {
 		Need: o.need, Parts: o.parts})
 	l.updateTrackers()
 	l.search.release()
-	l.core.SetSequential(l.t.spec.Sequential)
+	l.core.SetSequential(l.sequential)
 	l.startWebSeeds(o.info)
 }
 

@@ -101,7 +101,7 @@ func TestFiveHundredPeersTake(t *testing.T) {
 	for i, p := range peers {
 		for tick := time.Tick(5 * time.Millisecond); p.Blocks() < crowdBlocks; <-tick {
 			if time.Since(start) > patience {
-				t.Fatalf("peer %d has %d blocks: %+v", i, p.Blocks(), seed.Stats())
+				t.Fatalf("peer %d has %d blocks: %+v", i, p.Blocks(), seed.State())
 			}
 			select {
 			case <-p.Ended():
@@ -114,7 +114,7 @@ func TestFiveHundredPeersTake(t *testing.T) {
 	if each := (heap() - before) / crowdPeers; each > crowdMemory {
 		t.Errorf("%d bytes for each peer", each)
 	}
-	if n := seed.Stats().PeersConnected; n != crowdPeers {
+	if n := seed.State().PeersConnected; n != crowdPeers {
 		t.Errorf("%d peers are connected", n)
 	}
 }
@@ -147,7 +147,7 @@ func TestFiveHundredPeersGive(t *testing.T) {
 			asked++
 		}
 	}
-	s := leech.Stats()
+	s := leech.State()
 	t.Logf("%d of %d peers gave something; %d bytes wasted", asked, crowdPeers, s.Wasted())
 	// It is the end from the start, with more peers than pieces: on a loaded machine
 	// many blocks are asked of a second peer, which would be 500 copies without bounds.

@@ -56,10 +56,10 @@ func TestFaultsOfDials(t *testing.T) {
 	}})
 	want := book.Unmet{book.FaultRefused: 1, book.FaultHungUp: 2, book.FaultProtocol: 1,
 		book.FaultOtherTorrent: 1}
-	until(t, leech, "not all dials failed as expected", func(s swarm.Stats) bool {
+	until(t, leech, "not all dials failed as expected", func(s swarm.State) bool {
 		return s.Unmet == want
 	})
-	if s := leech.Stats(); s.PeersMet != 0 || s.PeersKnown != 5 {
+	if s := leech.State(); s.PeersMet != 0 || s.PeersKnown != 5 {
 		t.Errorf("%d met of %d, want none of 5", s.PeersMet, s.PeersKnown)
 	}
 }

@@ -63,7 +63,7 @@ func victims(t *testing.T, ip string, ports int) (addrs []netip.AddrPort,
 // and each knows of somebody.
 func idle(e *Engine) bool {
 	for _, torrent := range e.Torrents() {
-		if s := torrent.Stats(); s.PeersKnown == 0 || s.PeersDialling > 0 {
+		if s := torrent.State(); s.PeersKnown == 0 || s.PeersDialling > 0 {
 			return false
 		}
 	}

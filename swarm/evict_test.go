@@ -82,7 +82,7 @@ func TestNewcomersBesideACrowd(t *testing.T) {
 					}
 				}
 			}
-			if n := seed.Stats().PeersConnected; n > places {
+			if n := seed.State().PeersConnected; n > places {
 				t.Errorf("%d connections", n)
 			}
 		})

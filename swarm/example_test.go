@@ -68,7 +68,7 @@ func Example() {
 		}
 		fmt.Printf("fetched %s: %s", filepath.Base(path), content)
 	}
-	stats := leech.Stats()
+	stats := leech.State()
 	fmt.Println(stats.State, stats.Have, "of", stats.Length, "bytes")
 	// Output:
 	// seeding 0241f6605d0268478443826aa62c85d48d2fae21
@@ -92,10 +92,10 @@ func ExampleEngine_Add() {
 	}
 	spec := swarm.Spec{Magnet: magnet, MetadataOnly: true}
 	torrent, err := engine.Add(spec)
-	fmt.Println(torrent.Stats().State, err)
+	fmt.Println(torrent.State().State, err)
 	_, err = engine.Add(spec)
 	fmt.Println(err)
-	fmt.Println(torrent.Close(), torrent.Err(), torrent.Stats().State)
+	fmt.Println(torrent.Close(), torrent.Err(), torrent.State().State)
 	// Output:
 	// metadata <nil>
 	// c9e15763f722f23e98a29decdfae341b98d53056: torrent already added

@@ -123,13 +123,13 @@ func shareLimits(t *testing.T, limits swarm.Config) {
 		}
 		return own, fetched
 	}
-	moved := func(s swarm.Stats) int64 { return s.Up + s.Down }
+	moved := func(s swarm.State) int64 { return s.Up + s.Down }
 	crowd, _ := share(4*size, peers)
-	until(t, crowd, "nothing moves", func(s swarm.Stats) bool { return moved(s) > size/4 })
+	until(t, crowd, "nothing moves", func(s swarm.State) bool { return moved(s) > size/4 })
 	_, lone := share(size, 1)
-	before := moved(crowd.Stats())
+	before := moved(crowd.State())
 	waitDone(t, lone)
-	if got := moved(crowd.Stats()) - before; got < size*2/3 || got > size*3/2 {
+	if got := moved(crowd.State()) - before; got < size*2/3 || got > size*3/2 {
 		t.Errorf("a torrent with %d peers has moved %d bytes while one with one peer moved %d",
 			peers, got, size)
 	}

@@ -124,7 +124,7 @@ func (s *liveSwarm) finish() {
 	select {
 	case <-s.leech.Done():
 	case <-time.After(10 * time.Minute):
-		s.t.Errorf("not complete with an honest seed: %+v", s.leech.Stats())
+		s.t.Errorf("not complete with an honest seed: %+v", s.leech.State())
 	}
 	if err := s.leech.Err(); err != nil {
 		s.t.Error(err)

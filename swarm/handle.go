@@ -4,7 +4,6 @@ import (
 	"sync"
 
 	"swarmnode/metainfo"
-	"swarmnode/swarm/core"
 )
 
 // A handle holds what the methods of a Torrent show. The torrent's own goroutines change
@@ -18,7 +17,7 @@ type handle struct {
 	outcome  outcome
 	err      error // why the torrent failed
 	closeErr error // what Close returns
-	final    Stats // what Stats returns once the torrent has ended
+	final    State // what State returns once the torrent has ended
 	paths    []string
 	file     func(i int) string // returns the path of a file of the layout
 	checked  int64              // bytes hashed so far while Checking
@@ -84,7 +83,7 @@ func (h *handle) fail(err error) {
 
 // end shows what the torrent had done when it ended. A torrent without an outcome was
 // stopped, which is neither success nor failure.
-func (h *handle) end(closeErr error, final Stats) {
+func (h *handle) end(closeErr error, final State) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	h.final, h.closeErr = final, closeErr
@@ -112,8 +111,8 @@ func (h *handle) failure() error {
 	return h.err
 }
 
-// ending returns what Stats and Close return once the torrent has ended.
-func (h *handle) ending() (final Stats, closeErr error) {
+// ending returns what State and Close return once the torrent has ended.
+func (h *handle) ending() (final State, closeErr error) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	return h.final, h.closeErr
@@ -133,48 +132,10 @@ func (h *handle) isDecided() bool {
 	return h.outcome != undecided
 }
 
-// status is what the state of a torrent follows from.
-type status struct {
-	core         core.State // owns what concerns pieces, and whether storage works
-	outcome      outcome
-	closing      bool // the torrent is ending
-	metadataOnly bool
-	haveInfo     bool
-	haveStore    bool // the content on disk was checked
-}
-
-// state returns what a torrent with that status is doing.
-func (s status) state() State {
-	switch {
-	case s.outcome == failed:
-		return Failed
-	case s.closing:
-		return Closed
-	case s.core == core.Stalled:
-		return Faulty
-	case !s.haveInfo, s.metadataOnly && s.outcome == undecided:
-		return Metadata
-	case !s.haveStore && !s.metadataOnly:
-		return Checking
-	case s.outcome == succeeded:
-		return Seeding
-	}
-	return Downloading
-}
-
-// stats returns what the torrent is doing now.
-func (l *loop) stats() Stats {
-	s := Stats{Snapshot: l.core.Snapshot(), Trackers: l.trackers.report()}
-	if s.Snapshot.State == core.Stalled {
-		s.Fault = s.Err
-	}
-	h := &l.t.handle
+// show puts into s what the handle knows. It returns what the phase follows from.
+func (h *handle) show(s *State) (how outcome, haveInfo bool) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	s.Checked, s.CheckTotal = h.checked, h.toCheck
-	s.State = status{
-		core: s.Snapshot.State, outcome: h.outcome, closing: l.t.ctx.Err() != nil,
-		metadataOnly: l.t.spec.MetadataOnly, haveInfo: h.info != nil, haveStore: l.store != nil,
-	}.state()
-	return s
+	return h.outcome, h.info != nil
 }

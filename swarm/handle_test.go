@@ -30,7 +30,7 @@ func TestStates(t *testing.T) {
 	for _, c := range []struct {
 		name   string
 		status status
-		want   State
+		want   Phase
 	}{
 		{"a link without metadata", status{core: core.NeedInfo}, Metadata},
 		{"the files are being checked", status{core: core.NeedInfo, haveInfo: true}, Checking},
@@ -51,7 +51,7 @@ func TestStates(t *testing.T) {
 		{"all of the metadata", status{core: core.Seeding, haveInfo: true, metadataOnly: true,
 			outcome: succeeded}, Seeding},
 	} {
-		if got := c.status.state(); got != c.want {
+		if got := c.status.phase(); got != c.want {
 			t.Errorf("%s: %v, want %v", c.name, got, c.want)
 		}
 	}
@@ -97,7 +97,7 @@ func TestOutcome(t *testing.T) {
 			if isClosed(h.done) != c.decided || h.isDecided() != c.decided {
 				t.Errorf("done %v, decided %v, want %v", isClosed(h.done), h.isDecided(), c.decided)
 			}
-			h.end(nil, Stats{Checked: 7})
+			h.end(nil, State{Checked: 7})
 			if h.outcome != c.want || h.err != c.err || !isClosed(h.done) || h.final.Checked != 7 {
 				t.Errorf("outcome %v, %v, done %v; want %v, %v", h.outcome, h.err, isClosed(h.done),
 					c.want, c.err)

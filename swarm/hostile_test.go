@@ -416,7 +416,7 @@ func TestHostilePeersOfDownload(t *testing.T) {
 			t.Error(err)
 		}
 		sameContent(t, dir, out)
-		s := leech.Stats()
+		s := leech.State()
 		if garbage, most := s.Waste[core.ReasonBadPiece],
 			int64(h.count*2*torrent.Info().Layout().PieceLength); garbage > most {
 			t.Errorf("%d bytes of garbage, want at most %d", garbage, most)
@@ -502,7 +502,7 @@ func TestSilentConnections(t *testing.T) {
 	}
 	served()
 	foes.attack(120, [20]byte{}, (*foe).hold)
-	if n := seed.Stats().PeersConnected; n > 80 {
+	if n := seed.State().PeersConnected; n > 80 {
 		t.Errorf("%d connections", n)
 	}
 	served()
@@ -638,18 +638,18 @@ func TestRoomForNewcomers(t *testing.T) {
 	defer foes.end()
 	foes.attack(2*most, [20]byte{}, (*foe).hold)
 	deadline := time.After(patience)
-	for tick := time.Tick(5 * time.Millisecond); victim.Stats().PeersConnected < most; {
+	for tick := time.Tick(5 * time.Millisecond); victim.State().PeersConnected < most; {
 		select {
 		case <-tick:
 		case <-deadline:
-			t.Fatalf("%+v", victim.Stats())
+			t.Fatalf("%+v", victim.State())
 		}
 	}
 	leech := add(t, newEngine(t), swarm.Spec{
 		Magnet: torrent.Magnet(), Dir: t.TempDir(), Peers: []string{seeder.Addr().String()},
 	})
 	waitDone(t, leech)
-	if n := victim.Stats().PeersConnected; n >= most {
+	if n := victim.State().PeersConnected; n >= most {
 		t.Errorf("all %d mute connections are still there", n)
 	}
 }
@@ -687,9 +687,9 @@ func TestSlowReaders(t *testing.T) {
 			leech := add(t, newEngine(t), swarm.Spec{
 				Torrent: torrent, Dir: t.TempDir(), Peers: []string{seeder.Addr().String()},
 			})
-			for tick := time.Tick(5 * time.Millisecond); leech.Stats().Down == 0; <-tick {
+			for tick := time.Tick(5 * time.Millisecond); leech.State().Down == 0; <-tick {
 				if time.Since(start) > patience {
-					t.Fatalf("nothing after %v: %+v", patience, leech.Stats())
+					t.Fatalf("nothing after %v: %+v", patience, leech.State())
 				}
 			}
 			took := time.Since(start)

@@ -419,7 +419,7 @@ func TestHandshakesOfHybrid(t *testing.T) {
 			t.Errorf("%s: a hash request is answered by %v", c.name, id)
 		}
 	}
-	if n := seed.Stats().PeersConnected; n != 4 {
+	if n := seed.State().PeersConnected; n != 4 {
 		t.Errorf("the torrent has %d peers of the 4", n)
 	}
 	if _, err := seeder.Add(swarm.Spec{Magnet: metainfo.Magnet{HasV2: true, V2: long},

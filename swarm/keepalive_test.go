@@ -53,7 +53,7 @@ func TestKeepAlives(t *testing.T) {
 					}
 				}
 				synctest.Wait()
-				stats := seed.Stats()
+				stats := seed.State()
 				if stays := stats.PeersConnected == 1; stays != c.stays {
 					t.Errorf("connected %v, want %v; drops %v idle", stays, c.stays,
 						stats.Drops[core.ReasonIdle])
@@ -94,7 +94,7 @@ func TestSlowIsNotSilent(t *testing.T) {
 		s.introduce(seed, leech)
 		time.Sleep(20 * time.Minute)
 		synctest.Wait()
-		if s := leech.Stats(); s.PeersConnected != 1 || s.Down == 0 {
+		if s := leech.State(); s.PeersConnected != 1 || s.Down == 0 {
 			t.Errorf("%d peers, %d bytes, %d dropped as idle; want 1 and some", s.PeersConnected,
 				s.Down, s.Drops[core.ReasonIdle])
 		}

@@ -29,6 +29,8 @@ type loop struct {
 	timer   *time.Timer
 	wait    sync.WaitGroup // children: dials, connections, opening of storage
 
+	sequential bool // the user wants pieces in order
+
 	content      content
 	search       search
 	trackers     trackers
@@ -54,9 +56,10 @@ func newLoop(t *Torrent, info *metainfo.Info) *loop {
 				MetadataMax: t.engine.cfg.MemoryMax,
 			},
 		}),
-		links:     make(map[core.PeerRef]*link),
-		peerCache: t.newPeerCache(),
-		search:    newSearch(t.hashes(), t.engine.Addr().Port(), t.found),
+		links:      make(map[core.PeerRef]*link),
+		sequential: t.spec.Sequential,
+		peerCache:  t.newPeerCache(),
+		search:     newSearch(t.hashes(), t.engine.Addr().Port(), t.found),
 	}
 	l.core.SetOwn(*t.engine.own.Load())
 	// The first announcement tells trackers what is missing, so it waits for the check
@@ -150,6 +153,12 @@ func (l *loop) takeMail(now time.Time) {
 		l.batch = nil
 		l.t.mail.shrink()
 	}
+}
+
+// setSequential makes pieces be fetched in order, or the rarest first.
+func (l *loop) setSequential(on bool) {
+	l.sequential = on
+	l.core.SetSequential(on) // which forgets it before InfoReady
 }
 
 // setTimer has the loop wake up at the next deadline of the core.
@@ -300,7 +309,7 @@ func (l *loop) end() {
 	l.wait.Wait()
 	l.search.join()
 	l.takeLastMail()
-	final := l.stats()
+	final := l.state()
 	var err error
 	if l.store != nil {
 		err = l.store.Close()

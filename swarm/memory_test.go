@@ -267,7 +267,7 @@ func TestAddressesWithoutMemory(t *testing.T) {
 		seed.found(book.SourceDHT, netip.AddrPortFrom(netip.AddrFrom4([4]byte{127, 0, 3, byte(i)}),
 			1))
 	}
-	if n := seed.Stats().PeersKnown; n > foundFew {
+	if n := seed.State().PeersKnown; n > foundFew {
 		t.Errorf("%d addresses are known", n)
 	}
 	if e.conns.Used() > 0 {

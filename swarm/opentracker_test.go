@@ -165,7 +165,7 @@ func TestOpentrackerBesideOthers(t *testing.T) {
 				select {
 				case <-mine.Done():
 				case <-time.After(5 * time.Minute):
-					t.Fatalf("not done: %+v", mine.Stats())
+					t.Fatalf("not done: %+v", mine.State())
 				}
 			}
 			t.Logf("complete after %v", time.Since(start).Round(10*time.Millisecond))

@@ -27,7 +27,7 @@ func TestManyTorrents(t *testing.T) {
 		}))
 	}
 	for _, torrent := range all {
-		if s := torrent.Stats(); s.State != swarm.Metadata {
+		if s := torrent.State(); s.Phase != swarm.Metadata {
 			t.Errorf("state %v", s.State)
 		}
 	}

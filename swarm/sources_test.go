@@ -110,7 +110,7 @@ func TestWantedFilesAlone(t *testing.T) {
 	for i := first; i < end; i++ {
 		want += int64(layout.PieceSize(i))
 	}
-	if s := leech.Stats(); s.Down != want || s.Left != 0 {
+	if s := leech.State(); s.Down != want || s.Left != 0 {
 		t.Errorf("fetched %d bytes with %d left, want %d", s.Down, s.Left, want)
 	}
 }
@@ -196,11 +196,11 @@ func TestRestartedSeedCallsItsDownloaders(t *testing.T) {
 	leech := add(t, newEngineAt(t, loopback, t.TempDir()),
 		swarm.Spec{Torrent: torrent, Dir: out, Peers: []string{seeder.Addr().String()}})
 	for deadline := time.Now().Add(patience); ; {
-		if s := leech.Stats(); s.PeersServing > 0 {
+		if s := leech.State(); s.PeersServing > 0 {
 			break
 		}
 		if time.Now().After(deadline) {
-			t.Fatalf("never unchoked: %+v", leech.Stats())
+			t.Fatalf("never unchoked: %+v", leech.State())
 		}
 	}
 	if err := seeder.Close(); err != nil {
@@ -233,8 +233,8 @@ func TestPrivateMagnetIsNotSearchedOn(t *testing.T) {
 		LSD: lsd})
 	<-leech.HaveInfo()
 	for deadline := time.Now().Add(patience); ; {
-		s := leech.Stats()
-		if s.State == swarm.Downloading && s.PeersConnected == 0 && s.PeersKnown == 0 &&
+		s := leech.State()
+		if s.Phase == swarm.Downloading && s.PeersConnected == 0 && s.PeersKnown == 0 &&
 			s.Drops[core.ReasonPrivate] == 1 {
 			break
 		}

@@ -106,7 +106,7 @@ func waitDone(t *testing.T, torrent *swarm.Torrent) {
 	select {
 	case <-torrent.Done():
 	case <-time.After(patience):
-		t.Fatalf("not done: %+v", torrent.Stats())
+		t.Fatalf("not done: %+v", torrent.State())
 	}
 }
 
@@ -128,8 +128,8 @@ func TestMagnetFromOnePeer(t *testing.T) {
 	if paths := leech.Paths(); len(paths) != 1 || paths[0] != filepath.Join(out, "content") {
 		t.Errorf("got paths %v", paths)
 	}
-	s := leech.Stats()
-	if s.State != swarm.Seeding || s.Have != s.Length || s.Left != 0 || s.Down != s.Length ||
+	s := leech.State()
+	if s.Phase != swarm.Seeding || s.Have != s.Length || s.Left != 0 || s.Down != s.Length ||
 		s.Wasted() != 0 {
 		t.Errorf("got %+v", s)
 	}
@@ -159,7 +159,7 @@ func TestResumeKeepsWhatIsThere(t *testing.T) {
 		t.Fatal(err)
 	}
 	sameContent(t, dir, out)
-	if down, piece := leech.Stats().Down,
+	if down, piece := leech.State().Down,
 		int64(torrent.Info().Layout().PieceLength); down != piece {
 		t.Errorf("fetched %d bytes, want the one piece of %d", down, piece)
 	}
@@ -222,7 +222,7 @@ func TestDiscoveryFindsPeersAndLearnsThatWeSeed(t *testing.T) {
 	if dht.ports[0] != leecher.Addr().Port() {
 		t.Errorf("announced port %d, want %d", dht.ports[0], leecher.Addr().Port())
 	}
-	if got := leech.Stats().State; got != swarm.Closed {
+	if got := leech.State().Phase; got != swarm.Closed {
 		t.Errorf("state after Close: %v", got)
 	}
 }
@@ -252,8 +252,8 @@ func TestStorageThatCannotBeOpenedEndsTheTorrent(t *testing.T) {
 	}
 	leech := add(t, newEngine(t), swarm.Spec{Torrent: torrent, Dir: out})
 	waitDone(t, leech)
-	if leech.Err() == nil || leech.Stats().State != swarm.Failed {
-		t.Errorf("got %v, state %v", leech.Err(), leech.Stats().State)
+	if leech.Err() == nil || leech.State().Phase != swarm.Failed {
+		t.Errorf("got %v, state %v", leech.Err(), leech.State().State)
 	}
 }
 

@@ -14,7 +14,6 @@ import (
 	"swarmnode/swarm/endpoint"
 	"swarmnode/swarm/limit"
 	"swarmnode/swarm/peer"
-	"swarmnode/swarm/tracker"
 )
 
 // A Spec describes a torrent to add: what it is, where its content lies, and where to find
@@ -73,38 +72,8 @@ type Spec struct {
 	Down, Up int64
 }
 
-// A State is what a torrent is doing.
-type State uint8
-
-// The states. A torrent passes through them downwards, except for Faulty, which it leaves
-// again once storage works.
-const (
-	// fetching the info dictionary, and the piece layers if MetadataOnly
-	Metadata    State = iota
-	Checking          // hashing the content on disk
-	Downloading       // some wanted piece is missing
-	Seeding           // every wanted piece is there
-	Faulty            // waiting for storage to work again; see Stats.Fault
-	Failed            // ended by an error; see Torrent.Err
-	Closed            // ended by Close
-)
-
-func (s State) String() string {
-	return [...]string{"metadata", "checking", "downloading", "seeding", "faulty", "failed",
-		"closed"}[s]
-}
-
-// Stats says what a torrent was doing at one moment.
-type Stats struct {
-	core.Snapshot
-	State      State
-	Checked    int64 // bytes hashed so far while Checking
-	CheckTotal int64 // bytes to hash while Checking
-	Fault      error // why storage does not work, while Faulty
-	Trackers   tracker.Report
-}
-
-// ErrStopped says that a torrent was closed before it was complete.
+// ErrStopped says that a torrent was closed: before it was complete, or before a method was
+// called that needs it to run.
 var ErrStopped = errors.New("torrent was closed")
 
 // ErrNothingWanted says that Spec.Wanted chose no file.
@@ -195,19 +164,13 @@ func (t *Torrent) FilePath(i int) string {
 	return ""
 }
 
-// Stats returns what the torrent is doing now.
-func (t *Torrent) Stats() Stats {
-	reply := make(chan Stats, 1)
-	if t.ask(func(time.Time) { reply <- t.loop.stats() }) {
-		select {
-		case s := <-reply:
-			return s
-		case <-t.ended:
-		}
-	}
-	<-t.ended
-	final, _ := t.handle.ending()
-	return final
+// SetSequential makes pieces be fetched in order, or the rarest first again. The error is
+// ErrStopped after the end of the torrent.
+func (t *Torrent) SetSequential(on bool) error {
+	return t.command(func(time.Time) error {
+		t.loop.setSequential(on)
+		return nil
+	})
 }
 
 // AddPeer tells the torrent the address of a peer.
@@ -246,6 +209,16 @@ func (t *Torrent) ask(f func(now time.Time)) bool {
 	case <-t.ctx.Done():
 		return false
 	}
+}
+
+// command makes the loop call f, and returns the error of f. It returns ErrStopped if the
+// torrent has ended. The loop must not call it.
+func (t *Torrent) command(f func(now time.Time) error) error {
+	reply := make(chan error, 1)
+	if !t.ask(func(now time.Time) { reply <- f(now) }) {
+		return ErrStopped
+	}
+	return <-reply
 }
 
 // join hands a connection to the loop after the handshake.

@@ -196,7 +196,7 @@ func TestAnswersOfOneAddress(t *testing.T) {
 			leech := add(t, newEngine(t), swarm.Spec{
 				Magnet: c.torrent.Magnet(), Dir: t.TempDir(), Peers: []string{e.Addr().String()},
 			})
-			until(t, leech, "no block has come", func(s swarm.Stats) bool { return s.Down > 0 })
+			until(t, leech, "no block has come", func(s swarm.State) bool { return s.Down > 0 })
 			t.Logf("the first block after %v", time.Since(began)-2*time.Second)
 			close(stop)
 			all := int64(0)
@@ -222,9 +222,9 @@ func TestStrangersTakeNoDownload(t *testing.T) {
 	leech := add(t, e, swarm.Spec{Torrent: torrent, Dir: t.TempDir()})
 	foes := newFoes(t, torrent.Info(), e.Addr())
 	defer foes.end()
-	until(t, leech, "not started", func(s swarm.Stats) bool { return s.State == swarm.Downloading })
+	until(t, leech, "not started", func(s swarm.State) bool { return s.Phase == swarm.Downloading })
 	foes.attack(strangers, [20]byte{}, func(f *foe) { f.flood(extended(99, make([]byte, 60_000))) })
-	until(t, leech, "no strangers", func(s swarm.Stats) bool {
+	until(t, leech, "no strangers", func(s swarm.State) bool {
 		return s.PeersConnected == strangers
 	})
 	began := time.Now()

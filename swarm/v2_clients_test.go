@@ -63,7 +63,7 @@ func TestV2MagnetFromOneSeed(t *testing.T) {
 					Magnet: torrent.Magnet(), Dir: t.TempDir(), Peers: []string{seed.Addr.String()},
 				})
 				waitDone(t, leech)
-				s := leech.Stats()
+				s := leech.State()
 				if err := leech.Err(); err != nil || s.Drops[core.ReasonBadPiece] > 0 ||
 					s.Waste[core.ReasonBadPiece] > 0 {
 					t.Fatalf("error %v, %d peers banned for bad pieces, %d bytes of such",

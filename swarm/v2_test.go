@@ -112,7 +112,7 @@ func TestMetadataAlone(t *testing.T) {
 				if string(bare.Marshal()) != string(torrent.Marshal()) {
 					t.Error("the torrent is not the one that was seeded, byte for byte")
 				}
-				if s := leech.Stats(); s.Down != 0 {
+				if s := leech.State(); s.Down != 0 {
 					t.Errorf("%d bytes of content were fetched", s.Down)
 				}
 				if entries, err := os.ReadDir("."); err != nil || len(entries) > 0 {
@@ -147,7 +147,7 @@ func TestV2DataThatIsThere(t *testing.T) {
 				t.Fatal(err)
 			}
 			sameV2(t, dir, out)
-			if s := leech.Stats(); s.Down != 2*v2Piece {
+			if s := leech.State(); s.Down != 2*v2Piece {
 				t.Errorf("fetched %d bytes, want the two damaged pieces of %d", s.Down, v2Piece)
 			}
 		})
@@ -213,7 +213,7 @@ func TestV2Resume(t *testing.T) {
 		}
 		return wanted
 	}
-	run := func(wanted func(*metainfo.Layout) []bool, peers ...string) swarm.Stats {
+	run := func(wanted func(*metainfo.Layout) []bool, peers ...string) swarm.State {
 		t.Helper()
 		e, err := swarm.Listen(swarm.Config{Listen: []netip.AddrPort{loopback}, StateDir: state})
 		if err != nil {
@@ -228,7 +228,7 @@ func TestV2Resume(t *testing.T) {
 		if err := e.Close(); err != nil {
 			t.Fatal(err)
 		}
-		return leech.Stats()
+		return leech.State()
 	}
 	first := run(large, seeder.Addr().String())
 	if want := int64(v2Sizes["large"]); first.Down != want {
@@ -289,7 +289,7 @@ func TestV2BadBlock(t *testing.T) {
 			!bytes.Equal(got, data) {
 			t.Errorf("%v: the content differs (%v)", kind, err)
 		}
-		s := leech.Stats()
+		s := leech.State()
 		most := int64(pieceLength) - 1
 		if time.Since(start) > blameWait { // so loaded that a piece did not wait for these hashes
 			most = int64(len(data))

@@ -110,7 +110,7 @@ func TestOneFileFails(t *testing.T) {
 				}
 				same(t, dir, out)
 				// what is under way is that of one file
-				if s := leech.Stats(); s.Drops[core.ReasonBadPiece] > 0 ||
+				if s := leech.State(); s.Drops[core.ReasonBadPiece] > 0 ||
 					s.Waste[core.ReasonBadPiece] > 800_000 {
 					t.Errorf("%d servers were banned, and %d bytes were wrong",
 						s.Drops[core.ReasonBadPiece], s.Waste[core.ReasonBadPiece])
@@ -163,7 +163,7 @@ func TestFileThatNobodyHas(t *testing.T) {
 				}
 				t.Errorf("told %q", line)
 			}
-			if s := leech.Stats(); s.Left == 0 || s.Left > 800_000 {
+			if s := leech.State(); s.Left == 0 || s.Left > 800_000 {
 				t.Errorf("%d bytes are missing, want one file of 703,001", s.Left)
 			}
 		})

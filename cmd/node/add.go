@@ -326,7 +326,7 @@ func (a *adding) onNews(w *watch, n news) bool {
 
 // complete prints the result of one torrent.
 func (a *adding) complete(t *swarm.Torrent) {
-	info, st := t.Info(), t.Stats()
+	info, st := t.Info(), t.State()
 	l, chosen := info.Layout(), a.flags.choose(info, a.from[t])
 	paths := t.Paths()
 	if chosen.part() {
@@ -375,11 +375,11 @@ func (a *adding) timeoutFailure(torrents []*swarm.Torrent) error {
 			continue
 		default:
 		}
-		st := t.Stats()
-		if st.State == swarm.Faulty && st.Fault != nil {
+		st := t.State()
+		if st.Phase == swarm.Faulty && st.Fault != nil {
 			return torrentFailure(t, st.Fault)
 		}
-		if st.State == swarm.Metadata || alone(st) {
+		if st.Phase == swarm.Metadata || alone(st) {
 			lonely++
 		}
 		if why == "" {

@@ -417,14 +417,14 @@ func nodeLine(st dht.Stats) string {
 
 // statusOf returns what t is doing now.
 func statusOf(t *swarm.Torrent) status {
-	st := t.Stats()
+	st := t.State()
 	s := status{
-		hash: t.Hash().String(), state: st.State.String(),
+		hash: t.Hash().String(), state: st.Phase.String(),
 		have: st.Got, total: st.Wanted, down: st.DownRate, up: st.UpRate,
 		received: st.Down, sent: st.Up, wasted: st.Wasted(),
 		connected: st.PeersConnected, found: st.PeersKnown,
 	}
-	switch st.State {
+	switch st.Phase {
 	case swarm.Metadata:
 		s.have, s.total = int64(st.MetadataHave), int64(st.MetadataSize)
 	case swarm.Checking:

@@ -17,13 +17,13 @@ import (
 
 // alone reports whether a torrent that has its metadata has met nobody: no peer, and no
 // web seed that sent anything.
-func alone(st swarm.Stats) bool {
-	return st.State == swarm.Downloading && st.PeersMet == 0 && st.Down == 0
+func alone(st swarm.State) bool {
+	return st.Phase == swarm.Downloading && st.PeersMet == 0 && st.Down == 0
 }
 
 // A verdict says why a torrent is not complete.
 type verdict struct {
-	st  swarm.Stats
+	st  swarm.State
 	dht *dht.Stats // nil without a DHT
 	// asked says that no DHT node has answered, and who was asked.
 	asked string
@@ -31,7 +31,7 @@ type verdict struct {
 
 // verdictOf returns what the session knows about t.
 func (s *session) verdictOf(t *swarm.Torrent) verdict {
-	v := verdict{st: t.Stats()}
+	v := verdict{st: t.State()}
 	if s.dht != nil {
 		st := s.dht.Stats()
 		v.dht, v.asked = &st, s.silence.text(st)
@@ -61,9 +61,9 @@ func (v verdict) progress() string {
 	st := v.st
 	nobody := st.PeersKnown == 0 && st.PeersMet == 0 && st.Down == 0
 	switch {
-	case st.State == swarm.Metadata && nobody:
+	case st.Phase == swarm.Metadata && nobody:
 		return "no peer was found"
-	case st.State == swarm.Metadata:
+	case st.Phase == swarm.Metadata:
 		return "no metadata"
 	case nobody:
 		return fmt.Sprintf("no peer was found, %s complete", formatPercent(st.Got, st.Wanted))
@@ -175,9 +175,9 @@ func (v verdict) met() string {
 	}
 	what := "connected to " + plural(n, "peer")
 	switch {
-	case st.State == swarm.Metadata && st.PeersWithMetadata == 0:
+	case st.Phase == swarm.Metadata && st.PeersWithMetadata == 0:
 		return what + ", none has the metadata"
-	case st.State == swarm.Metadata:
+	case st.Phase == swarm.Metadata:
 		return what + ", none sent the metadata"
 	case st.PeersUseful == 0 && st.Got == 0:
 		return what + ", none has any of it"

@@ -26,11 +26,11 @@ func TestVerdict(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	snapshot := func(s core.Snapshot) swarm.Stats {
-		return swarm.Stats{Snapshot: s, State: swarm.Downloading}
+	snapshot := func(s core.Snapshot) swarm.State {
+		return swarm.State{Snapshot: s, Phase: swarm.Downloading}
 	}
-	magnet := func(s core.Snapshot) swarm.Stats {
-		return swarm.Stats{Snapshot: s, State: swarm.Metadata}
+	magnet := func(s core.Snapshot) swarm.State {
+		return swarm.State{Snapshot: s, Phase: swarm.Metadata}
 	}
 	half := core.Snapshot{Wanted: 1000, Got: 500}
 	with := func(s core.Snapshot, f func(*core.Snapshot)) core.Snapshot { f(&s); return s }
@@ -48,7 +48,7 @@ func TestVerdict(t *testing.T) {
 				here, here, useful, serving, rate
 		}
 	}
-	trackers := func(st swarm.Stats, r tracker.Report) swarm.Stats { st.Trackers = r; return st }
+	trackers := func(st swarm.State, r tracker.Report) swarm.State { st.Trackers = r; return st }
 	lost := fmt.Errorf("announcing to %v: %w", bad,
 		&url.Error{Op: "Get", URL: "http://127.0.0.1:1/announce?key=secret",
 			Err: &net.OpError{Op: "dial", Err: os.NewSyscallError("connect",
@@ -133,8 +133,8 @@ func TestReasonsAreExplained(t *testing.T) {
 		t.Fatal(err)
 	}
 	reasons := slices.Clone(faultWords[:])
-	lacks := func(with, useful, serving int, state swarm.State) string {
-		return verdict{st: swarm.Stats{State: state, Snapshot: core.Snapshot{PeersHere: 2,
+	lacks := func(with, useful, serving int, state swarm.Phase) string {
+		return verdict{st: swarm.State{Phase: state, Snapshot: core.Snapshot{PeersHere: 2,
 			PeersWithMetadata: with, PeersUseful: useful, PeersServing: serving}}}.met()
 	}
 	for _, met := range []string{

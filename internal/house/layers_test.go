@@ -21,7 +21,8 @@ var layers = []struct {
 		"swarm/hashes", "swarm/metadata", "swarm/storage", "swarm/tracker", "swarm/lsd"}},
 	{"L4", []string{"swarm/core", "swarm/peer", "swarm/webseed"}},
 	{"L5", []string{"swarm", "swarm/sim", "dht"}},
-	{"L6", []string{"", "cmd/node"}},
+	{"L6, the face", []string{""}},
+	{"L7", []string{"cmd/node"}},
 }
 
 // tools are packages outside the product: it must not import them, they may

@@ -17,4 +17,22 @@ func (c *counters) dropped(why Reason) { c.drops[why]++ }
 func (c *counters) connected() { c.met++ }
 
 // show puts the counters into a snapshot.
-func (c *counters) show(s *Snapshot) { s.Waste, s.Drops, s.PeersMet = c.waste, c.drops, c.met }
+func (c *counters) show(s *Snapshot) {
+	s.PeersMet = c.met
+	s.Waste, s.Drops = counted(c.waste), counted(c.drops)
+}
+
+// counted returns the counts that are not 0, or nil if all are.
+func counted[N int | int64](counts [reasonCount]N) map[Reason]N {
+	var by map[Reason]N
+	for reason, n := range counts {
+		if n == 0 {
+			continue
+		}
+		if by == nil {
+			by = make(map[Reason]N)
+		}
+		by[Reason(reason)] = n
+	}
+	return by
+}

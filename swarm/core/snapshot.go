@@ -47,10 +47,11 @@ type Snapshot struct {
 	// them.
 	PeersForgotten int
 
-	// Waste counts received payload bytes that were of no use, by reason.
-	Waste [reasonCount]int64
+	// Waste counts useless payload bytes that were received, by reason. It is nil
+	// without any, and so is Drops.
+	Waste map[Reason]int64
 	// Drops counts the connections that we ended, by reason.
-	Drops [reasonCount]int
+	Drops map[Reason]int
 }
 
 // Wasted returns the sum of Waste, in bytes.

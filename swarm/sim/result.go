@@ -5,8 +5,6 @@ import (
 	"slices"
 	"strings"
 	"time"
-
-	"swarmnode/swarm/core"
 )
 
 // A Result sums up a run.
@@ -129,9 +127,7 @@ func (w *world) result(seed uint64) Result {
 				down += snapshot.Down
 				wasted += snapshot.Wasted()
 				for reason, bytes := range snapshot.Waste {
-					if bytes > 0 {
-						r.Wasted[core.Reason(reason).String()] += bytes
-					}
+					r.Wasted[reason.String()] += bytes
 				}
 			}
 			switch {
