@@ -92,10 +92,10 @@ func ExampleEngine_Add() {
 	}
 	spec := swarm.Spec{Magnet: magnet, MetadataOnly: true}
 	torrent, err := engine.Add(spec)
-	fmt.Println(torrent.State().State, err)
+	fmt.Println(torrent.State().Phase, err)
 	_, err = engine.Add(spec)
 	fmt.Println(err)
-	fmt.Println(torrent.Close(), torrent.Err(), torrent.State().State)
+	fmt.Println(torrent.Close(), torrent.Err(), torrent.State().Phase)
 	// Output:
 	// metadata <nil>
 	// c9e15763f722f23e98a29decdfae341b98d53056: torrent already added

@@ -253,7 +253,7 @@ func TestStorageThatCannotBeOpenedEndsTheTorrent(t *testing.T) {
 	leech := add(t, newEngine(t), swarm.Spec{Torrent: torrent, Dir: out})
 	waitDone(t, leech)
 	if leech.Err() == nil || leech.State().Phase != swarm.Failed {
-		t.Errorf("got %v, state %v", leech.Err(), leech.State().State)
+		t.Errorf("got %v, state %v", leech.Err(), leech.State().Phase)
 	}
 }
 
