@@ -10,13 +10,14 @@ import (
 // it. It is safe for concurrent use.
 type handle struct {
 	haveInfo chan struct{} // closed when info is set
-	done     chan struct{} // closed when the outcome is decided
 
 	mu       sync.Mutex
+	done     chan struct{} // closed when the outcome is decided; see reopen
 	info     *metainfo.Info
 	outcome  outcome
 	err      error // why the torrent failed
 	closeErr error // what Close returns
+	ended    bool
 	final    State // what State returns once the torrent has ended
 	paths    []string
 	file     func(i int) string // returns the path of a file of the layout
@@ -81,18 +82,30 @@ func (h *handle) fail(err error) {
 	}
 }
 
+// reopen takes back that the content is complete, because some of it is missing again or
+// more of it is wanted: Done is a channel of its own until the outcome is decided again. It
+// does nothing unless the torrent had succeeded.
+func (h *handle) reopen() {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	if h.outcome == succeeded && !h.ended {
+		h.outcome, h.done = undecided, make(chan struct{})
+		h.paths, h.file = nil, nil
+	}
+}
+
 // end shows what the torrent had done when it ended. A torrent without an outcome was
 // stopped, which is neither success nor failure.
 func (h *handle) end(closeErr error, final State) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	h.final, h.closeErr = final, closeErr
+	h.final, h.closeErr, h.ended = final, closeErr, true
 	if h.outcome == undecided {
 		h.decide(undecided, ErrStopped)
 	}
 }
 
-// decide sets the outcome for good. h.mu is held.
+// decide sets the outcome, which stands unless reopen takes a success back. h.mu is held.
 func (h *handle) decide(o outcome, err error) {
 	h.outcome, h.err = o, err
 	close(h.done)
@@ -101,8 +114,13 @@ func (h *handle) decide(o outcome, err error) {
 // known returns a channel that is closed once the info dictionary is known.
 func (h *handle) known() <-chan struct{} { return h.haveInfo }
 
-// decided returns a channel that is closed once the outcome is decided.
-func (h *handle) decided() <-chan struct{} { return h.done }
+// decided returns a channel that is closed once the outcome is decided. After reopen it
+// is another one.
+func (h *handle) decided() <-chan struct{} {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	return h.done
+}
 
 // failure returns why the torrent failed or was stopped, or nil.
 func (h *handle) failure() error {

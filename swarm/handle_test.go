@@ -106,6 +106,45 @@ func TestOutcome(t *testing.T) {
 	}
 }
 
+// TestReopen: content that becomes incomplete has a new Done, and only success is taken
+// back.
+func TestReopen(t *testing.T) {
+	var h handle
+	h.init()
+	first := h.decided()
+	h.reopen()
+	if h.decided() != first {
+		t.Error("an undecided torrent has another Done after reopen")
+	}
+	h.succeed([]string{"a"}, func(int) string { return "a" })
+	h.reopen()
+	second := h.decided()
+	if !isClosed(first) || isClosed(second) || h.isDecided() {
+		t.Errorf("after reopen: first Done %v, second %v, decided %v; want true, false, false",
+			isClosed(first), isClosed(second), h.isDecided())
+	}
+	if paths, file := h.finished(); paths != nil || file != nil {
+		t.Error("incomplete content has paths")
+	}
+	h.succeed([]string{"b"}, nil)
+	if paths, _ := h.finished(); !isClosed(second) || len(paths) != 1 || paths[0] != "b" {
+		t.Errorf("complete again: Done %v, paths %v", isClosed(second), paths)
+	}
+	h.end(nil, State{})
+	h.reopen()
+	if !isClosed(h.decided()) || h.failure() != nil {
+		t.Error("a torrent is reopened after its end")
+	}
+
+	var wrong handle
+	wrong.init()
+	wrong.fail(ErrNothingWanted)
+	wrong.reopen()
+	if !isClosed(wrong.decided()) || wrong.failure() != ErrNothingWanted {
+		t.Error("a failure was taken back")
+	}
+}
+
 // TestHandleShowsInfo: HaveInfo is closed when Info is known, not before.
 func TestHandleShowsInfo(t *testing.T) {
 	var h handle

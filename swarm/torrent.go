@@ -143,7 +143,8 @@ func (t *Torrent) HaveInfo() <-chan struct{} { return t.handle.known() }
 
 // Done returns a channel that is closed once the content is complete and verified (or the
 // metadata, if nothing else is wanted), or once the torrent has ended without that. Err
-// says which.
+// says which. When complete content becomes incomplete, because more files are wanted or a
+// check finds a fault, Done returns another channel, which is closed in the same way.
 func (t *Torrent) Done() <-chan struct{} { return t.handle.decided() }
 
 // Err returns why the torrent ended. It is nil if the torrent is complete, or if Done is
