@@ -27,6 +27,7 @@ func (e *Engine) Add(spec Spec) (*Torrent, error) {
 		t.cancel()
 		return nil, err
 	}
+	e.feed.add(t)
 	t.start(info)
 	return t, nil
 }

@@ -133,6 +133,7 @@ type Engine struct {
 	own          atomic.Pointer[[]netip.AddrPort] // at which peers reach us, see findOwn
 	keys         *limit.Turns                     // keys computed for encrypted handshakes
 	registry     registry
+	feed         feed
 
 	ctx    context.Context // done once Close has begun
 	cancel context.CancelFunc
@@ -200,6 +201,7 @@ func start(cfg Config, ports []*transport.Pair) *Engine {
 		registry:     newRegistry(),
 		keys:         limit.NewTurns(keysPerSource, keysMax, home),
 	}
+	e.feed.init(time.Now())
 	e.dialer = newDialer(home, e.bans, cfg.Encryption, newTCP(e.local))
 	e.web = guard.New(guard.Config{UserAgent: cfg.Client, Local: e.local})
 	e.tracker = tracker.NewClient(tracker.ClientConfig{HTTP: e.web, Local: e.local})
@@ -275,6 +277,7 @@ func (e *Engine) Torrents() []*Torrent { return e.registry.all() }
 func (e *Engine) Close() error {
 	e.closing.Do(func() {
 		torrents := e.registry.close()
+		e.feed.close()
 		e.cancel() // ends the accept loops with their listeners, and the torrents
 		var errs []error
 		for _, p := range e.ports {

@@ -322,6 +322,7 @@ func (l *loop) end() {
 			drained = true
 		}
 	}
+	l.t.engine.feed.remove(l.t) // before another torrent of this name can be added
 	l.t.engine.registry.remove(l.t)
 	l.t.handle.end(err, final)
 }

@@ -100,6 +100,7 @@ type Torrent struct {
 
 	handle handle       // what the methods show
 	heard  atomic.Int64 // addresses that discovery has found
+	fed    feedEntry    // in the feed of the engine
 
 	names sharedNames
 }
