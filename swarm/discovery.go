@@ -50,6 +50,8 @@ type search struct {
 	held   bool               // trackers are not asked yet
 	seed   bool
 	asked  time.Time
+
+	leftOut []source // of the running round, because they were switched off
 }
 
 // newSearch returns a search without sources. It finds peers of the swarms of hashes, and
@@ -67,6 +69,7 @@ func (s *search) setSources(sources []source, held bool) { s.sources, s.held = s
 func (s *search) start(ctx context.Context, now time.Time, seed bool) {
 	s.stop()
 	s.round, s.cancel = context.WithCancel(ctx)
+	s.leftOut = nil
 	s.seed, s.asked = seed, now
 	for _, src := range s.sources {
 		if !s.held || src.name != book.SourceTracker {
@@ -75,8 +78,12 @@ func (s *search) start(ctx context.Context, now time.Time, seed bool) {
 	}
 }
 
-// ask runs a source in the running round.
+// ask runs a source in the running round, unless the source is switched off.
 func (s *search) ask(src source) {
+	if src.isOff() {
+		s.leftOut = append(s.leftOut, src)
+		return
+	}
 	ctx, seed := s.round, s.seed
 	for _, hash := range s.hashes {
 		s.wait.Go(func() { s.run(ctx, src, hash, seed) })

@@ -54,8 +54,11 @@ type Config struct {
 	// message (BEP 5). It must not block. May be nil.
 	DHTNode func(netip.AddrPort)
 	// HasDHT says that a DHT node of ours is on our port. Peers are told in the
-	// handshake.
+	// handshake. SetHasDHT changes it.
 	HasDHT bool
+	// NetworkChanged is called when addresses of this machine have come or gone. It must
+	// not block. May be nil.
+	NetworkChanged func()
 	// Encryption says which connections are encrypted, so that simple filters
 	// do not recognise them.
 	Encryption Encryption
@@ -130,6 +133,7 @@ type Engine struct {
 	home         limit.Home // where we listen
 	bans         *bans
 	external     external
+	hasDHT       atomic.Bool                      // our handshakes say that we have a DHT node
 	own          atomic.Pointer[[]netip.AddrPort] // at which peers reach us, see findOwn
 	keys         *limit.Turns                     // keys computed for encrypted handshakes
 	registry     registry
@@ -205,6 +209,7 @@ func start(cfg Config, ports []*transport.Pair) *Engine {
 	e.dialer = newDialer(home, e.bans, cfg.Encryption, newTCP(e.local))
 	e.web = guard.New(guard.Config{UserAgent: cfg.Client, Local: e.local})
 	e.tracker = tracker.NewClient(tracker.ClientConfig{HTTP: e.web, Local: e.local})
+	e.hasDHT.Store(cfg.HasDHT)
 	e.findOwn()
 	e.ctx, e.cancel = context.WithCancel(context.Background())
 	e.accept()
@@ -268,6 +273,10 @@ func (e *Engine) Addr() netip.AddrPort {
 	}
 	return e.ports[0].AddrPort()
 }
+
+// SetHasDHT says whether a DHT node of ours is on our port. New peers are told in the
+// handshake.
+func (e *Engine) SetHasDHT(on bool) { e.hasDHT.Store(on) }
 
 // Torrents returns the handles of all torrents, in no order.
 func (e *Engine) Torrents() []*Torrent { return e.registry.all() }

@@ -190,7 +190,7 @@ func (l *loop) accept(now time.Time, link *link) {
 		Outgoing:  link.outgoing,
 		Encrypted: link.encrypted,
 	})
-	if l.t.engine.cfg.HasDHT && !l.t.private() && link.hello.Reserved.Has(wire.FeatureDHT) {
+	if l.t.engine.hasDHT.Load() && !l.t.private() && link.hello.Reserved.Has(wire.FeatureDHT) {
 		l.act(now) // the bitfield comes before every other message (BEP 3)
 		link.stream.Send(wire.Message{ID: wire.Port, Port: l.t.engine.Addr().Port()})
 	}

@@ -85,7 +85,7 @@ func (t *Torrent) learnNames(info *metainfo.Info) {
 // whether we know the v2 info-hash (BEP 52).
 func (t *Torrent) hello(hash metainfo.Hash) wire.Hello {
 	reserved := wire.Reserved{}.With(wire.FeatureExtension).With(wire.FeatureFast)
-	if t.engine.cfg.HasDHT && !t.private() {
+	if t.engine.hasDHT.Load() && !t.private() {
 		reserved = reserved.With(wire.FeatureDHT)
 	}
 	if t.names.get().hasV2 {

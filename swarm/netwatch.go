@@ -101,6 +101,9 @@ func (e *Engine) watchNetwork(ctx context.Context) {
 		e.log.Info("addresses of this machine have changed", "gone", len(gone), "new", len(fresh))
 		e.web.Close()
 		e.findOwn()
+		if e.cfg.NetworkChanged != nil {
+			e.cfg.NetworkChanged()
+		}
 		for _, t := range e.Torrents() {
 			t.ask(func(at time.Time) { t.loop.networkChanged(at, gone) })
 		}
