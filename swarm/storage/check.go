@@ -37,6 +37,8 @@ const (
 // ctx. Bytes that cannot be read are missing. It must not be called while pieces
 // are being written.
 func (s *Store) Check(ctx context.Context, progress func(done, total int64)) (*bits.Set, error) {
+	s.arranging.Lock()
+	defer s.arranging.Unlock()
 	for range claimsMax {
 		have, err := s.checkOnce(ctx, progress)
 		if !errors.Is(err, errAgain) {

@@ -15,6 +15,8 @@ import (
 // all such files are no longer in Have until Check has found them, or Verify
 // has been asked for each. Finish may then be called again.
 func (s *Store) Finish() error {
+	s.arranging.Lock()
+	defer s.arranging.Unlock()
 	changed, err := s.finishFiles()
 	if err != nil {
 		return err

@@ -43,6 +43,9 @@ type scratch struct {
 	chunk []byte   // for reading back
 }
 
+// hasWork reports whether something has come that no worker has taken. Workers.mu is held.
+func (p *openPiece) hasWork() bool { return len(p.pending) > 0 || p.verify }
+
 // reset makes p the open piece index of s.
 func (p *openPiece) reset(s *Store, index int) {
 	size := s.layout.PieceSize(index)

@@ -118,10 +118,16 @@ type Store struct {
 	pieces  contentPieces
 
 	// Guarded by workers.mu.
-	open    map[int]*openPiece // nil until the first
-	busy    int                // open pieces in the queue or with a worker
-	idle    sync.Cond          // busy is 0
-	closing bool
+	open     map[int]*openPiece // nil until the first
+	busy     int                // open pieces in the queue or with a worker
+	idle     sync.Cond          // busy is 0
+	closing  bool
+	held     bool         // workers leave the pieces alone: see holdWrites
+	arranged *arrangement // that is under way, or nil
+
+	// arranging is held by whatever changes where the content lies, or needs that it
+	// stays: an arrangement, Check, Finish and Probe. It is taken before every other lock.
+	arranging sync.Mutex
 
 	broken atomic.Int64 // a piece that could not be written, -1 if none
 }
@@ -281,6 +287,8 @@ func (s *Store) ReadAt(p []byte, piece, begin uint32) error {
 // the piece that could not be written with zeros, since the blocks of it are
 // lost. It returns nil when that works or nothing has failed.
 func (s *Store) Probe() error {
+	s.arranging.Lock()
+	defer s.arranging.Unlock()
 	index := int(s.broken.Load())
 	if index < 0 {
 		return nil
@@ -364,6 +372,9 @@ func (s *Store) Close() error {
 		return nil
 	}
 	s.closing = true
+	w.mu.Unlock()
+	s.stopArranging()
+	w.mu.Lock()
 	for s.busy > 0 {
 		s.idle.Wait()
 	}

@@ -108,12 +108,12 @@ func (w *Workers) release(p *openPiece, done bool) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	s := p.store
-	if len(p.pending) > 0 || p.verify {
+	if p.hasWork() && !s.held {
 		w.push(p)
 		return
 	}
 	p.busy = false
-	if done || p.revived {
+	if (done || p.revived) && !p.hasWork() {
 		w.forget(p)
 	}
 	s.busy--
@@ -152,9 +152,9 @@ func (w *Workers) forget(p *openPiece) {
 	}
 }
 
-// schedule queues p for a worker, unless it is busy. w.mu is held.
+// schedule queues p for a worker, unless it is busy or its Store holds writes. w.mu is held.
 func (w *Workers) schedule(p *openPiece) {
-	if p.busy {
+	if p.busy || p.store.held {
 		return
 	}
 	p.busy = true
