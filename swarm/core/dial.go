@@ -51,7 +51,7 @@ type needs interface {
 // A dialNeeds is a Torrent that says its needs.
 type dialNeeds Torrent
 
-func (n *dialNeeds) usable() bool  { return !n.standing.isUnusable() }
+func (n *dialNeeds) usable() bool  { return !n.standing.isUnusable() && !n.standing.isPaused() }
 func (n *dialNeeds) seeding() bool { return (*Torrent)(n).seeding() }
 func (n *dialNeeds) flowing() bool { return n.down.rate(n.now) > 0 }
 func (n *dialNeeds) replaceable() bool {
@@ -105,7 +105,7 @@ func endOf(reason Reason) book.End {
 	switch reason {
 	case ReasonUpgrade:
 		return book.EndUpgrade
-	case ReasonRefresh:
+	case ReasonRefresh, ReasonPaused:
 		return book.EndRefresh
 	case ReasonNone, ReasonIdle, ReasonDuplicate:
 		return book.EndLeft

@@ -193,7 +193,7 @@ func TestEndOf(t *testing.T) {
 		switch r {
 		case ReasonNone, ReasonIdle, ReasonDuplicate:
 			want = book.EndLeft
-		case ReasonRefresh:
+		case ReasonRefresh, ReasonPaused:
 			want = book.EndRefresh
 		case ReasonUpgrade:
 			want = book.EndUpgrade

@@ -80,6 +80,15 @@ const (
 	// Hashed: the answer to HashBlocks. Ref.Piece; Hashes of its blocks, none if
 	// it could not be read.
 	Hashed
+	// Paused: the user wants no traffic. The peers leave, and nobody is dialled or let in
+	// until Resumed. What is stored and what is known of addresses stays. No fields.
+	Paused
+	// Resumed: the end of Paused. No fields.
+	Resumed
+	// Doubted: what lies on disk of a piece may be something else than we think: wrong
+	// although we have the piece, or right although we lack it. Verify follows unless
+	// blocks of the piece are being fetched, or its hash is unknown. Ref.Piece.
+	Doubted
 )
 
 // An Event is something that happened outside the core. It is flat so that

@@ -27,6 +27,7 @@ type chaos struct {
 	dialled []netip.AddrPort
 	asked   map[PeerRef][]block.Ref
 	actions []Action
+	paused  bool
 	buffers int // blocks that were neither stored nor discarded
 	answers *replies
 	v2      *chaosV2
@@ -74,6 +75,9 @@ func (c *chaos) carryOut(a *Action) {
 			c.asked[a.Peer] = append(c.asked[a.Peer], a.Msg.Ref)
 		}
 	case Dial:
+		if c.paused {
+			c.t.Fatal("a dial while paused")
+		}
 		c.dialled = append(c.dialled, a.Endpoint.Addr)
 	case Store, Discard:
 		c.buffers--
@@ -134,12 +138,25 @@ func (c *chaos) event() {
 	}
 }
 
+// pause pauses the torrent or ends its pause.
+func (c *chaos) pause(on bool) {
+	if c.paused = on; !on {
+		c.step(Event{Kind: Resumed})
+		return
+	}
+	c.step(Event{Kind: Paused})
+}
+
 // dials has a dial fail or be put off, or an own address be told; now and then
 // the torrent turns out to be private.
 func (c *chaos) dials() {
 	switch n := c.byte(); {
 	case n == 0:
 		c.step(Event{Kind: Private})
+	case n%16 == 1, n%16 == 5:
+		c.pause(n%16 == 1)
+	case n%16 == 9:
+		c.step(Event{Kind: Doubted, Ref: c.block()})
 	case n%4 == 0:
 		c.torrent.SetExternal(netip.AddrFrom4([4]byte{50, 0, 0, byte(c.byte())}))
 		for _, k := range c.torrent.Known(8) {
@@ -306,6 +323,7 @@ func runChaos(t *testing.T, seed uint64, script []byte) {
 // finish lets an honest seed take part, and everybody else go.
 func (c *chaos) finish() {
 	c.step(Event{Kind: StorageWorks})
+	c.pause(false)
 	for ref := PeerRef(1); ref <= c.refs; ref++ {
 		if c.open[ref] {
 			delete(c.open, ref)

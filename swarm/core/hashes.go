@@ -313,8 +313,7 @@ func (t *Torrent) failedCheck(piece uint32) bool {
 	}
 	t.pick.Refuted(piece)
 	if again { // both hashes are of the same content: it was damaged on disk
-		t.peers.tellLost(&t.out, piece)
-		t.onPieceLost()
+		t.onPieceLost(piece)
 		t.checkComplete()
 	}
 	t.requests.refillSoon(t.now)

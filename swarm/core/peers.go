@@ -184,6 +184,8 @@ func (t *Torrent) unwelcome(p *peer) Reason {
 		return ReasonSelf
 	case t.book.Banned(t.now, p.endpoint):
 		return ReasonBanned
+	case t.standing.isPaused():
+		return ReasonPaused
 	case t.standing.isUnusable():
 		return ReasonUseless
 	case t.book.Private() && p.outgoing && book.Usable(p.endpoint) && !p.vouchedIn(t.book):

@@ -148,14 +148,20 @@ func (t *Torrent) lose(piece uint32) {
 	}
 	t.pick.Lost(piece)
 	if had {
-		t.peers.tellLost(&t.out, piece)
-		t.onPieceLost()
+		t.onPieceLost(piece)
 	}
 }
 
-// onPieceLost recounts the missing bytes, and which peers have something for us, after a
-// piece that we had became needed again.
-func (t *Torrent) onPieceLost() {
+// onPieceLost tells every peer that we have lost a piece, and recounts what is missing.
+func (t *Torrent) onPieceLost(piece uint32) {
+	t.losses.add(piece, t.pick.Pieces())
+	t.peers.tellLost(&t.out, piece)
+	t.recount()
+}
+
+// recount finds out how many bytes are missing, and which peers have something for us,
+// after a piece that we had became needed again.
+func (t *Torrent) recount() {
 	t.standing.unfinish(t.pick.Done())
 	t.progress.recount(t.pick.Have(), t.pick.Needed())
 	for _, p := range t.peers.all() {
@@ -173,8 +179,7 @@ func (t *Torrent) onReadFailed(ref PeerRef, r block.Ref) {
 		t.out.reject(p, r)
 	}
 	if t.validPiece(r.Piece) && t.pick.Recheck(r.Piece) {
-		t.peers.tellLost(&t.out, r.Piece)
-		t.onPieceLost()
+		t.onPieceLost(r.Piece)
 		t.out.do(Action{Kind: Verify, Ref: block.Ref{Piece: r.Piece}})
 	}
 	t.onSent(ref, 1)

@@ -24,12 +24,13 @@ const (
 	ReasonRefresh            // a new connection is cheaper than telling what changed
 	ReasonPrivate            // no tracker named it, and the torrent is private
 	ReasonJunk               // it sent a MiB of useless bytes
+	ReasonPaused             // the torrent is paused
 )
 
 // The reasons of waste, beside ReasonUnsolicited and ReasonBadPiece.
 const (
 	// WasteDuplicate: another peer had sent the block already.
-	WasteDuplicate Reason = iota + ReasonJunk + 1
+	WasteDuplicate Reason = iota + ReasonPaused + 1
 	// WasteLate: the block came after its request was cancelled or the piece was done.
 	WasteLate
 	// WasteStorage: the block could not be stored, because storage had failed.
@@ -59,6 +60,7 @@ var reasonNames = [reasonCount]string{
 	ReasonRefresh:     "refresh",
 	ReasonPrivate:     "private",
 	ReasonJunk:        "junk",
+	ReasonPaused:      "paused",
 	WasteDuplicate:    "duplicate block",
 	WasteLate:         "late",
 	WasteStorage:      "storage",

@@ -50,6 +50,7 @@ var eventNames = [...]string{
 	ReadFailed: "read failed",
 	InfoReady:  "info ready", InfoFailed: "info failed", Verified: "verified", Failed: "failed",
 	StorageFailed: "storage failed", StorageWorks: "storage works", Hashed: "hashed",
+	Paused: "paused", Resumed: "resumed", Doubted: "doubted",
 }
 
 func (k EventKind) String() string {
@@ -69,7 +70,7 @@ func (r *record) String() string {
 		s += fmt.Sprintf(" %v %v", r.msg, r.ref)
 	case ReceivedBlock, ReadFailed:
 		s += " " + r.ref.String()
-	case Verified, Failed, StorageFailed, Hashed:
+	case Verified, Failed, StorageFailed, Hashed, Doubted:
 		s += fmt.Sprintf(" piece %d", r.ref.Piece)
 	}
 	if r.count != 0 {

@@ -171,6 +171,10 @@ func (s *script) line(f []string) {
 			"storagefailed": StorageFailed}[f[0]]
 		s.step(Event{Kind: kind, Ref: block.Ref{Piece: uint32(number(f[1], 0))},
 			Err: errors.New("disk full")})
+	case "paused", "resumed":
+		s.step(Event{Kind: map[string]EventKind{"paused": Paused, "resumed": Resumed}[f[0]]})
+	case "doubted":
+		s.step(Event{Kind: Doubted, Ref: block.Ref{Piece: uint32(number(f[1], 0))}})
 	case "storageworks":
 		s.step(Event{Kind: StorageWorks})
 	case "after":

@@ -11,6 +11,8 @@ import (
 type Snapshot struct {
 	State State
 	Err   error // why it is Stalled or Unusable
+	// Paused says that the user wants no traffic: there are no peers, whatever State is.
+	Paused bool
 
 	MetadataSize int // bytes, as peers claim until it is known; 0 if none has
 	MetadataHave int // bytes of it received
@@ -111,6 +113,7 @@ func (t *Torrent) Snapshot() Snapshot {
 	s := Snapshot{
 		State:          t.standing.state(known, known && t.pick.Done(), t.cfg.MetadataOnly),
 		Err:            t.standing.err(),
+		Paused:         t.standing.isPaused(),
 		Down:           t.down.sum(),
 		Up:             t.up.sum(),
 		DownRate:       t.down.rate(t.now),

@@ -41,6 +41,7 @@ type standing struct {
 	complete bool  // Complete was given, and is still true
 	unusable error // of InfoFailed
 	stalled  error // of StorageFailed
+	paused   bool  // by the user
 }
 
 // open records that the metadata is known and its storage is being opened.
@@ -72,6 +73,23 @@ func (s *standing) resume() bool {
 	s.stalled = nil
 	return failed
 }
+
+// pause records that the user wants no traffic. It reports whether that is news.
+func (s *standing) pause() bool {
+	news := !s.paused
+	s.paused = true
+	return news
+}
+
+// proceed ends a pause, and reports whether there was one.
+func (s *standing) proceed() bool {
+	was := s.paused
+	s.paused = false
+	return was
+}
+
+// isPaused reports whether the user wants no traffic.
+func (s *standing) isPaused() bool { return s.paused }
 
 // finish records whether everything that is wanted is there. It reports whether
 // that has just become true.

@@ -39,6 +39,7 @@ type Torrent struct {
 
 	standing standing
 	progress progress
+	losses   losses
 
 	requests requests
 
@@ -125,6 +126,12 @@ func (t *Torrent) Step(now time.Time, e Event) {
 		}
 	case Hashed:
 		t.onHashed(e.Ref.Piece, e.Hashes)
+	case Paused:
+		t.onPaused()
+	case Resumed:
+		t.onResumed()
+	case Doubted:
+		t.onDoubted(e.Ref.Piece)
 	}
 	t.expire()
 	if checked && t.checks.due(t.pick) {

@@ -91,6 +91,9 @@ func (t *Torrent) servable(r block.Ref) bool {
 func (t *Torrent) onRequest(p *peer, r block.Ref) {
 	if !t.servable(r) || !t.pick.Have().Has(int(r.Piece)) {
 		t.out.reject(p, r)
+		if t.losses.has(r.Piece) {
+			return // the peer was told that we have it, and need not know BEP 54
+		}
 		t.strike(p, strikeRequest)
 		return
 	}
