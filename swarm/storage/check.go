@@ -291,11 +291,11 @@ func (s *Store) look(i int) (st fileStat, same bool, err error) {
 	if err == nil {
 		err = kindError(st.mode, false)
 	}
-	wanted := s.wanted.file(i)
-	if err == nil && st.size > s.layout.Files[i].Length && !s.cfg.ReadOnly && wanted {
+	kept := s.wanted.file(i)
+	if err == nil && st.size > s.layout.Files[i].Length && !s.cfg.ReadOnly && kept {
 		err = ErrLonger
 	}
-	if err != nil && !wanted { // it has no data, and is not in the way
+	if err != nil && !kept { // it has no data, and is not in the way
 		return fileStat{}, s.known.found(i, fileStat{}), nil
 	}
 	if err != nil {

@@ -54,8 +54,6 @@ var (
 	ErrRange = errors.New("block lies outside of its piece")
 	// ErrReadOnly says that a Store opened for reading was asked to write.
 	ErrReadOnly = errors.New("is only being read")
-	// ErrUnwanted says that a block belongs only to files that are not wanted.
-	ErrUnwanted = errors.New("block belongs to no wanted file")
 	// ErrConflict says that data of a hybrid agrees with one of its hashes and
 	// not with the other: no data can ever satisfy the torrent, and clients must refuse
 	// it (BEP 52). It is not an *Error, since no file is at fault.

@@ -199,10 +199,8 @@ func (c *contentFiles) open(i int, how access) (file, error) {
 	if err := c.writable(); err != nil {
 		return nil, err
 	}
+	c.wanted.open(i)
 	name := c.names.fileName(i)
-	if !c.wanted.file(i) {
-		return nil, &Error{"open", c.names.disk.path(name), ErrUnwanted}
-	}
 	f, err := c.names.disk.open(name, makeMode(c.layout, i))
 	if err != nil {
 		return nil, err

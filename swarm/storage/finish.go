@@ -9,7 +9,8 @@ import (
 // Finish makes complete content final, as far as it is wanted: it makes the
 // files that are empty, looks whether every file still has the size and the time of the
 // last change that the Store left it with, and removes the suffix of unfinished
-// content. From then on the files are only read.
+// content. From then on the files are only read. If nothing is wanted, it does nothing:
+// unfinished content keeps its name.
 //
 // When a file has changed, the error is an *Error with ErrChanged. The pieces of
 // all such files are no longer in Have until Check has found them, or Verify
@@ -17,6 +18,9 @@ import (
 func (s *Store) Finish() error {
 	s.arranging.Lock()
 	defer s.arranging.Unlock()
+	if s.wanted.none() {
+		return nil
+	}
 	changed, err := s.finishFiles()
 	if err != nil {
 		return err
@@ -41,7 +45,7 @@ func (s *Store) Finish() error {
 // them. It returns the error of the first that has changed, and any other error.
 func (s *Store) finishFiles() (changed, err error) {
 	for i := range s.layout.Files {
-		if !hasPlace(s.layout, i) || !s.wanted.file(i) {
+		if !hasPlace(s.layout, i) || !s.wanted.wants(i) {
 			continue
 		}
 		var err error

@@ -134,7 +134,8 @@ func TestPartTableLength(t *testing.T) {
 		for i := range wanted {
 			wanted[i] = rng.IntN(2) == 0
 		}
-		selection := newSelection(table.layout, wanted)
+		var selection selection
+		selection.init(table.layout, wanted)
 		end := int64(0)
 		for slot, p := range table.slots {
 			if selection.piece(int(p)) {

@@ -36,6 +36,9 @@ type place struct {
 	wasThere bool      // something had the chosen name when it was chosen
 	// twice: unfinished content exists too, and the final name was chosen.
 	twice bool
+	// dormant: no file was wanted when the Store was opened, and none has been since; the
+	// content is only read.
+	dormant bool
 	// replaced: the record of an earlier run is about content that is gone.
 	replaced bool
 }
@@ -133,10 +136,7 @@ func (p *place) complete(c *check) bool {
 	if !p.names.hasName(finalName) {
 		return false
 	}
-	if p.wanted.pieces != nil {
-		return !p.wanted.pieces.AnyNotIn(c.have)
-	}
-	return c.have.All()
+	return p.wanted.within(c.have)
 }
 
 // beginWriting prepares to write to content that Check found incomplete, unless the
@@ -168,7 +168,7 @@ func (p *place) writable() error {
 	if !p.isReadOnly() {
 		return nil
 	}
-	if p.cfg.ReadOnly || p.wanted.none {
+	if p.cfg.ReadOnly || p.isDormant() {
 		return &Error{"open", p.names.path(), ErrReadOnly}
 	}
 	final := p.names.all[finalName]
@@ -216,6 +216,13 @@ func (p *place) isReadOnly() bool {
 	p.names.mu.Lock()
 	defer p.names.mu.Unlock()
 	return p.readOnly
+}
+
+// isDormant reports whether no file has been wanted since the Store was opened.
+func (p *place) isDormant() bool {
+	p.names.mu.Lock()
+	defer p.names.mu.Unlock()
+	return p.dormant
 }
 
 // isLooking reports whether nothing was made, locked or changed yet.

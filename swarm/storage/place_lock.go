@@ -117,7 +117,7 @@ func (p *place) makeTop() error {
 func (p *place) makeSome() {
 	first, largest := -1, -1
 	for i := range p.layout.Files {
-		if !hasPlace(p.layout, i) || !p.wanted.file(i) {
+		if !hasPlace(p.layout, i) || !p.wanted.wants(i) {
 			continue
 		}
 		if first < 0 {

@@ -166,8 +166,8 @@ func openOn(cfg Config, d disk) (*Store, error) {
 	}
 	s := &Store{
 		cfg: cfg, layout: cfg.Layout, workers: cfg.Workers,
-		wanted: newSelection(cfg.Layout, cfg.Wanted),
 	}
+	s.wanted.init(cfg.Layout, cfg.Wanted)
 	s.broken.Store(-1)
 	s.idle.L = &cfg.Workers.mu
 	s.assemble(d)
@@ -188,7 +188,7 @@ func (s *Store) assemble(d disk) {
 		watch: &s.journal}
 	s.place = place{cfg: cfg, layout: layout, names: &s.names, wanted: &s.wanted,
 		files: &s.files, known: &s.known, writers: &w.writers,
-		readOnly: cfg.ReadOnly || s.wanted.none}
+		readOnly: cfg.ReadOnly || s.wanted.none(), dormant: s.wanted.none()}
 	s.parts = partfile{cfg: cfg, wanted: &s.wanted, files: &s.files, known: &s.known,
 		place: &s.place}
 	s.known.partPieces = s.parts.pieces
@@ -207,8 +207,9 @@ func (s *Store) assemble(d disk) {
 
 // Write takes a block over and writes it later. Blocks of a piece may come in
 // any order, and more than once. A block that lies outside of the piece is not written;
-// it is answered by a Result with ErrRange, and a block of a piece of which nothing is
-// wanted by one with ErrUnwanted.
+// it is answered by a Result with ErrRange. A block of a piece of which nothing is wanted
+// is written, too: to the partfile if several files share the piece, and otherwise to the
+// file that it belongs to, which is made if need be.
 func (s *Store) Write(r block.Ref, buf *block.Buf) {
 	index, begin, n := int(r.Piece), int64(r.Begin), int64(len(buf.Bytes()))
 	if s.cfg.ReadOnly || index >= s.layout.Pieces() || n == 0 ||
@@ -219,11 +220,6 @@ func (s *Store) Write(r block.Ref, buf *block.Buf) {
 			err = ErrReadOnly
 		}
 		s.results(Result{Piece: r.Piece, Err: &Error{"write", s.names.path(), err}})
-		return
-	}
-	if !s.wanted.piece(index) {
-		buf.Release()
-		s.results(Result{Piece: r.Piece, Err: &Error{"write", s.names.path(), ErrUnwanted}})
 		return
 	}
 	w := s.workers

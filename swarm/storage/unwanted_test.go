@@ -145,19 +145,39 @@ func TestUnwantedFileGoes(t *testing.T) {
 	}
 }
 
-func TestUnwantedPieceIsRefused(t *testing.T) {
+// TestUnwantedPieceIsTaken: blocks that were asked for before their files were deselected
+// still come. A piece of one file goes to that file, and a shared one to the partfile.
+func TestUnwantedPieceIsTaken(t *testing.T) {
 	layout, data := mixed(t)
 	cfg := Config{Dir: t.TempDir(), StateDir: t.TempDir(), Layout: layout,
-		Wanted: choose(".x......")}
+		Wanted: choose(".......x")}
 	r := newRig(t, cfg, data)
-	r.write(r.refs(0)[0])
-	if got := <-r.results; !errors.Is(got.Err, ErrUnwanted) || got.Piece != 0 {
-		t.Errorf("got %+v", got)
+	if _, err := r.store.Check(t.Context(), nil); err != nil {
+		t.Fatal(err)
+	}
+	for _, p := range []int{3, 0} {
+		if got := r.piece(p); !got.OK {
+			t.Fatalf("piece %d: %+v", p, got)
+		}
+		r.readsBack(r.store.Have())
+		for name := range filesBelow(t, cfg.Dir) {
+			if is := name == filepath.Join("x", "a"); is != (p == 0) {
+				t.Errorf("after piece %d there is %s", p, name)
+			}
+		}
 	}
 	r.back()
-	sameFiles(t, filesBelow(t, cfg.Dir), nil)
-	cfg.Wanted = choose("x")
+	have, hashed, warned := recheck(t, cfg, data)
+	if members(have) != "0 3" || hashed != 0 || warned != nil {
+		t.Errorf("next start: %s, %d bytes hashed, %v", members(have), hashed, warned)
+	}
+}
+
+// TestWrongSelection: a selection of another number of files is refused.
+func TestWrongSelection(t *testing.T) {
+	layout, data := mixed(t)
+	cfg := Config{Dir: t.TempDir(), StateDir: t.TempDir(), Layout: layout, Wanted: choose("x")}
 	if _, err := tryRig(t, cfg, data); !errors.Is(err, ErrSelection) {
-		t.Error("a selection of another torrent:", err)
+		t.Error(err)
 	}
 }
