@@ -90,6 +90,7 @@ func (l *loop) makePrivate(now time.Time) {
 func (l *loop) open(info *metainfo.Info) {
 	l.t.learnNames(info)
 	l.t.handle.setInfo(info)
+	l.t.changed(ChangedState)
 	o := opened{info: info}
 	if l.t.spec.MetadataOnly {
 		l.reportOpened(o)
@@ -122,7 +123,7 @@ func (l *loop) open(info *metainfo.Info) {
 	case l.t.spec.Complete:
 		o.have, o.err = bits.Full(info.Layout().Pieces()), o.store.Trust(l.t.ctx)
 	default:
-		o.have, o.err = o.store.Check(l.t.ctx, l.t.handle.setChecked)
+		o.have, o.err = o.store.Check(l.t.ctx, l.t.setChecked)
 		o.late = o.store.Late()
 	}
 	if o.err != nil && o.store != nil {
@@ -240,7 +241,7 @@ func (l *loop) onWorks(now time.Time) {
 func (l *loop) complete(now time.Time) {
 	if l.t.spec.MetadataOnly {
 		l.t.log.Info("the metadata is complete")
-		l.t.handle.succeed(nil, nil)
+		l.succeed(now, nil, nil)
 		return
 	}
 	l.updateTrackers()
@@ -259,7 +260,7 @@ func (l *loop) finished(now time.Time, err error) {
 	switch {
 	case err == nil:
 		l.t.log.Info("complete")
-		l.t.handle.succeed(l.store.Paths(), l.store.FilePath)
+		l.succeed(now, l.store.Paths(), l.store.FilePath)
 	case errors.Is(err, storage.ErrChanged) && l.content.rechecks < recheckMax:
 		l.content.rechecks++
 		l.t.log.Warn("checking all content again", "err", err)

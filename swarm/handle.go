@@ -11,18 +11,20 @@ import (
 type handle struct {
 	haveInfo chan struct{} // closed when info is set
 
-	mu       sync.Mutex
-	done     chan struct{} // closed when the outcome is decided; see reopen
-	info     *metainfo.Info
-	outcome  outcome
-	err      error // why the torrent failed
-	closeErr error // what Close returns
-	ended    bool
-	final    State // what State returns once the torrent has ended
-	paths    []string
-	file     func(i int) string // returns the path of a file of the layout
-	checked  int64              // bytes hashed so far while Checking
-	toCheck  int64              // bytes to hash while Checking
+	mu        sync.Mutex
+	done      chan struct{} // closed when the outcome is decided; see reopen
+	info      *metainfo.Info
+	outcome   outcome
+	err       error // why the torrent failed
+	closeErr  error // what Close returns
+	ended     bool
+	paths     []string
+	file      func(i int) string // returns the path of a file of the layout
+	checked   int64              // bytes hashed so far while Checking
+	toCheck   int64              // bytes to hash while Checking
+	published published
+	// trackers are what the loop announces to; nil before it has published.
+	trackers *trackers
 }
 
 // An outcome says whether a torrent has reached its aim.
@@ -34,7 +36,9 @@ const (
 	failed
 )
 
-func (h *handle) init() {
+// init makes h the handle of a torrent whose loop has not published anything.
+func (h *handle) init(first status) {
+	h.published.begin(first)
 	h.haveInfo = make(chan struct{})
 	h.done = make(chan struct{})
 }
@@ -96,10 +100,10 @@ func (h *handle) reopen() {
 
 // end shows what the torrent had done when it ended. A torrent without an outcome was
 // stopped, which is neither success nor failure.
-func (h *handle) end(closeErr error, final State) {
+func (h *handle) end(closeErr error) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	h.final, h.closeErr, h.ended = final, closeErr, true
+	h.closeErr, h.ended = closeErr, true
 	if h.outcome == undecided {
 		h.decide(undecided, ErrStopped)
 	}
@@ -129,11 +133,11 @@ func (h *handle) failure() error {
 	return h.err
 }
 
-// ending returns what State and Close return once the torrent has ended.
-func (h *handle) ending() (final State, closeErr error) {
+// ending returns what Close returns once the torrent has ended.
+func (h *handle) ending() error {
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	return h.final, h.closeErr
+	return h.closeErr
 }
 
 // finished returns where the complete content lies, or nothing before it is complete.
@@ -150,10 +154,30 @@ func (h *handle) isDecided() bool {
 	return h.outcome != undecided
 }
 
-// show puts into s what the handle knows. It returns what the phase follows from.
-func (h *handle) show(s *State) (how outcome, haveInfo bool) {
+// publish shows s, and what its phase follows from. It reports whether s differs from what
+// was shown before.
+func (h *handle) publish(s *State, from status) (differs bool) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
+	return h.published.set(s, from.with(h.outcome, h.info != nil))
+}
+
+// announces sets the trackers whose report is shown.
+func (h *handle) announces(to *trackers) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	h.trackers = to
+}
+
+// show returns the state of the torrent. closing says that the torrent is ending.
+func (h *handle) show(closing bool) (s State) {
+	h.mu.Lock()
+	h.published.get(&s, closing, h.outcome, h.info != nil)
 	s.Checked, s.CheckTotal = h.checked, h.toCheck
-	return h.outcome, h.info != nil
+	to := h.trackers
+	h.mu.Unlock()
+	if to != nil {
+		s.Trackers = to.report()
+	}
+	return s
 }

@@ -92,13 +92,13 @@ func TestOutcome(t *testing.T) {
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			var h handle
-			h.init()
+			h.init(status{})
 			c.decide(&h)
 			if isClosed(h.done) != c.decided || h.isDecided() != c.decided {
 				t.Errorf("done %v, decided %v, want %v", isClosed(h.done), h.isDecided(), c.decided)
 			}
-			h.end(nil, State{Checked: 7})
-			if h.outcome != c.want || h.err != c.err || !isClosed(h.done) || h.final.Checked != 7 {
+			h.end(nil)
+			if h.outcome != c.want || h.err != c.err || !isClosed(h.done) {
 				t.Errorf("outcome %v, %v, done %v; want %v, %v", h.outcome, h.err, isClosed(h.done),
 					c.want, c.err)
 			}
@@ -110,7 +110,7 @@ func TestOutcome(t *testing.T) {
 // back.
 func TestReopen(t *testing.T) {
 	var h handle
-	h.init()
+	h.init(status{})
 	first := h.decided()
 	h.reopen()
 	if h.decided() != first {
@@ -130,14 +130,14 @@ func TestReopen(t *testing.T) {
 	if paths, _ := h.finished(); !isClosed(second) || len(paths) != 1 || paths[0] != "b" {
 		t.Errorf("complete again: Done %v, paths %v", isClosed(second), paths)
 	}
-	h.end(nil, State{})
+	h.end(nil)
 	h.reopen()
 	if !isClosed(h.decided()) || h.failure() != nil {
 		t.Error("a torrent is reopened after its end")
 	}
 
 	var wrong handle
-	wrong.init()
+	wrong.init(status{})
 	wrong.fail(ErrNothingWanted)
 	wrong.reopen()
 	if !isClosed(wrong.decided()) || wrong.failure() != ErrNothingWanted {
@@ -148,7 +148,7 @@ func TestReopen(t *testing.T) {
 // TestHandleShowsInfo: HaveInfo is closed when Info is known, not before.
 func TestHandleShowsInfo(t *testing.T) {
 	var h handle
-	h.init()
+	h.init(status{})
 	if h.getInfo() != nil || isClosed(h.haveInfo) {
 		t.Error("the info dictionary is known from the start")
 	}

@@ -637,21 +637,16 @@ func TestRoomForNewcomers(t *testing.T) {
 	foes := newFoes(t, crowded.Info(), seeder.Addr())
 	defer foes.end()
 	foes.attack(2*most, [20]byte{}, (*foe).hold)
-	deadline := time.After(patience)
-	for tick := time.Tick(5 * time.Millisecond); victim.State().PeersConnected < most; {
-		select {
-		case <-tick:
-		case <-deadline:
-			t.Fatalf("%+v", victim.State())
-		}
-	}
+	until(t, victim, "not all places are taken", func(s swarm.State) bool {
+		return s.PeersConnected == most
+	})
 	leech := add(t, newEngine(t), swarm.Spec{
 		Magnet: torrent.Magnet(), Dir: t.TempDir(), Peers: []string{seeder.Addr().String()},
 	})
 	waitDone(t, leech)
-	if n := victim.State().PeersConnected; n >= most {
-		t.Errorf("all %d mute connections are still there", n)
-	}
+	until(t, victim, "all mute connections are still there", func(s swarm.State) bool {
+		return s.PeersConnected < most
+	})
 }
 
 // Peers that ask for blocks and read nothing hold neither the slots nor the memory

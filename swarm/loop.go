@@ -31,6 +31,7 @@ type loop struct {
 
 	sequential bool // the user wants pieces in order
 
+	publisher    publisher
 	content      content
 	search       search
 	trackers     trackers
@@ -105,6 +106,7 @@ func (l *loop) run() {
 		l.learnExternal()
 		l.act(now)
 		l.updateTrackers()
+		l.show(now)
 		l.setTimer(now)
 	}
 	l.end()
@@ -161,9 +163,14 @@ func (l *loop) setSequential(on bool) {
 	l.core.SetSequential(on) // which forgets it before InfoReady
 }
 
-// setTimer has the loop wake up at the next deadline of the core.
+// setTimer has the loop wake up at the next deadline of the core, or when its state is to
+// be published.
 func (l *loop) setTimer(now time.Time) {
-	if next := l.core.NextTick(); !next.IsZero() {
+	next := l.core.NextTick()
+	if at := l.publisher.next(); next.IsZero() || !at.IsZero() && at.Before(next) {
+		next = at
+	}
+	if !next.IsZero() {
 		l.timer.Reset(max(0, next.Sub(now)))
 	}
 }
@@ -309,7 +316,7 @@ func (l *loop) end() {
 	l.wait.Wait()
 	l.search.join()
 	l.takeLastMail()
-	final := l.state()
+	l.publish(time.Now())
 	var err error
 	if l.store != nil {
 		err = l.store.Close()
@@ -324,5 +331,5 @@ func (l *loop) end() {
 	}
 	l.t.engine.feed.remove(l.t) // before another torrent of this name can be added
 	l.t.engine.registry.remove(l.t)
-	l.t.handle.end(err, final)
+	l.t.handle.end(err)
 }

@@ -1,8 +1,6 @@
 package swarm
 
 import (
-	"time"
-
 	"swarmnode/swarm/core"
 	"swarmnode/swarm/tracker"
 )
@@ -35,22 +33,16 @@ type State struct {
 	Checked    int64 // bytes hashed so far while Checking
 	CheckTotal int64 // bytes to hash while Checking
 	Fault      error // why storage does not work, while Faulty
+	Sequential bool  // pieces are fetched in order; see Torrent.SetSequential
 	Trackers   tracker.Report
 }
 
-// State returns what the torrent is doing now.
+// State returns what the torrent was doing a moment ago: a tenth of a second, or a second
+// for what changes without any event, such as rates. It never waits. What a method of the
+// torrent changed is in the next State once the method has returned. After Close it
+// returns the last state. Nobody may change the maps of a State.
 func (t *Torrent) State() State {
-	reply := make(chan State, 1)
-	if t.ask(func(time.Time) { reply <- t.loop.state() }) {
-		select {
-		case s := <-reply:
-			return s
-		case <-t.ended:
-		}
-	}
-	<-t.ended
-	final, _ := t.handle.ending()
-	return final
+	return t.handle.show(t.ctx.Err() != nil)
 }
 
 // status is what the phase of a torrent follows from.
@@ -82,16 +74,7 @@ func (s status) phase() Phase {
 	return Downloading
 }
 
-// state returns what the torrent is doing now.
-func (l *loop) state() State {
-	s := State{Snapshot: l.core.Snapshot(), Trackers: l.trackers.report()}
-	if s.Snapshot.State == core.Stalled {
-		s.Fault = s.Err
-	}
-	how, haveInfo := l.t.handle.show(&s)
-	s.Phase = status{
-		core: s.Snapshot.State, outcome: how, closing: l.t.ctx.Err() != nil,
-		metadataOnly: l.t.spec.MetadataOnly, haveInfo: haveInfo, haveStore: l.store != nil,
-	}.phase()
-	return s
+// same reports whether s and o say the same, besides what State adds at the last moment.
+func (s *State) same(o *State) bool {
+	return s.Snapshot.Same(&o.Snapshot) && s.Phase == o.Phase && s.Sequential == o.Sequential
 }

@@ -121,7 +121,7 @@ func newTorrent(e *Engine, spec Spec, hash metainfo.Hash) *Torrent {
 	}
 	t.down.SetAside(asideDown)
 	t.names.set(namesOf(&t.spec))
-	t.handle.init()
+	t.handle.init(t.firstStatus())
 	t.mail.init()
 	t.ctx, t.cancel = context.WithCancel(e.ctx)
 	return t
@@ -130,6 +130,8 @@ func newTorrent(e *Engine, spec Spec, hash metainfo.Hash) *Torrent {
 // start starts the loop of the torrent. info is nil if it is unknown.
 func (t *Torrent) start(info *metainfo.Info) {
 	t.loop = newLoop(t, info)
+	t.handle.announces(&t.loop.trackers)
+	t.loop.publish(time.Now())
 	t.engine.wait.Go(t.loop.run)
 }
 
@@ -184,15 +186,16 @@ func (t *Torrent) AddPeer(addr netip.AddrPort) {
 // that. Complete content stays.
 func (t *Torrent) Close() error {
 	t.cancel()
+	t.changed(ChangedState)
 	<-t.ended
-	_, err := t.handle.ending()
-	return err
+	return t.handle.ending()
 }
 
 // fail decides that the torrent cannot be completed, and ends it.
 func (t *Torrent) fail(err error) {
 	t.handle.fail(err)
 	t.cancel()
+	t.changed(ChangedState)
 }
 
 // post hands an event to the loop, and waits while the loop is busy. After the end of the
@@ -213,11 +216,15 @@ func (t *Torrent) ask(f func(now time.Time)) bool {
 	}
 }
 
-// command makes the loop call f, and returns the error of f. It returns ErrStopped if the
-// torrent has ended. The loop must not call it.
+// command makes the loop call f, and returns the error of f. The next State shows what f
+// changed. It returns ErrStopped if the torrent has ended. The loop must not call it.
 func (t *Torrent) command(f func(now time.Time) error) error {
 	reply := make(chan error, 1)
-	if !t.ask(func(now time.Time) { reply <- f(now) }) {
+	if !t.ask(func(now time.Time) {
+		err := f(now)
+		t.loop.publish(now)
+		reply <- err
+	}) {
 		return ErrStopped
 	}
 	return <-reply

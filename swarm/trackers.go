@@ -14,7 +14,7 @@ import (
 )
 
 // trackers announces a torrent to its trackers, with the numbers of the moment. Its
-// methods but stats are for the loop of the torrent; the zero value has no trackers.
+// methods but stats and report are for the loop of the torrent; the zero value has no trackers.
 type trackers struct {
 	announcer *tracker.Announcer // nil without trackers
 
@@ -25,6 +25,8 @@ type trackers struct {
 // start announces to the trackers of cfg from the first search on.
 func (t *trackers) start(cfg tracker.Config) {
 	cfg.Stats = t.stats
+	t.mu.Lock()
+	defer t.mu.Unlock()
 	t.announcer = tracker.NewAnnouncer(cfg)
 }
 
@@ -57,12 +59,15 @@ func (t *trackers) ownAddressChanged() {
 	}
 }
 
-// report returns what came of the announcements.
+// report returns what came of the announcements. Any goroutine may call it.
 func (t *trackers) report() tracker.Report {
-	if t.announcer == nil {
+	t.mu.Lock()
+	announcer := t.announcer
+	t.mu.Unlock()
+	if announcer == nil {
 		return tracker.Report{}
 	}
-	return t.announcer.Report()
+	return announcer.Report()
 }
 
 // leave tells the trackers that we have stopped, and waits until they know.

@@ -6,8 +6,9 @@ import (
 	"swarmnode/swarm/picker"
 )
 
-// A Snapshot is the state of a torrent as a value that shares nothing with it. Rates are
-// payload bytes per second over the last 20 s or less.
+// A Snapshot is the state of a torrent at one moment. It shares its maps with other
+// snapshots, so nobody may change them. Rates are payload bytes per second over the last
+// 20 s or less.
 type Snapshot struct {
 	State State
 	Err   error // why it is Stalled or Unusable

@@ -1,0 +1,124 @@
+package swarm
+
+import (
+	"time"
+
+	"swarmnode/swarm/core"
+)
+
+const (
+	// publishEvery is the least time between two states that a torrent publishes by
+	// itself. People and programs want no more.
+	publishEvery = 100 * time.Millisecond
+	// ratesEvery is how often rates are published while they change by themselves.
+	ratesEvery = time.Second
+)
+
+// A publisher says when the loop of a torrent publishes its state next.
+type publisher struct {
+	last time.Time // when it published
+	due  bool      // something may have changed since
+	flow bool      // the published rates are not 0
+}
+
+// done says that a state was published; flow reports whether it has rates.
+func (p *publisher) done(now time.Time, flow bool) { *p = publisher{last: now, flow: flow} }
+
+// next returns when the next state is to be published, or zero if nothing changes by
+// itself.
+func (p *publisher) next() time.Time {
+	switch {
+	case p.due:
+		return p.last.Add(publishEvery)
+	case p.flow:
+		return p.last.Add(ratesEvery)
+	}
+	return time.Time{}
+}
+
+// published is what the loop of a torrent published last. The handle guards it.
+type published struct {
+	state  State
+	status status
+}
+
+// begin sets what the phase follows from before anything was published.
+func (p *published) begin(first status) { p.status = first }
+
+// set sets the state, and what its phase follows from. It reports whether the state
+// differs from the last one.
+func (p *published) set(s *State, from status) (differs bool) {
+	s.Phase = from.phase()
+	differs = !s.same(&p.state)
+	p.state, p.status = *s, from
+	return differs
+}
+
+// get copies the state to s. Its phase takes into account what has become known since.
+func (p *published) get(s *State, closing bool, how outcome, haveInfo bool) {
+	*s = p.state
+	now := p.status.with(how, haveInfo)
+	now.closing = now.closing || closing
+	s.Phase = now.phase()
+}
+
+// with returns s with the outcome of the torrent, and whether the metadata is known.
+func (s status) with(how outcome, haveInfo bool) status {
+	s.outcome, s.haveInfo = how, s.haveInfo || haveInfo
+	return s
+}
+
+// show publishes the state after something has happened, unless the last one is too young.
+// In that case the timer of the loop makes up for it.
+func (l *loop) show(now time.Time) {
+	if now.Sub(l.publisher.last) < publishEvery {
+		l.publisher.due = true
+		return
+	}
+	l.publish(now)
+}
+
+// publish publishes the state now. Callers who waited for something else see it in the
+// state when they are told.
+func (l *loop) publish(now time.Time) {
+	s := l.state()
+	l.publisher.done(now, s.DownRate != 0 || s.UpRate != 0)
+	if l.t.handle.publish(&s, l.status(&s)) {
+		l.t.changed(ChangedState)
+	}
+}
+
+// state returns what the torrent is doing now, without what the handle knows better.
+func (l *loop) state() State {
+	s := State{Snapshot: l.core.Snapshot(), Sequential: l.sequential}
+	if s.Snapshot.State == core.Stalled {
+		s.Fault = s.Err
+	}
+	return s
+}
+
+// status returns what the loop knows of that from which the phase of s follows.
+func (l *loop) status(s *State) status {
+	from := l.t.firstStatus()
+	from.core, from.closing, from.haveStore = s.Snapshot.State, l.t.ctx.Err() != nil, l.store != nil
+	return from
+}
+
+// firstStatus returns the status of a torrent before its loop has begun.
+func (t *Torrent) firstStatus() status {
+	return status{metadataOnly: t.spec.MetadataOnly, haveInfo: t.spec.Torrent != nil}
+}
+
+// succeed decides that the torrent is complete. The state has the last numbers
+// before Done is closed.
+func (l *loop) succeed(now time.Time, paths []string, file func(i int) string) {
+	l.publish(now)
+	l.t.handle.succeed(paths, file)
+	l.publish(now)
+}
+
+// setChecked shows how far the check of the content on disk has come, in bytes.
+func (t *Torrent) setChecked(done, total int64) {
+	t.handle.setChecked(done, total)
+	t.changed(ChangedState)
+}
