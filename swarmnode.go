@@ -1,9 +1,12 @@
 // Package swarmnode is a trackerless BitTorrent node.
 //
-// The packages below it are the library: metainfo reads and makes torrents and
+// A program embeds one by Start, which gives a Node: it listens, takes part in the DHT,
+// searches the local network, and keeps what the next run needs. Node.Add adds a torrent,
+// whose handle is a *swarm.Torrent. Nothing here reads flags, writes to a terminal or ends
+// the process; the command cmd/node is a program on top of this package.
+//
+// The packages below are libraries of their own: metainfo reads and makes torrents and
 // magnet links, dht is a Mainline DHT node, swarm exchanges pieces with peers.
-// The command cmd/node wires them together. This package itself holds only
-// what belongs to all of them.
 package swarmnode
 
 import _ "embed"

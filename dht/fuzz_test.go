@@ -3,6 +3,7 @@ package dht
 import (
 	"bytes"
 	"net/netip"
+	"strings"
 	"testing"
 	"time"
 
@@ -130,5 +131,40 @@ func (b *bench) check(t *testing.T, six *family) {
 			t.Fatalf("lookup with %d slots, %d waiting, %d candidates", l.slots, slots,
 				len(l.candidates))
 		}
+	}
+}
+
+// A saved state that anything may have written into costs at most that state.
+func FuzzForgetIDs(f *testing.F) {
+	f.Add([]byte("d3:id420:aaaaaaaaaaaaaaaaaaaa6:nodes40:7:versioni1ee"))
+	f.Add([]byte("d2:id"))
+	f.Fuzz(func(t *testing.T, b []byte) {
+		got := ForgetIDs(b)
+		if got == nil {
+			return
+		}
+		r := bencode.NewReader(got, bencode.Limits{})
+		for key := range r.Dict() {
+			if strings.HasPrefix(string(key), "id") {
+				t.Fatalf("ForgetIDs(%q) = %q", b, got)
+			}
+		}
+		if err := r.Close(); err != nil {
+			t.Fatalf("ForgetIDs(%q) = %q: %v", b, got, err)
+		}
+	})
+}
+
+func TestForgetIDs(t *testing.T) {
+	for _, junk := range []string{"", "x", "i1e", "d", "d3:id4", "d3:id4i1ee trailing"} {
+		if got := ForgetIDs([]byte(junk)); got != nil {
+			t.Errorf("ForgetIDs(%q) = %q", junk, got)
+		}
+	}
+	got := ForgetIDs([]byte("d3:id41:x3:id61:y6:nodes41:z6:nodes60:e"))
+	r := bencode.NewReader(got, bencode.Limits{})
+	r.Skip()
+	if string(got) != "d6:nodes41:z6:nodes60:e" || r.Close() != nil {
+		t.Errorf("ForgetIDs = %q", got)
 	}
 }

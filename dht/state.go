@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io/fs"
 	"slices"
+	"strings"
 	"time"
 
 	"swarmnode/metainfo/bencode"
@@ -136,6 +137,29 @@ func parseStateNodes(list []byte, size int) (nodes []NodeInfo) {
 		list = list[size+4:]
 	}
 	return nodes
+}
+
+// ForgetIDs returns a saved state without its ids, so that a node that starts from it makes
+// new ones: two nodes with one id would push each other out of everybody's table. It
+// returns nil if the state cannot be read.
+func ForgetIDs(state []byte) []byte {
+	r := bencode.NewReader(state, bencode.Limits{})
+	if r.Kind() != bencode.Dict {
+		return nil
+	}
+	out := bencode.AppendDict(nil, func(dst []byte) []byte {
+		for key := range r.Dict() {
+			value := r.Raw()
+			if !strings.HasPrefix(string(key), "id") {
+				dst = append(bencode.AppendString(dst, key), value...)
+			}
+		}
+		return dst
+	})
+	if r.Close() != nil {
+		return nil
+	}
+	return out
 }
 
 // WriteState writes a saved state to the file path, atomically: whatever

@@ -12,6 +12,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"swarmnode/metainfo"
 	"swarmnode/swarm/block"
 	"swarmnode/swarm/guard"
 	"swarmnode/swarm/limit"
@@ -280,6 +281,10 @@ func (e *Engine) SetHasDHT(on bool) { e.hasDHT.Store(on) }
 
 // Torrents returns the handles of all torrents, in no order.
 func (e *Engine) Torrents() []*Torrent { return e.registry.all() }
+
+// Torrent returns the torrent with that info-hash, which may be either one of a hybrid, or
+// nil.
+func (e *Engine) Torrent(hash metainfo.Hash) *Torrent { return e.registry.find(hash) }
 
 // Close stops every torrent, saves what the torrents have, closes the ports, and waits
 // for all of that. Only the first call has an effect.

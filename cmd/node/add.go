@@ -237,7 +237,7 @@ func (a *adding) fetch(ctx context.Context) error {
 				return choose(l, a.flags.files.items, src.magnet).wanted
 			}
 		}
-		t, err := a.s.engine.Add(a.s.spec(spec))
+		t, err := a.s.node.Add(a.s.spec(spec))
 		if err != nil {
 			return addFailure(src.hash().Short(), err)
 		}

@@ -44,7 +44,7 @@ func announceTime(torrents int, rate countValue) (minutes, enough int) {
 // checkAnnounce warns if n torrents are too many for all of them to be found in the DHT,
 // because other nodes forget them before they are announced again.
 func (s *session) checkAnnounce(torrents int) {
-	if s.dht == nil || !slices.ContainsFunc(s.engine.Addrs(), public) {
+	if !s.node.DHT().On() || !slices.ContainsFunc(s.node.Addrs(), public) {
 		return // in a network of our own there is no such limit
 	}
 	if minutes, enough := announceTime(torrents, s.flags.dhtRate); minutes > announceMinutes {

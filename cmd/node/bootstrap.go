@@ -4,7 +4,6 @@ import (
 	"context"
 	"io"
 	"net"
-	"net/netip"
 	"strings"
 	"sync"
 	"time"
@@ -12,7 +11,6 @@ import (
 	"github.com/spf13/pflag"
 
 	"swarmnode"
-	"swarmnode/dht"
 )
 
 // bootstrapPort is where bootstrap nodes of the DHT are expected.
@@ -52,59 +50,42 @@ func (f *bootstrapFlags) run(ctx context.Context, c *console, _ []string) error 
 	if err != nil {
 		return err
 	}
-	folder, err := openState(c, f.join.stateDir, f.join.ephemeral)
+	node, err := f.join.startDHT(c, swarmnode.DHTConfig{
+		Listen: f.listen.given(f.listen.port.port), Bootstrap: hosts, Router: true,
+	})
 	if err != nil {
 		return err
 	}
-	addrs := f.listen.addresses(f.listen.port.port)
-	conns, err := listenUDP(addrs)
-	if err != nil {
-		return bindFailure(addrs, err)
-	}
-	defer closeAll(conns)
+	defer node.Close()
 	numbers, err := f.metrics.open()
 	if err != nil {
-		closeAll(conns)
 		return err
 	}
 	if numbers != nil {
 		defer numbers.Close()
 	}
-	bound := boundAddrs(conns)
 	var names []string
-	for _, a := range bound {
+	for _, a := range node.Addrs() {
 		names = append(names, a.String())
 	}
-	state := openDHTState(folder, stateOfBootstrap, bound)
-	defer state.close()
 	// Others may join through this node, so it keeps running when it reaches nobody.
 	if err := checkReachable(ctx, c, hosts, f.join.named(), true); err != nil {
 		return err
 	}
-	node, err := dht.New(dht.Config{
-		Conns: conns, Bootstrap: hosts, State: state.load(c), Router: true,
-		Logger: resolverLogger(c, f.join.named()),
-	})
-	if err != nil {
-		return fail(exitOther, "starting the DHT node", err)
-	}
-	defer node.Close()
 	c.event("start", startEvent{c.command, swarmnode.Version, names})
 	c.result(strings.Join(names, "\n"))
-	f.serve(ctx, c, bootstrapNode{node, state, hosts, numbers})
+	f.serve(ctx, c, bootstrapNode{node, hosts, numbers})
 	return ended(ctx)
 }
 
 // A bootstrapNode is a running node with what serve needs to report on it.
 type bootstrapNode struct {
-	node    *dht.Node
-	state   *dhtState
+	node    *swarmnode.DHTNode
 	hosts   []string     // bootstrap hosts
 	numbers net.Listener // of its metrics; may be nil
 }
 
-// serve shows how the node is doing until a signal ends it, and saves its
-// state.
+// serve shows how the node is doing until a signal ends it.
 func (f *bootstrapFlags) serve(ctx context.Context, c *console, n bootstrapNode) {
 	var wait sync.WaitGroup
 	defer wait.Wait()
@@ -113,7 +94,6 @@ func (f *bootstrapFlags) serve(ctx context.Context, c *console, n bootstrapNode)
 			writeMetrics(w, dhtMetrics(n.node.Stats()))
 		})
 	})
-	wait.Go(func() { keepSaved(ctx, c, n.state, n.node) })
 	usr1, stop := statusSignals()
 	defer stop()
 	tick := time.NewTicker(showInterval)
@@ -124,14 +104,11 @@ func (f *bootstrapFlags) serve(ctx context.Context, c *console, n bootstrapNode)
 	for {
 		select {
 		case <-ctx.Done():
-			if err := n.state.save(n.node); err != nil {
-				c.warn("%v", err)
-			}
 			return
 		case <-usr1:
 			c.say(nodeLine(n.node.Stats()))
 		case now := <-tick.C:
-			last = dhtNews(c, n.node, last)
+			last = dhtNews(c, &n.node.DHT, last)
 			quiet.look(c, n.node.Stats(), now.Sub(started))
 			if c.redraw || now.Sub(shown) >= bootstrapLineInterval {
 				c.progress(textLine(nodeLine(n.node.Stats())))
@@ -144,26 +121,3 @@ func (f *bootstrapFlags) serve(ctx context.Context, c *console, n bootstrapNode)
 // bootstrapLineInterval is the pause between lines of a node that runs for
 // weeks.
 const bootstrapLineInterval = time.Minute
-
-// listenUDP binds addrs, or none of them.
-func listenUDP(addrs []netip.AddrPort) (conns []net.PacketConn, err error) {
-	for _, a := range addrs {
-		network := "udp4"
-		if a.Addr().Is6() {
-			network = "udp6" // alone, where "udp" on [::] would serve both families
-		}
-		conn, err := net.ListenPacket(network, a.String())
-		if err != nil {
-			closeAll(conns)
-			return nil, err
-		}
-		conns = append(conns, conn)
-	}
-	return conns, nil
-}
-
-func closeAll(conns []net.PacketConn) {
-	for _, c := range conns {
-		c.Close()
-	}
-}

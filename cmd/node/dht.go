@@ -67,29 +67,19 @@ func (f *dhtFlags) with(ctx context.Context, c *console, join bool,
 	if err != nil {
 		return err
 	}
-	folder, err := openState(c, f.join.stateDir, f.join.ephemeral)
+	alone, err := f.join.startDHT(c, swarmnode.DHTConfig{
+		Listen: f.listen.given(f.listen.port.port), Bootstrap: hosts, ReadOnly: true,
+	})
 	if err != nil {
 		return err
 	}
-	var conns []net.PacketConn
-	addrs := f.listen.addresses(f.listen.port.port)
-	if conns, err = listenUDP(addrs); err != nil {
-		return bindFailure(addrs, err)
-	}
-	defer closeAll(conns)
-	state := dhtStateToRead(folder, stateOfPeers, boundAddrs(conns))
-	saved := state.load(c)
+	defer alone.Close()
 	if join {
-		if err := checkReachable(ctx, c, hosts, f.join.named(), len(saved) > 0); err != nil {
+		if err := checkReachable(ctx, c, hosts, f.join.named(), alone.Remembers()); err != nil {
 			return err
 		}
 	}
-	node, err := dht.New(dht.Config{Conns: conns, Bootstrap: hosts, State: saved, ReadOnly: true,
-		Logger: resolverLogger(c, f.join.named())})
-	if err != nil {
-		return fail(exitOther, "starting the DHT node", err)
-	}
-	defer node.Close()
+	node := alone.Node()
 	ctx, cancel := context.WithTimeoutCause(ctx, time.Duration(f.timeout), errTimeout)
 	defer cancel()
 	if join {
@@ -98,6 +88,23 @@ func (f *dhtFlags) with(ctx context.Context, c *console, join bool,
 		}
 	}
 	return do(ctx, node)
+}
+
+// startDHT starts a DHT node alone.
+func (j *joinFlags) startDHT(c *console, cfg swarmnode.DHTConfig) (*swarmnode.DHTNode, error) {
+	folder, err := stateFolder(c, j.stateDir, j.ephemeral)
+	if err != nil {
+		return nil, err
+	}
+	cfg.StateDir, cfg.Logger, cfg.DHTLogger = folder, c.log, resolverLogger(c, j.named())
+	if cfg.Bootstrap == nil {
+		cfg.Bootstrap = []string{} // nobody
+	}
+	node, err := swarmnode.StartDHT(cfg)
+	if err != nil {
+		return nil, startFailure(err, j.stateDir)
+	}
+	return node, nil
 }
 
 // joinTalking waits until node has joined. It gives up at once if there is no node to
@@ -140,17 +147,6 @@ func (f *dhtFlags) failure(ctx context.Context, what string, err error) error {
 		code = exitNetwork
 	}
 	return fail(code, what, errors.New(strings.TrimPrefix(err.Error(), "dht: ")))
-}
-
-// boundAddrs are the addresses that conns are bound to.
-func boundAddrs(conns []net.PacketConn) []netip.AddrPort {
-	var list []netip.AddrPort
-	for _, c := range conns {
-		if a, ok := c.LocalAddr().(*net.UDPAddr); ok {
-			list = append(list, a.AddrPort())
-		}
-	}
-	return list
 }
 
 // lookup: how a lookup went.

@@ -5,6 +5,7 @@ import (
 	"strings"
 	"time"
 
+	"swarmnode"
 	"swarmnode/dht"
 )
 
@@ -85,9 +86,9 @@ func listHosts(hosts []string) string {
 	return list
 }
 
-// dhtNews emits an event if the state of node differs from last.
-func dhtNews(c *console, node *dht.Node, last dhtEvent) dhtEvent {
-	if node == nil || !c.json {
+// dhtNews emits an event if the state of a DHT node that runs differs from last.
+func dhtNews(c *console, node *swarmnode.DHT, last dhtEvent) dhtEvent {
+	if !node.On() || !c.json {
 		return last
 	}
 	st := node.Stats()

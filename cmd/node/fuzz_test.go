@@ -5,8 +5,6 @@ import (
 	"testing"
 	"unicode"
 	"unicode/utf8"
-
-	"swarmnode/metainfo/bencode"
 )
 
 // No command line and no environment makes the parser panic; a refusal is one line.
@@ -53,27 +51,6 @@ func FuzzEscape(f *testing.F) {
 		}
 		if again := escape(got); again != got {
 			t.Fatalf("escape(%q) = %q, and again %q", s, got, again)
-		}
-	})
-}
-
-// A saved state that anything may have written into costs at most that state.
-func FuzzWithoutIDs(f *testing.F) {
-	f.Add([]byte("d3:id420:aaaaaaaaaaaaaaaaaaaa6:nodes40:7:versioni1ee"))
-	f.Add([]byte("d2:id"))
-	f.Fuzz(func(t *testing.T, b []byte) {
-		got := withoutIDs(b)
-		if got == nil {
-			return
-		}
-		r := bencode.NewReader(got, bencode.Limits{})
-		for key := range r.Dict() {
-			if strings.HasPrefix(string(key), "id") {
-				t.Fatalf("withoutIDs(%q) = %q", b, got)
-			}
-		}
-		if err := r.Close(); err != nil {
-			t.Fatalf("withoutIDs(%q) = %q: %v", b, got, err)
 		}
 	})
 }

@@ -3,7 +3,6 @@ package main
 import (
 	"errors"
 	"fmt"
-	"math/rand/v2"
 	"net"
 	"net/netip"
 	"strconv"
@@ -12,17 +11,7 @@ import (
 
 	"github.com/spf13/pflag"
 
-	"swarmnode/swarm/transport"
-)
-
-const (
-	// portMin and portMax bound the port that is picked at random: the range that is
-	// registered for nobody.
-	portMin = 49152
-	portMax = 65535
-	// portTries is how many ports are tried before giving up. If that many are taken,
-	// something else is wrong.
-	portTries = 20
+	"swarmnode"
 )
 
 // A listenAddr is one value of --listen.
@@ -92,14 +81,13 @@ func (l *listenFlags) register(fs *pflag.FlagSet, port uint16, usage string) {
 	}
 }
 
-// addresses returns what to listen on, with port where none was named.
-func (l *listenFlags) addresses(port uint16) []netip.AddrPort {
-	given := l.listen.items
-	if len(given) == 0 {
-		given = []string{":" + strconv.Itoa(int(port))}
+// given returns the addresses that the user gave, with port where none was named.
+func (l *listenFlags) given(port uint16) []netip.AddrPort {
+	if len(l.listen.items) == 0 {
+		return []netip.AddrPort{netip.AddrPortFrom(netip.Addr{}, port)}
 	}
 	var out []netip.AddrPort
-	for _, s := range given {
+	for _, s := range l.listen.items {
 		a, err := parseListen(s)
 		if err != nil {
 			continue // was checked when the flag was set
@@ -107,25 +95,14 @@ func (l *listenFlags) addresses(port uint16) []netip.AddrPort {
 		if !a.given {
 			a.port = port
 		}
-		hosts := []netip.Addr{a.host}
-		if !a.host.IsValid() {
-			hosts = everyHost()
-		}
-		for _, h := range hosts {
-			out = append(out, netip.AddrPortFrom(h, a.port))
-		}
+		out = append(out, netip.AddrPortFrom(a.host, a.port))
 	}
 	return out
 }
 
-// everyHost is the unspecified address of each family that this system has.
-func everyHost() []netip.Addr {
-	hosts := []netip.Addr{netip.IPv4Unspecified()}
-	if p, err := net.ListenPacket("udp6", "[::]:0"); err == nil {
-		p.Close()
-		hosts = append(hosts, netip.IPv6Unspecified())
-	}
-	return hosts
+// addresses returns what to listen on, with port where none was named.
+func (l *listenFlags) addresses(port uint16) []netip.AddrPort {
+	return swarmnode.ListenAddrs(l.given(port), 0)
 }
 
 // pinned reports whether the user named every port, so that none has to be picked.
@@ -141,40 +118,9 @@ func (l *listenFlags) pinned() bool {
 	return len(l.listen.items) > 0
 }
 
-// bind calls try with addresses to listen on until it succeeds. A port that was named is
-// the only one tried. Otherwise the remembered port comes first, then ports picked at
-// random, of which the one that works is remembered.
-func (l *listenFlags) bind(c *console, state stateDir,
-	try func([]netip.AddrPort) error) (err error) {
-	if l.pinned() {
-		addrs := l.addresses(l.port.port)
-		return bindFailure(addrs, try(addrs))
-	}
-	old := state.port()
-	port := old
-	for n := 0; ; n++ {
-		if port == 0 {
-			port = uint16(portMin + rand.IntN(portMax-portMin+1))
-		}
-		addrs := l.addresses(port)
-		err = try(addrs)
-		if err == nil {
-			break
-		}
-		if !inUse(err) || n == portTries {
-			return bindFailure(addrs, err)
-		}
-		port = 0
-	}
-	switch {
-	case old != 0 && port != old:
-		c.note("port %d is taken, listening on %d", old, port)
-	case old == 0:
-		if err := state.savePort(port); err != nil {
-			c.warn("the port will not be remembered: %v", err)
-		}
-	}
-	return nil
+// apply sets where a node listens.
+func (l *listenFlags) apply(cfg *swarmnode.Config) {
+	cfg.Listen, cfg.AnyPort = l.given(l.port.port), l.pinned()
 }
 
 // checkIP checks an address at which peers reach us.
@@ -216,29 +162,24 @@ func ownAddrs(bound []netip.AddrPort, given []string) []string {
 	return list
 }
 
-// inUse reports whether a port could not be bound because another has it.
-func inUse(err error) bool {
-	return errors.Is(err, transport.ErrInUse) || errors.Is(err, syscall.EADDRINUSE)
-}
-
 // bindFailure returns the failure of listening on addrs; err may be nil.
 func bindFailure(addrs []netip.AddrPort, err error) error {
 	if err == nil {
 		return nil
 	}
 	hint := ""
+	listen := &swarmnode.ListenError{Addrs: addrs, Err: err}
 	switch {
-	case inUse(err):
+	case listen.InUse():
 		hint = "another --port, or --port 0 for any"
-	case errors.Is(err, transport.ErrPrivileged), errors.Is(err, syscall.EACCES),
-		errors.Is(err, syscall.EPERM):
+	case listen.Privileged():
 		hint = "a --port above 1023"
-	case errors.Is(err, transport.ErrNoAddress), errors.Is(err, syscall.EADDRNOTAVAIL):
+	case listen.NoAddress():
 		hint = "an address of this machine for --listen"
 	}
 	var op *net.OpError
 	if errors.As(err, &op) {
-		// The system's error, without the words of package transport.
+		// The system's error, without the words of package net.
 		what := fmt.Sprint(addrs)
 		if op.Addr != nil {
 			what = op.Addr.String()

@@ -2,14 +2,12 @@ package main
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"net"
 	"net/netip"
 	"os"
 	"path/filepath"
 	"strings"
-	"syscall"
 	"testing"
 )
 
@@ -34,76 +32,14 @@ func TestParseListen(t *testing.T) {
 	}
 }
 
-// testListen is the flags for one local address without a port.
-func testListen() *listenFlags {
-	return &listenFlags{listen: listValue{items: []string{"127.0.0.1"}}}
-}
-
-var errTaken = fmt.Errorf("listening: %w", syscall.EADDRINUSE)
-
-// The port is picked once and remembered, and gives way when it is taken.
-func TestBindRemembers(t *testing.T) {
-	c, _, stderr := testConsole()
-	state := stateDir{path: t.TempDir()}
-	bound := uint16(0)
-	take := func(addrs []netip.AddrPort) error { bound = addrs[0].Port(); return nil }
-	if err := testListen().bind(c, state, take); err != nil {
-		t.Fatal(err)
-	}
-	first := bound
-	if first < portMin || state.port() != first {
-		t.Fatalf("bound %d, remembered %d", first, state.port())
-	}
-	if err := testListen().bind(c, state, take); err != nil || bound != first {
-		t.Fatalf("bound %d, %v, want %d again", bound, err, first)
-	}
-	err := testListen().bind(c, state, func(addrs []netip.AddrPort) error {
-		if addrs[0].Port() == first {
-			return errTaken
-		}
-		return take(addrs)
-	})
-	if err != nil || bound == first || state.port() != first {
-		t.Fatalf("bound %d, %v, remembered %d", bound, err, state.port())
-	}
-	if !strings.Contains(stderr.String(), "is taken, listening on") {
-		t.Errorf("stderr %q", stderr)
-	}
-}
-
-// Ports that were named are the only ones tried; otherwise portTries are tried, and no
-// more.
-func TestBindGivesUp(t *testing.T) {
-	c, _, _ := testConsole()
-	for _, f := range []struct {
-		flags listenFlags
-		tries int
-	}{
-		{listenFlags{listen: listValue{items: []string{"127.0.0.1:7"}}}, 1},
-		{listenFlags{listen: listValue{items: []string{"127.0.0.1"}}, port: portValue{7, true}}, 1},
-		{*testListen(), portTries + 1},
-	} {
-		tries := 0
-		err := f.flags.bind(c, stateDir{}, func([]netip.AddrPort) error {
-			tries++
-			return errTaken
-		})
-		if exitCode(err) != exitNetwork || tries != f.tries {
-			t.Errorf("%+v: %d tries, %v", f.flags, tries, err)
-		}
-	}
-	tries := 0
-	other := errors.New("another reason")
-	err := testListen().bind(c, stateDir{}, func([]netip.AddrPort) error { tries++; return other })
-	if exitCode(err) != exitNetwork || tries != 1 {
-		t.Errorf("%d tries, %v", tries, err)
-	}
-}
-
 func TestAddresses(t *testing.T) {
 	f := listenFlags{listen: listValue{items: []string{"127.0.0.1", "[::1]:9"}}}
 	if got := fmt.Sprint(f.addresses(7)); got != "[127.0.0.1:7 [::1]:9]" {
 		t.Errorf("addresses = %s", got)
+	}
+	f.port.port = 8 // an address with a port keeps it
+	if got := fmt.Sprint(f.given(8)); got != "[127.0.0.1:8 [::1]:9]" {
+		t.Errorf("given = %s", got)
 	}
 	f = listenFlags{}
 	got := f.addresses(7)

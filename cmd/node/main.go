@@ -6,7 +6,7 @@
 //
 // Its nouns: a command is one row of the table in commands.go and has a file of its own.
 // A console prints everything that a command says. A failure is why a command does not
-// succeed. A session is a running engine with its DHT node.
+// succeed. A session is a running node.
 package main
 
 import (

@@ -120,7 +120,7 @@ func (f *fetchFlags) fetch(ctx context.Context, c *console, src source,
 		return nil, err
 	}
 	s.announceStart()
-	handle, err := s.engine.Add(s.spec(swarm.Spec{Magnet: src.magnet, MetadataOnly: true}))
+	handle, err := s.node.Add(s.spec(swarm.Spec{Magnet: src.magnet, MetadataOnly: true}))
 	if err != nil {
 		return nil, addFailure(src.hash().Short(), err)
 	}

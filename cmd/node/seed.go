@@ -115,7 +115,7 @@ func (f *seedFlags) run(ctx context.Context, c *console, args []string) error {
 	defer s.close()
 	s.announceStart()
 	f.checkTrackers(ctx, c)
-	f.checkPeers(c, s.engine.Addrs())
+	f.checkPeers(c, s.node.Addrs())
 	watching, cancel := context.WithCancel(ctx)
 	w := startWatch(watching, s, nil)
 	defer w.wait.Wait()
@@ -198,14 +198,14 @@ func (f *seedFlags) add(ctx context.Context, s *session, path string) (*swarm.To
 	if len(f.node.peers.items) == 0 {
 		warnPrivate(s.c, built)
 	}
-	if !s.engine.Bears(info) {
+	if !s.node.HasRoom(info) {
 		return nil, addFailure(path, swarm.ErrMemory)
 	}
 	if err := s.join(); err != nil {
 		return nil, err
 	}
 	dir, name := contentAt(path)
-	t, err := s.engine.Add(s.spec(swarm.Spec{
+	t, err := s.node.Add(s.spec(swarm.Spec{
 		Torrent: built, Dir: dir, Name: name, Complete: true, SuperSeed: f.superSeed,
 		Trackers: tiers(f.outside.trackers.items),
 	}))
@@ -215,7 +215,7 @@ func (f *seedFlags) add(ctx context.Context, s *session, path string) (*swarm.To
 	}
 	// Only a link that works is printed: Add may have found no memory for the torrent.
 	link := built.Magnet()
-	link.Peers = ownAddrs(s.engine.Addrs(), f.announceIP.items)
+	link.Peers = ownAddrs(s.node.Addrs(), f.announceIP.items)
 	magnet := link.String()
 	s.c.result(magnet)
 	s.c.event("seeding", seedingEvent{info.Hash().String(), info.Name(), magnet,

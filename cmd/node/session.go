@@ -6,11 +6,8 @@ import (
 	"fmt"
 	"maps"
 	"net/netip"
-	"path/filepath"
 	"slices"
 	"strings"
-	"sync"
-	"sync/atomic"
 	"time"
 
 	"github.com/spf13/pflag"
@@ -20,7 +17,6 @@ import (
 	"swarmnode/metainfo"
 	"swarmnode/swarm"
 	"swarmnode/swarm/book"
-	"swarmnode/swarm/lsd"
 	"swarmnode/swarm/storage"
 )
 
@@ -114,33 +110,16 @@ var encryptions = map[string]swarm.Encryption{
 	"require": swarm.EncryptionRequired, "off": swarm.EncryptionOff,
 }
 
-// A session is a running engine with its DHT node and local discovery.
+// A session is a running node of a command.
 type session struct {
-	c        *console
-	flags    *nodeFlags
-	engine   *swarm.Engine
-	dht      *dht.Node    // nil before join, and with --no-dht
-	lsd      *lsd.Service // nil before join, with --no-lsd, and on loopback alone
-	joined   bool
-	joinedAt time.Time
-	silence  silence
-	hints    atomic.Pointer[dht.Node]
-	hosts    []string // to join through
-	saved    []byte   // state of the DHT node of an earlier run
-	state    *dhtState
-	records  string // folder of the records of torrents, "" for none
-	started  time.Time
-	external time.Time          // when the engine was last told our address
-	cancel   context.CancelFunc // ends the background work; nil before join
-	wait     sync.WaitGroup
+	c       *console
+	flags   *nodeFlags
+	node    *swarmnode.Node
+	joined  bool
+	silence silence
+	hosts   []string // to join the DHT through
+	started time.Time
 }
-
-// saveInterval is the time between two saves of the DHT state. A crash loses at most that
-// much.
-const saveInterval = 5 * time.Minute
-
-// saveFirst is the time before the first save: joining is over by then.
-const saveFirst = 15 * time.Second
 
 // needs is what a command needs of its session.
 type needs struct {
@@ -151,10 +130,7 @@ type needs struct {
 	lonely bool     // useful without any peer, since peers may come later
 }
 
-// resumeFolder is the folder of those records in the state folder.
-const resumeFolder = "resume"
-
-// openSession starts the engine, and prepares to join the DHT.
+// openSession starts the node, and prepares to join the DHT.
 func openSession(ctx context.Context, c *console, f *nodeFlags, want needs) (*session, error) {
 	if err := checkDescriptors(descriptorsNode); err != nil {
 		return nil, err
@@ -163,80 +139,76 @@ func openSession(ctx context.Context, c *console, f *nodeFlags, want needs) (*se
 	if err != nil {
 		return nil, err
 	}
-	folder, err := openState(c, f.join.stateDir, f.join.ephemeral)
+	folder, err := stateFolder(c, f.join.stateDir, f.join.ephemeral)
 	if err != nil {
 		return nil, err
 	}
-	s := &session{c: c, flags: f, started: time.Now()}
-	cfg := swarm.Config{
-		Client: "swarmnode " + swarmnode.Version, Down: int64(f.down), Up: int64(f.up),
-		PeersMax:        int(f.peersMax),
-		TorrentPeersMax: int(f.torrentPeers),
-		HasDHT:          !f.noDHT, Encryption: encryptions[f.encryption.word], Logger: c.log,
-		MemoryMax: f.memory.blocks(),
-		DHTNode: func(a netip.AddrPort) {
-			if n := s.hints.Load(); n != nil {
-				n.AddNode(a)
-			}
-		},
+	all := append(slices.Clip(hosts), validHosts(want.nodes)...)
+	s := &session{c: c, flags: f, started: time.Now(), hosts: all}
+	cfg := swarmnode.Config{
+		StateDir: folder, NoRecords: !want.resume,
+		Bootstrap: append([]string{}, all...), DHTLimits: dhtLimits(f.dhtRate),
+		NoDHT: true, NoLSD: true, // until join
+		Down: int64(f.down), Up: int64(f.up), Peers: int(f.peersMax),
+		TorrentPeers: int(f.torrentPeers), Memory: f.memory.blocks(),
+		Encryption: encryptions[f.encryption.word],
+		Logger:     c.log, DHTLogger: resolverLogger(c, f.join.named()),
 	}
-	if want.resume && folder.keeps() {
-		cfg.StateDir = filepath.Join(folder.path, resumeFolder)
-		cfg.StateReadOnly = folder.readOnly
-		s.records = cfg.StateDir
+	f.listen.apply(&cfg)
+	// The session ends with close, after what follows the end of ctx.
+	if s.node, err = swarmnode.Start(context.WithoutCancel(ctx), cfg); err != nil {
+		return nil, startFailure(err, f.join.stateDir)
 	}
-	err = f.listen.bind(c, folder, func(addrs []netip.AddrPort) (err error) {
-		cfg.Listen = addrs
-		s.engine, err = swarm.Listen(cfg)
-		return err
-	})
-	if err != nil {
-		return nil, err
+	if taken := s.node.TakenPort(); taken != 0 {
+		c.note("port %d is taken, listening on %d", taken, s.node.Addrs()[0].Port())
 	}
-	s.state = openDHTState(folder, stateOfPeers, s.engine.Addrs())
-	if f.noDHT {
-		if err := s.checkPeers(ctx, want); err != nil {
-			s.close()
-			return nil, err
-		}
-		return s, nil
-	}
-	s.saved = s.state.load(c)
-	others := len(s.saved) > 0 || len(want.nodes) > 0 || len(want.peers) > 0 ||
-		len(f.peers.items) > 0 || want.urls
-	if err := checkReachable(ctx, c, hosts, f.join.named(), others); err != nil {
+	if err := s.check(ctx, want, hosts); err != nil {
 		s.close()
 		return nil, err
 	}
-	s.hosts = append(hosts, validHosts(want.nodes)...)
 	return s, nil
+}
+
+// startFailure returns the failure of a node that cannot start. named is the state folder
+// that the user named, if any.
+func startFailure(err error, named string) error {
+	if listen, ok := errors.AsType[*swarmnode.ListenError](err); ok {
+		return bindFailure(listen.Addrs, listen.Err)
+	}
+	if state, ok := errors.AsType[*swarmnode.StateError](err); ok {
+		return stateFailure(named, state.Err)
+	}
+	if hosts, ok := errors.AsType[*swarmnode.BootstrapError](err); ok {
+		return fail(exitOther, "starting the DHT node", hosts.Err)
+	}
+	return fail(exitOther, "starting the node", err)
+}
+
+// check fails if nothing that the user named can be reached, and nothing else is known to
+// ask. hosts are the bootstrap hosts.
+func (s *session) check(ctx context.Context, want needs, hosts []string) error {
+	if s.flags.noDHT {
+		return s.checkPeers(ctx, want)
+	}
+	others := s.node.DHT().Remembers() || len(want.nodes) > 0 || len(want.peers) > 0 ||
+		len(s.flags.peers.items) > 0 || want.urls
+	return checkReachable(ctx, s.c, hosts, s.flags.join.named(), others)
 }
 
 // join starts the DHT node and local discovery, unless they are switched off or run
 // already. Torrents added from then on are announced.
-func (s *session) join() (err error) {
+func (s *session) join() error {
 	if s.joined {
 		return nil
 	}
-	s.joined, s.joinedAt = true, time.Now()
+	s.joined = true
 	s.silence.hosts = s.hosts
-	if s.searchesLocally() {
-		s.lsd = s.startLSD()
+	if err := s.node.SetLSD(!s.flags.noLSD); err != nil {
+		return fail(exitOther, "starting local discovery", err)
 	}
-	if s.flags.noDHT {
-		return nil
+	if err := s.node.SetDHT(!s.flags.noDHT); err != nil {
+		return startFailure(err, "")
 	}
-	s.dht, err = dht.New(dht.Config{
-		Conns: s.engine.PacketConns(), Bootstrap: s.hosts, State: s.saved,
-		Logger: resolverLogger(s.c, s.flags.join.named()), Limits: dhtLimits(s.flags.dhtRate),
-	})
-	if err != nil {
-		return fail(exitOther, "starting the DHT node", err)
-	}
-	s.hints.Store(s.dht)
-	background, cancel := context.WithCancel(context.Background())
-	s.cancel = cancel
-	s.wait.Go(func() { keepSaved(background, s.c, s.state, s.dht) })
 	return nil
 }
 
@@ -287,7 +259,8 @@ func checkReachable(ctx context.Context, c *console, hosts []string, named, othe
 // find one, since there is no DHT. The engine warns of those that do not matter.
 func (s *session) checkPeers(ctx context.Context, want needs) error {
 	named := s.flags.peers.items
-	others := len(want.peers) > 0 && !s.flags.peersOnly || want.urls || s.searchesLocally()
+	others := len(want.peers) > 0 && !s.flags.peersOnly || want.urls ||
+		!s.flags.noLSD && s.node.LocalPeers()
 	if want.lonely || len(named) == 0 || others {
 		return nil
 	}
@@ -309,67 +282,24 @@ func describeHosts(hosts []string) string {
 	return fmt.Sprintf("%s and %d more", hosts[0], len(hosts)-1)
 }
 
-// keepSaved saves the state of node now and then, until ctx ends.
-func keepSaved(ctx context.Context, c *console, state *dhtState, node *dht.Node) {
-	wait := saveFirst
-	warned := false
-	for {
-		select {
-		case <-ctx.Done():
-			return
-		case <-time.After(wait):
-		}
-		if err := state.save(node); err != nil && !warned {
-			c.warn("%v", err)
-			warned = true
-		}
-		wait = saveInterval
-	}
-}
-
-// close stops the DHT node and the engine, and saves what the next run needs.
+// close stops the node, which saves what the next run needs.
 func (s *session) close() {
-	if s.cancel != nil {
-		s.cancel()
+	if err := s.node.Close(); err != nil {
+		s.c.log.Info("closing the node", "err", err)
 	}
-	s.wait.Wait()
-	if s.dht != nil {
-		if err := s.state.save(s.dht); err != nil {
-			s.c.warn("%v", err)
-		}
-		s.dht.Close()
-	}
-	if err := s.engine.Close(); err != nil {
-		s.c.log.Info("closing the engine", "err", err)
-	}
-	if s.records != "" && !s.state.state.readOnly {
-		if n, err := swarm.Tidy(s.records); n > 0 || err != nil {
-			s.c.log.Info("forgetting content that is gone", "torrents", n, "err", err)
-		}
-	}
-	if s.lsd != nil {
-		s.lsd.Close()
-	}
-	s.state.close()
 }
 
 // spec fills in what every torrent of the session shares.
 func (s *session) spec(spec swarm.Spec) swarm.Spec {
 	spec.Peers = s.flags.peers.items
 	spec.NoTrackers, spec.PeersOnly = s.flags.noTrackers, s.flags.peersOnly
-	if s.dht != nil {
-		spec.DHT = s.dht
-	}
-	if s.lsd != nil {
-		spec.LSD = s.lsd
-	}
 	return spec
 }
 
 // addrs returns the addresses that the session listens on.
 func (s *session) addrs() []string {
 	var list []string
-	for _, a := range s.engine.Addrs() {
+	for _, a := range s.node.Addrs() {
 		list = append(list, a.String())
 	}
 	return list
@@ -384,28 +314,13 @@ func (s *session) announceStart() {
 // viewDHT returns what lines say about the DHT now, and warns once if no node answers. It
 // is for the goroutine of the command.
 func (s *session) viewDHT(now time.Time) dhtView {
-	if s.dht == nil {
+	d := s.node.DHT()
+	if !d.On() {
 		return dhtView{}
 	}
-	st, age := s.dht.Stats(), now.Sub(s.joinedAt)
+	st, age := d.Stats(), now.Sub(d.Since())
 	s.silence.look(s.c, st, age)
 	return viewOf(st, age)
-}
-
-// externalEvery is the time between two reports of our address, as the DHT sees it, to
-// the engine.
-const externalEvery = 10 * time.Second
-
-// tellExternal tells the engine our address as the DHT sees it, if it is time to. It is
-// for the goroutine of the command.
-func (s *session) tellExternal(now time.Time) {
-	if s.dht == nil || now.Sub(s.external) < externalEvery {
-		return
-	}
-	s.external = now
-	for _, a := range s.dht.External() {
-		s.engine.SetExternal(a.Addr())
-	}
 }
 
 // nodeLine returns the progress line of a node without torrents.

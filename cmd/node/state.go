@@ -6,32 +6,14 @@ import (
 	"math/rand/v2"
 	"os"
 	"path/filepath"
-	"strconv"
-	"strings"
-
-	"swarmnode/swarm/statefile"
-	"swarmnode/swarm/storage"
 )
 
-// A stateDir is the folder for what a node remembers between runs: its port and the DHT
-// nodes it has met. Several processes may share it, because every file is replaced whole.
-// The zero value keeps nothing.
-type stateDir struct {
-	path     string
-	readOnly bool // nothing can be written there
-}
-
-// stateFileMax bounds what is read back, in bytes. It is far more than full tables of
-// both families need.
-const stateFileMax = 4 << 20
-
-// openState makes the state folder, which only its owner can read. A folder that the user
-// named has to work. If the default folder cannot be made, openState warns and keeps
-// nothing; an existing folder that cannot be written to is only read, with a warning. It
-// also warns if other users could plant files there.
-func openState(c *console, name string, ephemeral bool) (stateDir, error) {
+// stateFolder returns the folder for what a node remembers between runs, "" for nothing. It
+// makes the folder, which only its owner can read. A folder that the user named has to work.
+// If the default folder cannot be made, stateFolder warns, and nothing is kept.
+func stateFolder(c *console, name string, ephemeral bool) (string, error) {
 	if ephemeral {
-		return stateDir{}, nil
+		return "", nil
 	}
 	path := name
 	var err error
@@ -41,32 +23,19 @@ func openState(c *console, name string, ephemeral bool) (stateDir, error) {
 	if err == nil {
 		err = os.MkdirAll(path, 0o700)
 	}
-	switch {
-	case err == nil:
-		s := stateDir{path: path}
-		if err := statefile.Writable(path); storage.IsDenied(err) {
-			s.readOnly = true
-			c.warn("nothing will be remembered: state folder %s: %v", path, plain(err))
-		}
-		s.checkOwner(c)
-		return s, nil
-	case name != "":
-		return stateDir{}, failWithHint(exitDisk, "state folder "+name,
-			err, "another --state-dir, or --ephemeral")
+	if err == nil {
+		return path, nil
+	}
+	if name != "" {
+		return "", stateFailure(name, err)
 	}
 	c.warn("nothing will be remembered: state folder: %v", err)
-	return stateDir{}, nil
+	return "", nil
 }
 
-// checkOwner warns if other users can write to the state folder.
-func (s stateDir) checkOwner(c *console) {
-	for _, folder := range []string{s.path, filepath.Join(s.path, resumeFolder)} {
-		if statefile.Shared(folder) {
-			c.warn("other users can write to the state folder %s, and so mislead this node "+
-				"(try: chmod go-w)", folder)
-			return
-		}
-	}
+// stateFailure returns the failure of a state folder that the user named.
+func stateFailure(name string, err error) error {
+	return failWithHint(exitDisk, "state folder "+name, err, "another --state-dir, or --ephemeral")
 }
 
 // defaultStateDir follows the XDG base directories.
@@ -79,46 +48,6 @@ func defaultStateDir() (string, error) {
 		return "", err
 	}
 	return filepath.Join(home, ".local", "state", "swarmnode"), nil
-}
-
-// keeps reports whether the node remembers anything.
-func (s stateDir) keeps() bool { return s.path != "" }
-
-// read returns a file that write has written; the error is os.ErrNotExist if there is
-// none.
-func (s stateDir) read(name string) ([]byte, error) {
-	if !s.keeps() {
-		return nil, os.ErrNotExist
-	}
-	b, _, err := statefile.Read(filepath.Join(s.path, name), stateFileMax)
-	return b, err
-}
-
-// write replaces a file as a whole.
-func (s stateDir) write(name string, b []byte) error {
-	if !s.keeps() || s.readOnly {
-		return nil
-	}
-	return statefile.Replace(filepath.Join(s.path, name), b, true)
-}
-
-const portFile = "port"
-
-// port returns the remembered port, 0 if there is none.
-func (s stateDir) port() uint16 {
-	b, err := s.read(portFile)
-	if err != nil {
-		return 0
-	}
-	n, err := strconv.ParseUint(strings.TrimSpace(string(b)), 10, 16)
-	if err != nil || n < portMin {
-		return 0 // not ours: another port is picked and written
-	}
-	return uint16(n)
-}
-
-func (s stateDir) savePort(port uint16) error {
-	return s.write(portFile, []byte(strconv.Itoa(int(port))+"\n"))
 }
 
 // replaceFile writes b to a new file beside path, and renames it to path once it is

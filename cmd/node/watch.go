@@ -138,8 +138,7 @@ func restAfter(took time.Duration) time.Duration { return min(showShare*took, li
 // show shows the progress of all torrents.
 func (w *watch) show(now time.Time) {
 	w.memory.look(w.s.c, w.s.flags.memory)
-	w.dht = dhtNews(w.s.c, w.s.dht, w.dht)
-	w.s.tellExternal(now)
+	w.dht = dhtNews(w.s.c, w.s.node.DHT(), w.dht)
 	w.meter.update(now, w.statuses(), w.s.viewDHT(now))
 }
 

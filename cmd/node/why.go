@@ -32,8 +32,8 @@ type verdict struct {
 // verdictOf returns what the session knows about t.
 func (s *session) verdictOf(t *swarm.Torrent) verdict {
 	v := verdict{st: t.State()}
-	if s.dht != nil {
-		st := s.dht.Stats()
+	if d := s.node.DHT(); d.On() {
+		st := d.Stats()
 		v.dht, v.asked = &st, s.silence.text(st)
 	}
 	return v

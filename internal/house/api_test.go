@@ -221,7 +221,6 @@ func TestPackagesAreDocumented(t *testing.T) {
 
 // exampleless are packages of the product without an example.
 var exampleless = map[string]string{
-	".":         "it holds two values",
 	"cmd/node":  "a command has its help, and sessions in testdata",
 	"swarm/lsd": "multicast reaches other machines, or nobody",
 }

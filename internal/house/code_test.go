@@ -92,7 +92,8 @@ var goroutines = map[string]string{
 	"cmd/node/hashing.go":   "shows how far a check has come, until it is stopped",
 	"cmd/node/hosts.go": "look-ups of bootstrap hosts, abandoned when their context " +
 		"ends: the resolver takes no other no",
-	"cmd/node/session.go": "saves the table from time to time until the command ends",
+	"dht.go":   "saves the DHT nodes from time to time, until the DHT node is stopped",
+	"drain.go": "reads UDP sockets that nobody else reads, until it is stopped",
 	"cmd/node/signals.go": "waits for signals while a command runs; writes the last " +
 		"words of a process that dies",
 	"cmd/node/watch.go":   "follows a torrent until the command ends",

@@ -74,7 +74,7 @@ func TestImportsGoDownward(t *testing.T) {
 			case isTool(imported):
 				t.Errorf("%s imports %s, which is for tests and tools", s.path, imported)
 			case imported == module:
-				// The root package holds embedded data: the commands use it.
+				// The root package is the face of the library: the commands use it.
 				if from != len(layers)-1 {
 					t.Errorf("%s imports the root package, which is for commands", s.path)
 				}

@@ -131,7 +131,8 @@ func callGraph(t *testing.T) *graph {
 		fields := strings.Split(scan.Text(), "\t")
 		name := fields[0]
 		g.exports[name] = fields[1]
-		if dir, ok := strings.CutPrefix(name, module+"/"); ok {
+		if inModule(name) {
+			dir := strings.TrimPrefix(strings.TrimPrefix(name, module), "/")
 			for _, file := range strings.Fields(fields[2]) {
 				packages[name] = append(packages[name], parsed[path.Join(dir, file)])
 			}
@@ -232,7 +233,7 @@ func keyOf(f *types.Func) string {
 
 // isOurs reports whether a function is one of ours.
 func isOurs(f *types.Func) bool {
-	return f.Pkg() != nil && strings.HasPrefix(f.Pkg().Path(), module+"/")
+	return f.Pkg() != nil && inModule(f.Pkg().Path())
 }
 
 // find returns the key of what a document calls name, and whether it is a func, a type

@@ -1,0 +1,118 @@
+package swarmnode
+
+import (
+	"log/slog"
+	"net"
+	"net/netip"
+	"sync"
+
+	"swarmnode/dht"
+)
+
+// A DHTConfig describes a DHTNode. The zero value of each field has a meaning.
+type DHTConfig struct {
+	// Listen are the addresses to listen on by UDP, and Port the port of those that name
+	// none (see Config.Listen). Zero leaves it to the system.
+	Listen []netip.AddrPort
+	Port   uint16
+	// StateDir is the folder for the nodes that were met. Empty means that nothing is kept.
+	StateDir string
+	// Bootstrap are the hosts to join through (see Config.Bootstrap).
+	Bootstrap []string
+	// Router makes a node through which others join: with a large table, no limit on
+	// answers, and a saved state of its own.
+	Router bool
+	// ReadOnly makes a node that asks and does not answer (BEP 43). It starts from the nodes
+	// that a Node has saved, and saves nothing.
+	ReadOnly bool
+	// Logger takes warnings and a line per change of state, and DHTLogger those of the DHT
+	// node instead, unless it is nil. Nothing is logged if both are nil.
+	Logger, DHTLogger *slog.Logger
+}
+
+// A DHTNode is a DHT node alone, which exchanges no content. Its methods are safe for
+// concurrent use.
+type DHTNode struct {
+	DHT
+	conns []net.PacketConn
+	close sync.Once
+}
+
+// StartDHT starts a DHT node alone. It does not wait for the network. The error is a
+// *ListenError, a *StateError or a *BootstrapError.
+func StartDHT(cfg DHTConfig) (*DHTNode, error) {
+	all := Config{Logger: cfg.Logger, DHTLogger: cfg.DHTLogger, Bootstrap: cfg.Bootstrap}
+	all = all.withDefaults()
+	dir, err := openFolder(all.Logger, cfg.StateDir)
+	if err != nil {
+		return nil, err
+	}
+	addrs := ListenAddrs(cfg.Listen, cfg.Port)
+	conns, err := listenUDP(addrs)
+	if err != nil {
+		return nil, listenError(addrs, err)
+	}
+	d := &DHTNode{conns: conns}
+	d.log = all.Logger
+	name := nodesOfPeers
+	if cfg.Router {
+		name = nodesOfBootstrap
+	}
+	name = nodesFile(name, d.Addrs())
+	if cfg.ReadOnly {
+		d.saved = readNodes(dir, name)
+	} else {
+		d.saved = keepNodes(dir, name)
+	}
+	d.remember(d.saved.load(d.log))
+	err = d.start(dht.Config{Conns: conns, Bootstrap: all.Bootstrap, Router: cfg.Router,
+		ReadOnly: cfg.ReadOnly, Logger: all.DHTLogger})
+	if err != nil {
+		d.Close()
+		return nil, err
+	}
+	return d, nil
+}
+
+// Addrs returns the addresses that the node listens on, with their ports.
+func (d *DHTNode) Addrs() []netip.AddrPort {
+	var list []netip.AddrPort
+	for _, c := range d.conns {
+		if a, ok := c.LocalAddr().(*net.UDPAddr); ok {
+			list = append(list, a.AddrPort())
+		}
+	}
+	return list
+}
+
+// Close ends the node, saves what it knows, and waits for that.
+func (d *DHTNode) Close() {
+	d.close.Do(func() {
+		d.stop()
+		closeAll(d.conns)
+		d.saved.close()
+	})
+}
+
+// listenUDP binds addrs, or none of them.
+func listenUDP(addrs []netip.AddrPort) (conns []net.PacketConn, err error) {
+	for _, a := range addrs {
+		network := "udp4"
+		if a.Addr().Is6() {
+			network = "udp6" // alone, where "udp" on [::] would serve both families
+		}
+		conn, err := net.ListenPacket(network, a.String())
+		if err != nil {
+			closeAll(conns)
+			return nil, err
+		}
+		conns = append(conns, conn)
+	}
+	return conns, nil
+}
+
+func closeAll(conns []net.PacketConn) {
+	for _, c := range conns {
+		c.Close()
+	}
+}

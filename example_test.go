@@ -1,0 +1,78 @@
+package swarmnode_test
+
+import (
+	"context"
+	"fmt"
+	"log"
+	"net/netip"
+	"os"
+	"path/filepath"
+
+	"swarmnode"
+	"swarmnode/metainfo"
+	"swarmnode/swarm"
+)
+
+// Example embeds two nodes in one program: one seeds a file, the other finds it through the
+// DHT and fetches it.
+func Example() {
+	dir, err := os.MkdirTemp("", "swarmnode")
+	if err != nil {
+		log.Fatal(err)
+	}
+	defer os.RemoveAll(dir)
+	path := filepath.Join(dir, "greeting.txt")
+	if err := os.WriteFile(path, []byte("Hello, swarm!\n"), 0o644); err != nil {
+		log.Fatal(err)
+	}
+	ctx := context.Background()
+	torrent, err := metainfo.Build(ctx, metainfo.BuildOptions{Path: path})
+	if err != nil {
+		log.Fatal(err)
+	}
+
+	// A real node leaves Listen and Bootstrap alone, and names a StateDir.
+	loopback := []netip.AddrPort{netip.MustParseAddrPort("127.0.0.1:0")}
+	seeder, err := swarmnode.Start(ctx, swarmnode.Config{
+		Listen: loopback, AnyPort: true, Bootstrap: []string{},
+	})
+	if err != nil {
+		log.Fatal(err)
+	}
+	defer seeder.Close()
+	seed, err := seeder.Add(swarm.Spec{Torrent: torrent, Dir: dir, Complete: true})
+	if err != nil {
+		log.Fatal(err)
+	}
+	fmt.Println("seeding", seed.Hash())
+
+	leecher, err := swarmnode.Start(ctx, swarmnode.Config{
+		Listen: loopback, AnyPort: true, Bootstrap: []string{seeder.Addrs()[0].String()},
+	})
+	if err != nil {
+		log.Fatal(err)
+	}
+	defer leecher.Close()
+	into := filepath.Join(dir, "fetched")
+	if err := os.Mkdir(into, 0o755); err != nil {
+		log.Fatal(err)
+	}
+	leech, err := leecher.Add(swarm.Spec{Magnet: torrent.Magnet(), Dir: into})
+	if err != nil {
+		log.Fatal(err)
+	}
+	<-leech.Done()
+	if err := leech.Err(); err != nil {
+		log.Fatal(err)
+	}
+	for _, path := range leech.Paths() {
+		content, err := os.ReadFile(path)
+		if err != nil {
+			log.Fatal(err)
+		}
+		fmt.Printf("fetched %s: %s", filepath.Base(path), content)
+	}
+	// Output:
+	// seeding 0241f6605d0268478443826aa62c85d48d2fae21
+	// fetched greeting.txt: Hello, swarm!
+}

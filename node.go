@@ -1,0 +1,229 @@
+package swarmnode
+
+import (
+	"context"
+	"net/netip"
+	"slices"
+	"sync"
+
+	"swarmnode/dht"
+	"swarmnode/metainfo"
+	"swarmnode/swarm"
+	"swarmnode/swarm/lsd"
+)
+
+// A Node is a running BitTorrent node: an engine with its torrents, a DHT node, local
+// discovery, and what it remembers between runs. Its methods are safe for concurrent use.
+type Node struct {
+	cfg    Config
+	dir    folder
+	engine *swarm.Engine
+	taken  uint16
+	dht    DHT
+	local  swarm.Switch // local service discovery
+	cancel func() bool  // makes the end of the context of Start close the node no more
+
+	mu     sync.Mutex   // held while parts are switched, exchanged or closed
+	lsd    *lsd.Service // nil while off
+	idle   drain        // reads the UDP sockets after the DHT was switched off
+	closed bool
+
+	done     chan struct{} // closed when everything has ended
+	closeErr error
+}
+
+// Start starts a Node: it makes the state folder, binds the ports, and then starts the DHT
+// and local discovery. It does not wait for the network. The error is a *ListenError, a
+// *StateError or a *BootstrapError, or says what is wrong with cfg. When ctx ends, the node
+// closes as by Close; see Done.
+func Start(ctx context.Context, cfg Config) (*Node, error) {
+	if err := ctx.Err(); err != nil {
+		return nil, err
+	}
+	cfg = cfg.withDefaults()
+	dir, err := openFolder(cfg.Logger, cfg.StateDir)
+	if err != nil {
+		return nil, err
+	}
+	n := &Node{cfg: cfg, dir: dir, done: make(chan struct{})}
+	if err := n.listen(); err != nil {
+		return nil, err
+	}
+	n.dht.log = cfg.Logger
+	n.dht.told = func(addr netip.AddrPort) { n.engine.SetExternal(addr.Addr()) }
+	n.dht.saved = keepNodes(dir, nodesFile(nodesOfPeers, n.Addrs()))
+	n.dht.remember(n.dht.saved.load(cfg.Logger))
+	if err := n.SetDHT(!cfg.NoDHT); err != nil {
+		n.Close()
+		return nil, err
+	}
+	n.SetLSD(!cfg.NoLSD)
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	n.cancel = context.AfterFunc(ctx, func() { n.Close() })
+	return n, nil
+}
+
+// listen starts the engine on the ports of the Config.
+func (n *Node) listen() (err error) {
+	cfg := &n.cfg
+	engine := swarm.Config{
+		PeerIDPrefix: cfg.PeerIDPrefix, Client: cfg.Client,
+		Down: cfg.Down, Up: cfg.Up, PeersMax: cfg.Peers, TorrentPeersMax: cfg.TorrentPeers,
+		MemoryMax: cfg.Memory, Encryption: cfg.Encryption, Logger: cfg.Logger,
+		DHTNode: n.dht.hint, NetworkChanged: n.dht.networkChanged,
+	}
+	if n.keepsRecords() {
+		engine.StateDir, engine.StateReadOnly = n.dir.records(), n.dir.readOnly
+	}
+	choice := portChoice{cfg.Listen, cfg.Port, cfg.AnyPort}
+	n.taken, err = choice.bind(cfg.Logger, n.dir, func(addrs []netip.AddrPort) (err error) {
+		engine.Listen = addrs
+		n.engine, err = swarm.Listen(engine)
+		return err
+	})
+	return err
+}
+
+// keepsRecords reports whether records of torrents are read.
+func (n *Node) keepsRecords() bool { return n.dir.keeps() && !n.cfg.NoRecords }
+
+// Add starts a torrent, which searches for peers by the DHT and local discovery of the node
+// unless spec names others. It returns at once; everything else happens behind the handle.
+// The errors are those of swarm.Engine.Add.
+func (n *Node) Add(spec swarm.Spec) (*swarm.Torrent, error) {
+	if spec.DHT == nil {
+		spec.DHT = &n.dht.discovery
+	}
+	if spec.LSD == nil {
+		spec.LSD = &n.local
+	}
+	return n.engine.Add(spec)
+}
+
+// HasRoom reports whether the memory limit of the process has room for a torrent of info,
+// or for a magnet link if info is nil. Add refuses a torrent that has none.
+func (n *Node) HasRoom(info *metainfo.Info) bool { return n.engine.Bears(info) }
+
+// Torrents returns the handles of all torrents, in no order.
+func (n *Node) Torrents() []*swarm.Torrent { return n.engine.Torrents() }
+
+// Torrent returns the torrent with that info-hash, which may be either one of a hybrid, or
+// nil.
+func (n *Node) Torrent(hash metainfo.Hash) *swarm.Torrent { return n.engine.Torrent(hash) }
+
+// Addrs returns the addresses that the node listens on, with their ports.
+func (n *Node) Addrs() []netip.AddrPort { return n.engine.Addrs() }
+
+// TakenPort returns the port that an earlier run has picked, if another program has it and
+// the node listens on another port for that reason. Otherwise it returns 0.
+func (n *Node) TakenPort() uint16 { return n.taken }
+
+// DHT shows the DHT node.
+func (n *Node) DHT() *DHT { return &n.dht }
+
+// SetDHT switches the DHT on or off. Switching it off ends its searches at once, and new
+// peers are not told of our DHT node any more. Torrents that run take part in the change.
+// The error is ErrClosed, or a *BootstrapError when it is switched on.
+func (n *Node) SetDHT(on bool) error {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	switch {
+	case n.closed:
+		return ErrClosed
+	case on == n.dht.On():
+		return nil
+	case !on:
+		n.engine.SetHasDHT(false)
+		n.dht.stop()
+		n.idle.start(n.engine.PacketConns())
+		return nil
+	}
+	n.idle.stop()
+	err := n.dht.start(dht.Config{Conns: n.engine.PacketConns(), Bootstrap: n.cfg.Bootstrap,
+		Limits: n.cfg.DHTLimits, Logger: n.cfg.DHTLogger})
+	if err != nil {
+		n.idle.start(n.engine.PacketConns())
+		return err
+	}
+	n.engine.SetHasDHT(true)
+	n.engine.SwitchedOn(&n.dht.discovery)
+	return nil
+}
+
+// SetLSD switches local service discovery on or off, as SetDHT does. It stays off while the
+// node listens on loopback alone, because peers could not reach it. The error is ErrClosed.
+func (n *Node) SetLSD(on bool) error {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	if n.closed {
+		return ErrClosed
+	}
+	on = on && n.LocalPeers()
+	switch {
+	case on == (n.lsd != nil):
+	case !on:
+		n.local.Set(nil)
+		n.lsd.Close()
+		n.lsd = nil
+	default:
+		var bound []netip.Addr
+		for _, a := range n.Addrs() {
+			bound = append(bound, a.Addr())
+		}
+		n.lsd = lsd.New(lsd.Config{Logger: n.cfg.Logger, Bound: bound})
+		n.local.Set(n.lsd)
+		n.engine.SwitchedOn(&n.local)
+	}
+	return nil
+}
+
+// LocalPeers reports whether peers on the local networks can reach the node: it does not
+// listen on loopback alone.
+func (n *Node) LocalPeers() bool {
+	return slices.ContainsFunc(n.Addrs(), func(a netip.AddrPort) bool {
+		return !a.Addr().IsLoopback()
+	})
+}
+
+// Done returns a channel that is closed once the node has ended, by Close or because the
+// context of Start has ended.
+func (n *Node) Done() <-chan struct{} { return n.done }
+
+// Close stops every torrent, the DHT node and local discovery, saves what the next run
+// needs, closes the ports, and waits for all of that. Each call returns the same error, that
+// of what could not be saved.
+func (n *Node) Close() error {
+	n.mu.Lock()
+	first := !n.closed
+	n.closed = true
+	cancel := n.cancel
+	n.mu.Unlock()
+	if !first {
+		<-n.done
+		return n.closeErr
+	}
+	if cancel != nil {
+		cancel()
+	}
+	n.shutDown()
+	close(n.done)
+	return n.closeErr
+}
+
+// shutDown ends all parts.
+func (n *Node) shutDown() {
+	n.dht.stop()
+	n.closeErr = n.engine.Close()
+	n.idle.wait.Wait() // its sockets are closed
+	if n.keepsRecords() && !n.dir.readOnly {
+		if forgotten, err := swarm.Tidy(n.dir.records()); forgotten > 0 || err != nil {
+			n.cfg.Logger.Info("forgetting content that is gone", "torrents", forgotten, "err", err)
+		}
+	}
+	if n.lsd != nil {
+		n.local.Set(nil)
+		n.lsd.Close()
+	}
+	n.dht.saved.close()
+}
