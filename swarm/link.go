@@ -16,9 +16,9 @@ import (
 	"swarmnode/swarm/wire"
 )
 
-// A stream is what a link joins to its torrent: a connection to a peer, or a
-// web seed in the seat of one.
-type stream interface {
+// A connection is the stream that a link joins to its torrent: that of a peer, or a web
+// seed in the seat of one.
+type connection interface {
 	Run(ctx context.Context)
 	Send(m wire.Message) bool
 	SetPieces(n int)
@@ -33,7 +33,7 @@ type link struct {
 	torrent   *Torrent
 	conn      net.Conn   // of a peer, until the loop accepts the link
 	peer      *peer.Conn // nil for a web seed
-	stream    stream
+	stream    connection
 	closed    chan struct{} // if not nil, closed when the stream has ended
 	err       error         // why it ended; set before closed is
 	ref       core.PeerRef
@@ -59,7 +59,7 @@ func (l *link) shown() string {
 }
 
 // setStream sets the stream of a web seed, before the link joins the loop.
-func (l *link) setStream(s stream) { l.stream = s }
+func (l *link) setStream(s connection) { l.stream = s }
 
 // begin numbers the link, and makes the stream of a link to a peer.
 func (l *link) begin(ref core.PeerRef, pieces int) {

@@ -119,6 +119,7 @@ func (l *loop) setStore(store *storage.Store, pieces int) {
 	for _, link := range l.links {
 		link.stream.SetPieces(pieces)
 	}
+	l.t.readers.tell()
 }
 
 // step gives an event to the core, after the loop itself has taken note of it.
@@ -135,6 +136,8 @@ func (l *loop) step(now time.Time, e *core.Event) {
 		}
 	case core.StorageFailed:
 		l.onFault(e.Err)
+	case core.Verified:
+		l.t.readers.tell()
 	}
 	l.core.Step(now, *e)
 }

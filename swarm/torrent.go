@@ -102,7 +102,8 @@ type Torrent struct {
 	heard  atomic.Int64 // addresses that discovery has found
 	fed    feedEntry    // in the feed of the engine
 
-	names sharedNames
+	names   sharedNames
+	readers readers
 }
 
 // newTorrent returns the torrent of spec, without a loop.

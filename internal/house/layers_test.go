@@ -18,7 +18,8 @@ var layers = []struct {
 		"swarm/transport/mse"}},
 	{"L2", []string{"metainfo", "swarm/guard", "swarm/transport"}},
 	{"L3", []string{"swarm/wire", "swarm/picker", "swarm/choke", "swarm/book",
-		"swarm/hashes", "swarm/metadata", "swarm/storage", "swarm/tracker", "swarm/lsd"}},
+		"swarm/hashes", "swarm/metadata", "swarm/stream", "swarm/storage", "swarm/tracker",
+		"swarm/lsd"}},
 	{"L4", []string{"swarm/core", "swarm/peer", "swarm/webseed"}},
 	{"L5", []string{"swarm", "swarm/sim", "dht"}},
 	{"L6, the face", []string{""}},
@@ -90,7 +91,7 @@ func TestImportsGoDownward(t *testing.T) {
 // goroutines' tools: what they decide depends on their arguments alone.
 func TestPurePackages(t *testing.T) {
 	pure := []string{"swarm/core", "swarm/picker", "swarm/choke", "swarm/book",
-		"swarm/hashes", "swarm/metadata"}
+		"swarm/hashes", "swarm/metadata", "swarm/stream"}
 	forbidden := []string{"net", "os", "io/fs", "sync", "sync/atomic", "log", "log/slog", "context",
 		"crypto/rand", "path/filepath", "runtime"}
 	for _, s := range sources(t, false) {

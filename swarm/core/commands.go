@@ -6,12 +6,12 @@ import (
 	"time"
 
 	"swarmnode/swarm/picker"
+	"swarmnode/swarm/stream"
 )
 
 // Prioritize ranks a piece: picker.Skip if it is not wanted, otherwise a higher
 // priority is fetched before a lower one. It does nothing before InfoReady, or for a
-// piece that the torrent does not have, and so do SetDeadline and ClearDeadline.
-// Actions may follow.
+// piece that the torrent does not have. Actions may follow.
 func (t *Torrent) Prioritize(now time.Time, piece int, priority picker.Priority) {
 	t.advance(now)
 	if piece < 0 || !t.validPiece(uint32(piece)) {
@@ -82,19 +82,31 @@ func (t *Torrent) SetSequential(on bool) {
 	}
 }
 
-// SetDeadline makes a piece be fetched before all pieces that have a later deadline or
-// none. It reports whether the deadline was set: a torrent has at most 1,024.
-func (t *Torrent) SetDeadline(piece int, at time.Time) bool {
-	if piece < 0 || !t.validPiece(uint32(piece)) || t.pick.State(uint32(piece)) == picker.Have {
-		return false
+// SetDeadlines makes pieces be fetched before all pieces without a deadline, those with the
+// earliest deadline first. They replace the deadlines that were set before. Pieces that we
+// have are left out.
+func (t *Torrent) SetDeadlines(now time.Time, list []stream.Deadline) {
+	t.advance(now)
+	if t.pick == nil {
+		return
 	}
+	t.pick.SetDeadlines(func(yield func(uint32, time.Duration) bool) {
+		for _, d := range list {
+			missing := d.Piece >= 0 && t.validPiece(uint32(d.Piece)) &&
+				t.pick.State(uint32(d.Piece)) != picker.Have
+			if missing && !yield(uint32(d.Piece), t.now+d.In) {
+				return
+			}
+		}
+	})
 	t.requests.refillSoon(t.now)
-	return t.pick.SetDeadline(uint32(piece), at.Sub(t.start))
 }
 
-// ClearDeadline removes the deadline of a piece.
-func (t *Torrent) ClearDeadline(piece int) {
-	if piece >= 0 && t.validPiece(uint32(piece)) {
-		t.pick.ClearDeadline(uint32(piece))
-	}
+// Has reports whether a piece is verified.
+func (t *Torrent) Has(piece int) bool {
+	return t.pick != nil && piece >= 0 && t.pick.Have().Has(piece)
 }
+
+// DownRate returns how many payload bytes come in a second: in the last few seconds, or in
+// the last 20, whichever is more.
+func (t *Torrent) DownRate() int64 { return max(t.down.recent(t.now), t.down.rate(t.now)) }

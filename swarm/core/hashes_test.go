@@ -14,6 +14,7 @@ import (
 	"swarmnode/swarm/block"
 	"swarmnode/swarm/endpoint"
 	"swarmnode/swarm/picker"
+	"swarmnode/swarm/stream"
 	"swarmnode/swarm/wire"
 )
 
@@ -176,7 +177,7 @@ func TestNothingWithoutHash(t *testing.T) {
 				}
 				actions := leech.step(Event{Kind: InfoReady, Info: bare, Late: late})
 				leech.SetSequential(true)
-				leech.SetDeadline(1, leech.now)
+				leech.SetDeadlines(leech.now, []stream.Deadline{{Piece: 1}})
 				for range 2 {
 					leech.now = leech.now.Add(hashStall / 4)
 					actions = append(actions, leech.step(Event{Kind: Tick})...)

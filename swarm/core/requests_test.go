@@ -2,6 +2,7 @@ package core
 
 import (
 	"fmt"
+	"maps"
 	"math/rand/v2"
 	"net/netip"
 	"slices"
@@ -310,7 +311,7 @@ func TestRequestsThatAreUrgent(t *testing.T) {
 	p := b.join("xx")
 	b.requests.unchoked(p, 0)
 	b.answer(p, 0, 0, urgentAfter)
-	b.pick.SetDeadline(1, 3*time.Second)
+	b.pick.SetDeadlines(maps.All(map[uint32]time.Duration{1: 3 * time.Second}))
 	b.sweep(p, urgentAfter)
 	if p.ask.unanswered()[0].revived {
 		t.Error("the urgent block is asked elsewhere too early")

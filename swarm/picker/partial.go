@@ -259,7 +259,7 @@ func (p *Picker) Verified(piece uint32) bool {
 		p.end(pt)
 	}
 	p.failed.Remove(int(piece))
-	p.ClearDeadline(piece)
+	p.clearDeadline(piece)
 	p.move(piece, Have)
 	return true
 }

@@ -1,6 +1,8 @@
 package picker
 
 import (
+	"cmp"
+	"iter"
 	"math/rand/v2"
 	"slices"
 	"time"
@@ -269,28 +271,20 @@ func (p *Picker) SetPriority(piece uint32, priority Priority) {
 // SetSequential chooses between picking pieces in order and by rarity.
 func (p *Picker) SetSequential(on bool) { p.sequential = on }
 
-// SetDeadline puts a piece before all pieces with a later deadline or none. It
-// reports whether there was room for the deadline: the earliest deadlines are kept.
-func (p *Picker) SetDeadline(piece uint32, at time.Duration) bool {
-	p.ClearDeadline(piece)
-	i, _ := slices.BinarySearchFunc(p.deadlines, at, func(d deadline, at time.Duration) int {
-		if d.at <= at {
-			return -1
-		}
-		return 1
-	})
-	if i == deadlinesMax {
-		return false
+// SetDeadlines puts pieces before all pieces without a deadline, those with the earliest
+// deadline first. They replace all deadlines that were set before. Each piece comes once;
+// the earliest 1,024 are kept.
+func (p *Picker) SetDeadlines(due iter.Seq2[uint32, time.Duration]) {
+	p.deadlines = p.deadlines[:0]
+	for piece, at := range due {
+		p.deadlines = append(p.deadlines, deadline{piece, at})
 	}
-	if len(p.deadlines) == deadlinesMax {
-		p.deadlines = p.deadlines[:deadlinesMax-1]
-	}
-	p.deadlines = slices.Insert(p.deadlines, i, deadline{piece, at})
-	return true
+	slices.SortStableFunc(p.deadlines, func(a, b deadline) int { return cmp.Compare(a.at, b.at) })
+	p.deadlines = p.deadlines[:min(len(p.deadlines), deadlinesMax)]
 }
 
-// ClearDeadline removes the deadline of a piece.
-func (p *Picker) ClearDeadline(piece uint32) {
+// clearDeadline removes the deadline of a piece.
+func (p *Picker) clearDeadline(piece uint32) {
 	p.deadlines = slices.DeleteFunc(p.deadlines, func(d deadline) bool { return d.piece == piece })
 }
 

@@ -6,7 +6,6 @@ import (
 	"slices"
 	"strings"
 	"testing"
-	"time"
 
 	"swarmnode/swarm/bits"
 )
@@ -320,7 +319,7 @@ func TestHeld(t *testing.T) {
 		p.SetSequential(sequential)
 		try()
 	}
-	p.SetDeadline(1, 0)
+	p.SetDeadlines(dues("1:0"))
 	p.SetPriority(3, Skip)
 	p.SetPriority(3, Highest)
 	try()
@@ -525,10 +524,8 @@ func TestNoOvertakingWhilePiecesAreLeft(t *testing.T) {
 
 func TestDeadlines(t *testing.T) {
 	p := scene{avail: "1999999999", state: "......####"}.picker(1)
-	p.SetDeadline(5, 2*time.Second)
-	p.SetDeadline(3, time.Second)
-	p.SetDeadline(4, 3*time.Second)
-	p.ClearDeadline(4)
+	p.SetDeadlines(dues("4:1"))
+	p.SetDeadlines(dues("5:2 3:1"))
 	if got := pick(p, Query{Peer: 1, Have: all(p), Max: 9, Whole: true}); got != "3.0-3 5.0-3 0.0" {
 		t.Errorf("picked %q, want the earliest deadline first", got)
 	}
@@ -640,7 +637,8 @@ func FuzzPicker(f *testing.F) {
 				p.Refuted(piece)
 			case 14:
 				p.SetPriority(piece, Priority(op%9))
-				p.SetDeadline(piece, time.Duration(op))
+				p.SetDeadlines(dues(fmt.Sprintf("%d:%d %d:%d", piece, op, (piece+1)%uint32(count),
+					rng.IntN(9))))
 			case 15:
 				if op%2 == 0 {
 					p.Lost(piece)

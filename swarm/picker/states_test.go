@@ -2,6 +2,7 @@ package picker
 
 import (
 	"fmt"
+	"iter"
 	"math/rand/v2"
 	"slices"
 	"strings"
@@ -199,34 +200,44 @@ func TestSenders(t *testing.T) {
 	}
 }
 
-// TestDeadlinesAreBounded: the earliest are kept, in their order, and one piece has
-// one deadline.
+// dues yields pieces and their deadlines in seconds, as in "3:1 5:2".
+func dues(list string) iter.Seq2[uint32, time.Duration] {
+	return func(yield func(uint32, time.Duration) bool) {
+		for _, f := range strings.Fields(list) {
+			var piece uint32
+			var seconds int
+			fmt.Sscanf(f, "%d:%d", &piece, &seconds)
+			if !yield(piece, time.Duration(seconds)*time.Second) {
+				return
+			}
+		}
+	}
+}
+
+// TestDeadlinesAreBounded: the earliest are kept, in their order, and a new list replaces
+// the old one.
 func TestDeadlinesAreBounded(t *testing.T) {
 	n := deadlinesMax + 10
 	p := New(pieces{n: n, blocks: 1}, nil, rand.New(rand.NewPCG(1, 1)))
-	for i := range n {
-		room := p.SetDeadline(uint32(i), time.Duration(n-i)*time.Second)
-		if !room {
-			t.Fatalf("no room for deadline %d, earlier than all", i)
+	p.SetDeadlines(func(yield func(uint32, time.Duration) bool) {
+		for i := range n {
+			yield(uint32(i), time.Duration(n-i)*time.Second)
 		}
-	}
-	if p.SetDeadline(0, time.Hour) {
-		t.Error("there is room for a deadline later than all")
-	}
+	})
 	if !p.Urgent(time.Second) || p.Urgent(time.Second-1) {
 		t.Error("the earliest deadline is not after a second")
 	}
-	if p.Due(0, time.Hour) || !p.Due(uint32(n-1), time.Second) || p.Due(uint32(n-2), time.Second) {
-		t.Error("the first deadline stayed, or the last one is not due")
+	if p.Due(9, time.Hour) || !p.Due(10, time.Hour) {
+		t.Error("the latest deadlines stayed, or earlier ones are gone")
 	}
-	p.SetDeadline(uint32(n-1), 3*time.Second/2)
-	if p.Urgent(time.Second) || !p.Due(uint32(n-1), 2*time.Second) {
-		t.Error("a piece that was given another deadline has two")
+	if !p.Due(uint32(n-1), time.Second) || p.Due(uint32(n-2), time.Second) {
+		t.Error("the earliest deadline is not due, or the next one is")
 	}
-	p.ClearDeadline(uint32(n - 1))
-	if p.Due(uint32(n-1), time.Hour) {
-		t.Error("a deadline that was taken away is due")
+	p.SetDeadlines(dues("5:9 7:2"))
+	if p.Urgent(time.Second) || p.Due(uint32(n-1), time.Hour) || !p.Due(5, time.Hour) {
+		t.Error("deadlines of the old list stayed, or those of the new one are not set")
 	}
+	p.SetDeadlines(dues(fmt.Sprintf("%d:3 %d:1 %d:2", n-4, n-2, n-3)))
 	q := Query{Peer: 1, Have: bits.Full(n), Max: 3}
 	if got := text(p.Pick(&q, nil)); got != fmt.Sprintf("%d.0 %d.0 %d.0", n-2, n-3, n-4) {
 		t.Errorf("picked %s, want the pieces of the earliest deadlines in their order", got)

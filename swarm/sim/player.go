@@ -1,14 +1,17 @@
 package sim
 
-import "time"
+import (
+	"time"
 
-// playAhead is how far before they are played pieces get a deadline.
-const playAhead = 30 * time.Second
+	"swarmnode/swarm/stream"
+)
 
-// A player consumes the pieces of its node in order.
+// A player consumes the pieces of its node in order. It reads as far ahead of what it plays
+// as its buffer holds.
 type player struct {
+	plan    *stream.Plan
+	head    *stream.Head
 	next    int   // first piece that is missing
-	urgent  int   // pieces before this one have a deadline
 	started int64 // when it began to play; 0: not yet
 	startup time.Duration
 	stalled time.Duration
@@ -46,12 +49,23 @@ func (n *node) play() {
 	if n.class().Rate == 0 {
 		return
 	}
-	p, lasts := &n.player, n.lasts()
-	at := 0
-	if p.started > 0 {
-		at = int(time.Duration(n.world.now-p.started) / lasts)
+	p, s := &n.player, n.world.scenario
+	if p.plan == nil {
+		p.plan = stream.New(s.PieceLength)
+		p.head = p.plan.Open(0, s.Length())
 	}
-	for ; p.urgent < n.world.scenario.Pieces && p.urgent <= at+int(playAhead/lasts); p.urgent++ {
-		n.core.SetDeadline(p.urgent, n.time().Add(time.Duration(p.urgent-at)*lasts))
+	p.head.Read(int(n.reads() - p.head.At()))
+	n.core.SetDeadlines(n.time(), p.plan.Deadlines(n.core.DownRate(), n.have.Has))
+}
+
+// reads returns how many bytes the player has read: what it has played and a full buffer
+// beyond, or as much of that as there is.
+func (n *node) reads() int64 {
+	p, length := &n.player, int64(n.world.scenario.PieceLength)
+	there := int64(p.next) * length
+	if p.started == 0 {
+		return there
 	}
+	playing := time.Duration(n.world.now-p.started) - p.stalled + n.class().StartBuffer
+	return min(there, int64(playing.Seconds()*float64(n.class().Rate)))
 }

@@ -9,7 +9,8 @@ import (
 // Scenarios returns what can be simulated by name, at sizes that take seconds.
 func Scenarios() []Scenario {
 	return []Scenario{
-		nine(), mixed(), poisoned(), leaving(), rare(), natted(), churn(), streaming(), magnet(),
+		nine(), mixed(), poisoned(), leaving(), rare(), natted(), churn(), streaming(),
+		reading(4, mib/4), reading(16, mib), reading(40, 2*mib), magnet(),
 		super(), lossy(), pex(), crowd(),
 		allbut(), spoilt(), hundred(), flash(), random(),
 	}
@@ -343,8 +344,37 @@ func streaming() Scenario {
 				StartBuffer: 5 * time.Second, Join: 10 * time.Second},
 		},
 		Check: all(func(r *Result) error {
-			if p := r.Class("player"); p.Startup == 0 || p.Stalled > 0 ||
+			if p := r.Class("player"); p.Startup == 0 || p.Stalled > time.Second ||
 				p.Startup > 15*time.Second {
+				return fmt.Errorf("the player started after %v and stalled for %v", p.Startup,
+					p.Stalled)
+			}
+			return nil
+		}),
+	}
+}
+
+// reading is a player whose peers together send half as much again as it plays. It has no
+// other leech to compete with, and no peer that is fast enough by itself.
+func reading(mbits int64, pieceLength int) Scenario {
+	rate := mbits * Mbit
+	seed := func(name string, percent int64) Class {
+		return Class{Name: name, Count: 1, Seed: true, Up: rate * percent / 100, Down: rate,
+			Distance: 2 * near}
+	}
+	return Scenario{
+		Name: fmt.Sprintf("read%d", mbits),
+		About: fmt.Sprintf("a player at %d Mbit/s, which three unequal seeds bring 1.5 times",
+			mbits),
+		Pieces: 256, PieceLength: pieceLength, Limit: 20 * time.Minute,
+		Classes: []Class{
+			seed("fast", 90), seed("medium", 40), seed("slow", 20),
+			{Name: "player", Count: 1, Up: rate, Down: 10 * rate, Distance: near, Rate: rate,
+				StartBuffer: time.Second},
+		},
+		Check: all(waste(0.02), func(r *Result) error {
+			if p := r.Class("player"); p.Startup == 0 || p.Stalled > 0 ||
+				p.Startup > 3*time.Second {
 				return fmt.Errorf("the player started after %v and stalled for %v", p.Startup,
 					p.Stalled)
 			}

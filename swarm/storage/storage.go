@@ -311,6 +311,9 @@ func (s *Store) Probe() error {
 // far as Check and Verify have seen.
 func (s *Store) Have() *bits.Set { return s.known.pieces() }
 
+// Has reports whether a piece is verified and on disk.
+func (s *Store) Has(piece int) bool { return s.known.has(piece) }
+
 // Paths returns where the content lies now: one file or folder.
 func (s *Store) Paths() []string {
 	if s.names.linked != "" {

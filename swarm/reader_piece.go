@@ -1,0 +1,86 @@
+package swarm
+
+import (
+	"context"
+	"errors"
+	"io"
+	"time"
+
+	"swarmnode/swarm/block"
+	"swarmnode/swarm/core"
+	"swarmnode/swarm/storage"
+	"swarmnode/swarm/stream"
+)
+
+const (
+	// replanWaiting is how often a read that waits lets the plan follow the rate of the
+	// download, and looks whether the disk can be read again.
+	replanWaiting = time.Second
+	// replanReading is how often a read that need not wait does so.
+	replanReading = 100 * time.Millisecond
+)
+
+// readPiece fills p from byte off of the file, up to the end of the piece or of the file at
+// most. It waits until the piece is verified.
+func (r *Reader) readPiece(head *stream.Head, p []byte, off int64) (int, error) {
+	if err := r.ended(); err != nil {
+		return 0, err
+	}
+	if off >= r.file.Length {
+		return 0, io.EOF
+	}
+	at := r.file.Offset + off
+	index, begin := at/r.piece, at%r.piece
+	n := int(min(int64(len(p)), r.piece-begin, r.file.Length-off))
+	if n == 0 {
+		return 0, nil
+	}
+	if r.store.Has(int(index)) && r.t.readers.isStale(time.Now()) {
+		r.t.replan()
+	}
+	for {
+		changed := r.t.readers.watch()
+		if r.store.Has(int(index)) {
+			err := r.store.ReadAt(p[:n], uint32(index), uint32(begin))
+			if err == nil {
+				return n, nil
+			}
+			if err = r.lost(uint32(index), err); err != nil {
+				return 0, err
+			}
+		}
+		if err := r.await(changed); err != nil {
+			return 0, err
+		}
+	}
+}
+
+// lost tells the torrent that a verified piece could not be read, so that it is hashed and
+// fetched again. It returns an error if that cannot be.
+func (r *Reader) lost(piece uint32, err error) error {
+	if ended := r.ended(); ended != nil {
+		return ended
+	}
+	if r.t.spec.Complete || errors.Is(err, storage.ErrRange) {
+		return err
+	}
+	r.t.post(core.Event{Kind: core.ReadFailed, Ref: block.Ref{Piece: piece}, Err: err})
+	return nil
+}
+
+// await waits for a change of the pieces, for a while at most. Meanwhile what the readers
+// need is fetched first.
+func (r *Reader) await(changed <-chan struct{}) error {
+	r.t.replan()
+	timer := time.NewTimer(replanWaiting)
+	defer timer.Stop()
+	select {
+	case <-changed:
+	case <-timer.C:
+	case <-r.ctx.Done():
+		return context.Cause(r.ctx)
+	case <-r.t.ctx.Done():
+		return r.t.stopped()
+	}
+	return nil
+}
