@@ -15,6 +15,7 @@ import (
 	"context"
 	"slices"
 	"sort"
+	"sync/atomic"
 	"time"
 )
 
@@ -46,16 +47,24 @@ const (
 	debtMax = time.Second
 )
 
-// A Bucket limits a flow to a number of bytes per second. Each of its lanes serves whoever
-// came first. A nil Bucket limits nothing and costs nothing.
+// A Bucket limits a flow to a number of bytes per second, which may change at any time.
+// Each of its lanes serves whoever came first. A bucket without a limit, as a nil Bucket,
+// costs next to nothing.
 type Bucket struct {
 	common *Common
-	rate   float64 // bytes per second, besides what common allows; 0 is no limit
-
+	rate   atomic.Int64 // bytes per second, besides what common allows; 0 is no limit
+	aside  float64      // the share of laneAside
+	// flow is made with the first byte under a limit: most buckets never have one.
 	// Guarded by common.mu.
+	flow *flow
+}
+
+// A flow is what a bucket knows of the bytes that pass under a limit. It is guarded by the
+// mutex of its Common.
+type flow struct {
 	lanes [laneCount]lane
 	extra float64   // bytes allowed that no lane wants; a part of a burst at most
-	busy  bool      // in common.busy; else nothing is owed or allowed, and nobody waits
+	busy  bool      // in Common.busy; else nothing is owed or allowed, and nobody waits
 	room  float64   // how much more it may have; of share
 	part  float64   // its weight; of share
 	used  time.Time // when something was asked for last
@@ -74,7 +83,7 @@ type lane struct {
 // moment while it is in use, up to a burst: a single connection asks for its next bytes
 // only after it has moved the last ones.
 func (b *Bucket) lacks(i int) float64 {
-	l := &b.lanes[i]
+	l := &b.flow.lanes[i]
 	lacks := l.wanted - l.balance
 	if i == laneMain && b.common.at.Sub(l.used) < b.common.rest+lateMax {
 		lacks += b.common.burst(b.lowest())
@@ -83,17 +92,17 @@ func (b *Bucket) lacks(i int) float64 {
 }
 
 // NewBucket returns a bucket of rate bytes per second that shares common with other
-// buckets. A rate of 0 or less is no limit, and neither is a nil common.
+// buckets. A rate of 0 or less is no limit, and neither is a nil common. It returns nil if
+// there is no limit and no common: such a bucket stays without one.
 func NewBucket(rate int64, common *Common) *Bucket {
 	if rate <= 0 && common == nil {
 		return nil
 	}
-	b := &Bucket{common: common, rate: float64(max(rate, 0))}
-	b.lanes[laneMain].share, b.lanes[laneAside].share, b.lanes[laneSpent].share = 1, asideShare,
-		spentShare
 	if common == nil {
-		b.common = newCommon(0, restOf(b.rate))
+		common = NewCommon(0)
 	}
+	b := &Bucket{common: common, aside: asideShare}
+	b.rate.Store(max(rate, 0))
 	return b
 }
 
@@ -101,9 +110,12 @@ func NewBucket(rate int64, common *Common) *Bucket {
 // must be called before the bucket is used.
 func (b *Bucket) SetAside(share float64) {
 	if b != nil {
-		b.lanes[laneAside].share = share
+		b.aside = share
 	}
 }
+
+// Limits reports whether there is a limit now.
+func (b *Bucket) Limits() bool { return b != nil && b.lowest() > 0 }
 
 // Quantum returns how many bytes to move at a time for an even flow: a small part of a
 // second's worth of the lowest rate, between 2 KiB and 256 KiB.
@@ -120,10 +132,11 @@ func (b *Bucket) Quantum() int {
 
 // lowest returns the lowest of the rates that limit b, 0 if there is none.
 func (b *Bucket) lowest() float64 {
-	if b.rate == 0 || b.common.rate > 0 && b.common.rate < b.rate {
-		return b.common.rate
+	own, common := b.rate.Load(), b.common.rate.Load()
+	if own == 0 || common > 0 && common < own {
+		return float64(common)
 	}
-	return b.rate
+	return float64(own)
 }
 
 // WaitN takes n bytes out of the bucket, and returns once all bytes taken earlier are paid
@@ -143,20 +156,20 @@ type Ticket struct {
 // Take takes n bytes out of the bucket. They may be spent once the ticket is ready, or at
 // once if the ticket is nil.
 func (b *Bucket) Take(n int) *Ticket {
-	if b == nil {
+	if !b.Limits() {
 		return nil
 	}
-	return b.take(&b.lanes[laneMain], n, 0)
+	return b.take(laneMain, n, 0)
 }
 
 // TakeAside is Take for what is moved besides the flow that the limit is meant for. It
 // gets its share and no more while Take wants the rest. Among several tickets, the one
 // with the lowest rank goes first.
 func (b *Bucket) TakeAside(n int, rank int64) *Ticket {
-	if b == nil {
+	if !b.Limits() {
 		return nil
 	}
-	return b.take(&b.lanes[laneAside], n, rank)
+	return b.take(laneAside, n, rank)
 }
 
 // Ready returns a channel that is closed when it is the ticket's turn.
@@ -198,13 +211,15 @@ func (t *Ticket) Leave() bool {
 // Later tickets pay for them in time, but never with more than their share and for no more
 // than a second's worth.
 func (b *Bucket) Spend(n int) {
-	if b == nil {
+	if !b.Limits() {
 		return
 	}
 	b.common.mu.Lock()
 	defer b.common.mu.Unlock()
-	b.enter()
-	l := &b.lanes[laneSpent]
+	if !b.enter() {
+		return
+	}
+	l := &b.flow.lanes[laneSpent]
 	l.balance = max(l.balance-float64(n), -b.lowest()*debtMax.Seconds())
 	b.pay()
 }
@@ -213,13 +228,15 @@ func (b *Bucket) Spend(n int) {
 // anything else. It returns what exceeds a second's worth. The caller has to add that to
 // what it takes next.
 func (b *Bucket) Owe(n int) (rest int) {
-	if b == nil {
+	if !b.Limits() {
 		return 0
 	}
 	b.common.mu.Lock()
 	defer b.common.mu.Unlock()
-	b.enter()
-	l := &b.lanes[laneMain]
+	if !b.enter() {
+		return 0
+	}
+	l := &b.flow.lanes[laneMain]
 	part := min(n, int(max(0, l.balance+b.lowest()*debtMax.Seconds())))
 	l.balance -= float64(part)
 	b.pay()
@@ -227,12 +244,15 @@ func (b *Bucket) Owe(n int) (rest int) {
 }
 
 // take counts n bytes as wanted in a lane.
-func (b *Bucket) take(l *lane, n int, rank int64) *Ticket {
+func (b *Bucket) take(i, n int, rank int64) *Ticket {
 	c := b.common
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	b.enter()
-	l.used = b.used
+	if !b.enter() {
+		return nil
+	}
+	l := &b.flow.lanes[i]
+	l.used = b.flow.used
 	if len(l.waiting) == 0 && l.paid() {
 		l.balance -= float64(n)
 		b.pay()
@@ -247,28 +267,41 @@ func (b *Bucket) take(l *lane, n int, rank int64) *Ticket {
 	return t
 }
 
-// enter brings b up to date before a caller asks something of it.
-func (b *Bucket) enter() {
+// enter brings b up to date before a caller asks something of it. It reports false if
+// there is no limit any more.
+func (b *Bucket) enter() bool {
 	c := b.common
-	b.used = time.Now()
-	c.share(b.used)
-	if !b.busy {
-		b.busy = true
-		c.busy = append(c.busy, b)
+	if b.lowest() == 0 {
+		return false
 	}
-	if b.rate == 0 { // it may have what nobody had room for
+	f := b.flow
+	if f == nil {
+		f = new(flow)
+		f.lanes[laneMain].share, f.lanes[laneAside].share = 1, b.aside
+		f.lanes[laneSpent].share = spentShare
+		b.flow = f
+	}
+	f.used = time.Now()
+	c.share(f.used)
+	if !f.busy {
+		f.busy = true
+		c.busy = append(c.busy, b)
+		c.setRest()
+	}
+	if b.rate.Load() == 0 { // it may have what nobody had room for
 		more := min(c.spare, max(b.net(), 0))
 		b.give(more)
 		c.spare -= more
 	}
+	return true
 }
 
 // net returns how many bytes are wanted or owed, less those that b was allowed. It is
 // below 0 if some are left.
 func (b *Bucket) net() float64 {
-	n := -b.extra
-	for i := range b.lanes {
-		n += b.lanes[i].wanted - b.lanes[i].balance
+	n := -b.flow.extra
+	for i := range b.flow.lanes {
+		n += b.flow.lanes[i].wanted - b.flow.lanes[i].balance
 	}
 	return n
 }
@@ -277,9 +310,9 @@ func (b *Bucket) net() float64 {
 // main lane weighs 1.
 func (b *Bucket) weight() float64 {
 	w := 0.
-	for i := range b.lanes {
+	for i := range b.flow.lanes {
 		if b.lacks(i) > 0 {
-			w += b.lanes[i].share
+			w += b.flow.lanes[i].share
 		}
 	}
 	if w == 0 || w > 1 {
@@ -290,11 +323,11 @@ func (b *Bucket) weight() float64 {
 
 // give allows b n bytes more, or takes back some that b cannot use.
 func (b *Bucket) give(n float64) {
-	b.extra += n
-	if main := &b.lanes[laneMain]; b.extra < 0 && main.balance > 0 {
-		back := min(-b.extra, main.balance)
+	b.flow.extra += n
+	if main := &b.flow.lanes[laneMain]; b.flow.extra < 0 && main.balance > 0 {
+		back := min(-b.flow.extra, main.balance)
 		main.balance -= back
-		b.extra += back
+		b.flow.extra += back
 	}
 	b.pay()
 }
@@ -303,19 +336,19 @@ func (b *Bucket) give(n float64) {
 func (b *Bucket) pay() {
 	for range laneCount { // one that needs less than its share leaves the rest to others
 		shares := 0.
-		for i := range b.lanes {
+		for i := range b.flow.lanes {
 			if b.lacks(i) > 0 {
-				shares += b.lanes[i].share
+				shares += b.flow.lanes[i].share
 			}
 		}
-		have := b.extra
+		have := b.flow.extra
 		if shares == 0 || have <= 0 {
 			return
 		}
-		for i := range b.lanes {
-			part := min(b.lacks(i), have*b.lanes[i].share/shares)
-			b.lanes[i].balance += part
-			b.extra -= part
+		for i := range b.flow.lanes {
+			part := min(b.lacks(i), have*b.flow.lanes[i].share/shares)
+			b.flow.lanes[i].balance += part
+			b.flow.extra -= part
 		}
 	}
 }
@@ -325,8 +358,8 @@ func (l *lane) paid() bool { return l.balance > -0.5 }
 
 // admit wakes the tickets whose turn has come, and reports whether others still wait.
 func (b *Bucket) admit() (more bool) {
-	for i := range b.lanes {
-		l := &b.lanes[i]
+	for i := range b.flow.lanes {
+		l := &b.flow.lanes[i]
 		n := 0
 		for ; n < len(l.waiting) && l.paid(); n++ {
 			t := l.waiting[n]
@@ -338,7 +371,7 @@ func (b *Bucket) admit() (more bool) {
 		if len(l.waiting) == 0 {
 			l.wanted = 0
 			if i != laneMain { // it was for tickets that were given up
-				b.extra += max(l.balance, 0)
+				b.flow.extra += max(l.balance, 0)
 				l.balance = min(l.balance, 0)
 			}
 		}
@@ -350,8 +383,8 @@ func (b *Bucket) admit() (more bool) {
 
 // idle reports whether b has nothing to pay for and no ticket waits in it.
 func (b *Bucket) idle() bool {
-	for i := range b.lanes {
-		if l := &b.lanes[i]; !l.paid() || len(l.waiting) > 0 {
+	for i := range b.flow.lanes {
+		if l := &b.flow.lanes[i]; !l.paid() || len(l.waiting) > 0 {
 			return false
 		}
 	}
@@ -360,11 +393,11 @@ func (b *Bucket) idle() bool {
 
 // clear takes back all bytes that b was allowed and did not use.
 func (b *Bucket) clear() (left float64) {
-	left = b.extra
-	b.extra = 0
-	for i := range b.lanes {
-		left += b.lanes[i].balance
-		b.lanes[i].balance = 0
+	left = b.flow.extra
+	b.flow.extra = 0
+	for i := range b.flow.lanes {
+		left += b.flow.lanes[i].balance
+		b.flow.lanes[i].balance = 0
 	}
 	return left
 }

@@ -5,6 +5,7 @@ import (
 	"math"
 	"slices"
 	"sync"
+	"sync/atomic"
 	"time"
 )
 
@@ -29,31 +30,39 @@ func restOf(rate float64) time.Duration {
 	return time.Duration(min(max(rate/restFrom, 1)*float64(restMin), float64(restMax)))
 }
 
-// A Common is a rate that several buckets share. Each bucket that wants bytes gets the
-// same number, however many tickets wait in it. Bytes that one bucket does not use go to
-// the others. A nil Common is no limit.
+// A Common is a rate that several buckets share, which may change at any time. Each bucket
+// that wants bytes gets the same number, however many tickets wait in it. Bytes that one
+// bucket does not use go to the others. A nil Common is no limit.
 type Common struct {
-	rate float64 // bytes per second; 0 is no limit, of a bucket that shares with nobody
-	rest time.Duration
+	rate atomic.Int64 // bytes per second; 0 is no limit. Set with mu held
 
 	mu      sync.Mutex // of the buckets, too
-	at      time.Time  // when the rate was shared last
-	spare   float64    // bytes that were allowed then and given to nobody
-	busy    []*Bucket  // those that want some, or have to pay
-	resting bool       // tick is to come
+	rest    time.Duration
+	at      time.Time // when the rate was shared last
+	spare   float64   // bytes that were allowed then and given to nobody
+	busy    []*Bucket // those that want some, or have to pay; each has a limit
+	resting bool      // tick is to come
 }
 
-// NewCommon returns a common limit of rate bytes per second. It returns nil, which limits
-// nothing, if rate is 0 or less.
+// NewCommon returns a common limit of rate bytes per second. It limits nothing while the
+// rate is 0 or less.
 func NewCommon(rate int64) *Common {
-	if rate <= 0 {
-		return nil
-	}
-	return newCommon(float64(rate), restOf(float64(rate)))
+	c := &Common{at: time.Now()}
+	c.rate.Store(max(rate, 0))
+	c.setRest()
+	return c
 }
 
-func newCommon(rate float64, rest time.Duration) *Common {
-	return &Common{rate: rate, rest: rest, at: time.Now()}
+// setRest sets how long to rest, by the common rate or else by the highest of the buckets.
+// c.mu is held.
+func (c *Common) setRest() {
+	rate := c.rate.Load()
+	if rate == 0 {
+		for _, b := range c.busy {
+			rate = max(rate, b.rate.Load())
+		}
+	}
+	c.rest = restOf(float64(rate))
 }
 
 // burst returns how many unused bytes of a rate are kept for later.
@@ -95,28 +104,32 @@ func (c *Common) share(now time.Time) {
 		return
 	}
 	c.at = now
-	c.spare += c.rate * passed.Seconds()
-	if c.rate == 0 {
+	rate := float64(c.rate.Load())
+	c.spare += rate * passed.Seconds()
+	if rate == 0 {
 		c.spare = math.Inf(1)
 	}
 	c.busy = slices.DeleteFunc(c.busy, func(b *Bucket) bool { return c.leave(now, b) })
-	burst := c.burst(c.rate)
+	c.setRest()
+	burst := c.burst(rate)
 	part := burst / float64(len(c.busy))
 	weights := 0.
 	for _, b := range c.busy {
-		b.room = b.net() + min(part, c.burst(b.rate))
-		if b.rate > 0 {
-			b.room = min(b.room, b.rate*passed.Seconds())
+		f, own := b.flow, float64(b.rate.Load())
+		f.room = b.net() + min(part, c.burst(own))
+		if own > 0 {
+			f.room = min(f.room, own*passed.Seconds())
 		}
-		b.part = b.weight()
-		weights += b.part
+		f.part = b.weight()
+		weights += f.part
 	}
 	slices.SortFunc(c.busy, func(a, b *Bucket) int {
-		return cmp.Compare(a.room/a.part, b.room/b.part)
+		return cmp.Compare(a.flow.room/a.flow.part, b.flow.room/b.flow.part)
 	})
 	for _, b := range c.busy {
-		given := min(b.room, c.spare*b.part/weights) // below 0 when its part has become smaller
-		weights -= b.part
+		f := b.flow
+		given := min(f.room, c.spare*f.part/weights) // below 0 when its part has become smaller
+		weights -= f.part
 		b.give(given)
 		c.spare -= given
 	}
@@ -125,10 +138,10 @@ func (c *Common) share(now time.Time) {
 
 // leave reports whether b wants no more bytes, and takes back what b has left.
 func (c *Common) leave(now time.Time, b *Bucket) bool {
-	if !b.idle() || now.Sub(b.used) < c.rest+lateMax {
+	if !b.idle() || now.Sub(b.flow.used) < c.rest+lateMax {
 		return false
 	}
 	c.spare += b.clear()
-	b.busy = false
+	b.flow.busy = false
 	return true
 }

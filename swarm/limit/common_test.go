@@ -122,6 +122,7 @@ func TestCommonBurst(t *testing.T) {
 	for _, rate := range []int64{64 << 10, 1 << 20, 100 << 20} {
 		synctest.Test(t, func(t *testing.T) {
 			common := NewCommon(rate)
+			burst := common.burst(float64(rate))
 			buckets := make([]*Bucket, 20)
 			for i := range buckets {
 				buckets[i] = NewBucket(0, common)
@@ -138,7 +139,7 @@ func TestCommonBurst(t *testing.T) {
 						for ctx.Err() == nil && b.WaitN(ctx, n) == nil {
 							total.Add(int64(n))
 							passed := time.Since(before).Seconds()
-							most := float64(rate)*passed + 2*common.burst(float64(rate)) +
+							most := float64(rate)*passed + 2*burst +
 								float64(2*len(buckets)*n)
 							if got := float64(total.Load()); got > most {
 								t.Errorf("%d bytes/s: %.0f bytes in %.3f s, want at most %.0f",
@@ -166,8 +167,8 @@ func TestCommonEnds(t *testing.T) {
 		second.Leave()
 		second.Leave()
 		time.Sleep(time.Second)
-		if common.mu.Lock(); len(b.lanes[laneMain].waiting) != 0 || common.resting {
-			t.Errorf("%d wait, ticking %v", len(b.lanes[laneMain].waiting), common.resting)
+		if common.mu.Lock(); len(b.flow.lanes[laneMain].waiting) != 0 || common.resting {
+			t.Errorf("%d wait, ticking %v", len(b.flow.lanes[laneMain].waiting), common.resting)
 		}
 		common.mu.Unlock()
 		time.Sleep(time.Hour)
@@ -175,7 +176,7 @@ func TestCommonEnds(t *testing.T) {
 		other.Spend(1)
 		time.Sleep(time.Second)
 		other.Spend(1)
-		if len(common.busy) != 1 || b.busy {
+		if len(common.busy) != 1 || b.flow.busy {
 			t.Errorf("%d are busy when all is paid, want the one that came now", len(common.busy))
 		}
 	})

@@ -33,7 +33,7 @@ func TestBucketRate(t *testing.T) {
 					}
 					total += int64(n)
 					inWindow += int64(n)
-					bound := float64(rate)*windowTime.Seconds() + b.common.burst(b.rate) +
+					bound := float64(rate)*windowTime.Seconds() + b.common.burst(float64(rate)) +
 						2*float64(n)
 					if float64(inWindow) > bound {
 						t.Fatalf("%d bytes within %v, want at most %.0f", inWindow, windowTime,
@@ -66,7 +66,7 @@ func TestBucketBurst(t *testing.T) {
 					}
 				}
 				// The last of them waited already.
-				if most := int64(b.common.burst(b.rate)) + 2*int64(n); atOnce > most {
+				if most := int64(b.common.burst(float64(rate))) + 2*int64(n); atOnce > most {
 					t.Errorf("%d bytes/s: %d at once after %v, want at most %d", rate, atOnce,
 						pause, most)
 				}
@@ -110,21 +110,23 @@ func TestBucketCancel(t *testing.T) {
 	})
 }
 
-func TestNilBucket(t *testing.T) {
-	b := NewBucket(0, NewCommon(0))
-	if b != nil {
-		t.Fatal("a bucket without a limit")
+func TestBucketWithoutLimit(t *testing.T) {
+	if NewBucket(0, nil) != nil {
+		t.Error("a bucket that will never limit anything")
 	}
-	if n := testing.AllocsPerRun(100, func() {
-		b.Spend(1 << 40)
-		if b.WaitN(context.Background(), 1<<40) != nil || b.Take(1<<40) != nil {
-			t.Error("a nil bucket limits")
+	for _, b := range []*Bucket{nil, NewBucket(0, NewCommon(0))} {
+		if n := testing.AllocsPerRun(100, func() {
+			b.Spend(1 << 40)
+			if b.WaitN(context.Background(), 1<<40) != nil || b.Take(1<<40) != nil ||
+				b.TakeAside(1<<40, 1) != nil || b.Owe(1<<40) != 0 {
+				t.Error("a bucket without a limit limits")
+			}
+		}); n != 0 {
+			t.Errorf("%v allocations, want none", n)
 		}
-	}); n != 0 {
-		t.Errorf("%v allocations, want none", n)
-	}
-	if got := b.Quantum(); got != quantumMax {
-		t.Errorf("quantum %d, want %d", got, quantumMax)
+		if got := b.Quantum(); got != quantumMax || b.Limits() {
+			t.Errorf("quantum %d, want %d; limits %v", got, quantumMax, b.Limits())
+		}
 	}
 }
 

@@ -104,7 +104,7 @@ func (r *reader) most() int {
 // they have to wait, and those of the sources that sent most wait longest.
 func (r *reader) pay(ctx context.Context) error {
 	t, cfg := &r.toll, &r.c.cfg
-	if cfg.Down == nil || t.read == 0 {
+	if !cfg.Down.Limits() || t.read == 0 {
 		*t = toll{}
 		return nil
 	}

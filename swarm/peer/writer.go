@@ -157,7 +157,8 @@ func (w *writer) run() error {
 	for {
 		w.c.queue.takeControl(&w.batch, len(w.blocks) > 0)
 		paid := 0
-		if w.c.cfg.Up == nil {
+		if !w.c.cfg.Up.Limits() && len(w.blocks)+len(w.answers) == 0 {
+			w.owed = 0
 			w.batch.blocks, _ = w.c.queue.takeBlocks(w.batch.blocks, batchMax)
 			w.batch.answers, _ = w.c.queue.takeAnswers(w.batch.answers, batchMax)
 		} else {
