@@ -36,6 +36,9 @@ type Config struct {
 	Port uint16
 	// NamedOnly keeps to the peers that the user named.
 	NamedOnly bool
+	// Priority replaces the canonical priority (BEP 40) where addresses are made up. It is
+	// nil otherwise.
+	Priority func(endpoint.Endpoint) uint32
 }
 
 // A Conn numbers a connection. 0 is none.

@@ -103,6 +103,9 @@ func (b *Book) Priority(e endpoint.Endpoint) uint32 {
 	if !ip.IsValid() {
 		return 0
 	}
+	if b.cfg.Priority != nil {
+		return b.cfg.Priority(e)
+	}
 	return canonicalPriority(netip.AddrPortFrom(ip, b.own.port), e.Addr)
 }
 

@@ -17,6 +17,7 @@ func (t *Torrent) Prioritize(now time.Time, piece int, priority picker.Priority)
 	if piece < 0 || !t.validPiece(uint32(piece)) {
 		return
 	}
+	t.command(rankCommand(piece, priority))
 	needed := t.pick.Needed().Has(piece)
 	t.pick.SetPriority(uint32(piece), priority)
 	is := t.pick.Needed().Has(piece)
@@ -41,12 +42,20 @@ func (t *Torrent) evict(p *peer) bool {
 	return true
 }
 
+// evictBy is evict by order of the driver.
+func (t *Torrent) evictBy(p *peer) bool {
+	if p != nil {
+		t.command(evictCommand(p))
+	}
+	return t.evict(p)
+}
+
 // Evict drops the least useful peer among the useless ones whose address may allows, and
 // reports whether there was one. It is for drivers that need room for a peer of another
 // torrent. A nil may allows every address. Actions may follow.
 func (t *Torrent) Evict(now time.Time, may func(netip.Addr) bool) bool {
 	t.advance(now)
-	return t.evict(t.peers.eviction(t.now, t.book.Priority).leastUseful(nil,
+	return t.evictBy(t.peers.eviction(t.now, t.book.Priority).leastUseful(nil,
 		func(q *peer) bool { return may == nil || may(q.endpoint.Host()) }))
 }
 
@@ -55,7 +64,7 @@ func (t *Torrent) Evict(now time.Time, may func(netip.Addr) bool) bool {
 // has more connections in all torrents together than any other. Actions may follow.
 func (t *Torrent) EvictFrom(now time.Time, network netip.Prefix) bool {
 	t.advance(now)
-	return t.evict(t.peers.eviction(t.now, t.book.Priority).ofNet(network))
+	return t.evictBy(t.peers.eviction(t.now, t.book.Priority).ofNet(network))
 }
 
 // Sourceless reports whether no peer has some needed piece between first, included, and
@@ -77,6 +86,7 @@ func (t *Torrent) Sourceless(first, end int) bool {
 
 // SetSequential makes pieces be fetched in order, or the rarest first again.
 func (t *Torrent) SetSequential(on bool) {
+	t.command(onCommand(didSetSequential, on))
 	if t.pick != nil {
 		t.pick.SetSequential(on)
 	}
@@ -90,6 +100,7 @@ func (t *Torrent) SetDeadlines(now time.Time, list []stream.Deadline) {
 	if t.pick == nil {
 		return
 	}
+	t.command(deadlinesCommand(list))
 	t.pick.SetDeadlines(func(yield func(uint32, time.Duration) bool) {
 		for _, d := range list {
 			missing := d.Piece >= 0 && t.validPiece(uint32(d.Piece)) &&

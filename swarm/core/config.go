@@ -40,6 +40,8 @@ type Config struct {
 	PeersOnly bool
 	// Limits bound what the torrent uses.
 	Limits Limits
+
+	disguised *disguised // set in a replay
 }
 
 // Limits bound the resources of one torrent.

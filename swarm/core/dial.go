@@ -203,12 +203,18 @@ func (d *dialer) moved(now time.Duration) {
 
 // SetOwn tells the torrent the addresses at which we listen. A source that names one
 // of them names ourselves, or a predecessor that is dead.
-func (t *Torrent) SetOwn(addrs []netip.AddrPort) { t.book.SetOwn(addrs) }
+func (t *Torrent) SetOwn(addrs []netip.AddrPort) {
+	t.command(ownCommand(addrs))
+	t.book.SetOwn(addrs)
+}
 
 // SetExternal tells the torrent an address at which the internet sees us, as the DHT or
 // a tracker says. The canonical priority of peers (BEP 40) is computed with it until
 // another address of its family is set.
-func (t *Torrent) SetExternal(ip netip.Addr) { t.book.SetExternal(ip) }
+func (t *Torrent) SetExternal(ip netip.Addr) {
+	t.command(externalCommand(ip))
+	t.book.SetExternal(ip)
+}
 
 // Known returns the peers that are worth an attempt in a later run, the last met first,
 // and no more than most.

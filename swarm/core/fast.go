@@ -97,9 +97,7 @@ func (t *Torrent) grantFast(p *peer) {
 	if !p.fast || p.slot.Granted() > 0 || p.has.count() >= grantBelow || t.choker.Sole() {
 		return
 	}
-	set := wire.AllowedFastSet(nil, p.endpoint.Host(), t.cfg.InfoHash, t.pick.Pieces(),
-		wire.AllowedFastMax)
-	for _, piece := range set {
+	for _, piece := range t.granted(p) {
 		if t.pick.Have().Has(int(piece)) && p.has.lacks(piece) {
 			p.slot.Grant(piece)
 			t.out.sendPiece(p, wire.AllowedFast, piece)

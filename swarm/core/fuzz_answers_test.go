@@ -46,7 +46,7 @@ func (c *chaos) answered(a *Action) {
 	}
 	i := slices.Index(ans.owed[a.Peer], r)
 	if i < 0 {
-		c.t.Fatalf("%s: %v was not asked for, or answered before", show(a), r)
+		c.t.Fatalf("%s: %v was not asked for, or answered before", showAction(a), r)
 	}
 	ans.owed[a.Peer] = slices.Delete(ans.owed[a.Peer], i, i+1)
 }

@@ -66,7 +66,7 @@ func (c *chaos) carryOut(a *Action) {
 	switch a.Kind {
 	case Send, Upload, Answer, Drop:
 		if !c.open[a.Peer] || c.dropped[a.Peer] {
-			c.t.Fatalf("%s: the peer is gone", show(a))
+			c.t.Fatalf("%s: the peer is gone", showAction(a))
 		}
 		if a.Kind == Drop {
 			c.dropped[a.Peer] = true

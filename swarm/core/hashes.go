@@ -59,7 +59,7 @@ func (h hashPeers) HasPiece(peer uint32, piece int) bool {
 // join lets a peer be asked for hashes if its link has the v2 info-hash. Common clients
 // end a link of the v1 hash on which messages of BEP 52 come.
 func (h *hashing) join(p *peer) {
-	if h.long != (metainfo.Hash256{}) && p.hash == h.long.Short() {
+	if h.isLong(p.hash) {
 		h.search.Join(uint32(p.ref))
 	}
 }
@@ -69,6 +69,11 @@ func (h *hashing) leave(ref PeerRef, now time.Duration) {
 	if h.search.Leave(uint32(ref)) {
 		h.timers.by(timerHashes, now)
 	}
+}
+
+// isLong reports whether h is the v2 info-hash, as handshakes have it.
+func (h *hashing) isLong(hash metainfo.Hash) bool {
+	return h.long != (metainfo.Hash256{}) && hash == h.long.Short()
 }
 
 // onV2 reports whether the link of a peer has the v2 info-hash.

@@ -13,13 +13,46 @@ import (
 type outbox struct {
 	now     time.Duration
 	actions []Action
+	digest  uint64 // of all actions until now
+	count   uint64 // of those in digest
 }
 
 // advance sets the time of what follows.
 func (o *outbox) advance(now time.Duration) { o.now = now }
 
 // do adds an action that is no message.
-func (o *outbox) do(a Action) { o.actions = append(o.actions, a) }
+func (o *outbox) do(a Action) {
+	o.actions = append(o.actions, a)
+	o.digestOf(&o.actions[len(o.actions)-1])
+}
+
+// digestOf takes an action into the digest. What an action says of addresses is left out, and so
+// are the pieces of Allowed Fast, which follow from an address: a replay has others.
+func (o *outbox) digestOf(a *Action) {
+	if a.Kind == Send && a.Msg.ID == wire.AllowedFast {
+		return
+	}
+	const prime = 1099511628211 // of FNV-1a
+	kind := uint64(a.Kind) | uint64(a.Reason)<<8 | uint64(a.Msg.ID)<<16 | uint64(a.Msg.Ext)<<24 |
+		uint64(a.Peer)<<32
+	if a.Ban {
+		kind |= 1 << 7
+	}
+	ref := &a.Ref
+	if a.Kind == Send {
+		ref = &a.Msg.Ref
+	}
+	h := (o.digest ^ kind) * prime
+	h = (h ^ uint64(ref.Piece) ^ uint64(ref.Begin)<<32) * prime
+	o.digest = h ^ h>>29
+	o.count++
+}
+
+// digest64 returns the digest of all actions until now, digest8 eight bits of it, and total
+// how many actions are in it.
+func (o *outbox) digest64() uint64 { return o.digest }
+func (o *outbox) digest8() uint8   { return uint8(o.digest >> 56) }
+func (o *outbox) total() uint64    { return o.count }
 
 // take appends the actions to buf and forgets them.
 func (o *outbox) take(buf []Action) []Action {

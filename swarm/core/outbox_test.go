@@ -12,7 +12,7 @@ import (
 // shown takes the actions and writes each in a few words.
 func shown(o *outbox) (list []string) {
 	for _, a := range o.take(nil) {
-		list = append(list, show(&a))
+		list = append(list, showAction(&a))
 	}
 	return list
 }

@@ -35,7 +35,7 @@ func TestPauseIsQuiet(t *testing.T) {
 		a.event(Event{Kind: Found, Endpoint: endpoint.IP(benchAddr(10 + i)),
 			Source: book.SourceUser})
 		if list := append(a.actions, a.wait(20*time.Second)...); len(list) > 0 {
-			t.Fatalf("while paused: %s", show(&list[0]))
+			t.Fatalf("while paused: %s", showAction(&list[0]))
 		}
 	}
 	a.event(Event{Kind: Resumed})

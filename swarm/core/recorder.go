@@ -1,92 +1,169 @@
 package core
 
 import (
-	"fmt"
-	"io"
+	"encoding/binary"
 	"time"
-
-	"swarmnode/swarm/block"
-	"swarmnode/swarm/wire"
 )
 
-// recordedMax is how many events a torrent remembers: some seconds of a quick
-// download, some hours of a quiet one, and 160 KiB.
-const recordedMax = 4096
+const (
+	// recordedMax bounds the memory of a recorder, in bytes: some seconds of a quick
+	// download, some days of a quiet one. A block takes about 12 bytes.
+	recordedMax = 160 << 10
+	// recordedChunk is the size of the pieces in which the oldest entries are forgotten.
+	recordedChunk = 16 << 10
+	// recordedBody bounds what an entry keeps of a message or a set of pieces. Of what is
+	// longer, only the length is kept.
+	recordedBody = 8 << 10
+	// entryHead is more than an entry takes without its body.
+	entryHead = 128
+)
 
-// A record is an event without what it points to.
-type record struct {
-	at    time.Duration
-	kind  EventKind
-	msg   wire.ID
-	peer  PeerRef
-	count int32
-	ref   block.Ref
-}
-
-// A recorder is a ring of the last events, for bug reports.
+// A recorder remembers the last events of a torrent, and the commands between them, for
+// bug reports. It takes memory as it grows, and none beyond recordedMax.
 type recorder struct {
-	ring []record
-	next int
+	chunks []recorded // oldest first
+	events uint64     // in all, since New
+	last   time.Duration
 }
 
-func (r *recorder) add(now time.Duration, e *Event) {
-	rec := record{at: now, kind: e.Kind, msg: e.Msg.ID, peer: e.Peer, count: int32(e.Count),
-		ref: e.Ref}
-	if e.Kind == Received {
-		rec.ref, rec.count = e.Msg.Ref, int32(len(e.Msg.Payload))
-	}
-	if len(r.ring) < recordedMax {
-		r.ring = append(r.ring, rec)
-		return
-	}
-	r.ring[r.next] = rec
-	r.next = (r.next + 1) % recordedMax
+// A recorded is a row of encoded entries. The first of them counts its time from 0, so
+// that it can be read when the earlier rows are forgotten.
+type recorded struct {
+	bytes []byte
+	count int
 }
 
-var eventNames = [...]string{
-	Tick: "tick", Moved: "moved", Found: "found", DialFailed: "dial failed",
-	DialPutOff: "dial put off", Private: "private", Connected: "connected", Closed: "closed",
-	Received: "received", ReceivedBlock: "block", Sent: "sent", Answered: "answered",
-	ReadFailed: "read failed",
-	InfoReady:  "info ready", InfoFailed: "info failed", Verified: "verified", Failed: "failed",
-	StorageFailed: "storage failed", StorageWorks: "storage works", Hashed: "hashed",
-	Paused: "paused", Resumed: "resumed", Doubted: "doubted",
+// add records e.
+func (r *recorder) add(e *entry) {
+	n := len(r.chunks)
+	if n == 0 || len(r.chunks[n-1].bytes)+entryHead+len(e.body) > recordedChunk {
+		r.chunks = append(r.chunks, r.chunk())
+		r.last = 0
+		n = len(r.chunks)
+	}
+	c := &r.chunks[n-1]
+	c.bytes = e.append(c.bytes, r.last)
+	c.count++
+	r.last = e.at
+	r.events++
 }
 
-func (k EventKind) String() string {
-	if int(k) < len(eventNames) {
-		return eventNames[k]
+// chunk returns an empty row: the memory of the oldest one if there are enough.
+func (r *recorder) chunk() recorded {
+	if len(r.chunks) < recordedMax/recordedChunk {
+		return recorded{}
 	}
-	return "unknown"
+	oldest := r.chunks[0]
+	r.chunks = r.chunks[:copy(r.chunks, r.chunks[1:])]
+	return recorded{bytes: oldest.bytes[:0]}
 }
 
-func (r *record) String() string {
-	s := fmt.Sprintf("%12.6f %-14v", r.at.Seconds(), r.kind)
-	if r.peer != 0 {
-		s += fmt.Sprintf(" peer %d", r.peer)
+// lost returns how many entries were forgotten.
+func (r *recorder) lost() uint64 {
+	n := r.events
+	for i := range r.chunks {
+		n -= uint64(r.chunks[i].count)
 	}
-	switch r.kind {
-	case Received:
-		s += fmt.Sprintf(" %v %v", r.msg, r.ref)
-	case ReceivedBlock, ReadFailed:
-		s += " " + r.ref.String()
-	case Verified, Failed, StorageFailed, Hashed, Doubted:
-		s += fmt.Sprintf(" piece %d", r.ref.Piece)
-	}
-	if r.count != 0 {
-		s += fmt.Sprintf(" x%d", r.count)
-	}
-	return s
+	return n
 }
 
-// WriteEvents writes the last few thousand events to w, oldest first, one a line with the
-// seconds since New.
-func (t *Torrent) WriteEvents(w io.Writer) error {
-	r := &t.recorder
-	for i := range r.ring {
-		if _, err := fmt.Fprintln(w, r.ring[(r.next+i)%len(r.ring)].String()); err != nil {
-			return fmt.Errorf("writing recorded events: %w", err)
+// entries returns what is remembered, oldest first.
+func (r *recorder) entries() []entry {
+	list := make([]entry, 0, r.events-r.lost())
+	for i := range r.chunks {
+		var last time.Duration
+		for b := r.chunks[i].bytes; len(b) > 0; {
+			var e entry
+			b = e.parse(b, last)
+			last = e.at
+			list = append(list, e)
 		}
 	}
-	return nil
+	return list
+}
+
+// Which fields of an entry are encoded. The most frequent ones come first, so that the mask
+// of a block takes a byte.
+const (
+	hasPeer = 1 << iota
+	hasPiece
+	hasBegin
+	hasBlock // the length is that of a whole block
+	hasCount
+	hasMsg
+	hasBody
+	hasLength
+	hasMarks
+	hasSource
+	hasAt
+	hasMet
+)
+
+// append appends e to b. Its time is encoded as the difference from last.
+func (e *entry) append(b []byte, last time.Duration) []byte {
+	b = append(b, byte(e.kind), e.digest)
+	b = binary.AppendUvarint(b, uint64(e.at-last))
+	mask := e.mask()
+	b = binary.AppendUvarint(b, mask)
+	b = appendField(b, mask&hasPeer, uint64(e.peer))
+	b = appendField(b, mask&hasPiece, uint64(e.ref.Piece))
+	b = appendField(b, mask&hasBegin, uint64(e.ref.Begin))
+	b = appendField(b, mask&hasCount, uint64(e.count))
+	b = appendField(b, mask&hasMsg, uint64(e.msg)<<8|uint64(e.ext))
+	b = appendField(b, mask&hasLength, uint64(e.ref.Length))
+	b = appendField(b, mask&hasMarks, uint64(e.marks))
+	b = appendField(b, mask&hasSource, uint64(e.source)<<8|uint64(e.fault))
+	b = appendField(b, mask&hasMet, zigzag(e.met))
+	if mask&hasAt != 0 {
+		b = appendEndpoint(b, e.endpoint)
+	}
+	if mask&hasBody != 0 {
+		b = append(binary.AppendUvarint(b, uint64(len(e.body))), e.body...)
+	}
+	return b
+}
+
+// appendField appends v, unless its bit of the mask is 0.
+func appendField(b []byte, bit, v uint64) []byte {
+	if bit == 0 {
+		return b
+	}
+	return binary.AppendUvarint(b, v)
+}
+
+// parse reads what append wrote, and returns the rest of b. The bytes are our own.
+func (e *entry) parse(b []byte, last time.Duration) []byte {
+	e.kind, e.digest = EventKind(b[0]), b[1]
+	b = b[2:]
+	next := func() uint64 {
+		v, n := binary.Uvarint(b)
+		b = b[n:]
+		return v
+	}
+	e.at = last + time.Duration(next())
+	mask := next()
+	has := func(bit uint64) uint64 {
+		if mask&bit == 0 {
+			return 0
+		}
+		return next()
+	}
+	e.peer, e.ref.Piece = PeerRef(has(hasPeer)), uint32(has(hasPiece))
+	e.ref.Begin, e.count = uint32(has(hasBegin)), int(has(hasCount))
+	e.setMsg(has(hasMsg))
+	e.ref.Length = uint32(has(hasLength))
+	if mask&hasBlock != 0 {
+		e.ref.Length = wholeBlock
+	}
+	e.marks = marks(has(hasMarks))
+	e.setSource(has(hasSource))
+	e.met = unzigzag(has(hasMet))
+	if mask&hasAt != 0 {
+		e.endpoint, b = parseEndpoint(b)
+	}
+	if mask&hasBody != 0 {
+		n := next()
+		e.body, b = b[:n:n], b[n:]
+	}
+	return b
 }

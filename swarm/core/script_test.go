@@ -8,7 +8,6 @@ import (
 	"net/netip"
 	"os"
 	"path/filepath"
-	"slices"
 	"strconv"
 	"strings"
 	"testing"
@@ -376,7 +375,7 @@ func (s *script) after(d time.Duration) {
 
 func (s *script) report(prefix string) {
 	for _, a := range s.torrent.Actions(nil) {
-		s.out.WriteString(prefix + show(&a) + "\n")
+		s.out.WriteString(prefix + showAction(&a) + "\n")
 	}
 }
 
@@ -384,98 +383,6 @@ func (s *script) state() {
 	n := s.torrent.Snapshot()
 	fmt.Fprintf(&s.out, "  %v have %d/%d pieces, left %d, asked %d, waste %d, peers %d\n",
 		n.State, n.PiecesHave, n.Pieces, n.Left, n.Asked, n.Wasted(), n.PeersConnected)
-}
-
-func dotted(r block.Ref) string { return fmt.Sprintf("%d.%d", r.Piece, r.Index()) }
-
-// show writes an action in a few words.
-func show(a *Action) string {
-	switch a.Kind {
-	case Dial:
-		return "dial " + a.Endpoint.String()
-	case Send:
-		return fmt.Sprintf("%d <- %s", a.Peer, said(&a.Msg))
-	case Answer:
-		m := a.Msg
-		m.Payload = slices.Concat(m.Payload, a.Info)
-		return fmt.Sprintf("%d <- %s", a.Peer, said(&m))
-	case Upload:
-		return fmt.Sprintf("%d <- block %s", a.Peer, dotted(a.Ref))
-	case Drop:
-		if a.Ban {
-			return fmt.Sprintf("drop %d: %v, and ban it", a.Peer, a.Reason)
-		}
-		return fmt.Sprintf("drop %d: %v", a.Peer, a.Reason)
-	case Store:
-		return "store " + dotted(a.Ref)
-	case Verify:
-		return fmt.Sprintf("verify %d", a.Ref.Piece)
-	case Discard:
-		return "discard " + dotted(a.Ref)
-	case UseInfo:
-		return "use info"
-	case WantPeers:
-		return "want peers"
-	case Complete:
-		return "complete"
-	case HashBlocks:
-		return fmt.Sprintf("hash blocks of %d", a.Ref.Piece)
-	}
-	return "?"
-}
-
-func said(m *wire.Message) string {
-	switch m.ID {
-	case wire.Request, wire.Cancel, wire.Reject:
-		return strings.ToLower(m.ID.String()) + " " + dotted(m.Ref)
-	case wire.Have, wire.Suggest, wire.AllowedFast:
-		return fmt.Sprintf("%s %d", strings.ToLower(m.ID.String()), m.Ref.Piece)
-	case wire.Bitfield:
-		return fmt.Sprintf("bitfield %08b", m.Payload)
-	case wire.Extended:
-		return extended(m)
-	case wire.HashRequest, wire.Hashes, wire.HashReject:
-		return hashSaid(m)
-	}
-	return strings.ToLower(m.ID.String())
-}
-
-func extended(m *wire.Message) string {
-	switch wire.Extension(m.Ext) {
-	case 0:
-		h, err := wire.ParseExtHandshake(m.Payload)
-		if err != nil {
-			return err.Error()
-		}
-		return fmt.Sprintf("extended metadata=%d reqq=%d upload-only=%v", h.MetadataSize, h.Reqq,
-			h.UploadOnly)
-	case wire.ExtMetadata:
-		d, err := wire.ParseMetadata(m.Payload)
-		if err != nil {
-			return err.Error()
-		}
-		return fmt.Sprintf("metadata %s %d (%d bytes)",
-			[...]string{"request", "data", "reject"}[d.Type], d.Piece, len(d.Data))
-	case wire.ExtDontHave:
-		piece, _ := wire.ParseDontHave(m.Payload)
-		return fmt.Sprintf("dont-have %d", piece)
-	case wire.ExtPEX:
-		p, err := wire.ParsePEX(m.Payload)
-		if err != nil {
-			return err.Error()
-		}
-		text := "pex"
-		for _, a := range p.Added {
-			text += fmt.Sprintf(" +%v/%02x", a.Addr, a.Flags)
-		}
-		for _, a := range p.Dropped {
-			text += fmt.Sprintf(" -%v", a)
-		}
-		return text
-	case wire.ExtUploadOnly:
-		return "upload-only"
-	}
-	return "extended ?"
 }
 
 // numbered returns an address of one network for each number.

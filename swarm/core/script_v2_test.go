@@ -1,11 +1,8 @@
 package core
 
 import (
-	"encoding/binary"
-	"fmt"
 	"os"
 	"path/filepath"
-	"strings"
 
 	"swarmnode/metainfo"
 	"swarmnode/swarm/block"
@@ -110,19 +107,4 @@ func (s *script) hashPayload(id wire.ID, args []string) []byte {
 		payload = append(payload, make([]byte, max(0, number(n, 0)-len(payload)))...)[:number(n, 0)]
 	}
 	return payload
-}
-
-// hashSaid writes a hash message in a few words, as far as it has them.
-func hashSaid(m *wire.Message) string {
-	name := strings.ToLower(m.ID.String())
-	if len(m.Payload) < 48 {
-		return fmt.Sprintf("%s of %d bytes", name, len(m.Payload))
-	}
-	be, p := binary.BigEndian, m.Payload[32:]
-	text := fmt.Sprintf("%s base=%d index=%d length=%d proof=%d",
-		name, be.Uint32(p), be.Uint32(p[4:]), be.Uint32(p[8:]), be.Uint32(p[12:]))
-	if n := len(m.Payload) - 48; n > 0 {
-		text += fmt.Sprintf(" (%d hashes)", n/32)
-	}
-	return text
 }

@@ -64,7 +64,7 @@ func New(now time.Time, cfg Config) *Torrent {
 	t.choker = choke.New(choke.Config{SlotsMax: cfg.Limits.SlotsMax, SuperSeed: cfg.SuperSeed,
 		Rand: t.rng, SentRate: func(now time.Duration) int64 { return t.up.rate(now) }})
 	t.book = book.New(book.Config{Start: now, Rand: t.rng, Home: cfg.Home, Port: cfg.Port,
-		NamedOnly: cfg.PeersOnly})
+		NamedOnly: cfg.PeersOnly, Priority: cfg.ranking()})
 	if cfg.Private {
 		t.book.SetPrivate()
 	}
@@ -80,7 +80,7 @@ func New(now time.Time, cfg Config) *Torrent {
 // Step records that e happened at now. Actions returns what to do about it.
 func (t *Torrent) Step(now time.Time, e Event) {
 	t.advance(now)
-	t.recorder.add(t.now, &e)
+	t.record(&e)
 	switch e.Kind {
 	case Tick:
 	case Moved:

@@ -61,6 +61,7 @@ type world struct {
 type Observer struct {
 	Trace    io.Writer // a line for each event
 	Timeline *Timeline // overwritten
+	Dump     io.Writer // the last events of each node at the end, for ReplayAll
 }
 
 // Run simulates a scenario. The Result is a function of both arguments.
@@ -70,7 +71,8 @@ func Run(s Scenario, seed uint64) Result {
 }
 
 // Observe is Run, and writes down what o asks for. The end of ctx ends the run at
-// once: then the error is a *Stopped, and there is no Result.
+// once: then the error is a *Stopped, and there is no Result. Any other error is that of
+// o.Dump.
 func Observe(ctx context.Context, s Scenario, seed uint64, o Observer) (Result, error) {
 	if s.Draw != nil {
 		s = s.Draw(seed)
@@ -109,7 +111,23 @@ func Observe(ctx context.Context, s Scenario, seed uint64, o Observer) (Result, 
 	if wd.timeline != nil {
 		wd.timeline.end(wd, r)
 	}
-	return r, nil
+	return r, wd.dump(o.Dump)
+}
+
+// dump writes the last events of the nodes that are there.
+func (w *world) dump(to io.Writer) error {
+	if to == nil {
+		return nil
+	}
+	for _, n := range w.nodes {
+		if !n.up() {
+			continue
+		}
+		if err := n.core.WriteEvents(to); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // Stopped is the error of a run that did not come to its end.
