@@ -4,7 +4,7 @@ import "maps"
 
 // Same reports whether s and o say the same.
 func (s *Snapshot) Same(o *Snapshot) bool {
-	return s.State == o.State && sameError(s.Err, o.Err) &&
+	return s.State == o.State && s.Paused == o.Paused && sameError(s.Err, o.Err) &&
 		s.samePieces(o) && s.samePeers(o) &&
 		s.Down == o.Down && s.Up == o.Up && s.DownRate == o.DownRate && s.UpRate == o.UpRate &&
 		maps.Equal(s.Waste, o.Waste) && maps.Equal(s.Drops, o.Drops)

@@ -25,6 +25,8 @@ func TestSameSnapshot(t *testing.T) {
 			field.Index(0).SetInt(1)
 		case reflect.Uint8:
 			field.SetUint(1)
+		case reflect.Bool:
+			field.SetBool(!field.Bool())
 		default:
 			field.SetInt(1)
 		}
