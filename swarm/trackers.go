@@ -59,6 +59,20 @@ func (t *trackers) ownAddressChanged() {
 	}
 }
 
+// pause tells the trackers that we have stopped, and nothing more until resume.
+func (t *trackers) pause() {
+	if t.announcer != nil {
+		t.announcer.Pause()
+	}
+}
+
+// resume announces to the trackers again.
+func (t *trackers) resume() {
+	if t.announcer != nil {
+		t.announcer.Resume()
+	}
+}
+
 // report returns what came of the announcements. Any goroutine may call it.
 func (t *trackers) report() tracker.Report {
 	t.mu.Lock()

@@ -89,6 +89,7 @@ type Announcer struct {
 	asking context.Context // of the groups' announces
 	abort  context.CancelFunc
 	wait   sync.WaitGroup // the groups' goroutines
+	pause  pause
 
 	mu       sync.Mutex
 	verdicts map[string]verdict               // by URL
@@ -283,14 +284,20 @@ func (a *Announcer) Close() {
 	var stopping sync.WaitGroup
 	for _, p := range a.swarms { // nobody else uses the map of a closed Announcer
 		for _, l := range p.groups {
-			for _, r := range l.trackers() {
-				for _, family := range r.knows() {
-					stopping.Go(func() { p.stop(ctx, r, family) })
-				}
-			}
+			l.stop(ctx, &stopping)
 		}
 	}
 	stopping.Wait()
+}
+
+// stop announces to all trackers of the group that know us that we have stopped. The
+// goroutines that do so are of wait.
+func (g *tierGroup) stop(ctx context.Context, wait *sync.WaitGroup) {
+	for _, r := range g.trackers() {
+		for _, family := range r.knows() {
+			wait.Go(func() { g.swarm.stop(ctx, r, family) })
+		}
+	}
 }
 
 // stop announces to one tracker that we have stopped.

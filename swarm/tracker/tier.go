@@ -86,6 +86,11 @@ func (g *tierGroup) run() {
 		if g.swarm.a.ctx.Err() != nil {
 			return
 		}
+		if g.swarm.a.pause.isOn() {
+			g.rest()
+			timer.Stop()
+			continue
+		}
 		if now := time.Now(); !g.plan.never && !now.Before(g.plan.next) {
 			g.announce()
 		}
@@ -118,13 +123,14 @@ func (g *tierGroup) woken() {
 func (g *tierGroup) announce() {
 	last := errNever
 	g.moves = g.swarm.moves.Load()
+	asking := g.swarm.a.pause.asking(g.swarm.a.asking)
 	for _, tier := range g.tiers {
 		for i, r := range tier {
 			if r.unwanted {
 				continue
 			}
-			response, err := g.ask(r)
-			if g.swarm.a.ctx.Err() != nil {
+			response, err := g.ask(asking, r)
+			if g.swarm.a.ctx.Err() != nil || err != nil && asking.Err() != nil {
 				return
 			}
 			g.swarm.a.judge(r.tracker, err)
@@ -183,8 +189,8 @@ type outcome struct {
 
 // ask announces to one tracker in all its families at the same time. It returns the
 // answer with the shortest interval, or an error if no family got an answer.
-func (g *tierGroup) ask(r *trackerState) (answer Response, err error) {
-	ctx, cancel := context.WithCancel(g.swarm.a.asking)
+func (g *tierGroup) ask(ctx context.Context, r *trackerState) (answer Response, err error) {
+	ctx, cancel := context.WithCancel(ctx)
 	var asking sync.WaitGroup
 	defer asking.Wait()
 	defer cancel()
