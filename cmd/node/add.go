@@ -12,7 +12,6 @@ import (
 
 	"swarmnode/metainfo"
 	"swarmnode/swarm"
-	"swarmnode/swarm/storage"
 )
 
 func addCommand() *command {
@@ -172,7 +171,7 @@ func (a *adding) prepareDir() error {
 		f, err = os.CreateTemp(a.flags.dir, ".node-*")
 	}
 	if err != nil {
-		if storage.IsDenied(err) && a.mayBeThere() {
+		if swarm.CauseOf(err) == swarm.CauseDenied && a.mayBeThere() {
 			return nil // storage looks for what is missing
 		}
 		return failWithHint(exitDisk, "folder "+a.flags.dir, err, "another --dir")
@@ -208,10 +207,8 @@ func (a *adding) mayBeThere() bool {
 			}
 			continue
 		}
-		for _, suffix := range []string{"", storage.PartSuffix} {
-			if _, err := os.Lstat(filepath.Join(a.flags.dir, name+suffix)); err == nil {
-				return true
-			}
+		if swarm.HasContent(a.flags.dir, name) {
+			return true
 		}
 	}
 	return false

@@ -16,7 +16,7 @@ import (
 
 	"golang.org/x/term"
 
-	"swarmnode/swarm/storage"
+	"swarmnode/swarm"
 )
 
 // The rules of output: standard output carries the result of a command and nothing else,
@@ -159,7 +159,7 @@ func (c *console) wrote(err error) {
 		return
 	}
 	code := exitOther
-	if storage.IsFull(err) {
+	if swarm.CauseOf(err) == swarm.CauseFull {
 		code = exitDisk
 	}
 	c.failed = fail(code, "writing to standard output", err)

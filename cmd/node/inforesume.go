@@ -7,7 +7,7 @@ import (
 	"text/tabwriter"
 	"time"
 
-	"swarmnode/swarm/storage"
+	"swarmnode/swarm"
 )
 
 // resume: the record of a torrent in a resume file.
@@ -40,18 +40,18 @@ const missingRunsMax = 1000
 
 // isResume reports whether an argument names a resume file.
 func isResume(arg string) bool {
-	return strings.HasSuffix(arg, storage.ResumeSuffix) && !strings.HasPrefix(strings.ToLower(arg),
+	return swarm.IsRecord(arg) && !strings.HasPrefix(strings.ToLower(arg),
 		"magnet:") &&
 		!strings.Contains(arg, "://")
 }
 
 // showResume prints what a resume file says.
 func showResume(c *console, path string) error {
-	doc, err := readInput(path, storage.ResumeBytesMax)
+	doc, err := readInput(path, swarm.RecordBytesMax)
 	if err != nil {
 		return err
 	}
-	r, err := storage.ParseResume(doc)
+	r, err := swarm.ParseRecord(doc)
 	if err != nil {
 		return fail(exitInput, path, err)
 	}
@@ -69,32 +69,28 @@ func showResume(c *console, path string) error {
 func formatUTC(t time.Time) string { return t.UTC().Format("2006-01-02T15:04:05Z") }
 
 // describeResume returns what r says.
-func describeResume(path string, r *storage.Resume) resumeEvent {
+func describeResume(path string, r *swarm.Record) resumeEvent {
 	d := resumeEvent{
-		Path: path, Torrent: r.Hash.String(), Content: r.Path, Closed: r.Clean,
-		Pieces: r.Have.Len(), Have: r.Have.Count(), Missing: []string{}, Files: []resumeFileEvent{},
+		Path: path, Torrent: r.Hash.String(), Content: r.Path, Closed: r.Closed,
+		Pieces: r.Pieces, Have: r.Have, Missing: []string{}, Files: []resumeFileEvent{},
+		SideHead: r.SideHead, SideTail: r.SideTail,
 	}
-	for p := r.Have.NextMissing(0); p >= 0 && len(d.Missing) < missingRunsMax; {
-		next := r.Have.Next(p)
-		if next < 0 {
-			next = d.Pieces
+	for first, last := range r.Missing() {
+		if len(d.Missing) == missingRunsMax {
+			break
 		}
-		run := fmt.Sprint(p)
-		if next > p+1 {
-			run += fmt.Sprintf("-%d", next-1)
+		run := fmt.Sprint(first)
+		if last > first {
+			run += fmt.Sprintf("-%d", last)
 		}
 		d.Missing = append(d.Missing, run)
-		p = r.Have.NextMissing(next)
 	}
 	for i, f := range r.Files {
-		file := resumeFileEvent{Index: i, Exists: f.Size >= 0}
-		if file.Exists {
-			file.Bytes, file.Changed = f.Size, formatUTC(time.Unix(0, f.Mtime))
+		file := resumeFileEvent{Index: i, Exists: f.Exists, Bytes: f.Size}
+		if f.Exists {
+			file.Changed = formatUTC(f.Changed)
 		}
 		d.Files = append(d.Files, file)
-	}
-	if r.Partfile != nil {
-		d.SideHead, d.SideTail = r.Partfile.Head.Count(), r.Partfile.Tail.Count()
 	}
 	return d
 }

@@ -6,7 +6,6 @@ import (
 	"runtime/metrics"
 
 	"swarmnode/swarm"
-	"swarmnode/swarm/limit"
 )
 
 const (
@@ -62,7 +61,7 @@ const memoryHint = "--memory with more"
 
 // checkMemory fails if there is no room for n more bytes.
 func checkMemory(what string, n int64) error {
-	if limit.NewMemory(nil).Room(n) {
+	if swarm.MemoryRoom(n) {
 		return nil
 	}
 	return failWithHint(exitOther, what, swarm.ErrMemory, memoryHint)

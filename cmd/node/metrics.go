@@ -15,7 +15,6 @@ import (
 	"github.com/spf13/pflag"
 
 	"swarmnode/dht"
-	"swarmnode/swarm/tracker"
 )
 
 // metricsFlags say where metrics for a monitoring system are served.
@@ -151,24 +150,5 @@ func dhtMetrics(st dht.Stats) []metric {
 		{"swarmnode_dht_packets_refused_total", "", st.Dropped, `reason="dropped"`},
 		{"swarmnode_dht_packets_throttled_total", "Packets not sent for lack of budget.",
 			st.Throttled, ""},
-	}
-}
-
-// trackerMetrics returns the metrics of a tracker.
-func trackerMetrics(st tracker.ServerStats) []metric {
-	const http, udp = `protocol="http"`, `protocol="udp"`
-	return []metric{
-		{"swarmnode_tracker_swarms", "Torrents that have peers.", uint64(st.Swarms), ""},
-		{"swarmnode_tracker_peers", "Peers of all torrents.", uint64(st.Peers), ""},
-		{"swarmnode_tracker_announces_total", "Announces answered.", st.AnnouncesHTTP, http},
-		{"swarmnode_tracker_announces_total", "", st.AnnouncesUDP, udp},
-		{"swarmnode_tracker_scrapes_total", "Scrapes answered.", st.ScrapesHTTP, http},
-		{"swarmnode_tracker_scrapes_total", "", st.ScrapesUDP, udp},
-		{"swarmnode_tracker_connects_total", "Connection ids given out.", st.Connects, ""},
-		{"swarmnode_tracker_refused_total", "Malformed requests.", st.Refused, ""},
-		{"swarmnode_tracker_limited_total",
-			"Requests and connections beyond the limits of their source.", st.Limited, ""},
-		{"swarmnode_tracker_peers_evicted_total", "Peers evicted for others.", st.Evicted, ""},
-		{"swarmnode_tracker_peers_expired_total", "Peers that announced no more.", st.Expired, ""},
 	}
 }

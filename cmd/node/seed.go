@@ -15,8 +15,6 @@ import (
 
 	"swarmnode/metainfo"
 	"swarmnode/swarm"
-	"swarmnode/swarm/book"
-	"swarmnode/swarm/tracker"
 )
 
 func seedCommand() *command {
@@ -152,13 +150,11 @@ func (f *seedFlags) run(ctx context.Context, c *console, args []string) error {
 func (f *seedFlags) checkTrackers(ctx context.Context, c *console) {
 	for _, tier := range tiers(f.outside.trackers.items) {
 		for _, url := range tier {
-			t, err := tracker.ParseTracker(url, false)
-			if err != nil {
-				continue // the engine tells
-			}
-			if err := t.CheckLink(ctx); err != nil {
-				c.warn("the link names tracker %v, but nodes that get the link will not ask it: %v",
-					t, err)
+			// The engine reports a URL that cannot be that of a tracker.
+			err := swarm.CheckLinkTracker(ctx, url)
+			if unasked, ok := errors.AsType[*swarm.LinkTrackerError](err); ok {
+				c.warn("the link names tracker %s, but nodes that get the link will not ask it: %v",
+					unasked.Tracker, unasked.Err)
 			}
 		}
 	}
@@ -167,7 +163,7 @@ func (f *seedFlags) checkTrackers(ctx context.Context, c *console) {
 // checkPeers warns of addresses in the link that nodes which get the link will not dial.
 func (f *seedFlags) checkPeers(c *console, bound []netip.AddrPort) {
 	for _, own := range ownAddrs(bound, f.announceIP.items) {
-		if addr, err := netip.ParseAddrPort(own); err == nil && !book.SourceLink.MayName(addr) {
+		if addr, err := netip.ParseAddrPort(own); err == nil && !swarm.LinkMayName(addr) {
 			c.warn("the link names %s, but nodes that get the link will not dial it: it is "+
 				"link-local or a port below 1024 "+
 				"of a local network (try: --listen or --announce-ip with another one)", own)

@@ -16,8 +16,6 @@ import (
 	"swarmnode/dht"
 	"swarmnode/metainfo"
 	"swarmnode/swarm"
-	"swarmnode/swarm/book"
-	"swarmnode/swarm/storage"
 )
 
 // joinFlags say how a node joins the DHT.
@@ -230,7 +228,7 @@ func (f *nodeFlags) urls(src *source) bool {
 func validHosts(hosts []string) []string {
 	return slices.DeleteFunc(slices.Clone(hosts), func(h string) bool {
 		addr, err := netip.ParseAddrPort(h)
-		return checkHostPort(h) != nil || err == nil && !book.SourceLink.MayName(addr)
+		return checkHostPort(h) != nil || err == nil && !swarm.LinkMayName(addr)
 	})
 }
 
@@ -391,11 +389,10 @@ func addFailure(what string, err error) error {
 
 // torrentCode returns the exit code for the error that a torrent ended with.
 func torrentCode(err error) int {
-	var disk *storage.Error
-	switch {
-	case errors.Is(err, swarm.ErrExists), errors.Is(err, storage.ErrInUse), storage.IsInTheWay(err):
+	switch swarm.CauseOf(err) {
+	case swarm.CauseExists, swarm.CauseInTheWay:
 		return exitExists
-	case errors.As(err, &disk):
+	case swarm.CauseFull, swarm.CauseDenied, swarm.CauseMissing, swarm.CauseDisk:
 		return exitDisk
 	}
 	return exitInput

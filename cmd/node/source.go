@@ -1,22 +1,16 @@
 package main
 
 import (
-	"bytes"
 	"context"
 	"encoding/hex"
 	"errors"
 	"fmt"
-	"net/http"
 	"os"
 	"strings"
 	"syscall"
-	"time"
 
 	"swarmnode"
 	"swarmnode/metainfo"
-	"swarmnode/metainfo/bencode"
-	"swarmnode/metainfo/weburl"
-	"swarmnode/swarm/guard"
 )
 
 // A source is what a SOURCE argument names: a torrent, or a magnet link by which to find
@@ -166,71 +160,25 @@ func parseTorrent(what string, b []byte) (source, error) {
 	return source{torrent: t}, nil
 }
 
-// downloadTimeout bounds the fetch of a .torrent file as a whole.
-const downloadTimeout = 30 * time.Second
-
-// download fetches the .torrent file at a URL. The server may return a magnet link
-// instead, as a redirect or as its whole answer. Proxies are not taken from the
-// environment: that would leak without the user's word.
+// download fetches what a SOURCE that is a URL leads to.
 func download(ctx context.Context, from string) (source, error) {
 	what := quoteSource(from)
-	u, err := weburl.Parse(from)
-	if err != nil || u.Host == "" {
-		return source{}, fail(exitInput, what, errors.New("not a URL"))
+	found, err := swarmnode.Download(ctx, from)
+	if err == nil {
+		return source{torrent: found.Torrent, magnet: found.Magnet}, nil
 	}
-	ctx, cancel := context.WithTimeout(ctx, downloadTimeout)
-	defer cancel()
-	// Redirects never lead to hosts nearer than the one that sent them, or away from
-	// https.
-	web := guard.New(guard.Config{UserAgent: "swarmnode/" + swarmnode.Version})
-	defer web.Close()
-	response, err := web.Get(ctx, guard.Target{URL: u}, guard.Any, guard.Compressed())
-	if leads, ok := errors.AsType[*guard.SchemeError](err); ok && isMagnet(leads.Location) {
-		return parseMagnet(what, leads.Location)
+	wrong, ok := errors.AsType[*swarmnode.DownloadError](err)
+	switch {
+	case errors.Is(err, swarmnode.ErrTooLong):
+		err = fmt.Errorf("longer than %s", formatBytes(metainfo.TorrentBytesMax))
+		return source{}, fail(exitInput, what, err)
+	case ok && wrong.Network:
+		return source{}, fail(exitNetwork, what, wrong.Err)
+	case ok:
+		return source{}, fail(exitInput, what, wrong.Err)
 	}
-	if err != nil {
-		return source{}, fail(exitNetwork, what, err)
-	}
-	defer response.Body.Close()
-	if response.StatusCode != http.StatusOK {
-		return source{}, fail(exitInput, what,
-			fmt.Errorf("the server answered %s", response.Status))
-	}
-	reader := guard.BodyReader{Max: metainfo.TorrentBytesMax, Whole: isDocument, GiveUp: cancel}
-	b, cut := reader.Read(&response)
-	if errors.Is(cut, guard.ErrTooLong) {
-		return source{}, fail(exitInput, what, fmt.Errorf("longer than %s",
-			formatBytes(metainfo.TorrentBytesMax)))
-	}
-	read := parseTorrent
-	if link, ok := magnetIn(b); ok {
-		read, b = func(what string, b []byte) (source, error) {
-			return parseMagnet(what, string(b))
-		}, link
-	}
-	src, err := read(what, b)
-	if err != nil && cut != nil { // a whole file arrived before the connection was cut
-		err = fail(exitNetwork, what, cut)
-	}
-	return src, err
+	return source{}, addFailure(what, err)
 }
-
-// isDocument reports whether b holds a whole dictionary, or a magnet link. It is cheap if
-// not, because most truncated data does not end like one.
-func isDocument(b []byte) bool {
-	if link, ok := magnetIn(b); ok {
-		_, err := metainfo.ParseMagnet(string(link))
-		return err == nil
-	}
-	if b = bytes.TrimSpace(b); !bytes.HasSuffix(b, []byte("e")) {
-		return false
-	}
-	r := bencode.NewLenient(b, bencode.Limits{DepthMax: 128})
-	r.Skip()
-	return r.Err() == nil
-}
-
-func isMagnet(s string) bool { return weburl.Scheme(s) == "magnet" }
 
 // parseMagnet reads a magnet link.
 func parseMagnet(what, link string) (source, error) {
@@ -239,11 +187,4 @@ func parseMagnet(what, link string) (source, error) {
 		return source{}, fail(exitInput, what, err)
 	}
 	return source{magnet: m}, nil
-}
-
-// magnetIn returns the magnet link that an answer consists of, if it is one.
-func magnetIn(b []byte) ([]byte, bool) {
-	b = bytes.TrimSpace(bytes.TrimPrefix(b, []byte("\xef\xbb\xbf")))
-	line, _, _ := bytes.Cut(b, []byte("\n"))
-	return line, len(line) <= metainfo.MagnetBytesMax && isMagnet(string(line))
 }

@@ -13,8 +13,8 @@ import (
 	"github.com/spf13/pflag"
 
 	"swarmnode"
+	"swarmnode/swarm"
 	"swarmnode/swarm/tracker"
-	"swarmnode/swarm/transport"
 )
 
 // trackerPort is where trackers are usually found.
@@ -79,7 +79,7 @@ func (v memoryValue) tracker(ports int) (connections, peers int) {
 	connections = int(min(max(room/connectionsShare/connectionBytes, connectionsMin),
 		connectionsMax))
 	room -= trackerBase + int64(connections)*connectionBytes
-	connections = min(connections, transport.DescriptorsMax()-descriptorsOther)
+	connections = min(connections, swarm.DescriptorsMax()-descriptorsOther)
 	return max(connections/ports, 1), int(max(room/4*3/tracker.PeerBytes, 1))
 }
 
@@ -91,13 +91,15 @@ func (f *trackerFlags) run(ctx context.Context, c *console, _ []string) error {
 		return err
 	}
 	addrs := f.listen.addresses(f.listen.port.port)
-	pairs, err := listenPairs(ctx, addrs)
+	pairs, err := tracker.Listen(ctx, addrs)
 	if err != nil {
 		return bindFailure(addrs, err)
 	}
 	numbers, err := f.metrics.open()
 	if err != nil {
-		closePairs(pairs)
+		for _, p := range pairs {
+			p.Close()
+		}
 		return err
 	}
 	connections, peers := f.memory.tracker(len(pairs))
@@ -116,8 +118,10 @@ func (f *trackerFlags) run(ctx context.Context, c *console, _ []string) error {
 		})
 	})
 	var bound []string
+	var urls []string
 	for _, p := range pairs {
 		bound = append(bound, p.AddrPort().String())
+		urls = append(urls, announceURLs(p.AddrPort())...)
 		wait.Go(func() {
 			if err := server.Serve(serving, p.TCP, p.UDP); err != nil {
 				failed <- err
@@ -125,7 +129,6 @@ func (f *trackerFlags) run(ctx context.Context, c *console, _ []string) error {
 		})
 	}
 	c.event("start", startEvent{c.command, swarmnode.Version, bound})
-	urls := announceURLs(pairs)
 	c.event("tracker", trackerEvent{Announce: urls})
 	for _, u := range urls {
 		c.result(u)
@@ -135,26 +138,6 @@ func (f *trackerFlags) run(ctx context.Context, c *console, _ []string) error {
 		return stop // its end closed the ports
 	}
 	return fail(exitNetwork, "", err)
-}
-
-// listenPairs binds addrs, or none of them.
-func listenPairs(ctx context.Context, addrs []netip.AddrPort) ([]*transport.Pair, error) {
-	var pairs []*transport.Pair
-	for _, a := range addrs {
-		p, err := transport.ListenPair(ctx, a)
-		if err != nil {
-			closePairs(pairs)
-			return nil, err
-		}
-		pairs = append(pairs, p)
-	}
-	return pairs, nil
-}
-
-func closePairs(pairs []*transport.Pair) {
-	for _, p := range pairs {
-		p.Close()
-	}
 }
 
 // watch reports how the tracker is doing until ctx ends or it fails.
@@ -222,14 +205,12 @@ func trackerNews(st tracker.ServerStats) trackerEvent {
 	}
 }
 
-// announceURLs returns the URLs of a tracker that listens on pairs.
-func announceURLs(pairs []*transport.Pair) []string {
+// announceURLs returns the URLs of a tracker that listens on bound.
+func announceURLs(bound netip.AddrPort) []string {
 	var list []string
-	for _, p := range pairs {
-		for _, ip := range hostsOf(p.AddrPort().Addr()) {
-			at := netip.AddrPortFrom(ip, p.AddrPort().Port()).String()
-			list = append(list, "http://"+at+"/announce", "udp://"+at+"/announce")
-		}
+	for _, ip := range hostsOf(bound.Addr()) {
+		at := netip.AddrPortFrom(ip, bound.Port()).String()
+		list = append(list, "http://"+at+"/announce", "udp://"+at+"/announce")
 	}
 	return list
 }
@@ -263,4 +244,23 @@ func hostsOf(bound netip.Addr) []netip.Addr {
 		return []netip.Addr{netip.AddrFrom4([4]byte{127, 0, 0, 1})}
 	}
 	return []netip.Addr{netip.IPv6Loopback()}
+}
+
+// trackerMetrics returns the metrics of a tracker.
+func trackerMetrics(st tracker.ServerStats) []metric {
+	const http, udp = `protocol="http"`, `protocol="udp"`
+	return []metric{
+		{"swarmnode_tracker_swarms", "Torrents that have peers.", uint64(st.Swarms), ""},
+		{"swarmnode_tracker_peers", "Peers of all torrents.", uint64(st.Peers), ""},
+		{"swarmnode_tracker_announces_total", "Announces answered.", st.AnnouncesHTTP, http},
+		{"swarmnode_tracker_announces_total", "", st.AnnouncesUDP, udp},
+		{"swarmnode_tracker_scrapes_total", "Scrapes answered.", st.ScrapesHTTP, http},
+		{"swarmnode_tracker_scrapes_total", "", st.ScrapesUDP, udp},
+		{"swarmnode_tracker_connects_total", "Connection ids given out.", st.Connects, ""},
+		{"swarmnode_tracker_refused_total", "Malformed requests.", st.Refused, ""},
+		{"swarmnode_tracker_limited_total",
+			"Requests and connections beyond the limits of their source.", st.Limited, ""},
+		{"swarmnode_tracker_peers_evicted_total", "Peers evicted for others.", st.Evicted, ""},
+		{"swarmnode_tracker_peers_expired_total", "Peers that announced no more.", st.Expired, ""},
+	}
 }

@@ -4,15 +4,13 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io/fs"
 	"os"
 	"path/filepath"
 
 	"github.com/spf13/pflag"
 
 	"swarmnode/metainfo"
-	"swarmnode/swarm/bits"
-	"swarmnode/swarm/storage"
+	"swarmnode/swarm"
 )
 
 func verifyCommand() *command {
@@ -66,27 +64,21 @@ func verify(ctx context.Context, c *console, args []string) error {
 		return failWithHint(exitInput, args[0], errNoLayers,
 			program+" metainfo, which fetches them from peers")
 	}
-	workers := storage.NewWorkers(0)
-	defer workers.Close()
-	store, have, err := checkPieces(ctx, c, workers, dir, info)
+	files, err := verifyContent(ctx, c, dir, info)
 	if err != nil {
 		return err
 	}
-	defer store.Close()
 	hash := info.Hash().String()
-	all, wrong, missing := 0, 0, 0
+	wrong, missing := 0, 0
 	c.together(func() {
-		for i := range l.Files {
-			if l.Files[i].Pad || l.Files[i].Link != nil {
-				continue
-			}
-			v := fileReport(store, l, i, have)
-			v.Torrent = hash
-			all++
-			if v.State != "ok" {
+		for _, f := range files {
+			v := verifiedEvent{Torrent: hash, Path: l.FilePath(f.File), Found: f.Found,
+				Bytes: l.Files[f.File].Length, State: f.Verdict.String(), Right: f.Right,
+				Pieces: f.Pieces}
+			if f.Verdict != swarm.FileRight {
 				wrong++
 			}
-			if v.State == "missing" {
+			if f.Verdict == swarm.FileMissing {
 				missing++
 			}
 			c.event("verified", v)
@@ -96,8 +88,8 @@ func verify(ctx context.Context, c *console, args []string) error {
 	if wrong == 0 {
 		return nil
 	}
-	err = fmt.Errorf("%d of %s wrong or missing", wrong, plural(all, "file"))
-	if missing == all && filepath.Base(dir) == l.Name {
+	err = fmt.Errorf("%d of %s wrong or missing", wrong, plural(len(files), "file"))
+	if missing == len(files) && filepath.Base(dir) == l.Name {
 		return failWithHint(exitMismatch, info.Name(), err, "the folder above, "+filepath.Dir(dir))
 	}
 	return fail(exitMismatch, info.Name(), err)
@@ -118,72 +110,12 @@ func (v *verifiedEvent) line() string {
 	return s
 }
 
-// fileReport describes file i, given the right pieces of the torrent in have.
-func fileReport(store *storage.Store, l *metainfo.Layout, i int, have *bits.Set) verifiedEvent {
-	v := verifiedEvent{Path: l.FilePath(i), Bytes: l.Files[i].Length, State: "ok"}
-	first, end := l.FilePieces(i)
-	v.Pieces = end - first
-	for p := first; p < end; p++ {
-		if have.Has(p) {
-			v.Right++
-		}
-	}
-	size, err := store.FileSize(i)
-	switch {
-	case errors.Is(err, fs.ErrPermission):
-		v.State = "unreadable"
-	case err != nil:
-		v.State = "missing"
-	case size < v.Bytes:
-		v.State = "short"
-	case size > v.Bytes:
-		v.State = "long"
-	case v.Right == v.Pieces:
-	case !store.FileReadable(i):
-		v.State = "unreadable"
-	default:
-		v.State = "damaged"
-	}
-	if name := store.FileName(i); name != v.Path && err == nil {
-		v.Found = name
-	}
-	return v
-}
-
-// verifyParallel is how many pieces that storage takes for holes are hashed at a time:
-// enough to keep all cores busy.
-const verifyParallel = 32
-
-// checkPieces hashes the content in dir. It returns the Store, which the caller closes,
-// and the pieces that are right.
-func checkPieces(
-	ctx context.Context, c *console, workers *storage.Workers, dir string, info *metainfo.Info,
-) (*storage.Store, *bits.Set, error) {
-	l := info.Layout()
-	results := make(chan storage.Result, verifyParallel)
-	store, err := storage.Open(storage.Config{
-		Dir: dir, Layout: l, Workers: workers, ReadOnly: true,
-		Results: func(r storage.Result) { results <- r },
-	})
-	if err != nil {
-		return nil, nil, contentFailure(err)
-	}
-	have, err := checkStore(ctx, c, store, info, results)
-	if err != nil {
-		store.Close()
-		return nil, nil, err
-	}
-	return store, have, nil
-}
-
-func checkStore(
-	ctx context.Context, c *console, store *storage.Store, info *metainfo.Info,
-	results chan storage.Result,
-) (*bits.Set, error) {
-	l := info.Layout()
+// verifyContent hashes the content in dir, and shows the progress.
+func verifyContent(ctx context.Context, c *console, dir string,
+	info *metainfo.Info) ([]swarm.Verified, error) {
 	shown := startHashing(c, info.Hash())
 	defer shown.stop()
-	have, err := store.Check(ctx, shown.at)
+	files, err := swarm.Verify(ctx, dir, info, shown.at)
 	if stop := ended(ctx); stop != nil {
 		shown.tellStop(c)
 		return nil, stop
@@ -191,51 +123,16 @@ func checkStore(
 	if err != nil {
 		return nil, contentFailure(err)
 	}
-	// Storage may have taken long runs of zeros for holes and skipped them.
-	asked := 0
-	all := l.Size()
-	done := all
-	for p := range l.Pieces() {
-		if !have.Has(p) {
-			done -= int64(l.ContentSize(p))
-		}
-	}
-	take := func() {
-		r := <-results
-		if r.OK {
-			have.Add(int(r.Piece))
-		}
-		done += int64(l.ContentSize(int(r.Piece)))
-		shown.at(done, all)
-		asked--
-	}
-	for p := range l.Pieces() {
-		if have.Has(p) || ctx.Err() != nil {
-			continue
-		}
-		if asked == verifyParallel {
-			take()
-		}
-		store.Verify(uint32(p))
-		asked++
-	}
-	for asked > 0 {
-		take()
-	}
-	if stop := ended(ctx); stop != nil {
-		shown.tellStop(c)
-		return nil, stop
-	}
-	return have, nil
+	return files, nil
 }
 
 // contentFailure returns the failure of content that cannot be read.
 func contentFailure(err error) error {
 	code := exitDisk
-	if errors.Is(err, storage.ErrConflict) {
+	switch swarm.CauseOf(err) {
+	case swarm.CauseConflict:
 		code = exitInput
-	}
-	if storage.IsInTheWay(err) || errors.Is(err, fs.ErrNotExist) {
+	case swarm.CauseInTheWay, swarm.CauseMissing:
 		code = exitMismatch
 	}
 	return &failure{code: code, why: err}

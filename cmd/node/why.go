@@ -1,18 +1,11 @@
 package main
 
 import (
-	"context"
-	"errors"
 	"fmt"
-	"net"
-	"net/url"
 	"strings"
-	"syscall"
 
 	"swarmnode/dht"
 	"swarmnode/swarm"
-	"swarmnode/swarm/book"
-	"swarmnode/swarm/tracker"
 )
 
 // alone reports whether a torrent that has its metadata has met nobody: no peer, and no
@@ -49,7 +42,7 @@ func (v verdict) String() string {
 	}
 	if v.st.PeersHere == 0 {
 		add(v.discovery())
-		add(whyTrackers(v.st.Trackers, v.st.PeersKnown == 0))
+		add(v.trackers())
 	}
 	add(v.unmet())
 	add(v.met())
@@ -84,50 +77,20 @@ func (v verdict) discovery() string {
 	return ""
 }
 
-// whyTrackers says how the trackers did. none means that no peer is known.
-func whyTrackers(r tracker.Report, none bool) string {
+// trackers says how the trackers did.
+func (v verdict) trackers() string {
+	r := v.st.Trackers
 	switch {
 	case r.Failed > 0:
-		why := fmt.Sprintf("tracker %s: %s", r.Tracker, whyTracker(r.Err))
+		why := fmt.Sprintf("tracker %s: %s", r.Tracker, errorLine(r.Cause()))
 		if r.Failed > 1 {
 			why += fmt.Sprintf(", and %d more failed", r.Failed-1)
 		}
 		return why
-	case r.Answered > 0 && none:
+	case r.Answered > 0 && v.st.PeersKnown == 0:
 		return plural(r.Answered, "tracker") + " named no peer"
 	}
 	return ""
-}
-
-// whyTracker says why an announce failed, without the URL, which may hold a password.
-func whyTracker(err error) string {
-	if errno, ok := errors.AsType[syscall.Errno](err); ok {
-		return errno.Error()
-	}
-	if f, ok := errors.AsType[*tracker.Failure](err); ok {
-		return f.Error()
-	}
-	if late, ok := errors.AsType[net.Error](err); ok && late.Timeout() ||
-		errors.Is(err, context.DeadlineExceeded) {
-		return "no answer"
-	}
-	if u, ok := errors.AsType[*url.Error](err); ok {
-		return errorLine(u.Err)
-	}
-	if inner := errors.Unwrap(err); inner != nil { // the line says already what was attempted
-		err = inner
-	}
-	return errorLine(err)
-}
-
-// faultWords say why dials failed.
-var faultWords = [book.FaultCount]string{
-	book.FaultNone: "not tried yet", book.FaultRefused: "refused", book.FaultTimeout: "timed out",
-	book.FaultUnreachable: "unreachable", book.FaultHungUp: "hung up when asked for this torrent",
-	book.FaultOtherTorrent: "answered for another torrent",
-	book.FaultProtocol:     "did not speak BitTorrent",
-	book.FaultBanned:       "banned", book.FaultOther: "failed",
-	book.FaultDialling: "still being dialled",
 }
 
 // unmet says why there is no connection to the peers that are known.
@@ -140,12 +103,10 @@ func (v verdict) unmet() string {
 		return ""
 	}
 	var list []string
-	for fault, count := range v.st.Unmet {
-		if count > 0 && book.Fault(fault) != book.FaultNone {
-			list = append(list, fmt.Sprintf("%d %s", count, faultWords[fault]))
-		}
+	for fault, count := range v.st.Unmet.Failed() {
+		list = append(list, fmt.Sprintf("%d %v", count, fault))
 	}
-	if count := v.st.Unmet[book.FaultNone]; count > 0 {
+	if count := v.st.Unmet.Untried(); count > 0 {
 		list = append(list, fmt.Sprintf("%d %s", count, v.waiting()))
 	}
 	what := plural(n, "peer")
@@ -160,7 +121,7 @@ func (v verdict) waiting() string {
 	if v.st.PeersMet > 0 {
 		return "not connected"
 	}
-	return faultWords[book.FaultNone]
+	return "not tried yet"
 }
 
 // met says what the connected peers lack.

@@ -1,6 +1,7 @@
 package house
 
 import (
+	"path"
 	"slices"
 	"strings"
 	"testing"
@@ -83,6 +84,32 @@ func TestImportsGoDownward(t *testing.T) {
 				t.Errorf("%s (%s) imports %s (%s): a package imports lower layers only",
 					s.path, layers[from].name, imported, layers[max(0, layerOf(imported))].name)
 			}
+		}
+	}
+}
+
+// What the command uses of the library is what any program has: the face, and the packages
+// of torrents, of the DHT and of peers. A command that is a program of its own has a room of
+// its own, which only the files of its name enter.
+func TestCommandHasAFace(t *testing.T) {
+	own := map[string]string{"swarm/sim": "sim", "swarm/tracker": "tracker"}
+	public := []string{"", "swarm", "dht", "metainfo"}
+	for _, s := range sources(t, false) {
+		if s.dir != "cmd/node" {
+			continue
+		}
+		for _, imported := range s.imports() {
+			if !inModule(imported) {
+				continue
+			}
+			name := strings.TrimPrefix(strings.TrimPrefix(imported, module), "/")
+			command := own[name]
+			if slices.Contains(public, name) || strings.HasPrefix(name, "metainfo/") ||
+				command != "" && strings.HasPrefix(path.Base(s.path), command) {
+				continue
+			}
+			t.Errorf("%s imports %s: a command uses the root package, swarm, dht and metainfo. "+
+				"What it needs of an inner room belongs there, for every program", s.path, imported)
 		}
 	}
 }

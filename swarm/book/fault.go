@@ -1,5 +1,7 @@
 package book
 
+import "iter"
+
 // A Fault says how an attempt to meet a peer failed.
 type Fault uint8
 
@@ -19,6 +21,17 @@ const (
 	FaultCount
 )
 
+// String says what happened to the peer, as in "3 refused".
+func (f Fault) String() string {
+	return [FaultCount]string{
+		FaultNone: "not tried yet", FaultRefused: "refused", FaultTimeout: "timed out",
+		FaultUnreachable: "unreachable", FaultHungUp: "hung up when asked for this torrent",
+		FaultOtherTorrent: "answered for another torrent",
+		FaultProtocol:     "did not speak BitTorrent",
+		FaultBanned:       "banned", FaultOther: "failed", FaultDialling: "still being dialled",
+	}[f]
+}
+
 // An Unmet counts the known endpoints of peers to which there is no connection, by how
 // the last attempt failed. Those under FaultNone were not tried yet.
 type Unmet [FaultCount]int
@@ -30,6 +43,20 @@ func (u *Unmet) Count() int {
 		n += each
 	}
 	return n
+}
+
+// Untried returns how many endpoints were not tried yet.
+func (u *Unmet) Untried() int { return u[FaultNone] }
+
+// Failed yields the faults that some endpoints have, with their numbers.
+func (u *Unmet) Failed() iter.Seq2[Fault, int] {
+	return func(yield func(Fault, int) bool) {
+		for fault, n := range u {
+			if fault := Fault(fault); n > 0 && fault != FaultNone && !yield(fault, n) {
+				return
+			}
+		}
+	}
 }
 
 // A Census says how many peers the book knows. Our own endpoints do not count.

@@ -1,0 +1,69 @@
+package swarmnode
+
+import (
+	"errors"
+	"net/http"
+	"net/http/httptest"
+	"strings"
+	"testing"
+
+	"swarmnode/metainfo"
+)
+
+// A URL leads to a torrent or a link, or the error says whether the network is to blame.
+func TestDownload(t *testing.T) {
+	_, torrent := makeTorrent(t, 100<<10)
+	doc, link := torrent.Marshal(), torrent.Magnet().String()
+	mux := http.NewServeMux()
+	serve := func(path string, f http.HandlerFunc) { mux.HandleFunc(path, f) }
+	serve("/torrent", func(w http.ResponseWriter, _ *http.Request) { w.Write(doc) })
+	serve("/link", func(w http.ResponseWriter, _ *http.Request) {
+		w.Write([]byte("\ufeff " + link + "\n"))
+	})
+	serve("/redirect", func(w http.ResponseWriter, r *http.Request) {
+		http.Redirect(w, r, link, http.StatusFound)
+	})
+	serve("/junk", func(w http.ResponseWriter, _ *http.Request) { w.Write([]byte("<html>")) })
+	serve("/long", func(w http.ResponseWriter, _ *http.Request) {
+		piece := []byte(strings.Repeat("x", 1<<20))
+		for range metainfo.TorrentBytesMax>>20 + 1 {
+			w.Write(piece)
+		}
+	})
+	serve("/cut", func(w http.ResponseWriter, _ *http.Request) {
+		w.Header().Set("Content-Length", "100000")
+		w.Write(doc[:len(doc)/2])
+	})
+	serve("/extra", func(w http.ResponseWriter, _ *http.Request) { // whole, and then cut
+		w.Header().Set("Content-Length", "100000")
+		w.Write(doc)
+	})
+	server := httptest.NewServer(mux)
+	defer server.Close()
+	for _, path := range []string{"/torrent", "/link", "/redirect", "/extra"} {
+		got, err := Download(t.Context(), server.URL+path)
+		if err != nil {
+			t.Errorf("%s: %v", path, err)
+			continue
+		}
+		hash := got.Magnet.Hash()
+		if got.Torrent != nil {
+			hash = got.Torrent.Info().Hash()
+		}
+		if hash != torrent.Info().Hash() {
+			t.Errorf("%s leads to %v, want %v", path, hash, torrent.Info().Hash())
+		}
+	}
+	for url, network := range map[string]bool{server.URL + "/junk": false,
+		server.URL + "/nothing": false, server.URL + "/long": false, server.URL + "/cut": true,
+		"http://": false, "http://127.0.0.1:1/": true} {
+		_, err := Download(t.Context(), url)
+		wrong, ok := errors.AsType[*DownloadError](err)
+		if !ok || wrong.Network != network || wrong.Error() == "" {
+			t.Errorf("%s: %v", url, err)
+		}
+		if errors.Is(err, ErrTooLong) != strings.HasSuffix(url, "/long") {
+			t.Errorf("%s: %v", url, err)
+		}
+	}
+}

@@ -1,0 +1,64 @@
+package swarm
+
+import (
+	"errors"
+	"io/fs"
+
+	"swarmnode/swarm/limit"
+	"swarmnode/swarm/storage"
+	"swarmnode/swarm/transport"
+)
+
+// A Cause is the kind of an error that a torrent ends with, or that a method of a Torrent
+// returns, as far as a program or its user can act on it. The error itself says what
+// happened to what.
+type Cause uint8
+
+// The causes.
+const (
+	CauseOther    Cause = iota // any other error, and none
+	CauseExists                // the torrent was added already, or another node uses its content
+	CauseInTheWay              // something else lies where the content belongs
+	CauseMissing               // a file or folder does not exist
+	CauseFull                  // no room is left on the disk, in a quota or in a limit
+	CauseDenied                // permissions, or a file system that cannot be written to
+	CauseDisk                  // another failure of files
+	CauseConflict              // the torrent contradicts itself, so no content can be right
+	CauseMemory                // the memory limit of the process leaves no room
+)
+
+func (c Cause) String() string {
+	return [...]string{"other", "exists", "in the way", "missing", "full", "denied", "disk",
+		"conflict", "memory"}[c]
+}
+
+// CauseOf returns the cause of err. Errors of package os have one, too.
+func CauseOf(err error) Cause {
+	switch {
+	case errors.Is(err, ErrMemory):
+		return CauseMemory
+	case errors.Is(err, ErrExists), errors.Is(err, storage.ErrInUse):
+		return CauseExists
+	case storage.IsInTheWay(err):
+		return CauseInTheWay
+	case errors.Is(err, storage.ErrConflict):
+		return CauseConflict
+	case storage.IsFull(err):
+		return CauseFull
+	case storage.IsDenied(err):
+		return CauseDenied
+	case errors.Is(err, fs.ErrNotExist):
+		return CauseMissing
+	}
+	if _, ok := errors.AsType[*storage.Error](err); ok {
+		return CauseDisk
+	}
+	return CauseOther
+}
+
+// MemoryRoom reports whether the memory limit of the process (debug.SetMemoryLimit) leaves
+// room for n more bytes.
+func MemoryRoom(n int64) bool { return limit.NewMemory(nil).Room(n) }
+
+// DescriptorsMax returns how many files and sockets the process may have open.
+func DescriptorsMax() int { return transport.DescriptorsMax() }
