@@ -86,8 +86,7 @@ func (e *Engine) welcome(conn net.Conn, addr netip.AddrPort, place *limit.Place)
 	var t *Torrent
 	shaken, err := peer.Accept(e.ctx, conn, peer.Welcome{
 		Answer: func(asked wire.Hello) (wire.Hello, bool) {
-			if t = e.registry.find(asked.InfoHash); t == nil ||
-				t.traffic.isShut() {
+			if t = e.registry.find(asked.InfoHash); t == nil {
 				return wire.Hello{}, false
 			}
 			return t.answer(asked), true

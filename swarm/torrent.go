@@ -62,9 +62,6 @@ type Spec struct {
 	// ErrNothingWanted. It is called once, when the layout is known, from a goroutine of
 	// the torrent.
 	Wanted func(*metainfo.Layout) []bool
-	// Paused adds the torrent as Torrent.Pause leaves one: without traffic until Resume.
-	// Content that a record does not know is not hashed before Resume or Recheck.
-	Paused bool
 	// Sequential fetches pieces in order, which is worse for the swarm.
 	Sequential bool
 	// SuperSeed shows each peer only few pieces at a time while the torrent is the only
@@ -101,12 +98,10 @@ type Torrent struct {
 	asks   chan func(now time.Time) // run by the loop
 	ended  chan struct{}            // closed when the loop and its children have ended
 
-	traffic gate // shut while the torrent is paused
-	checks  gate // shut while the check of the content on disk is held up
-
-	handle handle       // what the methods show
-	heard  atomic.Int64 // addresses that discovery has found
-	fed    feedEntry    // in the feed of the engine
+	handle   handle // what the methods show
+	trackers trackers
+	heard    atomic.Int64 // addresses that discovery has found
+	fed      feedEntry    // in the feed of the engine
 
 	names   sharedNames
 	readers readers
@@ -130,9 +125,6 @@ func newTorrent(e *Engine, spec Spec, hash metainfo.Hash) *Torrent {
 	t.names.set(namesOf(&t.spec))
 	t.handle.init(t.firstStatus())
 	t.mail.init()
-	if spec.Paused {
-		t.shutGates()
-	}
 	t.ctx, t.cancel = context.WithCancel(e.ctx)
 	return t
 }
@@ -140,7 +132,7 @@ func newTorrent(e *Engine, spec Spec, hash metainfo.Hash) *Torrent {
 // start starts the loop of the torrent. info is nil if it is unknown.
 func (t *Torrent) start(info *metainfo.Info) {
 	t.loop = newLoop(t, info)
-	t.handle.announces(&t.loop.trackers)
+	t.handle.announces(&t.trackers)
 	t.loop.publish(time.Now())
 	t.engine.wait.Go(t.loop.run)
 }

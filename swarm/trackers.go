@@ -13,32 +13,46 @@ import (
 	"swarmnode/swarm/tracker"
 )
 
-// trackers announces a torrent to its trackers, with the numbers of the moment. Its
-// methods but stats and report are for the loop of the torrent; the zero value has no trackers.
+// trackers announces a torrent to its trackers, with the numbers of the moment. It is
+// safe for concurrent use; the zero value has no trackers.
 type trackers struct {
+	mu        sync.Mutex
 	announcer *tracker.Announcer // nil without trackers
-
-	mu      sync.Mutex
-	numbers tracker.Stats // what the next announcement says
+	numbers   tracker.Stats      // what the next announcement says
 }
 
 // start announces to the trackers of cfg from the first search on.
-func (t *trackers) start(cfg tracker.Config) {
+func (t *trackers) start(cfg tracker.Config) *tracker.Announcer {
 	cfg.Stats = t.stats
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	t.announcer = tracker.NewAnnouncer(cfg)
+	return t.announcer
 }
 
-// stats returns the numbers for an announcement. Any goroutine may call it.
+// get returns the Announcer, or nil without trackers.
+func (t *trackers) get() *tracker.Announcer {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	return t.announcer
+}
+
+// stats returns the numbers for an announcement.
 func (t *trackers) stats() tracker.Stats {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	return t.numbers
 }
 
-// update sets the numbers for the next announcement.
-func (t *trackers) update(now core.Totals) {
+// update sets the numbers for the next announcement. Without trackers it does nothing.
+func (t *trackers) update(now func() core.Totals) {
+	if t.get() != nil {
+		t.set(now())
+	}
+}
+
+// set sets the numbers for the next announcement.
+func (t *trackers) set(now core.Totals) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	t.numbers = tracker.Stats{Uploaded: now.Up, Downloaded: now.Down, Left: now.Missing,
@@ -54,40 +68,38 @@ func (t *trackers) addReceived(bytes int64) {
 
 // ownAddressChanged announces again, since peers find us at another address now.
 func (t *trackers) ownAddressChanged() {
-	if t.announcer != nil {
-		t.announcer.Moved()
+	if a := t.get(); a != nil {
+		a.Moved()
 	}
 }
 
-// pause tells the trackers that we have stopped, and nothing more until resume.
-func (t *trackers) pause() {
-	if t.announcer != nil {
-		t.announcer.Pause()
-	}
-}
-
-// resume announces to the trackers again.
-func (t *trackers) resume() {
-	if t.announcer != nil {
-		t.announcer.Resume()
-	}
-}
-
-// report returns what came of the announcements. Any goroutine may call it.
+// report returns what came of the announcements.
 func (t *trackers) report() tracker.Report {
-	t.mu.Lock()
-	announcer := t.announcer
-	t.mu.Unlock()
-	if announcer == nil {
-		return tracker.Report{}
+	if a := t.get(); a != nil {
+		return a.Report()
 	}
-	return announcer.Report()
+	return tracker.Report{}
+}
+
+// pause tells the trackers that we have stopped, and announces nothing until resume. It
+// does not wait.
+func (t *trackers) pause() {
+	if a := t.get(); a != nil {
+		a.Pause()
+	}
+}
+
+// resume announces again after pause.
+func (t *trackers) resume() {
+	if a := t.get(); a != nil {
+		a.Resume()
+	}
 }
 
 // leave tells the trackers that we have stopped, and waits until they know.
 func (t *trackers) leave() {
-	if t.announcer != nil {
-		t.announcer.Close()
+	if a := t.get(); a != nil {
+		a.Close()
 	}
 }
 
@@ -107,23 +119,24 @@ func (l *loop) findSources(info *metainfo.Info) []source {
 		list = append(list, source{spec.LSD, book.SourceLSD})
 	}
 	if tiers := l.t.trackerTiers(); len(tiers) > 0 {
-		l.trackers.update(l.core.Totals())
-		l.trackers.start(tracker.Config{
-			Client: l.t.engine.tracker, PeerID: l.t.peerID, Tiers: tiers, Private: private,
-			Logger: l.t.log, External: l.t.engine.SetExternal,
-		})
-		list = append(list, source{l.trackers.announcer, book.SourceTracker})
+		list = append(list, l.startTrackers(tiers, private))
 	}
 	return list
 }
 
+// startTrackers makes the trackers a source of peers.
+func (l *loop) startTrackers(tiers [][]tracker.Tracker, private bool) source {
+	l.trackers.set(l.core.Totals())
+	return source{l.trackers.start(tracker.Config{
+		Client: l.t.engine.tracker, PeerID: l.t.peerID, Tiers: tiers, Private: private,
+		Logger: l.t.log, External: l.t.engine.SetExternal,
+		Changed: func() { l.t.changed(ChangedTrackers) },
+	}), book.SourceTracker}
+}
+
 // updateTrackers brings the numbers for trackers up to date. A torrent without trackers
 // saves itself the counting.
-func (l *loop) updateTrackers() {
-	if l.trackers.announcer != nil {
-		l.trackers.update(l.core.Totals())
-	}
-}
+func (l *loop) updateTrackers() { l.trackers.update(l.core.Totals) }
 
 // trackerTiers returns the usable trackers of the torrent. Those of the user come first,
 // so that a tracker which a stranger names as well counts as the user's. Each tracker of

@@ -14,13 +14,13 @@ func TestTrackerNumbers(t *testing.T) {
 	if got := tr.stats(); got != (tracker.Stats{}) {
 		t.Errorf("before the first update: %+v", got)
 	}
-	tr.update(core.Totals{Up: 1, Down: 2, Missing: 3, Done: true})
+	tr.set(core.Totals{Up: 1, Down: 2, Missing: 3, Done: true})
 	tr.addReceived(10)
 	want := tracker.Stats{Uploaded: 1, Downloaded: 12, Left: 3, Idle: true}
 	if got := tr.stats(); got != want {
 		t.Errorf("%+v, want %+v", got, want)
 	}
-	tr.update(core.Totals{Down: 20, Missing: -1})
+	tr.set(core.Totals{Down: 20, Missing: -1})
 	want = tracker.Stats{Downloaded: 20, Left: -1}
 	if got := tr.stats(); got != want {
 		t.Errorf("%+v, want %+v", got, want)

@@ -82,6 +82,8 @@ var goroutines = map[string]string{
 	"swarm/storage/check.go": "checking workers, waited for in the same function",
 	"swarm/tracker/announcer.go": "one ladder per tier of trackers, until Close, and the " +
 		"farewells that Close waits for",
+	"swarm/tracker/groups.go": "replaces groups and tells trackers that are left, waited for " +
+		"by Close",
 	"swarm/tracker/tier.go": "one request per address family, waited for in the same " +
 		"function",
 	"swarm/tracker/server.go": "the tracker's listeners and its sweep, waited for by Serve",

@@ -194,7 +194,7 @@ func (t *Torrent) unwelcome(p *peer) Reason {
 	if !t.resolveDuplicates(p) {
 		return ReasonDuplicate
 	}
-	if t.dialer.full() {
+	if t.peers.count() > t.cfg.Limits.PeersMax {
 		worst, yields := t.peers.eviction(t.now, t.book.Priority).replace(p)
 		if !t.evict(worst) {
 			return ReasonFull

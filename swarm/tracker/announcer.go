@@ -71,8 +71,18 @@ type Config struct {
 	// External is called with our address as a tracker sees it (BEP 24). It must
 	// not block. May be nil.
 	External func(netip.Addr)
+	// Changed is called when what Trackers returns has changed. It must not block, nor
+	// call the Announcer. May be nil.
+	Changed func()
 	// Logger gets the warnings of trackers, and failures. May be nil.
 	Logger *slog.Logger
+}
+
+// changed calls Changed.
+func (c *Config) changed() {
+	if c.Changed != nil {
+		c.Changed()
+	}
 }
 
 // An Announcer keeps one torrent announced, under each of its info-hashes, from
@@ -81,6 +91,7 @@ type Announcer struct {
 	cfg      Config
 	key      uint32
 	announce announceFunc
+	scrape   scrapeFunc   // may be nil
 	refused  *refusals    // shared by all torrents
 	refusals atomic.Int32 // warnings about trackers that are not asked
 
@@ -89,12 +100,17 @@ type Announcer struct {
 	asking context.Context // of the groups' announces
 	abort  context.CancelFunc
 	wait   sync.WaitGroup // the groups' goroutines
-	pause  pause
 
-	mu       sync.Mutex
-	verdicts map[string]verdict               // by URL
-	swarms   map[metainfo.Hash]*swarmAnnounce // at most hashesMax
-	closed   bool
+	watched atomic.Int64 // when Trackers was called last, in Unix nanoseconds
+
+	mu        sync.Mutex
+	tiers     [][]Tracker
+	report    Report
+	swarms    map[metainfo.Hash]*swarmAnnounce // at most hashesMax
+	paused    bool
+	stale     bool // groups may not fit the tiers
+	arranging bool // a goroutine makes them fit
+	closed    bool
 }
 
 // A swarmAnnounce keeps the torrent announced under one of its info-hashes, each of
@@ -102,10 +118,15 @@ type Announcer struct {
 type swarmAnnounce struct {
 	a      *Announcer
 	hash   metainfo.Hash
-	groups []*tierGroup
+	groups []*tierGroup // guarded by Announcer.mu
 	found  chan netip.AddrPort
+	// leaving says, by URL, when a tracker has been told that we have stopped. Guarded by
+	// Announcer.mu; nil if no tracker was left.
+	leaving map[string]<-chan struct{}
 
-	moves atomic.Uint64 // counts changes of our own address
+	calls   atomic.Uint64 // counts calls of Peers after the first
+	demands atomic.Uint64 // counts calls of Reannounce
+	moves   atomic.Uint64 // counts changes of our own address
 
 	mu   sync.Mutex
 	port uint16 // guarded by mu
@@ -120,46 +141,15 @@ func NewAnnouncer(cfg Config) *Announcer {
 	}
 	a := &Announcer{
 		cfg: cfg, key: rand.Uint32(), swarms: make(map[metainfo.Hash]*swarmAnnounce),
-		verdicts: make(map[string]verdict), refused: new(refusals),
+		tiers: cfg.Tiers, refused: new(refusals),
 	}
 	if cfg.Client != nil {
-		a.announce, a.refused = cfg.Client.Announce, &cfg.Client.refused
+		a.announce, a.scrape, a.refused = cfg.Client.Announce, cfg.Client.Scrape,
+			&cfg.Client.refused
 	}
 	a.ctx, a.cancel = context.WithCancel(context.Background())
 	a.asking, a.abort = context.WithCancel(context.Background())
 	return a
-}
-
-// groupTiers divides the trackers into groups that are asked at the same time. A
-// tracker that is listed twice is asked once.
-func groupTiers(a *swarmAnnounce, tiers [][]Tracker, private bool) []*tierGroup {
-	seen := make(map[string]bool)
-	var all [][]*trackerState
-	for _, tier := range tiers {
-		var states []*trackerState
-		for _, t := range tier {
-			if t.url != nil && !seen[t.url.String()] {
-				seen[t.url.String()] = true
-				states = append(states, &trackerState{tracker: t})
-			}
-		}
-		// BEP 12
-		rand.Shuffle(len(states), func(i, j int) { states[i], states[j] = states[j], states[i] })
-		if len(states) > 0 {
-			all = append(all, states)
-		}
-	}
-	if private {
-		if len(all) == 0 {
-			return nil
-		}
-		return []*tierGroup{newTierGroup(a, all)}
-	}
-	var each []*tierGroup
-	for _, states := range all[:min(len(all), GroupsMax)] {
-		each = append(each, newTierGroup(a, [][]*trackerState{states}))
-	}
-	return each
 }
 
 // Peers announces us as a peer of ih, an info-hash of the torrent, at port; with seed
@@ -204,10 +194,10 @@ func (a *Announcer) update(ih metainfo.Hash, port uint16, seed bool) *swarmAnnou
 	case p == nil:
 		p = &swarmAnnounce{a: a, hash: ih, found: make(chan netip.AddrPort, foundMax),
 			port: port, seed: seed}
-		p.groups = groupTiers(p, a.cfg.Tiers, a.cfg.Private)
+		p.groups = groupTiers(p, a.tiers, a.cfg.Private)
 		a.swarms[ih] = p
-		for _, l := range p.groups {
-			a.wait.Go(l.run)
+		for _, g := range p.groups {
+			g.start()
 		}
 		return p
 	}
@@ -215,15 +205,16 @@ func (a *Announcer) update(ih metainfo.Hash, port uint16, seed bool) *swarmAnnou
 	return p
 }
 
-// renew sets what is announced and wakes the groups.
+// renew sets what is announced and wakes the groups. a.mu is held.
 func (p *swarmAnnounce) renew(port uint16, seed bool) {
 	p.mu.Lock()
 	p.port, p.seed = port, seed
 	p.mu.Unlock()
+	p.calls.Add(1)
 	p.wake()
 }
 
-// wake makes the groups look at what has changed.
+// wake makes the groups look at what has changed. a.mu is held.
 func (p *swarmAnnounce) wake() {
 	for _, l := range p.groups {
 		select {
@@ -283,21 +274,23 @@ func (a *Announcer) Close() {
 	}
 	var stopping sync.WaitGroup
 	for _, p := range a.swarms { // nobody else uses the map of a closed Announcer
-		for _, l := range p.groups {
-			l.stop(ctx, &stopping)
+		for _, g := range p.groups {
+			for _, r := range g.trackers() {
+				for _, family := range r.knows() {
+					stopping.Go(func() { p.stop(ctx, r, family) })
+				}
+			}
 		}
 	}
 	stopping.Wait()
-}
-
-// stop announces to all trackers of the group that know us that we have stopped. The
-// goroutines that do so are of wait.
-func (g *tierGroup) stop(ctx context.Context, wait *sync.WaitGroup) {
-	for _, r := range g.trackers() {
-		for _, family := range r.knows() {
-			wait.Go(func() { g.swarm.stop(ctx, r, family) })
+	a.mu.Lock()
+	for _, l := range a.listing() {
+		for _, v := range l.views {
+			v.asking, v.next = false, time.Time{}
 		}
 	}
+	a.mu.Unlock()
+	a.cfg.changed()
 }
 
 // stop announces to one tracker that we have stopped.

@@ -392,30 +392,6 @@ func TestConnectionIDs(t *testing.T) {
 	}
 }
 
-// A Report counts the last outcome of each tracker, and names one that failed.
-func TestReport(t *testing.T) {
-	a := NewAnnouncer(Config{})
-	defer a.Close()
-	one, two := parse(t, "http://a.example/announce", false), parse(t, "udp://b.example:1", true)
-	if r := a.Report(); r.Answered != 0 || r.Failed != 0 || r.Err != nil {
-		t.Errorf("before any announce: %+v", r)
-	}
-	lost := errors.New("lost")
-	a.judge(one, lost)
-	a.judge(two, lost)
-	if r := a.Report(); r.Answered != 0 || r.Failed != 2 || r.Tracker != one || r.Err != lost {
-		t.Errorf("two failed: %+v", r)
-	}
-	a.judge(one, nil)
-	if r := a.Report(); r.Answered != 1 || r.Failed != 1 || r.Tracker != two {
-		t.Errorf("one has answered since: %+v", r)
-	}
-	a.judge(one, &Failure{Reason: "full"})
-	if r := a.Report(); r.Answered != 0 || r.Failed != 2 || r.Err.Error() != "refused us: full" {
-		t.Errorf("it refuses since: %+v", r)
-	}
-}
-
 // BEP 7: a tracker by name is asked in both families, one by address in its own.
 func TestBEP7Families(t *testing.T) {
 	for host, want := range map[string]string{

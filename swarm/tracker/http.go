@@ -194,7 +194,7 @@ func count(n int64, ok bool) int {
 // 31), leniently, since no hash covers the answer. It ignores invalid fields and
 // bytes after the dictionary. The error is a *Failure if the tracker refuses.
 func parseAnnounce(body []byte) (Response, error) {
-	r := Response{Seeds: -1, Leeches: -1}
+	r := Response{Seeds: -1, Leeches: -1, Completed: -1}
 	var failure *Failure
 	var retry Failure
 	b := bencode.NewLenient(body, answerLimits)
@@ -224,6 +224,8 @@ func parseAnnounce(body []byte) (Response, error) {
 			r.Seeds = count(b.TryNumber())
 		case "incomplete":
 			r.Leeches = count(b.TryNumber())
+		case "downloaded":
+			r.Completed = count(b.TryNumber())
 		case "external ip":
 			r.ExternalIP = parseIP(b)
 		case "peers":

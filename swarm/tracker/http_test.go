@@ -87,7 +87,7 @@ func TestScrapeURL(t *testing.T) {
 }
 
 func TestParseAnnounce(t *testing.T) {
-	none := Response{Seeds: -1, Leeches: -1}
+	none := Response{Seeds: -1, Leeches: -1, Completed: -1}
 	with := func(f func(*Response)) Response { r := none; f(&r); return r }
 	for _, c := range []struct {
 		name, body string
@@ -95,10 +95,10 @@ func TestParseAnnounce(t *testing.T) {
 	}{
 		{"nothing", "de", none},
 		{"bytes behind", "de<!-- served in 3 ms -->", none},
-		{"compact peers", "d8:completei5e10:incompletei7e8:intervali1800e12:min " +
+		{"compact peers", "d8:completei5e10:downloadedi3e10:incompletei7e8:intervali1800e12:min " +
 			"intervali60e5:peers12:\x01\x02\x03\x04\x1a\xe1\x05\x06\x07\x08\x00\x50e",
-			Response{Seeds: 5, Leeches: 7, Interval: 30 * time.Minute, MinInterval: time.Minute,
-				Peers: addrs("1.2.3.4:6881", "5.6.7.8:80")}},
+			Response{Seeds: 5, Leeches: 7, Completed: 3, Interval: 30 * time.Minute,
+				MinInterval: time.Minute, Peers: addrs("1.2.3.4:6881", "5.6.7.8:80")}},
 		{"both families", "d5:peers6:\x01\x02\x03\x04\x00\x506:peers618:\x20\x01\x0d\xb8\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x01\x1a\xe1e",
 			with(func(r *Response) { r.Peers = addrs("1.2.3.4:80", "[2001:db8::1]:6881") })},
 		{"peers as dictionaries, otherwise",
@@ -257,7 +257,8 @@ func TestAnnounceHTTP(t *testing.T) {
 	server := httptest.NewServer(mux)
 	defer server.Close()
 	c := newClient(t)
-	want := Response{Interval: time.Minute, Seeds: -1, Leeches: -1, Peers: addrs("127.0.0.1:80")}
+	want := Response{Interval: time.Minute, Seeds: -1, Leeches: -1, Completed: -1,
+		Peers: addrs("127.0.0.1:80")}
 	for _, path := range []string{"/announce", "/announce.gz", "/announce.moved"} {
 		got, err := c.Announce(t.Context(), parse(t, server.URL+path, true),
 			Request{InfoHash: hashB, Port: 1}, guard.Any)

@@ -48,7 +48,7 @@ func deflated(t *testing.T, text []byte, bare bool) []byte {
 // of deflate.
 func TestTrackersAsTheyAre(t *testing.T) {
 	good := []byte("d8:intervali1800e5:peers6:\x7f\x00\x00\x01\x00\x50e")
-	want := Response{Interval: 30 * time.Minute, Seeds: -1, Leeches: -1,
+	want := Response{Interval: 30 * time.Minute, Seeds: -1, Leeches: -1, Completed: -1,
 		Peers: addrs("127.0.0.1:80")}
 	head := func(length int, fields string) string {
 		return fmt.Sprintf("HTTP/1.1 200 OK\r\n%sContent-Length: %d\r\n\r\n", fields, length)

@@ -148,10 +148,11 @@ func parseAnnounceUDP(b []byte, tracker netip.Addr) (Response, error) {
 		size = compact4
 	}
 	return Response{
-		Interval: seconds(int64(int32(be.Uint32(b[8:])))),
-		Leeches:  count(int64(int32(be.Uint32(b[12:]))), true),
-		Seeds:    count(int64(int32(be.Uint32(b[16:]))), true),
-		Peers:    parseCompact(nil, b[announceAnswerSize:], size),
+		Interval:  seconds(int64(int32(be.Uint32(b[8:])))),
+		Leeches:   count(int64(int32(be.Uint32(b[12:]))), true),
+		Seeds:     count(int64(int32(be.Uint32(b[16:]))), true),
+		Completed: -1, // BEP 15 has no field for it
+		Peers:     parseCompact(nil, b[announceAnswerSize:], size),
 	}, nil
 }
 

@@ -1,9 +1,6 @@
 package tracker
 
-import (
-	"maps"
-	"slices"
-)
+import "slices"
 
 // A Report sums up the last announces to the trackers of an Announcer. Trackers that
 // have not been asked do not count.
@@ -15,34 +12,30 @@ type Report struct {
 	Err     error
 }
 
-// A verdict is the outcome of the last announce to a tracker.
-type verdict struct {
-	tracker Tracker
-	err     error // nil if it answered
-}
-
-// Report returns the state of the trackers.
-func (a *Announcer) Report() (r Report) {
+// Report returns the state of the trackers in short. It is cheap.
+func (a *Announcer) Report() Report {
 	a.mu.Lock()
 	defer a.mu.Unlock()
-	for _, url := range slices.Sorted(maps.Keys(a.verdicts)) {
-		v := a.verdicts[url]
-		if v.err == nil {
-			r.Answered++
-			continue
-		}
-		if r.Failed == 0 {
-			r.Tracker, r.Err = v.tracker, v.err
-		}
-		r.Failed++
-	}
-	return r
+	return a.report
 }
 
-// judge records the outcome of an announce. A hybrid is announced under two
+// summarize brings the Report up to date. a.mu is held. A hybrid is announced under two
 // info-hashes; the later outcome counts.
-func (a *Announcer) judge(t Tracker, err error) {
-	a.mu.Lock()
-	defer a.mu.Unlock()
-	a.verdicts[t.url.String()] = verdict{t, err}
+func (a *Announcer) summarize() {
+	a.report = Report{}
+	for _, l := range a.listing() {
+		last := slices.MaxFunc(append(l.views, new(view)), func(v, w *view) int {
+			return v.judged.Compare(w.judged)
+		})
+		switch {
+		case last.judged.IsZero():
+		case last.err == nil:
+			a.report.Answered++
+		default:
+			if a.report.Failed == 0 {
+				a.report.Tracker, a.report.Err = l.tracker, last.err
+			}
+			a.report.Failed++
+		}
+	}
 }

@@ -19,6 +19,9 @@ const (
 	// The wait after a failure doubles from the first to the last.
 	backoffFirst = 10 * time.Second
 	backoffLast  = 30 * time.Minute
+	// demandedAfter is the least time from a failure to an announce that the user
+	// demands.
+	demandedAfter = 10 * time.Second
 	// jitterMax bounds the random time that is added to a wait.
 	jitterMax = 5 * time.Minute
 )
@@ -28,6 +31,7 @@ const (
 type schedule struct {
 	next     time.Time // the next announce
 	earliest time.Time // bounds next from below when peers are wanted
+	soonest  time.Time // the same when the user demands an announce
 	failures int       // in a row
 	never    bool      // every tracker of the group has refused us for good
 }
@@ -43,6 +47,7 @@ func (s *schedule) answered(now time.Time, r *Response) {
 	if least == 0 {
 		least = minIntervalDefault
 	}
+	s.soonest = now.Add(min(max(r.MinInterval, intervalMin), interval))
 	least = min(max(least, intervalMin), interval)
 	s.failures = 0
 	s.earliest = now.Add(least)
@@ -57,9 +62,11 @@ func (s *schedule) failed(now time.Time, err error) {
 		wait = min(backoffLast, backoffFirst<<s.failures)
 	}
 	s.failures++
+	s.soonest = now.Add(demandedAfter)
 	var f *Failure
 	if errors.As(err, &f) {
 		wait = max(wait, f.Retry)
+		s.soonest = now.Add(max(demandedAfter, f.Retry))
 	}
 	wait += jitter(min(wait/5, jitterMax))
 	s.next = now.Add(wait)
@@ -71,6 +78,14 @@ func (s *schedule) failed(now time.Time, err error) {
 func (s *schedule) wanted() {
 	if s.earliest.Before(s.next) {
 		s.next = s.earliest
+	}
+}
+
+// demanded moves the next announce forward as far as the tracker allows, because the user
+// demands it.
+func (s *schedule) demanded() {
+	if s.soonest.Before(s.next) {
+		s.next = s.soonest
 	}
 }
 

@@ -1,6 +1,7 @@
 package tracker
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"net"
@@ -28,11 +29,14 @@ type trackerState struct {
 	tracker  Tracker
 	id       string               // "tracker id" (BEP 3)
 	started  [guard.IPv6 + 1]bool // by family: the tracker knows us
+	unsure   [guard.IPv6 + 1]bool // by family: an announce was cut off, so it may know us
 	whole    bool                 // an announce said that we have everything
 	port     uint16               // of the last announce
 	warned   string               // the last warning, so that it is logged once
 	failing  bool                 // the last announce failed, and that was logged
 	unwanted bool                 // the tracker has refused us for good (BEP 31)
+	noScrape bool                 // its URL allows no scrape
+	view     view                 // guarded by Announcer.mu
 }
 
 // knows returns the families in which the tracker has heard of us.
@@ -56,24 +60,38 @@ func (r *trackerState) families() []guard.Family {
 
 // A tierGroup is a tier of trackers, or all tiers of a private torrent. Its trackers
 // are asked one after another until one answers, and we stay with that one. Its
-// goroutine owns all fields but wake.
+// goroutine owns the fields from current on.
 type tierGroup struct {
-	swarm   *swarmAnnounce
-	tiers   [][]*trackerState // BEP 12: the tracker that answered last is first in its tier
-	current *trackerState     // the tracker that answered last, or nil
-	plan    schedule
-	moves   uint64 // value of swarm.moves when the last announce began
+	swarm *swarmAnnounce
+	list  [][]Tracker // as the tiers of the torrent have them
+	// tiers has the tracker that answered last first in its tier (BEP 12). The order is
+	// guarded by Announcer.mu.
+	tiers   [][]*trackerState
 	wake    chan struct{}
-}
+	retired chan struct{}     // closed when the group must end
+	after   []<-chan struct{} // closed before the first announce
+	running sync.WaitGroup    // the goroutine
+	started bool              // there was a goroutine; guarded by Announcer.mu
 
-func newTierGroup(swarm *swarmAnnounce, tiers [][]*trackerState) *tierGroup {
-	return &tierGroup{swarm: swarm, tiers: tiers, wake: make(chan struct{}, 1)}
+	current *trackerState // the tracker that answered last, or nil
+	plan    schedule
+	calls   uint64 // value of swarm.calls when it was looked at last
+	demands uint64 // the same of swarm.demands
+	moves   uint64 // value of swarm.moves when the last announce began
 }
 
 func (g *tierGroup) trackers() []*trackerState { return slices.Concat(g.tiers...) }
 
 // run is the goroutine of the group.
 func (g *tierGroup) run() {
+	for _, left := range g.after {
+		select {
+		case <-left:
+		case <-g.retired:
+			return
+		}
+	}
+	g.after = nil
 	timer := time.NewTimer(0)
 	defer timer.Stop()
 	for {
@@ -81,19 +99,17 @@ func (g *tierGroup) run() {
 		case <-timer.C:
 		case <-g.wake:
 			g.woken()
+		case <-g.retired:
 		case <-g.swarm.a.ctx.Done():
 		}
-		if g.swarm.a.ctx.Err() != nil {
+		if g.isOver() {
 			return
-		}
-		if g.swarm.a.pause.isOn() {
-			g.rest()
-			timer.Stop()
-			continue
 		}
 		if now := time.Now(); !g.plan.never && !now.Before(g.plan.next) {
 			g.announce()
 		}
+		g.scrape()
+		g.showPlan()
 		timer.Reset(max(0, time.Until(g.plan.next)))
 		if g.plan.never {
 			timer.Stop()
@@ -101,12 +117,21 @@ func (g *tierGroup) run() {
 	}
 }
 
-// woken reschedules the next announce after another call of Peers or Moved.
+// woken reschedules the next announce after another call of Peers, Reannounce or Moved.
 func (g *tierGroup) woken() {
 	if g.moves != g.swarm.moves.Load() {
 		g.plan.next = time.Time{} // failures may come from the old address
 		return
 	}
+	if demands := g.swarm.demands.Load(); demands != g.demands {
+		g.demands = demands
+		g.plan.demanded()
+	}
+	calls := g.swarm.calls.Load()
+	if calls == g.calls {
+		return
+	}
+	g.calls = calls
 	port, stats := g.swarm.now()
 	if r := g.current; r != nil && (r.port != port || stats.Left == 0 && !r.whole) {
 		// After a failure the pause goes on: the next attempt brings the news.
@@ -123,26 +148,27 @@ func (g *tierGroup) woken() {
 func (g *tierGroup) announce() {
 	last := errNever
 	g.moves = g.swarm.moves.Load()
-	asking := g.swarm.a.pause.asking(g.swarm.a.asking)
 	for _, tier := range g.tiers {
 		for i, r := range tier {
 			if r.unwanted {
 				continue
 			}
-			response, err := g.ask(asking, r)
-			if g.swarm.a.ctx.Err() != nil || err != nil && asking.Err() != nil {
+			g.showAsking(r)
+			response, err := g.ask(r)
+			if g.isOver() {
+				g.showCutOff(r)
 				return
 			}
-			g.swarm.a.judge(r.tracker, err)
 			if err == nil {
-				copy(tier[1:i+1], tier[:i])
-				tier[0], g.current = r, r
+				g.current = r
+				g.showAnswer(tier[:i+1], &response)
 				g.plan.answered(time.Now(), &response)
 				return
 			}
 			last = err
 			var f *Failure
 			r.unwanted = errors.As(err, &f) && f.Never
+			g.showFailure(r, err)
 			g.logFailure(r, err)
 		}
 	}
@@ -188,12 +214,14 @@ type outcome struct {
 }
 
 // ask announces to one tracker in all its families at the same time. It returns the
-// answer with the shortest interval, or an error if no family got an answer.
-func (g *tierGroup) ask(ctx context.Context, r *trackerState) (answer Response, err error) {
-	ctx, cancel := context.WithCancel(ctx)
+// answer with the shortest interval, the peers of all answers and the largest counts, or
+// an error if no family got an answer.
+func (g *tierGroup) ask(r *trackerState) (answer Response, err error) {
+	ctx, cancel := context.WithCancel(g.swarm.a.asking)
 	var asking sync.WaitGroup
 	defer asking.Wait()
 	defer cancel()
+	asking.Go(func() { g.cutOff(ctx, cancel) })
 	families := r.families()
 	outcomes := make(chan outcome, len(families))
 	// The same port and numbers for all families: took records them for all.
@@ -211,6 +239,7 @@ func (g *tierGroup) ask(ctx context.Context, r *trackerState) (answer Response, 
 	for range families {
 		o := <-outcomes
 		if o.err != nil {
+			r.unsure[o.family] = r.unsure[o.family] || g.isOver()
 			var f *Failure
 			if err == nil || lacksFamily(err) || errors.As(o.err, &f) ||
 				errors.Is(o.err, guard.ErrRefused) {
@@ -219,16 +248,52 @@ func (g *tierGroup) ask(ctx context.Context, r *trackerState) (answer Response, 
 			continue
 		}
 		g.took(r, &o)
-		if !answered || o.response.Interval < answer.Interval {
-			answer = o.response
+		if answered {
+			o.response = merge(answer, o.response)
 		}
-		answered = true
+		answer, answered = o.response, true
 		grace.Reset(familyGrace)
 	}
 	if answered {
 		return answer, nil
 	}
 	return Response{}, err
+}
+
+// askCounts scrapes one tracker.
+func (g *tierGroup) askCounts(r *trackerState) (Counts, error) {
+	ctx, cancel := context.WithCancel(g.swarm.a.asking)
+	var asking sync.WaitGroup
+	defer asking.Wait()
+	defer cancel()
+	asking.Go(func() { g.cutOff(ctx, cancel) })
+	counts, err := g.swarm.a.scrape(ctx, r.tracker, g.swarm.hash)
+	if err != nil {
+		return Counts{}, err
+	}
+	return counts[0], nil
+}
+
+// merge returns the answer with the shorter interval, with the peers and the texts of both
+// and the larger counts.
+func merge(a, b Response) Response {
+	if b.Interval < a.Interval {
+		a, b = b, a
+	}
+	a.Seeds, a.Leeches = max(a.Seeds, b.Seeds), max(a.Leeches, b.Leeches)
+	a.Completed = max(a.Completed, b.Completed)
+	a.Peers = slices.Concat(a.Peers, b.Peers)
+	a.Warning = cmp.Or(a.Warning, b.Warning)
+	return a
+}
+
+// cutOff calls cancel once the group must end, and returns when ctx is done.
+func (g *tierGroup) cutOff(ctx context.Context, cancel context.CancelFunc) {
+	select {
+	case <-g.retired:
+		cancel()
+	case <-ctx.Done():
+	}
 }
 
 // lacksFamily reports whether err only says that the tracker has no address in a

@@ -48,6 +48,9 @@ func ParseTracker(raw string, stranger bool) (Tracker, error) {
 // user's keys.
 func (t Tracker) String() string { return t.url.Scheme + "://" + t.url.Host }
 
+// key returns what tells the tracker from others: its whole URL.
+func (t Tracker) key() string { return t.url.String() }
+
 // target describes a request to u, which derives from the tracker's URL, for guard.
 // UDP trackers are harmless: nothing of the URL is sent before the host has proven
 // that it is a tracker.
@@ -117,6 +120,7 @@ type Response struct {
 	MinInterval time.Duration // at least until the next announce; 0: not given
 	Seeds       int           // peers that have everything; -1: not given
 	Leeches     int           // the other peers; -1: not given
+	Completed   int           // downloads completed so far; -1: not given
 	Peers       []netip.AddrPort
 	TrackerID   string     // for the next Request; "": as before
 	Warning     string     // for humans, printable

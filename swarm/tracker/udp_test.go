@@ -70,7 +70,8 @@ func TestParsePackets(t *testing.T) {
 	v4, v6 := netip.MustParseAddr("1.2.3.4"), netip.MustParseAddr("2001:db8::9")
 	head := "\x00\x00\x00\x01\x00\x00\x00\x07\x00\x00\x07\x08\x00\x00\x00\x02\x00\x00\x00\x03"
 	r, err := parseAnnounceUDP([]byte(head+"\x05\x06\x07\x08\x00\x50\x05\x06"), v4)
-	want := Response{Interval: 30 * time.Minute, Leeches: 2, Seeds: 3, Peers: addrs("5.6.7.8:80")}
+	want := Response{Interval: 30 * time.Minute, Leeches: 2, Seeds: 3, Completed: -1,
+		Peers: addrs("5.6.7.8:80")}
 	if err != nil || !reflect.DeepEqual(r, want) {
 		t.Errorf("got %+v, %v, want %+v", r, err, want)
 	}
