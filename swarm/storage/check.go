@@ -39,6 +39,11 @@ const (
 func (s *Store) Check(ctx context.Context, progress func(done, total int64)) (*bits.Set, error) {
 	s.arranging.Lock()
 	defer s.arranging.Unlock()
+	return s.check(ctx, progress)
+}
+
+// check is Check within an arrangement.
+func (s *Store) check(ctx context.Context, progress func(done, total int64)) (*bits.Set, error) {
 	for range claimsMax {
 		have, err := s.checkOnce(ctx, progress)
 		if !errors.Is(err, errAgain) {

@@ -16,6 +16,7 @@
 //
 // Each concern of a Store is a type of its own, which uses those above it:
 //
+//	selection      which files are wanted, and which are written to   selection.go, select.go
 //	naming         what the content and its files are called     naming.go, finder.go
 //	contentFiles   the files by index: open, read, write, sync   files.go, handles.go
 //	ledger         which pieces are sound, how files were left   ledger.go, late.go
@@ -81,6 +82,16 @@
 // data in the partfile and none in their own file are hashed. A file that is wanted at a
 // later start gets its bytes from the partfile. A file that is no longer wanted stays
 // where it is.
+//
+// Select changes what is wanted while pieces are written and read (select.go). Parts move
+// from the partfile into files that come to be wanted, those of pieces that are not
+// complete, too; the record calls them parts of the partfile until the files are synced. A
+// file that the Store has written to is kept when it is no longer wanted: its bytes go to
+// its place until Close. So blocks that were requested before have a place, and no piece
+// changes its place while it is fetched. A piece of one unwanted file can be written as
+// well, and goes to the file. Content keeps its final name when more of it comes to be
+// wanted, since other programs know it by that name. Content of which nothing is wanted
+// keeps the name of the unfinished.
 //
 // The partfile stays as long as something in it is useful, even when everything that is
 // wanted is complete: without it the shared pieces could neither be served nor be

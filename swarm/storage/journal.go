@@ -207,6 +207,7 @@ func (j *journal) timeUp() bool {
 // checkpoint syncs what was written, and records what was verified before
 // that. When the syncing is given up, what was recorded before stays recorded.
 func (j *journal) checkpoint(state recordState) error {
+	leaving := j.parts.leavingNow() // their files are in dirty
 	have, dirty := j.known.toSync()
 	j.unsynced.Store(0)
 	failed, err := j.syncFiles(dirty)
@@ -214,6 +215,7 @@ func (j *journal) checkpoint(state recordState) error {
 	if first := j.known.synced(have, syncOutcome{failed, err, givenUp}); first {
 		j.cfg.warn(err)
 	}
+	j.parts.left(leaving, failed)
 	if state == recordClosed {
 		j.stampOpen()
 	}

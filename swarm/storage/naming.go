@@ -66,10 +66,11 @@ type naming struct {
 	linked string    // path of a symbolic link to the content, which is then only read; or ""
 
 	rule metainfo.NameRule // names new files
-	made *metainfo.Names   // the names by that rule; nil if they are the names of the Layout
 
-	mu  sync.Mutex
-	top string // name of the content in Config.Dir now: one of all
+	mu sync.Mutex
+	// made has the names by the rule; nil if they are the names of the Layout.
+	made *metainfo.Names
+	top  string // name of the content in Config.Dir now: one of all
 	// paths has the paths below the top of the files with another name than the
 	// rule gives them.
 	paths   map[int]string
@@ -275,9 +276,12 @@ func (n *naming) fitRule() {
 	if n.rule == metainfo.NamesNative {
 		return
 	}
-	n.made = n.layout.Names(n.rule)
+	made := n.layout.Names(n.rule)
+	n.mu.Lock()
+	n.made = made
+	n.mu.Unlock()
 	some := n.layout.TopName(n.rule) != n.layout.Name
-	for range n.made.Differ() {
+	for range made.Differ() {
 		some = true
 		break
 	}
@@ -349,13 +353,14 @@ func (n *naming) fileName(i int) string { return n.nameIn(n.topName(), i) }
 func (n *naming) nameIn(top string, i int) string {
 	n.mu.Lock()
 	other, is := n.paths[i]
+	made := n.made
 	n.mu.Unlock()
 	if is {
 		return top + "/" + other
 	}
 	below := n.layout.Files[i].Path
-	if n.made != nil {
-		below = n.made.Path(i)
+	if made != nil {
+		below = made.Path(i)
 	}
 	size := len(top)
 	for _, element := range below {

@@ -28,15 +28,14 @@ type partfile struct {
 	// says is guarded by known.mu, since it is recorded together with the pieces.
 	table    atomic.Pointer[partTable]
 	diverted *bits.Set // pieces whose unwanted parts are all here; guarded by known.mu
+	recorded bool      // there is a record, so leaving counts
+	leaving  []part    // see moveOut; guarded by known.mu
 }
 
 // init makes x the partfile of a torrent, with a name that begins with stem.
 func (x *partfile) init(stem string) {
 	x.at.init(x.cfg, stem)
-	if x.wanted.partial() {
-		x.table.Store(newPartTable(x.files.layout))
-		x.diverted = bits.New(x.files.layout.Pieces())
-	}
+	x.open(x.wanted.files())
 }
 
 func (x *partfile) index() int { return partfileIndex(x.files.layout) }
@@ -113,10 +112,14 @@ func (x *partfile) pieces(yield func(int) bool) {
 // held.
 func (x *partfile) state() *PartfileState {
 	t := x.table.Load()
-	if t == nil || t.empty() {
+	if t == nil || t.empty() && len(x.leaving) == 0 {
 		return nil
 	}
-	return &PartfileState{x.known.stamps[x.index()].state(), t.head.Clone(), t.tail.Clone()}
+	all := partTable{layout: t.layout, slots: t.slots, head: t.head.Clone(), tail: t.tail.Clone()}
+	for _, y := range x.leaving {
+		all.add(y)
+	}
+	return &PartfileState{x.known.stamps[x.index()].state(), all.head, all.tail}
 }
 
 // restore takes over what a record says of the partfile. known.mu is held.

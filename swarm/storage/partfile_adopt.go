@@ -4,6 +4,8 @@ import (
 	"errors"
 	"io/fs"
 	"slices"
+
+	"swarmnode/swarm/bits"
 )
 
 // prepare makes piece p ready to be written to: from now on its bytes in files that are
@@ -120,12 +122,136 @@ func (x *partfile) soundParts(t *partTable, hash func(piece int) (bool, error)) 
 		if ok {
 			sound = append(sound, y)
 			x.known.have.Add(y.piece)
+			x.known.soilPiece(y.piece) // a checkpoint may come before the end of Check
+			x.known.soil(x.index())
 		} else {
 			x.lose(t, y)
 		}
 		x.known.mu.Unlock()
 	}
 	return sound
+}
+
+// open prepares the partfile for a selection of the wanted files; nil means all.
+func (x *partfile) open(wanted []bool) {
+	if allWanted(x.files.layout, wanted) {
+		return
+	}
+	x.known.mu.Lock()
+	defer x.known.mu.Unlock()
+	if x.diverted == nil {
+		x.diverted = bits.New(x.files.layout.Pieces())
+	}
+	if x.table.Load() == nil {
+		x.table.Store(newPartTable(x.files.layout))
+	}
+}
+
+// reselected records that other files are wanted now, after open: other parts of pieces
+// belong here.
+func (x *partfile) reselected() {
+	x.known.mu.Lock()
+	defer x.known.mu.Unlock()
+	if x.diverted != nil {
+		x.diverted.Clear()
+	}
+}
+
+// misplaced returns the pieces, in order, with parts in the partfile that belong to files
+// which are written to by now.
+func (x *partfile) misplaced() (pieces []int) {
+	x.known.mu.Lock()
+	defer x.known.mu.Unlock()
+	for y := range x.table.Load().held() {
+		if x.wanted.file(y.file) {
+			pieces = append(pieces, y.piece)
+		}
+	}
+	slices.Sort(pieces)
+	return slices.Compact(pieces)
+}
+
+// moveOut moves the parts of piece p that are misplaced into their files, sound or not,
+// since blocks of the piece may still be on their way. Nobody writes to the piece
+// meanwhile. The parts are recorded as lying in the partfile until the files have been
+// synced, so a crash leads to no more than copying them again. whole is false if a part
+// could not be read and is lost with its piece; an error is one of writing.
+func (x *partfile) moveOut(p int) (whole bool, err error) {
+	t := x.table.Load()
+	var parts []part
+	x.known.mu.Lock()
+	for _, y := range t.parts(p) {
+		if t.holds(y.file, p) && x.wanted.file(y.file) {
+			parts = append(parts, y)
+		}
+	}
+	x.known.mu.Unlock()
+	whole = true
+	for _, y := range parts {
+		read, err := x.moveOutPart(t, y)
+		if err != nil {
+			return whole, err
+		}
+		whole = whole && read
+	}
+	return whole, nil
+}
+
+// moveOutPart moves one part into its file, and reports whether it could be read. An error
+// is one of writing.
+func (x *partfile) moveOutPart(t *partTable, y part) (read bool, err error) {
+	st, err := x.files.stat(y.file)
+	same := x.known.asLeft(y.file, st, err == nil)
+	n := y.n
+	if !x.known.has(y.piece) { // blocks may be missing at its end, or all of them
+		end, err := x.files.statOpen(x.index())
+		if err == nil || errors.Is(err, fs.ErrNotExist) {
+			n = int(max(0, min(int64(n), end.size-y.slotAt)))
+		}
+	}
+	err = x.files.copyRange(x.index(), y.slotAt, y.file, y.at, n)
+	if failed := (*writeError)(nil); errors.As(err, &failed) {
+		return false, failed.error
+	}
+	if err != nil {
+		x.cfg.warn(err)
+		x.known.mu.Lock()
+		defer x.known.mu.Unlock()
+		x.lose(t, y)
+		return false, nil
+	}
+	if same { // nobody else has changed the file, so its pieces need no hashing
+		if st, err := x.files.statOpen(y.file); err == nil {
+			x.known.left(y.file, st)
+		}
+	}
+	x.known.mu.Lock()
+	defer x.known.mu.Unlock()
+	t.remove(y)
+	if x.recorded {
+		x.leaving = append(x.leaving, y)
+	}
+	return true, nil
+}
+
+// leavingNow returns how many parts are recorded as lying in the partfile although they
+// were moved out.
+func (x *partfile) leavingNow() int {
+	x.known.mu.Lock()
+	defer x.known.mu.Unlock()
+	return len(x.leaving)
+}
+
+// left records that the first n parts that are leaving have left: their files were synced
+// since, except for those in failed.
+func (x *partfile) left(n int, failed map[int]struct{}) {
+	x.known.mu.Lock()
+	defer x.known.mu.Unlock()
+	still := slices.DeleteFunc(slices.Clone(x.leaving[:n]), func(y part) bool {
+		_, bad := failed[y.file]
+		return !bad
+	})
+	x.leaving = append(still, x.leaving[n:]...)
 }
 
 // guess finds out what may be useful in the partfile, whose state is st, when no record

@@ -225,6 +225,13 @@ func (p *place) isDormant() bool {
 	return p.dormant
 }
 
+// setDormant records whether nothing of the content is wanted, so that it is only read.
+func (p *place) setDormant(dormant bool) {
+	p.names.mu.Lock()
+	defer p.names.mu.Unlock()
+	p.dormant, p.readOnly, p.looking = dormant, dormant || p.cfg.ReadOnly, false
+}
+
 // isLooking reports whether nothing was made, locked or changed yet.
 func (p *place) isLooking() bool {
 	p.names.mu.Lock()

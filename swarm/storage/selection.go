@@ -102,6 +102,9 @@ func (x *selection) change(wanted []bool) (before []bool) {
 	return before
 }
 
+// files returns the wanted files, nil if all are wanted.
+func (x *selection) files() []bool { return x.now.Load().files() }
+
 // files returns the wanted files of c, nil if all are wanted.
 func (c *chosen) files() []bool {
 	if c == nil {

@@ -202,6 +202,7 @@ func (s *Store) assemble(d disk) {
 		s.journal.record.frozen = cfg.StateReadOnly
 		stem = strings.TrimSuffix(s.journal.record.name, ResumeSuffix) // one text in memory
 	}
+	s.parts.recorded = s.journal.record != nil
 	s.parts.init(stem)
 }
 
