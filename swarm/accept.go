@@ -86,7 +86,8 @@ func (e *Engine) welcome(conn net.Conn, addr netip.AddrPort, place *limit.Place)
 	var t *Torrent
 	shaken, err := peer.Accept(e.ctx, conn, peer.Welcome{
 		Answer: func(asked wire.Hello) (wire.Hello, bool) {
-			if t = e.registry.find(asked.InfoHash); t == nil {
+			if t = e.registry.find(asked.InfoHash); t == nil ||
+				t.traffic.isShut() {
 				return wire.Hello{}, false
 			}
 			return t.answer(asked), true

@@ -116,6 +116,7 @@ func (l *loop) open(info *metainfo.Info) {
 		Name: l.t.spec.Name, Names: l.t.spec.Names, Room: l.t.engine.memory.Room,
 		Hash: l.t.hash, StateDir: records, StateReadOnly: l.t.engine.cfg.StateReadOnly,
 		Wanted: wanted, Results: l.onStored, ReadOnly: l.t.spec.Complete, Part: true,
+		Hold: l.t.checks.wait,
 		Warn: func(err error) { l.t.log.Warn("storage", "err", err) },
 	})
 	switch {

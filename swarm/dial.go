@@ -147,7 +147,8 @@ func (a *attempt) connect(ctx context.Context) net.Conn {
 // dial meets the peer at an endpoint for the torrent of l. It hands the connection to
 // the loop, or posts why there is none.
 func (l *loop) dial(to endpoint.Endpoint, told limit.Told) {
-	shaken, err := l.t.engine.dialer.meet(l.t.ctx, call{
+	ctx := l.t.traffic.context(l.t.ctx)
+	shaken, err := l.t.engine.dialer.meet(ctx, call{
 		owner: l.t, to: to, told: told, hashes: l.t.hashes(), hello: l.t.hello,
 	})
 	if err == nil {
@@ -156,7 +157,7 @@ func (l *loop) dial(to endpoint.Endpoint, told limit.Told) {
 	}
 	l.t.log.Debug("dial", "peer", to, "err", err)
 	kind := core.DialFailed
-	if errors.Is(err, limit.ErrTooOften) || errors.Is(err, limit.ErrBusy) {
+	if errors.Is(err, limit.ErrTooOften) || errors.Is(err, limit.ErrBusy) || ctx.Err() != nil {
 		kind = core.DialPutOff
 	}
 	l.t.post(core.Event{Kind: kind, Endpoint: to, Err: err, Fault: faultOf(err)})

@@ -48,6 +48,7 @@ type search struct {
 	round  context.Context    // of the running round
 	cancel context.CancelFunc // ends the running round; nil when there is none
 	held   bool               // trackers are not asked yet
+	paused bool               // no round begins
 	seed   bool
 	asked  time.Time
 
@@ -65,12 +66,16 @@ func newSearch(hashes []metainfo.Hash, port uint16,
 // out until release.
 func (s *search) setSources(sources []source, held bool) { s.sources, s.held = sources, held }
 
-// start ends the running round and begins a new one with every source.
+// start ends the running round and begins a new one with every source, unless the search
+// is paused.
 func (s *search) start(ctx context.Context, now time.Time, seed bool) {
 	s.stop()
-	s.round, s.cancel = context.WithCancel(ctx)
 	s.leftOut = nil
 	s.seed, s.asked = seed, now
+	if s.paused {
+		return
+	}
+	s.round, s.cancel = context.WithCancel(ctx)
 	for _, src := range s.sources {
 		if !s.held || src.name != book.SourceTracker {
 			s.ask(src)
@@ -142,6 +147,18 @@ func (s *search) restart(ctx context.Context, now time.Time) bool {
 	}
 	s.start(ctx, now, s.seed)
 	return true
+}
+
+// pause ends the running round, and keeps others from beginning until resume.
+func (s *search) pause() {
+	s.stop()
+	s.paused = true
+}
+
+// resume begins a new round after a pause.
+func (s *search) resume(ctx context.Context, now time.Time, seed bool) {
+	s.paused = false
+	s.start(ctx, now, seed)
 }
 
 // join waits for the goroutines of the search to end, after stop.

@@ -64,6 +64,10 @@ func newLoop(t *Torrent, info *metainfo.Info) *loop {
 		search:     newSearch(t.hashes(), t.engine.Addr().Port(), t.found),
 	}
 	l.core.SetOwn(*t.engine.own.Load())
+	if t.spec.Paused {
+		l.core.Step(time.Now(), core.Event{Kind: core.Paused})
+		l.search.pause()
+	}
 	// The first announcement tells trackers what is missing, so it waits for the check
 	// of the content on disk. For a magnet link nobody knows what is missing.
 	held := info != nil && !t.spec.Complete && !t.spec.MetadataOnly
@@ -290,6 +294,9 @@ func (l *loop) drop(now time.Time, a *core.Action) {
 type dropped struct{ reason core.Reason }
 
 func (d dropped) Error() string { return "dropped: " + d.reason.String() }
+
+// by reports whether the core ended the connection for that reason.
+func (d dropped) by(reason core.Reason) bool { return d.reason == reason }
 
 // banned is the error of a connection whose peer must not come back.
 type banned struct{ dropped }

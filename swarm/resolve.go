@@ -31,6 +31,9 @@ var errNearby = errors.New("a link must not lead to services of this machine or 
 // that the magnet link names, which a stranger wrote. It blocks while host names are
 // looked up.
 func (l *loop) resolvePeers() {
+	if l.t.traffic.wait(l.t.ctx) != nil {
+		return
+	}
 	l.resolveAll(l.t.spec.Peers, book.SourceUser)
 	if !l.t.spec.PeersOnly {
 		l.resolveAll(l.t.spec.Magnet.Peers, book.SourceLink)

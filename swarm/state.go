@@ -8,21 +8,23 @@ import (
 // A Phase is what a torrent is doing.
 type Phase uint8
 
-// The phases. A torrent passes through them downwards, except for Faulty, which it leaves
-// again once storage works.
+// The phases. A torrent passes through them downwards, except for Paused and Faulty,
+// which it leaves again.
 const (
 	// fetching the info dictionary, and the piece layers if MetadataOnly
 	Metadata    Phase = iota
 	Checking          // hashing the content on disk
 	Downloading       // some wanted piece is missing
 	Seeding           // every wanted piece is there
+	Paused            // without traffic, until Torrent.Resume
 	Faulty            // waiting for storage to work again; see State.Fault
 	Failed            // ended by an error; see Torrent.Err
 	Closed            // ended by Close
 )
 
 func (p Phase) String() string {
-	return [...]string{"metadata", "checking", "downloading", "seeding", "faulty", "failed",
+	return [...]string{"metadata", "checking", "downloading", "seeding", "paused", "faulty",
+		"failed",
 		"closed"}[p]
 }
 
@@ -53,7 +55,12 @@ type status struct {
 	metadataOnly bool
 	haveInfo     bool
 	haveStore    bool // the content on disk was checked
+	paused       bool
+	checkHeld    bool // the check of the content waits for the end of a pause
 }
+
+// checking reports whether content on disk has to be hashed before all else.
+func (s status) checking() bool { return s.haveInfo && !s.haveStore && !s.metadataOnly }
 
 // phase returns what a torrent with that status is doing.
 func (s status) phase() Phase {
@@ -62,11 +69,13 @@ func (s status) phase() Phase {
 		return Failed
 	case s.closing:
 		return Closed
+	case s.paused && (s.checkHeld || !s.checking()):
+		return Paused
 	case s.core == core.Stalled:
 		return Faulty
 	case !s.haveInfo, s.metadataOnly && s.outcome == undecided:
 		return Metadata
-	case !s.haveStore && !s.metadataOnly:
+	case s.checking():
 		return Checking
 	case s.outcome == succeeded:
 		return Seeding

@@ -43,7 +43,7 @@ type published struct {
 }
 
 // begin sets what the phase follows from before anything was published.
-func (p *published) begin(first status) { p.status = first }
+func (p *published) begin(first status) { p.status, p.state.Paused = first, first.paused }
 
 // set sets the state, and what its phase follows from. It reports whether the state
 // differs from the last one.
@@ -101,12 +101,14 @@ func (l *loop) state() State {
 func (l *loop) status(s *State) status {
 	from := l.t.firstStatus()
 	from.core, from.closing, from.haveStore = s.Snapshot.State, l.t.ctx.Err() != nil, l.store != nil
+	from.paused, from.checkHeld = s.Paused, l.t.checks.isShut()
 	return from
 }
 
 // firstStatus returns the status of a torrent before its loop has begun.
 func (t *Torrent) firstStatus() status {
-	return status{metadataOnly: t.spec.MetadataOnly, haveInfo: t.spec.Torrent != nil}
+	return status{metadataOnly: t.spec.MetadataOnly, haveInfo: t.spec.Torrent != nil,
+		paused: t.spec.Paused, checkHeld: t.spec.Paused}
 }
 
 // succeed decides that the torrent is complete. The state has the last numbers

@@ -62,6 +62,9 @@ type Spec struct {
 	// ErrNothingWanted. It is called once, when the layout is known, from a goroutine of
 	// the torrent.
 	Wanted func(*metainfo.Layout) []bool
+	// Paused adds the torrent as Torrent.Pause leaves one: without traffic until Resume.
+	// Content that a record does not know is not hashed before Resume or Recheck.
+	Paused bool
 	// Sequential fetches pieces in order, which is worse for the swarm.
 	Sequential bool
 	// SuperSeed shows each peer only few pieces at a time while the torrent is the only
@@ -98,6 +101,9 @@ type Torrent struct {
 	asks   chan func(now time.Time) // run by the loop
 	ended  chan struct{}            // closed when the loop and its children have ended
 
+	traffic gate // shut while the torrent is paused
+	checks  gate // shut while the check of the content on disk is held up
+
 	handle   handle // what the methods show
 	trackers trackers
 	heard    atomic.Int64 // addresses that discovery has found
@@ -125,6 +131,9 @@ func newTorrent(e *Engine, spec Spec, hash metainfo.Hash) *Torrent {
 	t.names.set(namesOf(&t.spec))
 	t.handle.init(t.firstStatus())
 	t.mail.init()
+	if spec.Paused {
+		t.shutGates()
+	}
 	t.ctx, t.cancel = context.WithCancel(e.ctx)
 	return t
 }

@@ -61,7 +61,7 @@ func (l *loop) useWebSeed(ctx context.Context, info *metainfo.Info, seed webSeed
 		InfoHash: l.t.hash, PeerID: id, Reserved: wire.Reserved{}.With(wire.FeatureFast),
 	}
 	faults := new(webseed.Faults)
-	for wait := webSeedWait; ; wait = min(2*wait, webSeedWaitMax) {
+	for wait := webSeedWait; l.t.traffic.wait(ctx) == nil; wait = min(2*wait, webSeedWaitMax) {
 		link := &link{torrent: l.t, endpoint: endpoint.WebSeed(seed.key), hello: hello,
 			outgoing: true, closed: make(chan struct{})}
 		conn, err := webseed.New(webseed.Config{
@@ -84,6 +84,10 @@ func (l *loop) useWebSeed(ctx context.Context, info *metainfo.Info, seed webSeed
 		}
 		select {
 		case <-link.closed:
+			if endedByPause(link.err) {
+				wait = webSeedWait / 2 // which the next round doubles
+				continue
+			}
 			if errors.As(link.err, new(banned)) || errors.Is(link.err, webseed.ErrWrong) {
 				l.t.log.Warn("a web seed sends wrong data and is left out", "peer", conn)
 				return

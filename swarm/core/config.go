@@ -38,6 +38,8 @@ type Config struct {
 	// PeersOnly makes the torrent dial only the peers that the user named. It accepts
 	// others that connect, and tells peers of nobody.
 	PeersOnly bool
+	// NoPEX starts the torrent as after the event PEXOff.
+	NoPEX bool
 	// Limits bound what the torrent uses.
 	Limits Limits
 

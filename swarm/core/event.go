@@ -89,6 +89,17 @@ const (
 	// although we have the piece, or right although we lack it. Verify follows unless
 	// blocks of the piece are being fetched, or its hash is unknown. Ref.Piece.
 	Doubted
+	// Limited: there may be Count connections from now on, the default number if Count is
+	// 0. Peers leave that are too many, the least useful first. Count.
+	Limited
+	// Shed: peers have to leave until no more than Count connections are left, the least
+	// useful first. Count.
+	Shed
+	// PEXOff: peers are not told of each other any more, and not believed when they tell of
+	// others (BEP 11). No fields.
+	PEXOff
+	// PEXOn: the end of PEXOff. No fields.
+	PEXOn
 )
 
 // An Event is something that happened outside the core. It is flat so that

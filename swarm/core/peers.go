@@ -194,7 +194,7 @@ func (t *Torrent) unwelcome(p *peer) Reason {
 	if !t.resolveDuplicates(p) {
 		return ReasonDuplicate
 	}
-	if t.peers.count() > t.cfg.Limits.PeersMax {
+	if t.dialer.full() {
 		worst, yields := t.peers.eviction(t.now, t.book.Priority).replace(p)
 		if !t.evict(worst) {
 			return ReasonFull

@@ -34,13 +34,30 @@ type pex struct {
 	peers  *peerTable
 	out    *outbox
 	dialer *dialer
+	off    bool // the user wants none of it
 }
 
 // init sets what x needs of the rest of the torrent.
-func (x *pex) init(t *Torrent) { x.peers, x.out, x.dialer = &t.peers, &t.out, &t.dialer }
+func (x *pex) init(t *Torrent) {
+	x.peers, x.out, x.dialer, x.off = &t.peers, &t.out, &t.dialer, t.cfg.NoPEX
+}
 
 // allowed reports whether peers may be exchanged.
-func (x *pex) allowed() bool { return x.dialer.shares() }
+func (x *pex) allowed() bool { return !x.off && x.dialer.shares() }
+
+// turn turns the exchange on or off, and says so to the peers of t: a later handshake
+// changes what an earlier one said (BEP 10).
+func (x *pex) turn(t *Torrent, on bool) {
+	before := x.allowed()
+	if x.off = !on; x.allowed() == before {
+		return
+	}
+	for _, p := range x.peers.all() {
+		if p.extended {
+			t.sendExtHandshake(p)
+		}
+	}
+}
 
 // pexState is what was exchanged with one peer.
 type pexState struct {
@@ -58,7 +75,7 @@ func (x *pex) announce(p *peer, h *wire.ExtHandshake) {
 	case x.allowed():
 		h.Extensions.Set(wire.ExtPEX, uint8(wire.ExtPEX))
 		p.pex.offered = true
-	case p.pex.offered: // before the torrent was known to be private
+	case p.pex.offered: // before the torrent was known to be private, or before PEXOff
 		h.Extensions.Set(wire.ExtPEX, 0)
 	}
 }
@@ -140,7 +157,8 @@ func (p *peer) pexFlags() wire.PEXFlags {
 // ignored. The result is why p has to go, ReasonNone if it may stay.
 func (x *pex) take(now time.Duration, p *peer, m *wire.PEX) Reason {
 	s := &p.pex
-	if !x.allowed() {
+	late := x.off && s.offered // not every client looks at a second handshake
+	if !x.allowed() && !late {
 		p.flood.pointless()
 		return ReasonNone
 	}
@@ -154,6 +172,9 @@ func (x *pex) take(now time.Duration, p *peer, m *wire.PEX) Reason {
 		return ReasonNone
 	}
 	p.flood.soundUpTo(pexSizeMax)
+	if late {
+		return ReasonNone
+	}
 	teller := limit.SourceOf(p.endpoint.Host())
 	for _, a := range m.Added {
 		if book.Local(a.Addr.Addr()) && !book.Local(p.endpoint.Host()) {

@@ -3,7 +3,6 @@ package core
 import (
 	"net/netip"
 	"slices"
-	"strings"
 	"testing"
 	"time"
 
@@ -137,29 +136,13 @@ func dials(list []Action) (addrs []netip.AddrPort) {
 // ut_pex is never offered, told of, nor believed; of one that turns out to be, the
 // offer is taken back.
 func TestPrivateHasNoPeerExchange(t *testing.T) {
-	offers := func(list []Action, ref PeerRef) (last string) {
-		for _, a := range list {
-			if a.Kind != Send || a.Peer != ref || a.Msg.ID != wire.Extended {
-				continue
-			}
-			if a.Msg.Ext != wire.ExtHandshakeNumber {
-				t.Errorf("peer %d is sent %s", ref, said(&a.Msg))
-				continue
-			}
-			h, err := wire.ParseExtHandshake(a.Msg.Payload)
-			if err != nil {
-				t.Fatal(err)
-			}
-			switch {
-			case h.Extensions.Has(wire.ExtPEX):
-				last = "offered"
-			case strings.Contains(string(a.Msg.Payload), "ut_pex"):
-				last = "withdrawn"
-			default:
-				last = "unsaid"
-			}
+	offers := func(list []Action, ref PeerRef) string {
+		t.Helper()
+		offer, told := pexOffer(t, list, ref)
+		if told > 0 {
+			t.Errorf("peer %d is told of others %d times", ref, told)
 		}
-		return last
+		return offer
 	}
 	a := &attack{script: &script{t: t}}
 	a.info = privateInfo(t)

@@ -132,6 +132,12 @@ func (t *Torrent) Step(now time.Time, e Event) {
 		t.onResumed()
 	case Doubted:
 		t.onDoubted(e.Ref.Piece)
+	case Limited:
+		limitPeers(t, e.Count)
+	case Shed:
+		shed(t, e.Count)
+	case PEXOff, PEXOn:
+		t.pex.turn(t, e.Kind == PEXOn)
 	}
 	t.expire()
 	if checked && t.checks.due(t.pick) {

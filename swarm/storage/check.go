@@ -358,12 +358,23 @@ func (c *check) run(ctx context.Context, todo *bits.Set, wrongMax int64) error {
 	return ctx.Err()
 }
 
+// mayHash waits as long as Config.Hold does before more is hashed.
+func (s *Store) mayHash(ctx context.Context) error {
+	if s.cfg.Hold == nil {
+		return nil
+	}
+	return s.cfg.Hold(ctx)
+}
+
 // work hashes pieces until none is left. A chunk of the Workers is held for
 // one group of pieces at a time, so that all checks advance side by side.
 func (c *check) work(ctx context.Context) {
 	var verifier metainfo.Verifier
 	var batch metainfo.BatchVerifier
 	for {
+		if c.s.mayHash(ctx) != nil {
+			return
+		}
 		var chunk []byte
 		select {
 		case chunk = <-c.s.workers.chunks:

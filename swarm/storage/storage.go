@@ -2,6 +2,7 @@ package storage
 
 import (
 	"cmp"
+	"context"
 	"errors"
 	"path"
 	"path/filepath"
@@ -54,6 +55,10 @@ type Config struct {
 	// ReadOnly opens content that is only read: nothing is made, changed or
 	// locked, and no right to write is needed.
 	ReadOnly bool
+	// Hold is called before each part of a Check or Recheck, and may hold it up until ctx
+	// ends; its error ends the check. It is called by several goroutines at once. It may
+	// be nil.
+	Hold func(ctx context.Context) error
 	// Part gives the file or folder the suffix PartSuffix until Finish. Content
 	// that lies under its own name already stays there.
 	Part bool

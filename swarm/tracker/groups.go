@@ -332,7 +332,8 @@ func (g *tierGroup) start() {
 	})
 }
 
-// retire ends the goroutine of the group, cuts off its announces, and waits for it.
+// retire ends the goroutine of the group, and waits for it: announces under way have
+// closeGrace to end.
 func (g *tierGroup) retire() {
 	select {
 	case <-g.retired:

@@ -356,6 +356,7 @@ func TestSetTiersCutsOff(t *testing.T) {
 		synctest.Wait()
 		n.take()
 		a.SetTiers(urls(t, true, []string{"8.8.8.8"}))
+		n.sleepUntil(closeGrace)
 		n.expect(t, "0s 1.1.1.1 stopped")
 		a.SetTiers(urls(t, true, []string{"1.1.1.1"}, []string{"8.8.8.8"}))
 		n.sleepUntil(2 * time.Second)
@@ -522,5 +523,34 @@ func TestAnnouncerUnderFire(t *testing.T) {
 				t.Errorf("tracker %d was not told that we stopped", i+1)
 			}
 		}
+	})
+}
+
+// An announce that hangs when the pause begins is cut off. The tracker may have heard of
+// us, so it is told that we have stopped, before anything else.
+func TestPauseWhileAnnouncing(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		n := &fakeNet{answer: func(string, Request) (Response, error) {
+			return Response{}, errHang
+		}}
+		a := newAnnouncer(t, n, Config{}, []string{"1.1.1.1"})
+		_, stop := collect(t, a, 1, false)
+		defer stop()
+		n.expect(t, "0s 1.1.1.1 started")
+		a.Pause()
+		n.sleepUntil(closeGrace)
+		n.expect(t, "0s 1.1.1.1 stopped")
+		n.sleepUntil(time.Hour)
+		a.Resume()
+		n.expect(t, "1h0m0s 1.1.1.1 started")
+		a.Pause()
+		n.sleepUntil(time.Hour + time.Second)
+		a.Resume()
+		n.sleepUntil(time.Hour + leaveTimeout + time.Second)
+		n.expect(t, "1h0m0s 1.1.1.1 stopped", "1h0m15s 1.1.1.1 started")
+		a.Close()
+		a.Pause()
+		a.Resume()
+		n.expect(t)
 	})
 }

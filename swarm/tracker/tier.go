@@ -287,11 +287,14 @@ func merge(a, b Response) Response {
 	return a
 }
 
-// cutOff calls cancel once the group must end, and returns when ctx is done.
+// cutOff calls cancel a moment after the group must end, and returns when ctx is done. Most
+// trackers answer within that moment, and then know what they are told.
 func (g *tierGroup) cutOff(ctx context.Context, cancel context.CancelFunc) {
 	select {
 	case <-g.retired:
-		cancel()
+		grace := time.AfterFunc(closeGrace, cancel)
+		defer grace.Stop()
+		<-ctx.Done()
 	case <-ctx.Done():
 	}
 }
