@@ -2,6 +2,7 @@ package swarm
 
 import (
 	"sync"
+	"time"
 
 	"swarmnode/metainfo"
 )
@@ -154,12 +155,19 @@ func (h *handle) isDecided() bool {
 	return h.outcome != undecided
 }
 
-// publish shows s, and what its phase follows from. It reports whether s differs from what
-// was shown before.
-func (h *handle) publish(s *State, from status) (differs bool) {
+// start sets the totals of earlier runs.
+func (h *handle) start(now time.Time, all Totals) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	return h.published.set(s, from.with(h.outcome, h.info != nil))
+	h.published.start(now, all)
+}
+
+// publish shows s, and what its phase follows from. It reports whether s differs from what
+// was shown before.
+func (h *handle) publish(now time.Time, s *State, from status) (differs bool) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	return h.published.set(now, s, from.with(h.outcome, h.info != nil))
 }
 
 // announces sets the trackers whose report is shown.

@@ -32,6 +32,7 @@ type loop struct {
 	sequential bool // the user wants pieces in order
 
 	publisher    publisher
+	totals       totalsKeeper
 	content      content
 	search       search
 	trackers     *trackers // the torrent's
@@ -64,6 +65,8 @@ func newLoop(t *Torrent, info *metainfo.Info) *loop {
 		search:     newSearch(t.hashes(), t.engine.Addr().Port(), t.found),
 	}
 	l.core.SetOwn(*t.engine.own.Load())
+	now := time.Now()
+	t.handle.start(now, l.totals.start(t, now))
 	if t.spec.Paused {
 		l.core.Step(time.Now(), core.Event{Kind: core.Paused})
 		l.search.pause()
@@ -112,6 +115,7 @@ func (l *loop) run() {
 		l.act(now)
 		l.updateTrackers()
 		l.show(now)
+		l.keepTotals(now)
 		l.setTimer(now)
 	}
 	l.end()
@@ -175,8 +179,10 @@ func (l *loop) setSequential(on bool) {
 // be published.
 func (l *loop) setTimer(now time.Time) {
 	next := l.core.NextTick()
-	if at := l.publisher.next(); next.IsZero() || !at.IsZero() && at.Before(next) {
-		next = at
+	for _, at := range [...]time.Time{l.publisher.next(), l.totals.next()} {
+		if next.IsZero() || !at.IsZero() && at.Before(next) {
+			next = at
+		}
 	}
 	if !next.IsZero() {
 		l.timer.Reset(max(0, next.Sub(now)))
@@ -328,6 +334,7 @@ func (l *loop) end() {
 	l.search.join()
 	l.takeLastMail()
 	l.publish(time.Now())
+	l.totals.save(l.t)
 	var err error
 	if l.store != nil {
 		err = l.store.Close()

@@ -190,7 +190,10 @@ func (l *loop) runPeerCache() {
 		case <-time.After(wait):
 		}
 		known := make(chan []book.Known, 1)
-		if !l.t.ask(func(time.Time) { known <- l.core.Known(peerCacheMax) }) {
+		if !l.t.ask(func(now time.Time) {
+			l.totals.look(now)
+			known <- l.core.Known(peerCacheMax)
+		}) {
 			return
 		}
 		l.savePeers(<-known)
@@ -207,5 +210,5 @@ func (l *loop) savePeers(known []book.Known) {
 // Tidy removes what engines have left in a folder that was their Config.StateDir about
 // content that has been gone for long; see storage.Tidy. It returns of how many torrents.
 func Tidy(stateDir string) (forgotten int, err error) {
-	return storage.Tidy(stateDir, time.Now(), peerCacheSuffix)
+	return storage.Tidy(stateDir, time.Now(), recordSuffixes...)
 }

@@ -37,6 +37,7 @@ type State struct {
 	Fault      error // why storage does not work, while Faulty
 	Sequential bool  // pieces are fetched in order; see Torrent.SetSequential
 	Trackers   tracker.Report
+	Totals     Totals // of this run and the earlier ones
 }
 
 // State returns what the torrent was doing a moment ago: a tenth of a second, or a second

@@ -40,17 +40,24 @@ func (p *publisher) next() time.Time {
 type published struct {
 	state  State
 	status status
+	at     time.Time // of state
 }
 
 // begin sets what the phase follows from before anything was published.
-func (p *published) begin(first status) { p.status, p.state.Paused = first, first.paused }
+func (p *published) begin(first status) {
+	p.status, p.state.Paused, p.at = first, first.paused, time.Now()
+}
+
+// start sets the totals of earlier runs.
+func (p *published) start(now time.Time, all Totals) { p.at, p.state.Totals = now, all }
 
 // set sets the state, and what its phase follows from. It reports whether the state
 // differs from the last one.
-func (p *published) set(s *State, from status) (differs bool) {
+func (p *published) set(now time.Time, s *State, from status) (differs bool) {
 	s.Phase = from.phase()
 	differs = !s.same(&p.state)
-	p.state, p.status = *s, from
+	s.Totals = p.state.Totals.after(&p.state, s, now.Sub(p.at), now)
+	p.state, p.status, p.at = *s, from, now
 	return differs
 }
 
@@ -60,6 +67,7 @@ func (p *published) get(s *State, closing bool, how outcome, haveInfo bool) {
 	now := p.status.with(how, haveInfo)
 	now.closing = now.closing || closing
 	s.Phase = now.phase()
+	s.Totals.pass(s, time.Since(p.at))
 }
 
 // with returns s with the outcome of the torrent, and whether the metadata is known.
@@ -83,7 +91,8 @@ func (l *loop) show(now time.Time) {
 func (l *loop) publish(now time.Time) {
 	s := l.state()
 	l.publisher.done(now, s.DownRate != 0 || s.UpRate != 0)
-	if l.t.handle.publish(&s, l.status(&s)) {
+	if l.t.handle.publish(now, &s, l.status(&s)) {
+		l.totals.change(now)
 		l.t.changed(ChangedState)
 	}
 }

@@ -121,6 +121,7 @@ var goroutines = map[string]string{
 		"over or the engine closes",
 	"swarm/discovery.go":       "one per source of peers and torrent, until its round ends",
 	"swarm/loop.go":            "dials and connections, waited for by the torrent loop",
+	"swarm/totals.go":          "the writing of a record, waited for by the torrent loop",
 	"swarm/torrent.go":         "the torrent loop, until the torrent is closed",
 	"swarm/content.go":         "the opening of storage, and its repair, waited for by the torrent loop",
 	"swarm/evict.go":           "waits for the place of a connection, waited for by the torrent loop",
