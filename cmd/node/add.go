@@ -75,6 +75,18 @@ func (f *addFlags) register(fs *pflag.FlagSet) {
 	f.files = listValue{kind: "GLOB|INDICES", check: checkFiles}
 	fs.Var(&f.files, "files", "only files that match, or that have these indices in node ls, as "+
 		"in 0,2-5; may be repeated")
+	f.registerSource(fs)
+	fs.BoolVar(&f.sequential, "sequential", false,
+		"fetch from the first piece to the last, which is worse for the swarm")
+	fs.BoolVar(&f.seed, "seed", false, "keep seeding when complete, until interrupted")
+	fs.Var(&f.timeout, "timeout",
+		"give up when not complete after this time, as in 90s or 1h (default: never)")
+	f.node.register(fs)
+}
+
+// registerSource makes the flags that say where content comes from, and how its files are
+// called.
+func (f *addFlags) registerSource(fs *pflag.FlagSet) {
 	fs.BoolVar(&f.portable, "portable-names", false,
 		"give files names that every system can hold, even if this one needs no change")
 	f.trackers = listValue{kind: "URL", check: checkTrackers}
@@ -82,12 +94,6 @@ func (f *addFlags) register(fs *pflag.FlagSet) {
 	fs.Var(&f.trackers, "tracker",
 		"another tracker to ask, or several with commas as one tier; may be repeated")
 	fs.Var(&f.webSeeds, "webseed", "web server that has the content, BEP 19; may be repeated")
-	fs.BoolVar(&f.sequential, "sequential", false,
-		"fetch from the first piece to the last, which is worse for the swarm")
-	fs.BoolVar(&f.seed, "seed", false, "keep seeding when complete, until interrupted")
-	fs.Var(&f.timeout, "timeout",
-		"give up when not complete after this time, as in 90s or 1h (default: never)")
-	f.node.register(fs)
 }
 
 // errPeersOnly is the usage error of a node that would have nobody to ask.

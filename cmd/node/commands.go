@@ -38,6 +38,7 @@ func commands() []*command {
 	return []*command{
 		seedCommand(),
 		addCommand(),
+		catCommand(),
 		bootstrapCommand(),
 		trackerCommand(),
 		createCommand(),

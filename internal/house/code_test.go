@@ -91,7 +91,9 @@ var goroutines = map[string]string{
 		"its last use or Close",
 	"swarm/webseed/conn.go": "fetchers of one web seed, waited for by Run",
 	"cmd/node/bootstrap.go": "saves the table from time to time until the command ends",
-	"cmd/node/hashing.go":   "shows how far a check has come, until it is stopped",
+	"cmd/node/cat_output.go": "writes to standard output, abandoned after a signal: whoever " +
+		"reads may pause for ever",
+	"cmd/node/hashing.go": "shows how far a check has come, until it is stopped",
 	"cmd/node/hosts.go": "look-ups of bootstrap hosts, abandoned when their context " +
 		"ends: the resolver takes no other no",
 	"dht.go":   "saves the DHT nodes from time to time, until the DHT node is stopped",
