@@ -63,7 +63,8 @@ fuzz:
 ##           torrents, peers, files or pieces; how 10,000 torrents are announced in a
 ##           DHT (MANYFLAGS); the node in a mixed swarm, with libtorrent in the same
 ##           seat; how soon it recovers from moves and outages; how soon each
-##           discovery leads to a first connection
+##           discovery leads to a first connection; a player that reads while the film
+##           is being fetched, beside libtorrent's deadlines
 bench: build
 	$(GO) test -run '^$$' -bench . -benchmem -benchtime $(BENCHTIME) ./...
 	$(GO) run ./bench/create -node bin/node $(CREATEFLAGS)
@@ -74,6 +75,7 @@ bench: build
 	$(GO) run ./bench/seats -node bin/node
 	$(GO) run ./bench/moves -node bin/node -with node
 	$(GO) run ./bench/discovery -node bin/node
+	$(GO) run ./bench/stream
 
 ## sim       the swarm simulations
 sim:

@@ -144,10 +144,10 @@ func compare(ctx context.Context, cfg config, group byte) error {
 			os.RemoveAll(j.dir)
 		}
 	}
-	fmt.Printf("a player at %d Mbit/s, seeds of %.0f %% of that in all, pieces of %d KiB, medians of %d\n",
-		cfg.rate*8/1_000_000, 150.0, cfg.piece>>10, cfg.runs)
-	fmt.Printf("%-12s %10s %10s %10s %10s %10s %8s\n", "", "first byte", "plays", "stalls", "after seek",
-		"stalls", "waste")
+	fmt.Printf("a player at %d Mbit/s, seeds of 1.5 times that, pieces of %d KiB; medians of %d, "+
+		"and the longest stalls\n", cfg.rate*8/1_000_000, cfg.piece>>10, cfg.runs)
+	fmt.Printf("%-12s %10s %10s %10s %10s %10s %8s\n", "", "first byte", "plays", "stalls",
+		"after seek", "stalls", "waste")
 	for i, p := range players {
 		show(p.name, all[i])
 	}
