@@ -7,7 +7,6 @@ import (
 
 	"swarmnode/metainfo"
 	"swarmnode/swarm"
-	"swarmnode/swarm/storage"
 )
 
 // catBuffer is how many bytes are written at a time.
@@ -81,13 +80,8 @@ func (c *console) content(p []byte) error {
 	c.mu.Lock()
 	stdout := c.stdout
 	c.mu.Unlock()
-	_, err := stdout.Write(p)
-	if err == nil {
-		return nil
+	if _, err := stdout.Write(p); err != nil {
+		return writeFailure(err)
 	}
-	code := exitOther
-	if storage.IsFull(err) {
-		code = exitDisk
-	}
-	return fail(code, "writing to standard output", err)
+	return nil
 }

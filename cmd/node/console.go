@@ -158,12 +158,17 @@ func (c *console) wrote(err error) {
 	if err == nil || c.failed != nil {
 		return
 	}
+	c.failed = writeFailure(err)
+	c.broken(c.failed)
+}
+
+// writeFailure returns the failure of a write to standard output.
+func writeFailure(err error) error {
 	code := exitOther
 	if swarm.CauseOf(err) == swarm.CauseFull {
 		code = exitDisk
 	}
-	c.failed = fail(code, "writing to standard output", err)
-	c.broken(c.failed)
+	return fail(code, "writing to standard output", err)
 }
 
 // togetherBytes is the size of the buffer for standard output, in bytes.
