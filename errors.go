@@ -6,11 +6,13 @@ import (
 	"net/netip"
 	"syscall"
 
+	"swarmnode/swarm"
 	"swarmnode/swarm/transport"
 )
 
-// ErrClosed says that the Node was closed, or that its context has ended.
-var ErrClosed = errors.New("node is closed")
+// ErrClosed says that the Node was closed, or that its context has ended. It is
+// swarm.ErrClosed.
+var ErrClosed = swarm.ErrClosed
 
 // A ListenError says why a node cannot listen.
 type ListenError struct {

@@ -76,3 +76,39 @@ func Example() {
 	// seeding 0241f6605d0268478443826aa62c85d48d2fae21
 	// fetched greeting.txt: Hello, swarm!
 }
+
+// A program follows all torrents of a node by one feed, and pays for what changed.
+func ExampleNode_Subscribe() {
+	ctx, cancel := context.WithCancel(context.Background())
+	defer cancel()
+	node, err := swarmnode.Start(ctx, swarmnode.Config{
+		Listen:  []netip.AddrPort{netip.MustParseAddrPort("127.0.0.1:0")},
+		AnyPort: true, NoDHT: true,
+	})
+	if err != nil {
+		log.Fatal(err)
+	}
+	defer node.Close()
+	magnet, err := metainfo.ParseMagnet(
+		"magnet:?xt=urn:btih:c9e15763f722f23e98a29decdfae341b98d53056")
+	if err != nil {
+		log.Fatal(err)
+	}
+	changes := node.Subscribe(0)
+	if _, err := changes.Next(ctx); err != nil { // everything as it is
+		log.Fatal(err)
+	}
+	if _, err := node.Add(swarm.Spec{Magnet: magnet, MetadataOnly: true}); err != nil {
+		log.Fatal(err)
+	}
+	c, err := changes.Next(ctx)
+	if err != nil {
+		log.Fatal(err)
+	}
+	for _, change := range c.Torrents {
+		fmt.Println(change.Torrent.Hash().Short(), change.Torrent.State().Phase,
+			change.Kinds&swarm.Added != 0)
+	}
+	// Output:
+	// c9e15763 metadata true
+}

@@ -112,6 +112,10 @@ func (n *Node) Torrents() []*swarm.Torrent { return n.engine.Torrents() }
 // nil.
 func (n *Node) Torrent(hash metainfo.Hash) *swarm.Torrent { return n.engine.Torrent(hash) }
 
+// Subscribe returns a reader of what changes about the torrents since the moment from, see
+// swarm.Engine.Subscribe.
+func (n *Node) Subscribe(from uint64) *swarm.Subscription { return n.engine.Subscribe(from) }
+
 // Addrs returns the addresses that the node listens on, with their ports.
 func (n *Node) Addrs() []netip.AddrPort { return n.engine.Addrs() }
 
