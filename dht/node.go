@@ -36,6 +36,7 @@ type Node struct {
 	ctx    context.Context // ends with Close
 	cancel context.CancelFunc
 	wg     sync.WaitGroup // loop, readers, resolver
+	ended  chan struct{}  // closed when the loop has ended
 
 	joinOnce sync.Once
 	joined   chan struct{} // closed when a family joins for the first time
@@ -70,6 +71,7 @@ func New(cfg Config) (*Node, error) {
 		joined:   make(chan struct{}),
 		rounds:   make(chan struct{}, roundsMax),
 		changed:  make(chan struct{}),
+		ended:    make(chan struct{}),
 		lookedUp: make(map[ID]time.Time),
 	}
 	if n.log == nil {
@@ -144,6 +146,7 @@ func (n *Node) now() instant { return clockStart + time.Since(n.epoch) }
 
 // loop owns the core.
 func (n *Node) loop() {
+	defer close(n.ended)
 	timer := time.NewTimer(0)
 	defer timer.Stop()
 	armed := instant(0)
@@ -214,7 +217,8 @@ func (n *Node) do(f func(c *core, now instant)) error {
 	}
 }
 
-// call runs f in the loop and waits until f has returned.
+// call runs f in the loop and waits until f has returned. After the error ErrClosed, f has
+// not run and will not.
 func (n *Node) call(f func(c *core, now instant)) error {
 	done := make(chan struct{})
 	err := n.do(func(c *core, now instant) {
@@ -227,7 +231,12 @@ func (n *Node) call(f func(c *core, now instant)) error {
 	select {
 	case <-done:
 		return nil
-	case <-n.ctx.Done():
+	case <-n.ended:
+	}
+	select {
+	case <-done: // f was the last thing that the loop did
+		return nil
+	default:
 		return ErrClosed
 	}
 }

@@ -6,6 +6,7 @@ import (
 	"net"
 	"net/netip"
 	"runtime"
+	"sync"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -262,6 +263,31 @@ func TestIsPacket(t *testing.T) {
 		"\x41\x00": false} {
 		if IsPacket([]byte(packet)) != want {
 			t.Errorf("%q: %v", packet, !want)
+		}
+	}
+}
+
+// A view that is taken while the node closes is whole, or empty.
+func TestViewsWhileClosing(t *testing.T) {
+	for range 20 {
+		n, _ := startNode(t)
+		var wait sync.WaitGroup
+		for range 4 {
+			wait.Go(func() {
+				for n.ctx.Err() == nil {
+					if s := n.Stats(); s.Joined {
+						t.Error("a node alone has joined")
+					}
+					n.External()
+					n.Table()
+					n.Save()
+				}
+			})
+		}
+		n.Close()
+		wait.Wait()
+		if s := n.Stats(); s != (Stats{}) {
+			t.Errorf("a closed node counts %+v", s)
 		}
 	}
 }
