@@ -14,8 +14,11 @@ import (
 )
 
 // bind listens on each of addrs. Addresses with port 0 share the port of the first one if
-// they can, so that one number names the engine everywhere.
-func bind(addrs []netip.AddrPort) (ports []*transport.Pair, err error) {
+// they can, so that one number names the engine everywhere. What is bound already is in
+// kept, and is taken from there.
+func bind(addrs []netip.AddrPort,
+	kept map[netip.AddrPort]*transport.Pair) (ports []*transport.Pair, err error) {
+	var fresh []*transport.Pair
 	all := len(addrs) == 0
 	if all {
 		addrs = []netip.AddrPort{
@@ -24,6 +27,12 @@ func bind(addrs []netip.AddrPort) (ports []*transport.Pair, err error) {
 		}
 	}
 	for _, addr := range addrs {
+		addr = netip.AddrPortFrom(addr.Addr().Unmap(), addr.Port())
+		if port := kept[addr]; port != nil {
+			delete(kept, addr) // twice is once too often
+			ports = append(ports, port)
+			continue
+		}
 		var port *transport.Pair
 		if addr.Port() == 0 && len(ports) > 0 {
 			same := netip.AddrPortFrom(addr.Addr(), ports[0].AddrPort().Port())
@@ -34,10 +43,10 @@ func bind(addrs []netip.AddrPort) (ports []*transport.Pair, err error) {
 		}
 		switch {
 		case err == nil:
-			ports = append(ports, port)
+			ports, fresh = append(ports, port), append(fresh, port)
 		case all && len(ports) > 0: // a machine without IPv6
 		default:
-			for _, p := range ports {
+			for _, p := range fresh {
 				p.Close()
 			}
 			return nil, err
@@ -46,17 +55,13 @@ func bind(addrs []netip.AddrPort) (ports []*transport.Pair, err error) {
 	return ports, nil
 }
 
-// accept starts an accept loop for each port.
-func (e *Engine) accept() {
-	pending := limit.NewPending(pendingMax(transport.DescriptorsMax()))
-	for _, port := range e.ports {
-		e.wait.Go(func() {
-			err := transport.Serve(e.ctx, port.TCP, func(conn net.Conn) { e.admit(conn, pending) })
-			if err != nil {
-				e.log.Error("no more connections are accepted", "err", err)
-			}
-		})
-	}
+// accept starts an accept loop, which ends with ctx.
+func (e *Engine) accept(ctx context.Context, l transport.Listener) {
+	e.wait.Go(func() {
+		if err := transport.Serve(ctx, l, e.admit); err != nil {
+			e.log.Error("no more connections are accepted", "err", err)
+		}
+	})
 }
 
 // pendingMax returns how many incoming handshakes may be under way: a part of the
@@ -67,13 +72,13 @@ func pendingMax(descriptors int) int {
 
 // admit shakes hands with a new connection in a goroutine of its own. When there are too
 // many unfinished handshakes, it closes one of them; see limit.Pending.
-func (e *Engine) admit(conn net.Conn, pending *limit.Pending) {
+func (e *Engine) admit(conn net.Conn) {
 	addr := transport.RemoteAddrPort(conn)
 	if e.bans.banned(time.Now(), addr.Addr()) {
 		conn.Close()
 		return
 	}
-	place := pending.Admit(addr.Addr(), func() { conn.Close() })
+	place := e.pending.Admit(addr.Addr(), func() { conn.Close() })
 	e.wait.Go(func() {
 		defer place.Leave()
 		e.welcome(conn, addr, place)

@@ -89,9 +89,13 @@ func (s *search) ask(src source) {
 		s.leftOut = append(s.leftOut, src)
 		return
 	}
-	ctx, seed := s.round, s.seed
+	ctx, port, seed := s.round, s.port, s.seed
 	for _, hash := range s.hashes {
-		s.wait.Go(func() { s.run(ctx, src, hash, seed) })
+		s.wait.Go(func() {
+			s.run(ctx, src, func() iter.Seq[netip.AddrPort] {
+				return src.Peers(ctx, hash, port, seed)
+			})
+		})
 	}
 }
 
@@ -127,6 +131,15 @@ func (s *search) keepTrackers(ctx context.Context, now time.Time) {
 		return src.name != book.SourceTracker
 	})
 	s.start(ctx, now, s.seed)
+}
+
+// move sets the port that sources announce, and begins a new round if it has changed.
+func (s *search) move(ctx context.Context, now time.Time, port uint16) {
+	if s.port == port {
+		return
+	}
+	s.port = port
+	s.restart(ctx, now)
 }
 
 // again begins a new round if the last one is old enough, or if we have become a seed or
@@ -175,9 +188,10 @@ func (s *search) stop() {
 	}
 }
 
-func (s *search) run(ctx context.Context, src source, hash metainfo.Hash, seed bool) {
+// run searches by a source until ctx ends; peers begins a search.
+func (s *search) run(ctx context.Context, src source, peers func() iter.Seq[netip.AddrPort]) {
 	for ctx.Err() == nil {
-		for addr := range src.Peers(ctx, hash, s.port, seed) {
+		for addr := range peers() {
 			if ctx.Err() != nil {
 				return
 			}

@@ -116,7 +116,8 @@ var ErrMemory = errors.New("memory limit reached: no room for another torrent")
 type Engine struct {
 	cfg          Config
 	log          *slog.Logger
-	ports        []*transport.Pair
+	ports        ports
+	pending      *limit.Pending // incoming handshakes
 	conns        *limit.Connections
 	memory       *limit.Memory
 	evictWaiters *limit.Pending // connections that wait for the place of an evicted one
@@ -135,6 +136,7 @@ type Engine struct {
 	bans         *bans
 	external     external
 	hasDHT       atomic.Bool                      // our handshakes say that we have a DHT node
+	ownKnown     sync.Mutex                       // held while own is found out
 	own          atomic.Pointer[[]netip.AddrPort] // at which peers reach us, see findOwn
 	keys         *limit.Turns                     // keys computed for encrypted handshakes
 	registry     registry
@@ -143,9 +145,6 @@ type Engine struct {
 	ctx    context.Context // done once Close has begun
 	cancel context.CancelFunc
 	wait   sync.WaitGroup // accept loops, handshakes, torrent loops
-
-	refusing sync.WaitGroup // readers of UDP sockets that nobody else reads
-	handOver sync.Once      // of the sockets
 
 	closing  sync.Once
 	closeErr error // of the first Close
@@ -167,32 +166,32 @@ func Listen(cfg Config) (*Engine, error) {
 	if cfg.Logger == nil {
 		cfg.Logger = slog.New(slog.DiscardHandler)
 	}
-	ports, err := bind(cfg.Listen)
+	pairs, err := bind(cfg.Listen, nil)
 	if err != nil {
 		return nil, err
 	}
-	return start(cfg, ports), nil
+	return start(cfg, pairs), nil
 }
 
 // start returns the Engine of a Config whose defaults are filled in, and starts its
 // goroutines.
-func start(cfg Config, ports []*transport.Pair) *Engine {
+func start(cfg Config, pairs []*transport.Pair) *Engine {
 	if cfg.memory == nil {
 		cfg.memory = limit.NewMemory(nil)
 	}
 	var bound []netip.Addr
-	for _, p := range ports {
+	for _, p := range pairs {
 		bound = append(bound, p.AddrPort().Addr())
 	}
 	home := limit.NewHome(bound)
 	e := &Engine{
-		cfg:   cfg,
-		home:  home,
-		bans:  newBans(home),
-		log:   cfg.Logger,
-		ports: ports,
+		cfg:  cfg,
+		home: home,
+		bans: newBans(home),
+		log:  cfg.Logger,
 		conns: limit.NewConnections(connectionsMax(&cfg, transport.DescriptorsMax()), 0,
 			home),
+		pending:      limit.NewPending(pendingMax(transport.DescriptorsMax())),
 		memory:       cfg.memory,
 		evictWaiters: limit.NewPending(evictWaitersMax),
 		down:         limit.NewCommon(cfg.Down),
@@ -211,10 +210,9 @@ func start(cfg Config, ports []*transport.Pair) *Engine {
 	e.web = guard.New(guard.Config{UserAgent: cfg.Client, Local: e.local})
 	e.tracker = tracker.NewClient(tracker.ClientConfig{HTTP: e.web, Local: e.local})
 	e.hasDHT.Store(cfg.HasDHT)
-	e.findOwn()
 	e.ctx, e.cancel = context.WithCancel(context.Background())
-	e.accept()
-	e.refuse()
+	e.ports.open(pairs, e.openPort)
+	e.findOwn()
 	e.wait.Go(func() { e.watchNetwork(e.ctx) })
 	e.wait.Go(func() { e.watchMemory(e.ctx) })
 	return e
@@ -241,40 +239,6 @@ func connectionsMax(cfg *Config, descriptors int) int {
 	return most
 }
 
-// Addrs returns the addresses that the engine listens on, with their ports.
-func (e *Engine) Addrs() []netip.AddrPort {
-	addrs := make([]netip.AddrPort, len(e.ports))
-	for i, p := range e.ports {
-		addrs[i] = p.AddrPort()
-	}
-	return addrs
-}
-
-// local returns the address to connect to ip from. It is the address that the engine
-// listens on, if the engine has one of its own which ip can reach: peers take the address
-// that we come from for the one where we are. The zero Addr leaves the choice to the
-// system.
-func (e *Engine) local(ip netip.Addr) netip.Addr {
-	ip = ip.Unmap()
-	for _, p := range e.ports {
-		own := p.AddrPort().Addr().Unmap()
-		if own.IsUnspecified() || own.Is4() != ip.Is4() || own.IsLoopback() != ip.IsLoopback() ||
-			own.IsLinkLocalUnicast() != ip.IsLinkLocalUnicast() {
-			continue
-		}
-		return own
-	}
-	return netip.Addr{}
-}
-
-// Addr returns the first address that the engine listens on.
-func (e *Engine) Addr() netip.AddrPort {
-	if len(e.ports) == 0 {
-		return netip.AddrPort{} // only in tests, which connect by other means
-	}
-	return e.ports[0].AddrPort()
-}
-
 // SetHasDHT says whether a DHT node of ours is on our port. New peers are told in the
 // handshake.
 func (e *Engine) SetHasDHT(on bool) { e.hasDHT.Store(on) }
@@ -293,15 +257,12 @@ func (e *Engine) Close() error {
 		torrents := e.registry.close()
 		e.feed.close()
 		e.cancel() // ends the accept loops with their listeners, and the torrents
-		var errs []error
-		for _, p := range e.ports {
-			errs = append(errs, p.UDP.Close())
-		}
+		errs := []error{e.ports.close()}
 		for _, t := range torrents {
 			errs = append(errs, t.Close())
 		}
 		e.wait.Wait()
-		e.refusing.Wait()
+		e.ports.wait()
 		e.uploads.close()
 		e.tracker.Close()
 		e.web.Close()

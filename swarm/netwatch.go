@@ -133,6 +133,8 @@ func machineAddresses() addressSet {
 // findOwn records the addresses at which peers reach the engine, as far as this machine
 // knows them.
 func (e *Engine) findOwn() {
+	e.ownKnown.Lock()
+	defer e.ownKnown.Unlock()
 	machine := machineAddresses()
 	var own []netip.AddrPort
 	for _, addr := range e.Addrs() {

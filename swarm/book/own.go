@@ -76,6 +76,14 @@ func (b *Book) SetOwn(addrs []netip.AddrPort) {
 	}
 }
 
+// SetPort says at which port we accept connections, 0 if we do not.
+func (b *Book) SetPort(port uint16) {
+	if b.own.port != port {
+		b.own.port = port
+		b.rank()
+	}
+}
+
 // SetExternal says at which address the internet sees us. It counts for the canonical
 // priority of peers (BEP 40), until another one of its family is told.
 func (b *Book) SetExternal(ip netip.Addr) {

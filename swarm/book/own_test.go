@@ -2,8 +2,11 @@ package book
 
 import (
 	"fmt"
+	"math/rand/v2"
 	"net/netip"
 	"testing"
+
+	"swarmnode/swarm/endpoint"
 )
 
 // TestExternalVotes: we believe what several peers say of our address, not what
@@ -99,5 +102,21 @@ func TestPriorityFollowsOurAddress(t *testing.T) {
 	}
 	if b.Priority(at("[2001:db8::1]:1")) != 0 {
 		t.Error("a priority between families")
+	}
+}
+
+// Our port counts for who we are and for the order of peers (BEP 40).
+func TestSetPort(t *testing.T) {
+	b := New(Config{Port: 1000, Rand: rand.New(rand.NewPCG(1, 1))})
+	b.SetExternal(netip.MustParseAddr("50.0.0.1"))
+	peer := endpoint.IP(netip.MustParseAddrPort("50.0.0.1:3000"))
+	before := b.Priority(peer)
+	b.SetPort(2000)
+	if b.Priority(peer) == before {
+		t.Error("the priority of a peer at our address does not depend on our port")
+	}
+	if !b.own.is(endpoint.IP(netip.MustParseAddrPort("50.0.0.1:2000"))) ||
+		b.own.is(endpoint.IP(netip.MustParseAddrPort("50.0.0.1:1000"))) {
+		t.Error("our address has the old port")
 	}
 }

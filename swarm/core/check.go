@@ -24,7 +24,7 @@ func (t *Torrent) check() {
 	for _, p := range t.peers.all() {
 		p.check(t)
 	}
-	t.checkPause()
+	checkPause(t)
 	t.requests.check()
 	t.book.Check()
 	t.choker.Check()

@@ -62,6 +62,9 @@ type Limits struct {
 	SlotsMax int
 }
 
+// listenAt sets the port where we accept connections.
+func (c *Config) listenAt(port uint16) { c.Port = port }
+
 const (
 	peersMaxDefault    = 80
 	halfOpenMaxDefault = 32

@@ -100,6 +100,9 @@ const (
 	PEXOff
 	// PEXOn: the end of PEXOff. No fields.
 	PEXOn
+	// Rebound: we accept connections at another port, or at none if it is 0. Count, the
+	// port.
+	Rebound
 )
 
 // An Event is something that happened outside the core. It is flat so that

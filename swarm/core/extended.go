@@ -84,6 +84,20 @@ func (t *Torrent) sendExtHandshake(p *peer) {
 	t.out.sendExtended(p, wire.ExtHandshakeNumber, wire.AppendExtHandshake(nil, h))
 }
 
+// onRebound tells the peers the port where we accept connections now (BEP 10, "p").
+func (t *Torrent) onRebound(port uint16) {
+	if port == t.cfg.Port {
+		return
+	}
+	t.cfg.listenAt(port)
+	t.book.SetPort(port)
+	for _, p := range t.peers.all() {
+		if p.extended {
+			t.sendExtHandshake(p)
+		}
+	}
+}
+
 // onExtended handles a message of the extension protocol. A number that we did not
 // give out is ignored, and so is a message that cannot be read: every extension is
 // optional, and the other messages of the peer may be sound.

@@ -2,22 +2,18 @@ package core
 
 import "swarmnode/swarm/block"
 
-// onPaused ends every connection. Blocks that are stored, pieces that are begun and the
-// addresses of peers stay, and writes and hashes under way end as ever.
-func (t *Torrent) onPaused() {
-	if !t.standing.pause() {
-		return
-	}
-	for _, p := range t.peers.snapshot() {
-		t.drop(p, ReasonPaused)
-	}
-}
-
-// onResumed looks for peers again, as after a change of our own address: those that were
-// there before the pause are dialled first.
-func (t *Torrent) onResumed() {
-	if t.standing.proceed() {
+// onPause handles Paused, which ends every connection, and Resumed. Blocks that are stored,
+// pieces that are begun and the addresses of peers stay, and writes and hashes under way
+// end as ever. After the pause peers are looked for as after a change of our own address:
+// those that were there before are dialled first.
+func (t *Torrent) onPause(kind EventKind) {
+	switch {
+	case kind == Resumed && t.standing.proceed():
 		t.dialer.moved(t.now)
+	case kind == Paused && t.standing.pause():
+		for _, p := range t.peers.snapshot() {
+			t.drop(p, ReasonPaused)
+		}
 	}
 }
 
@@ -38,7 +34,7 @@ func (t *Torrent) onDoubted(piece uint32) {
 }
 
 // checkPause panics when a torrent that is paused has traffic.
-func (t *Torrent) checkPause() {
+func checkPause(t *Torrent) {
 	if t.standing.isPaused() &&
 		t.peers.count()+t.requests.count()+t.choker.Unchoked()+t.dialer.probes() > 0 {
 		panic("core: a paused torrent has peers, requests or slots")

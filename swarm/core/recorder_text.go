@@ -21,7 +21,7 @@ var eventNames = [...]string{
 	ReadFailed: "read failed",
 	InfoReady:  "info ready", InfoFailed: "info failed", Verified: "verified", Failed: "failed",
 	StorageFailed: "storage failed", StorageWorks: "storage works", Hashed: "hashed",
-	Paused: "paused", Resumed: "resumed", Doubted: "doubted",
+	Paused: "paused", Resumed: "resumed", Doubted: "doubted", Rebound: "rebound",
 }
 
 var commandNames = [...]string{

@@ -126,10 +126,10 @@ func (t *Torrent) Step(now time.Time, e Event) {
 		}
 	case Hashed:
 		t.onHashed(e.Ref.Piece, e.Hashes)
-	case Paused:
-		t.onPaused()
-	case Resumed:
-		t.onResumed()
+	case Paused, Resumed:
+		t.onPause(e.Kind)
+	case Rebound:
+		t.onRebound(uint16(e.Count))
 	case Doubted:
 		t.onDoubted(e.Ref.Piece)
 	case Limited:

@@ -1,0 +1,188 @@
+package swarm
+
+import (
+	"context"
+	"errors"
+	"net"
+	"net/netip"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"swarmnode/swarm/transport"
+)
+
+// A port is an address at which an Engine listens, for TCP and UDP at once.
+type port struct {
+	pair     *transport.Pair
+	stop     context.CancelFunc // ends the accept loop, which closes the TCP listener
+	refusing sync.WaitGroup     // the reader of the UDP socket while nobody else reads it
+	handed   bool               // others read the UDP socket; guarded by ports.mu
+}
+
+// addr returns where the port is.
+func (p *port) addr() netip.AddrPort { return p.pair.AddrPort() }
+
+// handOver ends the reading of the UDP socket in favour of others. ports.mu is held.
+func (p *port) handOver() {
+	if p.handed {
+		return
+	}
+	p.handed = true
+	p.pair.UDP.SetReadDeadline(time.Unix(1, 0))
+	p.refusing.Wait()
+	p.pair.UDP.SetReadDeadline(time.Time{})
+}
+
+// close ends the accept loop, and closes the UDP socket. It waits for no goroutine.
+func (p *port) close() error {
+	p.stop()
+	return p.pair.UDP.Close()
+}
+
+// join waits for the reader of the UDP socket, after close.
+func (p *port) join() { p.refusing.Wait() }
+
+// ports are where an Engine listens. It is safe for concurrent use.
+type ports struct {
+	list atomic.Pointer[[]*port] // in the order in which the user named them; nil for none
+
+	mu     sync.Mutex // held while list changes, or sockets are handed over
+	closed bool
+}
+
+// all returns the ports. Nobody may change the list.
+func (s *ports) all() []*port {
+	if list := s.list.Load(); list != nil {
+		return *list
+	}
+	return nil
+}
+
+// open begins to use pairs, by a function that starts the goroutines of a port.
+func (s *ports) open(pairs []*transport.Pair, begin func(*transport.Pair) *port) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.exchange(pairs, begin)
+}
+
+// exchange makes pairs the ports. begin starts the goroutines of those that are new, and
+// the others that are left are returned. mu is held.
+func (s *ports) exchange(pairs []*transport.Pair, begin func(*transport.Pair) *port) []*port {
+	was := make(map[*transport.Pair]*port)
+	for _, p := range s.all() {
+		was[p.pair] = p
+	}
+	list := make([]*port, len(pairs))
+	for i, pair := range pairs {
+		if list[i] = was[pair]; list[i] == nil {
+			list[i] = begin(pair)
+		}
+		delete(was, pair)
+	}
+	s.list.Store(&list)
+	left := make([]*port, 0, len(was))
+	for _, p := range was {
+		left = append(left, p)
+	}
+	return left
+}
+
+// rebind listens at addrs in place of the present addresses, of which it keeps those
+// that are among addrs. It returns the ports that are left, which the caller closes. On an
+// error everything stays as it was.
+func (s *ports) rebind(addrs []netip.AddrPort,
+	begin func(*transport.Pair) *port) (left []*port, err error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.closed {
+		return nil, ErrClosed
+	}
+	kept := make(map[netip.AddrPort]*transport.Pair)
+	for _, p := range s.all() {
+		kept[p.addr()] = p.pair
+	}
+	pairs, err := bind(addrs, kept)
+	if err != nil {
+		return nil, err
+	}
+	return s.exchange(pairs, begin), nil
+}
+
+// packetConns hands the UDP sockets over, and returns them.
+func (s *ports) packetConns() []net.PacketConn {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	conns := make([]net.PacketConn, len(s.all()))
+	for i, p := range s.all() {
+		p.handOver()
+		conns[i] = transport.RefuseUTP(p.pair.UDP)
+	}
+	return conns
+}
+
+// close keeps the ports from being exchanged, and closes their UDP sockets. The accept loops
+// end with the context of the Engine.
+func (s *ports) close() error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.closed = true
+	var errs []error
+	for _, p := range s.all() {
+		errs = append(errs, p.close())
+	}
+	return errors.Join(errs...)
+}
+
+// wait waits for the readers of UDP sockets, after close.
+func (s *ports) wait() {
+	for _, p := range s.all() {
+		p.join()
+	}
+}
+
+// openPort starts the goroutines of a port.
+func (e *Engine) openPort(pair *transport.Pair) *port {
+	p := &port{pair: pair}
+	var ctx context.Context
+	ctx, p.stop = context.WithCancel(e.ctx)
+	e.accept(ctx, pair.TCP)
+	e.refuse(pair.UDP, &p.refusing)
+	return p
+}
+
+// Addrs returns the addresses that the engine listens on, with their ports.
+func (e *Engine) Addrs() []netip.AddrPort {
+	list := e.ports.all()
+	addrs := make([]netip.AddrPort, len(list))
+	for i, p := range list {
+		addrs[i] = p.addr()
+	}
+	return addrs
+}
+
+// Addr returns the first address that the engine listens on.
+func (e *Engine) Addr() netip.AddrPort {
+	list := e.ports.all()
+	if len(list) == 0 {
+		return netip.AddrPort{} // only in tests, which connect by other means
+	}
+	return list[0].addr()
+}
+
+// local returns the address to connect to ip from. It is the address that the engine
+// listens on, if the engine has one of its own which ip can reach: peers take the address
+// that we come from for the one where we are. The zero Addr leaves the choice to the
+// system.
+func (e *Engine) local(ip netip.Addr) netip.Addr {
+	ip = ip.Unmap()
+	for _, p := range e.ports.all() {
+		own := p.addr().Addr().Unmap()
+		if own.IsUnspecified() || own.Is4() != ip.Is4() || own.IsLoopback() != ip.IsLoopback() ||
+			own.IsLinkLocalUnicast() != ip.IsLinkLocalUnicast() {
+			continue
+		}
+		return own
+	}
+	return netip.Addr{}
+}
