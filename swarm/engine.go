@@ -54,6 +54,9 @@ type Config struct {
 	// DHTNode is told the address of the DHT node of a peer that sends a PORT
 	// message (BEP 5). It must not block. May be nil.
 	DHTNode func(netip.AddrPort)
+	// NoPEX says that torrents do not exchange addresses with their peers (BEP 11), until
+	// Engine.SetPEX.
+	NoPEX bool
 	// HasDHT says that a DHT node of ours is on our port. Peers are told in the
 	// handshake. SetHasDHT changes it.
 	HasDHT bool
@@ -141,6 +144,7 @@ type Engine struct {
 	keys         *limit.Turns                     // keys computed for encrypted handshakes
 	registry     registry
 	feed         feed
+	limits       engineLimits
 
 	ctx    context.Context // done once Close has begun
 	cancel context.CancelFunc
@@ -206,6 +210,7 @@ func start(cfg Config, pairs []*transport.Pair) *Engine {
 		keys:         limit.NewTurns(keysPerSource, keysMax, home),
 	}
 	e.feed.init(time.Now())
+	e.limits.init(&cfg)
 	e.dialer = newDialer(home, e.bans, cfg.Encryption, newTCP(e.local))
 	e.web = guard.New(guard.Config{UserAgent: cfg.Client, Local: e.local})
 	e.tracker = tracker.NewClient(tracker.ClientConfig{HTTP: e.web, Local: e.local})

@@ -29,7 +29,8 @@ type loop struct {
 	timer   *time.Timer
 	wait    sync.WaitGroup // children: dials, connections, opening of storage
 
-	sequential bool // the user wants pieces in order
+	sequential bool   // the user wants pieces in order
+	limits     Limits // as the user set them
 
 	publisher    publisher
 	totals       totalsKeeper
@@ -43,6 +44,7 @@ type loop struct {
 
 // newLoop returns the loop of t, and starts what the torrent does first.
 func newLoop(t *Torrent, info *metainfo.Info) *loop {
+	limits := t.spec.limits()
 	l := &loop{
 		t: t,
 		core: core.New(time.Now(), core.Config{
@@ -50,16 +52,17 @@ func newLoop(t *Torrent, info *metainfo.Info) *loop {
 			Client: t.engine.cfg.Client, Port: t.engine.Addr().Port(),
 			Seed: rand.Uint64(), SuperSeed: t.spec.SuperSeed, MetadataOnly: t.spec.MetadataOnly,
 			Private: info != nil && info.Private(), PeersOnly: t.spec.PeersOnly,
-			Home: t.engine.home,
+			Home: t.engine.home, NoPEX: t.engine.limits.pexOff(),
 			// Requested blocks must find buffers when they come, and some buffers are
 			// left for blocks that are being written.
 			Limits: core.Limits{
-				RequestsMax: t.engine.blocks.Cap() * 3 / 4, PeersMax: t.engine.cfg.TorrentPeersMax,
-				MetadataMax: t.engine.cfg.MemoryMax,
+				RequestsMax: t.engine.blocks.Cap() * 3 / 4, MetadataMax: t.engine.cfg.MemoryMax,
+				PeersMax: t.engine.limits.peersOf(limits),
 			},
 		}),
 		links:      make(map[core.PeerRef]*link),
 		sequential: t.spec.Sequential,
+		limits:     limits,
 		peerCache:  t.newPeerCache(),
 		trackers:   &t.trackers,
 		search:     newSearch(t.hashes(), t.engine.Addr().Port(), t.found),
@@ -173,6 +176,14 @@ func (l *loop) takeMail(now time.Time) {
 func (l *loop) setSequential(on bool) {
 	l.sequential = on
 	l.core.SetSequential(on) // which forgets it before InfoReady
+}
+
+// setLimits sets the limits of the torrent.
+func (l *loop) setLimits(now time.Time, limits Limits) {
+	l.limits = limits
+	l.t.down.SetRate(limits.Down)
+	l.t.up.SetRate(limits.Up)
+	l.limitPeers(now)
 }
 
 // setTimer has the loop wake up at the next deadline of the core, or when its state is to

@@ -36,6 +36,7 @@ type State struct {
 	CheckTotal int64 // bytes to hash while Checking
 	Fault      error // why storage does not work, while Faulty
 	Sequential bool  // pieces are fetched in order; see Torrent.SetSequential
+	Limits     Limits
 	Trackers   tracker.Report
 	Totals     Totals // of this run and the earlier ones
 }
@@ -86,5 +87,6 @@ func (s status) phase() Phase {
 
 // same reports whether s and o say the same, besides what State adds at the last moment.
 func (s *State) same(o *State) bool {
-	return s.Snapshot.Same(&o.Snapshot) && s.Phase == o.Phase && s.Sequential == o.Sequential
+	return s.Snapshot.Same(&o.Snapshot) && s.Phase == o.Phase &&
+		s.Sequential == o.Sequential && s.Limits == o.Limits
 }

@@ -99,7 +99,8 @@ func (l *loop) publish(now time.Time) {
 
 // state returns what the torrent is doing now, without what the handle knows better.
 func (l *loop) state() State {
-	s := State{Snapshot: l.core.Snapshot(), Sequential: l.sequential}
+	s := State{Snapshot: l.core.Snapshot(), Sequential: l.sequential,
+		Limits: l.limits}
 	if s.Snapshot.State == core.Stalled {
 		s.Fault = s.Err
 	}

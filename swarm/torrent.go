@@ -73,7 +73,12 @@ type Spec struct {
 	// Down and Up limit the payload of this torrent, in bytes per second. Zero means no
 	// limit but that of the engine.
 	Down, Up int64
+	// PeersMax bounds the connections of this torrent. Zero means Config.TorrentPeersMax.
+	PeersMax int
 }
+
+// limits returns the limits with which the torrent starts.
+func (s *Spec) limits() Limits { return Limits{s.Down, s.Up, s.PeersMax}.sane() }
 
 // ErrStopped says that a torrent was closed: before it was complete, or before a method was
 // called that needs it to run.

@@ -268,8 +268,7 @@ func (a *attack) visit(ref PeerRef, addr string) {
 // One address may have several connections, as long as nobody from elsewhere
 // needs their places.
 func TestConnectionsOfOneAddress(t *testing.T) {
-	a := newAttack(t, 0)
-	a.torrent.cfg.Limits.PeersMax = 6
+	a := newAttackWith(t, Config{Limits: Limits{PeersMax: 6}})
 	for i := range PeerRef(perSourceConnsMax) {
 		a.visit(10+i, fmt.Sprintf("20.0.0.1:%d", 1000+i))
 		if reason, ok := a.dropped(10 + i); ok {

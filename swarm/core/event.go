@@ -92,8 +92,7 @@ const (
 	// Limited: there may be Count connections from now on, the default number if Count is
 	// 0. Peers leave that are too many, the least useful first. Count.
 	Limited
-	// Shed: peers have to leave until no more than Count connections are left, the least
-	// useful first. Count.
+	// Shed: Count peers have to leave, the least useful first. Count.
 	Shed
 	// PEXOff: peers are not told of each other any more, and not believed when they tell of
 	// others (BEP 11). No fields.

@@ -13,13 +13,12 @@ func limitPeers(t *Torrent, most int) {
 		most = peersMaxDefault
 	}
 	t.dialer.setPeersMax(t.now, most)
-	shed(t, most)
+	shed(t, t.peers.count()-most)
 }
 
-// shed ends connections until there are no more than most, those of the least useful peers
-// first. Web seeds stay. It serves the event Shed.
-func shed(t *Torrent, most int) {
-	surplus := t.peers.count() - max(most, 0)
+// shed ends surplus connections, those of the least useful peers first. Web seeds stay. It
+// serves the event Shed.
+func shed(t *Torrent, surplus int) {
 	if surplus <= 0 {
 		return
 	}

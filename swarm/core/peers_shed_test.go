@@ -57,7 +57,7 @@ func TestSheddingLeavesTheUseful(t *testing.T) {
 	if len(gone) != 2 || a.torrent.peers.count() != 5 {
 		t.Fatalf("%v have left, %d connections stay", gone, a.torrent.peers.count())
 	}
-	a.event(Event{Kind: Shed, Count: 2})
+	a.event(Event{Kind: Shed, Count: 3})
 	gone = append(gone, a.leavers()...)
 	if len(gone) != 5 || gone[3] != 5 || gone[4] != 2 {
 		t.Errorf("%v have left, want three idle ones, then 5 and 2", gone)

@@ -7,10 +7,11 @@ import (
 
 // Connections is the budget for open connections. It is safe for concurrent use.
 type Connections struct {
-	max, perSource int
-	home           Home // has no bound for one source, and is of no network
+	perSource int
+	home      Home // has no bound for one source, and is of no network
 
 	mu       sync.Mutex
+	max      int
 	held     int // as many as there were when memory became short; 0 while it is not
 	used     int
 	claims   int                  // places that will be free, and are promised
@@ -32,6 +33,26 @@ func NewConnections(total, perSource int, home Home) *Connections {
 		max: total, perSource: perSource, home: home,
 		sources: make(map[netip.Addr]int), networks: make(map[netip.Prefix]int),
 	}
+}
+
+// SetMax sets how many connections there may be from now on; 0 or less means
+// ConnectionsMax. Those that are too many stay until their owners end them: SetMax returns
+// their number.
+func (c *Connections) SetMax(total int) (surplus int) {
+	if total <= 0 {
+		total = ConnectionsMax
+	}
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.max = total
+	return max(0, c.used-total)
+}
+
+// Max returns how many connections there may be.
+func (c *Connections) Max() int {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.max
 }
 
 // TryAcquire takes a place for a connection with ip, and reports whether there was one.

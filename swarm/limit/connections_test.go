@@ -110,3 +110,31 @@ func TestConnectionsByNetwork(t *testing.T) {
 		t.Errorf("%d with %v, want 1 with 192.0.2.0/24", n, p)
 	}
 }
+
+// TestConnectionsSetMax: a lower bound holds for newcomers at once, and those who are there
+// keep their places.
+func TestConnectionsSetMax(t *testing.T) {
+	c := NewConnections(3, 0, Home{})
+	ips := []netip.Addr{netip.MustParseAddr("60.0.0.1"), netip.MustParseAddr("60.0.0.2"),
+		netip.MustParseAddr("60.0.0.3")}
+	for _, ip := range ips {
+		if !c.TryAcquire(ip) {
+			t.Fatal("no place")
+		}
+	}
+	if n := c.SetMax(1); n != 2 || c.Max() != 1 || c.Used() != 3 {
+		t.Errorf("%d are too many of %d, at most %d", n, c.Used(), c.Max())
+	}
+	for i, ip := range ips {
+		if c.TryAcquire(ip) {
+			t.Errorf("a place beside %d others", 3-i)
+		}
+		c.Release(ip)
+	}
+	if !c.TryAcquire(ips[0]) || c.TryAcquire(ips[1]) {
+		t.Error("the bound of 1 does not hold")
+	}
+	if n := c.SetMax(0); n != 0 || c.Max() != ConnectionsMax || !c.TryAcquire(ips[1]) {
+		t.Errorf("without a bound: %d are too many, at most %d", n, c.Max())
+	}
+}

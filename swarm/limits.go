@@ -1,0 +1,183 @@
+package swarm
+
+import (
+	"cmp"
+	"slices"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"swarmnode/swarm/core"
+	"swarmnode/swarm/transport"
+)
+
+// Limits bound what one torrent uses, besides what the engine allows.
+type Limits struct {
+	// Down and Up bound the payload in bytes per second; 0 is no limit.
+	Down, Up int64
+	// Peers bounds the connections; 0 is EngineLimits.TorrentPeers.
+	Peers int
+}
+
+// sane returns the limits without negative numbers, which mean the same as 0.
+func (l Limits) sane() Limits {
+	return Limits{Down: max(l.Down, 0), Up: max(l.Up, 0), Peers: max(l.Peers, 0)}
+}
+
+// EngineLimits bound what all torrents of an Engine use together.
+type EngineLimits struct {
+	// Down and Up bound the payload in bytes per second; 0 is no limit.
+	Down, Up int64
+	// Peers bounds the connections of all torrents; 0 is limit.ConnectionsMax. There are
+	// no more than the limit of open files allows.
+	Peers int
+	// TorrentPeers bounds the connections of each torrent that has no limit of its own;
+	// 0 is 80.
+	TorrentPeers int
+}
+
+// torrentPeersDefault is how many connections a torrent has unless the user says
+// otherwise.
+const torrentPeersDefault = 80
+
+// engineLimits are the limits that the torrents of an engine look up when they start.
+type engineLimits struct {
+	setting      sync.Mutex // held while torrents are told of new ones
+	torrentPeers atomic.Int64
+	noPEX        atomic.Bool
+}
+
+// init sets the limits of a Config.
+func (l *engineLimits) init(cfg *Config) {
+	l.setTorrentPeers(cfg.TorrentPeersMax)
+	l.noPEX.Store(cfg.NoPEX)
+}
+
+// setTorrentPeers sets the connections of a torrent without a limit of its own.
+func (l *engineLimits) setTorrentPeers(most int) {
+	if most <= 0 {
+		most = torrentPeersDefault
+	}
+	l.torrentPeers.Store(int64(most))
+}
+
+// peersOf returns how many connections a torrent with those limits may have.
+func (l *engineLimits) peersOf(own Limits) int {
+	return cmp.Or(own.Peers, int(l.torrentPeers.Load()))
+}
+
+// pexOff reports whether peers are not to be exchanged.
+func (l *engineLimits) pexOff() bool { return l.noPEX.Load() }
+
+// SetLimits sets the limits of the torrent from now on. Connections that are waiting for
+// their turn go on at the new rates, and peers that are too many leave, the least useful
+// first. The error is ErrStopped after the end of the torrent.
+func (t *Torrent) SetLimits(limits Limits) error {
+	limits = limits.sane()
+	err := t.command(func(now time.Time) error {
+		t.loop.setLimits(now, limits)
+		return nil
+	})
+	if err == nil {
+		t.changed(ChangedSettings)
+	}
+	return err
+}
+
+// limitPeers tells the core how many connections there may be.
+func (l *loop) limitPeers(now time.Time) {
+	most := l.t.engine.limits.peersOf(l.limits)
+	l.core.Step(now, core.Event{Kind: core.Limited, Count: most})
+}
+
+// Limits returns the limits of the engine as they are in force.
+func (e *Engine) Limits() EngineLimits {
+	return EngineLimits{Down: e.down.Rate(), Up: e.up.Rate(), Peers: e.conns.Max(),
+		TorrentPeers: int(e.limits.torrentPeers.Load())}
+}
+
+// SetLimits sets the limits of the engine from now on. Connections that are waiting for
+// their turn go on at the new rates. Peers that are too many leave: of each torrent the
+// least useful first, and with too many in all those of the torrents that have most.
+func (e *Engine) SetLimits(limits EngineLimits) {
+	e.limits.setting.Lock()
+	defer e.limits.setting.Unlock()
+	e.down.SetRate(limits.Down)
+	e.up.SetRate(limits.Up)
+	before := e.limits.torrentPeers.Load()
+	if e.limits.setTorrentPeers(limits.TorrentPeers); e.limits.torrentPeers.Load() != before {
+		e.tellAll(func(l *loop, now time.Time) { l.limitPeers(now) })
+	}
+	asked := e.cfg
+	asked.PeersMax = max(limits.Peers, 0)
+	e.shed(e.conns.SetMax(connectionsMax(&asked, transport.DescriptorsMax())))
+}
+
+// SetPEX sets whether the torrents exchange addresses with their peers (BEP 11). Peers are
+// told, since a later extension handshake changes what an earlier one said (BEP 10).
+func (e *Engine) SetPEX(on bool) {
+	e.limits.setting.Lock()
+	defer e.limits.setting.Unlock()
+	if e.limits.noPEX.Swap(!on) == !on {
+		return
+	}
+	kind := core.PEXOff
+	if on {
+		kind = core.PEXOn
+	}
+	e.tellAll(func(l *loop, now time.Time) { l.core.Step(now, core.Event{Kind: kind}) })
+}
+
+// tellAll makes the loop of every torrent call f, and waits for all of them.
+func (e *Engine) tellAll(f func(l *loop, now time.Time)) {
+	for _, t := range e.Torrents() {
+		// A torrent that has ended needs to know nothing.
+		_ = t.command(func(now time.Time) error {
+			f(t.loop, now)
+			return nil
+		})
+	}
+}
+
+// shed ends surplus connections, those of the torrents that have most.
+func (e *Engine) shed(surplus int) {
+	if surplus <= 0 {
+		return
+	}
+	torrents := e.Torrents()
+	counts := make([]int, len(torrents))
+	for i, t := range torrents {
+		counts[i] = t.State().PeersHere
+	}
+	level := waterLevel(counts, surplus)
+	for i, t := range torrents {
+		over := min(counts[i]-level, surplus)
+		if over <= 0 {
+			continue
+		}
+		surplus -= over
+		_ = t.command(func(now time.Time) error {
+			t.loop.core.Step(now, core.Event{Kind: core.Shed, Count: over})
+			return nil
+		})
+	}
+}
+
+// waterLevel returns the highest level at which the parts of counts above it amount to
+// surplus at least.
+func waterLevel(counts []int, surplus int) int {
+	sorted := slices.Clone(counts)
+	slices.SortFunc(sorted, func(a, b int) int { return b - a })
+	above := 0 // the sum of those seen, which are the largest
+	for i, n := range sorted {
+		above += n
+		next := 0
+		if i+1 < len(sorted) {
+			next = sorted[i+1]
+		}
+		if above-(i+1)*next >= surplus {
+			return (above - surplus) / (i + 1)
+		}
+	}
+	return 0
+}
