@@ -99,6 +99,14 @@ func (s *search) ask(src source) {
 	}
 }
 
+// add adds a source, and runs it in the running round.
+func (s *search) add(src source) {
+	s.sources = append(slices.Clip(s.sources), src)
+	if s.cancel != nil && (!s.held || src.name != book.SourceTracker) {
+		s.ask(src)
+	}
+}
+
 // release includes the trackers from now on.
 func (s *search) release() {
 	if !s.held {

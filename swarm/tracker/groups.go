@@ -262,7 +262,7 @@ func newTierGroup(p *swarmAnnounce, list [][]Tracker, before map[string]known) *
 		var news, olds []*trackerState
 		for _, t := range tier {
 			k, ok := before[t.key()]
-			if !ok {
+			if !ok || !t.is(k.state.tracker) {
 				news = append(news, &trackerState{tracker: t, view: newView()})
 				continue
 			}
@@ -310,7 +310,7 @@ func (g *tierGroup) isOf(list [][]Tracker) bool {
 			return false
 		}
 		for _, t := range tier {
-			if !slices.ContainsFunc(g.list[i], func(o Tracker) bool { return o.key() == t.key() }) {
+			if !slices.ContainsFunc(g.list[i], t.is) {
 				return false
 			}
 		}

@@ -336,6 +336,31 @@ func TestSetTiers(t *testing.T) {
 	})
 }
 
+// A tracker that a stranger named becomes the user's once the user has removed it and added
+// it again, even if there is no time between the two.
+func TestSetTiersChangesTheOrigin(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		n := &fakeNet{}
+		a := newAnnouncer(t, n, Config{}, []string{"1.1.1.1"})
+		_, stop := collect(t, a, 1, false)
+		defer stop()
+		n.expect(t, "0s 1.1.1.1 started")
+		mine := urls(t, false, []string{"1.1.1.1"})
+		a.SetTiers(mine)
+		n.expect(t)
+		if a.Trackers()[0].User {
+			t.Error("it is the user's because the user left it in the list")
+		}
+		a.SetTiers(nil)
+		a.SetTiers(mine)
+		n.expect(t, "0s 1.1.1.1 stopped", "0s 1.1.1.1 started")
+		if !a.Trackers()[0].User {
+			t.Error("it is still the stranger's")
+		}
+		a.Close()
+	})
+}
+
 // An announce to a tracker that goes is cut off, and the tracker is told that we have
 // stopped, since it may have heard of us. One that comes again hears so before.
 func TestSetTiersCutsOff(t *testing.T) {

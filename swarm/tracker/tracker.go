@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"net/netip"
 	"net/url"
+	"strconv"
 	"strings"
 	"time"
 	"unicode"
@@ -41,6 +42,11 @@ func ParseTracker(raw string, stranger bool) (Tracker, error) {
 	case u.Scheme == "udp" && u.Port() == "":
 		return Tracker{}, fmt.Errorf("%w: UDP without a port", ErrURL)
 	}
+	if u.Port() != "" {
+		if port, err := strconv.ParseUint(u.Port(), 10, 16); err != nil || port == 0 {
+			return Tracker{}, fmt.Errorf("%w: port %q", ErrURL, u.Port())
+		}
+	}
 	return Tracker{url: u, stranger: stranger}, nil
 }
 
@@ -50,6 +56,9 @@ func (t Tracker) String() string { return t.url.Scheme + "://" + t.url.Host }
 
 // key returns what tells the tracker from others: its whole URL.
 func (t Tracker) key() string { return t.url.String() }
+
+// is reports whether t and o are one tracker, of the same origin.
+func (t Tracker) is(o Tracker) bool { return t.stranger == o.stranger && t.key() == o.key() }
 
 // target describes a request to u, which derives from the tracker's URL, for guard.
 // UDP trackers are harmless: nothing of the URL is sent before the host has proven
