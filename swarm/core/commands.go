@@ -24,7 +24,13 @@ func (t *Torrent) Prioritize(now time.Time, piece int, priority picker.Priority)
 	if is == needed {
 		return
 	}
+	if !is {
+		t.requests.withdrawUnwanted(t.now)
+	}
 	t.progress.need(piece, is)
+	if t.standing.unfinish(t.pick.Done()) {
+		reopen(t)
+	}
 	for _, p := range t.peers.snapshot() {
 		p.has.need(uint32(piece), is)
 		t.showInterest(p)

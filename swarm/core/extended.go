@@ -191,9 +191,14 @@ func (t *Torrent) tellUploadOnly() {
 	if !t.uploadOnly() {
 		return
 	}
-	for _, p := range t.peers.all() {
+	t.peers.tellUploadOnly(&t.out, true)
+}
+
+// tellUploadOnly tells all peers whether we only upload.
+func (pt *peerTable) tellUploadOnly(out *outbox, only bool) {
+	for _, p := range pt.all() {
 		if n := p.ext.number(wire.ExtUploadOnly); n != 0 {
-			t.out.sendExtended(p, n, wire.AppendUploadOnly(nil, true))
+			out.sendExtended(p, n, wire.AppendUploadOnly(nil, only))
 		}
 	}
 }

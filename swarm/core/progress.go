@@ -21,12 +21,18 @@ type progress struct {
 // newProgress returns the progress of a torrent that has the pieces have and needs
 // the pieces needed. Parts of another number of pieces count as none.
 func newProgress(layout *metainfo.Layout, parts []int32, have, needed *bits.Set) progress {
-	if len(parts) != layout.Pieces() {
-		parts = nil
-	}
-	g := progress{layout: layout, parts: parts}
+	g := progress{layout: layout}
+	g.want(parts)
 	g.recount(have, needed)
 	return g
+}
+
+// want changes how many bytes of each piece are of wanted files, before recount.
+func (g *progress) want(parts []int32) {
+	if len(parts) != g.layout.Pieces() {
+		parts = nil
+	}
+	g.parts = parts
 }
 
 // recount finds out how many bytes of files there are, and where they are.

@@ -27,6 +27,7 @@ const (
 	didSetDeadlines                         // pieces and times from now
 	didSetOwn                               // addresses
 	didSetExternal                          // Endpoint
+	didSetPriorities                        // of all pieces
 	commandEnd
 )
 
@@ -130,6 +131,27 @@ func (t *Torrent) command(e entry) {
 // rankCommand returns the entry of Prioritize.
 func rankCommand(piece int, priority picker.Priority) entry {
 	return entry{kind: didPrioritize, ref: block.Ref{Piece: uint32(piece)}, count: int(priority)}
+}
+
+// ranksCommand returns the entry of SetPriorities.
+func ranksCommand(priorities []picker.Priority) entry {
+	b := make([]byte, len(priorities))
+	for i, priority := range priorities {
+		b[i] = byte(priority)
+	}
+	e := entry{kind: didSetPriorities}
+	e.keep(appendRuns(nil, b))
+	return e
+}
+
+// ranks returns what SetPriorities was given for so many pieces.
+func (e *entry) ranks(pieces int) []picker.Priority {
+	b, _ := parseRuns(e.body, pieces)
+	list := make([]picker.Priority, len(b))
+	for i := range b {
+		list[i] = picker.Priority(b[i])
+	}
+	return list
 }
 
 // deadlinesCommand returns the entry of SetDeadlines.

@@ -130,6 +130,10 @@ func (r *replay) step(e *entry) {
 		t.evict(t.peers.live(e.peer))
 	case didSetSequential:
 		t.SetSequential(e.marks.has(markOn))
+	case didSetPriorities:
+		if t.pick != nil {
+			t.SetPriorities(now, e.ranks(t.pick.Pieces()), nil)
+		}
 	case didSetDeadlines:
 		t.SetDeadlines(now, e.deadlines())
 	case didSetOwn:

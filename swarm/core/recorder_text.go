@@ -31,6 +31,7 @@ var commandNames = [...]string{
 	didSetDeadlines - didPrioritize:  "set deadlines",
 	didSetOwn - didPrioritize:        "set own",
 	didSetExternal - didPrioritize:   "set external",
+	didSetPriorities - didPrioritize: "set priorities",
 }
 
 var markNames = [...]string{"out", "encrypted", "broken", "vouched", "costly", "on", "have",

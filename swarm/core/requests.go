@@ -299,6 +299,19 @@ func (r *requests) withdraw(p *peer, first, end int, now time.Duration) {
 	}
 }
 
+// withdrawUnwanted gives up every request for blocks of pieces that are not wanted any
+// more, and takes it back. What came of these pieces stays.
+func (r *requests) withdrawUnwanted(now time.Duration) {
+	for _, p := range r.peers.all() {
+		for i := range p.ask.unanswered() {
+			if o := &p.ask.unanswered()[i]; !r.pick.Needed().Has(int(o.ref.Piece)) {
+				r.release(p, o, askReleased, now)
+				r.cancel(p, o, now)
+			}
+		}
+	}
+}
+
 // halt gives up every live request and takes it back: blocks cannot be stored.
 func (r *requests) halt(now time.Duration) {
 	for _, p := range r.peers.all() {

@@ -99,8 +99,13 @@ func (s *standing) finish(done bool) bool {
 	return fresh
 }
 
-// unfinish records that something may be missing again, or not.
-func (s *standing) unfinish(done bool) { s.complete = s.complete && done }
+// unfinish records that something may be missing again, or not. It reports whether
+// everything was there until now.
+func (s *standing) unfinish(done bool) (reopened bool) {
+	reopened = s.complete && !done
+	s.complete = s.complete && done
+	return reopened
+}
 
 // err returns why the torrent is Stalled or Unusable.
 func (s *standing) err() error {

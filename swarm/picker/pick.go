@@ -72,7 +72,7 @@ func (p *Picker) Pick(q *Query, dst []Block) []Block {
 	owned := 0
 	for _, pt := range p.active {
 		switch {
-		case pt.owner != q.Peer:
+		case pt.owner != q.Peer, p.priority[pt.piece] == Skip:
 		case !q.Have.Has(int(pt.piece)):
 			pt.owner = 0 // the peer has lost the piece since (BEP 54)
 		default:
@@ -133,6 +133,9 @@ func (p *Picker) pickPiece(q *Query, piece uint32, dst []Block, limit int) []Blo
 	case Wanted:
 		return p.take(p.begin(piece, q.Peer, q.Alone), q.Peer, dst, limit)
 	case InFlight:
+		if p.priority[piece] == Skip {
+			return dst
+		}
 		if pt := p.part[piece]; !pt.alone || pt.owner == q.Peer {
 			return p.take(pt, q.Peer, dst, limit)
 		}
@@ -147,7 +150,8 @@ func (p *Picker) pickBegun(q *Query, dst []Block, limit int, left bool) []Block 
 		if len(dst) == limit {
 			break
 		}
-		if pt.free == 0 || pt.alone || left && pt.owner != 0 || !q.Have.Has(int(pt.piece)) ||
+		if pt.free == 0 || p.priority[pt.piece] == Skip || pt.alone || left && pt.owner != 0 ||
+			!q.Have.Has(int(pt.piece)) ||
 			q.RareOnly && p.avail[pt.piece] > 0 {
 			continue
 		}
@@ -167,7 +171,8 @@ func (p *Picker) pickFailed(q *Query, dst []Block, limit int) []Block {
 		if len(dst) == limit {
 			break
 		}
-		if !pt.alone || !q.Have.Has(int(pt.piece)) || pt.owner != 0 && !p.replaces(q, pt) {
+		if !pt.alone || p.priority[pt.piece] == Skip || !q.Have.Has(int(pt.piece)) ||
+			pt.owner != 0 && !p.replaces(q, pt) {
 			continue
 		}
 		if pt.owner != 0 {
@@ -196,7 +201,7 @@ func (p *Picker) pickOvertake(q *Query, dst []Block, limit int) []Block {
 	start := p.rng.IntN(len(p.active))
 	for i := range p.active {
 		pt := p.active[(start+i)%len(p.active)]
-		if pt.alone || !q.Have.Has(int(pt.piece)) {
+		if pt.alone || p.priority[pt.piece] == Skip || !q.Have.Has(int(pt.piece)) {
 			continue
 		}
 		for j := len(pt.slots) - 1; j >= 0; j-- {

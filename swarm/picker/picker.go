@@ -246,7 +246,8 @@ func (p *Picker) Free(piece uint32) bool {
 func (p *Picker) untouched() bool { return p.counts[Wanted]+p.counts[Held] > 0 }
 
 // SetPriority ranks a piece. Blocks that were asked for may still come and count
-// after the piece is no longer wanted.
+// after the piece is no longer wanted, but no more of them are given out. What has come
+// stays, for the time when the piece is wanted again.
 func (p *Picker) SetPriority(piece uint32, priority Priority) {
 	priority = min(priority, Highest)
 	was := p.priority[piece]
