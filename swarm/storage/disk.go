@@ -349,7 +349,7 @@ func (d *osDisk) lock(name string, how lockKind) (io.Closer, error) {
 }
 
 func (d *osDisk) rename(from, to string) error {
-	err := renameNew(d, from, to)
+	err := renameNew(d, from, d, to)
 	if errors.Is(err, fs.ErrExist) {
 		return &Error{"rename", d.path(to), ErrExists}
 	}
@@ -376,12 +376,15 @@ func (d *osDisk) syncFolder(name string) error {
 
 // renameChecked renames unless to exists, on systems that cannot check that in the same
 // step.
-func renameChecked(d *osDisk, from, to string) error {
+func renameChecked(d *osDisk, from string, other *osDisk, to string) error {
 	from, to = filepath.FromSlash(from), filepath.FromSlash(to)
-	if _, err := d.root.Lstat(to); err == nil {
+	if _, err := other.root.Lstat(to); err == nil {
 		return fs.ErrExist
 	}
-	return d.root.Rename(from, to)
+	if d.dir == other.dir {
+		return d.root.Rename(from, to)
+	}
+	return os.Rename(filepath.Join(d.dir, from), filepath.Join(other.dir, to))
 }
 
 // preadFull fills p, by several reads if need be.

@@ -194,15 +194,15 @@ func lockFile(f *os.File, how lockKind) error {
 	return err
 }
 
-// renameNew renames unless to exists. The folders are opened first, so that a link
-// put in their place cannot lead out of the root.
-func renameNew(d *osDisk, from, to string) error {
+// renameNew renames from one disk to another, unless to exists. The folders are opened
+// first, so that a link put in their place cannot lead out of the roots.
+func renameNew(d *osDisk, from string, other *osDisk, to string) error {
 	old, err := d.root.Open(filepath.FromSlash(path.Dir(from)))
 	if err != nil {
 		return err
 	}
 	defer old.Close()
-	folder, err := d.root.Open(filepath.FromSlash(path.Dir(to)))
+	folder, err := other.root.Open(filepath.FromSlash(path.Dir(to)))
 	if err != nil {
 		return err
 	}
@@ -210,7 +210,7 @@ func renameNew(d *osDisk, from, to string) error {
 	err = unix.Renameat2(int(old.Fd()), path.Base(from), int(folder.Fd()), path.Base(to),
 		unix.RENAME_NOREPLACE)
 	if errors.Is(err, unix.EINVAL) || errors.Is(err, unix.ENOSYS) {
-		return renameChecked(d, from, to)
+		return renameChecked(d, from, other, to)
 	}
 	return err
 }

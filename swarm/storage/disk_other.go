@@ -65,6 +65,8 @@ func statOf(info fs.FileInfo) fileStat {
 // systems have no portable lock that ends with the process.
 func lockFile(*os.File, lockKind) error { return nil }
 
-func renameNew(d *osDisk, from, to string) error { return renameChecked(d, from, to) }
+func renameNew(d *osDisk, from string, other *osDisk, to string) error {
+	return renameChecked(d, from, other, to)
+}
 
 func descriptorsLimit() int { return descriptorsUnknown }

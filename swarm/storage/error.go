@@ -16,7 +16,8 @@ type Error struct {
 
 // Error leaves the operation out where the cause says what the file is.
 func (e *Error) Error() string {
-	if IsInTheWay(e.Err) || errors.Is(e.Err, ErrInUse) || errors.Is(e.Err, ErrChanged) {
+	if IsInTheWay(e.Err) || errors.Is(e.Err, ErrInside) || errors.Is(e.Err, ErrName) ||
+		errors.Is(e.Err, ErrInUse) || errors.Is(e.Err, ErrChanged) {
 		return e.Path + ": " + e.Err.Error()
 	}
 	return e.Op + " " + e.Path + ": " + e.Err.Error()
@@ -59,6 +60,12 @@ var (
 	// it (BEP 52). It is not an *Error, since no file is at fault.
 	ErrConflict = errors.New(
 		"the torrent contradicts itself: its v1 and v2 hashes are of different content")
+	// ErrInside says that content cannot be moved into a folder of its own.
+	ErrInside = errors.New("is a folder of the content that would be moved there")
+	// ErrBadCopy says that a copy was not what the original is. The original stays.
+	ErrBadCopy = errors.New("the copy differs from the original")
+	// ErrName says that a file or folder cannot have a name.
+	ErrName    = errors.New("cannot be the name of a file")
 	errLinkOut = fmt.Errorf("%w, and which is absolute or leads out of the folder or nowhere",
 		ErrLink)
 	errNamesChanged = errors.New(

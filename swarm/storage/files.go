@@ -7,6 +7,7 @@ import (
 	"os"
 	"path"
 	"sync"
+	"sync/atomic"
 
 	"swarmnode/metainfo"
 )
@@ -39,6 +40,9 @@ type contentFiles struct {
 
 	// moving is held while files get other names.
 	moving sync.RWMutex
+	// soiled hears which parts of files were written to while they are copied; it is nil
+	// at all other times.
+	soiled atomic.Pointer[soiledChunks]
 
 	// Guarded by table.mu.
 	handles map[int]*handle // nil until the first
@@ -98,6 +102,9 @@ func (c *contentFiles) write(i int, bufs [][]byte, at int64) error {
 		c.table.unpin(h)
 		c.room.taken.Add(int64(n))
 		c.watch.wrote(i, n) // also when it failed: some of it may be there
+		if soiled := c.soiled.Load(); soiled != nil {
+			soiled.add(i, at, n)
+		}
 	}
 	if err != nil {
 		return wrap("write", c.path(i), err)
@@ -160,6 +167,8 @@ func (c *contentFiles) sync(i int, late func() bool) error {
 // syncFolders puts the names in the folder of file i and in those above it on stable
 // storage, except for the folders in done, to which it adds them.
 func (c *contentFiles) syncFolders(i int, done map[string]bool) error {
+	c.moving.RLock()
+	defer c.moving.RUnlock()
 	folder := path.Dir(c.names.fileName(i))
 	for ; !done[folder]; folder = path.Dir(folder) {
 		done[folder] = true
@@ -193,8 +202,8 @@ func (c *contentFiles) open(i int, how access) (file, error) {
 		defer c.moving.RUnlock()
 		return c.names.disk.open(c.names.fileName(i), openRead)
 	}
-	if c.names.linked != "" {
-		return nil, &Error{"open", c.names.linked, ErrLink}
+	if linked := c.names.link(); linked != "" {
+		return nil, &Error{"open", linked, ErrLink}
 	}
 	if err := c.writable(); err != nil {
 		return nil, err

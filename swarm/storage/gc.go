@@ -115,7 +115,8 @@ func stemOf(name string, others []string) (stem string, ok bool) {
 		suffix, _, _ = strings.Cut(whole, ".")
 	}
 	suffix = "." + suffix
-	if suffix != ResumeSuffix && suffix != partfileSuffix && !slices.Contains(others, suffix) {
+	if suffix != ResumeSuffix && suffix != partfileSuffix && suffix != noteSuffix &&
+		!slices.Contains(others, suffix) {
 		return "", false
 	}
 	text, key, _ := strings.Cut(stem, "-")
@@ -143,6 +144,10 @@ func abandoned(stateDir, stem string) bool {
 		if err == nil && !contentGone(r) {
 			return false
 		}
+	}
+	if note, err := readNote(stateDir, stem); err == nil {
+		hash, err := metainfo.ParseHash(strings.SplitN(stem, "-", 2)[0])
+		return err == nil && note.isGone(hash)
 	}
 	f, err := statefile.Open(filepath.Join(stateDir, stem+partfileSuffix))
 	if err != nil {

@@ -212,6 +212,17 @@ func (l *ledger) renamed(i int, st fileStat) {
 	}
 }
 
+// moved records that file i, whose state is is, was made from the one whose state was was.
+// If the latter was not as it was left, neither is the former.
+func (l *ledger) moved(i int, was, is fileStat) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	x := &l.stamps[i]
+	if x.mtime == was.mtime && x.size == was.size {
+		x.mtime, x.size, x.ctime = is.mtime, is.size, is.ctime
+	}
+}
+
 // asLeft reports whether file i, whose state is st if it exists, is exactly as it was
 // left.
 func (l *ledger) asLeft(i int, st fileStat, exists bool) bool {

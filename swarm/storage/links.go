@@ -11,8 +11,8 @@ func (c *check) writesThroughLink() error {
 	if s.place.isReadOnly() {
 		return nil
 	}
-	if s.names.linked != "" && !c.hasAllOf(0, s.layout.Pieces()) {
-		return &Error{"open", s.names.linked, ErrLink}
+	if linked := s.names.link(); linked != "" && !c.hasAllOf(0, s.layout.Pieces()) {
+		return &Error{"open", linked, ErrLink}
 	}
 	for _, i := range c.links {
 		first, end := s.layout.FilePieces(i)

@@ -62,15 +62,19 @@ type naming struct {
 	layout *metainfo.Layout
 	disk   disk
 
-	all    [4]string // see contentNames; never changes after Open
-	linked string    // path of a symbolic link to the content, which is then only read; or ""
+	// all are the names of contentNames. They change while nothing else uses them: see
+	// Store.switchTo.
+	all [4]string
 
 	rule metainfo.NameRule // names new files
 
 	mu sync.Mutex
 	// made has the names by the rule; nil if they are the names of the Layout.
-	made *metainfo.Names
-	top  string // name of the content in Config.Dir now: one of all
+	made   *metainfo.Names
+	linked string // path of a symbolic link to the content, which is then only read; or ""
+	top    string // name of the content in Config.Dir now: one of all
+	// renamed has the paths below the top of the files that the user renamed; nil if none.
+	renamed map[int]string
 	// paths has the paths below the top of the files with another name than the
 	// rule gives them.
 	paths   map[int]string
@@ -87,7 +91,7 @@ func (n *naming) init(cfg *Config, d disk) {
 		n.made = cfg.Layout.Names(cfg.Names)
 	}
 	n.all = contentNames(n.findTop(), cfg.Hash)
-	n.top = n.all[finalName]
+	n.top, n.renamed = n.all[finalName], cfg.renamed
 }
 
 // otherRules are the rules by which content is looked for, in order, after the rule
@@ -122,8 +126,8 @@ func appendNew(names []string, name string) []string {
 // such a link lies where the content belongs. The user has put the link there, and
 // wherever it leads, nothing is written.
 func followTop(cfg Config) (_ Config, linked string) {
-	names := []string{cfg.Name}
-	if cfg.Name == "" {
+	names := []string{cmp.Or(cfg.top, cfg.Name)}
+	if names[0] == "" {
 		names = topNames(cfg.Layout, cfg.Names)
 	}
 	for _, name := range names {
@@ -139,7 +143,7 @@ func followTop(cfg Config) (_ Config, linked string) {
 		if err != nil {
 			break // it leads nowhere, and is in the way
 		}
-		cfg.Dir, cfg.Name = filepath.Dir(real), filepath.Base(real)
+		cfg.Dir, cfg.Name, cfg.top = filepath.Dir(real), filepath.Base(real), ""
 		return cfg, link
 	}
 	return cfg, ""
@@ -152,8 +156,8 @@ func isName(name string) bool {
 
 // findTop chooses the final name of the content.
 func (n *naming) findTop() string {
-	if n.cfg.Name != "" {
-		return n.cfg.Name
+	if given := cmp.Or(n.cfg.top, n.cfg.Name); given != "" {
+		return given
 	}
 	names := topNames(n.layout, n.rule)
 	inside, found := n.inFolder(names)
@@ -346,13 +350,23 @@ func (n *naming) path() string { return n.disk.path(n.topName()) }
 // finalPath returns the path that complete content has.
 func (n *naming) finalPath() string { return n.disk.path(n.all[finalName]) }
 
+// link returns the path of the symbolic link that leads to the content; "" if none does.
+func (n *naming) link() string {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	return n.linked
+}
+
 // fileName returns the name of file i on the disk.
 func (n *naming) fileName(i int) string { return n.nameIn(n.topName(), i) }
 
 // nameIn returns the name of file i when the content is called top.
 func (n *naming) nameIn(top string, i int) string {
 	n.mu.Lock()
-	other, is := n.paths[i]
+	other, is := n.renamed[i]
+	if !is {
+		other, is = n.paths[i]
+	}
 	made := n.made
 	n.mu.Unlock()
 	if is {

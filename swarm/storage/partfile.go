@@ -44,7 +44,14 @@ func (x *partfile) index() int { return partfileIndex(x.files.layout) }
 func (x *partfile) path() string { return x.at.path() }
 
 // useStem gives the partfile the name that begins with stem.
-func (x *partfile) useStem(stem string) { x.at.stem = stem }
+func (x *partfile) useStem(stem string) { x.at.stem.Store(&stem) }
+
+// moveTo gives the partfile the name that begins with stem.
+func (x *partfile) moveTo(stem string) {
+	if st, there := x.at.moveTo(stem); there {
+		x.known.renamed(x.index(), st)
+	}
+}
 
 // takeEarlier takes over the partfile of an earlier version, at path, if there is none
 // yet. r is what the record says, or nil.

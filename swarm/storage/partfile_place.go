@@ -7,6 +7,7 @@ import (
 	"os"
 	"path/filepath"
 	"sync"
+	"sync/atomic"
 )
 
 const (
@@ -20,9 +21,9 @@ const (
 // A partfilePlace is where a partfile lies. Folder and file are opened when they are
 // first needed; most torrents never need them. It is safe for concurrent use.
 type partfilePlace struct {
-	stem   string       // begins the name
-	disks  *sharedDisks // of the Workers
-	frozen bool         // the folder is only read
+	stem   atomic.Pointer[string] // begins the name
+	disks  *sharedDisks           // of the Workers
+	frozen bool                   // the folder is only read
 
 	mu        sync.Mutex
 	dir       string // "": a temporary one is still to be made
@@ -32,13 +33,14 @@ type partfilePlace struct {
 }
 
 func (x *partfilePlace) init(cfg *Config, stem string) {
-	x.stem, x.dir, x.frozen = stem, cfg.StateDir, cfg.StateReadOnly
+	x.stem.Store(&stem)
+	x.dir, x.frozen = cfg.StateDir, cfg.StateReadOnly
 	x.disks, x.disk = &cfg.Workers.disks, cfg.partDisk
 }
 
 // name returns the name of the partfile in its folder. It is not kept, since few torrents
 // ever need it.
-func (x *partfilePlace) name() string { return x.stem + partfileSuffix }
+func (x *partfilePlace) name() string { return *x.stem.Load() + partfileSuffix }
 
 // folder returns the folder of the partfile. To write, it is made if need be; to read,
 // the error is fs.ErrNotExist if there is none.
@@ -130,7 +132,24 @@ func (x *partfilePlace) open() (file, error) {
 	if err != nil {
 		return nil, err
 	}
+	x.mu.Lock() // it may be getting another name
+	defer x.mu.Unlock()
 	return d.open(x.name(), openRead)
+}
+
+// moveTo gives the partfile the name that begins with stem. It returns the state of the
+// file; there is false if there is none.
+func (x *partfilePlace) moveTo(stem string) (st fileStat, there bool) {
+	d, err := x.folder(toRead)
+	x.mu.Lock()
+	defer x.mu.Unlock()
+	old := x.name()
+	x.stem.Store(&stem)
+	if err != nil || x.frozen && !x.temporary || d.rename(old, x.name()) != nil {
+		return fileStat{}, false
+	}
+	st, err = d.stat(x.name())
+	return st, err == nil
 }
 
 // make opens the partfile to write. It makes and locks the file, and gives it at least

@@ -8,6 +8,7 @@ import (
 	"path/filepath"
 	"sync"
 	"sync/atomic"
+	"syscall"
 
 	"swarmnode/swarm/bits"
 )
@@ -29,6 +30,9 @@ func (e *RoomError) Error() string {
 	}
 	return fmt.Sprintf("%s needs %s%s, %s free", e.Path, sizeText(e.Need), beside, sizeText(e.Free))
 }
+
+// Unwrap returns the error of the system that writing would lead to.
+func (e *RoomError) Unwrap() error { return syscall.ENOSPC }
 
 // sizeText writes a size with three digits.
 func sizeText(n int64) string {
@@ -105,6 +109,13 @@ func (s *Store) claimRoom(have *bits.Set) {
 		if n+others[system] > free[system] {
 			s.cfg.warn(&RoomError{Path: path, Need: n, Others: others[system], Free: free[system]})
 		}
+	}
+}
+
+// claimRoomAgain claims room for the missing content where it lies now.
+func (s *Store) claimRoomAgain() {
+	if !s.place.isReadOnly() {
+		s.claimRoom(s.Have())
 	}
 }
 

@@ -197,8 +197,8 @@ func (a *admission) openWriting(have *bits.Set) error {
 		return nil
 	case s.cfg.ReadOnly:
 		return &Error{"open", s.names.path(), ErrReadOnly}
-	case s.names.linked != "":
-		return &Error{"open", s.names.linked, ErrLink}
+	case s.names.link() != "":
+		return &Error{"open", s.names.link(), ErrLink}
 	}
 	wasReading := s.place.isReadOnly()
 	err := s.place.writable()

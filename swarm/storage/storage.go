@@ -77,11 +77,26 @@ type Config struct {
 	// spaceOf is called in place of the function of the system, unless it is nil.
 	spaceOf func(path string) (system fileSystem, free int64, ok bool)
 
+	asked   string         // Name, as it was given to Open
+	top     string         // final name of the content, in place of Name; see placeNote.name
+	renamed map[int]string // see placeNote.files
+
+	// moving is called with the name of each step that Move reaches, unless it is nil.
+	moving func(step string) error
+
 	partDisk disk          // in place of StateDir, for the partfile
 	interval time.Duration // between checkpoints; checkpointInterval if 0
 	bytesMax int64         // written before a checkpoint comes early; checkpointBytes if 0
 	closeMax time.Duration // how long Close may sync; see closeSyncMax if 0
 	record   *record       // in place of a file in StateDir
+}
+
+// reach tells tests that a move has come to a step. An error fails it.
+func (c *Config) reach(step string) error {
+	if c.moving == nil {
+		return nil
+	}
+	return c.moving(step)
 }
 
 // warn tells the user of err, which stops nothing.
@@ -114,6 +129,7 @@ type Store struct {
 	wanted  selection
 	room    roomClaim
 
+	disk    movableDisk // that the content lies on
 	names   naming
 	files   contentFiles
 	known   ledger
@@ -146,6 +162,10 @@ func Open(cfg Config) (*Store, error) {
 	use := useMade
 	if cfg.ReadOnly {
 		use = useOwn
+	}
+	cfg, err := findPlace(cfg)
+	if err != nil {
+		return nil, err
 	}
 	cfg, linked := followTop(cfg)
 	d, err := cfg.Workers.disks.open(cfg.Dir, use)
@@ -186,7 +206,8 @@ func openOn(cfg Config, d disk) (*Store, error) {
 // assemble makes the parts of a Store, which lies on d, known to each other.
 func (s *Store) assemble(d disk) {
 	cfg, layout, w := &s.cfg, s.layout, s.workers
-	s.names.init(cfg, d)
+	s.disk.exchange(d)
+	s.names.init(cfg, &s.disk)
 	s.known.init(layout)
 	s.files = contentFiles{layout: layout, names: &s.names, wanted: &s.wanted,
 		table: &w.files, room: &s.room, parts: &s.parts, writable: s.place.writable,
@@ -320,10 +341,19 @@ func (s *Store) Have() *bits.Set { return s.known.pieces() }
 // Has reports whether a piece is verified and on disk.
 func (s *Store) Has(piece int) bool { return s.known.has(piece) }
 
+// Dir returns the folder that the content lies in now: that of Config, unless Move has
+// moved the content, in this run or in an earlier one.
+func (s *Store) Dir() string {
+	if linked := s.names.link(); linked != "" {
+		return filepath.Dir(linked)
+	}
+	return s.disk.path(".")
+}
+
 // Paths returns where the content lies now: one file or folder.
 func (s *Store) Paths() []string {
-	if s.names.linked != "" {
-		return []string{s.names.linked}
+	if linked := s.names.link(); linked != "" {
+		return []string{linked}
 	}
 	return []string{s.names.path()}
 }
@@ -331,20 +361,21 @@ func (s *Store) Paths() []string {
 // FileName returns what file i of the Layout is called on disk, below Dir, with
 // slashes: the name that it was found under or will be made by.
 func (s *Store) FileName(i int) string {
-	name := s.names.fileName(i)
-	if s.names.linked == "" {
+	name, linked := s.names.fileName(i), s.names.link()
+	if linked == "" {
 		return name
 	}
 	_, below, _ := strings.Cut(name, "/")
-	return path.Join(filepath.Base(s.names.linked), below)
+	return path.Join(filepath.Base(linked), below)
 }
 
 // FilePath returns the path of file i of the Layout as it is now.
 func (s *Store) FilePath(i int) string {
-	if s.names.linked == "" {
+	linked := s.names.link()
+	if linked == "" {
 		return s.files.path(i)
 	}
-	return filepath.Join(filepath.Dir(s.names.linked), filepath.FromSlash(s.FileName(i)))
+	return filepath.Join(filepath.Dir(linked), filepath.FromSlash(s.FileName(i)))
 }
 
 // FileSize returns the length of file i as it is on disk. The error is fs.ErrNotExist

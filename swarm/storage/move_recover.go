@@ -1,0 +1,302 @@
+package storage
+
+import (
+	"errors"
+	"io"
+	"io/fs"
+	"maps"
+	"os"
+	"path"
+	"path/filepath"
+	"slices"
+	"time"
+
+	"swarmnode/metainfo"
+)
+
+const (
+	// stagingSuffix ends the name of content while it is copied, after the info-hash.
+	stagingSuffix = ".copying"
+	// placeHopsMax bounds the moves from folder to folder that Open follows.
+	placeHopsMax = 16
+	// mtimeGrain is how coarse the times of some file systems are.
+	mtimeGrain = 2 * time.Second
+)
+
+// stagingName returns the name that content gets while it is copied.
+func stagingName(final string, hash metainfo.Hash) string {
+	name := "." + hash.Short() + stagingSuffix
+	if base := path.Base(final); len(base)+len(name) <= nameMax {
+		name = base + name
+	}
+	return path.Join(path.Dir(final), name)
+}
+
+// findPlace returns cfg for the place where the content lies by now. It ends a move that
+// a crash has left unfinished: the content then lies at one of the two places, whole, and
+// nothing of the move at the other. A note that cannot be used is passed over with a
+// warning. The error is an *Error.
+func findPlace(cfg Config) (Config, error) {
+	dir, err := filepath.Abs(cfg.Dir)
+	if err != nil {
+		return cfg, wrap("open", cfg.Dir, err)
+	}
+	notes := cfg.notes()
+	var note *placeNote
+	for range placeHopsMax {
+		note, err = notes.read(dir)
+		if err != nil {
+			cfg.warn(err)
+		}
+		next, err := notes.follow(dir, note)
+		if err != nil {
+			return cfg, err
+		}
+		if next == "" {
+			break
+		}
+		dir = next
+	}
+	if note.old != "" {
+		if note, err = notes.endRename(dir, note); err != nil {
+			return cfg, err
+		}
+	}
+	if note.name != "" && (cfg.Name == note.asked || cfg.Name == note.name) {
+		cfg.top = note.name
+	}
+	cfg.Dir, cfg.asked, cfg.renamed = dir, cfg.Name, note.files
+	return cfg, nil
+}
+
+// follow ends the move that the note about dir tells of. It returns the folder whose note
+// is read next, or "" if the content is that of dir.
+func (n *placeNotes) follow(dir string, note *placeNote) (next string, err error) {
+	switch {
+	case note.back != "":
+		from, err := n.read(note.back)
+		if err == nil && from.moves() && from.to == dir {
+			return n.recover(note.back, from)
+		}
+		return dir, n.write(dir, note.withoutMove()) // the move has ended, or was undone
+	case note.moves():
+		return n.recover(dir, note)
+	case note.phase != moveDone:
+		return "", nil
+	case !existsAt(dir, note.top) && !existsAt(dir, note.final): // nobody has put it there
+		if end := n.leadsTo(note); end != "" {
+			return end, nil
+		}
+	}
+	return dir, n.write(dir, note.withoutMove())
+}
+
+// leadsTo returns the folder where the content lies that a note leads to, maybe by way of
+// others; "" if there is none.
+func (n *placeNotes) leadsTo(note *placeNote) string {
+	for range placeHopsMax {
+		if existsAt(note.to, note.newTop) || existsAt(note.to, note.newFinal) {
+			return note.to
+		}
+		next, err := n.read(note.to)
+		if err != nil || next.isEmpty() {
+			return ""
+		}
+		if next.phase != moveDone {
+			return note.to // a move from or to there was not ended
+		}
+		note = next
+	}
+	return ""
+}
+
+// existsAt reports whether anything has this name in a folder.
+func existsAt(dir, name string) bool {
+	_, err := os.Lstat(filepath.Join(dir, filepath.FromSlash(name)))
+	return err == nil
+}
+
+// recover finishes or undoes the move that the note about the folder from tells of, and
+// returns the folder where the content lies then. The error is an *Error: with ErrInUse
+// if the move is still under way, or another one if the content lies where it cannot be
+// reached.
+func (n *placeNotes) recover(from string, note *placeNote) (dir string, err error) {
+	a, errA := openDisk(from, useOwn)
+	if errA == nil {
+		defer a.close()
+	}
+	b, errB := openDisk(note.to, useOwn)
+	if errB == nil {
+		defer b.close()
+	}
+	atFrom := errA == nil && existsAt(from, note.top)
+	atTo := errB == nil && existsAt(note.to, note.newTop)
+	staged := errB == nil && existsAt(note.to, stagingName(note.newFinal, n.hash))
+	if atFrom {
+		lock, err := a.lock(note.top, lockWrite)
+		if errors.Is(err, ErrInUse) {
+			return "", err
+		}
+		defer closeLock(lock)
+	}
+	same := atFrom && atTo && sameFile(a.path(note.top), b.path(note.newTop)) // a second name
+	if atTo && note.phase != moveRename && !same {
+		lock, err := b.lock(note.newTop, lockWrite)
+		if errors.Is(err, ErrInUse) {
+			return "", err
+		}
+		defer closeLock(lock)
+	}
+	switch {
+	case errB != nil && (note.phase == moveSwitched || !atFrom):
+		return "", errB
+	case note.phase == moveSwitched && (atTo || !atFrom),
+		note.phase == moveRename && atTo && !atFrom,
+		note.phase == moveCopy && atTo && !staged:
+		if err := n.switched(from, b, note); err != nil {
+			return "", err
+		}
+		n.moveRecord(filepath.Join(from, filepath.FromSlash(note.final)),
+			filepath.Join(note.to, filepath.FromSlash(note.newFinal)))
+		if errA == nil {
+			err = removeMoved(a, note.top, b, note.newTop)
+		}
+		return note.to, errors.Join(err, n.endMove(from, note))
+	case errB != nil:
+		return from, n.undoMove(from, nil, note)
+	}
+	return from, n.undoMove(from, b, note)
+}
+
+func closeLock(lock io.Closer) {
+	if lock != nil {
+		lock.Close()
+	}
+}
+
+// undoMove removes what a move has left on the disk to, which is nil if it cannot be
+// reached, and the notes about it.
+func (n *placeNotes) undoMove(from string, to disk, note *placeNote) error {
+	var err error
+	if to != nil {
+		err = removeTree(to, stagingName(note.newFinal, n.hash))
+	}
+	if note.to != from {
+		err = errors.Join(err, n.remove(note.to))
+	}
+	return errors.Join(err, n.write(from, note.withoutMove()))
+}
+
+// switched records that the content lies on the disk to, once that is on stable storage.
+// Only then the original is touched.
+func (n *placeNotes) switched(from string, to disk, note *placeNote) error {
+	if err := to.syncFolder(path.Dir(note.newTop)); err != nil {
+		return err
+	}
+	note.phase = moveSwitched
+	return n.write(from, note)
+}
+
+// endMove records that nothing is left to do of a move. The names that the user gave go
+// with the content.
+func (n *placeNotes) endMove(from string, note *placeNote) error {
+	names := note.withoutMove()
+	names.final = note.newFinal
+	if note.newFinal != note.final {
+		names.name, names.asked = note.newFinal, note.newAsked
+	}
+	if err := n.write(note.to, names); err != nil || note.to == from {
+		return err
+	}
+	return n.write(from, &placeNote{phase: moveDone, to: note.to, top: note.top,
+		newTop: note.newTop, final: note.final, newFinal: note.newFinal})
+}
+
+// endRename ends the renaming of a file, which either was done or was not.
+func (n *placeNotes) endRename(dir string, note *placeNote) (*placeNote, error) {
+	p := note.withoutMove()
+	if existsAt(dir, path.Join(note.top, note.old)) &&
+		!existsAt(dir, path.Join(note.top, note.files[note.file])) {
+		p.files = maps.Clone(note.files)
+		p.files[note.file] = note.old
+	}
+	return p, n.write(dir, p)
+}
+
+// moveRecord makes the record and the partfile of content that lay at the path from those
+// of the path to. Without them, pieces are hashed and fetched again; so no error matters.
+func (n *placeNotes) moveRecord(from, to string) {
+	if !n.keeps() || from == to {
+		return
+	}
+	old, now := stateStem(n.hash, from), stateStem(n.hash, to)
+	was, is := newRecord(n.stateDir, old), newRecord(n.stateDir, now)
+	parts := filepath.Join(n.stateDir, now+partfileSuffix)
+	if _, err := os.Lstat(parts); errors.Is(err, fs.ErrNotExist) {
+		_ = os.Rename(filepath.Join(n.stateDir, old+partfileSuffix), parts)
+	}
+	doc, _, err := was.read()
+	if err != nil {
+		return
+	}
+	_, _, err = is.read()
+	if r, parsed := ParseResume(doc); parsed == nil && r.Path == from &&
+		errors.Is(err, fs.ErrNotExist) {
+		r.Path = to
+		for i := range r.Files {
+			r.Files[i].Ctime = 0 // a copy and a new name change it
+		}
+		if r.Partfile != nil {
+			r.Partfile.Ctime = 0
+		}
+		if is.replace(r.Append(nil)) != nil {
+			return
+		}
+	}
+	_ = os.Remove(was.path())
+}
+
+// removeMoved removes the files of the original at the name top of the disk a that lie at
+// newTop on the disk b too, and the folders that are empty then. Nothing else is touched:
+// a file of another size or time is not one that was moved.
+func removeMoved(a disk, top string, b disk, newTop string) error {
+	var errs []error
+	folders := []string{}
+	for todo := []string{"."}; len(todo) > 0; {
+		below := todo[len(todo)-1]
+		todo = todo[:len(todo)-1]
+		name, old := path.Join(newTop, below), path.Join(top, below)
+		st, err := b.stat(name)
+		if err != nil {
+			errs = append(errs, err)
+			continue
+		}
+		was, err := a.stat(old)
+		switch {
+		case errors.Is(err, fs.ErrNotExist):
+		case err != nil:
+			errs = append(errs, err)
+		case st.mode.IsDir() && was.mode.IsDir():
+			folders = append(folders, old)
+			entries, err := b.list(name, metainfo.FilesMax)
+			errs = append(errs, err)
+			for _, entry := range entries {
+				todo = append(todo, path.Join(below, entry.Name()))
+			}
+		case !st.mode.IsDir() && was.mode.IsRegular() && sameTime(st.mtime, was.mtime) &&
+			st.size == was.size:
+			errs = append(errs, a.remove(old))
+		}
+	}
+	for _, folder := range slices.Backward(folders) { // the innermost first
+		_ = a.remove(folder) // unless other files are there
+	}
+	if above := path.Dir(top); above != "." {
+		_ = a.remove(above)
+	}
+	errs = append(errs, a.syncFolder("."))
+	return errors.Join(errs...)
+}
+
+// sameTime reports whether a file system that is coarse about times may have made b of a.
+func sameTime(a, b int64) bool { return max(a-b, b-a) < int64(mtimeGrain) }

@@ -1,0 +1,164 @@
+package storage
+
+import (
+	"errors"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"swarmnode/swarm/bits"
+)
+
+// The top gets another name, in every way and state. The next run finds it under that name,
+// also if it names the content as the first did.
+func TestRenameTop(t *testing.T) {
+	for way, force := range moveWays {
+		for shape, files := range shapes {
+			t.Run(way+"/"+shape, func(t *testing.T) {
+				layout, data := makeLayout(t, "x", 32<<10, files...)
+				cfg := Config{Layout: layout, Part: true, Dir: t.TempDir(), StateDir: t.TempDir(),
+					moving: force}
+				r := newRig(t, cfg, data)
+				half := layout.Pieces() / 2
+				for p := range half {
+					if got := r.piece(p); !got.OK {
+						t.Fatal(got)
+					}
+				}
+				if err := r.store.Rename(-1, "new name"); err != nil {
+					t.Fatal(err)
+				}
+				if _, err := os.Lstat(filepath.Join(cfg.Dir, "new name.part")); half > 0 &&
+					err != nil {
+					t.Error(err)
+				}
+				have := r.store.Have()
+				r.back()
+				r = mustFind(t, cfg, data, have)
+				for p := half; p < layout.Pieces(); p++ {
+					if got := r.piece(p); !got.OK {
+						t.Fatal(got)
+					}
+				}
+				if err := r.store.Finish(); err != nil {
+					t.Fatal(err)
+				}
+				r.onDisk(cfg.Dir, "new name")
+				if err := r.store.Rename(-1, "third"); err != nil {
+					t.Fatal(err)
+				}
+				to := t.TempDir()
+				if err := r.store.Move(t.Context(), to, nil); err != nil {
+					t.Fatal(err)
+				}
+				r.onDisk(to, "third")
+				sameFiles(t, filesBelow(t, cfg.Dir), nil)
+				r.back()
+				mustFind(t, cfg, data, bits.Full(layout.Pieces())).back()
+				cfg.Dir = to
+				mustFind(t, cfg, data, bits.Full(layout.Pieces())).back()
+				cfg.Name = "third"
+				mustFind(t, cfg, data, bits.Full(layout.Pieces())).back()
+				cfg.Name = "other" // is other content
+				mustFind(t, cfg, data, bits.New(layout.Pieces())).back()
+			})
+		}
+	}
+}
+
+// A file gets another name before it is made, while it is fetched, and when it is complete.
+func TestRenameFile(t *testing.T) {
+	layout, data := makeLayout(t, "x", 32<<10, shapes["folder"]...)
+	cfg := Config{Layout: layout, Part: true, Dir: t.TempDir(), StateDir: t.TempDir()}
+	r := newRig(t, cfg, data)
+	rename := func(i int, name string) {
+		t.Helper()
+		if err := r.store.Rename(i, name); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if got := r.piece(0); !got.OK {
+		t.Fatal(got)
+	}
+	rename(0, "first") // exists
+	rename(2, "not yet")
+	rename(0, "first") // nothing to do
+	have := r.store.Have()
+	r.back()
+	r = mustFind(t, cfg, data, have)
+	for p := 1; p < layout.Pieces(); p++ {
+		if got := r.piece(p); !got.OK {
+			t.Fatal(got)
+		}
+	}
+	rename(0, "second")
+	if err := r.store.Finish(); err != nil {
+		t.Fatal(err)
+	}
+	rename(4, "was y")
+	rename(2, "e2")
+	rename(-1, "top")
+	want := map[string]string{}
+	for i, name := range []string{"second", "b/c", "b/d/e2", "z", "was y"} {
+		f := &layout.Files[i]
+		want["top/"+name] = string(data[f.Offset : f.Offset+f.Length])
+		if got := r.store.FilePath(i); got != filepath.Join(cfg.Dir, "top", name) {
+			t.Errorf("file %d lies at %s", i, got)
+		}
+	}
+	sameFiles(t, filesBelow(t, cfg.Dir), want)
+	r.back()
+	r = mustFind(t, cfg, data, bits.Full(layout.Pieces()))
+	cfg.Dir = t.TempDir()
+	if err := r.store.Move(t.Context(), cfg.Dir, nil); err != nil {
+		t.Fatal(err)
+	}
+	r.back()
+	sameFiles(t, filesBelow(t, cfg.Dir), want)
+	mustFind(t, cfg, data, bits.Full(layout.Pieces())).back()
+}
+
+// After an error everything is as before.
+func TestRenameFails(t *testing.T) {
+	layout, data := makeLayout(t, "x", 32<<10, shapes["folder"]...)
+	cfg := Config{Layout: layout, Part: true, Dir: t.TempDir(), StateDir: t.TempDir()}
+	r := newRig(t, cfg, data)
+	for p := range 3 {
+		if got := r.piece(p); !got.OK {
+			t.Fatal(got)
+		}
+	}
+	if err := errors.Join(os.WriteFile(filepath.Join(cfg.Dir, "there"), nil, 0o600),
+		os.WriteFile(filepath.Join(cfg.Dir, "x.part", "stranger"), nil, 0o600)); err != nil {
+		t.Fatal(err)
+	}
+	before := filesBelow(t, cfg.Dir)
+	for _, tt := range []struct {
+		i    int
+		name string
+		want error
+	}{
+		{-1, "", ErrName}, {-1, ".", ErrName}, {-1, "..", ErrName}, {-1, "a/b", ErrName},
+		{-1, "/", ErrName}, {-1, "a\x00b", ErrName}, {0, "../y", ErrName},
+		{-1, strings.Repeat("n", 250), ErrName}, {-1, "there", ErrExists},
+		{0, "stranger", ErrExists}, {0, "z", ErrExists}, {0, "Z", ErrExists}, {0, "b", ErrExists},
+		{4, "A", ErrExists}, {5, "q", fs.ErrNotExist}, {-2, "q", fs.ErrNotExist},
+	} {
+		err := r.store.Rename(tt.i, tt.name)
+		if !errors.Is(err, tt.want) || strings.Contains(err.Error(), "\n") {
+			t.Errorf("Rename(%d, %q): %v", tt.i, tt.name, err)
+		}
+	}
+	sameFiles(t, filesBelow(t, cfg.Dir), before)
+	for p := 3; p < layout.Pieces(); p++ {
+		if got := r.piece(p); !got.OK {
+			t.Fatal(got)
+		}
+	}
+	r.back()
+	if err := r.store.Rename(-1, "y"); !errors.Is(err, ErrClosed) {
+		t.Error("after Close:", err)
+	}
+}
