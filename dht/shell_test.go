@@ -272,7 +272,7 @@ func TestViewsWhileClosing(t *testing.T) {
 	for range 20 {
 		n, _ := startNode(t)
 		var wait sync.WaitGroup
-		for range 4 {
+		for range 32 {
 			wait.Go(func() {
 				for n.ctx.Err() == nil {
 					if s := n.Stats(); s.Joined {
