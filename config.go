@@ -39,12 +39,13 @@ type Config struct {
 	Bootstrap []string
 	// DHTLimits bound the traffic and the memory of the DHT node.
 	DHTLimits dht.Limits
-	// NoDHT and NoLSD start the node without the DHT and without local service discovery
-	// (BEP 14). SetDHT and SetLSD change that while the node runs.
-	NoDHT, NoLSD bool
+	// NoDHT, NoLSD and NoPEX start the node without the DHT, without local service
+	// discovery (BEP 14) and without the exchange of peers (BEP 11). SetDHT, SetLSD and
+	// SetPEX change that while the node runs.
+	NoDHT, NoLSD, NoPEX bool
 
 	// Down and Up limit the payload of all torrents together, in bytes per second. Zero
-	// means no limit.
+	// means no limit. SetLimits changes these and the following limits.
 	Down, Up int64
 	// Peers bounds the connections of all torrents together, and TorrentPeers those of one
 	// torrent. Zero means 500 and 80.

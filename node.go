@@ -18,15 +18,17 @@ type Node struct {
 	cfg    Config
 	dir    folder
 	engine *swarm.Engine
-	taken  uint16
 	dht    DHT
 	local  swarm.Switch // local service discovery
 	cancel func() bool  // makes the end of the context of Start close the node no more
 
-	mu     sync.Mutex   // held while parts are switched, exchanged or closed
-	lsd    *lsd.Service // nil while off
-	idle   drain        // reads the UDP sockets after the DHT was switched off
-	closed bool
+	mu      sync.Mutex // held while parts are switched, exchanged or closed
+	choice  portChoice
+	taken   uint16
+	wantLSD bool
+	lsd     *lsd.Service // nil while off
+	idle    drain        // reads the UDP sockets after the DHT was switched off
+	closed  bool
 
 	done     chan struct{} // closed when everything has ended
 	closeErr error
@@ -70,14 +72,14 @@ func (n *Node) listen() (err error) {
 	engine := swarm.Config{
 		PeerIDPrefix: cfg.PeerIDPrefix, Client: cfg.Client,
 		Down: cfg.Down, Up: cfg.Up, PeersMax: cfg.Peers, TorrentPeersMax: cfg.TorrentPeers,
-		MemoryMax: cfg.Memory, Encryption: cfg.Encryption, Logger: cfg.Logger,
+		MemoryMax: cfg.Memory, Encryption: cfg.Encryption, Logger: cfg.Logger, NoPEX: cfg.NoPEX,
 		DHTNode: n.dht.hint, NetworkChanged: n.dht.networkChanged,
 	}
 	if n.keepsRecords() {
 		engine.StateDir, engine.StateReadOnly = n.dir.records(), n.dir.readOnly
 	}
-	choice := portChoice{cfg.Listen, cfg.Port, cfg.AnyPort}
-	n.taken, err = choice.bind(cfg.Logger, n.dir, func(addrs []netip.AddrPort) (err error) {
+	n.choice = portChoice{cfg.Listen, cfg.Port, cfg.AnyPort}
+	n.taken, err = n.choice.bind(cfg.Logger, n.dir, func(addrs []netip.AddrPort) (err error) {
 		engine.Listen = addrs
 		n.engine, err = swarm.Listen(engine)
 		return err
@@ -101,6 +103,16 @@ func (n *Node) Add(spec swarm.Spec) (*swarm.Torrent, error) {
 	return n.engine.Add(spec)
 }
 
+// Limits returns the limits of all torrents together that are in force.
+func (n *Node) Limits() swarm.EngineLimits { return n.engine.Limits() }
+
+// SetLimits sets the limits of all torrents together. Running connections follow at once,
+// and peers that are too many leave, the least useful first.
+func (n *Node) SetLimits(limits swarm.EngineLimits) { n.engine.SetLimits(limits) }
+
+// SetPEX switches the exchange of peers (BEP 11) on or off, for running torrents as well.
+func (n *Node) SetPEX(on bool) { n.engine.SetPEX(on) }
+
 // HasRoom reports whether the memory limit of the process has room for a torrent of info,
 // or for a magnet link if info is nil. Add refuses a torrent that has none.
 func (n *Node) HasRoom(info *metainfo.Info) bool { return n.engine.Bears(info) }
@@ -121,7 +133,11 @@ func (n *Node) Addrs() []netip.AddrPort { return n.engine.Addrs() }
 
 // TakenPort returns the port that an earlier run has picked, if another program has it and
 // the node listens on another port for that reason. Otherwise it returns 0.
-func (n *Node) TakenPort() uint16 { return n.taken }
+func (n *Node) TakenPort() uint16 {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	return n.taken
+}
 
 // DHT shows the DHT node.
 func (n *Node) DHT() *DHT { return &n.dht }
@@ -137,12 +153,17 @@ func (n *Node) SetDHT(on bool) error {
 		return ErrClosed
 	case on == n.dht.On():
 		return nil
-	case !on:
-		n.engine.SetHasDHT(false)
-		n.dht.stop()
-		n.idle.start(n.engine.PacketConns())
-		return nil
+	case on:
+		return n.startDHT()
 	}
+	n.engine.SetHasDHT(false)
+	n.dht.stop()
+	n.idle.start(n.engine.PacketConns())
+	return nil
+}
+
+// startDHT starts the DHT node, which must be off. n.mu is held.
+func (n *Node) startDHT() error {
 	n.idle.stop()
 	err := n.dht.start(dht.Config{Conns: n.engine.PacketConns(), Bootstrap: n.cfg.Bootstrap,
 		Limits: n.cfg.DHTLimits, Logger: n.cfg.DHTLogger})
@@ -163,23 +184,35 @@ func (n *Node) SetLSD(on bool) error {
 	if n.closed {
 		return ErrClosed
 	}
-	on = on && n.LocalPeers()
-	switch {
+	n.wantLSD = on
+	switch on = on && n.LocalPeers(); {
 	case on == (n.lsd != nil):
-	case !on:
+	case on:
+		n.startLSD()
+	default:
+		n.stopLSD()
+	}
+	return nil
+}
+
+// startLSD starts local service discovery, which must be off. n.mu is held.
+func (n *Node) startLSD() {
+	var bound []netip.Addr
+	for _, a := range n.Addrs() {
+		bound = append(bound, a.Addr())
+	}
+	n.lsd = lsd.New(lsd.Config{Logger: n.cfg.Logger, Bound: bound})
+	n.local.Set(n.lsd)
+	n.engine.SwitchedOn(&n.local)
+}
+
+// stopLSD ends local service discovery, unless it is off. n.mu is held.
+func (n *Node) stopLSD() {
+	if n.lsd != nil {
 		n.local.Set(nil)
 		n.lsd.Close()
 		n.lsd = nil
-	default:
-		var bound []netip.Addr
-		for _, a := range n.Addrs() {
-			bound = append(bound, a.Addr())
-		}
-		n.lsd = lsd.New(lsd.Config{Logger: n.cfg.Logger, Bound: bound})
-		n.local.Set(n.lsd)
-		n.engine.SwitchedOn(&n.local)
 	}
-	return nil
 }
 
 // LocalPeers reports whether peers on the local networks can reach the node: it does not
@@ -225,9 +258,6 @@ func (n *Node) shutDown() {
 			n.cfg.Logger.Info("forgetting content that is gone", "torrents", forgotten, "err", err)
 		}
 	}
-	if n.lsd != nil {
-		n.local.Set(nil)
-		n.lsd.Close()
-	}
+	n.stopLSD()
 	n.dht.saved.close()
 }

@@ -292,6 +292,12 @@ func TestMethodsAtOnce(t *testing.T) {
 				n.SetLSD(on)
 				n.DHT().Stats()
 				n.DHT().External()
+				if round%5 == i {
+					n.SetPort(0)
+					n.Listen(loopback...)
+				}
+				n.SetPEX(on)
+				n.SetLimits(swarm.EngineLimits{Peers: 10 + round})
 				if _, err := n.Add(swarm.Spec{Torrent: torrent, Dir: t.TempDir()}); err == nil {
 					for _, t := range n.Torrents() {
 						t.Close()

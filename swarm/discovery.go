@@ -92,8 +92,8 @@ func (s *search) ask(src source) {
 	ctx, port, seed := s.round, s.port, s.seed
 	for _, hash := range s.hashes {
 		s.wait.Go(func() {
-			s.run(ctx, src, func() iter.Seq[netip.AddrPort] {
-				return src.Peers(ctx, hash, port, seed)
+			s.run(ctx, src, func(from Discovery) iter.Seq[netip.AddrPort] {
+				return from.Peers(ctx, hash, port, seed)
 			})
 		})
 	}
@@ -196,10 +196,18 @@ func (s *search) stop() {
 	}
 }
 
-// run searches by a source until ctx ends; peers begins a search.
-func (s *search) run(ctx context.Context, src source, peers func() iter.Seq[netip.AddrPort]) {
+// run searches by a source until ctx ends; peers begins a search. It looks behind a Switch by
+// itself, since a search through Switch.Peers takes more memory.
+func (s *search) run(ctx context.Context, src source,
+	peers func(Discovery) iter.Seq[netip.AddrPort]) {
 	for ctx.Err() == nil {
-		for addr := range peers() {
+		from, changed := src.Discovery, (<-chan struct{})(nil)
+		if d, ok := from.(*Switch); ok {
+			if from, changed = d.await(ctx); from == nil {
+				return
+			}
+		}
+		for addr := range peers(from) {
 			if ctx.Err() != nil {
 				return
 			}
@@ -207,6 +215,7 @@ func (s *search) run(ctx context.Context, src source, peers func() iter.Seq[neti
 		}
 		select {
 		case <-ctx.Done():
+		case <-changed:
 		case <-time.After(endedWait):
 		}
 	}

@@ -53,19 +53,30 @@ func (s *Switch) get() (Discovery, <-chan struct{}) {
 	return s.behind, s.changed
 }
 
+// await returns what get returns, once s is on. It returns nil if ctx ends before.
+func (s *Switch) await(ctx context.Context) (Discovery, <-chan struct{}) {
+	for ctx.Err() == nil {
+		behind, changed := s.get()
+		if behind != nil {
+			return behind, changed
+		}
+		select {
+		case <-changed:
+		case <-ctx.Done():
+		}
+	}
+	return nil, nil
+}
+
 // Peers searches by the Discovery that s stands for, until ctx ends. While s is off, it
 // waits. It returns early if that Discovery ended the search and s has not changed.
 func (s *Switch) Peers(ctx context.Context, ih metainfo.Hash, port uint16,
 	seed bool) iter.Seq[netip.AddrPort] {
 	return func(yield func(netip.AddrPort) bool) {
-		for ctx.Err() == nil {
-			behind, changed := s.get()
+		for {
+			behind, changed := s.await(ctx)
 			if behind == nil {
-				select {
-				case <-changed:
-				case <-ctx.Done():
-				}
-				continue
+				return
 			}
 			for addr := range behind.Peers(ctx, ih, port, seed) {
 				if !yield(addr) {

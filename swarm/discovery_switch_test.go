@@ -114,6 +114,39 @@ func TestSwitchEndsWithASearch(t *testing.T) {
 	})
 }
 
+// A search goes on at once with the Discovery that takes the place of one that was closed.
+func TestSearchFollowsASwitch(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		ctx, cancel := context.WithCancel(t.Context())
+		var d Switch
+		first, second := newClosable("192.0.2.1:1"), newClosable("192.0.2.2:2")
+		d.Set(first)
+		var found []string
+		s := newSearch([]metainfo.Hash{{1}}, 1, func(_ book.Source, addr netip.AddrPort) {
+			found = append(found, addr.String())
+		})
+		s.setSources([]source{{&d, book.SourceDHT}}, false)
+		began := time.Now()
+		s.start(ctx, began, false)
+		synctest.Wait()
+		d.Set(nil)
+		close(first.closed)
+		synctest.Wait()
+		wantFound(t, found, "192.0.2.1:1")
+		d.Set(second)
+		synctest.Wait()
+		wantFound(t, found, "192.0.2.1:1", "192.0.2.2:2")
+		if took := time.Since(began); took != 0 {
+			t.Errorf("it took %v", took)
+		}
+		cancel()
+		s.join()
+		if first.asked != 1 || second.asked != 1 || second.ended != 1 {
+			t.Errorf("asked %d and %d times", first.asked, second.asked)
+		}
+	})
+}
+
 // No goroutine waits for a source that is off when a round begins. The round includes the
 // source once it is on, and only once.
 func TestSearchLeavesOutWhatIsOff(t *testing.T) {

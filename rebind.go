@@ -1,0 +1,55 @@
+package swarmnode
+
+import "net/netip"
+
+// Listen makes the node listen on other addresses, as Config.Listen names them, with the port
+// of before where none is named. The new ones are bound before the old ones are given up.
+// Connections stay; torrents announce the new port, and the DHT node and local discovery
+// start again there. The error is ErrClosed, or a *ListenError: then everything stays as it
+// was.
+func (n *Node) Listen(addrs ...netip.AddrPort) error {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	choice := n.choice
+	choice.addrs = addrs
+	return n.rebind(choice)
+}
+
+// SetPort makes the node listen on another port at the addresses that name none. Zero means
+// what it means in Config.Port. Otherwise SetPort is like Listen.
+func (n *Node) SetPort(port uint16) error {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	choice := n.choice
+	choice.port = port
+	return n.rebind(choice)
+}
+
+// rebind makes the node listen where choice says. n.mu is held.
+func (n *Node) rebind(choice portChoice) error {
+	if n.closed {
+		return ErrClosed
+	}
+	taken, err := choice.bind(n.cfg.Logger, n.dir, n.engine.Rebind)
+	if err != nil {
+		return err
+	}
+	n.choice, n.taken = choice, taken
+	n.stopLSD()
+	if n.wantLSD && n.LocalPeers() {
+		n.startLSD()
+	}
+	on := n.dht.On()
+	n.dht.stop()
+	if name := nodesFile(nodesOfPeers, n.Addrs()); name != n.dht.saved.name {
+		n.dht.saved.close()
+		n.dht.saved = keepNodes(n.dir, name)
+		n.dht.remember(n.dht.saved.load(n.cfg.Logger))
+	}
+	if on {
+		return n.startDHT()
+	}
+	n.idle.stop()
+	n.idle.start(n.engine.PacketConns())
+	return nil
+}
