@@ -33,6 +33,7 @@ func (t *Torrent) check() {
 	t.answers.check()
 	if t.pick != nil {
 		t.pick.Check()
+		t.progress.check(t.pick.Have(), t.pick.Needed())
 	}
 }
 

@@ -319,6 +319,7 @@ func (t *Torrent) failedCheck(piece uint32) bool {
 	t.pick.Refuted(piece)
 	if again { // both hashes are of the same content: it was damaged on disk
 		t.onPieceLost(piece)
+		missed(t)
 		t.checkComplete()
 	}
 	t.requests.refillSoon(t.now)

@@ -150,23 +150,19 @@ func (t *Torrent) lose(piece uint32) {
 	if had {
 		t.onPieceLost(piece)
 	}
+	missed(t)
 }
 
-// onPieceLost tells every peer that we have lost a piece, and recounts what is missing.
+// onPieceLost tells every peer that we no longer have a piece, and counts what is missing.
 func (t *Torrent) onPieceLost(piece uint32) {
+	needed := t.pick.Needed().Has(int(piece))
 	t.losses.add(piece, t.pick.Pieces())
-	t.peers.tellLost(&t.out, piece)
-	t.recount()
-}
-
-// recount finds out how many bytes are missing, and which peers have something for us,
-// after a piece that we had became needed again.
-func (t *Torrent) recount() {
 	t.standing.unfinish(t.pick.Done())
-	t.progress.recount(t.pick.Have(), t.pick.Needed())
+	t.progress.lost(int(piece), needed)
+	t.peers.tellLost(&t.out, piece)
 	for _, p := range t.peers.all() {
-		if p.has.known() {
-			p.has.recount(t.pick.Needed())
+		if needed && p.has.known() {
+			p.has.need(piece, true)
 			t.showInterest(p)
 		}
 	}

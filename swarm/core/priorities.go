@@ -25,13 +25,32 @@ func (t *Torrent) SetPriorities(now time.Time, priorities []picker.Priority, par
 	if t.standing.unfinish(t.pick.Done()) {
 		reopen(t)
 	}
-	t.recount()
+	recount(t)
 	t.checkComplete()
 	t.requests.refillSoon(t.now)
+}
+
+// missed goes back to fetching if a piece is the first to be missing after everything was
+// there. One that is only being verified again is not missing.
+func missed(t *Torrent) {
+	if !t.pick.Done() && t.standing.lack() {
+		reopen(t)
+	}
 }
 
 // reopen goes back to fetching after everything that was wanted was there.
 func reopen(t *Torrent) {
 	t.peers.tellUploadOnly(&t.out, false)
 	t.dialer.moved(t.now) // to the seeds that were dropped as useless
+}
+
+// recount counts anew what is missing, and which peers have something for us.
+func recount(t *Torrent) {
+	t.progress.recount(t.pick.Have(), t.pick.Needed())
+	for _, p := range t.peers.all() {
+		if p.has.known() {
+			p.has.recount(t.pick.Needed())
+			t.showInterest(p)
+		}
+	}
 }

@@ -73,6 +73,24 @@ func (g *progress) verified(piece int, needed bool) {
 	}
 }
 
+// lost records that a piece is there no longer, which is needed again or is not.
+func (g *progress) lost(piece int, needed bool) {
+	g.have -= g.size(piece)
+	g.got -= g.wantedIn(piece)
+	if needed {
+		g.left += g.size(piece)
+	}
+}
+
+// check panics when the counts differ from the pieces.
+func (g *progress) check(have, needed *bits.Set) {
+	again := *g
+	again.recount(have, needed)
+	if again.have != g.have || again.left != g.left || again.got != g.got {
+		panic("core: the bytes of progress are wrong")
+	}
+}
+
 // need records that a piece is needed that was not, or is needed no longer.
 func (g *progress) need(piece int, needed bool) {
 	if needed {

@@ -74,10 +74,21 @@ func TestProgressFollows(t *testing.T) {
 	g.need(0, true)
 	needed.Add(0)
 	agree("it is needed again")
+	g.lost(1, true)
 	have.Remove(1)
 	needed.Add(1)
-	g.recount(have, needed)
 	agree("a piece was lost")
+	g.lost(2, false)
+	have.Remove(2)
+	agree("a piece was lost that is not needed")
+	defer func() {
+		if recover() == nil {
+			t.Error("wrong counts pass the check")
+		}
+	}()
+	g.check(have, needed)
+	g.lost(0, true)
+	g.check(have, needed)
 	if g.missing() != 20_000 {
 		t.Errorf("%d bytes are missing, want 20,000", g.missing())
 	}

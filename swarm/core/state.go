@@ -39,6 +39,7 @@ var errStorage = errors.New("storage failed")
 type standing struct {
 	opening  bool  // UseInfo was given, InfoReady is awaited
 	complete bool  // Complete was given, and is still true
+	whole    bool  // Complete was given, and nothing has turned out to be missing since
 	unusable error // of InfoFailed
 	stalled  error // of StorageFailed
 	paused   bool  // by the user
@@ -95,8 +96,16 @@ func (s *standing) isPaused() bool { return s.paused }
 // that has just become true.
 func (s *standing) finish(done bool) bool {
 	fresh := done && !s.complete
-	s.complete = done
+	s.complete, s.whole = done, s.whole || done
 	return fresh
+}
+
+// lack records that a piece is missing that was verified before. It reports whether that is
+// the first since everything was there.
+func (s *standing) lack() bool {
+	was := s.whole
+	s.whole = false
+	return was
 }
 
 // unfinish records that something may be missing again, or not. It reports whether

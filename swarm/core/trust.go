@@ -127,7 +127,7 @@ func (t *Torrent) onFailed(piece uint32, hashes []metainfo.Hash256) {
 	if len(senders) == 0 {
 		// It was damaged on disk.
 		t.pick.Refuted(piece)
-		t.recount()
+		missed(t)
 		t.checkComplete()
 		t.requests.refillSoon(t.now)
 		return
