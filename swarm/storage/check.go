@@ -37,8 +37,10 @@ const (
 // ctx. Bytes that cannot be read are missing. It must not be called while pieces
 // are being written.
 func (s *Store) Check(ctx context.Context, progress func(done, total int64)) (*bits.Set, error) {
-	s.arranging.Lock()
-	defer s.arranging.Unlock()
+	if err := s.takeTurn(ctx); err != nil {
+		return nil, err
+	}
+	defer s.giveTurn()
 	return s.check(ctx, progress)
 }
 

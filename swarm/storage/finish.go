@@ -2,6 +2,7 @@ package storage
 
 import (
 	"cmp"
+	"context"
 	"errors"
 	"io/fs"
 )
@@ -16,8 +17,10 @@ import (
 // all such files are no longer in Have until Check has found them, or Verify
 // has been asked for each. Finish may then be called again.
 func (s *Store) Finish() error {
-	s.arranging.Lock()
-	defer s.arranging.Unlock()
+	if err := s.takeTurn(context.Background()); err != nil {
+		return err
+	}
+	defer s.giveTurn()
 	if s.wanted.none() {
 		return nil
 	}

@@ -14,34 +14,63 @@ type arrangement struct {
 // context that arrange returns has ended. The error is an *Error with ErrClosed, or that of
 // ctx.
 func (s *Store) arrange(ctx context.Context) (_ context.Context, end func(), err error) {
-	s.arranging.Lock()
-	ctx, cancel := context.WithCancel(ctx)
-	a := &arrangement{cancel, make(chan struct{})}
-	w := s.workers
-	w.mu.Lock()
-	closing := s.closing
-	if !closing {
-		s.arranged = a
-	}
-	w.mu.Unlock()
-	if closing {
-		err = &Error{"open", s.names.path(), ErrClosed}
-	} else {
-		err = ctx.Err()
-	}
-	end = func() {
-		w.mu.Lock()
-		s.arranged = nil
-		w.mu.Unlock()
-		close(a.ended)
-		cancel()
-		s.arranging.Unlock()
-	}
-	if err != nil {
-		end()
+	if err := s.takeTurn(ctx); err != nil {
 		return nil, nil, err
 	}
-	return ctx, end, nil
+	w := s.workers
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if s.closing {
+		s.endTurn()
+		return nil, nil, &Error{"open", s.names.path(), ErrClosed}
+	}
+	ctx, cancel := context.WithCancel(ctx)
+	a := &arrangement{cancel, make(chan struct{})}
+	s.arranged = a
+	return ctx, func() {
+		w.mu.Lock()
+		defer w.mu.Unlock()
+		s.arranged = nil
+		close(a.ended)
+		cancel()
+		s.endTurn()
+	}, nil
+}
+
+// takeTurn waits until nothing else changes where the content lies, or needs that it stays:
+// an arrangement, Check, Finish or Probe. giveTurn ends the turn. The error is that of ctx,
+// for which it does not wait.
+func (s *Store) takeTurn(ctx context.Context) error {
+	w := s.workers
+	stop := context.AfterFunc(ctx, func() {
+		w.mu.Lock()
+		defer w.mu.Unlock()
+		s.idle.Broadcast()
+	})
+	defer stop()
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	for s.taken && ctx.Err() == nil {
+		s.idle.Wait()
+	}
+	if err := ctx.Err(); err != nil {
+		return err
+	}
+	s.taken = true
+	return nil
+}
+
+// giveTurn ends what takeTurn began.
+func (s *Store) giveTurn() {
+	s.workers.mu.Lock()
+	defer s.workers.mu.Unlock()
+	s.endTurn()
+}
+
+// endTurn is giveTurn while Workers.mu is held.
+func (s *Store) endTurn() {
+	s.taken = false
+	s.idle.Broadcast()
 }
 
 // stopArranging ends an arrangement early, if one is under way, and waits for it. The

@@ -7,6 +7,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"sync"
 	"syscall"
 	"testing"
 
@@ -284,6 +285,7 @@ func TestMoveFails(t *testing.T) {
 			ctx, cancel := context.WithCancel(t.Context())
 			defer cancel()
 			var r *rig
+			var closed sync.WaitGroup
 			cfg := Config{Layout: layout, Part: true, Dir: t.TempDir(), StateDir: t.TempDir()}
 			above, aside := t.TempDir(), t.TempDir()
 			cfg.moving = func(step string) error {
@@ -298,7 +300,7 @@ func TestMoveFails(t *testing.T) {
 				case tt.step == "cancel":
 					cancel()
 				case tt.step == "close":
-					go r.store.Close()
+					closed.Go(func() { r.store.Close() })
 					waitUntilCancelled(r.store)
 				}
 				return forceCopy(step)
@@ -337,6 +339,7 @@ func TestMoveFails(t *testing.T) {
 				t.Error("it lies in", r.store.Dir())
 			}
 			if tt.step == "close" {
+				closed.Wait()
 				return
 			}
 			for p := range layout.Pieces() {

@@ -141,14 +141,11 @@ type Store struct {
 	// Guarded by workers.mu.
 	open     map[int]*openPiece // nil until the first
 	busy     int                // open pieces in the queue or with a worker
-	idle     sync.Cond          // busy is 0
+	idle     sync.Cond          // busy is 0, or taken is false
+	taken    bool               // somebody has the turn: see takeTurn
 	closing  bool
 	held     bool         // workers leave the pieces alone: see holdWrites
 	arranged *arrangement // that is under way, or nil
-
-	// arranging is held by whatever changes where the content lies, or needs that it
-	// stays: an arrangement, Check, Finish and Probe. It is taken before every other lock.
-	arranging sync.Mutex
 
 	broken atomic.Int64 // a piece that could not be written, -1 if none
 }
@@ -310,8 +307,10 @@ func (s *Store) ReadAt(p []byte, piece, begin uint32) error {
 // the piece that could not be written with zeros, since the blocks of it are
 // lost. It returns nil when that works or nothing has failed.
 func (s *Store) Probe() error {
-	s.arranging.Lock()
-	defer s.arranging.Unlock()
+	if err := s.takeTurn(context.Background()); err != nil {
+		return err
+	}
+	defer s.giveTurn()
 	index := int(s.broken.Load())
 	if index < 0 {
 		return nil
