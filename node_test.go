@@ -103,6 +103,23 @@ func goroutines() []string {
 	return ours
 }
 
+// openFiles returns how many files and sockets this process has open, 0 if that is unknown.
+func openFiles() int {
+	all, err := os.ReadDir("/proc/self/fd")
+	if err != nil {
+		return 0
+	}
+	return len(all)
+}
+
+// forceLSD starts local discovery although the node listens on loopback alone. It does not
+// leave that interface.
+func forceLSD(n *Node) {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	n.startLSD()
+}
+
 // Close leaves no goroutine, whatever the node is doing: it seeds, fetches, checks, looks
 // for metadata, has just started, or was switched a moment ago.
 func TestCloseLeavesNoGoroutine(t *testing.T) {
@@ -110,7 +127,9 @@ func TestCloseLeavesNoGoroutine(t *testing.T) {
 	dir, torrent := makeTorrent(t, 4<<20)
 	for _, when := range []string{"at once", "in the middle", "complete"} {
 		t.Run(when, func(t *testing.T) {
+			files := openFiles()
 			seeder := startNode(t, Config{StateDir: t.TempDir()})
+			forceLSD(seeder)
 			leecher := startNode(t, Config{StateDir: t.TempDir(), Down: 2 << 20}, hostOf(seeder))
 			if _, err := seeder.Add(swarm.Spec{Torrent: torrent, Dir: dir}); err != nil {
 				t.Fatal(err)
@@ -137,6 +156,9 @@ func TestCloseLeavesNoGoroutine(t *testing.T) {
 			var left []string
 			for range 100 {
 				if left = goroutines(); len(left) <= before {
+					if now := openFiles(); now > files {
+						t.Errorf("%d files are open, %d were before", now, files)
+					}
 					return
 				}
 				pause(t)

@@ -1,7 +1,6 @@
 package main
 
 import (
-	"context"
 	"fmt"
 	"net"
 	"net/netip"
@@ -80,20 +79,6 @@ func TestBootstrapHosts(t *testing.T) {
 		if _, err := bootstrapHosts(c, values, ""); exitCode(err) != code {
 			t.Errorf("%v: %v, want code %d", values, err, code)
 		}
-	}
-}
-
-// Addresses need no lookup; a name that does not exist is reported.
-func TestUnresolved(t *testing.T) {
-	bad := unresolved(t.Context(), []string{"127.0.0.1:1", "[::1]:2", "no-such-host.invalid:3"})
-	if len(bad) != 1 || bad["no-such-host.invalid:3"] == nil {
-		t.Errorf("unresolved = %v", bad)
-	}
-	// A look-up that nobody answers in time says nothing about the name.
-	ctx, cancel := context.WithCancel(t.Context())
-	cancel()
-	if bad := unresolved(ctx, []string{"no-such-host.invalid:3"}); len(bad) != 0 {
-		t.Errorf("unresolved after the end = %v", bad)
 	}
 }
 

@@ -239,7 +239,7 @@ func checkReachable(ctx context.Context, c *console, hosts []string, named, othe
 	if !named || len(hosts) == 0 {
 		return nil
 	}
-	bad := unresolved(ctx, hosts)
+	bad := swarmnode.CheckHosts(ctx, hosts)
 	if len(bad) == 0 {
 		return nil
 	}
@@ -262,7 +262,7 @@ func (s *session) checkPeers(ctx context.Context, want needs) error {
 	if want.lonely || len(named) == 0 || others {
 		return nil
 	}
-	bad := unresolved(ctx, named)
+	bad := swarmnode.CheckHosts(ctx, named)
 	for _, p := range named {
 		if bad[p] == nil {
 			return nil

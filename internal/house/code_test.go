@@ -94,7 +94,7 @@ var goroutines = map[string]string{
 	"cmd/node/cat_output.go": "writes to standard output, abandoned after a signal: whoever " +
 		"reads may pause for ever",
 	"cmd/node/hashing.go": "shows how far a check has come, until it is stopped",
-	"cmd/node/hosts.go": "look-ups of bootstrap hosts, abandoned when their context " +
+	"hosts.go": "look-ups of bootstrap hosts, abandoned when their context " +
 		"ends: the resolver takes no other no",
 	"dht.go":   "saves the DHT nodes from time to time, until the DHT node is stopped",
 	"drain.go": "reads UDP sockets that nobody else reads, until it is stopped",

@@ -1,0 +1,60 @@
+package swarmnode
+
+import (
+	"context"
+	"errors"
+	"net"
+	"net/netip"
+	"time"
+)
+
+// resolveTimeout bounds CheckHosts, so that an error is on the screen within a second.
+// Whoever dials the name later waits for a slow answer.
+const resolveTimeout = 800 * time.Millisecond
+
+// CheckHosts returns those of hosts, HOST:PORT each, that certainly have no address now, each
+// with the reason. A name about which no answer came within a second is left out, so a
+// program can tell its user of a typing error early.
+func CheckHosts(ctx context.Context, hosts []string) map[string]error {
+	ctx, cancel := context.WithTimeout(ctx, resolveTimeout)
+	defer cancel()
+	type answer struct {
+		host string
+		err  error
+	}
+	answers := make(chan answer, len(hosts))
+	for _, h := range hosts {
+		go func() { answers <- answer{h, resolve(ctx, h)} }()
+	}
+	bad := make(map[string]error)
+	for range hosts {
+		if a := <-answers; a.err != nil {
+			bad[a.host] = a.err
+		}
+	}
+	return bad
+}
+
+// resolve returns why the name in a HOST:PORT has no address. It returns nil if there is
+// one, or if no answer came before ctx ended.
+func resolve(ctx context.Context, hostPort string) error {
+	host, _, err := net.SplitHostPort(hostPort)
+	if err != nil {
+		return err
+	}
+	if _, err := netip.ParseAddr(host); err == nil {
+		return nil
+	}
+	_, err = net.DefaultResolver.LookupNetIP(ctx, "ip", host)
+	if err == nil || ctx.Err() != nil {
+		return nil
+	}
+	var dns *net.DNSError
+	if errors.As(err, &dns) {
+		if dns.IsTimeout {
+			return nil
+		}
+		return errors.New(dns.Err)
+	}
+	return err
+}
