@@ -149,6 +149,9 @@ func (l *loop) ready(now time.Time, o opened) {
 		return
 	}
 	l.setStore(o.store, o.info.Layout().Pieces())
+	if o.store != nil {
+		l.t.handle.relocated(o.store.Dir(), nil)
+	}
 	l.search.rename(l.t.ctx, now, l.t.hashes())
 	if l.t.spec.MetadataOnly {
 		l.core.Step(now, core.Event{Kind: core.InfoReady, Info: o.info})

@@ -24,6 +24,7 @@ type handle struct {
 	checked   int64              // bytes hashed so far while Checking
 	toCheck   int64              // bytes to hash while Checking
 	published published
+	place     relocation
 	// trackers are what the loop announces to; nil before it has published.
 	trackers *trackers
 }
@@ -148,6 +149,30 @@ func (h *handle) finished() (paths []string, file func(i int) string) {
 	return h.paths, h.file
 }
 
+// relocated shows where the content lies, and that no move is under way.
+func (h *handle) relocated(dir string, paths []string) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	h.place = at(dir)
+	if h.file != nil {
+		h.paths = paths
+	}
+}
+
+// setMoved shows how far a move has come, in bytes.
+func (h *handle) setMoved(done, total int64) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	h.place.progress(done, total)
+}
+
+// dir returns the folder that the content lies in; "" before the storage is open.
+func (h *handle) dir() string {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	return h.place.folder()
+}
+
 // isDecided reports whether the torrent is complete or has failed.
 func (h *handle) isDecided() bool {
 	h.mu.Lock()
@@ -182,6 +207,7 @@ func (h *handle) show(closing bool) (s State) {
 	h.mu.Lock()
 	h.published.get(&s, closing, h.outcome, h.info != nil)
 	s.Checked, s.CheckTotal = h.checked, h.toCheck
+	h.place.show(&s)
 	to := h.trackers
 	h.mu.Unlock()
 	if to != nil {

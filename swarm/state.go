@@ -34,6 +34,12 @@ type State struct {
 	Phase      Phase
 	Checked    int64 // bytes hashed so far while Checking
 	CheckTotal int64 // bytes to hash while Checking
+	// Dir is the folder below which the content lies; "" before its storage is open.
+	Dir string
+	// Moved and MoveTotal are the bytes that Torrent.Move has copied and will copy. Both are
+	// 0 unless it copies.
+	Moved, MoveTotal int64
+
 	Fault      error // why storage does not work, while Faulty
 	Sequential bool  // pieces are fetched in order; see Torrent.SetSequential
 	Limits     Limits
