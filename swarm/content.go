@@ -34,6 +34,9 @@ type content struct {
 	spoilt   bool // another program changed content that is only served
 }
 
+// forgive forgets how often the content had changed, since all of it is checked again.
+func (c *content) forgive() { c.rechecks = 0 }
+
 // opened is the outcome of opening the storage of an info dictionary.
 type opened struct {
 	info  *metainfo.Info
@@ -165,6 +168,7 @@ func (l *loop) ready(now time.Time, o opened) {
 	l.search.release()
 	l.core.SetSequential(l.sequential)
 	l.startWebSeeds(o.info)
+	l.recheckIfDue()
 }
 
 // onStored turns the result of a storage worker into an event.
@@ -204,6 +208,7 @@ func (l *loop) withdraw(now time.Time, r storage.Result) {
 		l.t.log.Warn("some content changed on disk and is no longer offered", "name",
 			l.t.Info().Name(), "err", cmp.Or(r.Err, errNotAsItWas))
 	}
+	l.recheck.verified()
 	l.core.Prioritize(now, int(r.Piece), picker.Skip)
 	l.core.Step(now, core.Event{Kind: core.Failed, Ref: block.Ref{Piece: r.Piece}})
 }
@@ -262,6 +267,7 @@ func (l *loop) complete(now time.Time) {
 // finished takes the outcome of the last look at the files.
 func (l *loop) finished(now time.Time, err error) {
 	switch {
+	case !l.core.Totals().Done: // something was lost meanwhile
 	case err == nil:
 		l.t.log.Info("complete")
 		l.succeed(now, l.store.Paths(), l.store.FilePath)

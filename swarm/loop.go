@@ -35,6 +35,7 @@ type loop struct {
 	publisher    publisher
 	totals       totalsKeeper
 	content      content
+	recheck      recheck
 	search       search
 	trackers     *trackers // the torrent's
 	sourceless   sourceless
@@ -147,11 +148,18 @@ func (l *loop) step(now time.Time, e *core.Event) {
 			link.inbox.take(link.account, len(e.Msg.Payload))
 		}
 	case core.StorageFailed:
+		l.recheck.verified()
 		l.onFault(e.Err)
+	case core.Failed:
+		l.recheck.verified()
 	case core.Verified:
+		l.recheck.verified()
 		l.t.readers.tell()
 	}
 	l.core.Step(now, *e)
+	if e.Kind == core.Failed || e.Kind == core.StorageFailed {
+		l.missed(now)
+	}
 }
 
 // takeMail takes all events that wait, and carries out the actions after each batch of
@@ -274,6 +282,7 @@ func (l *loop) perform(now time.Time, a *core.Action) {
 	case core.Store:
 		l.store.Write(a.Ref, a.Buf)
 	case core.Verify:
+		l.recheck.verify()
 		l.store.Verify(a.Ref.Piece)
 	case core.Discard:
 		a.Buf.Release()

@@ -63,12 +63,15 @@ type status struct {
 	metadataOnly bool
 	haveInfo     bool
 	haveStore    bool // the content on disk was checked
+	rechecking   bool // the content on disk is being checked again
 	paused       bool
 	checkHeld    bool // the check of the content waits for the end of a pause
 }
 
-// checking reports whether content on disk has to be hashed before all else.
-func (s status) checking() bool { return s.haveInfo && !s.haveStore && !s.metadataOnly }
+// checking reports whether content on disk is being hashed, or has to be.
+func (s status) checking() bool {
+	return s.rechecking || s.haveInfo && !s.haveStore && !s.metadataOnly
+}
 
 // phase returns what a torrent with that status is doing.
 func (s status) phase() Phase {

@@ -111,6 +111,7 @@ func (l *loop) state() State {
 func (l *loop) status(s *State) status {
 	from := l.t.firstStatus()
 	from.core, from.closing, from.haveStore = s.Snapshot.State, l.t.ctx.Err() != nil, l.store != nil
+	from.rechecking = l.recheck.isRunning()
 	from.paused, from.checkHeld = s.Paused, l.t.checks.isShut()
 	return from
 }
