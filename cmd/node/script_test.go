@@ -249,7 +249,7 @@ func scriptAwait(ts *testscript.TestScript, _ bool, args []string) {
 func scriptSignal(ts *testscript.TestScript, _ bool, args []string) {
 	number, ok := map[string]syscall.Signal{
 		"INT": syscall.SIGINT, "TERM": syscall.SIGTERM, "KILL": syscall.SIGKILL,
-		"USR1": syscall.SIGUSR1, "HUP": syscall.SIGHUP,
+		"USR1": syscall.SIGUSR1, "HUP": syscall.SIGHUP, "QUIT": syscall.SIGQUIT,
 	}[args[1]]
 	if !ok {
 		ts.Fatalf("no signal %s", args[1])

@@ -52,6 +52,8 @@ type nodeFlags struct {
 	encryption choiceValue
 	memory     memoryValue
 
+	debugDump string
+
 	noDHT, noLSD, noTrackers bool
 	// peersOnly leaves only the peers of --peer to ask; prepare also sets the three flags
 	// above.
@@ -86,6 +88,9 @@ func (f *nodeFlags) register(fs *pflag.FlagSet) {
 		"memory ceiling of the process, at least 32M; a transfer uses little of it")
 	fs.Var(&f.peersMax, "max-peers", "limit of connections (default: 500)")
 	fs.Var(&f.torrentPeers, "torrent-peers", "limit of connections of one torrent (default: 80)")
+	fs.StringVar(&f.debugDump, "debug-dump", "",
+		"write the last events of each torrent to `FILE`, at SIGQUIT and at the end, for sim "+
+			"--replay")
 }
 
 // prepare checks the flags together, and applies those that must come first. more maps
@@ -117,6 +122,7 @@ type session struct {
 	silence silence
 	hosts   []string // to join the DHT through
 	started time.Time
+	debug   *debugDump
 }
 
 // needs is what a command needs of its session.
@@ -141,6 +147,9 @@ func openSession(ctx context.Context, c *console, f *nodeFlags, want needs) (*se
 	if err != nil {
 		return nil, err
 	}
+	if err := checkDebugDump(f.debugDump); err != nil {
+		return nil, err
+	}
 	all := append(slices.Clip(hosts), validHosts(want.nodes)...)
 	s := &session{c: c, flags: f, started: time.Now(), hosts: all}
 	cfg := swarmnode.Config{
@@ -157,6 +166,7 @@ func openSession(ctx context.Context, c *console, f *nodeFlags, want needs) (*se
 	if s.node, err = swarmnode.Start(context.WithoutCancel(ctx), cfg); err != nil {
 		return nil, startFailure(err, f.join.stateDir)
 	}
+	s.debug = watchDebug(s, folder)
 	if taken := s.node.TakenPort(); taken != 0 {
 		c.note("port %d is taken, listening on %d", taken, s.node.Addrs()[0].Port())
 	}
@@ -282,6 +292,7 @@ func describeHosts(hosts []string) string {
 
 // close stops the node, which saves what the next run needs.
 func (s *session) close() {
+	s.debug.close()
 	if err := s.node.Close(); err != nil {
 		s.c.log.Info("closing the node", "err", err)
 	}

@@ -18,3 +18,10 @@ func statusSignals() (signals <-chan os.Signal, stop func()) {
 	signal.Notify(ch, syscall.SIGUSR1)
 	return ch, func() { signal.Stop(ch) }
 }
+
+// debugSignals delivers SIGQUIT, which asks for a debug dump, until stop.
+func debugSignals() (signals <-chan os.Signal, stop func()) {
+	ch := make(chan os.Signal, 1)
+	signal.Notify(ch, syscall.SIGQUIT)
+	return ch, func() { signal.Stop(ch) }
+}

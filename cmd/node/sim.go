@@ -26,13 +26,19 @@ seed give the same result each time. Times are virtual; the bound is what no swa
 can beat on these links. In the table, first, median and last are the seconds from
 joining until a node of the class has everything; copies is how often all of them
 together sent the content. The exit code is 1 if the result is not what the scenario
-requires. An interrupt ends a run at once.`,
+requires. An interrupt ends a run at once.
+
+With --replay, the events that a node has recorded are given to the same code once more.
+Each event is shown with the actions that followed, in FILE of --trace if that is given.
+The exit code is 1 if the actions are not those of the node, or if an invariant of the
+code does not hold; 3 if the file is not such a record.`,
 		examples: []example{
 			{"node sim", "list the scenarios"},
 			{"node sim nine --seed 7", "run one, and print the result as a table"},
 			{"node sim nine --trace trace.txt --json",
 				"write each event to a file, and print the result for a program"},
 			{"node sim mixed --svg mixed.svg", "draw who had how much when"},
+			{"node sim --replay node-debug.txt", "replay the events that a node has recorded"},
 		},
 		argsMax: 1,
 		setup: func(fs *pflag.FlagSet) action {
@@ -41,6 +47,9 @@ requires. An interrupt ends a run at once.`,
 			fs.StringVar(&f.trace, "trace", "", "write one line for each event to `FILE`")
 			fs.StringVar(&f.svg, "svg", "",
 				"draw who had how much when, and what the seeds sent, to `FILE`")
+			fs.StringVar(&f.replay, "replay", "",
+				"replay the events of each torrent in `FILE`, which a node wrote at SIGQUIT or for "+
+					"--debug-dump")
 			return f.run
 		},
 	}
@@ -64,9 +73,17 @@ type simFlags struct {
 	seed  seedValue
 	trace string
 	svg   string
+	// replay is a dump to replay in place of a scenario.
+	replay string
 }
 
 func (f *simFlags) run(ctx context.Context, c *console, args []string) error {
+	if f.replay != "" {
+		if len(args) > 0 || f.svg != "" {
+			return usage(c.command, errors.New("--replay excludes a scenario and --svg"))
+		}
+		return f.replayAll(ctx, c)
+	}
 	if len(args) == 0 {
 		for _, s := range sim.Scenarios() {
 			c.event("scenario", scenarioEvent{s.Name, s.About, s.Large})

@@ -102,6 +102,7 @@ const (
 	// Rebound: we accept connections at another port, or at none if it is 0. Count, the
 	// port.
 	Rebound
+	eventKinds // how many kinds there are; the recorder names each of them
 )
 
 // An Event is something that happened outside the core. It is flat so that

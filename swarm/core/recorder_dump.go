@@ -91,7 +91,8 @@ func (d *dumper) header() {
 		on   bool
 	}{
 		{"metadata-only", c.MetadataOnly}, {"super-seed", c.SuperSeed}, {"private", c.Private},
-		{"peers-only", c.PeersOnly}, {"v2", c.HashV2 != metainfo.Hash256{}},
+		{"peers-only", c.PeersOnly}, {"no-pex", c.NoPEX},
+		{"v2", c.HashV2 != metainfo.Hash256{}},
 	} {
 		if f.on {
 			flags = append(flags, f.name)

@@ -56,11 +56,15 @@ type dumpedPeer struct {
 	choking bool
 }
 
-// ReadDump reads the next dump of a row of them. It returns io.EOF at the end, or an error
-// that wraps ErrDump.
+// ReadDump reads the next dump of a row of them, and passes over lines before it that start
+// with "# ". It returns io.EOF at the end, which may be a line "stacks" with anything after it,
+// or an error that wraps ErrDump.
 func ReadDump(r *bufio.Reader) (*Dump, error) {
 	d := &Dump{ranks: map[endpoint.Endpoint]uint32{}, grants: map[PeerRef][]uint32{}}
 	line, err := dumpLine(r)
+	for err == nil && strings.HasPrefix(line, "# ") {
+		line, err = dumpLine(r)
+	}
 	switch {
 	case err != nil:
 		return nil, err
@@ -229,6 +233,8 @@ func (d *Dump) takeConfig(f *fields) {
 			c.Private = true
 		case "peers-only":
 			c.PeersOnly = true
+		case "no-pex":
+			c.NoPEX = true
 		case "v2":
 			d.v2 = true
 		default:

@@ -144,6 +144,8 @@ func describe(e *Event, c *entry) string {
 		return fmt.Sprintf("%v %d%s", e.Kind, e.Peer, c.marks.words())
 	case Sent, Answered:
 		return fmt.Sprintf("%v %d x%d", e.Kind, e.Peer, e.Count)
+	case Limited, Shed:
+		return fmt.Sprintf("%v to %d", e.Kind, e.Count)
 	case ReadFailed:
 		return fmt.Sprintf("%v %d %s", e.Kind, e.Peer, dotted(e.Ref))
 	case Verified, Failed, StorageFailed, Hashed, Doubted:

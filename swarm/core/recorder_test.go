@@ -23,7 +23,7 @@ func randomEntry(rng *rand.Rand, at time.Duration) entry {
 		}
 		return rng.Uint64N(n)
 	}
-	e := entry{at: at, digest: uint8(rng.Uint32()), kind: EventKind(rng.IntN(int(Hashed) + 1)),
+	e := entry{at: at, digest: uint8(rng.Uint32()), kind: EventKind(rng.IntN(int(eventKinds))),
 		marks: marks(some(uint64(marksEnd))), peer: PeerRef(some(1 << 32)),
 		count: int(some(1 << 31)), met: time.Duration(some(1<<62)) - 1<<61}
 	e.setSource(some(1 << 16))
@@ -118,6 +118,22 @@ func TestEveryFieldOfAnEventIsRecorded(t *testing.T) {
 		if !slices.Contains(known, field.Name) {
 			t.Errorf("the recorder does not know the field %s of Event", field.Name)
 		}
+	}
+}
+
+// Each field of a Config is in a dump, or is known to be of no use for a replay.
+func TestEveryFieldOfAConfigIsDumped(t *testing.T) {
+	known := []string{"PeerID", "Seed", "Client", "Port", "Home", "MetadataOnly", "SuperSeed",
+		"Private", "PeersOnly", "NoPEX", "Limits",
+		"InfoHash", "HashV2", "disguised", // made up
+	}
+	for field := range reflect.TypeFor[Config]().Fields() {
+		if !slices.Contains(known, field.Name) {
+			t.Errorf("a dump lacks the field %s of Config", field.Name)
+		}
+	}
+	if n := reflect.TypeFor[Limits]().NumField(); n != 5 {
+		t.Errorf("Limits has %d fields, a dump has five", n)
 	}
 }
 

@@ -14,18 +14,19 @@ import (
 	"swarmnode/swarm/wire"
 )
 
-var eventNames = [...]string{
+var eventNames = [eventKinds]string{
 	Tick: "tick", Moved: "moved", Found: "found", DialFailed: "dial failed",
 	DialPutOff: "dial put off", Private: "private", Connected: "connected", Closed: "closed",
 	Received: "received", ReceivedBlock: "block", Sent: "sent", Answered: "answered",
 	ReadFailed: "read failed",
 	InfoReady:  "info ready", InfoFailed: "info failed", Verified: "verified", Failed: "failed",
 	StorageFailed: "storage failed", StorageWorks: "storage works", Hashed: "hashed",
-	Paused: "paused", Resumed: "resumed", Doubted: "doubted", Rebound: "rebound",
+	Paused: "paused", Resumed: "resumed", Doubted: "doubted", Limited: "limited", Shed: "shed",
+	PEXOff: "pex off", PEXOn: "pex on", Rebound: "rebound",
 }
 
 var commandNames = [...]string{
-	didPrioritize - didPrioritize:    "prioritize",
+	0:                                "prioritize",
 	didEvict - didPrioritize:         "evict",
 	didSetSequential - didPrioritize: "set sequential",
 	didSetDeadlines - didPrioritize:  "set deadlines",

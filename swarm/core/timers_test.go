@@ -41,7 +41,7 @@ func TestNames(t *testing.T) {
 		seen[r.String()] = true
 	}
 	seen = map[string]bool{}
-	for k := Tick; k <= Hashed; k++ {
+	for k := range eventKinds {
 		if name := k.String(); name == "" || name == "unknown" || seen[name] {
 			t.Errorf("event %d is called %q", k, name)
 		}
