@@ -25,9 +25,10 @@ all: build test
 help:
 	@sed -n 's/^## //p' $(MAKEFILE_LIST)
 
-## build     compile bin/node, one static binary
+## build     compile bin/node, one static binary, and the examples
 build:
 	CGO_ENABLED=0 $(GO) build -trimpath -o bin/node ./cmd/node
+	CGO_ENABLED=0 $(GO) build -trimpath -o bin/ ./examples/...
 
 ## test      vet, staticcheck, the simulated swarms that would be too slow with the
 ##           race detector, then all tests with it. Tests with real clients skip when

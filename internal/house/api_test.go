@@ -221,8 +221,9 @@ func TestPackagesAreDocumented(t *testing.T) {
 
 // exampleless are packages of the product without an example.
 var exampleless = map[string]string{
-	"cmd/node":  "a command has its help, and sessions in testdata",
-	"swarm/lsd": "multicast reaches other machines, or nobody",
+	"cmd/node":       "a command has its help, and sessions in testdata",
+	"examples/embed": "is an example",
+	"swarm/lsd":      "multicast reaches other machines, or nobody",
 }
 
 // Every other package of the product has an example with a checked output, which shows a

@@ -24,7 +24,7 @@ var layers = []struct {
 	{"L4", []string{"swarm/core", "swarm/peer", "swarm/webseed"}},
 	{"L5", []string{"swarm", "swarm/sim", "dht"}},
 	{"L6, the face", []string{""}},
-	{"L7", []string{"cmd/node"}},
+	{"L7", []string{"cmd/node", "examples/embed"}},
 }
 
 // tools are packages outside the product: it must not import them, they may
