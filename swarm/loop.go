@@ -143,6 +143,7 @@ func (l *loop) step(now time.Time, e *core.Event) {
 			l.t.log.Debug("closed", "peer", link.shown(), "err", e.Err)
 		}
 		delete(l.links, e.Peer)
+		l.t.changed(ChangedPeers)
 	case core.Received:
 		if link := l.links[e.Peer]; link != nil {
 			link.inbox.take(link.account, len(e.Msg.Payload))
@@ -225,6 +226,7 @@ func (l *loop) accept(now time.Time, link *link) {
 	isPeer := link.stream == nil
 	link.begin(l.lastRef, l.pieces)
 	l.links[link.ref] = link
+	l.t.changed(ChangedPeers)
 	l.core.Step(now, core.Event{
 		Kind: core.Connected, Peer: link.ref, Endpoint: link.endpoint, Hello: &link.hello,
 		Outgoing:  link.outgoing,

@@ -193,7 +193,9 @@ func (t *Torrent) SetSequential(on bool) error {
 	})
 }
 
-// AddPeer tells the torrent the address of a peer.
+// AddPeer tells the torrent the address of a peer, which it connects to soon. A paused
+// torrent remembers it for later. An address at which nobody can be is ignored, and so is
+// every address after the end of the torrent.
 func (t *Torrent) AddPeer(addr netip.AddrPort) {
 	t.post(core.Event{Kind: core.Found, Endpoint: endpoint.IP(addr), Source: book.SourceUser})
 }

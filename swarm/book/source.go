@@ -24,6 +24,26 @@ const (
 	SourceCount
 )
 
+var sourceNames = [SourceCount]string{"user", "DHT", "peer exchange", "local discovery", "tracker",
+	"incoming", "earlier run", "link"}
+
+func (s Source) String() string {
+	if s < SourceCount {
+		return sourceNames[s]
+	}
+	return "unknown"
+}
+
+// SourceOf returns who named an endpoint first. It reports false if the endpoint is not in
+// the book.
+func (b *Book) SourceOf(at endpoint.Endpoint) (s Source, ok bool) {
+	e := b.byEndpoint[at]
+	if e == nil {
+		return 0, false
+	}
+	return e.source, true
+}
+
 // vouches reports whether a private torrent takes the word of s: that of a tracker
 // (BEP 27), of the user, or of the link that the user opened.
 func (s Source) vouches() bool {

@@ -54,6 +54,9 @@ func (p *Peer) Interested() bool { return p.interested }
 // Unchoked reports whether the peer has a slot.
 func (p *Peer) Unchoked() bool { return p.unchoked }
 
+// Optimistic reports whether the peer has a slot that was given by lot.
+func (p *Peer) Optimistic() bool { return p.unchoked && p.optimistic }
+
 // Since returns when the peer got its slot, or lost it. It is 0 for a peer that never
 // had one.
 func (p *Peer) Since() time.Duration { return p.since }

@@ -15,6 +15,7 @@ const (
 type meter struct {
 	total int64
 	first time.Duration // when the first bytes came
+	last  time.Duration // when the last bytes came
 	at    int64         // the second of the newest slot
 	slots [meterSeconds]int64
 }
@@ -22,10 +23,14 @@ type meter struct {
 // sum returns how many bytes there were.
 func (m *meter) sum() int64 { return m.total }
 
+// latest returns when the last bytes came, 0 if none did.
+func (m *meter) latest() time.Duration { return m.last }
+
 func (m *meter) add(now time.Duration, n int) {
 	if m.total == 0 {
 		m.first = now
 	}
+	m.last = now
 	m.advance(now)
 	m.slots[m.at%meterSeconds] += int64(n)
 	m.total += int64(n)

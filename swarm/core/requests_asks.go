@@ -90,6 +90,9 @@ func (a *asks) waiting() int { return a.live }
 // snubs reports whether the peer leaves our requests without any block.
 func (a *asks) snubs() bool { return a.snubbed }
 
+// isPaused reports whether the peer is asked for nothing for a while.
+func (a *asks) isPaused(now time.Duration) bool { return now < a.until }
+
 // lastMoved returns when a block came last, or the first request of a row went out.
 func (a *asks) lastMoved() time.Duration { return a.moved }
 

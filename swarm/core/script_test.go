@@ -35,6 +35,7 @@ var update = flag.Bool("update", false, "write what the torrents do into testdat
 //	failed    PIECE [the blocks that are wrong: .x]
 //	hashed    PIECE [unreadable]
 //	after     DURATION: time passes
+//	peers     what is shown of each connection, and of the pieces
 //	REF       a peer says something: choke, have 3, block 1.0, ...
 func TestScripts(t *testing.T) {
 	files, err := filepath.Glob("testdata/*.txt")
@@ -184,6 +185,8 @@ func (s *script) line(f []string) {
 		s.after(d)
 	case "state":
 		s.state()
+	case "peers":
+		s.peers()
 	case "hashed":
 		s.hashed(number(f[1], 0), f[2:])
 	default:

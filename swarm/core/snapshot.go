@@ -2,7 +2,6 @@ package core
 
 import (
 	"swarmnode/swarm/book"
-	"swarmnode/swarm/endpoint"
 	"swarmnode/swarm/picker"
 )
 
@@ -64,26 +63,6 @@ func (s *Snapshot) Wasted() int64 {
 		sum += n
 	}
 	return sum
-}
-
-// A PeerInfo is what a torrent knows of one of its connections.
-type PeerInfo struct {
-	Peer             PeerRef
-	Endpoint         endpoint.Endpoint
-	ID               [20]byte
-	Client           string // the name that it gives itself (BEP 10), without control characters
-	Outgoing         bool
-	Seed             bool
-	Choking          bool // it chokes us
-	Interested       bool // it is interested in us
-	Unchoked         bool // by us
-	Interesting      bool // we are interested in it
-	Snubbed          bool // it leaves our requests without any block
-	Pieces           int
-	Asked            int   // blocks that we wait for
-	Queued           int   // blocks that it waits for
-	Down, Up         int64 // payload bytes
-	DownRate, UpRate int64 // bytes per second
 }
 
 // Totals are the numbers of a torrent that change with every block.
@@ -162,21 +141,4 @@ func (s *Snapshot) countPeer(p *peer) {
 	if p.ext.claimsMetadata() {
 		s.PeersWithMetadata++
 	}
-}
-
-// Peers appends a PeerInfo of each connection to buf.
-func (t *Torrent) Peers(buf []PeerInfo) []PeerInfo {
-	for _, p := range t.peers.all() {
-		info := PeerInfo{
-			Peer: p.ref, Endpoint: p.endpoint, ID: p.id, Client: p.ext.program(),
-			Outgoing: p.outgoing, Seed: p.has.isSeed(),
-			Choking: p.chokesUs(), Interested: p.slot.Interested(),
-			Unchoked: p.slot.Unchoked(), Interesting: p.interesting(), Snubbed: p.ask.snubs(),
-			Asked: p.ask.waiting(), Queued: p.slot.Waiting() + len(p.slot.Flying()),
-			Down: p.down.sum(), Up: p.up.sum(),
-			DownRate: p.down.rate(t.now), UpRate: p.up.rate(t.now), Pieces: p.has.count(),
-		}
-		buf = append(buf, info)
-	}
-	return buf
 }

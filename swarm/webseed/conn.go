@@ -273,6 +273,9 @@ func (c *Conn) SetPieces(int) {}
 // Read returns how many bytes of content were received since New.
 func (c *Conn) Read() int64 { return c.read.Load() }
 
+// URL returns the URL of the server. It may hold secrets, so it is not for logs.
+func (c *Conn) URL() string { return c.cfg.URL }
+
 // String returns the scheme and host of the server. Paths and queries may hold secrets.
 func (c *Conn) String() string {
 	return fmt.Sprintf("%s://%s", c.files.base.Scheme, c.files.base.Host)
