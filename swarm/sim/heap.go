@@ -15,12 +15,13 @@ const (
 	evLeave                    // a node goes; node
 	evRead                     // the blocks of a piece were hashed; node, arg: piece
 	evTracker                  // addresses come from outside; node
+	evPause                    // a node pauses, or ends its pause; node
 	evKinds
 )
 
 var eventNames = [evKinds]string{
 	"tick", "uplink", "arrive", "dial", "closed", "hashed", "opened", "join", "leave", "read",
-	"tracker",
+	"tracker", "pause",
 }
 
 // An event is something that happens at a time, in nanoseconds.

@@ -138,6 +138,22 @@ func TestLifeAndReturn(t *testing.T) {
 	}
 }
 
+// TestPauses: nodes that pause in the middle of the swarm, seeds and leeches, go on with what
+// they had, and all complete.
+func TestPauses(t *testing.T) {
+	for seed := range uint64(4) {
+		s := pair(Class{Count: 2, Up: 8 * Mbit, Runs: 6 * time.Second, Pause: 3 * time.Second},
+			Class{Count: 12, Up: 8 * Mbit, Down: 20 * Mbit, Runs: 5 * time.Second,
+				Pause: 4 * time.Second})
+		s.Limit = 20 * time.Minute
+		r := run(t, s, seed+1)
+		if !r.Done() || r.Waste > 0.05 {
+			t.Errorf("seed %d: done %v, %.2f copies, waste %.3f %v\n%v", seed+1, r.Done(), r.Copies,
+				r.Waste, r.Wasted, r.String())
+		}
+	}
+}
+
 // TestLateJoiners come over the time that their class says.
 func TestLateJoiners(t *testing.T) {
 	s := pair(Class{Up: 80 * Mbit}, Class{Count: 4, Join: 20 * time.Second,

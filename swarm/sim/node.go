@@ -33,6 +33,7 @@ type node struct {
 	actions  []core.Action
 	tickAt   int64
 	asked    bool // addresses are under way
+	paused   bool
 
 	// Uplink and downlink.
 	busy        bool
@@ -146,6 +147,9 @@ func (n *node) join() {
 	if c.Life > 0 {
 		w.schedule(n.exponential(c.Life), n.event(evLeave, 0))
 	}
+	if n.paused = false; c.Runs > 0 {
+		w.schedule(n.exponential(c.Runs), n.event(evPause, 0))
+	}
 }
 
 func (n *node) exponential(mean time.Duration) time.Duration {
@@ -173,6 +177,19 @@ func (n *node) leave() {
 	clear(n.from)
 	if away := n.class().Away; away > 0 {
 		n.world.schedule(n.exponential(away), n.event(evJoin, 0))
+	}
+}
+
+// pause pauses the node, or ends its pause.
+func (n *node) pause() {
+	n.paused = !n.paused
+	kind, mean := core.Resumed, n.class().Runs
+	if n.paused {
+		kind, mean = core.Paused, n.class().Pause
+	}
+	n.step(core.Event{Kind: kind})
+	if n.up() {
+		n.world.schedule(n.exponential(mean), n.event(evPause, 0))
 	}
 }
 

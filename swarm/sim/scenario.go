@@ -34,6 +34,8 @@ type Class struct {
 	JoinOver  time.Duration // over how long the others follow
 	Life      time.Duration // mean time until one leaves; 0: it stays
 	Away      time.Duration // mean time until it comes back; 0: it does not
+	Runs      time.Duration // mean time until one pauses; 0: never
+	Pause     time.Duration // mean time until it goes on
 	Copies    float64       // it leaves once it has sent this many copies; 0: never
 	PeersMax  int           // connections of each; 0: as the Scenario has it
 	Magnet    bool          // it has no metadata to begin with

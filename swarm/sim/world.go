@@ -218,6 +218,8 @@ func (w *world) happen(e *event) {
 		n.leave()
 	case evTracker:
 		n.told()
+	case evPause:
+		n.pause()
 	}
 }
 
