@@ -116,6 +116,7 @@ func (t *Torrent) SetDeadlines(now time.Time, list []stream.Deadline) {
 			}
 		}
 	})
+	t.requests.redirect(t.now)
 	t.requests.refillSoon(t.now)
 }
 

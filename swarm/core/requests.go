@@ -41,6 +41,7 @@ type requests struct {
 	now        time.Duration
 	overtaking func(peer uint32) bool
 	replacing  func(peer, piece uint32, lacks, all, times int) bool
+	rescuing   func(peer uint32, b picker.Block, due time.Duration) bool
 	replaced   []handed // by the last Pick
 }
 
@@ -50,7 +51,7 @@ func (r *requests) init(t *Torrent) {
 	r.max = t.cfg.Limits.RequestsMax
 	r.may = func() bool { return t.downloading() && !t.hashes.awaitsData(t.pick.Have()) }
 	r.among = func(have *bits.Set) *bits.Set { return t.hashes.askable(t.now, have) }
-	r.overtaking, r.replacing = r.mayOvertake, r.mayReplacePiece
+	r.overtaking, r.replacing, r.rescuing = r.mayOvertake, r.mayReplacePiece, r.mayRescue
 }
 
 // open tells the pieces of the torrent, once the metadata is known.
@@ -68,7 +69,7 @@ func (r *requests) refill(p *peer, now time.Duration) {
 		return
 	}
 	r.now = now
-	r.prepare(p, room)
+	r.prepare(p, room, now)
 	r.blocks = r.pick.Pick(&r.query, r.blocks[:0])
 	r.cancelReplaced()
 	p.ask.next = r.query.Next
@@ -88,7 +89,7 @@ func (r *requests) room(p *peer, now time.Duration) int {
 		return 0
 	}
 	most := p.ext.queueMax()
-	target := min(int(a.target), most)
+	target := min(r.target(p, now), most)
 	// No peer gets more of the budget than is left for others, so peers that do not
 	// answer cannot use it up.
 	spare := r.max - r.live
@@ -101,7 +102,7 @@ func (r *requests) room(p *peer, now time.Duration) int {
 }
 
 // prepare sets the query for p.
-func (r *requests) prepare(p *peer, room int) {
+func (r *requests) prepare(p *peer, room int, now time.Duration) {
 	a, probation := &p.ask, p.trust.onProbation()
 	q := &r.query
 	*q = picker.Query{Peer: uint32(p.ref), Have: r.among(p.has.pieces()), Max: room}
@@ -120,6 +121,10 @@ func (r *requests) prepare(p *peer, room int) {
 		q.Overtake, q.Replace = r.overtaking, r.replacing
 	}
 	q.RareOnly = r.spareSeed(p)
+	if r.pick.Urgent(now+rescueWithin) && r.worthy(p) {
+		r.asking = p
+		q.Rescue = r.rescuing
+	}
 }
 
 // spareSeed reports whether the seed p should be asked only for what nobody but

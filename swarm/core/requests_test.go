@@ -45,7 +45,7 @@ func newBench(t *testing.T, pieces, blocks, most int) *bench {
 	b.requests = requests{peers: &b.peers, out: &b.out, timers: &b.timers, max: most,
 		may:   func() bool { return !b.closed },
 		among: func(have *bits.Set) *bits.Set { return have }}
-	b.overtaking, b.replacing = b.mayOvertake, b.mayReplacePiece
+	b.overtaking, b.replacing, b.rescuing = b.mayOvertake, b.mayReplacePiece, b.mayRescue
 	b.requests.open(b.pick, b.layout)
 	return b
 }

@@ -2,7 +2,8 @@
 //
 // It considers, in this order:
 //
-//  1. pieces with a deadline, the earliest first;
+//  1. pieces with a deadline, the earliest first, and of the first of them the last blocks
+//     that were asked of a peer which is too slow;
 //  2. pieces that this peer has begun, so that a piece comes from one peer;
 //  3. pieces that were begun and have no owner any more, and, for a peer that does
 //     not fetch whole pieces or when many pieces are in flight, pieces that other

@@ -2,6 +2,7 @@ package picker
 
 import (
 	"slices"
+	"time"
 
 	"swarmnode/swarm/bits"
 )
@@ -37,6 +38,10 @@ type Query struct {
 	// Overtake: if not nil and no piece is left to begin, the peer is asked for blocks
 	// that another peer was asked for, if Overtake reports true for that peer.
 	Overtake func(peer uint32) bool
+	// Rescue: if not nil, the peer is asked for blocks that another peer was asked for
+	// of the first pieces with a deadline, if Rescue reports true for that peer, the
+	// block, and the deadline of its piece. The piece must lack few blocks.
+	Rescue func(peer uint32, b Block, due time.Duration) bool
 	// Replace: if not nil and no piece is left to begin, the peer takes over a piece
 	// that another peer fetches alone, if Replace reports true for the two. lacks and
 	// all count the piece's missing blocks and all of its blocks; times is how often
@@ -52,6 +57,12 @@ const (
 	// sampleMax is how many candidates a sample has. The rarest of them is rare
 	// enough.
 	sampleMax = 32
+	// rescueBlocks is how many blocks of a piece are outstanding at most when some of them
+	// may be rescued, rescueMax is how many of them one Pick takes, and rescuePieces is
+	// how many pieces are looked at: a reader waits for one, and soon for the next.
+	rescueBlocks = 16
+	rescueMax    = 4
+	rescuePieces = 2
 	// overtakeMax is how many blocks one Pick asks for a second time: each may turn
 	// out to be waste.
 	overtakeMax = 4
@@ -114,14 +125,40 @@ func (p *Picker) pickOnly(q *Query, dst []Block, limit int) []Block {
 	return dst
 }
 
-// pickUrgent takes blocks of pieces with a deadline.
+// pickUrgent takes blocks of pieces with a deadline. It rescues blocks of the first of them
+// from slow peers before it goes on to later ones.
 func (p *Picker) pickUrgent(q *Query, dst []Block, limit int) []Block {
+	looked := 0
 	for _, d := range p.deadlines {
 		if len(dst) == limit {
 			break
 		}
-		if q.Have.Has(int(d.piece)) {
-			dst = p.pickPiece(q, d.piece, dst, limit)
+		if !q.Have.Has(int(d.piece)) {
+			continue
+		}
+		dst = p.pickPiece(q, d.piece, dst, limit)
+		if q.Rescue != nil && looked < rescuePieces && p.state[d.piece] == InFlight {
+			looked++
+			dst = p.rescue(q, p.part[d.piece], d.at, dst, min(limit, len(dst)+rescueMax))
+		}
+	}
+	return dst
+}
+
+// rescue takes the last blocks of a piece that one other peer was asked for and that it
+// sends too late.
+func (p *Picker) rescue(q *Query, pt *partial, due time.Duration, dst []Block,
+	limit int) []Block {
+	if pt.alone || pt.free > 0 || len(pt.slots)-pt.stored > rescueBlocks {
+		return dst
+	}
+	for i := range pt.slots {
+		s := &pt.slots[i]
+		b := Block{pt.piece, uint32(i)}
+		if len(dst) < limit && !s.stored && s.asks == 1 && s.peer[0] != q.Peer &&
+			q.Rescue(s.peer[0], b, due) {
+			s.peer[1], s.asks = q.Peer, 2
+			dst = append(dst, b)
 		}
 	}
 	return dst

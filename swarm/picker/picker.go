@@ -302,6 +302,14 @@ func (p *Picker) Due(piece uint32, at time.Duration) bool {
 	return false
 }
 
+// First returns the piece with the earliest deadline, if that is not after at.
+func (p *Picker) First(at time.Duration) (piece uint32, ok bool) {
+	if !p.Urgent(at) {
+		return 0, false
+	}
+	return p.deadlines[0].piece, true
+}
+
 // Urgent reports whether any piece has a deadline that is not after at.
 func (p *Picker) Urgent(at time.Duration) bool {
 	return len(p.deadlines) > 0 && p.deadlines[0].at <= at

@@ -9,8 +9,8 @@
 //  2. A head looks ahead as far as half a minute of the download reaches. The content that
 //     lies there bridges a pause of that length. Pieces that are farther away are left to
 //     the order that is best for the swarm. Heads that lack something share that reach.
-//  3. A head looks ahead twice as far as was read from it so far, or for two seconds of
-//     the download if that is farther, or for a megabyte. A player looks at the index of
+//  3. A head looks ahead twice as far as was read from it so far, and at least for two
+//     seconds of the download, a megabyte and three pieces. A player looks at the index of
 //     a container, often at the end of the file, and reads little there.
 //  4. A head that jumps begins again at its new place, and nothing of the old place keeps
 //     its deadline. A jump within the reach of the head changes nothing else.

@@ -23,5 +23,6 @@ func Example() {
 	// Output:
 	// piece 0 in 0s
 	// piece 1 in 1s
+	// piece 2 in 2s
 	// after the jump piece 3 in 0s
 }

@@ -16,8 +16,10 @@ const (
 	// peers are asked for at a time, and more.
 	aheadFirst = 2 * time.Second
 	// aheadMin is the number of bytes that a head looks ahead at least. It holds the header
-	// of nearly every container, and keeps several peers busy.
-	aheadMin = 1 << 20
+	// of nearly every container. aheadPieces is the same in pieces. Together they keep
+	// several peers busy, which are not asked for much else before they have sent a piece.
+	aheadMin    = 1 << 20
+	aheadPieces = 3
 	// paceMin is the rate, in bytes per second, that is assumed of a download that is slower
 	// or has not begun.
 	paceMin = 64 << 10
@@ -105,7 +107,7 @@ func (p *Plan) Deadlines(rate int64, has func(piece int) bool) []Deadline {
 
 // look sets how far a head looks ahead when several heads lack something.
 func (p *Plan) look(h *Head, rate, hungry int64) {
-	least := max(aheadMin, bytesIn(aheadFirst, rate)/hungry)
+	least := max(aheadMin, aheadPieces*p.pieceLength, bytesIn(aheadFirst, rate)/hungry)
 	most := max(least, bytesIn(ahead, rate)/hungry)
 	h.reach = min(max(least, 2*(h.at-h.begun)), most, max(h.end-h.at, 0))
 }

@@ -127,14 +127,13 @@ func TestPlanOfSeveralHeads(t *testing.T) {
 	}
 }
 
-// A piece that is longer than what the head looks ahead comes whole, and so does the piece
-// after it once the head is near its end.
+// Of large pieces, a head looks at no fewer than three.
 func TestPlanOfLargePieces(t *testing.T) {
 	p := New(4 << 20)
 	h := p.Open(0, 20<<20)
-	expect(t, p, 0, ".....", "0....", "at the start")
+	expect(t, p, 0, ".....", "0++..", "at the start")
 	h.Jump(3<<20 + 1)
-	expect(t, p, 0, ".....", "0+...", "at the end of a piece")
+	expect(t, p, 0, ".....", "0+++.", "within a piece")
 }
 
 // Reads at places in turn have a head each, up to a number.
