@@ -265,8 +265,10 @@ func TestMoved(t *testing.T) {
 	play(t, []scene{
 		{"a proven endpoint",
 			"hear 1 dht | dial | meet 1 | close 1 unwanted | until | moved | dial", "1 - 40s 1 -"},
-		{"not a rumour",
+		{"not a rumour that failed",
 			"hear 1 dht | dial | fail 1 | moved | dial", "1 - -"},
+		{"one whose dial was put off",
+			"hear 1 dht | dial | putoff 1 | dial | moved | dial", "1 - - 1 -"},
 		{"one at which blocks moved",
 			"hear 1 dht | dial | meet 1 | wait 1m | close 1 moved | dial | moved | dial", "1 - - 1+ -"},
 	})

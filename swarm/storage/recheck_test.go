@@ -201,3 +201,33 @@ func TestRecheckIsHeld(t *testing.T) {
 		t.Error(err)
 	}
 }
+
+// A Recheck hashes as quickly as a Check does: see BenchmarkCheck1MiB.
+func BenchmarkRecheck1MiB(b *testing.B) {
+	layout, data := benchLayout(b, 1<<20)
+	dir := b.TempDir()
+	if err := os.WriteFile(filepath.Join(dir, "bench"), data, 0o600); err != nil {
+		b.Fatal(err)
+	}
+	w := NewWorkers(0)
+	defer w.Close()
+	s, err := Open(Config{Dir: dir, Layout: layout, Workers: w, ReadOnly: true})
+	if err != nil {
+		b.Fatal(err)
+	}
+	defer s.Close()
+	if err := s.Trust(b.Context()); err != nil {
+		b.Fatal(err)
+	}
+	b.SetBytes(layout.Length)
+	b.ReportAllocs()
+	defer reportCPU(b, cpuTime())
+	for b.Loop() {
+		err := s.Recheck(b.Context(), func(int64, int64) {}, func(pieces *bits.Set) {
+			b.Errorf("%d pieces are doubted", pieces.Count())
+		})
+		if err != nil {
+			b.Fatal(err)
+		}
+	}
+}
