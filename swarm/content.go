@@ -30,8 +30,8 @@ var errNotAsItWas = errors.New("changed by another program")
 type content struct {
 	opening  bool // the storage of an info dictionary is being opened, or was
 	probing  bool // a goroutine tries whether storage works again
-	rechecks int  // how often complete content had changed
 	spoilt   bool // another program changed content that is only served
+	rechecks int  // how often complete content had changed
 }
 
 // forgive forgets how often the content had changed, since all of it is checked again.

@@ -41,14 +41,14 @@ type source struct {
 type search struct {
 	sources []source
 	hashes  []metainfo.Hash // the swarms to search
-	port    uint16
 	found   func(book.Source, netip.AddrPort)
 
 	wait   sync.WaitGroup
 	round  context.Context    // of the running round
 	cancel context.CancelFunc // ends the running round; nil when there is none
-	held   bool               // trackers are not asked yet
-	paused bool               // no round begins
+	port   uint16
+	held   bool // trackers are not asked yet
+	paused bool // no round begins
 	seed   bool
 	asked  time.Time
 

@@ -145,6 +145,7 @@ type Engine struct {
 	registry     registry
 	feed         feed
 	limits       engineLimits
+	began        time.Time
 
 	ctx    context.Context // done once Close has begun
 	cancel context.CancelFunc
@@ -209,8 +210,10 @@ func start(cfg Config, pairs []*transport.Pair) *Engine {
 		registry:     newRegistry(),
 		keys:         limit.NewTurns(keysPerSource, keysMax, home),
 	}
-	e.feed.init(time.Now())
+	e.began = time.Now()
+	e.feed.init(e.began)
 	e.limits.init(&cfg)
+	e.down.SetAside(asideDown)
 	e.dialer = newDialer(home, e.bans, cfg.Encryption, newTCP(e.local))
 	e.web = guard.New(guard.Config{UserAgent: cfg.Client, Local: e.local})
 	e.tracker = tracker.NewClient(tracker.ClientConfig{HTTP: e.web, Local: e.local})

@@ -2,6 +2,7 @@ package swarm
 
 import (
 	"context"
+	"math"
 	"slices"
 	"sync"
 	"time"
@@ -72,9 +73,13 @@ type feed struct {
 // A feedEntry is the place of a torrent in a feed. Its feed guards it.
 type feedEntry struct {
 	before, after *Torrent
-	kinds         [kindCount]uint64 // seq of the last change of each kind; 0 before the first
-	last          uint64            // the latest of kinds; 0 while it is not in the list
+	last          uint64 // seq of its last change; 0 while it is not in the list
+	// ago says, for each kind, how far before last the last change of that kind is. From
+	// longAgo on it is not known exactly, and readers are told once too often.
+	ago [kindCount]uint32
 }
+
+const longAgo = math.MaxUint32
 
 // A tombstone says when a torrent was removed.
 type tombstone struct {
@@ -95,9 +100,6 @@ func (f *feed) add(t *Torrent) {
 	defer f.mu.Unlock()
 	f.count++
 	f.append(t, f.next())
-	for i := range t.fed.kinds {
-		t.fed.kinds[i] = f.seq
-	}
 }
 
 // change says that something changed about t. It does nothing if t is not in the list.
@@ -108,12 +110,8 @@ func (f *feed) change(t *Torrent, kinds Kind) {
 		return
 	}
 	f.unlink(t)
+	t.fed.changed(f.seq+1-t.fed.last, kinds)
 	f.append(t, f.next())
-	for i := range t.fed.kinds {
-		if kinds&(1<<i) != 0 {
-			t.fed.kinds[i] = f.seq
-		}
-	}
 }
 
 // remove takes t out of the list and remembers that it was there.
@@ -231,11 +229,22 @@ func (f *feed) changes(from uint64) Changes {
 // clear makes e the entry of a torrent that is not in the list.
 func (e *feedEntry) clear() { *e = feedEntry{} }
 
+// changed records a change of some kinds that comes later than the last one by some numbers.
+func (e *feedEntry) changed(later uint64, kinds Kind) {
+	for i := range e.ago {
+		if kinds&(1<<i) != 0 {
+			e.ago[i] = 0
+		} else {
+			e.ago[i] = uint32(min(uint64(e.ago[i])+later, longAgo))
+		}
+	}
+}
+
 // since returns the kinds of changes after the moment from.
 func (e *feedEntry) since(from uint64) Kind {
 	var kinds Kind
-	for i, seq := range e.kinds {
-		if seq > from {
+	for i, ago := range e.ago {
+		if e.last-uint64(ago) > from || ago == longAgo {
 			kinds |= 1 << i
 		}
 	}

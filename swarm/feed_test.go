@@ -327,3 +327,22 @@ func TestFeedOfMany(t *testing.T) {
 		r.check(t, truth)
 	}
 }
+
+// TestChangesOfLongAgo: a torrent of which one thing changes four billion times loses none
+// of its other changes.
+func TestChangesOfLongAgo(t *testing.T) {
+	var e feedEntry
+	e.last = 100
+	for range 3 {
+		e.changed(longAgo/2, ChangedPeers)
+		e.last += longAgo / 2
+	}
+	if got := e.since(100); got&ChangedPeers == 0 || got&ChangedFiles == 0 {
+		t.Errorf("since long ago: %06b", got)
+	}
+	e.changed(5, ChangedFiles)
+	e.last += 5
+	if got := e.since(e.last - 5); got&ChangedFiles == 0 || got&ChangedPeers != 0 {
+		t.Errorf("since a moment ago: %06b", got)
+	}
+}

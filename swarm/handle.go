@@ -16,9 +16,9 @@ type handle struct {
 	done      chan struct{} // closed when the outcome is decided; see reopen
 	info      *metainfo.Info
 	outcome   outcome
+	ended     bool
 	err       error // why the torrent failed
 	closeErr  error // what Close returns
-	ended     bool
 	paths     []string
 	file      func(i int) string // returns the path of a file of the layout
 	checked   int64              // bytes hashed so far while Checking
@@ -202,16 +202,16 @@ func (h *handle) announces(to *trackers) {
 	h.trackers = to
 }
 
-// show returns the state of the torrent. closing says that the torrent is ending.
-func (h *handle) show(closing bool) (s State) {
+// show puts the state of the torrent into s, which is empty. closing says that the torrent
+// is ending.
+func (h *handle) show(s *State, closing bool) {
 	h.mu.Lock()
-	h.published.get(&s, closing, h.outcome, h.info != nil)
+	h.published.get(s, closing, h.outcome, h.info != nil)
 	s.Checked, s.CheckTotal = h.checked, h.toCheck
-	h.place.show(&s)
+	h.place.show(s)
 	to := h.trackers
 	h.mu.Unlock()
 	if to != nil {
 		s.Trackers = to.report()
 	}
-	return s
 }

@@ -2,12 +2,14 @@ package swarm
 
 import (
 	"cmp"
+	"math"
 	"slices"
 	"sync"
 	"sync/atomic"
 	"time"
 
 	"swarmnode/swarm/core"
+	"swarmnode/swarm/limit"
 	"swarmnode/swarm/transport"
 )
 
@@ -19,9 +21,39 @@ type Limits struct {
 	Peers int
 }
 
-// sane returns the limits without negative numbers, which mean the same as 0.
+// sane returns the limits with numbers that make sense: those below 0 mean the same as 0.
 func (l Limits) sane() Limits {
-	return Limits{Down: max(l.Down, 0), Up: max(l.Up, 0), Peers: max(l.Peers, 0)}
+	return Limits{Down: max(l.Down, 0), Up: max(l.Up, 0),
+		Peers: min(max(l.Peers, 0), math.MaxInt32)}
+}
+
+// ownLimits are those that a torrent has for itself. They are safe for concurrent use.
+type ownLimits struct {
+	down, up limit.Bucket // share those of the engine
+	peers    atomic.Int32
+}
+
+// init sets the first limits.
+func (o *ownLimits) init(e *Engine, first Limits) {
+	o.down.Init(first.Down, e.down)
+	o.up.Init(first.Up, e.up)
+	o.peers.Store(int32(first.Peers))
+}
+
+// rateDown and rateUp limit what connections read and write.
+func (o *ownLimits) rateDown() *limit.Bucket { return &o.down }
+func (o *ownLimits) rateUp() *limit.Bucket   { return &o.up }
+
+// set sets sane limits.
+func (o *ownLimits) set(l Limits) {
+	o.down.SetRate(l.Down)
+	o.up.SetRate(l.Up)
+	o.peers.Store(int32(l.Peers))
+}
+
+// get returns the limits.
+func (o *ownLimits) get() Limits {
+	return Limits{Down: o.down.Rate(), Up: o.up.Rate(), Peers: int(o.peers.Load())}
 }
 
 // EngineLimits bound what all torrents of an Engine use together.
@@ -79,14 +111,14 @@ func (t *Torrent) SetLimits(limits Limits) error {
 		return nil
 	})
 	if err == nil {
-		t.changed(ChangedSettings)
+		t.changed(ChangedSettings | ChangedState)
 	}
 	return err
 }
 
 // limitPeers tells the core how many connections there may be.
 func (l *loop) limitPeers(now time.Time) {
-	most := l.t.engine.limits.peersOf(l.limits)
+	most := l.t.engine.limits.peersOf(l.t.limits.get())
 	l.core.Step(now, core.Event{Kind: core.Limited, Count: most})
 }
 

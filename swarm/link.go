@@ -70,7 +70,8 @@ func (l *link) begin(ref core.PeerRef, pieces int) {
 	e := l.torrent.engine
 	l.account = e.kept.Open(func() { l.peer.Evict() })
 	l.peer = peer.New(l.conn, peer.Config{
-		Handler: l, Pool: e.blocks, Down: l.torrent.down, Up: l.torrent.up, Pieces: pieces,
+		Handler: l, Pool: e.blocks, Down: l.torrent.limits.rateDown(),
+		Up: l.torrent.limits.rateUp(), Pieces: pieces,
 		Account: l.account, Source: l.endpoint.Host(), Given: e.given, Talk: e.talk,
 	})
 	l.stream = l.peer

@@ -22,16 +22,15 @@ type loop struct {
 	store   *storage.Store // nil before InfoReady, and of a torrent that is MetadataOnly
 	pieces  int            // of the torrent, 0 before InfoReady
 	links   map[core.PeerRef]*link
-	lastRef core.PeerRef
 	touched []*link // with pending uploads
 	actions []core.Action
 	batch   []core.Event // the events that are being taken
 	timer   *time.Timer
 	wait    sync.WaitGroup // children: dials, connections, opening of storage
 
-	sequential bool   // the user wants pieces in order
-	limits     Limits // as the user set them
-
+	lastRef      core.PeerRef
+	externalSeen externalSeen
+	sequential   bool // the user wants pieces in order
 	publisher    publisher
 	totals       totalsKeeper
 	content      content
@@ -40,12 +39,10 @@ type loop struct {
 	trackers     *trackers // the torrent's
 	sourceless   sourceless
 	peerCache    peerCache
-	externalSeen externalSeen
 }
 
 // newLoop returns the loop of t, and starts what the torrent does first.
 func newLoop(t *Torrent, info *metainfo.Info) *loop {
-	limits := t.spec.limits()
 	l := &loop{
 		t: t,
 		core: core.New(time.Now(), core.Config{
@@ -58,12 +55,11 @@ func newLoop(t *Torrent, info *metainfo.Info) *loop {
 			// left for blocks that are being written.
 			Limits: core.Limits{
 				RequestsMax: t.engine.blocks.Cap() * 3 / 4, MetadataMax: t.engine.cfg.MemoryMax,
-				PeersMax: t.engine.limits.peersOf(limits),
+				PeersMax: t.engine.limits.peersOf(t.limits.get()),
 			},
 		}),
 		links:      make(map[core.PeerRef]*link),
 		sequential: t.spec.Sequential,
-		limits:     limits,
 		peerCache:  t.newPeerCache(),
 		trackers:   &t.trackers,
 		search:     newSearch(t.hashes(), t.engine.Addr().Port(), t.found),
@@ -189,9 +185,7 @@ func (l *loop) setSequential(on bool) {
 
 // setLimits sets the limits of the torrent.
 func (l *loop) setLimits(now time.Time, limits Limits) {
-	l.limits = limits
-	l.t.down.SetRate(limits.Down)
-	l.t.up.SetRate(limits.Up)
+	l.t.limits.set(limits)
 	l.limitPeers(now)
 }
 
@@ -199,7 +193,7 @@ func (l *loop) setLimits(now time.Time, limits Limits) {
 // be published.
 func (l *loop) setTimer(now time.Time) {
 	next := l.core.NextTick()
-	for _, at := range [...]time.Time{l.publisher.next(), l.totals.next()} {
+	for _, at := range [...]time.Time{l.nextState(), l.totals.next()} {
 		if next.IsZero() || !at.IsZero() && at.Before(next) {
 			next = at
 		}

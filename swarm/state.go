@@ -51,8 +51,10 @@ type State struct {
 // for what changes without any event, such as rates. It never waits. What a method of the
 // torrent changed is in the next State once the method has returned. After Close it
 // returns the last state. Nobody may change the maps of a State.
-func (t *Torrent) State() State {
-	return t.handle.show(t.ctx.Err() != nil)
+func (t *Torrent) State() (s State) {
+	t.handle.show(&s, t.ctx.Err() != nil)
+	s.Limits = t.limits.get()
+	return s
 }
 
 // status is what the phase of a torrent follows from.
@@ -96,6 +98,5 @@ func (s status) phase() Phase {
 
 // same reports whether s and o say the same, besides what State adds at the last moment.
 func (s *State) same(o *State) bool {
-	return s.Snapshot.Same(&o.Snapshot) && s.Phase == o.Phase &&
-		s.Sequential == o.Sequential && s.Limits == o.Limits
+	return s.Snapshot.Same(&o.Snapshot) && s.Phase == o.Phase && s.Sequential == o.Sequential
 }

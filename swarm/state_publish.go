@@ -16,54 +16,94 @@ const (
 
 // A publisher says when the loop of a torrent publishes its state next.
 type publisher struct {
-	last time.Time // when it published
-	due  bool      // something may have changed since
-	flow bool      // the published rates are not 0
+	last time.Duration // when it published, since the engine began
+	due  bool          // something may have changed since
+	flow bool          // the published rates are not 0
 }
 
 // done says that a state was published; flow reports whether it has rates.
-func (p *publisher) done(now time.Time, flow bool) { *p = publisher{last: now, flow: flow} }
+func (p *publisher) done(now time.Duration, flow bool) { *p = publisher{last: now, flow: flow} }
 
-// next returns when the next state is to be published, or zero if nothing changes by
-// itself.
-func (p *publisher) next() time.Time {
+// young reports whether the last state is too young for another one, which is then due.
+func (p *publisher) young(now time.Duration) bool {
+	p.due = now-p.last < publishEvery
+	return p.due
+}
+
+// next returns when the next state must be published, and reports false if nothing changes
+// by itself.
+func (p *publisher) next() (at time.Duration, ok bool) {
 	switch {
 	case p.due:
-		return p.last.Add(publishEvery)
+		return p.last + publishEvery, true
 	case p.flow:
-		return p.last.Add(ratesEvery)
+		return p.last + ratesEvery, true
+	}
+	return 0, false
+}
+
+// nextState returns when the loop must publish a state at the latest, or zero.
+func (l *loop) nextState() time.Time {
+	if at, ok := l.publisher.next(); ok {
+		return l.t.engine.began.Add(at)
 	}
 	return time.Time{}
 }
 
 // published is what the loop of a torrent published last. The handle guards it.
 type published struct {
-	state  State
+	kept   *keptState // apart, since large objects take more memory than they need
 	status status
-	at     time.Time // of state
+	at     time.Time // of kept
+}
+
+// A keptState is a State without what others know better, in as little memory as possible.
+type keptState struct {
+	core.Snapshot
+	phase      Phase
+	sequential bool
+	totals     keptTotals
+}
+
+// keep keeps s.
+func (k *keptState) keep(s *State) {
+	*k = keptState{s.Snapshot, s.Phase, s.Sequential, s.Totals.kept()}
+}
+
+// give puts into s, which is empty, what is kept.
+func (k *keptState) give(s *State) {
+	s.Snapshot, s.Phase, s.Sequential, s.Totals = k.Snapshot, k.phase, k.sequential,
+		k.totals.given()
+	if s.Snapshot.State == core.Stalled {
+		s.Fault = s.Err
+	}
 }
 
 // begin sets what the phase follows from before anything was published.
 func (p *published) begin(first status) {
-	p.status, p.state.Paused, p.at = first, first.paused, time.Now()
+	p.kept = &keptState{Snapshot: core.Snapshot{Paused: first.paused}}
+	p.status, p.at = first, time.Now()
 }
 
 // start sets the totals of earlier runs.
-func (p *published) start(now time.Time, all Totals) { p.at, p.state.Totals = now, all }
+func (p *published) start(now time.Time, all Totals) { p.at, p.kept.totals = now, all.kept() }
 
 // set sets the state, and what its phase follows from. It reports whether the state
 // differs from the last one.
 func (p *published) set(now time.Time, s *State, from status) (differs bool) {
+	var before State
+	p.kept.give(&before)
 	s.Phase = from.phase()
-	differs = !s.same(&p.state)
-	s.Totals = p.state.Totals.after(&p.state, s, now.Sub(p.at), now)
-	p.state, p.status, p.at = *s, from, now
-	return differs
+	s.Totals = before.Totals.after(&before, s, now.Sub(p.at), now)
+	p.kept.keep(s)
+	p.status, p.at = from, now
+	return !s.same(&before)
 }
 
-// get copies the state to s. Its phase takes into account what has become known since.
+// get puts the state into s, which is empty. Its phase takes into account what has become
+// known since.
 func (p *published) get(s *State, closing bool, how outcome, haveInfo bool) {
-	*s = p.state
+	p.kept.give(s)
 	now := p.status.with(how, haveInfo)
 	now.closing = now.closing || closing
 	s.Phase = now.phase()
@@ -79,32 +119,25 @@ func (s status) with(how outcome, haveInfo bool) status {
 // show publishes the state after something has happened, unless the last one is too young.
 // In that case the timer of the loop makes up for it.
 func (l *loop) show(now time.Time) {
-	if now.Sub(l.publisher.last) < publishEvery {
-		l.publisher.due = true
-		return
+	if !l.publisher.young(now.Sub(l.t.engine.began)) {
+		l.publish(now)
 	}
-	l.publish(now)
 }
 
 // publish publishes the state now. Callers who waited for something else see it in the
 // state when they are told.
 func (l *loop) publish(now time.Time) {
 	s := l.state()
-	l.publisher.done(now, s.DownRate != 0 || s.UpRate != 0)
+	l.publisher.done(now.Sub(l.t.engine.began), s.DownRate != 0 || s.UpRate != 0)
 	if l.t.handle.publish(now, &s, l.status(&s)) {
 		l.totals.change(now)
 		l.t.changed(ChangedState)
 	}
 }
 
-// state returns what the torrent is doing now, without what the handle knows better.
+// state returns what the torrent is doing now, without what others know better.
 func (l *loop) state() State {
-	s := State{Snapshot: l.core.Snapshot(), Sequential: l.sequential,
-		Limits: l.limits}
-	if s.Snapshot.State == core.Stalled {
-		s.Fault = s.Err
-	}
-	return s
+	return State{Snapshot: l.core.Snapshot(), Sequential: l.sequential}
 }
 
 // status returns what the loop knows of that from which the phase of s follows.

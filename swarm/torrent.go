@@ -12,7 +12,6 @@ import (
 	"swarmnode/swarm/book"
 	"swarmnode/swarm/core"
 	"swarmnode/swarm/endpoint"
-	"swarmnode/swarm/limit"
 	"swarmnode/swarm/peer"
 )
 
@@ -94,8 +93,7 @@ type Torrent struct {
 	spec   Spec
 	hash   metainfo.Hash
 	peerID [20]byte
-	down   *limit.Bucket // shares the engine's
-	up     *limit.Bucket
+	limits ownLimits
 	log    *slog.Logger
 	loop   *loop // for functions that the loop runs
 
@@ -125,14 +123,12 @@ func newTorrent(e *Engine, spec Spec, hash metainfo.Hash) *Torrent {
 		spec:   spec,
 		hash:   hash,
 		peerID: e.newPeerID(),
-		down:   limit.NewBucket(spec.Down, e.down),
-		up:     limit.NewBucket(spec.Up, e.up),
 		log:    e.log.With("torrent", hash.Short()),
 		joins:  make(chan *link),
 		asks:   make(chan func(time.Time)),
 		ended:  make(chan struct{}),
 	}
-	t.down.SetAside(asideDown)
+	t.limits.init(e, spec.limits())
 	t.names.set(namesOf(&t.spec))
 	t.handle.init(t.firstStatus())
 	t.mail.init()

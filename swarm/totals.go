@@ -46,6 +46,34 @@ type Totals struct {
 	Added, Completed, LastActive time.Time
 }
 
+// keptTotals are Totals in less memory. The times are in seconds since 1970; 0 is none.
+type keptTotals struct {
+	down, up                     int64
+	waste                        map[string]int64
+	active, seeding              time.Duration
+	added, completed, lastActive int64
+}
+
+// kept returns the totals in less memory.
+func (t *Totals) kept() keptTotals {
+	return keptTotals{t.Down, t.Up, t.Waste, t.Active, t.Seeding, seconds(t.Added),
+		seconds(t.Completed), seconds(t.LastActive)}
+}
+
+// given returns the totals that were kept.
+func (k *keptTotals) given() Totals {
+	return Totals{k.down, k.up, k.waste, k.active, k.seeding, moment(k.added),
+		moment(k.completed), moment(k.lastActive)}
+}
+
+// moment returns the time that many seconds after the start of 1970, the zero time for 0.
+func moment(seconds int64) time.Time {
+	if seconds == 0 {
+		return time.Time{}
+	}
+	return time.Unix(seconds, 0)
+}
+
 // after returns the totals d later, when the state that had been before has become now.
 // The clock shows at.
 func (t Totals) after(before, now *State, d time.Duration, at time.Time) Totals {

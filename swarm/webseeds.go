@@ -65,7 +65,7 @@ func (l *loop) useWebSeed(ctx context.Context, info *metainfo.Info, seed webSeed
 		link := &link{torrent: l.t, endpoint: endpoint.WebSeed(seed.key), hello: hello,
 			outgoing: true, closed: make(chan struct{})}
 		conn, err := webseed.New(webseed.Config{
-			Handler: link, Pool: l.t.engine.blocks, Down: l.t.down, Info: info,
+			Handler: link, Pool: l.t.engine.blocks, Down: l.t.limits.rateDown(), Info: info,
 			HTTP: l.t.engine.web, URL: seed.url, Stranger: seed.stranger,
 			Logger: l.t.log, Faults: faults,
 			Failed: func(file int, err error) {

@@ -3,7 +3,8 @@
 // Command ceiling measures the memory of the node command against --memory where
 // it has most to remember: many torrents, peers, connections, files or pieces, large
 // pieces, a vast file. For each it prints the ceiling, the greatest resident set,
-// and what the process did for it. Everything is on loopback.
+// and what the process did for it. Everything is on loopback. With -subscribe it measures
+// what a reader of the feed of changes costs.
 package main
 
 import (
@@ -50,10 +51,16 @@ func main() {
 	only := flag.String("only", "", "only the scenarios whose names contain this")
 	ceiling := flag.String("ceiling", "",
 		"the one ceiling to try, rather than those of each scenario")
+	subscribe := flag.Bool("subscribe", false, "measure instead what a reader of the feed of "+
+		"changes costs beside 10,000 torrents")
 	flag.Parse()
 	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGINT, syscall.SIGTERM)
 	defer stop()
-	if err := measure(ctx, *node, *only, *ceiling); err != nil {
+	run := func() error { return measure(ctx, *node, *only, *ceiling) }
+	if *subscribe {
+		run = func() error { return subscribed(ctx) }
+	}
+	if err := run(); err != nil {
 		fmt.Fprintln(os.Stderr, "ceiling:", err)
 		stop()
 		os.Exit(1)

@@ -66,8 +66,9 @@ func TestNoClockInPurePackages(t *testing.T) {
 // goroutines are the files that start goroutines, with what these are. Whoever
 // starts one waits for it.
 var goroutines = map[string]string{
-	"bench/create/limit.go":   "hashes on all cores, waited for in the same function",
-	"bench/discovery/post.go": "the listener of a post and its connections, until close",
+	"bench/ceiling/subscribe.go": "a reader of the feed, waited for by its stop",
+	"bench/create/limit.go":      "hashes on all cores, waited for in the same function",
+	"bench/discovery/post.go":    "the listener of a post and its connections, until close",
 	"bench/discovery/sources.go": "a search and a tracker, waited for at the end of a " +
 		"measurement",
 	"bench/many/network.go":        "look-ups, waited for in the same function",

@@ -2,9 +2,14 @@ package core
 
 // counters are what a torrent counts for its Snapshot.
 type counters struct {
+	met     int      // connections to peers, web servers left out
+	reasons *reasons // nil until something was wasted or somebody dropped
+}
+
+// reasons count by reason. Most torrents at rest have none.
+type reasons struct {
 	waste [reasonCount]int64 // bytes
 	drops [reasonCount]int
-	met   int // connections to peers, web servers left out
 
 	// The maps that snapshots show. They are never changed, and nil if they are not up to
 	// date or would be empty.
@@ -12,16 +17,26 @@ type counters struct {
 	dropsShown map[Reason]int
 }
 
+// by returns the counts to change.
+func (c *counters) by() *reasons {
+	if c.reasons == nil {
+		c.reasons = new(reasons)
+	}
+	return c.reasons
+}
+
 // wasted records that n received bytes were of no use.
 func (c *counters) wasted(why Reason, n int) {
-	c.waste[why] += int64(n)
-	c.wasteShown = nil
+	r := c.by()
+	r.waste[why] += int64(n)
+	r.wasteShown = nil
 }
 
 // dropped records that we ended a connection.
 func (c *counters) dropped(why Reason) {
-	c.drops[why]++
-	c.dropsShown = nil
+	r := c.by()
+	r.drops[why]++
+	r.dropsShown = nil
 }
 
 // connected records that a peer was met.
@@ -29,13 +44,18 @@ func (c *counters) connected() { c.met++ }
 
 // show puts the counters into a snapshot.
 func (c *counters) show(s *Snapshot) {
-	if c.wasteShown == nil {
-		c.wasteShown = counted(c.waste)
+	s.PeersMet = c.met
+	r := c.reasons
+	if r == nil {
+		return
 	}
-	if c.dropsShown == nil {
-		c.dropsShown = counted(c.drops)
+	if r.wasteShown == nil {
+		r.wasteShown = counted(r.waste)
 	}
-	s.PeersMet, s.Waste, s.Drops = c.met, c.wasteShown, c.dropsShown
+	if r.dropsShown == nil {
+		r.dropsShown = counted(r.drops)
+	}
+	s.Waste, s.Drops = r.wasteShown, r.dropsShown
 }
 
 // counted returns the counts that are not 0, or nil if all are.

@@ -160,7 +160,7 @@ func TestServersAreJudgedByFile(t *testing.T) {
 	if got := s.pick.Have().Count(); got != 12 || distrusted != 2 {
 		t.Errorf("%d pieces came and %d files are distrusted, want 12 and 2", got, distrusted)
 	}
-	if waste := s.counters.waste[ReasonBadPiece]; waste > 2*4*block.Size {
+	if waste := s.counters.by().waste[ReasonBadPiece]; waste > 2*4*block.Size {
 		t.Errorf("%d bytes were wrong, want a piece for each file, or two that were under way",
 			waste)
 	}
@@ -190,7 +190,7 @@ func TestServerOfLies(t *testing.T) {
 	if d := dropped(others, 1); d == nil || !d.Ban {
 		t.Fatal("it is not banned")
 	}
-	if waste := s.counters.waste[ReasonBadPiece]; waste > serverWrongMax*2*block.Size {
+	if waste := s.counters.by().waste[ReasonBadPiece]; waste > serverWrongMax*2*block.Size {
 		t.Errorf("it cost %d bytes", waste)
 	}
 	for i, c := range []struct {

@@ -53,7 +53,6 @@ const (
 type Bucket struct {
 	common *Common
 	rate   atomic.Int64 // bytes per second, besides what common allows; 0 is no limit
-	aside  float64      // the share of laneAside
 	// flow is made with the first byte under a limit: most buckets never have one.
 	// Guarded by common.mu.
 	flow *flow
@@ -98,19 +97,25 @@ func NewBucket(rate int64, common *Common) *Bucket {
 	if rate <= 0 && common == nil {
 		return nil
 	}
-	if common == nil {
-		common = NewCommon(0)
-	}
-	b := &Bucket{common: common, aside: asideShare}
-	b.rate.Store(max(rate, 0))
+	b := new(Bucket)
+	b.Init(rate, common)
 	return b
 }
 
-// SetAside sets how many bytes TakeAside gets for each byte of Take while both wait. It
-// must be called before the bucket is used.
+// Init makes b, which must be zero, a bucket of rate bytes per second that shares common
+// with others. It is for buckets that are parts of something larger.
+func (b *Bucket) Init(rate int64, common *Common) {
+	if common == nil {
+		common = NewCommon(0)
+	}
+	b.common = common
+	b.rate.Store(max(rate, 0))
+}
+
+// SetAside is Common.SetAside for b and the buckets with which it shares a rate.
 func (b *Bucket) SetAside(share float64) {
 	if b != nil {
-		b.aside = share
+		b.common.SetAside(share)
 	}
 }
 
@@ -277,7 +282,7 @@ func (b *Bucket) enter() bool {
 	f := b.flow
 	if f == nil {
 		f = new(flow)
-		f.lanes[laneMain].share, f.lanes[laneAside].share = 1, b.aside
+		f.lanes[laneMain].share, f.lanes[laneAside].share = 1, c.aside
 		f.lanes[laneSpent].share = spentShare
 		b.flow = f
 	}

@@ -34,7 +34,8 @@ func restOf(rate float64) time.Duration {
 // that wants bytes gets the same number, however many tickets wait in it. Bytes that one
 // bucket does not use go to the others. A nil Common is no limit.
 type Common struct {
-	rate atomic.Int64 // bytes per second; 0 is no limit. Set with mu held
+	rate  atomic.Int64 // bytes per second; 0 is no limit. Set with mu held
+	aside float64      // the share of laneAside
 
 	mu      sync.Mutex // of the buckets, too
 	rest    time.Duration
@@ -47,11 +48,15 @@ type Common struct {
 // NewCommon returns a common limit of rate bytes per second. It limits nothing while the
 // rate is 0 or less.
 func NewCommon(rate int64) *Common {
-	c := &Common{at: time.Now()}
+	c := &Common{at: time.Now(), aside: asideShare}
 	c.rate.Store(max(rate, 0))
 	c.setRest()
 	return c
 }
+
+// SetAside sets how many bytes TakeAside gets for each byte of Take while both wait in a
+// bucket. It must be called before any bucket of c is used.
+func (c *Common) SetAside(share float64) { c.aside = share }
 
 // setRest sets how long to rest, by the common rate or else by the highest of the buckets.
 // c.mu is held.
