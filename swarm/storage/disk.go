@@ -318,6 +318,9 @@ func (d *osDisk) list(name string, max int) ([]fs.DirEntry, error) {
 }
 
 func (d *osDisk) tryFolder(name string) error {
+	if tried, err := tryUnnamed(d, name); tried {
+		return wrap("write to", d.path(name), err)
+	}
 	trial := filepath.Join(filepath.FromSlash(name), fmt.Sprintf(".node-%016x", rand.Uint64()))
 	f, err := d.root.OpenFile(trial, os.O_RDWR|os.O_CREATE|os.O_EXCL, 0o600)
 	if err == nil {

@@ -215,6 +215,31 @@ func renameNew(d *osDisk, from string, other *osDisk, to string) error {
 	return err
 }
 
+// tryUnnamed reports by its error whether a file can be made in a folder. The file has no
+// name, so that a process that is killed leaves nothing behind. tried is false where the
+// file system has no such files.
+func tryUnnamed(d *osDisk, name string) (tried bool, err error) {
+	folder, err := d.root.Open(filepath.FromSlash(name))
+	if err != nil {
+		return true, err
+	}
+	defer folder.Close()
+	var fd int
+	err = ignoringEINTR(func() (err error) {
+		fd, err = unix.Openat(int(folder.Fd()), ".", unix.O_TMPFILE|unix.O_RDWR|unix.O_CLOEXEC,
+			0o600)
+		return err
+	})
+	switch {
+	case err == nil:
+		return true, unix.Close(fd)
+	case errors.Is(err, unix.EOPNOTSUPP), errors.Is(err, unix.EISDIR), errors.Is(err, unix.ENOENT),
+		errors.Is(err, unix.EINVAL):
+		return false, nil
+	}
+	return true, err
+}
+
 func ignoringEINTR(f func() error) error {
 	for {
 		if err := f(); err != unix.EINTR {

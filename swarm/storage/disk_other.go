@@ -70,3 +70,6 @@ func renameNew(d *osDisk, from string, other *osDisk, to string) error {
 }
 
 func descriptorsLimit() int { return descriptorsUnknown }
+
+// tryUnnamed does nothing here.
+func tryUnnamed(*osDisk, string) (tried bool, err error) { return false, nil }

@@ -42,8 +42,13 @@ const (
 )
 
 func TestMain(m *testing.M) {
-	if dir := os.Getenv(childEnv); dir != "" {
-		if err := child(dir); err != nil {
+	children := map[string]func(dir string) error{childEnv: child, moverEnv: movingChild}
+	for env, run := range children {
+		dir := os.Getenv(env)
+		if dir == "" {
+			continue
+		}
+		if err := run(dir); err != nil {
 			fmt.Fprintln(os.Stderr, err)
 			os.Exit(1)
 		}

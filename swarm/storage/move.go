@@ -260,14 +260,7 @@ func (m *mover) isAlone() bool {
 // begin makes the notes say that a move of this kind is under way.
 func (m *mover) begin(phase movePhase) error {
 	m.note.phase = phase
-	if m.note.to != m.dir {
-		back := m.note.withoutMove()
-		back.back = m.dir
-		if err := m.notes.write(m.note.to, back); err != nil && m.notes.keeps() {
-			return err
-		}
-	}
-	if err := m.notes.write(m.dir, &m.note); err != nil && m.notes.keeps() {
+	if err := m.notes.begin(m.dir, &m.note); err != nil && m.notes.keeps() {
 		return err
 	}
 	return m.s.cfg.reach("begun")

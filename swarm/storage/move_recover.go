@@ -78,7 +78,12 @@ func (n *placeNotes) follow(dir string, note *placeNote) (next string, err error
 		if err == nil && from.moves() && from.to == dir {
 			return n.recover(note.back, from)
 		}
-		return dir, n.write(dir, note.withoutMove()) // the move has ended, or was undone
+		err = n.write(dir, note.withoutMove()) // the move has ended, or had hardly begun
+		if err == nil && !existsAt(dir, note.newTop) && !existsAt(dir, note.newFinal) &&
+			(existsAt(note.back, note.top) || existsAt(note.back, note.final)) {
+			return note.back, nil
+		}
+		return dir, err
 	case note.moves():
 		return n.recover(dir, note)
 	case note.phase != moveDone:
@@ -197,6 +202,21 @@ func (n *placeNotes) switched(from string, to disk, note *placeNote) error {
 	return n.write(from, note)
 }
 
+// begin records that a move from the folder from is under way. In a folder for state the
+// first note is the one by which the old folder is found from the new one. Of two links, the
+// first is the one that removes both.
+func (n *placeNotes) begin(from string, note *placeNote) error {
+	back := *note
+	back.phase, back.back = notMoving, from
+	switch {
+	case note.to == from:
+		return n.write(from, note)
+	case n.keeps():
+		return errors.Join(n.write(note.to, &back), n.write(from, note))
+	}
+	return errors.Join(n.write(from, note), n.write(note.to, &back))
+}
+
 // endMove records that nothing is left to do of a move. The names that the user gave go
 // with the content.
 func (n *placeNotes) endMove(from string, note *placeNote) error {
@@ -205,11 +225,15 @@ func (n *placeNotes) endMove(from string, note *placeNote) error {
 	if note.newFinal != note.final {
 		names.name, names.asked = note.newFinal, note.newAsked
 	}
-	if err := n.write(note.to, names); err != nil || note.to == from {
-		return err
+	if note.to == from {
+		return n.write(from, names)
 	}
-	return n.write(from, &placeNote{phase: moveDone, to: note.to, top: note.top,
-		newTop: note.newTop, final: note.final, newFinal: note.newFinal})
+	done := &placeNote{phase: moveDone, to: note.to, top: note.top,
+		newTop: note.newTop, final: note.final, newFinal: note.newFinal}
+	if n.keeps() {
+		return errors.Join(n.write(note.to, names), n.write(from, done))
+	}
+	return errors.Join(n.write(from, done), n.write(note.to, names)) // the content is found there
 }
 
 // endRename ends the renaming of a file, which either was done or was not.

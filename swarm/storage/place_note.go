@@ -300,12 +300,14 @@ func (n *placeNotes) write(dir string, p *placeNote) error {
 	if len(text) > linkBytesMax {
 		return nil
 	}
-	fresh := statefile.Temporary(name)
-	err := os.Symlink(string(text), fresh)
-	if err == nil {
-		if err = os.Rename(fresh, name); err != nil {
-			os.Remove(fresh)
+	err := os.Symlink(string(text), name)
+	if fresh := name + statefile.TemporarySuffix; errors.Is(err, fs.ErrExist) {
+		_ = os.Remove(fresh) // of a process that was killed
+		err = os.Symlink(string(text), fresh)
+		if err == nil {
+			err = os.Rename(fresh, name)
 		}
+		_ = os.Remove(fresh) // unless it was renamed
 	}
 	if err == nil {
 		err = syncPath(dir)
@@ -325,5 +327,6 @@ func (n *placeNotes) remove(dir string) error {
 	if _, err := os.Readlink(name); err != nil {
 		return nil // there is none
 	}
+	_ = os.Remove(name + statefile.TemporarySuffix) // of a process that was killed
 	return errors.Join(wrap("remove", name, os.Remove(name)), syncPath(dir))
 }

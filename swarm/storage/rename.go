@@ -126,6 +126,7 @@ func (s *Store) renameFile(i int, name string) error {
 		_ = notes.write(dir, before)
 		return err
 	}
+	_ = s.cfg.reach("named")
 	note.old, note.top = "", ""
 	if err := notes.write(dir, note); err != nil {
 		s.cfg.warn(err) // the next Open sees that the file has its new name
