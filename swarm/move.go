@@ -74,6 +74,9 @@ func (t *Torrent) Dir() string {
 func (t *Torrent) relocate(ctx context.Context,
 	f func(ctx context.Context, store *storage.Store) error) error {
 	store, err := t.storeWhenOpen(ctx)
+	if err != nil && t.ctx.Err() != nil {
+		return t.stopped()
+	}
 	if err != nil {
 		return err
 	}

@@ -148,7 +148,9 @@ func (m *mover) run(ctx context.Context) error {
 		move.final, move.newFinal, move.to
 	m.note.newAsked = m.s.cfg.asked
 	if !there {
-		return m.takeNames()
+		if there, err = m.takeNames(); err != nil || !there {
+			return err
+		}
 	}
 	if err := m.hold(); err != nil {
 		return err
@@ -168,19 +170,23 @@ func (m *mover) run(ctx context.Context) error {
 	return m.finish()
 }
 
-// takeNames moves content of which nothing exists yet.
-func (m *mover) takeNames() error {
-	if m.note.to == m.dir || m.note.name != "" || len(m.note.files) > 0 {
-		if err := m.notes.endMove(m.dir, &m.note); err != nil {
-			return err
-		}
-	}
+// takeNames moves content of which nothing exists yet. It reports true, and does nothing, if
+// something has been written meanwhile.
+func (m *mover) takeNames() (there bool, err error) {
 	m.s.holdWrites()
 	defer m.s.releaseWrites()
 	m.s.files.moving.Lock()
 	defer m.s.files.moving.Unlock()
+	if there, err := m.s.names.exists(m.note.top); err != nil || there {
+		return there, err
+	}
+	if m.note.to != m.dir || m.note.name != "" || len(m.note.files) > 0 {
+		if err := m.notes.endMove(m.dir, &m.note); err != nil {
+			return false, err
+		}
+	}
 	m.switchTo()
-	return nil
+	return false, nil
 }
 
 // check reports by its error whether the new place is free, and whether both places can be

@@ -99,7 +99,6 @@ func (s *Store) renameFile(i int, name string) error {
 		return err
 	}
 	st, err := s.disk.stat(path.Join(top, old))
-	there := err == nil
 	if err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return err
 	}
@@ -122,7 +121,7 @@ func (s *Store) renameFile(i int, name string) error {
 		return err
 	}
 	_ = s.cfg.reach("noted")
-	if err := s.giveName(i, top, old, now, there); err != nil {
+	if err := s.giveName(i, top, old, now); err != nil {
 		_ = notes.write(dir, before)
 		return err
 	}
@@ -156,13 +155,15 @@ func (s *Store) mayHave(i int, top, now string) error {
 	return nil
 }
 
-// giveName renames file i from the path old below the top to now; there says whether it
-// exists.
-func (s *Store) giveName(i int, top, old, now string, there bool) error {
+// giveName renames file i from the path old below the top to now. If it does not exist yet,
+// it will be made there.
+func (s *Store) giveName(i int, top, old, now string) error {
 	s.holdWrites()
 	defer s.releaseWrites()
 	s.files.moving.Lock()
 	defer s.files.moving.Unlock()
+	_, err := s.disk.stat(path.Join(top, old)) // writes may have made it until now
+	there := err == nil
 	if there {
 		if !s.place.isLocked() {
 			lock, err := s.disk.lock(top, lockWrite)
