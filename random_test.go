@@ -37,6 +37,12 @@ var steps = []struct {
 }{
 	{"Pause", func(d *driver) error { return d.torrent.Pause() }},
 	{"Resume", func(d *driver) error { return d.torrent.Resume() }},
+	{"Recheck", func(d *driver) error {
+		if err := d.torrent.Recheck(); !errors.Is(err, swarm.ErrNoInfo) {
+			return err
+		}
+		return nil
+	}},
 	{"SetSequential", func(d *driver) error { return d.torrent.SetSequential(d.coin()) }},
 	{"SetLimits", func(d *driver) error {
 		return d.torrent.SetLimits(swarm.Limits{Down: d.rate(), Up: d.rate(),
