@@ -34,9 +34,10 @@ func (p *port) handOver() {
 	p.pair.UDP.SetReadDeadline(time.Time{})
 }
 
-// close ends the accept loop, and closes the UDP socket. It waits for no goroutine.
+// close closes both sockets, which ends the accept loop. It waits for no goroutine.
 func (p *port) close() error {
 	p.stop()
+	p.pair.TCP.Close() // the end of its context may have closed it
 	return p.pair.UDP.Close()
 }
 
