@@ -4,7 +4,6 @@ import (
 	"cmp"
 	"errors"
 	"fmt"
-	"slices"
 	"time"
 
 	"swarmnode/metainfo"
@@ -28,7 +27,10 @@ var errNotAsItWas = errors.New("changed by another program")
 
 // content is what the loop of a torrent knows of its content on disk, besides the store.
 type content struct {
-	opening  bool // the storage of an info dictionary is being opened, or was
+	opening bool // the storage of an info dictionary is being opened, or was
+	// finishing: a goroutine looks at complete content; again: it has to look once more.
+	finishing, again bool
+
 	probing  bool // a goroutine tries whether storage works again
 	spoilt   bool // another program changed content that is only served
 	rechecks int  // how often complete content had changed
@@ -42,9 +44,10 @@ type opened struct {
 	info  *metainfo.Info
 	store *storage.Store
 	have  *bits.Set
-	late  *bits.Set // pieces with data that cannot be checked yet; may be nil
-	need  *bits.Set // pieces that hold a part of a wanted file; nil means all
-	parts []int32   // bytes of wanted files in each piece; nil means all
+	late  *bits.Set         // pieces with data that cannot be checked yet; may be nil
+	need  *bits.Set         // pieces that hold a part of a wanted file; nil means all
+	parts []int32           // bytes of wanted files in each piece; nil means all
+	ranks []picker.Priority // of each piece, unless all that are wanted are alike; or nil
 	err   error
 }
 
@@ -99,17 +102,19 @@ func (l *loop) open(info *metainfo.Info) {
 		l.reportOpened(o)
 		return
 	}
-	var wanted []bool // nil means all
-	if l.t.spec.Wanted != nil {
-		wanted = l.t.spec.Wanted(info.Layout())
-		if !slices.Contains(wanted, true) {
-			o.err = ErrNothingWanted
-			l.reportOpened(o)
-			return
-		}
+	first, err := l.t.spec.firstWish(info.Layout())
+	if err != nil {
+		o.err = err
+		l.reportOpened(o)
+		return
+	}
+	l.t.files.begin(first)
+	wanted := wantedFiles(first)
+	if wanted != nil {
 		o.need = storage.WantedPieces(info.Layout(), wanted)
 		o.parts = info.Layout().Parts(wanted)
 	}
+	o.ranks = unlikeRanks(info.Layout(), first)
 	records := l.t.engine.cfg.StateDir
 	if l.t.spec.Complete {
 		records = "" // the content was just hashed; the next run checks it again
@@ -167,8 +172,12 @@ func (l *loop) ready(now time.Time, o opened) {
 	l.updateTrackers()
 	l.search.release()
 	l.core.SetSequential(l.sequential)
+	if o.ranks != nil {
+		l.core.SetPriorities(now, o.ranks, o.parts)
+	}
 	l.startWebSeeds(o.info)
 	l.recheckIfDue()
+	l.chooseLate(o.info)
 }
 
 // onStored turns the result of a storage worker into an event.
@@ -258,21 +267,49 @@ func (l *loop) complete(now time.Time) {
 	if l.content.spoilt { // the torrent was complete before, and its remaining pieces are
 		return
 	}
+	l.finish()
+}
+
+// finish looks at the files once more, in a goroutine of its own, one at a time. Meanwhile
+// nobody chooses other files.
+func (l *loop) finish() {
+	if l.content.finishing {
+		l.content.again = true
+		return
+	}
+	l.content.finishing = true
 	l.wait.Go(func() {
-		err := l.store.Finish()
-		l.t.ask(func(now time.Time) { l.finished(now, err) })
+		l.t.files.keep(func() {
+			done := false
+			l.t.command(func(time.Time) error {
+				done = l.hasWanted()
+				return nil
+			})
+			var err error
+			if done {
+				err = l.store.Finish()
+			}
+			l.t.ask(func(now time.Time) { l.finished(now, err) })
+		})
 	})
 }
 
 // finished takes the outcome of the last look at the files.
 func (l *loop) finished(now time.Time, err error) {
+	again := l.content.again
+	l.content.finishing, l.content.again = false, false
 	switch {
-	case !l.core.Totals().Done: // something was lost meanwhile
+	case again:
+		l.finish()
+	case !l.hasWanted(): // more came to be wanted, or something was lost
 	case err == nil:
-		l.t.log.Info("complete")
+		if !l.t.handle.isDecided() {
+			l.t.log.Info("complete")
+		}
 		l.succeed(now, l.store.Paths(), l.store.FilePath)
 	case errors.Is(err, storage.ErrChanged) && l.content.rechecks < recheckMax:
 		l.content.rechecks++
+		l.t.handle.reopen()
 		l.t.log.Warn("checking all content again", "err", err)
 		for i := range l.t.Info().Layout().Pieces() {
 			l.core.Step(now, core.Event{Kind: core.ReadFailed, Ref: block.Ref{Piece: uint32(i)},

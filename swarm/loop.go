@@ -35,6 +35,8 @@ type loop struct {
 	totals       totalsKeeper
 	content      content
 	recheck      recheck
+	wish         wish
+	webSeeds     webSeeds
 	search       search
 	trackers     *trackers // the torrent's
 	sourceless   sourceless
@@ -128,6 +130,7 @@ func (l *loop) setStore(store *storage.Store, pieces int) {
 	for _, link := range l.links {
 		link.stream.SetPieces(pieces)
 	}
+	l.t.files.open(store)
 	l.t.readers.tell()
 }
 

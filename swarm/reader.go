@@ -63,7 +63,8 @@ type Reader struct {
 // Reader returns a Reader of a file of the layout. It waits until the metadata is known and
 // the content on disk is checked. ctx ends that wait, and later every read. The caller
 // must close the Reader. The error is the cause of ctx, or wraps ErrStopped, ErrReaders,
-// ErrNoFile or ErrNoContent.
+// ErrNoFile or ErrNoContent, or is a *storage.Error if the file is not wanted and cannot be
+// written.
 func (t *Torrent) Reader(ctx context.Context, file int) (*Reader, error) {
 	select {
 	case <-t.HaveInfo():
@@ -82,6 +83,9 @@ func (t *Torrent) Reader(ctx context.Context, file int) (*Reader, error) {
 	}
 	store, err := t.readers.awaitStore(ctx, t)
 	if err != nil {
+		return nil, err
+	}
+	if err := t.keepFile(ctx, file); err != nil {
 		return nil, err
 	}
 	r := &Reader{t: t, store: store, file: layout.Files[file], piece: int64(layout.PieceLength)}

@@ -146,9 +146,10 @@ func (l *loop) followReaders(now time.Time) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.planned = now
-	if s.plan == nil {
-		l.core.SetDeadlines(now, nil)
-		return
+	var list []stream.Deadline
+	if s.plan != nil {
+		list = s.plan.Deadlines(l.core.DownRate(), l.core.Has)
 	}
-	l.core.SetDeadlines(now, s.plan.Deadlines(l.core.DownRate(), l.core.Has))
+	l.lend(now, list)
+	l.core.SetDeadlines(now, list)
 }

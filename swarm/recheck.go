@@ -125,7 +125,7 @@ func (l *loop) rechecked(err error) {
 // missed goes back to fetching if content that was complete has lost a piece.
 func (l *loop) missed(now time.Time) {
 	if l.t.spec.Complete || l.t.spec.MetadataOnly || !l.t.handle.isDecided() ||
-		l.core.Totals().Done {
+		l.hasWanted() {
 		return
 	}
 	l.t.log.Warn("some of the content is missing and is fetched again")

@@ -40,6 +40,9 @@ type doubt struct {
 	err   error
 }
 
+// rest records that nobody looks at the files any more, since all of them were there.
+func (s *sourceless) rest() { s.looks = false }
+
 // add records why a web seed cannot give a file, unless the user was told of the file.
 func (s *sourceless) add(file int, err error) {
 	if why, ok := s.failed[file]; ok && why == nil {

@@ -131,7 +131,11 @@ func (l *loop) publish(now time.Time) {
 	l.publisher.done(now.Sub(l.t.engine.began), s.DownRate != 0 || s.UpRate != 0)
 	if l.t.handle.publish(now, &s, l.status(&s)) {
 		l.totals.change(now)
-		l.t.changed(ChangedState)
+		kinds := ChangedState
+		if l.wish.isNews(s.PiecesHave) {
+			kinds |= ChangedFiles
+		}
+		l.t.changed(kinds)
 	}
 }
 

@@ -61,6 +61,11 @@ type Spec struct {
 	// ErrNothingWanted. It is called once, when the layout is known, from a goroutine of
 	// the torrent.
 	Wanted func(*metainfo.Layout) []bool
+	// Priorities chooses files in place of Wanted, and which of them to fetch first: it
+	// returns one priority for each file of the layout, as for Torrent.SetFiles. All of
+	// them may be Unwanted. It is called once, when the layout is known, from a goroutine
+	// of the torrent.
+	Priorities func(*metainfo.Layout) []Priority
 	// Paused adds the torrent as Torrent.Pause leaves one: without traffic until Resume.
 	// Content that a record does not know is not hashed before Resume or Recheck.
 	Paused bool
@@ -114,6 +119,7 @@ type Torrent struct {
 
 	names   sharedNames
 	readers readers
+	files   fileTable
 }
 
 // newTorrent returns the torrent of spec, without a loop.

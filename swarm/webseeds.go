@@ -53,6 +53,27 @@ func (l *loop) startWebSeeds(info *metainfo.Info) {
 	}
 }
 
+// webSeeds are the web seeds of a torrent that have nothing to give at present. They belong
+// to its loop.
+type webSeeds struct{ resting []webSeed }
+
+// restWebSeed records that a web seed is of no use for now. If more came to be wanted just
+// now, it is used again.
+func (l *loop) restWebSeed(info *metainfo.Info, seed webSeed) {
+	l.webSeeds.resting = append(l.webSeeds.resting, seed)
+	if !l.t.handle.isDecided() {
+		l.wakeWebSeeds()
+	}
+}
+
+// wakeWebSeeds uses the web seeds again that rest.
+func (l *loop) wakeWebSeeds() {
+	for _, seed := range l.webSeeds.resting {
+		l.wait.Go(func() { l.useWebSeed(l.t.ctx, l.t.Info(), seed) })
+	}
+	l.webSeeds.resting = nil
+}
+
 // useWebSeed joins a web seed to the torrent in the seat of a peer. It does so again
 // after a pause whenever the web seed has failed, until the torrent is complete.
 func (l *loop) useWebSeed(ctx context.Context, info *metainfo.Info, seed webSeed) {
@@ -93,8 +114,9 @@ func (l *loop) useWebSeed(ctx context.Context, info *metainfo.Info, seed webSeed
 				return
 			}
 			l.t.log.Debug("web seed", "peer", conn, "err", link.err)
-		case <-l.t.Done():
-			return // nothing is missing any more
+		case <-l.t.Done(): // nothing is missing any more
+			l.t.ask(func(time.Time) { l.restWebSeed(info, seed) })
+			return
 		case <-ctx.Done():
 			return
 		}

@@ -129,6 +129,7 @@ var goroutines = map[string]string{
 	"swarm/torrent.go":         "the torrent loop, until the torrent is closed",
 	"swarm/content.go":         "the opening of storage, and its repair, waited for by the torrent loop",
 	"swarm/recheck.go":         "hashes all content again, waited for by the torrent loop",
+	"swarm/files_wish.go":      "a choice of files that came early, waited for by the torrent loop",
 	"swarm/evict.go":           "waits for the place of a connection, waited for by the torrent loop",
 	"swarm/sourceless.go":      "looks at files without a source, waited for by the torrent loop",
 	"swarm/peer/conn.go":       "the writer of a connection, waited for by its reader",
