@@ -41,5 +41,6 @@ func (l *loop) rebound(now time.Time) {
 	port := l.t.engine.Addr().Port()
 	l.core.SetOwn(*l.t.engine.own.Load())
 	l.core.Step(now, core.Event{Kind: core.Rebound, Count: int(port)})
+	l.trackers.setPort(port)
 	l.search.move(l.t.ctx, now, port)
 }

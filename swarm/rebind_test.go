@@ -3,8 +3,11 @@ package swarm_test
 import (
 	"encoding/binary"
 	"errors"
+	"fmt"
 	"io"
 	"net"
+	"net/http"
+	"net/http/httptest"
 	"net/netip"
 	"slices"
 	"sync"
@@ -244,4 +247,41 @@ func TestRebindStorm(t *testing.T) {
 	if len(e.Addrs()) != 1 || !listens(last) {
 		t.Errorf("listens at %v", e.Addrs())
 	}
+}
+
+// Trackers hear of the new port at once. A paused torrent tells them when it goes on.
+func TestRebindIsAnnounced(t *testing.T) {
+	ports := make(chan string, 100)
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if q := r.URL.Query(); q.Get("event") != "stopped" {
+			ports <- q.Get("port")
+		}
+		fmt.Fprint(w, "d8:intervali1800e12:min intervali1800e5:peers0:e")
+	}))
+	defer server.Close()
+	dir, torrent := makeContent(t, 50<<10)
+	e := newEngine(t)
+	seed := add(t, e, swarm.Spec{Torrent: torrent, Dir: dir, Complete: true,
+		Trackers: [][]string{{server.URL}}})
+	hears := func() {
+		t.Helper()
+		want := fmt.Sprint(e.Addr().Port())
+		late := time.After(patience)
+		for {
+			select {
+			case got := <-ports:
+				if got == want {
+					return
+				}
+				t.Errorf("announced port %s, want %s", got, want)
+			case <-late:
+				t.Fatal("the port was not announced")
+			}
+		}
+	}
+	hears()
+	mustDo(t, e.Rebind([]netip.AddrPort{loopback}))
+	hears()
+	mustDo(t, seed.Pause(), e.Rebind([]netip.AddrPort{loopback}), seed.Resume())
+	hears()
 }

@@ -73,6 +73,13 @@ func (t *trackers) ownAddressChanged() {
 	}
 }
 
+// setPort announces that we listen at another port.
+func (t *trackers) setPort(port uint16) {
+	if a := t.get(); a != nil {
+		a.SetPort(port)
+	}
+}
+
 // report returns what came of the announcements.
 func (t *trackers) report() tracker.Report {
 	if a := t.get(); a != nil {

@@ -235,11 +235,30 @@ func (a *Announcer) Moved() {
 	}
 }
 
+// SetPort announces another port from now on, at once if a tracker knows us by the old one.
+func (a *Announcer) SetPort(port uint16) {
+	if port == 0 {
+		port = portNone
+	}
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	for _, p := range a.swarms {
+		if was, seed := p.announced(); was != port {
+			p.renew(port, seed)
+		}
+	}
+}
+
+// announced returns what the last renew set.
+func (p *swarmAnnounce) announced() (port uint16, seed bool) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.port, p.seed
+}
+
 // now returns what to announce at this moment.
 func (p *swarmAnnounce) now() (port uint16, stats Stats) {
-	p.mu.Lock()
-	port, seed := p.port, p.seed
-	p.mu.Unlock()
+	port, seed := p.announced()
 	stats.Left = -1
 	if p.a.cfg.Stats != nil {
 		stats = p.a.cfg.Stats()

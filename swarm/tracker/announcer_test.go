@@ -619,3 +619,32 @@ func TestMoved(t *testing.T) {
 		n.expect(t, "1h10m0s 1.1.1.1 stopped")
 	})
 }
+
+// A new port of ours is announced at once, and after a pause there is no other.
+func TestSetPort(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		n := &fakeNet{}
+		a := newAnnouncer(t, n, Config{}, []string{"1.1.1.1"})
+		_, stop := collect(t, a, 1, false)
+		defer stop()
+		n.expect(t, "0s 1.1.1.1 started")
+		a.SetPort(1)
+		n.expect(t)
+		a.SetPort(2)
+		n.expect(t, "0s 1.1.1.1 ")
+		if r := n.last(); r.Port != 2 {
+			t.Errorf("announced port %d, want 2", r.Port)
+		}
+		a.Pause()
+		n.expect(t, "0s 1.1.1.1 stopped")
+		a.SetPort(0)
+		n.expect(t)
+		a.Resume()
+		n.expect(t, "0s 1.1.1.1 started")
+		if r := n.last(); r.Port != portNone {
+			t.Errorf("announced port %d, want none", r.Port)
+		}
+		a.Close()
+		n.expect(t, "0s 1.1.1.1 stopped")
+	})
+}
