@@ -175,7 +175,7 @@ func (l *loop) ready(now time.Time, o opened) {
 	if o.ranks != nil {
 		l.core.SetPriorities(now, o.ranks, o.parts)
 	}
-	l.startWebSeeds(o.info)
+	l.wakeWebSeeds()
 	l.recheckIfDue()
 	l.chooseLate(o.info)
 }

@@ -217,4 +217,5 @@ func (l *loop) lend(now time.Time, list []stream.Deadline) {
 		}
 	}
 	l.wish.lent = need
+	l.wakeWebSeeds()
 }

@@ -36,7 +36,6 @@ type loop struct {
 	content      content
 	recheck      recheck
 	wish         wish
-	webSeeds     webSeeds
 	search       search
 	trackers     *trackers // the torrent's
 	sourceless   sourceless
@@ -80,6 +79,7 @@ func newLoop(t *Torrent, info *metainfo.Info) *loop {
 	if info != nil {
 		l.startOpening(func() { l.open(info) })
 	}
+	t.findWebSeeds()
 	l.wait.Go(l.resolvePeers)
 	l.wait.Go(l.runPeerCache)
 	return l

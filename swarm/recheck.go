@@ -132,6 +132,7 @@ func (l *loop) missed(now time.Time) {
 	l.t.handle.reopen()
 	l.updateTrackers()
 	l.search.again(l.t.ctx, now, false)
+	l.wakeWebSeeds()
 }
 
 // lookedAgain has the pieces verified that Recheck has found to be other than they were

@@ -114,6 +114,7 @@ type Torrent struct {
 
 	handle   handle // what the methods show
 	trackers trackers
+	webSeeds webSeeds
 	heard    atomic.Int64 // addresses that discovery has found
 	fed      feedEntry    // in the feed of the engine
 

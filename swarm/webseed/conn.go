@@ -68,6 +68,9 @@ type Config struct {
 	// Failed is called when a file could not be fetched, by goroutines of Run. It may be
 	// nil.
 	Failed func(file int, err error)
+	// Changed is called when what Trouble returns has changed. It must not block. May be
+	// nil.
+	Changed func()
 	// Logger takes failures of the server at debug level. Nothing is logged if it is nil.
 	Logger *slog.Logger
 }
@@ -94,12 +97,14 @@ type Conn struct {
 	say      []wire.Message // for the handler
 	faults   *Faults
 	pace     pace
-	paused   bool    // choking, and without requests
-	held     bool    // requests wait for the end of a short pause
-	failures int     // of the server in a row, since the last block
-	absent   int     // files that failed in a row
-	inOrder  bool    // the server knows no ranges
-	kept     *answer // of such a server, between two runs
+	paused   bool      // choking, and without requests
+	held     bool      // requests wait for the end of a short pause
+	failures int       // of the server in a row, since the last block
+	why      error     // the last failure, since the last run that went well
+	until    time.Time // the end of the pause, while paused
+	absent   int       // files that failed in a row
+	inOrder  bool      // the server knows no ranges
+	kept     *answer   // of such a server, between two runs
 }
 
 // New returns a Conn. The error says what is wrong with the URL. Nothing moves before Run
@@ -269,6 +274,24 @@ func (c *Conn) Close(err error) {
 
 // SetPieces does nothing: the number of pieces is known from the start.
 func (c *Conn) SetPieces(int) {}
+
+// Trouble returns the last failure of the server or of one of its files, nil if something
+// was fetched since, and until when the server is left alone for it, if it is.
+func (c *Conn) Trouble() (until time.Time, err error) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.paused {
+		until = c.until
+	}
+	return until, c.why
+}
+
+// changed calls Config.Changed.
+func (c *Conn) changed() {
+	if c.cfg.Changed != nil {
+		c.cfg.Changed()
+	}
+}
 
 // Read returns how many bytes of content were received since New.
 func (c *Conn) Read() int64 { return c.read.Load() }

@@ -104,7 +104,12 @@ func (c *Conn) finishRun(ctx context.Context, rest []block.Ref, moved bool, err 
 		if !c.inOrder {
 			c.pace.smooth(time.Now())
 		}
+		well := c.why != nil
+		c.why = nil
 		c.mu.Unlock()
+		if well {
+			c.changed()
+		}
 	case moved && !ofFile, errors.Is(err, errEarly), c.crowded(err):
 		c.requests = slices.Concat(rest, c.requests)
 		c.mu.Unlock()
@@ -304,7 +309,9 @@ func (c *Conn) failFile(ctx context.Context, bad fileError, rest []block.Ref) {
 	c.requests = slices.Concat(rest, c.requests)
 	say = append(say, c.rejectLacking()...)
 	slow := c.absent > absentRow
+	c.why = bad.err
 	c.mu.Unlock()
+	c.changed()
 	c.queue(say...)
 	if !fresh {
 		return
@@ -363,6 +370,7 @@ func (c *Conn) fail(ctx context.Context, run []block.Ref, err error) {
 		return
 	}
 	pause := c.pause(err)
+	c.why, c.until = err, time.Now().Add(pause)
 	c.cfg.Logger.Debug("web seed", "peer", c, "err", err, "dur", pause)
 	if c.failures > failuresMax {
 		c.mu.Unlock()
@@ -382,6 +390,7 @@ func (c *Conn) fail(ctx context.Context, run []block.Ref, err error) {
 	c.paused = true
 	rejects := c.rejectAll()
 	c.mu.Unlock()
+	c.changed()
 
 	c.queue(wire.Message{ID: wire.Choke})
 	c.queue(rejects...)
@@ -391,6 +400,7 @@ func (c *Conn) fail(ctx context.Context, run []block.Ref, err error) {
 	c.mu.Lock()
 	c.paused = false
 	c.mu.Unlock()
+	c.changed()
 	c.queue(wire.Message{ID: wire.Unchoke})
 }
 

@@ -23,15 +23,30 @@ type locator struct {
 	raw map[string]string
 }
 
-func newLocator(info *metainfo.Info, raw string) (locator, error) {
+// parseURL reads the URL of a web seed.
+func parseURL(raw string) (*url.URL, error) {
 	u, err := weburl.Parse(raw)
 	switch {
 	case err != nil:
-		return locator{}, fmt.Errorf("%w: %w", ErrURL, err)
+		return nil, fmt.Errorf("%w: %w", ErrURL, err)
 	case u.Scheme != "http" && u.Scheme != "https":
-		return locator{}, fmt.Errorf("%w: scheme %q", ErrURL, u.Scheme)
+		return nil, fmt.Errorf("%w: scheme %q", ErrURL, u.Scheme)
 	case u.Hostname() == "":
-		return locator{}, fmt.Errorf("%w: no host", ErrURL)
+		return nil, fmt.Errorf("%w: no host", ErrURL)
+	}
+	return u, nil
+}
+
+// CheckURL returns why a URL cannot be that of a web seed, or nil. The error wraps ErrURL.
+func CheckURL(raw string) error {
+	_, err := parseURL(raw)
+	return err
+}
+
+func newLocator(info *metainfo.Info, raw string) (locator, error) {
+	u, err := parseURL(raw)
+	if err != nil {
+		return locator{}, err
 	}
 	l := locator{base: u, layout: info.Layout(), raw: make(map[string]string)}
 	for _, r := range info.Renamed(metainfo.NamesNative) {
