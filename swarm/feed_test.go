@@ -94,7 +94,7 @@ func (r *feedReader) check(t *testing.T, truth map[metainfo.Hash]*Torrent) {
 // TestFeedLosesNothing: readers that read at random moments, from any moment on, end with
 // what is true, whatever happened in between.
 func TestFeedLosesNothing(t *testing.T) {
-	for seed := range uint64(100) {
+	for seed := range uint64(40) {
 		rng := rand.New(rand.NewPCG(seed, 7))
 		e := newFeedEngine()
 		truth := make(map[metainfo.Hash]*Torrent)
@@ -345,4 +345,69 @@ func TestChangesOfLongAgo(t *testing.T) {
 	if got := e.since(e.last - 5); got&ChangedFiles == 0 || got&ChangedPeers != 0 {
 		t.Errorf("since a moment ago: %06b", got)
 	}
+}
+
+// TestReaderOfAnEngine: whatever torrents do, a reader who asks for the state of those that
+// changed ends with the states of all.
+func TestReaderOfAnEngine(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		e := newBubbleEngine(t)
+		ctx, cancel := context.WithCancel(t.Context())
+		known := make(map[*Torrent]State)
+		var reading, writing sync.WaitGroup
+		reading.Go(func() {
+			for s := e.Subscribe(0); ; {
+				c, err := s.Next(ctx)
+				if err != nil {
+					return
+				}
+				if c.Reset {
+					clear(known)
+				}
+				for torrent := range known {
+					if slices.Contains(c.Removed, torrent.hash) {
+						delete(known, torrent)
+					}
+				}
+				for _, change := range c.Torrents {
+					known[change.Torrent] = change.Torrent.State()
+				}
+				time.Sleep(7 * time.Millisecond)
+			}
+		})
+		for w := range 6 {
+			writing.Go(func() {
+				rng := rand.New(rand.NewPCG(uint64(w), 9))
+				torrent := addLink(t, e, byte(1+w))
+				for range 60 {
+					switch rng.IntN(6) {
+					case 0:
+						torrent.Close()
+						torrent = addLink(t, e, byte(1+w))
+					case 1:
+						torrent.SetSequential(rng.IntN(2) == 0)
+					case 2:
+						torrent.SetLimits(Limits{Up: rng.Int64N(5)})
+					default:
+						hearOf(torrent, rng.IntN(50), 1)
+					}
+					time.Sleep(time.Duration(rng.IntN(60)) * time.Millisecond)
+				}
+			})
+		}
+		writing.Wait()
+		time.Sleep(time.Second)
+		synctest.Wait()
+		cancel()
+		reading.Wait()
+		if len(known) != 6 {
+			t.Errorf("the reader knows %d torrents of 6", len(known))
+		}
+		for _, torrent := range e.Torrents() {
+			was, is := known[torrent], torrent.State()
+			if !was.same(&is) || was.Limits != is.Limits {
+				t.Errorf("%v: the reader has %+v\nthe truth is %+v", torrent.hash, was, is)
+			}
+		}
+	})
 }

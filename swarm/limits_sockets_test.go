@@ -69,8 +69,7 @@ func isDone(torrent *swarm.Torrent) bool {
 	}
 }
 
-// TestPeersLeaveOnSockets: peers leave a torrent that may have fewer, and come back when it
-// may have more.
+// TestPeersLeaveOnSockets: peers leave a torrent that may have fewer, and an engine that may.
 func TestPeersLeaveOnSockets(t *testing.T) {
 	t.Parallel() // it waits for dials
 	dir, torrent := makeContent(t, 100<<10)

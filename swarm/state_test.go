@@ -22,11 +22,12 @@ func newBubbleEngine(t *testing.T) *Engine {
 	return e
 }
 
-// addLink adds the torrent of a link that nobody answers.
+// addLink adds the torrent of a link that nobody answers. It is paused, so that nothing is
+// dialled: the real network knows nothing of a virtual clock.
 func addLink(t *testing.T, e *Engine, n byte) *Torrent {
 	t.Helper()
 	torrent, err := e.Add(Spec{Magnet: metainfo.Magnet{V1: metainfo.Hash{n}, HasV1: true},
-		Dir: t.TempDir()})
+		Dir: t.TempDir(), Paused: true})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -134,7 +135,7 @@ func TestStateBeforeAndAfter(t *testing.T) {
 			}
 		}
 		torrent := addLink(t, e, 1)
-		if s := torrent.State(); s.Phase != Metadata || s.State != core.NeedInfo {
+		if s := torrent.State(); s.Phase != Paused || s.State != core.NeedInfo {
 			t.Errorf("at the start: %+v", s)
 		}
 		hearOf(torrent, 0, 3)
