@@ -25,6 +25,8 @@
 //	journal        the record, and when it is renewed            journal.go, record.go
 //	contentPieces  the content as a row of pieces                pieces.go
 //	check          one run of Check                              check*.go, links.go
+//	mover          one run of Move or Rename                     move*.go, rename.go
+//	placeNote      where moved and renamed content lies          place_note.go
 //	openPiece      one piece whose blocks are coming in          openpiece.go, workers.go
 //
 // Store itself puts them in order (storage.go, finish.go).
@@ -108,6 +110,15 @@
 // write until Finish or Close. The lock ends with the process, needs no file of its own,
 // and works between nodes with different folders for state. A Store that only reads
 // takes no lock: complete content is not written to.
+//
+// # Moving
+//
+// Move and Rename keep reads and writes going. Content is renamed in one step where it can
+// be; otherwise it is copied to a name of its own, synced, read back and compared, and
+// gets its name in one step, which decides where the content lies after a crash. Only then
+// is anything of the original removed. Notes tell the next Open how far a move has come. An
+// arrangement excludes everything else that changes where content lies, and writes are
+// held while the last of it changes place (move_arrange.go).
 //
 // # What outlasts a crash
 //

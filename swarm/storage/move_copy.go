@@ -350,6 +350,7 @@ func (c *copier) copyChunk(ctx context.Context, i int, from, to file, k int64,
 		}
 		at = end
 	}
+	startWriting(to, k*copyChunk, int64(len(data)))
 	f.sums[k] = c.sum(data)
 	c.tell(int64(len(data)))
 	return nil

@@ -34,6 +34,10 @@ func (f *osFile) cloneFrom(from file) error {
 	return ignoringEINTR(func() error { return unix.IoctlFileClone(f.fd, source.fd) })
 }
 
+func (f *osFile) startWriting(off, n int64) {
+	_ = unix.SyncFileRange(f.fd, off, n, unix.SYNC_FILE_RANGE_WRITE) // advice only
+}
+
 func (f *osFile) forgetCache() {
 	_ = unix.Fadvise(f.fd, 0, 0, unix.FADV_DONTNEED) // advice only
 }

@@ -158,9 +158,9 @@ func parseNote(doc []byte) (*placeNote, error) {
 	}
 	p := &placeNote{}
 	texts := map[string]*string{"asked": &p.asked, "back": &p.back, "dir": &p.dir,
-		"final": &p.final,
-		"name":  &p.name, "new final": &p.newFinal, "new top": &p.newTop, "old": &p.old,
-		"phase": (*string)(&p.phase), "to": &p.to, "top": &p.top}
+		"final": &p.final, "name": &p.name, "new asked": &p.newAsked, "new final": &p.newFinal,
+		"new top": &p.newTop, "old": &p.old, "phase": (*string)(&p.phase), "to": &p.to,
+		"top": &p.top}
 	reader := bencode.NewReader(doc[len(noteMagic):end], bencode.Limits{DepthMax: 2})
 	for key := range reader.Dict() {
 		if text := texts[string(key)]; text != nil {

@@ -68,6 +68,30 @@ func TestRenameTop(t *testing.T) {
 	}
 }
 
+// Content with a name of the caller's choice is found under its new name by a run that still
+// gives the old one, and not by a run that gives a third one.
+func TestRenameNamedContent(t *testing.T) {
+	layout, data := makeLayout(t, "x", 32<<10, shapes["folder"]...)
+	cfg := Config{Layout: layout, Part: true, Dir: t.TempDir(), StateDir: t.TempDir(),
+		Name: "chosen"}
+	r := newRig(t, cfg, data)
+	r.all()
+	if err := r.store.Rename(-1, "renamed"); err != nil {
+		t.Fatal(err)
+	}
+	r.back()
+	for _, tt := range []struct {
+		name string
+		want *bits.Set
+	}{
+		{"chosen", bits.Full(layout.Pieces())}, {"renamed", bits.Full(layout.Pieces())},
+		{"third", bits.New(layout.Pieces())}, {"", bits.New(layout.Pieces())},
+	} {
+		cfg.Name = tt.name
+		mustFind(t, cfg, data, tt.want).back()
+	}
+}
+
 // A file gets another name before it is made, while it is fetched, and when it is complete.
 func TestRenameFile(t *testing.T) {
 	layout, data := makeLayout(t, "x", 32<<10, shapes["folder"]...)
