@@ -23,6 +23,8 @@ var (
 	ErrNoFile = errors.New("the torrent has no such file")
 	// ErrNoContent says that the torrent was added with Spec.MetadataOnly.
 	ErrNoContent = errors.New("only the metadata of the torrent is fetched")
+	// ErrChanged says that another program has changed content that is only served.
+	ErrChanged = storage.ErrChanged
 	// ErrReaderClosed says that a Reader was closed.
 	ErrReaderClosed = errors.New("the reader is closed")
 )
@@ -38,14 +40,15 @@ var (
 //
 // The error of a read is io.EOF at the end of the file, the cause of the context of
 // Torrent.Reader once that has ended, ErrReaderClosed after Close, an error that wraps
-// ErrStopped once the torrent has ended, or a *storage.Error if content that is only served
-// cannot be read.
+// ErrStopped once the torrent has ended, or of content that is only served (Spec.Complete)
+// one that wraps ErrChanged or says why the content cannot be read.
 //
 // Its methods are safe for concurrent use. Reads by Read go one after the other, those by
 // ReadAt side by side.
 type Reader struct {
 	t     *Torrent
 	store *storage.Store
+	index int // of the file
 	file  metainfo.File
 	piece int64 // bytes of a piece
 	// ctx ends with the context of Torrent.Reader, and with Close.
@@ -88,7 +91,8 @@ func (t *Torrent) Reader(ctx context.Context, file int) (*Reader, error) {
 	if err := t.keepFile(ctx, file); err != nil {
 		return nil, err
 	}
-	r := &Reader{t: t, store: store, file: layout.Files[file], piece: int64(layout.PieceLength)}
+	r := &Reader{t: t, store: store, index: file, file: layout.Files[file],
+		piece: int64(layout.PieceLength)}
 	r.ctx, r.cancel = context.WithCancelCause(ctx)
 	if err := t.readers.add(r); err != nil {
 		r.cancel(err)

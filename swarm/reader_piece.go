@@ -49,6 +49,9 @@ func (r *Reader) readPiece(head *stream.Head, p []byte, off int64) (int, error) 
 				return 0, err
 			}
 		}
+		if r.t.spec.Complete {
+			return 0, &storage.Error{Op: "read", Path: r.store.FilePath(r.index), Err: ErrChanged}
+		}
 		if err := r.await(changed); err != nil {
 			return 0, err
 		}

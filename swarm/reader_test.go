@@ -242,3 +242,60 @@ func TestReaderErrors(t *testing.T) {
 		t.Errorf("a reader before the metadata: %v", err)
 	}
 }
+
+// A piece that is lost again is waited for, also while the torrent is paused.
+func TestReaderOfLostPiece(t *testing.T) {
+	r := newReading(t, 1<<20, 0, swarm.Spec{})
+	waitDone(t, r.leech)
+	reader := r.open(t, 1)
+	spoil(t, filepath.Join(r.out, "content/sub/b"))
+	mustDo(t, r.leech.Pause(), r.leech.Recheck())
+	await(t, "the damage is found", func() bool {
+		s := r.leech.State()
+		return s.Left > 0 && s.Checked == s.CheckTotal
+	})
+	var got []byte
+	ended := make(chan error, 1)
+	go func() {
+		var err error
+		got, err = io.ReadAll(reader)
+		ended <- err
+	}()
+	end := make([]byte, 1000)
+	at := int64(len(r.content[1]) - len(end))
+	if _, err := reader.ReadAt(end, at); err != nil || !bytes.Equal(end, r.content[1][at:]) {
+		t.Errorf("what is there cannot be read: %v", err)
+	}
+	select {
+	case err := <-ended:
+		t.Fatalf("a read ended while the torrent was paused: %d bytes, %v", len(got), err)
+	default:
+	}
+	mustDo(t, r.leech.Resume())
+	expectErr(t, ended, nil, "the torrent goes on")
+	if !bytes.Equal(got, r.content[1]) {
+		t.Error("the content is wrong")
+	}
+}
+
+// Content that is only served, and that another program has changed, is an error: nobody
+// fetches it again.
+func TestReaderOfChangedContent(t *testing.T) {
+	dir, torrent := makeContent(t, 1<<20)
+	seed := add(t, newEngine(t), swarm.Spec{Torrent: torrent, Dir: dir, Complete: true})
+	waitDone(t, seed)
+	reader, err := seed.Reader(t.Context(), 1)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer reader.Close()
+	restore := spoil(t, filepath.Join(dir, "content/sub/b"))
+	for range 2 {
+		if _, err := io.ReadAll(reader); !errors.Is(err, swarm.ErrChanged) {
+			t.Errorf("error %v, want that the content was changed", err)
+		}
+	}
+	restore()
+	mustDo(t, seed.Recheck())
+	await(t, "the content is found to be right", func() bool { return seed.State().Left == 0 })
+}
