@@ -10,8 +10,8 @@ const (
 	blockAfter = 30 * time.Second
 	// urgentAfter is how long a block may take of a piece whose deadline comes
 	// within urgentWithin.
-	urgentAfter  = 1500 * time.Millisecond
-	urgentWithin = 5 * time.Second
+	urgentAfter  = 2500 * time.Millisecond
+	urgentWithin = 2 * time.Second
 	// rejectAfter is how long a peer that chokes us may take to reject what it
 	// will not send (BEP 6), before that is asked elsewhere.
 	rejectAfter = 3 * time.Second

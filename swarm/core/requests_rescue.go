@@ -8,7 +8,7 @@ import (
 )
 
 const (
-	// asksAheadUrgent is what asksAhead is while a piece is due within urgentWithin: what
+	// asksAheadUrgent is what asksAhead is while a piece is due within rescueWithin: what
 	// is due next must not wait for what is due later.
 	asksAheadUrgent = 600 * time.Millisecond
 	// rescueWithin is how soon a piece must be due for its last blocks to be asked of a

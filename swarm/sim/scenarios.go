@@ -346,7 +346,7 @@ func streaming() Scenario {
 		// While the seed still sends first copies, what the player needs may be nowhere else:
 		// it stalls with half of the seeds, for 1.5 s on average.
 		Check: all(func(r *Result) error {
-			if p := r.Class("player"); p.Startup == 0 || p.Stalled > 4*time.Second ||
+			if p := r.Class("player"); p.Startup == 0 || p.Stalled > 5*time.Second ||
 				p.Startup > 15*time.Second {
 				return fmt.Errorf("the player started after %v and stalled for %v", p.Startup,
 					p.Stalled)
