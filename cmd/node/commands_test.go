@@ -43,6 +43,7 @@ func TestExamplesParse(t *testing.T) {
 	for _, cmd := range leaves() {
 		for _, e := range cmd.examples {
 			line, _, _ := strings.Cut(e.line, " > ")
+			line, _, _ = strings.Cut(line, " | ")
 			var args []string
 			for _, w := range word.FindAllString(line, -1) {
 				args = append(args, strings.Trim(w, "'"))
