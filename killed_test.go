@@ -19,11 +19,12 @@ import (
 
 // A killedNode is what a process that will be killed needs to know.
 type killedNode struct {
-	Peer       string // HOST:PORT of a seed
-	Dir, State string // folders of the content and of what is remembered
-	Torrent    string // path of the .torrent file
-	Content    string // path of the right content
-	Seed       uint64
+	Peer    string   // HOST:PORT of a seed
+	Dirs    []string // folders that the content may lie in, at first in the first
+	State   string   // folder of what is remembered
+	Torrent string   // path of the .torrent file
+	Content string   // path of the right content
+	Seed    uint64
 }
 
 // killedEnv holds the killedNode of the process that TestKilledInTheMiddleOfCalls starts.
@@ -44,7 +45,7 @@ func (k killedNode) be(t *testing.T) {
 		t.Fatal(err)
 	}
 	node := startNode(t, Config{StateDir: k.State}, k.Peer)
-	leech, err := node.Add(swarm.Spec{Torrent: torrent, Dir: k.Dir, Peers: []string{k.Peer}})
+	leech, err := node.Add(swarm.Spec{Torrent: torrent, Dir: k.Dirs[0], Peers: []string{k.Peer}})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -52,7 +53,7 @@ func (k killedNode) be(t *testing.T) {
 	var wait sync.WaitGroup
 	for i := range 4 {
 		d := &driver{t: t, ctx: t.Context(), rng: rand.New(rand.NewPCG(k.Seed, uint64(i))),
-			node: node, torrent: leech, want: want, closing: new(atomic.Bool)}
+			node: node, torrent: leech, want: want, dirs: k.Dirs, closing: new(atomic.Bool)}
 		wait.Go(func() { d.run(1 << 20) })
 	}
 	wait.Wait()
@@ -84,26 +85,28 @@ func (k killedNode) start(t *testing.T) *exec.Cmd {
 	return cmd
 }
 
-// rightPieces returns how many pieces of unfinished content on disk are right.
-func (k killedNode) rightPieces(t *testing.T, length int) (right int) {
+// rightPieces returns how many pieces on disk are right, whole content or not.
+func (k killedNode) rightPieces(t *testing.T, length int) (most int) {
 	t.Helper()
 	want, err := os.ReadFile(k.Content)
 	if err != nil {
 		t.Fatal(err)
 	}
-	found, err := os.ReadFile(filepath.Join(k.Dir, "content.part"))
-	if err != nil {
-		found, err = os.ReadFile(filepath.Join(k.Dir, "content")) // it was completed
-	}
-	if err != nil {
-		t.Fatal(err)
-	}
-	for at := 0; at+length <= len(found); at += length {
-		if bytes.Equal(found[at:at+length], want[at:at+length]) {
-			right++
+	for _, dir := range k.Dirs {
+		for _, name := range names {
+			for _, suffix := range []string{"", ".part"} {
+				found, _ := os.ReadFile(filepath.Join(dir, name+suffix))
+				right := 0
+				for at := 0; at+length <= len(found); at += length {
+					if bytes.Equal(found[at:at+length], want[at:at+length]) {
+						right++
+					}
+				}
+				most = max(most, right)
+			}
 		}
 	}
-	return right
+	return most
 }
 
 // A process that is killed in the middle of calls leaves nothing that the next one stumbles
@@ -125,7 +128,7 @@ func TestKilledInTheMiddleOfCalls(t *testing.T) {
 	if _, err := seeder.Add(swarm.Spec{Torrent: torrent, Dir: dir, Complete: true}); err != nil {
 		t.Fatal(err)
 	}
-	k := killedNode{Peer: hostOf(seeder), Dir: t.TempDir(), State: t.TempDir(),
+	k := killedNode{Peer: hostOf(seeder), Dirs: twoDevices(t), State: t.TempDir(),
 		Torrent: filepath.Join(t.TempDir(), "torrent"), Content: filepath.Join(dir, "content")}
 	if err := os.WriteFile(k.Torrent, torrent.Marshal(), 0o644); err != nil {
 		t.Fatal(err)
@@ -143,7 +146,7 @@ func TestKilledInTheMiddleOfCalls(t *testing.T) {
 	length := torrent.Info().Layout().PieceLength
 	right := k.rightPieces(t, length)
 	node := startNode(t, Config{StateDir: k.State}, k.Peer)
-	leech, err := node.Add(swarm.Spec{Torrent: torrent, Dir: k.Dir, Peers: []string{k.Peer}})
+	leech, err := node.Add(swarm.Spec{Torrent: torrent, Dir: k.Dirs[0], Peers: []string{k.Peer}})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -27,8 +27,12 @@ type driver struct {
 	torrent *swarm.Torrent
 	want    []byte // content of the file that is read
 	file    int
+	dirs    []string     // folders that the content may lie in
 	closing *atomic.Bool // the node may be closed at any moment
 }
+
+// names are those that the content may have.
+var names = []string{"content", "renamed"}
 
 // steps are what a driver may do. None may fail while the torrent runs.
 var steps = []struct {
@@ -53,6 +57,21 @@ var steps = []struct {
 		return nil
 	}},
 	{"Reannounce", func(d *driver) error { return d.torrent.Reannounce() }},
+	{"SetTrackers", func(d *driver) error {
+		return d.torrent.SetTrackers([][]string{{"http://127.0.0.1:1/announce"}}[d.rng.IntN(2):])
+	}},
+	{"Recheck", func(d *driver) error { return unlessUnknown(d.torrent.Recheck()) }},
+	{"Move", func(d *driver) error {
+		ctx, cancel := context.WithTimeout(d.ctx, time.Duration(d.rng.IntN(100))*time.Millisecond)
+		defer cancel()
+		return d.unlessLate(ctx, d.torrent.Move(ctx, d.dirs[d.rng.IntN(len(d.dirs))]))
+	}},
+	{"Rename", func(d *driver) error {
+		if d.torrent.Info() == nil || d.torrent.State().Phase == swarm.Checking {
+			return nil // it would wait
+		}
+		return unlessUnknown(d.torrent.Rename(-1, names[d.rng.IntN(len(names))]))
+	}},
 	{"views", func(d *driver) error {
 		d.torrent.Trackers()
 		d.torrent.Info()
@@ -72,6 +91,33 @@ func (d *driver) coin() bool { return d.rng.IntN(2) == 0 }
 
 // rate returns no limit, or one that is not too slow for the test.
 func (d *driver) rate() int64 { return d.rng.Int64N(2) * (1<<20 + d.rng.Int64N(8<<20)) }
+
+// unlessUnknown returns err, unless that says that the metadata is not known yet.
+func unlessUnknown(err error) error {
+	if errors.Is(err, swarm.ErrNoInfo) {
+		return nil
+	}
+	return err
+}
+
+// unlessLate returns err, unless that comes from the end of ctx or of what is unknown.
+func (d *driver) unlessLate(ctx context.Context, err error) error {
+	if ctx.Err() != nil {
+		return nil
+	}
+	return unlessUnknown(err)
+}
+
+// twoDevices returns two new folders, on two devices if the system has a second one.
+func twoDevices(t *testing.T) []string {
+	t.Helper()
+	second, err := os.MkdirTemp("/dev/shm", "swarmnode")
+	if err != nil {
+		second = t.TempDir()
+	}
+	t.Cleanup(func() { os.RemoveAll(second) })
+	return []string{t.TempDir(), second}
+}
 
 // read reads a part of the file, if it comes soon.
 func (d *driver) read() error {
@@ -158,8 +204,8 @@ func TestCallsInEveryOrder(t *testing.T) {
 		t.Fatal(err)
 	}
 	node := startNode(t, Config{StateDir: t.TempDir()}, hostOf(seeder))
-	out := t.TempDir()
-	leech, err := node.Add(swarm.Spec{Magnet: torrent.Magnet(), Dir: out,
+	dirs := twoDevices(t)
+	leech, err := node.Add(swarm.Spec{Magnet: torrent.Magnet(), Dir: dirs[0],
 		Peers: []string{hostOf(seeder)}})
 	if err != nil {
 		t.Fatal(err)
@@ -169,7 +215,7 @@ func TestCallsInEveryOrder(t *testing.T) {
 	following.Go(func() { follow(ctx, t, node) })
 	for i := range 4 {
 		d := &driver{t: t, ctx: ctx, rng: rand.New(rand.NewPCG(seed, uint64(i))), node: node,
-			torrent: leech, want: want, closing: new(atomic.Bool)}
+			torrent: leech, want: want, dirs: dirs, closing: new(atomic.Bool)}
 		driving.Go(func() { d.run(100) })
 	}
 	driving.Wait()
@@ -177,9 +223,9 @@ func TestCallsInEveryOrder(t *testing.T) {
 	waitDone(t, leech)
 	cancel()
 	following.Wait()
-	files, err := swarm.Verify(t.Context(), out, torrent.Info(), nil)
-	if err != nil || len(files) != 1 || files[0].Verdict != swarm.FileRight {
-		t.Errorf("the content: %+v, %v", files, err)
+	got, err := os.ReadFile(leech.Paths()[0])
+	if err != nil || !bytes.Equal(got, want) {
+		t.Errorf("the content of %v is wrong, %v", leech.Paths(), err)
 	}
 	for range 2 {
 		if err := leech.Close(); err != nil {
@@ -221,11 +267,11 @@ func TestCloseInTheMiddleOfCalls(t *testing.T) {
 	if _, err := seeder.Add(swarm.Spec{Torrent: torrent, Dir: dir, Complete: true}); err != nil {
 		t.Fatal(err)
 	}
-	out, state := t.TempDir(), t.TempDir()
-	had := int64(0)
+	dirs, state := twoDevices(t), t.TempDir()
+	had, last := int64(0), dirs[0]
 	for round := range 6 {
 		node := startNode(t, Config{StateDir: state}, hostOf(seeder))
-		leech, err := node.Add(swarm.Spec{Torrent: torrent, Dir: out,
+		leech, err := node.Add(swarm.Spec{Torrent: torrent, Dir: []string{dirs[0], last}[round%2],
 			Peers: []string{hostOf(seeder)}})
 		if err != nil {
 			t.Fatal(err)
@@ -239,7 +285,7 @@ func TestCloseInTheMiddleOfCalls(t *testing.T) {
 		for i := range 4 {
 			d := &driver{t: t, ctx: t.Context(),
 				rng:  rand.New(rand.NewPCG(seed, uint64(i+10*round))),
-				node: node, torrent: leech, want: want, closing: &closing}
+				node: node, torrent: leech, want: want, dirs: dirs, closing: &closing}
 			driving.Go(func() {
 				d.run(10 + d.rng.IntN(30))
 				if i == 0 {
@@ -254,7 +300,7 @@ func TestCloseInTheMiddleOfCalls(t *testing.T) {
 		if err := node.Close(); err != nil {
 			t.Error(err)
 		}
-		had = leech.State().Got
+		had, last = leech.State().Got, leech.Dir()
 	}
 	if had == 0 {
 		t.Error("nothing was fetched in all rounds")
