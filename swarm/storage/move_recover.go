@@ -78,12 +78,12 @@ func (n *placeNotes) follow(dir string, note *placeNote) (next string, err error
 		if err == nil && from.moves() && from.to == dir {
 			return n.recover(note.back, from)
 		}
-		err = n.write(dir, note.withoutMove()) // the move has ended, or had hardly begun
-		if err == nil && !existsAt(dir, note.newTop) && !existsAt(dir, note.newFinal) &&
+		// The move has ended, or had hardly begun.
+		if !existsAt(dir, note.newTop) && !existsAt(dir, note.newFinal) &&
 			(existsAt(note.back, note.top) || existsAt(note.back, note.final)) {
-			return note.back, nil
+			return note.back, n.write(dir, note.undone())
 		}
-		return dir, err
+		return dir, n.write(dir, note.withoutMove())
 	case note.moves():
 		return n.recover(dir, note)
 	case note.phase != moveDone:
@@ -107,7 +107,7 @@ func (n *placeNotes) leadsTo(note *placeNote) string {
 		if err != nil || next.isEmpty() {
 			return ""
 		}
-		if next.phase != moveDone {
+		if next.phase != moveDone || next.back != "" {
 			return note.to // a move from or to there was not ended
 		}
 		note = next
@@ -187,7 +187,11 @@ func (n *placeNotes) undoMove(from string, to disk, note *placeNote) error {
 		err = removeTree(to, stagingName(note.newFinal, n.hash))
 	}
 	if note.to != from {
-		err = errors.Join(err, n.remove(note.to))
+		undone := &placeNote{}
+		if back, bad := n.read(note.to); bad == nil && back.back == from {
+			undone = back.undone()
+		}
+		err = errors.Join(err, n.write(note.to, undone))
 	}
 	return errors.Join(err, n.write(from, note.withoutMove()))
 }
@@ -208,6 +212,9 @@ func (n *placeNotes) switched(from string, to disk, note *placeNote) error {
 func (n *placeNotes) begin(from string, note *placeNote) error {
 	back := *note
 	back.phase, back.back = notMoving, from
+	if was, err := n.read(note.to); err == nil && was.phase == moveDone && n.keeps() {
+		back.phase = moveDone // it led to the content, and does so again if this is undone
+	}
 	switch {
 	case note.to == from:
 		return n.write(from, note)

@@ -56,7 +56,8 @@ type placeNote struct {
 	top, newTop     string
 	final, newFinal string
 
-	// back is the folder that content is being moved from, whose note says more.
+	// back is the folder that content is being moved from, whose note says more. With
+	// moveDone, content was moved in the other direction before.
 	back string
 
 	dir   string // that the note is about; write sets it
@@ -88,6 +89,16 @@ func (p *placeNote) withoutMove() *placeNote {
 		return &placeNote{}
 	}
 	return &placeNote{name: p.name, asked: p.asked, files: p.files, final: p.final}
+}
+
+// undone returns the note about a folder to which content was not moved in the end,
+// as p says: that the content lies where it was, if the folder led to it before.
+func (p *placeNote) undone() *placeNote {
+	if p.phase != moveDone {
+		return &placeNote{}
+	}
+	return &placeNote{phase: moveDone, to: p.back, top: p.newTop, newTop: p.top,
+		final: p.newFinal, newFinal: p.final}
 }
 
 // isGone reports whether nothing is left of the content that p is about, so that p is of no
