@@ -115,18 +115,12 @@ func (l *loop) open(info *metainfo.Info) {
 		o.parts = info.Layout().Parts(wanted)
 	}
 	o.ranks = unlikeRanks(info.Layout(), first)
-	records := l.t.engine.cfg.StateDir
+	cfg := l.t.storageConfig(info)
+	cfg.Wanted, cfg.Results, cfg.Hold = wanted, l.onStored, l.t.checks.wait
 	if l.t.spec.Complete {
-		records = "" // the content was just hashed; the next run checks it again
+		cfg.StateDir = "" // the content was just hashed; the next run checks it again
 	}
-	o.store, o.err = storage.Open(storage.Config{
-		Dir: l.t.spec.Dir, Layout: info.Layout(), Workers: l.t.engine.workers,
-		Name: l.t.spec.Name, Names: l.t.spec.Names, Room: l.t.engine.memory.Room,
-		Hash: l.t.hash, StateDir: records, StateReadOnly: l.t.engine.cfg.StateReadOnly,
-		Wanted: wanted, Results: l.onStored, ReadOnly: l.t.spec.Complete, Part: true,
-		Hold: l.t.checks.wait,
-		Warn: func(err error) { l.t.log.Warn("storage", "err", err) },
-	})
+	o.store, o.err = storage.Open(cfg)
 	switch {
 	case o.err != nil:
 	case l.t.spec.Complete:
@@ -139,6 +133,17 @@ func (l *loop) open(info *metainfo.Info) {
 		o.store.Close()
 	}
 	l.reportOpened(o)
+}
+
+// storageConfig says where the content lies.
+func (t *Torrent) storageConfig(info *metainfo.Info) storage.Config {
+	return storage.Config{
+		Dir: t.spec.Dir, Layout: info.Layout(), Workers: t.engine.workers,
+		Name: t.spec.Name, Names: t.spec.Names, Room: t.engine.memory.Room,
+		Hash: t.hash, StateDir: t.engine.cfg.StateDir, StateReadOnly: t.engine.cfg.StateReadOnly,
+		ReadOnly: t.spec.Complete, Part: true,
+		Warn: func(err error) { t.log.Warn("storage", "err", err) },
+	}
 }
 
 // reportOpened hands the outcome to the loop.

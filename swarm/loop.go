@@ -366,7 +366,8 @@ func (l *loop) end() {
 			drained = true
 		}
 	}
-	l.t.engine.feed.remove(l.t) // before another torrent of this name can be added
-	l.t.engine.registry.remove(l.t)
+	if l.t.departure.end() {
+		l.t.leave()
+	}
 	l.t.handle.end(err)
 }

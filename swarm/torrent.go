@@ -121,6 +121,8 @@ type Torrent struct {
 	names   sharedNames
 	readers readers
 	files   fileTable
+
+	departure departure
 }
 
 // newTorrent returns the torrent of spec, without a loop.
