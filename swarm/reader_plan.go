@@ -18,6 +18,7 @@ type readers struct {
 	count   int
 	plan    *stream.Plan  // nil without readers
 	planned time.Time     // when the plan was carried out last
+	hungry  bool          // the plan named pieces then
 	changed chan struct{} // closed at the next change; nil if nobody waits for it
 }
 
@@ -150,6 +151,10 @@ func (l *loop) followReaders(now time.Time) {
 	if s.plan != nil {
 		list = s.plan.Deadlines(l.core.DownRate(), l.core.Has)
 	}
+	if len(list) == 0 && !s.hungry {
+		return
+	}
+	s.hungry = len(list) > 0
 	l.lend(now, list)
 	l.core.SetDeadlines(now, list)
 }
