@@ -26,8 +26,6 @@ const (
 	// GroupsMax bounds how many trackers of one torrent are asked at a time.
 	// Further tiers of a torrent are ignored.
 	GroupsMax = 32
-	// foundMax bounds the peers that wait for a caller. The oldest are dropped.
-	foundMax = 2 * PeersMax
 	// wantDefault is how many peers we ask for. Most trackers give no more, and no
 	// more fit one datagram over IPv4.
 	wantDefault = 200
@@ -119,7 +117,7 @@ type swarmAnnounce struct {
 	a      *Announcer
 	hash   metainfo.Hash
 	groups []*tierGroup // guarded by Announcer.mu
-	found  chan netip.AddrPort
+	found  *found
 	// leaving says, by URL, when a tracker has been told that we have stopped. Guarded by
 	// Announcer.mu; nil if no tracker was left.
 	leaving map[string]<-chan struct{}
@@ -165,12 +163,16 @@ func (a *Announcer) Peers(ctx context.Context, ih metainfo.Hash, port uint16,
 		if p == nil {
 			return
 		}
+		defer p.found.leave()
 		for ctx.Err() == nil {
-			select {
-			case addr := <-p.found:
+			if addr, ok := p.found.take(); ok {
 				if !yield(addr) {
 					return
 				}
+				continue
+			}
+			select {
+			case <-p.found.news:
 			case <-ctx.Done():
 			case <-a.ctx.Done():
 				return
@@ -192,7 +194,7 @@ func (a *Announcer) update(ih metainfo.Hash, port uint16, seed bool) *swarmAnnou
 	case a.closed, p == nil && len(a.swarms) >= hashesMax:
 		return nil
 	case p == nil:
-		p = &swarmAnnounce{a: a, hash: ih, found: make(chan netip.AddrPort, foundMax),
+		p = &swarmAnnounce{a: a, hash: ih, found: newFound(),
 			port: port, seed: seed}
 		p.groups = groupTiers(p, a.tiers, a.cfg.Private)
 		a.swarms[ih] = p
@@ -338,23 +340,5 @@ func (p *swarmAnnounce) request(r *trackerState, port uint16, stats Stats, event
 		InfoHash: p.hash, PeerID: p.a.cfg.PeerID, Key: p.a.key, TrackerID: r.id,
 		Port: port, Event: event, Want: want,
 		Uploaded: max(stats.Uploaded, 0), Downloaded: max(stats.Downloaded, 0), Left: stats.Left,
-	}
-}
-
-// offer hands peers to Peers, and drops the oldest pending ones to make room.
-func (p *swarmAnnounce) offer(peers []netip.AddrPort) {
-	for _, addr := range peers {
-		for {
-			select {
-			case p.found <- addr:
-			default:
-				select {
-				case <-p.found:
-				default:
-				}
-				continue
-			}
-			break
-		}
 	}
 }

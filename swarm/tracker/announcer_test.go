@@ -536,15 +536,15 @@ func TestCloseIsBounded(t *testing.T) {
 
 // The peers that wait for a caller are bounded, and the newest are kept.
 func TestFoundIsBounded(t *testing.T) {
-	a := &swarmAnnounce{found: make(chan netip.AddrPort, foundMax)}
+	f := newFound()
 	for i := range 3 * foundMax {
-		a.offer([]netip.AddrPort{netip.AddrPortFrom(netip.AddrFrom4([4]byte{1, 2, byte(i >> 8),
+		f.add([]netip.AddrPort{netip.AddrPortFrom(netip.AddrFrom4([4]byte{1, 2, byte(i >> 8),
 			byte(i)}), 1)})
 	}
-	if len(a.found) != foundMax {
-		t.Errorf("%d peers wait, want %d", len(a.found), foundMax)
+	if len(f.list) != foundMax {
+		t.Errorf("%d peers wait, want %d", len(f.list), foundMax)
 	}
-	if first := <-a.found; first.Addr() != netip.AddrFrom4([4]byte{1, 2, byte(2 * foundMax >> 8),
+	if first, _ := f.take(); first.Addr() != netip.AddrFrom4([4]byte{1, 2, byte(2 * foundMax >> 8),
 		byte(2 * foundMax & 255)}) {
 		t.Errorf("the first is %v", first)
 	}

@@ -337,5 +337,5 @@ func (g *tierGroup) took(r *trackerState, o *outcome) {
 	}
 	log.Debug("tracker answers", "tracker", r.tracker, "peers", len(o.response.Peers),
 		"seeds", o.response.Seeds, "leeches", o.response.Leeches)
-	g.swarm.offer(o.response.Peers)
+	g.swarm.found.add(o.response.Peers)
 }
