@@ -130,7 +130,9 @@ func (l *loop) setRanks(now time.Time, ranks []picker.Priority, parts []int32) {
 		l.finish() // bytes may have moved from the partfile to files
 		return
 	}
-	l.reopen(now)
+	if l.reopen(now) {
+		l.t.log.Info("more is wanted")
+	}
 }
 
 // hasWanted reports whether all pieces are verified that files want. Readers may need more.
@@ -148,17 +150,17 @@ func (l *loop) hasWanted() bool {
 	return missing <= 0
 }
 
-// reopen goes back to fetching if the content was complete.
-func (l *loop) reopen(now time.Time) {
+// reopen goes back to fetching if the content was complete, and reports whether it was.
+func (l *loop) reopen(now time.Time) bool {
 	if !l.t.handle.isDecided() {
-		return
+		return false
 	}
 	l.t.handle.reopen()
-	l.t.log.Info("more is wanted")
 	l.updateTrackers()
 	l.search.again(l.t.ctx, now, false)
 	l.sourceless.rest()
 	l.wakeWebSeeds()
+	return true
 }
 
 // doubt has the pieces hashed that storage has found, or of which it has lost a part, when

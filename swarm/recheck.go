@@ -124,15 +124,9 @@ func (l *loop) rechecked(err error) {
 
 // missed goes back to fetching if content that was complete has lost a piece.
 func (l *loop) missed(now time.Time) {
-	if l.t.spec.Complete || l.t.spec.MetadataOnly || !l.t.handle.isDecided() ||
-		l.hasWanted() {
-		return
+	if !l.t.spec.Complete && !l.t.spec.MetadataOnly && !l.hasWanted() && l.reopen(now) {
+		l.t.log.Warn("some of the content is missing and is fetched again")
 	}
-	l.t.log.Warn("some of the content is missing and is fetched again")
-	l.t.handle.reopen()
-	l.updateTrackers()
-	l.search.again(l.t.ctx, now, false)
-	l.wakeWebSeeds()
 }
 
 // lookedAgain has the pieces verified that Recheck has found to be other than they were

@@ -1,6 +1,7 @@
 package swarm_test
 
 import (
+	"bytes"
 	"errors"
 	"math/rand/v2"
 	"os"
@@ -8,6 +9,7 @@ import (
 	"sync"
 	"testing"
 
+	"swarmnode/metainfo"
 	"swarmnode/swarm"
 )
 
@@ -177,5 +179,48 @@ func TestSteeringStorm(t *testing.T) {
 	sameContent(t, dir, out)
 	if s := leech.State(); s.Left != 0 {
 		t.Errorf("at the end: %+v", s)
+	}
+}
+
+// A web seed that had nothing more to give is used again when a piece is missing.
+func TestRecheckWakesWebSeeds(t *testing.T) {
+	dir, torrent := makeContent(t, 1<<20)
+	out := t.TempDir()
+	leech := add(t, newEngine(t), swarm.Spec{Torrent: torrent, Dir: out,
+		WebSeeds: []string{webServer(t, dir, nil)}})
+	waitDone(t, leech)
+	done := leech.Done()
+	spoil(t, filepath.Join(out, "content/a"))
+	mustDo(t, leech.Recheck())
+	await(t, "the damage is found", func() bool { return leech.Done() != done })
+	waitDone(t, leech)
+	sameContent(t, dir, out)
+}
+
+// Files that are not wanted are hashed as well, and what is missing of them is not fetched.
+func TestRecheckOfSomeFiles(t *testing.T) {
+	dir, torrent := makeContent(t, 1<<20)
+	seeder, out := newEngine(t), t.TempDir()
+	waitDone(t, add(t, seeder, swarm.Spec{Torrent: torrent, Dir: dir, Complete: true}))
+	leech := add(t, listen(t, swarm.Config{StateDir: t.TempDir()}), swarm.Spec{Torrent: torrent,
+		Dir: out, Peers: []string{seeder.Addr().String()},
+		Wanted: func(l *metainfo.Layout) []bool { return []bool{true, false} }})
+	waitDone(t, leech)
+	for range 2 { // also after it was fetched again
+		spoil(t, leech.FilePath(0))
+		done := leech.Done()
+		mustDo(t, leech.Recheck())
+		await(t, "the damage is found", func() bool { return leech.Done() != done })
+		waitDone(t, leech)
+	}
+	want, err := os.ReadFile(filepath.Join(dir, "content/a"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got, err := os.ReadFile(leech.FilePath(0)); err != nil || !bytes.Equal(got, want) {
+		t.Errorf("the wanted file differs: %v", err)
+	}
+	if _, err := os.Stat(filepath.Join(out, "content/sub/b")); err == nil {
+		t.Error("a file was made that is not wanted")
 	}
 }
