@@ -86,8 +86,8 @@ func (r *requests) redirect(now time.Duration) {
 		return
 	}
 	for _, p := range r.peers.all() {
-		if p.ask.choking || !p.has.piece(first) {
-			continue
+		if p.ask.choking || !p.has.piece(first) || now < p.ask.until || p.trust.isAwaited() {
+			continue // it could not be asked for the piece now
 		}
 		for i := range p.ask.unanswered() {
 			o := &p.ask.unanswered()[i]

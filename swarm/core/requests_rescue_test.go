@@ -118,6 +118,10 @@ func TestRedirect(t *testing.T) {
 	b.redirect(0)
 	b.want("nothing is due now")
 	b.due(map[uint32]time.Duration{1: time.Second / 2, 4: 0})
+	p.ask.until = 1
+	b.redirect(0)
+	b.want("it could not be asked now")
+	p.ask.until = 0
 	b.redirect(0)
 	b.want("a jump", "1 <- cancel 0.0")
 	b.refillAll(0)
