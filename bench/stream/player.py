@@ -2,6 +2,7 @@
 reader would have seen as one line of JSON."""
 
 import json
+import os
 import sys
 import time
 
@@ -109,7 +110,9 @@ class Player:
 
 
 def main():
-    print(json.dumps(Player(json.loads(sys.argv[1])).run()))
+    player = Player(json.loads(sys.argv[1]))
+    print(json.dumps(player.run()), flush=True)
+    os._exit(0)  # taking a session down at the end of the interpreter crashes now and then
 
 
 main()
