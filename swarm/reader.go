@@ -1,6 +1,7 @@
 package swarm
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -126,6 +127,9 @@ func (r *Reader) ReadAt(p []byte, off int64) (int, error) {
 	if off < 0 {
 		return 0, errNegative
 	}
+	if off >= r.file.Length {
+		return 0, cmp.Or(r.ended(), io.EOF)
+	}
 	done := 0
 	for done < len(p) {
 		head := r.t.readers.follow(r, r.file.Offset+off+int64(done))
@@ -139,8 +143,11 @@ func (r *Reader) ReadAt(p []byte, off int64) (int, error) {
 	return done, nil
 }
 
+// offsetMax is the largest offset to which Seek goes. No file is that long.
+const offsetMax = 1 << 60
+
 var (
-	errNegative = errors.New("the offset is negative")
+	errNegative = errors.New("the offset is negative or too large")
 	errWhence   = errors.New("whence is neither of io.SeekStart, io.SeekCurrent and io.SeekEnd")
 )
 
@@ -157,7 +164,7 @@ func (r *Reader) Seek(offset int64, whence int) (int64, error) {
 	default:
 		return 0, errWhence
 	}
-	if offset < 0 {
+	if offset < 0 || offset > offsetMax {
 		return 0, errNegative
 	}
 	if err := r.ended(); err != nil {

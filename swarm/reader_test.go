@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"io"
+	"math"
 	"os"
 	"path/filepath"
 	"sync"
@@ -125,6 +126,14 @@ func TestReaderIsAReader(t *testing.T) {
 	}
 	if n, err := reader.Read(make([]byte, 1)); n != 0 || err != io.EOF {
 		t.Errorf("a read beyond the end: %d, %v", n, err)
+	}
+	if _, err := reader.Seek(math.MaxInt64, io.SeekCurrent); err == nil {
+		t.Error("a seek farther than numbers go is no error")
+	}
+	for _, off := range []int64{reader.Size(), math.MaxInt64} {
+		if n, err := reader.ReadAt(make([]byte, 1), off); n != 0 || err != io.EOF {
+			t.Errorf("a read at %d: %d, %v", off, n, err)
+		}
 	}
 }
 
