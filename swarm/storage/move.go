@@ -146,7 +146,7 @@ func (m *mover) run(ctx context.Context) error {
 	m.note = *old.withoutMove()
 	m.note.top, m.note.newTop, m.note.final, m.note.newFinal, m.note.to = move.top, move.newTop,
 		move.final, move.newFinal, move.to
-	m.note.newAsked = m.s.cfg.asked
+	m.note.newAsked = m.s.cfg.askedName()
 	if !there {
 		if there, err = m.takeNames(); err != nil || !there {
 			return err

@@ -62,10 +62,14 @@ func findPlace(cfg Config) (Config, error) {
 			return cfg, err
 		}
 	}
-	if note.name != "" && (cfg.Name == note.asked || cfg.Name == note.name) {
-		cfg.top = note.name
+	cfg.Dir = dir
+	if note.name == "" && len(note.files) == 0 {
+		return cfg, nil
 	}
-	cfg.Dir, cfg.asked, cfg.renamed = dir, cfg.Name, note.files
+	cfg.given = &givenNames{asked: cfg.Name, files: note.files}
+	if note.name != "" && (cfg.Name == note.asked || cfg.Name == note.name) {
+		cfg.given.top = note.name
+	}
 	return cfg, nil
 }
 

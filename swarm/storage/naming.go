@@ -91,7 +91,10 @@ func (n *naming) init(cfg *Config, d disk) {
 		n.made = cfg.Layout.Names(cfg.Names)
 	}
 	n.all = contentNames(n.findTop(), cfg.Hash)
-	n.top, n.renamed = n.all[finalName], cfg.renamed
+	n.top = n.all[finalName]
+	if cfg.given != nil {
+		n.renamed = cfg.given.files
+	}
 }
 
 // otherRules are the rules by which content is looked for, in order, after the rule
@@ -126,7 +129,7 @@ func appendNew(names []string, name string) []string {
 // such a link lies where the content belongs. The user has put the link there, and
 // wherever it leads, nothing is written.
 func followTop(cfg Config) (_ Config, linked string) {
-	names := []string{cmp.Or(cfg.top, cfg.Name)}
+	names := []string{cfg.topName()}
 	if names[0] == "" {
 		names = topNames(cfg.Layout, cfg.Names)
 	}
@@ -143,7 +146,8 @@ func followTop(cfg Config) (_ Config, linked string) {
 		if err != nil {
 			break // it leads nowhere, and is in the way
 		}
-		cfg.Dir, cfg.Name, cfg.top = filepath.Dir(real), filepath.Base(real), ""
+		cfg.given = &givenNames{asked: cfg.askedName()}
+		cfg.Dir, cfg.Name = filepath.Dir(real), filepath.Base(real)
 		return cfg, link
 	}
 	return cfg, ""
@@ -156,7 +160,7 @@ func isName(name string) bool {
 
 // findTop chooses the final name of the content.
 func (n *naming) findTop() string {
-	if given := cmp.Or(n.cfg.top, n.cfg.Name); given != "" {
+	if given := n.cfg.topName(); given != "" {
 		return given
 	}
 	names := topNames(n.layout, n.rule)

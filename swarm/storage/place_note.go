@@ -2,6 +2,7 @@ package storage
 
 import (
 	"bytes"
+	"cmp"
 	"crypto/sha256"
 	"encoding/hex"
 	"errors"
@@ -70,6 +71,30 @@ type placeNote struct {
 	// is.
 	old  string
 	file int
+}
+
+// givenNames are the names that the user gave to content, as Open found them in a note.
+type givenNames struct {
+	asked string         // Config.Name, as the caller of Open gave it
+	top   string         // in place of Config.Name, unless it is ""
+	files map[int]string // see placeNote.files
+}
+
+// askedName returns Config.Name as the caller of Open gave it.
+func (c *Config) askedName() string {
+	if c.given == nil {
+		return c.Name
+	}
+	return c.given.asked
+}
+
+// topName returns the final name of content for which there is no rule; "" if the rules say
+// it.
+func (c *Config) topName() string {
+	if c.given == nil {
+		return c.Name
+	}
+	return cmp.Or(c.given.top, c.Name)
 }
 
 // isEmpty reports whether p says nothing.

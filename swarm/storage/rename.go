@@ -78,7 +78,7 @@ func (s *Store) renameLink(linked, name string) error {
 	notes := s.cfg.notes()
 	note, err := notes.read(filepath.Dir(to))
 	if err == nil {
-		note.name, note.asked, note.final = name, s.cfg.asked, name
+		note.name, note.asked, note.final = name, s.cfg.askedName(), name
 		err = notes.write(filepath.Dir(to), note)
 	}
 	if err != nil {

@@ -77,9 +77,7 @@ type Config struct {
 	// spaceOf is called in place of the function of the system, unless it is nil.
 	spaceOf func(path string) (system fileSystem, free int64, ok bool)
 
-	asked   string         // Name, as it was given to Open
-	top     string         // final name of the content, in place of Name; see placeNote.name
-	renamed map[int]string // see placeNote.files
+	given *givenNames // by the user; nil if there are none
 
 	// moving is called with the name of each step that Move reaches, unless it is nil.
 	moving func(step string) error
