@@ -151,7 +151,10 @@ func (t *Torrent) infoGiven() *metainfo.Info {
 func bytesOf(l *metainfo.Layout, i int, have *bits.Set) (n int64) {
 	f := &l.Files[i]
 	first, end := l.FilePieces(i)
-	for p := have.Next(first); p >= 0 && p < end; p = have.Next(p + 1) {
+	for p := first; p < end; p++ {
+		if !have.Has(p) {
+			continue
+		}
 		from := max(f.Offset, l.PieceOffset(p))
 		to := min(f.Offset+f.Length, l.PieceOffset(p)+int64(l.PieceLength))
 		n += to - from

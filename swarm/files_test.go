@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"math/rand/v2"
+	"net/netip"
 	"os"
 	"path/filepath"
 	"sync"
@@ -395,4 +396,86 @@ func TestFilesInFeed(t *testing.T) {
 	for hear(); !f.leech.Files()[1].Complete(); {
 		hear()
 	}
+}
+
+// TestMoreFromWebSeed: a web seed that had nothing more to give is used again when more is
+// wanted.
+func TestMoreFromWebSeed(t *testing.T) {
+	dir, torrent := webFolder(t, metainfo.V1)
+	spec := chosen("04000000")
+	spec.Torrent, spec.Dir = torrent, t.TempDir()
+	spec.WebSeeds = []string{webServer(t, dir, nil)}
+	leech := add(t, newEngine(t), spec)
+	waitDone(t, leech)
+	start := time.Now()
+	if err := leech.SetFiles(ranks("44444444")); err != nil {
+		t.Fatal(err)
+	}
+	waitDone(t, leech)
+	if err := leech.Err(); err != nil {
+		t.Fatal(err)
+	}
+	same(t, dir, spec.Dir)
+	if took := time.Since(start); took > 25*time.Second {
+		t.Errorf("it took %v", took)
+	}
+}
+
+// BenchmarkFiles asks for and changes the files of a large torrent.
+func BenchmarkFiles(b *testing.B) {
+	const files, pieces = 100_000, 1_000_000
+	info := manyFiles(b, files, pieces)
+	e, err := swarm.Listen(swarm.Config{Listen: []netip.AddrPort{loopback}})
+	if err != nil {
+		b.Fatal(err)
+	}
+	defer e.Close()
+	torrent, err := e.Add(swarm.Spec{Torrent: info, Dir: b.TempDir(), PeersOnly: true})
+	if err != nil {
+		b.Fatal(err)
+	}
+	for torrent.State().Phase != swarm.Downloading {
+		select {
+		case <-torrent.Done():
+			b.Fatal(torrent.Err())
+		case <-time.After(time.Millisecond):
+		}
+	}
+	lists := make([][]swarm.Priority, 2)
+	for i := range lists {
+		lists[i] = make([]swarm.Priority, files)
+		for k := range lists[i] {
+			lists[i][k] = swarm.Priority((k + 3*i) % 8)
+		}
+	}
+	b.Run("Files", func(b *testing.B) {
+		for b.Loop() {
+			torrent.Files()
+		}
+	})
+	b.Run("SetFiles", func(b *testing.B) {
+		for i := 0; b.Loop(); i++ {
+			if err := torrent.SetFiles(lists[i%2]); err != nil {
+				b.Fatal(err)
+			}
+		}
+	})
+}
+
+// manyFiles returns a torrent of so many files and pieces, whose content is nowhere.
+func manyFiles(b *testing.B, files, pieces int) *metainfo.Torrent {
+	b.Helper()
+	const pieceLength = 16 << 10
+	doc := []byte("d4:infod5:filesl")
+	length := int64(pieces) * pieceLength / int64(files)
+	for i := range files {
+		doc = fmt.Appendf(doc, "d6:lengthi%de4:pathl3:dir8:%08dee", length, i)
+	}
+	doc = fmt.Appendf(doc, "e4:name4:many12:piece lengthi%de6:pieces%d:", pieceLength, 20*pieces)
+	doc = append(append(doc, bytes.Repeat([]byte("0123456789abcdefghij"), pieces)...), "ee"...)
+	torrent, err := metainfo.ParseTorrent(doc)
+	if err != nil {
+		b.Fatal(err)
+	}
+	return torrent
 }

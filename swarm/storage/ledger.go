@@ -301,19 +301,6 @@ func (l *ledger) soil(i int) {
 	l.dirty[i] = struct{}{}
 }
 
-// soilPiece counts the files of piece p as dirty, unless the piece is durable: its data was
-// found, and nobody knows whether it was ever synced. mu is held.
-func (l *ledger) soilPiece(p int) {
-	if l.durable.Has(p) {
-		return
-	}
-	for x := range l.layout.Spans(l.layout.PieceOffset(p), l.layout.PieceSize(p)) {
-		if !l.layout.Files[x.File].Pad {
-			l.soil(x.File)
-		}
-	}
-}
-
 // openFiles returns the files that were written to since they were looked at.
 func (l *ledger) openFiles() (open []int) {
 	l.mu.Lock()

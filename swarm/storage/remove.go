@@ -5,6 +5,8 @@ import (
 	"io/fs"
 	"path"
 	"slices"
+
+	"swarmnode/swarm/bits"
 )
 
 // Remove removes the files of the content from disk, and the folders that are empty then,
@@ -31,7 +33,7 @@ func (s *Store) Remove(inUse func(path string) bool) error {
 		return err
 	}
 	defer d.close()
-	r := removal{s: s, disk: d, inUse: inUse, folders: make(map[string]bool)}
+	r := removal{s: s, disk: d, inUse: inUse, have: s.Have(), folders: make(map[string]bool)}
 	tops := []string{s.names.topName()}
 	for _, name := range [...]int{ownName, mergeName} { // nothing else has these
 		if top := s.names.all[name]; top != s.names.all[finalName] {
@@ -50,6 +52,7 @@ type removal struct {
 	s       *Store
 	disk    disk
 	inUse   func(path string) bool
+	have    *bits.Set
 	folders map[string]bool // that held files of the content
 }
 
@@ -105,20 +108,19 @@ func (r *removal) file(i int, name string) error {
 // isOurs reports whether the file in the place of file i, whose state is st, is the
 // torrent's.
 func (r *removal) isOurs(i int, st fileStat) bool {
-	s := r.s
+	s, have := r.s, r.have
 	if st.size > s.layout.Files[i].Length {
 		return false
 	}
 	if s.wanted.isOpened(i) || s.wanted.wants(i) && !s.cfg.ReadOnly {
 		return true
 	}
-	have := s.Have()
 	if st.size == 0 { // it was made and not written to, or has no content in the torrent
 		return s.layout.Files[i].Length > 0 || s.wanted.wants(i) && !have.None()
 	}
 	first, end := s.layout.FilePieces(i)
-	for p := have.Next(first); p >= 0 && p < end; p = have.Next(p + 1) {
-		if !s.parts.holds(i, p) {
+	for p := first; p < end; p++ {
+		if have.Has(p) && !s.parts.holds(i, p) {
 			return true
 		}
 	}

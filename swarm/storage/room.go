@@ -140,6 +140,8 @@ func (s *Store) missingRoom(have *bits.Set) (content, parts int64) {
 		case missing == 0:
 		case !s.wanted.file(i):
 			parts += missing
+		case !s.known.isThere(i) && !s.wanted.isOpened(i):
+			content += missing
 		default:
 			if st, err := s.files.stat(i); err == nil {
 				missing = min(missing, max(0, f.Length-st.room))
