@@ -97,9 +97,11 @@ func onSmallDisk(t *testing.T) {
 	}
 	r.back()
 
+	moveOntoSmallDisk(t, dir)
 	if err := unix.Mount("", dir, "", unix.MS_REMOUNT|unix.MS_RDONLY, ""); err != nil {
 		t.Fatal(err)
 	}
+	moveOntoSmallDisk(t, dir)
 	cfg.Reserve, cfg.Name = false, ""
 	cfg.ReadOnly = true // what is there can be checked
 	r = newRig(t, cfg, data)
@@ -123,4 +125,34 @@ func onSmallDisk(t *testing.T) {
 		t.Error("opening new content on a read-only disk:", err)
 	}
 	t.Log("ran on a disk of its own")
+}
+
+// moveOntoSmallDisk moves content to a disk on which it has no room, or where nothing can be
+// written: it stays where it was, and nothing is left there.
+func moveOntoSmallDisk(t *testing.T, dir string) {
+	t.Helper()
+	layout, data := makeLayout(t, "moved", 64<<10, tfile{"a", 300 << 10, false},
+		tfile{"b", 1200 << 10, false})
+	before := filesBelow(t, dir)
+	for _, known := range []bool{true, false} { // whether the system says how much room there is
+		cfg := Config{Dir: t.TempDir(), Layout: layout, Part: true}
+		if !known {
+			cfg.spaceOf = func(string) (fileSystem, int64, bool) { return fileSystem{}, 0, false }
+		}
+		r := newRig(t, cfg, data)
+		r.all()
+		err := r.store.Move(t.Context(), filepath.Join(dir, "new"), nil)
+		if !IsFull(err) && !IsDenied(err) {
+			t.Error("moved onto a small disk:", err)
+		}
+		if err := r.store.Finish(); err != nil {
+			t.Error(err)
+		}
+		r.onDisk(cfg.Dir, "moved")
+		r.back()
+	}
+	sameFiles(t, filesBelow(t, dir), before)
+	if _, err := os.Lstat(filepath.Join(dir, "new")); err == nil {
+		t.Error("the new folder is left")
+	}
 }
