@@ -39,6 +39,7 @@ const (
 	PeerWaitAnswers  = core.WaitAnswers  // it leaves our requests without any block
 	PeerWaitUnchoke  = core.WaitUnchoke  // we wait until it unchokes us
 	PeerWaitBackoff  = core.WaitBackoff  // it rejected requests and is left alone for a while
+	PeerWaitVerify   = core.WaitVerify   // its first piece is being verified
 	PeerWaitTurn     = core.WaitTurn     // others are asked for what it has
 	PeerWaitSlot     = core.WaitSlot     // it waits for a slot of ours
 	PeerWaitRequests = core.WaitRequests // it has a slot and requests nothing

@@ -54,7 +54,7 @@ func TestPeersOfATorrent(t *testing.T) {
 			one := engineWith(t, swarm.Config{Client: "seeder 1", Encryption: encryption})
 			two := engineWith(t, swarm.Config{PeerIDPrefix: "-TR3000-", Encryption: encryption})
 			seed := add(t, one, swarm.Spec{Torrent: torrent, Dir: dir, Complete: true})
-			leech := add(t, two, swarm.Spec{Torrent: torrent, Dir: t.TempDir(), Down: 1 << 20})
+			leech := add(t, two, swarm.Spec{Torrent: torrent, Dir: t.TempDir(), Down: 100 << 10})
 			if p := leech.Peers(); len(p) != 0 {
 				t.Errorf("without peers: %+v", p)
 			}
@@ -78,7 +78,8 @@ func TestPeersOfATorrent(t *testing.T) {
 			if p.Addr != one.Addr() || p.Listen != one.Addr() || p.Client != "seeder 1" ||
 				!p.Outgoing || !p.Seed || p.Progress != 1 || p.Source != swarm.PeerFromUser ||
 				p.Transport != swarm.TransportTCP || !p.Interesting || p.Choking || p.Unchoked ||
-				p.Waiting != swarm.PeerWaitNone || p.LastDown.IsZero() || !p.LastUp.IsZero() ||
+				p.Waiting != swarm.PeerWaitNone && p.Waiting != swarm.PeerWaitVerify ||
+				p.LastDown.IsZero() || !p.LastUp.IsZero() ||
 				time.Since(p.Connected) > time.Minute || p.URL != "" {
 				t.Errorf("the seed: %+v", p)
 			}
@@ -86,6 +87,7 @@ func TestPeersOfATorrent(t *testing.T) {
 				p.EncryptedHandshake {
 				t.Errorf("encrypted: %v, %v", p.Encrypted, p.EncryptedHandshake)
 			}
+			await(t, "bytes that have left", func() bool { return seed.Peers()[0].Up > 0 })
 			q := seed.Peers()[0]
 			if q.Listen != two.Addr() || q.Addr.Addr() != two.Addr().Addr() || q.Outgoing ||
 				q.Client != "Transmission 3.00" || q.Source != swarm.PeerFromIncoming ||
@@ -99,6 +101,7 @@ func TestPeersOfATorrent(t *testing.T) {
 				len(pieces.Availability) != pieces.Have.Len() {
 				t.Errorf("pieces: %+v", pieces)
 			}
+			mustDo(t, leech.SetLimits(swarm.Limits{}))
 			waitDone(t, leech)
 			if p := leech.Pieces(); !p.Have.All() || len(p.InFlight) > 0 {
 				t.Errorf("pieces in the end: %+v", p)

@@ -41,6 +41,10 @@ func hearing(t *testing.T) (url string, heard <-chan string) {
 	t.Helper()
 	events := make(chan string, 100)
 	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if strings.Contains(r.URL.Path, "scrape") {
+			fmt.Fprint(w, "de")
+			return
+		}
 		events <- r.URL.Path + " " + r.URL.Query().Get("event")
 		fmt.Fprint(w, "d8:intervali1800e5:peers0:e")
 	}))

@@ -51,6 +51,7 @@ const (
 	WaitAnswers              // the peer leaves our requests without any block
 	WaitUnchoke              // we wait until the peer unchokes us
 	WaitBackoff              // the peer rejected requests and is left alone for a while
+	WaitVerify               // the first piece of the peer is being verified
 	WaitTurn                 // others are asked for what the peer has
 	WaitSlot                 // the peer waits for a slot of ours
 	WaitRequests             // the peer has a slot and requests nothing
@@ -66,6 +67,7 @@ var waitNames = [waitCount]string{
 	"it does not answer our requests",
 	"we wait until it unchokes us",
 	"it rejected requests, and we pause",
+	"we verify its first piece",
 	"other peers are asked for what it has",
 	"it waits for an upload slot",
 	"it has an upload slot and requests nothing",
@@ -99,6 +101,8 @@ func (p *peer) waitsFor(t *Torrent) Wait {
 		return WaitUnchoke
 	case p.ask.isPaused(t.now):
 		return WaitBackoff
+	case p.trust.isAwaited():
+		return WaitVerify
 	case !p.slot.Busy():
 		return WaitTurn
 	}
