@@ -60,6 +60,9 @@ var steps = []struct {
 	{"SetTrackers", func(d *driver) error {
 		return d.torrent.SetTrackers([][]string{{"http://127.0.0.1:1/announce"}}[d.rng.IntN(2):])
 	}},
+	{"SetWebSeeds", func(d *driver) error {
+		return d.torrent.SetWebSeeds([]string{"http://127.0.0.1:1/"}[d.rng.IntN(2):])
+	}},
 	{"Recheck", func(d *driver) error { return unlessUnknown(d.torrent.Recheck()) }},
 	{"Move", func(d *driver) error {
 		ctx, cancel := context.WithTimeout(d.ctx, time.Duration(d.rng.IntN(100))*time.Millisecond)
@@ -73,9 +76,8 @@ var steps = []struct {
 		return unlessUnknown(d.torrent.Rename(-1, names[d.rng.IntN(len(names))]))
 	}},
 	{"views", func(d *driver) error {
-		d.torrent.Trackers()
 		d.torrent.Info()
-		return checkState(d.torrent.State())
+		return errors.Join(checkState(d.torrent.State()), checkViews(d.torrent))
 	}},
 	{"Reader", (*driver).read},
 	{"Node.SetDHT", func(d *driver) error { return d.node.SetDHT(d.coin()) }},
@@ -140,6 +142,24 @@ func (d *driver) read() error {
 	}
 	if !bytes.Equal(part, d.want[at:at+len(part)]) {
 		return fmt.Errorf("wrong bytes at %d", at)
+	}
+	return nil
+}
+
+// checkViews returns an error if what a torrent shows of its peers and pieces cannot be.
+func checkViews(t *swarm.Torrent) error {
+	for _, p := range t.Peers() {
+		if p.Progress < 0 || p.Progress > 1 || p.Seed != (p.Progress == 1) || p.Asked < 0 ||
+			p.Queued < 0 || p.Addr.IsValid() == (p.Transport == swarm.TransportWeb) {
+			return fmt.Errorf("an impossible peer: %+v", p)
+		}
+	}
+	if p := t.Pieces(); p.Have != nil && (p.Have.Len() != len(p.Availability) ||
+		p.Have.Count()+len(p.InFlight) > p.Have.Len()) {
+		return fmt.Errorf("impossible pieces: %+v", p)
+	}
+	if len(t.Trackers()) > 1 || len(t.WebSeeds()) > 1 {
+		return fmt.Errorf("impossible trackers or web seeds: %+v, %+v", t.Trackers(), t.WebSeeds())
 	}
 	return nil
 }
