@@ -375,12 +375,13 @@ func readFiles(t *testing.T, dir string, torrent *metainfo.Torrent) (files [][]b
 	return files
 }
 
-// newSteering starts a seed and an engine that fetches from it.
-func newSteering(t *testing.T, seed uint64) *steering {
+// newSteering starts a seed that uploads up bytes a second at most, and returns a steering
+// of what fetches from it, without an engine.
+func newSteering(t *testing.T, seed uint64, up int64) *steering {
 	t.Helper()
 	source := t.TempDir()
 	files, torrent := steeredContent(t, source)
-	seeder := newEngine(t)
+	seeder := listen(t, swarm.Config{Up: up})
 	add(t, seeder, swarm.Spec{Torrent: torrent, Dir: source, Complete: true})
 	base := t.TempDir()
 	s := &steering{source: source, want: files, seed: seeder.Addr(),
@@ -408,7 +409,7 @@ func TestSteering(t *testing.T) {
 		}
 	}
 	t.Logf("seed %d", seed)
-	s := newSteering(t, seed)
+	s := newSteering(t, seed, 0)
 	s.engine = listen(t, swarm.Config{StateDir: t.TempDir()})
 	s.torrent.Store(add(t, s.engine, s.spec))
 	ctx, cancel := context.WithTimeout(t.Context(), lasts)
