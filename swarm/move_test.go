@@ -215,3 +215,22 @@ func TestMoveRefuses(t *testing.T) {
 		t.Error("after the end:", err)
 	}
 }
+
+// A torrent that was moved and renamed is removed with its data, and nothing is left: no
+// file, no folder, no record, and no way to the new place.
+func TestRemoveAfterMove(t *testing.T) {
+	dir, torrent := makeContent(t, 1<<20)
+	state, to := t.TempDir(), t.TempDir()
+	e := listen(t, swarm.Config{Client: "test", StateDir: state})
+	spec := swarm.Spec{Torrent: torrent, Dir: dir}
+	seed := add(t, e, spec)
+	waitDone(t, seed)
+	mustDo(t, seed.Move(t.Context(), to), seed.Rename(-1, "other"), seed.Rename(1, "file"),
+		seed.Remove(t.Context(), true))
+	empty(t, dir)
+	empty(t, to)
+	left, err := filepath.Glob(filepath.Join(state, "*"+torrent.Info().Hash().String()+"*"))
+	if err != nil || len(left) > 0 {
+		t.Errorf("%v is left", left)
+	}
+}
