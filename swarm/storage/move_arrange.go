@@ -60,7 +60,18 @@ func (s *Store) takeTurn(ctx context.Context) error {
 	return nil
 }
 
-// giveTurn ends what takeTurn began.
+// tryTurn is takeTurn, but does not wait: it reports whether the turn was free.
+func (s *Store) tryTurn() bool {
+	s.workers.mu.Lock()
+	defer s.workers.mu.Unlock()
+	if s.taken {
+		return false
+	}
+	s.taken = true
+	return true
+}
+
+// giveTurn ends what takeTurn or tryTurn began.
 func (s *Store) giveTurn() {
 	s.workers.mu.Lock()
 	defer s.workers.mu.Unlock()

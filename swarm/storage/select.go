@@ -49,18 +49,15 @@ func (s *Store) Keep(ctx context.Context, i int) (Reselection, error) {
 // reselect makes wanted the wanted files, and prepares to write to the files in which.
 func (s *Store) reselect(ctx context.Context, wanted []bool,
 	which func(i int) bool) (r Reselection, err error) {
+	if len(s.freshFiles(which)) == 0 && s.reselectAtOnce(wanted) {
+		return r, nil
+	}
 	ctx, end, err := s.arrange(ctx)
 	if err != nil {
 		return r, err
 	}
 	defer end()
-	dormant := s.place.isDormant()
-	var fresh []int
-	for i := range s.layout.Files {
-		if hasPlace(s.layout, i) && which(i) && (dormant || !s.wanted.file(i)) {
-			fresh = append(fresh, i)
-		}
-	}
+	fresh, dormant := s.freshFiles(which), s.place.isDormant()
 	if dormant && len(fresh) > 0 && !s.cfg.ReadOnly {
 		return s.awake(ctx, wanted)
 	}
@@ -83,6 +80,39 @@ func (s *Store) reselect(ctx context.Context, wanted []bool,
 		s.claimRoom(s.Have())
 	}
 	return Reselection{Found: a.found, Lost: lost}, nil
+}
+
+// freshFiles returns the files in which that are not written to yet.
+func (s *Store) freshFiles(which func(i int) bool) (fresh []int) {
+	dormant := s.place.isDormant()
+	for i := range s.layout.Files {
+		if hasPlace(s.layout, i) && which(i) && (dormant || !s.wanted.file(i)) {
+			fresh = append(fresh, i)
+		}
+	}
+	return fresh
+}
+
+// reselectAtOnce is reselect when no file comes to be written to, which need not wait for
+// a move. It reports false if parts have to be moved to their files.
+func (s *Store) reselectAtOnce(wanted []bool) bool {
+	s.workers.mu.Lock()
+	closing := s.closing
+	s.workers.mu.Unlock()
+	if closing {
+		return false
+	}
+	s.changeSelection(wanted)
+	if len(s.parts.misplaced()) > 0 {
+		return false
+	}
+	if s.tryTurn() {
+		if s.place.isLooking() || !s.place.isReadOnly() {
+			s.claimRoom(s.Have())
+		}
+		s.giveTurn()
+	}
+	return true
 }
 
 // changeSelection makes wanted the wanted files, and returns those before.

@@ -401,6 +401,31 @@ func TestSelectFullDisk(t *testing.T) {
 	})
 }
 
+// TestDeselectWhileArranged: a choice that needs no file does not wait for a move, and one
+// that does is given up with its context.
+func TestDeselectWhileArranged(t *testing.T) {
+	layout, data := mixed(t)
+	r := newRig(t, Config{Dir: t.TempDir(), Layout: layout}, data)
+	if _, err := r.store.Check(t.Context(), nil); err != nil {
+		t.Fatal(err)
+	}
+	_, end, err := r.store.arrange(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	r.reselect(".x......")
+	got := make(chan error, 1)
+	go func() {
+		_, err := r.store.Select(t.Context(), nil)
+		got <- err
+	}()
+	end()
+	if err := <-got; err != nil {
+		t.Error(err)
+	}
+	r.back()
+}
+
 // TestKeep: a piece of a file that is not wanted goes to its place, and stays there.
 func TestKeep(t *testing.T) {
 	layout, data := mixed(t)
