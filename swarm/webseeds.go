@@ -132,7 +132,7 @@ func (w *webSeeds) ended(s *webSeed, err error, retry time.Time) {
 	s.conn, s.err, s.retry = nil, err, retry
 }
 
-// giveUp records that a web seed is of no use, ever.
+// giveUp records that a web seed is not used again, because of err.
 func (w *webSeeds) giveUp(s *webSeed, err error) {
 	w.ended(s, err, time.Time{})
 	w.mu.Lock()
@@ -233,7 +233,8 @@ func (l *loop) useWebSeed(ctx context.Context, info *metainfo.Info, seed *webSee
 	}
 }
 
-// endedAsUseless reports whether a connection that ended with err was of no more use.
+// endedAsUseless reports whether the core ended a connection because neither side could give
+// the other one anything.
 func endedAsUseless(err error) bool {
 	var d dropped
 	return errors.As(err, &d) && d.by(core.ReasonUseless)
