@@ -191,11 +191,10 @@ func (n *placeNotes) undoMove(from string, to disk, note *placeNote) error {
 		err = removeTree(to, stagingName(note.newFinal, n.hash))
 	}
 	if note.to != from {
-		undone := &placeNote{}
-		if back, bad := n.read(note.to); bad == nil && back.back == from {
-			undone = back.undone()
+		// Unless the move had not begun: then the note is that of before.
+		if back, bad := n.read(note.to); bad != nil || back.back == from {
+			err = errors.Join(err, n.write(note.to, back.undone()))
 		}
-		err = errors.Join(err, n.write(note.to, undone))
 	}
 	return errors.Join(err, n.write(from, note.withoutMove()))
 }
