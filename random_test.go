@@ -41,6 +41,9 @@ var steps = []struct {
 }{
 	{"Pause", func(d *driver) error { return d.torrent.Pause() }},
 	{"Resume", func(d *driver) error { return d.torrent.Resume() }},
+	{"SetWebSeeds", func(d *driver) error {
+		return d.torrent.SetWebSeeds([]string{"http://127.0.0.1:1/"}[d.rng.IntN(2):])
+	}},
 	{"Recheck", func(d *driver) error {
 		if err := d.torrent.Recheck(); !errors.Is(err, swarm.ErrNoInfo) {
 			return err
@@ -60,9 +63,6 @@ var steps = []struct {
 	{"SetTrackers", func(d *driver) error {
 		return d.torrent.SetTrackers([][]string{{"http://127.0.0.1:1/announce"}}[d.rng.IntN(2):])
 	}},
-	{"SetWebSeeds", func(d *driver) error {
-		return d.torrent.SetWebSeeds([]string{"http://127.0.0.1:1/"}[d.rng.IntN(2):])
-	}},
 	{"Recheck", func(d *driver) error { return unlessUnknown(d.torrent.Recheck()) }},
 	{"Move", func(d *driver) error {
 		ctx, cancel := context.WithTimeout(d.ctx, time.Duration(d.rng.IntN(100))*time.Millisecond)
@@ -76,6 +76,11 @@ var steps = []struct {
 		return unlessUnknown(d.torrent.Rename(-1, names[d.rng.IntN(len(names))]))
 	}},
 	{"views", func(d *driver) error {
+		for _, f := range d.torrent.Files() {
+			if f.Have > f.Size || f.Complete() && f.Have < f.Size {
+				return fmt.Errorf("a file: %+v", f)
+			}
+		}
 		d.torrent.Info()
 		return errors.Join(checkState(d.torrent.State()), checkViews(d.torrent))
 	}},
@@ -265,7 +270,16 @@ func settle(t *testing.T, node *Node, torrent *swarm.Torrent) {
 	t.Helper()
 	node.SetLimits(swarm.EngineLimits{})
 	node.SetPEX(true)
-	for _, err := range []error{node.SetDHT(true), torrent.Resume(),
+	if err := torrent.Resume(); err != nil {
+		t.Error(err)
+	}
+	select {
+	case <-torrent.HaveInfo():
+	case <-time.After(20 * time.Second):
+		t.Fatal("no metadata")
+	}
+	for _, err := range []error{node.SetDHT(true),
+		torrent.SetFiles([]swarm.Priority{swarm.Normal}),
 		torrent.SetLimits(swarm.Limits{}), torrent.SetSequential(false)} {
 		if err != nil {
 			t.Error(err)
@@ -297,7 +311,7 @@ func TestCloseInTheMiddleOfCalls(t *testing.T) {
 			t.Fatal(err)
 		}
 		eventually(t, "the check", func() bool { return leech.State().Phase > swarm.Checking })
-		if got := leech.State().Got; got < had {
+		if got := leech.State().Have; got < had {
 			t.Errorf("round %d begins with %d bytes, the last one ended with %d", round, got, had)
 		}
 		var closing atomic.Bool
@@ -320,7 +334,7 @@ func TestCloseInTheMiddleOfCalls(t *testing.T) {
 		if err := node.Close(); err != nil {
 			t.Error(err)
 		}
-		had, last = leech.State().Got, leech.Dir()
+		had, last = leech.State().Have, leech.Dir()
 	}
 	if had == 0 {
 		t.Error("nothing was fetched in all rounds")
