@@ -46,8 +46,8 @@ type Config struct {
 	MemoryMax int64
 	// StateDir is the folder for records. One record says which pieces each torrent
 	// has, so that it goes on after a stop or a crash without hashing everything again.
-	// Another one holds its peers, so that it meets its swarm again at once. If StateDir
-	// is empty, no records are kept.
+	// Another one holds its peers, so that it meets its swarm again at once, and a third one
+	// its Totals. If StateDir is empty, no records are kept.
 	StateDir string
 	// StateReadOnly says that records in StateDir are read and none are written.
 	StateReadOnly bool
