@@ -124,7 +124,8 @@ func BenchmarkTransfer(b *testing.B) {
 		name  string
 		run   int
 		limit int64
-	}{{"run=1", 1, 0}, {"run=16", 16, 0}, {"run=16,limit=1GiB", 16, 1 << 30},
+	}{{"run=1", 1, 0}, {"run=16", 16, 0}, {"run=16,no limit yet", 16, -1},
+		{"run=16,limit=1GiB", 16, 1 << 30},
 		{"run=16,limit=100MiB", 16, 100 << 20}} {
 		b.Run(bench.name, func(b *testing.B) { benchTransfer(b, bench.run, bench.limit) })
 	}
@@ -138,9 +139,13 @@ func benchTransfer(b *testing.B, run int, rate int64) {
 	src := &source{room: make(chan int, waiting)}
 	dst := &sink{want: b.N, full: make(chan struct{})}
 	bucket := limit.NewBucket(rate, nil)
+	var down *limit.Bucket
+	if rate < 0 { // those of a torrent that may have a limit later
+		bucket, down = limit.NewBucket(0, limit.NewCommon(0)), limit.NewBucket(0, limit.NewCommon(0))
+	}
 	pool := block.NewPool(1 << 20)
 	from := New(out, Config{Handler: src, Pool: pool, Up: bucket})
-	to := New(in, Config{Handler: dst, Pool: pool})
+	to := New(in, Config{Handler: dst, Pool: pool, Down: down})
 	refs := make([]block.Ref, run)
 	for i := range refs {
 		refs[i] = block.Ref{Begin: uint32(i * block.Size), Length: block.Size}
