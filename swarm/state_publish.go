@@ -54,7 +54,6 @@ func (l *loop) nextState() time.Time {
 type published struct {
 	kept   *keptState // apart, since large objects take more memory than they need
 	status status
-	at     time.Time // of kept
 }
 
 // A keptState is a State without what others know better, in as little memory as possible.
@@ -63,11 +62,12 @@ type keptState struct {
 	phase      Phase
 	sequential bool
 	totals     keptTotals
+	at         time.Time // of this state
 }
 
-// keep keeps s.
-func (k *keptState) keep(s *State) {
-	*k = keptState{s.Snapshot, s.Phase, s.Sequential, s.Totals.kept()}
+// keep keeps s, the state at some moment.
+func (k *keptState) keep(at time.Time, s *State) {
+	*k = keptState{s.Snapshot, s.Phase, s.Sequential, s.Totals.kept(), at}
 }
 
 // give puts into s, which is empty, what is kept.
@@ -81,12 +81,14 @@ func (k *keptState) give(s *State) {
 
 // begin sets what the phase follows from before anything was published.
 func (p *published) begin(first status) {
-	p.kept = &keptState{Snapshot: core.Snapshot{Paused: first.paused}}
-	p.status, p.at = first, time.Now()
+	p.kept = &keptState{Snapshot: core.Snapshot{Paused: first.paused}, at: time.Now()}
+	p.status = first
 }
 
 // start sets the totals of earlier runs.
-func (p *published) start(now time.Time, all Totals) { p.at, p.kept.totals = now, all.kept() }
+func (p *published) start(now time.Time, all Totals) {
+	p.kept.at, p.kept.totals = now, all.kept()
+}
 
 // set sets the state, and what its phase follows from. It reports whether the state
 // differs from the last one.
@@ -94,9 +96,9 @@ func (p *published) set(now time.Time, s *State, from status) (differs bool) {
 	var before State
 	p.kept.give(&before)
 	s.Phase = from.phase()
-	s.Totals = before.Totals.after(&before, s, now.Sub(p.at), now)
-	p.kept.keep(s)
-	p.status, p.at = from, now
+	s.Totals = before.Totals.after(&before, s, now.Sub(p.kept.at), now)
+	p.kept.keep(now, s)
+	p.status = from
 	return !s.same(&before)
 }
 
@@ -107,7 +109,7 @@ func (p *published) get(s *State, closing bool, how outcome, haveInfo bool) {
 	now := p.status.with(how, haveInfo)
 	now.closing = now.closing || closing
 	s.Phase = now.phase()
-	s.Totals.pass(s, time.Since(p.at))
+	s.Totals.pass(s, time.Since(p.kept.at))
 }
 
 // with returns s with the outcome of the torrent, and whether the metadata is known.

@@ -53,7 +53,7 @@ func TestSameState(t *testing.T) {
 			t.Errorf("another %s counts as the same: %v", name, same)
 		}
 		var kept keptState
-		kept.keep(&s)
+		kept.keep(time.Now(), &s)
 		if kept.give(&again); !reflect.DeepEqual(s, again) || !s.same(&again) {
 			t.Errorf("%s is not kept", name)
 		}

@@ -17,7 +17,8 @@ type meter struct {
 	first time.Duration // when the first bytes came
 	last  time.Duration // when the last bytes came
 	at    int64         // the second of the newest slot
-	slots [meterSeconds]int64
+	// slots is nil before the first bytes: most torrents and many peers have none.
+	slots *[meterSeconds]int64
 }
 
 // sum returns how many bytes there were.
@@ -27,7 +28,8 @@ func (m *meter) sum() int64 { return m.total }
 func (m *meter) latest() time.Duration { return m.last }
 
 func (m *meter) add(now time.Duration, n int) {
-	if m.total == 0 {
+	if m.slots == nil {
+		m.slots = new([meterSeconds]int64)
 		m.first = now
 	}
 	m.last = now
@@ -56,7 +58,7 @@ func (m *meter) rate(now time.Duration) int64 { return m.over(now, meterSeconds)
 func (m *meter) recent(now time.Duration) int64 { return m.over(now, recentSeconds) }
 
 func (m *meter) over(now time.Duration, seconds int64) int64 {
-	if m.total == 0 {
+	if m.slots == nil {
 		return 0
 	}
 	m.advance(now)

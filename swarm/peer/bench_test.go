@@ -141,7 +141,8 @@ func benchTransfer(b *testing.B, run int, rate int64) {
 	bucket := limit.NewBucket(rate, nil)
 	var down *limit.Bucket
 	if rate < 0 { // those of a torrent that may have a limit later
-		bucket, down = limit.NewBucket(0, limit.NewCommon(0)), limit.NewBucket(0, limit.NewCommon(0))
+		bucket = limit.NewBucket(0, limit.NewCommon(0))
+		down = limit.NewBucket(0, limit.NewCommon(0))
 	}
 	pool := block.NewPool(1 << 20)
 	from := New(out, Config{Handler: src, Pool: pool, Up: bucket})
