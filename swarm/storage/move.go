@@ -99,7 +99,7 @@ type mover struct {
 
 	linked bool // files got a second name and were not copied
 
-	lock  io.Closer // of the original, if the Store had none
+	lock  io.Closer // of the original, once nobody needs it any more
 	taken io.Closer // of the copy
 }
 
@@ -229,8 +229,11 @@ func (m *mover) hold() error {
 	}
 	for try := 0; ; try++ {
 		lock, err := m.from.lock(m.note.top, lockWrite)
-		if err == nil || !errors.Is(err, ErrInUse) || try == lockTries {
-			m.lock = lock
+		if err == nil {
+			m.s.place.lend(lock)
+			return nil
+		}
+		if !errors.Is(err, ErrInUse) || try == lockTries {
 			return err
 		}
 		time.Sleep(lockPause)
@@ -239,6 +242,7 @@ func (m *mover) hold() error {
 
 // release gives up the locks that only the move needed.
 func (m *mover) release() {
+	closeLock(m.s.place.takeLent())
 	closeLock(m.lock)
 	closeLock(m.taken)
 }

@@ -16,6 +16,10 @@ func (m *mover) switchTo() {
 	s.names.setAll(m.all, m.is)
 	if old, taken := s.place.movedTo(m.taken); taken {
 		m.lock, m.taken = old, nil
+	} else if m.taken != nil { // a write after this one locks the new place
+		m.lock = s.place.takeLent()
+		s.place.lend(m.taken)
+		m.taken = nil
 	}
 	m.stamp()
 	s.journal.moveTo(stateStem(s.cfg.Hash, s.names.finalPath()))

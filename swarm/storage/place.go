@@ -31,6 +31,7 @@ type place struct {
 
 	// Guarded by names.mu.
 	lock     io.Closer // nil when nothing is locked
+	lent     io.Closer // the lock of a move, which the first write takes over; or nil
 	readOnly bool      // the content is not written to, or no longer
 	looking  bool      // nothing was made, locked or changed yet
 	wasThere bool      // something had the chosen name when it was chosen
@@ -179,14 +180,31 @@ func (p *place) writable() error {
 	if err != nil {
 		return err
 	}
-	lock, err := p.names.disk.lock(final, lockWrite)
-	if err != nil {
-		return err
+	lock := p.takeLent() // a move has locked the content, and nobody else may
+	if lock == nil {
+		if lock, err = p.names.disk.lock(final, lockWrite); err != nil {
+			return err
+		}
 	}
 	p.names.mu.Lock()
 	defer p.names.mu.Unlock()
 	p.lock, p.readOnly = lock, false
 	return nil
+}
+
+// lend lets the first write have the lock of a move.
+func (p *place) lend(lock io.Closer) {
+	p.names.mu.Lock()
+	defer p.names.mu.Unlock()
+	p.lent = lock
+}
+
+// takeLent returns the lock of a move, or nil if there is none or a write has it.
+func (p *place) takeLent() (lock io.Closer) {
+	p.names.mu.Lock()
+	defer p.names.mu.Unlock()
+	lock, p.lent = p.lent, nil
+	return lock
 }
 
 // finish gives complete content its final name and lets go of it.
