@@ -136,11 +136,13 @@ func TestSteeringStorm(t *testing.T) {
 	seeder := newEngine(t)
 	seed := add(t, seeder, swarm.Spec{Torrent: torrent, Dir: dir, Complete: true})
 	waitDone(t, seed)
-	leecher, out := listen(t, swarm.Config{StateDir: t.TempDir()}), t.TempDir()
-	leech := add(t, leecher, swarm.Spec{Torrent: torrent, Dir: out, Down: 3 << 20})
+	leecher := listen(t, swarm.Config{StateDir: t.TempDir()})
+	dirs := []string{t.TempDir(), t.TempDir()}
+	leech := add(t, leecher, swarm.Spec{Torrent: torrent, Dir: dirs[0], Down: 3 << 20})
+	<-leech.HaveInfo()
 	steer := func(rng *rand.Rand) error {
 		which := []*swarm.Torrent{leech, leech, seed}[rng.IntN(3)]
-		switch rng.IntN(6) {
+		switch rng.IntN(8) {
 		case 0:
 			return which.Pause()
 		case 1, 2:
@@ -149,6 +151,11 @@ func TestSteeringStorm(t *testing.T) {
 			return which.Recheck()
 		case 4:
 			return leecher.Rebind(nil)
+		case 5:
+			return leech.Move(t.Context(), dirs[rng.IntN(len(dirs))])
+		case 6:
+			return leech.SetFiles([]swarm.Priority{swarm.Priority(rng.IntN(8)),
+				swarm.Priority(rng.IntN(2))})
 		}
 		return which.SetSequential(rng.IntN(2) == 0)
 	}
@@ -161,14 +168,16 @@ func TestSteeringStorm(t *testing.T) {
 					t.Error(err)
 				}
 				leech.AddPeer(seeder.Addr())
-				if s := leech.State(); s.Have > s.Length || s.Left < 0 || s.Got > s.Wanted {
+				if s := leech.State(); s.Have > s.Length || s.Left < 0 || s.Got > s.Wanted ||
+					s.Fault != nil {
 					t.Errorf("impossible: %+v", s)
 				}
 			}
 		})
 	}
 	storm.Wait()
-	mustDo(t, leech.Resume(), seed.Resume())
+	mustDo(t, leech.Resume(), seed.Resume(),
+		leech.SetFiles([]swarm.Priority{swarm.Normal, swarm.Normal}))
 	await(t, "the leech completes", func() bool {
 		if s := leech.State(); s.PeersConnected+s.PeersDialling == 0 && s.Left > 0 {
 			mustDo(t, leech.Pause(), leech.Resume()) // dials at once
@@ -176,7 +185,7 @@ func TestSteeringStorm(t *testing.T) {
 		}
 		return leech.State().Phase == swarm.Seeding
 	})
-	sameContent(t, dir, out)
+	sameContent(t, dir, leech.Dir())
 	if s := leech.State(); s.Left != 0 {
 		t.Errorf("at the end: %+v", s)
 	}
