@@ -107,6 +107,29 @@ func TestPauseLeech(t *testing.T) {
 	}
 }
 
+// A dial that a pause cuts off is made again at once when the torrent goes on, although the
+// torrent goes on before the end of the dial is known.
+func TestPauseDuringDial(t *testing.T) {
+	_, torrent := makeContent(t, 1<<20)
+	silent, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer silent.Close()
+	// A dial that is put off waits 10 s.
+	silent.(*net.TCPListener).SetDeadline(time.Now().Add(9 * time.Second))
+	leech := add(t, newEngine(t), swarm.Spec{Magnet: torrent.Magnet(), Dir: t.TempDir(),
+		Peers: []string{silent.Addr().String()}})
+	for i := range 3 {
+		conn, err := silent.Accept()
+		if err != nil {
+			t.Fatalf("dial %d: %v", i, err)
+		}
+		defer conn.Close()
+		mustDo(t, leech.Pause(), leech.Resume())
+	}
+}
+
 // A seed that is paused gives nothing: its peer sees the connection closed, and others are
 // refused.
 func TestPauseSeed(t *testing.T) {

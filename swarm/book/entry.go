@@ -76,6 +76,7 @@ type entry struct {
 	seed         bool  // it had everything when last seen
 	rumouredSeed bool  // others say that it has everything
 	counted      bool  // its last dial counts as one by rumour
+	again        bool  // Moved came while it was dialled: a dial put off is tried at once
 	conn         Conn  // while it is connected
 	priority     uint32
 
@@ -222,9 +223,13 @@ func (b *Book) Failed(now time.Duration, at endpoint.Endpoint, fault Fault) Conn
 
 // PutOff records that a limit of the driver was in the way of an attempt, which says
 // nothing of the endpoint. If the peer has been connected meanwhile, or still is, it
-// returns that connection.
+// returns that connection. The endpoint waits a while, unless Moved came during the attempt.
 func (b *Book) PutOff(now time.Duration, at endpoint.Endpoint) Conn {
 	return b.ended(at, func(e *entry) {
+		if e.again {
+			e.next = now
+			return
+		}
 		e.next = now + putOffFor + time.Duration(b.cfg.Rand.Int64N(int64(putOffFor/4)))
 	})
 }
@@ -239,6 +244,7 @@ func (b *Book) ended(at endpoint.Endpoint, plan func(e *entry)) Conn {
 	case e.state == stateDialling:
 		b.setState(e, stateIdle)
 		plan(e)
+		e.again = false
 	}
 	return 0
 }

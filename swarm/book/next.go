@@ -96,11 +96,13 @@ func (b *Book) Stays(at endpoint.Endpoint) {
 
 // Moved records that our own addresses have changed. Connections may be dead without a
 // word, and those who know us by an address may not find us, so peers that are known
-// to be there are dialled at once, and so are those of which no dial has failed.
+// to be there are dialled at once, and so are those of which no dial has failed. A dial
+// under way that is put off is tried again at once as well.
 func (b *Book) Moved(now time.Duration) {
 	clear(b.returns.dials)
 	b.rumours = limit.NewRumours(b.cfg.Home)
 	for _, e := range b.list {
+		e.again = e.state == stateDialling
 		if e.state == stateIdle && (e.proven || e.failures == 0) || e.faithful(now) {
 			e.next, e.tries = min(e.next, now), 0
 		}

@@ -269,6 +269,10 @@ func TestMoved(t *testing.T) {
 			"hear 1 dht | dial | fail 1 | moved | dial", "1 - -"},
 		{"one whose dial was put off",
 			"hear 1 dht | dial | putoff 1 | dial | moved | dial", "1 - - 1 -"},
+		{"one whose dial is put off afterwards, once",
+			"hear 1 dht | dial | moved | putoff 1 | dial | putoff 1 | dial", "1 - 1 - -"},
+		{"not one whose dial fails afterwards",
+			"hear 1 dht | dial | moved | fail 1 | dial", "1 - -"},
 		{"one at which blocks moved",
 			"hear 1 dht | dial | meet 1 | wait 1m | close 1 moved | dial | moved | dial", "1 - - 1+ -"},
 	})
