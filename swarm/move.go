@@ -54,9 +54,15 @@ func (t *Torrent) Move(ctx context.Context, dir string) error {
 // Rename gives file i of the layout another name in the folder that it lies in, or the file
 // or folder at the top if i is -1. The swarm never hears of it. An engine with a StateDir
 // finds the content by its new names later; see storage.Store.Rename for that, and for
-// which errors there are. Beside those the error is ErrStopped, ErrNoInfo or ErrNoContent.
+// which errors there are. Beside those the error is ErrStopped, ErrNoInfo, ErrNoContent, or
+// one that wraps ErrNoFile.
 func (t *Torrent) Rename(i int, name string) error {
 	return t.relocate(t.ctx, func(_ context.Context, store *storage.Store) error {
+		if i != -1 {
+			if err := hasFile(t.Info().Layout(), i); err != nil {
+				return err
+			}
+		}
 		return store.Rename(i, name)
 	})
 }

@@ -169,8 +169,12 @@ func TestRename(t *testing.T) {
 	if err := seed.Rename(0, "a/b"); !errors.Is(err, storage.ErrName) {
 		t.Error("a path for a name:", err)
 	}
-	if err := seed.Rename(7, "c"); err == nil {
-		t.Error("there is no such file")
+	if err := seed.Rename(7, "c"); !errors.Is(err, swarm.ErrNoFile) {
+		t.Error("there is no such file:", err)
+	}
+	if err := seed.Move(t.Context(), ""); !errors.Is(err, storage.ErrName) ||
+		err.Error() != `"": cannot be the name of a file or folder` {
+		t.Error("no name for a folder:", err)
 	}
 	mustDo(t, seed.Close())
 	seed = add(t, e, spec)

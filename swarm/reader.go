@@ -78,12 +78,11 @@ func (t *Torrent) Reader(ctx context.Context, file int) (*Reader, error) {
 		return nil, t.stopped()
 	}
 	layout := t.Info().Layout()
-	switch {
-	case t.spec.MetadataOnly:
+	if t.spec.MetadataOnly {
 		return nil, ErrNoContent
-	case file < 0 || file >= len(layout.Files) || layout.Files[file].Pad ||
-		layout.Files[file].Link != nil:
-		return nil, fmt.Errorf("file %d: %w", file, ErrNoFile)
+	}
+	if err := hasFile(layout, file); err != nil {
+		return nil, err
 	}
 	store, err := t.readers.awaitStore(ctx, t)
 	if err != nil {
@@ -100,6 +99,14 @@ func (t *Torrent) Reader(ctx context.Context, file int) (*Reader, error) {
 		return nil, err
 	}
 	return r, nil
+}
+
+// hasFile returns an error that wraps ErrNoFile if l has no file i with content of its own.
+func hasFile(l *metainfo.Layout, i int) error {
+	if i < 0 || i >= len(l.Files) || l.Files[i].Pad || l.Files[i].Link != nil {
+		return fmt.Errorf("file %d: %w", i, ErrNoFile)
+	}
+	return nil
 }
 
 // stopped returns the error of what needs a running torrent, once it has ended.

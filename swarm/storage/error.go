@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"strconv"
 	"syscall"
 )
 
@@ -16,8 +17,11 @@ type Error struct {
 
 // Error leaves the operation out where the cause says what the file is.
 func (e *Error) Error() string {
-	if IsInTheWay(e.Err) || errors.Is(e.Err, ErrInside) || errors.Is(e.Err, ErrName) ||
-		errors.Is(e.Err, ErrInUse) || errors.Is(e.Err, ErrChanged) {
+	if errors.Is(e.Err, ErrName) {
+		return strconv.Quote(e.Path) + ": " + e.Err.Error()
+	}
+	if IsInTheWay(e.Err) || errors.Is(e.Err, ErrInside) || errors.Is(e.Err, ErrInUse) ||
+		errors.Is(e.Err, ErrChanged) {
 		return e.Path + ": " + e.Err.Error()
 	}
 	return e.Op + " " + e.Path + ": " + e.Err.Error()
@@ -65,7 +69,7 @@ var (
 	// ErrBadCopy says that a copy was not what the original is. The original stays.
 	ErrBadCopy = errors.New("the copy differs from the original")
 	// ErrName says that a file or folder cannot have a name.
-	ErrName    = errors.New("cannot be the name of a file")
+	ErrName    = errors.New("cannot be the name of a file or folder")
 	errLinkOut = fmt.Errorf("%w, and which is absolute or leads out of the folder or nowhere",
 		ErrLink)
 	errNamesChanged = errors.New(

@@ -32,9 +32,12 @@ import (
 // content on one device. Move does nothing if dir is the folder that the content lies in.
 // If there is an error, or ctx ends, everything is as before. The error is an *Error: with
 // ErrExists if one of the names of the content is taken at dir, ErrInside if dir lies in the
-// content, ErrInUse, ErrClosed, ErrBadCopy, or that of the system; or a *RoomError, or that
-// of ctx.
+// content, ErrName if dir is "", ErrInUse, ErrClosed, ErrBadCopy, or that of the system; or a
+// *RoomError, or that of ctx.
 func (s *Store) Move(ctx context.Context, dir string, progress func(done, total int64)) error {
+	if dir == "" { // would be the working folder of the process
+		return &Error{"move to", dir, ErrName}
+	}
 	abs, err := filepath.Abs(dir)
 	if err != nil {
 		return wrap("move to", dir, err)
