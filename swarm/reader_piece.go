@@ -16,7 +16,8 @@ const (
 	// replanWaiting is how often a read that waits lets the plan follow the rate of the
 	// download, and looks whether the disk can be read again.
 	replanWaiting = time.Second
-	// replanReading is how often a read that need not wait does so.
+	// replanReading is how often reads do so at most that begin no wait of their own: those
+	// that need not wait, and those that wait while other pieces come.
 	replanReading = 100 * time.Millisecond
 )
 
@@ -38,22 +39,50 @@ func (r *Reader) readPiece(head *stream.Head, p []byte, off int64) (int, error) 
 	if r.store.Has(int(index)) && r.t.readers.isStale(time.Now()) {
 		r.t.replan()
 	}
+	changed := r.t.readers.watch()
+	done, err := r.tryPiece(p[:n], uint32(index), uint32(begin))
+	if err == nil && !done {
+		err = r.awaitPiece(p[:n], uint32(index), uint32(begin), changed)
+	}
+	if err != nil {
+		return 0, err
+	}
+	return n, nil
+}
+
+// tryPiece fills p from a piece if that is verified, and reports whether it was.
+func (r *Reader) tryPiece(p []byte, piece, begin uint32) (done bool, err error) {
+	if r.store.Has(int(piece)) {
+		err := r.store.ReadAt(p, piece, begin)
+		if err == nil {
+			return true, nil
+		}
+		if err = r.lost(piece, err); err != nil {
+			return false, err
+		}
+	}
+	if r.t.spec.Complete {
+		return false, &storage.Error{Op: "read", Path: r.store.FilePath(r.index), Err: ErrChanged}
+	}
+	return false, nil
+}
+
+// awaitPiece fills p from a piece once that is verified. changed is closed at the next
+// change of the pieces.
+func (r *Reader) awaitPiece(p []byte, piece, begin uint32, changed <-chan struct{}) error {
+	plan := r.t.readers.wait(int(piece))
+	defer r.t.readers.leave(plan, int(piece))
+	r.t.replan()
 	for {
-		changed := r.t.readers.watch()
-		if r.store.Has(int(index)) {
-			err := r.store.ReadAt(p[:n], uint32(index), uint32(begin))
-			if err == nil {
-				return n, nil
-			}
-			if err = r.lost(uint32(index), err); err != nil {
-				return 0, err
-			}
-		}
-		if r.t.spec.Complete {
-			return 0, &storage.Error{Op: "read", Path: r.store.FilePath(r.index), Err: ErrChanged}
-		}
 		if err := r.await(changed); err != nil {
-			return 0, err
+			return err
+		}
+		changed = r.t.readers.watch()
+		if done, err := r.tryPiece(p, piece, begin); done || err != nil {
+			return err
+		}
+		if r.t.readers.isStale(time.Now()) {
+			r.t.replan()
 		}
 	}
 }
@@ -71,10 +100,8 @@ func (r *Reader) lost(piece uint32, err error) error {
 	return nil
 }
 
-// await waits for a change of the pieces, for a while at most. Meanwhile what the readers
-// need is fetched first.
+// await waits for a change of the pieces, for a while at most.
 func (r *Reader) await(changed <-chan struct{}) error {
-	r.t.replan()
 	timer := time.NewTimer(replanWaiting)
 	defer timer.Stop()
 	select {

@@ -78,6 +78,26 @@ func (s *readers) advance(h *stream.Head, n int) {
 	h.Read(n)
 }
 
+// wait records that a read waits for a piece, and returns the plan for leave. The plan is nil
+// if there are no readers any more, so that the read fails.
+func (s *readers) wait(piece int) *stream.Plan {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.plan != nil {
+		s.plan.Await(piece)
+	}
+	return s.plan
+}
+
+// leave records that the read waits no longer.
+func (s *readers) leave(plan *stream.Plan, piece int) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if plan != nil {
+		plan.Leave(piece)
+	}
+}
+
 // jump moves a head to byte at of the content.
 func (s *readers) jump(h *stream.Head, at int64) {
 	s.mu.Lock()

@@ -308,3 +308,27 @@ func TestReaderOfChangedContent(t *testing.T) {
 	mustDo(t, seed.Recheck())
 	await(t, "the content is found to be right", func() bool { return seed.State().Left == 0 })
 }
+
+// TestReadsThatShareAHead: a read of a file that nobody wants gets its piece although
+// another one, a little farther on, has begun after it.
+func TestReadsThatShareAHead(t *testing.T) {
+	const size = 39 << 17 // the second file has 104 pieces
+	_, torrent := makeContent(t, size)
+	r := newReading(t, size, 256<<10, swarm.Spec{Torrent: torrent, Paused: true,
+		Priorities: func(l *metainfo.Layout) []swarm.Priority {
+			return make([]swarm.Priority, len(l.Files))
+		}})
+	reader := r.open(t, 1)
+	at := func(off int64) <-chan error {
+		return waits(t, func(p []byte) (int, error) { return reader.ReadAt(p, off) })
+	}
+	wanted := func() int { return r.leech.State().PiecesWanted }
+	near := at(64 * 32 << 10)
+	await(t, "the first read has a plan", func() bool { return wanted() > 0 })
+	before := wanted()
+	far := at(84 * 32 << 10)
+	await(t, "the second read has one", func() bool { return wanted() != before })
+	mustDo(t, r.leech.Resume())
+	expectErr(t, far, nil, "the second read")
+	expectErr(t, near, nil, "the first read")
+}

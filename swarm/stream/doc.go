@@ -14,7 +14,8 @@
 //     a container, often at the end of the file, and reads little there.
 //  4. A head that jumps begins again at its new place, and nothing of the old place keeps
 //     its deadline. A jump within the reach of the head changes nothing else.
-//  5. A head never looks beyond its file, and the list never has more than 1,024 pieces:
+//  5. A piece that a read waits for is due now, wherever the heads are by then.
+//  6. A head never looks beyond its file, and the list never has more than 1,024 pieces:
 //     those due first.
 //
 // A Plan has no clock and does no I/O. It reads no content either: whoever reads moves the

@@ -2,6 +2,7 @@ package stream
 
 import (
 	"cmp"
+	"maps"
 	"slices"
 	"time"
 )
@@ -64,6 +65,7 @@ func (h *Head) Near(at int64) bool {
 type Plan struct {
 	pieceLength int64
 	heads       []*Head
+	awaited     map[int]int // pieces that reads wait for, and how many reads
 	list        []Deadline
 }
 
@@ -82,6 +84,22 @@ func (p *Plan) Close(h *Head) {
 	p.heads = slices.DeleteFunc(p.heads, func(o *Head) bool { return o == h })
 }
 
+// Await makes a piece due now, because a read waits for it, until Leave is called as often.
+// The head of that read may go on without it: reads at several places share heads.
+func (p *Plan) Await(piece int) {
+	if p.awaited == nil {
+		p.awaited = make(map[int]int)
+	}
+	p.awaited[piece]++
+}
+
+// Leave ends what Await began.
+func (p *Plan) Leave(piece int) {
+	if p.awaited[piece]--; p.awaited[piece] == 0 {
+		delete(p.awaited, piece)
+	}
+}
+
 // Heads returns how many heads there are.
 func (p *Plan) Heads() int { return len(p.heads) }
 
@@ -98,6 +116,7 @@ func (p *Plan) Deadlines(rate int64, has func(piece int) bool) []Deadline {
 	}
 	hungry = max(hungry, 1)
 	p.list = p.list[:0]
+	p.addAwaited(has)
 	for _, h := range p.heads {
 		p.look(h, rate, hungry)
 		p.add(h, float64(rate)/float64(hungry), has)
@@ -138,12 +157,24 @@ func (p *Plan) lacks(h *Head, has func(piece int) bool) bool {
 	return false
 }
 
+// addAwaited puts the missing pieces that reads wait for into the list.
+func (p *Plan) addAwaited(has func(piece int) bool) {
+	if len(p.awaited) == 0 {
+		return
+	}
+	for _, piece := range slices.Sorted(maps.Keys(p.awaited)) {
+		if !has(piece) {
+			p.list = append(p.list, Deadline{Piece: piece})
+		}
+	}
+}
+
 // add puts the missing pieces that a head looks at into the list. pace is how many bytes a
 // second come for the head.
 func (p *Plan) add(h *Head, pace float64, has func(piece int) bool) {
 	first, end := p.pieces(h)
 	for piece := first; piece < end; piece++ {
-		if has(piece) {
+		if has(piece) || p.awaited[piece] > 0 {
 			continue
 		}
 		before := max(0, int64(piece)*p.pieceLength-h.at)

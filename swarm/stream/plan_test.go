@@ -168,3 +168,23 @@ func TestTrails(t *testing.T) {
 		t.Errorf("%d deadlines are left after the end", len(list))
 	}
 }
+
+func TestPlanOfReadsThatWait(t *testing.T) {
+	const rate = 4 * kib
+	p := New(kib)
+	h := p.Open(20*kib, 40*kib)
+	p.Await(3)
+	p.Await(3)
+	p.Await(22)
+	p.Await(30)
+	expect(t, p, rate, pieces(30)+"#.........", "...0................0000111122#23333....",
+		"what reads wait for is due now")
+	h.Jump(38 * kib)
+	p.Leave(3)
+	p.Leave(22)
+	expect(t, p, rate, pieces(40), "...0..........................0.......00",
+		"also when the head has left")
+	p.Leave(3)
+	p.Leave(30)
+	expect(t, p, rate, pieces(40), pieces(38)+"00", "until no read waits")
+}
