@@ -169,8 +169,9 @@ func bytesOf(l *metainfo.Layout, i int, have *bits.Set) (n int64) {
 //
 // Content that is complete becomes incomplete when more files are wanted than are there;
 // see Done. It is complete at once when nothing else is wanted, and also when nothing at
-// all is. What is there of a file that is no longer wanted stays. SetFiles waits for the
-// end of a Move if a file comes to be wanted.
+// all is. What is there of a file that is no longer wanted stays. If a file comes to be
+// wanted, SetFiles waits for the end of a Move, and hashes what another program has put in
+// the place of the file, also while the torrent is paused.
 //
 // The error is ErrNoInfo before the metadata is known, ErrNoContent with
 // Spec.MetadataOnly, ErrPriorities, ErrStopped, or a *storage.Error if a file cannot be

@@ -41,13 +41,14 @@ func (s *Store) Check(ctx context.Context, progress func(done, total int64)) (*b
 		return nil, err
 	}
 	defer s.giveTurn()
-	return s.check(ctx, progress)
+	return s.check(ctx, progress, s.cfg.Hold)
 }
 
 // check is Check within an arrangement.
-func (s *Store) check(ctx context.Context, progress func(done, total int64)) (*bits.Set, error) {
+func (s *Store) check(ctx context.Context, progress func(done, total int64),
+	hold holdFunc) (*bits.Set, error) {
 	for range claimsMax {
-		have, err := s.checkOnce(ctx, progress)
+		have, err := s.checkOnce(ctx, progress, hold)
 		if !errors.Is(err, errAgain) {
 			return have, err
 		}
@@ -57,8 +58,8 @@ func (s *Store) check(ctx context.Context, progress func(done, total int64)) (*b
 
 // checkOnce checks the content under the name that it has. The error is errAgain if it
 // has got another name meanwhile.
-func (s *Store) checkOnce(ctx context.Context, progress func(done,
-	total int64)) (*bits.Set, error) {
+func (s *Store) checkOnce(ctx context.Context, progress func(done, total int64),
+	hold holdFunc) (*bits.Set, error) {
 	s.names.findFiles(s.place.couldExist())
 	first := s.journal.load()
 	exact := s.journal.isExact()
@@ -69,7 +70,7 @@ func (s *Store) checkOnce(ctx context.Context, progress func(done,
 	}
 	n := s.layout.Pieces()
 	c := check{s: s, data: bits.New(n), holes: bits.New(n), touched: bits.New(n),
-		exact: exact, have: s.Have(), progress: progress}
+		exact: exact, have: s.Have(), progress: progress, hold: hold}
 	missing, err := c.survey(ctx)
 	if err != nil {
 		return nil, s.place.passForeign(err, s.journal.hasRecord())
@@ -187,6 +188,7 @@ type check struct {
 	exact    bool      // no piece exists that the record lacks
 	known    bool      // a file is as it was left
 	progress func(done, total int64)
+	hold     holdFunc
 
 	mu       sync.Mutex
 	have     *bits.Set
@@ -360,21 +362,13 @@ func (c *check) run(ctx context.Context, todo *bits.Set, wrongMax int64) error {
 	return ctx.Err()
 }
 
-// mayHash waits as long as Config.Hold does before more is hashed.
-func (s *Store) mayHash(ctx context.Context) error {
-	if s.cfg.Hold == nil {
-		return nil
-	}
-	return s.cfg.Hold(ctx)
-}
-
 // work hashes pieces until none is left. A chunk of the Workers is held for
 // one group of pieces at a time, so that all checks advance side by side.
 func (c *check) work(ctx context.Context) {
 	var verifier metainfo.Verifier
 	var batch metainfo.BatchVerifier
 	for {
-		if c.s.mayHash(ctx) != nil {
+		if c.mayHash(ctx) != nil {
 			return
 		}
 		var chunk []byte

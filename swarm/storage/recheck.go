@@ -40,7 +40,7 @@ func (s *Store) Recheck(ctx context.Context, progress func(done, total int64),
 	for from := 0; from < s.layout.Pieces(); {
 		var part *bits.Set
 		part, from = s.nextPart(todo, from)
-		c := check{s: s, have: bits.New(s.layout.Pieces()),
+		c := check{s: s, have: bits.New(s.layout.Pieces()), hold: s.cfg.Hold,
 			progress: func(n, _ int64) { progress(done+n, total) }}
 		if err := c.run(ctx, part, math.MaxInt64); err != nil {
 			return err

@@ -25,11 +25,12 @@ type Reselection struct {
 // Select changes which files are wanted, as Config.Wanted has it, while pieces are written
 // and read. Check has been called before.
 //
-// A file that comes to be wanted gets its bytes from the partfile. If another program has
-// put something in its place since the last Check, that is hashed. A file that is no longer
-// wanted stays as it is. If this Store has written to it, later bytes of its pieces still
-// go there; otherwise the partfile takes those of shared pieces again. Content that has its
-// final name keeps that name.
+// A file that comes to be wanted gets its bytes from the partfile. If another program has put
+// something in its place since the last Check, that is hashed, and Config.Hold does not hold it
+// up: everything else that arranges the content would have to wait as well. A file that is no
+// longer wanted stays as it is. If this Store has written to it, later bytes of its pieces
+// still go there; otherwise the partfile takes those of shared pieces again. Content that has
+// its final name keeps that name.
 //
 // When something else lies where a file belongs, or the content cannot be written to, the
 // error is an *Error; it is that of ctx when ctx ends. Then the selection stays as it was.
@@ -131,7 +132,7 @@ func (s *Store) awake(ctx context.Context, wanted []bool) (r Reselection, err er
 	s.place.setDormant(false)
 	var have *bits.Set
 	if err = s.place.claim(); err == nil {
-		have, err = s.check(ctx, nil)
+		have, err = s.check(ctx, nil, nil)
 	}
 	if err != nil {
 		s.place.unlock()

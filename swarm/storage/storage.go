@@ -56,8 +56,8 @@ type Config struct {
 	// locked, and no right to write is needed.
 	ReadOnly bool
 	// Hold is called before each part of a Check or Recheck, and may hold it up until ctx
-	// ends; its error ends the check. It is called by several goroutines at once. It may
-	// be nil.
+	// ends; its error ends the check. Select and Keep do not call it. It is called by several
+	// goroutines at once. It may be nil.
 	Hold func(ctx context.Context) error
 	// Part gives the file or folder the suffix PartSuffix until Finish. Content
 	// that lies under its own name already stays there.
