@@ -218,10 +218,21 @@ func (k *catting) fetch(ctx context.Context) error {
 	case timedOut:
 		return k.timeoutFailure([]*swarm.Torrent{t})
 	case ctx.Err() != nil:
-		w.tellStop()
+		k.tellStop(t)
 		return ended(ctx)
 	}
 	return k.finish(ctx, t)
+}
+
+// tellStop says how much was written when a signal ended the command. The next output begins
+// with the first byte again; a file that is kept need not be fetched again.
+func (k *catting) tellStop(t *swarm.Torrent) {
+	again := "starts over"
+	if k.kept {
+		again += " with what is there"
+	}
+	k.c.note("%s stopped, %s written; the same command %s", t.Hash().Short(),
+		formatBytes(k.out.written.Load()), again)
 }
 
 // onNews tells the user what happened to the torrent, and reports whether there is more to
@@ -262,7 +273,7 @@ func (k *catting) finish(ctx context.Context, t *swarm.Torrent) error {
 		}
 	}
 	k.c.endProgress()
-	k.c.note("%s complete: %s in %s", t.Hash().Short(), formatBytes(k.out.written),
+	k.c.note("%s complete: %s in %s", t.Hash().Short(), formatBytes(k.out.written.Load()),
 		formatTook(time.Since(k.s.started)))
 	return nil
 }

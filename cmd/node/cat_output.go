@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"io"
+	"sync/atomic"
 
 	"swarmnode/metainfo"
 	"swarmnode/swarm"
@@ -16,7 +17,7 @@ const catBuffer = 256 << 10
 // for a reader that pauses, so nobody waits for its goroutine after a signal.
 type catOutput struct {
 	ctx     context.Context // ended once everything is written, or cannot be
-	written int64           // for others once ctx has ended
+	written atomic.Int64
 }
 
 // startCat begins to write a file of t, which pick chooses once the metadata is known.
@@ -63,7 +64,7 @@ func (o *catOutput) write(ctx context.Context, c *console, t *swarm.Torrent,
 			if err := c.content(buf[:n]); err != nil {
 				return err
 			}
-			o.written += int64(n)
+			o.written.Add(int64(n))
 		}
 		if err == io.EOF {
 			return errWritten
