@@ -142,6 +142,9 @@ func (t *Torrent) storageConfig(info *metainfo.Info) storage.Config {
 		Name: t.spec.Name, Names: t.spec.Names, Room: t.engine.memory.Room,
 		Hash: t.hash, StateDir: t.engine.cfg.StateDir, StateReadOnly: t.engine.cfg.StateReadOnly,
 		ReadOnly: t.spec.Complete, Part: true,
+		Beside: func(path string) func(path string) bool {
+			return t.engine.usedBeside(t, []string{path})
+		},
 		Warn: func(err error) { t.log.Warn("storage", "err", err) },
 	}
 }

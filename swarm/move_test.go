@@ -220,6 +220,34 @@ func TestMoveRefuses(t *testing.T) {
 	}
 }
 
+// A file that another torrent of the engine has as well is copied and stays, and the next run
+// finds each torrent at its own place.
+func TestMoveShared(t *testing.T) {
+	dir, torrent := makeContent(t, 300_000)
+	same, err := metainfo.Build(t.Context(), metainfo.BuildOptions{
+		Path: filepath.Join(dir, "content"), PieceLength: 16 << 10,
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	state, to := t.TempDir(), t.TempDir()
+	before := below(t, dir)
+	for range 2 {
+		e := listen(t, swarm.Config{Client: "test", StateDir: state})
+		first := add(t, e, swarm.Spec{Torrent: torrent, Dir: dir})
+		second := add(t, e, swarm.Spec{Torrent: same, Dir: dir})
+		waitDone(t, first)
+		waitDone(t, second)
+		mustDo(t, first.Move(t.Context(), to))
+		if first.Dir() != to || second.Dir() != dir {
+			t.Error("they lie in", first.Dir(), second.Dir())
+		}
+		mustHave(t, dir, before...)
+		mustHave(t, to, before...)
+		mustDo(t, e.Close())
+	}
+}
+
 // A torrent that was moved and renamed is removed with its data, and nothing is left: no
 // file, no folder, no record, and no way to the new place.
 func TestRemoveAfterMove(t *testing.T) {

@@ -116,9 +116,10 @@
 // Move and Rename keep reads and writes going. Content is renamed in one step where it can
 // be; otherwise it is copied to a name of its own, synced, read back and compared, and
 // gets its name in one step, which decides where the content lies after a crash. Only then
-// is anything of the original removed. Notes tell the next Open how far a move has come. An
-// arrangement excludes everything else that changes where content lies, and writes are
-// held while the last of it changes place (move_arrange.go).
+// is anything of the original removed: files that lie at the new place too, and not what a
+// link leads to or another torrent uses (move_original.go). Notes tell the next Open how
+// far a move has come. An arrangement excludes everything else that changes where content
+// lies, and writes are held while the last of it changes place (move_arrange.go).
 //
 // # What outlasts a crash
 //

@@ -15,7 +15,8 @@ import (
 
 // Move moves the content to the folder dir, which is made if need be, and returns when
 // nothing of it is left at the old place. Only files of the torrent are moved: others stay
-// where they are. Pieces can be read and written all the while; writes wait while the last
+// where they are. A file that another torrent has as well is copied and stays: see
+// Config.Beside. Pieces can be read and written all the while; writes wait while the last
 // of them are moved.
 //
 // On one device the content gets another name in one step. From device to device it is
@@ -24,7 +25,7 @@ import (
 // the two places; Open finds it, whichever of the two folders Config names, and removes what
 // is left at the other. For that, notes are kept in Config.StateDir, and without one as
 // symbolic links in both folders until the move has ended. With a StateDir, the content is
-// found from the old folder even afterwards, until something else lies there.
+// found from the old folder even afterwards, until more of it lies there.
 //
 // Content that a symbolic link leads to stays where it is: the link is moved.
 //
@@ -104,6 +105,10 @@ type mover struct {
 
 	lock  io.Closer // of the original, once nobody needs it any more
 	taken io.Closer // of the copy
+
+	inUse  func(path string) bool // by other torrents; nil if none is known
+	staged bool                   // the unfinished copy, or what has its name, is ours
+	noted  bool                   // the notes say that the content lies at the new place
 }
 
 // newMover returns a mover to the folder dir, whose disk is still to be opened. The names
@@ -159,6 +164,7 @@ func (m *mover) run(ctx context.Context) error {
 		return err
 	}
 	defer m.release()
+	m.inUse = m.notes.usedBy(m.from.path(m.note.top))
 	err = syscall.EXDEV
 	if m.isAlone() {
 		err = m.renameTop()
@@ -167,10 +173,18 @@ func (m *mover) run(ctx context.Context) error {
 		err = m.copy(ctx)
 	}
 	if err != nil {
-		_ = m.notes.undoMove(m.dir, m.to, &m.note)
+		m.undo()
 		return err
 	}
 	return m.finish()
+}
+
+// undo removes what the move has left at the new place, and its notes.
+func (m *mover) undo() {
+	if m.staged {
+		_ = removeTree(m.to, stagingName(m.note.newFinal, m.notes.hash))
+	}
+	_ = m.notes.undoMove(m.dir, nil, &m.note)
 }
 
 // takeNames moves content of which nothing exists yet. It reports true, and does nothing, if
@@ -203,7 +217,10 @@ func (m *mover) check() error {
 			continue
 		case err != nil && !IsInTheWay(err):
 			return err
-		case name == staging && m.removeStale(name):
+		case name == staging:
+			if err := m.removeStale(name); err != nil {
+				return err
+			}
 			continue
 		}
 		return &Error{"move to", m.to.path(name), ErrExists}
@@ -214,15 +231,15 @@ func (m *mover) check() error {
 	return m.from.tryFolder(path.Dir(m.note.top))
 }
 
-// removeStale removes the unfinished copy that an earlier move has left without a note. It
-// reports whether it did.
-func (m *mover) removeStale(staging string) bool {
+// removeStale removes the unfinished copy that an earlier move has left without a note. The
+// error is ErrInUse if another node is at it.
+func (m *mover) removeStale(staging string) error {
 	lock, err := m.to.lock(staging, lockWrite)
 	if err != nil {
-		return false
+		return err
 	}
 	defer lock.Close()
-	return removeTree(m.to, staging) == nil
+	return removeTree(m.to, staging)
 }
 
 // hold locks the content, so that no other Store writes to it or moves it.
@@ -263,8 +280,12 @@ func (m *mover) isAlone() bool {
 		if !hasPlace(m.s.layout, i) {
 			continue
 		}
-		if st, err := m.s.files.stat(i); err == nil && st.link {
+		st, err := m.s.files.stat(i)
+		if err == nil && st.link {
 			return false // it may lead to elsewhere from the new place
+		}
+		if err == nil && m.inUse != nil && m.inUse(m.s.files.path(i)) {
+			return false
 		}
 	}
 	return true
@@ -306,7 +327,7 @@ func (m *mover) renameTop() error {
 
 // copy moves the content by copying it.
 func (m *mover) copy(ctx context.Context) error {
-	c := &copier{s: m.s, from: m.from, to: m.to, top: m.note.top, progress: m.progress,
+	c := &copier{m: m, s: m.s, from: m.from, to: m.to, top: m.note.top, progress: m.progress,
 		staging: stagingName(m.note.newFinal, m.notes.hash), seed: maphash.MakeSeed(),
 		files: make(map[int]*copied), chunk: make([]byte, copyChunk)}
 	room, err := c.survey(ctx)
@@ -323,6 +344,9 @@ func (m *mover) copy(ctx context.Context) error {
 	defer m.s.files.soiled.Store(nil)
 	if m.s.layout.Multi {
 		if err := m.to.makeDir(c.staging); err != nil {
+			return err
+		}
+		if err := m.take(c.staging); err != nil {
 			return err
 		}
 	}
@@ -346,11 +370,6 @@ func (m *mover) copy(ctx context.Context) error {
 	m.s.files.moving.Lock()
 	defer m.s.files.moving.Unlock()
 	m.linked = c.hasLinked()
-	if m.s.layout.Multi || !m.linked { // otherwise it is the same file, which is locked
-		if m.taken, err = m.to.lock(c.staging, lockWrite); err != nil {
-			return err
-		}
-	}
 	if err := ctx.Err(); err != nil {
 		return err
 	}
@@ -363,6 +382,16 @@ func (m *mover) copy(ctx context.Context) error {
 	_ = m.s.cfg.reach("renamed")
 	m.commit()
 	return nil
+}
+
+// take locks the unfinished copy, which has just been made, so that no other node removes or
+// changes it.
+func (m *mover) take(staging string) (err error) {
+	if m.taken == nil {
+		m.taken, err = m.to.lock(staging, lockWrite)
+		m.staged = err == nil
+	}
+	return err
 }
 
 // checkRoom reports by a *RoomError whether the disk has room for a copy. A file that gets a
@@ -381,6 +410,8 @@ func (m *mover) checkRoom(need int64) error {
 func (m *mover) commit() {
 	if err := m.notes.switched(m.dir, m.to, &m.note); err != nil {
 		m.s.cfg.warn(err)
+	} else {
+		m.noted = true
 	}
 	m.switchTo()
 	_ = m.s.cfg.reach("switched")
@@ -388,7 +419,13 @@ func (m *mover) commit() {
 
 // finish removes the original.
 func (m *mover) finish() error {
-	if err := removeMoved(m.from, m.note.top, m.to, m.note.newTop); err != nil {
+	if !m.noted && m.note.phase == moveCopy {
+		return nil // the user was told, and the next Open tries again
+	}
+	_ = m.s.cfg.reach("removing")
+	was := newOriginal(m.from, m.note.top, m.to, m.note.newTop)
+	was.inUse = m.inUse
+	if err := was.remove(m.s.ourNames); err != nil {
 		m.s.cfg.warn(err) // the next Open tries again
 		return nil
 	}

@@ -69,6 +69,7 @@ func (x *soiledChunks) left() int {
 // place. Where both are on one device, a file gets a second name instead. It is for one
 // goroutine.
 type copier struct {
+	m        *mover
 	s        *Store
 	from, to disk
 	top      string // of the original
@@ -242,15 +243,19 @@ func (c *copier) bring(ctx context.Context, i int) error {
 		return err
 	}
 	f := &copied{mtime: st.mtime, size: st.size, fresh: true}
-	if c.files[i] == nil && !st.link && c.s.cfg.reach("link") == nil &&
+	if c.files[i] == nil && c.mayLink(i, st) &&
 		linkAcross(c.from, c.name(i), c.to, c.copy(i)) == nil {
 		f.linked, f.fresh = true, false
+		c.m.staged = true
 		c.files[i] = f
 		return nil
 	}
 	c.files[i] = f
 	f.sums = make([]uint64, (st.size+copyChunk-1)/copyChunk)
 	return c.withBoth(i, func(from, to file) error {
+		if err := c.m.take(c.staging); err != nil {
+			return err
+		}
 		if err := errors.Join(to.resize(0), to.resize(st.size)); err != nil {
 			return err
 		}
@@ -276,6 +281,12 @@ func (c *copier) bring(ctx context.Context, i int) error {
 		}
 		return nil
 	})
+}
+
+// mayLink reports whether the copy of file i, whose state is st, may be the same file.
+func (c *copier) mayLink(i int, st fileStat) bool {
+	return !st.link && c.s.cfg.reach("link") == nil &&
+		(c.m.inUse == nil || !c.m.inUse(c.from.path(c.name(i))))
 }
 
 // copyChunks copies chunks of file i again.

@@ -8,7 +8,6 @@ import (
 	"os"
 	"path"
 	"path/filepath"
-	"slices"
 	"time"
 
 	"swarmnode/metainfo"
@@ -92,19 +91,23 @@ func (n *placeNotes) follow(dir string, note *placeNote) (next string, err error
 		return n.recover(dir, note)
 	case note.phase != moveDone:
 		return "", nil
-	case !existsAt(dir, note.top) && !existsAt(dir, note.final): // nobody has put it there
-		if end := n.leadsTo(note); end != "" {
-			return end, nil
-		}
+	}
+	if end := n.leadsTo(dir, note); end != "" {
+		return end, nil
 	}
 	return dir, n.write(dir, note.withoutMove())
 }
 
-// leadsTo returns the folder where the content lies that a note leads to, maybe by way of
-// others; "" if there is none.
-func (n *placeNotes) leadsTo(note *placeNote) string {
+// leadsTo returns the folder where the content lies that the note about dir leads to, maybe
+// by way of others; "" if there is none, or if more of the content lies in dir than there: then
+// somebody has put it there.
+func (n *placeNotes) leadsTo(dir string, note *placeNote) string {
+	here := n.filesAt(dir, note.top, note.final, note)
 	for range placeHopsMax {
 		if existsAt(note.to, note.newTop) || existsAt(note.to, note.newFinal) {
+			if here > n.filesAt(note.to, note.newTop, note.newFinal, note) {
+				return ""
+			}
 			return note.to
 		}
 		next, err := n.read(note.to)
@@ -140,13 +143,21 @@ func (n *placeNotes) recover(from string, note *placeNote) (dir string, err erro
 	}
 	atFrom := errA == nil && existsAt(from, note.top)
 	atTo := errB == nil && existsAt(note.to, note.newTop)
-	staged := errB == nil && existsAt(note.to, stagingName(note.newFinal, n.hash))
 	if atFrom {
 		lock, err := a.lock(note.top, lockWrite)
 		if errors.Is(err, ErrInUse) {
 			return "", err
 		}
 		defer closeLock(lock)
+	}
+	var was *original
+	if errA == nil && errB == nil {
+		was = newOriginal(a, note.top, b, note.newTop)
+		was.inUse = n.usedBy(a.path(note.top))
+	}
+	if note.phase == moveCopy && atFrom && atTo {
+		atTo = !existsAt(note.to, stagingName(note.newFinal, n.hash)) &&
+			was.isCopied(n.layout, n.namesOf(note)) // or something else has got the name
 	}
 	same := atFrom && atTo && sameFile(a.path(note.top), b.path(note.newTop)) // a second name
 	if atTo && note.phase != moveRename && !same {
@@ -161,20 +172,36 @@ func (n *placeNotes) recover(from string, note *placeNote) (dir string, err erro
 		return "", errB
 	case note.phase == moveSwitched && (atTo || !atFrom),
 		note.phase == moveRename && atTo && !atFrom,
-		note.phase == moveCopy && atTo && !staged:
-		if err := n.switched(from, b, note); err != nil {
-			return "", err
-		}
-		n.moveRecord(filepath.Join(from, filepath.FromSlash(note.final)),
-			filepath.Join(note.to, filepath.FromSlash(note.newFinal)))
-		if errA == nil {
-			err = removeMoved(a, note.top, b, note.newTop)
-		}
-		return note.to, errors.Join(err, n.endMove(from, note))
+		note.phase == moveCopy && atTo:
+		return n.complete(from, note, b, was)
 	case errB != nil:
 		return from, n.undoMove(from, nil, note)
 	}
 	return from, n.undoMove(from, b, note)
+}
+
+// complete ends the move that the note about the folder from tells of, after the content has
+// got to the disk to. was is what may be left of the original, or nil.
+func (n *placeNotes) complete(from string, note *placeNote, to disk,
+	was *original) (dir string, err error) {
+	if err := n.switched(from, to, note); err != nil {
+		return "", err
+	}
+	n.moveRecord(filepath.Join(from, filepath.FromSlash(note.final)),
+		filepath.Join(note.to, filepath.FromSlash(note.newFinal)))
+	if was != nil {
+		err = was.remove(n.namesOf(note))
+	}
+	return note.to, errors.Join(err, n.endMove(from, note))
+}
+
+// usedBy returns a function that reports whether another torrent uses a file of content
+// that lies at path; nil if none is known.
+func (n *placeNotes) usedBy(path string) func(path string) bool {
+	if n.beside == nil {
+		return nil
+	}
+	return n.beside(path)
 }
 
 func closeLock(lock io.Closer) {
@@ -184,11 +211,22 @@ func closeLock(lock io.Closer) {
 }
 
 // undoMove removes what a move has left on the disk to, which is nil if it cannot be
-// reached, and the notes about it.
+// reached or if nothing was left, and the notes about it.
 func (n *placeNotes) undoMove(from string, to disk, note *placeNote) error {
 	var err error
-	if to != nil {
-		err = removeTree(to, stagingName(note.newFinal, n.hash))
+	if staging := stagingName(note.newFinal, n.hash); to != nil {
+		var lock io.Closer
+		lock, err = to.lock(staging, lockWrite)
+		switch {
+		case errors.Is(err, fs.ErrNotExist):
+			err = nil
+		case err == nil, sameFile(filepath.Join(from, filepath.FromSlash(note.top)),
+			to.path(staging)):
+			err = removeTree(to, staging)
+		case errors.Is(err, ErrInUse):
+			err = nil // it is that of another node, which copies the same torrent
+		}
+		closeLock(lock)
 	}
 	if note.to != from {
 		// Unless the move had not begun: then the note is that of before.
@@ -240,6 +278,9 @@ func (n *placeNotes) endMove(from string, note *placeNote) error {
 	}
 	done := &placeNote{phase: moveDone, to: note.to, top: note.top,
 		newTop: note.newTop, final: note.final, newFinal: note.newFinal}
+	if now, err := n.read(note.to); err == nil && !now.isEmpty() && now.back != from {
+		return n.write(from, done) // the content was moved on from there
+	}
 	if n.keeps() {
 		return errors.Join(n.write(note.to, names), n.write(from, done))
 	}
@@ -289,48 +330,3 @@ func (n *placeNotes) moveRecord(from, to string) {
 	}
 	_ = os.Remove(was.path())
 }
-
-// removeMoved removes the files of the original at the name top of the disk a that lie at
-// newTop on the disk b too, and the folders that are empty then. Nothing else is touched:
-// a file of another size or time is not one that was moved.
-func removeMoved(a disk, top string, b disk, newTop string) error {
-	var errs []error
-	folders := []string{}
-	for todo := []string{"."}; len(todo) > 0; {
-		below := todo[len(todo)-1]
-		todo = todo[:len(todo)-1]
-		name, old := path.Join(newTop, below), path.Join(top, below)
-		st, err := b.stat(name)
-		if err != nil {
-			errs = append(errs, err)
-			continue
-		}
-		was, err := a.stat(old)
-		switch {
-		case errors.Is(err, fs.ErrNotExist):
-		case err != nil:
-			errs = append(errs, err)
-		case st.mode.IsDir() && was.mode.IsDir():
-			folders = append(folders, old)
-			entries, err := b.list(name, metainfo.FilesMax)
-			errs = append(errs, err)
-			for _, entry := range entries {
-				todo = append(todo, path.Join(below, entry.Name()))
-			}
-		case !st.mode.IsDir() && was.mode.IsRegular() && sameTime(st.mtime, was.mtime) &&
-			st.size == was.size:
-			errs = append(errs, a.remove(old))
-		}
-	}
-	for _, folder := range slices.Backward(folders) { // the innermost first
-		_ = a.remove(folder) // unless other files are there
-	}
-	if above := path.Dir(top); above != "." {
-		_ = a.remove(above)
-	}
-	errs = append(errs, a.syncFolder("."))
-	return errors.Join(errs...)
-}
-
-// sameTime reports whether a file system that is coarse about times may have made b of a.
-func sameTime(a, b int64) bool { return max(a-b, b-a) < int64(mtimeGrain) }

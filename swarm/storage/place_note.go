@@ -262,10 +262,14 @@ type placeNotes struct {
 	stateDir string
 	frozen   bool // stateDir is only read
 	hash     metainfo.Hash
+	layout   *metainfo.Layout
+	beside   func(path string) (inUse func(path string) bool) // Config.Beside
 }
 
 // notes returns the notes about the places of the torrent of cfg.
-func (c *Config) notes() placeNotes { return placeNotes{c.StateDir, c.StateReadOnly, c.Hash} }
+func (c *Config) notes() placeNotes {
+	return placeNotes{c.StateDir, c.StateReadOnly, c.Hash, c.Layout, c.Beside}
+}
 
 // keeps reports whether notes outlast a move.
 func (n *placeNotes) keeps() bool { return n.stateDir != "" && !n.frozen }

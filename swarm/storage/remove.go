@@ -14,9 +14,10 @@ import (
 // exist is no error, so Remove can be called again.
 //
 // Only files of the torrent are removed: at their names, no longer than in the torrent, and
-// either written by this Store, or wanted, or holding a sound piece. A Store with ReadOnly
-// has no other reason than the last one. Files for which inUse returns true stay; inUse
-// gets an absolute path and may be nil. No symbolic link is followed or removed.
+// either written by this Store, or wanted, or holding a sound piece. A Store with ReadOnly,
+// or that found nothing to write to, has no other reason than the last one. Files for which
+// inUse returns true stay; inUse gets an absolute path and may be nil. No symbolic link is
+// followed or removed.
 //
 // The error is an *Error with ErrInUse if another node writes to the content, with ErrLink
 // if the content lies where a symbolic link leads, or that of the system for the files that
@@ -112,7 +113,8 @@ func (r *removal) isOurs(i int, st fileStat) bool {
 	if st.size > s.layout.Files[i].Length {
 		return false
 	}
-	if s.wanted.isOpened(i) || s.wanted.wants(i) && !s.cfg.ReadOnly {
+	if s.wanted.isOpened(i) ||
+		s.wanted.wants(i) && !s.cfg.ReadOnly && !s.place.isLooking() {
 		return true
 	}
 	if st.size == 0 { // it was made and not written to, or has no content in the torrent

@@ -73,6 +73,11 @@ type Config struct {
 	// StateDir the partfile lies in a new folder for temporary files until Close, and
 	// is lost with it.
 	Wanted []bool
+	// Beside returns a function that reports whether a file, given by its absolute path,
+	// belongs to another torrent as well, for content that lies at path. Move copies such
+	// files and leaves the originals where they are. It is called by Open and Move, and may
+	// be nil.
+	Beside func(path string) (inUse func(path string) bool)
 
 	// spaceOf is called in place of the function of the system, unless it is nil.
 	spaceOf func(path string) (system fileSystem, free int64, ok bool)
