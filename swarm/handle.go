@@ -78,13 +78,17 @@ func (h *handle) succeed(paths []string, file func(i int) string) {
 	}
 }
 
-// fail decides that the content cannot be completed. It does nothing once the outcome is
-// decided.
+// fail decides that the content cannot be completed, or no longer be used after it was
+// complete. It does nothing once that is decided.
 func (h *handle) fail(err error) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	if h.outcome == undecided {
+	switch {
+	case h.ended:
+	case h.outcome == undecided:
 		h.decide(failed, err)
+	case h.outcome == succeeded:
+		h.outcome, h.err = failed, err
 	}
 }
 

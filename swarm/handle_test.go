@@ -79,7 +79,8 @@ func TestStateNames(t *testing.T) {
 	}
 }
 
-// TestOutcome: the first outcome of a torrent stands, and Done is closed with it.
+// TestOutcome: Done is closed with the first outcome of a torrent, which stands, unless
+// complete content cannot be used later.
 func TestOutcome(t *testing.T) {
 	wrong := errors.New("wrong")
 	for _, c := range []struct {
@@ -94,7 +95,7 @@ func TestOutcome(t *testing.T) {
 		{"failure after success", func(h *handle) {
 			h.succeed([]string{"a"}, nil)
 			h.fail(wrong)
-		}, succeeded, nil, true},
+		}, failed, wrong, true},
 		{"success after failure", func(h *handle) {
 			h.fail(wrong)
 			h.succeed([]string{"a"}, nil)

@@ -172,7 +172,8 @@ func (t *Torrent) HaveInfo() <-chan struct{} { return t.handle.known() }
 func (t *Torrent) Done() <-chan struct{} { return t.handle.decided() }
 
 // Err returns why the torrent ended. It is nil if the torrent is complete, or if Done is
-// not closed yet; ErrStopped after Close; a *storage.Error if the files could not be used.
+// not closed yet; ErrStopped after Close; a *storage.Error if the files could not be used,
+// which may also end a torrent that was complete.
 func (t *Torrent) Err() error { return t.handle.failure() }
 
 // Paths returns where the finished content lies, once it is complete.
