@@ -166,7 +166,7 @@ func (l *loop) ready(now time.Time, o opened) {
 	}
 	l.setStore(o.store, o.info.Layout().Pieces())
 	if o.store != nil {
-		l.t.handle.relocated(o.store.Dir(), nil)
+		l.t.handle.relocated(o.store.Dir())
 	}
 	l.search.rename(l.t.ctx, now, l.t.hashes())
 	if l.t.spec.MetadataOnly {
@@ -314,7 +314,7 @@ func (l *loop) finished(now time.Time, err error) {
 		if !l.t.handle.isDecided() {
 			l.t.log.Info("complete")
 		}
-		l.succeed(now, l.store.Paths(), l.store.FilePath)
+		l.succeed(now, l.store.Paths, l.store.FilePath)
 	case errors.Is(err, storage.ErrChanged) && l.content.rechecks < recheckMax:
 		l.content.rechecks++
 		l.t.handle.reopen()

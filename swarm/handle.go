@@ -17,9 +17,9 @@ type handle struct {
 	info      *metainfo.Info
 	outcome   outcome
 	ended     bool
-	err       error // why the torrent failed
-	closeErr  error // what Close returns
-	paths     []string
+	err       error              // why the torrent failed
+	closeErr  error              // what Close returns
+	paths     func() []string    // returns where complete content lies now
 	file      func(i int) string // returns the path of a file of the layout
 	checked   int64              // bytes hashed so far while Checking
 	toCheck   int64              // bytes to hash while Checking
@@ -67,9 +67,9 @@ func (h *handle) setChecked(done, total int64) {
 	h.mu.Unlock()
 }
 
-// succeed decides that the content is complete. It lies at paths, and file returns the
+// succeed decides that the content is complete. paths returns where it lies, and file the
 // path of each file. It does nothing once the outcome is decided.
-func (h *handle) succeed(paths []string, file func(i int) string) {
+func (h *handle) succeed(paths func() []string, file func(i int) string) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	if h.outcome == undecided {
@@ -146,21 +146,19 @@ func (h *handle) ending() error {
 	return h.closeErr
 }
 
-// finished returns where the complete content lies, or nothing before it is complete.
-func (h *handle) finished() (paths []string, file func(i int) string) {
+// finished returns functions that return where the complete content lies, or nil before it is
+// complete.
+func (h *handle) finished() (paths func() []string, file func(i int) string) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	return h.paths, h.file
 }
 
 // relocated shows where the content lies, and that no move is under way.
-func (h *handle) relocated(dir string, paths []string) {
+func (h *handle) relocated(dir string) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	h.place = at(dir)
-	if h.file != nil {
-		h.paths = paths
-	}
 }
 
 // setMoved shows how far a move has come, in bytes.

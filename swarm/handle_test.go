@@ -18,6 +18,9 @@ func isClosed(c <-chan struct{}) bool {
 	}
 }
 
+// lies returns a function that returns one path.
+func lies(path string) func() []string { return func() []string { return []string{path} } }
+
 // TestStates: the state of a torrent follows from that of its core and from what the
 // driver alone knows, the stronger statement first.
 func TestStates(t *testing.T) {
@@ -90,15 +93,15 @@ func TestOutcome(t *testing.T) {
 		err     error
 		decided bool // before the torrent has ended
 	}{
-		{"success", func(h *handle) { h.succeed([]string{"a"}, nil) }, succeeded, nil, true},
+		{"success", func(h *handle) { h.succeed(lies("a"), nil) }, succeeded, nil, true},
 		{"failure", func(h *handle) { h.fail(wrong) }, failed, wrong, true},
 		{"failure after success", func(h *handle) {
-			h.succeed([]string{"a"}, nil)
+			h.succeed(lies("a"), nil)
 			h.fail(wrong)
 		}, failed, wrong, true},
 		{"success after failure", func(h *handle) {
 			h.fail(wrong)
-			h.succeed([]string{"a"}, nil)
+			h.succeed(lies("a"), nil)
 		}, failed, wrong, true},
 		{"none", func(*handle) {}, undecided, ErrStopped, false},
 	} {
@@ -128,7 +131,7 @@ func TestReopen(t *testing.T) {
 	if h.decided() != first {
 		t.Error("an undecided torrent has another Done after reopen")
 	}
-	h.succeed([]string{"a"}, func(int) string { return "a" })
+	h.succeed(lies("a"), func(int) string { return "a" })
 	h.reopen()
 	second := h.decided()
 	if !isClosed(first) || isClosed(second) || h.isDecided() {
@@ -138,9 +141,11 @@ func TestReopen(t *testing.T) {
 	if paths, file := h.finished(); paths != nil || file != nil {
 		t.Error("incomplete content has paths")
 	}
-	h.succeed([]string{"b"}, nil)
-	if paths, _ := h.finished(); !isClosed(second) || len(paths) != 1 || paths[0] != "b" {
-		t.Errorf("complete again: Done %v, paths %v", isClosed(second), paths)
+	now := "b"
+	h.succeed(func() []string { return []string{now} }, nil)
+	now = "c" // it was moved
+	if paths, _ := h.finished(); !isClosed(second) || paths == nil || paths()[0] != "c" {
+		t.Errorf("complete again: Done %v, paths that are right %v", isClosed(second), paths != nil)
 	}
 	h.end(nil)
 	h.reopen()

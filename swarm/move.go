@@ -90,7 +90,7 @@ func (t *Torrent) relocate(ctx context.Context,
 	defer cancel()
 	defer context.AfterFunc(t.ctx, cancel)()
 	err = f(ctx, store)
-	t.handle.relocated(store.Dir(), store.Paths())
+	t.handle.relocated(store.Dir())
 	t.changed(ChangedState | ChangedFiles)
 	if err != nil && t.ctx.Err() != nil &&
 		(errors.Is(err, context.Canceled) || errors.Is(err, storage.ErrClosed)) {

@@ -163,7 +163,7 @@ func (t *Torrent) firstStatus() status {
 
 // succeed decides that the torrent is complete. The state has the last numbers
 // before Done is closed.
-func (l *loop) succeed(now time.Time, paths []string, file func(i int) string) {
+func (l *loop) succeed(now time.Time, paths func() []string, file func(i int) string) {
 	l.publish(now)
 	l.t.handle.succeed(paths, file)
 	l.publish(now)

@@ -178,8 +178,10 @@ func (t *Torrent) Err() error { return t.handle.failure() }
 
 // Paths returns where the finished content lies, once it is complete.
 func (t *Torrent) Paths() []string {
-	paths, _ := t.handle.finished()
-	return paths
+	if paths, _ := t.handle.finished(); paths != nil {
+		return paths()
+	}
+	return nil
 }
 
 // FilePath returns where file i of the layout lies, once the content is complete.
