@@ -115,8 +115,9 @@ func (l *loop) setRanks(now time.Time, ranks []picker.Priority, parts []int32) {
 	for p := range l.wish.lent {
 		if ranks[p] != picker.Skip {
 			delete(l.wish.lent, p)
+			continue
 		}
-		ranks[p] = max(ranks[p], picker.Normal)
+		ranks[p] = picker.Normal
 	}
 	if l.t.spec.Complete { // what is not as it was is given up for good
 		for p := range ranks {
@@ -148,6 +149,14 @@ func (l *loop) hasWanted() bool {
 		}
 	}
 	return missing <= 0
+}
+
+// completeBesideReaders does what the core asks for when all is there, once everything is
+// there but pieces that readers alone need.
+func (l *loop) completeBesideReaders(now time.Time) {
+	if len(l.wish.lent) > 0 && !l.t.handle.isDecided() && l.hasWanted() {
+		l.complete(now)
+	}
 }
 
 // reopen goes back to fetching if the content was complete, and reports whether it was.

@@ -157,8 +157,11 @@ func (l *loop) step(now time.Time, e *core.Event) {
 		l.t.readers.tell()
 	}
 	l.core.Step(now, *e)
-	if e.Kind == core.Failed || e.Kind == core.StorageFailed {
+	switch e.Kind {
+	case core.Failed, core.StorageFailed:
 		l.missed(now)
+	case core.Verified:
+		l.completeBesideReaders(now)
 	}
 }
 

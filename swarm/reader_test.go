@@ -332,3 +332,32 @@ func TestReadsThatShareAHead(t *testing.T) {
 	expectErr(t, far, nil, "the second read")
 	expectErr(t, near, nil, "the first read")
 }
+
+// TestDoneBesideReaders: a torrent is complete when the wanted files are there, whatever a
+// reader of another file still waits for.
+func TestDoneBesideReaders(t *testing.T) {
+	dir, torrent := makeContent(t, 6<<17) // pieces belong to one file each
+	if err := os.Remove(filepath.Join(dir, "content/sub/b")); err != nil {
+		t.Fatal(err)
+	}
+	first := func(*metainfo.Layout) []swarm.Priority {
+		return []swarm.Priority{swarm.Normal, swarm.Unwanted}
+	}
+	seed := newEngine(t)
+	waitDone(t, add(t, seed, swarm.Spec{Torrent: torrent, Dir: dir, Priorities: first}))
+	leech := add(t, newEngine(t), swarm.Spec{Torrent: torrent, Dir: t.TempDir(),
+		Priorities: first, Paused: true, Peers: []string{seed.Addr().String()}})
+	reader, err := leech.Reader(t.Context(), 1)
+	if err != nil {
+		t.Fatal(err)
+	}
+	ended := waits(t, reader.Read)
+	await(t, "the reader asks for pieces", func() bool { return leech.State().PiecesWanted > 8 })
+	mustDo(t, leech.Resume())
+	waitDone(t, leech)
+	if err := leech.Err(); err != nil || len(leech.Paths()) != 1 {
+		t.Errorf("complete at %q, error %v", leech.Paths(), err)
+	}
+	reader.Close()
+	expectErr(t, ended, swarm.ErrReaderClosed, "the reader was closed")
+}
