@@ -369,8 +369,6 @@ func (l *loop) end() {
 			drained = true
 		}
 	}
-	if l.t.departure.end() {
-		l.t.leave()
-	}
+	l.t.departure.end(l.t.leave)
 	l.t.handle.end(err)
 }

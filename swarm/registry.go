@@ -36,8 +36,26 @@ func (r *registry) add(t *Torrent) error {
 	if r.closed {
 		return ErrClosed
 	}
+	return r.put(t, hashes)
+}
+
+// regain adds t again if it is not there any more, so that nobody else adds a torrent with
+// one of its info-hashes. The error wraps ErrExists if somebody has. After close it adds
+// nothing, since nobody does.
+func (r *registry) regain(t *Torrent) error {
+	hashes := t.hashes()
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.closed && r.torrents[t.hash] == nil {
+		return nil
+	}
+	return r.put(t, hashes)
+}
+
+// put adds t under its info-hashes, unless another torrent has one of them. r.mu is held.
+func (r *registry) put(t *Torrent, hashes []metainfo.Hash) error {
 	for _, hash := range hashes {
-		if r.byHash(hash) != nil {
+		if other := r.byHash(hash); other != nil && other != t {
 			return fmt.Errorf("%v: %w", hash, ErrExists)
 		}
 	}

@@ -3,7 +3,6 @@ package swarm
 import (
 	"context"
 	"errors"
-	"fmt"
 	"io/fs"
 	"path/filepath"
 	"strings"
@@ -36,20 +35,24 @@ func (d *departure) hold() {
 	d.holds++
 }
 
-// release ends a hold, and reports whether the torrent leaves now.
-func (d *departure) release() bool {
+// release ends a hold. If the torrent leaves now, leave is called before the next hold.
+func (d *departure) release(leave func()) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	d.holds--
-	return d.ended && d.holds == 0
+	if d.ended && d.holds == 0 {
+		leave()
+	}
 }
 
-// end records that the loop has ended, and reports whether the torrent leaves now.
-func (d *departure) end() bool {
+// end records that the loop has ended. If the torrent leaves now, leave is called.
+func (d *departure) end(leave func()) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	d.ended = true
-	return d.holds == 0
+	if d.holds == 0 {
+		leave()
+	}
 }
 
 // has reports whether so much was removed.
@@ -85,11 +88,7 @@ func (t *Torrent) leave() {
 // torrent has ended even then, unless the error is that of ctx.
 func (t *Torrent) Remove(ctx context.Context, data bool) error {
 	t.departure.hold()
-	defer func() {
-		if t.departure.release() {
-			t.leave()
-		}
-	}()
+	defer t.departure.release(t.leave)
 	t.cancel()
 	t.changed(ChangedState)
 	select {
@@ -101,7 +100,13 @@ func (t *Torrent) Remove(ctx context.Context, data bool) error {
 	if data && !t.spec.MetadataOnly {
 		aim = removedData
 	}
-	var err error
+	if t.departure.has(aim) {
+		return nil
+	}
+	err := t.engine.registry.regain(t)
+	if err != nil {
+		return err
+	}
 	t.files.keep(func() { err = t.remove(ctx, aim) })
 	return err
 }
@@ -110,11 +115,6 @@ func (t *Torrent) Remove(ctx context.Context, data bool) error {
 func (t *Torrent) remove(ctx context.Context, aim int) error {
 	if t.departure.has(aim) {
 		return nil
-	}
-	for _, hash := range t.hashes() {
-		if other := t.engine.registry.find(hash); other != nil && other != t {
-			return fmt.Errorf("%v: %w", hash, ErrExists)
-		}
 	}
 	if aim == removedData {
 		if err := t.removeData(ctx); err != nil {
