@@ -150,12 +150,15 @@ func (p *swarmAnnounce) rearrange() {
 		}
 	}
 	a.mu.Unlock()
-	before := make(map[string]known)
-	for _, g := range old {
-		if slices.Contains(groups, g) {
-			continue
-		}
+	leaving := slices.DeleteFunc(slices.Clone(old), func(g *tierGroup) bool {
+		return slices.Contains(groups, g)
+	})
+	for _, g := range leaving { // all at once, since each may take a moment
 		g.retire()
+	}
+	before := make(map[string]known)
+	for _, g := range leaving {
+		g.running.Wait()
 		for _, r := range g.trackers() {
 			before[r.tracker.key()] = known{r, g}
 		}
@@ -332,7 +335,7 @@ func (g *tierGroup) start() {
 	})
 }
 
-// retire ends the goroutine of the group, and waits for it: announces under way have
+// retire ends the goroutine of the group, and does not wait for it: announces under way have
 // closeGrace to end.
 func (g *tierGroup) retire() {
 	select {
@@ -340,7 +343,6 @@ func (g *tierGroup) retire() {
 	default:
 		close(g.retired)
 	}
-	g.running.Wait()
 }
 
 // isOver reports whether the group has nothing more to do.

@@ -579,3 +579,32 @@ func TestPauseWhileAnnouncing(t *testing.T) {
 		n.expect(t)
 	})
 }
+
+// Trackers hear of a pause after a moment, however many of them do not answer.
+func TestPauseWithDeadTrackers(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		n := &fakeNet{answer: func(host string, _ Request) (Response, error) {
+			if host == "1.1.1.1" {
+				return Response{Interval: time.Hour}, nil
+			}
+			return Response{}, errHang
+		}}
+		tiers := [][]string{{"1.1.1.1"}}
+		for i := range 20 {
+			tiers = append(tiers, []string{fmt.Sprintf("8.8.8.%d", i)})
+		}
+		a := newAnnouncer(t, n, Config{}, tiers...)
+		_, stop := collect(t, a, 1, false)
+		defer stop()
+		synctest.Wait()
+		n.take()
+		a.Pause()
+		time.Sleep(2 * closeGrace)
+		synctest.Wait()
+		if log := n.take(); !slices.Contains(log, "1s 1.1.1.1 stopped") &&
+			!slices.Contains(log, "0s 1.1.1.1 stopped") {
+			t.Errorf("announces within half a second: %q", log)
+		}
+		a.Close()
+	})
+}
