@@ -48,6 +48,7 @@ type opened struct {
 	need  *bits.Set         // pieces that hold a part of a wanted file; nil means all
 	parts []int32           // bytes of wanted files in each piece; nil means all
 	ranks []picker.Priority // of each piece, unless all that are wanted are alike; or nil
+	first []Priority        // of files, from which the other fields follow
 	err   error
 }
 
@@ -109,6 +110,7 @@ func (l *loop) open(info *metainfo.Info) {
 		return
 	}
 	l.t.files.begin(first)
+	o.first = first
 	wanted := wantedFiles(first)
 	if wanted != nil {
 		o.need = storage.WantedPieces(info.Layout(), wanted)
@@ -185,7 +187,7 @@ func (l *loop) ready(now time.Time, o opened) {
 	}
 	l.wakeWebSeeds()
 	l.recheckIfDue()
-	l.chooseLate(o.info)
+	l.chooseLate(o.info.Layout(), o.first)
 }
 
 // onStored turns the result of a storage worker into an event.

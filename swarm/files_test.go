@@ -479,3 +479,30 @@ func manyFiles(b *testing.B, files, pieces int) *metainfo.Torrent {
 	}
 	return torrent
 }
+
+// TestLateChoiceThatCannotBe: a choice that was made before the content was checked and that
+// turns out to be impossible leaves everything as it was.
+func TestLateChoiceThatCannotBe(t *testing.T) {
+	f := newFiles(t, 0, swarm.Spec{})
+	f.leech.Close()
+	out := t.TempDir()
+	if err := os.MkdirAll(filepath.Join(out, "files", "0"), 0o777); err != nil { // in the way
+		t.Fatal(err)
+	}
+	path := filepath.Join(out, "files", "2")
+	if err := os.WriteFile(path, f.content[2], 0o666); err != nil {
+		t.Fatal(err)
+	}
+	spec := chosen("0040000")
+	spec.Torrent, spec.Dir, spec.Paused = f.torrent, out, true
+	late := add(t, newEngine(t), spec)
+	mustDo(t, late.SetFiles(ranks("4444444")))
+	mustDo(t, late.Resume())
+	await(t, "the choice is taken back", func() bool {
+		list := late.Files()
+		return list[0].Priority == swarm.Unwanted && list[2].Priority == swarm.Normal
+	})
+	if err := late.Err(); err != nil {
+		t.Error(err)
+	}
+}

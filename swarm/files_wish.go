@@ -185,8 +185,9 @@ func (l *loop) doubt(now time.Time, r storage.Reselection) {
 	}
 }
 
-// chooseLate makes the choice of files that the user made while the storage was opened.
-func (l *loop) chooseLate(info *metainfo.Info) {
+// chooseLate makes the choice of files that the user made while the storage was opened. If
+// that cannot be, the files keep the priorities first, with which the storage was opened.
+func (l *loop) chooseLate(layout *metainfo.Layout, first []Priority) {
 	late, number := l.wish.late, l.wish.number
 	if l.wish.late = nil; late == nil {
 		return
@@ -197,7 +198,9 @@ func (l *loop) chooseLate(info *metainfo.Info) {
 		if !l.t.files.isLast(number) {
 			return
 		}
-		if err := l.t.choose(info.Layout(), late); err != nil && l.t.ctx.Err() == nil {
+		if err := l.t.choose(layout, late); err != nil && l.t.ctx.Err() == nil {
+			l.t.files.rank(first)
+			l.t.changed(ChangedFiles | ChangedSettings)
 			l.t.log.Warn("cannot fetch the files that were chosen", "err", err)
 		}
 	})
