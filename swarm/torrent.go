@@ -27,7 +27,8 @@ type Spec struct {
 	// content are not used. Info is known before the piece layers are; the torrent is
 	// complete when both are known.
 	MetadataOnly bool
-	// Dir is the existing folder below which the content lies or will lie.
+	// Dir is the folder below which the content lies or will lie. It is made if it does not
+	// exist, unless Complete is set.
 	Dir string
 	// Name replaces the torrent's own name as the name of the content in Dir.
 	Name string

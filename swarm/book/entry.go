@@ -80,9 +80,11 @@ type entry struct {
 	conn         Conn  // while it is connected
 	priority     uint32
 
-	next      time.Duration // not to be dialled before
-	met       time.Duration // when it was connected last, if it is proven
-	delivered time.Duration // when blocks moved here last; 0: never, or not to be counted on
+	next time.Duration // not to be dialled before
+	met  time.Duration // when it was connected last, if it is proven
+	// When blocks moved here last, or we hung up on a proven peer only to connect again; 0:
+	// never, or not to be counted on.
+	delivered time.Duration
 }
 
 // faithful reports whether blocks moved at the endpoint not long ago.
@@ -133,7 +135,7 @@ type End uint8
 // The ends.
 const (
 	EndLeft     End = iota // the peer left, or stayed on another connection
-	EndRefresh             // our address changed: the connection may be dead
+	EndRefresh             // a new connection is wanted later, by no fault of the peer
 	EndUpgrade             // we want to meet the peer by another info-hash
 	EndUnwanted            // it was of no use, or misbehaved
 )
@@ -177,6 +179,11 @@ func (b *Book) Closed(now time.Duration, p Parting) {
 		case EndUpgrade:
 			e.next, e.seed = now+upgradeAfter, false
 		case EndRefresh:
+			// The peer was there until we hung up: rumours about its neighbours do not
+			// take the place of this dial.
+			if e.proven {
+				e.delivered, e.tries = max(now, 1), 0
+			}
 		case EndLeft:
 			// A peer that hangs up at once each time is as one that fails.
 			if !p.moved() {

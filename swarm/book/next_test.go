@@ -298,6 +298,33 @@ func TestMoved(t *testing.T) {
 	}
 }
 
+// A proven peer that we hung up on is dialled again although rumours about its network have
+// used up the dials there.
+func TestRefreshAmongRumours(t *testing.T) {
+	b := newTestBook(Config{})
+	hear := func(i int) { b.Hear(0, Rumour{Endpoint: near(i), Source: SourceDHT}) }
+	hear(0)
+	if d, _, ok := b.Next(0, Wish{DialsMax: 100}); !ok || d.Endpoint != near(0) {
+		t.Fatal(d, ok)
+	}
+	b.Connected(0, near(0), 1, true)
+	for i := range limit.DialsPerNetworkMax {
+		hear(1 + i)
+	}
+	for range limit.DialsPerNetworkMax - 1 { // one more went to the peer itself
+		d, _, ok := b.Next(0, Wish{DialsMax: 100})
+		if !ok {
+			t.Fatal("the budget of the network ended early")
+		}
+		b.Failed(0, d.Endpoint, FaultRefused)
+	}
+	b.Closed(0, Parting{Conn: 1, At: near(0), End: EndRefresh})
+	d, at, ok := b.Next(againAfter, Wish{DialsMax: 100})
+	if !ok || d.Endpoint != near(0) || d.Told != limit.ByItself {
+		t.Errorf("got %v, %v, next at %v; want the peer at once", d, ok, at)
+	}
+}
+
 // BenchmarkNext has the book full, and nothing that may be dialled yet: what a
 // connection that comes or goes costs at most.
 func BenchmarkNext(b *testing.B) {
