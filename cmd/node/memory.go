@@ -1,10 +1,13 @@
 package main
 
 import (
+	"context"
 	"errors"
 	"runtime/debug"
 	"runtime/metrics"
+	"time"
 
+	"swarmnode/metainfo"
 	"swarmnode/swarm"
 )
 
@@ -16,7 +19,7 @@ const (
 	memoryMin = 32 << 20
 	// memoryOutside is what the process uses besides the memory that the collector can
 	// limit: the program itself.
-	memoryOutside = 12 << 20
+	memoryOutside = 14 << 20
 	// overshoot is the fraction, 1/overshoot, of the ceiling by which the process may
 	// exceed what the collector is told, while many torrents or look-ups start.
 	overshoot = 24
@@ -93,5 +96,31 @@ func (w *memoryWatch) look(c *console, ceiling memoryValue) {
 		c.warn("%s of memory is not enough, and more is being used (try: --memory with more, "+
 			"or fewer torrents and peers)",
 			formatBytes(int64(ceiling)))
+	}
+}
+
+const (
+	// roomLooks is how often a torrent looks for room before it is refused, and roomPause
+	// the time between two looks. Torrents that start take more memory for a moment than
+	// later, and the node collects garbage for such a question once a second.
+	roomLooks = 3
+	roomPause = time.Second
+)
+
+// awaitRoom waits for room for a torrent of info, if the node has others, and reports
+// whether there is some.
+func (s *session) awaitRoom(ctx context.Context, info *metainfo.Info) bool {
+	for look := 1; ; look++ {
+		if s.node.HasRoom(info) {
+			return true
+		}
+		if look == roomLooks || len(s.node.Torrents()) == 0 {
+			return false
+		}
+		select {
+		case <-time.After(roomPause):
+		case <-ctx.Done():
+			return false
+		}
 	}
 }

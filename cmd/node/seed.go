@@ -194,7 +194,7 @@ func (f *seedFlags) add(ctx context.Context, s *session, path string) (*swarm.To
 	if len(f.node.peers.items) == 0 {
 		warnPrivate(s.c, built)
 	}
-	if !s.node.HasRoom(info) {
+	if !s.awaitRoom(ctx, info) {
 		return nil, addFailure(path, swarm.ErrMemory)
 	}
 	if err := s.join(); err != nil {
