@@ -97,10 +97,7 @@ func (s *Store) freshFiles(which func(i int) bool) (fresh []int) {
 // reselectAtOnce is reselect when no file comes to be written to, which need not wait for
 // a move. It reports false if parts have to be moved to their files.
 func (s *Store) reselectAtOnce(wanted []bool) bool {
-	s.workers.mu.Lock()
-	closing := s.closing
-	s.workers.mu.Unlock()
-	if closing {
+	if s.isClosing() {
 		return false
 	}
 	s.changeSelection(wanted)
@@ -112,6 +109,9 @@ func (s *Store) reselectAtOnce(wanted []bool) bool {
 			s.claimRoom(s.Have())
 		}
 		s.giveTurn()
+	}
+	if s.isClosing() { // Close does not wait for the turn, and may have released the room before
+		s.workers.rooms.release(&s.room)
 	}
 	return true
 }

@@ -47,3 +47,32 @@ func TestSelectIsNotHeld(t *testing.T) {
 		}
 	}
 }
+
+// TestSelectDuringClose: a choice of files that is made while the Store is closed leaves no
+// claim of room behind, which other Stores would count.
+func TestSelectDuringClose(t *testing.T) {
+	layout, data := makeLayout(t, "x", 16<<10, tfile{"a", 32 << 10, false},
+		tfile{"b", 32 << 10, false})
+	var r *rig
+	closes := false
+	r = newRig(t, Config{Layout: layout, spaceOf: func(string) (fileSystem, int64, bool) {
+		if closes {
+			closes = false
+			if err := r.store.Close(); err != nil {
+				t.Error(err)
+			}
+		}
+		return fileSystem{1}, 1 << 40, true
+	}}, data)
+	if _, err := r.store.Check(t.Context(), nil); err != nil {
+		t.Fatal(err)
+	}
+	closes = true
+	r.store.Select(t.Context(), choose("x."))
+	if closes {
+		t.Fatal("no room was claimed")
+	}
+	if n := len(r.store.workers.rooms.all); n != 0 {
+		t.Errorf("%d claims of room are left", n)
+	}
+}

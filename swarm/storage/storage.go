@@ -282,12 +282,16 @@ func (s *Store) Verify(piece uint32) {
 
 // results hands on the Result of a worker, unless the Store is being closed.
 func (s *Store) results(r Result) {
-	s.workers.mu.Lock()
-	closing := s.closing
-	s.workers.mu.Unlock()
-	if s.cfg.Results != nil && !closing {
+	if s.cfg.Results != nil && !s.isClosing() {
 		s.cfg.Results(r)
 	}
+}
+
+// isClosing reports whether Close has begun.
+func (s *Store) isClosing() bool {
+	s.workers.mu.Lock()
+	defer s.workers.mu.Unlock()
+	return s.closing
 }
 
 // ReadAt fills p from the content, from byte begin of the piece on; p lies
