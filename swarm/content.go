@@ -289,7 +289,7 @@ func (l *loop) finish() {
 	}
 	l.content.finishing = true
 	l.wait.Go(func() {
-		l.t.files.keep(func() {
+		_ = l.t.files.keep(l.t.ctx, func() error {
 			done := false
 			l.t.command(func(time.Time) error {
 				done = l.hasWanted()
@@ -300,6 +300,7 @@ func (l *loop) finish() {
 				err = l.store.Finish()
 			}
 			l.t.ask(func(now time.Time) { l.finished(now, err) })
+			return nil
 		})
 	})
 }

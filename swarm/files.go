@@ -48,9 +48,9 @@ func (f *FileState) Complete() bool { return f.Have == f.Size }
 // fileTable is what is known of the files of a torrent outside of its loop. It is safe for
 // concurrent use.
 type fileTable struct {
-	// changing is held while other files are chosen, so that one choice comes after the
+	// changing is taken while other files are chosen, so that one choice comes after the
 	// other.
-	changing sync.Mutex
+	changing turn
 
 	mu         sync.Mutex
 	store      *storage.Store // nil until it is open and checked
@@ -65,11 +65,14 @@ func (f *fileTable) open(store *storage.Store) {
 	f.store = store
 }
 
-// keep calls do while nobody chooses other files.
-func (f *fileTable) keep(do func()) {
-	f.changing.Lock()
-	defer f.changing.Unlock()
-	do()
+// keep calls do while nobody chooses other files, and returns its error. The error is that
+// of ctx if ctx ends while somebody does.
+func (f *fileTable) keep(ctx context.Context, do func() error) error {
+	if err := f.changing.take(ctx); err != nil {
+		return err
+	}
+	defer f.changing.give()
+	return do()
 }
 
 // begin sets the first priorities of the files, unless the user has chosen others already.
@@ -191,8 +194,10 @@ func (t *Torrent) SetFiles(priorities []Priority) error {
 	for i := range priorities {
 		priorities[i] = min(priorities[i], Highest)
 	}
-	t.files.changing.Lock()
-	defer t.files.changing.Unlock()
+	if t.files.changing.take(t.ctx) != nil {
+		return t.stopped()
+	}
+	defer t.files.changing.give()
 	opened, number := false, t.files.choose()
 	err := t.command(func(time.Time) error {
 		if opened = t.loop.store != nil; !opened {
@@ -208,7 +213,7 @@ func (t *Torrent) SetFiles(priorities []Priority) error {
 	return err
 }
 
-// choose makes priorities those of the files, in storage first. t.files.changing is held.
+// choose makes priorities those of the files, in storage first. t.files.changing is taken.
 func (t *Torrent) choose(l *metainfo.Layout, priorities []Priority) error {
 	store, _ := t.files.get()
 	changed, err := store.Select(t.ctx, wantedFiles(priorities))
@@ -236,8 +241,10 @@ func (t *Torrent) fileError(err error) error {
 // keepFile prepares to fetch pieces of a file even if it is not wanted. The error wraps
 // ErrStopped, or is that of ctx, or a *storage.Error if the file cannot be written.
 func (t *Torrent) keepFile(ctx context.Context, file int) error {
-	t.files.changing.Lock()
-	defer t.files.changing.Unlock()
+	if err := t.files.changing.take(ctx); err != nil {
+		return err
+	}
+	defer t.files.changing.give()
 	store, priorities := t.files.get()
 	switch {
 	case store == nil:

@@ -193,8 +193,10 @@ func (l *loop) chooseLate(layout *metainfo.Layout, first []Priority) {
 		return
 	}
 	l.wait.Go(func() {
-		l.t.files.changing.Lock()
-		defer l.t.files.changing.Unlock()
+		if l.t.files.changing.take(l.t.ctx) != nil {
+			return
+		}
+		defer l.t.files.changing.give()
 		if !l.t.files.isLast(number) {
 			return
 		}

@@ -103,12 +103,10 @@ func (t *Torrent) Remove(ctx context.Context, data bool) error {
 	if t.departure.has(aim) {
 		return nil
 	}
-	err := t.engine.registry.regain(t)
-	if err != nil {
+	if err := t.engine.registry.regain(t); err != nil {
 		return err
 	}
-	t.files.keep(func() { err = t.remove(ctx, aim) })
-	return err
+	return t.files.keep(ctx, func() error { return t.remove(ctx, aim) })
 }
 
 // remove removes what is left of a torrent that has ended.

@@ -11,9 +11,9 @@ import (
 	"swarmnode/metainfo"
 )
 
-// TestNobodyAddsWhatIsRemoved: while the data of a torrent is removed that had ended before,
-// the torrent cannot be added, since its data would go.
-func TestNobodyAddsWhatIsRemoved(t *testing.T) {
+// contentFor returns an engine, and the Spec of a torrent with content for it.
+func contentFor(t *testing.T) (*Engine, Spec) {
+	t.Helper()
 	dir := t.TempDir()
 	if err := os.WriteFile(filepath.Join(dir, "a"), make([]byte, 40_000), 0o666); err != nil {
 		t.Fatal(err)
@@ -27,21 +27,30 @@ func TestNobodyAddsWhatIsRemoved(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer e.Close()
-	spec := Spec{Torrent: torrent, Dir: dir, Complete: true}
+	t.Cleanup(func() { e.Close() })
+	return e, Spec{Torrent: torrent, Dir: dir, Complete: true}
+}
+
+// TestNobodyAddsWhatIsRemoved: while the data of a torrent is removed that had ended before,
+// the torrent cannot be added, since its data would go.
+func TestNobodyAddsWhatIsRemoved(t *testing.T) {
+	e, spec := contentFor(t)
+	hash := spec.Torrent.Info().Hash()
 	gone, err := e.Add(spec)
 	if err != nil {
 		t.Fatal(err)
 	}
 	gone.Close()
-	if e.Torrent(torrent.Info().Hash()) != nil {
+	if e.Torrent(hash) != nil {
 		t.Fatal("a torrent that has ended is still there")
 	}
-	gone.files.changing.Lock() // its files are removed from now on
+	if err := gone.files.changing.take(t.Context()); err != nil { // its files are removed now
+		t.Fatal(err)
+	}
 	ended := make(chan error, 1)
 	go func() { ended <- gone.Remove(t.Context(), true) }()
 	late := time.After(10 * time.Second)
-	for e.Torrent(torrent.Info().Hash()) == nil {
+	for e.Torrent(hash) == nil {
 		select {
 		case <-late:
 			t.Fatal("the torrent is not there while it is removed")
@@ -51,7 +60,7 @@ func TestNobodyAddsWhatIsRemoved(t *testing.T) {
 	if _, err := e.Add(spec); !errors.Is(err, ErrExists) {
 		t.Errorf("added while it is removed: %v", err)
 	}
-	gone.files.changing.Unlock()
+	gone.files.changing.give()
 	if err := <-ended; err != nil {
 		t.Error(err)
 	}
