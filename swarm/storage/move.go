@@ -164,7 +164,7 @@ func (m *mover) run(ctx context.Context) error {
 		return err
 	}
 	defer m.release()
-	m.inUse = m.notes.usedBy(m.from.path(m.note.top))
+	m.findShared()
 	err = syscall.EXDEV
 	if m.isAlone() {
 		err = m.renameTop()
@@ -242,6 +242,18 @@ func (m *mover) removeStale(staging string) error {
 	return removeTree(m.to, staging)
 }
 
+// findShared finds the files that other torrents use.
+func (m *mover) findShared() {
+	if m.inUse = m.notes.usedBy(m.from.path(m.note.top)); m.inUse == nil {
+		return
+	}
+	for i := range m.s.ourNames {
+		if m.inUse(m.s.files.path(i)) {
+			m.note.kept = append(m.note.kept, i)
+		}
+	}
+}
+
 // hold locks the content, so that no other Store writes to it or moves it.
 func (m *mover) hold() error {
 	if m.s.place.isLocked() {
@@ -276,16 +288,15 @@ func (m *mover) isAlone() bool {
 	if m.s.layout.Multi && m.s.place.holdsOthers() {
 		return false
 	}
+	if len(m.note.kept) > 0 {
+		return false
+	}
 	for i := range m.s.layout.Files {
 		if !hasPlace(m.s.layout, i) {
 			continue
 		}
-		st, err := m.s.files.stat(i)
-		if err == nil && st.link {
+		if st, err := m.s.files.stat(i); err == nil && st.link {
 			return false // it may lead to elsewhere from the new place
-		}
-		if err == nil && m.inUse != nil && m.inUse(m.s.files.path(i)) {
-			return false
 		}
 	}
 	return true
@@ -424,7 +435,7 @@ func (m *mover) finish() error {
 	}
 	_ = m.s.cfg.reach("removing")
 	was := newOriginal(m.from, m.note.top, m.to, m.note.newTop)
-	was.inUse = m.inUse
+	was.kept, was.inUse = m.note.kept, m.inUse
 	if err := was.remove(m.s.ourNames); err != nil {
 		m.s.cfg.warn(err) // the next Open tries again
 		return nil

@@ -203,6 +203,38 @@ func TestMoveNameTakenAfterCrash(t *testing.T) {
 	}
 }
 
+// A file that another torrent has as well stays, also if the process dies and the next one
+// does not know the other torrent yet.
+func TestMoveKeepsSharedAfterCrash(t *testing.T) {
+	for way, force := range moveWays {
+		t.Run(way, func(t *testing.T) {
+			layout, data := makeLayout(t, "x", 32<<10, tfile{"a", 50_000, false},
+				tfile{"b/c", 70_000, false})
+			cfg := Config{Layout: layout, Part: true, Dir: t.TempDir(), StateDir: t.TempDir()}
+			shared := filepath.Join(cfg.Dir, "x", "b", "c")
+			cfg.Beside = func(string) func(string) bool {
+				return func(path string) bool { return path == shared }
+			}
+			cfg.moving = stopAt("switched", force)
+			r := newRig(t, cfg, data)
+			r.all()
+			if err := r.store.Finish(); err != nil {
+				t.Fatal(err)
+			}
+			to := t.TempDir()
+			dieMoving(t, r, to)
+			cfg.moving, cfg.Beside = nil, nil
+			r = newRig(t, cfg, data)
+			if have, err := r.store.Check(t.Context(), nil); err != nil || !have.All() {
+				t.Errorf("found %s: %v", members(have), err)
+			}
+			r.onDisk(to, "x")
+			r.back()
+			sameFiles(t, filesBelow(t, cfg.Dir), map[string]string{"x/b/c": string(data[50_000:])})
+		})
+	}
+}
+
 // removeStaged removes what was copied.
 func removeStaged(dir string) error {
 	staged, err := filepath.Glob(filepath.Join(dir, "*"+stagingSuffix))

@@ -7,6 +7,7 @@ import (
 	"os"
 	"path"
 	"path/filepath"
+	"slices"
 
 	"swarmnode/metainfo"
 )
@@ -24,6 +25,7 @@ type original struct {
 	old, now    disk // old follows no symbolic link
 	followed    disk // old, links included
 	top, newTop string
+	kept        []int                  // files that stay, in order
 	inUse       func(path string) bool // by another torrent; nil if none is known
 	// folders says of folders below the top whether their files are removed; the name of
 	// the top is ".".
@@ -47,7 +49,10 @@ func (o *original) remove(names iter.Seq2[int, string]) error {
 	if o.isOnePlace() {
 		return nil
 	}
-	for _, below := range names {
+	for i, below := range names {
+		if _, kept := slices.BinarySearch(o.kept, i); kept {
+			continue
+		}
 		if below != "." && !o.enters(path.Dir(below)) {
 			continue
 		}

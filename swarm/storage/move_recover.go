@@ -153,7 +153,7 @@ func (n *placeNotes) recover(from string, note *placeNote) (dir string, err erro
 	var was *original
 	if errA == nil && errB == nil {
 		was = newOriginal(a, note.top, b, note.newTop)
-		was.inUse = n.usedBy(a.path(note.top))
+		was.kept, was.inUse = note.kept, n.usedBy(a.path(note.top))
 	}
 	if note.phase == moveCopy && atFrom && atTo {
 		atTo = !existsAt(note.to, stagingName(note.newFinal, n.hash)) &&

@@ -71,6 +71,7 @@ type placeNote struct {
 	// is.
 	old  string
 	file int
+	kept []int // files that other torrents used when the move began: the originals stay
 }
 
 // givenNames are the names that the user gave to content, as Open found them in a note.
@@ -165,6 +166,14 @@ func (p *placeNote) append(dst []byte) []byte {
 			})
 		}
 		text("final", p.final)
+		if len(p.kept) > 0 {
+			b = bencode.AppendList(bencode.AppendString(b, "kept"), func(b []byte) []byte {
+				for _, i := range p.kept {
+					b = bencode.AppendInt(b, int64(i))
+				}
+				return b
+			})
+		}
 		text("name", p.name)
 		text("new asked", p.newAsked)
 		text("new final", p.newFinal)
@@ -203,6 +212,10 @@ func parseNote(doc []byte) (*placeNote, error) {
 			*text = string(reader.Bytes())
 		} else if string(key) == "files" {
 			p.files = parseNoteFiles(reader)
+		} else if string(key) == "kept" {
+			for range reader.List() {
+				p.kept = append(p.kept, int(reader.Int()))
+			}
 		} else if string(key) == "file" {
 			p.file = int(reader.Int())
 		}
