@@ -55,7 +55,7 @@ func TestSetFilesFromRealClients(t *testing.T) {
 			}
 			same(t, dir, spec.Dir)
 			if s := leech.State(); s.Wasted() > s.Length/4 {
-				t.Errorf("%d of %d bytes were fetched in vain: %v", s.Wasted(), s.Length, s.Waste)
+				t.Errorf("%d of %d bytes were wasted: %v", s.Wasted(), s.Length, s.Waste)
 			}
 		})
 	}

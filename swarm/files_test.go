@@ -223,7 +223,7 @@ func TestSetFilesAllTheTime(t *testing.T) {
 	f.onDisk(t, "4444444")
 	f.states(t, "4444444")
 	if s := f.leech.State(); s.Wasted() > s.Length/2 {
-		t.Errorf("%d bytes were fetched in vain, of %d: %v", s.Wasted(), s.Length, s.Waste)
+		t.Errorf("%d bytes were wasted, of %d: %v", s.Wasted(), s.Length, s.Waste)
 	}
 }
 

@@ -13,7 +13,7 @@ import (
 // error is ErrClosed, or that of the first address that cannot be bound, as
 // transport.ListenPair returns it: then everything stays as it was.
 //
-// Running connections stay. Torrents search anew, which announces the new port, and tell
+// Running connections stay. Torrents begin a new search, which announces the new port, and tell
 // it to their peers (BEP 10, "p"). The UDP sockets of the old addresses are closed, and a
 // DHT node that reads them has to be made again with PacketConns. Which addresses count as
 // those of this machine where strangers are limited stays as it was.

@@ -172,10 +172,10 @@ func (k *totalsKeeper) look(now time.Time) {
 	}
 }
 
-// next returns when the totals are to be saved, zero if nothing has changed.
+// next returns when the totals are due to be saved, zero if nothing has changed.
 func (k *totalsKeeper) next() time.Time { return k.saveAt }
 
-// due reports whether the totals are to be saved now. Then the caller calls save, in a
+// due reports whether it is time to save the totals. Then the caller calls save, in a
 // goroutine.
 func (k *totalsKeeper) due(now time.Time) bool {
 	if k.saveAt.IsZero() || now.Before(k.saveAt) {

@@ -44,7 +44,7 @@ func reopen(t *Torrent) {
 	t.dialer.moved(t.now) // to the seeds that were dropped as useless
 }
 
-// recount counts anew what is missing, and which peers have something for us.
+// recount counts again what is missing, and which peers have something for us.
 func recount(t *Torrent) {
 	t.progress.recount(t.pick.Have(), t.pick.Needed())
 	for _, p := range t.peers.all() {
