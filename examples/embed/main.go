@@ -54,15 +54,14 @@ func fetch(ctx context.Context, out io.Writer, cfg swarmnode.Config, link, dir s
 		return err
 	}
 	fmt.Fprintf(out, "%s starts with %q\n", torrent.Info().Name(), start)
-	for feed := node.Subscribe(0); torrent.State().Phase != swarm.Seeding; {
+	for feed := node.Subscribe(0); ; {
 		if _, err := feed.Next(ctx); err != nil { // waits for a change of any torrent
 			return err
 		}
 		s := torrent.State()
 		fmt.Fprintf(out, "%v: %d of %d bytes\n", s.Phase, s.Have, s.Length)
-		if err := torrent.Err(); err != nil {
+		if err := torrent.Err(); err != nil || s.Phase == swarm.Seeding {
 			return err
 		}
 	}
-	return nil
 }

@@ -48,12 +48,13 @@ func TestFetch(t *testing.T) {
 	if err != nil || string(got) != content {
 		t.Errorf("fetched %d bytes, %v", len(got), err)
 	}
-	if !strings.HasPrefix(out.String(), `poem.txt starts with "Lorem ipsum dolo"`) {
+	if !strings.HasPrefix(out.String(), `poem.txt starts with "Lorem ipsum dolo"`) ||
+		!strings.HasSuffix(out.String(), "seeding: 1400000 of 1400000 bytes\n") {
 		t.Errorf("it printed\n%s", &out)
 	}
 }
 
-// What is no link, and a folder that is not there, end the program with an error.
+// What is no link, and an interrupt, end the program with an error.
 func TestFetchFails(t *testing.T) {
 	cfg := swarmnode.Config{Listen: []netip.AddrPort{netip.MustParseAddrPort("127.0.0.1:0")},
 		AnyPort: true, Bootstrap: []string{}}
