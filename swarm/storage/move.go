@@ -197,7 +197,8 @@ func (m *mover) takeNames() (there bool, err error) {
 	if there, err := m.s.names.exists(m.note.top); err != nil || there {
 		return there, err
 	}
-	if m.note.to != m.dir || m.note.name != "" || len(m.note.files) > 0 {
+	if m.note.to != m.dir || m.note.newFinal != m.note.final || m.note.name != "" ||
+		len(m.note.files) > 0 {
 		if err := m.notes.endMove(m.dir, &m.note); err != nil {
 			return false, err
 		}
