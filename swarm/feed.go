@@ -19,7 +19,7 @@ const (
 	ChangedFiles                     // Torrent.Files
 	ChangedTrackers                  // Torrent.Trackers and Torrent.WebSeeds
 	ChangedPeers                     // which peers there are
-	ChangedSettings                  // what the user set: limits, order, names, places
+	ChangedSettings                  // what the user set: limits, order, files, names, places
 	Added                            // the torrent is new
 
 	kindCount = iota

@@ -39,8 +39,8 @@ func (t *Torrent) storeWhenOpen(ctx context.Context) (*storage.Store, error) {
 // places. See storage.Store.Move for which errors there are: after each of them everything
 // is as before. Beside those the error is that of ctx, which ends the move; ErrStopped
 // after the end of the torrent, which ends the move, too; ErrNoInfo or ErrNoContent.
-// While the content on disk is checked, Move waits. Moving to the folder where the content
-// lies does nothing.
+// While the content on disk is checked first, Move waits; a pause may hold that check up.
+// Moving to the folder where the content lies does nothing.
 func (t *Torrent) Move(ctx context.Context, dir string) error {
 	err := t.relocate(ctx, func(ctx context.Context, store *storage.Store) error {
 		return store.Move(ctx, dir, t.setMoved)
@@ -55,7 +55,8 @@ func (t *Torrent) Move(ctx context.Context, dir string) error {
 // or folder at the top if i is -1. The swarm never hears of it. An engine with a StateDir
 // finds the content by its new names later; see storage.Store.Rename for that, and for
 // which errors there are. Beside those the error is ErrStopped, ErrNoInfo, ErrNoContent, or
-// one that wraps ErrNoFile.
+// one that wraps ErrNoFile. Rename waits for the end of a Move, and of the first check of the
+// content on disk, which a pause may hold up.
 func (t *Torrent) Rename(i int, name string) error {
 	return t.relocate(t.ctx, func(_ context.Context, store *storage.Store) error {
 		if i != -1 {
@@ -91,7 +92,7 @@ func (t *Torrent) relocate(ctx context.Context,
 	defer context.AfterFunc(t.ctx, cancel)()
 	err = f(ctx, store)
 	t.handle.relocated(store.Dir())
-	t.changed(ChangedState | ChangedFiles)
+	t.changed(ChangedState | ChangedFiles | ChangedSettings)
 	if err != nil && t.ctx.Err() != nil &&
 		(errors.Is(err, context.Canceled) || errors.Is(err, storage.ErrClosed)) {
 		return t.stopped()

@@ -196,10 +196,14 @@ func (t *Torrent) FilePath(i int) string {
 // SetSequential makes pieces be fetched in order, or the rarest first again. The error is
 // ErrStopped after the end of the torrent.
 func (t *Torrent) SetSequential(on bool) error {
-	return t.command(func(time.Time) error {
+	err := t.command(func(time.Time) error {
 		t.loop.setSequential(on)
 		return nil
 	})
+	if err == nil {
+		t.changed(ChangedSettings)
+	}
+	return err
 }
 
 // AddPeer tells the torrent the address of a peer, which it connects to soon. A paused
