@@ -172,21 +172,49 @@ func (t *Torrent) findData(ctx context.Context) (*storage.Store, error) {
 // usedBeside returns a function that reports whether a torrent other than t uses a file. It
 // knows the files of torrents whose content lies where t has its own, which is at paths.
 func (e *Engine) usedBeside(t *Torrent, paths []string) func(path string) bool {
-	used := make(map[string]bool)
+	used, real := make(map[string]bool), make(realPaths)
+	paths = real.all(paths)
 	for _, other := range e.Torrents() {
 		info := other.infoGiven()
 		if other == t || info == nil || other.spec.MetadataOnly {
 			continue
 		}
 		store, _ := other.files.get()
-		if store != nil && !overlap(store.Paths(), paths) {
+		if store != nil && !overlap(real.all(store.Paths()), paths) {
 			continue
 		}
 		for i := range info.Layout().Files {
-			used[other.filePath(store, info.Layout(), i)] = true
+			used[real.of(other.filePath(store, info.Layout(), i))] = true
 		}
 	}
-	return func(path string) bool { return used[path] }
+	return func(path string) bool { return used[real.of(path)] }
+}
+
+// realPaths are the folders of paths without symbolic links, by the folders as they are
+// named. One folder may have several names.
+type realPaths map[string]string
+
+// of returns path with the links of its folder followed, if that exists.
+func (r realPaths) of(path string) string {
+	dir := filepath.Dir(path)
+	real, known := r[dir]
+	if !known {
+		var err error
+		if real, err = filepath.EvalSymlinks(dir); err != nil {
+			real = dir
+		}
+		r[dir] = real
+	}
+	return filepath.Join(real, filepath.Base(path))
+}
+
+// all is of for several paths.
+func (r realPaths) all(paths []string) []string {
+	real := make([]string, len(paths))
+	for i, path := range paths {
+		real[i] = r.of(path)
+	}
+	return real
 }
 
 // filePath returns where file i lies, or will lie as far as is known without a store.

@@ -144,6 +144,30 @@ func TestRemoveShared(t *testing.T) {
 	mustHave(t, dir)
 }
 
+// TestRemoveSharedByLink: so does one that the other torrent knows by another path.
+func TestRemoveSharedByLink(t *testing.T) {
+	dir, torrent := makeContent(t, 300_000)
+	same, err := metainfo.Build(t.Context(), metainfo.BuildOptions{
+		Path: filepath.Join(dir, "content"), PieceLength: 16 << 10,
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	link, before := filepath.Join(t.TempDir(), "link"), below(t, dir)
+	if err := os.Symlink(dir, link); err != nil {
+		t.Skip(err)
+	}
+	e := newEngine(t)
+	first := add(t, e, swarm.Spec{Torrent: torrent, Dir: dir})
+	second := add(t, e, swarm.Spec{Torrent: same, Dir: link})
+	waitDone(t, first)
+	waitDone(t, second)
+	mustDo(t, first.Move(t.Context(), t.TempDir()))
+	mustHave(t, dir, before...)
+	mustDo(t, second.Move(t.Context(), t.TempDir()))
+	mustHave(t, dir)
+}
+
 // TestRemoveEarly: a torrent goes at any moment: without metadata, and before its content
 // was checked, in which case the files that hold its data go and no others.
 func TestRemoveEarly(t *testing.T) {
