@@ -11,11 +11,15 @@ import (
 // stopTimeout is how long a clean stop may take after the first signal.
 const stopTimeout = 2 * time.Second
 
+// signalEcho is how long after the first signal others are echoes of it: timeout(1) signals
+// its command, and then the group of its command once more. Nobody presses Ctrl-C so fast.
+const signalEcho = 100 * time.Millisecond
+
 // watchSignals returns a context that the first SIGINT, SIGTERM or SIGHUP ends, with a
-// stopped as its cause. A second signal, or stopTimeout, ends the process at once. SIGHUP
-// means that the terminal is gone. A command that has to outlive its terminal is started
-// with nohup, which keeps the signal ignored. A write to a closed pipe is an error of
-// that write, not a signal.
+// stopped as its cause. A second signal, unless it is an echo, or stopTimeout, ends the
+// process at once. SIGHUP means that the terminal is gone. A command that has to outlive its
+// terminal is started with nohup, which keeps the signal ignored. A write to a closed pipe is
+// an error of that write, not a signal.
 func watchSignals(parent context.Context, c *console) (ctx context.Context, stop func()) {
 	ctx, cancel := context.WithCancelCause(parent)
 	signal.Ignore(syscall.SIGPIPE)
@@ -30,16 +34,20 @@ func watchSignals(parent context.Context, c *console) (ctx context.Context, stop
 	go func() {
 		defer close(ended)
 		var late <-chan time.Time
+		var first time.Time
 		code := 0
 		for {
 			select {
 			case s := <-signals:
-				if code != 0 {
+				switch {
+				case code != 0 && time.Since(first) < signalEcho:
+					continue
+				case code != 0:
 					die(c, code)
 				}
 				s0 := s.(syscall.Signal)
 				code = 128 + int(s0)
-				late = time.After(stopTimeout)
+				first, late = time.Now(), time.After(stopTimeout)
 				cancel(stopped{s0})
 				c.keepProgress()
 			case <-late:
