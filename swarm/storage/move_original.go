@@ -188,9 +188,9 @@ func (n *placeNotes) namesOf(note *placeNote) iter.Seq2[int, string] {
 }
 
 // filesAt returns how many files of the content lie in the folder dir under the name top,
-// or under the name final. Anything else than a folder counts as one file.
+// or under one that goes with the name final. Anything else than a folder counts as one file.
 func (n *placeNotes) filesAt(dir, top, final string, note *placeNote) (count int) {
-	for _, name := range [...]string{top, final} {
+	for _, name := range append(n.namesWith(final), top) {
 		info, err := os.Lstat(filepath.Join(dir, filepath.FromSlash(name)))
 		switch {
 		case err != nil:

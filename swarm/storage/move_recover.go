@@ -8,6 +8,7 @@ import (
 	"os"
 	"path"
 	"path/filepath"
+	"slices"
 	"time"
 
 	"swarmnode/metainfo"
@@ -104,7 +105,7 @@ func (n *placeNotes) follow(dir string, note *placeNote) (next string, err error
 func (n *placeNotes) leadsTo(dir string, note *placeNote) string {
 	here := n.filesAt(dir, note.top, note.final, note)
 	for range placeHopsMax {
-		if existsAt(note.to, note.newTop) || existsAt(note.to, note.newFinal) {
+		if n.liesAt(note.to, note.newTop, note.newFinal) {
 			if here > n.filesAt(note.to, note.newTop, note.newFinal, note) {
 				return ""
 			}
@@ -120,6 +121,21 @@ func (n *placeNotes) leadsTo(dir string, note *placeNote) string {
 		note = next
 	}
 	return ""
+}
+
+// liesAt reports whether content lies in dir under the name top, or under one of those that
+// go with the final name: content that was moved before anything of it existed gets the name
+// of the unfinished afterwards.
+func (n *placeNotes) liesAt(dir, top, final string) bool {
+	return existsAt(dir, top) || slices.ContainsFunc(n.namesWith(final), func(name string) bool {
+		return existsAt(dir, name)
+	})
+}
+
+// namesWith returns the names of content with that final name.
+func (n *placeNotes) namesWith(final string) []string {
+	names := contentNames(final, n.hash)
+	return names[:]
 }
 
 // existsAt reports whether anything has this name in a folder.

@@ -189,32 +189,43 @@ func TestRenameFails(t *testing.T) {
 	}
 }
 
-// A name that was given before anything of the content existed counts in the next run.
-func TestRenameBeforeAnyData(t *testing.T) {
+// A name or a folder that was chosen before anything of the content existed counts in the next
+// run.
+func TestArrangedBeforeAnyData(t *testing.T) {
 	for shape, files := range shapes {
-		t.Run(shape, func(t *testing.T) {
-			layout, data := makeLayout(t, "x", 32<<10, files...)
-			cfg := Config{Layout: layout, Part: true, Dir: t.TempDir(), StateDir: t.TempDir(),
-				Wanted: make([]bool, len(layout.Files))}
-			r := newRig(t, cfg, data)
-			if _, err := r.store.Check(t.Context(), nil); err != nil {
-				t.Fatal(err)
-			}
-			if err := r.store.Rename(-1, "y"); err != nil {
-				t.Fatal(err)
-			}
-			r.reselect("")
-			if got := r.piece(0); !got.OK {
-				t.Fatal(got)
-			}
-			r.back()
-			cfg.Wanted = nil
-			r = newRig(t, cfg, data)
-			have, err := r.store.Check(t.Context(), nil)
-			if err != nil || !have.Has(0) {
-				t.Errorf("found %s in %s: %v", members(have), r.store.Paths(), err)
-			}
-			r.back()
-		})
+		for _, way := range []string{"rename", "move"} {
+			t.Run(way+"/"+shape, func(t *testing.T) { arrangedBeforeAnyData(t, way, files) })
+		}
 	}
+}
+
+func arrangedBeforeAnyData(t *testing.T, way string, files []tfile) {
+	layout, data := makeLayout(t, "x", 32<<10, files...)
+	cfg := Config{Layout: layout, Part: true, Dir: t.TempDir(), StateDir: t.TempDir(),
+		Wanted: make([]bool, len(layout.Files))}
+	r := newRig(t, cfg, data)
+	if _, err := r.store.Check(t.Context(), nil); err != nil {
+		t.Fatal(err)
+	}
+	err := error(nil)
+	if way == "move" {
+		err = r.store.Move(t.Context(), t.TempDir(), nil)
+	} else {
+		err = r.store.Rename(-1, "y")
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	r.reselect("")
+	if got := r.piece(0); !got.OK {
+		t.Fatal(got)
+	}
+	r.back()
+	cfg.Wanted = nil
+	r = newRig(t, cfg, data)
+	have, err := r.store.Check(t.Context(), nil)
+	if err != nil || !have.Has(0) {
+		t.Errorf("found %s in %s: %v", members(have), r.store.Paths(), err)
+	}
+	r.back()
 }
