@@ -124,7 +124,8 @@ func (r *Reader) Size() int64 { return r.file.Length }
 func (r *Reader) Read(p []byte) (int, error) {
 	r.reading.Lock()
 	defer r.reading.Unlock()
-	n, err := r.readPiece(r.head, p, r.offset())
+	r.t.readers.wake(r.head)
+	n, err := r.readPiece(p, r.offset())
 	r.t.readers.advance(r.head, n)
 	return n, err
 }
@@ -140,7 +141,7 @@ func (r *Reader) ReadAt(p []byte, off int64) (int, error) {
 	done := 0
 	for done < len(p) {
 		head := r.t.readers.follow(r, r.file.Offset+off+int64(done))
-		n, err := r.readPiece(head, p[done:], off+int64(done))
+		n, err := r.readPiece(p[done:], off+int64(done))
 		r.t.readers.advance(head, n)
 		done += n
 		if err != nil {

@@ -9,7 +9,6 @@ import (
 	"swarmnode/swarm/block"
 	"swarmnode/swarm/core"
 	"swarmnode/swarm/storage"
-	"swarmnode/swarm/stream"
 )
 
 const (
@@ -23,7 +22,7 @@ const (
 
 // readPiece fills p from byte off of the file, up to the end of the piece or of the file at
 // most. It waits until the piece is verified.
-func (r *Reader) readPiece(head *stream.Head, p []byte, off int64) (int, error) {
+func (r *Reader) readPiece(p []byte, off int64) (int, error) {
 	if err := r.ended(); err != nil {
 		return 0, err
 	}

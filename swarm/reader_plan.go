@@ -22,7 +22,8 @@ type readers struct {
 	changed chan struct{} // closed at the next change; nil if nobody waits for it
 }
 
-// add gives r a head at the start of its file.
+// add gives r a head at the start of its file, which rests until it is used: some readers
+// only read at places that they name.
 func (s *readers) add(r *Reader) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -34,6 +35,7 @@ func (s *readers) add(r *Reader) error {
 		s.plan = stream.New(int(r.piece))
 	}
 	r.head = s.plan.Open(r.file.Offset, r.file.Offset+r.file.Length)
+	r.head.Rest()
 	return nil
 }
 
@@ -69,6 +71,13 @@ func (s *readers) at(h *stream.Head) int64 {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	return h.At()
+}
+
+// wake makes a head look at what is read by it.
+func (s *readers) wake(h *stream.Head) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	h.Wake()
 }
 
 // advance records that n bytes were read.

@@ -326,6 +326,9 @@ func TestReadsThatShareAHead(t *testing.T) {
 	near := at(64 * 32 << 10)
 	await(t, "the first read has a plan", func() bool { return wanted() > 0 })
 	before := wanted()
+	if before != 32 {
+		t.Errorf("%d pieces are wanted, want the megabyte that is read", before)
+	}
 	far := at(84 * 32 << 10)
 	await(t, "the second read has one", func() bool { return wanted() != before })
 	mustDo(t, r.leech.Resume())

@@ -38,7 +38,14 @@ type Head struct {
 	begun int64 // where the head has read from without a jump
 	end   int64 // of the file
 	reach int64 // how far the head looked ahead in the last list
+	rests bool  // the head looks at nothing
 }
+
+// Rest makes the head look at nothing until Wake or Jump.
+func (h *Head) Rest() { h.rests = true }
+
+// Wake ends a rest.
+func (h *Head) Wake() { h.rests = false }
 
 // Jump moves the head to the byte at of the content. The head keeps its momentum if it had
 // looked ahead to that place.
@@ -46,7 +53,7 @@ func (h *Head) Jump(at int64) {
 	if at < h.at || at > h.at+h.reach {
 		h.begun = at
 	}
-	h.at = at
+	h.at, h.rests = at, false
 }
 
 // Read records that n bytes were read from where the head is.
@@ -126,6 +133,10 @@ func (p *Plan) Deadlines(rate int64, has func(piece int) bool) []Deadline {
 
 // look sets how far a head looks ahead when several heads lack something.
 func (p *Plan) look(h *Head, rate, hungry int64) {
+	if h.rests {
+		h.reach = 0
+		return
+	}
 	least := max(aheadMin, aheadPieces*p.pieceLength, bytesIn(aheadFirst, rate)/hungry)
 	most := max(least, bytesIn(ahead, rate)/hungry)
 	h.reach = min(max(least, 2*(h.at-h.begun)), most, max(h.end-h.at, 0))

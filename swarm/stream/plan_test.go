@@ -188,3 +188,15 @@ func TestPlanOfReadsThatWait(t *testing.T) {
 	p.Leave(30)
 	expect(t, p, rate, pieces(40), pieces(38)+"00", "until no read waits")
 }
+
+func TestPlanOfHeadThatRests(t *testing.T) {
+	p := New(kib)
+	h := p.Open(0, 40*kib)
+	h.Rest()
+	expect(t, p, 4*kib, pieces(40), pieces(40), "a head that rests needs nothing")
+	h.Wake()
+	expect(t, p, 4*kib, pieces(20), "0000111122223333....", "awake it needs what it would")
+	h.Rest()
+	h.Jump(38 * kib)
+	expect(t, p, 4*kib, pieces(40), pieces(38)+"00", "a jump wakes it")
+}
