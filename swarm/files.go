@@ -182,6 +182,8 @@ func bytesOf(l *metainfo.Layout, i int, have *bits.Set) (n int64) {
 func (t *Torrent) SetFiles(priorities []Priority) error {
 	info := t.infoGiven()
 	switch {
+	case t.ctx.Err() != nil:
+		return t.stopped()
 	case t.spec.MetadataOnly:
 		return ErrNoContent
 	case info == nil:

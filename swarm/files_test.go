@@ -264,6 +264,9 @@ func TestSetFilesRefused(t *testing.T) {
 	}
 	f.states(t, "0040000")
 	f.leech.Close()
+	if err := f.leech.SetFiles(nil); !errors.Is(err, swarm.ErrStopped) {
+		t.Errorf("no priorities after the end: %v", err)
+	}
 	if err := f.leech.SetFiles(ranks("4444444")); !errors.Is(err, swarm.ErrStopped) {
 		t.Error("after the end:", err)
 	}

@@ -78,7 +78,10 @@ func (t *Torrent) Reader(ctx context.Context, file int) (*Reader, error) {
 		return nil, t.stopped()
 	}
 	layout := t.Info().Layout()
-	if t.spec.MetadataOnly {
+	switch {
+	case t.ctx.Err() != nil:
+		return nil, t.stopped()
+	case t.spec.MetadataOnly:
 		return nil, ErrNoContent
 	}
 	if err := hasFile(layout, file); err != nil {

@@ -218,6 +218,9 @@ func TestReaderEnds(t *testing.T) {
 		}
 	}
 	first.Close()
+	if _, err := r.leech.Reader(t.Context(), 99); !errors.Is(err, swarm.ErrStopped) {
+		t.Errorf("a reader of no file after the end: %v", err)
+	}
 	if _, err := r.leech.Reader(t.Context(), 0); !errors.Is(err, swarm.ErrStopped) {
 		t.Errorf("a reader of a torrent that was closed: %v", err)
 	}
