@@ -120,9 +120,10 @@ func (o *original) wasMoved(below string) bool {
 }
 
 // isMoved reports whether a file with the state st may be one that was moved from a place
-// where its state is was. File systems may be coarse about times.
+// where its state is was. File systems may be coarse about times. An empty file may be one
+// that was made for bytes to come.
 func isMoved(was, st fileStat) bool {
-	return st.size == was.size && was.mtime < st.mtime+int64(mtimeGrain)
+	return (st.size == was.size || was.size == 0) && was.mtime < st.mtime+int64(mtimeGrain)
 }
 
 // isCopied reports whether the new place has all files of the original. names are those of
