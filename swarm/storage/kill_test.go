@@ -42,7 +42,8 @@ const (
 )
 
 func TestMain(m *testing.M) {
-	children := map[string]func(dir string) error{childEnv: child, moverEnv: movingChild}
+	children := map[string]func(dir string) error{childEnv: child, moverEnv: movingChild,
+		hostileEnv: hostileChild}
 	for env, run := range children {
 		dir := os.Getenv(env)
 		if dir == "" {
