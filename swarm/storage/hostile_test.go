@@ -101,7 +101,7 @@ func hostileChild(dir string) error {
 	}
 	h := &hostile{rnd: rand.New(rand.NewPCG(seed, 1)), data: data,
 		dirs: hostileDirs(dir), pool: block.NewPool(8 << 20), results: make(chan Result, 1000)}
-	deadly := h.rnd.IntN(60)
+	deadly, moving := h.rnd.IntN(60), rand.New(rand.NewPCG(seed, 3))
 	h.cfg = Config{Dir: h.dirs[at], Layout: layout, Part: true, interval: 3 * time.Millisecond,
 		Hash: metainfo.Hash{byte(kind)}, Workers: NewWorkers(2)}
 	if kind%5 != 4 {
@@ -113,10 +113,10 @@ func hostileChild(dir string) error {
 			fmt.Println("# dies at", step)
 			syscall.Kill(os.Getpid(), syscall.SIGKILL)
 		}
-		if way := h.rnd.IntN(4); step == "rename" && way > 0 || step == "link" && way > 1 {
+		if way := moving.IntN(4); step == "rename" && way > 0 || step == "link" && way > 1 {
 			return syscall.EXDEV
 		}
-		if h.rnd.IntN(40) == 0 && step != "switched" {
+		if moving.IntN(40) == 0 && step != "switched" {
 			return syscall.ENOSPC
 		}
 		return nil
