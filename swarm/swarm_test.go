@@ -211,6 +211,14 @@ func TestDiscoveryFindsPeersAndLearnsThatWeSeed(t *testing.T) {
 	dht := &fakeDHT{peers: []netip.AddrPort{seeder.Addr()}}
 	leech := add(t, leecher, swarm.Spec{Magnet: torrent.Magnet(), Dir: t.TempDir(), DHT: dht})
 	waitDone(t, leech)
+	asked := func() int { // a search that Close ends before it began asks nobody
+		dht.mu.Lock()
+		defer dht.mu.Unlock()
+		return len(dht.asked)
+	}
+	for end := time.Now().Add(patience); asked() < 2 && time.Now().Before(end); {
+		<-time.After(time.Millisecond)
+	}
 	if err := leech.Close(); err != nil {
 		t.Fatal(err)
 	}

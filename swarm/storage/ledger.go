@@ -316,8 +316,16 @@ func (l *ledger) openFiles() (open []int) {
 // doubt records the state of file i. If the file is not as it was left, its pieces
 // are hashed before they are next read from.
 func (l *ledger) doubt(i int, st fileStat) {
+	l.doubtUnless(i, st, func(int) bool { return false })
+}
+
+// doubtUnless is doubt, unless the Store has opened file i to write to after st was taken.
+func (l *ledger) doubtUnless(i int, st fileStat, isOpened func(i int) bool) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
+	if isOpened(i) {
+		return
+	}
 	x := &l.stamps[i]
 	if x.mtime == st.mtime && x.size == st.size {
 		return

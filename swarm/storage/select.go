@@ -182,7 +182,9 @@ func (a *admission) run(ctx context.Context) error {
 	return nil
 }
 
-// look looks at file i. Its error says what is in the way of the file.
+// look looks at file i. Its error says what is in the way of the file. A worker may open the
+// file meanwhile, for a piece that was wanted before. Then the file is ours already, and what
+// was seen of it does not count.
 func (a *admission) look(c *check, i int) error {
 	s := a.s
 	if s.wanted.isOpened(i) {
@@ -191,6 +193,10 @@ func (a *admission) look(c *check, i int) error {
 	st, err := s.files.stat(i)
 	if errors.Is(err, fs.ErrNotExist) {
 		st, err = fileStat{}, nil
+	}
+	same := s.known.asLeft(i, st, true)
+	if s.wanted.isOpened(i) {
+		return nil
 	}
 	if err == nil && st.size > 0 {
 		err = kindError(st.mode, false)
@@ -204,10 +210,10 @@ func (a *admission) look(c *check, i int) error {
 	if st.link {
 		a.links = append(a.links, i)
 	}
-	if st.size > 0 && !s.known.asLeft(i, st, true) {
+	if st.size > 0 && !same {
 		err = c.findData(i, st.size, st.sparse)
 	}
-	s.known.doubt(i, st)
+	s.known.doubtUnless(i, st, s.wanted.isOpened)
 	return err
 }
 
