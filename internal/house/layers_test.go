@@ -14,7 +14,8 @@ var layers = []struct {
 	packages []string
 }{
 	{"L1, nothing of the module", []string{"metainfo/bencode", "metainfo/lanes", "metainfo/weburl",
-		"swarm/bits", "swarm/block", "swarm/blocklist", "swarm/endpoint", "swarm/limit", "swarm/simnet",
+		"swarm/bits", "swarm/block", "swarm/blocklist", "swarm/endpoint",
+		"swarm/limit", "swarm/simnet",
 		"swarm/statefile",
 		"swarm/transport/mse"}},
 	{"L2", []string{"metainfo", "swarm/guard", "swarm/transport"}},

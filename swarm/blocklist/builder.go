@@ -73,9 +73,10 @@ type collection[R any] struct {
 // more.
 const compactMin = 1 << 16
 
-// add adds a range, if there are no more than most. joins extends a range by another one that begins no earlier, and reports
-// whether they touch: a list in order needs no more than that. merge sorts ranges and makes
-// those that touch one, which a large collection tries before it grows.
+// add adds a range, if there are no more than most. joins extends a range by another one that
+// begins no earlier, and reports whether they touch: a list in order needs no more than that.
+// merge sorts ranges and makes those that touch one, which a large collection tries before it
+// grows.
 func (c *collection[R]) add(r R, most int, joins func(into *R, next R) bool,
 	merge func([]R) []R) {
 	if n := len(c.ranges); n > 0 && joins(&c.ranges[n-1], r) {
