@@ -112,6 +112,9 @@ var goroutines = map[string]string{
 	"internal/capped/capped.go": "waits for one member of a swarm, waited for in the same " +
 		"function",
 	"bench/moves/main.go":           "the event, waited for at the end of its measurement",
+	"internal/lab/flows.go":         "the ends of a flow and a sender of pings, waited for",
+	"internal/lab/forwarder.go":     "moves the packets of modelled links, until the lab is closed",
+	"internal/lab/modelled.go":      "makes sockets in a host's namespace, waited for",
 	"internal/lab/tracker.go":       "serves announces until Close",
 	"internal/nodeproc/nodeproc.go": "reads the events of the command, until it is stopped",
 	"internal/proc/proc.go":         "waits for the child on the thread that started it",

@@ -1,15 +1,20 @@
 //go:build linux
 
 // Package lab builds small networks of network namespaces: hosts on links of a
-// given rate around one router that stands for the internet, and home routers with
-// NAT before some of them. It is for tests and benchmarks; no product code imports
-// it.
+// given rate around one router that stands for the internet, and home routers before some
+// of them. It is for tests and benchmarks; no product code imports it.
+//
+// There are two kinds of links. Those of [Lab.Host] and [Lab.Behind] have a rate alone,
+// and the kernel shapes it. Those of [Lab.Modelled] have rate, delay, queue and random
+// loss in each direction: a thread of this process moves their packets between TUN
+// devices.
 //
 // A Lab lives in the namespace of the calling process, which plays the internet. That
 // namespace must vanish with the process, as those of realclient do. A Lab never touches
 // the network of the machine.
 //
-// Its nouns: a Lab, a Host in it, the Tracker that hosts ask.
+// Its nouns: a Lab, a Host in it, a Way (one direction of a modelled link), the Tracker
+// that hosts ask.
 package lab
 
 import (
@@ -26,6 +31,7 @@ import (
 // Lab is a network of hosts. Its methods are for one goroutine.
 type Lab struct {
 	hosts int
+	links *forwarder // of the modelled links; nil while there are none
 }
 
 // Host is a machine in the lab.
@@ -39,6 +45,9 @@ type Host struct {
 	home    *Host      // the router before it, nil without NAT
 	outside netip.Addr // of a home router: what the internet sees
 	masked  string     // of a home router: how it chooses ports
+
+	up, down *device // of a modelled link: the host's end, and the internet's
+	inside   int     // of a modelled home: how many hosts it has
 }
 
 // New makes the lab. The error says what the system lacks for it.
@@ -209,7 +218,15 @@ func (h *Host) Received() (int64, error) {
 // Close removes the hosts. Their processes must have ended.
 func (l *Lab) Close() error {
 	// A namespace lives on as long as a socket in it does.
+	if l.links != nil {
+		if err := l.links.close(); err != nil { // its devices vanish
+			return err
+		}
+	}
 	for n := range l.hosts {
+		if _, err := os.Stat(fmt.Sprintf("/sys/class/net/to%d", n+1)); err != nil {
+			continue
+		}
 		if err := run(fmt.Sprintf("ip link del to%d", n+1)); err != nil {
 			return err
 		}

@@ -1,0 +1,88 @@
+//go:build linux
+
+package lab
+
+import (
+	"os"
+	"testing"
+	"time"
+
+	"swarmnode/internal/realclient"
+)
+
+// openLab returns a lab, or skips the test where modelled links cannot be made.
+func openLab(t *testing.T) *Lab {
+	t.Helper()
+	device, err := os.OpenFile("/dev/net/tun", os.O_RDWR, 0)
+	if err != nil {
+		t.Skip("modelled links need TUN devices: ", err)
+	}
+	device.Close()
+	l, err := New()
+	if err != nil {
+		t.Skip("no lab can be made: ", err)
+	}
+	t.Cleanup(func() {
+		if err := l.Close(); err != nil {
+			t.Error(err)
+		}
+	})
+	return l
+}
+
+func must[T any](v T, err error) func(t *testing.T) T {
+	return func(t *testing.T) T {
+		t.Helper()
+		if err != nil {
+			t.Fatal(err)
+		}
+		return v
+	}
+}
+
+// TestModelledLinks: real sockets see the delay, the rate, the queue and the losses of a
+// modelled link.
+func TestModelledLinks(t *testing.T) {
+	if !realclient.InNamespace(t) {
+		return
+	}
+	l := openLab(t)
+	way := Way{Rate: 20, Delay: 10 * time.Millisecond, Queue: 80 * time.Millisecond}
+	lossy := way
+	lossy.Loss = 0.03
+	home := must(l.Home("home", way, way))(t)
+	first := must(home.Inside("first"))(t)
+	second := must(home.Inside("second"))(t)
+	near := must(l.Modelled("near", Way{}, Way{}))(t)
+	unlucky := must(l.Modelled("unlucky", lossy, lossy))(t)
+	ctx := t.Context()
+
+	idle := must(second.Ping(ctx, near, 500*time.Millisecond))(t)
+	if p := idle.At(0.5); p < 20*time.Millisecond || p > 30*time.Millisecond {
+		t.Errorf("idle round trip %v, want 20 ms and little more", p)
+	}
+	flow := must(first.Flow(near, ""))(t)
+	must(Rate(ctx, flow.Came, time.Second))(t)
+	busy := must(second.Ping(ctx, near, time.Second))(t)
+	if p := busy.At(1); p < 40*time.Millisecond || p > 20*time.Millisecond+2*way.Queue {
+		t.Errorf("round trips beside a flow take up to %v; want the queue, %v, and no more",
+			p, way.Queue)
+	}
+	rate := must(Rate(ctx, flow.Came, time.Second))(t)
+	if rate < 0.7*way.Rate || rate > way.Rate {
+		t.Errorf("a flow has %.1f Mbit/s on a link of %g", rate, way.Rate)
+	}
+	flow.Close()
+	if up := first.Up(); up.Waited > way.Queue || up.Bytes < flow.Came() {
+		t.Errorf("%+v on the uplink, want %d bytes, and a wait of at most %v", up,
+			flow.Came(), way.Queue)
+	}
+
+	flow = must(unlucky.Flow(near, ""))(t)
+	must(Rate(ctx, flow.Came, time.Second))(t)
+	slow := must(Rate(ctx, flow.Came, time.Second))(t)
+	flow.Close()
+	if up := unlucky.Up(); slow > rate/2 || up.Lost == 0 {
+		t.Errorf("a flow has %.1f Mbit/s with losses, %.1f without; %+v", slow, rate, up)
+	}
+}
