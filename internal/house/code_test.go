@@ -126,17 +126,23 @@ var goroutines = map[string]string{
 	"swarm/accept.go": "the accept loop, and one handshake per connection with a deadline",
 	"swarm/datagrams.go": "reads UDP sockets that nobody else reads, until it is handed " +
 		"over or the engine closes",
-	"swarm/discovery.go":       "one per source of peers and torrent, until its round ends",
-	"swarm/loop.go":            "dials and connections, waited for by the torrent loop",
-	"swarm/totals.go":          "the writing of a record, waited for by the torrent loop",
-	"swarm/torrent.go":         "the torrent loop, until the torrent is closed",
-	"swarm/content.go":         "the opening of storage, and its repair, waited for by the torrent loop",
-	"swarm/recheck.go":         "hashes all content again, waited for by the torrent loop",
-	"swarm/files_wish.go":      "a choice of files that came early, waited for by the torrent loop",
-	"swarm/evict.go":           "waits for the place of a connection, waited for by the torrent loop",
-	"swarm/sourceless.go":      "looks at files without a source, waited for by the torrent loop",
-	"swarm/peer/conn.go":       "the writer of a connection, waited for by its reader",
-	"swarm/uploads.go":         "readers of blocks for peers, until the engine closes",
+	"swarm/discovery.go":  "one per source of peers and torrent, until its round ends",
+	"swarm/loop.go":       "dials and connections, waited for by the torrent loop",
+	"swarm/totals.go":     "the writing of a record, waited for by the torrent loop",
+	"swarm/torrent.go":    "the torrent loop, until the torrent is closed",
+	"swarm/content.go":    "the opening of storage, and its repair, waited for by the torrent loop",
+	"swarm/recheck.go":    "hashes all content again, waited for by the torrent loop",
+	"swarm/files_wish.go": "a choice of files that came early, waited for by the torrent loop",
+	"swarm/evict.go":      "waits for the place of a connection, waited for by the torrent loop",
+	"swarm/sourceless.go": "looks at files without a source, waited for by the torrent loop",
+	"swarm/peer/conn.go":  "the writer of a connection, waited for by its reader",
+	"swarm/uploads.go":    "readers of blocks for peers, until the engine closes",
+	"swarm/transport/socks/packetconn.go": "asks a proxy for one relay after the other, " +
+		"until Close",
+	"swarm/transport/socks/relay.go": "watches the control connection of a relay, until " +
+		"it ends",
+	"internal/socksserver/socksserver.go": "accepts clients and serves them, until Stop",
+
 	"swarm/storage/workers.go": "workers that write and hash, until the engine closes",
 }
 
