@@ -27,7 +27,6 @@ type Node struct {
 	taken   uint16
 	wantLSD bool
 	lsd     *lsd.Service // nil while off
-	idle    drain        // reads the UDP sockets after the DHT was switched off
 	closed  bool
 
 	done     chan struct{} // closed when everything has ended
@@ -158,17 +157,15 @@ func (n *Node) SetDHT(on bool) error {
 	}
 	n.engine.SetHasDHT(false)
 	n.dht.stop()
-	n.idle.start(n.engine.PacketConns())
+	closeAll(n.engine.PacketConns()) // so that nothing is kept for nobody
 	return nil
 }
 
 // startDHT starts the DHT node, which must be off. n.mu is held.
 func (n *Node) startDHT() error {
-	n.idle.stop()
 	err := n.dht.start(dht.Config{Conns: n.engine.PacketConns(), Bootstrap: n.cfg.Bootstrap,
 		Limits: n.cfg.DHTLimits, Logger: n.cfg.DHTLogger})
 	if err != nil {
-		n.idle.start(n.engine.PacketConns())
 		return err
 	}
 	n.engine.SetHasDHT(true)
@@ -252,7 +249,6 @@ func (n *Node) Close() error {
 func (n *Node) shutDown() {
 	n.dht.stop()
 	n.closeErr = n.engine.Close()
-	n.idle.wait.Wait() // its sockets are closed
 	if n.keepsRecords() && !n.dir.readOnly {
 		if forgotten, err := swarm.Tidy(n.dir.records()); forgotten > 0 || err != nil {
 			n.cfg.Logger.Info("forgetting content that is gone", "torrents", forgotten, "err", err)

@@ -49,7 +49,5 @@ func (n *Node) rebind(choice portChoice) error {
 	if on {
 		return n.startDHT()
 	}
-	n.idle.stop()
-	n.idle.start(n.engine.PacketConns())
 	return nil
 }

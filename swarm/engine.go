@@ -270,7 +270,6 @@ func (e *Engine) Close() error {
 			errs = append(errs, t.Close())
 		}
 		e.wait.Wait()
-		e.ports.wait()
 		e.uploads.close()
 		e.tracker.Close()
 		e.web.Close()

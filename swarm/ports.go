@@ -7,48 +7,34 @@ import (
 	"net/netip"
 	"sync"
 	"sync/atomic"
-	"time"
 
 	"swarmnode/swarm/transport"
+	"swarmnode/swarm/transport/udpmux"
 )
 
 // A port is an address at which an Engine listens, for TCP and UDP at once.
 type port struct {
-	pair     *transport.Pair
-	stop     context.CancelFunc // ends the accept loop, which closes the TCP listener
-	refusing sync.WaitGroup     // the reader of the UDP socket while nobody else reads it
-	handed   bool               // others read the UDP socket; guarded by ports.mu
+	pair *transport.Pair
+	stop context.CancelFunc // ends the accept loop, which closes the TCP listener
+	mux  *udpmux.Mux        // owns the UDP socket
 }
 
 // addr returns where the port is.
 func (p *port) addr() netip.AddrPort { return p.pair.AddrPort() }
 
-// handOver ends the reading of the UDP socket in favour of others. ports.mu is held.
-func (p *port) handOver() {
-	if p.handed {
-		return
-	}
-	p.handed = true
-	p.pair.UDP.SetReadDeadline(time.Unix(1, 0))
-	p.refusing.Wait()
-	p.pair.UDP.SetReadDeadline(time.Time{})
-}
-
-// close closes both sockets, which ends the accept loop. It waits for no goroutine.
+// close closes both sockets, which ends the accept loop. It waits for the reader of the UDP
+// socket alone.
 func (p *port) close() error {
 	p.stop()
 	p.pair.TCP.Close() // the end of its context may have closed it
-	return p.pair.UDP.Close()
+	return p.mux.Close()
 }
-
-// join waits for the reader of the UDP socket, after close.
-func (p *port) join() { p.refusing.Wait() }
 
 // ports are where an Engine listens. It is safe for concurrent use.
 type ports struct {
 	list atomic.Pointer[[]*port] // in the order in which the user named them; nil for none
 
-	mu     sync.Mutex // held while list changes, or sockets are handed over
+	mu     sync.Mutex // held while list changes
 	closed bool
 }
 
@@ -110,14 +96,15 @@ func (s *ports) rebind(addrs []netip.AddrPort,
 	return s.exchange(pairs, begin), nil
 }
 
-// packetConns hands the UDP sockets over, and returns them.
-func (s *ports) packetConns() []net.PacketConn {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	conns := make([]net.PacketConn, len(s.all()))
-	for i, p := range s.all() {
-		p.handOver()
-		conns[i] = transport.RefuseUTP(p.pair.UDP)
+// PacketConns returns the DHT's side of the engine's ports, for a DHT node. Each call ends
+// the reads of what the call before has returned, with net.ErrClosed. The engine owns the
+// sockets: Close ends them, and Rebind those of ports that are given up, after which
+// PacketConns returns others.
+func (e *Engine) PacketConns() []net.PacketConn {
+	list := e.ports.all()
+	conns := make([]net.PacketConn, len(list))
+	for i, p := range list {
+		conns[i] = p.mux.DHT()
 	}
 	return conns
 }
@@ -135,20 +122,13 @@ func (s *ports) close() error {
 	return errors.Join(errs...)
 }
 
-// wait waits for the readers of UDP sockets, after close.
-func (s *ports) wait() {
-	for _, p := range s.all() {
-		p.join()
-	}
-}
-
 // openPort starts the goroutines of a port.
 func (e *Engine) openPort(pair *transport.Pair) *port {
-	p := &port{pair: pair}
+	p := &port{pair: pair, mux: udpmux.New(pair.UDP)}
 	var ctx context.Context
 	ctx, p.stop = context.WithCancel(e.ctx)
 	e.accept(ctx, pair.TCP)
-	e.refuse(pair.UDP, &p.refusing)
+	transport.RefuseUTP(p.mux)
 	return p
 }
 

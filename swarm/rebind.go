@@ -26,7 +26,6 @@ func (e *Engine) Rebind(listen []netip.AddrPort) error {
 		if err := p.close(); err != nil {
 			e.log.Warn("a port was not closed", "port", p.addr(), "err", err)
 		}
-		p.join()
 	}
 	e.findOwn()
 	e.log.Info("listening on other addresses", "addrs", e.Addrs())

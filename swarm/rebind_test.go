@@ -168,8 +168,8 @@ func TestRebindFails(t *testing.T) {
 	}
 }
 
-// The UDP sockets of new ports refuse uTP at once, and are handed over like the first.
-// That of a port that stays keeps its reader.
+// The UDP sockets of new ports refuse uTP at once. Both the new ports and those that stay
+// give their DHT's side to the last who asks.
 func TestRebindPacketConns(t *testing.T) {
 	e := newEngine(t)
 	first := e.PacketConns()[0]
@@ -190,25 +190,26 @@ func TestRebindPacketConns(t *testing.T) {
 	if len(conns) != 2 || conns[0].LocalAddr().String() != first.LocalAddr().String() {
 		t.Fatalf("handed over: %v", conns)
 	}
-	for _, c := range []net.PacketConn{first, conns[1]} {
+	if _, _, err := first.ReadFrom(make([]byte, 100)); !errors.Is(err, net.ErrClosed) {
+		t.Errorf("the side that was given out first: %v", err)
+	}
+	for _, c := range conns {
 		from, err := net.Dial("udp", c.LocalAddr().String())
 		if err != nil {
 			t.Fatal(err)
 		}
 		defer from.Close()
-		if _, err := from.Write([]byte("hello")); err != nil {
+		if _, err := from.Write([]byte("d1:q")); err != nil {
 			t.Fatal(err)
 		}
 		c.SetReadDeadline(time.Now().Add(patience))
 		b := make([]byte, 100)
-		for string(b[:5]) != "hello" {
-			if _, _, err := c.ReadFrom(b); err != nil {
-				t.Fatal(err)
-			}
+		if n, _, err := c.ReadFrom(b); err != nil || string(b[:n]) != "d1:q" {
+			t.Fatalf("got %q, %v", b[:n], err)
 		}
 	}
 	mustDo(t, e.Rebind([]netip.AddrPort{loopback}))
-	if _, _, err := first.ReadFrom(make([]byte, 100)); !errors.Is(err, net.ErrClosed) {
+	if _, _, err := conns[0].ReadFrom(make([]byte, 100)); !errors.Is(err, net.ErrClosed) {
 		t.Errorf("the socket of a port that was given up: %v", err)
 	}
 }

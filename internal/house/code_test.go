@@ -98,8 +98,7 @@ var goroutines = map[string]string{
 	"cmd/node/hashing.go": "shows how far a check has come, until it is stopped",
 	"hosts.go": "look-ups of bootstrap hosts, abandoned when their context " +
 		"ends: the resolver takes no other no",
-	"dht.go":   "saves the DHT nodes from time to time, until the DHT node is stopped",
-	"drain.go": "reads UDP sockets that nobody else reads, until it is stopped",
+	"dht.go": "saves the DHT nodes from time to time, until the DHT node is stopped",
 	"cmd/node/signals.go": "waits for signals while a command runs; writes the last " +
 		"words of a process that dies",
 	"cmd/node/watch.go":   "follows a torrent until the command ends",
@@ -123,20 +122,19 @@ var goroutines = map[string]string{
 	"metainfo/parts.go":             "parts of one task, waited for in the same function",
 	"swarm/engine.go": "watches the addresses of the machine and the memory, " +
 		"until the engine closes",
-	"swarm/accept.go": "the accept loop, and one handshake per connection with a deadline",
-	"swarm/datagrams.go": "reads UDP sockets that nobody else reads, until it is handed " +
-		"over or the engine closes",
-	"swarm/discovery.go":  "one per source of peers and torrent, until its round ends",
-	"swarm/loop.go":       "dials and connections, waited for by the torrent loop",
-	"swarm/totals.go":     "the writing of a record, waited for by the torrent loop",
-	"swarm/torrent.go":    "the torrent loop, until the torrent is closed",
-	"swarm/content.go":    "the opening of storage, and its repair, waited for by the torrent loop",
-	"swarm/recheck.go":    "hashes all content again, waited for by the torrent loop",
-	"swarm/files_wish.go": "a choice of files that came early, waited for by the torrent loop",
-	"swarm/evict.go":      "waits for the place of a connection, waited for by the torrent loop",
-	"swarm/sourceless.go": "looks at files without a source, waited for by the torrent loop",
-	"swarm/peer/conn.go":  "the writer of a connection, waited for by its reader",
-	"swarm/uploads.go":    "readers of blocks for peers, until the engine closes",
+	"swarm/accept.go":               "the accept loop, and one handshake per connection with a deadline",
+	"swarm/discovery.go":            "one per source of peers and torrent, until its round ends",
+	"swarm/loop.go":                 "dials and connections, waited for by the torrent loop",
+	"swarm/totals.go":               "the writing of a record, waited for by the torrent loop",
+	"swarm/torrent.go":              "the torrent loop, until the torrent is closed",
+	"swarm/content.go":              "the opening of storage, and its repair, waited for by the torrent loop",
+	"swarm/recheck.go":              "hashes all content again, waited for by the torrent loop",
+	"swarm/files_wish.go":           "a choice of files that came early, waited for by the torrent loop",
+	"swarm/evict.go":                "waits for the place of a connection, waited for by the torrent loop",
+	"swarm/sourceless.go":           "looks at files without a source, waited for by the torrent loop",
+	"swarm/peer/conn.go":            "the writer of a connection, waited for by its reader",
+	"swarm/transport/udpmux/mux.go": "the reader of a UDP socket, waited for by Close",
+	"swarm/uploads.go":              "readers of blocks for peers, until the engine closes",
 	"swarm/transport/socks/packetconn.go": "asks a proxy for one relay after the other, " +
 		"until Close",
 	"swarm/transport/socks/relay.go": "watches the control connection of a relay, until " +

@@ -17,7 +17,7 @@ var layers = []struct {
 		"swarm/bits", "swarm/block", "swarm/blocklist", "swarm/endpoint",
 		"swarm/limit", "swarm/simnet",
 		"swarm/statefile",
-		"swarm/transport/mse", "swarm/transport/socks"}},
+		"swarm/transport/mse", "swarm/transport/socks", "swarm/transport/udpmux"}},
 	{"L2", []string{"metainfo", "swarm/guard", "swarm/transport"}},
 	{"L3", []string{"swarm/wire", "swarm/picker", "swarm/choke", "swarm/book",
 		"swarm/hashes", "swarm/metadata", "swarm/stream", "swarm/storage", "swarm/tracker",

@@ -3,23 +3,22 @@ package transport
 import (
 	"encoding/binary"
 	"hash/maphash"
-	"net"
 	"net/netip"
 	"sync"
 	"time"
 
 	"swarmnode/swarm/limit"
+	"swarmnode/swarm/transport/udpmux"
 )
 
-// A RefusingConn is a UDP socket for a DHT node that refuses uTP (BEP 29) at once. Many
-// clients try uTP first, and try TCP only after a time-out of three seconds to two
-// minutes.
+// A refuser refuses uTP (BEP 29) at once. Many clients try uTP first, and try TCP only after
+// a time-out of three seconds to two minutes.
 //
 // An attempt to connect is answered with ST_RESET, which is as long as the shortest
 // attempt. There are at most resetsMax answers a second, and resetsPerSource to one
-// source. Other datagrams are passed on.
-type RefusingConn struct {
-	*net.UDPConn
+// source.
+type refuser struct {
+	m *udpmux.Mux
 
 	mu     sync.Mutex
 	seed   maphash.Seed // which sources share a count is secret
@@ -46,30 +45,16 @@ const (
 	utpReset      = 3<<4 | 1 // type ST_RESET, version 1
 )
 
-// RefuseUTP returns conn with every attempt to connect by uTP refused.
-func RefuseUTP(conn *net.UDPConn) *RefusingConn {
-	return &RefusingConn{UDPConn: conn, seed: maphash.MakeSeed()}
-}
+// RefuseUTP makes every attempt to connect to m by uTP be refused.
+func RefuseUTP(m *udpmux.Mux) { m.Handle(udpmux.ClassUTP, newRefuser(m).refuse) }
 
-// ReadFrom implements net.PacketConn.
-func (c *RefusingConn) ReadFrom(b []byte) (int, net.Addr, error) {
-	n, from, err := c.ReadFromUDPAddrPort(b)
-	if err != nil {
-		return n, nil, err
-	}
-	return n, net.UDPAddrFromAddrPort(from), nil
-}
+func newRefuser(m *udpmux.Mux) *refuser { return &refuser{m: m, seed: maphash.MakeSeed()} }
 
-// ReadFromUDPAddrPort is the method of net.UDPConn, without attempts to connect.
-func (c *RefusingConn) ReadFromUDPAddrPort(b []byte) (int, netip.AddrPort, error) {
-	for {
-		n, from, err := c.UDPConn.ReadFromUDPAddrPort(b)
-		if err != nil || n < utpHeaderSize || b[0] != utpSyn {
-			return n, from, err
-		}
-		if c.mayAnswer(time.Now(), from.Addr()) {
-			answer := appendReset(make([]byte, 0, utpHeaderSize), b)
-			_, _ = c.WriteToUDPAddrPort(answer, from) // what is lost is asked again
+func (r *refuser) refuse(batch []udpmux.Datagram) {
+	for _, d := range batch {
+		if d.Data[0] == utpSyn && r.mayAnswer(time.Now(), d.From.Addr()) {
+			answer := appendReset(make([]byte, 0, utpHeaderSize), d.Data)
+			_ = r.m.WriteTo(answer, d.From) // a peer that does not get it asks again
 		}
 	}
 }
@@ -85,18 +70,18 @@ func appendReset(dst, syn []byte) []byte {
 	return append(dst, syn[16:18]...) // what is acknowledged: its sequence number
 }
 
-func (c *RefusingConn) mayAnswer(now time.Time, to netip.Addr) bool {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	if now.Sub(c.second) >= time.Second {
-		c.second, c.resets = now, 0
-		clear(c.counts[:])
+func (r *refuser) mayAnswer(now time.Time, to netip.Addr) bool {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if now.Sub(r.second) >= time.Second {
+		r.second, r.resets = now, 0
+		clear(r.counts[:])
 	}
-	n := &c.counts[maphash.Comparable(c.seed, limit.SourceOf(to))%sourceCounts]
-	if c.resets >= resetsMax || *n >= resetsPerSource {
+	n := &r.counts[maphash.Comparable(r.seed, limit.SourceOf(to))%sourceCounts]
+	if r.resets >= resetsMax || *n >= resetsPerSource {
 		return false
 	}
-	c.resets++
+	r.resets++
 	*n++
 	return true
 }

@@ -1,0 +1,57 @@
+package udpmux
+
+import "encoding/binary"
+
+// A Class is the protocol that a datagram belongs to.
+type Class uint8
+
+// The classes of datagrams.
+const (
+	ClassNone Class = iota // none that we know; such datagrams are dropped
+	ClassDHT               // KRPC (BEP 5), a bencoded dictionary
+	ClassUTP               // uTP (BEP 29), version 1
+	ClassSTUN              // STUN (RFC 8489, section 5)
+	classes
+)
+
+// String returns the name of the protocol.
+func (c Class) String() string {
+	switch c {
+	case ClassDHT:
+		return "DHT"
+	case ClassUTP:
+		return "uTP"
+	case ClassSTUN:
+		return "STUN"
+	}
+	return "unknown"
+}
+
+const (
+	headerSize     = 20         // of uTP and of STUN, in bytes
+	stunCookie     = 0x2112A442 // RFC 8489, section 5
+	utpVersion     = 1
+	utpTypeMax     = 4 // ST_SYN
+	stunCookieFrom = 4
+)
+
+// ClassOf returns the class of a datagram. STUN is told by its cookie first, because the
+// first byte of a STUN message can be that of uTP.
+func ClassOf(b []byte) Class {
+	if len(b) == 0 {
+		return ClassNone
+	}
+	if b[0] == 'd' {
+		return ClassDHT
+	}
+	if len(b) < headerSize {
+		return ClassNone
+	}
+	if b[0]>>6 == 0 && binary.BigEndian.Uint32(b[stunCookieFrom:]) == stunCookie {
+		return ClassSTUN
+	}
+	if b[0]&0xf == utpVersion && b[0]>>4 <= utpTypeMax {
+		return ClassUTP
+	}
+	return ClassNone
+}

@@ -1,0 +1,6 @@
+package udpmux
+
+import "net"
+
+// newPort returns a port over pc.
+func newPort(pc net.PacketConn) port { return newPlainPort(pc) }
