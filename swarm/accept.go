@@ -74,7 +74,7 @@ func pendingMax(descriptors int) int {
 // many unfinished handshakes, it closes one of them; see limit.Pending.
 func (e *Engine) admit(conn net.Conn) {
 	addr := transport.RemoteAddrPort(conn)
-	if e.bans.banned(time.Now(), addr.Addr()) {
+	if e.bans.refusal(time.Now(), addr.Addr()) != nil {
 		conn.Close()
 		return
 	}

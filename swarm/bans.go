@@ -16,7 +16,8 @@ const bansMax = 4096
 // port, or another address of its /64. The core of a torrent says whom to ban. It is safe
 // for concurrent use.
 type bans struct {
-	home limit.Home // exempt: all peers of this machine share it
+	home    limit.Home // exempt: all peers of this machine share it
+	blocked blocked    // what the user wants no connections with
 
 	mu    sync.Mutex
 	first time.Time // of the first ban
@@ -37,6 +38,18 @@ func (b *bans) ban(now time.Time, addr netip.Addr) {
 		b.first, b.list = now, limit.NewBans[netip.Addr, netip.Prefix](bansMax)
 	}
 	b.list.Ban(now.Sub(b.first), limit.SourceOf(addr), limit.NetworkOf(addr))
+}
+
+// refusal returns errBlocked or errBanned if there shall be no connection with addr at now,
+// and nil otherwise.
+func (b *bans) refusal(now time.Time, addr netip.Addr) error {
+	switch {
+	case b.blocked.refuses(addr):
+		return errBlocked
+	case b.banned(now, addr):
+		return errBanned
+	}
+	return nil
 }
 
 // banned reports whether the source of addr is banned at now.

@@ -67,11 +67,11 @@ func (c *call) timeout() time.Duration {
 }
 
 // meet connects to the peer of c and shakes hands with it. It waits until the budget
-// allows the attempt. The error is errBanned, limit.ErrTooOften, limit.ErrBusy, that
+// allows the attempt. The error is errBlocked, errBanned, limit.ErrTooOften, limit.ErrBusy, that
 // of ctx, or why the last connection failed.
 func (d *dialer) meet(ctx context.Context, c call) (peer.Shaken, error) {
-	if d.bans.banned(time.Now(), c.to.Host()) {
-		return peer.Shaken{}, errBanned
+	if err := d.bans.refusal(time.Now(), c.to.Host()); err != nil {
+		return peer.Shaken{}, err
 	}
 	if err := d.budget.Acquire(ctx, c.owner, c.destination()); err != nil {
 		return peer.Shaken{}, err

@@ -24,6 +24,8 @@ func faultOf(err error) book.Fault {
 	}
 	_, protocol := errors.AsType[wire.ProtocolError](err)
 	switch {
+	case is(errBlocked):
+		return book.FaultBlocked
 	case is(errBanned):
 		return book.FaultBanned
 	case is(syscall.ECONNREFUSED):

@@ -211,6 +211,9 @@ func (l *loop) setTimer(now time.Time) {
 
 // accept makes a link part of the torrent, and starts its stream.
 func (l *loop) accept(now time.Time, link *link) {
+	if l.turnAway(now, link) {
+		return
+	}
 	ip := link.endpoint.Host()
 	if link.stream == nil && !link.place.isTaken() && !l.t.engine.takePlace(ip) {
 		if l.awaitPlace(link) {

@@ -17,6 +17,7 @@ const (
 	FaultBanned             // its address is banned
 	FaultOther
 	FaultDialling // none yet: it is being dialled for the first time
+	FaultBlocked  // the user blocks its address
 	// FaultCount is how many there are, with FaultNone.
 	FaultCount
 )
@@ -29,6 +30,7 @@ func (f Fault) String() string {
 		FaultOtherTorrent: "answered for another torrent",
 		FaultProtocol:     "did not speak BitTorrent",
 		FaultBanned:       "banned", FaultOther: "failed", FaultDialling: "still being dialled",
+		FaultBlocked: "blocked by your blocklist",
 	}[f]
 }
 

@@ -102,6 +102,8 @@ const (
 	// Rebound: we accept connections at another port, or at none if it is 0. Count, the
 	// port.
 	Rebound
+	// Blocked: the user blocks the address of a peer from now on. The peer leaves. Peer.
+	Blocked
 	eventKinds // how many kinds there are; the recorder names each of them
 )
 

@@ -81,3 +81,22 @@ func TestRequestsOfLostPieces(t *testing.T) {
 		}
 	}
 }
+
+// A peer whose address the user blocks leaves; a peer that is gone already changes nothing.
+func TestBlockedPeerLeaves(t *testing.T) {
+	a := newAttack(t, 0)
+	a.event(Event{Kind: Blocked, Peer: 1})
+	drops := 0
+	for i := range a.actions {
+		if a.actions[i].Kind == Drop && a.actions[i].Peer == 1 &&
+			a.actions[i].Reason == ReasonBlocked && !a.actions[i].Ban {
+			drops++
+		}
+	}
+	a.event(Event{Kind: Blocked, Peer: 1})
+	a.event(Event{Kind: Closed, Peer: 1})
+	a.event(Event{Kind: Blocked, Peer: 1})
+	if s := a.torrent.Snapshot(); drops != 1 || s.Drops[ReasonBlocked] != 1 || s.PeersConnected != 0 {
+		t.Errorf("%d drops, %+v", drops, s.Drops)
+	}
+}

@@ -25,12 +25,13 @@ const (
 	ReasonPrivate            // no tracker named it, and the torrent is private
 	ReasonJunk               // it sent a MiB of useless bytes
 	ReasonPaused             // the torrent is paused
+	ReasonBlocked            // the user blocks its address
 )
 
 // The reasons of waste, beside ReasonUnsolicited and ReasonBadPiece.
 const (
 	// WasteDuplicate: another peer had sent the block already.
-	WasteDuplicate Reason = iota + ReasonPaused + 1
+	WasteDuplicate Reason = iota + ReasonBlocked + 1
 	// WasteLate: the block came after its request was cancelled or the piece was done.
 	WasteLate
 	// WasteStorage: the block could not be stored, because storage had failed.
@@ -61,6 +62,7 @@ var reasonNames = [reasonCount]string{
 	ReasonPrivate:     "private",
 	ReasonJunk:        "junk",
 	ReasonPaused:      "paused",
+	ReasonBlocked:     "blocked",
 	WasteDuplicate:    "duplicate block",
 	WasteLate:         "late",
 	WasteStorage:      "storage",

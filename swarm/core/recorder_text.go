@@ -22,7 +22,7 @@ var eventNames = [eventKinds]string{
 	InfoReady:  "info ready", InfoFailed: "info failed", Verified: "verified", Failed: "failed",
 	StorageFailed: "storage failed", StorageWorks: "storage works", Hashed: "hashed",
 	Paused: "paused", Resumed: "resumed", Doubted: "doubted", Limited: "limited", Shed: "shed",
-	PEXOff: "pex off", PEXOn: "pex on", Rebound: "rebound",
+	PEXOff: "pex off", PEXOn: "pex on", Rebound: "rebound", Blocked: "blocked",
 }
 
 var commandNames = [...]string{

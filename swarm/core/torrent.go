@@ -138,6 +138,10 @@ func (t *Torrent) Step(now time.Time, e Event) {
 		shed(t, e.Count)
 	case PEXOff, PEXOn:
 		t.pex.turn(t, e.Kind == PEXOn)
+	case Blocked:
+		if p := t.peers.byRef[e.Peer]; p != nil {
+			t.drop(p, ReasonBlocked)
+		}
 	}
 	t.expire()
 	if checked && t.checks.due(t.pick) {
