@@ -17,15 +17,17 @@ const bansMax = 4096
 // for concurrent use.
 type bans struct {
 	home    limit.Home // exempt: all peers of this machine share it
-	blocked blocked    // what the user wants no connections with
+	blocked *blocked   // what the user wants no connections with
 
 	mu    sync.Mutex
 	first time.Time // of the first ban
 	list  limit.Bans[netip.Addr, netip.Prefix]
 }
 
-// newBans returns bans of a process that listens at home.
-func newBans(home limit.Home) *bans { return &bans{home: home} }
+// newBans returns bans of a process that listens at home and whose user blocks addresses.
+func newBans(home limit.Home, blocked *blocked) *bans {
+	return &bans{home: home, blocked: blocked}
+}
 
 // ban bans the source of addr from now on.
 func (b *bans) ban(now time.Time, addr netip.Addr) {

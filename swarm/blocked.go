@@ -14,11 +14,17 @@ import (
 // errBlocked is the outcome of a call to a host that the user blocks.
 var errBlocked = errors.New("the address is blocked by your blocklist")
 
-// blocked holds the addresses that the user blocks. It is safe for concurrent use. The zero
-// value blocks nothing.
+// blocked holds the addresses that the user blocks. It is safe for concurrent use.
 type blocked struct {
 	list    atomic.Pointer[blocklist.List] // nil for none
 	refused atomic.Int64
+}
+
+// newBlocked returns a blocked with a list, which may be nil.
+func newBlocked(list *blocklist.List) *blocked {
+	b := new(blocked)
+	b.set(list)
+	return b
 }
 
 // set replaces the list.
@@ -42,7 +48,7 @@ func (b *blocked) refuses(addr netip.Addr) bool {
 // connections with them end. The list applies to peers: trackers and web seeds are asked even
 // so, and a DHT node has a list of its own (dht.Config.Blocked).
 func (e *Engine) SetBlocklist(list *blocklist.List) {
-	e.bans.blocked.set(list)
+	e.blocked.set(list)
 	if list.Len() > 0 {
 		e.tellAll((*loop).endBlocked)
 	}
@@ -50,12 +56,12 @@ func (e *Engine) SetBlocklist(list *blocklist.List) {
 
 // Blocked returns how often an address was refused because it is blocked: a connection from
 // it or to it, or the news of it from a source.
-func (e *Engine) Blocked() int64 { return e.bans.blocked.refused.Load() }
+func (e *Engine) Blocked() int64 { return e.blocked.refused.Load() }
 
 // endBlocked ends the connections with addresses that are blocked.
 func (l *loop) endBlocked(now time.Time) {
 	for ref, link := range l.links {
-		if l.t.engine.bans.blocked.refuses(link.endpoint.Host()) {
+		if l.t.engine.blocked.refuses(link.endpoint.Host()) {
 			l.core.Step(now, core.Event{Kind: core.Blocked, Peer: ref})
 		}
 	}
@@ -64,7 +70,7 @@ func (l *loop) endBlocked(now time.Time) {
 // turnAway closes a link whose address was blocked during the handshake, and reports whether
 // it was.
 func (l *loop) turnAway(now time.Time, link *link) bool {
-	if !l.t.engine.bans.blocked.refuses(link.endpoint.Host()) {
+	if !l.t.engine.blocked.refuses(link.endpoint.Host()) {
 		return false
 	}
 	link.abandon()

@@ -63,8 +63,7 @@ func TestBlockedPeersAreLeftOut(t *testing.T) {
 
 // A connection from a blocked address is closed before a byte of a handshake is read.
 func TestBlockedConnectionsAreClosed(t *testing.T) {
-	e := at(t, "127.0.0.1")
-	e.SetBlocklist(listOf(t, "127.0.0.2"))
+	e := listen(t, swarm.Config{Blocklist: listOf(t, "127.0.0.2")})
 	d := net.Dialer{LocalAddr: &net.TCPAddr{IP: net.IPv4(127, 0, 0, 2)}}
 	conn, err := d.Dial("tcp", e.Addr().String())
 	if err != nil {

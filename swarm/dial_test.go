@@ -94,7 +94,7 @@ func (w *fakeWay) answer(conn net.Conn) {
 
 // dialerOf returns a dialer of some ways that has banned nobody.
 func dialerOf(policy Encryption, ways ...way) *dialer {
-	return newDialer(nil, newBans(nil), policy, ways...)
+	return newDialer(nil, newBans(nil, newBlocked(nil)), policy, ways...)
 }
 
 // callTo is a call of a torrent with some info-hashes to calledPeer.

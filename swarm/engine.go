@@ -14,6 +14,7 @@ import (
 
 	"swarmnode/metainfo"
 	"swarmnode/swarm/block"
+	"swarmnode/swarm/blocklist"
 	"swarmnode/swarm/guard"
 	"swarmnode/swarm/limit"
 	"swarmnode/swarm/storage"
@@ -66,6 +67,8 @@ type Config struct {
 	// Encryption says which connections are encrypted, so that simple filters
 	// do not recognise them.
 	Encryption Encryption
+	// Blocklist are addresses with which nothing is exchanged; see SetBlocklist.
+	Blocklist *blocklist.List
 	// memory replaces that of the process in tests.
 	memory *limit.Memory
 	// Logger takes one line per change of a torrent's state, and more about peers at
@@ -137,6 +140,7 @@ type Engine struct {
 	workers      *storage.Workers
 	home         limit.Home // where we listen
 	bans         *bans
+	blocked      *blocked
 	external     external
 	hasDHT       atomic.Bool                      // our handshakes say that we have a DHT node
 	ownKnown     sync.Mutex                       // held while own is found out
@@ -189,11 +193,13 @@ func start(cfg Config, pairs []*transport.Pair) *Engine {
 		bound = append(bound, p.AddrPort().Addr())
 	}
 	home := limit.NewHome(bound)
+	outside := newBlocked(cfg.Blocklist)
 	e := &Engine{
-		cfg:  cfg,
-		home: home,
-		bans: newBans(home),
-		log:  cfg.Logger,
+		cfg:     cfg,
+		home:    home,
+		bans:    newBans(home, outside),
+		blocked: outside,
+		log:     cfg.Logger,
 		conns: limit.NewConnections(connectionsMax(&cfg, transport.DescriptorsMax()), 0,
 			home),
 		pending:      limit.NewPending(pendingMax(transport.DescriptorsMax())),

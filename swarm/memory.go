@@ -49,7 +49,7 @@ func (e *Engine) takePlace(ip netip.Addr) bool {
 // found tells the loop an address. While memory is short, it tells only few: each address
 // is kept, and a large seeder has thousands of torrents.
 func (t *Torrent) found(src book.Source, addr netip.AddrPort) {
-	if t.engine.bans.blocked.refuses(addr.Addr()) {
+	if t.engine.blocked.refuses(addr.Addr()) {
 		return
 	}
 	if t.heard.Add(1) > foundFew && !t.engine.memory.Room(0) {

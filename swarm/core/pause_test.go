@@ -96,7 +96,8 @@ func TestBlockedPeerLeaves(t *testing.T) {
 	a.event(Event{Kind: Blocked, Peer: 1})
 	a.event(Event{Kind: Closed, Peer: 1})
 	a.event(Event{Kind: Blocked, Peer: 1})
-	if s := a.torrent.Snapshot(); drops != 1 || s.Drops[ReasonBlocked] != 1 || s.PeersConnected != 0 {
+	s := a.torrent.Snapshot()
+	if drops != 1 || s.Drops[ReasonBlocked] != 1 || s.PeersConnected != 0 {
 		t.Errorf("%d drops, %+v", drops, s.Drops)
 	}
 }

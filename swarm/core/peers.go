@@ -217,6 +217,13 @@ func (t *Torrent) greet(p *peer) {
 	}
 }
 
+// dropBlocked ends the connection of a peer that the user blocks. It serves the event Blocked.
+func dropBlocked(t *Torrent, ref PeerRef) {
+	if p := t.peers.byRef[ref]; p != nil {
+		t.drop(p, ReasonBlocked)
+	}
+}
+
 // drop ends a connection. Everything that depends on it ends at once, as if it were
 // closed already.
 func (t *Torrent) drop(p *peer, reason Reason) {

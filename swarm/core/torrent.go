@@ -139,9 +139,7 @@ func (t *Torrent) Step(now time.Time, e Event) {
 	case PEXOff, PEXOn:
 		t.pex.turn(t, e.Kind == PEXOn)
 	case Blocked:
-		if p := t.peers.byRef[e.Peer]; p != nil {
-			t.drop(p, ReasonBlocked)
-		}
+		dropBlocked(t, e.Peer)
 	}
 	t.expire()
 	if checked && t.checks.due(t.pick) {
