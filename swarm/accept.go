@@ -55,11 +55,12 @@ func bind(addrs []netip.AddrPort,
 	return ports, nil
 }
 
-// accept starts an accept loop, which ends with ctx.
-func (e *Engine) accept(ctx context.Context, l transport.Listener) {
+// accept starts an accept loop for the streams of one transport, which ends with ctx.
+func (e *Engine) accept(ctx context.Context, l transport.Listener, over endpoint.Transport) {
 	e.wait.Go(func() {
-		if err := transport.Serve(ctx, l, e.admit); err != nil {
-			e.log.Error("no more connections are accepted", "err", err)
+		admit := func(conn net.Conn) { e.admit(conn, over) }
+		if err := transport.Serve(ctx, l, admit); err != nil {
+			e.log.Error("no more connections are accepted", "transport", over, "err", err)
 		}
 	})
 }
@@ -72,7 +73,7 @@ func pendingMax(descriptors int) int {
 
 // admit shakes hands with a new connection in a goroutine of its own. When there are too
 // many unfinished handshakes, it closes one of them; see limit.Pending.
-func (e *Engine) admit(conn net.Conn) {
+func (e *Engine) admit(conn net.Conn, over endpoint.Transport) {
 	addr := transport.RemoteAddrPort(conn)
 	if e.bans.refusal(time.Now(), addr.Addr()) != nil {
 		conn.Close()
@@ -81,13 +82,14 @@ func (e *Engine) admit(conn net.Conn) {
 	place := e.pending.Admit(addr.Addr(), func() { conn.Close() })
 	e.wait.Go(func() {
 		defer place.Leave()
-		e.welcome(conn, addr, place)
+		e.welcome(conn, over, place)
 	})
 }
 
 // welcome shakes hands with the connection at a place. It gives the place back after a
 // success.
-func (e *Engine) welcome(conn net.Conn, addr netip.AddrPort, place *limit.Place) {
+func (e *Engine) welcome(conn net.Conn, over endpoint.Transport, place *limit.Place) {
+	addr := transport.RemoteAddrPort(conn)
 	var t *Torrent
 	shaken, err := peer.Accept(e.ctx, conn, peer.Welcome{
 		Answer: func(asked wire.Hello) (wire.Hello, bool) {
@@ -101,10 +103,11 @@ func (e *Engine) welcome(conn net.Conn, addr netip.AddrPort, place *limit.Place)
 		MayCompute: func() bool { return e.keys.Allow(time.Now(), addr.Addr()) },
 	})
 	if err != nil {
-		e.log.Debug("incoming handshake", "peer", addr, "err", err)
+		e.log.Debug("incoming handshake", "peer", addr, "transport", over, "err", err)
 		return
 	}
 	place.Keep()
 	shaken.Theirs.InfoHash = shaken.Mine.InfoHash // both sides have agreed on it
-	t.join(shaken, endpoint.IP(addr), false)
+	t.join(&link{torrent: t, conn: shaken.Conn, endpoint: endpoint.IP(addr), over: over,
+		hello: shaken.Theirs, encrypted: shaken.Encrypted})
 }

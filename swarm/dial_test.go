@@ -8,6 +8,7 @@ import (
 	"net/netip"
 	"slices"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -31,15 +32,21 @@ var (
 // A fakeWay leads to one peer in memory, which answers by a policy and knows the torrent
 // by one info-hash.
 type fakeWay struct {
+	over   endpoint.Transport
 	policy Encryption
 	knows  metainfo.Hash
-	silent bool       // the peer never answers
-	fails  error      // of each dial, if not nil
-	only   netip.Addr // reaches this host alone, if valid
+	takes  time.Duration // until the outcome of a dial
+	slow   time.Duration // until the peer begins to answer
+	silent bool          // the peer never answers
+	fails  error         // of each dial, if not nil
+	only   netip.Addr    // reaches this host alone, if valid
 
 	answering sync.WaitGroup
 	dials     int
+	hellos    atomic.Int32 // streams on which we said something
 }
+
+func (w *fakeWay) transport() endpoint.Transport { return w.over }
 
 func (w *fakeWay) reaches(to endpoint.Endpoint) bool {
 	return !w.only.IsValid() || w.only == to.Host()
@@ -47,6 +54,11 @@ func (w *fakeWay) reaches(to endpoint.Endpoint) bool {
 
 func (w *fakeWay) dial(ctx context.Context, to endpoint.Endpoint) (net.Conn, error) {
 	w.dials++
+	select {
+	case <-time.After(w.takes):
+	case <-ctx.Done():
+		return nil, ctx.Err()
+	}
 	if w.fails != nil {
 		return nil, w.fails
 	}
@@ -71,8 +83,27 @@ func (w *fakeWay) dial(ctx context.Context, to endpoint.Endpoint) (net.Conn, err
 	return near, nil
 }
 
+// A hearing is a stream that counts itself when something comes.
+type hearing struct {
+	net.Conn
+	way  *fakeWay
+	once sync.Once
+}
+
+func (h *hearing) Read(b []byte) (int, error) {
+	n, err := h.Conn.Read(b)
+	if n > 0 {
+		h.once.Do(func() {
+			h.way.hellos.Add(1)
+			time.Sleep(h.way.slow) // in a bubble of synctest
+		})
+	}
+	return n, err
+}
+
 // answer is the other end of a dial.
 func (w *fakeWay) answer(conn net.Conn) {
+	conn = &hearing{Conn: conn, way: w}
 	if w.silent {
 		io.Copy(io.Discard, conn)
 		return
@@ -108,7 +139,7 @@ func callTo(told limit.Told, hashes ...metainfo.Hash) call {
 }
 
 // meet calls the peer of w and returns the outcome. The connection is closed again.
-func meet(t *testing.T, d *dialer, c call, ways ...*fakeWay) (peer.Shaken, error) {
+func meet(t *testing.T, d *dialer, c call, ways ...*fakeWay) (met, error) {
 	t.Helper()
 	shaken, err := d.meet(t.Context(), c)
 	if err == nil {
@@ -183,7 +214,7 @@ func TestDialWays(t *testing.T) {
 		{"the first", []*fakeWay{{}, {}}, []int{1, 0}, nil},
 		{"one leads elsewhere", []*fakeWay{{only: elsewhere}, {}}, []int{0, 1}, nil},
 		{"one fails", []*fakeWay{{fails: broken}, {}}, []int{1, 1}, nil},
-		{"all fail", []*fakeWay{{fails: io.EOF}, {fails: broken}}, []int{1, 1}, broken},
+		{"all fail", []*fakeWay{{fails: broken}, {fails: io.EOF}}, []int{1, 1}, io.EOF},
 		{"all lead elsewhere", []*fakeWay{{only: elsewhere}}, []int{0}, errNoWay},
 		{"none", nil, []int{}, errNoWay},
 	} {

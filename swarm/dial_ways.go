@@ -4,6 +4,7 @@ import (
 	"context"
 	"net"
 	"net/netip"
+	"slices"
 
 	"swarmnode/swarm/endpoint"
 	"swarmnode/swarm/transport"
@@ -12,9 +13,12 @@ import (
 // A way makes streams to peers by one means, such as TCP. It is safe for concurrent
 // use.
 type way interface {
+	// transport names the means.
+	transport() endpoint.Transport
 	// reaches reports whether the way can lead to the peer at an endpoint.
 	reaches(to endpoint.Endpoint) bool
-	// dial returns a stream to the peer at an endpoint. It gives up when ctx ends.
+	// dial returns a stream to the peer at an endpoint. It gives up when ctx ends, and
+	// after transport.DialTimeout.
 	dial(ctx context.Context, to endpoint.Endpoint) (net.Conn, error)
 }
 
@@ -28,8 +32,26 @@ type overTCP struct {
 // newTCP returns the way of TCP. local returns the address to connect from.
 func newTCP(local func(netip.Addr) netip.Addr) way { return overTCP{local} }
 
+func (w overTCP) transport() endpoint.Transport { return endpoint.TransportTCP }
+
 func (w overTCP) reaches(to endpoint.Endpoint) bool { return to.Dialable() }
 
 func (w overTCP) dial(ctx context.Context, to endpoint.Endpoint) (net.Conn, error) {
 	return transport.TCP{Local: w.local(to.Host())}.Dial(ctx, to.Addr)
+}
+
+// ordered returns those of ways that lead to an endpoint: the one of the transport first,
+// if that is known, and then the others in their own order.
+func ordered(ways []way, to endpoint.Endpoint, first endpoint.Transport) []way {
+	var list []way
+	for _, w := range ways {
+		switch {
+		case !w.reaches(to):
+		case first != endpoint.TransportUnknown && w.transport() == first:
+			list = slices.Insert(list, 0, w)
+		default:
+			list = append(list, w)
+		}
+	}
+	return list
 }

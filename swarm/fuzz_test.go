@@ -16,7 +16,6 @@ import (
 	"swarmnode/metainfo"
 	"swarmnode/swarm/block"
 	"swarmnode/swarm/endpoint"
-	"swarmnode/swarm/peer"
 	"swarmnode/swarm/wire"
 )
 
@@ -90,8 +89,8 @@ func (s *liveSwarm) addr() netip.AddrPort {
 // his end.
 func (s *liveSwarm) meet(to *Torrent, id [20]byte) net.Conn {
 	near, far := net.Pipe()
-	to.join(peer.Shaken{Conn: near, Theirs: wire.Hello{InfoHash: to.hash, PeerID: id,
-		Reserved: allFeatures()}}, endpoint.IP(s.addr()), false)
+	to.join(&link{torrent: to, conn: near, endpoint: endpoint.IP(s.addr()),
+		hello: wire.Hello{InfoHash: to.hash, PeerID: id, Reserved: allFeatures()}})
 	return far
 }
 
@@ -151,10 +150,9 @@ func (s *liveSwarm) introduce(seed, leech *Torrent) {
 		conn net.Conn
 		from *Torrent
 	}{{seed, near, leech}, {leech, far, seed}} {
-		end.to.join(peer.Shaken{
-			Conn: end.conn, Theirs: wire.Hello{InfoHash: end.to.hash, PeerID: end.from.peerID,
-				Reserved: allFeatures()},
-		}, endpoint.IP(addrs[i]), i == 1)
+		end.to.join(&link{torrent: end.to, conn: end.conn, endpoint: endpoint.IP(addrs[i]),
+			outgoing: i == 1, hello: wire.Hello{InfoHash: end.to.hash, PeerID: end.from.peerID,
+				Reserved: allFeatures()}})
 	}
 }
 

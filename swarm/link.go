@@ -38,6 +38,7 @@ type link struct {
 	err       error         // why it ended; set before closed is
 	ref       core.PeerRef
 	endpoint  endpoint.Endpoint
+	over      endpoint.Transport // unknown of a web seed
 	hello     wire.Hello
 	outgoing  bool
 	encrypted bool           // the handshake was

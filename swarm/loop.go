@@ -232,8 +232,7 @@ func (l *loop) accept(now time.Time, link *link) {
 	l.t.changed(ChangedPeers)
 	l.core.Step(now, core.Event{
 		Kind: core.Connected, Peer: link.ref, Endpoint: link.endpoint, Hello: &link.hello,
-		Outgoing:  link.outgoing,
-		Encrypted: link.encrypted,
+		Outgoing: link.outgoing, Encrypted: link.encrypted, Transport: link.over,
 	})
 	if l.t.engine.hasDHT.Load() && !l.t.private() && link.hello.Reserved.Has(wire.FeatureDHT) {
 		l.act(now) // the bitfield comes before every other message (BEP 3)
@@ -265,8 +264,8 @@ func (l *loop) act(now time.Time) {
 func (l *loop) perform(now time.Time, a *core.Action) {
 	switch a.Kind {
 	case core.Dial:
-		to, told := a.Endpoint, a.Told
-		l.wait.Go(func() { l.dial(to, told) })
+		to, told, first := a.Endpoint, a.Told, a.Transport
+		l.wait.Go(func() { l.dial(to, told, first) })
 	case core.Send:
 		if link := l.links[a.Peer]; link != nil {
 			link.stream.Send(a.Msg)

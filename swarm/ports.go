@@ -8,6 +8,7 @@ import (
 	"sync"
 	"sync/atomic"
 
+	"swarmnode/swarm/endpoint"
 	"swarmnode/swarm/transport"
 	"swarmnode/swarm/transport/udpmux"
 )
@@ -127,7 +128,7 @@ func (e *Engine) openPort(pair *transport.Pair) *port {
 	p := &port{pair: pair, mux: udpmux.New(pair.UDP)}
 	var ctx context.Context
 	ctx, p.stop = context.WithCancel(e.ctx)
-	e.accept(ctx, pair.TCP)
+	e.accept(ctx, pair.TCP, endpoint.TransportTCP)
 	transport.RefuseUTP(p.mux)
 	return p
 }

@@ -12,7 +12,6 @@ import (
 	"swarmnode/swarm/book"
 	"swarmnode/swarm/core"
 	"swarmnode/swarm/endpoint"
-	"swarmnode/swarm/peer"
 )
 
 // A Spec describes a torrent to add: what it is, where its content lies, and where to find
@@ -262,12 +261,10 @@ func (t *Torrent) command(f func(now time.Time) error) error {
 }
 
 // join hands a connection to the loop after the handshake.
-func (t *Torrent) join(s peer.Shaken, with endpoint.Endpoint, outgoing bool) {
-	l := &link{torrent: t, conn: s.Conn, endpoint: with, hello: s.Theirs,
-		outgoing: outgoing, encrypted: s.Encrypted}
+func (t *Torrent) join(l *link) {
 	select {
 	case t.joins <- l:
 	case <-t.ctx.Done():
-		s.Conn.Close()
+		l.conn.Close()
 	}
 }

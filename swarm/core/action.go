@@ -14,7 +14,7 @@ type ActionKind uint8
 // them out in order.
 const (
 	// Dial: connect to Endpoint and shake hands; answer with Connected or
-	// DialFailed. Endpoint, Told.
+	// DialFailed. Endpoint, Told; Transport, the one to try first, if it is known.
 	Dial ActionKind = iota
 	// Send: queue a message to a peer. Peer, Msg, whose Payload the driver keeps.
 	Send
@@ -54,14 +54,15 @@ const (
 // An Action is something that the driver must do. It is flat so that none
 // costs an allocation; Kind says which fields count.
 type Action struct {
-	Kind     ActionKind
-	Ban      bool
-	Told     limit.Told // how Endpoint is known
-	Reason   Reason
-	Peer     PeerRef
-	Ref      block.Ref
-	Endpoint endpoint.Endpoint
-	Buf      *block.Buf
-	Msg      wire.Message
-	Info     []byte
+	Kind      ActionKind
+	Ban       bool
+	Transport endpoint.Transport
+	Told      limit.Told // how Endpoint is known
+	Reason    Reason
+	Peer      PeerRef
+	Ref       block.Ref
+	Endpoint  endpoint.Endpoint
+	Buf       *block.Buf
+	Msg       wire.Message
+	Info      []byte
 }

@@ -25,7 +25,7 @@ const (
 	// Moved: our own addresses have changed. No fields.
 	Moved
 	// Found: somebody named the address of a peer. Endpoint, Source; with
-	// book.SourceResume also Met and Vouched.
+	// book.SourceResume also Met, Vouched, Transport, which worked last, and UTP.
 	Found
 	// DialFailed: a Dial failed, at the latest in the handshake.
 	// Endpoint, Fault.
@@ -34,7 +34,7 @@ const (
 	// tried. Endpoint.
 	DialPutOff
 	// Connected: a handshake (BEP 3) with a peer is complete. Peer, Endpoint,
-	// Hello; Outgoing if we dialled, Encrypted if the handshake was.
+	// Hello; Outgoing if we dialled, Encrypted if the handshake was; Transport.
 	Connected
 	// Closed: the connection is gone, and no further event will name it.
 	// Peer, Err; Broken. It follows every Connected, also after a Drop.
@@ -117,6 +117,8 @@ type Event struct {
 	Encrypted bool
 	Broken    bool // the connection was lost, and not closed by either side
 	Vouched   bool // a tracker named it in an earlier run
+	UTP       bool // it accepts uTP (BEP 29), as far as was known in an earlier run
+	Transport endpoint.Transport
 	Peer      PeerRef
 	Count     int
 	Ref       block.Ref
