@@ -22,10 +22,10 @@ type Outgoing struct {
 	// Segment is the size in bytes of each datagram in Data, of which the last one may be
 	// shorter. Zero means that Data is one datagram.
 	Segment int
-	// Probe forbids fragments of the datagrams on the way, whatever the system believes of
-	// the path (RFC 8899, section 4.1). A datagram that is too large for our own interface
-	// is an error then.
-	Probe bool
+	// Whole forbids fragments of the datagrams on the way, whatever the system believes of
+	// the path (RFC 8899, section 4.1): a datagram that is too large for a link is lost. Without it
+	// the system may make fragments. Only Linux knows the difference.
+	Whole bool
 }
 
 // datagrams returns how many datagrams there are in o.
@@ -116,10 +116,16 @@ func (m *Mux) Handle(c Class, h func([]Datagram)) {
 // taken. The error is then that of the first one.
 func (m *Mux) Send(batch []Outgoing) (sent int, err error) { return m.port.send(batch) }
 
+// ones are batches for WriteTo.
+var ones = sync.Pool{New: func() any { return new([1]Outgoing) }}
+
 // WriteTo sends one datagram, as Send does.
 func (m *Mux) WriteTo(b []byte, to netip.AddrPort) error {
-	one := [1]Outgoing{{To: to, Data: b}}
+	one := ones.Get().(*[1]Outgoing)
+	one[0] = Outgoing{To: to, Data: b}
 	_, err := m.port.send(one[:])
+	one[0] = Outgoing{}
+	ones.Put(one)
 	return err
 }
 

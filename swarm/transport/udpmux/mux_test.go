@@ -15,6 +15,9 @@ import (
 // patience bounds what has to happen soon.
 const patience = 20 * time.Second
 
+// raceEnabled reports whether the race detector is on.
+var raceEnabled bool
+
 // listen returns a UDP socket on loopback.
 func listen(t testing.TB, network, addr string) *net.UDPConn {
 	t.Helper()
@@ -145,7 +148,7 @@ func TestSending(t *testing.T) {
 	mapped := netip.AddrPortFrom(netip.AddrFrom16(to.Addr().As16()), to.Port())
 	sent, err := m.Send([]Outgoing{
 		{To: to, Data: []byte("aaabbbcc"), Segment: 3},
-		{To: to, Data: []byte("probe"), Probe: true},
+		{To: to, Data: []byte("probe"), Whole: true},
 		{To: mapped, Data: []byte("dd"), Segment: 2},
 		{To: to},
 	})

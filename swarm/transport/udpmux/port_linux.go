@@ -1,0 +1,210 @@
+package udpmux
+
+import (
+	"errors"
+	"net"
+	"os"
+	"sync"
+	"sync/atomic"
+	"syscall"
+	"unsafe"
+
+	"golang.org/x/sys/unix"
+)
+
+// A batchPort is a UDP socket that is read and written with one system call for many
+// datagrams.
+type batchPort struct {
+	raw syscall.RawConn
+	six bool // the socket is of IPv6
+	in  receiver
+
+	senders sync.Pool   // of *sender
+	joins   atomic.Bool // the kernel splits runs of datagrams (UDP_SEGMENT)
+	whole   bool        // what the socket does with datagrams that are large; see setWhole
+}
+
+// mmsghdr is struct mmsghdr of recvmmsg(2).
+type mmsghdr struct {
+	hdr unix.Msghdr
+	n   uint32
+}
+
+// newPort returns a port over pc.
+func newPort(pc net.PacketConn) port {
+	udp, ok := pc.(*net.UDPConn)
+	if !ok {
+		return newPlainPort(pc)
+	}
+	raw, err := udp.SyscallConn()
+	if err != nil {
+		return newPlainPort(pc)
+	}
+	p := &batchPort{raw: raw}
+	if err := p.configure(); err != nil {
+		return newPlainPort(pc)
+	}
+	p.in.init(p)
+	p.senders.New = func() any { return newSender(p) }
+	return p
+}
+
+// bufferSize is how many bytes the system is asked to keep for a socket that is not read
+// or whose link is slower than we are. A socket has 208 KiB by default, of which each
+// datagram takes more than its size.
+const bufferSize = 4 << 20
+
+// configure finds out what the kernel can do, and sets the options of the socket. It fails
+// only for what is no socket.
+func (p *batchPort) configure() error {
+	var failed error
+	err := p.raw.Control(func(d uintptr) {
+		fd := int(d)
+		family, err := unix.GetsockoptInt(fd, unix.SOL_SOCKET, unix.SO_DOMAIN)
+		if failed = err; err != nil {
+			return
+		}
+		p.six = family == unix.AF_INET6
+		grow(fd, unix.SO_RCVBUF, unix.SO_RCVBUFFORCE)
+		grow(fd, unix.SO_SNDBUF, unix.SO_SNDBUFFORCE)
+		_, err = unix.GetsockoptInt(fd, unix.SOL_UDP, unix.UDP_SEGMENT)
+		p.joins.Store(err == nil)
+		// A kernel that cannot join datagrams gives them one by one.
+		_ = unix.SetsockoptInt(fd, unix.SOL_UDP, unix.UDP_GRO, 1)
+	})
+	return errors.Join(err, failed)
+}
+
+// grow asks for a buffer of bufferSize: past the system's limit, where we may, or up to it.
+func grow(fd, option, force int) {
+	if now, err := unix.GetsockoptInt(fd, unix.SOL_SOCKET, option); err != nil ||
+		now >= bufferSize {
+		return
+	}
+	// The kernel doubles the number.
+	if unix.SetsockoptInt(fd, unix.SOL_SOCKET, force, bufferSize/2) != nil {
+		_ = unix.SetsockoptInt(fd, unix.SOL_SOCKET, option, bufferSize/2)
+	}
+}
+
+func (p *batchPort) read(each func(Datagram)) error { return p.in.read(p.raw, each) }
+
+func (p *batchPort) send(batch []Outgoing) (sent int, err error) {
+	s := p.senders.Get().(*sender)
+	defer p.senders.Put(s)
+	return s.send(batch)
+}
+
+// setWhole makes the socket forbid fragments, or leave them to the system. The caller has
+// the socket to itself for writing.
+func (p *batchPort) setWhole(fd int, whole bool) {
+	if p.whole == whole {
+		return
+	}
+	p.whole = whole
+	level, option, value := unix.IPPROTO_IP, unix.IP_MTU_DISCOVER, unix.IP_PMTUDISC_WANT
+	if whole {
+		value = unix.IP_PMTUDISC_PROBE
+	}
+	if p.six {
+		level, option = unix.IPPROTO_IPV6, unix.IPV6_MTU_DISCOVER
+	}
+	_ = unix.SetsockoptInt(fd, level, option, value) // without it probes tell less
+}
+
+const (
+	// slots is how many datagrams, or runs of them, one system call reads. A slot has the
+	// memory of the largest one, of which the system uses what it needs.
+	slots    = 16
+	slotSize = 64 << 10
+)
+
+// A receiver reads from a socket. It is owned by the reader of the Mux.
+type receiver struct {
+	try   func(fd uintptr) bool
+	n     int
+	errno syscall.Errno
+	zones zones
+
+	msgs     [slots]mmsghdr
+	iovs     [slots]unix.Iovec
+	names    [slots]sockaddr
+	controls [slots]control
+	data     []byte
+}
+
+// A control has room for the control message of UDP_GRO and UDP_SEGMENT.
+type control struct {
+	hdr unix.Cmsghdr
+	val [8]byte
+}
+
+func (r *receiver) init(*batchPort) {
+	r.data = make([]byte, slots*slotSize)
+	r.try = r.recvmmsg
+	for i := range r.msgs {
+		r.iovs[i].Base = &r.data[i*slotSize]
+		r.iovs[i].SetLen(slotSize)
+		h := &r.msgs[i].hdr
+		h.Name = (*byte)(unsafe.Pointer(&r.names[i]))
+		h.Iov = &r.iovs[i]
+		h.SetIovlen(1)
+		h.Control = (*byte)(unsafe.Pointer(&r.controls[i]))
+		r.rearm(i)
+	}
+}
+
+// rearm makes a slot ready for another read.
+func (r *receiver) rearm(i int) {
+	h := &r.msgs[i].hdr
+	h.Namelen = uint32(unsafe.Sizeof(r.names[i]))
+	h.SetControllen(int(unsafe.Sizeof(r.controls[i])))
+}
+
+func (r *receiver) read(raw syscall.RawConn, each func(Datagram)) error {
+	err := raw.Read(r.try)
+	switch {
+	case err != nil:
+		return err
+	case r.errno != 0:
+		return os.NewSyscallError("recvmmsg", r.errno)
+	}
+	for i := range r.n {
+		m := &r.msgs[i]
+		data := r.data[i*slotSize : i*slotSize+int(m.n)]
+		from, size := r.names[i].addrPort(&r.zones), r.segment(i)
+		r.rearm(i)
+		for size > 0 && size < len(data) {
+			each(Datagram{from, data[:size:size]})
+			data = data[size:]
+		}
+		each(Datagram{from, data})
+	}
+	return nil
+}
+
+// segment returns the size of the datagrams that the kernel has joined in a slot, or 0.
+func (r *receiver) segment(i int) int {
+	c := &r.controls[i]
+	if int(r.msgs[i].hdr.Controllen) < unix.CmsgLen(4) || c.hdr.Level != unix.SOL_UDP ||
+		c.hdr.Type != unix.UDP_GRO {
+		return 0
+	}
+	return int(*(*int32)(unsafe.Pointer(&c.val)))
+}
+
+// recvmmsg tries to read, and reports false when there is nothing yet.
+func (r *receiver) recvmmsg(fd uintptr) bool {
+	for {
+		n, _, errno := syscall.Syscall6(unix.SYS_RECVMMSG, fd, uintptr(unsafe.Pointer(&r.msgs)),
+			slots, unix.MSG_DONTWAIT, 0, 0)
+		switch errno {
+		case syscall.EINTR:
+			continue
+		case syscall.EAGAIN:
+			return false
+		}
+		r.n, r.errno = int(n), errno
+		return true
+	}
+}

@@ -1,0 +1,5 @@
+//go:build race
+
+package udpmux
+
+func init() { raceEnabled = true }
