@@ -189,10 +189,15 @@ func (s *peerStore) drop(target ID) {
 
 // expire removes expired peers, and info-hashes left without peers.
 func (s *peerStore) expire(now instant) {
+	s.purge(func(p *storedPeer) bool { return now >= p.expires })
+}
+
+// purge removes the peers that are over, and info-hashes left without peers.
+func (s *peerStore) purge(over func(*storedPeer) bool) {
 	for target, swarm := range s.swarms {
 		before := len(swarm.peers)
 		for i := 0; i < len(swarm.peers); {
-			if now < swarm.peers[i].expires {
+			if !over(&swarm.peers[i]) {
 				i++
 				continue
 			}
@@ -205,6 +210,11 @@ func (s *peerStore) expire(now instant) {
 			delete(s.swarms, target)
 		}
 	}
+}
+
+// dropBlocked removes the peers whose address is blocked, and info-hashes left without peers.
+func (s *peerStore) dropBlocked(blocked func(netip.Addr) bool) {
+	s.purge(func(p *storedPeer) bool { return blocked(p.addr.Addr()) })
 }
 
 // of returns the peers of target, including expired ones.

@@ -4,6 +4,7 @@ import (
 	"encoding/binary"
 	"math/rand/v2"
 	"net/netip"
+	"slices"
 	"time"
 )
 
@@ -296,6 +297,20 @@ func (t *table) remove(bucket, i int) {
 			b.contacts = append(b.contacts, last)
 			t.count++
 			return
+		}
+	}
+}
+
+// dropBlocked removes the contacts and spares whose address is blocked.
+func (t *table) dropBlocked(blocked func(netip.Addr) bool) {
+	is := func(c contact) bool { return blocked(c.addr().Addr()) }
+	for i := range t.buckets {
+		b := &t.buckets[i]
+		b.spares = slices.DeleteFunc(b.spares, is)
+		for j := len(b.contacts) - 1; j >= 0; j-- { // a spare takes the place at the end
+			if is(b.contacts[j]) {
+				t.remove(i, j)
+			}
 		}
 	}
 }
