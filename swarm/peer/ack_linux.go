@@ -16,10 +16,7 @@ type acker struct {
 }
 
 func (a *acker) init(conn net.Conn) {
-	if tunnel, ok := conn.(interface{ Below() net.Conn }); ok {
-		conn = tunnel.Below()
-	}
-	a.conn = socketOf(conn)
+	a.conn = socketBelow(conn)
 	a.set = func(fd uintptr) {
 		syscall.SetsockoptInt(int(fd), syscall.IPPROTO_TCP, syscall.TCP_QUICKACK, 1)
 	}
@@ -30,4 +27,12 @@ func (a *acker) now() {
 	if a.conn != nil {
 		a.conn.Control(a.set) // an error shows at the next read
 	}
+}
+
+// socketBelow returns the socket that carries conn, be it encrypted or not, or nil.
+func socketBelow(conn net.Conn) syscall.RawConn {
+	if tunnel, ok := conn.(interface{ Below() net.Conn }); ok {
+		conn = tunnel.Below()
+	}
+	return socketOf(conn)
 }

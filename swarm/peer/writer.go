@@ -8,11 +8,12 @@ import (
 	"time"
 
 	"swarmnode/swarm/limit"
+	"swarmnode/swarm/transport"
 	"swarmnode/swarm/wire"
 )
 
 // batchMax bounds the bytes of blocks that go into one write. Beyond it the cost of calls
-// does not matter any more, and control messages would wait.
+// does not matter any more. On a slow stream, pace bounds them further.
 const batchMax = 512 << 10
 
 // gatherSize is how many bytes are gathered for one write to a stream that is no socket.
@@ -106,6 +107,7 @@ type writer struct {
 	batch    batch
 	vector   net.Buffers // what is left of batch.vector; a field, so that writing does not allocate
 	deadline time.Time   // as set on the connection
+	pace     pace
 
 	// Under a rate limit blocks and answers wait here, since the batch is needed for
 	// control messages.
@@ -148,7 +150,7 @@ func (t *turn) leave() {
 }
 
 func newWriter(c *Conn) *writer {
-	return &writer{c: c}
+	return &writer{c: c, pace: newPace(transport.NotSentLowat, aheadOf(c.conn))}
 }
 
 // run sends until the connection is closed, and returns why it stopped.
@@ -159,7 +161,7 @@ func (w *writer) run() error {
 		paid := 0
 		if !w.c.cfg.Up.Limits() && len(w.blocks)+len(w.answers) == 0 {
 			w.owed = 0
-			w.batch.blocks, _ = w.c.queue.takeBlocks(w.batch.blocks, batchMax)
+			w.batch.blocks, _ = w.c.queue.takeBlocks(w.batch.blocks, w.pace.step)
 			w.batch.answers, _ = w.c.queue.takeAnswers(w.batch.answers, batchMax)
 		} else {
 			n, err := w.takeLimited(w.c.cfg.Up)
@@ -274,9 +276,11 @@ func (w *writer) flush(paid int) (sent bool, err error) {
 	}
 	w.c.cfg.Up.Spend(bytes - paid)
 	w.vector = w.batch.vector
+	began := time.Now()
 	if err := w.write(); err != nil {
 		return false, err
 	}
+	w.pace.wrote(bytes, time.Since(began))
 	w.c.queue.written(bytes, len(w.batch.control))
 	blocks, answers := w.batch.release(w.c.cfg.Account)
 	if blocks > 0 {

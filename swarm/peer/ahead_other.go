@@ -1,0 +1,7 @@
+//go:build !linux
+
+package peer
+
+import "net"
+
+func aheadOf(net.Conn) func(bytes int) { return nil }
