@@ -24,6 +24,9 @@ type Config struct {
 	// AnyPort leaves a Port of zero to the system. Nothing is remembered.
 	AnyPort bool
 
+	// Network is the way by which the node reaches others; nil leaves that to the system.
+	Network *Network
+
 	// StateDir is the folder for what the node remembers between runs: its port, the DHT
 	// nodes that it has met, what each torrent has, and the peers of each torrent. It is
 	// made if it does not exist. Several processes may share it. Empty means that nothing is

@@ -21,7 +21,7 @@ func TestDHTTellsOurAddress(t *testing.T) {
 		defer n.Close()
 		hosts = append(hosts, n.Addrs()[0].String())
 	}
-	conns, err := listenUDP(ListenAddrs(loopback, 0))
+	conns, err := listenUDP(nil, (*Network)(nil).ListenAddrs(loopback, 0))
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -1,12 +1,14 @@
 package swarmnode
 
 import (
+	"context"
 	"log/slog"
 	"net"
 	"net/netip"
 	"sync"
 
 	"swarmnode/dht"
+	"swarmnode/swarm/egress"
 )
 
 // A DHTConfig describes a DHTNode. The zero value of each field has a meaning.
@@ -15,6 +17,8 @@ type DHTConfig struct {
 	// none (see Config.Listen). Zero leaves it to the system.
 	Listen []netip.AddrPort
 	Port   uint16
+	// Network is the way by which the node reaches others; nil leaves that to the system.
+	Network *Network
 	// StateDir is the folder for the nodes that were met. Empty means that nothing is kept.
 	StateDir string
 	// Bootstrap are the hosts to join through (see Config.Bootstrap).
@@ -47,8 +51,8 @@ func StartDHT(cfg DHTConfig) (*DHTNode, error) {
 	if err != nil {
 		return nil, err
 	}
-	addrs := ListenAddrs(cfg.Listen, cfg.Port)
-	conns, err := listenUDP(addrs)
+	addrs := cfg.Network.ListenAddrs(cfg.Listen, cfg.Port)
+	conns, err := listenUDP(cfg.Network.Egress(), addrs)
 	if err != nil {
 		return nil, listenError(addrs, err)
 	}
@@ -66,7 +70,7 @@ func StartDHT(cfg DHTConfig) (*DHTNode, error) {
 	}
 	d.remember(d.saved.load(d.log))
 	err = d.start(dht.Config{Conns: conns, Bootstrap: all.Bootstrap, Router: cfg.Router,
-		ReadOnly: cfg.ReadOnly, Logger: all.DHTLogger})
+		ReadOnly: cfg.ReadOnly, Resolve: cfg.Network.resolve, Logger: all.DHTLogger})
 	if err != nil {
 		d.Close()
 		return nil, err
@@ -95,13 +99,9 @@ func (d *DHTNode) Close() {
 }
 
 // listenUDP binds addrs, or none of them.
-func listenUDP(addrs []netip.AddrPort) (conns []net.PacketConn, err error) {
+func listenUDP(n *egress.Net, addrs []netip.AddrPort) (conns []net.PacketConn, err error) {
 	for _, a := range addrs {
-		network := "udp4"
-		if a.Addr().Is6() {
-			network = "udp6" // alone, where "udp" on [::] would serve both families
-		}
-		conn, err := net.ListenPacket(network, a.String())
+		conn, err := n.ListenUDP(context.Background(), a)
 		if err != nil {
 			closeAll(conns)
 			return nil, err

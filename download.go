@@ -45,14 +45,14 @@ var ErrTooLong = errors.New("longer than a torrent may be")
 // than the one that sent them, or away from https. Proxies are not taken from the
 // environment: that would leak without the user's word. The error is a *DownloadError, wraps
 // swarm.ErrMemory, or is that of ctx.
-func Download(ctx context.Context, from string) (Downloaded, error) {
+func (w *Network) Download(ctx context.Context, from string) (Downloaded, error) {
 	u, err := weburl.Parse(from)
 	if err != nil || u.Host == "" {
 		return Downloaded{}, &DownloadError{Err: errors.New("not a URL")}
 	}
 	ctx, cancel := context.WithTimeout(ctx, downloadTimeout)
 	defer cancel()
-	web := guard.New(guard.Config{UserAgent: "swarmnode/" + Version})
+	web := guard.New(guard.Config{UserAgent: "swarmnode/" + Version, Net: w.Egress()})
 	defer web.Close()
 	response, err := web.Get(ctx, guard.Target{URL: u}, guard.Any, guard.Compressed())
 	if leads, ok := errors.AsType[*guard.SchemeError](err); ok && isMagnet(leads.Location) {

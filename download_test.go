@@ -41,7 +41,7 @@ func TestDownload(t *testing.T) {
 	server := httptest.NewServer(mux)
 	defer server.Close()
 	for _, path := range []string{"/torrent", "/link", "/redirect", "/extra"} {
-		got, err := Download(t.Context(), server.URL+path)
+		got, err := (*Network)(nil).Download(t.Context(), server.URL+path)
 		if err != nil {
 			t.Errorf("%s: %v", path, err)
 			continue
@@ -57,7 +57,7 @@ func TestDownload(t *testing.T) {
 	for url, network := range map[string]bool{server.URL + "/junk": false,
 		server.URL + "/nothing": false, server.URL + "/long": false, server.URL + "/cut": true,
 		"http://": false, "http://127.0.0.1:1/": true} {
-		_, err := Download(t.Context(), url)
+		_, err := (*Network)(nil).Download(t.Context(), url)
 		wrong, ok := errors.AsType[*DownloadError](err)
 		if !ok || wrong.Network != network || wrong.Error() == "" {
 			t.Errorf("%s: %v", url, err)

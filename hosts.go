@@ -6,6 +6,8 @@ import (
 	"net"
 	"net/netip"
 	"time"
+
+	"swarmnode/swarm/egress"
 )
 
 // resolveTimeout bounds CheckHosts, so that an error is on the screen within a second.
@@ -15,7 +17,7 @@ const resolveTimeout = 800 * time.Millisecond
 // CheckHosts returns those of hosts, HOST:PORT each, that certainly have no address now, each
 // with the reason. A name about which no answer came within a second is left out, so a
 // program can tell its user of a typing error early.
-func CheckHosts(ctx context.Context, hosts []string) map[string]error {
+func (w *Network) CheckHosts(ctx context.Context, hosts []string) map[string]error {
 	ctx, cancel := context.WithTimeout(ctx, resolveTimeout)
 	defer cancel()
 	type answer struct {
@@ -24,7 +26,7 @@ func CheckHosts(ctx context.Context, hosts []string) map[string]error {
 	}
 	answers := make(chan answer, len(hosts))
 	for _, h := range hosts {
-		go func() { answers <- answer{h, resolve(ctx, h)} }()
+		go func() { answers <- answer{h, w.reason(ctx, h)} }()
 	}
 	bad := make(map[string]error)
 	for range hosts {
@@ -35,9 +37,9 @@ func CheckHosts(ctx context.Context, hosts []string) map[string]error {
 	return bad
 }
 
-// resolve returns why the name in a HOST:PORT has no address. It returns nil if there is
+// reason returns why the name in a HOST:PORT has no address. It returns nil if there is
 // one, or if no answer came before ctx ended.
-func resolve(ctx context.Context, hostPort string) error {
+func (w *Network) reason(ctx context.Context, hostPort string) error {
 	host, _, err := net.SplitHostPort(hostPort)
 	if err != nil {
 		return err
@@ -45,7 +47,7 @@ func resolve(ctx context.Context, hostPort string) error {
 	if _, err := netip.ParseAddr(host); err == nil {
 		return nil
 	}
-	_, err = net.DefaultResolver.LookupNetIP(ctx, "ip", host)
+	_, err = w.resolve(ctx, host)
 	if err == nil || ctx.Err() != nil {
 		return nil
 	}
@@ -57,4 +59,9 @@ func resolve(ctx context.Context, hostPort string) error {
 		return errors.New(dns.Err)
 	}
 	return err
+}
+
+// resolve returns the addresses of a host. It is for dht.Config.
+func (w *Network) resolve(ctx context.Context, host string) ([]netip.Addr, error) {
+	return w.Egress().LookupNetIP(ctx, egress.Any, host)
 }

@@ -72,12 +72,12 @@ func (n *Node) listen() (err error) {
 		PeerIDPrefix: cfg.PeerIDPrefix, Client: cfg.Client,
 		Down: cfg.Down, Up: cfg.Up, PeersMax: cfg.Peers, TorrentPeersMax: cfg.TorrentPeers,
 		MemoryMax: cfg.Memory, Encryption: cfg.Encryption, Logger: cfg.Logger, NoPEX: cfg.NoPEX,
-		DHTNode: n.dht.hint, NetworkChanged: n.dht.networkChanged,
+		Net: cfg.Network.Egress(), DHTNode: n.dht.hint, NetworkChanged: n.dht.networkChanged,
 	}
 	if n.keepsRecords() {
 		engine.StateDir, engine.StateReadOnly = n.dir.records(), n.dir.readOnly
 	}
-	n.choice = portChoice{cfg.Listen, cfg.Port, cfg.AnyPort}
+	n.choice = portChoice{cfg.Network, cfg.Listen, cfg.Port, cfg.AnyPort}
 	n.taken, err = n.choice.bind(cfg.Logger, n.dir, func(addrs []netip.AddrPort) (err error) {
 		engine.Listen = addrs
 		n.engine, err = swarm.Listen(engine)
@@ -164,7 +164,7 @@ func (n *Node) SetDHT(on bool) error {
 // startDHT starts the DHT node, which must be off. n.mu is held.
 func (n *Node) startDHT() error {
 	err := n.dht.start(dht.Config{Conns: n.engine.PacketConns(), Bootstrap: n.cfg.Bootstrap,
-		Limits: n.cfg.DHTLimits, Logger: n.cfg.DHTLogger})
+		Limits: n.cfg.DHTLimits, Resolve: n.cfg.Network.resolve, Logger: n.cfg.DHTLogger})
 	if err != nil {
 		return err
 	}
@@ -198,7 +198,7 @@ func (n *Node) startLSD() {
 	for _, a := range n.Addrs() {
 		bound = append(bound, a.Addr())
 	}
-	n.lsd = lsd.New(lsd.Config{Logger: n.cfg.Logger, Bound: bound})
+	n.lsd = lsd.New(lsd.Config{Net: n.cfg.Network.Egress(), Logger: n.cfg.Logger, Bound: bound})
 	n.local.Set(n.lsd)
 	n.engine.SwitchedOn(&n.local)
 }

@@ -4,7 +4,6 @@ import (
 	"errors"
 	"log/slog"
 	"math/rand/v2"
-	"net"
 	"net/netip"
 )
 
@@ -20,7 +19,7 @@ const (
 
 // ListenAddrs returns what addrs stand for, with port where none is named (see
 // Config.Listen).
-func ListenAddrs(addrs []netip.AddrPort, port uint16) []netip.AddrPort {
+func (w *Network) ListenAddrs(addrs []netip.AddrPort, port uint16) []netip.AddrPort {
 	if len(addrs) == 0 {
 		addrs = []netip.AddrPort{{}}
 	}
@@ -34,28 +33,19 @@ func ListenAddrs(addrs []netip.AddrPort, port uint16) []netip.AddrPort {
 			all = append(all, netip.AddrPortFrom(a.Addr(), number))
 			continue
 		}
-		for _, host := range everyHost() {
+		for _, host := range w.Egress().Unspecified() {
 			all = append(all, netip.AddrPortFrom(host, number))
 		}
 	}
 	return all
 }
 
-// everyHost is the unspecified address of each family that this system has.
-func everyHost() []netip.Addr {
-	hosts := []netip.Addr{netip.IPv4Unspecified()}
-	if p, err := net.ListenPacket("udp6", "[::]:0"); err == nil {
-		p.Close()
-		hosts = append(hosts, netip.IPv6Unspecified())
-	}
-	return hosts
-}
-
 // A portChoice is where a node wants to listen.
 type portChoice struct {
-	addrs []netip.AddrPort // as Config.Listen
-	port  uint16
-	any   bool
+	network *Network         // may be nil
+	addrs   []netip.AddrPort // as Config.Listen
+	port    uint16
+	any     bool
 }
 
 // pinned reports whether no port has to be picked.
@@ -78,7 +68,7 @@ func (p portChoice) pinned() bool {
 func (p portChoice) bind(log *slog.Logger, dir folder,
 	try func([]netip.AddrPort) error) (taken uint16, err error) {
 	if p.pinned() {
-		addrs := ListenAddrs(p.addrs, p.port)
+		addrs := p.network.ListenAddrs(p.addrs, p.port)
 		return 0, listenError(addrs, try(addrs))
 	}
 	old := dir.port()
@@ -87,7 +77,7 @@ func (p portChoice) bind(log *slog.Logger, dir folder,
 		if port == 0 {
 			port = uint16(portMin + rand.IntN(portMax-portMin+1))
 		}
-		addrs := ListenAddrs(p.addrs, port)
+		addrs := p.network.ListenAddrs(p.addrs, port)
 		err := listenError(addrs, try(addrs))
 		if err == nil {
 			break

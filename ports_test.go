@@ -76,16 +76,17 @@ func TestBindGivesUp(t *testing.T) {
 }
 
 func TestListenAddrs(t *testing.T) {
+	var w *Network
 	given := []netip.AddrPort{netip.MustParseAddrPort("127.0.0.1:0"),
 		netip.MustParseAddrPort("[::1]:9")}
-	if got := fmt.Sprint(ListenAddrs(given, 7)); got != "[127.0.0.1:7 [::1]:9]" {
+	if got := fmt.Sprint(w.ListenAddrs(given, 7)); got != "[127.0.0.1:7 [::1]:9]" {
 		t.Errorf("addresses %s", got)
 	}
-	all := ListenAddrs(nil, 7)
+	all := w.ListenAddrs(nil, 7)
 	if len(all) == 0 || all[0].String() != "0.0.0.0:7" {
 		t.Errorf("every address: %v", all)
 	}
-	if got := fmt.Sprint(ListenAddrs([]netip.AddrPort{{}}, 7)); got != fmt.Sprint(all) {
+	if got := fmt.Sprint(w.ListenAddrs([]netip.AddrPort{{}}, 7)); got != fmt.Sprint(all) {
 		t.Errorf("the zero address stands for %s, want %v", got, all)
 	}
 }

@@ -180,6 +180,7 @@ func resolveHosts(ctx context.Context, names []string,
 	return all, errors.Join(fails...)
 }
 
+// systemResolve is the default of Config.Resolve.
 func systemResolve(ctx context.Context, host string) ([]netip.Addr, error) {
 	return net.DefaultResolver.LookupNetIP(ctx, "ip", host)
 }

@@ -114,7 +114,7 @@ func TestBootstrapByName(t *testing.T) {
 	n, _ := startNodeOn(t, listen(t, "127.0.0.1"), Config{
 		Bootstrap: []string{"boot.example:" + first.String()[strings.LastIndexByte(first.String(),
 			':')+1:]},
-		resolve: func(context.Context, string) ([]netip.Addr, error) {
+		Resolve: func(context.Context, string) ([]netip.Addr, error) {
 			if tries++; tries < 2 {
 				return nil, errors.New("not yet")
 			}

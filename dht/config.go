@@ -47,9 +47,8 @@ type Config struct {
 	// Logger gets a line per change of state. It may be nil.
 	Logger *slog.Logger
 
-	// resolve looks up the addresses of a host name; the system's resolver
-	// when nil. Tests set it.
-	resolve func(ctx context.Context, host string) ([]netip.Addr, error)
+	// Resolve looks up the addresses of a host name. Nil means the system's resolver.
+	Resolve func(ctx context.Context, host string) ([]netip.Addr, error)
 }
 
 // Limits bound the memory and the traffic of a Node. A source is an IPv4 address,

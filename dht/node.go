@@ -93,7 +93,7 @@ func New(cfg Config) (*Node, error) {
 		lost:    n.onLost,
 	})
 	n.populate(cfg.State, addrs)
-	n.resolver = newResolverLoop(n, addrs, names, cfg.resolve)
+	n.resolver = newResolverLoop(n, addrs, names, cfg.Resolve)
 	n.wg.Go(n.loop)
 	for _, c := range n.conns {
 		n.wg.Go(func() { c.read(n) })

@@ -6,6 +6,7 @@ import (
 	"net/netip"
 	"time"
 
+	"swarmnode/swarm/egress"
 	"swarmnode/swarm/endpoint"
 	"swarmnode/swarm/limit"
 	"swarmnode/swarm/peer"
@@ -16,14 +17,13 @@ import (
 // bind listens on each of addrs. Addresses with port 0 share the port of the first one if
 // they can, so that one number names the engine everywhere. What is bound already is in
 // kept, and is taken from there.
-func bind(addrs []netip.AddrPort,
+func bind(n *egress.Net, addrs []netip.AddrPort,
 	kept map[netip.AddrPort]*transport.Pair) (ports []*transport.Pair, err error) {
 	var fresh []*transport.Pair
 	all := len(addrs) == 0
 	if all {
-		addrs = []netip.AddrPort{
-			netip.AddrPortFrom(netip.IPv4Unspecified(), 0),
-			netip.AddrPortFrom(netip.IPv6Unspecified(), 0),
+		for _, host := range n.Unspecified() {
+			addrs = append(addrs, netip.AddrPortFrom(host, 0))
 		}
 	}
 	for _, addr := range addrs {
@@ -36,15 +36,15 @@ func bind(addrs []netip.AddrPort,
 		var port *transport.Pair
 		if addr.Port() == 0 && len(ports) > 0 {
 			same := netip.AddrPortFrom(addr.Addr(), ports[0].AddrPort().Port())
-			port, err = transport.ListenPair(context.Background(), same)
+			port, err = transport.ListenPair(context.Background(), n, same)
 		}
 		if port == nil {
-			port, err = transport.ListenPair(context.Background(), addr)
+			port, err = transport.ListenPair(context.Background(), n, addr)
 		}
 		switch {
 		case err == nil:
 			ports, fresh = append(ports, port), append(fresh, port)
-		case all && len(ports) > 0: // a machine without IPv6
+		case all && len(ports) > 0: // one family is enough
 		default:
 			for _, p := range fresh {
 				p.Close()

@@ -6,6 +6,7 @@ import (
 	"net/netip"
 	"slices"
 
+	"swarmnode/swarm/egress"
 	"swarmnode/swarm/endpoint"
 	"swarmnode/swarm/transport"
 )
@@ -24,20 +25,21 @@ type way interface {
 
 // overTCP is the way of plain TCP connections.
 type overTCP struct {
+	net *egress.Net // may be nil
 	// local returns the address to connect to ip from, or the zero Addr to leave the
 	// choice to the system.
 	local func(ip netip.Addr) netip.Addr
 }
 
-// newTCP returns the way of TCP. local returns the address to connect from.
-func newTCP(local func(netip.Addr) netip.Addr) way { return overTCP{local} }
+// newTCP returns the way of TCP by sockets of n. local returns the address to connect from.
+func newTCP(n *egress.Net, local func(netip.Addr) netip.Addr) way { return overTCP{n, local} }
 
 func (w overTCP) transport() endpoint.Transport { return endpoint.TransportTCP }
 
 func (w overTCP) reaches(to endpoint.Endpoint) bool { return to.Dialable() }
 
 func (w overTCP) dial(ctx context.Context, to endpoint.Endpoint) (net.Conn, error) {
-	return transport.TCP{Local: w.local(to.Host())}.Dial(ctx, to.Addr)
+	return transport.TCP{Net: w.net, Local: w.local(to.Host())}.Dial(ctx, to.Addr)
 }
 
 // ordered returns those of ways that lead to an endpoint: the one of the transport first,

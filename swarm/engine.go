@@ -15,6 +15,7 @@ import (
 	"swarmnode/metainfo"
 	"swarmnode/swarm/block"
 	"swarmnode/swarm/blocklist"
+	"swarmnode/swarm/egress"
 	"swarmnode/swarm/guard"
 	"swarmnode/swarm/limit"
 	"swarmnode/swarm/storage"
@@ -52,6 +53,8 @@ type Config struct {
 	StateDir string
 	// StateReadOnly says that records in StateDir are read and none are written.
 	StateReadOnly bool
+	// Net makes all sockets, and looks up all names; nil is the system's choice of everything.
+	Net *egress.Net
 	// DHTNode is told the address of the DHT node of a peer that sends a PORT
 	// message (BEP 5). It must not block. May be nil.
 	DHTNode func(netip.AddrPort)
@@ -175,7 +178,7 @@ func Listen(cfg Config) (*Engine, error) {
 	if cfg.Logger == nil {
 		cfg.Logger = slog.New(slog.DiscardHandler)
 	}
-	pairs, err := bind(cfg.Listen, nil)
+	pairs, err := bind(cfg.Net, cfg.Listen, nil)
 	if err != nil {
 		return nil, err
 	}
@@ -220,12 +223,12 @@ func start(cfg Config, pairs []*transport.Pair) *Engine {
 	e.feed.init(e.began)
 	e.limits.init(&cfg)
 	e.down.SetAside(asideDown)
-	e.dialer = newDialer(home, e.bans, cfg.Encryption, newTCP(e.local))
-	e.web = guard.New(guard.Config{UserAgent: cfg.Client, Local: e.local})
-	e.tracker = tracker.NewClient(tracker.ClientConfig{HTTP: e.web, Local: e.local})
+	e.dialer = newDialer(home, e.bans, cfg.Encryption, newTCP(cfg.Net, e.local))
+	e.web = guard.New(guard.Config{UserAgent: cfg.Client, Net: cfg.Net, Local: e.local})
+	e.tracker = tracker.NewClient(tracker.ClientConfig{HTTP: e.web, Net: cfg.Net, Local: e.local})
 	e.hasDHT.Store(cfg.HasDHT)
 	e.ctx, e.cancel = context.WithCancel(context.Background())
-	e.ports.open(pairs, e.openPort)
+	e.ports.open(cfg.Net, pairs, e.openPort)
 	e.findOwn()
 	e.wait.Go(func() { e.watchNetwork(e.ctx) })
 	e.wait.Go(func() { e.watchMemory(e.ctx) })

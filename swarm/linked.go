@@ -6,6 +6,7 @@ import (
 	"net/netip"
 
 	"swarmnode/swarm/book"
+	"swarmnode/swarm/egress"
 	"swarmnode/swarm/tracker"
 )
 
@@ -28,14 +29,14 @@ func (e *LinkTrackerError) Error() string {
 func (e *LinkTrackerError) Unwrap() error { return e.Err }
 
 // CheckLinkTracker returns a *LinkTrackerError if nodes that get a link would not ask the
-// tracker at url, as far as this machine can tell. It may look up a name, for up to two
-// seconds. A URL that cannot be that of a tracker leads to another error.
-func CheckLinkTracker(ctx context.Context, url string) error {
+// tracker at url, as far as this machine can tell. It may look up a name by n, which may be
+// nil, for up to two seconds. A URL that cannot be that of a tracker leads to another error.
+func CheckLinkTracker(ctx context.Context, n *egress.Net, url string) error {
 	t, err := tracker.ParseTracker(url, false)
 	if err != nil {
 		return err
 	}
-	if err := t.CheckLink(ctx); err != nil {
+	if err := t.CheckLink(ctx, n); err != nil {
 		return &LinkTrackerError{t.String(), err}
 	}
 	return nil

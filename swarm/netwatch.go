@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"maps"
-	"net"
 	"net/netip"
 	"syscall"
 	"time"
@@ -87,14 +86,14 @@ func (w *netwatch) look(now time.Time, own addressSet) (gone, fresh addressSet) 
 func (e *Engine) watchNetwork(ctx context.Context) {
 	tick := time.NewTicker(netwatchEvery)
 	defer tick.Stop()
-	watch := newNetwatch(time.Now(), machineAddresses())
+	watch := newNetwatch(time.Now(), e.machineAddresses())
 	for {
 		select {
 		case <-ctx.Done():
 			return
 		case <-tick.C:
 		}
-		gone, fresh := watch.look(time.Now(), machineAddresses())
+		gone, fresh := watch.look(time.Now(), e.machineAddresses())
 		if len(gone)+len(fresh) == 0 {
 			continue
 		}
@@ -112,18 +111,14 @@ func (e *Engine) watchNetwork(ctx context.Context) {
 
 // machineAddresses returns the addresses of this machine that other machines may know,
 // or nil if the system does not say.
-func machineAddresses() addressSet {
-	list, err := net.InterfaceAddrs()
+func (e *Engine) machineAddresses() addressSet {
+	list, err := e.cfg.Net.Addresses()
 	if err != nil {
 		return nil
 	}
 	own := make(addressSet, len(list))
-	for _, a := range list {
-		prefix, err := netip.ParsePrefix(a.String())
-		if err != nil {
-			continue
-		}
-		if ip := prefix.Addr().Unmap(); !ip.IsLinkLocalUnicast() {
+	for _, ip := range list {
+		if !ip.IsLinkLocalUnicast() {
 			own[ip] = true
 		}
 	}
@@ -135,7 +130,7 @@ func machineAddresses() addressSet {
 func (e *Engine) findOwn() {
 	e.ownKnown.Lock()
 	defer e.ownKnown.Unlock()
-	machine := machineAddresses()
+	machine := e.machineAddresses()
 	var own []netip.AddrPort
 	for _, addr := range e.Addrs() {
 		if !addr.Addr().IsUnspecified() {

@@ -72,7 +72,7 @@ func TestNetwatch(t *testing.T) {
 // TestMachineAddresses: every machine has a loopback address, and nobody else can know a
 // link-local one.
 func TestMachineAddresses(t *testing.T) {
-	own := machineAddresses()
+	own := new(Engine).machineAddresses()
 	if own == nil {
 		t.Skip("the system does not say")
 	}

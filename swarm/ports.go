@@ -8,6 +8,7 @@ import (
 	"sync"
 	"sync/atomic"
 
+	"swarmnode/swarm/egress"
 	"swarmnode/swarm/endpoint"
 	"swarmnode/swarm/transport"
 	"swarmnode/swarm/transport/udpmux"
@@ -33,6 +34,7 @@ func (p *port) close() error {
 
 // ports are where an Engine listens. It is safe for concurrent use.
 type ports struct {
+	net  *egress.Net             // makes the sockets; may be nil
 	list atomic.Pointer[[]*port] // in the order in which the user named them; nil for none
 
 	mu     sync.Mutex // held while list changes
@@ -47,10 +49,12 @@ func (s *ports) all() []*port {
 	return nil
 }
 
-// open begins to use pairs, by a function that starts the goroutines of a port.
-func (s *ports) open(pairs []*transport.Pair, begin func(*transport.Pair) *port) {
+// open begins to use pairs, which are sockets of n, by a function that starts the goroutines of a
+// port.
+func (s *ports) open(n *egress.Net, pairs []*transport.Pair, begin func(*transport.Pair) *port) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	s.net = n
 	s.exchange(pairs, begin)
 }
 
@@ -90,7 +94,7 @@ func (s *ports) rebind(addrs []netip.AddrPort,
 	for _, p := range s.all() {
 		kept[p.addr()] = p.pair
 	}
-	pairs, err := bind(addrs, kept)
+	pairs, err := bind(s.net, addrs, kept)
 	if err != nil {
 		return nil, err
 	}

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"log/slog"
-	"net"
 	"net/netip"
 	"time"
 
@@ -45,7 +44,7 @@ func (l *loop) resolvePeers() {
 func (l *loop) resolveAll(names []string, source book.Source) {
 	level := slog.LevelWarn
 	for _, name := range names[:min(len(names), resolveNamesMax)] {
-		addrs, err := resolve(l.t.ctx, name)
+		addrs, err := l.resolve(name)
 		if err != nil {
 			l.t.log.Warn("a peer given by name cannot be looked up", "peer", name, "err", err)
 			continue
@@ -63,27 +62,8 @@ func (l *loop) resolveAll(names []string, source book.Source) {
 }
 
 // resolve returns the addresses that HOST:PORT stands for, at least one.
-func resolve(ctx context.Context, hostport string) ([]netip.AddrPort, error) {
-	if addr, err := netip.ParseAddrPort(hostport); err == nil {
-		return []netip.AddrPort{addr}, nil
-	}
-	host, service, err := net.SplitHostPort(hostport)
-	if err != nil {
-		return nil, err
-	}
-	ctx, cancel := context.WithTimeout(ctx, resolveTimeout)
+func (l *loop) resolve(hostport string) ([]netip.AddrPort, error) {
+	ctx, cancel := context.WithTimeout(l.t.ctx, resolveTimeout)
 	defer cancel()
-	port, err := net.DefaultResolver.LookupPort(ctx, "tcp", service)
-	if err != nil {
-		return nil, err
-	}
-	ips, err := net.DefaultResolver.LookupNetIP(ctx, "ip", host)
-	if err != nil {
-		return nil, err
-	}
-	addrs := make([]netip.AddrPort, len(ips))
-	for i, ip := range ips {
-		addrs[i] = netip.AddrPortFrom(ip.Unmap(), uint16(port))
-	}
-	return addrs, nil
+	return l.t.engine.cfg.Net.LookupHostPort(ctx, hostport)
 }

@@ -35,7 +35,7 @@ func TestWebSeedAlone(t *testing.T) {
 
 func TestTrackerBringsPeersTogether(t *testing.T) {
 	server := tracker.NewServer(tracker.ServerConfig{})
-	port, err := transport.ListenPair(t.Context(), netip.MustParseAddrPort("127.0.0.1:0"))
+	port, err := transport.ListenPair(t.Context(), nil, netip.MustParseAddrPort("127.0.0.1:0"))
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -19,7 +19,7 @@ import (
 // address.
 func serveTracker(t *testing.T) netip.AddrPort {
 	t.Helper()
-	pairs, err := tracker.Listen(t.Context(),
+	pairs, err := tracker.Listen(t.Context(), nil,
 		[]netip.AddrPort{netip.MustParseAddrPort("127.0.0.1:0")})
 	if err != nil {
 		t.Fatal(err)

@@ -166,16 +166,16 @@ func TestLinks(t *testing.T) {
 		}
 	}
 	for _, url := range []string{"http://192.0.2.1/announce", "udp://192.0.2.1:6969"} {
-		if err := swarm.CheckLinkTracker(t.Context(), url); err != nil {
+		if err := swarm.CheckLinkTracker(t.Context(), nil, url); err != nil {
 			t.Errorf("%s: %v", url, err)
 		}
 	}
-	err := swarm.CheckLinkTracker(t.Context(), "http://user:secret@127.0.0.1:22/x?key=secret")
+	err := swarm.CheckLinkTracker(t.Context(), nil, "http://user:secret@127.0.0.1:22/x?key=secret")
 	unasked, ok := errors.AsType[*swarm.LinkTrackerError](err)
 	if !ok || unasked.Tracker != "http://127.0.0.1:22" {
 		t.Errorf("a service of this machine: %v", err)
 	}
-	if err := swarm.CheckLinkTracker(t.Context(), "ftp://x"); err == nil {
+	if err := swarm.CheckLinkTracker(t.Context(), nil, "ftp://x"); err == nil {
 		t.Error("an ftp server was taken for a tracker")
 	}
 }

@@ -277,7 +277,7 @@ func byHTTPTracker(b *bench) (task, error) {
 // byUDPTracker: the same over UDP.
 func byUDPTracker(b *bench) (task, error) {
 	at := b.host(3)
-	port, err := transport.ListenPair(b.ctx, at)
+	port, err := transport.ListenPair(b.ctx, nil, at)
 	if err != nil {
 		return task{}, err
 	}

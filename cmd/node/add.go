@@ -130,7 +130,7 @@ func (f *addFlags) run(ctx context.Context, c *console, args []string) error {
 	want := needs{resume: true}
 	seen := make(map[metainfo.Hash]bool)
 	for _, arg := range args {
-		src, err := parseSource(ctx, arg)
+		src, err := parseSource(ctx, &f.node.listen.network, arg)
 		if stop := ended(ctx); stop != nil {
 			return stop
 		}

@@ -46,18 +46,23 @@ type bootstrapFlags struct {
 }
 
 func (f *bootstrapFlags) run(ctx context.Context, c *console, _ []string) error {
+	network, err := f.listen.network.open()
+	if err != nil {
+		return err
+	}
 	hosts, err := bootstrapHosts(c, f.join.bootstrap.items, swarmnode.Bootstrap)
 	if err != nil {
 		return err
 	}
 	node, err := f.join.startDHT(c, swarmnode.DHTConfig{
-		Listen: f.listen.given(f.listen.port.port), Bootstrap: hosts, Router: true,
+		Network: network, Listen: f.listen.given(f.listen.port.port), Bootstrap: hosts,
+		Router: true,
 	})
 	if err != nil {
 		return err
 	}
 	defer node.Close()
-	numbers, err := f.metrics.open()
+	numbers, err := f.metrics.open(ctx, network)
 	if err != nil {
 		return err
 	}
@@ -69,7 +74,7 @@ func (f *bootstrapFlags) run(ctx context.Context, c *console, _ []string) error 
 		names = append(names, a.String())
 	}
 	// Others may join through this node, so it keeps running when it reaches nobody.
-	if err := checkReachable(ctx, c, hosts, f.join.named(), true); err != nil {
+	if err := checkReachable(ctx, c, network, hosts, f.join.named(), true); err != nil {
 		return err
 	}
 	c.event("start", startEvent{c.command, swarmnode.Version, names})

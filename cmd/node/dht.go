@@ -63,19 +63,25 @@ func (f *dhtFlags) registerPort(fs *pflag.FlagSet, usage string) {
 // with runs do with a node. If joined is set, the node has joined the DHT first.
 func (f *dhtFlags) with(ctx context.Context, c *console, join bool,
 	do func(context.Context, *dht.Node) error) error {
+	network, err := f.listen.network.open()
+	if err != nil {
+		return err
+	}
 	hosts, err := bootstrapHosts(c, f.join.bootstrap.items, swarmnode.Bootstrap)
 	if err != nil {
 		return err
 	}
 	alone, err := f.join.startDHT(c, swarmnode.DHTConfig{
-		Listen: f.listen.given(f.listen.port.port), Bootstrap: hosts, ReadOnly: true,
+		Network: network, Listen: f.listen.given(f.listen.port.port), Bootstrap: hosts,
+		ReadOnly: true,
 	})
 	if err != nil {
 		return err
 	}
 	defer alone.Close()
 	if join {
-		if err := checkReachable(ctx, c, hosts, f.join.named(), alone.Remembers()); err != nil {
+		err := checkReachable(ctx, c, network, hosts, f.join.named(), alone.Remembers())
+		if err != nil {
 			return err
 		}
 	}
@@ -198,18 +204,18 @@ func report(c *console, l dht.Lookup) {
 }
 
 // resolveAddr returns the address of HOST:PORT.
-func resolveAddr(ctx context.Context, s string) (netip.AddrPort, error) {
+func (f *networkFlags) resolveAddr(ctx context.Context, s string) (netip.AddrPort, error) {
 	host, err := dht.ParseHost(s)
 	if err != nil {
 		return netip.AddrPort{}, fail(exitInput, "", err)
 	}
-	if a, err := netip.ParseAddrPort(host); err == nil {
-		return a, nil
+	n, err := f.open()
+	if err != nil {
+		return netip.AddrPort{}, err
 	}
-	name, service, _ := net.SplitHostPort(host) // ParseHost has checked it
 	ctx, cancel := context.WithTimeout(ctx, dhtTimeout)
 	defer cancel()
-	ips, err := net.DefaultResolver.LookupNetIP(ctx, "ip", name)
+	addrs, err := n.Lookup(ctx, host)
 	if err != nil {
 		var wrong *net.DNSError
 		if errors.As(err, &wrong) {
@@ -217,5 +223,5 @@ func resolveAddr(ctx context.Context, s string) (netip.AddrPort, error) {
 		}
 		return netip.AddrPort{}, fail(exitNetwork, s, err)
 	}
-	return netip.ParseAddrPort(net.JoinHostPort(ips[0].Unmap().String(), service))
+	return addrs[0], nil
 }

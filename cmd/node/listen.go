@@ -55,10 +55,11 @@ func checkListen(s string) error {
 	return err
 }
 
-// listenFlags say where a node listens.
+// listenFlags say where a node listens, and by which way it reaches others.
 type listenFlags struct {
-	listen listValue
-	port   portValue
+	network networkFlags
+	listen  listValue
+	port    portValue
 }
 
 // The usage of --port, by what the command does without the flag.
@@ -73,6 +74,7 @@ const (
 // register adds the flags with a default for the port. Without usage, the command handles
 // --port itself, and any port is listened on.
 func (l *listenFlags) register(fs *pflag.FlagSet, port uint16, usage string) {
+	l.network.register(fs)
 	l.port = portValue{port, usage != portPicked}
 	l.listen = listValue{kind: "ADDR", check: checkListen}
 	fs.Var(&l.listen, "listen", "address to listen on, HOST[:PORT]; may be repeated (default: all)")
@@ -100,9 +102,9 @@ func (l *listenFlags) given(port uint16) []netip.AddrPort {
 	return out
 }
 
-// addresses returns what to listen on, with port where none was named.
-func (l *listenFlags) addresses(port uint16) []netip.AddrPort {
-	return swarmnode.ListenAddrs(l.given(port), 0)
+// addresses returns what to listen on through n, with port where none was named.
+func (l *listenFlags) addresses(n *swarmnode.Network, port uint16) []netip.AddrPort {
+	return n.ListenAddrs(l.given(port), 0)
 }
 
 // pinned reports whether the user named every port, so that none has to be picked.

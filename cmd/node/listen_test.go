@@ -33,7 +33,7 @@ func TestParseListen(t *testing.T) {
 
 func TestAddresses(t *testing.T) {
 	f := listenFlags{listen: listValue{items: []string{"127.0.0.1", "[::1]:9"}}}
-	if got := fmt.Sprint(f.addresses(7)); got != "[127.0.0.1:7 [::1]:9]" {
+	if got := fmt.Sprint(f.addresses(nil, 7)); got != "[127.0.0.1:7 [::1]:9]" {
 		t.Errorf("addresses = %s", got)
 	}
 	f.port.port = 8 // an address with a port keeps it
@@ -41,7 +41,7 @@ func TestAddresses(t *testing.T) {
 		t.Errorf("given = %s", got)
 	}
 	f = listenFlags{}
-	got := f.addresses(7)
+	got := f.addresses(nil, 7)
 	if len(got) == 0 || got[0].String() != "0.0.0.0:7" {
 		t.Errorf("addresses = %v", got)
 	}

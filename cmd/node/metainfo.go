@@ -42,7 +42,7 @@ type metainfoFlags struct {
 }
 
 func (f *metainfoFlags) run(ctx context.Context, c *console, args []string) error {
-	src, err := parseSource(ctx, args[0])
+	src, err := parseSource(ctx, &f.fetch.node.listen.network, args[0])
 	if err != nil {
 		return err
 	}

@@ -14,6 +14,7 @@ import (
 
 	"github.com/spf13/pflag"
 
+	"swarmnode"
 	"swarmnode/dht"
 )
 
@@ -55,12 +56,12 @@ const (
 	metricsHeadMax = 8 << 10
 )
 
-// open listens if --metrics was given; otherwise the listener is nil.
-func (f *metricsFlags) open() (net.Listener, error) {
+// open listens through n if --metrics was given; otherwise the listener is nil.
+func (f *metricsFlags) open(ctx context.Context, n *swarmnode.Network) (net.Listener, error) {
 	if !f.addr.addr.IsValid() {
 		return nil, nil
 	}
-	l, err := net.Listen("tcp", f.addr.addr.String())
+	l, err := n.Serve(ctx, f.addr.addr)
 	return l, bindFailure([]netip.AddrPort{f.addr.addr}, err)
 }
 

@@ -13,6 +13,7 @@ import (
 
 	"github.com/spf13/pflag"
 
+	"swarmnode"
 	"swarmnode/metainfo"
 	"swarmnode/swarm"
 )
@@ -112,7 +113,7 @@ func (f *seedFlags) run(ctx context.Context, c *console, args []string) error {
 	}
 	defer s.close()
 	s.announceStart()
-	f.checkTrackers(ctx, c)
+	f.checkTrackers(ctx, c, s.network)
 	f.checkPeers(c, s.node.Addrs())
 	watching, cancel := context.WithCancel(ctx)
 	w := startWatch(watching, s, nil)
@@ -147,11 +148,11 @@ func (f *seedFlags) run(ctx context.Context, c *console, args []string) error {
 }
 
 // checkTrackers warns of trackers in the link that nodes which get the link will not ask.
-func (f *seedFlags) checkTrackers(ctx context.Context, c *console) {
+func (f *seedFlags) checkTrackers(ctx context.Context, c *console, n *swarmnode.Network) {
 	for _, tier := range tiers(f.outside.trackers.items) {
 		for _, url := range tier {
 			// The engine reports a URL that cannot be that of a tracker.
-			err := swarm.CheckLinkTracker(ctx, url)
+			err := swarm.CheckLinkTracker(ctx, n.Egress(), url)
 			if unasked, ok := errors.AsType[*swarm.LinkTrackerError](err); ok {
 				c.warn("the link names tracker %s, but nodes that get the link will not ask it: %v",
 					unasked.Tracker, unasked.Err)

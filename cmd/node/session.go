@@ -117,6 +117,7 @@ var encryptions = map[string]swarm.Encryption{
 type session struct {
 	c       *console
 	flags   *nodeFlags
+	network *swarmnode.Network
 	node    *swarmnode.Node
 	joined  bool
 	silence silence
@@ -139,6 +140,10 @@ func openSession(ctx context.Context, c *console, f *nodeFlags, want needs) (*se
 	if err := checkDescriptors(descriptorsNode); err != nil {
 		return nil, err
 	}
+	network, err := f.listen.network.open()
+	if err != nil {
+		return nil, err
+	}
 	hosts, err := f.hosts(c)
 	if err != nil {
 		return nil, err
@@ -151,9 +156,9 @@ func openSession(ctx context.Context, c *console, f *nodeFlags, want needs) (*se
 		return nil, err
 	}
 	all := append(slices.Clip(hosts), validHosts(want.nodes)...)
-	s := &session{c: c, flags: f, started: time.Now(), hosts: all}
+	s := &session{c: c, flags: f, network: network, started: time.Now(), hosts: all}
 	cfg := swarmnode.Config{
-		StateDir: folder, NoRecords: !want.resume,
+		Network: network, StateDir: folder, NoRecords: !want.resume,
 		Bootstrap: append([]string{}, all...), DHTLimits: dhtLimits(f.dhtRate),
 		NoDHT: true, NoLSD: true, // until join
 		Down: int64(f.down), Up: int64(f.up), Peers: int(f.peersMax),
@@ -200,7 +205,7 @@ func (s *session) check(ctx context.Context, want needs, hosts []string) error {
 	}
 	others := s.node.DHT().Remembers() || len(want.nodes) > 0 || len(want.peers) > 0 ||
 		len(s.flags.peers.items) > 0 || want.urls
-	return checkReachable(ctx, s.c, hosts, s.flags.join.named(), others)
+	return checkReachable(ctx, s.c, s.network, hosts, s.flags.join.named(), others)
 }
 
 // join starts the DHT node and local discovery, unless they are switched off or run
@@ -245,11 +250,12 @@ func validHosts(hosts []string) []string {
 // checkReachable warns of bootstrap hosts that have no address, if the user named them.
 // It fails if none has one and no other way into a swarm is known, from an earlier run or
 // named as a peer: a user who names hosts wants the DHT, not the local network alone.
-func checkReachable(ctx context.Context, c *console, hosts []string, named, others bool) error {
+func checkReachable(ctx context.Context, c *console, n *swarmnode.Network, hosts []string,
+	named, others bool) error {
 	if !named || len(hosts) == 0 {
 		return nil
 	}
-	bad := swarmnode.CheckHosts(ctx, hosts)
+	bad := n.CheckHosts(ctx, hosts)
 	if len(bad) == 0 {
 		return nil
 	}
@@ -272,7 +278,7 @@ func (s *session) checkPeers(ctx context.Context, want needs) error {
 	if want.lonely || len(named) == 0 || others {
 		return nil
 	}
-	bad := swarmnode.CheckHosts(ctx, named)
+	bad := s.network.CheckHosts(ctx, named)
 	for _, p := range named {
 		if bad[p] == nil {
 			return nil

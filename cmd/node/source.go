@@ -91,14 +91,18 @@ const sourceHint = "a magnet link, an info-hash, or a .torrent file"
 
 // parseSource reads a SOURCE: a magnet link, a bare info-hash, an http(s) URL
 // of either, the path of one, or - for standard input. A file whose name
-// is one of these is ./NAME.
-func parseSource(ctx context.Context, s string) (source, error) {
+// is one of these is ./NAME. A URL is fetched by the way that by describes.
+func parseSource(ctx context.Context, by *networkFlags, s string) (source, error) {
 	scheme, _, _ := strings.Cut(strings.ToLower(s[:min(len(s), 8)]), ":")
 	switch scheme {
 	case "magnet":
 		return parseMagnet(quoteSource(s), s)
 	case "http", "https":
-		return download(ctx, s)
+		n, err := by.open()
+		if err != nil {
+			return source{}, err
+		}
+		return download(ctx, n, s)
 	}
 	if m, ok := parseBareHash(s); ok {
 		return source{magnet: m}, nil
@@ -160,10 +164,10 @@ func parseTorrent(what string, b []byte) (source, error) {
 	return source{torrent: t}, nil
 }
 
-// download fetches what a SOURCE that is a URL leads to.
-func download(ctx context.Context, from string) (source, error) {
+// download fetches through n what a SOURCE that is a URL leads to.
+func download(ctx context.Context, n *swarmnode.Network, from string) (source, error) {
 	what := quoteSource(from)
-	found, err := swarmnode.Download(ctx, from)
+	found, err := n.Download(ctx, from)
 	if err == nil {
 		return source{torrent: found.Torrent, magnet: found.Magnet}, nil
 	}

@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"net"
 	"net/netip"
 	"sync"
 	"time"
@@ -90,12 +89,16 @@ func (f *trackerFlags) run(ctx context.Context, c *console, _ []string) error {
 	if err := f.memory.apply(c); err != nil {
 		return err
 	}
-	addrs := f.listen.addresses(f.listen.port.port)
-	pairs, err := tracker.Listen(ctx, addrs)
+	network, err := f.listen.network.open()
+	if err != nil {
+		return err
+	}
+	addrs := f.listen.addresses(network, f.listen.port.port)
+	pairs, err := tracker.Listen(ctx, network.Egress(), addrs)
 	if err != nil {
 		return bindFailure(addrs, err)
 	}
-	numbers, err := f.metrics.open()
+	numbers, err := f.metrics.open(ctx, network)
 	if err != nil {
 		for _, p := range pairs {
 			p.Close()
@@ -121,7 +124,7 @@ func (f *trackerFlags) run(ctx context.Context, c *console, _ []string) error {
 	var urls []string
 	for _, p := range pairs {
 		bound = append(bound, p.AddrPort().String())
-		urls = append(urls, announceURLs(p.AddrPort())...)
+		urls = append(urls, announceURLs(network, p.AddrPort())...)
 		wait.Go(func() {
 			if err := server.Serve(serving, p.TCP, p.UDP); err != nil {
 				failed <- err
@@ -206,9 +209,9 @@ func trackerNews(st tracker.ServerStats) trackerEvent {
 }
 
 // announceURLs returns the URLs of a tracker that listens on bound.
-func announceURLs(bound netip.AddrPort) []string {
+func announceURLs(n *swarmnode.Network, bound netip.AddrPort) []string {
 	var list []string
-	for _, ip := range hostsOf(bound.Addr()) {
+	for _, ip := range hostsOf(n, bound.Addr()) {
 		at := netip.AddrPortFrom(ip, bound.Port()).String()
 		list = append(list, "http://"+at+"/announce", "udp://"+at+"/announce")
 	}
@@ -221,20 +224,18 @@ const hostsMax = 8
 // hostsOf returns the addresses that a bound address stands for: itself, or for the
 // unspecified one those of this machine in its family that others can use, or else
 // loopback.
-func hostsOf(bound netip.Addr) []netip.Addr {
+func hostsOf(n *swarmnode.Network, bound netip.Addr) []netip.Addr {
 	if !bound.IsUnspecified() {
 		return []netip.Addr{bound.WithZone("")}
 	}
-	all, err := net.InterfaceAddrs()
+	all, err := n.Egress().Addresses()
 	if err != nil {
 		all = nil
 	}
 	var hosts []netip.Addr
-	for _, a := range all {
-		p, err := netip.ParsePrefix(a.String())
-		if err == nil && p.Addr().Is4() == bound.Is4() && p.Addr().IsGlobalUnicast() &&
-			len(hosts) < hostsMax {
-			hosts = append(hosts, p.Addr())
+	for _, ip := range all {
+		if ip.Is4() == bound.Is4() && ip.IsGlobalUnicast() && len(hosts) < hostsMax {
+			hosts = append(hosts, ip)
 		}
 	}
 	if len(hosts) > 0 {

@@ -120,6 +120,8 @@ var goroutines = map[string]string{
 	"metainfo/hashing.go":           "hashing workers, waited for in the same function",
 	"metainfo/info.go":              "the info-hashes, waited for by whoever starts them",
 	"metainfo/parts.go":             "parts of one task, waited for in the same function",
+	"swarm/egress/dial.go":          "attempts to connect to one host, waited for in the same function",
+	"swarm/egress/lookup.go":        "look-ups in both families, waited for in the same function",
 	"swarm/engine.go": "watches the addresses of the machine and the memory, " +
 		"until the engine closes",
 	"swarm/accept.go":               "the accept loop, and one handshake per connection with a deadline",

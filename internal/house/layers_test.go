@@ -14,7 +14,8 @@ var layers = []struct {
 	packages []string
 }{
 	{"L1, nothing of the module", []string{"metainfo/bencode", "metainfo/lanes", "metainfo/weburl",
-		"swarm/bits", "swarm/block", "swarm/blocklist", "swarm/endpoint",
+		"swarm/bits", "swarm/block", "swarm/blocklist", "swarm/egress",
+		"swarm/endpoint",
 		"swarm/limit", "swarm/simnet",
 		"swarm/statefile",
 		"swarm/transport/mse", "swarm/transport/socks", "swarm/transport/udpmux"}},

@@ -11,10 +11,12 @@ import (
 	"net/http/httptrace"
 	"net/netip"
 	"net/url"
+	"strconv"
 	"sync"
 	"time"
 
 	"swarmnode/metainfo/weburl"
+	"swarmnode/swarm/egress"
 )
 
 const (
@@ -23,50 +25,25 @@ const (
 	// URLBytesMax bounds a URL, and so the bytes that a redirect can make us send.
 	URLBytesMax = weburl.BytesMax
 
-	dialTimeout      = 10 * time.Second
-	tlsTimeout       = 10 * time.Second
-	headerTimeout    = 20 * time.Second
-	headerBytesMax   = 64 << 10
-	idlePerHost      = 4
-	idleMax          = 64
-	idleTimeout      = 60 * time.Second
-	connsPerHostMax  = 8
-	addressesMax     = 4                      // of a name, tried one after the other
-	fallbackDelay    = 250 * time.Millisecond // between the families, RFC 8305
-	keepAliveDefault = 30 * time.Second
+	dialTimeout     = 10 * time.Second
+	tlsTimeout      = 10 * time.Second
+	headerTimeout   = 20 * time.Second
+	headerBytesMax  = 64 << 10
+	idlePerHost     = 4
+	idleMax         = 64
+	idleTimeout     = 60 * time.Second
+	connsPerHostMax = 8
 )
 
 // Family restricts the addresses that a request may go to.
-type Family uint8
+type Family = egress.Family
 
 // The families.
 const (
-	Any Family = iota
-	IPv4
-	IPv6
+	Any  = egress.Any
+	IPv4 = egress.IPv4
+	IPv6 = egress.IPv6
 )
-
-// Network returns the name of protocol, "tcp" or "udp", in a family, as the net package
-// has it.
-func (f Family) Network(protocol string) string {
-	switch f {
-	case IPv4:
-		return protocol + "4"
-	case IPv6:
-		return protocol + "6"
-	}
-	return protocol
-}
-
-func (f Family) String() string {
-	switch f {
-	case IPv4:
-		return "IPv4"
-	case IPv6:
-		return "IPv6"
-	}
-	return "any family"
-}
 
 // Config describes a Client. The zero value is ready for use.
 type Config struct {
@@ -75,9 +52,10 @@ type Config struct {
 	// TLS is cloned. Nil means the certificate authorities of the system. Names and
 	// certificates are always verified.
 	TLS *tls.Config
+	// Net makes the sockets; nil is the system's choice of everything.
+	Net *egress.Net
 	// Local returns the address to connect to another address from; the zero Addr leaves
-	// the choice to the system. It is called where the other address is known beforehand:
-	// for addresses in URLs, and for names within a family. It may be nil.
+	// the choice to the system. It may be nil.
 	Local func(remote netip.Addr) netip.Addr
 }
 
@@ -118,17 +96,13 @@ func (c *Client) transport(k key) *http.Transport {
 	if t := c.transports[k]; t != nil {
 		return t
 	}
-	dialer := &net.Dialer{
-		Timeout: dialTimeout, KeepAlive: keepAliveDefault, FallbackDelay: fallbackDelay,
-		Control: k.rule.control,
-	}
 	secure := c.cfg.TLS.Clone()
 	if secure != nil {
 		secure.InsecureSkipVerify = false
 	}
 	t := &http.Transport{
 		DialContext: func(ctx context.Context, _, address string) (net.Conn, error) {
-			return c.dial(ctx, dialer, k.family, address)
+			return c.dial(ctx, k, address)
 		},
 		TLSClientConfig:        secure,
 		TLSHandshakeTimeout:    tlsTimeout,
@@ -143,34 +117,20 @@ func (c *Client) transport(k key) *http.Transport {
 	return t
 }
 
-// dial connects to HOST:PORT, from the address that Config.Local returns.
-func (c *Client) dial(ctx context.Context, d *net.Dialer, family Family,
-	address string) (net.Conn, error) {
-	network := family.Network("tcp")
-	host, port, err := net.SplitHostPort(address)
+// dial connects to HOST:PORT as a key says, from the address that Config.Local returns.
+func (c *Client) dial(ctx context.Context, k key, address string) (net.Conn, error) {
+	host, service, err := net.SplitHostPort(address)
 	if err != nil {
 		return nil, err
 	}
-	_, noLiteral := netip.ParseAddr(host)
-	if c.cfg.Local == nil || family == Any && noLiteral != nil {
-		return d.DialContext(ctx, network, address)
-	}
-	ips, err := net.DefaultResolver.LookupNetIP(ctx, family.Network("ip"), host)
+	port, err := strconv.ParseUint(service, 10, 16)
 	if err != nil {
-		return nil, err
+		return nil, fmt.Errorf("port %q: %w", service, ErrRefused)
 	}
-	var conn net.Conn
-	for _, ip := range ips[:min(len(ips), addressesMax)] {
-		from := *d
-		if local := c.cfg.Local(ip.Unmap()); local.IsValid() {
-			from.LocalAddr = net.TCPAddrFromAddrPort(netip.AddrPortFrom(local, 0))
-		}
-		if conn, err = from.DialContext(ctx, network,
-			net.JoinHostPort(ip.String(), port)); err == nil {
-			return conn, nil
-		}
-	}
-	return nil, err
+	ctx, cancel := context.WithTimeout(ctx, dialTimeout)
+	defer cancel()
+	return c.cfg.Net.DialHost(ctx, egress.Host{Name: host, Port: uint16(port), Family: k.family,
+		Local: c.cfg.Local, Check: k.rule.check})
 }
 
 // Answer is the answer to a request, with the address of the host that gave it. The caller

@@ -18,7 +18,6 @@ import (
 	"fmt"
 	"net/netip"
 	"net/url"
-	"syscall"
 )
 
 // Reach says how far away an address is, the most private reach first.
@@ -174,18 +173,4 @@ func (r rule) check(addr netip.AddrPort) error {
 		return &Refusal{Addr: addr, Reach: reach, Port: true}
 	}
 	return nil
-}
-
-// Control returns a function for net.Dialer.Control that refuses addresses as
-// Check does.
-func (t *Target) Control() func(network, address string, c syscall.RawConn) error {
-	return t.rule(t.URL, LinkLocal).control
-}
-
-func (r rule) control(_, address string, _ syscall.RawConn) error {
-	addr, err := netip.ParseAddrPort(address)
-	if err != nil {
-		return fmt.Errorf("connecting to %q: %w", address, ErrRefused)
-	}
-	return r.check(addr)
 }

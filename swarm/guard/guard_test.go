@@ -1,7 +1,6 @@
 package guard
 
 import (
-	"context"
 	"crypto/tls"
 	"crypto/x509"
 	"errors"
@@ -11,8 +10,11 @@ import (
 	"net/http/httptest"
 	"net/netip"
 	"net/url"
+	"strconv"
 	"strings"
 	"testing"
+
+	"swarmnode/swarm/egress"
 )
 
 func TestReachOf(t *testing.T) {
@@ -93,9 +95,6 @@ func TestCheck(t *testing.T) {
 		if err != nil && !errors.Is(err, ErrRefused) {
 			t.Errorf("%s: %v does not wrap ErrRefused", c.name, err)
 		}
-	}
-	if err := (rule{}).control("tcp", "nonsense", nil); !errors.Is(err, ErrRefused) {
-		t.Errorf("an address that cannot be read: %v", err)
 	}
 }
 
@@ -273,7 +272,7 @@ func TestTLSIsVerified(t *testing.T) {
 }
 
 // The dialler judges each address that a name resolves to.
-func TestControlSeesResolvedAddresses(t *testing.T) {
+func TestCheckSeesResolvedAddresses(t *testing.T) {
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)
@@ -282,8 +281,13 @@ func TestControlSeesResolvedAddresses(t *testing.T) {
 	_, port, _ := net.SplitHostPort(l.Addr().String())
 	tt := target(t, "http://localhost:"+port+"/x")
 	tt.Stranger = true
-	d := net.Dialer{Control: tt.Control()}
-	conn, err := d.DialContext(context.Background(), "tcp4", "localhost:"+port)
+	number, err := strconv.ParseUint(port, 10, 16)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var n *egress.Net
+	conn, err := n.DialHost(t.Context(), egress.Host{Name: "localhost", Port: uint16(number),
+		Family: IPv4, Check: tt.Check})
 	if err == nil {
 		conn.Close()
 	}

@@ -86,12 +86,8 @@ func (c boundConn) WriteToUDPAddrPort(b []byte, addr netip.AddrPort) (int, error
 }
 
 // openLink joins the group on an interface.
-func openLink(key linkKey, ifi *net.Interface) (packetConn, error) {
-	network := "udp4"
-	if key.v6 {
-		network = "udp6"
-	}
-	conn, err := net.ListenMulticastUDP(network, ifi, net.UDPAddrFromAddrPort(key.group()))
+func (s *Service) openLink(key linkKey, ifi *net.Interface) (packetConn, error) {
+	conn, err := s.cfg.Net.ListenMulticast(ifi, key.group())
 	if err != nil {
 		return nil, err
 	}
@@ -201,7 +197,7 @@ type place struct {
 
 // findPlaces returns where links should be.
 func (s *Service) findPlaces() map[linkKey]place {
-	interfaces, err := net.Interfaces()
+	interfaces, err := s.cfg.Net.Interfaces()
 	if err != nil {
 		s.cfg.Logger.Debug("lsd: reading interfaces", "err", err)
 		return nil

@@ -27,6 +27,7 @@ import (
 	"time"
 
 	"swarmnode/metainfo"
+	"swarmnode/swarm/egress"
 )
 
 const (
@@ -64,6 +65,9 @@ type Config struct {
 	// interfaces. An unspecified address stands for all addresses of its family, and no
 	// address at all for all of both families.
 	Bound []netip.Addr
+	// Net makes the sockets, and says which interfaces there are; nil is the system's choice
+	// of everything.
+	Net *egress.Net
 	// Logger takes what happens to interfaces. Nothing is logged if it is nil.
 	Logger *slog.Logger
 }
@@ -119,7 +123,7 @@ func newService(cfg Config) *Service {
 		cfg: cfg, cookie: strconv.FormatUint(rand.Uint64(), 36), nudge: make(chan struct{}, 1),
 		torrents: make(map[metainfo.Hash]*torrent), links: make(map[linkKey]*link),
 	}
-	s.places, s.open = s.findPlaces, openLink
+	s.places, s.open = s.findPlaces, s.openLink
 	s.ctx, s.cancel = context.WithCancel(context.Background())
 	return s
 }

@@ -7,6 +7,7 @@ import (
 	"sync"
 
 	"swarmnode/metainfo"
+	"swarmnode/swarm/egress"
 	"swarmnode/swarm/guard"
 )
 
@@ -26,7 +27,8 @@ type Client struct {
 	local func(tracker netip.Addr) netip.Addr // may be nil
 	http  chan struct{}                       // an element for each open request over HTTP
 	udp   chan struct{}                       // the same over UDP
-	dial  dialFunc                            // dialUDP
+	net   *egress.Net                         // may be nil
+	dial  dialFunc                            // net.DialUDP
 
 	refused refusals
 
@@ -40,6 +42,9 @@ type Client struct {
 type ClientConfig struct {
 	// HTTP makes the requests to HTTP trackers.
 	HTTP *guard.Client
+	// Net makes the sockets to UDP trackers, and looks up their names; nil is the system's
+	// choice of everything.
+	Net *egress.Net
 	// Local returns our own address for requests to a UDP tracker, given the
 	// tracker's address: trackers announce the address that requests come from.
 	// The zero Addr leaves the choice to the system. HTTP requests do not use
@@ -50,7 +55,7 @@ type ClientConfig struct {
 // NewClient returns a Client. The caller must close it.
 func NewClient(cfg ClientConfig) *Client {
 	return &Client{
-		web: cfg.HTTP, local: cfg.Local, dial: dialUDP,
+		web: cfg.HTTP, local: cfg.Local, net: cfg.Net, dial: cfg.Net.DialUDP,
 		http: make(chan struct{}, inFlightHTTP), udp: make(chan struct{}, inFlightUDP),
 		udpConns: make(map[netip.AddrPort]*udpConn),
 	}

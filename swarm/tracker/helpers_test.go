@@ -43,7 +43,8 @@ func startServer(t testing.TB, cfg ServerConfig, ip string) (*Server, netip.Addr
 
 func serve(t testing.TB, s *Server, ip string) netip.AddrPort {
 	t.Helper()
-	pair, err := transport.ListenPair(t.Context(), netip.AddrPortFrom(netip.MustParseAddr(ip), 0))
+	pair, err := transport.ListenPair(t.Context(), nil,
+		netip.AddrPortFrom(netip.MustParseAddr(ip), 0))
 	if err != nil {
 		if ip == "::1" {
 			t.Skip("no IPv6 here: ", err)

@@ -411,7 +411,7 @@ func TestCheckLink(t *testing.T) {
 		"http://name.invalid/x":   "",
 		"http://localhost:8080/x": "it leads to the loopback address",
 	} {
-		err := parse(t, url, false).CheckLink(t.Context())
+		err := parse(t, url, false).CheckLink(t.Context(), nil)
 		if want == "" && err != nil || want != "" && (err == nil ||
 			!strings.HasPrefix(err.Error(), want)) {
 			t.Errorf("%s: got %v, want %q", url, err, want)

@@ -4,15 +4,17 @@ import (
 	"context"
 	"net/netip"
 
+	"swarmnode/swarm/egress"
 	"swarmnode/swarm/transport"
 )
 
-// Listen binds addrs, each for TCP and UDP at once, or none of them. A Server serves each of
+// Listen binds addrs by sockets of n, which may be nil, each for TCP and UDP at once, or none
+// of them. A Server serves each of
 // the pairs. The error is that of transport.ListenPair.
-func Listen(ctx context.Context, addrs []netip.AddrPort) ([]*transport.Pair, error) {
+func Listen(ctx context.Context, n *egress.Net, addrs []netip.AddrPort) ([]*transport.Pair, error) {
 	var pairs []*transport.Pair
 	for _, a := range addrs {
-		p, err := transport.ListenPair(ctx, a)
+		p, err := transport.ListenPair(ctx, n, a)
 		if err != nil {
 			for _, p := range pairs {
 				p.Close()

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"net"
 	"net/netip"
 	"net/url"
 	"slices"
@@ -13,6 +12,7 @@ import (
 	"sync"
 	"time"
 
+	"swarmnode/swarm/egress"
 	"swarmnode/swarm/guard"
 )
 
@@ -134,8 +134,8 @@ const lookupTimeout = 2 * time.Second
 // CheckLink returns an error if nodes that find the tracker in a torrent or a link
 // would not ask it, as far as this machine can tell. The error says why not. Unless
 // every node would ask the tracker, CheckLink looks up its name, for up to two
-// seconds.
-func (t Tracker) CheckLink(ctx context.Context) error {
+// seconds, by n, which may be nil.
+func (t Tracker) CheckLink(ctx context.Context, n *egress.Net) error {
 	t.stranger = true
 	port, err := strconv.ParseUint(t.port(), 10, 16)
 	if err != nil {
@@ -149,7 +149,7 @@ func (t Tracker) CheckLink(ctx context.Context) error {
 		}
 		ctx, cancel := context.WithTimeout(ctx, lookupTimeout)
 		defer cancel()
-		if ips, err = net.DefaultResolver.LookupNetIP(ctx, "ip", t.url.Hostname()); err != nil {
+		if ips, err = n.LookupNetIP(ctx, egress.Any, t.url.Hostname()); err != nil {
 			return nil // others may know the name
 		}
 	}

@@ -20,28 +20,21 @@ const (
 	resolveTimeout = 15 * time.Second
 )
 
-// A dialFunc is dialUDP, or a fake of a test.
+// A dialFunc is DialUDP of an egress.Net, or a fake of a test: it opens the socket for a UDP
+// tracker.
 type dialFunc = func(local netip.Addr, tracker netip.AddrPort) (net.Conn, error)
-
-// dialUDP opens the socket for a UDP tracker.
-func dialUDP(local netip.Addr, tracker netip.AddrPort) (net.Conn, error) {
-	var from *net.UDPAddr
-	if local.IsValid() {
-		from = net.UDPAddrFromAddrPort(netip.AddrPortFrom(local, 0))
-	}
-	return net.DialUDP("udp", from, net.UDPAddrFromAddrPort(tracker))
-}
 
 // resolve returns the addresses of a tracker in a family to which we may send, at
 // least one.
-func resolve(ctx context.Context, t Tracker, family guard.Family) ([]netip.AddrPort, error) {
+func (c *Client) resolve(ctx context.Context, t Tracker,
+	family guard.Family) ([]netip.AddrPort, error) {
 	port, err := strconv.ParseUint(t.url.Port(), 10, 16)
 	if err != nil {
 		return nil, fmt.Errorf("%w: port %q", ErrURL, t.url.Port())
 	}
 	ctx, cancel := context.WithTimeout(ctx, resolveTimeout)
 	defer cancel()
-	ips, err := net.DefaultResolver.LookupNetIP(ctx, family.Network("ip"), t.url.Hostname())
+	ips, err := c.net.LookupNetIP(ctx, family, t.url.Hostname())
 	if err != nil {
 		return nil, err
 	}
@@ -63,7 +56,7 @@ func resolve(ctx context.Context, t Tracker, family guard.Family) ([]netip.AddrP
 
 // use returns the udpConn of a tracker. The caller has to give it back by leave.
 func (c *Client) use(ctx context.Context, t Tracker, family guard.Family) (*udpConn, error) {
-	addrs, err := resolve(ctx, t, family)
+	addrs, err := c.resolve(ctx, t, family)
 	if err != nil {
 		return nil, err
 	}

@@ -14,7 +14,7 @@ import (
 // A pair listens for TCP and UDP on one port; Serve handles the streams that peers make.
 func Example() {
 	ctx, cancel := context.WithCancel(context.Background())
-	pair, err := transport.ListenPair(ctx, netip.MustParseAddrPort("127.0.0.1:0"))
+	pair, err := transport.ListenPair(ctx, nil, netip.MustParseAddrPort("127.0.0.1:0"))
 	if err != nil {
 		log.Fatal(err)
 	}

@@ -7,6 +7,8 @@ import (
 	"net"
 	"net/netip"
 	"syscall"
+
+	"swarmnode/swarm/egress"
 )
 
 // A Pair is a TCP listener and a UDP socket with one address and port: peers
@@ -35,10 +37,10 @@ var (
 	ErrNoFamily   = errors.New("this machine does not speak the address's family")
 )
 
-// ListenPair listens on addr over both TCP and UDP. With port 0 it finds a
-// port that is free for both. Errors name addr, and wrap ErrInUse,
+// ListenPair listens on addr over both TCP and UDP by sockets of n, which may be nil. With
+// port 0 it finds a port that is free for both. Errors name addr, and wrap ErrInUse,
 // ErrPrivileged, ErrNoAddress or ErrNoFamily where one applies.
-func ListenPair(ctx context.Context, addr netip.AddrPort) (*Pair, error) {
+func ListenPair(ctx context.Context, n *egress.Net, addr netip.AddrPort) (*Pair, error) {
 	if !addr.IsValid() {
 		return nil, fmt.Errorf("listening on %v: no address", addr)
 	}
@@ -46,13 +48,13 @@ func ListenPair(ctx context.Context, addr netip.AddrPort) (*Pair, error) {
 	var err error
 	for range pairAttempts {
 		var tcp tcpListener
-		if tcp, err = listenTCP(ctx, addr); err != nil {
+		if tcp, err = listenTCP(ctx, n, addr); err != nil {
 			break
 		}
 		at := netip.AddrPortFrom(addr.Addr(), tcp.AddrPort().Port())
-		var udp net.PacketConn
-		if udp, err = listenConfig.ListenPacket(ctx, network("udp", at), at.String()); err == nil {
-			return &Pair{TCP: tcp, UDP: udp.(*net.UDPConn)}, nil
+		var udp *net.UDPConn
+		if udp, err = n.ListenUDP(ctx, at); err == nil {
+			return &Pair{TCP: tcp, UDP: udp}, nil
 		}
 		tcp.Close()
 		if addr.Port() != 0 || !errors.Is(err, syscall.EADDRINUSE) {

@@ -6,6 +6,8 @@ import (
 	"net"
 	"net/netip"
 	"time"
+
+	"swarmnode/swarm/egress"
 )
 
 // DialTimeout bounds the time to make a stream. It is enough for two lost SYNs, which are
@@ -15,6 +17,8 @@ const DialTimeout = 5 * time.Second
 
 // TCP makes streams over TCP. The zero value is ready for use.
 type TCP struct {
+	// Net makes the sockets; nil is the system's choice of everything.
+	Net *egress.Net
 	// Local is the address to dial from; the zero Addr leaves the choice to the system. An
 	// address of the other family cannot be dialled from Local.
 	Local netip.Addr
@@ -25,12 +29,9 @@ func (t TCP) Dial(ctx context.Context, addr netip.AddrPort) (net.Conn, error) {
 	if !addr.IsValid() || addr.Port() == 0 {
 		return nil, fmt.Errorf("dialling %v: no address to connect to", addr)
 	}
-	d := net.Dialer{Timeout: DialTimeout, KeepAlive: -1} // the peer protocol has its own
-	if t.Local.IsValid() {
-		d.LocalAddr = net.TCPAddrFromAddrPort(netip.AddrPortFrom(t.Local, 0))
-	}
-	conn, err := d.DialContext(ctx, "tcp", netip.AddrPortFrom(addr.Addr().Unmap(),
-		addr.Port()).String())
+	ctx, cancel := context.WithTimeout(ctx, DialTimeout)
+	defer cancel()
+	conn, err := t.Net.DialTCP(ctx, t.Local, addr)
 	if err != nil {
 		return nil, err // it names the operation and the address
 	}
@@ -62,30 +63,27 @@ func Tune(conn net.Conn) {
 	tune(tcp)
 }
 
-// listenConfig is the configuration of all TCP listeners of the package.
-var listenConfig = net.ListenConfig{KeepAlive: -1}
-
 // A tcpListener is a Listener over TCP.
 type tcpListener struct {
 	l *net.TCPListener
 }
 
-// ListenTCP listens on addr over TCP. Port 0 chooses a free port. Errors are as for
-// ListenPair.
-func ListenTCP(ctx context.Context, addr netip.AddrPort) (Listener, error) {
-	l, err := listenTCP(ctx, addr)
+// ListenTCP listens on addr over TCP by a socket of n, which may be nil. Port 0 chooses a free
+// port. Errors are as for ListenPair.
+func ListenTCP(ctx context.Context, n *egress.Net, addr netip.AddrPort) (Listener, error) {
+	l, err := listenTCP(ctx, n, addr)
 	if err != nil {
 		return nil, listenError(addr, err)
 	}
 	return l, nil
 }
 
-func listenTCP(ctx context.Context, addr netip.AddrPort) (tcpListener, error) {
-	l, err := listenConfig.Listen(ctx, network("tcp", addr), addr.String())
+func listenTCP(ctx context.Context, n *egress.Net, addr netip.AddrPort) (tcpListener, error) {
+	l, err := n.ListenTCP(ctx, addr)
 	if err != nil {
 		return tcpListener{}, err
 	}
-	return tcpListener{l.(*net.TCPListener)}, nil
+	return tcpListener{l}, nil
 }
 
 // Accept implements Listener. Streams are tuned.
@@ -101,12 +99,3 @@ func (l tcpListener) Accept() (net.Conn, error) {
 func (l tcpListener) AddrPort() netip.AddrPort { return addrPort(l.l.Addr()) }
 
 func (l tcpListener) Close() error { return l.l.Close() }
-
-// network narrows a network to the family of addr. Otherwise [::] would take the IPv4 port
-// as well, and 0.0.0.0 beside it would be in use.
-func network(name string, addr netip.AddrPort) string {
-	if addr.Addr().Unmap().Is4() {
-		return name + "4"
-	}
-	return name + "6"
-}

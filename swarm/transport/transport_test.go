@@ -18,7 +18,7 @@ var loopback = netip.MustParseAddrPort("127.0.0.1:0")
 
 func listenPair(t *testing.T, addr netip.AddrPort) *Pair {
 	t.Helper()
-	p, err := ListenPair(t.Context(), addr)
+	p, err := ListenPair(t.Context(), nil, addr)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -29,7 +29,7 @@ func listenPair(t *testing.T, addr netip.AddrPort) *Pair {
 func TestListenPairHasOnePort(t *testing.T) {
 	for _, addr := range []string{"127.0.0.1:0", "[::1]:0", "0.0.0.0:0", "[::]:0"} {
 		t.Run(addr, func(t *testing.T) {
-			p, err := ListenPair(t.Context(), netip.MustParseAddrPort(addr))
+			p, err := ListenPair(t.Context(), nil, netip.MustParseAddrPort(addr))
 			if errors.Is(err, ErrNoAddress) || errors.Is(err, ErrNoFamily) {
 				t.Skip(err)
 			}
@@ -51,7 +51,7 @@ func TestListenPairHasOnePort(t *testing.T) {
 // TestWildcards: nodes of both families share a port number.
 func TestWildcards(t *testing.T) {
 	four := listenPair(t, netip.MustParseAddrPort("0.0.0.0:0"))
-	six, err := ListenPair(t.Context(), netip.AddrPortFrom(netip.IPv6Unspecified(),
+	six, err := ListenPair(t.Context(), nil, netip.AddrPortFrom(netip.IPv6Unspecified(),
 		four.AddrPort().Port()))
 	if errors.Is(err, ErrNoFamily) || errors.Is(err, ErrNoAddress) || errors.Is(err, ErrInUse) {
 		t.Skip(err) // the port may well be another program's in the other family
@@ -69,7 +69,7 @@ func TestListenPairInUse(t *testing.T) {
 			at := p.AddrPort()
 			switch half {
 			case "tcp":
-				l, err := ListenTCP(t.Context(), loopback)
+				l, err := ListenTCP(t.Context(), nil, loopback)
 				if err != nil {
 					t.Fatal(err)
 				}
@@ -83,7 +83,7 @@ func TestListenPairInUse(t *testing.T) {
 				defer u.Close()
 				at = addrPort(u.LocalAddr())
 			}
-			other, err := ListenPair(t.Context(), at)
+			other, err := ListenPair(t.Context(), nil, at)
 			if err == nil {
 				other.Close()
 			}
@@ -95,14 +95,14 @@ func TestListenPairInUse(t *testing.T) {
 }
 
 func TestListenPairNoSuchAddress(t *testing.T) {
-	_, err := ListenPair(t.Context(), netip.MustParseAddrPort("192.0.2.77:0"))
+	_, err := ListenPair(t.Context(), nil, netip.MustParseAddrPort("192.0.2.77:0"))
 	if !errors.Is(err, ErrNoAddress) {
 		t.Errorf("got %v, want ErrNoAddress", err)
 	}
 	if want := "listening on 192.0.2.77:0: no interface of this machine has the address"; err.Error() != want {
 		t.Errorf("got %q, want %q", err, want)
 	}
-	if _, err := ListenPair(t.Context(), netip.AddrPort{}); err == nil {
+	if _, err := ListenPair(t.Context(), nil, netip.AddrPort{}); err == nil {
 		t.Error("no error for the zero address")
 	}
 }
