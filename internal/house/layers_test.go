@@ -19,7 +19,7 @@ var layers = []struct {
 		"swarm/limit", "swarm/simnet",
 		"swarm/statefile",
 		"swarm/transport/mse", "swarm/transport/socks", "swarm/transport/udpmux"}},
-	{"L2", []string{"metainfo", "swarm/guard", "swarm/transport"}},
+	{"L2", []string{"metainfo", "swarm/guard", "swarm/transport", "swarm/transport/utp"}},
 	{"L3", []string{"swarm/wire", "swarm/picker", "swarm/choke", "swarm/book",
 		"swarm/hashes", "swarm/metadata", "swarm/stream", "swarm/storage", "swarm/tracker",
 		"swarm/lsd"}},

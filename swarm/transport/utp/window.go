@@ -1,0 +1,295 @@
+package utp
+
+import "time"
+
+const (
+	// delayAim is the queueing delay that a connection settles at when it has the path for
+	// itself. LEDBAT's target is 60 ms in this project (RFC 6817, TARGET, allows 100 ms);
+	// the aim is a little less, so that the delay stays below the target with what the
+	// samples vary by.
+	delayAim = 50 * time.Millisecond
+
+	// windowFirst is the window at the start, in packets (RFC 6928).
+	windowFirst = 10
+	// windowLeast is the least window, in packets: with fewer than two, a peer that delays
+	// its acknowledgements delays each packet.
+	windowLeast = 2
+
+	// rateRounds is how many rounds the highest delivery rate is remembered for.
+	rateRounds = 10
+	// lossHigh is the share of a round's bytes whose loss means congestion whatever the
+	// delays say.
+	lossHigh = 0.10
+	// gentle is what a round with losses but without rising delay leaves of the window.
+	gentle = 0.9
+
+	// drainEvery is how often a connection empties the queue for one round trip, so that it
+	// and its rivals see the true base delay. The first intervals are shorter, because a
+	// newcomer takes the queue of those before it for the base (the late-comer's
+	// advantage; LEDBAT++, "slowdown").
+	drainEvery = 30 * time.Second
+	drainFirst = 3 * time.Second
+)
+
+// window decides how many bytes may be in flight: LEDBAT (RFC 6817) with the changes of
+// LEDBAT++ (draft-irtf-iccrg-ledbat-plus-plus) and a response to loss that looks at the
+// delay. docs/design/utp.md has the reasons.
+type window struct {
+	mss  int     // payload of a full packet
+	size float64 // bytes
+	// slow says that the window grows with each acknowledged byte, up to threshold.
+	slow      bool
+	threshold float64
+
+	delivered int64 // bytes acknowledged since the connection began
+	round     round
+	quiet     int // rounds in a row in which next to nothing was queued
+	rates     [rateRounds]float64
+	rounds    int
+	high      [rateRounds]time.Duration // the highest delay of the last rounds
+	low       [rateRounds]time.Duration // the lowest
+
+	before  float64 // the window before the last cut, to undo it
+	cutAt   int64   // delivered at the last cut
+	drainAt time.Duration
+	drains  int
+	drain   drain
+}
+
+// A round is the time from one moment to the acknowledgement of what was sent then.
+type round struct {
+	end     int64 // packets that were sent when so much was delivered end the round
+	at      time.Duration
+	start   int64 // delivered at the start
+	lost    int   // bytes
+	lowest  time.Duration
+	highest time.Duration
+	samples int
+	full    bool // the window was used up
+	wasFull bool // it was in the round before
+}
+
+// A drain is the emptying of the queue.
+type drain struct {
+	on    bool
+	saved float64
+	until time.Duration // noTime until little is in flight
+}
+
+func newWindow(mss int) window {
+	w := window{mss: mss, size: float64(windowFirst * mss), slow: true, threshold: 1 << 40}
+	w.round.lowest = noTime
+	return w
+}
+
+// least is the smallest window.
+func (w *window) least() float64 { return float64(windowLeast * w.mss) }
+
+// limit returns how many bytes may be in flight.
+func (w *window) limit() int { return int(w.size) }
+
+// full records that the window held a packet back.
+func (w *window) full() { w.round.full = true }
+
+// An ackSample is what the window is told of an acknowledgement.
+type ackSample struct {
+	bytes     int
+	delivered int64         // what had been delivered when the newest of them was sent
+	queue     time.Duration // the current queueing delay
+	inFlight  int           // bytes, after the acknowledgement
+	rtt       *rtt
+}
+
+// acked takes an acknowledgement.
+func (w *window) acked(now time.Duration, s ackSample) {
+	w.delivered += int64(s.bytes)
+	r := &w.round
+	if r.lowest == noTime || s.queue < r.lowest {
+		r.lowest = s.queue
+	}
+	r.highest = max(r.highest, s.queue)
+	r.samples++
+	if w.drain.on {
+		w.draining(now, s)
+	} else if r.full || r.wasFull {
+		w.grow(now, s)
+	}
+	if s.delivered >= r.end {
+		w.endRound(now, s)
+	}
+}
+
+// grow changes the window by the delay.
+func (w *window) grow(now time.Duration, s ackSample) {
+	bytes := min(float64(s.bytes), w.size)
+	off := float64(delayAim-s.queue) / float64(delayAim)
+	switch {
+	case w.slow:
+		w.size += bytes
+		if w.size >= w.threshold || w.queued(s) {
+			w.leaveSlow(now, s)
+		}
+	case off < 0:
+		// LEDBAT++ 4.2, multiplicative decrease: connections with larger windows give up
+		// more, so those that share a queue come to share it evenly.
+		w.size -= bytes * min(0.5, -off)
+	default:
+		w.size += off * w.step(s) * bytes / w.size
+	}
+	w.size = max(w.size, w.least())
+}
+
+// step returns by how many bytes the window grows in a round with nothing queued. That is
+// one packet. While the queue stays empty for rounds, the path has more room than that would
+// fill within minutes, so the step doubles with each such round, up to an eighth of the
+// window.
+func (w *window) step(s ackSample) float64 {
+	step := float64(w.mss)
+	if w.quiet > 1 {
+		step *= float64(int(1) << min(w.quiet-1, 20))
+		step = max(float64(w.mss), min(step, w.size/8))
+	}
+	return step
+}
+
+// queued reports whether slow start has begun to fill the queue (RFC 9406, HyStart++, with
+// one-way delays).
+func (w *window) queued(s ackSample) bool {
+	limit := min(max(s.rtt.min()/8, 4*time.Millisecond), 16*time.Millisecond)
+	return w.round.samples >= 4 && w.round.lowest > limit || s.queue > delayAim*3/4
+}
+
+func (w *window) leaveSlow(now time.Duration, s ackSample) {
+	w.slow = false
+	w.threshold = w.size
+	if w.drains == 0 {
+		w.drains++
+		w.drainAt = now + 2*s.rtt.smoothed
+	}
+}
+
+// rate returns the highest delivery rate of the last rounds, in bytes a second.
+func (w *window) rate() float64 {
+	var high float64
+	for _, r := range w.rates {
+		high = max(high, r)
+	}
+	return high
+}
+
+// pipe returns what is in flight on a path with nothing queued: the delivery rate times the
+// round-trip time.
+func (w *window) pipe(r *rtt) float64 { return w.rate() * r.min().Seconds() }
+
+// endRound looks back at a round and begins the next one.
+func (w *window) endRound(now time.Duration, s ackSample) {
+	r := &w.round
+	bytes := w.delivered - r.start
+	if d := now - r.at; d > 0 && r.at > 0 {
+		w.rates[w.rounds%rateRounds] = float64(bytes) / max(d, s.rtt.min()).Seconds()
+	}
+	w.high[w.rounds%rateRounds], w.low[w.rounds%rateRounds] = r.highest, r.lowest
+	if r.highest < delayAim/4 {
+		w.quiet++
+	} else {
+		w.quiet = 0
+	}
+	if r.lost > 0 && !w.drain.on {
+		w.cut(now, s, float64(r.lost)/float64(int64(r.lost)+bytes))
+	}
+	w.rounds++
+	*r = round{end: w.delivered, at: now, start: w.delivered,
+		lowest: noTime, wasFull: r.full}
+	if w.drainAt != 0 && now >= w.drainAt && !w.drain.on && !w.slow {
+		w.startDrain(now)
+	}
+}
+
+// lost records that packets were lost.
+func (w *window) lost(bytes int) { w.round.lost += bytes }
+
+// cut answers the losses of a round.
+func (w *window) cut(now time.Duration, s ackSample, share float64) {
+	w.before, w.cutAt = w.size, w.delivered
+	pipe := w.pipe(s.rtt)
+	w.quiet = 0
+	if share > lossHigh || w.rising(s.rtt) {
+		w.size = max(w.size/2, min(w.size, 0.7*pipe), w.least())
+		if w.slow {
+			w.leaveSlow(now, s)
+		}
+		return
+	}
+	if w.slow {
+		return
+	}
+	w.size = max(gentle*w.size, min(w.size, 1.05*pipe), w.least())
+}
+
+// rising reports whether the losses of a round came with a queue: the delay was near the
+// highest of the last rounds, and that is well above the lowest.
+func (w *window) rising(r *rtt) bool {
+	high, low := w.round.highest, w.round.lowest
+	for i := range min(w.rounds, rateRounds) {
+		high, low = max(high, w.high[i]), min(low, w.low[i])
+	}
+	return high-low > max(4*time.Millisecond, r.min()/8) &&
+		w.round.highest-low > (high-low)*3/4
+}
+
+// undo takes the last cut back: the packets were not lost but late.
+func (w *window) undo() {
+	if w.before > w.size {
+		w.size = w.before
+	}
+	w.before = 0
+	w.round.lost = 0
+}
+
+// timedOut answers a timeout: nothing has come back for longer than a round trip takes.
+func (w *window) timedOut() {
+	if w.size > w.least() {
+		w.before = w.size
+		w.threshold = max(w.size/2, w.least())
+	}
+	w.size = w.least()
+	w.slow, w.drain.on = true, false
+	w.round.lost = 0
+	w.quiet = 0
+}
+
+// startDrain lets the queue run empty.
+func (w *window) startDrain(now time.Duration) {
+	w.drain = drain{on: true, saved: w.size, until: noTime}
+	w.size = min(w.size, float64(4*w.mss))
+}
+
+// draining ends a drain one round trip after little was in flight.
+func (w *window) draining(now time.Duration, s ackSample) {
+	d := &w.drain
+	switch {
+	case d.until == noTime && s.inFlight <= 4*w.mss:
+		d.until = now + s.rtt.min()
+		return
+	case d.until == noTime || now < d.until:
+		return
+	}
+	d.on = false
+	w.size = max(w.least(), min(d.saved, max(w.pipe(s.rtt), d.saved/4)))
+	w.drainAt = now + min(drainEvery, drainFirst<<min(w.drains, 8))
+	w.drains++
+	w.round.full = true
+}
+
+// pace returns at which rate packets should leave, in bytes a second, 0 for no limit.
+func (w *window) pace(r *rtt) float64 {
+	// Below half a millisecond timers are too coarse to be of any help.
+	if r.smoothed < 500*time.Microsecond {
+		return 0
+	}
+	factor := 1.2
+	if w.slow {
+		factor = 2
+	}
+	return factor * w.size / r.smoothed.Seconds()
+}
