@@ -48,8 +48,41 @@ const (
 	peerCacheBytesMax = peerCacheMax*cachedPeerBytes + 1024
 )
 
-// Flags of a peer in the record.
-const cachedVouched = 1 // a tracker or the user named it
+// Flags of a peer in the record. Programs that do not know a flag pass over it.
+const (
+	cachedVouched    = 1 << iota // a tracker or the user named it
+	cachedTCP                    // it was met by TCP last
+	cachedUTP                    // it was met by uTP last
+	cachedAcceptsUTP             // it is said to accept uTP
+)
+
+// cachedFlags returns the flags of a peer.
+func cachedFlags(p *book.Known) (flags byte) {
+	if p.Vouched {
+		flags |= cachedVouched
+	}
+	switch p.Transport {
+	case endpoint.TransportTCP:
+		flags |= cachedTCP
+	case endpoint.TransportUTP:
+		flags |= cachedUTP
+	}
+	if p.UTP {
+		flags |= cachedAcceptsUTP
+	}
+	return flags
+}
+
+// cachedTransport returns by which transport a peer was met last, as its flags have it.
+func cachedTransport(flags byte) endpoint.Transport {
+	switch {
+	case flags&cachedUTP != 0:
+		return endpoint.TransportUTP
+	case flags&cachedTCP != 0:
+		return endpoint.TransportTCP
+	}
+	return endpoint.TransportUnknown
+}
 
 // errPeerCache is wrapped by the errors about records that cannot be used.
 var errPeerCache = errors.New("record of peers is damaged")
@@ -97,12 +130,8 @@ func appendPeerCache(dst []byte, hash metainfo.Hash, peers []book.Known) []byte 
 	dst = append(dst, peerCacheMagic+peerCacheVersion+"\n"...)
 	var list []byte
 	for _, p := range peers[:min(len(peers), peerCacheMax)] {
-		flags := byte(0)
-		if p.Vouched {
-			flags = cachedVouched
-		}
 		ip := p.Endpoint.Host().As16()
-		list = append(append(list, flags), ip[:]...)
+		list = append(append(list, cachedFlags(&p)), ip[:]...)
 		list = binary.BigEndian.AppendUint16(list, p.Endpoint.Addr.Port())
 		list = binary.BigEndian.AppendUint64(list, uint64(max(p.Met.Unix(), 0)))
 	}
@@ -153,7 +182,8 @@ func parsePeerCache(doc []byte, hash metainfo.Hash, now time.Time) ([]book.Known
 			continue
 		}
 		peers = append(peers, book.Known{Endpoint: endpoint.IP(addr), Met: met,
-			Vouched: p[0]&cachedVouched != 0})
+			Vouched: p[0]&cachedVouched != 0, Transport: cachedTransport(p[0]),
+			UTP: p[0]&cachedAcceptsUTP != 0})
 	}
 	return peers, nil
 }
@@ -178,7 +208,7 @@ func (l *loop) runPeerCache() {
 	}
 	for _, p := range peers {
 		l.t.post(core.Event{Kind: core.Found, Endpoint: p.Endpoint, Source: book.SourceResume,
-			Met: p.Met, Vouched: p.Vouched})
+			Met: p.Met, Vouched: p.Vouched, Transport: p.Transport, UTP: p.UTP})
 	}
 	if l.peerCache.path == "" {
 		return

@@ -26,6 +26,7 @@ func cachedPeers(n int) []book.Known {
 		list[i] = book.Known{
 			Endpoint: endpoint.IP(netip.AddrPortFrom(ip, uint16(i+1))),
 			Met:      cacheNow.Add(-time.Duration(i) * time.Minute), Vouched: i%2 == 0,
+			Transport: endpoint.Transport(i % 3), UTP: i%4 == 0,
 		}
 	}
 	return list
@@ -51,6 +52,24 @@ func TestPeerCache(t *testing.T) {
 		cacheNow.Add(-2 * peerCacheSkew)} {
 		if got, err := parsePeerCache(doc, hash, now); err != nil || len(got) != 0 {
 			t.Errorf("at %v: got %v, %v", now, got, err)
+		}
+	}
+}
+
+// TestPeerCacheOfEarlierVersions: a record of a program that knew no transports is read, and
+// such a program reads ours: it looks at the lowest flag alone.
+func TestPeerCacheOfEarlierVersions(t *testing.T) {
+	for flags, want := range map[byte]book.Known{
+		0: {}, 1: {Vouched: true},
+		2: {Transport: endpoint.TransportTCP},
+		5: {Vouched: true, Transport: endpoint.TransportUTP},
+		8: {UTP: true},
+	} {
+		if got := cachedFlags(&want); got != flags {
+			t.Errorf("%+v is written as %b, want %b", want, got, flags)
+		}
+		if got := cachedTransport(flags); got != want.Transport {
+			t.Errorf("flags %b mean %v, want %v", flags, got, want.Transport)
 		}
 	}
 }

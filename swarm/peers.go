@@ -7,6 +7,7 @@ import (
 
 	"swarmnode/swarm/book"
 	"swarmnode/swarm/core"
+	"swarmnode/swarm/endpoint"
 	"swarmnode/swarm/transport/mse"
 	"swarmnode/swarm/webseed"
 )
@@ -52,6 +53,7 @@ type Transport string
 // The transports.
 const (
 	TransportTCP Transport = "tcp"
+	TransportUTP Transport = "utp" // BEP 29
 	TransportWeb Transport = "web" // HTTP, to a web seed (BEP 19)
 )
 
@@ -98,7 +100,8 @@ type PeerState struct {
 // request it, u when we choke it; K when it lets us request and has nothing for us, ? when
 // we let it request and it wants nothing; O for an optimistic slot, S when it does not
 // answer, I when it connected to us; H, X and L when the DHT, peer exchange or local
-// discovery named it; E when it is encrypted, e when its handshake was.
+// discovery named it; E when it is encrypted, e when its handshake was; P when its bytes
+// travel by uTP.
 func (p *PeerState) Flags() string {
 	var b strings.Builder
 	for _, flag := range []struct {
@@ -111,6 +114,7 @@ func (p *PeerState) Flags() string {
 		{'O', p.Optimistic}, {'S', p.Snubbed}, {'I', !p.Outgoing},
 		{'H', p.Source == PeerFromDHT}, {'X', p.Source == PeerFromPEX},
 		{'L', p.Source == PeerFromLSD}, {'E', p.Encrypted}, {'e', p.EncryptedHandshake},
+		{'P', p.Transport == TransportUTP},
 	} {
 		if flag.on {
 			b.WriteByte(flag.letter)
@@ -144,6 +148,14 @@ func (l *loop) peers(now time.Time) []PeerState {
 	return list
 }
 
+// transportOf returns the word for how a stream to a peer was made.
+func transportOf(over endpoint.Transport) Transport {
+	if over == endpoint.TransportUTP {
+		return TransportUTP
+	}
+	return TransportTCP
+}
+
 // describe fills in what the core knows of a connection.
 func (p *PeerState) describe(now time.Time, info *core.PeerInfo, pieces int) {
 	ago := func(d time.Duration) time.Time {
@@ -153,7 +165,8 @@ func (p *PeerState) describe(now time.Time, info *core.PeerInfo, pieces int) {
 		return now.Add(-d)
 	}
 	*p = PeerState{
-		Transport: TransportTCP, Source: info.Source, ID: info.ID, Client: info.Client,
+		Transport: transportOf(info.Transport), Source: info.Source, ID: info.ID,
+		Client:   info.Client,
 		Outgoing: info.Outgoing, EncryptedHandshake: info.Encrypted, Seed: info.Seed,
 		UploadOnly: info.UploadOnly, Interesting: info.Interesting, Choking: info.Choking,
 		Interested: info.Interested, Unchoked: info.Unchoked, Optimistic: info.Optimistic,

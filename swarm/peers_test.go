@@ -24,6 +24,8 @@ func TestPeerFlags(t *testing.T) {
 			EncryptedHandshake: true, Source: swarm.PeerFromPEX}, "UOIXe"},
 		{swarm.PeerState{Outgoing: true, Interesting: true, Unchoked: true, Snubbed: true,
 			Source: swarm.PeerFromLSD}, "D?SL"},
+		{swarm.PeerState{Outgoing: true, Choking: true, Encrypted: true,
+			Transport: swarm.TransportUTP}, "EP"},
 	} {
 		if got := c.peer.Flags(); got != c.want {
 			t.Errorf("%+v: %q, want %q", c.peer, got, c.want)

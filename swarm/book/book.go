@@ -50,8 +50,11 @@ type Rumour struct {
 	Source   Source
 	Vouched  bool       // a tracker told of it, in an earlier run
 	Seed     bool       // it is said to have everything
+	UTP      bool       // it is said to accept uTP (BEP 29)
 	Teller   netip.Addr // the source of the peer that told, of SourcePEX
 	Met      time.Time  // when it was connected last, of SourceResume
+	// Transport is by which it was met last, of SourceResume.
+	Transport endpoint.Transport
 }
 
 // vouched reports whether a private torrent takes r.
@@ -103,6 +106,7 @@ func (b *Book) Hear(now time.Duration, r Rumour) (fresh bool) {
 	}
 	e.vouched = e.vouched || r.vouched()
 	e.rumouredSeed = e.rumouredSeed || r.Seed
+	e.reach.hear(&r)
 	if r.Source == SourceUser {
 		b.adopt(e)
 	}

@@ -75,9 +75,10 @@ type entry struct {
 	vouched      bool  // a private torrent may dial it
 	seed         bool  // it had everything when last seen
 	rumouredSeed bool  // others say that it has everything
-	counted      bool  // its last dial counts as one by rumour
-	again        bool  // Moved came while it was dialled: a dial put off is tried at once
-	conn         Conn  // while it is connected
+	reach        reach
+	counted      bool // its last dial counts as one by rumour
+	again        bool // Moved came while it was dialled: a dial put off is tried at once
+	conn         Conn // while it is connected
 	priority     uint32
 
 	next time.Duration // not to be dialled before

@@ -13,6 +13,9 @@ type Known struct {
 	Endpoint endpoint.Endpoint
 	Met      time.Time // when it was connected last
 	Vouched  bool      // a tracker or the user named it: for private torrents
+	// Transport is by which it was met last, and UTP says that it accepts uTP.
+	Transport endpoint.Transport
+	UTP       bool
 }
 
 // Known returns the peers that are worth an attempt in a later run, the last met first,
@@ -27,7 +30,8 @@ func (b *Book) Known(now time.Duration, most int, spoke func(Conn) bool) []Known
 			!SourceResume.MayName(e.endpoint.Addr) {
 			continue
 		}
-		k := Known{Endpoint: e.endpoint, Met: b.cfg.Start.Add(e.met), Vouched: e.vouched}
+		k := Known{Endpoint: e.endpoint, Met: b.cfg.Start.Add(e.met), Vouched: e.vouched,
+			Transport: e.reach.worked, UTP: e.reach.utp}
 		if here {
 			k.Met = b.cfg.Start.Add(now)
 		}

@@ -42,7 +42,8 @@ func (r *returns) count(ip netip.Addr) {
 // A Dial is an endpoint to be dialled.
 type Dial struct {
 	Endpoint endpoint.Endpoint
-	Told     limit.Told // how it is known, which says what limits apply
+	Told     limit.Told         // how it is known, which says what limits apply
+	First    endpoint.Transport // to try first, if it is known
 }
 
 // A Wish says what a torrent wants to dial.
@@ -68,7 +69,7 @@ func (b *Book) Next(now time.Duration, w Wish) (d Dial, at time.Duration, ok boo
 	b.setState(e, stateDialling)
 	told := b.told(e, now)
 	b.spend(e, told, now)
-	return Dial{e.endpoint, told}, now, true
+	return Dial{e.endpoint, told, e.reach.first()}, now, true
 }
 
 // Again returns the Dial that looks for another path to the peer that is connected at
@@ -82,7 +83,7 @@ func (b *Book) Again(now time.Duration, at endpoint.Endpoint, conn Conn) (d Dial
 	}
 	e.delivered = max(now, 1)
 	b.spend(e, limit.ByItself, now)
-	return Dial{at, limit.ByItself}, true
+	return Dial{at, limit.ByItself, e.reach.first()}, true
 }
 
 // Stays records that the peer that was met at an endpoint is one of the swarm: the dial

@@ -70,6 +70,11 @@ func (d *dialer) init(t *Torrent) {
 // shares reports whether others may be told of the peers, and may tell of peers.
 func (d *dialer) shares() bool { return d.book.Shares() }
 
+// accepts reports whether the peer at an endpoint was met over a transport last.
+func (d *dialer) accepts(at endpoint.Endpoint, over endpoint.Transport) bool {
+	return d.book.Accepts(at, over)
+}
+
 // hear writes down a rumour, and dials soon if it is news.
 func (d *dialer) hear(now time.Duration, r book.Rumour) {
 	if d.book.Hear(now, r) && r.Source != book.SourceIncoming { // that one is connected
@@ -153,7 +158,8 @@ func (d *dialer) refill(now time.Duration) bool {
 // give gives out a Dial.
 func (d *dialer) give(next book.Dial) {
 	d.tokens--
-	d.out.do(Action{Kind: Dial, Endpoint: next.Endpoint, Told: next.Told})
+	d.out.do(Action{Kind: Dial, Endpoint: next.Endpoint, Told: next.Told,
+		Transport: next.First})
 }
 
 // mayReplace reports whether one more peer may be dialled when there are over more

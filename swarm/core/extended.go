@@ -147,7 +147,7 @@ func (t *Torrent) onExtHandshake(p *peer, h *wire.ExtHandshake) {
 	if p.outgoing {
 		t.book.Vote(p.endpoint.Host(), h.YourIP)
 	}
-	if h.Port != 0 && !p.outgoing && !p.listen.IsValid() {
+	if h.Port != 0 && !p.outgoing && (!p.listen.IsValid() || p.listen == p.endpoint) {
 		t.reachableAt(p, netip.AddrPortFrom(p.endpoint.Host(), h.Port))
 	}
 	t.onUploadOnly(p, h.UploadOnly)

@@ -25,6 +25,7 @@ type peer struct {
 	listen    endpoint.Endpoint // where it accepts connections; not valid until known
 	id        [20]byte
 	hash      metainfo.Hash // info-hash of the handshake
+	transport endpoint.Transport
 	outgoing  bool
 	encrypted bool // its handshake was
 	fast      bool // both sides have BEP 6
@@ -52,6 +53,11 @@ type peer struct {
 // isServer reports whether p is a web server in the seat of a peer, which is asked
 // for long runs: it has all pieces, and takes any number of requests.
 func (p *peer) isServer() bool { return p.endpoint.IsWebSeed() }
+
+// cameByUTP reports whether p connected to us by uTP (BEP 29). Programs dial and accept uTP
+// with one socket, so the port that p came from is one at which it can be met. Behind a
+// router it may be another port than the one that p names (BEP 10, "p").
+func (p *peer) cameByUTP() bool { return !p.outgoing && p.transport == endpoint.TransportUTP }
 
 // listensAt records where p accepts connections.
 func (p *peer) listensAt(e endpoint.Endpoint) { p.listen = e }
@@ -126,7 +132,7 @@ func newPeer(e *Event, home limit.Home, now time.Duration) *peer {
 		ref:      e.Peer,
 		endpoint: e.Endpoint,
 		id:       hello.PeerID,
-		outgoing: e.Outgoing, encrypted: e.Encrypted,
+		outgoing: e.Outgoing, encrypted: e.Encrypted, transport: e.Transport,
 		fast:     hello.Reserved.Has(wire.FeatureFast),
 		extended: hello.Reserved.Has(wire.FeatureExtension),
 		hash:     hello.InfoHash,
@@ -158,6 +164,9 @@ func (t *Torrent) onConnected(e *Event) {
 	t.peers.add(p)
 	t.hashes.join(p)
 	t.book.Connected(t.now, p.endpoint, book.Conn(p.ref), p.outgoing)
+	if p.outgoing {
+		t.book.Worked(p.endpoint, p.transport)
+	}
 	if reason := t.unwelcome(p); reason != ReasonNone {
 		t.drop(p, reason)
 		return
@@ -167,6 +176,10 @@ func (t *Torrent) onConnected(e *Event) {
 	}
 	if p.outgoing {
 		t.book.Stays(p.endpoint)
+	}
+	if p.cameByUTP() {
+		t.reachableAt(p, p.endpoint.Addr)
+		t.book.Worked(p.endpoint, p.transport)
 	}
 	t.timers.by(timerSweep, t.now+sweepEvery)
 	t.choker.Welcome(t.now)

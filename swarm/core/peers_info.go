@@ -15,6 +15,7 @@ type PeerInfo struct {
 	Source      book.Source       // who named it first; SourceIncoming if it connected to us
 	ID          [20]byte
 	Client      string // the name that it gives itself (BEP 10), without control characters
+	Transport   endpoint.Transport
 	Outgoing    bool
 	Encrypted   bool // the handshake was
 	Seed        bool
@@ -140,7 +141,8 @@ func (p *peer) info(t *Torrent) PeerInfo {
 	}
 	return PeerInfo{
 		Peer: p.ref, Endpoint: p.endpoint, Listen: p.listen, Source: source,
-		ID: p.id, Client: p.ext.program(), Outgoing: p.outgoing, Encrypted: p.encrypted,
+		ID: p.id, Client: p.ext.program(), Transport: p.transport,
+		Outgoing: p.outgoing, Encrypted: p.encrypted,
 		Seed: p.has.isSeed(), UploadOnly: p.ext.wantsNothing(),
 		Choking: p.chokesUs(), Interested: p.slot.Interested(),
 		Unchoked: p.slot.Unchoked(), Optimistic: p.slot.Optimistic(),

@@ -108,15 +108,16 @@ func (x *pex) changes(p *peer) wire.PEX {
 		known[addr] = true
 	}
 	for _, q := range x.peers.all() {
-		if q == p || !q.silence.broken() || !book.Usable(q.listen) || !mayTell(p, q) {
+		at := q.told()
+		if q == p || !q.silence.broken() || !book.Usable(at) || !mayTell(p, at) {
 			continue
 		}
-		addr := q.listen.Addr
+		addr := at.Addr
 		current[addr] = true
 		if known[addr] || len(m.Added) == wire.PEXMax {
 			continue
 		}
-		m.Added = append(m.Added, wire.PEXPeer{Addr: addr, Flags: q.pexFlags()})
+		m.Added = append(m.Added, wire.PEXPeer{Addr: addr, Flags: x.flags(q)})
 		s.sent = append(s.sent, addr)
 	}
 	s.sent = slices.DeleteFunc(s.sent, func(addr netip.AddrPort) bool {
@@ -129,14 +130,24 @@ func (x *pex) changes(p *peer) wire.PEX {
 	return m
 }
 
-// mayTell reports whether p can make use of q's address: one of a local network
-// is of no use outside.
-func mayTell(p, q *peer) bool {
-	return book.Local(p.endpoint.Host()) || !book.Local(q.listen.Host())
+// told returns the endpoint by which others are told of p. That of a peer that came by uTP
+// is the one that we see: it is open for us already, and routers that give each of their
+// hosts one port for all destinations let others in by it (BEP 55).
+func (p *peer) told() endpoint.Endpoint {
+	if p.cameByUTP() && p.listen.IsValid() {
+		return p.endpoint
+	}
+	return p.listen
 }
 
-// pexFlags returns what others are told of p.
-func (p *peer) pexFlags() wire.PEXFlags {
+// mayTell reports whether p can make use of an endpoint: one of a local network is useless
+// outside.
+func mayTell(p *peer, at endpoint.Endpoint) bool {
+	return book.Local(p.endpoint.Host()) || !book.Local(at.Host())
+}
+
+// flags returns what others are told of p.
+func (x *pex) flags(p *peer) wire.PEXFlags {
 	var f wire.PEXFlags
 	if p.has.isSeed() || p.ext.wantsNothing() {
 		f |= wire.PEXSeed
@@ -146,6 +157,9 @@ func (p *peer) pexFlags() wire.PEXFlags {
 	}
 	if p.encrypted || p.ext.prefersEncryption() {
 		f |= wire.PEXEncryption
+	}
+	if p.transport == endpoint.TransportUTP || x.dialer.accepts(p.told(), endpoint.TransportUTP) {
+		f |= wire.PEXUTP
 	}
 	if p.ext.number(wire.ExtHolepunch) != 0 {
 		f |= wire.PEXHolepunch
@@ -181,7 +195,7 @@ func (x *pex) take(now time.Duration, p *peer, m *wire.PEX) Reason {
 			continue // it would lead us into our own network
 		}
 		x.dialer.hear(now, book.Rumour{Endpoint: endpoint.IP(a.Addr), Source: book.SourcePEX,
-			Teller: teller, Seed: a.Flags&wire.PEXSeed != 0})
+			Teller: teller, Seed: a.Flags&wire.PEXSeed != 0, UTP: a.Flags&wire.PEXUTP != 0})
 	}
 	return ReasonNone
 }

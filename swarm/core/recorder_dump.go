@@ -226,6 +226,8 @@ func (d *dumper) state() {
 		var m marks
 		m.set(markOutgoing, p.outgoing)
 		m.set(markEncrypted, p.encrypted)
+		m.set(markTCP, p.transport == endpoint.TransportTCP)
+		m.set(markUTP, p.transport == endpoint.TransportUTP)
 		reserved := wire.Reserved{}
 		if p.fast {
 			reserved = reserved.With(wire.FeatureFast)

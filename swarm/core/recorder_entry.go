@@ -64,6 +64,9 @@ const (
 	markNeed
 	markMet   // the time of an earlier meeting is known
 	markShort // a replay cannot be exact: something was too long, or is not recorded
+	markTCP   // the transport
+	markUTP
+	markAcceptsUTP // it is said to accept uTP
 	marksEnd
 )
 
@@ -75,6 +78,17 @@ func (k *marks) set(m marks, on bool) {
 }
 
 func (k marks) has(m marks) bool { return k&m != 0 }
+
+// transport returns the transport that k says.
+func (k marks) transport() endpoint.Transport {
+	switch {
+	case k.has(markTCP):
+		return endpoint.TransportTCP
+	case k.has(markUTP):
+		return endpoint.TransportUTP
+	}
+	return endpoint.TransportUnknown
+}
 
 func (e *entry) setMsg(v uint64)    { e.msg, e.ext = wire.ID(v>>8), uint8(v) }
 func (e *entry) setSource(v uint64) { e.source, e.fault = book.Source(v>>8), book.Fault(v) }
@@ -249,6 +263,9 @@ func (e *entry) takeRare(ev *Event) {
 	e.marks.set(markEncrypted, ev.Encrypted)
 	e.marks.set(markBroken, ev.Broken)
 	e.marks.set(markVouched, ev.Vouched)
+	e.marks.set(markTCP, ev.Transport == endpoint.TransportTCP)
+	e.marks.set(markUTP, ev.Transport == endpoint.TransportUTP)
+	e.marks.set(markAcceptsUTP, ev.UTP)
 	e.marks.set(markShort, ev.Late != nil)
 	if len(ev.Hashes) > 0 {
 		e.keep(shortHashes(ev.Hashes))

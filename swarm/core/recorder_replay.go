@@ -165,7 +165,8 @@ func (r *replay) event(e *entry) Event {
 	ev := Event{Kind: e.kind, Source: e.source, Fault: e.fault, Peer: e.peer, Count: e.count,
 		Ref: e.ref, Endpoint: e.endpoint, Outgoing: e.marks.has(markOutgoing),
 		Encrypted: e.marks.has(markEncrypted), Broken: e.marks.has(markBroken),
-		Vouched: e.marks.has(markVouched)}
+		Vouched: e.marks.has(markVouched), Transport: e.marks.transport(),
+		UTP: e.marks.has(markAcceptsUTP)}
 	if e.marks.has(markMet) {
 		ev.Met = replayStart.Add(e.met)
 	}

@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	"swarmnode/swarm/block"
+	"swarmnode/swarm/endpoint"
 	"swarmnode/swarm/wire"
 )
 
@@ -17,6 +18,9 @@ func dotted(r block.Ref) string { return fmt.Sprintf("%d.%d", r.Piece, r.Index()
 func showAction(a *Action) string {
 	switch a.Kind {
 	case Dial:
+		if a.Transport != endpoint.TransportUnknown {
+			return fmt.Sprintf("dial %v over %v first", a.Endpoint, a.Transport)
+		}
 		return "dial " + a.Endpoint.String()
 	case Send:
 		return fmt.Sprintf("%d <- %s", a.Peer, said(&a.Msg))

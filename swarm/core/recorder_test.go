@@ -110,7 +110,7 @@ func TestRecorderMemory(t *testing.T) {
 func TestEveryFieldOfAnEventIsRecorded(t *testing.T) {
 	known := []string{"Kind", "Source", "Fault", "Outgoing", "Encrypted", "Broken", "Vouched",
 		"Peer", "Count", "Ref", "Endpoint", "Msg", "Hello", "Info", "Have", "Need", "Met",
-		"Hashes",
+		"Hashes", "Transport", "UTP",
 		"Buf", "Err", "Parts", // decide nothing
 		"Late", // of trees, which make a replay inexact
 	}

@@ -87,7 +87,7 @@ func (t *Torrent) Step(now time.Time, e Event) {
 		t.dialer.moved(t.now)
 	case Found:
 		t.dialer.hear(t.now, book.Rumour{Endpoint: e.Endpoint, Source: e.Source, Met: e.Met,
-			Vouched: e.Vouched})
+			Vouched: e.Vouched, Transport: e.Transport, UTP: e.UTP})
 	case DialFailed:
 		t.dialer.failed(t.now, e.Endpoint, e.Fault)
 	case DialPutOff:
