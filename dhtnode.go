@@ -38,8 +38,13 @@ type DHTConfig struct {
 // concurrent use.
 type DHTNode struct {
 	DHT
-	conns []net.PacketConn
-	close sync.Once
+	cfg    dht.Config // without Conns
+	out    *egress.Net
+	device *deviceWatch // nil without an interface of its own
+	close  sync.Once
+
+	listening sync.Mutex // guards what follows
+	conns     []net.PacketConn
 }
 
 // StartDHT starts a DHT node alone. It does not wait for the network. The error is a
@@ -52,11 +57,12 @@ func StartDHT(cfg DHTConfig) (*DHTNode, error) {
 		return nil, err
 	}
 	addrs := cfg.Network.ListenAddrs(cfg.Listen, cfg.Port)
+	device := watchDevice(cfg.Network, all.Logger)
 	conns, err := listenUDP(cfg.Network.Egress(), addrs)
 	if err != nil {
 		return nil, listenError(addrs, err)
 	}
-	d := &DHTNode{conns: conns}
+	d := &DHTNode{conns: conns, out: cfg.Network.Egress(), device: device}
 	d.log = all.Logger
 	name := nodesOfPeers
 	if cfg.Router {
@@ -69,17 +75,20 @@ func StartDHT(cfg DHTConfig) (*DHTNode, error) {
 		d.saved = keepNodes(dir, name)
 	}
 	d.remember(d.saved.load(d.log))
-	err = d.start(dht.Config{Conns: conns, Bootstrap: all.Bootstrap, Router: cfg.Router,
-		ReadOnly: cfg.ReadOnly, Resolve: cfg.Network.resolve, Logger: all.DHTLogger})
-	if err != nil {
+	d.cfg = dht.Config{Bootstrap: all.Bootstrap, Router: cfg.Router, ReadOnly: cfg.ReadOnly,
+		Resolve: cfg.Network.resolve, Logger: all.DHTLogger}
+	if err := d.startOn(conns); err != nil {
 		d.Close()
 		return nil, err
 	}
+	device.start(d.renew)
 	return d, nil
 }
 
 // Addrs returns the addresses that the node listens on, with their ports.
 func (d *DHTNode) Addrs() []netip.AddrPort {
+	d.listening.Lock()
+	defer d.listening.Unlock()
 	var list []netip.AddrPort
 	for _, c := range d.conns {
 		if a, ok := c.LocalAddr().(*net.UDPAddr); ok {
@@ -89,9 +98,35 @@ func (d *DHTNode) Addrs() []netip.AddrPort {
 	return list
 }
 
+// startOn starts the node on conns.
+func (d *DHTNode) startOn(conns []net.PacketConn) error {
+	cfg := d.cfg
+	cfg.Conns = conns
+	return d.start(cfg)
+}
+
+// renew makes the sockets again, at the same addresses, after the interface was made again. On
+// an error nothing listens, and renew can be called again.
+func (d *DHTNode) renew() error {
+	addrs := d.Addrs()
+	conns, err := listenUDP(d.out, addrs)
+	d.stop()
+	d.listening.Lock()
+	closeAll(d.conns)
+	if err == nil {
+		d.conns = conns
+	}
+	d.listening.Unlock()
+	if err != nil {
+		return err
+	}
+	return d.startOn(conns)
+}
+
 // Close ends the node, saves what it knows, and waits for that.
 func (d *DHTNode) Close() {
 	d.close.Do(func() {
+		d.device.stop()
 		d.stop()
 		closeAll(d.conns)
 		d.saved.close()

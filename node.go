@@ -20,6 +20,7 @@ type Node struct {
 	engine *swarm.Engine
 	dht    DHT
 	local  swarm.Switch // local service discovery
+	device *deviceWatch // nil without an interface of its own
 	cancel func() bool  // makes the end of the context of Start close the node no more
 
 	mu      sync.Mutex // held while parts are switched, exchanged or closed
@@ -46,7 +47,8 @@ func Start(ctx context.Context, cfg Config) (*Node, error) {
 	if err != nil {
 		return nil, err
 	}
-	n := &Node{cfg: cfg, dir: dir, done: make(chan struct{})}
+	n := &Node{cfg: cfg, dir: dir, device: watchDevice(cfg.Network, cfg.Logger),
+		done: make(chan struct{})}
 	if err := n.listen(); err != nil {
 		return nil, err
 	}
@@ -59,6 +61,7 @@ func Start(ctx context.Context, cfg Config) (*Node, error) {
 		return nil, err
 	}
 	n.SetLSD(!cfg.NoLSD)
+	n.device.start(n.renew)
 	n.mu.Lock()
 	defer n.mu.Unlock()
 	n.cancel = context.AfterFunc(ctx, func() { n.Close() })
@@ -247,6 +250,7 @@ func (n *Node) Close() error {
 
 // shutDown ends all parts.
 func (n *Node) shutDown() {
+	n.device.stop()
 	n.dht.stop()
 	n.closeErr = n.engine.Close()
 	if n.keepsRecords() && !n.dir.readOnly {

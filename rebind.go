@@ -35,6 +35,25 @@ func (n *Node) rebind(choice portChoice) error {
 		return err
 	}
 	n.choice, n.taken = choice, taken
+	return n.restart()
+}
+
+// renew makes all sockets again after the interface was made again.
+func (n *Node) renew() error {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	if n.closed {
+		return ErrClosed
+	}
+	if err := n.engine.Renew(); err != nil {
+		return err
+	}
+	return n.restart()
+}
+
+// restart starts the DHT node and local discovery again on other sockets, if they run. n.mu is
+// held.
+func (n *Node) restart() error {
 	n.stopLSD()
 	if n.wantLSD && n.LocalPeers() {
 		n.startLSD()

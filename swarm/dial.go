@@ -8,6 +8,7 @@ import (
 
 	"swarmnode/metainfo"
 	"swarmnode/swarm/core"
+	"swarmnode/swarm/egress"
 	"swarmnode/swarm/endpoint"
 	"swarmnode/swarm/limit"
 	"swarmnode/swarm/peer"
@@ -125,7 +126,9 @@ func (l *loop) dial(to endpoint.Endpoint, told limit.Told, first endpoint.Transp
 	}
 	l.t.log.Debug("dial", "peer", to, "err", err)
 	kind := core.DialFailed
-	if errors.Is(err, limit.ErrTooOften) || errors.Is(err, limit.ErrBusy) || ctx.Err() != nil {
+	_, gone := errors.AsType[*egress.DeviceError](err)
+	if errors.Is(err, limit.ErrTooOften) || errors.Is(err, limit.ErrBusy) || ctx.Err() != nil ||
+		gone {
 		kind = core.DialPutOff
 	}
 	l.t.post(core.Event{Kind: kind, Endpoint: to, Err: err, Fault: faultOf(err)})

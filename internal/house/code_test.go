@@ -98,7 +98,8 @@ var goroutines = map[string]string{
 	"cmd/node/hashing.go": "shows how far a check has come, until it is stopped",
 	"hosts.go": "look-ups of bootstrap hosts, abandoned when their context " +
 		"ends: the resolver takes no other no",
-	"dht.go": "saves the DHT nodes from time to time, until the DHT node is stopped",
+	"device.go": "watches the interface of a network, until the node closes",
+	"dht.go":    "saves the DHT nodes from time to time, until the DHT node is stopped",
 	"cmd/node/signals.go": "waits for signals while a command runs; writes the last " +
 		"words of a process that dies",
 	"cmd/node/watch.go":   "follows a torrent until the command ends",

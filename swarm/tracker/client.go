@@ -73,6 +73,16 @@ func (c *Client) Close() {
 	c.reading.Wait()
 }
 
+// Renew closes the sockets to UDP trackers, because they lead nowhere any more. Requests that
+// use them fail, and later ones make others.
+func (c *Client) Renew() {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	for _, s := range c.udpConns {
+		c.drop(s)
+	}
+}
+
 // Announce sends one announce to t within a family. It repeats only lost datagrams,
 // and takes at most a minute and a half. The peers of the Response are distinct and
 // dialable. The error may be a *Failure.

@@ -148,6 +148,11 @@ func (s *udpConn) exchange(ctx context.Context, wait time.Duration,
 		s.mu.Unlock()
 	}()
 	if _, err := s.conn.Write(build(transaction)); err != nil {
+		// That nobody listens is news of an earlier datagram. Anything else is wrong with the
+		// socket: its address or its interface may be gone.
+		if !errors.Is(err, syscall.ECONNREFUSED) {
+			s.fail(err, true)
+		}
 		return nil, err
 	}
 	timer := time.NewTimer(wait)
