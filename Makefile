@@ -15,10 +15,12 @@ TESTTIME  ?= 60m
 BENCHFLAGS ?=
 # Arguments of the comparison of torrent makers, as in: make bench CREATEFLAGS='-size 512'
 CREATEFLAGS ?=
+# Arguments of the measurements on modelled links, as in: make lab LABFLAGS='-only home'
+LABFLAGS ?=
 # Arguments of the announcements of many torrents: the DHT rate that so many need.
 MANYFLAGS ?= -rate 534
 
-.PHONY: plots all help build test lint race fuzz bench sim sim-table soak cover demo install clean
+.PHONY: plots all help build test lint race fuzz bench lab sim sim-table soak cover demo install clean
 
 all: build test
 
@@ -77,6 +79,12 @@ bench: build
 	$(GO) run ./bench/moves -node bin/node -with node
 	$(GO) run ./bench/discovery -node bin/node
 	$(GO) run ./bench/stream
+
+## lab       clients on modelled links between network namespaces, beside each other: one
+##           long path with and without losses, a home line that is full of seeding
+##           (LABFLAGS, as in '-only long -runs 3'). As root, within a quarter of an hour
+lab: build
+	$(GO) run ./bench/lab -node bin/node $(LABFLAGS)
 
 ## sim       the swarm simulations
 sim:

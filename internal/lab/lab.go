@@ -19,6 +19,7 @@ package lab
 
 import (
 	"fmt"
+	"net"
 	"net/netip"
 	"os"
 	"os/exec"
@@ -224,10 +225,11 @@ func (l *Lab) Close() error {
 		}
 	}
 	for n := range l.hosts {
-		if _, err := os.Stat(fmt.Sprintf("/sys/class/net/to%d", n+1)); err != nil {
-			continue
+		name := fmt.Sprintf("to%d", n+1)
+		if _, err := net.InterfaceByName(name); err != nil {
+			continue // a modelled link, which has vanished already
 		}
-		if err := run(fmt.Sprintf("ip link del to%d", n+1)); err != nil {
+		if err := run("ip link del " + name); err != nil {
 			return err
 		}
 	}

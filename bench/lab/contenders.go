@@ -1,0 +1,238 @@
+//go:build linux
+
+package main
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"time"
+
+	"swarmnode/internal/lab"
+	"swarmnode/internal/nodeproc"
+	"swarmnode/internal/proc"
+	"swarmnode/internal/realclient"
+)
+
+// port is where every client accepts peers.
+const port = 6881
+
+// A contender is a client and the transport that it is held to.
+type contender struct {
+	client string // node, or a kind of realclient
+	utp    bool
+}
+
+func (c contender) String() string {
+	if c.utp {
+		return c.client + " uTP"
+	}
+	return c.client + " TCP"
+}
+
+// node is the client that is not a real one.
+const node = "node"
+
+// contenders are all there are.
+var contenders = []contender{
+	{node, false}, {node, true},
+	{string(realclient.Libtorrent), false}, {string(realclient.Libtorrent), true},
+}
+
+// present returns the contenders that can be run here and match with. It says why others
+// are left out, and records in opt whether the node has uTP.
+func present(ctx context.Context, opt *options, with string) ([]contender, error) {
+	help, err := exec.CommandContext(ctx, opt.node, "add", "--help").CombinedOutput()
+	if err != nil {
+		return nil, fmt.Errorf("%s add --help: %w", opt.node, err)
+	}
+	opt.utp = strings.Contains(string(help), "--no-tcp")
+	var here []contender
+	for _, c := range contenders {
+		if !matches(c.String(), with) {
+			continue
+		}
+		if c.client != node {
+			if err := realclient.Installed(realclient.Kind(c.client)); err != nil {
+				fmt.Printf("left out: %v: %v\n", c, err)
+				continue
+			}
+		} else if c.utp && !opt.utp {
+			fmt.Printf("left out: %v: this binary has no uTP\n", c)
+			continue
+		}
+		here = append(here, c)
+	}
+	return here, nil
+}
+
+// A member is a running client on a host. The caller must stop it.
+type member struct {
+	started time.Time // when it was told of the torrent
+	node    *nodeproc.Node
+	client  *realclient.Client
+}
+
+// A share is a file that is offered and fetched.
+type share struct {
+	dir     string // that holds the content, and the states of clients
+	size    int64
+	torrent realclient.Torrent
+	tracker *lab.Tracker
+}
+
+// newShare makes a file of zeros below dir, and a tracker for it in the internet. The
+// caller must close it.
+func newShare(dir string, size int64, piece int) (*share, error) {
+	s := &share{dir: dir, size: size}
+	content := filepath.Join(s.content(), "content.bin")
+	if err := os.MkdirAll(s.content(), 0o755); err != nil {
+		return nil, err
+	}
+	if err := os.WriteFile(content, nil, 0o644); err != nil {
+		return nil, err
+	}
+	if err := os.Truncate(content, size); err != nil {
+		return nil, err
+	}
+	var err error
+	if s.tracker, err = lab.NewTracker(internet); err != nil {
+		return nil, err
+	}
+	if s.torrent, err = realclient.MakeTorrent(content, piece, s.tracker.URL); err != nil {
+		s.close()
+		return nil, err
+	}
+	return s, nil
+}
+
+func (s *share) content() string { return filepath.Join(s.dir, "content") }
+
+func (s *share) close() { s.tracker.Close() }
+
+// seed starts a seed and waits until it has checked the content.
+func (s *share) seed(ctx context.Context, opt options, c contender, h *lab.Host) (*member,
+	error) {
+	m, err := s.start(ctx, opt, c, h, s.content(), s.torrent.File)
+	if err != nil {
+		return nil, err
+	}
+	if m.node != nil {
+		_, err = m.node.WaitEvent(ctx, "complete")
+	} else {
+		err = m.client.Wait(ctx)
+	}
+	if err != nil {
+		m.stop()
+		return nil, fmt.Errorf("waiting for the seed: %w", err)
+	}
+	return m, nil
+}
+
+// leech starts a downloader, which knows the torrent by a magnet link that names the
+// tracker.
+func (s *share) leech(ctx context.Context, opt options, c contender, h *lab.Host) (*member,
+	error) {
+	return s.start(ctx, opt, c, h, filepath.Join(s.dir, h.Name, "data"),
+		s.torrent.Magnet+"&tr="+s.tracker.URL)
+}
+
+func (s *share) start(ctx context.Context, opt options, c contender, h *lab.Host, data,
+	source string) (*member, error) {
+	state := filepath.Join(s.dir, h.Name, "state")
+	for _, dir := range []string{state, data} {
+		if err := os.MkdirAll(dir, 0o755); err != nil {
+			return nil, err
+		}
+	}
+	if c.client == node {
+		return startNode(opt, c, h, state, data, source)
+	}
+	client, err := realclient.Launch(ctx, realclient.Kind(c.client), realclient.Options{
+		IP: h.Addr, Port: port, Dir: state, Enter: h.Enter(), Settings: map[string]any{
+			"listen_interfaces": fmt.Sprintf("0.0.0.0:%d", port), "outgoing_interfaces": "",
+			"enable_outgoing_utp": c.utp, "enable_incoming_utp": c.utp,
+			"enable_outgoing_tcp": !c.utp, "enable_incoming_tcp": !c.utp,
+			"allow_multiple_connections_per_ip": false,
+		},
+	})
+	if err != nil {
+		return nil, err
+	}
+	m := &member{client: client, started: time.Now()}
+	if strings.HasPrefix(source, "magnet:") {
+		err = client.Add(ctx, source, data)
+	} else {
+		err = client.Seed(ctx, source, data)
+	}
+	if err != nil {
+		m.stop()
+		return nil, err
+	}
+	return m, nil
+}
+
+func startNode(opt options, c contender, h *lab.Host, state, data, source string) (*member,
+	error) {
+	words := append(h.Enter(), opt.node, "add", "--seed", "--no-dht", "--no-lsd", "--port",
+		fmt.Sprint(port), "--dir", data, "-v", "-v")
+	if c.utp {
+		words = append(words, "--no-tcp")
+	} else if opt.utp {
+		words = append(words, "--no-utp")
+	}
+	started := time.Now()
+	n, err := nodeproc.Start(words[0], state, append(words[1:], source)...)
+	if err != nil {
+		return nil, err
+	}
+	return &member{node: n, started: started}, nil
+}
+
+// have returns how many verified bytes the client has, and whether those are all. total
+// is 0 while there is no metadata.
+func (m *member) have(ctx context.Context) (have, total int64, complete bool, err error) {
+	if m.client != nil {
+		p, err := m.client.Progress(ctx)
+		return p.Done, p.Total, p.Complete, err
+	}
+	select {
+	case <-m.node.Done():
+		return 0, 0, false, fmt.Errorf("the node has ended:\n%s", m.node.Log())
+	default:
+	}
+	if e, ok := m.node.Last("complete"); ok {
+		return e.Bytes, e.Bytes, true, nil
+	}
+	if e, ok := m.node.Last("metadata"); ok {
+		total = e.Bytes
+	}
+	if e, ok := m.node.Last("progress"); ok {
+		have = e.Have
+	}
+	return have, total, false, nil
+}
+
+// cpu returns the processor time that the client has used.
+func (m *member) cpu() (time.Duration, error) {
+	var u proc.Usage
+	var err error
+	if m.node != nil {
+		u, err = m.node.Usage()
+	} else {
+		u, err = m.client.Usage()
+	}
+	return u.CPU, err
+}
+
+// stop ends the client.
+func (m *member) stop() {
+	if m.node != nil {
+		m.node.Stop()
+	} else {
+		m.client.Close()
+	}
+}
