@@ -58,6 +58,10 @@ type Config struct {
 	Memory int64
 	// Encryption says which connections are encrypted.
 	Encryption swarm.Encryption
+	// SystemCongestion leaves the congestion control of TCP to the system. Otherwise
+	// connections to peers beyond the local network use BBR, on systems that have it and
+	// allow it.
+	SystemCongestion bool
 
 	// Client is our name and version, told to peers (BEP 10, "v"). Empty means this package
 	// and its Version.

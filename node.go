@@ -75,7 +75,8 @@ func (n *Node) listen() (err error) {
 		PeerIDPrefix: cfg.PeerIDPrefix, Client: cfg.Client,
 		Down: cfg.Down, Up: cfg.Up, PeersMax: cfg.Peers, TorrentPeersMax: cfg.TorrentPeers,
 		MemoryMax: cfg.Memory, Encryption: cfg.Encryption, Logger: cfg.Logger, NoPEX: cfg.NoPEX,
-		Net: cfg.Network.Egress(), DHTNode: n.dht.hint, NetworkChanged: n.dht.networkChanged,
+		Net: cfg.Network.Egress(), SystemCongestion: cfg.SystemCongestion,
+		DHTNode: n.dht.hint, NetworkChanged: n.dht.networkChanged,
 	}
 	if n.keepsRecords() {
 		engine.StateDir, engine.StateReadOnly = n.dir.records(), n.dir.readOnly

@@ -70,6 +70,9 @@ type Config struct {
 	// Encryption says which connections are encrypted, so that simple filters
 	// do not recognise them.
 	Encryption Encryption
+	// SystemCongestion leaves the congestion control of TCP to the system; see
+	// transport.KeepPace.
+	SystemCongestion bool
 	// Blocklist are addresses with which nothing is exchanged; see SetBlocklist.
 	Blocklist *blocklist.List
 	// memory replaces that of the process in tests.

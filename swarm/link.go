@@ -13,6 +13,7 @@ import (
 	"swarmnode/swarm/endpoint"
 	"swarmnode/swarm/limit"
 	"swarmnode/swarm/peer"
+	"swarmnode/swarm/transport"
 	"swarmnode/swarm/wire"
 )
 
@@ -69,6 +70,9 @@ func (l *link) begin(ref core.PeerRef, pieces int) {
 		return
 	}
 	e := l.torrent.engine
+	if !e.cfg.SystemCongestion {
+		transport.KeepPace(l.conn)
+	}
 	l.account = e.kept.Open(func() { l.peer.Evict() })
 	l.peer = peer.New(l.conn, peer.Config{
 		Handler: l, Pool: e.blocks, Down: l.torrent.limits.rateDown(),

@@ -55,6 +55,7 @@ type nodeFlags struct {
 	debugDump string
 
 	noDHT, noLSD, noTrackers bool
+	systemCongestion         bool
 	// peersOnly leaves only the peers of --peer to ask; prepare also sets the three flags
 	// above.
 	peersOnly bool
@@ -83,6 +84,8 @@ func (f *nodeFlags) register(fs *pflag.FlagSet) {
 	fs.Var(&f.encryption, "encryption",
 		"hide the protocol from filters: allow encryption to peers that want it, prefer or "+
 			"require it, or turn it off")
+	fs.BoolVar(&f.systemCongestion, "system-congestion", false,
+		"leave the congestion control of TCP to the system, instead of BBR where it is allowed")
 	f.memory = memoryDefault
 	fs.Var(&f.memory, "memory",
 		"memory ceiling of the process, at least 32M; a transfer uses little of it")
@@ -163,8 +166,8 @@ func openSession(ctx context.Context, c *console, f *nodeFlags, want needs) (*se
 		NoDHT: true, NoLSD: true, // until join
 		Down: int64(f.down), Up: int64(f.up), Peers: int(f.peersMax),
 		TorrentPeers: int(f.torrentPeers), Memory: f.memory.blocks(),
-		Encryption: encryptions[f.encryption.word],
-		Logger:     c.log, DHTLogger: resolverLogger(c, f.join.named()),
+		Encryption: encryptions[f.encryption.word], SystemCongestion: f.systemCongestion,
+		Logger: c.log, DHTLogger: resolverLogger(c, f.join.named()),
 	}
 	f.listen.apply(&cfg)
 	// The session ends with close, after what follows the end of ctx.
