@@ -47,6 +47,13 @@ type Config struct {
 	// SetPEX change that while the node runs.
 	NoDHT, NoLSD, NoPEX bool
 
+	// Blocklists are files, and http or https URLs, of lists of addresses with which nothing
+	// is exchanged, in one of the formats of package blocklist. Start reads them all, and fails
+	// if one of them cannot be read. What a server sends is kept in StateDir, is used by the
+	// next Start without waiting for the server, and is asked for again once a day. See
+	// swarm.Engine.SetBlocklist for what is blocked; the DHT node ignores those addresses too.
+	Blocklists []string
+
 	// Down and Up limit the payload of all torrents together, in bytes per second. Zero
 	// means no limit. SetLimits changes these and the following limits.
 	Down, Up int64

@@ -110,6 +110,13 @@ func (d *DHT) hint(addr netip.AddrPort) {
 	}
 }
 
+// blockedChanged tells the node, if one runs, that other addresses are blocked.
+func (d *DHT) blockedChanged() {
+	if n := d.Node(); n != nil {
+		n.BlockedChanged()
+	}
+}
+
 // networkChanged tells the node, if one runs, that our addresses have changed.
 func (d *DHT) networkChanged() {
 	if n := d.Node(); n != nil {

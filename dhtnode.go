@@ -23,6 +23,9 @@ type DHTConfig struct {
 	StateDir string
 	// Bootstrap are the hosts to join through (see Config.Bootstrap).
 	Bootstrap []string
+	// Blocklists are lists of addresses that are neither asked nor answered (see
+	// Config.Blocklists).
+	Blocklists []string
 	// Router makes a node through which others join: with a large table, no limit on
 	// answers, and a saved state of its own.
 	Router bool
@@ -38,21 +41,28 @@ type DHTConfig struct {
 // concurrent use.
 type DHTNode struct {
 	DHT
-	cfg    dht.Config // without Conns
-	out    *egress.Net
-	device *deviceWatch // nil without an interface of its own
-	close  sync.Once
+	cfg     dht.Config // without Conns
+	out     *egress.Net
+	device  *deviceWatch // nil without an interface of its own
+	blocked *blocklists
+	close   sync.Once
 
 	listening sync.Mutex // guards what follows
 	conns     []net.PacketConn
 }
 
-// StartDHT starts a DHT node alone. It does not wait for the network. The error is a
-// *ListenError, a *StateError or a *BootstrapError.
+// StartDHT starts a DHT node alone. It does not wait for the network, except for blocklists of
+// servers of which it has no earlier one. The error is a *ListenError, a *StateError, a
+// *BlocklistError or a *BootstrapError.
 func StartDHT(cfg DHTConfig) (*DHTNode, error) {
-	all := Config{Logger: cfg.Logger, DHTLogger: cfg.DHTLogger, Bootstrap: cfg.Bootstrap}
+	all := Config{Logger: cfg.Logger, DHTLogger: cfg.DHTLogger, Bootstrap: cfg.Bootstrap,
+		Blocklists: cfg.Blocklists, Network: cfg.Network}
 	all = all.withDefaults()
 	dir, err := openFolder(all.Logger, cfg.StateDir)
+	if err != nil {
+		return nil, err
+	}
+	blocked, err := loadBlocklists(context.Background(), &all, dir)
 	if err != nil {
 		return nil, err
 	}
@@ -60,9 +70,10 @@ func StartDHT(cfg DHTConfig) (*DHTNode, error) {
 	device := watchDevice(cfg.Network, all.Logger)
 	conns, err := listenUDP(cfg.Network.Egress(), addrs)
 	if err != nil {
+		blocked.stop()
 		return nil, listenError(addrs, err)
 	}
-	d := &DHTNode{conns: conns, out: cfg.Network.Egress(), device: device}
+	d := &DHTNode{conns: conns, out: cfg.Network.Egress(), device: device, blocked: blocked}
 	d.log = all.Logger
 	name := nodesOfPeers
 	if cfg.Router {
@@ -76,13 +87,26 @@ func StartDHT(cfg DHTConfig) (*DHTNode, error) {
 	}
 	d.remember(d.saved.load(d.log))
 	d.cfg = dht.Config{Bootstrap: all.Bootstrap, Router: cfg.Router, ReadOnly: cfg.ReadOnly,
-		Resolve: cfg.Network.resolve, Logger: all.DHTLogger}
+		Resolve: cfg.Network.resolve, Blocked: blocked.has, Logger: all.DHTLogger}
 	if err := d.startOn(conns); err != nil {
 		d.Close()
 		return nil, err
 	}
 	device.start(d.renew)
+	blocked.follow(d.blockedChanged)
 	return d, nil
+}
+
+// Blocklist describes the addresses that are blocked (see DHTConfig.Blocklists).
+func (d *DHTNode) Blocklist() BlocklistState { return d.blocked.state() }
+
+// ReloadBlocklist is Node.ReloadBlocklist for a DHT node alone.
+func (d *DHTNode) ReloadBlocklist(ctx context.Context) error {
+	if err := d.blocked.load(ctx, false); err != nil {
+		return err
+	}
+	d.blockedChanged()
+	return nil
 }
 
 // Addrs returns the addresses that the node listens on, with their ports.
@@ -127,6 +151,7 @@ func (d *DHTNode) renew() error {
 func (d *DHTNode) Close() {
 	d.close.Do(func() {
 		d.device.stop()
+		d.blocked.stop()
 		d.stop()
 		closeAll(d.conns)
 		d.saved.close()

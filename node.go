@@ -15,13 +15,14 @@ import (
 // A Node is a running BitTorrent node: an engine with its torrents, a DHT node, local
 // discovery, and what it remembers between runs. Its methods are safe for concurrent use.
 type Node struct {
-	cfg    Config
-	dir    folder
-	engine *swarm.Engine
-	dht    DHT
-	local  swarm.Switch // local service discovery
-	device *deviceWatch // nil without an interface of its own
-	cancel func() bool  // makes the end of the context of Start close the node no more
+	cfg     Config
+	dir     folder
+	engine  *swarm.Engine
+	dht     DHT
+	local   swarm.Switch // local service discovery
+	blocked *blocklists
+	device  *deviceWatch // nil without an interface of its own
+	cancel  func() bool  // makes the end of the context of Start close the node no more
 
 	mu      sync.Mutex // held while parts are switched, exchanged or closed
 	choice  portChoice
@@ -35,9 +36,10 @@ type Node struct {
 }
 
 // Start starts a Node: it makes the state folder, binds the ports, and then starts the DHT
-// and local discovery. It does not wait for the network. The error is a *ListenError, a
-// *StateError or a *BootstrapError, or says what is wrong with cfg. When ctx ends, the node
-// closes as by Close; see Done.
+// and local discovery. It does not wait for the network, except for blocklists of servers of
+// which it has no earlier one. The error is a *ListenError, a *StateError, a *BlocklistError or
+// a *BootstrapError, or says what is wrong with cfg. When ctx ends, the node closes as by
+// Close; see Done.
 func Start(ctx context.Context, cfg Config) (*Node, error) {
 	if err := ctx.Err(); err != nil {
 		return nil, err
@@ -47,9 +49,14 @@ func Start(ctx context.Context, cfg Config) (*Node, error) {
 	if err != nil {
 		return nil, err
 	}
-	n := &Node{cfg: cfg, dir: dir, device: watchDevice(cfg.Network, cfg.Logger),
+	blocked, err := loadBlocklists(ctx, &cfg, dir)
+	if err != nil {
+		return nil, err
+	}
+	n := &Node{cfg: cfg, dir: dir, blocked: blocked, device: watchDevice(cfg.Network, cfg.Logger),
 		done: make(chan struct{})}
 	if err := n.listen(); err != nil {
+		blocked.stop()
 		return nil, err
 	}
 	n.dht.log = cfg.Logger
@@ -62,6 +69,7 @@ func Start(ctx context.Context, cfg Config) (*Node, error) {
 	}
 	n.SetLSD(!cfg.NoLSD)
 	n.device.start(n.renew)
+	blocked.follow(n.enforceBlocklist)
 	n.mu.Lock()
 	defer n.mu.Unlock()
 	n.cancel = context.AfterFunc(ctx, func() { n.Close() })
@@ -77,6 +85,7 @@ func (n *Node) listen() (err error) {
 		MemoryMax: cfg.Memory, Encryption: cfg.Encryption, Logger: cfg.Logger, NoPEX: cfg.NoPEX,
 		Net: cfg.Network.Egress(), SystemCongestion: cfg.SystemCongestion,
 		DHTNode: n.dht.hint, NetworkChanged: n.dht.networkChanged,
+		Blocklist: n.blocked.list.Load(),
 	}
 	if n.keepsRecords() {
 		engine.StateDir, engine.StateReadOnly = n.dir.records(), n.dir.readOnly
@@ -168,7 +177,8 @@ func (n *Node) SetDHT(on bool) error {
 // startDHT starts the DHT node, which must be off. n.mu is held.
 func (n *Node) startDHT() error {
 	err := n.dht.start(dht.Config{Conns: n.engine.PacketConns(), Bootstrap: n.cfg.Bootstrap,
-		Limits: n.cfg.DHTLimits, Resolve: n.cfg.Network.resolve, Logger: n.cfg.DHTLogger})
+		Limits: n.cfg.DHTLimits, Resolve: n.cfg.Network.resolve, Blocked: n.blocked.has,
+		Logger: n.cfg.DHTLogger})
 	if err != nil {
 		return err
 	}
@@ -252,6 +262,7 @@ func (n *Node) Close() error {
 // shutDown ends all parts.
 func (n *Node) shutDown() {
 	n.device.stop()
+	n.blocked.stop()
 	n.dht.stop()
 	n.closeErr = n.engine.Close()
 	if n.keepsRecords() && !n.dir.readOnly {

@@ -98,8 +98,9 @@ var goroutines = map[string]string{
 	"cmd/node/hashing.go": "shows how far a check has come, until it is stopped",
 	"hosts.go": "look-ups of bootstrap hosts, abandoned when their context " +
 		"ends: the resolver takes no other no",
-	"device.go": "watches the interface of a network, until the node closes",
-	"dht.go":    "saves the DHT nodes from time to time, until the DHT node is stopped",
+	"blocklist.go": "asks servers for newer blocklists, until the node is closed",
+	"device.go":    "watches the interface of a network, until the node closes",
+	"dht.go":       "saves the DHT nodes from time to time, until the DHT node is stopped",
 	"cmd/node/signals.go": "waits for signals while a command runs; writes the last " +
 		"words of a process that dies",
 	"cmd/node/watch.go":   "follows a torrent until the command ends",

@@ -118,7 +118,8 @@ func TestMixedList(t *testing.T) {
 		"2001:db8::-2001:db8:ffff:ffff:ffff:ffff:ffff:ffff"
 	two := append(compressed(t, []byte(text[:50])), compressed(t, []byte(text[50:]))...)
 	for name, b := range map[string][]byte{"plain": []byte(text), "gzip in two members": two,
-		"gzip": compressed(t, []byte(text))} {
+		"gzip":  compressed(t, []byte(text)),
+		"twice": compressed(t, compressed(t, []byte(text)))} {
 		list, report, err := Parse(bytes.NewReader(b))
 		if err != nil || report != want || shown(list) != ranges || list.Len() != 3 {
 			t.Errorf("%s: %v, %+v, %v", name, shown(list), report, err)
@@ -180,7 +181,7 @@ func TestRefusedLists(t *testing.T) {
 		{"comments", []byte("# nothing\n\n"), ErrNothing},
 		{"a web page", []byte("<html>\n<body>Not found</body>\n"), ErrNothing},
 		{"zip", []byte("PK\x03\x04..."), ErrPacked},
-		{"gzip twice", compressed(t, gz), ErrPacked},
+		{"gzip three times", compressed(t, compressed(t, gz)), ErrPacked},
 		{"gzip cut off", gz[:len(gz)-9], ErrDamaged},
 		{"gzip with another checksum", append(bytes.Clone(gz[:len(gz)-8]), 1, 2, 3, 4, 10, 0, 0, 0),
 			ErrDamaged},

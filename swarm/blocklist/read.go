@@ -16,6 +16,9 @@ const (
 	BytesMax = 256 << 20
 	// lineMax bounds a line that is understood, and is the size of the buffer.
 	lineMax = 64 << 10
+	// gzipMax is how often a list may be compressed: some web servers compress files that are
+	// compressed already.
+	gzipMax = 2
 )
 
 var (
@@ -73,7 +76,10 @@ func (b *Builder) Read(r io.Reader) (Report, error) {
 	var report Report
 	most := cmp.Or(b.bytesMax, BytesMax)
 	in := bufio.NewReaderSize(&limited{from: r, left: most}, lineMax)
-	if start, _ := in.Peek(len(gzipMagic)); bytes.HasPrefix(start, gzipMagic) {
+	for range gzipMax {
+		if start, _ := in.Peek(len(gzipMagic)); !bytes.HasPrefix(start, gzipMagic) {
+			break
+		}
 		plain, err := gzip.NewReader(in)
 		if err != nil {
 			return report, damage(err)
@@ -112,7 +118,7 @@ var packed = []struct{ magic, name string }{
 	{"PK\x03\x04", "a zip archive"}, {"7z\xbc\xaf\x27\x1c", "a 7z archive"},
 	{"Rar!\x1a\x07", "a RAR archive"}, {"BZh", "compressed by bzip2"},
 	{"\xfd7zXZ\x00", "compressed by xz"}, {"\x28\xb5\x2f\xfd", "compressed by zstd"},
-	{"\x1f\x8b", "compressed by gzip twice"},
+	{"\x1f\x8b", "compressed by gzip again and again"},
 }
 
 // damage gives errors of compression and of a premature end the kind ErrDamaged.

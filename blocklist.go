@@ -1,0 +1,321 @@
+package swarmnode
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"net/netip"
+	"os"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"swarmnode/metainfo/weburl"
+	"swarmnode/swarm/blocklist"
+	"swarmnode/swarm/guard"
+)
+
+const (
+	// blocklistTimeout bounds the fetching of one list: one of 60 MiB takes as long over a
+	// slow line.
+	blocklistTimeout = 2 * time.Minute
+	// blocklistEvery is the time between two looks at the lists of servers. Most of them
+	// change once a day.
+	blocklistEvery = 24 * time.Hour
+	// blocklistFresh is the age up to which a list is not asked for at the start of a node.
+	blocklistFresh = time.Hour
+)
+
+// A BlocklistSource says what a file or a server of Config.Blocklists has named.
+type BlocklistSource struct {
+	Name string // as in Config.Blocklists
+	// Blocked counts the entries that block addresses, Allowed those that do not, and Skipped
+	// the lines that were not understood, of which FirstSkipped is the first.
+	Blocked, Allowed, Skipped, FirstSkipped int
+	// Fetched is when the server sent the list. It is zero for a file.
+	Fetched time.Time
+	// Err is why the server could not be asked for a newer list, nil if it was.
+	Err error
+}
+
+// A BlocklistState describes the addresses that are blocked. Nobody may change its list.
+type BlocklistState struct {
+	Ranges  int // of addresses; neighbours count as one
+	Bytes   int // of memory
+	Sources []BlocklistSource
+}
+
+// A BlocklistError says that a list of Config.Blocklists cannot be used.
+type BlocklistError struct {
+	Source string // as in Config.Blocklists
+	// Network says that the server could not be reached, or that the connection was cut.
+	// Otherwise the list itself is at fault.
+	Network bool
+	Err     error
+}
+
+func (e *BlocklistError) Error() string {
+	return fmt.Sprintf("blocklist %s: %v", shownList(e.Source), e.Err)
+}
+
+// Unwrap returns the cause.
+func (e *BlocklistError) Unwrap() error { return e.Err }
+
+// blocklists are the lists of a node. It is safe for concurrent use.
+type blocklists struct {
+	names []string
+	log   *slog.Logger
+	cache listCache
+	web   *guard.Client
+
+	loading sync.Mutex // held while lists are read
+	list    atomic.Pointer[blocklist.List]
+	shown   atomic.Pointer[BlocklistState]
+
+	cancel context.CancelFunc // ends the looks at servers
+	wait   sync.WaitGroup
+}
+
+// loadBlocklists reads the lists. What a server has sent in an earlier run is used without
+// asking the server. The error is a *BlocklistError, or that of ctx.
+func loadBlocklists(ctx context.Context, cfg *Config, dir folder) (*blocklists, error) {
+	b := &blocklists{names: cfg.Blocklists, log: cfg.Logger, cache: listCache{dir},
+		web:    guard.New(guard.Config{UserAgent: cfg.Client, Net: cfg.Network.Egress()}),
+		cancel: func() {}}
+	if len(b.names) == 0 {
+		return b, nil
+	}
+	if err := b.load(ctx, true); err != nil {
+		b.web.Close()
+		return nil, err
+	}
+	return b, nil
+}
+
+// has reports whether addr is blocked.
+func (b *blocklists) has(addr netip.Addr) bool { return b.list.Load().Contains(addr) }
+
+// state describes the list in force.
+func (b *blocklists) state() BlocklistState {
+	if s := b.shown.Load(); s != nil {
+		return *s
+	}
+	return BlocklistState{}
+}
+
+// load reads every list, and then replaces the list in force. With early, what a server has
+// sent before is good enough. After an error the list in force stays.
+func (b *blocklists) load(ctx context.Context, early bool) error {
+	b.loading.Lock()
+	defer b.loading.Unlock()
+	var build blocklist.Builder
+	var state BlocklistState
+	for _, name := range b.names {
+		source, err := b.read(ctx, &build, name, early)
+		if err != nil {
+			return endOr(ctx, &BlocklistError{name, isNetwork(err), err})
+		}
+		state.Sources = append(state.Sources, source)
+	}
+	list, err := build.List()
+	if err != nil {
+		return &BlocklistError{Source: strings.Join(b.names, ", "), Err: err}
+	}
+	state.Ranges, state.Bytes = list.Len(), list.Bytes()
+	b.list.Store(list)
+	b.shown.Store(&state)
+	return nil
+}
+
+// endOr returns the error of ctx if that has ended, and otherwise err.
+func endOr(ctx context.Context, err error) error {
+	if ctx.Err() != nil {
+		return ctx.Err()
+	}
+	return err
+}
+
+// read adds one list.
+func (b *blocklists) read(ctx context.Context, build *blocklist.Builder, name string,
+	early bool) (BlocklistSource, error) {
+	if !isListURL(name) {
+		report, err := readListFile(build, name)
+		return sourceOf(name, report), err
+	}
+	if early {
+		if source, err := b.recall(build, name); err == nil {
+			return source, nil
+		}
+	}
+	source, err := b.fetch(ctx, build, name, true)
+	if err == nil || ctx.Err() != nil {
+		return source, err
+	}
+	// Nothing has changed, or the server is out of reach.
+	source, recallErr := b.recall(build, name)
+	switch {
+	case recallErr == nil && errors.Is(err, errNotModified):
+		return source, nil
+	case recallErr == nil:
+		source.Err = err
+		return source, nil
+	case errors.Is(err, errNotModified): // the kept list is damaged
+		return b.fetch(ctx, build, name, false)
+	}
+	return BlocklistSource{}, err
+}
+
+// addWhole adds a list to build, or nothing of it if it cannot be read to its end.
+func addWhole(build *blocklist.Builder, from io.Reader) (blocklist.Report, error) {
+	var trial blocklist.Builder
+	report, err := trial.Read(from)
+	if err != nil {
+		return report, err
+	}
+	list, err := trial.List()
+	if err != nil {
+		return report, err
+	}
+	for first, last := range list.Ranges() {
+		build.Add(first, last)
+	}
+	return report, nil
+}
+
+// sourceOf returns what is known of a list after it was read.
+func sourceOf(name string, r blocklist.Report) BlocklistSource {
+	return BlocklistSource{Name: name, Blocked: r.Blocked, Allowed: r.Allowed, Skipped: r.Skipped,
+		FirstSkipped: r.FirstSkipped}
+}
+
+// shownList returns how a list is called in messages: a URL without what may be secret.
+func shownList(name string) string {
+	if u, err := weburl.Parse(name); err == nil && isListURL(name) {
+		return u.Scheme + "://" + u.Host + u.EscapedPath()
+	}
+	return name
+}
+
+// isListURL reports whether a list is that of a server.
+func isListURL(name string) bool {
+	scheme := weburl.Scheme(name)
+	return scheme == "http" || scheme == "https"
+}
+
+// readListFile adds the list in a file.
+func readListFile(build *blocklist.Builder, path string) (blocklist.Report, error) {
+	info, err := os.Stat(path) // opening something else may wait for ever
+	if err != nil {
+		return blocklist.Report{}, err
+	}
+	if !info.Mode().IsRegular() {
+		return blocklist.Report{}, errors.New("is not a regular file")
+	}
+	f, err := os.Open(path)
+	if err != nil {
+		return blocklist.Report{}, err
+	}
+	defer f.Close()
+	return build.Read(f)
+}
+
+// follow looks at the servers from time to time, and calls changed after each replacement of
+// the list, until stop. It looks at once, since the list of an earlier run may be in force.
+func (b *blocklists) follow(changed func()) {
+	ctx, cancel := context.WithCancel(context.Background())
+	b.cancel = cancel
+	asks := false
+	for _, name := range b.names {
+		asks = asks || isListURL(name)
+	}
+	if !asks {
+		return
+	}
+	b.wait.Go(func() {
+		every := time.NewTicker(blocklistEvery)
+		defer every.Stop()
+		for {
+			if b.stale() {
+				b.refresh(ctx, changed)
+			}
+			select {
+			case <-every.C:
+			case <-ctx.Done():
+				return
+			}
+		}
+	})
+}
+
+// stale reports whether some list was not just sent by its server.
+func (b *blocklists) stale() bool {
+	for _, s := range b.state().Sources {
+		if !s.Fetched.IsZero() && time.Since(s.Fetched) > blocklistFresh {
+			return true
+		}
+	}
+	return false
+}
+
+// refresh reads all lists again, and warns of what went wrong.
+func (b *blocklists) refresh(ctx context.Context, changed func()) {
+	err := b.load(ctx, false)
+	if ctx.Err() != nil {
+		return
+	}
+	if err != nil {
+		b.log.Warn("the blocklist stays as it was", "err", err)
+		return
+	}
+	state := b.state()
+	for _, s := range state.Sources {
+		if s.Err != nil {
+			b.log.Warn("an older blocklist is used, the server does not send it",
+				"from", shownList(s.Name), "err", s.Err)
+		}
+	}
+	b.log.Info("blocklist", "ranges", state.Ranges, "bytes", state.Bytes)
+	changed()
+}
+
+// stop ends the looks at servers, and waits for that.
+func (b *blocklists) stop() {
+	b.cancel()
+	b.wait.Wait()
+	b.web.Close()
+}
+
+// Blocklist describes the addresses that are blocked (see Config.Blocklists).
+func (n *Node) Blocklist() BlocklistState { return n.blocked.state() }
+
+// ReloadBlocklist reads the files and asks the servers of Config.Blocklists again. Connections
+// with addresses that are blocked now end. If a server does not answer, the list that it sent
+// last is used, and the state says why; without that, or if a file cannot be used, the list in
+// force stays. The error is a *BlocklistError, ErrClosed, or that of ctx.
+func (n *Node) ReloadBlocklist(ctx context.Context) error {
+	select {
+	case <-n.done:
+		return ErrClosed
+	default:
+	}
+	if err := n.blocked.load(ctx, false); err != nil {
+		return err
+	}
+	n.enforceBlocklist()
+	return nil
+}
+
+// enforceBlocklist tells the parts of the node which addresses are blocked now.
+func (n *Node) enforceBlocklist() {
+	n.engine.SetBlocklist(n.blocked.list.Load())
+	n.dht.blockedChanged()
+}
+
+// isNetwork reports whether a server could not be reached, or its answer broke off.
+func isNetwork(err error) bool {
+	_, network := errors.AsType[*fetchError](err)
+	return network
+}
