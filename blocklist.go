@@ -41,6 +41,10 @@ type BlocklistSource struct {
 	Err error
 }
 
+// Shown returns the name of the list for messages: of a URL, that without a password and
+// parameters, which may be secret.
+func (s BlocklistSource) Shown() string { return shownList(s.Name) }
+
 // A BlocklistState describes the addresses that are blocked. Nobody may change its list.
 type BlocklistState struct {
 	Ranges  int // of addresses; neighbours count as one
@@ -209,17 +213,18 @@ func isListURL(name string) bool {
 func readListFile(build *blocklist.Builder, path string) (blocklist.Report, error) {
 	info, err := os.Stat(path) // opening something else may wait for ever
 	if err != nil {
-		return blocklist.Report{}, err
+		return blocklist.Report{}, withoutPath(err)
 	}
 	if !info.Mode().IsRegular() {
 		return blocklist.Report{}, errors.New("is not a regular file")
 	}
 	f, err := os.Open(path)
 	if err != nil {
-		return blocklist.Report{}, err
+		return blocklist.Report{}, withoutPath(err)
 	}
 	defer f.Close()
-	return build.Read(f)
+	report, err := build.Read(f)
+	return report, withoutPath(err)
 }
 
 // follow looks at the servers from time to time, and calls changed after each replacement of

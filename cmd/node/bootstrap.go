@@ -33,6 +33,7 @@ no other node, since others may join through it.`,
 			var f bootstrapFlags
 			f.listen.register(fs, bootstrapPort, portFixed)
 			f.join.register(fs)
+			f.block.register(fs)
 			f.metrics.register(fs)
 			return f.run
 		},
@@ -42,6 +43,7 @@ no other node, since others may join through it.`,
 type bootstrapFlags struct {
 	listen  listenFlags
 	join    joinFlags
+	block   blockFlags
 	metrics metricsFlags
 }
 
@@ -56,12 +58,15 @@ func (f *bootstrapFlags) run(ctx context.Context, c *console, _ []string) error 
 	}
 	node, err := f.join.startDHT(c, swarmnode.DHTConfig{
 		Network: network, Listen: f.listen.given(f.listen.port.port), Bootstrap: hosts,
-		Router: true,
+		Router:     true,
+		Blocklists: f.block.lists.items,
 	})
 	if err != nil {
 		return err
 	}
 	defer node.Close()
+	blocked := watchBlocklist(c, node, &f.block)
+	defer blocked.close()
 	numbers, err := f.metrics.open(ctx, network)
 	if err != nil {
 		return err

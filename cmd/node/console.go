@@ -39,6 +39,7 @@ type console struct {
 	colour  bool       // that terminal has colours, and the user wants them
 	width   func() int // columns of that terminal, 0 if unknown
 	log     *slog.Logger
+	hangups hangups // what SIGHUP means
 
 	mu     sync.Mutex
 	stdout io.Writer

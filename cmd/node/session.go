@@ -52,6 +52,7 @@ type nodeFlags struct {
 	encryption choiceValue
 	memory     memoryValue
 
+	block     blockFlags
 	debugDump string
 
 	noDHT, noLSD, noTrackers bool
@@ -91,6 +92,7 @@ func (f *nodeFlags) register(fs *pflag.FlagSet) {
 		"memory ceiling of the process, at least 32M; a transfer uses little of it")
 	fs.Var(&f.peersMax, "max-peers", "limit of connections (default: 500)")
 	fs.Var(&f.torrentPeers, "torrent-peers", "limit of connections of one torrent (default: 80)")
+	f.block.register(fs)
 	fs.StringVar(&f.debugDump, "debug-dump", "",
 		"write the last events of each torrent to `FILE`, at SIGQUIT and at the end, for sim "+
 			"--replay")
@@ -127,6 +129,7 @@ type session struct {
 	hosts   []string // to join the DHT through
 	started time.Time
 	debug   *debugDump
+	blocked *blockWatch
 }
 
 // needs is what a command needs of its session.
@@ -171,10 +174,12 @@ func openSession(ctx context.Context, c *console, f *nodeFlags, want needs) (*se
 	}
 	f.listen.apply(&cfg)
 	// The session ends with close, after what follows the end of ctx.
+	cfg.Blocklists = f.block.lists.items
 	if s.node, err = swarmnode.Start(context.WithoutCancel(ctx), cfg); err != nil {
 		return nil, startFailure(err, f.join.stateDir)
 	}
 	s.debug = watchDebug(s, folder)
+	s.blocked = watchBlocklist(c, s.node, &f.block)
 	if taken := s.node.TakenPort(); taken != 0 {
 		c.note("port %d is taken, listening on %d", taken, s.node.Addrs()[0].Port())
 	}
@@ -193,6 +198,9 @@ func startFailure(err error, named string) error {
 	}
 	if state, ok := errors.AsType[*swarmnode.StateError](err); ok {
 		return stateFailure(named, state.Err)
+	}
+	if list, ok := errors.AsType[*swarmnode.BlocklistError](err); ok {
+		return blocklistFailure(list)
 	}
 	if hosts, ok := errors.AsType[*swarmnode.BootstrapError](err); ok {
 		return fail(exitOther, "starting the DHT node", hosts.Err)
@@ -302,6 +310,7 @@ func describeHosts(hosts []string) string {
 // close stops the node, which saves what the next run needs.
 func (s *session) close() {
 	s.debug.close()
+	s.blocked.close()
 	if err := s.node.Close(); err != nil {
 		s.c.log.Info("closing the node", "err", err)
 	}

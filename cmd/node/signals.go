@@ -17,9 +17,10 @@ const signalEcho = 100 * time.Millisecond
 
 // watchSignals returns a context that the first SIGINT, SIGTERM or SIGHUP ends, with a
 // stopped as its cause. A second signal, unless it is an echo, or stopTimeout, ends the
-// process at once. SIGHUP means that the terminal is gone. A command that has to outlive its
-// terminal is started with nohup, which keeps the signal ignored. A write to a closed pipe is
-// an error of that write, not a signal.
+// process at once. SIGHUP means that the terminal is gone, unless the command reads files again
+// at the signal (see hangups). A command that has to outlive its terminal is started with nohup,
+// which keeps the signal ignored. A write to a closed pipe is an error of that write, not a
+// signal.
 func watchSignals(parent context.Context, c *console) (ctx context.Context, stop func()) {
 	ctx, cancel := context.WithCancelCause(parent)
 	signal.Ignore(syscall.SIGPIPE)
@@ -33,9 +34,15 @@ func watchSignals(parent context.Context, c *console) (ctx context.Context, stop
 	ended := make(chan struct{})
 	go func() {
 		defer close(ended)
-		var late <-chan time.Time
+		var late, hangup <-chan time.Time
 		var first time.Time
 		code := 0
+		end := func(s syscall.Signal) {
+			code = 128 + int(s)
+			first, late, hangup = time.Now(), time.After(stopTimeout), nil
+			cancel(stopped{s})
+			c.keepProgress()
+		}
 		for {
 			select {
 			case s := <-signals:
@@ -44,12 +51,15 @@ func watchSignals(parent context.Context, c *console) (ctx context.Context, stop
 					continue
 				case code != 0:
 					die(c, code)
+				case s == syscall.SIGHUP && c.hangups.taken():
+					hangup = time.After(hangupGrace)
+				default:
+					end(s.(syscall.Signal))
 				}
-				s0 := s.(syscall.Signal)
-				code = 128 + int(s0)
-				first, late = time.Now(), time.After(stopTimeout)
-				cancel(stopped{s0})
-				c.keepProgress()
+			case <-hangup:
+				if hangup = nil; !c.hangups.ask() {
+					end(syscall.SIGHUP)
+				}
 			case <-late:
 				die(c, code)
 			case <-done:

@@ -19,6 +19,16 @@ func statusSignals() (signals <-chan os.Signal, stop func()) {
 	return ch, func() { signal.Stop(ch) }
 }
 
+// hasTerminal reports whether the process has a controlling terminal.
+func hasTerminal() bool {
+	f, err := os.OpenFile("/dev/tty", os.O_RDWR|syscall.O_NOCTTY|syscall.O_NONBLOCK, 0)
+	if err != nil {
+		return false
+	}
+	f.Close()
+	return true
+}
+
 // debugSignals delivers SIGQUIT, which asks for a debug dump, until stop.
 func debugSignals() (signals <-chan os.Signal, stop func()) {
 	ch := make(chan os.Signal, 1)

@@ -292,6 +292,30 @@ func TestTerminalGoesAway(t *testing.T) {
 	}
 }
 
+// With a blocklist, SIGHUP reads it again while the terminal is there, and ends the command once
+// it is gone.
+func TestHangUpWithBlocklist(t *testing.T) {
+	t.Parallel()
+	list := filepath.Join(t.TempDir(), "list")
+	if err := os.WriteFile(list, []byte("192.0.2.1\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	x := onTerminal(t, 100, nil, "node", "bootstrap", "--ephemeral", "--listen", "127.0.0.1:0",
+		"--bootstrap", "none", "--blocklist", list)
+	x.await(`blocklist: 1 range of addresses`)
+	if err := os.WriteFile(list, []byte("192.0.2.1\n192.0.2.3\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if err := x.cmd.Process.Signal(syscall.SIGHUP); err != nil {
+		t.Fatal(err)
+	}
+	x.await(`blocklist: 2 ranges of addresses`)
+	x.master.Close()
+	if code := x.wait(); code != exitHungUp {
+		t.Errorf("exit code %d, want %d", code, exitHungUp)
+	}
+}
+
 // waitFor waits until there is a file at path.
 func waitFor(t *testing.T, path string) bool {
 	tick := time.NewTicker(10 * time.Millisecond)
