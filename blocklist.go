@@ -47,8 +47,11 @@ func (s BlocklistSource) Shown() string { return shownList(s.Name) }
 
 // A BlocklistState describes the addresses that are blocked. Nobody may change its list.
 type BlocklistState struct {
-	Ranges  int // of addresses; neighbours count as one
-	Bytes   int // of memory
+	Ranges int // of addresses; neighbours count as one
+	Bytes  int // of memory
+	// Refused counts how often a peer was refused because it is blocked: a connection with it,
+	// or the news of it from a source. A DHT node alone has no peers.
+	Refused int64
 	Sources []BlocklistSource
 }
 
@@ -294,7 +297,11 @@ func (b *blocklists) stop() {
 }
 
 // Blocklist describes the addresses that are blocked (see Config.Blocklists).
-func (n *Node) Blocklist() BlocklistState { return n.blocked.state() }
+func (n *Node) Blocklist() BlocklistState {
+	s := n.blocked.state()
+	s.Refused = n.engine.Blocked()
+	return s
+}
 
 // ReloadBlocklist reads the files and asks the servers of Config.Blocklists again. Connections
 // with addresses that are blocked now end. If a server does not answer, the list that it sent

@@ -39,6 +39,9 @@ func (s *Socket) welcome(now time.Time, from netip.AddrPort, h *header) bool {
 	if !from.IsValid() || from.Port() == 0 {
 		return true // nobody can be answered there
 	}
+	if s.cfg.Ignore != nil && s.cfg.Ignore(from.Addr()) {
+		return true
+	}
 	s.mu.Lock()
 	full := len(s.conns) >= s.cfg.ConnsMax
 	refused := s.refusing || s.retired || full

@@ -40,6 +40,9 @@ type Config struct {
 	DatagramMax int
 	// Refuse answers attempts to connect with a RESET, as Socket.Refuse does.
 	Refuse bool
+	// Ignore reports whether attempts to connect from an address get no answer at all. It is
+	// called for each of them, and must return soon. Nil ignores nobody.
+	Ignore func(netip.Addr) bool
 }
 
 // carrier is what a Socket needs of a udpmux.Mux.
