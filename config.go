@@ -66,8 +66,8 @@ type Config struct {
 	// Encryption says which connections are encrypted.
 	Encryption swarm.Encryption
 	// SystemCongestion leaves the congestion control of TCP to the system. Otherwise
-	// connections to peers beyond the local network use BBR, on systems that have it and
-	// allow it.
+	// connections to peers beyond the local network change to BBR where the path loses
+	// packets at random or has a deep queue, on systems that have BBR and allow it.
 	SystemCongestion bool
 
 	// Client is our name and version, told to peers (BEP 10, "v"). Empty means this package

@@ -71,7 +71,7 @@ type Config struct {
 	// do not recognise them.
 	Encryption Encryption
 	// SystemCongestion leaves the congestion control of TCP to the system; see
-	// transport.KeepPace.
+	// transport.Path.
 	SystemCongestion bool
 	// Blocklist are addresses with which nothing is exchanged; see SetBlocklist.
 	Blocklist *blocklist.List

@@ -70,14 +70,16 @@ func (l *link) begin(ref core.PeerRef, pieces int) {
 		return
 	}
 	e := l.torrent.engine
+	var path *transport.Path
 	if !e.cfg.SystemCongestion {
-		transport.KeepPace(l.conn)
+		path = transport.WatchPath(l.conn)
 	}
 	l.account = e.kept.Open(func() { l.peer.Evict() })
 	l.peer = peer.New(l.conn, peer.Config{
 		Handler: l, Pool: e.blocks, Down: l.torrent.limits.rateDown(),
 		Up: l.torrent.limits.rateUp(), Pieces: pieces,
 		Account: l.account, Source: l.endpoint.Host(), Given: e.given, Talk: e.talk,
+		Path: path,
 	})
 	l.stream = l.peer
 }

@@ -86,7 +86,7 @@ func (f *nodeFlags) register(fs *pflag.FlagSet) {
 		"hide the protocol from filters: allow encryption to peers that want it, prefer or "+
 			"require it, or turn it off")
 	fs.BoolVar(&f.systemCongestion, "system-congestion", false,
-		"leave the congestion control of TCP to the system, instead of BBR where it is allowed")
+		"leave the congestion control of TCP to the system, also where BBR would do better")
 	f.memory = memoryDefault
 	fs.Var(&f.memory, "memory",
 		"memory ceiling of the process, at least 32M; a transfer uses little of it")

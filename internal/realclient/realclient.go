@@ -316,6 +316,9 @@ func (c *Client) crashed(err error) error {
 // Usage measures the client's process.
 func (c *Client) Usage() (proc.Usage, error) { return c.proc.Usage() }
 
+// Pid returns the process id of the client.
+func (c *Client) Pid() int { return c.proc.Pid() }
+
 // TailLog returns the end of what the client has printed.
 func (c *Client) TailLog() string {
 	info, err := c.log.Stat()

@@ -11,6 +11,7 @@ import (
 
 	"swarmnode/swarm/block"
 	"swarmnode/swarm/limit"
+	"swarmnode/swarm/transport"
 	"swarmnode/swarm/wire"
 )
 
@@ -91,6 +92,8 @@ type Config struct {
 	Source netip.Addr
 	Given  *limit.Tally
 	Talk   *limit.Tally
+	// Path is told whenever something was sent. It may be nil.
+	Path *transport.Path
 }
 
 // A Conn is a connection past the handshake. Its methods are safe for

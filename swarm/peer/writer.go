@@ -280,7 +280,9 @@ func (w *writer) flush(paid int) (sent bool, err error) {
 	if err := w.write(); err != nil {
 		return false, err
 	}
-	w.pace.wrote(bytes, time.Since(began))
+	now := time.Now()
+	w.pace.wrote(bytes, now.Sub(began))
+	w.c.cfg.Path.Sent(now)
 	w.c.queue.written(bytes, len(w.batch.control))
 	blocks, answers := w.batch.release(w.c.cfg.Account)
 	if blocks > 0 {

@@ -3,29 +3,66 @@ package transport
 import (
 	"net"
 	"net/netip"
+	"time"
 )
 
-// KeepPace makes the system send on a stream to a peer by the congestion control BBR, and
-// reports whether it does. BBR sends at the rate that the path has carried, and is not
-// slowed down by packets that are lost at random: over a path of 50 ms that loses 1 % of
-// the packets it is forty times as fast as CUBIC. It also fills no more of a router's
-// queue than twice what the path holds, where CUBIC fills all of it, so others on a home
-// line wait less.
+const (
+	// lookEvery is the least time between two looks at a stream.
+	lookEvery = 250 * time.Millisecond
+	// queueMax is how much longer than the shortest round trip a round trip may take. What
+	// takes longer stands in a queue that CUBIC keeps full; it delays everybody behind the
+	// same router.
+	queueMax = 120 * time.Millisecond
+	// lossesMax is in how many looks packets may have been lost that no full queue
+	// explains.
+	lossesMax = 1
+)
+
+// A Path watches how the path of a TCP stream to a peer treats what is sent, and makes the
+// system send by the congestion control BBR where the usual ones harm us or others. Those
+// take every loss for a full queue, and fill every queue:
 //
-// Nothing changes for streams within a machine or a local network, where BBR only costs
-// time, for streams that are not TCP, and on systems that have no BBR or do not allow it to
-// this process. On Linux, net.ipv4.tcp_allowed_congestion_control lists what everybody may
-// use.
-func KeepPace(conn net.Conn) bool {
-	for {
-		outer, ok := conn.(interface{ Below() net.Conn })
-		if !ok {
-			break
-		}
+//   - Packets are lost at random. Over 50 ms, a loss of 1 % leaves 3 Mbit/s to CUBIC, however
+//     fast the path is. BBR sends at the rate that has arrived.
+//   - The queue is deep, as before the uplink of a home. CUBIC fills all of it, and others at
+//     home wait. BBR keeps about as much in the queue as there is on the way.
+//
+// Elsewhere the system's own control stays, which is a little faster on a clean path. A
+// stream changes once and does not change back.
+//
+// A Path does nothing on systems that have no BBR or do not allow it to this process; on
+// Linux, net.ipv4.tcp_allowed_congestion_control lists what everybody may use. A Path is for
+// one goroutine. A nil Path does nothing.
+type Path struct {
+	socket socket
+	next   time.Time // when to look again
+	lost   uint32    // packets sent again, at the last look
+	losses int       // looks that found losses without a queue
+	begun  bool      // there was a look
+}
+
+// A condition is what the system knows of the path of a stream.
+type condition struct {
+	rtt, rttMin time.Duration // smoothed, and the shortest
+	lost        uint32        // packets sent again since the stream began
+}
+
+// WatchPath returns the Path of a stream to a peer, which may be encrypted. It is nil where
+// there is nothing to watch: for streams within a machine or a local network, for those
+// that are not TCP, and on systems that cannot be asked.
+func WatchPath(conn net.Conn) *Path {
+	if outer, ok := conn.(interface{ Below() net.Conn }); ok {
 		conn = outer.Below()
 	}
 	tcp, ok := conn.(*net.TCPConn)
-	return ok && distant(RemoteAddrPort(tcp).Addr()) && keepPace(tcp)
+	if !ok || !distant(RemoteAddrPort(tcp).Addr()) {
+		return nil
+	}
+	s, ok := socketOf(tcp)
+	if !ok {
+		return nil
+	}
+	return &Path{socket: s}
 }
 
 // sharedSpace is for hosts of one provider behind its NAT (RFC 6598).
@@ -34,4 +71,42 @@ var sharedSpace = netip.MustParsePrefix("100.64.0.0/10")
 // distant reports whether the way to ip leads over the internet.
 func distant(ip netip.Addr) bool {
 	return ip.IsGlobalUnicast() && !ip.IsPrivate() && !sharedSpace.Contains(ip)
+}
+
+// Sent looks at the path, if it was not looked at just now. It is called when something
+// was sent.
+func (p *Path) Sent(now time.Time) {
+	if p == nil || now.Before(p.next) {
+		return
+	}
+	p.next = now.Add(lookEvery)
+	c, ok := p.socket.condition()
+	if !ok {
+		p.next = now.Add(time.Hour) // the stream has ended
+		return
+	}
+	if p.harms(c) {
+		p.socket.keepPace()
+		p.next = now.Add(100 * 365 * 24 * time.Hour) // never again, whether it worked or not
+	}
+}
+
+// harms reports whether the usual congestion control harms us or others on such a path.
+func (p *Path) harms(c condition) bool {
+	lost := c.lost - p.lost // it may wrap
+	p.lost = c.lost
+	if !p.begun {
+		p.begun = true // what came before may have been sent long ago
+		lost = 0
+	}
+	queue := c.rtt - c.rttMin
+	if queue > queueMax {
+		return true
+	}
+	// A full queue has its length at the moment of the loss, and at least a good part of
+	// it a round trip later.
+	if lost > 0 && queue < c.rttMin/4+5*time.Millisecond {
+		p.losses++
+	}
+	return p.losses > lossesMax
 }

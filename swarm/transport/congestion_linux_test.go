@@ -3,15 +3,16 @@ package transport
 import (
 	"net"
 	"testing"
+	"time"
 
 	"golang.org/x/sys/unix"
 
 	"swarmnode/internal/realclient"
 )
 
-// TestKeepPace: a stream between addresses that count as public has BBR, if the system
-// allows it.
-func TestKeepPace(t *testing.T) {
+// TestWatchPath: a stream between addresses that count as public is watched, and can be
+// given BBR where the system allows that. A clean path changes nothing.
+func TestWatchPath(t *testing.T) {
 	if !realclient.InNamespace(t) {
 		return
 	}
@@ -25,12 +26,12 @@ func TestKeepPace(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer conn.Close()
-	raw, err := conn.(*net.TCPConn).SyscallConn()
-	if err != nil {
-		t.Fatal(err)
+	path := WatchPath(covered{conn})
+	if path == nil {
+		t.Fatal("the stream is not watched")
 	}
 	name := func() (name string) {
-		raw.Control(func(fd uintptr) {
+		path.socket.raw.Control(func(fd uintptr) {
 			name, err = unix.GetsockoptString(int(fd), unix.IPPROTO_TCP, unix.TCP_CONGESTION)
 		})
 		if err != nil {
@@ -38,14 +39,21 @@ func TestKeepPace(t *testing.T) {
 		}
 		return name
 	}
-	before := name()
-	set := KeepPace(covered{conn})
-	switch after := name(); {
-	case set && after != "bbr":
-		t.Errorf("KeepPace reports true, but the stream has %s", after)
-	case !set && after != before:
-		t.Errorf("KeepPace reports false, but %s has become %s", before, after)
-	case !set:
-		t.Skip("the system allows no BBR")
+	before, now := name(), time.Now()
+	for i := range 8 {
+		path.Sent(now.Add(time.Duration(i) * lookEvery))
 	}
+	if after := name(); after != before {
+		t.Errorf("%s has become %s on a clean path", before, after)
+	}
+	c, ok := path.socket.condition()
+	if !ok || c.rtt <= 0 || c.rttMin <= 0 || c.rttMin > time.Second {
+		t.Errorf("the system says %+v, %v", c, ok)
+	}
+	path.socket.keepPace()
+	if after := name(); after != "bbr" {
+		t.Skipf("the system allows no BBR: %s stays", after)
+	}
+	conn.Close()
+	path.Sent(now.Add(time.Hour)) // does nothing
 }

@@ -4,4 +4,11 @@ package transport
 
 import "net"
 
-func keepPace(*net.TCPConn) bool { return false }
+// A socket cannot be asked on this system.
+type socket struct{}
+
+func socketOf(*net.TCPConn) (socket, bool) { return socket{}, false }
+
+func (socket) condition() (condition, bool) { return condition{}, false }
+
+func (socket) keepPace() {}

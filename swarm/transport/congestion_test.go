@@ -4,6 +4,7 @@ import (
 	"net"
 	"net/netip"
 	"testing"
+	"time"
 )
 
 func TestDistant(t *testing.T) {
@@ -19,26 +20,63 @@ func TestDistant(t *testing.T) {
 	}
 }
 
-// TestKeepPaceLeavesOthersAlone: streams within a machine, and those that are not TCP.
-func TestKeepPaceLeavesOthersAlone(t *testing.T) {
+// TestWatchPathLeavesOthersAlone: streams within a machine, and those that are not TCP.
+func TestWatchPathLeavesOthersAlone(t *testing.T) {
 	p := listenPair(t, loopback)
 	dialled, err := TCP{}.Dial(t.Context(), p.AddrPort())
 	if err != nil {
 		t.Fatal(err)
 	}
 	defer dialled.Close()
-	if KeepPace(dialled) {
-		t.Error("a stream within the machine has BBR")
+	if WatchPath(dialled) != nil {
+		t.Error("a stream within the machine is watched")
 	}
 	a, b := net.Pipe()
 	defer a.Close()
 	defer b.Close()
-	if KeepPace(a) || KeepPace(covered{a}) {
-		t.Error("a pipe has BBR")
+	path := WatchPath(covered{a})
+	if path != nil {
+		t.Error("a pipe is watched")
 	}
+	path.Sent(time.Now()) // does nothing
 }
 
 // covered is a stream above another one.
 type covered struct{ net.Conn }
 
 func (c covered) Below() net.Conn { return c.Conn }
+
+// TestHarms: what is seen in the looks at a path of 50 ms, and after which of them the
+// stream changes to BBR; -1 for never.
+func TestHarms(t *testing.T) {
+	const ms = time.Millisecond
+	for _, tt := range []struct {
+		name  string
+		queue []time.Duration // beyond the shortest round trip
+		lost  []uint32        // since the look before
+		want  int
+	}{
+		{"clean", []time.Duration{0, 5 * ms, 2 * ms}, []uint32{0, 0, 0}, -1},
+		{"random losses", []time.Duration{0, 1 * ms, 0, 2 * ms}, []uint32{0, 2, 0, 1}, 3},
+		{"one loss", []time.Duration{0, 0, 0, 0}, []uint32{0, 30, 0, 0}, -1},
+		{"losses before the first look", []time.Duration{0, 0}, []uint32{50, 1}, -1},
+		{"a queue of 100 ms overflows", []time.Duration{40 * ms, 100 * ms, 60 * ms, 99 * ms},
+			[]uint32{0, 40, 20, 3}, -1},
+		{"a deep queue", []time.Duration{20 * ms, 90 * ms, 200 * ms}, []uint32{0, 0, 0}, 2},
+	} {
+		p := &Path{}
+		at, lost := -1, uint32(1<<32-3) // it wraps
+		p.harms(condition{rtt: 50 * ms, rttMin: 50 * ms, lost: lost})
+		p.begun = false
+		for i := range tt.queue {
+			lost += tt.lost[i]
+			if p.harms(condition{rtt: 50*ms + tt.queue[i], rttMin: 50 * ms, lost: lost}) {
+				at = i
+				break
+			}
+		}
+		if at != tt.want {
+			t.Errorf("%s: changes after look %d, want %d", tt.name, at, tt.want)
+		}
+	}
+}
