@@ -6,6 +6,7 @@ import (
 	"errors"
 	"io"
 	"net"
+	"net/netip"
 	"os"
 	"slices"
 	"sync"
@@ -16,6 +17,7 @@ import (
 	"swarmnode/swarm/block"
 	"swarmnode/swarm/limit"
 	"swarmnode/swarm/simnet"
+	"swarmnode/swarm/transport/utp"
 	"swarmnode/swarm/wire"
 )
 
@@ -34,6 +36,32 @@ func streams(t *testing.T, test func(t *testing.T, a, b net.Conn)) {
 		a, b := tcpPair(t)
 		test(t, a, b)
 	})
+	t.Run("utp", func(t *testing.T) {
+		a, b := utpPair(t)
+		test(t, a, b)
+	})
+}
+
+// utpPair returns the two ends of a connection over uTP.
+func utpPair(t *testing.T) (dialled, accepted net.Conn) {
+	t.Helper()
+	var sockets [2]*utp.Socket
+	for i := range sockets {
+		s, err := utp.Listen(t.Context(), netip.MustParseAddrPort("127.0.0.1:0"), utp.Config{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		t.Cleanup(func() { s.Close() })
+		sockets[i] = s
+	}
+	dialled, err := sockets[0].Dial(t.Context(), sockets[1].AddrPort())
+	if err != nil {
+		t.Fatal(err)
+	}
+	if accepted, err = sockets[1].Accept(); err != nil {
+		t.Fatal(err)
+	}
+	return dialled, accepted
 }
 
 // until waits for a condition on what was heard.

@@ -24,6 +24,7 @@ type reader struct {
 	in   input
 	ack  acker     // acknowledges what came
 	raw  rawReader // reads into several buffers at once; inert where that is not possible
+	away *scatter  // the same for streams that are no sockets, or nil
 	plan plan
 
 	block  *block.Buf // block under way, or nil
@@ -48,6 +49,7 @@ func newReader(c *Conn) *reader {
 	r := &reader{c: c, progress: now, flood: floodCounter{since: now}}
 	r.in.conn, r.in.account = c.conn, c.cfg.Account
 	r.raw.init(c.conn, r)
+	r.away = newScatter(c.conn, r)
 	r.ack.init(c.conn)
 	return r
 }
@@ -120,6 +122,11 @@ func (r *reader) fill() (int, error) {
 	most := r.most()
 	if r.raw.ok() {
 		n, err := r.raw.read(most)
+		r.landed(n)
+		return n, err
+	}
+	if r.away != nil {
+		n, err := r.away.read(most)
 		r.landed(n)
 		return n, err
 	}

@@ -331,6 +331,9 @@ func (w *writer) writeOnce() (n int64, err error) {
 	if _, ok := w.c.conn.(*net.TCPConn); ok {
 		return w.vector.WriteTo(w.c.conn) // one call of the system
 	}
+	if gatherer, ok := w.c.conn.(gatherer); ok {
+		return gatherer.WriteBuffers(&w.vector)
+	}
 	// Other streams would get every header and every block by itself.
 	lent := gathered.Get().(*[gatherSize]byte)
 	defer gathered.Put(lent)

@@ -92,6 +92,29 @@ func (c *Conn) Read(p []byte) (int, error) {
 	return n, nil
 }
 
+// ReadBuffers waits until there is something to read, then calls room and fills the buffers
+// that it returns, one after the other, with what there is. It calls idle before it waits, so
+// that a reader needs memory only when something has come. Neither may use the connection.
+func (c *Conn) ReadBuffers(room func() [][]byte, idle func()) (n int, err error) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.m.readable() == 0 {
+		idle()
+	}
+	if err := c.awaitReadable(); err != nil {
+		return 0, c.fault("read", err)
+	}
+	now := time.Now()
+	for _, p := range room() {
+		k := c.m.read(now, p)
+		if n += k; k < len(p) {
+			break
+		}
+	}
+	c.afterRead(now)
+	return n, nil
+}
+
 // awaitReadable waits until there is something to read. c.mu is held.
 func (c *Conn) awaitReadable() error {
 	for {

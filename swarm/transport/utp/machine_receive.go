@@ -93,7 +93,8 @@ func (m *machine) answered(now time.Duration, h *header) bool {
 	m.phase = phaseOpen
 	m.in.ack = h.seq - 1
 	m.bits = h.bits
-	m.ack.syn = false
+	// The other end learns that we are here even if it speaks first.
+	m.ack.syn, m.ack.now = false, true
 	if m.timers.synSent == 1 {
 		m.rtt.sample(now, now-m.timers.synAt)
 	}

@@ -44,19 +44,7 @@ func connect(t testing.TB, from, to *Socket) (dialled, accepted *Conn) {
 }
 
 func TestBytesGoThrough(t *testing.T) {
-	from, to := listen(t), listen(t)
-	accepted := make(chan net.Conn, 1)
-	go func() {
-		c, err := to.Accept()
-		if err != nil {
-			t.Error(err)
-		}
-		accepted <- c
-	}()
-	a, err := from.Dial(t.Context(), to.AddrPort())
-	if err != nil {
-		t.Fatal(err)
-	}
+	a, b := connect(t, listen(t), listen(t))
 	content := bytes.Repeat([]byte("0123456789abcdef"), 4<<20/16)
 	go func() {
 		if _, err := a.Write(content); err != nil {
@@ -64,7 +52,6 @@ func TestBytesGoThrough(t *testing.T) {
 		}
 		a.Close()
 	}()
-	b := <-accepted
 	b.SetReadDeadline(time.Now().Add(patience))
 	h := sha1.New()
 	n, err := io.Copy(h, b)
@@ -74,7 +61,6 @@ func TestBytesGoThrough(t *testing.T) {
 	if want := sha1.Sum(content); !bytes.Equal(h.Sum(nil), want[:]) {
 		t.Error("other bytes came")
 	}
-	b.Close()
 }
 
 // BenchmarkTransfer moves bytes from one socket to another.
