@@ -21,8 +21,8 @@ import (
 )
 
 const (
-	tcp = endpoint.TransportTCP
-	utp = endpoint.TransportUTP
+	byTCP = endpoint.TransportTCP
+	byUTP = endpoint.TransportUTP
 )
 
 // silence is what a dial ends with to which nobody answers.
@@ -44,30 +44,30 @@ func TestRace(t *testing.T) {
 		hellos    [2]int32
 		encrypted bool
 	}{
-		{name: "TCP is fast enough", tcp: &fakeWay{takes: 100 * ms}, wins: tcp, after: 100 * ms,
+		{name: "TCP is fast enough", tcp: &fakeWay{takes: 100 * ms}, wins: byTCP, after: 100 * ms,
 			dials: [2]int{1, 0}, hellos: [2]int32{1, 0}},
-		{name: "uTP worked last", first: utp, utp: &fakeWay{takes: 100 * ms}, wins: utp,
+		{name: "uTP worked last", first: byUTP, utp: &fakeWay{takes: 100 * ms}, wins: byUTP,
 			after: 100 * ms, dials: [2]int{0, 1}, hellos: [2]int32{0, 1}},
 		{name: "TCP is slow, and uTP is not", tcp: &fakeWay{takes: 3 * time.Second},
-			utp: &fakeWay{takes: 100 * ms}, wins: utp, after: 350 * ms,
+			utp: &fakeWay{takes: 100 * ms}, wins: byUTP, after: 350 * ms,
 			dials: [2]int{1, 1}, hellos: [2]int32{0, 1}},
 		{name: "TCP connects, and its answer takes a while",
-			tcp: &fakeWay{takes: 200 * ms, slow: 400 * ms}, utp: &fakeWay{}, wins: tcp,
+			tcp: &fakeWay{takes: 200 * ms, slow: 400 * ms}, utp: &fakeWay{}, wins: byTCP,
 			after: 600 * ms, dials: [2]int{1, 0}, hellos: [2]int32{1, 0}},
 		{name: "both connect, and one shakes hands",
 			tcp: &fakeWay{takes: 300 * ms, slow: 400 * ms}, utp: &fakeWay{takes: 100 * ms},
-			wins: tcp, after: 700 * ms, dials: [2]int{1, 1}, hellos: [2]int32{1, 0}},
+			wins: byTCP, after: 700 * ms, dials: [2]int{1, 1}, hellos: [2]int32{1, 0}},
 		{name: "TCP connects to a box that forwards nothing", tcp: &fakeWay{silent: true},
-			utp: &fakeWay{takes: 50 * ms}, wins: utp, after: 1050 * ms,
+			utp: &fakeWay{takes: 50 * ms}, wins: byUTP, after: 1050 * ms,
 			dials: [2]int{1, 1}, hellos: [2]int32{1, 1}},
 		{name: "TCP is refused", tcp: &fakeWay{takes: 20 * ms, fails: syscall.ECONNREFUSED},
-			utp: &fakeWay{takes: 30 * ms}, wins: utp, after: 50 * ms,
+			utp: &fakeWay{takes: 30 * ms}, wins: byUTP, after: 50 * ms,
 			dials: [2]int{1, 1}, hellos: [2]int32{0, 1}},
 		{name: "TCP is refused, and uTP silent",
 			tcp: &fakeWay{takes: 20 * ms, fails: syscall.ECONNREFUSED},
 			utp: &fakeWay{takes: time.Hour}, fault: book.FaultRefused, after: 1520 * ms,
 			dials: [2]int{1, 1}},
-		{name: "uTP is refused, and TCP silent", first: utp,
+		{name: "uTP is refused, and TCP silent", first: byUTP,
 			utp: &fakeWay{takes: 20 * ms, fails: syscall.ECONNRESET},
 			tcp: &fakeWay{takes: time.Hour}, fault: book.FaultHungUp, after: 1520 * ms,
 			dials: [2]int{1, 1}},
@@ -78,16 +78,16 @@ func TestRace(t *testing.T) {
 			dials: [2]int{1, 1}},
 		{name: "TCP hangs up at once, as where it is switched off",
 			tcp: &fakeWay{policy: EncryptionRequired, knows: otherHash},
-			utp: &fakeWay{takes: 50 * ms}, policy: EncryptionOff, wins: utp, after: 50 * ms,
+			utp: &fakeWay{takes: 50 * ms}, policy: EncryptionOff, wins: byUTP, after: 50 * ms,
 			dials: [2]int{1, 1}, hellos: [2]int32{1, 1}},
 		{name: "the peer wants encryption",
 			tcp:  &fakeWay{takes: 50 * ms, policy: EncryptionRequired},
 			utp:  &fakeWay{takes: 60 * ms, policy: EncryptionRequired},
-			wins: tcp, after: 100 * ms, dials: [2]int{2, 1}, hellos: [2]int32{2, 0},
+			wins: byTCP, after: 100 * ms, dials: [2]int{2, 1}, hellos: [2]int32{2, 0},
 			encrypted: true},
 		{name: "the peer wants encryption, over uTP alone",
 			tcp: &fakeWay{fails: syscall.ECONNREFUSED},
-			utp: &fakeWay{policy: EncryptionRequired}, wins: utp,
+			utp: &fakeWay{policy: EncryptionRequired}, wins: byUTP,
 			dials: [2]int{1, 2}, hellos: [2]int32{0, 2}, encrypted: true},
 		{name: "the peer has no such torrent",
 			tcp: &fakeWay{knows: otherHash}, utp: &fakeWay{knows: otherHash},
@@ -96,7 +96,7 @@ func TestRace(t *testing.T) {
 		t.Run(c.name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				ways := [2]*fakeWay{c.tcp, c.utp}
-				for i, over := range []endpoint.Transport{tcp, utp} {
+				for i, over := range []endpoint.Transport{byTCP, byUTP} {
 					if ways[i] == nil {
 						ways[i] = &fakeWay{}
 					}
@@ -134,7 +134,7 @@ func TestRace(t *testing.T) {
 // the other way for each that it gained before.
 func TestRaceIsOneAttempt(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		ways := []*fakeWay{{over: tcp, policy: EncryptionOff}, {over: utp, policy: EncryptionOff}}
+		ways := []*fakeWay{{over: byTCP, policy: EncryptionOff}, {over: byUTP, policy: EncryptionOff}}
 		d := dialerOf(EncryptionAllowed, ways[0], ways[1]) // nobody knows the torrent
 		c := callTo(limit.ByRumour, calledHash, otherHash)
 		var held atomic.Int32
@@ -163,7 +163,7 @@ func TestRaceOfWinners(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		both := &barrier{}
 		both.wait.Add(2)
-		ways := []*fakeWay{{over: tcp, takes: raceAfter}, {over: utp}}
+		ways := []*fakeWay{{over: byTCP, takes: raceAfter}, {over: byUTP}}
 		var streams [2]*watched
 		d := dialerOf(EncryptionOff)
 		for i, w := range ways {
@@ -229,7 +229,7 @@ func (w *watched) Close() error {
 // TestRaceEnds: a race ends with its context, and leaves no stream and no goroutine behind.
 func TestRaceEnds(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		ways := []*fakeWay{{over: tcp, silent: true}, {over: utp, takes: time.Hour}}
+		ways := []*fakeWay{{over: byTCP, silent: true}, {over: byUTP, takes: time.Hour}}
 		ctx, cancel := context.WithTimeout(t.Context(), 3*time.Second)
 		defer cancel()
 		start := time.Now()

@@ -44,7 +44,7 @@ type Config struct {
 	TorrentPeersMax int
 	// MemoryMax bounds, in bytes, the blocks on their way between connections and
 	// files; 48 MiB if zero. As many bytes again may be held for other messages to
-	// peers, and for messages of which only a part has come.
+	// peers, for messages of which only a part has come, and for the buffers of uTP.
 	MemoryMax int64
 	// StateDir is the folder for records. One record says which pieces each torrent
 	// has, so that it goes on after a stop or a crash without hashing everything again.
@@ -139,6 +139,7 @@ type Engine struct {
 	down         *limit.Common
 	up           *limit.Common
 	kept         *limit.Ledger // bytes held for peers besides blocks
+	streams      *limit.Bytes  // buffers of uTP
 	given        *limit.Tally  // bytes given to sources besides blocks
 	talk         *limit.Tally  // bytes of unsolicited messages from sources
 	blocks       *block.Pool
@@ -213,7 +214,8 @@ func start(cfg Config, pairs []*transport.Pair) *Engine {
 		evictWaiters: limit.NewPending(evictWaitersMax),
 		down:         limit.NewCommon(cfg.Down),
 		up:           limit.NewCommon(cfg.Up),
-		kept:         limit.NewLedger(cfg.MemoryMax),
+		kept:         limit.NewLedger(cfg.MemoryMax * 3 / 4),
+		streams:      limit.NewBytes(cfg.MemoryMax / 4),
 		given:        limit.NewTally(givenForgotten, sourceMemory),
 		talk:         limit.NewTally(talkForgotten, sourceMemory),
 		blocks:       block.NewPool(cfg.MemoryMax * 2 / 3),

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"net"
 	"net/netip"
+	"slices"
 	"sync"
 	"sync/atomic"
 
@@ -12,24 +13,51 @@ import (
 	"swarmnode/swarm/endpoint"
 	"swarmnode/swarm/transport"
 	"swarmnode/swarm/transport/udpmux"
+	"swarmnode/swarm/transport/utp"
 )
 
 // A port is an address at which an Engine listens, for TCP and UDP at once.
 type port struct {
 	pair *transport.Pair
-	stop context.CancelFunc // ends the accept loop, which closes the TCP listener
+	stop context.CancelFunc // ends the accept loops, which close the listeners
 	mux  *udpmux.Mux        // owns the UDP socket
+	utp  *utp.Socket        // uTP over mux
 }
 
 // addr returns where the port is.
 func (p *port) addr() netip.AddrPort { return p.pair.AddrPort() }
 
-// close closes both sockets, which ends the accept loop. It waits for the reader of the UDP
-// socket alone.
+// close closes both sockets, which ends the accept loops and all uTP connections. It waits for
+// the reader of the UDP socket alone. Calls after the first have no effect.
 func (p *port) close() error {
 	p.stop()
 	p.pair.TCP.Close() // the end of its context may have closed it
+	p.utp.Close()
 	return p.mux.Close()
+}
+
+// retire closes all but the uTP connections that there are, and the UDP socket that they use.
+// The channel is closed when they have ended.
+func (p *port) retire() (ended <-chan struct{}) {
+	p.stop()
+	p.pair.TCP.Close()
+	p.mux.DHT().Close()
+	return p.utp.Retire()
+}
+
+// A utpListener accepts uTP connections. Its end leaves those that there are.
+type utpListener struct{ socket *utp.Socket }
+
+// Accept implements transport.Listener.
+func (l utpListener) Accept() (net.Conn, error) { return l.socket.Accept() }
+
+// AddrPort implements transport.Listener.
+func (l utpListener) AddrPort() netip.AddrPort { return l.socket.AddrPort() }
+
+// Close implements transport.Listener.
+func (l utpListener) Close() error {
+	l.socket.Retire()
+	return nil
 }
 
 // ports are where an Engine listens. It is safe for concurrent use.
@@ -37,9 +65,13 @@ type ports struct {
 	net  *egress.Net             // makes the sockets; may be nil
 	list atomic.Pointer[[]*port] // in the order in which the user named them; nil for none
 
-	mu     sync.Mutex // held while list changes
-	closed bool
+	mu      sync.Mutex // held while list and retired change
+	retired []*port    // given up, and in use by uTP connections; at most retiredMax
+	closed  bool
 }
+
+// retiredMax is how many ports that were given up may still serve uTP connections.
+const retiredMax = 4
 
 // all returns the ports. Nobody may change the list.
 func (s *ports) all() []*port {
@@ -94,11 +126,68 @@ func (s *ports) rebind(addrs []netip.AddrPort,
 	for _, p := range s.all() {
 		kept[p.addr()] = p.pair
 	}
+	for _, p := range slices.Clone(s.retired) {
+		if slices.Contains(addrs, p.addr()) { // its UDP socket is in the way
+			s.end(p)
+		}
+	}
 	pairs, err := bind(s.net, addrs, kept)
 	if err != nil {
 		return nil, err
 	}
 	return s.exchange(pairs, begin), nil
+}
+
+// retire gives a port up. The uTP connections over it go on, as those of TCP do, and the
+// port is closed when the last one has ended; wait waits for that, or for ctx.
+func (s *ports) retire(ctx context.Context, p *port, wait *sync.WaitGroup) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	ended := p.retire()
+	if s.closed || p.utp.Len() == 0 {
+		p.close()
+		return
+	}
+	if len(s.retired) >= retiredMax {
+		s.end(s.retired[0])
+	}
+	s.retired = append(s.retired, p)
+	wait.Go(func() {
+		select {
+		case <-ended:
+		case <-ctx.Done():
+		}
+		s.mu.Lock()
+		defer s.mu.Unlock()
+		s.end(p)
+	})
+}
+
+// end closes a port that was retired. mu is held.
+func (s *ports) end(p *port) {
+	p.close()
+	if i := slices.Index(s.retired, p); i >= 0 {
+		s.retired = slices.Delete(s.retired, i, i+1)
+	}
+}
+
+// socket returns the socket by which to reach ip over uTP, or nil if there is none of its
+// family.
+func (s *ports) socket(ip netip.Addr) *utp.Socket {
+	ip = ip.Unmap()
+	var other *utp.Socket
+	for _, p := range s.all() {
+		own := p.addr().Addr().Unmap()
+		switch {
+		case own.Is4() != ip.Is4():
+		case own.IsUnspecified(), own.IsLoopback() == ip.IsLoopback() &&
+			own.IsLinkLocalUnicast() == ip.IsLinkLocalUnicast():
+			return p.utp
+		case other == nil:
+			other = p.utp // the system may know a way
+		}
+	}
+	return other
 }
 
 // PacketConns returns the DHT's side of the engine's ports, for a DHT node. Each call ends
@@ -121,7 +210,7 @@ func (s *ports) close() error {
 	defer s.mu.Unlock()
 	s.closed = true
 	var errs []error
-	for _, p := range s.all() {
+	for _, p := range append(slices.Clone(s.all()), s.retired...) {
 		errs = append(errs, p.close())
 	}
 	return errors.Join(errs...)
@@ -132,8 +221,9 @@ func (e *Engine) openPort(pair *transport.Pair) *port {
 	p := &port{pair: pair, mux: udpmux.New(pair.UDP)}
 	var ctx context.Context
 	ctx, p.stop = context.WithCancel(e.ctx)
+	p.utp = utp.NewSocket(p.mux, utp.Config{Budget: e.streams})
 	e.accept(ctx, pair.TCP, endpoint.TransportTCP)
-	transport.RefuseUTP(p.mux)
+	e.accept(ctx, utpListener{p.utp}, endpoint.TransportUTP)
 	return p
 }
 

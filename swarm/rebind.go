@@ -23,9 +23,7 @@ func (e *Engine) Rebind(listen []netip.AddrPort) error {
 		return err
 	}
 	for _, p := range left {
-		if err := p.close(); err != nil {
-			e.log.Warn("a port was not closed", "port", p.addr(), "err", err)
-		}
+		e.ports.retire(e.ctx, p, &e.wait)
 	}
 	e.findOwn()
 	e.log.Info("listening on other addresses", "addrs", e.Addrs())

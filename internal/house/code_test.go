@@ -139,6 +139,8 @@ var goroutines = map[string]string{
 	"swarm/evict.go":      "waits for the place of a connection, waited for by the torrent loop",
 	"swarm/sourceless.go": "looks at files without a source, waited for by the torrent loop",
 	"swarm/peer/conn.go":  "the writer of a connection, waited for by its reader",
+	"swarm/ports.go": "waits for the last uTP connection of a port that was given up, waited " +
+		"for by the engine",
 	"swarm/transport/utp/alarms.go": "wakes connections at their deadlines, waited for by the " +
 		"socket's Close",
 	"swarm/transport/udpmux/mux.go": "the reader of a UDP socket, waited for by Close",
