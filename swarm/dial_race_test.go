@@ -134,7 +134,8 @@ func TestRace(t *testing.T) {
 // the other way for each that it gained before.
 func TestRaceIsOneAttempt(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		ways := []*fakeWay{{over: byTCP, policy: EncryptionOff}, {over: byUTP, policy: EncryptionOff}}
+		ways := []*fakeWay{{over: byTCP, policy: EncryptionOff},
+			{over: byUTP, policy: EncryptionOff}}
 		d := dialerOf(EncryptionAllowed, ways[0], ways[1]) // nobody knows the torrent
 		c := callTo(limit.ByRumour, calledHash, otherHash)
 		var held atomic.Int32

@@ -52,6 +52,9 @@ func (c *Conn) update(now time.Time) {
 		return
 	}
 	due := c.m.deadline()
+	if !due.IsZero() && !due.After(now) {
+		due = now.Add(retryFull) // a deadline that output does not meet must not make a loop
+	}
 	if full {
 		due = earlier(due, now.Add(retryFull))
 	}

@@ -38,6 +38,7 @@ func (m *machine) receive(now time.Time, h *header, payload []byte) {
 	}
 	if m.phase == phaseAnswered {
 		m.phase = phaseOpen
+		m.timers.connect = 0
 	}
 	m.heard(t)
 	if h.timestamp != 0 {

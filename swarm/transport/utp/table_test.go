@@ -7,6 +7,7 @@ import (
 	"io"
 	"net"
 	"net/netip"
+	"os"
 	"sync"
 	"testing"
 	"testing/synctest"
@@ -49,7 +50,8 @@ func (w *tap) lose(d fakeDatagram) bool {
 func TestDialErrors(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		n := newFakeNet(t)
-		here, there := n.socket(hereAt, Config{ConnsMax: 2}), n.socket(thereAt, Config{Refuse: true})
+		here := n.socket(hereAt, Config{ConnsMax: 2})
+		there := n.socket(thereAt, Config{Refuse: true})
 		dial := func(ctx context.Context, to string, want error) {
 			t.Helper()
 			c, err := here.Dial(ctx, netip.MustParseAddrPort(to))
@@ -248,20 +250,23 @@ func TestBacklogOfAccept(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		n := newFakeNet(t)
 		here, there := n.socket(hereAt, Config{}), n.socket(thereAt, Config{})
-		var all []net.Conn
-		for range backlogMaxConns + 10 {
+		for i := range backlogMaxConns + 10 {
 			c, err := here.Dial(t.Context(), there.AddrPort())
-			if err != nil {
-				t.Fatal(err)
+			if err == nil {
+				synctest.Wait()
+				c.SetReadDeadline(time.Now().Add(time.Second))
+				_, err = c.Read(make([]byte, 1))
 			}
-			all = append(all, c)
-			synctest.Wait()
+			want := os.ErrDeadlineExceeded
+			if i >= backlogMaxConns {
+				want = ErrReset
+			}
+			if !errors.Is(err, want) {
+				t.Errorf("connection %d: %v, want %v", i, err, want)
+			}
 		}
 		if len(there.queue) != backlogMaxConns || there.Len() != backlogMaxConns {
 			t.Errorf("%d connections wait, of %d", len(there.queue), there.Len())
-		}
-		if _, err := all[len(all)-1].Read(make([]byte, 1)); !errors.Is(err, ErrReset) {
-			t.Errorf("the last one: %v", err)
 		}
 		for range backlogMaxConns {
 			if _, err := there.Accept(); err != nil {
