@@ -50,6 +50,7 @@ func TestLAN(t *testing.T) {
 		{"the seed last", false, false, "0.0.0.0"},
 		{"the seed first, IPv6 alone", true, false, "::"},
 		{"the cable last", true, true, "0.0.0.0"},
+		{"the cable last, IPv6 alone", true, true, "::"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			t.Parallel()
@@ -65,8 +66,12 @@ func TestLAN(t *testing.T) {
 						ip(t, "-n", host, "addr", "add", fmt.Sprintf("192.168.7.%d/24", j+1), "dev",
 							"lan0")
 					} else {
-						ip(t, "-n", host, "addr", "add", fmt.Sprintf("fd00:7::%d/64", j+1), "dev",
-							"lan0", "nodad")
+						address := []string{"-n", host, "addr", "add",
+							fmt.Sprintf("fd00:7::%d/64", j+1), "dev", "lan0"}
+						if !c.unplugged { // else the system first asks whether it is taken
+							address = append(address, "nodad")
+						}
+						ip(t, address...)
 					}
 				}
 			}

@@ -6,6 +6,7 @@ import (
 	"net"
 	"net/netip"
 	"os"
+	"slices"
 	"syscall"
 )
 
@@ -70,16 +71,30 @@ func (n *Net) Interfaces() ([]net.Interface, error) {
 }
 
 // Addresses returns the addresses of this machine, or those of the device, in the families in
-// use. A device that is missing has none.
+// use. IPv6 addresses that nobody can use yet are left out: the system still asks whether
+// another machine has them (RFC 4862, section 5.4). A device that is missing has none.
 func (n *Net) Addresses() ([]netip.Addr, error) {
-	var list []net.Addr
-	if n.Device() == "" {
-		all, err := net.InterfaceAddrs()
-		if err != nil {
-			return nil, err
+	all, err := n.Prefixes()
+	if err != nil {
+		return nil, err
+	}
+	var addrs []netip.Addr
+	for _, list := range all {
+		for _, p := range list {
+			addrs = append(addrs, p.Addr())
 		}
-		list = all
-	} else {
+	}
+	return addrs, nil
+}
+
+// Prefixes returns the addresses of Addresses, by the number of their interface, each with
+// the length of its network's prefix.
+func (n *Net) Prefixes() (map[int][]netip.Prefix, error) {
+	all, err := interfacePrefixes()
+	if err != nil {
+		return nil, err
+	}
+	if n.Device() != "" {
 		ifi, err := n.device()
 		if errors.Is(err, ErrMissing) {
 			return nil, nil
@@ -87,18 +102,14 @@ func (n *Net) Addresses() ([]netip.Addr, error) {
 		if err != nil {
 			return nil, err
 		}
-		if list, err = ifi.Addrs(); err != nil {
-			return nil, err
-		}
+		all = map[int][]netip.Prefix{ifi.Index: all[ifi.Index]}
 	}
-	addrs := make([]netip.Addr, 0, len(list))
-	for _, a := range list {
-		prefix, err := netip.ParsePrefix(a.String())
-		if err == nil && n.Family().Has(prefix.Addr()) {
-			addrs = append(addrs, prefix.Addr().Unmap())
-		}
+	for index, list := range all {
+		all[index] = slices.DeleteFunc(list, func(p netip.Prefix) bool {
+			return !n.Family().Has(p.Addr())
+		})
 	}
-	return addrs, nil
+	return all, nil
 }
 
 // bindError returns the error of binding a socket to a device.

@@ -202,6 +202,11 @@ func (s *Service) findPlaces() map[linkKey]place {
 		s.cfg.Logger.Debug("lsd: reading interfaces", "err", err)
 		return nil
 	}
+	addresses, err := s.cfg.Net.Prefixes()
+	if err != nil {
+		s.cfg.Logger.Debug("lsd: reading addresses", "err", err)
+		return nil
+	}
 	all := make(map[linkKey]place)
 	used := 0
 	for _, ifi := range interfaces {
@@ -209,12 +214,8 @@ func (s *Service) findPlaces() map[linkKey]place {
 		if ifi.Flags&able != able {
 			continue
 		}
-		addrs, err := ifi.Addrs()
-		if err != nil {
-			continue
-		}
 		before := len(all)
-		for v6, addrs := range byFamily(addrs) {
+		for v6, addrs := range byFamily(addresses[ifi.Index]) {
 			for _, from := range sources(s.cfg.Bound, addrs, v6) {
 				all[linkKey{index: ifi.Index, name: ifi.Name, v6: v6, from: from}] = place{ifi,
 					addrs}
@@ -231,13 +232,11 @@ func (s *Service) findPlaces() map[linkKey]place {
 }
 
 // byFamily splits the addresses of an interface into those of IPv4 and those of IPv6.
-func byFamily(addrs []net.Addr) map[bool][]netip.Prefix {
+func byFamily(addrs []netip.Prefix) map[bool][]netip.Prefix {
 	list := make(map[bool][]netip.Prefix)
-	for _, a := range addrs {
-		if p, err := netip.ParsePrefix(a.String()); err == nil {
-			v6 := !p.Addr().Unmap().Is4()
-			list[v6] = append(list[v6], p)
-		}
+	for _, p := range addrs {
+		v6 := !p.Addr().Is4()
+		list[v6] = append(list[v6], p)
 	}
 	return list
 }
