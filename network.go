@@ -2,6 +2,7 @@ package swarmnode
 
 import (
 	"context"
+	"errors"
 	"net"
 	"net/netip"
 
@@ -15,14 +16,16 @@ type NetworkConfig struct {
 	// everything leaves by that interface, look-ups of names included, and nothing by
 	// another one. While the interface is missing, nothing leaves at all.
 	Device string
+	// NoIPv4 and NoIPv6 switch an address family off.
+	NoIPv4, NoIPv6 bool
 }
 
 // A Network is the way by which a program reaches others. Its methods are safe for concurrent
 // use, and a nil *Network leaves everything to the system.
 type Network struct{ out *egress.Net }
 
-// A NetworkError says why a Network cannot be used: there is no interface of the name, or the
-// system does not let the program bind sockets to it.
+// A NetworkError says why a Network cannot be used: there is no interface of the name, the
+// system does not let the program bind sockets to it, or both address families are off.
 type NetworkError struct{ Err error }
 
 func (e *NetworkError) Error() string { return e.Err.Error() }
@@ -33,7 +36,16 @@ func (e *NetworkError) Unwrap() error { return e.Err }
 // NewNetwork returns the Network of cfg. The error is a *NetworkError. An interface that is
 // there and switched off is no error: the network comes with it.
 func NewNetwork(cfg NetworkConfig) (*Network, error) {
-	out, err := egress.New(egress.Config{Device: cfg.Device})
+	family := egress.Any
+	switch {
+	case cfg.NoIPv4 && cfg.NoIPv6:
+		return nil, &NetworkError{errors.New("no address family is left")}
+	case cfg.NoIPv4:
+		family = egress.IPv6
+	case cfg.NoIPv6:
+		family = egress.IPv4
+	}
+	out, err := egress.New(egress.Config{Device: cfg.Device, Family: family})
 	if err != nil {
 		return nil, &NetworkError{err}
 	}

@@ -36,7 +36,9 @@ func newTCP(n *egress.Net, local func(netip.Addr) netip.Addr) way { return overT
 
 func (w overTCP) transport() endpoint.Transport { return endpoint.TransportTCP }
 
-func (w overTCP) reaches(to endpoint.Endpoint) bool { return to.Dialable() }
+func (w overTCP) reaches(to endpoint.Endpoint) bool {
+	return to.Dialable() && w.net.Family().Has(to.Host())
+}
 
 func (w overTCP) dial(ctx context.Context, to endpoint.Endpoint) (net.Conn, error) {
 	return transport.TCP{Net: w.net, Local: w.local(to.Host())}.Dial(ctx, to.Addr)

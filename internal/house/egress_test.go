@@ -54,11 +54,18 @@ func TestOneWayOut(t *testing.T) {
 	allowed.check(t)
 }
 
-// The command's sources of flags and the root package hand their Network on: without it, the
-// DHT would look up names by the system's resolver.
-func TestDHTLooksUpByEgress(t *testing.T) {
+// throughEgress are the configurations by which packages are told how to reach others, with
+// the fields that say so. Left out, the system decides, and whatever the user wants of the
+// network is ignored.
+var throughEgress = map[string]string{
+	"dht.Config": "Resolve", "guard.Config": "Net", "lsd.Config": "Net", "socks.Config": "Dial",
+	"swarm.Config": "Net", "tracker.ClientConfig": "Net", "transport.TCP": "Net",
+}
+
+// The product tells every package how to reach others.
+func TestNetworkIsHandedOn(t *testing.T) {
 	for _, s := range sources(t, false) {
-		if isTool(s.pkg()) || !slices.Contains(s.imports(), module+"/dht") {
+		if isTool(s.pkg()) || s.dir == "examples/embed" {
 			continue
 		}
 		ast.Inspect(s.ast, func(n ast.Node) bool {
@@ -67,23 +74,30 @@ func TestDHTLooksUpByEgress(t *testing.T) {
 				return true
 			}
 			sel, ok := lit.Type.(*ast.SelectorExpr)
-			if !ok || sel.Sel.Name != "Config" {
+			if !ok {
 				return true
 			}
-			if x, ok := sel.X.(*ast.Ident); !ok || x.Name != "dht" {
+			x, ok := sel.X.(*ast.Ident)
+			if !ok {
 				return true
 			}
-			for _, e := range lit.Elts {
-				kv, ok := e.(*ast.KeyValueExpr)
-				if !ok {
-					continue
-				}
-				if key, ok := kv.Key.(*ast.Ident); ok && key.Name == "Resolve" {
-					return true
-				}
+			name := x.Name + "." + sel.Sel.Name
+			if field := throughEgress[name]; field != "" && !names(lit, field) {
+				t.Errorf("%s: a %s without %s", position(lit), name, field)
 			}
-			t.Errorf("%s: a dht.Config without Resolve", position(lit))
 			return true
 		})
 	}
+}
+
+// names reports whether a literal of a struct names a field.
+func names(lit *ast.CompositeLit, field string) bool {
+	return slices.ContainsFunc(lit.Elts, func(e ast.Expr) bool {
+		kv, ok := e.(*ast.KeyValueExpr)
+		if !ok {
+			return false
+		}
+		key, ok := kv.Key.(*ast.Ident)
+		return ok && key.Name == field
+	})
 }

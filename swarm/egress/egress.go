@@ -122,6 +122,7 @@ func (e *DeviceError) Unwrap() error { return e.Err }
 type Net struct {
 	cfg      Config
 	resolver *net.Resolver
+	loopback bool // the device is that of loopback
 	upstream upstreams
 }
 
@@ -133,9 +134,11 @@ func New(cfg Config) (*Net, error) {
 		return n, nil
 	}
 	n.resolver = &net.Resolver{PreferGo: true, Dial: n.dialNameServer}
-	if _, err := n.device(); err != nil {
+	ifi, err := n.device()
+	if err != nil {
 		return nil, err
 	}
+	n.loopback = ifi.Flags&net.FlagLoopback != 0
 	if err := n.try(); err != nil {
 		return nil, err
 	}
@@ -178,7 +181,7 @@ func (n *Net) allow(ip netip.Addr) error {
 	switch cfg := n.config(); {
 	case !cfg.Family.Has(ip):
 		return ErrFamily
-	case cfg.Device != "" && ip.Unmap().IsLoopback():
+	case cfg.Device != "" && !n.loopback && ip.Unmap().IsLoopback():
 		return ErrLoopback
 	}
 	return nil

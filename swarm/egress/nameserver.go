@@ -41,7 +41,7 @@ func (n *Net) dialNameServer(ctx context.Context, network, address string) (net.
 	if err != nil {
 		return nil, err
 	}
-	if server.Addr().Unmap().IsLoopback() {
+	if !n.loopback && server.Addr().Unmap().IsLoopback() {
 		instead := n.upstream.next(readServers(upstreamFile))
 		if !instead.IsValid() {
 			return nil, dialError(network, server, &DeviceError{n.cfg.Device, ErrNameServer})
