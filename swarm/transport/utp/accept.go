@@ -33,8 +33,8 @@ func (r *limitedRate) allow(now time.Time, limit int) bool {
 }
 
 // welcome begins a connection for a SYN. It reports false if the attempt has to be refused.
-// The connection counts as one only when its source has shown that it received our answer;
-// until then a newer one may take its place.
+// The connection counts as one only when its source has shown that it received our answer. When
+// too many have not shown it yet, nothing is remembered of the attempt; see cookies.
 func (s *Socket) welcome(now time.Time, from netip.AddrPort, h *header) bool {
 	if !from.IsValid() || from.Port() == 0 {
 		return true // nobody can be answered there
@@ -43,30 +43,62 @@ func (s *Socket) welcome(now time.Time, from netip.AddrPort, h *header) bool {
 		return true
 	}
 	s.mu.Lock()
-	full := len(s.conns) >= s.cfg.ConnsMax
-	refused := s.refusing || s.retired || full
+	refused := s.refusing || s.retired
 	s.mu.Unlock()
 	if refused {
 		return false
 	}
-	if !s.started.allow(now, startsPerSecond) {
+	if s.pending.Used() >= halfOpenMax || !s.started.allow(now, startsPerSecond) {
+		if cookie, ok := s.cookies.answer(now, from, h); ok {
+			s.sendCookie(now, from, h, cookie)
+		}
 		return true
 	}
 	c := newConn(s, connKey{from, h.id + 1})
 	c.m = newAccepted(now, s.machineConfig(0), *h)
 	c.accepted = true
 	c.place = s.pending.Admit(from.Addr(), func() { c.kill(errEvicted) })
-	s.mu.Lock()
-	if s.closed || s.conns[c.key] != nil {
-		s.mu.Unlock()
+	if s.add(c) {
+		c.mu.Lock()
+		c.update(now)
+		c.mu.Unlock()
+	} else {
 		c.place.Leave()
-		return true
+	}
+	return true
+}
+
+// add adds a connection to the table, unless its place is taken or the socket closed.
+func (s *Socket) add(c *Conn) bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.closed || s.conns[c.key] != nil {
+		return false
 	}
 	s.conns[c.key] = c
-	s.mu.Unlock()
+	return true
+}
+
+// prove begins a connection with the first packet that follows our answer to a SYN that we
+// have not remembered. It reports whether the packet is one.
+func (s *Socket) prove(now time.Time, from netip.AddrPort, h *header, payload []byte) bool {
+	cookie, ok := s.cookies.proves(now, from, h)
+	if !ok {
+		return false
+	}
+	c := newConn(s, connKey{from, h.id})
+	config := s.machineConfig(0)
+	config.first = cookie
+	c.m = newAnswered(now, config, h)
+	c.accepted = true
 	c.mu.Lock()
-	c.update(now)
-	c.mu.Unlock()
+	defer c.mu.Unlock()
+	if !s.add(c) {
+		return true
+	}
+	c.m.receive(now, h, payload)
+	s.touch(c)
+	c.present(now)
 	return true
 }
 
@@ -81,7 +113,7 @@ func (s *Socket) machineConfig(id uint16) machineConfig {
 func (s *Socket) proven(c *Conn) bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if s.retired || len(s.queue) >= backlogMaxConns {
+	if s.retired || len(s.queue) >= backlogMaxConns || !s.makeRoom(1) {
 		return false
 	}
 	s.queue = append(s.queue, c)
@@ -112,6 +144,16 @@ func (s *Socket) Accept() (net.Conn, error) {
 func (s *Socket) fault(op string, remote net.Addr, err error) error {
 	return &net.OpError{Op: op, Net: "utp", Source: net.UDPAddrFromAddrPort(s.AddrPort()),
 		Addr: remote, Err: err}
+}
+
+// sendCookie answers a SYN of which nothing is remembered. The answer is as long as the
+// shortest packet.
+func (s *Socket) sendCookie(now time.Time, to netip.AddrPort, syn *header, cookie seq) {
+	stamp := uint32(now.UnixMicro())
+	answer := header{kind: typeState, id: syn.id, timestamp: stamp,
+		difference: stamp - syn.timestamp, window: receiveBufferMax, seq: cookie, ack: syn.seq}
+	b := appendHeader(make([]byte, 0, headerSize), &answer, 0)
+	_, _ = s.carrier.Send([]udpmux.Outgoing{{To: to, Data: b}}) // it is asked for again
 }
 
 // sendReset answers a packet that belongs to no connection. The answer is as long as the

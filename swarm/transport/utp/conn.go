@@ -6,6 +6,7 @@ import (
 	"net"
 	"os"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"swarmnode/swarm/limit"
@@ -47,6 +48,7 @@ type Conn struct {
 	lingers  time.Time    // when it ends at the latest after Close
 	linked   bool         // it is in the table, or about to be
 	touched  bool         // it is in socket.touched
+	ousted   atomic.Bool  // others need its place: it lingers no longer
 }
 
 // newConn returns a connection without its machine.

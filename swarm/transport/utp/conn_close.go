@@ -44,6 +44,7 @@ func (c *Conn) Close() error {
 		} else {
 			c.m.end(now)
 			c.m.forget(now)
+			c.socket.linger(c)
 		}
 	}
 	c.readable.Broadcast()

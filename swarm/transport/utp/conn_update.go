@@ -32,7 +32,8 @@ type sending struct {
 // update sends what is due, and tells everybody who has to know how the connection stands. It
 // follows each call that may change that. c.mu is held.
 func (c *Conn) update(now time.Time) {
-	if c.closed && !c.lingers.IsZero() && !now.Before(c.lingers) && c.over() == nil {
+	late := !now.Before(c.lingers) || c.ousted.Load()
+	if c.closed && !c.lingers.IsZero() && late && c.over() == nil {
 		c.m.abort(now)
 	}
 	full := c.flush(now)
@@ -82,6 +83,12 @@ func (c *Conn) prove(now time.Time, over bool) {
 		return
 	}
 	place.Keep()
+	c.present(now)
+}
+
+// present hands the connection to Accept, now that its other end has answered. If there is no
+// room for it, it ends.
+func (c *Conn) present(now time.Time) {
 	if !c.socket.proven(c) {
 		c.failure = errEvicted
 		c.m.abort(now)

@@ -56,7 +56,7 @@ func (s *Socket) begin(addr netip.AddrPort) (*Conn, error) {
 		return nil, net.ErrClosed
 	}
 	key, ok := s.newIDs(addr)
-	if !ok || len(s.conns) >= s.cfg.ConnsMax {
+	if !ok || !s.makeRoom(0) {
 		s.mu.Unlock()
 		return nil, ErrFull
 	}

@@ -182,6 +182,15 @@ func newAccepted(now time.Time, config machineConfig, syn header) *machine {
 	return m
 }
 
+// newAnswered returns a connection whose SYN was answered, and not remembered. Its other end has
+// acknowledged config.first, the number of the answer, by the given packet.
+func newAnswered(now time.Time, config machineConfig, h *header) *machine {
+	m := newAccepted(now, config, header{id: h.id - 1, seq: h.seq - 1, timestamp: h.timestamp,
+		window: h.window})
+	m.ack.syn = false
+	return m
+}
+
 // at returns a time as the machine's parts count it: 1 ns at the start, so that 0 can mean
 // never.
 func (m *machine) at(now time.Time) time.Duration { return max(now.Sub(m.start), 0) + 1 }
@@ -242,12 +251,13 @@ func (m *machine) forget(now time.Time) {
 	m.openWindow(m.at(now))
 }
 
-// abort ends the connection at once. The peer is sent a RESET if it knows the connection.
+// abort ends the connection at once. The peer is sent a RESET if it has shown that it knows the
+// connection: an address that may be forged is sent no more than its SYN.
 func (m *machine) abort(now time.Time) {
 	if m.phase == phaseClosed {
 		return
 	}
-	m.ack.reset = m.phase != phaseDialling
+	m.ack.reset = m.phase > phaseAnswered
 	m.fail(ErrAborted)
 }
 

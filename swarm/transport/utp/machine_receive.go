@@ -55,7 +55,7 @@ func (m *machine) receive(now time.Time, h *header, payload []byte) {
 // receiveSyn answers the SYN of a connection again whose first answer was lost.
 func (m *machine) receiveSyn(h *header) {
 	if m.phase == phaseAnswered && h.seq == m.in.ack {
-		m.ack.syn = true
+		m.ack.syn, m.bits = true, h.bits // the answer is no longer than this SYN
 		return
 	}
 	m.stats.invalid++

@@ -6,6 +6,7 @@ import (
 	"math/rand/v2"
 	"net"
 	"net/netip"
+	"slices"
 	"sync"
 	"time"
 
@@ -23,6 +24,9 @@ const (
 	halfOpenMax = 256
 	// backlogMaxConns is how many connections wait for Accept at most.
 	backlogMaxConns = 128
+	// lingeringMin is how many closed connections are noted before those that are gone are
+	// looked for.
+	lingeringMin = 64
 	// idTries is how many connection ids are tried for a connection. Even a table full of
 	// connections to one address leaves most of the 65,536 ids.
 	idTries = 64
@@ -33,7 +37,9 @@ type Config struct {
 	// Budget bounds the memory of the buffers of all connections. Nil means that only the
 	// bounds of each connection hold.
 	Budget Budget
-	// ConnsMax is how many connections there may be. Default 4096.
+	// ConnsMax is how many connections there may be whose other ends have answered. Default
+	// 4096. When there are more, those go first that the user has closed already, and that
+	// wait for what was written to be acknowledged.
 	ConnsMax int
 	// DatagramMax is the largest datagram to send, in bytes of UDP payload. By default it
 	// is what the largest interface takes; paths are probed in any case.
@@ -69,19 +75,21 @@ type Socket struct {
 	pending *limit.Pending // unproven connections
 	alarms  alarms
 
-	mu       sync.Mutex
-	conns    map[connKey]*Conn
-	queue    []*Conn    // wait for Accept
-	arrived  *sync.Cond // of mu: queue or closed has changed
-	refusing bool
-	retired  bool // no connections are accepted or dialled any more
-	closed   bool
-	empty    chan struct{} // closed once retired and without connections
+	mu        sync.Mutex
+	conns     map[connKey]*Conn
+	queue     []*Conn    // wait for Accept
+	arrived   *sync.Cond // of mu: queue or closed has changed
+	refusing  bool
+	lingering []*Conn // closed by their users, oldest first, those that are gone included
+	retired   bool    // no connections are accepted or dialled any more
+	closed    bool
+	empty     chan struct{} // closed once retired and without connections
 
 	// receiving is held while a batch is handled. What follows belongs to its holder.
 	receiving sync.Mutex
 	touched   []*Conn
 	started   limitedRate // of connections to us
+	cookies   cookies
 }
 
 // NewSocket returns a Socket that takes the uTP datagrams of m until it is closed. Only one
@@ -207,7 +215,7 @@ func (s *Socket) receive(batch []udpmux.Datagram) {
 				c.mu.Unlock()
 			}
 			if c, key = s.find(d.From, &h), to; c == nil {
-				s.stray(now, d.From, &h, len(d.Data))
+				s.stray(now, d.From, &h, payload)
 				continue
 			}
 			c.mu.Lock()
@@ -258,12 +266,17 @@ func (s *Socket) find(from netip.AddrPort, h *header) *Conn {
 
 // stray takes a packet of no connection: an attempt to connect, or what is left of a
 // connection that one end has forgotten.
-func (s *Socket) stray(now time.Time, from netip.AddrPort, h *header, size int) {
+func (s *Socket) stray(now time.Time, from netip.AddrPort, h *header, payload []byte) {
 	switch h.kind {
 	case typeReset:
 		return // or two sockets would reset each other for ever
 	case typeSyn:
 		if s.welcome(now, from, h) {
+			return
+		}
+	default:
+		// Of a connection that nothing is remembered of, the packets may come in any order.
+		if s.prove(now, from, h, payload) || s.cookies.active(now) {
 			return
 		}
 	}
@@ -283,6 +296,37 @@ func (s *Socket) unlink(c *Conn) {
 	if s.retired && len(s.conns) == 0 {
 		close(s.empty)
 	}
+}
+
+// linger notes a connection that its user has closed. Its c.mu is held.
+func (s *Socket) linger(c *Conn) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if len(s.lingering) >= 2*len(s.conns)+lingeringMin {
+		s.lingering = slices.DeleteFunc(s.lingering, func(c *Conn) bool {
+			return s.conns[c.key] != c
+		})
+	}
+	s.lingering = append(s.lingering, c)
+}
+
+// makeRoom reports whether there is room for one more connection, when over of those in the
+// table do not count. If there is none, the connection ends that lingers longest. s.mu is held.
+func (s *Socket) makeRoom(over int) bool {
+	if len(s.conns)-s.pending.Used()-over < s.cfg.ConnsMax {
+		return true
+	}
+	for len(s.lingering) > 0 {
+		c := s.lingering[0]
+		s.lingering[0] = nil
+		s.lingering = s.lingering[1:]
+		if s.conns[c.key] == c {
+			c.ousted.Store(true)
+			s.alarms.set(c, time.Now())
+			return true
+		}
+	}
+	return false
 }
 
 // newIDs returns a key for a connection to an address, both of whose ids are free. s.mu is
