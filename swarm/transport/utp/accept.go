@@ -55,7 +55,7 @@ func (s *Socket) welcome(now time.Time, from netip.AddrPort, h *header) bool {
 		return true
 	}
 	c := newConn(s, connKey{from, h.id + 1})
-	c.m = newAccepted(now, s.machineConfig(0), *h)
+	c.m = newAccepted(now, s.machineConfig(from.Addr(), 0), *h)
 	c.accepted = true
 	c.place = s.pending.Admit(from.Addr(), func() { c.kill(errEvicted) })
 	if s.add(c) {
@@ -87,7 +87,7 @@ func (s *Socket) prove(now time.Time, from netip.AddrPort, h *header, payload []
 		return false
 	}
 	c := newConn(s, connKey{from, h.id})
-	config := s.machineConfig(0)
+	config := s.machineConfig(from.Addr(), 0)
 	config.first = cookie
 	c.m = newAnswered(now, config, h)
 	c.accepted = true
@@ -102,9 +102,9 @@ func (s *Socket) prove(now time.Time, from netip.AddrPort, h *header, payload []
 	return true
 }
 
-// machineConfig returns the configuration of a new machine.
-func (s *Socket) machineConfig(id uint16) machineConfig {
-	return machineConfig{id: id, first: seq(rand.Uint32()), mtu: s.cfg.DatagramMax,
+// machineConfig returns the configuration of a new machine for a connection with ip.
+func (s *Socket) machineConfig(ip netip.Addr, id uint16) machineConfig {
+	return machineConfig{id: id, first: seq(rand.Uint32()), mtu: s.reach.most(ip),
 		budget: s.cfg.Budget, connectTimeout: provenWait}
 }
 

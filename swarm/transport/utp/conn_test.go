@@ -369,3 +369,18 @@ func TestReadBuffers(t *testing.T) {
 		t.Errorf("at the end: %d, %v", n, err)
 	}
 }
+
+func TestStats(t *testing.T) {
+	a, b := pipe(t)
+	go a.Write(make([]byte, 1<<20))
+	b.SetReadDeadline(time.Now().Add(patience))
+	if _, err := io.ReadFull(b, make([]byte, 1<<20)); err != nil {
+		t.Fatal(err)
+	}
+	sent, received := a.Stats(), b.Stats()
+	if sent.Sent == 0 || received.Received == 0 || sent.RTT <= 0 || sent.RTTMin > sent.RTT ||
+		sent.Window <= 0 || sent.Datagram < mtuFloor || sent.Datagram > 65507 ||
+		sent.PeerWindow <= 0 || received.Sent != 0 {
+		t.Errorf("%+v and %+v", sent, received)
+	}
+}

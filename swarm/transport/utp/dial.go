@@ -62,7 +62,7 @@ func (s *Socket) begin(addr netip.AddrPort) (*Conn, error) {
 	}
 	now := time.Now()
 	c := newConn(s, key)
-	c.m = newDialled(now, s.machineConfig(key.id))
+	c.m = newDialled(now, s.machineConfig(addr.Addr(), key.id))
 	c.mu.Lock() // nobody knows it, so the order of locks does not matter
 	defer c.mu.Unlock()
 	s.conns[key] = c

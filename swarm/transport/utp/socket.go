@@ -42,7 +42,7 @@ type Config struct {
 	// wait for what was written to be acknowledged.
 	ConnsMax int
 	// DatagramMax is the largest datagram to send, in bytes of UDP payload. By default it
-	// is what the largest interface takes; paths are probed in any case.
+	// is what the interfaces take; paths are probed in any case.
 	DatagramMax int
 	// Refuse answers attempts to connect with a RESET, as Socket.Refuse does.
 	Refuse bool
@@ -71,6 +71,7 @@ type Socket struct {
 	carrier carrier
 	release func() // gives the carrier back, after the last packet
 	cfg     Config
+	reach   reach
 	resets  resetLimits
 	pending *limit.Pending // unproven connections
 	alarms  alarms
@@ -106,12 +107,13 @@ func newSocket(c carrier, cfg Config) *Socket {
 	if cfg.ConnsMax <= 0 {
 		cfg.ConnsMax = connsMax
 	}
-	if cfg.DatagramMax <= 0 {
-		cfg.DatagramMax = interfaceMax(c.AddrPort().Addr())
-	}
 	s := &Socket{carrier: c, cfg: cfg, release: func() {}, refusing: cfg.Refuse,
 		pending: limit.NewPending(halfOpenMax), conns: make(map[connKey]*Conn),
 		empty: make(chan struct{})}
+	s.reach = reachOf(c.AddrPort().Addr())
+	if most := cfg.DatagramMax; most > 0 {
+		s.reach = reach{most, most}
+	}
 	s.arrived = sync.NewCond(&s.mu)
 	s.resets.init()
 	s.alarms.start()
@@ -341,38 +343,34 @@ func (s *Socket) newIDs(to netip.AddrPort) (connKey, bool) {
 	return connKey{}, false
 }
 
-// interfaceMax returns how large a datagram the interfaces take that a socket bound to ip
-// sends by, in bytes of UDP payload.
-func interfaceMax(ip netip.Addr) int {
+// A reach is how large a datagram the interfaces take, in bytes of UDP payload.
+type reach struct{ loopback, outside int }
+
+// reachOf returns the reach of a socket that is bound to ip.
+func reachOf(ip netip.Addr) reach {
+	r := reach{mtuBase, mtuBase}
 	headers := 20 + 8
 	if ip.Is6() {
 		headers = 40 + 8
 	}
-	largest := 0
 	var system *egress.Net
 	all, _ := system.Interfaces()
 	for _, i := range all {
-		if i.Flags&net.FlagUp == 0 {
-			continue
+		most := &r.outside
+		if i.Flags&net.FlagLoopback != 0 {
+			most = &r.loopback
 		}
-		if ip.IsUnspecified() || hasAddr(i, ip) {
-			largest = max(largest, i.MTU)
+		if i.Flags&net.FlagUp != 0 {
+			*most = max(*most, min(i.MTU, 1<<16)-headers)
 		}
 	}
-	if largest == 0 {
-		return mtuBase
-	}
-	return min(largest, 1<<16) - headers
+	return r
 }
 
-// hasAddr reports whether an interface has an address.
-func hasAddr(i net.Interface, ip netip.Addr) bool {
-	addrs, _ := i.Addrs()
-	for _, a := range addrs {
-		if n, ok := a.(*net.IPNet); ok && n.IP.Equal(net.IP(ip.WithZone("").AsSlice())) ||
-			ok && ip.IsLoopback() && n.Contains(net.IP(ip.AsSlice())) {
-			return true
-		}
+// most returns how large a datagram to ip may be at most. Paths take less, and are probed.
+func (r reach) most(ip netip.Addr) int {
+	if ip.IsLoopback() {
+		return r.loopback
 	}
-	return false
+	return r.outside
 }

@@ -8,10 +8,12 @@ import (
 	"net"
 	"net/netip"
 	"os"
+	"runtime"
 	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
+	"unsafe"
 )
 
 const (
@@ -392,5 +394,45 @@ func TestIdleConnections(t *testing.T) {
 				there.Len())
 		}
 		t.Logf("%.2f packets a minute from each end", perMinute)
+	})
+}
+
+// idleMemoryMax is how many bytes one end of an idle connection may cost.
+const idleMemoryMax = 3 << 10
+
+// A connection over which data went costs little once it is idle.
+func TestIdleMemory(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		n := newFakeNet(t)
+		here, there := n.socket(hereAt, Config{}), n.socket(thereAt, Config{})
+		const count = 1000
+		var ends []*Conn
+		heap := func() uint64 {
+			for range 3 {
+				runtime.GC()
+			}
+			var m runtime.MemStats
+			runtime.ReadMemStats(&m)
+			return m.HeapAlloc
+		}
+		before := heap()
+		data := make([]byte, 50_000)
+		for range count {
+			a, b := connect(t, here, there)
+			go a.Write(data)
+			if _, err := io.ReadFull(b, data); err != nil {
+				t.Fatal(err)
+			}
+			ends = append(ends, a, b)
+		}
+		time.Sleep(3 * time.Minute)
+		each := int64(heap()-before) / (2 * count)
+		t.Logf("%d bytes for each end of a connection (machine %d, Conn %d)", each,
+			unsafe.Sizeof(machine{}), unsafe.Sizeof(Conn{}))
+		if each > idleMemoryMax {
+			t.Errorf("%d bytes for each end of an idle connection, want at most %d", each,
+				idleMemoryMax)
+		}
+		runtime.KeepAlive(ends)
 	})
 }
