@@ -37,8 +37,7 @@ func (m *machine) receive(now time.Time, h *header, payload []byte) {
 		return
 	}
 	if m.phase == phaseAnswered {
-		m.phase = phaseOpen
-		m.timers.connect = 0
+		m.phase, m.timers.connect = phaseOpen, 0
 	}
 	m.heard(t)
 	if h.timestamp != 0 {

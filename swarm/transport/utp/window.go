@@ -1,6 +1,9 @@
 package utp
 
-import "time"
+import (
+	"math"
+	"time"
+)
 
 const (
 	// delayAim is the queueing delay that a connection settles at when it has the path for
@@ -8,6 +11,13 @@ const (
 	// the aim is a little less, so that the delay stays below the target with what the
 	// samples vary by.
 	delayAim = 50 * time.Millisecond
+	// aimLeast is the aim of large windows. An aim that falls as the window grows makes
+	// connections that share a queue share it evenly, since there is one delay for all of
+	// them (Swift, "flow scaling"). Windows of aimSmall packets aim at delayAim, those of
+	// aimLarge at aimLeast.
+	aimLeast = 30 * time.Millisecond
+	aimSmall = 16
+	aimLarge = 1024
 
 	// windowFirst is the window at the start, in packets (RFC 6928).
 	windowFirst = 10
@@ -20,8 +30,9 @@ const (
 	// lossHigh is the share of a round's bytes whose loss means congestion whatever the
 	// delays say.
 	lossHigh = 0.10
-	// gentle is what a round with losses but without rising delay leaves of the window.
-	gentle = 0.9
+	// cleanRounds is how many rounds without a loss must pass before the window may grow by
+	// more than a packet a round.
+	cleanRounds = 10
 
 	// drainEvery is how often a connection empties the queue for one round trip, so that it
 	// and its rivals see the true base delay. The first intervals are shorter, because a
@@ -44,6 +55,7 @@ type window struct {
 	delivered int64 // bytes acknowledged since the connection began
 	round     round
 	quiet     int // rounds in a row in which next to nothing was queued
+	clean     int // rounds in a row without a loss
 	rates     [rateRounds]float64
 	rounds    int
 	high      [rateRounds]time.Duration // the highest delay of the last rounds
@@ -122,30 +134,39 @@ func (w *window) acked(now time.Duration, s ackSample) {
 // grow changes the window by the delay.
 func (w *window) grow(now time.Duration, s ackSample) {
 	bytes := min(float64(s.bytes), w.size)
-	off := float64(delayAim-s.queue) / float64(delayAim)
+	aim := w.aim()
+	over := float64(s.queue-aim) / float64(aim)
 	switch {
 	case w.slow:
 		w.size += bytes
 		if w.size >= w.threshold || w.queued(s) {
 			w.leaveSlow(now, s)
 		}
-	case off < 0:
+	case over > 0:
 		// LEDBAT++ 4.2, multiplicative decrease: connections with larger windows give up
 		// more, so those that share a queue come to share it evenly.
-		w.size -= bytes * min(0.5, -off)
+		w.size -= bytes * min(0.5, over)
 	default:
-		w.size += off * w.step(s) * bytes / w.size
+		w.size += w.step() * bytes / w.size
 	}
 	w.size = max(w.size, w.least())
+}
+
+// aim returns the queueing delay that the window settles at.
+func (w *window) aim() time.Duration {
+	packets := min(max(w.size/float64(w.mss), aimSmall), aimLarge)
+	small, large := 1/math.Sqrt(aimSmall), 1/math.Sqrt(aimLarge)
+	share := (1/math.Sqrt(packets) - large) / (small - large)
+	return aimLeast + time.Duration(share*float64(delayAim-aimLeast))
 }
 
 // step returns by how many bytes the window grows in a round with nothing queued. That is
 // one packet. While the queue stays empty for rounds, the path has more room than that would
 // fill within minutes, so the step doubles with each such round, up to an eighth of the
 // window.
-func (w *window) step(s ackSample) float64 {
+func (w *window) step() float64 {
 	step := float64(w.mss)
-	if w.quiet > 1 {
+	if w.quiet > 1 && w.clean > cleanRounds {
 		step *= float64(int(1) << min(w.quiet-1, 20))
 		step = max(float64(w.mss), min(step, w.size/8))
 	}
@@ -186,7 +207,7 @@ func (w *window) endRound(now time.Duration, s ackSample) {
 	r := &w.round
 	bytes := w.delivered - r.start
 	if d := now - r.at; d > 0 && r.at > 0 {
-		w.rates[w.rounds%rateRounds] = float64(bytes) / max(d, s.rtt.min()).Seconds()
+		w.rates[w.rounds%rateRounds] = float64(bytes+int64(r.lost)) / max(d, s.rtt.min()).Seconds()
 	}
 	w.high[w.rounds%rateRounds], w.low[w.rounds%rateRounds] = r.highest, r.lowest
 	if r.highest < delayAim/4 {
@@ -194,6 +215,7 @@ func (w *window) endRound(now time.Duration, s ackSample) {
 	} else {
 		w.quiet = 0
 	}
+	w.clean++
 	if r.lost > 0 && !w.drain.on {
 		w.cut(now, s, float64(r.lost)/float64(int64(r.lost)+bytes))
 	}
@@ -212,7 +234,7 @@ func (w *window) lost(bytes int) { w.round.lost += bytes }
 func (w *window) cut(now time.Duration, s ackSample, share float64) {
 	w.before, w.cutAt = w.size, w.delivered
 	pipe := w.pipe(s.rtt)
-	w.quiet = 0
+	w.quiet, w.clean = 0, 0
 	if share > lossHigh || w.rising(s.rtt) {
 		w.size = max(w.size/2, min(w.size, 0.7*pipe), w.least())
 		if w.slow {
@@ -223,7 +245,7 @@ func (w *window) cut(now time.Duration, s ackSample, share float64) {
 	if w.slow {
 		return
 	}
-	w.size = max(gentle*w.size, min(w.size, 1.05*pipe), w.least())
+	w.size = max(w.size/2, min(w.size, 1.05*pipe), w.least())
 }
 
 // rising reports whether the losses of a round came with a queue: the delay was near the
