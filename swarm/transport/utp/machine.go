@@ -99,6 +99,7 @@ type machine struct {
 	timers timers
 	stats  counters
 	memory memory
+	checks uint64
 }
 
 // finish is how far the end of our direction is.

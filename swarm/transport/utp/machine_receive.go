@@ -49,6 +49,9 @@ func (m *machine) receive(now time.Time, h *header, payload []byte) {
 		m.receiveData(t, h, payload)
 	}
 	m.part(t)
+	if checked {
+		m.checkNow()
+	}
 }
 
 // receiveSyn answers the SYN of a connection again whose first answer was lost.
@@ -76,7 +79,7 @@ func (m *machine) receiveReset(h *header) {
 		m.fail(ErrRefused)
 		return
 	}
-	if m.phase == phaseParting {
+	if m.phase == phaseParting || m.delivered() {
 		m.fail(nil)
 		return
 	}
@@ -239,7 +242,7 @@ func (m *machine) receiveData(now time.Duration, h *header, payload []byte) {
 func (m *machine) part(now time.Duration) {
 	if m.phase == phaseOpen && m.finish.acked && m.in.finished() {
 		m.phase = phaseParting
-		m.timers = timers{part: now + 2*m.rtt.timeout()}
+		m.timers = timers{part: now + 2*m.rtt.timeout() + partAfter}
 		return
 	}
 	if m.phase == phaseOpen && m.finish.acked && m.discard && m.timers.part == 0 {

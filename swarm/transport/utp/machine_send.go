@@ -5,6 +5,9 @@ import "time"
 // output appends the datagrams that are due to an outbox, and reports whether there are more
 // of them than it has room for.
 func (m *machine) output(now time.Time, out *outbox) bool {
+	if checked {
+		defer m.checkNow()
+	}
 	t := m.at(now)
 	if m.phase == phaseClosed {
 		if m.ack.reset {

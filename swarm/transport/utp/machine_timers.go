@@ -6,6 +6,9 @@ const (
 	// aliveEvery is how long a connection may be quiet before it says something. libutp's
 	// authors measured it on routers.
 	aliveEvery = 29 * time.Second
+	// partAfter is how long, beside two timeouts, a finished connection answers a peer that
+	// has not heard so.
+	partAfter = 3 * time.Second
 	// partWait is how long a connection that nobody reads waits for the peer's FIN.
 	partWait = 10 * time.Second
 	// stallMax is how long data may go unacknowledged by a peer that says other things.
@@ -172,6 +175,10 @@ func (m *machine) retry(now time.Duration) {
 	}
 	if now-t.heardAt > m.config.silence && t.expired > 2 || now-t.progressAt > stallMax &&
 		m.peerWindow > 0 {
+		if m.delivered() {
+			m.fail(nil)
+			return
+		}
 		m.ack.reset = true
 		m.fail(ErrTimeout)
 		return
@@ -186,6 +193,13 @@ func (m *machine) retry(now time.Duration) {
 	m.window.timedOut()
 	m.pacer.set(now, 0, m.mtu.size)
 	m.arm(now)
+}
+
+// delivered reports whether all that is left to do is that the peer, which has finished its
+// direction, acknowledges our FIN: it has everything that was written.
+func (m *machine) delivered() bool {
+	return m.finish.sent && m.in.finished() && m.flight.packets() == 1 &&
+		m.flight.at(m.flight.una).fin
 }
 
 // largeFirst reports whether the first packet that waits is larger than what every path

@@ -30,6 +30,15 @@ const (
 	// lossHigh is the share of a round's bytes whose loss means congestion whatever the
 	// delays say.
 	lossHigh = 0.10
+	// lossKeeps is what the overflow of a queue leaves of the pipe.
+	lossKeeps = 0.8
+	// probeUp is by how much the window exceeds the pipe on a path with random losses, to
+	// notice when the path has more room.
+	probeUp = 1.05
+	// randomMax bounds what is remembered of random losses, in rounds; from randomSure on
+	// the path is known to have them.
+	randomMax  = 8
+	randomSure = 3
 	// cleanRounds is how many rounds without a loss must pass before the window may grow by
 	// more than a packet a round.
 	cleanRounds = 10
@@ -58,11 +67,9 @@ type window struct {
 	clean     int // rounds in a row without a loss
 	rates     [rateRounds]float64
 	rounds    int
-	high      [rateRounds]time.Duration // the highest delay of the last rounds
-	low       [rateRounds]time.Duration // the lowest
+	random    int // rounds with random losses, less those with others
 
 	before  float64 // the window before the last cut, to undo it
-	cutAt   int64   // delivered at the last cut
 	drainAt time.Duration
 	drains  int
 	drain   drain
@@ -76,10 +83,14 @@ type round struct {
 	lost    int   // bytes
 	lowest  time.Duration
 	highest time.Duration
+	sum     time.Duration // of the delays
 	samples int
 	full    bool // the window was used up
 	wasFull bool // it was in the round before
 }
+
+// mean returns the mean delay.
+func (r *round) mean() time.Duration { return r.sum / time.Duration(max(1, r.samples)) }
 
 // A drain is the emptying of the queue.
 type drain struct {
@@ -120,6 +131,7 @@ func (w *window) acked(now time.Duration, s ackSample) {
 		r.lowest = s.queue
 	}
 	r.highest = max(r.highest, s.queue)
+	r.sum += s.queue
 	r.samples++
 	if w.drain.on {
 		w.draining(now, s)
@@ -147,7 +159,7 @@ func (w *window) grow(now time.Duration, s ackSample) {
 		// more, so those that share a queue come to share it evenly.
 		w.size -= bytes * min(0.5, over)
 	default:
-		w.size += w.step() * bytes / w.size
+		w.size += w.step(s.rtt) * bytes / w.size
 	}
 	w.size = max(w.size, w.least())
 }
@@ -161,11 +173,14 @@ func (w *window) aim() time.Duration {
 }
 
 // step returns by how many bytes the window grows in a round with nothing queued. That is
-// one packet. While the queue stays empty for rounds, the path has more room than that would
+// one packet. Below the pipe of a path with random losses it is more. While the queue stays empty for rounds, the path has more room than that would
 // fill within minutes, so the step doubles with each such round, up to an eighth of the
 // window.
-func (w *window) step() float64 {
+func (w *window) step(r *rtt) float64 {
 	step := float64(w.mss)
+	if w.random >= randomSure && w.round.mean() <= standing(r) {
+		step = max(step, (probeUp*w.pipe(r)-w.size)/4)
+	}
 	if w.quiet > 1 && w.clean > cleanRounds {
 		step *= float64(int(1) << min(w.quiet-1, 20))
 		step = max(float64(w.mss), min(step, w.size/8))
@@ -209,7 +224,6 @@ func (w *window) endRound(now time.Duration, s ackSample) {
 	if d := now - r.at; d > 0 && r.at > 0 {
 		w.rates[w.rounds%rateRounds] = float64(bytes+int64(r.lost)) / max(d, s.rtt.min()).Seconds()
 	}
-	w.high[w.rounds%rateRounds], w.low[w.rounds%rateRounds] = r.highest, r.lowest
 	if r.highest < delayAim/4 {
 		w.quiet++
 	} else {
@@ -230,34 +244,33 @@ func (w *window) endRound(now time.Duration, s ackSample) {
 // lost records that packets were lost.
 func (w *window) lost(bytes int) { w.round.lost += bytes }
 
-// cut answers the losses of a round.
+// cut answers the losses of a round. If a queue stood, they are from its overflow, and the
+// window gives way. If not, they are random, and the window gives up no more than what
+// exceeds the pipe: a smaller one would leave the path idle, and have the same losses.
 func (w *window) cut(now time.Duration, s ackSample, share float64) {
-	w.before, w.cutAt = w.size, w.delivered
-	pipe := w.pipe(s.rtt)
+	w.before = w.size
 	w.quiet, w.clean = 0, 0
-	if share > lossHigh || w.rising(s.rtt) {
-		w.size = max(w.size/2, min(w.size, 0.7*pipe), w.least())
+	keep := w.pipe(s.rtt)
+	if share > lossHigh || w.round.mean() > standing(s.rtt) {
+		w.random = max(0, w.random-2)
+		keep *= lossKeeps
 		if w.slow {
 			w.leaveSlow(now, s)
 		}
-		return
+	} else {
+		w.random = min(w.random+1, randomMax)
+		if w.slow {
+			return
+		}
+		if w.random >= randomSure {
+			keep *= probeUp
+		}
 	}
-	if w.slow {
-		return
-	}
-	w.size = max(w.size/2, min(w.size, 1.05*pipe), w.least())
+	w.size = max(w.size/2, min(w.size, keep), w.least())
 }
 
-// rising reports whether the losses of a round came with a queue: the delay was near the
-// highest of the last rounds, and that is well above the lowest.
-func (w *window) rising(r *rtt) bool {
-	high, low := w.round.highest, w.round.lowest
-	for i := range min(w.rounds, rateRounds) {
-		high, low = max(high, w.high[i]), min(low, w.low[i])
-	}
-	return high-low > max(4*time.Millisecond, r.min()/8) &&
-		w.round.highest-low > (high-low)*3/4
-}
+// standing returns from which mean delay on a queue stands.
+func standing(r *rtt) time.Duration { return max(2*time.Millisecond, r.min()/16) }
 
 // undo takes the last cut back: the packets were not lost but late.
 func (w *window) undo() {

@@ -167,10 +167,22 @@ func (s *seat) arrive(data []byte) {
 			return
 		}
 		s.m = newAccepted(s.clock(), s.config, h)
+	} else if over, _ := s.m.closed(); over {
+		if h.kind != typeReset {
+			s.refuse(&h)
+		}
+		return
 	} else {
 		s.m.receive(s.clock(), &h, payload)
 	}
 	s.step()
+}
+
+// refuse answers a packet for a connection that is over, as a socket does.
+func (s *seat) refuse(h *header) {
+	reset := header{kind: typeReset, id: h.id, ack: h.seq}
+	data := appendHeader(nil, &reset, 0)
+	s.wire.send(s.w, len(data)+overhead, false, func() { s.peer.arrive(data) })
 }
 
 // step does what is due, and arranges for the next deadline.
