@@ -2,7 +2,7 @@ package utp
 
 const (
 	checkPackets = 64
-	checkEvery   = 64
+	checkEvery   = 1024
 )
 
 // checkNow panics when an invariant does not hold. Large flights are checked now and then,

@@ -192,7 +192,7 @@ func (w *window) step(r *rtt) float64 {
 // one-way delays).
 func (w *window) queued(s ackSample) bool {
 	limit := min(max(s.rtt.min()/8, 4*time.Millisecond), 16*time.Millisecond)
-	return w.round.samples >= 4 && w.round.lowest > limit || s.queue > delayAim*3/4
+	return w.round.samples >= 4 && w.round.lowest > limit || s.queue > 2*limit
 }
 
 func (w *window) leaveSlow(now time.Duration, s ackSample) {
