@@ -14,7 +14,7 @@ type cubic struct {
 
 	window, threshold float64 // packets
 	inFlight          int
-	next, highest     int // numbers of packets
+	next              int // numbers of packets
 	arrived           map[int]bool
 	una               int
 	recover           int // losses up to this packet are answered

@@ -21,6 +21,9 @@ var (
 // the context.
 func (s *Socket) Dial(ctx context.Context, addr netip.AddrPort) (net.Conn, error) {
 	addr = netip.AddrPortFrom(addr.Addr().Unmap(), addr.Port())
+	if err := ctx.Err(); err != nil {
+		return nil, s.fault("dial", net.UDPAddrFromAddrPort(addr), err)
+	}
 	c, err := s.begin(addr)
 	if err != nil {
 		return nil, s.fault("dial", net.UDPAddrFromAddrPort(addr), err)

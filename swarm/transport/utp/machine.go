@@ -63,6 +63,7 @@ type machineConfig struct {
 type machine struct {
 	config machineConfig
 	start  time.Time
+	latest time.Duration // the last time that at returned
 	phase  phase
 	err    error
 
@@ -193,8 +194,11 @@ func newAnswered(now time.Time, config machineConfig, h *header) *machine {
 }
 
 // at returns a time as the machine's parts count it: 1 ns at the start, so that 0 can mean
-// never.
-func (m *machine) at(now time.Time) time.Duration { return max(now.Sub(m.start), 0) + 1 }
+// never. Time does not go back, even if a caller took it before another one that came first.
+func (m *machine) at(now time.Time) time.Duration {
+	m.latest = max(m.latest, now.Sub(m.start)+1, 1)
+	return m.latest
+}
 
 // clock returns the time as it is put on the wire: in microseconds, and never 0, which means
 // no time to some.
