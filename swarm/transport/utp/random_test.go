@@ -109,7 +109,7 @@ func (k *talk) wire() *wire {
 	rng := k.w.rng
 	l := &wire{
 		rate:      pick(rng, 0, 0.3, 1, 5, 20, 100) * megabit,
-		delay:     pick(rng, 0, time.Millisecond, 10*time.Millisecond, 50*time.Millisecond, 300*time.Millisecond),
+		delay:     pick[time.Duration](rng, 0, 1e6, 10e6, 50e6, 300e6),
 		queue:     pick(rng, 0, 10*time.Millisecond, 50*time.Millisecond, 500*time.Millisecond),
 		loss:      pick(rng, 0, 0, 0.001, 0.01, 0.05, 0.1, 0.2),
 		duplicate: pick(rng, 0, 0, 0.01, 0.1),
