@@ -173,9 +173,9 @@ func (w *window) aim() time.Duration {
 }
 
 // step returns by how many bytes the window grows in a round with nothing queued. That is
-// one packet. Below the pipe of a path with random losses it is more. While the queue stays empty for rounds, the path has more room than that would
-// fill within minutes, so the step doubles with each such round, up to an eighth of the
-// window.
+// one packet, and more below the pipe of a path with random losses. While the queue stays
+// empty for rounds, the path has more room than that would fill within minutes, so the step
+// doubles with each such round, up to an eighth of the window.
 func (w *window) step(r *rtt) float64 {
 	step := float64(w.mss)
 	if w.random >= randomSure && w.round.mean() <= standing(r) {
