@@ -36,13 +36,14 @@ type scenario struct {
 var scenarios = []scenario{
 	{"long", longTitle, measureLong},
 	{"home", homeTitle, measureHome},
+	{"idle", idleTitle, measureIdle},
 }
 
 func main() {
 	var opt options
 	flag.StringVar(&opt.node, "node", "bin/node", "the node binary")
 	flag.IntVar(&opt.runs, "runs", 1, "runs of each measurement; medians are shown")
-	only := flag.String("only", "", "only the scenario of this name: long or home")
+	only := flag.String("only", "", "only the scenario of this name: long, home or idle")
 	with := flag.String("with", "", "only the contenders whose names contain one of these, "+
 		"comma-separated")
 	flag.Parse()
