@@ -41,7 +41,8 @@ type Config struct {
 
 // A Client makes connections through one proxy. It is safe for concurrent use.
 type Client struct {
-	cfg Config
+	cfg     Config
+	trouble chan struct{} // holds an element when the proxy has failed
 }
 
 // New returns a Client. It connects to nobody.
@@ -49,7 +50,7 @@ func New(cfg Config) *Client {
 	if cfg.Logger == nil {
 		cfg.Logger = slog.New(slog.DiscardHandler)
 	}
-	return &Client{cfg: cfg}
+	return &Client{cfg: cfg, trouble: make(chan struct{}, 1)}
 }
 
 // Server returns the proxy.
@@ -117,9 +118,9 @@ func (c *Client) unanswered(ctx context.Context, command byte, err error) error 
 		return ctx.Err()
 	case command == commandAssociate && (hungUp(err) || isReply &&
 		(refused.Reply == NoCommand || refused.Reply == NotAllowed)):
-		return &ServerError{c.cfg.Server, ErrNoUDP}
+		return c.fail(ErrNoUDP)
 	case command == commandAssociate && isReply:
-		return &ServerError{c.cfg.Server, err}
+		return c.fail(err)
 	case isReply:
 		return err
 	case command == commandConnect && timeout:
@@ -249,6 +250,13 @@ func (c *Client) failure(ctx context.Context, err error) error {
 		err = errSilent
 	case hungUp(err):
 		err = errHungUp
+	default:
+		// What was done, and to which address, is said already.
+		var op *net.OpError
+		var number syscall.Errno
+		if errors.As(err, &op) && errors.As(op.Err, &number) {
+			err = number
+		}
 	}
-	return &ServerError{c.cfg.Server, err}
+	return c.fail(err)
 }

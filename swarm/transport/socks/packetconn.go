@@ -77,7 +77,7 @@ func (p *PacketConn) keep(ctx context.Context) {
 			}
 			p.set(nil)
 			relay.Close()
-			err = &ServerError{p.client.cfg.Server, errHungUp}
+			err = p.client.fail(errHungUp)
 			if time.Since(began) >= againMax {
 				pause = again
 			}

@@ -1,12 +1,15 @@
 package socks
 
 import (
+	"context"
 	"errors"
 	"io"
 	"net"
 	"net/netip"
 	"os"
 	"strings"
+	"sync/atomic"
+	"syscall"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -231,7 +234,10 @@ func TestRelayIsReplaced(t *testing.T) {
 func TestBackOff(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var asked []time.Time
-		c := hostile(func(net.Conn) { asked = append(asked, time.Now()) })
+		c := New(Config{Dial: func(context.Context, string, uint16) (net.Conn, error) {
+			asked = append(asked, time.Now())
+			return nil, syscall.ECONNREFUSED
+		}})
 		p, news := newPacketConn(t, c)
 		time.Sleep(time.Hour)
 		p.Close()
@@ -251,9 +257,9 @@ func TestBackOff(t *testing.T) {
 	for name, answer := range map[string]string{"reply 7": "\x05\x07" + zero,
 		"reply 2": "\x05\x02" + zero, "hang up": ""} {
 		synctest.Test(t, func(t *testing.T) {
-			asked := 0
+			var asked atomic.Int32
 			c := hostile(func(c net.Conn) {
-				asked++
+				asked.Add(1)
 				say(c, greetingBytes, "\x05\x00")
 				say(c, requestBytes, answer)
 			})
@@ -263,8 +269,8 @@ func TestBackOff(t *testing.T) {
 			if err := <-news; !errors.Is(err, ErrNoUDP) || len(news) > 0 {
 				t.Errorf("%s: %v, and %d more", name, err, len(news))
 			}
-			if asked > int(2*time.Hour/againNoUDP)+1 {
-				t.Errorf("%s: asked %d times in an hour", name, asked)
+			if n := asked.Load(); n > int32(2*time.Hour/againNoUDP)+1 {
+				t.Errorf("%s: asked %d times in an hour", name, n)
 			}
 		})
 	}
