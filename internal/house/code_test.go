@@ -149,6 +149,8 @@ var goroutines = map[string]string{
 		"until Close",
 	"swarm/transport/socks/relay.go": "watches the control connection of a relay, until " +
 		"it ends",
+	"swarm/transport/socks/watch.go":      "follows whether a proxy can be used, until Close",
+	"proxy.go":                            "says what becomes of the proxy, until the node closes",
 	"internal/socksserver/socksserver.go": "accepts clients and serves them, until Stop",
 
 	"swarm/storage/workers.go": "workers that write and hash, until the engine closes",

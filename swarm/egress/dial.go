@@ -53,8 +53,12 @@ func dialError(network string, to netip.AddrPort, err error) error {
 }
 
 // DialUDP returns a UDP socket that is connected to an address. local is as for DialTCP.
+// Behind a proxy the error is ErrProxied: see Proxy.
 func (n *Net) DialUDP(local netip.Addr, to netip.AddrPort) (net.Conn, error) {
 	to = netip.AddrPortFrom(to.Addr().Unmap(), to.Port())
+	if n.Proxy() != nil {
+		return nil, dialError("udp", to, ErrProxied)
+	}
 	if err := n.allow(to.Addr()); err != nil {
 		return nil, dialError("udp", to, err)
 	}
@@ -79,23 +83,26 @@ type Host struct {
 	// Check returns an error for an address that must not be connected to. It is called for
 	// every address, after the name was looked up. It may be nil.
 	Check func(netip.AddrPort) error
+	// CheckName returns an error for a host, a name or an address, that the proxy must not be
+	// asked for. It may be nil.
+	CheckName func(host string) error
 }
 
 // DialHost connects to a host over TCP, within the time of ctx. A name is looked up in both
 // families at once, and its addresses are tried in turns of the families, each after
 // attemptDelay or once the one before has failed; the first connection counts (RFC 8305,
-// "Happy Eyeballs Version 2"). A proxy gets the name as it is, and looks it up itself: then
-// only an address can be checked.
+// "Happy Eyeballs Version 2"). A proxy gets the name as it is, and looks it up itself, so the
+// address is not checked: CheckName is.
 func (n *Net) DialHost(ctx context.Context, h Host) (net.Conn, error) {
-	ip, err := netip.ParseAddr(h.Name)
 	if n.Proxy() != nil {
-		if to := netip.AddrPortFrom(ip.Unmap(), h.Port); err == nil && h.Check != nil {
-			if err := h.Check(to); err != nil {
-				return nil, dialError("tcp", to, err)
+		if h.CheckName != nil {
+			if err := h.CheckName(h.Name); err != nil {
+				return nil, &net.OpError{Op: "dial", Net: "tcp", Err: err}
 			}
 		}
 		return n.Proxy().DialTCP(ctx, h.Name, h.Port)
 	}
+	ip, err := netip.ParseAddr(h.Name)
 	ips := []netip.Addr{ip}
 	if err != nil {
 		if ips, err = n.lookup(ctx, h.Family, h.Name); err != nil {

@@ -73,11 +73,12 @@ type Config struct {
 // A Proxy makes connections on behalf of the node. Names are looked up by the proxy, and
 // never here. It is safe for concurrent use.
 type Proxy interface {
-	// DialTCP connects to a port of host, which is a name or an address.
+	// DialTCP connects to a port of host, which is a name or an address. The RemoteAddr of the
+	// stream is that of the proxy.
 	DialTCP(ctx context.Context, host string, port uint16) (net.Conn, error)
-	// Associate returns a socket whose datagrams the proxy sends and receives, or an error
-	// if the proxy offers none.
-	Associate(ctx context.Context) (net.PacketConn, error)
+	// DialUDP returns a socket for datagrams to and from a port of host. Its RemoteAddr is
+	// that of the host, a *net.UDPAddr, once the host has answered.
+	DialUDP(ctx context.Context, host string, port uint16) (net.Conn, error)
 }
 
 // Errors of a Net. Those of the system are returned as the net package returns them.
@@ -99,6 +100,9 @@ var (
 	ErrOther = errors.New("the address is not one of the interface")
 	// ErrFamily says that an address is of a family that is switched off.
 	ErrFamily = errors.New("address family is switched off")
+	// ErrProxied says that something cannot be done through a proxy, and is done by no other
+	// way: to listen, to look up a name, to speak to a local network.
+	ErrProxied = errors.New("not possible through a proxy")
 	// ErrNameServer says that name servers run on this machine alone, and so cannot be asked
 	// through an interface.
 	ErrNameServer = errors.New("the name server is on this machine and cannot be asked " +

@@ -18,7 +18,8 @@ func (n *Net) listenConfig() *net.ListenConfig {
 	return l
 }
 
-// ListenTCP listens on addr over TCP, in its family alone. Port 0 chooses a free port.
+// ListenTCP listens on addr over TCP, in its family alone. Port 0 chooses a free port. Behind a
+// proxy nobody listens: the error is ErrProxied.
 func (n *Net) ListenTCP(ctx context.Context, addr netip.AddrPort) (*net.TCPListener, error) {
 	if err := n.mayListen(addr.Addr()); err != nil {
 		return nil, err
@@ -44,6 +45,9 @@ func (n *Net) ListenUDP(ctx context.Context, addr netip.AddrPort) (*net.UDPConn,
 
 // mayListen returns an error if an address to listen on is not one of n.
 func (n *Net) mayListen(ip netip.Addr) error {
+	if n.Proxy() != nil {
+		return ErrProxied
+	}
 	if !n.Family().Has(ip) {
 		return ErrFamily
 	}
@@ -82,6 +86,9 @@ func (n *Net) Unspecified() (hosts []netip.Addr) {
 
 // ListenMulticast joins a multicast group on an interface, over UDP.
 func (n *Net) ListenMulticast(ifi *net.Interface, group netip.AddrPort) (*net.UDPConn, error) {
+	if n.Proxy() != nil {
+		return nil, ErrProxied
+	}
 	if device := n.Device(); device != "" && ifi.Name != device {
 		return nil, &DeviceError{device, ErrOther}
 	}

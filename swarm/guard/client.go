@@ -60,7 +60,7 @@ type Config struct {
 }
 
 // A Client makes HTTP requests to Targets. It is safe for concurrent use. It ignores the
-// proxies of the environment: behind a proxy nobody could judge addresses.
+// proxies of the environment. Through the proxy of Config.Net, hosts are judged by their names.
 type Client struct {
 	cfg Config
 
@@ -130,11 +130,11 @@ func (c *Client) dial(ctx context.Context, k key, address string) (net.Conn, err
 	ctx, cancel := context.WithTimeout(ctx, dialTimeout)
 	defer cancel()
 	return c.cfg.Net.DialHost(ctx, egress.Host{Name: host, Port: uint16(port), Family: k.family,
-		Local: c.cfg.Local, Check: k.rule.check})
+		Local: c.cfg.Local, Check: k.rule.check, CheckName: k.rule.checkHost})
 }
 
-// Answer is the answer to a request, with the address of the host that gave it. The caller
-// closes its Body.
+// Answer is the answer to a request, with the address of the host that gave it. Through a proxy it
+// is known only if the URL has it, and then without the port. The caller closes its Body.
 type Answer struct {
 	*http.Response
 	From netip.AddrPort
@@ -201,10 +201,19 @@ func (c *Client) Get(ctx context.Context, t Target, family Family,
 		}
 		// A redirect never leads inward: a host that everybody can reach must not be able
 		// to send us to one that only we can reach.
-		reach, _ := ReachOf(a.From.Addr())
-		u, least = next, max(least, reach)
+		u, least = next, max(least, c.reachOf(u, a.From.Addr()))
 	}
 	return Answer{}, fmt.Errorf("more than %d redirects: %w", RedirectsMax, ErrRefused)
+}
+
+// reachOf returns the reach of the host of u, which answered from an address. Through a proxy
+// the address is not known.
+func (c *Client) reachOf(u *url.URL, from netip.Addr) Reach {
+	reach, _ := ReachOf(from)
+	if c.cfg.Net.Proxy() != nil {
+		reach, _ = ReachOfName(u.Hostname())
+	}
+	return reach
 }
 
 // once makes one request.
@@ -217,7 +226,7 @@ func (c *Client) once(
 	)
 	ctx = httptrace.WithClientTrace(ctx,
 		&httptrace.ClientTrace{GotConn: func(info httptrace.GotConnInfo) {
-			if addr, ok := info.Conn.RemoteAddr().(*net.TCPAddr); ok {
+			if addr, ok := info.Conn.RemoteAddr().(*net.TCPAddr); ok && c.cfg.Net.Proxy() == nil {
 				mu.Lock()
 				from = addr.AddrPort()
 				mu.Unlock()
@@ -238,6 +247,9 @@ func (c *Client) once(
 	if u.User != nil {
 		password, _ := u.User.Password()
 		request.SetBasicAuth(u.User.Username(), password)
+	}
+	if ip, err := netip.ParseAddr(u.Hostname()); err == nil && c.cfg.Net.Proxy() != nil {
+		from = netip.AddrPortFrom(ip, 0)
 	}
 	response, err := c.transport(k).RoundTrip(request)
 	if err != nil {

@@ -330,11 +330,18 @@ func (p *swarmAnnounce) stop(ctx context.Context, r *trackerState, family guard.
 	}
 }
 
+// portNowhere is announced by those whom nobody can connect to. Many trackers refuse 0, and
+// nobody listens at 1.
+const portNowhere = 1
+
 // request returns an announce to the tracker of r.
 func (p *swarmAnnounce) request(r *trackerState, port uint16, stats Stats, event Event) Request {
 	want := wantDefault
 	if event == Stopped {
 		want = 0
+	}
+	if port == 0 {
+		port = portNowhere
 	}
 	return Request{
 		InfoHash: p.hash, PeerID: p.a.cfg.PeerID, Key: p.a.key, TrackerID: r.id,

@@ -34,7 +34,7 @@ type Client struct {
 
 	reading  sync.WaitGroup // the readers of udpConns
 	mu       sync.Mutex
-	udpConns map[netip.AddrPort]*udpConn // at most udpConnsMax
+	udpConns map[udpKey]*udpConn // at most udpConnsMax
 	closed   bool
 }
 
@@ -57,7 +57,7 @@ func NewClient(cfg ClientConfig) *Client {
 	return &Client{
 		web: cfg.HTTP, local: cfg.Local, net: cfg.Net, dial: cfg.Net.DialUDP,
 		http: make(chan struct{}, inFlightHTTP), udp: make(chan struct{}, inFlightUDP),
-		udpConns: make(map[netip.AddrPort]*udpConn),
+		udpConns: make(map[udpKey]*udpConn),
 	}
 }
 

@@ -110,6 +110,11 @@ func (e *NotAskedError) Unwrap() error { return guard.ErrRefused }
 // explain rewords a refusal of guard for trackers. It returns other errors as they
 // are.
 func (t Tracker) explain(err error) error {
+	var named *guard.NameRefusal
+	if errors.As(err, &named) && t.stranger && !named.Unusable {
+		return &NotAskedError{t, fmt.Sprintf("it leads to the %v host %s, where only you may "+
+			"send the proxy", named.Reach, named.Host)}
+	}
 	var refusal *guard.Refusal
 	if !errors.As(err, &refusal) || refusal.Unusable {
 		return err

@@ -58,6 +58,15 @@ func (r *trackerState) families() []guard.Family {
 	return []guard.Family{guard.IPv4, guard.IPv6}
 }
 
+// families returns the families in which to announce to r now. A proxy chooses for itself
+// how it reaches a tracker.
+func (g *tierGroup) families(r *trackerState) []guard.Family {
+	if c := g.swarm.a.cfg.Client; c != nil && c.proxied() {
+		return []guard.Family{guard.Any}
+	}
+	return r.families()
+}
+
 // A tierGroup is a tier of trackers, or all tiers of a private torrent. Its trackers
 // are asked one after another until one answers, and we stay with that one. Its
 // goroutine owns the fields from current on.
@@ -222,7 +231,7 @@ func (g *tierGroup) ask(r *trackerState) (answer Response, err error) {
 	defer asking.Wait()
 	defer cancel()
 	asking.Go(func() { g.cutOff(ctx, cancel) })
-	families := r.families()
+	families := g.families(r)
 	outcomes := make(chan outcome, len(families))
 	// The same port and numbers for all families: took records them for all.
 	port, stats := g.swarm.now()

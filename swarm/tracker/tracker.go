@@ -179,16 +179,16 @@ func text(b []byte) string {
 	return strings.Join(strings.Fields(s), " ")
 }
 
-// dialable reports whether addr, from a tracker at the address from, can be that of
-// a peer. A public tracker cannot know peers in our own network, so such addresses
-// are mistakes or attacks.
+// dialable reports whether addr, from a tracker at the address from, can be that of a peer. A
+// public tracker cannot know peers in our own network, so such addresses are mistakes or
+// attacks. The address of a tracker behind a proxy may not be known.
 func dialable(addr netip.AddrPort, from netip.Addr) bool {
 	reach, ok := guard.ReachOf(addr.Addr())
 	if !ok || addr.Port() == 0 {
 		return false
 	}
 	tracker, _ := guard.ReachOf(from)
-	return tracker != guard.Public || reach == guard.Public
+	return reach == guard.Public || from.IsValid() && tracker != guard.Public
 }
 
 // sift returns the distinct dialable peers. It reuses the memory of peers.

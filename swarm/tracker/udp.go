@@ -56,6 +56,9 @@ func (c *Client) resolve(ctx context.Context, t Tracker,
 
 // use returns the udpConn of a tracker. The caller has to give it back by leave.
 func (c *Client) use(ctx context.Context, t Tracker, family guard.Family) (*udpConn, error) {
+	if c.proxied() {
+		return c.useProxy(ctx, t)
+	}
 	addrs, err := c.resolve(ctx, t, family)
 	if err != nil {
 		return nil, err
@@ -75,22 +78,9 @@ func (c *Client) use(ctx context.Context, t Tracker, family guard.Family) (*udpC
 // connTo returns the udpConn to an address, a new one if need be. The caller holds
 // the mutex.
 func (c *Client) connTo(addr netip.AddrPort) (*udpConn, error) {
-	if c.closed {
-		return nil, net.ErrClosed
-	}
-	if s := c.udpConns[addr]; s != nil {
-		if !s.dead() {
-			return s, nil
-		}
-		c.drop(s) // its present users get an error
-	}
-	if len(c.udpConns) >= udpConnsMax {
-		for _, s := range c.udpConns {
-			if s.users == 0 {
-				c.drop(s)
-				break
-			}
-		}
+	s, err := c.known(udpKey{addr: addr})
+	if s != nil || err != nil {
+		return s, err
 	}
 	var from netip.Addr
 	if c.local != nil {
@@ -100,10 +90,35 @@ func (c *Client) connTo(addr netip.AddrPort) (*udpConn, error) {
 	if err != nil {
 		return nil, err
 	}
-	s := newUDPConn(addr, conn)
-	c.udpConns[addr] = s
-	c.reading.Go(s.read)
+	return c.add(newUDPConn(udpKey{addr: addr}, conn)), nil
+}
+
+// known returns the udpConn of a key if there is one that works. The caller holds the mutex.
+func (c *Client) known(k udpKey) (*udpConn, error) {
+	if c.closed {
+		return nil, net.ErrClosed
+	}
+	s := c.udpConns[k]
+	if s != nil && s.dead() {
+		c.drop(s) // its present users get an error
+		return nil, nil
+	}
 	return s, nil
+}
+
+// add keeps a new udpConn, and reads from it. The caller holds the mutex.
+func (c *Client) add(s *udpConn) *udpConn {
+	if len(c.udpConns) >= udpConnsMax {
+		for _, idle := range c.udpConns {
+			if idle.users == 0 {
+				c.drop(idle)
+				break
+			}
+		}
+	}
+	c.udpConns[s.key] = s
+	c.reading.Go(s.read)
+	return s
 }
 
 // drop closes a udpConn. The caller holds the mutex.
@@ -111,8 +126,8 @@ func (c *Client) drop(s *udpConn) {
 	if s.idle != nil {
 		s.idle.Stop()
 	}
-	if c.udpConns[s.addr] == s {
-		delete(c.udpConns, s.addr)
+	if c.udpConns[s.key] == s {
+		delete(c.udpConns, s.key)
 	}
 	s.conn.Close()
 }
@@ -121,7 +136,7 @@ func (c *Client) drop(s *udpConn) {
 func (c *Client) leave(s *udpConn) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if s.users--; s.users > 0 || c.udpConns[s.addr] != s {
+	if s.users--; s.users > 0 || c.udpConns[s.key] != s {
 		return
 	}
 	if s.idle != nil {
@@ -144,7 +159,7 @@ func (c *Client) announceUDP(ctx context.Context, t Tracker, r *Request,
 	}
 	defer c.leave(s)
 	asked := *r
-	if !s.addr.Addr().Is4() {
+	if !s.host().Is4() { // an address that is not known yet may be either
 		asked.Want = min(asked.Want, wantMax6)
 	}
 	answer, err := s.ask(ctx, func(connection uint64, transaction uint32) []byte {
@@ -153,8 +168,8 @@ func (c *Client) announceUDP(ctx context.Context, t Tracker, r *Request,
 	if err != nil {
 		return Response{}, err
 	}
-	response, err := parseAnnounceUDP(answer, s.addr.Addr())
-	response.Peers = sift(response.Peers, s.addr.Addr())
+	response, err := parseAnnounceUDP(answer, s.host())
+	response.Peers = sift(response.Peers, s.host())
 	return response, err
 }
 

@@ -37,7 +37,7 @@ var errSilent = errors.New("tracker does not answer")
 // socket and its connection id. The socket is connected, so that the system drops
 // datagrams from elsewhere and reports if nobody listens.
 type udpConn struct {
-	addr netip.AddrPort
+	key  udpKey
 	conn net.Conn
 
 	mu        sync.Mutex
@@ -50,6 +50,20 @@ type udpConn struct {
 
 	users int         // guarded by the Client's mutex
 	idle  *time.Timer // guarded by the Client's mutex; closes the udpConn
+}
+
+// A udpKey tells udpConns apart: by the address of the tracker, or behind a proxy by its host
+// and port.
+type udpKey struct {
+	addr netip.AddrPort
+	host string // HOST:PORT
+}
+
+func (k udpKey) String() string {
+	if k.host != "" {
+		return k.host
+	}
+	return k.addr.String()
 }
 
 // A reply is a datagram, or the reason why there is none.
@@ -65,8 +79,8 @@ type flight struct {
 	dropped bool // the context of the request ended: err says nothing about the tracker
 }
 
-func newUDPConn(addr netip.AddrPort, conn net.Conn) *udpConn {
-	return &udpConn{addr: addr, conn: conn, waiting: make(map[uint32]chan<- reply)}
+func newUDPConn(k udpKey, conn net.Conn) *udpConn {
+	return &udpConn{key: k, conn: conn, waiting: make(map[uint32]chan<- reply)}
 }
 
 // read is the goroutine of a udpConn. It delivers datagrams until the socket fails or
@@ -77,7 +91,7 @@ func (s *udpConn) read() {
 		n, err := s.conn.Read(b)
 		switch {
 		case errors.Is(err, syscall.ECONNREFUSED):
-			s.fail(fmt.Errorf("nobody listens at %v", s.addr), false)
+			s.fail(fmt.Errorf("nobody listens at %v", s.key), false)
 			continue
 		case err != nil:
 			s.fail(err, true)
