@@ -2,6 +2,7 @@ package swarmnode
 
 import (
 	"context"
+	"errors"
 	"log/slog"
 	"net"
 	"net/netip"
@@ -9,6 +10,7 @@ import (
 
 	"swarmnode/dht"
 	"swarmnode/swarm/egress"
+	"swarmnode/swarm/transport/socks"
 )
 
 // A DHTConfig describes a DHTNode. The zero value of each field has a meaning.
@@ -66,20 +68,23 @@ func StartDHT(cfg DHTConfig) (*DHTNode, error) {
 	if err != nil {
 		return nil, err
 	}
-	addrs := cfg.Network.ListenAddrs(cfg.Listen, cfg.Port)
-	device := watchDevice(cfg.Network, all.Logger)
-	conns, err := listenUDP(cfg.Network.Egress(), addrs)
+	d := &DHTNode{out: cfg.Network.Egress(), device: watchDevice(cfg.Network, all.Logger),
+		blocked: blocked}
+	d.log = all.Logger
+	resolve, err := d.open(cfg.Network, cfg.Listen, cfg.Port, all.Bootstrap)
 	if err != nil {
 		blocked.stop()
-		return nil, listenError(addrs, err)
+		return nil, err
 	}
-	d := &DHTNode{conns: conns, out: cfg.Network.Egress(), device: device, blocked: blocked}
-	d.log = all.Logger
 	name := nodesOfPeers
 	if cfg.Router {
 		name = nodesOfBootstrap
 	}
-	name = nodesFile(name, d.Addrs())
+	if cfg.Network.Proxied() {
+		name = proxied(name)
+	} else {
+		name = nodesFile(name, d.Addrs())
+	}
 	if cfg.ReadOnly {
 		d.saved = readNodes(dir, name)
 	} else {
@@ -87,12 +92,12 @@ func StartDHT(cfg DHTConfig) (*DHTNode, error) {
 	}
 	d.remember(d.saved.load(d.log))
 	d.cfg = dht.Config{Bootstrap: all.Bootstrap, Router: cfg.Router, ReadOnly: cfg.ReadOnly,
-		Resolve: cfg.Network.resolve, Blocked: blocked.has, Logger: all.DHTLogger}
-	if err := d.startOn(conns); err != nil {
+		Resolve: resolve, Blocked: blocked.has, Logger: all.DHTLogger}
+	if err := d.startOn(d.conns); err != nil {
 		d.Close()
 		return nil, err
 	}
-	device.start(d.renew)
+	d.device.start(d.renew)
 	blocked.follow(d.blockedChanged)
 	return d, nil
 }
@@ -109,13 +114,41 @@ func (d *DHTNode) ReloadBlocklist(ctx context.Context) error {
 	return nil
 }
 
-// Addrs returns the addresses that the node listens on, with their ports.
+// open makes the sockets of the node, and returns how it looks up names. Behind a proxy it
+// listens nowhere.
+func (d *DHTNode) open(w *Network, listen []netip.AddrPort, port uint16,
+	bootstrap []string) (lookUp, error) {
+	if w.Proxied() {
+		relay := newNamingConn(w.proxy.PacketConn(func(err error) {
+			switch {
+			case err == nil:
+				d.networkChanged()
+			case errors.Is(err, socks.ErrNoUDP):
+				d.log.Warn("there is no DHT behind this proxy", "err", err)
+			default:
+				d.log.Warn("waiting for the proxy: nothing leaves past it", "err", err)
+			}
+		}))
+		d.conns = []net.PacketConn{relay}
+		return relay.lookUp(bootstrap), nil
+	}
+	addrs := w.ListenAddrs(listen, port)
+	conns, err := listenUDP(w.Egress(), addrs)
+	if err != nil {
+		return nil, listenError(addrs, err)
+	}
+	d.conns = conns
+	return w.resolve, nil
+}
+
+// Addrs returns the addresses that the node listens on, with their ports. Behind a proxy there
+// are none.
 func (d *DHTNode) Addrs() []netip.AddrPort {
 	d.listening.Lock()
 	defer d.listening.Unlock()
 	var list []netip.AddrPort
 	for _, c := range d.conns {
-		if a, ok := c.LocalAddr().(*net.UDPAddr); ok {
+		if a, ok := c.LocalAddr().(*net.UDPAddr); ok && a.Port != 0 {
 			list = append(list, a.AddrPort())
 		}
 	}
@@ -132,6 +165,9 @@ func (d *DHTNode) startOn(conns []net.PacketConn) error {
 // renew makes the sockets again, at the same addresses, after the interface was made again. On
 // an error nothing listens, and renew can be called again.
 func (d *DHTNode) renew() error {
+	if d.out.Proxy() != nil {
+		return nil // the relay is asked for again by itself
+	}
 	addrs := d.Addrs()
 	conns, err := listenUDP(d.out, addrs)
 	d.stop()

@@ -27,8 +27,11 @@ type Node struct {
 	mu      sync.Mutex // held while parts are switched, exchanged or closed
 	choice  portChoice
 	taken   uint16
+	wantDHT bool
 	wantLSD bool
 	lsd     *lsd.Service // nil while off
+	proxy   *proxyLink   // nil without a proxy
+	noRelay bool         // the proxy relays no datagrams
 	closed  bool
 
 	done     chan struct{} // closed when everything has ended
@@ -61,7 +64,7 @@ func Start(ctx context.Context, cfg Config) (*Node, error) {
 	}
 	n.dht.log = cfg.Logger
 	n.dht.told = func(addr netip.AddrPort) { n.engine.SetExternal(addr.Addr()) }
-	n.dht.saved = keepNodes(dir, nodesFile(nodesOfPeers, n.Addrs()))
+	n.dht.saved = keepNodes(dir, n.nodesFile())
 	n.dht.remember(n.dht.saved.load(cfg.Logger))
 	if err := n.SetDHT(!cfg.NoDHT); err != nil {
 		n.Close()
@@ -70,6 +73,7 @@ func Start(ctx context.Context, cfg Config) (*Node, error) {
 	n.SetLSD(!cfg.NoLSD)
 	n.device.start(n.renew)
 	blocked.follow(n.enforceBlocklist)
+	n.proxy.start(n.followProxy)
 	n.mu.Lock()
 	defer n.mu.Unlock()
 	n.cancel = context.AfterFunc(ctx, func() { n.Close() })
@@ -89,6 +93,15 @@ func (n *Node) listen() (err error) {
 	}
 	if n.keepsRecords() {
 		engine.StateDir, engine.StateReadOnly = n.dir.records(), n.dir.readOnly
+	}
+	if cfg.Network.Proxied() {
+		n.proxy = openProxy(cfg.Network.proxy)
+		engine.Relay = n.proxy.relay
+		if n.engine, err = swarm.Listen(engine); err != nil {
+			n.proxy.close()
+			n.proxy.relay.Close()
+		}
+		return err
 	}
 	n.choice = portChoice{cfg.Network, cfg.Listen, cfg.Port, cfg.AnyPort}
 	n.taken, err = n.choice.bind(cfg.Logger, n.dir, func(addrs []netip.AddrPort) (err error) {
@@ -154,30 +167,31 @@ func (n *Node) TakenPort() uint16 {
 // DHT shows the DHT node.
 func (n *Node) DHT() *DHT { return &n.dht }
 
-// SetDHT switches the DHT on or off. Switching it off ends its searches at once, and new
+// SetDHT switches the DHT on or off. Behind a proxy that relays no datagrams it stays off until
+// the proxy does. Switching it off ends its searches at once, and new
 // peers are not told of our DHT node any more. Torrents that run take part in the change.
 // The error is ErrClosed, or a *BootstrapError when it is switched on.
 func (n *Node) SetDHT(on bool) error {
 	n.mu.Lock()
 	defer n.mu.Unlock()
-	switch {
-	case n.closed:
+	if n.closed {
 		return ErrClosed
+	}
+	n.wantDHT = on
+	switch on = on && !n.noRelay; {
 	case on == n.dht.On():
-		return nil
 	case on:
 		return n.startDHT()
+	default:
+		n.stopDHT()
 	}
-	n.engine.SetHasDHT(false)
-	n.dht.stop()
-	closeAll(n.engine.PacketConns()) // so that nothing is kept for nobody
 	return nil
 }
 
 // startDHT starts the DHT node, which must be off. n.mu is held.
 func (n *Node) startDHT() error {
 	err := n.dht.start(dht.Config{Conns: n.engine.PacketConns(), Bootstrap: n.cfg.Bootstrap,
-		Limits: n.cfg.DHTLimits, Resolve: n.cfg.Network.resolve, Blocked: n.blocked.has,
+		Limits: n.cfg.DHTLimits, Resolve: n.lookUp(), Blocked: n.blocked.has,
 		Logger: n.cfg.DHTLogger})
 	if err != nil {
 		return err
@@ -185,6 +199,21 @@ func (n *Node) startDHT() error {
 	n.engine.SetHasDHT(true)
 	n.engine.SwitchedOn(&n.dht.discovery)
 	return nil
+}
+
+// lookUp returns how the DHT node looks up names.
+func (n *Node) lookUp() lookUp {
+	if n.proxy != nil {
+		return n.proxy.relay.lookUp(n.cfg.Bootstrap)
+	}
+	return n.cfg.Network.resolve
+}
+
+// stopDHT ends the DHT node, which must be on. n.mu is held.
+func (n *Node) stopDHT() {
+	n.engine.SetHasDHT(false)
+	n.dht.stop()
+	closeAll(n.engine.PacketConns()) // so that nothing is kept for nobody
 }
 
 // SetLSD switches local service discovery on or off, as SetDHT does. It stays off while the
@@ -263,6 +292,7 @@ func (n *Node) Close() error {
 func (n *Node) shutDown() {
 	n.device.stop()
 	n.blocked.stop()
+	n.proxy.close()
 	n.dht.stop()
 	n.closeErr = n.engine.Close()
 	if n.keepsRecords() && !n.dir.readOnly {

@@ -5,8 +5,8 @@ import "net/netip"
 // Listen makes the node listen on other addresses, as Config.Listen names them, with the port
 // of before where none is named. The new ones are bound before the old ones are given up.
 // Connections stay; torrents announce the new port, and the DHT node and local discovery
-// start again there. The error is ErrClosed, or a *ListenError: then everything stays as it
-// was.
+// start again there. Behind a proxy nobody listens, and Listen does nothing. The error is
+// ErrClosed, or a *ListenError: then everything stays as it was.
 func (n *Node) Listen(addrs ...netip.AddrPort) error {
 	n.mu.Lock()
 	defer n.mu.Unlock()
@@ -29,6 +29,9 @@ func (n *Node) SetPort(port uint16) error {
 func (n *Node) rebind(choice portChoice) error {
 	if n.closed {
 		return ErrClosed
+	}
+	if n.proxy != nil {
+		return nil
 	}
 	taken, err := choice.bind(n.cfg.Logger, n.dir, n.engine.Rebind)
 	if err != nil {
@@ -60,7 +63,7 @@ func (n *Node) restart() error {
 	}
 	on := n.dht.On()
 	n.dht.stop()
-	if name := nodesFile(nodesOfPeers, n.Addrs()); name != n.dht.saved.name {
+	if name := n.nodesFile(); name != n.dht.saved.name {
 		n.dht.saved.close()
 		n.dht.saved = keepNodes(n.dir, name)
 		n.dht.remember(n.dht.saved.load(n.cfg.Logger))

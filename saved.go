@@ -37,6 +37,18 @@ func nodesFile(name string, addrs []netip.AddrPort) string {
 	return name
 }
 
+// proxied returns the name of the saved state of a node behind a proxy. Nodes that have met it
+// there and nodes that meet it without the proxy must not find the same id.
+func proxied(name string) string { return name + "-proxy" }
+
+// nodesFile returns the name of the saved state of the node.
+func (n *Node) nodesFile() string {
+	if n.proxy != nil {
+		return proxied(nodesOfPeers)
+	}
+	return nodesFile(nodesOfPeers, n.Addrs())
+}
+
 // readNodes returns the saved state for a node that reads it and does not keep it.
 func readNodes(dir folder, name string) *savedNodes { return &savedNodes{dir: dir, name: name} }
 

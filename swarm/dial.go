@@ -115,6 +115,11 @@ func (d *dialer) offers(c *call) (list [][]peer.Offer) {
 // dial meets the peer at an endpoint for the torrent of l, over the transport first if
 // that is known. It hands the connection to the loop, or posts why there is none.
 func (l *loop) dial(to endpoint.Endpoint, told limit.Told, first endpoint.Transport) {
+	if l.t.engine.nearProxy(to, told) {
+		l.t.post(core.Event{Kind: core.DialFailed, Endpoint: to, Err: errNearProxy,
+			Fault: faultOf(errNearProxy)})
+		return
+	}
 	ctx := l.t.traffic.context(l.t.ctx)
 	found, err := l.t.engine.dialer.meet(ctx, call{
 		owner: l.t, to: to, told: told, first: first, hashes: l.t.hashes(), hello: l.t.hello,
@@ -128,7 +133,7 @@ func (l *loop) dial(to endpoint.Endpoint, told limit.Told, first endpoint.Transp
 	kind := core.DialFailed
 	_, gone := errors.AsType[*egress.DeviceError](err)
 	if errors.Is(err, limit.ErrTooOften) || errors.Is(err, limit.ErrBusy) || ctx.Err() != nil ||
-		gone {
+		gone || blameless(err) {
 		kind = core.DialPutOff
 	}
 	l.t.post(core.Event{Kind: kind, Endpoint: to, Err: err, Fault: faultOf(err)})

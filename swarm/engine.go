@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"net"
 	"net/netip"
 	"runtime"
 	"sync"
@@ -54,7 +55,11 @@ type Config struct {
 	// StateReadOnly says that records in StateDir are read and none are written.
 	StateReadOnly bool
 	// Net makes all sockets, and looks up all names; nil is the system's choice of everything.
+	// If it has a proxy, the engine listens nowhere, whatever Listen says.
 	Net *egress.Net
+	// Relay is the packet connection for the datagrams of an engine behind a proxy, in place of
+	// UDP sockets. The engine owns it. Nil means that there are no datagrams.
+	Relay net.PacketConn
 	// DHTNode is told the address of the DHT node of a peer that sends a PORT
 	// message (BEP 5). It must not block. May be nil.
 	DHTNode func(netip.AddrPort)
@@ -182,6 +187,9 @@ func Listen(cfg Config) (*Engine, error) {
 	if cfg.Logger == nil {
 		cfg.Logger = slog.New(slog.DiscardHandler)
 	}
+	if cfg.Net.Proxy() != nil {
+		return start(cfg, nil), nil
+	}
 	pairs, err := bind(cfg.Net, cfg.Listen, nil)
 	if err != nil {
 		return nil, err
@@ -234,6 +242,9 @@ func start(cfg Config, pairs []*transport.Pair) *Engine {
 	e.hasDHT.Store(cfg.HasDHT)
 	e.ctx, e.cancel = context.WithCancel(context.Background())
 	e.ports.open(cfg.Net, pairs, e.openPort)
+	if e.proxied() {
+		e.openRelay(cfg.Relay)
+	}
 	e.findOwn()
 	e.wait.Go(func() { e.watchNetwork(e.ctx) })
 	e.wait.Go(func() { e.watchMemory(e.ctx) })

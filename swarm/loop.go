@@ -234,9 +234,10 @@ func (l *loop) accept(now time.Time, link *link) {
 		Kind: core.Connected, Peer: link.ref, Endpoint: link.endpoint, Hello: &link.hello,
 		Outgoing: link.outgoing, Encrypted: link.encrypted, Transport: link.over,
 	})
-	if l.t.engine.hasDHT.Load() && !l.t.private() && link.hello.Reserved.Has(wire.FeatureDHT) {
+	if port := l.t.engine.Addr().Port(); port != 0 && l.t.engine.hasDHT.Load() &&
+		!l.t.private() && link.hello.Reserved.Has(wire.FeatureDHT) {
 		l.act(now) // the bitfield comes before every other message (BEP 3)
-		link.stream.Send(wire.Message{ID: wire.Port, Port: l.t.engine.Addr().Port()})
+		link.stream.Send(wire.Message{ID: wire.Port, Port: port})
 	}
 	l.wait.Go(func() {
 		if isPeer {

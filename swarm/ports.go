@@ -16,22 +16,31 @@ import (
 	"swarmnode/swarm/transport/utp"
 )
 
-// A port is an address at which an Engine listens, for TCP and UDP at once.
+// A port is an address at which an Engine listens, for TCP and UDP at once. Behind a proxy it
+// has no address, and is for datagrams alone.
 type port struct {
-	pair *transport.Pair
-	stop context.CancelFunc // ends the accept loops, which close the listeners
-	mux  *udpmux.Mux        // owns the UDP socket
-	utp  *utp.Socket        // uTP over mux
+	pair  *transport.Pair    // nil behind a proxy
+	stop  context.CancelFunc // ends the accept loops, which close the listeners
+	mux   *udpmux.Mux        // owns the UDP socket
+	utp   *utp.Socket        // uTP over mux
+	relay net.PacketConn     // below mux, behind a proxy
 }
 
-// addr returns where the port is.
-func (p *port) addr() netip.AddrPort { return p.pair.AddrPort() }
+// addr returns where the port is, or the zero AddrPort behind a proxy.
+func (p *port) addr() netip.AddrPort {
+	if p.pair == nil {
+		return netip.AddrPort{}
+	}
+	return p.pair.AddrPort()
+}
 
 // close closes both sockets, which ends the accept loops and all uTP connections. It waits for
 // the reader of the UDP socket alone. Calls after the first have no effect.
 func (p *port) close() error {
 	p.stop()
-	p.pair.TCP.Close() // the end of its context may have closed it
+	if p.pair != nil {
+		p.pair.TCP.Close() // the end of its context may have closed it
+	}
 	p.utp.Close()
 	return p.mux.Close()
 }
@@ -179,6 +188,8 @@ func (s *ports) socket(ip netip.Addr) *utp.Socket {
 	for _, p := range s.all() {
 		own := p.addr().Addr().Unmap()
 		switch {
+		case p.relay != nil:
+			return p.relayed()
 		case own.Is4() != ip.Is4():
 		case own.IsUnspecified(), own.IsLoopback() == ip.IsLoopback() &&
 			own.IsLinkLocalUnicast() == ip.IsLinkLocalUnicast():
@@ -227,23 +238,25 @@ func (e *Engine) openPort(pair *transport.Pair) *port {
 	return p
 }
 
-// Addrs returns the addresses that the engine listens on, with their ports.
+// Addrs returns the addresses that the engine listens on, with their ports. Behind a proxy
+// there are none.
 func (e *Engine) Addrs() []netip.AddrPort {
-	list := e.ports.all()
-	addrs := make([]netip.AddrPort, len(list))
-	for i, p := range list {
-		addrs[i] = p.addr()
+	addrs := make([]netip.AddrPort, 0, len(e.ports.all()))
+	for _, p := range e.ports.all() {
+		if addr := p.addr(); addr.IsValid() {
+			addrs = append(addrs, addr)
+		}
 	}
 	return addrs
 }
 
-// Addr returns the first address that the engine listens on.
+// Addr returns the first address that the engine listens on, or the zero AddrPort behind a
+// proxy.
 func (e *Engine) Addr() netip.AddrPort {
-	list := e.ports.all()
-	if len(list) == 0 {
-		return netip.AddrPort{} // only in tests, which connect by other means
+	if addrs := e.Addrs(); len(addrs) > 0 {
+		return addrs[0]
 	}
-	return list[0].addr()
+	return netip.AddrPort{}
 }
 
 // local returns the address to connect to ip from. It is the address that the engine

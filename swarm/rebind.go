@@ -15,9 +15,13 @@ import (
 //
 // Running connections stay. Torrents begin a new search, which announces the new port, and tell
 // it to their peers (BEP 10, "p"). The UDP sockets of the old addresses are closed, and a
-// DHT node that reads them has to be made again with PacketConns. Which addresses count as
+// DHT node that reads them has to be made again with PacketConns. Behind a proxy nobody listens,
+// and Rebind does nothing. Which addresses count as
 // those of this machine where strangers are limited stays as it was.
 func (e *Engine) Rebind(listen []netip.AddrPort) error {
+	if e.proxied() {
+		return nil
+	}
 	left, err := e.ports.rebind(listen, e.openPort)
 	if err != nil {
 		return err

@@ -12,6 +12,10 @@ import (
 // PacketConns, as after Rebind. The error is ErrClosed, or that of the first address that
 // cannot be bound: then nothing listens, and Renew can be called again.
 func (e *Engine) Renew() error {
+	if e.proxied() {
+		e.Reconnect() // sockets to the proxy end by themselves
+		return nil
+	}
 	left, err := e.ports.renew(e.openPort)
 	if err != nil {
 		return err

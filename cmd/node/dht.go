@@ -67,6 +67,9 @@ func (f *dhtFlags) with(ctx context.Context, c *console, join bool,
 	if err != nil {
 		return err
 	}
+	if err := checkProxy(ctx, network); err != nil {
+		return err
+	}
 	hosts, err := bootstrapHosts(c, f.join.bootstrap.items, swarmnode.Bootstrap)
 	if err != nil {
 		return err

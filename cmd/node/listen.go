@@ -75,6 +75,9 @@ const (
 // --port itself, and any port is listened on.
 func (l *listenFlags) register(fs *pflag.FlagSet, port uint16, usage string) {
 	l.network.register(fs)
+	if usage != portFixed && usage != portTracker {
+		l.network.registerProxy(fs)
+	}
 	l.port = portValue{port, usage != portPicked}
 	l.listen = listValue{kind: "ADDR", check: checkListen}
 	fs.Var(&l.listen, "listen", "address to listen on, HOST[:PORT]; may be repeated (default: all)")

@@ -1,7 +1,9 @@
 package main
 
 import (
+	"context"
 	"errors"
+	"time"
 
 	"github.com/spf13/pflag"
 
@@ -11,6 +13,7 @@ import (
 // networkFlags say by which way a command reaches others.
 type networkFlags struct {
 	device    string
+	proxy     string
 	four, six bool               // this family alone
 	opened    *swarmnode.Network // by open
 }
@@ -23,6 +26,14 @@ func (f *networkFlags) register(fs *pflag.FlagSet) {
 	fs.BoolVar(&f.six, "ipv6", false, "use IPv6 alone")
 }
 
+// registerProxy adds --proxy, for commands that serve nobody by themselves.
+func (f *networkFlags) registerProxy(fs *pflag.FlagSet) {
+	fs.StringVar(&f.proxy, "proxy", "",
+		"reach everybody through a SOCKS5 proxy, socks5://[USER:PASSWORD@]HOST:PORT given as `URL`; "+
+			"nothing leaves past it, names are looked up by it, and nobody can connect to us "+
+			"but through it (a password is better kept in SWARM_PROXY)")
+}
+
 // open returns the network that the flags describe, the same one each time.
 func (f *networkFlags) open() (*swarmnode.Network, error) {
 	if f.opened != nil {
@@ -32,7 +43,7 @@ func (f *networkFlags) open() (*swarmnode.Network, error) {
 		return nil, fail(exitUsage, "", errors.New("--ipv4 excludes --ipv6"))
 	}
 	n, err := swarmnode.NewNetwork(swarmnode.NetworkConfig{Device: f.device, NoIPv4: f.six,
-		NoIPv6: f.four})
+		NoIPv6: f.four, Proxy: f.proxy})
 	if err != nil {
 		return nil, networkFailure(err)
 	}
@@ -42,8 +53,25 @@ func (f *networkFlags) open() (*swarmnode.Network, error) {
 
 // networkFailure returns the failure of a network that cannot be used.
 func networkFailure(err error) error {
+	if wrong, ok := errors.AsType[*swarmnode.ProxyURLError](err); ok {
+		return fail(exitUsage, "--proxy", wrong.Err)
+	}
 	if wrong, ok := errors.AsType[*swarmnode.NetworkError](err); ok {
 		err = wrong.Err
 	}
 	return fail(exitNetwork, "--bind-device", err)
+}
+
+// proxyTimeout bounds the wait for the proxy at the start.
+const proxyTimeout = 3 * time.Second
+
+// checkProxy fails if n has a proxy that does not want us. A proxy that cannot be used for
+// another reason is waited for, and the node says so.
+func checkProxy(ctx context.Context, n *swarmnode.Network) error {
+	ctx, cancel := context.WithTimeout(ctx, proxyTimeout)
+	defer cancel()
+	if err := n.CheckProxy(ctx); errors.Is(err, swarmnode.ErrProxyCredentials) {
+		return fail(exitNetwork, "--proxy", err)
+	}
+	return nil
 }

@@ -150,6 +150,9 @@ func openSession(ctx context.Context, c *console, f *nodeFlags, want needs) (*se
 	if err != nil {
 		return nil, err
 	}
+	if err := checkProxy(ctx, network); err != nil {
+		return nil, err
+	}
 	hosts, err := f.hosts(c)
 	if err != nil {
 		return nil, err

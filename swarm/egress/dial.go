@@ -31,6 +31,9 @@ func (n *Net) dialTCP(ctx context.Context, local netip.Addr, to netip.AddrPort,
 	keepAlive time.Duration) (net.Conn, error) {
 	to = netip.AddrPortFrom(to.Addr().Unmap(), to.Port())
 	if proxy := n.Proxy(); proxy != nil {
+		if !n.Family().Has(to.Addr()) {
+			return nil, dialError("tcp", to, ErrFamily)
+		}
 		return proxy.DialTCP(ctx, to.Addr().String(), to.Port())
 	}
 	if err := n.allow(to.Addr()); err != nil {

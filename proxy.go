@@ -1,0 +1,134 @@
+package swarmnode
+
+import (
+	"context"
+	"errors"
+	"sync"
+
+	"swarmnode/swarm/transport/socks"
+)
+
+// Proxied reports whether everything goes through a proxy.
+func (w *Network) Proxied() bool { return w != nil && w.proxy != nil }
+
+// ErrProxyCredentials says that the proxy refuses our user name and password, or wants ones
+// that its URL does not have.
+var ErrProxyCredentials = socks.ErrCredentials
+
+// CheckProxy connects to the proxy and hangs up. The error says why the proxy cannot be used
+// now. It wraps ErrProxyCredentials if only the user can remedy that. Without a proxy it is
+// nil.
+func (w *Network) CheckProxy(ctx context.Context) error {
+	if !w.Proxied() {
+		return nil
+	}
+	return w.proxy.Check(ctx)
+}
+
+// A proxyLink is what a Node has of its proxy: the packet connection, and the news of both.
+type proxyLink struct {
+	relay *namingConn
+	watch *socks.Watch
+	wait  sync.WaitGroup
+	stop  chan struct{}
+
+	// Each holds the last state that is not looked at yet: nil, or what is wrong.
+	relayed, reached chan error
+}
+
+// openProxy returns the proxyLink of a proxy.
+func openProxy(proxy *socks.Client) *proxyLink {
+	p := &proxyLink{stop: make(chan struct{}), relayed: make(chan error, 1),
+		reached: make(chan error, 1)}
+	p.relay = newNamingConn(proxy.PacketConn(func(err error) { replace(p.relayed, err) }))
+	p.watch = proxy.Watch(func(err error) { replace(p.reached, err) })
+	return p
+}
+
+// replace puts the last state into c, which has room for one and one sender.
+func replace(c chan error, err error) {
+	select {
+	case <-c:
+	default:
+	}
+	c <- err
+}
+
+// start starts the goroutine that follows the link. A nil link has none.
+func (p *proxyLink) start(follow func()) {
+	if p != nil {
+		p.wait.Go(follow)
+	}
+}
+
+// close ends the link but for the packet connection, which the engine owns.
+func (p *proxyLink) close() {
+	if p == nil {
+		return
+	}
+	p.watch.Close()
+	close(p.stop)
+	p.wait.Wait()
+}
+
+// followProxy is the goroutine that says what becomes of the proxy, and switches the DHT by
+// it.
+func (n *Node) followProxy() {
+	log, away := n.cfg.Logger, false
+	for {
+		select {
+		case <-n.proxy.stop:
+			return
+		case err := <-n.proxy.reached:
+			switch {
+			case err != nil:
+				away = true
+				log.Warn("waiting for the proxy: nothing leaves past it", "err", err)
+			case away:
+				away = false
+				log.Warn("the proxy is back")
+				n.engine.Reconnect()
+				n.dht.networkChanged()
+			default:
+				log.Info("the proxy can be used", "proxy", n.cfg.Network.proxy.Server())
+			}
+		case err := <-n.proxy.relayed:
+			n.relayChanged(err)
+		}
+	}
+}
+
+// relayChanged switches the DHT on or off when the proxy begins or ends to relay datagrams.
+func (n *Node) relayChanged(err error) {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	switch {
+	case n.closed:
+	case err == nil:
+		n.cfg.Logger.Info("the proxy relays UDP")
+		if n.noRelay {
+			n.noRelay = false
+			n.switchDHT()
+		}
+		n.dht.networkChanged()
+	case errors.Is(err, socks.ErrNoUDP):
+		n.cfg.Logger.Warn("the proxy relays no UDP: no DHT and no uTP, peers come from trackers, "+
+			"links and other peers", "proxy", n.cfg.Network.proxy.Server())
+		n.noRelay = true
+		n.switchDHT()
+	}
+}
+
+// switchDHT makes the DHT node run if it is wanted and can. n.mu is held.
+func (n *Node) switchDHT() {
+	on := n.wantDHT && !n.noRelay
+	switch {
+	case on == n.dht.On():
+	case on:
+		if err := n.startDHT(); err != nil {
+			n.cfg.Logger.Warn("starting the DHT node", "err", err)
+		}
+	default:
+		n.stopDHT()
+	}
+}
