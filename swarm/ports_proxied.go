@@ -5,9 +5,15 @@ import (
 	"net"
 
 	"swarmnode/swarm/endpoint"
+	"swarmnode/swarm/transport/socks"
 	"swarmnode/swarm/transport/udpmux"
 	"swarmnode/swarm/transport/utp"
 )
+
+// relayedMax bounds the datagrams of uTP through a proxy. The proxy's header makes each of them
+// longer, and beyond 1,400 bytes fragments on the way are likely. The proxy does not say which
+// sizes get through, so paths cannot be probed for more.
+const relayedMax = 1400 - socks.HeaderBytes
 
 // openRelay begins to use a packet connection through the proxy as the only port, unless it is
 // nil. Peers of both families are reached by it, and reach us.
@@ -18,7 +24,7 @@ func (e *Engine) openRelay(relay net.PacketConn) {
 	p := &port{mux: udpmux.New(relay), relay: relay}
 	var ctx context.Context
 	ctx, p.stop = context.WithCancel(e.ctx)
-	p.utp = utp.NewSocket(p.mux, utp.Config{Budget: e.streams})
+	p.utp = utp.NewSocket(p.mux, utp.Config{Budget: e.streams, DatagramMax: relayedMax})
 	e.accept(ctx, utpListener{p.utp}, endpoint.TransportUTP)
 	e.ports.mu.Lock()
 	defer e.ports.mu.Unlock()
