@@ -35,7 +35,7 @@ type proxyLab struct {
 	interop
 	user  *lab.Host
 	proxy netip.AddrPort
-	wire  *capture
+	wire  *proxyTap
 }
 
 // TestProxy: whatever a node does, the only packets that leave its host go to its proxy. It
@@ -59,7 +59,7 @@ func TestProxy(t *testing.T) {
 	gateway[3] = 1
 	p := &proxyLab{interop: interop{binary: binary}, user: user,
 		proxy: netip.AddrPortFrom(netip.AddrFrom4(gateway), proxyPort)}
-	p.wire = startCapture(t, "to1", p.proxy.Addr())
+	p.wire = tapLink(t, "to1", p.proxy.Addr())
 	nameServer(t, "11.0.0.53", map[string]netip.Addr{
 		"tracker.example.": netip.MustParseAddr("11.0.0.80"),
 		"router.example.":  host(1, 1),
@@ -222,7 +222,7 @@ func (p *proxyLab) away(t *testing.T) {
 	p.check(t)
 }
 
-// none shows that the capture sees what a node without a proxy sends: look-ups, datagrams of
+// none shows that the tap sees what a node without a proxy sends: look-ups, datagrams of
 // the DHT, and what goes to a tracker.
 func (p *proxyLab) none(t *testing.T) {
 	ctx, cancel := context.WithTimeout(t.Context(), proxyTimeout)
@@ -246,8 +246,8 @@ func (p *proxyLab) none(t *testing.T) {
 	}
 }
 
-// A capture counts the packets that a host sends, seen at the other end of its link.
-type capture struct {
+// A proxyTap counts the packets that a host sends, seen at the other end of its link.
+type proxyTap struct {
 	proxy  netip.Addr
 	socket int
 	wait   sync.WaitGroup
@@ -257,8 +257,8 @@ type capture struct {
 	others  map[string]int
 }
 
-// startCapture reads what comes in on an interface, until the test ends.
-func startCapture(t *testing.T, device string, proxy netip.Addr) *capture {
+// tapLink reads what comes in on an interface, until the test ends.
+func tapLink(t *testing.T, device string, proxy netip.Addr) *proxyTap {
 	t.Helper()
 	const every = 0x0300 // ETH_P_ALL in network order
 	ifi, err := net.InterfaceByName(device)
@@ -278,7 +278,7 @@ func startCapture(t *testing.T, device string, proxy netip.Addr) *capture {
 		&timeout); err != nil {
 		t.Fatal(err)
 	}
-	c := &capture{proxy: proxy, socket: socket, others: make(map[string]int)}
+	c := &proxyTap{proxy: proxy, socket: socket, others: make(map[string]int)}
 	ctx, cancel := context.WithCancel(context.Background())
 	c.wait.Go(func() { c.read(ctx) })
 	t.Cleanup(func() {
@@ -289,7 +289,7 @@ func startCapture(t *testing.T, device string, proxy netip.Addr) *capture {
 	return c
 }
 
-func (c *capture) read(ctx context.Context) {
+func (c *proxyTap) read(ctx context.Context) {
 	buf := make([]byte, 64<<10)
 	for ctx.Err() == nil {
 		n, from, err := syscall.Recvfrom(c.socket, buf, 0)
@@ -301,7 +301,7 @@ func (c *capture) read(ctx context.Context) {
 }
 
 // packet counts one packet of the host.
-func (c *capture) packet(b []byte) {
+func (c *proxyTap) packet(b []byte) {
 	var to netip.Addr
 	var protocol byte
 	switch {
@@ -325,7 +325,7 @@ func (c *capture) packet(b []byte) {
 }
 
 // count returns how many packets went to the proxy, and what else was sent.
-func (c *capture) count() (toProxy int, others []string) {
+func (c *proxyTap) count() (toProxy int, others []string) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	for what, n := range c.others {
