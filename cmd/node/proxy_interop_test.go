@@ -210,7 +210,9 @@ func (p *proxyLab) away(t *testing.T) {
 		t.Fatal(err)
 	}
 	server.Close()
-	warned := func(e nodeproc.Event) bool { return strings.Contains(e.Message, "waiting for the proxy") }
+	warned := func(e nodeproc.Event) bool {
+		return strings.Contains(e.Message, "waiting for the proxy")
+	}
 	if _, err := node.WaitFor(ctx, "a word about the proxy", warned); err != nil {
 		t.Fatal(err)
 	}
