@@ -16,12 +16,13 @@ import (
 type ledger struct {
 	mu      sync.Mutex
 	in, out map[netip.AddrPort]int
-	last    map[netip.AddrPort]header // the last packet to each
+	last    map[netip.AddrPort]header       // the last packet to each
+	proofs  map[netip.AddrPort]map[seq]bool // what would prove that it was received
 }
 
 func newLedger(n *fakeNet) *ledger {
 	l := &ledger{in: make(map[netip.AddrPort]int), out: make(map[netip.AddrPort]int),
-		last: make(map[netip.AddrPort]header)}
+		last: make(map[netip.AddrPort]header), proofs: make(map[netip.AddrPort]map[seq]bool)}
 	n.lose = func(d fakeDatagram) bool {
 		l.mu.Lock()
 		defer l.mu.Unlock()
@@ -32,6 +33,10 @@ func newLedger(n *fakeNet) *ledger {
 		}
 		h.sack = nil
 		l.last[d.to] = h
+		if l.proofs[d.to] == nil {
+			l.proofs[d.to] = make(map[seq]bool)
+		}
+		l.proofs[d.to][h.seq-1] = true
 		return false
 	}
 	return l
@@ -43,6 +48,13 @@ func (l *ledger) send(n *fakeNet, from, to netip.AddrPort, data []byte) {
 	l.in[from] += len(data)
 	l.mu.Unlock()
 	n.inject(from, to, data)
+}
+
+// proves reports whether acknowledging ack shows that a stranger received something.
+func (l *ledger) proves(from netip.AddrPort, ack seq) bool {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.proofs[from][ack]
 }
 
 // answer returns the last packet to a stranger.
@@ -88,6 +100,9 @@ func TestNoAmplification(t *testing.T) {
 					difference: rng.Uint32(), window: rng.Uint32() >> rng.IntN(32)}
 				if rng.IntN(2) == 0 {
 					h.kind = typeSyn
+				}
+				for l.proves(from, h.ack) { // one guess in 65,536 is right
+					h.ack++
 				}
 				if rng.IntN(3) == 0 {
 					h.bits = wideFlights
