@@ -70,6 +70,11 @@ type Config struct {
 	// packets at random or has a deep queue, on systems that have BBR and allow it.
 	SystemCongestion bool
 
+	// NoUTP keeps the node from exchanging content by uTP (BEP 29), and NoTCP from doing so by
+	// TCP. Start returns swarm.ErrNoTransport if both are set. The DHT, trackers and web seeds
+	// are not concerned.
+	NoUTP, NoTCP bool
+
 	// Client is our name and version, told to peers (BEP 10, "v"). Empty means this package
 	// and its Version.
 	Client string

@@ -87,6 +87,7 @@ func (n *Node) listen() (err error) {
 		PeerIDPrefix: cfg.PeerIDPrefix, Client: cfg.Client,
 		Down: cfg.Down, Up: cfg.Up, PeersMax: cfg.Peers, TorrentPeersMax: cfg.TorrentPeers,
 		MemoryMax: cfg.Memory, Encryption: cfg.Encryption, Logger: cfg.Logger, NoPEX: cfg.NoPEX,
+		NoUTP: cfg.NoUTP, NoTCP: cfg.NoTCP,
 		Net: cfg.Network.Egress(), SystemCongestion: cfg.SystemCongestion,
 		DHTNode: n.dht.hint, NetworkChanged: n.dht.networkChanged,
 		Blocklist: n.blocked.list.Load(),

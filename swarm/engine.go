@@ -78,6 +78,9 @@ type Config struct {
 	// SystemCongestion leaves the congestion control of TCP to the system; see
 	// transport.Path.
 	SystemCongestion bool
+	// NoUTP makes and accepts no streams to peers by uTP (BEP 29), and NoTCP none by TCP. Both
+	// together are an error.
+	NoUTP, NoTCP bool
 	// Blocklist are addresses with which nothing is exchanged; see SetBlocklist.
 	Blocklist *blocklist.List
 	// memory replaces that of the process in tests.
@@ -120,6 +123,9 @@ const (
 
 // ErrClosed says that the Engine was closed.
 var ErrClosed = errors.New("engine is closed")
+
+// ErrNoTransport says that a Config has both NoUTP and NoTCP.
+var ErrNoTransport = errors.New("neither TCP nor uTP is left to reach peers by")
 
 // ErrExists says that the Engine has the torrent already.
 var ErrExists = errors.New("torrent already added")
@@ -177,6 +183,9 @@ type Engine struct {
 func Listen(cfg Config) (*Engine, error) {
 	if len(cfg.PeerIDPrefix) > 20 {
 		return nil, fmt.Errorf("peer id prefix %q is longer than 20 bytes", cfg.PeerIDPrefix)
+	}
+	if cfg.NoUTP && cfg.NoTCP {
+		return nil, ErrNoTransport
 	}
 	if cfg.PeerIDPrefix == "" {
 		cfg.PeerIDPrefix = defaultPeerIDPrefix
@@ -236,7 +245,7 @@ func start(cfg Config, pairs []*transport.Pair) *Engine {
 	e.feed.init(e.began)
 	e.limits.init(&cfg)
 	e.down.SetAside(asideDown)
-	e.dialer = newDialer(home, e.bans, cfg.Encryption, newTCP(cfg.Net, e.local))
+	e.dialer = newDialer(home, e.bans, cfg.Encryption, e.ways()...)
 	e.web = guard.New(guard.Config{UserAgent: cfg.Client, Net: cfg.Net, Local: e.local})
 	e.tracker = tracker.NewClient(tracker.ClientConfig{HTTP: e.web, Net: cfg.Net, Local: e.local})
 	e.hasDHT.Store(cfg.HasDHT)

@@ -60,6 +60,25 @@ func (l *link) shown() string {
 	return l.endpoint.String()
 }
 
+// lost reports whether the link has lost its path because addresses of ours are gone. A
+// uTP socket may be bound to none of them: then each stream to a peer of such a family
+// counts as lost, since the peer knows it by our address.
+func (l *link) lost(gone addressSet) bool {
+	if l.conn == nil {
+		return false
+	}
+	local, remote := transport.LocalAddr(l.conn), l.endpoint.Host()
+	if l.over != endpoint.TransportUTP || !local.IsUnspecified() {
+		return gone[local]
+	}
+	for ip := range gone {
+		if ip.Is4() == remote.Is4() && ip.IsLoopback() == remote.IsLoopback() {
+			return true
+		}
+	}
+	return false
+}
+
 // setStream sets the stream of a web seed, before the link joins the loop.
 func (l *link) setStream(s connection) { l.stream = s }
 

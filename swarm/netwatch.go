@@ -10,7 +10,6 @@ import (
 
 	"swarmnode/swarm/core"
 	"swarmnode/swarm/peer"
-	"swarmnode/swarm/transport"
 )
 
 const (
@@ -151,7 +150,7 @@ func (e *Engine) findOwn() {
 // now.
 func (l *loop) networkChanged(now time.Time, gone addressSet) {
 	for _, link := range l.links {
-		if link.conn != nil && gone[transport.LocalAddr(link.conn)] {
+		if link.lost(gone) {
 			link.stream.Close(errAddressGone)
 		}
 	}

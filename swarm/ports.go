@@ -232,9 +232,15 @@ func (e *Engine) openPort(pair *transport.Pair) *port {
 	p := &port{pair: pair, mux: udpmux.New(pair.UDP)}
 	var ctx context.Context
 	ctx, p.stop = context.WithCancel(e.ctx)
-	p.utp = utp.NewSocket(p.mux, utp.Config{Budget: e.streams})
-	e.accept(ctx, pair.TCP, endpoint.TransportTCP)
-	e.accept(ctx, utpListener{p.utp}, endpoint.TransportUTP)
+	p.utp = utp.NewSocket(p.mux, utp.Config{Budget: e.streams, Refuse: e.cfg.NoUTP})
+	if e.cfg.NoTCP {
+		pair.TCP.Close() // the number is still that of the port
+	} else {
+		e.accept(ctx, pair.TCP, endpoint.TransportTCP)
+	}
+	if !e.cfg.NoUTP {
+		e.accept(ctx, utpListener{p.utp}, endpoint.TransportUTP)
+	}
 	return p
 }
 

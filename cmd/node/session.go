@@ -57,6 +57,7 @@ type nodeFlags struct {
 
 	noDHT, noLSD, noTrackers bool
 	systemCongestion         bool
+	noUTP, noTCP             bool
 	// peersOnly leaves only the peers of --peer to ask; prepare also sets the three flags
 	// above.
 	peersOnly bool
@@ -75,6 +76,8 @@ func (f *nodeFlags) register(fs *pflag.FlagSet) {
 		"do not look for peers on the local network (never done on loopback alone)")
 	fs.BoolVar(&f.noTrackers, "no-trackers", false,
 		"ask only trackers given with --tracker, not those that torrents and links name")
+	fs.BoolVar(&f.noUTP, "no-utp", false, "exchange nothing with peers by uTP")
+	fs.BoolVar(&f.noTCP, "no-tcp", false, "exchange nothing with peers by TCP")
 	fs.BoolVar(&f.peersOnly, "peers-only", false,
 		"ask nobody but the peers of --peer: no DHT, local network, trackers, web seeds, "+
 			"remembered peers or peer exchange")
@@ -101,6 +104,9 @@ func (f *nodeFlags) register(fs *pflag.FlagSet) {
 // prepare checks the flags together, and applies those that must come first. more maps
 // the flags that name others than peers to whether they were given.
 func (f *nodeFlags) prepare(c *console, more map[string]bool) error {
+	if f.noUTP && f.noTCP {
+		return usage(c.command, errors.New("--no-utp excludes --no-tcp"))
+	}
 	if f.peersOnly {
 		for _, flag := range slices.Sorted(maps.Keys(more)) {
 			if more[flag] {
@@ -173,6 +179,7 @@ func openSession(ctx context.Context, c *console, f *nodeFlags, want needs) (*se
 		Down: int64(f.down), Up: int64(f.up), Peers: int(f.peersMax),
 		TorrentPeers: int(f.torrentPeers), Memory: f.memory.blocks(),
 		Encryption: encryptions[f.encryption.word], SystemCongestion: f.systemCongestion,
+		NoUTP: f.noUTP, NoTCP: f.noTCP,
 		Logger: c.log, DHTLogger: resolverLogger(c, f.join.named()),
 	}
 	f.listen.apply(&cfg)
