@@ -60,6 +60,14 @@ func (l *link) shown() string {
 	return l.endpoint.String()
 }
 
+// transport returns how the bytes of the link travel.
+func (l *link) transport() Transport {
+	if l.endpoint.IsWebSeed() {
+		return TransportWeb
+	}
+	return transportOf(l.over)
+}
+
 // lost reports whether the link has lost its path because addresses of ours are gone. A
 // uTP socket may be bound to none of them: then each stream to a peer of such a family
 // counts as lost, since the peer knows it by our address.

@@ -139,7 +139,8 @@ func (l *loop) step(now time.Time, e *core.Event) {
 	switch e.Kind {
 	case core.Closed:
 		if link := l.links[e.Peer]; link != nil {
-			l.t.log.Debug("closed", "peer", link.shown(), "err", e.Err)
+			l.t.log.Debug("closed", "peer", link.shown(), "transport", link.transport(), "err",
+				e.Err)
 		}
 		delete(l.links, e.Peer)
 		l.t.changed(ChangedPeers)
@@ -230,6 +231,8 @@ func (l *loop) accept(now time.Time, link *link) {
 	link.begin(l.lastRef, l.pieces)
 	l.links[link.ref] = link
 	l.t.changed(ChangedPeers)
+	l.t.log.Debug("connected", "peer", link.shown(), "transport", link.transport(), "outgoing",
+		link.outgoing)
 	l.core.Step(now, core.Event{
 		Kind: core.Connected, Peer: link.ref, Endpoint: link.endpoint, Hello: &link.hello,
 		Outgoing: link.outgoing, Encrypted: link.encrypted, Transport: link.over,

@@ -104,6 +104,9 @@ func (r *reader) most() int {
 // they have to wait, and those of the sources that sent most wait longest.
 func (r *reader) pay(ctx context.Context) error {
 	t, cfg := &r.toll, &r.c.cfg
+	if n := r.beside.due(cfg.Down.Limits()); n > 0 {
+		cfg.Down.Spend(n)
+	}
 	if !cfg.Down.Limits() || t.read == 0 {
 		*t = toll{}
 		return nil

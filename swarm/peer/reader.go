@@ -34,6 +34,7 @@ type reader struct {
 	skip   int  // bytes to pass over
 
 	toll       toll
+	beside     overhead
 	keepAlives keepAlives
 
 	msg      wire.Message
@@ -50,6 +51,7 @@ func newReader(c *Conn) *reader {
 	r.in.conn, r.in.account = c.conn, c.cfg.Account
 	r.raw.init(c.conn, r)
 	r.away = newScatter(c.conn, r)
+	r.beside.of = carrierOf(c.conn)
 	r.ack.init(c.conn)
 	return r
 }

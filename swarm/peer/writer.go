@@ -108,6 +108,7 @@ type writer struct {
 	vector   net.Buffers // what is left of batch.vector; a field, so that writing does not allocate
 	deadline time.Time   // as set on the connection
 	pace     pace
+	beside   overhead
 
 	// Under a rate limit blocks and answers wait here, since the batch is needed for
 	// control messages.
@@ -150,7 +151,8 @@ func (t *turn) leave() {
 }
 
 func newWriter(c *Conn) *writer {
-	return &writer{c: c, pace: newPace(transport.NotSentLowat, aheadOf(c.conn))}
+	return &writer{c: c, pace: newPace(transport.NotSentLowat, aheadOf(c.conn)),
+		beside: overhead{of: carrierOf(c.conn), ours: true}}
 }
 
 // run sends until the connection is closed, and returns why it stopped.
@@ -274,7 +276,7 @@ func (w *writer) flush(paid int) (sent bool, err error) {
 	if bytes == 0 {
 		return false, nil
 	}
-	w.c.cfg.Up.Spend(bytes - paid)
+	w.c.cfg.Up.Spend(bytes - paid + w.beside.due(w.c.cfg.Up.Limits()))
 	w.vector = w.batch.vector
 	began := time.Now()
 	if err := w.write(); err != nil {

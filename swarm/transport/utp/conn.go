@@ -33,6 +33,7 @@ type Conn struct {
 
 	mu       sync.Mutex
 	m        *machine
+	traffic  traffic
 	readable sync.Cond
 	writable sync.Cond // also: connected
 	reading  int       // how many wait at readable

@@ -133,6 +133,7 @@ func (c *Conn) flush(now time.Time) (full bool) {
 		s.out.reset()
 		more = c.m.output(now, &s.out)
 		s.batch, s.sent = s.batch[:0], 0
+		c.traffic.sent += int64(len(s.out.data))
 		s.out.runs(joinedMax, joinedSizeMax, func(r run) bool {
 			s.batch = append(s.batch, udpmux.Outgoing{To: c.key.remote, Data: r.data,
 				Segment: r.size, Whole: !r.fragment})

@@ -223,6 +223,7 @@ func (s *Socket) receive(batch []udpmux.Datagram) {
 			c.mu.Lock()
 			s.touch(c)
 		}
+		c.traffic.received += int64(len(d.Data) - len(payload))
 		c.m.receive(now, &h, payload)
 	}
 	if c != nil {
