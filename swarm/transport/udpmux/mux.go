@@ -24,7 +24,7 @@ type Outgoing struct {
 	Segment int
 	// Whole forbids fragments of the datagrams on the way, whatever the system believes of
 	// the path (RFC 8899, section 4.1): a datagram that is too large for a link is lost. Without it
-	// the system may make fragments. Only Linux knows the difference.
+	// fragments are made where a link needs them. Only Linux knows the difference.
 	Whole bool
 }
 

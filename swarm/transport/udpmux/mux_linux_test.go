@@ -118,10 +118,11 @@ func TestWhole(t *testing.T) {
 			whole bool
 			want  int
 		}{
-			{1400, false, unix.IP_PMTUDISC_WANT},
+			{100, false, unix.IP_PMTUDISC_WANT}, // as it is by default
+			{1400, false, unix.IP_PMTUDISC_DONT},
 			{1400, true, unix.IP_PMTUDISC_PROBE},
 			{100, false, unix.IP_PMTUDISC_PROBE}, // no link cuts it
-			{1400, false, unix.IP_PMTUDISC_WANT},
+			{1400, false, unix.IP_PMTUDISC_DONT},
 			{100, true, unix.IP_PMTUDISC_PROBE},
 		} {
 			_, err := m.Send([]Outgoing{{To: m.AddrPort(), Data: make([]byte, send.size),

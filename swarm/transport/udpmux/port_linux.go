@@ -21,7 +21,8 @@ type batchPort struct {
 
 	senders sync.Pool   // of *sender
 	joins   atomic.Bool // the kernel splits runs of datagrams (UDP_SEGMENT)
-	whole   bool        // what the socket does with datagrams that are large; see setWhole
+
+	fragments fragmenting // guarded by the socket's lock for writing
 }
 
 // mmsghdr is struct mmsghdr of recvmmsg(2).
@@ -95,21 +96,39 @@ func (p *batchPort) send(batch []Outgoing) (sent int, err error) {
 	return s.send(batch)
 }
 
-// setWhole makes the socket forbid fragments, or leave them to the system. The caller has
-// the socket to itself for writing.
-func (p *batchPort) setWhole(fd int, whole bool) {
-	if p.whole == whole {
+// fragmenting says what a socket does with datagrams that a link does not carry.
+type fragmenting uint8
+
+const (
+	asSystem  fragmenting = iota // as the system has it by default: nothing large was sent yet
+	never                        // such datagrams are lost
+	anywhere                     // every router may make fragments of IPv4; we do of IPv6
+	ipv6Least = 1280             // bytes that every link of IPv6 carries (RFC 8200, section 5)
+)
+
+// setFragmenting makes the socket forbid fragments or allow them. Where they are allowed,
+// nothing depends on whether messages of routers that a datagram is too large come through.
+// The caller has the socket to itself for writing.
+func (p *batchPort) setFragmenting(fd int, f fragmenting) {
+	if p.fragments == f {
 		return
 	}
-	p.whole = whole
-	level, option, value := unix.IPPROTO_IP, unix.IP_MTU_DISCOVER, unix.IP_PMTUDISC_WANT
-	if whole {
-		value = unix.IP_PMTUDISC_PROBE
+	p.fragments = f
+	// Without the options probes tell less, and large datagrams are lost on some paths.
+	if !p.six {
+		value := unix.IP_PMTUDISC_DONT
+		if f == never {
+			value = unix.IP_PMTUDISC_PROBE
+		}
+		_ = unix.SetsockoptInt(fd, unix.IPPROTO_IP, unix.IP_MTU_DISCOVER, value)
+		return
 	}
-	if p.six {
-		level, option = unix.IPPROTO_IPV6, unix.IPV6_MTU_DISCOVER
+	value, size := unix.IPV6_PMTUDISC_DONT, ipv6Least
+	if f == never {
+		value, size = unix.IPV6_PMTUDISC_PROBE, 0
 	}
-	_ = unix.SetsockoptInt(fd, level, option, value) // without it probes tell less
+	_ = unix.SetsockoptInt(fd, unix.IPPROTO_IPV6, unix.IPV6_MTU_DISCOVER, value)
+	_ = unix.SetsockoptInt(fd, unix.IPPROTO_IPV6, unix.IPV6_MTU, size)
 }
 
 const (

@@ -212,8 +212,10 @@ func (s *sender) forget() {
 
 // sendmmsg sends messages once. It never waits.
 func (s *sender) sendmmsg(fd uintptr) bool {
-	if s.whole || s.large() {
-		s.p.setWhole(int(fd), s.whole)
+	if s.whole {
+		s.p.setFragmenting(int(fd), never)
+	} else if s.large() {
+		s.p.setFragmenting(int(fd), anywhere)
 	}
 	for {
 		n, _, errno := syscall.Syscall6(unix.SYS_SENDMMSG, fd,
