@@ -200,9 +200,12 @@ func contenders(node string) (list []contender, skipped []string) {
 			leech: nodeLeech(node)},
 		{name: "node -> node, encrypted", seed: nodeSeed(node),
 			leech: nodeLeech(node, "--encryption", "require")},
+		{name: "node -> node, uTP", seed: nodeSeed(node, "--no-tcp"),
+			leech: nodeLeech(node, "--no-tcp")},
 	}
 	fast := clientSide{kind: realclient.Libtorrent, fast: true}
 	plain := clientSide{kind: realclient.Libtorrent}
+	utp := clientSide{kind: realclient.Libtorrent, utp: true}
 	aria2 := clientSide{kind: realclient.Aria2}
 	transmission := clientSide{kind: realclient.Transmission}
 	add := func(kind realclient.Kind, more ...contender) {
@@ -217,7 +220,11 @@ func contenders(node string) (list []contender, skipped []string) {
 		contender{name: "libtorrent -> libtorrent, fast preset", seed: fast.seed,
 			leech: fast.leech},
 		contender{name: "node -> libtorrent", seed: nodeSeed(node), leech: plain.leech},
-		contender{name: "libtorrent -> node", seed: plain.seed, leech: nodeLeech(node)})
+		contender{name: "libtorrent -> node", seed: plain.seed, leech: nodeLeech(node)},
+		contender{name: "libtorrent -> libtorrent, uTP", seed: utp.seed, leech: utp.leech},
+		contender{name: "node -> libtorrent, uTP", seed: nodeSeed(node), leech: utp.leech},
+		contender{name: "libtorrent -> node, uTP", seed: utp.seed,
+			leech: nodeLeech(node, "--no-tcp")})
 	add(realclient.Aria2, contender{name: "aria2 -> aria2", seed: aria2.seed, leech: aria2.leech})
 	if _, err := realclient.ServerInstalled(realclient.Nginx); err != nil {
 		skipped = append(skipped, err.Error())
@@ -238,6 +245,7 @@ func contenders(node string) (list []contender, skipped []string) {
 type clientSide struct {
 	kind realclient.Kind
 	fast bool
+	utp  bool // alone, of libtorrent
 }
 
 func (s clientSide) options(ip netip.Addr, dir string) realclient.Options {
@@ -245,7 +253,8 @@ func (s clientSide) options(ip netip.Addr, dir string) realclient.Options {
 	switch s.kind {
 	case realclient.Libtorrent:
 		o.Settings = map[string]any{
-			"enable_outgoing_utp": false, "enable_incoming_utp": false,
+			"enable_outgoing_utp": s.utp, "enable_incoming_utp": s.utp,
+			"enable_outgoing_tcp": !s.utp, "enable_incoming_tcp": !s.utp,
 			"in_enc_policy": 2, "out_enc_policy": 2, // off
 		}
 	case realclient.Transmission:

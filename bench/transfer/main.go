@@ -1,14 +1,14 @@
 //go:build linux
 
 // Command transfer measures how fast a file goes from one process to another
-// by TCP over lo: from node to node, between other clients, between node and
+// by TCP or uTP over lo: from node to node, between other clients, between node and
 // libtorrent, and at the machine's own limit. All take turns in one run, since
 // the absolute figures drift with the machine; only the ratios count.
 //
 // Clients that can be given a peer get it directly; the others learn it from a tracker. A
 // transfer is measured from the start of "node add", or from the moment at which the
-// other client is given the magnet link, until all pieces are verified. Encryption and
-// uTP are off everywhere. The content is in the page cache.
+// other client is given the magnet link, until all pieces are verified. Encryption is off
+// everywhere, and uTP as well where a row does not name it. The content is in the page cache.
 package main
 
 import (
@@ -142,7 +142,7 @@ func compare(ctx context.Context, cfg config) error {
 		}
 		list[i].job = jobs[size]
 	}
-	fmt.Printf("%d MiB, pieces of %d KiB, TCP over lo, page cache, medians of %d\n", cfg.size>>20,
+	fmt.Printf("%d MiB, pieces of %d KiB, over lo, page cache, medians of %d\n", cfg.size>>20,
 		cfg.piece>>10, cfg.runs)
 	for run := range cfg.runs {
 		for i := range list {
