@@ -16,13 +16,12 @@ import (
 type ledger struct {
 	mu      sync.Mutex
 	in, out map[netip.AddrPort]int
-	last    map[netip.AddrPort]header       // the last packet to each
-	proofs  map[netip.AddrPort]map[seq]bool // what would prove that it was received
+	last    map[netip.AddrPort]header // the last packet to each
 }
 
 func newLedger(n *fakeNet) *ledger {
 	l := &ledger{in: make(map[netip.AddrPort]int), out: make(map[netip.AddrPort]int),
-		last: make(map[netip.AddrPort]header), proofs: make(map[netip.AddrPort]map[seq]bool)}
+		last: make(map[netip.AddrPort]header)}
 	n.lose = func(d fakeDatagram) bool {
 		l.mu.Lock()
 		defer l.mu.Unlock()
@@ -33,10 +32,6 @@ func newLedger(n *fakeNet) *ledger {
 		}
 		h.sack = nil
 		l.last[d.to] = h
-		if l.proofs[d.to] == nil {
-			l.proofs[d.to] = make(map[seq]bool)
-		}
-		l.proofs[d.to][h.seq-1] = true
 		return false
 	}
 	return l
@@ -48,13 +43,6 @@ func (l *ledger) send(n *fakeNet, from, to netip.AddrPort, data []byte) {
 	l.in[from] += len(data)
 	l.mu.Unlock()
 	n.inject(from, to, data)
-}
-
-// proves reports whether acknowledging ack shows that a stranger received something.
-func (l *ledger) proves(from netip.AddrPort, ack seq) bool {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	return l.proofs[from][ack]
 }
 
 // answer returns the last packet to a stranger.
@@ -101,9 +89,6 @@ func TestNoAmplification(t *testing.T) {
 				if rng.IntN(2) == 0 {
 					h.kind = typeSyn
 				}
-				for l.proves(from, h.ack) { // one guess in 65,536 is right
-					h.ack++
-				}
 				if rng.IntN(3) == 0 {
 					h.bits = wideFlights
 				}
@@ -127,13 +112,18 @@ func TestNoAmplification(t *testing.T) {
 			synctest.Wait()
 			l.mu.Lock()
 			defer l.mu.Unlock()
+			lucky := make(map[netip.AddrPort]bool) // one guess in 65,536 is right
+			for _, c := range there.queue {
+				lucky[c.key.remote] = true
+			}
 			for to, out := range l.out {
-				if in := l.in[to]; out > in {
+				if in := l.in[to]; out > in && !lucky[to] {
 					t.Errorf("seed %d: %v has sent %d bytes and was sent %d", seed, to, in, out)
 				}
 			}
-			if there.Len() > 0 {
-				t.Errorf("seed %d: %d connections are left", seed, there.Len())
+			if there.Len() > len(lucky) || len(lucky) > 3 {
+				t.Errorf("seed %d: %d connections are left, %d by guesses", seed, there.Len(),
+					len(lucky))
 			}
 		})
 	}
