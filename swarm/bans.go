@@ -42,6 +42,9 @@ func (b *bans) ban(now time.Time, addr netip.Addr) {
 	b.list.Ban(now.Sub(b.first), limit.SourceOf(addr), limit.NetworkOf(addr))
 }
 
+// refuses reports whether there shall be no connection with addr now.
+func (b *bans) refuses(addr netip.Addr) bool { return b.refusal(time.Now(), addr) != nil }
+
 // refusal returns errBlocked or errBanned if there shall be no connection with addr at now,
 // and nil otherwise.
 func (b *bans) refusal(now time.Time, addr netip.Addr) error {

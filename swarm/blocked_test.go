@@ -79,6 +79,38 @@ func TestBlockedConnectionsAreClosed(t *testing.T) {
 	}
 }
 
+// A SYN of uTP (BEP 29) from a blocked address gets no answer, not even a RESET.
+func TestBlockedSYNsAreIgnored(t *testing.T) {
+	e := at(t, "127.0.0.1")
+	e.SetBlocklist(listOf(t, "127.0.0.2"))
+	syn := []byte{0x41, 0, 0, 7, 0, 0, 0, 1, 0, 0, 0, 0, 0, 1, 0, 0, 0, 1, 0, 0}
+	var conns []*net.UDPConn
+	for _, host := range []byte{2, 3} {
+		c, err := net.DialUDP("udp4", &net.UDPAddr{IP: net.IPv4(127, 0, 0, host)},
+			net.UDPAddrFromAddrPort(e.Addr()))
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer c.Close()
+		if _, err := c.Write(syn); err != nil {
+			t.Fatal(err)
+		}
+		conns = append(conns, c)
+	}
+	// The second one is answered, so the first one has been read.
+	conns[1].SetReadDeadline(time.Now().Add(patience))
+	if n, err := conns[1].Read(make([]byte, 100)); n < 20 || err != nil {
+		t.Fatalf("the address that is not blocked got %d bytes, %v", n, err)
+	}
+	conns[0].SetReadDeadline(time.Now().Add(10 * time.Millisecond))
+	if n, err := conns[0].Read(make([]byte, 100)); err == nil {
+		t.Errorf("the blocked address got %d bytes", n)
+	}
+	if e.Blocked() != 1 {
+		t.Errorf("%d refused, want 1", e.Blocked())
+	}
+}
+
 // A peer that is blocked while it is connected has to leave. A peer that the user has named is
 // no exception, and the state says what is wrong with it. Without a list everybody is let in.
 func TestBlockingEndsConnections(t *testing.T) {

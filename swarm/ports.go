@@ -232,7 +232,8 @@ func (e *Engine) openPort(pair *transport.Pair) *port {
 	p := &port{pair: pair, mux: udpmux.New(pair.UDP)}
 	var ctx context.Context
 	ctx, p.stop = context.WithCancel(e.ctx)
-	p.utp = utp.NewSocket(p.mux, utp.Config{Budget: e.streams, Refuse: e.cfg.NoUTP})
+	p.utp = utp.NewSocket(p.mux, utp.Config{Budget: e.streams, Refuse: e.cfg.NoUTP,
+		Ignore: e.bans.refuses})
 	if e.cfg.NoTCP {
 		pair.TCP.Close() // the number is still that of the port
 	} else {
