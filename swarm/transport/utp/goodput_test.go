@@ -99,6 +99,30 @@ func TestGoodput(t *testing.T) {
 	}
 }
 
+// Bursts that arrive late, as over a wireless link or on a busy machine, are not taken for a
+// queue.
+func TestGoodputWithStalls(t *testing.T) {
+	for _, c := range []struct {
+		loss  float64
+		least float64
+	}{{0, 0.9}, {0.01, 0.8}} {
+		for seed := range uint64(3) {
+			b := newBulk(t, seed, fastRate(), 50*time.Millisecond, 100*time.Millisecond)
+			b.there.loss, b.there.stalls, b.back.stalls = c.loss, 20*time.Millisecond,
+				20*time.Millisecond
+			b.from.dial()
+			b.w.run(5*time.Second, nil)
+			got := b.goodput(b.to, 15*time.Second)
+			t.Logf("loss %v, seed %d: goodput %.3f, queue up to %v", c.loss, seed, got,
+				b.there.longest)
+			if got < c.least {
+				t.Errorf("loss %v, seed %d: goodput %.3f of the link, want %.3f", c.loss, seed,
+					got, c.least)
+			}
+		}
+	}
+}
+
 // What overtakes other packets is not taken for the loss of them.
 func TestGoodputWithReordering(t *testing.T) {
 	b := newBulk(t, 1, fastRate(), 50*time.Millisecond, 100*time.Millisecond)

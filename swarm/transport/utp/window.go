@@ -178,8 +178,8 @@ func (w *window) aim() time.Duration {
 // doubles with each such round, up to an eighth of the window.
 func (w *window) step(r *rtt) float64 {
 	step := float64(w.mss)
-	if w.random >= randomSure && w.round.mean() <= standing(r) {
-		step = max(step, (probeUp*w.pipe(r)-w.size)/4)
+	if w.random >= randomSure && !w.round.stands(r) {
+		step = max(step, (probeUp*w.pipe(r)-w.size)/2)
 	}
 	if w.quiet > 1 && w.clean > cleanRounds {
 		step *= float64(int(1) << min(w.quiet-1, 20))
@@ -192,7 +192,9 @@ func (w *window) step(r *rtt) float64 {
 // one-way delays).
 func (w *window) queued(s ackSample) bool {
 	limit := min(max(s.rtt.min()/8, 4*time.Millisecond), 16*time.Millisecond)
-	return w.round.samples >= 4 && w.round.lowest > limit || s.queue > 2*limit
+	// One burst that arrives late is no queue: its delay is high, but not the mean.
+	return w.round.samples >= 4 && w.round.lowest > limit ||
+		s.queue > 2*limit && w.round.mean() > limit/2 || s.queue > delayAim
 }
 
 func (w *window) leaveSlow(now time.Duration, s ackSample) {
@@ -251,7 +253,7 @@ func (w *window) cut(now time.Duration, s ackSample, share float64) {
 	w.before = w.size
 	w.quiet, w.clean = 0, 0
 	keep := w.pipe(s.rtt)
-	if share > lossHigh || w.round.mean() > standing(s.rtt) {
+	if share > lossHigh || w.round.stands(s.rtt) {
 		w.random = max(0, w.random-2)
 		keep *= lossKeeps
 		if w.slow {
@@ -269,8 +271,12 @@ func (w *window) cut(now time.Duration, s ackSample, share float64) {
 	w.size = max(w.size/2, min(w.size, keep), w.least())
 }
 
-// standing returns from which mean delay on a queue stands.
-func standing(r *rtt) time.Duration { return max(2*time.Millisecond, r.min()/16) }
+// stands reports whether a queue stood during the round. The mean delay alone does not say
+// so: bursts that arrive late raise it as well, but leave the lowest delay as it was.
+func (r *round) stands(t *rtt) bool {
+	queue := max(2*time.Millisecond, t.min()/16)
+	return r.samples > 0 && r.mean() > queue && r.lowest > queue/4
+}
 
 // undo takes the last cut back: the packets were not lost but late.
 func (w *window) undo() {

@@ -71,7 +71,12 @@ type wire struct {
 	holdUp    time.Duration // for up to so long
 	jitter    time.Duration // each packet is held up by up to so much, in order
 	mtu       int           // larger datagrams vanish, 0 for none
+	// stalls is for how long, at most, nothing arrives every tenth of a second on average,
+	// as on a wireless link or a busy machine. What was held up arrives together.
+	stalls time.Duration
 	cut       func(now time.Duration) bool
+
+	stalled, stallAt time.Duration // the end of a stall, and the begin of the next one
 
 	busy    time.Duration // until when the link sends what is in the queue
 	last    time.Duration // when the last packet arrives
@@ -105,6 +110,13 @@ func (l *wire) send(w *world, size int, fragment bool, arrive func()) {
 	at += l.delay
 	if l.jitter > 0 {
 		at = max(l.last, at+time.Duration(w.rng.Int64N(int64(l.jitter))))
+	}
+	if l.stalls > 0 {
+		for at >= l.stallAt {
+			l.stalled = l.stallAt + time.Duration(w.rng.Int64N(int64(l.stalls)))
+			l.stallAt = l.stalled + time.Duration(w.rng.Int64N(int64(200*time.Millisecond)))
+		}
+		at = max(at, l.stalled)
 	}
 	l.last = max(l.last, at)
 	if w.rng.Float64() < l.reorder {
