@@ -74,7 +74,7 @@ type wire struct {
 	// stalls is for how long, at most, nothing arrives every tenth of a second on average,
 	// as on a wireless link or a busy machine. What was held up arrives together.
 	stalls time.Duration
-	cut       func(now time.Duration) bool
+	cut    func(now time.Duration) bool
 
 	stalled, stallAt time.Duration // the end of a stall, and the begin of the next one
 
