@@ -123,19 +123,21 @@ func (p *proxyLab) check(t *testing.T) {
 	t.Logf("%d packets left the host, all to the proxy", toProxy)
 }
 
+// microsocks starts the proxy without UDP.
+func (p *proxyLab) microsocks(t *testing.T, user, password string) *realclient.Server {
+	t.Helper()
+	return realclient.StartServer(t, realclient.Microsocks,
+		func(ctx context.Context, _ string) (*realclient.Server, error) {
+			return realclient.LaunchMicrosocks(ctx, p.proxy, user, password)
+		})
+}
+
 // overTCP uses a proxy without UDP, which wants a password. The tracker is known by a name
 // that only the proxy's side looks up.
 func (p *proxyLab) overTCP(t *testing.T) {
 	ctx, cancel := context.WithTimeout(t.Context(), proxyTimeout)
 	defer cancel()
-	if _, err := realclient.ServerInstalled(realclient.Microsocks); err != nil {
-		t.Skip(err)
-	}
-	server, err := realclient.LaunchMicrosocks(ctx, p.proxy, "user", "secret")
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer server.Close()
+	p.microsocks(t, "user", "secret")
 	tracker, err := lab.NewTracker(netip.MustParseAddr("11.0.0.80"))
 	if err != nil {
 		t.Fatal(err)
@@ -165,15 +167,10 @@ func (p *proxyLab) overTCP(t *testing.T) {
 func (p *proxyLab) overUDP(t *testing.T) {
 	ctx, cancel := context.WithTimeout(t.Context(), proxyTimeout)
 	defer cancel()
-	if _, err := realclient.ServerInstalled(realclient.Danted); err != nil {
-		t.Skip(err)
-	}
-	server, err := realclient.LaunchDante(ctx, p.proxy, netip.MustParseAddr("11.0.0.1"),
-		t.TempDir())
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer server.Close()
+	realclient.StartServer(t, realclient.Danted,
+		func(ctx context.Context, state string) (*realclient.Server, error) {
+			return realclient.LaunchDante(ctx, p.proxy, netip.MustParseAddr("11.0.0.1"), state)
+		})
 	p.startDHT(t, ctx)
 	content, torrent := p.seed(t, ctx, "11.0.0.30", 4<<20+77, "", nil)
 	out := t.TempDir()
@@ -188,14 +185,7 @@ func (p *proxyLab) overUDP(t *testing.T) {
 func (p *proxyLab) away(t *testing.T) {
 	ctx, cancel := context.WithTimeout(t.Context(), proxyTimeout)
 	defer cancel()
-	if _, err := realclient.ServerInstalled(realclient.Microsocks); err != nil {
-		t.Skip(err)
-	}
-	server, err := realclient.LaunchMicrosocks(ctx, p.proxy, "", "")
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer func() { server.Close() }()
+	server := p.microsocks(t, "", "")
 	tracker, err := lab.NewTracker(netip.MustParseAddr("11.0.0.81"))
 	if err != nil {
 		t.Fatal(err)
@@ -216,9 +206,7 @@ func (p *proxyLab) away(t *testing.T) {
 	if _, err := node.WaitFor(ctx, "a word about the proxy", warned); err != nil {
 		t.Fatal(err)
 	}
-	if server, err = realclient.LaunchMicrosocks(ctx, p.proxy, "", ""); err != nil {
-		t.Fatal(err)
-	}
+	p.microsocks(t, "", "")
 	waitNode(t, ctx, node)
 	sameContent(t, content, filepath.Join(out, "content.bin"))
 	p.check(t)
