@@ -159,6 +159,10 @@ func openSession(ctx context.Context, c *console, f *nodeFlags, want needs) (*se
 	if err := checkProxy(ctx, network); err != nil {
 		return nil, err
 	}
+	if network.Proxied() && f.listen.pinned() {
+		c.warn("--listen and --port have no effect with --proxy: nobody can connect to us but " +
+			"through it")
+	}
 	hosts, err := f.hosts(c)
 	if err != nil {
 		return nil, err
