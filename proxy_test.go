@@ -153,9 +153,11 @@ func TestDownloadBehindProxy(t *testing.T) {
 }
 
 func TestProxyURLs(t *testing.T) {
-	for _, bad := range []string{"http://proxy.example:1080", "socks5://user:secret@proxy.example"} {
+	for _, bad := range []string{"http://proxy.example:1080",
+		"socks5://user:secret@proxy.example"} {
 		_, err := NewNetwork(NetworkConfig{Proxy: bad})
-		if _, ok := errors.AsType[*ProxyURLError](err); !ok || strings.Contains(err.Error(), "secret") {
+		if _, ok := errors.AsType[*ProxyURLError](err); !ok ||
+			strings.Contains(err.Error(), "secret") {
 			t.Errorf("%s: %v", bad, err)
 		}
 	}

@@ -49,7 +49,8 @@ func TestProxyIsAsked(t *testing.T) {
 		return nil
 	}
 	for _, host := range []string{"tracker.example", "2001:db8::1", "inner.example"} {
-		_, err := n.DialHost(t.Context(), Host{Name: host, Port: 80, Check: address, CheckName: check})
+		_, err := n.DialHost(t.Context(), Host{Name: host, Port: 80, Check: address,
+			CheckName: check})
 		want := errAsked
 		if host == "inner.example" {
 			want = refused

@@ -81,9 +81,9 @@ func TestProxyIsNotTurnedInward(t *testing.T) {
 		{"http://2130706433/announce", true, nil, true},
 		{"http://localhost/announce", false, []string{"localhost:80"}, false},
 		{"http://10.0.0.1/announce", false, []string{"10.0.0.1:80"}, false},
-		{"http://tracker.example/?to=http://localhost/x", true, []string{"tracker.example:80"}, true},
-		{"http://tracker.example/?to=http://localhost/x", false, []string{"tracker.example:80"}, true},
-		{"http://tracker.example/?to=http://10.0.0.1/x", false, []string{"tracker.example:80"}, true},
+		{"http://a.example/?to=http://localhost/x", true, []string{"a.example:80"}, true},
+		{"http://a.example/?to=http://localhost/x", false, []string{"a.example:80"}, true},
+		{"http://a.example/?to=http://10.0.0.1/x", false, []string{"a.example:80"}, true},
 		{"http://localhost/?to=http://127.0.0.1/x", false, []string{"localhost:80", "127.0.0.1:80"},
 			false},
 		{"http://a.example/?to=http://b.example/x", true, []string{"a.example:80", "b.example:80"},
@@ -100,8 +100,8 @@ func TestProxyIsNotTurnedInward(t *testing.T) {
 			t.Errorf("%s, stranger %v: %v", tt.url, tt.stranger, err)
 		}
 		if got := drain(asked); !slices.Equal(got, tt.asked) {
-			t.Errorf("%s, stranger %v: the proxy was asked for %q, want %q", tt.url, tt.stranger, got,
-				tt.asked)
+			t.Errorf("%s, stranger %v: the proxy was asked for %q, want %q", tt.url, tt.stranger,
+				got, tt.asked)
 		}
 	}
 }
