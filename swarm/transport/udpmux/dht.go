@@ -24,6 +24,7 @@ var errNoAddress = errors.New("not a UDP address")
 // A queued datagram waits to be read. Its buffer is kept for the next one in its place.
 type queued struct {
 	from netip.AddrPort
+	to   netip.Addr
 	data []byte
 }
 
@@ -74,7 +75,7 @@ func (c *dhtConn) queue(d Datagram) bool {
 		c.ring = make([]queued, queueMax)
 	}
 	q := &c.ring[(c.first+c.held)%queueMax]
-	q.from = d.From
+	q.from, q.to = d.From, d.To
 	q.data = append(q.data[:0], d.Data[:min(len(d.Data), queuedSizeMax)]...)
 	if c.held++; c.held == 1 {
 		c.signal()
@@ -99,6 +100,7 @@ func (c *dhtConn) take(b []byte) (n int, from netip.AddrPort, ok bool) {
 	}
 	q := &c.ring[c.first]
 	n, from = copy(b, q.data), q.from
+	c.m.ways.note(q.from, q.to)
 	c.first = (c.first + 1) % queueMax
 	if c.held--; c.held > 0 {
 		c.signal() // for another reader
@@ -145,6 +147,12 @@ func (c *dhtConn) WriteToUDPAddrPort(b []byte, to netip.AddrPort) (int, error) {
 	case <-c.gone:
 		return 0, c.fault("write", net.ErrClosed)
 	default:
+	}
+	if from, ok := c.m.ways.back(to); ok {
+		if c.m.writeFrom(from, b, to) == nil {
+			return len(b), nil
+		}
+		c.m.ways.forget(to) // the address may be gone
 	}
 	if err := c.m.WriteTo(b, to); err != nil {
 		return 0, c.fault("write", err)

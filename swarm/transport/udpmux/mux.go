@@ -13,6 +13,9 @@ import (
 type Datagram struct {
 	From netip.AddrPort // an IPv4 address as such, never mapped into IPv6
 	Data []byte
+	// To is the address of ours that it was sent to, if the socket is bound to all of them.
+	// Only Linux knows it.
+	To netip.Addr
 }
 
 // An Outgoing is one datagram to an address, or a run of datagrams of one size.
@@ -26,6 +29,10 @@ type Outgoing struct {
 	// the path (RFC 8899, section 4.1): a datagram that is too large for a link is lost. Without it
 	// fragments are made where a link needs them. Only Linux knows the difference.
 	Whole bool
+	// From is the address of ours to send from, one that a Datagram was sent to. An answer
+	// from another one is taken for a stranger's. The zero Addr leaves the choice to the
+	// system.
+	From netip.Addr
 }
 
 // datagrams returns how many datagrams there are in o.
@@ -66,6 +73,7 @@ type Mux struct {
 	reader   sync.WaitGroup
 	counters
 
+	ways  ways                // of the DHT
 	batch [classes][]Datagram // what one read has brought; owned by the reader
 }
 
@@ -121,8 +129,13 @@ var ones = sync.Pool{New: func() any { return new([1]Outgoing) }}
 
 // WriteTo sends one datagram, as Send does.
 func (m *Mux) WriteTo(b []byte, to netip.AddrPort) error {
+	return m.writeFrom(netip.Addr{}, b, to)
+}
+
+// writeFrom sends one datagram from an address of ours.
+func (m *Mux) writeFrom(from netip.Addr, b []byte, to netip.AddrPort) error {
 	one := ones.Get().(*[1]Outgoing)
-	one[0] = Outgoing{To: to, Data: b}
+	one[0] = Outgoing{To: to, Data: b, From: from}
 	_, err := m.port.send(one[:])
 	one[0] = Outgoing{}
 	ones.Put(one)

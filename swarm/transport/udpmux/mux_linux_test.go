@@ -2,10 +2,12 @@ package udpmux
 
 import (
 	"encoding/binary"
+	"math/rand/v2"
 	"net/netip"
 	"sync/atomic"
 	"testing"
 	"time"
+	"unsafe"
 
 	"golang.org/x/sys/unix"
 )
@@ -197,6 +199,85 @@ func TestSockaddr(t *testing.T) {
 	}
 	if len(z.names) > zonesMax {
 		t.Errorf("%d names are remembered", len(z.names))
+	}
+}
+
+// A socket that is bound to all addresses answers from the one that it was asked at, both the
+// DHT and others, by single datagrams and by runs.
+func TestAnswersComeFromWhereTheyWereAsked(t *testing.T) {
+	m := New(listen(t, "udp4", "0.0.0.0:0"))
+	defer m.Close()
+	m.Handle(ClassUTP, func(batch []Datagram) {
+		for _, d := range batch {
+			m.Send([]Outgoing{{To: d.From, Data: []byte("abc"), Segment: 2, From: d.To}})
+		}
+	})
+	dht := m.DHT().(*dhtConn)
+	peer := listen(t, "udp4", "127.0.0.1:0")
+	peer.SetReadDeadline(time.Now().Add(patience))
+	dht.SetReadDeadline(time.Now().Add(patience))
+	b := make([]byte, 100)
+	heard := func(what, want string, at netip.AddrPort) {
+		t.Helper()
+		n, from, err := peer.ReadFromUDPAddrPort(b)
+		if err != nil || string(b[:n]) != want || from != at {
+			t.Errorf("%s: got %q from %v, %v; want %q from %v", what, b[:n], from, err, want, at)
+		}
+	}
+	for _, ip := range []string{"127.0.0.7", "127.0.0.1", "127.0.1.9"} {
+		at := netip.AddrPortFrom(netip.MustParseAddr(ip), m.AddrPort().Port())
+		for _, joined := range []bool{true, false} {
+			m.port.(*batchPort).joins.Store(joined)
+			if _, err := peer.WriteToUDPAddrPort(packet(ClassUTP, ""), at); err != nil {
+				t.Fatal(err)
+			}
+			heard("uTP", "ab", at)
+			heard("uTP", "c", at)
+		}
+		peer.WriteToUDPAddrPort([]byte("d?"), at)
+		_, from, err := dht.ReadFromUDPAddrPort(b)
+		if err != nil {
+			t.Fatal(err)
+		}
+		dht.WriteToUDPAddrPort([]byte("d!"), from)
+		heard("the DHT", "d!", at)
+	}
+	// An address that is gone does not keep the DHT from sending.
+	m.ways.note(addrPortOf(peer.LocalAddr()), netip.MustParseAddr("192.0.2.77"))
+	if _, err := dht.WriteTo([]byte("d+"), peer.LocalAddr()); err != nil {
+		t.Error(err)
+	}
+	heard("after an address has gone", "d+",
+		netip.AddrPortFrom(netip.MustParseAddr("127.0.0.1"), m.AddrPort().Port()))
+	for i := range 2 * waysMax {
+		m.ways.note(netip.AddrPortFrom(netip.MustParseAddr("10.0.0.1"), uint16(i)), m.local.Addr())
+	}
+	if len(m.ways.ours) > waysMax {
+		t.Errorf("%d ways are remembered", len(m.ways.ours))
+	}
+}
+
+// Whatever the bytes are, parsing control messages ends, and what was appended is read again.
+func TestControl(t *testing.T) {
+	for _, ip := range []string{"192.0.2.1", "2001:db8::7"} {
+		addr := netip.MustParseAddr(ip)
+		c := control{}
+		n := c.source(0, addr, addr.Is6())
+		n = c.segment(n, 1400)
+		h := (*unix.Cmsghdr)(unsafe.Pointer(&c.bytes()[n-unix.CmsgSpace(2)]))
+		h.Type = unix.UDP_GRO // as the kernel says it
+		h.SetLen(unix.CmsgLen(4))
+		if size, to := c.parse(n); size != 1400 || to != addr {
+			t.Errorf("%s: size %d to %v", ip, size, to)
+		}
+	}
+	rng := rand.New(rand.NewPCG(1, 1))
+	for range 10_000 {
+		c := control{}
+		for i := range c {
+			c[i] = rng.Uint64() >> (rng.IntN(8) * 8)
+		}
+		c.parse(rng.IntN(200))
 	}
 }
 

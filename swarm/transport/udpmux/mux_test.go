@@ -237,7 +237,7 @@ func TestQueueOfTheDHT(t *testing.T) {
 	at := netip.MustParseAddrPort("127.0.0.1:1")
 	for round := range 3 {
 		for i := range queueMax + 10 {
-			took := c.queue(Datagram{at, fmt.Appendf(nil, "d%d", i)})
+			took := c.queue(Datagram{From: at, Data: fmt.Appendf(nil, "d%d", i)})
 			if want := i < queueMax; took != want {
 				t.Fatalf("round %d: datagram %d was taken: %v", round, i, took)
 			}
@@ -250,13 +250,13 @@ func TestQueueOfTheDHT(t *testing.T) {
 			}
 		}
 	}
-	c.queue(Datagram{at, bytes.Repeat([]byte("d"), 3*queuedSizeMax)})
+	c.queue(Datagram{From: at, Data: bytes.Repeat([]byte("d"), 3*queuedSizeMax)})
 	if n, _, _ := c.ReadFromUDPAddrPort(make([]byte, 4*queuedSizeMax)); n != queuedSizeMax {
 		t.Errorf("%d bytes of a long datagram, want %d", n, queuedSizeMax)
 	}
 	b, q := make([]byte, 8), []byte("d1:q")
 	if n := testing.AllocsPerRun(100, func() {
-		c.queue(Datagram{at, q})
+		c.queue(Datagram{From: at, Data: q})
 		c.take(b)
 	}); n > 0 {
 		t.Errorf("%v allocations for a datagram", n)

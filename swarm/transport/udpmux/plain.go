@@ -38,13 +38,13 @@ func (p *plainPort) read(each func(Datagram)) error {
 	if p.udp != nil {
 		n, from, err := p.udp.ReadFromUDPAddrPort(p.buf)
 		if err == nil {
-			each(Datagram{plain(from), p.buf[:n]})
+			each(Datagram{From: plain(from), Data: p.buf[:n]})
 		}
 		return err
 	}
 	n, from, err := p.pc.ReadFrom(p.buf)
 	if err == nil {
-		each(Datagram{addrPortOf(from), p.buf[:n]})
+		each(Datagram{From: addrPortOf(from), Data: p.buf[:n]})
 	}
 	return err
 }

@@ -19,6 +19,8 @@ type batchPort struct {
 	six bool // the socket is of IPv6
 	in  receiver
 
+	everywhere bool // the socket is bound to all addresses
+
 	senders sync.Pool   // of *sender
 	joins   atomic.Bool // the kernel splits runs of datagrams (UDP_SEGMENT)
 
@@ -72,8 +74,31 @@ func (p *batchPort) configure() error {
 		p.joins.Store(err == nil)
 		// A kernel that cannot join datagrams gives them one by one.
 		_ = unix.SetsockoptInt(fd, unix.SOL_UDP, unix.UDP_GRO, 1)
+		if p.everywhere = boundToAll(fd); !p.everywhere {
+			return
+		}
+		if p.six {
+			_ = unix.SetsockoptInt(fd, unix.IPPROTO_IPV6, unix.IPV6_RECVPKTINFO, 1)
+		} else {
+			_ = unix.SetsockoptInt(fd, unix.IPPROTO_IP, unix.IP_PKTINFO, 1)
+		}
 	})
 	return errors.Join(err, failed)
+}
+
+// boundToAll reports whether a socket is bound to all addresses.
+func boundToAll(fd int) bool {
+	at, err := unix.Getsockname(fd)
+	if err != nil {
+		return false
+	}
+	switch at := at.(type) {
+	case *unix.SockaddrInet4:
+		return at.Addr == [4]byte{}
+	case *unix.SockaddrInet6:
+		return at.Addr == [16]byte{}
+	}
+	return false
 }
 
 // grow asks for a buffer of bufferSize: past the system's limit, where we may, or up to it.
@@ -152,12 +177,6 @@ type receiver struct {
 	data     []byte
 }
 
-// A control has room for the control message of UDP_GRO and UDP_SEGMENT.
-type control struct {
-	hdr unix.Cmsghdr
-	val [8]byte
-}
-
 func (r *receiver) init(*batchPort) {
 	r.data = make([]byte, slots*slotSize)
 	r.try = r.recvmmsg
@@ -191,25 +210,18 @@ func (r *receiver) read(raw syscall.RawConn, each func(Datagram)) error {
 	for i := range r.n {
 		m := &r.msgs[i]
 		data := r.data[i*slotSize : i*slotSize+int(m.n)]
-		from, size := r.names[i].addrPort(&r.zones), r.segment(i)
+		d := Datagram{From: r.names[i].addrPort(&r.zones)}
+		var size int
+		size, d.To = r.controls[i].parse(int(m.hdr.Controllen))
 		r.rearm(i)
 		for size > 0 && size < len(data) {
-			each(Datagram{from, data[:size:size]})
-			data = data[size:]
+			d.Data, data = data[:size:size], data[size:]
+			each(d)
 		}
-		each(Datagram{from, data})
+		d.Data = data
+		each(d)
 	}
 	return nil
-}
-
-// segment returns the size of the datagrams that the kernel has joined in a slot, or 0.
-func (r *receiver) segment(i int) int {
-	c := &r.controls[i]
-	if int(r.msgs[i].hdr.Controllen) < unix.CmsgLen(4) || c.hdr.Level != unix.SOL_UDP ||
-		c.hdr.Type != unix.UDP_GRO {
-		return 0
-	}
-	return int(*(*int32)(unsafe.Pointer(&c.val)))
 }
 
 // recvmmsg tries to read, and reports false when there is nothing yet.

@@ -39,6 +39,7 @@ type sender struct {
 	controls [messagesMax]control
 	elements [messagesMax]int // of the batch that a message is of
 	sizes    [messagesMax]int // of the datagrams that a message is split into, or 0
+	sources  [messagesMax]int // bytes of a control that say where a message is sent from
 }
 
 func newSender(p *batchPort) *sender {
@@ -49,9 +50,6 @@ func newSender(p *batchPort) *sender {
 		h.Name = (*byte)(unsafe.Pointer(&s.names[i]))
 		h.Iov = &s.iovs[i]
 		h.SetIovlen(1)
-		c := &s.controls[i]
-		c.hdr.Level, c.hdr.Type = unix.SOL_UDP, unix.UDP_SEGMENT
-		c.hdr.SetLen(unix.CmsgLen(2))
 	}
 	return s
 }
@@ -128,18 +126,30 @@ func (s *sender) message(element int, o *Outgoing, data []byte, size int) bool {
 	h.Namelen = uint32(n)
 	s.iovs[i].Base = unsafe.SliceData(data)
 	s.iovs[i].SetLen(len(data))
+	control := 0
+	if s.p.everywhere && o.From.IsValid() {
+		control = s.controls[i].source(control, o.From, s.p.six)
+	}
+	s.sources[i] = control
 	if size > 0 && size < len(data) {
-		h.Control = (*byte)(unsafe.Pointer(&s.controls[i]))
-		h.SetControllen(unix.CmsgSpace(2))
-		*(*uint16)(unsafe.Pointer(&s.controls[i].val)) = uint16(size)
+		control = s.controls[i].segment(control, size)
 	} else {
 		size = 0
-		h.Control = nil
-		h.SetControllen(0)
 	}
+	s.setControl(i, control)
 	s.elements[i], s.sizes[i] = element, size
 	s.used++
 	return true
+}
+
+// setControl gives a message the first n bytes of its control.
+func (s *sender) setControl(i, n int) {
+	h := &s.msgs[i].hdr
+	h.Control = nil
+	if n > 0 {
+		h.Control = (*byte)(unsafe.Pointer(&s.controls[i]))
+	}
+	h.SetControllen(n)
 }
 
 // flush sends the messages. If the system is full, at is the element of the first one that
@@ -180,10 +190,9 @@ func (s *sender) split() (err error) {
 		s.p.joins.Store(false)
 	}
 	i := s.from
-	h, iov := &s.msgs[i].hdr, &s.iovs[i]
+	iov := &s.iovs[i]
 	data, size := unsafe.Slice(iov.Base, int(iov.Len)), s.sizes[i]
-	h.Control = nil
-	h.SetControllen(0)
+	s.setControl(i, s.sources[i]) // without UDP_SEGMENT
 	used := s.used
 	s.used = i + 1 // so that one message goes out
 	defer func() { s.used = used }()

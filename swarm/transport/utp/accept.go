@@ -56,7 +56,7 @@ func (s *Socket) welcome(now time.Time, from netip.AddrPort, h *header) bool {
 	}
 	c := newConn(s, connKey{from, h.id + 1})
 	c.m = newAccepted(now, s.machineConfig(from.Addr(), 0), *h)
-	c.accepted = true
+	c.accepted, c.local = true, s.asked
 	c.place = s.pending.Admit(from.Addr(), func() { c.kill(errEvicted) })
 	if s.add(c) {
 		c.mu.Lock()
@@ -90,7 +90,7 @@ func (s *Socket) prove(now time.Time, from netip.AddrPort, h *header, payload []
 	config := s.machineConfig(from.Addr(), 0)
 	config.first = cookie
 	c.m = newAnswered(now, config, h)
-	c.accepted = true
+	c.accepted, c.local = true, s.asked
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if !s.add(c) {
@@ -153,7 +153,7 @@ func (s *Socket) sendCookie(now time.Time, to netip.AddrPort, syn *header, cooki
 	answer := header{kind: typeState, id: syn.id, timestamp: stamp,
 		difference: stamp - syn.timestamp, window: receiveBufferMax, seq: cookie, ack: syn.seq}
 	b := appendHeader(make([]byte, 0, headerSize), &answer, 0)
-	_, _ = s.carrier.Send([]udpmux.Outgoing{{To: to, Data: b}}) // it is asked for again
+	s.sendOne(to, b)
 }
 
 // sendReset answers a packet that belongs to no connection. The answer is as long as the
@@ -161,5 +161,11 @@ func (s *Socket) sendCookie(now time.Time, to netip.AddrPort, syn *header, cooki
 func (s *Socket) sendReset(now time.Time, to netip.AddrPort, h *header) {
 	reset := header{kind: typeReset, id: h.id, timestamp: uint32(now.UnixMicro()), ack: h.seq}
 	b := appendHeader(make([]byte, 0, headerSize), &reset, 0)
-	_, _ = s.carrier.Send([]udpmux.Outgoing{{To: to, Data: b}}) // whoever needs it asks again
+	s.sendOne(to, b)
+}
+
+// sendOne sends a datagram of no connection, from where the one was sent to that it answers.
+// Whoever needs it asks again if it is lost.
+func (s *Socket) sendOne(to netip.AddrPort, b []byte) {
+	_, _ = s.carrier.Send([]udpmux.Outgoing{{To: to, Data: b, From: s.asked}})
 }

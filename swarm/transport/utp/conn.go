@@ -4,6 +4,7 @@ import (
 	"errors"
 	"io"
 	"net"
+	"net/netip"
 	"os"
 	"sync"
 	"sync/atomic"
@@ -33,6 +34,7 @@ type Conn struct {
 
 	mu       sync.Mutex
 	m        *machine
+	local    netip.Addr // the address of ours that the other end has sent to, once known
 	traffic  traffic
 	readable sync.Cond
 	writable sync.Cond // also: connected
@@ -227,8 +229,25 @@ func (c *Conn) fault(op string, err error) error {
 	return c.socket.fault(op, c.RemoteAddr(), err)
 }
 
-// LocalAddr implements net.Conn. It is a *net.UDPAddr.
-func (c *Conn) LocalAddr() net.Addr { return net.UDPAddrFromAddrPort(c.socket.AddrPort()) }
+// reached records the address of ours that a packet was sent to, if it is known. The first one
+// stays: the other end knows us by it. c.mu is held.
+func (c *Conn) reached(at netip.Addr) {
+	if !c.local.IsValid() {
+		c.local = at
+	}
+}
+
+// LocalAddr implements net.Conn. It is a *net.UDPAddr, with the address that the other end
+// reaches us at if the system says which it is, and that of the socket otherwise.
+func (c *Conn) LocalAddr() net.Addr {
+	at := c.socket.AddrPort()
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.local.IsValid() {
+		at = netip.AddrPortFrom(c.local, at.Port())
+	}
+	return net.UDPAddrFromAddrPort(at)
+}
 
 // RemoteAddr implements net.Conn. It is a *net.UDPAddr.
 func (c *Conn) RemoteAddr() net.Addr { return net.UDPAddrFromAddrPort(c.key.remote) }

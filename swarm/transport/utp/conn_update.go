@@ -136,7 +136,7 @@ func (c *Conn) flush(now time.Time) (full bool) {
 		c.traffic.sent += int64(len(s.out.data))
 		s.out.runs(joinedMax, joinedSizeMax, func(r run) bool {
 			s.batch = append(s.batch, udpmux.Outgoing{To: c.key.remote, Data: r.data,
-				Segment: r.size, Whole: !r.fragment})
+				Segment: r.size, Whole: !r.fragment, From: c.local})
 			return true
 		})
 		if len(s.batch) > 0 && !s.send(c.socket.carrier) {

@@ -89,6 +89,7 @@ type Socket struct {
 	// receiving is held while a batch is handled. What follows belongs to its holder.
 	receiving sync.Mutex
 	touched   []*Conn
+	asked     netip.Addr  // where the datagram of no connection was sent to
 	started   limitedRate // of connections to us
 	cookies   cookies
 }
@@ -216,11 +217,14 @@ func (s *Socket) receive(batch []udpmux.Datagram) {
 			if c != nil {
 				c.mu.Unlock()
 			}
-			if c, key = s.find(d.From, &h), to; c == nil {
+			if c = s.find(d.From, &h); c == nil {
+				s.asked = d.To
 				s.stray(now, d.From, &h, payload)
 				continue
 			}
 			c.mu.Lock()
+			key = c.key
+			c.reached(d.To)
 			s.touch(c)
 		}
 		c.traffic.received += int64(len(d.Data) - len(payload))
