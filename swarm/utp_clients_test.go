@@ -10,6 +10,7 @@ import (
 	"os"
 	"path/filepath"
 	"testing"
+	"time"
 
 	"swarmnode/internal/realclient"
 	"swarmnode/metainfo"
@@ -192,5 +193,73 @@ func sameFile(t *testing.T, want, got string) {
 	}
 	if b, err := os.ReadFile(got); err != nil || string(a) != string(b) {
 		t.Errorf("%s has other bytes than %s: %v", got, want, err)
+	}
+}
+
+// TestUTPGigabyte: a gigabyte goes to and from libtorrent without TCP, and never stands
+// still.
+func TestUTPGigabyte(t *testing.T) {
+	if os.Getenv("SWARM_SOAK") != "1" {
+		t.Skip("takes minutes: SWARM_SOAK=1 runs it")
+	}
+	if !realclient.Inside() {
+		realclient.Require(t, realclient.Libtorrent)
+	}
+	if !realclient.InNamespace(t) {
+		return
+	}
+	const standstill = 5 * time.Second
+	dir, torrent := madeKind(t, metainfo.V1, 1<<30)
+	file := filepath.Join(t.TempDir(), "content.torrent")
+	if err := os.WriteFile(file, torrent.Marshal(), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	for _, fetches := range []bool{false, true} {
+		t.Run(fmt.Sprintf("libtorrent fetches %v", fetches), func(t *testing.T) {
+			client := realclient.Start(t, realclient.Libtorrent, realclient.Options{
+				IP: netip.MustParseAddr("10.5.0.2"), Settings: withoutTCP[realclient.Libtorrent]})
+			out := t.TempDir()
+			spec, theirs := swarm.Spec{Torrent: torrent, Dir: out}, dir
+			if fetches {
+				spec, theirs = swarm.Spec{Torrent: torrent, Dir: dir, Complete: true}, out
+			}
+			if err := client.Seed(t.Context(), file, theirs); err != nil {
+				t.Fatal(err)
+			}
+			await(t, "the end of its check", func() bool {
+				p, err := client.Progress(t.Context())
+				return err == nil && p.Complete != fetches
+			})
+			ours := add(t, engineAt(t, "10.5.0.1"), spec)
+			ours.AddPeer(client.Addr)
+			var p []swarm.PeerState
+			await(t, "a connection", func() bool {
+				p = ours.Peers()
+				return len(p) == 1
+			})
+			if p[0].Transport != swarm.TransportUTP {
+				t.Errorf("it is here by %v", p[0].Transport)
+			}
+			start, moved, last, longest := time.Now(), time.Now(), int64(0), time.Duration(0)
+			for done := int64(0); done < torrent.Info().Layout().Length; {
+				if done = ours.State().Have; fetches {
+					p, err := client.Progress(t.Context())
+					if err != nil {
+						t.Fatal(err)
+					}
+					done = p.Done
+				}
+				if done > last {
+					last, moved = done, time.Now()
+				}
+				longest = max(longest, time.Since(moved))
+				if longest > standstill {
+					t.Fatalf("nothing came for %v after %d bytes: %+v", longest, last, ours.Peers())
+				}
+				<-time.After(20 * time.Millisecond)
+			}
+			t.Logf("%.1f MB/s, stood still for %v at most", float64(last)/1e6/
+				time.Since(start).Seconds(), longest)
+		})
 	}
 }
