@@ -13,6 +13,9 @@ const (
 	// how long it waits for them (RFC 5681, 4.2).
 	ackPackets = 2
 	ackDelay   = 20 * time.Millisecond
+	// overtakenMax is by how much a packet may be overtaken. One that seems to be older
+	// is from a clock that was set.
+	overtakenMax = 10 * time.Second
 	// noDifference is what some versions of uTorrent send as the difference before they
 	// have any.
 	noDifference = math.MaxInt32
@@ -64,26 +67,28 @@ func (m *machine) receiveSyn(h *header) {
 }
 
 // receiveReset ends the connection if the RESET names a packet of ours that may have
-// provoked it. A stranger would have to guess that number as well as the id.
+// provoked it.
 func (m *machine) receiveReset(h *header) {
-	oldest := m.flight.una - 1 - packetsMax
-	if h.ack.before(oldest) || m.flight.next.before(h.ack) {
+	switch {
+	case !m.provoked(h):
 		m.stats.invalid++
-		return
-	}
-	if m.phase == phaseDialling {
-		if h.ack != m.config.first {
-			m.stats.invalid++
-			return
-		}
+	case m.phase == phaseDialling:
 		m.fail(ErrRefused)
-		return
-	}
-	if m.phase == phaseParting || m.delivered() {
+	case m.phase == phaseParting || m.delivered():
 		m.fail(nil)
-		return
+	default:
+		m.fail(ErrReset)
 	}
-	m.fail(ErrReset)
+}
+
+// provoked reports whether a RESET may be the answer to a packet of ours. A stranger would
+// have to guess its number as well as the id.
+func (m *machine) provoked(h *header) bool {
+	if m.phase == phaseDialling {
+		return h.ack == m.config.first
+	}
+	oldest := m.flight.una - 1 - packetsMax
+	return !h.ack.before(oldest) && !m.flight.next.before(h.ack)
 }
 
 // answered reports whether a packet answers our SYN, and opens the connection if it does. The
@@ -115,13 +120,20 @@ func (m *machine) plausible(h *header) bool {
 	return !(m.flight.next - 1).before(h.ack) && h.ack.until(last) <= ackOldMax
 }
 
-// noteWindow takes over the window of the peer, unless a later packet has told a later one.
+// noteWindow takes over the window of the peer, unless a packet that was sent a little later
+// has told a later one.
 func (m *machine) noteWindow(h *header) {
-	if int32(h.timestamp-m.windowAt) < 0 && m.windowAt != 0 {
+	age := time.Duration(int32(m.windowAt-h.timestamp)) * time.Microsecond
+	if age > 0 && age < overtakenMax && m.windowAt != 0 {
 		return
 	}
+	closed := m.peerWindow < m.mss()
 	m.windowAt = h.timestamp
 	m.peerWindow = int(min(h.window, math.MaxInt32))
+	if closed && m.peerWindow >= m.mss() && m.timers.expired > 0 {
+		// What the peer had no room for is not waited for any longer.
+		m.flight.loseAll()
+	}
 	m.windowMax = max(m.windowMax, m.peerWindow)
 }
 

@@ -159,7 +159,6 @@ func (m *machine) allowed(now time.Duration, size int) bool {
 	}
 	if !m.pacer.ready(now) {
 		m.timers.pace = m.pacer.next()
-		m.window.full()
 		return false
 	}
 	return true

@@ -13,6 +13,10 @@ const (
 	partWait = 10 * time.Second
 	// stallMax is how long data may go unacknowledged by a peer that says other things.
 	stallMax = 3 * time.Minute
+	// closedMax is the same for a peer whose window has no room.
+	closedMax = 15 * time.Minute
+	// silentMin is after which silence a packet means that the path works again.
+	silentMin = time.Second
 	// probeMin is the least time after which the last packet is sent again (RFC 8985, 7.2).
 	probeMin = 10 * time.Millisecond
 )
@@ -42,14 +46,15 @@ type timers struct {
 	part    time.Duration // the connection is over
 }
 
-// heard records that a packet came. Whatever waits for a timeout that was doubled is sent
-// again soon, since the path works again.
+// heard records that a packet came. After a silence, whatever waits for a timeout that was
+// doubled is sent again soon, since the path works again.
 func (m *machine) heard(now time.Duration) {
+	silent := now - m.timers.heardAt
 	m.timers.heardAt = now
 	if m.timers.alive == 0 {
 		m.timers.alive = now + aliveEvery
 	}
-	if m.rtt.backoff > 1 && m.timers.retry > now+probeMin {
+	if silent > silentMin && m.rtt.backoff > 1 && m.timers.retry > now+probeMin {
 		m.rtt.backoff = 1
 		m.timers.retry = min(m.timers.retry, now+max(probeMin, m.rtt.smoothed))
 	}
@@ -173,8 +178,11 @@ func (m *machine) retry(now time.Duration) {
 		m.arm(now)
 		return
 	}
-	if now-t.heardAt > m.config.silence && t.expired > 2 || now-t.progressAt > stallMax &&
-		m.peerWindow > 0 {
+	stall := stallMax
+	if m.peerWindow < m.mss() {
+		stall = closedMax
+	}
+	if now-t.heardAt > m.config.silence && t.expired > 2 || now-t.progressAt > stall {
 		if m.delivered() {
 			m.fail(nil)
 			return
@@ -190,8 +198,11 @@ func (m *machine) retry(now time.Duration) {
 		m.window.mss = m.mss()
 	}
 	m.flight.loseAll()
-	m.window.timedOut()
-	m.pacer.set(now, 0, m.mtu.size)
+	if m.peerWindow >= m.mss() {
+		// Else the peer has no room for what was sent, which says nothing about the path.
+		m.window.timedOut()
+		m.pacer.set(now, 0, m.mtu.size)
+	}
 	m.arm(now)
 }
 

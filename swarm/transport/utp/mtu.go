@@ -15,6 +15,8 @@ const (
 	mtuTries = 3
 	// mtuAgain is how long a search is over before the next one.
 	mtuAgain = 10 * time.Minute
+	// blackAgain is the same after a fall: perhaps the path was only silent.
+	blackAgain = time.Minute
 	// blackTimeouts is how many timeouts in a row mean that the path no longer carries
 	// datagrams of this size.
 	blackTimeouts = 2
@@ -109,6 +111,6 @@ func (m *mtu) black(now time.Duration) bool {
 		return false
 	}
 	m.ceiling, m.size = m.size-1, smaller
-	m.probe, m.tries, m.again = 0, 0, now+mtuAgain
+	m.probe, m.tries, m.again = 0, 0, now+blackAgain
 	return true
 }

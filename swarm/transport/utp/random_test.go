@@ -257,16 +257,20 @@ func (k *talk) run() {
 
 // String shows a speaker for the message of a failed test.
 func (s *speaker) String() string {
-	m := s.m
-	if m == nil {
+	if s.m == nil {
 		return "not dialled"
 	}
-	return fmt.Sprintf("phase %d %v, sent %d of %d, got %d, una %d next %d sent %d lost %d acked %d "+
-		"bytes %d, buffered %d unsent %d, window %.0f peer's %d of %d, receives to %d waiting %d "+
-		"size %d of %d, discard %v finish %+v fin seen %v %d, mtu %+v, config %+v, timers %+v, stats %+v, "+
-		"wire %+v", m.phase, m.err, s.sent, s.size, s.got, m.flight.una, m.flight.next,
-		m.flight.sent.n, m.flight.lost.n, m.flight.acked, m.flight.bytes, m.out.size(),
-		m.out.end-m.unsent, m.window.size, m.peerWindow, m.windowMax, m.in.ack, m.in.count,
-		m.in.size(), m.capacity, m.discard, m.finish, m.in.finSeen, m.in.fin, m.mtu, m.config,
-		m.timers, m.stats, s.wire)
+	return fmt.Sprintf("sent %d of %d, got %d, wire %+v, %s", s.sent, s.size, s.got, s.wire,
+		summary(s.m))
+}
+
+// summary shows a machine for the message of a failed test.
+func summary(m *machine) string {
+	return fmt.Sprintf("phase %d %v, una %d next %d sent %d lost %d acked %d bytes %d, "+
+		"buffered %d unsent %d, window %.0f peer's %d of %d, receives to %d waiting %d "+
+		"size %d of %d, discard %v finish %+v fin seen %v %d, mtu %+v, config %+v, timers %+v, "+
+		"stats %+v", m.phase, m.err, m.flight.una, m.flight.next, m.flight.sent.n,
+		m.flight.lost.n, m.flight.acked, m.flight.bytes, m.out.size(), m.out.end-m.unsent,
+		m.window.size, m.peerWindow, m.windowMax, m.in.ack, m.in.count, m.in.size(), m.capacity,
+		m.discard, m.finish, m.in.finSeen, m.in.fin, m.mtu, m.config, m.timers, m.stats)
 }

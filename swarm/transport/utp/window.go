@@ -255,7 +255,7 @@ func (w *window) cut(now time.Duration, s ackSample, share float64) {
 	keep := w.pipe(s.rtt)
 	if share > lossHigh || w.round.stands(s.rtt) {
 		w.random = max(0, w.random-2)
-		keep *= lossKeeps
+		keep *= lossKeeps * (1 - share) // what was lost is part of the rate
 		if w.slow {
 			w.leaveSlow(now, s)
 		}

@@ -1,0 +1,77 @@
+package utp
+
+import (
+	"testing"
+	"time"
+)
+
+// search lets an mtu search on a path that carries datagrams of up to path bytes, and returns
+// how many probes were lost.
+func (m *mtu) search(path int) (lost int) {
+	for {
+		size := m.want(1)
+		if size == 0 {
+			return lost
+		}
+		m.sent(size)
+		if size <= path {
+			m.arrived(size)
+			continue
+		}
+		m.dropped()
+		lost++
+	}
+}
+
+func TestMTUSearch(t *testing.T) {
+	for _, c := range []struct{ limit, path, least int }{
+		{1472, 1472, 1472}, {1472, 1464, 1464}, {1472, 1400, 1392}, {1472, 1232, 1232},
+		{1400, 9000, 1400}, {9000 - 28, 9000, 8972}, {65_507, 65_507, chunkSize},
+		{65_507, 1472, 1472}, {500, 1500, mtuFloor}, {548, 1500, 548},
+	} {
+		m := newMTU(c.limit)
+		lost := m.search(c.path)
+		if m.size < c.least || m.size > max(c.path, mtuBase) || m.size > max(c.limit, mtuFloor) {
+			t.Errorf("limit %d, path %d: found %d", c.limit, c.path, m.size)
+		}
+		if lost > 60 {
+			t.Errorf("limit %d, path %d: %d probes were lost", c.limit, c.path, lost)
+		}
+	}
+}
+
+func TestMTUFallsBack(t *testing.T) {
+	m := newMTU(1472)
+	m.search(1472)
+	if !m.black(time.Minute) || m.size != mtuBase {
+		t.Errorf("the first fall is to %d", m.size)
+	}
+	if !m.black(time.Minute) || m.size != mtuFloor {
+		t.Errorf("the second fall is to %d", m.size)
+	}
+	if m.black(time.Minute) {
+		t.Error("it falls below what every path carries")
+	}
+	if got := m.want(time.Minute); got <= mtuFloor || got >= mtuBase {
+		t.Errorf("it probes for %d", got)
+	}
+	m.search(1000)
+	if m.size < 990 || m.size > 1000 {
+		t.Errorf("found %d of 1,000", m.size)
+	}
+	if got := m.want(time.Minute + blackAgain); got != 1472 {
+		t.Errorf("it probes for %d when the path may be whole again", got)
+	}
+}
+
+// The loss of one probe may have any reason.
+func TestMTUTriesAgain(t *testing.T) {
+	m := newMTU(1472)
+	for range mtuTries - 1 {
+		m.sent(m.want(1))
+		m.dropped()
+	}
+	if got := m.want(1); got != 1472 {
+		t.Errorf("gave up on 1,472 for %d", got)
+	}
+}
