@@ -96,7 +96,8 @@ func TestSack(t *testing.T) {
 			t.Errorf("packet %d: %v", n, got)
 		}
 	}
-	if got, want := in.sack(nil), []byte{0b101, 0b10, 0, 0, 0b100, 0, 0, 0}; !bytes.Equal(got, want) {
+	want := []byte{0b101, 0b10, 0, 0, 0b100, 0, 0, 0}
+	if got := in.sack(nil); !bytes.Equal(got, want) {
 		t.Errorf("got %08b, want %08b", got, want)
 	}
 	if got := in.data(1, []byte{1}, false, 1<<20, false); got != arrivedAgain {
@@ -136,7 +137,8 @@ func TestFlight(t *testing.T) {
 	if a.packets != 0 || a.newestAt != noTime {
 		t.Errorf("the same again brings %+v", a)
 	}
-	if bytes := f.loseAll(); bytes != 1600 || f.bytes != 0 || f.lost.n != 16 || f.lost.first != 65_532 {
+	if bytes := f.loseAll(); bytes != 1600 || f.bytes != 0 || f.lost.n != 16 ||
+		f.lost.first != 65_532 {
 		t.Errorf("%d bytes, %+v", bytes, f.lost)
 	}
 	f.again(65_533, 200*ms, 5)

@@ -116,7 +116,8 @@ func TestDialTimesOut(t *testing.T) {
 
 // connectedPair returns two machines that have exchanged a byte in each direction.
 func connectedPair(t testing.TB) *pair {
-	p := newPair(t, machineConfig{id: 1, first: 65_530, mtu: 1472}, machineConfig{first: 700, mtu: 1472})
+	p := newPair(t, machineConfig{id: 1, first: 65_530, mtu: 1472},
+		machineConfig{first: 700, mtu: 1472})
 	p.flush()
 	p.send(p.a, p.b, []byte{1})
 	p.send(p.b, p.a, []byte{1})
