@@ -113,21 +113,24 @@ func TestGoodput(t *testing.T) {
 // queue.
 func TestGoodputWithStalls(t *testing.T) {
 	for _, c := range []struct {
-		loss  float64
-		least float64
-	}{{0, 0.9}, {0.01, 0.8}} {
+		loss   float64
+		stalls time.Duration
+		least  float64
+	}{
+		{0, 20 * time.Millisecond, 0.9}, {0.01, 20 * time.Millisecond, 0.8},
+		{0, 100 * time.Millisecond, 0.35}, // a third of the time
+	} {
 		for seed := range uint64(3) {
 			b := newBulk(t, seed, fastRate(), 50*time.Millisecond, 100*time.Millisecond)
-			b.there.loss, b.there.stalls, b.back.stalls = c.loss, 20*time.Millisecond,
-				20*time.Millisecond
+			b.there.loss, b.there.stalls = c.loss, c.stalls
 			b.from.dial()
 			b.w.run(5*time.Second, nil)
 			got := b.goodput(b.to, 15*time.Second)
-			t.Logf("loss %v, seed %d: goodput %.3f, queue up to %v", c.loss, seed, got,
-				b.there.longest)
+			t.Logf("loss %v, stalls of %v, seed %d: goodput %.3f, queue up to %v", c.loss,
+				c.stalls, seed, got, b.there.longest)
 			if got < c.least {
-				t.Errorf("loss %v, seed %d: goodput %.3f of the link, want %.3f", c.loss, seed,
-					got, c.least)
+				t.Errorf("loss %v, stalls of %v, seed %d: goodput %.3f of the link, want %.3f",
+					c.loss, c.stalls, seed, got, c.least)
 			}
 		}
 	}

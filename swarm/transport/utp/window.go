@@ -67,7 +67,8 @@ type window struct {
 	clean     int // rounds in a row without a loss
 	rates     [rateRounds]float64
 	rounds    int
-	random    int // rounds with random losses, less those with others
+	lowest    time.Duration // of the round before
+	random    int           // rounds with random losses, less those with others
 
 	before  float64 // the window before the last cut, to undo it
 	drainAt time.Duration
@@ -82,7 +83,6 @@ type round struct {
 	start   int64 // delivered at the start
 	lost    int   // bytes
 	lowest  time.Duration
-	highest time.Duration
 	sum     time.Duration // of the delays
 	samples int
 	full    bool // the window was used up
@@ -130,7 +130,6 @@ func (w *window) acked(now time.Duration, s ackSample) {
 	if r.lowest == noTime || s.queue < r.lowest {
 		r.lowest = s.queue
 	}
-	r.highest = max(r.highest, s.queue)
 	r.sum += s.queue
 	r.samples++
 	if w.drain.on {
@@ -154,6 +153,8 @@ func (w *window) grow(now time.Duration, s ackSample) {
 		if w.size >= w.threshold || w.queued(s) {
 			w.leaveSlow(now, s)
 		}
+	case over > 0 && max(w.lowest, w.round.lowest) < aim/2:
+		// A burst is late. A queue shows in all packets of a round.
 	case over > 0:
 		// LEDBAT++ 4.2, multiplicative decrease: connections with larger windows give up
 		// more, so those that share a queue come to share it evenly.
@@ -226,7 +227,7 @@ func (w *window) endRound(now time.Duration, s ackSample) {
 	if d := now - r.at; d > 0 && r.at > 0 {
 		w.rates[w.rounds%rateRounds] = float64(bytes+int64(r.lost)) / max(d, s.rtt.min()).Seconds()
 	}
-	if r.highest < delayAim/4 {
+	if r.mean() < delayAim/4 || r.lowest < delayAim/50 {
 		w.quiet++
 	} else {
 		w.quiet = 0
@@ -236,6 +237,7 @@ func (w *window) endRound(now time.Duration, s ackSample) {
 		w.cut(now, s, float64(r.lost)/float64(int64(r.lost)+bytes))
 	}
 	w.rounds++
+	w.lowest = r.lowest
 	*r = round{end: w.delivered, at: now, start: w.delivered,
 		lowest: noTime, wasFull: r.full}
 	if w.drainAt != 0 && now >= w.drainAt && !w.drain.on && !w.slow {
