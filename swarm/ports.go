@@ -232,17 +232,23 @@ func (e *Engine) openPort(pair *transport.Pair) *port {
 	p := &port{pair: pair, mux: udpmux.New(pair.UDP)}
 	var ctx context.Context
 	ctx, p.stop = context.WithCancel(e.ctx)
-	p.utp = utp.NewSocket(p.mux, utp.Config{Budget: e.streams, Refuse: e.cfg.NoUTP,
-		Ignore: e.bans.refuses})
 	if e.cfg.NoTCP {
 		pair.TCP.Close() // the number is still that of the port
 	} else {
 		e.accept(ctx, pair.TCP, endpoint.TransportTCP)
 	}
+	e.openUTP(ctx, p, 0)
+	return p
+}
+
+// openUTP makes the uTP socket of a port, and accepts connections until ctx ends. datagramMax
+// is as utp.Config has it.
+func (e *Engine) openUTP(ctx context.Context, p *port, datagramMax int) {
+	p.utp = utp.NewSocket(p.mux, utp.Config{Budget: e.streams, DatagramMax: datagramMax,
+		Refuse: e.cfg.NoUTP, Ignore: e.bans.refuses})
 	if !e.cfg.NoUTP {
 		e.accept(ctx, utpListener{p.utp}, endpoint.TransportUTP)
 	}
-	return p
 }
 
 // Addrs returns the addresses that the engine listens on, with their ports. Behind a proxy

@@ -4,7 +4,6 @@ import (
 	"context"
 	"net"
 
-	"swarmnode/swarm/endpoint"
 	"swarmnode/swarm/transport/socks"
 	"swarmnode/swarm/transport/udpmux"
 	"swarmnode/swarm/transport/utp"
@@ -24,8 +23,7 @@ func (e *Engine) openRelay(relay net.PacketConn) {
 	p := &port{mux: udpmux.New(relay), relay: relay}
 	var ctx context.Context
 	ctx, p.stop = context.WithCancel(e.ctx)
-	p.utp = utp.NewSocket(p.mux, utp.Config{Budget: e.streams, DatagramMax: relayedMax})
-	e.accept(ctx, utpListener{p.utp}, endpoint.TransportUTP)
+	e.openUTP(ctx, p, relayedMax)
 	e.ports.mu.Lock()
 	defer e.ports.mu.Unlock()
 	e.ports.list.Store(&[]*port{p})

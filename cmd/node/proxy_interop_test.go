@@ -163,7 +163,7 @@ func (p *proxyLab) overTCP(t *testing.T) {
 }
 
 // overUDP uses a proxy with UDP, and no tracker: the node joins the DHT through a node that
-// it knows by name, and finds the seed there.
+// it knows by name, and finds the seed there, which takes uTP alone.
 func (p *proxyLab) overUDP(t *testing.T) {
 	ctx, cancel := context.WithTimeout(t.Context(), proxyTimeout)
 	defer cancel()
@@ -172,7 +172,8 @@ func (p *proxyLab) overUDP(t *testing.T) {
 			return realclient.LaunchDante(ctx, p.proxy, netip.MustParseAddr("11.0.0.1"), state)
 		})
 	p.startDHT(t, ctx)
-	content, torrent := p.seed(t, ctx, "11.0.0.30", 4<<20+77, "", nil)
+	content, torrent := p.seed(t, ctx, "11.0.0.30", 4<<20+77, "",
+		map[string]any{"enable_incoming_tcp": false, "enable_outgoing_tcp": false})
 	out := t.TempDir()
 	node := p.add(t, "--proxy", p.url(""), "--dir", out, "--bootstrap", "router.example:6881",
 		torrent.Magnet)
