@@ -22,10 +22,11 @@ const (
 	// box on the path that takes streams and forwards nothing holds the other way up for
 	// no longer than this.
 	raceAnswer = time.Second
-	// raceRest is how long the last way may take for its stream after the host has turned
-	// down the other one. The host is alive, so that its answer takes a round trip, or a
-	// second one if the first packet was lost.
-	raceRest = 1500 * time.Millisecond
+	// restMin and restMax bound how long the last way may take for its stream after the host
+	// has turned down the other one. The host is alive, and its answer takes a round trip,
+	// which is at most what the other way took; a rest has two of these beyond restMin.
+	restMin = 500 * time.Millisecond
+	restMax = 1500 * time.Millisecond
 )
 
 // A race is one call under way. Each way to the peer is a lane; the lanes start one after
@@ -45,9 +46,9 @@ type race struct {
 	// Of the goroutine of run:
 	ways    []way // not started yet
 	lanes   []*lane
-	running int         // lanes that have not ended
-	timer   *time.Timer // when the next way starts, or lanes without a stream are ended
-	there   bool        // the host has turned a lane down
+	running int           // lanes that have not ended
+	timer   *time.Timer   // when the next way starts, or lanes without a stream are ended
+	rest    time.Duration // for lanes without a stream; 0 until the host has turned one down
 	winner  *met
 	err     error // why there is no winner
 
@@ -65,6 +66,7 @@ func newRace(d *dialer, c *call) *race {
 type lane struct {
 	race      *race
 	way       way
+	began     time.Time
 	cancel    context.CancelFunc
 	connected bool // it had a stream; of the goroutine of race.run
 }
@@ -117,7 +119,7 @@ func (r *race) startNext(ctx context.Context) bool {
 	if len(r.ways) == 0 || r.winner != nil {
 		return false
 	}
-	l := &lane{race: r, way: r.ways[0]}
+	l := &lane{race: r, way: r.ways[0], began: time.Now()}
 	r.ways, r.lanes = r.ways[1:], append(r.lanes, l)
 	r.running++
 	ctx, l.cancel = context.WithCancel(ctx)
@@ -132,8 +134,8 @@ func (r *race) wait(d time.Duration) {
 	switch {
 	case len(r.ways) > 0:
 		r.timer.Reset(d)
-	case r.there:
-		r.timer.Reset(raceRest)
+	case r.rest > 0:
+		r.timer.Reset(r.rest)
 	default:
 		r.timer.Stop()
 	}
@@ -169,7 +171,9 @@ func (r *race) take(ctx context.Context, n *news) {
 		n.lane.cancel()
 		r.running--
 		r.err = moreTelling(r.err, n.err)
-		r.there = r.there || isThere(n.err)
+		if isThere(n.err) {
+			r.rest = min(restMin+2*time.Since(n.lane.began), restMax)
+		}
 		if !r.startNext(ctx) {
 			r.wait(0)
 		}
