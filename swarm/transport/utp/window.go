@@ -176,7 +176,7 @@ func (w *window) aim() time.Duration {
 // step returns by how many bytes the window grows in a round with nothing queued. That is
 // one packet, and more below the pipe of a path with random losses. While the queue stays
 // empty for rounds, the path has more room than that would fill within minutes, so the step
-// doubles with each such round, up to an eighth of the window.
+// doubles with each such round, up to a quarter of the window.
 func (w *window) step(r *rtt) float64 {
 	step := float64(w.mss)
 	if w.random >= randomSure && !w.round.stands(r) {
@@ -184,7 +184,7 @@ func (w *window) step(r *rtt) float64 {
 	}
 	if w.quiet > 1 && w.clean > cleanRounds {
 		step *= float64(int(1) << min(w.quiet-1, 20))
-		step = max(float64(w.mss), min(step, w.size/8))
+		step = max(float64(w.mss), min(step, w.size/4))
 	}
 	return step
 }
@@ -318,7 +318,10 @@ func (w *window) draining(now time.Duration, s ackSample) {
 		return
 	}
 	d.on = false
-	w.size = max(w.least(), min(d.saved, max(w.pipe(s.rtt), d.saved/4)))
+	// Half of the queue comes back at once: it bridges the moments in which a busy machine
+	// sends nothing.
+	back := w.pipe(s.rtt) + w.rate()*(w.aim()/2).Seconds()
+	w.size = max(w.least(), min(d.saved, max(back, d.saved/4)))
 	w.drainAt = now + min(drainEvery, drainFirst<<min(w.drains, 8))
 	w.drains++
 	w.round.full = true
