@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"sync"
+	"sync/atomic"
 
 	"swarmnode/swarm/transport/socks"
 )
@@ -31,6 +32,7 @@ type proxyLink struct {
 	watch *socks.Watch
 	wait  sync.WaitGroup
 	stop  chan struct{}
+	away  atomic.Bool // the proxy cannot be used now
 
 	// Each holds the last state that is not looked at yet: nil, or what is wrong.
 	relayed, reached chan error
@@ -83,9 +85,11 @@ func (n *Node) followProxy() {
 			switch {
 			case err != nil:
 				away = true
+				n.proxy.away.Store(true)
 				log.Warn("waiting for the proxy: nothing leaves past it", "err", err)
 			case away:
 				away = false
+				n.proxy.away.Store(false)
 				log.Warn("the proxy is back")
 				n.engine.Reconnect()
 				n.dht.networkChanged()
@@ -118,6 +122,9 @@ func (n *Node) relayChanged(err error) {
 		n.switchDHT()
 	}
 }
+
+// ProxyAway reports whether the node waits for its proxy.
+func (n *Node) ProxyAway() bool { return n.proxy != nil && n.proxy.away.Load() }
 
 // switchDHT makes the DHT node run if it is wanted and can. n.mu is held.
 func (n *Node) switchDHT() {

@@ -14,6 +14,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"swarmnode/dht"
 	"swarmnode/swarm/transport/socks"
 )
 
@@ -104,6 +105,9 @@ func (c *namingConn) heard(b []byte, from netip.AddrPort) {
 // lookUp returns a function that finds the hosts of a bootstrap list, HOST:PORT each.
 func (c *namingConn) lookUp(bootstrap []string) lookUp {
 	return func(ctx context.Context, host string) ([]netip.Addr, error) {
+		if !c.conn.Await(ctx) {
+			return nil, dht.ErrNotNow
+		}
 		for _, known := range bootstrap {
 			name, service, err := net.SplitHostPort(known)
 			if err != nil || !strings.EqualFold(name, host) {

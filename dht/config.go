@@ -2,10 +2,16 @@ package dht
 
 import (
 	"context"
+	"errors"
 	"log/slog"
 	"net"
 	"net/netip"
 )
+
+// ErrNotNow is returned by Config.Resolve when no name can be looked up at the moment, for a
+// reason that the program reports itself, such as a proxy that is away. The node tries again
+// later and says nothing.
+var ErrNotNow = errors.New("names cannot be looked up now")
 
 // Config says what a Node works with.
 type Config struct {
@@ -47,7 +53,8 @@ type Config struct {
 	// Logger gets a line per change of state. It may be nil.
 	Logger *slog.Logger
 
-	// Resolve looks up the addresses of a host name. Nil means the system's resolver.
+	// Resolve looks up the addresses of a host name. Nil means the system's resolver. It may
+	// return ErrNotNow.
 	Resolve func(ctx context.Context, host string) ([]netip.Addr, error)
 }
 

@@ -2,6 +2,7 @@ package dht
 
 import (
 	"context"
+	"errors"
 	"math/rand/v2"
 	"net/netip"
 	"time"
@@ -39,7 +40,7 @@ func (r *resolverLoop) run() {
 	delay := resolveDelayFirst
 	for warned := false; ; {
 		found, err := resolveHosts(ctx, r.names, r.resolve)
-		if err != nil && !warned && ctx.Err() == nil {
+		if err != nil && !warned && ctx.Err() == nil && !errors.Is(err, ErrNotNow) {
 			warned = true
 			r.n.log.Warn("some bootstrap hosts cannot be used", "err", err)
 		}

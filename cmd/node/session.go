@@ -360,7 +360,9 @@ func (s *session) viewDHT(now time.Time) dhtView {
 		return dhtView{}
 	}
 	st, age := d.Stats(), now.Sub(d.Since())
-	s.silence.look(s.c, st, age)
+	if !s.node.ProxyAway() { // which explains the silence
+		s.silence.look(s.c, st, age)
+	}
 	return viewOf(st, age)
 }
 

@@ -139,6 +139,22 @@ func (p *PacketConn) Up() bool {
 	return relay != nil
 }
 
+// Await waits until there is a relay. It reports false if ctx ends before, or the connection
+// is closed.
+func (p *PacketConn) Await(ctx context.Context) bool {
+	for {
+		relay, changed, _, closed := p.state()
+		if relay != nil || closed {
+			return !closed
+		}
+		select {
+		case <-changed:
+		case <-ctx.Done():
+			return false
+		}
+	}
+}
+
 // ReadFromUDPAddrPort reads the next datagram, and returns who sent it. An IPv4 address is
 // returned as such.
 func (p *PacketConn) ReadFromUDPAddrPort(b []byte) (int, netip.AddrPort, error) {
