@@ -134,7 +134,8 @@ func TestProxyComesLater(t *testing.T) {
 		t.Fatal(err)
 	}
 	waitDone(t, leech)
-	if !log.has("the proxy is back") || !slices.Contains(s.Asked(), "connect "+hostOf(seeder)) {
+	eventually(t, "a word", func() bool { return log.has("the proxy is back") })
+	if leecher.ProxyAway() || !slices.Contains(s.Asked(), "connect "+hostOf(seeder)) {
 		t.Errorf("the proxy was asked for %q", s.Asked())
 	}
 }

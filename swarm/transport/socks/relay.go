@@ -10,9 +10,9 @@ import (
 )
 
 const (
-	// datagramMax bounds a datagram with its header. No protocol of peers has longer ones, and
-	// no usual link carries them in one piece.
-	datagramMax = 16 << 10
+	// datagramMax is more than any datagram has with its header. One that was cut off would be
+	// taken for another one: uTP would acknowledge what it has not received.
+	datagramMax = 64 << 10
 	// chatterMax bounds what a proxy may send on a control connection, where it has nothing
 	// to say.
 	chatterMax = 4 << 10
@@ -126,8 +126,8 @@ func (r *Relay) Close() error {
 func (r *Relay) LocalAddr() net.Addr { return r.udp.LocalAddr() }
 
 // Read reads the next datagram into b, and returns who sent it. Like a UDP socket it cuts
-// off what b has no room for, and what is beyond 16 KiB. Datagrams of anybody but the relay,
-// fragments, and those whose header is not in order are skipped.
+// off what b has no room for. Datagrams of anybody but the relay, fragments, and those whose
+// header is not in order are skipped.
 func (r *Relay) Read(b []byte) (n int, from netip.AddrPort, err error) {
 	r.reading.Lock()
 	defer r.reading.Unlock()

@@ -26,7 +26,7 @@ func echoUDP(t *testing.T) netip.AddrPort {
 	}
 	t.Cleanup(func() { pc.Close() })
 	go func() {
-		b := make([]byte, 2048)
+		b := make([]byte, 1<<16)
 		for {
 			n, from, err := pc.ReadFrom(b)
 			if err != nil {
@@ -76,6 +76,14 @@ func TestPacketConn(t *testing.T) {
 	}
 	if n, _, err := p.ReadFrom(b[:2]); string(b[:n]) != "th" || err != nil {
 		t.Errorf("got %q, %v", b[:n], err)
+	}
+	// Nothing else is: the longest datagram that loopback takes comes whole.
+	long := make([]byte, 60_000)
+	if _, err := p.WriteToUDPAddrPort(long, to); err != nil {
+		t.Fatal(err)
+	}
+	if n, _, err := p.ReadFrom(make([]byte, 1<<16)); n != len(long) || err != nil {
+		t.Errorf("%d bytes of %d, %v", n, len(long), err)
 	}
 	if _, err := p.WriteTo([]byte("x"), &net.TCPAddr{}); err == nil {
 		t.Error("a datagram to a TCP address was sent")
