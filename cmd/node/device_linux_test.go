@@ -14,6 +14,7 @@ import (
 	"path/filepath"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -113,14 +114,15 @@ func (c *capture) count() (int, []string) {
 	return c.all, c.sent
 }
 
-// answerNames serves DNS on conn: every name below "test" has one IPv4 address.
-func answerNames(conn net.PacketConn, ip [4]byte) {
+// answerNames serves DNS on conn: every name has one IPv4 address. It counts the questions.
+func answerNames(conn net.PacketConn, ip [4]byte, asked *atomic.Int64) {
 	b := make([]byte, 1500)
 	for {
 		n, from, err := conn.ReadFrom(b)
 		if err != nil {
 			return
 		}
+		asked.Add(1)
 		q := b[:n]
 		end := 12
 		for end < n && q[end] != 0 {
@@ -143,10 +145,11 @@ func answerNames(conn net.PacketConn, ip [4]byte) {
 // A vpn is a network of this namespace: vpn0 leads to the host "far", home0 to "home", where
 // the default routes lead.
 type vpn struct {
-	t            *testing.T
-	far          *lab.Host
-	node         string // the binary
-	enter, mount string
+	asked atomic.Int64 // questions to the name server
+	t     *testing.T
+	far   *lab.Host
+	node  string // the binary
+	conf  string // is mounted over /etc/resolv.conf
 }
 
 func (v *vpn) ip(args ...string) { v.t.Helper(); ip(v.t, args...) }
@@ -172,10 +175,10 @@ func (v *vpn) up() {
 // newVPN makes the network.
 func newVPN(t *testing.T, binary string) *vpn {
 	t.Helper()
+	run(t, "mount", "-t", "tmpfs", "tmpfs", "/run")
 	if err := os.MkdirAll("/run/netns", 0o755); err != nil {
 		t.Fatal(err)
 	}
-	run(t, "mount", "-t", "tmpfs", "tmpfs", "/run/netns")
 	v := &vpn{t: t, far: &lab.Host{Name: "far"}, node: binary}
 	for _, host := range []string{"far", "home"} {
 		v.ip("netns", "add", host)
@@ -191,12 +194,30 @@ func newVPN(t *testing.T, binary string) *vpn {
 	v.ip("route", "add", "default", "via", "192.168.7.1")
 	v.ip("route", "add", "default", "via", "fd00:7::1")
 	v.plug()
-	conf := filepath.Join(t.TempDir(), "resolv.conf")
-	if err := os.WriteFile(conf, []byte("nameserver 172.30.0.1\n"), 0o644); err != nil {
-		t.Fatal(err)
-	}
-	run(t, "mount", "--bind", conf, "/etc/resolv.conf")
+	v.name("127.0.0.53", "172.30.0.1")
 	return v
+}
+
+// name makes programs ask the name server at an address, as under systemd-resolved, which
+// itself asks the one at upstream.
+func (v *vpn) name(server, upstream string) {
+	v.t.Helper()
+	first := v.conf == ""
+	if first {
+		v.conf = filepath.Join(v.t.TempDir(), "resolv.conf")
+	}
+	const above = "/run/systemd/resolve/resolv.conf"
+	if err := os.MkdirAll(filepath.Dir(above), 0o755); err != nil {
+		v.t.Fatal(err)
+	}
+	for file, ip := range map[string]string{v.conf: server, above: upstream} {
+		if err := os.WriteFile(file, []byte("nameserver "+ip+"\n"), 0o644); err != nil {
+			v.t.Fatal(err)
+		}
+	}
+	if first {
+		run(v.t, "mount", "--bind", v.conf, "/etc/resolv.conf")
+	}
 }
 
 // run runs a command that must succeed.
@@ -231,7 +252,7 @@ func (v *vpn) serve(dir string) {
 	wait.Go(func() {
 		tracker.NewServer(tracker.ServerConfig{}).Serve(serving, pairs[0].TCP, pairs[0].UDP)
 	})
-	wait.Go(func() { answerNames(names, [4]byte{172, 30, 0, 1}) })
+	wait.Go(func() { answerNames(names, [4]byte{172, 30, 0, 1}, &v.asked) })
 	wait.Go(func() { server.Serve(web) })
 	v.t.Cleanup(func() { cancel(); names.Close(); server.Close(); wait.Wait() })
 }
@@ -294,6 +315,11 @@ func TestBindDevice(t *testing.T) {
 	await(seed, "seeding", "")
 
 	home := startCapture(t, "home0")
+	// A name server of this machine alone is out of reach, and nothing takes its place.
+	v.name("127.0.0.53", "127.0.0.1")
+	blind := v.start(false, "dht", "ping", "--bind-device", "vpn0", "boot.test:6881")
+	await(blind, "error", "the name server is on this machine")
+	v.name("127.0.0.53", "172.30.0.1")
 	common := []string{"add", "--bootstrap", "boot.test:6881", "--bootstrap", "172.30.0.1:6881",
 		"--bootstrap", "203.0.113.5:6881", "--bootstrap", "[2001:db8:7::5]:6881",
 		"--tracker", "http://tracker.test:6969/announce", "--tracker", "udp://tracker.test:6969",
@@ -322,6 +348,9 @@ func TestBindDevice(t *testing.T) {
 	}
 	more(0)
 	check("at first")
+	if v.asked.Load() == 0 {
+		t.Error("no name was looked up through the interface")
+	}
 	v.ip("link", "set", "vpn0", "down")
 	await(add, "warning", "interface vpn0 is down: waiting for it")
 	v.up()
