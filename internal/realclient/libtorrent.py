@@ -19,7 +19,7 @@ class Driver:
         pack = lt.high_performance_seed() if preset else lt.default_settings()
         alerts = lt.alert.category_t
         pack.update({
-            "listen_interfaces": "%s:%d" % (ip, port),
+            "listen_interfaces": ("[%s]:%d" if ":" in ip else "%s:%d") % (ip, port),
             "outgoing_interfaces": ip,
             "enable_dht": dht,
             "dht_bootstrap_nodes": bootstrap,
