@@ -302,8 +302,11 @@ func (r *race) counted() int {
 // isThere reports whether an error of a lane came from the host, rather than from its
 // silence or from our side.
 func isThere(err error) bool {
+	if blameless(err) {
+		return false
+	}
 	switch faultOf(err) {
-	case book.FaultTimeout, book.FaultBanned, book.FaultOther, book.FaultNone:
+	case book.FaultTimeout, book.FaultBanned, book.FaultBlocked, book.FaultOther, book.FaultNone:
 		return false
 	}
 	return true
@@ -322,8 +325,18 @@ func moreTelling(a, b error) error {
 		return a
 	case errors.Is(a, errNoWay):
 		return b
-	case slices.Index(telling, faultOf(a)) > slices.Index(telling, faultOf(b)):
+	case tells(a) > tells(b):
 		return a
 	}
 	return b
+}
+
+// tells returns how much an error says, for comparisons. That the way itself failed, such as
+// a proxy, explains the silence of the others.
+func tells(err error) int {
+	fault := faultOf(err)
+	if blameless(err) {
+		fault = book.FaultUnreachable
+	}
+	return slices.Index(telling, fault)
 }

@@ -17,6 +17,7 @@ import (
 	"swarmnode/swarm/limit"
 	"swarmnode/swarm/peer"
 	"swarmnode/swarm/transport"
+	"swarmnode/swarm/transport/socks"
 	"swarmnode/swarm/wire"
 )
 
@@ -252,14 +253,19 @@ func TestRaceEnds(t *testing.T) {
 // TestMoreTelling: of two lanes that failed, the one is shown that learnt more of the peer.
 func TestMoreTelling(t *testing.T) {
 	refused, other := error(syscall.ECONNREFUSED), errors.New("something else")
+	proxy := error(&socks.ServerError{Err: refused})
 	for _, c := range []struct{ a, b, want error }{
 		{errNoWay, other, other}, {other, nil, other}, {refused, silence, refused},
 		{silence, refused, refused}, {peer.ErrHungUp, refused, peer.ErrHungUp},
 		{peer.ErrHungUp, peer.ErrOtherHash, peer.ErrOtherHash},
-		{refused, context.Canceled, refused},
+		{refused, context.Canceled, refused}, {proxy, silence, proxy}, {silence, proxy, proxy},
+		{proxy, refused, refused},
 	} {
 		if got := moreTelling(c.a, c.b); got != c.want {
 			t.Errorf("of %v and %v: %v, want %v", c.a, c.b, got, c.want)
 		}
+	}
+	if isThere(proxy) || !isThere(refused) {
+		t.Error("a host is there because a proxy refused us, or not there because it did")
 	}
 }

@@ -104,7 +104,7 @@ func (c *utpCase) run(t *testing.T, group byte) {
 	if c.fetches {
 		spec.Dir, spec.Complete = from, true
 	} else {
-		to, spec.Down = from, 2<<20
+		to, spec.Down = from, 4<<20
 	}
 	if err := client.Seed(t.Context(), file, to); err != nil {
 		t.Fatal(err)
