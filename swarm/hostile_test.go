@@ -44,8 +44,9 @@ type foes struct {
 	target netip.AddrPort
 	wait   sync.WaitGroup
 	stop   chan struct{}
+	utp    bool // they connect by uTP
 	mu     sync.Mutex
-	conns  []net.Conn
+	conns  []io.Closer
 }
 
 func newFoes(t *testing.T, info *metainfo.Info, target netip.AddrPort) *foes {
@@ -56,6 +57,9 @@ func newFoes(t *testing.T, info *metainfo.Info, target netip.AddrPort) *foes {
 func (fs *foes) dial(n int) net.Conn {
 	fs.t.Helper()
 	ip := net.IPv4(127, 0, byte(10+n/250), byte(1+n%250))
+	if fs.utp {
+		return fs.dialUTP(ip)
+	}
 	d := net.Dialer{LocalAddr: &net.TCPAddr{IP: ip}, Timeout: patience}
 	conn, err := d.DialContext(fs.t.Context(), "tcp", fs.target.String())
 	if err != nil {
