@@ -156,6 +156,19 @@ func (s *share) start(ctx context.Context, opt options, c contender, h *lab.Host
 	if c.client == node {
 		return startNode(opt, c, h, state, data, source)
 	}
+	m, err := launch(ctx, c, h, state)
+	if err != nil {
+		return nil, err
+	}
+	if err := m.give(ctx, source, data); err != nil {
+		m.stop()
+		return nil, err
+	}
+	return m, nil
+}
+
+// launch starts a client other than the node, without a torrent.
+func launch(ctx context.Context, c contender, h *lab.Host, state string) (*member, error) {
 	client, err := realclient.Launch(ctx, realclient.Kind(c.client), realclient.Options{
 		IP: h.Addr, Port: port, Dir: state, Enter: h.Enter(), Settings: map[string]any{
 			"listen_interfaces": fmt.Sprintf("0.0.0.0:%d", port), "outgoing_interfaces": "",
@@ -167,17 +180,16 @@ func (s *share) start(ctx context.Context, opt options, c contender, h *lab.Host
 	if err != nil {
 		return nil, err
 	}
-	m := &member{client: client, started: time.Now()}
+	return &member{client: client}, nil
+}
+
+// give tells a client that was launched of the torrent.
+func (m *member) give(ctx context.Context, source, data string) error {
+	m.started = time.Now()
 	if strings.HasPrefix(source, "magnet:") {
-		err = client.Add(ctx, source, data)
-	} else {
-		err = client.Seed(ctx, source, data)
+		return m.client.Add(ctx, source, data)
 	}
-	if err != nil {
-		m.stop()
-		return nil, err
-	}
-	return m, nil
+	return m.client.Seed(ctx, source, data)
 }
 
 func startNode(opt options, c contender, h *lab.Host, state, data, source string) (*member,
