@@ -9,8 +9,10 @@
 // The model: each node has an uplink that serves its connections in turn, one
 // block or a handful of messages at a time, a downlink, a distance from the
 // middle of the network, and perhaps a NAT that lets nobody in. Loss costs the
-// round trips of a retransmission. Disks are instant except for hashing. Their
-// content is a function of piece and offset, so it takes no memory.
+// round trips of a retransmission. In a Scenario with Streams, connections have the
+// slow starts, windows and acknowledgements of TCP, and links have queues. Disks are
+// instant except for hashing. Their content is a function of piece and offset, so it
+// takes no memory.
 //
 // Its nouns: a Scenario has Classes of nodes; a node has an end of each of its
 // connections; packets of items travel between ends; a Result sums a run up, and a

@@ -16,12 +16,13 @@ const (
 	evRead                     // the blocks of a piece were hashed; node, arg: piece
 	evTracker                  // addresses come from outside; node
 	evPause                    // a node pauses, or ends its pause; node
+	evAck                      // a block that was sent has come; arg: end
 	evKinds
 )
 
 var eventNames = [evKinds]string{
 	"tick", "uplink", "arrive", "dial", "closed", "hashed", "opened", "join", "leave", "read",
-	"tracker", "pause",
+	"tracker", "pause", "ack",
 }
 
 // An event is something that happens at a time, in nanoseconds.

@@ -32,8 +32,11 @@ type item struct {
 	wrong  bool // its content is not what it should be
 }
 
-func (i *item) size() int64 {
-	if i.block {
+func (i *item) size(streams bool) int64 {
+	switch {
+	case i.block && streams:
+		return int64(i.ref.Length) + streamOverhead
+	case i.block:
 		return int64(i.ref.Length) + blockOverhead
 	}
 	return messageSize + int64(len(i.msg.Payload))
@@ -43,6 +46,7 @@ func (i *item) size() int64 {
 // comes last.
 type packet struct {
 	to    uint32 // end
+	bytes int64
 	items []item
 }
 
@@ -51,12 +55,36 @@ type end struct {
 	node   *node
 	life   uint32
 	ref    core.PeerRef
-	open   bool // its core was told Connected, and not yet Closed
-	queued bool // it is in the list of the uplink
-	given  int  // blocks that its node has been told to send
-	queue  []item
-	head   int
-	last   int64 // when the last packet to it arrives: they keep their order
+	open   bool  // its core was told Connected, and not yet Closed
+	queued bool  // it is in the list of the uplink
+	given  int   // blocks that its node has been told to send
+	talk   queue // messages, which go before the blocks; without Streams everything
+	blocks queue
+	last   int64  // when the last packet to it arrives: they keep their order
+	window window // of what it sends
+}
+
+// A queue holds items to be sent.
+type queue struct {
+	items []item
+	head  int // items[:head] is gone
+}
+
+func (q *queue) empty() bool { return q.head == len(q.items) }
+
+func (q *queue) push(it ...item) { q.items = append(q.items, it...) }
+
+func (q *queue) pop() item {
+	it := q.items[q.head]
+	if q.head++; q.head == len(q.items) {
+		q.items, q.head = q.items[:0], 0
+	}
+	return it
+}
+
+// empty reports whether the end has nothing that it may send now.
+func (e *end) empty() bool {
+	return e.talk.empty() && (e.blocks.empty() || !e.window.open())
 }
 
 // A conn is a connection.
@@ -105,31 +133,46 @@ func (w *world) dialled(i uint32) {
 	c := &w.conns[at]
 	for side, n := range [...]*node{d.from, d.to} {
 		n.refs++
-		c.ends[side] = end{node: n, life: n.life, ref: n.refs, open: true}
+		c.ends[side] = end{node: n, life: n.life, ref: n.refs, open: true,
+			window: newWindow(w.scenario)}
 		n.links[n.refs] = 2*at + uint32(side)
 	}
 	d.from.connected(2*at, d.to, true)
 	d.to.connected(2*at+1, d.from, false)
 }
 
-// send queues an item at one end, for the other.
+// send queues an item at one end, for the other. With Streams, messages overtake blocks, but
+// for a choke, which goes behind the blocks queued before it, as with a real writer.
 func (n *node) send(i uint32, it item) {
 	e := n.world.end(i)
 	if n.world.conns[i/2].broken {
 		return // its core is about to learn that
 	}
-	e.queue = append(e.queue, it)
-	if !e.queued {
-		e.queued = true
-		n.sending = append(n.sending, i)
+	if it.block && n.world.scenario.Streams {
+		e.blocks.push(it)
+	} else {
+		if it.msg.ID == wire.Choke && !it.block {
+			e.talk.push(e.blocks.items[e.blocks.head:]...)
+			e.blocks = queue{items: e.blocks.items[:0]}
+		}
+		e.talk.push(it)
 	}
+	n.ready(i)
 	n.startUplink()
 }
 
-// startUplink sends the next packet if the uplink is free.
+// ready lists an end that has something to send.
+func (n *node) ready(i uint32) {
+	if e := n.world.end(i); !e.queued && !e.empty() {
+		e.queued = true
+		n.sending = append(n.sending, i)
+	}
+}
+
+// startUplink fills the queue of the uplink, from the connections in turn.
 func (n *node) startUplink() {
 	w := n.world
-	for !n.busy && len(n.sending) > n.nextSending {
+	for n.room() && len(n.sending) > n.nextSending {
 		i := n.sending[n.nextSending]
 		n.nextSending++
 		if n.nextSending > 64 && n.nextSending*2 > len(n.sending) {
@@ -137,31 +180,52 @@ func (n *node) startUplink() {
 			n.nextSending = 0
 		}
 		e := w.end(i)
-		if w.conns[i/2].broken {
-			e.queued = false
+		e.queued = false
+		if w.conns[i/2].broken || e.empty() {
 			continue
 		}
-		n.packet = w.newPacket(i ^ 1)
-		p := &w.packets[n.packet]
-		var bytes int64
-		for e.head < len(e.queue) && len(p.items) < packetMessages {
-			it := e.queue[e.head]
-			e.head++
-			p.items = append(p.items, it)
-			bytes += it.size()
-			if it.block {
-				break
+		index := w.newPacket(i ^ 1)
+		p := &w.packets[index]
+		e.fill(p, w, w.conns[i/2].latency)
+		n.ready(i) // its turn comes again
+		n.uplink.push(index, p.bytes)
+		if len(n.uplink.packets) == 1 {
+			n.transmit()
+		}
+	}
+}
+
+// room reports whether the queue of the uplink takes one more packet. Without Streams there
+// is none.
+func (n *node) room() bool {
+	if !n.world.scenario.Streams {
+		return len(n.uplink.packets) == 0
+	}
+	return n.uplink.backlog < queueBytes(n.class().Up)
+}
+
+// fill moves messages and at most one block into a packet.
+func (e *end) fill(p *packet, w *world, latency time.Duration) {
+	streams := w.scenario.Streams
+	for len(p.items) < packetMessages {
+		var it item
+		switch {
+		case !e.talk.empty():
+			it = e.talk.pop()
+		case !e.blocks.empty() && e.window.open():
+			it = e.blocks.pop()
+		default:
+			if streams {
+				p.bytes += packetOverhead
 			}
+			return
 		}
-		if e.head == len(e.queue) {
-			e.queue, e.head, e.queued = e.queue[:0], 0, false
-		} else {
-			n.sending = append(n.sending, i) // its turn comes again
+		p.items = append(p.items, it)
+		p.bytes += it.size(streams)
+		if it.block {
+			e.window.sent(w.now, latency)
+			return
 		}
-		n.busy = true
-		n.packetBytes = bytes
-		w.schedule(duration(bytes, n.class().Up), event{kind: evUplink, node: int32(n.id),
-			life: n.life})
 	}
 }
 
@@ -172,24 +236,26 @@ func duration(bytes, rate int64) time.Duration {
 	return time.Duration(float64(bytes) / float64(rate) * float64(time.Second))
 }
 
+// transmit begins with the first packet of the queue. The acknowledgements of what came
+// meanwhile go with it.
+func (n *node) transmit() {
+	w := n.world
+	bytes := w.packets[n.uplink.packets[0]].bytes + n.acks // there are none without Streams
+	n.acks = 0
+	w.schedule(duration(bytes, n.class().Up), event{kind: evUplink, node: int32(n.id),
+		life: n.life})
+}
+
 // uplinked sends the packet that has left the uplink on its way, and tells the
 // core that its block is out.
 func (n *node) uplinked() {
 	w := n.world
-	index, bytes := n.packet, n.packetBytes
-	n.busy = false
+	index := n.uplink.pop(func(i uint32) int64 { return w.packets[i].bytes })
+	if len(n.uplink.packets) > 0 {
+		n.transmit()
+	}
 	n.startUplink()
 	p := &w.packets[index]
-	c := &w.conns[p.to/2]
-	to := w.end(p.to)
-	at := w.now + int64(c.latency)
-	if c.loss > 0 && w.rng.Float64() < c.loss {
-		at += int64(2*c.latency + retransmission)
-	}
-	at = max(at, to.node.downFree) + int64(duration(bytes, to.node.class().Down))
-	to.node.downFree = at
-	at = max(at, to.last)
-	to.last = at
 	from := w.end(p.to ^ 1)
 	last := p.items[len(p.items)-1]
 	answers := 0
@@ -198,7 +264,7 @@ func (n *node) uplinked() {
 			answers++
 		}
 	}
-	w.at(at, event{kind: evArrive, node: int32(to.node.id), arg: index})
+	w.travel(index, last.block)
 	if last.block && from.open {
 		n.sentBytes += int64(last.ref.Length)
 		if w.timeline != nil && n.class().Seed {
@@ -211,6 +277,46 @@ func (n *node) uplinked() {
 	}
 }
 
+// travel takes a packet from an uplink to the other end, and its acknowledgement back. A
+// block that finds the queue of the downlink full is lost, as one in so many is at
+// random. It comes a round trip later, and its sender slows down.
+func (w *world) travel(index uint32, block bool) {
+	p := &w.packets[index]
+	c := &w.conns[p.to/2]
+	to, from := w.end(p.to), w.end(p.to^1)
+	at := w.now + int64(c.latency)
+	lost := c.loss > 0 && w.rng.Float64() < c.loss
+	streams := w.scenario.Streams
+	if streams && block && to.node.downFree-at > int64(queueFor) {
+		lost = true
+	}
+	if lost {
+		at += int64(2*c.latency + retransmission)
+		from.window.lost(w.now, c.latency)
+	}
+	at = max(at, to.node.downFree) + int64(duration(p.bytes, to.node.class().Down))
+	to.node.downFree = at
+	at = max(at, to.last)
+	to.last = at
+	w.at(at, event{kind: evArrive, node: int32(to.node.id), arg: index})
+	if streams && block {
+		w.at(at+int64(c.latency), event{kind: evAck, node: int32(from.node.id), arg: p.to ^ 1})
+	}
+}
+
+// acked tells a sender that a block has come.
+func (w *world) acked(i uint32) {
+	e := w.end(i)
+	if w.conns[i/2].broken || !e.open || !e.node.up() || e.node.life != e.life {
+		return
+	}
+	n := e.node
+	n.downFree = max(n.downFree, w.now) + int64(duration(ackBytes, n.class().Down))
+	e.window.acked()
+	n.ready(i)
+	n.startUplink()
+}
+
 // arrive delivers a packet.
 func (w *world) arrive(index uint32) {
 	p := &w.packets[index]
@@ -219,6 +325,9 @@ func (w *world) arrive(index uint32) {
 		e := w.end(i)
 		if !e.open || !e.node.up() || e.node.life != e.life {
 			break
+		}
+		if w.scenario.Streams && w.packets[index].items[k].block {
+			e.node.acks = min(e.node.acks+ackBytes, acksMax)
 		}
 		e.node.receive(e.ref, &w.packets[index].items[k])
 	}
@@ -229,7 +338,7 @@ func (w *world) newPacket(to uint32) uint32 {
 	if last := len(w.spare) - 1; last >= 0 {
 		i := w.spare[last]
 		w.spare = w.spare[:last]
-		w.packets[i].to = to
+		w.packets[i].to, w.packets[i].bytes = to, 0
 		return i
 	}
 	w.packets = append(w.packets, packet{to: to})
@@ -252,8 +361,7 @@ func (w *world) hangUp(i uint32) {
 	c.broken = true
 	other := w.end(i ^ 1)
 	mine := w.end(i)
-	mine.queue, other.queue = nil, nil
-	mine.head, other.head = 0, 0
+	mine.talk, mine.blocks, other.talk, other.blocks = queue{}, queue{}, queue{}, queue{}
 	w.at(w.now, event{kind: evClosed, node: int32(mine.node.id), arg: i})
 	w.at(max(w.now+int64(c.latency), other.last), event{kind: evClosed, node: int32(other.node.id),
 		arg: i ^ 1})

@@ -290,12 +290,18 @@ func quiet() (*world, *node, *node) {
 	return w, a, b
 }
 
+// ends returns the two ends of a connection.
+func ends(a, b *node) [2]end {
+	v := newWindow(a.world.scenario)
+	return [2]end{{node: a, window: v}, {node: b, window: v}}
+}
+
 // TestPacketsKeepTheirOrder: messages travel together, a block ends its packet, and
 // the uplink serves its connections in turn.
 func TestPacketsKeepTheirOrder(t *testing.T) {
 	w, a, b := quiet()
-	w.conns = []conn{{ends: [2]end{{node: a}, {node: b}}}, {ends: [2]end{{node: a}, {node: b}}}}
-	a.busy = true // until all is queued
+	w.conns = []conn{{ends: ends(a, b)}, {ends: ends(a, b)}}
+	a.uplink.push(0, 0) // until all is queued
 	say := func(i uint32, piece uint32) {
 		a.send(i, item{msg: wire.Message{ID: wire.Have, Ref: block.Ref{Piece: piece}}})
 	}
@@ -305,21 +311,21 @@ func TestPacketsKeepTheirOrder(t *testing.T) {
 	a.send(0, item{block: true, ref: block.Ref{Length: block.Size}})
 	say(0, 100)
 	say(2, 200)
-	a.busy = false
+	a.uplink = line{}
 	a.startUplink()
 	var got []int // items of each packet
 	for range 10 {
-		if !a.busy {
+		if len(a.uplink.packets) == 0 {
 			break
 		}
-		p := w.packets[a.packet]
+		p := w.packets[a.uplink.packets[0]]
 		got = append(got, len(p.items))
 		for i, it := range p.items {
 			if it.block && i != len(p.items)-1 {
 				t.Errorf("packet %d: a block is not its last item", len(got))
 			}
 		}
-		a.busy = false
+		a.uplink = line{}
 		a.startUplink()
 	}
 	if want := []int{64, 1, 37, 1}; !slices.Equal(got, want) {
@@ -329,7 +335,7 @@ func TestPacketsKeepTheirOrder(t *testing.T) {
 	w.conns[0].broken = true
 	a.nextSending, a.sending = 0, nil
 	say(0, 1)
-	if a.busy || len(w.end(0).queue) != 0 {
+	if len(a.uplink.packets) > 0 || !w.end(0).talk.empty() {
 		t.Error("a broken connection takes something to send")
 	}
 }

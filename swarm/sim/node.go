@@ -36,9 +36,8 @@ type node struct {
 	paused   bool
 
 	// Uplink and downlink.
-	busy        bool
-	packet      uint32
-	packetBytes int64
+	uplink      line
+	acks        int64    // bytes of acknowledgements that go with the next packet
 	sending     []uint32 // ends with something to send, in turn
 	nextSending int
 	downFree    int64
@@ -136,7 +135,7 @@ func (n *node) join() {
 	n.core.SetExternal(n.endpoint().Host())
 	n.links = map[core.PeerRef]uint32{}
 	n.tickAt = -1
-	n.busy, n.sending, n.nextSending = false, nil, 0
+	n.uplink, n.acks, n.sending, n.nextSending = line{}, 0, nil, 0
 	if n.joined == 0 {
 		n.joined = max(w.now, 1)
 	}

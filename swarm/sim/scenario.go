@@ -57,6 +57,11 @@ type Scenario struct {
 	Limit       time.Duration // virtual time at which the run gives up
 	PeersMax    int           // connections of each node; 0: the default of core
 	Large       bool          // a run takes more than a second or two
+	// Streams: connections are streams as TCP makes them, over links with queues. They
+	// begin slowly, slow down after losses, wait in queues of up to 100 ms at an uplink and
+	// a downlink, and their acknowledgements take room on the way back. Otherwise each
+	// connection takes its turn at the uplink at once, and nothing else limits it.
+	Streams bool
 	// Introducer: each node learns the address of the first one, once, and none
 	// from outside. Peer exchange does the rest.
 	Introducer bool

@@ -189,6 +189,9 @@ func (w *world) happen(e *event) {
 	case evArrive:
 		w.arrive(e.arg)
 		return
+	case evAck:
+		w.acked(e.arg)
+		return
 	case evDial:
 		w.dialled(e.arg)
 		return
