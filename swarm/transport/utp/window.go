@@ -35,6 +35,12 @@ const (
 	// probeUp is by how much the window exceeds the pipe on a path with random losses, to
 	// notice when the path has more room.
 	probeUp = 1.05
+	// probeMore is what each calm round adds to probeUp, and probeMax bounds the sum.
+	probeMore = 0.01
+	probeMax  = 1.12
+	// lossProbed is the share of a round's bytes whose loss says that the window exceeds
+	// a path without a queue.
+	lossProbed = 0.03
 	// randomMax bounds what is remembered of random losses, in rounds; from randomSure on
 	// the path is known to have them.
 	randomMax  = 8
@@ -65,6 +71,7 @@ type window struct {
 	round     round
 	quiet     int // rounds in a row in which next to nothing was queued
 	clean     int // rounds in a row without a loss
+	calm      int // rounds in a row without a queue, and without more losses than usual
 	rates     [rateRounds]float64
 	rounds    int
 	lowest    time.Duration // of the round before
@@ -158,7 +165,8 @@ func (w *window) grow(now time.Duration, s ackSample) {
 	case over > 0:
 		// LEDBAT++ 4.2, multiplicative decrease: connections with larger windows give up
 		// more, so those that share a queue come to share it evenly.
-		w.size -= bytes * min(0.5, over)
+		// What was in flight before a decrease asks for more of it, so there is a floor.
+		w.size = max(w.size-bytes*min(0.5, over), min(w.size, w.pipe(s.rtt)/4))
 	default:
 		w.size += w.step(s.rtt) * bytes / w.size
 	}
@@ -180,7 +188,7 @@ func (w *window) aim() time.Duration {
 func (w *window) step(r *rtt) float64 {
 	step := float64(w.mss)
 	if w.random >= randomSure && !w.round.stands(r) {
-		step = max(step, (probeUp*w.pipe(r)-w.size)/2)
+		step = max(step, (w.probe()*w.pipe(r)-w.size)/2)
 	}
 	if w.quiet > 1 && w.clean > cleanRounds {
 		step *= float64(int(1) << min(w.quiet-1, 20))
@@ -233,6 +241,10 @@ func (w *window) endRound(now time.Duration, s ackSample) {
 		w.quiet = 0
 	}
 	w.clean++
+	w.calm++
+	if r.stands(s.rtt) {
+		w.calm = 0
+	}
 	if r.lost > 0 && !w.drain.on {
 		w.cut(now, s, float64(r.lost)/float64(int64(r.lost)+bytes))
 	}
@@ -248,16 +260,28 @@ func (w *window) endRound(now time.Duration, s ackSample) {
 // lost records that packets were lost.
 func (w *window) lost(bytes int) { w.round.lost += bytes }
 
+// probe returns by how much the window may exceed the pipe on a path with random losses: a
+// little at first, and more while no queue forms.
+func (w *window) probe() float64 {
+	return min(probeUp+probeMore*float64(w.calm), probeMax)
+}
+
 // cut answers the losses of a round. If a queue stood, they are from its overflow, and the
 // window gives way. If not, they are random, and the window gives up no more than what
 // exceeds the pipe: a smaller one would leave the path idle, and have the same losses.
 func (w *window) cut(now time.Duration, s ackSample, share float64) {
 	w.before = w.size
 	w.quiet, w.clean = 0, 0
+	if share > lossProbed {
+		w.calm = 0
+	}
 	keep := w.pipe(s.rtt)
 	if share > lossHigh || w.round.stands(s.rtt) {
-		w.random = max(0, w.random-2)
-		keep *= lossKeeps * (1 - share) // what was lost is part of the rate
+		// On a path with random losses a queue is from the probes of the window.
+		if w.random < randomSure || share > lossProbed {
+			keep *= lossKeeps * (1 - share) // what was lost is part of the rate
+		}
+		w.random = max(0, w.random-1)
 		if w.slow {
 			w.leaveSlow(now, s)
 		}
@@ -267,7 +291,7 @@ func (w *window) cut(now time.Duration, s ackSample, share float64) {
 			return
 		}
 		if w.random >= randomSure {
-			keep *= probeUp
+			keep *= w.probe()
 		}
 	}
 	w.size = max(w.size/2, min(w.size, keep), w.least())
