@@ -117,8 +117,8 @@ func TestGoodputWithStalls(t *testing.T) {
 		stalls time.Duration
 		least  float64
 	}{
-		{0, 20 * time.Millisecond, 0.9}, {0.01, 20 * time.Millisecond, 0.8},
-		{0, 100 * time.Millisecond, 0.35}, // a third of the time
+		{0, 20 * time.Millisecond, 0.92}, {0.01, 20 * time.Millisecond, 0.85},
+		{0, 100 * time.Millisecond, 0.45}, // a third of the time
 	} {
 		for seed := range uint64(3) {
 			b := newBulk(t, seed, fastRate(), 50*time.Millisecond, 100*time.Millisecond)

@@ -232,7 +232,8 @@ func (w *window) pipe(r *rtt) float64 { return w.rate() * r.min().Seconds() }
 func (w *window) endRound(now time.Duration, s ackSample) {
 	r := &w.round
 	bytes := w.delivered - r.start
-	if d := now - r.at; d > 0 && r.at > 0 {
+	// A round that did not use the window up says nothing of the path.
+	if d := now - r.at; d > 0 && r.at > 0 && (r.full || r.wasFull) && !w.drain.on {
 		w.rates[w.rounds%rateRounds] = float64(bytes+int64(r.lost)) / max(d, s.rtt.min()).Seconds()
 	}
 	if r.mean() < delayAim/4 || r.lowest < delayAim/50 {

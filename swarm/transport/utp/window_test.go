@@ -59,7 +59,7 @@ func TestWindowGrowsFasterOnAnEmptyPath(t *testing.T) {
 
 func TestWindowYields(t *testing.T) {
 	m := newModel(50)
-	for range 10 {
+	for range 40 {
 		m.round(150*ms, 0)
 	}
 	if m.limit() != 2000 {
