@@ -6,6 +6,7 @@ import (
 	"context"
 	"encoding/binary"
 	"fmt"
+	"maps"
 	"net"
 	"net/netip"
 	"os"
@@ -66,7 +67,12 @@ func TestProxy(t *testing.T) {
 	})
 	t.Run("tcp", p.overTCP)
 	t.Run("udp", p.overUDP)
-	t.Run("away", p.away)
+	t.Run("away over TCP", func(t *testing.T) {
+		p.away(t, "11.0.0.40", nil, func() *realclient.Server { return p.microsocks(t, "", "") })
+	})
+	t.Run("away over uTP", func(t *testing.T) {
+		p.away(t, "11.0.0.41", withoutTCP, func() *realclient.Server { return p.dante(t) })
+	})
 	t.Run("none", p.none)
 }
 
@@ -132,6 +138,18 @@ func (p *proxyLab) microsocks(t *testing.T, user, password string) *realclient.S
 		})
 }
 
+// withoutTCP are settings of a libtorrent that speaks uTP alone.
+var withoutTCP = map[string]any{"enable_incoming_tcp": false, "enable_outgoing_tcp": false}
+
+// dante starts the proxy with UDP.
+func (p *proxyLab) dante(t *testing.T) *realclient.Server {
+	t.Helper()
+	return realclient.StartServer(t, realclient.Danted,
+		func(ctx context.Context, state string) (*realclient.Server, error) {
+			return realclient.LaunchDante(ctx, p.proxy, netip.MustParseAddr("11.0.0.1"), state)
+		})
+}
+
 // overTCP uses a proxy without UDP, which wants a password. The tracker is known by a name
 // that only the proxy's side looks up.
 func (p *proxyLab) overTCP(t *testing.T) {
@@ -167,13 +185,10 @@ func (p *proxyLab) overTCP(t *testing.T) {
 func (p *proxyLab) overUDP(t *testing.T) {
 	ctx, cancel := context.WithTimeout(t.Context(), proxyTimeout)
 	defer cancel()
-	realclient.StartServer(t, realclient.Danted,
-		func(ctx context.Context, state string) (*realclient.Server, error) {
-			return realclient.LaunchDante(ctx, p.proxy, netip.MustParseAddr("11.0.0.1"), state)
-		})
+	p.dante(t)
 	p.startDHT(t, ctx)
 	content, torrent := p.seed(t, ctx, "11.0.0.30", 4<<20+77, "",
-		map[string]any{"enable_incoming_tcp": false, "enable_outgoing_tcp": false})
+		withoutTCP)
 	out := t.TempDir()
 	node := p.add(t, "--proxy", p.url(""), "--dir", out, "--bootstrap", "router.example:6881",
 		torrent.Magnet)
@@ -183,17 +198,19 @@ func (p *proxyLab) overUDP(t *testing.T) {
 }
 
 // away kills the proxy in the middle of a fetch, and starts it again.
-func (p *proxyLab) away(t *testing.T) {
+func (p *proxyLab) away(t *testing.T, ip string, settings map[string]any,
+	launch func() *realclient.Server) {
 	ctx, cancel := context.WithTimeout(t.Context(), proxyTimeout)
 	defer cancel()
-	server := p.microsocks(t, "", "")
+	server := launch()
 	tracker, err := lab.NewTracker(netip.MustParseAddr("11.0.0.81"))
 	if err != nil {
 		t.Fatal(err)
 	}
 	defer tracker.Close()
-	content, torrent := p.seed(t, ctx, "11.0.0.40", 12<<20, tracker.URL,
-		map[string]any{"upload_rate_limit": 3 << 20, "rate_limit_ip_overhead": false})
+	limited := map[string]any{"upload_rate_limit": 3 << 20, "rate_limit_ip_overhead": false}
+	maps.Copy(limited, settings)
+	content, torrent := p.seed(t, ctx, ip, 12<<20, tracker.URL, limited)
 	out := t.TempDir()
 	node := p.add(t, "--proxy", p.url(""), "--dir", out, torrent.File)
 	some := func(e nodeproc.Event) bool { return e.Event == "progress" && e.Have > 1<<20 }
@@ -207,7 +224,7 @@ func (p *proxyLab) away(t *testing.T) {
 	if _, err := node.WaitFor(ctx, "a word about the proxy", warned); err != nil {
 		t.Fatal(err)
 	}
-	p.microsocks(t, "", "")
+	launch()
 	waitNode(t, ctx, node)
 	sameContent(t, content, filepath.Join(out, "content.bin"))
 	p.check(t)
