@@ -349,6 +349,10 @@ func (s *session) addrs() []string {
 // announceStart reports that the session runs.
 func (s *session) announceStart() {
 	s.c.event("start", startEvent{s.c.command, swarmnode.Version, s.addrs()})
+	if s.network.Proxied() {
+		s.c.log.Info("behind a proxy, listening nowhere", "dht", !s.flags.noDHT)
+		return
+	}
 	s.c.log.Info("listening", "addrs", strings.Join(s.addrs(), " "), "dht", !s.flags.noDHT)
 }
 
