@@ -164,9 +164,10 @@ type acks struct {
 	newest    seq           // of these packets, the one that was sent last
 	newestAt  time.Duration // when it was sent
 	delivered int64         // its sentPacket.delivered
-	rttAt     time.Duration // when the newest packet that was sent once was sent, or noTime
-	spurious  int           // packets that were thought lost and were not
-	probed    int           // size of the largest probe that has arrived
+	// when the newest packet was sent that was sent once and not lost, or noTime
+	rttAt    time.Duration
+	spurious int // packets that were thought lost and were not
+	probed   int // size of the largest probe that has arrived
 }
 
 const noTime = time.Duration(-1)
@@ -199,6 +200,7 @@ func (f *flight) ackBits(n seq, bits []byte, a *acks) {
 
 func (f *flight) ack(n seq, a *acks) {
 	p := f.at(n)
+	lost := p.state == packetLost
 	switch p.state {
 	case packetSent:
 		f.remove(&f.sent, n)
@@ -221,7 +223,9 @@ func (f *flight) ack(n seq, a *acks) {
 		return
 	}
 	if p.sends == 1 {
-		a.rttAt = max(a.rttAt, p.sentAt)
+		if !lost {
+			a.rttAt = max(a.rttAt, p.sentAt)
+		}
 		if p.pad > 0 {
 			a.probed = max(a.probed, p.wireSize())
 		}
@@ -229,6 +233,16 @@ func (f *flight) ack(n seq, a *acks) {
 	if p.sentAt > a.newestAt || p.sentAt == a.newestAt && a.newest.before(n) {
 		a.newest, a.newestAt, a.delivered = n, p.sentAt, p.delivered
 	}
+}
+
+// trip returns how long the newest packet took there and back, if that is known. A packet that
+// waited at the other end for the repeat of an earlier one says nothing of it: its
+// acknowledgement came with that of the repeat.
+func (a *acks) trip() (time.Duration, bool) {
+	if a.rttAt == noTime || a.rttAt < a.newestAt {
+		return 0, false
+	}
+	return a.now - a.rttAt, true
 }
 
 // startOf returns the place in the stream of the first byte that is not acknowledged, given

@@ -183,8 +183,8 @@ func (m *machine) progress(now time.Duration, h *header, a *acks) {
 	m.timers.probed, m.timers.expired, m.timers.asked = false, 0, 0
 	m.rtt.progress()
 	took := m.rtt.smoothed
-	if a.rttAt != noTime {
-		took = now - a.rttAt
+	if trip, ok := a.trip(); ok {
+		took = trip
 		m.rtt.sample(now, took)
 		m.trips.sample(now, uint32(took/time.Microsecond), math.MaxInt32*time.Microsecond)
 	}
