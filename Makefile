@@ -81,9 +81,9 @@ bench: build
 	$(GO) run ./bench/stream
 
 ## lab       clients on modelled links between network namespaces, beside each other: one
-##           long path with and without losses, a home line that is full of seeding, and
-##           idle uTP connections (LABFLAGS, as in '-only long -runs 3'). As root, within
-##           a quarter of an hour
+##           long path with and without losses, a swarm of ten on home lines, a home line that
+##           is full of seeding, and idle uTP connections (LABFLAGS, as in '-only long -runs 3').
+##           As root, within twenty minutes
 lab: build
 	$(GO) run ./bench/lab -node bin/node $(LABFLAGS)
 

@@ -44,7 +44,8 @@ func main() {
 	var opt options
 	flag.StringVar(&opt.node, "node", "bin/node", "the node binary")
 	flag.IntVar(&opt.runs, "runs", 1, "runs of each measurement; medians are shown")
-	only := flag.String("only", "", "only the scenario of this name: long, swarm, home or idle")
+	only := flag.String("only", "", "only the scenario of this name: long, swarm, home "+
+		"or idle")
 	with := flag.String("with", "", "only the contenders whose names contain one of these, "+
 		"comma-separated")
 	flag.Parse()
