@@ -1,0 +1,50 @@
+package main
+
+import (
+	"strings"
+	"testing"
+
+	"swarmnode/internal/socksserver"
+)
+
+// A bad URL of a proxy is a usage error, which does not show the password.
+func TestProxyFlag(t *testing.T) {
+	for _, url := range []string{"proxy.example:1080", "http://u:secret@proxy.example:1080",
+		"socks5://u:secret@proxy.example", "socks5://u:secret@proxy.example:1080/path"} {
+		f := networkFlags{proxy: url}
+		_, err := f.open()
+		if codeOf(err) != exitUsage || !strings.HasPrefix(err.Error(), "--proxy: ") ||
+			strings.Contains(err.Error(), "secret") || strings.Contains(err.Error(), "\n") {
+			t.Errorf("%s: %v", url, err)
+		}
+	}
+	for _, url := range []string{"socks5://127.0.0.1:1080", "socks5h://u:p@proxy.example:1080"} {
+		f := networkFlags{proxy: url}
+		if n, err := f.open(); err != nil || !n.Proxied() {
+			t.Errorf("%s: %v", url, err)
+		}
+	}
+}
+
+// A proxy that does not want us ends the command. One that is away is waited for.
+func TestCheckProxy(t *testing.T) {
+	s := socksserver.Start(t, socksserver.Options{User: "u", Password: "p"})
+	away := socksserver.Start(t, socksserver.Options{})
+	away.Stop()
+	for url, want := range map[string]int{
+		s.URL():                                   exitDone,
+		strings.Replace(s.URL(), ":p@", ":x@", 1): exitNetwork,
+		strings.Replace(s.URL(), "u:p@", "", 1):   exitNetwork,
+		away.URL():                                exitDone,
+		"":                                        exitDone,
+	} {
+		f := networkFlags{proxy: url}
+		n, err := f.open()
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := checkProxy(t.Context(), n); codeOf(err) != want {
+			t.Errorf("%q: %v, want the code %d", url, err, want)
+		}
+	}
+}
