@@ -32,7 +32,7 @@ func TestCheckProxy(t *testing.T) {
 	away := socksserver.Start(t, socksserver.Options{})
 	away.Stop()
 	for url, want := range map[string]int{
-		s.URL():                                   exitDone,
+		s.URL(): exitDone,
 		strings.Replace(s.URL(), ":p@", ":x@", 1): exitNetwork,
 		strings.Replace(s.URL(), "u:p@", "", 1):   exitNetwork,
 		away.URL():                                exitDone,
