@@ -109,6 +109,19 @@ func TestGoodput(t *testing.T) {
 	}
 }
 
+// A path to the other side of the world is filled as well, though everything that is known of
+// it is old.
+func TestGoodputOfAFarPath(t *testing.T) {
+	b := newBulk(t, 1, 20, 300*time.Millisecond, 100*time.Millisecond)
+	b.from.dial()
+	b.w.run(5*time.Second, nil)
+	got := b.goodput(b.to, 20*time.Second)
+	t.Logf("goodput %.3f, queue up to %v", got, b.there.longest)
+	if got < 0.8 {
+		t.Errorf("goodput %.3f", got)
+	}
+}
+
 // Bursts that arrive late, as over a wireless link or on a busy machine, are not taken for a
 // queue.
 func TestGoodputWithStalls(t *testing.T) {

@@ -94,6 +94,8 @@ type round struct {
 	samples int
 	full    bool // the window was used up
 	wasFull bool // it was in the round before
+	size    float64
+	hold    bool // the window became smaller in the round before
 }
 
 // mean returns the mean delay.
@@ -104,6 +106,8 @@ type drain struct {
 	on    bool
 	saved float64
 	until time.Duration // noTime until little is in flight
+	// latest is when a drain ends in any case.
+	latest time.Duration
 }
 
 func newWindow(mss int) window {
@@ -162,6 +166,8 @@ func (w *window) grow(now time.Duration, s ackSample) {
 		}
 	case over > 0 && max(w.lowest, w.round.lowest) < aim/2:
 		// A burst is late. A queue shows in all packets of a round.
+	case over > 0 && w.round.hold:
+		// What is measured now was sent before the window became smaller.
 	case over > 0:
 		// LEDBAT++ 4.2, multiplicative decrease: connections with larger windows give up
 		// more, so those that share a queue come to share it evenly.
@@ -192,7 +198,9 @@ func (w *window) step(r *rtt) float64 {
 	}
 	if w.quiet > 1 && w.clean > cleanRounds {
 		step *= float64(int(1) << min(w.quiet-1, 20))
-		step = max(float64(w.mss), min(step, w.size/4))
+		// No more than what would be half the aim if the path were full after all.
+		share := min(0.25, float64(w.aim()/2)/float64(max(1, r.min())))
+		step = max(float64(w.mss), min(step, share*w.size))
 	}
 	return step
 }
@@ -251,10 +259,10 @@ func (w *window) endRound(now time.Duration, s ackSample) {
 	}
 	w.rounds++
 	w.lowest = r.lowest
-	*r = round{end: w.delivered, at: now, start: w.delivered,
-		lowest: noTime, wasFull: r.full}
+	*r = round{end: w.delivered, at: now, start: w.delivered, size: w.size,
+		hold: !r.hold && w.size < 0.9*r.size, lowest: noTime, wasFull: r.full}
 	if w.drainAt != 0 && now >= w.drainAt && !w.drain.on && !w.slow {
-		w.startDrain(now)
+		w.startDrain(now, s.rtt)
 	}
 }
 
@@ -307,7 +315,10 @@ func (r *round) stands(t *rtt) bool {
 
 // undo takes the last cut back: the packets were not lost but late.
 func (w *window) undo() {
-	if w.before > w.size {
+	switch {
+	case w.drain.on:
+		w.drain.saved = max(w.drain.saved, w.before)
+	case w.before > w.size:
 		w.size = w.before
 	}
 	w.before = 0
@@ -327,8 +338,8 @@ func (w *window) timedOut() {
 }
 
 // startDrain lets the queue run empty.
-func (w *window) startDrain(now time.Duration) {
-	w.drain = drain{on: true, saved: w.size, until: noTime}
+func (w *window) startDrain(now time.Duration, r *rtt) {
+	w.drain = drain{on: true, saved: w.size, until: noTime, latest: now + 4*r.smoothed}
 	w.size = min(w.size, float64(4*w.mss))
 }
 
@@ -336,6 +347,8 @@ func (w *window) startDrain(now time.Duration) {
 func (w *window) draining(now time.Duration, s ackSample) {
 	d := &w.drain
 	switch {
+	case now > d.latest:
+		// Something keeps it from running empty.
 	case d.until == noTime && s.inFlight <= 4*w.mss:
 		d.until = now + s.rtt.min()
 		return

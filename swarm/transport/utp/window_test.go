@@ -155,7 +155,7 @@ func TestDrain(t *testing.T) {
 	for range rateRounds {
 		m.round(30*ms, 0)
 	}
-	m.startDrain(m.now)
+	m.startDrain(m.now, &m.rtt)
 	if m.limit() != 4000 {
 		t.Fatalf("a drain leaves %d", m.limit())
 	}
@@ -164,6 +164,29 @@ func TestDrain(t *testing.T) {
 	m.acked(m.now+41*ms, s)
 	if m.drain.on || m.limit() < 50_000 || m.drainAt < m.now+drainFirst {
 		t.Errorf("after the drain: %d, next at %v", m.limit(), m.drainAt)
+	}
+}
+
+// A packet that was late, not lost, does not keep a drain from its end, and neither does a
+// flight that stays full.
+func TestDrainEnds(t *testing.T) {
+	m := newModel(100)
+	for range rateRounds {
+		m.round(30*ms, 0)
+	}
+	m.before = 2 * m.size
+	m.startDrain(m.now, &m.rtt)
+	if m.undo(); m.limit() != 4000 {
+		t.Errorf("an undone cut makes the drained window %d", m.limit())
+	}
+	s := ackSample{bytes: 1000, inFlight: 50_000, rtt: &m.rtt}
+	m.acked(m.now+100*ms, s)
+	if !m.drain.on {
+		t.Error("the drain ended at once")
+	}
+	m.acked(m.now+200*ms, s)
+	if m.drain.on || m.limit() < 50_000 {
+		t.Errorf("the drain goes on with %d", m.limit())
 	}
 }
 
