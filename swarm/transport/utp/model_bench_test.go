@@ -23,6 +23,7 @@ func BenchmarkModel(b *testing.B) {
 		{"near", 1000, 2 * ms, 20 * ms, 0},
 	} {
 		b.Run(c.name, func(b *testing.B) {
+			var packets uint64
 			for b.Loop() {
 				l := newBulk(b, 1, c.rate, c.rtt, c.queue)
 				l.there.loss = c.loss
@@ -31,10 +32,9 @@ func BenchmarkModel(b *testing.B) {
 				got := l.goodput(l.to, 20*time.Second)
 				b.ReportMetric(got, "link")
 				b.ReportMetric(float64(l.there.percentile(0.95))/float64(ms), "queue-ms")
-				packets := l.from.m.stats.sentPackets
-				b.ReportMetric(float64(b.Elapsed().Nanoseconds())/float64(max(1, b.N))/float64(packets),
-					"ns/packet")
+				packets += l.from.m.stats.sentPackets
 			}
+			b.ReportMetric(float64(b.Elapsed().Nanoseconds())/float64(packets), "ns/packet")
 		})
 	}
 }
