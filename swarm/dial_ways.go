@@ -38,7 +38,7 @@ func newTCP(n *egress.Net, local func(netip.Addr) netip.Addr) way { return overT
 func (w overTCP) transport() endpoint.Transport { return endpoint.TransportTCP }
 
 func (w overTCP) reaches(to endpoint.Endpoint) bool {
-	return to.Dialable() && w.net.Family().Has(to.Host())
+	return to.Dialable() && w.net.Refuses(to.Host()) == nil
 }
 
 func (w overTCP) dial(ctx context.Context, to endpoint.Endpoint) (net.Conn, error) {

@@ -184,6 +184,9 @@ func (s *ports) end(p *port) {
 // family.
 func (s *ports) socket(ip netip.Addr) *utp.Socket {
 	ip = ip.Unmap()
+	if s.net.Refuses(ip) != nil {
+		return nil
+	}
 	var other *utp.Socket
 	for _, p := range s.all() {
 		own := p.addr().Addr().Unmap()

@@ -56,6 +56,11 @@ func (l *loop) resolveAll(names []string, source book.Source) {
 				level = slog.LevelInfo
 				break
 			}
+			if err := l.t.engine.cfg.Net.Refuses(addr.Addr()); err != nil {
+				l.t.log.Log(l.t.ctx, level, "a peer is left out", "peer", name, "err", err)
+				level = slog.LevelInfo
+				break
+			}
 			l.t.post(core.Event{Kind: core.Found, Endpoint: endpoint.IP(addr), Source: source})
 		}
 	}

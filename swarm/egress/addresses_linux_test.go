@@ -93,6 +93,13 @@ func TestTentativeAddresses(t *testing.T) {
 	if _, err := n.ListenTCP(t.Context(), netip.MustParseAddrPort("127.0.0.1:0")); err == nil {
 		t.Error("listening on an address of another interface")
 	}
+	loopback := netip.MustParseAddr("127.0.0.1")
+	if err := n.Refuses(loopback); err != egress.ErrLoopback {
+		t.Errorf("an address of this machine through an interface: %v", err)
+	}
+	if lo, err := egress.New(egress.Config{Device: "lo"}); err != nil || lo.Refuses(loopback) != nil {
+		t.Errorf("loopback through loopback: %v", err)
+	}
 	ip(t, "link set one down")
 	if _, err := n.Present(); err == nil {
 		t.Error("an interface that is down is present")

@@ -191,6 +191,15 @@ func (n *Net) allow(ip netip.Addr) error {
 	return nil
 }
 
+// Refuses returns why nothing is sent to an address: ErrFamily, or ErrLoopback with a device.
+// Otherwise it returns nil, as it does with a proxy, which decides itself.
+func (n *Net) Refuses(ip netip.Addr) error {
+	if n.Proxy() != nil {
+		return nil
+	}
+	return n.allow(ip)
+}
+
 // family returns the family that both f and n allow. It is not ok if there is none.
 func (n *Net) family(f Family) (both Family, ok bool) {
 	own := n.Family()

@@ -46,6 +46,12 @@ func TestFamily(t *testing.T) {
 		t.Fatal(err)
 	}
 	conn.Close()
+	if err := six.Refuses(address(t, l).Addr()); err != ErrFamily {
+		t.Errorf("an IPv4 address with IPv6 alone: %v", err)
+	}
+	if err := (*Net)(nil).Refuses(address(t, l).Addr()); err != nil {
+		t.Errorf("without any wish: %v", err)
+	}
 	if _, err := six.DialTCP(t.Context(), netip.Addr{}, address(t, l)); !errors.Is(err,
 		ErrFamily) {
 		t.Errorf("dialling IPv4 with IPv6 alone: %v", err)
