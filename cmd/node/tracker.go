@@ -111,7 +111,7 @@ func (f *trackerFlags) run(ctx context.Context, c *console, _ []string) error {
 		ConnectionsMax: connections,
 	})
 	serving, cancel := context.WithCancel(ctx)
-	failed := make(chan error, len(pairs))
+	failed := make(chan error, len(pairs)+1) // and the interface
 	var wait sync.WaitGroup
 	defer wait.Wait()
 	defer cancel()
@@ -136,6 +136,7 @@ func (f *trackerFlags) run(ctx context.Context, c *console, _ []string) error {
 	for _, u := range urls {
 		c.result(u)
 	}
+	wait.Go(func() { f.listen.network.awaitRemade(serving, failed) })
 	err = f.watch(ctx, c, server, failed)
 	if stop := ended(ctx); stop != nil {
 		return stop // its end closed the ports
@@ -238,7 +239,7 @@ func hostsOf(n *swarmnode.Network, bound netip.Addr) []netip.Addr {
 			hosts = append(hosts, ip)
 		}
 	}
-	if len(hosts) > 0 {
+	if len(hosts) > 0 || n.Egress().Device() != "" { // loopback is no address of an interface
 		return hosts
 	}
 	if bound.Is4() {

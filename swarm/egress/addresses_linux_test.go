@@ -97,7 +97,8 @@ func TestTentativeAddresses(t *testing.T) {
 	if err := n.Refuses(loopback); err != egress.ErrLoopback {
 		t.Errorf("an address of this machine through an interface: %v", err)
 	}
-	if lo, err := egress.New(egress.Config{Device: "lo"}); err != nil || lo.Refuses(loopback) != nil {
+	lo, err := egress.New(egress.Config{Device: "lo"})
+	if err != nil || lo.Refuses(loopback) != nil {
 		t.Errorf("loopback through loopback: %v", err)
 	}
 	ip(t, "link set one down")
