@@ -1,8 +1,10 @@
 package dht
 
 import (
+	"context"
 	"net/netip"
 	"slices"
+	"sync"
 	"sync/atomic"
 	"testing"
 
@@ -17,15 +19,20 @@ func TestBlockedChanged(t *testing.T) {
 	n, at := startNodeOn(t, listen(t, "127.0.0.1"), Config{
 		Blocked: func(a netip.Addr) bool { return on.Load() && a == bad },
 	})
+	var announcing sync.WaitGroup
+	searching, stop := context.WithCancel(ctx)
+	defer announcing.Wait()
+	defer stop()
 	for _, host := range []netip.Addr{bad, good} {
 		other, _ := startNodeOn(t, listen(t, host.String()),
 			Config{Bootstrap: []string{at.String()}})
 		if err := other.Join(ctx); err != nil {
 			t.Fatal(err)
 		}
-		for range other.Peers(ctx, metainfo.Hash{1}, 1234, false) {
-			break
-		}
+		announcing.Go(func() {
+			for range other.Peers(searching, metainfo.Hash{1}, 1234, false) {
+			}
+		})
 	}
 	announced := func() (hosts []netip.Addr) {
 		n.call(func(c *core, _ instant) {
