@@ -118,7 +118,7 @@ func TestStreamsWait(t *testing.T) {
 }
 
 // TestHomeIsMeasured: the model is within a few percent of what real sockets take, which is
-// 31.5 s over uTP, and 32.0 s over TCP with BBR (docs/design/networks.md).
+// 31.7 s over uTP, and 32.0 s over TCP with BBR (docs/design/networks.md).
 func TestHomeIsMeasured(t *testing.T) {
 	r := Run(home(), 1)
 	if r.Last < 30*time.Second || r.Last > 33*time.Second {
