@@ -195,6 +195,7 @@ func (s *Socket) Close() error {
 	}
 	s.alarms.stop()
 	s.receiving.Lock() // after the last batch
+	s.touched = nil
 	s.receiving.Unlock()
 	return nil
 }
