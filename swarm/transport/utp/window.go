@@ -30,6 +30,9 @@ const (
 	// lossHigh is the share of a round's bytes whose loss means congestion whatever the
 	// delays say.
 	lossHigh = 0.10
+	// lossFew is how many lost packets say nothing about the share: in a small window one
+	// is a tenth.
+	lossFew = 3
 	// lossKeeps is what the overflow of a queue leaves of the pipe.
 	lossKeeps = 0.8
 	// probeUp is by how much the window exceeds the pipe on a path with random losses, to
@@ -285,7 +288,7 @@ func (w *window) cut(now time.Duration, s ackSample, share float64) {
 		w.calm = 0
 	}
 	keep := w.pipe(s.rtt)
-	if share > lossHigh || w.round.stands(s.rtt) {
+	if share > lossHigh && w.round.lost > lossFew*w.mss || w.round.stands(s.rtt) {
 		// On a path with random losses a queue is from the probes of the window.
 		if w.random < randomSure || share > lossProbed {
 			keep *= lossKeeps * (1 - share) // what was lost is part of the rate

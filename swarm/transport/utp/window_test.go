@@ -83,6 +83,20 @@ func TestWindowOfAnIdleUser(t *testing.T) {
 
 func (m *model) wasFullNot() { m.window.round.full, m.window.round.wasFull = false, false }
 
+// One lost packet of a small window is a large share, and says nothing; many do.
+func TestSlowStartGoesOnAfterOneLoss(t *testing.T) {
+	m := newModel(8)
+	m.slow = true
+	m.round(0, 1)
+	if !m.slow || m.limit() < 15_000 {
+		t.Errorf("after one loss: %d, slow start: %v", m.limit(), m.slow)
+	}
+	m.round(0, 6)
+	if m.slow {
+		t.Error("slow start goes on although a third was lost")
+	}
+}
+
 func TestSlowStartEndsOnDelay(t *testing.T) {
 	m := newModel(10)
 	m.slow = true
