@@ -167,13 +167,12 @@ func (w *sixWorld) exchange(t *testing.T) {
 		t.TempDir(), torrent.Magnet))
 }
 
-// libtorrentAt returns how libtorrent is started at an address. On loopback it uses TCP alone: it
-// cuts off datagrams of more than 1,500 bytes, which loopback carries, and takes the rest for
-// what was sent.
+// libtorrentAt returns how libtorrent is started at an address: on loopback with uTP alone, which
+// carries datagrams there that libtorrent would cut off.
 func libtorrentAt(at string) realclient.Options {
 	opts := realclient.Options{IP: netip.MustParseAddr(at)}
 	if opts.IP.IsLoopback() {
-		opts.Settings = map[string]any{"enable_incoming_utp": false, "enable_outgoing_utp": false}
+		opts.Settings = map[string]any{"enable_incoming_tcp": false, "enable_outgoing_tcp": false}
 	}
 	return opts
 }

@@ -32,7 +32,7 @@ const (
 	// packetsMaxWide bounds it for peers that say wideFlights.
 	packetsMaxWide = heldMax / 2
 	// wideFlights is our extension bit: the sender keeps packets that are up to heldMax
-	// ahead.
+	// ahead, and reads datagrams of any length.
 	wideFlights = 1 << 56
 )
 
@@ -150,7 +150,7 @@ func newMachine(now time.Time, config machineConfig) *machine {
 	if config.idle == 0 {
 		config.idle = 5 * time.Minute
 	}
-	m := &machine{config: config, start: now, mtu: newMTU(config.mtu)}
+	m := &machine{config: config, start: now, mtu: newMTU(min(config.mtu, mtuCommon))}
 	m.memory.budget = config.budget
 	m.in.mem = &m.memory
 	m.capacity = config.receiveBuffer
@@ -177,7 +177,7 @@ func newAccepted(now time.Time, config machineConfig, syn header) *machine {
 	m.phase = phaseAnswered
 	m.receiveID, m.sendID = syn.id+1, syn.id
 	m.in.ack = syn.seq
-	m.bits = syn.bits
+	m.noteBits(syn.bits)
 	m.noteWindow(&syn)
 	m.difference = m.clock(0) - syn.timestamp
 	m.ack.syn = true
@@ -191,6 +191,14 @@ func newAnswered(now time.Time, config machineConfig, h *header) *machine {
 		window: h.window})
 	m.ack.syn = false
 	return m
+}
+
+// noteBits takes what the peer says about itself in its SYN, or in the answer to ours.
+func (m *machine) noteBits(bits uint64) {
+	m.bits = bits
+	if bits&wideFlights != 0 {
+		m.mtu.raise(m.config.mtu)
+	}
 }
 
 // at returns a time as the machine's parts count it: 1 ns at the start, so that 0 can mean

@@ -100,7 +100,7 @@ func (m *machine) answered(now time.Duration, h *header) bool {
 	}
 	m.phase = phaseOpen
 	m.in.ack = h.seq - 1
-	m.bits = h.bits
+	m.noteBits(h.bits)
 	// The other end learns that we are here even if it speaks first.
 	m.ack.syn, m.ack.now = false, true
 	if m.timers.synSent == 1 {

@@ -9,6 +9,11 @@ const (
 	// mtuBase is the payload of UDP that a connection begins with. It fits into the least
 	// MTU of IPv6, 1,280 bytes, as in QUIC (RFC 9000, 14.1).
 	mtuBase = 1280 - 48
+	// mtuCommon is the payload of UDP in a full frame of Ethernet. libtorrent and libutp read
+	// datagrams into a buffer of 1,500 bytes, cut off the rest of longer ones, and acknowledge
+	// them as if they were whole: where an interface takes more, as loopback does, their stream
+	// would be damaged. So only peers that say wideFlights are sent more.
+	mtuCommon = 1500 - 28
 	// mtuStep ends the search: sizes as close as this are as good as equal.
 	mtuStep = 8
 	// mtuTries is how many probes of one size must be lost before it counts as too large.
@@ -40,6 +45,15 @@ type mtu struct {
 func newMTU(limit int) mtu {
 	limit = min(max(limit, mtuFloor), chunkSize)
 	return mtu{size: min(mtuBase, limit), ceiling: limit, limit: limit}
+}
+
+// raise allows datagrams up to limit, now that the peer is known to take them.
+func (m *mtu) raise(limit int) {
+	limit = min(limit, chunkSize)
+	if limit > m.limit {
+		m.limit, m.ceiling, m.again = limit, limit, 0
+		m.tries = 0
+	}
 }
 
 // commonMTUs are payloads of UDP that paths often end at: Ethernet, PPPoE and tunnels, with

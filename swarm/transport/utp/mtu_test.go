@@ -1,6 +1,7 @@
 package utp
 
 import (
+	"bytes"
 	"testing"
 	"time"
 )
@@ -73,5 +74,38 @@ func TestMTUTriesAgain(t *testing.T) {
 	}
 	if got := m.want(1); got != 1472 {
 		t.Errorf("gave up on 1,472 for %d", got)
+	}
+}
+
+// Other clients read datagrams into 1,500 bytes and acknowledge what they cut off, so they are
+// sent no longer ones, whatever the interface takes. Nodes of this kind say that they take all.
+func TestLargeDatagramsNeedConsent(t *testing.T) {
+	for _, c := range []struct {
+		name string
+		mute bool // the peer says nothing of itself
+		want int
+	}{{"another client", true, mtuCommon}, {"a node of this kind", false, chunkSize}} {
+		t.Run(c.name, func(t *testing.T) {
+			config := machineConfig{id: 1, first: 9, mtu: 65_507}
+			p := newPair(t, config, machineConfig{first: 700, mtu: 65_507})
+			if c.mute {
+				// As if the SYN of a had come from another client: its answer says nothing.
+				p.b = newAccepted(p.now, p.b.config, header{id: 1, seq: 9, window: 1 << 20})
+			}
+			p.flush()
+			for _, from := range []*machine{p.a, p.b} {
+				to := p.b
+				if from == p.b {
+					to = p.a
+				}
+				data := pattern(2_000_000)
+				if got := p.send(from, to, data); !bytes.Equal(got, data) {
+					t.Fatalf("got %d bytes, want %d", len(got), len(data))
+				}
+				if from.mtu.size != c.want {
+					t.Errorf("datagrams have up to %d bytes, want %d", from.mtu.size, c.want)
+				}
+			}
+		})
 	}
 }
