@@ -68,11 +68,11 @@ func (s *Socket) welcome(now time.Time, from netip.AddrPort, h *header) bool {
 	return true
 }
 
-// add adds a connection to the table, unless its place is taken or the socket closed.
+// add adds a connection to the table, unless its place is taken or the socket retired.
 func (s *Socket) add(c *Conn) bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if s.closed || s.conns[c.key] != nil {
+	if s.retired || s.conns[c.key] != nil {
 		return false
 	}
 	s.conns[c.key] = c

@@ -67,6 +67,15 @@ func (c *Conn) kill(why error) {
 	c.update(now)
 }
 
+// abandon ends a connection that nobody gets, and gives its memory back.
+func (c *Conn) abandon(why error) {
+	c.kill(why)
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.closed = true
+	c.end()
+}
+
 // A deadline of a Conn is guarded by the mutex of the Conn.
 type deadline struct {
 	timer   *time.Timer

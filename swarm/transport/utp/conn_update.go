@@ -90,6 +90,7 @@ func (c *Conn) prove(now time.Time, over bool) {
 // room for it, it ends.
 func (c *Conn) present(now time.Time) {
 	if !c.socket.proven(c) {
+		c.closed = true // nobody gets it, and so nobody closes it
 		c.failure = errEvicted
 		c.m.abort(now)
 		c.flush(now)

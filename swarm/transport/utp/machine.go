@@ -84,6 +84,9 @@ type machine struct {
 	windowMax  int    // the largest window of the peer so far
 	duplicates int    // acknowledgements in a row that bring nothing
 	finish     finish
+	// starved says that there was no memory for what was written. It is so until a chunk
+	// of out is free again.
+	starved bool
 
 	// Receiving.
 	in         incoming
@@ -232,14 +235,19 @@ func (m *machine) eof() bool { return m.in.finished() && m.in.stream.size() == 0
 
 // read fills p with bytes that have been received.
 func (m *machine) read(now time.Time, p []byte) int {
+	ack := m.in.ack
 	n := m.in.read(p, m.discard)
+	if m.in.ack != ack && m.phase == phaseOpen {
+		m.ack.now = true // packets that were waiting for memory are in order now
+	}
 	m.openWindow(m.at(now))
 	return n
 }
 
-// writable returns how many bytes write would take, if there is memory for them.
+// writable returns how many bytes write would take, if there is memory for them. It is 0
+// after there was none, until an acknowledgement has made some free.
 func (m *machine) writable() int {
-	if m.finish.asked || m.phase == phaseClosed || m.phase == phaseParting {
+	if m.starved || m.finish.asked || m.phase == phaseClosed || m.phase == phaseParting {
 		return 0
 	}
 	backlog := min(max(m.window.limit(), backlogMin), backlogMax)
@@ -249,7 +257,19 @@ func (m *machine) writable() int {
 
 // write takes as much of p as the send buffer has room for, and returns how much.
 func (m *machine) write(now time.Time, p []byte) int {
-	return m.out.append(p[:min(len(p), m.writable())], &m.memory)
+	p = p[:min(len(p), m.writable())]
+	n := m.out.append(p, &m.memory)
+	m.starved = m.starved || n < len(p)
+	return n
+}
+
+// dropAcked gives up what was written and is acknowledged.
+func (m *machine) dropAcked() {
+	chunks := len(m.out.chunks)
+	m.out.drop(m.flight.startOf(m.unsent), &m.memory)
+	if len(m.out.chunks) < chunks {
+		m.starved = false
+	}
 }
 
 // end finishes our direction: a FIN follows what was written.

@@ -155,7 +155,7 @@ func (m *machine) receiveAck(now time.Duration, h *header) {
 	if m.flight.packets() == 0 {
 		m.finish.acked = m.finish.sent
 	}
-	m.out.drop(m.flight.startOf(m.unsent), &m.memory)
+	m.dropAcked()
 	if a.packets > 0 {
 		m.arm(now)
 	}

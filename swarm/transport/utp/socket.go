@@ -158,20 +158,31 @@ func (s *Socket) Len() int {
 // that it returns is closed when the last one has ended. The socket must be closed then too.
 func (s *Socket) Retire() <-chan struct{} {
 	s.mu.Lock()
-	defer s.mu.Unlock()
-	s.retire()
+	queue := s.retire()
+	s.mu.Unlock()
+	abandon(queue)
 	return s.empty
 }
 
-// retire ends accepting and dialling. s.mu is held.
-func (s *Socket) retire() {
+// retire ends accepting and dialling, and returns the connections that nobody accepts any
+// more. s.mu is held.
+func (s *Socket) retire() (queue []*Conn) {
 	if s.retired {
-		return
+		return nil
 	}
 	s.retired = true
 	s.arrived.Broadcast()
 	if len(s.conns) == 0 {
 		close(s.empty)
+	}
+	queue, s.queue = s.queue, nil
+	return queue
+}
+
+// abandon ends the connections that waited for Accept.
+func abandon(queue []*Conn) {
+	for _, c := range queue {
+		c.abandon(net.ErrClosed)
 	}
 }
 
@@ -181,12 +192,13 @@ func (s *Socket) Close() error {
 	s.mu.Lock()
 	first := !s.closed
 	s.closed = true
-	s.retire()
+	queue := s.retire()
 	var all []*Conn
 	for _, c := range s.conns {
 		all = append(all, c)
 	}
 	s.mu.Unlock()
+	abandon(queue)
 	for _, c := range all {
 		c.kill(net.ErrClosed)
 	}

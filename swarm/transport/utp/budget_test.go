@@ -1,0 +1,160 @@
+package utp
+
+import (
+	"bytes"
+	"io"
+	"net"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"swarmnode/swarm/limit"
+)
+
+// expectUnused ends the test unless all memory was given back.
+func expectUnused(t *testing.T, memory *limit.Bytes) {
+	t.Helper()
+	if used := memory.Used(); used != 0 {
+		t.Errorf("%d bytes of memory are still taken", used)
+	}
+}
+
+// A writer for whose bytes there is no memory waits until something was acknowledged, and keeps
+// nobody from handling what arrives.
+func TestWriteWithoutMemory(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		n := newFakeNet(t)
+		memory := limit.NewBytes(chunkSize)
+		here, there := n.socket(hereAt, Config{Budget: memory}), n.socket(thereAt, Config{})
+		a, b := connect(t, here, there)
+		content := bytes.Repeat([]byte("0123456789abcdef"), 1<<20/16)
+		go func() {
+			if _, err := a.Write(content[:len(content)/2]); err != nil {
+				t.Error(err)
+			}
+			v := net.Buffers{content[len(content)/2:]}
+			if _, err := a.WriteBuffers(&v); err != nil {
+				t.Error(err)
+			}
+			a.Close()
+		}()
+		got, err := io.ReadAll(b)
+		if err != nil || !bytes.Equal(got, content) {
+			t.Errorf("read %d bytes, %v", len(got), err)
+		}
+		b.Close()
+		time.Sleep(time.Minute)
+		expectUnused(t, memory)
+	})
+}
+
+// A writer without memory wakes at its deadline.
+func TestWriteWithoutMemoryEnds(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		n := newFakeNet(t)
+		memory := limit.NewBytes(chunkSize)
+		here, there := n.socket(hereAt, Config{Budget: memory}), n.socket(thereAt, Config{})
+		a, _ := connect(t, here, there)
+		n.mu.Lock()
+		n.lose = func(fakeDatagram) bool { return true }
+		n.mu.Unlock()
+		a.SetWriteDeadline(time.Now().Add(time.Second))
+		_, err := a.Write(make([]byte, 1<<20))
+		timedOut(t, "write", err)
+	})
+}
+
+// Connections that nobody accepts give their memory back: those for which there is no room,
+// and those that wait when the socket is retired or closed.
+func TestMemoryOfTheUnaccepted(t *testing.T) {
+	for name, end := range map[string]func(*Socket){
+		"retired": func(s *Socket) { <-s.Retire() },
+		"closed":  func(s *Socket) { s.Close() },
+	} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				n := newFakeNet(t)
+				memory := limit.NewBytes(64 << 20)
+				here := n.socket(hereAt, Config{})
+				there := n.socket(thereAt, Config{Budget: memory, ConnsMax: 3})
+				for range 8 {
+					if c, err := here.Dial(t.Context(), there.AddrPort()); err == nil {
+						c.Write([]byte("a handshake"))
+					}
+					synctest.Wait()
+				}
+				if memory.Used() != 3*chunkSize || there.Len() != 3 {
+					t.Errorf("%d bytes for %d connections", memory.Used(), there.Len())
+				}
+				end(there)
+				expectUnused(t, memory)
+			})
+		})
+	}
+}
+
+// A retired socket begins nothing, even for somebody who has received a cookie before.
+func TestRetiredTakesNoProof(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		n := newFakeNet(t)
+		there := n.socket(thereAt, Config{})
+		var seen tap
+		n.lose = seen.lose
+		for i := range halfOpenMax + 1 {
+			n.inject(stranger(i), there.AddrPort(), packetOf(header{kind: typeSyn, id: 7, seq: 1}))
+			synctest.Wait()
+		}
+		time.Sleep(provenWait + time.Second)
+		synctest.Wait()
+		seen.mu.Lock()
+		cookie := header{kind: typeData, id: 8, seq: 2}
+		answer, _, err := parseHeader(seen.last.data)
+		to := seen.last.to
+		seen.mu.Unlock()
+		if err != nil || there.Len() != 0 {
+			t.Fatalf("%v, %d connections", err, there.Len())
+		}
+		cookie.ack = answer.seq - 1
+		<-there.Retire()
+		n.inject(to, there.AddrPort(), packetOf(cookie))
+		synctest.Wait()
+		if there.Len() != 0 {
+			t.Errorf("%d connections", there.Len())
+		}
+	})
+}
+
+// Packets that waited for memory are acknowledged as soon as a read has made room for them.
+func TestReadAcknowledges(t *testing.T) {
+	now := time.Now()
+	memory := limit.NewBytes(3 * chunkSize)
+	m := newAccepted(now, machineConfig{budget: memory, first: 100}, header{seq: 1})
+	var out outbox
+	packet := func(n seq, size int) {
+		h := header{kind: typeData, seq: n, ack: 99, window: 1 << 20}
+		m.receive(now, &h, make([]byte, size))
+	}
+	acked := func() seq {
+		out.reset()
+		m.output(now, &out)
+		if len(out.cuts) == 0 {
+			return 0
+		}
+		h, _, _ := parseHeader(out.data[len(out.data)-out.cuts[len(out.cuts)-1].size:])
+		return h.ack
+	}
+	packet(2, 16000) // fills a chunk
+	packet(4, 16000)
+	packet(5, 16000)
+	packet(3, 300) // takes the rest of the first chunk
+	if got := acked(); got != 3 {
+		t.Fatalf("%d is acknowledged, want 3", got)
+	}
+	m.read(now, make([]byte, 1<<20))
+	if got := acked(); got != 5 {
+		t.Errorf("%d is acknowledged after the read, want 5", got)
+	}
+	m.abort(now)
+	m.free()
+	expectUnused(t, memory)
+}
