@@ -28,7 +28,7 @@ func await(t *testing.T, what string, have func() bool) {
 	defer tick.Stop()
 	for began := time.Now(); !have(); <-tick.C {
 		if time.Since(began) > time.Minute {
-			t.Fatal("waited in vain: " + what)
+			t.Fatal("timed out: " + what)
 		}
 	}
 }
