@@ -99,25 +99,51 @@ func (c *Conn) Read(p []byte) (int, error) {
 
 // ReadBuffers waits until there is something to read, then calls room and fills the buffers
 // that it returns, one after the other, with what there is. It calls idle before it waits, so
-// that a reader needs memory only when something has come. Neither may use the connection.
+// that a reader needs memory only when something has come. Both may use the connection, but
+// not read from it.
 func (c *Conn) ReadBuffers(room func() [][]byte, idle func()) (n int, err error) {
+	for {
+		if !c.hasBytes() {
+			idle()
+		}
+		if err := c.await(); err != nil {
+			return 0, c.fault("read", err)
+		}
+		n, asked := c.fill(room())
+		if n > 0 || asked == 0 {
+			return n, nil
+		}
+	}
+}
+
+// hasBytes reports whether there is something to read.
+func (c *Conn) hasBytes() bool {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if c.m.readable() == 0 {
-		idle()
-	}
-	if err := c.awaitReadable(); err != nil {
-		return 0, c.fault("read", err)
-	}
+	return c.m.readable() > 0
+}
+
+// await waits until there is something to read.
+func (c *Conn) await() error {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.awaitReadable()
+}
+
+// fill reads what there is into buffers, and returns how many bytes they have room for.
+func (c *Conn) fill(buffers [][]byte) (n, asked int) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
 	now := time.Now()
-	for _, p := range room() {
+	for _, p := range buffers {
+		asked += len(p)
 		k := c.m.read(now, p)
 		if n += k; k < len(p) {
 			break
 		}
 	}
 	c.afterRead(now)
-	return n, nil
+	return n, asked
 }
 
 // awaitReadable waits until there is something to read. c.mu is held.

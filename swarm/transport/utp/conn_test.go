@@ -9,6 +9,7 @@ import (
 	"os"
 	"sync"
 	"testing"
+	"testing/synctest"
 	"time"
 )
 
@@ -383,4 +384,30 @@ func TestStats(t *testing.T) {
 		sent.PeerWindow <= 0 || received.Sent != 0 {
 		t.Errorf("%+v and %+v", sent, received)
 	}
+}
+
+// The callbacks of ReadBuffers may use the connection: a reader that finds no memory may end
+// it, or have another one end that does the same at the same time.
+func TestReadBuffersCallbacks(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		n := newFakeNet(t)
+		a, b := connect(t, n.socket(hereAt, Config{}), n.socket(thereAt, Config{}))
+		go a.Write([]byte("bytes"))
+		buffer := make([]byte, 8)
+		got, err := b.ReadBuffers(func() [][]byte {
+			b.SetWriteDeadline(time.Unix(1, 0))
+			return [][]byte{buffer}
+		}, func() { b.Stats() })
+		if err != nil || string(buffer[:got]) != "bytes" {
+			t.Errorf("%q, %v", buffer[:got], err)
+		}
+		go a.Write([]byte("lost"))
+		_, err = b.ReadBuffers(func() [][]byte {
+			b.Close()
+			return [][]byte{buffer}
+		}, func() {})
+		if !errors.Is(err, net.ErrClosed) {
+			t.Errorf("after Close: %v", err)
+		}
+	})
 }
