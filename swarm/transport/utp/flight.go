@@ -126,7 +126,8 @@ func (f *flight) lose(n seq) {
 }
 
 // loseAll marks everything in flight as lost, in the order of the numbers, and returns how
-// many bytes that are.
+// many bytes that are. If packets wait for nothing but their acknowledgement, the first one
+// counts as lost.
 func (f *flight) loseAll() int {
 	bytes := f.bytes
 	f.sent, f.lost, f.bytes = seqList{}, seqList{}, 0
@@ -135,6 +136,13 @@ func (f *flight) loseAll() int {
 			p.state = packetLost
 			f.append(&f.lost, n)
 		}
+	}
+	if f.lost.n == 0 && f.packets() > 0 {
+		// All are acknowledged selectively, and not up to their number: the acknowledgement
+		// that said so is lost. The first one provokes another.
+		f.at(f.una).state = packetLost
+		f.acked--
+		f.append(&f.lost, f.una)
 	}
 	return bytes
 }

@@ -132,7 +132,7 @@ func (m *machine) noteWindow(h *header) {
 	m.peerWindow = int(min(h.window, math.MaxInt32))
 	if closed && m.peerWindow >= m.mss() && m.timers.expired > 0 {
 		// What the peer had no room for is not waited for any longer.
-		m.flight.loseAll()
+		m.loseAll()
 	}
 	m.windowMax = max(m.windowMax, m.peerWindow)
 }
@@ -208,6 +208,14 @@ func (m *machine) progress(now time.Duration, h *header, a *acks) {
 // findLost marks packets as lost.
 func (m *machine) findLost(now time.Duration) {
 	m.timers.reorder = m.loss.detect(now, &m.flight, &m.rtt, m.lose)
+}
+
+// loseAll marks everything in flight as lost, and with it a probe for larger datagrams.
+func (m *machine) loseAll() {
+	m.flight.loseAll()
+	if m.mtu.probe != 0 {
+		m.mtu.dropped()
+	}
 }
 
 // lose records the loss of a packet. That of a probe says that datagrams of its size do not

@@ -197,7 +197,7 @@ func (m *machine) retry(now time.Duration) {
 	if t.expired >= blackTimeouts && m.largeFirst() && m.mtu.black(now) {
 		m.window.mss = m.mss()
 	}
-	m.flight.loseAll()
+	m.loseAll()
 	if m.peerWindow >= m.mss() {
 		// Else the peer has no room for what was sent, which says nothing about the path.
 		m.window.timedOut()

@@ -109,3 +109,60 @@ func TestLargeDatagramsNeedConsent(t *testing.T) {
 		})
 	}
 }
+
+// A probe that is lost with everything else does not end the search.
+func TestMTUProbeLostInSilence(t *testing.T) {
+	p := newPair(t, machineConfig{mtu: 1472}, machineConfig{mtu: 1472})
+	p.send(p.a, p.b, pattern(1000))
+	p.a.mtu.probe = 0
+	p.a.write(p.now, pattern(20_000))
+	p.out.reset()
+	p.a.output(p.now, &p.out) // neither this arrives, nor what is sent again
+	if p.a.mtu.probe == 0 {
+		t.Fatal("there is no probe in flight")
+	}
+	for p.a.stats.timeouts == 0 {
+		p.out.reset()
+		p.a.output(p.now, &p.out)
+		p.now = p.a.deadline()
+		p.a.tick(p.now)
+	}
+	p.send(p.a, p.b, pattern(1_000_000))
+	if p.a.mtu.size != 1472 {
+		t.Errorf("datagrams have %d bytes, want 1472", p.a.mtu.size)
+	}
+}
+
+// When all packets are acknowledged selectively, and the acknowledgement up to the last one is
+// lost, the sender asks for another.
+func TestLostCumulativeAck(t *testing.T) {
+	p := newPair(t, machineConfig{}, machineConfig{})
+	p.send(p.a, p.b, pattern(1000))
+	p.a.write(p.now, pattern(6000))
+	p.out.reset()
+	p.a.output(p.now, &p.out)
+	data := p.out.data
+	for _, c := range p.out.cuts {
+		h, payload, _ := parseHeader(data[:c.size])
+		p.b.receive(p.now, &h, payload)
+		data = data[c.size:]
+	}
+	last := p.a.flight.una - 1
+	h := header{kind: typeState, seq: p.a.in.ack + 1, ack: last, window: 1 << 20}
+	var sack [8]byte
+	for n := last + 1; n != p.a.flight.next; n++ {
+		p.a.flight.ack(n, &acks{newestAt: noTime, rttAt: noTime})
+	}
+	h.sack = sack[:]
+	p.a.receive(p.now, &h, nil)
+	p.out.reset()
+	p.b.output(p.now, &p.out) // is lost
+	if p.a.flight.sent.n != 0 || p.a.flight.packets() == 0 {
+		t.Fatalf("%d packets in flight of %d", p.a.flight.sent.n, p.a.flight.packets())
+	}
+	p.a.arm(p.a.at(p.now))
+	p.advance(5 * time.Second)
+	if n := p.a.flight.packets(); n != 0 {
+		t.Errorf("%d packets are not acknowledged after 5 s", n)
+	}
+}
