@@ -116,6 +116,7 @@ func (d *dialer) offers(c *call) (list [][]peer.Offer) {
 // that is known. It hands the connection to the loop, or posts why there is none.
 func (l *loop) dial(to endpoint.Endpoint, told limit.Told, first endpoint.Transport) {
 	if l.t.engine.nearProxy(to, told) {
+		l.t.log.Debug("dial", "peer", to, "err", errNearProxy)
 		l.t.post(core.Event{Kind: core.DialFailed, Endpoint: to, Err: errNearProxy,
 			Fault: faultOf(errNearProxy)})
 		return

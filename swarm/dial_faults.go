@@ -26,6 +26,10 @@ func faultOf(err error) book.Fault {
 	switch {
 	case is(errBlocked):
 		return book.FaultBlocked
+	case is(errNearProxy):
+		return book.FaultInward
+	case is(errNoWay):
+		return book.FaultNoWay
 	case is(errBanned):
 		return book.FaultBanned
 	case is(syscall.ECONNREFUSED):

@@ -306,7 +306,8 @@ func isThere(err error) bool {
 		return false
 	}
 	switch faultOf(err) {
-	case book.FaultTimeout, book.FaultBanned, book.FaultBlocked, book.FaultOther, book.FaultNone:
+	case book.FaultTimeout, book.FaultBanned, book.FaultBlocked, book.FaultNoWay,
+		book.FaultInward, book.FaultOther, book.FaultNone:
 		return false
 	}
 	return true

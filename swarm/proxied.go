@@ -38,7 +38,8 @@ func blameless(err error) bool {
 var errNearProxy = errors.New("the address leads into the network of the proxy")
 
 // nearProxy reports whether an address leads into the machine or network of the proxy, where
-// only the user may send us.
+// strangers may not send us. A peer with which blocks were exchanged there (limit.ByItself) was
+// named by the user, or has come from there by itself.
 func (e *Engine) nearProxy(to endpoint.Endpoint, told limit.Told) bool {
-	return e.proxied() && told != limit.ByUser && book.Local(to.Host())
+	return e.proxied() && told == limit.ByRumour && book.Local(to.Host())
 }

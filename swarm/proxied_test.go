@@ -58,7 +58,8 @@ func TestProxiedEngineListensNowhere(t *testing.T) {
 	}
 }
 
-// Only the user sends us into the network of the proxy.
+// Strangers do not send us into the network of the proxy. A peer of the user there is dialled
+// again when its connection broke.
 func TestNearProxy(t *testing.T) {
 	proxied := listenProxied(t, errors.ErrUnsupported)
 	direct, err := Listen(Config{Listen: []netip.AddrPort{
@@ -76,7 +77,8 @@ func TestNearProxy(t *testing.T) {
 		{"[2001:db8::1]:6881", limit.ByRumour, false},
 		{"10.0.0.1:6881", limit.ByRumour, true},
 		{"127.0.0.1:6881", limit.ByRumour, true},
-		{"[::1]:6881", limit.ByItself, true},
+		{"[::1]:6881", limit.ByRumour, true},
+		{"10.0.0.1:6881", limit.ByItself, false},
 		{"192.168.1.1:6881", limit.ByUser, false},
 	} {
 		to := endpoint.IP(netip.MustParseAddrPort(tt.addr))
@@ -102,6 +104,13 @@ func TestProxyFaults(t *testing.T) {
 	} {
 		if got := faultOf(&socks.ReplyError{Reply: reply}); got != want {
 			t.Errorf("%v: got %v, want %v", reply, got, want)
+		}
+	}
+	for err, want := range map[error]book.Fault{
+		errNearProxy: book.FaultInward, fmt.Errorf("call: %w", errNoWay): book.FaultNoWay,
+	} {
+		if got := faultOf(err); got != want || isThere(err) {
+			t.Errorf("%v: got %v, there %v, want %v", err, got, isThere(err), want)
 		}
 	}
 }

@@ -20,7 +20,7 @@ type networkFlags struct {
 }
 
 func (f *networkFlags) register(fs *pflag.FlagSet) {
-	fs.StringVar(&f.device, "bind-device", "",
+	fs.Var((*filledValue)(&f.device), "bind-device",
 		"use the network interface `IF` alone, as that of a VPN: nothing leaves by another one, "+
 			"and nothing at all while it is missing")
 	fs.BoolVar(&f.four, "ipv4", false, "use IPv4 alone")
@@ -29,7 +29,7 @@ func (f *networkFlags) register(fs *pflag.FlagSet) {
 
 // registerProxy adds --proxy, for commands that serve nobody by themselves.
 func (f *networkFlags) registerProxy(fs *pflag.FlagSet) {
-	fs.StringVar(&f.proxy, "proxy", "",
+	fs.Var((*filledValue)(&f.proxy), "proxy",
 		"reach everybody through a SOCKS5 proxy, socks5://[USER:PASSWORD@]HOST:PORT given as `URL`; "+
 			"nothing leaves past it, names are looked up by it, and nobody can connect to us "+
 			"but through it (a password is better kept in SWARM_PROXY)")

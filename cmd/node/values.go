@@ -90,6 +90,21 @@ func (v *textValue) setIn(text *string) {
 	}
 }
 
+// A filledValue is a flag of text that is not empty. An empty one is refused rather than taken
+// for a flag that was not given, because it may stand for a variable of the shell that
+// somebody forgot to set.
+type filledValue string
+
+func (v *filledValue) Type() string   { return "string" }
+func (v *filledValue) String() string { return string(*v) }
+func (v *filledValue) Set(s string) error {
+	if s == "" {
+		return errors.New("empty")
+	}
+	*v = filledValue(s)
+	return nil
+}
+
 // A timeValue is a flag of a duration: "90s", "5m", "1h30m", or seconds.
 type timeValue time.Duration
 

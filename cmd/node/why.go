@@ -20,16 +20,29 @@ type verdict struct {
 	dht *dht.Stats // nil without a DHT
 	// asked says that no DHT node has answered, and who was asked.
 	asked string
+	// cutOff says why nothing can be sent to anybody; empty if something can.
+	cutOff string
 }
 
 // verdictOf returns what the session knows about t.
 func (s *session) verdictOf(t *swarm.Torrent) verdict {
-	v := verdict{st: t.State()}
+	v := verdict{st: t.State(), cutOff: s.cutOff()}
 	if d := s.node.DHT(); d.On() {
 		st := d.Stats()
 		v.dht, v.asked = &st, s.silence.text(st)
 	}
 	return v
+}
+
+// cutOff says why nothing can be sent to anybody at the moment.
+func (s *session) cutOff() string {
+	if _, err := s.network.Egress().Present(); err != nil {
+		return err.Error()
+	}
+	if s.node.ProxyAway() {
+		return "the proxy cannot be used"
+	}
+	return ""
 }
 
 // String says how far the torrent is, and why no further.
@@ -40,7 +53,8 @@ func (v verdict) String() string {
 			parts = append(parts, text)
 		}
 	}
-	if v.st.PeersHere == 0 {
+	add(v.cutOff)
+	if v.st.PeersHere == 0 && v.cutOff == "" {
 		add(v.discovery())
 		add(v.trackers())
 	}

@@ -103,6 +103,14 @@ func TestVerdict(t *testing.T) {
 			"50.0% complete; connected to 3 peers, receiving 2.00 KiB/s"},
 		{"gone", verdict{st: snapshot(with(half, func(s *core.Snapshot) { s.PeersMet = 2 }))},
 			"50.0% complete; 2 connections ended"},
+		{"cut off", verdict{st: magnet(with(core.Snapshot{},
+			unmet(map[book.Fault]int{book.FaultNone: 1}))), dht: &dht.Stats{},
+			asked: "nobody was asked", cutOff: "the proxy cannot be used"},
+			"no metadata; the proxy cannot be used; 1 peer: 1 not tried yet"},
+		{"left out", verdict{st: magnet(with(core.Snapshot{},
+			unmet(map[book.Fault]int{book.FaultNoWay: 1, book.FaultInward: 2})))},
+			"no metadata; 3 peers: 1 with no transport left to dial by, 2 left out: in the network " +
+				"of the proxy"},
 		{"forgotten", verdict{st: magnet(core.Snapshot{PeersForgotten: 2})},
 			"no peer was found; the peers that were found never answered"},
 	} {
@@ -138,7 +146,8 @@ func TestReasonsAreExplained(t *testing.T) {
 		}
 		reasons = append(reasons, why)
 	}
-	reasons = append(reasons, verdict{dht: &dht.Stats{Answers: 1}}.discovery())
+	reasons = append(reasons, verdict{dht: &dht.Stats{Answers: 1}}.discovery(),
+		"the proxy cannot be used")
 	for _, why := range reasons {
 		if !strings.Contains(string(text), `"`+why+`"`) {
 			t.Errorf("docs/faq.md does not explain %q", why)

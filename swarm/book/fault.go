@@ -18,6 +18,8 @@ const (
 	FaultOther
 	FaultDialling // none yet: it is being dialled for the first time
 	FaultBlocked  // the user blocks its address
+	FaultNoWay    // neither TCP nor uTP is there to dial it by
+	FaultInward   // others name it, and it is in the network of our proxy
 	// FaultCount is how many there are, with FaultNone.
 	FaultCount
 )
@@ -31,6 +33,8 @@ func (f Fault) String() string {
 		FaultProtocol:     "did not speak BitTorrent",
 		FaultBanned:       "banned", FaultOther: "failed", FaultDialling: "still being dialled",
 		FaultBlocked: "blocked by your blocklist",
+		FaultNoWay:   "with no transport left to dial by",
+		FaultInward:  "left out: in the network of the proxy",
 	}[f]
 }
 
