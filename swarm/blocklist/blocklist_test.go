@@ -347,8 +347,11 @@ func checkOrder(t *testing.T, l *List) {
 			(!before.Less(first) || before.Next() == first) {
 			t.Fatalf("%v-%v follows %v", first, last, before)
 		}
-		if !l.Contains(first) || !l.Contains(last) {
-			t.Fatalf("%v-%v is not blocked", first, last)
+		for _, end := range []netip.Addr{first, last} {
+			// An end among the mapped addresses is an IPv4 address to Contains.
+			if !end.Is4In6() && !l.Contains(end) {
+				t.Fatalf("%v-%v: %v is not blocked", first, last, end)
+			}
 		}
 		before = last
 		n++
@@ -463,5 +466,22 @@ func BenchmarkContains(b *testing.B) {
 			}
 			b.ReportMetric(float64(hits)/float64(b.N), "hits")
 		})
+	}
+}
+
+// A range of IPv6 that reaches into the addresses of mapped IPv4 blocks no IPv4 address.
+func TestRangesAroundMappedAddresses(t *testing.T) {
+	ranges := []string{"::-::ffff:255.255.255.255", "::ffff:0.0.0.0-2001:db8::", "::/0"}
+	for _, text := range ranges {
+		list, _, err := Parse(strings.NewReader("x:" + text + "\n" + text + "\n"))
+		if err != nil {
+			t.Errorf("%s: %v", text, err)
+			continue
+		}
+		for _, ip := range []string{"192.0.2.1", "::ffff:192.0.2.1"} {
+			if list.Contains(netip.MustParseAddr(ip)) {
+				t.Errorf("%s blocks %s", text, ip)
+			}
+		}
 	}
 }

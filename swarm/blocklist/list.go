@@ -13,7 +13,8 @@ type List struct {
 }
 
 // Contains reports whether addr is blocked. An IPv4 address mapped into IPv6 counts as the
-// IPv4 address, and a zone does not count. An address that is not valid is never blocked.
+// IPv4 address, which a range of IPv6 around it does not block. A zone does not count. An
+// address that is not valid is never blocked.
 func (l *List) Contains(addr netip.Addr) bool {
 	if l == nil {
 		return false
