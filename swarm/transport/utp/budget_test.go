@@ -158,3 +158,52 @@ func TestReadAcknowledges(t *testing.T) {
 	m.free()
 	expectUnused(t, memory)
 }
+
+// After Close nothing of what was received is kept, and what waited for a gap to be filled is
+// acknowledged all the same.
+func TestForgottenPackets(t *testing.T) {
+	p := newPair(t, machineConfig{}, machineConfig{})
+	p.send(p.a, p.b, pattern(1000))
+	memory := limit.NewBytes(1 << 20)
+	p.b.memory.budget = memory
+	data := pattern(30_000)
+	p.a.write(p.now, data)
+	lose := func() { // the first packet of what is due
+		p.out.reset()
+		p.a.output(p.now, &p.out)
+		at := p.out.cuts[0].size
+		for _, c := range p.out.cuts[1:] {
+			h, payload, _ := parseHeader(p.out.data[at:][:c.size])
+			p.b.receive(p.now, &h, payload)
+			at += c.size
+		}
+	}
+	lose()
+	if p.b.in.count == 0 || memory.Used() == 0 {
+		t.Fatal("nothing waits")
+	}
+	p.b.end(p.now)
+	p.b.forget(p.now)
+	expectUnused(t, memory)
+	p.b.check()
+	p.a.end(p.now)
+	p.advance(10 * time.Second)
+	expectUnused(t, memory)
+	for _, m := range []*machine{p.a, p.b} {
+		if over, err := m.closed(); !over || err != nil {
+			t.Errorf("closed: %v, %v", over, err)
+		}
+	}
+}
+
+// A datagram that is longer than any that we take is dropped, or it would take memory beyond
+// the budget.
+func TestLongPayload(t *testing.T) {
+	now := time.Now()
+	m := newAccepted(now, machineConfig{first: 100}, header{seq: 1})
+	h := header{kind: typeData, seq: 2, ack: 99, window: 1 << 20}
+	m.receive(now, &h, make([]byte, chunkSize+1))
+	if m.readable() != 0 || m.stats.dropped != 1 {
+		t.Errorf("%d bytes can be read", m.readable())
+	}
+}

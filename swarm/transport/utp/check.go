@@ -108,7 +108,9 @@ func (in *incoming) check() int {
 			if h := in.slot(n); h.here {
 				count++
 				held += cost(int(h.size))
-				refs[h.chunk]++
+				if h.chunk != nil {
+					refs[h.chunk]++
+				}
 			}
 		}
 	}

@@ -2,7 +2,7 @@ package utp
 
 // A heldPacket is a packet that waits for an earlier one.
 type heldPacket struct {
-	chunk *chunk
+	chunk *chunk // nil if nobody reads the payload
 	at    uint16 // place of the payload in the chunk
 	size  uint16
 	here  bool
@@ -60,13 +60,15 @@ func (in *incoming) data(n seq, payload []byte, fin bool, room int, discard bool
 	switch {
 	case ahead < 0:
 		return arrivedAgain
+	case len(payload) > chunkSize:
+		return arrivedLost // our own datagrams are shorter, see newMTU
 	case in.finSeen && in.fin.before(n), fin && in.finSeen && n != in.fin,
 		fin && in.count > 0 && n.before(in.top):
 		return arrivedLost
 	case ahead == 0:
 		return in.inOrder(n, payload, fin, room, discard)
 	}
-	return in.early(n, ahead, payload, fin, room)
+	return in.early(n, ahead, payload, fin, room, discard)
 }
 
 // inOrder takes the next packet, and what was waiting for it.
@@ -121,8 +123,9 @@ func (in *incoming) rest() {
 }
 
 // early takes a packet that comes after a gap.
-func (in *incoming) early(n seq, ahead int, payload []byte, fin bool, room int) arrival {
-	if ahead >= heldMax || len(payload) > chunkSize || in.size()+cost(len(payload)) > room {
+func (in *incoming) early(n seq, ahead int, payload []byte, fin bool, room int,
+	discard bool) arrival {
+	if ahead >= heldMax || in.size()+cost(len(payload)) > room {
 		return arrivedLost
 	}
 	if ahead >= len(in.ring) {
@@ -132,17 +135,11 @@ func (in *incoming) early(n seq, ahead int, payload []byte, fin bool, room int) 
 	if h.here {
 		return arrivedAgain
 	}
-	if in.arena == nil || in.filled+len(payload) > chunkSize {
-		c := in.mem.take(false)
-		if c == nil {
-			return arrivedLost
-		}
-		in.dropArena()
-		in.arena, in.filled = c, 0
+	*h = heldPacket{size: uint16(len(payload))}
+	if !discard && !in.keep(h, payload) {
+		return arrivedLost
 	}
-	*h = heldPacket{chunk: in.arena, at: uint16(in.filled), size: uint16(len(payload)), here: true}
-	in.arena.refs++
-	in.filled += copy(in.arena.data[in.filled:], payload)
+	h.here = true
 	in.held += cost(len(payload))
 	if in.count == 0 || in.top.before(n) {
 		in.top = n
@@ -150,6 +147,45 @@ func (in *incoming) early(n seq, ahead int, payload []byte, fin bool, room int) 
 	in.count++
 	in.noteFin(n, fin)
 	return arrivedAhead
+}
+
+// keep copies the payload of a packet that waits, and reports whether there was memory.
+func (in *incoming) keep(h *heldPacket, payload []byte) bool {
+	if in.arena == nil || in.filled+len(payload) > chunkSize {
+		c := in.mem.take(false)
+		if c == nil {
+			return false
+		}
+		in.dropArena()
+		in.arena, in.filled = c, 0
+	}
+	h.chunk, h.at = in.arena, uint16(in.filled)
+	in.arena.refs++
+	in.filled += copy(in.arena.data[in.filled:], payload)
+	return true
+}
+
+// forget gives up the payload of everything that was received, since nobody reads it.
+func (in *incoming) forget() {
+	in.stream.drop(in.stream.end, in.mem)
+	for i := range in.ring {
+		if h := &in.ring[i]; h.here {
+			in.forgetPayload(h)
+		}
+	}
+	in.advance(true)
+	in.dropArena()
+}
+
+// forgetPayload gives up the payload of a packet that waits.
+func (in *incoming) forgetPayload(h *heldPacket) {
+	c := h.chunk
+	if h.chunk = nil; c == nil {
+		return
+	}
+	if c.refs--; c.refs == 0 && c != in.arena {
+		in.mem.give(c)
+	}
 }
 
 // cost returns what a packet that waits is charged for.
@@ -176,10 +212,7 @@ func (in *incoming) grow(ahead int) {
 func (in *incoming) release(h *heldPacket) {
 	in.held -= cost(int(h.size))
 	in.count--
-	h.chunk.refs--
-	if h.chunk.refs == 0 && h.chunk != in.arena {
-		in.mem.give(h.chunk)
-	}
+	in.forgetPayload(h)
 	*h = heldPacket{}
 }
 

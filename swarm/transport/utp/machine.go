@@ -279,8 +279,7 @@ func (m *machine) end(now time.Time) { m.finish.asked = true }
 // acknowledged and dropped.
 func (m *machine) forget(now time.Time) {
 	m.discard = true
-	m.in.stream.drop(m.in.stream.end, &m.memory)
-	m.in.advance(true)
+	m.in.forget()
 	m.openWindow(m.at(now))
 }
 
