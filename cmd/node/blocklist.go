@@ -10,6 +10,7 @@ import (
 	"github.com/spf13/pflag"
 
 	"swarmnode"
+	"swarmnode/metainfo/weburl"
 )
 
 // blockFlags say with whom nothing is exchanged.
@@ -26,6 +27,10 @@ func (f *blockFlags) register(fs *pflag.FlagSet) {
 func checkBlocklist(s string) error {
 	if s == "" {
 		return errors.New("names no file")
+	}
+	switch weburl.Scheme(s) {
+	case "ftp", "ftps", "sftp", "file":
+		return errors.New("neither a file nor an http or https URL")
 	}
 	return nil
 }
