@@ -280,3 +280,34 @@ func TestFullUTPBuffersStopNobody(t *testing.T) {
 	waitDone(t, leech)
 	t.Logf("all after %v; drops: %v", time.Since(start), leech.State().Drops)
 }
+
+// slowFoes is how many peers read nothing. The race detector makes the 4 MiB slow that each
+// has room for, and is sent first.
+var slowFoes = 24
+
+// Peers that ask by uTP for everything and read nothing hold neither the slots nor the memory
+// that others need.
+func TestSlowUTPReaders(t *testing.T) {
+	t.Parallel()
+	dir, torrent := makeContent(t, 8<<20)
+	seeder := utpOnly(t)
+	waitDone(t, add(t, seeder, swarm.Spec{Torrent: torrent, Dir: dir, Complete: true}))
+	foes := newFoes(t, torrent.Info(), seeder.Addr())
+	foes.utp = true
+	defer foes.end()
+	foes.attack(slowFoes, [20]byte{}, func(f *foe) {
+		f.send(say(wire.HaveNone), say(wire.Interested))
+		f.flood(request(block.Ref{Length: block.Size}),
+			request(block.Ref{Piece: 1, Length: block.Size}))
+	})
+	start := time.Now()
+	leech := add(t, utpOnly(t), swarm.Spec{Torrent: torrent, Dir: t.TempDir(),
+		Peers: []string{seeder.Addr().String()}})
+	await(t, "the first block", func() bool { return leech.State().Down > 0 })
+	took := time.Since(start)
+	waitDone(t, leech)
+	t.Logf("the first block after %v, all after %v", took, time.Since(start))
+	if took > prompt {
+		t.Errorf("the first block came after %v", took)
+	}
+}

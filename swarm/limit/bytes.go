@@ -24,5 +24,8 @@ func (b *Bytes) Take(n int) bool {
 // Give returns n bytes that were taken.
 func (b *Bytes) Give(n int) { b.used.Add(int64(-n)) }
 
+// Left returns how many bytes can be taken.
+func (b *Bytes) Left() int { return int(max(0, b.max-b.used.Load())) }
+
 // Used returns how many bytes are taken.
 func (b *Bytes) Used() int64 { return b.used.Load() }

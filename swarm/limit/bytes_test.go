@@ -14,7 +14,13 @@ func TestBytes(t *testing.T) {
 	if b.Give(60); !b.Take(60) || b.Used() != 100 {
 		t.Errorf("%d bytes are taken, want 100", b.Used())
 	}
+	if b.Left() != 0 {
+		t.Errorf("%d bytes are left, want none", b.Left())
+	}
 	b.Give(100)
+	if b.Left() != 100 {
+		t.Errorf("%d bytes are left, want 100", b.Left())
+	}
 	var wait sync.WaitGroup
 	for range 8 {
 		wait.Go(func() {

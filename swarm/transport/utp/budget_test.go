@@ -127,7 +127,7 @@ func TestRetiredTakesNoProof(t *testing.T) {
 // Packets that waited for memory are acknowledged as soon as a read has made room for them.
 func TestReadAcknowledges(t *testing.T) {
 	now := time.Now()
-	memory := limit.NewBytes(3 * chunkSize)
+	memory := limit.NewBytes(5 * chunkSize) // of which it takes three
 	m := newAccepted(now, machineConfig{budget: memory, first: 100}, header{seq: 1})
 	var out outbox
 	packet := func(n seq, size int) {

@@ -85,7 +85,7 @@ type machine struct {
 	duplicates int    // acknowledgements in a row that bring nothing
 	finish     finish
 	// starved says that there was no memory for what was written. It is so until a chunk
-	// of out is free again.
+	// of out is free again, or until timers.memory.
 	starved bool
 
 	// Receiving.
@@ -244,13 +244,13 @@ func (m *machine) read(now time.Time, p []byte) int {
 	return n
 }
 
-// writable returns how many bytes write would take, if there is memory for them. It is 0
-// after there was none, until an acknowledgement has made some free.
+// writable returns how many bytes write would take, if there is memory for them. It is 0 from
+// a write that there was no memory for until there may be some.
 func (m *machine) writable() int {
 	if m.starved || m.finish.asked || m.phase == phaseClosed || m.phase == phaseParting {
 		return 0
 	}
-	backlog := min(max(m.window.limit(), backlogMin), backlogMax)
+	backlog := min(max(min(m.window.limit(), m.peerWindow), backlogMin), backlogMax)
 	room := min(backlog-int(m.out.end-m.unsent), m.config.sendBuffer-m.out.size())
 	return max(0, room)
 }
@@ -259,7 +259,10 @@ func (m *machine) writable() int {
 func (m *machine) write(now time.Time, p []byte) int {
 	p = p[:min(len(p), m.writable())]
 	n := m.out.append(p, &m.memory)
-	m.starved = m.starved || n < len(p)
+	if n < len(p) {
+		m.starved = true
+		m.timers.memory = m.at(now) + starvedEvery
+	}
 	return n
 }
 
@@ -268,9 +271,12 @@ func (m *machine) dropAcked() {
 	chunks := len(m.out.chunks)
 	m.out.drop(m.flight.startOf(m.unsent), &m.memory)
 	if len(m.out.chunks) < chunks {
-		m.starved = false
+		m.fed()
 	}
 }
+
+// fed records that there may be memory for what is written.
+func (m *machine) fed() { m.starved, m.timers.memory = false, 0 }
 
 // end finishes our direction: a FIN follows what was written.
 func (m *machine) end(now time.Time) { m.finish.asked = true }

@@ -17,6 +17,9 @@ const (
 	closedMax = 15 * time.Minute
 	// silentMin is after which silence a packet means that the path works again.
 	silentMin = time.Second
+	// starvedEvery is how often a writer that there is no memory for tries again, beside
+	// each time that its connection has given some back.
+	starvedEvery = 50 * time.Millisecond
 	// probeMin is the least time after which the last packet is sent again (RFC 8985, 7.2).
 	probeMin = 10 * time.Millisecond
 )
@@ -44,6 +47,7 @@ type timers struct {
 	alive   time.Duration // a keep-alive is due
 	heardAt time.Duration // the last packet came
 	part    time.Duration // the connection is over
+	memory  time.Duration // there may be memory again for what is written
 }
 
 // heard records that a packet came. After a silence, whatever waits for a timeout that was
@@ -86,7 +90,7 @@ func (m *machine) deadline() time.Time {
 	var first time.Duration
 	t := &m.timers
 	for _, at := range [...]time.Duration{t.connect, t.syn, t.retry, t.reorder, t.askAt(m),
-		t.ack, t.pace, t.alive, t.part, t.idleAt(m)} {
+		t.ack, t.pace, t.alive, t.part, t.memory, t.idleAt(m)} {
 		if at != 0 && (first == 0 || at < first) {
 			first = at
 		}
@@ -160,6 +164,9 @@ func (m *machine) tick(now time.Time) {
 	}
 	if due(t.reorder) {
 		m.findLost(n)
+	}
+	if due(t.memory) {
+		m.fed()
 	}
 	if due(t.askAt(m)) {
 		t.ask, t.askNow = 0, true

@@ -8,6 +8,9 @@ type Budget interface {
 	Take(n int) bool
 	// Give returns n bytes.
 	Give(n int)
+	// Left returns how many bytes can be taken at the moment. No connection takes more
+	// than it leaves to others, so those that hold on to their memory cannot take all of it.
+	Left() int
 }
 
 // chunkSize is the unit of buffers, in bytes: one block of a torrent. A payload that waits
@@ -32,12 +35,12 @@ type memory struct {
 	held   int    // chunks
 }
 
-// take returns a chunk, or nil if the budget is used up. With nothing left, a connection
+// take returns a chunk, or nil if the connection has its share of the budget. A connection
 // that must get on takes one more chunk with force, which the budget is not asked for:
 // callers force only a chunk of their own, so that each connection is at most two chunks
 // over the budget, and none waits for the memory of another.
 func (m *memory) take(force bool) *chunk {
-	forced := m.budget != nil && !m.budget.Take(chunkSize)
+	forced := m.budget != nil && !(m.shares() && m.budget.Take(chunkSize))
 	if forced && !force {
 		return nil
 	}
@@ -46,6 +49,11 @@ func (m *memory) take(force bool) *chunk {
 	c.refs, c.forced = 0, forced
 	return c
 }
+
+// shares reports whether the connection leaves as much of the budget to others as it holds
+// itself (Choudhury and Hahne, "Dynamic Queue Length Thresholds"). A connection takes half of
+// what is left at most, so n that come and go share it evenly, and leave as much for the next.
+func (m *memory) shares() bool { return m.budget.Left() >= (m.held+1)*chunkSize }
 
 // give takes a chunk back.
 func (m *memory) give(c *chunk) {

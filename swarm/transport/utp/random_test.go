@@ -54,6 +54,7 @@ func (b *testBudget) Take(n int) bool {
 }
 
 func (b *testBudget) Give(n int) { b.left += n }
+func (b *testBudget) Left() int  { return b.left }
 
 // A talk is a random connection on a random path.
 type talk struct {
