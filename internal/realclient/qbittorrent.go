@@ -6,7 +6,6 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
-	"errors"
 	"fmt"
 	"io"
 	"mime/multipart"
@@ -16,6 +15,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"time"
 )
 
 // qbittorrentDriver talks the Web API. The program's way into the DHT is
@@ -203,13 +203,26 @@ func (d *qbittorrentDriver) torrent(ctx context.Context) (qbittorrentTorrent, bo
 	return torrents[0], true, nil
 }
 
+// awaitTorrent returns the only torrent, once there is one.
+func (d *qbittorrentDriver) awaitTorrent(ctx context.Context) (qbittorrentTorrent, error) {
+	tick := time.NewTicker(50 * time.Millisecond)
+	defer tick.Stop()
+	for {
+		if t, ok, err := d.torrent(ctx); ok || err != nil {
+			return t, err
+		}
+		select {
+		case <-tick.C:
+		case <-ctx.Done():
+			return qbittorrentTorrent{}, fmt.Errorf("no torrent: %w", ctx.Err())
+		}
+	}
+}
+
 func (d *qbittorrentDriver) connect(ctx context.Context, peer netip.AddrPort) error {
-	t, ok, err := d.torrent(ctx)
+	t, err := d.awaitTorrent(ctx)
 	if err != nil {
 		return err
-	}
-	if !ok {
-		return errors.New("no torrent")
 	}
 	form := url.Values{"hashes": {t.Hash}, "peers": {peer.String()}}
 	req, err := http.NewRequestWithContext(ctx, http.MethodPost, d.base+"torrents/addPeers",
