@@ -106,8 +106,8 @@ func (w *blockWatch) tell() {
 				plural(s.Skipped, "line"), s.FirstSkipped)
 		}
 		if s.Err != nil {
-			w.c.warn("blocklist %s: the one of %s is used, since the server does not send it: %s",
-				s.Shown(), s.Fetched.Format(time.DateTime), errorLine(s.Err))
+			w.c.warn("blocklist %s: the copy of %s stays in use: %s", s.Shown(),
+				s.Fetched.Format(time.DateTime), errorLine(s.Err))
 		}
 	}
 }
