@@ -31,7 +31,7 @@ const (
 // errNoAnswer is why a DHT node that is known by name has no address.
 var errNoAnswer = errors.New("no node of that name answers through the proxy")
 
-// A lookUp returns the addresses of a host, as dht.Config has it.
+// A lookUp returns the addresses of a host, as in dht.Config.
 type lookUp = func(ctx context.Context, host string) ([]netip.Addr, error)
 
 // A namingConn is a PacketConn of a proxy that finds out the addresses of DHT nodes known by

@@ -245,7 +245,7 @@ func (e *Engine) openPort(pair *transport.Pair) *port {
 }
 
 // openUTP makes the uTP socket of a port, and accepts connections until ctx ends. datagramMax
-// is as utp.Config has it.
+// is that of utp.Config.
 func (e *Engine) openUTP(ctx context.Context, p *port, datagramMax int) {
 	p.utp = utp.NewSocket(p.mux, utp.Config{Budget: e.streams, DatagramMax: datagramMax,
 		Refuse: e.cfg.NoUTP, Ignore: e.bans.refuses})

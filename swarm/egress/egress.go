@@ -32,8 +32,8 @@ const (
 	IPv6
 )
 
-// Network returns the name of protocol, "tcp", "udp" or "ip", in a family, as the net
-// package has it.
+// Network returns the name of protocol, "tcp", "udp" or "ip", in a family, as in
+// package net.
 func (f Family) Network(protocol string) string {
 	switch f {
 	case IPv4:

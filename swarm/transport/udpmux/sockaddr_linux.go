@@ -74,7 +74,7 @@ const zonesMax = 64
 // reader.
 type zones struct{ names map[uint32]string }
 
-// name returns the name of the interface with a number, as package net has it.
+// name returns the name of the interface with a number, as in package net.
 func (z *zones) name(scope uint32) string {
 	if name, ok := z.names[scope]; ok {
 		return name
