@@ -42,6 +42,7 @@ type proxyLink struct {
 func openProxy(proxy *socks.Client) *proxyLink {
 	p := &proxyLink{stop: make(chan struct{}), relayed: make(chan error, 1),
 		reached: make(chan error, 1)}
+	p.away.Store(true) // until it is reached for the first time
 	p.relay = newNamingConn(proxy.PacketConn(func(err error) { replace(p.relayed, err) }))
 	p.watch = proxy.Watch(func(err error) { replace(p.reached, err) })
 	return p
@@ -94,6 +95,7 @@ func (n *Node) followProxy() {
 				n.engine.Reconnect()
 				n.dht.networkChanged()
 			default:
+				n.proxy.away.Store(false)
 				log.Info("the proxy can be used", "proxy", n.cfg.Network.proxy.Server())
 			}
 		case err := <-n.proxy.relayed:
@@ -123,7 +125,8 @@ func (n *Node) relayChanged(err error) {
 	}
 }
 
-// ProxyAway reports whether the node waits for its proxy.
+// ProxyAway reports whether the node waits for its proxy, which it also does until it has
+// reached the proxy for the first time.
 func (n *Node) ProxyAway() bool { return n.proxy != nil && n.proxy.away.Load() }
 
 // switchDHT makes the DHT node run if it is wanted and can. n.mu is held.

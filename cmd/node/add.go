@@ -130,7 +130,7 @@ func (f *addFlags) run(ctx context.Context, c *console, args []string) error {
 	want := needs{resume: true}
 	seen := make(map[metainfo.Hash]bool)
 	for _, arg := range args {
-		src, err := parseSource(ctx, &f.node.listen.network, arg)
+		src, err := parseSource(ctx, &f.node.listen, arg)
 		if stop := ended(ctx); stop != nil {
 			return stop
 		}
@@ -397,5 +397,5 @@ func (a *adding) timeoutFailure(torrents []*swarm.Torrent) error {
 		why += fmt.Sprintf("; %s incomplete", plural(a.left-1, "more torrent"))
 	}
 	return failWithHint(code, what, fmt.Errorf("after %s: %s", after, why),
-		"again, with a longer --timeout")
+		a.s.timeoutHint())
 }

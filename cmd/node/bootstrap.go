@@ -48,7 +48,7 @@ type bootstrapFlags struct {
 }
 
 func (f *bootstrapFlags) run(ctx context.Context, c *console, _ []string) error {
-	network, err := f.listen.network.open()
+	network, err := f.listen.open()
 	if err != nil {
 		return err
 	}

@@ -63,7 +63,7 @@ func (f *dhtFlags) registerPort(fs *pflag.FlagSet, usage string) {
 // with runs do with a node. If joined is set, the node has joined the DHT first.
 func (f *dhtFlags) with(ctx context.Context, c *console, join bool,
 	do func(context.Context, *dht.Node) error) error {
-	network, err := f.listen.network.open()
+	network, err := f.listen.open()
 	if err != nil {
 		return err
 	}
@@ -207,12 +207,12 @@ func report(c *console, l dht.Lookup) {
 }
 
 // resolveAddr returns the address of HOST:PORT.
-func (f *networkFlags) resolveAddr(ctx context.Context, s string) (netip.AddrPort, error) {
+func (l *listenFlags) resolveAddr(ctx context.Context, s string) (netip.AddrPort, error) {
 	host, err := dht.ParseHost(s)
 	if err != nil {
 		return netip.AddrPort{}, fail(exitInput, "", err)
 	}
-	n, err := f.open()
+	n, err := l.open()
 	if err != nil {
 		return netip.AddrPort{}, err
 	}

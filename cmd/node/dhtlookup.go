@@ -25,7 +25,7 @@ func dhtPingCommand() *command {
 			var f dhtFlags
 			f.register(fs)
 			return func(ctx context.Context, c *console, args []string) error {
-				addr, err := f.listen.network.resolveAddr(ctx, args[0])
+				addr, err := f.listen.resolveAddr(ctx, args[0])
 				if err != nil {
 					return err
 				}
@@ -216,7 +216,7 @@ func dhtSampleCommand() *command {
 				var addr netip.AddrPort
 				var err error
 				if len(args) > 0 {
-					if addr, err = f.listen.network.resolveAddr(ctx, args[0]); err != nil {
+					if addr, err = f.listen.resolveAddr(ctx, args[0]); err != nil {
 						return err
 					}
 				}

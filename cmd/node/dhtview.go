@@ -41,6 +41,19 @@ func (v dhtView) text() (string, paint) {
 type silence struct {
 	hosts []string // bootstrap hosts, as the user knows them
 	told  bool
+	cut   time.Time // when nothing could be sent to anybody for the last time
+}
+
+// age returns how long a node that was started at since could have been answered. That
+// nothing can be sent now, as cutOff says, explains the silence.
+func (s *silence) age(now, since time.Time, cutOff bool) time.Duration {
+	if cutOff {
+		s.cut = now
+	}
+	if s.cut.After(since) {
+		since = s.cut
+	}
+	return now.Sub(since)
 }
 
 // look warns if it is time to. age is how long the node has run.

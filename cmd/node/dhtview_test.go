@@ -51,3 +51,24 @@ func TestSilence(t *testing.T) {
 		}
 	}
 }
+
+// While nothing can be sent to anybody, and for five seconds after that, silence means
+// nothing.
+func TestSilenceWhileCutOff(t *testing.T) {
+	var s silence
+	start := time.Now()
+	for _, step := range []struct {
+		second int
+		cutOff bool
+		want   int // seconds
+	}{{1, false, 1}, {2, true, 0}, {9, true, 0}, {10, false, 1}, {15, false, 6}} {
+		now := start.Add(time.Duration(step.second) * time.Second)
+		if got := s.age(now, start, step.cutOff); got != time.Duration(step.want)*time.Second {
+			t.Errorf("after %d s: %v, want %d s", step.second, got, step.want)
+		}
+	}
+	if got := s.age(start.Add(time.Minute), start.Add(50*time.Second), false); got !=
+		10*time.Second {
+		t.Errorf("of a node that started later: %v", got)
+	}
+}

@@ -55,7 +55,7 @@ func TestParseSwarm(t *testing.T) {
 func TestResolveAddr(t *testing.T) {
 	for s, want := range map[string]string{"192.0.2.7:6881": "192.0.2.7:6881",
 		"[2001:db8::1]:7": "[2001:db8::1]:7", "localhost:80": ":80"} {
-		got, err := new(networkFlags).resolveAddr(t.Context(), s)
+		got, err := new(listenFlags).resolveAddr(t.Context(), s)
 		if s == "localhost:80" { // of either family
 			if err == nil && (!got.Addr().IsLoopback() || got.Port() != 80) {
 				t.Errorf("%s: %v", s, got)
@@ -67,13 +67,13 @@ func TestResolveAddr(t *testing.T) {
 		}
 	}
 	for _, s := range []string{"", "a.example", "a.example:x", "[::1]", "192.0.2.7:70000"} {
-		if _, err := new(networkFlags).resolveAddr(t.Context(), s); codeOf(err) != exitInput {
+		if _, err := new(listenFlags).resolveAddr(t.Context(), s); codeOf(err) != exitInput {
 			t.Errorf("%q: %v, want exit code %d", s, err, exitInput)
 		}
 	}
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
-	if _, err := new(networkFlags).resolveAddr(ctx, "a.invalid:1"); codeOf(err) != exitNetwork {
+	if _, err := new(listenFlags).resolveAddr(ctx, "a.invalid:1"); codeOf(err) != exitNetwork {
 		t.Errorf("a name without a look-up: %v, want exit code %d", err, exitNetwork)
 	}
 }

@@ -86,6 +86,24 @@ func (l *listenFlags) register(fs *pflag.FlagSet, port uint16, usage string) {
 	}
 }
 
+// open returns the network that the flags describe. It fails if they name an address of a
+// family that they switch off.
+func (l *listenFlags) open() (*swarmnode.Network, error) {
+	for _, s := range l.listen.items {
+		a, err := parseListen(s)
+		switch {
+		case err != nil || !a.host.IsValid():
+		case l.network.four && !a.host.Is4():
+			return nil, failWithHint(exitUsage, "", fmt.Errorf("--ipv4 excludes --listen %s", s),
+				"an IPv4 address for --listen")
+		case l.network.six && a.host.Is4():
+			return nil, failWithHint(exitUsage, "", fmt.Errorf("--ipv6 excludes --listen %s", s),
+				"an IPv6 address for --listen")
+		}
+	}
+	return l.network.open()
+}
+
 // given returns the addresses that the user gave, with port where none was named.
 func (l *listenFlags) given(port uint16) []netip.AddrPort {
 	if len(l.listen.items) == 0 {

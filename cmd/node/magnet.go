@@ -24,7 +24,7 @@ func magnetCommand() *command {
 			f.register(fs)
 			return func(ctx context.Context, c *console, args []string) error {
 				for _, arg := range args {
-					src, err := parseSource(ctx, &f.flags.node.listen.network, arg)
+					src, err := parseSource(ctx, &f.flags.node.listen, arg)
 					if err != nil {
 						return err
 					}

@@ -42,7 +42,7 @@ type metainfoFlags struct {
 }
 
 func (f *metainfoFlags) run(ctx context.Context, c *console, args []string) error {
-	src, err := parseSource(ctx, &f.fetch.node.listen.network, args[0])
+	src, err := parseSource(ctx, &f.fetch.node.listen, args[0])
 	if err != nil {
 		return err
 	}
@@ -169,7 +169,7 @@ func (f *fetchFlags) wait(ctx context.Context, s *session, handle *swarm.Torrent
 				formatDuration(time.Duration(f.timeout)))
 		}
 		return nil, failWithHint(exitNoPeers, handle.Hash().Short(), why,
-			"again, with a longer --timeout")
+			s.timeoutHint())
 	case handle.Err() != nil:
 		return nil, torrentFailure(handle, handle.Err())
 	case ctx.Err() != nil:

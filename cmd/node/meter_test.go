@@ -5,6 +5,9 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"swarmnode/swarm"
+	"swarmnode/swarm/core"
 )
 
 const hashA, hashB = "a1b2c3d4e5f60718293a4b5c6d7e8f9001122334",
@@ -57,6 +60,23 @@ func TestStatusLine(t *testing.T) {
 	} {
 		if got := statusLine(c.all, c.dht, 18*time.Second).String(); got != c.want {
 			t.Errorf("%s:\ngot  %s\nwant %s", c.name, got, c.want)
+		}
+	}
+}
+
+// Whoever is connected is known, whether the book has it or not.
+func TestCountPeers(t *testing.T) {
+	for _, c := range []struct{ known, here, all, want int }{
+		{0, 0, 0, 0},
+		{5, 2, 2, 5},
+		{1, 1, 2, 2}, // a web seed
+		{5, 2, 3, 6},
+		{0, 1, 1, 1}, // a peer that came to us
+	} {
+		st := swarm.State{Snapshot: core.Snapshot{PeersKnown: c.known, PeersHere: c.here,
+			PeersConnected: c.all}}
+		if connected, found := countPeers(&st); connected != c.all || found != c.want {
+			t.Errorf("%+v: %d/%d", c, connected, found)
 		}
 	}
 }

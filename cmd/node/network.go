@@ -41,7 +41,8 @@ func (f *networkFlags) open() (*swarmnode.Network, error) {
 		return f.opened, nil
 	}
 	if f.four && f.six {
-		return nil, fail(exitUsage, "", errors.New("--ipv4 excludes --ipv6"))
+		return nil, failWithHint(exitUsage, "", errors.New("--ipv4 excludes --ipv6"),
+			"one of them, or neither for both families")
 	}
 	n, err := swarmnode.NewNetwork(swarmnode.NetworkConfig{Device: f.device, NoIPv4: f.six,
 		NoIPv6: f.four, Proxy: f.proxy})

@@ -1,9 +1,11 @@
 package main
 
 import (
+	"net"
 	"strings"
 	"testing"
 
+	"swarmnode"
 	"swarmnode/internal/socksserver"
 )
 
@@ -45,6 +47,36 @@ func TestCheckProxy(t *testing.T) {
 		}
 		if err := checkProxy(t.Context(), n); codeOf(err) != want {
 			t.Errorf("%q: %v, want the code %d", url, err, want)
+		}
+	}
+}
+
+// Until the proxy has answered for the first time, nothing can be sent to anybody, and a
+// longer time is not what helps.
+func TestTimeoutHint(t *testing.T) {
+	silent, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer silent.Close()
+	for url, want := range map[string]string{
+		"socks5://" + silent.Addr().String(): "again, when the proxy can be used",
+		"":                                   "again, with a longer --timeout",
+	} {
+		f := networkFlags{proxy: url}
+		n, err := f.open()
+		if err != nil {
+			t.Fatal(err)
+		}
+		node, err := swarmnode.Start(t.Context(), swarmnode.Config{Network: n, NoDHT: true,
+			NoLSD: true, NoTCP: true})
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer node.Close()
+		s := session{network: n, node: node}
+		if got := s.timeoutHint(); got != want {
+			t.Errorf("%q: %q, want %q", url, got, want)
 		}
 	}
 }

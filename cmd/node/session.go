@@ -152,7 +152,7 @@ func openSession(ctx context.Context, c *console, f *nodeFlags, want needs) (*se
 	if err := checkDescriptors(descriptorsNode); err != nil {
 		return nil, err
 	}
-	network, err := f.listen.network.open()
+	network, err := f.listen.open()
 	if err != nil {
 		return nil, err
 	}
@@ -363,10 +363,8 @@ func (s *session) viewDHT(now time.Time) dhtView {
 	if !d.On() {
 		return dhtView{}
 	}
-	st, age := d.Stats(), now.Sub(d.Since())
-	if !s.node.ProxyAway() { // which explains the silence
-		s.silence.look(s.c, st, age)
-	}
+	st, age := d.Stats(), s.silence.age(now, d.Since(), s.cutOff() != "")
+	s.silence.look(s.c, st, age)
 	return viewOf(st, age)
 }
 
@@ -377,6 +375,13 @@ func nodeLine(st dht.Stats) string {
 		st.Hashes, plural(st.Items, "item"))
 }
 
+// countPeers returns how many peers are connected and how many are known, web seeds that are
+// connected included. The book has neither those, nor peers that came to us and named no port.
+func countPeers(st *swarm.State) (connected, found int) {
+	webSeeds := st.PeersConnected - st.PeersHere
+	return st.PeersConnected, max(st.PeersKnown+webSeeds, st.PeersConnected)
+}
+
 // statusOf returns what t is doing now.
 func statusOf(t *swarm.Torrent) status {
 	st := t.State()
@@ -384,8 +389,8 @@ func statusOf(t *swarm.Torrent) status {
 		hash: t.Hash().String(), state: st.Phase.String(),
 		have: st.Got, total: st.Wanted, down: st.DownRate, up: st.UpRate,
 		received: st.Down, sent: st.Up, wasted: st.Wasted(),
-		connected: st.PeersConnected, found: st.PeersKnown,
 	}
+	s.connected, s.found = countPeers(&st)
 	switch st.Phase {
 	case swarm.Metadata:
 		s.have, s.total = int64(st.MetadataHave), int64(st.MetadataSize)

@@ -92,7 +92,7 @@ const sourceHint = "a magnet link, an info-hash, or a .torrent file"
 // parseSource reads a SOURCE: a magnet link, a bare info-hash, an http(s) URL
 // of either, the path of one, or - for standard input. A file whose name
 // is one of these is ./NAME. A URL is fetched by the way that by describes.
-func parseSource(ctx context.Context, by *networkFlags, s string) (source, error) {
+func parseSource(ctx context.Context, by *listenFlags, s string) (source, error) {
 	scheme, _, _ := strings.Cut(strings.ToLower(s[:min(len(s), 8)]), ":")
 	switch scheme {
 	case "magnet":

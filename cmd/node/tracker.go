@@ -89,7 +89,7 @@ func (f *trackerFlags) run(ctx context.Context, c *console, _ []string) error {
 	if err := f.memory.apply(c); err != nil {
 		return err
 	}
-	network, err := f.listen.network.open()
+	network, err := f.listen.open()
 	if err != nil {
 		return err
 	}

@@ -45,6 +45,17 @@ func (s *session) cutOff() string {
 	return ""
 }
 
+// timeoutHint returns what to try when the time was over.
+func (s *session) timeoutHint() string {
+	switch {
+	case s.cutOff() == "":
+		return "again, with a longer --timeout"
+	case s.node.ProxyAway():
+		return "again, when the proxy can be used"
+	}
+	return "again, when the interface can be used"
+}
+
 // String says how far the torrent is, and why no further.
 func (v verdict) String() string {
 	parts := []string{v.progress()}
