@@ -293,17 +293,20 @@ func (e *Engine) Torrents() []*Torrent { return e.registry.all() }
 func (e *Engine) Torrent(hash metainfo.Hash) *Torrent { return e.registry.find(hash) }
 
 // Close stops every torrent, saves what the torrents have, closes the ports, and waits
-// for all of that. Only the first call has an effect.
+// for all of that. What was written to peers over uTP has up to a second to arrive before the
+// ports are closed. Only the first call has an effect.
 func (e *Engine) Close() error {
 	e.closing.Do(func() {
 		torrents := e.registry.close()
 		e.feed.close()
+		e.ports.freeze()
 		e.cancel() // ends the accept loops with their listeners, and the torrents
-		errs := []error{e.ports.close()}
+		var errs []error
 		for _, t := range torrents {
 			errs = append(errs, t.Close())
 		}
 		e.wait.Wait()
+		errs = append(errs, e.ports.close()) // after what the torrents have written
 		e.uploads.close()
 		e.tracker.Close()
 		e.web.Close()

@@ -8,6 +8,7 @@ import (
 	"slices"
 	"sync"
 	"sync/atomic"
+	"time"
 
 	"swarmnode/swarm/egress"
 	"swarmnode/swarm/endpoint"
@@ -148,7 +149,8 @@ func (s *ports) rebind(addrs []netip.AddrPort,
 }
 
 // retire gives a port up. The uTP connections over it go on, as those of TCP do, and the
-// port is closed when the last one has ended; wait waits for that, or for ctx.
+// port is closed when the last one has ended; wait waits for that, or for ctx, after which
+// close closes the port.
 func (s *ports) retire(ctx context.Context, p *port, wait *sync.WaitGroup) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -165,6 +167,7 @@ func (s *ports) retire(ctx context.Context, p *port, wait *sync.WaitGroup) {
 		select {
 		case <-ended:
 		case <-ctx.Done():
+			return // close closes it
 		}
 		s.mu.Lock()
 		defer s.mu.Unlock()
@@ -217,14 +220,27 @@ func (e *Engine) PacketConns() []net.PacketConn {
 	return conns
 }
 
-// close keeps the ports from being exchanged, and closes their UDP sockets. The accept loops
-// end with the context of the Engine.
-func (s *ports) close() error {
+// freeze keeps the ports from being exchanged from then on.
+func (s *ports) freeze() {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.closed = true
+}
+
+// drainMax bounds how long close waits for what was written to uTP connections: a round trip
+// in the usual case, and the repeat of what was lost.
+const drainMax = time.Second
+
+// close closes the UDP sockets, after freeze, as soon as what was written to uTP connections
+// has arrived. The accept loops end with the context of the Engine.
+func (s *ports) close() error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	ctx, cancel := context.WithTimeout(context.Background(), drainMax)
+	defer cancel()
 	var errs []error
 	for _, p := range append(slices.Clone(s.all()), s.retired...) {
+		p.utp.Drain(ctx)
 		errs = append(errs, p.close())
 	}
 	return errors.Join(errs...)

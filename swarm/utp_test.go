@@ -43,6 +43,23 @@ func greet(conn net.Conn, hash [20]byte) error {
 	return err
 }
 
+// A peer over uTP that an engine leaves by Close has everything that was written to it, and
+// then the end of the stream, not a RESET.
+func TestCloseEndsUTPInOrder(t *testing.T) {
+	dir, torrent := makeContent(t, 50<<10)
+	e := newEngine(t)
+	add(t, e, swarm.Spec{Torrent: torrent, Dir: dir, Complete: true})
+	conn := dialUTP(t, e)
+	if err := greet(conn, torrent.Info().Hash()); err != nil {
+		t.Fatal(err)
+	}
+	began := time.Now()
+	mustDo(t, e.Close())
+	if _, err := io.Copy(io.Discard, conn); err != nil {
+		t.Errorf("after %v: %v", time.Since(began), err)
+	}
+}
+
 // A port takes peers over uTP, and answers packets of a connection that it has forgotten.
 func TestUTPIsAccepted(t *testing.T) {
 	dir, torrent := makeContent(t, 50<<10)

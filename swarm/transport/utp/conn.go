@@ -41,6 +41,7 @@ type Conn struct {
 	reading  int       // how many wait at readable
 	writing  int       // how many wait at writable
 	dialling bool      // Dial waits at writable
+	draining int       // how many wait at writable for the end of what was written
 	read     deadline
 	write    deadline
 	place    *limit.Place // among the unproven connections; nil if it is not one of them

@@ -45,7 +45,8 @@ func (c *Conn) update(now time.Time) {
 	if c.reading > 0 && (over || c.m.readable() > 0 || c.m.eof()) {
 		c.readable.Broadcast()
 	}
-	if c.writing > 0 && (over || c.hasRoom()) || c.dialling && (over || c.m.connected()) {
+	if c.writing > 0 && (over || c.hasRoom()) || c.dialling && (over || c.m.connected()) ||
+		c.draining > 0 && !c.outstanding() {
 		c.writable.Broadcast()
 	}
 	if over {
