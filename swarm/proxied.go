@@ -2,6 +2,7 @@ package swarm
 
 import (
 	"errors"
+	"net"
 	"time"
 
 	"swarmnode/swarm/book"
@@ -27,10 +28,10 @@ func (e *Engine) Reconnect() {
 }
 
 // blameless reports whether a dial failed for a reason that says nothing about the peer: the
-// proxy failed.
+// proxy failed, or we gave up the port from which it was made.
 func blameless(err error) bool {
 	var server *socks.ServerError
-	return errors.As(err, &server)
+	return errors.As(err, &server) || errors.Is(err, net.ErrClosed)
 }
 
 // errNearProxy is the outcome of a call to an address that leads into the machine or network

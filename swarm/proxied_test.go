@@ -98,6 +98,10 @@ func TestProxyFaults(t *testing.T) {
 		blameless(errors.New("other")) {
 		t.Error("the wrong one is blamed")
 	}
+	closed := fmt.Errorf("dialling: %w", &net.OpError{Op: "dial", Err: net.ErrClosed})
+	if !blameless(closed) || isThere(closed) {
+		t.Error("the peer is blamed for a port that we gave up")
+	}
 	for reply, want := range map[socks.Reply]book.Fault{
 		socks.ConnectionRefused: book.FaultRefused, socks.Expired: book.FaultTimeout,
 		socks.HostUnreachable: book.FaultUnreachable, socks.GeneralFailure: book.FaultOther,

@@ -29,7 +29,11 @@ const (
 	// wantDefault is how many peers we ask for. Most trackers give no more, and no
 	// more fit one datagram over IPv4.
 	wantDefault = 200
-	// portNone stands for "no port" in an announce. Trackers refuse 0.
+	// portNone is announced by those whom nobody can connect to: behind a proxy, or before
+	// there is a port. BEP 3 and BEP 15 have no word for that. Trackers refuse an announce
+	// without a port, many also the port 0, and nobody listens at 1; libtorrent says the same.
+	// The local port would be a lie which peers dial at the proxy, and which tells one user
+	// from the others there.
 	portNone = 1
 	// hashesMax bounds the info-hashes of one torrent. A hybrid has two (BEP 52).
 	hashesMax = 2
@@ -330,10 +334,6 @@ func (p *swarmAnnounce) stop(ctx context.Context, r *trackerState, family guard.
 	}
 }
 
-// portNowhere is announced by those whom nobody can connect to. Many trackers refuse 0, and
-// nobody listens at 1.
-const portNowhere = 1
-
 // request returns an announce to the tracker of r.
 func (p *swarmAnnounce) request(r *trackerState, port uint16, stats Stats, event Event) Request {
 	want := wantDefault
@@ -341,7 +341,7 @@ func (p *swarmAnnounce) request(r *trackerState, port uint16, stats Stats, event
 		want = 0
 	}
 	if port == 0 {
-		port = portNowhere
+		port = portNone
 	}
 	return Request{
 		InfoHash: p.hash, PeerID: p.a.cfg.PeerID, Key: p.a.key, TrackerID: r.id,

@@ -46,7 +46,7 @@ func TestThroughProxy(t *testing.T) {
 		t.Fatal(err)
 	}
 	c, s := newProxied(t, socksserver.Options{User: "u", Password: "p"})
-	request.PeerID, request.Port = [20]byte{2}, portNowhere
+	request.PeerID, request.Port = [20]byte{2}, portNone
 	named := fmt.Sprintf("tracker.example:%d", at.Port())
 	for _, scheme := range []string{"http", "udp", "udp"} {
 		tracker := parse(t, scheme+"://"+named+"/announce", true)

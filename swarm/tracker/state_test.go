@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strings"
 	"sync/atomic"
 	"testing"
 	"testing/synctest"
@@ -40,6 +41,13 @@ func expectStates(t *testing.T, a *Announcer, want ...string) {
 	synctest.Wait()
 	if got := brief(a.Trackers()); !slices.Equal(got, want) {
 		t.Errorf("trackers\n%q, want\n%q", got, want)
+	}
+}
+
+// The zero Report, of a torrent without failures, can be printed.
+func TestZeroReportCanBePrinted(t *testing.T) {
+	if got := fmt.Sprintf("%+v", Report{}); !strings.Contains(got, "Tracker:none") {
+		t.Errorf("a report: %s", got)
 	}
 }
 

@@ -51,8 +51,13 @@ func ParseTracker(raw string, stranger bool) (Tracker, error) {
 }
 
 // String returns only the scheme, host and port: paths and queries may hold the
-// user's keys.
-func (t Tracker) String() string { return t.url.Scheme + "://" + t.url.Host }
+// user's keys. Of the zero Tracker, which a Report without failures has, it returns "none".
+func (t Tracker) String() string {
+	if t.url == nil {
+		return "none"
+	}
+	return t.url.Scheme + "://" + t.url.Host
+}
 
 // key returns what tells the tracker from others: its whole URL.
 func (t Tracker) key() string { return t.url.String() }
