@@ -27,7 +27,8 @@ type reading struct {
 }
 
 // newReading starts to fetch size bytes in two files, at up bytes a second; 0 means no
-// limit, and a negative limit means no peer.
+// limit, and a negative limit means no peer. The metadata comes from the seed, unless there
+// is no peer or the torrent starts paused.
 func newReading(t *testing.T, size int, up int64, spec swarm.Spec) *reading {
 	t.Helper()
 	dir, torrent := makeContent(t, size)
@@ -43,7 +44,8 @@ func newReading(t *testing.T, size int, up int64, spec swarm.Spec) *reading {
 	spec.Magnet, spec.Dir = torrent.Magnet(), r.out
 	if up >= 0 {
 		spec.Peers = []string{r.seed.Addr().String()}
-	} else {
+	}
+	if up < 0 || spec.Paused {
 		spec.Torrent = torrent
 	}
 	r.leech = add(t, newEngine(t), spec)
@@ -316,8 +318,7 @@ func TestReaderOfChangedContent(t *testing.T) {
 // another one, a little farther on, has begun after it.
 func TestReadsThatShareAHead(t *testing.T) {
 	const size = 39 << 17 // the second file has 104 pieces
-	_, torrent := makeContent(t, size)
-	r := newReading(t, size, 256<<10, swarm.Spec{Torrent: torrent, Paused: true,
+	r := newReading(t, size, 256<<10, swarm.Spec{Paused: true,
 		Priorities: func(l *metainfo.Layout) []swarm.Priority {
 			return make([]swarm.Priority, len(l.Files))
 		}})

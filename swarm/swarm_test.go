@@ -49,16 +49,19 @@ func listen(t *testing.T, cfg swarm.Config) *swarm.Engine {
 	return e
 }
 
-// makeContent writes a folder of two files, and returns its parent and the
-// torrent of it.
+// makeContent writes a folder of two files, and returns its parent and the torrent of it.
+// The same size gives the same torrent.
 func makeContent(t *testing.T, size int) (dir string, torrent *metainfo.Torrent) {
 	t.Helper()
 	dir = t.TempDir()
 	rng := rand.NewChaCha8([32]byte{byte(size)})
-	for name, n := range map[string]int{"content/a": size / 3, "content/sub/b": size - size/3} {
-		data := make([]byte, n)
+	for _, file := range []struct {
+		name string
+		size int
+	}{{"content/a", size / 3}, {"content/sub/b", size - size/3}} {
+		data := make([]byte, file.size)
 		rng.Read(data)
-		path := filepath.Join(dir, name)
+		path := filepath.Join(dir, file.name)
 		if err := os.MkdirAll(filepath.Dir(path), 0o777); err != nil {
 			t.Fatal(err)
 		}
