@@ -42,11 +42,25 @@ func listen(t *testing.T, cfg swarm.Config) *swarm.Engine {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() {
+		if t.Failed() {
+			showTorrents(t, e)
+		}
 		if err := e.Close(); err != nil {
 			t.Error(err)
 		}
 	})
 	return e
+}
+
+// showTorrents logs where the torrents of an engine stand, the first few if there are many.
+func showTorrents(t *testing.T, e *swarm.Engine) {
+	t.Helper()
+	all := e.Torrents()
+	for _, torrent := range all[:min(len(all), 5)] {
+		peers := torrent.Peers()
+		t.Logf("%v of %d torrents at %v: %+v, peers %+v", torrent.Hash(), len(all), e.Addr(),
+			torrent.State(), peers[:min(len(peers), 5)])
+	}
 }
 
 // makeContent writes a folder of two files, and returns its parent and the torrent of it.
