@@ -129,11 +129,6 @@ func (s *share) seed(ctx context.Context, opt options, c contender, h *lab.Host)
 		m.stop()
 		return nil, fmt.Errorf("waiting for the seed: %w", err)
 	}
-	// Downloaders dial the seed.
-	if err := lab.UseCubic(m.pid()); err != nil {
-		m.stop()
-		return nil, err
-	}
 	return m, nil
 }
 
@@ -243,13 +238,6 @@ func (m *member) cpu() (time.Duration, error) {
 		u, err = m.client.Usage()
 	}
 	return u.CPU, err
-}
-
-func (m *member) pid() int {
-	if m.node != nil {
-		return m.node.Pid()
-	}
-	return m.client.Pid()
 }
 
 // stop ends the client.

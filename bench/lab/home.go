@@ -207,7 +207,7 @@ func (h *homeLab) others(ctx context.Context, f *homeFigure) error {
 // flow returns the rate of a CUBIC flow, after its slow start, and that of all else on the
 // uplink, in Mbit/s.
 func (h *homeLab) flow(ctx context.Context, from, to *lab.Host) (rate, beside float64, err error) {
-	flow, err := from.Flow(to, "cubic")
+	flow, err := from.Flow(to)
 	if err != nil {
 		return 0, 0, err
 	}

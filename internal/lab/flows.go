@@ -15,10 +15,7 @@ import (
 	"slices"
 	"sync"
 	"sync/atomic"
-	"syscall"
 	"time"
-
-	"golang.org/x/sys/unix"
 )
 
 // A Flow is a TCP connection between two hosts on which one sends as fast as it can, as
@@ -29,9 +26,8 @@ type Flow struct {
 	finished sync.WaitGroup
 }
 
-// Flow starts a flow from a host to another one. congestion is the name of the sender's
-// congestion control, empty for the host's default.
-func (h *Host) Flow(to *Host, congestion string) (*Flow, error) {
+// Flow starts a flow from a host to another one.
+func (h *Host) Flow(to *Host) (*Flow, error) {
 	f := &Flow{}
 	var l net.Listener
 	if err := to.Do(func() (err error) {
@@ -42,15 +38,6 @@ func (h *Host) Flow(to *Host, congestion string) (*Flow, error) {
 	}
 	defer l.Close()
 	d := net.Dialer{Timeout: 10 * time.Second}
-	if congestion != "" {
-		d.Control = func(_, _ string, raw syscall.RawConn) error {
-			var err error
-			return errors.Join(raw.Control(func(fd uintptr) {
-				err = unix.SetsockoptString(int(fd), unix.IPPROTO_TCP, unix.TCP_CONGESTION,
-					congestion)
-			}), err)
-		}
-	}
 	var out net.Conn
 	if err := h.Do(func() (err error) {
 		out, err = d.Dial("tcp4", l.Addr().String())

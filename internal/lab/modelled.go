@@ -13,8 +13,8 @@ import (
 )
 
 // Modelled adds a host with a public address, whose link to the internet has the given
-// ways: up from the host, down to it. New TCP connections of the host use CUBIC, or Reno
-// where namespaces cannot have that, unless they choose something else.
+// ways: up from the host, down to it. TCP connections of the host begin with CUBIC, as on
+// most machines, and may change to something else.
 func (l *Lab) Modelled(name string, up, down Way) (*Host, error) {
 	l.hosts++
 	n := l.hosts
@@ -34,8 +34,7 @@ func (l *Lab) Modelled(name string, up, down Way) (*Host, error) {
 		fmt.Sprintf("ip -n %s link set lo up", name),
 		fmt.Sprintf("ip -n %s link set wan up", name),
 		fmt.Sprintf("ip -n %s addr add %v/24 dev wan", name, h.Addr),
-		fmt.Sprintf("ip -n %s route add default via %v", name, h.gateway),
-	), h.lossBased())
+	), h.route())
 }
 
 // connect makes the link of a host. A link without limits needs no model.
@@ -57,15 +56,11 @@ func (h *Host) connect(up, down Way) error {
 	return run("ip link set wan netns " + h.Name)
 }
 
-// lossBased makes the default of the host a congestion control that only losses slow down,
-// as on most machines. A namespace may choose CUBIC only where everybody may; Reno does
-// the same at the rates that random losses leave.
-func (h *Host) lossBased() error {
-	set := "ip netns exec " + h.Name + " sysctl -qw net.ipv4.tcp_congestion_control="
-	if run(set+"cubic") == nil {
-		return nil
-	}
-	return run(set + "reno")
+// route leads everything from the host to its gateway. The congestion control is a
+// property of the route, since a namespace may choose CUBIC as its default only where
+// everybody may.
+func (h *Host) route() error {
+	return run(fmt.Sprintf("ip -n %s route add default via %v congctl cubic", h.Name, h.gateway))
 }
 
 // Home adds a home: a router on a modelled link, with no NAT, for hosts of its own that
@@ -107,8 +102,7 @@ func (h *Host) Inside(name string) (*Host, error) {
 		fmt.Sprintf("ip -n %s link set lo up", name),
 		fmt.Sprintf("ip -n %s link set wan up", name),
 		fmt.Sprintf("ip -n %s addr add %v/24 dev wan", name, in.Addr),
-		fmt.Sprintf("ip -n %s route add default via %v", name, in.gateway),
-	), in.lossBased())
+	), in.route())
 }
 
 // Up returns what left on the modelled link of the host, or of its home. Nothing is counted

@@ -3,9 +3,13 @@
 package lab
 
 import (
+	"net"
+	"net/netip"
 	"os"
 	"testing"
 	"time"
+
+	"golang.org/x/sys/unix"
 
 	"swarmnode/internal/realclient"
 )
@@ -63,7 +67,7 @@ func TestModelledLinks(t *testing.T) {
 	if p := idle.At(0.5); p < 20*time.Millisecond {
 		t.Errorf("idle round trip %v, want at least 20 ms", p)
 	}
-	flow := must(first.Flow(near, ""))(t)
+	flow := must(first.Flow(near))(t)
 	await(t, "a queue before the uplink", func() bool { return first.Up().Waited > way.Queue/2 })
 	busy := must(second.Ping(ctx, near, time.Second))(t)
 	if p := busy.At(1); p <= 20*time.Millisecond {
@@ -79,9 +83,52 @@ func TestModelledLinks(t *testing.T) {
 			flow.Came(), way.Queue)
 	}
 
-	flow = must(unlucky.Flow(near, ""))(t)
+	flow = must(unlucky.Flow(near))(t)
 	await(t, "losses", func() bool { return unlucky.Up().Lost > 0 })
 	flow.Close()
+}
+
+// TestHostsUseCubic: connections of a modelled host begin with CUBIC on both ends, whatever
+// the machine prefers, and may change.
+func TestHostsUseCubic(t *testing.T) {
+	if !realclient.InNamespace(t) {
+		return
+	}
+	l := openLab(t)
+	way := Way{Rate: 20}
+	a, b := must(l.Modelled("a", way, way))(t), must(l.Modelled("b", way, way))(t)
+	var listener net.Listener
+	var dialled net.Conn
+	if err := b.Do(func() (err error) {
+		listener, err = net.Listen("tcp4", netip.AddrPortFrom(b.Addr, 0).String())
+		return err
+	}); err != nil {
+		t.Fatal(err)
+	}
+	defer listener.Close()
+	if err := a.Do(func() (err error) {
+		dialled, err = net.Dial("tcp4", listener.Addr().String())
+		return err
+	}); err != nil {
+		t.Fatal(err)
+	}
+	defer dialled.Close()
+	accepted := must(listener.Accept())(t)
+	defer accepted.Close()
+	for end, conn := range map[string]net.Conn{"dialled": dialled, "accepted": accepted} {
+		raw := must(conn.(*net.TCPConn).SyscallConn())(t)
+		var name string
+		var asked, set error
+		if err := raw.Control(func(fd uintptr) {
+			name, asked = unix.GetsockoptString(int(fd), unix.IPPROTO_TCP, unix.TCP_CONGESTION)
+			set = unix.SetsockoptString(int(fd), unix.IPPROTO_TCP, unix.TCP_CONGESTION, "reno")
+		}); err != nil || asked != nil || set != nil {
+			t.Fatal(err, asked, set)
+		}
+		if name != "cubic" {
+			t.Errorf("the %s end uses %q, want cubic", end, name)
+		}
+	}
 }
 
 // await waits for something that is sure to happen, however slowly.
