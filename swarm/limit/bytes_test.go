@@ -5,21 +5,25 @@ import (
 	"testing"
 )
 
-// Everything can be taken, and nothing more, whoever asks.
+// Three quarters can be taken, the rest only by those who need it, and nothing more, whoever
+// asks.
 func TestBytes(t *testing.T) {
 	b := NewBytes(100)
-	if !b.Take(60) || b.Take(41) || !b.Take(40) || b.Take(1) {
-		t.Error("60 and 40 of 100 bytes fit, and nothing else")
+	if !b.Take(60) || b.Take(16) || !b.Take(15) || b.Take(1) {
+		t.Error("60 and 15 of 100 bytes fit, and nothing else")
 	}
-	if b.Give(60); !b.Take(60) || b.Used() != 100 {
-		t.Errorf("%d bytes are taken, want 100", b.Used())
+	if !b.Need(20) || b.Need(6) || b.Take(1) || !b.Need(5) {
+		t.Error("20 and 5 bytes of the reserve fit, and nothing else")
 	}
-	if b.Left() != 0 {
-		t.Errorf("%d bytes are left, want none", b.Left())
+	if b.Left() != 0 || b.Used() != 100 {
+		t.Errorf("%d bytes are left, %d taken, want 0 and 100", b.Left(), b.Used())
 	}
-	b.Give(100)
-	if b.Left() != 100 {
-		t.Errorf("%d bytes are left, want 100", b.Left())
+	if b.Give(40); b.Take(16) || !b.Take(15) {
+		t.Error("what was given back does not fill the reserve first")
+	}
+	b.Give(75)
+	if b.Left() != 75 || b.Used() != 0 {
+		t.Errorf("%d bytes are left, %d taken, want 75 and 0", b.Left(), b.Used())
 	}
 	var wait sync.WaitGroup
 	for range 8 {
@@ -34,5 +38,16 @@ func TestBytes(t *testing.T) {
 	wait.Wait()
 	if b.Used() != 0 {
 		t.Errorf("%d bytes are taken at the end", b.Used())
+	}
+}
+
+// Less than an eighth of the whole is short.
+func TestBytesShort(t *testing.T) {
+	b := NewBytes(800)
+	if b.Take(500); b.Short() {
+		t.Error("100 bytes are short")
+	}
+	if b.Take(1); !b.Short() {
+		t.Error("99 bytes are not short")
 	}
 }

@@ -130,8 +130,8 @@ func TestTinyPackets(t *testing.T) {
 		h.seq = p.b.in.ack + 2 + seq(i)
 		p.b.receive(p.now, &h, []byte{1})
 	}
-	if p.b.in.count > 100_000/heldCost || p.b.memory.held > 2 || len(p.b.in.ring) > heldMax {
-		t.Errorf("%d packets wait in %d chunks and a ring of %d", p.b.in.count, p.b.memory.held,
+	if p.b.in.count > 100_000/heldCost || p.b.memory.chunks > 2 || len(p.b.in.ring) > heldMax {
+		t.Errorf("%d packets wait in %d chunks and a ring of %d", p.b.in.count, p.b.memory.chunks,
 			len(p.b.in.ring))
 	}
 }

@@ -127,7 +127,7 @@ func TestRetiredTakesNoProof(t *testing.T) {
 // Packets that waited for memory are acknowledged as soon as a read has made room for them.
 func TestReadAcknowledges(t *testing.T) {
 	now := time.Now()
-	memory := limit.NewBytes(5 * chunkSize) // of which it takes three
+	memory := limit.NewBytes(8 * chunkSize) // of which it takes three
 	m := newAccepted(now, machineConfig{budget: memory, first: 100}, header{seq: 1})
 	var out outbox
 	packet := func(n seq, size int) {
@@ -184,7 +184,9 @@ func TestForgottenPackets(t *testing.T) {
 	}
 	p.b.end(p.now)
 	p.b.forget(p.now)
-	expectUnused(t, memory)
+	if got, places := memory.Used(), len(p.b.in.ring)*heldSize; got != int64(places) {
+		t.Errorf("%d bytes of memory are taken, want the %d of the places", got, places)
+	}
 	p.b.check()
 	p.a.end(p.now)
 	p.advance(10 * time.Second)
@@ -206,4 +208,140 @@ func TestLongPayload(t *testing.T) {
 	if m.readable() != 0 || m.stats.dropped != 1 {
 		t.Errorf("%d bytes can be read", m.readable())
 	}
+}
+
+// holds returns how many bytes the buffers of a machine take.
+func (m *machine) holds() int {
+	n := cap(m.flight.ring)*sentSize + cap(m.in.ring)*heldSize
+	seen := make(map[*chunk]bool)
+	for _, c := range append(append([]*chunk{m.in.arena}, m.out.chunks...), m.in.stream.chunks...) {
+		seen[c] = true
+	}
+	for _, h := range m.in.ring {
+		seen[h.chunk] = true
+	}
+	for c := range seen {
+		if c != nil {
+			n += cap(c.data)
+		}
+	}
+	return n
+}
+
+// Whatever peers do, the buffers of all connections take no more than the budget. Here are 400
+// peers for 1 MiB: each is sent to and takes nothing, and sends what nobody reads, with gaps.
+func TestBudgetHolds(t *testing.T) {
+	const all = 1 << 20
+	memory := limit.NewBytes(all)
+	var pairs []*pair
+	now := time.Unix(1000, 0)
+	sum := func() (n int) {
+		for _, p := range pairs {
+			n += p.b.holds()
+		}
+		return n
+	}
+	for i := range 400 {
+		p := newPair(t, machineConfig{id: 1}, machineConfig{budget: memory})
+		p.flush()
+		pairs = append(pairs, p)
+		for k := range 20 {
+			p.b.write(now, pattern(3000))
+			h := reply(p.b, typeData)
+			h.seq = p.b.in.ack + 1 + seq(k%5)*seq(100*(i%10))
+			p.b.receive(now, &h, pattern(1000+100*i))
+			p.out.reset()
+			p.b.output(now, &p.out)
+			p.b.check()
+		}
+		if got, used := sum(), int(memory.Used()); got != used || used > all {
+			t.Fatalf("%d peers hold %d bytes, of which %d are charged, of %d", i+1, got, used, all)
+		}
+	}
+	if memory.Left() > 0 || memory.Used() < all-chunkSize {
+		t.Errorf("%d of %d bytes are used", memory.Used(), all)
+	}
+	for _, p := range pairs {
+		p.b.free()
+	}
+	expectUnused(t, memory)
+}
+
+// A stream that there is only a small chunk for becomes a larger one once there is memory, and
+// loses nothing.
+func TestSmallChunk(t *testing.T) {
+	budget := &testBudget{}
+	m, s := &memory{budget: budget}, stream{}
+	all := pattern(5000)
+	if n := s.append(all, m); n != smallSize || m.bytes != smallSize {
+		t.Fatalf("%d bytes are in a chunk of %d", n, m.bytes)
+	}
+	if n := s.append(all[smallSize:], m); n != 0 {
+		t.Errorf("%d more bytes were taken without memory", n)
+	}
+	s.drop(100, m)
+	budget.left = 4 * chunkSize
+	if n := s.append(all[smallSize:], m); n != len(all)-smallSize || m.bytes != chunkSize {
+		t.Errorf("%d bytes followed, in %d bytes of memory", n, m.bytes)
+	}
+	got := make([]byte, len(all))
+	if n := s.copy(got, 100); !bytes.Equal(got[:n], all[100:]) {
+		t.Errorf("%d bytes, and others", n)
+	}
+	s.free(m)
+	if m.bytes != 0 || m.chunks != 0 {
+		t.Errorf("%d bytes are left in %d chunks", m.bytes, m.chunks)
+	}
+}
+
+// While the system takes nothing, few connections keep datagrams for it, and all go on
+// afterwards.
+func TestFewKeepDatagrams(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		n := newFakeNet(t)
+		here, there := n.socket(hereAt, Config{}), n.socket(thereAt, Config{})
+		setRoom := func(room int) {
+			n.mu.Lock()
+			defer n.mu.Unlock()
+			n.room = room
+		}
+		const count = 5 * keptMax
+		var from, to []*Conn
+		for range count {
+			a, b := connect(t, here, there)
+			from, to = append(from, a), append(to, b)
+		}
+		synctest.Wait()
+		setRoom(-1)
+		for _, c := range from {
+			if _, err := c.Write(make([]byte, 20_000)); err != nil {
+				t.Fatal(err)
+			}
+			c.Close()
+		}
+		time.Sleep(100 * time.Millisecond)
+		kept := 0
+		for _, c := range from {
+			c.mu.Lock()
+			if c.unsent != nil {
+				kept++
+			}
+			c.mu.Unlock()
+		}
+		if kept != keptMax || here.kept.Load() != keptMax {
+			t.Errorf("%d connections keep datagrams, of which %d count, want %d", kept,
+				here.kept.Load(), keptMax)
+		}
+		setRoom(0)
+		for _, c := range to {
+			if all, err := io.ReadAll(c); err != nil || len(all) != 20_000 {
+				t.Errorf("%d bytes, %v", len(all), err)
+			}
+			c.Close()
+		}
+		time.Sleep(time.Minute)
+		if here.kept.Load() != 0 || here.Len() != 0 {
+			t.Errorf("%d of %d connections keep datagrams at the end", here.kept.Load(), here.Len())
+		}
+	})
 }

@@ -27,13 +27,13 @@ func TestStream(t *testing.T) {
 		}
 		s.drop(s.start+int64(rng.IntN(s.size()+1)), m)
 		s.check()
-		if m.held != len(s.chunks) || m.held > 11 {
-			t.Fatalf("%d chunks are held, %d in use", m.held, len(s.chunks))
+		if m.chunks != len(s.chunks) || m.chunks > 11 {
+			t.Fatalf("%d chunks are held, %d in use", m.chunks, len(s.chunks))
 		}
 	}
 	s.free(m)
-	if b := m.budget.(*testBudget); m.held != 0 || b.left != 10*chunkSize {
-		t.Errorf("%d chunks are left", m.held)
+	if b := m.budget.(*testBudget); m.chunks != 0 || b.left != 10*chunkSize {
+		t.Errorf("%d chunks are left", m.chunks)
 	}
 }
 
@@ -79,8 +79,8 @@ func TestIncoming(t *testing.T) {
 			t.Fatalf("seed %d: other bytes came", seed)
 		}
 		in.free()
-		if in.mem.held != 0 || budget.left != all {
-			t.Fatalf("seed %d: %d chunks are left", seed, in.mem.held)
+		if in.mem.chunks != 0 || budget.left != all {
+			t.Fatalf("seed %d: %d chunks are left", seed, in.mem.chunks)
 		}
 	}
 }
@@ -113,6 +113,7 @@ func TestSack(t *testing.T) {
 func newFlight(first seq, n int) *flight {
 	f := &flight{una: first, next: first}
 	for i := range n {
+		f.place()
 		f.push(sentPacket{offset: int64(i) * 100, size: 100, sentAt: time.Duration(i) * ms})
 	}
 	return f

@@ -18,9 +18,11 @@ func (m *machine) checkNow() {
 func (m *machine) check() {
 	m.flight.check(m.unsent, &m.out)
 	m.window.check()
-	held := m.in.check() + len(m.out.chunks)
-	if held != m.memory.held {
-		panic("utp: chunks are lost")
+	chunks, bytes := m.in.check()
+	chunks += len(m.out.chunks)
+	bytes += m.out.capacity() + len(m.flight.ring)*sentSize
+	if chunks != m.memory.chunks || bytes != m.memory.bytes && m.memory.budget != nil {
+		panic("utp: memory is lost")
 	}
 	if m.unsent < m.out.start || m.unsent > m.out.end {
 		panic("utp: what is sent is not buffered")
@@ -31,7 +33,7 @@ func (m *machine) check() {
 }
 
 func (s *stream) check() {
-	if s.first > s.start || s.start > s.end || s.end > s.first+int64(len(s.chunks))*chunkSize {
+	if s.first > s.start || s.start > s.end || s.end > s.first+int64(s.capacity()) {
 		panic("utp: a stream is out of order")
 	}
 	if s.start == s.end && len(s.chunks) > 0 {
@@ -98,8 +100,8 @@ func (w *window) check() {
 	}
 }
 
-// check returns how many chunks the buffer holds.
-func (in *incoming) check() int {
+// check returns how many chunks the buffer holds, and how many bytes in all.
+func (in *incoming) check() (chunks, bytes int) {
 	in.stream.check()
 	var count, held int
 	refs := make(map[*chunk]int)
@@ -125,5 +127,6 @@ func (in *incoming) check() int {
 			panic("utp: a chunk counts its packets wrongly")
 		}
 	}
-	return len(in.stream.chunks) + len(refs)
+	return len(in.stream.chunks) + len(refs),
+		in.stream.capacity() + len(refs)*chunkSize + len(in.ring)*heldSize
 }

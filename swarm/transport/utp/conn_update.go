@@ -17,6 +17,9 @@ const (
 	// retryFull is how long a connection waits for room in the system's send buffer before
 	// it tries again, unless something else wakes it.
 	retryFull = time.Millisecond
+	// keptMax bounds the connections of a socket that keep datagrams which the system has
+	// no room for, up to outboxMax bytes each. The others make none before there is room.
+	keptMax = 8
 )
 
 // outboxes are lent to connections while they send.
@@ -101,7 +104,8 @@ func (c *Conn) present(now time.Time) {
 // end takes the connection out of the table when nothing can happen to it any more.
 func (c *Conn) end() {
 	if c.linked {
-		c.linked, c.unsent = false, nil
+		c.linked = false
+		c.keep(nil)
 		c.socket.unlink(c)
 		c.socket.alarms.drop(c)
 	}
@@ -125,12 +129,14 @@ func (c *Conn) wake(now time.Time) {
 func (c *Conn) flush(now time.Time) (full bool) {
 	s := c.unsent
 	switch {
+	case s == nil && c.socket.kept.Load() >= keptMax:
+		return true
 	case s == nil:
 		s = outboxes.Get().(*sending)
 	case !s.send(c.socket.carrier):
 		return true
 	}
-	c.unsent = nil
+	c.keep(nil)
 	for more := true; more; {
 		s.out.reset()
 		more = c.m.output(now, &s.out)
@@ -142,12 +148,24 @@ func (c *Conn) flush(now time.Time) (full bool) {
 			return true
 		})
 		if len(s.batch) > 0 && !s.send(c.socket.carrier) {
-			c.unsent = s
+			c.keep(s)
 			return true
 		}
 	}
 	outboxes.Put(s)
 	return false
+}
+
+// keep keeps what the system has no room for, nil for nothing.
+func (c *Conn) keep(s *sending) {
+	if (s == nil) != (c.unsent == nil) {
+		more := int32(1)
+		if s == nil {
+			more = -1
+		}
+		c.socket.kept.Add(more)
+	}
+	c.unsent = s
 }
 
 // send sends what is left of the batch, and reports whether the system had room for all of it.

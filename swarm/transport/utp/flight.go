@@ -1,6 +1,9 @@
 package utp
 
-import "time"
+import (
+	"time"
+	"unsafe"
+)
 
 // The states of a packet of a flight.
 type packetState uint8
@@ -42,6 +45,7 @@ type seqList struct {
 //
 //	una <= next <= una + len(ring); bytes is the payload of the packets in sent
 type flight struct {
+	mem  *memory      // has the ring, if it is not nil
 	ring []sentPacket // its length is a power of two, or 0
 	una  seq          // the first packet that is not acknowledged
 	next seq          // the number of the next new packet
@@ -60,11 +64,25 @@ func (f *flight) at(n seq) *sentPacket { return &f.ring[int(n)&(len(f.ring)-1)] 
 // packets returns how many packets are sent and not acknowledged up to their number.
 func (f *flight) packets() int { return int(f.next - f.una) }
 
-// push adds a new packet, which has just been sent.
-func (f *flight) push(p sentPacket) seq {
-	if f.packets() == len(f.ring) {
-		f.grow()
+// sentSize is what a place in the ring takes, in bytes.
+const sentSize = int(unsafe.Sizeof(sentPacket{}))
+
+// place reports whether there is a place for another packet. It makes places if there is memory
+// for them; a flight without any needs some.
+func (f *flight) place() bool {
+	if f.packets() < len(f.ring) {
+		return true
 	}
+	size := max(ringMin, 2*len(f.ring))
+	if !f.mem.charge((size-len(f.ring))*sentSize, len(f.ring) == 0) {
+		return false
+	}
+	f.grow(size)
+	return true
+}
+
+// push adds a new packet, which has just been sent, and for which there is a place.
+func (f *flight) push(p sentPacket) seq {
 	n := f.next
 	f.next++
 	p.state, p.sends = packetSent, 1
@@ -74,9 +92,9 @@ func (f *flight) push(p sentPacket) seq {
 	return n
 }
 
-// grow doubles the ring.
-func (f *flight) grow() {
-	ring := make([]sentPacket, max(ringMin, 2*len(f.ring)))
+// grow makes a ring of size places.
+func (f *flight) grow(size int) {
+	ring := make([]sentPacket, size)
 	for n := f.una; n != f.next; n++ {
 		ring[int(n)&(len(ring)-1)] = *f.at(n)
 	}
@@ -86,8 +104,14 @@ func (f *flight) grow() {
 // rest gives the memory of the ring back if nothing is in flight.
 func (f *flight) rest() {
 	if f.packets() == 0 {
-		f.ring = nil
+		f.free()
 	}
+}
+
+// free gives the memory of the ring back, and with it all packets.
+func (f *flight) free() {
+	f.mem.refund(len(f.ring) * sentSize)
+	*f = flight{mem: f.mem, una: f.next, next: f.next}
 }
 
 func (f *flight) append(l *seqList, n seq) {

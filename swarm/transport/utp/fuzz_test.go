@@ -96,8 +96,8 @@ func (s *fuzzed) compare(ends [2]*machine) {
 			s.t.Fatalf("end %d: %d bytes of %d, %v", i, len(s.got[i]), len(fuzzData), err)
 		}
 		m.free()
-		if m.memory.held != 0 {
-			s.t.Fatalf("end %d holds %d chunks", i, m.memory.held)
+		if m.memory.chunks != 0 {
+			s.t.Fatalf("end %d holds %d chunks", i, m.memory.chunks)
 		}
 	}
 }

@@ -1,5 +1,7 @@
 package utp
 
+import "unsafe"
+
 // A heldPacket is a packet that waits for an earlier one.
 type heldPacket struct {
 	chunk *chunk // nil if nobody reads the payload
@@ -118,6 +120,7 @@ func (in *incoming) advance(discard bool) {
 // rest gives up the memory of the ring while nothing waits.
 func (in *incoming) rest() {
 	if in.count == 0 {
+		in.mem.refund(len(in.ring) * heldSize)
 		in.ring = nil
 	}
 }
@@ -128,8 +131,8 @@ func (in *incoming) early(n seq, ahead int, payload []byte, fin bool, room int,
 	if ahead >= heldMax || in.size()+cost(len(payload)) > room {
 		return arrivedLost
 	}
-	if ahead >= len(in.ring) {
-		in.grow(ahead)
+	if ahead >= len(in.ring) && !in.grow(ahead) {
+		return arrivedLost
 	}
 	h := in.slot(n)
 	if h.here {
@@ -152,7 +155,7 @@ func (in *incoming) early(n seq, ahead int, payload []byte, fin bool, room int,
 // keep copies the payload of a packet that waits, and reports whether there was memory.
 func (in *incoming) keep(h *heldPacket, payload []byte) bool {
 	if in.arena == nil || in.filled+len(payload) > chunkSize {
-		c := in.mem.take(false)
+		c := in.mem.take()
 		if c == nil {
 			return false
 		}
@@ -193,11 +196,18 @@ func cost(size int) int { return max(size, heldCost) }
 
 func (in *incoming) slot(n seq) *heldPacket { return &in.ring[int(n)&(len(in.ring)-1)] }
 
-// grow makes the ring large enough for a packet that is ahead of the next one by so much.
-func (in *incoming) grow(ahead int) {
+// heldSize is what a place in the ring takes, in bytes.
+const heldSize = int(unsafe.Sizeof(heldPacket{}))
+
+// grow makes the ring large enough for a packet that is ahead of the next one by so much, and
+// reports whether there was memory.
+func (in *incoming) grow(ahead int) bool {
 	size := max(ringMin, len(in.ring))
 	for size <= ahead {
 		size *= 2
+	}
+	if !in.mem.charge((size-len(in.ring))*heldSize, false) {
+		return false
 	}
 	ring := make([]heldPacket, size)
 	if in.count > 0 {
@@ -206,6 +216,7 @@ func (in *incoming) grow(ahead int) {
 		}
 	}
 	in.ring = ring
+	return true
 }
 
 // release gives up the place of a packet in the ring.
@@ -267,6 +278,6 @@ func (in *incoming) free() {
 		}
 	}
 	in.dropArena()
-	in.ring = nil
+	in.rest()
 	in.stream.free(in.mem)
 }

@@ -101,6 +101,7 @@ type machine struct {
 
 	ack    ackState
 	timers timers
+	review review
 	stats  counters
 	memory memory
 	checks uint64
@@ -155,7 +156,7 @@ func newMachine(now time.Time, config machineConfig) *machine {
 	}
 	m := &machine{config: config, start: now, mtu: newMTU(min(config.mtu, mtuCommon))}
 	m.memory.budget = config.budget
-	m.in.mem = &m.memory
+	m.in.mem, m.flight.mem = &m.memory, &m.memory
 	m.capacity = config.receiveBuffer
 	m.flight.una, m.flight.next = config.first, config.first
 	m.window = newWindow(m.mss())
@@ -302,10 +303,10 @@ func (m *machine) abort(now time.Time) {
 // fail ends the connection.
 func (m *machine) fail(err error) {
 	m.phase, m.err = phaseClosed, err
-	m.timers = timers{}
+	m.timers, m.review = timers{}, review{}
 	m.out.free(&m.memory)
 	m.unsent = m.out.end
-	m.flight = flight{una: m.flight.next, next: m.flight.next}
+	m.flight.free()
 	m.ack = ackState{reset: m.ack.reset}
 }
 

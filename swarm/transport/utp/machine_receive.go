@@ -246,6 +246,7 @@ func (m *machine) receiveData(now time.Duration, h *header, payload []byte) {
 		}
 	case arrivedAhead:
 		m.ack.now = true
+		m.watch(now)
 	case arrivedAgain:
 		m.stats.duplicates++
 		m.ack.now = true
@@ -263,6 +264,8 @@ func (m *machine) part(now time.Duration) {
 	if m.phase == phaseOpen && m.finish.acked && m.in.finished() {
 		m.phase = phaseParting
 		m.timers = timers{part: now + 2*m.rtt.timeout() + partAfter}
+		m.review = review{}
+		m.rest()
 		return
 	}
 	if m.phase == phaseOpen && m.finish.acked && m.discard && m.timers.part == 0 {

@@ -118,7 +118,7 @@ func (m *machine) sendData(now time.Duration, out *outbox) (more bool) {
 		if !out.fits(m.mtu.limit) {
 			return true
 		}
-		if !m.allowed(now, size) {
+		if !m.allowed(now, size) || !m.place(now) {
 			return false
 		}
 		m.sendNew(now, out, size, fin)
@@ -148,6 +148,8 @@ func (m *machine) rest() {
 	if m.flight.packets() == 0 && m.out.size() == 0 {
 		m.flight.rest()
 		m.in.rest()
+	} else if m.memory.short() {
+		m.in.rest()
 	}
 }
 
@@ -162,6 +164,18 @@ func (m *machine) allowed(now time.Duration, size int) bool {
 		return false
 	}
 	return true
+}
+
+// place reports whether there is memory for another packet in flight. If there is none, the
+// next acknowledgement makes a place, or it is tried again soon.
+func (m *machine) place(now time.Duration) bool {
+	if m.flight.place() {
+		return true
+	}
+	if m.flight.packets() == 0 {
+		m.timers.memory = now + starvedEvery
+	}
+	return false
 }
 
 // nextPacket returns the size of the next new packet, 0 if there is none to send yet, and
@@ -216,6 +230,7 @@ func (m *machine) sendNew(now time.Duration, out *outbox, size int, fin bool) {
 	if m.flight.packets() == 0 {
 		m.timers.progressAt = now
 	}
+	m.watch(now)
 	n := m.flight.push(p)
 	m.unsent += int64(size)
 	m.finish.sent = m.finish.sent || fin

@@ -277,8 +277,8 @@ func TestIdleHoldsNothing(t *testing.T) {
 	p.send(p.a, p.b, data)
 	p.advance(time.Second)
 	for _, m := range []*machine{p.a, p.b} {
-		if m.memory.held != 0 || m.flight.ring != nil || m.in.ring != nil {
-			t.Errorf("%d chunks, rings of %d and %d packets are held", m.memory.held,
+		if m.memory.chunks != 0 || m.flight.ring != nil || m.in.ring != nil {
+			t.Errorf("%d chunks, rings of %d and %d packets are held", m.memory.chunks,
 				len(m.flight.ring), len(m.in.ring))
 		}
 	}

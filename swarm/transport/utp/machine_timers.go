@@ -12,7 +12,7 @@ const (
 	// partWait is how long a connection that nobody reads waits for the peer's FIN.
 	partWait = 10 * time.Second
 	// stallMax is how long data may go unacknowledged by a peer that says other things.
-	stallMax = 3 * time.Minute
+	stallMax = time.Minute
 	// closedMax is the same for a peer whose window has no room.
 	closedMax = 15 * time.Minute
 	// silentMin is after which silence a packet means that the path works again.
@@ -90,7 +90,7 @@ func (m *machine) deadline() time.Time {
 	var first time.Duration
 	t := &m.timers
 	for _, at := range [...]time.Duration{t.connect, t.syn, t.retry, t.reorder, t.askAt(m),
-		t.ack, t.pace, t.alive, t.part, t.memory, t.idleAt(m)} {
+		t.ack, t.pace, t.alive, t.part, t.memory, m.review.next, t.idleAt(m)} {
 		if at != 0 && (first == 0 || at < first) {
 			first = at
 		}
@@ -152,6 +152,11 @@ func (m *machine) tick(now time.Time) {
 		m.ack.reset = true
 		m.fail(ErrTimeout)
 		return
+	}
+	if due(m.review.next) {
+		if m.look(n); m.phase == phaseClosed {
+			return
+		}
 	}
 	if due(t.syn) {
 		t.syn, m.ack.syn = 0, true

@@ -18,7 +18,7 @@ type fakeNet struct {
 	ended   bool
 	done    sync.WaitGroup
 	lose    func(d fakeDatagram) bool // may be nil
-	room    int                       // datagrams that a Send takes, if it is more than 0
+	room    int                       // datagrams that a Send takes; 0 for any number, -1 for none
 	full    int                       // how often a Send had no room for all
 }
 
@@ -104,8 +104,8 @@ func (c fakeCarrier) Send(batch []udpmux.Outgoing) (int, error) {
 	}
 	room := n.room
 	for i, o := range batch {
-		if n.room > 0 {
-			if room == 0 {
+		if n.room != 0 {
+			if room <= 0 {
 				n.full++
 				return i, net.ErrWriteToConnected // any error will do
 			}

@@ -132,8 +132,8 @@ func TestPairExchangesData(t *testing.T) {
 			t.Errorf("closed: %v, %v", over, err)
 		}
 		m.free()
-		if m.memory.held != 0 {
-			t.Errorf("%d chunks are left", m.memory.held)
+		if m.memory.chunks != 0 {
+			t.Errorf("%d chunks are left", m.memory.chunks)
 		}
 	}
 }

@@ -42,8 +42,14 @@ func TestRandomConnections(t *testing.T) {
 	}
 }
 
-// testBudget is a budget that counts.
-type testBudget struct{ left, all int }
+// testBudget is a budget that counts. Beside what is left, there is testReserve for what is
+// needed, which suffices for the two ends of a connection.
+type testBudget struct {
+	left, all int
+	short     bool
+}
+
+const testReserve = 5 * chunkSize
 
 func (b *testBudget) Take(n int) bool {
 	if b.left < n {
@@ -53,8 +59,17 @@ func (b *testBudget) Take(n int) bool {
 	return true
 }
 
-func (b *testBudget) Give(n int) { b.left += n }
-func (b *testBudget) Left() int  { return b.left }
+func (b *testBudget) Need(n int) bool {
+	if b.left+testReserve < n {
+		return false
+	}
+	b.left -= n
+	return true
+}
+
+func (b *testBudget) Give(n int)  { b.left += n }
+func (b *testBudget) Left() int   { return max(0, b.left) }
+func (b *testBudget) Short() bool { return b.short }
 
 // A talk is a random connection on a random path.
 type talk struct {
@@ -247,8 +262,8 @@ func (k *talk) run() {
 				s.got, k.ends[1-i].size, a, b)
 		}
 		s.m.free()
-		if s.m.memory.held != 0 {
-			k.t.Errorf("end %d holds %d chunks", i, s.m.memory.held)
+		if s.m.memory.chunks != 0 {
+			k.t.Errorf("end %d holds %d chunks", i, s.m.memory.chunks)
 		}
 	}
 	if k.budget != nil && k.budget.left != k.budget.all {

@@ -102,7 +102,7 @@ func TestMuteConnectionsLeaveMemory(t *testing.T) {
 	if n := p.a.write(p.now, pattern(100_000)); n < chunkSize {
 		t.Errorf("the next one has room for %d bytes", n)
 	}
-	if p.a.memory.held == 0 || p.a.out.chunks[0].forced {
+	if p.a.memory.chunks == 0 || p.a.out.chunks[0].small() {
 		t.Error("the next one has no share of the budget")
 	}
 	for _, h := range hogs {
@@ -118,7 +118,7 @@ func TestMuteConnectionsLeaveMemory(t *testing.T) {
 func TestShare(t *testing.T) {
 	m := &memory{budget: &testBudget{left: 10 * chunkSize}}
 	n := 0
-	for c := m.take(false); c != nil; c = m.take(false) {
+	for m.take() != nil {
 		n++
 	}
 	if n != 5 {

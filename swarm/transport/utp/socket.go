@@ -8,6 +8,7 @@ import (
 	"net/netip"
 	"slices"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"swarmnode/swarm/egress"
@@ -75,6 +76,7 @@ type Socket struct {
 	resets  resetLimits
 	pending *limit.Pending // unproven connections
 	alarms  alarms
+	kept    atomic.Int32 // connections with unsent datagrams
 
 	mu        sync.Mutex
 	conns     map[connKey]*Conn

@@ -3,7 +3,9 @@ package utp
 // A stream is the bytes of one direction in their order, from those that nobody needs any
 // more up to the last one. Places in it are counted in bytes since the connection began.
 //
-//	first <= start <= end <= first + len(chunks)*chunkSize
+// A chunk that is small is the only one.
+//
+//	first <= start <= end <= first + capacity
 type stream struct {
 	chunks []*chunk
 	first  int64 // place of the first byte of chunks[0]
@@ -14,13 +16,21 @@ type stream struct {
 // size returns the number of bytes in the stream.
 func (s *stream) size() int { return int(s.end - s.start) }
 
+// capacity returns how many bytes the chunks have room for in all.
+func (s *stream) capacity() int {
+	if len(s.chunks) == 1 {
+		return len(s.chunks[0].data)
+	}
+	return len(s.chunks) * chunkSize
+}
+
 // append copies as much of p as there is memory for, and returns how much. A stream that
-// holds no chunk takes its first one even if the budget is used up.
+// holds no chunk needs its first one.
 func (s *stream) append(p []byte, m *memory) int {
 	var n int
 	for n < len(p) {
 		at := int(s.end - s.first)
-		if at == len(s.chunks)*chunkSize && !s.take(m, len(s.chunks) == 0) {
+		if at == s.capacity() && !s.take(m, 1) {
 			break
 		}
 		k := copy(s.chunks[at/chunkSize].data[at%chunkSize:], p[n:])
@@ -30,29 +40,41 @@ func (s *stream) append(p []byte, m *memory) int {
 	return n
 }
 
-// reserve takes chunks until n more bytes fit, and reports whether they do. An empty stream
-// takes them even if the budget is used up.
+// reserve takes chunks until n more bytes fit, at most chunkSize, and reports whether they do.
+// An empty stream needs them.
 func (s *stream) reserve(n int, m *memory) bool {
-	force := s.size() == 0
 	for s.room() < n {
-		if !s.take(m, force) {
+		if !s.take(m, n) {
 			return false
 		}
 	}
 	return true
 }
 
-func (s *stream) take(m *memory, force bool) bool {
-	c := m.take(force)
-	if c == nil {
-		return false
+// take takes another chunk, or a large one in place of a small one. A stream without any needs
+// one with room for n bytes.
+func (s *stream) take(m *memory, n int) bool {
+	var c *chunk
+	if len(s.chunks) == 0 {
+		c = m.need(n)
+	} else {
+		c = m.take()
 	}
-	s.chunks = append(s.chunks, c)
+	switch {
+	case c == nil:
+		return false
+	case len(s.chunks) == 1 && s.chunks[0].small():
+		copy(c.data, s.chunks[0].data)
+		m.give(s.chunks[0])
+		s.chunks[0] = c
+	default:
+		s.chunks = append(s.chunks, c)
+	}
 	return true
 }
 
 // room returns how many bytes fit into the chunks that the stream holds already.
-func (s *stream) room() int { return len(s.chunks)*chunkSize - int(s.end-s.first) }
+func (s *stream) room() int { return s.capacity() - int(s.end-s.first) }
 
 // copy fills p with the bytes from a place on, which must be in the stream, and returns how
 // many there were.

@@ -364,9 +364,9 @@ func TestLingerIsBounded(t *testing.T) {
 			t.Error("it ended early")
 		}
 		time.Sleep(2 * time.Second)
-		if here.Len() != 0 || a.m.memory.held != 0 {
+		if here.Len() != 0 || a.m.memory.chunks != 0 {
 			t.Errorf("%d connections, and %d chunks of memory, are left", here.Len(),
-				a.m.memory.held)
+				a.m.memory.chunks)
 		}
 	})
 }
