@@ -117,7 +117,7 @@ func TestGoodputOfAFarPath(t *testing.T) {
 	b.w.run(5*time.Second, nil)
 	got := b.goodput(b.to, 20*time.Second)
 	t.Logf("goodput %.3f, queue up to %v", got, b.there.longest)
-	if got < 0.75 {
+	if got < 0.85 {
 		t.Errorf("goodput %.3f", got)
 	}
 }
@@ -195,6 +195,47 @@ func TestTwoFlowsShareEvenly(t *testing.T) {
 			t.Errorf("at %v Mbit/s: %.3f and %.3f", rate, first, second)
 		}
 	}
+}
+
+// A transfer that takes ten seconds is mostly at the rate of the link: slow start and drains
+// cost little.
+func TestGoodputFromTheStart(t *testing.T) {
+	for loss, least := range map[float64]float64{0: 0.93, 0.01: 0.92} {
+		b := newBulk(t, 1, fastRate(), 50*time.Millisecond, 100*time.Millisecond)
+		b.there.loss = loss
+		b.from.dial()
+		got := b.goodput(b.to, 11500*time.Millisecond)
+		t.Logf("loss %v: goodput %.3f, queue up to %v", loss, got, b.there.longest)
+		if got < least {
+			t.Errorf("loss %v: goodput %.3f of the link", loss, got)
+		}
+	}
+}
+
+// Whenever a second flow comes, it and the first one soon share a short uplink evenly.
+func TestSecondFlowSharesSoon(t *testing.T) {
+	const within = 20
+	worst, flows := 1.0, 20
+	if checked {
+		flows = 5
+	}
+	for i := range flows {
+		b := newBulk(t, uint64(i), 5, 21*time.Millisecond, 500*time.Millisecond)
+		b.from.dial()
+		b.w.run(10*time.Second+time.Duration(i)*1700*time.Millisecond, nil)
+		from, to := b.flow()
+		from.dial()
+		b.w.run(b.w.now+10*time.Second, nil)
+		before := to.got
+		first := b.goodput(b.to, within*time.Second)
+		second := float64(to.got-before) / within / b.there.rate
+		share := min(first, second) / max(first, second)
+		if worst = min(worst, share); share < 0.7 || first+second < 0.95 {
+			t.Errorf("the second one after %v: %.3f and %.3f", b.w.now-30*time.Second, first,
+				second)
+		}
+	}
+	t.Logf("the smaller one has at least %.2f of the larger one", worst)
 }
 
 // A flow of CUBIC takes what it wants where the queue has room for it, and its share at

@@ -57,7 +57,18 @@ const (
 	// newcomer takes the queue of those before it for the base (the late-comer's
 	// advantage; LEDBAT++, "slowdown").
 	drainEvery = 30 * time.Second
-	drainFirst = 3 * time.Second
+	drainFirst = 6 * time.Second
+	// drainAfter is how long after its slow start a connection drains first, beside two round
+	// trips: by then, those that were there before have given way to it.
+	drainAfter = 500 * time.Millisecond
+	// drainDepth is for how long a drain leaves the link idle in each of its two round trips,
+	// if the base is right. It is about what one connection queues.
+	drainDepth = 30 * time.Millisecond
+	// drainNews is the part of the base by which the base must have fallen for a drain to
+	// go on.
+	drainNews = 16
+	// drainRounds bounds a drain, in round trips.
+	drainRounds = 6
 )
 
 // window decides how many bytes may be in flight: LEDBAT (RFC 6817) with the changes of
@@ -104,11 +115,14 @@ type round struct {
 // mean returns the mean delay.
 func (r *round) mean() time.Duration { return r.sum / time.Duration(max(1, r.samples)) }
 
-// A drain is the emptying of the queue.
+// A drain is the emptying of the queue. The window falls below the pipe by what the path
+// delivers in drainDepth, so the link runs idle. If the round trip became shorter by that than
+// it ever was, the base was too high, and the pipe with it: the window falls again.
 type drain struct {
 	on    bool
 	saved float64
-	until time.Duration // noTime until little is in flight
+	base  time.Duration // the least round-trip time when the window fell
+	until time.Duration // noTime until no more is in flight than the window allows
 	// latest is when a drain ends in any case.
 	latest time.Duration
 }
@@ -222,7 +236,7 @@ func (w *window) leaveSlow(now time.Duration, s ackSample) {
 	w.threshold = w.size
 	if w.drains == 0 {
 		w.drains++
-		w.drainAt = now + 2*s.rtt.smoothed
+		w.drainAt = now + 2*s.rtt.smoothed + drainAfter
 	}
 }
 
@@ -342,20 +356,34 @@ func (w *window) timedOut() {
 
 // startDrain lets the queue run empty.
 func (w *window) startDrain(now time.Duration, r *rtt) {
-	w.drain = drain{on: true, saved: w.size, until: noTime, latest: now + 4*r.smoothed}
-	w.size = min(w.size, float64(4*w.mss))
+	w.drain = drain{on: true, saved: w.size, latest: now + drainRounds*r.smoothed}
+	w.deepen(r)
 }
 
-// draining ends a drain one round trip after little was in flight.
+// deepen makes the window of a drain smaller than what the path holds without a queue.
+func (w *window) deepen(r *rtt) {
+	w.drain.base, w.drain.until = r.min(), noTime
+	keeps := w.rate() * (r.min() - drainDepth).Seconds()
+	w.size = min(w.size, max(keeps, w.drained()))
+}
+
+// drained is the least window of a drain.
+func (w *window) drained() float64 { return float64(4 * w.mss) }
+
+// draining ends a drain one round trip after the flight has become small, unless the base has
+// turned out to be lower.
 func (w *window) draining(now time.Duration, s ackSample) {
 	d := &w.drain
 	switch {
 	case now > d.latest:
 		// Something keeps it from running empty.
-	case d.until == noTime && s.inFlight <= 4*w.mss:
+	case d.until == noTime && s.inFlight <= w.limit():
 		d.until = now + s.rtt.min()
 		return
 	case d.until == noTime || now < d.until:
+		return
+	case w.size > w.drained() && s.rtt.min() < d.base-d.base/drainNews:
+		w.deepen(s.rtt)
 		return
 	}
 	d.on = false

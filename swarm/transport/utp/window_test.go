@@ -170,14 +170,49 @@ func TestDrain(t *testing.T) {
 		m.round(30*ms, 0)
 	}
 	m.startDrain(m.now, &m.rtt)
-	if m.limit() != 4000 {
-		t.Fatalf("a drain leaves %d", m.limit())
+	least := int(m.rate() * (m.rtt.min() - drainDepth).Seconds())
+	if got := m.limit(); got != least || got < 20_000 || got > 30_000 {
+		t.Fatalf("a drain leaves %d, want %d", got, least)
 	}
-	s := ackSample{bytes: 1000, inFlight: 4000, rtt: &m.rtt}
+	s := ackSample{bytes: 1000, inFlight: least + 1, rtt: &m.rtt}
 	m.acked(m.now, s)
+	if s.inFlight--; m.drain.until != noTime {
+		t.Error("a drain counts its round trip from before the flight is small")
+	}
+	m.acked(m.now, s)
+	m.acked(m.now+39*ms, s)
+	if !m.drain.on {
+		t.Fatal("a drain takes less than a round trip")
+	}
 	m.acked(m.now+41*ms, s)
 	if m.drain.on || m.limit() < 50_000 || m.drainAt < m.now+drainFirst {
 		t.Errorf("after the drain: %d, next at %v", m.limit(), m.drainAt)
+	}
+}
+
+// A drain that finds a lower base goes on, until the base stays where it is.
+func TestDrainGoesOnBelowAFalseBase(t *testing.T) {
+	m := newModel(200)
+	m.rtt = rtt{}
+	m.rtt.sample(m.now, 80*ms) // 60 ms of it are a queue
+	for range rateRounds {
+		m.round(30*ms, 0)
+	}
+	m.startDrain(m.now, &m.rtt)
+	var sizes []int
+	for _, trip := range []time.Duration{50 * ms, 20 * ms, 20 * ms} {
+		sizes = append(sizes, m.limit())
+		s := ackSample{bytes: 1000, inFlight: m.limit(), rtt: &m.rtt}
+		m.acked(m.now, s)
+		m.rtt.sample(m.now, trip)
+		m.now += 81 * ms
+		m.acked(m.now, s)
+	}
+	if m.drain.on || sizes[1] > sizes[0]/2 || sizes[2] != 4000 {
+		t.Errorf("the drain left %v, and goes on: %v", sizes, m.drain.on)
+	}
+	if got := m.pipe(&m.rtt); m.size < got || m.size > 3*got {
+		t.Errorf("after it, the window is %.0f on a pipe of %.0f", m.size, got)
 	}
 }
 
@@ -190,7 +225,8 @@ func TestDrainEnds(t *testing.T) {
 	}
 	m.before = 2 * m.size
 	m.startDrain(m.now, &m.rtt)
-	if m.undo(); m.limit() != 4000 {
+	drained := m.limit()
+	if m.undo(); m.limit() != drained || drained > 30_000 {
 		t.Errorf("an undone cut makes the drained window %d", m.limit())
 	}
 	s := ackSample{bytes: 1000, inFlight: 50_000, rtt: &m.rtt}
@@ -198,7 +234,7 @@ func TestDrainEnds(t *testing.T) {
 	if !m.drain.on {
 		t.Error("the drain ended at once")
 	}
-	m.acked(m.now+200*ms, s)
+	m.acked(m.now+(drainRounds+1)*40*ms, s)
 	if m.drain.on || m.limit() < 50_000 {
 		t.Errorf("the drain goes on with %d", m.limit())
 	}
