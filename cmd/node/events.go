@@ -50,7 +50,9 @@ type progressEvent struct {
 	Downloaded int64  `json:"downloaded"` // bytes of content so far
 	Uploaded   int64  `json:"uploaded"`
 	Wasted     int64  `json:"wasted"`    // bytes received and discarded
-	Connected  int    `json:"connected"` // peers
+	Connected  int    `json:"connected"` // peers and web seeds
+	UTP        int    `json:"utp"`       // of them, peers over uTP
+	WebSeeds   int    `json:"web_seeds"` // of them
 	Found      int    `json:"found"`     // peers known
 	ETA        *int64 `json:"eta"`       // seconds, null if unknown
 }

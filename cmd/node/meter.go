@@ -18,7 +18,9 @@ type status struct {
 	received  int64 // bytes
 	sent      int64
 	wasted    int64
-	connected int
+	connected int // peers and web seeds
+	utp       int // of them, peers over uTP
+	webSeeds  int // of them
 	found     int
 	fault     string
 }
@@ -177,7 +179,7 @@ func (s *status) event() progressEvent {
 	e := progressEvent{
 		Torrent: s.hash, State: s.state, Have: s.have, Total: s.total, Down: s.down, Up: s.up,
 		Downloaded: s.received, Uploaded: s.sent, Wasted: s.wasted, Connected: s.connected,
-		Found: s.found,
+		UTP: s.utp, WebSeeds: s.webSeeds, Found: s.found,
 	}
 	if left, ok := s.eta(); ok {
 		seconds := int64(left / time.Second)

@@ -75,8 +75,10 @@ func TestCountPeers(t *testing.T) {
 	} {
 		st := swarm.State{Snapshot: core.Snapshot{PeersKnown: c.known, PeersHere: c.here,
 			PeersConnected: c.all}}
-		if connected, found := countPeers(&st); connected != c.all || found != c.want {
-			t.Errorf("%+v: %d/%d", c, connected, found)
+		var s status
+		if s.countPeers(&st); s.connected != c.all || s.found != c.want ||
+			s.webSeeds != c.all-c.here {
+			t.Errorf("%+v: %+v", c, s)
 		}
 	}
 }

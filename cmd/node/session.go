@@ -375,11 +375,11 @@ func nodeLine(st dht.Stats) string {
 		st.Hashes, plural(st.Items, "item"))
 }
 
-// countPeers returns how many peers are connected and how many are known, web seeds that are
+// countPeers sets how many peers are connected and how many are known, web seeds that are
 // connected included. The book has neither those, nor peers that came to us and named no port.
-func countPeers(st *swarm.State) (connected, found int) {
-	webSeeds := st.PeersConnected - st.PeersHere
-	return st.PeersConnected, max(st.PeersKnown+webSeeds, st.PeersConnected)
+func (s *status) countPeers(st *swarm.State) {
+	s.connected, s.utp, s.webSeeds = st.PeersConnected, st.PeersUTP, st.PeersConnected-st.PeersHere
+	s.found = max(st.PeersKnown+s.webSeeds, st.PeersConnected)
 }
 
 // statusOf returns what t is doing now.
@@ -390,7 +390,7 @@ func statusOf(t *swarm.Torrent) status {
 		have: st.Got, total: st.Wanted, down: st.DownRate, up: st.UpRate,
 		received: st.Down, sent: st.Up, wasted: st.Wasted(),
 	}
-	s.connected, s.found = countPeers(&st)
+	s.countPeers(&st)
 	switch st.Phase {
 	case swarm.Metadata:
 		s.have, s.total = int64(st.MetadataHave), int64(st.MetadataSize)

@@ -280,6 +280,9 @@ func TestPeerShowsItsTransport(t *testing.T) {
 	if got[10] != overUTP || got[11] != overTCP || got[2] != endpoint.TransportUnknown {
 		t.Errorf("shown are %v", got)
 	}
+	if s := a.torrent.Snapshot(); s.PeersUTP != 1 {
+		t.Errorf("%d peers over uTP, want 1", s.PeersUTP)
+	}
 	for _, over := range []endpoint.Transport{0, overTCP, overUTP} {
 		e := entry{kind: Connected}
 		e.takeRare(&Event{Kind: Connected, Transport: over, UTP: over == overTCP})

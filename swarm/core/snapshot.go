@@ -2,6 +2,7 @@ package core
 
 import (
 	"swarmnode/swarm/book"
+	"swarmnode/swarm/endpoint"
 	"swarmnode/swarm/picker"
 )
 
@@ -41,6 +42,7 @@ type Snapshot struct {
 
 	// Of the present connections, web seeds left out:
 	PeersHere         int
+	PeersUTP          int // over uTP; the others over TCP
 	PeersUseful       int // that have something we want
 	PeersWithMetadata int // that offer the metadata
 	// Unmet counts the known addresses without a connection, by the reason.
@@ -135,6 +137,9 @@ func (s *Snapshot) countPeer(p *peer) {
 		return
 	}
 	s.PeersHere++
+	if p.transport == endpoint.TransportUTP {
+		s.PeersUTP++
+	}
 	if p.interesting() {
 		s.PeersUseful++
 	}
