@@ -42,6 +42,22 @@ func watchDevice(w *Network, log *slog.Logger) *deviceWatch {
 	return d
 }
 
+// WatchDevice returns a function for programs that listen through Egress themselves; a Node
+// does all that. The function blocks until its context ends. Meanwhile it looks every second
+// for the interface of w, says by log when that goes and comes back, and calls renew when the
+// sockets made before are dead, because the interface was made again. A renew that fails is
+// called again after a second. WatchDevice itself must be called before the sockets are made.
+// Without an interface the function returns at once.
+func (w *Network) WatchDevice(log *slog.Logger) func(ctx context.Context, renew func() error) {
+	d := watchDevice(w, log)
+	return func(ctx context.Context, renew func() error) {
+		if d != nil {
+			d.renew = renew
+			d.run(ctx)
+		}
+	}
+}
+
 // start looks every second until stop, and calls renew when the sockets are dead.
 func (d *deviceWatch) start(renew func() error) {
 	if d == nil {
@@ -50,18 +66,21 @@ func (d *deviceWatch) start(renew func() error) {
 	d.renew = renew
 	var ctx context.Context
 	ctx, d.cancel = context.WithCancel(context.Background())
-	d.wait.Go(func() {
-		tick := time.NewTicker(deviceEvery)
-		defer tick.Stop()
-		for {
-			d.look()
-			select {
-			case <-ctx.Done():
-				return
-			case <-tick.C:
-			}
+	d.wait.Go(func() { d.run(ctx) })
+}
+
+// run looks every second until ctx ends.
+func (d *deviceWatch) run(ctx context.Context) {
+	tick := time.NewTicker(deviceEvery)
+	defer tick.Stop()
+	for {
+		d.look()
+		select {
+		case <-ctx.Done():
+			return
+		case <-tick.C:
 		}
-	})
+	}
 }
 
 // stop ends the watch and waits for that.

@@ -3,7 +3,6 @@ package main
 import (
 	"context"
 	"errors"
-	"fmt"
 	"time"
 
 	"github.com/spf13/pflag"
@@ -76,27 +75,4 @@ func checkProxy(ctx context.Context, n *swarmnode.Network) error {
 		return fail(exitNetwork, "--proxy", err)
 	}
 	return nil
-}
-
-// awaitRemade waits until ctx ends, or until the interface of --bind-device was made again
-// under its name. Then sockets are dead that the caller cannot make again, and failed is told.
-func (f *networkFlags) awaitRemade(ctx context.Context, failed chan<- error) {
-	if f.device == "" {
-		return
-	}
-	first, _ := f.opened.Egress().Present()
-	tick := time.NewTicker(time.Second)
-	defer tick.Stop()
-	for {
-		select {
-		case <-ctx.Done():
-			return
-		case <-tick.C:
-		}
-		if index, err := f.opened.Egress().Present(); err == nil && index != first {
-			failed <- fmt.Errorf("interface %s was made again, and the ports are on the old one",
-				f.device)
-			return
-		}
-	}
 }

@@ -93,6 +93,7 @@ func (f *trackerFlags) run(ctx context.Context, c *console, _ []string) error {
 	if err != nil {
 		return err
 	}
+	follow := network.WatchDevice(c.log)
 	addrs := f.listen.addresses(network, f.listen.port.port)
 	pairs, err := tracker.Listen(ctx, network.Egress(), addrs)
 	if err != nil {
@@ -111,7 +112,7 @@ func (f *trackerFlags) run(ctx context.Context, c *console, _ []string) error {
 		ConnectionsMax: connections,
 	})
 	serving, cancel := context.WithCancel(ctx)
-	failed := make(chan error, len(pairs)+1) // and the interface
+	ports := newTrackerPorts(server, network, pairs)
 	var wait sync.WaitGroup
 	defer wait.Wait()
 	defer cancel()
@@ -122,22 +123,17 @@ func (f *trackerFlags) run(ctx context.Context, c *console, _ []string) error {
 	})
 	var bound []string
 	var urls []string
-	for _, p := range pairs {
-		bound = append(bound, p.AddrPort().String())
-		urls = append(urls, announceURLs(network, p.AddrPort())...)
-		wait.Go(func() {
-			if err := server.Serve(serving, p.TCP, p.UDP); err != nil {
-				failed <- err
-			}
-		})
+	for _, addr := range ports.bound {
+		bound = append(bound, addr.String())
+		urls = append(urls, announceURLs(network, addr)...)
 	}
+	wait.Go(func() { ports.serve(serving, pairs, follow) })
 	c.event("start", startEvent{c.command, swarmnode.Version, bound})
 	c.event("tracker", trackerEvent{Announce: urls})
 	for _, u := range urls {
 		c.result(u)
 	}
-	wait.Go(func() { f.listen.network.awaitRemade(serving, failed) })
-	err = f.watch(ctx, c, server, failed)
+	err = f.watch(ctx, c, server, ports.failed)
 	if stop := ended(ctx); stop != nil {
 		return stop // its end closed the ports
 	}

@@ -105,7 +105,9 @@ var goroutines = map[string]string{
 	"cmd/node/signals.go": "waits for signals while a command runs; writes the last " +
 		"words of a process that dies",
 	"cmd/node/watch.go":   "follows a torrent until the command ends",
-	"cmd/node/tracker.go": "the tracker's ports, waited for by the command",
+	"cmd/node/tracker.go": "the tracker's ports and metrics, waited for by the command",
+	"cmd/node/tracker_ports.go": "one tracker port each, waited for before others take its " +
+		"place",
 	"swarm/webseeds.go": "one connection to each web seed, waited for by the " +
 		"torrent loop",
 	"dht/bootstrap.go": "look-ups of host names, waited for in the same function",

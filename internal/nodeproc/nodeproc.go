@@ -72,8 +72,12 @@ func Start(binary, stateDir string, args ...string) (*Node, error) {
 	if err != nil {
 		return nil, err
 	}
+	args = append(args, "--json")
+	if args[0] != "tracker" { // which has no state
+		args = append(args, "--state-dir", stateDir)
+	}
 	n.Process, err = proc.Start(proc.Config{
-		Path: binary, Args: append(args, "--json", "--state-dir", stateDir), Stdout: w,
+		Path: binary, Args: args, Stdout: w,
 		Stderr: &n.log,
 		Hide:   "SWARM_", // each of them would be a flag
 		Env: []string{"HOME=" + stateDir, "XDG_CONFIG_HOME=" + stateDir,
