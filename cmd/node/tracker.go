@@ -95,24 +95,24 @@ func (f *trackerFlags) run(ctx context.Context, c *console, _ []string) error {
 	}
 	follow := network.WatchDevice(c.log)
 	addrs := f.listen.addresses(network, f.listen.port.port)
-	pairs, err := tracker.Listen(ctx, network.Egress(), addrs)
+	list, err := listenTracker(ctx, network, addrs)
 	if err != nil {
 		return bindFailure(addrs, err)
 	}
 	numbers, err := f.metrics.open(ctx, network)
 	if err != nil {
-		for _, p := range pairs {
-			p.Close()
+		for _, p := range list {
+			p.close()
 		}
 		return err
 	}
-	connections, peers := f.memory.tracker(len(pairs))
+	connections, peers := f.memory.tracker(len(list))
 	server := tracker.NewServer(tracker.ServerConfig{
 		Interval: time.Duration(f.interval), Logger: c.log, PeersMax: peers,
 		ConnectionsMax: connections,
 	})
 	serving, cancel := context.WithCancel(ctx)
-	ports := newTrackerPorts(server, network, pairs)
+	ports := newTrackerPorts(server, network, list)
 	var wait sync.WaitGroup
 	defer wait.Wait()
 	defer cancel()
@@ -127,7 +127,7 @@ func (f *trackerFlags) run(ctx context.Context, c *console, _ []string) error {
 		bound = append(bound, addr.String())
 		urls = append(urls, announceURLs(network, addr)...)
 	}
-	wait.Go(func() { ports.serve(serving, pairs, follow) })
+	wait.Go(func() { ports.serve(serving, list, follow) })
 	c.event("start", startEvent{c.command, swarmnode.Version, bound})
 	c.event("tracker", trackerEvent{Announce: urls})
 	for _, u := range urls {

@@ -24,7 +24,8 @@ func (s *Snapshot) samePeers(o *Snapshot) bool {
 		s.PeersDialling == o.PeersDialling && s.PeersConnected == o.PeersConnected &&
 		s.SeedsConnected == o.SeedsConnected && s.PeersUnchoked == o.PeersUnchoked &&
 		s.PeersServing == o.PeersServing && s.PeersHere == o.PeersHere &&
-		s.PeersUTP == o.PeersUTP && s.PeersUseful == o.PeersUseful && s.PeersWithMetadata == o.PeersWithMetadata &&
+		s.PeersUTP == o.PeersUTP && s.PeersUseful == o.PeersUseful &&
+		s.PeersWithMetadata == o.PeersWithMetadata &&
 		s.Unmet == o.Unmet && s.PeersForgotten == o.PeersForgotten
 }
 
