@@ -67,7 +67,8 @@ type Config struct {
 	Encryption swarm.Encryption
 	// SystemCongestion leaves the congestion control of TCP to the system. Otherwise
 	// connections to peers beyond the local network change to BBR where the path loses
-	// packets at random or has a deep queue, on systems that have BBR and allow it.
+	// packets at random, has a deep queue, or is shared with others that send, on systems
+	// that have BBR and allow it.
 	SystemCongestion bool
 
 	// NoUTP keeps the node from exchanging content by uTP (BEP 29), and NoTCP from doing so by

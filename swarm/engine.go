@@ -149,6 +149,7 @@ type Engine struct {
 	tracker      *tracker.Client
 	down         *limit.Common
 	up           *limit.Common
+	uplink       transport.Uplink
 	kept         *limit.Ledger // bytes held for peers besides blocks
 	streams      *limit.Bytes  // buffers of uTP
 	given        *limit.Tally  // bytes given to sources besides blocks

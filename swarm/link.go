@@ -99,7 +99,7 @@ func (l *link) begin(ref core.PeerRef, pieces int) {
 	e := l.torrent.engine
 	var path *transport.Path
 	if !e.cfg.SystemCongestion {
-		path = transport.WatchPath(l.conn)
+		path = e.uplink.Watch(l.conn)
 	}
 	l.account = e.kept.Open(func() { l.peer.Evict() })
 	l.peer = peer.New(l.conn, peer.Config{

@@ -1,7 +1,6 @@
 package transport
 
 import (
-	"net"
 	"net/netip"
 	"time"
 )
@@ -16,6 +15,15 @@ const (
 	// lossesMax is in how many looks packets may have been lost that no full queue
 	// explains.
 	lossesMax = 1
+	// Streams share the uplink when at least sharersMin send at a time. A shared stream
+	// that has sent for sharedFor, less than sharedRate in bytes per second, does better
+	// without a queue: one that takes longer than sharedQueue and an eighth of the shortest
+	// round trip, which is more than chance does. Before sharedFor is over, the slow start
+	// of CUBIC overshoots less than that of BBR.
+	sharersMin  = 3
+	sharedFor   = time.Second
+	sharedRate  = 2 << 20
+	sharedQueue = 5 * time.Millisecond
 )
 
 // A Path watches how the path of a TCP stream to a peer treats what is sent, and makes the
@@ -26,6 +34,9 @@ const (
 //     fast the path is. BBR sends at the rate that has arrived.
 //   - The queue is deep, as before the uplink of a home. CUBIC fills all of it, and others at
 //     home wait. BBR keeps about as much in the queue as there is on the way.
+//   - Several slow streams share the uplink. CUBIC keeps the queues of both ends full, and what
+//     peers ask and tell each other waits there, behind blocks and behind packets that are
+//     sent again.
 //
 // Elsewhere the system's own control stays, which is a little faster on a clean path. A
 // stream changes once and does not change back.
@@ -34,35 +45,22 @@ const (
 // Linux, net.ipv4.tcp_allowed_congestion_control lists what everybody may use. A Path is for
 // one goroutine. A nil Path does nothing.
 type Path struct {
-	socket socket
-	next   time.Time // when to look again
-	lost   uint32    // packets sent again, at the last look
-	losses int       // looks that found losses without a queue
-	begun  bool      // there was a look
+	socket  socket
+	uplink  *Uplink
+	counted uint32    // the uplink's
+	next    time.Time // when to look again
+	first   time.Time // the first look
+	lost    uint32    // packets sent again, at the last look
+	losses  int       // looks that found losses without a queue
+	changed bool      // to BBR, whether that worked or not
 }
 
 // A condition is what the system knows of the path of a stream.
 type condition struct {
 	rtt, rttMin time.Duration // smoothed, and the shortest
 	lost        uint32        // packets sent again since the stream began
-}
-
-// WatchPath returns the Path of a stream to a peer, which may be encrypted. It is nil where
-// there is nothing to watch: for streams within a machine or a local network, for those
-// that are not TCP, and on systems that cannot be asked.
-func WatchPath(conn net.Conn) *Path {
-	if outer, ok := conn.(interface{ Below() net.Conn }); ok {
-		conn = outer.Below()
-	}
-	tcp, ok := conn.(*net.TCPConn)
-	if !ok || !distant(RemoteAddrPort(tcp).Addr()) {
-		return nil
-	}
-	s, ok := socketOf(tcp)
-	if !ok {
-		return nil
-	}
-	return &Path{socket: s}
+	rate        uint64        // bytes per second that arrived lately
+	sharers     int           // streams that send, this one included
 }
 
 // sharedSpace is for hosts of one provider behind its NAT (RFC 6598).
@@ -80,27 +78,36 @@ func (p *Path) Sent(now time.Time) {
 		return
 	}
 	p.next = now.Add(lookEvery)
+	sharers := p.uplink.sends(now, &p.counted)
+	if p.changed {
+		return
+	}
 	c, ok := p.socket.condition()
 	if !ok {
 		p.next = now.Add(time.Hour) // the stream has ended
 		return
 	}
-	if p.harms(c) {
+	c.sharers = sharers
+	if p.harms(now, c) {
 		p.socket.keepPace()
-		p.next = now.Add(100 * 365 * 24 * time.Hour) // never again, whether it worked or not
+		p.changed = true
 	}
 }
 
 // harms reports whether the usual congestion control harms us or others on such a path.
-func (p *Path) harms(c condition) bool {
+func (p *Path) harms(now time.Time, c condition) bool {
 	lost := c.lost - p.lost // it may wrap
 	p.lost = c.lost
-	if !p.begun {
-		p.begun = true // what came before may have been sent long ago
-		lost = 0
+	if p.first.IsZero() {
+		p.first = now
+		lost = 0 // what came before may have been sent long ago
 	}
 	queue := c.rtt - c.rttMin
 	if queue > queueMax {
+		return true
+	}
+	if c.sharers >= sharersMin && c.rate < sharedRate && now.Sub(p.first) >= sharedFor &&
+		queue > c.rttMin/8+sharedQueue {
 		return true
 	}
 	// A full queue has its length at the moment of the loss, and at least a good part of

@@ -28,6 +28,7 @@ func (s socket) condition() (c condition, ok bool) {
 			rtt:    time.Duration(info.Rtt) * time.Microsecond,
 			rttMin: time.Duration(info.Min_rtt) * time.Microsecond,
 			lost:   info.Total_retrans,
+			rate:   info.Delivery_rate,
 		}
 	})
 	return c, ok && err == nil

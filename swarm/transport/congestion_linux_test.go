@@ -10,9 +10,9 @@ import (
 	"swarmnode/internal/realclient"
 )
 
-// TestWatchPath: a stream between addresses that count as public is watched, and can be
+// TestWatch: a stream between addresses that count as public is watched, and can be
 // given BBR where the system allows that. A clean path changes nothing.
-func TestWatchPath(t *testing.T) {
+func TestWatch(t *testing.T) {
 	if !realclient.InNamespace(t) {
 		return
 	}
@@ -26,7 +26,7 @@ func TestWatchPath(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer conn.Close()
-	path := WatchPath(covered{conn})
+	path := new(Uplink).Watch(covered{conn})
 	if path == nil {
 		t.Fatal("the stream is not watched")
 	}

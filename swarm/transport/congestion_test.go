@@ -20,21 +20,21 @@ func TestDistant(t *testing.T) {
 	}
 }
 
-// TestWatchPathLeavesOthersAlone: streams within a machine, and those that are not TCP.
-func TestWatchPathLeavesOthersAlone(t *testing.T) {
+// TestWatchLeavesOthersAlone: streams within a machine, and those that are not TCP.
+func TestWatchLeavesOthersAlone(t *testing.T) {
 	p := listenPair(t, loopback)
 	dialled, err := TCP{}.Dial(t.Context(), p.AddrPort())
 	if err != nil {
 		t.Fatal(err)
 	}
 	defer dialled.Close()
-	if WatchPath(dialled) != nil {
+	if new(Uplink).Watch(dialled) != nil {
 		t.Error("a stream within the machine is watched")
 	}
 	a, b := net.Pipe()
 	defer a.Close()
 	defer b.Close()
-	path := WatchPath(covered{a})
+	path := new(Uplink).Watch(covered{a})
 	if path != nil {
 		t.Error("a pipe is watched")
 	}
@@ -64,19 +64,51 @@ func TestHarms(t *testing.T) {
 			[]uint32{0, 40, 20, 3}, -1},
 		{"a deep queue", []time.Duration{20 * ms, 90 * ms, 200 * ms}, []uint32{0, 0, 0}, 2},
 	} {
-		p := &Path{}
 		at, lost := -1, uint32(1<<32-3) // it wraps
-		p.harms(condition{rtt: 50 * ms, rttMin: 50 * ms, lost: lost})
-		p.begun = false
+		p := &Path{lost: lost}
 		for i := range tt.queue {
 			lost += tt.lost[i]
-			if p.harms(condition{rtt: 50*ms + tt.queue[i], rttMin: 50 * ms, lost: lost}) {
+			now := time.Unix(1, 0).Add(time.Duration(i) * lookEvery)
+			if p.harms(now, condition{rtt: 50*ms + tt.queue[i], rttMin: 50 * ms, lost: lost}) {
 				at = i
 				break
 			}
 		}
 		if at != tt.want {
 			t.Errorf("%s: changes after look %d, want %d", tt.name, at, tt.want)
+		}
+	}
+}
+
+// TestHarmsSharers: a slow stream with a queue on its path changes to BBR when it has sent
+// for a while and others send as well.
+func TestHarmsSharers(t *testing.T) {
+	const ms = time.Millisecond
+	for _, tt := range []struct {
+		name       string
+		sharers    int
+		rate       uint64
+		age        time.Duration
+		rtt, queue time.Duration
+		want       bool
+	}{
+		{"shared", sharersMin, sharedRate - 1, sharedFor, 30 * ms, 10 * ms, true},
+		{"not shared", sharersMin - 1, sharedRate - 1, sharedFor, 30 * ms, 100 * ms, false},
+		{"fast", sharersMin, sharedRate, sharedFor, 30 * ms, 100 * ms, false},
+		{"young", sharersMin, sharedRate - 1, sharedFor - 1, 30 * ms, 100 * ms, false},
+		{"no queue", sharersMin, sharedRate - 1, sharedFor, 30 * ms, 8 * ms, false},
+		{"no queue on a long path", sharersMin, 1, sharedFor, 200 * ms, 25 * ms, false},
+		{"a queue on a long path", sharersMin, 1, sharedFor, 200 * ms, 35 * ms, true},
+	} {
+		p := &Path{}
+		now := time.Unix(1, 0)
+		c := condition{rtt: tt.rtt, rttMin: tt.rtt, rate: tt.rate, sharers: tt.sharers}
+		if p.harms(now, c) {
+			t.Errorf("%s: changes at the first look", tt.name)
+		}
+		c.rtt += tt.queue
+		if got := p.harms(now.Add(tt.age), c); got != tt.want {
+			t.Errorf("%s: changes %v, want %v", tt.name, got, tt.want)
 		}
 	}
 }
