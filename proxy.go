@@ -5,6 +5,7 @@ import (
 	"errors"
 	"sync"
 	"sync/atomic"
+	"time"
 
 	"swarmnode/swarm/transport/socks"
 )
@@ -24,6 +25,31 @@ func (w *Network) CheckProxy(ctx context.Context) error {
 		return nil
 	}
 	return w.proxy.Check(ctx)
+}
+
+// awaitEvery is how often AwaitProxy tries to reach the proxy.
+const awaitEvery = time.Second
+
+// AwaitProxy blocks until the proxy can be used, and looks every second whether it can. told
+// is called once, with the reason, if it cannot be used at first. The error is that of ctx, or
+// wraps ErrProxyCredentials. Without a proxy, AwaitProxy returns nil at once.
+func (w *Network) AwaitProxy(ctx context.Context, told func(error)) error {
+	for first := true; ; first = false {
+		err := w.CheckProxy(ctx)
+		switch {
+		case err == nil || errors.Is(err, ErrProxyCredentials):
+			return err
+		case ctx.Err() != nil:
+			return ctx.Err()
+		case first:
+			told(err)
+		}
+		select {
+		case <-ctx.Done():
+			return ctx.Err()
+		case <-time.After(awaitEvery):
+		}
+	}
 }
 
 // A proxyLink is what a Node has of its proxy: the packet connection, and the news of both.

@@ -2,6 +2,7 @@ package swarmnode
 
 import (
 	"bytes"
+	"context"
 	"errors"
 	"log/slog"
 	"net"
@@ -137,6 +138,42 @@ func TestProxyComesLater(t *testing.T) {
 	eventually(t, "a word", func() bool { return log.has("the proxy is back") })
 	if leecher.ProxyAway() || !slices.Contains(s.Asked(), "connect "+hostOf(seeder)) {
 		t.Errorf("the proxy was asked for %q", s.Asked())
+	}
+}
+
+// A program can wait for a proxy that is away. One that does not want us is not waited for.
+func TestAwaitProxy(t *testing.T) {
+	s := socksserver.Start(t, socksserver.Options{User: "u", Password: "p"})
+	network := func(url string) *Network {
+		w, err := NewNetwork(NetworkConfig{Proxy: url})
+		if err != nil {
+			t.Fatal(err)
+		}
+		return w
+	}
+	never := func(err error) { t.Errorf("told of %v", err) }
+	if err := new(Network).AwaitProxy(t.Context(), never); err != nil {
+		t.Errorf("without a proxy: %v", err)
+	}
+	if err := network("socks5://"+s.Addr().String()).AwaitProxy(t.Context(),
+		never); !errors.Is(err, ErrProxyCredentials) {
+		t.Errorf("without a password: %v", err)
+	}
+	s.Stop()
+	times := 0
+	if err := network(s.URL()).AwaitProxy(t.Context(), func(error) {
+		times++
+		if err := s.Resume(); err != nil {
+			t.Error(err)
+		}
+	}); err != nil || times != 1 {
+		t.Errorf("told %d times that it is away: %v", times, err)
+	}
+	s.Stop()
+	short, cancel := context.WithCancel(t.Context())
+	if err := network(s.URL()).AwaitProxy(short, func(error) { cancel() }); !errors.Is(err,
+		context.Canceled) {
+		t.Errorf("without patience: %v", err)
 	}
 }
 

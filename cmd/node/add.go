@@ -130,7 +130,7 @@ func (f *addFlags) run(ctx context.Context, c *console, args []string) error {
 	want := needs{resume: true}
 	seen := make(map[metainfo.Hash]bool)
 	for _, arg := range args {
-		src, err := parseSource(ctx, &f.node.listen, arg)
+		src, err := parseSource(ctx, c, &f.node.listen, f.timeout, arg)
 		if stop := ended(ctx); stop != nil {
 			return stop
 		}

@@ -113,7 +113,7 @@ func (k *catting) prepare(ctx context.Context, arg string) (want needs, err erro
 	if f.node.peersOnly && len(f.node.peers.items) == 0 {
 		return want, usage(k.c.command, errPeersOnly)
 	}
-	src, err := parseSource(ctx, &f.node.listen, arg)
+	src, err := parseSource(ctx, k.c, &f.node.listen, f.timeout, arg)
 	if stop := ended(ctx); stop != nil {
 		return want, stop
 	}

@@ -37,7 +37,8 @@ from peers, and all that is in it is shown.`,
 				if isResume(args[0]) {
 					return showResume(c, args[0])
 				}
-				src, err := parseSource(ctx, &f.flags.node.listen, args[0])
+				src, err := parseSource(ctx, c, &f.flags.node.listen, f.flags.timeout,
+					args[0])
 				if err != nil {
 					return err
 				}

@@ -26,7 +26,7 @@ is not.`,
 			var f fetchFlags
 			f.register(fs)
 			return func(ctx context.Context, c *console, args []string) error {
-				src, err := parseSource(ctx, &f.node.listen, args[0])
+				src, err := parseSource(ctx, c, &f.node.listen, f.timeout, args[0])
 				if err != nil {
 					return err
 				}

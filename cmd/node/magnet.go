@@ -24,7 +24,8 @@ func magnetCommand() *command {
 			f.register(fs)
 			return func(ctx context.Context, c *console, args []string) error {
 				for _, arg := range args {
-					src, err := parseSource(ctx, &f.flags.node.listen, arg)
+					src, err := parseSource(ctx, c, &f.flags.node.listen, f.flags.timeout,
+						arg)
 					if err != nil {
 						return err
 					}

@@ -42,7 +42,7 @@ type metainfoFlags struct {
 }
 
 func (f *metainfoFlags) run(ctx context.Context, c *console, args []string) error {
-	src, err := parseSource(ctx, &f.fetch.node.listen, args[0])
+	src, err := parseSource(ctx, c, &f.fetch.node.listen, f.fetch.timeout, args[0])
 	if err != nil {
 		return err
 	}

@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"errors"
+	"fmt"
 	"time"
 
 	"github.com/spf13/pflag"
@@ -75,4 +76,28 @@ func checkProxy(ctx context.Context, n *swarmnode.Network) error {
 		return fail(exitNetwork, "--proxy", err)
 	}
 	return nil
+}
+
+// awaitProxy waits until the proxy of n can be used, if n has one. It gives up after a timeout,
+// unless that is 0, and at once if the proxy does not want us. The error is about what.
+func awaitProxy(ctx context.Context, c *console, n *swarmnode.Network, timeout timeValue,
+	what string) error {
+	short, cancel := ctx, context.CancelFunc(func() {})
+	if timeout > 0 {
+		short, cancel = context.WithTimeout(ctx, time.Duration(timeout))
+	}
+	defer cancel()
+	err := n.AwaitProxy(short, func(err error) {
+		c.warn("waiting for the proxy: nothing leaves past it (%v)", err)
+	})
+	switch {
+	case err == nil:
+		return nil
+	case errors.Is(err, swarmnode.ErrProxyCredentials):
+		return fail(exitNetwork, "--proxy", err)
+	case ended(ctx) != nil:
+		return ended(ctx)
+	}
+	return failWithHint(exitNetwork, what, fmt.Errorf("after %s: the proxy cannot be used",
+		formatDuration(time.Duration(timeout))), "again, when the proxy can be used")
 }

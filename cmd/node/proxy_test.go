@@ -4,6 +4,7 @@ import (
 	"net"
 	"strings"
 	"testing"
+	"time"
 
 	"swarmnode"
 	"swarmnode/internal/socksserver"
@@ -78,5 +79,29 @@ func TestTimeoutHint(t *testing.T) {
 		if got := s.timeoutHint(); got != want {
 			t.Errorf("%q: %q, want %q", url, got, want)
 		}
+	}
+}
+
+// A URL as a SOURCE waits for the proxy as long as --timeout says, and says so.
+func TestSourceWaitsForProxy(t *testing.T) {
+	away := socksserver.Start(t, socksserver.Options{})
+	away.Stop()
+	c, _, stderr := testConsole()
+	by := listenFlags{network: networkFlags{proxy: away.URL()}}
+	_, err := parseSource(t.Context(), c, &by, timeValue(2*time.Second),
+		"http://server.invalid/x.torrent")
+	if codeOf(err) != exitNetwork || !strings.HasSuffix(err.Error(),
+		"the proxy cannot be used (try: again, when the proxy can be used)") {
+		t.Errorf("got %v", err)
+	}
+	if n := strings.Count(stderr.String(), "warning: waiting for the proxy"); n != 1 {
+		t.Errorf("said %d times that it waits: %s", n, stderr)
+	}
+	if err := away.Resume(); err != nil {
+		t.Fatal(err)
+	}
+	_, err = parseSource(t.Context(), c, &by, 0, "http://server.invalid/x.torrent")
+	if codeOf(err) != exitNetwork || strings.Contains(err.Error(), "cannot be used") {
+		t.Errorf("through the proxy: %v, want that it does not know the host", err)
 	}
 }

@@ -91,8 +91,10 @@ const sourceHint = "a magnet link, an info-hash, or a .torrent file"
 
 // parseSource reads a SOURCE: a magnet link, a bare info-hash, an http(s) URL
 // of either, the path of one, or - for standard input. A file whose name
-// is one of these is ./NAME. A URL is fetched by the way that by describes.
-func parseSource(ctx context.Context, by *listenFlags, s string) (source, error) {
+// is one of these is ./NAME. A URL is fetched by the way that by describes. If that is a proxy
+// which is away, it is waited for as long as timeout says, 0 for ever.
+func parseSource(ctx context.Context, c *console, by *listenFlags, timeout timeValue,
+	s string) (source, error) {
 	scheme, _, _ := strings.Cut(strings.ToLower(s[:min(len(s), 8)]), ":")
 	switch scheme {
 	case "magnet":
@@ -100,6 +102,9 @@ func parseSource(ctx context.Context, by *listenFlags, s string) (source, error)
 	case "http", "https":
 		n, err := by.open()
 		if err != nil {
+			return source{}, err
+		}
+		if err := awaitProxy(ctx, c, n, timeout, quoteSource(s)); err != nil {
 			return source{}, err
 		}
 		return download(ctx, n, s)

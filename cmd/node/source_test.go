@@ -99,18 +99,19 @@ func TestTorrentURLsAsTheyAre(t *testing.T) {
 	server := httptest.NewServer(mux)
 	defer server.Close()
 	defer close(release)
+	c, _, _ := testConsole()
 	for _, path := range []string{
 		"/plain", "/to", "/gzip", "/x-gzip", "/long", "/held", "/cookie", "/query?name=a b \u00fc",
 		"/query?name=a%20b%20%C3%BC",
 	} {
-		src, err := parseSource(context.Background(), &listenFlags{}, server.URL+path)
+		src, err := parseSource(context.Background(), c, &listenFlags{}, 0, server.URL+path)
 		if err != nil || src.torrent == nil || src.hash() != want.Info().Hash() {
 			t.Errorf("%s: got %+v, %v", path, src, err)
 		}
 	}
 	for _, path := range []string{"/magnet", "/MAGNET", "/twice", "/body", "/bom", "/bodygzip",
 		"/heldlink"} {
-		src, err := parseSource(context.Background(), &listenFlags{}, server.URL+path)
+		src, err := parseSource(context.Background(), c, &listenFlags{}, 0, server.URL+path)
 		if err != nil || src.torrent != nil || src.magnet.Name != "a b" ||
 			len(src.magnet.Trackers) != 1 ||
 			src.magnet.Trackers[0] != "http://x/a%20b/announce" {
@@ -121,7 +122,7 @@ func TestTorrentURLsAsTheyAre(t *testing.T) {
 		"/cut": exitNetwork, "/html": exitInput, "/bad": exitInput, "/file": exitNetwork,
 		"/loop": exitNetwork, "/none": exitInput,
 	} {
-		src, err := parseSource(context.Background(), &listenFlags{}, server.URL+path)
+		src, err := parseSource(context.Background(), c, &listenFlags{}, 0, server.URL+path)
 		if err == nil || exitCode(err) != code {
 			t.Errorf("%s: got %+v, %v, want exit code %d", path, src, err, code)
 		}
