@@ -70,7 +70,7 @@ func TestPauseLeech(t *testing.T) {
 	seed := add(t, seeder, swarm.Spec{Torrent: torrent, Dir: dir, Complete: true})
 	waitDone(t, seed)
 	dht, out := &fakeDHT{}, t.TempDir()
-	leech := add(t, leecher, swarm.Spec{Torrent: torrent, Dir: out, DHT: dht, Down: 512 << 10,
+	leech := add(t, leecher, swarm.Spec{Torrent: torrent, Dir: out, DHT: dht, Down: 64 << 10,
 		Peers: []string{seeder.Addr().String()}})
 	await(t, "some pieces", func() bool { return leech.State().Have > 0 })
 	mustDo(t, leech.Pause(), leech.Pause())
@@ -89,7 +89,7 @@ func TestPauseLeech(t *testing.T) {
 	if after := leech.State(); after.Down != s.Down || after.PeersDialling != 0 {
 		t.Errorf("traffic while paused: %d bytes, %d dials", after.Down-s.Down, after.PeersDialling)
 	}
-	mustDo(t, leech.Resume(), leech.Resume())
+	mustDo(t, leech.SetLimits(swarm.Limits{}), leech.Resume(), leech.Resume())
 	waitDone(t, leech)
 	sameContent(t, dir, out)
 	if s := leech.State(); s.Paused || s.Phase != swarm.Seeding || s.Down < s.Length {

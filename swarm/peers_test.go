@@ -120,7 +120,7 @@ func TestPeersOfATorrent(t *testing.T) {
 func TestPeersShowWebSeeds(t *testing.T) {
 	dir, torrent := makeContent(t, 3<<20)
 	url := webServer(t, dir, nil)
-	leech := add(t, newEngine(t), swarm.Spec{Torrent: torrent, Dir: t.TempDir(), Down: 1 << 20,
+	leech := add(t, newEngine(t), swarm.Spec{Torrent: torrent, Dir: t.TempDir(), Down: 64 << 10,
 		WebSeeds: []string{url}})
 	await(t, "blocks", func() bool {
 		p := leech.Peers()

@@ -70,26 +70,27 @@ func (r *reading) open(t *testing.T, file int) *swarm.Reader {
 }
 
 // All of a file is read from a magnet link before the torrent is complete: the reader
-// waits for the metadata, and the file comes before the other one.
+// waits for the metadata, and the file comes before the other one, which is twice as long.
 func TestReaderWhileFetching(t *testing.T) {
-	r := newReading(t, 6<<20, 2<<20, swarm.Spec{})
-	reader := r.open(t, 1)
+	r := newReading(t, 6<<20, 640<<10, swarm.Spec{})
+	reader := r.open(t, 0)
 	got, err := io.ReadAll(reader)
-	if err != nil || !bytes.Equal(got, r.content[1]) {
-		t.Fatalf("read %d bytes, error %v, want %d bytes", len(got), err, len(r.content[1]))
+	if err != nil || !bytes.Equal(got, r.content[0]) {
+		t.Fatalf("read %d bytes, error %v, want %d bytes", len(got), err, len(r.content[0]))
 	}
 	if s := r.leech.State(); s.Have == s.Length {
 		t.Error("the torrent was complete before the file was read")
 	}
-	if n := int64(len(r.content[1])); reader.Size() != n {
+	if n := int64(len(r.content[0])); reader.Size() != n {
 		t.Errorf("a size of %d, want %d", reader.Size(), n)
 	}
+	mustDo(t, r.seed.Torrent(r.leech.Hash()).SetLimits(swarm.Limits{}))
 	waitDone(t, r.leech)
 }
 
 // A read far away is served before what lies between.
 func TestReaderSeeks(t *testing.T) {
-	r := newReading(t, 12<<20, 1<<20, swarm.Spec{})
+	r := newReading(t, 12<<20, 512<<10, swarm.Spec{})
 	reader, want := r.open(t, 1), r.content[1]
 	buf := make([]byte, 1000)
 	for _, at := range []int64{0, int64(len(want)) - 1000, int64(len(want)) / 2} {

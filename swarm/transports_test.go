@@ -40,7 +40,8 @@ func TestTransports(t *testing.T) {
 				out := t.TempDir()
 				one, two := listen(t, c.seed), listen(t, c.leech)
 				seed := add(t, one, swarm.Spec{Torrent: torrent, Dir: dir, Complete: true})
-				leech := add(t, two, swarm.Spec{Torrent: torrent, Dir: out, Down: 8 << 20})
+				leech := add(t, two, swarm.Spec{Torrent: torrent, Dir: out,
+					Down: 64 << 10}) // until both are looked at
 				if dials == "leech" {
 					leech.AddPeer(one.Addr())
 				} else {
@@ -65,6 +66,7 @@ func TestTransports(t *testing.T) {
 				if want := c.seed.Encryption == hidden; p.Encrypted != want || q.Encrypted != want {
 					t.Errorf("encrypted %v and %v, want %v", p.Encrypted, q.Encrypted, want)
 				}
+				mustDo(t, leech.SetLimits(swarm.Limits{}))
 				waitDone(t, leech)
 				sameContent(t, dir, out)
 			})
