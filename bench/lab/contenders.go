@@ -8,6 +8,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 	"time"
 
@@ -36,10 +37,33 @@ func (c contender) String() string {
 // node is the client that is not a real one.
 const node = "node"
 
-// contenders are all there are.
+// contenders are those that are measured unless others are named.
 var contenders = []contender{
 	{node, false}, {node, true},
 	{string(realclient.Libtorrent), false}, {string(realclient.Libtorrent), true},
+}
+
+// named are further contenders, for which patience is needed. aria2 has no uTP. Transmission
+// with uTP prefers that, and cannot be kept from TCP.
+var named = []contender{
+	{string(realclient.Transmission), false}, {string(realclient.Transmission), true},
+	{string(realclient.Aria2), false},
+}
+
+// settings returns what holds a real client to the transport of c.
+func (c contender) settings() map[string]any {
+	switch realclient.Kind(c.client) {
+	case realclient.Transmission:
+		return map[string]any{"utp-enabled": c.utp}
+	case realclient.Libtorrent:
+		return map[string]any{
+			"listen_interfaces": fmt.Sprintf("0.0.0.0:%d", port), "outgoing_interfaces": "",
+			"enable_outgoing_utp": c.utp, "enable_incoming_utp": c.utp,
+			"enable_outgoing_tcp": !c.utp, "enable_incoming_tcp": !c.utp,
+			"allow_multiple_connections_per_ip": false,
+		}
+	}
+	return nil
 }
 
 // present returns the contenders that can be run here and match with. It says why others
@@ -51,7 +75,11 @@ func present(ctx context.Context, opt *options, with string) ([]contender, error
 	}
 	opt.utp = strings.Contains(string(help), "--no-tcp")
 	var here []contender
-	for _, c := range contenders {
+	all := contenders
+	if with != "" {
+		all = slices.Concat(contenders, named)
+	}
+	for _, c := range all {
 		if !matches(c.String(), with) {
 			continue
 		}
@@ -165,12 +193,8 @@ func (s *share) start(ctx context.Context, opt options, c contender, h *lab.Host
 // launch starts a client other than the node, without a torrent.
 func launch(ctx context.Context, c contender, h *lab.Host, state string) (*member, error) {
 	client, err := realclient.Launch(ctx, realclient.Kind(c.client), realclient.Options{
-		IP: h.Addr, Port: port, Dir: state, Enter: h.Enter(), Settings: map[string]any{
-			"listen_interfaces": fmt.Sprintf("0.0.0.0:%d", port), "outgoing_interfaces": "",
-			"enable_outgoing_utp": c.utp, "enable_incoming_utp": c.utp,
-			"enable_outgoing_tcp": !c.utp, "enable_incoming_tcp": !c.utp,
-			"allow_multiple_connections_per_ip": false,
-		},
+		IP: h.Addr, Port: port, Dir: state, Enter: h.Enter(), Within: h.Do,
+		Settings: c.settings(),
 	})
 	if err != nil {
 		return nil, err

@@ -47,7 +47,7 @@ func main() {
 	only := flag.String("only", "", "only the scenario of this name: long, swarm, home "+
 		"or idle")
 	with := flag.String("with", "", "only the contenders whose names contain one of these, "+
-		"comma-separated")
+		"comma-separated; transmission and aria2 are measured only if named")
 	flag.Parse()
 	realclient.Run("lab", func(ctx context.Context) error {
 		return measureAll(ctx, opt, *only, *with)

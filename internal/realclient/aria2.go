@@ -20,7 +20,7 @@ type aria2Driver struct {
 }
 
 func launchAria2(ctx context.Context, c *Client) (driver, error) {
-	rpcPort, err := freePort(netip.AddrFrom4([4]byte{127, 0, 0, 1}))
+	rpc, err := c.freeRPC(loopback)
 	if err != nil {
 		return nil, err
 	}
@@ -28,7 +28,7 @@ func launchAria2(ctx context.Context, c *Client) (driver, error) {
 		"--no-conf=true",
 		"--enable-rpc=true",
 		"--rpc-listen-all=false",
-		fmt.Sprintf("--rpc-listen-port=%d", rpcPort),
+		fmt.Sprintf("--rpc-listen-port=%d", rpc.Port()),
 		"--rpc-max-request-size=64M",
 		fmt.Sprintf("--listen-port=%d", c.Addr.Port()),
 		"--interface=" + c.opts.IP.String(),
@@ -64,8 +64,7 @@ func launchAria2(ctx context.Context, c *Client) (driver, error) {
 	if err := c.start("aria2c", args...); err != nil {
 		return nil, err
 	}
-	d := &aria2Driver{rpc: newJSONRPC(netip.AddrPortFrom(netip.AddrFrom4([4]byte{127, 0, 0, 1}),
-		rpcPort), "/jsonrpc")}
+	d := &aria2Driver{rpc: c.newJSONRPC(rpc, "/jsonrpc")}
 	return d, c.ready(ctx, func(ctx context.Context) error {
 		return d.call(ctx, nil, "aria2.getVersion")
 	})
@@ -138,4 +137,4 @@ func (d *aria2Driver) progress(ctx context.Context) (Progress, error) {
 	return p, nil
 }
 
-func (d *aria2Driver) close() {}
+func (d *aria2Driver) close() { d.rpc.close() }

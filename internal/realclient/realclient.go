@@ -78,9 +78,11 @@ type Options struct {
 	// Other kinds have nothing like it and ignore it.
 	HighPerformance bool
 	// Enter are words to put before the command, such as those that enter another network
-	// namespace. Port must be given then, and the client must not be driven by a port,
-	// which leaves Libtorrent.
+	// namespace. Port must be given then. Kinds other than Libtorrent are driven by a port
+	// and need Within as well, which leaves Transmission and Aria2.
 	Enter []string
+	// Within calls a function that makes sockets in the namespace of Enter. Nil is this one.
+	Within func(func() error) error
 	// Up is the client's own upload limit in bytes per second; 0: none. Kinds other than
 	// Libtorrent, Transmission and Aria2 fail with ErrUnsupported.
 	Up int64

@@ -8,6 +8,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
+	"net"
 	"net/http"
 	"net/netip"
 	"time"
@@ -18,6 +19,9 @@ const (
 	rpcAnswerMax = 16 << 20         // bytes of an answer that are read at most
 )
 
+// loopback is where clients listen for RPC that have it to themselves.
+var loopback = netip.AddrFrom4([4]byte{127, 0, 0, 1})
+
 // httpClient never goes through a proxy: the clients are on this machine.
 var httpClient = &http.Client{Timeout: rpcTimeout, Transport: &http.Transport{Proxy: nil}}
 
@@ -25,11 +29,49 @@ var httpClient = &http.Client{Timeout: rpcTimeout, Transport: &http.Transport{Pr
 type jsonRPC struct {
 	url    string
 	header http.Header
+	client *http.Client
 }
 
-func newJSONRPC(addr netip.AddrPort, path string) *jsonRPC {
-	return &jsonRPC{url: "http://" + addr.String() + path,
+// newJSONRPC returns the way to the RPC server of c.
+func (c *Client) newJSONRPC(addr netip.AddrPort, path string) *jsonRPC {
+	r := &jsonRPC{url: "http://" + addr.String() + path, client: httpClient,
 		header: http.Header{"Content-Type": {"application/json"}}}
+	if c.opts.Within != nil {
+		r.client = &http.Client{Timeout: rpcTimeout, Transport: &http.Transport{
+			DialContext: c.dialWithin}}
+	}
+	return r
+}
+
+// dialWithin connects from the namespace of the client.
+func (c *Client) dialWithin(ctx context.Context, network, addr string) (conn net.Conn, err error) {
+	err = c.opts.Within(func() (err error) {
+		conn, err = new(net.Dialer).DialContext(ctx, network, addr)
+		return err
+	})
+	return conn, err
+}
+
+// freeRPC returns an address for the RPC server of c: a free port of ip, or of loopback in a
+// namespace of its own.
+func (c *Client) freeRPC(ip netip.Addr) (netip.AddrPort, error) {
+	if c.opts.Within == nil {
+		port, err := freePort(ip)
+		return netip.AddrPortFrom(ip, port), err
+	}
+	var port uint16
+	err := c.opts.Within(func() (err error) {
+		port, err = freePort(loopback)
+		return err
+	})
+	return netip.AddrPortFrom(loopback, port), err
+}
+
+// close gives the connections up that are kept for further calls.
+func (r *jsonRPC) close() {
+	if r.client != httpClient {
+		r.client.CloseIdleConnections()
+	}
 }
 
 // post sends request as JSON. It returns the status code and header of the
@@ -45,7 +87,7 @@ func (r *jsonRPC) post(ctx context.Context, request, result any) (int, http.Head
 		return 0, nil, err
 	}
 	req.Header = r.header.Clone()
-	res, err := httpClient.Do(req)
+	res, err := r.client.Do(req)
 	if err != nil {
 		return 0, nil, err
 	}

@@ -27,7 +27,7 @@ type transmissionDriver struct {
 const sessionHeader = "X-Transmission-Session-Id"
 
 func launchTransmission(ctx context.Context, c *Client) (driver, error) {
-	rpcPort, err := freePort(c.opts.IP)
+	rpc, err := c.freeRPC(c.opts.IP)
 	if err != nil {
 		return nil, err
 	}
@@ -36,8 +36,8 @@ func launchTransmission(ctx context.Context, c *Client) (driver, error) {
 		"bind-address-ipv4":          ip,
 		"peer-port":                  c.Addr.Port(),
 		"port-forwarding-enabled":    false,
-		"rpc-bind-address":           ip,
-		"rpc-port":                   rpcPort,
+		"rpc-bind-address":           rpc.Addr().String(),
+		"rpc-port":                   rpc.Port(),
 		"rpc-whitelist-enabled":      false,
 		"rpc-host-whitelist-enabled": false,
 		"dht-enabled":                len(c.opts.Bootstrap) > 0,
@@ -74,8 +74,7 @@ func launchTransmission(ctx context.Context, c *Client) (driver, error) {
 	if err := c.start("transmission-daemon", "-f", "-g", c.opts.Dir, "--log-debug"); err != nil {
 		return nil, err
 	}
-	d := &transmissionDriver{rpc: newJSONRPC(netip.AddrPortFrom(c.opts.IP, rpcPort),
-		"/transmission/rpc")}
+	d := &transmissionDriver{rpc: c.newJSONRPC(rpc, "/transmission/rpc")}
 	return d, c.ready(ctx, func(ctx context.Context) error {
 		return d.call(ctx, "session-get", nil, nil)
 	})
@@ -197,4 +196,4 @@ func (d *transmissionDriver) progress(ctx context.Context) (Progress, error) {
 	return p, nil
 }
 
-func (d *transmissionDriver) close() {}
+func (d *transmissionDriver) close() { d.rpc.close() }
