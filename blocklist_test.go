@@ -293,7 +293,7 @@ func TestBlocklistIsRefreshed(t *testing.T) {
 	if n, err = startBlocking(t, dir, server.URL); err != nil {
 		t.Fatal(err)
 	}
-	late := time.After(time.Minute)
+	late := time.After(patience)
 	tick := time.NewTicker(time.Millisecond)
 	defer tick.Stop()
 	for !n.blocked.has(netip.MustParseAddr("203.0.113.1")) {
@@ -343,7 +343,7 @@ func TestBlocklistOfADHTNode(t *testing.T) {
 		return d
 	}
 	n, other := listen("127.0.0.1", path), listen("127.0.0.2")
-	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+	ctx, cancel := context.WithTimeout(t.Context(), patience)
 	defer cancel()
 	if _, err := n.Node().Ping(ctx, other.Addrs()[0]); err == nil {
 		t.Error("a blocked node was asked")

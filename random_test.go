@@ -275,7 +275,7 @@ func settle(t *testing.T, node *Node, torrent *swarm.Torrent) {
 	}
 	select {
 	case <-torrent.HaveInfo():
-	case <-time.After(20 * time.Second):
+	case <-time.After(patience):
 		t.Fatal("no metadata")
 	}
 	for _, err := range []error{node.SetDHT(true),
