@@ -29,6 +29,11 @@ const (
 	// packets that are 1,024 ahead of the last one in order, libtorrent those that are
 	// about 950 ahead.
 	packetsMax = 900
+	// packetsMaxNear bounds it while such a peer is nearTrip away at most, on this machine or
+	// next to it. Its system, not the path, holds what is in flight then. The default buffer
+	// of a socket of Linux has room for about 90 full packets and drops the rest.
+	packetsMaxNear = 64
+	nearTrip       = 500 * time.Microsecond
 	// packetsMaxWide bounds it for peers that say wideFlights.
 	packetsMaxWide = heldMax / 2
 	// wideFlights is our extension bit: the sender keeps packets that are up to heldMax
@@ -322,6 +327,9 @@ func (m *machine) free() {
 func (m *machine) packetsLimit() int {
 	if m.bits&wideFlights != 0 {
 		return packetsMaxWide
+	}
+	if trip := m.rtt.min(); trip > 0 && trip < nearTrip {
+		return packetsMaxNear
 	}
 	return packetsMax
 }

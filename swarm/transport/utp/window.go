@@ -398,8 +398,8 @@ func (w *window) draining(now time.Duration, s ackSample) {
 
 // pace returns at which rate packets should leave, in bytes a second, 0 for no limit.
 func (w *window) pace(r *rtt) float64 {
-	// Below half a millisecond timers are too coarse to be of any help.
-	if r.smoothed < 500*time.Microsecond {
+	// Timers are too coarse to help so near.
+	if r.smoothed < nearTrip {
 		return 0
 	}
 	factor := 1.2
