@@ -103,7 +103,7 @@ func TestHalfClose(t *testing.T) {
 // What was written before Close arrives whole, without anybody waiting for it.
 func TestCloseLingers(t *testing.T) {
 	a, b := pipe(t)
-	content := make([]byte, 700_000)
+	content := make([]byte, 150_000)
 	if _, err := a.Write(content); err != nil {
 		t.Fatal(err)
 	}

@@ -96,8 +96,11 @@ type machine struct {
 	// Receiving.
 	in         incoming
 	capacity   int // of the receive buffer
+	roof       int // most that capacity may be for want of memory
 	shrunkAt   time.Duration
 	advertised int
+	promised   int64 // place in the stream up to which the peer was told to have room
+	appetite   appetite
 	difference uint32 // what we tell the peer of the delay of its packets
 	discard    bool   // the user reads no more
 
@@ -162,7 +165,8 @@ func newMachine(now time.Time, config machineConfig) *machine {
 	m := &machine{config: config, start: now, mtu: newMTU(min(config.mtu, mtuCommon))}
 	m.memory.budget = config.budget
 	m.in.mem, m.flight.mem = &m.memory, &m.memory
-	m.capacity = config.receiveBuffer
+	m.roof = config.receiveBuffer
+	m.capacity = min(m.roof, capacityFirst)
 	m.flight.una, m.flight.next = config.first, config.first
 	m.window = newWindow(m.mss())
 	return m
@@ -242,11 +246,14 @@ func (m *machine) eof() bool { return m.in.finished() && m.in.stream.size() == 0
 // read fills p with bytes that have been received.
 func (m *machine) read(now time.Time, p []byte) int {
 	ack := m.in.ack
+	t := m.at(now)
 	n := m.in.read(p, m.discard)
+	m.appetite.read(t, n)
+	m.fit(t)
 	if m.in.ack != ack && m.phase == phaseOpen {
 		m.ack.now = true // packets that were waiting for memory are in order now
 	}
-	m.openWindow(m.at(now))
+	m.openWindow(t)
 	return n
 }
 
@@ -348,20 +355,6 @@ func (m *machine) openWindow(now time.Duration) {
 	window := m.receiveWindow()
 	if m.advertised < m.capacity/2 && window-m.advertised >= m.capacity/4 {
 		m.ack.now = true
-	}
-}
-
-// shrink makes the receive window smaller for want of memory.
-func (m *machine) shrink(now time.Duration) {
-	m.capacity = max(capacityMin, m.capacity/2)
-	m.shrunkAt = now
-}
-
-// widen makes the window larger again, step by step.
-func (m *machine) widen(now time.Duration) {
-	if m.capacity < m.config.receiveBuffer && now-m.shrunkAt > time.Second {
-		m.capacity = min(2*m.capacity, m.config.receiveBuffer)
-		m.shrunkAt = now
 	}
 }
 

@@ -236,6 +236,7 @@ func (m *machine) receiveData(now time.Duration, h *header, payload []byte) {
 	if fin {
 		payload = nil
 	}
+	m.fit(now)
 	switch m.in.data(h.seq, payload, fin, m.capacity, m.discard) {
 	case arrivedNext:
 		m.ack.packets++

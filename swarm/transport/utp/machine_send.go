@@ -58,6 +58,7 @@ func (m *machine) sendSyn(now time.Duration, out *outbox) {
 // header returns a header with everything that does not depend on the kind of the packet.
 func (m *machine) header(now time.Duration, kind packetType) header {
 	m.advertised = m.receiveWindow()
+	m.promised = m.in.stream.end + int64(m.advertised)
 	return header{kind: kind, id: m.sendID, timestamp: m.clock(now), difference: m.difference,
 		window: uint32(m.advertised), seq: m.flight.next, ack: m.in.ack}
 }
@@ -80,6 +81,7 @@ func (m *machine) sendState(now time.Duration, out *outbox, kind packetType) {
 // so that nobody takes it for news.
 func (m *machine) sendAlive(now time.Duration, out *outbox) {
 	m.ack.alive = false
+	m.retract(now)
 	h := m.header(now, typeState)
 	h.ack--
 	start := len(out.data)

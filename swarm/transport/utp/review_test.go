@@ -121,6 +121,7 @@ func TestMutePeersGiveWay(t *testing.T) {
 		const all = 4 << 20
 		memory := limit.NewBytes(all)
 		here := n.socket(hereAt, Config{Budget: memory})
+		var fast []*Conn
 		mute := make(map[netip.AddrPort]bool)
 		ended := make(chan error, 16)
 		block, buf := make([]byte, 64<<10), make([]byte, 64<<10)
@@ -137,14 +138,18 @@ func TestMutePeersGiveWay(t *testing.T) {
 			for range 4 {
 				b.Read(buf)
 			}
-			a.mu.Lock()
-			a.m.window.size, a.m.peerWindow = 1<<20, 1<<20
-			a.mu.Unlock()
 			mute[s.AddrPort()] = true
+			fast = append(fast, a)
 		}
 		n.mu.Lock()
 		n.lose = func(d fakeDatagram) bool { return mute[d.from] || mute[d.to] }
 		n.mu.Unlock()
+		for _, c := range fast {
+			c.mu.Lock()
+			c.m.window.size, c.m.peerWindow = 1<<20, 1<<20
+			c.update(time.Now())
+			c.mu.Unlock()
+		}
 		time.Sleep(time.Second)
 		if !memory.Short() {
 			t.Fatalf("the mute peers hold %d of %d bytes", memory.Used(), all)
