@@ -58,8 +58,8 @@ func watchBlocklist(c *console, node blocker, f *blockFlags) *blockWatch {
 	}
 	ctx, cancel := context.WithCancel(context.Background())
 	w.cancel = cancel
-	w.tell()
 	asked, stop := c.hangups.take()
+	w.tell() // whoever reads it may send SIGHUP at once
 	w.done.Go(func() {
 		defer stop()
 		for {
