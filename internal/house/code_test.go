@@ -155,6 +155,9 @@ var goroutines = map[string]string{
 	"proxy.go":                            "says what becomes of the proxy, until the node closes",
 	"internal/socksserver/socksserver.go": "accepts clients and serves them, until Stop",
 
+	"swarm/portmap/mapper.go": "the loop of the mapper, until Close",
+	"swarm/portmap/path.go": "readers of sockets and requests to a router, waited for by the " +
+		"mapper's loop",
 	"swarm/storage/workers.go": "workers that write and hash, until the engine closes",
 }
 

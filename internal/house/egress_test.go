@@ -58,8 +58,9 @@ func TestOneWayOut(t *testing.T) {
 // the fields that say so. Left out, the system decides, and whatever the user wants of the
 // network is ignored.
 var throughEgress = map[string]string{
-	"dht.Config": "Resolve", "guard.Config": "Net", "lsd.Config": "Net", "socks.Config": "Dial",
-	"swarm.Config": "Net", "tracker.ClientConfig": "Net", "transport.TCP": "Net",
+	"dht.Config": "Resolve", "guard.Config": "Net", "lsd.Config": "Net",
+	"portmap.Config": "Net", "socks.Config": "Dial", "swarm.Config": "Net",
+	"tracker.ClientConfig": "Net", "transport.TCP": "Net",
 }
 
 // The product tells every package how to reach others.

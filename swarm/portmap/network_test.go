@@ -1,0 +1,187 @@
+//go:build linux
+
+package portmap
+
+import (
+	"context"
+	"fmt"
+	"net/netip"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"swarmnode/internal/realclient"
+)
+
+// A mapped is a Mapper whose changes can be waited for.
+type mapped struct {
+	*Mapper
+	t       *testing.T
+	changed chan struct{}
+}
+
+// startMapper starts a Mapper.
+func startMapper(t *testing.T, cfg Config) *mapped {
+	t.Helper()
+	m := &mapped{t: t, changed: make(chan struct{}, 1)}
+	cfg.Changed = func() {
+		select {
+		case m.changed <- struct{}{}:
+		default:
+		}
+	}
+	m.Mapper = New(cfg)
+	t.Cleanup(func() { m.Close(context.Background()) })
+	return m
+}
+
+// await waits until all mappings of the Mapper are as wanted.
+func (m *mapped) await(what string, want func(*Mapping) bool) []Mapping {
+	m.t.Helper()
+	timeout := time.After(patience)
+	tick := time.NewTicker(50 * time.Millisecond) // for changes of Until alone
+	defer tick.Stop()
+	for {
+		list := m.State()
+		if len(list) > 0 && !slices.ContainsFunc(list, func(r Mapping) bool { return !want(&r) }) {
+			return list
+		}
+		select {
+		case <-m.changed:
+		case <-tick.C:
+		case <-timeout:
+			m.t.Fatalf("timed out: %s: %+v", what, list)
+		}
+	}
+}
+
+// away waits until nobody reaches an address any more.
+func away(t *testing.T, proto Proto, at netip.AddrPort) {
+	t.Helper()
+	for began := time.Now(); reached(t, proto, at); {
+		if time.Since(began) > patience {
+			t.Fatalf("%v %v is still reached", proto, at)
+		}
+	}
+}
+
+// only returns the methods that are left out where one is tested alone.
+func only(one Method) (others []Method) {
+	for _, m := range methods {
+		if m != one {
+			others = append(others, m)
+		}
+	}
+	return others
+}
+
+// Ports are mapped by each method of a real router, can be reached from outside, are mapped
+// again after the router has started again, renewed, and removed by Close.
+func TestRouter(t *testing.T) {
+	if !realclient.InNamespace(t) {
+		return
+	}
+	h := newHome(t, "")
+	for _, c := range []struct {
+		by      Method
+		without []Method
+	}{{PCP, only(PCP)}, {NATPMP, only(NATPMP)}, {UPnP, only(UPnP)}, {PCP, nil}} {
+		name := fmt.Sprintf("%v alone", c.by)
+		if c.without == nil {
+			name = "all"
+		}
+		t.Run(name, func(t *testing.T) { oneMethod(t, h, c.by, c.without) })
+	}
+}
+
+func oneMethod(t *testing.T, h *home, by Method, without []Method) {
+	_, port := serve(t, ourIP)
+	began := time.Now()
+	m := startMapper(t, Config{Lease: leaseMin, without: without})
+	local := netip.MustParseAddr(ourIP)
+	m.Set([]Want{{TCP, port, local}, {UDP, port, local}})
+	have := func(r *Mapping) bool { return r.By != None }
+	list := m.await("mapped", have)
+	t.Logf("mapped after %v", time.Since(began))
+	for _, r := range list {
+		if r.By != by || r.External.Addr() != netip.MustParseAddr(externalIP) || !r.Public() ||
+			r.Gateway != netip.MustParseAddr(routerIP) || r.Local != local {
+			t.Errorf("got %+v", r)
+		}
+		if !reached(t, r.Want.Proto, r.External) {
+			t.Errorf("%v %v is not reached from outside", r.Want.Proto, r.External)
+		}
+	}
+	until := list[0].Until
+	m.await("renewed", func(r *Mapping) bool { return r.Until.After(until) })
+
+	h.stop()
+	h.start()
+	if by == UPnP {
+		m.NetworkChanged() // nothing but the next look would show it
+	}
+	restarted := time.Now()
+	for _, r := range list {
+		for !reached(t, r.Want.Proto, r.External) {
+			if time.Since(restarted) > patience {
+				t.Fatalf("%v %v is not reached after a restart: %+v", r.Want.Proto, r.External,
+					m.State())
+			}
+		}
+	}
+	t.Logf("reached %v after the restart", time.Since(restarted))
+
+	closing := time.Now()
+	m.Close(t.Context())
+	t.Logf("closed within %v", time.Since(closing))
+	if rules := h.rules(); strings.Contains(rules, fmt.Sprint(port)) {
+		t.Errorf("the router still has rules: %s", rules)
+	}
+	for _, r := range list {
+		away(t, r.Want.Proto, r.External)
+	}
+}
+
+// The firewall of a router lets others reach an IPv6 port while a Mapper asks for it.
+func TestPinholes(t *testing.T) {
+	if !realclient.InNamespace(t) {
+		return
+	}
+	h := newHome(t, "")
+	for _, by := range []Method{PCP, UPnP} {
+		t.Run(by.String(), func(t *testing.T) {
+			_, port := serve(t, ourIP6)
+			at := netip.AddrPortFrom(netip.MustParseAddr(ourIP6), port)
+			if reached(t, TCP, at) {
+				t.Fatal("the router has no firewall")
+			}
+			began := time.Now()
+			m := startMapper(t, Config{Lease: leaseMin, without: only(by)})
+			// A port that is open at all addresses of IPv6 has nothing to do with IPv4.
+			m.Set([]Want{{TCP, port, netip.IPv6Unspecified()}, {UDP, port, at.Addr()}})
+			list := m.await("mapped", func(r *Mapping) bool { return r.By == by })
+			t.Logf("mapped after %v", time.Since(began))
+			for _, r := range list {
+				if r.External != at || !r.Public() || len(list) != 2 {
+					t.Errorf("got %+v", r)
+				}
+				if !reached(t, r.Want.Proto, at) {
+					t.Errorf("%v is not reached from outside", r.Want.Proto)
+				}
+			}
+			until := list[0].Until
+			m.await("renewed", func(r *Mapping) bool { return r.Until.After(until) })
+			if !reached(t, TCP, at) {
+				t.Error("not reached after a renewal")
+			}
+			m.Close(t.Context())
+			// miniupnpd 2.3 does not remove a pinhole of PCP that it has renewed. It lets the
+			// pinhole end after its least lifetime, which is four seconds here.
+			if rules := h.rules(); by == UPnP && strings.Contains(rules, fmt.Sprint(port)) {
+				t.Errorf("the router still has rules: %s", rules)
+			}
+			away(t, TCP, at)
+		})
+	}
+}
