@@ -11,8 +11,8 @@ type epoch struct {
 }
 
 // observe records what the clock says, and reports whether the router has lost its mappings
-// since the last time (RFC 6887, section 8.5). With drift, the clock may also run fast, and
-// slow by an eighth (RFC 6886, section 3.6).
+// since the last time, or may have (RFC 6887, section 8.5). With drift, the clock may be wrong
+// by an eighth (RFC 6886, section 3.6).
 func (e *epoch) observe(now time.Time, seconds uint32, drift bool) (lost bool) {
 	before := *e
 	*e = epoch{true, seconds, now}
@@ -25,7 +25,8 @@ func (e *epoch) observe(now time.Time, seconds uint32, drift bool) (lost bool) {
 	client := int64(now.Sub(before.at) / time.Second)
 	server := int64(seconds) - int64(before.seconds)
 	if drift {
-		return server < client*7/8-2
+		// A clock that was far too fast is that of a router that we have slept beside.
+		return server < client*7/8-2 || client+2 < server*7/8
 	}
 	return client+2 < server-server/16 || server+2 < client-client/16
 }

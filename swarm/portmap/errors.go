@@ -32,15 +32,19 @@ var (
 // A RouterError is the refusal of a router. It wraps ErrRefused.
 type RouterError struct {
 	By   Method
-	Code int    // the result code of the protocol
+	Code int    // the result code of the protocol, or zero
 	Text string // what the router says about it, printable; it may be empty
 }
 
 func (e *RouterError) Error() string {
-	if e.Text == "" {
-		return fmt.Sprintf("%v the %v request (code %d)", ErrRefused, e.By, e.Code)
+	s := fmt.Sprintf("%v the %v request", ErrRefused, e.By)
+	if e.Text != "" {
+		s += ": " + e.Text
 	}
-	return fmt.Sprintf("%v the %v request: %s (code %d)", ErrRefused, e.By, e.Text, e.Code)
+	if e.Code != 0 {
+		s += fmt.Sprintf(" (code %d)", e.Code)
+	}
+	return s
 }
 
 // Unwrap returns ErrRefused.

@@ -52,6 +52,8 @@ func (r *fakeRouter) request(now time.Time, q *request) ([]byte, error) {
 	}
 	if q.action == "" {
 		switch {
+		case len(r.services) > 0:
+			return describe(r.services...), nil
 		case r.external.Is6():
 			return describe("WANIPConnection:2", "WANIPv6FirewallControl:1"), nil
 		case r.version == 2:
@@ -68,13 +70,19 @@ func (r *fakeRouter) request(now time.Time, q *request) ([]byte, error) {
 	number, _ := strconv.Atoi(args["NewExternalPort"])
 	port := uint16(number)
 	key := fmt.Sprintf("%s:%d", args["NewProtocol"], port)
+	if code := r.codes[action]; code != 0 {
+		return fault(code), nil
+	}
 	switch action {
 	case "GetExternalIPAddress":
-		return answerWith("<NewExternalIPAddress>" + r.external.String() +
-			"</NewExternalIPAddress>"), nil
+		ip := r.external
+		if other, ok := r.externals[q.at.path]; ok {
+			ip = other
+		}
+		return answerWith("<NewExternalIPAddress>" + ip.String() + "</NewExternalIPAddress>"), nil
 	case "GetFirewallStatus":
-		return answerWith("<FirewallEnabled>1</FirewallEnabled>" +
-			"<InboundPinholeAllowed>1</InboundPinholeAllowed>"), nil
+		return answerWith(fmt.Sprintf("<FirewallEnabled>%v</FirewallEnabled>"+
+			"<InboundPinholeAllowed>%v</InboundPinholeAllowed>", !r.noWall, !r.noPinholes)), nil
 	case "GetSpecificPortMappingEntry":
 		if _, ok := r.table[key]; !ok {
 			return fault(upnpNoSuchEntry), nil
@@ -105,12 +113,12 @@ func (r *fakeRouter) change(now time.Time, action string, args map[string]string
 		if _, ok := r.table[args["UniqueID"]]; !ok {
 			return fault(upnpNoSuchPinhole)
 		}
-		r.table[args["UniqueID"]] = entry{UPnP, until}
+		r.table[args["UniqueID"]] = entry{by: UPnP, until: until}
 		return answerWith("")
 	case action == "AddPinhole":
 		r.pinholes++
 		id := strconv.Itoa(r.pinholes)
-		r.table[id] = entry{UPnP, until}
+		r.table[id] = entry{by: UPnP, until: until}
 		return answerWith("<UniqueID>" + id + "</UniqueID>")
 	case r.permanentOnly && lease != 0:
 		return fault(upnpPermanentOnly)
@@ -118,11 +126,11 @@ func (r *fakeRouter) change(now time.Time, action string, args map[string]string
 		for r.taken[port] {
 			port++
 		}
-		r.table[fmt.Sprintf("%s:%d", args["NewProtocol"], port)] = entry{UPnP, until}
+		r.table[fmt.Sprintf("%s:%d", args["NewProtocol"], port)] = entry{by: UPnP, until: until}
 		return answerWith(fmt.Sprintf("<NewReservedPort>%d</NewReservedPort>", port))
 	case r.taken[port]:
 		return fault(upnpConflict)
 	}
-	r.table[key] = entry{UPnP, until}
+	r.table[key] = entry{by: UPnP, until: until}
 	return answerWith("")
 }

@@ -23,11 +23,17 @@ type fakeRouter struct {
 
 	taken         map[uint16]bool // external ports of others
 	permanentOnly bool
-	refuse        int           // a result code for every request for a mapping
-	mute          bool          // answers nothing
-	granted       time.Duration // at most; zero for what is asked for
-	actions       []string      // of UPnP, in their order
-	datagrams     int           // received
+	keeps         bool                  // refuses to remove what PCP has mapped
+	refuse        int                   // a result code for every request for a mapping
+	mute          bool                  // answers nothing
+	granted       time.Duration         // at most; zero for what is asked for
+	codes         map[string]int        // the fault with which each action of UPnP is answered
+	services      []string              // of the device, in place of the usual ones
+	externals     map[string]netip.Addr // by control URL, in place of external
+	noWall        bool                  // the firewall of IPv6 is off
+	noPinholes    bool                  // nobody may make any
+	actions       []string              // of UPnP, in their order
+	datagrams     int                   // received
 	searches      int
 }
 
@@ -35,6 +41,7 @@ type fakeRouter struct {
 type entry struct {
 	by    Method
 	until time.Time // zero for one without an end
+	nonce nonce     // of PCP
 }
 
 // The places of the dialogues.
@@ -71,10 +78,11 @@ func begin(t *testing.T, r *fakeRouter, without ...Method) *dialogue {
 	}
 	r.started, r.table = d.now.Add(-time.Hour), make(map[string]entry)
 	random := uint64(0)
-	d.gateway = newGateway(d.now, at, onLink, time.Hour, func() uint64 {
+	cfg := &Config{Lease: time.Hour, without: without}
+	d.gateway = newGateway(d.now, at, onLink, cfg, func() uint64 {
 		random += 0x9e3779b97f4a7c15
 		return random ^ random>>29
-	}, without)
+	})
 	d.gateway.set(d.now, []Want{{TCP, 6881, netip.Addr{}}, {UDP, 6881, netip.Addr{}}})
 	d.serve()
 	return d
@@ -198,7 +206,7 @@ func (r *fakeRouter) put(now time.Time, p Proto, external uint16, by Method, sec
 		delete(r.table, key)
 		return
 	}
-	r.table[key] = entry{by, now.Add(time.Duration(seconds) * time.Second)}
+	r.table[key] = entry{by: by, until: now.Add(time.Duration(seconds) * time.Second)}
 }
 
 // control answers a datagram.
@@ -232,6 +240,10 @@ func (r *fakeRouter) controlPCP(now time.Time, b []byte, epoch uint32) []byte {
 		binary.BigEndian.PutUint32(a[4:], 1800)
 		return a
 	}
+	if r.keeps && seconds == 0 {
+		a[3] = 2
+		return a
+	}
 	binary.BigEndian.PutUint32(a[4:], seconds)
 	ip := r.external
 	if r.pcpExternal.IsValid() {
@@ -240,10 +252,19 @@ func (r *fakeRouter) controlPCP(now time.Time, b []byte, epoch uint32) []byte {
 	as16 := ip.As16()
 	copy(a[44:], as16[:])
 	port := binary.BigEndian.Uint16(b[42:])
-	if seconds == 0 {
+	if port == 0 {
 		port = binary.BigEndian.Uint16(b[40:]) // the tests map ports to themselves
 	}
+	key := fmt.Sprintf("%v:%d", Proto(b[36]), port)
+	if e, ok := r.table[key]; ok && e.by == PCP && e.nonce != nonce(b[24:]) {
+		a[3] = 2 // RFC 6887, section 11.3: not authorized
+		return a
+	}
 	r.put(now, Proto(b[36]), port, PCP, seconds)
+	if e, ok := r.table[key]; ok {
+		e.nonce = nonce(b[24:])
+		r.table[key] = e
+	}
 	return a
 }
 

@@ -34,11 +34,11 @@ func FuzzFound(f *testing.F) {
 		if !ok {
 			return
 		}
-		at, onLink, from := place{2, router4, local4, false}, onLink4, router4
+		at, onLink, from := place{router: router4, local: local4}, onLink4, router4
 		if six {
-			at, onLink, from = place{2, router6, local6, false}, onLink6, router6
+			at, onLink, from = place{router: router6, local: local6}, onLink6, router6
 		}
-		g := newGateway(time.Unix(1e9, 0), at, onLink, time.Hour, zero, nil)
+		g := newGateway(time.Unix(1e9, 0), at, onLink, new(Config), zero)
 		a, ok := g.locate(from, location)
 		ip := a.server.Addr()
 		if ok && (ip.IsLoopback() || ip.IsMulticast() || same(ip, at.local) || !six && ip != from ||

@@ -1,6 +1,9 @@
 package portmap
 
 import (
+	"crypto/hmac"
+	"crypto/sha256"
+	"fmt"
 	"net/netip"
 	"slices"
 	"time"
@@ -17,7 +20,7 @@ const (
 	pollEvery = time.Minute
 	// announceGap is the least time between two announces that are obeyed. Anybody on the
 	// local network can forge one.
-	announceGap = time.Second
+	announceGap = 2 * time.Second
 	// roundsMax bounds how often leases are looked at, at one moment: a request that turns out
 	// to be pointless leads to another one.
 	roundsMax = 4
@@ -29,6 +32,21 @@ type place struct {
 	router  netip.Addr // link-local with its zone
 	local   netip.Addr
 	guessed bool // the router's address is a guess: any device of the network may be it
+	// named says that only wants that name the address are mapped to it: another address of
+	// ours is the one for the rest.
+	named bool
+}
+
+// has reports whether a want is mapped to the place.
+func (p *place) has(w *Want) bool {
+	ip := w.Addr.Unmap()
+	switch {
+	case !w.valid():
+		return false
+	case ip.IsValid() && !ip.IsUnspecified():
+		return ip == p.local || ip == p.local.WithZone("")
+	}
+	return !p.named && (!ip.IsValid() || ip.Is4() == p.local.Is4())
 }
 
 // An effect is something that the owner of a gateway must do. Exactly one of its fields is
@@ -55,6 +73,7 @@ type gateway struct {
 	onLink  []netip.Prefix // the networks of the interface
 	lease   time.Duration  // asked for
 	random  func() uint64
+	secret  []byte   // that nonces are made of; empty for random ones
 	ready   []Method // that can be asked, in the order in which they answered
 	control control
 	igd     igd
@@ -64,11 +83,11 @@ type gateway struct {
 	closing bool
 }
 
-// newGateway returns a gateway that begins to ask at now. without lists the methods that are
-// left out.
-func newGateway(now time.Time, at place, onLink []netip.Prefix, lease time.Duration,
-	random func() uint64, without []Method) *gateway {
-	g := &gateway{at: at, onLink: onLink, lease: lease, random: random}
+// newGateway returns a gateway that begins to ask at now, as cfg says.
+func newGateway(now time.Time, at place, onLink []netip.Prefix, cfg *Config,
+	random func() uint64) *gateway {
+	without := cfg.without
+	g := &gateway{at: at, onLink: onLink, lease: cfg.Lease, secret: cfg.Secret, random: random}
 	g.control.pcp = dialect{by: PCP, due: now, off: slices.Contains(without, PCP)}
 	g.control.pmp = dialect{by: NATPMP, due: now,
 		off: at.local.Is6() || slices.Contains(without, NATPMP)}
@@ -83,7 +102,7 @@ func (g *gateway) set(now time.Time, wants []Want) {
 	before := g.leases
 	g.leases = nil
 	for _, w := range wants {
-		if !w.from(g.at.local) {
+		if !g.at.has(&w) {
 			continue
 		}
 		i := slices.IndexFunc(before, func(l *lease) bool { return l.want == w })
@@ -91,7 +110,7 @@ func (g *gateway) set(now time.Time, wants []Want) {
 			g.leases = append(g.leases, before[i])
 			continue
 		}
-		g.leases = append(g.leases, &lease{want: w, nonce: g.newNonce()})
+		g.leases = append(g.leases, &lease{want: w, nonce: g.newNonce(&w)})
 	}
 	for _, l := range before {
 		if !slices.Contains(g.leases, l) {
@@ -101,8 +120,14 @@ func (g *gateway) set(now time.Time, wants []Want) {
 	g.work(now)
 }
 
-// newNonce returns a nonce that nobody can guess.
-func (g *gateway) newNonce() (n nonce) {
+// newNonce returns a nonce that nobody can guess, and with a secret always the same one.
+func (g *gateway) newNonce(w *Want) (n nonce) {
+	if len(g.secret) > 0 {
+		mac := hmac.New(sha256.New, g.secret)
+		fmt.Fprint(mac, w.Proto, w.Port, g.at.local)
+		copy(n[:], mac.Sum(nil))
+		return n
+	}
 	for i := 0; i < len(n); i += 4 {
 		r := g.random()
 		n[i], n[i+1], n[i+2], n[i+3] = byte(r), byte(r>>8), byte(r>>16), byte(r>>24)
@@ -147,6 +172,7 @@ func (g *gateway) tick(now time.Time) { g.work(now) }
 // work does everything that can be done at now. While nothing is wanted, nobody is asked.
 func (g *gateway) work(now time.Time) {
 	if len(g.leases) > 0 {
+		g.obeyAnnounce(now)
 		g.talk(now, &g.control.pcp)
 		g.talk(now, &g.control.pmp)
 		g.searchOn(now)
@@ -176,6 +202,7 @@ func (g *gateway) deadline() time.Time {
 	if len(g.leases) == 0 {
 		return next // nothing is wanted
 	}
+	at(g.control.obey)
 	for _, d := range []*dialect{&g.control.pcp, &g.control.pmp} {
 		if !d.off {
 			at(d.due)

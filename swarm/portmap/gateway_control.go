@@ -23,6 +23,7 @@ type control struct {
 	pcp, pmp dialect
 	external netip.Addr // as NAT-PMP says
 	heard    time.Time  // when an announce was obeyed last
+	obey     time.Time  // when one that came meanwhile is obeyed, or zero
 }
 
 // A dialect is one of the two protocols: whether the router speaks it, which is asked again
@@ -107,18 +108,31 @@ func (g *gateway) onUnreachable(now time.Time) {
 }
 
 // onAnnounce handles a message that the router may have sent to all: that it has started
-// again (RFC 6887, section 14.1), or has another address (RFC 6886, section 3.2.1). Anybody
-// could have sent it, so the router is asked.
+// again (RFC 6887, section 14.1), or has another address (RFC 6886, section 3.2.1).
 func (g *gateway) onAnnounce(now time.Time) {
 	c := &g.control
-	if now.Sub(c.heard) < announceGap && !c.heard.IsZero() {
+	if c.obey.IsZero() {
+		c.obey = now
+		if next := c.heard.Add(announceGap); !c.heard.IsZero() && next.After(now) {
+			c.obey = next
+		}
+	}
+	g.work(now)
+}
+
+// obeyAnnounce asks the router for everything again, since anybody could have sent the
+// announce. Its clock may not show a restart that followed soon on another one.
+func (g *gateway) obeyAnnounce(now time.Time) {
+	c := &g.control
+	if c.obey.IsZero() || now.Before(c.obey) {
 		return
 	}
-	c.heard = now
+	c.heard, c.obey = now, time.Time{}
 	c.pcp.begin(now)
 	c.pmp.begin(now)
 	g.igd.poll(now)
-	g.work(now)
+	g.renewAll(now, PCP)
+	g.renewAll(now, NATPMP)
 }
 
 func (g *gateway) onPCP(now time.Time, r *pcpResponse) {

@@ -161,7 +161,7 @@ func TestRestart(t *testing.T) {
 	}
 }
 
-// Forged announces cost a datagram or two a second, and no mapping.
+// Forged announces cost two datagrams a second, and no mapping.
 func TestForgedAnnounces(t *testing.T) {
 	r := &fakeRouter{pcp: true, pmp: true}
 	d := begin(t, r)
@@ -171,7 +171,7 @@ func TestForgedAnnounces(t *testing.T) {
 		d.gateway.onAnnounce(d.now)
 		d.serve()
 	}
-	if n := r.datagrams - before; n > 25 {
+	if n := r.datagrams - before; n > 26 {
 		t.Errorf("%d datagrams in ten seconds", n)
 	}
 	d.expect("after the flood", by(PCP))
@@ -344,11 +344,23 @@ func TestCloseWithLosses(t *testing.T) {
 	}
 }
 
+// A server that does not remove a mapping is asked to let it end.
+func TestCloseRefused(t *testing.T) {
+	d := begin(t, &fakeRouter{pcp: true, keeps: true})
+	d.gateway.close(d.now)
+	d.serve()
+	d.run(2 * time.Second)
+	if got := d.mapped(); got != "" || !d.gateway.done() {
+		t.Errorf("the router has %q", got)
+	}
+}
+
 // A mapping whose answer comes after the end has begun is removed as well.
 func TestCloseBeforeAnswer(t *testing.T) {
 	r := &fakeRouter{igd: true, version: 2, external: public4}
 	d := begin(t, r, UPnP) // nothing is asked yet
-	d.gateway = newGateway(d.now, d.gateway.at, onLink4, time.Hour, d.gateway.random, nil)
+	cfg := &Config{Lease: time.Hour}
+	d.gateway = newGateway(d.now, d.gateway.at, onLink4, cfg, d.gateway.random)
 	d.gateway.set(d.now, []Want{{TCP, 6881, netip.Addr{}}})
 	d.hold = true
 	d.serve()
@@ -372,5 +384,26 @@ func TestCloseBeforeAnswer(t *testing.T) {
 	d.serve()
 	if got := d.mapped(); got != "" || !d.gateway.done() {
 		t.Errorf("the router has %q, done is %v", got, d.gateway.done())
+	}
+}
+
+// With the same secret, a gateway takes over the mappings of one that was killed.
+func TestSecret(t *testing.T) {
+	r := &fakeRouter{pcp: true}
+	d := begin(t, r)
+	for _, c := range []struct{ secret, want string }{
+		{"one", "TCP 9.9.9.7:6881 by PCP"},
+		{"two", "TCP the router refused the PCP request: not authorized (code 2)"},
+		{"one", "TCP 9.9.9.7:6881 by PCP"},
+	} {
+		d.gateway = newGateway(d.now, d.gateway.at, onLink4, &Config{Lease: time.Hour,
+			Secret: []byte(c.secret)}, d.gateway.random)
+		if len(r.table) == 2 {
+			clear(r.table) // of the first gateway, without a secret
+		}
+		d.gateway.set(d.now, []Want{{TCP, 6881, netip.Addr{}}})
+		d.serve()
+		d.run(5 * time.Second)
+		d.expect("with secret "+c.secret, c.want)
 	}
 }

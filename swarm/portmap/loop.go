@@ -144,7 +144,7 @@ func (l *loop) scan(now time.Time) {
 	var sites []site
 	if len(l.wants) > 0 {
 		var err error
-		if sites, err = l.m.sites(); err != nil {
+		if sites, err = l.m.sites(l.wants); err != nil {
 			l.m.cfg.Log.Debug("portmap: reading routes", "err", err)
 			return
 		}

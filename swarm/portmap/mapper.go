@@ -38,6 +38,10 @@ type Config struct {
 	// Lease is the lifetime of mappings that is asked for, an hour if it is zero, and at least
 	// ten seconds. Mappings are renewed at half of what the router grants.
 	Lease time.Duration
+	// Secret makes the nonces of PCP, with which a later Mapper can take over the mappings of
+	// this one. Without a secret that is kept between runs, a process that was killed leaves
+	// mappings behind that PCP changes for nobody else until they end.
+	Secret []byte
 
 	without []Method // for tests
 }
@@ -168,5 +172,5 @@ func (m *Mapper) Close(ctx context.Context) {
 
 // newGateway returns a new gateway of a place.
 func (m *Mapper) newGateway(now time.Time, at place, onLink []netip.Prefix) *gateway {
-	return newGateway(now, at, onLink, m.cfg.Lease, rand.Uint64, m.cfg.without)
+	return newGateway(now, at, onLink, &m.cfg, rand.Uint64)
 }

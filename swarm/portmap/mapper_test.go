@@ -94,18 +94,26 @@ func TestLocals(t *testing.T) {
 		netip.MustParsePrefix("2001:db8::4/64"), netip.MustParsePrefix("2001:db8::5/64"),
 		netip.MustParsePrefix("2001:db8::6/64"),
 	}
-	if got := locals(router4, prefixes); len(got) != 1 || got[0] != local4 {
+	if got := locals(router4, prefixes, nil); len(got) != 1 || got[0] != local4 {
 		t.Errorf("in its network: %v", got)
 	}
-	if got := locals(netip.MustParseAddr("172.16.0.1"), prefixes); len(got) != 1 ||
+	if got := locals(netip.MustParseAddr("172.16.0.1"), prefixes, nil); len(got) != 1 ||
 		got[0] != netip.MustParseAddr("10.0.0.5") {
 		t.Errorf("outside: %v", got)
 	}
-	if got := locals(router6, prefixes); len(got) != localsMax ||
+	if got := locals(router6, prefixes, nil); len(got) != localsMax ||
 		got[0] != netip.MustParseAddr("2001:db8::2") {
 		t.Errorf("IPv6: %v", got)
 	}
-	if got := locals(local4, prefixes); len(got) != 0 {
+	if got := locals(local4, prefixes, nil); len(got) != 0 {
 		t.Errorf("we are the router: %v", got)
+	}
+	named := []Want{{TCP, 1, netip.MustParseAddr("10.0.0.5")},
+		{TCP, 1, netip.MustParseAddr("2001:db8::6")}}
+	if got := locals(router4, prefixes, named); len(got) != 2 || got[0] != local4 {
+		t.Errorf("with another one that is named: %v", got)
+	}
+	if got := locals(router6, prefixes, named); got[0] != named[1].Addr {
+		t.Errorf("IPv6 with one that is named: %v", got)
 	}
 }

@@ -90,7 +90,8 @@ func TestEpoch(t *testing.T) {
 		{name: "from the start", after: time.Minute, seconds: 3, pcp: true, pmp: true},
 		{name: "stands still", after: time.Minute, seconds: 1000, pcp: true, pmp: true},
 		{name: "slow by a tenth", after: 1000 * time.Second, seconds: 1900, pcp: true},
-		{name: "fast", after: 1000 * time.Second, seconds: 2200, pcp: true},
+		{name: "fast", after: 1000 * time.Second, seconds: 2100, pcp: true},
+		{name: "we have slept", after: time.Minute, seconds: 9000, pcp: true, pmp: true},
 		{name: "fast by a percent", after: 1000 * time.Second, seconds: 2010},
 	} {
 		for _, drift := range []bool{false, true} {
@@ -147,8 +148,10 @@ func TestParseFound(t *testing.T) {
 // A device may name nothing but itself, on the network of the gateway.
 func TestLocate(t *testing.T) {
 	now := time.Unix(1e9, 0)
-	v4 := newGateway(now, place{2, router4, local4, false}, onLink4, time.Hour, zero, nil)
-	v6 := newGateway(now, place{2, router6, local6, false}, onLink6, time.Hour, zero, nil)
+	v4 := newGateway(now, place{index: 2, router: router4, local: local4}, onLink4,
+		new(Config), zero)
+	v6 := newGateway(now, place{index: 2, router: router6, local: local6}, onLink6,
+		new(Config), zero)
 	for _, c := range []struct {
 		g              *gateway
 		from, location string

@@ -12,9 +12,12 @@ import (
 const (
 	// packetsPerSecond bounds the datagrams of one socket that are handled.
 	packetsPerSecond = 100
-	// searchTime is how long answers to a search are waited for, and answersMax how many.
-	searchTime = 3 * time.Second
-	answersMax = 64
+	// searchTime is how long answers to a search are waited for, answersMax how many, and
+	// answersPerSource how many from one address, so that one neighbour does not displace the
+	// router.
+	searchTime       = 3 * time.Second
+	answersMax       = 256
+	answersPerSource = 16
 )
 
 // The groups to which routers announce that they have lost their mappings (RFC 6887, section
@@ -203,6 +206,7 @@ func (p *path) readFound(conn *net.UDPConn) {
 	defer context.AfterFunc(p.ctx, func() { conn.Close() })()
 	defer conn.Close()
 	b := make([]byte, ssdpBytesMax+1)
+	answers := make(map[netip.Addr]int)
 	for range answersMax {
 		n, from, err := conn.ReadFromUDPAddrPort(b)
 		if err != nil {
@@ -210,6 +214,9 @@ func (p *path) readFound(conn *net.UDPConn) {
 				continue
 			}
 			return
+		}
+		if answers[from.Addr()]++; answers[from.Addr()] > answersPerSource {
+			continue
 		}
 		p.post(event{kind: found, from: from, data: append([]byte(nil), b[:n]...)})
 	}

@@ -63,13 +63,6 @@ type Want struct {
 // valid reports whether there is such a port.
 func (w *Want) valid() bool { return w.Port != 0 && (w.Proto == TCP || w.Proto == UDP) }
 
-// from reports whether the port is open at an address of this machine.
-func (w *Want) from(local netip.Addr) bool {
-	ip := w.Addr.Unmap()
-	return w.valid() && (!ip.IsValid() || ip == local.WithZone("") || ip == local ||
-		ip.IsUnspecified() && ip.Is4() == local.Is4())
-}
-
 // A Mapping is what has become of a Want at one gateway, seen from one address of this
 // machine.
 type Mapping struct {

@@ -24,8 +24,8 @@ type site struct {
 	ifi    net.Interface
 }
 
-// sites returns where port mapping can be asked for.
-func (m *Mapper) sites() ([]site, error) {
+// sites returns where ports can be mapped that are wanted.
+func (m *Mapper) sites(wants []Want) ([]site, error) {
 	gateways, err := m.cfg.Net.Gateways()
 	if err != nil {
 		return nil, err
@@ -51,33 +51,44 @@ func (m *Mapper) sites() ([]site, error) {
 			continue
 		}
 		onLink := prefixes[g.Index]
-		for _, local := range locals(g.Addr, onLink) {
+		for n, local := range locals(g.Addr, onLink, wants) {
 			if len(all) < pathsMax {
-				all = append(all, site{place{g.Index, g.Addr, local, g.Guessed}, onLink,
-					interfaces[i]})
+				at := place{g.Index, g.Addr, local, g.Guessed, n > 0 && local.Is4()}
+				all = append(all, site{at, onLink, interfaces[i]})
 			}
 		}
 	}
 	return all, nil
 }
 
-// locals returns the addresses from which a router is asked: the one in its network, or all
-// addresses of IPv6 that it may let others reach. Each mapping leads to the address that asks
-// for it.
-func locals(router netip.Addr, onLink []netip.Prefix) (all []netip.Addr) {
+// locals returns the addresses from which a router is asked. Each mapping leads to the address
+// that asks for it. Of IPv4, that is the first one in the network of the router, before others
+// that a want names. Of IPv6, it is every address that strangers could reach.
+func locals(router netip.Addr, onLink []netip.Prefix, wants []Want) (all []netip.Addr) {
+	add := func(ip netip.Addr) {
+		if len(all) < localsMax && ip != router && !slices.Contains(all, ip) {
+			all = append(all, ip)
+		}
+	}
+	named := func(ip netip.Addr) bool {
+		return slices.ContainsFunc(wants, func(w Want) bool { return w.Addr.Unmap() == ip })
+	}
 	if router.Is4() {
 		i := slices.IndexFunc(onLink, func(p netip.Prefix) bool { return p.Contains(router) })
 		if i < 0 {
 			i = slices.IndexFunc(onLink, func(p netip.Prefix) bool { return p.Addr().Is4() })
 		}
-		if i >= 0 && onLink[i].Addr() != router {
-			all = append(all, onLink[i].Addr())
+		if i >= 0 {
+			add(onLink[i].Addr())
 		}
-		return all
 	}
-	for _, p := range onLink {
-		if ip := p.Addr(); ip.Is6() && public(ip) && len(all) < localsMax {
-			all = append(all, ip)
+	for _, wanted := range []bool{true, false} {
+		for _, p := range onLink {
+			ip := p.Addr()
+			if ip.Is4() == router.Is4() && named(ip) == wanted &&
+				(wanted || ip.Is6() && public(ip)) {
+				add(ip)
+			}
 		}
 	}
 	return all
