@@ -30,6 +30,7 @@ func FuzzFound(f *testing.F) {
 	f.Add([]byte("HTTP/1.1 200 OK\nST: "+serviceWall+
 		"1\nLocation: http://[fe80::1%25x]/\n\n"), true)
 	f.Fuzz(func(t *testing.T, b []byte, six bool) {
+		isNotice(b)
 		location, ok := parseFound(b)
 		if !ok {
 			return
@@ -124,7 +125,7 @@ func (d *dialogue) fuzz(script []byte) {
 		return b
 	}
 	for len(script) > 0 {
-		switch next() % 12 {
+		switch next() % 13 {
 		case 0:
 			d.run(time.Duration(next()) * 100 * time.Millisecond)
 		case 1:
@@ -173,6 +174,8 @@ func (d *dialogue) fuzz(script []byte) {
 			}
 		case 11:
 			g.onUnreachable(d.now)
+		case 12:
+			g.onNotice(d.now)
 		}
 		d.serve()
 		d.check()

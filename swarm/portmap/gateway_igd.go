@@ -26,6 +26,7 @@ type igd struct {
 	failures int       // rounds without a device, in a row
 	due      time.Time // of the next search, or of the next look at the device
 
+	noticed   time.Time // when a notice was obeyed last
 	seen      []address // the descriptions that were found in this round
 	found     []address // those that are not fetched yet
 	services  []service // of the last description, not tried yet
@@ -107,6 +108,23 @@ func (g *gateway) searchOn(now time.Time) {
 		d.failures++
 		d.restart(now.Add(backoff(d.failures)))
 	}
+}
+
+// onNotice handles the message of a device that it is there: it may have started again, or been
+// switched on. Devices repeat it all the time, and anybody can forge it.
+func (g *gateway) onNotice(now time.Time) {
+	d := &g.igd
+	if d.off || !d.noticed.IsZero() && now.Sub(d.noticed) < announceGap {
+		return
+	}
+	d.noticed = now
+	switch {
+	case d.current != nil:
+		d.due = now
+	case d.searches == 0 && !d.examining(): // between two rounds
+		d.restart(now)
+	}
+	g.work(now)
 }
 
 // look asks the device for its external address, and for the mappings that it should have.

@@ -114,6 +114,36 @@ func TestDeviceChanges(t *testing.T) {
 	}
 }
 
+// A notice makes the gateway look at the device, or search for it, at once. Forged notices
+// cost little.
+func TestNotices(t *testing.T) {
+	r := &fakeRouter{igd: true, version: 1}
+	d := begin(t, r)
+	r.restart(d.now)
+	d.gateway.onNotice(d.now)
+	d.serve()
+	if got := d.mapped(); got != "TCP:6881 UDP:6881" {
+		t.Errorf("after a restart the router has %q", got)
+	}
+	before := len(r.actions)
+	for range 1000 {
+		d.run(10 * time.Millisecond)
+		d.gateway.onNotice(d.now)
+		d.serve()
+	}
+	if n := len(r.actions) - before; n > 20 {
+		t.Errorf("%d actions in ten seconds", n)
+	}
+
+	r = &fakeRouter{}
+	d = begin(t, r)
+	d.run(time.Hour)
+	r.igd = true // its user switches UPnP on
+	d.gateway.onNotice(d.now)
+	d.serve()
+	d.expect("switched on", by(UPnP))
+}
+
 // Devices that know less than their version says, or refuse vaguely, are asked in other ways.
 func TestRefusalsOfUPnP(t *testing.T) {
 	for _, c := range []struct {

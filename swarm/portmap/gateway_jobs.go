@@ -328,6 +328,13 @@ func (g *gateway) onAdded(now time.Time, j *job, answer map[string]string) {
 		g.remove(now, l.want, l.nonce, got)
 		return
 	}
+	if !got.external.Addr().IsValid() { // the device has lost its external address meanwhile
+		if l.held.by != UPnP {
+			g.remove(now, l.want, l.nonce, got)
+		}
+		g.failed(now, l, ErrNoExternal)
+		return
+	}
 	g.granted(now, l, got)
 }
 

@@ -9,7 +9,7 @@ import (
 
 const (
 	// lifetimeMin and lifetimeMax bound the lifetime that a router grants. RFC 6887, section
-	// 15, has the greatest; less than the least would have us ask all the time.
+	// 15, has the greatest; with a shorter one we would ask all the time.
 	lifetimeMin = 8 * time.Second
 	lifetimeMax = 24 * time.Hour
 	// renewGap is the least time between renewals that fail (RFC 6887, section 11.2.1).
@@ -44,8 +44,8 @@ type lease struct {
 	last  netip.AddrPort // the external address of the last grant
 	try   attempt
 	tried methodSet // the methods that have failed, or lead nowhere better
-	// retry is when all methods are tried again, after so many failures. It is zero while
-	// some are left.
+	// retry is when all methods are tried again; failures counts how often they were. It is
+	// zero while some are left.
 	retry    time.Time
 	failures int
 	wait     time.Time // before which the router wants no other request
@@ -59,8 +59,8 @@ type attempt struct {
 	tries int       // datagrams sent
 	due   time.Time // of the next datagram
 	port  uint16    // the external port that is asked for
-	// permanent, plain and conflicts are what an answer of UPnP has taught: leases must not
-	// end, the router does not choose ports itself, so many ports were taken.
+	// permanent, plain and conflicts are what the answers of UPnP have taught: leases must not
+	// end, the router does not choose ports itself, and how many ports were taken.
 	permanent, plain bool
 	conflicts        int
 }
@@ -165,7 +165,7 @@ func (g *gateway) suggest(l *lease) uint16 {
 	return l.want.Port
 }
 
-// repeat sends the datagram of an attempt when it is due, or ends the attempt after so many.
+// repeat sends the datagram of an attempt when it is due, or ends the attempt after triesMax.
 func (g *gateway) repeat(now time.Time, l *lease) {
 	t := &l.try
 	if t.by == UPnP || now.Before(t.due) {
@@ -246,8 +246,8 @@ func (g *gateway) granted(now time.Time, l *lease, got grant) {
 	l.last = l.held.external
 }
 
-// lifetime returns when a grant of so many seconds ends, and when to renew it: at half of its
-// lifetime.
+// lifetime returns when a grant ends whose lifetime is given in seconds, and when to renew it:
+// at half of that.
 func lifetime(now time.Time, seconds uint32) (until, renew time.Time) {
 	d := min(max(time.Duration(seconds)*time.Second, lifetimeMin), lifetimeMax)
 	return now.Add(d), now.Add(d / 2)

@@ -31,6 +31,7 @@ const (
 	unreachable                      // nothing listens there
 	broken                           // the socket to the control port has ended
 	announced                        // the router has said something to all
+	noticed                          // a device has said that it is there
 	found                            // a device has answered a search
 	replied                          // a request has ended
 )
@@ -94,6 +95,8 @@ func (l *loop) handle(now time.Time, e *event) {
 		p.controlEnded()
 	case announced:
 		p.gateway.onAnnounce(now)
+	case noticed:
+		p.gateway.onNotice(now)
 	case found:
 		p.gateway.onFound(now, e.from, e.data)
 	case replied:

@@ -145,6 +145,22 @@ func TestParseFound(t *testing.T) {
 	}
 }
 
+// A notice counts if it is that of a gateway that is there.
+func TestNotice(t *testing.T) {
+	const good = "NOTIFY * HTTP/1.1\r\nHOST: 239.255.255.250:1900\r\nNT: " +
+		"urn:schemas-upnp-org:device:InternetGatewayDevice:1\r\nNTS: ssdp:alive\r\n\r\n"
+	if !isNotice([]byte(good)) {
+		t.Error("a notice is not seen")
+	}
+	for _, s := range []string{"", strings.Replace(good, "alive", "byebye", 1),
+		strings.Replace(good, "InternetGatewayDevice", "MediaServer", 1),
+		strings.Replace(good, "NOTIFY", "M-SEARCH", 1), good + strings.Repeat("x", ssdpBytesMax)} {
+		if isNotice([]byte(s)) {
+			t.Errorf("a notice: %q", s)
+		}
+	}
+}
+
 // A device may name nothing but itself, on the network of the gateway.
 func TestLocate(t *testing.T) {
 	now := time.Unix(1e9, 0)

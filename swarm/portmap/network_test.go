@@ -120,9 +120,6 @@ func oneMethod(t *testing.T, h *home, by Method, without []Method) {
 
 	h.stop()
 	h.start()
-	if by == UPnP {
-		m.NetworkChanged() // nothing but the next look would show it
-	}
 	restarted := time.Now()
 	for _, r := range list {
 		for !reached(t, r.Want.Proto, r.External) {

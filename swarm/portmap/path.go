@@ -44,17 +44,28 @@ func (m *Mapper) newPath(now time.Time, s *site) *path {
 	p := &path{m: m, gateway: m.newGateway(now, s.place, s.onLink), zone: s.ifi.Name,
 		started: now}
 	p.ctx, p.cancel = context.WithCancel(m.ctx)
-	group := announceGroup4
+	announces, notices := announceGroup4, ssdpGroup4
 	if s.place.local.Is6() {
-		group = announceGroup6
+		announces, notices = announceGroup6, ssdpGroup6
 	}
-	conn, err := m.cfg.Net.ListenMulticast(&s.ifi, group)
-	if err != nil { // restarts of the router are noticed later
-		m.cfg.Log.Debug("portmap: listening for announces", "err", err)
-		return p
-	}
-	m.wait.Go(func() { p.readAnnounces(conn) })
+	p.listen(s, announces, announced, func(b []byte) bool {
+		_, notPCP := parsePCP(b)
+		_, notPMP := parsePMP(b)
+		return notPCP == nil || notPMP == nil
+	})
+	p.listen(s, netip.AddrPortFrom(notices, ssdpPort), noticed, isNotice)
 	return p
+}
+
+// listen posts an event for each message of the router to a group for which is reports true.
+// Without it, restarts of the router are noticed within a minute.
+func (p *path) listen(s *site, group netip.AddrPort, kind eventKind, is func([]byte) bool) {
+	conn, err := p.m.cfg.Net.ListenMulticast(&s.ifi, group)
+	if err != nil {
+		p.m.cfg.Log.Debug("portmap: joining a group", "group", group, "err", err)
+		return
+	}
+	p.m.wait.Go(func() { p.readGroup(conn, kind, is) })
 }
 
 // leave begins to give the path up: its mappings are removed as far as the router answers.
@@ -114,7 +125,8 @@ func (p *path) send(b []byte) {
 	p.control.Write(b) // the reader sees what is wrong with the socket
 }
 
-// controlEnded has the next datagram open another socket.
+// controlEnded forgets the socket to the control port, so that the next datagram opens another
+// one.
 func (p *path) controlEnded() { p.control = nil }
 
 // A quota bounds the datagrams of a socket that are handled in a second.
@@ -154,24 +166,19 @@ func (p *path) readControl(conn net.Conn) {
 	}
 }
 
-// readAnnounces posts what the router says to all, until the path is closed.
-func (p *path) readAnnounces(conn *net.UDPConn) {
+// readGroup posts what the router says to all, until the path is closed.
+func (p *path) readGroup(conn *net.UDPConn, kind eventKind, is func([]byte) bool) {
 	defer context.AfterFunc(p.ctx, func() { conn.Close() })()
 	defer conn.Close()
-	b := make([]byte, controlBytesMax+1)
+	b := make([]byte, ssdpBytesMax+1)
 	var q quota
 	for {
 		n, from, err := conn.ReadFromUDPAddrPort(b)
 		if err != nil {
 			return
 		}
-		if !q.allow(time.Now()) || !same(from.Addr(), p.gateway.at.router) {
-			continue
-		}
-		_, notPCP := parsePCP(b[:n])
-		_, notPMP := parsePMP(b[:n])
-		if notPCP == nil || notPMP == nil {
-			p.post(event{kind: announced})
+		if same(from.Addr(), p.gateway.at.router) && q.allow(time.Now()) && is(b[:n]) {
+			p.post(event{kind: kind})
 		}
 	}
 }

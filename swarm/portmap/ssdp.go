@@ -77,6 +77,26 @@ func parseFound(b []byte) (location string, ok bool) {
 	return location, gateway && location != ""
 }
 
+// isNotice reports whether a message says that a gateway has started, or is still there (UPnP
+// Device Architecture 2.0, section 1.2.2).
+func isNotice(b []byte) bool {
+	if len(b) > ssdpBytesMax || !strings.HasPrefix(string(b), "NOTIFY * HTTP/1.") {
+		return false
+	}
+	alive, gateway := false, false
+	for line := range strings.Lines(string(b)) {
+		name, value, _ := strings.Cut(strings.TrimSpace(line), ":")
+		value = strings.TrimSpace(value)
+		switch strings.ToUpper(strings.TrimSpace(name)) {
+		case "NTS":
+			alive = value == "ssdp:alive"
+		case "NT":
+			gateway = strings.HasPrefix(value, deviceGateway)
+		}
+	}
+	return alive && gateway
+}
+
 // An address is where a document or a service of a device is: a server, and the rest of the
 // URL.
 type address struct {
