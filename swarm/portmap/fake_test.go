@@ -22,7 +22,9 @@ type fakeRouter struct {
 	pinholes      int
 
 	taken         map[uint16]bool // external ports of others
+	chosen        uint16          // how often another one was chosen
 	permanentOnly bool
+	deaf          Proto                 // of which PCP answers no request
 	keeps         bool                  // refuses to remove what PCP has mapped
 	refuse        int                   // a result code for every request for a mapping
 	mute          bool                  // answers nothing
@@ -234,6 +236,9 @@ func (r *fakeRouter) controlPCP(now time.Time, b []byte, epoch uint32) []byte {
 	if b[1] == pcpAnnounce {
 		return a
 	}
+	if Proto(b[36]) == r.deaf {
+		return nil
+	}
 	seconds := r.lease(binary.BigEndian.Uint32(b[4:]))
 	if r.refuse != 0 && seconds > 0 {
 		a[3] = byte(r.refuse)
@@ -254,6 +259,11 @@ func (r *fakeRouter) controlPCP(now time.Time, b []byte, epoch uint32) []byte {
 	port := binary.BigEndian.Uint16(b[42:])
 	if port == 0 {
 		port = binary.BigEndian.Uint16(b[40:]) // the tests map ports to themselves
+	}
+	if r.taken[port] {
+		r.chosen++
+		port = 40000 + r.chosen
+		binary.BigEndian.PutUint16(a[42:], port)
 	}
 	key := fmt.Sprintf("%v:%d", Proto(b[36]), port)
 	if e, ok := r.table[key]; ok && e.by == PCP && e.nonce != nonce(b[24:]) {
@@ -281,7 +291,11 @@ func (r *fakeRouter) controlPMP(now time.Time, b []byte, epoch uint32) []byte {
 		a[3] = 0
 	}
 	external := binary.BigEndian.Uint16(b[6:])
-	a = append(append(a, b[4:6]...), b[6:8]...)
+	if r.taken[external] {
+		r.chosen++
+		external = 40000 + r.chosen
+	}
+	a = binary.BigEndian.AppendUint16(append(a, b[4:6]...), external)
 	proto := TCP
 	if b[1] == pmpMapUDP {
 		proto = UDP

@@ -102,15 +102,18 @@ func (g *gateway) set(now time.Time, wants []Want) {
 	before := g.leases
 	g.leases = nil
 	for _, w := range wants {
-		if !g.at.has(&w) {
+		is := func(l *lease) bool { return l.want == w }
+		if !g.at.has(&w) || slices.ContainsFunc(g.leases, is) {
 			continue
 		}
-		i := slices.IndexFunc(before, func(l *lease) bool { return l.want == w })
+		i := slices.IndexFunc(before, is)
 		if i >= 0 {
 			g.leases = append(g.leases, before[i])
 			continue
 		}
-		g.leases = append(g.leases, &lease{want: w, nonce: g.newNonce(&w)})
+		l := &lease{want: w, nonce: g.newNonce(&w)}
+		g.spare(l)
+		g.leases = append(g.leases, l)
 	}
 	for _, l := range before {
 		if !slices.Contains(g.leases, l) {
@@ -142,7 +145,7 @@ func (g *gateway) networkChanged(now time.Time) {
 	g.control.pmp.begin(now)
 	g.igd.begin(now)
 	for _, l := range g.leases {
-		l.retry, l.failures = time.Time{}, 0
+		l.retry, l.failures, l.tried = time.Time{}, 0, 0
 	}
 	g.work(now)
 }

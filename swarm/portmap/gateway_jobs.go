@@ -74,6 +74,16 @@ func (d *igd) changing() bool {
 	return false
 }
 
+// removing reports whether the request for a removal is on its way.
+func (d *igd) removing(r *removal) bool {
+	for _, j := range d.busy {
+		if j.removal == r {
+			return true
+		}
+	}
+	return false
+}
+
 // pump makes the requests that may be made now. It reports whether one turned out to be
 // pointless, after which something else may be due.
 func (g *gateway) pump(now time.Time) (pointless bool) {

@@ -98,6 +98,7 @@ func (g *gateway) advance(now time.Time, l *lease) {
 		} else {
 			l.postpone(now)
 		}
+	case m != None && g.follows(l, m):
 	case m != None:
 		g.start(now, l, m)
 	case l.held.by == None && l.retry.IsZero() && g.settled():
@@ -138,6 +139,22 @@ func (g *gateway) next(l *lease) Method {
 		}
 	}
 	return None
+}
+
+// follows reports whether a lease must wait for that of the same port in the other protocol,
+// which is being mapped by the same method and is about to have an answer: both should get the
+// same external port, which may not be the one that is asked for.
+func (g *gateway) follows(l *lease, m Method) bool {
+	for _, other := range g.leases {
+		switch {
+		case other == l:
+			return false
+		case other.want.Port == l.want.Port && other.try.by == m && other.held.by == None &&
+			other.try.tries == 1:
+			return true
+		}
+	}
+	return false
 }
 
 // start asks for a mapping.
@@ -273,6 +290,9 @@ func (g *gateway) onPCPMap(now time.Time, r *pcpResponse) {
 	if l == nil || l.try.by != PCP && l.held.by != PCP {
 		return
 	}
+	if r.result == pcpSuccess && r.lifetime == 0 {
+		return // of a removal that was stopped, or it is no mapping: the request is repeated
+	}
 	if err := g.checkPCP(r); err != nil {
 		if l.try.by != PCP {
 			return
@@ -294,8 +314,6 @@ func (g *gateway) checkPCP(r *pcpResponse) error {
 		return refusal(PCP, int(r.result))
 	case ip.Is4() != g.at.local.Is4(), !possible(ip), r.external.Port() == 0:
 		return ErrExternal
-	case r.lifetime == 0:
-		return refusal(PCP, pcpSuccess)
 	}
 	return nil
 }

@@ -39,6 +39,20 @@ func (g *gateway) abandon(now time.Time, l *lease) {
 	}
 }
 
+// spare stops the removal of the mapping of a want that is wanted again.
+func (g *gateway) spare(l *lease) {
+	g.removed = slices.DeleteFunc(g.removed, func(r *removal) bool {
+		if r.want != l.want || g.igd.removing(r) {
+			return false
+		}
+		g.igd.queue = slices.DeleteFunc(g.igd.queue, func(j job) bool { return j.removal == r })
+		if r.had.by == PCP {
+			l.nonce = r.nonce
+		}
+		return true
+	})
+}
+
 // removeOn sends what is due of the removals.
 func (g *gateway) removeOn(now time.Time) {
 	g.removed = slices.DeleteFunc(g.removed, func(r *removal) bool {

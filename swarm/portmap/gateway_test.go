@@ -247,6 +247,23 @@ func TestFallbacksOfUPnP(t *testing.T) {
 	d.expect("the device chooses", strings.ReplaceAll(by(UPnP), "6881", "6882"))
 }
 
+// If the router chooses another external port, it is the same one for TCP and UDP.
+func TestSameExternalPort(t *testing.T) {
+	for _, m := range []Method{PCP, NATPMP} {
+		d := begin(t, &fakeRouter{pcp: m == PCP, pmp: m == NATPMP,
+			taken: map[uint16]bool{6881: true}})
+		d.run(time.Hour)
+		d.expect("after an hour", strings.ReplaceAll(by(m), "6881", "40001"))
+	}
+	// A router that does not answer for one of them holds up the other one for a moment alone.
+	d := begin(t, &fakeRouter{pcp: true, deaf: TCP})
+	d.expect("at once", "TCP <nil>; UDP <nil>")
+	d.run(repeatFirst)
+	d.expect("soon", "TCP <nil>; UDP 9.9.9.7:6881 by PCP")
+	d.run(15 * time.Second)
+	d.expect("later", "TCP "+ErrSilent.Error()+"; UDP 9.9.9.7:6881 by PCP")
+}
+
 // A refusal is shown, and leads to the next method.
 func TestRefusal(t *testing.T) {
 	r := &fakeRouter{pcp: true, pmp: true, igd: true, refuse: 2}
@@ -317,6 +334,31 @@ func TestSet(t *testing.T) {
 		d.run(time.Second)
 		if got := d.mapped(); got != "TCP:7000 UDP:6881 UDP:7003" {
 			t.Errorf("%v: the router has %q", m, got)
+		}
+	}
+}
+
+// Ports that are wanted again while they are removed stay mapped.
+func TestSetAgain(t *testing.T) {
+	for _, m := range methods {
+		for _, secret := range []string{"", "secret"} {
+			r := &fakeRouter{pcp: m == PCP, pmp: m == NATPMP, igd: m == UPnP}
+			d := begin(t, r)
+			d.gateway.secret = []byte(secret)
+			wants := []Want{{TCP, 6881, local4}, {TCP, 6881, local4}}
+			d.gateway.set(d.now, wants)
+			d.serve()
+			d.gateway.set(d.now, nil)
+			if m != UPnP {
+				d.gateway.effects() // the datagrams of the removal are lost
+			}
+			d.gateway.set(d.now, wants)
+			d.serve()
+			d.run(time.Minute)
+			d.expect("wanted again", "TCP 9.9.9.7:6881 by "+m.String())
+			if got := d.mapped(); !strings.HasPrefix(got, "TCP:6881") {
+				t.Errorf("%v: the router has %q", m, got)
+			}
 		}
 	}
 }
