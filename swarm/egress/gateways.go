@@ -1,8 +1,10 @@
 package egress
 
 import (
+	"net"
 	"net/netip"
 	"slices"
+	"strconv"
 )
 
 // gatewaysMax bounds the gateways that are returned.
@@ -20,8 +22,8 @@ type Gateway struct {
 }
 
 // Gateways returns the gateways of all interfaces, or of the device alone, in the families in
-// use, without duplicates and at most 16. On systems other than Linux all of them are guessed,
-// and there are none of IPv6.
+// use, without duplicates and at most 16. On systems other than Linux and Windows, all of them
+// are guessed, and there are none of IPv6.
 func (n *Net) Gateways() ([]Gateway, error) {
 	prefixes, err := n.Prefixes()
 	if err != nil {
@@ -65,4 +67,17 @@ func guess(own []netip.Prefix) netip.Addr {
 		}
 	}
 	return netip.Addr{}
+}
+
+// zoned returns g with the name of its interface as the zone of a link-local address.
+func (g Gateway) zoned() Gateway {
+	if !g.Addr.Is6() || !g.Addr.IsLinkLocalUnicast() {
+		return g
+	}
+	zone := strconv.Itoa(g.Index)
+	if ifi, err := net.InterfaceByIndex(g.Index); err == nil {
+		zone = ifi.Name
+	}
+	g.Addr = g.Addr.WithZone(zone)
+	return g
 }

@@ -2,10 +2,8 @@ package egress
 
 import (
 	"encoding/binary"
-	"net"
 	"net/netip"
 	"os"
-	"strconv"
 	"syscall"
 
 	"golang.org/x/sys/unix"
@@ -102,17 +100,4 @@ func parseHops(b []byte) (all []Gateway) {
 		b = b[min(len(b), (size+3)&^3):]
 	}
 	return all
-}
-
-// zoned returns g with the name of its interface as the zone of a link-local address.
-func (g Gateway) zoned() Gateway {
-	if !g.Addr.Is6() || !g.Addr.IsLinkLocalUnicast() {
-		return g
-	}
-	zone := strconv.Itoa(g.Index)
-	if ifi, err := net.InterfaceByIndex(g.Index); err == nil {
-		zone = ifi.Name
-	}
-	g.Addr = g.Addr.WithZone(zone)
-	return g
 }
