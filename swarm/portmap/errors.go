@@ -15,8 +15,10 @@ var (
 	ErrSilent = errors.New("the router offers no port mapping")
 	// ErrExternal says that the router names an external address that nobody can have.
 	ErrExternal = errors.New("the router names an impossible external address")
-	// ErrNoExternal says that the router has no external address at the moment.
-	ErrNoExternal = errors.New("the router has no external address")
+	// ErrNoExternal says that the router names no external address: its line is down, or it
+	// is behind another router and maps no ports there.
+	ErrNoExternal = errors.New("the router has no public address: it is offline, or behind " +
+		"another router")
 	// ErrRefused is wrapped by every RouterError.
 	ErrRefused = errors.New("the router refused")
 	// ErrWant says that a Want has port 0, or neither TCP nor UDP.

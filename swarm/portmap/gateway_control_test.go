@@ -1,6 +1,7 @@
 package portmap
 
 import (
+	"net/netip"
 	"testing"
 	"time"
 )
@@ -60,4 +61,15 @@ func (d *dialogue) mapAnswer(n nonce, result byte, seconds uint32) []byte {
 	a := d.router.controlPCP(d.now, b, uint32(d.now.Sub(d.router.started)/time.Second))
 	a[3] = result
 	return a
+}
+
+// A router without an external address says so by NAT-PMP, which explains why PCP refuses.
+func TestNoExternalAddress(t *testing.T) {
+	r := &fakeRouter{pcp: true, pmp: true, refuse: 8, external: netip.IPv4Unspecified()}
+	d := begin(t, r)
+	d.run(10 * time.Second)
+	d.expect("offline", "TCP "+ErrNoExternal.Error()+"; UDP "+ErrNoExternal.Error())
+	r.external, r.refuse = public4, 0
+	d.run(time.Minute)
+	d.expect("online", by(NATPMP))
 }

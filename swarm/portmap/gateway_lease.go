@@ -102,7 +102,7 @@ func (g *gateway) advance(now time.Time, l *lease) {
 	case m != None:
 		g.start(now, l, m)
 	case l.held.by == None && l.retry.IsZero() && g.settled():
-		if len(g.ready) == 0 {
+		if len(g.ready) == 0 || g.noExternal() {
 			l.err = g.silence()
 		}
 		l.failures++
@@ -209,15 +209,23 @@ func (g *gateway) repeat(now time.Time, l *lease) {
 	g.do(effect{datagram: appendPCPMap(nil, g.at.local, &l.want, l.nonce, external, seconds)})
 }
 
-// silence returns why no method can be asked.
+// silence returns why no method can be asked, or why all refuse.
 func (g *gateway) silence() error {
 	switch {
+	case g.noExternal():
+		return ErrNoExternal
 	case g.igd.err != nil:
 		return g.igd.err
-	case g.control.pmp.answers || g.control.pcp.answers:
-		return ErrNoExternal
 	}
 	return ErrSilent
+}
+
+// noExternal reports whether the router says by NAT-PMP or UPnP that it has no external
+// address. PCP has no word for that, and refuses for want of resources.
+func (g *gateway) noExternal() bool {
+	pmp := &g.control.pmp
+	return !pmp.off && pmp.answers && !g.control.external.IsValid() ||
+		errors.Is(g.igd.err, ErrNoExternal)
 }
 
 // failed ends an attempt. An error that is neither a refusal nor ErrExternal says that no
