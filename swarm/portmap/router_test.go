@@ -141,14 +141,21 @@ func (h *home) stop() {
 	<-h.daemon.Done()
 }
 
-// rules returns the rules of the router.
-func (h *home) rules() string {
-	h.t.Helper()
-	out, err := exec.Command("ip", "netns", "exec", "router", "nft", "list", "ruleset").Output()
-	if err != nil {
-		h.t.Fatal(err)
+// forgets waits until the router has no rule for a port.
+func (h *home) forgets(t *testing.T, port uint16) {
+	t.Helper()
+	for began := time.Now(); ; {
+		out, err := exec.Command("ip", "netns", "exec", "router", "nft", "list", "ruleset").Output()
+		if err != nil {
+			t.Fatal(err)
+		}
+		if !strings.Contains(string(out), fmt.Sprintf(" %d", port)) {
+			return
+		}
+		if time.Since(began) > patience {
+			t.Fatalf("the router still has rules: %s", out)
+		}
 	}
-	return string(out)
 }
 
 // inside calls f in a namespace.
