@@ -46,6 +46,7 @@ type device struct {
 	fd   int
 	line *line
 	peer *device
+	nat  *natTable // of the router whose end of the link this is; nil without NAT
 
 	on    []packet // the line, in the order of arrival
 	first int      // on[:first] has arrived
@@ -207,6 +208,13 @@ func (f *forwarder) read(d *device) {
 			f.spare = append(f.spare, buf)
 			return // nothing more, or the device is down
 		}
+		if what := d.leave(time.Since(f.begun), buf[:n]); what != pass {
+			if what == turnBack {
+				_, _ = unix.Write(d.fd, buf[:n])
+			}
+			f.spare = append(f.spare, buf)
+			continue
+		}
 		arrives, ok := d.line.send(time.Since(f.begun), n)
 		if !ok || len(d.on)-d.first >= packetsMax {
 			f.spare = append(f.spare, buf)
@@ -234,13 +242,53 @@ func (f *forwarder) deliver(d *device) time.Duration {
 			d.compact()
 			return left
 		}
-		_, _ = unix.Write(d.peer.fd, p.data) // a device that is down takes nothing
+		if d.peer.enter(time.Since(f.begun), p.data) == pass {
+			_, _ = unix.Write(d.peer.fd, p.data) // a device that is down takes nothing
+		}
 		f.spare = append(f.spare, p.data[:packetBytes])
 		p.data = nil
 		d.first++
 	}
 	d.on, d.first = d.on[:0], 0
 	return -1
+}
+
+// leave translates a packet that leaves by a device, if there is a NAT before it.
+func (d *device) leave(now time.Duration, packet []byte) verdict {
+	if d.nat == nil {
+		return pass
+	}
+	return d.nat.leave(now, packet)
+}
+
+// enter translates a packet that has arrived at a device, if there is a NAT behind it.
+func (d *device) enter(now time.Duration, packet []byte) verdict {
+	if d.nat == nil {
+		return pass
+	}
+	return d.nat.enter(now, packet)
+}
+
+// translate puts a NAT before a device.
+func (f *forwarder) translate(d *device, t *natTable) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	d.nat = t
+}
+
+// withNAT calls do with the NAT of a device, while no packet is translated. It returns
+// ErrNoNAT where there is none.
+func (f *forwarder) withNAT(d *device, do func(t *natTable, now time.Duration)) error {
+	if d == nil {
+		return ErrNoNAT
+	}
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if d.nat == nil {
+		return ErrNoNAT
+	}
+	do(d.nat, time.Since(f.begun))
+	return nil
 }
 
 // compact gives the space of delivered packets back once most of it is unused.

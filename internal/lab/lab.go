@@ -7,14 +7,15 @@
 // There are two kinds of links. Those of [Lab.Host] and [Lab.Behind] have a rate alone,
 // and the kernel shapes it. Those of [Lab.Modelled] have rate, delay, queue and random
 // loss in each direction: a thread of this process moves their packets between TUN
-// devices.
+// devices. That thread also translates addresses, for the routers of [Lab.Router]: each
+// behaviour of RFC 4787 is there, exactly and alone, which no kernel offers.
 //
 // A Lab lives in the namespace of the calling process, which plays the internet. That
 // namespace must vanish with the process, as those of realclient do. A Lab never touches
 // the network of the machine.
 //
-// Its nouns: a Lab, a Host in it, a Way (one direction of a modelled link), the Tracker
-// that hosts ask.
+// Its nouns: a Lab, a Host in it, a Way (one direction of a modelled link), a router (a
+// host that has other hosts inside), its NAT, the Tracker that hosts ask.
 package lab
 
 import (
@@ -25,30 +26,40 @@ import (
 	"os/exec"
 	"strconv"
 	"strings"
+	"time"
 
 	"swarmnode/internal/realclient"
 )
 
 // Lab is a network of hosts. Its methods are for one goroutine.
 type Lab struct {
-	hosts int
-	links *forwarder // of the modelled links; nil while there are none
+	hosts    int
+	links    *forwarder // of the modelled links; nil while there are none
+	services []*Service // that Close ends
 }
 
 // Host is a machine in the lab.
 type Host struct {
 	Name string
 	Addr netip.Addr // its own; behind NAT others see another one
+	// Addr6 is its address of IPv6, not valid without one.
+	Addr6 netip.Addr
 
 	lab     *Lab
+	number  int        // of the host's network, if it has one of its own
 	link    string     // the internet's end of the link
+	parent  string     // the namespace of that end: a carrier's router, or empty
 	gateway netip.Addr // of the network that Addr is in
 	home    *Host      // the router before it, nil without NAT
 	outside netip.Addr // of a home router: what the internet sees
 	masked  string     // of a home router: how it chooses ports
 
-	up, down *device // of a modelled link: the host's end, and the internet's
-	inside   int     // of a modelled home: how many hosts it has
+	up, down   *device      // of a modelled link: the host's end, and the internet's
+	inside     int          // of a modelled home: how many hosts it has
+	inner      netip.Prefix // of a modelled home: its address inside, with the network
+	inner6     netip.Prefix // the same of IPv6; not valid without it
+	translates bool         // it is a router with NAT
+	offering   *Service     // its miniupnpd; nil without one
 }
 
 // New makes the lab. The error says what the system lacks for it.
@@ -155,9 +166,14 @@ func (h *Host) Enter() []string { return []string{"nsenter", "--net=/run/netns/"
 // Readdress gives the host, or the home router before it, another address. Sockets bound
 // to the old one are cut off silently.
 func (h *Host) Readdress(to netip.Addr) error {
-	target := h
-	if h.home != nil {
-		target = h.home
+	target := h.router()
+	err := h.lab.links.withNAT(target.up, func(t *natTable, _ time.Duration) {
+		t.outside = to
+		t.forget()
+	})
+	if err == nil {
+		target.Addr = to
+		return nil
 	}
 	if err := runAll(
 		fmt.Sprintf("ip -n %s addr del %v/24 dev wan", target.Name, target.Addr),
@@ -171,18 +187,34 @@ func (h *Host) Readdress(to netip.Addr) error {
 }
 
 // Forget makes the home router forget its mappings: it loses its address and gets it back
-// at once.
-func (h *Host) Forget() error { return h.Readdress(h.home.Addr) }
+// at once. Pinholes stay.
+func (h *Host) Forget() error { return h.Readdress(h.router().Addr) }
+
+// router returns the router whose NAT the host is behind, or the host itself.
+func (h *Host) router() *Host {
+	if h.home != nil {
+		return h.home
+	}
+	return h
+}
+
+// outer makes a command run in the namespace of the outer end of the host's link.
+func (h *Host) outer(command string) string {
+	if h.parent == "" {
+		return command
+	}
+	return "ip netns exec " + h.parent + " " + command
+}
 
 // Silence drops every packet between the host and the internet, or lets them pass
 // again.
 func (h *Host) Silence(on bool) error {
 	if !on {
-		return run("nft flush chain ip lab forward")
+		return run(h.outer("nft flush chain ip lab forward"))
 	}
 	return runAll(
-		"nft add rule ip lab forward iifname "+h.link+" drop",
-		"nft add rule ip lab forward oifname "+h.link+" drop",
+		h.outer("nft add rule ip lab forward iifname "+h.link+" drop"),
+		h.outer("nft add rule ip lab forward oifname "+h.link+" drop"),
 	)
 }
 
@@ -192,7 +224,7 @@ func (h *Host) Carrier(up bool) error {
 	if up {
 		state = "up"
 	}
-	return run("ip link set " + h.link + " " + state)
+	return run(h.outer("ip link set " + h.link + " " + state))
 }
 
 // Received returns how many bytes the internet has sent to the host.
@@ -218,6 +250,9 @@ func (h *Host) Received() (int64, error) {
 
 // Close removes the hosts. Their processes must have ended.
 func (l *Lab) Close() error {
+	for _, s := range l.services {
+		s.Stop()
+	}
 	// A namespace lives on as long as a socket in it does.
 	if l.links != nil {
 		if err := l.links.close(); err != nil { // its devices vanish

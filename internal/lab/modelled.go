@@ -19,8 +19,8 @@ func (l *Lab) Modelled(name string, up, down Way) (*Host, error) {
 	l.hosts++
 	n := l.hosts
 	h := &Host{
-		Name: name, Addr: netip.AddrFrom4([4]byte{198, 18, byte(n), 2}), lab: l,
-		link: fmt.Sprintf("to%d", n), gateway: netip.AddrFrom4([4]byte{198, 18, byte(n), 1}),
+		Name: name, Addr: publicAddr(n, 2), lab: l, link: fmt.Sprintf("to%d", n),
+		gateway: publicAddr(n, 1), number: n,
 	}
 	if err := run("ip netns add " + name); err != nil {
 		return nil, err
@@ -37,17 +37,19 @@ func (l *Lab) Modelled(name string, up, down Way) (*Host, error) {
 	), h.route())
 }
 
+// publicAddr returns an address of the network of a host with a number. No registry calls
+// these networks special, so that nobody takes them for private ones.
+func publicAddr(number, host int) netip.Addr {
+	return netip.AddrFrom4([4]byte{12, 0, byte(number), byte(host)})
+}
+
 // connect makes the link of a host. A link without limits needs no model.
 func (h *Host) connect(up, down Way) error {
 	if up == (Way{}) && down == (Way{}) {
 		return run(fmt.Sprintf("ip link add %s type veth peer name wan netns %s", h.link, h.Name))
 	}
-	if h.lab.links == nil {
-		links, err := newForwarder()
-		if err != nil {
-			return err
-		}
-		h.lab.links = links
+	if err := h.lab.model(); err != nil {
+		return err
 	}
 	var err error
 	if h.up, h.down, err = h.lab.links.link("wan", h.link, up, down); err != nil {
@@ -70,7 +72,8 @@ func (l *Lab) Home(name string, up, down Way) (*Host, error) {
 	if err != nil {
 		return nil, err
 	}
-	lan := router.lan()
+	lan := netip.PrefixFrom(netip.AddrFrom4([4]byte{12, 1, byte(router.number), 1}), 24)
+	router.inner = lan
 	return router, runAll(
 		"ip netns exec "+name+" sysctl -qw net.ipv4.ip_forward=1",
 		fmt.Sprintf("ip -n %s link add lan type bridge", name),
@@ -80,29 +83,36 @@ func (l *Lab) Home(name string, up, down Way) (*Host, error) {
 	)
 }
 
-// lan returns the router's address inside, with its network.
-func (h *Host) lan() netip.Prefix {
-	a := h.Addr.As4()
-	return netip.PrefixFrom(netip.AddrFrom4([4]byte{198, 19, a[2], 1}), 24)
-}
-
-// Inside adds a host at a home, with a public address, on a LAN that has no limits.
+// Inside adds a host at a home of [Lab.Home], with a public address, or behind a router of
+// [Lab.Router], with a private one. Its LAN has no limits.
 func (h *Host) Inside(name string) (*Host, error) {
 	h.inside++
-	lan := h.lan()
-	a := lan.Addr().As4()
+	a := h.inner.Addr().As4()
 	a[3] += byte(h.inside)
 	in := &Host{Name: name, Addr: netip.AddrFrom4(a), lab: h.lab, link: h.link,
-		gateway: lan.Addr(), up: h.up, down: h.down}
+		parent: h.parent, gateway: h.inner.Addr(), up: h.up, down: h.down}
+	if h.translates {
+		in.home = h
+	}
 	port := fmt.Sprintf("lan%d", h.inside)
-	return in, errors.Join(runAll(
+	if err := runAll(
 		"ip netns add "+name,
 		fmt.Sprintf("ip -n %s link add %s type veth peer name wan netns %s", h.Name, port, name),
 		fmt.Sprintf("ip -n %s link set %s master lan up", h.Name, port),
 		fmt.Sprintf("ip -n %s link set lo up", name),
 		fmt.Sprintf("ip -n %s link set wan up", name),
-		fmt.Sprintf("ip -n %s addr add %v/24 dev wan", name, in.Addr),
-	), in.route())
+		fmt.Sprintf("ip -n %s addr add %v/%d dev wan", name, in.Addr, h.inner.Bits()),
+	); err != nil {
+		return nil, err
+	}
+	if h.inner6.IsValid() {
+		b := h.inner6.Addr().As16()
+		b[15] += byte(h.inside)
+		if err := in.addIPv6(netip.AddrFrom16(b), h.inner6.Addr()); err != nil {
+			return nil, err
+		}
+	}
+	return in, in.route()
 }
 
 // Up returns what left on the modelled link of the host, or of its home. Nothing is counted
