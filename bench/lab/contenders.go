@@ -4,6 +4,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"os"
 	"os/exec"
@@ -168,13 +169,17 @@ func (s *share) leech(ctx context.Context, opt options, c contender, h *lab.Host
 		s.torrent.Magnet+"&tr="+s.tracker.URL)
 }
 
+// folders makes the folders of a client on a host: its state, and what it fetches.
+func (s *share) folders(h *lab.Host) (state, data string, err error) {
+	state, data = filepath.Join(s.dir, h.Name, "state"), filepath.Join(s.dir, h.Name, "data")
+	return state, data, errors.Join(os.MkdirAll(state, 0o755), os.MkdirAll(data, 0o755))
+}
+
 func (s *share) start(ctx context.Context, opt options, c contender, h *lab.Host, data,
 	source string) (*member, error) {
-	state := filepath.Join(s.dir, h.Name, "state")
-	for _, dir := range []string{state, data} {
-		if err := os.MkdirAll(dir, 0o755); err != nil {
-			return nil, err
-		}
+	state, _, err := s.folders(h)
+	if err != nil {
+		return nil, err
 	}
 	if c.client == node {
 		return startNode(opt, c, h, state, data, source)

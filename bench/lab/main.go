@@ -23,6 +23,7 @@ type options struct {
 	node string // path of the binary
 	utp  bool   // it has uTP
 	runs int
+	pair string // only the pairs of NATs whose names contain this
 }
 
 // A scenario measures all contenders and prints a table.
@@ -38,14 +39,16 @@ var scenarios = []scenario{
 	{"swarm", swarmTitle, measureSwarm},
 	{"home", homeTitle, measureHome},
 	{"idle", idleTitle, measureIdle},
+	{"nat", natTitle, measureNAT},
 }
 
 func main() {
 	var opt options
 	flag.StringVar(&opt.node, "node", "bin/node", "the node binary")
 	flag.IntVar(&opt.runs, "runs", 1, "runs of each measurement; medians are shown")
-	only := flag.String("only", "", "only the scenario of this name: long, swarm, home "+
-		"or idle")
+	flag.StringVar(&opt.pair, "pair", "", "only the pairs of scenario nat whose names contain this")
+	only := flag.String("only", "", "only the scenario of this name: long, swarm, home, idle "+
+		"or nat")
 	with := flag.String("with", "", "only the contenders whose names contain one of these, "+
 		"comma-separated; transmission and aria2 are measured only if named")
 	flag.Parse()

@@ -5,7 +5,6 @@ package main
 import (
 	"context"
 	"fmt"
-	"os"
 	"path/filepath"
 	"time"
 
@@ -124,11 +123,9 @@ func (s *share) leechs(ctx context.Context, opt options, c contender,
 		return all, nil
 	}
 	for _, h := range hosts {
-		state := filepath.Join(s.dir, h.Name, "state")
-		for _, dir := range []string{state, data(h)} {
-			if err := os.MkdirAll(dir, 0o755); err != nil {
-				return all, err
-			}
+		state, _, err := s.folders(h)
+		if err != nil {
+			return all, err
 		}
 		m, err := launch(ctx, c, h, state)
 		if err != nil {

@@ -229,23 +229,37 @@ func (h *Host) Carrier(up bool) error {
 
 // Received returns how many bytes the internet has sent to the host.
 func (h *Host) Received() (int64, error) {
-	text, err := os.ReadFile("/proc/net/dev")
+	const sent = 8 // the field of the bytes sent, behind eight of what was received
+	return countBytes(h.link, sent)
+}
+
+// Came returns how many bytes have come to the host's own interface, also from its LAN.
+func (h *Host) Came() (came int64, err error) {
+	const received = 0
+	return came, h.Do(func() error {
+		came, err = countBytes("wan", received)
+		return err
+	})
+}
+
+// countBytes returns a field of an interface in the namespace of the thread.
+func countBytes(link string, field int) (int64, error) {
+	text, err := os.ReadFile("/proc/thread-self/net/dev")
 	if err != nil {
 		return 0, err
 	}
 	for line := range strings.Lines(string(text)) {
 		name, rest, ok := strings.Cut(strings.TrimSpace(line), ":")
-		if !ok || name != h.link {
+		if !ok || name != link {
 			continue
 		}
-		const sent = 8 // the field of the bytes sent, behind eight of what was received
 		fields := strings.Fields(rest)
-		if len(fields) <= sent {
+		if len(fields) <= field {
 			break
 		}
-		return strconv.ParseInt(fields[sent], 10, 64)
+		return strconv.ParseInt(fields[field], 10, 64)
 	}
-	return 0, fmt.Errorf("no link %s in /proc/net/dev", h.link)
+	return 0, fmt.Errorf("no link %s in /proc/net/dev", link)
 }
 
 // Close removes the hosts. Their processes must have ended.

@@ -63,7 +63,7 @@ func launchLibtorrent(ctx context.Context, c *Client) (driver, error) {
 	return d, d.call(ctx, nil, map[string]any{
 		"op": "start", "ip": c.Addr.Addr().String(), "port": c.Addr.Port(),
 		"dht": c.opts.DHT || len(c.opts.Bootstrap) > 0, "bootstrap": joinAddrs(c.opts.Bootstrap),
-		"preset": c.opts.HighPerformance, "settings": settings,
+		"preset": c.opts.HighPerformance, "idle": c.opts.Idle, "settings": settings,
 	})
 }
 

@@ -14,8 +14,10 @@ class Driver:
     def __init__(self):
         self.session = None
         self.handle = None
+        self.idle = False
 
-    def start(self, ip, port, dht, bootstrap, preset, settings):
+    def start(self, ip, port, dht, bootstrap, preset, idle, settings):
+        self.idle = idle
         pack = lt.high_performance_seed() if preset else lt.default_settings()
         alerts = lt.alert.category_t
         pack.update({
@@ -49,6 +51,10 @@ class Driver:
         params.save_path = dir
         # Neither queueing nor a pause: the torrent is the only one.
         params.flags &= ~(lt.torrent_flags.paused | lt.torrent_flags.auto_managed)
+        if self.idle:
+            # It fetches only what it could pass on to several peers. Unlike the
+            # upload mode, it does not make seeds hang up.
+            params.flags |= lt.torrent_flags.share_mode
         self.handle = self.session.add_torrent(params)
         return {}
 

@@ -86,6 +86,9 @@ type Options struct {
 	// Up is the client's own upload limit in bytes per second; 0: none. Kinds other than
 	// Libtorrent, Transmission and Aria2 fail with ErrUnsupported.
 	Up int64
+	// Idle makes a Libtorrent client take part in torrents without fetching anything, and
+	// without saying so: peers use it to find each other. Other kinds ignore it.
+	Idle bool
 	// Settings are added to the client's own: libtorrent's settings pack,
 	// Transmission's settings.json, aria2's options without the dashes,
 	// qBittorrent's of a session, and lines of rtorrent.rc.
