@@ -6,12 +6,10 @@ import (
 	"context"
 	"fmt"
 	"os"
-	"os/exec"
 	"strings"
-)
 
-// miniupnpd is Debian's, of the package miniupnpd-nftables.
-const miniupnpd = "miniupnpd"
+	"swarmnode/internal/realclient"
+)
 
 // mappingPort is the port of PCP and NAT-PMP (RFC 6887, section 19.1).
 const mappingPort = 5351
@@ -26,54 +24,40 @@ type Offers struct {
 
 func (o Offers) any() bool { return o.PCP || o.NATPMP || o.UPnP }
 
-// CanOffer returns an error that says what this machine lacks for routers with Offers.
-func CanOffer() error {
-	if _, err := exec.LookPath(miniupnpd); err != nil {
-		return fmt.Errorf("%s is not installed (Debian: miniupnpd-nftables): %w", miniupnpd, err)
-	}
-	return nil
-}
-
 // translateByKernel gives a router the NAT of the kernel, which chooses the same port
 // outside where it can and filters by address and port, and a miniupnpd that writes rules
 // into it.
 func (h *Host) translateByKernel(cfg RouterConfig) error {
-	if err := CanOffer(); err != nil {
-		return err
-	}
 	if err := run(fmt.Sprintf("ip -n %s addr add %v/24 dev wan", h.Name, h.Addr)); err != nil {
 		return err
 	}
-	rules := h.file("rules.nft")
-	if err := os.WriteFile(rules, []byte(gatewayRules(cfg)), 0o600); err != nil {
-		return err
-	}
-	if err := run("ip netns exec " + h.Name + " nft -f " + rules); err != nil {
+	if err := h.rule(gatewayRules); err != nil {
 		return err
 	}
 	return h.Offer(context.Background(), cfg.Offers)
+}
+
+// rule gives rules to the kernel of a router.
+func (h *Host) rule(rules string) error {
+	file := h.file("rules.nft")
+	if err := os.WriteFile(file, []byte(rules), 0o600); err != nil {
+		return err
+	}
+	return run("ip netns exec " + h.Name + " nft -f " + file)
 }
 
 // Miniupnpd returns the program of a router with Offers.
 func (h *Host) Miniupnpd() *Service { return h.offering }
 
 // gatewayRules are those of the router itself. miniupnpd adds its own to the empty chains.
-func gatewayRules(cfg RouterConfig) string {
-	refused := ""
-	for _, r := range []struct {
-		offered bool
-		version string // the first byte of a request
-	}{{cfg.Offers.NATPMP, "0"}, {cfg.Offers.PCP, "2"}} {
-		if !r.offered {
-			refused += fmt.Sprintf("\t\tiifname lan udp dport %d @th,64,8 %s drop\n", mappingPort,
-				r.version)
-		}
-	}
-	return `table inet filter {
+const gatewayRules = `table inet filter {
 	chain input {
 		type filter hook input priority 0;
 		iifname wan ct state new,invalid drop
-` + refused + `	}
+		iifname lan jump refused
+	}
+	chain refused {
+	}
 	chain forward {
 		type filter hook forward priority 0; policy drop;
 		ct state established,related accept
@@ -97,14 +81,38 @@ func gatewayRules(cfg RouterConfig) string {
 	}
 }
 `
+
+// refused are the rules against requests of what is not offered.
+func (o Offers) refused() string {
+	rule := ""
+	switch port := fmt.Sprintf("udp dport %d ", mappingPort); {
+	case !o.PCP && !o.NATPMP:
+		rule = port + "reject" // as a closed port does
+	case !o.PCP:
+		rule = port + "@th,64,8 2 drop" // the version, the first byte of a request
+	case !o.NATPMP:
+		rule = port + "@th,64,8 0 drop"
+	}
+	return "flush chain inet filter refused\ntable inet filter {\n\tchain refused {\n\t\t" + rule +
+		"\n\t}\n}\n"
 }
 
 // Offer starts the miniupnpd of a router with Offers. [Lab.Router] does it, and a caller
-// that has ended the program does it again, as a router that starts again.
-func (h *Host) Offer(ctx context.Context, o Offers) (err error) {
+// that has ended the program does it again, as a router that starts again, perhaps with
+// other protocols.
+func (h *Host) Offer(ctx context.Context, o Offers) error {
+	path, err := realclient.ServerInstalled(realclient.Miniupnpd)
+	if err != nil {
+		return err
+	}
+	if err := h.rule(o.refused()); err != nil {
+		return err
+	}
 	config := strings.Join([]string{
 		"ext_ifname=wan", "listening_ip=lan",
-		"enable_natpmp=" + yesNo(o.PCP || o.NATPMP), "enable_upnp=" + yesNo(o.UPnP),
+		// It always takes requests of PCP and NAT-PMP, which the rules refuse, since it says
+		// when it does: by then everything else is served.
+		"enable_natpmp=yes", "enable_upnp=" + yesNo(o.UPnP),
 		"force_igd_desc_v1=" + yesNo(o.OldIGD), "ipv6_disable=" + yesNo(!h.inner6.IsValid()),
 		"secure_mode=yes", "system_uptime=no", "uuid=8c3a3f3e-93c7-4a6e-9f53-6d5f7a9d4b01",
 		"",
@@ -113,15 +121,8 @@ func (h *Host) Offer(ctx context.Context, o Offers) (err error) {
 	if err := os.WriteFile(file, []byte(config), 0o600); err != nil {
 		return err
 	}
-	var signs []string
-	if o.UPnP {
-		signs = append(signs, "HTTP listening on port")
-	}
-	if o.PCP || o.NATPMP {
-		signs = append(signs, "Listening for NAT-PMP/PCP")
-	}
-	h.offering, err = h.serve(ctx, []string{miniupnpd, "-d", "-f", file,
-		"-P", h.file("miniupnpd.pid")}, contains(signs...))
+	h.offering, err = h.serve(ctx, []string{path, "-d", "-f", file,
+		"-P", h.file("miniupnpd.pid")}, "Listening for NAT-PMP/PCP")
 	return err
 }
 

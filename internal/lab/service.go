@@ -27,9 +27,8 @@ const (
 	serviceLogShown = 4 << 10 // bytes of the log in an error
 )
 
-// serve starts a program on a host and waits until ready says that it serves.
-func (h *Host) serve(ctx context.Context, words []string, ready func(log string) bool) (*Service,
-	error) {
+// serve starts a program on a host and waits until it prints that it serves.
+func (h *Host) serve(ctx context.Context, words []string, ready string) (*Service, error) {
 	log, err := os.Create(h.file(filepath.Base(words[0]) + ".log"))
 	if err != nil {
 		return nil, err
@@ -48,7 +47,7 @@ func (h *Host) serve(ctx context.Context, words []string, ready func(log string)
 	defer cancel()
 	tick := time.NewTicker(serviceLook)
 	defer tick.Stop()
-	for !ready(s.Log()) {
+	for !strings.Contains(s.Log(), ready) {
 		select {
 		case <-ctx.Done():
 			return nil, s.failed(ctx.Err())
@@ -88,16 +87,4 @@ func (s *Service) Stop() {
 func (s *Service) Kill() {
 	s.process.Kill()
 	s.log.Close()
-}
-
-// contains returns a check that a log contains each of the parts.
-func contains(parts ...string) func(log string) bool {
-	return func(log string) bool {
-		for _, p := range parts {
-			if !strings.Contains(log, p) {
-				return false
-			}
-		}
-		return true
-	}
 }

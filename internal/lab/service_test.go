@@ -18,9 +18,7 @@ import (
 // TestOffers: miniupnpd maps ports of the NAT of the kernel, by the protocols that a router
 // offers and by no others.
 func TestOffers(t *testing.T) {
-	if err := CanOffer(); err != nil {
-		t.Skip(err)
-	}
+	realclient.RequireServer(t, realclient.Miniupnpd)
 	if !realclient.InNamespace(t) {
 		return
 	}
@@ -74,9 +72,18 @@ func offers(t *testing.T, in, far *Host, o Offers) {
 	if _, err := router.NAT(); err == nil {
 		t.Error("the NAT of the kernel has a tally")
 	}
-	router.Miniupnpd().Stop()
-	if err := router.Offer(t.Context(), o); err != nil {
+	router.Miniupnpd().Kill()
+	if err := router.Offer(t.Context(), Offers{PCP: true, NATPMP: true}); err != nil {
 		t.Error(err)
+	}
+	for version, request := range [][]byte{0: pmp, 2: pcp} {
+		if request == nil {
+			continue
+		}
+		send(t, c, at, string(request))
+		if text, _ := receive(t, c); int(text[0]) != version {
+			t.Errorf("the answer to version %d is %x", version, text)
+		}
 	}
 }
 
@@ -103,9 +110,7 @@ func pcpRequest(at netip.AddrPort) []byte {
 
 // TestTURN: coturn answers a binding request (RFC 8489, section 6).
 func TestTURN(t *testing.T) {
-	if err := CanTURN(); err != nil {
-		t.Skip(err)
-	}
+	realclient.RequireServer(t, realclient.Turnserver)
 	if !realclient.InNamespace(t) {
 		return
 	}

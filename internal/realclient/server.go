@@ -23,11 +23,13 @@ import (
 	"swarmnode/internal/proc"
 )
 
-// The programs that serve clients: the web server that most web seeds run, and the
-// tracker that most open trackers run.
+// The programs that serve clients: the web server that most web seeds run, the tracker that
+// most open trackers run, and those that a router or a relay runs in package lab.
 const (
 	Nginx       Kind = "nginx"
 	Opentracker Kind = "opentracker"
+	Miniupnpd   Kind = "miniupnpd"  // Debian: miniupnpd-nftables
+	Turnserver  Kind = "turnserver" // Debian: coturn
 )
 
 // ServerInstalled reports whether a server can be run here; if not, the error
@@ -197,6 +199,14 @@ func launchServer(ctx context.Context, at netip.AddrPort, cfg proc.Config) (*Ser
 	}
 }
 
+// RequireServer is Require for a server.
+func RequireServer(t testing.TB, kind Kind) {
+	t.Helper()
+	if _, err := ServerInstalled(kind); err != nil {
+		skipOrFail(t, err.Error())
+	}
+}
+
 // StartServer launches a server for a test by one of the functions above, in a
 // folder of its own, and ends it with the test. It skips the test, with the
 // reason, when the server is not installed, and fails instead where clients are
@@ -204,9 +214,7 @@ func launchServer(ctx context.Context, at netip.AddrPort, cfg proc.Config) (*Ser
 func StartServer(t testing.TB, kind Kind, launch func(ctx context.Context,
 	state string) (*Server, error)) *Server {
 	t.Helper()
-	if _, err := ServerInstalled(kind); err != nil {
-		skipOrFail(t, err.Error())
-	}
+	RequireServer(t, kind)
 	sayBeside(t)
 	state, err := os.MkdirTemp("", string(kind))
 	if err != nil {
