@@ -32,6 +32,10 @@ const (
 	natLook = 50 * time.Millisecond
 	// natLead is how long a seed has been in the DHT when the downloader starts.
 	natLead = 10 * time.Second
+	// natWarm is how long libtorrent has been in the DHT when it is told of the torrent. It
+	// takes another id as soon as it learns its address outside, and searches that it began
+	// before find nobody.
+	natWarm = 5 * time.Second
 	// natNodes is how many public nodes the DHT has.
 	natNodes = 3
 	// introduceMax bounds the wait for the seed at the third peer.
@@ -53,47 +57,68 @@ var (
 
 // A natPair is where the seed and the downloader are.
 type natPair struct {
-	name  string
-	place func(l *lab.Lab) (seed, leech *lab.Host, err error)
+	name   string
+	place  func(l *lab.Lab) (seed, leech *lab.Host, err error)
+	offers bool // it needs miniupnpd
 }
 
 var natPairs = []natPair{
-	{"public / port-restricted", func(l *lab.Lab) (seed, leech *lab.Host, err error) {
-		if seed, err = l.Modelled("seed", natWay, natWay); err != nil {
-			return nil, nil, err
-		}
-		leech, err = behind(l, "leech", lab.RouterConfig{NAT: portRestricted})
-		return seed, leech, err
-	}},
-	{"full-cone / symmetric", apart(fullCone, symmetric)},
-	{"port-restricted / port-restricted", apart(portRestricted, portRestricted)},
-	{"other ports / other ports", apart(otherPorts, otherPorts)},
-	{"port-restricted / symmetric", apart(portRestricted, symmetric)},
-	{"symmetric / symmetric", apart(symmetric, symmetric)},
-	{"behind one router", func(l *lab.Lab) (seed, leech *lab.Host, err error) {
-		router, err := l.Router("home", lab.RouterConfig{Up: natWay, Down: natWay,
-			NAT: portRestricted})
-		if err != nil {
-			return nil, nil, err
-		}
-		if seed, err = router.Inside("seed"); err != nil {
-			return nil, nil, err
-		}
-		leech, err = router.Inside("leech")
-		return seed, leech, err
-	}},
-	{"behind one carrier", func(l *lab.Lab) (seed, leech *lab.Host, err error) {
-		c, err := l.Router("carrier", lab.RouterConfig{NAT: carrier, Carrier: true})
-		if err != nil {
-			return nil, nil, err
-		}
-		cfg := lab.RouterConfig{NAT: portRestricted, Behind: c}
-		if seed, err = behind(l, "seed", cfg); err != nil {
-			return nil, nil, err
-		}
-		leech, err = behind(l, "leech", cfg)
-		return seed, leech, err
-	}},
+	{name: "public / port-restricted", place: fromPublic},
+	{name: "full-cone / symmetric", place: apart(fullCone, symmetric)},
+	{name: "port-restricted / port-restricted", place: apart(portRestricted, portRestricted)},
+	{name: "other ports / other ports", place: apart(otherPorts, otherPorts)},
+	{name: "port-restricted / symmetric", place: apart(portRestricted, symmetric)},
+	{name: "symmetric / symmetric", place: apart(symmetric, symmetric)},
+	{name: "ports mapped on request / symmetric", place: mapped, offers: true},
+	{name: "behind one router", place: together},
+	{name: "behind one carrier", place: oneCarrier},
+}
+
+// fromPublic places the seed in the internet.
+func fromPublic(l *lab.Lab) (seed, leech *lab.Host, err error) {
+	if seed, err = l.Modelled("seed", natWay, natWay); err != nil {
+		return nil, nil, err
+	}
+	leech, err = behind(l, "leech", lab.RouterConfig{NAT: portRestricted})
+	return seed, leech, err
+}
+
+// mapped places the seed behind a router that maps ports by every protocol.
+func mapped(l *lab.Lab) (seed, leech *lab.Host, err error) {
+	all := lab.Offers{PCP: true, NATPMP: true, UPnP: true}
+	if seed, err = behind(l, "seed", lab.RouterConfig{Offers: all}); err != nil {
+		return nil, nil, err
+	}
+	leech, err = behind(l, "leech", lab.RouterConfig{NAT: symmetric})
+	return seed, leech, err
+}
+
+// together places the two at one home, without hairpin.
+func together(l *lab.Lab) (seed, leech *lab.Host, err error) {
+	router, err := l.Router("home", lab.RouterConfig{Up: natWay, Down: natWay,
+		NAT: portRestricted})
+	if err != nil {
+		return nil, nil, err
+	}
+	if seed, err = router.Inside("seed"); err != nil {
+		return nil, nil, err
+	}
+	leech, err = router.Inside("leech")
+	return seed, leech, err
+}
+
+// oneCarrier places the two at homes of one carrier.
+func oneCarrier(l *lab.Lab) (seed, leech *lab.Host, err error) {
+	c, err := l.Router("carrier", lab.RouterConfig{NAT: carrier, Carrier: true})
+	if err != nil {
+		return nil, nil, err
+	}
+	cfg := lab.RouterConfig{NAT: portRestricted, Behind: c}
+	if seed, err = behind(l, "seed", cfg); err != nil {
+		return nil, nil, err
+	}
+	leech, err = behind(l, "leech", cfg)
+	return seed, leech, err
 }
 
 var natWay = lab.Way{Rate: natRate, Delay: natDelay}
@@ -151,6 +176,12 @@ func measureNAT(ctx context.Context, opt options, contenders []contender) error 
 	for _, p := range natPairs {
 		if !strings.Contains(p.name, opt.pair) {
 			continue
+		}
+		if p.offers {
+			if _, err := realclient.ServerInstalled(realclient.Miniupnpd); err != nil {
+				fmt.Printf("left out: %s: %v\n", p.name, err)
+				continue
+			}
 		}
 		for _, dht := range []bool{false, true} {
 			by := "peer"
@@ -353,7 +384,8 @@ func (s *share) introducer(ctx context.Context, m *meeting, h *lab.Host) (err er
 func natSettings() map[string]any {
 	return map[string]any{
 		"listen_interfaces": fmt.Sprintf("0.0.0.0:%d", port), "outgoing_interfaces": "",
-		"allow_multiple_connections_per_ip": false, "enable_lsd": true,
+		"allow_multiple_connections_per_ip": false, "enable_lsd": true, "enable_upnp": true,
+		"enable_natpmp": true,
 	}
 }
 
@@ -416,12 +448,23 @@ func (s *share) join(ctx context.Context, opt options, by *meeting, client strin
 	if m.client, err = realclient.Launch(ctx, realclient.Kind(client), o); err != nil {
 		return nil, err
 	}
-	if err = m.give(ctx, source, data); err == nil && by.third != nil {
-		err = m.client.Connect(ctx, by.addrs[0])
-	}
-	if err != nil {
+	if err := by.enter(ctx, m, source, data); err != nil {
 		m.stop()
 		return nil, err
 	}
 	return m, nil
+}
+
+// enter tells a client that was launched of the torrent, and of the third peer.
+func (m *meeting) enter(ctx context.Context, who *member, source, data string) error {
+	if m.third == nil {
+		if err := pause(ctx, natWarm); err != nil {
+			return err
+		}
+		return who.give(ctx, source, data)
+	}
+	if err := who.give(ctx, source, data); err != nil {
+		return err
+	}
+	return who.client.Connect(ctx, m.addrs[0])
 }
