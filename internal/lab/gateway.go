@@ -4,9 +4,12 @@ package lab
 
 import (
 	"context"
+	"encoding/binary"
 	"fmt"
 	"os"
 	"strings"
+
+	"golang.org/x/sys/unix"
 
 	"swarmnode/internal/realclient"
 )
@@ -44,6 +47,38 @@ func (h *Host) rule(rules string) error {
 		return err
 	}
 	return run("ip netns exec " + h.Name + " nft -f " + file)
+}
+
+// flush makes the kernel of a router forget every connection. On a change of its address it
+// forgets by itself only those that it has masqueraded, and not those that came in by a rule
+// of miniupnpd.
+func (h *Host) flush() error {
+	const deleteConnections = unix.NFNL_SUBSYS_CTNETLINK<<8 | 2 // all, for want of a name
+	request := make([]byte, unix.SizeofNlMsghdr+4)              // and struct nfgenmsg, zero
+	binary.NativeEndian.PutUint32(request, uint32(len(request)))
+	binary.NativeEndian.PutUint16(request[4:], deleteConnections)
+	binary.NativeEndian.PutUint16(request[6:], unix.NLM_F_REQUEST|unix.NLM_F_ACK)
+	return h.Do(func() error {
+		fd, err := unix.Socket(unix.AF_NETLINK, unix.SOCK_RAW|unix.SOCK_CLOEXEC,
+			unix.NETLINK_NETFILTER)
+		if err != nil {
+			return fmt.Errorf("forgetting connections: %w", err)
+		}
+		defer unix.Close(fd)
+		if _, err := unix.Write(fd, request); err != nil {
+			return fmt.Errorf("forgetting connections: %w", err)
+		}
+		var answer [1024]byte
+		n, err := unix.Read(fd, answer[:])
+		if err != nil || n < unix.SizeofNlMsghdr+4 {
+			return fmt.Errorf("forgetting connections: %d bytes: %w", n, err)
+		}
+		code := int32(binary.NativeEndian.Uint32(answer[unix.SizeofNlMsghdr:]))
+		if code != 0 {
+			return fmt.Errorf("forgetting connections: %w", unix.Errno(-code))
+		}
+		return nil
+	})
 }
 
 // Miniupnpd returns the program of a router with Offers.

@@ -183,6 +183,9 @@ func (h *Host) Readdress(to netip.Addr) error {
 		return err
 	}
 	target.Addr = to
+	if target.offering != nil {
+		return target.flush()
+	}
 	return nil
 }
 

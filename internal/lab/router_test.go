@@ -339,9 +339,13 @@ func (l *natLab) hairpins(t *testing.T) {
 			t.Errorf("%q from %v, want the neighbour from %v", text, who, from)
 		}
 		// The local address works as on every LAN.
+		came := must(in.Came())(t)
 		send(t, b, endpoint(a), "local")
 		if text, who := receive(t, a); text != "local" || who != endpoint(b) {
 			t.Errorf("%q from %v, want it from %v", text, who, endpoint(b))
+		}
+		if more := must(in.Came())(t) - came; more < int64(len("local")) {
+			t.Errorf("%d bytes came to the host", more)
 		}
 	}
 }

@@ -72,6 +72,13 @@ func offers(t *testing.T, in, far *Host, o Offers) {
 	if _, err := router.NAT(); err == nil {
 		t.Error("the NAT of the kernel has a tally")
 	}
+	moved := router.Addr.Next()
+	if err := in.Readdress(moved); err != nil {
+		t.Fatal(err)
+	}
+	if at := seen(t, served, outside); at.Addr() != moved {
+		t.Errorf("the router is seen as %v, want %v", at, moved)
+	}
 	router.Miniupnpd().Kill()
 	if err := router.Offer(t.Context(), Offers{PCP: true, NATPMP: true}); err != nil {
 		t.Error(err)
