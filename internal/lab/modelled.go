@@ -16,8 +16,10 @@ import (
 // ways: up from the host, down to it. TCP connections of the host begin with CUBIC, as on
 // most machines, and may change to something else.
 func (l *Lab) Modelled(name string, up, down Way) (*Host, error) {
-	l.hosts++
-	n := l.hosts
+	n, err := l.number()
+	if err != nil {
+		return nil, err
+	}
 	h := &Host{
 		Name: name, Addr: publicAddr(n, 2), lab: l, link: fmt.Sprintf("to%d", n),
 		gateway: publicAddr(n, 1), number: n,
@@ -35,6 +37,18 @@ func (l *Lab) Modelled(name string, up, down Way) (*Host, error) {
 		fmt.Sprintf("ip -n %s link set wan up", name),
 		fmt.Sprintf("ip -n %s addr add %v/24 dev wan", name, h.Addr),
 	), h.route())
+}
+
+// networksMax is how many networks there are, and how many hosts one of them takes.
+const networksMax = 254
+
+// number returns the number of another network.
+func (l *Lab) number() (int, error) {
+	if l.hosts >= networksMax {
+		return 0, fmt.Errorf("a lab has no more than %d networks", networksMax)
+	}
+	l.hosts++
+	return l.hosts, nil
 }
 
 // publicAddr returns an address of the network of a host with a number. No registry calls
@@ -86,6 +100,9 @@ func (l *Lab) Home(name string, up, down Way) (*Host, error) {
 // Inside adds a host at a home of [Lab.Home], with a public address, or behind a router of
 // [Lab.Router], with a private one. Its LAN has no limits.
 func (h *Host) Inside(name string) (*Host, error) {
+	if !h.inner.IsValid() || h.inside >= networksMax-1 {
+		return nil, fmt.Errorf("%s takes no host inside", h.Name)
+	}
 	h.inside++
 	a := h.inner.Addr().As4()
 	a[3] += byte(h.inside)

@@ -17,7 +17,7 @@ type RouterConfig struct {
 	// Carrier gives it the addresses 100.64.0.0/10 inside (RFC 6598), for the routers of
 	// customers. A home has 192.168.1.0/24.
 	Carrier bool
-	// Behind is the carrier's router that this one is a customer of. nil: none.
+	// Behind is the router that this one is behind, such as that of its carrier. nil: none.
 	Behind *Host
 	// IPv6 gives the hosts inside addresses of IPv6 as well, behind a firewall: nobody
 	// outside begins a conversation. NAT.Filtering says who else may answer.
@@ -31,8 +31,13 @@ func (l *Lab) Router(name string, cfg RouterConfig) (*Host, error) {
 	if cfg.IPv6 && cfg.Behind != nil {
 		return nil, errors.New("a carrier with NAT has no IPv6 in the lab")
 	}
-	l.hosts++
-	n := l.hosts
+	if cfg.Behind != nil && !cfg.Behind.translates {
+		return nil, fmt.Errorf("%s is no router", cfg.Behind.Name)
+	}
+	n, err := l.number()
+	if err != nil {
+		return nil, err
+	}
 	h := &Host{
 		Name: name, Addr: publicAddr(n, 2), gateway: publicAddr(n, 1), lab: l, number: n,
 		link: fmt.Sprintf("to%d", n), translates: true,

@@ -53,6 +53,14 @@ func TestRouters(t *testing.T) {
 	t.Run("NAT behind NAT", l.nests)
 	t.Run("ICMP", l.reports)
 	t.Run("IPv6", l.firewalls)
+	if _, err := l.x.Inside("nobody"); err == nil {
+		t.Error("a public host takes hosts inside")
+	}
+	for _, cfg := range []RouterConfig{{Behind: l.x}, {IPv6: true, Behind: l.x}} {
+		if _, err := l.Router("nobody", cfg); err == nil {
+			t.Errorf("%+v makes a router", cfg)
+		}
+	}
 }
 
 var kinds = []Dependence{EndpointIndependent, AddressDependent, AddressAndPortDependent}
