@@ -149,11 +149,13 @@ type natFigure struct {
 	first, all time.Duration
 }
 
-// natSeats returns the pairs of clients: every one in either seat.
+// natSeats returns the pairs of clients: every one in either seat. Transmission and aria2
+// cannot be told of a peer.
 func natSeats(contenders []contender) [][2]string {
 	var clients []string
 	for _, c := range contenders {
-		if !slices.Contains(clients, c.client) {
+		takes := c.client == node || realclient.Kind(c.client).TakesPeers()
+		if takes && !slices.Contains(clients, c.client) {
 			clients = append(clients, c.client)
 		}
 	}

@@ -6,6 +6,8 @@ import (
 	"slices"
 	"testing"
 	"time"
+
+	"swarmnode/internal/realclient"
 )
 
 // TestNATMedians: a run without data counts as later than any other one.
@@ -28,8 +30,10 @@ func TestNATMedians(t *testing.T) {
 
 // TestNATSeats: every client takes either seat with every other one, once.
 func TestNATSeats(t *testing.T) {
-	got := natSeats([]contender{{node, false}, {node, true}, {"other", false}})
-	want := [][2]string{{node, node}, {node, "other"}, {"other", node}, {"other", "other"}}
+	const other = string(realclient.Libtorrent)
+	got := natSeats([]contender{{node, false}, {node, true}, {other, false},
+		{string(realclient.Aria2), false}})
+	want := [][2]string{{node, node}, {node, other}, {other, node}, {other, other}}
 	if !slices.Equal(got, want) {
 		t.Errorf("the seats are %v, want %v", got, want)
 	}
