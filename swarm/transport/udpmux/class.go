@@ -10,7 +10,7 @@ const (
 	ClassNone Class = iota // none that we know; such datagrams are dropped
 	ClassDHT               // KRPC (BEP 5), a bencoded dictionary
 	ClassUTP               // uTP (BEP 29), version 1
-	ClassSTUN              // STUN (RFC 8489, section 5)
+	ClassSTUN              // STUN (RFC 8489, section 5), and ChannelData of TURN
 	classes
 )
 
@@ -33,6 +33,12 @@ const (
 	utpVersion     = 1
 	utpTypeMax     = 4 // ST_SYN
 	stunCookieFrom = 4
+
+	// Channels 0x4000 to 0x40ff (RFC 8656, section 12) have a first byte that begins no uTP
+	// packet: the low half of the byte would be version 0. Clients of a shared port number
+	// their channels so.
+	channelFirst      = 0x40
+	channelHeaderSize = 4
 )
 
 // ClassOf returns the class of a datagram. STUN is told by its cookie first, because the
@@ -43,6 +49,9 @@ func ClassOf(b []byte) Class {
 	}
 	if b[0] == 'd' {
 		return ClassDHT
+	}
+	if b[0] == channelFirst && len(b) >= channelHeaderSize {
+		return ClassSTUN
 	}
 	if len(b) < headerSize {
 		return ClassNone

@@ -68,7 +68,10 @@ func TestClassOf(t *testing.T) {
 		{"ST_RESET", header(0x31), ClassUTP},
 		{"ST_SYN", header(0x41), ClassUTP},
 		{"type 5", header(0x51), ClassNone},
-		{"version 0", header(0x40), ClassNone},
+		{"version 0", header(0x50), ClassNone},
+		{"a channel", header(0x40), ClassSTUN},
+		{"a short message of a channel", header(0x40)[:4], ClassSTUN},
+		{"less than that", header(0x40)[:3], ClassNone},
 		{"version 2", header(0x42), ClassNone},
 		{"a short header", header(0x41)[:19], ClassNone},
 		{"a binding success", stun, ClassSTUN}, // its first byte is that of ST_DATA
