@@ -145,8 +145,14 @@ var goroutines = map[string]string{
 		"for by the engine",
 	"swarm/transport/utp/alarms.go": "wakes connections at their deadlines, waited for by the " +
 		"socket's Close",
-	"swarm/transport/udpmux/mux.go": "the reader of a UDP socket, waited for by Close",
-	"swarm/uploads.go":              "readers of blocks for peers, until the engine closes",
+	"swarm/transport/udpmux/mux.go":   "the reader of a UDP socket, waited for by Close",
+	"swarm/uploads.go":                "readers of blocks for peers, until the engine closes",
+	"swarm/transport/relay/client.go": "keeps an allocation, until Close",
+	"swarm/transport/relay/leg.go": "the reader of a leg, and the writer of one over TCP, " +
+		"waited for by Close",
+	"swarm/transport/relay/relayed.go": "sends what waits for the rate of an allocation, until " +
+		"its socket is closed",
+	"swarm/transport/relay/server.go": "ends allocations whose time is over, until Close",
 	"swarm/transport/socks/packetconn.go": "asks a proxy for one relay after the other, " +
 		"until Close",
 	"swarm/transport/socks/relay.go": "watches the control connection of a relay, until " +

@@ -84,13 +84,14 @@ func moduleOf(path string, modules []string) (longest string) {
 	return longest
 }
 
-// linked returns the packages of other modules in the binary, and their modules,
-// each sorted. The result is that of Linux on every system.
+// linked returns the packages of other modules in the binary and in the packages of swarm that
+// other programs can import, and their modules, each sorted. The result is that of Linux on
+// every system.
 func linked(t *testing.T) (packages, modules []string) {
 	t.Helper()
 	list := exec.CommandContext(t.Context(), "go", "list", "-deps",
 		"-f", "{{with .Module}}{{if not .Main}}{{$.ImportPath}} {{.Path}}{{end}}{{end}}",
-		"./cmd/node")
+		"./cmd/node", "./swarm/...")
 	list.Dir = root
 	list.Env = append(os.Environ(), "GOOS=linux", "GOARCH=amd64", "CGO_ENABLED=0")
 	out, err := list.Output()

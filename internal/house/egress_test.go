@@ -59,7 +59,8 @@ func TestOneWayOut(t *testing.T) {
 // network is ignored.
 var throughEgress = map[string]string{
 	"dht.Config": "Resolve", "guard.Config": "Net", "lsd.Config": "Net",
-	"portmap.Config": "Net", "socks.Config": "Dial", "swarm.Config": "Net",
+	"portmap.Config": "Net", "relay.Config": "Net", "relay.ServerConfig": "Net",
+	"socks.Config": "Dial", "swarm.Config": "Net",
 	"tracker.ClientConfig": "Net", "transport.TCP": "Net",
 }
 
