@@ -35,6 +35,7 @@ type Allocation struct {
 	login login
 	trans transactions
 	peers peers
+	asks  pacer // of permits
 	in    *inbox
 	msg   stun.Message // owned by whoever calls arrived
 
@@ -191,8 +192,7 @@ func (a *Allocation) arrived(b []byte) {
 	case stun.ClassIndication:
 		a.indicated(m)
 	case stun.ClassSuccessResponse, stun.ClassErrorResponse:
-		a.msg = stun.Message{} // the answer is kept
-		m = &stun.Message{Raw: append([]byte(nil), b...)}
+		m = &stun.Message{Raw: append([]byte(nil), b...)} // the answer is kept
 		if m.Decode() == nil && a.trans.answered(m) {
 			a.hear(a.now())
 		}

@@ -182,7 +182,8 @@ func (a *Allocation) begin(ctx context.Context, cfg *Config, patience time.Durat
 	return a, nil
 }
 
-// allocate sends the Allocate request (RFC 8656, section 7.1).
+// allocate sends the Allocate request (RFC 8656, section 7.1). A server that still has an
+// allocation for our port, of a run of ours that did not end well, may need a moment.
 func (a *Allocation) allocate(ctx context.Context, family egress.Family) (*stun.Message, error) {
 	attrs := []stun.Setter{stun.RawAttribute{Type: stun.AttrRequestedTransport,
 		Value: []byte{protocolUDP, 0, 0, 0}}}
@@ -191,8 +192,23 @@ func (a *Allocation) allocate(ctx context.Context, family egress.Family) (*stun.
 		attrs = append(attrs, stun.RawAttribute{Type: stun.AttrRequestedAddressFamily,
 			Value: []byte{familyIPv6, 0, 0, 0}})
 	}
-	return a.request(ctx, a.patience, stun.MethodAllocate, attrs...)
+	for try := 1; ; try++ {
+		m, err := a.request(ctx, a.patience, stun.MethodAllocate, attrs...)
+		var refusal *ServerError
+		if !errors.As(err, &refusal) || refusal.Code != mismatch || try == allocateTries {
+			return m, err
+		}
+		if err := a.pause(ctx, allocatePause); err != nil {
+			return nil, err
+		}
+	}
 }
+
+const (
+	mismatch      = 437 // Allocation Mismatch (RFC 8656, section 19)
+	allocateTries = 3
+	allocatePause = 200 * time.Millisecond
+)
 
 const (
 	protocolUDP = 17   // RFC 8656, section 18.8

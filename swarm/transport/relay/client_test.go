@@ -299,6 +299,87 @@ func TestShared(t *testing.T) {
 	}
 }
 
+// A node that has crashed gets an allocation for the same port at once.
+func TestStartedAgain(t *testing.T) {
+	s := serve(t, func(c *ServerConfig) {
+		c.Users = map[string]string{"before": "secret", "after": "secret"}
+	})
+	m := udpmux.New(socket(t, "127.0.1.1"))
+	defer m.Close()
+	cfg := configFor(s, netip.MustParseAddr("127.0.1.1"), UDP)
+	cfg.Shared = Share(m)
+	cfg.Server.User, cfg.Server.Password = "before", "secret"
+	crashed, err := Dial(t.Context(), cfg)
+	if err != nil {
+		t.Fatal(err)
+	}
+	crashed.fail(ErrGone) // without a word to the server
+	crashed.Close()
+	if n := s.Stats().Tenants; n != 1 {
+		t.Fatalf("%d allocations before the start", n)
+	}
+	cfg.Server.User = "after"
+	a, err := Dial(t.Context(), cfg)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer a.Close()
+	letIn(t, a, "127.0.2.1")
+	if n := s.Stats().Tenants; n != 1 {
+		t.Errorf("%d allocations after the start", n)
+	}
+}
+
+// IPv6 is relayed as well, and a server may be known by name.
+func TestIPv6(t *testing.T) {
+	here := netip.IPv6Loopback()
+	var n *egress.Net
+	if pc, err := n.ListenUDP(t.Context(), netip.AddrPortFrom(here, 0)); err != nil {
+		t.Skip("no IPv6: ", err)
+	} else {
+		pc.Close()
+	}
+	s := serve(t, func(c *ServerConfig) {
+		c.Listen, c.Lend = []netip.AddrPort{netip.AddrPortFrom(here, 0)}, []Lent{{Public: here}}
+	})
+	for _, transport := range []Transport{UDP, TCP} {
+		a, err := Dial(t.Context(), configFor(s, here, transport))
+		if err != nil {
+			t.Fatal(err)
+		}
+		letIn(t, a, "::1")
+		peer := socket(t, "::1")
+		for range 5 {
+			send(t, a, "out", addrPortOf(peer.LocalAddr()))
+			if got, from := receive(t, peer); got != "out" || from != a.AddrPort() {
+				t.Errorf("the peer got %q of %v", got, from)
+			}
+			send(t, peer, "in", a.AddrPort())
+			if got, _ := receive(t, a); got != "in" {
+				t.Errorf("got %q", got)
+			}
+		}
+		a.Close()
+		eventually(t, "the allocation has ended", func() bool { return s.Stats().Tenants == 0 })
+	}
+}
+
+func TestServerByName(t *testing.T) {
+	s := serve(t, nil)
+	cfg := configFor(s, netip.MustParseAddr("127.0.1.1"), UDP)
+	cfg.Server.Host = "localhost"
+	a, err := Dial(t.Context(), cfg)
+	if err != nil {
+		t.Fatal(err)
+	}
+	a.Close()
+	cfg.Server.Host = "nobody.invalid"
+	if a, err := Dial(t.Context(), cfg); err == nil {
+		a.Close()
+		t.Error("a server without an address")
+	}
+}
+
 // A datagram on a channel costs no allocation.
 func TestNoAllocations(t *testing.T) {
 	if raceEnabled {

@@ -84,6 +84,17 @@ func (s *Server) permission(stream bool) turn.PermissionHandler {
 	}
 }
 
+// restarted ends the allocation of a client that asks for another one, as another user, from
+// the same port: it has been started again. Its next request finds the port free.
+func (s *Server) restarted(src, _ net.Addr, _, user, _, method string, valid bool) {
+	if !valid || method != stun.MethodAllocate.String() {
+		return
+	}
+	if n := s.tenants.other(clientOf(src), user); n != nil {
+		n.close()
+	}
+}
+
 // events keep count of permits and channels.
 func (s *Server) events() turn.EventHandler {
 	permit := func(begun bool) func(src, dst net.Addr, _, _, _ string, _ net.Addr, peer net.IP) {
@@ -99,6 +110,7 @@ func (s *Server) events() turn.EventHandler {
 		}
 	}
 	return turn.EventHandler{
+		OnAuth:              s.restarted,
 		OnPermissionCreated: permit(true), OnPermissionDeleted: permit(false),
 		OnChannelCreated: channel(1), OnChannelDeleted: channel(-1),
 	}

@@ -51,8 +51,14 @@ func allocate(t testing.TB, s *Server, ip string, transport Transport) *Allocati
 // socket returns a UDP socket at an address of this machine.
 func socket(t testing.TB, ip string) *net.UDPConn {
 	t.Helper()
+	return socketAt(t, netip.AddrPortFrom(netip.MustParseAddr(ip), 0))
+}
+
+// socketAt returns a UDP socket at an address and port.
+func socketAt(t testing.TB, at netip.AddrPort) *net.UDPConn {
+	t.Helper()
 	var n *egress.Net
-	pc, err := n.ListenUDP(t.Context(), netip.AddrPortFrom(netip.MustParseAddr(ip), 0))
+	pc, err := n.ListenUDP(t.Context(), at)
 	if err != nil {
 		t.Fatal(err)
 	}

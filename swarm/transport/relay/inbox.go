@@ -22,7 +22,6 @@ type inbox struct {
 	ring        []letter // of inboxMax places once it was needed
 	first, held int
 	closed      bool
-	dropped     uint64
 	expired     chan struct{} // closed once the deadline has passed
 	timer       *time.Timer   // of the deadline; nil without one to come
 }
@@ -43,7 +42,6 @@ func (q *inbox) put(from netip.AddrPort, data []byte) {
 	q.mu.Lock()
 	defer q.mu.Unlock()
 	if q.closed || q.held == inboxMax {
-		q.dropped++
 		return
 	}
 	if q.ring == nil {

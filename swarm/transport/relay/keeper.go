@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"net/netip"
+	"sync"
 	"time"
 
 	"github.com/pion/stun/v4"
@@ -29,10 +30,9 @@ const (
 	// failuresMax is how many requests of the keeper in a row may fail although the server
 	// sends something.
 	failuresMax = 3
-	// permitsAtOnce is how many permits one request asks for. After permitsPause there may be
-	// another one: a server gives no more at a time.
+	// permitsAtOnce is how many permits we ask for at once, and how many within a second: our
+	// servers refuse more as if the hosts were forbidden.
 	permitsAtOnce = 8
-	permitsPause  = time.Second
 )
 
 // keep refreshes what the server forgets: the allocation, the permits and the channels. It
@@ -83,11 +83,23 @@ func (a *Allocation) maintain() error {
 		}
 	}
 	if to, channel, ok := a.peers.unbound(a.now()); ok {
-		err := a.bind(to, channel)
-		a.signal() // there may be another one
-		return a.judge(now, err)
+		return a.judge(now, a.bindOne(to, channel))
 	}
 	return nil
+}
+
+// bindOne asks for a channel. Some servers refuse one as if they did not know us, so the
+// allocation is looked at then.
+func (a *Allocation) bindOne(to netip.AddrPort, channel uint16) error {
+	switch err := a.bind(to, channel); {
+	case err == nil:
+		a.signal() // there may be another one
+		return nil
+	case errors.Is(err, ErrCredentials):
+		return a.refresh(a.patience)
+	default:
+		return err
+	}
 }
 
 // refusedPatience returns how long the server is asked while the system reports that nobody
@@ -104,9 +116,11 @@ func (a *Allocation) judge(since time.Duration, err error) error {
 	case err == nil || a.Err() != nil:
 		a.failures = 0
 		return nil
+	case errors.Is(err, ErrBusy): // it was not asked
+		return nil
 	case errors.As(err, &refusal):
 		a.failures = 0
-		if refusal.Code == 437 || refusal.Code == 401 { // it knows no such allocation, or client
+		if refusal.Code == mismatch || refusal.Code == 401 { // it knows no such allocation, or client
 			return err
 		}
 		return nil
@@ -157,7 +171,7 @@ func (a *Allocation) Permit(ctx context.Context, hosts []netip.Addr) error {
 	for len(lack) != 0 {
 		some := lack[:min(len(lack), permitsAtOnce)]
 		lack = lack[len(some):]
-		err := a.permit(ctx, some)
+		err := a.permitInTurn(ctx, some)
 		if errors.Is(err, ErrForbidden) && len(some) > 1 {
 			err = a.permitEach(ctx, some)
 		}
@@ -166,14 +180,32 @@ func (a *Allocation) Permit(ctx context.Context, hosts []netip.Addr) error {
 		} else if err != nil {
 			return err
 		}
-		if len(lack) == 0 {
-			break
-		}
-		if err := a.pause(ctx, permitsPause); err != nil {
+	}
+	return refused
+}
+
+// A pacer spreads requests for permits over time. It is safe for concurrent use.
+type pacer struct {
+	mu    sync.Mutex
+	until time.Duration // when what was asked for will have taken its time
+}
+
+// wait returns how long to wait before n more may be asked for.
+func (p *pacer) wait(now time.Duration, n int) time.Duration {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.until = max(p.until, now) + time.Duration(n)*time.Second/permitsAtOnce
+	return p.until - now - time.Second
+}
+
+// permitInTurn asks for permits when it is their turn.
+func (a *Allocation) permitInTurn(ctx context.Context, hosts []netip.Addr) error {
+	if wait := a.asks.wait(a.now(), len(hosts)); wait > 0 {
+		if err := a.pause(ctx, wait); err != nil {
 			return err
 		}
 	}
-	return refused
+	return a.permit(ctx, hosts)
 }
 
 // pause waits for as long as d, unless ctx or the allocation ends.
@@ -193,7 +225,7 @@ func (a *Allocation) pause(ctx context.Context, d time.Duration) error {
 // permitEach asks for permits one by one, because one of several was refused.
 func (a *Allocation) permitEach(ctx context.Context, hosts []netip.Addr) (refused error) {
 	for i := range hosts {
-		err := a.permit(ctx, hosts[i:i+1])
+		err := a.permitInTurn(ctx, hosts[i:i+1])
 		if errors.Is(err, ErrForbidden) {
 			refused = err
 		} else if err != nil {

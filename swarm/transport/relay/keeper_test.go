@@ -27,6 +27,7 @@ type script struct {
 	mu     sync.Mutex
 	silent bool          // answers nothing
 	code   int           // answers requests with this error, if not 0
+	only   stun.Method   // those of this method alone, if not 0
 	nonce  string        // requests with another one are answered with 438
 	life   time.Duration // that the server grants
 	stream bool
@@ -87,7 +88,7 @@ func (s *script) answer(m *stun.Message) *stun.Message {
 		return refuse(438, stun.NewRealm("r"), stun.NewNonce(s.nonce))
 	case s.key.Check(m) != nil:
 		return refuse(401, stun.NewRealm("r"), stun.NewNonce(s.nonce))
-	case s.code != 0:
+	case s.code != 0 && (s.only == 0 || s.only == m.Type.Method):
 		return refuse(s.code, s.key)
 	}
 	return stun.MustBuild(id, success, lifetimeOf(s.life), relayedAt, s.key)
@@ -260,6 +261,76 @@ func TestForgotten(t *testing.T) {
 	}
 }
 
+// A server may refuse a channel as if it did not know us. That is not the end.
+func TestChannelUnauthorized(t *testing.T) {
+	in(t, nil, func(t *testing.T, a *Allocation, s *script) {
+		peer := netip.AddrPortFrom(hostN(1), 6881)
+		if err := a.Permit(t.Context(), []netip.Addr{peer.Addr()}); err != nil {
+			t.Fatal(err)
+		}
+		s.set(func() { s.code, s.only = 401, stun.MethodChannelBind })
+		for range 10 {
+			_, _ = a.WriteToUDPAddrPort(utpPayload, peer)
+			s.pass(keeperTick)
+		}
+		if at := s.calls(stun.MethodChannelBind); a.Err() != nil || len(at) != 1 {
+			t.Errorf("asked for a channel at %v; the allocation: %v", at, a.Err())
+		}
+	})
+}
+
+// Many who ask for permits at a time wait for their turns, since a server gives few a second.
+func TestPermitsArePaced(t *testing.T) {
+	in(t, nil, func(t *testing.T, a *Allocation, s *script) {
+		s.calls(0)
+		start := time.Since(s.start)
+		var all sync.WaitGroup
+		for i := range 40 {
+			all.Go(func() {
+				if err := a.Permit(t.Context(), []netip.Addr{hostN(i)}); err != nil {
+					t.Error(err)
+				}
+			})
+		}
+		all.Wait()
+		at := s.calls(stun.MethodCreatePermission)
+		for i, when := range at {
+			if most := permitsAtOnce + int(permitsAtOnce*(when-start).Seconds()+0.01); i+1 > most {
+				t.Errorf("%d permits after %v", i+1, when-start)
+			}
+		}
+		if took := at[len(at)-1] - start; len(at) != 40 || took > 4*time.Second {
+			t.Errorf("%d permits, the last one after %v", len(at), took)
+		}
+	})
+}
+
+// When too many requests wait, the keeper asks later.
+func TestBusy(t *testing.T) {
+	in(t, nil, func(t *testing.T, a *Allocation, s *script) {
+		a.trans.mu.Lock()
+		for i := range transactionsMax {
+			a.trans.waiting[[stun.TransactionIDSize]byte{byte(i)}] = new(transaction)
+		}
+		a.trans.mu.Unlock()
+		s.pass(2 * idleProbe)
+		if err := a.Permit(t.Context(), []netip.Addr{hostN(1)}); !errors.Is(err, ErrBusy) {
+			t.Errorf("a permit: %v", err)
+		}
+		if a.Err() != nil {
+			t.Errorf("the allocation: %v", a.Err())
+		}
+		a.trans.mu.Lock()
+		clear(a.trans.waiting)
+		a.trans.mu.Unlock()
+		s.calls(0)
+		s.pass(2 * keeperTick)
+		if at := s.calls(stun.MethodRefresh); len(at) != 1 {
+			t.Errorf("refreshed at %v", at)
+		}
+	})
+}
+
 // Another nonce is taken over without a pause.
 func TestStaleNonce(t *testing.T) {
 	in(t, nil, func(t *testing.T, a *Allocation, s *script) {
@@ -340,7 +411,9 @@ func TestChannelIsBound(t *testing.T) {
 		if n != len(utpPayload) || from != peer || err != nil {
 			t.Errorf("read %d bytes of %v, %v", n, from, err)
 		}
-		s.pass(channelRenewal + time.Second)
+		s.pass(channelRenewal - time.Second)
+		_, _ = a.WriteToUDPAddrPort(utpPayload, peer)
+		s.pass(2 * time.Second)
 		if at := s.calls(stun.MethodChannelBind); len(at) != 1 {
 			t.Errorf("renewed at %v", at)
 		}

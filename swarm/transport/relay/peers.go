@@ -34,7 +34,7 @@ const (
 // A permit lets one host through. Its times are since the allocation began.
 type permit struct {
 	renewed time.Duration // when the server granted it last
-	used    atomic.Int64  // of type time.Duration: when it was last asked for or of service
+	used    atomic.Int64  // of type time.Duration: when Permit or traffic last used it
 }
 
 // A route is the address of a peer that datagrams go to.
@@ -42,6 +42,7 @@ type route struct {
 	to     netip.AddrPort
 	permit *permit
 	sent   atomic.Int64 // datagrams
+	used   atomic.Int64 // of type time.Duration: when one last went out or came in
 	// number is that of the channel, or 0 while there is none.
 	number  atomic.Uint32
 	renewed time.Duration // when the server bound the channel last
@@ -167,6 +168,7 @@ func (p *peers) way(now time.Duration, to netip.AddrPort) (channel uint16, worth
 		p.addRoute(to, known)
 		return 0, false, true
 	}
+	r.used.Store(int64(now))
 	sent := r.sent.Add(1)
 	return uint16(r.number.Load()), sent == routeWorth, true
 }
@@ -206,6 +208,7 @@ func (p *peers) from(now time.Duration, channel uint16) (netip.AddrPort, bool) {
 	if r == nil {
 		return netip.AddrPort{}, false
 	}
+	r.used.Store(int64(now))
 	r.permit.used.Store(int64(now))
 	return r.to, true
 }
@@ -230,7 +233,7 @@ func (p *peers) unbound(now time.Duration) (to netip.AddrPort, channel uint16, o
 		n := uint16(r.number.Load())
 		switch {
 		case n != 0 && now-r.renewed >= channelRenewal &&
-			now-time.Duration(r.permit.used.Load()) < permitIdle:
+			now-time.Duration(r.used.Load()) < channelRenewal:
 			return r.to, n, true
 		case n == 0 && !r.refused && r.sent.Load() >= routeWorth:
 			if n := p.number(now, r); n != 0 {

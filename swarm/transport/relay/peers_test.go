@@ -30,7 +30,7 @@ func TestPermits(t *testing.T) {
 	if lack, _ := p.lacking(2, []netip.Addr{a, b}); len(lack) != 0 {
 		t.Errorf("lack %v with permits", lack)
 	}
-	// A permit is renewed before five minutes are over, if it is of service.
+	// A permit is renewed before five minutes are over, while it is in use.
 	if hosts := p.aging(permitRenewal, 8); len(hosts) != 0 {
 		t.Errorf("renewing %v too early", hosts)
 	}
@@ -105,7 +105,11 @@ func TestChannels(t *testing.T) {
 		t.Error("renewed too early")
 	}
 	p.granted(channelRenewal, []netip.Addr{host})
-	now := channelRenewal + 1
+	now := channelRenewal + 2
+	if _, _, ok := p.unbound(now); ok {
+		t.Error("renewed without traffic")
+	}
+	p.from(now, channel)
 	if _, n, ok := p.unbound(now); !ok || n != channel {
 		t.Errorf("not renewed: %x %v", n, ok)
 	}

@@ -38,7 +38,8 @@ type ServerConfig struct {
 	// Net makes the sockets. Nil leaves that to the system.
 	Net *egress.Net
 	// Listen are the addresses for clients, each over UDP and TCP. Port 0 chooses a port that
-	// is free for both.
+	// is free for both. A machine with several addresses of a family must name them here: from
+	// an unspecified one, the system may answer by another address than it was asked by.
 	Listen []netip.AddrPort
 	// Lend are the addresses that relayed addresses have, at most one of each family.
 	Lend []Lent

@@ -170,6 +170,16 @@ func (t *tenants) keyOf(c client, user string) ([]byte, bool) {
 	return n.key, true
 }
 
+// other returns the allocation of a client if it is of another user, or nil.
+func (t *tenants) other(c client, user string) *tenant {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if n := t.clients[c]; n != nil && n.user != user {
+		return n
+	}
+	return nil
+}
+
 // hear notes that a client has sent something, and reports whether it has an allocation.
 func (t *tenants) hear(now time.Duration, c client) bool {
 	t.mu.Lock()

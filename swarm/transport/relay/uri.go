@@ -40,7 +40,7 @@ type URI struct {
 	User, Password string
 }
 
-// ParseURI parses a turn URI (RFC 7065). Other than in the RFC, it may hold user and
+// ParseURI parses a turn URI (RFC 7065). Unlike in the RFC, it may hold user and
 // password, percent-encoded as in URLs.
 func ParseURI(uri string) (URI, error) {
 	fail := func() (URI, error) {
