@@ -140,6 +140,7 @@ func TestReadDeadline(t *testing.T) {
 // The end of a server is found out at once where the system reports it, and within four
 // seconds elsewhere.
 func TestServerEnds(t *testing.T) {
+	t.Parallel()
 	for _, c := range []struct {
 		name      string
 		transport Transport

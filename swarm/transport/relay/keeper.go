@@ -120,7 +120,7 @@ func (a *Allocation) judge(since time.Duration, err error) error {
 		return nil
 	case errors.As(err, &refusal):
 		a.failures = 0
-		if refusal.Code == mismatch || refusal.Code == 401 { // it knows no such allocation, or client
+		if refusal.Code == mismatch || refusal.Code == 401 { // it does not know us any more
 			return err
 		}
 		return nil

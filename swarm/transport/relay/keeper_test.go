@@ -390,16 +390,14 @@ func TestChannelIsBound(t *testing.T) {
 		}
 		synctest.Wait()
 		s.mu.Lock()
-		var methods []stun.Method
+		methods := make(map[stun.Method]int)
 		for _, c := range s.log {
-			methods = append(methods, c.method)
+			methods[c.method]++
 		}
 		s.log = nil
 		s.mu.Unlock()
-		want := []stun.Method{stun.MethodSend, stun.MethodSend, stun.MethodSend,
-			stun.MethodChannelBind}
-		if !slices.Equal(methods, want) {
-			t.Fatalf("sent %v, want %v", methods, want)
+		if methods[stun.MethodSend] != routeWorth || methods[stun.MethodChannelBind] != 1 {
+			t.Fatalf("sent %v", methods)
 		}
 		_, _ = a.WriteToUDPAddrPort(utpPayload, peer)
 		if at := s.calls(0); len(at) != 1 {

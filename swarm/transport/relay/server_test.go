@@ -67,6 +67,45 @@ func TestServerRefusesPayload(t *testing.T) {
 	}
 }
 
+// What exceeds the rate for a moment waits and keeps its order, in both directions; what exceeds
+// it for longer is lost.
+func TestServerQueues(t *testing.T) {
+	const size = 1000
+	s := serve(t, func(c *ServerConfig) {
+		c.Limits = Limits{TenantRate: 100_000, TenantBurst: 2 * size}
+	})
+	a := allocate(t, s, "127.0.1.1", UDP)
+	letIn(t, a, "127.0.2.1")
+	peer := socket(t, "127.0.2.1")
+	at := addrPortOf(peer.LocalAddr())
+	fill := strings.Repeat(" ", size-30)
+	for i := range 15 {
+		send(t, a, fmt.Sprintf("%10d", i)+fill, at)
+	}
+	for i := range 15 {
+		if got, _ := receive(t, peer); got != fmt.Sprintf("%10d", i)+fill {
+			t.Fatalf("datagram %d is %.10s", i, got)
+		}
+	}
+	for i := range 15 {
+		send(t, peer, fmt.Sprintf("%10d", i)+fill, a.AddrPort())
+	}
+	for i := range 15 {
+		if got, _ := receive(t, a); got != fmt.Sprintf("%10d", i)+fill {
+			t.Fatalf("datagram %d is %.10s", i, got)
+		}
+	}
+	if n := s.Stats().OverLimit; n != 0 {
+		t.Errorf("%d datagrams were lost", n)
+	}
+	for range 2 * queueMin / size {
+		send(t, a, fill, at)
+	}
+	eventually(t, "datagrams are lost", func() bool {
+		return s.Stats().OverLimit >= queueMin/size/2
+	})
+}
+
 // One source has one allocation, a network three, and the server what its limits say.
 func TestServerQuotas(t *testing.T) {
 	s := serve(t, func(c *ServerConfig) { c.Limits.Tenants = 5 })
