@@ -49,7 +49,8 @@ type ServerConfig struct {
 	// Keys make the credentials of clients that have no account. Nil makes a server with
 	// accounts alone.
 	Keys *Keys
-	// Users are accounts: passwords by name.
+	// Users are accounts: passwords by name. Unlike credentials of Keys, an account proves no
+	// address, so its owner is trusted not to forge one.
 	Users map[string]string
 	// Refuse reports whether a host is neither served nor relayed to. It may be nil.
 	Refuse func(netip.Addr) bool

@@ -219,6 +219,56 @@ func TestNoAmplification(t *testing.T) {
 	}
 }
 
+// Forged senders fill no memory, and do not keep a request that is long enough from its answer.
+func TestCreditsAreBounded(t *testing.T) {
+	g := newGate(&Server{}, nil)
+	ask := func(i, size int, now time.Duration) bool {
+		g.current, g.size = netip.AddrPortFrom(hostN(i), 50000), size
+		return g.afford(now, g.current, 68)
+	}
+	for i := range 5 * creditsMax {
+		if ask(i, 36, 0) {
+			t.Fatal("a short request is answered")
+		}
+	}
+	if len(g.credits) > creditsMax {
+		t.Errorf("%d addresses are remembered", len(g.credits))
+	}
+	if !ask(9999, padTo, 0) {
+		t.Error("a long request is not answered")
+	}
+	if ask(9998, 36, 0) || ask(9998, 36, 0) {
+		t.Error("a credit beyond the bound")
+	}
+	if ask(9998, 36, creditLife) || !ask(9998, 36, creditLife) {
+		t.Error("no credit after the flood")
+	}
+	if ask(9997, 36, 2*creditLife) || ask(9997, 31, 3*creditLife) {
+		t.Error("an old credit counts")
+	}
+	if g.afford(3*creditLife, netip.AddrPortFrom(hostN(1), 1), 1) {
+		t.Error("an answer to somebody else")
+	}
+}
+
+// A client whose allocation the server has ended finds that out when it sends.
+func TestEndedByServer(t *testing.T) {
+	t.Parallel()
+	s := serve(t, nil)
+	a := allocate(t, s, "127.0.1.1", UDP)
+	letIn(t, a, "127.0.2.1")
+	for _, n := range s.tenants.overdue(s.now() + time.Hour) {
+		n.close()
+	}
+	start := time.Now()
+	send(t, a, "", netip.MustParseAddrPort("127.0.2.1:6881"))
+	if err := ended(t, a); !errors.Is(err, ErrGone) || !errors.Is(err, ErrCredentials) {
+		t.Errorf("the end: %v", err)
+	}
+	t.Logf("found out after %v", time.Since(start))
+	allocate(t, s, "127.0.1.1", UDP)
+}
+
 // What is not TURN has no answer, and harms nobody.
 func TestGarbage(t *testing.T) {
 	s := serve(t, nil)
