@@ -85,6 +85,9 @@ type Config struct {
 	Blocklist *blocklist.List
 	// memory replaces that of the process in tests.
 	memory *limit.Memory
+	// Relays names the servers that can lend the engine an address when peers cannot reach it
+	// otherwise (RFC 8656). Nil means that no relay is used.
+	Relays RelaySource
 	// Logger takes one line per change of a torrent's state, and more about peers at
 	// debug level. Nothing is logged if it is nil.
 	Logger *slog.Logger

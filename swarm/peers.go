@@ -55,6 +55,8 @@ const (
 	TransportTCP Transport = "tcp"
 	TransportUTP Transport = "utp" // BEP 29
 	TransportWeb Transport = "web" // HTTP, to a web seed (BEP 19)
+	// TransportRelay is uTP through a relay that lends us an address (RFC 8656).
+	TransportRelay Transport = "relay"
 )
 
 // A PeerState describes one connection of a torrent at one moment.
@@ -114,7 +116,7 @@ func (p *PeerState) Flags() string {
 		{'O', p.Optimistic}, {'S', p.Snubbed}, {'I', !p.Outgoing},
 		{'H', p.Source == PeerFromDHT}, {'X', p.Source == PeerFromPEX},
 		{'L', p.Source == PeerFromLSD}, {'E', p.Encrypted}, {'e', p.EncryptedHandshake},
-		{'P', p.Transport == TransportUTP},
+		{'P', p.Transport == TransportUTP || p.Transport == TransportRelay},
 	} {
 		if flag.on {
 			b.WriteByte(flag.letter)
@@ -150,8 +152,11 @@ func (l *loop) peers(now time.Time) []PeerState {
 
 // transportOf returns the word for how a stream to a peer was made.
 func transportOf(over endpoint.Transport) Transport {
-	if over == endpoint.TransportUTP {
+	switch over {
+	case endpoint.TransportUTP:
 		return TransportUTP
+	case endpoint.TransportRelay:
+		return TransportRelay
 	}
 	return TransportTCP
 }

@@ -26,9 +26,13 @@ func (r *reach) first() endpoint.Transport {
 }
 
 // Worked records that the peer at an endpoint was met over a transport, or that it came
-// from there over one that it listens on with the same socket.
+// from there over one that it listens on with the same socket. A relay is the last resort
+// whatever has worked, so it is not recorded.
 func (b *Book) Worked(at endpoint.Endpoint, over endpoint.Transport) {
-	if e := b.byEndpoint[at]; e != nil && over != endpoint.TransportUnknown {
+	if over == endpoint.TransportUnknown || over == endpoint.TransportRelay {
+		return
+	}
+	if e := b.byEndpoint[at]; e != nil {
 		e.reach.worked = over
 		e.reach.utp = e.reach.utp || over == endpoint.TransportUTP
 	}

@@ -283,7 +283,7 @@ func TestPeerShowsItsTransport(t *testing.T) {
 	if s := a.torrent.Snapshot(); s.PeersUTP != 1 {
 		t.Errorf("%d peers over uTP, want 1", s.PeersUTP)
 	}
-	for _, over := range []endpoint.Transport{0, overTCP, overUTP} {
+	for _, over := range []endpoint.Transport{0, overTCP, overUTP, endpoint.TransportRelay} {
 		e := entry{kind: Connected}
 		e.takeRare(&Event{Kind: Connected, Transport: over, UTP: over == overTCP})
 		names, ok := parseMarks(e.marks.text())

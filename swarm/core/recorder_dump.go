@@ -228,6 +228,7 @@ func (d *dumper) state() {
 		m.set(markEncrypted, p.encrypted)
 		m.set(markTCP, p.transport == endpoint.TransportTCP)
 		m.set(markUTP, p.transport == endpoint.TransportUTP)
+		m.set(markRelay, p.transport == endpoint.TransportRelay)
 		reserved := wire.Reserved{}
 		if p.fast {
 			reserved = reserved.With(wire.FeatureFast)

@@ -67,6 +67,7 @@ const (
 	markTCP   // the transport
 	markUTP
 	markAcceptsUTP // it is said to accept uTP
+	markRelay      // the transport
 	marksEnd
 )
 
@@ -86,6 +87,8 @@ func (k marks) transport() endpoint.Transport {
 		return endpoint.TransportTCP
 	case k.has(markUTP):
 		return endpoint.TransportUTP
+	case k.has(markRelay):
+		return endpoint.TransportRelay
 	}
 	return endpoint.TransportUnknown
 }
@@ -265,6 +268,7 @@ func (e *entry) takeRare(ev *Event) {
 	e.marks.set(markVouched, ev.Vouched)
 	e.marks.set(markTCP, ev.Transport == endpoint.TransportTCP)
 	e.marks.set(markUTP, ev.Transport == endpoint.TransportUTP)
+	e.marks.set(markRelay, ev.Transport == endpoint.TransportRelay)
 	e.marks.set(markAcceptsUTP, ev.UTP)
 	e.marks.set(markShort, ev.Late != nil)
 	if len(ev.Hashes) > 0 {

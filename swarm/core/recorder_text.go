@@ -36,7 +36,7 @@ var commandNames = [...]string{
 }
 
 var markNames = [...]string{"out", "encrypted", "broken", "vouched", "costly", "on", "have",
-	"need", "met", "short", "tcp", "utp", "accepts-utp"}
+	"need", "met", "short", "tcp", "utp", "accepts-utp", "relay"}
 
 // String returns the name of the kind.
 func (k EventKind) String() string {

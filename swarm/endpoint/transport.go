@@ -11,11 +11,14 @@ const (
 	TransportUnknown Transport = iota
 	TransportTCP
 	TransportUTP // BEP 29
+	// TransportRelay is uTP through a relay that lends us an address (RFC 8656). That of a peer
+	// whose own relay we talk to is TransportUTP: nothing on the path shows that it is relayed.
+	TransportRelay
 	// TransportCount is how many there are, with TransportUnknown.
 	TransportCount
 )
 
-var transportNames = [TransportCount]string{"unknown", "tcp", "utp"}
+var transportNames = [TransportCount]string{"unknown", "tcp", "utp", "relay"}
 
 // String returns the name of the transport in lower case.
 func (t Transport) String() string {

@@ -6,7 +6,7 @@ import "testing"
 func TestTransportNames(t *testing.T) {
 	for transport, want := range map[Transport]string{
 		TransportUnknown: "unknown", TransportTCP: "tcp", TransportUTP: "utp",
-		TransportCount: "transport 3",
+		TransportRelay: "relay", TransportCount: "transport 4",
 	} {
 		if got := transport.String(); got != want {
 			t.Errorf("transport %d is called %q, want %q", transport, got, want)
