@@ -164,6 +164,7 @@ type Engine struct {
 	bans         *bans
 	blocked      *blocked
 	external     external
+	standing     standing                         // how others reach us
 	hasDHT       atomic.Bool                      // our handshakes say that we have a DHT node
 	ownKnown     sync.Mutex                       // held while own is found out
 	own          atomic.Pointer[[]netip.AddrPort] // at which peers reach us, see findOwn
@@ -247,6 +248,7 @@ func start(cfg Config, pairs []*transport.Pair) *Engine {
 	}
 	e.began = time.Now()
 	e.feed.init(e.began)
+	e.standing.init(e.began)
 	e.limits.init(&cfg)
 	e.down.SetAside(asideDown)
 	e.dialer = newDialer(home, e.bans, cfg.Encryption, e.ways()...)

@@ -23,7 +23,7 @@ var layers = []struct {
 		"swarm/transport/relay", "swarm/transport/utp"}},
 	{"L3", []string{"swarm/wire", "swarm/picker", "swarm/choke", "swarm/book",
 		"swarm/hashes", "swarm/metadata", "swarm/stream", "swarm/storage", "swarm/tracker",
-		"swarm/lsd"}},
+		"swarm/lsd", "swarm/reach"}},
 	{"L4", []string{"swarm/core", "swarm/peer", "swarm/webseed"}},
 	{"L5", []string{"swarm", "swarm/sim", "dht"}},
 	{"L6, the face", []string{""}},
@@ -121,7 +121,7 @@ func TestCommandHasAFace(t *testing.T) {
 // goroutines' tools: what they decide depends on their arguments alone.
 func TestPurePackages(t *testing.T) {
 	pure := []string{"swarm/core", "swarm/picker", "swarm/choke", "swarm/book",
-		"swarm/hashes", "swarm/metadata", "swarm/stream"}
+		"swarm/hashes", "swarm/metadata", "swarm/stream", "swarm/reach"}
 	forbidden := []string{"net", "os", "io/fs", "sync", "sync/atomic", "log", "log/slog", "context",
 		"crypto/rand", "path/filepath", "runtime"}
 	for _, s := range sources(t, false) {
