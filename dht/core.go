@@ -55,6 +55,7 @@ type core struct {
 	postponedWake instant       // when they are tried again
 
 	watchers map[ID][]*watcher
+	grant    func(asker netip.Addr) TurnCredentials // nil without a TURN server
 	tokens   tokens
 	items    itemStore
 	limiter  limiter
@@ -168,13 +169,16 @@ func (c *core) ask(now instant, to netip.AddrPort, r *request, q *query) error {
 	c.queries.add(q, c.rng)
 	c.scratch = appendQuery(c.scratch[:0], q.tid, f.id, c.readOnly, r)
 	c.stats.QueriesOut++
-	c.transmit(to, c.scratch)
+	c.transmit(now, to, c.scratch)
 	return nil
 }
 
-func (c *core) transmit(to netip.AddrPort, b []byte) {
+func (c *core) transmit(now instant, to netip.AddrPort, b []byte) {
 	c.stats.PacketsOut++
 	c.stats.BytesOut += uint64(len(b))
+	if f := c.families[familyOf(to.Addr())]; f != nil {
+		f.strangers.sent(now, to.Addr())
+	}
 	c.send(to, b)
 }
 

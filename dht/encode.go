@@ -146,7 +146,7 @@ func appendItemArgs(dst []byte, q *request) []byte {
 		dst = appendPair(dst, "sig", q.sig)
 	}
 	switch q.method {
-	case methodFindNode, methodGet, methodSample:
+	case methodFindNode, methodGet, methodSample, methodTurn:
 		dst = appendPair(dst, "target", q.target[:])
 	}
 	if q.token != nil {

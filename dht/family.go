@@ -68,6 +68,8 @@ type family struct {
 	votes limit.Votes // on our external address
 	peers peerStore
 
+	strangers *strangers
+
 	hosts []netip.AddrPort // bootstrap hosts, resolved
 	saved []NodeInfo       // contacts of an earlier run, until one round has asked them
 
@@ -89,6 +91,8 @@ func newFamily(now instant, c *core, index int, id ID) *family {
 		table:    newTable(id, c.router, c.strict),
 		votes:    limit.NewVotes(votersMax, votesNeeded),
 		peers:    newPeerStore(c.limits.Hashes, c.limits.Peers),
+
+		strangers: newStrangers(now),
 	}
 }
 
@@ -118,6 +122,7 @@ func (f *family) tick(now instant) {
 // changed.
 func (f *family) rejoin(now instant) {
 	f.failures, f.successes, f.joinAt = 0, 0, now
+	f.strangers.forget()
 }
 
 // join looks up our own id. The lookup starts from the saved nodes and, while there

@@ -29,6 +29,8 @@ func FuzzPackets(f *testing.F) {
 		"d2:ip6:\x05\x06\x07\x08\x01\x021:rd2:id20:abcdefghij01234567895:nodes26:0123456789012345678901234567895:token2:xx6:valuesl6:123456ee1:t4:TTTT1:y1:re",
 		"d1:rd2:id20:abcdefghij01234567891:k32:abcdefghabcdefghabcdefghabcdefgh5:token2:xx1:v3:abce1:t4:TTTT1:y1:re",
 		"d1:eli203e5:errore1:t4:TTTT1:y1:ee",
+		queryPacket("turn_credentials", target("target", ID(RelayTarget))+"5:token8:KKKKKKKK"),
+		"d1:rd2:id20:abcdefghij01234567894:lifei600e8:password1:p4:porti3478e4:user1:ue1:t4:TTTT1:y1:re",
 		"d1:q13:announce_peer1:t2:aa1:y1:qe", "d1:q3:put1:t2:aa1:y1:qe", "d2:ip1:x1:t2:aa1:y1:re",
 		"d1:rd6:valuesl1:xee1:t4:TTTT1:y1:re", "d1:ad5:token120000000:xe1:q4:ping1:t2:aa1:y1:qe",
 	}
@@ -41,6 +43,7 @@ func FuzzPackets(f *testing.F) {
 	f.Add([]byte(all))
 	f.Fuzz(func(t *testing.T, script []byte) {
 		b := newBench(t, coreConfig{})
+		b.core.grant = grantTo
 		b.core.limits.Hashes, b.core.limits.Peers = 5, 5
 		b.f.peers.hashesMax, b.f.peers.peersMax, b.core.items.itemsMax = 5, 5, 5
 		six := b.core.addFamily(b.now, v6, ID{2})
@@ -81,6 +84,8 @@ func (b *bench) step(how byte, packet []byte) {
 	at := someHash
 	if bytes.Contains(packet, []byte("3:put")) {
 		at = immutableTarget([]byte("3:abc"))
+	} else if bytes.Contains(packet, []byte("turn_credentials")) {
+		at = ID(RelayTarget)
 	}
 	token := b.core.tokens.make(from.Addr(), at)
 	packet = bytes.Replace(packet, []byte("KKKKKKKK"), token[:], 1)

@@ -42,11 +42,13 @@ const (
 	methodGet
 	methodPut
 	methodSample
+	methodTurn
 	methodCount
 )
 
 var methodNames = [methodCount]string{
 	"", "ping", "find_node", "get_peers", "announce_peer", "get", "put", "sample_infohashes",
+	"turn_credentials",
 }
 
 func parseMethod(name []byte) method {
@@ -102,6 +104,10 @@ type message struct {
 	num      int64
 	seeds    []byte // BFsd, 256 bytes or nil, BEP 33
 	leeches  []byte // BFpe
+
+	user     []byte // of credentials for a TURN server
+	password []byte
+	life     int64 // seconds
 
 	errCode int64
 	errText []byte
@@ -188,7 +194,7 @@ func (m *message) parseBody(r *bencode.Reader) {
 	}
 }
 
-// parseExtra scans the fields of BEP 33, 44 and 51.
+// parseExtra scans the fields of BEP 33, 44 and 51, and of our query for credentials.
 func (m *message) parseExtra(r *bencode.Reader, key []byte) {
 	switch string(key) {
 	case "v":
@@ -209,6 +215,12 @@ func (m *message) parseExtra(r *bencode.Reader, key []byte) {
 		m.interval, _ = r.TryInt()
 	case "num":
 		m.num, _ = r.TryInt()
+	case "user":
+		m.user, _ = r.TryBytes()
+	case "password":
+		m.password, _ = r.TryBytes()
+	case "life":
+		m.life, _ = r.TryInt()
 	case "BFsd":
 		m.seeds = sized(r, 256)
 	case "BFpe":

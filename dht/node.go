@@ -363,6 +363,7 @@ func (c *core) snapshot(now instant) Stats {
 		s.Contacts[i] = f.table.count
 		s.Hashes += len(f.peers.swarms)
 		s.Joined = s.Joined || f.joined
+		s.Strangers[i] = f.strangers.networks(now)
 		for j := range f.table.buckets {
 			for _, e := range f.table.buckets[j].contacts {
 				if e.good(now) {

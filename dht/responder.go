@@ -38,6 +38,7 @@ const (
 
 // onQuery answers a query. Nothing is known of m but that it is bencoded.
 func (c *core) onQuery(now instant, f *family, from netip.AddrPort, m *message) {
+	f.strangers.heard(now, from.Addr())
 	if c.readOnly || len(m.tid) == 0 || len(m.tid) > tidMax || m.hasID && m.id == f.id {
 		c.stats.Dropped++
 		return
@@ -80,7 +81,7 @@ func (c *core) admits(now instant, from netip.AddrPort, m *message, known *conta
 func (c *core) proven(from netip.AddrPort, m *message) bool {
 	target := m.target
 	switch m.method {
-	case methodAnnounce:
+	case methodAnnounce, methodTurn:
 	case methodPut:
 		var e *krpcError
 		if target, e = checkItem(m); e != nil {
@@ -99,7 +100,7 @@ const replyReserve = 4
 // reply sends an answer if the budget for answers allows it.
 func (c *core) reply(now instant, to netip.AddrPort, b []byte, known bool) {
 	if isLocal(to.Addr()) {
-		c.transmit(to, b)
+		c.transmit(now, to, b)
 		return
 	}
 	rate, keep := float64(c.limits.ReplyBytes), 0.0
@@ -112,13 +113,16 @@ func (c *core) reply(now instant, to netip.AddrPort, b []byte, known bool) {
 		return
 	}
 	c.replies.tokens -= float64(len(b))
-	c.transmit(to, b)
+	c.transmit(now, to, b)
 }
 
 // answer appends the answer to m, which may be an error.
 func (c *core) answer(now instant, f *family, from netip.AddrPort, m *message, dst []byte) []byte {
 	if !m.hasID {
 		return appendErrorReply(dst, m.tid, errorID)
+	}
+	if m.method == methodTurn && (c.grant == nil || m.hasTarget && m.target != ID(RelayTarget)) {
+		m.method = methodUnknown
 	}
 	if m.method != methodPing && !m.hasTarget && m.method != methodPut {
 		if m.method == methodUnknown {
@@ -148,6 +152,11 @@ func (c *core) answer(now instant, f *family, from netip.AddrPort, m *message, d
 		dst = appendPair(dst, "id", f.id[:])
 	case methodSample:
 		dst = c.answerSample(f, from, m, dst)
+	case methodTurn:
+		if !c.tokens.valid(m.token, from.Addr(), m.target) {
+			return appendErrorReply(dst, m.tid, errorToken)
+		}
+		dst = c.answerTurn(f, from, dst)
 	default: // find_node, and unknown methods with a target
 		dst = appendReplyHead(dst, from)
 		dst = appendPair(dst, "id", f.id[:])

@@ -64,6 +64,11 @@ type Stats struct {
 	Throttled             uint64 // packets not sent for lack of budget
 	Lookups               uint64
 
+	// Strangers are the networks, a /24 of IPv4 or a /48 of IPv6, from which hosts have sent
+	// queries within an hour that we had sent nothing to for ten minutes: whether the network
+	// lets anybody reach us, over IPv4 and over IPv6.
+	Strangers [2]int
+
 	Contacts [2]int // in the IPv4 and the IPv6 table
 	Good     [2]int // of them
 	Hashes   int    // info-hashes with peers, stored for others
