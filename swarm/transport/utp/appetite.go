@@ -17,6 +17,9 @@ type appetite struct {
 	at     time.Duration // when the current span began
 	bytes  int           // read in the current span
 	before int           // read in the one before
+	// gap says that in the current span everything waited for a lost packet. The user may
+	// have read less than they would have.
+	gap bool
 }
 
 // read records that n bytes were read.
@@ -25,14 +28,20 @@ func (a *appetite) read(now time.Duration, n int) {
 	a.bytes += n
 }
 
-// pass lets time pass.
+// pass lets time pass. A span with a gap makes the appetite no smaller.
 func (a *appetite) pass(now time.Duration) {
-	switch d := now - a.at; {
-	case d >= 2*appetiteSpan:
-		*a = appetite{at: now}
-	case d >= appetiteSpan:
-		*a = appetite{at: a.at + appetiteSpan, before: a.bytes}
+	d := now - a.at
+	if d < appetiteSpan {
+		return
 	}
+	next := appetite{at: a.at + appetiteSpan, before: a.bytes}
+	if d >= 2*appetiteSpan {
+		next = appetite{at: now}
+	}
+	if a.gap {
+		next.before = max(a.before, a.bytes)
+	}
+	*a = next
 }
 
 // room returns how large the receive window should be.
@@ -41,6 +50,9 @@ func (a *appetite) room() int { return max(capacityFirst, 2*max(a.bytes, a.befor
 // fit makes the receive window as large as the user's appetite, and as memory allows. The peer
 // keeps the room that it was told of.
 func (m *machine) fit(now time.Duration) {
+	if m.in.count > 0 && m.in.stream.size() == 0 {
+		m.appetite.gap = true
+	}
 	m.appetite.pass(now)
 	told := int(max(0, m.promised-m.in.stream.end))
 	m.capacity = min(m.roof, max(m.appetite.room(), m.in.stream.size()+told))

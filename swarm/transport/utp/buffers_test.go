@@ -138,9 +138,9 @@ func TestFlight(t *testing.T) {
 	if a.packets != 0 || a.newestAt != noTime {
 		t.Errorf("the same again brings %+v", a)
 	}
-	if bytes := f.loseAll(); bytes != 1600 || f.bytes != 0 || f.lost.n != 16 ||
+	if f.loseAll(); f.owed != 1600 || f.bytes != 0 || f.lost.n != 16 ||
 		f.lost.first != 65_532 {
-		t.Errorf("%d bytes, %+v", bytes, f.lost)
+		t.Errorf("%d bytes, %+v", f.owed, f.lost)
 	}
 	f.again(65_533, 200*ms, 5)
 	a.now = 300 * ms

@@ -43,7 +43,7 @@ func (s *stream) check() {
 
 func (f *flight) check(unsent int64, out *stream) {
 	out.check()
-	var bytes, sent, lost, acked int
+	var bytes, owed, sent, lost, acked int
 	at := f.startOf(unsent)
 	if at != out.start {
 		panic("utp: the stream does not begin with the first packet in flight")
@@ -59,6 +59,7 @@ func (f *flight) check(unsent int64, out *stream) {
 			bytes += int(p.size)
 			sent++
 		case packetLost:
+			owed += int(p.size)
 			lost++
 		case packetAcked:
 			acked++
@@ -67,7 +68,7 @@ func (f *flight) check(unsent int64, out *stream) {
 		}
 	}
 	if at != unsent || bytes != f.bytes || sent != f.sent.n || lost != f.lost.n ||
-		acked != f.acked {
+		owed != f.owed || acked != f.acked {
 		panic("utp: a flight is miscounted")
 	}
 	f.checkOrder()

@@ -43,7 +43,8 @@ type seqList struct {
 // A flight is the packets that have been sent and are not acknowledged. Its packets lie in
 // a ring, at their number.
 //
-//	una <= next <= una + len(ring); bytes is the payload of the packets in sent
+//	una <= next <= una + len(ring); bytes is the payload of the packets in sent, owed that of
+//	those in lost
 type flight struct {
 	mem  *memory      // has the ring, if it is not nil
 	ring []sentPacket // its length is a power of two, or 0
@@ -53,6 +54,7 @@ type flight struct {
 	// to be sent again.
 	sent, lost seqList
 	bytes      int
+	owed       int
 	acked      int // packets that are acknowledged selectively
 }
 
@@ -145,15 +147,15 @@ func (f *flight) lose(n seq) {
 	p := f.at(n)
 	f.remove(&f.sent, n)
 	f.bytes -= int(p.size)
+	f.owed += int(p.size)
 	p.state = packetLost
 	f.append(&f.lost, n)
 }
 
-// loseAll marks everything in flight as lost, in the order of the numbers, and returns how
-// many bytes that are. If packets wait for nothing but their acknowledgement, the first one
-// counts as lost.
-func (f *flight) loseAll() int {
-	bytes := f.bytes
+// loseAll marks everything in flight as lost, in the order of the numbers. If packets wait for
+// nothing but their acknowledgement, the first one counts as lost.
+func (f *flight) loseAll() {
+	f.owed += f.bytes
 	f.sent, f.lost, f.bytes = seqList{}, seqList{}, 0
 	for n := f.una; n != f.next; n++ {
 		if p := f.at(n); p.state == packetSent || p.state == packetLost {
@@ -166,9 +168,9 @@ func (f *flight) loseAll() int {
 		// that said so is lost. The first one provokes another.
 		f.at(f.una).state = packetLost
 		f.acked--
+		f.owed += int(f.at(f.una).size)
 		f.append(&f.lost, f.una)
 	}
-	return bytes
 }
 
 // again records that a packet that was lost, or that is in flight, has been sent once more.
@@ -176,6 +178,7 @@ func (f *flight) again(n seq, now time.Duration, delivered int64) {
 	p := f.at(n)
 	if p.state == packetLost {
 		f.remove(&f.lost, n)
+		f.owed -= int(p.size)
 		f.bytes += int(p.size)
 		p.state = packetSent
 	} else {
@@ -239,6 +242,7 @@ func (f *flight) ack(n seq, a *acks) {
 		f.bytes -= int(p.size)
 	case packetLost:
 		f.remove(&f.lost, n)
+		f.owed -= int(p.size)
 		a.spurious++
 	default:
 		return

@@ -19,6 +19,8 @@ const (
 	// noDifference is what some versions of uTorrent send as the difference before they
 	// have any.
 	noDifference = math.MaxInt32
+	// tripSlack is by how much the timestamps of a trip may exceed what it took.
+	tripSlack = time.Millisecond
 )
 
 // receive takes a packet whose id is that of the connection. The header and the payload are
@@ -183,7 +185,11 @@ func (m *machine) progress(now time.Duration, h *header, a *acks) {
 	m.timers.probed, m.timers.expired, m.timers.asked = false, 0, 0
 	m.rtt.progress()
 	took := m.rtt.smoothed
-	if trip, ok := a.trip(); ok {
+	trip, ok := a.trip()
+	if !ok {
+		trip, ok = m.tripAgain(h, a)
+	}
+	if ok {
 		took = trip
 		m.rtt.sample(now, took)
 		m.trips.sample(now, uint32(took/time.Microsecond), math.MaxInt32*time.Microsecond)
@@ -205,9 +211,25 @@ func (m *machine) progress(now time.Duration, h *header, a *acks) {
 	m.pacer.set(now, m.window.pace(&m.rtt), m.mtu.size)
 }
 
+// tripAgain returns how long the newest packet took there and back if that is a repeat, and
+// the timestamps say that no earlier sending of it has arrived. While everything that arrives
+// is a repeat, as after the loss of a whole window, nothing else tells of the path.
+func (m *machine) tripAgain(h *header, a *acks) (time.Duration, bool) {
+	if a.newestAt == noTime || a.newestAt <= a.rttAt || h.timestamp == 0 || h.difference == 0 ||
+		h.difference == noDifference {
+		return 0, false
+	}
+	// The way there by the clock of the peer, and the way back by ours: the offset between the
+	// clocks cancels out.
+	ways := time.Duration(int32(h.difference+m.difference)) * time.Microsecond
+	trip := a.now - a.newestAt
+	return trip, ways <= trip+tripSlack
+}
+
 // findLost marks packets as lost.
 func (m *machine) findLost(now time.Duration) {
 	m.timers.reorder = m.loss.detect(now, &m.flight, &m.rtt, m.lose)
+	m.window.slump(m.flight.bytes)
 }
 
 // loseAll marks everything in flight as lost, and with it a probe for larger datagrams.

@@ -191,7 +191,8 @@ func (m *machine) nextPacket() (size int, fin bool) {
 		return 0, m.finish.asked && !m.finish.sent
 	}
 	size = min(left, m.mss())
-	room := m.peerWindow - m.flight.bytes
+	// What is lost takes room when it comes again.
+	room := m.peerWindow - m.flight.bytes - m.flight.owed
 	if size > room {
 		if m.flight.packets() > 0 {
 			return 0, false

@@ -15,6 +15,8 @@ const (
 	stallMax = time.Minute
 	// closedMax is the same for a peer whose window has no room.
 	closedMax = 15 * time.Minute
+	// askMax bounds how long a peer whose window has no room is not asked for some.
+	askMax = 4 * time.Second
 	// silentMin is after which silence a packet means that the path works again.
 	silentMin = time.Second
 	// starvedEvery is how often a writer that there is no memory for tries again, beside
@@ -114,7 +116,7 @@ func (t *timers) askAt(m *machine) time.Duration {
 func (m *machine) scheduleAsk(now time.Duration) {
 	t := &m.timers
 	if t.ask == 0 && m.askable() {
-		t.ask = now + min(rtoMin<<min(t.asked, 3), rtoMax)
+		t.ask = now + min(rtoMin<<min(t.asked, 3), askMax)
 	}
 }
 
@@ -212,7 +214,11 @@ func (m *machine) retry(now time.Duration) {
 	m.loseAll()
 	if m.peerWindow >= m.mss() {
 		// Else the peer has no room for what was sent, which says nothing about the path.
-		m.window.timedOut()
+		if t.expired == 1 {
+			m.window.timedOut()
+		} else {
+			m.window.restart()
+		}
 		m.pacer.set(now, 0, m.mtu.size)
 	}
 	m.arm(now)

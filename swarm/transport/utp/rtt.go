@@ -10,7 +10,7 @@ const (
 	// rtoMax bounds the timeout, doublings included, unless the round-trip time itself
 	// asks for more. RFC 6298 suggests a minute. A path that was silent for a while is
 	// found again within this time, for the price of one small packet.
-	rtoMax = 4 * time.Second
+	rtoMax = 2 * time.Second
 	// rttWindow is how long a lowest round-trip time counts. It is two buckets of half
 	// that length.
 	rttWindow = 60 * time.Second

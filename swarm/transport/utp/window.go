@@ -41,6 +41,10 @@ const (
 	// probeMore is what each calm round adds to probeUp, and probeMax bounds the sum.
 	probeMore = 0.01
 	probeMax  = 1.12
+	// slumpShare is the part of the window that is lost in a slump, and slumpFew how many
+	// packets are none.
+	slumpShare = 0.5
+	slumpFew   = 64
 	// lossProbed is the share of a round's bytes whose loss says that the window exceeds
 	// a path without a queue.
 	lossProbed = 0.03
@@ -110,6 +114,7 @@ type round struct {
 	wasFull bool // it was in the round before
 	size    float64
 	hold    bool // the window became smaller in the round before
+	slumped bool // a large part of the flight was lost at once
 }
 
 // mean returns the mean delay.
@@ -259,7 +264,11 @@ func (w *window) endRound(now time.Duration, s ackSample) {
 	bytes := w.delivered - r.start
 	// A round that did not use the window up says nothing of the path.
 	if d := now - r.at; d > 0 && r.at > 0 && (r.full || r.wasFull) && !w.drain.on {
-		w.rates[w.rounds%rateRounds] = float64(bytes+int64(r.lost)) / max(d, s.rtt.min()).Seconds()
+		sent := bytes
+		if !r.slumped {
+			sent += int64(r.lost)
+		}
+		w.rates[w.rounds%rateRounds] = float64(sent) / max(d, s.rtt.min()).Seconds()
 	}
 	if r.mean() < delayAim/4 || r.lowest < delayAim/50 {
 		w.quiet++
@@ -271,7 +280,7 @@ func (w *window) endRound(now time.Duration, s ackSample) {
 	if r.stands(s.rtt) {
 		w.calm = 0
 	}
-	if r.lost > 0 && !w.drain.on {
+	if r.lost > 0 && !w.drain.on && !r.slumped {
 		w.cut(now, s, float64(r.lost)/float64(int64(r.lost)+bytes))
 	}
 	w.rounds++
@@ -285,6 +294,25 @@ func (w *window) endRound(now time.Duration, s ackSample) {
 
 // lost records that packets were lost.
 func (w *window) lost(bytes int) { w.round.lost += bytes }
+
+// slump answers the loss of a large part of the flight at once, of which inFlight bytes are
+// left: the path has become much slower, or was cut for a moment. The window becomes what is
+// left, so that no more leaves than arrives, and grows again as in slow start until there is a
+// queue, up to half of what it was. If it waited for the end of the round, most repeats would
+// be lost as well.
+func (w *window) slump(inFlight int) {
+	r := &w.round
+	if r.slumped || w.drain.on || r.lost <= slumpFew*w.mss || float64(r.lost) < slumpShare*w.size {
+		return
+	}
+	r.slumped = true
+	w.before = w.size
+	w.threshold = max(w.size/2, w.least())
+	w.size = max(min(w.size/2, float64(inFlight)), w.least())
+	w.slow = true
+	w.rates = [rateRounds]float64{} // they are of another path
+	w.quiet, w.clean, w.calm = 0, 0, 0
+}
 
 // probe returns by how much the window may exceed the pipe on a path with random losses: a
 // little at first, and more while no queue forms.
@@ -348,6 +376,12 @@ func (w *window) timedOut() {
 		w.before = w.size
 		w.threshold = max(w.size/2, w.least())
 	}
+	w.restart()
+}
+
+// restart begins slow start, up to the threshold. It answers each further timeout in a row: it
+// says no more of the path than the first one did (RFC 5681, 3.1).
+func (w *window) restart() {
 	w.size = w.least()
 	w.slow, w.drain.on = true, false
 	w.round.lost = 0
