@@ -35,6 +35,23 @@ func forbidden(host netip.Addr) bool {
 	return slices.ContainsFunc(private, func(p netip.Prefix) bool { return p.Contains(host) })
 }
 
+// Public reports whether an address can be one of the Internet at large: a server relays to no
+// others unless it is for private networks.
+func Public(ip netip.Addr) bool { return !forbidden(ip) }
+
+// unicast4 is what there is of IPv4 between this network and the groups.
+var unicast4 = [2]netip.Addr{netip.MustParseAddr("1.0.0.0"), netip.MustParseAddr("223.255.255.255")}
+
+// within reports whether a relay for private networks may send to a host: any but those of this
+// machine, of a link, where clouds keep their credentials, and of a group.
+func within(host netip.Addr) bool {
+	host = host.Unmap()
+	if host.Is4() && (host.Less(unicast4[0]) || unicast4[1].Less(host)) {
+		return false
+	}
+	return host.IsGlobalUnicast() && host.Zone() == ""
+}
+
 // sourceOf returns what counts as one client: an IPv4 address, or a /56 of IPv6, which is what
 // providers give to one customer.
 func sourceOf(ip netip.Addr) netip.Prefix {

@@ -54,6 +54,10 @@ type ServerConfig struct {
 	Users map[string]string
 	// Refuse reports whether a host is neither served nor relayed to. It may be nil.
 	Refuse func(netip.Addr) bool
+	// Private lets the server relay between private networks, those of this machine among them,
+	// and to this machine itself if a loopback address is lent. Networks have no quota then. It
+	// is for a server that lends private addresses.
+	Private bool
 	// Limits bound what the server does.
 	Limits Limits
 	// Log gets a line when the server begins and when it ends. It may be nil.
@@ -130,7 +134,7 @@ func Serve(ctx context.Context, cfg ServerConfig) (*Server, error) {
 		asked: limit.NewSources(askRate, askBurst), asks: newBucket(asksRate, asksBurst, 0),
 		streams: make(map[*stream]struct{}), closing: make(chan struct{}),
 	}
-	s.tenants.crowded = cfg.crowded
+	s.tenants.crowded, s.tenants.private = cfg.crowded, cfg.Private
 	s.findPrefixes()
 	conf := turn.ServerConfig{
 		LoggerFactory: &logging.DefaultLoggerFactory{
@@ -298,10 +302,12 @@ func (s *Server) mayReach(host netip.Addr) bool {
 	if s.cfg.Refuse != nil && s.cfg.Refuse(host) {
 		return false
 	}
-	if s.cfg.anywhere {
+	switch {
+	case s.cfg.anywhere:
 		return host.IsValid()
-	}
-	if forbidden(host) {
+	case s.cfg.Private:
+		return within(host) || host.IsLoopback() && s.cfg.Lend[0].Public.IsLoopback()
+	case forbidden(host):
 		return false
 	}
 	for _, l := range s.cfg.Lend {

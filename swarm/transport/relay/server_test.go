@@ -554,3 +554,42 @@ func FuzzServer(f *testing.F) {
 		}
 	})
 }
+
+// A server for private networks relays within them, and still to no link, group or loopback.
+func TestPrivateServer(t *testing.T) {
+	s := serve(t, func(c *ServerConfig) {
+		c.anywhere, c.Private = false, true
+		c.Lend = []Lent{{Public: netip.MustParseAddr("10.0.0.1"), Bind: loopback}}
+	})
+	a := allocate(t, s, "127.0.1.1", UDP)
+	for text, want := range map[string]error{
+		"10.0.0.2": nil, "192.168.1.1": nil, "100.64.0.1": nil, "9.9.9.9": nil,
+		"127.0.0.1": ErrForbidden, "169.254.169.254": ErrForbidden, "224.0.0.1": ErrForbidden,
+		"255.255.255.255": ErrForbidden, "0.0.0.0": ErrForbidden, "0.1.2.3": ErrForbidden,
+		"240.0.0.1": ErrForbidden,
+	} {
+		err := a.Permit(t.Context(), []netip.Addr{netip.MustParseAddr(text)})
+		if !errors.Is(err, want) || (err == nil) != (want == nil) {
+			t.Errorf("%s: %v, want %v", text, err, want)
+		}
+	}
+	for _, ip := range []string{"127.0.1.2", "127.0.1.3", "127.0.1.4"} { // one network
+		allocate(t, s, ip, UDP)
+	}
+	again := configFor(s, netip.MustParseAddr("127.0.1.4"), UDP)
+	if _, err := Dial(t.Context(), again); err == nil {
+		t.Error("a source has two allocations")
+	}
+	here := serve(t, func(c *ServerConfig) { c.anywhere, c.Private = false, true })
+	letIn(t, allocate(t, here, "127.0.1.1", UDP), "127.0.2.1")
+	for text, want := range map[string]bool{"1.1.1.1": true, "2001:4860::1": true, "fd00::1": true,
+		"::ffff:10.0.0.1": true, "fe80::1": false, "fe80::1%lo": false, "ff02::1": false,
+		"::1": false, "::": false} {
+		if got := within(netip.MustParseAddr(text)); got != want {
+			t.Errorf("%s: %v, want %v", text, got, want)
+		}
+	}
+	if !Public(netip.MustParseAddr("9.9.9.9")) || Public(loopback) {
+		t.Error("9.9.9.9 is not public, or loopback is")
+	}
+}

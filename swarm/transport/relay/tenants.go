@@ -54,6 +54,7 @@ type hour struct {
 type tenants struct {
 	limits  Limits
 	crowded bool // sources and networks have no quotas
+	private bool // networks have none
 
 	mu      sync.Mutex
 	clients map[client]*tenant
@@ -98,7 +99,7 @@ func (t *tenants) roomFor(now time.Duration, ip netip.Addr) error {
 		return errSourceHas
 	case old != nil: // its place is free
 		return nil
-	case t.nets[limit.NetworkOf(ip)] >= networkTenants:
+	case t.nets[limit.NetworkOf(ip)] >= networkTenants && !t.private:
 		return errNetworkHas
 	case len(t.clients) >= t.limits.Tenants:
 		return errFullHouse
