@@ -79,6 +79,7 @@ func (e *Engine) admit(conn net.Conn, over endpoint.Transport) {
 		conn.Close()
 		return
 	}
+	e.arrived(addr, over)
 	place := e.pending.Admit(addr.Addr(), func() { conn.Close() })
 	e.wait.Go(func() {
 		defer place.Leave()

@@ -22,6 +22,7 @@ import (
 	"swarmnode/swarm/storage"
 	"swarmnode/swarm/tracker"
 	"swarmnode/swarm/transport"
+	"swarmnode/swarm/transport/udpmux"
 )
 
 // Config describes an Engine. The zero value of each field has a meaning.
@@ -165,6 +166,7 @@ type Engine struct {
 	blocked      *blocked
 	external     external
 	standing     standing                         // how others reach us
+	asked        *udpmux.Hosts                    // to whom datagrams were sent, by all ports
 	hasDHT       atomic.Bool                      // our handshakes say that we have a DHT node
 	ownKnown     sync.Mutex                       // held while own is found out
 	own          atomic.Pointer[[]netip.AddrPort] // at which peers reach us, see findOwn
@@ -249,6 +251,7 @@ func start(cfg Config, pairs []*transport.Pair) *Engine {
 	e.began = time.Now()
 	e.feed.init(e.began)
 	e.standing.init(e.began)
+	e.asked = udpmux.NewHosts(e.began)
 	e.limits.init(&cfg)
 	e.down.SetAside(asideDown)
 	e.dialer = newDialer(home, e.bans, cfg.Encryption, e.ways()...)

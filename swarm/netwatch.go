@@ -92,6 +92,8 @@ func (e *Engine) watchNetwork(ctx context.Context) {
 			return
 		case <-tick.C:
 		}
+		e.asked.Tick(time.Now())
+		e.standing.tick(time.Now())
 		gone, fresh := watch.look(time.Now(), e.machineAddresses())
 		if len(gone)+len(fresh) == 0 {
 			continue
@@ -143,6 +145,7 @@ func (e *Engine) findOwn() {
 		}
 	}
 	e.own.Store(&own)
+	e.observeBound(machine)
 }
 
 // networkChanged closes the connections from addresses that are gone, which would

@@ -249,6 +249,7 @@ func (s *ports) close() error {
 // openPort starts the goroutines of a port.
 func (e *Engine) openPort(pair *transport.Pair) *port {
 	p := &port{pair: pair, mux: udpmux.New(pair.UDP)}
+	e.watchArrivals(p.mux)
 	var ctx context.Context
 	ctx, p.stop = context.WithCancel(e.ctx)
 	if e.cfg.NoTCP {

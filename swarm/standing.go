@@ -1,11 +1,15 @@
 package swarm
 
 import (
+	"maps"
+	"net/netip"
 	"slices"
 	"sync"
 	"time"
 
+	"swarmnode/swarm/endpoint"
 	"swarmnode/swarm/reach"
+	"swarmnode/swarm/transport/udpmux"
 )
 
 // A standing keeps where the Engine stands, and tells listeners of changes. It is safe for
@@ -13,8 +17,9 @@ import (
 type standing struct {
 	mu        sync.Mutex
 	machine   *reach.Machine
-	version   uint64 // counts the changes, from 1
-	telling   bool   // a goroutine calls listeners, and will tell them of all changes
+	next      time.Time // when the machine wants a tick; zero if never
+	version   uint64    // counts the changes, from 1
+	telling   bool      // a goroutine calls listeners, and will tell them of all changes
 	listeners []*standingListener
 }
 
@@ -33,17 +38,26 @@ func (s *standing) now() reach.Standing {
 	return s.machine.Standing()
 }
 
-// observe gives the machine an observation, or the time alone if o is nil, and tells the
-// listeners of a change.
+// observe gives the machine an observation, and tells the listeners of a change.
 func (s *standing) observe(now time.Time, o reach.Observation) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	changed := false
-	if o == nil {
-		changed = s.machine.Tick(now)
-	} else {
-		changed = s.machine.Observe(now, o)
+	changed := s.machine.Observe(now, o)
+	s.follow(now, changed)
+}
+
+// tick tells the machine that time has passed, if it wants to know.
+func (s *standing) tick(now time.Time) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if !s.next.IsZero() && !now.Before(s.next) {
+		s.follow(now, s.machine.Tick(now))
 	}
+}
+
+// follow tells the listeners of a change. s.mu is held.
+func (s *standing) follow(now time.Time, changed bool) {
+	s.next = s.machine.NextTick(now)
 	if changed {
 		s.version++
 		s.tell()
@@ -101,3 +115,33 @@ func (e *Engine) Observe(o reach.Observation) { e.standing.observe(time.Now(), o
 // not block, and may call any method of the engine. The function that OnReach returns ends
 // that; one last call may be under way when it returns.
 func (e *Engine) OnReach(f func(reach.Standing)) (stop func()) { return e.standing.listen(f) }
+
+// observeBound tells the machine where we are. addrs are those of this machine, nil if they
+// are not known.
+func (e *Engine) observeBound(addrs addressSet) {
+	at := reach.Bound{Listen: e.Addrs(), Proxied: e.proxied(), NoUTP: e.cfg.NoUTP,
+		NoTCP: e.cfg.NoTCP}
+	if addrs != nil {
+		at.Machine = slices.AppendSeq(make([]netip.Addr, 0, len(addrs)), maps.Keys(addrs))
+	}
+	e.Observe(at)
+}
+
+// watchArrivals makes the machine hear who sends datagrams to a port unasked.
+func (e *Engine) watchArrivals(mux *udpmux.Mux) {
+	mux.Arrivals(e.asked, func(a udpmux.Arrival) {
+		via := reach.UTP
+		if a.Class == udpmux.ClassDHT {
+			via = reach.DHT
+		}
+		e.Observe(reach.Came{From: a.From, Via: via, Known: a.Known})
+	})
+}
+
+// arrived tells the machine of an incoming connection. That of uTP began with a datagram,
+// which watchArrivals has seen.
+func (e *Engine) arrived(from netip.AddrPort, over endpoint.Transport) {
+	if over == endpoint.TransportTCP {
+		e.Observe(reach.Came{From: from, Via: reach.TCP})
+	}
+}

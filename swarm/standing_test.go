@@ -71,3 +71,50 @@ func TestListenersKeepUp(t *testing.T) {
 		t.Errorf("the listener heard %v last, and the standing is %v", last, s.now())
 	}
 }
+
+// An engine says where it listens, and a new address makes what was seen at the old one void.
+func TestEngineKnowsWhereItListens(t *testing.T) {
+	e, err := Listen(Config{Listen: []netip.AddrPort{netip.MustParseAddrPort("127.0.0.1:0")}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer e.Close()
+	if is := e.Reach(); is.UTP != reach.None || is.TCP != reach.None {
+		t.Errorf("an engine on loopback is %v", is)
+	}
+	public := netip.MustParseAddr("50.0.0.1")
+	e.Observe(reach.Bound{Listen: []netip.AddrPort{netip.AddrPortFrom(public, 6881)},
+		Machine: []netip.Addr{public}})
+	if is := e.Reach(); is.UTP != reach.Open || is.TCP != reach.Open {
+		t.Errorf("an engine at a public address is %v", is)
+	}
+	if err := e.Rebind([]netip.AddrPort{netip.MustParseAddrPort("127.0.0.1:0")}); err != nil {
+		t.Fatal(err)
+	}
+	if is := e.Reach(); is.UTP != reach.None || is.External4.IsValid() {
+		t.Errorf("an engine back on loopback is %v", is)
+	}
+}
+
+// The machine is asked when it wants to, and no sooner.
+func TestStandingTicks(t *testing.T) {
+	var s standing
+	now := time.Now()
+	s.init(now)
+	s.tick(now.Add(time.Hour)) // nothing to do
+	at := netip.MustParseAddrPort("0.0.0.0:6881")
+	s.observe(now, reach.Bound{Listen: []netip.AddrPort{at},
+		Machine: []netip.Addr{netip.MustParseAddr("192.168.1.2")}})
+	for i := range 3 {
+		s.observe(now, reach.Seen{By: netip.AddrFrom4([4]byte{60, 0, byte(i), 1}),
+			As: netip.MustParseAddrPort("50.0.0.1:7"), Via: reach.DHT})
+	}
+	s.tick(now.Add(20 * time.Second))
+	if is := s.now(); is.Filtering != reach.FilteringUnknown || is.UTP != reach.Punch {
+		t.Errorf("after 20 s: %+v", is)
+	}
+	s.tick(now.Add(time.Minute))
+	if is := s.now(); is.Filtering != reach.FilteringRestricted {
+		t.Errorf("after a minute: %+v", is)
+	}
+}

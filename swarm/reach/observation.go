@@ -1,6 +1,9 @@
 package reach
 
-import "net/netip"
+import (
+	"net/netip"
+	"time"
+)
 
 // A Via is what an observation came by.
 type Via uint8
@@ -11,14 +14,20 @@ const (
 	UTP            // a peer over uTP
 	TCP            // a peer over TCP
 	Tracker
+	STUN // a server of STUN or TURN
 )
 
 // String returns the name.
-func (v Via) String() string { return word([]string{"DHT", "uTP", "TCP", "tracker"}, int(v)) }
+func (v Via) String() string {
+	return word([]string{"DHT", "uTP", "TCP", "tracker", "STUN"}, int(v))
+}
 
 // An Observation is one fact about how others see or reach us. It is one of the types of
 // this file.
-type Observation interface{ observation() }
+type Observation interface {
+	// observe takes the fact in, and reports whether the standing may change by it.
+	observe(m *Machine, now time.Time) bool
+}
 
 // Seen says that somebody told us the address at which it sees us.
 type Seen struct {
@@ -43,6 +52,8 @@ type Mappings struct {
 	Ports []MappedPort
 	// Asking says that the routers were asked and there is no answer yet.
 	Asking bool
+	// Off says that no router is asked, since the user does not want it.
+	Off bool
 }
 
 // A MappedPort is a port of ours that a router maps.
@@ -57,7 +68,7 @@ type MappedPort struct {
 // makes everything else unknown again, except mappings.
 type Bound struct {
 	Listen  []netip.AddrPort // where we listen; an unspecified address stands for all
-	Machine []netip.Addr     // all addresses of this machine
+	Machine []netip.Addr     // all addresses of this machine; nil if they are not known
 	Proxied bool             // everything leads through a proxy, and nobody can connect to us
 	NoUTP   bool             // uTP is switched off
 	NoTCP   bool             // TCP is switched off
@@ -69,9 +80,6 @@ type Moved struct{}
 // Relayed are the addresses at relays that lead to us now. It replaces those of before.
 type Relayed struct{ Addrs []netip.AddrPort }
 
-func (Seen) observation()     {}
-func (Came) observation()     {}
-func (Mappings) observation() {}
-func (Bound) observation()    {}
-func (Moved) observation()    {}
-func (Relayed) observation()  {}
+// Silent says whether datagrams get no answer although the network is there. It replaces what
+// was said before.
+type Silent struct{ On bool }

@@ -31,7 +31,7 @@ const (
 	headerSize     = 20         // of uTP and of STUN, in bytes
 	stunCookie     = 0x2112A442 // RFC 8489, section 5
 	utpVersion     = 1
-	utpTypeMax     = 4 // ST_SYN
+	utpSYN         = 4 // ST_SYN, the last type
 	stunCookieFrom = 4
 
 	// Channels 0x4000 to 0x40ff (RFC 8656, section 12) have a first byte that begins no uTP
@@ -59,7 +59,7 @@ func ClassOf(b []byte) Class {
 	if b[0]>>6 == 0 && binary.BigEndian.Uint32(b[stunCookieFrom:]) == stunCookie {
 		return ClassSTUN
 	}
-	if b[0]&0xf == utpVersion && b[0]>>4 <= utpTypeMax {
+	if b[0]&0xf == utpVersion && b[0]>>4 <= utpSYN {
 		return ClassUTP
 	}
 	return ClassNone

@@ -68,6 +68,7 @@ type Mux struct {
 	local    netip.AddrPort
 	handlers [classes]atomic.Pointer[func([]Datagram)]
 	dht      atomic.Pointer[dhtConn]
+	arrivals atomic.Pointer[arrivalWatch] // nil if nobody wants to hear of them
 	closing  chan struct{}
 	closed   sync.Once
 	reader   sync.WaitGroup
@@ -122,7 +123,10 @@ func (m *Mux) Handle(c Class, h func([]Datagram)) {
 // elements at the front of batch the system has taken whole, and why not all. A datagram
 // that cannot be sent to its address, by its size or by the state of the network, counts as
 // taken. The error is then that of the first one.
-func (m *Mux) Send(batch []Outgoing) (sent int, err error) { return m.port.send(batch) }
+func (m *Mux) Send(batch []Outgoing) (sent int, err error) {
+	m.noteSent(batch)
+	return m.port.send(batch)
+}
 
 // ones are batches for WriteTo.
 var ones = sync.Pool{New: func() any { return new([1]Outgoing) }}
@@ -136,7 +140,7 @@ func (m *Mux) WriteTo(b []byte, to netip.AddrPort) error {
 func (m *Mux) writeFrom(from netip.Addr, b []byte, to netip.AddrPort) error {
 	one := ones.Get().(*[1]Outgoing)
 	one[0] = Outgoing{To: to, Data: b, From: from}
-	_, err := m.port.send(one[:])
+	_, err := m.Send(one[:])
 	one[0] = Outgoing{}
 	ones.Put(one)
 	return err
@@ -192,6 +196,7 @@ func (m *Mux) read() {
 func (m *Mux) sort(d Datagram) {
 	c := ClassOf(d.Data)
 	m.received[c].Add(1)
+	m.noteCame(&d, c)
 	if c != ClassDHT {
 		m.batch[c] = append(m.batch[c], d)
 		return

@@ -1,0 +1,233 @@
+package reach
+
+import (
+	"net/netip"
+	"strings"
+	"testing"
+	"time"
+)
+
+// A stage is a Machine on a clock of its own.
+type stage struct {
+	t   *testing.T
+	m   *Machine
+	now time.Time
+}
+
+func newStage(t *testing.T) *stage {
+	now := time.Unix(1_000_000, 0)
+	return &stage{t, New(now), now}
+}
+
+// port is ours in all tests.
+const port = 6881
+
+var (
+	home   = netip.MustParseAddr("192.168.1.2")
+	home6  = netip.MustParseAddr("2a01:db9::2")
+	seen   = netip.MustParseAddr("50.0.0.1")
+	carrie = netip.MustParseAddr("100.64.3.4")
+)
+
+// voter returns a host of another network for each n.
+func voter(n int) netip.Addr { return netip.AddrFrom4([4]byte{60, byte(n >> 8), byte(n), 9}) }
+
+// voter6 is the same of IPv6.
+func voter6(n int) netip.Addr {
+	ip := netip.MustParseAddr("2a02::9").As16()
+	ip[4], ip[5] = byte(n>>8), byte(n)
+	return netip.AddrFrom16(ip)
+}
+
+// at makes the machine be at addresses, and listen on all of them.
+func (s *stage) at(machine ...netip.Addr) {
+	s.m.Observe(s.now, Bound{Machine: machine, Listen: []netip.AddrPort{
+		netip.AddrPortFrom(netip.IPv4Unspecified(), port),
+		netip.AddrPortFrom(netip.IPv6Unspecified(), port)}})
+}
+
+// do performs a script of words, each of which is one observation or some time that passes:
+//
+//	a@50.0.0.1:7  voter a, a letter, sees us at an address; without a port if it has none
+//	+30s          so much time passes
+//	udp, port, tcp  a stranger comes; or a known host from another port
+//	map:50.0.0.1:7, tcpmap:... a router maps our UDP port, or that of TCP
+//	asking, nomap, off   what is known of routers
+//	moved, silent, relay
+func (s *stage) do(script string) {
+	s.t.Helper()
+	var mapped Mappings
+	stranger := netip.MustParseAddrPort("70.1.2.3:4000")
+	for _, word := range strings.Fields(script) {
+		who, as, votes := strings.Cut(word, "@")
+		kind, at, _ := strings.Cut(word, ":")
+		var o Observation
+		switch {
+		case votes:
+			o = Seen{By: voter(int(who[0])), As: address(as), Via: DHT}
+		case word[0] == '+':
+			d, err := time.ParseDuration(word[1:])
+			if err != nil {
+				s.t.Fatal(err)
+			}
+			s.pass(d)
+			continue
+		case word == "udp":
+			o = Came{From: stranger, Via: UTP}
+		case word == "port":
+			o = Came{From: stranger, Via: DHT, Known: true}
+		case word == "tcp":
+			o = Came{From: stranger, Via: TCP}
+		case kind == "map", kind == "tcpmap":
+			mapped.Ports = append(mapped.Ports, MappedPort{TCP: kind == "tcpmap", Port: port,
+				External: netip.MustParseAddrPort(at), By: "UPnP"})
+			o = mapped
+		case word == "asking":
+			o = Mappings{Asking: true}
+		case word == "nomap":
+			o = Mappings{}
+		case word == "off":
+			o = Mappings{Off: true}
+		case word == "moved":
+			o = Moved{}
+		case word == "silent":
+			o = Silent{On: true}
+		case word == "relay":
+			o = Relayed{Addrs: []netip.AddrPort{netip.MustParseAddrPort("80.0.0.1:3500")}}
+		default:
+			s.t.Fatalf("no word %q", word)
+		}
+		was := s.m.Standing()
+		if changed := s.m.Observe(s.now, o); changed == was.Equal(s.m.Standing()) {
+			s.t.Errorf("at %q: changed is %v, from %v to %v", word, changed, was, s.m.Standing())
+		}
+	}
+}
+
+// pass lets time pass, and calls Tick when the machine wants it and at no other time.
+func (s *stage) pass(d time.Duration) {
+	s.t.Helper()
+	end := s.now.Add(d)
+	for range 1000 {
+		next := s.m.NextTick(s.now)
+		if next.IsZero() || next.After(end) {
+			s.now = end
+			if was := s.m.Standing(); s.m.Tick(s.now) {
+				s.t.Errorf("%v became %v, and NextTick did not say when", was, s.m.Standing())
+			}
+			return
+		}
+		if !next.After(s.now) {
+			s.t.Fatalf("NextTick is %v at %v", next, s.now)
+		}
+		s.now = next
+		s.m.Tick(s.now)
+	}
+	s.t.Fatalf("more than 1000 ticks in %v", d)
+}
+
+// address reads an address with or without a port.
+func address(s string) netip.AddrPort {
+	if at, err := netip.ParseAddrPort(s); err == nil {
+		return at
+	}
+	return netip.AddrPortFrom(netip.MustParseAddr(s), 0)
+}
+
+// The votes of three networks: on one port, and each on another one.
+const (
+	same   = "a@50.0.0.1:7 b@50.0.0.1:7 c@50.0.0.1:7 "
+	varies = "a@50.0.0.1:7 b@50.0.0.1:8 c@50.0.0.1:9 "
+	kept   = "a@50.0.0.1:6881 b@50.0.0.1:6881 c@50.0.0.1:6881 "
+)
+
+// TestStandings draws what is observed at home, behind a NAT, and what follows.
+func TestStandings(t *testing.T) {
+	for _, c := range []struct {
+		why, script string
+		want        string // UTP, TCP, mapping, filtering, ports, external
+		line        string // a part of what the user is told
+	}{
+		{"nothing is known", "",
+			"unknown unknown unknown unknown unknown",
+			"not known yet how others reach us: too few"},
+		{"one voter is too few", "a@50.0.0.1:7 a@50.0.0.1:7",
+			"unknown unknown unknown unknown unknown", "not known yet"},
+		{"a NAT that nobody has come through", same,
+			"punch none endpoint-independent unknown changed 50.0.0.1:7",
+			"only by hole punching, seen at 50.0.0.1:7: the router translates our address"},
+		{"and nobody comes", same + "nomap +30s",
+			"punch none endpoint-independent restricted changed 50.0.0.1:7",
+			"the router lets in only hosts that we have sent to, and no router maps our port"},
+		{"a NAT that keeps ports", kept,
+			"punch none endpoint-independent unknown preserved 50.0.0.1:6881", ""},
+		{"a full cone", same + "udp",
+			"open none endpoint-independent open changed 50.0.0.1:7",
+			"over uTP at 50.0.0.1:7, not over TCP: hosts that we had not asked have reached us"},
+		{"a full cone that is found out late", same + "+40s udp",
+			"open none endpoint-independent open changed 50.0.0.1:7", ""},
+		{"an address-restricted cone", same + "port",
+			"punch none endpoint-independent by address changed 50.0.0.1:7",
+			"the router lets in only hosts that we have sent to"},
+		{"a symmetric NAT", varies + "nomap",
+			"relay none varies unknown changed 50.0.0.1:0",
+			"only through a relay, and there is none: the router gives us another port for " +
+				"each destination, and no router maps our port"},
+		{"a symmetric NAT and a relay", varies + "off relay",
+			"relay none varies unknown changed 50.0.0.1:0",
+			"only through a relay at 80.0.0.1:3500: the router gives us another port for each " +
+				"destination, and port mapping is switched off"},
+		{"two ports are too little to tell", "a@50.0.0.1:7 b@50.0.0.1:8",
+			"unknown none unknown unknown unknown 50.0.0.1:0", "at which port"},
+		{"and after a while we punch", "a@50.0.0.1:7 b@50.0.0.1:8 +30s",
+			"punch none unknown restricted unknown 50.0.0.1:0", "hole punching, seen at 50.0.0.1:"},
+		{"the router is being asked", "asking " + same,
+			"unknown unknown endpoint-independent unknown changed 50.0.0.1:7", "routers are asked"},
+		{"and does not answer", "asking " + same + "+10s",
+			"punch none endpoint-independent unknown changed 50.0.0.1:7", ""},
+		{"the router maps both", same + "map:50.0.0.1:9 tcpmap:50.0.0.1:9",
+			"mapped mapped endpoint-independent unknown changed 50.0.0.1:9",
+			"reachable over TCP and uTP at 50.0.0.1:9: the router maps port 9 (UPnP)"},
+		{"with other ports", varies + "map:50.0.0.1:9 tcpmap:50.0.0.1:8",
+			"mapped mapped varies unknown changed 50.0.0.1:9",
+			"over TCP at 50.0.0.1:8 and over uTP at 50.0.0.1:9: "},
+		{"before anybody sees us", "map:50.0.0.1:9",
+			"mapped unknown unknown unknown unknown 50.0.0.1:9",
+			"reachable over uTP at 50.0.0.1:9"},
+		{"a carrier's NAT behind the router", varies + "map:100.64.0.9:9 tcpmap:100.64.0.9:9",
+			"relay none varies unknown changed 50.0.0.1:0",
+			"the NAT of the carrier gives us another port for each destination, and the mapping " +
+				"of our own router ends before it"},
+		{"a second router behind the router", same + "map:192.168.9.9:9",
+			"punch none endpoint-independent unknown changed 50.0.0.1:7",
+			"a second router translates our address, and the mapping"},
+		{"a router that lies of its address", same + "map:51.0.0.1:9 tcpmap:51.0.0.1:9",
+			"punch none endpoint-independent unknown changed 50.0.0.1:7", "ends before it"},
+		{"a pinned mapping of TCP alone", same + "tcp",
+			"punch open endpoint-independent unknown changed 50.0.0.1:7",
+			"reachable over TCP at 50.0.0.1:6881"},
+		{"no datagram is answered", "silent +1h",
+			"none unknown unknown unknown unknown", "not reachable: datagrams get no answer"},
+		{"but a relay is reached over TCP", "silent relay",
+			"relay unknown unknown unknown unknown", "only through a relay at 80.0.0.1:3500"},
+		{"a move", same + "udp tcp moved",
+			"unknown unknown unknown unknown unknown", "not known yet"},
+		{"arrivals prove nothing for ever", same + "udp tcp +20m " + same + "+20m " + same + "+20m",
+			"punch none endpoint-independent restricted changed 50.0.0.1:7", ""},
+		{"votes are forgotten", same + "+30m", "unknown unknown unknown unknown unknown", ""},
+	} {
+		s := newStage(t)
+		s.at(home)
+		s.do(c.script)
+		is := s.m.Standing()
+		got := strings.Join([]string{is.UTP.String(), is.TCP.String(), is.Mapping.String(),
+			is.Filtering.String(), is.Ports.String()}, " ")
+		if is.External4.IsValid() {
+			got += " " + is.External4.String()
+		}
+		if got != c.want || !strings.Contains(is.String(), c.line) {
+			t.Errorf("%s: %q leads to\n%s (%v), want\n%s (%s)", c.why, c.script, got, is, c.want,
+				c.line)
+		}
+	}
+}
