@@ -75,6 +75,12 @@ func present(ctx context.Context, opt *options, with string) ([]contender, error
 		return nil, fmt.Errorf("%s add --help: %w", opt.node, err)
 	}
 	opt.utp = strings.Contains(string(help), "--no-tcp")
+	opt.given = strings.Contains(string(help), "--relay")
+	help, err = exec.CommandContext(ctx, opt.node, "bootstrap", "--help").CombinedOutput()
+	if err != nil {
+		return nil, fmt.Errorf("%s bootstrap --help: %w", opt.node, err)
+	}
+	opt.relays = strings.Contains(string(help), "--relay")
 	var here []contender
 	all := contenders
 	if with != "" {
@@ -116,6 +122,25 @@ type share struct {
 // newShare makes a file of zeros below dir, and a tracker for it in the internet. The
 // caller must close it.
 func newShare(dir string, size int64, piece int) (*share, error) {
+	tracker, err := lab.NewTracker(internet)
+	if err != nil {
+		return nil, err
+	}
+	s, err := shareBy(dir, size, piece, tracker.URL)
+	if err != nil {
+		tracker.Close()
+		return nil, err
+	}
+	s.tracker = tracker
+	return s, nil
+}
+
+// newUntracked makes a file of zeros below dir, without a tracker. Nothing is to be closed.
+func newUntracked(dir string, size int64, piece int) (*share, error) {
+	return shareBy(dir, size, piece, "")
+}
+
+func shareBy(dir string, size int64, piece int, announce string) (*share, error) {
 	s := &share{dir: dir, size: size}
 	content := filepath.Join(s.content(), "content.bin")
 	if err := os.MkdirAll(s.content(), 0o755); err != nil {
@@ -128,14 +153,8 @@ func newShare(dir string, size int64, piece int) (*share, error) {
 		return nil, err
 	}
 	var err error
-	if s.tracker, err = lab.NewTracker(internet); err != nil {
-		return nil, err
-	}
-	if s.torrent, err = realclient.MakeTorrent(content, piece, s.tracker.URL); err != nil {
-		s.close()
-		return nil, err
-	}
-	return s, nil
+	s.torrent, err = realclient.MakeTorrent(content, piece, announce)
+	return s, err
 }
 
 func (s *share) content() string { return filepath.Join(s.dir, "content") }

@@ -23,7 +23,12 @@ type options struct {
 	node string // path of the binary
 	utp  bool   // it has uTP
 	runs int
-	pair string // only the pairs of NATs whose names contain this
+	pair string // only the pairs of NATs whose names contain one of these
+	by   string // only the means of meeting whose names contain one of these
+	logs string // a folder for the logs of nodes behind NATs; empty: none are kept
+
+	relays bool // its node of the DHT can relay
+	given  bool // it can be told of a relay
 }
 
 // A scenario measures all contenders and prints a table.
@@ -40,15 +45,20 @@ var scenarios = []scenario{
 	{"home", homeTitle, measureHome},
 	{"idle", idleTitle, measureIdle},
 	{"nat", natTitle, measureNAT},
+	{"events", eventsTitle, measureEvents},
 }
 
 func main() {
 	var opt options
 	flag.StringVar(&opt.node, "node", "bin/node", "the node binary")
 	flag.IntVar(&opt.runs, "runs", 1, "runs of each measurement; medians are shown")
-	flag.StringVar(&opt.pair, "pair", "", "only the pairs of scenario nat whose names contain this")
-	only := flag.String("only", "", "only the scenario of this name: long, swarm, home, idle "+
-		"or nat")
+	flag.StringVar(&opt.pair, "pair", "", "only the pairs of scenario nat, or the events, whose "+
+		"names contain one of these, comma-separated")
+	flag.StringVar(&opt.by, "by", "", "only the means of scenario nat, or the paths of events, "+
+		"whose names contain one of these: peer, DHT or both, TCP, uTP, punched or relayed")
+	flag.StringVar(&opt.logs, "logs", "", "FOLDER for the logs of nodes behind NATs")
+	only := flag.String("only", "", "only the scenario of this name: long, swarm, home, idle, "+
+		"nat or events")
 	with := flag.String("with", "", "only the contenders whose names contain one of these, "+
 		"comma-separated; transmission and aria2 are measured only if named")
 	flag.Parse()
@@ -104,6 +114,32 @@ func inLab(f func(l *lab.Lab, dir string) error) (err error) {
 	}
 	defer func() { err = errors.Join(err, l.Close()) }()
 	return f(l, dir)
+}
+
+// keepLogs writes what nodes have logged to files whose names begin with run.
+func (o options) keepLogs(run string, members ...*member) error {
+	if o.logs == "" {
+		return nil
+	}
+	if err := os.MkdirAll(o.logs, 0o755); err != nil {
+		return err
+	}
+	for i, m := range members {
+		if m.node == nil {
+			continue
+		}
+		name := filepath.Join(o.logs, logName(run, i))
+		if err := os.WriteFile(name, []byte(m.node.Log()), 0o644); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// logName returns the name of the file for the log of a member.
+func logName(run string, member int) string {
+	run = strings.NewReplacer(" ", "-", "/", "").Replace(run)
+	return fmt.Sprintf("%s-%d.log", run, member+1)
 }
 
 // matches reports whether a name contains one of the comma-separated parts. No parts match

@@ -115,6 +115,7 @@ var goroutines = map[string]string{
 		"until Close",
 	"internal/capped/capped.go": "waits for one member of a swarm, waited for in the same " +
 		"function",
+	"bench/lab/events.go":           "the event, waited for at the end of its measurement",
 	"bench/moves/main.go":           "the event, waited for at the end of its measurement",
 	"internal/lab/flows.go":         "the ends of a flow and a sender of pings, waited for",
 	"internal/lab/forwarder.go":     "moves the packets of modelled links, until the lab is closed",

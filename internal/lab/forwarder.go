@@ -126,6 +126,18 @@ func (f *forwarder) link(inner, outer string, up, down Way) (a, b *device, err e
 	return a, b, errors.Join(f.watch(x, n-2), f.watch(y, n-1))
 }
 
+// carrier switches the carrier of a device, as its host sees it.
+func (d *device) carrier(on bool) error {
+	state := 0
+	if on {
+		state = 1
+	}
+	if err := unix.IoctlSetPointerInt(d.fd, unix.TUNSETCARRIER, state); err != nil {
+		return fmt.Errorf("switching a carrier: %w", err)
+	}
+	return nil
+}
+
 // tally returns the counts of what left a device. A nil device has none.
 func (f *forwarder) tally(d *device) Tally {
 	if d == nil {

@@ -19,6 +19,7 @@
 package lab
 
 import (
+	"errors"
 	"fmt"
 	"net"
 	"net/netip"
@@ -59,6 +60,7 @@ type Host struct {
 	inner      netip.Prefix // of a modelled home: its address inside, with the network
 	inner6     netip.Prefix // the same of IPv6; not valid without it
 	translates bool         // it is a router with NAT
+	cable      string       // of a host inside: the command that sets its end at the home
 	offering   *Service     // its miniupnpd; nil without one
 }
 
@@ -175,23 +177,45 @@ func (h *Host) Readdress(to netip.Addr) error {
 		target.Addr = to
 		return nil
 	}
-	if err := runAll(
-		fmt.Sprintf("ip -n %s addr del %v/24 dev wan", target.Name, target.Addr),
-		fmt.Sprintf("ip -n %s addr add %v/24 dev wan", target.Name, to),
-		fmt.Sprintf("ip -n %s route replace default via %v", target.Name, target.gateway),
-	); err != nil {
+	if err := target.renumber(to); err != nil {
 		return err
 	}
-	target.Addr = to
 	if target.offering != nil {
 		return target.flush()
 	}
 	return nil
 }
 
+// Renumber gives the host itself another address of its network, also behind a home
+// router, as another lease of DHCP does.
+func (h *Host) Renumber(to netip.Addr) error {
+	if h.translates {
+		return fmt.Errorf("%s is a router: Readdress gives it another address", h.Name)
+	}
+	return h.renumber(to)
+}
+
+func (h *Host) renumber(to netip.Addr) error {
+	if err := runAll(
+		fmt.Sprintf("ip -n %s addr del %v/24 dev wan", h.Name, h.Addr),
+		fmt.Sprintf("ip -n %s addr add %v/24 dev wan", h.Name, to),
+	); err != nil {
+		return err
+	}
+	h.Addr = to
+	if h.up == nil {
+		return run(fmt.Sprintf("ip -n %s route replace default via %v", h.Name, h.gateway))
+	}
+	return h.route()
+}
+
 // Forget makes the home router forget its mappings: it loses its address and gets it back
 // at once. Pinholes stay.
 func (h *Host) Forget() error { return h.Readdress(h.router().Addr) }
+
+// Outside returns the address by which others know the host: its own, or that of the home
+// router before it.
+func (h *Host) Outside() netip.Addr { return h.router().Addr }
 
 // router returns the router whose NAT the host is behind, or the host itself.
 func (h *Host) router() *Host {
@@ -221,11 +245,19 @@ func (h *Host) Silence(on bool) error {
 	)
 }
 
-// Carrier takes the link of the host down, or up again.
+// Carrier takes the carrier of the host's own link away, or gives it back. The host keeps
+// its addresses.
 func (h *Host) Carrier(up bool) error {
 	state := "down"
 	if up {
 		state = "up"
+	}
+	switch {
+	case h.cable != "":
+		return run(h.cable + " " + state)
+	case h.up != nil:
+		// The outer end of a modelled link stays up, since its routes would vanish with it.
+		return errors.Join(h.Silence(!up), h.up.carrier(up))
 	}
 	return run(h.outer("ip link set " + h.link + " " + state))
 }

@@ -76,7 +76,8 @@ func (h *Host) connect(up, down Way) error {
 // property of the route, since a namespace may choose CUBIC as its default only where
 // everybody may.
 func (h *Host) route() error {
-	return run(fmt.Sprintf("ip -n %s route add default via %v congctl cubic", h.Name, h.gateway))
+	return run(fmt.Sprintf("ip -n %s route replace default via %v congctl cubic", h.Name,
+		h.gateway))
 }
 
 // Home adds a home: a router on a modelled link, with no NAT, for hosts of its own that
@@ -112,6 +113,7 @@ func (h *Host) Inside(name string) (*Host, error) {
 		in.home = h
 	}
 	port := fmt.Sprintf("lan%d", h.inside)
+	in.cable = fmt.Sprintf("ip -n %s link set %s", h.Name, port)
 	if err := runAll(
 		"ip netns add "+name,
 		fmt.Sprintf("ip -n %s link add %s type veth peer name wan netns %s", h.Name, port, name),

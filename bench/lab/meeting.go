@@ -1,0 +1,226 @@
+//go:build linux
+
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"maps"
+	"net/netip"
+	"path/filepath"
+	"slices"
+	"time"
+
+	"swarmnode/internal/lab"
+	"swarmnode/internal/nodeproc"
+	"swarmnode/internal/realclient"
+)
+
+const (
+	// meetLead is how long a seed has been in the DHT when the downloader starts.
+	meetLead = 10 * time.Second
+	// meetWarm is how long libtorrent has been in the DHT when it is told of the torrent. It
+	// takes another id as soon as it learns its address outside, and searches that it began
+	// before find nobody.
+	meetWarm = 5 * time.Second
+	// meetNodes is how many public nodes the DHT has.
+	meetNodes = 3
+	// introduceMax bounds the wait for the seed at the third peer.
+	introduceMax = 30 * time.Second
+)
+
+// A means says what two peers know that do not know each other.
+type means struct {
+	name   string
+	third  bool // a public peer that has nothing and fetches nothing
+	dht    bool // public nodes of the DHT
+	relays bool // which relay as well, if they can
+}
+
+// A meeting is what a means consists of.
+type meeting struct {
+	means means
+	third *realclient.Client
+	peer  netip.AddrPort // the third peer; not valid without one
+	nodes []*nodeproc.Node
+	boots []netip.AddrPort // the nodes of the DHT
+	// flags are further ones of every node, such as relays.
+	flags   []string
+	turns   []*lab.Service // relays of coturn, which end with the lab
+	turnWay lab.Way        // of their links
+}
+
+// meet starts a meeting in the internet. The caller must stop it, also after an error.
+func (s *share) meet(ctx context.Context, opt options, l *lab.Lab, by means) (*meeting, error) {
+	m := &meeting{means: by}
+	if by.third {
+		h, err := l.Modelled("third", lab.Way{}, lab.Way{})
+		if err != nil {
+			return m, err
+		}
+		if err := s.introducer(ctx, m, h); err != nil {
+			return m, err
+		}
+	}
+	if !by.dht {
+		return m, nil
+	}
+	for i := range meetNodes {
+		h, err := l.Modelled(fmt.Sprintf("public%d", i), lab.Way{}, lab.Way{})
+		if err != nil {
+			return m, err
+		}
+		if err := m.bootstrap(ctx, opt, h, filepath.Join(s.dir, h.Name)); err != nil {
+			return m, err
+		}
+	}
+	return m, nil
+}
+
+// bootstrap starts a node of the DHT on a public host.
+func (m *meeting) bootstrap(ctx context.Context, opt options, h *lab.Host, state string) error {
+	words := append(h.Enter(), opt.node, "bootstrap", "--port", fmt.Sprint(port))
+	if m.means.relays && opt.relays {
+		words = append(words, "--relay")
+	}
+	if len(m.boots) == 0 {
+		words = append(words, "--bootstrap", "none")
+	}
+	for _, a := range m.boots {
+		words = append(words, "--bootstrap", a.String())
+	}
+	n, err := nodeproc.Start(words[0], state, words[1:]...)
+	if err != nil {
+		return err
+	}
+	m.nodes = append(m.nodes, n)
+	m.boots = append(m.boots, netip.AddrPortFrom(h.Addr, port))
+	_, err = n.WaitEvent(ctx, "start")
+	return err
+}
+
+// introducer starts the third peer.
+func (s *share) introducer(ctx context.Context, m *meeting, h *lab.Host) (err error) {
+	state, data, err := s.folders(h)
+	if err != nil {
+		return err
+	}
+	m.third, err = realclient.Launch(ctx, realclient.Libtorrent, realclient.Options{
+		IP: h.Addr, Port: port, Dir: state, Enter: h.Enter(), Idle: true,
+		Settings: homeSettings(),
+	})
+	if err != nil {
+		return err
+	}
+	m.peer = netip.AddrPortFrom(h.Addr, port)
+	return m.third.Seed(ctx, s.torrent.File, data)
+}
+
+// homeSettings let libtorrent listen everywhere, with its own defaults.
+func homeSettings() map[string]any {
+	return map[string]any{
+		"listen_interfaces": fmt.Sprintf("0.0.0.0:%d", port), "outgoing_interfaces": "",
+		"allow_multiple_connections_per_ip": false, "enable_lsd": true, "enable_upnp": true,
+		"enable_natpmp": true,
+	}
+}
+
+// settle waits until the seed can be found.
+func (m *meeting) settle(ctx context.Context) error {
+	if m.means.dht {
+		if err := pause(ctx, meetLead); err != nil {
+			return err
+		}
+	}
+	if m.third == nil {
+		return nil
+	}
+	for began := time.Now(); ; {
+		p, err := m.third.Progress(ctx)
+		if err != nil || p.Peers > 0 {
+			return err
+		}
+		if time.Since(began) > introduceMax {
+			return errors.New("the seed does not come to the third peer")
+		}
+		if err := pause(ctx, natLook); err != nil {
+			return err
+		}
+	}
+}
+
+func (m *meeting) stop() {
+	if m.third != nil {
+		m.third.Close()
+	}
+	for _, n := range m.nodes {
+		n.Stop()
+	}
+}
+
+// A joining is a client that is to take part in the torrent of a meeting.
+type joining struct {
+	client   string
+	at       *lab.Host
+	data     string         // the folder of the content
+	source   string         // a file or a magnet link
+	flags    []string       // of the node
+	settings map[string]any // of libtorrent
+}
+
+// join starts a client that takes part in the torrent by the meeting.
+func (s *share) join(ctx context.Context, opt options, by *meeting, j joining) (*member, error) {
+	state, _, err := s.folders(j.at)
+	if err != nil {
+		return nil, err
+	}
+	if j.client == node {
+		words := append(j.at.Enter(), opt.node, "add", "--seed", "--port", fmt.Sprint(port),
+			"--dir", j.data, "-v", "-v")
+		words = append(append(words, by.words()...), j.flags...)
+		m := &member{started: time.Now()}
+		m.node, err = nodeproc.Start(words[0], state, append(words[1:], j.source)...)
+		return m, err
+	}
+	o := realclient.Options{IP: j.at.Addr, Port: port, Dir: state, Enter: j.at.Enter(),
+		Settings: homeSettings(), Bootstrap: by.boots}
+	maps.Copy(o.Settings, j.settings)
+	m := &member{}
+	if m.client, err = realclient.Launch(ctx, realclient.Kind(j.client), o); err != nil {
+		return nil, err
+	}
+	if err := by.enter(ctx, m, j); err != nil {
+		m.stop()
+		return nil, err
+	}
+	return m, nil
+}
+
+// words are the flags by which a node finds the meeting.
+func (m *meeting) words() []string {
+	words := slices.Clone(m.flags)
+	if m.peer.IsValid() {
+		words = append(words, "--peer", m.peer.String())
+	}
+	if len(m.boots) == 0 {
+		words = append(words, "--no-dht")
+	}
+	for _, a := range m.boots {
+		words = append(words, "--bootstrap", a.String())
+	}
+	return words
+}
+
+// enter tells a client that was launched of the torrent, and of the third peer.
+func (m *meeting) enter(ctx context.Context, who *member, j joining) error {
+	if m.means.dht {
+		if err := pause(ctx, meetWarm); err != nil {
+			return err
+		}
+	}
+	if err := who.give(ctx, j.source, j.data); err != nil || m.third == nil {
+		return err
+	}
+	return who.client.Connect(ctx, m.peer)
+}
