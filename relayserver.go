@@ -22,6 +22,12 @@ const (
 	relayRetry    = time.Minute
 )
 
+// RelayPort is the usual port of relays, over UDP and TCP.
+const RelayPort = relay.DefaultPort
+
+// RelayLimits bound what a relay does for others. Each zero field means its default.
+type RelayLimits = relay.Limits
+
 // A RelayConfig describes a RelayServer. The zero value of each field has a meaning.
 type RelayConfig struct {
 	// Network is the way by which the relay reaches others, that of its DHT node.
@@ -41,7 +47,7 @@ type RelayConfig struct {
 	// Users are passwords by name, for clients that are served in any case.
 	Users map[string]string
 	// Limits bound what the relay does for others.
-	Limits relay.Limits
+	Limits RelayLimits
 	// Logger takes a line per change of state. It may be nil.
 	Logger *slog.Logger
 }

@@ -2,8 +2,11 @@ package main
 
 import (
 	"context"
+	"errors"
+	"fmt"
 	"io"
 	"net"
+	"strconv"
 	"strings"
 	"sync"
 	"time"
@@ -22,7 +25,7 @@ func bootstrapCommand() *command {
 		short: "run a DHT node alone, through which others can join",
 		long: `The node takes part in the DHT and exchanges no content. Its address is the
 first line of standard output. It runs until interrupted, even while it reaches
-no other node, since others may join through it.`,
+no other node, since others may join through it. With --relay it is a relay as well.`,
 		examples: []example{
 			{"node bootstrap", "a node of the public DHT, on UDP port 6881"},
 			{"node bootstrap --listen 127.0.0.1:0 --bootstrap none",
@@ -35,6 +38,10 @@ no other node, since others may join through it.`,
 			f.join.register(fs)
 			f.block.register(fs)
 			f.metrics.register(fs)
+			fs.Var(&f.relaying, "relay", "lend addresses to nodes that nobody can reach, as "+
+				"node relay does, whose flags follow")
+			fs.Lookup("relay").NoOptDefVal = "true"
+			f.relay.register(fs)
 			return f.run
 		},
 	}
@@ -45,9 +52,51 @@ type bootstrapFlags struct {
 	join    joinFlags
 	block   blockFlags
 	metrics metricsFlags
+
+	alone    bool // the command is relay: the DHT node is no router
+	relaying switchValue
+	relay    relayFlags
 }
 
+// A switchValue is the flag that makes a relay of a bootstrap node. Other commands have a flag of
+// that name for relays to use, which may be set in the environment of all of them.
+type switchValue bool
+
+func (v *switchValue) Type() string   { return "bool" }
+func (v *switchValue) String() string { return strconv.FormatBool(bool(*v)) }
+func (v *switchValue) Set(s string) error {
+	if strings.HasPrefix(s, "turn:") {
+		return nil
+	}
+	on, err := strconv.ParseBool(s)
+	if err != nil {
+		return errors.New("neither true nor false")
+	}
+	*v = switchValue(on)
+	return nil
+}
+
+// openRelay starts the relay beside node, if there is to be one.
+func (f *bootstrapFlags) openRelay(ctx context.Context, c *console, network *swarmnode.Network,
+	node *swarmnode.DHTNode) (relayWatch, error) {
+	if !f.relays() {
+		return relayWatch{}, nil
+	}
+	cfg, err := f.relay.config(c, network, f.listen.given(0))
+	if err != nil {
+		return relayWatch{}, err
+	}
+	r, err := f.relay.open(ctx, c, node, cfg)
+	return relayWatch{c: c, relay: r, users: len(cfg.Users) > 0}, err
+}
+
+// relays reports whether there is to be a relay.
+func (f *bootstrapFlags) relays() bool { return f.alone || bool(f.relaying) }
+
 func (f *bootstrapFlags) run(ctx context.Context, c *console, _ []string) error {
+	if name := f.relay.unused(); name != "" && !f.relays() {
+		return usage(c.command, fmt.Errorf("--%s needs --relay", name))
+	}
 	network, err := f.listen.open()
 	if err != nil {
 		return err
@@ -58,13 +107,20 @@ func (f *bootstrapFlags) run(ctx context.Context, c *console, _ []string) error 
 	}
 	node, err := f.join.startDHT(c, swarmnode.DHTConfig{
 		Network: network, Listen: f.listen.given(f.listen.port.port), Bootstrap: hosts,
-		Router:     true,
+		Router:     !f.alone,
 		Blocklists: f.block.lists.items,
 	})
 	if err != nil {
 		return err
 	}
 	defer node.Close()
+	relay, err := f.openRelay(ctx, c, network, node)
+	if err != nil {
+		return err
+	}
+	if relay.relay != nil {
+		defer relay.relay.Close()
+	}
 	blocked := watchBlocklist(c, node, &f.block)
 	defer blocked.close()
 	numbers, err := f.metrics.open(ctx, network)
@@ -84,7 +140,13 @@ func (f *bootstrapFlags) run(ctx context.Context, c *console, _ []string) error 
 	}
 	c.event("start", startEvent{c.command, swarmnode.Version, names})
 	c.result(strings.Join(names, "\n"))
-	f.serve(ctx, c, bootstrapNode{node, hosts, numbers})
+	if relay.relay != nil {
+		state := relay.relay.State()
+		for _, uri := range state.URIs() {
+			c.result(uri)
+		}
+	}
+	f.serve(ctx, c, bootstrapNode{node, hosts, numbers, relay})
 	return ended(ctx)
 }
 
@@ -93,6 +155,12 @@ type bootstrapNode struct {
 	node    *swarmnode.DHTNode
 	hosts   []string     // bootstrap hosts
 	numbers net.Listener // of its metrics; may be nil
+	relay   relayWatch
+}
+
+// lines say how the node is doing, and its relay.
+func (n *bootstrapNode) lines() []string {
+	return append([]string{nodeLine(n.node.Stats())}, n.relay.line()...)
 }
 
 // serve shows how the node is doing until a signal ends it.
@@ -101,7 +169,7 @@ func (f *bootstrapFlags) serve(ctx context.Context, c *console, n bootstrapNode)
 	defer wait.Wait()
 	wait.Go(func() {
 		serveMetrics(ctx, c, n.numbers, func(w io.Writer) {
-			writeMetrics(w, dhtMetrics(n.node.Stats()))
+			writeMetrics(w, append(dhtMetrics(n.node.Stats()), n.relay.metrics()...))
 		})
 	})
 	usr1, stop := statusSignals()
@@ -111,17 +179,24 @@ func (f *bootstrapFlags) serve(ctx context.Context, c *console, n bootstrapNode)
 	var last dhtEvent
 	shown := time.Now()
 	quiet, started := silence{hosts: n.hosts}, shown
+	n.relay.look(false)
 	for {
 		select {
 		case <-ctx.Done():
 			return
 		case <-usr1:
-			c.say(nodeLine(n.node.Stats()))
+			for _, line := range n.lines() {
+				c.say(line)
+			}
 		case now := <-tick.C:
 			last = dhtNews(c, &n.node.DHT, last)
 			quiet.look(c, n.node.Stats(), now.Sub(started))
-			if c.redraw || now.Sub(shown) >= bootstrapLineInterval {
-				c.progress(textLine(nodeLine(n.node.Stats())))
+			due := now.Sub(shown) >= bootstrapLineInterval
+			n.relay.look(due)
+			if c.redraw || due {
+				c.progress(textLine(strings.Join(n.lines(), "  ")))
+			}
+			if due {
 				shown = now
 			}
 		}

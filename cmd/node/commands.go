@@ -40,6 +40,7 @@ func commands() []*command {
 		addCommand(),
 		catCommand(),
 		bootstrapCommand(),
+		relayCommand(),
 		trackerCommand(),
 		createCommand(),
 		infoCommand(),

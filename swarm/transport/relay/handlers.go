@@ -84,9 +84,13 @@ func (s *Server) permission(stream bool) turn.PermissionHandler {
 	}
 }
 
-// restarted ends the allocation of a client that asks for another one, as another user, from
-// the same port: it has been started again. Its next request finds the port free.
-func (s *Server) restarted(src, _ net.Addr, _, user, _, method string, valid bool) {
+// authenticated counts a wrong password. It ends the allocation of a client that asks for another
+// one, as another user, from the same port: it has been started again. Its next request finds the
+// port free.
+func (s *Server) authenticated(src, _ net.Addr, _, user, _, method string, valid bool) {
+	if !valid {
+		s.tenants.count(func(n *Stats) { n.Denied++ })
+	}
 	if !valid || method != stun.MethodAllocate.String() {
 		return
 	}
@@ -110,7 +114,7 @@ func (s *Server) events() turn.EventHandler {
 		}
 	}
 	return turn.EventHandler{
-		OnAuth:              s.restarted,
+		OnAuth:              s.authenticated,
 		OnPermissionCreated: permit(true), OnPermissionDeleted: permit(false),
 		OnChannelCreated: channel(1), OnChannelDeleted: channel(-1),
 	}
