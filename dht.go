@@ -27,7 +27,8 @@ const (
 type DHT struct {
 	log       *slog.Logger
 	saved     *savedNodes
-	told      func(netip.AddrPort) // takes our addresses as the DHT sees them; may be nil
+	told      func(netip.AddrPort)           // takes our addresses as the DHT sees them; may be nil
+	counted   func(dht.Stats, time.Duration) // takes what the node counts, and its age; may be nil
 	discovery swarm.Switch
 
 	// start and stop, which never run at the same time, set cancel.
@@ -157,7 +158,8 @@ func (d *DHT) stop() {
 	node.Close()
 }
 
-// keep saves the state of node now and then, and reports our address, until ctx ends.
+// keep saves the state of node now and then, and reports our address and counts, until ctx
+// ends.
 func (d *DHT) keep(ctx context.Context, node *dht.Node) {
 	save, external := time.NewTimer(saveFirst), time.NewTimer(externalFirst)
 	defer save.Stop()
@@ -175,6 +177,9 @@ func (d *DHT) keep(ctx context.Context, node *dht.Node) {
 			}
 			for _, addr := range node.External() {
 				d.told(addr)
+			}
+			if d.counted != nil {
+				d.counted(node.Stats(), time.Since(d.Since()))
 			}
 			external.Reset(externalEvery)
 		}

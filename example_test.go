@@ -112,3 +112,21 @@ func ExampleNode_Subscribe() {
 	// Output:
 	// c9e15763 metadata true
 }
+
+// A program asks how others reach its node. This one listens on loopback.
+func ExampleNode_Reach() {
+	node, err := swarmnode.Start(context.Background(), swarmnode.Config{
+		Listen:  []netip.AddrPort{netip.MustParseAddrPort("127.0.0.1:0")},
+		AnyPort: true, Bootstrap: []string{},
+	})
+	if err != nil {
+		log.Fatal(err)
+	}
+	defer node.Close()
+	is := node.Reach()
+	fmt.Println(is.UTP, is.TCP)
+	fmt.Println(is)
+	// Output:
+	// none none
+	// not reachable: we listen for programs of this machine alone
+}

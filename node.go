@@ -64,6 +64,7 @@ func Start(ctx context.Context, cfg Config) (*Node, error) {
 	}
 	n.dht.log = cfg.Logger
 	n.dht.told = func(addr netip.AddrPort) { n.engine.SetExternal(addr.Addr()) }
+	n.dht.counted = n.heardNobody
 	n.dht.saved = keepNodes(dir, n.nodesFile())
 	n.dht.remember(n.dht.saved.load(cfg.Logger))
 	if err := n.SetDHT(!cfg.NoDHT); err != nil {
@@ -193,7 +194,7 @@ func (n *Node) SetDHT(on bool) error {
 func (n *Node) startDHT() error {
 	err := n.dht.start(dht.Config{Conns: n.engine.PacketConns(), Bootstrap: n.cfg.Bootstrap,
 		Limits: n.cfg.DHTLimits, Resolve: n.lookUp(), Blocked: n.blocked.has,
-		Logger: n.cfg.DHTLogger})
+		Seen: n.sawUs, Logger: n.cfg.DHTLogger})
 	if err != nil {
 		return err
 	}
@@ -214,6 +215,7 @@ func (n *Node) lookUp() lookUp {
 func (n *Node) stopDHT() {
 	n.engine.SetHasDHT(false)
 	n.dht.stop()
+	n.heardNobody(dht.Stats{}, 0)
 	closeAll(n.engine.PacketConns()) // so that nothing is kept for nobody
 }
 

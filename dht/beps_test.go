@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"net/netip"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -143,6 +144,24 @@ func (b *bench) vote(i int, seen netip.AddrPort) {
 	b.core.receive(b.now, publicAddr(i), fmt.Appendf(nil,
 		"d2:ip%d:%s1:rd2:id20:%se1:t4:%s1:y1:re", len(appendAddr(nil, seen)),
 		appendAddr(nil, seen), id[:], tid))
+}
+
+// BEP 42: each answer with a usable address of ours is reported with its sender.
+func TestBEP42AnswersAreReported(t *testing.T) {
+	var seen []string
+	b := newBench(t, coreConfig{seen: func(by, as netip.AddrPort) {
+		seen = append(seen, by.String()+" "+as.String())
+	}})
+	own := netip.MustParseAddrPort("91.1.2.3:1000")
+	b.vote(1, own)
+	b.vote(2, netip.AddrPortFrom(own.Addr(), 2000))
+	b.vote(3, netip.MustParseAddrPort("0.0.0.0:1"))
+	b.vote(3, netip.MustParseAddrPort("[2001:db8::1]:1"))
+	want := []string{publicAddr(1).String() + " 91.1.2.3:1000",
+		publicAddr(2).String() + " 91.1.2.3:2000"}
+	if !slices.Equal(seen, want) {
+		t.Errorf("reported %v, want %v", seen, want)
+	}
 }
 
 // BEP 42: a node changes its id when others agree on its address, and no more often

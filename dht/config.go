@@ -46,6 +46,11 @@ type Config struct {
 	// called from one goroutine and must return soon.
 	Blocked func(netip.Addr) bool
 
+	// Seen, when set, is told at which address another node sees us, by each answer that
+	// says so (BEP 42). It is called from one goroutine, must return soon, and must not call
+	// methods of the Node.
+	Seen func(by, as netip.AddrPort)
+
 	// Limits bound what others can make the node do; zero fields mean the
 	// defaults.
 	Limits Limits

@@ -30,6 +30,7 @@ type coreConfig struct {
 	router   bool
 	strict   bool // BEP 42 enforced
 	blocked  func(netip.Addr) bool
+	seen     func(by, as netip.AddrPort) // may be nil
 	rng      *rand.Rand
 
 	// send hands one packet to the network. It must not keep b.

@@ -250,6 +250,9 @@ func (f *family) onAnswer(now instant, from netip.AddrPort, m *message, took tim
 		if f.votes.Cast(network(from), a) {
 			f.renew(now)
 		}
+		if f.c.seen != nil {
+			f.c.seen(from, a)
+		}
 	}
 }
 

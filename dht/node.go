@@ -86,11 +86,11 @@ func New(cfg Config) (*Node, error) {
 	n.core = newCore(n.now(), coreConfig{
 		limits:   cfg.Limits.withDefaults(cfg.Router),
 		readOnly: cfg.ReadOnly, router: cfg.Router, strict: cfg.EnforceID,
-		blocked: cfg.Blocked,
-		rng:     rand.New(rand.NewChaCha8(seed)),
-		send:    n.send,
-		joined:  n.onJoined,
-		lost:    n.onLost,
+		blocked: cfg.Blocked, seen: cfg.Seen,
+		rng:    rand.New(rand.NewChaCha8(seed)),
+		send:   n.send,
+		joined: n.onJoined,
+		lost:   n.onLost,
 	})
 	n.populate(cfg.State, addrs)
 	n.resolver = newResolverLoop(n, addrs, names, cfg.Resolve)

@@ -1,6 +1,7 @@
 package swarm
 
 import (
+	"context"
 	"maps"
 	"net/netip"
 	"slices"
@@ -12,14 +13,16 @@ import (
 	"swarmnode/swarm/transport/udpmux"
 )
 
-// A standing keeps where the Engine stands, and tells listeners of changes. It is safe for
+// A standing keeps where the Engine stands, and tells listeners of changes, in a goroutine
+// of its own: whoever observes something may hold what a listener needs. It is safe for
 // concurrent use.
 type standing struct {
+	wake chan struct{} // holds a token while a listener has not heard everything
+
 	mu        sync.Mutex
 	machine   *reach.Machine
 	next      time.Time // when the machine wants a tick; zero if never
 	version   uint64    // counts the changes, from 1
-	telling   bool      // a goroutine calls listeners, and will tell them of all changes
 	listeners []*standingListener
 }
 
@@ -29,7 +32,9 @@ type standingListener struct {
 	heard uint64 // the version that it has heard
 }
 
-func (s *standing) init(now time.Time) { s.machine, s.version = reach.New(now), 1 }
+func (s *standing) init(now time.Time) {
+	s.machine, s.version, s.wake = reach.New(now), 1, make(chan struct{}, 1)
+}
 
 // now returns where we stand.
 func (s *standing) now() reach.Standing {
@@ -38,7 +43,7 @@ func (s *standing) now() reach.Standing {
 	return s.machine.Standing()
 }
 
-// observe gives the machine an observation, and tells the listeners of a change.
+// observe gives the machine an observation.
 func (s *standing) observe(now time.Time, o reach.Observation) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -55,35 +60,51 @@ func (s *standing) tick(now time.Time) {
 	}
 }
 
-// follow tells the listeners of a change. s.mu is held.
+// follow records a change. s.mu is held.
 func (s *standing) follow(now time.Time, changed bool) {
 	s.next = s.machine.NextTick(now)
 	if changed {
 		s.version++
-		s.tell()
+		s.rouse()
 	}
 }
 
-// tell calls the listeners that have not heard the present standing, one after the other.
-// s.mu is held, but not during the calls.
-func (s *standing) tell() {
-	if s.telling {
-		return
+// rouse makes run call the listeners.
+func (s *standing) rouse() {
+	select {
+	case s.wake <- struct{}{}:
+	default:
 	}
-	s.telling = true
+}
+
+// run calls the listeners until ctx ends.
+func (s *standing) run(ctx context.Context) {
 	for {
-		i := slices.IndexFunc(s.listeners,
-			func(l *standingListener) bool { return l.heard != s.version })
-		if i < 0 {
-			break
+		select {
+		case <-s.wake:
+			for s.tell() {
+			}
+		case <-ctx.Done():
+			return
 		}
-		l, is := s.listeners[i], s.machine.Standing()
-		l.heard = s.version
-		s.mu.Unlock()
-		l.hear(is)
-		s.mu.Lock()
 	}
-	s.telling = false
+}
+
+// tell calls a listener that has not heard the present standing, and reports whether there
+// was one.
+func (s *standing) tell() bool {
+	s.mu.Lock()
+	i := slices.IndexFunc(s.listeners,
+		func(l *standingListener) bool { return l.heard != s.version })
+	if i < 0 {
+		s.mu.Unlock()
+		return false
+	}
+	l, is := s.listeners[i], s.machine.Standing()
+	l.heard = s.version
+	s.mu.Unlock()
+	l.hear(is)
+	return true
 }
 
 // listen makes f hear the present standing and every change, until the function that it
@@ -93,7 +114,7 @@ func (s *standing) listen(f func(reach.Standing)) (stop func()) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.listeners = append(s.listeners, l)
-	s.tell()
+	s.rouse()
 	return func() {
 		s.mu.Lock()
 		defer s.mu.Unlock()
@@ -110,10 +131,10 @@ func (e *Engine) Reach() reach.Standing { return e.standing.now() }
 // the network.
 func (e *Engine) Observe(o reach.Observation) { e.standing.observe(time.Now(), o) }
 
-// OnReach calls f with the present standing, and again whenever it changes. The calls never
-// overlap and come in the order of the changes; several changes may become one call. f must
-// not block, and may call any method of the engine. The function that OnReach returns ends
-// that; one last call may be under way when it returns.
+// OnReach makes f hear the present standing soon, and then every change, until the engine
+// closes. The calls never overlap and come in the order of the changes; several changes may
+// become one call. f must not block for long, and may call any method of the engine but Close.
+// The function that OnReach returns ends that; one last call may be under way when it returns.
 func (e *Engine) OnReach(f func(reach.Standing)) (stop func()) { return e.standing.listen(f) }
 
 // observeBound tells the machine where we are. addrs are those of this machine, nil if they

@@ -1,10 +1,12 @@
 package swarm
 
 import (
+	"context"
 	"net/netip"
 	"slices"
 	"sync"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"swarmnode/swarm/reach"
@@ -23,6 +25,11 @@ func TestListenersHearTheStanding(t *testing.T) {
 	now := time.Now()
 	s.init(now)
 	var heard, late []uint16
+	observe := func(port uint16) {
+		s.observe(now, relayed(port))
+		for s.tell() {
+		}
+	}
 	port := func(is reach.Standing) uint16 {
 		if len(is.Relayed) == 0 {
 			return 0
@@ -35,13 +42,15 @@ func TestListenersHearTheStanding(t *testing.T) {
 			s.observe(now, relayed(2))
 		}
 	})
-	s.observe(now, relayed(1))
-	s.observe(now, relayed(2)) // no change
+	s.tell()
+	observe(1)
+	observe(2) // no change
 	defer s.listen(func(is reach.Standing) { late = append(late, port(is)) })()
-	s.observe(now, relayed(3))
+	s.tell()
+	observe(3)
 	stop()
 	stop()
-	s.observe(now, relayed(4))
+	observe(4)
 	if want := []uint16{0, 1, 2, 3}; !slices.Equal(heard, want) {
 		t.Errorf("heard %v, want %v", heard, want)
 	}
@@ -52,24 +61,31 @@ func TestListenersHearTheStanding(t *testing.T) {
 
 // Whatever many goroutines observe, a listener ends up with the last standing.
 func TestListenersKeepUp(t *testing.T) {
-	var s standing
-	now := time.Now()
-	s.init(now)
-	var last reach.Standing // calls never overlap: the race detector would see it
-	defer s.listen(func(is reach.Standing) { last = is })()
-	var wait sync.WaitGroup
-	for i := range 8 {
-		wait.Go(func() {
-			for j := range 50 {
-				s.observe(now, relayed(uint16(100*i+j)))
-			}
-		})
-	}
-	wait.Wait()
-	s.observe(now, relayed(9999))
-	if !last.Equal(s.now()) {
-		t.Errorf("the listener heard %v last, and the standing is %v", last, s.now())
-	}
+	synctest.Test(t, func(t *testing.T) {
+		var s standing
+		now := time.Now()
+		s.init(now)
+		ctx, cancel := context.WithCancel(t.Context())
+		var wait sync.WaitGroup
+		defer wait.Wait()
+		defer cancel()
+		wait.Go(func() { s.run(ctx) })
+		var last reach.Standing // calls never overlap: the race detector would see it
+		defer s.listen(func(is reach.Standing) { last = is })()
+		var observers sync.WaitGroup
+		for i := range 8 {
+			observers.Go(func() {
+				for j := range 50 {
+					s.observe(now, relayed(uint16(100*i+j)))
+				}
+			})
+		}
+		observers.Wait()
+		synctest.Wait()
+		if !last.Equal(s.now()) || len(last.Relayed) == 0 {
+			t.Errorf("the listener heard %v last, and the standing is %v", last, s.now())
+		}
+	})
 }
 
 // An engine says where it listens, and a new address makes what was seen at the old one void.

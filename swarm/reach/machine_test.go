@@ -22,12 +22,8 @@ func newStage(t *testing.T) *stage {
 // port is ours in all tests.
 const port = 6881
 
-var (
-	home   = netip.MustParseAddr("192.168.1.2")
-	home6  = netip.MustParseAddr("2a01:db9::2")
-	seen   = netip.MustParseAddr("50.0.0.1")
-	carrie = netip.MustParseAddr("100.64.3.4")
-)
+// home is our address behind a router.
+var home = netip.MustParseAddr("192.168.1.2")
 
 // voter returns a host of another network for each n.
 func voter(n int) netip.Addr { return netip.AddrFrom4([4]byte{60, byte(n >> 8), byte(n), 9}) }
@@ -50,7 +46,7 @@ func (s *stage) at(machine ...netip.Addr) {
 //
 //	a@50.0.0.1:7  voter a, a letter, sees us at an address; without a port if it has none
 //	+30s          so much time passes
-//	udp, port, tcp  a stranger comes; or a known host from another port
+//	udp, udp6, port, tcp  a stranger comes; or a known host from another port
 //	map:50.0.0.1:7, tcpmap:... a router maps our UDP port, or that of TCP
 //	asking, nomap, off   what is known of routers
 //	moved, silent, relay
@@ -65,6 +61,9 @@ func (s *stage) do(script string) {
 		switch {
 		case votes:
 			o = Seen{By: voter(int(who[0])), As: address(as), Via: DHT}
+			if address(as).Addr().Is6() {
+				o = Seen{By: voter6(int(who[0])), As: address(as), Via: DHT}
+			}
 		case word[0] == '+':
 			d, err := time.ParseDuration(word[1:])
 			if err != nil {
@@ -72,6 +71,8 @@ func (s *stage) do(script string) {
 			}
 			s.pass(d)
 			continue
+		case word == "udp6":
+			o = Came{From: netip.MustParseAddrPort("[2a03::1]:5"), Via: UTP}
 		case word == "udp":
 			o = Came{From: stranger, Via: UTP}
 		case word == "port":
@@ -230,4 +231,124 @@ func TestStandings(t *testing.T) {
 				c.line)
 		}
 	}
+}
+
+// TestPlaces draws what this machine and what others say of it mean.
+func TestPlaces(t *testing.T) {
+	at := func(list ...string) (all []netip.Addr) {
+		for _, ip := range list {
+			all = append(all, netip.MustParseAddr(ip))
+		}
+		return all
+	}
+	six := "2a01:db9::2"
+	seen6 := "a@[2a01:db9::2]:6881 b@[2a01:db9::2]:6881 c@[2a01:db9::2]:6881 "
+	for _, c := range []struct {
+		why     string
+		machine []netip.Addr
+		script  string
+		want    string // UTP, TCP
+		line    string
+	}{
+		{"a public address", at("50.0.0.1"), "", "open open",
+			"over TCP and uTP at 50.0.0.1:6881: this machine has a public address"},
+		{"a public address that others see", at("50.0.0.1", "10.0.0.1"), kept, "open open",
+			"over TCP and uTP at 50.0.0.1:6881"},
+		{"nobody has come to it for minutes", at("50.0.0.1"), kept + "+3m", "punch none",
+			"a firewall lets in only hosts that we have sent to"},
+		{"somebody has", at("50.0.0.1"), kept + "udp +3m", "open open", "have reached us"},
+		{"somebody connects over TCP alone", at("50.0.0.1"), kept + "tcp +3m", "punch open", ""},
+		{"others see another one than the public one", at("51.0.0.1"), same, "punch none", ""},
+		{"a carrier's NAT", at("100.64.1.1"), varies, "relay none", "the NAT of the carrier gives"},
+		{"no network", at(), "", "none none", "this machine has no network"},
+		{"link-local IPv6 alone", at("fe80::1"), "", "none none",
+			"no address that leads to the internet"},
+		{"IPv6 whose firewall is not known", at(six), seen6, "unknown unknown",
+			"nobody has come to it yet"},
+		{"IPv6 behind a firewall", at(six), seen6 + "+3m", "punch none", "a firewall lets in only"},
+		{"IPv6 that is open", at(six), seen6 + "udp6", "open open",
+			"over TCP and uTP at [2a01:db9::2]:6881"},
+		{"IPv6 with a pinhole", at(six), seen6 + "map:[2a01:db9::2]:6881 tcpmap:[2a01:db9::2]:6881",
+			"mapped mapped", "the router maps port 6881"},
+		{"the better family counts", at("192.168.1.2", six), varies + seen6 + "udp6", "open open",
+			"at [2a01:db9::2]:6881"},
+		{"an answer comes before none", at("192.168.1.2", six), same + seen6, "punch unknown", ""},
+		{"translated IPv6", at("192.168.1.2", "fd00::1"), seen6, "punch unknown", ""},
+	} {
+		s := newStage(t)
+		s.at(append([]netip.Addr{}, c.machine...)...)
+		s.do(c.script)
+		is := s.m.Standing()
+		if got := is.UTP.String() + " " + is.TCP.String(); got != c.want ||
+			!strings.Contains(is.String(), c.line) {
+			t.Errorf("%s: %q is %s (%v), want %s (%s)", c.why, c.script, got, is, c.want, c.line)
+		}
+	}
+}
+
+// What is switched off is no way in.
+func TestSwitches(t *testing.T) {
+	any4 := []netip.AddrPort{netip.MustParseAddrPort("0.0.0.0:6881")}
+	public := []netip.Addr{netip.MustParseAddr("50.0.0.1")}
+	for _, c := range []struct {
+		bound Bound
+		line  string
+	}{
+		{Bound{Listen: any4, Machine: public, NoUTP: true},
+			"reachable over TCP at 50.0.0.1:6881: this machine has a public address"},
+		{Bound{Listen: any4, Machine: public, NoTCP: true},
+			"reachable over uTP at 50.0.0.1:6881, not over TCP: this machine has a public address"},
+		{Bound{Machine: public, Proxied: true}, "not reachable: everything leads through a proxy"},
+		{Bound{Listen: []netip.AddrPort{netip.MustParseAddrPort("[::1]:5")}, Machine: public},
+			"not reachable: we listen for programs of this machine alone"},
+		{Bound{Machine: public}, "not reachable: we listen nowhere"},
+		{Bound{Listen: any4}, "not known yet how others reach us: too few others have told"},
+	} {
+		m := New(time.Now())
+		if m.Observe(time.Now(), c.bound); !strings.HasPrefix(m.Standing().String(), c.line) {
+			t.Errorf("%+v: %v, want %s", c.bound, m.Standing(), c.line)
+		}
+	}
+	if is := New(time.Now()).Standing(); is.String() !=
+		"not known yet how others reach us: nothing is known yet" {
+		t.Error(is)
+	}
+}
+
+// A router that gets another address, or that forgets our port, is noticed after a few
+// answers, however many older ones there are. A change of our own addresses is noticed at once.
+func TestChangesAreNoticed(t *testing.T) {
+	s := newStage(t)
+	s.at(home)
+	var old, port, addr strings.Builder
+	for who := 'a'; who <= 'p'; who++ {
+		old.WriteString(string(who) + "@50.0.0.1:7 ")
+	}
+	for who := 'q'; who < 'q'+runNeeded; who++ {
+		port.WriteString(string(who) + "@50.0.0.1:8 ")
+		addr.WriteString(string(who) + "@51.0.0.1:8 ")
+	}
+	external := func(want string) {
+		t.Helper()
+		if is := s.m.Standing(); is.External4.String() != want {
+			t.Errorf("external address %v, want %s", is.External4, want)
+		}
+	}
+	s.do(old.String() + "udp")
+	external("50.0.0.1:7")
+	s.do(port.String())
+	external("50.0.0.1:8")
+	if s.m.Standing().UTP != Open {
+		t.Error("another port makes the NAT another one")
+	}
+	s.do(addr.String())
+	external("51.0.0.1:8")
+	if s.m.Standing().UTP != Punch {
+		t.Error("who has come to the old address counts for the new one")
+	}
+	s.at(netip.MustParseAddr("192.168.7.2"))
+	external("invalid AddrPort")
+	s.do("q@51.0.0.1:8 r@51.0.0.1:8")
+	s.at(netip.MustParseAddr("192.168.7.2")) // the same again
+	external("51.0.0.1:8")
 }
