@@ -288,11 +288,12 @@ func (m *member) cpu() (time.Duration, error) {
 	return u.CPU, err
 }
 
-// stop ends the client.
+// stop ends the client, if there is one.
 func (m *member) stop() {
-	if m.node != nil {
+	switch {
+	case m.node != nil:
 		m.node.Stop()
-	} else {
+	case m.client != nil:
 		m.client.Close()
 	}
 }

@@ -217,32 +217,23 @@ func eventRun(ctx context.Context, opt options, client string, p path, e event) 
 			return err
 		}
 		if p.relay && !opt.relays {
-			if err := meeting.coturn(ctx, l); err != nil {
+			if err := meeting.coturn(ctx, l, lab.Way{}); err != nil {
 				return err
 			}
 		}
-		var ends [2]*member
-		for i, h := range []*lab.Host{seed, leech} {
-			j := joining{client: client, at: h, data: s.content(), source: s.torrent.File,
-				flags: p.flags}
-			if p.flags != nil {
-				j.settings = contender{client, p.utp}.settings()
-			}
-			if i == 1 {
-				j.data = filepath.Join(s.dir, h.Name, "data")
-			}
-			if ends[i], err = s.join(ctx, opt, meeting, j); err != nil {
-				return err
-			}
-			defer ends[i].stop()
-			if i == 0 {
-				if err := meeting.settle(ctx); err != nil {
-					return err
-				}
-			}
+		with := joining{flags: p.flags}
+		if p.flags != nil {
+			with.settings = contender{client, p.utp}.settings()
+		}
+		from, to, err := s.pair(ctx, opt, meeting, [2]string{client, client},
+			[2]*lab.Host{seed, leech}, with)
+		defer from.stop()
+		defer to.stop()
+		if err != nil {
+			return err
 		}
 		gap, err = stall(ctx, e, seed, leech)
-		return errors.Join(err, opt.keepLogs(e.name+" "+p.name, ends[0], ends[1]))
+		return errors.Join(err, opt.keepLogs(e.name+" "+p.name, from, to))
 	})
 	return gap, err
 }

@@ -45,6 +45,8 @@ var scenarios = []scenario{
 	{"home", homeTitle, measureHome},
 	{"idle", idleTitle, measureIdle},
 	{"nat", natTitle, measureNAT},
+	{"relay", relayTitle, measureRelay},
+	{"mapped", mappedTitle, measureMapped},
 	{"events", eventsTitle, measureEvents},
 }
 
@@ -58,7 +60,7 @@ func main() {
 		"whose names contain one of these: peer, DHT or both, TCP, uTP, punched or relayed")
 	flag.StringVar(&opt.logs, "logs", "", "FOLDER for the logs of nodes behind NATs")
 	only := flag.String("only", "", "only the scenario of this name: long, swarm, home, idle, "+
-		"nat or events")
+		"nat, relay, mapped or events")
 	with := flag.String("with", "", "only the contenders whose names contain one of these, "+
 		"comma-separated; transmission and aria2 are measured only if named")
 	flag.Parse()

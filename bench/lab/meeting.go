@@ -46,9 +46,8 @@ type meeting struct {
 	nodes []*nodeproc.Node
 	boots []netip.AddrPort // the nodes of the DHT
 	// flags are further ones of every node, such as relays.
-	flags   []string
-	turns   []*lab.Service // relays of coturn, which end with the lab
-	turnWay lab.Way        // of their links
+	flags []string
+	turns []turn // they end with the lab
 }
 
 // meet starts a meeting in the internet. The caller must stop it, also after an error.
@@ -195,6 +194,28 @@ func (s *share) join(ctx context.Context, opt options, by *meeting, j joining) (
 		return nil, err
 	}
 	return m, nil
+}
+
+// pair starts a seed and a downloader at two hosts, as with says, which names neither. Both
+// are to be stopped, also after an error.
+func (s *share) pair(ctx context.Context, opt options, by *meeting, seats [2]string,
+	at [2]*lab.Host, with joining) (from, to *member, err error) {
+	from, to = &member{}, &member{}
+	with.client, with.at, with.data, with.source = seats[0], at[0], s.content(), s.torrent.File
+	m, err := s.join(ctx, opt, by, with)
+	if err != nil {
+		return from, to, err
+	}
+	from = m
+	if err := by.settle(ctx); err != nil {
+		return from, to, err
+	}
+	with.client, with.at, with.data, with.source = seats[1], at[1],
+		filepath.Join(s.dir, at[1].Name, "data"), s.torrent.Magnet
+	if m, err = s.join(ctx, opt, by, with); err == nil {
+		to = m
+	}
+	return from, to, err
 }
 
 // words are the flags by which a node finds the meeting.

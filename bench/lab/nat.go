@@ -141,21 +141,12 @@ func natRun(ctx context.Context, opt options, p natPair, by means, seats [2]stri
 		if err != nil {
 			return err
 		}
-		from, err := s.join(ctx, opt, meeting, joining{client: seats[0], at: seed,
-			data: s.content(), source: s.torrent.File})
-		if err != nil {
-			return err
-		}
+		from, to, err := s.pair(ctx, opt, meeting, seats, [2]*lab.Host{seed, leech}, joining{})
 		defer from.stop()
-		if err := meeting.settle(ctx); err != nil {
-			return err
-		}
-		to, err := s.join(ctx, opt, meeting, joining{client: seats[1], at: leech,
-			data: filepath.Join(s.dir, leech.Name, "data"), source: s.torrent.Magnet})
+		defer to.stop()
 		if err != nil {
 			return err
 		}
-		defer to.stop()
 		f, err = natFollow(ctx, to, leech)
 		return errors.Join(err, opt.keepLogs(p.name+" "+by.name, from, to))
 	})
