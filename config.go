@@ -76,6 +76,11 @@ type Config struct {
 	// are not concerned.
 	NoUTP, NoTCP bool
 
+	// NoPortmap does not ask the routers of this machine to map our ports. Otherwise they are
+	// asked by PCP, NAT-PMP and UPnP, unless the node is behind a proxy or listens on loopback
+	// alone.
+	NoPortmap bool
+
 	// Client is our name and version, told to peers (BEP 10, "v"). Empty means this package
 	// and its Version.
 	Client string

@@ -10,6 +10,7 @@ import (
 
 	"swarmnode/dht"
 	"swarmnode/swarm/egress"
+	"swarmnode/swarm/portmap"
 	"swarmnode/swarm/transport/socks"
 )
 
@@ -34,6 +35,9 @@ type DHTConfig struct {
 	// ReadOnly makes a node that asks and does not answer (BEP 43). It starts from the nodes
 	// that a Node has saved, and saves nothing.
 	ReadOnly bool
+	// NoPortmap does not ask the routers to map our port (see Config.NoPortmap). A node that
+	// is ReadOnly never asks them.
+	NoPortmap bool
 	// Logger takes warnings and a line per change of state, and DHTLogger those of the DHT
 	// node instead, unless it is nil. Nothing is logged if both are nil.
 	Logger, DHTLogger *slog.Logger
@@ -47,6 +51,7 @@ type DHTNode struct {
 	out     *egress.Net
 	device  *deviceWatch // nil without an interface of its own
 	blocked *blocklists
+	mapped  *PortMap // nil without port mapping
 	close   sync.Once
 
 	listening sync.Mutex // guards what follows
@@ -90,6 +95,10 @@ func StartDHT(cfg DHTConfig) (*DHTNode, error) {
 	} else {
 		d.saved = keepNodes(dir, name)
 	}
+	if !cfg.ReadOnly && !cfg.NoPortmap {
+		d.mapped = cfg.Network.mapPorts(portmap.Config{Log: d.log, Secret: dir.secret(d.log)})
+	}
+	d.mapped.Set(d.Addrs(), false, true)
 	d.remember(d.saved.load(d.log))
 	d.cfg = dht.Config{Bootstrap: all.Bootstrap, Router: cfg.Router, ReadOnly: cfg.ReadOnly,
 		Resolve: resolve, Blocked: blocked.has, Logger: all.DHTLogger}
@@ -180,17 +189,24 @@ func (d *DHTNode) renew() error {
 	if err != nil {
 		return err
 	}
+	d.mapped.NetworkChanged()
 	return d.startOn(conns)
 }
 
-// Close ends the node, saves what it knows, and waits for that.
+// Mappings is Node.Mappings for a DHT node alone.
+func (d *DHTNode) Mappings() []portmap.Mapping { return d.mapped.State() }
+
+// Close ends the node, saves what it knows, removes the mappings of its port, and waits for
+// that.
 func (d *DHTNode) Close() {
 	d.close.Do(func() {
+		d.mapped.leave()
 		d.device.stop()
 		d.blocked.stop()
 		d.stop()
 		closeAll(d.conns)
 		d.saved.close()
+		d.mapped.Close()
 	})
 }
 

@@ -1,6 +1,7 @@
 package swarmnode
 
 import (
+	"crypto/rand"
 	"errors"
 	"io/fs"
 	"log/slog"
@@ -21,12 +22,15 @@ type folder struct {
 }
 
 const (
-	// recordsFolder is the folder of the records of torrents, and portFile the file of the
-	// port, both in the state folder.
+	// recordsFolder is the folder of the records of torrents, portFile the file of the port,
+	// and secretFile that of the secret of port mappings, all in the state folder.
 	recordsFolder = "resume"
 	portFile      = "port"
+	secretFile    = "portmap"
 	// portBytesMax bounds the file of the port.
 	portBytesMax = 1 << 10
+	// secretBytes is the length of the secret.
+	secretBytes = 32
 )
 
 // openFolder makes the state folder path, which only its owner can read. An existing
@@ -94,4 +98,24 @@ func (f folder) savePort(port uint16) error {
 	}
 	return statefile.Replace(filepath.Join(f.path, portFile),
 		[]byte(strconv.Itoa(int(port))+"\n"), true)
+}
+
+// secret returns the secret by which a later run takes over the mappings of this one. It makes
+// one if there is none.
+func (f folder) secret(log *slog.Logger) []byte {
+	path := filepath.Join(f.path, secretFile)
+	if f.keeps() {
+		doc, _, err := statefile.Read(path, secretBytes)
+		if err == nil && len(doc) == secretBytes {
+			return doc
+		}
+	}
+	secret := make([]byte, secretBytes)
+	rand.Read(secret)
+	if f.writable() {
+		if err := statefile.Replace(path, secret, false); err != nil {
+			log.Warn("the secret of port mappings will not be remembered", "err", err)
+		}
+	}
+	return secret
 }

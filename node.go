@@ -22,6 +22,7 @@ type Node struct {
 	local   swarm.Switch // local service discovery
 	blocked *blocklists
 	device  *deviceWatch // nil without an interface of its own
+	mapped  *PortMap     // nil without port mapping
 	cancel  func() bool  // makes the end of the context of Start close the node no more
 
 	mu      sync.Mutex // held while parts are switched, exchanged or closed
@@ -62,6 +63,7 @@ func Start(ctx context.Context, cfg Config) (*Node, error) {
 		blocked.stop()
 		return nil, err
 	}
+	n.openPortMap()
 	n.dht.log = cfg.Logger
 	n.dht.told = func(addr netip.AddrPort) { n.engine.SetExternal(addr.Addr()) }
 	n.dht.counted = n.heardNobody
@@ -90,7 +92,7 @@ func (n *Node) listen() (err error) {
 		MemoryMax: cfg.Memory, Encryption: cfg.Encryption, Logger: cfg.Logger, NoPEX: cfg.NoPEX,
 		NoUTP: cfg.NoUTP, NoTCP: cfg.NoTCP,
 		Net: cfg.Network.Egress(), SystemCongestion: cfg.SystemCongestion,
-		DHTNode: n.dht.hint, NetworkChanged: n.dht.networkChanged,
+		DHTNode: n.dht.hint, NetworkChanged: n.networkChanged,
 		Blocklist: n.blocked.list.Load(),
 	}
 	if n.keepsRecords() {
@@ -180,6 +182,7 @@ func (n *Node) SetDHT(on bool) error {
 		return ErrClosed
 	}
 	n.wantDHT = on
+	n.setPortMap()
 	switch on = on && !n.noRelay; {
 	case on == n.dht.On():
 	case on:
@@ -271,7 +274,7 @@ func (n *Node) LocalPeers() bool {
 func (n *Node) Done() <-chan struct{} { return n.done }
 
 // Close stops every torrent, the DHT node and local discovery, saves what the next run
-// needs, closes the ports, and waits for all of that. Each call returns the same error, that
+// needs, closes the ports and removes their mappings, and waits for all of that. Each call returns the same error, that
 // of what could not be saved.
 func (n *Node) Close() error {
 	n.mu.Lock()
@@ -293,6 +296,7 @@ func (n *Node) Close() error {
 
 // shutDown ends all parts.
 func (n *Node) shutDown() {
+	n.mapped.leave()
 	n.device.stop()
 	n.blocked.stop()
 	n.proxy.close()
@@ -305,4 +309,5 @@ func (n *Node) shutDown() {
 	}
 	n.stopLSD()
 	n.dht.saved.close()
+	n.mapped.Close()
 }

@@ -51,12 +51,14 @@ func (n *Node) renew() error {
 	if err := n.engine.Renew(); err != nil {
 		return err
 	}
+	n.mapped.NetworkChanged()
 	return n.restart()
 }
 
-// restart starts the DHT node and local discovery again on other sockets, if they run. n.mu is
-// held.
+// restart starts the DHT node and local discovery again on other sockets, if they run, and maps
+// the ports of the sockets. n.mu is held.
 func (n *Node) restart() error {
+	n.setPortMap()
 	n.stopLSD()
 	if n.wantLSD && n.LocalPeers() {
 		n.startLSD()

@@ -107,7 +107,7 @@ func (f *bootstrapFlags) run(ctx context.Context, c *console, _ []string) error 
 	}
 	node, err := f.join.startDHT(c, swarmnode.DHTConfig{
 		Network: network, Listen: f.listen.given(f.listen.port.port), Bootstrap: hosts,
-		Router:     !f.alone,
+		Router: !f.alone, NoPortmap: f.listen.noPortmap,
 		Blocklists: f.block.lists.items,
 	})
 	if err != nil {

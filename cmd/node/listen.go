@@ -60,6 +60,8 @@ type listenFlags struct {
 	network networkFlags
 	listen  listValue
 	port    portValue
+	// noPortmap is set by commands that others connect to.
+	noPortmap bool
 }
 
 // The usage of --port, by what the command does without the flag.
@@ -83,6 +85,10 @@ func (l *listenFlags) register(fs *pflag.FlagSet, port uint16, usage string) {
 	fs.Var(&l.listen, "listen", "address to listen on, HOST[:PORT]; may be repeated (default: all)")
 	if usage != "" {
 		fs.VarP(&l.port, "port", "p", usage)
+	}
+	if usage == portPicked || usage == portFixed || usage == portTracker {
+		fs.BoolVar(&l.noPortmap, "no-portmap", false,
+			"do not ask the router to let others in (by PCP, NAT-PMP or UPnP)")
 	}
 }
 
@@ -144,6 +150,7 @@ func (l *listenFlags) pinned() bool {
 // apply sets where a node listens.
 func (l *listenFlags) apply(cfg *swarmnode.Config) {
 	cfg.Listen, cfg.AnyPort = l.given(l.port.port), l.pinned()
+	cfg.NoPortmap = l.noPortmap
 }
 
 // checkIP checks an address at which peers reach us.

@@ -113,6 +113,11 @@ func (f *trackerFlags) run(ctx context.Context, c *console, _ []string) error {
 	})
 	serving, cancel := context.WithCancel(ctx)
 	ports := newTrackerPorts(server, network, list)
+	if !f.listen.noPortmap {
+		ports.mapped = network.MapPorts(c.log)
+		defer ports.mapped.Close()
+		ports.mapped.Set(ports.bound, true, true)
+	}
 	var wait sync.WaitGroup
 	defer wait.Wait()
 	defer cancel()

@@ -39,7 +39,8 @@ type trackerPorts struct {
 	server  *tracker.Server
 	network *swarmnode.Network
 	bound   []netip.AddrPort
-	failed  chan error // takes the first failure that ends the tracker
+	mapped  *swarmnode.PortMap // nil without port mapping
+	failed  chan error         // takes the first failure that ends the tracker
 
 	// Of the goroutine of serve:
 	cancel context.CancelFunc // ends serving the present sockets
@@ -94,5 +95,6 @@ func (p *trackerPorts) renew(ctx context.Context) error {
 		return err
 	}
 	p.begin(ctx, list)
+	p.mapped.NetworkChanged()
 	return nil
 }

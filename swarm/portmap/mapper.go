@@ -153,14 +153,20 @@ func (m *Mapper) State() []Mapping {
 	return list
 }
 
+// Leave begins to remove all mappings, and does not wait for that. The routers have a second
+// from then on. Nothing is mapped any more afterwards, and Close ends the goroutines.
+func (m *Mapper) Leave() {
+	m.order(func(o *orders) { o.close = true })
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.closed = true
+}
+
 // Close removes all mappings, and ends all goroutines. It waits at most a second for the
 // routers, or until ctx ends. Mappings of a router that has not answered by then remain until
 // their lifetime ends. Close may be called more than once.
 func (m *Mapper) Close(ctx context.Context) {
-	m.order(func(o *orders) { o.close = true })
-	m.mu.Lock()
-	m.closed = true
-	m.mu.Unlock()
+	m.Leave()
 	select {
 	case <-m.done:
 	case <-ctx.Done():
