@@ -29,6 +29,7 @@ import (
 )
 
 func TestMain(m *testing.M) {
+	os.Setenv("SWARM_NO_PORTMAP", "true") // the router of this machine is no part of a test
 	testscript.Main(m, map[string]func(){"node": main, "swarmnode": main})
 }
 
