@@ -6,6 +6,7 @@ import (
 	"net/netip"
 
 	"swarmnode/swarm/portmap"
+	"swarmnode/swarm/reach"
 )
 
 // A PortMap keeps ports of a program mapped at the routers of this machine, so that others can
@@ -95,12 +96,32 @@ func (n *Node) openPortMap() {
 		return
 	}
 	n.mapped = n.cfg.Network.mapPorts(portmap.Config{
-		Log: n.cfg.Logger, Secret: n.dir.secret(n.cfg.Logger)})
+		Log: n.cfg.Logger, Secret: n.dir.secret(n.cfg.Logger), Changed: n.tellMappings})
+}
+
+// tellMappings tells the engine which ports are mapped. It does not block.
+func (n *Node) tellMappings() { n.engine.Observe(mappingsOf(n.mapped.State())) }
+
+// mappingsOf returns what is known of mappings.
+func mappingsOf(rows []portmap.Mapping) (known reach.Mappings) {
+	for _, row := range rows {
+		switch {
+		case row.By != portmap.None:
+			known.Ports = append(known.Ports, reach.MappedPort{TCP: row.Want.Proto == portmap.TCP,
+				Port: row.Want.Port, External: row.External, By: row.By.String()})
+		case row.Err == nil:
+			known.Asking = true
+		}
+	}
+	return known
 }
 
 // setPortMap maps the ports at which the node listens now. n.mu is held.
 func (n *Node) setPortMap() {
 	n.mapped.Set(n.Addrs(), !n.cfg.NoTCP, !n.cfg.NoUTP || n.wantDHT)
+	if n.mapped != nil {
+		n.tellMappings()
+	}
 }
 
 // networkChanged follows a change of our addresses. It does not block.

@@ -73,7 +73,7 @@ func Start(binary, stateDir string, args ...string) (*Node, error) {
 		return nil, err
 	}
 	args = append(args, "--json")
-	if args[0] != "tracker" { // which has no state
+	if !slices.Contains(args, "tracker") { // which has no state
 		args = append(args, "--state-dir", stateDir)
 	}
 	n.Process, err = proc.Start(proc.Config{
