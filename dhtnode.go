@@ -96,7 +96,7 @@ func StartDHT(cfg DHTConfig) (*DHTNode, error) {
 		d.saved = keepNodes(dir, name)
 	}
 	if !cfg.ReadOnly && !cfg.NoPortmap {
-		d.mapped = cfg.Network.mapPorts(portmap.Config{Log: d.log, Secret: dir.secret(d.log)})
+		d.mapped = newPortMap(portmap.Config{Net: d.out, Log: d.log, Secret: dir.secret(d.log)})
 	}
 	d.mapped.Set(d.Addrs(), false, true)
 	d.remember(d.saved.load(d.log))

@@ -19,15 +19,14 @@ type PortMap struct{ mapper *portmap.Mapper }
 // asks the routers of that interface alone. With a proxy it asks nobody, and MapPorts returns
 // nil. log takes a line for each port that is mapped, and may be nil.
 func (w *Network) MapPorts(log *slog.Logger) *PortMap {
-	return w.mapPorts(portmap.Config{Log: log})
+	return newPortMap(portmap.Config{Net: w.Egress(), Log: log})
 }
 
-// mapPorts is MapPorts with all of the Config of a Mapper but Net.
-func (w *Network) mapPorts(cfg portmap.Config) *PortMap {
-	if w.Proxied() {
+// newPortMap is MapPorts with any Config.
+func newPortMap(cfg portmap.Config) *PortMap {
+	if !cfg.Net.Local() {
 		return nil
 	}
-	cfg.Net = w.Egress()
 	return &PortMap{portmap.New(cfg)}
 }
 
@@ -95,8 +94,8 @@ func (n *Node) openPortMap() {
 	if n.cfg.NoPortmap || n.cfg.Network.Proxied() {
 		return
 	}
-	n.mapped = n.cfg.Network.mapPorts(portmap.Config{
-		Log: n.cfg.Logger, Secret: n.dir.secret(n.cfg.Logger), Changed: n.tellMappings})
+	n.mapped = newPortMap(portmap.Config{Net: n.cfg.Network.Egress(), Log: n.cfg.Logger,
+		Secret: n.dir.secret(n.cfg.Logger), Changed: n.tellMappings})
 }
 
 // tellMappings tells the engine which ports are mapped. It does not block.
