@@ -274,8 +274,8 @@ func (n *Node) LocalPeers() bool {
 func (n *Node) Done() <-chan struct{} { return n.done }
 
 // Close stops every torrent, the DHT node and local discovery, saves what the next run
-// needs, closes the ports and removes their mappings, and waits for all of that. Each call returns the same error, that
-// of what could not be saved.
+// needs, closes the ports and removes their mappings, and waits for all of that. Each call
+// returns the same error, that of what could not be saved.
 func (n *Node) Close() error {
 	n.mu.Lock()
 	first := !n.closed
