@@ -105,9 +105,10 @@ func (f *bootstrapFlags) run(ctx context.Context, c *console, _ []string) error 
 	if err != nil {
 		return err
 	}
+	// A relay is of use only with a public address: a mapped port would make it seem to have one.
 	node, err := f.join.startDHT(c, swarmnode.DHTConfig{
 		Network: network, Listen: f.listen.given(f.listen.port.port), Bootstrap: hosts,
-		Router: !f.alone, NoPortmap: f.listen.noPortmap,
+		Router: !f.alone, NoPortmap: f.listen.noPortmap || f.relays(),
 		Blocklists: f.block.lists.items,
 	})
 	if err != nil {
