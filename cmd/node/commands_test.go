@@ -198,6 +198,7 @@ func TestEventsAreDocumented(t *testing.T) {
 	}
 	for name, body := range map[string]any{
 		"start": startEvent{}, "dht": dhtEvent{}, "metadata": metadataEvent{},
+		"reach":    reachEvent{},
 		"progress": progressEvent{},
 		"file":     fileEvent{}, "complete": completeEvent{}, "seeding": seedingEvent{},
 		"warning": warningEvent{},

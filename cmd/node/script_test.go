@@ -329,8 +329,10 @@ func readEvents(ts *testscript.TestScript, file string) []map[string]any {
 func scriptEvents(ts *testscript.TestScript, _ bool, args []string) {
 	var got []string
 	for _, e := range readEvents(ts, args[0]) {
-		// How often these two come depends on the time that all took.
-		if name := e["event"].(string); name != "progress" && name != "dht" {
+		// How often these come depends on the time that all took.
+		switch name := e["event"].(string); name {
+		case "progress", "dht", "reach":
+		default:
 			got = append(got, name)
 		}
 	}

@@ -23,6 +23,7 @@ type watch struct {
 	torrents []*swarm.Torrent
 	meter    *meter
 	dht      dhtEvent
+	reach    reachView
 	news     chan news
 	wait     sync.WaitGroup
 }
@@ -139,6 +140,7 @@ func restAfter(took time.Duration) time.Duration { return min(showShare*took, li
 func (w *watch) show(now time.Time) {
 	w.memory.look(w.s.c, w.s.flags.memory)
 	w.dht = dhtNews(w.s.c, w.s.node.DHT(), w.dht)
+	w.reach.look(now, w.s.c, w.s.node.Reach())
 	w.meter.update(now, w.statuses(), w.s.viewDHT(now))
 }
 

@@ -83,17 +83,26 @@ func (m *Machine) instead(v *verdict) string {
 	return ""
 }
 
-// String returns one line for the user.
+// Known reports whether there is an answer for at least one transport.
+func (s Standing) Known() bool {
+	return s.UTP != Unknown || s.TCP == Open || s.TCP == Mapped
+}
+
+// Shut reports whether nobody can reach us.
+func (s Standing) Shut() bool { return s.UTP == None && s.TCP != Open && s.TCP != Mapped }
+
+// String returns one line for the user, as in "reachable over TCP and uTP at
+// 203.0.113.7:51413: the router maps port 51413 (UPnP)".
 func (s Standing) String() string {
-	text := s.answer()
+	text := s.Answer()
 	if s.Why != "" {
 		text += ": " + s.Why
 	}
 	return text
 }
 
-// answer says how others reach us.
-func (s Standing) answer() string {
+// Answer returns String without the reason.
+func (s Standing) Answer() string {
 	utp, tcp := s.UTP == Open || s.UTP == Mapped, s.TCP == Open || s.TCP == Mapped
 	at, atTCP := first(s.External4, s.External6), first(s.ExternalTCP4, s.ExternalTCP6)
 	switch {
