@@ -181,6 +181,15 @@ func (s *Set) Intersect(a, b *Set) {
 	}
 }
 
+// Subtract removes the members of other from s. Both have the same length.
+func (s *Set) Subtract(other *Set) {
+	s.count = 0
+	for i := range s.words {
+		s.words[i] &^= other.words[i]
+		s.count += bits.OnesCount64(s.words[i])
+	}
+}
+
 // AnyNotIn reports whether s has a member that other lacks. Both have the same
 // length.
 func (s *Set) AnyNotIn(other *Set) bool {

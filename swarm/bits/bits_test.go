@@ -113,3 +113,26 @@ func nextOf(model []bool, from int, member bool) int {
 	}
 	return -1
 }
+
+func TestSubtract(t *testing.T) {
+	rng := rand.New(rand.NewPCG(8, 0))
+	for _, n := range []int{0, 1, 63, 64, 65, 200} {
+		a, b, want := New(n), New(n), New(n)
+		for i := range n {
+			inA, inB := rng.IntN(2) == 0, rng.IntN(2) == 0
+			if inA {
+				a.Add(i)
+			}
+			if inB {
+				b.Add(i)
+			}
+			if inA && !inB {
+				want.Add(i)
+			}
+		}
+		a.Subtract(b)
+		if a.Count() != want.Count() || a.AnyNotIn(want) || want.AnyNotIn(a) {
+			t.Errorf("of %d: %d members, want %d", n, a.Count(), want.Count())
+		}
+	}
+}

@@ -123,6 +123,15 @@ func (b *Book) Joined(now time.Duration, at endpoint.Endpoint, conn Conn) {
 	}
 }
 
+// Free lets an endpoint be dialled from next on although it was said to be that of the
+// connection conn, which has ended or does not work.
+func (b *Book) Free(next time.Duration, at endpoint.Endpoint, conn Conn) {
+	if e := b.byEndpoint[at]; e != nil && e.state == stateConnected && e.conn == conn {
+		b.setState(e, stateIdle)
+		e.conn, e.next = 0, next
+	}
+}
+
 // Self records that at is our own.
 func (b *Book) Self(at endpoint.Endpoint) {
 	if e := b.byEndpoint[at]; e != nil {

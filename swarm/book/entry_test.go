@@ -89,6 +89,28 @@ func TestClosed(t *testing.T) {
 	})
 }
 
+// An endpoint that was said to be that of a connection can be dialled once it is free, and only
+// the connection that it belongs to frees it.
+func TestFree(t *testing.T) {
+	b := newTestBook(Config{})
+	e := hear(b, far(1), SourcePEX)
+	b.Joined(0, far(1), 7)
+	b.Free(time.Second, far(1), 8)
+	b.Free(time.Second, far(2), 7)
+	if e.state != stateConnected {
+		t.Error("freed by another connection")
+	}
+	b.Free(time.Second, far(1), 7)
+	if e.state != stateIdle || e.conn != 0 || e.next != time.Second {
+		t.Errorf("%+v", e)
+	}
+	b.Free(time.Minute, far(1), 7)
+	if e.next != time.Second {
+		t.Error("freed twice")
+	}
+	b.Check()
+}
+
 // A peer that came by itself is dialled where it says to listen, and proves that
 // endpoint if blocks came.
 func TestListen(t *testing.T) {

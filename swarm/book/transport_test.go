@@ -84,3 +84,18 @@ func TestTransportIsKnownLater(t *testing.T) {
 		t.Error("a transport alone makes an entry")
 	}
 }
+
+// A relay is no transport to begin with the next time.
+func TestRelayIsNotRemembered(t *testing.T) {
+	b := newTestBook(Config{})
+	e := hear(b, far(1), SourceTracker)
+	b.Worked(far(1), endpoint.TransportRelay)
+	if e.reach.first() != endpoint.TransportUnknown {
+		t.Errorf("%v is tried first", e.reach.first())
+	}
+	b.Worked(far(1), endpoint.TransportUTP)
+	b.Worked(far(1), endpoint.TransportRelay)
+	if e.reach.first() != endpoint.TransportUTP {
+		t.Errorf("%v is tried first", e.reach.first())
+	}
+}

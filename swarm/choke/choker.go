@@ -188,6 +188,9 @@ func (c *Choker) Join(now time.Duration, ref Ref, fast bool, link Link) *Peer {
 	return p
 }
 
+// SetCostly says whether a relay carries what the peer gets.
+func (c *Choker) SetCostly(p *Peer, costly bool) { p.costly = costly }
+
 // Welcome records that a connection that joined stays.
 func (c *Choker) Welcome(now time.Duration) { c.by(dueRound, now+roundEvery) }
 

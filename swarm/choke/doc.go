@@ -19,7 +19,8 @@
 //     may go to such peers while others wait, and none between the rounds unless the
 //     uplink rests.
 //  4. A peer that let three slots in a row stand unused comes after those that would
-//     use one.
+//     use one. Of the others, those that a relay carries come last: a relay is slow, and
+//     somebody else pays for it.
 //  5. A sole seed lets a peer finish a piece that nobody has: a part of a piece is useless.
 //     That ends with the peer's turn (see 7), or a peer that takes a block now and then
 //     would keep its slot for as long as the piece lasts.

@@ -18,6 +18,8 @@ type Peer struct {
 	interested bool // it is interested in us
 	unchoked   bool // it has a slot
 
+	costly bool // a relay carries what it gets
+
 	// The slot.
 	since      time.Duration // choked or unchoked since; 0 if it never had a slot
 	optimistic bool          // the slot was given in turn

@@ -27,6 +27,7 @@ type contender struct {
 	gives    int64         // 2: its rate, when we fetch
 	barren   bool          // 3: it takes and never gave
 	idles    bool          // 4: it let slots stand unused again and again
+	costly   bool          // 4: a relay carries what it gets
 	begun    bool          // 5: it has a part of a piece that nobody has, and its turn is not over
 	passesOn bool          // 6: its last piece has come further
 	inTurn   bool          // 7: it makes use of its slot at a seed
@@ -43,6 +44,7 @@ func (c *Choker) contender(p *Peer) contender {
 		p:        p,
 		barren:   p.barren(),
 		idles:    p.unused >= unusedMax,
+		costly:   p.costly,
 		passesOn: true,
 		waited:   c.now - p.since,
 	}
@@ -74,6 +76,7 @@ func (a *contender) compare(b *contender) int {
 		cmp.Compare(b.gives, a.gives),
 		last(a.barren, b.barren),
 		last(a.idles, b.idles),
+		last(a.costly, b.costly),
 		first(a.begun, b.begun),
 		first(a.passesOn, b.passesOn),
 		first(a.inTurn, b.inTurn),

@@ -38,6 +38,7 @@ const drawn = 1000 * time.Second
 //	x      it was found not to read, y it does not read and was not found
 //	b      it never gave, and we were interested for long
 //	u      it let three slots stand unused
+//	v      a relay carries what it gets
 //	n      it is new
 //	o      its slot is optimistic
 //	p      it has a part of a piece that nobody has, P it was promised one
@@ -111,6 +112,8 @@ func (s *stage) paint(p *Peer, l *link, word string) {
 		p.wanted = barrenAfter
 	case 'u':
 		p.unused = unusedMax
+	case 'v':
+		s.choker.SetCostly(p, true)
 	case 'n':
 		p.joined = drawn
 	case 'o':
@@ -165,6 +168,11 @@ func TestSlots(t *testing.T) {
 		{"3: but while the uplink rests", "seed", "C i b", rests, 3, "+", 0},
 		{"4: a peer that used no slot comes after others", "seed",
 			"C i u w50000 | C i w1000", fills, 1, "-+", 0},
+		{"4: and so does one that a relay carries", "seed",
+			"C i v w50000 | C i w1000", fills, 1, "-+", 0},
+		{"4: but it gets a slot that is free", "seed", "C i v | C i", fills, 2, "++", 0},
+		{"4: and one that gives more comes first", "fetch",
+			"C i v r9 | C i r5", fills, 1, "+-", 0},
 		{"5: a sole seed lets a peer finish a piece", "sole",
 			"C i w50000 | C i p w1000", fills, 1, "-+", 0},
 		{"5: but not for longer than a turn: it may take its time", "sole",

@@ -104,6 +104,12 @@ const (
 	Rebound
 	// Blocked: the user blocks the address of a peer from now on. The peer leaves. Peer.
 	Blocked
+	// RelayFound: others reach us by a relay at Endpoint, until RelayLost. Peers are told so.
+	RelayFound
+	// RelayLost: the end of RelayFound. Endpoint.
+	RelayLost
+	// PathsChanged: peers that a relay carries may be reached directly now. No fields.
+	PathsChanged
 	eventKinds // how many kinds there are; the recorder names each of them
 )
 

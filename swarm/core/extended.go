@@ -77,6 +77,7 @@ func (t *Torrent) sendExtHandshake(p *peer) {
 		Reqq:       reqqOurs,
 	}
 	t.pex.announce(p, &h)
+	t.relays.announce(p, &h)
 	if t.info != nil {
 		h.MetadataSize = int64(len(t.info.Raw()))
 		h.UploadOnly = t.uploadOnly()
@@ -143,6 +144,7 @@ func (t *Torrent) onExtended(p *peer, number uint8, payload []byte) {
 // be asked for.
 func (t *Torrent) onExtHandshake(p *peer, h *wire.ExtHandshake) {
 	first, before := p.ext.learn(h), t.out.mark()
+	t.relays.hear(t, p, h)
 	t.meta.offer(p)
 	if p.outgoing {
 		t.book.Vote(p.endpoint.Host(), h.YourIP)

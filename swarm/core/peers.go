@@ -48,6 +48,7 @@ type peer struct {
 	silence silence
 	pex     pexState
 	probe   probe
+	relayed relayed
 }
 
 // isServer reports whether p is a web server in the seat of a peer, which is asked
@@ -163,6 +164,7 @@ func (t *Torrent) onConnected(e *Event) {
 	p.slot = t.choker.Join(t.now, choke.Ref(p.ref), p.fast, (*uploadLink)(p))
 	t.peers.add(p)
 	t.hashes.join(p)
+	t.relays.join(t, p)
 	t.book.Connected(t.now, p.endpoint, book.Conn(p.ref), p.outgoing)
 	if p.outgoing {
 		t.book.Worked(p.endpoint, p.transport)
@@ -259,6 +261,7 @@ func (t *Torrent) end(p *peer, drop Action) {
 	t.counters.dropped(reason)
 	t.out.do(drop)
 	t.leave(p)
+	t.relays.leave(t, p, false)
 	t.dialer.closed(t.now, p, reason, false)
 }
 
@@ -287,6 +290,7 @@ func (t *Torrent) onClosed(ref PeerRef, broken bool) {
 	delete(t.peers.byRef, ref)
 	if !p.gone {
 		t.leave(p)
+		t.relays.leave(t, p, broken)
 		t.dialer.closed(t.now, p, ReasonNone, broken)
 	}
 }

@@ -23,6 +23,10 @@ func (t *Torrent) resolveDuplicates(p *peer) bool {
 	for _, q := range t.peers.snapshot() {
 		switch {
 		case q == p:
+		case q.id == p.id && p.costly() != q.costly():
+			if stays, _ := p.relayedTwin(q, t.now); !stays {
+				return false
+			}
 		case q.id == p.id && q.source != p.source:
 			if q.serves(t.now) && !q.fellSilent(t.now) {
 				return false

@@ -195,6 +195,11 @@ func (d *dumper) hideExtended(e *entry) []byte {
 		if at := d.peerAt(e.peer); h.Port != 0 && at.IsValid() {
 			d.meet(endpoint.IP(netip.AddrPortFrom(at, h.Port)))
 		}
+		for k := range h.Relays {
+			if h.Relays[k].IsValid() {
+				h.Relays[k] = d.meet(endpoint.IP(h.Relays[k])).Addr
+			}
+		}
 		h.YourIP, h.IPv4, h.IPv6 = d.disguise.addr(h.YourIP), netip.Addr{}, netip.Addr{}
 		return wire.AppendExtHandshake(nil, h)
 	case wire.ExtMetadata:

@@ -23,6 +23,7 @@ var eventNames = [eventKinds]string{
 	StorageFailed: "storage failed", StorageWorks: "storage works", Hashed: "hashed",
 	Paused: "paused", Resumed: "resumed", Doubted: "doubted", Limited: "limited", Shed: "shed",
 	PEXOff: "pex off", PEXOn: "pex on", Rebound: "rebound", Blocked: "blocked",
+	RelayFound: "relay found", RelayLost: "relay lost", PathsChanged: "paths changed",
 }
 
 var commandNames = [...]string{

@@ -42,7 +42,8 @@ type requests struct {
 	overtaking func(peer uint32) bool
 	replacing  func(peer, piece uint32, lacks, all, times int) bool
 	rescuing   func(peer uint32, b picker.Block, due time.Duration) bool
-	replaced   []handed // by the last Pick
+	replaced   []handed  // by the last Pick
+	rest       *bits.Set // of beyondDirect
 }
 
 // init sets what requests needs of the rest of the torrent.
@@ -106,6 +107,9 @@ func (r *requests) prepare(p *peer, room int, now time.Duration) {
 	a, probation := &p.ask, p.trust.onProbation()
 	q := &r.query
 	*q = picker.Query{Peer: uint32(p.ref), Have: r.among(p.has.pieces()), Max: room}
+	if p.costly() {
+		q.Have = r.beyondDirect(q.Have, now)
+	}
 	q.Alone = p.trust.isSuspect()
 	q.Whole = probation || a.quick(int64(r.layout.PieceLength)) || p.isServer()
 	q.Along, q.Onward, q.Next = p.isServer(), a.onward, a.next

@@ -117,6 +117,9 @@ func (t *Torrent) sweepPeer(p *peer) {
 	if !p.isServer() && p.silence.wake(t.now) {
 		t.out.sendID(p, keepAlive)
 	}
+	if !t.relays.sweep(t, p) {
+		return
+	}
 	t.dialer.sweep(t.now, p)
 	t.requests.sweep(p, t.now)
 	t.pex.sweep(t.now, p)

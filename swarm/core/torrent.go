@@ -42,6 +42,7 @@ type Torrent struct {
 	losses   losses
 
 	requests requests
+	relays   relays
 
 	down, up meter
 	counters counters
@@ -138,6 +139,10 @@ func (t *Torrent) Step(now time.Time, e Event) {
 		shed(t, e.Count)
 	case PEXOff, PEXOn:
 		t.pex.turn(t, e.Kind == PEXOn)
+	case RelayFound, RelayLost:
+		t.relays.change(t, e.Endpoint, e.Kind == RelayFound)
+	case PathsChanged:
+		t.relays.retry(t)
 	case Blocked:
 		dropBlocked(t, e.Peer)
 	}

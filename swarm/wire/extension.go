@@ -110,6 +110,9 @@ const (
 	// bytes.
 	MetadataSizeMax = 16 << 20
 
+	// RelaysMax is how many relays a peer may name.
+	RelaysMax = 2
+
 	// extensionNamesMax bounds the pairs of m that are read.
 	extensionNamesMax = 16
 	// payloadValuesMax bounds the values of one bencoded payload; payloads of
@@ -139,6 +142,9 @@ type ExtHandshake struct {
 	Encrypts bool
 	// UploadOnly says that the sender wants no pieces (BEP 21).
 	UploadOnly bool
+	// Relays are addresses at relays (RFC 8656) that lead to the sender. The keys "relays" and
+	// "relays6" are our own: compact addresses as in BEP 5 and BEP 32.
+	Relays [RelaysMax]netip.AddrPort
 }
 
 // AppendExtHandshake appends h, the payload of an Extended message with number
@@ -162,6 +168,8 @@ func AppendExtHandshake(dst []byte, h ExtHandshake) []byte {
 		if h.Port != 0 {
 			dst = appendIntField(dst, "p", int64(h.Port))
 		}
+		dst = h.appendRelays(dst, "relays", true)
+		dst = h.appendRelays(dst, "relays6", false)
 		if h.Reqq > 0 {
 			dst = appendIntField(dst, "reqq", int64(h.Reqq))
 		}
@@ -218,6 +226,10 @@ func ParseExtHandshake(payload []byte) (ExtHandshake, error) {
 			h.MetadataSize = intField(r, 1, MetadataSizeMax)
 		case "p":
 			h.Port = uint16(intField(r, 1, 1<<16-1))
+		case "relays":
+			h.parseRelays(r, true)
+		case "relays6":
+			h.parseRelays(r, false)
 		case "reqq":
 			if n, ok := r.TryNumber(); ok {
 				h.Reqq = int(min(max(n, 1), ReqqMax))
