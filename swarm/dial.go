@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"swarmnode/metainfo"
+	"swarmnode/swarm/book"
 	"swarmnode/swarm/core"
 	"swarmnode/swarm/egress"
 	"swarmnode/swarm/endpoint"
@@ -121,6 +122,7 @@ func (l *loop) dial(to endpoint.Endpoint, told limit.Told, first endpoint.Transp
 			Fault: faultOf(errNearProxy)})
 		return
 	}
+	l.t.engine.relays.name(time.Now(), to.Host())
 	ctx := l.t.traffic.context(l.t.ctx)
 	found, err := l.t.engine.dialer.meet(ctx, call{
 		owner: l.t, to: to, told: told, first: first, hashes: l.t.hashes(), hello: l.t.hello,
@@ -131,6 +133,9 @@ func (l *loop) dial(to endpoint.Endpoint, told limit.Told, first endpoint.Transp
 		return
 	}
 	l.t.log.Debug("dial", "peer", to, "err", err)
+	if faultOf(err) == book.FaultTimeout {
+		l.t.engine.relays.miss(time.Now(), to.Host())
+	}
 	kind := core.DialFailed
 	_, gone := errors.AsType[*egress.DeviceError](err)
 	if errors.Is(err, limit.ErrTooOften) || errors.Is(err, limit.ErrBusy) || ctx.Err() != nil ||

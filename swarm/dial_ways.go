@@ -81,6 +81,9 @@ func (e *Engine) ways() (list []way) {
 	if !e.cfg.NoUTP {
 		list = append(list, newUTP(e.ports.socket))
 	}
+	if !e.relays.isOff() {
+		list = append(list, overRelay{e.relays})
+	}
 	return list
 }
 

@@ -165,6 +165,7 @@ type Engine struct {
 	bans         *bans
 	blocked      *blocked
 	external     external
+	relays       *relayKeeper
 	standing     standing                         // how others reach us
 	asked        *udpmux.Hosts                    // to whom datagrams were sent, by all ports
 	hasDHT       atomic.Bool                      // our handshakes say that we have a DHT node
@@ -254,6 +255,7 @@ func start(cfg Config, pairs []*transport.Pair) *Engine {
 	e.asked = udpmux.NewHosts(e.began)
 	e.limits.init(&cfg)
 	e.down.SetAside(asideDown)
+	e.relays = newRelayKeeper(e)
 	e.dialer = newDialer(home, e.bans, cfg.Encryption, e.ways()...)
 	e.web = guard.New(guard.Config{UserAgent: cfg.Client, Net: cfg.Net, Local: e.local})
 	e.tracker = tracker.NewClient(tracker.ClientConfig{HTTP: e.web, Net: cfg.Net, Local: e.local})
@@ -267,6 +269,9 @@ func start(cfg Config, pairs []*transport.Pair) *Engine {
 	e.wait.Go(func() { e.standing.run(e.ctx) })
 	e.wait.Go(func() { e.watchNetwork(e.ctx) })
 	e.wait.Go(func() { e.watchMemory(e.ctx) })
+	if !e.relays.isOff() {
+		e.wait.Go(func() { e.relays.run(e.ctx) })
+	}
 	return e
 }
 
@@ -316,6 +321,7 @@ func (e *Engine) Close() error {
 			errs = append(errs, t.Close())
 		}
 		e.wait.Wait()
+		e.relays.close()
 		errs = append(errs, e.ports.close()) // after what the torrents have written
 		e.uploads.close()
 		e.tracker.Close()

@@ -30,6 +30,7 @@ type loop struct {
 
 	lastRef      core.PeerRef
 	externalSeen externalSeen
+	relaysSeen   relaysSeen
 	sequential   bool // the user wants pieces in order
 	publisher    publisher
 	totals       totalsKeeper
@@ -114,6 +115,7 @@ func (l *loop) run() {
 			continue
 		}
 		l.learnExternal()
+		l.learnRelays(now)
 		l.act(now)
 		l.updateTrackers()
 		l.show(now)

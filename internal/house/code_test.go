@@ -144,6 +144,8 @@ var goroutines = map[string]string{
 	"swarm/peer/conn.go":  "the writer of a connection, waited for by its reader",
 	"swarm/ports.go": "waits for the last uTP connection of a port that was given up, waited " +
 		"for by the engine",
+	"swarm/relayed_keeper.go": "asks servers for allocations, searches for servers, and looks " +
+		"after each allocation, waited for by the keeper, which the engine waits for",
 	"swarm/transport/utp/alarms.go": "wakes connections at their deadlines, waited for by the " +
 		"socket's Close",
 	"swarm/transport/udpmux/mux.go":   "the reader of a UDP socket, waited for by Close",

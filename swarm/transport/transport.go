@@ -41,6 +41,10 @@ func RemoteAddrPort(conn net.Conn) netip.AddrPort {
 // zero Addr if conn has none.
 func LocalAddr(conn net.Conn) netip.Addr { return addrPort(conn.LocalAddr()).Addr() }
 
+// LocalAddrPort returns the address and port of our own end of conn, an IPv4 address as such,
+// or the zero AddrPort if conn has none.
+func LocalAddrPort(conn net.Conn) netip.AddrPort { return addrPort(conn.LocalAddr()) }
+
 func addrPort(a net.Addr) netip.AddrPort {
 	with, ok := a.(interface{ AddrPort() netip.AddrPort })
 	if !ok {
