@@ -217,7 +217,7 @@ func eventRun(ctx context.Context, opt options, client string, p path, e event) 
 			return err
 		}
 		if p.relay && !opt.relays {
-			if err := meeting.coturn(ctx, l, lab.Way{}); err != nil {
+			if err := meeting.turnServer(ctx, opt, l, node, dir); err != nil {
 				return err
 			}
 		}

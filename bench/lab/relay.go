@@ -11,13 +11,14 @@ import (
 
 	"swarmnode/bench/figures"
 	"swarmnode/internal/lab"
+	"swarmnode/internal/nodeproc"
 	"swarmnode/internal/realclient"
 )
 
 const (
-	relayTitle = "two homes behind symmetric NATs, 20 Mbit/s, round trip 40 ms, and two relays on " +
-		"links of 10 Mbit/s, which nodes are told of: seconds to the first data, the rate as a part " +
-		"of the link's, and seconds without data after a relay is killed"
+	relayTitle = "two homes behind symmetric NATs, 20 Mbit/s, round trip 40 ms, and two relays of " +
+		"10 Mbit/s, which nodes are told of: seconds to the first data, the rate as a part of the " +
+		"relay's, and seconds without data after a relay is killed"
 	relayRate  = 10.0
 	relaySize  = 256 << 20 // more than any run takes
 	relayPiece = 256 << 10
@@ -34,44 +35,86 @@ const (
 	turnPassword = "secret"
 )
 
-// coturn starts a relay that nodes are told of, on a public host of its own.
-func (m *meeting) coturn(ctx context.Context, l *lab.Lab, way lab.Way) error {
+// A turn is a relay on a host of its own.
+type turn struct {
+	at   *lab.Host
+	kill func()
+}
+
+// The servers of relays.
+var turnServers = []string{node, string(realclient.Turnserver)}
+
+// turnServer starts a relay that nodes are told of. The node limits the allocation, coturn
+// has a link with the same rate.
+func (m *meeting) turnServer(ctx context.Context, opt options, l *lab.Lab, server,
+	dir string) error {
+	way := lab.Way{}
+	if server != node {
+		way.Rate = relayRate
+	}
 	h, err := l.Modelled(fmt.Sprintf("relay%d", len(m.turns)), way, way)
 	if err != nil {
 		return err
 	}
-	s, err := h.TURN(ctx, turnUser, turnPassword)
+	t := turn{at: h}
+	if server == node {
+		t.kill, err = m.turnNode(ctx, opt, h, filepath.Join(dir, h.Name))
+	} else {
+		var s *lab.Service
+		if s, err = h.TURN(ctx, turnUser, turnPassword); err == nil {
+			t.kill = s.Kill
+		}
+	}
 	if err != nil {
 		return err
 	}
-	m.turns = append(m.turns, turn{h, s})
+	m.turns = append(m.turns, t)
 	at := netip.AddrPortFrom(h.Addr, lab.TURNPort)
 	m.flags = append(m.flags, "--relay", fmt.Sprintf("turn:%s:%s@%v", turnUser, turnPassword, at))
 	return nil
 }
 
-// A turn is a relay of coturn.
-type turn struct {
-	at *lab.Host
-	*lab.Service
+// turnNode starts node relay, for one user.
+func (m *meeting) turnNode(ctx context.Context, opt options, h *lab.Host,
+	state string) (kill func(), err error) {
+	rate := fmt.Sprint(int(relayRate * 1e6 / 8))
+	words := append(h.Enter(), opt.node, "relay", "--port", fmt.Sprint(port), "--bootstrap", "none",
+		"--user", turnUser+":"+turnPassword, "--allocation-rate", rate, "--relay-rate", "10M",
+		"--relay-port", fmt.Sprint(lab.TURNPort))
+	n, err := nodeproc.Start(words[0], state, words[1:]...)
+	if err != nil {
+		return nil, err
+	}
+	m.nodes = append(m.nodes, n)
+	_, err = n.WaitEvent(ctx, "start")
+	return n.Kill, err
 }
 
-// busiest returns the relay that has sent most since the last call, whose results it needs.
-func (m *meeting) busiest(before []int64) (turn, []int64) {
-	var most turn
-	var now []int64
-	best := int64(-1)
-	for i, t := range m.turns {
-		now = append(now, t.at.Up().Bytes)
-		sent := now[i]
-		if before != nil {
-			sent -= before[i]
+// carried returns how many bytes have come to each relay.
+func (m *meeting) carried() (all []int64, err error) {
+	for _, t := range m.turns {
+		came, err := t.at.Came()
+		if err != nil {
+			return nil, err
 		}
-		if sent > best {
-			most, best = t, sent
+		all = append(all, came)
+	}
+	return all, nil
+}
+
+// busiest returns the relay to which most has come since carried returned before.
+func (m *meeting) busiest(before []int64) (turn, error) {
+	now, err := m.carried()
+	if err != nil {
+		return turn{}, err
+	}
+	best := 0
+	for i := range now {
+		if now[i]-before[i] > now[best]-before[best] {
+			best = i
 		}
 	}
-	return most, now
+	return m.turns[best], nil
 }
 
 // A relayFigure is the outcome of one run. first and gap are 0 for never.
@@ -81,37 +124,53 @@ type relayFigure struct {
 }
 
 func measureRelay(ctx context.Context, opt options, contenders []contender) error {
-	if _, err := realclient.ServerInstalled(realclient.Turnserver); err != nil {
-		fmt.Println("left out:", err)
-		return nil
-	}
 	if !opt.given {
 		fmt.Println("left out: this binary has no --relay")
 		return nil
 	}
-	fmt.Printf("%-24s %9s %9s %9s\n", "seed-downloader", "first", "rate", "killed")
-	for _, seats := range natSeats(contenders) {
-		if seats[0] != node && seats[1] != node {
+	fmt.Printf("%-12s %-24s %9s %9s %9s\n", "relay", "seed-downloader", "first", "rate", "killed")
+	for _, server := range turnServers {
+		if !matches(server, opt.by) {
 			continue
 		}
-		var all []relayFigure
-		for range opt.runs {
-			f, err := relayRun(ctx, opt, seats)
-			if err != nil {
-				return fmt.Errorf("%s-%s: %w", seats[0], seats[1], err)
+		if server != node {
+			if _, err := realclient.ServerInstalled(realclient.Kind(server)); err != nil {
+				fmt.Printf("left out: %s: %v\n", server, err)
+				continue
 			}
-			all = append(all, f)
 		}
-		fmt.Printf("%-24s %9s %9.2f %9s\n", seats[0]+"-"+seats[1],
-			shown(middle(all, func(f relayFigure) time.Duration { return f.first })),
-			figures.MedianOf(all, func(f relayFigure) float64 { return f.share }),
-			shown(middle(all, func(f relayFigure) time.Duration { return f.gap })))
+		for _, seats := range natSeats(contenders) {
+			if seats[0] != node && seats[1] != node {
+				continue
+			}
+			if err := relayRow(ctx, opt, server, seats); err != nil {
+				return fmt.Errorf("%s, %s-%s: %w", server, seats[0], seats[1], err)
+			}
+		}
 	}
 	return nil
 }
 
+// relayRow prints the medians of a pair by a kind of relay.
+func relayRow(ctx context.Context, opt options, server string, seats [2]string) error {
+	var all []relayFigure
+	for range opt.runs {
+		f, err := relayRun(ctx, opt, server, seats)
+		if err != nil {
+			return err
+		}
+		all = append(all, f)
+	}
+	fmt.Printf("%-12s %-24s %9s %9.2f %9s\n", server, seats[0]+"-"+seats[1],
+		shown(middle(all, func(f relayFigure) time.Duration { return f.first })),
+		figures.MedianOf(all, func(f relayFigure) float64 { return f.share }),
+		shown(middle(all, func(f relayFigure) time.Duration { return f.gap })))
+	return nil
+}
+
 // relayRun makes one transfer, and kills the relay that carries it.
-func relayRun(ctx context.Context, opt options, seats [2]string) (f relayFigure, err error) {
+func relayRun(ctx context.Context, opt options, server string, seats [2]string) (f relayFigure,
+	err error) {
 	err = inLab(func(l *lab.Lab, dir string) error {
 		seed, leech, err := apart(symmetric, symmetric)(l)
 		if err != nil {
@@ -127,7 +186,7 @@ func relayRun(ctx context.Context, opt options, seats [2]string) (f relayFigure,
 			return err
 		}
 		for range relayCount {
-			if err := meeting.coturn(ctx, l, lab.Way{Rate: relayRate}); err != nil {
+			if err := meeting.turnServer(ctx, opt, l, server, dir); err != nil {
 				return err
 			}
 		}
@@ -141,7 +200,7 @@ func relayRun(ctx context.Context, opt options, seats [2]string) (f relayFigure,
 		if err := f.follow(ctx, meeting, to, leech); err != nil {
 			return err
 		}
-		return opt.keepLogs("relay "+seats[0]+" "+seats[1], from, to)
+		return opt.keepLogs("relay "+server+" "+seats[0]+" "+seats[1], from, to)
 	})
 	return f, err
 }
@@ -161,7 +220,10 @@ func (f *relayFigure) follow(ctx context.Context, m *meeting, to *member, leech 
 	if steady, err := flow.over(ctx, relayFirst, eventsSteady); err != nil || steady == 0 {
 		return err
 	}
-	_, before := m.busiest(nil)
+	before, err := m.carried()
+	if err != nil {
+		return err
+	}
 	have, _, _, err := to.have(ctx)
 	if err != nil {
 		return err
@@ -175,9 +237,12 @@ func (f *relayFigure) follow(ctx context.Context, m *meeting, to *member, leech 
 		return err
 	}
 	f.share = float64(now-have) * 8 / time.Since(began).Seconds() / (relayRate * 1e6)
-	busy, _ := m.busiest(before)
+	busy, err := m.busiest(before)
+	if err != nil {
+		return err
+	}
 	flow = newFlow(leech)
-	busy.Kill()
+	busy.kill()
 	f.gap, err = flow.over(ctx, eventsMax, 2*eventsSteady)
 	return err
 }
