@@ -17,6 +17,9 @@ const (
 	// permitIdle is how long a permit is renewed without traffic and without a new call of
 	// Permit.
 	permitIdle = 10 * time.Minute
+	// permitsCrowd is how many permits are too many to renew what nobody has used since the last
+	// renewal: others need room.
+	permitsCrowd = PermitsMax * 3 / 4
 
 	// routesMax bounds the addresses of peers that datagrams go to. Of these, some have a
 	// channel.
@@ -113,8 +116,12 @@ func (p *peers) aging(now time.Duration, most int) (hosts []netip.Addr) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	p.expire(now)
+	idle := permitIdle
+	if len(p.permits) >= permitsCrowd {
+		idle = permitRenewal
+	}
 	for host, known := range p.permits {
-		if now-known.renewed >= permitRenewal && now-time.Duration(known.used.Load()) < permitIdle {
+		if now-known.renewed >= permitRenewal && now-time.Duration(known.used.Load()) < idle {
 			if hosts = append(hosts, host); len(hosts) == most {
 				break
 			}

@@ -73,6 +73,21 @@ func TestPermitsAreBounded(t *testing.T) {
 	}
 }
 
+// Where permits are short, only those are renewed that were used since the last renewal.
+func TestCrowdedPermitsLapse(t *testing.T) {
+	for _, n := range []int{permitsCrowd - 1, permitsCrowd} {
+		p := newPeers()
+		for i := range n {
+			p.granted(1, []netip.Addr{hostN(i)})
+		}
+		p.permitted(2, hostN(0))
+		renewed := len(p.aging(1+permitRenewal, PermitsMax))
+		if want := map[bool]int{true: 1, false: n}[n >= permitsCrowd]; renewed != want {
+			t.Errorf("%d of %d are renewed, want %d", renewed, n, want)
+		}
+	}
+}
+
 // An address gets a channel with its third datagram, keeps it while it is in use, and loses it
 // before the server forgets it. Its number rests until it is free on the server.
 func TestChannels(t *testing.T) {
