@@ -36,10 +36,17 @@ type Config struct {
 	// metadata.
 	NoRecords bool
 
-	// Bootstrap are the hosts, HOST:PORT each, through which the node joins the DHT. Nil
-	// means the built-in list (see Bootstrap). An empty slice that is not nil means nobody:
-	// such a node waits for others.
+	// Bootstrap are the hosts, HOST:PORT each, through which the node joins the DHT, and relays,
+	// in the form of Relays, which are used in random order. Nil means the built-in list (see
+	// Bootstrap). An empty slice that is not nil means nobody: such a node waits for others.
 	Bootstrap []string
+	// Relays are TURN servers (RFC 8656) that can lend the node an address when peers cannot
+	// reach it otherwise: turn:[USER:PASSWORD@]HOST[:PORT][?transport=udp|tcp] each. They are
+	// tried in this order, before those of Bootstrap and those that the DHT knows. A server
+	// without a user is asked for credentials as a RelayServer gives them.
+	Relays []string
+	// NoRelay uses no relay at all.
+	NoRelay bool
 	// DHTLimits bound the traffic and the memory of the DHT node.
 	DHTLimits dht.Limits
 	// NoDHT, NoLSD and NoPEX start the node without the DHT, without local service
@@ -93,6 +100,8 @@ type Config struct {
 	Logger *slog.Logger
 	// DHTLogger takes the lines of the DHT node instead of Logger, unless it is nil.
 	DHTLogger *slog.Logger
+
+	listed []string // relays of Bootstrap
 }
 
 // withDefaults returns cfg with values in place of the zero values that stand for them.
@@ -106,6 +115,10 @@ func (cfg Config) withDefaults() Config {
 	}
 	if cfg.Bootstrap == nil {
 		cfg.Bootstrap, _ = dht.ParseBootstrap([]byte(Bootstrap))
+		cfg.listed, _ = ParseRelays([]byte(Bootstrap))
+		return cfg
 	}
+	hosts, uris := splitBootstrap(cfg.Bootstrap)
+	cfg.Bootstrap, cfg.listed = hosts, append(cfg.listed, uris...)
 	return cfg
 }

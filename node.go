@@ -21,6 +21,7 @@ type Node struct {
 	dht     DHT
 	local   swarm.Switch // local service discovery
 	blocked *blocklists
+	relays  *relays      // nil if none is used
 	device  *deviceWatch // nil without an interface of its own
 	mapped  *PortMap     // nil without port mapping
 	cancel  func() bool  // makes the end of the context of Start close the node no more
@@ -41,14 +42,18 @@ type Node struct {
 
 // Start starts a Node: it makes the state folder, binds the ports, and then starts the DHT
 // and local discovery. It does not wait for the network, except for blocklists of servers of
-// which it has no earlier one. The error is a *ListenError, a *StateError, a *BlocklistError or
-// a *BootstrapError, or says what is wrong with cfg. When ctx ends, the node closes as by
-// Close; see Done.
+// which it has no earlier one. The error is a *ListenError, a *StateError, a *BlocklistError, a
+// *BootstrapError or a *RelayError, or says what is wrong with cfg. When ctx ends, the node
+// closes as by Close; see Done.
 func Start(ctx context.Context, cfg Config) (*Node, error) {
 	if err := ctx.Err(); err != nil {
 		return nil, err
 	}
 	cfg = cfg.withDefaults()
+	relays, err := newRelays(&cfg)
+	if err != nil {
+		return nil, err
+	}
 	dir, err := openFolder(cfg.Logger, cfg.StateDir)
 	if err != nil {
 		return nil, err
@@ -57,8 +62,8 @@ func Start(ctx context.Context, cfg Config) (*Node, error) {
 	if err != nil {
 		return nil, err
 	}
-	n := &Node{cfg: cfg, dir: dir, blocked: blocked, device: watchDevice(cfg.Network, cfg.Logger),
-		done: make(chan struct{})}
+	n := &Node{cfg: cfg, dir: dir, blocked: blocked, relays: relays,
+		device: watchDevice(cfg.Network, cfg.Logger), done: make(chan struct{})}
 	if err := n.listen(); err != nil {
 		blocked.stop()
 		return nil, err
@@ -94,6 +99,10 @@ func (n *Node) listen() (err error) {
 		Net: cfg.Network.Egress(), SystemCongestion: cfg.SystemCongestion,
 		DHTNode: n.dht.hint, NetworkChanged: n.networkChanged,
 		Blocklist: n.blocked.list.Load(),
+	}
+	if n.relays != nil {
+		n.relays.follow(n)
+		engine.Relays = n.relays
 	}
 	if n.keepsRecords() {
 		engine.StateDir, engine.StateReadOnly = n.dir.records(), n.dir.readOnly

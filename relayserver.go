@@ -346,6 +346,9 @@ func (r *RelayServer) grant(asker netip.Addr) dht.TurnCredentials {
 
 // announce announces the relay in the DHT until ctx ends.
 func (r *RelayServer) announce(ctx context.Context, node *dht.Node) {
+	if node.Join(ctx) != nil {
+		return
+	}
 	for {
 		l, err := node.Announce(ctx, dht.RelayTarget, 0, false, nil)
 		if ctx.Err() != nil {

@@ -37,7 +37,8 @@ const (
 // address, an IPv6 address in brackets, or a name. Blank lines, comments from a #
 // on, a byte order mark, Windows line ends and repetitions are ignored. It returns
 // the valid hosts, and an error for each invalid line: a list with faults is still
-// useful.
+// useful. Lines that begin with "turn:" name relays, which are no nodes of the DHT, and are left
+// out.
 func ParseBootstrap(text []byte) (hosts []string, faults []error) {
 	text = bytes.TrimPrefix(text, []byte("\ufeff"))
 	if len(text) > bootstrapTextMax {
@@ -52,7 +53,7 @@ func ParseBootstrap(text []byte) (hosts []string, faults []error) {
 		number++
 		line, _, _ = strings.Cut(line, "#")
 		line = strings.TrimSpace(line)
-		if line == "" {
+		if line == "" || strings.HasPrefix(line, "turn:") {
 			continue
 		}
 		host, err := ParseHost(line)

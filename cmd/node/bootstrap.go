@@ -101,7 +101,7 @@ func (f *bootstrapFlags) run(ctx context.Context, c *console, _ []string) error 
 	if err != nil {
 		return err
 	}
-	hosts, err := bootstrapHosts(c, f.join.bootstrap.items, swarmnode.Bootstrap)
+	hosts, _, err := bootstrapHosts(c, f.join.bootstrap.items, swarmnode.Bootstrap)
 	if err != nil {
 		return err
 	}

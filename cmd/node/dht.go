@@ -70,7 +70,7 @@ func (f *dhtFlags) with(ctx context.Context, c *console, join bool,
 	if err := checkProxy(ctx, network); err != nil {
 		return err
 	}
-	hosts, err := bootstrapHosts(c, f.join.bootstrap.items, swarmnode.Bootstrap)
+	hosts, _, err := bootstrapHosts(c, f.join.bootstrap.items, swarmnode.Bootstrap)
 	if err != nil {
 		return err
 	}

@@ -8,6 +8,7 @@ import (
 	"os"
 	"strings"
 
+	"swarmnode"
 	"swarmnode/dht"
 )
 
@@ -20,11 +21,14 @@ func checkHostPort(s string) error {
 // noBootstrap is the value of --bootstrap for a node that asks nobody.
 const noBootstrap = "none"
 
-// checkBootstrap checks a value of --bootstrap: HOST:PORT, @FILE or none. The
+// checkBootstrap checks a value of --bootstrap: HOST:PORT, turn:HOST:PORT, @FILE or none. The
 // file is read later.
 func checkBootstrap(s string) error {
 	if s == noBootstrap || strings.HasPrefix(s, "@") && len(s) > 1 {
 		return nil
+	}
+	if strings.HasPrefix(s, "turn:") {
+		return swarmnode.CheckRelay(s)
 	}
 	return checkHostPort(s)
 }
@@ -33,36 +37,39 @@ func checkBootstrap(s string) error {
 const bootstrapFileMax = 1 << 20
 
 // bootstrapHosts expands the values of --bootstrap. Without any, it reads def, which has
-// the form of bootstrap.txt. It warns of lines of a file that are not HOST:PORT and
-// leaves them out.
-func bootstrapHosts(c *console, values []string, def string) ([]string, error) {
+// the form of bootstrap.txt. It warns of lines of a file that are neither HOST:PORT nor a relay,
+// and leaves them out.
+func bootstrapHosts(c *console, values []string, def string) (hosts, relays []string, err error) {
 	if len(values) == 0 {
-		hosts, _ := dht.ParseBootstrap([]byte(def))
-		return hosts, nil
+		hosts, _ = dht.ParseBootstrap([]byte(def))
+		relays, _ = swarmnode.ParseRelays([]byte(def))
+		return hosts, relays, nil
 	}
-	var hosts []string
 	for _, v := range values {
 		switch {
 		case v == noBootstrap:
 			if len(values) > 1 {
-				return nil, usage(c.command,
+				return nil, nil, usage(c.command,
 					errors.New("--bootstrap none excludes every other --bootstrap"))
 			}
 		case strings.HasPrefix(v, "@"):
 			text, err := readInput(v[1:], bootstrapFileMax)
 			if err != nil {
-				return nil, err
+				return nil, nil, err
 			}
 			more, faults := dht.ParseBootstrap(text)
-			for _, fault := range faults {
+			uris, wrong := swarmnode.ParseRelays(text)
+			for _, fault := range append(faults, wrong...) {
 				c.warn("%s: %v", v[1:], fault)
 			}
-			hosts = append(hosts, more...)
+			hosts, relays = append(hosts, more...), append(relays, uris...)
+		case strings.HasPrefix(v, "turn:"):
+			relays = append(relays, v)
 		default:
 			hosts = append(hosts, v)
 		}
 	}
-	return hosts, nil
+	return hosts, relays, nil
 }
 
 // readInput reads a file that the user named, of at most limit bytes.

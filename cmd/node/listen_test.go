@@ -50,7 +50,7 @@ func TestAddresses(t *testing.T) {
 func TestBootstrapHosts(t *testing.T) {
 	list := filepath.Join(t.TempDir(), "list")
 	text := "\uFEFF# comment\r\n\r\nrouter.example:6881 # main\r\n[2001:db8::1]:7\nnot a " +
-		"host\n1.2.3.4:0\n"
+		"host\n1.2.3.4:0\nturn:relay.example\nturn:me:hidden@\n"
 	if err := os.WriteFile(list, []byte(text), 0o600); err != nil {
 		t.Fatal(err)
 	}
@@ -58,25 +58,31 @@ func TestBootstrapHosts(t *testing.T) {
 	for _, f := range []struct {
 		values []string
 		want   string
+		relays string
 	}{
-		{nil, "[default.example:1]"},
-		{[]string{"none"}, "[]"},
-		{[]string{"a.example:1", "b.example:2"}, "[a.example:1 b.example:2]"},
-		{[]string{"@" + list, "a.example:1"}, "[router.example:6881 [2001:db8::1]:7 a.example:1]"},
+		{nil, "[default.example:1]", "[turn:default.example]"},
+		{[]string{"none"}, "[]", "[]"},
+		{[]string{"a.example:1", "turn:b.example", "b.example:2"}, "[a.example:1 b.example:2]",
+			"[turn:b.example]"},
+		{[]string{"@" + list, "a.example:1"}, "[router.example:6881 [2001:db8::1]:7 a.example:1]",
+			"[turn:relay.example]"},
 	} {
-		got, err := bootstrapHosts(c, f.values, "default.example:1\n")
-		if err != nil || fmt.Sprint(got) != f.want {
-			t.Errorf("%v: %v, %v, want %s", f.values, got, err, f.want)
+		got, relays, err := bootstrapHosts(c, f.values, "default.example:1\nturn:default.example\n")
+		if err != nil || fmt.Sprint(got) != f.want || fmt.Sprint(relays) != f.relays {
+			t.Errorf("%v: %v, %v, %v, want %s, %s", f.values, got, relays, err, f.want, f.relays)
 		}
 	}
-	if n := strings.Count(stderr.String(), "\n"); n != 2 {
+	if strings.Contains(stderr.String(), "hidden") {
+		t.Errorf("a password is shown:\n%s", stderr)
+	}
+	if n := strings.Count(stderr.String(), "\n"); n != 3 {
 		t.Errorf("%d warnings, want one for each bad line:\n%s", n, stderr)
 	}
 	for code, values := range map[int][]string{
 		exitUsage: {"none", "a.example:1"},
 		exitInput: {"@" + list + ".missing"},
 	} {
-		if _, err := bootstrapHosts(c, values, ""); exitCode(err) != code {
+		if _, _, err := bootstrapHosts(c, values, ""); exitCode(err) != code {
 			t.Errorf("%v: %v, want code %d", values, err, code)
 		}
 	}

@@ -58,6 +58,8 @@ type nodeFlags struct {
 	noDHT, noLSD, noTrackers bool
 	systemCongestion         bool
 	noUTP, noTCP             bool
+	relay                    listValue // turn: URIs
+	noRelay                  bool
 	// peersOnly leaves only the peers of --peer to ask; prepare also sets the three flags
 	// above.
 	peersOnly bool
@@ -66,6 +68,7 @@ type nodeFlags struct {
 func (f *nodeFlags) register(fs *pflag.FlagSet) {
 	f.listen.register(fs, 0, portPicked)
 	f.join.register(fs)
+	f.registerRelay(fs)
 	f.peers = listValue{kind: "HOST:PORT", check: checkHostPort}
 	fs.Var(&f.peers, "peer", "peer to connect to; may be repeated")
 	fs.BoolVar(&f.noDHT, "no-dht", false, "do not take part in the DHT")
@@ -115,6 +118,9 @@ func (f *nodeFlags) prepare(c *console, more map[string]bool) error {
 		}
 		f.noDHT, f.noLSD, f.noTrackers = true, true, true
 	}
+	if err := f.checkRelays(c); err != nil {
+		return err
+	}
 	return f.memory.apply(c)
 }
 
@@ -163,7 +169,7 @@ func openSession(ctx context.Context, c *console, f *nodeFlags, want needs) (*se
 		c.warn("--listen and --port have no effect with --proxy: nobody can connect to us but " +
 			"through it")
 	}
-	hosts, err := f.hosts(c)
+	hosts, relays, err := f.hosts(c)
 	if err != nil {
 		return nil, err
 	}
@@ -178,12 +184,12 @@ func openSession(ctx context.Context, c *console, f *nodeFlags, want needs) (*se
 	s := &session{c: c, flags: f, network: network, started: time.Now(), hosts: all}
 	cfg := swarmnode.Config{
 		Network: network, StateDir: folder, NoRecords: !want.resume,
-		Bootstrap: append([]string{}, all...), DHTLimits: dhtLimits(f.dhtRate),
+		Bootstrap: append(append([]string{}, all...), relays...), DHTLimits: dhtLimits(f.dhtRate),
 		NoDHT: true, NoLSD: true, // until join
 		Down: int64(f.down), Up: int64(f.up), Peers: int(f.peersMax),
 		TorrentPeers: int(f.torrentPeers), Memory: f.memory.blocks(),
 		Encryption: encryptions[f.encryption.word], SystemCongestion: f.systemCongestion,
-		NoUTP: f.noUTP, NoTCP: f.noTCP,
+		NoUTP: f.noUTP, NoTCP: f.noTCP, Relays: f.relay.items, NoRelay: f.noRelay,
 		Logger: c.log, DHTLogger: resolverLogger(c, f.join.named()),
 	}
 	f.listen.apply(&cfg)
@@ -250,10 +256,10 @@ func (s *session) join() error {
 	return nil
 }
 
-// hosts returns the bootstrap hosts that the flags stand for.
-func (f *nodeFlags) hosts(c *console) ([]string, error) {
+// hosts returns the bootstrap hosts that the flags stand for, and the relays beside these.
+func (f *nodeFlags) hosts(c *console) (hosts, relays []string, err error) {
 	if f.noDHT {
-		return nil, nil
+		return nil, nil, nil
 	}
 	return bootstrapHosts(c, f.join.bootstrap.items, swarmnode.Bootstrap)
 }

@@ -161,6 +161,7 @@ var goroutines = map[string]string{
 	"swarm/transport/socks/relay.go": "watches the control connection of a relay, until " +
 		"it ends",
 	"swarm/transport/socks/watch.go":      "follows whether a proxy can be used, until Close",
+	"relays.go":                           "asks relays for credentials, waited for in the same function",
 	"relayserver.go":                      "follows whether a relay is public, and announces it, until Close",
 	"proxy.go":                            "says what becomes of the proxy, until the node closes",
 	"internal/socksserver/socksserver.go": "accepts clients and serves them, until Stop",

@@ -1,0 +1,41 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"strings"
+
+	"github.com/spf13/pflag"
+
+	"swarmnode"
+)
+
+// registerRelay adds the flags that say which relays may lend us an address.
+func (f *nodeFlags) registerRelay(fs *pflag.FlagSet) {
+	f.relay = listValue{kind: "URI"} // checked later: errors repeat what is wrong
+	fs.Var(&f.relay, "relay",
+		"relay that may lend us an address when peers cannot reach us otherwise, "+
+			"turn:[USER:PASSWORD@]HOST[:PORT]; may be repeated, before those that the DHT knows (a "+
+			"password is better kept in SWARM_RELAY)")
+	fs.BoolVar(&f.noRelay, "no-relay", false, "use no relay, not even when nothing else works")
+}
+
+// checkRelays checks the flags of relays together, without a password in an error.
+func (f *nodeFlags) checkRelays(c *console) error {
+	if f.noRelay && len(f.relay.items) > 0 {
+		return usage(c.command, errors.New("--no-relay excludes --relay"))
+	}
+	for _, uri := range f.relay.items {
+		if err := swarmnode.CheckRelay(uri); err != nil {
+			return usage(c.command, fmt.Errorf("--relay: %w", err))
+		}
+		if f.noDHT && !strings.Contains(uri, "@") {
+			return usage(c.command, errors.New("a --relay without a user needs the DHT, which "+
+				"gives the password"))
+		}
+	}
+	if f.peersOnly && len(f.relay.items) == 0 {
+		f.noRelay = true
+	}
+	return nil
+}
