@@ -66,7 +66,6 @@ func TestRelaysFromTheDHT(t *testing.T) {
 		if uri.User, uri.Password, err = s.Credentials(t.Context(), netip.Addr{}); err != nil {
 			t.Fatal(err)
 		}
-		// Each is on this machine, as the node is: one source has one allocation of each.
 		a, err := relay.Dial(t.Context(), relay.Config{Server: uri})
 		if err != nil {
 			t.Fatal(err)

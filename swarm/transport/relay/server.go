@@ -55,8 +55,8 @@ type ServerConfig struct {
 	// Refuse reports whether a host is neither served nor relayed to. It may be nil.
 	Refuse func(netip.Addr) bool
 	// Private lets the server relay between private networks, those of this machine among them,
-	// and to this machine itself if a loopback address is lent. Networks have no quota then. It
-	// is for a server that lends private addresses.
+	// and to this machine itself if a loopback address is lent. Networks have no quota then, and
+	// on loopback sources have none. It is for a server that lends private addresses.
 	Private bool
 	// Limits bound what the server does.
 	Limits Limits
@@ -134,7 +134,7 @@ func Serve(ctx context.Context, cfg ServerConfig) (*Server, error) {
 		asked: limit.NewSources(askRate, askBurst), asks: newBucket(asksRate, asksBurst, 0),
 		streams: make(map[*stream]struct{}), closing: make(chan struct{}),
 	}
-	s.tenants.crowded, s.tenants.private = cfg.crowded, cfg.Private
+	s.tenants.crowded, s.tenants.private = cfg.crowded || s.here(), cfg.Private
 	s.findPrefixes()
 	conf := turn.ServerConfig{
 		LoggerFactory: &logging.DefaultLoggerFactory{
@@ -297,6 +297,9 @@ func (s *Server) findPrefixes() {
 	s.prefixes = all
 }
 
+// here reports whether the server is for this machine alone.
+func (s *Server) here() bool { return s.cfg.Private && s.cfg.Lend[0].Public.IsLoopback() }
+
 // mayReach reports whether anything may be relayed to a host.
 func (s *Server) mayReach(host netip.Addr) bool {
 	if s.cfg.Refuse != nil && s.cfg.Refuse(host) {
@@ -306,7 +309,7 @@ func (s *Server) mayReach(host netip.Addr) bool {
 	case s.cfg.anywhere:
 		return host.IsValid()
 	case s.cfg.Private:
-		return within(host) || host.IsLoopback() && s.cfg.Lend[0].Public.IsLoopback()
+		return within(host) || host.IsLoopback() && s.here()
 	case forbidden(host):
 		return false
 	}
