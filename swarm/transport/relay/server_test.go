@@ -262,6 +262,7 @@ func TestEndedByServer(t *testing.T) {
 	for _, n := range s.tenants.overdue(s.now() + time.Hour) {
 		n.close()
 	}
+	eventually(t, "the server forgets it", func() bool { return s.turn.AllocationCount() == 0 })
 	start := time.Now()
 	send(t, a, "", netip.MustParseAddrPort("127.0.2.1:6881"))
 	if err := ended(t, a); !errors.Is(err, ErrGone) || !errors.Is(err, ErrCredentials) {
