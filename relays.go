@@ -35,6 +35,8 @@ const (
 	// strangersAtOnce how many at one time.
 	strangersTried  = 6
 	strangersAtOnce = 3
+	// waysTried is how many bootstrap hosts are asked when no relay was found.
+	waysTried = 2
 )
 
 // relays implements swarm.RelaySource: first the relays that the user has named, then those of
@@ -42,7 +44,8 @@ const (
 // some that the DHT knows, at random.
 type relays struct {
 	given, listed []relay.URI
-	ports         map[string]uint16     // DHT ports by host, of the bootstrap list
+	hosts         []string              // of the bootstrap list, HOST:PORT
+	ports         map[string]uint16     // their ports by host
 	proxied       bool                  // only TCP leads out
 	node          func() *dht.Node      // nil while the DHT is off
 	lookUp        func() lookUp         // of names
@@ -68,7 +71,8 @@ func newRelays(cfg *Config) (*relays, error) {
 		return nil, err
 	}
 	r := &relays{given: given, listed: listed, ports: make(map[string]uint16),
-		proxied: cfg.Network.Proxied(), log: cfg.Logger, told: make(map[string]bool)}
+		hosts: cfg.Bootstrap, proxied: cfg.Network.Proxied(), log: cfg.Logger,
+		told: make(map[string]bool)}
 	for _, host := range cfg.Bootstrap {
 		name, text, err := net.SplitHostPort(host)
 		port, err2 := strconv.ParseUint(text, 10, 16)
@@ -187,7 +191,40 @@ func (r *relays) strangers(ctx context.Context, yield func(swarm.RelayServer) bo
 	}
 	found := r.search(ctx)
 	shuffle(found)
-	r.ask(ctx, found, tried, yield)
+	had := false
+	more := r.ask(ctx, found, tried, func(s swarm.RelayServer) bool {
+		had = true
+		return yield(s)
+	})
+	if more && !had {
+		r.ask(ctx, r.ways(ctx), tried, yield)
+	}
+}
+
+// ways returns the addresses of some bootstrap hosts. In a small DHT that of a relay may be the
+// only node that everybody reaches, and so the only one that could tell of it.
+func (r *relays) ways(ctx context.Context) (list []netip.AddrPort) {
+	hosts := append([]string{}, r.hosts...)
+	shuffle(hosts)
+	ctx, cancel := context.WithTimeout(ctx, relayAskTime)
+	defer cancel()
+	for _, host := range hosts[:min(len(hosts), waysTried)] {
+		name, text, _ := net.SplitHostPort(host)
+		port, err := strconv.ParseUint(text, 10, 16)
+		if err != nil {
+			continue
+		}
+		ips := []netip.Addr{{}}
+		if ips[0], err = netip.ParseAddr(name); err != nil {
+			if ips, err = r.lookUp()(ctx, name); err != nil || len(ips) == 0 {
+				continue
+			}
+		}
+		for _, ip := range ips[:min(len(ips), 2)] { // one of each family, mostly
+			list = append(list, netip.AddrPortFrom(ip.Unmap(), uint16(port)))
+		}
+	}
+	return list
 }
 
 // ask asks relays of strangers for credentials, some at one time, and yields those that give

@@ -335,3 +335,14 @@ func FuzzRelayBook(f *testing.F) {
 		b.good(time.Unix(1_796_000_000, 0))
 	})
 }
+
+// Where nobody tells of a relay, the bootstrap hosts are asked whether they are one.
+func TestRelayAtTheBootstrapHost(t *testing.T) {
+	r, d := startRelay(t, RelayConfig{})
+	_, port, _ := net.SplitHostPort(d.Addrs()[0].String())
+	node := startNode(t, Config{}, "localhost:"+port)
+	list := relaysOf(t, node.relays)
+	if len(list) != 1 || list[0].URI.Port != r.State().Listen[0].Port() {
+		t.Errorf("relays %v, want that of the bootstrap host", list)
+	}
+}

@@ -180,16 +180,18 @@ var errInUse = errors.New("the port is in use")
 
 // relayLine returns what a line says about a relay.
 func relayLine(s swarmnode.RelayState, users bool) string {
-	to := "relay for everybody"
-	if s.Why != "" {
-		to = "relay not yet for everybody: " + s.Why
-		if users {
-			to = "relay for its users: " + s.Why
-		}
+	to := "for everybody"
+	switch {
+	case s.Why == "":
+	case users:
+		to = "for its users"
+	default:
+		to = "for nobody yet"
 	}
-	return fmt.Sprintf("%s  %s, %d before  %s relayed  refused %d", to,
-		plural(s.Stats.Tenants, "allocation"), s.Stats.Admitted-uint64(s.Stats.Tenants),
-		formatBytes(int64(s.Stats.RelayedBytes)), s.Stats.Refused)
+	before := s.Stats.Admitted - min(s.Stats.Admitted, uint64(s.Stats.Tenants))
+	return fmt.Sprintf("relay %s  %s, %d before  %s relayed  refused %d", to,
+		plural(s.Stats.Tenants, "allocation"), before, formatBytes(int64(s.Stats.RelayedBytes)),
+		s.Stats.Refused)
 }
 
 // relay: what a relay does, when that changes and once a minute.
