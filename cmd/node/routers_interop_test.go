@@ -53,27 +53,54 @@ func TestBehindRouters(t *testing.T) {
 	}
 	// A lab has its process for itself: one after the other.
 	t.Run("a third peer", func(t *testing.T) { byThirdPeer(t, binary) })
+	t.Run("a relay", func(t *testing.T) { byRelay(t, binary) })
 }
 
 // byThirdPeer: both know a public peer that gives almost nothing, and nobody else. The
 // routers keep ports and let in whoever was sent something, as most do.
 func byThirdPeer(t *testing.T, binary string) {
 	l := newRoutersLab(t, binary, lab.NAT{Filtering: lab.AddressAndPortDependent, Preserve: true})
+	l.transfer(t, "--no-dht")
+	if sent := l.seed.Up().Bytes; sent < routersSize {
+		t.Errorf("the seed has sent %d bytes, less than the content", sent)
+	}
+}
+
+// byRelay: the routers give each destination another port, so there is no other way than by
+// the relay of node relay, which is a node of their DHT.
+func byRelay(t *testing.T, binary string) {
+	l := newRoutersLab(t, binary, lab.NAT{Mapping: lab.AddressAndPortDependent,
+		Filtering: lab.AddressAndPortDependent})
+	relay := must(l.Modelled("relay", lab.Way{}, lab.Way{}))(t)
+	other := must(l.Modelled("other", lab.Way{}, lab.Way{}))(t)
+	const user = "lab:secret"
+	join := []string{"--bootstrap", netip.AddrPortFrom(relay.Addr, routersPort).String()}
+	l.serve(t, relay, "relay", "--user", user, "--bootstrap", "none")
+	// With the third peer these are three nodes, which see three ports.
+	l.serve(t, other, append([]string{"bootstrap"}, join...)...)
+	l.transfer(t, append(join, "--relay", fmt.Sprintf("turn:%s@%v", user,
+		netip.AddrPortFrom(relay.Addr, lab.TURNPort)))...)
+	if came := must(relay.Came())(t); came < routersSize {
+		t.Errorf("%d bytes have come to the relay, less than the content", came)
+	}
+}
+
+// transfer makes the downloader fetch the content from the seed.
+func (l *routersLab) transfer(t *testing.T, flags ...string) {
+	t.Helper()
 	ctx, cancel := context.WithTimeout(t.Context(), routersTimeout)
 	defer cancel()
 	third := must(l.Modelled("third", lab.Way{}, lab.Way{}))(t)
-	l.start(t, third, t.TempDir(), "--no-dht", "--down", "1k", "--up", "1k", l.torrent.File)
-	peer := []string{"--no-dht", "--peer", netip.AddrPortFrom(third.Addr, routersPort).String()}
-	l.start(t, l.seed, filepath.Dir(l.content), append(peer, l.torrent.File)...)
+	l.start(t, third, t.TempDir(), append(flags, "--down", "1k", "--up", "1k",
+		l.torrent.File)...)
+	flags = append(flags, "--peer", netip.AddrPortFrom(third.Addr, routersPort).String())
+	l.start(t, l.seed, filepath.Dir(l.content), append(flags, l.torrent.File)...)
 	out := t.TempDir()
-	leech := l.start(t, l.leech, out, append(peer, l.torrent.Magnet)...)
+	leech := l.start(t, l.leech, out, append(flags, l.torrent.Magnet)...)
 	if _, err := leech.WaitEvent(ctx, "complete"); err != nil {
 		t.Fatal(err)
 	}
 	sameContent(t, l.content, filepath.Join(out, filepath.Base(l.content)))
-	if sent := l.seed.Up().Bytes; sent < routersSize {
-		t.Errorf("the seed has sent %d bytes, less than the content", sent)
-	}
 }
 
 // newRoutersLab makes two homes with routers of a kind, and a torrent.
@@ -102,6 +129,18 @@ func (l *routersLab) start(t *testing.T, at *lab.Host, dir string, args ...strin
 	words := append(at.Enter(), l.binary, "add", "--seed", "-v", "-v", "--port",
 		fmt.Sprint(routersPort), "--dir", dir)
 	return l.run(t, at, append(words, args...))
+}
+
+// serve runs a command that serves others, until the test ends.
+func (l *routersLab) serve(t *testing.T, at *lab.Host, args ...string) {
+	t.Helper()
+	words := append(at.Enter(), l.binary)
+	words = append(append(words, args...), "--port", fmt.Sprint(routersPort))
+	ctx, cancel := context.WithTimeout(t.Context(), routersTimeout)
+	defer cancel()
+	if _, err := l.run(t, at, words).WaitEvent(ctx, "start"); err != nil {
+		t.Fatal(err)
+	}
 }
 
 func (l *routersLab) run(t *testing.T, at *lab.Host, words []string) *nodeproc.Node {
