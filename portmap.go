@@ -92,6 +92,7 @@ func (n *Node) Mappings() []portmap.Mapping { return n.mapped.State() }
 // openPortMap starts to map the ports of the node, which must listen.
 func (n *Node) openPortMap() {
 	if n.cfg.NoPortmap || n.cfg.Network.Proxied() {
+		n.engine.Observe(reach.Mappings{Off: true})
 		return
 	}
 	n.mapped = newPortMap(portmap.Config{Net: n.cfg.Network.Egress(), Log: n.cfg.Logger,

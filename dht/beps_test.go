@@ -164,6 +164,40 @@ func TestBEP42AnswersAreReported(t *testing.T) {
 	}
 }
 
+// An answer that names another address than the elected one makes the node ask a few contacts
+// at once, and no more until doubtGap has passed.
+func TestDoubtAsksAFew(t *testing.T) {
+	b := newBench(t, coreConfig{})
+	b.fill(20)
+	own, other := netip.MustParseAddrPort("91.1.2.3:1000"), netip.MustParseAddrPort("92.4.5.6:1")
+	b.vote(100, other) // nothing is elected yet
+	if n := len(b.sent); n != 1 {
+		t.Errorf("%d packets before an election", n-1)
+	}
+	for i := range votesNeeded + 1 {
+		b.vote(101+i, own)
+	}
+	b.now += time.Minute
+	asked := func(i int, seen netip.AddrPort) int {
+		b.vote(i, seen) // which sends one ping itself
+		return len(b.sent) - 1
+	}
+	for i, step := range []struct {
+		after time.Duration
+		seen  netip.AddrPort
+		want  int
+	}{
+		{0, own, 0}, {0, other, doubtPings}, {time.Second, other, 0},
+		{doubtGap - 2*time.Second, other, 0},
+		{time.Second, netip.AddrPortFrom(own.Addr(), 7), doubtPings}, {doubtGap, own, 0},
+	} {
+		b.now += step.after
+		if got := asked(110+i, step.seen); got != step.want {
+			t.Errorf("step %d: %d contacts were asked, want %d", i, got, step.want)
+		}
+	}
+}
+
 // BEP 42: a node changes its id when others agree on its address, and no more often
 // than every renewGap. Upkeep makes a change that came too early later. A few networks,
 // or lies about unusable addresses, change nothing.

@@ -38,6 +38,13 @@ const (
 	votersMax   = 32
 	votesNeeded = 4
 
+	// doubtPings is how many contacts are asked, at most every doubtGap, when an answer
+	// names another address of ours than the elected one. They have not answered for
+	// doubtAge.
+	doubtPings = 4
+	doubtGap   = 30 * time.Second
+	doubtAge   = 8 * time.Second
+
 	// savedPings bounds the nodes of an earlier run that are pinged at start.
 	savedPings = 64
 
@@ -79,6 +86,7 @@ type family struct {
 	upkeepAt instant
 	sent     instant // the last packet for upkeep
 	renewed  instant // the last change of our id
+	doubted  instant // when contacts were last asked for our address
 
 	// How many lookups of our own id in a row found somebody, and nobody.
 	successes, failures int
@@ -253,6 +261,27 @@ func (f *family) onAnswer(now instant, from netip.AddrPort, m *message, took tim
 		if f.c.seen != nil {
 			f.c.seen(from, a)
 		}
+		f.doubt(now, a)
+	}
+}
+
+// doubt asks a few contacts at once when an answer does not fit our elected address: a router
+// may have got another address, or forgotten our port, and otherwise it would take minutes
+// until most have said so.
+func (f *family) doubt(now instant, seen netip.AddrPort) {
+	own := f.votes.Elected()
+	fits := seen.Addr() == own.Addr() && (own.Port() == 0 || seen.Port() == own.Port())
+	if fits || !own.IsValid() || f.doubted != 0 && now-f.doubted < doubtGap {
+		return
+	}
+	f.doubted = now
+	for range doubtPings {
+		c := f.table.stalest(now, doubtAge)
+		if c == nil {
+			return
+		}
+		c.probed = now
+		f.c.ping(now, c.addr())
 	}
 }
 

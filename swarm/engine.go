@@ -266,6 +266,7 @@ func start(cfg Config, pairs []*transport.Pair) *Engine {
 		e.openRelay(cfg.Relay)
 	}
 	e.findOwn()
+	e.followOutside()
 	e.wait.Go(func() { e.standing.run(e.ctx) })
 	e.wait.Go(func() { e.watchNetwork(e.ctx) })
 	e.wait.Go(func() { e.watchMemory(e.ctx) })

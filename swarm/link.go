@@ -46,6 +46,7 @@ type link struct {
 	place     place          // among the connections
 	pending   run            // uploads of this batch of actions that may grow
 	ports     int            // DHT nodes that it has named; of its reader
+	sawUs     bool           // it has said how it sees us; of its reader
 	share     share          // of the budget of uploads
 	inbox     inbox          // payloads that the loop has not taken yet
 	account   *limit.Account // bytes kept for a peer; nil for a web seed
@@ -136,6 +137,7 @@ func (l *link) OnMessage(m *wire.Message) {
 	if !l.inbox.put(l.account, len(e.Msg.Payload), l.torrent.ctx.Done()) {
 		return
 	}
+	l.hearAddress(m)
 	if tell := l.torrent.engine.cfg.DHTNode; m.ID == wire.Port && m.Port != 0 && tell != nil &&
 		l.ports < portsMax {
 		l.ports++

@@ -93,7 +93,6 @@ func (e *Engine) watchNetwork(ctx context.Context) {
 		case <-tick.C:
 		}
 		e.asked.Tick(time.Now())
-		e.standing.tick(time.Now())
 		gone, fresh := watch.look(time.Now(), e.machineAddresses())
 		if len(gone)+len(fresh) == 0 {
 			continue

@@ -11,13 +11,14 @@ import (
 	"swarmnode/swarm/endpoint"
 	"swarmnode/swarm/reach"
 	"swarmnode/swarm/transport/udpmux"
+	"swarmnode/swarm/wire"
 )
 
 // A standing keeps where the Engine stands, and tells listeners of changes, in a goroutine
 // of its own: whoever observes something may hold what a listener needs. It is safe for
 // concurrent use.
 type standing struct {
-	wake chan struct{} // holds a token while a listener has not heard everything
+	wake chan struct{} // holds a token while run has something to do
 
 	mu        sync.Mutex
 	machine   *reach.Machine
@@ -60,16 +61,18 @@ func (s *standing) tick(now time.Time) {
 	}
 }
 
-// follow records a change. s.mu is held.
+// follow records a change, and when the machine wants a tick. s.mu is held.
 func (s *standing) follow(now time.Time, changed bool) {
-	s.next = s.machine.NextTick(now)
 	if changed {
 		s.version++
+	}
+	if next := s.machine.NextTick(now); changed || next != s.next {
+		s.next = next
 		s.rouse()
 	}
 }
 
-// rouse makes run call the listeners.
+// rouse makes run look at what there is to do.
 func (s *standing) rouse() {
 	select {
 	case s.wake <- struct{}{}:
@@ -77,17 +80,31 @@ func (s *standing) rouse() {
 	}
 }
 
-// run calls the listeners until ctx ends.
+// run calls the listeners, and gives the machine its ticks, until ctx ends.
 func (s *standing) run(ctx context.Context) {
+	timer := time.NewTimer(0)
+	defer timer.Stop()
 	for {
 		select {
 		case <-s.wake:
-			for s.tell() {
-			}
+		case <-timer.C:
+			s.tick(time.Now())
 		case <-ctx.Done():
 			return
 		}
+		for s.tell() {
+		}
+		if next := s.nextTick(); !next.IsZero() {
+			timer.Reset(time.Until(next))
+		}
 	}
+}
+
+// nextTick returns when the machine wants a tick, or the zero Time.
+func (s *standing) nextTick() time.Time {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.next
 }
 
 // tell calls a listener that has not heard the present standing, and reports whether there
@@ -164,5 +181,27 @@ func (e *Engine) watchArrivals(mux *udpmux.Mux) {
 func (e *Engine) arrived(from netip.AddrPort, over endpoint.Transport) {
 	if over == endpoint.TransportTCP {
 		e.Observe(reach.Came{From: from, Via: reach.TCP})
+	}
+}
+
+// hearAddress tells the machine at which address a peer that we have dialled sees us (BEP 10,
+// "yourip"), the first time that the peer says so. A peer beyond a relay sees the relay.
+func (l *link) hearAddress(m *wire.Message) {
+	if m.ID != wire.Extended || m.Ext != wire.ExtHandshakeNumber || l.sawUs || !l.outgoing {
+		return
+	}
+	via := reach.TCP
+	switch l.over {
+	case endpoint.TransportTCP:
+	case endpoint.TransportUTP:
+		via = reach.UTP
+	default:
+		return
+	}
+	// A malformed handshake has a zero address; the core judges it.
+	if h, _ := wire.ParseExtHandshake(m.Payload); h.YourIP.IsValid() {
+		l.sawUs = true
+		l.torrent.engine.Observe(reach.Seen{By: l.endpoint.Host(),
+			As: netip.AddrPortFrom(h.YourIP, 0), Via: via})
 	}
 }

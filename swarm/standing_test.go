@@ -9,7 +9,9 @@ import (
 	"testing/synctest"
 	"time"
 
+	"swarmnode/swarm/endpoint"
 	"swarmnode/swarm/reach"
+	"swarmnode/swarm/wire"
 )
 
 // relayed is an observation that changes the standing.
@@ -112,25 +114,81 @@ func TestEngineKnowsWhereItListens(t *testing.T) {
 	}
 }
 
-// The machine is asked when it wants to, and no sooner.
+// The machine has its ticks when it wants them, and no sooner.
 func TestStandingTicks(t *testing.T) {
-	var s standing
+	synctest.Test(t, func(t *testing.T) {
+		var s standing
+		s.init(time.Now())
+		ctx, cancel := context.WithCancel(t.Context())
+		var wait sync.WaitGroup
+		defer wait.Wait()
+		defer cancel()
+		wait.Go(func() { s.run(ctx) })
+		s.tick(time.Now()) // nothing to do
+		at := netip.MustParseAddrPort("0.0.0.0:6881")
+		s.observe(time.Now(), reach.Bound{Listen: []netip.AddrPort{at},
+			Machine: []netip.Addr{netip.MustParseAddr("192.168.1.2")}})
+		for i := range 3 {
+			s.observe(time.Now(), reach.Seen{By: netip.AddrFrom4([4]byte{60, 0, byte(i), 1}),
+				As: netip.MustParseAddrPort("50.0.0.1:7"), Via: reach.DHT})
+		}
+		time.Sleep(20 * time.Second)
+		synctest.Wait()
+		if is := s.now(); is.Filtering != reach.FilteringUnknown || is.UTP != reach.Punch {
+			t.Errorf("after 20 s: %+v", is)
+		}
+		time.Sleep(11 * time.Second)
+		synctest.Wait()
+		if is := s.now(); is.Filtering != reach.FilteringRestricted {
+			t.Errorf("after 31 s: %+v", is)
+		}
+		time.Sleep(time.Hour)
+		synctest.Wait()
+		if is := s.now(); is.External4.IsValid() {
+			t.Errorf("after an hour without votes: %+v", is)
+		}
+	})
+}
+
+// Peers that we have dialled say how they see us, each once; those beyond a relay do not
+// count.
+func TestPeersSayHowTheySeeUs(t *testing.T) {
+	e := &Engine{}
 	now := time.Now()
-	s.init(now)
-	s.tick(now.Add(time.Hour)) // nothing to do
-	at := netip.MustParseAddrPort("0.0.0.0:6881")
-	s.observe(now, reach.Bound{Listen: []netip.AddrPort{at},
-		Machine: []netip.Addr{netip.MustParseAddr("192.168.1.2")}})
-	for i := range 3 {
-		s.observe(now, reach.Seen{By: netip.AddrFrom4([4]byte{60, 0, byte(i), 1}),
-			As: netip.MustParseAddrPort("50.0.0.1:7"), Via: reach.DHT})
+	e.standing.init(now)
+	e.Observe(reach.Bound{Listen: []netip.AddrPort{netip.MustParseAddrPort("0.0.0.0:6881")}})
+	tr := &Torrent{engine: e}
+	says := func(ip string) *wire.Message {
+		h := wire.ExtHandshake{YourIP: netip.MustParseAddr(ip)}
+		return &wire.Message{ID: wire.Extended, Ext: wire.ExtHandshakeNumber,
+			Payload: wire.AppendExtHandshake(nil, h)}
 	}
-	s.tick(now.Add(20 * time.Second))
-	if is := s.now(); is.Filtering != reach.FilteringUnknown || is.UTP != reach.Punch {
-		t.Errorf("after 20 s: %+v", is)
+	peer := func(n byte, over endpoint.Transport, outgoing bool) *link {
+		at := netip.AddrPortFrom(netip.AddrFrom4([4]byte{60, 0, n, 1}), 6881)
+		return &link{torrent: tr, endpoint: endpoint.IP(at), over: over, outgoing: outgoing}
 	}
-	s.tick(now.Add(time.Minute))
-	if is := s.now(); is.Filtering != reach.FilteringRestricted {
-		t.Errorf("after a minute: %+v", is)
+	for i := range byte(4) {
+		peer(i, endpoint.TransportRelay, true).hearAddress(says("50.0.0.1"))
+		peer(10+i, endpoint.TransportTCP, false).hearAddress(says("50.0.0.1"))
+		peer(20+i, endpoint.TransportTCP, true).hearAddress(&wire.Message{ID: wire.Extended,
+			Ext: wire.ExtHandshakeNumber, Payload: []byte("i1e")})
+		peer(30+i, endpoint.TransportTCP, true).hearAddress(&wire.Message{ID: wire.Unchoke})
+	}
+	if is := e.Reach(); is.External4.IsValid() {
+		t.Errorf("those who cannot know say %v", is.External4)
+	}
+	first := peer(1, endpoint.TransportTCP, true)
+	for range 5 {
+		first.hearAddress(says("51.0.0.1"))
+		first.hearAddress(says("50.0.0.1"))
+	}
+	if is := e.Reach(); is.External4.IsValid() {
+		t.Errorf("one peer says %v", is.External4)
+	}
+	for i := range byte(3) {
+		peer(2+i, endpoint.TransportUTP, true).hearAddress(says("50.0.0.1"))
+	}
+	if is := e.Reach(); is.External4.String() != "50.0.0.1:0" {
+		t.Errorf("three peers say %v", is.External4)
 	}
 }

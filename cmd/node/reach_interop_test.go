@@ -17,6 +17,7 @@ import (
 	"swarmnode"
 	"swarmnode/internal/lab"
 	"swarmnode/internal/nodeproc"
+	"swarmnode/internal/realclient"
 )
 
 // reachTimeout bounds a part of TestReach.
@@ -93,6 +94,7 @@ func TestReach(t *testing.T) {
 		})
 	}
 	t.Run("carrier", r.carrier)
+	t.Run("router with UPnP", r.mapped)
 }
 
 // outsider returns a host of the internet in a network of its own.
@@ -216,4 +218,30 @@ func (r *reachLab) carrier(t *testing.T) {
 	if e.External[0].Addr() != carrier.Addr || e.Mapping != "varies" {
 		t.Errorf("it is %+v", e)
 	}
+}
+
+// mapped: a router that maps ports.
+func (r *reachLab) mapped(t *testing.T) {
+	if _, err := realclient.ServerInstalled(realclient.Miniupnpd); err != nil {
+		t.Skip(err)
+	}
+	router, err := r.Router("upnp", lab.RouterConfig{Offers: lab.Offers{UPnP: true}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	in, err := router.Inside("in-upnp")
+	if err != nil {
+		t.Fatal(err)
+	}
+	e := r.await(t, r.seed(t, in), "mappings", func(e *reachEvent) bool {
+		return e.UTP == "mapped" && e.TCP == "mapped"
+	})
+	if e.External[0].Addr() != router.Addr || !strings.HasSuffix(e.Why, "(UPnP)") {
+		t.Errorf("it is %+v", e)
+	}
+	conn, err := net.DialTimeout("tcp", e.ExternalTCP[0].String(), reachTimeout)
+	if err != nil {
+		t.Fatal("the address does not lead there: ", err)
+	}
+	conn.Close()
 }

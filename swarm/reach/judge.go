@@ -5,8 +5,9 @@ import (
 	"time"
 )
 
-// askingMax is how long an answer of routers is waited for, after our address is known.
-const askingMax = 10 * time.Second
+// askingMax is how long an answer of routers is waited for. Most answer within a second, and
+// who needs a relay should not wait for the others.
+const askingMax = 2 * time.Second
 
 // A verdict is how others reach us in one family.
 type verdict struct {
@@ -143,7 +144,7 @@ func (m *Machine) judgeUTP(now time.Time, f *family, i int, v *verdict) Reachabi
 		return Punch
 	case f.direct() && i == 0:
 		return Open
-	case f.direct(), !f.election.addr.IsValid(), m.asking(now, f):
+	case f.direct(), !f.election.addr.IsValid(), m.asking(now):
 		return Unknown
 	case v.mapping == AddressDependent:
 		return RelayOnly
@@ -166,7 +167,7 @@ func (m *Machine) judgeTCP(now time.Time, f *family, i int, v *verdict) Reachabi
 		return None
 	case f.direct() && (i == 0 || v.filtering == FilteringOpen):
 		return Open
-	case f.direct(), !f.election.addr.IsValid(), m.asking(now, f):
+	case f.direct(), !f.election.addr.IsValid(), m.asking(now):
 		return Unknown
 	}
 	return None
@@ -180,14 +181,6 @@ func (m *Machine) connected(i int) bool {
 }
 
 // asking reports whether routers may still map our port.
-func (m *Machine) asking(now time.Time, f *family) bool {
-	return m.mappings.Asking && now.Before(f.askedUntil())
-}
-
-// askedUntil returns when nothing more is expected of routers, or the zero Time.
-func (f *family) askedUntil() time.Time {
-	if f.elected.IsZero() {
-		return time.Time{}
-	}
-	return f.elected.Add(askingMax)
+func (m *Machine) asking(now time.Time) bool {
+	return m.mappings.Asking && now.Before(m.askedAt.Add(askingMax))
 }

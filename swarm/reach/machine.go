@@ -28,8 +28,9 @@ type Machine struct {
 	noUTP    bool
 	noTCP    bool
 	mappings Mappings
-	asked    bool // it was told of mappings
-	silent   bool // nobody answers datagrams
+	asked    bool      // it was told of mappings
+	askedAt  time.Time // since when answers of routers are awaited
+	silent   bool      // nobody answers datagrams
 	relayed  []netip.AddrPort
 	standing Standing
 }
@@ -78,11 +79,12 @@ func (m *Machine) NextTick(now time.Time) (t time.Time) {
 	for i := range m.families {
 		f := &m.families[i]
 		t = earlier(earlier(t, f.election.next()), f.came.next(now))
-		for _, at := range []time.Time{f.quietAt(), f.askedUntil()} {
-			if now.Before(at) {
-				t = earlier(t, at)
-			}
+		if at := f.quietAt(); now.Before(at) {
+			t = earlier(t, at)
 		}
+	}
+	if m.asking(now) {
+		t = earlier(t, m.askedAt.Add(askingMax))
 	}
 	return t
 }
@@ -124,7 +126,10 @@ func (o Came) observe(m *Machine, now time.Time) bool {
 	return m.families[familyOf(ip)].came.take(now, &o)
 }
 
-func (o Mappings) observe(m *Machine, _ time.Time) bool {
+func (o Mappings) observe(m *Machine, now time.Time) bool {
+	if o.Asking && !m.mappings.Asking {
+		m.askedAt = now
+	}
 	m.asked = true
 	m.mappings = o
 	m.mappings.Ports = slices.Clone(o.Ports[:min(len(o.Ports), mappingsMax)])

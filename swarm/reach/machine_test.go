@@ -184,7 +184,7 @@ func TestStandings(t *testing.T) {
 			"punch none unknown restricted unknown 50.0.0.1:0", "hole punching, seen at 50.0.0.1:"},
 		{"the router is being asked", "asking " + same,
 			"unknown unknown endpoint-independent unknown changed 50.0.0.1:7", "routers are asked"},
-		{"and does not answer", "asking " + same + "+10s",
+		{"and does not answer", "asking " + same + "+1s asking +1s",
 			"punch none endpoint-independent unknown changed 50.0.0.1:7", ""},
 		{"the router maps both", same + "map:50.0.0.1:9 tcpmap:50.0.0.1:9",
 			"mapped mapped endpoint-independent unknown changed 50.0.0.1:9",

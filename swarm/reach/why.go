@@ -42,7 +42,7 @@ func (m *Machine) why(now time.Time, i int, v *verdict) string {
 		return "a firewall lets in only hosts that we have sent to"
 	case !f.election.addr.IsValid():
 		return "too few others have told where they see us"
-	case over == Unknown && m.asking(now, f):
+	case over == Unknown && m.asking(now):
 		return "routers are asked to map our port"
 	case v.mapping == AddressDependent:
 		return m.nat(f, v) + " gives us another port for each destination" + m.instead(v)
