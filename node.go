@@ -10,6 +10,7 @@ import (
 	"swarmnode/metainfo"
 	"swarmnode/swarm"
 	"swarmnode/swarm/lsd"
+	"swarmnode/swarm/reach"
 )
 
 // A Node is a running BitTorrent node: an engine with its torrents, a DHT node, local
@@ -74,6 +75,7 @@ func Start(ctx context.Context, cfg Config) (*Node, error) {
 	n.dht.counted = n.heardNobody
 	n.dht.saved = keepNodes(dir, n.nodesFile())
 	n.dht.remember(n.dht.saved.load(cfg.Logger))
+	n.engine.Observe(reach.Used{Until: n.dht.saved.written()})
 	if err := n.SetDHT(!cfg.NoDHT); err != nil {
 		n.Close()
 		return nil, err

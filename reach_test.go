@@ -3,6 +3,8 @@ package swarmnode
 import (
 	"bytes"
 	"net/netip"
+	"os"
+	"path/filepath"
 	"strings"
 	"testing"
 	"time"
@@ -72,5 +74,34 @@ func TestSilenceOfTheDHT(t *testing.T) {
 	}
 	if is := n.Reach(); is.UTP != reach.Unknown {
 		t.Errorf("without a DHT: %v", is)
+	}
+}
+
+// A node that starts again soon takes nobody who comes for a proof: the NAT may still know them
+// from the earlier run.
+func TestArrivalsAfterARestart(t *testing.T) {
+	dir := t.TempDir()
+	comes := func() reach.Reachability {
+		n := startNode(t, Config{NoDHT: true, NoLSD: true, StateDir: dir})
+		publicly(n)
+		n.engine.Observe(reach.Came{From: netip.MustParseAddrPort("60.0.0.1:7"), Via: reach.UTP})
+		return n.Reach().UTP
+	}
+	if got := comes(); got != reach.Open {
+		t.Errorf("the first run: %v", got)
+	}
+	name := filepath.Join(dir, nodesFile(nodesOfPeers, loopback))
+	if err := os.WriteFile(name, nil, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if got := comes(); got == reach.Open {
+		t.Errorf("right after an earlier run: %v", got)
+	}
+	old := time.Now().Add(-time.Hour)
+	if err := os.Chtimes(name, old, old); err != nil {
+		t.Fatal(err)
+	}
+	if got := comes(); got != reach.Open {
+		t.Errorf("an hour after an earlier run: %v", got)
 	}
 }

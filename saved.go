@@ -3,8 +3,10 @@ package swarmnode
 import (
 	"log/slog"
 	"net/netip"
+	"os"
 	"path/filepath"
 	"strings"
+	"time"
 
 	"swarmnode/dht"
 	"swarmnode/swarm/statefile"
@@ -75,6 +77,18 @@ func (s *savedNodes) load(log *slog.Logger) []byte {
 		state = dht.ForgetIDs(state)
 	}
 	return state
+}
+
+// written returns when the state was last written, the zero Time if there is none.
+func (s *savedNodes) written() time.Time {
+	if !s.dir.keeps() {
+		return time.Time{}
+	}
+	info, err := os.Stat(filepath.Join(s.dir.path, s.name))
+	if err != nil {
+		return time.Time{}
+	}
+	return info.ModTime()
 }
 
 // save writes a state, if this process keeps it.

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"strings"
 
+	"swarmnode"
 	"swarmnode/dht"
 	"swarmnode/swarm"
 )
@@ -22,11 +23,13 @@ type verdict struct {
 	asked string
 	// cutOff says why nothing can be sent to anybody; empty if something can.
 	cutOff string
+	// reach is how others reach the node.
+	reach swarmnode.Standing
 }
 
 // verdictOf returns what the session knows about t.
 func (s *session) verdictOf(t *swarm.Torrent) verdict {
-	v := verdict{st: t.State(), cutOff: s.cutOff()}
+	v := verdict{st: t.State(), cutOff: s.cutOff(), reach: s.node.Reach()}
 	if d := s.node.DHT(); d.On() {
 		st := d.Stats()
 		v.dht, v.asked = &st, s.silence.text(st)
@@ -70,6 +73,7 @@ func (v verdict) String() string {
 		add(v.trackers())
 	}
 	add(v.unmet())
+	add(v.unreachable())
 	add(v.met())
 	return strings.Join(parts, "; ")
 }
@@ -139,6 +143,14 @@ func (v verdict) unmet() string {
 		what = plural(n, "more peer")
 	}
 	return what + ": " + strings.Join(list, ", ")
+}
+
+// unreachable says that peers that cannot be reached cannot come to us either.
+func (v verdict) unreachable() string {
+	if v.st.PeersHere > 0 || v.st.Unmet.Count() == 0 || v.cutOff != "" || !v.reach.Hidden() {
+		return ""
+	}
+	return "this node is " + v.reach.String()
 }
 
 // waiting says why some peers were not dialled.

@@ -9,10 +9,12 @@ import (
 	"syscall"
 	"testing"
 
+	"swarmnode"
 	"swarmnode/dht"
 	"swarmnode/swarm"
 	"swarmnode/swarm/book"
 	"swarmnode/swarm/core"
+	"swarmnode/swarm/reach"
 	"swarmnode/swarm/tracker"
 )
 
@@ -50,6 +52,8 @@ func TestVerdict(t *testing.T) {
 		&url.Error{Op: "Get", URL: "http://127.0.0.1:1/announce?key=secret",
 			Err: &net.OpError{Op: "dial", Err: os.NewSyscallError("connect",
 				syscall.ECONNREFUSED)}})
+	hidden := swarmnode.Standing{UTP: reach.RelayOnly, TCP: reach.None,
+		Why: "the router is strange"}
 	for _, tt := range []struct {
 		name string
 		v    verdict
@@ -109,10 +113,17 @@ func TestVerdict(t *testing.T) {
 			"no metadata; the proxy cannot be used; 1 peer: 1 not tried yet"},
 		{"left out", verdict{st: magnet(with(core.Snapshot{},
 			unmet(map[book.Fault]int{book.FaultNoWay: 1, book.FaultInward: 2})))},
-			"no metadata; 3 peers: 1 with no transport left to dial by, 2 left out: in the network " +
+			"no metadata; 3 peers: 1 with no transport left to dial by, 2 left out: in the " +
+				"network " +
 				"of the proxy"},
 		{"forgotten", verdict{st: magnet(core.Snapshot{PeersForgotten: 2})},
 			"no peer was found; the peers that were found never answered"},
+		{"nobody can reach us", verdict{reach: hidden, st: magnet(with(core.Snapshot{},
+			unmet(map[book.Fault]int{book.FaultTimeout: 1})))},
+			"no metadata; 1 peer: 1 timed out; this node is reachable only through a relay, and " +
+				"there is none: the router is strange"},
+		{"and nobody is known", verdict{reach: hidden, st: magnet(core.Snapshot{})},
+			"no peer was found"},
 	} {
 		if got := tt.v.String(); got != tt.want {
 			t.Errorf("%s:\ngot  %s\nwant %s", tt.name, got, tt.want)

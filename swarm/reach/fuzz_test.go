@@ -77,6 +77,9 @@ func (s *script) observation() Observation {
 	case 6:
 		return Relayed{Addrs: s.list()}
 	case 7:
+		if kind > 200 {
+			return Used{Until: time.Unix(1_000_000+int64(kind), 0)}
+		}
 		return Silent{On: kind > 127}
 	}
 	return nil

@@ -13,6 +13,9 @@ const (
 	// quietPublic is the same for a public address of this machine, which only a firewall
 	// protects. A node on IPv4 hardly ever has one.
 	quietPublic = 3 * time.Minute
+	// usedAge is how long after the end of an earlier process NATs let in whom it has sent
+	// to: they forget idle mappings sooner (RFC 4787, section 4.3).
+	usedAge = 5 * time.Minute
 	// mappingsMax and relayedMax bound what the callers tell.
 	mappingsMax = 64
 	relayedMax  = 8
@@ -31,6 +34,7 @@ type Machine struct {
 	asked    bool      // it was told of mappings
 	askedAt  time.Time // since when answers of routers are awaited
 	silent   bool      // nobody answers datagrams
+	used     time.Time // until when an earlier process has used our port
 	relayed  []netip.AddrPort
 	standing Standing
 }
@@ -120,7 +124,7 @@ func (f *family) moved(now time.Time) { f.elected, f.came = now, arrivals{} }
 
 func (o Came) observe(m *Machine, now time.Time) bool {
 	ip := clean(o.From.Addr())
-	if !ip.IsValid() || !m.outside(ip) {
+	if !ip.IsValid() || !m.outside(ip) || o.Via != TCP && now.Before(m.used.Add(usedAge)) {
 		return false
 	}
 	return m.families[familyOf(ip)].came.take(now, &o)
@@ -147,6 +151,14 @@ func (o Moved) observe(m *Machine, _ time.Time) bool {
 	}
 	m.silent = false
 	return true
+}
+
+func (o Used) observe(m *Machine, now time.Time) bool {
+	m.used = o.Until
+	if m.used.After(now) { // the clock was set back
+		m.used = now
+	}
+	return false
 }
 
 func (o Silent) observe(m *Machine, _ time.Time) bool {

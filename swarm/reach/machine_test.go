@@ -49,7 +49,7 @@ func (s *stage) at(machine ...netip.Addr) {
 //	udp, udp6, port, tcp  a stranger comes; or a known host from another port
 //	map:50.0.0.1:7, tcpmap:... a router maps our UDP port, or that of TCP
 //	asking, nomap, off   what is known of routers
-//	moved, silent, relay
+//	moved, silent, relay, used
 func (s *stage) do(script string) {
 	s.t.Helper()
 	var mapped Mappings
@@ -91,6 +91,8 @@ func (s *stage) do(script string) {
 			o = Mappings{Off: true}
 		case word == "moved":
 			o = Moved{}
+		case word == "used":
+			o = Used{Until: s.now.Add(time.Hour)}
 		case word == "silent":
 			o = Silent{On: true}
 		case word == "relay":
@@ -165,6 +167,12 @@ func TestStandings(t *testing.T) {
 		{"a full cone", same + "udp",
 			"open none endpoint-independent open changed 50.0.0.1:7",
 			"over uTP at 50.0.0.1:7, not over TCP: hosts that we had not asked have reached us"},
+		{"who was sent to by an earlier process", "used " + same + "udp port +4m udp port",
+			"punch none endpoint-independent restricted changed 50.0.0.1:7", ""},
+		{"minutes after the earlier process", "used " + same + "+5m udp",
+			"open none endpoint-independent open changed 50.0.0.1:7", ""},
+		{"and by TCP at once", "used " + same + "tcp",
+			"punch open endpoint-independent unknown changed 50.0.0.1:7", ""},
 		{"a full cone that is found out late", same + "+40s udp",
 			"open none endpoint-independent open changed 50.0.0.1:7", ""},
 		{"an address-restricted cone", same + "port",

@@ -80,6 +80,10 @@ type Moved struct{}
 // Relayed are the addresses at relays that lead to us now. It replaces those of before.
 type Relayed struct{ Addrs []netip.AddrPort }
 
+// Used says until when an earlier process of this machine, as far as is known, has sent from
+// our port. For some minutes a NAT still lets in the hosts that it has sent to.
+type Used struct{ Until time.Time }
+
 // Silent says whether datagrams get no answer although the network is there. It replaces what
 // was said before.
 type Silent struct{ On bool }

@@ -91,6 +91,11 @@ func (s Standing) Known() bool {
 // Shut reports whether nobody can reach us.
 func (s Standing) Shut() bool { return s.UTP == None && s.TCP != Open && s.TCP != Mapped }
 
+// Hidden reports whether others reach us only with help: by punching or by a relay.
+func (s Standing) Hidden() bool {
+	return (s.UTP == Punch || s.UTP == RelayOnly) && s.TCP != Open && s.TCP != Mapped
+}
+
 // String returns one line for the user, as in "reachable over TCP and uTP at
 // 203.0.113.7:51413: the router maps port 51413 (UPnP)".
 func (s Standing) String() string {
