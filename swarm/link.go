@@ -107,7 +107,7 @@ func (l *link) begin(ref core.PeerRef, pieces int) {
 		Handler: l, Pool: e.blocks, Down: l.torrent.limits.rateDown(),
 		Up: l.torrent.limits.rateUp(), Pieces: pieces,
 		Account: l.account, Source: l.endpoint.Host(), Given: e.given, Talk: e.talk,
-		Path: path,
+		Path: path, Unacked: l.unacked,
 	})
 	l.stream = l.peer
 }
@@ -163,6 +163,9 @@ func (l *link) OnSent(blocks int) {
 func (l *link) OnAnswered(answers int) {
 	l.torrent.post(core.Event{Kind: core.Answered, Peer: l.ref, Count: answers})
 }
+
+// unacked posts that nothing of what was sent is acknowledged.
+func (l *link) unacked() { l.torrent.post(core.Event{Kind: core.Unacked, Peer: l.ref}) }
 
 // OnClosed posts the end of the connection.
 func (l *link) OnClosed(err error) {

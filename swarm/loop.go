@@ -305,6 +305,8 @@ func (l *loop) perform(now time.Time, a *core.Action) {
 		l.wait.Go(func() { l.hashBlocks(piece) })
 	case core.WantPeers:
 		l.search.more(l.t.ctx, now)
+	case core.Seek:
+		l.search.restart(l.t.ctx, now)
 	case core.Complete:
 		l.complete(now)
 	}

@@ -40,6 +40,9 @@ const (
 	UseInfo
 	// WantPeers: look for more addresses soon. No fields.
 	WantPeers
+	// Seek: a peer that blocks moved to or from has fallen silent, so it or we may be
+	// elsewhere. Announce where we are, and look for addresses, now. No fields.
+	Seek
 	// HashBlocks: read a verified piece and answer with Hashed.
 	// Ref.Piece.
 	HashBlocks

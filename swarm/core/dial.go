@@ -38,6 +38,7 @@ type dialer struct {
 	filled  time.Duration // when tokens was up to date
 	asked   time.Duration // when WantPeers was given last
 	askWait time.Duration
+	seek    seeker
 }
 
 // needs says what peers the torrent can use.

@@ -15,12 +15,18 @@ const (
 	// nudgeAfter is how long it may be silent until we say something, once a
 	// second: a router that has forgotten the connection learns of it again, or the
 	// other end says at once that it knows no such connection.
-	nudgeAfter    = time.Second
+	nudgeAfter = time.Second
+	// seekAfter is how long it may be silent until the driver seeks it elsewhere.
+	seekAfter     = 1500 * time.Millisecond
 	silenceBlocks = 8
 	silenceTrips  = 4
 	// probeFirst is the wait after a probe that failed. It doubles with each; there are
 	// no more once the peer is snubbed.
 	probeFirst = time.Second
+	// seekFirst is the least time between two Seeks of a torrent. It doubles with each, up
+	// to seekLast, and is seekFirst again after a time without any of twice seekLast.
+	seekFirst = 3 * time.Second
+	seekLast  = time.Minute
 	// probesMax bounds the probes that are under way.
 	probesMax = 4
 	// twinSilence is the least silence of a peer after which another one with its
@@ -48,14 +54,55 @@ func (d *dialer) sweep(now time.Duration, p *peer) {
 		return
 	}
 	d.out.sendID(p, keepAlive)
-	if p.probe.dialling || now < p.probe.next || silence < silenceMin ||
-		silence < silenceTrips*p.ask.roundTrip() || d.probes() >= probesMax {
+	if silence < silenceTrips*p.ask.roundTrip() {
+		return
+	}
+	if silence >= seekAfter {
+		d.seek.look(d.out, now)
+	}
+	if silence >= silenceMin {
+		d.again(now, p)
+	}
+}
+
+// unacked looks for a peer that acknowledges nothing of what we send, and dials it again. It
+// asked us for blocks, and may be elsewhere or behind a router that has forgotten us.
+func (d *dialer) unacked(now time.Duration, p *peer) {
+	if p.up.sum() == 0 || p.isServer() {
+		return
+	}
+	d.seek.look(d.out, now)
+	d.again(now, p)
+}
+
+// again dials a silent peer where it was, unless that is under way or too soon.
+func (d *dialer) again(now time.Duration, p *peer) {
+	if p.probe.dialling || now < p.probe.next || d.probes() >= probesMax {
 		return
 	}
 	if again, ok := d.book.Again(now, p.listen, book.Conn(p.ref)); ok {
 		p.probe.dialling = true
 		d.give(again)
 	}
+}
+
+// A seeker paces the Seeks of a torrent.
+type seeker struct {
+	next time.Duration // not before
+	wait time.Duration // before the one after that
+}
+
+// look gives out a Seek, unless the last one was too soon.
+func (s *seeker) look(out *outbox, now time.Duration) {
+	if now < s.next {
+		return
+	}
+	if now-s.next >= 2*seekLast || s.wait == 0 {
+		s.wait = seekFirst
+	}
+	s.next = now + s.wait
+	s.wait = min(2*s.wait, seekLast)
+	out.do(Action{Kind: Seek})
 }
 
 // probes counts the probes that are under way.

@@ -110,6 +110,9 @@ const (
 	RelayLost
 	// PathsChanged: peers that a relay carries may be reached directly now. No fields.
 	PathsChanged
+	// Unacked: for a few seconds, nothing that was sent to a peer has been acknowledged. It
+	// comes again while that is so. Peer.
+	Unacked
 	eventKinds // how many kinds there are; the recorder names each of them
 )
 

@@ -45,6 +45,8 @@ func showAction(a *Action) string {
 		return "use info"
 	case WantPeers:
 		return "want peers"
+	case Seek:
+		return "seek"
 	case Complete:
 		return "complete"
 	case HashBlocks:

@@ -24,6 +24,7 @@ var eventNames = [eventKinds]string{
 	Paused: "paused", Resumed: "resumed", Doubted: "doubted", Limited: "limited", Shed: "shed",
 	PEXOff: "pex off", PEXOn: "pex on", Rebound: "rebound", Blocked: "blocked",
 	RelayFound: "relay found", RelayLost: "relay lost", PathsChanged: "paths changed",
+	Unacked: "unacked",
 }
 
 var commandNames = [...]string{

@@ -145,6 +145,10 @@ func (t *Torrent) Step(now time.Time, e Event) {
 		t.relays.retry(t)
 	case Blocked:
 		dropBlocked(t, e.Peer)
+	case Unacked:
+		if p := t.peers.live(e.Peer); p != nil {
+			t.dialer.unacked(t.now, p)
+		}
 	}
 	t.expire()
 	if checked && t.checks.due(t.pick) {

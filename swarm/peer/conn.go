@@ -23,6 +23,10 @@ const (
 	// WriteTimeout is how long a write may go on without any byte being
 	// taken by the peer.
 	WriteTimeout = 60 * time.Second
+	// StallTimeout is how long a write may go on in that way until Config.Unacked is
+	// called, and stallSlack how much later the call may come.
+	StallTimeout = 2 * time.Second
+	stallSlack   = 500 * time.Millisecond
 
 	// BacklogStop is how many bytes of control messages may wait before we stop reading
 	// from a peer: a peer that asks must also listen. Blocks do not count, since two peers
@@ -94,6 +98,10 @@ type Config struct {
 	Talk   *limit.Tally
 	// Path is told whenever something was sent. It may be nil.
 	Path *transport.Path
+	// Unacked is called by the writer when nothing of what was sent arrives any more, as
+	// far as that is known: the path is dead, or the peer has gone. It is called again each
+	// StallTimeout while that is so. It may be nil.
+	Unacked func()
 }
 
 // A Conn is a connection past the handshake. Its methods are safe for

@@ -301,10 +301,11 @@ func (w *writer) flush(paid int) (sent bool, err error) {
 // write writes the vector. It times out only if not a single byte is taken within
 // WriteTimeout.
 func (w *writer) write() error {
+	var since time.Time // no byte was taken, as the last deadline has shown
 	for len(w.vector) > 0 {
 		now := time.Now()
-		if now.Add(WriteTimeout).Sub(w.deadline) > deadlineSlack {
-			w.deadline = now.Add(WriteTimeout)
+		if w.deadline.Sub(now) < StallTimeout {
+			w.deadline = now.Add(StallTimeout + stallSlack)
 			if err := w.c.conn.SetWriteDeadline(w.deadline); err != nil {
 				return err
 			}
@@ -316,15 +317,29 @@ func (w *writer) write() error {
 		w.c.written.Add(n)
 		switch {
 		case err == nil:
+			continue
 		case w.c.isEvicted():
 			return ErrBacklog
-		case errors.Is(err, os.ErrDeadlineExceeded) && n == 0:
-			return ErrStuck
 		case !errors.Is(err, os.ErrDeadlineExceeded):
 			return err
+		case n > 0:
+			since = time.Time{}
+		case since.IsZero():
+			since = now
+		case time.Since(since) >= WriteTimeout-StallTimeout:
+			return ErrStuck
 		}
+		w.unacked()
 	}
 	return nil
+}
+
+// unacked calls Config.Unacked if what was sent has no answer. A peer that does not read, or
+// whose line is slow, does answer.
+func (w *writer) unacked() {
+	if w.c.cfg.Unacked != nil && transport.Unacked(w.c.conn) >= StallTimeout/2 {
+		w.c.cfg.Unacked()
+	}
 }
 
 // writeOnce writes the vector and drops the bytes that were taken from it, which are all

@@ -196,3 +196,22 @@ func TestThresholdOfTimeouts(t *testing.T) {
 		t.Errorf("%d, slow %v up to %.0f", m.limit(), m.slow, m.threshold)
 	}
 }
+
+// What was sent counts as unanswered from when it was sent, or the peer said something last.
+func TestUnacked(t *testing.T) {
+	p := connectedPair(t)
+	p.advance(10 * time.Second)
+	if d := p.a.unacked(p.now); d != 0 {
+		t.Errorf("nothing was sent, and waits for %v", d)
+	}
+	p.a.write(p.now, pattern(100))
+	p.out.reset()
+	p.a.output(p.now, &p.out)
+	if d := p.a.unacked(p.now.Add(3 * time.Second)); d != 3*time.Second {
+		t.Errorf("unanswered for %v, want 3s", d)
+	}
+	p.deliver(p.out.data, time.Second)
+	if d := p.a.unacked(p.now.Add(3 * time.Second)); d != 0 {
+		t.Errorf("an answer came, and something waits for %v", d)
+	}
+}

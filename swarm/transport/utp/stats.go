@@ -32,3 +32,19 @@ func (c *Conn) Stats() Stats {
 		Datagram: m.mtu.size, Sent: m.stats.sentPackets, Received: m.stats.receivedPackets,
 		Repeats: m.stats.repeats, Timeouts: m.stats.timeouts}
 }
+
+// Unacked returns for how long the other end has said nothing, while something that was
+// sent waits to be acknowledged. It is 0 if nothing waits.
+func (c *Conn) Unacked() time.Duration {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.m.unacked(time.Now())
+}
+
+// unacked is Unacked at a moment.
+func (m *machine) unacked(now time.Time) time.Duration {
+	if m.flight.packets() == 0 {
+		return 0
+	}
+	return max(0, m.at(now)-max(m.timers.heardAt, m.timers.progressAt))
+}
