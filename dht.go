@@ -22,6 +22,8 @@ const (
 	externalEvery = 10 * time.Second
 )
 
+var _ swarm.ThroughAnnouncer = (*dht.Node)(nil) // the engine asks its Discovery for it
+
 // A DHT shows the DHT node of a Node, which may be off. Its methods are safe for concurrent
 // use.
 type DHT struct {

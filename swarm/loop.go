@@ -238,6 +238,7 @@ func (l *loop) accept(now time.Time, link *link) {
 	l.core.Step(now, core.Event{
 		Kind: core.Connected, Peer: link.ref, Endpoint: link.endpoint, Hello: &link.hello,
 		Outgoing: link.outgoing, Encrypted: link.encrypted, Transport: link.over,
+		Count: link.relayPort(),
 	})
 	if port := l.t.engine.Addr().Port(); port != 0 && l.t.engine.hasDHT.Load() &&
 		!l.t.private() && link.hello.Reserved.Has(wire.FeatureDHT) {

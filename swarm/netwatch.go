@@ -156,7 +156,7 @@ func (l *loop) networkChanged(now time.Time, gone addressSet) {
 			link.stream.Close(errAddressGone)
 		}
 	}
-	l.core.SetOwn(*l.t.engine.own.Load())
+	l.setOwn()
 	l.core.Step(now, core.Event{Kind: core.Moved})
 	if l.search.restart(l.t.ctx, now) {
 		l.trackers.ownAddressChanged()

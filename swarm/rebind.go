@@ -40,7 +40,7 @@ func (e *Engine) Rebind(listen []netip.AddrPort) error {
 // rebound tells peers and sources the address at which we listen now.
 func (l *loop) rebound(now time.Time) {
 	port := l.t.engine.Addr().Port()
-	l.core.SetOwn(*l.t.engine.own.Load())
+	l.setOwn()
 	l.core.Step(now, core.Event{Kind: core.Rebound, Count: int(port)})
 	l.trackers.setPort(port)
 	l.search.move(l.t.ctx, now, port)

@@ -463,6 +463,21 @@ func (l *loop) learnRelays(now time.Time) {
 		}
 	}
 	l.relaysSeen.set(version, addrs)
+	l.setOwn()
+}
+
+// setOwn tells the core the addresses that lead to us, relayed ones included.
+func (l *loop) setOwn() {
+	own := *l.t.engine.own.Load()
+	l.core.SetOwn(append(slices.Clip(own), l.relaysSeen.addrs...))
+}
+
+// relayPort returns the port of the relayed address that carries the link, or 0.
+func (l *link) relayPort() int {
+	if l.over != endpoint.TransportRelay {
+		return 0
+	}
+	return int(transport.LocalAddrPort(l.conn).Port())
 }
 
 // pathsChanged makes the core try peers directly that a relay carries.

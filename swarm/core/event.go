@@ -34,7 +34,8 @@ const (
 	// tried. Endpoint.
 	DialPutOff
 	// Connected: a handshake (BEP 3) with a peer is complete. Peer, Endpoint,
-	// Hello; Outgoing if we dialled, Encrypted if the handshake was; Transport.
+	// Hello; Outgoing if we dialled, Encrypted if the handshake was; Transport. Count, the
+	// port of the relayed address that leads to us, with endpoint.TransportRelay.
 	Connected
 	// Closed: the connection is gone, and no further event will name it.
 	// Peer, Err; Broken. It follows every Connected, also after a Drop.

@@ -164,7 +164,7 @@ func (t *Torrent) onConnected(e *Event) {
 	p.slot = t.choker.Join(t.now, choke.Ref(p.ref), p.fast, (*uploadLink)(p))
 	t.peers.add(p)
 	t.hashes.join(p)
-	t.relays.join(t, p)
+	t.relays.join(t, p, uint16(e.Count))
 	t.book.Connected(t.now, p.endpoint, book.Conn(p.ref), p.outgoing)
 	if p.outgoing {
 		t.book.Worked(p.endpoint, p.transport)

@@ -120,6 +120,7 @@ func (x *pex) changes(p *peer) wire.PEX {
 		m.Added = append(m.Added, wire.PEXPeer{Addr: addr, Flags: x.flags(q)})
 		s.sent = append(s.sent, addr)
 	}
+	x.addRelays(&m, p, current, known)
 	s.sent = slices.DeleteFunc(s.sent, func(addr netip.AddrPort) bool {
 		if current[addr] || len(m.Dropped) == wire.PEXMax {
 			return false

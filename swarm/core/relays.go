@@ -32,6 +32,7 @@ type relays struct {
 // relayed is what a connection has to do with relays.
 type relayed struct {
 	told  []endpoint.Endpoint // that lead to the peer, as it says; at most wire.RelaysMax
+	port  uint16              // of the relay of ours by which it came; 0 for none
 	freed bool                // told was given to the book: the peer is silent
 	next  time.Duration       // when it is dialled directly, if it is costly
 	wait  time.Duration       // after that attempt
@@ -46,6 +47,9 @@ func (p *peer) costly() bool {
 
 // leadsTo reports whether the peer says that it is reached at an endpoint by a relay.
 func (r *relayed) leadsTo(at endpoint.Endpoint) bool { return slices.Contains(r.told, at) }
+
+// known returns the relays that lead to the peer, as it says. Nobody may change the list.
+func (r *relayed) known() []endpoint.Endpoint { return r.told }
 
 // change takes note of a relay that leads to us from now on, or no more, and tells the peers. It
 // serves the events RelayFound and RelayLost.
@@ -67,8 +71,12 @@ func (r *relays) change(t *Torrent, at endpoint.Endpoint, found bool) {
 }
 
 // announce writes the relays that lead to us into an extension handshake. A peer of a local
-// network does not need them.
+// network does not need them. A peer that came by one of them may tell others of our address as
+// it sees it and the port that we name, so it is named the port of the relay.
 func (r *relays) announce(p *peer, h *wire.ExtHandshake) {
+	if p.relayed.port != 0 {
+		h.Port = p.relayed.port
+	}
 	if book.Local(p.endpoint.Host()) && !slices.ContainsFunc(r.ours,
 		func(at endpoint.Endpoint) bool { return book.Local(at.Host()) }) {
 		return
@@ -78,8 +86,9 @@ func (r *relays) announce(p *peer, h *wire.ExtHandshake) {
 	}
 }
 
-// join prepares a new connection.
-func (r *relays) join(t *Torrent, p *peer) {
+// join prepares a new connection. port is that of the relay of ours which carries it, or 0.
+func (r *relays) join(t *Torrent, p *peer, port uint16) {
+	p.relayed.port = port
 	p.relayed.next, p.relayed.wait = t.now+directFirst, directFirst
 	t.choker.SetCostly(p.slot, p.costly())
 }
