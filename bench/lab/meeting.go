@@ -4,6 +4,7 @@ package main
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"maps"
@@ -25,7 +26,11 @@ const (
 	// before find nobody.
 	meetWarm = 5 * time.Second
 	// meetNodes is how many public nodes the DHT has.
-	meetNodes = 3
+	meetNodes = 4
+	// meetRelays is how many of them shall serve everybody as relays before anybody comes, and
+	// relaysMax bounds the wait for them.
+	meetRelays = 2
+	relaysMax  = 5 * time.Second
 	// introduceMax bounds the wait for the seed at the third peer.
 	introduceMax = 30 * time.Second
 )
@@ -74,7 +79,32 @@ func (s *share) meet(ctx context.Context, opt options, l *lab.Lab, by means) (*m
 			return m, err
 		}
 	}
+	if by.relays && opt.relays {
+		return m, m.proven(ctx)
+	}
 	return m, nil
+}
+
+// proven waits until some nodes have been proven public, as relays in a large DHT have been
+// for long.
+func (m *meeting) proven(ctx context.Context) error {
+	for began := time.Now(); time.Since(began) < relaysMax; {
+		relays := 0
+		for _, n := range m.nodes {
+			var state struct{ Open []string }
+			e, ok := n.Last("relay")
+			if ok && json.Unmarshal([]byte(e.Raw), &state) == nil && len(state.Open) > 0 {
+				relays++
+			}
+		}
+		if relays >= meetRelays {
+			return nil
+		}
+		if err := pause(ctx, natLook); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // bootstrap starts a node of the DHT on a public host.
