@@ -49,11 +49,13 @@ func (w *outsideWatch) look(now time.Time, is reach.Standing) bool {
 	return true
 }
 
-// followOutside tells all torrents, and the driver, when our external address has become
-// another one: peers know us by the old one.
+// followOutside records our external addresses, and tells all torrents and the driver when one
+// has become another: peers know us by the old one.
 func (e *Engine) followOutside() {
 	var watch outsideWatch
 	e.OnReach(func(is reach.Standing) {
+		e.external.set(is.External4.Addr())
+		e.external.set(is.External6.Addr())
 		if !watch.look(time.Now(), is) {
 			return
 		}

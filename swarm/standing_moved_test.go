@@ -110,4 +110,7 @@ func TestTorrentsFollowTheRouter(t *testing.T) {
 	}
 	await("call of NetworkChanged", moved)
 	await("second search", searches)
+	if addrs, _, _ := e.external.since(0); addrs[0].String() != "51.0.0.1" {
+		t.Errorf("the external addresses are %v", addrs)
+	}
 }
