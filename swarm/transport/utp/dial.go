@@ -20,11 +20,16 @@ var (
 // *net.OpError around ErrRefused, ErrTimeout, ErrNoAddress, ErrFull, net.ErrClosed or that of
 // the context.
 func (s *Socket) Dial(ctx context.Context, addr netip.AddrPort) (net.Conn, error) {
+	return s.dial(ctx, addr, false)
+}
+
+// dial is Dial, or Punch.
+func (s *Socket) dial(ctx context.Context, addr netip.AddrPort, punch bool) (net.Conn, error) {
 	addr = netip.AddrPortFrom(addr.Addr().Unmap(), addr.Port())
 	if err := ctx.Err(); err != nil {
 		return nil, s.fault("dial", net.UDPAddrFromAddrPort(addr), err)
 	}
-	c, err := s.begin(addr)
+	c, err := s.begin(addr, punch)
 	if err != nil {
 		return nil, s.fault("dial", net.UDPAddrFromAddrPort(addr), err)
 	}
@@ -49,7 +54,7 @@ func (s *Socket) Dial(ctx context.Context, addr netip.AddrPort) (net.Conn, error
 }
 
 // begin adds a connection to addr to the table, and sends its SYN.
-func (s *Socket) begin(addr netip.AddrPort) (*Conn, error) {
+func (s *Socket) begin(addr netip.AddrPort, punch bool) (*Conn, error) {
 	if !addr.IsValid() || addr.Port() == 0 {
 		return nil, ErrNoAddress
 	}
@@ -66,6 +71,9 @@ func (s *Socket) begin(addr netip.AddrPort) (*Conn, error) {
 	now := time.Now()
 	c := newConn(s, key)
 	c.m = newDialled(now, s.machineConfig(addr.Addr(), key.id))
+	if punch {
+		c.m.timers.synSoon = synSoonMax
+	}
 	c.mu.Lock() // nobody knows it, so the order of locks does not matter
 	defer c.mu.Unlock()
 	s.conns[key] = c

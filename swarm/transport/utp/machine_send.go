@@ -49,7 +49,7 @@ func (m *machine) sendSyn(now time.Duration, out *outbox) {
 	out.end(start, false)
 	m.timers.synAt = now
 	m.timers.synSent++
-	m.timers.syn = now + rtoFirst<<min(m.timers.synSent-1, 3)
+	m.timers.syn = now + m.synWait()
 	if m.timers.connect == 0 {
 		m.timers.connect = now + m.config.connectTimeout
 	}

@@ -32,6 +32,8 @@ type timers struct {
 	syn     time.Duration // the SYN is sent again
 	synAt   time.Duration // it was sent
 	synSent int
+	synSoon int // how many more SYNs follow each other quickly, and synDone how many did
+	synDone int
 
 	retry      time.Duration // something must have been acknowledged
 	retryProbe bool          // then the last packet is sent again; else everything counts as lost
