@@ -36,6 +36,7 @@ type dialer struct {
 	budget     *limit.Dials
 	bans       *bans
 	encryption Encryption
+	under      underway
 }
 
 // newDialer returns the dialer of a process that listens at home. It takes the ways in
@@ -53,6 +54,7 @@ type call struct {
 	first  endpoint.Transport             // to try first, if it is known
 	hashes []metainfo.Hash                // of the torrent, in the order in which to name them
 	hello  func(metainfo.Hash) wire.Hello // returns our side of the handshake
+	zeal   *zeal                          // set by meet
 }
 
 // destination returns what the budget counts c by.
@@ -81,6 +83,7 @@ func (d *dialer) meet(ctx context.Context, c call) (met, error) {
 	if err := d.bans.refusal(time.Now(), c.to.Host()); err != nil {
 		return met{}, err
 	}
+	defer d.under.begin(&c)()
 	if err := d.budget.Acquire(ctx, c.owner, c.destination()); err != nil {
 		return met{}, err
 	}

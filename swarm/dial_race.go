@@ -96,9 +96,12 @@ func (r *race) run(ctx context.Context) (met, error) {
 	defer cancel()
 	r.timer = time.NewTimer(raceAfter)
 	defer r.timer.Stop()
-	r.startNext(ctx)
+	for r.startNext(ctx) && r.call.zeal.has() {
+	}
 	for r.running > 0 {
 		select {
+		case <-r.call.zeal.wanted():
+			r.hasten(ctx)
 		case <-r.timer.C:
 			if !r.startNext(ctx) {
 				r.endOthers()
@@ -192,7 +195,7 @@ func (l *lane) run(ctx context.Context) {
 				return
 			}
 			made++
-			conn, err := l.way.dial(ctx, r.call.to)
+			conn, err := l.dial(ctx)
 			if err != nil {
 				r.news <- news{lane: l, step: laneLost, err: err}
 				return

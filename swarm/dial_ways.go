@@ -61,12 +61,20 @@ func (w overUTP) reaches(to endpoint.Endpoint) bool {
 }
 
 func (w overUTP) dial(ctx context.Context, to endpoint.Endpoint) (net.Conn, error) {
+	return w.open(ctx, to, false)
+}
+
+// open is dial, or punch.
+func (w overUTP) open(ctx context.Context, to endpoint.Endpoint, punch bool) (net.Conn, error) {
 	socket := w.socket(to.Host())
 	if socket == nil { // it was given up meanwhile
 		return nil, errNoWay
 	}
 	ctx, cancel := context.WithTimeout(ctx, transport.DialTimeout)
 	defer cancel()
+	if punch {
+		return socket.Punch(ctx, to.Addr)
+	}
 	return socket.Dial(ctx, to.Addr)
 }
 

@@ -7,6 +7,7 @@ import (
 
 	"swarmnode/metainfo"
 	"swarmnode/swarm/core"
+	"swarmnode/swarm/limit"
 	"swarmnode/swarm/storage"
 	"swarmnode/swarm/wire"
 )
@@ -272,6 +273,9 @@ func (l *loop) perform(now time.Time, a *core.Action) {
 	switch a.Kind {
 	case core.Dial:
 		to, told, first := a.Endpoint, a.Told, a.Transport
+		if told == limit.Introduced && l.t.engine.dialer.hasten(l.t, to) {
+			break
+		}
 		l.wait.Go(func() { l.dial(to, told, first) })
 	case core.Send:
 		if link := l.links[a.Peer]; link != nil {

@@ -76,6 +76,7 @@ type Book struct {
 	forgotten  int // entries given up because every attempt failed
 	bans       bans
 	rumours    *limit.Rumours // dials by rumour
+	introduced *limit.Rumours // dials by introduction
 	returns    returns        // dials to endpoints at which blocks moved
 }
 
@@ -85,7 +86,7 @@ func New(cfg Config) *Book {
 		cfg:     cfg,
 		own:     own{port: cfg.Port},
 		bans:    limit.NewBans[endpoint.Endpoint, netip.Prefix](bansMax),
-		rumours: limit.NewRumours(cfg.Home),
+		rumours: limit.NewRumours(cfg.Home), introduced: limit.NewRumours(cfg.Home),
 	}
 }
 

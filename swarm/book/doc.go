@@ -11,7 +11,8 @@
 //     the others. When there is no room, the entry that failed most goes. A proven
 //     address makes room for none that is not.
 //  3. A private torrent (BEP 27) keeps and dials only what a tracker or the user named.
-//  4. How often a host and a network are dialled by rumour is bounded (limit.Rumours),
+//  4. How often a host and a network are dialled by rumour is bounded (limit.Rumours), and
+//     so are dials by introduction (BEP 55), which an introducer may have made up,
 //     as is how many dials to one host, or to the names of one source, are under way. So
 //     nobody can turn us against an innocent host.
 //  5. Each failure doubles the wait before the next attempt. An address that never

@@ -77,6 +77,8 @@ type entry struct {
 	rumouredSeed bool  // others say that it has everything
 	reach        reach
 	counted      bool // its last dial counts as one by rumour
+	arranged     bool // its last dial was by introduction
+	lent         bool // and counts as one
 	again        bool // Moved came while it was dialled: a dial put off is tried at once
 	conn         Conn // while it is connected
 	priority     uint32

@@ -87,11 +87,15 @@ func (b *Book) Again(now time.Duration, at endpoint.Endpoint, conn Conn) (d Dial
 }
 
 // Stays records that the peer that was met at an endpoint is one of the swarm: the dial
-// that met it no longer counts as one by rumour.
+// that met it no longer counts as one by rumour, or by introduction.
 func (b *Book) Stays(at endpoint.Endpoint) {
 	if e := b.byEndpoint[at]; e != nil && e.counted {
 		e.counted = false
 		b.rumours.Met(at.Host())
+	}
+	if e := b.byEndpoint[at]; e != nil && e.lent {
+		e.lent = false
+		b.introduced.Met(at.Host())
 	}
 }
 
@@ -101,7 +105,7 @@ func (b *Book) Stays(at endpoint.Endpoint) {
 // under way that is put off is tried again at once as well.
 func (b *Book) Moved(now time.Duration) {
 	clear(b.returns.dials)
-	b.rumours = limit.NewRumours(b.cfg.Home)
+	b.rumours, b.introduced = limit.NewRumours(b.cfg.Home), limit.NewRumours(b.cfg.Home)
 	for _, e := range b.list {
 		e.again = e.state == stateDialling
 		if e.state == stateIdle && (e.proven || e.failures == 0) || e.faithful(now) {
@@ -123,7 +127,7 @@ func (b *Book) told(e *entry, now time.Duration) limit.Told {
 
 // spend counts a dial to e.
 func (b *Book) spend(e *entry, told limit.Told, now time.Duration) {
-	e.counted = told == limit.ByRumour
+	e.counted, e.arranged, e.lent = told == limit.ByRumour, false, false
 	switch told {
 	case limit.ByRumour:
 		b.rumours.Dialled(now, e.endpoint.Host())

@@ -15,6 +15,8 @@ type ActionKind uint8
 const (
 	// Dial: connect to Endpoint and shake hands; answer with Connected or
 	// DialFailed. Endpoint, Told; Transport, the one to try first, if it is known.
+	// Told limit.Introduced says that the peer dials us at this moment. Then a Dial of the
+	// same Endpoint may be under way, which goes on and has one answer for both.
 	Dial ActionKind = iota
 	// Send: queue a message to a peer. Peer, Msg, whose Payload the driver keeps.
 	Send

@@ -31,6 +31,7 @@ type dialer struct {
 	out    *outbox
 	timers *timers
 	needs  needs
+	punch  *punch
 
 	peersMax, dialsMax int // connections; attempts under way
 
@@ -62,6 +63,7 @@ func (n *dialNeeds) replaceable() bool {
 // init sets what d needs of the rest of the torrent.
 func (d *dialer) init(t *Torrent) {
 	d.book, d.peers, d.out, d.timers = t.book, &t.peers, &t.out, &t.timers
+	d.punch = &t.punch
 	d.peersMax, d.dialsMax = t.cfg.Limits.PeersMax, t.cfg.Limits.HalfOpenMax
 	d.needs = (*dialNeeds)(t)
 	d.tokens = dialBurst
@@ -86,12 +88,14 @@ func (d *dialer) hear(now time.Duration, r book.Rumour) {
 
 // failed records that a Dial came to nothing.
 func (d *dialer) failed(now time.Duration, at endpoint.Endpoint, fault book.Fault) {
+	d.punch.ended(at)
 	d.probed(now, d.book.Failed(now, at, fault))
 	d.timers.by(timerDial, now)
 }
 
 // putOff records that a limit of the driver was in the way of a Dial.
 func (d *dialer) putOff(now time.Duration, at endpoint.Endpoint) {
+	d.punch.ended(at)
 	d.probed(now, d.book.PutOff(now, at))
 	d.timers.by(timerDial, now)
 }
@@ -143,7 +147,7 @@ func (d *dialer) dial(now time.Duration) {
 			d.want(now)
 			return
 		}
-		d.give(next)
+		d.give(now, next)
 	}
 }
 
@@ -156,9 +160,25 @@ func (d *dialer) refill(now time.Duration) bool {
 	return d.tokens > 0
 }
 
+// introduced dials a peer that dials us at this moment, unless it is connected. A dial of the
+// same peer that is under way is given out again: it goes on with more zeal.
+func (d *dialer) introduced(now time.Duration, r book.Rumour) {
+	if !d.needs.usable() {
+		return
+	}
+	room := d.book.Dialling() < d.dialsMax && d.peers.count()+d.book.Dialling() < d.peersMax
+	if next, ok := d.book.Introduced(now, r, d.needs.seeding(), room); ok {
+		d.give(now, next)
+	}
+}
+
+// isOwn reports whether an endpoint is our own, as far as we know.
+func (d *dialer) isOwn(at endpoint.Endpoint) bool { return d.book.IsOwn(at) }
+
 // give gives out a Dial.
-func (d *dialer) give(next book.Dial) {
+func (d *dialer) give(now time.Duration, next book.Dial) {
 	d.tokens--
+	d.punch.dialled(now, next)
 	d.out.do(Action{Kind: Dial, Endpoint: next.Endpoint, Told: next.Told,
 		Transport: next.First})
 }

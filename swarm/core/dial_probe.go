@@ -82,7 +82,7 @@ func (d *dialer) again(now time.Duration, p *peer) {
 	}
 	if again, ok := d.book.Again(now, p.listen, book.Conn(p.ref)); ok {
 		p.probe.dialling = true
-		d.give(again)
+		d.give(now, again)
 	}
 }
 

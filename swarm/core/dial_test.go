@@ -28,7 +28,7 @@ func newDialling(limits Limits) *dialling {
 		book:  book.New(book.Config{Start: time.Unix(0, 0), Rand: rand.New(rand.NewPCG(1, 1))}),
 		peers: &d.table, out: &d.box, timers: &d.deadlines,
 		peersMax: limits.PeersMax, dialsMax: limits.HalfOpenMax,
-		needs: d, tokens: dialBurst,
+		needs: d, tokens: dialBurst, punch: &punch{pex: &pex{off: true}},
 	}
 	return d
 }

@@ -78,6 +78,7 @@ func (t *Torrent) sendExtHandshake(p *peer) {
 	}
 	t.pex.announce(p, &h)
 	t.relays.announce(p, &h)
+	t.punch.announce(p, &h)
 	if t.info != nil {
 		h.MetadataSize = int64(len(t.info.Raw()))
 		h.UploadOnly = t.uploadOnly()
@@ -126,6 +127,11 @@ func (t *Torrent) onExtended(p *peer, number uint8, payload []byte) {
 			if reason := t.pex.take(t.now, p, &m); reason != ReasonNone {
 				t.drop(p, reason)
 			}
+		}
+	case wire.ExtHolepunch:
+		var m wire.Holepunch
+		if m, err = wire.ParseHolepunch(payload); err == nil {
+			t.punch.take(t.now, p, m)
 		}
 	case wire.ExtUploadOnly:
 		var only bool

@@ -27,6 +27,7 @@ type peer struct {
 	hash      metainfo.Hash // info-hash of the handshake
 	transport endpoint.Transport
 	outgoing  bool
+	punched   bool // the two sides dialled each other by arrangement (BEP 55)
 	encrypted bool // its handshake was
 	fast      bool // both sides have BEP 6
 	extended  bool // both sides have BEP 10
@@ -49,6 +50,7 @@ type peer struct {
 	pex     pexState
 	probe   probe
 	relayed relayed
+	punch   punchState
 }
 
 // isServer reports whether p is a web server in the seat of a peer, which is asked
@@ -155,6 +157,9 @@ func newPeer(e *Event, home limit.Home, now time.Duration) *peer {
 	if p.outgoing && book.Usable(p.endpoint) {
 		p.listen = p.endpoint
 	}
+	if p.cameByUTP() {
+		p.punch.observe(p.endpoint)
+	}
 	return p
 }
 
@@ -166,6 +171,8 @@ func (t *Torrent) onConnected(e *Event) {
 	t.hashes.join(p)
 	t.relays.join(t, p, uint16(e.Count))
 	t.book.Connected(t.now, p.endpoint, book.Conn(p.ref), p.outgoing)
+	t.punch.ended(p.endpoint)
+	p.punched = t.book.Arranged(p.endpoint)
 	if p.outgoing {
 		t.book.Worked(p.endpoint, p.transport)
 	}
@@ -292,6 +299,7 @@ func (t *Torrent) onClosed(ref PeerRef, broken bool) {
 		t.leave(p)
 		t.relays.leave(t, p, broken)
 		t.dialer.closed(t.now, p, ReasonNone, broken)
+		t.punch.deserted(t.now, p)
 	}
 }
 

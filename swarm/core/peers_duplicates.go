@@ -70,6 +70,7 @@ func (t *Torrent) merge(p, old *peer, replaced bool) {
 	if replaced {
 		kept, other = p, old
 	}
+	kept.punch.merged(&other.punch, t.now)
 	if !kept.listen.IsValid() {
 		kept.listen = other.listen
 	}

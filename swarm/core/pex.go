@@ -34,12 +34,14 @@ type pex struct {
 	peers  *peerTable
 	out    *outbox
 	dialer *dialer
+	punch  *punch
 	off    bool // the user wants none of it
 }
 
 // init sets what x needs of the rest of the torrent.
 func (x *pex) init(t *Torrent) {
 	x.peers, x.out, x.dialer, x.off = &t.peers, &t.out, &t.dialer, t.cfg.NoPEX
+	x.punch = &t.punch
 }
 
 // allowed reports whether peers may be exchanged.
@@ -131,12 +133,12 @@ func (x *pex) changes(p *peer) wire.PEX {
 	return m
 }
 
-// told returns the endpoint by which others are told of p. That of a peer that came by uTP
-// is the one that we see: it is open for us already, and routers that give each of their
+// told returns the endpoint by which others are told of p. That of a peer that has come by
+// uTP is the one that we saw: it is open for us already, and routers that give each of their
 // hosts one port for all destinations let others in by it (BEP 55).
 func (p *peer) told() endpoint.Endpoint {
-	if p.cameByUTP() && p.listen.IsValid() {
-		return p.endpoint
+	if at := p.punch.seen(); at.IsValid() && p.listen.IsValid() {
+		return at
 	}
 	return p.listen
 }
@@ -153,7 +155,7 @@ func (x *pex) flags(p *peer) wire.PEXFlags {
 	if p.has.isSeed() || p.ext.wantsNothing() {
 		f |= wire.PEXSeed
 	}
-	if p.outgoing {
+	if p.outgoing && !p.punched {
 		f |= wire.PEXReachable
 	}
 	if p.encrypted || p.ext.prefersEncryption() {
@@ -190,6 +192,7 @@ func (x *pex) take(now time.Duration, p *peer, m *wire.PEX) Reason {
 	if late {
 		return ReasonNone
 	}
+	x.punch.learn(p, m)
 	teller := limit.SourceOf(p.endpoint.Host())
 	for _, a := range m.Added {
 		if book.Local(a.Addr.Addr()) && !book.Local(p.endpoint.Host()) {

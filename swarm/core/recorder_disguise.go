@@ -220,6 +220,11 @@ func (d *dumper) hideExtended(e *entry) []byte {
 			m.Dropped[k] = d.disguise.addrPort(m.Dropped[k])
 		}
 		return wire.AppendPEX(nil, m)
+	case wire.ExtHolepunch:
+		if m, err := wire.ParseHolepunch(e.body); err == nil {
+			m.Addr = d.meet(endpoint.IP(m.Addr)).Addr
+			return wire.AppendHolepunch(nil, m)
+		}
 	case wire.ExtDontHave:
 		if piece, err := wire.ParseDontHave(e.body); err == nil {
 			return wire.AppendDontHave(nil, piece)

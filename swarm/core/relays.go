@@ -184,7 +184,7 @@ func (r *relays) sweep(t *Torrent, p *peer) bool {
 	p.relayed.next = t.now + p.relayed.wait
 	p.relayed.wait = min(p.relayed.wait*3/2, directMax)
 	if again, ok := t.book.Again(t.now, p.listen, book.Conn(p.ref)); ok {
-		t.dialer.give(again)
+		t.dialer.give(t.now, again)
 	}
 	return true
 }

@@ -16,6 +16,7 @@ const (
 	timerDial                  // the next Dial is allowed or due
 	timerMetadata              // metadata requests that are late
 	timerHashes                // hash requests that are late
+	timerPunch                 // introducers are asked
 	timerCount
 )
 
@@ -79,6 +80,9 @@ func (t *Torrent) expire() {
 	}
 	if t.timers.due(timerDial, t.now) {
 		t.dialer.dial(t.now)
+	}
+	if t.timers.due(timerPunch, t.now) {
+		t.punch.expire(t.now)
 	}
 	if t.timers.due(timerRefill, t.now) {
 		t.requests.refillAll(t.now)

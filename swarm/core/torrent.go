@@ -25,6 +25,7 @@ type Torrent struct {
 	book   *book.Book
 	dialer dialer
 	pex    pex
+	punch  punch
 	peers  peerTable
 	meta   fetching
 	choker *choke.Choker
@@ -71,6 +72,7 @@ func New(now time.Time, cfg Config) *Torrent {
 	}
 	t.dialer.init(t)
 	t.pex.init(t)
+	t.punch.init(t)
 	t.requests.init(t)
 	t.hashes.init(t)
 	t.answers.init(&t.peers, &t.out)

@@ -35,6 +35,9 @@ const (
 	// ByItself: a peer was there a moment ago, so nobody has named it to turn us against
 	// its owner. The caller bounds how often it is dialled.
 	ByItself
+	// Introduced: a peer told both sides of each other at the same moment (BEP 55), or one says
+	// so that both do not know. It has a budget of its own, as large as that of ByRumour.
+	Introduced
 )
 
 // A Destination is an address to be dialled.
@@ -49,10 +52,11 @@ type Dials struct {
 	halfOpen *queue
 	start    time.Time
 
-	mu      sync.Mutex
-	ahead   time.Duration // when the next dial is due by the rate; in the past when idle
-	rumours *Rumours
-	named   window[netip.AddrPort]
+	mu         sync.Mutex
+	ahead      time.Duration // when the next dial is due by the rate; in the past when idle
+	rumours    *Rumours
+	introduced *Rumours
+	named      window[netip.AddrPort]
 }
 
 // NewDials returns the budget of a process that listens at home, with at most halfOpen
@@ -63,7 +67,8 @@ func NewDials(halfOpen int, home Home) *Dials {
 	}
 	return &Dials{
 		halfOpen: newQueue(halfOpen), start: time.Now(), ahead: -time.Minute,
-		rumours: NewRumours(home), named: window[netip.AddrPort]{},
+		rumours: NewRumours(home), introduced: NewRumours(home),
+		named: window[netip.AddrPort]{},
 	}
 }
 
@@ -104,8 +109,11 @@ func (d *Dials) Met(to Destination, connections int) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	for range connections {
-		if to.Told == ByRumour {
+		switch to.Told {
+		case ByRumour:
 			d.rumours.Met(to.Addr.Addr())
+		case Introduced:
+			d.introduced.Met(to.Addr.Addr())
 		}
 	}
 }
@@ -134,11 +142,15 @@ func (d *Dials) reserve(to Destination) (wait time.Duration, err error) {
 // d.mu is held.
 func (d *Dials) count(now time.Duration, to Destination, wait time.Duration) error {
 	switch to.Told {
-	case ByRumour:
-		if d.rumours.Ready(now, to.Addr.Addr()) > now {
+	case ByRumour, Introduced:
+		budget := d.rumours
+		if to.Told == Introduced {
+			budget = d.introduced
+		}
+		if budget.Ready(now, to.Addr.Addr()) > now {
 			return ErrTooOften
 		}
-		d.rumours.Dialled(now+wait, to.Addr.Addr())
+		budget.Dialled(now+wait, to.Addr.Addr())
 	case ByUser:
 		addr := netip.AddrPortFrom(to.Addr.Addr().Unmap(), to.Addr.Port())
 		if d.named.ready(now, addr, DialsNamedMax) > now {

@@ -168,6 +168,9 @@ func TestNamedByTheUser(t *testing.T) {
 		if n := dials(ByUser); n != DialsNamedMax {
 			t.Errorf("%d dials to what the user named, want %d", n, DialsNamedMax)
 		}
+		if n := dials(Introduced); n != DialsPerSourceMax {
+			t.Errorf("%d dials by introduction, want %d", n, DialsPerSourceMax)
+		}
 		if n := dials(ByItself); n != 200 {
 			t.Errorf("%d of 200 dials to a known peer", n)
 		}

@@ -17,12 +17,13 @@ const (
 	evTracker                  // addresses come from outside; node
 	evPause                    // a node pauses, or ends its pause; node
 	evAck                      // a block that was sent has come; arg: end
+	evKnock                    // a SYN comes to a router; arg: index of the attempt
 	evKinds
 )
 
 var eventNames = [evKinds]string{
 	"tick", "uplink", "arrive", "dial", "closed", "hashed", "opened", "join", "leave", "read",
-	"tracker", "pause", "ack",
+	"tracker", "pause", "ack", "knock",
 }
 
 // An event is something that happens at a time, in nanoseconds.

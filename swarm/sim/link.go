@@ -100,17 +100,30 @@ type dial struct {
 	from, to   *node
 	at         endpoint.Endpoint
 	life, peer uint32 // lives of the two
+	router     bool   // the peer is behind one, which may let the SYNs in
+	until      int64  // when it fails, if it does
+	met, over  bool
 }
 
 func (w *world) end(i uint32) *end { return &w.conns[i/2].ends[i%2] }
 
 // dial begins a connection attempt of n to the node there.
-func (w *world) dial(n *node, at endpoint.Endpoint) {
+func (w *world) dial(n *node, at endpoint.Endpoint, introduced bool) {
 	to := w.nodeAt(at)
+	if introduced && n.hasten(at) {
+		return
+	}
 	w.dials = append(w.dials, dial{from: n, at: at, life: n.life})
 	d := &w.dials[len(w.dials)-1]
 	after := dialTimeout
-	if to != nil && to.up() && !to.nat {
+	if to != nil {
+		n.open(to)
+	}
+	switch {
+	case to == nil || !to.up():
+	case to.nat:
+		w.knock(uint32(len(w.dials)-1), to, introduced)
+	default:
 		d.to, d.peer = to, to.life
 		after = 3 * (n.distance + to.distance) // SYN, SYN-ACK, handshake
 	}
@@ -120,9 +133,11 @@ func (w *world) dial(n *node, at endpoint.Endpoint) {
 // dialled ends a connection attempt.
 func (w *world) dialled(i uint32) {
 	d := w.dials[i]
-	if !d.from.up() || d.from.life != d.life {
+	if !d.from.up() || d.from.life != d.life || d.over || w.goesOn(i) {
 		return
 	}
+	w.dials[i].over = true
+	delete(d.from.calls, d.at)
 	if d.to == nil || !d.to.up() || d.to.life != d.peer {
 		d.from.step(core.Event{Kind: core.DialFailed, Endpoint: d.at})
 		return
@@ -137,8 +152,8 @@ func (w *world) dialled(i uint32) {
 			window: newWindow(w.scenario)}
 		n.links[n.refs] = 2*at + uint32(side)
 	}
-	d.from.connected(2*at, d.to, true)
-	d.to.connected(2*at+1, d.from, false)
+	d.from.connected(2*at, d.to, true, d.router)
+	d.to.connected(2*at+1, d.from, false, d.router)
 }
 
 // send queues an item at one end, for the other. With Streams, messages overtake blocks, but

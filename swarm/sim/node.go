@@ -14,6 +14,7 @@ import (
 	"swarmnode/swarm/book"
 	"swarmnode/swarm/core"
 	"swarmnode/swarm/endpoint"
+	"swarmnode/swarm/limit"
 	"swarmnode/swarm/wire"
 )
 
@@ -29,6 +30,8 @@ type node struct {
 	core     *core.Torrent // nil while it is away
 	life     uint32        // counted up each time it goes
 	refs     core.PeerRef
+	calls    map[endpoint.Endpoint]uint32 // attempts to reach nodes behind routers
+	holes    map[*node]int64              // when we sent a node a SYN last
 	links    map[core.PeerRef]uint32
 	actions  []core.Action
 	tickAt   int64
@@ -134,6 +137,7 @@ func (n *node) join() {
 	})
 	n.core.SetExternal(n.endpoint().Host())
 	n.links = map[core.PeerRef]uint32{}
+	n.calls, n.holes = map[endpoint.Endpoint]uint32{}, map[*node]int64{}
 	n.tickAt = -1
 	n.uplink, n.acks, n.sending, n.nextSending = line{}, 0, nil, 0
 	if n.joined == 0 {
@@ -257,7 +261,7 @@ func (n *node) do(a *core.Action) {
 	w := n.world
 	switch a.Kind {
 	case core.Dial:
-		w.dial(n, a.Endpoint)
+		w.dial(n, a.Endpoint, a.Told == limit.Introduced)
 	case core.Send:
 		if a.Msg.ID == wire.Unchoke && n.class().Acts == FreeRider {
 			return
@@ -399,16 +403,19 @@ func (n *node) blockHashes(piece uint32) []metainfo.Hash256 {
 }
 
 // connected tells the core of a new connection.
-func (n *node) connected(i uint32, other *node, outgoing bool) {
+func (n *node) connected(i uint32, other *node, outgoing, punched bool) {
 	e := n.world.end(i)
 	hello := &wire.Hello{InfoHash: n.world.info.Hash(), PeerID: other.peerID()}
 	hello.Reserved = hello.Reserved.With(wire.FeatureFast).With(wire.FeatureExtension)
 	at := other.endpoint()
-	if !outgoing { // a port of the moment
+	over := endpoint.TransportTCP
+	if punched {
+		over = endpoint.TransportUTP
+	} else if !outgoing { // a port of the moment
 		at = endpoint.IP(netip.AddrPortFrom(at.Host(), uint16(10000+i%50000)))
 	}
 	n.step(core.Event{Kind: core.Connected, Peer: e.ref, Endpoint: at, Outgoing: outgoing,
-		Hello: hello})
+		Hello: hello, Transport: over})
 }
 
 // receive tells the core of a message or a block.

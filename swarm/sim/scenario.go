@@ -19,16 +19,18 @@ const (
 
 // A Class is a number of nodes of one kind.
 type Class struct {
-	Name      string
-	Count     int
-	Up, Down  int64         // bytes per second; 0: no limit
-	Distance  time.Duration // one way, to the middle of the net
-	Jitter    time.Duration // what a node's distance may differ
-	Loss      float64       // of packets, 0 to 1
-	Seed      bool          // has everything to begin with
-	All       float64       // share of the pieces that it has to begin with
-	Without   []int         // pieces that it lacks, whatever All says
-	NAT       float64       // share of the nodes that nobody can connect to
+	Name     string
+	Count    int
+	Up, Down int64         // bytes per second; 0: no limit
+	Distance time.Duration // one way, to the middle of the net
+	Jitter   time.Duration // what a node's distance may differ
+	Loss     float64       // of packets, 0 to 1
+	Seed     bool          // has everything to begin with
+	All      float64       // share of the pieces that it has to begin with
+	Without  []int         // pieces that it lacks, whatever All says
+	// NAT is the share of the nodes that are behind routers. These keep their ports, and let in
+	// whom something was sent to from inside within 30 s.
+	NAT       float64
 	Acts      Behaviour
 	Join      time.Duration // when the first of them comes
 	JoinOver  time.Duration // over how long the others follow

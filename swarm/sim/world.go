@@ -198,6 +198,9 @@ func (w *world) happen(e *event) {
 	case evClosed:
 		w.closed(e.arg)
 		return
+	case evKnock:
+		w.knocked(e.arg)
+		return
 	}
 	n := w.nodes[e.node]
 	if e.life != n.life {
