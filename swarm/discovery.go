@@ -53,6 +53,7 @@ type search struct {
 	asked  time.Time
 
 	leftOut []source // of the running round, because they were switched off
+	polls   *poller  // may be nil
 }
 
 // newSearch returns a search without sources. It finds peers of the swarms of hashes, and
@@ -61,6 +62,9 @@ func newSearch(hashes []metainfo.Hash, port uint16,
 	found func(book.Source, netip.AddrPort)) search {
 	return search{hashes: hashes, port: port, found: found}
 }
+
+// pollBy makes x poll the DHT in each round.
+func (s *search) pollBy(x *poller) { s.polls = x }
 
 // setSources sets the sources, before the first round. If held is set, trackers are left
 // out until release.
@@ -91,12 +95,20 @@ func (s *search) ask(src source) {
 	}
 	ctx, port, seed := s.round, s.port, s.seed
 	for _, hash := range s.hashes {
+		if src.name == book.SourceDHT {
+			s.polls.add(ctx, hash, src.Discovery, s.from(src.name))
+		}
 		s.wait.Go(func() {
 			s.run(ctx, src, func(from Discovery) iter.Seq[netip.AddrPort] {
 				return from.Peers(ctx, hash, port, seed)
 			})
 		})
 	}
+}
+
+// from returns found for the peers of one source.
+func (s *search) from(name book.Source) func(netip.AddrPort) {
+	return func(addr netip.AddrPort) { s.found(name, addr) }
 }
 
 // add adds a source, and runs it in the running round.

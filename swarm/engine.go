@@ -166,6 +166,7 @@ type Engine struct {
 	blocked      *blocked
 	external     external
 	relays       *relayKeeper
+	polls        poller
 	standing     standing                         // how others reach us
 	asked        *udpmux.Hosts                    // to whom datagrams were sent, by all ports
 	hasDHT       atomic.Bool                      // our handshakes say that we have a DHT node
@@ -252,6 +253,7 @@ func start(cfg Config, pairs []*transport.Pair) *Engine {
 	e.began = time.Now()
 	e.feed.init(e.began)
 	e.standing.init(e.began)
+	e.polls.init()
 	e.asked = udpmux.NewHosts(e.began)
 	e.limits.init(&cfg)
 	e.down.SetAside(asideDown)
@@ -267,7 +269,9 @@ func start(cfg Config, pairs []*transport.Pair) *Engine {
 	}
 	e.findOwn()
 	e.followOutside()
+	e.OnReach(e.polls.stand)
 	e.wait.Go(func() { e.standing.run(e.ctx) })
+	e.wait.Go(func() { e.polls.run(e.ctx) })
 	e.wait.Go(func() { e.watchNetwork(e.ctx) })
 	e.wait.Go(func() { e.watchMemory(e.ctx) })
 	if !e.relays.isOff() {

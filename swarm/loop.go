@@ -67,6 +67,7 @@ func newLoop(t *Torrent, info *metainfo.Info) *loop {
 		trackers:   &t.trackers,
 		search:     newSearch(t.hashes(), t.engine.Addr().Port(), t.found),
 	}
+	l.search.pollBy(&t.engine.polls)
 	l.core.SetOwn(*t.engine.own.Load())
 	now := time.Now()
 	t.handle.start(now, l.totals.start(t, now))

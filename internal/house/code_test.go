@@ -128,8 +128,8 @@ var goroutines = map[string]string{
 	"metainfo/parts.go":             "parts of one task, waited for in the same function",
 	"swarm/egress/dial.go":          "attempts to connect to one host, waited for in the same function",
 	"swarm/egress/lookup.go":        "look-ups in both families, waited for in the same function",
-	"swarm/engine.go": "watches the addresses of the machine and the memory, " +
-		"until the engine closes",
+	"swarm/engine.go": "watches the addresses of the machine and the memory, and polls the " +
+		"DHT, until the engine closes",
 	"swarm/accept.go":     "the accept loop, and one handshake per connection with a deadline",
 	"swarm/discovery.go":  "one per source of peers and torrent, until its round ends",
 	"swarm/dial_race.go":  "one for each way to a peer, waited for by the race",

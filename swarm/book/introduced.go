@@ -7,18 +7,25 @@ import (
 	"swarmnode/swarm/limit"
 )
 
-// Introduced returns the Dial of a peer that dials us at this moment, as an introducer says
-// (BEP 55). It may be one under way: then that goes on. room says that one more attempt may
-// begin. There is no Dial of a peer that is connected, of a seed while we are seeding, or if
-// too many such dials went to its host or network lately.
-func (b *Book) Introduced(now time.Duration, r Rumour, seeding, room bool) (d Dial, ok bool) {
-	b.Hear(now, r)
+// An Introduction is somebody's word that a peer dials us at this moment (BEP 55).
+type Introduction struct {
+	Rumour
+	Seeding bool // we are: seeds are not dialled
+	Room    bool // one more attempt may begin
+	Again   bool // a peer that is connected is dialled as well, to find a better path
+}
+
+// Introduced returns the Dial of a peer by introduction. It may be one under way: then that
+// goes on. There is none if too many such dials went to its host or network lately.
+func (b *Book) Introduced(now time.Duration, r Introduction) (d Dial, ok bool) {
+	b.Hear(now, r.Rumour)
 	e := b.byEndpoint[r.Endpoint]
 	switch {
-	case e == nil, e.seed && seeding, b.private && !e.vouched, b.Banned(now, r.Endpoint),
+	case e == nil, e.seed && r.Seeding, b.private && !e.vouched, b.Banned(now, r.Endpoint),
 		b.introduced.Ready(now, r.Endpoint.Host()) > now:
 		return Dial{}, false
-	case e.state == stateIdle && room:
+	case e.state == stateConnected && r.Again:
+	case e.state == stateIdle && r.Room:
 		b.setState(e, stateDialling)
 		e.counted = false
 	case e.state != stateDialling:

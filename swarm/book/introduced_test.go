@@ -20,6 +20,7 @@ func TestIntroduced(t *testing.T) {
 		before  func(b *Book)
 		seeding bool
 		full    bool
+		again   bool
 		want    bool
 		under   int // attempts under way afterwards
 	}{
@@ -43,6 +44,10 @@ func TestIntroduced(t *testing.T) {
 			b.Hear(0, rumour)
 			b.Connected(0, at, 1, true)
 		}},
+		{name: "connected by a worse path", again: true, want: true, before: func(b *Book) {
+			b.Hear(0, rumour)
+			b.Connected(0, at, 1, true)
+		}},
 		{name: "our own", before: func(b *Book) {
 			b.Hear(0, rumour)
 			b.Self(at)
@@ -59,7 +64,7 @@ func TestIntroduced(t *testing.T) {
 		if tt.before != nil {
 			tt.before(b)
 		}
-		d, ok := b.Introduced(0, rumour, tt.seeding, !tt.full)
+		d, ok := b.Introduced(0, Introduction{rumour, tt.seeding, !tt.full, tt.again})
 		b.Check()
 		if ok != tt.want || b.Dialling() != tt.under {
 			t.Errorf("%s: %v, and %d dials under way; want %v, %d", tt.name, ok, b.Dialling(),
@@ -81,7 +86,7 @@ func TestIntroductionsHaveABudget(t *testing.T) {
 	at := endpoint.IP(netip.MustParseAddrPort("40.0.0.1:6881"))
 	rumour := Rumour{Endpoint: at, Source: SourcePEX}
 	try := func(now time.Duration) bool {
-		_, ok := b.Introduced(now, rumour, false, true)
+		_, ok := b.Introduced(now, Introduction{Rumour: rumour, Room: true})
 		return ok
 	}
 	for i := range limit.DialsPerSourceMax + 1 {
@@ -111,7 +116,7 @@ func TestIntroductionsHaveABudget(t *testing.T) {
 func TestDialsByOurselvesAreNotArranged(t *testing.T) {
 	b := New(Config{Start: time.Unix(0, 0), Rand: rand.New(rand.NewPCG(1, 1))})
 	at := endpoint.IP(netip.MustParseAddrPort("40.0.0.1:6881"))
-	b.Introduced(0, Rumour{Endpoint: at, Source: SourcePEX}, false, true)
+	b.Introduced(0, Introduction{Rumour: Rumour{Endpoint: at, Source: SourcePEX}, Room: true})
 	b.Failed(0, at, FaultTimeout)
 	if d, _, ok := b.Next(time.Minute, Wish{DialsMax: 32}); !ok || d.Told != limit.ByRumour ||
 		b.Arranged(at) {

@@ -160,14 +160,17 @@ func (d *dialer) refill(now time.Duration) bool {
 	return d.tokens > 0
 }
 
-// introduced dials a peer that dials us at this moment, unless it is connected. A dial of the
-// same peer that is under way is given out again: it goes on with more zeal.
-func (d *dialer) introduced(now time.Duration, r book.Rumour) {
+// introduced dials a peer that dials us at this moment; again says that it is connected, and
+// that another path is wanted. A dial of the same peer that is under way is given out again: it
+// goes on with more zeal.
+func (d *dialer) introduced(now time.Duration, r book.Rumour, again bool) {
 	if !d.needs.usable() {
 		return
 	}
-	room := d.book.Dialling() < d.dialsMax && d.peers.count()+d.book.Dialling() < d.peersMax
-	if next, ok := d.book.Introduced(now, r, d.needs.seeding(), room); ok {
+	next, ok := d.book.Introduced(now, book.Introduction{Rumour: r, Seeding: d.needs.seeding(),
+		Room: d.book.Dialling() < d.dialsMax &&
+			d.peers.count()+d.book.Dialling() < d.peersMax, Again: again})
+	if ok {
 		d.give(now, next)
 	}
 }

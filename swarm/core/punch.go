@@ -177,7 +177,7 @@ func (x *punch) ask(now time.Duration, r *rendezvous) {
 	if r.rounds < punchRounds {
 		r.next = max(now, r.began+punchAgain)
 	}
-	if !x.allowed() || x.connected(r.to) != nil {
+	if q := x.connected(r.to); !x.allowed() || q != nil && !q.costly() {
 		return
 	}
 	for _, p := range x.introducers(now, r) {
@@ -303,11 +303,12 @@ func (x *punch) connect(now time.Duration, p *peer, at endpoint.Endpoint) {
 		return
 	}
 	p.flood.soundUpTo(holepunchSizeMax)
-	if !mayMeet(p.endpoint, at) || x.connected(at) != nil {
+	q := x.connected(at)
+	if !mayMeet(p.endpoint, at) || q != nil && !q.costly() {
 		return
 	}
 	x.dialer.introduced(now, book.Rumour{Endpoint: at, Source: book.SourcePEX, UTP: true,
-		Teller: limit.SourceOf(p.endpoint.Host())})
+		Teller: limit.SourceOf(p.endpoint.Host())}, q != nil)
 }
 
 // refused asks others at once after an introducer has refused.
@@ -359,7 +360,7 @@ func (x *punch) deserted(now time.Duration, p *peer) {
 	if !book.Usable(at) {
 		return
 	}
-	x.dialer.introduced(now, book.Rumour{Endpoint: at, Source: book.SourceIncoming})
+	x.dialer.introduced(now, book.Rumour{Endpoint: at, Source: book.SourceIncoming}, false)
 }
 
 // An allowance is how many messages of a kind are left: so many at once, and one more from

@@ -15,7 +15,7 @@ import (
 // one host seldom, whatever the port.
 func TestLyingIntroducer(t *testing.T) {
 	a := newPunches(t, Config{})
-	a.meet(2, numbered(2), endpoint.TransportTCP, false, true, 6881)
+	a.meets(2, numbered(2), endpoint.TransportTCP, false, true, 6881)
 	victim, n := netip.MustParseAddr("60.0.0.9"), 0
 	for port := range uint16(200) {
 		list := a.hears(2, wire.Holepunch{Type: wire.HolepunchConnect,
@@ -28,7 +28,7 @@ func TestLyingIntroducer(t *testing.T) {
 		t.Errorf("one host is dialled %d times within 10 s, want at most 3", n)
 	}
 	a = newPunches(t, Config{})
-	a.meet(2, numbered(2), endpoint.TransportTCP, false, true, 6881)
+	a.meets(2, numbered(2), endpoint.TransportTCP, false, true, 6881)
 	n = 0
 	for i := range 600 { // each 100 ms another host
 		for _, s := range a.hears(2, wire.Holepunch{Type: wire.HolepunchConnect,
@@ -52,7 +52,7 @@ func TestLyingIntroducer(t *testing.T) {
 func TestLyingIntroducersTogether(t *testing.T) {
 	a := newPunches(t, Config{})
 	for ref := range PeerRef(60) {
-		a.meet(100+ref, numbered(int(ref+1)<<8), endpoint.TransportTCP, false, true, 6881)
+		a.meets(100+ref, numbered(int(ref+1)<<8), endpoint.TransportTCP, false, true, 6881)
 	}
 	n := 0
 	for i := range 600 {
@@ -69,8 +69,8 @@ func TestLyingIntroducersTogether(t *testing.T) {
 // told so often.
 func TestRendezvousFlood(t *testing.T) {
 	a := newPunches(t, Config{})
-	a.meet(2, numbered(2<<8), endpoint.TransportUTP, false, true, 6881)
-	a.meet(3, target, endpoint.TransportUTP, false, true, 6881)
+	a.meets(2, numbered(2<<8), endpoint.TransportUTP, false, true, 6881)
+	a.meets(3, target, endpoint.TransportUTP, false, true, 6881)
 	toTarget, answers := 0, 0
 	for range 1000 { // within 10 s
 		for _, s := range a.hears(2, wire.Holepunch{Addr: target}) {
@@ -92,10 +92,10 @@ func TestRendezvousFlood(t *testing.T) {
 // TestManyAskForOneTarget: however many ask, their target is told of few of them.
 func TestManyAskForOneTarget(t *testing.T) {
 	a := newPunches(t, Config{})
-	a.meet(2, target, endpoint.TransportUTP, false, true, 6881)
+	a.meets(2, target, endpoint.TransportUTP, false, true, 6881)
 	n := 0
 	for ref := range PeerRef(70) {
-		a.meet(100+ref, numbered(int(ref+1)<<8), endpoint.TransportTCP, false, true, 6881)
+		a.meets(100+ref, numbered(int(ref+1)<<8), endpoint.TransportTCP, false, true, 6881)
 		for _, s := range a.hears(100+ref, wire.Holepunch{Addr: target}) {
 			if s[0] == '2' {
 				n++
@@ -110,7 +110,7 @@ func TestManyAskForOneTarget(t *testing.T) {
 // TestToldIsBounded: a peer that tells of others without end is remembered for the last ones.
 func TestToldIsBounded(t *testing.T) {
 	a := newPunches(t, Config{})
-	a.meet(2, numbered(2), endpoint.TransportTCP, false, true, 6881)
+	a.meets(2, numbered(2), endpoint.TransportTCP, false, true, 6881)
 	for i := range 20 {
 		var m wire.PEX
 		for k := range wire.PEXMax {
@@ -143,7 +143,7 @@ func FuzzPunch(f *testing.F) {
 		}
 		a := newPunches(t, Config{})
 		for ref := PeerRef(2); ref < 8; ref++ {
-			a.meet(ref, fuzzEnd(byte(40+ref%3*76), byte(ref)), endpoint.Transport(1+ref%2),
+			a.meets(ref, fuzzEnd(byte(40+ref%3*76), byte(ref)), endpoint.Transport(1+ref%2),
 				ref%4 < 2, ref != 7, 6881)
 		}
 		for ; len(script) >= 4; script = script[4:] {

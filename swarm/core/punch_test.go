@@ -23,9 +23,9 @@ func newPunches(t *testing.T, cfg Config) *attack {
 	return a
 }
 
-// meet connects a peer that has ut_pex, and ut_holepunch if it punches. It came to us over
+// meets connects a peer that has ut_pex, and ut_holepunch if it punches. It came to us over
 // a transport, or we went to it.
-func (a *attack) meet(ref PeerRef, at netip.AddrPort, over endpoint.Transport, outgoing,
+func (a *attack) meets(ref PeerRef, at netip.AddrPort, over endpoint.Transport, outgoing,
 	punches bool, port uint16) {
 	hello := wire.Hello{InfoHash: a.info.Hash(), PeerID: [20]byte{'P', byte(ref)}}
 	hello.Reserved = hello.Reserved.With(wire.FeatureFast).With(wire.FeatureExtension)
@@ -100,7 +100,7 @@ var (
 func TestIntroducersAreAsked(t *testing.T) {
 	a := newPunches(t, Config{})
 	for ref := PeerRef(2); ref < 8; ref++ {
-		a.meet(ref, numbered(int(ref)<<8), endpoint.TransportTCP, true, ref != 5, 0)
+		a.meets(ref, numbered(int(ref)<<8), endpoint.TransportTCP, true, ref != 5, 0)
 	}
 	a.pex(3, tells(target, wire.PEXHolepunch))
 	a.expect("at first", punches(a.actions), "dial 40.0.0.1:6881")
@@ -128,7 +128,7 @@ func TestIntroducersAreAsked(t *testing.T) {
 // peer that has come by itself.
 func TestRendezvousEndsWithTheDial(t *testing.T) {
 	for name, end := range map[string]func(a *attack){
-		"met": func(a *attack) { a.meet(9, target, endpoint.TransportTCP, true, true, 0) },
+		"met": func(a *attack) { a.meets(9, target, endpoint.TransportTCP, true, true, 0) },
 		"failed": func(a *attack) {
 			a.event(Event{Kind: DialFailed, Endpoint: endpoint.IP(target)})
 		},
@@ -136,12 +136,12 @@ func TestRendezvousEndsWithTheDial(t *testing.T) {
 			a.event(Event{Kind: DialPutOff, Endpoint: endpoint.IP(target)})
 		},
 		"came": func(a *attack) {
-			a.meet(9, netip.AddrPortFrom(target.Addr(), 50000), endpoint.TransportTCP, false, true,
+			a.meets(9, netip.AddrPortFrom(target.Addr(), 50000), endpoint.TransportTCP, false, true,
 				target.Port())
 		},
 	} {
 		a := newPunches(t, Config{})
-		a.meet(2, numbered(2), endpoint.TransportTCP, true, true, 0)
+		a.meets(2, numbered(2), endpoint.TransportTCP, true, true, 0)
 		a.pex(2, tells(target, wire.PEXHolepunch))
 		end(a)
 		a.expect(name, a.passes(4*time.Second))
@@ -153,7 +153,7 @@ func TestRendezvousEndsWithTheDial(t *testing.T) {
 func TestRefusalAsksOthersAtOnce(t *testing.T) {
 	a := newPunches(t, Config{})
 	for ref := PeerRef(2); ref < 9; ref++ {
-		a.meet(ref, numbered(int(ref)<<8), endpoint.TransportTCP, true, true, 0)
+		a.meets(ref, numbered(int(ref)<<8), endpoint.TransportTCP, true, true, 0)
 	}
 	a.pex(2, tells(target, wire.PEXHolepunch))
 	if got := a.passes(300 * time.Millisecond); len(got) != 3 {
@@ -191,8 +191,8 @@ func TestIntroduction(t *testing.T) {
 			[]string{"2: connect 40.0.0.1:6881", "3: connect 42.0.0.1:4000"}},
 	} {
 		a := newPunches(t, Config{})
-		a.meet(2, asker, endpoint.TransportUTP, false, true, 5000)
-		a.meet(3, seen, tt.over, false, true, announced.Port())
+		a.meets(2, asker, endpoint.TransportUTP, false, true, 5000)
+		a.meets(3, seen, tt.over, false, true, announced.Port())
 		m := wire.Holepunch{Addr: tt.to}
 		a.expect(tt.name, a.hears(2, m), tt.want...)
 		short := wire.AppendHolepunch(nil, m)
@@ -208,9 +208,9 @@ func TestRefusals(t *testing.T) {
 	a.torrent.SetOwn([]netip.AddrPort{netip.MustParseAddrPort("50.0.0.1:6881")})
 	for ref, at := range map[PeerRef]string{2: "42.0.0.1:4000", 3: "40.0.0.1:6881",
 		4: "43.0.0.1:6881", 5: "192.168.0.5:6881", 6: "[2001:db8::6]:6881"} {
-		a.meet(ref, netip.MustParseAddrPort(at), endpoint.TransportUTP, true, ref != 4, 0)
+		a.meets(ref, netip.MustParseAddrPort(at), endpoint.TransportUTP, true, ref != 4, 0)
 	}
-	a.meet(7, netip.MustParseAddrPort("44.0.0.1:50000"), endpoint.TransportTCP, false, true, 0)
+	a.meets(7, netip.MustParseAddrPort("44.0.0.1:50000"), endpoint.TransportTCP, false, true, 0)
 	for _, tt := range []struct {
 		name, to string
 		want     wire.HolepunchError
@@ -250,7 +250,7 @@ func TestConnectIsDialled(t *testing.T) {
 		},
 	} {
 		a := newPunches(t, Config{})
-		a.meet(2, numbered(2), endpoint.TransportUTP, false, true, 6881)
+		a.meets(2, numbered(2), endpoint.TransportUTP, false, true, 6881)
 		before(a)
 		a.expect(name, a.hears(2, connect), atOnce)
 		if n := a.torrent.book.Dialling(); n != 1 {
@@ -262,8 +262,8 @@ func TestConnectIsDialled(t *testing.T) {
 		}
 	}
 	a := newPunches(t, Config{})
-	a.meet(2, numbered(2), endpoint.TransportUTP, false, true, 6881)
-	a.meet(3, target, endpoint.TransportUTP, false, true, 6881)
+	a.meets(2, numbered(2), endpoint.TransportUTP, false, true, 6881)
+	a.meets(3, target, endpoint.TransportUTP, false, true, 6881)
 	a.expect("connected", a.hears(2, connect))
 	inward := wire.Holepunch{Type: wire.HolepunchConnect,
 		Addr: netip.MustParseAddrPort("192.168.0.1:6881")}
@@ -275,13 +275,13 @@ func TestConnectIsDialled(t *testing.T) {
 func TestPunchedIsNotReachable(t *testing.T) {
 	for _, introduced := range []bool{false, true} {
 		a := newPunches(t, Config{})
-		a.meet(2, numbered(2), endpoint.TransportTCP, false, true, 6881)
+		a.meets(2, numbered(2), endpoint.TransportTCP, false, true, 6881)
 		if introduced {
 			a.hears(2, wire.Holepunch{Type: wire.HolepunchConnect, Addr: target})
 		} else {
 			a.event(Event{Kind: Found, Endpoint: endpoint.IP(target), Source: book.SourceDHT})
 		}
-		a.meet(3, target, endpoint.TransportUTP, true, true, 0)
+		a.meets(3, target, endpoint.TransportUTP, true, true, 0)
 		want := wire.PEXUTP | wire.PEXHolepunch
 		if !introduced {
 			want |= wire.PEXReachable
@@ -305,7 +305,7 @@ func TestSimultaneousConnections(t *testing.T) {
 			}
 			hello := wire.Hello{InfoHash: a.info.Hash(), PeerID: id}
 			hello.Reserved = hello.Reserved.With(wire.FeatureFast).With(wire.FeatureExtension)
-			a.meet(9, numbered(9), endpoint.TransportTCP, false, true, 6881)
+			a.meets(9, numbered(9), endpoint.TransportTCP, false, true, 6881)
 			a.hears(9, wire.Holepunch{Type: wire.HolepunchConnect, Addr: target})
 			for i := range PeerRef(2) {
 				a.event(Event{Kind: Connected, Peer: 2 + i, Endpoint: endpoint.IP(target),
@@ -392,7 +392,7 @@ func TestPunchIsOffered(t *testing.T) {
 		}
 	}
 	a := newPunches(t, Config{})
-	a.meet(2, numbered(2), endpoint.TransportTCP, true, true, 0)
+	a.meets(2, numbered(2), endpoint.TransportTCP, true, true, 0)
 	a.event(Event{Kind: PEXOff})
 	for _, s := range sent(a.actions, wire.Extended) {
 		if h, _ := wire.ParseExtHandshake(s.Msg.Payload); h.Extensions.Has(wire.ExtHolepunch) {
