@@ -85,6 +85,7 @@ type entry struct {
 
 	next time.Duration // not to be dialled before
 	met  time.Duration // when it was connected last, if it is proven
+	left time.Duration // when Deserted was true last; 0: never
 	// When blocks moved here last, or we hung up on a proven peer only to connect again; 0:
 	// never, or not to be counted on.
 	delivered time.Duration

@@ -36,6 +36,20 @@ func (b *Book) Introduced(now time.Duration, r Introduction) (d Dial, ok bool) {
 	return Dial{r.Endpoint, limit.Introduced, endpoint.TransportUTP}, true
 }
 
+// desertedEvery is how often a peer is dialled at once after it has closed a new connection.
+const desertedEvery = time.Minute
+
+// Deserted reports whether a peer that has just closed a new connection may be dialled at once,
+// which is so once a minute.
+func (b *Book) Deserted(now time.Duration, at endpoint.Endpoint) bool {
+	e := b.byEndpoint[at]
+	if e == nil || e.left > 0 && now-e.left < desertedEvery {
+		return false
+	}
+	e.left = max(now, 1)
+	return true
+}
+
 // Arranged reports whether the last dial of an endpoint was by introduction. That it went well
 // does not mean that others can connect there.
 func (b *Book) Arranged(at endpoint.Endpoint) bool {

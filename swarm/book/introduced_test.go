@@ -123,3 +123,23 @@ func TestDialsByOurselvesAreNotArranged(t *testing.T) {
 		t.Errorf("%+v, %v, arranged %v", d, ok, b.Arranged(at))
 	}
 }
+
+// TestDesertedOnceAMinute: a peer that closes each new connection is dialled at once now and
+// then.
+func TestDesertedOnceAMinute(t *testing.T) {
+	b := New(Config{Start: time.Unix(0, 0), Rand: rand.New(rand.NewPCG(1, 1))})
+	at := endpoint.IP(netip.MustParseAddrPort("40.0.0.1:6881"))
+	if b.Deserted(0, at) {
+		t.Error("an endpoint that is not in the book")
+	}
+	b.Hear(0, Rumour{Endpoint: at, Source: SourcePEX})
+	n := 0
+	for now := time.Duration(0); now < 3*time.Minute; now += time.Second {
+		if b.Deserted(now, at) {
+			n++
+		}
+	}
+	if n != 3 {
+		t.Errorf("%d times in three minutes, want 3", n)
+	}
+}

@@ -175,6 +175,14 @@ func (d *dialer) introduced(now time.Duration, r book.Rumour, again bool) {
 	}
 }
 
+// deserted dials a peer that has closed a connection which may have been one of two, made by
+// both sides at the same time.
+func (d *dialer) deserted(now time.Duration, at endpoint.Endpoint) {
+	if d.book.Deserted(now, at) {
+		d.introduced(now, book.Rumour{Endpoint: at, Source: book.SourceIncoming}, false)
+	}
+}
+
 // isOwn reports whether an endpoint is our own, as far as we know.
 func (d *dialer) isOwn(at endpoint.Endpoint) bool { return d.book.IsOwn(at) }
 

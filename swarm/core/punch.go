@@ -356,11 +356,7 @@ func (x *punch) deserted(now time.Duration, p *peer) {
 	if !crossed || p.down.sum()+p.up.sum() > 0 || !x.allowed() {
 		return
 	}
-	at := p.told()
-	if !book.Usable(at) {
-		return
-	}
-	x.dialer.introduced(now, book.Rumour{Endpoint: at, Source: book.SourceIncoming}, false)
+	x.dialer.deserted(now, p.told())
 }
 
 // An allowance is how many messages of a kind are left: so many at once, and one more from

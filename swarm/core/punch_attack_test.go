@@ -132,6 +132,31 @@ func TestToldIsBounded(t *testing.T) {
 	}
 }
 
+// TestPeerThatHangsUp: a peer that takes each connection and closes it is not dialled without
+// end, however it was met.
+func TestPeerThatHangsUp(t *testing.T) {
+	a := newPunches(t, Config{})
+	a.meets(2, numbered(2), endpoint.TransportTCP, false, true, 6881)
+	n := len(a.hears(2, wire.Holepunch{Type: wire.HolepunchConnect, Addr: target}))
+	dial := n > 0
+	for ref := PeerRef(10); a.now.Sub(time.Unix(1_000_000, 0)) < time.Minute; {
+		if dial {
+			a.meets(ref, target, endpoint.TransportUTP, true, true, 0)
+			a.event(Event{Kind: Closed, Peer: ref})
+			ref++
+		} else {
+			a.now = a.now.Add(50 * time.Millisecond)
+			a.event(Event{Kind: Tick})
+		}
+		if dial = len(dials(a.actions)) > 0; dial {
+			n++
+		}
+	}
+	if n > 6 {
+		t.Errorf("%d dials within a minute, want at most 6", n)
+	}
+}
+
 // FuzzPunch lets peers say what they like about rendezvous, and checks that everything that
 // grows with it is bounded, and that nobody is told of a peer of another kind of network.
 func FuzzPunch(f *testing.F) {

@@ -132,11 +132,11 @@ func (w *world) dial(n *node, at endpoint.Endpoint, introduced bool) {
 
 // dialled ends a connection attempt.
 func (w *world) dialled(i uint32) {
-	d := w.dials[i]
-	if !d.from.up() || d.from.life != d.life || d.over || w.goesOn(i) {
+	if from := w.dials[i].from; !from.up() || from.life != w.dials[i].life || w.goesOn(i) {
 		return
 	}
 	w.dials[i].over = true
+	d := w.dials[i]
 	delete(d.from.calls, d.at)
 	if d.to == nil || !d.to.up() || d.to.life != d.peer {
 		d.from.step(core.Event{Kind: core.DialFailed, Endpoint: d.at})

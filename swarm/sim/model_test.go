@@ -60,16 +60,20 @@ func TestDistanceAndLossCost(t *testing.T) {
 	}
 }
 
-// TestNATs: a node behind a NAT connects to others, and nobody connects to it.
+// TestNATs: a node behind a NAT connects to others, and nobody connects to it unless both dial
+// each other. In the last case the seed hears of nobody.
 func TestNATs(t *testing.T) {
 	for _, c := range []struct {
 		seed, leech float64
+		alone       bool
 		done        bool
 	}{
-		{0, 0, true}, {1, 0, true}, {0, 1, true}, {1, 1, false},
+		{0, 0, false, true}, {1, 0, false, true}, {0, 1, false, true}, {1, 1, false, true},
+		{1, 1, true, false},
 	} {
 		s := pair(Class{Up: 80 * Mbit, NAT: c.seed}, Class{NAT: c.leech})
 		s.Limit = trackerEvery + 30*time.Second // the seed hears of the leech then
+		s.Introducer = c.alone
 		r := run(t, s, 1)
 		if r.Done() != c.done || !c.done && r.Graph.Parts != 2 {
 			t.Errorf("seed %v, leech %v behind a NAT: done %v, %d parts", c.seed, c.leech, r.Done(),

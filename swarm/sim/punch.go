@@ -76,11 +76,13 @@ func (w *world) knocked(i uint32) {
 		arg: i})
 }
 
-// goesOn reports whether an attempt is not at its end although the time of one has come: it
-// was hastened, or no SYN has been let in when it fails.
+// goesOn reports whether an attempt does not end although the time of an end has come: it has
+// ended before, or it was hastened. An attempt whose SYNs were not let in leads nowhere.
 func (w *world) goesOn(i uint32) bool {
 	d := &w.dials[i]
 	switch {
+	case d.over:
+		return true
 	case !d.router || d.met:
 		return false
 	case w.now < d.until:
