@@ -46,8 +46,8 @@ func TestOneLiarChangesNothing(t *testing.T) {
 	}
 }
 
-// A few networks, fewer than a run, do not undo what many have said.
-func TestFewLiarsUndoNothing(t *testing.T) {
+// Two networks do not undo what many have said.
+func TestTwoLiarsUndoNothing(t *testing.T) {
 	s := newStage(t)
 	s.at(home)
 	for i := range 20 {
@@ -55,7 +55,7 @@ func TestFewLiarsUndoNothing(t *testing.T) {
 	}
 	want := s.m.Standing()
 	for i := range 1000 {
-		liar := voter(5000 + i%(runNeeded-1))
+		liar := voter(5000 + i%2)
 		s.m.Observe(s.now, Seen{By: liar, As: address("99.0.0.1:7"), Via: DHT})
 	}
 	if is := s.m.Standing(); !is.Equal(want) {

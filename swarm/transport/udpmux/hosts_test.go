@@ -1,6 +1,7 @@
 package udpmux
 
 import (
+	"net"
 	"net/netip"
 	"slices"
 	"testing"
@@ -106,4 +107,44 @@ func BenchmarkNoteSent(b *testing.B) {
 	for b.Loop() {
 		m.noteSent(batch)
 	}
+}
+
+// A Mux on a real socket tells of a stranger, and of nobody that it has sent to, by the DHT's
+// side or by its own.
+func TestArrivalsOverSockets(t *testing.T) {
+	m, hosts := newMux(t), NewHosts(time.Now())
+	heard := make(chan Arrival, 10)
+	m.Arrivals(hosts, func(a Arrival) { heard <- a })
+	query := packet(ClassDHT, "q")
+	await := func(want Arrival) {
+		t.Helper()
+		select {
+		case got := <-heard:
+			if got != want {
+				t.Errorf("heard %+v, want %+v", got, want)
+			}
+		case <-time.After(patience):
+			t.Fatalf("nobody heard of %+v", want)
+		}
+	}
+	send := func(from *Mux) {
+		t.Helper()
+		if err := from.WriteTo(query, m.AddrPort()); err != nil {
+			t.Fatal(err)
+		}
+	}
+	asked, answered, stranger := newMux(t), newMux(t), newMux(t)
+	send(stranger)
+	await(Arrival{From: stranger.AddrPort(), Class: ClassDHT})
+	to := net.UDPAddrFromAddrPort(asked.AddrPort())
+	if _, err := m.DHT().WriteTo(query, to); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := m.Send([]Outgoing{{To: answered.AddrPort(), Data: query}}); err != nil {
+		t.Fatal(err)
+	}
+	send(asked)
+	send(answered)
+	send(stranger) // its host is known by now
+	await(Arrival{From: stranger.AddrPort(), Class: ClassDHT, Known: true})
 }
