@@ -12,6 +12,9 @@
 // A Mux knows no peers, and no limits but those of its queue. It never retries: what the
 // system has no room for is lost, as it could be on the way.
 //
+// While somebody waits for refusals, Linux answers a call with the error that an earlier
+// datagram met on its way. Such a call is repeated, so no other datagram suffers from it.
+//
 // Its nouns: a Mux; a Class of datagrams; a Datagram that has arrived; an Outgoing run of
 // datagrams of one size to one address.
 package udpmux

@@ -25,6 +25,8 @@ type batchPort struct {
 	joins   atomic.Bool // the kernel splits runs of datagrams (UDP_SEGMENT)
 
 	fragments fragmenting // guarded by the socket's lock for writing
+
+	refused atomic.Pointer[func(Refusal)] // who watches refusals; nil for nobody
 }
 
 // mmsghdr is struct mmsghdr of recvmmsg(2).
@@ -156,6 +158,9 @@ func (p *batchPort) setFragmenting(fd int, f fragmenting) {
 	_ = unix.SetsockoptInt(fd, unix.IPPROTO_IPV6, unix.IPV6_MTU, size)
 }
 
+// repeatsMax is how often a call is repeated whose error may be one of an earlier datagram.
+const repeatsMax = 3
+
 const (
 	// slots is how many datagrams, or runs of them, one system call reads. A slot has the
 	// memory of the largest one, of which the system uses what it needs.
@@ -170,6 +175,10 @@ type receiver struct {
 	errno syscall.Errno
 	zones zones
 
+	port    *batchPort
+	refused *atomic.Pointer[func(Refusal)]
+	quoted  quotation
+
 	msgs     [slots]mmsghdr
 	iovs     [slots]unix.Iovec
 	names    [slots]sockaddr
@@ -177,7 +186,8 @@ type receiver struct {
 	data     []byte
 }
 
-func (r *receiver) init(*batchPort) {
+func (r *receiver) init(p *batchPort) {
+	r.port, r.refused = p, &p.refused
 	r.data = make([]byte, slots*slotSize)
 	r.try = r.recvmmsg
 	for i := range r.msgs {
@@ -226,14 +236,19 @@ func (r *receiver) read(raw syscall.RawConn, each func(Datagram)) error {
 
 // recvmmsg tries to read, and reports false when there is nothing yet.
 func (r *receiver) recvmmsg(fd uintptr) bool {
-	for {
+	for tries := 0; ; tries++ {
 		n, _, errno := syscall.Syscall6(unix.SYS_RECVMMSG, fd, uintptr(unsafe.Pointer(&r.msgs)),
 			slots, unix.MSG_DONTWAIT, 0, 0)
 		switch errno {
 		case syscall.EINTR:
 			continue
 		case syscall.EAGAIN:
+			r.drain(fd)
 			return false
+		}
+		if errno != 0 && tries < repeatsMax && r.port.reported(errno) {
+			r.drain(fd)
+			continue
 		}
 		r.n, r.errno = int(n), errno
 		return true

@@ -226,11 +226,11 @@ func (s *sender) sendmmsg(fd uintptr) bool {
 	} else if s.large() {
 		s.p.setFragmenting(int(fd), anywhere)
 	}
-	for {
+	for tries := 0; ; tries++ {
 		n, _, errno := syscall.Syscall6(unix.SYS_SENDMMSG, fd,
 			uintptr(unsafe.Pointer(&s.msgs[s.from])), uintptr(s.used-s.from),
 			unix.MSG_DONTWAIT, 0, 0)
-		if errno == syscall.EINTR {
+		if errno == syscall.EINTR || errno != 0 && tries < repeatsMax && s.p.reported(errno) {
 			continue
 		}
 		s.n, s.errno = int(n), errno

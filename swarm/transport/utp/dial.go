@@ -33,6 +33,7 @@ func (s *Socket) dial(ctx context.Context, addr netip.AddrPort, punch bool) (net
 	if err != nil {
 		return nil, s.fault("dial", net.UDPAddrFromAddrPort(addr), err)
 	}
+	defer s.watchRefusals()()
 	stop := context.AfterFunc(ctx, func() { c.kill(ctx.Err()) })
 	c.mu.Lock()
 	for c.dialling = true; !c.m.connected() && c.over() == nil; {

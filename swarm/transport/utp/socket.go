@@ -78,6 +78,8 @@ type Socket struct {
 	alarms  alarms
 	kept    atomic.Int32 // connections with unsent datagrams
 
+	refusals refusals
+
 	mu        sync.Mutex
 	conns     map[connKey]*Conn
 	queue     []*Conn    // wait for Accept
