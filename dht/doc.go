@@ -1,5 +1,6 @@
 // Package dht is a node of the Mainline DHT: BEP 5, 32, 33, 42, 43, 44, 46
-// and 51.
+// and 51. It also gives out and asks for the credentials of relays ([Node.ServeTurn],
+// [Node.TurnCredentials]), by a query of this project.
 //
 // A [Node] owns two logical DHTs, IPv4 and IPv6 (BEP 32), each with an id, a
 // routing table and a peer store of its own, over the packet connections in

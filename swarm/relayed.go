@@ -25,7 +25,7 @@ type RelayServer struct {
 	// from the address local of ours, or from any if local is the zero Addr. Nil means those of
 	// URI.
 	Credentials func(ctx context.Context, local netip.Addr) (user, password string, err error)
-	// Outcome is told nil when the server has lent an address, and the error when it has not, or
-	// when an address was lost while it was in use. It may be nil, and returns soon.
+	// Outcome is told how each attempt to get an allocation has ended: nil, or the error. It may
+	// be nil, and returns soon.
 	Outcome func(err error)
 }

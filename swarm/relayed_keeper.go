@@ -274,6 +274,9 @@ func (k *relayKeeper) search(ctx context.Context) {
 // ask asks a server for an allocation.
 func (k *relayKeeper) ask(ctx context.Context, s RelayServer) {
 	a, err := k.dial(ctx, s)
+	if s.Outcome != nil && ctx.Err() == nil {
+		s.Outcome(err)
+	}
 	if err != nil {
 		k.engine.log.Debug("no relay", "server", s.URI.String(), "err", err)
 		k.tell(ctx, func(p *relayPlan, now time.Time) { p.failed(now, s, err) })
