@@ -100,7 +100,7 @@ func newFamily(now instant, c *core, index int, id ID) *family {
 		votes:    limit.NewVotes(votersMax, votesNeeded),
 		peers:    newPeerStore(c.limits.Hashes, c.limits.Peers),
 
-		strangers: newStrangers(now),
+		strangers: newStrangers(now, c.router),
 	}
 }
 
