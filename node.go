@@ -25,6 +25,7 @@ type Node struct {
 	relays  *relays      // nil if none is used
 	device  *deviceWatch // nil without an interface of its own
 	mapped  *PortMap     // nil without port mapping
+	telling sync.Mutex   // held while the DHT node is told of our public ports
 	cancel  func() bool  // makes the end of the context of Start close the node no more
 
 	mu      sync.Mutex // held while parts are switched, exchanged or closed
@@ -99,7 +100,7 @@ func (n *Node) listen() (err error) {
 		MemoryMax: cfg.Memory, Encryption: cfg.Encryption, Logger: cfg.Logger, NoPEX: cfg.NoPEX,
 		NoUTP: cfg.NoUTP, NoTCP: cfg.NoTCP,
 		Net: cfg.Network.Egress(), SystemCongestion: cfg.SystemCongestion,
-		DHTNode: n.dht.hint, NetworkChanged: n.networkChanged,
+		DHTNode: n.dht.hint, NetworkChanged: n.networkChanged, PortsChanged: n.tellPublicPorts,
 		Blocklist: n.blocked.list.Load(),
 	}
 	if n.relays != nil {
@@ -212,6 +213,7 @@ func (n *Node) startDHT() error {
 	if err != nil {
 		return err
 	}
+	n.tellPublicPorts()
 	n.engine.SetHasDHT(true)
 	n.engine.SwitchedOn(&n.dht.discovery)
 	return nil

@@ -124,6 +124,15 @@ func (n *Node) setPortMap() {
 	}
 }
 
+// tellPublicPorts tells the DHT node, if one runs, at which ports others reach us.
+func (n *Node) tellPublicPorts() {
+	n.telling.Lock() // so that the ports that were read last are told last
+	defer n.telling.Unlock()
+	if node := n.dht.Node(); node != nil {
+		node.SetPublicPorts(n.engine.PublicPorts())
+	}
+}
+
 // networkChanged follows a change of our addresses. It does not block.
 func (n *Node) networkChanged() {
 	n.mapped.NetworkChanged()

@@ -56,6 +56,7 @@ type core struct {
 	postponedWake instant       // when they are tried again
 
 	watchers map[ID][]*watcher
+	public   [families]uint16                       // see Node.SetPublicPorts
 	grant    func(asker netip.Addr) TurnCredentials // nil without a TURN server
 	tokens   tokens
 	items    itemStore

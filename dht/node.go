@@ -303,10 +303,7 @@ func (n *Node) NetworkChanged() {
 		}
 	})
 	n.resolver.poke()
-	n.mu.Lock()
-	defer n.mu.Unlock()
-	close(n.changed)
-	n.changed = make(chan struct{})
+	n.announceAgain()
 }
 
 func (n *Node) changes() <-chan struct{} {

@@ -1,6 +1,7 @@
 package dht
 
 import (
+	"cmp"
 	"net/netip"
 	"slices"
 	"time"
@@ -126,6 +127,9 @@ func (c *core) store(now instant, targets []storeTarget, req request,
 	for _, t := range targets {
 		sq := &storeQuery{s: s, to: t.addr, req: req, since: now}
 		sq.req.token = t.token
+		if req.method == methodAnnounce && !req.implied {
+			sq.req.port = cmp.Or(c.public[familyOf(t.addr.Addr())], req.port)
+		}
 		sq.ask(now)
 	}
 	s.close(now)

@@ -205,6 +205,27 @@ func (n *Node) Peers(ctx context.Context, ih metainfo.Hash, port uint16,
 	}
 }
 
+// SetPublicPorts says at which ports peers reach us over IPv4 and over IPv6. Peers and Announce
+// announce them in place of the port that they are given, unless that is 0; a public port of 0
+// stands for the given one. If one has changed, each running Peers announces again at once.
+func (n *Node) SetPublicPorts(four, six uint16) {
+	is := [families]uint16{v4: four, v6: six}
+	_ = n.do(func(c *core, _ instant) { // a closed node announces nothing
+		if c.public != is {
+			c.public = is
+			n.announceAgain()
+		}
+	})
+}
+
+// announceAgain ends the pauses of each running Peers.
+func (n *Node) announceAgain() {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	close(n.changed)
+	n.changed = make(chan struct{})
+}
+
 // watchStored adds a watcher and hands it the peers that are stored already.
 func (c *core) watchStored(now instant, target ID, w *watcher) {
 	c.watch(target, w)

@@ -73,6 +73,9 @@ type Config struct {
 	// NetworkChanged is called when addresses of this machine have come or gone. It must
 	// not block. May be nil.
 	NetworkChanged func()
+	// PortsChanged is called when the answer of PublicPorts has changed by itself. It must not
+	// block. May be nil.
+	PortsChanged func()
 	// Encryption says which connections are encrypted, so that simple filters
 	// do not recognise them.
 	Encryption Encryption
@@ -168,6 +171,7 @@ type Engine struct {
 	relays       *relayKeeper
 	polls        poller
 	standing     standing                         // how others reach us
+	public       publicPorts                      // by which ports
 	asked        *udpmux.Hosts                    // to whom datagrams were sent, by all ports
 	hasDHT       atomic.Bool                      // our handshakes say that we have a DHT node
 	ownKnown     sync.Mutex                       // held while own is found out
@@ -254,6 +258,8 @@ func start(cfg Config, pairs []*transport.Pair) *Engine {
 	e.feed.init(e.began)
 	e.standing.init(e.began)
 	e.polls.init()
+	e.public.init()
+	e.OnReach(e.hearPublicPorts)
 	e.asked = udpmux.NewHosts(e.began)
 	e.limits.init(&cfg)
 	e.down.SetAside(asideDown)

@@ -68,8 +68,8 @@ func newLoop(t *Torrent, info *metainfo.Info) *loop {
 		search:     newSearch(t.hashes(), t.engine.Addr().Port(), t.found),
 	}
 	l.search.pollBy(&t.engine.polls)
-	l.core.SetOwn(*t.engine.own.Load())
 	now := time.Now()
+	l.knowPublicPorts(now)
 	t.handle.start(now, l.totals.start(t, now))
 	if t.spec.Paused {
 		l.core.Step(time.Now(), core.Event{Kind: core.Paused})

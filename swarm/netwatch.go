@@ -90,8 +90,12 @@ func (e *Engine) watchNetwork(ctx context.Context) {
 		select {
 		case <-ctx.Done():
 			return
+		case <-e.public.news:
+			e.tellPublicPorts(time.Now())
+			continue
 		case <-tick.C:
 		}
+		e.tellPublicPorts(time.Now()) // those that had to wait
 		e.asked.Tick(time.Now())
 		gone, fresh := watch.look(time.Now(), e.machineAddresses())
 		if len(gone)+len(fresh) == 0 {
@@ -126,7 +130,7 @@ func (e *Engine) machineAddresses() addressSet {
 }
 
 // findOwn records the addresses at which peers reach the engine, as far as this machine
-// knows them.
+// knows them, and those at which others see it.
 func (e *Engine) findOwn() {
 	e.ownKnown.Lock()
 	defer e.ownKnown.Unlock()
@@ -143,6 +147,7 @@ func (e *Engine) findOwn() {
 			}
 		}
 	}
+	own = append(own, e.seenAt()...)
 	e.own.Store(&own)
 	e.observeBound(machine)
 }

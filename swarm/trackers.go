@@ -136,7 +136,7 @@ func (l *loop) startTrackers(tiers [][]tracker.Tracker, private bool) source {
 	l.trackers.set(l.core.Totals())
 	return source{l.trackers.start(tracker.Config{
 		Client: l.t.engine.tracker, PeerID: l.t.peerID, Tiers: tiers, Private: private,
-		Logger: l.t.log, External: l.t.engine.SetExternal,
+		Logger: l.t.log, External: l.t.engine.SetExternal, Port: l.t.engine.publicPort,
 		Changed: func() { l.t.changed(ChangedTrackers) },
 	}), book.SourceTracker}
 }

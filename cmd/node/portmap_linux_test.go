@@ -173,3 +173,61 @@ func TestMappedPorts(t *testing.T) {
 	}
 	shown.Stop()
 }
+
+// TestMappedElsewhere: two nodes of one home have the same port. The router maps that of the
+// second one to another, which peers find in the DHT.
+func TestMappedElsewhere(t *testing.T) {
+	realclient.RequireServer(t, realclient.Miniupnpd)
+	binary, inside := nodeInNamespace(t)
+	if !inside {
+		return
+	}
+	h := newMappedHome(t, binary)
+	second, err := h.way.Inside("second")
+	if err != nil {
+		t.Fatal(err)
+	}
+	ctx, cancel := context.WithTimeout(t.Context(), lanTimeout)
+	defer cancel()
+	dir := t.TempDir()
+	content := filepath.Join(dir, "content.bin")
+	writeContent(t, content, 1<<20)
+	const port = 7001
+	at := netip.AddrPortFrom(h.far.Addr, port)
+	ways := h.start(h.far, "bootstrap", "--bootstrap", "none", "--port", fmt.Sprint(port))
+	if _, err := ways.WaitEvent(ctx, "start"); err != nil {
+		t.Fatal(err)
+	}
+	h.start(h.inside, "seed", "--port", fmt.Sprint(port), "--bootstrap", "none", binary)
+	h.reached(ctx, netip.AddrPortFrom(h.way.Addr, port))
+	seed := h.start(second, "seed", "--port", fmt.Sprint(port), "--bootstrap", at.String(),
+		content)
+	link, err := seed.WaitEvent(ctx, "seeding")
+	if err != nil {
+		t.Fatal(err)
+	}
+	began := time.Now()
+	found := h.announced(ctx, at, link.Torrent, port)
+	t.Logf("announced as %v after %v", found, time.Since(began).Round(time.Millisecond))
+	h.reached(ctx, found)
+}
+
+// announced waits until the DHT behind a node names a peer at the router at another port than
+// the given one.
+func (h *mappedHome) announced(ctx context.Context, node netip.AddrPort, hash string,
+	port uint16) netip.AddrPort {
+	h.t.Helper()
+	for ctx.Err() == nil {
+		words := append(h.far.Enter(), h.binary, "dht", "peers", "--ephemeral", "--bootstrap",
+			node.String(), "--timeout", "5s", hash)
+		out, _ := exec.CommandContext(ctx, words[0], words[1:]...).Output() // nobody yet: no peers
+		for _, line := range strings.Fields(string(out)) {
+			at, err := netip.ParseAddrPort(line)
+			if err == nil && at.Addr() == h.way.Addr && at.Port() != port {
+				return at
+			}
+		}
+	}
+	h.t.Fatal("the DHT does not name the mapped port")
+	return netip.AddrPort{}
+}

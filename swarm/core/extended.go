@@ -71,7 +71,7 @@ func (x *extension) setUploadOnly(only bool) { x.uploadOnly = only }
 func (t *Torrent) sendExtHandshake(p *peer) {
 	h := wire.ExtHandshake{
 		Extensions: wire.OurExtensions(wire.ExtMetadata, wire.ExtDontHave, wire.ExtUploadOnly),
-		Port:       t.cfg.Port,
+		Port:       t.portFor(p),
 		Client:     t.cfg.Client,
 		YourIP:     p.endpoint.Host(),
 		Reqq:       reqqOurs,

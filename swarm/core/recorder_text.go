@@ -28,13 +28,14 @@ var eventNames = [eventKinds]string{
 }
 
 var commandNames = [...]string{
-	0:                                "prioritize",
-	didEvict - didPrioritize:         "evict",
-	didSetSequential - didPrioritize: "set sequential",
-	didSetDeadlines - didPrioritize:  "set deadlines",
-	didSetOwn - didPrioritize:        "set own",
-	didSetExternal - didPrioritize:   "set external",
-	didSetPriorities - didPrioritize: "set priorities",
+	0:                                 "prioritize",
+	didEvict - didPrioritize:          "evict",
+	didSetSequential - didPrioritize:  "set sequential",
+	didSetDeadlines - didPrioritize:   "set deadlines",
+	didSetOwn - didPrioritize:         "set own",
+	didSetExternal - didPrioritize:    "set external",
+	didSetPriorities - didPrioritize:  "set priorities",
+	didSetPublicPorts - didPrioritize: "set public ports",
 }
 
 var markNames = [...]string{"out", "encrypted", "broken", "vouched", "costly", "on", "have",

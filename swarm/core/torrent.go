@@ -26,6 +26,7 @@ type Torrent struct {
 	dialer dialer
 	pex    pex
 	punch  punch
+	public publicPorts
 	peers  peerTable
 	meta   fetching
 	choker *choke.Choker

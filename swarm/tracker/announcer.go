@@ -1,6 +1,7 @@
 package tracker
 
 import (
+	"cmp"
 	"context"
 	"iter"
 	"log/slog"
@@ -70,6 +71,9 @@ type Config struct {
 	// Left is unknown. While Left is unknown, we announce one missing byte unless
 	// we are a seed.
 	Stats func() Stats
+	// Port returns the port to announce over IPv4, or over IPv6, in place of that of Peers; 0
+	// stands for that. It must not block. May be nil. A change is announced by Moved.
+	Port func(ipv6 bool) uint16
 	// External is called with our address as a tracker sees it (BEP 24). It must
 	// not block. May be nil.
 	External func(netip.Addr)
@@ -326,12 +330,27 @@ func (p *swarmAnnounce) stop(ctx context.Context, r *trackerState, family guard.
 		events = []Event{Completed, Stopped}
 	}
 	for _, event := range events {
-		if _, err := p.a.announce(ctx, r.tracker, p.request(r, port, stats, event),
-			family); err != nil {
+		if _, err := p.a.announce(ctx, r.tracker, p.request(r, p.portIn(r, family, port), stats,
+			event), family); err != nil {
 			p.a.cfg.Logger.Debug("tracker was not told that we stopped", "tracker", r.tracker,
 				"err", err)
 		}
 	}
+}
+
+// portIn returns the port to announce to the tracker of r in a family, given that of Peers. A
+// proxy has none, nor has the other end of a name that a proxy looks up.
+func (p *swarmAnnounce) portIn(r *trackerState, family guard.Family, port uint16) uint16 {
+	if p.a.cfg.Port == nil || port == portNone {
+		return port
+	}
+	ipv6 := family == guard.IPv6
+	if ip, err := netip.ParseAddr(r.tracker.url.Hostname()); err == nil {
+		ipv6 = !ip.Unmap().Is4()
+	} else if family == guard.Any {
+		return port
+	}
+	return cmp.Or(p.a.cfg.Port(ipv6), port)
 }
 
 // request returns an announce to the tracker of r.

@@ -31,7 +31,7 @@ type trackerState struct {
 	started  [guard.IPv6 + 1]bool // by family: the tracker knows us
 	unsure   [guard.IPv6 + 1]bool // by family: an announce was cut off, so it may know us
 	whole    bool                 // an announce said that we have everything
-	port     uint16               // of the last announce
+	port     uint16               // of Peers, at the last announce
 	warned   string               // the last warning, so that it is logged once
 	failing  bool                 // the last announce failed, and that was logged
 	unwanted bool                 // the tracker has refused us for good (BEP 31)
@@ -217,6 +217,7 @@ func (g *tierGroup) logFailure(r *trackerState, err error) {
 // An outcome is the result of an announce in one family.
 type outcome struct {
 	family   guard.Family
+	port     uint16 // of Peers
 	request  Request
 	response Response
 	err      error
@@ -236,10 +237,11 @@ func (g *tierGroup) ask(r *trackerState) (answer Response, err error) {
 	// The same port and numbers for all families: took records them for all.
 	port, stats := g.swarm.now()
 	for _, family := range families {
-		request := g.swarm.request(r, port, stats, r.event(family, stats))
+		request := g.swarm.request(r, g.swarm.portIn(r, family, port), stats,
+			r.event(family, stats))
 		asking.Go(func() {
 			response, err := g.swarm.a.announce(ctx, r.tracker, request, family)
-			outcomes <- outcome{family, request, response, err}
+			outcomes <- outcome{family, port, request, response, err}
 		})
 	}
 	grace := time.AfterFunc(time.Hour, cancel)
@@ -333,7 +335,7 @@ func (r *trackerState) event(family guard.Family, stats Stats) Event {
 func (g *tierGroup) took(r *trackerState, o *outcome) {
 	log := g.swarm.a.cfg.Logger
 	r.started[o.family], r.failing = true, false
-	r.whole, r.port = r.whole || o.request.Left == 0, o.request.Port
+	r.whole, r.port = r.whole || o.request.Left == 0, o.port
 	if o.response.TrackerID != "" {
 		r.id = o.response.TrackerID
 	}
