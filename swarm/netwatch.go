@@ -90,7 +90,7 @@ func (e *Engine) watchNetwork(ctx context.Context) {
 		select {
 		case <-ctx.Done():
 			return
-		case <-e.public.news:
+		case <-e.public.changed():
 			e.tellPublicPorts(time.Now())
 			continue
 		case <-tick.C:

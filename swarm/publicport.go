@@ -6,6 +6,7 @@ import (
 	"sync"
 	"time"
 
+	"swarmnode/swarm/core"
 	"swarmnode/swarm/reach"
 )
 
@@ -77,6 +78,9 @@ func (e *Engine) ownPorts() (four, six uint16) {
 	}
 	return four, six
 }
+
+// changed returns a channel that has a value when torrents and sources may have to be told.
+func (p *publicPorts) changed() <-chan struct{} { return p.news }
 
 // turn reports whether torrents and sources must be told of other ports now.
 func (p *publicPorts) turn(now time.Time) bool {
@@ -162,5 +166,6 @@ func (l *loop) publicPortsChanged(now time.Time) {
 func (l *loop) knowPublicPorts(now time.Time) {
 	l.core.SetOwn(*l.t.engine.own.Load())
 	four, six := l.t.engine.public.get()
-	l.core.SetPublicPorts(now, four, six)
+	l.core.Step(now, core.Event{Kind: core.PublicPortsChanged,
+		Count: core.PublicPorts(four, six)})
 }

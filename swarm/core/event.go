@@ -103,6 +103,9 @@ const (
 	// Rebound: we accept connections at another port, or at none if it is 0. Count, the
 	// port.
 	Rebound
+	// PublicPortsChanged: peers beyond our own networks reach us at other ports than before.
+	// Count, see PublicPorts.
+	PublicPortsChanged
 	// Blocked: the user blocks the address of a peer from now on. The peer leaves. Peer.
 	Blocked
 	// RelayFound: others reach us by a relay at Endpoint, until RelayLost. Peers are told so.

@@ -71,7 +71,7 @@ func (x *extension) setUploadOnly(only bool) { x.uploadOnly = only }
 func (t *Torrent) sendExtHandshake(p *peer) {
 	h := wire.ExtHandshake{
 		Extensions: wire.OurExtensions(wire.ExtMetadata, wire.ExtDontHave, wire.ExtUploadOnly),
-		Port:       t.portFor(p),
+		Port:       t.public.of(p, t.cfg.Port),
 		Client:     t.cfg.Client,
 		YourIP:     p.endpoint.Host(),
 		Reqq:       reqqOurs,

@@ -159,7 +159,7 @@ func (c *chaos) dials() {
 		c.step(Event{Kind: Doubted, Ref: c.block()})
 	case n%4 == 0:
 		c.torrent.SetExternal(netip.AddrFrom4([4]byte{50, 0, 0, byte(c.byte())}))
-		c.torrent.SetPublicPorts(c.now, uint16(n), 0)
+		c.step(Event{Kind: PublicPortsChanged, Count: PublicPorts(uint16(n), 0)})
 		for _, k := range c.torrent.Known(8) {
 			c.step(Event{Kind: Found, Endpoint: k.Endpoint, Source: book.SourceResume, Met: k.Met,
 				Vouched: k.Vouched})

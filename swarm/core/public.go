@@ -1,8 +1,6 @@
 package core
 
 import (
-	"time"
-
 	"swarmnode/swarm/book"
 )
 
@@ -11,43 +9,33 @@ import (
 // Config.Port.
 type publicPorts struct{ four, six uint16 }
 
-// set sets the ports, and reports whether one has changed.
-func (x *publicPorts) set(four, six uint16) (changed bool) {
-	is := publicPorts{four, six}
-	changed = is != *x
-	*x = is
-	return changed
-}
+// PublicPorts returns the Count of an event of that kind.
+func PublicPorts(four, six uint16) int { return int(four)<<16 | int(six) }
 
-// SetPublicPorts says at which ports peers beyond our own networks reach us, over IPv4 and
-// over IPv6; 0 stands for Config.Port. Those peers are told at once (BEP 10, "p"). Actions may
-// follow.
-func (t *Torrent) SetPublicPorts(now time.Time, four, six uint16) {
-	t.advance(now)
-	t.command(publicCommand(four, six))
-	before := make(map[PeerRef]uint16, t.peers.count())
+// onPublicPorts tells the peers to whom it makes a difference at which ports they reach us now
+// (BEP 10, "p").
+func onPublicPorts(t *Torrent, count int) {
+	before := t.public
+	t.public.set(uint16(count>>16), uint16(count))
 	for _, p := range t.peers.all() {
-		before[p.ref] = t.portFor(p)
-	}
-	if !t.public.set(four, six) {
-		return
-	}
-	for _, p := range t.peers.all() {
-		if p.extended && t.portFor(p) != before[p.ref] {
+		if p.extended && before.of(p, t.cfg.Port) != t.public.of(p, t.cfg.Port) {
 			t.sendExtHandshake(p)
 		}
 	}
 }
 
-// portFor returns the port at which p reaches us. No router is between us and a peer of our
-// own networks.
-func (t *Torrent) portFor(p *peer) uint16 {
-	port, ip := t.public.six, p.endpoint.Host()
+// set sets the ports.
+func (x *publicPorts) set(four, six uint16) { x.four, x.six = four, six }
+
+// of returns the port at which p reaches us, if we listen at own. No router is between us and
+// a peer of our own networks.
+func (x *publicPorts) of(p *peer, own uint16) uint16 {
+	port, ip := x.six, p.endpoint.Host()
 	if ip.Unmap().Is4() {
-		port = t.public.four
+		port = x.four
 	}
-	if port == 0 || t.cfg.Port == 0 || book.Local(ip) {
-		return t.cfg.Port
+	if port == 0 || own == 0 || book.Local(ip) {
+		return own
 	}
 	return port
 }

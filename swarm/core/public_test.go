@@ -18,9 +18,9 @@ func TestPublicPorts(t *testing.T) {
 	}
 	told := func(what string, four, six uint16, want string) {
 		t.Helper()
-		a.torrent.SetPublicPorts(a.now, four, six)
+		a.event(Event{Kind: PublicPortsChanged, Count: PublicPorts(four, six)})
 		got := ""
-		for _, action := range a.torrent.Actions(nil) {
+		for _, action := range a.actions {
 			if action.Kind != Send || action.Msg.Ext != wire.ExtHandshakeNumber {
 				t.Errorf("%s: %s", what, showAction(&action))
 				continue

@@ -21,14 +21,13 @@ const wholeBlock = block.Size
 // Commands are recorded as events of these kinds. Every method of Torrent outside of Step
 // that changes what later events lead to records one.
 const (
-	didPrioritize     EventKind = 200 + iota // Ref.Piece, Count
-	didEvict                                 // Peer, which was dropped to make room
-	didSetSequential                         // marked as on
-	didSetDeadlines                          // pieces and times from now
-	didSetOwn                                // addresses
-	didSetExternal                           // Endpoint
-	didSetPriorities                         // of all pieces
-	didSetPublicPorts                        // Count, see publicCommand
+	didPrioritize    EventKind = 200 + iota // Ref.Piece, Count
+	didEvict                                // Peer, which was dropped to make room
+	didSetSequential                        // marked as on
+	didSetDeadlines                         // pieces and times from now
+	didSetOwn                               // addresses
+	didSetExternal                          // Endpoint
+	didSetPriorities                        // of all pieces
 	commandEnd
 )
 
@@ -215,14 +214,6 @@ func evictCommand(p *peer) entry { return entry{kind: didEvict, peer: p.ref} }
 func externalCommand(ip netip.Addr) entry {
 	return entry{kind: didSetExternal, endpoint: endpoint.IP(netip.AddrPortFrom(ip, 0))}
 }
-
-// publicCommand returns the entry of SetPublicPorts.
-func publicCommand(four, six uint16) entry {
-	return entry{kind: didSetPublicPorts, count: int(four)<<16 | int(six)}
-}
-
-// publicPorts returns the ports of a SetPublicPorts.
-func (e *entry) publicPorts() (four, six uint16) { return uint16(e.count >> 16), uint16(e.count) }
 
 // ownCommand returns the entry of SetOwn.
 func ownCommand(addrs []netip.AddrPort) entry {

@@ -140,9 +140,6 @@ func (r *replay) step(e *entry) {
 		t.SetOwn(e.addresses())
 	case didSetExternal:
 		t.SetExternal(e.endpoint.Host())
-	case didSetPublicPorts:
-		four, six := e.publicPorts()
-		t.SetPublicPorts(now, four, six)
 	default:
 		t.Step(now, ev)
 	}

@@ -156,9 +156,6 @@ func describe(e *Event, c *entry) string {
 		return fmt.Sprintf("%v %d %s", e.Kind, e.Peer, dotted(e.Ref))
 	case Verified, Failed, StorageFailed, Hashed, Doubted:
 		return fmt.Sprintf("%v %d", e.Kind, e.Ref.Piece)
-	case didSetPublicPorts:
-		four, six := c.publicPorts()
-		return fmt.Sprintf("%v %d %d", e.Kind, four, six)
 	case didSetDeadlines:
 		return fmt.Sprintf("%v of %d pieces", e.Kind, len(c.deadlines()))
 	case didPrioritize:

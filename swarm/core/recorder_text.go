@@ -23,19 +23,19 @@ var eventNames = [eventKinds]string{
 	StorageFailed: "storage failed", StorageWorks: "storage works", Hashed: "hashed",
 	Paused: "paused", Resumed: "resumed", Doubted: "doubted", Limited: "limited", Shed: "shed",
 	PEXOff: "pex off", PEXOn: "pex on", Rebound: "rebound", Blocked: "blocked",
-	RelayFound: "relay found", RelayLost: "relay lost", PathsChanged: "paths changed",
+	PublicPortsChanged: "public ports changed",
+	RelayFound:         "relay found", RelayLost: "relay lost", PathsChanged: "paths changed",
 	Unacked: "unacked",
 }
 
 var commandNames = [...]string{
-	0:                                 "prioritize",
-	didEvict - didPrioritize:          "evict",
-	didSetSequential - didPrioritize:  "set sequential",
-	didSetDeadlines - didPrioritize:   "set deadlines",
-	didSetOwn - didPrioritize:         "set own",
-	didSetExternal - didPrioritize:    "set external",
-	didSetPriorities - didPrioritize:  "set priorities",
-	didSetPublicPorts - didPrioritize: "set public ports",
+	0:                                "prioritize",
+	didEvict - didPrioritize:         "evict",
+	didSetSequential - didPrioritize: "set sequential",
+	didSetDeadlines - didPrioritize:  "set deadlines",
+	didSetOwn - didPrioritize:        "set own",
+	didSetExternal - didPrioritize:   "set external",
+	didSetPriorities - didPrioritize: "set priorities",
 }
 
 var markNames = [...]string{"out", "encrypted", "broken", "vouched", "costly", "on", "have",

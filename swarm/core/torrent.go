@@ -134,6 +134,8 @@ func (t *Torrent) Step(now time.Time, e Event) {
 		t.onPause(e.Kind)
 	case Rebound:
 		t.onRebound(uint16(e.Count))
+	case PublicPortsChanged:
+		onPublicPorts(t, e.Count)
 	case Doubted:
 		t.onDoubted(e.Ref.Piece)
 	case Limited:
