@@ -5,12 +5,15 @@ import (
 	"errors"
 	"net"
 	"net/netip"
+	"os"
+	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
 	"time"
 
 	"swarmnode/dht"
+	"swarmnode/swarm"
 	"swarmnode/swarm/transport/relay"
 )
 
@@ -225,5 +228,85 @@ func TestOneOfEach(t *testing.T) {
 		if got := oneOfEach(addrs(c.all), addrs(c.better)); !slices.Equal(got, addrs(c.want)) {
 			t.Errorf("of %s, preferring %q: %v, want %s", c.all, c.better, got, c.want)
 		}
+	}
+}
+
+// Nobody on the blocklist is served, not even a user; and nobody there is asked for a relay.
+func TestRelayServerRefusesTheBlocked(t *testing.T) {
+	list := filepath.Join(t.TempDir(), "list")
+	if err := os.WriteFile(list, []byte("127.0.1.0/24\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	d := startAlone(t, DHTConfig{Blocklists: []string{list}})
+	r, err := StartRelay(t.Context(), RelayConfig{Lend: []netip.Addr{testHost},
+		Users: map[string]string{"me": "secret"}}, d)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer r.Close()
+	dial := func(ip string) error {
+		a, err := relay.Dial(t.Context(), relay.Config{Local: netip.MustParseAddr(ip),
+			Server: relay.URI{Host: "127.0.0.1", Port: r.State().Listen[0].Port(), User: "me",
+				Password: "secret", Transport: relay.TCP}})
+		if err != nil {
+			return err
+		}
+		defer a.Close()
+		return a.Permit(t.Context(), []netip.Addr{netip.MustParseAddr("127.0.1.7")})
+	}
+	if err := dial("127.0.1.1"); err == nil || errors.Is(err, relay.ErrForbidden) {
+		t.Errorf("a blocked client is served: %v", err)
+	}
+	if err := dial("127.0.2.1"); !errors.Is(err, relay.ErrForbidden) {
+		t.Errorf("a permit for a blocked peer: %v", err)
+	}
+	node := startNode(t, Config{Blocklists: []string{list}})
+	tried := make(map[netip.AddrPort]struct{})
+	blocked := []netip.AddrPort{netip.MustParseAddrPort("127.0.1.1:1")}
+	node.relays.ask(t.Context(), blocked, tried, func(swarm.RelayServer) bool { return true })
+	if len(tried) != 0 {
+		t.Errorf("asked %v", tried)
+	}
+}
+
+// A relay of IPv6 serves by IPv6 alone.
+func TestRelayServerOfIPv6(t *testing.T) {
+	six := netip.IPv6Loopback()
+	d, err := StartDHT(DHTConfig{Bootstrap: []string{}, Listen: []netip.AddrPort{
+		netip.AddrPortFrom(testHost, 0), netip.AddrPortFrom(six, 0)}})
+	if err != nil {
+		t.Skip("no IPv6: ", err)
+	}
+	defer d.Close()
+	r, err := StartRelay(t.Context(), RelayConfig{Lend: []netip.Addr{six}}, d)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer r.Close()
+	if s := r.State(); s.Open != [2]bool{false, true} || len(s.URIs()) != 1 {
+		t.Errorf("%+v", s)
+	}
+	asker, err := StartDHT(DHTConfig{Bootstrap: []string{}, Listen: []netip.AddrPort{
+		netip.AddrPortFrom(testHost, 0), netip.AddrPortFrom(six, 0)}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer asker.Close()
+	_, err = asker.Node().TurnCredentials(t.Context(), d.Addrs()[0])
+	if !errors.Is(err, dht.ErrNoRelay) {
+		t.Errorf("over IPv4: %v", err)
+	}
+	given, err := asker.Node().TurnCredentials(t.Context(), d.Addrs()[1])
+	if err != nil {
+		t.Fatal(err)
+	}
+	a, err := relay.Dial(t.Context(), relay.Config{Server: relay.URI{Host: six.String(),
+		Port: given.Port, User: given.User, Password: given.Password}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer a.Close()
+	if a.AddrPort().Addr() != six {
+		t.Errorf("the relayed address is %v", a.AddrPort())
 	}
 }
