@@ -182,6 +182,14 @@ func (s *search) restart(ctx context.Context, now time.Time) bool {
 	return true
 }
 
+// seek begins a new round, because a peer that fell silent may be elsewhere. Its sources are
+// asked often at first.
+func (s *search) seek(ctx context.Context, now time.Time) {
+	if s.restart(ctx, now) {
+		s.polls.hurry(s.round)
+	}
+}
+
 // pause ends the running round, and keeps others from beginning until resume.
 func (s *search) pause() {
 	s.stop()

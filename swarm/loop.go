@@ -312,7 +312,7 @@ func (l *loop) perform(now time.Time, a *core.Action) {
 	case core.WantPeers:
 		l.search.more(l.t.ctx, now)
 	case core.Seek:
-		l.search.restart(l.t.ctx, now)
+		l.search.seek(l.t.ctx, now)
 	case core.Complete:
 		l.complete(now)
 	}

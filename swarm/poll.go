@@ -31,6 +31,10 @@ const (
 	pollNext  = 5 * time.Second
 	pollLater = 10 * time.Minute
 	pollLast  = 10 * time.Second
+	// pollSought is how often a swarm is polled in which a peer that fell silent may be
+	// elsewhere, for pollSeeks.
+	pollSought = time.Second
+	pollSeeks  = 10 * time.Second
 	// pollCrowd is how many peers in one answer mean that newcomers find others to introduce
 	// them. Then the swarm is polled every pollCrowded.
 	pollCrowd   = 30
@@ -61,10 +65,11 @@ type polled struct {
 	from  Poller
 	found func(netip.AddrPort)
 
-	// Of the goroutine of run, but for next, which poller.mu guards:
-	began time.Time
-	next  time.Time
-	known map[netip.AddrPort]struct{}
+	// Of the goroutine of run, but for next and sought, which poller.mu guards:
+	began  time.Time
+	next   time.Time
+	sought time.Time // until when it is polled often, because a peer may be elsewhere
+	known  map[netip.AddrPort]struct{}
 }
 
 // init makes an empty poller, which polls until it is known that others can reach us.
@@ -102,6 +107,22 @@ func (x *poller) add(ctx context.Context, hash metainfo.Hash, from Discovery,
 	defer x.mu.Unlock()
 	x.list = append(x.list, &polled{ctx: ctx, hash: hash, from: by, found: found, began: now,
 		next: now.Add(pollFirst)})
+	x.rouse()
+}
+
+// hurry polls the swarms of a round soon and often, for pollSeeks.
+func (x *poller) hurry(round context.Context) {
+	if x == nil {
+		return
+	}
+	now := time.Now()
+	x.mu.Lock()
+	defer x.mu.Unlock()
+	for _, p := range x.list {
+		if p.ctx == round {
+			p.next, p.sought = now.Add(pollSought), now.Add(pollSeeks)
+		}
+	}
 	x.rouse()
 }
 
@@ -177,6 +198,8 @@ func (x *poller) plan(p *polled, peers int, now time.Time) {
 	defer x.mu.Unlock()
 	wait := pollLast
 	switch age := now.Sub(p.began); {
+	case now.Before(p.sought):
+		wait = pollSought
 	case peers >= pollCrowd:
 		wait = pollCrowded
 	case age < pollSoon:

@@ -121,6 +121,39 @@ func TestPollSchedule(t *testing.T) {
 	})
 }
 
+// TestSeekPollsOften: while a peer may be elsewhere, the swarm is polled each second. Other
+// swarms are not, and neither is anything if others can reach us.
+func TestSeekPollsOften(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		x, d := polling(t), newPollable()
+		s := newSearch([]metainfo.Hash{swarmA}, 1, func(book.Source, netip.AddrPort) {})
+		s.pollBy(x)
+		s.setSources([]source{{d, book.SourceDHT}}, false)
+		s.seek(t.Context(), time.Now()) // it has not begun
+		s.start(t.Context(), time.Now(), true)
+		x.add(t.Context(), swarmB, d, func(netip.AddrPort) {})
+		time.Sleep(20 * time.Second)
+		d.take(swarmA)
+		d.take(swarmB)
+		s.seek(t.Context(), time.Now())
+		time.Sleep(20*time.Second + between)
+		if n := len(d.take(swarmA)); n < 11 || n > 14 {
+			t.Errorf("polled %d times in 20 s after a peer was sought, want ten times and a few", n)
+		}
+		if n := len(d.take(swarmB)); n > 7 {
+			t.Errorf("another swarm was polled %d times", n)
+		}
+		x.stand(reach.Standing{UTP: reach.Open})
+		s.seek(t.Context(), time.Now())
+		time.Sleep(20 * time.Second)
+		if n := len(d.take(swarmA)); n > 0 {
+			t.Errorf("polled %d times although others can reach us", n)
+		}
+		s.stop()
+		s.join()
+	})
+}
+
 // TestPollTellsOfNewPeers: a peer is told of once, and none after the round has ended.
 func TestPollTellsOfNewPeers(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
