@@ -77,6 +77,10 @@ type Config struct {
 	// packets at random, has a deep queue, or is shared with others that send, on systems
 	// that have BBR and allow it.
 	SystemCongestion bool
+	// NoPolite lets uploads over TCP beyond the local network fill the queue before the
+	// uplink. Otherwise they are held to a rate at which that queue stays short, while the
+	// node fetches little, on systems that say how long round trips take (Linux).
+	NoPolite bool
 
 	// NoUTP keeps the node from exchanging content by uTP (BEP 29), and NoTCP from doing so by
 	// TCP. Start returns swarm.ErrNoTransport if both are set. The DHT, trackers and web seeds

@@ -98,7 +98,7 @@ func (n *Node) listen() (err error) {
 		PeerIDPrefix: cfg.PeerIDPrefix, Client: cfg.Client,
 		Down: cfg.Down, Up: cfg.Up, PeersMax: cfg.Peers, TorrentPeersMax: cfg.TorrentPeers,
 		MemoryMax: cfg.Memory, Encryption: cfg.Encryption, Logger: cfg.Logger, NoPEX: cfg.NoPEX,
-		NoUTP: cfg.NoUTP, NoTCP: cfg.NoTCP,
+		NoUTP: cfg.NoUTP, NoTCP: cfg.NoTCP, NoPolite: cfg.NoPolite,
 		Net: cfg.Network.Egress(), SystemCongestion: cfg.SystemCongestion,
 		DHTNode: n.dht.hint, NetworkChanged: n.networkChanged, PortsChanged: n.tellPublicPorts,
 		Blocklist: n.blocked.list.Load(),

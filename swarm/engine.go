@@ -82,6 +82,9 @@ type Config struct {
 	// SystemCongestion leaves the congestion control of TCP to the system; see
 	// transport.Path.
 	SystemCongestion bool
+	// NoPolite lets uploads over TCP fill the queue before the uplink; see
+	// transport.Uplink.
+	NoPolite bool
 	// NoUTP makes and accepts no streams to peers by uTP (BEP 29), and NoTCP none by TCP. Both
 	// together are an error.
 	NoUTP, NoTCP bool
@@ -156,7 +159,7 @@ type Engine struct {
 	tracker      *tracker.Client
 	down         *limit.Common
 	up           *limit.Common
-	uplink       transport.Uplink
+	uplink       *transport.Uplink
 	kept         *limit.Ledger // bytes held for peers besides blocks
 	streams      *limit.Bytes  // buffers of uTP
 	given        *limit.Tally  // bytes given to sources besides blocks
@@ -253,6 +256,8 @@ func start(cfg Config, pairs []*transport.Pair) *Engine {
 		workers:      storage.NewWorkers(runtime.GOMAXPROCS(0)),
 		registry:     newRegistry(),
 		keys:         limit.NewTurns(keysPerSource, keysMax, home),
+		uplink: transport.NewUplink(transport.UplinkConfig{
+			SystemCongestion: cfg.SystemCongestion, Greedy: cfg.NoPolite}),
 	}
 	e.began = time.Now()
 	e.feed.init(e.began)

@@ -98,16 +98,12 @@ func (l *link) begin(ref core.PeerRef, pieces int) {
 		return
 	}
 	e := l.torrent.engine
-	var path *transport.Path
-	if !e.cfg.SystemCongestion {
-		path = e.uplink.Watch(l.conn)
-	}
 	l.account = e.kept.Open(func() { l.peer.Evict() })
 	l.peer = peer.New(l.conn, peer.Config{
 		Handler: l, Pool: e.blocks, Down: l.torrent.limits.rateDown(),
 		Up: l.torrent.limits.rateUp(), Pieces: pieces,
 		Account: l.account, Source: l.endpoint.Host(), Given: e.given, Talk: e.talk,
-		Path: path, Unacked: l.unacked,
+		Path: e.uplink.Watch(l.conn), Unacked: l.unacked,
 	})
 	l.stream = l.peer
 }

@@ -131,6 +131,8 @@ func (l *loop) show(now time.Time) {
 func (l *loop) publish(now time.Time) {
 	s := l.state()
 	l.publisher.done(now.Sub(l.t.engine.began), s.DownRate != 0 || s.UpRate != 0)
+	l.t.engine.uplink.Received(s.Down - l.received)
+	l.received = s.Down
 	if l.t.handle.publish(now, &s, l.status(&s)) {
 		l.totals.change(now)
 		kinds := ChangedState

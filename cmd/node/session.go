@@ -57,6 +57,7 @@ type nodeFlags struct {
 
 	noDHT, noLSD, noTrackers bool
 	systemCongestion         bool
+	noPolite                 bool
 	noUTP, noTCP             bool
 	relay                    listValue // turn: URIs
 	noRelay                  bool
@@ -93,6 +94,8 @@ func (f *nodeFlags) register(fs *pflag.FlagSet) {
 			"require it, or turn it off")
 	fs.BoolVar(&f.systemCongestion, "system-congestion", false,
 		"leave the congestion control of TCP to the system, also where BBR would do better")
+	fs.BoolVar(&f.noPolite, "no-polite", false,
+		"let uploads over TCP fill the uplink's queue, which delays others behind the same router")
 	f.memory = memoryDefault
 	fs.Var(&f.memory, "memory",
 		"memory ceiling of the process, at least 32M; a transfer uses little of it")
@@ -189,6 +192,7 @@ func openSession(ctx context.Context, c *console, f *nodeFlags, want needs) (*se
 		Down: int64(f.down), Up: int64(f.up), Peers: int(f.peersMax),
 		TorrentPeers: int(f.torrentPeers), Memory: f.memory.blocks(),
 		Encryption: encryptions[f.encryption.word], SystemCongestion: f.systemCongestion,
+		NoPolite: f.noPolite,
 		NoUTP: f.noUTP, NoTCP: f.noTCP, Relays: f.relay.items, NoRelay: f.noRelay,
 		Logger: c.log, DHTLogger: resolverLogger(c, f.join.named()),
 	}

@@ -47,8 +47,9 @@ const (
 type Path struct {
 	socket  socket
 	uplink  *Uplink
-	counted uint32    // the uplink's
-	next    time.Time // when to look again
+	flow    flow      // the uplink's
+	next    time.Time // when to tell the uplink again
+	due     time.Time // when to look again
 	first   time.Time // the first look
 	lost    uint32    // packets sent again, at the last look
 	losses  int       // looks that found losses without a queue
@@ -60,6 +61,8 @@ type condition struct {
 	rtt, rttMin time.Duration // smoothed, and the shortest
 	lost        uint32        // packets sent again since the stream began
 	rate        uint64        // bytes per second that arrived lately
+	acked       uint64        // bytes that have arrived since the stream began
+	unsent      uint32        // bytes that wait for the path
 	sharers     int           // streams that send, this one included
 }
 
@@ -77,11 +80,12 @@ func (p *Path) Sent(now time.Time) {
 	if p == nil || now.Before(p.next) {
 		return
 	}
-	p.next = now.Add(lookEvery)
-	sharers := p.uplink.sends(now, &p.counted)
-	if p.changed {
+	p.next = now.Add(politeEvery)
+	sharers := p.uplink.sends(now, &p.flow)
+	if p.changed || now.Before(p.due) {
 		return
 	}
+	p.due = now.Add(lookEvery)
 	c, ok := p.socket.condition()
 	if !ok {
 		p.next = now.Add(time.Hour) // the stream has ended

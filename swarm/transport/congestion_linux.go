@@ -29,6 +29,7 @@ func (s socket) condition() (c condition, ok bool) {
 			rttMin: time.Duration(info.Min_rtt) * time.Microsecond,
 			lost:   info.Total_retrans,
 			rate:   info.Delivery_rate,
+			acked:  info.Bytes_acked, unsent: info.Notsent_bytes,
 		}
 	})
 	return c, ok && err == nil
@@ -38,5 +39,16 @@ func (s socket) condition() (c condition, ok bool) {
 func (s socket) keepPace() {
 	s.raw.Control(func(fd uintptr) { // without it the stream works as before
 		unix.SetsockoptString(int(fd), unix.IPPROTO_TCP, unix.TCP_CONGESTION, "bbr")
+	})
+}
+
+// pace holds the stream to a rate in bytes per second (SO_MAX_PACING_RATE); 0 is any.
+func (s socket) pace(rate float64) {
+	most := ^uint64(0)
+	if rate > 0 {
+		most = uint64(rate)
+	}
+	s.raw.Control(func(fd uintptr) { // without it the stream works as before
+		unix.SetsockoptUint64(int(fd), unix.SOL_SOCKET, unix.SO_MAX_PACING_RATE, most)
 	})
 }

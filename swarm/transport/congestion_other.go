@@ -12,3 +12,5 @@ func socketOf(*net.TCPConn) (socket, bool) { return socket{}, false }
 func (socket) condition() (condition, bool) { return condition{}, false }
 
 func (socket) keepPace() {}
+
+func (socket) pace(float64) {}

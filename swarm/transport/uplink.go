@@ -1,58 +1,234 @@
 package transport
 
 import (
+	"cmp"
+	"math"
 	"net"
+	"net/netip"
+	"slices"
 	"sync"
+	"sync/atomic"
 	"time"
+
+	"swarmnode/swarm/limit"
 )
 
-// countFor is how long an Uplink counts before it begins again.
-const countFor = time.Second
+const (
+	// flowFor is how long a stream counts as one that sends after its last send.
+	flowFor = 1500 * time.Millisecond
+	// flowsMax bounds the streams that are watched.
+	flowsMax = 1024
+	// sayRate is how many bytes per second a stream must send for its round trips to count:
+	// the system smooths them over eight packets.
+	sayRate = 8 << 10
+	// wantsMore is what a stream that has sent all is given beyond what it sent.
+	wantsMore = 1.25
+	// levelLeast is the least rate to which one stream is held, in bytes per second.
+	levelLeast = 4 << 10
+	// levelStep is the share by which the rate of a stream must change to be set again.
+	levelStep = 0.01
+)
 
-// An Uplink knows how many streams to peers beyond the local network send at a time, since
-// those share one line. The zero Uplink is ready. It is safe for concurrent use.
-type Uplink struct {
-	mu     sync.Mutex
-	turn   uint32    // counts how often it began again; 0 before the first time
-	began  time.Time // when it did so last
-	now    int       // streams that have sent since then
-	before int       // streams that sent in the time before
+// UplinkConfig says what an Uplink does.
+type UplinkConfig struct {
+	// SystemCongestion leaves the congestion control of TCP to the system; see Path.
+	SystemCongestion bool
+	// Greedy lets streams fill the queue before the uplink; otherwise they are held to a
+	// rate at which it stays short.
+	Greedy bool
 }
+
+// An Uplink knows the streams to peers beyond the local network that send, since those share
+// one line. It holds them together to a rate that leaves the queue before that line short,
+// as far as the system can say how long it is. It is safe for concurrent use.
+type Uplink struct {
+	cfg      UplinkConfig
+	received atomic.Int64 // bytes that the engine fetched, since it began
+
+	mu     sync.Mutex
+	flows  []*flow
+	polite polite
+	at     time.Time // of the last look
+	came   int64     // received, at the last look
+	level  float64   // to which each stream is held, in bytes per second; 0 for any
+	hosts  []hostSay // of one look
+}
+
+// A flow is a stream that sends. It is guarded by the mutex of its Uplink.
+type flow struct {
+	socket  probe
+	network netip.Prefix
+	seen    time.Time // when it sent last
+	listed  bool      // in Uplink.flows
+	fresh   bool      // it was looked at
+	acked   uint64    // bytes, at the last look
+	rate    float64   // bytes per second, smoothed
+	eager   bool
+	level   float64 // as the system was told; 0 for any
+}
+
+// A probe is a socket of which a flow knows how its path is, and which can be slowed down.
+type probe interface {
+	condition() (c condition, ok bool)
+	pace(rate float64)
+}
+
+// A hostSay is what the streams to one network say of the queue.
+type hostSay struct {
+	network netip.Prefix
+	queue   time.Duration
+}
+
+// NewUplink returns an Uplink.
+func NewUplink(cfg UplinkConfig) *Uplink { return &Uplink{cfg: cfg} }
 
 // Watch returns the Path of a stream to a peer, which may be encrypted. It is nil where
 // there is nothing to watch: for streams within a machine or a local network, for those
-// that are not TCP, and on systems that cannot be asked.
+// that are not TCP, on systems that cannot be asked, and where nothing may be changed.
 func (u *Uplink) Watch(conn net.Conn) *Path {
+	if u.cfg.SystemCongestion && u.cfg.Greedy {
+		return nil
+	}
 	if outer, ok := conn.(interface{ Below() net.Conn }); ok {
 		conn = outer.Below()
 	}
 	tcp, ok := conn.(*net.TCPConn)
-	if !ok || !distant(RemoteAddrPort(tcp).Addr()) {
+	if !ok {
+		return nil
+	}
+	remote := RemoteAddrPort(tcp).Addr()
+	if !distant(remote) {
 		return nil
 	}
 	s, ok := socketOf(tcp)
 	if !ok {
 		return nil
 	}
-	return &Path{socket: s, uplink: u}
+	return &Path{socket: s, uplink: u, changed: u.cfg.SystemCongestion,
+		flow: flow{socket: s, network: limit.NetworkOf(remote)}}
 }
 
-// sends records that a stream sends, and returns how many do. counted is what the Uplink
-// keeps with the stream, zero at first.
-func (u *Uplink) sends(now time.Time, counted *uint32) int {
+// Received counts bytes that the engine fetched. While it fetches, streams are not held.
+func (u *Uplink) Received(bytes int64) {
+	if bytes > 0 {
+		u.received.Add(bytes)
+	}
+}
+
+// sends records that a stream sends, and returns how many do. It looks at all of them, if
+// they were not looked at just now.
+func (u *Uplink) sends(now time.Time, f *flow) int {
 	u.mu.Lock()
 	defer u.mu.Unlock()
-	if since := now.Sub(u.began); u.turn == 0 || since >= countFor {
-		u.before = 0
-		if since < 2*countFor {
-			u.before = u.now
+	f.seen = now
+	if !f.listed && len(u.flows) < flowsMax {
+		*f = flow{socket: f.socket, network: f.network, seen: now, listed: true, level: f.level}
+		u.flows = append(u.flows, f)
+		if !u.cfg.Greedy {
+			f.hold(u.level)
 		}
-		u.began, u.now = now, 0
-		u.turn = max(u.turn+1, 1) // it may wrap
 	}
-	if *counted != u.turn {
-		*counted = u.turn
-		u.now++
+	if now.Sub(u.at) >= politeEvery {
+		u.look(now)
 	}
-	return max(u.now, u.before)
+	return len(u.flows)
+}
+
+// look looks at all streams, and holds them to the rate that follows.
+func (u *Uplink) look(now time.Time) {
+	passed := now.Sub(u.at)
+	u.at = now
+	u.flows = slices.DeleteFunc(u.flows, func(f *flow) bool {
+		f.listed = now.Sub(f.seen) < flowFor
+		return !f.listed
+	})
+	if u.cfg.Greedy {
+		return
+	}
+	var v uplinkView
+	u.hosts = u.hosts[:0]
+	for _, f := range u.flows {
+		c, ok := f.socket.condition()
+		if !ok {
+			f.seen = time.Time{} // the stream has ended
+			continue
+		}
+		sent, says := f.look(passed, c)
+		v.up += sent
+		v.eager = v.eager || f.eager
+		if says {
+			u.hosts = append(u.hosts, hostSay{f.network, c.rtt - c.rttMin})
+		}
+	}
+	v.queue, v.known = agreed(u.hosts)
+	came := u.received.Load()
+	v.down = float64(came - u.came)
+	u.came = came
+	u.level = levelOf(u.polite.look(now, v), u.flows)
+	for _, f := range u.flows {
+		f.hold(u.level)
+	}
+}
+
+// look takes the condition of the stream. It returns how many bytes have arrived since the
+// last look, and whether its round trips count.
+func (f *flow) look(passed time.Duration, c condition) (sent float64, says bool) {
+	if f.fresh {
+		sent = float64(c.acked - f.acked)
+		f.rate += (sent/max(passed.Seconds(), politeEvery.Seconds()) - f.rate) / 4
+	}
+	f.fresh, f.acked = true, c.acked
+	f.eager = c.unsent > 0
+	return sent, f.rate >= sayRate
+}
+
+// hold makes the system hold the stream to a rate, 0 for any.
+func (f *flow) hold(level float64) {
+	if math.Abs(level-f.level) <= levelStep*f.level {
+		return
+	}
+	f.level = level
+	f.socket.pace(level)
+}
+
+// agreed returns the queue that most networks agree on: the second lowest of them, if there
+// are at least three, or the lower quartile of many. What is before our uplink delays all
+// of them, so the others have queues of their own in addition. One alone decides nothing
+// unless it is the only one.
+func agreed(says []hostSay) (queue time.Duration, known bool) {
+	if len(says) == 0 {
+		return 0, false
+	}
+	slices.SortFunc(says, func(a, b hostSay) int {
+		return cmp.Or(a.network.Addr().Compare(b.network.Addr()), cmp.Compare(a.queue, b.queue))
+	})
+	says = slices.CompactFunc(says, func(a, b hostSay) bool { return a.network == b.network })
+	slices.SortFunc(says, func(a, b hostSay) int { return cmp.Compare(a.queue, b.queue) })
+	at := (len(says) - 1) / 4
+	if len(says) >= 3 {
+		at = max(at, 1)
+	}
+	return max(says[at].queue, 0), true
+}
+
+// levelOf returns the rate to which each stream is held so that all of them send limit bytes
+// per second together, 0 for any: those that have less to send leave the rest to the others.
+func levelOf(limit float64, flows []*flow) float64 {
+	if limit <= 0 || len(flows) == 0 {
+		return limit
+	}
+	even := limit / float64(len(flows))
+	level := even
+	for range 4 { // a few rounds come close enough
+		rest, sharers := limit, 0
+		for _, f := range flows {
+			if want := f.rate*wantsMore + levelLeast; !f.eager && want < level {
+				rest -= want
+			} else {
+				sharers++
+			}
+		}
+		level = max(rest/float64(max(sharers, 1)), even)
+	}
+	return max(level, levelLeast)
 }
