@@ -193,7 +193,7 @@ func openSession(ctx context.Context, c *console, f *nodeFlags, want needs) (*se
 		TorrentPeers: int(f.torrentPeers), Memory: f.memory.blocks(),
 		Encryption: encryptions[f.encryption.word], SystemCongestion: f.systemCongestion,
 		NoPolite: f.noPolite,
-		NoUTP: f.noUTP, NoTCP: f.noTCP, Relays: f.relay.items, NoRelay: f.noRelay,
+		NoUTP:    f.noUTP, NoTCP: f.noTCP, Relays: f.relay.items, NoRelay: f.noRelay,
 		Logger: c.log, DHTLogger: resolverLogger(c, f.join.named()),
 	}
 	f.listen.apply(&cfg)

@@ -10,8 +10,10 @@ const (
 	politeEvery = 100 * time.Millisecond
 	// politeMemory is how long a pause of all sends the hold outlives.
 	politeMemory = 30 * time.Second
-	// politeEnter is how long the queue must exceed the aim until the streams are held. By
-	// then the rate is what the line has for us, as the streams have filled it.
+	// The streams are held once the queue has exceeded politeDeep, and the aim, for
+	// politeEnter. By then the rate is what the line has for us, as the streams have filled
+	// it. A shorter queue, as BBR leaves it, harms nobody, and may not be ours.
+	politeDeep  = 70 * time.Millisecond
 	politeEnter = 800 * time.Millisecond
 	// A queue that is longer than the aim by politeTau would take the rate to nothing, and
 	// one that is shorter gives as much. At most politeCut of what the line has for us is
@@ -114,7 +116,7 @@ type polite struct {
 	best   float64       // the highest rate, forgotten slowly
 	room   float64       // bytes per second that the line has for us, while they are held
 	limit  float64       // bytes per second; 0 for none
-	over   time.Duration // how long the queue has exceeded the aim, while nothing is held
+	over   time.Duration // how long the queue has been too long, while nothing is held
 	spare  time.Duration // how long the limit has not mattered
 	before float64       // the rate when the queue began to exceed the aim; 0 if it does not
 	// foreign is the queue that others keep: what was left of the delay after a drain.
@@ -203,7 +205,7 @@ func (p *polite) watch(now time.Time, v uplinkView, passed, aim time.Duration) f
 	switch {
 	case !v.known || p.rate == 0:
 		return 0
-	case v.queue <= aim:
+	case v.queue <= max(aim, politeDeep):
 		p.over = 0
 		return 0
 	case v.eager:
