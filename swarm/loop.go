@@ -34,7 +34,6 @@ type loop struct {
 	relaysSeen   relaysSeen
 	sequential   bool // the user wants pieces in order
 	publisher    publisher
-	received     int64 // payload bytes of which the uplink was told
 	totals       totalsKeeper
 	content      content
 	recheck      recheck

@@ -19,10 +19,19 @@ type publisher struct {
 	last time.Duration // when it published, since the engine began
 	due  bool          // something may have changed since
 	flow bool          // the published rates are not 0
+	down int64         // payload bytes of which the uplink was told
 }
 
 // done says that a state was published; flow reports whether it has rates.
-func (p *publisher) done(now time.Duration, flow bool) { *p = publisher{last: now, flow: flow} }
+func (p *publisher) done(now time.Duration, flow bool) {
+	*p = publisher{last: now, flow: flow, down: p.down}
+}
+
+// since returns how many of down payload bytes the uplink was not told of yet.
+func (p *publisher) since(down int64) (more int64) {
+	more, p.down = down-p.down, down
+	return more
+}
 
 // young reports whether the last state is too young for another one, which is then due.
 func (p *publisher) young(now time.Duration) bool {
@@ -131,8 +140,7 @@ func (l *loop) show(now time.Time) {
 func (l *loop) publish(now time.Time) {
 	s := l.state()
 	l.publisher.done(now.Sub(l.t.engine.began), s.DownRate != 0 || s.UpRate != 0)
-	l.t.engine.uplink.Received(s.Down - l.received)
-	l.received = s.Down
+	l.t.engine.uplink.Received(l.publisher.since(s.Down))
 	if l.t.handle.publish(now, &s, l.status(&s)) {
 		l.totals.change(now)
 		kinds := ChangedState
