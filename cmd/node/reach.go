@@ -73,7 +73,7 @@ func (v *reachView) look(now time.Time, c *console, is swarmnode.Standing) {
 	case !is.Known(), answer == v.told, now.Sub(v.since) < reachSettled,
 		!v.toldAt.IsZero() && now.Sub(v.toldAt) < reachGap:
 		return
-	case v.told == "" && is.Shut(): // the user has wanted it so, or is told in other words
+	case v.told == "" && is.Alone: // the user has wanted it so, or is told in other words
 		return
 	}
 	v.told, v.toldAt = answer, now

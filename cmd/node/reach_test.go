@@ -15,7 +15,8 @@ import (
 func TestReachLines(t *testing.T) {
 	at := netip.MustParseAddrPort("50.0.0.1:7")
 	unknown := swarmnode.Standing{Why: "nobody says"}
-	none := swarmnode.Standing{UTP: reach.None, TCP: reach.None, Why: "no network"}
+	none := swarmnode.Standing{UTP: reach.None, TCP: reach.None, Alone: true, Why: "no network"}
+	silent := swarmnode.Standing{UTP: reach.None, Why: "no answers"}
 	punch := swarmnode.Standing{UTP: reach.Punch, TCP: reach.None, External4: at, Why: "a router"}
 	other := punch
 	other.Why = "another reason"
@@ -32,6 +33,8 @@ func TestReachLines(t *testing.T) {
 	}{
 		{"nothing is known", nil, 60, ""},
 		{"nobody can, from the start", []swarmnode.Standing{none}, 60, ""},
+		{"the network drops datagrams", []swarmnode.Standing{unknown, silent}, 60,
+			prefix + "not reachable: no answers\n"},
 		{"it has not settled", []swarmnode.Standing{unknown, punch}, 2, ""},
 		{"it has", []swarmnode.Standing{unknown, punch}, 3, punchLine},
 		{"another reason", []swarmnode.Standing{unknown, punch, other}, 60,

@@ -38,6 +38,7 @@ func (m *Machine) judge(now time.Time) Standing {
 	if is.UTP == None && len(m.relayed) > 0 {
 		is.UTP = RelayOnly
 	}
+	is.Alone = m.alone()
 	decides := four.utp != better(four.utp, six.utp)
 	if m.noUTP {
 		decides = four.tcp != is.TCP
@@ -47,6 +48,17 @@ func (m *Machine) judge(now time.Time) Standing {
 	}
 	is.Why = m.why(now, f, first)
 	return is
+}
+
+// alone reports whether others are not meant to reach us.
+func (m *Machine) alone() bool {
+	loopback, listens := true, false
+	for i := range m.families {
+		f := &m.families[i]
+		loopback = loopback && (f.listen == 0 || f.loopback)
+		listens = listens || f.listen != 0
+	}
+	return m.offline || m.proxied || listens && loopback
 }
 
 // ranks order what is said of both families, the best first: an answer comes before none.

@@ -320,6 +320,10 @@ func TestSwitches(t *testing.T) {
 		if m.Observe(time.Now(), c.bound); !strings.HasPrefix(m.Standing().String(), c.line) {
 			t.Errorf("%+v: %v, want %s", c.bound, m.Standing(), c.line)
 		}
+		local := strings.Contains(c.line, "proxy") || strings.Contains(c.line, "alone")
+		if m.Standing().Alone != local {
+			t.Errorf("%+v: alone is %v", c.bound, m.Standing().Alone)
+		}
 	}
 	if is := New(time.Now()).Standing(); is.String() !=
 		"not known yet how others reach us: nothing is known yet" {

@@ -23,6 +23,9 @@ type Standing struct {
 	TCP, UTP Reachability
 	// Relayed are the addresses at relays that lead to us, the IPv4 one first.
 	Relayed []netip.AddrPort
+	// Alone says that nobody else is meant to reach us: this machine has no network, we listen
+	// for its own programs, or everything leads through a proxy.
+	Alone bool
 	// Why gives the reason of TCP and UTP, in one plain sentence without a full stop.
 	Why string
 }
@@ -32,7 +35,8 @@ func (s Standing) Equal(o Standing) bool {
 	return s.External4 == o.External4 && s.External6 == o.External6 &&
 		s.ExternalTCP4 == o.ExternalTCP4 && s.ExternalTCP6 == o.ExternalTCP6 &&
 		s.Mapping == o.Mapping && s.Filtering == o.Filtering && s.Ports == o.Ports &&
-		s.TCP == o.TCP && s.UTP == o.UTP && s.Why == o.Why && slices.Equal(s.Relayed, o.Relayed)
+		s.TCP == o.TCP && s.UTP == o.UTP && s.Alone == o.Alone && s.Why == o.Why &&
+		slices.Equal(s.Relayed, o.Relayed)
 }
 
 // A Mapping says how a NAT chooses the external port of our UDP port (RFC 4787, section 4.1).

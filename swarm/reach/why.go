@@ -88,9 +88,6 @@ func (s Standing) Known() bool {
 	return s.UTP != Unknown || s.TCP == Open || s.TCP == Mapped
 }
 
-// Shut reports whether nobody can reach us.
-func (s Standing) Shut() bool { return s.UTP == None && s.TCP != Open && s.TCP != Mapped }
-
 // Hidden reports whether others reach us only with help: by punching or by a relay.
 func (s Standing) Hidden() bool {
 	return (s.UTP == Punch || s.UTP == RelayOnly) && s.TCP != Open && s.TCP != Mapped
