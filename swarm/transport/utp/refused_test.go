@@ -2,6 +2,7 @@ package utp
 
 import (
 	"errors"
+	"net/netip"
 	"runtime"
 	"testing"
 	"time"
@@ -40,7 +41,12 @@ func TestDialToNobody(t *testing.T) {
 	if runtime.GOOS != "linux" {
 		t.Skip("only Linux reports what became of a datagram")
 	}
-	s, gone := listen(t), listen(t)
+	s := listen(t)
+	// Nobody else takes the port of this address meanwhile.
+	gone, err := Listen(t.Context(), netip.MustParseAddrPort("127.91.7.3:0"), Config{})
+	if err != nil {
+		t.Fatal(err)
+	}
 	at := gone.AddrPort()
 	gone.Close()
 	start := time.Now()
