@@ -11,10 +11,11 @@ const (
 	// politeMemory is how long a pause of all sends the hold outlives.
 	politeMemory = 30 * time.Second
 	// The streams are held once the queue has exceeded politeDeep, and the aim, for
-	// politeEnter. By then the rate is what the line has for us, as the streams have filled
-	// it. A shorter queue, as BBR leaves it, harms nobody, and may not be ours.
+	// politeEnter longer than it has not. By then the rate is what the line has for us, as
+	// the streams have filled it. A shorter queue, as BBR leaves it, harms nobody, and may
+	// not be ours.
 	politeDeep  = 70 * time.Millisecond
-	politeEnter = 800 * time.Millisecond
+	politeEnter = 2 * time.Second
 	// A queue that is longer than the aim by politeTau would take the rate to nothing, and
 	// one that is shorter gives as much. At most politeCut of what the line has for us is
 	// taken, and politeRise given.
@@ -198,6 +199,9 @@ func (p *polite) measure(now time.Time, v uplinkView, passed time.Duration) {
 		p.rate += (up - p.rate) * (1 - math.Exp(-float64(passed)/float64(3*politeEvery)))
 	}
 	p.best = max(p.best*math.Exp2(-float64(passed)/float64(bestHalf)), p.rate)
+	if p.limit > 0 {
+		p.limit = p.floored(p.limit) // the floor may have risen
+	}
 }
 
 // watch waits for a queue that lasts, while the streams are free.
@@ -206,7 +210,7 @@ func (p *polite) watch(now time.Time, v uplinkView, passed, aim time.Duration) f
 	case !v.known || p.rate == 0:
 		return 0
 	case v.queue <= max(aim, politeDeep):
-		p.over = 0
+		p.over = max(0, p.over-passed)
 		return 0
 	case v.eager:
 		p.over += passed

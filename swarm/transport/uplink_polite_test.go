@@ -186,7 +186,7 @@ func TestPoliteLetsGo(t *testing.T) {
 			at = at.Add(politeEvery)
 			return p.look(at, v)
 		}
-		for range 20 {
+		for range 40 {
 			look(full)
 		}
 		if p.limit == 0 {
@@ -208,7 +208,7 @@ func TestPolitePauses(t *testing.T) {
 		p := new(polite)
 		at := time.Unix(1, 0)
 		v := uplinkView{queue: 100 * time.Millisecond, known: true, eager: true, up: 50e3}
-		for range 20 {
+		for range 40 {
 			at = at.Add(politeEvery)
 			p.look(at, v)
 		}

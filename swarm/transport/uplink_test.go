@@ -104,7 +104,7 @@ func TestUplinkHolds(t *testing.T) {
 		flows, sockets = append(flows, f), append(sockets, s)
 	}
 	const rate = 100 << 10
-	seedFor(u, flows, sockets, 2*time.Second, rate, 200*time.Millisecond)
+	seedFor(u, flows, sockets, 4*time.Second, rate, 200*time.Millisecond)
 	for i, s := range sockets {
 		if len(s.paced) == 0 || s.paced[len(s.paced)-1] >= rate {
 			t.Fatalf("stream %d is held to %v, want less than %d", i, s.paced, rate)
