@@ -57,3 +57,42 @@ func TestWatch(t *testing.T) {
 	conn.Close()
 	path.Sent(now.Add(time.Hour)) // does nothing
 }
+
+// TestUplinkPaces: a stream that is held gets a rate from the system, and any rate when it is
+// let go. Nothing is watched where nothing may be changed.
+func TestUplinkPaces(t *testing.T) {
+	if !realclient.InNamespace(t) {
+		return
+	}
+	l, err := net.Listen("tcp", "11.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer l.Close()
+	conn, err := net.Dial("tcp", l.Addr().String())
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer conn.Close()
+	path := NewUplink(UplinkConfig{SystemCongestion: true}).Watch(conn)
+	if path == nil {
+		t.Fatal("the stream is not watched")
+	}
+	for _, rate := range []float64{50_000, 12e6, 0} {
+		path.flow.hold(rate)
+		var got uint64
+		path.socket.raw.Control(func(fd uintptr) {
+			got, err = unix.GetsockoptUint64(int(fd), unix.SOL_SOCKET, unix.SO_MAX_PACING_RATE)
+		})
+		want := uint64(rate)
+		if rate == 0 {
+			want = ^uint64(0)
+		}
+		if err != nil || got != want {
+			t.Errorf("the system holds the stream to %d (%v), want %d", got, err, want)
+		}
+	}
+	if NewUplink(UplinkConfig{SystemCongestion: true, Greedy: true}).Watch(conn) != nil {
+		t.Error("a stream is watched although nothing may be changed")
+	}
+}
