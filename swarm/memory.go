@@ -55,6 +55,9 @@ func (t *Torrent) found(src book.Source, addr netip.AddrPort) {
 	if t.heard.Add(1) > foundFew && !t.engine.memory.Room(0) {
 		return
 	}
+	if src != book.SourceLSD {
+		t.engine.relays.name(time.Now(), addr.Addr())
+	}
 	t.post(core.Event{Kind: core.Found, Endpoint: endpoint.IP(addr), Source: src})
 }
 

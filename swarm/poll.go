@@ -53,9 +53,10 @@ const (
 type poller struct {
 	wake chan struct{} // capacity 1
 
-	mu     sync.Mutex
-	list   []*polled
-	hidden bool
+	mu      sync.Mutex
+	list    []*polled
+	hidden  bool
+	relayed bool // a relay leads to us
 }
 
 // A polled is one swarm, as long as one round of its search runs.
@@ -80,6 +81,7 @@ func (x *poller) stand(is reach.Standing) {
 	x.mu.Lock()
 	defer x.mu.Unlock()
 	x.hidden = !reachable(is.UTP) && !reachable(is.TCP)
+	x.relayed = len(is.Relayed) > 0
 	x.rouse()
 }
 
@@ -202,7 +204,7 @@ func (x *poller) plan(p *polled, peers int, now time.Time) {
 		wait = pollSought
 	case peers >= pollCrowd:
 		wait = pollCrowded
-	case age < pollSoon:
+	case age < pollSoon, x.relayed: // a relay lets nobody in before we know of him
 		wait = pollFirst
 	case age < pollLater:
 		wait = pollNext

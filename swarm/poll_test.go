@@ -104,6 +104,13 @@ func TestPollSchedule(t *testing.T) {
 		if n := len(d.take(swarmA)); n < 5 || n > 6 {
 			t.Errorf("polled %d times a minute later on, want 5 or 6", n)
 		}
+		x.stand(reach.Standing{Relayed: []netip.AddrPort{netip.MustParseAddrPort("20.1.1.1:1")}})
+		time.Sleep(10 * time.Second) // the poll that is due already may come first
+		d.take(swarmA)
+		time.Sleep(30 * time.Second)
+		if n := len(d.take(swarmA)); n < 9 || n > 11 {
+			t.Errorf("polled %d times in 30 s while a relay leads to us, want 10", n)
+		}
 		for _, is := range []reach.Standing{{UTP: reach.Open}, {TCP: reach.Mapped}} {
 			x.stand(is)
 			synctest.Wait()
