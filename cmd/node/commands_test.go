@@ -202,6 +202,7 @@ func TestEventsAreDocumented(t *testing.T) {
 	for name, body := range map[string]any{
 		"start": startEvent{}, "dht": dhtEvent{}, "metadata": metadataEvent{},
 		"reach":    reachEvent{},
+		"link":     linkEvent{},
 		"progress": progressEvent{},
 		"file":     fileEvent{}, "complete": completeEvent{}, "seeding": seedingEvent{},
 		"warning": warningEvent{},

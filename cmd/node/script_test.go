@@ -331,7 +331,7 @@ func scriptEvents(ts *testscript.TestScript, _ bool, args []string) {
 	for _, e := range readEvents(ts, args[0]) {
 		// How often these come depends on the time that all took.
 		switch name := e["event"].(string); name {
-		case "progress", "dht", "reach":
+		case "progress", "dht", "reach", "link":
 		default:
 			got = append(got, name)
 		}

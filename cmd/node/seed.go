@@ -30,7 +30,8 @@ The torrent is of version 1 unless --hybrid or --v2 is given, because Transmissi
 
 The link names this node as a peer (x.pe) at every --announce-ip, or else at every
 --listen address that other machines can reach, so that it works without a DHT or a
-tracker.`,
+tracker. Otherwise a second link follows on standard error, once the node knows
+where others reach it: at a port that the router maps, for example.`,
 		examples: []example{
 			{"node seed film.mkv", "seed a file, and print the magnet link to pass on"},
 			{"node seed --torrent photos.torrent photos/",
@@ -119,9 +120,12 @@ func (f *seedFlags) run(ctx context.Context, c *console, args []string) error {
 	w := startWatch(watching, s, nil)
 	defer w.wait.Wait()
 	defer cancel()
+	if len(f.announceIP.items) == 0 {
+		w.links = newLinkView(s.started, ownAddrs(s.node.Addrs(), nil))
+	}
 	on := seeding{s: s}
 	for i, path := range args {
-		t, err := f.add(ctx, s, path)
+		t, err := f.add(ctx, s, w.links, path)
 		if errors.Is(err, swarm.ErrMemory) && i > 0 {
 			s.c.warn("memory limit of %s reached: seeding %d of %d torrents (try: %s)",
 				formatBytes(int64(f.node.memory)), on.left, len(args), memoryHint)
@@ -172,9 +176,10 @@ func (f *seedFlags) checkPeers(c *console, bound []netip.AddrPort) {
 	}
 }
 
-// add hashes the content of path, prints its magnet link, and seeds it. It returns nil if
-// the same content is seeded already.
-func (f *seedFlags) add(ctx context.Context, s *session, path string) (*swarm.Torrent, error) {
+// add hashes the content of path, prints its magnet link, which links may tell again, and seeds
+// it. It returns nil if the same content is seeded already.
+func (f *seedFlags) add(ctx context.Context, s *session, links *linkView,
+	path string) (*swarm.Torrent, error) {
 	path, err := filepath.Abs(path)
 	if err != nil {
 		return nil, fail(exitOther, path, err)
@@ -221,6 +226,7 @@ func (f *seedFlags) add(ctx context.Context, s *session, path string) (*swarm.To
 		s.c.warn("%s has the same content as another PATH", path)
 		return nil, nil
 	}
+	links.add(&link)
 	return t, nil
 }
 

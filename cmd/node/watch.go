@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"net/netip"
 	"sync"
 	"time"
 
@@ -24,6 +25,7 @@ type watch struct {
 	meter    *meter
 	dht      dhtEvent
 	reach    reachView
+	links    *linkView // nil if no better links are to come
 	news     chan news
 	wait     sync.WaitGroup
 }
@@ -141,6 +143,9 @@ func (w *watch) show(now time.Time) {
 	w.memory.look(w.s.c, w.s.flags.memory)
 	w.dht = dhtNews(w.s.c, w.s.node.DHT(), w.dht)
 	w.reach.look(now, w.s.c, w.s.node.Reach())
+	w.links.look(now, w.s.c, w.s.node.Endpoints(), func() []netip.AddrPort {
+		return localEndpoints(w.s.network, w.s.node.Addrs())
+	})
 	w.meter.update(now, w.statuses(), w.s.viewDHT(now))
 }
 
