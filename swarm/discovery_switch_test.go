@@ -4,6 +4,7 @@ import (
 	"context"
 	"iter"
 	"net/netip"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -16,8 +17,8 @@ import (
 type closable struct {
 	addr   netip.AddrPort
 	closed chan struct{}
-	asked  int
-	ended  int
+	asked  atomic.Int32
+	ended  atomic.Int32
 }
 
 func newClosable(addr string) *closable {
@@ -27,8 +28,8 @@ func newClosable(addr string) *closable {
 func (c *closable) Peers(ctx context.Context, _ metainfo.Hash, _ uint16,
 	_ bool) iter.Seq[netip.AddrPort] {
 	return func(yield func(netip.AddrPort) bool) {
-		c.asked++
-		defer func() { c.ended++ }()
+		c.asked.Add(1)
+		defer func() { c.ended.Add(1) }()
 		if !yield(c.addr) {
 			return
 		}
@@ -82,15 +83,16 @@ func TestSwitchIsExchanged(t *testing.T) {
 		close(first.closed)
 		synctest.Wait()
 		wantFound(t, *got, "192.0.2.1:1", "192.0.2.2:2")
-		if first.ended != 1 || second.ended != 0 {
-			t.Errorf("searches ended: %d of the first, %d of the second", first.ended, second.ended)
+		if first.ended.Load() != 1 || second.ended.Load() != 0 {
+			t.Errorf("searches ended: %d of the first, %d of the second", first.ended.Load(),
+				second.ended.Load())
 		}
 
 		s.Set(nil)
 		close(second.closed)
 		synctest.Wait()
-		if second.ended != 1 || s.On() {
-			t.Errorf("%d searches ended, on is %v after the end", second.ended, s.On())
+		if second.ended.Load() != 1 || s.On() {
+			t.Errorf("%d searches ended, on is %v after the end", second.ended.Load(), s.On())
 		}
 		wantFound(t, *got, "192.0.2.1:1", "192.0.2.2:2")
 
@@ -141,8 +143,8 @@ func TestSearchFollowsASwitch(t *testing.T) {
 		}
 		cancel()
 		s.join()
-		if first.asked != 1 || second.asked != 1 || second.ended != 1 {
-			t.Errorf("asked %d and %d times", first.asked, second.asked)
+		if first.asked.Load() != 1 || second.asked.Load() != 1 || second.ended.Load() != 1 {
+			t.Errorf("asked %d and %d times", first.asked.Load(), second.asked.Load())
 		}
 	})
 }
@@ -159,15 +161,15 @@ func TestSearchLeavesOutWhatIsOff(t *testing.T) {
 		s.setSources([]source{{on, book.SourceLSD}, {&off, book.SourceDHT}}, false)
 		s.start(ctx, time.Now(), false)
 		synctest.Wait()
-		if on.asked != 1 || len(s.leftOut) != 1 {
-			t.Fatalf("asked %d times, %d left out", on.asked, len(s.leftOut))
+		if on.asked.Load() != 1 || len(s.leftOut) != 1 {
+			t.Fatalf("asked %d times, %d left out", on.asked.Load(), len(s.leftOut))
 		}
 		off.Set(later)
 		for range 2 {
 			s.include(&off)
 			synctest.Wait()
-			if later.asked != 1 || on.asked != 1 {
-				t.Errorf("asked %d and %d times, want once", later.asked, on.asked)
+			if later.asked.Load() != 1 || on.asked.Load() != 1 {
+				t.Errorf("asked %d and %d times, want once", later.asked.Load(), on.asked.Load())
 			}
 		}
 		s.stop()
@@ -177,8 +179,8 @@ func TestSearchLeavesOutWhatIsOff(t *testing.T) {
 		off.Set(later)
 		s.include(&off) // a search that has stopped does not begin
 		synctest.Wait()
-		if later.asked != 1 {
-			t.Errorf("a search that was stopped asked %d times", later.asked)
+		if later.asked.Load() != 1 {
+			t.Errorf("a search that was stopped asked %d times", later.asked.Load())
 		}
 		cancel()
 		s.join()
