@@ -22,7 +22,7 @@ func (b *Book) Introduced(now time.Duration, r Introduction) (d Dial, ok bool) {
 	e := b.byEndpoint[r.Endpoint]
 	switch {
 	case e == nil, e.seed && r.Seeding, b.private && !e.vouched, b.Banned(now, r.Endpoint),
-		b.introduced.Ready(now, r.Endpoint.Host()) > now:
+		b.introduced.Ready(now, r.Endpoint.Host()) > now, b.own.is(r.Endpoint):
 		return Dial{}, false
 	case e.state == stateConnected && r.Again:
 	case e.state == stateIdle && r.Room:

@@ -153,7 +153,8 @@ func (b *Book) choose(now time.Duration, w *Wish) (best *entry, next time.Durati
 			if best != nil && !b.better(e, best, w.Seeding) {
 				continue
 			}
-			if e.seed && w.Seeding || b.private && !e.vouched || b.Banned(now, e.endpoint) {
+			if e.seed && w.Seeding || b.private && !e.vouched || b.own.is(e.endpoint) ||
+				b.Banned(now, e.endpoint) {
 				continue
 			}
 			if e.source != SourceUser && b.byDial[e.source] >= w.perSource() {
