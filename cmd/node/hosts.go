@@ -28,7 +28,7 @@ func checkBootstrap(s string) error {
 		return nil
 	}
 	if strings.HasPrefix(s, "turn:") {
-		return swarmnode.CheckRelay(s)
+		return nil // checked later: errors repeat what is wrong, and it may hold a password
 	}
 	return checkHostPort(s)
 }
@@ -64,6 +64,9 @@ func bootstrapHosts(c *console, values []string, def string) (hosts, relays []st
 			}
 			hosts, relays = append(hosts, more...), append(relays, uris...)
 		case strings.HasPrefix(v, "turn:"):
+			if err := swarmnode.CheckRelay(v); err != nil {
+				return nil, nil, usage(c.command, fmt.Errorf("--bootstrap: %w", err))
+			}
 			relays = append(relays, v)
 		default:
 			hosts = append(hosts, v)
