@@ -164,7 +164,7 @@ func (l *loop) publicPortsChanged(now time.Time) {
 
 // knowPublicPorts tells the core where others reach us.
 func (l *loop) knowPublicPorts(now time.Time) {
-	l.core.SetOwn(*l.t.engine.own.Load())
+	l.setOwn()
 	four, six := l.t.engine.public.get()
 	l.core.Step(now, core.Event{Kind: core.PublicPortsChanged,
 		Count: core.PublicPorts(four, six)})

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"swarmnode/swarm"
+	"swarmnode/swarm/core"
 	"swarmnode/swarm/transport/relay"
 )
 
@@ -74,8 +75,12 @@ func TestRelayedSeed(t *testing.T) {
 			return p.Transport == swarm.TransportRelay && !p.Outgoing
 		})
 	})
+	seed.AddPeer(seeder.Relayed()[0]) // it is our own address
 	waitDone(t, leech)
 	same()
+	if n := seed.State().Drops[core.ReasonSelf]; n > 0 {
+		t.Errorf("the seed has met itself %d times", n)
+	}
 	if is := seeder.Reach().Relayed; !slices.Equal(is, seeder.Relayed()) {
 		t.Errorf("the standing names the relays %v", is)
 	}
