@@ -53,6 +53,11 @@ func TestBehindRouters(t *testing.T) {
 	}
 	// A lab has its process for itself: one after the other.
 	t.Run("a third peer", func(t *testing.T) { byThirdPeer(t, binary) })
+	for _, seat := range []punchSeat{seatSeed, seatDownloader, seatIntroducer} {
+		t.Run("libtorrent as "+string(seat), func(t *testing.T) {
+			byIntroduction(t, binary, seat)
+		})
+	}
 	t.Run("a relay", func(t *testing.T) { byRelay(t, binary) })
 }
 
