@@ -105,3 +105,25 @@ func TestRelayDies(t *testing.T) {
 	waitDone(t, leech)
 	same()
 }
+
+// A direct connection takes over in the middle of a download. Little is sent twice, although the
+// end of the download may ask for blocks again that the relay has not brought yet.
+func TestDirectAfterRelay(t *testing.T) {
+	t.Parallel()
+	servers := serveRelays(t, 1, relay.Limits{TenantRate: 100_000, TenantBurst: 50_000})
+	seed, leech, seeder, same := relayedSeed(t, servers, 4<<20)
+	eventually(t, "data", func() bool { return leech.State().Down > 100<<10 })
+	leech.AddPeer(seeder.Addr())
+	waitDone(t, leech)
+	same()
+	for reason, n := range leech.State().Waste {
+		if n > 1<<20 {
+			t.Errorf("%d bytes were wasted: %v", n, reason)
+		}
+	}
+	for _, p := range seed.Peers() {
+		if p.Transport == swarm.TransportRelay && p.Up > 2<<20 {
+			t.Errorf("the relay has carried %d bytes", p.Up)
+		}
+	}
+}
