@@ -251,3 +251,17 @@ func TestFeedFollowsState(t *testing.T) {
 		}
 	})
 }
+
+// TestPublisherTellsUplinkOnce: each byte that was fetched counts once for the uplink,
+// however often the state is published.
+func TestPublisherTellsUplinkOnce(t *testing.T) {
+	var p publisher
+	sum := int64(0)
+	for i, down := range []int64{0, 5, 5, 12, 12} {
+		sum += p.since(down)
+		if sum != down {
+			t.Errorf("after state %d the uplink knows of %d bytes, want %d", i, sum, down)
+		}
+		p.done(time.Duration(i), true)
+	}
+}
