@@ -18,9 +18,9 @@ const (
 	flowFor = 1500 * time.Millisecond
 	// flowsMax bounds the streams that are watched.
 	flowsMax = 1024
-	// sayRate is how many bytes per second a stream must send for its round trips to count:
+	// readRate is how many bytes per second a stream must send for its round trips to count:
 	// the system smooths them over eight packets.
-	sayRate = 8 << 10
+	readRate = 8 << 10
 	// wantsMore is what a stream that has sent all is given beyond what it sent.
 	wantsMore = 1.25
 	// levelLeast is the least rate to which one stream is held, in bytes per second.
@@ -45,13 +45,13 @@ type Uplink struct {
 	cfg      UplinkConfig
 	received atomic.Int64 // bytes that the engine fetched, since it began
 
-	mu     sync.Mutex
-	flows  []*flow
-	polite polite
-	at     time.Time // of the last look
-	came   int64     // received, at the last look
-	level  float64   // to which each stream is held, in bytes per second; 0 for any
-	hosts  []hostSay // of one look
+	mu       sync.Mutex
+	flows    []*flow
+	polite   polite
+	at       time.Time // of the last look
+	came     int64     // received, at the last look
+	level    float64   // to which each stream is held, in bytes per second; 0 for any
+	readings []reading // of one look
 }
 
 // A flow is a stream that sends. It is guarded by the mutex of its Uplink.
@@ -73,8 +73,8 @@ type probe interface {
 	pace(rate float64)
 }
 
-// A hostSay is what the streams to one network say of the queue.
-type hostSay struct {
+// A reading is how long the queue is by the round trips of a stream.
+type reading struct {
 	network netip.Prefix
 	queue   time.Duration
 }
@@ -146,21 +146,21 @@ func (u *Uplink) look(now time.Time) {
 		return
 	}
 	var v uplinkView
-	u.hosts = u.hosts[:0]
+	u.readings = u.readings[:0]
 	for _, f := range u.flows {
 		c, ok := f.socket.condition()
 		if !ok {
 			f.seen = time.Time{} // the stream has ended
 			continue
 		}
-		sent, says := f.look(passed, c)
+		sent, counts := f.look(passed, c)
 		v.up += sent
 		v.eager = v.eager || f.eager
-		if says {
-			u.hosts = append(u.hosts, hostSay{f.network, c.rtt - c.rttMin})
+		if counts {
+			u.readings = append(u.readings, reading{f.network, c.rtt - c.rttMin})
 		}
 	}
-	v.queue, v.known = agreed(u.hosts)
+	v.queue, v.known = agreed(u.readings)
 	came := u.received.Load()
 	v.down = float64(came - u.came)
 	u.came = came
@@ -172,14 +172,14 @@ func (u *Uplink) look(now time.Time) {
 
 // look takes the condition of the stream. It returns how many bytes have arrived since the
 // last look, and whether its round trips count.
-func (f *flow) look(passed time.Duration, c condition) (sent float64, says bool) {
+func (f *flow) look(passed time.Duration, c condition) (sent float64, counts bool) {
 	if f.fresh {
 		sent = float64(c.acked - f.acked)
 		f.rate += (sent/max(passed.Seconds(), politeEvery.Seconds()) - f.rate) / 4
 	}
 	f.fresh, f.acked = true, c.acked
 	f.eager = c.unsent > 0
-	return sent, f.rate >= sayRate
+	return sent, f.rate >= readRate
 }
 
 // hold makes the system hold the stream to a rate, 0 for any.
@@ -195,20 +195,20 @@ func (f *flow) hold(level float64) {
 // are at least three, or the lower quartile of many. What is before our uplink delays all
 // of them, so the others have queues of their own in addition. One alone decides nothing
 // unless it is the only one.
-func agreed(says []hostSay) (queue time.Duration, known bool) {
-	if len(says) == 0 {
+func agreed(all []reading) (queue time.Duration, known bool) {
+	if len(all) == 0 {
 		return 0, false
 	}
-	slices.SortFunc(says, func(a, b hostSay) int {
+	slices.SortFunc(all, func(a, b reading) int {
 		return cmp.Or(a.network.Addr().Compare(b.network.Addr()), cmp.Compare(a.queue, b.queue))
 	})
-	says = slices.CompactFunc(says, func(a, b hostSay) bool { return a.network == b.network })
-	slices.SortFunc(says, func(a, b hostSay) int { return cmp.Compare(a.queue, b.queue) })
-	at := (len(says) - 1) / 4
-	if len(says) >= 3 {
+	all = slices.CompactFunc(all, func(a, b reading) bool { return a.network == b.network })
+	slices.SortFunc(all, func(a, b reading) int { return cmp.Compare(a.queue, b.queue) })
+	at := (len(all) - 1) / 4
+	if len(all) >= 3 {
 		at = max(at, 1)
 	}
-	return max(says[at].queue, 0), true
+	return max(all[at].queue, 0), true
 }
 
 // levelOf returns the rate to which each stream is held so that all of them send limit bytes

@@ -123,7 +123,7 @@ func (l *modelLine) look(s *modelSender) {
 		return
 	}
 	s.limit = s.polite.look(time.Unix(1, 0).Add(l.at), uplinkView{queue: s.srtt - s.rttMin,
-		known: s.up >= sayRate*politeEvery.Seconds(), up: s.up, eager: true})
+		known: s.up >= readRate*politeEvery.Seconds(), up: s.up, eager: true})
 	s.up = 0
 }
 

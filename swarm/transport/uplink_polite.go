@@ -12,9 +12,12 @@ const (
 	politeMemory = 30 * time.Second
 	// The streams are held once the queue has exceeded politeDeep, and the aim, for
 	// politeEnter longer than it has not. By then the rate is what the line has for us, as
-	// the streams have filled it. A shorter queue, as BBR leaves it, harms nobody, and may
-	// not be ours.
+	// the streams have filled it. A shorter queue, as BBR leaves it, harms little, and may
+	// not be ours. From politeFast bytes per second on, the queue must be longer: who sends
+	// much sends to many, whose downlinks have queues of their own. Twice that rate allows
+	// for another politeDeep, and more rate for no more.
 	politeDeep  = 70 * time.Millisecond
+	politeFast  = 1 << 20
 	politeEnter = 2 * time.Second
 	// A queue that is longer than the aim by politeTau would take the rate to nothing, and
 	// one that is shorter gives as much. At most politeCut of what the line has for us is
@@ -24,8 +27,7 @@ const (
 	politeRise = 0.05
 	// What the line has for us changes by a share in each roomFalls, or roomGrows, for which
 	// the queue differs from the aim by as much. It grows faster than it falls, so that a
-	// delay that varies does not cost capacity. It does not change by more than roomMost
-	// in a second.
+	// delay that varies does not cost capacity. It falls by no more than roomMost in a second.
 	roomFalls = 600 * time.Millisecond
 	roomGrows = 300 * time.Millisecond
 	roomMost  = 0.5
@@ -139,6 +141,13 @@ func aimOf(rate float64) time.Duration {
 	return min(max(aimSlow-time.Duration(doublings*float64(aimStep)), aimFast), aimSlow)
 }
 
+// deepOf returns the queue beyond which streams that send so many bytes per second together
+// are held.
+func deepOf(rate float64) time.Duration {
+	more := min(max(math.Log2(max(rate, 1)/politeFast), 0), 1)
+	return politeDeep + time.Duration(more*float64(politeDeep))
+}
+
 // look takes what the streams show at one moment. It returns the rate, in bytes per second,
 // to which they are held from now on; 0 is any.
 func (p *polite) look(now time.Time, v uplinkView) float64 {
@@ -209,7 +218,7 @@ func (p *polite) watch(now time.Time, v uplinkView, passed, aim time.Duration) f
 	switch {
 	case !v.known || p.rate == 0:
 		return 0
-	case v.queue <= max(aim, politeDeep):
+	case v.queue <= max(aim, deepOf(p.rate)):
 		p.over = max(0, p.over-passed)
 		return 0
 	case v.eager:

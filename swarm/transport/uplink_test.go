@@ -170,9 +170,9 @@ func TestAgreed(t *testing.T) {
 			90 * ms, 900 * ms}, 30 * ms},
 		{"less than the shortest", []time.Duration{-5 * ms}, 0},
 	} {
-		var says []hostSay
+		var says []reading
 		for i, queue := range tt.says {
-			says = append(says, hostSay{network(i), queue})
+			says = append(says, reading{network(i), queue})
 		}
 		if got, known := agreed(says); !known || got != tt.want {
 			t.Errorf("%s: %v (%v), want %v", tt.name, got, known, tt.want)
@@ -183,12 +183,12 @@ func TestAgreed(t *testing.T) {
 	}
 }
 
-// TestAgreedByNetwork: a network with many streams has one say, with its shortest delay.
+// TestAgreedByNetwork: a network with many streams counts once, with its shortest delay.
 func TestAgreedByNetwork(t *testing.T) {
-	says := []hostSay{{network(1), 50 * time.Millisecond}, {network(2), 40 * time.Millisecond},
+	says := []reading{{network(1), 50 * time.Millisecond}, {network(2), 40 * time.Millisecond},
 		{network(3), 45 * time.Millisecond}}
 	for i := range 100 {
-		says = append(says, hostSay{network(0), time.Second + time.Duration(i)})
+		says = append(says, reading{network(0), time.Second + time.Duration(i)})
 	}
 	if got, _ := agreed(says); got != 45*time.Millisecond {
 		t.Errorf("%v, want what the other three agree on", got)
