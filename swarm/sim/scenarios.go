@@ -9,8 +9,8 @@ import (
 // Scenarios returns what can be simulated by name, at sizes that take seconds.
 func Scenarios() []Scenario {
 	return []Scenario{
-		nine(), home(), mixed(), poisoned(), leaving(), rare(), natted(), churn(), streaming(),
-		reading(4, mib/4), reading(16, mib), reading(40, 2*mib), magnet(),
+		nine(), home(), mixed(), poisoned(), leaving(), rare(), natted(), forty(), churn(),
+		streaming(), reading(4, mib/4), reading(16, mib), reading(40, 2*mib), magnet(),
 		super(), lossy(), pex(), crowd(),
 		allbut(), spoilt(), hundred(), flash(), random(),
 	}
@@ -324,6 +324,19 @@ func natted() Scenario {
 				Jitter: 3 * near, NAT: 0.5},
 		},
 		Check: all(within(1.4), waste(0.02)),
+	}
+}
+
+func forty() Scenario {
+	return Scenario{
+		Name: "forty", About: "1 seed and 39 leeches, four of five behind such routers",
+		Pieces: 512, PieceLength: 256 << 10, Limit: 20 * time.Minute,
+		Classes: []Class{
+			seed(20 * Mbit),
+			{Name: "leech", Count: 39, Up: 20 * Mbit, Down: 20 * Mbit, Distance: near,
+				Jitter: 3 * near, NAT: 0.8},
+		},
+		Check: all(within(1.25), waste(0.02)),
 	}
 }
 
