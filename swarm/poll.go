@@ -44,6 +44,8 @@ const (
 	pollGap = 500 * time.Millisecond
 	// pollTimeout bounds one poll: nodes that answer later are too slow to be of help.
 	pollTimeout = time.Second
+	// pollSweep is how many swarms there may be until ended ones are looked for.
+	pollSweep = 64
 	// pollKnownMax bounds the peers of one swarm that are remembered as told.
 	pollKnownMax = 512
 )
@@ -55,6 +57,8 @@ type poller struct {
 
 	mu      sync.Mutex
 	list    []*polled
+	swept   int       // how many were left when ended ones were removed last
+	planned time.Time // when run looks at the list next
 	hidden  bool
 	relayed bool // a relay leads to us
 }
@@ -107,9 +111,21 @@ func (x *poller) add(ctx context.Context, hash metainfo.Hash, from Discovery,
 	now := time.Now()
 	x.mu.Lock()
 	defer x.mu.Unlock()
-	x.list = append(x.list, &polled{ctx: ctx, hash: hash, from: by, found: found, began: now,
-		next: now.Add(pollFirst)})
-	x.rouse()
+	if len(x.list) >= 2*x.swept+pollSweep { // then a torrent costs the same, however many there are
+		x.sweep()
+	}
+	p := &polled{ctx: ctx, hash: hash, from: by, found: found, began: now,
+		next: now.Add(pollFirst)}
+	x.list = append(x.list, p)
+	if x.hidden && p.next.Before(x.planned) {
+		x.rouse()
+	}
+}
+
+// sweep removes the swarms whose round has ended. x.mu is held.
+func (x *poller) sweep() {
+	x.list = slices.DeleteFunc(x.list, func(p *polled) bool { return p.ctx.Err() != nil })
+	x.swept = len(x.list)
 }
 
 // hurry polls the swarms of a round soon and often, for pollSeeks.
@@ -122,7 +138,10 @@ func (x *poller) hurry(round context.Context) {
 	defer x.mu.Unlock()
 	for _, p := range x.list {
 		if p.ctx == round {
-			p.next, p.sought = now.Add(pollSought), now.Add(pollSeeks)
+			p.sought = now.Add(pollSeeks)
+			if soon := now.Add(pollSought); p.next.After(soon) {
+				p.next = soon
+			}
 		}
 	}
 	x.rouse()
@@ -152,15 +171,15 @@ func (x *poller) run(ctx context.Context) {
 	}
 }
 
-// due returns the swarm that is due, or else how long there is none. It forgets those whose
-// round has ended.
+// due returns the swarm that is due, or else how long there is none.
 func (x *poller) due(now time.Time) (first *polled, wait time.Duration) {
 	x.mu.Lock()
 	defer x.mu.Unlock()
-	x.list = slices.DeleteFunc(x.list, func(p *polled) bool { return p.ctx.Err() != nil })
+	defer func() { x.planned = now.Add(max(wait, pollGap)) }()
 	if !x.hidden {
 		return nil, pollCrowded
 	}
+	x.sweep()
 	for _, p := range x.list {
 		if first == nil || p.next.Before(first.next) {
 			first = p

@@ -230,6 +230,28 @@ func TestPollsAreBounded(t *testing.T) {
 	})
 }
 
+// TestEndedRoundsAreForgotten: rounds that have ended do not pile up, also while others can
+// reach us and nothing is polled.
+func TestEndedRoundsAreForgotten(t *testing.T) {
+	x, d := new(poller), newPollable()
+	x.init()
+	x.stand(reach.Standing{UTP: reach.Open})
+	lasting := 0
+	for i := range 10_000 {
+		ctx, cancel := context.WithCancel(t.Context())
+		x.add(ctx, swarmA, d, func(netip.AddrPort) {})
+		if i%100 == 0 {
+			lasting++
+			defer cancel()
+		} else {
+			cancel()
+		}
+		if n := len(x.list); n > 2*lasting+pollSweep+1 {
+			t.Fatalf("%d rounds are remembered, and %d have not ended", n, lasting)
+		}
+	}
+}
+
 // TestPollThroughASwitch: a Switch polls by what is behind it, if that can.
 func TestPollThroughASwitch(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
