@@ -182,7 +182,7 @@ func (p *polite) look(now time.Time, v uplinkView) float64 {
 	case v.known:
 		p.hold(now, v.queue, passed, aim)
 	}
-	if p.free(v, passed, aim) {
+	if p.free(v, passed) {
 		p.letGo()
 		return 0
 	}
@@ -266,9 +266,10 @@ func (p *polite) judge(queue time.Duration) {
 	p.before = 0
 }
 
-// free reports whether the hold is no longer needed.
-func (p *polite) free(v uplinkView, passed, aim time.Duration) bool {
-	if v.known && (v.queue > aim || p.rate > 0.8*p.limit) {
+// free reports whether the hold is no longer needed. While there is a queue of others, what
+// they leave us may change at any moment.
+func (p *polite) free(v uplinkView, passed time.Duration) bool {
+	if v.known && (v.queue > aimOf(p.room) || p.rate > 0.8*p.limit) {
 		p.spare = 0
 		return false
 	}

@@ -201,6 +201,23 @@ func TestPoliteLetsGo(t *testing.T) {
 	}
 }
 
+// TestPoliteStaysBesideOthers: a hold goes on while others keep a queue, also when the
+// streams do not use all that it allows.
+func TestPoliteStaysBesideOthers(t *testing.T) {
+	p := new(polite)
+	at := time.Unix(1, 0)
+	for i := range 200 {
+		v := uplinkView{queue: 90 * time.Millisecond, known: true, eager: true, up: 50e3}
+		if i > 100 {
+			v.up = 10e3
+		}
+		at = at.Add(politeEvery)
+		if p.look(at, v); i > 30 && p.limit == 0 {
+			t.Fatalf("let go after %d looks", i)
+		}
+	}
+}
+
 // TestPolitePauses: a pause of all sends does not upset the hold, a long one ends it.
 func TestPolitePauses(t *testing.T) {
 	for pause, held := range map[time.Duration]bool{10 * time.Second: true,
