@@ -1,10 +1,12 @@
 package core
 
 import (
+	"net/netip"
 	"testing"
 	"time"
 
 	"swarmnode/swarm/block"
+	"swarmnode/swarm/endpoint"
 	"swarmnode/swarm/wire"
 )
 
@@ -100,6 +102,46 @@ func (p *path) fail() {
 		if a.Kind == Dial {
 			p.event(Event{Kind: DialFailed, Endpoint: a.Endpoint})
 			return
+		}
+	}
+}
+
+// A peer whose router has forgotten a connection comes again, while the old one was heard a
+// moment ago. It is turned down once. If it comes a second time, and the old connection has been
+// silent meanwhile, that is over.
+func TestPeerThatInsists(t *testing.T) {
+	for _, c := range []struct {
+		name  string
+		after time.Duration // between the two
+		heard bool          // on the old connection, meanwhile
+		stays bool          // the second
+	}{
+		{"silent", 500 * time.Millisecond, false, true},
+		{"at once", 100 * time.Millisecond, false, false},
+		{"alive", 500 * time.Millisecond, true, false},
+	} {
+		a := newAttack(t, 0)
+		hello := &wire.Hello{InfoHash: a.info.Hash(), PeerID: [20]byte{'A'}}
+		come := func(ref PeerRef, port uint16) bool {
+			at := netip.AddrPortFrom(netip.MustParseAddr("20.2.2.2"), port)
+			a.event(Event{Kind: Connected, Peer: ref, Endpoint: endpoint.IP(at), Hello: hello})
+			return a.torrent.peers.live(ref) != nil
+		}
+		if !come(7, 5000) {
+			t.Fatal("the first connection was not taken")
+		}
+		a.wait(3 * time.Second)
+		a.message(7, wire.Message{ID: wire.KeepAlive})
+		a.wait(300 * time.Millisecond)
+		if come(8, 5001) {
+			t.Errorf("%s: the first attempt was not turned down", c.name)
+		}
+		a.wait(c.after)
+		if c.heard {
+			a.message(7, wire.Message{ID: wire.KeepAlive})
+		}
+		if stays := come(9, 5002); stays != c.stays || (a.torrent.peers.live(7) != nil) == stays {
+			t.Errorf("%s: the second attempt stays: %v, want %v", c.name, stays, c.stays)
 		}
 	}
 }

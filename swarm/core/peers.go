@@ -34,7 +34,8 @@ type peer struct {
 	knowsV2   bool // it can make a link of the v1 info-hash one of v2 (BEP 52)
 	gone      bool // dropped: only Closed is awaited
 
-	since time.Duration // connected
+	since  time.Duration // connected
+	turned time.Duration // another connection of the peer was turned down; 0 for never
 
 	down, up meter
 

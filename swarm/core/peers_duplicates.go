@@ -12,6 +12,9 @@ import (
 // the old path be dead.
 const quietAfter = 2 * time.Second
 
+// insistWithin is how long it counts that a peer was turned down, when it comes again.
+const insistWithin = 10 * time.Second
+
 // resolveDuplicates keeps one of several connections to the same peer, and not too many
 // to one source. It reports whether p stays.
 //
@@ -35,9 +38,10 @@ func (t *Torrent) resolveDuplicates(p *peer) bool {
 				t.requests.elsewhere(q, t.now) // nothing comes from q
 			}
 		case q.id == p.id:
-			stays := p.replaces(q, t.cfg.PeerID, q.lostPath(t.now), t.now)
+			stays := p.replaces(q, t.cfg.PeerID, q.lostPath(t.now), t.now) || p.insists(q, t.now)
 			t.merge(p, q, stays)
 			if !stays {
+				q.turnDown(p, t.now)
 				return false
 			}
 		case q.source == p.source:
@@ -61,6 +65,23 @@ func (p *peer) replaces(old *peer, ours [20]byte, gaveUp bool, now time.Duration
 		return p.outgoing == weMade
 	}
 	return now-old.silence.lastHeard() > quietAfter
+}
+
+// turnDown records that a new connection of the peer is turned down in favour of p.
+func (p *peer) turnDown(other *peer, now time.Duration) {
+	again := p.turned > 0 && now-p.turned <= insistWithin && p.silence.lastHeard() <= p.turned
+	if !other.outgoing && !again {
+		p.turned = now
+	}
+}
+
+// insists reports whether the peer of a new connection must have lost the old one, though it
+// was heard a moment ago: a router has forgotten it. The peer has come before, was turned down,
+// and has been silent on the old connection since. If it still had that, it would stay with it.
+func (p *peer) insists(old *peer, now time.Duration) bool {
+	since := now - old.turned
+	return !p.outgoing && old.turned > 0 && since >= twinSilence && since <= insistWithin &&
+		old.silence.lastHeard() <= old.turned
 }
 
 // merge makes one of two connections to the same peer: p, or old unless replaced.
