@@ -13,10 +13,11 @@ const (
 	// The streams are held once the queue has exceeded politeDeep, and the aim, for
 	// politeEnter longer than it has not. By then the rate is what the line has for us, as
 	// the streams have filled it. A shorter queue, as BBR leaves it, harms little, and may
-	// not be ours. From politeFast bytes per second on, the queue must be longer: who sends
-	// much sends to many, whose downlinks have queues of their own. Twice that rate allows
-	// for another politeDeep, and more rate for no more.
+	// not be ours. Who sends much sends to many, whose downlinks have queues of their own:
+	// from politeFast bytes per second on the queue must be longer, and politeFull from
+	// twice that rate on.
 	politeDeep  = 70 * time.Millisecond
+	politeFull  = 300 * time.Millisecond
 	politeFast  = 1 << 20
 	politeEnter = 2 * time.Second
 	// A queue that is longer than the aim by politeTau would take the rate to nothing, and
@@ -145,7 +146,7 @@ func aimOf(rate float64) time.Duration {
 // are held.
 func deepOf(rate float64) time.Duration {
 	more := min(max(math.Log2(max(rate, 1)/politeFast), 0), 1)
-	return politeDeep + time.Duration(more*float64(politeDeep))
+	return politeDeep + time.Duration(more*float64(politeFull-politeDeep))
 }
 
 // look takes what the streams show at one moment. It returns the rate, in bytes per second,

@@ -105,20 +105,25 @@ func TestPoliteForeignQueues(t *testing.T) {
 		least   float64
 	}{
 		{"60 ms", swings(60*time.Millisecond, 60*time.Millisecond, time.Second), 0.93},
+		{"a full queue of 100 ms at each end", swings(100*time.Millisecond, 100*time.Millisecond,
+			time.Second), 0.95},
 		{"10 to 40 ms", swings(10*time.Millisecond, 40*time.Millisecond, time.Second), 0.95},
 		{"0 to 60 ms", swings(0, 60*time.Millisecond, 3*time.Second), 0.88},
 		{"30 to 90 ms", swings(30*time.Millisecond, 90*time.Millisecond, 3*time.Second), 0.85},
 	} {
-		seed := newSeed(0)
-		l := &modelLine{rate: 20 * mbit, buffer: 100 * time.Millisecond,
-			rtt: 30 * time.Millisecond, senders: []*modelSender{seed}, foreign: tt.foreign}
-		l.run(5 * time.Second)
-		l.clear()
-		l.run(65 * time.Second)
-		used := seed.sent / 60 / l.rate
-		t.Logf("%s: used %.3f", tt.name, used)
-		if used < tt.least {
-			t.Errorf("%s: %.3f of the line is used, want %v", tt.name, used, tt.least)
+		fast := &modelLine{rate: 20 * mbit, buffer: 100 * time.Millisecond,
+			rtt: 30 * time.Millisecond, senders: []*modelSender{newSeed(0)}}
+		for _, l := range []*modelLine{fast, home(newSeed(0))} {
+			l.foreign = tt.foreign
+			l.run(8 * time.Second)
+			l.clear()
+			l.run(68 * time.Second)
+			used := l.senders[0].sent / 60 / l.rate
+			t.Logf("%s: used %.3f, queue %v", tt.name, used, l.quantile(0.5))
+			if used < tt.least {
+				t.Errorf("%s: %.3f of %v Mbit/s is used, want %v", tt.name, used, l.rate/mbit,
+					tt.least)
+			}
 		}
 	}
 }
@@ -233,6 +238,16 @@ func TestPolitePauses(t *testing.T) {
 		got := p.look(at.Add(pause), uplinkView{known: true, eager: true, up: 1})
 		if (got > 0) != held || got > 2*before {
 			t.Errorf("held to %v after a pause of %v, to %v before", got, pause, before)
+		}
+	}
+}
+
+// TestDeepOf: who sends more is held for a longer queue only.
+func TestDeepOf(t *testing.T) {
+	for rate, want := range map[float64]time.Duration{0: politeDeep, politeFast: politeDeep,
+		2 * politeFast: politeFull, 1e9: politeFull} {
+		if got := deepOf(rate); got != want {
+			t.Errorf("%v bytes per second are held beyond %v, want %v", rate, got, want)
 		}
 	}
 }
