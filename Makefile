@@ -82,8 +82,9 @@ bench: build
 
 ## lab       clients on modelled links between network namespaces, beside each other: one
 ##           long path with and without losses, a swarm of ten on home lines, a home line that
-##           is full of seeding, idle uTP connections, and pairs of homes behind NAT
-##           (LABFLAGS, as in '-only long -runs 3'). As root, within an hour
+##           is full of seeding, idle uTP connections, pairs of homes behind NAT, relays, mapped
+##           ports, and changes of addresses in mid-download
+##           (LABFLAGS, as in '-only long -runs 3'). As root, within two hours
 lab: build
 	$(GO) run ./bench/lab -node bin/node $(LABFLAGS)
 

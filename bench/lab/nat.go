@@ -148,7 +148,7 @@ func natRun(ctx context.Context, opt options, p natPair, by means, seats [2]stri
 			return err
 		}
 		f, err = natFollow(ctx, to, leech)
-		return errors.Join(err, opt.keepLogs(p.name+" "+by.name, from, to))
+		return errors.Join(err, opt.keepLogs(strings.Join([]string{p.name, by.name, seats[0], seats[1]}, " "), from, to))
 	})
 	return f, err
 }
