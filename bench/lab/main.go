@@ -35,19 +35,25 @@ type options struct {
 type scenario struct {
 	name  string // for -only
 	title string
+	aims  string // of the node; empty: there are none
 	run   func(ctx context.Context, opt options, contenders []contender) error
 }
 
 // scenarios are what there is to measure, in the order in which it is measured.
 var scenarios = []scenario{
-	{"long", longTitle, measureLong},
-	{"swarm", swarmTitle, measureSwarm},
-	{"home", homeTitle, measureHome},
-	{"idle", idleTitle, measureIdle},
-	{"nat", natTitle, measureNAT},
-	{"relay", relayTitle, measureRelay},
-	{"mapped", mappedTitle, measureMapped},
-	{"events", eventsTitle, measureEvents},
+	{name: "long", title: longTitle, run: measureLong,
+		aims: "a goodput of 0.93 without losses, 0.7 with 1 % of them"},
+	{name: "swarm", title: swarmTitle, run: measureSwarm, aims: "bound/last 0.85"},
+	{name: "home", title: homeTitle, run: measureHome,
+		aims: "ping p95 80 ms, uplink 4.5, download 18"},
+	{name: "idle", title: idleTitle, run: measureIdle},
+	{name: "nat", title: natTitle, run: measureNAT,
+		aims: "first data in 5 s; 10 s with a symmetric NAT; 3 s behind one router or carrier"},
+	{name: "relay", title: relayTitle, run: measureRelay,
+		aims: "first data in 10 s, 0.85 of the rate, 5 s after a relay is killed"},
+	{name: "mapped", title: mappedTitle, run: measureMapped,
+		aims: "reached in 3 s, unmapped 1 s after the exit"},
+	{name: "events", title: eventsTitle, run: measureEvents, aims: "5 s"},
 }
 
 func main() {
@@ -92,6 +98,9 @@ func measureAll(ctx context.Context, opt options, only, with string) error {
 			continue
 		}
 		fmt.Printf("\n%s: %s\n", s.name, s.title)
+		if s.aims != "" {
+			fmt.Println("aims:", s.aims)
+		}
 		if err := s.run(ctx, opt, contenders); err != nil {
 			return fmt.Errorf("%s: %w", s.name, err)
 		}
