@@ -15,7 +15,7 @@ import (
 )
 
 const (
-	natTitle = "4 MiB between two homes of 20 Mbit/s, round trip 40 ms, that know a third peer " +
+	natTitle = "4 MiB between two homes of 20 Mbit/s, round trip 20 ms, that know a third peer " +
 		"without data, the DHT, or both: seconds to the first data, and to all"
 	natRate  = 20.0
 	natDelay = 5 * time.Millisecond // each way on each of the two links
@@ -148,7 +148,8 @@ func natRun(ctx context.Context, opt options, p natPair, by means, seats [2]stri
 			return err
 		}
 		f, err = natFollow(ctx, to, leech)
-		return errors.Join(err, opt.keepLogs(strings.Join([]string{p.name, by.name, seats[0], seats[1]}, " "), from, to))
+		run := strings.Join([]string{p.name, by.name, seats[0], seats[1]}, " ")
+		return errors.Join(err, opt.keepLogs(run, from, to))
 	})
 	return f, err
 }

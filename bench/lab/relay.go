@@ -16,7 +16,7 @@ import (
 )
 
 const (
-	relayTitle = "two homes behind symmetric NATs, 20 Mbit/s, round trip 40 ms, and two relays of " +
+	relayTitle = "two homes behind symmetric NATs, 20 Mbit/s, round trip 20 ms, and two relays of " +
 		"10 Mbit/s, which nodes are told of: seconds to the first data, the rate as a part of the " +
 		"relay's, and seconds without data after a relay is killed"
 	relayRate  = 10.0
