@@ -19,11 +19,7 @@ func TestRelayBecomesPublic(t *testing.T) {
 	if !realclient.InNamespace(t) {
 		return
 	}
-	l, err := lab.New()
-	if err != nil {
-		t.Skip("no lab can be made: ", err)
-	}
-	defer l.Close()
+	l := lab.Open(t)
 	public := netip.MustParseAddr("11.0.0.1") // of this namespace
 	d, err := StartDHT(DHTConfig{Listen: []netip.AddrPort{netip.AddrPortFrom(public, 0)},
 		Bootstrap: []string{}})

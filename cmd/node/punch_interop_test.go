@@ -33,9 +33,7 @@ const punchWithin = 30 * time.Second
 // byIntroduction: two homes whose routers let in whom they have sent something to know a third
 // peer alone (BEP 55). libtorrent has one of the seats.
 func byIntroduction(t *testing.T, binary string, libtorrent punchSeat) {
-	if err := realclient.Installed(realclient.Libtorrent); err != nil {
-		t.Skip(err)
-	}
+	realclient.Require(t, realclient.Libtorrent)
 	l := newRoutersLab(t, binary, portRestricted)
 	ctx, cancel := context.WithTimeout(t.Context(), routersTimeout)
 	defer cancel()

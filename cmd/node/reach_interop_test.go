@@ -45,11 +45,7 @@ func TestReach(t *testing.T) {
 	if !inside {
 		return
 	}
-	l, err := lab.New()
-	if err != nil {
-		t.Skip(err)
-	}
-	t.Cleanup(func() { l.Close() })
+	l := lab.OpenModelled(t)
 	r := &reachLab{Lab: l, binary: binary}
 	for i := range 4 { // in networks of their own
 		n, err := swarmnode.StartDHT(swarmnode.DHTConfig{
@@ -223,9 +219,7 @@ func (r *reachLab) carrier(t *testing.T) {
 
 // mapped: a router that maps ports.
 func (r *reachLab) mapped(t *testing.T) {
-	if _, err := realclient.ServerInstalled(realclient.Miniupnpd); err != nil {
-		t.Skip(err)
-	}
+	realclient.RequireServer(t, realclient.Miniupnpd)
 	router, err := r.Router("upnp", lab.RouterConfig{Offers: lab.Offers{UPnP: true}})
 	if err != nil {
 		t.Fatal(err)

@@ -6,7 +6,6 @@ import (
 	"context"
 	"fmt"
 	"net/netip"
-	"os"
 	"path/filepath"
 	"testing"
 	"time"
@@ -39,14 +38,6 @@ func TestBehindRouters(t *testing.T) {
 	if testing.Short() {
 		t.Skip("makes networks")
 	}
-	if os.Getuid() != 0 {
-		t.Skip("routers are TUN devices, which need root")
-	}
-	device, err := os.OpenFile("/dev/net/tun", os.O_RDWR, 0)
-	if err != nil {
-		t.Skip("routers are TUN devices: ", err)
-	}
-	device.Close()
 	binary, inside := nodeInNamespace(t)
 	if !inside {
 		return
@@ -111,12 +102,7 @@ func (l *routersLab) transfer(t *testing.T, flags ...string) {
 // newRoutersLab makes two homes with routers of a kind, and a torrent.
 func newRoutersLab(t *testing.T, binary string, nat lab.NAT) *routersLab {
 	t.Helper()
-	l := &routersLab{Lab: must(lab.New())(t), binary: binary}
-	t.Cleanup(func() { // after the commands have ended
-		if err := l.Close(); err != nil {
-			t.Error(err)
-		}
-	})
+	l := &routersLab{Lab: lab.OpenModelled(t), binary: binary}
 	way := lab.Way{Rate: 20, Delay: 5 * time.Millisecond}
 	for name, h := range map[string]**lab.Host{"seed": &l.seed, "leech": &l.leech} {
 		router := must(l.Router(name+"-home", lab.RouterConfig{Up: way, Down: way, NAT: nat}))(t)

@@ -19,7 +19,7 @@ func TestCables(t *testing.T) {
 	if !realclient.InNamespace(t) {
 		return
 	}
-	l := openLab(t)
+	l := OpenModelled(t)
 	way := Way{Rate: 20}
 	public := must(l.Modelled("public", way, way))(t)
 	router := must(l.Router("home", RouterConfig{Up: way, Down: way, NAT: NAT{Preserve: true}}))(t)

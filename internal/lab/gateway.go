@@ -149,6 +149,9 @@ func (h *Host) Offer(ctx context.Context, o Offers) error {
 		// when it does: by then everything else is served.
 		"enable_natpmp=yes", "enable_upnp=" + yesNo(o.UPnP),
 		"force_igd_desc_v1=" + yesNo(o.OldIGD), "ipv6_disable=" + yesNo(!h.inner6.IsValid()),
+		// A mapping that it has renewed it may not remove before its least lifetime, which is
+		// two minutes by default.
+		"min_lifetime=4",
 		"secure_mode=yes", "system_uptime=no", "uuid=8c3a3f3e-93c7-4a6e-9f53-6d5f7a9d4b01",
 		"",
 	}, "\n")

@@ -5,7 +5,6 @@ package lab
 import (
 	"net"
 	"net/netip"
-	"os"
 	"testing"
 	"time"
 
@@ -13,26 +12,6 @@ import (
 
 	"swarmnode/internal/realclient"
 )
-
-// openLab returns a lab, or skips the test where modelled links cannot be made.
-func openLab(t *testing.T) *Lab {
-	t.Helper()
-	device, err := os.OpenFile("/dev/net/tun", os.O_RDWR, 0)
-	if err != nil {
-		t.Skip("modelled links need TUN devices: ", err)
-	}
-	device.Close()
-	l, err := New()
-	if err != nil {
-		t.Skip("no lab can be made: ", err)
-	}
-	t.Cleanup(func() {
-		if err := l.Close(); err != nil {
-			t.Error(err)
-		}
-	})
-	return l
-}
 
 func must[T any](v T, err error) func(t *testing.T) T {
 	return func(t *testing.T) T {
@@ -50,7 +29,7 @@ func TestModelledLinks(t *testing.T) {
 	if !realclient.InNamespace(t) {
 		return
 	}
-	l := openLab(t)
+	l := OpenModelled(t)
 	way := Way{Rate: 20, Delay: 10 * time.Millisecond, Queue: 80 * time.Millisecond}
 	lossy := way
 	lossy.Loss = 0.03
@@ -94,7 +73,7 @@ func TestHostsUseCubic(t *testing.T) {
 	if !realclient.InNamespace(t) {
 		return
 	}
-	l := openLab(t)
+	l := OpenModelled(t)
 	way := Way{Rate: 20}
 	a, b := must(l.Modelled("a", way, way))(t), must(l.Modelled("b", way, way))(t)
 	var listener net.Listener

@@ -34,7 +34,7 @@ func TestRouters(t *testing.T) {
 	if !realclient.InNamespace(t) {
 		return
 	}
-	l := &natLab{Lab: openLab(t)}
+	l := &natLab{Lab: OpenModelled(t)}
 	l.x = must(l.Modelled("x", Way{}, Way{}))(t)
 	l.y = must(l.Modelled("y", Way{}, Way{}))(t)
 	l.x1, l.x2, l.y1 = udp(t, l.x, 0), udp(t, l.x, 0), udp(t, l.y, 0)

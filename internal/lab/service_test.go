@@ -22,7 +22,7 @@ func TestOffers(t *testing.T) {
 	if !realclient.InNamespace(t) {
 		return
 	}
-	l := openLab(t)
+	l := OpenModelled(t)
 	far := must(l.Modelled("far", Way{}, Way{}))(t)
 	for name, o := range map[string]Offers{
 		"pcp": {PCP: true}, "natpmp": {NATPMP: true}, "upnp": {UPnP: true, OldIGD: true},
@@ -121,7 +121,7 @@ func TestTURN(t *testing.T) {
 	if !realclient.InNamespace(t) {
 		return
 	}
-	l := openLab(t)
+	l := OpenModelled(t)
 	relay := must(l.Modelled("relay", Way{}, Way{}))(t)
 	home := must(l.Router("home", RouterConfig{}))(t)
 	in := must(home.Inside("in"))(t)

@@ -205,6 +205,7 @@ func RequireServer(t testing.TB, kind Kind) {
 	if _, err := ServerInstalled(kind); err != nil {
 		skipOrFail(t, err.Error())
 	}
+	sayBeside(t)
 }
 
 // StartServer launches a server for a test by one of the functions above, in a
@@ -215,7 +216,6 @@ func StartServer(t testing.TB, kind Kind, launch func(ctx context.Context,
 	state string) (*Server, error)) *Server {
 	t.Helper()
 	RequireServer(t, kind)
-	sayBeside(t)
 	state, err := os.MkdirTemp("", string(kind))
 	if err != nil {
 		t.Fatal(err)

@@ -19,6 +19,7 @@ func Require(t testing.TB, kinds ...Kind) {
 			skipOrFail(t, err.Error())
 		}
 	}
+	sayBeside(t)
 }
 
 func skipOrFail(t testing.TB, reason string) {
@@ -36,7 +37,6 @@ func skipOrFail(t testing.TB, reason string) {
 func Start(t testing.TB, kind Kind, opts Options) *Client {
 	t.Helper()
 	Require(t, kind)
-	sayBeside(t)
 	if opts.Dir == "" {
 		// Not t.TempDir: its path holds the test's name and may be longer than
 		// what fits a Unix socket.

@@ -12,7 +12,6 @@ import (
 	"strings"
 	"sync/atomic"
 	"testing"
-	"time"
 )
 
 // device accepts connections and gives each, once its request was read, to handle.
@@ -71,7 +70,7 @@ func TestHostileDevices(t *testing.T) {
 			}
 		}
 	}
-	hang := make(chan struct{})
+	hang, hangs := make(chan struct{}), make(chan struct{}, 1)
 	t.Cleanup(func() { close(hang) })
 	for _, c := range []struct {
 		name   string
@@ -95,7 +94,10 @@ func TestHostileDevices(t *testing.T) {
 		}},
 		{"garbage", nil, func(c net.Conn) { io.WriteString(c, strings.Repeat("\x00\xff", 1000)) }},
 		{"nothing", nil, func(net.Conn) {}},
-		{"a hang", context.DeadlineExceeded, func(net.Conn) { <-hang }},
+		{"a hang", context.Canceled, func(net.Conn) {
+			hangs <- struct{}{}
+			<-hang
+		}},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			stop := make(chan struct{})
@@ -103,17 +105,19 @@ func TestHostileDevices(t *testing.T) {
 				c.handle(conn)
 				close(stop)
 			})
-			ctx := t.Context()
-			if c.want == context.DeadlineExceeded {
-				var cancel context.CancelFunc
-				ctx, cancel = context.WithTimeout(ctx, 50*time.Millisecond)
-				defer cancel()
+			ctx, cancel := context.WithCancel(t.Context())
+			defer cancel()
+			if c.want == context.Canceled {
+				go func() {
+					<-hangs
+					cancel()
+				}()
 			}
 			body, err := exchange(ctx, nil, netip.Addr{}, &request{at: address{at, "/"}})
 			if err == nil || body != nil {
 				t.Fatalf("got %d bytes, %v", len(body), err)
 			}
-			if c.want == context.DeadlineExceeded {
+			if c.want == context.Canceled {
 				hang <- struct{}{} // exchange has returned before
 			} else if c.want != nil && !errors.Is(err, c.want) {
 				t.Errorf("got %v, want %v", err, c.want)

@@ -17,6 +17,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"swarmnode/internal/proc"
+	"swarmnode/internal/realclient"
 )
 
 // patience bounds every wait for real programs. Only a failure reaches it.
@@ -51,11 +52,7 @@ type home struct {
 // of the daemon. The test is skipped without one.
 func newHome(t *testing.T, extra string) *home {
 	t.Helper()
-	if _, err := exec.LookPath("miniupnpd"); err != nil {
-		if _, err := os.Stat("/usr/sbin/miniupnpd"); err != nil {
-			t.Skip("miniupnpd is not installed")
-		}
-	}
+	realclient.RequireServer(t, realclient.Miniupnpd)
 	for _, c := range []string{
 		"mount -t tmpfs none /run", "mkdir -p /run/netns",
 		"ip netns add router", "ip netns add isp",

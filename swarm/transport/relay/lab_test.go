@@ -21,11 +21,7 @@ func TestBehindNATs(t *testing.T) {
 	if !realclient.InNamespace(t) {
 		return
 	}
-	l, err := lab.New()
-	if err != nil {
-		t.Skip("no lab can be made: ", err)
-	}
-	defer l.Close()
+	l := lab.Open(t)
 	// The routers are 198.18.1.2 and 198.18.2.2, and the internet is 198.18.1.1.
 	ours, theirs := behind(t, l, "ours"), behind(t, l, "theirs")
 	internet, home := netip.MustParseAddr("198.18.1.1"), netip.MustParseAddr("198.18.2.2")
