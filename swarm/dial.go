@@ -128,7 +128,8 @@ func (l *loop) dial(to endpoint.Endpoint, told limit.Told, first endpoint.Transp
 	l.t.engine.relays.name(time.Now(), to.Host())
 	ctx := l.t.traffic.context(l.t.ctx)
 	found, err := l.t.engine.dialer.meet(ctx, call{
-		owner: l.t, to: to, told: told, first: first, hashes: l.t.hashes(), hello: l.t.hello,
+		owner: l.t, to: to, told: told, first: l.t.engine.firstBy(to.Host(), first),
+		hashes: l.t.hashes(), hello: l.t.hello,
 	})
 	if err == nil {
 		l.t.join(&link{torrent: l.t, conn: found.Conn, endpoint: to, over: found.over,

@@ -81,7 +81,7 @@ func (w overUTP) open(ctx context.Context, to endpoint.Endpoint, punch bool) (ne
 // ways returns the ways to peers, in the order in which a peer is tried of which nothing is
 // known. TCP comes first: where both lead to a peer, TCP costs a fraction of the work for
 // each byte, and its handshake is as fast. A peer behind a router, which TCP does not reach,
-// is met by uTP a quarter of a second later.
+// is met by uTP a quarter of a second later. Engine.firstBy has the exceptions.
 func (e *Engine) ways() (list []way) {
 	if !e.cfg.NoTCP {
 		list = append(list, newTCP(e.cfg.Net, e.local))

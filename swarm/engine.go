@@ -174,6 +174,7 @@ type Engine struct {
 	relays       *relayKeeper
 	polls        poller
 	standing     standing                         // how others reach us
+	shelter      shelter                          // the families in which a router stands before us
 	public       publicPorts                      // by which ports
 	asked        *udpmux.Hosts                    // to whom datagrams were sent, by all ports
 	hasDHT       atomic.Bool                      // our handshakes say that we have a DHT node

@@ -150,6 +150,7 @@ func (e *Engine) findOwn() {
 	own = append(own, e.seenAt()...)
 	e.own.Store(&own)
 	e.observeBound(machine)
+	e.shelter.look(machine)
 }
 
 // networkChanged closes the connections from addresses that are gone, which would
