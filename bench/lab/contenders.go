@@ -26,10 +26,14 @@ const port = 6881
 type contender struct {
 	client string // node, or a kind of realclient
 	utp    bool
+	both   bool // it has TCP and uTP, and chooses; only the node
 }
 
 func (c contender) String() string {
-	if c.utp {
+	switch {
+	case c.both:
+		return c.client + " both"
+	case c.utp:
 		return c.client + " uTP"
 	}
 	return c.client + " TCP"
@@ -40,15 +44,17 @@ const node = "node"
 
 // contenders are those that are measured unless others are named.
 var contenders = []contender{
-	{node, false}, {node, true},
-	{string(realclient.Libtorrent), false}, {string(realclient.Libtorrent), true},
+	{client: node}, {client: node, utp: true},
+	{client: string(realclient.Libtorrent)}, {client: string(realclient.Libtorrent), utp: true},
 }
 
-// named are further contenders, for which patience is needed. aria2 has no uTP. Transmission
-// with uTP prefers that, and cannot be kept from TCP.
+// named are further contenders, for most of which patience is needed. aria2 has no uTP.
+// Transmission with uTP prefers that, and cannot be kept from TCP.
 var named = []contender{
-	{string(realclient.Transmission), false}, {string(realclient.Transmission), true},
-	{string(realclient.Aria2), false},
+	{client: node, both: true},
+	{client: string(realclient.Transmission)},
+	{client: string(realclient.Transmission), utp: true},
+	{client: string(realclient.Aria2)},
 }
 
 // settings returns what holds a real client to the transport of c.
@@ -95,7 +101,7 @@ func present(ctx context.Context, opt *options, with string) ([]contender, error
 				fmt.Printf("left out: %v: %v\n", c, err)
 				continue
 			}
-		} else if c.utp && !opt.utp {
+		} else if (c.utp || c.both) && !opt.utp {
 			fmt.Printf("left out: %v: this binary has no uTP\n", c)
 			continue
 		}
@@ -239,9 +245,11 @@ func startNode(opt options, c contender, h *lab.Host, state, data, source string
 	error) {
 	words := append(h.Enter(), opt.node, "add", "--seed", "--no-dht", "--no-lsd", "--port",
 		fmt.Sprint(port), "--dir", data, "-v", "-v")
-	if c.utp {
+	switch {
+	case c.both: // as without flags
+	case c.utp:
 		words = append(words, "--no-tcp")
-	} else if opt.utp {
+	case opt.utp:
 		words = append(words, "--no-utp")
 	}
 	started := time.Now()

@@ -223,7 +223,7 @@ func eventRun(ctx context.Context, opt options, client string, p path, e event) 
 		}
 		with := joining{flags: p.flags}
 		if p.flags != nil {
-			with.settings = contender{client, p.utp}.settings()
+			with.settings = contender{client: client, utp: p.utp}.settings()
 		}
 		from, to, err := s.pair(ctx, opt, meeting, [2]string{client, client},
 			[2]*lab.Host{seed, leech}, with)

@@ -6,6 +6,7 @@ import (
 	"context"
 	"fmt"
 	"path/filepath"
+	"slices"
 	"time"
 
 	"swarmnode/bench/figures"
@@ -167,22 +168,22 @@ func (h *homeLab) seed(ctx context.Context, opt options, c contender, dir string
 	}
 	leech := h.leeches[len(h.shares)]
 	h.shares = append(h.shares, s)
-	m, err := s.seed(ctx, opt, c, at)
-	if err != nil {
-		return stop, err
+	begin := []func() (*member, error){
+		func() (*member, error) { return s.seed(ctx, opt, c, at) },
+		func() (*member, error) { return s.leech(ctx, opt, c, leech) },
 	}
-	members = append(members, m)
-	if m, err = s.leech(ctx, opt, c, leech); err != nil {
-		return stop, err
+	if c.both { // the seed dials, and so it chooses the transport
+		slices.Reverse(begin)
 	}
-	members = append(members, m)
-	for began := time.Now(); leech.Down().Bytes < firstBytes; {
-		if time.Since(began) > fullMax {
-			return stop, fmt.Errorf("no content came to %s", leech.Name)
-		}
-		if err := pause(ctx, lookEvery); err != nil {
+	for _, start := range begin {
+		m, err := start()
+		if err != nil {
 			return stop, err
 		}
+		members = append(members, m)
+	}
+	if err := filled(ctx, leech); err != nil {
+		return stop, err
 	}
 	return stop, pause(ctx, settleFor)
 }

@@ -46,6 +46,8 @@ var scenarios = []scenario{
 	{name: "swarm", title: swarmTitle, run: measureSwarm, aims: "bound/last 0.85"},
 	{name: "home", title: homeTitle, run: measureHome,
 		aims: "ping p95 80 ms, uplink 4.5, download 18"},
+	{name: "mixed", title: mixedTitle, run: measureMixed,
+		aims: "ping p95 80 ms, uplink 4.5, share 0.7"},
 	{name: "idle", title: idleTitle, run: measureIdle},
 	{name: "nat", title: natTitle, run: measureNAT,
 		aims: "first data in 5 s; 10 s with a symmetric NAT; 3 s behind one router or carrier"},
@@ -65,8 +67,8 @@ func main() {
 	flag.StringVar(&opt.by, "by", "", "only the means of scenario nat, or the paths of events, "+
 		"whose names contain one of these: peer, DHT or both, TCP, uTP, punched or relayed")
 	flag.StringVar(&opt.logs, "logs", "", "FOLDER for the logs of nodes behind NATs")
-	only := flag.String("only", "", "only the scenario of this name: long, swarm, home, idle, "+
-		"nat, relay, mapped or events")
+	only := flag.String("only", "", "only the scenario of this name: long, swarm, home, mixed, "+
+		"idle, nat, relay, mapped or events")
 	with := flag.String("with", "", "only the contenders whose names contain one of these, "+
 		"comma-separated; transmission and aria2 are measured only if named")
 	flag.Parse()

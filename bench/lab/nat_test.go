@@ -31,8 +31,8 @@ func TestNATMedians(t *testing.T) {
 // TestNATSeats: every client takes either seat with every other one, once.
 func TestNATSeats(t *testing.T) {
 	const other = string(realclient.Libtorrent)
-	got := natSeats([]contender{{node, false}, {node, true}, {other, false},
-		{string(realclient.Aria2), false}})
+	got := natSeats([]contender{{client: node}, {client: node, utp: true}, {client: other},
+		{client: string(realclient.Aria2)}})
 	want := [][2]string{{node, node}, {node, other}, {other, node}, {other, other}}
 	if !slices.Equal(got, want) {
 		t.Errorf("the seats are %v, want %v", got, want)

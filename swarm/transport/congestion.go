@@ -69,8 +69,8 @@ type condition struct {
 // sharedSpace is for hosts of one provider behind its NAT (RFC 6598).
 var sharedSpace = netip.MustParsePrefix("100.64.0.0/10")
 
-// distant reports whether the way to ip leads over the internet.
-func distant(ip netip.Addr) bool {
+// Distant reports whether the way to ip leads over the internet, and so through our uplink.
+func Distant(ip netip.Addr) bool {
 	return ip.IsGlobalUnicast() && !ip.IsPrivate() && !sharedSpace.Contains(ip)
 }
 

@@ -14,8 +14,8 @@ func TestDistant(t *testing.T) {
 		"fd00::1": false, "fe80::1": false, "169.254.1.1": false, "100.64.0.1": false,
 		"224.0.0.1": false, "0.0.0.0": false,
 	} {
-		if got := distant(netip.MustParseAddr(ip)); got != want {
-			t.Errorf("distant(%s) = %v, want %v", ip, got, want)
+		if got := Distant(netip.MustParseAddr(ip)); got != want {
+			t.Errorf("Distant(%s) = %v, want %v", ip, got, want)
 		}
 	}
 }

@@ -46,7 +46,8 @@ type Uplink struct {
 	received atomic.Int64 // bytes that the engine fetched, since it began
 
 	mu       sync.Mutex
-	flows    []*flow
+	flows    []*flow // of TCP
+	yielders []*flow // of uTP
 	polite   polite
 	at       time.Time // of the last look
 	came     int64     // received, at the last look
@@ -58,6 +59,7 @@ type Uplink struct {
 type flow struct {
 	socket  probe
 	network netip.Prefix
+	yields  bool      // it sends by uTP, and is not held
 	seen    time.Time // when it sent last
 	listed  bool      // in Uplink.flows
 	fresh   bool      // it was looked at
@@ -84,7 +86,11 @@ func NewUplink(cfg UplinkConfig) *Uplink { return &Uplink{cfg: cfg} }
 
 // Watch returns the Path of a stream to a peer, which may be encrypted. It is nil where
 // there is nothing to watch: for streams within a machine or a local network, for those
-// that are not TCP, on systems that cannot be asked, and where nothing may be changed.
+// that are neither TCP nor uTP, on systems that cannot be asked, and where nothing may be
+// changed.
+//
+// A stream that has a Delivery method, as a utp.Conn does, counts as uTP. It is never held, but
+// those over TCP leave room for it.
 func (u *Uplink) Watch(conn net.Conn) *Path {
 	if u.cfg.SystemCongestion && u.cfg.Greedy {
 		return nil
@@ -92,12 +98,15 @@ func (u *Uplink) Watch(conn net.Conn) *Path {
 	if outer, ok := conn.(interface{ Below() net.Conn }); ok {
 		conn = outer.Below()
 	}
-	tcp, ok := conn.(*net.TCPConn)
-	if !ok {
+	remote := RemoteAddrPort(conn).Addr()
+	if !Distant(remote) {
 		return nil
 	}
-	remote := RemoteAddrPort(tcp).Addr()
-	if !distant(remote) {
+	if c, ok := conn.(yielder); ok {
+		return u.watchYielder(c, remote)
+	}
+	tcp, ok := conn.(*net.TCPConn)
+	if !ok {
 		return nil
 	}
 	s, ok := socketOf(tcp)
@@ -115,16 +124,17 @@ func (u *Uplink) Received(bytes int64) {
 	}
 }
 
-// sends records that a stream sends, and returns how many do. It looks at all of them, if
-// they were not looked at just now.
+// sends records that a stream sends, and returns how many do over TCP. It looks at all of
+// them, if they were not looked at just now.
 func (u *Uplink) sends(now time.Time, f *flow) int {
 	u.mu.Lock()
 	defer u.mu.Unlock()
 	f.seen = now
-	if !f.listed && len(u.flows) < flowsMax {
-		*f = flow{socket: f.socket, network: f.network, seen: now, listed: true, level: f.level}
-		u.flows = append(u.flows, f)
-		if !u.cfg.Greedy {
+	if all := u.listOf(f); !f.listed && len(*all) < flowsMax {
+		*f = flow{socket: f.socket, network: f.network, yields: f.yields, seen: now,
+			listed: true, level: f.level}
+		*all = append(*all, f)
+		if !u.cfg.Greedy && !f.yields {
 			f.hold(u.level)
 		}
 	}
@@ -138,10 +148,7 @@ func (u *Uplink) sends(now time.Time, f *flow) int {
 func (u *Uplink) look(now time.Time) {
 	passed := now.Sub(u.at)
 	u.at = now
-	u.flows = slices.DeleteFunc(u.flows, func(f *flow) bool {
-		f.listed = now.Sub(f.seen) < flowFor
-		return !f.listed
-	})
+	u.flows, u.yielders = sending(u.flows, now), sending(u.yielders, now)
 	if u.cfg.Greedy {
 		return
 	}
@@ -161,10 +168,11 @@ func (u *Uplink) look(now time.Time) {
 		}
 	}
 	v.queue, v.known = agreed(u.readings)
+	u.lookAtYielders(passed, &v)
 	came := u.received.Load()
 	v.down = float64(came - u.came)
 	u.came = came
-	u.level = levelOf(u.polite.look(now, v), u.flows)
+	u.level = levelOf(u.polite.look(now, v), u.flows, u.yielders)
 	for _, f := range u.flows {
 		f.hold(u.level)
 	}
@@ -211,16 +219,24 @@ func agreed(all []reading) (queue time.Duration, known bool) {
 	return max(all[at].queue, 0), true
 }
 
-// levelOf returns the rate to which each stream is held so that all of them send limit bytes
-// per second together, 0 for any: those that have less to send leave the rest to the others.
-func levelOf(limit float64, flows []*flow) float64 {
+// levelOf returns the rate to which each stream over TCP is held so that all, those over uTP
+// included, send limit bytes per second together, 0 for any. Those that have less to send leave
+// the rest to the others. A stream over uTP has room to grow until it sends as much as others.
+func levelOf(limit float64, flows, yielders []*flow) float64 {
 	if limit <= 0 || len(flows) == 0 {
 		return limit
 	}
-	even := limit / float64(len(flows))
+	even := limit / float64(len(flows)+len(yielders))
 	level := even
 	for range 4 { // a few rounds come close enough
 		rest, sharers := limit, 0
+		for _, f := range yielders {
+			if want := f.rate*wantsMore + levelLeast; want < level {
+				rest -= want
+			} else {
+				sharers++
+			}
+		}
 		for _, f := range flows {
 			if want := f.rate*wantsMore + levelLeast; !f.eager && want < level {
 				rest -= want

@@ -27,6 +27,10 @@ type modelSender struct {
 	begins   time.Duration
 	constant float64 // bytes per second, instead of TCP
 	polite   *polite // nil for a sender that fills the queue
+	utp      bool    // it sends by LEDBAT instead of TCP
+	// beside is another sender of the same host, by uTP.
+	beside *modelSender
+	rate   float64 // of a flow of this sender, as an Uplink smooths it
 
 	window, limit float64
 	srtt, rttMin  time.Duration
@@ -76,7 +80,10 @@ func (l *modelLine) step() {
 			continue
 		}
 		rates[i] = s.constant
-		if s.constant == 0 {
+		switch {
+		case s.utp:
+			rates[i] = s.ledbat(rtt, l.queue())
+		case s.constant == 0:
 			rates[i] = s.tcp(rtt, l.at, l.queue() >= l.buffer)
 		}
 		in += rates[i]
@@ -117,14 +124,42 @@ func (s *modelSender) tcp(rtt, now time.Duration, full bool) float64 {
 	return rate
 }
 
+// ledbat returns the rate at which a sender over uTP sends now: its window follows the queue.
+func (s *modelSender) ledbat(rtt, queue time.Duration) float64 {
+	const aim = 45 * time.Millisecond
+	s.window = max(s.window, 2*modelSegment)
+	rate := s.window / rtt.Seconds()
+	if s.limit > 0 {
+		rate = min(rate, s.limit)
+	}
+	off := max(1-float64(queue)/float64(aim), -1)
+	if s.limit == 0 || off < 0 || s.window/rtt.Seconds() < 1.2*s.limit {
+		s.window += off * modelSegment * modelStep.Seconds() / rtt.Seconds()
+	}
+	return rate
+}
+
 // look lets a polite sender look at its streams.
 func (l *modelLine) look(s *modelSender) {
 	if s.polite == nil || l.at < s.begins {
 		return
 	}
-	s.limit = s.polite.look(time.Unix(1, 0).Add(l.at), uplinkView{queue: s.srtt - s.rttMin,
-		known: s.up >= readRate*politeEvery.Seconds(), up: s.up, eager: true})
+	v := uplinkView{queue: s.srtt - s.rttMin,
+		known: s.up >= readRate*politeEvery.Seconds(), up: s.up, eager: true}
+	flows, yielders := []*flow{{rate: s.smoothed(), eager: true}}, []*flow(nil)
+	if b := s.beside; b != nil && l.at >= b.begins {
+		v.up += b.up
+		yielders = []*flow{{rate: b.smoothed()}}
+		v.yields, v.yielded = b.rate >= readRate, l.queue()
+	}
+	s.limit = levelOf(s.polite.look(time.Unix(1, 0).Add(l.at), v), flows, yielders)
+}
+
+// smoothed returns the rate of a sender as an Uplink has it, at each look.
+func (s *modelSender) smoothed() float64 {
+	s.rate += (s.up/politeEvery.Seconds() - s.rate) / 4
 	s.up = 0
+	return s.rate
 }
 
 // clear begins a measurement.

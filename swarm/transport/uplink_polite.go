@@ -92,6 +92,10 @@ type uplinkView struct {
 	up    float64 // bytes sent that arrived since the last look
 	down  float64 // bytes received since the last look
 	eager bool    // some stream has more to send than the system takes
+	// yielded is the queue in the judgement of hosts to which we send over uTP, which gives
+	// way to TCP; yields reports whether there are such hosts.
+	yielded time.Duration
+	yields  bool
 }
 
 // A polite decides to which rate all streams beyond the local network are held together, so
@@ -125,7 +129,11 @@ type polite struct {
 	before float64       // the rate when the queue began to exceed the aim; 0 if it does not
 	// foreign is the queue that others keep: what was left of the delay after a drain.
 	foreign time.Duration
-	drain   drain
+	// claimed says that the hold began for a queue of which only peers over uTP knew.
+	claimed bool
+	// alone is until when nothing is left to uTP, since it has not taken what was.
+	alone time.Time
+	drain drain
 }
 
 // A drain lets the queue run empty, to see what is left of the delay.
@@ -143,10 +151,15 @@ func aimOf(rate float64) time.Duration {
 }
 
 // deepOf returns the queue beyond which streams that send so many bytes per second together
-// are held.
-func deepOf(rate float64) time.Duration {
+// are held. Where some of them yield, those at home may notice nothing, but the others take
+// all that there is.
+func deepOf(rate float64, yields bool) time.Duration {
+	deep := politeDeep
+	if yields {
+		deep = aimFast
+	}
 	more := min(max(math.Log2(max(rate, 1)/politeFast), 0), 1)
-	return politeDeep + time.Duration(more*float64(politeFull-politeDeep))
+	return deep + time.Duration(more*float64(politeFull-deep))
 }
 
 // look takes what the streams show at one moment. It returns the rate, in bytes per second,
@@ -170,7 +183,12 @@ func (p *polite) look(now time.Time, v uplinkView) float64 {
 		p.foreign -= time.Duration(float64(p.foreign-v.queue) *
 			min(1, float64(passed)/float64(foreignGone)))
 	}
+	v.yields = v.yields && !now.Before(p.alone)
 	aim := aimOf(max(p.room, p.rate)) + p.foreign
+	even := v.yields && v.queue <= politeDeep
+	if even {
+		aim = min(aim, yieldsAim)
+	}
 	switch {
 	case p.limit == 0:
 		return p.watch(now, v, passed, aim)
@@ -178,8 +196,11 @@ func (p *polite) look(now time.Time, v uplinkView) float64 {
 		return p.floored(p.limit * drainTo)
 	case now.Before(p.drain.settle):
 		return p.limit
+	case even && v.known && v.queue > aim:
+		p.drain.judged = true // uTP has filled the queue again
+		p.leave(now, passed)
 	case !p.drain.judged && v.known:
-		p.judge(v.queue)
+		p.judge(v)
 	case v.known:
 		p.hold(now, v.queue, passed, aim)
 	}
@@ -189,7 +210,14 @@ func (p *polite) look(now time.Time, v uplinkView) float64 {
 	}
 	since := now.Sub(p.drain.last)
 	if since >= drainEvery || since >= drainSoon && p.room < drainBelow*p.before {
-		p.drain.begin(now, v.queue-p.foreign)
+		queue := v.queue - p.foreign
+		if v.yields { // a part of the shortest round trip may be the queue of uTP
+			queue += yieldsMost
+		}
+		p.drain.begin(now, queue)
+		if even {
+			p.before = 0
+		}
 		return p.floored(p.limit * drainTo)
 	}
 	return p.limit
@@ -216,10 +244,11 @@ func (p *polite) measure(now time.Time, v uplinkView, passed time.Duration) {
 
 // watch waits for a queue that lasts, while the streams are free.
 func (p *polite) watch(now time.Time, v uplinkView, passed, aim time.Duration) float64 {
+	long := max(aim, deepOf(p.rate, v.yields))
 	switch {
 	case !v.known || p.rate == 0:
 		return 0
-	case v.queue <= max(aim, deepOf(p.rate)):
+	case max(v.queue, v.yielded) <= long:
 		p.over = max(0, p.over-passed)
 		return 0
 	case v.eager:
@@ -228,7 +257,7 @@ func (p *polite) watch(now time.Time, v uplinkView, passed, aim time.Duration) f
 	if p.over < politeEnter {
 		return 0
 	}
-	p.room, p.over, p.spare = p.rate, 0, 0
+	p.room, p.over, p.spare, p.claimed = p.rate, 0, 0, v.queue <= long
 	p.drain = drain{last: now.Add(drainFirst - drainEvery), judged: true}
 	p.hold(now, v.queue, passed, aim)
 	return p.limit
@@ -256,21 +285,46 @@ func (p *polite) hold(now time.Time, queue, passed, aim time.Duration) {
 	p.limit = p.floored(p.room * (1 + share))
 }
 
+// leave holds the streams to what arrives, of which those over TCP get their part. The queue
+// is about as long as uTP leaves it. Of two who follow one delay, the one with the lower aim
+// would end with nothing; so only the one over uTP follows it. If that does not take what is
+// left, something else holds it up, and nothing is left to it for a while.
+func (p *polite) leave(now time.Time, passed time.Duration) {
+	if p.before == 0 {
+		p.before = p.room
+	}
+	share := 1.0
+	if p.rate < p.room {
+		share = min(1, passed.Seconds()/leaveOver.Seconds())
+	}
+	p.room = p.floored(p.room + (p.rate-p.room)*share)
+	if p.room < drainBelow*p.before {
+		p.room, p.before, p.alone = p.before, 0, now.Add(drainEvery)
+	}
+	p.limit = p.room
+}
+
 // judge takes what is left of the delay after a drain for foreign. If it explains the
 // delay, we have given way to nobody, and the rate comes back.
-func (p *polite) judge(queue time.Duration) {
+func (p *polite) judge(v uplinkView) {
 	p.drain.judged = true
-	p.foreign = min(max(queue-foreignLeast, 0), foreignMax)
-	if queue <= p.foreign+aimOf(p.room) {
+	ours := foreignLeast
+	if v.yields {
+		ours = yieldsMost
+	}
+	p.foreign = min(max(v.queue-ours, 0), foreignMax)
+	if v.queue <= p.foreign+aimOf(p.room) {
 		p.room = max(p.room, p.before)
 	}
 	p.before = 0
 }
 
 // free reports whether the hold is no longer needed. While there is a queue of others, what
-// they leave us may change at any moment.
+// they leave us may change at any moment. A queue that peers over uTP claimed alone may not
+// exist.
 func (p *polite) free(v uplinkView, passed time.Duration) bool {
-	if v.known && (v.queue > aimOf(p.room) || p.rate > 0.8*p.limit) {
+	used := p.rate > 0.8*p.limit && (!p.claimed || v.queue > yieldsLeast)
+	if v.known && (v.queue > aimOf(p.room) || used) {
 		p.spare = 0
 		return false
 	}

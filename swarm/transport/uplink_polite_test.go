@@ -246,8 +246,13 @@ func TestPolitePauses(t *testing.T) {
 func TestDeepOf(t *testing.T) {
 	for rate, want := range map[float64]time.Duration{0: politeDeep, politeFast: politeDeep,
 		2 * politeFast: politeFull, 1e9: politeFull} {
-		if got := deepOf(rate); got != want {
+		if got := deepOf(rate, false); got != want {
 			t.Errorf("%v bytes per second are held beyond %v, want %v", rate, got, want)
+		}
+	}
+	for rate, want := range map[float64]time.Duration{0: aimFast, 2 * politeFast: politeFull} {
+		if got := deepOf(rate, true); got != want {
+			t.Errorf("%v bytes per second beside uTP are held beyond %v, want %v", rate, got, want)
 		}
 	}
 }

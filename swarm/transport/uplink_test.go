@@ -200,20 +200,26 @@ func TestLevelOf(t *testing.T) {
 	const k = 1 << 10
 	eager, small := flow{eager: true}, flow{rate: 4 * k} // which may have 9 KiB
 	for _, tt := range []struct {
-		name  string
-		limit float64
-		flows []*flow
-		want  float64
+		name     string
+		limit    float64
+		flows    []*flow
+		yielders []*flow
+		want     float64
 	}{
-		{"no limit", 0, []*flow{&eager}, 0},
-		{"no streams", 100 * k, nil, 100 * k},
-		{"one", 100 * k, []*flow{&eager}, 100 * k},
-		{"even", 100 * k, []*flow{&eager, &eager}, 50 * k},
-		{"a small one", 109 * k, []*flow{&eager, &small, &eager}, 50 * k},
-		{"none has much to send", 100 * k, []*flow{&small, &small}, 82 * k},
-		{"many", 100 * k, many(1000, &eager), levelLeast},
+		{"no limit", 0, []*flow{&eager}, nil, 0},
+		{"no streams", 100 * k, nil, nil, 100 * k},
+		{"one", 100 * k, []*flow{&eager}, nil, 100 * k},
+		{"even", 100 * k, []*flow{&eager, &eager}, nil, 50 * k},
+		{"a small one", 109 * k, []*flow{&eager, &small, &eager}, nil, 50 * k},
+		{"none has much to send", 100 * k, []*flow{&small, &small}, nil, 82 * k},
+		{"many", 100 * k, many(1000, &eager), nil, levelLeast},
+		{"no limit, with uTP", 0, []*flow{&eager}, []*flow{&small}, 0},
+		{"a small one over uTP, with room", 109 * k, []*flow{&eager}, []*flow{&small}, 100 * k},
+		{"one over uTP that has more", 100 * k, []*flow{&eager}, []*flow{{rate: 80 * k}}, 50 * k},
+		{"two over uTP", 99 * k, []*flow{&eager}, []*flow{{rate: 80 * k}, &small}, 45 * k},
+		{"many over uTP", 100 * k, []*flow{&eager}, many(1000, &small), levelLeast},
 	} {
-		if got := levelOf(tt.limit, tt.flows); math.Abs(got-tt.want) > tt.want/100 {
+		if got := levelOf(tt.limit, tt.flows, tt.yielders); math.Abs(got-tt.want) > tt.want/100 {
 			t.Errorf("%s: %v, want %v", tt.name, got, tt.want)
 		}
 	}

@@ -384,6 +384,12 @@ func TestStats(t *testing.T) {
 		sent.PeerWindow <= 0 || received.Sent != 0 {
 		t.Errorf("%+v and %+v", sent, received)
 	}
+	if acked, queue := b.Delivery(); acked != 0 || queue < 0 {
+		t.Errorf("%d bytes of none have arrived, with a queue of %v", acked, queue)
+	}
+	if acked, _ := a.Delivery(); acked == 0 || acked > 1<<20 {
+		t.Errorf("%d bytes of %d have arrived", acked, 1<<20)
+	}
 }
 
 // The callbacks of ReadBuffers may use the connection: a reader that finds no memory may end

@@ -33,6 +33,14 @@ func (c *Conn) Stats() Stats {
 		Repeats: m.stats.repeats, Timeouts: m.stats.timeouts}
 }
 
+// Delivery returns how many bytes the other end has acknowledged since the connection began,
+// and how long packets of ours wait on their way, beyond the time that the path takes.
+func (c *Conn) Delivery() (acked uint64, queue time.Duration) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return uint64(c.m.window.delivered), c.m.queue()
+}
+
 // Unacked returns for how long the other end has said nothing, while something that was
 // sent waits to be acknowledged. It is 0 if nothing waits.
 func (c *Conn) Unacked() time.Duration {
