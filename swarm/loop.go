@@ -7,6 +7,7 @@ import (
 
 	"swarmnode/metainfo"
 	"swarmnode/swarm/core"
+	"swarmnode/swarm/endpoint"
 	"swarmnode/swarm/limit"
 	"swarmnode/swarm/storage"
 	"swarmnode/swarm/wire"
@@ -328,8 +329,12 @@ func (l *loop) drop(now time.Time, a *core.Action) {
 		link.stream.Close(dropped{a.Reason})
 		return
 	}
-	if !link.endpoint.IsWebSeed() { // no other peer could come from the same host
-		l.t.engine.bans.ban(now, link.endpoint.Host())
+	switch e := l.t.engine; {
+	case link.endpoint.IsWebSeed(): // no other peer could come from the same host
+	case link.over == endpoint.TransportRelay:
+		e.relays.ban(now, link.endpoint.Host())
+	default:
+		e.bans.ban(now, link.endpoint.Host())
 	}
 	link.stream.Close(banned{dropped{a.Reason}})
 }

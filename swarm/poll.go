@@ -61,6 +61,7 @@ type poller struct {
 	planned time.Time // when run looks at the list next
 	hidden  bool
 	relayed bool // a relay leads to us
+	young   bool // the last poll was out of turn, for a young search
 }
 
 // A polled is one swarm, as long as one round of its search runs.
@@ -180,18 +181,33 @@ func (x *poller) due(now time.Time) (first *polled, wait time.Duration) {
 		return nil, pollCrowded
 	}
 	x.sweep()
+	wait = pollCrowded
+	var young *polled
 	for _, p := range x.list {
+		if p.next.After(now) {
+			wait = min(wait, p.next.Sub(now))
+			continue
+		}
 		if first == nil || p.next.Before(first.next) {
 			first = p
 		}
+		if p.young(now) && (young == nil || p.next.Before(young.next)) {
+			young = p
+		}
 	}
-	switch {
-	case first == nil:
-		return nil, pollCrowded
-	case first.next.After(now):
-		return nil, first.next.Sub(now)
+	if first == nil {
+		return nil, wait
+	}
+	// Where there are more torrents than turns, a young search has every other turn.
+	if x.young = young != nil && !x.young; x.young {
+		first = young
 	}
 	return first, 0
+}
+
+// young reports whether the swarm is polled often because two ends look for each other.
+func (p *polled) young(now time.Time) bool {
+	return now.Sub(p.began) < pollSoon || now.Before(p.sought)
 }
 
 // poll polls once, and returns how many peers there are.

@@ -82,6 +82,33 @@ const between = 100 * time.Millisecond
 
 var swarmA, swarmB = metainfo.Hash{'A'}, metainfo.Hash{'B'}
 
+// TestPollYoungFirst: where torrents are more than polls, one that was just added is polled in
+// its time, and the others are not forgotten for it.
+func TestPollYoungFirst(t *testing.T) {
+	x := new(poller)
+	x.init()
+	old, fresh := newPollable(), newPollable()
+	start := time.Now()
+	for range 1000 { // all are late
+		x.list = append(x.list, &polled{ctx: t.Context(), hash: swarmA, from: old,
+			began: start.Add(-time.Hour), next: start.Add(-time.Minute)})
+	}
+	for range 10 {
+		x.add(t.Context(), swarmB, fresh, func(netip.AddrPort) {})
+	}
+	counts := map[metainfo.Hash]int{}
+	for i := range 40 {
+		now := start.Add(pollFirst + time.Second + time.Duration(i)*pollGap)
+		p, _ := x.due(now)
+		counts[p.hash]++
+		x.plan(p, 0, now)
+	}
+	if counts[swarmA] < 15 || counts[swarmB] < 15 {
+		t.Errorf("of 40 polls, %d are of old torrents and %d of new ones", counts[swarmA],
+			counts[swarmB])
+	}
+}
+
 // TestPollSchedule: a swarm is polled every few seconds at first and less often later, while
 // others cannot reach us, and not at all once they can.
 func TestPollSchedule(t *testing.T) {

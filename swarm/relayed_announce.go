@@ -58,14 +58,16 @@ func (k *relayKeeper) announce(ctx context.Context, l *lent) {
 		if tokens < announceBurst && now.Sub(filled) >= announcePause {
 			tokens, filled = tokens+1, now
 		}
-		if t, hash := k.dueTorrent(now, known); t != nil && tokens > 0 {
-			if tokens == announceBurst {
-				filled = now
+		if tokens > 0 { // otherwise nothing is looked for among all torrents
+			if t, hash := k.dueTorrent(now, known); t != nil {
+				if tokens == announceBurst {
+					filled = now
+				}
+				if k.announceOne(ctx, l, t, hash, known) {
+					tokens--
+				}
+				continue
 			}
-			if k.announceOne(ctx, l, t, hash, known) {
-				tokens--
-			}
-			continue
 		}
 		select {
 		case <-ctx.Done():
@@ -119,9 +121,14 @@ func (t *Torrent) throughAnnouncer() ThroughAnnouncer {
 	return a
 }
 
-// announceOne announces a torrent, and reports whether that took permits.
+// announceOne announces a torrent, and reports whether that took permits. The Discovery may have
+// been switched off since the torrent was due.
 func (k *relayKeeper) announceOne(ctx context.Context, l *lent, t *Torrent, hash metainfo.Hash,
 	known map[*Torrent]announcing) bool {
+	by := t.throughAnnouncer()
+	if by == nil {
+		return false
+	}
 	ctx, cancel := context.WithTimeout(ctx, announceTime)
 	defer cancel()
 	seed := t.State().Phase == Seeding
@@ -130,7 +137,7 @@ func (k *relayKeeper) announceOne(ctx context.Context, l *lent, t *Torrent, hash
 		asked = true
 		return l.permit(ctx, hosts)
 	}
-	taken, peers, err := t.throughAnnouncer().AnnounceThrough(ctx, l.dht, permit, hash, seed)
+	taken, peers, err := by.AnnounceThrough(ctx, l.dht, permit, hash, seed)
 	k.engine.log.Debug("announced through a relay", "torrent", hash.String()[:8], "taken", taken,
 		"peers", len(peers), "err", err)
 	next := time.Now().Add(announceAgain)

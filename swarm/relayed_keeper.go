@@ -2,6 +2,7 @@ package swarm
 
 import (
 	"context"
+	"fmt"
 	"net/netip"
 	"slices"
 	"sync"
@@ -24,6 +25,9 @@ const (
 	// relaySearchTime bounds a search for servers, which takes no more than relaysPerSearch.
 	relaySearchTime = 30 * time.Second
 	relaysPerSearch = 4
+	// pathsPause is the least time between two changes of where we stand that all torrents are
+	// told of, unless our address has changed.
+	pathsPause = 10 * time.Second
 	// missedKnown bounds the hosts that are remembered because dials to them came to nothing,
 	// missedEnough is how many dials to one host must, and missedFor is how long that counts.
 	missedKnown  = 64
@@ -65,6 +69,7 @@ type relayKeeper struct {
 	news   chan func(p *relayPlan, now time.Time) // what the children of run have found
 	wait   sync.WaitGroup                         // children of run
 	dials  chan struct{}                          // holds a token for each connection that we made
+	bans   *bans                                  // of hosts that relays carry
 
 	version atomic.Uint32 // counts the changes of held
 
@@ -72,6 +77,7 @@ type relayKeeper struct {
 	stands reach.Standing
 	at     [2]netip.Addr // of stands, as of the last hasMoved
 	moved  bool          // stands has changed, and torrents were not told yet
+	told   time.Time     // when torrents were told of a change last
 	held   []*lent       // in the order in which they came
 	hosts  permitList
 	missed map[netip.Addr]missedHost
@@ -90,7 +96,8 @@ func newRelayKeeper(e *Engine) *relayKeeper {
 	k := &relayKeeper{engine: e, source: e.cfg.Relays, wake: make(chan struct{}, 1),
 		news:   make(chan func(*relayPlan, time.Time)),
 		dials:  make(chan struct{}, relayDialsMax),
-		missed: make(map[netip.Addr]missedHost), conns: make(map[netip.Addr]int)}
+		missed: make(map[netip.Addr]missedHost), conns: make(map[netip.Addr]int),
+		bans: newBans(e.bans.home, newBlocked(nil))}
 	if e.cfg.NoUTP || e.proxied() {
 		k.source = nil
 	}
@@ -113,16 +120,18 @@ func (k *relayKeeper) stand(s reach.Standing) {
 	}
 }
 
-// hasMoved reports whether where we stand has changed since the last call, and whether we are
-// at another address.
-func (k *relayKeeper) hasMoved() (moved, network bool) {
+// hasMoved reports whether where we stand has changed since it last said so, and whether we are
+// at another address. Other changes are reported once in pathsPause: each wakes all torrents.
+func (k *relayKeeper) hasMoved(now time.Time) (moved, network bool) {
 	k.mu.Lock()
 	defer k.mu.Unlock()
-	moved, k.moved = k.moved, false
 	at := [2]netip.Addr{k.stands.External4.Addr(), k.stands.External6.Addr()}
 	network = at != k.at
-	k.at = at
-	return moved, network
+	if !k.moved || !network && now.Sub(k.told) < pathsPause {
+		return false, false
+	}
+	k.moved, k.at, k.told = false, at, now
+	return true, network
 }
 
 // poke makes run look at once. It never blocks.
@@ -220,7 +229,7 @@ func (k *relayKeeper) run(ctx context.Context) {
 
 // follow does what the plan says.
 func (k *relayKeeper) follow(ctx context.Context, plan *relayPlan, now time.Time) {
-	if moved, network := k.hasMoved(); moved {
+	if moved, network := k.hasMoved(now); moved {
 		if network {
 			plan.moved(now)
 		}
@@ -307,7 +316,12 @@ func (k *relayKeeper) dial(ctx context.Context, s RelayServer) (*relay.Allocatio
 			return nil, err
 		}
 	}
-	return relay.Dial(ctx, relay.Config{Net: e.cfg.Net, Server: uri, Local: local, Log: e.log})
+	a, err := relay.Dial(ctx, relay.Config{Net: e.cfg.Net, Server: uri, Local: local, Log: e.log})
+	if err == nil && !relayable(a.Server().Addr(), a.AddrPort().Addr()) {
+		a.Close()
+		return nil, fmt.Errorf("%w: it lends %v", relay.ErrAnswer, a.AddrPort())
+	}
+	return a, err
 }
 
 // open begins to use an allocation.
@@ -357,14 +371,18 @@ func (k *relayKeeper) giveBack(plan *relayPlan, now time.Time, n int) {
 	list := slices.Clone(k.held)
 	k.mu.Unlock()
 	slices.SortStableFunc(list, func(a, b *lent) int { return a.utp.Len() - b.utp.Len() })
+	gave := false
 	for _, l := range list[:min(n, len(list))] {
 		if plan.wants > 0 && l.utp.Len() > 0 || !k.remove(l) {
 			continue
 		}
+		gave = true
 		plan.gaveBack(now, l.server)
 		k.wait.Go(l.close)
 	}
-	k.changed()
+	if gave { // otherwise all torrents would be woken every second
+		k.changed()
+	}
 }
 
 // changed tells everybody the addresses that lead to us now.

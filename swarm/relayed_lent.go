@@ -52,11 +52,20 @@ func newLent(ctx context.Context, k *relayKeeper, s RelayServer, a *relay.Alloca
 	l := &lent{server: s, allocation: a, mux: udpmux.New(a), wake: make(chan struct{}, 1)}
 	l.dht = l.mux.DHT()
 	l.utp = utp.NewSocket(l.mux, utp.Config{Budget: e.streams, DatagramMax: relay.DatagramMax,
-		ConnsMax: relayConnsMax, Ignore: e.bans.refuses})
+		ConnsMax: relayConnsMax, Ignore: k.refuses})
 	ctx, l.stop = context.WithCancel(ctx)
 	e.accept(ctx, relayListener{utpListener{l.utp}, k}, endpoint.TransportRelay)
 	return l
 }
+
+// refuses reports whether a host shall make no connection to a relayed address.
+func (k *relayKeeper) refuses(host netip.Addr) bool {
+	return k.engine.bans.refuses(host) || k.bans.refuses(host)
+}
+
+// ban bans a host from connections through relays. Only the relay says that wrong data has come
+// from there, so the host itself is not banned: a relay could have any host banned.
+func (k *relayKeeper) ban(now time.Time, host netip.Addr) { k.bans.ban(now, host) }
 
 // addr returns the relayed address.
 func (l *lent) addr() netip.AddrPort { return l.allocation.AddrPort() }

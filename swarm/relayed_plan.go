@@ -29,6 +29,9 @@ const (
 	// search that has found none, up to relaySearchMax.
 	relaySearch    = 5 * time.Second
 	relaySearchMax = 5 * time.Minute
+	// relaySteady is how long a server must lend us an address until its failures count no more:
+	// one that takes each address back at once is asked ever more seldom.
+	relaySteady = time.Minute
 	// relayLinger is how long an allocation is kept that is no longer needed.
 	relayLinger = 2 * time.Minute
 )
@@ -194,7 +197,7 @@ func (p *relayPlan) opened(now time.Time, s RelayServer) bool {
 		p.idle(e, now)
 		return false
 	}
-	e.state, e.since, e.failures = relayHeld, now, 0
+	e.state, e.since = relayHeld, now
 	return true
 }
 
@@ -217,7 +220,12 @@ func (p *relayPlan) failed(now time.Time, s RelayServer, err error) {
 }
 
 // lost records that an allocation has ended by itself.
-func (p *relayPlan) lost(now time.Time, s RelayServer) { p.failed(now, s, relay.ErrGone) }
+func (p *relayPlan) lost(now time.Time, s RelayServer) {
+	if e := p.find(s); e != nil && now.Sub(e.since) >= relaySteady {
+		e.failures = 0
+	}
+	p.failed(now, s, relay.ErrGone)
+}
 
 // surplus returns how many allocations should be given back now, and when to look again.
 func (p *relayPlan) surplus(now time.Time) (n int, next time.Time) {
@@ -231,7 +239,13 @@ func (p *relayPlan) surplus(now time.Time) (n int, next time.Time) {
 }
 
 // gaveBack records that an allocation was given back.
-func (p *relayPlan) gaveBack(now time.Time, s RelayServer) { p.idle(p.find(s), now) }
+func (p *relayPlan) gaveBack(now time.Time, s RelayServer) {
+	e := p.find(s)
+	p.idle(e, now)
+	if e != nil {
+		e.failures = 0
+	}
+}
 
 // moved makes every server one to be asked at once: our network has changed.
 func (p *relayPlan) moved(now time.Time) {

@@ -231,7 +231,8 @@ func TestNeedOfRelay(t *testing.T) {
 
 // Two dials that came to nothing make a relay useful, for a while, and the memory is bounded.
 func TestMissedHosts(t *testing.T) {
-	k := newRelayKeeper(&Engine{cfg: Config{Relays: noRelays{}}})
+	k := newRelayKeeper(&Engine{cfg: Config{Relays: noRelays{}},
+		bans: newBans(nil, newBlocked(nil))})
 	host := netip.MustParseAddr("20.1.1.1")
 	k.miss(planAt, host)
 	if k.misses(planAt) {
@@ -254,5 +255,56 @@ func TestMissedHosts(t *testing.T) {
 	}
 	if _, known := k.missed[netip.MustParseAddr("10.1.1.1")]; known {
 		t.Error("a host of a local network counts")
+	}
+}
+
+// A server that takes each address back at once is asked ever more seldom; one that lent an
+// address for long is asked again soon.
+func TestPlanFlapping(t *testing.T) {
+	p, now, asked := newPlan(1, 1), planAt, 0
+	for end := now.Add(time.Hour); now.Before(end); now = now.Add(time.Second) {
+		for _, s := range p.order(now).ask {
+			asked++
+			p.opened(now, s)
+			p.lost(now, s)
+		}
+	}
+	if asked > 16 {
+		t.Errorf("asked %d times in an hour", asked)
+	}
+	now = now.Add(time.Hour)
+	s := p.order(now).ask[0]
+	p.opened(now, s)
+	now = now.Add(relaySteady)
+	p.lost(now, s)
+	if o := p.order(now.Add(relayRetry)); len(o.ask) != 1 {
+		t.Errorf("after a steady time: %+v", o)
+	}
+}
+
+// Torrents are told of changes of where we stand now and then, and at once of another address.
+func TestKeeperTellsChangesSeldom(t *testing.T) {
+	k := newRelayKeeper(&Engine{cfg: Config{Relays: noRelays{}},
+		bans: newBans(nil, newBlocked(nil))})
+	stands := reach.Standing{External4: netip.MustParseAddrPort("20.1.1.1:1")}
+	k.stand(stands)
+	if moved, network := k.hasMoved(planAt); !moved || !network {
+		t.Error("the first address is no change")
+	}
+	told := 0
+	for i := range 60 {
+		stands.Mapping = reach.Mapping(i % 3)
+		k.stand(stands)
+		if moved, _ := k.hasMoved(planAt.Add(time.Duration(i) * time.Second)); moved {
+			told++
+		}
+	}
+	if told < 5 || told > 6 {
+		t.Errorf("told %d times in a minute", told)
+	}
+	stands.External4 = netip.MustParseAddrPort("20.1.1.2:1")
+	k.stand(stands)
+	if moved, network := k.hasMoved(planAt.Add(time.Minute)); !moved || !network {
+		t.Error("another address is no change")
 	}
 }

@@ -30,7 +30,8 @@ type overRelay struct{ relays *relayKeeper }
 func (w overRelay) transport() endpoint.Transport { return endpoint.TransportRelay }
 
 func (w overRelay) reaches(to endpoint.Endpoint) bool {
-	return to.Dialable() && w.relays.find(to.Host()) != nil && !w.relays.carriesTo(to.Host())
+	return to.Dialable() && w.relays.find(to.Host()) != nil &&
+		!w.relays.carriesTo(to.Host()) && !w.relays.refuses(to.Host())
 }
 
 func (w overRelay) dial(ctx context.Context, to endpoint.Endpoint) (net.Conn, error) {

@@ -79,8 +79,9 @@ type entry struct {
 	counted      bool // its last dial counts as one by rumour
 	arranged     bool // its last dial was by introduction
 	lent         bool // and counts as one
+	claimed      bool // Claim has put off a dial of it
 	again        bool // Moved came while it was dialled: a dial put off is tried at once
-	conn         Conn // while it is connected
+	conn         Conn // while it is connected; of the last Claim while it is idle
 	priority     uint32
 
 	next time.Duration // not to be dialled before
@@ -126,12 +127,31 @@ func (b *Book) Joined(now time.Duration, at endpoint.Endpoint, conn Conn) {
 	}
 }
 
+// Claim puts off the dial of an endpoint until next, because the peer of the connection conn says
+// to be reached there as well. Anybody can say so of anybody: the dial is put off once, and never
+// that of an endpoint which the user has named.
+func (b *Book) Claim(next time.Duration, at endpoint.Endpoint, conn Conn) {
+	e := b.byEndpoint[at]
+	if e == nil || e.state != stateIdle {
+		return
+	}
+	if !e.claimed && e.source != SourceUser {
+		e.next = max(e.next, next)
+	}
+	e.claimed, e.conn = true, conn
+}
+
 // Free lets an endpoint be dialled from next on although it was said to be that of the
-// connection conn, which has ended or does not work.
+// connection conn, which has ended or does not work. It puts no dial off.
 func (b *Book) Free(next time.Duration, at endpoint.Endpoint, conn Conn) {
-	if e := b.byEndpoint[at]; e != nil && e.state == stateConnected && e.conn == conn {
+	e := b.byEndpoint[at]
+	switch {
+	case e == nil || e.conn != conn:
+	case e.state == stateConnected:
 		b.setState(e, stateIdle)
 		e.conn, e.next = 0, next
+	case e.state == stateIdle && e.claimed:
+		e.conn, e.next = 0, min(e.next, next)
 	}
 }
 

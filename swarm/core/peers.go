@@ -255,10 +255,13 @@ func (t *Torrent) drop(p *peer, reason Reason) {
 	}
 }
 
-// dropAndBan ends a connection like drop and bans its address.
+// dropAndBan ends a connection like drop and bans its address. Of a peer that a relay of ours
+// carries, the driver bans the way through relays alone: only the relay says where the peer is.
 func (t *Torrent) dropAndBan(p *peer, reason Reason) {
 	if !p.gone {
-		t.book.Ban(t.now, p.endpoint, p.listen)
+		if p.transport != endpoint.TransportRelay {
+			t.book.Ban(t.now, p.endpoint, p.listen)
+		}
 		t.end(p, Action{Kind: Drop, Peer: p.ref, Reason: reason, Ban: true})
 	}
 }
@@ -277,7 +280,8 @@ func (t *Torrent) end(p *peer, drop Action) {
 func (t *Torrent) leave(p *peer) {
 	p.gone = true
 	t.peers.unlist(p)
-	if p.down.sum() > 0 { // no other peer can have sent a wrong block
+	// No other peer can have sent a wrong block, or is banned for one.
+	if p.down.sum() > 0 && p.transport != endpoint.TransportRelay {
 		t.peers.past.add(p.ref, p.endpoint, p.listen)
 	}
 	t.requests.leave(p, t.now)

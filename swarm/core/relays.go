@@ -94,7 +94,8 @@ func (r *relays) join(t *Torrent, p *peer, port uint16) {
 }
 
 // hear takes note of the relays that lead to a peer, as its extension handshake says. They are
-// not dialled while the peer is connected.
+// not dialled at once, since the peer is connected: if it tells the truth, the dial meets the
+// same peer again.
 func (r *relays) hear(t *Torrent, p *peer, h *wire.ExtHandshake) {
 	p.relayed.told = p.relayed.told[:0]
 	for _, a := range h.Relays {
@@ -114,7 +115,7 @@ func (r *relays) hear(t *Torrent, p *peer, h *wire.ExtHandshake) {
 			t.book.Hear(t.now, book.Rumour{Endpoint: at, Source: book.SourcePEX,
 				Teller: limit.SourceOf(p.endpoint.Host()), UTP: true})
 		}
-		t.book.Joined(t.now, at, book.Conn(p.ref))
+		t.book.Claim(t.now+directFirst, at, book.Conn(p.ref))
 	}
 }
 
@@ -137,8 +138,11 @@ func (r *relays) leave(t *Torrent, p *peer, lost bool) {
 	}
 	for _, q := range t.peers.all() {
 		if q != p && q.id == p.id {
+			if p.costly() { // q is the peer of that endpoint
+				t.book.Joined(t.now, p.endpoint, book.Conn(q.ref))
+			}
 			for _, at := range p.relayed.told {
-				t.book.Joined(t.now, at, book.Conn(q.ref))
+				t.book.Claim(t.now+directFirst, at, book.Conn(q.ref))
 			}
 			return
 		}

@@ -367,3 +367,43 @@ func TestRelaysThatLie(t *testing.T) {
 		t.Error("a relay of a private torrent is dialled")
 	}
 }
+
+// A peer that claims the endpoint of another one as its relay does not keep us from that one.
+func TestClaimedRelayIsDialled(t *testing.T) {
+	a := newRelayed(t, 4000)
+	a.event(Event{Kind: Found, Endpoint: endpoint.IP(listensAt), Source: book.SourceDHT})
+	a.event(Event{Kind: DialFailed, Endpoint: endpoint.IP(listensAt), Fault: book.FaultTimeout})
+	a.meet(1, 1, numbered(60), overUTP, false)
+	claim := wire.ExtHandshake{Relays: [wire.RelaysMax]netip.AddrPort{listensAt}}
+	tries := 0
+	for start := a.now; a.now.Sub(start) < 20*time.Minute; {
+		a.tell(1, claim)
+		for _, at := range dialsOf(a.andWait(time.Second)) {
+			if at == listensAt {
+				tries++
+				a.event(Event{Kind: DialFailed, Endpoint: endpoint.IP(at),
+					Fault: book.FaultTimeout})
+			}
+		}
+		a.message(1, wire.Message{ID: wire.HaveAll})
+		if a.torrent.peers.live(1) == nil {
+			a.meet(1, 1, numbered(60), overUTP, false)
+		}
+	}
+	if tries < 2 {
+		t.Errorf("the endpoint is dialled %d times in 20 minutes", tries)
+	}
+}
+
+// Only a relay says where a peer that it carries is, so such a peer bans nobody else.
+func TestRelayedPeerBansNobody(t *testing.T) {
+	for over, want := range map[endpoint.Transport]bool{
+		endpoint.TransportRelay: false, endpoint.TransportUTP: true} {
+		a := newRelayed(t, 4000)
+		a.meet(1, 1, behindNAT, over, false)
+		a.torrent.dropAndBan(a.torrent.peers.live(1), ReasonBadPiece)
+		if got := a.torrent.book.Banned(a.torrent.now, endpoint.IP(listensAt)); got != want {
+			t.Errorf("over %v: the host is banned: %v, want %v", over, got, want)
+		}
+	}
+}
