@@ -99,14 +99,15 @@ func TestTorrentsFollowTheRouter(t *testing.T) {
 			heard <- struct{}{}
 		}
 	})()
+	// Another port than our own would make the engine say where it is, as Bound does.
+	before := netip.AddrPortFrom(netip.MustParseAddr("50.0.0.1"), e.Addr().Port())
+	after := netip.AddrPortFrom(netip.MustParseAddr("51.0.0.1"), e.Addr().Port())
 	for i := range byte(8) {
-		e.Observe(reach.Seen{By: netip.AddrFrom4([4]byte{60, 0, i, 1}),
-			As: netip.MustParseAddrPort("50.0.0.1:7"), Via: reach.DHT})
+		e.Observe(reach.Seen{By: netip.AddrFrom4([4]byte{60, 0, i, 1}), As: before, Via: reach.DHT})
 	}
 	await("address", heard) // the watch hears before this listener
 	for i := range byte(3) {
-		e.Observe(reach.Seen{By: netip.AddrFrom4([4]byte{60, 1, i, 1}),
-			As: netip.MustParseAddrPort("51.0.0.1:7"), Via: reach.DHT})
+		e.Observe(reach.Seen{By: netip.AddrFrom4([4]byte{60, 1, i, 1}), As: after, Via: reach.DHT})
 	}
 	await("call of NetworkChanged", moved)
 	await("second search", searches)
