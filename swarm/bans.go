@@ -29,6 +29,9 @@ func newBans(home limit.Home, blocked *blocked) *bans {
 	return &bans{home: home, blocked: blocked}
 }
 
+// sibling returns bans of the same process that know of nobody.
+func (b *bans) sibling() *bans { return newBans(b.home, newBlocked(nil)) }
+
 // ban bans the source of addr from now on.
 func (b *bans) ban(now time.Time, addr netip.Addr) {
 	if b.home.Has(addr) {

@@ -25,40 +25,12 @@ const (
 	// relaySearchTime bounds a search for servers, which takes no more than relaysPerSearch.
 	relaySearchTime = 30 * time.Second
 	relaysPerSearch = 4
-	// pathsPause is the least time between two changes of where we stand that all torrents are
-	// told of, unless our address has changed.
-	pathsPause = 10 * time.Second
 	// missedKnown bounds the hosts that are remembered because dials to them came to nothing,
 	// missedEnough is how many dials to one host must, and missedFor is how long that counts.
 	missedKnown  = 64
 	missedEnough = 2
 	missedFor    = 5 * time.Minute
 )
-
-// A relayNeed says how much a relay would help.
-type relayNeed uint8
-
-const (
-	relayUseless relayNeed = iota // others reach us, or it is not known whether they do
-	relayUseful                   // where punching has failed
-	relayVital                    // nothing else lets in most peers
-)
-
-// needOf returns how much a relay would help where we stand.
-func needOf(s reach.Standing) relayNeed {
-	for _, r := range [...]reach.Reachability{s.TCP, s.UTP} {
-		if r == reach.Open || r == reach.Mapped {
-			return relayUseless
-		}
-	}
-	switch {
-	case s.Mapping == reach.AddressDependent, s.UTP == reach.RelayOnly, s.UTP == reach.None:
-		return relayVital
-	case s.Filtering == reach.FilteringRestricted, s.UTP == reach.Punch:
-		return relayUseful
-	}
-	return relayUseless
-}
 
 // A relayKeeper holds the addresses that relays lend an Engine. Its methods are safe for
 // concurrent use.
@@ -97,7 +69,7 @@ func newRelayKeeper(e *Engine) *relayKeeper {
 		news:   make(chan func(*relayPlan, time.Time)),
 		dials:  make(chan struct{}, relayDialsMax),
 		missed: make(map[netip.Addr]missedHost), conns: make(map[netip.Addr]int),
-		bans: newBans(e.bans.home, newBlocked(nil))}
+		bans: e.bans.sibling()}
 	if e.cfg.NoUTP || e.proxied() {
 		k.source = nil
 	}
@@ -107,46 +79,12 @@ func newRelayKeeper(e *Engine) *relayKeeper {
 // isOff reports whether the keeper never holds anything.
 func (k *relayKeeper) isOff() bool { return k.source == nil }
 
-// stand takes note of where the engine stands. At another place everything is tried again.
-func (k *relayKeeper) stand(s reach.Standing) {
-	k.mu.Lock()
-	defer k.mu.Unlock()
-	was := k.stands
-	s.Relayed, was.Relayed = nil, nil
-	s.Why, was.Why = "", ""
-	if !s.Equal(was) {
-		k.stands, k.moved = s, true
-		k.poke()
-	}
-}
-
-// hasMoved reports whether where we stand has changed since it last said so, and whether we are
-// at another address. Other changes are reported once in pathsPause: each wakes all torrents.
-func (k *relayKeeper) hasMoved(now time.Time) (moved, network bool) {
-	k.mu.Lock()
-	defer k.mu.Unlock()
-	at := [2]netip.Addr{k.stands.External4.Addr(), k.stands.External6.Addr()}
-	network = at != k.at
-	if !k.moved || !network && now.Sub(k.told) < pathsPause {
-		return false, false
-	}
-	k.moved, k.at, k.told = false, at, now
-	return true, network
-}
-
 // poke makes run look at once. It never blocks.
 func (k *relayKeeper) poke() {
 	select {
 	case k.wake <- struct{}{}:
 	default:
 	}
-}
-
-// needs returns how much a relay helps now.
-func (k *relayKeeper) needs() relayNeed {
-	k.mu.Lock()
-	defer k.mu.Unlock()
-	return needOf(k.stands)
 }
 
 // miss records that a dial to a host that was named to us has come to nothing.
