@@ -28,10 +28,12 @@ func (l *lockedLog) Write(b []byte) (int, error) {
 	return l.text.Write(b)
 }
 
-func (l *lockedLog) has(text string) bool {
+func (l *lockedLog) has(text string) bool { return strings.Contains(l.String(), text) }
+
+func (l *lockedLog) String() string {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	return strings.Contains(l.text.String(), text)
+	return l.text.String()
 }
 
 // startProxied starts a node behind a proxy, and returns its log as well.

@@ -28,7 +28,9 @@ const (
 	relayJoinTime   = 10 * time.Second
 	relayLookUpTime = 5 * time.Second
 	// relayLookUpGap is the least time between two look-ups. Meanwhile, the former result counts.
+	// After one that has found nothing it is relayNoneGap: the first relay may be about to come.
 	relayLookUpGap = 30 * time.Second
+	relayNoneGap   = 4 * time.Second
 	// relayFoundMax bounds the relays that one look-up finds.
 	relayFoundMax = 256
 	// strangersTried is how many relays of strangers are asked in one search, and
@@ -108,8 +110,9 @@ func (r *relays) Relays(ctx context.Context) iter.Seq[swarm.RelayServer] {
 			if ctx.Err() != nil {
 				return
 			}
+			s.Outcome = func(err error) { r.complain(uri, err, i < len(r.given)) }
 			if err != nil {
-				r.complain(uri, err, i < len(r.given))
+				s.Outcome(err)
 				continue
 			}
 			if !once(s) {
@@ -120,25 +123,36 @@ func (r *relays) Relays(ctx context.Context) iter.Seq[swarm.RelayServer] {
 	}
 }
 
-// complain logs that a relay cannot be used, and warns once if the user has named it.
+// complain logs that a relay cannot be used, and warns once if the user has named it. It does
+// nothing without an error.
 func (r *relays) complain(uri relay.URI, err error, named bool) {
-	r.mu.Lock()
-	first := !r.told[uri.String()]
-	r.told[uri.String()] = true
-	r.mu.Unlock()
-	if named && first && !errors.Is(err, errRelayNoDHT) { // the DHT may come
-		r.log.Warn("a relay cannot be used", "relay", uri.String(), "err", err)
+	if err == nil {
 		return
 	}
-	r.log.Debug("a relay cannot be used", "relay", uri.String(), "err", err)
+	level := slog.LevelDebug
+	if named && !errors.Is(err, errRelayNoDHT) && r.first(uri) { // the DHT may come
+		level = slog.LevelWarn
+	}
+	r.log.Log(context.Background(), level, "cannot use "+uri.String(), "err", err)
+}
+
+// first reports whether no warning of a relay was given yet, and counts one as given.
+func (r *relays) first(uri relay.URI) bool {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	was := r.told[uri.String()]
+	r.told[uri.String()] = true
+	return !was
 }
 
 // Reasons why a relay is not tried.
 var (
 	errRelayNoDHT  = errors.New("without a user it needs the DHT, which is off")
-	errRelayUDP    = errors.New("it is to be reached over UDP, and the proxy leads there over TCP")
+	errRelayUDP    = errors.New("it wants UDP (?transport=udp), and the proxy leads there over TCP alone")
 	errRelayNobody = errors.New("it gives no credentials: it is no relay for everybody, and needs " +
 		"a user (turn:USER:PASSWORD@HOST)")
+	errRelaySilent = errors.New("no DHT node answers there, which would give us credentials; a " +
+		"relay with users needs one (turn:USER:PASSWORD@HOST)")
 )
 
 // named returns what is needed to use a relay that was named. One without a user is asked for
@@ -174,8 +188,11 @@ func (r *relays) named(ctx context.Context, uri relay.URI) (swarm.RelayServer, e
 			return swarm.RelayServer{URI: uri, Credentials: t.credentials}, nil
 		}
 	}
-	if errors.Is(err, dht.ErrNoRelay) || errors.Is(err, dht.ErrTimeout) {
+	switch {
+	case errors.Is(err, dht.ErrNoRelay):
 		err = errRelayNobody
+	case errors.Is(err, dht.ErrTimeout), errors.Is(err, context.DeadlineExceeded):
+		err = errRelaySilent
 	}
 	return swarm.RelayServer{}, err
 }
@@ -283,7 +300,7 @@ func (r *relays) search(ctx context.Context) []netip.AddrPort {
 	found, since := r.found, time.Since(r.when)
 	r.mu.Unlock()
 	node := r.node()
-	if node == nil || since < relayLookUpGap {
+	if node == nil || since < relayNoneGap || since < relayLookUpGap && len(found) > 0 {
 		return append([]netip.AddrPort{}, found...)
 	}
 	joining, cancel := context.WithTimeout(ctx, relayJoinTime)

@@ -132,8 +132,24 @@ func TestRelaysOfTheUser(t *testing.T) {
 			t.Errorf("a relay at %v", s.URI)
 		}
 	}
-	if !log.has("turn:192.0.2.7") || log.has("secret") {
-		t.Error("there is no warning of the relay that answers nothing")
+	if !log.has(`level=WARN msg="cannot use turn:192.0.2.7" err="no DHT node answers there`) {
+		t.Errorf("no warning of the relay that answers nothing in %s", log)
+	}
+	list[1].Outcome(nil)
+	if log.has("turn:192.0.2.2:99") {
+		t.Error("there is a warning of a relay that works")
+	}
+	refused := &relay.ServerError{Code: 401, Reason: "secret"}
+	list[1].Outcome(refused)
+	list[1].Outcome(refused)
+	for _, s := range list[2:] {
+		if s.URI.Host == "192.0.2.3" {
+			s.Outcome(refused) // nobody has named it on the command line
+		}
+	}
+	warning := `msg="cannot use turn:192.0.2.2:99" err="relay: the server refuses our credentials (401)"`
+	if n := strings.Count(log.String(), warning); n != 1 || log.has("192.0.2.3") || log.has("secret") {
+		t.Errorf("%d warnings of the relay that refuses the password, want 1 and no others", n)
 	}
 	if want := []string{d.Addrs()[0].String()}; !slices.Equal(node.cfg.Bootstrap, want) {
 		t.Errorf("the DHT is joined through %v, want %v", node.cfg.Bootstrap, want)
@@ -344,5 +360,25 @@ func TestRelayAtTheBootstrapHost(t *testing.T) {
 	list := relaysOf(t, node.relays)
 	if len(list) != 1 || list[0].URI.Port != r.State().Listen[0].Port() {
 		t.Errorf("relays %v, want that of the bootstrap host", list)
+	}
+}
+
+// A look-up that has found no relay counts for a few seconds alone: the first relay of a young
+// DHT may be about to come.
+func TestRelaysAreLookedUpAgain(t *testing.T) {
+	router := startAlone(t, DHTConfig{Router: true})
+	way := router.Addrs()[0].String()
+	node := startNode(t, Config{}, way)
+	if list := relaysOf(t, node.relays); len(list) != 0 {
+		t.Fatalf("relays %v, want none", list)
+	}
+	first, _ := startRelay(t, RelayConfig{}, way)
+	eventually(t, "an announce", func() bool { return first.State().Announced > 0 })
+	node.relays.mu.Lock()
+	node.relays.when = time.Now().Add(-relayNoneGap)
+	node.relays.mu.Unlock()
+	list := relaysOf(t, node.relays)
+	if len(list) != 1 || list[0].URI.Port != first.State().Listen[0].Port() {
+		t.Errorf("relays %v, want the new one", list)
 	}
 }
