@@ -42,6 +42,7 @@ type linkView struct {
 	since  time.Time
 	told   []string
 	toldAt time.Time
+	local  bool // what was told leads to us from the local network alone
 }
 
 // newLinkView returns a linkView of a node that was started at a moment and that the first
@@ -64,7 +65,8 @@ func (v *linkView) look(now time.Time, c *console, ways []netip.AddrPort,
 	if v == nil {
 		return
 	}
-	if len(ways) == 0 && now.Sub(v.began) >= linkLocalAfter {
+	near := len(ways) == 0
+	if near && now.Sub(v.began) >= linkLocalAfter {
 		ways = local()
 	}
 	is := v.peers(ways)
@@ -74,11 +76,11 @@ func (v *linkView) look(now time.Time, c *console, ways []netip.AddrPort,
 	known := func(peer string) bool { return slices.Contains(v.named, peer) }
 	switch {
 	case now.Sub(v.since) < linkSettled, slices.Equal(is, v.told),
-		!v.toldAt.IsZero() && now.Sub(v.toldAt) < linkGap,
+		!v.toldAt.IsZero() && now.Sub(v.toldAt) < linkGap && (!v.local || near),
 		v.told == nil && !slices.ContainsFunc(is, func(p string) bool { return !known(p) }):
 		return
 	}
-	v.told, v.toldAt = is, now
+	v.told, v.toldAt, v.local = is, now, near && len(v.named) == 0
 	v.tell(c)
 }
 
@@ -96,12 +98,16 @@ func (v *linkView) peers(ways []netip.AddrPort) []string {
 
 // tell says the links as they are now.
 func (v *linkView) tell(c *console) {
+	what := "a link that also names this node"
+	if v.local {
+		what = "a link that names this node to its local network"
+	}
 	for i, m := range v.links {
 		m.Peers = v.told
 		text := m.String()
 		c.event("link", linkEvent{m.Hash().String(), m.Name, text, v.told})
 		if i < linksShown {
-			c.note("a link that also names this node: %s", text)
+			c.note("%s: %s", what, text)
 		}
 	}
 	if more := len(v.links) - linksShown; more > 0 {

@@ -84,12 +84,17 @@ func TestSecondLinkOfALocalNetwork(t *testing.T) {
 	if told := x.after(9); told != "" {
 		t.Errorf("told too early: %s", told)
 	}
-	if told := x.after(5); !strings.Contains(told, "x.pe=192.168.1.2:6881") {
+	if told := x.after(5); !strings.Contains(told, "to its local network: magnet:") ||
+		!strings.Contains(told, "x.pe=192.168.1.2:6881") {
 		t.Errorf("told %q", told)
 	}
-	if told := x.after(60, "9.9.9.9:1"); !strings.Contains(told, "x.pe=9.9.9.9:1") ||
-		strings.Contains(told, "192.168") {
+	// A link for everybody does not wait for a minute behind one for the local network.
+	if told := x.after(5, "9.9.9.9:1"); !strings.Contains(told, "also names this node: magnet:") ||
+		!strings.Contains(told, "x.pe=9.9.9.9:1") || strings.Contains(told, "192.168") {
 		t.Errorf("told %q", told)
+	}
+	if told := x.after(40) + x.after(8, "9.9.9.9:2"); told != "" {
+		t.Errorf("told too often: %q", told)
 	}
 }
 

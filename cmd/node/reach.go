@@ -2,6 +2,7 @@ package main
 
 import (
 	"net/netip"
+	"strings"
 	"time"
 
 	"swarmnode"
@@ -51,6 +52,8 @@ func validAddrs(addrs ...netip.AddrPort) (list []string) {
 
 // A reachView says how others reach the node when that changes.
 type reachView struct {
+	noRelay bool // no relay is used
+
 	last   swarmnode.Standing // as of the last look
 	known  bool               // there was an answer
 	since  time.Time          // when the answer became that of last
@@ -77,5 +80,14 @@ func (v *reachView) look(now time.Time, c *console, is swarmnode.Standing) {
 		return
 	}
 	v.told, v.toldAt = answer, now
-	c.note("%v", is)
+	c.note("%s", reachLine(is, v.noRelay))
+}
+
+// reachLine says how others reach the node, and why.
+func reachLine(is swarmnode.Standing, noRelay bool) string {
+	line := is.String()
+	if noRelay { // whether there is one, nobody has asked
+		line = strings.Replace(line, "a relay, and there is none", "a relay, and none is used", 1)
+	}
+	return line
 }

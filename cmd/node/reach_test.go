@@ -64,6 +64,18 @@ func TestReachLines(t *testing.T) {
 	}
 }
 
+// With --no-relay it is not said that there is no relay.
+func TestReachLineWithoutRelays(t *testing.T) {
+	const answer = "reachable only through a relay"
+	is := swarmnode.Standing{UTP: reach.RelayOnly, Why: "a router"}
+	if got, want := reachLine(is, false), answer+", and there is none: a router"; got != want {
+		t.Errorf("got %q, want %q", got, want)
+	}
+	if got, want := reachLine(is, true), answer+", and none is used: a router"; got != want {
+		t.Errorf("got %q, want %q", got, want)
+	}
+}
+
 // Programs are told of each change once there is an answer.
 func TestReachEvents(t *testing.T) {
 	console, stdout, stderr := testConsole()

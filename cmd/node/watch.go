@@ -40,6 +40,7 @@ const showShare = 200
 // startWatch begins to follow torrents, until ctx ends.
 func startWatch(ctx context.Context, s *session, torrents []*swarm.Torrent) *watch {
 	w := &watch{s: s, meter: newMeter(s.c, s.started), news: make(chan news)}
+	w.reach.noRelay = s.flags.noRelay
 	for _, t := range torrents {
 		w.add(ctx, t)
 	}
@@ -121,6 +122,9 @@ func (w *watch) run(ctx context.Context, expired <-chan time.Time,
 			w.show(now)
 			rest = now.Add(restAfter(time.Since(began)))
 		case <-usr1:
+			if is := w.s.node.Reach(); is.Known() {
+				w.s.c.say(reachLine(is, w.reach.noRelay))
+			}
 			view := w.s.viewDHT(time.Now())
 			for _, st := range w.statuses() {
 				w.s.c.say(st.line(view, time.Since(w.s.started)).String())

@@ -24,12 +24,14 @@ type verdict struct {
 	// cutOff says why nothing can be sent to anybody; empty if something can.
 	cutOff string
 	// reach is how others reach the node.
-	reach swarmnode.Standing
+	reach   swarmnode.Standing
+	noRelay bool // no relay is used
 }
 
 // verdictOf returns what the session knows about t.
 func (s *session) verdictOf(t *swarm.Torrent) verdict {
-	v := verdict{st: t.State(), cutOff: s.cutOff(), reach: s.node.Reach()}
+	v := verdict{st: t.State(), cutOff: s.cutOff(), reach: s.node.Reach(),
+		noRelay: s.flags.noRelay}
 	if d := s.node.DHT(); d.On() {
 		st := d.Stats()
 		v.dht, v.asked = &st, s.silence.text(st)
@@ -150,7 +152,7 @@ func (v verdict) unreachable() string {
 	if v.st.PeersHere > 0 || v.st.Unmet.Count() == 0 || v.cutOff != "" || !v.reach.Hidden() {
 		return ""
 	}
-	return "this node is " + v.reach.String()
+	return "this node is " + reachLine(v.reach, v.noRelay)
 }
 
 // waiting says why some peers were not dialled.

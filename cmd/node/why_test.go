@@ -122,6 +122,10 @@ func TestVerdict(t *testing.T) {
 			unmet(map[book.Fault]int{book.FaultTimeout: 1})))},
 			"no metadata; 1 peer: 1 timed out; this node is reachable only through a relay, and " +
 				"there is none: the router is strange"},
+		{"nor may a relay", verdict{reach: hidden, noRelay: true, st: magnet(with(core.Snapshot{},
+			unmet(map[book.Fault]int{book.FaultTimeout: 1})))},
+			"no metadata; 1 peer: 1 timed out; this node is reachable only through a relay, and " +
+				"none is used: the router is strange"},
 		{"and nobody is known", verdict{reach: hidden, st: magnet(core.Snapshot{})},
 			"no peer was found"},
 	} {
