@@ -149,7 +149,8 @@ func TestRelaysOfTheUser(t *testing.T) {
 	}
 	warning := `msg="cannot use turn:192.0.2.2:99" err="relay: the server refuses our ` +
 		`credentials (401)"`
-	if n := strings.Count(log.String(), warning); n != 1 || log.has("192.0.2.3") || log.has("secret") {
+	n := strings.Count(log.String(), warning)
+	if n != 1 || log.has("192.0.2.3") || log.has("secret") {
 		t.Errorf("%d warnings of the relay that refuses the password, want 1 and no others", n)
 	}
 	if want := []string{d.Addrs()[0].String()}; !slices.Equal(node.cfg.Bootstrap, want) {
