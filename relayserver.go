@@ -418,6 +418,7 @@ func sumStats(a, b relay.Stats) relay.Stats {
 	b.GrantsRefused += a.GrantsRefused
 	b.Relayed += a.Relayed
 	b.RelayedBytes += a.RelayedBytes
+	b.Knocks += a.Knocks
 	b.Unpermitted += a.Unpermitted
 	b.Unfit += a.Unfit
 	b.OverLimit += a.OverLimit

@@ -54,6 +54,7 @@ type relayKeeper struct {
 	hosts  permitList
 	missed map[netip.Addr]missedHost
 	conns  map[netip.Addr]int // relayed connections by host
+	knocks knockBudget
 }
 
 // A missedHost is one that dials have not reached.
@@ -254,7 +255,8 @@ func (k *relayKeeper) dial(ctx context.Context, s RelayServer) (*relay.Allocatio
 			return nil, err
 		}
 	}
-	a, err := relay.Dial(ctx, relay.Config{Net: e.cfg.Net, Server: uri, Local: local, Log: e.log})
+	a, err := relay.Dial(ctx, relay.Config{Net: e.cfg.Net, Server: uri, Local: local, Log: e.log,
+		Knock: k.knock})
 	if err == nil && !relayable(a.Server().Addr(), a.AddrPort().Addr()) {
 		a.Close()
 		return nil, fmt.Errorf("%w: it lends %v", relay.ErrAnswer, a.AddrPort())

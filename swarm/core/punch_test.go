@@ -90,10 +90,7 @@ func tells(at netip.AddrPort, flags wire.PEXFlags) wire.PEX {
 	return wire.PEX{Added: []wire.PEXPeer{{Addr: at, Flags: flags}}}
 }
 
-var (
-	target = netip.MustParseAddrPort("40.0.0.1:6881")
-	other  = netip.MustParseAddrPort("41.0.0.1:6881")
-)
+var target = netip.MustParseAddrPort("40.0.0.1:6881")
 
 // TestIntroducersAreAsked: a dial that has no answer after 250 ms has those asked who told of
 // the peer, and after three seconds others, each once.

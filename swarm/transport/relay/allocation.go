@@ -37,7 +37,10 @@ type Allocation struct {
 	peers peers
 	asks  pacer // of permits
 	in    *inbox
-	msg   stun.Message // owned by whoever calls arrived
+	porch porch
+
+	onKnock func(netip.Addr) // Config.Knock
+	msg     stun.Message     // owned by whoever calls arrived
 
 	// Times of type time.Duration since start.
 	heard  atomic.Int64 // when the server last sent anything
@@ -56,13 +59,15 @@ type Allocation struct {
 	lifetime  time.Duration // owned by the keeper, as are these
 	refreshed time.Duration // when it was last
 	failures  int
+	ear       ear
 }
 
 func newAllocation(cfg *Config, server netip.AddrPort) *Allocation {
 	a := &Allocation{
 		server: server, start: time.Now(), log: cfg.Log,
 		login: login{user: cfg.Server.User, password: cfg.Server.Password},
-		in:    newInbox(), wake: make(chan struct{}, 1), done: make(chan struct{}),
+		in:    newInbox(), onKnock: cfg.Knock,
+		wake: make(chan struct{}, 1), done: make(chan struct{}),
 	}
 	a.peers.init()
 	a.ctx, a.cancel = context.WithCancel(context.Background())
@@ -207,6 +212,10 @@ func (a *Allocation) indicated(m *stun.Message) {
 	from, ok := addressIn(m, stun.AttrXORPeerAddress)
 	data, err := m.Get(stun.AttrData)
 	now := a.now()
+	if ok && err == nil && from.Addr().IsUnspecified() {
+		a.knocked(now, data)
+		return
+	}
 	if !ok || err != nil || len(data) > payloadMax || !a.peers.permitted(now, from.Addr()) {
 		return
 	}

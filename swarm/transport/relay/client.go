@@ -39,6 +39,10 @@ type Config struct {
 	Local netip.Addr
 	// Family is that of the relayed address, IPv4 or IPv6. Any is that of the server.
 	Family egress.Family
+	// Knock is told of hosts without a permit that begin a uTP connection to the relayed
+	// address, and returns soon. If Permit lets such a host in within three seconds, the
+	// connection goes on. Nil tells nobody. Only servers of this package pass such datagrams on.
+	Knock func(host netip.Addr)
 	// Log gets a line when the allocation begins and when it is lost. It may be nil.
 	Log *slog.Logger
 }
@@ -178,6 +182,7 @@ func (a *Allocation) begin(ctx context.Context, cfg *Config, patience time.Durat
 		a.leg.close()
 		return nil, err
 	}
+	a.signal() // for the first request of the keeper
 	a.keeper.Go(a.keep)
 	return a, nil
 }

@@ -76,7 +76,7 @@ func (s *Server) hasRoom(_, _ string, from net.Addr) bool {
 func (s *Server) permission(stream bool) turn.PermissionHandler {
 	return func(from net.Addr, peer net.IP) bool {
 		host, ok := netip.AddrFromSlice(peer)
-		if host = host.Unmap(); !ok || !s.mayReach(host) {
+		if host = host.Unmap(); !ok || !host.IsUnspecified() && !s.mayReach(host) {
 			s.tenants.count(func(n *Stats) { n.Forbidden++ })
 			return false
 		}

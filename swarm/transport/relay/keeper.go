@@ -77,6 +77,9 @@ func (a *Allocation) maintain() error {
 			return err
 		}
 	}
+	if err := a.listen(now); err != nil {
+		return err
+	}
 	if hosts := a.peers.aging(now, permitsAtOnce); len(hosts) != 0 {
 		if err := a.judge(now, a.permit(a.ctx, hosts)); err != nil {
 			return err
@@ -154,6 +157,9 @@ const askedLifetime = 10 * time.Minute
 func (a *Allocation) Permit(ctx context.Context, hosts []netip.Addr) error {
 	plain := make([]netip.Addr, 0, len(hosts))
 	for _, host := range hosts {
+		if host.IsUnspecified() { // it is how the keeper asks for knocks
+			return fmt.Errorf("permit for every host: %w", ErrForbidden)
+		}
 		if host = host.Unmap(); host.Is4() == a.relayed.Addr().Is4() && host.IsValid() {
 			plain = append(plain, host)
 		} else {
@@ -245,6 +251,7 @@ func (a *Allocation) permit(ctx context.Context, hosts []netip.Addr) error {
 	_, err := a.request(ctx, a.patience, stun.MethodCreatePermission, attrs...)
 	if err == nil {
 		a.peers.granted(began, hosts)
+		a.admit(hosts)
 	}
 	return err
 }

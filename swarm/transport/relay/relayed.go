@@ -50,6 +50,9 @@ func (r *relayed) ReadFrom(b []byte) (int, net.Addr, error) {
 			return 0, nil, err
 		}
 		from = plain(from)
+		if size, at, ok := r.knock(b, n, from); ok {
+			return size, at, nil
+		}
 		// A datagram that fills the buffer may have been cut.
 		if n < len(b) && r.server.tenants.fits(r.server.now(), r.tenant, from, b[:n]) && r.pay(n) {
 			return n, net.UDPAddrFromAddrPort(from), nil

@@ -109,6 +109,8 @@ type Stats struct {
 	Forbidden, GrantsRefused uint64
 	// Relayed counts datagrams, RelayedBytes their payload.
 	Relayed, RelayedBytes uint64
+	// Knocks are those that were passed on.
+	Knocks uint64
 	// Unpermitted, Unfit and OverLimit count datagrams that were not relayed: without a
 	// permit, or to a port of a service; with a payload that is neither uTP nor KRPC; beyond
 	// a rate or the bytes of an hour.

@@ -39,6 +39,8 @@ type tenant struct {
 	hosts    map[netip.Addr]struct{}
 	granting bucket
 	channels int
+	listens  bool // to knocks
+	knocking bucket
 	bytes    bucket // on average
 	pace     bucket // at the moment
 }
@@ -131,6 +133,7 @@ func (t *tenants) admit(now time.Duration, n *tenant) (old *tenant, err error) {
 	n.heard, n.relayed, n.until = now, now, now+t.limits.Life
 	n.hosts = make(map[netip.Addr]struct{})
 	n.granting = newBucket(grantsRate, grantsBurst, now)
+	n.knocking = newBucket(knocksRate, knocksBurst, now)
 	n.bytes = newBucket(t.limits.TenantRate, t.limits.TenantBurst, now)
 	n.pace = newBucket(t.limits.TenantRate, paceBurst, now)
 	t.clients[n.client], t.sources[n.source] = n, n
@@ -201,7 +204,7 @@ func (t *tenants) grant(now time.Duration, c client, host netip.Addr) bool {
 	if n == nil || n.channels >= channelsMax {
 		return false
 	}
-	if _, known := n.hosts[host]; known {
+	if _, known := n.hosts[host]; known || host.IsUnspecified() {
 		return true
 	}
 	if len(n.hosts) >= PermitsMax || !n.granting.take(now, 1) {
@@ -218,6 +221,8 @@ func (t *tenants) granted(c client, lent netip.AddrPort, host netip.Addr, begun 
 	n := t.clients[c]
 	switch {
 	case n == nil || n.lent != lent: // of the one before
+	case host.IsUnspecified():
+		n.listens = begun
 	case begun && len(n.hosts) < PermitsMax:
 		n.hosts[host] = struct{}{}
 	case !begun:
