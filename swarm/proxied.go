@@ -42,5 +42,6 @@ var errNearProxy = errors.New("the address leads into the network of the proxy")
 // strangers may not send us. A peer with which blocks were exchanged there (limit.ByItself) was
 // named by the user, or has come from there by itself.
 func (e *Engine) nearProxy(to endpoint.Endpoint, told limit.Told) bool {
-	return e.proxied() && told == limit.ByRumour && book.Local(to.Host())
+	byOthers := told == limit.ByRumour || told == limit.Introduced
+	return e.proxied() && byOthers && book.Local(to.Host())
 }

@@ -78,6 +78,8 @@ func TestNearProxy(t *testing.T) {
 		{"10.0.0.1:6881", limit.ByRumour, true},
 		{"127.0.0.1:6881", limit.ByRumour, true},
 		{"[::1]:6881", limit.ByRumour, true},
+		{"10.0.0.1:6881", limit.Introduced, true},
+		{"192.0.2.1:6881", limit.Introduced, false},
 		{"10.0.0.1:6881", limit.ByItself, false},
 		{"192.168.1.1:6881", limit.ByUser, false},
 	} {
