@@ -279,7 +279,7 @@ func start(cfg Config, pairs []*transport.Pair) *Engine {
 	if e.proxied() {
 		e.openRelay(cfg.Relay)
 	}
-	e.findOwn()
+	e.findPlace()
 	e.followOutside()
 	e.OnReach(e.polls.stand)
 	e.wait.Go(func() { e.standing.run(e.ctx) })

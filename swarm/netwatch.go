@@ -103,7 +103,7 @@ func (e *Engine) watchNetwork(ctx context.Context) {
 		}
 		e.log.Info("addresses of this machine have changed", "gone", len(gone), "new", len(fresh))
 		e.web.Close()
-		e.findOwn()
+		e.findPlace()
 		if e.cfg.NetworkChanged != nil {
 			e.cfg.NetworkChanged()
 		}
@@ -129,12 +129,24 @@ func (e *Engine) machineAddresses() addressSet {
 	return own
 }
 
+// findPlace is findOwn where the engine listens at another address, or the machine has others.
+func (e *Engine) findPlace() {
+	e.ownKnown.Lock()
+	defer e.ownKnown.Unlock()
+	e.observeBound(e.recordOwn())
+}
+
 // findOwn records the addresses at which peers reach the engine, as far as this machine
 // knows them, and those at which others see it.
 func (e *Engine) findOwn() {
 	e.ownKnown.Lock()
 	defer e.ownKnown.Unlock()
-	machine := e.machineAddresses()
+	e.recordOwn()
+}
+
+// recordOwn is findOwn, and returns the addresses of this machine. The caller holds ownKnown.
+func (e *Engine) recordOwn() (machine addressSet) {
+	machine = e.machineAddresses()
 	var own []netip.AddrPort
 	for _, addr := range e.Addrs() {
 		if !addr.Addr().IsUnspecified() {
@@ -149,8 +161,8 @@ func (e *Engine) findOwn() {
 	}
 	own = append(own, e.seenAt()...)
 	e.own.Store(&own)
-	e.observeBound(machine)
 	e.shelter.look(machine)
+	return machine
 }
 
 // networkChanged closes the connections from addresses that are gone, which would

@@ -29,7 +29,7 @@ func (e *Engine) Rebind(listen []netip.AddrPort) error {
 	for _, p := range left {
 		e.ports.retire(e.ctx, p, &e.wait)
 	}
-	e.findOwn()
+	e.findPlace()
 	e.log.Info("listening on other addresses", "addrs", e.Addrs())
 	for _, t := range e.Torrents() {
 		t.ask(func(now time.Time) { t.loop.rebound(now) })

@@ -25,7 +25,7 @@ func (e *Engine) Renew() error {
 	}
 	e.web.Close()
 	e.tracker.Renew()
-	e.findOwn()
+	e.findPlace()
 	for _, t := range e.Torrents() {
 		t.ask(func(now time.Time) { t.loop.renewed(now) })
 	}

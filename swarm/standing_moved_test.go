@@ -99,7 +99,6 @@ func TestTorrentsFollowTheRouter(t *testing.T) {
 			heard <- struct{}{}
 		}
 	})()
-	// Another port than our own would make the engine say where it is, as Bound does.
 	before := netip.AddrPortFrom(netip.MustParseAddr("50.0.0.1"), e.Addr().Port())
 	after := netip.AddrPortFrom(netip.MustParseAddr("51.0.0.1"), e.Addr().Port())
 	for i := range byte(8) {

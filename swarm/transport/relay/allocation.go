@@ -198,8 +198,12 @@ func (a *Allocation) arrived(b []byte) {
 		a.indicated(m)
 	case stun.ClassSuccessResponse, stun.ClassErrorResponse:
 		m = &stun.Message{Raw: append([]byte(nil), b...)} // the answer is kept
-		if m.Decode() == nil && a.trans.answered(m) {
-			a.hear(a.now())
+		if m.Decode() != nil {
+			return
+		}
+		if tr := a.trans.of(m); tr != nil {
+			a.hear(a.now()) // before anybody can send because of the answer
+			tr.take(m)
 		}
 	}
 }

@@ -148,7 +148,7 @@ func TestServerEnds(t *testing.T) {
 		most      time.Duration
 	}{
 		{"UDP", UDP, false, 2 * time.Second},
-		{"TCP", TCP, false, time.Second},
+		{"TCP", TCP, false, 2 * time.Second},
 		{"a shared port", UDP, true, 4 * time.Second},
 	} {
 		t.Run(c.name, func(t *testing.T) {

@@ -68,9 +68,10 @@ func TestCoturn(t *testing.T) {
 			if _, err := io.ReadFull(theirs, got); err != nil || !bytes.Equal(got, want) {
 				t.Error(err)
 			}
-			if n, _, _ := a.peers.way(a.now(), peer.AddrPort()); n == 0 {
-				t.Error("no channel")
-			}
+			eventually(t, "a channel", func() bool {
+				n, _, _ := a.peers.way(a.now(), peer.AddrPort())
+				return n != 0
+			})
 		})
 	}
 	cfg := Config{Server: URI{Host: at.Addr().String(), Port: at.Port(), User: "me", Password: "x"}}

@@ -62,21 +62,24 @@ func (t *transactions) end(m *stun.Message) {
 	delete(t.waiting, m.TransactionID)
 }
 
-// answered hands an answer to its request, and reports whether there is one that it belongs
-// to. The answer of an authenticated request must be authentic too; only an error that says
-// why the server cannot authenticate may lack the proof (RFC 8489, section 9.2.5).
-func (t *transactions) answered(m *stun.Message) bool {
+// of returns the request that an answer belongs to, nil if there is none. The answer of an
+// authenticated request must be authentic too; only an error that says why the server cannot
+// authenticate may lack the proof (RFC 8489, section 9.2.5).
+func (t *transactions) of(m *stun.Message) *transaction {
 	t.mu.Lock()
 	tr := t.waiting[m.TransactionID]
 	t.mu.Unlock()
 	if tr == nil || !tr.authentic(m) {
-		return false
+		return nil
 	}
+	return tr
+}
+
+// take hands an answer to whoever waits for it; a second one is dropped.
+func (tr *transaction) take(m *stun.Message) {
 	select {
 	case tr.answer <- m:
-		return true
 	default:
-		return false
 	}
 }
 
