@@ -36,7 +36,7 @@ func (b *knockBudget) take(now time.Time) bool {
 // knock lets in a host without a permit that begins a connection to a relayed address.
 func (k *relayKeeper) knock(host netip.Addr) {
 	now := time.Now()
-	if k.engine.bans.refuses(host) {
+	if k.refuses(host) {
 		return
 	}
 	k.mu.Lock()

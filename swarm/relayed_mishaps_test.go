@@ -50,6 +50,9 @@ func TestBanThroughRelay(t *testing.T) {
 	if way.reaches(to) || !k.refuses(to.Host()) {
 		t.Error("the host is reached through the relay")
 	}
+	if k.knock(to.Host()); len(k.hosts.hosts) != 0 {
+		t.Error("the host gets a permit when it knocks")
+	}
 	if k.engine.bans.refuses(to.Host()) {
 		t.Error("the host is banned directly as well")
 	}
