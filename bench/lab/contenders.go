@@ -141,7 +141,7 @@ func newShare(dir string, size int64, piece int) (*share, error) {
 	return s, nil
 }
 
-// newUntracked makes a file of zeros below dir, without a tracker. Nothing is to be closed.
+// newUntracked makes a file of zeros below dir, without a tracker. The caller closes nothing.
 func newUntracked(dir string, size int64, piece int) (*share, error) {
 	return shareBy(dir, size, piece, "")
 }

@@ -226,8 +226,8 @@ func (s *share) join(ctx context.Context, opt options, by *meeting, j joining) (
 	return m, nil
 }
 
-// pair starts a seed and a downloader at two hosts, as with says, which names neither. Both
-// are to be stopped, also after an error.
+// pair starts a seed and a downloader at two hosts, as with says, which names neither. The caller
+// stops both, also after an error.
 func (s *share) pair(ctx context.Context, opt options, by *meeting, seats [2]string,
 	at [2]*lab.Host, with joining) (from, to *member, err error) {
 	from, to = &member{}, &member{}

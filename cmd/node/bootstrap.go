@@ -76,7 +76,7 @@ func (v *switchValue) Set(s string) error {
 	return nil
 }
 
-// openRelay starts the relay beside node, if there is to be one.
+// openRelay starts the relay beside node, if the flags want one.
 func (f *bootstrapFlags) openRelay(ctx context.Context, c *console, network *swarmnode.Network,
 	node *swarmnode.DHTNode) (relayWatch, error) {
 	if !f.relays() {
@@ -90,7 +90,7 @@ func (f *bootstrapFlags) openRelay(ctx context.Context, c *console, network *swa
 	return relayWatch{c: c, relay: r, users: len(cfg.Users) > 0}, err
 }
 
-// relays reports whether there is to be a relay.
+// relays reports whether the flags want a relay.
 func (f *bootstrapFlags) relays() bool { return f.alone || bool(f.relaying) }
 
 func (f *bootstrapFlags) run(ctx context.Context, c *console, _ []string) error {
@@ -105,7 +105,7 @@ func (f *bootstrapFlags) run(ctx context.Context, c *console, _ []string) error 
 	if err != nil {
 		return err
 	}
-	// A relay is of use only with a public address: a mapped port would make it seem to have one.
+	// A relay needs a public address: a mapped port would make it seem to have one.
 	node, err := f.join.startDHT(c, swarmnode.DHTConfig{
 		Network: network, Listen: f.listen.given(f.listen.port.port), Bootstrap: hosts,
 		Router: !f.alone, NoPortmap: f.listen.noPortmap || f.relays(),

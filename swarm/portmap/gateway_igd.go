@@ -255,7 +255,7 @@ func (g *gateway) adopt(now time.Time, s service, external netip.Addr) {
 	g.arrive(UPnP)
 }
 
-// lostDevice takes the service out of use, which does not answer any more, and searches for
+// lostDevice gives up the service, which no longer answers, and searches for
 // devices again.
 func (g *gateway) lostDevice(now time.Time) {
 	d := &g.igd

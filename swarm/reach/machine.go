@@ -66,7 +66,7 @@ func (m *Machine) Observe(now time.Time, o Observation) (changed bool) {
 	return o.observe(m, now) && m.update(now)
 }
 
-// Tick takes in that time has passed, and reports whether the standing has changed. See
+// Tick tells the machine that time has passed, and reports whether the standing has changed. See
 // NextTick.
 func (m *Machine) Tick(now time.Time) (changed bool) {
 	for i := range m.families {
