@@ -98,6 +98,7 @@ func TestRelaysFromTheDHT(t *testing.T) {
 // The relays of the user come first and in order, then those of the bootstrap list. One without
 // a user is asked for credentials at the DHT port of its host.
 func TestRelaysOfTheUser(t *testing.T) {
+	t.Parallel()
 	r, d := startRelay(t, RelayConfig{})
 	port := r.State().Listen[0].Port()
 	bare := fmt.Sprintf("turn:127.0.0.1:%d", port)

@@ -16,6 +16,7 @@ import (
 // A relay lends the public address of its machine by itself. It serves a host behind a NAT as
 // soon as strangers of two networks have reached it, and that host finds it in the DHT.
 func TestRelayBecomesPublic(t *testing.T) {
+	t.Parallel()
 	if !realclient.InNamespace(t) {
 		return
 	}

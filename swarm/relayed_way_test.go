@@ -63,6 +63,7 @@ func peersOverUTP(t *testing.T, n int) (list []endpoint.Endpoint) {
 
 // A few peers are dialled through a relay, each once, until one of the connections is closed.
 func TestWayOverRelay(t *testing.T) {
+	t.Parallel()
 	k := heldRelay(t)
 	way, peers := overRelay{k}, peersOverUTP(t, relayDialsMax+1)
 	var conns []net.Conn
