@@ -15,7 +15,7 @@ const pathsPause = 10 * time.Second
 type relayNeed uint8
 
 const (
-	relayUseless relayNeed = iota // others reach us, or it is not known whether they do
+	relayUseless relayNeed = iota // others reach us
 	relayUseful                   // where punching has failed
 	relayVital                    // nothing else lets in most peers
 )
@@ -30,7 +30,8 @@ func needOf(s reach.Standing) relayNeed {
 	switch {
 	case s.Mapping == reach.AddressDependent, s.UTP == reach.RelayOnly, s.UTP == reach.None:
 		return relayVital
-	case s.Filtering == reach.FilteringRestricted, s.UTP == reach.Punch:
+	case s.Filtering == reach.FilteringRestricted, s.UTP == reach.Punch, s.UTP == reach.Unknown:
+		// Unknown: too few DHT nodes say how they see us, as without the DHT.
 		return relayUseful
 	}
 	return relayUseless

@@ -207,13 +207,14 @@ func TestPlanBounds(t *testing.T) {
 }
 
 // A relay is needed where a NAT has a port for each destination, and useful where punching may
-// fail; it is not where others reach us.
+// fail or nobody says where we stand; it is not where others reach us.
 func TestNeedOfRelay(t *testing.T) {
 	for _, c := range []struct {
 		stands reach.Standing
 		want   relayNeed
 	}{
-		{reach.Standing{}, relayUseless},
+		{reach.Standing{}, relayUseful},
+		{reach.Standing{TCP: reach.Open}, relayUseless},
 		{reach.Standing{Mapping: reach.AddressDependent}, relayVital},
 		{reach.Standing{Mapping: reach.AddressDependent, UTP: reach.Mapped}, relayUseless},
 		{reach.Standing{Mapping: reach.AddressDependent, TCP: reach.Open}, relayUseless},
