@@ -3,6 +3,7 @@ package swarmnode
 import (
 	"context"
 	"errors"
+	"fmt"
 	"iter"
 	"log/slog"
 	"math/rand/v2"
@@ -112,7 +113,7 @@ func (r *relays) Relays(ctx context.Context) iter.Seq[swarm.RelayServer] {
 			}
 			s.Outcome = func(err error) { r.complain(uri, err, i < len(r.given)) }
 			if err != nil {
-				s.Outcome(err)
+				s.Outcome(fmt.Errorf("%v: %w", uri, err))
 				continue
 			}
 			if !once(s) {
@@ -124,7 +125,7 @@ func (r *relays) Relays(ctx context.Context) iter.Seq[swarm.RelayServer] {
 }
 
 // complain logs that a relay cannot be used, and warns once if the user has named it. It does
-// nothing without an error.
+// nothing without an error, which names the relay.
 func (r *relays) complain(uri relay.URI, err error, named bool) {
 	if err == nil {
 		return
@@ -133,7 +134,7 @@ func (r *relays) complain(uri relay.URI, err error, named bool) {
 	if named && !errors.Is(err, errRelayNoDHT) && r.first(uri) { // the DHT may come
 		level = slog.LevelWarn
 	}
-	r.log.Log(context.Background(), level, "cannot use "+uri.String(), "err", err)
+	r.log.Log(context.Background(), level, "a relay cannot be used", "err", err)
 }
 
 // first reports whether no warning of a relay was given yet, and counts one as given.

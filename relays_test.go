@@ -133,23 +133,23 @@ func TestRelaysOfTheUser(t *testing.T) {
 			t.Errorf("a relay at %v", s.URI)
 		}
 	}
-	if !log.has(`level=WARN msg="cannot use turn:192.0.2.7" err="no DHT node answers there`) {
+	if !log.has(`level=WARN msg="a relay cannot be used" err="turn:192.0.2.7: no DHT node`) {
 		t.Errorf("no warning of the relay that answers nothing in %s", log)
 	}
 	list[1].Outcome(nil)
 	if log.has("turn:192.0.2.2:99") {
 		t.Error("there is a warning of a relay that works")
 	}
-	refused := &relay.ServerError{Code: 401, Reason: "secret"}
+	refused := fmt.Errorf("asking %v: %w", list[1].URI,
+		&relay.ServerError{Code: 401, Reason: "secret"})
 	list[1].Outcome(refused)
 	list[1].Outcome(refused)
 	for _, s := range list[2:] {
 		if s.URI.Host == "192.0.2.3" {
-			s.Outcome(refused) // nobody has named it on the command line
+			s.Outcome(fmt.Errorf("asking %v: %w", s.URI, refused)) // nobody has named it on the command line
 		}
 	}
-	warning := `msg="cannot use turn:192.0.2.2:99" err="relay: the server refuses our ` +
-		`credentials (401)"`
+	const warning = `err="asking turn:192.0.2.2:99: relay: the server refuses our credentials (401)"`
 	n := strings.Count(log.String(), warning)
 	if n != 1 || log.has("192.0.2.3") || log.has("secret") {
 		t.Errorf("%d warnings of the relay that refuses the password, want 1 and no others", n)

@@ -34,8 +34,13 @@ func (f *nodeFlags) checkRelays(c *console) error {
 				"gives the password"))
 		}
 	}
-	if f.peersOnly && len(f.relay.items) == 0 {
-		f.noRelay = true
+	switch {
+	case len(f.relay.items) == 0:
+		f.noRelay = f.noRelay || f.peersOnly
+	case f.noUTP:
+		c.warn("--relay has no effect with --no-utp: a relay carries nothing else")
+	case f.listen.network.proxy != "":
+		c.warn("--relay has no effect with --proxy")
 	}
 	return nil
 }

@@ -56,6 +56,9 @@ func ParseURI(uri string) (URI, error) {
 	}
 	s := URI{Host: u.Hostname(), Port: DefaultPort, User: u.User.Username()}
 	s.Password, _ = u.User.Password()
+	if u.User != nil && (s.User == "" || s.Password == "") {
+		return fail()
+	}
 	if port := u.Port(); port != "" {
 		n, err := strconv.ParseUint(port, 10, 16)
 		if err != nil || n == 0 {

@@ -30,7 +30,9 @@ func TestParseURI(t *testing.T) {
 	for _, text := range []string{"", "turn:", "turn:/", "turn://example.org", "turns:example.org",
 		"stun:example.org", "turn:example.org:0", "turn:example.org:65536", "turn:example.org/x",
 		"turn:example.org?transport=sctp", "turn:example.org#x", "turn::3478", "turn:2001:db8::1",
-		"turn:[example.org]", "turn:" + strings.Repeat("x", 1100)} {
+		"turn:[example.org]", "turn:me@example.org",
+		"turn:me:@example.org", "turn::secret@example.org", "turn:@example.org",
+		"turn:" + strings.Repeat("x", 1100)} {
 		if got, err := ParseURI(text); !errors.Is(err, errURI) {
 			t.Errorf("%.40q: %+v, %v", text, got, err)
 		}
