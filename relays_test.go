@@ -146,10 +146,11 @@ func TestRelaysOfTheUser(t *testing.T) {
 	list[1].Outcome(refused)
 	for _, s := range list[2:] {
 		if s.URI.Host == "192.0.2.3" {
-			s.Outcome(fmt.Errorf("asking %v: %w", s.URI, refused)) // nobody has named it on the command line
+			// Nobody has named it on the command line.
+			s.Outcome(fmt.Errorf("asking %v: %w", s.URI, refused))
 		}
 	}
-	const warning = `err="asking turn:192.0.2.2:99: relay: the server refuses our credentials (401)"`
+	const warning = `err="asking turn:192.0.2.2:99: relay: the server refuses our credentials`
 	n := strings.Count(log.String(), warning)
 	if n != 1 || log.has("192.0.2.3") || log.has("secret") {
 		t.Errorf("%d warnings of the relay that refuses the password, want 1 and no others", n)
