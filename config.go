@@ -79,7 +79,8 @@ type Config struct {
 	SystemCongestion bool
 	// NoPolite lets uploads over TCP beyond the local network fill the queue before the
 	// uplink. Otherwise they are held to a rate at which that queue stays short, while the
-	// node fetches little, on systems that say how long round trips take (Linux).
+	// node fetches little, on systems that say how long round trips take (Linux). On others,
+	// torrents that only upload try uTP first.
 	NoPolite bool
 
 	// NoUTP keeps the node from exchanging content by uTP (BEP 29), and NoTCP from doing so by

@@ -128,7 +128,7 @@ func (l *loop) dial(to endpoint.Endpoint, told limit.Told, first endpoint.Transp
 	l.t.engine.relays.name(time.Now(), to.Host())
 	ctx := l.t.traffic.context(l.t.ctx)
 	found, err := l.t.engine.dialer.meet(ctx, call{
-		owner: l.t, to: to, told: told, first: l.t.engine.firstBy(to.Host(), first),
+		owner: l.t, to: to, told: told, first: first,
 		hashes: l.t.hashes(), hello: l.t.hello,
 	})
 	if err == nil {

@@ -45,12 +45,33 @@ func family(ip netip.Addr) int {
 // the port of the DHT, so the peer sees the endpoint to which others can punch, and tells them
 // (BEP 11, BEP 55); of the source port of a TCP connection nobody can make use. What such a
 // home uploads then yields to all else on its uplink.
-func (e *Engine) firstBy(to netip.Addr, worked endpoint.Transport) endpoint.Transport {
-	if worked != endpoint.TransportUnknown || book.Local(to) {
-		return worked
-	}
-	if is := e.Reach(); e.shelter.covers(to, &is) {
+//
+// done says that the torrent has all that it wants. What it uploads over TCP would fill the
+// queue before the uplink, unless that is held; so uTP comes first on systems that cannot hold
+// it.
+func (e *Engine) firstBy(to netip.Addr, worked endpoint.Transport, done bool) endpoint.Transport {
+	is := e.Reach()
+	return firstTry{worked: worked, local: book.Local(to), sheltered: e.shelter.covers(to, &is),
+		done: done && !e.proxied(), polite: !e.cfg.NoPolite, held: e.uplink.Holds()}.transport()
+}
+
+// A firstTry is what decides which transport to a peer is tried first.
+type firstTry struct {
+	worked    endpoint.Transport // last, if that is known
+	local     bool               // the peer is in the local network
+	sheltered bool               // a router lets nobody in to us
+	done      bool               // the torrent only uploads
+	polite    bool               // the queue before the uplink shall be short
+	held      bool               // and it is, also with TCP
+}
+
+// transport returns which one is tried first, or TransportUnknown for the usual order.
+func (f firstTry) transport() endpoint.Transport {
+	switch {
+	case f.worked != endpoint.TransportUnknown || f.local:
+		return f.worked
+	case f.sheltered, f.done && f.polite && !f.held:
 		return endpoint.TransportUTP
 	}
-	return worked
+	return endpoint.TransportUnknown
 }

@@ -274,10 +274,11 @@ func (l *loop) act(now time.Time) {
 func (l *loop) perform(now time.Time, a *core.Action) {
 	switch a.Kind {
 	case core.Dial:
-		to, told, first := a.Endpoint, a.Told, a.Transport
+		to, told := a.Endpoint, a.Told
 		if told == limit.Introduced && l.t.engine.dialer.hasten(l.t, to) {
 			break
 		}
+		first := l.t.engine.firstBy(to.Host(), a.Transport, l.core.Totals().Done)
 		l.wait.Go(func() { l.dial(to, told, first) })
 	case core.Send:
 		if link := l.links[a.Peer]; link != nil {

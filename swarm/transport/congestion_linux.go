@@ -8,6 +8,9 @@ import (
 	"golang.org/x/sys/unix"
 )
 
+// tellsQueue says whether the system can be asked about the path of a stream.
+const tellsQueue = true
+
 // A socket is a TCP socket whose congestion control can be changed.
 type socket struct{ raw syscall.RawConn }
 

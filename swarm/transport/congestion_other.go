@@ -4,6 +4,9 @@ package transport
 
 import "net"
 
+// tellsQueue says whether the system can be asked about the path of a stream.
+const tellsQueue = false
+
 // A socket cannot be asked on this system.
 type socket struct{}
 

@@ -117,6 +117,10 @@ func (u *Uplink) Watch(conn net.Conn) *Path {
 		flow: flow{socket: s, network: limit.NetworkOf(remote)}}
 }
 
+// Holds reports whether streams over TCP are held where they would fill the queue: this system
+// says how long it is, and nobody wants it otherwise.
+func (u *Uplink) Holds() bool { return tellsQueue && !u.cfg.Greedy }
+
 // Received counts bytes that the engine fetched. While it fetches, streams are not held.
 func (u *Uplink) Received(bytes int64) {
 	if bytes > 0 {

@@ -120,6 +120,16 @@ func TestPoliteDoubtsClaims(t *testing.T) {
 	}
 }
 
+// TestUplinkMayHold: nothing is held that may fill the queue.
+func TestUplinkMayHold(t *testing.T) {
+	if !NewUplink(UplinkConfig{SystemCongestion: true}).Holds() && tellsQueue {
+		t.Error("nothing is held, on a system that says how long queues are")
+	}
+	if NewUplink(UplinkConfig{Greedy: true}).Holds() {
+		t.Error("greedy streams are held")
+	}
+}
+
 // A fakeYielder is a stream over uTP.
 type fakeYielder struct {
 	net.Conn
