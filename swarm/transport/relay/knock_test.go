@@ -3,9 +3,12 @@ package relay
 import (
 	"encoding/hex"
 	"fmt"
+	"net"
 	"net/netip"
 	"testing"
 	"time"
+
+	"swarmnode/swarm/egress"
 )
 
 // syn is the first datagram of a uTP connection.
@@ -41,34 +44,56 @@ func TestKnock(t *testing.T) {
 	for _, transport := range []Transport{UDP, TCP} {
 		s := serve(t, nil)
 		a, hosts := knocking(t, s, "127.0.1.1", transport)
-		peer := socket(t, "127.0.2.1")
-		if _, err := peer.WriteToUDPAddrPort(syn, a.AddrPort()); err != nil {
-			t.Fatal(err)
-		}
-		select {
-		case host := <-hosts:
-			letIn(t, a, host.String())
-		case <-time.After(patience):
-			t.Fatal("no knock")
-		}
-		b := make([]byte, 100)
-		_ = a.SetReadDeadline(time.Now().Add(patience))
-		n, from, err := a.ReadFromUDPAddrPort(b)
-		if err != nil || string(b[:n]) != string(syn) || from != addrPortOf(peer.LocalAddr()) {
-			t.Fatalf("%x from %v, %v", b[:n], from, err)
-		}
-		send(t, a, "welcome", from)
-		if got, by := receive(t, peer); got != "welcome" || by != a.AddrPort() {
-			t.Errorf("the peer got %q from %v", got, by)
-		}
-		// The second one of the host comes as any datagram does.
-		send(t, peer, "hello", a.AddrPort())
-		if got, by := receive(t, a); got != "hello" || by != from {
-			t.Errorf("%q from %v", got, by)
-		}
+		enter(t, a, hosts, socket(t, "127.0.2.1"))
 		if got := s.Stats(); got.Knocks != 1 || got.Tenants != 1 {
 			t.Errorf("%+v", got)
 		}
+	}
+}
+
+// The same over IPv6.
+func TestKnockIPv6(t *testing.T) {
+	local := netip.IPv6Loopback()
+	var n *egress.Net
+	if pc, err := n.ListenUDP(t.Context(), netip.AddrPortFrom(local, 0)); err != nil {
+		t.Skip("no IPv6: ", err)
+	} else {
+		pc.Close()
+	}
+	s := serve(t, func(c *ServerConfig) {
+		c.Listen = []netip.AddrPort{netip.AddrPortFrom(local, 0)}
+		c.Lend = []Lent{{Public: local}}
+	})
+	a, hosts := knocking(t, s, local.String(), UDP)
+	enter(t, a, hosts, socket(t, local.String()))
+}
+
+// enter lets a stranger in who knocks.
+func enter(t *testing.T, a *Allocation, hosts <-chan netip.Addr, peer *net.UDPConn) {
+	t.Helper()
+	if _, err := peer.WriteToUDPAddrPort(syn, a.AddrPort()); err != nil {
+		t.Fatal(err)
+	}
+	select {
+	case host := <-hosts:
+		letIn(t, a, host.String())
+	case <-time.After(patience):
+		t.Fatal("no knock")
+	}
+	b := make([]byte, 100)
+	_ = a.SetReadDeadline(time.Now().Add(patience))
+	n, from, err := a.ReadFromUDPAddrPort(b)
+	if err != nil || string(b[:n]) != string(syn) || from != addrPortOf(peer.LocalAddr()) {
+		t.Fatalf("%x from %v, %v", b[:n], from, err)
+	}
+	send(t, a, "welcome", from)
+	if got, by := receive(t, peer); got != "welcome" || by != a.AddrPort() {
+		t.Errorf("the peer got %q from %v", got, by)
+	}
+	// The second one of the host comes as any datagram does.
+	send(t, peer, "hello", a.AddrPort())
+	if got, by := receive(t, a); got != "hello" || by != from {
+		t.Errorf("%q from %v", got, by)
 	}
 }
 
