@@ -264,7 +264,12 @@ func TestEndedByServer(t *testing.T) {
 	}
 	eventually(t, "the server forgets it", func() bool { return s.turn.AllocationCount() == 0 })
 	start := time.Now()
-	send(t, a, "", netip.MustParseAddrPort("127.0.2.1:6881"))
+	to := net.UDPAddrFromAddrPort(netip.MustParseAddrPort("127.0.2.1:6881"))
+	// An answer may still be on its way, so that one datagram is not enough.
+	eventually(t, "the allocation ends", func() bool {
+		a.WriteTo(packet(""), to)
+		return a.Err() != nil
+	})
 	if err := ended(t, a); !errors.Is(err, ErrGone) || !errors.Is(err, ErrCredentials) {
 		t.Errorf("the end: %v", err)
 	}
