@@ -4,6 +4,7 @@ go 1.26.0
 
 require (
 	github.com/anacrolix/dht/v2 v2.23.0
+	github.com/coreos/go-systemd/v22 v22.7.0
 	github.com/multiformats/go-multihash v0.2.3
 	github.com/pion/logging v0.2.4
 	github.com/pion/stun/v4 v4.0.1

@@ -104,6 +104,8 @@ var goroutines = map[string]string{
 	"dht.go":       "saves the DHT nodes from time to time, until the DHT node is stopped",
 	"cmd/node/signals.go": "waits for signals while a command runs; writes the last " +
 		"words of a process that dies",
+	"cmd/node/supervisor.go": "asks the daemon for the watchdog of the service manager, until " +
+		"it is stopped",
 	"cmd/node/watch.go":   "follows a torrent until the command ends",
 	"cmd/node/tracker.go": "the tracker's ports and metrics, waited for by the command",
 	"cmd/node/tracker_ports.go": "one tracker port each, waited for before others take its " +
