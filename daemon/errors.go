@@ -1,0 +1,60 @@
+package daemon
+
+import (
+	"errors"
+	"fmt"
+)
+
+// ErrRemoved says that the torrent was removed.
+var ErrRemoved = errors.New("the torrent was removed")
+
+// ErrNoInfo says that the metadata of a magnet link is not known yet.
+var ErrNoInfo = errors.New("the metadata is not known yet")
+
+// ErrClosed says that the daemon was closed.
+var ErrClosed = errors.New("the daemon is closed")
+
+// An ExistsError says that a torrent was added before.
+type ExistsError struct{ Torrent *Torrent }
+
+func (e *ExistsError) Error() string { return "torrent already added" }
+
+// A SettingError says what is wrong with a setting, which has the name of its flag.
+type SettingError struct {
+	Name string
+	Err  error
+}
+
+func (e *SettingError) Error() string { return fmt.Sprintf("%s: %v", e.Name, e.Err) }
+
+// Unwrap returns the cause.
+func (e *SettingError) Unwrap() error { return e.Err }
+
+// An OptionError says what is wrong with an option of a torrent.
+type OptionError struct {
+	Name string // of the field, in lower case
+	Err  error
+}
+
+func (e *OptionError) Error() string { return fmt.Sprintf("%s: %v", e.Name, e.Err) }
+
+// Unwrap returns the cause.
+func (e *OptionError) Unwrap() error { return e.Err }
+
+// A PathError says that a folder lies outside of the folders that a control may use.
+type PathError struct{ Path string }
+
+func (e *PathError) Error() string {
+	return fmt.Sprintf("%s is outside of the allowed folders", e.Path)
+}
+
+// A LockError says that another daemon has the state folder.
+type LockError struct {
+	Dir     string
+	PID     int
+	Started string // how it was started, for users; may be empty
+}
+
+func (e *LockError) Error() string {
+	return fmt.Sprintf("%s is in use by the daemon with process id %d", e.Dir, e.PID)
+}

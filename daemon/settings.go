@@ -1,0 +1,85 @@
+package daemon
+
+import (
+	"context"
+	"time"
+)
+
+// Settings are what the user sets for the daemon as a whole and can change while it runs. The
+// tag of a field is the name of its flag, and its name in the configuration file and in
+// daemon/api.
+type Settings struct {
+	// Dir is the folder for content; a torrent may have another one. IncompleteDir, unless it
+	// is empty, has content until it is complete.
+	Dir           string `json:"dir"`
+	IncompleteDir string `json:"incomplete-dir"`
+	// Roots are the folders below which a control may put or look for content, besides Dir and
+	// IncompleteDir.
+	Roots []string `json:"root"`
+	// Watch are folders that are looked through for .torrent and .magnet files: FOLDER, or
+	// FOLDER=DIR with another folder for the content.
+	Watch []string `json:"watch"`
+
+	// Rates are in bytes per second; 0 is no limit. AltDown and AltUp are in force instead
+	// while Alt is set, or at the times of AltSchedule, such as "mon-fri 08:00-18:30".
+	Down        int64  `json:"down"`
+	Up          int64  `json:"up"`
+	AltDown     int64  `json:"alt-down"`
+	AltUp       int64  `json:"alt-up"`
+	Alt         bool   `json:"alt"`
+	AltSchedule string `json:"alt-schedule"`
+	// Peers and TorrentPeers bound connections; 0 means the default.
+	Peers        int `json:"max-peers"`
+	TorrentPeers int `json:"torrent-peers"`
+
+	// QueueDown and QueueSeed bound how many torrents download and seed at one time; 0 is no
+	// limit. A torrent that has moved nothing for QueueStalled does not count; 0 means that
+	// every torrent counts.
+	QueueDown    int           `json:"queue-downloads"`
+	QueueSeed    int           `json:"queue-seeds"`
+	QueueStalled time.Duration `json:"queue-stalled"`
+
+	// A torrent stops once it has given SeedRatio times its size, has seeded for SeedTime, or
+	// has given nothing for SeedIdle. 0 is no such goal.
+	SeedRatio float64       `json:"seed-ratio"`
+	SeedTime  time.Duration `json:"seed-time"`
+	SeedIdle  time.Duration `json:"seed-idle"`
+
+	// AddPaused adds torrents stopped. Trackers are added to torrents that are not private.
+	AddPaused bool     `json:"add-paused"`
+	Trackers  []string `json:"default-tracker"`
+	// MinFree is how many bytes of a file system stay free; downloads pause before that.
+	MinFree int64 `json:"min-free"`
+
+	// OnAdded, OnComplete and OnError are commands, with their arguments; no shell.
+	OnAdded    []string `json:"on-added"`
+	OnComplete []string `json:"on-complete"`
+	OnError    []string `json:"on-error"`
+
+	DHT bool `json:"dht"`
+	PEX bool `json:"pex"`
+	LSD bool `json:"lsd"`
+	// Blocklists are files and URLs; see swarmnode.Config.
+	Blocklists []string `json:"blocklist"`
+
+	// Notes are what a control remembers for its users and the daemon does not use, such as
+	// the number of a limit that is switched off.
+	Notes map[string]string `json:"notes,omitempty"`
+}
+
+// Settings returns the settings in force. Nobody may change its slices and maps.
+func (d *Daemon) Settings() Settings {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	return d.settings
+}
+
+// Change changes the settings by a function that gets a copy, and keeps what is new across
+// restarts. If the new settings are wrong, nothing changes, and the error is a
+// *SettingError.
+func (d *Daemon) Change(ctx context.Context, by func(*Settings)) error {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	by(&d.settings)
+	return nil
+}
