@@ -13,8 +13,8 @@ var layers = []struct {
 	name     string
 	packages []string
 }{
-	{"L1, nothing of the module", []string{"metainfo/bencode", "metainfo/lanes", "metainfo/weburl",
-		"swarm/bits", "swarm/block", "swarm/blocklist", "swarm/egress",
+	{"L1, nothing of the module", []string{"daemon/queue", "metainfo/bencode", "metainfo/lanes",
+		"metainfo/weburl", "swarm/bits", "swarm/block", "swarm/blocklist", "swarm/egress",
 		"swarm/endpoint",
 		"swarm/limit", "swarm/simnet",
 		"swarm/statefile",
@@ -122,7 +122,7 @@ func TestCommandHasAFace(t *testing.T) {
 // goroutines' tools: what they decide depends on their arguments alone.
 func TestPurePackages(t *testing.T) {
 	pure := []string{"swarm/core", "swarm/picker", "swarm/choke", "swarm/book",
-		"swarm/hashes", "swarm/metadata", "swarm/stream", "swarm/reach"}
+		"swarm/hashes", "swarm/metadata", "swarm/stream", "swarm/reach", "daemon/queue"}
 	forbidden := []string{"net", "os", "io/fs", "sync", "sync/atomic", "log", "log/slog", "context",
 		"crypto/rand", "path/filepath", "runtime"}
 	for _, s := range sources(t, false) {
