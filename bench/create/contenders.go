@@ -111,7 +111,7 @@ func (c *contender) measure(ctx context.Context, j job, work string) (measure, e
 	var said bytes.Buffer
 	start := time.Now()
 	p, err := proc.Start(proc.Config{Path: args[0], Args: args[1:], Stdout: &said, Stderr: &said,
-		Env: []string{"XDG_STATE_HOME=" + work}})
+		Env: []string{"XDG_STATE_HOME=" + work, "SWARM_CONFIG=none"}})
 	if err != nil {
 		return measure{}, err
 	}

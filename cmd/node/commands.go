@@ -24,6 +24,7 @@ type command struct {
 	setup    func(*pflag.FlagSet) action
 	children []*command // of a command that only groups others
 	parent   *command
+	noFile   bool // it, or the group, works without the configuration file
 }
 
 // An example is one command line with what it does.
@@ -51,6 +52,7 @@ func commands() []*command {
 		editCommand(),
 		dhtCommand(),
 		simCommand(),
+		configCommand(),
 		completionCommand(),
 		versionCommand(),
 		helpCommand(),
@@ -88,8 +90,8 @@ type call struct {
 }
 
 // parse finds the command in args and sets its flags from args, or else from the
-// environment, or else to their defaults. With an error, it returns what was understood
-// up to that point.
+// environment, or else from the configuration file, or else to their defaults. With an
+// error, it returns what was understood up to that point.
 func parse(args []string, getenv func(string) (string, bool)) (call, error) {
 	table := commands()
 	ahead, rest, err := leadingFlags(table, args)
@@ -140,6 +142,16 @@ func parseFlags(cmd *command, args []string, getenv func(string) (string, bool))
 	}
 	if err := setFromEnvironment(fs, getenv); err != nil {
 		return this, usage(cmd.path(), err)
+	}
+	if !cmd.fileless() {
+		path, _ := findConfig(this.output.config, getenv)
+		file, err := readConfig(path)
+		if err == nil {
+			err = file.apply(cmd, fs, getenv)
+		}
+		if err != nil {
+			return this, err
+		}
 	}
 	this.args = fs.Args()
 	if n := len(this.args); n < cmd.argsMin {
@@ -304,6 +316,7 @@ func setFromEnvironment(fs *pflag.FlagSet, getenv func(string) (string, bool)) e
 				return
 			}
 		}
+		setOrigin(f, envOrigin(name))
 	})
 	return first
 }

@@ -211,7 +211,7 @@ func TestEventsAreDocumented(t *testing.T) {
 		"magnet": magnetEvent{}, "resume": resumeEvent{}, "verified": verifiedEvent{},
 		"pong": pongEvent{}, "lookup": lookupEvent{},
 		"peer": peerEvent{}, "sample": sampleEvent{}, "contact": contactEvent{},
-		"item": itemEvent{},
+		"item": itemEvent{}, "setting": settingEvent{}, "config": configEvent{},
 	} {
 		section, ok := sections[name]
 		if !ok {

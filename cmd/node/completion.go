@@ -12,9 +12,10 @@ import (
 
 func completionCommand() *command {
 	return &command{
-		name:  "completion",
-		args:  "bash|zsh|fish|powershell",
-		short: "print a script that completes commands and flags",
+		name:   "completion",
+		noFile: true,
+		args:   "bash|zsh|fish|powershell",
+		short:  "print a script that completes commands and flags",
 		examples: []example{
 			{"source <(node completion bash)", "for this shell; put it into ~/.bashrc for all"},
 			{"node completion fish > ~/.config/fish/completions/node.fish", "for fish"},

@@ -11,6 +11,7 @@ import (
 func helpCommand() *command {
 	return &command{
 		name:    "help",
+		noFile:  true,
 		args:    "[COMMAND]",
 		short:   "show what a command does, its flags and examples",
 		argsMax: 2,

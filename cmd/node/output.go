@@ -9,6 +9,7 @@ import (
 
 // outputFlags are the flags that every command has.
 type outputFlags struct {
+	config    string // the configuration file; empty: that of the user
 	quiet     bool
 	verbose   int
 	json      bool
@@ -20,6 +21,8 @@ type outputFlags struct {
 func (o *outputFlags) register(fs *pflag.FlagSet) {
 	o.logFormat = choiceValue{"text", []string{"text", "json"}}
 	o.progress = choiceValue{"auto", []string{"auto", "bar", "line", "none"}}
+	fs.StringVarP(&o.config, "config", "c", "", "`FILE` that gives flags their values, or none "+
+		"(default: $XDG_CONFIG_HOME/swarmnode/config.toml)")
 	fs.BoolVar(&o.json, "json", false, "print one JSON event a line on standard output")
 	fs.BoolVarP(&o.quiet, "quiet", "q", false, "print errors only")
 	fs.CountVarP(&o.verbose, "verbose", "v", "``log what happens; a count: -vv adds what peers do")

@@ -30,6 +30,11 @@ import (
 
 func TestMain(m *testing.M) {
 	os.Setenv("SWARM_NO_PORTMAP", "true") // the router of this machine is no part of a test
+	// Nor are the configuration files of whoever runs it.
+	systemConfig = filepath.Join(os.DevNull, "none")
+	if base := filepath.Base(os.Args[0]); base != "node" && base != "swarmnode" {
+		os.Setenv("XDG_CONFIG_HOME", systemConfig)
+	}
 	testscript.Main(m, map[string]func(){"node": main, "swarmnode": main})
 }
 
@@ -66,6 +71,7 @@ func TestScripts(t *testing.T) {
 			e.Setenv("LONG", strings.Repeat("n", 255))
 			e.Setenv("HOME", filepath.Join(e.WorkDir, "home"))
 			e.Setenv("XDG_STATE_HOME", filepath.Join(e.WorkDir, "state"))
+			e.Setenv("XDG_CONFIG_HOME", filepath.Join(e.WorkDir, "config"))
 			var names []string
 			for _, v := range e.Vars {
 				name, _, _ := strings.Cut(v, "=")

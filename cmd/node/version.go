@@ -13,8 +13,9 @@ import (
 
 func versionCommand() *command {
 	return &command{
-		name:  "version",
-		short: "print the version",
+		name:   "version",
+		noFile: true,
+		short:  "print the version",
 		examples: []example{
 			{"node version", "the version, and what it was built from and with"},
 		},

@@ -13,9 +13,9 @@ var layers = []struct {
 	name     string
 	packages []string
 }{
-	{"L1, nothing of the module", []string{"daemon/queue", "metainfo/bencode", "metainfo/lanes",
-		"metainfo/weburl", "swarm/bits", "swarm/block", "swarm/blocklist", "swarm/egress",
-		"swarm/endpoint",
+	{"L1, nothing of the module", []string{"conffile", "daemon/queue", "metainfo/bencode",
+		"metainfo/lanes", "metainfo/weburl", "swarm/bits", "swarm/block", "swarm/blocklist",
+		"swarm/egress", "swarm/endpoint",
 		"swarm/limit", "swarm/simnet",
 		"swarm/statefile",
 		"swarm/transport/mse", "swarm/transport/socks", "swarm/transport/udpmux",
@@ -94,11 +94,11 @@ func TestImportsGoDownward(t *testing.T) {
 }
 
 // What the command uses of the library is what any program has: the face, and the packages
-// of torrents, of the DHT and of peers. A command that is a program of its own has a room of
-// its own, which only the files of its name enter.
+// of torrents, of the DHT, of peers, of the daemon and of configuration files. A command that
+// is a program of its own has a room of its own, which only the files of its name enter.
 func TestCommandHasAFace(t *testing.T) {
 	own := map[string]string{"swarm/sim": "sim", "swarm/tracker": "tracker"}
-	public := []string{"", "swarm", "dht", "metainfo"}
+	public := []string{"", "swarm", "dht", "metainfo", "daemon", "conffile"}
 	for _, s := range sources(t, false) {
 		if s.dir != "cmd/node" {
 			continue
@@ -113,8 +113,8 @@ func TestCommandHasAFace(t *testing.T) {
 				command != "" && strings.HasPrefix(path.Base(s.path), command) {
 				continue
 			}
-			t.Errorf("%s imports %s: a command uses the root package, swarm, dht and metainfo. "+
-				"What it needs of an inner room belongs there, for every program", s.path, imported)
+			t.Errorf("%s imports %s: a command uses the root package, swarm, dht, metainfo, daemon and "+
+				"conffile. What it needs of an inner room belongs there, for every program", s.path, imported)
 		}
 	}
 }

@@ -81,7 +81,7 @@ func Start(binary, stateDir string, args ...string) (*Node, error) {
 		Stderr: &n.log,
 		Hide:   "SWARM_", // each of them would be a flag
 		Env: []string{"HOME=" + stateDir, "XDG_CONFIG_HOME=" + stateDir,
-			"XDG_STATE_HOME=" + stateDir, "XDG_CACHE_HOME=" + stateDir},
+			"XDG_STATE_HOME=" + stateDir, "XDG_CACHE_HOME=" + stateDir, "SWARM_CONFIG=none"},
 	})
 	w.Close()
 	if err != nil {
