@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"strings"
 	"time"
 
 	"swarmnode/metainfo"
@@ -46,15 +47,34 @@ var ErrTooLong = errors.New("longer than a torrent may be")
 // environment: that would leak without the user's word. The error is a *DownloadError, wraps
 // swarm.ErrMemory, or is that of ctx.
 func (w *Network) Download(ctx context.Context, from string) (Downloaded, error) {
+	return w.DownloadWith(ctx, from, DownloadOptions{})
+}
+
+// DownloadOptions are what DownloadWith sends besides a URL.
+type DownloadOptions struct {
+	// Cookies are sent to the host of the URL and to no other one: NAME=VALUE, separated by
+	// semicolons.
+	Cookies string
+}
+
+// DownloadWith is Download with options. Cookies that nobody can send lead to a
+// *DownloadError.
+func (w *Network) DownloadWith(ctx context.Context, from string, opt DownloadOptions) (
+	Downloaded, error) {
 	u, err := weburl.Parse(from)
 	if err != nil || u.Host == "" {
 		return Downloaded{}, &DownloadError{Err: errors.New("not a URL")}
+	}
+	cookies, err := parseCookies(opt.Cookies)
+	if err != nil {
+		return Downloaded{}, err
 	}
 	ctx, cancel := context.WithTimeout(ctx, downloadTimeout)
 	defer cancel()
 	web := guard.New(guard.Config{UserAgent: "swarmnode/" + Version, Net: w.Egress()})
 	defer web.Close()
-	response, err := web.Get(ctx, guard.Target{URL: u}, guard.Any, guard.Compressed())
+	response, err := web.Get(ctx, guard.Target{URL: u, Cookies: cookies}, guard.Any,
+		guard.Compressed())
 	if leads, ok := errors.AsType[*guard.SchemeError](err); ok && isMagnet(leads.Location) {
 		return downloadedMagnet(leads.Location)
 	}
@@ -76,6 +96,19 @@ func (w *Network) Download(ctx context.Context, from string) (Downloaded, error)
 		err = &DownloadError{true, cut}
 	}
 	return found, err
+}
+
+// parseCookies reads cookies as a user writes them.
+func parseCookies(line string) ([]*http.Cookie, error) {
+	line = strings.Trim(line, "; \t")
+	if line == "" {
+		return nil, nil
+	}
+	cookies, err := http.ParseCookie(line)
+	if err != nil {
+		return nil, &DownloadError{Err: errors.New("the cookies are not NAME=VALUE")}
+	}
+	return cookies, nil
 }
 
 // parseDownload reads what a server sent.

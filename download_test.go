@@ -4,6 +4,7 @@ import (
 	"errors"
 	"net/http"
 	"net/http/httptest"
+	"slices"
 	"strings"
 	"testing"
 
@@ -65,5 +66,41 @@ func TestDownload(t *testing.T) {
 		if errors.Is(err, ErrTooLong) != strings.HasSuffix(url, "/long") {
 			t.Errorf("%s: %v", url, err)
 		}
+	}
+}
+
+// Cookies go to the host that the user named, also after a redirect, and to no other host.
+func TestDownloadCookies(t *testing.T) {
+	_, torrent := makeTorrent(t, 100<<10)
+	var got []string
+	mux := http.NewServeMux()
+	mux.HandleFunc("/torrent", func(w http.ResponseWriter, r *http.Request) {
+		got = append(got, r.Header.Get("Cookie"))
+		w.Write(torrent.Marshal())
+	})
+	var server *httptest.Server
+	mux.HandleFunc("/here", func(w http.ResponseWriter, r *http.Request) {
+		http.Redirect(w, r, "/torrent", http.StatusFound)
+	})
+	mux.HandleFunc("/away", func(w http.ResponseWriter, r *http.Request) {
+		http.Redirect(w, r, strings.Replace(server.URL, "127.0.0.1", "localhost", 1)+"/torrent",
+			http.StatusFound)
+	})
+	server = httptest.NewServer(mux)
+	defer server.Close()
+	opt := DownloadOptions{Cookies: " uid=7; pass=x%3Dy;"}
+	for _, path := range []string{"/torrent", "/here", "/away"} {
+		if _, err := (*Network)(nil).DownloadWith(t.Context(), server.URL+path, opt); err != nil {
+			t.Errorf("%s: %v", path, err)
+		}
+	}
+	want := []string{"uid=7; pass=x%3Dy", "uid=7; pass=x%3Dy", ""}
+	if !slices.Equal(got, want) {
+		t.Errorf("cookies %q, want %q", got, want)
+	}
+	opt.Cookies = "no cookie"
+	_, err := (*Network)(nil).DownloadWith(t.Context(), server.URL+"/torrent", opt)
+	if fault, ok := errors.AsType[*DownloadError](err); !ok || fault.Network {
+		t.Errorf("cookies that nobody can send: %v, want a DownloadError", err)
 	}
 }

@@ -176,6 +176,7 @@ func (c *Client) Get(ctx context.Context, t Target, family Family,
 	if err != nil {
 		return Answer{}, err
 	}
+	cookies.SetCookies(u, t.Cookies)
 	for hop := range RedirectsMax + 1 {
 		if err := checkURL(u); err != nil {
 			return Answer{}, err

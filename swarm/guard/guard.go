@@ -16,6 +16,7 @@ package guard
 import (
 	"errors"
 	"fmt"
+	"net/http"
 	"net/netip"
 	"net/url"
 )
@@ -129,6 +130,8 @@ type Target struct {
 	// machine or network, because its form can do nothing there but what it is meant for.
 	// It is called for redirects as well. A nil Harmless means never.
 	Harmless func(*url.URL) bool
+	// Cookies are sent to the host of URL, and to no other one that a redirect leads to.
+	Cookies []*http.Cookie
 }
 
 // A rule is what a connection has to obey: how near it may lead, and whether a stranger
