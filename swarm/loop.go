@@ -42,7 +42,7 @@ type loop struct {
 	search       search
 	trackers     *trackers // the torrent's
 	sourceless   sourceless
-	peerCache    peerCache
+	known        peerKeeper
 }
 
 // newLoop returns the loop of t, and starts what the torrent does first.
@@ -64,7 +64,6 @@ func newLoop(t *Torrent, info *metainfo.Info) *loop {
 		}),
 		links:      make(map[core.PeerRef]*link),
 		sequential: t.spec.Sequential,
-		peerCache:  t.newPeerCache(),
 		trackers:   &t.trackers,
 		search:     newSearch(t.hashes(), t.engine.Addr().Port(), t.found),
 	}
@@ -84,8 +83,10 @@ func newLoop(t *Torrent, info *metainfo.Info) *loop {
 		l.startOpening(func() { l.open(info) })
 	}
 	t.findWebSeeds()
-	l.wait.Go(l.resolvePeers)
-	l.wait.Go(l.runPeerCache)
+	l.startPeers()
+	if len(t.spec.Peers)+len(t.spec.Magnet.Peers) > 0 {
+		l.wait.Go(l.resolvePeers)
+	}
 	return l
 }
 
@@ -123,6 +124,7 @@ func (l *loop) run() {
 		l.updateTrackers()
 		l.show(now)
 		l.keepTotals(now)
+		l.keepPeers(now)
 		l.setTimer(now)
 	}
 	l.end()
@@ -148,7 +150,10 @@ func (l *loop) step(now time.Time, e *core.Event) {
 				e.Err)
 		}
 		delete(l.links, e.Peer)
+		l.peersChanged(now)
 		l.t.changed(ChangedPeers)
+	case core.DialFailed:
+		l.peersChanged(now)
 	case core.Received:
 		if link := l.links[e.Peer]; link != nil {
 			link.inbox.take(link.account, len(e.Msg.Payload))
@@ -205,7 +210,7 @@ func (l *loop) setLimits(now time.Time, limits Limits) {
 // be published.
 func (l *loop) setTimer(now time.Time) {
 	next := l.core.NextTick()
-	for _, at := range [...]time.Time{l.nextState(), l.totals.next()} {
+	for _, at := range [...]time.Time{l.nextState(), l.totals.next(), l.nextPeers()} {
 		if next.IsZero() || !at.IsZero() && at.Before(next) {
 			next = at
 		}
@@ -235,6 +240,7 @@ func (l *loop) accept(now time.Time, link *link) {
 	isPeer := link.stream == nil
 	link.begin(l.lastRef, l.pieces)
 	l.links[link.ref] = link
+	l.peersChanged(now)
 	l.t.changed(ChangedPeers)
 	l.t.log.Debug("connected", "peer", link.shown(), "transport", link.transport(), "outgoing",
 		link.outgoing)
@@ -373,7 +379,7 @@ func (l *loop) end() {
 	l.timer.Stop()
 	l.tellSourceless()
 	l.search.stop()
-	l.savePeers(l.core.Known(peerCacheMax))
+	l.t.savePeers(l.core.Known(peerCacheMax))
 	l.wait.Wait()
 	l.search.join()
 	l.takeLastMail()

@@ -11,6 +11,7 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"sync/atomic"
 	"time"
 
 	"swarmnode/metainfo"
@@ -31,8 +32,8 @@ const (
 	// peerCacheSkew is how far in the future a peer may have been met, as after the clock
 	// was set back.
 	peerCacheSkew = 24 * time.Hour
-	// peerCacheFirst is the time from the start of a torrent to the first record, and
-	// peerCacheEvery the time between two later ones. A crash loses no more than what
+	// peerCacheFirst is the time from a change among the peers to the next record, and
+	// peerCacheEvery the least time between two records. A crash loses no more than what
 	// was learnt since the last record.
 	peerCacheFirst = 5 * time.Second
 	peerCacheEvery = 2 * time.Minute
@@ -188,9 +189,9 @@ func parsePeerCache(doc []byte, hash metainfo.Hash, now time.Time) ([]book.Known
 	return peers, nil
 }
 
-// newPeerCache returns the cache of the torrent. A torrent that keeps to the peers that
-// the user named leaves the file to other runs.
-func (t *Torrent) newPeerCache() peerCache {
+// peerCache returns the cache of the torrent. A torrent that keeps to the peers that the user
+// named leaves the file to other runs.
+func (t *Torrent) peerCache() peerCache {
 	cfg := &t.engine.cfg
 	c := peerCache{hash: t.hash, readOnly: cfg.StateReadOnly}
 	if cfg.StateDir != "" && !t.spec.MetadataOnly && !t.spec.PeersOnly {
@@ -199,41 +200,103 @@ func (t *Torrent) newPeerCache() peerCache {
 	return c
 }
 
-// runPeerCache tells the core the peers of an earlier run, and then keeps the file up to
-// date until the torrent ends. The loop writes the last record itself.
-func (l *loop) runPeerCache() {
-	peers, err := l.peerCache.load(time.Now())
-	if err != nil {
-		l.t.log.Warn("peers of an earlier run cannot be used", "err", err)
-	}
-	for _, p := range peers {
-		l.t.post(core.Event{Kind: core.Found, Endpoint: p.Endpoint, Source: book.SourceResume,
-			Met: p.Met, Vouched: p.Vouched, Transport: p.Transport, UTP: p.UTP})
-	}
-	if l.peerCache.path == "" {
+// A peerKeeper says when the peers of a torrent are saved. It is for the loop. A torrent at
+// rest has no goroutine for its peers and no deadline: a large seeder has thousands of
+// torrents that nobody visits. Times are since the engine began, as they take less memory.
+type peerKeeper struct {
+	saveAt time.Duration // 0 if the peers are as they were
+	saved  time.Duration // when they were last; 0 before
+	writes bool          // there is a file to write
+	saving atomic.Bool
+}
+
+// open sets whether there is a file to write.
+func (k *peerKeeper) open(writes bool) { k.writes = writes }
+
+// change notes that the peers may have changed.
+func (k *peerKeeper) change(now time.Duration) {
+	if !k.writes || k.saveAt > 0 {
 		return
 	}
-	for wait := peerCacheFirst; ; wait = peerCacheEvery {
-		select {
-		case <-l.t.ctx.Done():
-			return
-		case <-time.After(wait):
-		}
-		known := make(chan []book.Known, 1)
-		if !l.t.ask(func(now time.Time) {
-			l.totals.look(now)
-			known <- l.core.Known(peerCacheMax)
-		}) {
-			return
-		}
-		l.savePeers(<-known)
+	k.saveAt = now + peerCacheFirst
+	if k.saved > 0 {
+		k.saveAt = max(k.saveAt, k.saved+peerCacheEvery)
+	}
+}
+
+// next returns when the peers are due to be saved, and reports false if they have not changed.
+func (k *peerKeeper) next() (at time.Duration, ok bool) { return k.saveAt, k.saveAt > 0 }
+
+// due reports whether it is time to save the peers. Then the caller calls done when they are.
+func (k *peerKeeper) due(now time.Duration) bool {
+	if k.saveAt == 0 || now < k.saveAt {
+		return false
+	}
+	if !k.saving.CompareAndSwap(false, true) {
+		k.saveAt = now + peerCacheEvery // the disk is slow
+		return false
+	}
+	k.saveAt, k.saved = 0, now
+	return true
+}
+
+// done says that the peers have been saved.
+func (k *peerKeeper) done() { k.saving.Store(false) }
+
+// startPeers loads the peers of an earlier run, if the torrent keeps peers.
+func (l *loop) startPeers() {
+	c := l.t.peerCache()
+	if c.path == "" {
+		return
+	}
+	l.known.open(!c.readOnly)
+	l.wait.Go(l.t.loadPeers)
+}
+
+// peersChanged schedules a record of the peers.
+func (l *loop) peersChanged(now time.Time) { l.known.change(now.Sub(l.t.engine.began)) }
+
+// nextPeers returns when the loop must save the peers, or zero.
+func (l *loop) nextPeers() time.Time {
+	if at, ok := l.known.next(); ok {
+		return l.t.engine.began.Add(at)
+	}
+	return time.Time{}
+}
+
+// keepPeers saves the peers if it is time.
+func (l *loop) keepPeers(now time.Time) {
+	if !l.known.due(now.Sub(l.t.engine.began)) {
+		return
+	}
+	if len(l.links) > 0 {
+		l.peersChanged(now) // until when a peer was connected changes by itself
+	}
+	known := l.core.Known(peerCacheMax)
+	l.wait.Go(func() {
+		defer l.known.done()
+		l.t.savePeers(known)
+	})
+}
+
+// loadPeers tells the core the peers of an earlier run.
+func (t *Torrent) loadPeers() {
+	c := t.peerCache()
+	peers, err := c.load(time.Now())
+	if err != nil {
+		t.log.Warn("peers of an earlier run cannot be used", "err", err)
+	}
+	for _, p := range peers {
+		t.post(core.Event{Kind: core.Found, Endpoint: p.Endpoint, Source: book.SourceResume,
+			Met: p.Met, Vouched: p.Vouched, Transport: p.Transport, UTP: p.UTP})
 	}
 }
 
 // savePeers writes the peers that the core knows.
-func (l *loop) savePeers(known []book.Known) {
-	if err := l.peerCache.save(known); err != nil {
-		l.t.log.Warn("peers of this run cannot be saved", "err", err)
+func (t *Torrent) savePeers(known []book.Known) {
+	c := t.peerCache()
+	if err := c.save(known); err != nil {
+		t.log.Warn("peers of this run cannot be saved", "err", err)
 	}
 }
 

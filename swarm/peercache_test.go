@@ -159,3 +159,34 @@ func TestPeerCacheFile(t *testing.T) {
 	save(cachedPeers(2))
 	expect("of a torrent that keeps no peers", nil)
 }
+
+// Peers are saved soon after the first change, every two minutes at most while they change, and
+// never while they do not.
+func TestPeersAreSavedNowAndThen(t *testing.T) {
+	const first = time.Minute
+	var k peerKeeper
+	if k.change(first); k.due(time.Hour) {
+		t.Error("peers without a file are saved")
+	}
+	k.open(true)
+	if _, ok := k.next(); ok || k.due(time.Hour) {
+		t.Error("saved although nothing has changed")
+	}
+	k.change(first)
+	k.change(first + time.Second)
+	if at, ok := k.next(); !ok || at != first+peerCacheFirst || k.due(at-1) || !k.due(at) {
+		t.Errorf("saved after %v, want %v", at, first+peerCacheFirst)
+	}
+	if k.due(time.Hour) {
+		t.Error("saved twice for one change")
+	}
+	k.change(first + peerCacheFirst)
+	second, _ := k.next()
+	if second != first+peerCacheFirst+peerCacheEvery || k.due(second) {
+		t.Errorf("saved again after %v, although the first record is being written", second)
+	}
+	k.done()
+	if at, _ := k.next(); at != second+peerCacheEvery || !k.due(at) {
+		t.Errorf("after a slow disk saved after %v, want %v", at, second+peerCacheEvery)
+	}
+}

@@ -165,20 +165,18 @@ func (k *totalsKeeper) change(now time.Time) {
 	}
 }
 
-// look notes that time has passed. It is called now and then.
-func (k *totalsKeeper) look(now time.Time) {
-	if now.Sub(k.saved) >= totalsIdle {
-		k.change(now)
+// next returns when the totals are due to be saved, zero if never.
+func (k *totalsKeeper) next() time.Time {
+	if k.writes && k.saveAt.IsZero() {
+		return k.saved.Add(totalsIdle)
 	}
+	return k.saveAt
 }
-
-// next returns when the totals are due to be saved, zero if nothing has changed.
-func (k *totalsKeeper) next() time.Time { return k.saveAt }
 
 // due reports whether it is time to save the totals. Then the caller calls save, in a
 // goroutine.
 func (k *totalsKeeper) due(now time.Time) bool {
-	if k.saveAt.IsZero() || now.Before(k.saveAt) {
+	if at := k.next(); at.IsZero() || now.Before(at) {
 		return false
 	}
 	if !k.saving.CompareAndSwap(false, true) {

@@ -130,8 +130,8 @@ func TestTotalsGrow(t *testing.T) {
 func TestTotalsAreSavedNowAndThen(t *testing.T) {
 	at := time.Unix(1_700_000_000, 0)
 	k := &totalsKeeper{writes: true, saved: at}
-	if k.look(at.Add(time.Minute)); !k.next().IsZero() {
-		t.Error("saved although nothing has changed")
+	if got := k.next(); !got.Equal(at.Add(totalsIdle)) || k.due(got.Add(-1)) {
+		t.Errorf("although nothing has changed, saved at %v", got)
 	}
 	k.change(at)
 	k.change(at.Add(30 * time.Second))
@@ -142,11 +142,12 @@ func TestTotalsAreSavedNowAndThen(t *testing.T) {
 		t.Error("two are written at once")
 	}
 	k.saving.Store(false)
-	if !k.due(at.Add(5*totalsEvery)) || !k.next().IsZero() {
-		t.Error("not saved after the first has been written")
+	if !k.due(at.Add(5*totalsEvery)) || k.due(at.Add(6*totalsEvery)) {
+		t.Error("not saved once after the first has been written")
 	}
-	if k.look(at.Add(totalsIdle + 5*totalsEvery)); k.next().IsZero() {
-		t.Error("an idle torrent is never saved")
+	k.saving.Store(false)
+	if got := k.next(); !got.Equal(at.Add(5*totalsEvery+totalsIdle)) || !k.due(got) {
+		t.Errorf("an idle torrent is saved at %v", got)
 	}
 	none := &totalsKeeper{}
 	if none.change(at); !none.next().IsZero() || none.due(at.Add(time.Hour)) {

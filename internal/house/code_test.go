@@ -138,6 +138,7 @@ var goroutines = map[string]string{
 	"swarm/discovery.go":  "one per source of peers and torrent, until its round ends",
 	"swarm/dial_race.go":  "one for each way to a peer, waited for by the race",
 	"swarm/loop.go":       "dials and connections, waited for by the torrent loop",
+	"swarm/peercache.go":  "the file of known peers, read and written, waited for by the torrent loop",
 	"swarm/totals.go":     "the writing of a record, waited for by the torrent loop",
 	"swarm/torrent.go":    "the torrent loop, until the torrent is closed",
 	"swarm/content.go":    "the opening of storage, and its repair, waited for by the torrent loop",
