@@ -240,7 +240,8 @@ func (d *dialer) moved(now time.Duration) {
 }
 
 // SetOwn tells the torrent the addresses at which we listen. A source that names one
-// of them names ourselves, or a predecessor that is dead.
+// of them names ourselves, or a predecessor that is dead. The torrent keeps addrs, which nobody
+// may change.
 func (t *Torrent) SetOwn(addrs []netip.AddrPort) {
 	t.command(ownCommand(addrs))
 	t.book.SetOwn(addrs)

@@ -11,7 +11,7 @@ import (
 const metadataBytesMax = 4 * wire.MetadataSizeMax
 
 // fetching asks peers for the info dictionary (BEP 9). The package metadata decides; here
-// its decisions become messages.
+// its decisions become messages. A nil fetching has ended: the metadata is known, or of no use.
 type fetching struct {
 	peers  *peerTable
 	out    *outbox
@@ -19,31 +19,30 @@ type fetching struct {
 	search metadata.Search
 }
 
-func newFetching(cfg *Config) fetching {
-	return fetching{search: metadata.NewSearch(
-		metadata.Names{Hash: cfg.InfoHash, HashV2: cfg.HashV2}, cfg.Limits.MetadataMax)}
+func newFetching(t *Torrent) *fetching {
+	return &fetching{peers: &t.peers, out: &t.out, timers: &t.timers, search: metadata.NewSearch(
+		metadata.Names{Hash: t.cfg.InfoHash, HashV2: t.cfg.HashV2}, t.cfg.Limits.MetadataMax)}
 }
-
-// init sets what fetching needs of the rest of the torrent.
-func (f *fetching) init(peers *peerTable, out *outbox, timers *timers) {
-	f.peers, f.out, f.timers = peers, out, timers
-}
-
-// close ends the search: the metadata is known, or of no use.
-func (f *fetching) close() { f.search.Close() }
 
 // offer records the size of the metadata that a peer offers.
-func (f *fetching) offer(p *peer) { f.search.Offer(uint32(p.ref), p.ext.metadataOffer()) }
+func (f *fetching) offer(p *peer) {
+	if f != nil {
+		f.search.Offer(uint32(p.ref), p.ext.metadataOffer())
+	}
+}
 
 // leave forgets a peer that is gone, and schedules asking others in its place.
 func (f *fetching) leave(ref PeerRef, now time.Duration) {
-	if f.search.Leave(uint32(ref)) {
+	if f != nil && f.search.Leave(uint32(ref)) {
 		f.timers.by(timerMetadata, now)
 	}
 }
 
 // ask asks peers for blocks of the dictionary, and gives up on those that do not answer.
 func (f *fetching) ask(now time.Duration) {
+	if f == nil {
+		return
+	}
 	asks, again := f.search.Ask(now)
 	f.send(asks)
 	f.timers.by(timerMetadata, again)
@@ -59,7 +58,7 @@ func (f *fetching) send(asks []metadata.Ask) {
 
 // rejected records that a peer refuses to send a block.
 func (f *fetching) rejected(p *peer, now time.Duration) {
-	if f.search.Rejected(now, uint32(p.ref)) {
+	if f != nil && f.search.Rejected(now, uint32(p.ref)) {
 		f.ask(now)
 	}
 }
@@ -68,6 +67,10 @@ func (f *fetching) rejected(p *peer, now time.Duration) {
 // the peer has lied too often. The total_size of the message does not matter: the hash
 // judges the whole.
 func (f *fetching) received(p *peer, m *wire.Metadata, now time.Duration) (info []byte, lies bool) {
+	if f == nil {
+		p.flood.pointless()
+		return nil, false
+	}
 	got := f.search.Received(now, uint32(p.ref), m.Piece, m.Data)
 	switch got.Worth {
 	case metadata.Unasked:
@@ -83,10 +86,19 @@ func (f *fetching) received(p *peer, m *wire.Metadata, now time.Duration) (info 
 
 // progress returns how many bytes of the dictionary have come from the peer that has sent most
 // of it, and how many there are as it says.
-func (f *fetching) progress() (have, size int) { return f.search.Progress() }
+func (f *fetching) progress() (have, size int) {
+	if f == nil {
+		return 0, 0
+	}
+	return f.search.Progress()
+}
 
 // check panics when an invariant does not hold.
-func (f *fetching) check() { f.search.Check() }
+func (f *fetching) check() {
+	if f != nil {
+		f.search.Check()
+	}
+}
 
 // sendMetadata queues a message of ut_metadata, if p knows of the extension.
 func (o *outbox) sendMetadata(p *peer, m wire.Metadata) {

@@ -34,7 +34,12 @@ type requests struct {
 	live     int           // requests of all peers
 	refilled time.Duration // when every peer was asked for more last
 
-	// Of the refill that is under way.
+	round *round // nil before the first refill
+}
+
+// A round is the refill of one peer. It is kept for the next one, to save allocations. A seed
+// has none: thousands of torrents at rest take that much less memory.
+type round struct {
 	query      picker.Query
 	blocks     []picker.Block
 	asking     *peer
@@ -52,7 +57,6 @@ func (r *requests) init(t *Torrent) {
 	r.max = t.cfg.Limits.RequestsMax
 	r.may = func() bool { return t.downloading() && !t.hashes.awaitsData(t.pick.Have()) }
 	r.among = func(have *bits.Set) *bits.Set { return t.hashes.askable(t.now, have) }
-	r.overtaking, r.replacing, r.rescuing = r.mayOvertake, r.mayReplacePiece, r.mayRescue
 }
 
 // open tells the pieces of the torrent, once the metadata is known.
@@ -69,14 +73,23 @@ func (r *requests) refill(p *peer, now time.Duration) {
 	if room <= 0 {
 		return
 	}
-	r.now = now
+	r.begin(now)
 	r.prepare(p, room, now)
-	r.blocks = r.pick.Pick(&r.query, r.blocks[:0])
+	r.round.blocks = r.pick.Pick(&r.round.query, r.round.blocks[:0])
 	r.cancelReplaced()
-	p.ask.next = r.query.Next
-	for _, b := range r.blocks {
+	p.ask.next = r.round.query.Next
+	for _, b := range r.round.blocks {
 		r.ask(p, b)
 	}
+}
+
+// begin makes a round that happens now.
+func (r *requests) begin(now time.Duration) {
+	if r.round == nil {
+		r.round = &round{overtaking: r.mayOvertake, replacing: r.mayReplacePiece,
+			rescuing: r.mayRescue}
+	}
+	r.round.now = now
 }
 
 // room returns how many more blocks p may be asked for now. Few are not worth
@@ -105,7 +118,7 @@ func (r *requests) room(p *peer, now time.Duration) int {
 // prepare sets the query for p.
 func (r *requests) prepare(p *peer, room int, now time.Duration) {
 	a, probation := &p.ask, p.trust.onProbation()
-	q := &r.query
+	q := &r.round.query
 	*q = picker.Query{Peer: uint32(p.ref), Have: r.among(p.has.pieces()), Max: room}
 	if p.costly() {
 		q.Have = r.beyondDirect(q.Have, now)
@@ -121,13 +134,13 @@ func (r *requests) prepare(p *peer, room int, now time.Duration) {
 	}
 	q.First = p.fastx.hints()
 	if a.live == 0 && !a.snubbed && r.worthy(p) {
-		r.asking = p
-		q.Overtake, q.Replace = r.overtaking, r.replacing
+		r.round.asking = p
+		q.Overtake, q.Replace = r.round.overtaking, r.round.replacing
 	}
 	q.RareOnly = r.spareSeed(p)
 	if r.pick.Urgent(now+rescueWithin) && r.worthy(p) {
-		r.asking = p
-		q.Rescue = r.rescuing
+		r.round.asking = p
+		q.Rescue = r.round.rescuing
 	}
 }
 
@@ -150,10 +163,10 @@ func (r *requests) spareSeed(p *peer) bool {
 func (r *requests) ask(p *peer, b picker.Block) {
 	ref := blockRef(r.layout, b)
 	r.live++
-	if p.ask.revive(ref, r.now) {
+	if p.ask.revive(ref, r.round.now) {
 		return
 	}
-	p.ask.push(ref, r.now)
+	p.ask.push(ref, r.round.now)
 	r.out.sendRef(p, wire.Request, ref)
 }
 

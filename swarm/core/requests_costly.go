@@ -23,10 +23,10 @@ func (r *requests) beyondDirect(have *bits.Set, now time.Duration) *bits.Set {
 			continue
 		}
 		if rest == nil {
-			if r.rest == nil || r.rest.Len() != have.Len() {
-				r.rest = bits.New(have.Len())
+			if r.round.rest == nil || r.round.rest.Len() != have.Len() {
+				r.round.rest = bits.New(have.Len())
 			}
-			rest = r.rest
+			rest = r.round.rest
 			rest.Intersect(have, have)
 		}
 		rest.Subtract(q.has.pieces())

@@ -42,7 +42,7 @@ func (r *requests) mayReplacePiece(ref, piece uint32, lacks, all, times int) boo
 		return false
 	}
 	if other != nil {
-		r.replaced = append(r.replaced, handed{other, piece})
+		r.round.replaced = append(r.round.replaced, handed{other, piece})
 	}
 	return true
 }
@@ -55,26 +55,26 @@ type handed struct {
 
 // cancelReplaced takes back the requests for pieces that another peer fetches now.
 func (r *requests) cancelReplaced() {
-	for _, h := range r.replaced {
+	for _, h := range r.round.replaced {
 		for i := range h.from.ask.unanswered() {
 			if o := &h.from.ask.unanswered()[i]; o.ref.Piece == h.piece {
-				r.cancel(h.from, o, r.now)
+				r.cancel(h.from, o, r.round.now)
 			}
 		}
 	}
-	r.replaced = r.replaced[:0]
+	r.round.replaced = r.round.replaced[:0]
 }
 
 // slower reports whether other takes more than twice as long for its blocks as asking
 // takes for its own; patience multiplies that.
 func (r *requests) slower(other *peer, theirBlocks, myBlocks, patience int) bool {
 	mine := time.Second
-	if rate := r.asking.down.recent(r.now); rate > 0 {
+	if rate := r.round.asking.down.recent(r.round.now); rate > 0 {
 		mine = wait(rate, myBlocks)
 	}
 	// A peer that has gone quiet is assumed to stay quiet four times as long again.
-	theirs := 4 * (r.now - other.ask.moved)
-	if rate := other.down.recent(r.now); rate > 0 {
+	theirs := 4 * (r.round.now - other.ask.moved)
+	if rate := other.down.recent(r.round.now); rate > 0 {
 		theirs = wait(rate, theirBlocks)
 	}
 	return theirs.Seconds() > 2*float64(patience)*mine.Seconds()+overtakeSpare.Seconds()

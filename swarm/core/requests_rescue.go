@@ -40,15 +40,15 @@ func (r *requests) mayRescue(ref uint32, b picker.Block, due time.Duration) bool
 	if other == nil {
 		return true
 	}
-	rate := r.asking.down.recent(r.now)
+	rate := r.round.asking.down.recent(r.round.now)
 	if rate == 0 {
 		return false
 	}
 	theirs := r.arrival(other, blockRef(r.layout, b))
-	if r.now+theirs <= due {
+	if r.round.now+theirs <= due {
 		return false
 	}
-	mine := wait(rate, r.asking.ask.live+1)
+	mine := wait(rate, r.round.asking.ask.live+1)
 	return theirs > mine+mine/2+rescueSpare
 }
 
@@ -56,18 +56,18 @@ func (r *requests) mayRescue(ref uint32, b picker.Block, due time.Duration) bool
 // answer in order. A peer that is slower than it was, or that has sent nothing yet, is
 // assumed to need as long again as it has been silent.
 func (r *requests) arrival(p *peer, ref block.Ref) time.Duration {
-	ahead, silent := 0, r.now-p.ask.moved
+	ahead, silent := 0, r.round.now-p.ask.moved
 	for i := range p.ask.unanswered() {
 		o := &p.ask.unanswered()[i]
 		if o.state != askCancelled {
 			ahead++
 		}
 		if o.ref == ref && o.state == askLive {
-			silent = min(silent, r.now-o.at)
+			silent = min(silent, r.round.now-o.at)
 			break
 		}
 	}
-	rate := p.down.recent(r.now)
+	rate := p.down.recent(r.round.now)
 	if rate == 0 {
 		return 2 * silent
 	}

@@ -47,7 +47,8 @@ func TestMayRescue(t *testing.T) {
 			other.ask.moved = now // the last block came just now
 		}
 		b.rates(now, c.theirs, c.mine)
-		b.asking, b.now = me, now
+		b.begin(now)
+		b.round.asking = me
 		me.ask.live = c.waits
 		got := b.mayRescue(uint32(other.ref), picker.Block{Index: 3}, c.due)
 		if got != c.want {
@@ -65,7 +66,7 @@ func TestArrival(t *testing.T) {
 	b := newBench(t, 1, 8, 64)
 	p := b.join("x")
 	b.requests.unchoked(p, now-100*time.Millisecond)
-	b.now = now
+	b.begin(now)
 	if got := b.arrival(p, blockIn(0, 3)); got != 200*time.Millisecond {
 		t.Errorf("%v for a peer that was asked 100 ms ago, want as long again", got)
 	}

@@ -45,7 +45,6 @@ func newBench(t *testing.T, pieces, blocks, most int) *bench {
 	b.requests = requests{peers: &b.peers, out: &b.out, timers: &b.timers, max: most,
 		may:   func() bool { return !b.closed },
 		among: func(have *bits.Set) *bits.Set { return have }}
-	b.overtaking, b.replacing, b.rescuing = b.mayOvertake, b.mayReplacePiece, b.mayRescue
 	b.requests.open(b.pick, b.layout)
 	return b
 }
@@ -354,7 +353,8 @@ func TestRequestsOvertake(t *testing.T) {
 func TestSlower(t *testing.T) {
 	b := newBench(t, 1, 4, 64)
 	me, other := b.join("x"), b.join("x")
-	b.asking, b.now = me, 10*time.Second
+	b.begin(10 * time.Second)
+	b.round.asking = me
 	for s := range 10 {
 		me.down.add(time.Duration(s)*time.Second, 64*block.Size)
 		other.down.add(time.Duration(s)*time.Second, 16*block.Size)
@@ -375,11 +375,11 @@ func TestSlower(t *testing.T) {
 		}
 	}
 	silent := b.join("x")
-	silent.ask.moved = b.now - time.Second
+	silent.ask.moved = b.round.now - time.Second
 	if !b.slower(silent, 1, 1, 1) {
 		t.Error("a peer that has been silent for a second is not expected to stay so")
 	}
-	silent.ask.moved = b.now
+	silent.ask.moved = b.round.now
 	if b.slower(silent, 1, 1, 1) {
 		t.Error("a peer that sent a block just now counts as silent")
 	}

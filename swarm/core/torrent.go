@@ -28,7 +28,7 @@ type Torrent struct {
 	punch  punch
 	public publicPorts
 	peers  peerTable
-	meta   fetching
+	meta   *fetching // nil once the metadata is known, or of no use
 	choker *choke.Choker
 
 	// Not nil once the metadata is known.
@@ -62,7 +62,6 @@ func New(now time.Time, cfg Config) *Torrent {
 		rng:    rand.New(rand.NewPCG(cfg.Seed, 0x5eed)),
 		timers: newTimers(),
 		peers:  newPeerTable(),
-		meta:   newFetching(&cfg),
 	}
 	t.choker = choke.New(choke.Config{SlotsMax: cfg.Limits.SlotsMax, SuperSeed: cfg.SuperSeed,
 		Rand: t.rng, SentRate: func(now time.Duration) int64 { return t.up.rate(now) }})
@@ -71,13 +70,13 @@ func New(now time.Time, cfg Config) *Torrent {
 	if cfg.Private {
 		t.book.SetPrivate()
 	}
+	t.meta = newFetching(t)
 	t.dialer.init(t)
 	t.pex.init(t)
 	t.punch.init(t)
 	t.requests.init(t)
 	t.hashes.init(t)
 	t.answers.init(&t.peers, &t.out)
-	t.meta.init(&t.peers, &t.out, &t.timers)
 	return t
 }
 

@@ -24,7 +24,7 @@ func (t *Torrent) onInfoReady(e *Event) {
 	t.pick = newPicker(t.layout, e, t.cfg.MetadataOnly, t.rng)
 	t.requests.open(t.pick, t.layout)
 	t.choker.Start(t.pick, t.layout.PieceLength, t.layout.PieceSize)
-	t.meta.close()
+	t.meta = nil
 	t.answers.open(t.info, t.pick.Have())
 	t.hashes.open(t.now, t.info, t.pick, e.Late)
 	t.progress = newProgress(t.layout, e.Parts, t.pick.Have(), t.pick.Needed())
@@ -96,7 +96,7 @@ func (t *Torrent) onInfoFailed(err error) {
 	if t.pick != nil {
 		return
 	}
-	t.meta.close()
+	t.meta = nil
 	t.standing.refuse(err)
 	for _, p := range t.peers.snapshot() {
 		t.drop(p, ReasonUseless)

@@ -121,8 +121,8 @@ func NewSearch(names Names, bytesMax int64) Search {
 	return Search{names: names, bytesMax: bytesMax}
 }
 
-// Close ends the search: the dictionary is known, or of no use.
-func (s *Search) Close() { s.closed, s.sources, s.asks = true, nil, nil }
+// close ends the search: the dictionary is known, or of no use.
+func (s *Search) close() { s.closed, s.sources, s.asks = true, nil, nil }
 
 // Offer records the size of the dictionary that a peer claims to have; 0 for one that takes
 // no requests. A dictionary of which not all may be kept counts as none.
@@ -288,7 +288,7 @@ func (s *Search) Received(now time.Duration, peer, block uint32, data []byte) Re
 		return s.refute(now, src)
 	}
 	dictionary := src.data
-	s.Close()
+	s.close()
 	return Receipt{Worth: Complete, Dictionary: dictionary}
 }
 

@@ -307,7 +307,7 @@ func TestClose(t *testing.T) {
 	s.play(t, `
 		0s offer 1
 		0s ask -> 1:0 again 500ms`)
-	s.search.Close()
+	s.search.close()
 	s.play(t, `
 		0s right 1 0 -> unasked
 		0s offer 2
