@@ -43,7 +43,7 @@ type relayKeeper struct {
 	dials  chan struct{}                          // holds a token for each connection that we made
 	bans   *bans                                  // of hosts that relays carry
 
-	version atomic.Uint32 // counts the changes of held
+	leads atomic.Pointer[[]netip.AddrPort] // the addresses of held; another list at each change
 
 	mu     sync.Mutex // guards what follows
 	stands reach.Standing
@@ -327,19 +327,26 @@ func (k *relayKeeper) giveBack(plan *relayPlan, now time.Time, n int) {
 
 // changed tells everybody the addresses that lead to us now.
 func (k *relayKeeper) changed() {
-	addrs := k.addrs()
+	k.mu.Lock()
+	addrs := k.heldAddrs()
+	k.leads.Store(&addrs)
+	k.mu.Unlock()
 	e := k.engine
-	k.version.Add(1)
 	e.Observe(reach.Relayed{Addrs: addrs})
 	for _, t := range e.Torrents() {
-		t.ask(func(time.Time) {}) // its loop looks at the version
+		t.ask(func(time.Time) {}) // its loop looks at the list
 	}
 }
 
 // addrs returns the relayed addresses that lead to us, the oldest first.
-func (k *relayKeeper) addrs() (list []netip.AddrPort) {
+func (k *relayKeeper) addrs() []netip.AddrPort {
 	k.mu.Lock()
 	defer k.mu.Unlock()
+	return k.heldAddrs()
+}
+
+// heldAddrs is addrs while k.mu is held.
+func (k *relayKeeper) heldAddrs() (list []netip.AddrPort) {
 	for _, l := range k.held {
 		list = append(list, l.addr())
 	}
@@ -394,43 +401,45 @@ func (e *Engine) hasTraffic() bool {
 	return slices.ContainsFunc(e.Torrents(), func(t *Torrent) bool { return !t.traffic.isShut() })
 }
 
-// relaysSeen is what the core of a torrent knows of relays.
-type relaysSeen struct {
-	version uint32
-	addrs   []netip.AddrPort
+// relaysSeen are the addresses at relays that the core of a torrent knows. All torrents share
+// the list.
+type relaysSeen struct{ list *[]netip.AddrPort } // nil before the first
+
+// addrs returns the addresses, which nobody may change.
+func (s relaysSeen) addrs() []netip.AddrPort {
+	if s.list == nil {
+		return nil
+	}
+	return *s.list
 }
 
 // set records what the core has been told.
-func (s *relaysSeen) set(version uint32, addrs []netip.AddrPort) {
-	s.version, s.addrs = version, addrs
-}
+func (s *relaysSeen) set(is relaysSeen) { *s = is }
 
 // learnRelays tells the core which relays lead to us, when that has changed.
 func (l *loop) learnRelays(now time.Time) {
-	k := l.t.engine.relays
-	version := k.version.Load()
-	if version == l.relaysSeen.version {
+	is := relaysSeen{l.t.engine.relays.leads.Load()}
+	if is == l.relaysSeen {
 		return
 	}
-	addrs := k.addrs()
-	for _, at := range l.relaysSeen.addrs {
-		if !slices.Contains(addrs, at) {
+	for _, at := range l.relaysSeen.addrs() {
+		if !slices.Contains(is.addrs(), at) {
 			l.core.Step(now, core.Event{Kind: core.RelayLost, Endpoint: endpoint.IP(at)})
 		}
 	}
-	for _, at := range addrs {
-		if !slices.Contains(l.relaysSeen.addrs, at) {
+	for _, at := range is.addrs() {
+		if !slices.Contains(l.relaysSeen.addrs(), at) {
 			l.core.Step(now, core.Event{Kind: core.RelayFound, Endpoint: endpoint.IP(at)})
 		}
 	}
-	l.relaysSeen.set(version, addrs)
+	l.relaysSeen.set(is)
 	l.setOwn()
 }
 
 // setOwn tells the core the addresses that lead to us, relayed ones included.
 func (l *loop) setOwn() {
-	own := *l.t.engine.own.Load()
-	l.core.SetOwn(append(slices.Clip(own), l.relaysSeen.addrs...))
+	own, relayed := *l.t.engine.own.Load(), l.relaysSeen.addrs()
+	l.core.SetOwn(append(slices.Clip(own), relayed...))
 }
 
 // relayPort returns the port of the relayed address that carries the link, or 0.

@@ -32,10 +32,10 @@ func TestGiveBackOfWhatIsInUse(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer conn.Close()
-	before := k.version.Load()
+	before := k.leads.Load()
 	k.giveBack(&relayPlan{wants: 1}, time.Now(), 1)
-	if n := len(k.addrs()); n != 1 || k.version.Load() != before {
-		t.Errorf("%d allocations, version %d after %d", n, k.version.Load(), before)
+	if n := len(k.addrs()); n != 1 || k.leads.Load() != before {
+		t.Errorf("%d allocations, told %v after %v", n, k.leads.Load(), before)
 	}
 }
 

@@ -2,6 +2,7 @@ package book
 
 import (
 	"net/netip"
+	"slices"
 
 	"swarmnode/swarm/endpoint"
 	"swarmnode/swarm/limit"
@@ -19,9 +20,9 @@ const (
 // own is what we know of our own addresses, IPv4 and IPv6.
 type own struct {
 	port   uint16
-	listen map[endpoint.Endpoint]bool // where we listen, as the driver says
-	told   [2]netip.Addr              // by the driver, which goes before what peers say
-	votes  [2]*limit.Votes            // of peers; nil before the first
+	listen []netip.AddrPort // where we listen, as the driver says; nobody may change it
+	told   [2]netip.Addr    // by the driver, which goes before what peers say
+	votes  [2]*limit.Votes  // of peers; nil before the first
 }
 
 // familyOf returns 0 for IPv4, 1 for IPv6.
@@ -43,7 +44,7 @@ func (o *own) addr(like netip.Addr) netip.Addr {
 
 // is reports whether e is our own, as far as we know.
 func (o *own) is(e endpoint.Endpoint) bool {
-	if o.listen[e] {
+	if slices.ContainsFunc(o.listen, func(at netip.AddrPort) bool { return endpoint.IP(at) == e }) {
 		return true
 	}
 	return e.Addr.Port() == o.port && e.Host() == o.addr(e.Host())
@@ -68,13 +69,9 @@ func (o *own) vote(voter, seen netip.Addr) bool {
 }
 
 // SetOwn says at which addresses we listen. Whoever names one of them names ourselves,
-// or a predecessor that is dead.
-func (b *Book) SetOwn(addrs []netip.AddrPort) {
-	b.own.listen = make(map[endpoint.Endpoint]bool, len(addrs))
-	for _, addr := range addrs {
-		b.own.listen[endpoint.IP(addr)] = true
-	}
-}
+// or a predecessor that is dead. The book keeps addrs, which nobody may change: thousands of
+// books share one list.
+func (b *Book) SetOwn(addrs []netip.AddrPort) { b.own.listen = addrs }
 
 // SetPort says at which port we accept connections, 0 if we do not.
 func (b *Book) SetPort(port uint16) {
