@@ -96,7 +96,7 @@ func (s *search) ask(src source) {
 	ctx, port, seed := s.round, s.port, s.seed
 	for _, hash := range s.hashes {
 		if src.name == book.SourceDHT {
-			s.polls.add(ctx, hash, src.Discovery, s.from(src.name))
+			s.polls.add(ctx, hash, src.Discovery, s.found)
 		}
 		s.wait.Go(func() {
 			s.run(ctx, src, func(from Discovery) iter.Seq[netip.AddrPort] {
@@ -104,11 +104,6 @@ func (s *search) ask(src source) {
 			})
 		})
 	}
-}
-
-// from returns found for the peers of one source.
-func (s *search) from(name book.Source) func(netip.AddrPort) {
-	return func(addr netip.AddrPort) { s.found(name, addr) }
 }
 
 // add adds a source, and runs it in the running round.

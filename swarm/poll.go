@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"swarmnode/metainfo"
+	"swarmnode/swarm/book"
 	"swarmnode/swarm/reach"
 )
 
@@ -53,33 +54,35 @@ const (
 // A poller polls the swarms of all torrents of an Engine, one at a time, while others cannot
 // reach the engine. It is safe for concurrent use.
 type poller struct {
-	wake chan struct{} // capacity 1
+	wake  chan struct{} // capacity 1
+	start time.Time     // from which the times of swarms count
 
 	mu      sync.Mutex
 	list    []*polled
-	swept   int       // how many were left when ended ones were removed last
-	planned time.Time // when run looks at the list next
+	swept   int           // how many were left when ended ones were removed last
+	planned time.Duration // when run looks at the list next
 	hidden  bool
 	relayed bool // a relay leads to us
 	young   bool // the last poll was out of turn, for a young search
 }
 
-// A polled is one swarm, as long as one round of its search runs.
+// A polled is one swarm, as long as one round of its search runs. It is small, since a large
+// seeder has thousands: its times count from poller.start.
 type polled struct {
 	ctx   context.Context // of the round
 	hash  metainfo.Hash
 	from  Poller
-	found func(netip.AddrPort)
+	found func(book.Source, netip.AddrPort)
 
 	// Of the goroutine of run, but for next and sought, which poller.mu guards:
-	began  time.Time
-	next   time.Time
-	sought time.Time // until when it is polled often, because a peer may be elsewhere
+	began  time.Duration
+	next   time.Duration
+	sought time.Duration // until when it is polled often, because a peer may be elsewhere
 	known  map[netip.AddrPort]struct{}
 }
 
 // init makes an empty poller, which polls until it is known that others can reach us.
-func (x *poller) init() { x.wake, x.hidden = make(chan struct{}, 1), true }
+func (x *poller) init() { x.wake, x.start, x.hidden = make(chan struct{}, 1), time.Now(), true }
 
 // stand sets where the engine stands.
 func (x *poller) stand(is reach.Standing) {
@@ -104,21 +107,21 @@ func (x *poller) rouse() {
 // add polls a swarm by a Discovery, if that is a Poller, until ctx ends. found is called with
 // each peer that is new.
 func (x *poller) add(ctx context.Context, hash metainfo.Hash, from Discovery,
-	found func(netip.AddrPort)) {
+	found func(book.Source, netip.AddrPort)) {
 	by, ok := from.(Poller)
 	if !ok || x == nil {
 		return
 	}
-	now := time.Now()
+	now := time.Since(x.start)
 	x.mu.Lock()
 	defer x.mu.Unlock()
 	if len(x.list) >= 2*x.swept+pollSweep { // then a torrent costs the same, however many there are
 		x.sweep()
 	}
 	p := &polled{ctx: ctx, hash: hash, from: by, found: found, began: now,
-		next: now.Add(pollFirst)}
+		next: now + pollFirst}
 	x.list = append(x.list, p)
-	if x.hidden && p.next.Before(x.planned) {
+	if x.hidden && p.next < x.planned {
 		x.rouse()
 	}
 }
@@ -134,15 +137,13 @@ func (x *poller) hurry(round context.Context) {
 	if x == nil {
 		return
 	}
-	now := time.Now()
+	now := time.Since(x.start)
 	x.mu.Lock()
 	defer x.mu.Unlock()
 	for _, p := range x.list {
 		if p.ctx == round {
-			p.sought = now.Add(pollSeeks)
-			if soon := now.Add(pollSought); p.next.After(soon) {
-				p.next = soon
-			}
+			p.sought = now + pollSeeks
+			p.next = min(p.next, now+pollSought)
 		}
 	}
 	x.rouse()
@@ -153,9 +154,9 @@ func (x *poller) run(ctx context.Context) {
 	timer := time.NewTimer(0)
 	defer timer.Stop()
 	for {
-		p, wait := x.due(time.Now())
+		p, wait := x.due(time.Since(x.start))
 		if p != nil {
-			x.plan(p, p.poll(), time.Now())
+			x.plan(p, p.poll(), time.Since(x.start))
 			wait = pollGap
 		}
 		timer.Reset(wait)
@@ -173,10 +174,10 @@ func (x *poller) run(ctx context.Context) {
 }
 
 // due returns the swarm that is due, or else how long there is none.
-func (x *poller) due(now time.Time) (first *polled, wait time.Duration) {
+func (x *poller) due(now time.Duration) (first *polled, wait time.Duration) {
 	x.mu.Lock()
 	defer x.mu.Unlock()
-	defer func() { x.planned = now.Add(max(wait, pollGap)) }()
+	defer func() { x.planned = now + max(wait, pollGap) }()
 	if !x.hidden {
 		return nil, pollCrowded
 	}
@@ -184,14 +185,14 @@ func (x *poller) due(now time.Time) (first *polled, wait time.Duration) {
 	wait = pollCrowded
 	var young *polled
 	for _, p := range x.list {
-		if p.next.After(now) {
-			wait = min(wait, p.next.Sub(now))
+		if p.next > now {
+			wait = min(wait, p.next-now)
 			continue
 		}
-		if first == nil || p.next.Before(first.next) {
+		if first == nil || p.next < first.next {
 			first = p
 		}
-		if p.young(now) && (young == nil || p.next.Before(young.next)) {
+		if p.young(now) && (young == nil || p.next < young.next) {
 			young = p
 		}
 	}
@@ -206,8 +207,8 @@ func (x *poller) due(now time.Time) (first *polled, wait time.Duration) {
 }
 
 // young reports whether the swarm is polled often because two ends look for each other.
-func (p *polled) young(now time.Time) bool {
-	return now.Sub(p.began) < pollSoon || now.Before(p.sought)
+func (p *polled) young(now time.Duration) bool {
+	return now-p.began < pollSoon || now < p.sought
 }
 
 // poll polls once, and returns how many peers there are.
@@ -224,18 +225,18 @@ func (p *polled) poll() (peers int) {
 			p.known = make(map[netip.AddrPort]struct{})
 		}
 		p.known[addr] = struct{}{}
-		p.found(addr)
+		p.found(book.SourceDHT, addr)
 	})
 	return peers
 }
 
 // plan sets when a swarm with so many peers is polled next.
-func (x *poller) plan(p *polled, peers int, now time.Time) {
+func (x *poller) plan(p *polled, peers int, now time.Duration) {
 	x.mu.Lock()
 	defer x.mu.Unlock()
 	wait := pollLast
-	switch age := now.Sub(p.began); {
-	case now.Before(p.sought):
+	switch age := now - p.began; {
+	case now < p.sought:
 		wait = pollSought
 	case peers >= pollCrowd:
 		wait = pollCrowded
@@ -244,7 +245,7 @@ func (x *poller) plan(p *polled, peers int, now time.Time) {
 	case age < pollLater:
 		wait = pollNext
 	}
-	p.next = now.Add(wait)
+	p.next = now + wait
 }
 
 // Poll polls by the Discovery that s stands for, if that can.

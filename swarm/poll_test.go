@@ -88,17 +88,16 @@ func TestPollYoungFirst(t *testing.T) {
 	x := new(poller)
 	x.init()
 	old, fresh := newPollable(), newPollable()
-	start := time.Now()
 	for range 1000 { // all are late
 		x.list = append(x.list, &polled{ctx: t.Context(), hash: swarmA, from: old,
-			began: start.Add(-time.Hour), next: start.Add(-time.Minute)})
+			began: -time.Hour, next: -time.Minute})
 	}
 	for range 10 {
-		x.add(t.Context(), swarmB, fresh, func(netip.AddrPort) {})
+		x.add(t.Context(), swarmB, fresh, func(book.Source, netip.AddrPort) {})
 	}
 	counts := map[metainfo.Hash]int{}
 	for i := range 40 {
-		now := start.Add(pollFirst + time.Second + time.Duration(i)*pollGap)
+		now := pollFirst + time.Second + time.Duration(i)*pollGap
 		p, _ := x.due(now)
 		counts[p.hash]++
 		x.plan(p, 0, now)
@@ -114,7 +113,7 @@ func TestPollYoungFirst(t *testing.T) {
 func TestPollSchedule(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		x, d := polling(t), newPollable()
-		x.add(t.Context(), swarmA, d, func(netip.AddrPort) {})
+		x.add(t.Context(), swarmA, d, func(book.Source, netip.AddrPort) {})
 		time.Sleep(10*time.Second + between)
 		if got, want := d.take(swarmA), []float64{3, 6, 9}; !slices.Equal(got, want) {
 			t.Errorf("polled after %v s, want %v", got, want)
@@ -165,7 +164,7 @@ func TestSeekPollsOften(t *testing.T) {
 		s.setSources([]source{{d, book.SourceDHT}}, false)
 		s.seek(t.Context(), time.Now()) // it has not begun
 		s.start(t.Context(), time.Now(), true)
-		x.add(t.Context(), swarmB, d, func(netip.AddrPort) {})
+		x.add(t.Context(), swarmB, d, func(book.Source, netip.AddrPort) {})
 		time.Sleep(20 * time.Second)
 		d.take(swarmA)
 		d.take(swarmB)
@@ -194,7 +193,9 @@ func TestPollTellsOfNewPeers(t *testing.T) {
 		x, d := polling(t), newPollable()
 		ctx, cancel := context.WithCancel(t.Context())
 		var found []netip.AddrPort
-		x.add(ctx, swarmA, d, func(a netip.AddrPort) { found = append(found, a) })
+		x.add(ctx, swarmA, d, func(_ book.Source, a netip.AddrPort) {
+			found = append(found, a)
+		})
 		one, two := netip.MustParseAddrPort("40.0.0.1:1"), netip.MustParseAddrPort("40.0.0.2:2")
 		time.Sleep(between)
 		for _, peers := range [][]netip.AddrPort{nil, {one}, {one, two}, {two}} {
@@ -224,7 +225,7 @@ func TestPollsAreBounded(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		x, d := polling(t), newPollable()
 		for i := range 100 {
-			x.add(t.Context(), metainfo.Hash{byte(i), 1}, d, func(netip.AddrPort) {})
+			x.add(t.Context(), metainfo.Hash{byte(i), 1}, d, func(book.Source, netip.AddrPort) {})
 		}
 		time.Sleep(pollFirst + 99*pollGap + between)
 		for i := range 100 {
@@ -236,8 +237,8 @@ func TestPollsAreBounded(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		x, d := polling(t), newPollable()
 		d.takes = time.Hour
-		x.add(t.Context(), swarmA, d, func(netip.AddrPort) {})
-		x.add(t.Context(), swarmB, d, func(netip.AddrPort) {})
+		x.add(t.Context(), swarmA, d, func(book.Source, netip.AddrPort) {})
+		x.add(t.Context(), swarmB, d, func(book.Source, netip.AddrPort) {})
 		time.Sleep(pollFirst + pollTimeout + pollGap + between)
 		if a, b := d.take(swarmA), d.take(swarmB); len(a) != 1 || len(b) != 1 {
 			t.Errorf("with a source that never answers: polled after %v and %v s", a, b)
@@ -249,7 +250,7 @@ func TestPollsAreBounded(t *testing.T) {
 			d.peers = append(d.peers, netip.AddrPortFrom(netip.MustParseAddr("40.0.0.1"),
 				uint16(i+1)))
 		}
-		x.add(t.Context(), swarmA, d, func(netip.AddrPort) {})
+		x.add(t.Context(), swarmA, d, func(book.Source, netip.AddrPort) {})
 		time.Sleep(10*time.Minute + between)
 		if n := len(d.take(swarmA)); n != 10 {
 			t.Errorf("a crowd was polled %d times in ten minutes, want 10", n)
@@ -266,7 +267,7 @@ func TestEndedRoundsAreForgotten(t *testing.T) {
 	lasting := 0
 	for i := range 10_000 {
 		ctx, cancel := context.WithCancel(t.Context())
-		x.add(ctx, swarmA, d, func(netip.AddrPort) {})
+		x.add(ctx, swarmA, d, func(book.Source, netip.AddrPort) {})
 		if i%100 == 0 {
 			lasting++
 			defer cancel()
@@ -283,7 +284,7 @@ func TestEndedRoundsAreForgotten(t *testing.T) {
 func TestPollThroughASwitch(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		x, d, s := polling(t), newPollable(), new(Switch)
-		x.add(t.Context(), swarmA, s, func(netip.AddrPort) {})
+		x.add(t.Context(), swarmA, s, func(book.Source, netip.AddrPort) {})
 		time.Sleep(10 * time.Second) // off
 		s.Set(&closable{})
 		time.Sleep(10 * time.Second)

@@ -34,9 +34,10 @@ type linkEvent struct {
 // others reach the node, once that is known. The first link is printed before anybody can have
 // told the node.
 type linkView struct {
-	links []metainfo.Magnet // as they were printed first
-	named []string          // what they name
-	began time.Time
+	links  []*metainfo.Info // of the torrents whose links were printed first
+	magnet func(*metainfo.Info) metainfo.Magnet
+	named  []string // what the links name
+	began  time.Time
 
 	last   []string // the ways in at the last look
 	since  time.Time
@@ -46,15 +47,17 @@ type linkView struct {
 }
 
 // newLinkView returns a linkView of a node that was started at a moment and that the first
-// links name at some addresses.
-func newLinkView(began time.Time, named []string) *linkView {
-	return &linkView{began: began, named: named}
+// links name at some addresses. magnet returns the link of a torrent, without peers.
+func newLinkView(began time.Time, named []string,
+	magnet func(*metainfo.Info) metainfo.Magnet) *linkView {
+	return &linkView{began: began, named: named, magnet: magnet}
 }
 
-// add adds a link that was printed.
-func (v *linkView) add(m *metainfo.Magnet) {
+// add adds a torrent whose link was printed. A node may have thousands, so the view keeps no
+// links: it makes each when it is told.
+func (v *linkView) add(info *metainfo.Info) {
 	if v != nil {
-		v.links = append(v.links, *m)
+		v.links = append(v.links, info)
 	}
 }
 
@@ -102,7 +105,8 @@ func (v *linkView) tell(c *console) {
 	if v.local {
 		what = "a link that names this node to its local network"
 	}
-	for i, m := range v.links {
+	for i, info := range v.links {
+		m := v.magnet(info)
 		m.Peers = v.told
 		text := m.String()
 		c.event("link", linkEvent{m.Hash().String(), m.Name, text, v.told})

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"fmt"
 	"net/netip"
 	"strings"
 	"testing"
@@ -47,10 +48,16 @@ func (x *linkTest) after(seconds int, ways ...string) string {
 // newLinkTest returns a test of a view whose links name some addresses first.
 func newLinkTest(t *testing.T, links int, named ...string) *linkTest {
 	x := &linkTest{t: t, now: time.Unix(1000, 0)}
-	x.v = newLinkView(x.now, named)
+	x.v = newLinkView(x.now, named, func(info *metainfo.Info) metainfo.Magnet {
+		return metainfo.NewTorrent(info).Magnet()
+	})
 	for i := range links {
-		m := metainfo.Magnet{V1: metainfo.Hash{byte(i)}, HasV1: true, Name: "a"}
-		x.v.add(&m)
+		info, err := metainfo.ParseInfo(fmt.Appendf(nil, "d6:lengthi1e4:name2:%02d12:piece length"+
+			"i16384e6:pieces20:%020de", i, i))
+		if err != nil {
+			t.Fatal(err)
+		}
+		x.v.add(info)
 	}
 	return x
 }

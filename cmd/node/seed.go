@@ -121,7 +121,7 @@ func (f *seedFlags) run(ctx context.Context, c *console, args []string) error {
 	defer w.wait.Wait()
 	defer cancel()
 	if len(f.announceIP.items) == 0 {
-		w.links = newLinkView(s.started, ownAddrs(s.node.Addrs(), nil))
+		w.links = newLinkView(s.started, ownAddrs(s.node.Addrs(), nil), f.magnet)
 	}
 	on := seeding{s: s}
 	for i, path := range args {
@@ -226,8 +226,15 @@ func (f *seedFlags) add(ctx context.Context, s *session, links *linkView,
 		s.c.warn("%s has the same content as another PATH", path)
 		return nil, nil
 	}
-	links.add(&link)
+	links.add(info)
 	return t, nil
+}
+
+// magnet returns the link of a torrent of this command, without peers.
+func (f *seedFlags) magnet(info *metainfo.Info) metainfo.Magnet {
+	t := metainfo.NewTorrent(info)
+	f.outside.apply(t)
+	return t.Magnet()
 }
 
 // warnPrivate warns if nobody will find peers of t.
