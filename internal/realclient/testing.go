@@ -5,6 +5,7 @@ package realclient
 import (
 	"fmt"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -20,6 +21,18 @@ func Require(t testing.TB, kinds ...Kind) {
 		}
 	}
 	sayBeside(t)
+}
+
+// RequireProgram returns the path of a program of the system that a test looks into, such as
+// systemd-analyze. It skips the test, with the reason, when the program is not installed. With
+// SWARM_REQUIRE_CLIENTS=1 in the environment it fails instead.
+func RequireProgram(t testing.TB, name string) (path string) {
+	t.Helper()
+	path, err := exec.LookPath(name)
+	if err != nil {
+		skipOrFail(t, name+" is not installed")
+	}
+	return path
 }
 
 func skipOrFail(t testing.TB, reason string) {
