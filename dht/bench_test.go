@@ -30,7 +30,7 @@ func BenchmarkAnswer(b *testing.B) {
 	for _, method := range []string{"ping", "find_node", "get_peers", "get"} {
 		b.Run(method, func(b *testing.B) {
 			w := newBench(b, coreConfig{router: true,
-				limits: Limits{ReplyBytes: 1 << 40, QueriesIn: 1 << 40, QueriesInBurst: 1 << 40}})
+				limits: Limits{ReplyBytes: 1 << 30, QueriesIn: 1 << 30, QueriesInBurst: 1 << 30}})
 			w.fill(2000)
 			w.core.send = func(netip.AddrPort, []byte) {}
 			body := ""

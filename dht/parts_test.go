@@ -2,6 +2,7 @@ package dht
 
 import (
 	"fmt"
+	"math"
 	"math/rand/v2"
 	"net/netip"
 	"strings"
@@ -200,7 +201,7 @@ func TestLane(t *testing.T) {
 	if now += 100 * time.Millisecond; !l.take(now, p) {
 		t.Error("the first packet after the flood is refused")
 	}
-	for _, c := range [][2]int{{1, 1}, {1 << 30, 1 << 30}, {1, 1 << 40}} {
+	for _, c := range [][2]int{{1, 1}, {1 << 30, 1 << 30}, {1, math.MaxInt}} {
 		if p := newPace(c[0], c[1]); p.interval <= 0 || p.burst <= 0 || p.burst > burstMax {
 			t.Errorf("rate %d, burst %d: pace %+v", c[0], c[1], p)
 		}

@@ -11,9 +11,8 @@ func TestParseCost(t *testing.T) {
 	for name, doc := range map[string][]byte{
 		"many files, v1": manyFiles(V1), "many files, v2": manyFiles(V2),
 		"many files, hybrid": manyFiles(Hybrid),
-		"many pieces": []byte(enc(dict{"length", 200_000 * 16384, "name", "n", "piece length",
-			16384,
-			"pieces", strings.Repeat("01234567890123456789", 200_000)})),
+		"many pieces": []byte(enc(dict{"length", int64(200_000 * 16384), "name", "n",
+			"piece length", 16384, "pieces", strings.Repeat("01234567890123456789", 200_000)})),
 	} {
 		before := heapLive()
 		info, err := ParseInfo(doc)

@@ -75,11 +75,13 @@ func readPiece(t testing.TB, l *Layout, dir string, i int) []byte {
 // raw is a value that is encoded already.
 type raw string
 
-// enc encodes a value: int, string, raw, list or dict.
+// enc encodes a value: int, int64, string, raw, list or dict.
 func enc(v any) string {
 	switch v := v.(type) {
 	case int:
 		return string(bencode.AppendInt(nil, int64(v)))
+	case int64:
+		return string(bencode.AppendInt(nil, v))
 	case string:
 		return string(bencode.AppendString(nil, v))
 	case raw:

@@ -12,7 +12,8 @@ import (
 
 // wrong are values that no key expects.
 var wrong = []any{
-	0, -1, 1, 7, 1 << 31, 1 << 32, 1<<62 - 1, -(1 << 62), raw("i0e"), raw("i-0e"), raw("i9e"),
+	0, -1, 1, 7, int64(1 << 31), int64(1 << 32), int64(1<<62 - 1), int64(-(1 << 62)),
+	raw("i0e"), raw("i-0e"), raw("i9e"),
 	raw("i9223372036854775807e"), raw("i-9223372036854775808e"), raw("i99999999999999999999e"),
 	"", "x", "..", "\x00", "\xff\xfe", strings.Repeat("y", 5000), sums(1), sums(1000),
 	"../" + strings.Repeat("y", 5000),
@@ -183,14 +184,15 @@ func TestOneChangedByte(t *testing.T) {
 // A claim that costs its sender nothing costs little memory: the pieces of a short document
 // are bounded.
 func TestClaimsCostLittle(t *testing.T) {
-	huge := func(length int) dict { return dict{"a", treeFile(length, root32("a"))} }
+	huge := func(length int64) dict { return dict{"a", treeFile(length, root32("a"))} }
 	for _, tt := range []struct {
 		name string
 		doc  dict
 		max  uint64 // bytes
 	}{
-		{"v1, no hashes", single.with("length", 1<<50).with("pieces", ""), 64 << 10},
-		{"v1, hashes of little", single.with("length", 1<<50).with("pieces", sums(10)), 64 << 10},
+		{"v1, no hashes", single.with("length", int64(1<<50)).with("pieces", ""), 64 << 10},
+		{"v1, hashes of little", single.with("length", int64(1<<50)).with("pieces", sums(10)),
+			64 << 10},
 		{"v2, beyond the pieces", v2(huge(1 << 55)), 64 << 10},
 		{"v2, as many as may be", v2(huge(PiecesMax * 16384)), 32 << 20},
 		{"v2, in the largest pieces", v2(huge(1<<40)).with("piece length", PieceLengthMax),

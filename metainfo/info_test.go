@@ -106,7 +106,7 @@ func TestParseInfoRefuses(t *testing.T) {
 		{"no piece length", single.with("piece length", nil), "no piece length"},
 		{"piece length 0", single.with("piece length", 0), "out of range"},
 		{"piece length negative", single.with("piece length", -1), "out of range"},
-		{"piece length huge", single.with("piece length", 1<<62), "out of range"},
+		{"piece length huge", single.with("piece length", int64(1<<62)), "out of range"},
 		{"piece length 512 MiB + 1", single.with("piece length", 512<<20+1), "out of range"},
 		{"piece length no number", single.with("piece length", "x"), "expected integer"},
 		{"piece length of 70 bits", single.with("piece length", raw("i999999999999999999999e")),
@@ -120,9 +120,9 @@ func TestParseInfoRefuses(t *testing.T) {
 		{"neither length nor files", single.with("length", nil), "neither"},
 		{"length and files", multi.with("length", 40000), "both"},
 		{"length negative", single.with("length", -5), "out of range"},
-		{"length huge", single.with("length", 1<<62), "out of range"},
+		{"length huge", single.with("length", int64(1<<62)), "out of range"},
 		{"length 0", single.with("length", 0).with("pieces", ""), "no content"},
-		{"too many pieces", single.with("length", 1<<40).with("piece length", 1), "pieces"},
+		{"too many pieces", single.with("length", int64(1<<40)).with("piece length", 1), "pieces"},
 		{"no files", files(), "no content"},
 		{"files is a dictionary", single.with("length", nil).with("files", dict{}),
 			"expected list"},
@@ -135,7 +135,8 @@ func TestParseInfoRefuses(t *testing.T) {
 		{"path of empty elements", files(file(5, "", ".")), "no name"},
 		{"negative file", files(file(-5, "a")), "out of range"},
 		{"files that add up to nothing", files(file(0, "a"), file(0, "b")), "no content"},
-		{"sum overflows", files(file(1<<60, "a"), file(1<<60, "b"), file(1<<60, "c")), "too much"},
+		{"sum overflows", files(file(int64(1<<60), "a"), file(int64(1<<60), "b"),
+			file(int64(1<<60), "c")), "too much"},
 		{"parent", files(file(5, "..", "a")), `".."`},
 		{"parent within an element", files(file(5, "a/../../b")), `".."`},
 		{"parent by backslash", files(file(5, `a\..\b`)), `".."`},
@@ -289,7 +290,7 @@ func TestLinks(t *testing.T) {
 }
 
 // A tree of two files, in pieces of 16 KiB; "a" takes 3 of them.
-func treeFile(length int, root string) dict {
+func treeFile(length int64, root string) dict {
 	d := dict{"length", length}
 	if length > 0 {
 		d = append(d, "pieces root", root)

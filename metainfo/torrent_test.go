@@ -156,7 +156,7 @@ func TestParseTorrentIgnores(t *testing.T) {
 		{"created by", 5},
 		{"creation date", "now"},
 		{"creation date", -5},
-		{"creation date", 1 << 62},
+		{"creation date", int64(1 << 62)},
 	} {
 		torrent, err := ParseTorrent([]byte(enc(torrentDoc(extra...))))
 		if err != nil {

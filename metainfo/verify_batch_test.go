@@ -4,6 +4,7 @@ import (
 	"crypto/sha1"
 	"errors"
 	"fmt"
+	"math"
 	"math/rand/v2"
 	"os"
 	"path/filepath"
@@ -183,7 +184,7 @@ func TestBatches(t *testing.T) {
 		{"whole pieces", whole, 0, 40, 2, 4, true, true},
 		{"the last of them", whole, 24, 16, 2, 4, true, true},
 		{"beyond the end", whole, 25, 40, 2, 4, true, false},
-		{"far beyond the end", whole, 1 << 40, 40, 2, 4, true, false},
+		{"far beyond the end", whole, math.MaxInt - 40, 40, 2, 4, true, false},
 		{"before the start", whole, -1, 40, 2, 4, true, false},
 		{"fewer are left", whole, 0, 15, 1, 4, true, false},
 		{"as many as keep all busy", whole, 0, 32, 8, 4, true, true},

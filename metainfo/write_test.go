@@ -23,7 +23,7 @@ func odd(t *testing.T) (doc string, values map[string]string) {
 		"announce", "http://elsewhere/announce",
 		"zz odd", dict{"b", 1, "a", list{}},
 		"announce-list", many,
-		"creation date", 1700000000000,
+		"creation date", int64(1700000000000),
 		"comment.utf-8", "\u00e9",
 		"comment", "\xe9",
 		"created by", 5,

@@ -231,7 +231,7 @@ func TestReaderEnds(t *testing.T) {
 
 func TestReaderErrors(t *testing.T) {
 	r := newReading(t, 1<<20, -1, swarm.Spec{})
-	for _, file := range []int{-1, 2, 1 << 40} {
+	for _, file := range []int{-1, 2, math.MaxInt} {
 		if _, err := r.leech.Reader(t.Context(), file); !errors.Is(err, swarm.ErrNoFile) {
 			t.Errorf("file %d: %v", file, err)
 		}

@@ -16,11 +16,13 @@ import (
 	"swarmnode/metainfo/bencode"
 )
 
-// enc encodes a value: int, string, raw, list or dict.
+// enc encodes a value: int, int64, string, raw, list or dict.
 func enc(v any) string {
 	switch v := v.(type) {
 	case int:
 		return string(bencode.AppendInt(nil, int64(v)))
+	case int64:
+		return string(bencode.AppendInt(nil, v))
 	case string:
 		return string(bencode.AppendString(nil, v))
 	case raw:
@@ -80,7 +82,7 @@ func twoFiles(a, b string) string {
 }
 
 // sized returns a torrent of files with the given lengths.
-func sized(pieces int, lengths ...int) string {
+func sized(pieces int, lengths ...int64) string {
 	var all list
 	for i, n := range lengths {
 		all = append(all, dict{"length": n, "path": list{fmt.Sprint("f", i)}})
@@ -154,14 +156,15 @@ func hostileTorrents() []struct{ name, doc, want string } {
 			"piece length -16384"},
 		{"piece length above 512 MiB",
 			torrentOf(soundV1.with("piece length", metainfo.PieceLengthMax+1)), "out of range"},
-		{"piece length 2^62", torrentOf(soundV1.with("piece length", 1<<62)), "out of range"},
+		{"piece length 2^62", torrentOf(soundV1.with("piece length", int64(1<<62))),
+			"out of range"},
 		{"no pieces", torrentOf(soundV1.with("pieces", nil)), "no pieces"},
 		{"pieces not 20n", torrentOf(soundV1.with("pieces", sums(3)+"x")), "not a multiple of 20"},
 		{"too few pieces", torrentOf(soundV1.with("pieces", sums(2))),
 			"2 hashes, the content 3 pieces"},
 		{"too many pieces", torrentOf(soundV1.with("pieces", sums(4))),
 			"4 hashes, the content 3 pieces"},
-		{"more pieces than the limit", torrentOf(soundV1.with("length", 1<<50)),
+		{"more pieces than the limit", torrentOf(soundV1.with("length", int64(1<<50))),
 			"more than 2097152 pieces"},
 		{"neither length nor files", torrentOf(soundV1.with("length", nil)),
 			"neither length nor files"},
@@ -211,7 +214,8 @@ func hostileTorrents() []struct{ name, doc, want string } {
 		{"parent in the tree", torrentOf(soundV2.with("file tree", dict{"..": leafA})), `".."`},
 		{"file of 2^59 bytes",
 			torrentOf(soundV2.with("file tree",
-				dict{"a": dict{"": dict{"length": 1 << 59, "pieces root": a32}}})), "pieces"},
+				dict{"a": dict{"": dict{"length": int64(1 << 59), "pieces root": a32}}})),
+			"pieces"},
 		{"one root, two lengths", torrentOf(soundV2.with("file tree",
 			dict{"a": leafA, "b": dict{"": dict{"length": 7, "pieces root": a32}}})),
 			"two lengths"},

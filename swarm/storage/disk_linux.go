@@ -161,8 +161,8 @@ func spaceOf(path string) (system fileSystem, free int64, ok bool) {
 		st.Blocks == 0 {
 		return fileSystem{}, 0, false // some have no limit
 	}
-	return fileSystem{uint64(st.Fsid.Val[0]), uint64(st.Fsid.Val[1])}, int64(st.Bavail) * st.Frsize,
-		true
+	system = fileSystem{uint64(st.Fsid.Val[0]), uint64(st.Fsid.Val[1])}
+	return system, int64(st.Bavail) * int64(st.Frsize), true // Frsize has 32 bits on some
 }
 
 // statOf returns the state of a file that info describes.
