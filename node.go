@@ -151,6 +151,10 @@ func (n *Node) Limits() swarm.EngineLimits { return n.engine.Limits() }
 // and peers that are too many leave, the least useful first.
 func (n *Node) SetLimits(limits swarm.EngineLimits) { n.engine.SetLimits(limits) }
 
+// Traffic returns the payload bytes that all torrents together have received and sent since
+// the start of the node, waste included. Those of torrents that are gone count.
+func (n *Node) Traffic() (down, up int64) { return n.engine.Traffic() }
+
 // SetPEX switches the exchange of peers (BEP 11) on or off, for running torrents as well.
 func (n *Node) SetPEX(on bool) { n.engine.SetPEX(on) }
 

@@ -151,6 +151,9 @@ func TestCloseLeavesNoGoroutine(t *testing.T) {
 				leecher.SetDHT(false)
 			case "complete":
 				waitDone(t, leech)
+				if down, _ := leecher.Traffic(); down < 4<<20 {
+					t.Errorf("%d bytes were received", down)
+				}
 			}
 			if err := errors.Join(leecher.Close(), seeder.Close()); err != nil {
 				t.Error(err)

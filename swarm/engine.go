@@ -160,6 +160,7 @@ type Engine struct {
 	down         *limit.Common
 	up           *limit.Common
 	uplink       *transport.Uplink
+	traffic      traffic
 	kept         *limit.Ledger // bytes held for peers besides blocks
 	streams      *limit.Bytes  // buffers of uTP
 	given        *limit.Tally  // bytes given to sources besides blocks

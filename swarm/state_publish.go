@@ -19,18 +19,20 @@ type publisher struct {
 	last time.Duration // when it published, since the engine began
 	due  bool          // something may have changed since
 	flow bool          // the published rates are not 0
-	down int64         // payload bytes of which the uplink was told
+	// down and up are payload bytes that were counted for the engine.
+	down, up int64
 }
 
 // done says that a state was published; flow reports whether it has rates.
 func (p *publisher) done(now time.Duration, flow bool) {
-	*p = publisher{last: now, flow: flow, down: p.down}
+	*p = publisher{last: now, flow: flow, down: p.down, up: p.up}
 }
 
-// since returns how many of down payload bytes the uplink was not told of yet.
-func (p *publisher) since(down int64) (more int64) {
-	more, p.down = down-p.down, down
-	return more
+// since returns how many of the payload bytes were not counted for the engine yet.
+func (p *publisher) since(down, up int64) (moreDown, moreUp int64) {
+	moreDown, moreUp = down-p.down, up-p.up
+	p.down, p.up = down, up
+	return moreDown, moreUp
 }
 
 // young reports whether the last state is too young for another one, which is then due.
@@ -140,7 +142,9 @@ func (l *loop) show(now time.Time) {
 func (l *loop) publish(now time.Time) {
 	s := l.state()
 	l.publisher.done(now.Sub(l.t.engine.began), s.DownRate != 0 || s.UpRate != 0)
-	l.t.engine.uplink.Received(l.publisher.since(s.Down))
+	down, up := l.publisher.since(s.Down, s.Up)
+	l.t.engine.uplink.Received(down)
+	l.t.engine.traffic.add(down, up)
 	if l.t.handle.publish(now, &s, l.status(&s)) {
 		l.totals.change(now)
 		kinds := ChangedState

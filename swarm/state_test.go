@@ -252,15 +252,16 @@ func TestFeedFollowsState(t *testing.T) {
 	})
 }
 
-// TestPublisherTellsUplinkOnce: each byte that was fetched counts once for the uplink,
-// however often the state is published.
-func TestPublisherTellsUplinkOnce(t *testing.T) {
+// TestPublisherCountsOnce: each byte that was moved counts once for the engine, however often
+// the state is published.
+func TestPublisherCountsOnce(t *testing.T) {
 	var p publisher
-	sum := int64(0)
+	var sum traffic
 	for i, down := range []int64{0, 5, 5, 12, 12} {
-		sum += p.since(down)
-		if sum != down {
-			t.Errorf("after state %d the uplink knows of %d bytes, want %d", i, sum, down)
+		sum.add(p.since(down, 2*down))
+		if sum.down.Load() != down || sum.up.Load() != 2*down {
+			t.Errorf("after state %d the engine counts %d and %d bytes, want %d and %d", i,
+				sum.down.Load(), sum.up.Load(), down, 2*down)
 		}
 		p.done(time.Duration(i), true)
 	}

@@ -51,6 +51,12 @@ func TestTotalsOutliveTheEngine(t *testing.T) {
 			up.Seeding > up.Active {
 			t.Errorf("run %d: the seed has %+v", run, up)
 		}
+		if down, up := b.Traffic(); down != size || up != 0 {
+			t.Errorf("run %d: the leech's engine moved %d and %d bytes", run, down, up)
+		}
+		if down, up := a.Traffic(); down != 0 || up != size {
+			t.Errorf("run %d: the seed's engine moved %d and %d bytes", run, down, up)
+		}
 		if _, err := os.Stat(totalsFile(leechState, leech)); err != nil {
 			t.Error(err)
 		}
