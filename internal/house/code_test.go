@@ -112,9 +112,10 @@ var goroutines = map[string]string{
 		"place",
 	"swarm/webseeds.go": "one connection to each web seed, waited for by the " +
 		"torrent loop",
-	"daemon/hook/runner.go":  "workers that run commands, until Close",
-	"daemon/hook/execute.go": "waits for a command, waited for by the runner's Close",
-	"dht/bootstrap.go":       "look-ups of host names, waited for in the same function",
+	"daemon/control/server.go": "one listener each, until Close",
+	"daemon/hook/runner.go":    "workers that run commands, until Close",
+	"daemon/hook/execute.go":   "waits for a command, waited for by the runner's Close",
+	"dht/bootstrap.go":         "look-ups of host names, waited for in the same function",
 	"dht/node.go": "the node's loop, its socket reader and its resolver, " +
 		"until Close",
 	"internal/capped/capped.go": "waits for one member of a swarm, waited for in the same " +

@@ -29,7 +29,9 @@ var layers = []struct {
 	{"L5", []string{"swarm", "swarm/sim", "dht"}},
 	{"L6, the face", []string{""}},
 	{"L7", []string{"daemon", "examples/embed"}},
-	{"L8, the command", []string{"cmd/node"}},
+	{"L8", []string{"daemon/control"}},
+	{"L9", []string{"daemon/api", "daemon/metrics", "daemon/transmission"}},
+	{"L10, the command", []string{"cmd/node"}},
 }
 
 // tools are packages outside the product: it must not import them, they may

@@ -1,0 +1,296 @@
+package control
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"math"
+	"net/http"
+	"net/netip"
+	"strconv"
+	"strings"
+	"sync/atomic"
+	"time"
+
+	"swarmnode/daemon"
+	"swarmnode/swarm/limit"
+)
+
+const (
+	// hashWaiting bounds the requests that wait until their password is hashed, one after the
+	// other; hashWait is how long one waits.
+	hashWaiting = 16
+	hashWait    = 5 * time.Second
+	// bodiesMax bounds the bodies of all requests that are in memory, in bytes.
+	bodiesMax = 64 << 20
+)
+
+// A GateConfig describes a Gate.
+type GateConfig struct {
+	// Passwords is the path of the password file; empty if no password is needed.
+	Passwords string
+	// Hosts are the names by which the listeners may be reached besides localhost and IP
+	// addresses, while no password is needed.
+	Hosts []string
+	// Logger takes a line per lockout; nil logs nothing.
+	Logger *slog.Logger
+}
+
+// A Gate decides who may ask. Its methods are safe for concurrent use.
+type Gate struct {
+	hosts  []string
+	log    *slog.Logger
+	keys   *keyring // nil if no password is needed
+	posts  *http.CrossOriginProtection
+	locked lockout
+	memory *limit.Memory
+	hash   chan struct{} // held while a password is hashed
+	queue  atomic.Int64  // requests that wait for it
+	dummy  *secretHash   // hashed for users that there are not
+	bodies atomic.Int64  // bytes of bodies in memory
+	now    func() time.Time
+}
+
+// NewGate returns a Gate. The error is a *PasswordsError.
+func NewGate(cfg GateConfig) (*Gate, error) {
+	g := &Gate{hosts: cfg.Hosts, log: cfg.Logger, posts: http.NewCrossOriginProtection(),
+		memory: limit.NewMemory(nil), hash: make(chan struct{}, 1), now: time.Now,
+		dummy: &secretHash{kind: hashArgon, n: argonMemory, r: argonPasses, lanes: 1,
+			salt: make([]byte, saltBytes), key: make([]byte, keyBytes)}}
+	if g.log == nil {
+		g.log = slog.New(slog.DiscardHandler)
+	}
+	if cfg.Passwords != "" {
+		keys, err := openKeys(cfg.Passwords, g.log)
+		if err != nil {
+			return nil, err
+		}
+		g.keys = keys
+	}
+	return g, nil
+}
+
+// NeedsLogin reports whether a request over TCP needs a password or a token.
+func (g *Gate) NeedsLogin() bool { return g.keys != nil }
+
+// A Refusal says why a request is not served.
+type Refusal struct {
+	Status int           // of HTTP
+	Err    error         // one sentence for users
+	Retry  time.Duration // when it may be tried again; 0 says nothing
+	// Challenge says that a login would help.
+	Challenge bool
+}
+
+func (r *Refusal) Error() string { return r.Err.Error() }
+
+// Unwrap returns the cause.
+func (r *Refusal) Unwrap() error { return r.Err }
+
+// Header sets the headers that belong to the refusal.
+func (r *Refusal) Header(h http.Header) {
+	if r.Challenge {
+		h.Set("WWW-Authenticate", `Basic realm="swarmnode", charset="UTF-8"`)
+	}
+	if r.Retry > 0 {
+		h.Set("Retry-After", strconv.Itoa(int(math.Ceil(r.Retry.Seconds()))))
+	}
+}
+
+// refuse returns a Refusal.
+func refuse(status int, format string, args ...any) *Refusal {
+	return &Refusal{Status: status, Err: fmt.Errorf(format, args...)}
+}
+
+// CheckHost refuses a request that a page whose name leads to this machine may have sent (DNS
+// rebinding): one with a name in its Host that is not ours. Requests on the socket, and those
+// that need a password, which a browser would not add, may have any. The error is nil or a
+// *Refusal.
+func (g *Gate) CheckHost(r *http.Request) error {
+	if onSocket(r) || g.NeedsLogin() || goodHost(r.Host, g.hosts) {
+		return nil
+	}
+	return refuse(http.StatusMisdirectedRequest,
+		"the host %q is not known here (try: an IP address, localhost, or --host %s)", r.Host,
+		r.Host)
+}
+
+// CheckSite refuses a request that a browser sends for a page of another site. The error is
+// nil or a *Refusal.
+func (g *Gate) CheckSite(r *http.Request) error {
+	if crossSite(r, g.posts) {
+		return refuse(http.StatusForbidden, "a page of another site may not ask")
+	}
+	return nil
+}
+
+// Login returns who sends a request. The error is a *Refusal.
+func (g *Gate) Login(r *http.Request) (Identity, error) {
+	if c := connOf(r.Context()); c != nil && c.socket {
+		if c.refused != nil {
+			return Identity{}, c.refused
+		}
+		return c.identity, nil
+	}
+	from := RemoteAddr(r)
+	if g.keys == nil {
+		if !from.IsLoopback() {
+			return Identity{}, refuse(http.StatusForbidden,
+				"without a password only programs of this machine are served")
+		}
+		return Identity{Scope: Admin}, nil
+	}
+	if wait := g.locked.wait(g.now(), from); wait > 0 {
+		return Identity{}, lockedOut(wait)
+	}
+	method, credentials, _ := strings.Cut(r.Header.Get("Authorization"), " ")
+	switch {
+	case strings.EqualFold(method, "Bearer"):
+		if k := g.keys.token(g.now(), strings.TrimSpace(credentials)); k != nil {
+			g.locked.right(from)
+			return k.identity(), nil
+		}
+		return Identity{}, g.wrong(from, "the token is not known, or its time is over")
+	case strings.EqualFold(method, "Basic"):
+		return g.password(r, from)
+	}
+	return Identity{}, &Refusal{Status: http.StatusUnauthorized, Challenge: true,
+		Err: errors.New("a password or a token is needed")}
+}
+
+// password checks the password of a request.
+func (g *Gate) password(r *http.Request, from netip.Addr) (Identity, error) {
+	name, password, ok := r.BasicAuth()
+	if !ok {
+		return Identity{}, g.wrong(from, "the header Authorization cannot be read")
+	}
+	user, proven := g.keys.user(g.now(), name, password)
+	if !proven {
+		right, err := g.hashed(r.Context(), user, password)
+		if err != nil {
+			return Identity{}, err
+		}
+		if !right {
+			return Identity{}, g.wrong(from, "the name or the password is wrong")
+		}
+		g.keys.prove(user, password)
+	}
+	g.locked.right(from)
+	return user.identity(), nil
+}
+
+// hashed reports whether a password is that of a user, who is nil if there is none of the
+// name. That takes as long.
+func (g *Gate) hashed(ctx context.Context, user *key, password string) (bool, error) {
+	busy := &Refusal{Status: http.StatusServiceUnavailable, Retry: hashWait,
+		Err: errors.New("too many passwords are being checked")}
+	if g.queue.Add(1) > hashWaiting {
+		g.queue.Add(-1)
+		return false, busy
+	}
+	defer g.queue.Add(-1)
+	timeout, cancel := context.WithTimeout(ctx, hashWait)
+	defer cancel()
+	select {
+	case g.hash <- struct{}{}:
+	case <-timeout.Done():
+		return false, busy
+	}
+	defer func() { <-g.hash }()
+	hash := g.dummy
+	if user != nil {
+		hash = user.hash
+	}
+	if !g.memory.Room(hash.memory()) {
+		return false, noMemory()
+	}
+	right := hash.matches(password)
+	return right && user != nil, nil
+}
+
+// wrong counts a wrong password or token.
+func (g *Gate) wrong(from netip.Addr, why string) error {
+	if d := g.locked.failed(g.now(), from); d > 0 {
+		g.log.Warn("too many wrong passwords", "from", from, "locked_out", d)
+		return lockedOut(d)
+	}
+	return &Refusal{Status: http.StatusUnauthorized, Challenge: true, Err: errors.New(why)}
+}
+
+// lockedOut refuses a request of a source that gave too many wrong passwords.
+func lockedOut(wait time.Duration) *Refusal {
+	return &Refusal{Status: http.StatusTooManyRequests, Retry: wait, Err: fmt.Errorf(
+		"too many wrong passwords from this address: try again in %v", wait.Round(time.Second))}
+}
+
+// noMemory refuses a request for want of memory.
+func noMemory() *Refusal {
+	return &Refusal{Status: http.StatusServiceUnavailable, Retry: time.Second,
+		Err: errors.New("memory limit reached")}
+}
+
+// identity returns who has the entry.
+func (k *key) identity() Identity { return Identity{Name: k.entry.Name, Scope: k.entry.Scope} }
+
+// RemoteAddr returns the address of the other end of a request; it is not valid on the
+// socket.
+func RemoteAddr(r *http.Request) netip.Addr {
+	at, err := netip.ParseAddrPort(r.RemoteAddr)
+	if err != nil {
+		return netip.Addr{}
+	}
+	return at.Addr().Unmap()
+}
+
+// Protect returns a handler that lets only those in who may ask, and hands their requests to
+// next, in whose context From finds them. Requests of others than the daemon's own user are
+// confined (daemon.Confine). Others are answered by write, or in plain text if it is nil.
+func (g *Gate) Protect(next http.Handler,
+	write func(http.ResponseWriter, *http.Request, *Refusal)) http.Handler {
+	if write == nil {
+		write = writeRefusal
+	}
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		ctx, err := g.Enter(r)
+		if err != nil {
+			refusal, ok := errors.AsType[*Refusal](err)
+			if !ok {
+				refusal = refuse(http.StatusInternalServerError, "%v", err)
+			}
+			write(w, r, refusal)
+			return
+		}
+		next.ServeHTTP(w, r.WithContext(ctx))
+	})
+}
+
+// Enter checks a request as Protect does, and returns the context for it.
+func (g *Gate) Enter(r *http.Request) (context.Context, error) {
+	if err := g.CheckHost(r); err != nil {
+		return nil, err
+	}
+	if err := g.CheckSite(r); err != nil {
+		return nil, err
+	}
+	id, err := g.Login(r)
+	if err != nil {
+		return nil, err
+	}
+	return Admit(r.Context(), id), nil
+}
+
+// Admit returns a context in which From finds id, and which is confined unless id is the
+// daemon's own user.
+func Admit(ctx context.Context, id Identity) context.Context {
+	if !id.Owner {
+		ctx = daemon.Confine(ctx)
+	}
+	return With(ctx, id)
+}
+
+// writeRefusal answers in plain text.
+func writeRefusal(w http.ResponseWriter, _ *http.Request, refusal *Refusal) {
+	refusal.Header(w.Header())
+	http.Error(w, refusal.Error(), refusal.Status)
+}

@@ -1,0 +1,43 @@
+package control
+
+import (
+	"net"
+	"net/http"
+	"net/netip"
+	"slices"
+	"strings"
+)
+
+// goodHost reports whether the Host of a request can be meant for us: an IP address,
+// localhost, or one of names. A page of a stranger whose name leads to this machine (DNS
+// rebinding) has the stranger's name.
+func goodHost(host string, names []string) bool {
+	name := host
+	if h, _, err := net.SplitHostPort(host); err == nil {
+		name = h
+	}
+	name = strings.TrimSuffix(strings.TrimPrefix(name, "["), "]")
+	name = strings.ToLower(strings.TrimSuffix(name, "."))
+	if name == "localhost" || strings.HasSuffix(name, ".localhost") {
+		return true
+	}
+	if _, err := netip.ParseAddr(name); err == nil {
+		return true
+	}
+	return slices.ContainsFunc(names, func(good string) bool {
+		return strings.EqualFold(strings.TrimSuffix(good, "."), name)
+	})
+}
+
+// crossSite reports whether a browser says that a page of another site sends a request. A link
+// that the user follows is none.
+func crossSite(r *http.Request, posts *http.CrossOriginProtection) bool {
+	if posts.Check(r) != nil {
+		return true
+	}
+	switch r.Header.Get("Sec-Fetch-Site") {
+	case "", "same-origin", "none":
+		return false
+	}
+	return r.Header.Get("Sec-Fetch-Mode") != "navigate"
+}

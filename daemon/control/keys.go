@@ -1,0 +1,158 @@
+package control
+
+import (
+	"crypto/hmac"
+	"crypto/rand"
+	"crypto/sha256"
+	"log/slog"
+	"os"
+	"sync"
+	"time"
+)
+
+const (
+	// rereadEvery is the time between two looks whether the password file has changed.
+	rereadEvery = time.Second
+	// provenMax bounds the passwords that are known to be right, so that only the first
+	// request with a password costs a hash.
+	provenMax = 256
+)
+
+// A keyring holds what the password file has. It is safe for concurrent use.
+type keyring struct {
+	path string
+	log  *slog.Logger
+	seal [32]byte // the key of proven, known to nobody
+
+	mu     sync.Mutex
+	users  map[string]*key
+	tokens map[[sha256.Size]byte]*key // by the hash of the token
+	seen   os.FileInfo                // the file as it was read
+	looked time.Time
+	warned string                          // the fault that was logged last
+	proven map[[sha256.Size]byte]*provenBy // by the seal of name and password
+}
+
+// A key is an entry, parsed.
+type key struct {
+	entry Entry
+	hash  *secretHash
+}
+
+// provenBy says that a password is the one of a user.
+type provenBy struct{ user *key }
+
+// openKeys reads the password file.
+func openKeys(path string, log *slog.Logger) (*keyring, error) {
+	k := &keyring{path: path, log: log}
+	rand.Read(k.seal[:])
+	doc, info, err := readPasswords(path)
+	if err != nil {
+		return nil, err
+	}
+	entries, err := parsePasswords(path, doc)
+	if err != nil {
+		return nil, err
+	}
+	k.set(entries, info)
+	return k, nil
+}
+
+// set puts other entries in force. k.mu is held, or nobody else has k.
+func (k *keyring) set(entries []Entry, info os.FileInfo) {
+	k.users, k.tokens = make(map[string]*key), make(map[[sha256.Size]byte]*key)
+	k.proven = make(map[[sha256.Size]byte]*provenBy)
+	k.seen = info
+	for _, e := range entries {
+		hash, err := parseHash(e.Hash)
+		if err != nil {
+			continue // parsePasswords has tried
+		}
+		entry := &key{e, hash}
+		if e.Token() {
+			k.tokens[[sha256.Size]byte(hash.key)] = entry
+		} else {
+			k.users[e.Name] = entry
+		}
+	}
+}
+
+// look reads the file again if it has changed. A file that cannot be read changes nothing:
+// somebody who can only damage it does not get in. k.mu is held.
+func (k *keyring) look(now time.Time) {
+	if now.Sub(k.looked) < rereadEvery {
+		return
+	}
+	k.looked = now
+	info, err := os.Stat(k.path)
+	if err == nil && os.SameFile(info, k.seen) && info.Size() == k.seen.Size() &&
+		info.ModTime().Equal(k.seen.ModTime()) && info.Mode() == k.seen.Mode() {
+		return
+	}
+	doc, info, err := readPasswords(k.path)
+	var entries []Entry
+	if err == nil {
+		entries, err = parsePasswords(k.path, doc)
+	}
+	if err != nil {
+		if fault := err.Error(); fault != k.warned {
+			k.warned = fault
+			k.log.Warn("the passwords of before stay in force", "err", err)
+		}
+		return
+	}
+	k.warned = ""
+	k.set(entries, info)
+	k.log.Info("passwords read", "entries", len(entries))
+}
+
+// token returns the entry of a token, or nil.
+func (k *keyring) token(now time.Time, token string) *key {
+	sum := sha256.Sum256([]byte(token))
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	k.look(now)
+	return k.tokens[sum].unexpired(now)
+}
+
+// user returns the entry of a user, or nil. proven says that the password was right before.
+func (k *keyring) user(now time.Time, name, password string) (user *key, proven bool) {
+	sum := k.sealed(name, password)
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	k.look(now)
+	user = k.users[name].unexpired(now)
+	p := k.proven[sum]
+	return user, p != nil && user != nil && p.user == user
+}
+
+// prove records that a password is the one of user.
+func (k *keyring) prove(user *key, password string) {
+	sum := k.sealed(user.entry.Name, password)
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	if k.users[user.entry.Name] != user {
+		return // the file has changed
+	}
+	if len(k.proven) >= provenMax {
+		clear(k.proven)
+	}
+	k.proven[sum] = &provenBy{user}
+}
+
+// sealed returns what proven has in place of a name and a password.
+func (k *keyring) sealed(name, password string) [sha256.Size]byte {
+	mac := hmac.New(sha256.New, k.seal[:])
+	mac.Write([]byte(name))
+	mac.Write([]byte{0})
+	mac.Write([]byte(password))
+	return [sha256.Size]byte(mac.Sum(nil))
+}
+
+// unexpired returns k, or nil once its time is over.
+func (k *key) unexpired(now time.Time) *key {
+	if k == nil || !k.entry.Expires.IsZero() && !now.Before(k.entry.Expires) {
+		return nil
+	}
+	return k
+}
