@@ -36,6 +36,7 @@ no other node, since others may join through it. With --relay it is a relay as w
 			var f bootstrapFlags
 			f.listen.register(fs, bootstrapPort, portFixed)
 			f.join.register(fs)
+			f.join.registerEphemeral(fs)
 			f.block.register(fs)
 			f.metrics.register(fs)
 			fs.Var(&f.relaying, "relay", "lend addresses to nodes that nobody can reach, as "+

@@ -8,12 +8,15 @@ import (
 	"path/filepath"
 	"sync"
 	"time"
+
+	"swarmnode"
 )
 
 // A debugDump writes what a report of a defect needs to a file: when SIGQUIT asks for it,
 // and at the end if the user has named the file.
 type debugDump struct {
-	s     *session
+	c     *console
+	node  *swarmnode.Node
 	named string // --debug-dump
 	dir   string // for files that the user has not named
 	stop  func() // ends the waiting for signals
@@ -21,9 +24,10 @@ type debugDump struct {
 	done sync.WaitGroup
 }
 
-// watchDebug writes a dump at each SIGQUIT until close.
-func watchDebug(s *session, dir string) *debugDump {
-	d := &debugDump{s: s, named: s.flags.debugDump, dir: dir}
+// watchDebug writes a dump of node at each SIGQUIT until close: to the file that is named, or
+// into dir.
+func watchDebug(c *console, node *swarmnode.Node, named, dir string) *debugDump {
+	d := &debugDump{c: c, node: node, named: named, dir: dir}
 	signals, stop := debugSignals()
 	ended := make(chan struct{})
 	d.stop = func() {
@@ -80,7 +84,7 @@ func (d *debugDump) write(path string) {
 	f, err := createDebugPart(path)
 	if err == nil {
 		w := bufio.NewWriter(f)
-		err = errors.Join(d.s.node.WriteDebug(w), w.Flush(), f.Close())
+		err = errors.Join(d.node.WriteDebug(w), w.Flush(), f.Close())
 		if err == nil {
 			err = os.Rename(f.Name(), path)
 		}
@@ -89,11 +93,11 @@ func (d *debugDump) write(path string) {
 		}
 	}
 	if err != nil {
-		d.s.c.warn("%v", fmt.Errorf("writing the debug dump: %w", plain(err)))
+		d.c.warn("%v", fmt.Errorf("writing the debug dump: %w", plain(err)))
 		return
 	}
-	d.s.c.event("dump", dumpEvent{path})
-	d.s.c.note("the last events are in %s; see %s sim --replay", quoteSource(path), program)
+	d.c.event("dump", dumpEvent{path})
+	d.c.note("the last events are in %s; see %s sim --replay", quoteSource(path), program)
 }
 
 // close writes the file that the user has named, and ends the waiting for signals.

@@ -58,6 +58,7 @@ func (f *dhtFlags) registerPort(fs *pflag.FlagSet, usage string) {
 	fs.Var(&f.timeout, "timeout", "give up after this time")
 	f.listen.register(fs, 0, usage)
 	f.join.register(fs)
+	f.join.registerEphemeral(fs)
 }
 
 // with runs do with a node. If joined is set, the node has joined the DHT first.

@@ -37,6 +37,7 @@ relay follows. It runs until interrupted.`,
 			f.listen.register(fs, bootstrapPort, portFixed)
 			f.relay.register(fs)
 			f.join.register(fs)
+			f.join.registerEphemeral(fs)
 			f.block.register(fs)
 			f.metrics.register(fs)
 			return f.run

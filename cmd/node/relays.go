@@ -11,7 +11,7 @@ import (
 )
 
 // registerRelay adds the flags that say which relays may lend us an address.
-func (f *nodeFlags) registerRelay(fs *pflag.FlagSet) {
+func (f *engineFlags) registerRelay(fs *pflag.FlagSet) {
 	f.relay = listValue{kind: "URI"} // checked later: errors repeat what is wrong
 	fs.Var(&f.relay, "relay",
 		"relay that may lend us an address when peers cannot reach us otherwise, "+
@@ -21,7 +21,7 @@ func (f *nodeFlags) registerRelay(fs *pflag.FlagSet) {
 }
 
 // checkRelays checks the flags of relays together, without a password in an error.
-func (f *nodeFlags) checkRelays(c *console) error {
+func (f *engineFlags) checkRelays(c *console) error {
 	if f.noRelay && len(f.relay.items) > 0 {
 		return usage(c.command, errors.New("--no-relay excludes --relay"))
 	}
@@ -36,7 +36,6 @@ func (f *nodeFlags) checkRelays(c *console) error {
 	}
 	switch {
 	case len(f.relay.items) == 0:
-		f.noRelay = f.noRelay || f.peersOnly
 	case f.noUTP:
 		c.warn("--relay has no effect with --no-utp: a relay carries nothing else")
 	case f.listen.network.proxy != "":

@@ -35,14 +35,17 @@ func (j *joinFlags) register(fs *pflag.FlagSet) {
 			"a built-in list)")
 	fs.StringVar(&j.stateDir, "state-dir",
 		"", "`FOLDER` for what the node remembers (default: $XDG_STATE_HOME/swarmnode)")
+}
+
+// registerEphemeral adds the flag for commands that need no memory.
+func (j *joinFlags) registerEphemeral(fs *pflag.FlagSet) {
 	fs.BoolVar(&j.ephemeral, "ephemeral", false, "remember nothing, not even the port")
 }
 
-// nodeFlags are the flags of commands that exchange content with peers.
-type nodeFlags struct {
+// engineFlags are the flags of commands that exchange content with peers, the daemon among them.
+type engineFlags struct {
 	join     joinFlags
 	listen   listenFlags
-	peers    listValue
 	down, up rateValue
 	peersMax countValue
 	// torrentPeers bounds the connections of one torrent.
@@ -55,36 +58,26 @@ type nodeFlags struct {
 	block     blockFlags
 	debugDump string
 
-	noDHT, noLSD, noTrackers bool
-	systemCongestion         bool
-	noPolite                 bool
-	noUTP, noTCP             bool
-	relay                    listValue // turn: URIs
-	noRelay                  bool
-	// peersOnly leaves only the peers of --peer to ask; prepare also sets the three flags
-	// above.
-	peersOnly bool
+	noDHT, noLSD     bool
+	systemCongestion bool
+	noPolite         bool
+	noUTP, noTCP     bool
+	relay            listValue // turn: URIs
+	noRelay          bool
 }
 
-func (f *nodeFlags) register(fs *pflag.FlagSet) {
+func (f *engineFlags) register(fs *pflag.FlagSet) {
 	f.listen.register(fs, 0, portPicked)
 	f.join.register(fs)
 	f.registerRelay(fs)
-	f.peers = listValue{kind: "HOST:PORT", check: checkHostPort}
-	fs.Var(&f.peers, "peer", "peer to connect to; may be repeated")
 	fs.BoolVar(&f.noDHT, "no-dht", false, "do not take part in the DHT")
 	fs.Var(&f.dhtRate, "dht-rate",
 		"limit of DHT queries per second, and of addresses asked in six seconds (default: 100); "+
 			"thousands of torrents need more")
 	fs.BoolVar(&f.noLSD, "no-lsd", false,
 		"do not look for peers on the local network (never done on loopback alone)")
-	fs.BoolVar(&f.noTrackers, "no-trackers", false,
-		"ask only trackers given with --tracker, not those that torrents and links name")
 	fs.BoolVar(&f.noUTP, "no-utp", false, "exchange nothing with peers by uTP")
 	fs.BoolVar(&f.noTCP, "no-tcp", false, "exchange nothing with peers by TCP")
-	fs.BoolVar(&f.peersOnly, "peers-only", false,
-		"ask nobody but the peers of --peer: no DHT, local network, trackers, web seeds, "+
-			"remembered peers or peer exchange")
 	fs.Var(&f.down, "down", "download limit, as in 500k or 1.5M bytes per second "+
 		"(default: none)")
 	fs.Var(&f.up, "up", "upload limit")
@@ -107,24 +100,52 @@ func (f *nodeFlags) register(fs *pflag.FlagSet) {
 			"--replay")
 }
 
-// prepare checks the flags together, and applies those that must come first. more maps
-// the flags that name others than peers to whether they were given.
-func (f *nodeFlags) prepare(c *console, more map[string]bool) error {
+// prepare checks the flags together, and applies those that must come first.
+func (f *engineFlags) prepare(c *console) error {
 	if f.noUTP && f.noTCP {
 		return usage(c.command, errors.New("--no-utp excludes --no-tcp"))
 	}
-	if f.peersOnly {
+	if err := f.checkRelays(c); err != nil {
+		return err
+	}
+	return f.memory.apply(c)
+}
+
+// nodeFlags are the flags of commands that exchange content in the foreground.
+type nodeFlags struct {
+	engineFlags
+	peers      listValue
+	noTrackers bool
+	// peersOnly leaves only the peers of --peer to ask; prepare also sets noDHT, noLSD
+	// and noTrackers.
+	peersOnly bool
+}
+
+func (f *nodeFlags) register(fs *pflag.FlagSet) {
+	f.engineFlags.register(fs)
+	f.join.registerEphemeral(fs)
+	f.peers = listValue{kind: "HOST:PORT", check: checkHostPort}
+	fs.Var(&f.peers, "peer", "peer to connect to; may be repeated")
+	fs.BoolVar(&f.noTrackers, "no-trackers", false,
+		"ask only trackers given with --tracker, not those that torrents and links name")
+	fs.BoolVar(&f.peersOnly, "peers-only", false,
+		"ask nobody but the peers of --peer: no DHT, local network, trackers, web seeds, "+
+			"remembered peers or peer exchange")
+}
+
+// prepare checks the flags together, and applies those that must come first. more maps
+// the flags that name others than peers to whether they were given.
+func (f *nodeFlags) prepare(c *console, more map[string]bool) error {
+	if f.peersOnly && !(f.noUTP && f.noTCP) {
 		for _, flag := range slices.Sorted(maps.Keys(more)) {
 			if more[flag] {
 				return usage(c.command, fmt.Errorf("--peers-only excludes --%s", flag))
 			}
 		}
 		f.noDHT, f.noLSD, f.noTrackers = true, true, true
+		f.noRelay = f.noRelay || len(f.relay.items) == 0
 	}
-	if err := f.checkRelays(c); err != nil {
-		return err
-	}
-	return f.memory.apply(c)
+	return f.engineFlags.prepare(c)
 }
 
 // encryptions maps the words of --encryption.
@@ -156,8 +177,17 @@ type needs struct {
 	lonely bool     // useful without any peer, since peers may come later
 }
 
-// openSession starts the node, and prepares to join the DHT.
-func openSession(ctx context.Context, c *console, f *nodeFlags, want needs) (*session, error) {
+// A nodePlan is what the flags of an engine say about its node.
+type nodePlan struct {
+	cfg     swarmnode.Config // without a state folder and a blocklist
+	network *swarmnode.Network
+	named   []string // bootstrap hosts that the flags stand for
+	hosts   []string // these, and the DHT nodes that torrents name
+}
+
+// plan opens the network, and fails if the node could not work with it. nodes are DHT nodes
+// that torrents name, HOST:PORT.
+func (f *engineFlags) plan(ctx context.Context, c *console, nodes []string) (*nodePlan, error) {
 	if err := checkDescriptors(descriptorsNode); err != nil {
 		return nil, err
 	}
@@ -176,19 +206,14 @@ func openSession(ctx context.Context, c *console, f *nodeFlags, want needs) (*se
 	if err != nil {
 		return nil, err
 	}
-	folder, err := stateFolder(c, f.join.stateDir, f.join.ephemeral)
-	if err != nil {
-		return nil, err
-	}
 	if err := checkDebugDump(f.debugDump); err != nil {
 		return nil, err
 	}
-	all := append(slices.Clip(hosts), validHosts(want.nodes)...)
-	s := &session{c: c, flags: f, network: network, started: time.Now(), hosts: all}
-	cfg := swarmnode.Config{
-		Network: network, StateDir: folder, NoRecords: !want.resume,
-		Bootstrap: append(append([]string{}, all...), relays...), DHTLimits: dhtLimits(f.dhtRate),
-		NoDHT: true, NoLSD: true, // until join
+	p := &nodePlan{network: network, named: hosts,
+		hosts: append(slices.Clip(hosts), validHosts(nodes)...)}
+	p.cfg = swarmnode.Config{
+		Network:   network,
+		Bootstrap: append(append([]string{}, p.hosts...), relays...), DHTLimits: dhtLimits(f.dhtRate),
 		Down: int64(f.down), Up: int64(f.up), Peers: int(f.peersMax),
 		TorrentPeers: int(f.torrentPeers), Memory: f.memory.blocks(),
 		Encryption: encryptions[f.encryption.word], SystemCongestion: f.systemCongestion,
@@ -196,18 +221,34 @@ func openSession(ctx context.Context, c *console, f *nodeFlags, want needs) (*se
 		NoUTP:    f.noUTP, NoTCP: f.noTCP, Relays: f.relay.items, NoRelay: f.noRelay,
 		Logger: c.log, DHTLogger: resolverLogger(c, f.join.named()),
 	}
-	f.listen.apply(&cfg)
+	f.listen.apply(&p.cfg)
+	return p, nil
+}
+
+// openSession starts the node, and prepares to join the DHT.
+func openSession(ctx context.Context, c *console, f *nodeFlags, want needs) (*session, error) {
+	p, err := f.plan(ctx, c, want.nodes)
+	if err != nil {
+		return nil, err
+	}
+	folder, err := stateFolder(c, f.join.stateDir, f.join.ephemeral)
+	if err != nil {
+		return nil, err
+	}
+	s := &session{c: c, flags: f, network: p.network, started: time.Now(), hosts: p.hosts}
+	p.cfg.StateDir, p.cfg.NoRecords = folder, !want.resume
+	p.cfg.NoDHT, p.cfg.NoLSD = true, true // until join
+	p.cfg.Blocklists = f.block.lists.items
 	// The session ends with close, after what follows the end of ctx.
-	cfg.Blocklists = f.block.lists.items
-	if s.node, err = swarmnode.Start(context.WithoutCancel(ctx), cfg); err != nil {
+	if s.node, err = swarmnode.Start(context.WithoutCancel(ctx), p.cfg); err != nil {
 		return nil, startFailure(err, f.join.stateDir)
 	}
-	s.debug = watchDebug(s, folder)
+	s.debug = watchDebug(c, s.node, f.debugDump, folder)
 	s.blocked = watchBlocklist(c, s.node, &f.block)
 	if taken := s.node.TakenPort(); taken != 0 {
 		c.note("port %d is taken, listening on %d", taken, s.node.Addrs()[0].Port())
 	}
-	if err := s.check(ctx, want, hosts); err != nil {
+	if err := s.check(ctx, want, p.named); err != nil {
 		s.close()
 		return nil, err
 	}
@@ -261,7 +302,7 @@ func (s *session) join() error {
 }
 
 // hosts returns the bootstrap hosts that the flags stand for, and the relays beside these.
-func (f *nodeFlags) hosts(c *console) (hosts, relays []string, err error) {
+func (f *engineFlags) hosts(c *console) (hosts, relays []string, err error) {
 	if f.noDHT {
 		return nil, nil, nil
 	}
