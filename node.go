@@ -144,6 +144,10 @@ func (n *Node) Add(spec swarm.Spec) (*swarm.Torrent, error) {
 	return n.engine.Add(spec)
 }
 
+// Forget removes what is recorded of a torrent that the node does not have now, see
+// swarm.Engine.Forget.
+func (n *Node) Forget(hash metainfo.Hash) error { return n.engine.Forget(hash) }
+
 // Limits returns the limits of all torrents together that are in force.
 func (n *Node) Limits() swarm.EngineLimits { return n.engine.Limits() }
 

@@ -2,8 +2,13 @@ package daemon
 
 import (
 	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"time"
 
 	"swarmnode/metainfo"
+	"swarmnode/swarm"
 )
 
 // An AddSpec describes a torrent to add.
@@ -11,7 +16,8 @@ type AddSpec struct {
 	// Torrent is what to add. If it is nil, Magnet is.
 	Torrent *metainfo.Torrent
 	Magnet  metainfo.Magnet
-	// Options are those of the torrent; an empty Dir means that of Settings.
+	// Options are those of the torrent; an empty Dir means that of Settings. Settings.AddPaused
+	// is for controls, which set Options.Stopped by it unless their user says otherwise.
 	Options Options
 	// Peers are known peers, HOST:PORT.
 	Peers []string
@@ -21,8 +27,207 @@ type AddSpec struct {
 	Source string
 }
 
+// ErrTooMany says that a daemon has as many torrents as it can have.
+var ErrTooMany = fmt.Errorf("there are %d torrents, which is the most", torrentsMax)
+
 // Add adds a torrent, keeps it in the state folder, and starts it when its turn comes unless
-// Options.Stopped is set. If it is there already, the error is an *ExistsError with it.
+// Options.Stopped is set. When it returns, a crash loses nothing of it. If the torrent is
+// there already, it gets the trackers of spec that it lacks, unless it is private, and the
+// error is an *ExistsError. Other errors are an *OptionError, a *KeepError, ErrTooMany,
+// ErrClosed, or say what is wrong with spec.
 func (d *Daemon) Add(ctx context.Context, spec AddSpec) (*Torrent, error) {
-	return nil, ErrRemoved
+	rec, doc, err := d.recordOf(&spec)
+	if err != nil {
+		return nil, err
+	}
+	hash := spec.hash()
+	if why := d.left[hash]; why != nil {
+		return nil, &KeepError{why}
+	}
+	if there, err := d.reserve(ctx, hash, rec); err != nil || there != nil {
+		if there != nil {
+			there.mergeTrackers(rec.Trackers)
+			err = &ExistsError{there}
+		}
+		return nil, err
+	}
+	t := newTorrent(d, hash, rec)
+	err = d.keepNew(t, doc)
+	d.enter(t, err == nil)
+	if err != nil {
+		return nil, &KeepError{err}
+	}
+	d.log.Info("added", "torrent", hash.Short(), "id", t.id, "name", t.rec.Shown.Name, "from",
+		spec.Source)
+	d.happened(t, EventAdded)
+	d.steward.look(t)
+	return t, nil
+}
+
+// hash returns the info-hash of what is to be added.
+func (s *AddSpec) hash() metainfo.Hash {
+	if s.Torrent != nil {
+		return s.Torrent.Info().Hash()
+	}
+	return s.Magnet.Hash()
+}
+
+// recordOf returns the record of a torrent that is to be added, without an ID, and its
+// .torrent file, unless it is a link.
+func (d *Daemon) recordOf(spec *AddSpec) (*record, []byte, error) {
+	rec := &record{Options: spec.Options.clone(), Whole: spec.Complete}
+	if rec.Options.Dir == "" {
+		rec.Options.Dir = d.Settings().Dir
+	}
+	if err := rec.Options.check(); err != nil {
+		return nil, nil, err
+	}
+	if spec.hash() == (metainfo.Hash{}) {
+		return nil, nil, errors.New("neither a torrent nor a magnet link is given")
+	}
+	peers := spec.Peers
+	if len(peers) > metainfo.PeersMax {
+		peers = peers[:metainfo.PeersMax]
+	}
+	var doc []byte
+	if spec.Torrent != nil {
+		n := len(spec.Torrent.Info().Layout().Files)
+		if files := rec.Options.Files; files != nil && len(files) != n {
+			return nil, nil, &OptionError{"files", swarm.ErrPriorities}
+		}
+		rec.describe(spec.Torrent)
+		doc = spec.Torrent.Marshal()
+	} else {
+		rec.describeLink(&spec.Magnet)
+	}
+	for _, peer := range peers {
+		if !slices.Contains(rec.Peers, peer) {
+			rec.Peers = append(rec.Peers, peer)
+		}
+	}
+	rec.Shown.Added = time.Now().Unix()
+	if rec.Whole {
+		s := &rec.Shown
+		s.Got, s.Left, s.Have, s.PiecesHave = s.Wanted, 0, s.Size, s.Pieces
+	}
+	return rec, doc, nil
+}
+
+// reserve gives rec an ID and keeps others from adding the torrent, until enter. It returns
+// the torrent instead if it is there, and waits while somebody else adds it.
+func (d *Daemon) reserve(ctx context.Context, hash metainfo.Hash, rec *record) (*Torrent, error) {
+	known, err := rec.names()
+	if err != nil {
+		return nil, err
+	}
+	for {
+		d.mu.Lock()
+		var wait <-chan struct{}
+		for _, name := range known.short() {
+			if t := d.torrents[name]; t != nil {
+				d.mu.Unlock()
+				return t, nil
+			}
+			if adding := d.adding[name]; adding != nil {
+				wait = adding
+			}
+		}
+		switch {
+		case d.closed:
+			d.mu.Unlock()
+			return nil, ErrClosed
+		case wait == nil && len(d.ids)+len(d.adding) >= torrentsMax:
+			d.mu.Unlock()
+			return nil, ErrTooMany
+		case wait == nil:
+			d.last++
+			rec.ID, rec.Queue = d.last, d.order.len()
+			d.adding[hash] = make(chan struct{})
+			d.mu.Unlock()
+			return nil, nil
+		}
+		d.mu.Unlock()
+		select {
+		case <-wait:
+		case <-ctx.Done():
+			return nil, context.Cause(ctx)
+		}
+	}
+}
+
+// keepNew writes the files of a new torrent.
+func (d *Daemon) keepNew(t *Torrent, doc []byte) error {
+	if doc != nil {
+		if err := d.records.saveInfo(t.hash, doc); err != nil {
+			return err
+		}
+	}
+	err := d.saver.saveNow(t)
+	if err != nil && doc != nil {
+		// Without a record it would be found at the next start, as one that nobody removed.
+		_ = d.records.remove(t.hash)
+	}
+	return err
+}
+
+// enter ends reserve, and lists the torrent if it was kept.
+func (d *Daemon) enter(t *Torrent, kept bool) {
+	d.mu.Lock()
+	close(d.adding[t.hash])
+	delete(d.adding, t.hash)
+	if kept {
+		d.ids[t.id] = t
+	}
+	d.mu.Unlock()
+	if kept {
+		d.alias(t)
+		d.order.add(t)
+		d.feed.Add(t)
+	}
+}
+
+// alias makes the torrent be found by each of its info-hashes that no other torrent has.
+func (d *Daemon) alias(t *Torrent) {
+	hashes := t.hashes()
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	for _, hash := range hashes {
+		switch other := d.torrents[hash]; {
+		case other == nil:
+			d.torrents[hash] = t
+		case other != t:
+			d.log.Warn("another torrent is one half of this hybrid", "torrent", t.hash.Short(),
+				"other", hash.Short())
+		}
+	}
+}
+
+// mergeTrackers gives a torrent the trackers that it lacks, as tiers of their own, unless it
+// is private: the trackers of such a torrent are its owner's choice (BEP 27).
+func (t *Torrent) mergeTrackers(tiers [][]string) {
+	t.mu.Lock()
+	if t.rec.Shown.Private {
+		t.mu.Unlock()
+		return
+	}
+	now := t.trackerTiers()
+	has := make(map[string]bool)
+	for _, url := range slices.Concat(now...) {
+		has[url] = true
+	}
+	more := cloneTiers(now)
+	for _, url := range slices.Concat(tiers...) {
+		if !has[url] && len(has) < swarm.TrackersMax {
+			has[url] = true
+			more = append(more, []string{url})
+		}
+	}
+	t.mu.Unlock()
+	if len(more) == len(now) {
+		return
+	}
+	err := t.Set(context.Background(), func(o *Options) { o.Trackers = more })
+	if err != nil {
+		t.daemon.log.Info("trackers were not taken over", "torrent", t.hash.Short(), "err", err)
+	}
 }

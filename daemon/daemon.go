@@ -3,12 +3,16 @@ package daemon
 import (
 	"cmp"
 	"context"
+	"errors"
 	"log/slog"
+	"maps"
 	"slices"
 	"sync"
+	"time"
 
 	"swarmnode"
 	"swarmnode/metainfo"
+	"swarmnode/swarm/feed"
 )
 
 // A Config describes a Daemon.
@@ -27,50 +31,179 @@ type Config struct {
 
 // A Daemon is a running node with its torrents. Its methods are safe for concurrent use.
 type Daemon struct {
-	log  *slog.Logger
-	node *swarmnode.Node
+	log       *slog.Logger
+	node      *swarmnode.Node
+	records   *records
+	saver     *saver
+	hands     *hands
+	checks    *checks
+	order     order
+	steward   *steward
+	feed      feed.Feed[Torrent, ID]
+	listeners []func(*Torrent, Event)
+	// left are the torrents whose files are left alone; see loaded.left. Nobody changes it.
+	left map[metainfo.Hash]error
+
+	ctx    context.Context // done once the daemon is to end
+	cancel context.CancelFunc
+	unbind func() bool    // makes the end of the context of Start close the daemon no more
+	wait   sync.WaitGroup // all goroutines
+	once   sync.Once      // the first Close
+	done   chan struct{}  // closed when everything has ended
+	err    error          // of the first Close
 
 	mu       sync.Mutex
+	closed   bool
 	settings Settings
 	torrents map[metainfo.Hash]*Torrent
 	ids      map[ID]*Torrent
-	last     ID // that was given away
+	adding   map[metainfo.Hash]chan struct{} // torrents that are being added
+	last     ID                              // that was given away
 }
 
 // Start takes the lock of the state folder, starts the node, and lists the torrents of the
-// last run. It does not wait for the network, nor until torrents are opened.
+// last run. It does not wait for the network, nor until torrents are opened. When ctx ends,
+// the daemon closes as by Close. The error is a *LockError, one of swarmnode.Start, or says why
+// the state folder cannot be used.
 func Start(ctx context.Context, cfg Config) (*Daemon, error) {
 	log := cfg.Logger
 	if log == nil {
 		log = slog.New(slog.DiscardHandler)
 	}
-	node, err := swarmnode.Start(ctx, cfg.Node)
+	if cfg.Node.StateDir == "" {
+		return nil, errors.New("a daemon needs a state folder")
+	}
+	records, err := openRecords(log, cfg.Node.StateDir)
 	if err != nil {
+		return nil, stateError(cfg.Node.StateDir, err)
+	}
+	d := &Daemon{log: log, records: records, saver: newSaver(log, records), hands: newHands(),
+		settings: cfg.Settings, done: make(chan struct{}),
+		torrents: make(map[metainfo.Hash]*Torrent), ids: make(map[ID]*Torrent),
+		adding: make(map[metainfo.Hash]chan struct{})}
+	d.checks, d.steward = &checks{d: d}, &steward{d}
+	d.feed.Init(time.Now(), entryOf, idOf)
+	d.ctx, d.cancel = context.WithCancel(context.WithoutCancel(ctx))
+	if err := d.list(); err != nil {
+		records.close()
+		return nil, stateError(cfg.Node.StateDir, err)
+	}
+	if d.node, err = swarmnode.Start(context.WithoutCancel(ctx), nodeConfig(&cfg)); err != nil {
+		records.close()
 		return nil, err
 	}
-	return &Daemon{
-		log: log, node: node, settings: cfg.Settings,
-		torrents: make(map[metainfo.Hash]*Torrent), ids: make(map[ID]*Torrent),
-	}, nil
+	d.run()
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	d.unbind = context.AfterFunc(ctx, func() { d.Close() })
+	return d, nil
+}
+
+// stateError says which folder an error is about.
+func stateError(dir string, err error) error {
+	if _, ok := errors.AsType[*LockError](err); ok {
+		return err
+	}
+	return &swarmnode.StateError{Dir: dir, Err: err}
+}
+
+// nodeConfig returns the Config of the node, with the limits and switches of Settings.
+func nodeConfig(cfg *Config) swarmnode.Config {
+	node, s := cfg.Node, &cfg.Settings
+	node.Down, node.Up, node.Peers, node.TorrentPeers = s.Down, s.Up, s.Peers, s.TorrentPeers
+	node.NoDHT, node.NoPEX, node.NoLSD = !s.DHT, !s.PEX, !s.LSD
+	node.Blocklists = s.Blocklists
+	if node.Logger == nil {
+		node.Logger = cfg.Logger
+	}
+	return node
+}
+
+// list makes the torrents of the last run known.
+func (d *Daemon) list() error {
+	all, err := d.records.load(d.settings.Dir)
+	if err != nil {
+		return err
+	}
+	d.left, d.last = all.left, all.last
+	list := make([]*Torrent, 0, len(all.torrents))
+	for i := range all.torrents {
+		found := &all.torrents[i]
+		t := newTorrent(d, found.hash, found.rec)
+		t.saved.durable = !found.fresh
+		if found.fresh {
+			t.saved.version++
+			d.saver.schedule(t, time.Now())
+		}
+		d.ids[t.id] = t
+		d.alias(t)
+		d.feed.Add(t)
+		list = append(list, t)
+	}
+	d.order.start(list)
+	return nil
+}
+
+// run starts the goroutines.
+func (d *Daemon) run() {
+	d.wait.Go(func() { d.saver.run(d.ctx) })
+	d.wait.Go(func() { d.follow(d.ctx) })
+	d.wait.Go(func() { d.tidy(d.ctx) })
+	for range handsCount {
+		d.wait.Go(func() { d.hands.run(d.ctx) })
+	}
+	d.steward.start()
 }
 
 // Node returns the node.
 func (d *Daemon) Node() *swarmnode.Node { return d.node }
 
-// Close stops all torrents, saves what the next run needs, and closes the node.
-func (d *Daemon) Close() error { return d.node.Close() }
+// Close stops all torrents, saves what the next run needs, closes the node, and waits for all
+// of that. Each call returns the same error, that of what could not be saved.
+func (d *Daemon) Close() error {
+	d.once.Do(func() {
+		d.mu.Lock()
+		d.closed = true
+		unbind := d.unbind
+		d.mu.Unlock()
+		if unbind != nil {
+			unbind()
+		}
+		d.cancel()
+		d.wait.Wait()
+		err := d.node.Close()
+		for _, t := range d.Torrents() {
+			t.ended()
+		}
+		d.err = errors.Join(err, d.saver.flush())
+		d.records.close()
+		d.feed.Close()
+		close(d.done)
+	})
+	<-d.done
+	return d.err
+}
+
+// ended keeps what a list shows of a torrent whose engine has closed.
+func (t *Torrent) ended() {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if t.run == nil {
+		return
+	}
+	last := t.run.State()
+	t.show(&last)
+	t.run, t.drive.running = nil, false
+}
 
 // Done returns a channel that is closed once the daemon has ended.
-func (d *Daemon) Done() <-chan struct{} { return d.node.Done() }
+func (d *Daemon) Done() <-chan struct{} { return d.done }
 
 // Torrents returns all torrents, by their IDs.
 func (d *Daemon) Torrents() []*Torrent {
 	d.mu.Lock()
-	defer d.mu.Unlock()
-	list := make([]*Torrent, 0, len(d.ids))
-	for _, t := range d.ids {
-		list = append(list, t)
-	}
+	list := slices.Collect(maps.Values(d.ids))
+	d.mu.Unlock()
 	slices.SortFunc(list, func(a, b *Torrent) int { return cmp.Compare(a.id, b.id) })
 	return list
 }

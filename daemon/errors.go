@@ -51,10 +51,28 @@ func (e *PathError) Error() string {
 // A LockError says that another daemon has the state folder.
 type LockError struct {
 	Dir     string
-	PID     int
-	Started string // how it was started, for users; may be empty
+	PID     int    // its process id; 0 if that is not known
+	Started string // when it was started, for users; may be empty
 }
 
 func (e *LockError) Error() string {
-	return fmt.Sprintf("%s is in use by the daemon with process id %d", e.Dir, e.PID)
+	who := "another daemon"
+	if e.PID != 0 {
+		who = fmt.Sprintf("the daemon with process id %d", e.PID)
+	}
+	if e.Started != "" {
+		who += ", started " + e.Started
+	}
+	return fmt.Sprintf("%s is in use by %s", e.Dir, who)
 }
+
+// A KeepError says that a torrent could not be written to the state folder, so that the next
+// run would not know it.
+type KeepError struct{ Err error }
+
+func (e *KeepError) Error() string {
+	return fmt.Sprintf("the torrent cannot be kept in the state folder: %v", e.Err)
+}
+
+// Unwrap returns the cause.
+func (e *KeepError) Unwrap() error { return e.Err }

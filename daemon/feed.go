@@ -23,14 +23,39 @@ type Change struct {
 	Kinds   swarm.Kind
 }
 
-// A Subscription reads the changes of a Daemon.
-type Subscription struct{}
+// A Subscription reads the changes of a Daemon. It holds nobody up and needs no end. One
+// goroutine at a time may use it.
+type Subscription struct {
+	daemon *Daemon
+	seq    uint64
+}
 
 // Subscribe returns a reader of the changes since the moment from; 0 is none, so that the first
 // Changes have all torrents.
-func (d *Daemon) Subscribe(from uint64) *Subscription { return &Subscription{} }
+func (d *Daemon) Subscribe(from uint64) *Subscription { return &Subscription{d, from} }
 
 // Next waits for changes. The error is that of ctx, or ErrClosed.
 func (s *Subscription) Next(ctx context.Context) (Changes, error) {
-	return Changes{}, ErrClosed
+	for {
+		c, wait, closed := s.daemon.feed.Read(s.seq)
+		if closed {
+			return Changes{}, ErrClosed
+		}
+		if wait == nil {
+			s.seq = c.Seq
+			all := Changes{Seq: c.Seq, Reset: c.Reset, Removed: c.Removed, Settings: c.Marked}
+			if len(c.Items) > 0 {
+				all.Torrents = make([]Change, len(c.Items))
+			}
+			for i, item := range c.Items {
+				all.Torrents[i] = Change{item.Item, swarm.Kind(item.Kinds)}
+			}
+			return all, nil
+		}
+		select {
+		case <-wait:
+		case <-ctx.Done():
+			return Changes{}, ctx.Err()
+		}
+	}
 }

@@ -30,8 +30,8 @@ type Options struct {
 	Idle  Goal[time.Duration] `json:"idle"`
 
 	// Trackers and WebSeeds replace those of the torrent; nil leaves them.
-	Trackers [][]string `json:"trackers,omitempty"`
-	WebSeeds []string   `json:"webseeds,omitempty"`
+	Trackers [][]string `json:"trackers"`
+	WebSeeds []string   `json:"webseeds"`
 
 	// Stopped says that the user wants it to rest, Forced that it does not queue.
 	Stopped bool `json:"stopped,omitempty"`

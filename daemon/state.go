@@ -1,6 +1,7 @@
 package daemon
 
 import (
+	"cmp"
 	"time"
 
 	"swarmnode/swarm"
@@ -49,11 +50,114 @@ type State struct {
 	Swarm swarm.State
 }
 
-// State returns what the torrent was doing a moment ago. It never waits.
+// State returns what the torrent was doing a moment ago. It never waits. Nobody may change the
+// maps of a State.
 func (t *Torrent) State() State {
-	s := State{ETA: -1, Ratio: -1}
-	if run := t.opened(); run != nil {
-		s.Swarm = run.State()
+	t.mu.Lock()
+	run := t.run
+	t.mu.Unlock()
+	var open swarm.State
+	if run != nil {
+		open = run.State()
+	}
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	s := t.kept()
+	if run != nil && t.run == run {
+		s.open(&open)
+	}
+	s.Status, s.Why = t.status(&s), t.whyNow()
+	s.Error = t.errorNow(&s)
+	s.finish()
+	return s
+}
+
+// kept returns the State of a torrent at rest. t.mu is held.
+func (t *Torrent) kept() State {
+	r, d := &t.rec, &t.drive
+	k := &r.Shown
+	s := State{
+		Name: k.Name, Finished: r.Finished, Queue: d.queue, Forced: r.Options.Forced,
+		Stalled: d.stalled, Dir: cmp.Or(r.Place, r.Options.Dir), HaveInfo: k.HaveInfo,
+		Private: k.Private, Size: k.Size, Wanted: k.Wanted, Got: k.Got, Left: k.Left,
+		Have: k.Have, Files: int(k.Files), Pieces: int(k.Pieces), PiecesHave: int(k.PiecesHave),
+		PieceLength: int(k.PieceLength), Totals: k.totals(), Started: d.started,
+		ETA: -1, Ratio: -1,
 	}
 	return s
+}
+
+// open puts into s what the engine knows of an open torrent.
+func (s *State) open(now *swarm.State) {
+	s.Swarm = *now
+	s.DownRate, s.UpRate = now.DownRate, now.UpRate
+	s.MetadataSize, s.MetadataHave = now.MetadataSize, now.MetadataHave
+	s.Moved, s.MoveTotal = now.Moved, now.MoveTotal
+	if now.Phase == swarm.Checking {
+		s.Checked, s.CheckTotal = now.Checked, now.CheckTotal
+	}
+	added := s.Totals.Added
+	s.Totals = now.Totals
+	if !added.IsZero() {
+		s.Totals.Added = added
+	}
+	if now.Dir == "" || now.Pieces == 0 { // the content is not known yet
+		return
+	}
+	s.Dir = now.Dir
+	s.Wanted, s.Got, s.Left, s.Have = now.Wanted, now.Got, now.Left, now.Have
+	s.PiecesHave = now.PiecesHave
+}
+
+// status returns what the torrent does. s has what is known of its content. t.mu is held.
+func (t *Torrent) status(s *State) Status {
+	d, phase := &t.drive, s.Swarm.Phase
+	switch {
+	case t.run != nil && phase == swarm.Checking:
+		return Checking
+	case d.check == checkWaiting || d.check == checkGranted || d.verify:
+		return CheckQueued
+	case d.failed, t.rec.Options.Stopped, t.rec.Finished:
+		return Stopped
+	case t.run != nil && d.running && d.aim == aimRun:
+		if s.HaveInfo && s.Left == 0 {
+			return Seeding
+		}
+		return Downloading
+	case s.HaveInfo && s.Left == 0:
+		return SeedQueued
+	}
+	return DownloadQueued
+}
+
+// whyShort is State.Why of a torrent that the memory limit keeps from running.
+const whyShort = "memory limit reached: waiting for room"
+
+// whyNow returns State.Why. t.mu is held.
+func (t *Torrent) whyNow() string {
+	if t.drive.short && t.drive.aim == aimRun && !t.drive.running {
+		return whyShort
+	}
+	return t.drive.why
+}
+
+// errorNow returns State.Error. t.mu is held.
+func (t *Torrent) errorNow(s *State) string {
+	switch {
+	case t.drive.fault != nil:
+		return t.drive.fault.Error()
+	case s.Swarm.Fault != nil:
+		return s.Swarm.Fault.Error()
+	}
+	return ""
+}
+
+// finish adds what follows from the rest.
+func (s *State) finish() {
+	if s.Size > 0 {
+		s.Ratio = float64(s.Totals.Up) / float64(s.Size)
+	}
+	if s.Status == Downloading && s.Left > 0 && s.DownRate > 0 {
+		s.ETA = time.Duration(float64(s.Left) / float64(s.DownRate) * float64(time.Second))
+	}
 }

@@ -2,35 +2,12 @@ package daemon
 
 import (
 	"context"
+	"errors"
+	"slices"
+	"time"
 
-	"swarmnode/metainfo"
 	"swarmnode/swarm"
 )
-
-// opened returns the running torrent, or nil.
-func (t *Torrent) opened() *swarm.Torrent {
-	t.daemon.mu.Lock()
-	defer t.daemon.mu.Unlock()
-	return t.run
-}
-
-// open returns the torrent in the engine; it opens one that rests as a paused one.
-func (t *Torrent) open(ctx context.Context) (*swarm.Torrent, error) {
-	if run := t.opened(); run != nil {
-		return run, nil
-	}
-	return nil, ErrRemoved
-}
-
-// Options returns what the user has set. Nobody may change its slices and maps.
-func (t *Torrent) Options() Options { return Options{} }
-
-// Set changes the options by a function that gets a copy. If the new ones are wrong, nothing
-// changes, and the error is an *OptionError. Content is moved by Move, not by Options.Dir.
-func (t *Torrent) Set(ctx context.Context, by func(*Options)) error { return ErrRemoved }
-
-// Start lets the torrent run when its turn in the queue comes, or, if now is set, at once.
-func (t *Torrent) Start(ctx context.Context, turn Turn) error { return ErrRemoved }
 
 // A Turn says when a torrent starts.
 type Turn bool
@@ -41,62 +18,212 @@ const (
 	AtOnce Turn = true  // outside of the queue (Options.Forced)
 )
 
-// Stop makes the torrent rest until Start.
-func (t *Torrent) Stop(ctx context.Context) error { return ErrRemoved }
-
-// Verify hashes the content again, when its turn comes.
-func (t *Torrent) Verify(ctx context.Context) error { return ErrRemoved }
-
-// Reannounce asks the trackers as soon as they allow it.
-func (t *Torrent) Reannounce(ctx context.Context) error { return ErrRemoved }
-
-// Move puts the content into another folder. It returns at once; State shows the progress, and
-// Error what went wrong.
-func (t *Torrent) Move(ctx context.Context, dir string) error { return ErrRemoved }
-
-// Locate says that the content lies in another folder now. It is checked there.
-func (t *Torrent) Locate(ctx context.Context, dir string) error { return ErrRemoved }
-
-// Rename gives a file or folder of the content, named by its path in the torrent ("" is the
-// top), another name.
-func (t *Torrent) Rename(ctx context.Context, path, name string) error { return ErrRemoved }
-
-// Remove ends the torrent and forgets it; with data, its files are removed, too.
-func (t *Torrent) Remove(ctx context.Context, data bool) error { return ErrRemoved }
-
-// Enqueue changes the position in the queue: the new one is that of to, from 0.
-func (t *Torrent) Enqueue(to int) error { return ErrRemoved }
-
-// Metainfo returns the torrent as a .torrent file describes it, with the trackers of Options,
-// or ErrNoInfo.
-func (t *Torrent) Metainfo(ctx context.Context) (*metainfo.Torrent, error) {
-	return nil, ErrRemoved
+// Options returns what the user has set. Nobody may change its slices and maps.
+func (t *Torrent) Options() Options {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	return t.rec.Options
 }
 
-// Magnet returns the magnet link, with trackers.
-func (t *Torrent) Magnet() metainfo.Magnet { return metainfo.Magnet{} }
+// Set changes the options by a function that gets a copy. If the new ones are wrong, nothing
+// changes, and the error is an *OptionError. Content is moved by Move, not by Options.Dir.
+func (t *Torrent) Set(ctx context.Context, by func(*Options)) error {
+	t.mu.Lock()
+	if t.drive.removed {
+		t.mu.Unlock()
+		return ErrRemoved
+	}
+	before := t.rec.Options
+	after := before.clone()
+	t.mu.Unlock()
+	by(&after)
+	if err := t.checkOptions(&before, &after); err != nil {
+		return err
+	}
+	run, err := t.openFor(ctx, &before, &after)
+	if err != nil {
+		return err
+	}
+	if run != nil {
+		err := applyOptions(run, &before, &after)
+		if err != nil && !errors.Is(err, swarm.ErrStopped) {
+			return err
+		}
+	}
+	after.intern()
+	t.mu.Lock()
+	t.rec.Options = after
+	t.edited(settingsLate)
+	t.mu.Unlock()
+	t.changed(swarm.ChangedSettings | swarm.ChangedState)
+	t.daemon.steward.look(t)
+	return nil
+}
 
-// Files returns the state of each file of the layout, padding included; nil before the
-// metadata is known. A torrent that rests is read from the state folder.
-func (t *Torrent) Files(ctx context.Context) ([]swarm.FileState, error) { return nil, ErrRemoved }
+// checkOptions returns an *OptionError if options cannot be set.
+func (t *Torrent) checkOptions(before, after *Options) error {
+	if err := after.check(); err != nil {
+		return err
+	}
+	t.mu.Lock()
+	entries, known, place := int(t.rec.Shown.Entries), t.rec.Shown.HaveInfo, t.rec.Place
+	t.mu.Unlock()
+	switch {
+	case after.Files != nil && known && len(after.Files) != entries:
+		return &OptionError{"files", swarm.ErrPriorities}
+	case after.Dir != before.Dir && place == "":
+		return &OptionError{"dir", errors.New("content is moved by Move")}
+	}
+	return nil
+}
 
-// Peers, Pieces, Trackers and WebSeeds are those of swarm.Torrent; of a torrent that rests
-// there are none, except for trackers, which are those of Options.
-func (t *Torrent) Peers() []swarm.PeerState { return nil }
+// openFor opens a torrent that rests if a change of options needs that: files that come to be
+// wanted are looked at. It returns nil if the torrent rests and the engine need not know.
+func (t *Torrent) openFor(ctx context.Context, before, after *Options) (*swarm.Torrent, error) {
+	t.mu.Lock()
+	run, known := t.run, t.rec.Shown.HaveInfo
+	t.mu.Unlock()
+	if run != nil || !known || slices.Equal(before.Files, after.Files) {
+		return run, nil
+	}
+	run, err := t.open(ctx)
+	if err == nil {
+		t.awaitFiles(ctx, run, openPatience)
+	}
+	return run, err
+}
 
-// Pieces describes the pieces.
-func (t *Torrent) Pieces() swarm.PiecesState { return swarm.PiecesState{} }
+// applyOptions tells the engine what is new of the options.
+func applyOptions(run *swarm.Torrent, before, after *Options) error {
+	if !slices.Equal(before.Files, after.Files) && run.Info() != nil {
+		n := len(run.Info().Layout().Files)
+		files := after.Files
+		if files == nil {
+			files = slices.Repeat([]swarm.Priority{swarm.Normal}, n)
+		}
+		if err := run.SetFiles(files); err != nil {
+			return &OptionError{"files", err}
+		}
+	}
+	if !sameTiers(before.Trackers, after.Trackers) && after.Trackers != nil {
+		if err := run.SetTrackers(after.Trackers); err != nil {
+			return &OptionError{"trackers", err}
+		}
+	}
+	if !slices.Equal(before.WebSeeds, after.WebSeeds) && after.WebSeeds != nil {
+		if err := run.SetWebSeeds(after.WebSeeds); err != nil {
+			return &OptionError{"webseeds", err}
+		}
+	}
+	if before.Sequential != after.Sequential {
+		if err := run.SetSequential(after.Sequential); err != nil {
+			return err
+		}
+	}
+	if before.Down != after.Down || before.Up != after.Up || before.Peers != after.Peers {
+		return run.SetLimits(swarm.Limits{Down: after.Down, Up: after.Up, Peers: after.Peers})
+	}
+	return nil
+}
 
-// Trackers describes the trackers.
-func (t *Torrent) Trackers() []swarm.TrackerState { return nil }
+// sameTiers reports whether two lists of tiers are the same.
+func sameTiers(a, b [][]string) bool {
+	return (a == nil) == (b == nil) && slices.EqualFunc(a, b, slices.Equal[[]string])
+}
 
-// WebSeeds describes the web seeds.
-func (t *Torrent) WebSeeds() []swarm.WebSeedState { return nil }
+// Start lets the torrent run when its turn in the queue comes, or outside of the queue. What
+// kept it from running, such as an error or a goal, is forgotten.
+func (t *Torrent) Start(ctx context.Context, turn Turn) error {
+	t.mu.Lock()
+	if t.drive.removed {
+		t.mu.Unlock()
+		return ErrRemoved
+	}
+	t.rec.Options.Stopped, t.rec.Options.Forced = false, bool(turn)
+	t.rec.Finished = false
+	t.edited(settingsLate)
+	t.mu.Unlock()
+	t.forgive()
+	t.changed(swarm.ChangedSettings | swarm.ChangedState)
+	t.daemon.steward.look(t)
+	t.hurry()
+	return nil
+}
 
-// AddPeer names another peer to try, HOST:PORT.
-func (t *Torrent) AddPeer(ctx context.Context, hostPort string) error { return ErrRemoved }
+// Stop makes the torrent rest until Start. Content that is being hashed is left.
+func (t *Torrent) Stop(ctx context.Context) error {
+	t.mu.Lock()
+	if t.drive.removed {
+		t.mu.Unlock()
+		return ErrRemoved
+	}
+	t.rec.Options.Stopped, t.rec.Options.Forced = true, false
+	checks := t.drive.check != checkNone || t.drive.verify
+	t.drive.verify = false
+	t.edited(settingsLate)
+	t.mu.Unlock()
+	if checks {
+		t.daemon.checks.release(t)
+	}
+	t.changed(swarm.ChangedSettings | swarm.ChangedState)
+	t.daemon.steward.look(t)
+	t.hurry()
+	return nil
+}
 
-// Reader reads a file of the torrent, whose content is fetched as it is read.
-func (t *Torrent) Reader(ctx context.Context, file int) (*swarm.Reader, error) {
-	return nil, ErrRemoved
+// hurry puts the torrent before those that nobody waits for, if something is to be done about
+// it.
+func (t *Torrent) hurry() {
+	t.mu.Lock()
+	d := &t.drive
+	busy := !d.removed && (d.aim == aimRun) != d.running && (d.aim == aimRun || t.run != nil)
+	t.mu.Unlock()
+	if busy {
+		t.daemon.hands.push(t, atOnce)
+	}
+}
+
+// Verify hashes the content again, when its turn comes.
+func (t *Torrent) Verify(ctx context.Context) error {
+	t.mu.Lock()
+	switch {
+	case t.drive.removed:
+		t.mu.Unlock()
+		return ErrRemoved
+	case !t.rec.Shown.HaveInfo:
+		t.mu.Unlock()
+		return ErrNoInfo
+	}
+	t.drive.verify = true
+	t.drive.touched = time.Now()
+	t.mu.Unlock()
+	t.forgive()
+	t.changed(swarm.ChangedState)
+	t.daemon.hands.push(t, atOnce)
+	return nil
+}
+
+// Reannounce asks the trackers as soon as they allow it. A torrent that rests asks nobody.
+func (t *Torrent) Reannounce(ctx context.Context) error {
+	if t.isRemoved() {
+		return ErrRemoved
+	}
+	if run := t.opened(); run != nil {
+		if err := run.Reannounce(); !errors.Is(err, swarm.ErrStopped) {
+			return err
+		}
+	}
+	return nil
+}
+
+// Enqueue changes the position in the queue: the new one is that of to, from 0.
+func (t *Torrent) Enqueue(to int) error {
+	if t.isRemoved() {
+		return ErrRemoved
+	}
+	for _, other := range t.daemon.order.move(t, to) {
+		other.changed(swarm.ChangedState)
+		t.daemon.steward.look(other)
+	}
+	return nil
 }

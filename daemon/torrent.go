@@ -1,8 +1,13 @@
 package daemon
 
 import (
+	"slices"
+	"sync"
+	"time"
+
 	"swarmnode/metainfo"
 	"swarmnode/swarm"
+	"swarmnode/swarm/feed"
 )
 
 // An ID names a torrent in one state folder. IDs begin with 1 and are never used again.
@@ -14,7 +19,71 @@ type Torrent struct {
 	daemon *Daemon
 	id     ID
 	hash   metainfo.Hash
-	run    *swarm.Torrent // nil while it is not open
+	fed    feed.Entry[Torrent] // in the feed of the daemon
+
+	// life is held while the torrent is opened, closed or removed, and while it is paused or
+	// resumed. It is taken before mu.
+	life sync.Mutex
+
+	mu    sync.Mutex
+	rec   record // what is kept, without Version, V1 and V2
+	names names
+	run   *swarm.Torrent // nil while it is not open
+	drive drive
+	saved saving
+}
+
+// A drive is what a torrent is to do, and how far that has come. Torrent.mu guards it.
+type drive struct {
+	aim     aim
+	why     string // why it rests; see State.Why
+	fault   error  // what the user has to do something about
+	failed  bool   // fault keeps it from running
+	short   bool   // the memory limit leaves no room for it
+	verify  bool   // the user wants the content hashed
+	check   check  // what of hashing is under way
+	queued  bool   // it is in the queue of the hands
+	done    bool   // it was complete when last looked at
+	known   bool   // done is known: its storage was open
+	running bool   // it was resumed
+	ending  bool   // the torrent in the engine has failed
+	removed bool
+	files   chan struct{} // closed when the files of run are known; nil while it is not open
+	started time.Time     // when it last began to run
+	touched time.Time     // when somebody last needed it to be open
+	queue   int           // see State.Queue
+	stalled bool          // see State.Stalled
+	moving  bool          // Move is under way
+	users   int           // readers that need it to be open
+}
+
+// An aim says whether a torrent is to run.
+type aim uint8
+
+const (
+	aimRest aim = iota
+	aimRun
+)
+
+// A check says how far the hashing of content has come.
+type check uint8
+
+const (
+	checkNone    check = iota
+	checkWaiting       // for its turn
+	checkGranted       // it is its turn, and a hand is on its way
+	checkRunning
+)
+
+// newTorrent returns a torrent that rests.
+func newTorrent(d *Daemon, hash metainfo.Hash, rec *record) *Torrent {
+	t := &Torrent{daemon: d, id: rec.ID, hash: hash, rec: *rec}
+	t.names, _ = rec.names()
+	t.rec.V1, t.rec.V2 = "", ""
+	t.rec.intern()
+	t.drive.known = rec.Shown.HaveInfo
+	t.drive.done = rec.Shown.HaveInfo && rec.Shown.Left == 0
+	return t
 }
 
 // ID returns the number of the torrent.
@@ -36,3 +105,42 @@ const (
 	SeedQueued
 	Seeding
 )
+
+func (s Status) String() string {
+	return [...]string{"stopped", "waiting to be checked", "checking", "waiting to download",
+		"downloading", "waiting to seed", "seeding"}[s]
+}
+
+// opened returns the torrent in the engine, or nil.
+func (t *Torrent) opened() *swarm.Torrent {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	return t.run
+}
+
+// entryOf and idOf are for the feed.
+func entryOf(t *Torrent) *feed.Entry[Torrent] { return &t.fed }
+func idOf(t *Torrent) ID                      { return t.id }
+
+// changed says that something changed about the torrent, after it did.
+func (t *Torrent) changed(kinds swarm.Kind) { t.daemon.feed.Change(t, uint8(kinds)) }
+
+// isRemoved reports whether the torrent was removed.
+func (t *Torrent) isRemoved() bool {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	return t.drive.removed
+}
+
+// hashes returns the info-hashes by which the torrent can be found, its own first.
+func (t *Torrent) hashes() []metainfo.Hash {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	list := []metainfo.Hash{t.hash}
+	for _, hash := range t.names.short() {
+		if !slices.Contains(list, hash) {
+			list = append(list, hash)
+		}
+	}
+	return list
+}

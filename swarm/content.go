@@ -118,7 +118,7 @@ func (l *loop) open(info *metainfo.Info) {
 	}
 	o.ranks = unlikeRanks(info.Layout(), first)
 	cfg := l.t.storageConfig(info)
-	cfg.Wanted, cfg.Results, cfg.Hold = wanted, l.onStored, l.t.checks.wait
+	cfg.Wanted, cfg.Results, cfg.Hold = wanted, l.onStored, l.t.mayHash
 	if l.t.spec.Complete {
 		cfg.StateDir = "" // the content was just hashed; the next run checks it again
 	}

@@ -23,6 +23,7 @@ type handle struct {
 	file      func(i int) string // returns the path of a file of the layout
 	checked   int64              // bytes hashed so far while Checking
 	toCheck   int64              // bytes to hash while Checking
+	heldUp    int                // goroutines that wait to hash, since a pause holds them up
 	published published
 	place     relocation
 	// trackers are what the loop announces to; nil before it has published.
@@ -65,6 +66,16 @@ func (h *handle) setChecked(done, total int64) {
 	h.mu.Lock()
 	h.checked, h.toCheck = done, total
 	h.mu.Unlock()
+}
+
+// holdUp counts goroutines that have begun or ceased to wait to hash, and reports whether
+// some wait where none did, or the other way round.
+func (h *handle) holdUp(more int) (news bool) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	before := h.heldUp
+	h.heldUp += more
+	return (before > 0) != (h.heldUp > 0)
 }
 
 // succeed decides that the content is complete. paths returns where it lies, and file the
@@ -209,7 +220,7 @@ func (h *handle) announces(to *trackers) {
 func (h *handle) show(s *State, closing bool) {
 	h.mu.Lock()
 	h.published.get(s, closing, h.outcome, h.info != nil)
-	s.Checked, s.CheckTotal = h.checked, h.toCheck
+	s.Checked, s.CheckTotal, s.CheckHeld = h.checked, h.toCheck, h.heldUp > 0
 	h.place.show(s)
 	to := h.trackers
 	h.mu.Unlock()

@@ -51,6 +51,11 @@ func namesIn(info *metainfo.Info) names {
 	return n
 }
 
+// has reports whether hash is one of the names.
+func (n *names) has(hash metainfo.Hash) bool {
+	return n.hasV1 && n.v1 == hash || n.hasV2 && n.v2.Short() == hash
+}
+
 // hashes returns the info-hashes by which peers can name the torrent. The first one is
 // first, whether it is among the names or not.
 func (n *names) hashes(first metainfo.Hash) []metainfo.Hash {

@@ -104,6 +104,22 @@ func (t *Torrent) Resume() error {
 	})
 }
 
+// mayHash waits while a pause holds up the check of the content on disk. The error is that of
+// ctx.
+func (t *Torrent) mayHash(ctx context.Context) error {
+	if !t.checks.isShut() {
+		return ctx.Err()
+	}
+	if t.handle.holdUp(1) {
+		t.changed(ChangedState)
+	}
+	err := t.checks.wait(ctx)
+	if t.handle.holdUp(-1) {
+		t.changed(ChangedState)
+	}
+	return err
+}
+
 // shutGates makes the torrent start paused.
 func (t *Torrent) shutGates() {
 	t.traffic.shut()

@@ -34,6 +34,7 @@ type State struct {
 	Phase      Phase
 	Checked    int64 // bytes hashed so far while Checking
 	CheckTotal int64 // bytes to hash while Checking
+	CheckHeld  bool  // content on disk has to be hashed, and a pause holds that up
 	// Dir is the folder below which the content lies; "" before its storage is open.
 	Dir string
 	// Moved and MoveTotal are the bytes that Torrent.Move has copied and will copy. Both are

@@ -21,6 +21,10 @@ type Spec struct {
 	// metadata is fetched from peers (BEP 9).
 	Torrent *metainfo.Torrent
 	Magnet  metainfo.Magnet
+	// Hash is the info-hash by which the torrent goes, if that is not the first one that
+	// Torrent or Magnet has: a hybrid that an earlier run knew by its v2 hash alone keeps its
+	// name, and the records under that name. It must be one of the torrent's.
+	Hash metainfo.Hash
 	// MetadataOnly fetches what a .torrent file holds, the info dictionary and the piece
 	// layers (BEP 52), and no content. Nothing is written anywhere, and the fields about
 	// content are not used. Info is known before the piece layers are; the torrent is

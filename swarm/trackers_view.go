@@ -25,9 +25,9 @@ const (
 	TrackerRefused    = tracker.Refused    // not asked by our rules, or at its own wish
 )
 
-// trackersMax bounds the trackers that SetTrackers takes. No list of public trackers is
+// TrackersMax bounds the trackers that SetTrackers takes. No list of public trackers is
 // that long, and of more than tracker.GroupsMax tiers the rest is not asked.
-const trackersMax = 1000
+const TrackersMax = 1000
 
 // ErrTooManyTrackers says that SetTrackers was given more than 1,000 URLs.
 var ErrTooManyTrackers = errors.New("too many trackers, want at most 1,000")
@@ -113,12 +113,19 @@ func (t *Torrent) SetTrackers(tiers [][]string) error {
 	})
 }
 
+// CheckTrackers returns the error with which SetTrackers refuses tiers, whatever the torrent,
+// or nil.
+func CheckTrackers(tiers [][]string) error {
+	_, err := parseTiers(tiers)
+	return err
+}
+
 // parseTiers parses the URLs of the user.
 func parseTiers(tiers [][]string) (list [][]tracker.Tracker, err error) {
 	count := 0
 	for _, urls := range tiers {
 		var tier []tracker.Tracker
-		if count += len(urls); count > trackersMax {
+		if count += len(urls); count > TrackersMax {
 			return nil, ErrTooManyTrackers
 		}
 		for _, url := range urls {

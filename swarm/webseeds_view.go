@@ -111,17 +111,14 @@ func (w *webSeeds) states() (states []WebSeedState, keys []endpoint.Key, active 
 // *WebSeedError. Other errors are ErrTooManyWebSeeds, ErrPeersOnly, and ErrStopped after
 // the end of the torrent. A torrent with Spec.Complete uses none.
 func (t *Torrent) SetWebSeeds(urls []string) error {
-	switch {
-	case len(urls) > webSeedsMax:
-		return ErrTooManyWebSeeds
-	case t.spec.PeersOnly:
+	if err := CheckWebSeeds(urls); err != nil {
+		return err
+	}
+	if t.spec.PeersOnly {
 		return ErrPeersOnly
 	}
 	var seeds []*webSeed
 	for _, url := range urls {
-		if err := webseed.CheckURL(url); err != nil {
-			return &WebSeedError{URL: url, Err: err}
-		}
 		seeds = append(seeds, &webSeed{url: url})
 	}
 	return t.command(func(time.Time) error {
@@ -132,4 +129,18 @@ func (t *Torrent) SetWebSeeds(urls []string) error {
 		t.changed(ChangedTrackers)
 		return nil
 	})
+}
+
+// CheckWebSeeds returns the error with which SetWebSeeds refuses URLs, whatever the torrent,
+// or nil.
+func CheckWebSeeds(urls []string) error {
+	if len(urls) > webSeedsMax {
+		return ErrTooManyWebSeeds
+	}
+	for _, url := range urls {
+		if err := webseed.CheckURL(url); err != nil {
+			return &WebSeedError{URL: url, Err: err}
+		}
+	}
+	return nil
 }

@@ -15,7 +15,7 @@ var layers = []struct {
 }{
 	{"L1, nothing of the module", []string{"conffile", "daemon/queue", "metainfo/bencode",
 		"metainfo/lanes", "metainfo/weburl", "swarm/bits", "swarm/block", "swarm/blocklist",
-		"swarm/egress", "swarm/endpoint",
+		"swarm/egress", "swarm/endpoint", "swarm/feed",
 		"swarm/limit", "swarm/simnet",
 		"swarm/statefile",
 		"swarm/transport/mse", "swarm/transport/socks", "swarm/transport/udpmux",

@@ -24,6 +24,8 @@ var (
 	ErrLink    = errors.New("is a symbolic link, which is not followed")
 	ErrSpecial = errors.New("is not a regular file")
 	ErrTooLong = errors.New("is too long")
+	// ErrLocked says that another process holds a lock.
+	ErrLocked = errors.New("is locked by another process")
 )
 
 // perm is the permission of new files: nobody else's business.

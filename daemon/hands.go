@@ -1,0 +1,264 @@
+package daemon
+
+import (
+	"context"
+	"errors"
+	"sync"
+	"time"
+
+	"swarmnode/swarm"
+)
+
+const (
+	// handsCount is how many torrents are opened, closed, paused or resumed at one time.
+	handsCount = 4
+	// openPatience is how long a hand waits for the files of a torrent that it has opened
+	// before it takes the next torrent. A file system that hangs holds up nobody for longer.
+	openPatience = 5 * time.Second
+	// shortRetry is the pause before a torrent that the memory limit refused is tried again.
+	shortRetry = 15 * time.Second
+)
+
+// hands bring torrents nearer to their aims, a few at a time. They are safe for concurrent
+// use.
+type hands struct {
+	mu     sync.Mutex
+	urgent []*Torrent // what users wait for
+	queue  []*Torrent
+	short  []*Torrent // the memory limit left no room for them
+	wake   chan struct{}
+}
+
+func newHands() *hands { return &hands{wake: make(chan struct{}, handsCount)} }
+
+// A haste says who waits for a torrent.
+type haste bool
+
+const (
+	inTurn haste = false
+	atOnce haste = true // before those that nobody waits for
+)
+
+// push puts a torrent into the queue, unless it is there.
+func (h *hands) push(t *Torrent, when haste) {
+	t.mu.Lock()
+	there := t.drive.queued
+	t.drive.queued = true
+	t.mu.Unlock()
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	switch {
+	case when == atOnce:
+		h.urgent = append(h.urgent, t) // it may be in the other queue, too, which is harmless
+	case there:
+		return
+	default:
+		h.queue = append(h.queue, t)
+	}
+	select {
+	case h.wake <- struct{}{}:
+	default:
+	}
+}
+
+// pop returns the next torrent, or nil.
+func (h *hands) pop() *Torrent {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	for _, q := range []*[]*Torrent{&h.urgent, &h.queue} {
+		if len(*q) > 0 {
+			t := (*q)[0]
+			(*q)[0] = nil
+			*q = (*q)[1:]
+			return t
+		}
+	}
+	return nil
+}
+
+// putOff remembers a torrent for which there is no memory.
+func (h *hands) putOff(t *Torrent) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	h.short = append(h.short, t)
+}
+
+// retry puts those that were put off into the queue again.
+func (h *hands) retry() {
+	h.mu.Lock()
+	short := h.short
+	h.short = nil
+	h.mu.Unlock()
+	for _, t := range short {
+		h.push(t, inTurn)
+	}
+}
+
+// run is one hand, until ctx ends.
+func (h *hands) run(ctx context.Context) {
+	for {
+		t := h.pop()
+		if t == nil {
+			select {
+			case <-h.wake:
+			case <-ctx.Done():
+				return
+			}
+			continue
+		}
+		if ctx.Err() != nil {
+			return
+		}
+		t.mu.Lock()
+		t.drive.queued = false
+		t.mu.Unlock()
+		t.approach(ctx)
+	}
+}
+
+// wake lets the torrent run: it is opened if it is not, and resumed once its content is known.
+// It returns at once.
+func (t *Torrent) wake() { t.wakeAs(inTurn) }
+
+// wakeAs is wake for somebody who may wait for it.
+func (t *Torrent) wakeAs(when haste) {
+	t.mu.Lock()
+	same := t.drive.aim == aimRun && !t.drive.failed && t.drive.why == ""
+	t.drive.aim, t.drive.why = aimRun, ""
+	needs := !t.drive.removed && (!same || t.run == nil || !t.drive.running)
+	t.mu.Unlock()
+	if !same {
+		t.changed(swarm.ChangedState)
+	}
+	if needs {
+		t.daemon.hands.push(t, when)
+	}
+}
+
+// rest ends all traffic of the torrent. why is what users see; it is empty if they want it
+// themselves. It returns at once.
+func (t *Torrent) rest(why string) { t.restAs(why, inTurn) }
+
+// restAs is rest for somebody who may wait for it.
+func (t *Torrent) restAs(why string, when haste) {
+	t.mu.Lock()
+	same := t.drive.aim == aimRest && t.drive.why == why
+	t.drive.aim, t.drive.why, t.drive.short = aimRest, why, false
+	needs := t.run != nil && t.drive.running
+	t.mu.Unlock()
+	if !same {
+		t.changed(swarm.ChangedState)
+	}
+	if needs {
+		t.daemon.hands.push(t, when)
+	}
+}
+
+// approach does the next step towards the aim of the torrent.
+func (t *Torrent) approach(ctx context.Context) {
+	t.mu.Lock()
+	aim, failed, removed := t.drive.aim, t.drive.failed, t.drive.removed
+	run, verify := t.run, t.drive.verify
+	granted := t.drive.check == checkGranted
+	t.mu.Unlock()
+	switch {
+	case removed:
+	case granted:
+		t.startCheck()
+	case aim == aimRest && !verify:
+		if run != nil {
+			t.pause()
+		}
+	case failed && !verify:
+	default:
+		t.bring(ctx)
+	}
+}
+
+// pause ends the traffic of an open torrent that is to rest.
+func (t *Torrent) pause() {
+	t.life.Lock()
+	defer t.life.Unlock()
+	t.mu.Lock()
+	run, rests := t.run, t.drive.aim == aimRest
+	t.mu.Unlock()
+	if run == nil || !rests {
+		return
+	}
+	if run.Pause() == nil {
+		t.mu.Lock()
+		t.drive.running = false
+		t.drive.touched = time.Now()
+		t.mu.Unlock()
+		t.daemon.checks.release(t)
+		t.changed(swarm.ChangedState)
+	}
+}
+
+// bring opens a torrent, waits a while for its files, and resumes it, or has its content
+// hashed.
+func (t *Torrent) bring(ctx context.Context) {
+	run, err := t.open(ctx)
+	switch {
+	case errors.Is(err, swarm.ErrMemory):
+		t.putOff()
+		return
+	case err != nil:
+		if ctx.Err() == nil && !errors.Is(err, ErrRemoved) {
+			t.fail(err)
+		}
+		return
+	}
+	t.awaitFiles(ctx, run, openPatience)
+	t.proceed()
+}
+
+// putOff records that the memory limit leaves no room for the torrent.
+func (t *Torrent) putOff() {
+	t.mu.Lock()
+	news := !t.drive.short
+	t.drive.short = true
+	t.mu.Unlock()
+	if news {
+		t.changed(swarm.ChangedState)
+	}
+	t.daemon.hands.putOff(t)
+}
+
+// proceed resumes a torrent whose files are open, or queues it to be hashed. It does nothing
+// while the files are not known.
+func (t *Torrent) proceed() {
+	t.life.Lock()
+	defer t.life.Unlock()
+	t.mu.Lock()
+	run := t.run
+	wants := t.drive.aim == aimRun && !t.drive.failed
+	verify := t.drive.verify
+	t.mu.Unlock()
+	if run == nil {
+		return
+	}
+	s := run.State()
+	switch {
+	case s.Phase >= swarm.Failed:
+	case verify && run.Info() != nil, wants && s.CheckHeld:
+		t.daemon.checks.request(t)
+	case wants && (s.Dir != "" || run.Info() == nil):
+		t.resume(run)
+	}
+}
+
+// resume lets an open torrent run. t.life is held.
+func (t *Torrent) resume(run *swarm.Torrent) {
+	t.mu.Lock()
+	already := t.drive.running
+	t.mu.Unlock()
+	if already || run.Resume() != nil {
+		return
+	}
+	t.mu.Lock()
+	t.drive.running, t.drive.short = true, false
+	t.drive.started = time.Now()
+	t.mu.Unlock()
+	t.changed(swarm.ChangedState)
+}

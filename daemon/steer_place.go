@@ -1,0 +1,174 @@
+package daemon
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+	"time"
+
+	"swarmnode/metainfo"
+	"swarmnode/swarm"
+)
+
+// Move puts the content into another folder, which becomes Options.Dir. It returns at once;
+// State shows the progress, and Error what went wrong. The error is an *OptionError, ErrMoving,
+// ErrRemoved or ErrClosed.
+func (t *Torrent) Move(ctx context.Context, dir string) error {
+	if err := checkDir(dir); err != nil {
+		return &OptionError{"dir", err}
+	}
+	if err := t.beginMove(); err != nil {
+		return err
+	}
+	if !t.daemon.start(func() { t.move(t.daemon.ctx, dir) }) {
+		t.endMove()
+		return ErrClosed
+	}
+	return nil
+}
+
+// ErrMoving says that the content is being moved already.
+var ErrMoving = errors.New("the content is being moved already")
+
+// beginMove keeps others from moving the content until endMove.
+func (t *Torrent) beginMove() error {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	switch {
+	case t.drive.removed:
+		return ErrRemoved
+	case t.drive.moving:
+		return ErrMoving
+	}
+	t.drive.moving = true
+	return nil
+}
+
+// endMove ends beginMove.
+func (t *Torrent) endMove() {
+	t.mu.Lock()
+	t.drive.moving = false
+	t.drive.touched = time.Now()
+	t.mu.Unlock()
+	t.changed(swarm.ChangedState | swarm.ChangedSettings)
+}
+
+// move moves the content, and records where it lies.
+func (t *Torrent) move(ctx context.Context, dir string) {
+	defer t.endMove()
+	t.mu.Lock()
+	known := t.rec.Shown.HaveInfo
+	t.mu.Unlock()
+	if known {
+		run, err := t.open(ctx)
+		if err == nil {
+			err = run.Move(ctx, dir)
+		}
+		if err != nil {
+			if ctx.Err() == nil && !errors.Is(err, ErrRemoved) {
+				t.warn("the content cannot be moved to "+dir, err)
+			}
+			return
+		}
+	}
+	t.mu.Lock()
+	t.rec.Options.Dir, t.rec.Place = shared(dir), ""
+	t.edited(0)
+	t.mu.Unlock()
+	t.forgive()
+}
+
+// start runs f in a goroutine that Close waits for. It reports false if the daemon is closed.
+func (d *Daemon) start(f func()) bool {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	if d.closed {
+		return false
+	}
+	d.wait.Go(f)
+	return true
+}
+
+// Locate says that the content lies in another folder now. It is checked there.
+func (t *Torrent) Locate(ctx context.Context, dir string) error {
+	if err := checkDir(dir); err != nil {
+		return &OptionError{"dir", err}
+	}
+	if err := t.beginMove(); err != nil {
+		return err
+	}
+	defer t.endMove()
+	if err := t.close(); err != nil {
+		t.daemon.log.Warn("closing a torrent", "torrent", t.hash.Short(), "err", err)
+	}
+	t.mu.Lock()
+	t.rec.Options.Dir, t.rec.Place = shared(dir), ""
+	known := t.rec.Shown.HaveInfo
+	t.edited(0)
+	t.mu.Unlock()
+	t.forgive()
+	if known {
+		return t.Verify(ctx)
+	}
+	return nil
+}
+
+// Rename gives a file of the content, or the file or folder at its top, another name. path is
+// that of the file below Options.Dir, as the torrent names it, with slashes; "" is the top.
+// The swarm never hears of it. The error is an *OptionError, ErrNoInfo, or that of
+// swarm.Torrent.Rename.
+func (t *Torrent) Rename(ctx context.Context, path, name string) error {
+	run, err := t.openKnown(ctx)
+	if err != nil {
+		return err
+	}
+	info := run.Info()
+	if info == nil {
+		return ErrNoInfo
+	}
+	file := -1
+	if path = strings.Trim(path, "/"); path != "" && path != info.Layout().Name {
+		if file = fileAt(info.Layout(), path); file < 0 {
+			return &OptionError{"path", fmt.Errorf("%q is no file of the torrent", path)}
+		}
+	}
+	if err := run.Rename(file, name); err != nil {
+		return err
+	}
+	if file == -1 {
+		t.mu.Lock()
+		t.rec.Shown.Name = name
+		t.edited(0)
+		t.mu.Unlock()
+	}
+	t.changed(swarm.ChangedFiles | swarm.ChangedSettings | swarm.ChangedState)
+	return nil
+}
+
+// fileAt returns the index of the file with that path, or -1.
+func fileAt(l *metainfo.Layout, path string) int {
+	for i := range l.Files {
+		if !l.Files[i].Pad && l.FilePath(i) == path {
+			return i
+		}
+	}
+	return -1
+}
+
+// openKnown opens the torrent and waits until its files are known. The error is ErrNoInfo before
+// the metadata is known, or that of open or ctx.
+func (t *Torrent) openKnown(ctx context.Context) (*swarm.Torrent, error) {
+	t.mu.Lock()
+	known := t.rec.Shown.HaveInfo
+	t.mu.Unlock()
+	if !known {
+		return nil, ErrNoInfo
+	}
+	run, err := t.open(ctx)
+	if err != nil {
+		return nil, err
+	}
+	t.awaitFiles(ctx, run, openPatience)
+	return run, nil
+}

@@ -1,0 +1,110 @@
+package daemon
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	"swarmnode/swarm"
+)
+
+// Remove ends the torrent and forgets it; with data, its files are removed, too, see
+// swarm.Torrent.Remove. If they cannot be, the torrent stays, stopped. The error is ErrRemoved,
+// that of ctx, a *KeepError if the state folder still has the torrent, or says why the files
+// cannot be removed.
+func (t *Torrent) Remove(ctx context.Context, data bool) error {
+	if err := t.beginRemoval(data); err != nil {
+		return err
+	}
+	err := t.removeContent(ctx, data)
+	if err != nil {
+		t.mu.Lock()
+		t.drive.removed = false
+		t.mu.Unlock()
+		t.changed(swarm.ChangedState)
+		return err
+	}
+	d := t.daemon
+	d.mu.Lock()
+	delete(d.ids, t.id)
+	newest := t.id == d.last
+	for hash, other := range d.torrents {
+		if other == t {
+			delete(d.torrents, hash)
+		}
+	}
+	d.mu.Unlock()
+	d.order.remove(t)
+	d.feed.Remove(t)
+	if newest {
+		err = d.records.keepLast(t.id)
+	}
+	if err == nil {
+		err = d.records.remove(t.hash)
+	}
+	d.log.Info("removed", "torrent", t.hash.Short(), "id", t.id, "data", data)
+	d.happened(t, EventRemoved)
+	if err != nil {
+		return &KeepError{fmt.Errorf("removing it: %w", err)}
+	}
+	return nil
+}
+
+// beginRemoval makes the torrent stop, and keeps everybody else from doing something with it.
+func (t *Torrent) beginRemoval(data bool) error {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if t.drive.removed {
+		return ErrRemoved
+	}
+	if data && !t.rec.Options.Stopped {
+		// If the process dies on the way, the next one must not fetch the files again.
+		t.rec.Options.Stopped = true
+		t.edited(0)
+	}
+	return nil
+}
+
+// removeContent ends the torrent in the engine, and removes what is recorded of it there.
+func (t *Torrent) removeContent(ctx context.Context, data bool) error {
+	t.mu.Lock()
+	known := t.rec.Shown.HaveInfo
+	t.mu.Unlock()
+	if data {
+		if err := t.daemon.saver.saveNow(t); err != nil {
+			t.daemon.log.Warn("a torrent whose files are removed cannot be kept as stopped", "torrent",
+				t.hash.Short(), "err", err)
+		}
+		if known && t.opened() == nil {
+			if _, err := t.open(ctx); err != nil {
+				return err
+			}
+		}
+	}
+	t.life.Lock()
+	defer t.life.Unlock()
+	t.mu.Lock()
+	run := t.run
+	if t.drive.removed {
+		t.mu.Unlock()
+		return ErrRemoved
+	}
+	t.drive.removed = true
+	t.mu.Unlock()
+	t.daemon.checks.release(t)
+	if run == nil {
+		if err := t.daemon.node.Forget(t.hash); err != nil {
+			t.daemon.log.Warn("records of a torrent cannot be removed", "torrent", t.hash.Short(),
+				"err", err)
+		}
+		return nil
+	}
+	err := run.Remove(ctx, data)
+	if err != nil && errors.Is(err, context.Cause(ctx)) {
+		return err
+	}
+	t.mu.Lock()
+	t.run, t.drive.running = nil, false
+	t.mu.Unlock()
+	return err
+}

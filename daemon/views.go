@@ -1,0 +1,179 @@
+package daemon
+
+import (
+	"context"
+	"fmt"
+	"net/netip"
+	"slices"
+	"time"
+
+	"swarmnode/metainfo"
+	"swarmnode/swarm"
+)
+
+// Metainfo returns the torrent as a .torrent file describes it, with the trackers and web seeds
+// of Options, or ErrNoInfo.
+func (t *Torrent) Metainfo(ctx context.Context) (*metainfo.Torrent, error) {
+	t.mu.Lock()
+	known, fresh, removed := t.rec.Shown.HaveInfo, t.saved.info, t.drive.removed
+	options := t.rec.Options
+	t.mu.Unlock()
+	switch {
+	case removed:
+		return nil, ErrRemoved
+	case !known:
+		return nil, ErrNoInfo
+	}
+	var torrent *metainfo.Torrent
+	if fresh != nil {
+		torrent = metainfo.NewTorrent(fresh.Info())
+		torrent.Trackers = cloneTiers(fresh.Trackers)
+		torrent.WebSeeds = slices.Clone(fresh.WebSeeds)
+	} else {
+		var err error
+		if torrent, err = t.daemon.records.readTorrent(t.hash); err != nil {
+			return nil, err
+		}
+	}
+	if options.Trackers != nil {
+		torrent.Trackers = cloneTiers(options.Trackers)
+	}
+	if options.WebSeeds != nil {
+		torrent.WebSeeds = slices.Clone(options.WebSeeds)
+	}
+	return torrent, nil
+}
+
+// Magnet returns the magnet link, with trackers and web seeds.
+func (t *Torrent) Magnet() metainfo.Magnet {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	return t.linkNow(t.trackerTiers(), t.webSeedURLs())
+}
+
+// trackerTiers returns the trackers of the torrent by tiers. t.mu is held.
+func (t *Torrent) trackerTiers() [][]string {
+	if t.rec.Options.Trackers != nil {
+		return t.rec.Options.Trackers
+	}
+	return t.rec.Trackers
+}
+
+// webSeedURLs returns the web seeds of the torrent. t.mu is held.
+func (t *Torrent) webSeedURLs() []string {
+	if t.rec.Options.WebSeeds != nil {
+		return t.rec.Options.WebSeeds
+	}
+	return t.rec.WebSeeds
+}
+
+// TrackerTiers returns the trackers, those that may be alternatives to each other together
+// (BEP 12). Nobody may change the lists.
+func (t *Torrent) TrackerTiers() [][]string {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	return t.trackerTiers()
+}
+
+// Files returns the state of each file of the layout, padding included. A torrent that rests is
+// opened for that. The error is ErrNoInfo before the metadata is known.
+func (t *Torrent) Files(ctx context.Context) ([]swarm.FileState, error) {
+	run, err := t.openKnown(ctx)
+	if err != nil {
+		return nil, err
+	}
+	return run.Files(), nil
+}
+
+// Peers, Pieces, Trackers and WebSeeds are those of swarm.Torrent; of a torrent that rests
+// there are none, except for the URLs of trackers and web seeds.
+func (t *Torrent) Peers() []swarm.PeerState {
+	if run := t.opened(); run != nil {
+		return run.Peers()
+	}
+	return nil
+}
+
+// Pieces describes the pieces.
+func (t *Torrent) Pieces() swarm.PiecesState {
+	if run := t.opened(); run != nil {
+		return run.Pieces()
+	}
+	return swarm.PiecesState{}
+}
+
+// Trackers describes the trackers.
+func (t *Torrent) Trackers() []swarm.TrackerState {
+	if run := t.opened(); run != nil {
+		return run.Trackers()
+	}
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	var list []swarm.TrackerState
+	user := t.rec.Options.Trackers != nil
+	for i, tier := range t.trackerTiers() {
+		for _, url := range tier {
+			list = append(list, swarm.TrackerState{URL: url, Tier: i, User: user,
+				Seeds: -1, Leeches: -1, Downloaded: -1})
+		}
+	}
+	return list
+}
+
+// WebSeeds describes the web seeds.
+func (t *Torrent) WebSeeds() []swarm.WebSeedState {
+	if run := t.opened(); run != nil {
+		return run.WebSeeds()
+	}
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	var list []swarm.WebSeedState
+	for _, url := range t.webSeedURLs() {
+		list = append(list, swarm.WebSeedState{URL: url, User: t.rec.Options.WebSeeds != nil})
+	}
+	return list
+}
+
+// AddPeer names another peer to try, an address with a port. A torrent that rests tries it once
+// it runs.
+func (t *Torrent) AddPeer(ctx context.Context, hostPort string) error {
+	addr, err := netip.ParseAddrPort(hostPort)
+	if err != nil || addr.Port() == 0 {
+		return &OptionError{"peer", fmt.Errorf("%q is not ADDRESS:PORT", hostPort)}
+	}
+	t.mu.Lock()
+	run, removed := t.run, t.drive.removed
+	if run == nil && !removed && len(t.rec.Peers) < metainfo.PeersMax &&
+		!slices.Contains(t.rec.Peers, hostPort) {
+		t.rec.Peers = append(slices.Clone(t.rec.Peers), hostPort)
+		t.edited(settingsLate)
+	}
+	t.mu.Unlock()
+	switch {
+	case removed:
+		return ErrRemoved
+	case run != nil:
+		run.AddPeer(addr)
+	}
+	return nil
+}
+
+// use counts those who need the torrent to be open.
+func (t *Torrent) use(more int) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	t.drive.users += more
+	t.drive.touched = time.Now()
+}
+
+// Reader reads a file of the torrent, whose content is fetched as it is read while the torrent
+// runs. The torrent stays open as long as the context is.
+func (t *Torrent) Reader(ctx context.Context, file int) (*swarm.Reader, error) {
+	run, err := t.openKnown(ctx)
+	if err != nil {
+		return nil, err
+	}
+	t.use(1)
+	context.AfterFunc(ctx, func() { t.use(-1) })
+	return run.Reader(ctx, file)
+}
