@@ -54,6 +54,7 @@ func commands() []*command {
 		simCommand(),
 		configCommand(),
 		completionCommand(),
+		manCommand(),
 		versionCommand(),
 		helpCommand(),
 	}

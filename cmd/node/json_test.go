@@ -56,6 +56,7 @@ func TestJSONAlways(t *testing.T) {
 		{"version --json", "", exitDone, "version"},
 		{"completion --json bash", "", exitDone, "completion"},
 		{"completion zsh --json", "", exitDone, "completion"},
+		{"man --json add", "", exitDone, "man"},
 		{"completion --json tcsh", "", exitUsage, "error"},
 		{"sim --json", "", exitDone, "scenario"},
 		{"info --json x.torrent", "", exitDone, "torrent"},

@@ -38,10 +38,14 @@ func stateFailure(name string, err error) error {
 	return failWithHint(exitDisk, "state folder "+name, err, "another --state-dir, or --ephemeral")
 }
 
-// defaultStateDir follows the XDG base directories.
+// defaultStateDir follows the XDG base directories. Without them, the folder that systemd gives a
+// service counts.
 func defaultStateDir() (string, error) {
 	if base := os.Getenv("XDG_STATE_HOME"); filepath.IsAbs(base) {
 		return filepath.Join(base, "swarmnode"), nil
+	}
+	if folder := serviceFolder("STATE_DIRECTORY", os.LookupEnv); folder != "" {
+		return folder, nil
 	}
 	home, err := os.UserHomeDir()
 	if err != nil {
