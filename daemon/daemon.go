@@ -39,6 +39,7 @@ type Daemon struct {
 	checks    *checks
 	order     order
 	steward   *steward
+	tally     *tally
 	feed      feed.Feed[Torrent, ID]
 	listeners []func(*Torrent, Event)
 	// left are the torrents whose files are left alone; see loaded.left. Nobody changes it.
@@ -82,6 +83,7 @@ func Start(ctx context.Context, cfg Config) (*Daemon, error) {
 		torrents: make(map[metainfo.Hash]*Torrent), ids: make(map[ID]*Torrent),
 		adding: make(map[metainfo.Hash]chan struct{})}
 	d.checks, d.steward = &checks{d: d}, &steward{d}
+	d.tally = newTally(log, records, time.Now())
 	d.feed.Init(time.Now(), entryOf, idOf)
 	d.ctx, d.cancel = context.WithCancel(context.WithoutCancel(ctx))
 	if err := d.list(); err != nil {
@@ -176,6 +178,7 @@ func (d *Daemon) Close() error {
 			t.ended()
 		}
 		d.err = errors.Join(err, d.saver.flush())
+		d.keepTally(time.Now())
 		d.records.close()
 		d.feed.Close()
 		close(d.done)
