@@ -81,12 +81,19 @@ type Spec struct {
 	// Down and Up limit the payload of this torrent, in bytes per second. Zero means no
 	// limit but that of the engine.
 	Down, Up int64
+	// Group, Alone and Rank say which rates the torrent shares with others; see Limits.
+	Group string
+	Alone bool
+	Rank  int
 	// PeersMax bounds the connections of this torrent. Zero means Config.TorrentPeersMax.
 	PeersMax int
 }
 
 // limits returns the limits with which the torrent starts.
-func (s *Spec) limits() Limits { return Limits{s.Down, s.Up, s.PeersMax}.sane() }
+func (s *Spec) limits() Limits {
+	return Limits{Down: s.Down, Up: s.Up, Peers: s.PeersMax, Group: s.Group, Alone: s.Alone,
+		Rank: s.Rank}.sane()
+}
 
 // ErrStopped says that a torrent was closed: before it was complete, or before a method was
 // called that needs it to run.
