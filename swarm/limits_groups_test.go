@@ -27,7 +27,8 @@ func TestGroups(t *testing.T) {
 			for torrent, want := range torrents {
 				l := &torrent.limits
 				if got := [2]bool{l.down.Limits(), l.up.Limits()}; got != want {
-					t.Errorf("%s: %s is limited %v, want %v", what, torrent.Hash().Short(), got, want)
+					t.Errorf("%s: %s is limited %v, want %v", what, torrent.Hash().Short(),
+						got, want)
 				}
 			}
 		}

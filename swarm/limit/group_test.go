@@ -21,7 +21,8 @@ func TestPlacement(t *testing.T) {
 		"a group of one": {[]user{one(user{group: "a"}), many(user{})},
 			map[string]party{"a": {rate: 0.25}}, []float64{0.25, 0.75}},
 		"a group of three": {
-			[]user{one(user{group: "a"}), many(user{group: "a"}), one(user{group: "a"}), many(user{})},
+			[]user{one(user{group: "a"}), many(user{group: "a"}), one(user{group: "a"}),
+				many(user{})},
 			map[string]party{"a": {rate: 0.3}}, []float64{0.1, 0.1, 0.1, 0.7}},
 		"a group with more than its share": {[]user{one(user{group: "a"}), many(user{})},
 			map[string]party{"a": {rate: 0.9}}, []float64{0.5, 0.5}},
@@ -34,7 +35,8 @@ func TestPlacement(t *testing.T) {
 			[]user{one(user{group: "a", wants: 0.1}), many(user{group: "a"}), many(user{})},
 			map[string]party{"a": {rate: 0.4}}, []float64{0.1, 0.3, 0.6}},
 		"two groups": {
-			[]user{one(user{group: "a"}), one(user{group: "b"}), many(user{group: "b"}), one(user{})},
+			[]user{one(user{group: "a"}), one(user{group: "b"}), many(user{group: "b"}),
+				one(user{})},
 			map[string]party{"a": {rate: 0.1}, "b": {rate: 0.2}}, []float64{0.1, 0.1, 0.1, 0.7}},
 		"a group outside": {[]user{one(user{group: "a"}), many(user{group: "a"}), many(user{})},
 			map[string]party{"a": {rate: 0.5, alone: true}}, []float64{0.25, 0.25, 1}},
@@ -85,7 +87,8 @@ func TestGroupAlone(t *testing.T) {
 			a, b := NewBucket(0, common), NewBucket(0, common)
 			a.Place(Placement{Group: g})
 			if !a.Limits() || b.Limits() {
-				t.Fatalf("limits: %v and %v, want the member of the group alone", a.Limits(), b.Limits())
+				t.Fatalf("limits: %v and %v, want the member of the group alone", a.Limits(),
+					b.Limits())
 			}
 			if got := movedIn(t, a, 10*time.Second) >> 20; got < 9 || got > 11 {
 				t.Errorf("%d MiB in 10 s, want 10", got)
