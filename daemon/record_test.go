@@ -29,9 +29,10 @@ func fullRecord() *record {
 			Notes: map[string]string{"a": "b"},
 		},
 		Queue: 5, Finished: true, Place: "/incomplete", Whole: true,
-		Shown: shown{Name: "name", HaveInfo: true, Private: true, Size: 1, Wanted: 2, Got: 3, Left: 4,
-			Have: 5, Files: 6, Entries: 7, Pieces: 8, PiecesHave: 9, PieceLength: 10, Down: 11, Up: 12,
-			Wasted: 13, Active: 14, Seeding: 15, Added: 16, Completed: 17, Last: 18},
+		Shown: shown{Name: "name", HaveInfo: true, Private: true, Size: 1, Wanted: 2, Got: 3,
+			Left: 4, Have: 5, Files: 6, Entries: 7, Pieces: 8, PiecesHave: 9, PieceLength: 10,
+			Down: 11, Up: 12, Wasted: 13, Active: 14, Seeding: 15, Added: 16, Completed: 17,
+			Last: 18},
 	}
 }
 
@@ -139,7 +140,8 @@ func TestSealedNonsense(t *testing.T) {
 		{`{"version":1,"id":1}`, errDamaged},
 		{`{"version":1,"id":1,"v1":"x"}`, errDamaged},
 		{`{"version":1,"id":1,"v2":"ab"}`, errDamaged},
-		{`{"version":1,"id":1,"v1":"` + strings.Repeat("ab", 20) + `","options":{"dir":"x"}}`, errDamaged},
+		{`{"version":1,"id":1,"v1":"` + strings.Repeat("ab", 20) + `","options":{"dir":"x"}}`,
+			errDamaged},
 		{`{"version":1,"id":"1"}`, errDamaged},
 		{`{"version":1,"options":[]}`, errDamaged},
 		{`{"version":0,"id":1}`, errDamaged},

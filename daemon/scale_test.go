@@ -27,8 +27,9 @@ func writeRecords(t testing.TB, state string, n int) {
 			Trackers: [][]string{{"https://tracker.example.org/announce"}},
 			Options:  Options{Dir: "/srv/content", Stopped: true, Labels: []string{"label"}},
 			Shown: shown{Name: fmt.Sprintf("A torrent with a name of usual length, number %d", i),
-				HaveInfo: true, Size: 1 << 30, Wanted: 1 << 30, Got: 1 << 30, Have: 1 << 30, Files: 3,
-				Entries: 3, Pieces: 1024, PiecesHave: 1024, PieceLength: 1 << 20, Added: 1e9}}
+				HaveInfo: true, Size: 1 << 30, Wanted: 1 << 30, Got: 1 << 30, Have: 1 << 30,
+				Files: 3, Entries: 3, Pieces: 1024, PiecesHave: 1024, PieceLength: 1 << 20,
+				Added: 1e9}}
 		doc, err := rec.marshal()
 		if err != nil {
 			t.Fatal(err)
