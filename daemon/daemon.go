@@ -45,6 +45,7 @@ type Daemon struct {
 	steward   *steward
 	tally     *tally
 	keeper    *keeper
+	folders   *folders
 	feed      feed.Feed[Torrent, ID]
 	listeners []func(*Torrent, Event)
 	// left are the torrents whose files are left alone; see loaded.left. Nobody changes it.
@@ -89,6 +90,7 @@ func Start(ctx context.Context, cfg Config) (*Daemon, error) {
 		adding: make(map[metainfo.Hash]chan struct{})}
 	d.checks, d.steward = &checks{d: d}, &steward{d}
 	d.tally = newTally(log, records, time.Now())
+	d.folders = newFolders(d)
 	d.feed.Init(time.Now(), entryOf, idOf)
 	d.keeper = openKeeper(log, cfg.Node.StateDir, records.writable)
 	if d.settings, err = d.keeper.rebase(withDir(cfg), cfg.Pinned); err != nil {
@@ -173,6 +175,7 @@ func (d *Daemon) run() {
 	for range handsCount {
 		d.wait.Go(func() { d.hands.run(d.ctx) })
 	}
+	d.folders.run(d.ctx)
 	d.steward.start()
 }
 
@@ -192,6 +195,7 @@ func (d *Daemon) Close() error {
 		}
 		d.cancel()
 		d.wait.Wait()
+		d.folders.close()
 		err := d.node.Close()
 		for _, t := range d.Torrents() {
 			t.ended()

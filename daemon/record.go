@@ -46,6 +46,8 @@ type record struct {
 	// content was just hashed when the torrent was added, and was not opened yet.
 	Place string `json:"place,omitempty"`
 	Whole bool   `json:"whole,omitempty"`
+	// Due are the events whose commands have not begun yet.
+	Due []string `json:"due,omitempty"`
 
 	Shown shown `json:"shown"`
 

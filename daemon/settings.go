@@ -91,6 +91,9 @@ func (d *Daemon) Change(ctx context.Context, by func(*Settings)) error {
 	if err := next.check(); err != nil {
 		return err
 	}
+	if err := d.admitSettings(ctx, &old, &next); err != nil {
+		return err
+	}
 	if len(next.differing(&old)) > 0 {
 		d.keeper.record(&old, &next)
 		d.enforce(&old, next)

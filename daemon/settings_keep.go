@@ -107,6 +107,13 @@ func (k *keeper) setAside(why error) {
 		"kept", "file", k.path, "err", why)
 }
 
+// baseDir returns Settings.Dir as files, flags and the environment give it.
+func (k *keeper) baseDir() string {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	return k.base.Dir
+}
+
 // rebase returns the settings for a new base: with the changes of earlier runs and of this one
 // that still count. If base is wrong, nothing changes.
 func (k *keeper) rebase(base Settings, pinned []string) (Settings, error) {

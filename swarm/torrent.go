@@ -33,6 +33,10 @@ type Spec struct {
 	// Dir is the folder below which the content lies or will lie. It is made if it does not
 	// exist, unless Complete is set.
 	Dir string
+	// Place chooses another folder than Dir by the layout of the torrent, unless it is nil: it
+	// returns the folder, or "" for Dir. It is called once, when the layout is known, from a
+	// goroutine of the torrent.
+	Place func(*metainfo.Layout) string
 	// Name replaces the torrent's own name as the name of the content in Dir.
 	Name string
 	// Names is the rule for the names of files that are made.
@@ -132,6 +136,7 @@ type Torrent struct {
 	names   sharedNames
 	readers readers
 	files   fileTable
+	place   atomic.Pointer[string] // of Spec.Place; nil without one
 
 	departure departure
 }
