@@ -20,7 +20,8 @@ LABFLAGS ?=
 # Arguments of the announcements of many torrents: the DHT rate that so many need.
 MANYFLAGS ?= -rate 534
 
-.PHONY: plots all help build test lint race fuzz bench lab sim sim-table soak cover demo install clean
+.PHONY: plots all help build test lint race fuzz bench lab sim sim-table soak cover demo install man packages packages-check \
+  release container container-check clean
 
 all: build test
 
@@ -123,6 +124,32 @@ install: build
 	install -d $(DESTDIR)$(PREFIX)/bin
 	install -m 755 bin/node $(DESTDIR)$(PREFIX)/bin/$(BIN)
 
+## man       write the manual pages into bin/man
+man: build
+	rm -rf bin/man
+	bin/node man --dir bin/man
+
+## packages  deb, rpm and apk packages named swarmnode, in dist (ARCHS='amd64 arm64')
+packages:
+	GO=$(GO) packaging/build dist
+
+## release   static binaries for Linux, macOS, Windows and FreeBSD, with SHA256SUMS, in dist
+##           (PLATFORMS='linux/amd64 darwin/arm64')
+release:
+	GO=$(GO) packaging/release dist
+
+## packages-check  packages and binaries of two folders are the same, and hold what they should
+packages-check:
+	GO=$(GO) packaging/check
+
+## container  the image swarmnode, by buildah (CONTAINER='podman build')
+container:
+	GO=$(GO) packaging/container
+
+## container-check  a container of the image fetches from another one; as root, by buildah
+container-check:
+	GO=$(GO) packaging/container-check
+
 ## clean     remove what the other targets built
 clean:
-	rm -rf bin cover.out
+	rm -rf bin dist cover.out

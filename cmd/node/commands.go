@@ -40,7 +40,6 @@ func commands() []*command {
 		seedCommand(),
 		addCommand(),
 		catCommand(),
-		daemonCommand(),
 		bootstrapCommand(),
 		relayCommand(),
 		trackerCommand(),
@@ -87,7 +86,6 @@ type call struct {
 	command *command // nil if none was named
 	output  outputFlags
 	help    bool
-	line    []string // the flags and arguments of the command
 	args    []string
 	run     action
 }
@@ -132,7 +130,7 @@ func parse(args []string, getenv func(string) (string, bool)) (call, error) {
 
 // parseFlags sets the flags of cmd.
 func parseFlags(cmd *command, args []string, getenv func(string) (string, bool)) (call, error) {
-	this := call{command: cmd, line: args}
+	this := call{command: cmd}
 	fs := newFlags(cmd.path())
 	this.output.register(fs)
 	fs.BoolVarP(&this.help, "help", "h", false, "show this help")

@@ -373,19 +373,10 @@ func setFlag(flags *pflag.FlagSet, f *pflag.Flag, e conffile.Entry, home string)
 	if err != nil {
 		return err
 	}
-	if isPath(f) {
-		for i := range texts {
-			texts[i] = atHome(texts[i], home)
-		}
-	}
-	if all, ok := f.Value.(vector); ok && e.Value.Kind == conffile.List {
-		text, err := all.joinItems(texts)
-		if err != nil {
-			return err
-		}
-		texts = []string{text}
-	}
 	for _, text := range texts {
+		if home != "" && isPath(f) && (text == "~" || strings.HasPrefix(text, "~/")) {
+			text = filepath.Join(home, strings.TrimPrefix(text, "~"))
+		}
 		if err := flags.Set(f.Name, text); err != nil {
 			if invalid, ok := errors.AsType[*pflag.InvalidValueError](err); ok {
 				err = wrongValue(invalid)
@@ -394,21 +385,6 @@ func setFlag(flags *pflag.FlagSet, f *pflag.Flag, e conffile.Entry, home string)
 		}
 	}
 	return nil
-}
-
-// atHome puts the home in the place of a ~ at the beginning of a path, and behind an equals sign,
-// as shells do.
-func atHome(path, home string) string {
-	if home == "" {
-		return path
-	}
-	parts := strings.Split(path, "=")
-	for i, part := range parts {
-		if part == "~" || strings.HasPrefix(part, "~/") {
-			parts[i] = home + strings.TrimPrefix(part, "~")
-		}
-	}
-	return strings.Join(parts, "=")
 }
 
 // A vector is a flag that takes all items of a list at once, in one text.
@@ -437,8 +413,11 @@ func textsFor(f *pflag.Flag, e conffile.Entry) ([]string, error) {
 	if v.Kind != conffile.List {
 		return []string{v.Text}, nil
 	}
-	_, list := f.Value.(*listValue)
-	if _, all := f.Value.(vector); !list && !all {
+	if all, ok := f.Value.(vector); ok {
+		text, err := all.joinItems(v.Texts())
+		return []string{text}, err
+	}
+	if _, ok := f.Value.(*listValue); !ok {
 		return nil, fmt.Errorf("%s, where one value is expected", v.Kind)
 	}
 	return v.Texts(), nil
@@ -464,7 +443,7 @@ func kindOf(f *pflag.Flag) string {
 func isPath(f *pflag.Flag) bool {
 	name, _ := pflag.UnquoteUsage(f)
 	return slices.ContainsFunc(strings.FieldsFunc(name, func(r rune) bool {
-		return strings.ContainsRune("|=[]", r)
+		return r == '|' || r == '='
 	}), func(word string) bool {
 		return word == "FILE" || word == "FOLDER" || word == "PATH" || word == "COMMAND"
 	})

@@ -1,4 +1,0 @@
-package api
-
-// sessionRoutes are those of the daemon as a whole.
-var sessionRoutes []route
