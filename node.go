@@ -159,6 +159,10 @@ func (n *Node) SetLimits(limits swarm.EngineLimits) { n.engine.SetLimits(limits)
 // the start of the node, waste included. Those of torrents that are gone count.
 func (n *Node) Traffic() (down, up int64) { return n.engine.Traffic() }
 
+// SetGroups sets the groups of torrents that share a rate, in place of those before; see
+// swarm.Limits.Group.
+func (n *Node) SetGroups(groups []swarm.Group) { n.engine.SetGroups(groups) }
+
 // SetPEX switches the exchange of peers (BEP 11) on or off, for running torrents as well.
 func (n *Node) SetPEX(on bool) { n.engine.SetPEX(on) }
 

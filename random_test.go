@@ -53,7 +53,8 @@ var steps = []struct {
 	{"SetSequential", func(d *driver) error { return d.torrent.SetSequential(d.coin()) }},
 	{"SetLimits", func(d *driver) error {
 		return d.torrent.SetLimits(swarm.Limits{Down: d.rate(), Up: d.rate(),
-			Peers: d.rng.IntN(5)})
+			Peers: d.rng.IntN(5), Alone: d.coin(), Rank: d.rng.IntN(3) - 1,
+			Group: []string{"", "a", "b"}[d.rng.IntN(3)]})
 	}},
 	{"AddPeer", func(d *driver) error {
 		d.torrent.AddPeer(d.node.Addrs()[0]) // that is ourselves
@@ -88,6 +89,10 @@ var steps = []struct {
 	{"Node.SetDHT", func(d *driver) error { return d.node.SetDHT(d.coin()) }},
 	{"Node.SetPEX", func(d *driver) error { d.node.SetPEX(d.coin()); return nil }},
 	{"Node.SetPort", func(d *driver) error { return d.node.SetPort(0) }},
+	{"Node.SetGroups", func(d *driver) error {
+		d.node.SetGroups([]swarm.Group{{Name: "a", Down: d.rate(), Up: d.rate(), Alone: d.coin()}})
+		return nil
+	}},
 	{"Node.SetLimits", func(d *driver) error {
 		d.node.SetLimits(swarm.EngineLimits{Down: d.rate(), Peers: d.rng.IntN(50)})
 		return nil
@@ -269,6 +274,7 @@ func TestCallsInEveryOrder(t *testing.T) {
 func settle(t *testing.T, node *Node, torrent *swarm.Torrent) {
 	t.Helper()
 	node.SetLimits(swarm.EngineLimits{})
+	node.SetGroups(nil)
 	node.SetPEX(true)
 	if err := torrent.Resume(); err != nil {
 		t.Error(err)

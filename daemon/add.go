@@ -36,7 +36,7 @@ var ErrTooMany = fmt.Errorf("there are %d torrents, which is the most", torrents
 // error is an *ExistsError. Other errors are an *OptionError, a *KeepError, ErrTooMany,
 // ErrClosed, or say what is wrong with spec.
 func (d *Daemon) Add(ctx context.Context, spec AddSpec) (*Torrent, error) {
-	rec, doc, err := d.recordOf(&spec)
+	rec, doc, err := d.recordOf(ctx, &spec)
 	if err != nil {
 		return nil, err
 	}
@@ -59,6 +59,7 @@ func (d *Daemon) Add(ctx context.Context, spec AddSpec) (*Torrent, error) {
 	}
 	d.log.Info("added", "torrent", hash.Short(), "id", t.id, "name", t.rec.Shown.Name, "from",
 		spec.Source)
+	d.tally.add()
 	d.happened(t, EventAdded)
 	d.steward.look(t)
 	return t, nil
@@ -74,12 +75,15 @@ func (s *AddSpec) hash() metainfo.Hash {
 
 // recordOf returns the record of a torrent that is to be added, without an ID, and its
 // .torrent file, unless it is a link.
-func (d *Daemon) recordOf(spec *AddSpec) (*record, []byte, error) {
+func (d *Daemon) recordOf(ctx context.Context, spec *AddSpec) (*record, []byte, error) {
 	rec := &record{Options: spec.Options.clone(), Whole: spec.Complete}
 	if rec.Options.Dir == "" {
 		rec.Options.Dir = d.Settings().Dir
 	}
 	if err := rec.Options.check(); err != nil {
+		return nil, nil, err
+	}
+	if err := d.admit(ctx, rec.Options.Dir); err != nil {
 		return nil, nil, err
 	}
 	if spec.hash() == (metainfo.Hash{}) {
@@ -105,6 +109,7 @@ func (d *Daemon) recordOf(spec *AddSpec) (*record, []byte, error) {
 			rec.Peers = append(rec.Peers, peer)
 		}
 	}
+	d.placeNew(rec)
 	rec.Shown.Added = time.Now().Unix()
 	if rec.Whole {
 		s := &rec.Shown

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"log/slog"
 	"maps"
+	"path/filepath"
 	"slices"
 	"sync"
 	"time"
@@ -14,6 +15,9 @@ import (
 	"swarmnode/metainfo"
 	"swarmnode/swarm/feed"
 )
+
+// contentFolder is the folder of content in the state folder, unless Settings name another one.
+const contentFolder = "downloads"
 
 // A Config describes a Daemon.
 type Config struct {
@@ -39,6 +43,9 @@ type Daemon struct {
 	checks    *checks
 	order     order
 	steward   *steward
+	tally     *tally
+	keeper    *keeper
+	folders   *folders
 	feed      feed.Feed[Torrent, ID]
 	listeners []func(*Torrent, Event)
 	// left are the torrents whose files are left alone; see loaded.left. Nobody changes it.
@@ -63,8 +70,8 @@ type Daemon struct {
 
 // Start takes the lock of the state folder, starts the node, and lists the torrents of the
 // last run. It does not wait for the network, nor until torrents are opened. When ctx ends,
-// the daemon closes as by Close. The error is a *LockError, one of swarmnode.Start, or says why
-// the state folder cannot be used.
+// the daemon closes as by Close. The error is a *LockError, a *SettingError, one of
+// swarmnode.Start, or says why the state folder cannot be used.
 func Start(ctx context.Context, cfg Config) (*Daemon, error) {
 	log := cfg.Logger
 	if log == nil {
@@ -78,17 +85,25 @@ func Start(ctx context.Context, cfg Config) (*Daemon, error) {
 		return nil, stateError(cfg.Node.StateDir, err)
 	}
 	d := &Daemon{log: log, records: records, saver: newSaver(log, records), hands: newHands(),
-		settings: cfg.Settings, done: make(chan struct{}),
+		done:     make(chan struct{}),
 		torrents: make(map[metainfo.Hash]*Torrent), ids: make(map[ID]*Torrent),
 		adding: make(map[metainfo.Hash]chan struct{})}
 	d.checks, d.steward = &checks{d: d}, &steward{d}
+	d.tally = newTally(log, records, time.Now())
+	d.folders = newFolders(d)
 	d.feed.Init(time.Now(), entryOf, idOf)
+	d.keeper = openKeeper(log, cfg.Node.StateDir, records.writable)
+	if d.settings, err = d.keeper.rebase(withDir(cfg), cfg.Pinned); err != nil {
+		records.close()
+		return nil, err
+	}
 	d.ctx, d.cancel = context.WithCancel(context.WithoutCancel(ctx))
 	if err := d.list(); err != nil {
 		records.close()
 		return nil, stateError(cfg.Node.StateDir, err)
 	}
-	if d.node, err = swarmnode.Start(context.WithoutCancel(ctx), nodeConfig(&cfg)); err != nil {
+	node := nodeConfig(&cfg, &d.settings)
+	if d.node, err = swarmnode.Start(context.WithoutCancel(ctx), node); err != nil {
 		records.close()
 		return nil, err
 	}
@@ -97,6 +112,14 @@ func Start(ctx context.Context, cfg Config) (*Daemon, error) {
 	defer d.mu.Unlock()
 	d.unbind = context.AfterFunc(ctx, func() { d.Close() })
 	return d, nil
+}
+
+// withDir returns the settings of cfg with a folder for content.
+func withDir(cfg Config) Settings {
+	if state, err := filepath.Abs(cfg.Node.StateDir); cfg.Settings.Dir == "" && err == nil {
+		cfg.Settings.Dir = filepath.Join(state, contentFolder)
+	}
+	return cfg.Settings
 }
 
 // stateError says which folder an error is about.
@@ -108,8 +131,8 @@ func stateError(dir string, err error) error {
 }
 
 // nodeConfig returns the Config of the node, with the limits and switches of Settings.
-func nodeConfig(cfg *Config) swarmnode.Config {
-	node, s := cfg.Node, &cfg.Settings
+func nodeConfig(cfg *Config, s *Settings) swarmnode.Config {
+	node := cfg.Node
 	node.Down, node.Up, node.Peers, node.TorrentPeers = s.Down, s.Up, s.Peers, s.TorrentPeers
 	node.NoDHT, node.NoPEX, node.NoLSD = !s.DHT, !s.PEX, !s.LSD
 	node.Blocklists = s.Blocklists
@@ -152,6 +175,7 @@ func (d *Daemon) run() {
 	for range handsCount {
 		d.wait.Go(func() { d.hands.run(d.ctx) })
 	}
+	d.folders.run(d.ctx)
 	d.steward.start()
 }
 
@@ -171,11 +195,13 @@ func (d *Daemon) Close() error {
 		}
 		d.cancel()
 		d.wait.Wait()
+		d.folders.close()
 		err := d.node.Close()
 		for _, t := range d.Torrents() {
 			t.ended()
 		}
-		d.err = errors.Join(err, d.saver.flush())
+		d.err = errors.Join(err, d.saver.flush(), d.keeper.close())
+		d.keepTally(time.Now())
 		d.records.close()
 		d.feed.Close()
 		close(d.done)

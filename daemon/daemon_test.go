@@ -30,9 +30,18 @@ func TestLinkToContent(t *testing.T) {
 	if _, err := d.Add(t.Context(), AddSpec{Torrent: torrent}); !isExists(err, got) {
 		t.Errorf("added again: %v", err)
 	}
+	run, all := d.Stats()
+	if run.Down < 200_000 || run.Added != 1 || run.Sessions != 1 || all.Down != run.Down {
+		t.Errorf("this run did %+v, all did %+v", run, all)
+	}
 	closeDaemon(t, d)
 
 	d = startDaemon(t, testConfig(state, dir, nil))
+	run, all = d.Stats()
+	if run.Down != 0 || run.Added != 0 || all.Down < 200_000 || all.Added != 1 ||
+		all.Sessions != 2 {
+		t.Errorf("the second run did %+v, all did %+v", run, all)
+	}
 	list := d.Torrents()
 	if len(list) != 1 {
 		t.Fatalf("%d torrents are listed", len(list))

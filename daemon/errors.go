@@ -42,11 +42,17 @@ func (e *OptionError) Error() string { return fmt.Sprintf("%s: %v", e.Name, e.Er
 func (e *OptionError) Unwrap() error { return e.Err }
 
 // A PathError says that a folder lies outside of the folders that a control may use.
-type PathError struct{ Path string }
+type PathError struct {
+	Path string
+	Err  error // why, for the log of the daemon
+}
 
 func (e *PathError) Error() string {
 	return fmt.Sprintf("%s is outside of the allowed folders", e.Path)
 }
+
+// Unwrap returns the cause.
+func (e *PathError) Unwrap() error { return e.Err }
 
 // A LockError says that another daemon has the state folder.
 type LockError struct {

@@ -54,6 +54,7 @@ func (t *Torrent) observe(run *swarm.Torrent, kinds swarm.Kind) {
 	}
 	t.show(&s)
 	completed := t.complete(&s)
+	arrived := t.arrive(s.Dir)
 	waits := !t.drive.running && (t.drive.aim == aimRun || t.drive.verify) && known
 	t.mu.Unlock()
 	t.changed(kinds &^ swarm.Added)
@@ -70,6 +71,7 @@ func (t *Torrent) observe(run *swarm.Torrent, kinds swarm.Kind) {
 		t.saveSoon()
 		t.daemon.happened(t, EventComplete)
 	}
+	t.daemon.folders.observed(t, arrived, s.Fault)
 }
 
 // show keeps what a list shows of an open torrent. t.mu is held.

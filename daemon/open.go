@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"net/netip"
 	"slices"
 	"time"
 
@@ -46,10 +47,17 @@ func (t *Torrent) open(ctx context.Context) (*swarm.Torrent, error) {
 			"err", err)
 	}
 	t.mu.Lock()
+	late := t.rec.Peers // some were named while the torrent was opened
 	t.run, t.drive.files = run, make(chan struct{})
 	t.drive.running, t.drive.ending = false, false
 	t.drive.touched = time.Now()
 	t.mu.Unlock()
+	for _, peer := range late {
+		addr, err := netip.ParseAddrPort(peer)
+		if err == nil && !slices.Contains(spec.Peers, peer) {
+			run.AddPeer(addr)
+		}
+	}
 	t.observe(run, swarm.ChangedState) // the feed may have told of it before we knew it
 	return run, nil
 }
@@ -92,6 +100,11 @@ func (t *Torrent) spec() (swarm.Spec, Options, error) {
 	}
 	if spec.Torrent == nil {
 		spec.Magnet, spec.Complete = t.link(), false
+	}
+	if place := rec.Place; place != "" && !rec.Shown.HaveInfo {
+		spec.Place = func(l *metainfo.Layout) string {
+			return placeFor(place, rec.Options.Dir, l.Name)
+		}
 	}
 	chosen := rec.Options.Files
 	spec.Priorities = func(l *metainfo.Layout) []swarm.Priority {

@@ -46,6 +46,8 @@ type record struct {
 	// content was just hashed when the torrent was added, and was not opened yet.
 	Place string `json:"place,omitempty"`
 	Whole bool   `json:"whole,omitempty"`
+	// Due are the events whose commands have not begun yet.
+	Due []string `json:"due,omitempty"`
 
 	Shown shown `json:"shown"`
 
@@ -194,7 +196,24 @@ func parseRecord(doc []byte) (*record, error) {
 		return nil, err
 	}
 	r := new(record)
-	if err := json.Unmarshal(object, r); err != nil {
+	strict := json.NewDecoder(bytes.NewReader(object))
+	strict.DisallowUnknownFields()
+	if err := strict.Decode(r); err != nil || strict.More() {
+		if r, err = parseRecordWith(object); err != nil {
+			return nil, err
+		}
+	}
+	if err := r.check(); err != nil {
+		return nil, fmt.Errorf("%w: %v", errDamaged, err)
+	}
+	return r, nil
+}
+
+// parseRecordWith reads a record that may have keys that this program does not know.
+func parseRecordWith(object []byte) (*record, error) {
+	r := new(record)
+	err := json.Unmarshal(object, r)
+	if err != nil {
 		return nil, fmt.Errorf("%w: %v", errDamaged, err)
 	}
 	if r.extra, err = unknown(object, recordKeys); err != nil {
@@ -210,9 +229,6 @@ func parseRecord(doc []byte) (*record, error) {
 		if r.extraOptions, err = unknown(part.Options, optionKeys); err != nil {
 			return nil, fmt.Errorf("%w: %v", errDamaged, err)
 		}
-	}
-	if err := r.check(); err != nil {
-		return nil, fmt.Errorf("%w: %v", errDamaged, err)
 	}
 	return r, nil
 }

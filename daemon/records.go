@@ -97,10 +97,21 @@ func (r *records) with(hash metainfo.Hash, f func() error) error {
 	stripe := &r.writing[int(hash[0])%stripes]
 	stripe.Lock()
 	defer stripe.Unlock()
+	if err := r.writable(); err != nil {
+		return err
+	}
+	return f()
+}
+
+// writable says why the state folder is not ours to write to; nil if it is.
+func (r *records) writable() error {
+	if r.readOnly != nil {
+		return r.readOnly
+	}
 	if !r.lock.Holds(filepath.Join(r.state, lockFile)) {
 		return errReplaced
 	}
-	return f()
+	return nil
 }
 
 // replace writes a file, and makes the folder again if somebody has removed it.

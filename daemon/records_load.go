@@ -145,6 +145,8 @@ func (r *records) loadOne(hash metainfo.Hash, files has) result {
 	if files.record {
 		rec, err := r.readRecord(hash)
 		switch {
+		case err == nil && files.info && !rec.Shown.HaveInfo:
+			return r.complete(hash, rec)
 		case err == nil:
 			return result{rec: rec}
 		case errors.Is(err, errLater), !isBroken(err):
@@ -173,6 +175,20 @@ func (r *records) readRecord(hash metainfo.Hash) (*record, error) {
 		err = fmt.Errorf("%w: it is of another torrent", errDamaged)
 	}
 	return rec, err
+}
+
+// complete gives the record of a link its metadata, which came just before the process died.
+func (r *records) complete(hash metainfo.Hash, rec *record) result {
+	torrent, err := r.readTorrent(hash)
+	switch {
+	case err == nil:
+		known := namesOfInfo(torrent.Info())
+		known.write(rec)
+		rec.learn(torrent.Info())
+	case isBroken(err):
+		r.setAside(hash.String()+infoSuffix, err)
+	}
+	return result{rec: rec, fresh: err == nil}
 }
 
 // isBroken reports whether an error says that a file is no good, rather than that it could not

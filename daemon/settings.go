@@ -9,7 +9,8 @@ import (
 // tag of a field is the name of its flag, and its name in the configuration file and in
 // daemon/api.
 type Settings struct {
-	// Dir is the folder for content; a torrent may have another one. IncompleteDir, unless it
+	// Dir is the folder for content; a torrent may have another one. If it is empty at the start,
+	// it is the folder downloads in the state folder. IncompleteDir, unless it
 	// is empty, has content until it is complete.
 	Dir           string `json:"dir"`
 	IncompleteDir string `json:"incomplete-dir"`
@@ -75,11 +76,63 @@ func (d *Daemon) Settings() Settings {
 }
 
 // Change changes the settings by a function that gets a copy, and keeps what is new across
-// restarts. If the new settings are wrong, nothing changes, and the error is a
-// *SettingError.
+// restarts. If the new settings are wrong, nothing changes, and the error is a *SettingError.
+// Otherwise it is ErrClosed, or a *PathError if ctx is confined and a folder is not allowed.
 func (d *Daemon) Change(ctx context.Context, by func(*Settings)) error {
-	d.mu.Lock()
-	defer d.mu.Unlock()
-	by(&d.settings)
+	d.keeper.changing.Lock()
+	defer d.keeper.changing.Unlock()
+	if err := d.ctx.Err(); err != nil {
+		return ErrClosed
+	}
+	old := d.Settings()
+	next := old.clone()
+	by(&next)
+	next = next.clone() // since by may have kept a slice
+	if err := next.check(); err != nil {
+		return err
+	}
+	if err := d.admitSettings(ctx, &old, &next); err != nil {
+		return err
+	}
+	if len(next.differing(&old)) > 0 {
+		d.keeper.record(&old, &next)
+		d.enforce(&old, next)
+	}
 	return nil
+}
+
+// Reload takes new settings of files, flags and the environment, and the names of those that are
+// pinned, as Start does. What controls have changed stays, except for settings of which base
+// says something new. restart has the names of the settings that the next start will change. If
+// base is wrong, nothing changes, and the error is a *SettingError.
+func (d *Daemon) Reload(base Settings, pinned []string) (restart []string, err error) {
+	d.keeper.changing.Lock()
+	defer d.keeper.changing.Unlock()
+	if err := d.ctx.Err(); err != nil {
+		return nil, ErrClosed
+	}
+	old := d.Settings()
+	next, err := d.keeper.rebase(base, pinned)
+	if err != nil {
+		return nil, err
+	}
+	if len(next.differing(&old)) > 0 {
+		d.enforce(&old, next)
+	}
+	return nil, nil
+}
+
+// Changed returns the names of the settings that controls have changed: those that are not as
+// files, flags and the environment give them.
+func (d *Daemon) Changed() []string {
+	s := d.Settings()
+	return d.keeper.changed(&s)
+}
+
+// enforce puts settings into force. keeper.changing is held.
+func (d *Daemon) enforce(old *Settings, next Settings) {
+	d.mu.Lock()
+	d.settings = next
+	d.mu.Unlock()
+	d.feed.Mark()
 }

@@ -40,6 +40,11 @@ func (t *Torrent) Set(ctx context.Context, by func(*Options)) error {
 	if err := t.checkOptions(&before, &after); err != nil {
 		return err
 	}
+	if before.Dir != after.Dir {
+		if err := t.daemon.admit(ctx, after.Dir); err != nil {
+			return err
+		}
+	}
 	run, err := t.openFor(ctx, &before, &after)
 	if err != nil {
 		return err

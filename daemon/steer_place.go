@@ -12,16 +12,24 @@ import (
 )
 
 // Move puts the content into another folder, which becomes Options.Dir. It returns at once;
-// State shows the progress, and Error what went wrong. The error is an *OptionError, ErrMoving,
-// ErrRemoved or ErrClosed.
+// State shows the progress, and Error what went wrong. Content in Settings.IncompleteDir stays
+// there until it is complete. The error is an *OptionError, a *PathError, ErrMoving, ErrRemoved
+// or ErrClosed.
 func (t *Torrent) Move(ctx context.Context, dir string) error {
 	if err := checkDir(dir); err != nil {
 		return &OptionError{"dir", err}
 	}
+	if err := t.daemon.admit(ctx, dir); err != nil {
+		return err
+	}
 	if err := t.beginMove(); err != nil {
 		return err
 	}
-	if !t.daemon.start(func() { t.move(t.daemon.ctx, dir) }) {
+	if t.retarget(dir) {
+		t.endMove()
+		return nil
+	}
+	if !t.daemon.start(func() { _ = t.move(t.daemon.ctx, dir) }) {
 		t.endMove()
 		return ErrClosed
 	}
@@ -52,16 +60,18 @@ func (t *Torrent) endMove() {
 	t.drive.touched = time.Now()
 	t.mu.Unlock()
 	t.changed(swarm.ChangedState | swarm.ChangedSettings)
+	t.daemon.folders.moved(t)
 }
 
-// move moves the content, and records where it lies.
-func (t *Torrent) move(ctx context.Context, dir string) {
+// move moves the content, and records where it lies. The error is that of
+// swarm.Torrent.Move, which State shows.
+func (t *Torrent) move(ctx context.Context, dir string) error {
 	defer t.endMove()
 	t.mu.Lock()
 	known := t.rec.Shown.HaveInfo
 	t.mu.Unlock()
 	if known {
-		run, err := t.open(ctx)
+		run, err := t.openKnown(ctx)
 		if err == nil {
 			err = run.Move(ctx, dir)
 		}
@@ -69,7 +79,7 @@ func (t *Torrent) move(ctx context.Context, dir string) {
 			if ctx.Err() == nil && !errors.Is(err, ErrRemoved) {
 				t.warn("the content cannot be moved to "+dir, err)
 			}
-			return
+			return err
 		}
 	}
 	t.mu.Lock()
@@ -77,6 +87,7 @@ func (t *Torrent) move(ctx context.Context, dir string) {
 	t.edited(0)
 	t.mu.Unlock()
 	t.forgive()
+	return nil
 }
 
 // start runs f in a goroutine that Close waits for. It reports false if the daemon is closed.
@@ -95,18 +106,14 @@ func (t *Torrent) Locate(ctx context.Context, dir string) error {
 	if err := checkDir(dir); err != nil {
 		return &OptionError{"dir", err}
 	}
+	if err := t.daemon.admit(ctx, dir); err != nil {
+		return err
+	}
 	if err := t.beginMove(); err != nil {
 		return err
 	}
 	defer t.endMove()
-	if err := t.close(); err != nil {
-		t.daemon.log.Warn("closing a torrent", "torrent", t.hash.Short(), "err", err)
-	}
-	t.mu.Lock()
-	t.rec.Options.Dir, t.rec.Place = shared(dir), ""
-	known := t.rec.Shown.HaveInfo
-	t.edited(0)
-	t.mu.Unlock()
+	known := t.relocate(dir)
 	t.forgive()
 	if known {
 		return t.Verify(ctx)

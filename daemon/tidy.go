@@ -37,6 +37,9 @@ func (d *Daemon) tidy(ctx context.Context) {
 			}
 		}
 		d.hands.retry()
+		if n%tallyTicks == tallyTicks-1 {
+			d.keepTally(time.Now())
+		}
 	}
 }
 

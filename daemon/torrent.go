@@ -54,6 +54,7 @@ type drive struct {
 	queue   int           // see State.Queue
 	stalled bool          // see State.Stalled
 	moving  bool          // Move is under way
+	paying  bool          // the command for its completion waits for its turn
 	users   int           // readers that need it to be open
 }
 

@@ -117,6 +117,7 @@ func (l *loop) open(info *metainfo.Info) {
 		o.parts = info.Layout().Parts(wanted)
 	}
 	o.ranks = unlikeRanks(info.Layout(), first)
+	l.t.choosePlace(info.Layout())
 	cfg := l.t.storageConfig(info)
 	cfg.Wanted, cfg.Results, cfg.Hold = wanted, l.onStored, l.t.mayHash
 	if l.t.spec.Complete {
@@ -140,7 +141,7 @@ func (l *loop) open(info *metainfo.Info) {
 // storageConfig says where the content lies.
 func (t *Torrent) storageConfig(info *metainfo.Info) storage.Config {
 	return storage.Config{
-		Dir: t.spec.Dir, Layout: info.Layout(), Workers: t.engine.workers,
+		Dir: t.firstDir(), Layout: info.Layout(), Workers: t.engine.workers,
 		Name: t.spec.Name, Names: t.spec.Names, Room: t.engine.memory.Room,
 		Hash: t.hash, StateDir: t.engine.cfg.StateDir, StateReadOnly: t.engine.cfg.StateReadOnly,
 		ReadOnly: t.spec.Complete, Part: true,

@@ -159,6 +159,7 @@ type Engine struct {
 	tracker      *tracker.Client
 	down         *limit.Common
 	up           *limit.Common
+	groups       groups
 	uplink       *transport.Uplink
 	traffic      traffic
 	kept         *limit.Ledger // bytes held for peers besides blocks

@@ -19,25 +19,48 @@ type Limits struct {
 	Down, Up int64
 	// Peers bounds the connections; 0 is EngineLimits.TorrentPeers.
 	Peers int
+	// Group names a group of Engine.SetGroups, whose limits the torrent shares with the other
+	// members. A name that the engine does not know limits nothing.
+	Group string
+	// Alone leaves the torrent out of the rates of its group and of EngineLimits.
+	Alone bool
+	// Rank is how the torrent fares beside others under a rate that they share: one of rank 1
+	// gets four times as much as one of rank 0, and that one four times as much as one of
+	// rank -1, as long as each of them wants more.
+	Rank int
 }
 
 // sane returns the limits with numbers that make sense: those below 0 mean the same as 0.
 func (l Limits) sane() Limits {
-	return Limits{Down: max(l.Down, 0), Up: max(l.Up, 0),
-		Peers: min(max(l.Peers, 0), math.MaxInt32)}
+	l.Down, l.Up = max(l.Down, 0), max(l.Up, 0)
+	l.Peers = min(max(l.Peers, 0), math.MaxInt32)
+	l.Rank = min(max(l.Rank, -1), 1)
+	return l
 }
 
 // ownLimits are those that a torrent has for itself. They are safe for concurrent use.
 type ownLimits struct {
 	down, up limit.Bucket // share those of the engine
 	peers    atomic.Int32
+	placed   atomic.Pointer[placement] // nil: without a group, of rank 0, and not alone
 }
+
+// A placement is what Limits say of the rates that torrents share.
+type placement struct {
+	group string
+	alone bool
+	rank  int
+}
+
+// placement returns the part of l about rates that torrents share.
+func (l *Limits) placement() placement { return placement{l.Group, l.Alone, l.Rank} }
 
 // init sets the first limits.
 func (o *ownLimits) init(e *Engine, first Limits) {
 	o.down.Init(first.Down, e.down)
 	o.up.Init(first.Up, e.up)
 	o.peers.Store(int32(first.Peers))
+	o.place(e, first.placement())
 }
 
 // rateDown and rateUp limit what connections read and write.
@@ -45,15 +68,34 @@ func (o *ownLimits) rateDown() *limit.Bucket { return &o.down }
 func (o *ownLimits) rateUp() *limit.Bucket   { return &o.up }
 
 // set sets sane limits.
-func (o *ownLimits) set(l Limits) {
+func (o *ownLimits) set(e *Engine, l Limits) {
 	o.down.SetRate(l.Down)
 	o.up.SetRate(l.Up)
 	o.peers.Store(int32(l.Peers))
+	o.place(e, l.placement())
+}
+
+// place sets which rates the torrent shares.
+func (o *ownLimits) place(e *Engine, p placement) {
+	if p == (placement{}) {
+		if o.placed.Swap(nil) == nil {
+			return
+		}
+	} else {
+		o.placed.Store(&p)
+	}
+	down, up := e.groups.get(e, p.group)
+	o.down.Place(limit.Placement{Group: down, Alone: p.alone, Rank: p.rank})
+	o.up.Place(limit.Placement{Group: up, Alone: p.alone, Rank: p.rank})
 }
 
 // get returns the limits.
 func (o *ownLimits) get() Limits {
-	return Limits{Down: o.down.Rate(), Up: o.up.Rate(), Peers: int(o.peers.Load())}
+	l := Limits{Down: o.down.Rate(), Up: o.up.Rate(), Peers: int(o.peers.Load())}
+	if p := o.placed.Load(); p != nil {
+		l.Group, l.Alone, l.Rank = p.group, p.alone, p.rank
+	}
+	return l
 }
 
 // EngineLimits bound what all torrents of an Engine use together.

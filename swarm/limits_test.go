@@ -63,6 +63,8 @@ func TestLimitsAreShown(t *testing.T) {
 		for _, c := range []struct{ set, want Limits }{
 			{Limits{Down: 1000, Peers: 7}, Limits{Down: 1000, Peers: 7}},
 			{Limits{Up: 5}, Limits{Up: 5}},
+			{Limits{Group: "a", Alone: true, Rank: -1}, Limits{Group: "a", Alone: true, Rank: -1}},
+			{Limits{Rank: 5, Group: "b"}, Limits{Rank: 1, Group: "b"}},
 			{Limits{Down: -1, Up: -2, Peers: -3}, Limits{}},
 		} {
 			if err := torrent.SetLimits(c.set); err != nil || torrent.State().Limits != c.want {
@@ -105,7 +107,9 @@ func TestLimitsAtOnce(t *testing.T) {
 					hearOf(torrent, 0, 3)
 					e.SetLimits(EngineLimits{Down: rng.Int64N(3) * 1000, Up: rng.Int64N(3) * 1000,
 						Peers: rng.IntN(20), TorrentPeers: rng.IntN(10)})
-					torrent.SetLimits(Limits{Down: rng.Int64N(2) * 100, Peers: rng.IntN(5)})
+					torrent.SetLimits(Limits{Down: rng.Int64N(2) * 100, Peers: rng.IntN(5),
+						Group: []string{"", "a", "b"}[rng.IntN(3)], Rank: rng.IntN(3) - 1})
+					e.SetGroups([]Group{{Name: "a", Down: rng.Int64N(2) * 100}})
 					e.SetPEX(rng.IntN(2) == 0)
 					torrent.Close()
 					torrent.SetLimits(Limits{})

@@ -202,7 +202,7 @@ func (l *loop) setSequential(on bool) {
 
 // setLimits sets the limits of the torrent.
 func (l *loop) setLimits(now time.Time, limits Limits) {
-	l.t.limits.set(limits)
+	l.t.limits.set(l.t.engine, limits)
 	l.limitPeers(now)
 }
 

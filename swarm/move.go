@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 
+	"swarmnode/metainfo"
 	"swarmnode/swarm/storage"
 )
 
@@ -72,6 +73,24 @@ func (t *Torrent) Rename(i int, name string) error {
 func (t *Torrent) Dir() string {
 	if dir := t.handle.dir(); dir != "" {
 		return dir
+	}
+	return t.firstDir()
+}
+
+// choosePlace asks Spec.Place for the folder of the content, before its storage is opened.
+func (t *Torrent) choosePlace(l *metainfo.Layout) {
+	if t.spec.Place == nil {
+		return
+	}
+	if dir := t.spec.Place(l); dir != "" {
+		t.place.Store(&dir)
+	}
+}
+
+// firstDir returns the folder that the content is opened in.
+func (t *Torrent) firstDir() string {
+	if dir := t.place.Load(); dir != nil {
+		return *dir
 	}
 	return t.spec.Dir
 }

@@ -266,3 +266,39 @@ func TestRemoveAfterMove(t *testing.T) {
 		t.Errorf("%v is left", left)
 	}
 }
+
+// The folder for the content of a link is chosen once its metadata is known.
+func TestPlaceIsChosenByLayout(t *testing.T) {
+	for _, choose := range []bool{true, false} {
+		dir, torrent := makeContent(t, 1<<20)
+		seeder, leecher := newEngine(t), newEngine(t)
+		add(t, seeder, swarm.Spec{Torrent: torrent, Dir: dir, Complete: true})
+		first, other := t.TempDir(), t.TempDir()
+		want := first
+		if choose {
+			want = other
+		}
+		var asked int
+		leech := add(t, leecher, swarm.Spec{Magnet: torrent.Magnet(), Dir: first,
+			Peers: []string{seeder.Addr().String()},
+			Place: func(l *metainfo.Layout) string {
+				asked++
+				if l.Name != torrent.Info().Name() {
+					t.Errorf("asked about %q", l.Name)
+				}
+				if !choose {
+					return ""
+				}
+				return other
+			}})
+		waitDone(t, leech)
+		if paths := leech.Paths(); leech.Dir() != want || len(paths) != 1 ||
+			filepath.Dir(paths[0]) != want {
+			t.Errorf("it lies in %s, at %v, want %s", leech.Dir(), paths, want)
+		}
+		mustDo(t, leech.Close())
+		if asked != 1 {
+			t.Errorf("asked %d times", asked)
+		}
+	}
+}

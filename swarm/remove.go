@@ -227,7 +227,7 @@ func (t *Torrent) filePath(store *storage.Store, l *metainfo.Layout, i int) stri
 		_, rest, _ := strings.Cut(below, string(filepath.Separator))
 		below = filepath.Join(t.spec.Name, rest)
 	}
-	abs, err := filepath.Abs(filepath.Join(t.spec.Dir, below))
+	abs, err := filepath.Abs(filepath.Join(t.firstDir(), below))
 	if err != nil {
 		return ""
 	}

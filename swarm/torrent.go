@@ -33,6 +33,10 @@ type Spec struct {
 	// Dir is the folder below which the content lies or will lie. It is made if it does not
 	// exist, unless Complete is set.
 	Dir string
+	// Place chooses another folder than Dir by the layout of the torrent, unless it is nil: it
+	// returns the folder, or "" for Dir. It is called once, when the layout is known, from a
+	// goroutine of the torrent.
+	Place func(*metainfo.Layout) string
 	// Name replaces the torrent's own name as the name of the content in Dir.
 	Name string
 	// Names is the rule for the names of files that are made.
@@ -81,12 +85,19 @@ type Spec struct {
 	// Down and Up limit the payload of this torrent, in bytes per second. Zero means no
 	// limit but that of the engine.
 	Down, Up int64
+	// Group, Alone and Rank say which rates the torrent shares with others; see Limits.
+	Group string
+	Alone bool
+	Rank  int
 	// PeersMax bounds the connections of this torrent. Zero means Config.TorrentPeersMax.
 	PeersMax int
 }
 
 // limits returns the limits with which the torrent starts.
-func (s *Spec) limits() Limits { return Limits{s.Down, s.Up, s.PeersMax}.sane() }
+func (s *Spec) limits() Limits {
+	return Limits{Down: s.Down, Up: s.Up, Peers: s.PeersMax, Group: s.Group, Alone: s.Alone,
+		Rank: s.Rank}.sane()
+}
 
 // ErrStopped says that a torrent was closed: before it was complete, or before a method was
 // called that needs it to run.
@@ -125,6 +136,7 @@ type Torrent struct {
 	names   sharedNames
 	readers readers
 	files   fileTable
+	place   atomic.Pointer[string] // of Spec.Place; nil without one
 
 	departure departure
 }

@@ -40,6 +40,7 @@ func commands() []*command {
 		seedCommand(),
 		addCommand(),
 		catCommand(),
+		daemonCommand(),
 		bootstrapCommand(),
 		relayCommand(),
 		trackerCommand(),
@@ -86,6 +87,7 @@ type call struct {
 	command *command // nil if none was named
 	output  outputFlags
 	help    bool
+	line    []string // the flags and arguments of the command
 	args    []string
 	run     action
 }
@@ -130,7 +132,7 @@ func parse(args []string, getenv func(string) (string, bool)) (call, error) {
 
 // parseFlags sets the flags of cmd.
 func parseFlags(cmd *command, args []string, getenv func(string) (string, bool)) (call, error) {
-	this := call{command: cmd}
+	this := call{command: cmd, line: args}
 	fs := newFlags(cmd.path())
 	this.output.register(fs)
 	fs.BoolVarP(&this.help, "help", "h", false, "show this help")

@@ -212,6 +212,8 @@ func TestEventsAreDocumented(t *testing.T) {
 		"pong": pongEvent{}, "lookup": lookupEvent{},
 		"peer": peerEvent{}, "sample": sampleEvent{}, "contact": contactEvent{},
 		"item": itemEvent{}, "setting": settingEvent{}, "config": configEvent{},
+		"added": addedEvent{}, "removed": removedEvent{}, "fault": faultEvent{},
+		"reload": reloadEvent{},
 	} {
 		section, ok := sections[name]
 		if !ok {

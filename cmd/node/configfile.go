@@ -373,10 +373,19 @@ func setFlag(flags *pflag.FlagSet, f *pflag.Flag, e conffile.Entry, home string)
 	if err != nil {
 		return err
 	}
-	for _, text := range texts {
-		if home != "" && isPath(f) && (text == "~" || strings.HasPrefix(text, "~/")) {
-			text = filepath.Join(home, strings.TrimPrefix(text, "~"))
+	if isPath(f) {
+		for i := range texts {
+			texts[i] = atHome(texts[i], home)
 		}
+	}
+	if all, ok := f.Value.(vector); ok && e.Value.Kind == conffile.List {
+		text, err := all.joinItems(texts)
+		if err != nil {
+			return err
+		}
+		texts = []string{text}
+	}
+	for _, text := range texts {
 		if err := flags.Set(f.Name, text); err != nil {
 			if invalid, ok := errors.AsType[*pflag.InvalidValueError](err); ok {
 				err = wrongValue(invalid)
@@ -385,6 +394,21 @@ func setFlag(flags *pflag.FlagSet, f *pflag.Flag, e conffile.Entry, home string)
 		}
 	}
 	return nil
+}
+
+// atHome puts the home in the place of a ~ at the beginning of a path, and behind an equals sign,
+// as shells do.
+func atHome(path, home string) string {
+	if home == "" {
+		return path
+	}
+	parts := strings.Split(path, "=")
+	for i, part := range parts {
+		if part == "~" || strings.HasPrefix(part, "~/") {
+			parts[i] = home + strings.TrimPrefix(part, "~")
+		}
+	}
+	return strings.Join(parts, "=")
 }
 
 // A vector is a flag that takes all items of a list at once, in one text.
@@ -413,11 +437,8 @@ func textsFor(f *pflag.Flag, e conffile.Entry) ([]string, error) {
 	if v.Kind != conffile.List {
 		return []string{v.Text}, nil
 	}
-	if all, ok := f.Value.(vector); ok {
-		text, err := all.joinItems(v.Texts())
-		return []string{text}, err
-	}
-	if _, ok := f.Value.(*listValue); !ok {
+	_, list := f.Value.(*listValue)
+	if _, all := f.Value.(vector); !list && !all {
 		return nil, fmt.Errorf("%s, where one value is expected", v.Kind)
 	}
 	return v.Texts(), nil
@@ -443,7 +464,7 @@ func kindOf(f *pflag.Flag) string {
 func isPath(f *pflag.Flag) bool {
 	name, _ := pflag.UnquoteUsage(f)
 	return slices.ContainsFunc(strings.FieldsFunc(name, func(r rune) bool {
-		return r == '|' || r == '='
+		return strings.ContainsRune("|=[]", r)
 	}), func(word string) bool {
 		return word == "FILE" || word == "FOLDER" || word == "PATH" || word == "COMMAND"
 	})

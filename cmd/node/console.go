@@ -11,6 +11,7 @@ import (
 	"os"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"time"
 	"unicode/utf8"
 
@@ -39,7 +40,9 @@ type console struct {
 	colour  bool       // that terminal has colours, and the user wants them
 	width   func() int // columns of that terminal, 0 if unknown
 	log     *slog.Logger
-	hangups hangups // what SIGHUP means
+	hangups hangups      // what SIGHUP means
+	stopMax atomic.Int64 // how long a clean stop may take, in nanoseconds; 0: stopTimeout
+	words   []string     // what follows the command, for one that reads its flags again
 
 	mu     sync.Mutex
 	stdout io.Writer

@@ -37,6 +37,7 @@ func run(args []string, stdout, stderr *os.File) int {
 		return c.finish(nil)
 	}
 	call.output.apply(c, stderr, os.LookupEnv)
+	c.words = call.line
 	if err := checkLimits(); err != nil {
 		return c.finish(err)
 	}

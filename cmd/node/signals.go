@@ -8,15 +8,27 @@ import (
 	"time"
 )
 
-// stopTimeout is how long a clean stop may take after the first signal.
+// stopTimeout is how long a clean stop may take after the first signal, unless the command needs
+// longer.
 const stopTimeout = 2 * time.Second
+
+// stopWithin sets how long a clean stop may take.
+func (c *console) stopWithin(d time.Duration) { c.stopMax.Store(int64(d)) }
+
+// stopLimit returns how long a clean stop may take.
+func (c *console) stopLimit() time.Duration {
+	if d := c.stopMax.Load(); d > 0 {
+		return time.Duration(d)
+	}
+	return stopTimeout
+}
 
 // signalEcho is how long after the first signal others are echoes of it: timeout(1) signals
 // its command, and then the group of its command once more. Nobody presses Ctrl-C so fast.
 const signalEcho = 100 * time.Millisecond
 
 // watchSignals returns a context that the first SIGINT, SIGTERM or SIGHUP ends, with a
-// stopped as its cause. A second signal, unless it is an echo, or stopTimeout, ends the
+// stopped as its cause. A second signal, unless it is an echo, or the end of that time, ends the
 // process at once. SIGHUP means that the terminal is gone, unless the command reads files again
 // at the signal (see hangups). A command that has to outlive its terminal is started with nohup,
 // which keeps the signal ignored. A write to a closed pipe is an error of that write, not a
@@ -39,7 +51,7 @@ func watchSignals(parent context.Context, c *console) (ctx context.Context, stop
 		code := 0
 		end := func(s syscall.Signal) {
 			code = 128 + int(s)
-			first, late, hangup = time.Now(), time.After(stopTimeout), nil
+			first, late, hangup = time.Now(), time.After(c.stopLimit()), nil
 			cancel(stopped{s})
 			c.keepProgress()
 		}

@@ -54,12 +54,12 @@ func (p *Planner) sort(i int) {
 	switch {
 	case !t.Running && p.now.Before(t.After):
 		p.lookAt(t.After)
-	case !t.Running && (q.limit == 0 || t.Forced && t.Kind != Check):
+	case !t.Running && (q.limit == 0 || t.Forced):
 		p.start(i)
 	case !t.Running:
 		q.waiting = append(q.waiting, i)
-		q.mixed = q.mixed || t.Spent || t.Forced
-	case t.Forced && t.Kind != Check:
+		q.mixed = q.mixed || t.Spent
+	case t.Forced, t.Hashed:
 	case t.Stalled(p.now, p.limits.Stalled):
 		q.stalled = append(q.stalled, i)
 	default:
@@ -79,10 +79,6 @@ func (p *Planner) decide(kind Kind) {
 	if q.mixed {
 		slices.SortFunc(q.waiting, p.candidates)
 	}
-	if kind == Check {
-		p.fill(q)
-		return
-	}
 	slices.SortFunc(q.holders, p.losers)
 	p.shrink(q)
 	p.fill(q)
@@ -95,8 +91,6 @@ func (p *Planner) decide(kind Kind) {
 func (p *Planner) candidates(a, b int) int {
 	s, t := &p.list[a], &p.list[b]
 	switch {
-	case s.Forced != t.Forced: // checks only
-		return yesFirst(s.Forced)
 	case s.Spent != t.Spent:
 		return yesFirst(t.Spent)
 	case s.Spent:
@@ -210,7 +204,7 @@ func (p *Planner) lookAgain(kind Kind) {
 	for i := range p.list {
 		t := &p.list[i]
 		switch {
-		case t.Kind != kind || t.Forced:
+		case t.Kind != kind || t.Forced || t.Hashed:
 		case !t.Running:
 			if t.Spent {
 				p.lookAt(t.Since.Add(settleTime))

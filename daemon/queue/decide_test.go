@@ -94,24 +94,24 @@ func TestThin(t *testing.T) {
 	})
 }
 
-func TestChecks(t *testing.T) {
-	look(t, Check, stalledAfter, []picture{
-		{"one at a time", 1, "w w", "R W", 0},
-		{"forced ones first", 1, "w wf", "W R", 0},
-		{"none is interrupted", 1, "w rn rz", "W R R", 0},
+func TestHashed(t *testing.T) {
+	look(t, Download, stalledAfter, []picture{
+		{"takes no place", 1, "rc w", "R R", 0},
+		{"is never interrupted", 1, "rc r rc", "R R R", 0},
+		{"is never stalled", 1, "rcz r", "R R", 0},
 	})
 }
 
-// The queues of downloads, seeds and checks do not know each other.
+// The queues of downloads and seeds do not know each other.
 func TestKindsAreApart(t *testing.T) {
 	var list []Torrent
-	for _, kind := range []Kind{Seed, Download, Check, Download, Seed, Check} {
+	for _, kind := range []Kind{Seed, Download, Download, Seed, Seed} {
 		list = append(list, Torrent{Kind: kind, Since: noon.Add(-time.Minute)})
 	}
 	var p Planner
-	plan := p.Decide(noon, Limits{Downloads: 1, Seeds: 2, Checks: 1}, list)
+	plan := p.Decide(noon, Limits{Downloads: 1, Seeds: 2}, list)
 	carryOut(t, noon, plan, list)
-	if got, want := result(list), "R R R W R W"; got != want {
+	if got, want := result(list), "R R W R W"; got != want {
 		t.Errorf("got %q, want %q", got, want)
 	}
 }
@@ -135,7 +135,7 @@ func TestMove(t *testing.T) {
 	if x.Stalled(at.Add(time.Hour), stalledAfter) {
 		t.Error("a torrent that waits is stalled")
 	}
-	check := Torrent{Kind: Check, Running: true, Since: noon}
+	check := Torrent{Hashed: true, Running: true, Since: noon}
 	if check.Stalled(at, stalledAfter) {
 		t.Error("a torrent that is being checked is stalled")
 	}

@@ -2,10 +2,11 @@
 //
 // It is given values, the torrents that want to run in the order of their positions, and
 // answers with a Plan: who starts, who rests, and when to ask again. It starts and stops
-// nothing itself, and knows no clock, no engine and no file. Downloads, seeds and checks of
-// content have a queue each. A queue with a limit follows these rules, in this order:
+// nothing itself, and knows no clock, no engine and no file. Downloads and seeds have a queue
+// each. A queue with a limit follows these rules, in this order:
 //
-//  1. A torrent that is forced runs. It takes no place.
+//  1. A torrent that is forced runs. It takes no place, and neither does one whose content is
+//     being hashed.
 //  2. A running torrent that has moved nothing for Limits.Stalled is stalled. It keeps running
 //     and takes no place, until it moves something. Without Limits.Stalled none is stalled.
 //  3. A free place goes to the first torrent that waits.
@@ -22,9 +23,7 @@
 //  7. No more than stalledMax stalled torrents run while others wait. The one that has moved
 //     nothing for longest is spent and rests.
 //
-// Checks have places only: rules 1, 2 and 4 to 7 are not for them, except that those of
-// forced torrents come first. Torrents that may not start yet (Torrent.After) are passed
-// over.
+// Torrents that may not start yet (Torrent.After) are passed over.
 //
 // Two things keep torrents from flapping: settleTime, before which nobody loses a place that
 // it has just got, and Torrent.Spent.

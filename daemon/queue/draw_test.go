@@ -17,7 +17,7 @@ const stalledAfter = 10 * time.Minute
 // has been running and moving for an hour, or w for one that has waited for a minute, with
 // these marks behind it:
 //
-//	f  forced            x  spent
+//	f  forced            x  spent            c  is being hashed
 //	n  began just now    h  may not start yet (waits only)
 //	z  has moved nothing for an hour
 //	b  was stalled and has moved for a second again
@@ -37,6 +37,8 @@ func drawn(t testing.TB, kind Kind, picture string) []Torrent {
 				x.Forced = true
 			case 'x':
 				x.Spent = true
+			case 'c':
+				x.Hashed = true
 			case 'n':
 				x.Since = noon
 				x.Moved = time.Time{}
@@ -106,7 +108,7 @@ func look(t *testing.T, kind Kind, stalled time.Duration, pictures []picture) {
 	for _, p := range pictures {
 		t.Run(strings.ReplaceAll(p.name, " ", "_"), func(t *testing.T) {
 			list := drawn(t, kind, p.before)
-			limits := Limits{Downloads: p.limit, Seeds: p.limit, Checks: p.limit, Stalled: stalled}
+			limits := Limits{Downloads: p.limit, Seeds: p.limit, Stalled: stalled}
 			var planner Planner
 			plan := planner.Decide(noon, limits, list)
 			carryOut(t, noon, plan, list)

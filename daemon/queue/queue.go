@@ -22,13 +22,12 @@ type Kind uint8
 const (
 	Download Kind = iota // some wanted piece, or the metadata, is missing
 	Seed
-	Check // its content is hashed
 	kinds
 )
 
 // Limits say how many torrents of each kind run at one time; 0 is no limit.
 type Limits struct {
-	Downloads, Seeds, Checks int
+	Downloads, Seeds int
 	// Stalled is how long a torrent moves nothing before it takes no place; 0 means that
 	// every torrent takes one.
 	Stalled time.Duration
@@ -36,13 +35,10 @@ type Limits struct {
 
 // of returns the limit of a kind.
 func (l *Limits) of(kind Kind) int {
-	switch kind {
-	case Download:
-		return l.Downloads
-	case Seed:
+	if kind == Seed {
 		return l.Seeds
 	}
-	return l.Checks
+	return l.Downloads
 }
 
 // A Torrent is what the queue knows of a torrent that wants to run.
@@ -51,6 +47,8 @@ type Torrent struct {
 	Running bool
 	Forced  bool // it runs without a place
 	Spent   bool // it had a turn that it did not use
+	// Hashed says that it runs and its content is being hashed, so that it needs no place.
+	Hashed bool
 	// Since is when it began to run, or to wait.
 	Since time.Time
 	// Moved is when it last moved payload; zero: not while it ran. Back is when it moved for
@@ -86,7 +84,7 @@ func (t *Torrent) Move(now time.Time, stalled time.Duration) (news bool) {
 // Stalled reports whether the torrent runs and has moved nothing for as long as stalled,
 // which is Limits.Stalled.
 func (t *Torrent) Stalled(now time.Time, stalled time.Duration) bool {
-	return t.Running && t.Kind != Check && stalled > 0 && t.idle(now) >= stalled
+	return t.Running && !t.Hashed && stalled > 0 && t.idle(now) >= stalled
 }
 
 // idle returns for how long the torrent has moved nothing while it ran.

@@ -44,7 +44,7 @@ func newTrial(t *testing.T, script []byte) *trial {
 	z := &trial{t: t, script: script, now: noon}
 	n := int(z.byte() % 24)
 	z.limits = Limits{Downloads: int(z.byte() % 5), Seeds: int(z.byte() % 5),
-		Checks: int(z.byte() % 3), Stalled: time.Duration(z.byte()%20) * time.Minute}
+		Stalled: time.Duration(z.byte()%20) * time.Minute}
 	for range n {
 		z.list = append(z.list, Torrent{Kind: Kind(z.byte() % byte(kinds)), Since: z.now})
 	}
@@ -78,7 +78,7 @@ func (z *trial) happen() {
 	}
 	i := int(arg) % len(z.list)
 	x := &z.list[i]
-	switch what / 4 % 6 {
+	switch what / 4 % 7 {
 	case 0, 1, 2:
 		if x.Running {
 			x.Move(z.now, z.limits.Stalled)
@@ -91,6 +91,11 @@ func (z *trial) happen() {
 		z.changed[i] = time.Time{}
 	case 5:
 		x.After = z.now.Add(time.Minute)
+	case 6:
+		if x.Hashed = x.Running && !x.Hashed; x.Running && !x.Hashed {
+			x.Since = z.now
+			z.changed[i] = time.Time{}
+		}
 	}
 }
 
@@ -103,7 +108,7 @@ func (z *trial) decide() {
 		if !step.Start && z.now.Sub(last) < settleTime && !last.IsZero() {
 			z.t.Errorf("%+v loses its place %v after it got it", *x, z.now.Sub(last))
 		}
-		if !step.Start && (x.Forced || x.Kind == Check) {
+		if !step.Start && (x.Forced || x.Hashed) {
 			z.t.Errorf("%+v is forced or being checked, and rests", *x)
 		}
 		z.changed[step.Torrent] = z.now
@@ -123,8 +128,7 @@ func (z *trial) decide() {
 func (z *trial) counted() (n [kinds]int) {
 	for i := range z.list {
 		x := &z.list[i]
-		forced := x.Forced && x.Kind != Check
-		if x.Running && !forced && !x.Stalled(z.now, z.limits.Stalled) {
+		if x.Running && !x.Forced && !x.Hashed && !x.Stalled(z.now, z.limits.Stalled) {
 			n[x.Kind]++
 		}
 	}
@@ -145,7 +149,7 @@ func (z *trial) checkPlaces(before [kinds]int) {
 			if x.Kind != kind || x.Running || z.now.Before(x.After) {
 				continue
 			}
-			if limit == 0 || after[kind] < limit || x.Forced && kind != Check {
+			if limit == 0 || after[kind] < limit || x.Forced {
 				z.t.Errorf("%+v waits though it need not: %d of %d places", *x, after[kind], limit)
 			}
 		}

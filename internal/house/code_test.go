@@ -79,6 +79,7 @@ var goroutines = map[string]string{
 	"internal/realclient/tracker.go":  "serves announces until Close",
 	"daemon/daemon.go":                "the saver, the follower of the engine, the hands, until Close",
 	"daemon/follow.go":                "the end of a torrent that has failed, waited for by Close",
+	"daemon/folders.go":               "movers of complete content and the retry of moves, until Close",
 	"daemon/records_load.go":          "readers and writers of records, waited for in the same function",
 	"daemon/steer_place.go":           "a move of content, waited for by Close",
 	"swarm/lsd/link.go": "one reader per interface and family, until it goes or " +
@@ -99,6 +100,7 @@ var goroutines = map[string]string{
 	"cmd/node/bootstrap.go": "saves the table from time to time until the command ends",
 	"cmd/node/cat_output.go": "writes to standard output, abandoned after a signal: whoever " +
 		"reads may pause for ever",
+	"cmd/node/daemon.go":  "says what happens to torrents, until the daemon stops",
 	"cmd/node/debug.go":   "writes dumps when a signal asks for it, until the command ends",
 	"cmd/node/hashing.go": "shows how far a check has come, until it is stopped",
 	"hosts.go": "look-ups of bootstrap hosts, abandoned when their context " +
@@ -116,6 +118,7 @@ var goroutines = map[string]string{
 		"place",
 	"swarm/webseeds.go": "one connection to each web seed, waited for by the " +
 		"torrent loop",
+	"daemon/tally/tally.go":    "reads the feed of a daemon, until Close",
 	"daemon/control/server.go": "one listener each, until Close",
 	"daemon/hook/runner.go":    "workers that run commands, until Close",
 	"daemon/hook/execute.go":   "waits for a command, waited for by the runner's Close",

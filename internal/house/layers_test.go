@@ -29,7 +29,7 @@ var layers = []struct {
 	{"L5", []string{"swarm", "swarm/sim", "dht"}},
 	{"L6, the face", []string{""}},
 	{"L7", []string{"daemon", "examples/embed"}},
-	{"L8", []string{"daemon/control"}},
+	{"L8", []string{"daemon/control", "daemon/tally"}},
 	{"L9", []string{"daemon/api", "daemon/metrics", "daemon/transmission"}},
 	{"L10, the command", []string{"cmd/node"}},
 }

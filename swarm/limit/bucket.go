@@ -53,6 +53,9 @@ const (
 type Bucket struct {
 	common *Common
 	rate   atomic.Int64 // bytes per second, besides what common allows; 0 is no limit
+	group  atomic.Pointer[Group]
+	rank   atomic.Int32
+	alone  atomic.Bool
 	// flow is made with the first byte under a limit: most buckets never have one.
 	// Guarded by common.mu.
 	flow *flow
@@ -133,15 +136,6 @@ func (b *Bucket) Quantum() int {
 		n = min(n, rate*quantumTime.Seconds())
 	}
 	return int(max(n, quantumMin))
-}
-
-// lowest returns the lowest of the rates that limit b, 0 if there is none.
-func (b *Bucket) lowest() float64 {
-	own, common := b.rate.Load(), b.common.rate.Load()
-	if own == 0 || common > 0 && common < own {
-		return float64(common)
-	}
-	return float64(own)
 }
 
 // WaitN takes n bytes out of the bucket, and returns once all bytes taken earlier are paid
@@ -293,10 +287,13 @@ func (b *Bucket) enter() bool {
 		c.busy = append(c.busy, b)
 		c.setRest()
 	}
+	if g := b.limitedGroup(); g != nil {
+		g.accrue(c.at, c.at)
+	}
 	if b.rate.Load() == 0 { // it may have what nobody had room for
-		more := min(c.spare, max(b.net(), 0))
+		more := min(c.spareFor(b), max(b.net(), 0))
 		b.give(more)
-		c.spare -= more
+		c.credit(b, -more)
 	}
 	return true
 }
@@ -311,9 +308,12 @@ func (b *Bucket) net() float64 {
 	return n
 }
 
-// weight returns the weight of b in sharing a common rate. A bucket with something in its
+// weight returns the weight of b in sharing a rate. A bucket of rank 0 with something in its
 // main lane weighs 1.
-func (b *Bucket) weight() float64 {
+func (b *Bucket) weight() float64 { return b.wanting() * b.ranked() }
+
+// wanting returns the weight of the lanes of b that want something, at most 1.
+func (b *Bucket) wanting() float64 {
 	w := 0.
 	for i := range b.flow.lanes {
 		if b.lacks(i) > 0 {

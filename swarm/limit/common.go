@@ -64,7 +64,7 @@ func (c *Common) setRest() {
 	rate := c.rate.Load()
 	if rate == 0 {
 		for _, b := range c.busy {
-			rate = max(rate, b.rate.Load())
+			rate = max(rate, int64(b.lowest()))
 		}
 	}
 	c.rest = restOf(float64(rate))
@@ -100,14 +100,16 @@ func (c *Common) tick() {
 }
 
 // share divides the bytes of the time since the last call among the buckets that want
-// some. The parts are equal, as far as each bucket has room for its part; a bucket in
-// which only asides wait gets a smaller part. All buckets together have room for one
-// burst, and another burst is kept for a bucket that uses more than its part.
+// some. The parts are equal among buckets of one rank, as far as each bucket has room for its
+// part; a bucket in which only asides wait gets a smaller part. All buckets together have room
+// for one burst, and another burst is kept for a bucket that uses more than its part. The same
+// holds within each group.
 func (c *Common) share(now time.Time) {
 	passed := now.Sub(c.at)
 	if passed < shareMin {
 		return
 	}
+	before := c.at
 	c.at = now
 	rate := float64(c.rate.Load())
 	c.spare += rate * passed.Seconds()
@@ -117,28 +119,50 @@ func (c *Common) share(now time.Time) {
 	c.busy = slices.DeleteFunc(c.busy, func(b *Bucket) bool { return c.leave(now, b) })
 	c.setRest()
 	burst := c.burst(rate)
-	part := burst / float64(len(c.busy))
+	part := burst / c.join(before, now)
 	weights := 0.
 	for _, b := range c.busy {
-		f, own := b.flow, float64(b.rate.Load())
-		f.room = b.net() + min(part, c.burst(own))
-		if own > 0 {
-			f.room = min(f.room, own*passed.Seconds())
+		c.makeRoom(b, part, passed)
+		if !b.outside() {
+			weights += b.flow.part
 		}
-		f.part = b.weight()
-		weights += f.part
 	}
-	slices.SortFunc(c.busy, func(a, b *Bucket) int {
-		return cmp.Compare(a.flow.room/a.flow.part, b.flow.room/b.flow.part)
-	})
+	slices.SortFunc(c.busy, byRoom)
+	c.bind()
 	for _, b := range c.busy {
 		f := b.flow
-		given := min(f.room, c.spare*f.part/weights) // below 0 when its part has become smaller
-		weights -= f.part
+		given := f.room // below 0 when its part has become smaller
+		if !b.outside() {
+			given = min(given, c.spare*f.part/weights)
+			weights -= f.part
+		}
 		b.give(given)
-		c.spare -= given
+		c.credit(b, -given)
 	}
+	c.part()
 	c.spare = min(c.spare, burst)
+}
+
+// makeRoom sets how much more b may have, and its weight. part is the part of a burst of the
+// common rate that a bucket of rank 0 may keep.
+func (c *Common) makeRoom(b *Bucket, part float64, passed time.Duration) {
+	f, own := b.flow, float64(b.rate.Load())
+	if b.outside() {
+		part = math.Inf(1)
+	}
+	if g := b.limitedGroup(); g != nil {
+		part = min(part, c.burst(float64(g.rate.Load()))/g.members)
+	}
+	f.room = b.net() + min(part*b.ranked(), c.burst(own))
+	if own > 0 {
+		f.room = min(f.room, own*passed.Seconds())
+	}
+	f.part = b.weight()
+}
+
+// byRoom compares two buckets by the room that they have for each part.
+func byRoom(a, b *Bucket) int {
+	return cmp.Compare(a.flow.room/a.flow.part, b.flow.room/b.flow.part)
 }
 
 // leave reports whether b wants no more bytes, and takes back what b has left.
@@ -146,7 +170,7 @@ func (c *Common) leave(now time.Time, b *Bucket) bool {
 	if !b.idle() || now.Sub(b.flow.used) < c.rest+lateMax {
 		return false
 	}
-	c.spare += b.clear()
+	c.credit(b, b.clear())
 	b.flow.busy = false
 	return true
 }

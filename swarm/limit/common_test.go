@@ -17,13 +17,27 @@ type user struct {
 	// what its connections can move, as part of the common limit; 0 is any amount
 	wants  float64
 	begins time.Duration
+	place  Placement // without a group
+	group  string    // "" is none
+}
+
+// A party is the limit of a group of users, as part of the common limit; 0 is none.
+type party struct {
+	rate  float64
+	alone bool
 }
 
 // parts has users share a rate for some seconds, and returns what part of it each
 // got of the time from which all were there.
-func parts(t *testing.T, rate int64, seconds int, users []user) []float64 {
+func parts(t *testing.T, rate int64, seconds int, users []user,
+	parties map[string]party) []float64 {
 	t.Helper()
 	common := NewCommon(rate)
+	groups := make(map[string]*Group)
+	for name, p := range parties {
+		groups[name] = common.NewGroup()
+		groups[name].Set(int64(p.rate*float64(rate)), p.alone)
+	}
 	var all time.Duration
 	for _, u := range users {
 		all = max(all, u.begins)
@@ -35,6 +49,8 @@ func parts(t *testing.T, rate int64, seconds int, users []user) []float64 {
 	moved := make([]atomic.Int64, len(users))
 	for i, u := range users {
 		b := NewBucket(int64(u.own*float64(rate)), common)
+		u.place.Group = groups[u.group]
+		b.Place(u.place)
 		for range u.connections {
 			wg.Go(func() {
 				time.Sleep(u.begins)
@@ -103,7 +119,7 @@ func TestCommon(t *testing.T) {
 					seconds = 100 // a step takes long
 				}
 				synctest.Test(t, func(t *testing.T) {
-					got := parts(t, rate, seconds, c.users)
+					got := parts(t, rate, seconds, c.users, nil)
 					for i, want := range c.want {
 						if got[i] < want-0.02 || got[i] > want+0.02 {
 							t.Errorf("%+v get %.3f of the rate, want %.3f", c.users, got, c.want)

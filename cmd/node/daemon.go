@@ -1,0 +1,280 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/spf13/pflag"
+
+	"swarmnode"
+	"swarmnode/daemon"
+)
+
+const (
+	// daemonStop is how long a clean stop of a daemon may take: thousands of torrents tell their
+	// trackers that they leave, and are written down.
+	daemonStop = 20 * time.Second
+	// daemonLineInterval is the pause between lines of a daemon without a terminal.
+	daemonLineInterval = time.Hour
+	// statusInterval is the pause between two looks for the status that the service manager
+	// shows.
+	statusInterval = 10 * time.Second
+)
+
+func daemonCommand() *command { return daemonCommandWith(new(daemonFlags)) }
+
+// daemonCommandWith returns the command with its flags in f.
+func daemonCommandWith(f *daemonFlags) *command {
+	return &command{
+		name:  daemonName,
+		short: "run in the background for months, with all torrents of a user",
+		long: `The daemon keeps torrents and their settings in its state folder, and decides which
+of them run. It stays in the foreground of whoever starts it, such as systemd. SIGHUP
+makes it read its configuration again, and SIGUSR1 print what it does. Another daemon
+with the same state folder does not start.
+
+Every flag is also a key of the configuration file; see node config.`,
+		examples: []example{
+			{"node daemon", "with the configuration file of the user"},
+			{"node daemon --dir /srv/torrents --queue-downloads 3 --seed-ratio 2",
+				"content in /srv/torrents, three downloads at one time"},
+			{"node config set --for daemon seed-ratio 2", "the same for good"},
+		},
+		setup: func(fs *pflag.FlagSet) action {
+			f.register(fs)
+			return f.run
+		},
+	}
+}
+
+// A service is a running daemon of the command.
+type service struct {
+	c       *console
+	flags   *daemonFlags // of the last reading of the configuration
+	d       *daemon.Daemon
+	state   string // the state folder
+	manager *supervisor
+	started time.Time
+	blocked blockWatch
+}
+
+func (f *daemonFlags) run(ctx context.Context, c *console, _ []string) error {
+	c.stopWithin(daemonStop)
+	manager := newSupervisor(c)
+	if err := f.engine.prepare(c); err != nil {
+		return err
+	}
+	s := &service{c: c, flags: f, manager: manager, started: time.Now()}
+	cfg, err := f.config(ctx, c)
+	if err != nil {
+		return err
+	}
+	s.state = cfg.Node.StateDir
+	asked, release := c.hangups.take()
+	defer release()
+	// The daemon ends with Close, after what follows the end of ctx.
+	if s.d, err = daemon.Start(context.WithoutCancel(ctx), cfg); err != nil {
+		return daemonFailure(err, f.engine.join.stateDir)
+	}
+	s.blocked = blockWatch{c: c, node: s.d.Node(), cancel: func() {}}
+	err = s.serve(ctx, asked)
+	manager.stopping()
+	return errors.Join(err, s.close())
+}
+
+// config returns what the flags say about a daemon.
+func (f *daemonFlags) config(ctx context.Context, c *console) (daemon.Config, error) {
+	p, err := f.engine.plan(ctx, c, nil)
+	if err != nil {
+		return daemon.Config{}, err
+	}
+	state, err := f.stateDir()
+	if err != nil {
+		return daemon.Config{}, err
+	}
+	settings, err := f.settings(os.LookupEnv, state)
+	if err != nil {
+		return daemon.Config{}, err
+	}
+	if err := settings.Check(); err != nil {
+		return daemon.Config{}, f.settingFailure(err)
+	}
+	p.cfg.StateDir = state
+	return daemon.Config{Node: p.cfg, Settings: settings, Pinned: f.pinned(), Logger: c.log}, nil
+}
+
+// stateDir returns the state folder. A daemon without one would be of no use.
+func (f *daemonFlags) stateDir() (string, error) {
+	path := f.engine.join.stateDir
+	if path == "" {
+		var err error
+		if path, err = defaultStateDir(); err != nil {
+			return "", failWithHint(exitDisk, "state folder", err, "--state-dir FOLDER")
+		}
+	}
+	path, err := filepath.Abs(path)
+	if err != nil {
+		return "", fail(exitDisk, "state folder", err)
+	}
+	return path, nil
+}
+
+// settingFailure returns the failure of a wrong setting, which names the place of its value.
+func (f *daemonFlags) settingFailure(err error) error {
+	wrong, ok := errors.AsType[*daemon.SettingError](err)
+	if !ok {
+		return err
+	}
+	flag := flagOf(f.fs, wrong.Name)
+	if flag == nil {
+		return fail(exitUsage, wrong.Name, wrong.Err)
+	}
+	switch origin := originOf(flag); origin {
+	case originFlag, originDefault:
+		return usage(daemonName, fmt.Errorf("--%s: %w", flag.Name, wrong.Err))
+	case envOrigin(envName(flag.Name)):
+		return usage(daemonName, fmt.Errorf("%s: %w", envName(flag.Name), wrong.Err))
+	default:
+		return fail(exitInput, origin, wrong)
+	}
+}
+
+// daemonFailure returns the failure of a daemon that cannot start. named is the state folder that
+// the user named, if any.
+func daemonFailure(err error, named string) error {
+	if lock, ok := errors.AsType[*daemon.LockError](err); ok {
+		hint := "another --state-dir"
+		if lock.PID > 0 {
+			hint += fmt.Sprintf(", or end process %d first", lock.PID)
+		}
+		return failWithHint(exitExists, "", lock, hint)
+	}
+	if state, ok := errors.AsType[*swarmnode.StateError](err); ok {
+		return failWithHint(exitDisk, "state folder "+state.Dir, state.Err, "another --state-dir")
+	}
+	return startFailure(err, named)
+}
+
+// serve runs the daemon until ctx ends.
+func (s *service) serve(ctx context.Context, asked <-chan struct{}) error {
+	debug := watchDebug(s.c, s.d.Node(), s.flags.engine.debugDump, s.state)
+	defer debug.close()
+	following, stop := context.WithCancel(context.WithoutCancel(ctx))
+	var wait sync.WaitGroup
+	defer wait.Wait()
+	defer stop()
+	wait.Go(func() { followTorrents(following, s.c, s.d) })
+	s.announce()
+	s.manager.ready(s.status())
+	unwatch := s.manager.watch(func(context.Context) error {
+		s.d.Torrents()
+		return nil
+	})
+	defer unwatch()
+	usr1, ignore := statusSignals()
+	defer ignore()
+	tick := time.NewTicker(showInterval)
+	defer tick.Stop()
+	shown, told := time.Now(), time.Now()
+	var memory memoryWatch
+	for {
+		select {
+		case <-ctx.Done():
+			return ended(ctx)
+		case <-s.d.Done():
+			return fail(exitOther, "", errors.New("the daemon has ended by itself"))
+		case <-asked:
+			s.reload(ctx)
+		case <-usr1:
+			s.c.say(s.status())
+		case now := <-tick.C:
+			memory.look(s.c, s.flags.engine.memory)
+			due := now.Sub(shown) >= daemonLineInterval
+			if s.c.redraw || due {
+				shown = now
+				s.c.progress(textLine(s.status()))
+			}
+			if now.Sub(told) >= statusInterval {
+				told = now
+				s.manager.status(s.status())
+			}
+		}
+	}
+}
+
+// announce says that the daemon is ready.
+func (s *service) announce() {
+	node := s.d.Node()
+	var addrs []string
+	for _, a := range node.Addrs() {
+		addrs = append(addrs, a.String())
+	}
+	s.c.event("start", startEvent{s.c.command, swarmnode.Version, addrs})
+	if taken := node.TakenPort(); taken != 0 {
+		s.c.note("port %d is taken, listening on %d", taken, node.Addrs()[0].Port())
+	}
+	line := "ready: " + plural(len(s.d.Torrents()), "torrent")
+	if len(addrs) > 0 {
+		line += ", listening on " + strings.Join(addrs, " ")
+	}
+	s.c.note("%s, content in %s", line, s.d.Settings().Dir)
+	if len(s.d.Settings().Blocklists) > 0 {
+		s.blocked.tell()
+	}
+}
+
+// status describes the daemon in a line.
+func (s *service) status() string {
+	torrents := s.d.Torrents()
+	var count [daemon.Seeding + 1]int
+	var down, up int64
+	peers, faults := 0, 0
+	for _, t := range torrents {
+		st := t.State()
+		if int(st.Status) < len(count) {
+			count[st.Status]++
+		}
+		down, up = down+st.DownRate, up+st.UpRate
+		peers += st.Swarm.PeersConnected
+		if st.Error != "" {
+			faults++
+		}
+	}
+	parts := []string{plural(len(torrents), "torrent")}
+	for _, p := range []struct {
+		n    int
+		what string
+	}{
+		{count[daemon.Downloading], "downloading"}, {count[daemon.Seeding], "seeding"},
+		{count[daemon.Checking] + count[daemon.CheckQueued], "checking"},
+		{count[daemon.DownloadQueued] + count[daemon.SeedQueued], "queued"},
+		{count[daemon.Stopped], "stopped"}, {faults, "with an error"},
+	} {
+		if p.n > 0 {
+			parts = append(parts, fmt.Sprintf("%d %s", p.n, p.what))
+		}
+	}
+	line := fmt.Sprintf("%s  down %s  up %s  %s", strings.Join(parts, ", "), formatRate(down),
+		formatRate(up), plural(peers, "peer"))
+	if dht := s.d.Node().DHT(); dht.On() {
+		st := dht.Stats()
+		line += "  dht " + plural(st.Contacts[0]+st.Contacts[1], "node")
+	}
+	return line
+}
+
+// close stops the daemon, which saves what the next run needs.
+func (s *service) close() error {
+	n := len(s.d.Torrents())
+	if err := s.d.Close(); err != nil {
+		return fail(exitDisk, "state folder "+s.state, err)
+	}
+	s.c.note("%s stopped", plural(n, "torrent"))
+	return nil
+}

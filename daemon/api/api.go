@@ -1,0 +1,124 @@
+package api
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+	"net/http"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"swarmnode"
+	"swarmnode/daemon"
+	"swarmnode/daemon/control"
+	"swarmnode/daemon/tally"
+)
+
+// Version is that of the interface. It changes when something is taken away.
+const Version = 1
+
+// Base is the path below which all routes are.
+const Base = "/api/v1"
+
+const (
+	// bodyMax bounds a body, torrentBodyMax one with a .torrent file: in base64 it is longer.
+	bodyMax        = 1 << 20
+	torrentBodyMax = 16 << 20
+	// actionTime bounds the time for a request that changes something, besides its body.
+	actionTime = 50 * time.Second
+)
+
+// A Config describes an API.
+type Config struct {
+	Daemon *daemon.Daemon
+	Gate   *control.Gate
+	Tally  *tally.Tally
+	// Network is that of the node, for URLs of torrents.
+	Network *swarmnode.Network
+	// Log has the last lines of the log; it may be nil.
+	Log *Log
+	// Reload reads the configuration again, and returns the settings that only a new start
+	// changes; it may be nil. Shutdown begins the end of the program; it may be nil.
+	Reload   func(context.Context) (restart []string, err error)
+	Shutdown func()
+	// Logger takes faults; nil logs nothing.
+	Logger *slog.Logger
+}
+
+// An API answers requests below /api/v1. It is safe for concurrent use.
+type API struct {
+	cfg     Config
+	daemon  *daemon.Daemon
+	log     *slog.Logger
+	started time.Time
+	mux     *http.ServeMux
+	handler http.Handler
+	feeds   atomic.Int64 // requests for the feed that are open
+	adding  sync.Mutex   // held while a large torrent is parsed
+}
+
+// New returns an API. Its requests pass the gate of cfg.
+func New(cfg Config) *API {
+	a := &API{cfg: cfg, daemon: cfg.Daemon, log: cfg.Logger, started: time.Now(),
+		mux: http.NewServeMux()}
+	if a.log == nil {
+		a.log = slog.New(slog.DiscardHandler)
+	}
+	for i := range routes {
+		a.mux.Handle(routes[i].method+" "+Base+routes[i].path, a.serve(&routes[i]))
+	}
+	a.mux.HandleFunc("/", a.unknown)
+	a.handler = cfg.Gate.Protect(a.mux, func(w http.ResponseWriter, _ *http.Request,
+		refusal *control.Refusal) {
+		writeProblem(w, refusal)
+	})
+	return a
+}
+
+// ServeHTTP answers a request.
+func (a *API) ServeHTTP(w http.ResponseWriter, r *http.Request) { a.handler.ServeHTTP(w, r) }
+
+// serve returns the handler of a route.
+func (a *API) serve(route *route) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		c := &call{api: a, w: w, r: r, who: control.From(r.Context())}
+		err := c.allowed(route)
+		if err == nil && !route.long {
+			ctx, cancel := context.WithTimeout(r.Context(), actionTime)
+			defer cancel()
+			c.r = r.WithContext(ctx)
+		}
+		if err == nil {
+			err = route.serve(c)
+		}
+		if err == nil {
+			return
+		}
+		problem := writeProblem(w, err)
+		if problem.Status >= http.StatusInternalServerError && !errors.Is(err, context.Canceled) {
+			a.log.Warn("a request failed", "route", route.name, "err", err)
+		}
+	})
+}
+
+// unknown answers requests that no route takes: those for paths that there are, by other
+// methods, and others.
+func (a *API) unknown(w http.ResponseWriter, r *http.Request) {
+	var allowed []string
+	for _, method := range []string{"GET", "POST", "PUT", "PATCH", "DELETE"} {
+		other := r.Clone(r.Context())
+		other.Method = method
+		if _, pattern := a.mux.Handler(other); pattern != "/" && pattern != "" {
+			allowed = append(allowed, method)
+		}
+	}
+	if len(allowed) == 0 {
+		writeProblem(w, problemf(http.StatusNotFound, "there is nothing at %s", r.URL.Path))
+		return
+	}
+	for _, method := range allowed {
+		w.Header().Add("Allow", method)
+	}
+	writeProblem(w, problemf(http.StatusMethodNotAllowed, "%s is not possible here", r.Method))
+}

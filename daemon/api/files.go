@@ -1,0 +1,240 @@
+package api
+
+import (
+	"cmp"
+	"context"
+	"path/filepath"
+	"slices"
+	"strings"
+
+	"swarmnode/daemon"
+	"swarmnode/metainfo"
+	"swarmnode/swarm"
+)
+
+// A file is one of a torrent, padding left out.
+type file struct {
+	index int    // among all files, padding included
+	path  string // from the top, with slashes
+	swarm.FileState
+}
+
+// filesOf returns the files of a torrent, by their paths, and how many there are with padding.
+func (c *call) filesOf(t *daemon.Torrent) (files []file, count int, err error) {
+	ctx := c.r.Context()
+	states, err := t.Files(ctx)
+	if err != nil {
+		return nil, 0, err
+	}
+	layout, err := layoutOf(ctx, t)
+	if err != nil {
+		return nil, 0, err
+	}
+	dir := t.State().Dir
+	for i, state := range states {
+		if state.Pad || i >= len(layout.Files) {
+			continue
+		}
+		path := strings.Join(append([]string{layout.Name}, layout.Files[i].Path...), "/")
+		// The user may have given other names.
+		if rel, err := filepath.Rel(dir, state.Path); err == nil && state.Path != "" &&
+			filepath.IsLocal(rel) {
+			path = filepath.ToSlash(rel)
+		}
+		files = append(files, file{i, path, state})
+	}
+	slices.SortStableFunc(files, func(a, b file) int { return comparePaths(a.path, b.path) })
+	return files, len(states), nil
+}
+
+// layoutOf returns the layout of a torrent.
+func layoutOf(ctx context.Context, t *daemon.Torrent) (*metainfo.Layout, error) {
+	torrent, err := t.Metainfo(ctx)
+	if err != nil {
+		return nil, err
+	}
+	return torrent.Info().Layout(), nil
+}
+
+// comparePaths orders paths so that everything in a folder is together.
+func comparePaths(a, b string) int {
+	return strings.Compare(strings.ReplaceAll(a, "/", "\x00"), strings.ReplaceAll(b, "/", "\x00"))
+}
+
+// below returns the files that are path, or lie below it. The empty path is the top.
+func below(files []file, path string) []file {
+	path = strings.Trim(path, "/")
+	if path == "" {
+		return files
+	}
+	return slices.DeleteFunc(slices.Clone(files), func(f file) bool {
+		return f.path != path && !strings.HasPrefix(f.path, path+"/")
+	})
+}
+
+// files shows a folder of a torrent, or all files.
+func (c *call) files() error {
+	t, err := c.torrent()
+	if err != nil {
+		return err
+	}
+	flat, err := c.yes("flat")
+	if err != nil {
+		return err
+	}
+	all, _, err := c.filesOf(t)
+	if err != nil {
+		return err
+	}
+	path := strings.Trim(c.query("path"), "/")
+	list := below(all, path)
+	if path != "" && len(list) == 0 {
+		return problemf(404, "there is no file or folder %q", path)
+	}
+	tree := FileTree{Path: path, Entries: []FileEntry{}}
+	if flat {
+		for i := range list {
+			tree.Entries = append(tree.Entries, list[i].entry())
+		}
+		slices.SortFunc(tree.Entries, func(a, b FileEntry) int { return *a.Index - *b.Index })
+	} else {
+		tree.Entries = folder(list, path)
+	}
+	tree.Total = len(tree.Entries)
+	offset, err := c.number("offset", 0, 1<<31-1)
+	if err != nil {
+		return err
+	}
+	limit, err := c.number("limit", filesPage, filesPage)
+	if err != nil {
+		return err
+	}
+	tree.Entries = tree.Entries[min(offset, len(tree.Entries)):]
+	tree.Entries = tree.Entries[:min(limit, len(tree.Entries))]
+	return c.ok(tree)
+}
+
+// filesPage is the most entries of a folder in one answer.
+const filesPage = 10_000
+
+// entry returns the entry of a file.
+func (f *file) entry() FileEntry {
+	index, priority := f.index, int(f.Priority)
+	e := FileEntry{Name: f.path[strings.LastIndexByte(f.path, '/')+1:], Path: f.path,
+		Index: &index, Size: f.Size, Have: f.Have, Priority: &priority}
+	if f.Priority != swarm.Unwanted {
+		e.Wanted = f.Size
+	}
+	return e
+}
+
+// folder returns the entries of a folder: its subfolders first, then its files. files are all
+// that lie below it, by their paths.
+func folder(files []file, path string) []FileEntry {
+	var entries []FileEntry
+	for i := range files {
+		f := &files[i]
+		rest := f.path
+		if path != "" {
+			if rest = strings.TrimPrefix(f.path[len(path):], "/"); rest == "" {
+				entries = append(entries, f.entry()) // path is the file
+				continue
+			}
+		}
+		name, _, deeper := strings.Cut(rest, "/")
+		if !deeper {
+			entries = append(entries, f.entry())
+			continue
+		}
+		last := len(entries) - 1
+		if last < 0 || entries[last].Index != nil || entries[last].Name != name {
+			priority := int(f.Priority)
+			entries = append(entries, FileEntry{Name: name,
+				Path: strings.TrimPrefix(path+"/"+name, "/"), Priority: &priority})
+			last++
+		}
+		entries[last].count(f)
+	}
+	slices.SortStableFunc(entries, func(a, b FileEntry) int {
+		if folder, other := a.Index == nil, b.Index == nil; folder != other {
+			if folder {
+				return -1
+			}
+			return 1
+		}
+		return cmp.Or(cmp.Compare(strings.ToLower(a.Name), strings.ToLower(b.Name)),
+			cmp.Compare(a.Name, b.Name))
+	})
+	return entries
+}
+
+// count adds a file to its folder.
+func (e *FileEntry) count(f *file) {
+	e.Files++
+	e.Size += f.Size
+	e.Have += f.Have
+	if f.Priority != swarm.Unwanted {
+		e.Wanted += f.Size
+	}
+	if e.Priority != nil && *e.Priority != int(f.Priority) {
+		e.Priority = nil
+	}
+}
+
+// setFiles changes priorities.
+func (c *call) setFiles() error {
+	t, err := c.torrent()
+	if err != nil {
+		return err
+	}
+	var body FilePriorities
+	if err := c.body(&body, false); err != nil {
+		return err
+	}
+	all, count, err := c.filesOf(t)
+	if err != nil {
+		return err
+	}
+	changes := make(map[int]swarm.Priority)
+	for _, set := range body.Set {
+		if set.Priority < 0 || set.Priority > int(swarm.Highest) {
+			return wrong("priority", "a priority is from 0 to %d", swarm.Highest)
+		}
+		if (set.Files == nil) == (set.Path == nil) {
+			return wrong("files", "want either files or a path")
+		}
+		for _, i := range set.Files {
+			if i < 0 || i >= count {
+				return wrong("files", "there is no file %d", i)
+			}
+			changes[i] = swarm.Priority(set.Priority)
+		}
+		if set.Path == nil {
+			continue
+		}
+		list := below(all, *set.Path)
+		if len(list) == 0 {
+			return wrong("path", "there is no file or folder %q", *set.Path)
+		}
+		for i := range list {
+			changes[list[i].index] = swarm.Priority(set.Priority)
+		}
+	}
+	err = t.Set(c.r.Context(), func(o *daemon.Options) {
+		files := make([]swarm.Priority, count)
+		for i := range files {
+			files[i] = swarm.Normal
+			if i < len(o.Files) {
+				files[i] = o.Files[i]
+			}
+		}
+		for i, p := range changes {
+			files[i] = p
+		}
+		o.Files = files
+	})
+	if err != nil {
+		return err
+	}
+	return c.done()
+}

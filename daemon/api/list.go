@@ -1,0 +1,210 @@
+package api
+
+import (
+	"context"
+	"fmt"
+	"net/http"
+	"slices"
+	"strconv"
+	"strings"
+
+	"swarmnode/daemon"
+)
+
+// chunkBytes is how much of an answer is collected before it is sent.
+const chunkBytes = 32 << 10
+
+// A filter says which torrents are in a list.
+type filter struct {
+	ids      map[*daemon.Torrent]bool // nil for all
+	statuses []string                 // nil for all
+	label    *string
+	search   string // in lower case
+}
+
+// filterOf reads the parameters of a list.
+func (c *call) filter() (f filter, err error) {
+	q := c.r.URL.Query()
+	if q.Has("ids") {
+		f.ids = make(map[*daemon.Torrent]bool)
+		for name := range strings.SplitSeq(q.Get("ids"), ",") {
+			if t := c.api.find(strings.TrimSpace(name)); t != nil {
+				f.ids[t] = true
+			}
+		}
+	}
+	if s := q.Get("status"); s != "" {
+		f.statuses = strings.Split(s, ",")
+		for _, word := range f.statuses {
+			if !slices.Contains(statuses[:], Status(word)) &&
+				!slices.Contains([]string{"active", "stalled", "finished", "error"}, word) {
+				return f, wrong("status", "there is no status %q", word)
+			}
+		}
+	}
+	if q.Has("label") {
+		label := q.Get("label")
+		f.label = &label
+	}
+	f.search = strings.ToLower(q.Get("search"))
+	return f, nil
+}
+
+// takes reports whether a torrent fits.
+func (f *filter) takes(v *view) bool {
+	switch {
+	case f.ids != nil && !f.ids[v.torrent]:
+		return false
+	case f.search != "" && !strings.Contains(strings.ToLower(v.state.Name), f.search):
+		return false
+	case f.label != nil && *f.label == "" && len(v.options.Labels) > 0,
+		f.label != nil && *f.label != "" && !slices.Contains(v.options.Labels, *f.label):
+		return false
+	}
+	return f.statuses == nil || slices.ContainsFunc(f.statuses, func(word string) bool {
+		switch word {
+		case "active":
+			return v.state.DownRate > 0 || v.state.UpRate > 0
+		case "stalled":
+			return v.state.Stalled
+		case "finished":
+			return v.state.Finished
+		case "error":
+			return v.state.Error != ""
+		}
+		return string(statusWord(v.state.Status)) == word
+	})
+}
+
+// changes returns what changed since a moment, which may be nothing; since 0 that is all
+// torrents.
+func (c *call) changes(since uint64) (daemon.Changes, error) {
+	now, cancel := context.WithCancel(context.Background())
+	cancel() // so that nothing is waited for
+	changes, err := c.api.daemon.Subscribe(since).Next(now)
+	if err != nil && now.Err() != nil && !isClosed(err) {
+		return daemon.Changes{Seq: since}, nil
+	}
+	return changes, err
+}
+
+// list answers with torrents.
+func (c *call) list() error {
+	p, err := planOf(c.query("fields"))
+	if err != nil {
+		return err
+	}
+	f, err := c.filter()
+	if err != nil {
+		return err
+	}
+	var since uint64
+	if text := c.query("since"); text != "" {
+		if since, err = strconv.ParseUint(text, 10, 64); err != nil {
+			return wrong("since", "since: want the seq of an earlier answer")
+		}
+	}
+	changes, err := c.changes(since)
+	if err != nil {
+		return err
+	}
+	tag := fmt.Sprintf(`W/"%d"`, changes.Seq)
+	c.w.Header().Set("ETag", tag)
+	c.w.Header().Set("Cache-Control", "private, no-cache")
+	if c.r.Header.Get("If-None-Match") == tag {
+		c.w.WriteHeader(http.StatusNotModified)
+		return nil
+	}
+	views := make([]view, 0, len(changes.Torrents))
+	for _, change := range changes.Torrents {
+		if v := viewOf(change.Torrent); f.takes(&v) {
+			views = append(views, v)
+		}
+	}
+	total := len(views)
+	if views, err = c.page(views); err != nil {
+		return err
+	}
+	c.writeList(p, &changes, since, total, views)
+	return nil
+}
+
+// page sorts a list and cuts out the page that is asked for.
+func (c *call) page(views []view) ([]view, error) {
+	offset, err := c.number("offset", 0, 1<<31-1)
+	if err != nil {
+		return nil, err
+	}
+	limit, err := c.number("limit", len(views), 1<<31-1)
+	if err != nil {
+		return nil, err
+	}
+	name, down := strings.CutPrefix(c.query("sort"), "-")
+	if name == "" {
+		name = "id"
+	}
+	by := fieldNamed(name)
+	if by == nil || by.order() == nil {
+		return nil, wrong("sort", "torrents cannot be sorted by %q", name)
+	}
+	order := by.order()
+	// Pointers are cheaper to move than views.
+	list := make([]*view, len(views))
+	for i := range views {
+		list[i] = &views[i]
+	}
+	slices.SortFunc(list, func(a, b *view) int {
+		n := order(a, b)
+		if n == 0 {
+			return int(a.torrent.ID()) - int(b.torrent.ID())
+		}
+		if down {
+			return -n
+		}
+		return n
+	})
+	list = list[min(offset, len(list)):]
+	list = list[:min(limit, len(list))]
+	page := make([]view, len(list))
+	for i, v := range list {
+		page[i] = *v
+	}
+	return page, nil
+}
+
+// writeList sends a List, a part at a time.
+func (c *call) writeList(p plan, changes *daemon.Changes, since uint64, total int, views []view) {
+	c.w.Header().Set("Content-Type", "application/json")
+	b := make([]byte, 0, chunkBytes+8<<10)
+	b = append(b, `{"seq":`...)
+	b = strconv.AppendUint(b, changes.Seq, 10)
+	b = append(b, `,"total":`...)
+	b = strconv.AppendInt(b, int64(total), 10)
+	if since != 0 && changes.Reset {
+		b = append(b, `,"reset":true`...)
+	}
+	if since != 0 && len(changes.Removed) > 0 {
+		b = append(b, `,"removed":[`...)
+		for i, id := range changes.Removed {
+			if i > 0 {
+				b = append(b, ',')
+			}
+			b = strconv.AppendInt(b, int64(id), 10)
+		}
+		b = append(b, ']')
+	}
+	b = append(b, `,"torrents":[`...)
+	for i := range views {
+		if i > 0 {
+			b = append(b, ',')
+		}
+		b = p.append(b, &views[i])
+		if len(b) >= chunkBytes {
+			if _, err := c.w.Write(b); err != nil {
+				return // the reader has gone
+			}
+			b = b[:0]
+		}
+	}
+	c.w.Write(append(b, "]}\n"...))
+}

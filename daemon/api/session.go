@@ -1,0 +1,4 @@
+package api
+
+// sessionRoutes are those of the daemon as a whole.
+var sessionRoutes []route
