@@ -10,16 +10,17 @@ import (
 // foldersEvery is how often moves that failed are looked at.
 const foldersEvery = 10 * time.Second
 
-// folders are what the daemon does with folders and commands: it moves complete content, and runs
-// the commands of events.
+// folders are what the daemon does with folders and commands: it moves complete content, takes
+// files from watched folders, and runs the commands of events.
 type folders struct {
 	d        *Daemon
 	placer   *placer
+	lookout  *lookout
 	commands *commands
 }
 
 func newFolders(d *Daemon) *folders {
-	f := &folders{d: d, placer: newPlacer(d), commands: newCommands(d)}
+	f := &folders{d: d, placer: newPlacer(d), lookout: &lookout{d: d}, commands: newCommands(d)}
 	d.hear(f.hear)
 	return f
 }
@@ -33,6 +34,7 @@ func (f *folders) run(ctx context.Context) {
 	for range placersCount {
 		d.wait.Go(func() { f.placer.run(ctx) })
 	}
+	d.wait.Go(func() { f.lookout.run(ctx) })
 	d.wait.Go(func() { f.tick(ctx) })
 }
 

@@ -135,4 +135,5 @@ func (d *Daemon) enforce(old *Settings, next Settings) {
 	d.settings = next
 	d.mu.Unlock()
 	d.feed.Mark()
+	d.folders.lookout.settingsChanged(&next)
 }

@@ -3,7 +3,6 @@ package daemon
 import (
 	"errors"
 	"fmt"
-	"path/filepath"
 	"strings"
 	"time"
 
@@ -14,7 +13,6 @@ import (
 // The bounds of Settings. They are above what people use, and keep the file of changes small.
 const (
 	rootsMax      = 100
-	watchMax      = 100
 	blocklistsMax = 100
 	listBytesMax  = 4096    // of the name of a blocklist
 	countMax      = 1 << 20 // of torrents or connections
@@ -30,7 +28,7 @@ func (s *Settings) check() error {
 		{"dir", checkDir(s.Dir)},
 		{"incomplete-dir", checkOptional(s.IncompleteDir)},
 		{"root", checkEach(s.Roots, rootsMax, checkDir)},
-		{"watch", checkEach(s.Watch, watchMax, checkWatched)},
+		{"watch", checkWatch(s.Watch)},
 		{"down", checkLimit(s.Down)},
 		{"up", checkLimit(s.Up)},
 		{"alt-down", checkLimit(s.AltDown)},
@@ -81,21 +79,6 @@ func checkEach(items []string, most int, check func(string) error) error {
 		}
 	}
 	return nil
-}
-
-// checkWatched checks a watched folder, FOLDER or FOLDER=DIR.
-func checkWatched(entry string) error {
-	folder, dir, both := strings.Cut(entry, "=")
-	if err := checkDir(folder); err != nil {
-		return err
-	}
-	if !both {
-		return nil
-	}
-	if filepath.Clean(folder) == filepath.Clean(dir) {
-		return fmt.Errorf("%q has its content where it is watched", folder)
-	}
-	return checkDir(dir)
 }
 
 // checkLimit checks a number of bytes, or of bytes per second.

@@ -79,9 +79,10 @@ var goroutines = map[string]string{
 	"internal/realclient/tracker.go":  "serves announces until Close",
 	"daemon/daemon.go":                "the saver, the follower of the engine, the hands, until Close",
 	"daemon/follow.go":                "the end of a torrent that has failed, waited for by Close",
-	"daemon/folders.go":               "movers of complete content and the retry of moves, until Close",
-	"daemon/records_load.go":          "readers and writers of records, waited for in the same function",
-	"daemon/steer_place.go":           "a move of content, waited for by Close",
+	"daemon/folders.go": "movers of complete content, the watch of folders and the retry of " +
+		"moves, until Close",
+	"daemon/records_load.go": "readers and writers of records, waited for in the same function",
+	"daemon/steer_place.go":  "a move of content, waited for by Close",
 	"swarm/lsd/link.go": "one reader per interface and family, until it goes or " +
 		"the service is closed",
 	"swarm/lsd/lsd.go":       "the loop of the service, until Close",

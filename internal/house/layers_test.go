@@ -20,7 +20,7 @@ var layers = []struct {
 		"swarm/statefile",
 		"swarm/transport/mse", "swarm/transport/socks", "swarm/transport/udpmux",
 		"daemon/confine", "daemon/hook"}},
-	{"L2", []string{"metainfo", "swarm/guard", "swarm/portmap", "swarm/transport",
+	{"L2", []string{"daemon/watch", "metainfo", "swarm/guard", "swarm/portmap", "swarm/transport",
 		"swarm/transport/relay", "swarm/transport/utp"}},
 	{"L3", []string{"swarm/wire", "swarm/picker", "swarm/choke", "swarm/book",
 		"swarm/hashes", "swarm/metadata", "swarm/stream", "swarm/storage", "swarm/tracker",
