@@ -140,7 +140,7 @@ func (f *bootstrapFlags) run(ctx context.Context, c *console, _ []string) error 
 	if err := checkReachable(ctx, c, network, hosts, f.join.named(), true); err != nil {
 		return err
 	}
-	c.event("start", startEvent{c.command, swarmnode.Version, names})
+	c.event("start", startEvent{Command: c.command, Version: swarmnode.Version, Listen: names})
 	c.result(strings.Join(names, "\n"))
 	if relay.relay != nil {
 		state := relay.relay.State()

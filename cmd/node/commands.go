@@ -54,6 +54,8 @@ func commands() []*command {
 		dhtCommand(),
 		simCommand(),
 		configCommand(),
+		passwordCommand(),
+		tokenCommand(),
 		completionCommand(),
 		manCommand(),
 		versionCommand(),

@@ -213,7 +213,7 @@ func TestEventsAreDocumented(t *testing.T) {
 		"peer": peerEvent{}, "sample": sampleEvent{}, "contact": contactEvent{},
 		"item": itemEvent{}, "setting": settingEvent{}, "config": configEvent{},
 		"added": addedEvent{}, "removed": removedEvent{}, "fault": faultEvent{},
-		"reload": reloadEvent{},
+		"reload": reloadEvent{}, "password": passwordEvent{},
 	} {
 		section, ok := sections[name]
 		if !ok {

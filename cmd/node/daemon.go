@@ -1,9 +1,11 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
+	"log/slog"
 	"os"
 	"path/filepath"
 	"strings"
@@ -14,6 +16,7 @@ import (
 
 	"swarmnode"
 	"swarmnode/daemon"
+	"swarmnode/daemon/api"
 )
 
 const (
@@ -55,14 +58,20 @@ Every flag is also a key of the configuration file; see node config.`,
 
 // A service is a running daemon of the command.
 type service struct {
-	c       *console
-	flags   *daemonFlags // of the last reading of the configuration
-	d       *daemon.Daemon
-	state   string // the state folder
-	manager *supervisor
-	started time.Time
-	blocked blockWatch
+	c        *console
+	flags    *daemonFlags // of the last reading of the configuration
+	d        *daemon.Daemon
+	state    string // the state folder
+	manager  *supervisor
+	started  time.Time
+	controls *controls
+	blocked  blockWatch
+
+	reloading sync.Mutex // held while the configuration is read again
 }
+
+// errShutDown is the cause of the end that a control asked for.
+var errShutDown = errors.New("a control has ended the daemon")
 
 func (f *daemonFlags) run(ctx context.Context, c *console, _ []string) error {
 	c.stopWithin(daemonStop)
@@ -71,7 +80,13 @@ func (f *daemonFlags) run(ctx context.Context, c *console, _ []string) error {
 		return err
 	}
 	s := &service{c: c, flags: f, manager: manager, started: time.Now()}
+	lines := new(api.Log)
+	c.log = slog.New(lines.Handler(c.log.Handler(), slog.LevelInfo))
 	cfg, err := f.config(ctx, c)
+	if err != nil {
+		return err
+	}
+	gate, err := f.control.gate(fileFlag(f.fs), c.log)
 	if err != nil {
 		return err
 	}
@@ -83,9 +98,21 @@ func (f *daemonFlags) run(ctx context.Context, c *console, _ []string) error {
 		return daemonFailure(err, f.engine.join.stateDir)
 	}
 	s.blocked = blockWatch{c: c, node: s.d.Node(), cancel: func() {}}
+	ctx, cancel := context.WithCancelCause(ctx)
+	defer cancel(nil)
+	s.controls, err = s.openControls(context.WithoutCancel(ctx), cfg.Node.Network, gate, lines,
+		func() { cancel(errShutDown) })
+	if err != nil {
+		s.close()
+		return err
+	}
 	err = s.serve(ctx, asked)
 	manager.stopping()
-	return errors.Join(err, s.close())
+	s.controls.close()
+	if errors.Is(err, errShutDown) {
+		err = nil
+	}
+	return cmp.Or(err, s.close())
 }
 
 // config returns what the flags say about a daemon.
@@ -210,23 +237,30 @@ func (s *service) serve(ctx context.Context, asked <-chan struct{}) error {
 
 // announce says that the daemon is ready.
 func (s *service) announce() {
-	node := s.d.Node()
-	var addrs []string
+	node, server := s.d.Node(), s.controls.server
+	start := startEvent{Command: s.c.command, Version: swarmnode.Version, Socket: server.Socket()}
 	for _, a := range node.Addrs() {
-		addrs = append(addrs, a.String())
+		start.Listen = append(start.Listen, a.String())
 	}
-	s.c.event("start", startEvent{s.c.command, swarmnode.Version, addrs})
+	for _, a := range server.Addrs() {
+		start.HTTP = append(start.HTTP, a.String())
+		s.c.note("the API is at http://%s/api/v1", a)
+	}
+	s.c.event("start", start)
+	if start.Socket != "" {
+		s.c.log.Info("control socket", "path", start.Socket)
+	}
 	if taken := node.TakenPort(); taken != 0 {
 		s.c.note("port %d is taken, listening on %d", taken, node.Addrs()[0].Port())
 	}
-	line := "ready: " + plural(len(s.d.Torrents()), "torrent")
-	if len(addrs) > 0 {
-		line += ", listening on " + strings.Join(addrs, " ")
-	}
-	s.c.note("%s, content in %s", line, s.d.Settings().Dir)
 	if len(s.d.Settings().Blocklists) > 0 {
 		s.blocked.tell()
 	}
+	line := "ready: " + plural(len(s.d.Torrents()), "torrent")
+	if len(start.Listen) > 0 {
+		line += ", listening on " + strings.Join(start.Listen, " ")
+	}
+	s.c.note("%s, content in %s", line, s.d.Settings().Dir)
 }
 
 // status describes the daemon in a line.

@@ -26,8 +26,9 @@ const (
 
 // daemonFlags are the flags of the daemon. Those that are Settings have the same names.
 type daemonFlags struct {
-	fs     *pflag.FlagSet
-	engine engineFlags
+	fs      *pflag.FlagSet
+	engine  engineFlags
+	control controlFlags
 
 	dir, incomplete string
 	roots, watch    listValue
@@ -63,6 +64,7 @@ func (f *daemonFlags) register(fs *pflag.FlagSet) {
 	f.watch = listValue{kind: "FOLDER[=DIR]"}
 	fs.Var(&f.watch, "watch", "folder from which .torrent and .magnet files are added, with the "+
 		"content in DIR; may be repeated")
+	f.control.register(fs)
 	f.registerPolicy(fs)
 	f.engine.register(fs)
 	fs.BoolVar(&f.noPEX, "no-pex", false, "do not exchange addresses of peers with peers")

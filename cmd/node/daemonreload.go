@@ -15,14 +15,17 @@ type reloadEvent struct {
 	Restart []string `json:"restart"` // keys that count from the next start on
 }
 
-// reload reads the configuration again, and takes what can change while the daemon runs.
-func (s *service) reload(ctx context.Context) {
+// reload reads the configuration again, and takes what can change while the daemon runs. It
+// returns the keys that count from the next start on.
+func (s *service) reload(ctx context.Context) ([]string, error) {
+	s.reloading.Lock()
+	defer s.reloading.Unlock()
 	s.manager.reloading()
 	defer func() { s.manager.ready(s.status()) }()
 	restart, err := s.reread()
 	if err != nil {
 		s.c.warn("the configuration stays as it was: %v", err)
-		return
+		return nil, err
 	}
 	s.c.event("reload", reloadEvent{append([]string{}, restart...)})
 	s.c.note("the configuration was read again")
@@ -32,6 +35,7 @@ func (s *service) reload(ctx context.Context) {
 	if len(s.d.Settings().Blocklists) > 0 {
 		s.blocked.reload(ctx)
 	}
+	return restart, nil
 }
 
 // reread reads the configuration again. It returns the keys that count from the next start on.

@@ -12,6 +12,8 @@ type startEvent struct {
 	Command string   `json:"command"`
 	Version string   `json:"version"`
 	Listen  []string `json:"listen,omitempty"` // bound addresses, HOST:PORT
+	Socket  string   `json:"socket,omitempty"` // of the daemon
+	HTTP    []string `json:"http,omitempty"`   // addresses of its API, HOST:PORT
 }
 
 // dht: the state of the DHT node changed.

@@ -205,7 +205,8 @@ func (s *session) addrs() []string {
 
 // announceStart reports that the session runs.
 func (s *session) announceStart() {
-	s.c.event("start", startEvent{s.c.command, swarmnode.Version, s.addrs()})
+	s.c.event("start", startEvent{Command: s.c.command, Version: swarmnode.Version,
+		Listen: s.addrs()})
 	if s.network.Proxied() {
 		s.c.log.Info("behind a proxy, listening nowhere", "dht", !s.flags.noDHT)
 		return

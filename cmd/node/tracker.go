@@ -133,7 +133,7 @@ func (f *trackerFlags) run(ctx context.Context, c *console, _ []string) error {
 		urls = append(urls, announceURLs(network, addr)...)
 	}
 	wait.Go(func() { ports.serve(serving, list, follow) })
-	c.event("start", startEvent{c.command, swarmnode.Version, bound})
+	c.event("start", startEvent{Command: c.command, Version: swarmnode.Version, Listen: bound})
 	c.event("tracker", trackerEvent{Announce: urls})
 	for _, u := range urls {
 		c.result(u)

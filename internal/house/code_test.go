@@ -101,7 +101,9 @@ var goroutines = map[string]string{
 	"cmd/node/bootstrap.go": "saves the table from time to time until the command ends",
 	"cmd/node/cat_output.go": "writes to standard output, abandoned after a signal: whoever " +
 		"reads may pause for ever",
-	"cmd/node/daemon.go":  "says what happens to torrents, until the daemon stops",
+	"cmd/node/daemon.go": "says what happens to torrents, until the daemon stops",
+	"cmd/node/daemonpassword.go": "reads a password, abandoned after a signal: nothing else ends " +
+		"the reading",
 	"cmd/node/debug.go":   "writes dumps when a signal asks for it, until the command ends",
 	"cmd/node/hashing.go": "shows how far a check has come, until it is stopped",
 	"hosts.go": "look-ups of bootstrap hosts, abandoned when their context " +
