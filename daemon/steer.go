@@ -28,6 +28,8 @@ func (t *Torrent) Options() Options {
 // Set changes the options by a function that gets a copy. If the new ones are wrong, nothing
 // changes, and the error is an *OptionError. Content is moved by Move, not by Options.Dir.
 func (t *Torrent) Set(ctx context.Context, by func(*Options)) error {
+	t.editing.Lock()
+	defer t.editing.Unlock()
 	t.mu.Lock()
 	if t.drive.removed {
 		t.mu.Unlock()
@@ -57,12 +59,24 @@ func (t *Torrent) Set(ctx context.Context, by func(*Options)) error {
 	}
 	after.intern()
 	t.mu.Lock()
+	after.takeOver(&before, &t.rec.Options)
 	t.rec.Options = after
 	t.edited(settingsLate)
 	t.mu.Unlock()
 	t.changed(swarm.ChangedSettings | swarm.ChangedState)
 	t.daemon.steward.look(t)
 	return nil
+}
+
+// takeOver puts into o, which was made of before, what Start, Stop and Move have changed
+// meanwhile, unless o changes that, too.
+func (o *Options) takeOver(before, now *Options) {
+	if o.Stopped == before.Stopped && o.Forced == before.Forced {
+		o.Stopped, o.Forced = now.Stopped, now.Forced
+	}
+	if o.Dir == before.Dir {
+		o.Dir = now.Dir
+	}
 }
 
 // checkOptions returns an *OptionError if options cannot be set.

@@ -11,8 +11,12 @@ import (
 // Remove ends the torrent and forgets it; with data, its files are removed, too, see
 // swarm.Torrent.Remove. If they cannot be, the torrent stays, stopped. The error is ErrRemoved,
 // that of ctx, a *KeepError if the state folder still has the torrent, or says why the files
-// cannot be removed.
+// cannot be removed. A removal that has begun goes on when ctx ends.
 func (t *Torrent) Remove(ctx context.Context, data bool) error {
+	if err := ctx.Err(); err != nil {
+		return context.Cause(ctx)
+	}
+	ctx = t.daemon.ctx // a removal that has begun is finished, whether the caller waits or not
 	if err := t.beginRemoval(data); err != nil {
 		return err
 	}

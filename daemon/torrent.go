@@ -25,6 +25,9 @@ type Torrent struct {
 	// resumed. It is taken before mu.
 	life sync.Mutex
 
+	// editing is held while options are set, so that one change comes after the other.
+	editing sync.Mutex
+
 	mu    sync.Mutex
 	rec   record // what is kept, without Version, V1 and V2
 	names names
