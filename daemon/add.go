@@ -44,7 +44,7 @@ func (d *Daemon) Add(ctx context.Context, spec AddSpec) (*Torrent, error) {
 	if why := d.left[hash]; why != nil {
 		return nil, &KeepError{why}
 	}
-	if there, err := d.reserve(ctx, hash, rec); err != nil || there != nil {
+	if there, err := d.reserve(ctx, rec); err != nil || there != nil {
 		if there != nil {
 			there.mergeTrackers(rec.Trackers)
 			err = &ExistsError{there}
@@ -120,7 +120,7 @@ func (d *Daemon) recordOf(ctx context.Context, spec *AddSpec) (*record, []byte, 
 
 // reserve gives rec an ID and keeps others from adding the torrent, until enter. It returns
 // the torrent instead if it is there, and waits while somebody else adds it.
-func (d *Daemon) reserve(ctx context.Context, hash metainfo.Hash, rec *record) (*Torrent, error) {
+func (d *Daemon) reserve(ctx context.Context, rec *record) (*Torrent, error) {
 	known, err := rec.names()
 	if err != nil {
 		return nil, err
@@ -133,21 +133,21 @@ func (d *Daemon) reserve(ctx context.Context, hash metainfo.Hash, rec *record) (
 				d.mu.Unlock()
 				return t, nil
 			}
-			if adding := d.adding[name]; adding != nil {
-				wait = adding
+			if free := d.held[name]; free != nil {
+				wait = free
 			}
 		}
 		switch {
 		case d.closed:
 			d.mu.Unlock()
 			return nil, ErrClosed
-		case wait == nil && len(d.ids)+len(d.adding) >= torrentsMax:
+		case wait == nil && len(d.ids)+len(d.held) >= torrentsMax:
 			d.mu.Unlock()
 			return nil, ErrTooMany
 		case wait == nil:
 			d.last++
 			rec.ID, rec.Queue = d.last, d.order.len()
-			d.adding[hash] = make(chan struct{})
+			d.hold(known.short())
 			d.mu.Unlock()
 			return nil, nil
 		}
@@ -175,17 +175,45 @@ func (d *Daemon) keepNew(t *Torrent, doc []byte) error {
 	return err
 }
 
+// hold keeps others from adding a torrent with one of those info-hashes, until release. d.mu is
+// held.
+func (d *Daemon) hold(hashes []metainfo.Hash) {
+	free := make(chan struct{})
+	for _, hash := range hashes {
+		d.held[hash] = free
+	}
+}
+
+// release ends hold. d.mu is held.
+func (d *Daemon) release(hashes []metainfo.Hash) {
+	for _, hash := range hashes {
+		if free := d.held[hash]; free != nil {
+			delete(d.held, hash)
+			closeOnce(free)
+		}
+	}
+}
+
+// closeOnce closes a channel that several info-hashes of one torrent share.
+func closeOnce(free chan struct{}) {
+	select {
+	case <-free:
+	default:
+		close(free)
+	}
+}
+
 // enter ends reserve, and lists the torrent if it was kept.
 func (d *Daemon) enter(t *Torrent, kept bool) {
+	hashes := t.hashes()
 	d.mu.Lock()
-	close(d.adding[t.hash])
-	delete(d.adding, t.hash)
 	if kept {
 		d.ids[t.id] = t
+		d.name(t, hashes)
 	}
+	d.release(hashes)
 	d.mu.Unlock()
 	if kept {
-		d.alias(t)
 		d.order.add(t)
 		d.feed.Add(t)
 	}
@@ -196,6 +224,13 @@ func (d *Daemon) alias(t *Torrent) {
 	hashes := t.hashes()
 	d.mu.Lock()
 	defer d.mu.Unlock()
+	if d.ids[t.id] == t {
+		d.name(t, hashes)
+	}
+}
+
+// name is alias for those info-hashes. d.mu is held.
+func (d *Daemon) name(t *Torrent, hashes []metainfo.Hash) {
 	for _, hash := range hashes {
 		switch other := d.torrents[hash]; {
 		case other == nil:

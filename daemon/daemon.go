@@ -64,7 +64,7 @@ type Daemon struct {
 	settings Settings
 	torrents map[metainfo.Hash]*Torrent
 	ids      map[ID]*Torrent
-	adding   map[metainfo.Hash]chan struct{} // torrents that are being added
+	held     map[metainfo.Hash]chan struct{} // torrents that are being added or removed
 	last     ID                              // that was given away
 }
 
@@ -87,7 +87,7 @@ func Start(ctx context.Context, cfg Config) (*Daemon, error) {
 	d := &Daemon{log: log, records: records, saver: newSaver(log, records), hands: newHands(),
 		done:     make(chan struct{}),
 		torrents: make(map[metainfo.Hash]*Torrent), ids: make(map[ID]*Torrent),
-		adding: make(map[metainfo.Hash]chan struct{})}
+		held: make(map[metainfo.Hash]chan struct{})}
 	d.checks, d.steward = &checks{d: d}, &steward{d}
 	d.tally = newTally(log, records, time.Now())
 	d.folders = newFolders(d)

@@ -22,6 +22,14 @@ func (d *Daemon) follow(ctx context.Context) {
 		if err != nil {
 			return
 		}
+		if changes.Reset {
+			for _, t := range d.Torrents() {
+				d.observeEnd(t.hash)
+			}
+		}
+		for _, hash := range changes.Removed { // a torrent that failed has left the engine
+			d.observeEnd(hash)
+		}
 		for _, c := range changes.Torrents {
 			if t := d.Torrent(c.Torrent.Hash()); t != nil && t.opened() == c.Torrent {
 				t.observe(c.Torrent, c.Kinds)
@@ -33,6 +41,17 @@ func (d *Daemon) follow(ctx context.Context) {
 		case <-ctx.Done():
 			return
 		}
+	}
+}
+
+// observeEnd takes note that the torrent with that info-hash has left the engine.
+func (d *Daemon) observeEnd(hash metainfo.Hash) {
+	t := d.Torrent(hash)
+	if t == nil {
+		return
+	}
+	if run := t.opened(); run != nil {
+		t.observe(run, swarm.ChangedState)
 	}
 }
 

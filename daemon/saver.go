@@ -130,7 +130,7 @@ func (s *saver) flush() error {
 // saveAll writes the records of several torrents, and returns the first error. Those that
 // could not be written are tried again.
 func (s *saver) saveAll(list []*Torrent) error {
-	if len(list) == 0 {
+	if len(list) == 0 || s.records.readOnly != nil { // which was said at the start
 		return nil
 	}
 	var mu sync.Mutex

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 
+	"swarmnode/metainfo"
 	"swarmnode/swarm"
 )
 
@@ -29,29 +30,43 @@ func (t *Torrent) Remove(ctx context.Context, data bool) error {
 		return err
 	}
 	d := t.daemon
-	d.mu.Lock()
-	delete(d.ids, t.id)
-	newest := t.id == d.last
-	for hash, other := range d.torrents {
-		if other == t {
-			delete(d.torrents, hash)
-		}
-	}
-	d.mu.Unlock()
-	d.order.remove(t)
-	d.feed.Remove(t)
+	newest, held := d.leave(t)
 	if newest {
 		err = d.records.keepLast(t.id)
 	}
 	if err == nil {
 		err = d.records.remove(t.hash)
 	}
+	d.mu.Lock()
+	d.release(held)
+	d.mu.Unlock()
 	d.log.Info("removed", "torrent", t.hash.Short(), "id", t.id, "data", data)
 	d.happened(t, EventRemoved)
 	if err != nil {
 		return &KeepError{fmt.Errorf("removing it: %w", err)}
 	}
 	return nil
+}
+
+// leave takes the torrent out of all lists, and keeps others from adding it until its files are
+// removed. It reports whether the torrent has the last ID that was given away, and returns the
+// info-hashes to release.
+func (d *Daemon) leave(t *Torrent) (newest bool, held []metainfo.Hash) {
+	hashes := t.hashes()
+	d.mu.Lock()
+	delete(d.ids, t.id)
+	newest = t.id == d.last
+	for _, hash := range hashes {
+		if d.torrents[hash] == t {
+			delete(d.torrents, hash)
+			held = append(held, hash)
+		}
+	}
+	d.hold(held)
+	d.mu.Unlock()
+	d.order.remove(t)
+	d.feed.Remove(t)
+	return newest, held
 }
 
 // beginRemoval makes the torrent stop, and keeps everybody else from doing something with it.
