@@ -165,6 +165,9 @@ func (c *call) source(add *Add, spec *daemon.AddSpec) (err error) {
 	default:
 		spec.Magnet, err = magnetOf(add.Source)
 	}
+	if err == nil && spec.Magnet.Hash() == (metainfo.Hash{}) {
+		err = errors.New("the info-hash is all zeros")
+	}
 	if err != nil {
 		return wrong("source", "%v", err)
 	}

@@ -55,13 +55,15 @@ type API struct {
 	mux     *http.ServeMux
 	handler http.Handler
 	feeds   atomic.Int64 // requests for the feed that are open
-	adding  sync.Mutex   // held while a large torrent is parsed
+	// patience is how long the reader of a feed may take; see feedPatience.
+	patience time.Duration
+	adding   sync.Mutex // held while a large torrent is parsed
 }
 
 // New returns an API. Its requests pass the gate of cfg.
 func New(cfg Config) *API {
 	a := &API{cfg: cfg, daemon: cfg.Daemon, log: cfg.Logger, started: time.Now(),
-		mux: http.NewServeMux()}
+		mux: http.NewServeMux(), patience: feedPatience}
 	if a.log == nil {
 		a.log = slog.New(slog.DiscardHandler)
 	}

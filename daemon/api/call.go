@@ -11,7 +11,6 @@ import (
 	"strings"
 
 	"swarmnode/daemon"
-	"swarmnode/daemon/confine"
 	"swarmnode/daemon/control"
 	"swarmnode/metainfo"
 )
@@ -166,6 +165,5 @@ func (c *call) mayUse(dir string) error {
 	if !daemon.Confined(c.r.Context()) {
 		return nil
 	}
-	s := c.api.daemon.Settings()
-	return confine.Check(dir, append([]string{s.Dir, s.IncompleteDir}, s.Roots...))
+	return c.api.daemon.Allowed(dir)
 }

@@ -51,7 +51,7 @@ func sentence(name string, get func(*view) string) field {
 	return f
 }
 
-func flag(name string, get func(*view) bool) field {
+func yesNo(name string, get func(*view) bool) field {
 	return field{name: name, append: func(b []byte, v *view) []byte {
 		return strconv.AppendBool(b, get(v))
 	}, number: func(v *view) float64 {
@@ -97,14 +97,14 @@ var torrentFields = []field{
 	words("name", func(v *view) string { return v.state.Name }),
 	words("status", func(v *view) string { return string(statusWord(v.state.Status)) }),
 	sentence("why", func(v *view) string { return v.state.Why }),
-	flag("finished", func(v *view) bool { return v.state.Finished }),
+	yesNo("finished", func(v *view) bool { return v.state.Finished }),
 	sentence("error", func(v *view) string { return v.state.Error }),
 	integer("queue", func(v *view) int64 { return int64(v.state.Queue) }),
-	flag("forced", func(v *view) bool { return v.state.Forced }),
-	flag("stalled", func(v *view) bool { return v.state.Stalled }),
+	yesNo("forced", func(v *view) bool { return v.state.Forced }),
+	yesNo("stalled", func(v *view) bool { return v.state.Stalled }),
 	words("dir", func(v *view) string { return v.state.Dir }),
-	flag("have-info", func(v *view) bool { return v.state.HaveInfo }),
-	flag("private", func(v *view) bool { return v.state.Private }),
+	yesNo("have-info", func(v *view) bool { return v.state.HaveInfo }),
+	yesNo("private", func(v *view) bool { return v.state.Private }),
 	integer("size", func(v *view) int64 { return v.state.Size }),
 	integer("wanted", func(v *view) int64 { return v.state.Wanted }),
 	integer("got", func(v *view) int64 { return v.state.Got }),
@@ -143,7 +143,7 @@ var torrentFields = []field{
 	}, text: func(v *view) string { return strings.Join(v.options.Labels, ",") }},
 	words("group", func(v *view) string { return v.options.Group }),
 	integer("rank", func(v *view) int64 { return int64(v.options.Rank) }),
-	flag("sequential", func(v *view) bool { return v.options.Sequential }),
+	yesNo("sequential", func(v *view) bool { return v.options.Sequential }),
 }
 
 // wasted returns the sum of what was wasted.

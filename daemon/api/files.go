@@ -30,21 +30,30 @@ func (c *call) filesOf(t *daemon.Torrent) (files []file, count int, err error) {
 	if err != nil {
 		return nil, 0, err
 	}
-	dir := t.State().Dir
+	now := t.State()
 	for i, state := range states {
-		if state.Pad || i >= len(layout.Files) {
-			continue
+		if !state.Pad && i < len(layout.Files) {
+			files = append(files, file{i, pathOf(&now, layout, i, state.Path), state})
 		}
-		path := strings.Join(append([]string{layout.Name}, layout.Files[i].Path...), "/")
-		// The user may have given other names.
-		if rel, err := filepath.Rel(dir, state.Path); err == nil && state.Path != "" &&
-			filepath.IsLocal(rel) {
-			path = filepath.ToSlash(rel)
-		}
-		files = append(files, file{i, path, state})
 	}
 	slices.SortStableFunc(files, func(a, b file) int { return comparePaths(a.path, b.path) })
 	return files, len(states), nil
+}
+
+// pathOf returns the path of file i, with the names that the user has given: that of the top as
+// State has it, since unfinished content has another one on disk, and those below it as they are
+// on disk.
+func pathOf(now *daemon.State, layout *metainfo.Layout, i int, disk string) string {
+	if !layout.Multi {
+		return now.Name
+	}
+	below := strings.Join(layout.Files[i].Path, "/")
+	rel, err := filepath.Rel(now.Dir, disk)
+	if _, rest, ok := strings.Cut(filepath.ToSlash(rel), "/"); err == nil && disk != "" && ok &&
+		filepath.IsLocal(rel) {
+		below = rest
+	}
+	return now.Name + "/" + below
 }
 
 // layoutOf returns the layout of a torrent.
@@ -56,20 +65,40 @@ func layoutOf(ctx context.Context, t *daemon.Torrent) (*metainfo.Layout, error) 
 	return torrent.Info().Layout(), nil
 }
 
-// comparePaths orders paths so that everything in a folder is together.
+// comparePaths orders paths so that everything in a folder is together: a slash comes before
+// every other byte.
 func comparePaths(a, b string) int {
-	return strings.Compare(strings.ReplaceAll(a, "/", "\x00"), strings.ReplaceAll(b, "/", "\x00"))
+	for i := range min(len(a), len(b)) {
+		x, y := a[i], b[i]
+		switch {
+		case x == y:
+		case x == '/':
+			return -1
+		case y == '/':
+			return 1
+		default:
+			return int(x) - int(y)
+		}
+	}
+	return len(a) - len(b)
 }
 
-// below returns the files that are path, or lie below it. The empty path is the top.
+// below returns the files that are path, or lie below it. The empty path is the top. files are
+// sorted by their paths.
 func below(files []file, path string) []file {
 	path = strings.Trim(path, "/")
 	if path == "" {
 		return files
 	}
-	return slices.DeleteFunc(slices.Clone(files), func(f file) bool {
-		return f.path != path && !strings.HasPrefix(f.path, path+"/")
+	first, _ := slices.BinarySearchFunc(files, path, func(f file, path string) int {
+		return comparePaths(f.path, path)
 	})
+	end := first
+	for end < len(files) && (files[end].path == path ||
+		strings.HasPrefix(files[end].path, path+"/")) {
+		end++
+	}
+	return files[first:end]
 }
 
 // files shows a folder of a torrent, or all files.

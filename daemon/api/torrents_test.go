@@ -112,6 +112,7 @@ func TestFormsOfAdd(t *testing.T) {
 		{"no torrent", torrentType, "hello", 422},
 		{"no link", "", `{"source":"magnet:?dn=x"}`, 422},
 		{"no hash", "", `{"source":"/etc/passwd"}`, 422},
+		{"a hash of zeros", "", `{"source":"` + strings.Repeat("0", 40) + `"}`, 422},
 		{"no peer", "", `{"source":"` + hash + `","peers":["localhost"]}`, 422},
 		{"files of a link", "", `{"source":"` + hash + `","files":[0]}`, 422},
 		{"a file too many", "", strings.Replace(inBase64, "{", `{"files":[3],`, 1), 422},

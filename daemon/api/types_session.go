@@ -65,8 +65,12 @@ type Stats struct {
 	Size int64 `json:"size"`
 	Have int64 `json:"have"`
 	Left int64 `json:"left"`
-	// Alt says that the alternative limits are in force.
-	Alt bool `json:"alt"`
+	// AllDown, AllUp and AllActive, in seconds, are those of all runs, of which Sessions counts
+	// the starts.
+	AllDown   int64   `json:"all-down"`
+	AllUp     int64   `json:"all-up"`
+	AllActive float64 `json:"all-active"`
+	Sessions  int64   `json:"sessions"`
 }
 
 // A Node says how the node is connected.
@@ -125,6 +129,11 @@ type Memory struct {
 // Settings are those of the daemon as a whole, by the names of their flags. Durations are in
 // seconds, rates in bytes per second.
 type Settings daemon.Settings
+
+// A Blocklist counts the ranges of addresses that are blocked.
+type Blocklist struct {
+	Ranges int `json:"ranges"`
+}
 
 // Space is the space of the file system of a folder, in bytes.
 type Space struct {

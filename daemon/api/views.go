@@ -142,12 +142,7 @@ func piecesOf(state *daemon.State, s *swarm.PiecesState, cells int) Pieces {
 		}
 	}
 	if d.Cells == n {
-		d.Bits = make([]byte, (n+7)/8)
-		for i := range n {
-			if s.Have.Has(i) {
-				d.Bits[i/8] |= 0x80 >> (i % 8)
-			}
-		}
+		d.Bits = s.Have.AppendWire(nil)
 	}
 	return d
 }

@@ -44,6 +44,7 @@ func (g *Gate) ReadBody(w http.ResponseWriter, r *http.Request, max int64) (
 		case err == nil:
 		case errors.Is(err, io.EOF):
 			_ = control.SetWriteDeadline(time.Now().Add(writeTime))
+			bodyIsRead(w)
 			return buf.Bytes(), release, nil
 		case long:
 			release()
@@ -53,6 +54,12 @@ func (g *Gate) ReadBody(w http.ResponseWriter, r *http.Request, max int64) (
 			return nil, func() {}, refuse(http.StatusBadRequest, "the body was cut off")
 		}
 	}
+}
+
+// bodyIsRead takes the deadline for reading away: at its end, the request of a handler that is
+// still at work would end as if its sender had gone.
+func bodyIsRead(w http.ResponseWriter) {
+	_ = http.NewResponseController(w).SetReadDeadline(time.Time{})
 }
 
 // takeBody takes n bytes for a body, and reports whether there was room.

@@ -179,6 +179,9 @@ func (s *Server) busy(handler http.Handler) http.Handler {
 			}
 			panic(http.ErrAbortHandler)
 		}()
+		if r.ContentLength == 0 {
+			bodyIsRead(w)
+		}
 		w.Header().Set("X-Content-Type-Options", "nosniff")
 		handler.ServeHTTP(w, r)
 	})
