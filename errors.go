@@ -14,6 +14,10 @@ import (
 // swarm.ErrClosed.
 var ErrClosed = swarm.ErrClosed
 
+// ErrNoUDP says that the DHT cannot be switched on: the node was started without it and without
+// uTP on a system that makes no UDP sockets.
+var ErrNoUDP = errors.New("there is no UDP socket for the DHT")
+
 // A ListenError says why a node cannot listen.
 type ListenError struct {
 	Addrs []netip.AddrPort // what it was to listen on

@@ -198,7 +198,7 @@ func (n *Node) DHT() *DHT { return &n.dht }
 // SetDHT switches the DHT on or off. Behind a proxy that relays no datagrams it stays off until
 // the proxy does. Switching it off ends its searches at once, and new
 // peers are not told of our DHT node any more. Torrents that run take part in the change.
-// The error is ErrClosed, or a *BootstrapError when it is switched on.
+// The error is ErrClosed or, when it is switched on, ErrNoUDP or a *BootstrapError.
 func (n *Node) SetDHT(on bool) error {
 	n.mu.Lock()
 	defer n.mu.Unlock()
@@ -219,7 +219,11 @@ func (n *Node) SetDHT(on bool) error {
 
 // startDHT starts the DHT node, which must be off. n.mu is held.
 func (n *Node) startDHT() error {
-	err := n.dht.start(dht.Config{Conns: n.engine.PacketConns(), Bootstrap: n.cfg.Bootstrap,
+	conns := n.engine.PacketConns()
+	if len(conns) == 0 {
+		return ErrNoUDP
+	}
+	err := n.dht.start(dht.Config{Conns: conns, Bootstrap: n.cfg.Bootstrap,
 		Limits: n.cfg.DHTLimits, Resolve: n.lookUp(), Blocked: n.blocked.has,
 		Seen: n.sawUs, Logger: n.cfg.DHTLogger})
 	if err != nil {

@@ -14,10 +14,22 @@ import (
 	"swarmnode/swarm/wire"
 )
 
+// A listenFunc binds an address.
+type listenFunc func(context.Context, *egress.Net, netip.AddrPort) (*transport.Pair, error)
+
+// listenBy returns how to listen. Without uTP the engine itself needs no datagrams, so it
+// starts on a system that makes no UDP sockets as well.
+func listenBy(cfg *Config) listenFunc {
+	if cfg.NoUTP {
+		return transport.ListenStreams
+	}
+	return transport.ListenPair
+}
+
 // bind listens on each of addrs. Addresses with port 0 share the port of the first one if
 // they can, so that one number names the engine everywhere. What is bound already is in
 // kept, and is taken from there.
-func bind(n *egress.Net, addrs []netip.AddrPort,
+func bind(listen listenFunc, n *egress.Net, addrs []netip.AddrPort,
 	kept map[netip.AddrPort]*transport.Pair) (ports []*transport.Pair, err error) {
 	var fresh []*transport.Pair
 	all := len(addrs) == 0
@@ -36,10 +48,10 @@ func bind(n *egress.Net, addrs []netip.AddrPort,
 		var port *transport.Pair
 		if addr.Port() == 0 && len(ports) > 0 {
 			same := netip.AddrPortFrom(addr.Addr(), ports[0].AddrPort().Port())
-			port, err = transport.ListenPair(context.Background(), n, same)
+			port, err = listen(context.Background(), n, same)
 		}
 		if port == nil {
-			port, err = transport.ListenPair(context.Background(), n, addr)
+			port, err = listen(context.Background(), n, addr)
 		}
 		switch {
 		case err == nil:

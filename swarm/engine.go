@@ -218,7 +218,7 @@ func Listen(cfg Config) (*Engine, error) {
 	if cfg.Net.Proxy() != nil {
 		return start(cfg, nil), nil
 	}
-	pairs, err := bind(cfg.Net, cfg.Listen, nil)
+	pairs, err := bind(listenBy(&cfg), cfg.Net, cfg.Listen, nil)
 	if err != nil {
 		return nil, err
 	}
@@ -277,7 +277,7 @@ func start(cfg Config, pairs []*transport.Pair) *Engine {
 	e.tracker = tracker.NewClient(tracker.ClientConfig{HTTP: e.web, Net: cfg.Net, Local: e.local})
 	e.hasDHT.Store(cfg.HasDHT)
 	e.ctx, e.cancel = context.WithCancel(context.Background())
-	e.ports.open(cfg.Net, pairs, e.openPort)
+	e.ports.open(listenBy(&cfg), cfg.Net, pairs, e.openPort)
 	if e.proxied() {
 		e.openRelay(cfg.Relay)
 	}

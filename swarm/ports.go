@@ -72,8 +72,9 @@ func (l utpListener) Close() error {
 
 // ports are where an Engine listens. It is safe for concurrent use.
 type ports struct {
-	net  *egress.Net             // makes the sockets; may be nil
-	list atomic.Pointer[[]*port] // in the order in which the user named them; nil for none
+	listen listenFunc
+	net    *egress.Net             // makes the sockets; may be nil
+	list   atomic.Pointer[[]*port] // in the order in which the user named them; nil for none
 
 	mu      sync.Mutex // held while list and retired change
 	retired []*port    // given up, and in use by uTP connections; at most retiredMax
@@ -91,12 +92,13 @@ func (s *ports) all() []*port {
 	return nil
 }
 
-// open begins to use pairs, which are sockets of n, by a function that starts the goroutines of a
-// port.
-func (s *ports) open(n *egress.Net, pairs []*transport.Pair, begin func(*transport.Pair) *port) {
+// open begins to use pairs, which listen has bound to sockets of n, by a function that starts the
+// goroutines of a port.
+func (s *ports) open(listen listenFunc, n *egress.Net, pairs []*transport.Pair,
+	begin func(*transport.Pair) *port) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.net = n
+	s.listen, s.net = listen, n
 	s.exchange(pairs, begin)
 }
 
@@ -141,7 +143,7 @@ func (s *ports) rebind(addrs []netip.AddrPort,
 			s.end(p)
 		}
 	}
-	pairs, err := bind(s.net, addrs, kept)
+	pairs, err := bind(s.listen, s.net, addrs, kept)
 	if err != nil {
 		return nil, err
 	}
@@ -210,12 +212,14 @@ func (s *ports) socket(ip netip.Addr) *utp.Socket {
 // PacketConns returns the DHT's side of the engine's ports, for a DHT node. Each call ends
 // the reads of what the call before has returned, with net.ErrClosed. The engine owns the
 // sockets: Close ends them, and Rebind those of ports that are given up, after which
-// PacketConns returns others.
+// PacketConns returns others. A port of a Config with NoUTP has none if the system makes no UDP
+// sockets.
 func (e *Engine) PacketConns() []net.PacketConn {
-	list := e.ports.all()
-	conns := make([]net.PacketConn, len(list))
-	for i, p := range list {
-		conns[i] = p.mux.DHT()
+	var conns []net.PacketConn
+	for _, p := range e.ports.all() {
+		if p.pair == nil || p.pair.UDP != nil {
+			conns = append(conns, p.mux.DHT())
+		}
 	}
 	return conns
 }
@@ -248,7 +252,12 @@ func (s *ports) close() error {
 
 // openPort starts the goroutines of a port.
 func (e *Engine) openPort(pair *transport.Pair) *port {
-	p := &port{pair: pair, mux: udpmux.New(pair.UDP)}
+	p := &port{pair: pair}
+	if pair.UDP != nil {
+		p.mux = udpmux.New(pair.UDP)
+	} else {
+		p.mux = udpmux.New(newNoDatagrams(pair.AddrPort()))
+	}
 	e.watchArrivals(p.mux)
 	var ctx context.Context
 	ctx, p.stop = context.WithCancel(e.ctx)

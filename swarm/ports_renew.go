@@ -18,7 +18,7 @@ func (s *ports) renew(begin func(*transport.Pair) *port) (left []*port, err erro
 	for _, p := range s.all() {
 		addrs = append(addrs, p.addr())
 	}
-	pairs, err := bind(s.net, addrs, nil)
+	pairs, err := bind(s.listen, s.net, addrs, nil)
 	if err != nil {
 		for _, p := range s.all() {
 			p.close() // its sockets are dead, and may be in the way of the next attempt

@@ -15,14 +15,20 @@ import (
 // that learn the port from the DHT (UDP) connect to it (TCP).
 type Pair struct {
 	TCP Listener
-	UDP *net.UDPConn
+	UDP *net.UDPConn // nil if there is none; see ListenStreams
 }
 
 // AddrPort returns the address and port of both.
 func (p *Pair) AddrPort() netip.AddrPort { return p.TCP.AddrPort() }
 
 // Close closes both.
-func (p *Pair) Close() error { return errors.Join(p.TCP.Close(), p.UDP.Close()) }
+func (p *Pair) Close() error {
+	err := p.TCP.Close()
+	if p.UDP != nil {
+		err = errors.Join(err, p.UDP.Close())
+	}
+	return err
+}
 
 // pairAttempts bounds the search for a port that is free for both. An attempt fails only
 // if something else has the same number in the other protocol.
@@ -41,6 +47,32 @@ var (
 // port 0 it finds a port that is free for both. Errors name addr, and wrap ErrInUse,
 // ErrPrivileged, ErrNoAddress or ErrNoFamily where one applies.
 func ListenPair(ctx context.Context, n *egress.Net, addr netip.AddrPort) (*Pair, error) {
+	return bindPair(ctx, n, addr, n.ListenUDP)
+}
+
+// ListenStreams does as ListenPair for a user of TCP alone. If only TCP can listen on addr, though
+// nobody else uses the port, the Pair has no UDP socket.
+func ListenStreams(ctx context.Context, n *egress.Net, addr netip.AddrPort) (*Pair, error) {
+	return bindPair(ctx, n, addr, unlessInUse(n.ListenUDP))
+}
+
+// A listenUDP makes a UDP socket, or returns nil for none.
+type listenUDP func(ctx context.Context, addr netip.AddrPort) (*net.UDPConn, error)
+
+// unlessInUse returns a listenUDP that makes no socket where listen fails for another reason than
+// a port that is in use.
+func unlessInUse(listen listenUDP) listenUDP {
+	return func(ctx context.Context, addr netip.AddrPort) (*net.UDPConn, error) {
+		conn, err := listen(ctx, addr)
+		if err != nil && !errors.Is(err, syscall.EADDRINUSE) {
+			return nil, nil
+		}
+		return conn, err
+	}
+}
+
+func bindPair(ctx context.Context, n *egress.Net, addr netip.AddrPort,
+	listen listenUDP) (*Pair, error) {
 	if !addr.IsValid() {
 		return nil, fmt.Errorf("listening on %v: no address", addr)
 	}
@@ -53,7 +85,7 @@ func ListenPair(ctx context.Context, n *egress.Net, addr netip.AddrPort) (*Pair,
 		}
 		at := netip.AddrPortFrom(addr.Addr(), tcp.AddrPort().Port())
 		var udp *net.UDPConn
-		if udp, err = n.ListenUDP(ctx, at); err == nil {
+		if udp, err = listen(ctx, at); err == nil {
 			return &Pair{TCP: tcp, UDP: udp}, nil
 		}
 		tcp.Close()
