@@ -1,6 +1,7 @@
 package daemon
 
 import (
+	"os/exec"
 	"slices"
 	"strconv"
 	"strings"
@@ -44,6 +45,22 @@ type told struct {
 
 func newCommands(d *Daemon) *commands {
 	return &commands{d: d, runner: hook.New(d.log), told: make(map[*Torrent]told)}
+}
+
+// check warns of commands whose program is not there now.
+func (c *commands) check(s *Settings) {
+	for _, command := range []struct {
+		name string
+		args []string
+	}{{"on-added", s.OnAdded}, {"on-complete", s.OnComplete}, {"on-error", s.OnError}} {
+		if len(command.args) == 0 {
+			continue
+		}
+		if _, err := exec.LookPath(command.args[0]); err != nil {
+			c.d.log.Warn("the program of a command cannot be found", "event", command.name, "err",
+				err)
+		}
+	}
 }
 
 // args returns the command of an event, and the name of its setting.

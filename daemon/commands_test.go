@@ -143,6 +143,20 @@ func TestCommandForErrors(t *testing.T) {
 	}
 }
 
+// A program that is not there is named at the start.
+func TestMissingProgram(t *testing.T) {
+	var log logbook
+	cfg := testConfig(t.TempDir(), t.TempDir(), &log)
+	missing := filepath.Join(t.TempDir(), "missing")
+	cfg.Settings.OnComplete, cfg.Settings.OnAdded = []string{missing, "x"}, []string{"sh"}
+	d := startDaemon(t, cfg)
+	if lines := log.lines("cannot be found"); len(lines) != 1 ||
+		!strings.Contains(lines[0], missing) || !strings.Contains(lines[0], "on-complete") {
+		t.Errorf("warnings %q", lines)
+	}
+	closeDaemon(t, d)
+}
+
 // The names of links cannot lead a script out of a folder.
 func TestNamesForScripts(t *testing.T) {
 	for name, want := range map[string]string{

@@ -28,6 +28,8 @@ func newFolders(d *Daemon) *folders {
 // run starts the goroutines, and goes on with what the last process has left.
 func (f *folders) run(ctx context.Context) {
 	d := f.d
+	settings := d.Settings()
+	f.commands.check(&settings)
 	for _, t := range d.Torrents() {
 		f.resume(t)
 	}

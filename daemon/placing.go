@@ -3,7 +3,6 @@ package daemon
 import (
 	"context"
 	"errors"
-	"io/fs"
 	"os"
 	"path/filepath"
 	"sync"
@@ -37,7 +36,7 @@ func (d *Daemon) placeNew(rec *record) {
 // not.
 func contentIn(dir, name string) bool {
 	for _, suffix := range []string{"", storage.PartSuffix} {
-		if _, err := os.Lstat(filepath.Join(dir, name+suffix)); !errors.Is(err, fs.ErrNotExist) {
+		if _, err := os.Lstat(filepath.Join(dir, name+suffix)); err == nil {
 			return true
 		}
 	}

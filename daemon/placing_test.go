@@ -6,6 +6,7 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 
 	"swarmnode/metainfo"
 )
@@ -174,6 +175,51 @@ func TestMoveGoesOnAfterRestart(t *testing.T) {
 	}
 	d = startDaemon(t, p.config(nil))
 	wantContent(t, d.ByID(1), p.dir, p.incomplete, "content", 200_000)
+}
+
+// A move that failed is tried again, after longer and longer pauses.
+func TestMoveIsTriedAgain(t *testing.T) {
+	from, torrent := makeTorrent(t, "content", 200_000, metainfo.V1)
+	seeds := seeder(t, from, torrent)
+	p := newPlaces(t)
+	// A file lies where the folder for the content should be.
+	if err := os.WriteFile(p.dir, nil, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	d := startDaemon(t, p.config(nil))
+	got := add(t, d, AddSpec{Torrent: torrent, Peers: []string{hostOf(seeds)}})
+	placer := d.folders.placer
+	pause := func() time.Duration {
+		placer.mu.Lock()
+		defer placer.mu.Unlock()
+		return placer.later[got].pause
+	}
+	for want := placeRetry; want < 2*placeRetryMax; want *= 2 {
+		want = min(want, placeRetryMax)
+		eventually(t, want.String(), func() bool { return pause() == want })
+		if s := got.State(); s.Error == "" || s.Dir != p.incomplete || s.Left != 0 {
+			t.Fatalf("the error is %q, the content lies in %s", s.Error, s.Dir)
+		}
+		placer.retry(time.Now()) // too early
+		placer.retry(time.Now().Add(want))
+		if want == placeRetryMax {
+			break
+		}
+	}
+	eventually(t, "the last try ends", func() bool {
+		placer.mu.Lock()
+		defer placer.mu.Unlock()
+		return len(placer.queue) == 0 && placer.later[got].pause == placeRetryMax
+	})
+	if err := os.Remove(p.dir); err != nil {
+		t.Fatal(err)
+	}
+	placer.retry(time.Now().Add(2 * placeRetryMax))
+	wantContent(t, got, p.dir, p.incomplete, "content", 200_000)
+	eventually(t, "the error is gone", func() bool { return got.State().Error == "" })
+	if pause() != 0 {
+		t.Error("it would be moved again")
+	}
 }
 
 // From disk to disk, content is copied, with progress, and is served meanwhile.
