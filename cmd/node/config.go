@@ -7,6 +7,7 @@ import (
 	"maps"
 	"net/url"
 	"os"
+	"path/filepath"
 	"regexp"
 	"slices"
 	"strings"
@@ -107,13 +108,35 @@ func mistakesIn(path string) (mistakes []error, keys int) {
 	mistakes = cfg.unknown()
 	seen := make(map[string]bool)
 	for _, table := range slices.Sorted(maps.Keys(cfg.tables)) {
-		err := cfg.apply(commandAt(table), cfg.tables[table], os.LookupEnv)
+		err := cfg.check(table)
 		if err != nil && !seen[err.Error()] {
 			seen[err.Error()] = true
 			mistakes = append(mistakes, err)
 		}
 	}
 	return mistakes, len(file.Entries())
+}
+
+// check sets the flags of the command of a table, and fails if the command would not take them.
+func (cfg *configuration) check(table string) error {
+	if table != daemonName {
+		return cfg.apply(commandAt(table), cfg.tables[table], os.LookupEnv)
+	}
+	f := new(daemonFlags)
+	cmd, fs := daemonCommandWith(f), newFlags(table)
+	new(outputFlags).register(fs)
+	cmd.setup(fs)
+	if err := cfg.apply(cmd, fs, os.LookupEnv); err != nil {
+		return err
+	}
+	settings, err := f.settings(os.LookupEnv, string(filepath.Separator))
+	if err != nil {
+		return err
+	}
+	if err := settings.Check(); err != nil {
+		return f.settingFailure(err)
+	}
+	return nil
 }
 
 // commandAt returns the command of a table, or nil.
@@ -163,9 +186,13 @@ func withKey(key string) (*command, error) {
 const daemonName = "daemon"
 
 // resolve sets the flags of a command from args, the environment and the file, as the command
-// itself would.
+// itself would, and those of the daemon from what controls have changed.
 func resolve(cmd *command, args []string, named string) (*pflag.FlagSet, error) {
 	fs := newFlags(cmd.path())
+	f := new(daemonFlags)
+	if cmd.name == daemonName {
+		cmd = daemonCommandWith(f)
+	}
 	new(outputFlags).register(fs)
 	cmd.setup(fs)
 	if err := fs.Parse(args); err != nil {
@@ -182,7 +209,10 @@ func resolve(cmd *command, args []string, named string) (*pflag.FlagSet, error) 
 	if err != nil {
 		return nil, err
 	}
-	return fs, file.apply(cmd, fs, os.LookupEnv)
+	if err := file.apply(cmd, fs, os.LookupEnv); err != nil || cmd.name != daemonName {
+		return fs, err
+	}
+	return fs, f.applyKept()
 }
 
 func configGetCommand() *command {
@@ -242,7 +272,7 @@ type settingEvent struct {
 	Command string   `json:"command"`
 	Key     string   `json:"key"`
 	Values  []string `json:"values"` // several or none for a list, one for any other key
-	Origin  string   `json:"origin"` // flag, environment VAR, FILE:LINE or default
+	Origin  string   `json:"origin"` // see docs/json.md
 }
 
 // settingOf describes the value of a flag.

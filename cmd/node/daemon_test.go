@@ -1,7 +1,9 @@
 package main
 
 import (
+	"errors"
 	"fmt"
+	"net/netip"
 	"os"
 	"path/filepath"
 	"reflect"
@@ -13,6 +15,8 @@ import (
 
 	"github.com/spf13/pflag"
 
+	"swarmnode"
+	"swarmnode/conffile"
 	"swarmnode/daemon"
 )
 
@@ -215,4 +219,75 @@ func TestCommandValue(t *testing.T) {
 			t.Errorf("%s is accepted", text)
 		}
 	}
+}
+
+// What controls have changed is shown with its value and its origin, and flags come before it.
+func TestDumpShowsChanges(t *testing.T) {
+	state, dir := t.TempDir(), t.TempDir()
+	cfg := daemon.Config{Settings: daemon.Settings{Dir: dir}, Node: swarmnode.Config{
+		StateDir: state, Bootstrap: []string{}, AnyPort: true, NoPortmap: true,
+		Listen: []netip.AddrPort{netip.MustParseAddrPort("127.0.0.1:0")}}}
+	args := []string{"--dir", dir, "--state-dir", state, "--up", "1M"}
+	base, err := daemonWith(t, nil, args...).settings(os.LookupEnv, state)
+	if err != nil {
+		t.Fatal(err)
+	}
+	cfg.Settings = base
+	d, err := daemon.Start(t.Context(), cfg)
+	if err != nil {
+		t.Fatal(err)
+	}
+	err = d.Change(t.Context(), func(s *daemon.Settings) {
+		s.Down, s.Up, s.DHT, s.AddPaused, s.SeedRatio = 2<<20, 5, false, true, 1.5
+		s.SeedTime, s.Roots, s.OnAdded = time.Hour, []string{"/a", "/b"}, []string{"/bin/x", "y"}
+		s.AltSchedule, s.Peers, s.QueueDown = "sat 10:00-12:00", 7, 0
+	})
+	if err := errors.Join(err, d.Close()); err != nil {
+		t.Fatal(err)
+	}
+	fs, err := resolve(daemonCommand(), args, "none")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for name, want := range map[string]string{"down": "2M", "no-dht": "true", "add-paused": "true",
+		"seed-ratio": "1.5", "seed-time": "1h0m0s", "root": "/a,/b", "on-added": `["/bin/x","y"]`,
+		"alt-schedule": "sat 10:00-12:00", "max-peers": "7", "queue-downloads": "0"} {
+		f := fs.Lookup(name)
+		if f.Value.String() != want || originOf(f) != originRunning {
+			t.Errorf("%s is %s from %s, want %s", name, f.Value, originOf(f), want)
+		}
+	}
+	if f := fs.Lookup("up"); f.Value.String() != "1M" || originOf(f) != originFlag {
+		t.Errorf("up is %s from %s", f.Value, originOf(f))
+	}
+}
+
+// Whatever the file has, no command panics, and a refusal is one line.
+func FuzzConfigFile(f *testing.F) {
+	for _, s := range []string{"port = 7\n[daemon]\nwatch = [\"/a=/b\"]\n", "dht = false\n",
+		"[command.seed]\nup = \"1M\"\n", "seed.up = 1\nrelay = true\n", "prot = 1", "verbose = 99",
+		"on-added = [\"a\", \"b\"]\nalt-schedule = \"mon 1:00-2:00\"", "dir = \"~/x\"\nmin-free = \"5G\""} {
+		f.Add(s)
+	}
+	f.Fuzz(func(t *testing.T, text string) {
+		file, err := conffile.Parse("x", []byte(text))
+		if err != nil {
+			return
+		}
+		cfg := &configuration{file: file, tables: flagTables()}
+		all := cfg.unknown()
+		for _, table := range []string{"add", "daemon", "bootstrap", "dht-ping"} {
+			all = append(all, cfg.check(table))
+		}
+		for _, err := range all {
+			if err == nil {
+				continue
+			}
+			c, _, stderr := testConsole()
+			if code := c.finish(err); code != exitInput && code != exitUsage ||
+				strings.Count(stderr.String(), "\n") != 1 {
+				t.Fatalf("%q: exit code %d, %q", text, code, stderr)
+			}
+		}
+	})
 }
