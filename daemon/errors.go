@@ -72,6 +72,16 @@ func (e *LockError) Error() string {
 	return fmt.Sprintf("%s is in use by %s", e.Dir, who)
 }
 
+// A GoneError says that nothing is left of the content of a torrent, which may be because a disk
+// is not mounted. Nothing is fetched again until Torrent.Verify has looked, or Torrent.Locate has
+// said where the content is.
+type GoneError struct{ Dir string }
+
+func (e *GoneError) Error() string {
+	return fmt.Sprintf("the content is gone: there is nothing in %s; if its disk is missing, mount "+
+		"it and start the torrent, otherwise verify it to fetch the content again", e.Dir)
+}
+
 // A KeepError says that a torrent could not be written to the state folder, so that the next
 // run would not know it.
 type KeepError struct{ Err error }

@@ -126,3 +126,72 @@ func TestContentInTheWay(t *testing.T) {
 		t.Errorf("the error stays: %s", s.Error)
 	}
 }
+
+// TestDiskIsMissing: a torrent whose folder is empty at the start fetches nothing, until the disk is
+// back or the user has it verified.
+func TestDiskIsMissing(t *testing.T) {
+	from, torrent := makeTorrent(t, "content", 50_000, metainfo.V1)
+	seeds := seeder(t, from, torrent)
+	state, top := t.TempDir(), t.TempDir()
+	dir, away := filepath.Join(top, "disk"), filepath.Join(top, "away")
+	d := startDaemon(t, testConfig(state, dir, nil))
+	add(t, d, AddSpec{Torrent: torrent, Peers: []string{hostOf(seeds)}})
+	awaitStatus(t, d.ByID(1), Seeding)
+	closeDaemon(t, d)
+	for _, empty := range []bool{false, true} {
+		if err := os.Rename(dir, away); err != nil {
+			t.Fatal(err)
+		}
+		if empty {
+			if err := os.Mkdir(dir, 0o700); err != nil {
+				t.Fatal(err)
+			}
+		}
+		d = startDaemon(t, testConfig(state, dir, nil))
+		got := d.ByID(1)
+		eventually(t, "an error", func() bool { return got.State().Error != "" })
+		if s := got.State(); s.Status != Stopped || s.Got != 50_000 {
+			t.Errorf("it is %v with %d bytes", s.Status, s.Got)
+		}
+		if !isBare(dir) {
+			t.Error("something was made in the folder")
+		}
+		os.Remove(dir)
+		if err := os.Rename(away, dir); err != nil {
+			t.Fatal(err)
+		}
+		if err := got.Start(t.Context(), InTurn); err != nil {
+			t.Fatal(err)
+		}
+		awaitStatus(t, got, Seeding)
+		closeDaemon(t, d)
+	}
+	if err := os.RemoveAll(dir); err != nil {
+		t.Fatal(err)
+	}
+	d = startDaemon(t, testConfig(state, dir, nil))
+	got := d.ByID(1)
+	eventually(t, "an error", func() bool { return got.State().Error != "" })
+	other, torrent2 := makeTorrent(t, "content2", 20_000, metainfo.V1)
+	second := add(t, d, AddSpec{Torrent: torrent2, Options: Options{Dir: other}})
+	awaitStatus(t, second, Seeding)
+	if err := second.Stop(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	eventually(t, "the pause", func() bool { return second.State().Swarm.Paused })
+	if err := errors.Join(second.closeIdle(), os.RemoveAll(other)); err != nil {
+		t.Fatal(err)
+	}
+	if err := second.Remove(t.Context(), true); err != nil {
+		t.Errorf("removed with content that is gone: %v", err)
+	}
+	if err := got.AddPeer(t.Context(), hostOf(seeds)); err != nil {
+		t.Fatal(err)
+	}
+	if err := got.Verify(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	eventually(t, "it is fetched again", func() bool {
+		return got.State().Status == Seeding && !isBare(dir)
+	})
+}

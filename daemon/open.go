@@ -5,8 +5,10 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"io/fs"
 	"net/netip"
+	"os"
 	"slices"
 	"time"
 
@@ -77,11 +79,14 @@ func applyURLs(run *swarm.Torrent, o *Options) error {
 // spec says how the torrent is opened. t.life is held.
 func (t *Torrent) spec() (swarm.Spec, Options, error) {
 	t.mu.Lock()
-	rec := t.rec
+	rec, looks := t.rec, t.drive.verify
 	t.mu.Unlock()
 	spec := swarm.Spec{Hash: t.hash, Dir: cmp.Or(rec.Place, rec.Options.Dir), Peers: rec.Peers,
 		Paused: true, Sequential: rec.Options.Sequential, Down: rec.Options.Down,
 		Up: rec.Options.Up, PeersMax: rec.Options.Peers, Complete: rec.Whole}
+	if rec.Shown.Have > 0 && !looks && isBare(spec.Dir) {
+		return spec, rec.Options, &GoneError{spec.Dir}
+	}
 	if rec.Shown.HaveInfo {
 		torrent, err := t.daemon.records.readTorrent(t.hash)
 		switch {
@@ -111,6 +116,18 @@ func (t *Torrent) spec() (swarm.Spec, Options, error) {
 		return prioritiesFor(l, chosen, &spec.Magnet)
 	}
 	return spec, rec.Options, nil
+}
+
+// isBare reports whether a folder does not exist, or has nothing in it, as a folder has on which
+// no disk is mounted.
+func isBare(dir string) bool {
+	f, err := os.Open(dir)
+	if err != nil {
+		return errors.Is(err, fs.ErrNotExist)
+	}
+	defer f.Close()
+	_, err = f.ReadDir(1)
+	return errors.Is(err, io.EOF)
 }
 
 // prioritiesFor returns the priorities of files: those that the user has chosen, or those that

@@ -95,7 +95,8 @@ func (t *Torrent) removeContent(ctx context.Context, data bool) error {
 				t.hash.Short(), "err", err)
 		}
 		if known && t.opened() == nil {
-			if _, err := t.open(ctx); err != nil {
+			_, err := t.open(ctx)
+			if _, gone := errors.AsType[*GoneError](err); err != nil && !gone {
 				return err
 			}
 		}
