@@ -109,8 +109,8 @@ func TestHybridByItsOtherHash(t *testing.T) {
 	if got.Hash() != v2.Short() || d.Torrent(v1) != got || d.Torrent(v2.Short()) != got {
 		t.Errorf("its name is %v; found: %v", got.Hash(), d.Torrent(v1))
 	}
-	if _, err := d.Add(t.Context(), AddSpec{Magnet: metainfo.Magnet{V1: v1, HasV1: true}}); !isExists(
-		err, got) {
+	other := AddSpec{Magnet: metainfo.Magnet{V1: v1, HasV1: true}}
+	if _, err := d.Add(t.Context(), other); !isExists(err, got) {
 		t.Errorf("added by its other hash: %v", err)
 	}
 	closeDaemon(t, d)

@@ -127,8 +127,8 @@ func TestContentInTheWay(t *testing.T) {
 	}
 }
 
-// TestDiskIsMissing: a torrent whose folder is empty at the start fetches nothing, until the disk is
-// back or the user has it verified.
+// TestDiskIsMissing: a torrent whose folder is empty at the start fetches nothing, until the disk
+// is back or the user asks for a check.
 func TestDiskIsMissing(t *testing.T) {
 	from, torrent := makeTorrent(t, "content", 50_000, metainfo.V1)
 	seeds := seeder(t, from, torrent)

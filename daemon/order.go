@@ -74,13 +74,6 @@ func (o *order) move(t *Torrent, to int) []*Torrent {
 	return slices.Clone(o.list[first:end])
 }
 
-// len returns how many torrents there are.
-func (o *order) len() int {
-	o.mu.Lock()
-	defer o.mu.Unlock()
-	return len(o.list)
-}
-
 // all returns the torrents in their order.
 func (o *order) all() []*Torrent {
 	o.mu.Lock()
