@@ -86,6 +86,9 @@ func (f *daemonFlags) run(ctx context.Context, c *console, _ []string) error {
 	if err != nil {
 		return err
 	}
+	if err := f.rpc.checkWeb(); err != nil {
+		return err
+	}
 	gate, err := f.control.gate(fileFlag(f.fs), c.log)
 	if err != nil {
 		return err
@@ -100,7 +103,7 @@ func (f *daemonFlags) run(ctx context.Context, c *console, _ []string) error {
 	s.blocked = blockWatch{c: c, node: s.d.Node(), cancel: func() {}}
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
-	s.controls, err = s.openControls(context.WithoutCancel(ctx), cfg.Node.Network, gate, lines,
+	s.controls, err = s.openControls(context.WithoutCancel(ctx), cfg.Node, gate, lines,
 		func() { cancel(errShutDown) })
 	if err != nil {
 		s.close()
@@ -242,7 +245,12 @@ func (s *service) announce() {
 	for _, a := range node.Addrs() {
 		start.Listen = append(start.Listen, a.String())
 	}
-	for _, a := range server.Addrs() {
+	for i, a := range server.Addrs() {
+		if i >= s.controls.apis {
+			start.RPC = append(start.RPC, a.String())
+			s.c.note("front ends of Transmission connect to %s", rpcURL(a, s.controls.base))
+			continue
+		}
 		start.HTTP = append(start.HTTP, a.String())
 		s.c.note("the API is at http://%s/api/v1", a)
 	}

@@ -127,29 +127,40 @@ func (f *controlFlags) socketPath() string {
 type controls struct {
 	server *control.Server
 	tally  *tally.Tally
+	apis   int    // how many of the addresses of server are those of the API; the rest are for RPC
+	base   string // path of the RPC
 }
 
 // openControls listens for whoever controls the daemon. shutdown ends the command.
-func (s *service) openControls(ctx context.Context, network *swarmnode.Network,
-	gate *control.Gate, lines *api.Log, shutdown func()) (*controls, error) {
-	f := &s.flags.control
+func (s *service) openControls(ctx context.Context, node swarmnode.Config, gate *control.Gate,
+	lines *api.Log, shutdown func()) (*controls, error) {
+	f, network := &s.flags.control, node.Network
+	rpc, err := s.flags.rpc.handler(s, node, gate, shutdown)
+	if err != nil {
+		return nil, err
+	}
 	sums := tally.New(s.d)
 	mux := http.NewServeMux()
 	mux.Handle("/api/v1/", api.New(api.Config{
 		Daemon: s.d, Gate: gate, Tally: sums, Network: network, Log: lines,
 		Reload: s.reloadFor, Shutdown: shutdown, Logger: s.c.log,
 	}))
+	local := http.NewServeMux()
+	local.Handle("/", mux)
+	local.Handle(rpc.Base(), rpc)
 	cfg := control.Config{Gate: gate, Network: network, Socket: f.socketPath(), Group: f.group,
-		Local: mux, Logger: s.c.log}
+		Local: local, Logger: s.c.log}
 	for _, addr := range serviceAddrs(f.http.items) {
 		cfg.TCP = append(cfg.TCP, control.Listener{Name: "http", Addr: addr, Handler: mux})
 	}
+	apis := len(cfg.TCP)
+	cfg.TCP = append(cfg.TCP, s.flags.rpc.listeners(rpc)...)
 	server, err := control.Serve(ctx, cfg)
 	if err != nil {
 		sums.Close()
 		return nil, controlFailure(err)
 	}
-	return &controls{server, sums}, nil
+	return &controls{server, sums, apis, rpc.Base()}, nil
 }
 
 func (c *controls) close() {

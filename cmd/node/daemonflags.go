@@ -29,6 +29,7 @@ type daemonFlags struct {
 	fs      *pflag.FlagSet
 	engine  engineFlags
 	control controlFlags
+	rpc     rpcFlags
 
 	dir, incomplete string
 	roots, watch    listValue
@@ -65,6 +66,7 @@ func (f *daemonFlags) register(fs *pflag.FlagSet) {
 	fs.Var(&f.watch, "watch", "folder from which .torrent and .magnet files are added, with the "+
 		"content in DIR; may be repeated")
 	f.control.register(fs)
+	f.rpc.register(fs)
 	f.registerPolicy(fs)
 	f.engine.register(fs)
 	fs.BoolVar(&f.noPEX, "no-pex", false, "do not exchange addresses of peers with peers")

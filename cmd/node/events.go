@@ -14,6 +14,7 @@ type startEvent struct {
 	Listen  []string `json:"listen,omitempty"` // bound addresses, HOST:PORT
 	Socket  string   `json:"socket,omitempty"` // of the daemon
 	HTTP    []string `json:"http,omitempty"`   // addresses of its API, HOST:PORT
+	RPC     []string `json:"rpc,omitempty"`    // addresses of Transmission's RPC, HOST:PORT
 }
 
 // dht: the state of the DHT node changed.
