@@ -8,6 +8,7 @@ import (
 	"log/slog"
 	"net/netip"
 	"os"
+	"slices"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -73,29 +74,33 @@ func (e *BlocklistError) Unwrap() error { return e.Err }
 
 // blocklists are the lists of a node. It is safe for concurrent use.
 type blocklists struct {
-	names []string
 	log   *slog.Logger
 	cache listCache
 	web   *guard.Client
 
 	loading sync.Mutex // held while lists are read
+	names   []string
 	list    atomic.Pointer[blocklist.List]
 	shown   atomic.Pointer[BlocklistState]
 
-	cancel context.CancelFunc // ends the looks at servers
-	wait   sync.WaitGroup
+	mu      sync.Mutex
+	ctx     context.Context // of the looks at servers; nil before follow
+	cancel  context.CancelFunc
+	changed func() // called after each replacement of the list by such a look
+	looking bool
+	wait    sync.WaitGroup
 }
 
 // loadBlocklists reads the lists. What a server has sent in an earlier run is used without
 // asking the server. The error is a *BlocklistError, or that of ctx.
 func loadBlocklists(ctx context.Context, cfg *Config, dir folder) (*blocklists, error) {
-	b := &blocklists{names: cfg.Blocklists, log: cfg.Logger, cache: listCache{dir},
+	b := &blocklists{log: cfg.Logger, cache: listCache{dir},
 		web:    guard.New(guard.Config{UserAgent: cfg.Client, Net: cfg.Network.Egress()}),
 		cancel: func() {}}
-	if len(b.names) == 0 {
+	if len(cfg.Blocklists) == 0 {
 		return b, nil
 	}
-	if err := b.load(ctx, true); err != nil {
+	if err := b.use(ctx, cfg.Blocklists, true); err != nil {
 		b.web.Close()
 		return nil, err
 	}
@@ -113,15 +118,37 @@ func (b *blocklists) state() BlocklistState {
 	return BlocklistState{}
 }
 
-// load reads every list, and then replaces the list in force. With early, what a server has
-// sent before is good enough. After an error the list in force stays.
-func (b *blocklists) load(ctx context.Context, early bool) error {
+// load reads every list again, and then replaces the list in force. After an error that stays.
+func (b *blocklists) load(ctx context.Context) error {
 	b.loading.Lock()
 	defer b.loading.Unlock()
+	return b.read(ctx, b.names, false)
+}
+
+// use reads other lists, and then replaces the list in force. With early, what a server has sent
+// before is good enough. After an error everything stays as it was.
+func (b *blocklists) use(ctx context.Context, names []string, early bool) error {
+	b.loading.Lock()
+	defer b.loading.Unlock()
+	if err := b.read(ctx, names, early); err != nil {
+		return err
+	}
+	b.names = slices.Clone(names)
+	b.look(names)
+	return nil
+}
+
+// read reads lists, and then replaces the list in force. b.loading is held.
+func (b *blocklists) read(ctx context.Context, names []string, early bool) error {
+	if len(names) == 0 {
+		b.list.Store(nil)
+		b.shown.Store(nil)
+		return nil
+	}
 	var build blocklist.Builder
 	var state BlocklistState
-	for _, name := range b.names {
-		source, err := b.read(ctx, &build, name, early)
+	for _, name := range names {
+		source, err := b.readOne(ctx, &build, name, early)
 		if err != nil {
 			return endOr(ctx, &BlocklistError{name, isNetwork(err), err})
 		}
@@ -129,7 +156,7 @@ func (b *blocklists) load(ctx context.Context, early bool) error {
 	}
 	list, err := build.List()
 	if err != nil {
-		return &BlocklistError{Source: strings.Join(b.names, ", "), Err: err}
+		return &BlocklistError{Source: strings.Join(names, ", "), Err: err}
 	}
 	state.Ranges, state.Bytes = list.Len(), list.Bytes()
 	b.list.Store(list)
@@ -145,8 +172,8 @@ func endOr(ctx context.Context, err error) error {
 	return err
 }
 
-// read adds one list.
-func (b *blocklists) read(ctx context.Context, build *blocklist.Builder, name string,
+// readOne adds one list.
+func (b *blocklists) readOne(ctx context.Context, build *blocklist.Builder, name string,
 	early bool) (BlocklistSource, error) {
 	if !isListURL(name) {
 		report, err := readListFile(build, name)
@@ -233,21 +260,31 @@ func readListFile(build *blocklist.Builder, path string) (blocklist.Report, erro
 // follow looks at the servers from time to time, and calls changed after each replacement of
 // the list, until stop. It looks at once, since the list of an earlier run may be in force.
 func (b *blocklists) follow(changed func()) {
-	ctx, cancel := context.WithCancel(context.Background())
-	b.cancel = cancel
-	asks := false
-	for _, name := range b.names {
-		asks = asks || isListURL(name)
-	}
-	if !asks {
+	b.loading.Lock()
+	defer b.loading.Unlock()
+	b.mu.Lock()
+	b.ctx, b.cancel = context.WithCancel(context.Background())
+	b.changed = changed
+	b.mu.Unlock()
+	b.look(b.names)
+}
+
+// look begins the looks, if one of the lists is that of a server, follow was called and stop was
+// not.
+func (b *blocklists) look(names []string) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if b.looking || b.ctx == nil || b.ctx.Err() != nil || !slices.ContainsFunc(names, isListURL) {
 		return
 	}
+	b.looking = true
+	ctx := b.ctx
 	b.wait.Go(func() {
 		every := time.NewTicker(blocklistEvery)
 		defer every.Stop()
 		for {
 			if b.stale() {
-				b.refresh(ctx, changed)
+				b.refresh(ctx)
 			}
 			select {
 			case <-every.C:
@@ -269,8 +306,8 @@ func (b *blocklists) stale() bool {
 }
 
 // refresh reads all lists again, and warns of what went wrong.
-func (b *blocklists) refresh(ctx context.Context, changed func()) {
-	err := b.load(ctx, false)
+func (b *blocklists) refresh(ctx context.Context) {
+	err := b.load(ctx)
 	if ctx.Err() != nil {
 		return
 	}
@@ -286,12 +323,14 @@ func (b *blocklists) refresh(ctx context.Context, changed func()) {
 		}
 	}
 	b.log.Info("blocklist", "ranges", state.Ranges, "bytes", state.Bytes)
-	changed()
+	b.changed()
 }
 
 // stop ends the looks at servers, and waits for that.
 func (b *blocklists) stop() {
+	b.mu.Lock()
 	b.cancel()
+	b.mu.Unlock()
 	b.wait.Wait()
 	b.web.Close()
 }
@@ -313,7 +352,22 @@ func (n *Node) ReloadBlocklist(ctx context.Context) error {
 		return ErrClosed
 	default:
 	}
-	if err := n.blocked.load(ctx, false); err != nil {
+	if err := n.blocked.load(ctx); err != nil {
+		return err
+	}
+	n.enforceBlocklist()
+	return nil
+}
+
+// SetBlocklists puts other lists in the place of Config.Blocklists, as Start reads them. If one
+// of them cannot be used, those in force stay. The errors are those of ReloadBlocklist.
+func (n *Node) SetBlocklists(ctx context.Context, lists []string) error {
+	select {
+	case <-n.done:
+		return ErrClosed
+	default:
+	}
+	if err := n.blocked.use(ctx, lists, true); err != nil {
 		return err
 	}
 	n.enforceBlocklist()

@@ -129,6 +129,47 @@ func TestBlocklistOfFiles(t *testing.T) {
 	}
 }
 
+// Other lists take the place of those of the start, if all of them can be used. A node that began
+// without any has its servers looked at from then on.
+func TestSetBlocklists(t *testing.T) {
+	server := serveList(t, "203.0.113.0/24\n")
+	file := filepath.Join(t.TempDir(), "list")
+	if err := os.WriteFile(file, []byte("192.0.2.0/24\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	n, err := startBlocking(t, "")
+	if err != nil {
+		t.Fatal(err)
+	}
+	addrs := []string{"192.0.2.7", "203.0.113.1"}
+	mustBlock(t, n, "", addrs...)
+	if err := n.SetBlocklists(t.Context(), []string{file, server.URL}); err != nil {
+		t.Fatal(err)
+	}
+	mustBlock(t, n, "192.0.2.7 203.0.113.1", addrs...)
+	if !n.blocked.looking {
+		t.Error("nobody looks at the server")
+	}
+	err = n.SetBlocklists(t.Context(), []string{file, file + "x"})
+	if wrong, ok := errors.AsType[*BlocklistError](err); !ok || wrong.Source != file+"x" {
+		t.Errorf("a list that is not there: %v", err)
+	}
+	mustBlock(t, n, "192.0.2.7 203.0.113.1", addrs...)
+	server.set("198.51.100.0/24\n", `"2"`, 0)
+	if err := n.ReloadBlocklist(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	mustBlock(t, n, "192.0.2.7", addrs...)
+	if err := n.SetBlocklists(t.Context(), nil); err != nil || n.Blocklist().Ranges != 0 {
+		t.Errorf("no lists: %+v, %v", n.Blocklist(), err)
+	}
+	mustBlock(t, n, "", addrs...)
+	n.Close()
+	if err := n.SetBlocklists(t.Context(), []string{file}); !errors.Is(err, ErrClosed) {
+		t.Errorf("after Close: %v", err)
+	}
+}
+
 // A node does not start without a list that its user has asked for.
 func TestBlocklistMustBeThere(t *testing.T) {
 	dir := t.TempDir()

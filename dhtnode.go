@@ -116,7 +116,7 @@ func (d *DHTNode) Blocklist() BlocklistState { return d.blocked.state() }
 
 // ReloadBlocklist is Node.ReloadBlocklist for a DHT node alone.
 func (d *DHTNode) ReloadBlocklist(ctx context.Context) error {
-	if err := d.blocked.load(ctx, false); err != nil {
+	if err := d.blocked.load(ctx); err != nil {
 		return err
 	}
 	d.blockedChanged()

@@ -2,6 +2,7 @@ package daemon
 
 import (
 	"context"
+	"slices"
 	"time"
 )
 
@@ -94,6 +95,9 @@ func (d *Daemon) Change(ctx context.Context, by func(*Settings)) error {
 	if err := d.admitSettings(ctx, &old, &next); err != nil {
 		return err
 	}
+	if err := d.useLists(ctx, &old, &next); err != nil {
+		return err
+	}
 	if len(next.differing(&old)) > 0 {
 		d.keeper.record(&old, &next)
 		d.enforce(&old, next)
@@ -103,8 +107,9 @@ func (d *Daemon) Change(ctx context.Context, by func(*Settings)) error {
 
 // Reload takes new settings of files, flags and the environment, and the names of those that are
 // pinned, as Start does. What controls have changed stays, except for settings of which base
-// says something new. restart has the names of the settings that the next start will change. If
-// base is wrong, nothing changes, and the error is a *SettingError.
+// says something new. restart has the names of the settings that stay as they were until the
+// next start, such as blocklists that cannot be read now. If base is wrong, nothing changes, and
+// the error is a *SettingError.
 func (d *Daemon) Reload(base Settings, pinned []string) (restart []string, err error) {
 	d.keeper.changing.Lock()
 	defer d.keeper.changing.Unlock()
@@ -116,10 +121,14 @@ func (d *Daemon) Reload(base Settings, pinned []string) (restart []string, err e
 	if err != nil {
 		return nil, err
 	}
+	if err := d.useLists(d.ctx, &old, &next); err != nil {
+		d.log.Warn("the blocklist stays as it was", "err", err)
+		next.Blocklists, restart = old.Blocklists, []string{"blocklist"}
+	}
 	if len(next.differing(&old)) > 0 {
 		d.enforce(&old, next)
 	}
-	return nil, nil
+	return restart, nil
 }
 
 // Changed returns the names of the settings that controls have changed: those that are not as
@@ -127,6 +136,23 @@ func (d *Daemon) Reload(base Settings, pinned []string) (restart []string, err e
 func (d *Daemon) Changed() []string {
 	s := d.Settings()
 	return d.keeper.changed(&s)
+}
+
+// listsTime bounds the reading of new blocklists, whose servers may be slow.
+const listsTime = time.Minute
+
+// useLists puts new blocklists into force, or returns a *SettingError. Lists that cannot be used
+// must not become settings, since the next start would fail.
+func (d *Daemon) useLists(ctx context.Context, old, next *Settings) error {
+	if slices.Equal(old.Blocklists, next.Blocklists) {
+		return nil
+	}
+	ctx, cancel := context.WithTimeout(ctx, listsTime)
+	defer cancel()
+	if err := d.node.SetBlocklists(ctx, next.Blocklists); err != nil {
+		return &SettingError{"blocklist", err}
+	}
+	return nil
 }
 
 // enforce puts settings into force. keeper.changing is held.

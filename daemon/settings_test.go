@@ -181,7 +181,7 @@ func TestChangesOutliveTheProcess(t *testing.T) {
 	if err != nil || len(seen.differing(&want)) > 0 || !slices.Equal(names, changed) {
 		t.Errorf("a preview shows %+v, %q, %v", seen, names, err)
 	}
-	if lines := log.lines("level=WARN"); len(lines) > 0 {
+	if lines := log.lines("settings"); len(lines) > 0 {
 		t.Errorf("warnings: %q", lines)
 	}
 }
@@ -268,6 +268,44 @@ func TestReload(t *testing.T) {
 	check("after a restart", 6, 1)
 	reload(2, 9)
 	check("a new flag", 6, 9)
+}
+
+// Blocklists count at once. One that cannot be used is refused, or waits for the next start if it
+// is new in the configuration.
+func TestBlocklistsChange(t *testing.T) {
+	dir := t.TempDir()
+	list := filepath.Join(dir, "list")
+	if err := os.WriteFile(list, []byte("192.0.2.0/24\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	log := new(logbook)
+	cfg := testConfig(t.TempDir(), dir, log)
+	d := startDaemon(t, cfg)
+	change := func(lists ...string) error {
+		return d.Change(t.Context(), func(s *Settings) { s.Blocklists = lists })
+	}
+	if err := change(list); err != nil || d.Node().Blocklist().Ranges != 1 {
+		t.Fatalf("a list: %v, %+v", err, d.Node().Blocklist())
+	}
+	setting, ok := errors.AsType[*SettingError](change(list, list+"x"))
+	if !ok || setting.Name != "blocklist" || len(d.Settings().Blocklists) != 1 {
+		t.Errorf("a list that is not there: %v, %q", setting, d.Settings().Blocklists)
+	}
+	if err := change(); err != nil || d.Node().Blocklist().Ranges != 0 {
+		t.Errorf("no list: %v, %+v", err, d.Node().Blocklist())
+	}
+	base := cfg.Settings
+	base.Blocklists = []string{list + "x"}
+	restart, err := d.Reload(base, nil)
+	if err != nil || !slices.Equal(restart, []string{"blocklist"}) ||
+		len(log.lines("the blocklist stays as it was")) != 1 {
+		t.Errorf("a new list that is not there: %q, %v, %q", restart, err, log.lines("WARN"))
+	}
+	base.Blocklists = []string{list}
+	if restart, err = d.Reload(base, nil); err != nil || len(restart) > 0 ||
+		d.Node().Blocklist().Ranges != 1 {
+		t.Errorf("a new list: %q, %v, %+v", restart, err, d.Node().Blocklist())
+	}
 }
 
 // A file of changes that cannot be used is set aside and named, once; one of a later version
