@@ -82,6 +82,7 @@ func (f *addFlags) register(fs *pflag.FlagSet) {
 	fs.Var(&f.timeout, "timeout",
 		"give up when not complete after this time, as in 90s or 1h (default: never)")
 	f.node.register(fs)
+	f.node.metrics.register(fs)
 }
 
 // registerSource makes the flags that say where content comes from, and how its files are

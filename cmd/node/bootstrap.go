@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io"
 	"net"
 	"strconv"
 	"strings"
@@ -14,6 +13,7 @@ import (
 	"github.com/spf13/pflag"
 
 	"swarmnode"
+	"swarmnode/daemon/metrics"
 )
 
 // bootstrapPort is where bootstrap nodes of the DHT are expected.
@@ -170,8 +170,8 @@ func (f *bootstrapFlags) serve(ctx context.Context, c *console, n bootstrapNode)
 	var wait sync.WaitGroup
 	defer wait.Wait()
 	wait.Go(func() {
-		serveMetrics(ctx, c, n.numbers, func(w io.Writer) {
-			writeMetrics(w, append(dhtMetrics(n.node.Stats()), n.relay.metrics()...))
+		serveMetrics(ctx, c, n.numbers, func() []metrics.Metric {
+			return append(metrics.DHT(n.node.Stats()), n.relay.metrics()...)
 		})
 	})
 	usr1, stop := statusSignals()

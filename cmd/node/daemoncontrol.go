@@ -17,6 +17,7 @@ import (
 	"swarmnode"
 	"swarmnode/daemon/api"
 	"swarmnode/daemon/control"
+	"swarmnode/daemon/metrics"
 	"swarmnode/daemon/tally"
 )
 
@@ -30,6 +31,7 @@ type controlFlags struct {
 	http      listValue
 	passwords string
 	hosts     listValue
+	torrents  bool // have metrics of their own
 }
 
 func (f *controlFlags) register(fs *pflag.FlagSet) {
@@ -37,7 +39,7 @@ func (f *controlFlags) register(fs *pflag.FlagSet) {
 		"`PATH`, or none (default: $XDG_RUNTIME_DIR/swarmnode/ctl.sock)")
 	fs.StringVar(&f.group, "socket-group", "", "`GROUP` of users that may use the socket, too")
 	f.http = listValue{kind: "ADDR", check: checkService}
-	fs.Var(&f.http, "http", "serve the API at [HOST]:PORT (default host: loopback); beyond this "+
+	fs.Var(&f.http, "http", "serve the API and metrics at [HOST]:PORT (default host: loopback); beyond this "+
 		"machine only with a password; may be repeated")
 	fs.StringVar(&f.passwords, "password-file", "",
 		"`FILE` of passwords and tokens, see node password (default: passwords beside the "+
@@ -45,6 +47,8 @@ func (f *controlFlags) register(fs *pflag.FlagSet) {
 	f.hosts = listValue{kind: "NAME", check: checkHostName}
 	fs.Var(&f.hosts, "host",
 		"name by which browsers reach the daemon, besides localhost and addresses; may be repeated")
+	fs.BoolVar(&f.torrents, "metrics-torrents", false,
+		"serve metrics of each torrent, with its name, besides those of all")
 }
 
 // checkService checks an address of a service over TCP.
@@ -145,6 +149,8 @@ func (s *service) openControls(ctx context.Context, node swarmnode.Config, gate 
 		Daemon: s.d, Gate: gate, Tally: sums, Network: network, Log: lines,
 		Reload: s.reloadFor, Shutdown: shutdown, Logger: s.c.log,
 	}))
+	mux.Handle(metrics.Path, metrics.New(metrics.Config{Daemon: s.d, Tally: sums, Gate: gate,
+		Torrents: f.torrents}))
 	local := http.NewServeMux()
 	local.Handle("/", mux)
 	local.Handle(rpc.Base(), rpc)

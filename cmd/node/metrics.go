@@ -3,19 +3,16 @@ package main
 import (
 	"context"
 	"errors"
-	"fmt"
-	"io"
 	"net"
 	"net/http"
 	"net/netip"
-	"strconv"
-	"strings"
+	"sync"
 	"time"
 
 	"github.com/spf13/pflag"
 
 	"swarmnode"
-	"swarmnode/dht"
+	"swarmnode/daemon/metrics"
 )
 
 // metricsFlags say where metrics for a monitoring system are served.
@@ -65,16 +62,18 @@ func (f *metricsFlags) open(ctx context.Context, n *swarmnode.Network) (net.List
 	return l, bindFailure([]netip.AddrPort{f.addr.addr}, err)
 }
 
-// serveMetrics answers requests with what write writes, until ctx ends. It closes l,
-// which may be nil.
-func serveMetrics(ctx context.Context, c *console, l net.Listener, write func(io.Writer)) {
+// serveMetrics answers requests with the metrics of list and those of the process, until ctx
+// ends. It closes l, which may be nil.
+func serveMetrics(ctx context.Context, c *console, l net.Listener,
+	list func() []metrics.Metric) {
 	if l == nil {
 		return
 	}
 	mux := http.NewServeMux()
-	mux.HandleFunc("GET /metrics", func(w http.ResponseWriter, _ *http.Request) {
-		w.Header().Set("Content-Type", "text/plain; version=0.0.4; charset=utf-8")
-		write(w)
+	mux.HandleFunc("GET "+metrics.Path, func(w http.ResponseWriter, _ *http.Request) {
+		w.Header().Set("Content-Type", metrics.ContentType)
+		// Nothing can be done about a reader that has gone.
+		_ = metrics.Write(w, append(list(), metrics.Process()...))
 	})
 	server := http.Server{
 		Handler: mux, ReadTimeout: metricsTime, WriteTimeout: metricsTime, IdleTimeout: metricsTime,
@@ -87,73 +86,49 @@ func serveMetrics(ctx context.Context, c *console, l net.Listener, write func(io
 	}
 }
 
-// A metric is a number with its name and meaning.
-type metric struct {
-	name  string // that of a counter ends in _total
-	help  string
-	value uint64
-	label string // name="value"; may be empty
+// nodeMetrics serves the metrics of a node with its torrents until close. A nil nodeMetrics does
+// nothing.
+type nodeMetrics struct {
+	cancel context.CancelFunc
+	wait   sync.WaitGroup
 }
 
-// writeMetrics writes metrics in the text format of Prometheus. Metrics with the same
-// name must follow each other.
-func writeMetrics(w io.Writer, list []metric) {
-	last := ""
-	for _, m := range list {
-		if m.name != last {
-			kind := "gauge"
-			if strings.HasSuffix(m.name, "_total") {
-				kind = "counter"
-			}
-			fmt.Fprintf(w, "# HELP %s %s\n# TYPE %s %s\n", m.name, m.help, m.name, kind)
-			last = m.name
-		}
-		label := ""
-		if m.label != "" {
-			label = "{" + m.label + "}"
-		}
-		io.WriteString(w, m.name+label+" "+strconv.FormatUint(m.value, 10)+"\n")
+// serveNode serves the metrics of a node if --metrics was given.
+func (f *metricsFlags) serveNode(ctx context.Context, c *console, w *swarmnode.Network,
+	n *swarmnode.Node) (*nodeMetrics, error) {
+	l, err := f.open(ctx, w)
+	if l == nil || err != nil {
+		return nil, err
+	}
+	serving, cancel := context.WithCancel(context.WithoutCancel(ctx))
+	m := &nodeMetrics{cancel: cancel}
+	m.wait.Go(func() {
+		serveMetrics(serving, c, l, func() []metrics.Metric {
+			return append(metrics.Torrents(n.Torrents()), metrics.Node(n)...)
+		})
+	})
+	return m, nil
+}
+
+func (m *nodeMetrics) close() {
+	if m != nil {
+		m.cancel()
+		m.wait.Wait()
 	}
 }
 
-// dhtMetrics returns the metrics of a DHT node.
-func dhtMetrics(st dht.Stats) []metric {
-	const v4, v6 = `family="ipv4"`, `family="ipv6"`
-	joined := uint64(0)
-	if st.Joined {
-		joined = 1
+// A tallied is a metric of the command's own.
+type tallied struct {
+	name, help string
+	value      uint64
+	label      string
+}
+
+// metricsOf returns numbers as metrics.
+func metricsOf(list []tallied) []metrics.Metric {
+	all := make([]metrics.Metric, len(list))
+	for i, n := range list {
+		all[i] = metrics.Metric{Name: n.name, Help: n.help, Value: n.value, Label: n.label}
 	}
-	return []metric{
-		{"swarmnode_dht_contacts", "Contacts in the routing table.", uint64(st.Contacts[0]), v4},
-		{"swarmnode_dht_contacts", "", uint64(st.Contacts[1]), v6},
-		{"swarmnode_dht_contacts_good", "Contacts heard of within 15 minutes.", uint64(st.Good[0]),
-			v4},
-		{"swarmnode_dht_contacts_good", "", uint64(st.Good[1]), v6},
-		{"swarmnode_dht_joined", "1 once the node has joined.", joined, ""},
-		{"swarmnode_dht_stranger_networks",
-			"Networks from which hosts reached the node unasked within an hour.",
-			uint64(st.Strangers[0]), v4},
-		{"swarmnode_dht_stranger_networks", "", uint64(st.Strangers[1]), v6},
-		{"swarmnode_dht_hashes", "Info-hashes with peers, stored for others.", uint64(st.Hashes),
-			""},
-		{"swarmnode_dht_items", "Items stored for others.", uint64(st.Items), ""},
-		{"swarmnode_dht_queries_waiting", "Queries that await an answer.", uint64(st.Queries),
-			""},
-		{"swarmnode_dht_packets_received_total", "Packets received.", st.PacketsIn, ""},
-		{"swarmnode_dht_packets_sent_total", "Packets sent.", st.PacketsOut, ""},
-		{"swarmnode_dht_bytes_sent_total", "Bytes sent.", st.BytesOut, ""},
-		{"swarmnode_dht_queries_answered_total", "Queries from others that were answered.",
-			st.QueriesIn, ""},
-		{"swarmnode_dht_queries_sent_total", "Queries sent.", st.QueriesOut, ""},
-		{"swarmnode_dht_queries_timed_out_total", "Queries sent that timed out.", st.TimedOut,
-			""},
-		{"swarmnode_dht_lookups_total", "Lookups.", st.Lookups, ""},
-		{"swarmnode_dht_packets_refused_total", "Packets refused.", st.Malformed,
-			`reason="malformed"`},
-		{"swarmnode_dht_packets_refused_total", "", st.Unsolicited, `reason="unsolicited"`},
-		{"swarmnode_dht_packets_refused_total", "", st.Limited, `reason="limited"`},
-		{"swarmnode_dht_packets_refused_total", "", st.Dropped, `reason="dropped"`},
-		{"swarmnode_dht_packets_throttled_total", "Packets not sent for lack of budget.",
-			st.Throttled, ""},
-	}
+	return all
 }

@@ -114,6 +114,7 @@ type nodeFlags struct {
 	// peersOnly leaves only the peers of --peer to ask; prepare also sets noDHT, noLSD
 	// and noTrackers.
 	peersOnly bool
+	metrics   metricsFlags // of commands that register it
 }
 
 func (f *nodeFlags) register(fs *pflag.FlagSet) {

@@ -13,6 +13,7 @@ import (
 	"github.com/spf13/pflag"
 
 	"swarmnode"
+	"swarmnode/daemon/metrics"
 )
 
 func relayCommand() *command {
@@ -227,7 +228,7 @@ func relayNews(s swarmnode.RelayState) relayEvent {
 }
 
 // relayMetrics returns the metrics of a relay.
-func relayMetrics(s swarmnode.RelayState) []metric {
+func relayMetrics(s swarmnode.RelayState) []metrics.Metric {
 	open := func(family int) uint64 {
 		if s.Open[family] {
 			return 1
@@ -237,7 +238,7 @@ func relayMetrics(s swarmnode.RelayState) []metric {
 	st := s.Stats
 	const refused = "swarmnode_relay_refused_total"
 	const lost = "swarmnode_relay_datagrams_refused_total"
-	return []metric{
+	return metricsOf([]tallied{
 		{"swarmnode_relay_open", "1 while everybody is served.", open(0), `family="ipv4"`},
 		{"swarmnode_relay_open", "", open(1), `family="ipv6"`},
 		{"swarmnode_relay_allocations", "Addresses that are lent.", uint64(st.Tenants), ""},
@@ -252,7 +253,7 @@ func relayMetrics(s swarmnode.RelayState) []metric {
 		{lost, "Datagrams not relayed.", st.Unpermitted, `reason="permit"`},
 		{lost, "", st.Unfit, `reason="payload"`},
 		{lost, "", st.OverLimit, `reason="limit"`},
-	}
+	})
 }
 
 // A relayWatch shows how a relay is doing. The zero value shows nothing.
@@ -273,7 +274,7 @@ func (w *relayWatch) line() []string {
 }
 
 // metrics returns the metrics of the relay, which may be none.
-func (w *relayWatch) metrics() []metric {
+func (w *relayWatch) metrics() []metrics.Metric {
 	if w.relay == nil {
 		return nil
 	}

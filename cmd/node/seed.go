@@ -78,6 +78,7 @@ func (f *seedFlags) register(fs *pflag.FlagSet) {
 	// of a hybrid, whoever made it.
 	f.build.register(fs, metainfo.V1)
 	f.node.register(fs)
+	f.node.metrics.register(fs)
 }
 
 func (f *seedFlags) run(ctx context.Context, c *console, args []string) error {

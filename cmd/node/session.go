@@ -28,6 +28,7 @@ type session struct {
 	started time.Time
 	debug   *debugDump
 	blocked *blockWatch
+	numbers *nodeMetrics // nil if none are served
 }
 
 // needs is what a command needs of its session.
@@ -59,6 +60,10 @@ func openSession(ctx context.Context, c *console, f *nodeFlags, want needs) (*se
 	}
 	s.debug = watchDebug(c, s.node, f.debugDump, folder)
 	s.blocked = watchBlocklist(c, s.node, &f.block)
+	if s.numbers, err = f.metrics.serveNode(ctx, c, p.network, s.node); err != nil {
+		s.close()
+		return nil, err
+	}
 	if taken := s.node.TakenPort(); taken != 0 {
 		c.note("port %d is taken, listening on %d", taken, s.node.Addrs()[0].Port())
 	}
@@ -180,6 +185,7 @@ func describeHosts(hosts []string) string {
 
 // close stops the node, which saves what the next run needs.
 func (s *session) close() {
+	s.numbers.close()
 	s.debug.close()
 	s.blocked.close()
 	if err := s.node.Close(); err != nil {

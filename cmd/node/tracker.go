@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io"
 	"net/netip"
 	"sync"
 	"time"
@@ -12,6 +11,7 @@ import (
 	"github.com/spf13/pflag"
 
 	"swarmnode"
+	"swarmnode/daemon/metrics"
 	"swarmnode/swarm"
 	"swarmnode/swarm/tracker"
 )
@@ -122,8 +122,8 @@ func (f *trackerFlags) run(ctx context.Context, c *console, _ []string) error {
 	defer wait.Wait()
 	defer cancel()
 	wait.Go(func() {
-		serveMetrics(serving, c, numbers, func(w io.Writer) {
-			writeMetrics(w, trackerMetrics(server.Stats()))
+		serveMetrics(serving, c, numbers, func() []metrics.Metric {
+			return trackerMetrics(server.Stats())
 		})
 	})
 	var bound []string
@@ -250,9 +250,9 @@ func hostsOf(n *swarmnode.Network, bound netip.Addr) []netip.Addr {
 }
 
 // trackerMetrics returns the metrics of a tracker.
-func trackerMetrics(st tracker.ServerStats) []metric {
+func trackerMetrics(st tracker.ServerStats) []metrics.Metric {
 	const http, udp = `protocol="http"`, `protocol="udp"`
-	return []metric{
+	return metricsOf([]tallied{
 		{"swarmnode_tracker_swarms", "Torrents that have peers.", uint64(st.Swarms), ""},
 		{"swarmnode_tracker_peers", "Peers of all torrents.", uint64(st.Peers), ""},
 		{"swarmnode_tracker_announces_total", "Announces answered.", st.AnnouncesHTTP, http},
@@ -265,5 +265,5 @@ func trackerMetrics(st tracker.ServerStats) []metric {
 			"Requests and connections beyond the limits of their source.", st.Limited, ""},
 		{"swarmnode_tracker_peers_evicted_total", "Peers evicted for others.", st.Evicted, ""},
 		{"swarmnode_tracker_peers_expired_total", "Peers that announced no more.", st.Expired, ""},
-	}
+	})
 }

@@ -76,8 +76,9 @@ func (a *API) stats() Stats {
 // statsOf describes counts.
 func statsOf(sum tally.Sum, rate tally.Rate, run, all daemon.Stats) Stats {
 	s := Stats{Torrents: make(map[Status]int), Stalled: sum.Stalled, Errors: sum.Errors,
-		DownRate: rate.Down, UpRate: rate.Up, Down: run.Down, Up: run.Up, Peers: sum.Peers,
-		Size: sum.Size, Have: sum.Have, Left: sum.Left, AllDown: all.Down, AllUp: all.Up,
+		DownRate: rate.Down, UpRate: rate.Up, Down: run.Down, Up: run.Up,
+		Peers: sum.Peers + sum.Web,
+		Size:  sum.Size, Have: sum.Have, Left: sum.Left, AllDown: all.Down, AllUp: all.Up,
 		AllActive: all.Active.Seconds(), Sessions: all.Sessions}
 	for status, n := range sum.Status {
 		if n > 0 {

@@ -24,6 +24,7 @@ func (g *Gate) ReadBody(w http.ResponseWriter, r *http.Request, max int64) (
 	body []byte, release func(), err error) {
 	tooLong := refuse(http.StatusRequestEntityTooLarge, "the body has more than %d bytes", max)
 	if r.ContentLength > max {
+		w.Header().Set("Connection", "close") // instead of reading the rest
 		return nil, func() {}, tooLong
 	}
 	control := http.NewResponseController(w)
@@ -48,6 +49,7 @@ func (g *Gate) ReadBody(w http.ResponseWriter, r *http.Request, max int64) (
 			return buf.Bytes(), release, nil
 		case long:
 			release()
+			w.Header().Set("Connection", "close")
 			return nil, func() {}, tooLong
 		default:
 			release()

@@ -49,7 +49,10 @@ type Gate struct {
 	queue  atomic.Int64  // requests that wait for it
 	dummy  *secretHash   // hashed for users that there are not
 	bodies atomic.Int64  // bytes of bodies in memory
-	now    func() time.Time
+	// answers counts answers by their class, from 1xx; wrongs counts wrong passwords.
+	answers [5]atomic.Uint64
+	wrongs  atomic.Uint64
+	now     func() time.Time
 }
 
 // NewGate returns a Gate. The error is a *PasswordsError.
@@ -73,6 +76,30 @@ func NewGate(cfg GateConfig) (*Gate, error) {
 
 // NeedsLogin reports whether a request over TCP needs a password or a token.
 func (g *Gate) NeedsLogin() bool { return g.keys != nil }
+
+// Stats are what a Gate has seen.
+type Stats struct {
+	// Answers counts the answers by the class of their status, 1xx to 5xx.
+	Answers [5]uint64
+	Wrong   uint64 // passwords and tokens
+	Bodies  int64  // bytes of bodies in memory now
+}
+
+// Stats returns what the gate has seen.
+func (g *Gate) Stats() (s Stats) {
+	for i := range g.answers {
+		s.Answers[i] = g.answers[i].Load()
+	}
+	s.Wrong, s.Bodies = g.wrongs.Load(), g.bodies.Load()
+	return s
+}
+
+// answered counts an answer.
+func (g *Gate) answered(status int) {
+	if class := status/100 - 1; class >= 0 && class < len(g.answers) {
+		g.answers[class].Add(1)
+	}
+}
 
 // A Refusal says why a request is not served.
 type Refusal struct {
@@ -211,6 +238,7 @@ func (g *Gate) hashed(ctx context.Context, user *key, password string) (bool, er
 
 // wrong counts a wrong password or token.
 func (g *Gate) wrong(from netip.Addr, why string) error {
+	g.wrongs.Add(1)
 	if d := g.locked.failed(g.now(), from); d > 0 {
 		g.log.Warn("too many wrong passwords", "from", from, "locked_out", d)
 		return lockedOut(d)

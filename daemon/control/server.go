@@ -1,6 +1,7 @@
 package control
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -76,6 +77,7 @@ func (e *BindError) Unwrap() error { return e.Err }
 // A Server is a set of listeners with their connections.
 type Server struct {
 	log     *slog.Logger
+	gate    *Gate
 	socket  *socket // nil for none
 	servers []*http.Server
 	addrs   []netip.AddrPort
@@ -99,7 +101,7 @@ func Serve(ctx context.Context, cfg Config) (*Server, error) {
 		}
 	}
 	requests, cancel := context.WithCancel(context.WithoutCancel(ctx))
-	s := &Server{log: log, cancel: cancel, tables: [2]*conns{
+	s := &Server{log: log, gate: cfg.Gate, cancel: cancel, tables: [2]*conns{
 		{max: socketConnsMax, open: make(map[*conn]struct{})},
 		{max: tcpConnsMax, open: make(map[*conn]struct{})},
 	}}
@@ -168,11 +170,14 @@ func (s *Server) busy(handler http.Handler) http.Handler {
 			c.setBusy(true)
 			defer c.setBusy(false)
 		}
+		counted := &counted{ResponseWriter: w}
 		defer func() {
 			fault := recover()
 			if fault == nil {
+				s.gate.answered(cmp.Or(counted.status, http.StatusOK))
 				return
 			}
+			s.gate.answered(http.StatusInternalServerError)
 			if err, ok := fault.(error); !ok || !errors.Is(err, http.ErrAbortHandler) {
 				s.log.Error("a request made the daemon fail", "path", r.URL.Path,
 					"fault", fault, "stack", string(debug.Stack()))
@@ -183,9 +188,26 @@ func (s *Server) busy(handler http.Handler) http.Handler {
 			bodyIsRead(w)
 		}
 		w.Header().Set("X-Content-Type-Options", "nosniff")
-		handler.ServeHTTP(w, r)
+		handler.ServeHTTP(counted, r)
 	})
 }
+
+// counted is an http.ResponseWriter that knows its status.
+type counted struct {
+	http.ResponseWriter
+	status int
+}
+
+// WriteHeader begins the answer.
+func (c *counted) WriteHeader(status int) {
+	if c.status == 0 || c.status < 200 {
+		c.status = status
+	}
+	c.ResponseWriter.WriteHeader(status)
+}
+
+// Unwrap returns what http.ResponseController works with.
+func (c *counted) Unwrap() http.ResponseWriter { return c.ResponseWriter }
 
 // Addrs returns the TCP addresses, in the order of Config.TCP, with their ports.
 func (s *Server) Addrs() []netip.AddrPort { return s.addrs }

@@ -31,9 +31,10 @@ type Sum struct {
 	// do not, Errors those with an error.
 	Status          [daemon.Seeding + 1]int
 	Stalled, Errors int
-	// Peers counts the connections, UTP those of them over uTP, Seeds those to seeds.
-	Peers, UTP, Seeds int
-	Size, Have, Left  int64
+	// Peers counts the connections to peers, UTP those of them over uTP, Web those to web seeds,
+	// Seeds those to whoever has everything.
+	Peers, UTP, Web, Seeds int
+	Size, Have, Left       int64
 	// Wasted are useless bytes that were received, of all runs, by the reason.
 	Wasted map[string]int64
 }
@@ -49,7 +50,8 @@ type part struct {
 	status         daemon.Status
 	stalled, error bool
 	peers          int32
-	utp, seeds     int32
+	utp, web       int32
+	seeds          int32
 	size, have     int64
 	left           int64
 	waste          map[string]int64
@@ -141,6 +143,7 @@ func (t *Tally) take(c *daemon.Changes) {
 func partOf(s *daemon.State) part {
 	return part{status: s.Status, stalled: s.Stalled, error: s.Error != "",
 		peers: int32(s.Swarm.PeersHere), utp: int32(s.Swarm.PeersUTP),
+		web:   int32(s.Swarm.PeersConnected - s.Swarm.PeersHere),
 		seeds: int32(s.Swarm.SeedsConnected), size: s.Size, have: s.Have, left: s.Left,
 		waste: s.Totals.Waste}
 }
@@ -172,6 +175,7 @@ func (t *Tally) add(p *part, sign int) {
 	}
 	s.Peers += sign * int(p.peers)
 	s.UTP += sign * int(p.utp)
+	s.Web += sign * int(p.web)
 	s.Seeds += sign * int(p.seeds)
 	s.Size += int64(sign) * p.size
 	s.Have += int64(sign) * p.have

@@ -105,6 +105,7 @@ var goroutines = map[string]string{
 	"cmd/node/daemonpassword.go": "reads a password, abandoned after a signal: nothing else ends " +
 		"the reading",
 	"cmd/node/debug.go":   "writes dumps when a signal asks for it, until the command ends",
+	"cmd/node/metrics.go": "serves metrics, waited for by the end of the command",
 	"cmd/node/hashing.go": "shows how far a check has come, until it is stopped",
 	"hosts.go": "look-ups of bootstrap hosts, abandoned when their context " +
 		"ends: the resolver takes no other no",
