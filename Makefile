@@ -21,7 +21,7 @@ LABFLAGS ?=
 MANYFLAGS ?= -rate 534
 
 .PHONY: plots all help build test lint race fuzz bench lab sim sim-table soak cover demo install man packages packages-check \
-  release container container-check clean
+  release container container-check test-platforms clean
 
 all: build test
 
@@ -149,6 +149,11 @@ container:
 ## container-check  a container of the image fetches from another one; as root, by buildah
 container-check:
 	GO=$(GO) packaging/container-check
+
+## test-platforms  the demo, a killed fetch and odd names as linux/386, as linux/arm64 by
+##           qemu-user-static, and (without the demo) as windows/amd64 by Wine
+test-platforms:
+	GO=$(GO) packaging/platforms
 
 ## clean     remove what the other targets built
 clean:

@@ -9,6 +9,7 @@ import (
 	"os"
 	"path"
 	"path/filepath"
+	"runtime"
 	"strings"
 	"sync"
 	"syscall"
@@ -370,11 +371,19 @@ func (d *osDisk) syncFolder(name string) error {
 	}
 	defer f.Close()
 	d.parents.Do(func() { syncParents(d.dir) })
-	err = f.Sync()
-	if errors.Is(err, syscall.EINVAL) { // some file systems cannot
+	return wrap("sync", d.path(name), syncOpenFolder(f))
+}
+
+// syncOpenFolder puts the names in a folder on stable storage, where the file system has such a
+// thing. Windows refuses, and NTFS keeps a journal of names.
+func syncOpenFolder(f *os.File) error {
+	if runtime.GOOS == "windows" {
 		return nil
 	}
-	return wrap("sync", d.path(name), err)
+	if err := f.Sync(); !errors.Is(err, syscall.EINVAL) {
+		return err
+	}
+	return nil
 }
 
 // renameChecked renames unless to exists, on systems that cannot check that in the same

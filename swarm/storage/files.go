@@ -6,6 +6,7 @@ import (
 	"io/fs"
 	"os"
 	"path"
+	"runtime"
 	"sync"
 	"sync/atomic"
 
@@ -151,12 +152,16 @@ func (c *contentFiles) statOpen(i int) (fileStat, error) {
 	return h.file.stat()
 }
 
+// toSync is how a file is opened whose data is put on stable storage. Windows does that for
+// writers alone.
+const toSync = access(runtime.GOOS == "windows")
+
 // sync puts the data of file i on stable storage, unless late says to give up.
 func (c *contentFiles) sync(i int, late func() bool) error {
 	if late() { // before a file is opened for it
 		return os.ErrDeadlineExceeded
 	}
-	h, err := c.pin(i, toRead)
+	h, err := c.pin(i, toSync)
 	if err == nil {
 		err = h.file.sync(late)
 		c.table.unpin(h)

@@ -7,7 +7,6 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
-	"syscall"
 
 	"swarmnode/metainfo"
 	"swarmnode/swarm/statefile"
@@ -129,10 +128,7 @@ func syncPath(dir string) error {
 		return err
 	}
 	defer f.Close()
-	if err := f.Sync(); !errors.Is(err, syscall.EINVAL) {
-		return err
-	}
-	return nil
+	return syncOpenFolder(f)
 }
 
 // syncParents puts the name of the folder dir, and those of all above it, on stable
