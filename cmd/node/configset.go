@@ -27,7 +27,7 @@ func configSetCommand() *command {
 		args:  "KEY VALUE...",
 		short: "change a key of the configuration file",
 		long: `The rest of the file stays as it is, comments included. Several VALUEs are for
-keys that are lists. A daemon that runs takes the change at once if it can.`,
+keys that are lists. A daemon that runs takes the change at SIGHUP.`,
 		examples: []example{
 			{"node config set port 6881", "for every command"},
 			{"node config set --for seed up 1M", "in the table [seed]"},
