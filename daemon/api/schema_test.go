@@ -304,3 +304,33 @@ func TestRoutesAreInOrder(t *testing.T) {
 		t.Errorf("%d statuses are described, there are %d", len(got), len(statuses))
 	}
 }
+
+// docs/api.md has a row for each route, as the table says.
+func TestRoutesAreDocumented(t *testing.T) {
+	const path = "../../docs/api.md"
+	doc, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var rows strings.Builder
+	for i := range routes {
+		r := &routes[i]
+		rows.WriteString("| " + r.method + " | `" + r.path + "` | " +
+			strings.TrimSuffix(r.about, ".") + " | `" + r.scope.String() + "` |\n")
+	}
+	const head = "| method | path | what it does | scope |\n| --- | --- | --- | --- |\n"
+	before, rest, found := strings.Cut(string(doc), head)
+	_, after, ok := strings.Cut(rest, "\n\n")
+	if !found || !ok {
+		t.Fatal("docs/api.md has no table of routes")
+	}
+	want := before + head + rows.String() + "\n" + after
+	if *update {
+		if err := os.WriteFile(path, []byte(want), 0o644); err != nil {
+			t.Fatal(err)
+		}
+	} else if want != string(doc) {
+		t.Error("the table of routes in docs/api.md is another one (try: go test ./daemon/api " +
+			"-run Routes -update)")
+	}
+}

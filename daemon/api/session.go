@@ -35,6 +35,11 @@ var sessionRoutes = []route{
 		about: "Changes settings. Those that are not named stay.", scope: control.Admin,
 		body: Settings{}, status: http.StatusOK, answer: Settings{},
 		serve: (*call).setSettings},
+	{method: "GET", path: "/space", name: "getSpace",
+		about: "Returns the space of the file system of a folder.", scope: control.Read,
+		query: []parameter{{"dir", "string",
+			"The folder, which need not exist yet; that of the settings if it is not given."}},
+		status: http.StatusOK, answer: Space{}, serve: (*call).space},
 	{method: "POST", path: "/blocklist", name: "reloadBlocklist",
 		about: "Reads the blocklists again.", scope: control.Admin, status: http.StatusOK,
 		answer: Blocklist{}, serve: (*call).reloadBlocklist},
@@ -115,6 +120,22 @@ func (c *call) log() error {
 		return err
 	}
 	return c.ok(c.api.cfg.Log.After(uint64(since), limit))
+}
+
+// space returns the space of a file system.
+func (c *call) space() error {
+	dir := c.query("dir")
+	if dir == "" {
+		dir = c.api.daemon.Settings().Dir
+	} else if err := c.mayUse(dir); err != nil {
+		return err
+	}
+	free, total, err := daemon.DiskSpace(dir)
+	if err != nil {
+		return problemf(http.StatusUnprocessableEntity, "the space of %s is not known: %v", dir,
+			err)
+	}
+	return c.ok(Space{dir, free, total})
 }
 
 // nodeOf says how a node is connected.

@@ -73,6 +73,9 @@ func TestConfined(t *testing.T) {
 		}
 	}
 	r.want(r.remote("POST", "/torrents", Add{Metainfo: doc, Dir: r.dir + "/below"}), 201, nil)
+	if a := r.remote("GET", "/space?dir="+outside, nil); a.status != 403 {
+		t.Errorf("space: %d %s", a.status, a.body)
+	}
 	for _, path := range []string{"move", "locate"} {
 		a := r.remote("POST", "/torrents/"+hash+"/"+path, Folder{outside})
 		if a.status != 403 {

@@ -34,7 +34,7 @@ func (s Settings) MarshalJSON() ([]byte, error) {
 		case value.Type() == durationType:
 			shown = value.Interface().(time.Duration).Seconds()
 		case value.Kind() == reflect.Slice && value.IsNil():
-			shown = []string{}
+			shown = []struct{}{}
 		case value.Kind() == reflect.Map && value.IsNil():
 			shown = map[string]string{}
 		}
@@ -107,6 +107,9 @@ func kindWords(typ reflect.Type) string {
 	case reflect.String:
 		return "a string"
 	case reflect.Slice:
+		if typ.Elem().Kind() == reflect.Struct {
+			return "a list of objects"
+		}
 		return "a list of strings"
 	case reflect.Map:
 		return "an object of strings"

@@ -216,6 +216,8 @@ func TestAnswersAreAsDescribed(t *testing.T) {
 	ask(200, "getSettings", "", nil)
 	ask(200, "setSettings", "", object{"down": 5000, "seed-time": 1.5})
 	ask(422, "setSettings", "", object{"down": "fast"})
+	ask(200, "getSpace", "", nil)
+	ask(200, "getSpace", "?dir=/", nil)
 	ask(200, "reloadBlocklist", "", nil)
 	ask(200, "reload", "", nil)
 	ask(200, "getOpenAPI", "", nil)
