@@ -1,15 +1,21 @@
 package daemon
 
 import (
+	"errors"
 	"slices"
 	"sync"
+	"time"
 
 	"swarmnode/swarm"
 )
 
-// checksMax is how many torrents are hashed at one time. Hashing takes all cores, and disks
-// are fastest when they read one file after the other.
-const checksMax = 1
+// checksMax is how many torrents are hashed at one time, and checkBytesMax how large all of them
+// are unless there is only one. Hashing takes all cores, and disks are fastest when they read one
+// file after the other; small torrents cost more for the waiting than for the reading.
+const (
+	checksMax     = 32
+	checkBytesMax = 64 << 20
+)
 
 // checks is the queue of torrents whose content has to be hashed. It is safe for concurrent
 // use.
@@ -19,6 +25,25 @@ type checks struct {
 	mu      sync.Mutex
 	waiting []*Torrent
 	running []*Torrent
+}
+
+// hasRoom reports whether the first torrent that waits may be hashed now. c.mu is held.
+func (c *checks) hasRoom() bool {
+	if len(c.waiting) == 0 || len(c.running) >= checksMax {
+		return false
+	}
+	bytes := c.waiting[0].size()
+	for _, t := range c.running {
+		bytes += t.size()
+	}
+	return len(c.running) == 0 || bytes <= checkBytesMax
+}
+
+// size returns the bytes of content.
+func (t *Torrent) size() int64 {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	return t.rec.Shown.Size
 }
 
 // request queues a torrent, unless it is there.
@@ -41,17 +66,24 @@ func (c *checks) release(t *Torrent) {
 	c.running = slices.DeleteFunc(c.running, is)
 	was := n > len(c.waiting)+len(c.running)
 	c.mu.Unlock()
-	if was {
-		t.setCheck(checkNone)
-		c.next()
+	if !was {
+		return
 	}
+	t.setCheck(checkNone)
+	t.mu.Lock()
+	again := t.drive.verify // which came while it was hashed
+	t.mu.Unlock()
+	if again {
+		c.d.hands.push(t, inTurn)
+	}
+	c.next()
 }
 
 // next lets torrents be hashed as long as there is room for another one.
 func (c *checks) next() {
 	for {
 		c.mu.Lock()
-		if len(c.running) >= checksMax || len(c.waiting) == 0 {
+		if !c.hasRoom() {
 			c.mu.Unlock()
 			return
 		}
@@ -78,11 +110,16 @@ func (t *Torrent) startCheck() {
 	t.mu.Lock()
 	run, verify := t.run, t.drive.verify
 	runs := t.drive.aim == aimRun && !t.drive.failed
-	t.drive.verify = false
+	t.drive.verify, t.drive.looks = false, verify
+	pause := t.drive.running && !runs
 	t.mu.Unlock()
 	var err error
 	if run != nil && verify {
-		err = run.Recheck()
+		if pause { // first, since that would hold up the check
+			err = run.Pause()
+			t.setRunning(false)
+		}
+		err = errors.Join(err, run.Recheck())
 	}
 	if run != nil && err == nil && runs {
 		t.resume(run)
@@ -94,6 +131,14 @@ func (t *Torrent) startCheck() {
 	}
 	t.setCheck(checkRunning)
 	t.endCheck(run)
+}
+
+// setRunning records that the torrent was resumed or paused.
+func (t *Torrent) setRunning(on bool) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	t.drive.running = on
+	t.drive.touched = time.Now()
 }
 
 // endCheck gives the turn to the next torrent if this one is not being hashed any more.

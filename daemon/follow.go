@@ -67,9 +67,8 @@ func (t *Torrent) observe(run *swarm.Torrent, kinds swarm.Kind) {
 		return
 	}
 	known := s.Dir != "" || s.CheckHeld || s.Phase >= swarm.Failed
-	if known && t.drive.files != nil {
-		close(t.drive.files)
-		t.drive.files = nil
+	if known {
+		t.knowFiles()
 	}
 	t.show(&s)
 	completed := t.complete(&s)

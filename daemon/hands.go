@@ -12,8 +12,10 @@ import (
 const (
 	// handsCount is how many torrents are opened, closed, paused or resumed at one time.
 	handsCount = 4
-	// openPatience is how long a hand waits for the files of a torrent that it has opened
-	// before it takes the next torrent. A file system that hangs holds up nobody for longer.
+	// openingMax is how many torrents may be open of which the files are not known yet, and
+	// openPatience how long a hand waits for one of them before it opens another one all the
+	// same. A file system that hangs holds up nobody for longer.
+	openingMax   = 128
 	openPatience = 5 * time.Second
 	// shortRetry is the pause before a torrent that the memory limit refused is tried again.
 	shortRetry = 15 * time.Second
@@ -27,9 +29,34 @@ type hands struct {
 	queue  []*Torrent
 	short  []*Torrent // the memory limit left no room for them
 	wake   chan struct{}
+	places chan struct{} // one for each torrent of which the files are not known yet
 }
 
-func newHands() *hands { return &hands{wake: make(chan struct{}, handsCount)} }
+func newHands() *hands {
+	return &hands{wake: make(chan struct{}, handsCount), places: make(chan struct{}, openingMax)}
+}
+
+// takePlace waits until few torrents are being opened, but not for longer than openPatience. It
+// reports whether there is a place to give back.
+func (h *hands) takePlace(ctx context.Context) bool {
+	select {
+	case h.places <- struct{}{}:
+		return true
+	default:
+	}
+	timer := time.NewTimer(openPatience)
+	defer timer.Stop()
+	select {
+	case h.places <- struct{}{}:
+		return true
+	case <-timer.C:
+	case <-ctx.Done():
+	}
+	return false
+}
+
+// givePlace ends takePlace.
+func (h *hands) givePlace() { <-h.places }
 
 // A haste says who waits for a torrent.
 type haste bool
@@ -185,20 +212,27 @@ func (t *Torrent) pause() {
 	if run == nil || !rests {
 		return
 	}
-	if run.Pause() == nil {
-		t.mu.Lock()
-		t.drive.running = false
-		t.drive.touched = time.Now()
-		t.mu.Unlock()
-		t.daemon.checks.release(t)
-		t.changed(swarm.ChangedState)
+	if run.Pause() != nil {
+		return
 	}
+	t.setRunning(false)
+	t.mu.Lock()
+	goesOn := t.drive.check == checkRunning && t.drive.looks
+	t.mu.Unlock()
+	if !goesOn || run.Recheck() != nil { // which goes on with the check
+		t.daemon.checks.release(t)
+	}
+	t.changed(swarm.ChangedState)
 }
 
-// bring opens a torrent, waits a while for its files, and resumes it, or has its content
-// hashed.
+// bring opens a torrent, and resumes it or has its content hashed if its files are known. If not,
+// observe has it brought again.
 func (t *Torrent) bring(ctx context.Context) {
-	run, err := t.open(ctx)
+	placed := t.opened() == nil && t.daemon.hands.takePlace(ctx)
+	_, err := t.open(ctx)
+	if placed {
+		t.holdPlace()
+	}
 	switch {
 	case errors.Is(err, swarm.ErrMemory):
 		t.putOff()
@@ -209,8 +243,30 @@ func (t *Torrent) bring(ctx context.Context) {
 		}
 		return
 	}
-	t.awaitFiles(ctx, run, openPatience)
 	t.proceed()
+}
+
+// holdPlace keeps a place of the hands until the files of the torrent are known.
+func (t *Torrent) holdPlace() {
+	t.mu.Lock()
+	waits := t.drive.files != nil && !t.drive.placed && t.rec.Shown.HaveInfo
+	t.drive.placed = t.drive.placed || waits
+	t.mu.Unlock()
+	if !waits {
+		t.daemon.hands.givePlace()
+	}
+}
+
+// knowFiles records that the files of the torrent are known, or will not be. t.mu is held.
+func (t *Torrent) knowFiles() {
+	if t.drive.files != nil {
+		close(t.drive.files)
+		t.drive.files = nil
+	}
+	if t.drive.placed {
+		t.drive.placed = false
+		t.daemon.hands.givePlace()
+	}
 }
 
 // putOff records that the memory limit leaves no room for the torrent.
@@ -233,7 +289,7 @@ func (t *Torrent) proceed() {
 	t.mu.Lock()
 	run := t.run
 	wants := t.drive.aim == aimRun && !t.drive.failed
-	verify := t.drive.verify
+	verify, hasInfo := t.drive.verify, t.rec.Shown.HaveInfo
 	t.mu.Unlock()
 	if run == nil {
 		return
@@ -243,7 +299,7 @@ func (t *Torrent) proceed() {
 	case s.Phase >= swarm.Failed:
 	case verify && run.Info() != nil, wants && s.CheckHeld:
 		t.daemon.checks.request(t)
-	case wants && (s.Dir != "" || run.Info() == nil):
+	case wants && (s.Dir != "" || !hasInfo):
 		t.resume(run)
 	}
 }

@@ -212,6 +212,7 @@ func (t *Torrent) closeHeld() error {
 	last := run.State()
 	t.mu.Lock()
 	t.show(&last)
+	t.knowFiles()
 	t.run, t.drive.running = nil, false
 	if t.rec.Whole {
 		t.rec.Whole = false

@@ -28,6 +28,7 @@ func fullRecord() *record {
 			WebSeeds: []string{"http://e/"}, Stopped: true, Forced: true,
 			Notes: map[string]string{"a": "b"},
 		},
+		Due:   []string{"added"},
 		Queue: 5, Finished: true, Place: "/incomplete", Whole: true,
 		Shown: shown{Name: "name", HaveInfo: true, Private: true, Size: 1, Wanted: 2, Got: 3,
 			Left: 4, Have: 5, Files: 6, Entries: 7, Pieces: 8, PiecesHave: 9, PieceLength: 10,

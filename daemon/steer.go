@@ -178,7 +178,7 @@ func (t *Torrent) Stop(ctx context.Context) error {
 	}
 	t.rec.Options.Stopped, t.rec.Options.Forced = true, false
 	checks := t.drive.check != checkNone || t.drive.verify
-	t.drive.verify = false
+	t.drive.verify, t.drive.looks = false, false
 	t.edited(settingsLate)
 	t.mu.Unlock()
 	if checks {

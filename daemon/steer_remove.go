@@ -124,6 +124,7 @@ func (t *Torrent) removeContent(ctx context.Context, data bool) error {
 		return err
 	}
 	t.mu.Lock()
+	t.knowFiles()
 	t.run, t.drive.running = nil, false
 	t.mu.Unlock()
 	return err

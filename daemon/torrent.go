@@ -49,6 +49,8 @@ type drive struct {
 	done    bool   // it was complete when last looked at
 	known   bool   // done is known: its storage was open
 	running bool   // it was resumed
+	looks   bool   // the check that runs is one that the user wants
+	placed  bool   // it has a place of the hands
 	ending  bool   // the torrent in the engine has failed
 	removed bool
 	files   chan struct{} // closed when the files of run are known; nil while it is not open
