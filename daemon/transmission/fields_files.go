@@ -20,7 +20,11 @@ var fileFields = []field{
 		w.shut(']')
 	}),
 	f("fileStats", "file_stats", needFiles, func(w *writer, v *view) {
-		objects(w, fileStatMembers, v.files)
+		w.open('[')
+		for i := range v.files {
+			object(w, fileStatMembers, &fileView{v, i})
+		}
+		w.shut(']')
 	}),
 	f("bytesCompleted", "bytes_completed", needFiles, func(w *writer, v *view) {
 		w.open('[')
@@ -32,7 +36,7 @@ var fileFields = []field{
 	f("priorities", "priorities", needFiles, func(w *writer, v *view) {
 		w.open('[')
 		for i := range v.files {
-			w.int(priorityOf(v.files[i].Priority))
+			w.int(v.priority(i))
 		}
 		w.shut(']')
 	}),
@@ -83,14 +87,20 @@ var fileMembers = []member[fileView]{
 	}),
 }
 
-var fileStatMembers = []member[swarm.FileState]{
-	m("bytesCompleted", "bytes_completed", func(w *writer, s *swarm.FileState) {
-		w.int(haveOf(s))
+var fileStatMembers = []member[fileView]{
+	m("bytesCompleted", "bytes_completed", func(w *writer, f *fileView) {
+		w.int(haveOf(&f.v.files[f.i]))
 	}),
-	m("wanted", "wanted", func(w *writer, s *swarm.FileState) { w.bool(isWanted(s)) }),
-	m("priority", "priority", func(w *writer, s *swarm.FileState) {
-		w.int(priorityOf(s.Priority))
-	}),
+	m("wanted", "wanted", func(w *writer, f *fileView) { w.bool(isWanted(&f.v.files[f.i])) }),
+	m("priority", "priority", func(w *writer, f *fileView) { w.int(f.v.priority(f.i)) }),
+}
+
+// priority returns the priority of a file, also of one that is not wanted.
+func (v *view) priority(i int) int64 {
+	if v.files[i].Priority == swarm.Unwanted {
+		return int64(v.ranks[i])
+	}
+	return priorityOf(v.files[i].Priority)
 }
 
 // haveOf returns the bytes of a file that are there. Padding always is.

@@ -139,6 +139,7 @@ func TestStateFields(t *testing.T) {
 func TestFileFields(t *testing.T) {
 	dir := filepath.FromSlash("/srv/dl")
 	v := &view{state: daemon.State{Dir: dir, Name: "top", Pieces: 10, PiecesHave: 4},
+		ranks: map[int]int8{2: 1},
 		files: []swarm.FileState{
 			{Path: filepath.Join(dir, "top", "a", "b"), Size: 5, Have: 5, Priority: swarm.Normal},
 			{Size: 3, Pad: true},
@@ -147,10 +148,10 @@ func TestFileFields(t *testing.T) {
 			{Size: 1, Priority: swarm.Highest},
 		}}
 	for name, want := range map[string]string{
-		"wanted": "[1,1,0,1,1]", "priorities": "[0,0,0,-1,1]", "bytesCompleted": "[5,3,1,0,0]",
+		"wanted": "[1,1,0,1,1]", "priorities": "[0,0,1,-1,1]", "bytesCompleted": "[5,3,1,0,0]",
 		"fileStats": `[{"bytesCompleted":5,"wanted":true,"priority":0},` +
 			`{"bytesCompleted":3,"wanted":true,"priority":0},` +
-			`{"bytesCompleted":1,"wanted":false,"priority":0},` +
+			`{"bytesCompleted":1,"wanted":false,"priority":1},` +
 			`{"bytesCompleted":0,"wanted":true,"priority":-1},` +
 			`{"bytesCompleted":0,"wanted":true,"priority":1}]`,
 		"pieces": `"AAA="`, "desiredAvailable": "0",

@@ -37,6 +37,7 @@ type view struct {
 	options  daemon.Options
 	facts    *facts
 	files    []swarm.FileState
+	ranks    map[int]int8     // priorities of files that are not wanted
 	layout   *metainfo.Layout // nil before the metadata is known
 	peers    []swarm.PeerState
 	pieces   swarm.PiecesState
@@ -59,6 +60,7 @@ func (v *view) fill(t *daemon.Torrent, need needs) {
 	}
 	if need&needFiles != 0 {
 		v.files, _ = t.Files(v.ctx)
+		v.ranks = ranksIn(t.Options().Notes[notePrefix+rankNote])
 	}
 	if need&needLayout != 0 {
 		v.layout = layoutOf(v.ctx, t)
