@@ -11,6 +11,8 @@ BENCHTIME ?= 1s
 # Time limit for the tests of one package. Two idle cores need four minutes for all
 # packages, so a machine that is ten times slower stays within the limit.
 TESTTIME  ?= 60m
+# Folder for the front ends that make test-fronts installs from npm.
+FRONTS ?= $(HOME)/.cache/swarmnode-fronts
 # Arguments of the transfer comparison, as in: make bench BENCHFLAGS='-size 2048'
 BENCHFLAGS ?=
 # Arguments of the comparison of torrent makers, as in: make bench CREATEFLAGS='-size 512'
@@ -20,7 +22,7 @@ LABFLAGS ?=
 # Arguments of the announcements of many torrents: the DHT rate that so many need.
 MANYFLAGS ?= -rate 534
 
-.PHONY: plots all help build test lint race fuzz bench lab sim sim-table soak cover demo install man packages packages-check \
+.PHONY: plots all help build test test-fronts lint race fuzz bench lab sim sim-table soak cover demo install man packages packages-check \
   release container container-check test-platforms clean
 
 all: build test
@@ -47,6 +49,13 @@ lint:
 	  if [ -n "$$unformatted" ]; then echo "not formatted: $$unformatted"; exit 1; fi
 	$(GO) vet ./...
 	$(GO) tool staticcheck ./...
+
+## test-fronts  front ends of Transmission beside node daemon, in a browser and on a screen of
+##           their own; those of npm are installed into FRONTS first. As root, or where users
+##           may make network namespaces
+test-fronts:
+	./.ci/fronts "$(FRONTS)"
+	SWARM_FRONTS="$(FRONTS)" $(GO) test -count 1 -timeout $(TESTTIME) -run 'Front' ./cmd/node
 
 ## race      the tests again, uncached, in random order
 race:

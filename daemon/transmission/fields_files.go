@@ -7,6 +7,7 @@ import (
 	"swarmnode/metainfo"
 	"swarmnode/swarm"
 	"swarmnode/swarm/bits"
+	"swarmnode/swarm/storage"
 )
 
 // fileFields are about files and pieces. Padding (BEP 47) is among the files, because clients
@@ -124,12 +125,13 @@ func priorityOf(p swarm.Priority) int64 {
 	return 1
 }
 
-// nameOf returns the path of a file below the folder of the torrent, with slashes.
+// nameOf returns the path of a file below the folder of the torrent, with slashes. It is the
+// path that the file has once the content is complete.
 func nameOf(v *view, i int) string {
 	if path := v.files[i].Path; path != "" && v.state.Dir != "" {
 		below, err := filepath.Rel(v.state.Dir, path)
 		if err == nil && filepath.IsLocal(below) {
-			return filepath.ToSlash(below)
+			return finishedPath(filepath.ToSlash(below), v.state.Name)
 		}
 	}
 	if v.layout == nil {
@@ -140,6 +142,21 @@ func nameOf(v *view, i int) string {
 		return v.state.Name + path[len(top):len(path)-len(inner)] + inner
 	}
 	return path
+}
+
+// finishedPath returns a path below the folder of a torrent without the suffix that the file
+// system has while the content is not complete. The name of the torrent may end in the suffix, too.
+func finishedPath(path, name string) string {
+	top, inner, _ := strings.Cut(path, "/")
+	finished, ok := strings.CutSuffix(top, storage.PartSuffix)
+	if !ok || strings.HasSuffix(name, storage.PartSuffix) &&
+		!strings.HasSuffix(finished, storage.PartSuffix) {
+		return path
+	}
+	if inner == "" {
+		return finished
+	}
+	return finished + "/" + inner
 }
 
 // filePieces returns the pieces that hold bytes of a file.

@@ -258,3 +258,20 @@ func TestTrackerFields(t *testing.T) {
 		}
 	}
 }
+
+// The names of files are those of complete content, whatever is on the disk until then.
+func TestFinishedPath(t *testing.T) {
+	for _, c := range []struct{ path, name, want string }{
+		{"Film/one", "Film", "Film/one"},
+		{"Film.part/one", "Film", "Film/one"},
+		{"Film.part/one.part", "Film", "Film/one.part"},
+		{"Song.part", "Song", "Song"},
+		{"Song.part", "Song.part", "Song.part"},
+		{"Song.part.part", "Song.part", "Song.part"},
+		{"Film.part/a/b", "Film.part", "Film.part/a/b"},
+	} {
+		if got := finishedPath(c.path, c.name); got != c.want {
+			t.Errorf("%s of %s is %s, want %s", c.path, c.name, got, c.want)
+		}
+	}
+}
