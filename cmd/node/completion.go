@@ -3,6 +3,8 @@ package main
 import (
 	"context"
 	"fmt"
+	"maps"
+	"slices"
 	"strings"
 	"unicode"
 	"unicode/utf8"
@@ -24,7 +26,7 @@ func completionCommand() *command {
 		argsMax: 1,
 		setup: func(*pflag.FlagSet) action {
 			return func(_ context.Context, c *console, args []string) error {
-				write, ok := completions[args[0]]
+				write, ok := completions()[args[0]]
 				if !ok {
 					return usage(c.command, fmt.Errorf("no shell %s", quoteSource(args[0])))
 				}
@@ -43,26 +45,66 @@ type words struct {
 	short    string
 	commands []*command
 	flags    []string // with their dashes
+	operands []string // words that an argument can be, such as the shells of completion
 }
 
-// completions has the function that writes the script of each shell.
-var completions = map[string]func([]words) string{
-	"bash":       bashCompletion,
-	"zsh":        zshCompletion,
-	"fish":       fishCompletion,
-	"powershell": powershellCompletion,
+// completions returns the function that writes the script of each shell.
+func completions() map[string]func([]words) string {
+	return map[string]func([]words) string{
+		"bash":       bashCompletion,
+		"zsh":        zshCompletion,
+		"fish":       fishCompletion,
+		"powershell": powershellCompletion,
+	}
 }
 
 // completionWords lists the commands in the order of the help.
 func completionWords() []words {
 	list := []words{{commands: commands(), flags: flagWords(nil)}}
 	for _, cmd := range commands() {
-		list = append(list, words{cmd.path(), cmd.short, cmd.children, flagWords(cmd)})
+		list = append(list, wordsOf(cmd))
 		for _, child := range cmd.children {
-			list = append(list, words{child.path(), child.short, nil, flagWords(child)})
+			list = append(list, wordsOf(child))
 		}
 	}
 	return list
+}
+
+func wordsOf(cmd *command) words {
+	w := words{cmd.path(), cmd.short, cmd.children, flagWords(cmd), nil}
+	switch {
+	case cmd.args == "[COMMAND]":
+		for _, other := range commands() {
+			w.operands = append(w.operands, other.name)
+		}
+	case strings.Contains(cmd.args, "|") && strings.ToLower(cmd.args) == cmd.args:
+		w.operands = strings.Split(cmd.args, "|")
+	}
+	return w
+}
+
+// valueWords returns what the values of flags can be, by the flag with its dashes: the words of a
+// choice, or nil for a folder.
+func valueWords() map[string][]string {
+	values := make(map[string][]string)
+	for _, cmd := range commands() {
+		for _, leaf := range append(slices.Clip(cmd.children), cmd) {
+			if leaf.setup == nil {
+				continue
+			}
+			flags := commonFlags()
+			leaf.setup(flags)
+			flags.VisitAll(func(f *pflag.Flag) {
+				name, _ := pflag.UnquoteUsage(f)
+				if choice, ok := f.Value.(*choiceValue); ok {
+					values["--"+f.Name] = choice.choices
+				} else if name == "FOLDER" {
+					values["--"+f.Name] = nil
+				}
+			})
+		}
+	}
+	return values
 }
 
 func flagWords(cmd *command) []string {
@@ -100,6 +142,18 @@ func bashCompletion(list []words) string {
 	var b strings.Builder
 	b.WriteString(function() + `() {
   local cur=${COMP_WORDS[COMP_CWORD]} path= w i
+  COMPREPLY=()
+  case "${COMP_WORDS[COMP_CWORD-1]}" in
+`)
+	values := valueWords()
+	for _, flag := range slices.Sorted(maps.Keys(values)) {
+		from := "-d"
+		if values[flag] != nil {
+			from = fmt.Sprintf("-W %q", strings.Join(values[flag], " "))
+		}
+		fmt.Fprintf(&b, "    %s) COMPREPLY=($(compgen %s -- \"$cur\")); return ;;\n", flag, from)
+	}
+	b.WriteString(`  esac
   for ((i = 1; i < COMP_CWORD; i++)); do
     w=${COMP_WORDS[i]}
     case "$path $w" in
@@ -112,10 +166,9 @@ func bashCompletion(list []words) string {
 `)
 	for _, w := range list {
 		fmt.Fprintf(&b, "    %q) words=%q ;;\n", w.path,
-			strings.Join(append(w.names(), w.flags...), " "))
+			strings.Join(slices.Concat(w.names(), w.operands, w.flags), " "))
 	}
 	b.WriteString(`  esac
-  COMPREPLY=()
   case "$cur" in
     -*) COMPREPLY=($(compgen -W "$words" -- "$cur")) ;;
     *) COMPREPLY=($(compgen -W "${words%%--*}" -- "$cur") $(compgen -f -- "$cur")) ;;
@@ -138,21 +191,35 @@ func writeShellPaths(b *strings.Builder, list []words, indent, variable string) 
 func zshCompletion(list []words) string {
 	var b strings.Builder
 	b.WriteString("#compdef " + program + "\n" + function() + `() {
-  local path= w i
+  local at= w i
+  case "${words[CURRENT-1]}" in
+`)
+	values := valueWords()
+	for _, flag := range slices.Sorted(maps.Keys(values)) {
+		do := "_files -/"
+		if values[flag] != nil {
+			do = "compadd -- " + strings.Join(values[flag], " ")
+		}
+		fmt.Fprintf(&b, "    %s) %s; return ;;\n", flag, do)
+	}
+	b.WriteString(`  esac
   for ((i = 2; i < CURRENT; i++)); do
     w=${words[i]}
-    case "$path $w" in
+    case "$at $w" in
 `)
-	writeShellPaths(&b, list, "      ", "path")
+	writeShellPaths(&b, list, "      ", "at")
 	b.WriteString(`    esac
   done
   local -a commands flags
-  case "$path" in
+  case "$at" in
 `)
 	for _, w := range list {
 		var described []string
 		for _, cmd := range w.commands {
 			described = append(described, shellQuote(cmd.name+":"+cmd.short))
+		}
+		for _, word := range w.operands {
+			described = append(described, shellQuote(word))
 		}
 		fmt.Fprintf(&b, "    %q) commands=(%s) flags=(%s) ;;\n", w.path,
 			strings.Join(described, " "), strings.Join(w.flags, " "))
@@ -165,7 +232,13 @@ func zshCompletion(list []words) string {
     _files
   fi
 }
-compdef ` + function() + " " + shellWord(program) + "\n")
+# As a file of fpath it is the body of the function; otherwise it is sourced.
+if [[ ${funcstack[1]} == ` + function() + ` ]]; then
+  ` + function() + ` "$@"
+else
+  compdef ` + function() + " " + shellWord(program) + `
+fi
+`)
 	return b.String()
 }
 
@@ -182,6 +255,7 @@ func shellQuote(s string) string { return "'" + strings.ReplaceAll(s, "'", `'\''
 
 func fishCompletion(list []words) string {
 	var b strings.Builder
+	values := valueWords()
 	for _, w := range list {
 		on := "__fish_use_subcommand"
 		if w.path != "" {
@@ -196,9 +270,19 @@ func fishCompletion(list []words) string {
 			fmt.Fprintf(&b, "complete -c %s -n %s -a %s -d %s\n", shellWord(program),
 				shellQuote(on), cmd.name, shellQuote(cmd.short))
 		}
+		for _, word := range w.operands {
+			fmt.Fprintf(&b, "complete -c %s -n %s -a %s\n", shellWord(program),
+				shellQuote(on), word)
+		}
 		for _, f := range w.flags {
-			fmt.Fprintf(&b, "complete -c %s -n %s -l %s\n", shellWord(program), shellQuote(on),
-				strings.TrimPrefix(f, "--"))
+			value := ""
+			if choices, ok := values[f]; ok && choices != nil {
+				value = " -x -a " + shellQuote(strings.Join(choices, " "))
+			} else if ok {
+				value = " -x -a '(__fish_complete_directories)'"
+			}
+			fmt.Fprintf(&b, "complete -c %s -n %s -l %s%s\n", shellWord(program), shellQuote(on),
+				strings.TrimPrefix(f, "--"), value)
 		}
 	}
 	return b.String()
@@ -211,7 +295,7 @@ func powershellCompletion(list []words) string {
   $next = @{
 `)
 	for _, w := range list {
-		all := append(w.names(), w.flags...)
+		all := slices.Concat(w.names(), w.operands, w.flags)
 		fmt.Fprintf(&b, "    '%s' = '%s'\n", w.path, strings.Join(all, " "))
 	}
 	b.WriteString(`  }

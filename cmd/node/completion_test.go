@@ -15,11 +15,14 @@ func TestBashCompletion(t *testing.T) {
 	}
 	script := bashCompletion(completionWords())
 	for line, want := range map[string]string{
-		"node boot":           "bootstrap",
-		"node dht fi":         "find",
-		"node add --time":     "--timeout",
-		"node -q seed --pie":  "--piece-length",
-		"node dht ping --jso": "--json",
+		"node boot":                 "bootstrap",
+		"node dht fi":               "find",
+		"node add --time":           "--timeout",
+		"node -q seed --pie":        "--piece-length",
+		"node dht ping --jso":       "--json",
+		"node completion fi":        "fish",
+		"node help verif":           "verify",
+		"node add --encryption req": "require",
 	} {
 		words := strings.Fields(line)
 		run := script + "\nCOMP_WORDS=(" + line + "); COMP_CWORD=" +
@@ -36,7 +39,7 @@ func TestBashCompletion(t *testing.T) {
 // The shells of the other scripts accept them, if installed.
 func TestCompletionSyntax(t *testing.T) {
 	for shell, args := range map[string][]string{"zsh": {"-n"}, "fish": {"--no-execute"}} {
-		script := completions[shell](completionWords())
+		script := completions()[shell](completionWords())
 		if !strings.Contains(script, "bootstrap") || !strings.Contains(script, "piece-length") {
 			t.Errorf("%s: commands or flags are missing", shell)
 		}
