@@ -163,6 +163,9 @@ func (n *Node) Traffic() (down, up int64) { return n.engine.Traffic() }
 // swarm.Limits.Group.
 func (n *Node) SetGroups(groups []swarm.Group) { n.engine.SetGroups(groups) }
 
+// SetMinFree sets how many bytes of each file system stay free; see swarm.Engine.SetMinFree.
+func (n *Node) SetMinFree(bytes int64) { n.engine.SetMinFree(bytes) }
+
 // SetPEX switches the exchange of peers (BEP 11) on or off, for running torrents as well.
 func (n *Node) SetPEX(on bool) { n.engine.SetPEX(on) }
 

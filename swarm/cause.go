@@ -25,11 +25,12 @@ const (
 	CauseDisk                  // another failure of files
 	CauseConflict              // the torrent contradicts itself, so no content can be right
 	CauseMemory                // the memory limit of the process leaves no room
+	CauseReserve               // less would stay free on the disk than Engine.SetMinFree wants
 )
 
 func (c Cause) String() string {
 	return [...]string{"other", "exists", "in the way", "missing", "full", "denied", "disk",
-		"conflict", "memory"}[c]
+		"conflict", "memory", "reserve"}[c]
 }
 
 // CauseOf returns the cause of err. Errors of package os have one, too.
@@ -43,6 +44,8 @@ func CauseOf(err error) Cause {
 		return CauseInTheWay
 	case errors.Is(err, storage.ErrConflict):
 		return CauseConflict
+	case isReserve(err):
+		return CauseReserve
 	case storage.IsFull(err):
 		return CauseFull
 	case storage.IsDenied(err):
@@ -55,6 +58,22 @@ func CauseOf(err error) Cause {
 	}
 	return CauseOther
 }
+
+// isReserve reports whether err is a *storage.ReserveError.
+func isReserve(err error) bool {
+	_, ok := errors.AsType[*storage.ReserveError](err)
+	return ok
+}
+
+// SetMinFree sets how many bytes stay free on each file system from now on: a torrent whose
+// next write would leave less is Faulty, with a fault of CauseReserve, until there is more room.
+// It seeds meanwhile. 0 or less is no limit.
+func (e *Engine) SetMinFree(bytes int64) { e.workers.SetReserve(bytes) }
+
+// DiskSpace returns how many bytes this process may still write where a folder lies, which need
+// not exist yet, and how large that file system is. The error is errors.ErrUnsupported if that
+// is not known.
+func DiskSpace(dir string) (free, total int64, err error) { return storage.DiskSpace(dir) }
 
 // MemoryRoom reports whether the memory limit of the process (debug.SetMemoryLimit) leaves
 // room for n more bytes.

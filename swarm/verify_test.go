@@ -100,6 +100,7 @@ func TestCauseOf(t *testing.T) {
 		{&fs.PathError{Err: syscall.EROFS}, swarm.CauseDenied},
 		{disk(fs.ErrNotExist), swarm.CauseMissing}, {disk(syscall.EIO), swarm.CauseDisk},
 		{storage.ErrConflict, swarm.CauseConflict},
+		{disk(&storage.ReserveError{Least: 1}), swarm.CauseReserve},
 	} {
 		if got := swarm.CauseOf(tt.err); got != tt.want {
 			t.Errorf("%v: %v, want %v", tt.err, got, tt.want)

@@ -153,16 +153,19 @@ func (f *osFile) close() error { return f.Close() }
 // statBlock is the unit of Stat_t.Blocks, in bytes.
 const statBlock = 512
 
-// spaceOf returns the file system of path, and how many bytes this process may still
-// write there.
-func spaceOf(path string) (system fileSystem, free int64, ok bool) {
+// roomOf returns the file system of path, how many bytes this process may still write there,
+// and how large it is.
+func roomOf(path string) (system fileSystem, free, total int64, err error) {
 	var st unix.Statfs_t
-	if err := ignoringEINTR(func() error { return unix.Statfs(path, &st) }); err != nil ||
-		st.Blocks == 0 {
-		return fileSystem{}, 0, false // some have no limit
+	if err := ignoringEINTR(func() error { return unix.Statfs(path, &st) }); err != nil {
+		return fileSystem{}, 0, 0, err
+	}
+	if st.Blocks == 0 {
+		return fileSystem{}, 0, 0, errors.ErrUnsupported // some have no limit
 	}
 	system = fileSystem{uint64(st.Fsid.Val[0]), uint64(st.Fsid.Val[1])}
-	return system, int64(st.Bavail) * int64(st.Frsize), true // Frsize has 32 bits on some
+	size := int64(st.Frsize) // it has 32 bits on some
+	return system, int64(st.Bavail) * size, int64(st.Blocks) * size, nil
 }
 
 // statOf returns the state of a file that info describes.

@@ -53,9 +53,6 @@ func (f osFile) stat() (fileStat, error) {
 
 func (f osFile) close() error { return f.Close() }
 
-// spaceOf knows nothing here: each system would need a system call of its own.
-func spaceOf(string) (system fileSystem, free int64, ok bool) { return fileSystem{}, 0, false }
-
 func statOf(info fs.FileInfo) fileStat {
 	return fileStat{mode: info.Mode(), size: info.Size(), mtime: info.ModTime().UnixNano(),
 		room: info.Size()}

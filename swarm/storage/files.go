@@ -38,6 +38,8 @@ type contentFiles struct {
 	writable func() error
 	// watch hears of each write.
 	watch writeWatcher
+	// mayTake returns an error if n bytes more may not be written to file i.
+	mayTake func(i, n int) error
 
 	// moving is held while files get other names.
 	moving sync.RWMutex
@@ -92,13 +94,16 @@ func (c *contentFiles) read(i int, p []byte, at int64) error {
 
 // write writes bufs one after the other from byte at of file i on.
 func (c *contentFiles) write(i int, bufs [][]byte, at int64) error {
+	n := 0
+	for _, b := range bufs {
+		n += len(b)
+	}
+	if err := c.mayTake(i, n); err != nil {
+		return wrap("write", c.path(i), err)
+	}
 	c.watch.beginWriting()
 	h, err := c.pin(i, toWrite)
 	if err == nil {
-		n := 0
-		for _, b := range bufs {
-			n += len(b)
-		}
 		err = h.file.pwritev(bufs, at)
 		c.table.unpin(h)
 		c.room.taken.Add(int64(n))

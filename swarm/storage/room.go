@@ -158,6 +158,12 @@ func (c *Config) freeSpace(path string) (system fileSystem, free int64, ok bool)
 	if c.spaceOf != nil {
 		return c.spaceOf(path)
 	}
+	system, free, _, err := roomAt(path)
+	return system, free, err == nil
+}
+
+// roomAt is roomOf for a path that need not exist yet.
+func roomAt(path string) (system fileSystem, free, total int64, err error) {
 	for {
 		_, err := os.Stat(path)
 		if up := filepath.Dir(path); errors.Is(err, fs.ErrNotExist) && up != path {
@@ -165,8 +171,16 @@ func (c *Config) freeSpace(path string) (system fileSystem, free int64, ok bool)
 			continue
 		}
 		if err != nil {
-			return fileSystem{}, 0, false
+			return fileSystem{}, 0, 0, err
 		}
-		return spaceOf(path)
+		return roomOf(path)
 	}
+}
+
+// DiskSpace returns how many bytes this process may still write where a folder lies, which need
+// not exist yet, and how large that file system is. The error is errors.ErrUnsupported if that
+// is not known, or one of the system.
+func DiskSpace(dir string) (free, total int64, err error) {
+	_, free, total, err = roomAt(dir)
+	return free, total, err
 }

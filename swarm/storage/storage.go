@@ -211,7 +211,7 @@ func (s *Store) assemble(d disk) {
 	s.known.init(layout)
 	s.files = contentFiles{layout: layout, names: &s.names, wanted: &s.wanted,
 		table: &w.files, room: &s.room, parts: &s.parts, writable: s.place.writable,
-		watch: &s.journal}
+		watch: &s.journal, mayTake: s.mayTake}
 	s.place = place{cfg: cfg, layout: layout, names: &s.names, wanted: &s.wanted,
 		files: &s.files, known: &s.known, writers: &w.writers,
 		readOnly: cfg.ReadOnly || s.wanted.none(), dormant: s.wanted.none()}

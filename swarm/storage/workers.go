@@ -29,6 +29,7 @@ type Workers struct {
 	disks   sharedDisks
 	rooms   rooms
 	writers writers
+	reserve reserve
 
 	mu     sync.Mutex
 	wake   sync.Cond // queue or closed
