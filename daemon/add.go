@@ -146,7 +146,7 @@ func (d *Daemon) reserve(ctx context.Context, rec *record) (*Torrent, error) {
 			return nil, ErrTooMany
 		case wait == nil:
 			d.last++
-			rec.ID, rec.Queue = d.last, len(d.ids)
+			rec.ID, rec.Queue = d.last, d.order.next()
 			d.hold(known.short())
 			d.mu.Unlock()
 			return nil, nil

@@ -88,7 +88,7 @@ func Start(ctx context.Context, cfg Config) (*Daemon, error) {
 		done:     make(chan struct{}),
 		torrents: make(map[metainfo.Hash]*Torrent), ids: make(map[ID]*Torrent),
 		held: make(map[metainfo.Hash]chan struct{})}
-	d.checks, d.steward = &checks{d: d}, &steward{d}
+	d.checks, d.steward = &checks{d: d}, newSteward(keeping{d})
 	d.tally = newTally(log, records, time.Now())
 	d.folders = newFolders(d)
 	d.feed.Init(time.Now(), entryOf, idOf)
@@ -176,7 +176,9 @@ func (d *Daemon) run() {
 		d.wait.Go(func() { d.hands.run(d.ctx) })
 	}
 	d.folders.run(d.ctx)
-	d.steward.start()
+	d.node.SetMinFree(d.settings.MinFree)
+	d.node.SetGroups(groupsInNode(d.settings.Groups))
+	d.wait.Go(func() { d.steward.run(d.ctx, d.Subscribe(0)) })
 }
 
 // Node returns the node.

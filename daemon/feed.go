@@ -34,23 +34,33 @@ type Subscription struct {
 // Changes have all torrents.
 func (d *Daemon) Subscribe(from uint64) *Subscription { return &Subscription{d, from} }
 
+// poll returns what changed since the last call. If nothing has, it returns a channel that is
+// closed at the next change instead. The error is ErrClosed.
+func (s *Subscription) poll() (Changes, <-chan struct{}, error) {
+	c, wait, closed := s.daemon.feed.Read(s.seq)
+	switch {
+	case closed:
+		return Changes{}, nil, ErrClosed
+	case wait != nil:
+		return Changes{}, wait, nil
+	}
+	s.seq = c.Seq
+	all := Changes{Seq: c.Seq, Reset: c.Reset, Removed: c.Removed, Settings: c.Marked}
+	if len(c.Items) > 0 {
+		all.Torrents = make([]Change, len(c.Items))
+	}
+	for i, item := range c.Items {
+		all.Torrents[i] = Change{item.Item, swarm.Kind(item.Kinds)}
+	}
+	return all, nil, nil
+}
+
 // Next waits for changes. The error is that of ctx, or ErrClosed.
 func (s *Subscription) Next(ctx context.Context) (Changes, error) {
 	for {
-		c, wait, closed := s.daemon.feed.Read(s.seq)
-		if closed {
-			return Changes{}, ErrClosed
-		}
-		if wait == nil {
-			s.seq = c.Seq
-			all := Changes{Seq: c.Seq, Reset: c.Reset, Removed: c.Removed, Settings: c.Marked}
-			if len(c.Items) > 0 {
-				all.Torrents = make([]Change, len(c.Items))
-			}
-			for i, item := range c.Items {
-				all.Torrents[i] = Change{item.Item, swarm.Kind(item.Kinds)}
-			}
-			return all, nil
+		c, wait, err := s.poll()
+		if err != nil || wait == nil {
+			return c, err
 		}
 		select {
 		case <-wait:

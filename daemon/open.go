@@ -83,7 +83,8 @@ func (t *Torrent) spec() (swarm.Spec, Options, error) {
 	t.mu.Unlock()
 	spec := swarm.Spec{Hash: t.hash, Dir: cmp.Or(rec.Place, rec.Options.Dir), Peers: rec.Peers,
 		Paused: true, Sequential: rec.Options.Sequential, Down: rec.Options.Down,
-		Up: rec.Options.Up, PeersMax: rec.Options.Peers, Complete: rec.Whole}
+		Up: rec.Options.Up, PeersMax: rec.Options.Peers, Group: rec.Options.Group,
+		Alone: rec.Options.Alone, Rank: rec.Options.Rank, Complete: rec.Whole}
 	if rec.Shown.Have > 0 && !looks && isBare(spec.Dir) {
 		return spec, rec.Options, &GoneError{spec.Dir}
 	}

@@ -1,82 +1,137 @@
 package daemon
 
 import (
-	"cmp"
-	"slices"
 	"sync"
+
+	"swarmnode/daemon/queue"
 )
 
-// An order is the queue of all torrents: who comes before whom. It is safe for concurrent use.
+// An order is the queue of all torrents: who comes before whom. It is safe for concurrent use,
+// also while a Torrent.mu is held.
 type order struct {
-	mu   sync.Mutex
-	list []*Torrent
-	last int // the largest record.Queue
+	mu      sync.Mutex
+	ids     queue.Order[ID]
+	torrent map[ID]*Torrent
+	version uint64 // grows when a position changes
 }
 
 // start sorts torrents by what their records say.
 func (o *order) start(list []*Torrent) {
+	places := make(map[ID]int64, len(list))
 	o.mu.Lock()
-	defer o.mu.Unlock()
-	o.list = slices.Clone(list)
-	slices.SortStableFunc(o.list, func(a, b *Torrent) int {
-		return cmp.Compare(a.rec.Queue, b.rec.Queue)
-	})
-	o.number(0, len(o.list))
+	o.torrent = make(map[ID]*Torrent, len(list))
+	for _, t := range list {
+		o.torrent[t.id] = t
+		places[t.id] = t.rec.Queue
+	}
+	changed := o.keep(o.ids.Load(places)) // which makes the version 1 at least
+	o.mu.Unlock()
+	changed.write()
 }
 
-// number gives the torrents from first up to end their positions. o.mu is held.
-func (o *order) number(first, end int) {
-	for i := first; i < end; i++ {
-		t := o.list[i]
-		t.mu.Lock()
-		t.drive.queue = i
-		if t.rec.Queue != i {
-			t.rec.Queue = i
-			t.edited(settingsLate)
+// placings are torrents whose records have to show other places.
+type placings []struct {
+	t     *Torrent
+	place int64
+}
+
+// keep returns the places of torrents that have others now. o.mu is held.
+func (o *order) keep(changed []ID) placings {
+	var list placings
+	for _, id := range changed {
+		list = append(list, struct {
+			t     *Torrent
+			place int64
+		}{o.torrent[id], o.ids.Place(id)})
+	}
+	o.version++
+	return list
+}
+
+// write puts places into the records that have others.
+func (p placings) write() {
+	for _, x := range p {
+		x.t.mu.Lock()
+		if x.t.rec.Queue != x.place {
+			x.t.rec.Queue = x.place
+			x.t.edited(settingsLate)
 		}
-		t.mu.Unlock()
+		x.t.mu.Unlock()
 	}
 }
 
 // add puts a torrent at the end.
 func (o *order) add(t *Torrent) {
+	o.change(func() []ID {
+		o.torrent[t.id] = t
+		o.ids.Append(t.id)
+		return []ID{t.id}
+	})
+}
+
+// next returns the place of a torrent that comes after all others.
+func (o *order) next() int64 {
 	o.mu.Lock()
 	defer o.mu.Unlock()
-	o.list = append(o.list, t)
-	o.number(len(o.list)-1, len(o.list))
+	return o.ids.Next()
 }
 
 // remove takes a torrent out.
 func (o *order) remove(t *Torrent) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
-	if at := slices.Index(o.list, t); at >= 0 {
-		o.list = slices.Delete(o.list, at, at+1)
-		o.number(at, len(o.list))
-	}
+	o.ids.Remove(t.id)
+	delete(o.torrent, t.id)
+	o.version++
 }
 
-// move puts a torrent at a position, and returns those whose positions have changed.
-func (o *order) move(t *Torrent, to int) []*Torrent {
+// position returns the position of a torrent, from 0; 0 if it is not in the queue.
+func (o *order) position(t *Torrent) int {
 	o.mu.Lock()
 	defer o.mu.Unlock()
-	at := slices.Index(o.list, t)
-	if at < 0 {
-		return nil
-	}
-	to = min(max(to, 0), len(o.list)-1)
-	o.list = slices.Insert(slices.Delete(o.list, at, at+1), to, t)
-	first, end := min(at, to), max(at, to)+1
-	if first+1 == end {
-		return nil
-	}
-	o.number(first, end)
-	return slices.Clone(o.list[first:end])
+	return max(o.ids.Position(t.id), 0)
 }
 
-// all returns the torrents in their order.
-func (o *order) all() []*Torrent {
+// move gives a torrent another position, and reports whether it has one now.
+func (o *order) move(t *Torrent, to int) bool {
+	return o.change(func() []ID { return o.ids.Move(t.id, to) })
+}
+
+// shift moves some torrents.
+func (o *order) shift(list []*Torrent, where queue.Shift) bool {
+	ids := make([]ID, len(list))
+	for i, t := range list {
+		ids[i] = t.id
+	}
+	return o.change(func() []ID { return o.ids.Shift(ids, where) })
+}
+
+// change carries out a change that returns the torrents with new places, and reports whether
+// there are any.
+func (o *order) change(by func() []ID) bool {
+	o.mu.Lock()
+	ids := by()
+	if len(ids) == 0 {
+		o.mu.Unlock()
+		return false
+	}
+	changed := o.keep(ids)
+	o.mu.Unlock()
+	changed.write()
+	return true
+}
+
+// all returns the torrents in their order, and the version of it. ok is false if that is the
+// version given.
+func (o *order) all(version uint64) (list []charge, now uint64, ok bool) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
-	return slices.Clone(o.list)
+	if version == o.version {
+		return nil, version, false
+	}
+	list = make([]charge, 0, o.ids.Len())
+	for _, id := range o.ids.All() {
+		list = append(list, o.torrent[id])
+	}
+	return list, o.version, true
 }

@@ -40,8 +40,9 @@ type record struct {
 	Peers    []string   `json:"peers,omitempty"`
 
 	Options  Options `json:"options"`
-	Queue    int     `json:"queue"`
+	Queue    int64   `json:"queue"`              // its place; see queue.Order
 	Finished bool    `json:"finished,omitempty"` // a goal was reached
+	Goal     string  `json:"goal,omitempty"`     // which one, for users
 	// Place is where the content lies while that is not Options.Dir. Whole says that the
 	// content was just hashed when the torrent was added, and was not opened yet.
 	Place string `json:"place,omitempty"`

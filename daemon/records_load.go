@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io/fs"
 	"maps"
+	"math"
 	"os"
 	"path/filepath"
 	"runtime"
@@ -264,7 +265,7 @@ func (l *loaded) number(dir string) {
 		}
 		l.last++
 		t.rec.ID = l.last
-		t.rec.Queue = int(l.last)
+		t.rec.Queue = math.MaxInt64 / 8 // after all others
 		t.fresh = true
 		if t.rec.Options.Dir == "" {
 			t.rec.Options.Dir = dir

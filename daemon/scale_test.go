@@ -23,7 +23,7 @@ func writeRecords(t testing.TB, state string, n int) {
 	for i := range n {
 		var hash metainfo.Hash
 		binary.BigEndian.PutUint32(hash[:], uint32(i)*2654435761)
-		rec := &record{ID: ID(i + 1), V1: hash.String(), Queue: i,
+		rec := &record{ID: ID(i + 1), V1: hash.String(), Queue: int64(i),
 			Trackers: [][]string{{"https://tracker.example.org/announce"}},
 			Options:  Options{Dir: "/srv/content", Stopped: true, Labels: []string{"label"}},
 			Shown: shown{Name: fmt.Sprintf("A torrent with a name of usual length, number %d", i),

@@ -64,6 +64,10 @@ type Settings struct {
 	// Blocklists are files and URLs; see swarmnode.Config.
 	Blocklists []string `json:"blocklist"`
 
+	// Groups are sets of torrents that share a rate; Options.Group names one. Controls change
+	// them, and no flag does.
+	Groups []Group `json:"groups,omitempty"`
+
 	// Notes are what a control remembers for its users and the daemon does not use, such as
 	// the number of a limit that is switched off.
 	Notes map[string]string `json:"notes,omitempty"`
@@ -160,6 +164,7 @@ func (d *Daemon) enforce(old *Settings, next Settings) {
 	d.mu.Lock()
 	d.settings = next
 	d.mu.Unlock()
+	d.enforceInNode(old, &next)
 	d.feed.Mark()
 	d.folders.lookout.settingsChanged(&next)
 }

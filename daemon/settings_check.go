@@ -48,6 +48,7 @@ func (s *Settings) check() error {
 		{"on-complete", hook.Check(s.OnComplete)},
 		{"on-error", hook.Check(s.OnError)},
 		{"blocklist", checkEach(s.Blocklists, blocklistsMax, checkListName)},
+		{"groups", checkGroups(s.Groups)},
 		{"notes", checkNotes(s.Notes)},
 	} {
 		if c.err != nil {

@@ -26,7 +26,8 @@ func fullSettings(dir string) Settings {
 		AddPaused: true, Trackers: []string{"http://tracker.example/announce"}, MinFree: 9,
 		OnAdded: []string{"/bin/a", "b c"}, OnComplete: []string{"c"}, OnError: []string{"e"},
 		DHT: true, PEX: true, LSD: true, Blocklists: []string{"/list"},
-		Notes: map[string]string{"k": "v"}}
+		Groups: []Group{{Name: "g", Down: 1, Up: 2, Alone: true}},
+		Notes:  map[string]string{"k": "v"}}
 }
 
 // Each field has a name of its own, and is cloned and compared.
@@ -87,6 +88,7 @@ func TestSettingsCheck(t *testing.T) {
 		"on-complete":     func(s *Settings) { s.OnComplete = []string{"a/b"} },
 		"on-error":        func(s *Settings) { s.OnError = make([]string, 10_000) },
 		"blocklist":       func(s *Settings) { s.Blocklists = []string{""} },
+		"groups":          func(s *Settings) { s.Groups = []Group{{Name: "a"}, {Name: "a"}} },
 		"notes": func(s *Settings) {
 			s.Notes = map[string]string{strings.Repeat("k", 9999): "v"}
 		},

@@ -42,7 +42,7 @@ type State struct {
 
 	DownRate, UpRate int64
 	ETA              time.Duration // until Left is 0, or the goal is reached; negative: unknown
-	Ratio            float64       // given, as a share of the size; negative: unknown
+	Ratio            float64       // given, as a share of Wanted; negative: unknown
 	Totals           swarm.Totals  // of all runs
 	Started          time.Time     // when it last began to run; zero if it has not since the start
 
@@ -61,14 +61,24 @@ func (t *Torrent) State() State {
 		open = run.State()
 	}
 	t.mu.Lock()
-	defer t.mu.Unlock()
 	s := t.kept()
 	if run != nil && t.run == run {
 		s.open(&open)
 	}
 	s.Status, s.Why = t.status(&s), t.whyNow()
 	s.Error = t.errorNow(&s)
-	s.finish()
+	ratio, seeds, idle := t.rec.Options.Ratio, t.rec.Options.Time, t.rec.Options.Idle
+	t.mu.Unlock()
+	s.Ratio = ratioOf(s.Totals.Up, s.Wanted)
+	switch {
+	case s.Status == Downloading && s.Left > 0 && s.DownRate > 0:
+		s.ETA = time.Duration(float64(s.Left) / float64(s.DownRate) * float64(time.Second))
+	case s.Status == Seeding:
+		set := t.daemon.Settings()
+		g := goalsOf(&set, &Options{Ratio: ratio, Time: seeds, Idle: idle})
+		s.ETA = g.eta(time.Now(), seeded{s.Totals.Up, s.Wanted, s.Totals.Seeding,
+			later(s.Started, s.Totals.LastActive)}, s.UpRate)
+	}
 	return s
 }
 
@@ -77,8 +87,9 @@ func (t *Torrent) kept() State {
 	r, d := &t.rec, &t.drive
 	k := &r.Shown
 	s := State{
-		Name: k.Name, Finished: r.Finished, Queue: d.queue, Forced: r.Options.Forced,
-		Stalled: d.stalled, Dir: cmp.Or(r.Place, r.Options.Dir), HaveInfo: k.HaveInfo,
+		Name: k.Name, Finished: r.Finished, Queue: t.daemon.order.position(t),
+		Forced: r.Options.Forced, Stalled: d.stalled,
+		Dir: cmp.Or(r.Place, r.Options.Dir), HaveInfo: k.HaveInfo,
 		Private: k.Private, Size: k.Size, Wanted: k.Wanted, Got: k.Got, Left: k.Left,
 		Have: k.Have, Files: int(k.Files), Pieces: int(k.Pieces), PiecesHave: int(k.PiecesHave),
 		PieceLength: int(k.PieceLength), Totals: k.totals(), Started: d.started,
@@ -101,7 +112,7 @@ func (s *State) open(now *swarm.State) {
 	if !added.IsZero() {
 		s.Totals.Added = added
 	}
-	if now.Dir == "" || now.Pieces == 0 { // the content is not known yet
+	if now.Dir == "" || now.Pieces == 0 || !s.HaveInfo { // the content is not known yet
 		return
 	}
 	s.Dir = now.Dir
@@ -146,18 +157,8 @@ func (t *Torrent) errorNow(s *State) string {
 	switch {
 	case t.drive.fault != nil:
 		return t.drive.fault.Error()
-	case s.Swarm.Fault != nil:
+	case s.Swarm.Fault != nil && swarm.CauseOf(s.Swarm.Fault) != swarm.CauseReserve:
 		return s.Swarm.Fault.Error()
 	}
 	return ""
-}
-
-// finish adds what follows from the rest.
-func (s *State) finish() {
-	if s.Size > 0 {
-		s.Ratio = float64(s.Totals.Up) / float64(s.Size)
-	}
-	if s.Status == Downloading && s.Left > 0 && s.DownRate > 0 {
-		s.ETA = time.Duration(float64(s.Left) / float64(s.DownRate) * float64(time.Second))
-	}
 }

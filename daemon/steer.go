@@ -139,8 +139,8 @@ func applyOptions(run *swarm.Torrent, before, after *Options) error {
 			return err
 		}
 	}
-	if before.Down != after.Down || before.Up != after.Up || before.Peers != after.Peers {
-		return run.SetLimits(swarm.Limits{Down: after.Down, Up: after.Up, Peers: after.Peers})
+	if limits := after.limits(); limits != before.limits() {
+		return run.SetLimits(limits)
 	}
 	return nil
 }
@@ -151,15 +151,20 @@ func sameTiers(a, b [][]string) bool {
 }
 
 // Start lets the torrent run when its turn in the queue comes, or outside of the queue. What
-// kept it from running, such as an error or a goal, is forgotten.
+// kept it from running, such as an error, is forgotten. A goal that it has reached while it
+// rested becomes GoalNone.
 func (t *Torrent) Start(ctx context.Context, turn Turn) error {
+	set := t.daemon.Settings()
 	t.mu.Lock()
 	if t.drive.removed {
 		t.mu.Unlock()
 		return ErrRemoved
 	}
+	if t.rec.Options.Stopped || t.rec.Finished {
+		t.waive(&set)
+	}
 	t.rec.Options.Stopped, t.rec.Options.Forced = false, bool(turn)
-	t.rec.Finished = false
+	t.rec.Finished, t.rec.Goal = false, ""
 	t.edited(settingsLate)
 	t.mu.Unlock()
 	t.forgive()
@@ -240,9 +245,6 @@ func (t *Torrent) Enqueue(to int) error {
 	if t.isRemoved() {
 		return ErrRemoved
 	}
-	for _, other := range t.daemon.order.move(t, to) {
-		other.changed(swarm.ChangedState)
-		t.daemon.steward.look(other)
-	}
+	t.daemon.requeue([]*Torrent{t}, t.daemon.order.move(t, to))
 	return nil
 }

@@ -56,7 +56,6 @@ type drive struct {
 	files   chan struct{} // closed when the files of run are known; nil while it is not open
 	started time.Time     // when it last began to run
 	touched time.Time     // when somebody last needed it to be open
-	queue   int           // see State.Queue
 	stalled bool          // see State.Stalled
 	moving  bool          // Move is under way
 	paying  bool          // the command for its completion waits for its turn
@@ -88,6 +87,7 @@ func newTorrent(d *Daemon, hash metainfo.Hash, rec *record) *Torrent {
 	t.rec.V1, t.rec.V2 = "", ""
 	t.rec.intern()
 	t.drive.known = rec.Shown.HaveInfo
+	t.drive.why = rec.Goal
 	t.drive.done = rec.Shown.HaveInfo && rec.Shown.Left == 0
 	return t
 }

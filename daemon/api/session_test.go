@@ -250,13 +250,14 @@ func TestFeed(t *testing.T) {
 	r.want(r.do("PATCH", "/settings", object{"up": 1}), 200, nil)
 	feed = r.follow("", "Last-Event-ID", id)
 	seen := make(map[string]string)
-	for len(seen) < 2 {
+	for seen[EventRemoved] == "" || seen[EventSettings] == "" {
 		events, _ = feed.batch(t)
 		for _, e := range events {
 			seen[e.name] = e.data
 		}
 	}
-	if seen[EventRemoved] != `{"id":1}` || seen[EventSettings] != "{}" || len(seen) != 2 {
+	// The positions of the other torrents change, too.
+	if seen[EventRemoved] != `{"id":1}` || seen[EventSettings] != "{}" {
 		t.Errorf("after a break: %q", seen)
 	}
 	feed.close()

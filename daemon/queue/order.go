@@ -91,6 +91,14 @@ func (o *Order[K]) Append(k K) int64 {
 	return o.places[k]
 }
 
+// Next returns the place that Append would give to another torrent.
+func (o *Order[K]) Next() int64 {
+	if len(o.list) == 0 {
+		return 0
+	}
+	return o.places[o.list[len(o.list)-1]] + placeGap
+}
+
 // Remove takes a torrent out.
 func (o *Order[K]) Remove(k K) {
 	i := o.Position(k)

@@ -135,7 +135,11 @@ func TestRandomOrder(t *testing.T) {
 			at := slices.Index(model, k)
 			switch rng.IntN(4) {
 			case 0, 1:
-				if o.Append(k); at < 0 {
+				next := o.Next()
+				if place := o.Append(k); at < 0 {
+					if place != next {
+						t.Fatalf("seed %d: got place %d, want %d", seed, place, next)
+					}
 					model = append(model, k)
 				}
 			case 2:
