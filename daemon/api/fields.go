@@ -1,7 +1,6 @@
 package api
 
 import (
-	"cmp"
 	"encoding/json"
 	"math"
 	"slices"
@@ -217,19 +216,6 @@ func (p plan) append(b []byte, v *view) []byte {
 		b = f.append(b, v)
 	}
 	return append(b, '}')
-}
-
-// order returns how a list is sorted by a field, or nil if it has no order.
-func (f *field) order() func(a, b *view) int {
-	switch {
-	case f.number != nil:
-		return func(a, b *view) int { return cmp.Compare(f.number(a), f.number(b)) }
-	case f.text != nil:
-		return func(a, b *view) int {
-			return cmp.Compare(strings.ToLower(f.text(a)), strings.ToLower(f.text(b)))
-		}
-	}
-	return nil
 }
 
 // appendString appends a string as JSON. Strings of plain ASCII, which most are, are copied.

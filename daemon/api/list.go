@@ -1,6 +1,7 @@
 package api
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"net/http"
@@ -115,65 +116,75 @@ func (c *call) list() error {
 		c.w.WriteHeader(http.StatusNotModified)
 		return nil
 	}
-	views := make([]view, 0, len(changes.Torrents))
-	for _, change := range changes.Torrents {
-		if v := viewOf(change.Torrent); f.takes(&v) {
-			views = append(views, v)
-		}
-	}
-	total := len(views)
-	if views, err = c.page(views); err != nil {
+	by, down, err := c.sorting()
+	if err != nil {
 		return err
 	}
-	c.writeList(p, &changes, since, total, views)
+	rows := make([]row, 0, len(changes.Torrents))
+	for _, change := range changes.Torrents {
+		if v := viewOf(change.Torrent); f.takes(&v) {
+			rows = append(rows, by.row(&v))
+		}
+	}
+	total := len(rows)
+	if rows, err = c.page(rows, down); err != nil {
+		return err
+	}
+	c.writeList(p, &changes, since, total, rows)
 	return nil
 }
 
+// A row is a torrent of a list with what the list is sorted by. The view of a torrent is many
+// times as large, so it is made again when the torrent is shown.
+type row struct {
+	torrent *daemon.Torrent
+	number  float64
+	text    string
+}
+
+// row returns the row of a torrent in a list that is sorted by f.
+func (f *field) row(v *view) row {
+	r := row{torrent: v.torrent}
+	if f.number != nil {
+		r.number = f.number(v)
+	} else {
+		r.text = strings.ToLower(f.text(v))
+	}
+	return r
+}
+
+// sorting returns the field to sort by, and whether the largest come first.
+func (c *call) sorting() (by *field, down bool, err error) {
+	name, down := strings.CutPrefix(c.query("sort"), "-")
+	if by = fieldNamed(cmp.Or(name, "id")); by == nil || by.number == nil && by.text == nil {
+		return nil, false, wrong("sort", "torrents cannot be sorted by %q", name)
+	}
+	return by, down, nil
+}
+
 // page sorts a list and cuts out the page that is asked for.
-func (c *call) page(views []view) ([]view, error) {
+func (c *call) page(rows []row, down bool) ([]row, error) {
 	offset, err := c.number("offset", 0, 1<<31-1)
 	if err != nil {
 		return nil, err
 	}
-	limit, err := c.number("limit", len(views), 1<<31-1)
+	limit, err := c.number("limit", len(rows), 1<<31-1)
 	if err != nil {
 		return nil, err
 	}
-	name, down := strings.CutPrefix(c.query("sort"), "-")
-	if name == "" {
-		name = "id"
-	}
-	by := fieldNamed(name)
-	if by == nil || by.order() == nil {
-		return nil, wrong("sort", "torrents cannot be sorted by %q", name)
-	}
-	order := by.order()
-	// Pointers are cheaper to move than views.
-	list := make([]*view, len(views))
-	for i := range views {
-		list[i] = &views[i]
-	}
-	slices.SortFunc(list, func(a, b *view) int {
-		n := order(a, b)
-		if n == 0 {
-			return int(a.torrent.ID()) - int(b.torrent.ID())
-		}
+	slices.SortFunc(rows, func(a, b row) int {
+		n := cmp.Or(cmp.Compare(a.number, b.number), strings.Compare(a.text, b.text))
 		if down {
-			return -n
+			n = -n
 		}
-		return n
+		return cmp.Or(n, int(a.torrent.ID())-int(b.torrent.ID()))
 	})
-	list = list[min(offset, len(list)):]
-	list = list[:min(limit, len(list))]
-	page := make([]view, len(list))
-	for i, v := range list {
-		page[i] = *v
-	}
-	return page, nil
+	rows = rows[min(offset, len(rows)):]
+	return rows[:min(limit, len(rows))], nil
 }
 
 // writeList sends a List, a part at a time.
-func (c *call) writeList(p plan, changes *daemon.Changes, since uint64, total int, views []view) {
+func (c *call) writeList(p plan, changes *daemon.Changes, since uint64, total int, rows []row) {
 	c.w.Header().Set("Content-Type", "application/json")
 	b := make([]byte, 0, chunkBytes+8<<10)
 	b = append(b, `{"seq":`...)
@@ -194,11 +205,12 @@ func (c *call) writeList(p plan, changes *daemon.Changes, since uint64, total in
 		b = append(b, ']')
 	}
 	b = append(b, `,"torrents":[`...)
-	for i := range views {
+	for i := range rows {
 		if i > 0 {
 			b = append(b, ',')
 		}
-		b = p.append(b, &views[i])
+		v := viewOf(rows[i].torrent)
+		b = p.append(b, &v)
 		if len(b) >= chunkBytes {
 			if _, err := c.w.Write(b); err != nil {
 				return // the reader has gone
