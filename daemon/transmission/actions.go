@@ -5,9 +5,9 @@ import (
 	"context"
 	"errors"
 	"path/filepath"
-	"slices"
 
 	"swarmnode/daemon"
+	"swarmnode/daemon/queue"
 )
 
 // each calls do with each torrent that a request is about. It goes on after an error, and
@@ -113,49 +113,14 @@ func torrentRenamePath(c *call) error {
 	return nil
 }
 
-// A step says where torrents of the queue go.
-type step uint8
-
-// The steps.
-const (
-	toTop step = iota
-	up
-	down
-	toBottom
-)
-
 // queueMove returns a method that moves torrents in the queue. They keep their order among
 // each other, and those that are at an end already stay there.
-func queueMove(s step) func(c *call) error {
+func queueMove(where queue.Shift) func(c *call) error {
 	return func(c *call) error {
 		chosen, err := c.choose()
-		if err != nil {
-			return err
+		if err == nil {
+			c.h.daemon.Shift(chosen.torrents, where)
 		}
-		list := slices.Clone(chosen.torrents)
-		at := make(map[*daemon.Torrent]int, len(list))
-		for _, t := range list {
-			at[t] = t.State().Queue
-		}
-		slices.SortFunc(list, func(a, b *daemon.Torrent) int { return cmp.Compare(at[a], at[b]) })
-		last := len(c.h.daemon.Torrents()) - 1
-		if s == down || s == toBottom {
-			slices.Reverse(list)
-		}
-		for i, t := range list {
-			to := i
-			switch s {
-			case up:
-				to = max(i, at[t]-1)
-			case down:
-				to = min(last-i, at[t]+1)
-			case toBottom:
-				to = last - i
-			}
-			if err := t.Enqueue(to); err != nil {
-				return err
-			}
-		}
-		return nil
+		return err
 	}
 }

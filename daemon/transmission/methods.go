@@ -6,6 +6,7 @@ import (
 
 	"swarmnode/daemon"
 	"swarmnode/daemon/control"
+	"swarmnode/daemon/queue"
 )
 
 // A method is something that clients can ask for.
@@ -29,10 +30,10 @@ var methods = []method{
 	{names{"torrent-remove", "torrent_remove"}, control.Control, torrentRemove},
 	{names{"torrent-set-location", "torrent_set_location"}, control.Control, torrentSetLocation},
 	{names{"torrent-rename-path", "torrent_rename_path"}, control.Control, torrentRenamePath},
-	{names{"queue-move-top", "queue_move_top"}, control.Control, queueMove(toTop)},
-	{names{"queue-move-up", "queue_move_up"}, control.Control, queueMove(up)},
-	{names{"queue-move-down", "queue_move_down"}, control.Control, queueMove(down)},
-	{names{"queue-move-bottom", "queue_move_bottom"}, control.Control, queueMove(toBottom)},
+	{names{"queue-move-top", "queue_move_top"}, control.Control, queueMove(queue.Top)},
+	{names{"queue-move-up", "queue_move_up"}, control.Control, queueMove(queue.Up)},
+	{names{"queue-move-down", "queue_move_down"}, control.Control, queueMove(queue.Down)},
+	{names{"queue-move-bottom", "queue_move_bottom"}, control.Control, queueMove(queue.Bottom)},
 	{names{"session-get", "session_get"}, control.Read, sessionGet},
 	{names{"session-set", "session_set"}, control.Admin, sessionSet},
 	{names{"session-stats", "session_stats"}, control.Read, sessionStats},
@@ -40,6 +41,8 @@ var methods = []method{
 	{names{"free-space", "free_space"}, control.Read, freeSpace},
 	{names{"port-test", "port_test"}, control.Read, portTest},
 	{names{"blocklist-update", "blocklist_update"}, control.Admin, blocklistUpdate},
+	{names{"group-get", "group_get"}, control.Read, groupGet},
+	{names{"group-set", "group_set"}, control.Admin, groupSet},
 }
 
 // methodsByName has all methods by their names in both dialects.

@@ -215,6 +215,35 @@ func TestSpans(t *testing.T) {
 	}
 }
 
+// Groups are made, changed and listed.
+func TestGroups(t *testing.T) {
+	b := newBench(t)
+	b.call("group-set", obj{"name": "slow", "speed-limit-down": 50,
+		"speed-limit-down-enabled": true, "speed-limit-up": 20, "honorsSessionLimits": false})
+	b.call("group-set", obj{"name": "fast", "speed_limit_up_enabled": true})
+	got := b.call("group-get", obj{"group": "slow"})
+	want := "[map[honorsSessionLimits:false name:slow speed-limit-down:50 " +
+		"speed-limit-down-enabled:true speed-limit-up:20 speed-limit-up-enabled:false]]"
+	if fmt.Sprint(got["group"]) != want {
+		t.Errorf("the group is %v, want %s", got["group"], want)
+	}
+	b.call("group-set", obj{"name": "slow", "speed-limit-up-enabled": true})
+	for _, g := range b.daemon.Groups() {
+		if g.Name == "slow" && (g.Up != 20_000 || g.Down != 50_000 || !g.Alone) {
+			t.Errorf("the group is %+v", g)
+		}
+	}
+	if all := b.call("group-get", nil)["group"].([]any); len(all) != 2 {
+		t.Errorf("the groups are %v", all)
+	}
+	if none := b.call("group-get", obj{"name": []string{"x"}})["group"].([]any); len(none) != 0 {
+		t.Errorf("nobody has the groups %v", none)
+	}
+	if got := b.fails("group-set", obj{}); got != "No group name given" {
+		t.Errorf("%s", got)
+	}
+}
+
 func TestSessionStats(t *testing.T) {
 	b := newBench(t)
 	b.call("torrent-add", obj{"filename": strings.Repeat("89", 20), "paused": true})
