@@ -52,7 +52,7 @@ func (t *Torrent) Set(ctx context.Context, by func(*Options)) error {
 		return err
 	}
 	if run != nil {
-		err := applyOptions(run, &before, &after)
+		err := t.applyOptions(run, &before, &after)
 		if err != nil && !errors.Is(err, swarm.ErrStopped) {
 			return err
 		}
@@ -113,7 +113,7 @@ func (t *Torrent) openFor(ctx context.Context, before, after *Options) (*swarm.T
 }
 
 // applyOptions tells the engine what is new of the options.
-func applyOptions(run *swarm.Torrent, before, after *Options) error {
+func (t *Torrent) applyOptions(run *swarm.Torrent, before, after *Options) error {
 	if !slices.Equal(before.Files, after.Files) && run.Info() != nil {
 		n := len(run.Info().Layout().Files)
 		files := after.Files
@@ -124,13 +124,15 @@ func applyOptions(run *swarm.Torrent, before, after *Options) error {
 			return &OptionError{"files", err}
 		}
 	}
-	if !sameTiers(before.Trackers, after.Trackers) && after.Trackers != nil {
-		if err := run.SetTrackers(after.Trackers); err != nil {
+	trackers, webSeeds := t.sources(after)
+	if !sameTiers(before.Trackers, after.Trackers) {
+		if err := run.SetTrackers(trackers); err != nil {
 			return &OptionError{"trackers", err}
 		}
 	}
-	if !slices.Equal(before.WebSeeds, after.WebSeeds) && after.WebSeeds != nil {
-		if err := run.SetWebSeeds(after.WebSeeds); err != nil {
+	if (before.WebSeeds == nil) != (after.WebSeeds == nil) ||
+		!slices.Equal(before.WebSeeds, after.WebSeeds) {
+		if err := run.SetWebSeeds(webSeeds); err != nil {
 			return &OptionError{"webseeds", err}
 		}
 	}
@@ -143,6 +145,21 @@ func applyOptions(run *swarm.Torrent, before, after *Options) error {
 		return run.SetLimits(limits)
 	}
 	return nil
+}
+
+// sources returns the trackers and web seeds that options mean: those that the user has set, or
+// those of the torrent or link.
+func (t *Torrent) sources(o *Options) (trackers [][]string, webSeeds []string) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	trackers, webSeeds = o.Trackers, o.WebSeeds
+	if trackers == nil {
+		trackers = t.rec.Trackers
+	}
+	if webSeeds == nil {
+		webSeeds = t.rec.WebSeeds
+	}
+	return trackers, webSeeds
 }
 
 // sameTiers reports whether two lists of tiers are the same.
