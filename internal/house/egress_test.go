@@ -28,6 +28,8 @@ var outward = map[string][]string{
 
 // outwardFiles are the files outside swarm/egress that use names of outward, with what for.
 var outwardFiles = map[string]string{
+	"daemon/client/client.go":         "http.Client and http.Transport, which dial by dial.go",
+	"daemon/client/dial.go":           "a Unix socket, which is a file of this machine",
 	"daemon/control/socket.go":        "a Unix socket, which is a file of this machine",
 	"dht/bootstrap.go":                "DefaultResolver, for programs that give dht.Config no Resolve",
 	"swarm/transport/socks/client.go": "net.Dialer, for programs that give Config no Dial",

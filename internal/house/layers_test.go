@@ -31,7 +31,8 @@ var layers = []struct {
 	{"L7", []string{"daemon", "examples/embed"}},
 	{"L8", []string{"daemon/control", "daemon/tally"}},
 	{"L9", []string{"daemon/api", "daemon/metrics", "daemon/transmission"}},
-	{"L10, the command", []string{"cmd/node"}},
+	{"L10", []string{"daemon/client"}},
+	{"L11, the command", []string{"cmd/node"}},
 }
 
 // tools are packages outside the product: it must not import them, they may
