@@ -29,7 +29,11 @@ The path of each finished file or folder is printed on standard output. When a
 folder is fetched in part, by --files or by the so= of a magnet link, the path of
 each file is printed instead. A glob with a slash is compared with the whole path,
 any other with the name of the file; one that ends in a slash stands for all that a
-folder holds.`,
+folder holds.
+
+With --detach the daemon does it, as node daemon says, and add prints the number,
+the info-hash and the name of each torrent instead. --dir is then the folder of the
+daemon's choice unless it is given.`,
 		examples: []example{
 			{"node add 'magnet:?xt=urn:btih:…'", "fetch into the current folder"},
 			{"node add -d ~/Downloads some.torrent", "fetch what a .torrent file describes"},
@@ -43,6 +47,7 @@ folder holds.`,
 				"fetch from a web server as well"},
 			{"node add --peers-only --peer 192.0.2.7:6881 some.torrent",
 				"fetch from one known peer, and ask nobody else"},
+			{"node add --detach --label linux some.torrent", "let the daemon fetch it"},
 		},
 		argsMin: 1,
 		argsMax: anyNumber,
@@ -56,6 +61,7 @@ folder holds.`,
 
 type addFlags struct {
 	node    nodeFlags
+	hand    handFlags
 	dir     string
 	output  nameValue
 	seed    bool
@@ -83,6 +89,7 @@ func (f *addFlags) register(fs *pflag.FlagSet) {
 		"give up when not complete after this time, as in 90s or 1h (default: never)")
 	f.node.register(fs)
 	f.node.metrics.register(fs)
+	f.hand.register(fs)
 }
 
 // registerSource makes the flags that say where content comes from, and how its files are
@@ -113,6 +120,12 @@ type adding struct {
 }
 
 func (f *addFlags) run(ctx context.Context, c *console, args []string) error {
+	if err := f.hand.check(c, ownDetached...); err != nil {
+		return err
+	}
+	if f.hand.on() {
+		return f.runDetached(ctx, c, args)
+	}
 	a := &adding{flags: f, c: c, from: make(map[*swarm.Torrent]*source)}
 	if len(f.webSeeds.items) > 0 && len(args) > 1 {
 		return usage(c.command, errors.New("--webseed needs a single SOURCE"))

@@ -41,6 +41,20 @@ func commands() []*command {
 		addCommand(),
 		catCommand(),
 		daemonCommand(),
+		listCommand(),
+		showCommand(),
+		startCommand(),
+		stopCommand(),
+		rmCommand(),
+		mvCommand(),
+		setCommand(),
+		limitCommand(),
+		peersCommand(),
+		filesCommand(),
+		trackersCommand(),
+		reannounceCommand(),
+		topCommand(),
+		shutdownCommand(),
 		bootstrapCommand(),
 		relayCommand(),
 		trackerCommand(),
@@ -300,7 +314,7 @@ func envName(flag string) string {
 func setFromEnvironment(fs *pflag.FlagSet, getenv func(string) (string, bool)) error {
 	var first error
 	fs.VisitAll(func(f *pflag.Flag) {
-		if f.Changed || f.Name == "help" || first != nil {
+		if f.Changed || f.Name == "help" || isTyped(f) || first != nil {
 			return
 		}
 		name := envName(f.Name)

@@ -246,7 +246,7 @@ func keysOf(flags *pflag.FlagSet) (keys []string) {
 
 // unfiled reports whether a flag cannot be in a file: it says which file, or what to do.
 func unfiled(f *pflag.Flag) bool {
-	return f.Name == "config" || f.Name == "help" || f.Name == "version"
+	return isTyped(f) || f.Name == "config" || f.Name == "help" || f.Name == "version"
 }
 
 // noPrefix begins the name of a flag that switches something off. In a file, dht = false is

@@ -183,7 +183,7 @@ func TestTablesAreDistinct(t *testing.T) {
 	}
 	// These need [command.NAME] in a file that has the key at its top as well; docs/daemon.md
 	// names them.
-	want := []string{"bootstrap", "relay", "seed", "tracker"}
+	want := []string{"bootstrap", "daemon", "files", "relay", "seed", "tracker"}
 	if got := slices.Sorted(maps.Keys(clashes)); !slices.Equal(got, want) {
 		t.Errorf("keys with the name of a table: %q, want %q", got, want)
 	}

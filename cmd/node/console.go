@@ -38,6 +38,7 @@ type console struct {
 	redraw  bool       // standard error is a terminal that can redraw a line
 	silent  bool       // no progress at all
 	colour  bool       // that terminal has colours, and the user wants them
+	dumb    bool       // it cannot move its cursor
 	width   func() int // columns of that terminal, 0 if unknown
 	log     *slog.Logger
 	hangups hangups      // what SIGHUP means
@@ -51,6 +52,7 @@ type console struct {
 	line   string      // the progress line on the screen
 	broken func(error) // called with the first failure to write
 	failed error       // that failure
+	ending func()      // makes the terminal as it was
 	exited bool        // the exit event has been written
 }
 
@@ -86,6 +88,7 @@ func (c *console) setProgress(mode string, on screen) {
 	c.silent = mode == "none" || c.quiet || c.json
 	c.redraw = mode == "bar" || mode == "auto" && on.terminal && !on.dumb
 	c.colour = on.terminal && !on.dumb && !on.plain
+	c.dumb = on.dumb
 }
 
 // painted returns s in a colour if colours are on.
@@ -305,6 +308,23 @@ func cut(s string, n int) string {
 	}
 	r := []rune(s)
 	return string(r[:max(n, 0)])
+}
+
+// atEnd sets what makes the terminal as it was, however the process ends.
+func (c *console) atEnd(restore func()) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.ending = restore
+}
+
+// restore makes the terminal as it was.
+func (c *console) restore() {
+	c.mu.Lock()
+	ending := c.ending
+	c.mu.Unlock()
+	if ending != nil {
+		ending()
+	}
 }
 
 // finish prints how the command ended and returns the exit code.

@@ -56,6 +56,7 @@ where others reach it: at a port that the router maps, for example.`,
 
 type seedFlags struct {
 	node       nodeFlags
+	hand       handFlags
 	build      buildFlags
 	outside    outsideFlags
 	announceIP listValue
@@ -79,6 +80,7 @@ func (f *seedFlags) register(fs *pflag.FlagSet) {
 	f.build.register(fs, metainfo.V1)
 	f.node.register(fs)
 	f.node.metrics.register(fs)
+	f.hand.register(fs)
 }
 
 func (f *seedFlags) run(ctx context.Context, c *console, args []string) error {
@@ -86,6 +88,9 @@ func (f *seedFlags) run(ctx context.Context, c *console, args []string) error {
 		return usage(c.command, errors.New("--torrent needs a single PATH"))
 	}
 	if err := f.build.check(c.command); err != nil {
+		return err
+	}
+	if err := f.hand.check(c, seedDetached...); err != nil {
 		return err
 	}
 	for _, path := range args {
@@ -102,6 +107,9 @@ func (f *seedFlags) run(ctx context.Context, c *console, args []string) error {
 		if err := checkOutput(c, f.torrent, f.force); err != nil {
 			return err
 		}
+	}
+	if f.hand.on() {
+		return f.runDetached(ctx, c, args)
 	}
 	if err := f.node.prepare(c,
 		map[string]bool{"tracker": len(f.outside.trackers.items) > 0}); err != nil {

@@ -96,6 +96,7 @@ func die(c *console, code int) {
 	said := make(chan struct{})
 	go func() {
 		defer close(said)
+		c.restore()
 		c.exit(code)
 	}()
 	select {

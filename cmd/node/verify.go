@@ -16,20 +16,32 @@ import (
 func verifyCommand() *command {
 	return &command{
 		name:  "verify",
-		args:  "FILE [DIR]",
-		short: "compare content with the hashes of a .torrent file",
+		args:  "FILE [DIR] | TORRENT...",
+		short: "compare content with the hashes of a .torrent file, or with those of the daemon",
 		long: `DIR is the folder that holds the content, like --dir of add; the current one by
 default. One line is printed for each file, and nothing is changed. The exit code
 is 6 unless all files are complete and right. A file with another name than add
 would give it, such as the one that the torrent was made of, is found as well, and
-the line says under which name.`,
+the line says under which name.
+
+An argument that is no path of a file, and has the form of a TORRENT, is one of the
+daemon, whose content the daemon hashes again when its turn comes. With --wait the
+command waits for that, and its exit code is 6 if something that was right before is
+wrong or missing now.
+
+` + torrentHelp,
 		examples: []example{
 			{"node verify some.torrent", "check what add has fetched into the current folder"},
 			{"node verify --json some.torrent ~/Downloads", "a report for a program"},
+			{"node verify --wait id:3", "let the daemon hash a torrent again"},
 		},
 		argsMin: 1,
-		argsMax: 2,
-		setup:   func(*pflag.FlagSet) action { return verify },
+		argsMax: anyNumber,
+		setup: func(fs *pflag.FlagSet) action {
+			f := new(verifyFlags)
+			f.register(fs)
+			return f.run
+		},
 	}
 }
 

@@ -97,6 +97,10 @@ var goroutines = map[string]string{
 	"swarm/tracker/udp.go": "one reader per UDP tracker in use, until a minute after " +
 		"its last use or Close",
 	"swarm/webseed/conn.go": "fetchers of one web seed, waited for by Run",
+	"cmd/node/autostart.go": "waits for the end of a daemon that was started, which outlives the " +
+		"command",
+	"cmd/node/top.go": "reads keys, which ends with the process; follows the feed and sends " +
+		"requests, waited for by the view",
 	"cmd/node/blocklist.go": "reads blocklists again at SIGHUP, until the command ends",
 	"cmd/node/bootstrap.go": "saves the table from time to time until the command ends",
 	"cmd/node/cat_output.go": "writes to standard output, abandoned after a signal: whoever " +
