@@ -216,3 +216,17 @@ func (s *stage) runScript(t *testing.T, name string, args ...string) {
 	}
 	t.Logf("%s", out)
 }
+
+// setting returns the number that a setting of the daemon is.
+func (s *stage) setting(t *testing.T, name string) (value int64) {
+	t.Helper()
+	code, body := answerOf(t, s.local(), "GET", "http://daemon/api/v1/settings", "")
+	var all map[string]json.RawMessage
+	if err := json.Unmarshal([]byte(body), &all); err != nil || code != http.StatusOK {
+		t.Fatalf("the API answers %d, %v: %s", code, err, body)
+	}
+	if err := json.Unmarshal(all[name], &value); err != nil {
+		t.Fatalf("the setting %s is %q: %v", name, all[name], err)
+	}
+	return value
+}
