@@ -6,6 +6,7 @@ import (
 	"strings"
 
 	"swarmnode/daemon"
+	"swarmnode/daemon/queue"
 )
 
 // act does something with the torrent of the path.
@@ -131,12 +132,20 @@ func (c *call) bulk() error {
 	if err := c.body(&body, false); err != nil {
 		return err
 	}
+	if body.All == (body.IDs != nil) {
+		return wrong("ids", "want either ids or all")
+	}
 	do, err := c.action(&body)
 	if err != nil {
 		return err
 	}
-	if body.All == (body.IDs != nil) {
-		return wrong("ids", "want either ids or all")
+	var shifted []*daemon.Torrent
+	where, moves := shifts[body.Action]
+	if moves {
+		do = func(_ context.Context, t *daemon.Torrent) error {
+			shifted = append(shifted, t)
+			return nil
+		}
 	}
 	result := BulkResult{Failed: []BulkFailed{}}
 	one := func(id daemon.ID, t *daemon.Torrent) {
@@ -158,10 +167,17 @@ func (c *call) bulk() error {
 	for _, id := range body.IDs {
 		one(id, c.api.daemon.ByID(id))
 	}
+	if moves {
+		c.api.daemon.Shift(shifted, where)
+	}
 	return c.ok(result)
 }
 
-// action returns what a Bulk does to each torrent.
+// shifts are the actions that move torrents in the queue, all at one time.
+var shifts = map[Action]queue.Shift{ActionQueueTop: queue.Top, ActionQueueUp: queue.Up,
+	ActionQueueDown: queue.Down, ActionQueueBottom: queue.Bottom}
+
+// action returns what a Bulk does to each torrent; nothing for one that moves them in the queue.
 func (c *call) action(body *Bulk) (func(context.Context, *daemon.Torrent) error, error) {
 	if (body.Patch != nil) != (body.Action == ActionSet) {
 		return nil, wrong("patch", "a patch is for the action set")
@@ -202,6 +218,9 @@ func (c *call) action(body *Bulk) (func(context.Context, *daemon.Torrent) error,
 		return func(ctx context.Context, t *daemon.Torrent) error {
 			return t.Remove(ctx, data)
 		}, nil
+	}
+	if _, ok := shifts[body.Action]; ok {
+		return nil, nil
 	}
 	return nil, wrong("action", "there is no action %q", body.Action)
 }

@@ -34,7 +34,7 @@ func comments(t *testing.T) map[string]string {
 	t.Helper()
 	docs := make(map[string]string)
 	for _, name := range []string{"types.go", "types_views.go", "types_session.go",
-		"../settings.go"} {
+		"../settings.go", "../groups.go"} {
 		tree, err := parser.ParseFile(token.NewFileSet(), name, nil, parser.ParseComments)
 		if err != nil {
 			t.Fatal(err)
@@ -49,7 +49,7 @@ func comments(t *testing.T) map[string]string {
 				if !ok {
 					continue
 				}
-				if name != "../settings.go" {
+				if typ.Name.Name != "Settings" || name == "types_session.go" {
 					docs[typ.Name.Name] = text(gen.Doc)
 				}
 				if fields, ok := typ.Type.(*ast.StructType); ok {
@@ -119,7 +119,8 @@ var wordsOf = map[reflect.Type][]string{
 		"downloading", "seed-queued", "seeding"},
 	reflect.TypeFor[GoalMode](): {"global", "own", "none"},
 	reflect.TypeFor[Action](): {"start", "start-now", "stop", "verify", "reannounce", "set",
-		"move", "locate", "remove", "remove-data"},
+		"move", "locate", "remove", "remove-data", "queue-top", "queue-up", "queue-down",
+		"queue-bottom"},
 }
 
 // define makes the schema of a struct. In a part, any field but the first may be absent.
@@ -192,6 +193,10 @@ func (d *describer) operation(r *route) object {
 		parameters = append(parameters, object{"name": "id", "in": "path", "required": true,
 			"description": "The number of the torrent, or its info-hash.",
 			"schema":      object{"type": "string"}})
+	}
+	if strings.Contains(r.path, "{name}") {
+		parameters = append(parameters, object{"name": "name", "in": "path", "required": true,
+			"description": "The name of the group.", "schema": object{"type": "string"}})
 	}
 	for _, p := range r.query {
 		parameters = append(parameters, object{"name": p.name, "in": "query",

@@ -269,6 +269,12 @@ func TestBulk(t *testing.T) {
 			t.Errorf("%+v: %d %s", body, a.status, a.body)
 		}
 	}
+	r.want(r.do("POST", "/torrents/bulk", Bulk{IDs: []daemon.ID{3}, Action: ActionQueueTop}), 200,
+		&result)
+	r.want(r.do("GET", "/torrents?sort=queue&fields=id", nil), 200, &list)
+	if result.Done != 1 || list.Torrents[0].ID != 3 || list.Torrents[1].ID != 1 {
+		t.Errorf("at the top of the queue: %+v %+v", result, list.Torrents)
+	}
 	r.want(r.do("POST", "/torrents/bulk", Bulk{All: true, Action: ActionRemove}), 200, &result)
 	if result.Done != 3 || len(r.daemon.Torrents()) != 0 {
 		t.Errorf("removed %+v, left %d", result, len(r.daemon.Torrents()))

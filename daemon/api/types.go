@@ -289,6 +289,12 @@ const (
 	ActionLocate     Action = "locate"
 	ActionRemove     Action = "remove"
 	ActionRemoveData Action = "remove-data"
+
+	// These move torrents in the queue; they keep their order among themselves.
+	ActionQueueTop    Action = "queue-top"
+	ActionQueueUp     Action = "queue-up"
+	ActionQueueDown   Action = "queue-down"
+	ActionQueueBottom Action = "queue-bottom"
 )
 
 // A BulkResult says what became of a Bulk.

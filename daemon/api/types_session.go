@@ -130,6 +130,18 @@ type Memory struct {
 // seconds, rates in bytes per second.
 type Settings daemon.Settings
 
+// Groups are the groups of bandwidth that have limits.
+type Groups struct {
+	Groups []daemon.Group `json:"groups"`
+}
+
+// A GroupLimits sets the limits of a group.
+type GroupLimits struct {
+	Down  int64 `json:"down"`
+	Up    int64 `json:"up"`
+	Alone bool  `json:"alone,omitempty"`
+}
+
 // A Blocklist counts the ranges of addresses that are blocked.
 type Blocklist struct {
 	Ranges int `json:"ranges"`

@@ -172,8 +172,8 @@ func TestAnswersAreAsDescribed(t *testing.T) {
 		t.Helper()
 		route := routeNamed(t, name)
 		asked[name] = true
-		a := r.do(route.method, strings.Replace(route.path, "{id}", hash, 1)+query, body,
-			headers...)
+		path := strings.NewReplacer("{id}", hash, "{name}", "home").Replace(route.path)
+		a := r.do(route.method, path+query, body, headers...)
 		if a.status != status {
 			t.Errorf("%s: %d %s, want %d", name, a.status, a.body, status)
 		}
@@ -218,6 +218,11 @@ func TestAnswersAreAsDescribed(t *testing.T) {
 	ask(422, "setSettings", "", object{"down": "fast"})
 	ask(200, "getSpace", "", nil)
 	ask(200, "getSpace", "?dir=/", nil)
+	ask(200, "listGroups", "", nil)
+	ask(200, "setGroup", "", GroupLimits{Down: 5})
+	ask(422, "setGroup", "", GroupLimits{Down: -5})
+	ask(204, "removeGroup", "", nil)
+	ask(404, "removeGroup", "", nil)
 	ask(200, "reloadBlocklist", "", nil)
 	ask(200, "reload", "", nil)
 	ask(200, "getOpenAPI", "", nil)
