@@ -160,6 +160,12 @@ func (t *Torrent) learn(run *swarm.Torrent, info *metainfo.Info) {
 	t.edited(0)
 	t.mu.Unlock()
 	t.daemon.alias(t)
+	if len(t.daemon.Settings().Trackers) > 0 {
+		if err := t.announceTo(run); err != nil {
+			t.daemon.log.Warn("the default trackers cannot be used", "torrent", t.hash.Short(),
+				"err", err)
+		}
+	}
 	t.daemon.log.Info("the metadata is known", "torrent", t.hash.Short(), "name", info.Name())
 }
 

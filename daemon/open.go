@@ -44,7 +44,7 @@ func (t *Torrent) open(ctx context.Context) (*swarm.Torrent, error) {
 	case err != nil:
 		return nil, err
 	}
-	if err := applyURLs(run, &options); err != nil {
+	if err := t.applyURLs(run, &options); err != nil {
 		t.daemon.log.Warn("some URLs of a torrent cannot be used", "torrent", t.hash.Short(),
 			"err", err)
 	}
@@ -64,11 +64,12 @@ func (t *Torrent) open(ctx context.Context) (*swarm.Torrent, error) {
 	return run, nil
 }
 
-// applyURLs replaces the trackers and web seeds of an open torrent by those of the user.
-func applyURLs(run *swarm.Torrent, o *Options) error {
+// applyURLs replaces the trackers and web seeds of an open torrent by those of the user, and adds
+// the default trackers.
+func (t *Torrent) applyURLs(run *swarm.Torrent, o *Options) error {
 	var errs []error
-	if o.Trackers != nil {
-		errs = append(errs, run.SetTrackers(o.Trackers))
+	if o.Trackers != nil || len(t.daemon.Settings().Trackers) > 0 {
+		errs = append(errs, t.announceTo(run))
 	}
 	if o.WebSeeds != nil {
 		errs = append(errs, run.SetWebSeeds(o.WebSeeds))

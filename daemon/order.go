@@ -52,7 +52,7 @@ func (o *order) keep(changed []ID) placings {
 func (p placings) write() {
 	for _, x := range p {
 		x.t.mu.Lock()
-		if x.t.rec.Queue != x.place {
+		if x.t.rec.Queue != x.place && !x.t.drive.removed {
 			x.t.rec.Queue = x.place
 			x.t.edited(settingsLate)
 		}

@@ -63,6 +63,11 @@ func (t *Torrent) Set(ctx context.Context, by func(*Options)) error {
 	t.rec.Options = after
 	t.edited(settingsLate)
 	t.mu.Unlock()
+	if run != nil && !sameTiers(before.Trackers, after.Trackers) {
+		if err := t.announceTo(run); err != nil { // check has read the URLs
+			return &OptionError{"trackers", err}
+		}
+	}
 	t.changed(swarm.ChangedSettings | swarm.ChangedState)
 	t.daemon.steward.look(t)
 	return nil
@@ -124,12 +129,7 @@ func (t *Torrent) applyOptions(run *swarm.Torrent, before, after *Options) error
 			return &OptionError{"files", err}
 		}
 	}
-	trackers, webSeeds := t.sources(after)
-	if !sameTiers(before.Trackers, after.Trackers) {
-		if err := run.SetTrackers(trackers); err != nil {
-			return &OptionError{"trackers", err}
-		}
-	}
+	_, webSeeds := t.sources(after)
 	if (before.WebSeeds == nil) != (after.WebSeeds == nil) ||
 		!slices.Equal(before.WebSeeds, after.WebSeeds) {
 		if err := run.SetWebSeeds(webSeeds); err != nil {

@@ -22,6 +22,9 @@ func (t *Torrent) Remove(ctx context.Context, data bool) error {
 		return err
 	}
 	err := t.removeContent(ctx, data)
+	if errors.Is(err, ErrRemoved) { // by somebody else, meanwhile
+		return err
+	}
 	if err != nil {
 		t.mu.Lock()
 		t.drive.removed = false

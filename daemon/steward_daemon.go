@@ -69,7 +69,7 @@ func (t *Torrent) view() view {
 // finish stops the torrent at a goal.
 func (t *Torrent) finish(why string) {
 	t.mu.Lock()
-	if t.rec.Options.Stopped { // a user was faster
+	if t.rec.Options.Stopped || t.drive.removed { // a user was faster
 		t.mu.Unlock()
 		return
 	}
@@ -145,6 +145,9 @@ func (d *Daemon) enforceInNode(old, next *Settings) {
 		d.node.SetPEX(next.PEX)
 	}
 	d.node.SetMinFree(next.MinFree)
+	if !slices.Equal(old.Trackers, next.Trackers) {
+		d.start(d.announceAll)
+	}
 	if !slices.Equal(old.Groups, next.Groups) {
 		d.node.SetGroups(groupsInNode(next.Groups))
 	}
