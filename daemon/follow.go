@@ -71,6 +71,11 @@ func (t *Torrent) observe(run *swarm.Torrent, kinds swarm.Kind) {
 		t.knowFiles()
 	}
 	t.show(&s)
+	t.takeLayers()
+	if t.rec.Whole && s.Dir != "" { // the engine has recorded the content
+		t.rec.Whole = false
+		t.edited(settingsLate)
+	}
 	completed := t.complete(&s)
 	arrived := t.arrive(s.Dir)
 	waits := !t.drive.running && (t.drive.aim == aimRun || t.drive.verify) && known
@@ -156,6 +161,7 @@ func (t *Torrent) learn(run *swarm.Torrent, info *metainfo.Info) {
 	torrent := metainfo.NewTorrent(info)
 	torrent.Trackers, torrent.WebSeeds = t.rec.Trackers, t.rec.WebSeeds
 	t.saved.info = torrent
+	t.drive.bare = bareOf(torrent)
 	t.drive.known, t.drive.done = true, false
 	t.edited(0)
 	t.mu.Unlock()

@@ -85,7 +85,8 @@ func (t *Torrent) spec() (swarm.Spec, Options, error) {
 	spec := swarm.Spec{Hash: t.hash, Dir: cmp.Or(rec.Place, rec.Options.Dir), Peers: rec.Peers,
 		Paused: true, Sequential: rec.Options.Sequential, Down: rec.Options.Down,
 		Up: rec.Options.Up, PeersMax: rec.Options.Peers, Group: rec.Options.Group,
-		Alone: rec.Options.Alone, Rank: rec.Options.Rank, Complete: rec.Whole}
+		Alone: rec.Options.Alone, Rank: rec.Options.Rank, Complete: rec.Whole,
+		Recorded: true}
 	if rec.Shown.Have > 0 && !looks && isBare(spec.Dir) {
 		return spec, rec.Options, &GoneError{spec.Dir}
 	}
@@ -94,6 +95,7 @@ func (t *Torrent) spec() (swarm.Spec, Options, error) {
 		switch {
 		case err == nil:
 			spec.Torrent = torrent
+			t.lacksLayers(torrent)
 		case isBroken(err):
 			t.daemon.records.setAside(t.hash.String()+infoSuffix, err)
 			t.loseInfo()
@@ -214,12 +216,9 @@ func (t *Torrent) closeHeld() error {
 	last := run.State()
 	t.mu.Lock()
 	t.show(&last)
+	t.takeLayers()
 	t.knowFiles()
-	t.run, t.drive.running = nil, false
-	if t.rec.Whole {
-		t.rec.Whole = false
-		t.edited(settingsLate)
-	}
+	t.run, t.drive.running, t.drive.bare = nil, false, nil
 	t.mu.Unlock()
 	t.changed(swarm.ChangedState | swarm.ChangedPeers | swarm.ChangedTrackers)
 	return err

@@ -44,7 +44,7 @@ type record struct {
 	Finished bool    `json:"finished,omitempty"` // a goal was reached
 	Goal     string  `json:"goal,omitempty"`     // which one, for users
 	// Place is where the content lies while that is not Options.Dir. Whole says that the
-	// content was just hashed when the torrent was added, and was not opened yet.
+	// content was just hashed when the torrent was added, and the engine has no record of it yet.
 	Place string `json:"place,omitempty"`
 	Whole bool   `json:"whole,omitempty"`
 	// Due are the events whose commands have not begun yet.

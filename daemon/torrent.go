@@ -60,6 +60,9 @@ type drive struct {
 	moving  bool          // Move is under way
 	paying  bool          // the command for its completion waits for its turn
 	users   int           // readers that need it to be open
+	// bare is the metadata whose file lacks piece layers (BEP 52); nil if none are missing, or
+	// while it is not open.
+	bare *metainfo.Torrent
 }
 
 // An aim says whether a torrent is to run.

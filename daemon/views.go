@@ -26,7 +26,8 @@ func (t *Torrent) Metainfo(ctx context.Context) (*metainfo.Torrent, error) {
 	}
 	var torrent *metainfo.Torrent
 	if fresh != nil {
-		torrent = metainfo.NewTorrent(fresh.Info())
+		copied := *fresh
+		torrent = &copied
 		torrent.Trackers = cloneTiers(fresh.Trackers)
 		torrent.WebSeeds = slices.Clone(fresh.WebSeeds)
 	} else {

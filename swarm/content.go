@@ -121,13 +121,13 @@ func (l *loop) open(info *metainfo.Info) {
 	cfg := l.t.storageConfig(info)
 	cfg.Wanted, cfg.Results, cfg.Hold = wanted, l.onStored, l.t.mayHash
 	if l.t.spec.Complete {
-		cfg.StateDir = "" // the content was just hashed; the next run checks it again
+		cfg.StateDir = "" // nothing is written while the content is only served
 	}
 	o.store, o.err = storage.Open(cfg)
 	switch {
 	case o.err != nil:
 	case l.t.spec.Complete:
-		o.have, o.err = bits.Full(info.Layout().Pieces()), o.store.Trust(l.t.ctx)
+		o.have, o.err = bits.Full(info.Layout().Pieces()), l.t.trust(o.store)
 	default:
 		o.have, o.err = o.store.Check(l.t.ctx, l.t.setChecked)
 		o.late = o.store.Late()
@@ -136,6 +136,19 @@ func (l *loop) open(info *metainfo.Info) {
 		o.store.Close()
 	}
 	l.reportOpened(o)
+}
+
+// trust takes the content for whole, and records that if Spec.Recorded asks for it.
+func (t *Torrent) trust(store *storage.Store) error {
+	if err := store.Trust(t.ctx); err != nil {
+		return err
+	}
+	if cfg := &t.engine.cfg; t.spec.Recorded && cfg.StateDir != "" && !cfg.StateReadOnly {
+		if err := store.RecordIn(cfg.StateDir); err != nil {
+			t.log.Warn("the next start hashes the content", "err", err)
+		}
+	}
+	return nil
 }
 
 // storageConfig says where the content lies.

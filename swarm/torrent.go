@@ -42,8 +42,10 @@ type Spec struct {
 	// Names is the rule for the names of files that are made.
 	Names metainfo.NameRule
 	// Complete says that the content in Dir is known to be whole, as just after it was
-	// hashed. It is opened for reading only, and not checked.
-	Complete bool
+	// hashed. It is opened for reading only, and not checked. Recorded leaves a record of
+	// that in Config.StateDir, so that a later run that does not set Complete need not hash
+	// the content.
+	Complete, Recorded bool
 	// Peers are known peers as HOST:PORT, besides those that Magnet names.
 	Peers []string
 	// DHT and LSD find peers, unless the torrent turns out to be private (BEP 27). They
