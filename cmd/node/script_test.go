@@ -73,7 +73,9 @@ func TestScripts(t *testing.T) {
 			e.Setenv("XDG_STATE_HOME", filepath.Join(e.WorkDir, "state"))
 			e.Setenv("XDG_CONFIG_HOME", filepath.Join(e.WorkDir, "config"))
 			// Nor is a daemon of this machine, which no story may find.
-			e.Setenv("SWARM_SOCKET", filepath.Join(e.WorkDir, "run", "ctl.sock"))
+			socket := filepath.Join(e.WorkDir, "run", "ctl.sock")
+			e.Setenv("SWARM_SOCKET", socket)
+			e.Defer(func() { endDaemon(socket) })
 			var names []string
 			for _, v := range e.Vars {
 				name, _, _ := strings.Cut(v, "=")
@@ -112,6 +114,16 @@ func TestScripts(t *testing.T) {
 			"unescape": scriptUnescape,
 		},
 	})
+}
+
+// endDaemon ends a daemon that a command has left behind, of a story that failed.
+func endDaemon(socket string) {
+	if _, err := os.Lstat(socket); err != nil {
+		return
+	}
+	cmd := exec.Command("node", "shutdown", "--socket", socket)
+	cmd.Env = append(os.Environ(), "GORACE=atexit_sleep_ms=0")
+	_ = cmd.Run() // mostly the story has killed it
 }
 
 func exitsWith(ts *testscript.TestScript, args []string) {
