@@ -57,7 +57,7 @@ commas separate the values of a flag that may be repeated.
 
 Exit codes: 0 done, 1 failed, 2 usage, 3 bad input, 4 no peers or no metadata
 before --timeout, 5 incomplete, 6 data does not match, 7 disk, 8 exists already,
-9 network, 129 hung up, 130 interrupted, 143 terminated.
+9 network, 10 no daemon, 129 hung up, 130 interrupted, 143 terminated.
 
 node help COMMAND shows flags and examples.
 `
