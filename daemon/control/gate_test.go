@@ -176,6 +176,23 @@ func TestLockout(t *testing.T) {
 	}
 }
 
+// Who knows one password does not get more attempts at that of somebody else by giving the right
+// one in between.
+func TestLockoutOfSomebodyWithAPassword(t *testing.T) {
+	g := gateOf(t, GateConfig{Passwords: passwordFile(t)})
+	_, url := serve(t, g, nil)
+	last := 0
+	for range wrongMax {
+		if status, _, _ := ask(t, overTCP(), "GET", url, basic("guest", "look")); status != 200 {
+			t.Fatalf("the guest's own password: %d", status)
+		}
+		last, _, _ = ask(t, overTCP(), "GET", url, basic("admin", "guess"))
+	}
+	if last != 429 {
+		t.Errorf("%d guesses, with another password in between: %d", wrongMax, last)
+	}
+}
+
 // A flood of guesses waits for one hash at a time and takes no more memory than that.
 func TestHashesAreBounded(t *testing.T) {
 	g := gateOf(t, GateConfig{Passwords: passwordFile(t)})

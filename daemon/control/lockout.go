@@ -3,6 +3,7 @@ package control
 import (
 	"container/list"
 	"net/netip"
+	"strings"
 	"sync"
 	"time"
 
@@ -32,6 +33,8 @@ type lockout struct {
 // wrong is what is remembered of a source.
 type wrong struct {
 	source netip.Addr
+	user   string // of all wrong passwords
+	mixed  bool   // they were of several users
 	count  int
 	last   time.Time
 	until  time.Time // when the lock ends; zero before the first
@@ -47,15 +50,20 @@ func (l *lockout) wait(now time.Time, ip netip.Addr) time.Duration {
 	return 0
 }
 
-// failed counts a wrong password. It returns for how long the source is locked out.
-func (l *lockout) failed(now time.Time, ip netip.Addr) time.Duration {
+// failed counts a wrong password of a user, "" for a token. It returns for how long the source is
+// locked out.
+func (l *lockout) failed(now time.Time, ip netip.Addr, user string) time.Duration {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	w := l.find(limit.SourceOf(ip))
 	if now.Sub(w.last) >= forgetAfter {
-		w.count = 0
+		w.count, w.mixed = 0, false
 	}
-	w.last = now
+	if len(user) > nameMax { // which no user has
+		user = user[:nameMax]
+	}
+	w.mixed = w.mixed || w.count > 0 && w.user != user
+	w.user, w.last = strings.Clone(user), now
 	if w.count++; w.count < wrongMax {
 		return 0
 	}
@@ -84,11 +92,16 @@ func (l *lockout) find(source netip.Addr) *wrong {
 	return w
 }
 
-// right forgets a source that gave the right password.
-func (l *lockout) right(ip netip.Addr) {
+// right forgets a source that gave the right password of the user for whom it gave wrong ones.
+// Who has one password does not get more attempts at those of others by it.
+func (l *lockout) right(ip netip.Addr, user string) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	if e := l.sources[limit.SourceOf(ip)]; e != nil {
+	e := l.sources[limit.SourceOf(ip)]
+	if e == nil {
+		return
+	}
+	if w := e.Value.(*wrong); !w.mixed && w.user == user {
 		l.forget(e)
 	}
 }
