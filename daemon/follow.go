@@ -139,7 +139,8 @@ func (t *Torrent) failed(run *swarm.Torrent) {
 	if !memory {
 		t.fail(err)
 	}
-	t.daemon.wait.Go(func() {
+	// Once the daemon closes, it closes the torrent with all others.
+	t.daemon.start(func() {
 		_ = t.close() // its error is err
 		if memory {
 			t.putOff()
