@@ -76,7 +76,8 @@ func testDaemonServesRPC(t *testing.T, base string) {
 			t.Errorf("%s answers %s", url, body)
 		}
 	}
-	if status, _ := answerOf(t, d.local(), "GET", "http://socket/api/v1/session", ""); status != 200 {
+	status, _ := answerOf(t, d.local(), "GET", "http://socket/api/v1/session", "")
+	if status != 200 {
 		t.Errorf("beside the RPC, the API on the socket answers %d", status)
 	}
 }

@@ -78,7 +78,6 @@ var goroutines = map[string]string{
 	"internal/lightpeer/lightpeer.go": "one connection, until Close",
 	"internal/realclient/tracker.go":  "serves announces until Close",
 	"daemon/daemon.go":                "the saver, the follower of the engine, the hands, until Close",
-	"daemon/follow.go":                "the end of a torrent that has failed, waited for by Close",
 	"daemon/folders.go": "movers of complete content, the watch of folders and the retry of " +
 		"moves, until Close",
 	"daemon/records_load.go": "readers and writers of records, waited for in the same function",
