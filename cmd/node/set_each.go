@@ -27,7 +27,7 @@ func (f *setFlags) apply(ctx context.Context, c *console, d *client.Client,
 				return err
 			}
 			for _, x := range result.Failed {
-				failed[x.ID] = errors.New(x.Error)
+				failed[x.ID] = remoteFailure("", x.Problem())
 			}
 		}
 	}
@@ -195,8 +195,15 @@ func (f *setFlags) prioritiesFor(files []api.FileEntry) (changes api.FilePriorit
 			after[i] = 0
 		}
 	}
-	for _, s := range slices.Concat(f.files.items, f.want.items) {
+	for _, s := range f.files.items {
 		which, _ := parseChosen(s) // the flag has checked it
+		give(s, which, wanted)
+	}
+	if n := len(f.files.items); n > 0 && len(vain) == n {
+		return changes, vain // otherwise a slip would deselect every file
+	}
+	for _, s := range f.want.items {
+		which, _ := parseChosen(s)
 		give(s, which, wanted)
 	}
 	for _, s := range f.skip.items {

@@ -92,6 +92,8 @@ func TestPrioritiesFor(t *testing.T) {
 		{"priority", setFlags{priority: listValue{items: []string{"t/extra/*=high", "0=none"}}},
 			map[int]int{0: 0, 1: 5, 3: 5}, 0},
 		{"vain", setFlags{want: listValue{items: []string{"2", "*.zip"}}}, map[int]int{}, 2},
+		{"files in vain", setFlags{files: listValue{items: []string{"7", "*.zip"}},
+			want: listValue{items: []string{"3"}}}, map[int]int{}, 2},
 		{"padding", setFlags{skip: listValue{items: []string{"0-9"}}}, map[int]int{0: 0, 1: 0}, 0},
 	} {
 		changes, vain := tt.f.prioritiesFor(files)
