@@ -101,10 +101,11 @@ func (l *torrentLog) changed(t *daemon.Torrent, old bool) {
 		for _, n := range st.Totals.Waste {
 			wasted += n
 		}
+		dir := t.Options().Dir // content in the incomplete folder moves there next
 		l.c.event("complete", completeEvent{Torrent: now.hash, Name: now.name,
-			Paths: []string{filepath.Join(st.Dir, now.name)}, Bytes: st.Wanted,
+			Paths: []string{filepath.Join(dir, now.name)}, Bytes: st.Wanted,
 			Downloaded: st.Totals.Down, Uploaded: st.Totals.Up, Wasted: wasted})
-		l.c.note("complete: %s, %s in %s", now.name, formatBytes(st.Wanted), st.Dir)
+		l.c.note("complete: %s, %s in %s", now.name, formatBytes(st.Wanted), dir)
 	}
 	if now.fault != "" && now.fault != was.fault {
 		l.c.event("fault", faultEvent{now.hash, int(t.ID()), now.name, now.fault})
