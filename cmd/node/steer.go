@@ -55,7 +55,7 @@ func (s *steering) doTo(ctx context.Context, c *console, d *client.Client, chose
 			return err
 		}
 		for _, f := range result.Failed {
-			failed[f.ID] = errors.New(f.Error)
+			failed[f.ID] = remoteFailure("", f.Problem())
 		}
 	}
 	return s.tell(c, chosen, string(b.Action), failed)

@@ -154,7 +154,8 @@ func (c *call) bulk() error {
 			err = do(c.r.Context(), t)
 		}
 		if err != nil {
-			result.Failed = append(result.Failed, BulkFailed{id, problemOf(err).Detail})
+			p := problemOf(err)
+			result.Failed = append(result.Failed, BulkFailed{id, p.Detail, p.Status})
 			return
 		}
 		result.Done++

@@ -247,7 +247,8 @@ func TestBulk(t *testing.T) {
 	var result BulkResult
 	r.want(r.do("POST", "/torrents/bulk", Bulk{IDs: []daemon.ID{1, 9, 3},
 		Action: ActionSet, Patch: &Patch{Labels: &[]string{"x"}}}), 200, &result)
-	if result.Done != 2 || len(result.Failed) != 1 || result.Failed[0].ID != 9 {
+	if result.Done != 2 || len(result.Failed) != 1 || result.Failed[0].ID != 9 ||
+		result.Failed[0].Problem().Status != 404 {
 		t.Errorf("set: %+v", result)
 	}
 	var list List
@@ -262,7 +263,7 @@ func TestBulk(t *testing.T) {
 		a := r.do("POST", "/torrents/bulk", body)
 		if body.Patch != nil && body.Patch.SeedRatio != nil {
 			r.want(a, 200, &result)
-			if len(result.Failed) != 3 {
+			if len(result.Failed) != 3 || result.Failed[0].Status != 422 {
 				t.Errorf("%+v: %+v", body, result)
 			}
 		} else if a.status != 422 {

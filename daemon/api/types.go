@@ -308,7 +308,12 @@ type BulkResult struct {
 type BulkFailed struct {
 	ID    daemon.ID `json:"id"`
 	Error string    `json:"error"`
+	// Status is the status that a request for this torrent alone would have had.
+	Status int `json:"status"`
 }
+
+// Problem returns the error of a request for this torrent alone.
+func (f *BulkFailed) Problem() *Problem { return problemf(f.Status, "%s", f.Error) }
 
 // A Problem is the body of an error (RFC 9457).
 type Problem struct {
