@@ -123,7 +123,8 @@ func (t *Torrent) Locate(ctx context.Context, dir string) error {
 
 // Rename gives a file of the content, or the file or folder at its top, another name. path is
 // that of the file below Options.Dir, as the torrent names it, with slashes; "" is the top.
-// The swarm never hears of it. The error is an *OptionError, ErrNoInfo, or that of
+// The swarm never hears of it. Folders in between keep their names: the error is an
+// *OptionError that wraps ErrFolder. Otherwise it is another *OptionError, ErrNoInfo, or that of
 // swarm.Torrent.Rename.
 func (t *Torrent) Rename(ctx context.Context, path, name string) error {
 	run, err := t.openKnown(ctx)
@@ -136,6 +137,9 @@ func (t *Torrent) Rename(ctx context.Context, path, name string) error {
 	}
 	file := -1
 	if path = strings.Trim(path, "/"); path != "" && path != info.Layout().Name {
+		if isFolder(info.Layout(), path) {
+			return &OptionError{"path", ErrFolder}
+		}
 		if file = fileAt(info.Layout(), path); file < 0 {
 			return &OptionError{"path", fmt.Errorf("%q is no file of the torrent", path)}
 		}
@@ -161,6 +165,19 @@ func fileAt(l *metainfo.Layout, path string) int {
 		}
 	}
 	return -1
+}
+
+// ErrFolder says that only files and the top of a torrent can be renamed.
+var ErrFolder = errors.New("renaming folders inside a torrent is not supported")
+
+// isFolder reports whether path is a folder below the top of the torrent.
+func isFolder(l *metainfo.Layout, path string) bool {
+	for i := range l.Files {
+		if strings.HasPrefix(l.FilePath(i), path+"/") {
+			return true
+		}
+	}
+	return false
 }
 
 // openKnown opens the torrent and waits until its files are known. The error is ErrNoInfo before

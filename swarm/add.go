@@ -35,7 +35,7 @@ func (e *Engine) Add(spec Spec) (*Torrent, error) {
 		t.cancel()
 		return nil, err
 	}
-	e.feed.add(t)
+	e.feed.Add(t)
 	t.start(info)
 	return t, nil
 }

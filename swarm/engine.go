@@ -184,7 +184,7 @@ type Engine struct {
 	own          atomic.Pointer[[]netip.AddrPort] // at which peers reach us, see findOwn
 	keys         *limit.Turns                     // keys computed for encrypted handshakes
 	registry     registry
-	feed         feed
+	feed         torrentFeed
 	limits       engineLimits
 	began        time.Time
 
@@ -263,7 +263,7 @@ func start(cfg Config, pairs []*transport.Pair) *Engine {
 			SystemCongestion: cfg.SystemCongestion, Greedy: cfg.NoPolite}),
 	}
 	e.began = time.Now()
-	e.feed.init(e.began)
+	e.feed.Init(e.began, entryOf, hashOf)
 	e.standing.init(e.began)
 	e.polls.init()
 	e.public.init()
@@ -332,7 +332,7 @@ func (e *Engine) Torrent(hash metainfo.Hash) *Torrent { return e.registry.find(h
 func (e *Engine) Close() error {
 	e.closing.Do(func() {
 		torrents := e.registry.close()
-		e.feed.close()
+		e.feed.Close()
 		e.ports.freeze()
 		e.cancel() // ends the accept loops with their listeners, and the torrents
 		var errs []error

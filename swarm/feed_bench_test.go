@@ -22,7 +22,7 @@ func newCrowdedFeed() (*Engine, []*Torrent) {
 	torrents := make([]*Torrent, benchTorrents)
 	for i := range torrents {
 		torrents[i] = fedTorrent(e, i)
-		e.feed.add(torrents[i])
+		e.feed.Add(torrents[i])
 	}
 	return e, torrents
 }
@@ -37,7 +37,7 @@ func BenchmarkChange(b *testing.B) {
 			var wg sync.WaitGroup
 			for range readers {
 				wg.Go(func() {
-					for s := e.Subscribe(e.feed.seq); ; {
+					for s := e.Subscribe(e.feed.Seq()); ; {
 						if _, err := s.Next(ctx); err != nil {
 							return
 						}
@@ -61,7 +61,7 @@ func BenchmarkNext(b *testing.B) {
 	for _, changed := range []int{1, 10, 1000} {
 		b.Run(fmt.Sprintf("changed=%d", changed), func(b *testing.B) {
 			e, torrents := newCrowdedFeed()
-			s := e.Subscribe(e.feed.seq)
+			s := e.Subscribe(e.feed.Seq())
 			b.ReportAllocs()
 			i := 0
 			for b.Loop() {

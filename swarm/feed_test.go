@@ -13,12 +13,13 @@ import (
 	"time"
 
 	"swarmnode/metainfo"
+	"swarmnode/swarm/feed"
 )
 
 // newFeedEngine returns an Engine with nothing but a feed.
 func newFeedEngine() *Engine {
 	e := new(Engine)
-	e.feed.init(time.Now())
+	e.feed.Init(time.Now(), entryOf, hashOf)
 	return e
 }
 
@@ -62,9 +63,9 @@ func (r *feedReader) apply(c Changes) {
 func (r *feedReader) catchUp(t *testing.T) {
 	t.Helper()
 	for {
-		c, wait, err := r.feed.read(r.seq)
-		if err != nil {
-			t.Fatal(err)
+		c, wait, closed := read(r.feed, r.seq)
+		if closed {
+			t.Fatal("the feed is closed")
 		}
 		if wait != nil {
 			return
@@ -99,19 +100,19 @@ func TestFeedLosesNothing(t *testing.T) {
 		e := newFeedEngine()
 		truth := make(map[metainfo.Hash]*Torrent)
 		readers := []*feedReader{newFeedReader(e, 0)}
-		names := 1 + rng.IntN(3*tombstonesMax/2)
+		names := 1 + rng.IntN(3*feed.TombstonesMax/2)
 		for range 4000 {
 			torrent := fedTorrent(e, rng.IntN(names))
 			there := truth[torrent.hash]
 			switch do := rng.IntN(100); {
 			case do < 60 && there == nil:
-				e.feed.add(torrent)
+				e.feed.Add(torrent)
 				truth[torrent.hash] = torrent
 			case do < 60:
 				there.heard.Add(1)
 				there.changed(1 << rng.IntN(kindCount-1))
 			case do < 98 && there != nil:
-				e.feed.remove(there)
+				e.feed.Remove(there)
 				delete(truth, there.hash)
 				there.changed(ChangedState) // too late
 			case do >= 98 && len(readers) < 10:
@@ -149,7 +150,7 @@ func TestFeedOrder(t *testing.T) {
 	e := newFeedEngine()
 	a, b, c := fedTorrent(e, 1), fedTorrent(e, 2), fedTorrent(e, 3)
 	for _, torrent := range []*Torrent{a, b, c} {
-		e.feed.add(torrent)
+		e.feed.Add(torrent)
 	}
 	s := e.Subscribe(0)
 	expect := func(want Changes) {
@@ -159,7 +160,7 @@ func TestFeedOrder(t *testing.T) {
 			t.Fatal(err)
 		}
 		if got.Reset != want.Reset || !slices.Equal(got.Torrents, want.Torrents) ||
-			!slices.Equal(got.Removed, want.Removed) || got.Seq != e.feed.seq {
+			!slices.Equal(got.Removed, want.Removed) || got.Seq != e.feed.Seq() {
 			t.Errorf("got  %+v\nwant %+v", got, want)
 		}
 	}
@@ -172,10 +173,10 @@ func TestFeedOrder(t *testing.T) {
 		{b, ChangedPeers | ChangedFiles | ChangedState}}})
 
 	b.changed(ChangedPeers)
-	e.feed.remove(c)
-	e.feed.remove(a)
+	e.feed.Remove(c)
+	e.feed.Remove(a)
 	again := fedTorrent(e, 3)
-	e.feed.add(again)
+	e.feed.Add(again)
 	b.changed(0)
 	c.changed(ChangedState)
 	expect(Changes{Torrents: []Change{{b, ChangedPeers}, {again, allKinds}},
@@ -186,9 +187,9 @@ func TestFeedOrder(t *testing.T) {
 // torrents were removed since than the feed remembers.
 func TestFeedReset(t *testing.T) {
 	e := newFeedEngine()
-	first := e.feed.seq
+	first := e.feed.Seq()
 	kept := fedTorrent(e, 1)
-	e.feed.add(kept)
+	e.feed.Add(kept)
 	for from, reset := range map[uint64]bool{
 		0: true, 1: true, first - 1: true, first: false, first + 2: true, 1 << 63: true,
 	} {
@@ -198,20 +199,17 @@ func TestFeedReset(t *testing.T) {
 		}
 	}
 	var moments []uint64
-	for i := range tombstonesMax + 2 {
+	for i := range feed.TombstonesMax + 2 {
 		torrent := fedTorrent(e, 2+i)
-		e.feed.add(torrent)
-		moments = append(moments, e.feed.seq) // before the removal
-		e.feed.remove(torrent)
+		e.feed.Add(torrent)
+		moments = append(moments, e.feed.Seq()) // before the removal
+		e.feed.Remove(torrent)
 	}
-	for i, reset := range map[int]bool{0: true, 1: true, 2: false, tombstonesMax: false} {
-		c, _, err := e.feed.read(moments[i])
-		if err != nil || c.Reset != reset || !reset && len(c.Removed) != tombstonesMax+2-i {
+	for i, reset := range map[int]bool{0: true, 1: true, 2: false, feed.TombstonesMax: false} {
+		c, err := e.Subscribe(moments[i]).Next(t.Context())
+		if err != nil || c.Reset != reset || !reset && len(c.Removed) != feed.TombstonesMax+2-i {
 			t.Errorf("before removal %d: reset %v, %d removed", i, c.Reset, len(c.Removed))
 		}
-	}
-	if len(e.feed.gone) != tombstonesMax {
-		t.Errorf("%d tombstones", len(e.feed.gone))
 	}
 }
 
@@ -221,8 +219,8 @@ func TestNextWaits(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		e := newFeedEngine()
 		torrent := fedTorrent(e, 1)
-		e.feed.add(torrent)
-		s := e.Subscribe(e.feed.seq)
+		e.feed.Add(torrent)
+		s := e.Subscribe(e.feed.Seq())
 		ctx, cancel := context.WithCancel(t.Context())
 		defer cancel()
 		var changes Changes
@@ -247,7 +245,7 @@ func TestNextWaits(t *testing.T) {
 		if err != nil || len(changes.Torrents) != 1 {
 			t.Errorf("%+v, %v", changes, err)
 		}
-		next(func() { e.feed.remove(torrent) })
+		next(func() { e.feed.Remove(torrent) })
 		if err != nil || len(changes.Removed) != 1 {
 			t.Errorf("%+v, %v", changes, err)
 		}
@@ -256,7 +254,7 @@ func TestNextWaits(t *testing.T) {
 			t.Error(err)
 		}
 		ctx = t.Context()
-		next(e.feed.close)
+		next(e.feed.Close)
 		if !errors.Is(err, ErrClosed) {
 			t.Error(err)
 		}
@@ -298,9 +296,9 @@ func TestFeedOfMany(t *testing.T) {
 				switch {
 				case mine[i] == nil:
 					mine[i] = fedTorrent(e, w*each+i)
-					e.feed.add(mine[i])
+					e.feed.Add(mine[i])
 				case rng.IntN(10) == 0:
-					e.feed.remove(mine[i])
+					e.feed.Remove(mine[i])
 					mine[i] = nil
 				default:
 					mine[i].heard.Add(1)
@@ -319,31 +317,12 @@ func TestFeedOfMany(t *testing.T) {
 	writing.Wait()
 	done.Store(true)
 	last := fedTorrent(e, writers*each) // wakes readers that wait
-	e.feed.add(last)
+	e.feed.Add(last)
 	truth[last.hash] = last
 	reading.Wait()
 	for _, r := range readers {
 		r.catchUp(t)
 		r.check(t, truth)
-	}
-}
-
-// TestChangesOfLongAgo: a torrent of which one thing changes four billion times loses none
-// of its other changes.
-func TestChangesOfLongAgo(t *testing.T) {
-	var e feedEntry
-	e.last = 100
-	for range 3 {
-		e.changed(longAgo/2, ChangedPeers)
-		e.last += longAgo / 2
-	}
-	if got := e.since(100); got&ChangedPeers == 0 || got&ChangedFiles == 0 {
-		t.Errorf("since long ago: %06b", got)
-	}
-	e.changed(5, ChangedFiles)
-	e.last += 5
-	if got := e.since(e.last - 5); got&ChangedFiles == 0 || got&ChangedPeers != 0 {
-		t.Errorf("since a moment ago: %06b", got)
 	}
 }
 

@@ -59,7 +59,7 @@ func TestLimitsAreShown(t *testing.T) {
 			t.Errorf("the limits are %+v at the start", l)
 		}
 		torrent := addLink(t, e, 1)
-		s := e.Subscribe(e.feed.seq)
+		s := e.Subscribe(e.feed.Seq())
 		for _, c := range []struct{ set, want Limits }{
 			{Limits{Down: 1000, Peers: 7}, Limits{Down: 1000, Peers: 7}},
 			{Limits{Up: 5}, Limits{Up: 5}},

@@ -71,7 +71,7 @@ func (d *departure) did(removed int) {
 
 // leave takes a torrent that has ended out of its engine.
 func (t *Torrent) leave() {
-	t.engine.feed.remove(t) // before another torrent of this name can be added
+	t.engine.feed.Remove(t) // before another torrent of this name can be added
 	t.engine.registry.remove(t)
 }
 

@@ -12,6 +12,7 @@ import (
 	"swarmnode/swarm/book"
 	"swarmnode/swarm/core"
 	"swarmnode/swarm/endpoint"
+	"swarmnode/swarm/feed"
 )
 
 // A Spec describes a torrent to add: what it is, where its content lies, and where to find
@@ -132,8 +133,8 @@ type Torrent struct {
 	handle   handle // what the methods show
 	trackers trackers
 	webSeeds webSeeds
-	heard    atomic.Int64 // addresses that discovery has found
-	fed      feedEntry    // in the feed of the engine
+	heard    atomic.Int64        // addresses that discovery has found
+	fed      feed.Entry[Torrent] // in the feed of the engine
 
 	names   sharedNames
 	readers readers

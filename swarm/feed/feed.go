@@ -46,7 +46,8 @@ type Changes[T, K any] struct {
 
 // An Entry is the place of an item in a Feed, which guards it. An item has one.
 type Entry[T any] struct {
-	before, after *T
+	item          *T
+	before, after *Entry[T]
 	last          uint64 // moment of its last change; 0 while it is not in the list
 	// ago says, for each kind, how far before last the last change of that kind is. From
 	// longAgo on it is not known exactly, and readers are told once too often.
@@ -65,7 +66,7 @@ type Feed[T, K any] struct {
 	mark   uint64 // seq of the last mark
 	// first and last are the ends of the list of items, which is in the order of their
 	// last changes.
-	first, last *T
+	first, last *Entry[T]
 	count       int            // items in the list
 	gone        []tombstone[K] // a ring; full once it has TombstonesMax
 	oldest      int            // the oldest of a full ring
@@ -90,27 +91,29 @@ func (f *Feed[T, K]) Init(now time.Time, entry func(*T) *Entry[T], key func(*T) 
 
 // Add puts an item into the list.
 func (f *Feed[T, K]) Add(t *T) {
+	e := f.entry(t)
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	if f.entry(t).last != 0 {
+	if e.last != 0 {
 		return
 	}
+	e.item = t
 	f.count++
-	f.append(t, f.next())
+	f.append(e, f.next())
 }
 
 // Change says that something changed about an item. It does nothing if the item is not in
 // the list.
 func (f *Feed[T, K]) Change(t *T, kinds uint8) {
+	e := f.entry(t)
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	e := f.entry(t)
 	if e.last == 0 || kinds&All == 0 {
 		return
 	}
-	f.unlink(t)
+	f.unlink(e)
 	e.changed(f.seq+1-e.last, kinds)
-	f.append(t, f.next())
+	f.append(e, f.next())
 }
 
 // Mark says that something changed that is no item.
@@ -122,14 +125,14 @@ func (f *Feed[T, K]) Mark() {
 
 // Remove takes an item out of the list and remembers that it was there.
 func (f *Feed[T, K]) Remove(t *T) {
+	e := f.entry(t)
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	e := f.entry(t)
 	if e.last == 0 {
 		return
 	}
 	f.count--
-	f.unlink(t)
+	f.unlink(e)
 	*e = Entry[T]{}
 	stone := tombstone[K]{f.key(t), f.next()}
 	if len(f.gone) < TombstonesMax {
@@ -172,28 +175,26 @@ func (f *Feed[T, K]) rouse() {
 	}
 }
 
-// append puts t at the end of the list. f.mu is held.
-func (f *Feed[T, K]) append(t *T, seq uint64) {
-	e := f.entry(t)
+// append puts e at the end of the list. f.mu is held.
+func (f *Feed[T, K]) append(e *Entry[T], seq uint64) {
 	e.before, e.after, e.last = f.last, nil, seq
 	if f.last != nil {
-		f.entry(f.last).after = t
+		f.last.after = e
 	} else {
-		f.first = t
+		f.first = e
 	}
-	f.last = t
+	f.last = e
 }
 
-// unlink takes t out of the list. f.mu is held.
-func (f *Feed[T, K]) unlink(t *T) {
-	e := f.entry(t)
+// unlink takes e out of the list. f.mu is held.
+func (f *Feed[T, K]) unlink(e *Entry[T]) {
 	if e.before != nil {
-		f.entry(e.before).after = e.after
+		e.before.after = e.after
 	} else {
 		f.first = e.after
 	}
 	if e.after != nil {
-		f.entry(e.after).before = e.before
+		e.after.before = e.before
 	} else {
 		f.last = e.before
 	}
@@ -204,49 +205,54 @@ func (f *Feed[T, K]) unlink(t *T) {
 // there are no changes, Read returns a channel that is closed at the next one instead. closed
 // says that Close was called.
 func (f *Feed[T, K]) Read(from uint64) (c Changes[T, K], wait <-chan struct{}, closed bool) {
+	items, c, wait, closed := ReadAs(f, from, func(t *T, kinds uint8) Change[T] {
+		return Change[T]{t, kinds}
+	})
+	c.Items = items
+	return c, wait, closed
+}
+
+// ReadAs is Feed.Read for programs that have a type of their own for a change, which as makes
+// while the feed is locked. The Changes have no Items.
+func ReadAs[C, T, K any](f *Feed[T, K], from uint64, as func(t *T, kinds uint8) C) (items []C,
+	c Changes[T, K], wait <-chan struct{}, closed bool) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	switch {
 	case f.closed:
-		return c, nil, true
+		return nil, c, nil, true
 	case from == f.seq:
 		if f.wake == nil {
 			f.wake = make(chan struct{})
 		}
-		return c, f.wake, false
+		return nil, c, f.wake, false
 	case from < f.since, from > f.seq:
-		c = Changes[T, K]{Seq: f.seq, Reset: true, Marked: true,
-			Items: make([]Change[T], 0, f.count)}
-		for t := f.first; t != nil; t = f.entry(t).after {
-			c.Items = append(c.Items, Change[T]{t, All})
+		items = make([]C, 0, f.count)
+		for e := f.first; e != nil; e = e.after {
+			items = append(items, as(e.item, All))
 		}
-		return c, nil, false
+		return items, Changes[T, K]{Seq: f.seq, Reset: true, Marked: true}, nil, false
 	}
-	return f.changes(from), nil, false
+	for e := f.last; e != nil && e.last > from; e = e.before {
+		items = append(items, as(e.item, e.since(from)))
+	}
+	slices.Reverse(items)
+	c = Changes[T, K]{Seq: f.seq, Marked: f.mark > from, Removed: f.removals(from)}
+	return items, c, nil, false
 }
 
-// changes returns what happened since the moment from, which f remembers. It costs as much
-// as there are changes. f.mu is held.
-func (f *Feed[T, K]) changes(from uint64) Changes[T, K] {
-	c := Changes[T, K]{Seq: f.seq, Marked: f.mark > from}
-	for t := f.last; t != nil; {
-		e := f.entry(t)
-		if e.last <= from {
-			break
-		}
-		c.Items = append(c.Items, Change[T]{t, e.since(from)})
-		t = e.before
-	}
-	slices.Reverse(c.Items)
+// removals returns what was removed since the moment from, which f remembers. It costs as much
+// as there are removals. f.mu is held.
+func (f *Feed[T, K]) removals(from uint64) (keys []K) {
 	for i := range f.gone { // the latest first
 		stone := &f.gone[(f.oldest+len(f.gone)-1-i)%len(f.gone)]
 		if stone.seq <= from {
 			break
 		}
-		c.Removed = append(c.Removed, stone.key)
+		keys = append(keys, stone.key)
 	}
-	slices.Reverse(c.Removed)
-	return c
+	slices.Reverse(keys)
+	return keys
 }
 
 // changed records a change of some kinds that comes later than the last one by some numbers.
