@@ -32,7 +32,11 @@ func (t *Torrent) Metainfo(ctx context.Context) (*metainfo.Torrent, error) {
 		torrent.WebSeeds = slices.Clone(fresh.WebSeeds)
 	} else {
 		var err error
-		if torrent, err = t.daemon.records.readTorrent(t.hash); err != nil {
+		torrent, err = t.daemon.records.readTorrent(t.hash)
+		if err != nil && t.isRemoved() { // and its file with it
+			err = ErrRemoved
+		}
+		if err != nil {
 			return nil, err
 		}
 	}

@@ -330,3 +330,21 @@ func (r *rig) finish() {
 	r.far.Close()
 	time.Sleep(5 * time.Minute)
 }
+
+// tcpPair returns the two ends of a connection over loopback.
+func tcpPair(tb testing.TB) (a, b net.Conn) {
+	tb.Helper()
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		tb.Fatal(err)
+	}
+	defer l.Close()
+	if a, err = net.Dial("tcp", l.Addr().String()); err != nil {
+		tb.Fatal(err)
+	}
+	if b, err = l.Accept(); err != nil {
+		tb.Fatal(err)
+	}
+	tb.Cleanup(func() { a.Close(); b.Close() })
+	return a, b
+}
