@@ -110,6 +110,9 @@ func (t *Torrent) startCheck() {
 	t.mu.Lock()
 	run, verify := t.run, t.drive.verify
 	runs := t.drive.aim == aimRun && !t.drive.failed
+	if t.drive.needs > 0 && !runs {
+		verify = verify || run != nil && run.State().CheckHeld
+	}
 	t.drive.verify, t.drive.looks = false, verify
 	pause := t.drive.running && !runs
 	t.mu.Unlock()

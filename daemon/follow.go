@@ -78,7 +78,8 @@ func (t *Torrent) observe(run *swarm.Torrent, kinds swarm.Kind) {
 	}
 	completed := t.complete(&s)
 	arrived := t.arrive(s.Dir)
-	waits := !t.drive.running && (t.drive.aim == aimRun || t.drive.verify) && known
+	waits := known && !t.drive.running &&
+		(t.drive.aim == aimRun || t.drive.verify || t.drive.needs > 0)
 	t.mu.Unlock()
 	t.changed(kinds &^ swarm.Added)
 	switch {

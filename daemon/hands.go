@@ -193,16 +193,23 @@ func (t *Torrent) approach(ctx context.Context) {
 	aim, failed, removed := t.drive.aim, t.drive.failed, t.drive.removed
 	run, verify := t.run, t.drive.verify
 	granted := t.drive.check == checkGranted
+	needed, running := t.drive.needs > 0, t.drive.running
 	t.mu.Unlock()
 	switch {
 	case removed:
 	case granted:
 		t.startCheck()
 	case aim == aimRest && !verify:
-		if run != nil {
+		if run != nil && (running || !needed) { // a pause would hold up the check
 			t.pause()
 		}
+		if needed {
+			t.proceed()
+		}
 	case failed && !verify:
+		if needed {
+			t.proceed()
+		}
 	default:
 		t.bring(ctx)
 	}
@@ -223,7 +230,7 @@ func (t *Torrent) pause() {
 	}
 	t.setRunning(false)
 	t.mu.Lock()
-	goesOn := t.drive.check == checkRunning && t.drive.looks
+	goesOn := t.drive.check == checkRunning && (t.drive.looks || t.drive.needs > 0)
 	t.mu.Unlock()
 	if !goesOn || run.Recheck() != nil { // which goes on with the check
 		t.daemon.checks.release(t)
@@ -295,6 +302,7 @@ func (t *Torrent) proceed() {
 	t.mu.Lock()
 	run := t.run
 	wants := t.drive.aim == aimRun && !t.drive.failed
+	needed := t.drive.needs > 0
 	verify, hasInfo := t.drive.verify, t.rec.Shown.HaveInfo
 	t.mu.Unlock()
 	if run == nil {
@@ -303,7 +311,7 @@ func (t *Torrent) proceed() {
 	s := run.State()
 	switch {
 	case s.Phase >= swarm.Failed:
-	case verify && run.Info() != nil, wants && s.CheckHeld:
+	case verify && run.Info() != nil, (wants || needed) && s.CheckHeld:
 		t.daemon.checks.request(t)
 	case wants && (s.Dir != "" || !hasInfo):
 		t.resume(run)

@@ -199,7 +199,7 @@ func (t *Torrent) Stop(ctx context.Context) error {
 		return ErrRemoved
 	}
 	t.rec.Options.Stopped, t.rec.Options.Forced = true, false
-	checks := t.drive.check != checkNone || t.drive.verify
+	checks := (t.drive.check != checkNone || t.drive.verify) && t.drive.needs == 0
 	t.drive.verify, t.drive.looks = false, false
 	t.edited(settingsLate)
 	t.mu.Unlock()

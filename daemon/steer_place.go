@@ -71,8 +71,10 @@ func (t *Torrent) move(ctx context.Context, dir string) error {
 	known := t.rec.Shown.HaveInfo
 	t.mu.Unlock()
 	if known {
+		defer t.need()()
 		run, err := t.openKnown(ctx)
 		if err == nil {
+			t.daemon.hands.push(t, atOnce)
 			err = run.Move(ctx, dir)
 		}
 		if err != nil {
@@ -127,10 +129,12 @@ func (t *Torrent) Locate(ctx context.Context, dir string) error {
 // *OptionError that wraps ErrFolder. Otherwise it is another *OptionError, ErrNoInfo, or that of
 // swarm.Torrent.Rename.
 func (t *Torrent) Rename(ctx context.Context, path, name string) error {
+	defer t.need()()
 	run, err := t.openKnown(ctx)
 	if err != nil {
 		return err
 	}
+	t.daemon.hands.push(t, atOnce)
 	info := run.Info()
 	if info == nil {
 		return ErrNoInfo
@@ -178,6 +182,21 @@ func isFolder(l *metainfo.Layout, path string) bool {
 		}
 	}
 	return false
+}
+
+// need keeps the torrent open until the function that it returns is called. Until then its content
+// is hashed even while it rests, if its files cannot be opened before that. A caller that has
+// opened it pushes it to the hands.
+func (t *Torrent) need() (end func()) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	t.drive.needs++
+	return func() {
+		t.mu.Lock()
+		defer t.mu.Unlock()
+		t.drive.needs--
+		t.drive.touched = time.Now()
+	}
 }
 
 // openKnown opens the torrent and waits until its files are known. The error is ErrNoInfo before

@@ -71,7 +71,7 @@ func (t *Torrent) isIdle() (used time.Time, ok bool) {
 	run, d := t.run, &t.drive
 	used = d.touched
 	ok = run != nil && !d.running && d.aim == aimRest && d.check == checkNone && !d.verify &&
-		!d.moving && d.users == 0
+		!d.moving && d.users == 0 && d.needs == 0
 	t.mu.Unlock()
 	return used, ok && run.State().Phase != swarm.Checking
 }

@@ -61,6 +61,7 @@ type drive struct {
 	moving  bool          // Move is under way
 	paying  bool          // the command for its completion waits for its turn
 	users   int           // readers that need it to be open
+	needs   int           // calls that wait until its files are open; see need
 	// bare is the metadata whose file lacks piece layers (BEP 52); nil if none are missing, or
 	// while it is not open.
 	bare *metainfo.Torrent
