@@ -164,7 +164,8 @@ func TestManyUsersAtOnce(t *testing.T) {
 func summaryOf(d *Daemon) (text string) {
 	for _, t := range d.Torrents() {
 		o, s := t.Options(), t.State()
-		text += fmt.Sprintf("%d %v %+v %s %v %v\n", t.ID(), t.Hash(), o, s.Name, s.Queue, t.Magnet())
+		text += fmt.Sprintf("%d %v %+v %s %v %v\n", t.ID(), t.Hash(), o, s.Name, s.Queue,
+			t.Magnet())
 	}
 	return text
 }
