@@ -110,16 +110,25 @@ func (t *Torrent) spec() (swarm.Spec, Options, error) {
 	if spec.Torrent == nil {
 		spec.Magnet, spec.Complete = t.link(), false
 	}
-	if place := rec.Place; place != "" && !rec.Shown.HaveInfo {
-		spec.Place = func(l *metainfo.Layout) string {
-			return placeFor(place, rec.Options.Dir, l.Name)
-		}
+	if rec.Place != "" && !rec.Shown.HaveInfo {
+		spec.Place = placeOf(rec.Place, rec.Options.Dir)
 	}
-	chosen := rec.Options.Files
-	spec.Priorities = func(l *metainfo.Layout) []swarm.Priority {
-		return prioritiesFor(l, chosen, &spec.Magnet)
+	spec.Priorities = chosenOf(rec.Options.Files, nil)
+	if spec.Torrent == nil {
+		spec.Priorities = chosenOf(rec.Options.Files, new(spec.Magnet))
 	}
 	return spec, rec.Options, nil
+}
+
+// placeOf and chosenOf return functions of a swarm.Spec. The engine keeps these, so they refer
+// to nothing else.
+func placeOf(place, dir string) func(*metainfo.Layout) string {
+	return func(l *metainfo.Layout) string { return placeFor(place, dir, l.Name) }
+}
+
+func chosenOf(chosen []swarm.Priority,
+	link *metainfo.Magnet) func(*metainfo.Layout) []swarm.Priority {
+	return func(l *metainfo.Layout) []swarm.Priority { return prioritiesFor(l, chosen, link) }
 }
 
 // isBare reports whether a folder does not exist, or has nothing in it, as a folder has on which
@@ -135,14 +144,16 @@ func isBare(dir string) bool {
 }
 
 // prioritiesFor returns the priorities of files: those that the user has chosen, or those that
-// a link names, or the same for all.
+// a link names if there is one, or the same for all.
 func prioritiesFor(l *metainfo.Layout, chosen []swarm.Priority,
 	link *metainfo.Magnet) []swarm.Priority {
 	if len(chosen) == len(l.Files) {
 		return chosen
 	}
-	if named := prioritiesOf(link, l); named != nil {
-		return named
+	if link != nil {
+		if named := prioritiesOf(link, l); named != nil {
+			return named
+		}
 	}
 	return slices.Repeat([]swarm.Priority{swarm.Normal}, len(l.Files))
 }

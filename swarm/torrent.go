@@ -151,7 +151,7 @@ func newTorrent(e *Engine, spec Spec, hash metainfo.Hash) *Torrent {
 		spec:   spec,
 		hash:   hash,
 		peerID: e.newPeerID(),
-		log:    e.log.With("torrent", hash.Short()),
+		log:    slog.New(&torrentLog{e.log.Handler(), hash}),
 		joins:  make(chan *link),
 		asks:   make(chan func(time.Time)),
 		ended:  make(chan struct{}),
