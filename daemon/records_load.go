@@ -224,7 +224,7 @@ func (r *records) readTorrent(hash metainfo.Hash) (*metainfo.Torrent, error) {
 	if err != nil {
 		return nil, err
 	}
-	if !swarm.MemoryRoom(metainfo.ParseCost(doc)) {
+	if !swarm.MemorySpare(metainfo.ParseCost(doc)) {
 		return nil, swarm.ErrMemory
 	}
 	torrent, err := metainfo.ParseTorrent(doc)

@@ -75,9 +75,16 @@ func (e *Engine) SetMinFree(bytes int64) { e.workers.SetReserve(bytes) }
 // is not known.
 func DiskSpace(dir string) (free, total int64, err error) { return storage.DiskSpace(dir) }
 
+// processMemory is shared, since it knows when garbage was collected last.
+var processMemory = limit.NewMemory(nil)
+
 // MemoryRoom reports whether the memory limit of the process (debug.SetMemoryLimit) leaves
-// room for n more bytes.
-func MemoryRoom(n int64) bool { return limit.NewMemory(nil).Room(n) }
+// room for n more bytes that will stay.
+func MemoryRoom(n int64) bool { return processMemory.Room(n) }
+
+// MemorySpare reports whether there is room for n more bytes that are given back soon, such as
+// those of a request. It allows more than MemoryRoom.
+func MemorySpare(n int64) bool { return processMemory.Spare(n) }
 
 // DescriptorsMax returns how many files and sockets the process may have open.
 func DescriptorsMax() int { return transport.DescriptorsMax() }

@@ -189,7 +189,7 @@ func magnetOf(hash string) (metainfo.Magnet, error) {
 func (a *API) parseTorrent(doc []byte) (*metainfo.Torrent, error) {
 	a.adding.Lock()
 	defer a.adding.Unlock()
-	if !swarm.MemoryRoom(metainfo.ParseCost(doc)) {
+	if !swarm.MemorySpare(metainfo.ParseCost(doc)) {
 		return nil, swarm.ErrMemory
 	}
 	t, err := metainfo.ParseTorrent(doc)

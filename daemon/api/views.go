@@ -121,9 +121,7 @@ func piecesOf(state *daemon.State, s *swarm.PiecesState, cells int) Pieces {
 		return d
 	}
 	for cell := range d.Cells {
-		// An int of 32 bits does not hold the products.
-		first := int(int64(cell) * int64(n) / int64(d.Cells))
-		end := int(int64(cell+1) * int64(n) / int64(d.Cells))
+		first, end := cell*n/d.Cells, (cell+1)*n/d.Cells
 		have, fewest := 0, uint16(255)
 		for i := first; i < end; i++ {
 			if s.Have.Has(i) {
@@ -133,12 +131,12 @@ func piecesOf(state *daemon.State, s *swarm.PiecesState, cells int) Pieces {
 				fewest = min(fewest, s.Availability[i])
 			}
 		}
-		d.Have[cell], d.Availability[cell] = byte(int64(have)*255/int64(end-first)), byte(fewest)
+		d.Have[cell], d.Availability[cell] = byte(have*255/(end-first)), byte(fewest)
 	}
 	last := -1
 	for _, i := range s.InFlight {
 		// The cell whose first piece is at most i.
-		if cell := int((int64(i+1)*int64(d.Cells) - 1) / int64(n)); cell != last {
+		if cell := ((i+1)*d.Cells - 1) / n; cell != last {
 			d.InFlight = append(d.InFlight, cell)
 			last = cell
 		}

@@ -126,23 +126,6 @@ func TestLargeTree(t *testing.T) {
 	}
 }
 
-// An int of 32 bits, as on linux/386, holds the number of pieces and not its square.
-func TestManyPieceCells(t *testing.T) {
-	const n = 100_000
-	have := bits.New(n)
-	have.Add(n - 1)
-	s := swarm.PiecesState{Have: have, InFlight: []int{n - 2}}
-	for _, cells := range []int{0, n - 1} {
-		p := piecesOf(&daemon.State{Pieces: n}, &s, cells)
-		last := p.Cells - 1
-		if p.Have[last] == 0 || p.Have[last-1] != 0 || len(p.InFlight) != 1 ||
-			p.InFlight[0] < last-1 {
-			t.Errorf("%d cells: the last two are %v, in flight %v", cells, p.Have[last-1:],
-				p.InFlight)
-		}
-	}
-}
-
 // However many cells there are, each piece is in one of them, and none is shown as whole that
 // is not.
 func TestPieceCells(t *testing.T) {

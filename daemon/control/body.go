@@ -11,6 +11,9 @@ import (
 const (
 	// bodyChunk is the memory that is taken for a body at one time, while more of it comes.
 	bodyChunk = 64 << 10
+	// bodiesReserve is how many bytes of bodies are taken even while memory is short: a daemon
+	// whose torrents take all memory must still be told to stop some.
+	bodiesReserve = 1 << 20
 	// bodyTime bounds the time for a body, besides a second for each bodyPace bytes: what
 	// slower links need for a large file.
 	bodyTime = 30 * time.Second
@@ -66,7 +69,11 @@ func bodyIsRead(w http.ResponseWriter) {
 
 // takeBody takes n bytes for a body, and reports whether there was room.
 func (g *Gate) takeBody(n int64) bool {
-	if g.bodies.Add(n) > bodiesMax || !g.memory.Room(2*n) { // a buffer grows by doubling
+	all := g.bodies.Add(n)
+	if all <= bodiesReserve {
+		return true
+	}
+	if all > bodiesMax || !g.memory.Spare(2*n) { // a buffer grows by doubling
 		g.bodies.Add(-n)
 		return false
 	}

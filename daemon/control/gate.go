@@ -175,10 +175,10 @@ func (g *Gate) Login(r *http.Request) (Identity, error) {
 	switch {
 	case strings.EqualFold(method, "Bearer"):
 		if k := g.keys.token(g.now(), strings.TrimSpace(credentials)); k != nil {
-			g.locked.right(from, "")
+			g.locked.right(from)
 			return k.identity(), nil
 		}
-		return Identity{}, g.wrong(from, "", "the token is not known, or its time is over")
+		return Identity{}, g.wrong(from, "the token is not known, or its time is over")
 	case strings.EqualFold(method, "Basic"):
 		return g.password(r, from)
 	}
@@ -190,7 +190,7 @@ func (g *Gate) Login(r *http.Request) (Identity, error) {
 func (g *Gate) password(r *http.Request, from netip.Addr) (Identity, error) {
 	name, password, ok := r.BasicAuth()
 	if !ok {
-		return Identity{}, g.wrong(from, "", "the header Authorization cannot be read")
+		return Identity{}, g.wrong(from, "the header Authorization cannot be read")
 	}
 	user, proven := g.keys.user(g.now(), name, password)
 	if !proven {
@@ -199,11 +199,11 @@ func (g *Gate) password(r *http.Request, from netip.Addr) (Identity, error) {
 			return Identity{}, err
 		}
 		if !right {
-			return Identity{}, g.wrong(from, name, "the name or the password is wrong")
+			return Identity{}, g.wrong(from, "the name or the password is wrong")
 		}
 		g.keys.prove(user, password)
 	}
-	g.locked.right(from, name)
+	g.locked.right(from)
 	return user.identity(), nil
 }
 
@@ -236,10 +236,10 @@ func (g *Gate) hashed(ctx context.Context, user *key, password string) (bool, er
 	return right && user != nil, nil
 }
 
-// wrong counts a wrong password of a user, or a wrong token.
-func (g *Gate) wrong(from netip.Addr, user, why string) error {
+// wrong counts a wrong password or token.
+func (g *Gate) wrong(from netip.Addr, why string) error {
 	g.wrongs.Add(1)
-	if d := g.locked.failed(g.now(), from, user); d > 0 {
+	if d := g.locked.failed(g.now(), from); d > 0 {
 		g.log.Warn("too many wrong passwords", "from", from, "locked_out", d)
 		return lockedOut(d)
 	}

@@ -14,6 +14,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"swarmnode/swarm/limit"
 )
 
 // deadline is when something must have happened.
@@ -176,23 +178,6 @@ func TestLockout(t *testing.T) {
 	}
 }
 
-// Who knows one password does not get more attempts at that of somebody else by giving the right
-// one in between.
-func TestLockoutOfSomebodyWithAPassword(t *testing.T) {
-	g := gateOf(t, GateConfig{Passwords: passwordFile(t)})
-	_, url := serve(t, g, nil)
-	last := 0
-	for range wrongMax {
-		if status, _, _ := ask(t, overTCP(), "GET", url, basic("guest", "look")); status != 200 {
-			t.Fatalf("the guest's own password: %d", status)
-		}
-		last, _, _ = ask(t, overTCP(), "GET", url, basic("admin", "guess"))
-	}
-	if last != 429 {
-		t.Errorf("%d guesses, with another password in between: %d", wrongMax, last)
-	}
-}
-
 // A flood of guesses waits for one hash at a time and takes no more memory than that.
 func TestHashesAreBounded(t *testing.T) {
 	g := gateOf(t, GateConfig{Passwords: passwordFile(t)})
@@ -269,6 +254,15 @@ func TestBodies(t *testing.T) {
 		t.Errorf("beside other bodies: %d", status)
 	}
 	g.bodies.Add(-bodiesMax)
+	g.memory = limit.NewMemory(func() (taken, ceiling int64) { return 100, 100 })
+	if status, _ := post(strings.NewReader("x")); status != 200 {
+		t.Errorf("a short body while memory is short: %d", status)
+	}
+	g.bodies.Add(bodiesReserve)
+	if status, _ := post(strings.NewReader("x")); status != 503 {
+		t.Errorf("beside others while memory is short: %d", status)
+	}
+	g.bodies.Add(-bodiesReserve)
 	c, err := net.Dial("tcp", s.Addrs()[0].String())
 	if err != nil {
 		t.Fatal(err)

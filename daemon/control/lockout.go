@@ -3,7 +3,6 @@ package control
 import (
 	"container/list"
 	"net/netip"
-	"strings"
 	"sync"
 	"time"
 
@@ -33,8 +32,6 @@ type lockout struct {
 // wrong is what is remembered of a source.
 type wrong struct {
 	source netip.Addr
-	user   string // of all wrong passwords
-	mixed  bool   // they were of several users
 	count  int
 	last   time.Time
 	until  time.Time // when the lock ends; zero before the first
@@ -50,20 +47,15 @@ func (l *lockout) wait(now time.Time, ip netip.Addr) time.Duration {
 	return 0
 }
 
-// failed counts a wrong password of a user, "" for a token. It returns for how long the source is
-// locked out.
-func (l *lockout) failed(now time.Time, ip netip.Addr, user string) time.Duration {
+// failed counts a wrong password. It returns for how long the source is locked out.
+func (l *lockout) failed(now time.Time, ip netip.Addr) time.Duration {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	w := l.find(limit.SourceOf(ip))
 	if now.Sub(w.last) >= forgetAfter {
-		w.count, w.mixed = 0, false
+		w.count = 0
 	}
-	if len(user) > nameMax { // which no user has
-		user = user[:nameMax]
-	}
-	w.mixed = w.mixed || w.count > 0 && w.user != user
-	w.user, w.last = strings.Clone(user), now
+	w.last = now
 	if w.count++; w.count < wrongMax {
 		return 0
 	}
@@ -92,16 +84,11 @@ func (l *lockout) find(source netip.Addr) *wrong {
 	return w
 }
 
-// right forgets a source that gave the right password of the user for whom it gave wrong ones.
-// Who has one password does not get more attempts at those of others by it.
-func (l *lockout) right(ip netip.Addr, user string) {
+// right forgets a source that gave the right password.
+func (l *lockout) right(ip netip.Addr) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	e := l.sources[limit.SourceOf(ip)]
-	if e == nil {
-		return
-	}
-	if w := e.Value.(*wrong); !w.mixed && w.user == user {
+	if e := l.sources[limit.SourceOf(ip)]; e != nil {
 		l.forget(e)
 	}
 }

@@ -133,7 +133,7 @@ func TestLockoutIsBounded(t *testing.T) {
 	now := time.Unix(1e9, 0)
 	at := func(s string) netip.Addr { return netip.MustParseAddr(s) }
 	for i := range wrongMax {
-		l.failed(now, at("2001:db8::1").Next(), "")
+		l.failed(now, at("2001:db8::1").Next())
 		if i == wrongMax-1 {
 			break
 		}
@@ -147,14 +147,14 @@ func TestLockoutIsBounded(t *testing.T) {
 	ip := at("10.0.0.0")
 	for range 2 * lockedMax {
 		now = now.Add(time.Millisecond)
-		l.failed(now, ip, "")
+		l.failed(now, ip)
 		ip = ip.Next()
 	}
 	if len(l.sources) != lockedMax {
 		t.Errorf("%d sources are remembered, want %d", len(l.sources), lockedMax)
 	}
 	for range 20 {
-		l.failed(now, ip, "")
+		l.failed(now, ip)
 	}
 	if d := l.wait(now, ip); d != lockMax {
 		t.Errorf("locked out for %v, want %v", d, lockMax)

@@ -132,29 +132,6 @@ func TestSocketFolder(t *testing.T) {
 	}
 }
 
-// Nor is the folder of another user taken, who has made it before in a folder for temporary files:
-// they could put another socket in the place, and hear what commands ask of the daemon.
-func TestSocketFolderOfAnother(t *testing.T) {
-	if runtime.GOOS == "windows" || os.Geteuid() != 0 {
-		t.Skip("only root can give folders away")
-	}
-	const stranger = 65534
-	own, theirs := t.TempDir(), filepath.Join(t.TempDir(), "theirs")
-	link := filepath.Join(t.TempDir(), "link")
-	if err := errors.Join(os.Mkdir(theirs, 0o755), os.Chown(theirs, stranger, stranger),
-		os.Symlink(own, link), os.Lchown(link, stranger, stranger)); err != nil {
-		t.Fatal(err)
-	}
-	for _, dir := range []string{theirs, link} {
-		s, err := Serve(t.Context(), Config{Gate: gateOf(t, GateConfig{}),
-			Socket: filepath.Join(dir, "s"), Local: http.HandlerFunc(whoAmI)})
-		if _, ok := errors.AsType[*SocketError](err); !ok {
-			s.Close()
-			t.Errorf("in %s, of another user: %v", dir, err)
-		}
-	}
-}
-
 // An address beyond loopback needs a password file, and an address in use is named.
 func TestListenErrors(t *testing.T) {
 	everywhere := []Listener{{Name: "http", Addr: netip.MustParseAddrPort("0.0.0.0:0")}}

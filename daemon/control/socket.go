@@ -153,12 +153,8 @@ func (s *socket) close() {
 }
 
 // makeSocketDir makes the folder of a socket for us alone, or for the group gid as well. One
-// that is there may not be one in which others could put another socket in the place: that of
-// another user, one that everybody can write to, or a symbolic link of another user.
+// that is there may not be one in which others could put another socket in the place.
 func makeSocketDir(dir string, gid int) error {
-	if info, err := os.Lstat(dir); err == nil && ofStranger(info) {
-		return fmt.Errorf("the folder %s is that of another user", dir)
-	}
 	info, err := os.Stat(dir)
 	if errors.Is(err, fs.ErrNotExist) {
 		if err := os.MkdirAll(dir, 0o700); err != nil {
@@ -174,9 +170,6 @@ func makeSocketDir(dir string, gid int) error {
 	}
 	if err != nil {
 		return err
-	}
-	if ofStranger(info) {
-		return fmt.Errorf("the folder %s is that of another user", dir)
 	}
 	if runtime.GOOS != "windows" && info.Mode().Perm()&0o002 != 0 &&
 		info.Mode()&fs.ModeSticky == 0 {

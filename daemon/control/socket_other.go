@@ -4,12 +4,8 @@ package control
 
 import (
 	"errors"
-	"io/fs"
 	"net"
 )
-
-// ofStranger reports false: who owns a folder is not known here.
-func ofStranger(fs.FileInfo) bool { return false }
 
 // groupID fails: sockets have no groups here.
 func groupID(string) (int, error) { return 0, errors.New("this system has no groups for sockets") }

@@ -4,19 +4,11 @@ package control
 
 import (
 	"fmt"
-	"io/fs"
 	"net"
 	"os"
 	"os/user"
 	"strconv"
-	"syscall"
 )
-
-// ofStranger reports whether something in the file system belongs neither to us nor to root.
-func ofStranger(info fs.FileInfo) bool {
-	stat, ok := info.Sys().(*syscall.Stat_t)
-	return ok && stat.Uid != 0 && int(stat.Uid) != os.Geteuid()
-}
 
 // groupID returns the number of a group, by its name or number.
 func groupID(name string) (int, error) {

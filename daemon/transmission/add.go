@@ -138,7 +138,7 @@ func parseTorrent(doc []byte) (*metainfo.Torrent, error) {
 	if len(doc) > metainfo.TorrentBytesMax {
 		return nil, corrupt(nil)
 	}
-	if !swarm.MemoryRoom(metainfo.ParseCost(doc)) {
+	if !swarm.MemorySpare(metainfo.ParseCost(doc)) {
 		return nil, swarm.ErrMemory
 	}
 	t, err := metainfo.ParseTorrent(doc)

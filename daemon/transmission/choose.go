@@ -43,14 +43,13 @@ func (c *call) choose() (choice, error) {
 
 func (c *call) chooseEach(ids value) (chosen choice, err error) {
 	seen := make(map[daemon.ID]bool)
-	n, looked := 0, false
+	n := 0
 	for id := range ids.elements() {
 		if n++; n > idsMax {
 			return choice{}, invalid("too many ids")
 		}
 		list := []*daemon.Torrent{c.torrent(id)}
-		if s, _ := id.text(); recently.is(s) && !looked { // which is much work for a few bytes
-			looked = true
+		if s, _ := id.text(); recently.is(s) {
 			list = c.chooseRecent().torrents
 		}
 		for _, t := range list {

@@ -28,14 +28,10 @@ const factBytesMax = 4096
 type factBook struct {
 	mu   sync.Mutex
 	kept map[daemon.ID]*facts
-	full int // how many are kept when those of torrents that are gone are looked for
 }
 
-// factsMin is the least of factBook.full.
-const factsMin = 1024
-
-// of returns the facts of a torrent of d.
-func (b *factBook) of(ctx context.Context, d *daemon.Daemon, t *daemon.Torrent) *facts {
+// of returns the facts of a torrent.
+func (b *factBook) of(ctx context.Context, t *daemon.Torrent) *facts {
 	b.mu.Lock()
 	known := b.kept[t.ID()]
 	b.mu.Unlock()
@@ -66,22 +62,7 @@ func (b *factBook) of(ctx context.Context, d *daemon.Daemon, t *daemon.Torrent) 
 		b.kept = make(map[daemon.ID]*facts)
 	}
 	b.kept[t.ID()] = known
-	b.sweep(func(id daemon.ID) bool { return d.ByID(id) != nil })
 	return known
-}
-
-// sweep drops the facts of torrents that are not there any more, now and then: no client need ever
-// ask for what was removed. b.mu is held.
-func (b *factBook) sweep(there func(daemon.ID) bool) {
-	if len(b.kept) < max(b.full, factsMin) {
-		return
-	}
-	for id := range b.kept {
-		if !there(id) {
-			delete(b.kept, id)
-		}
-	}
-	b.full = 2 * len(b.kept)
 }
 
 // forget drops the facts of torrents that are gone.

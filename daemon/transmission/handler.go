@@ -26,7 +26,7 @@ const (
 	// BodyBytesMax bounds the body of a request. A .torrent file is a third longer in it.
 	BodyBytesMax = 16 << 20
 	// pooledMax bounds the memory of an answer that is kept for the next one.
-	pooledMax = 1 << 20
+	pooledMax = 4 << 20
 	// retryAfter is when a client may ask again after the memory was full.
 	retryAfter = time.Second
 )
@@ -54,6 +54,7 @@ type Config struct {
 
 // A Handler answers the RPC of Transmission over HTTP. It is safe for concurrent use.
 type Handler struct {
+	turn   chan struct{} // has room for the one answer that is made while memory is short
 	cfg    Config
 	daemon *daemon.Daemon
 	base   string // begins and ends with a slash
@@ -82,7 +83,7 @@ func New(cfg Config) (*Handler, error) {
 	if err != nil {
 		return nil, err
 	}
-	h := &Handler{cfg: cfg, daemon: cfg.Daemon, base: base, id: rand.Text() + rand.Text(),
+	h := &Handler{turn: make(chan struct{}, 1), cfg: cfg, daemon: cfg.Daemon, base: base, id: rand.Text() + rand.Text(),
 		log: cfg.Logger, now: time.Now, recent: newRecent(cfg.Daemon)}
 	h.answers.New = func() any { return new([]byte) }
 	if h.log == nil {

@@ -20,6 +20,10 @@ const (
 	answerBytesMax = 256 << 20
 	// roomStep is how many more bytes an answer takes between two looks at the memory.
 	roomStep = 1 << 20
+	// reserveMax bounds an answer that is made while memory is short, one at a time: a daemon
+	// whose torrents take all memory must still show them. 20,000 torrents with the usual
+	// fields take less.
+	reserveMax = 8 << 20
 )
 
 // A call is one request, while it is answered.
@@ -42,16 +46,40 @@ func (c *call) room() error {
 		return nil
 	}
 	c.checked = n
-	if n > answerBytesMax || !swarm.MemoryRoom(int64(2*n)) {
+	if n+roomStep <= cap(c.out.b) { // that of an earlier answer
+		return nil
+	}
+	switch {
+	case n > answerBytesMax:
+		return errMemory
+	case !c.out.turn && swarm.MemorySpare(int64(2*n)):
+		return nil
+	case n > reserveMax:
+		return errMemory
+	case c.out.turn:
+		return nil
+	}
+	select {
+	case c.h.turn <- struct{}{}:
+		c.out.turn = true
+		return nil
+	case <-c.ctx.Done():
 		return errMemory
 	}
-	return nil
+}
+
+// endTurn lets the next answer be made while memory is short.
+func (h *Handler) endTurn(w *writer) {
+	if w.turn {
+		<-h.turn
+	}
 }
 
 // answer answers the body of a request of either protocol. It returns nothing if the body
 // has notifications only. The error is errMemory.
 func (h *Handler) answer(ctx context.Context, body, dst []byte) ([]byte, error) {
 	w := &writer{b: dst}
+	defer h.endTurn(w)
 	doc, ok := parseValue(body)
 	switch {
 	case !ok && bytes.Contains(body, []byte(`"jsonrpc"`)):

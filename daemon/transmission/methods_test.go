@@ -325,19 +325,3 @@ func TestRemove(t *testing.T) {
 	}
 	b.h.facts.mu.Unlock()
 }
-
-// The facts of torrents that are gone are dropped, whether a client asks for what was removed or
-// not, and those of the others stay.
-func TestFactsAreBounded(t *testing.T) {
-	b := factBook{kept: make(map[daemon.ID]*facts)}
-	const stay = 10
-	most := 0
-	for id := range daemon.ID(100_000) {
-		b.kept[id] = noFacts
-		b.sweep(func(other daemon.ID) bool { return other < stay || other == id })
-		most = max(most, len(b.kept))
-	}
-	if most > factsMin || b.kept[stay-1] == nil {
-		t.Errorf("%d are kept, the last one that stays as %v", most, b.kept[stay-1])
-	}
-}

@@ -56,7 +56,7 @@ func (v *view) fill(t *daemon.Torrent, need needs) {
 		v.options = t.Options()
 	}
 	if need&needFacts != 0 {
-		v.facts = v.h.facts.of(v.ctx, v.h.daemon, t)
+		v.facts = v.h.facts.of(v.ctx, t)
 	}
 	if need&needFiles != 0 {
 		v.files, _ = t.Files(v.ctx)

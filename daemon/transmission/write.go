@@ -36,8 +36,9 @@ func (n names) is(s string) bool { return s == n[legacy] || s == n[modern] }
 // A writer builds a JSON document. Its methods append a value each, with the comma that it
 // needs. It does not check that the document has a sensible form.
 type writer struct {
-	b []byte
-	d dialect
+	turn bool // it is the one answer that is made while memory is short
+	b    []byte
+	d    dialect
 }
 
 // sep appends the comma between two values.

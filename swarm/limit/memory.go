@@ -46,6 +46,10 @@ func NewMemory(usage func() (taken, ceiling int64)) *Memory {
 // Room reports whether n more bytes fit that will stay.
 func (m *Memory) Room(n int64) bool { return m.within(n, memoryRoom) }
 
+// Spare reports whether n more bytes fit for a moment, such as those of a request. It allows
+// them up to where something should be given up.
+func (m *Memory) Spare(n int64) bool { return m.within(n, memoryOver) }
+
 // Over reports whether so much memory is in use that something should be given up.
 func (m *Memory) Over() bool { return !m.within(0, memoryOver) }
 

@@ -50,6 +50,11 @@ func TestMemory(t *testing.T) {
 	if !m.Over() {
 		t.Error("155 of 160 is not over")
 	}
+	h.used = 145
+	h.now = h.now.Add(collectEvery)
+	if m.Room(5) || !m.Spare(5) || m.Spare(6) {
+		t.Error("145 of 160: room for 5 that stay, or for more than 5 that are given back")
+	}
 	h.ceiling = math.MaxInt64
 	if m.Over() || !m.Room(1<<60) {
 		t.Error("there is a ceiling although none is set")
