@@ -108,6 +108,12 @@ func Read(path string, max int64) (doc []byte, changed time.Time, err error) {
 	return doc, info.ModTime(), err
 }
 
+// syncsMax bounds the files that are written to stable storage at one time: each takes a thread,
+// and thousands of torrents may end together.
+const syncsMax = 64
+
+var syncs = make(chan struct{}, syncsMax)
+
 // Create makes the file path and puts doc into it. It fails if anything has that
 // name. With durable it waits until the data is on stable storage. A file that
 // cannot be written whole is removed.
@@ -118,7 +124,9 @@ func Create(path string, doc []byte, durable bool) error {
 	}
 	_, err = f.Write(doc)
 	if err == nil && durable {
+		syncs <- struct{}{}
 		err = f.Sync()
+		<-syncs
 	}
 	if err = errors.Join(err, f.Close()); err != nil {
 		os.Remove(path)
