@@ -21,6 +21,8 @@ CREATEFLAGS ?=
 LABFLAGS ?=
 # Arguments of the announcements of many torrents: the DHT rate that so many need.
 MANYFLAGS ?= -rate 534
+# Arguments of the measurement of a daemon, as in: make bench DAEMONFLAGS='-with node'
+DAEMONFLAGS ?=
 
 .PHONY: plots all help build test test-fronts lint race fuzz bench lab sim sim-table soak cover demo install man packages packages-check \
   release container container-check test-platforms clean
@@ -74,7 +76,8 @@ fuzz:
 ##           transfer beside other clients and the machine's limit (BENCHFLAGS); how
 ##           soon a magnet link has its metadata; memory under its ceiling with many
 ##           torrents, peers, files or pieces; how 10,000 torrents are announced in a
-##           DHT (MANYFLAGS); the node in a mixed swarm, with libtorrent in the same
+##           DHT (MANYFLAGS); a daemon that holds as many, beside transmission-daemon
+##           (DAEMONFLAGS); the node in a mixed swarm, with libtorrent in the same
 ##           seat; how soon it recovers from moves and outages; how soon each
 ##           discovery leads to a first connection; a player that reads while the film
 ##           is being fetched, beside libtorrent's deadlines
@@ -85,6 +88,7 @@ bench: build
 	$(GO) run ./bench/start -node bin/node
 	$(GO) run ./bench/ceiling -node bin/node
 	$(GO) run ./bench/many -node bin/node $(MANYFLAGS)
+	$(GO) run ./bench/daemon -node bin/node $(DAEMONFLAGS)
 	$(GO) run ./bench/seats -node bin/node
 	$(GO) run ./bench/moves -node bin/node -with node
 	$(GO) run ./bench/discovery -node bin/node

@@ -214,17 +214,8 @@ func (d *Daemon) enter(t *Torrent, kept bool) {
 	d.release(hashes)
 	d.mu.Unlock()
 	if kept {
-		d.present(t)
-	}
-}
-
-// present puts a torrent that can be found by its ID into the queue and the feed.
-func (d *Daemon) present(t *Torrent) {
-	d.order.add(t)
-	d.feed.Add(t)
-	if d.ByID(t.id) != t { // somebody who found it has removed it already
-		d.order.remove(t)
-		d.feed.Remove(t)
+		d.order.add(t)
+		d.feed.Add(t)
 	}
 }
 

@@ -118,21 +118,3 @@ func TestStopStartRemove(t *testing.T) {
 		t.Errorf("the id %d was used before", next.ID())
 	}
 }
-
-// TestRemovedBeforeListed: whoever finds a torrent by its ID may remove it before Add has put it
-// into the queue and the feed. It does not come back there.
-func TestRemovedBeforeListed(t *testing.T) {
-	from, torrent := makeTorrent(t, "content", 1000, metainfo.V1)
-	d := startDaemon(t, testConfig(t.TempDir(), from, nil))
-	gone := add(t, d, AddSpec{Torrent: torrent, Options: Options{Stopped: true}})
-	if err := gone.Remove(t.Context(), false); err != nil {
-		t.Fatal(err)
-	}
-	d.present(gone) // as Add does it, late
-	if list, _, _ := d.order.all(0); len(list) != 0 {
-		t.Errorf("%d torrents are in the queue", len(list))
-	}
-	if c, _, _ := d.Subscribe(0).poll(); len(c.Torrents) != 0 {
-		t.Errorf("%d torrents are in the feed", len(c.Torrents))
-	}
-}

@@ -111,9 +111,8 @@ func (f *folders) observed(t *Torrent, arrived bool, fault error) {
 	if arrived {
 		f.moved(t)
 	}
-	// A reserve of free space is a setting that is kept, and no error.
-	if cause := swarm.CauseOf(fault); fault != nil && cause != swarm.CauseReserve {
-		f.commands.failed(t, cause.String())
+	if fault != nil {
+		f.commands.failed(t, swarm.CauseOf(fault).String())
 	}
 }
 

@@ -140,8 +140,7 @@ func (t *Torrent) failed(run *swarm.Torrent) {
 	if !memory {
 		t.fail(err)
 	}
-	// Once the daemon closes, it closes the torrent with all others.
-	t.daemon.start(func() {
+	t.daemon.wait.Go(func() {
 		_ = t.close() // its error is err
 		if memory {
 			t.putOff()

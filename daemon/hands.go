@@ -66,43 +66,41 @@ const (
 	atOnce haste = true // before those that nobody waits for
 )
 
-// push puts a torrent into one of the queues, unless it is there.
+// push puts a torrent into the queue, unless it is there.
 func (h *hands) push(t *Torrent, when haste) {
 	t.mu.Lock()
-	there, q := &t.drive.queued, &h.queue
-	if when == atOnce { // it may be in the other queue, too, which is harmless
-		there, q = &t.drive.urgent, &h.urgent
-	}
-	was := *there
-	*there = true
+	there := t.drive.queued
+	t.drive.queued = true
 	t.mu.Unlock()
-	if was {
-		return
-	}
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	*q = append(*q, t)
+	switch {
+	case when == atOnce:
+		h.urgent = append(h.urgent, t) // it may be in the other queue, too, which is harmless
+	case there:
+		return
+	default:
+		h.queue = append(h.queue, t)
+	}
 	select {
 	case h.wake <- struct{}{}:
 	default:
 	}
 }
 
-// pop returns the next torrent and the queue that it was in, or nil.
-func (h *hands) pop() (*Torrent, haste) {
+// pop returns the next torrent, or nil.
+func (h *hands) pop() *Torrent {
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	q, when := &h.urgent, atOnce
-	if len(*q) == 0 {
-		q, when = &h.queue, inTurn
+	for _, q := range []*[]*Torrent{&h.urgent, &h.queue} {
+		if len(*q) > 0 {
+			t := (*q)[0]
+			(*q)[0] = nil
+			*q = (*q)[1:]
+			return t
+		}
 	}
-	if len(*q) == 0 {
-		return nil, when
-	}
-	t := (*q)[0]
-	(*q)[0] = nil
-	*q = (*q)[1:]
-	return t, when
+	return nil
 }
 
 // putOff remembers a torrent for which there is no memory.
@@ -126,7 +124,7 @@ func (h *hands) retry() {
 // run is one hand, until ctx ends.
 func (h *hands) run(ctx context.Context) {
 	for {
-		t, when := h.pop()
+		t := h.pop()
 		if t == nil {
 			select {
 			case <-h.wake:
@@ -139,11 +137,7 @@ func (h *hands) run(ctx context.Context) {
 			return
 		}
 		t.mu.Lock()
-		if when == atOnce {
-			t.drive.urgent = false
-		} else {
-			t.drive.queued = false
-		}
+		t.drive.queued = false
 		t.mu.Unlock()
 		t.approach(ctx)
 	}

@@ -81,8 +81,7 @@ func mayFail(err error) bool {
 	}
 	_, exists := errors.AsType[*ExistsError](err)
 	_, option := errors.AsType[*OptionError](err) // the priorities of a link's files
-	_, gone := errors.AsType[*GoneError](err)     // another user located it where nothing lies
-	return exists || option || gone
+	return exists || option
 }
 
 // TestManyUsersAtOnce: several users do everything to a few torrents in a random order, and in the

@@ -46,7 +46,6 @@ type drive struct {
 	verify  bool   // the user wants the content hashed
 	check   check  // what of hashing is under way
 	queued  bool   // it is in the queue of the hands
-	urgent  bool   // it is in their queue of those that users wait for
 	done    bool   // it was complete when last looked at
 	known   bool   // done is known: its storage was open
 	running bool   // it was resumed

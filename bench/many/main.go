@@ -20,6 +20,7 @@ import (
 	"path/filepath"
 	"time"
 
+	"swarmnode/bench/publicdht"
 	"swarmnode/internal/nodeproc"
 	"swarmnode/internal/realclient"
 )
@@ -78,16 +79,16 @@ func measure(ctx context.Context, cfg config) error {
 	if err != nil {
 		return err
 	}
-	l := newLedger(seeder)
-	net, err := startDHT(ctx, cfg.nodes, l)
+	l := publicdht.NewLedger(seeder)
+	net, err := publicdht.Start(ctx, cfg.nodes, l)
 	if err != nil {
 		return err
 	}
-	defer net.close()
+	defer net.Close()
 	if err := nodeproc.Pause(ctx, joinTime); err != nil {
 		return err
 	}
-	seed, hashes, err := startSeeder(ctx, cfg, node, work, net.entry())
+	seed, hashes, err := startSeeder(ctx, cfg, node, work, net.Entry())
 	if err != nil {
 		return err
 	}
@@ -98,7 +99,7 @@ func measure(ctx context.Context, cfg config) error {
 	if err := rest(ctx, seed); err != nil {
 		return err
 	}
-	found, asked, err := net.find(ctx, hashes, cfg.sample)
+	found, asked, err := net.Find(ctx, seeker, hashes, cfg.sample)
 	if err != nil {
 		return err
 	}
@@ -107,7 +108,7 @@ func measure(ctx context.Context, cfg config) error {
 		if err := nodeproc.Pause(ctx, cfg.watch); err != nil {
 			return err
 		}
-		fmt.Println(l.again())
+		fmt.Println(l.Again())
 	}
 	began := time.Now()
 	seed.Stop()
@@ -163,7 +164,8 @@ func startSeeder(ctx context.Context, cfg config, node, work,
 }
 
 // follow reports the progress of the announcements until each torrent was announced.
-func follow(ctx context.Context, cfg config, seed *nodeproc.Node, l *ledger, torrents int) error {
+func follow(ctx context.Context, cfg config, seed *nodeproc.Node, l *publicdht.Ledger,
+	torrents int) error {
 	began := time.Now()
 	last, err := seed.Usage()
 	if err != nil {
@@ -171,7 +173,7 @@ func follow(ctx context.Context, cfg config, seed *nodeproc.Node, l *ledger, tor
 	}
 	for time.Since(began) < cfg.most {
 		end := time.Now().Add(reportEvery)
-		for l.distinct() < torrents && time.Now().Before(end) {
+		for l.Distinct() < torrents && time.Now().Before(end) {
 			if err := nodeproc.Pause(ctx, time.Second); err != nil {
 				return err
 			}
@@ -182,14 +184,14 @@ func follow(ctx context.Context, cfg config, seed *nodeproc.Node, l *ledger, tor
 		}
 		fmt.Printf("%6.0f s: %6d announced; %3d MiB now, %3d at most; %4.1f %% of a core; %s\n",
 			time.Since(began).Seconds(),
-			l.distinct(), u.Anon>>20, u.PeakRSS>>20,
-			100*(u.CPU-last.CPU).Seconds()/reportEvery.Seconds(), l.traffic())
-		if last = u; l.distinct() == torrents {
-			fmt.Println(l.spread())
+			l.Distinct(), u.Anon>>20, u.PeakRSS>>20,
+			100*(u.CPU-last.CPU).Seconds()/reportEvery.Seconds(), l.Traffic())
+		if last = u; l.Distinct() == torrents {
+			fmt.Println(l.Spread())
 			return nil
 		}
 	}
-	fmt.Printf("%d of %d torrents were announced within %v\n", l.distinct(), torrents, cfg.most)
+	fmt.Printf("%d of %d torrents were announced within %v\n", l.Distinct(), torrents, cfg.most)
 	return nil
 }
 

@@ -153,9 +153,7 @@ func (s *service) openControls(ctx context.Context, node swarmnode.Config, gate 
 		Torrents: f.torrents}))
 	local := http.NewServeMux()
 	local.Handle("/", mux)
-	for _, path := range rpcPaths(rpc.Base()) {
-		local.Handle(path, rpc)
-	}
+	local.Handle(rpc.Base(), rpc)
 	cfg := control.Config{Gate: gate, Network: network, Socket: f.socketPath(), Group: f.group,
 		Local: local, Logger: s.c.log}
 	for _, addr := range serviceAddrs(f.http.items) {

@@ -128,15 +128,6 @@ func (f *rpcFlags) checkWeb() error {
 	return nil
 }
 
-// rpcPaths returns what of a listener that serves other things as well belongs to the RPC: all
-// below its base path, unless that is the path of everything.
-func rpcPaths(base string) []string {
-	if base == "/" {
-		return []string{"/rpc", "/rpc/", "/web/"}
-	}
-	return []string{base}
-}
-
 // rpcURL returns the URL of the RPC at an address.
 func rpcURL(addr netip.AddrPort, base string) string {
 	return "http://" + addr.String() + strings.TrimSuffix(base, "/") + "/rpc"

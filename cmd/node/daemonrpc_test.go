@@ -40,19 +40,13 @@ func TestParseRPC(t *testing.T) {
 
 // A daemon answers front ends over TCP and on its socket, at the path that the user wants.
 func TestDaemonServesRPC(t *testing.T) {
-	for _, base := range []string{"/x/", "/"} {
-		t.Run(base, func(t *testing.T) { testDaemonServesRPC(t, base) })
-	}
-}
-
-func testDaemonServesRPC(t *testing.T, base string) {
-	d := startDaemon(t, "--rpc", ":0", "--rpc-path", base)
+	d := startDaemon(t, "--rpc", ":0", "--rpc-path", "/x/")
 	if len(d.start.RPC) != 1 || len(d.start.HTTP) != 0 {
 		t.Fatalf("the daemon listens at %v and %v", d.start.RPC, d.start.HTTP)
 	}
 	for client, url := range map[*http.Client]string{
-		{Timeout: time.Minute}: "http://" + d.start.RPC[0] + base + "rpc",
-		d.local():              "http://socket" + base + "rpc",
+		{Timeout: time.Minute}: "http://" + d.start.RPC[0] + "/x/rpc",
+		d.local():              "http://socket/x/rpc",
 	} {
 		id, body := "", ""
 		for range 2 {
@@ -75,10 +69,6 @@ func testDaemonServesRPC(t *testing.T, base string) {
 		if !strings.Contains(body, `"result":"success"`) {
 			t.Errorf("%s answers %s", url, body)
 		}
-	}
-	status, _ := answerOf(t, d.local(), "GET", "http://socket/api/v1/session", "")
-	if status != 200 {
-		t.Errorf("beside the RPC, the API on the socket answers %d", status)
 	}
 }
 

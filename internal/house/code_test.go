@@ -71,13 +71,16 @@ var goroutines = map[string]string{
 	"bench/discovery/post.go":    "the listener of a post and its connections, until close",
 	"bench/discovery/sources.go": "a search and a tracker, waited for at the end of a " +
 		"measurement",
-	"bench/many/network.go":        "look-ups, waited for in the same function",
+	"bench/daemon/ask.go":          "front ends that poll, waited for in the same function",
+	"bench/daemon/content.go":      "adders of torrents, waited for in the same function",
+	"bench/publicdht/network.go":   "look-ups, waited for in the same function",
 	"bench/transfer/contenders.go": "samples the memory of a process until the transfer ends",
 	"bench/transfer/limit.go": "hashes and writes beside the receiving, waited for at " +
 		"its end",
 	"internal/lightpeer/lightpeer.go": "one connection, until Close",
 	"internal/realclient/tracker.go":  "serves announces until Close",
 	"daemon/daemon.go":                "the saver, the follower of the engine, the hands, until Close",
+	"daemon/follow.go":                "the end of a torrent that has failed, waited for by Close",
 	"daemon/folders.go": "movers of complete content, the watch of folders and the retry of " +
 		"moves, until Close",
 	"daemon/records_load.go": "readers and writers of records, waited for in the same function",

@@ -1,6 +1,6 @@
 //go:build linux
 
-package main
+package publicdht
 
 import (
 	"bytes"
@@ -11,17 +11,17 @@ import (
 	"time"
 )
 
-// A ledger records the queries of one node. It is safe for concurrent use.
-type ledger struct {
+// A Ledger records the queries of one node. It is safe for concurrent use.
+type Ledger struct {
 	whose netip.Addr
 
 	mu      sync.Mutex
 	began   time.Time // of its first query
 	seconds []int     // queries by second
-	minutes []int     // distinct nodes asked by minute
+	minutes []int     // Distinct nodes asked by minute
 	asked   map[string]struct{}
 	told    map[string]*telling // by info-hash
-	since   int                 // the first second that traffic has not described
+	since   int                 // the first second that Traffic has not described
 }
 
 // A telling records how an info-hash was announced.
@@ -33,15 +33,16 @@ type telling struct {
 // round bounds the time that the announcements of one round to several nodes take.
 const round = 30 * time.Second
 
-func newLedger(whose netip.Addr) *ledger {
-	return &ledger{whose: whose, asked: map[string]struct{}{}, told: map[string]*telling{}}
+// NewLedger returns a Ledger of the node with an address.
+func NewLedger(whose netip.Addr) *Ledger {
+	return &Ledger{whose: whose, asked: map[string]struct{}{}, told: map[string]*telling{}}
 }
 
 // hashSize is the length of an info-hash, in bytes.
 const hashSize = 20
 
 // note records a packet to one node.
-func (l *ledger) note(to string, from netip.Addr, packet []byte) {
+func (l *Ledger) note(to string, from netip.Addr, packet []byte) {
 	if from != l.whose || !bytes.Contains(packet, []byte("1:y1:q")) {
 		return
 	}
@@ -79,15 +80,25 @@ func (l *ledger) note(to string, from netip.Addr, packet []byte) {
 	t.last = now
 }
 
-// distinct returns how many torrents were announced.
-func (l *ledger) distinct() int {
+// Reset forgets all queries so far.
+func (l *Ledger) Reset() {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.began, l.since = time.Time{}, 0
+	l.seconds, l.minutes = nil, nil
+	clear(l.asked)
+	clear(l.told)
+}
+
+// Distinct returns how many torrents were announced.
+func (l *Ledger) Distinct() int {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	return len(l.told)
 }
 
-// traffic describes the queries since it was last called.
-func (l *ledger) traffic() string {
+// Traffic describes the queries since it was last called.
+func (l *Ledger) Traffic() string {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	recent := l.seconds[min(l.since, len(l.seconds)):]
@@ -103,8 +114,8 @@ func (l *ledger) traffic() string {
 		sum/len(recent), slices.Max(recent), slices.Max(l.minutes))
 }
 
-// spread describes when torrents were announced first.
-func (l *ledger) spread() string {
+// Spread describes when torrents were announced first.
+func (l *Ledger) Spread() string {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	var firsts []time.Duration
@@ -117,8 +128,8 @@ func (l *ledger) spread() string {
 		"last after %.0f s", part(50), part(90), part(100))
 }
 
-// again describes how long torrents were left without a new announcement.
-func (l *ledger) again() string {
+// Again describes how long torrents were left without a new announcement.
+func (l *Ledger) Again() string {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	now := time.Since(l.began)

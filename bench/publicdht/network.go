@@ -1,6 +1,6 @@
 //go:build linux
 
-package main
+package publicdht
 
 import (
 	"context"
@@ -16,16 +16,17 @@ import (
 	"swarmnode/metainfo"
 )
 
-// A network is a DHT of nodes in this process.
-type network struct {
-	nodes []*dht.Node
-	conns []net.PacketConn
+// A Network is a DHT of nodes in this process.
+type Network struct {
+	nodes  []*dht.Node
+	conns  []net.PacketConn
+	ledger *Ledger
 }
 
 // noted is a socket that records incoming packets in a ledger.
 type noted struct {
 	*net.UDPConn
-	ledger *ledger
+	ledger *Ledger
 }
 
 func (c noted) ReadFromUDPAddrPort(b []byte) (int, netip.AddrPort, error) {
@@ -36,18 +37,18 @@ func (c noted) ReadFromUDPAddrPort(b []byte) (int, netip.AddrPort, error) {
 	return n, from, err
 }
 
-// startDHT starts n nodes, each in a /24 of its own.
-func startDHT(ctx context.Context, count int, l *ledger) (*network, error) {
-	d := &network{}
+// Start starts nodes, each in a /24 of its own. l takes the queries that they get.
+func Start(ctx context.Context, count int, l *Ledger) (*Network, error) {
+	d := &Network{ledger: l}
 	for i := range count {
-		if err := d.start(netip.AddrFrom4([4]byte{11, byte(1 + i/250), byte(1 + i%250), 1}), l,
+		if err := d.start(netip.AddrFrom4([4]byte{11, byte(1 + i/250), byte(1 + i%250), 1}),
 			dht.Limits{}); err != nil {
-			d.close()
+			d.Close()
 			return nil, err
 		}
 		if i%100 == 99 { // so that earlier nodes have time for the later ones
 			if err := nodeproc.Pause(ctx, time.Second/4); err != nil {
-				d.close()
+				d.Close()
 				return nil, err
 			}
 		}
@@ -55,15 +56,15 @@ func startDHT(ctx context.Context, count int, l *ledger) (*network, error) {
 	return d, nil
 }
 
-func (d *network) start(addr netip.Addr, l *ledger, limits dht.Limits) error {
+func (d *Network) start(addr netip.Addr, limits dht.Limits) error {
 	conn, err := net.ListenUDP("udp4", net.UDPAddrFromAddrPort(netip.AddrPortFrom(addr, 6881)))
 	if err != nil {
 		return err
 	}
 	d.conns = append(d.conns, conn)
-	cfg := dht.Config{Conns: []net.PacketConn{noted{conn, l}}, Limits: limits}
+	cfg := dht.Config{Conns: []net.PacketConn{noted{conn, d.ledger}}, Limits: limits}
 	if len(d.nodes) > 0 {
-		cfg.Bootstrap = []string{d.entry()}
+		cfg.Bootstrap = []string{d.Entry()}
 	}
 	node, err := dht.New(cfg)
 	if err != nil {
@@ -73,10 +74,11 @@ func (d *network) start(addr netip.Addr, l *ledger, limits dht.Limits) error {
 	return nil
 }
 
-// entry returns the node through which others join.
-func (d *network) entry() string { return d.conns[0].LocalAddr().String() }
+// Entry returns the node through which others join.
+func (d *Network) Entry() string { return d.conns[0].LocalAddr().String() }
 
-func (d *network) close() {
+// Close ends all nodes.
+func (d *Network) Close() {
 	for _, n := range d.nodes {
 		n.Close()
 	}
@@ -88,11 +90,11 @@ func (d *network) close() {
 // seekers is how many lookups run at a time.
 const seekers = 16
 
-// find looks up some of the torrents with a fresh node, and returns how many lookups led
-// to the seeder.
-func (d *network) find(ctx context.Context, hashes []string,
+// Find looks up some of the torrents with a fresh node at the address by, and returns how many
+// lookups led to the node of the Ledger.
+func (d *Network) Find(ctx context.Context, by netip.Addr, hashes []string,
 	most int) (found, asked int, err error) {
-	if err := d.start(seeker, newLedger(seeder), dht.Limits{QueriesOut: 2_000,
+	if err := d.start(by, dht.Limits{QueriesOut: 2_000,
 		AddressesOut: 1_000_000}); err != nil {
 		return 0, 0, err
 	}
@@ -110,7 +112,7 @@ func (d *network) find(ctx context.Context, hashes []string,
 				if i >= asked || ctx.Err() != nil {
 					return
 				}
-				if meets(ctx, node, hashes[i*len(hashes)/asked]) {
+				if d.meets(ctx, node, hashes[i*len(hashes)/asked]) {
 					count.Add(1)
 				}
 			}
@@ -120,13 +122,13 @@ func (d *network) find(ctx context.Context, hashes []string,
 	return int(count.Load()), asked, ctx.Err()
 }
 
-// meets reports whether a lookup leads to the seeder.
-func meets(ctx context.Context, node *dht.Node, hash string) bool {
+// meets reports whether a lookup leads to the node of the Ledger.
+func (d *Network) meets(ctx context.Context, node *dht.Node, hash string) bool {
 	ih, err := metainfo.ParseHash(hash)
 	if err != nil {
 		panic(fmt.Sprintf("%q is no info-hash: %v", hash, err))
 	}
 	met := false
-	node.GetPeers(ctx, ih, func(a netip.AddrPort) { met = met || a.Addr() == seeder })
+	node.GetPeers(ctx, ih, func(a netip.AddrPort) { met = met || a.Addr() == d.ledger.whose })
 	return met
 }
