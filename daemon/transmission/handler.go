@@ -83,8 +83,9 @@ func New(cfg Config) (*Handler, error) {
 	if err != nil {
 		return nil, err
 	}
-	h := &Handler{turn: make(chan struct{}, 1), cfg: cfg, daemon: cfg.Daemon, base: base, id: rand.Text() + rand.Text(),
-		log: cfg.Logger, now: time.Now, recent: newRecent(cfg.Daemon)}
+	h := &Handler{turn: make(chan struct{}, 1), cfg: cfg, daemon: cfg.Daemon, base: base,
+		id: rand.Text() + rand.Text(), log: cfg.Logger, now: time.Now,
+		recent: newRecent(cfg.Daemon)}
 	h.answers.New = func() any { return new([]byte) }
 	if h.log == nil {
 		h.log = slog.New(slog.DiscardHandler)
