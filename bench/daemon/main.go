@@ -112,9 +112,9 @@ func (s *scene) measureNode(ctx context.Context) error {
 	return nil
 }
 
-// addToNode adds all torrents to a daemon that has none.
+// addToNode adds all torrents to a daemon that has none and no DHT.
 func (s *scene) addToNode(ctx context.Context) error {
-	d, err := s.startNode(ctx, true)
+	d, err := s.startNode(ctx, false)
 	if err != nil {
 		return err
 	}
