@@ -65,7 +65,7 @@ func (d *Daemon) Add(ctx context.Context, spec AddSpec) (*Torrent, error) {
 	return t, nil
 }
 
-// hash returns the info-hash of what is to be added.
+// hash returns the info-hash of what a spec adds.
 func (s *AddSpec) hash() metainfo.Hash {
 	if s.Torrent != nil {
 		return s.Torrent.Info().Hash()
@@ -73,7 +73,7 @@ func (s *AddSpec) hash() metainfo.Hash {
 	return s.Magnet.Hash()
 }
 
-// recordOf returns the record of a torrent that is to be added, without an ID, and its
+// recordOf returns the record of a torrent that a spec adds, without an ID, and its
 // .torrent file, unless it is a link.
 func (d *Daemon) recordOf(ctx context.Context, spec *AddSpec) (*record, []byte, error) {
 	rec := &record{Options: spec.Options.clone(), Whole: spec.Complete}

@@ -221,7 +221,7 @@ func TestTorrentsWithoutSettings(t *testing.T) {
 }
 
 // TestMetadataAheadOfRecord: a process that dies between the metadata and the record of a link
-// leaves both of use.
+// leaves both usable.
 func TestMetadataAheadOfRecord(t *testing.T) {
 	s := newShelf(t)
 	_, torrent := makeTorrent(t, "content", 20_000, metainfo.V1)

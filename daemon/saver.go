@@ -38,7 +38,7 @@ type saver struct {
 	records *records
 
 	mu      sync.Mutex
-	due     map[*Torrent]time.Time // when it is to be written
+	due     map[*Torrent]time.Time // when to write it
 	next    time.Time              // the earliest of them
 	wake    chan struct{}          // has room for one
 	failing error                  // why the folder cannot be written to; nil if it can

@@ -212,7 +212,7 @@ func (t *Torrent) Stop(ctx context.Context) error {
 	return nil
 }
 
-// hurry puts the torrent before those that nobody waits for, if something is to be done about
+// hurry puts the torrent before those that nobody waits for, if something remains to do about
 // it.
 func (t *Torrent) hurry() {
 	t.mu.Lock()

@@ -22,7 +22,7 @@ const (
 // that has come. One goroutine runs it; wake and urge may be called by any.
 type steward struct {
 	world world
-	poke  chan struct{} // the next round is to begin at once
+	poke  chan struct{} // begins the next round at once
 
 	mu     sync.Mutex
 	urgent map[ID]bool // torrents about which users wait

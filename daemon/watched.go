@@ -103,7 +103,7 @@ func (l *lookout) begin(end context.CancelFunc) {
 	}
 }
 
-// settingsChanged begins another round if other folders are to be watched.
+// settingsChanged begins another round if the list of folders has changed.
 func (l *lookout) settingsChanged(now *Settings) {
 	l.mu.Lock()
 	defer l.mu.Unlock()

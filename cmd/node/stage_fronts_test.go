@@ -35,8 +35,8 @@ const (
 )
 
 // A stage is what a front end is tried on: a daemon, and a seed that has the content of two
-// torrents. It shows three files, which are to be added as a .torrent file, and a song, which is
-// to be added by its link.
+// torrents: three files, for a test to add as a .torrent file, and a song, for a test to add by
+// its link.
 type stage struct {
 	*runningDaemon
 	rpc     string // URL of the RPC

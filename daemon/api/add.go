@@ -144,7 +144,7 @@ func (c *call) spec(add *Add) (spec daemon.AddSpec, err error) {
 	return spec, wantFiles(&spec, add.Files)
 }
 
-// source finds out what is to be added.
+// source finds out what a request adds.
 func (c *call) source(add *Add, spec *daemon.AddSpec) (err error) {
 	if add.Metainfo != nil {
 		spec.Torrent, err = c.api.parseTorrent(add.Metainfo)
