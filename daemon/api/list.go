@@ -121,8 +121,9 @@ func (c *call) list() error {
 		return err
 	}
 	rows := make([]row, 0, len(changes.Torrents))
+	var v view // one for all, since each would be on the heap
 	for _, change := range changes.Torrents {
-		if v := viewOf(change.Torrent); f.takes(&v) {
+		if v = viewOf(change.Torrent); f.takes(&v) {
 			rows = append(rows, by.row(&v))
 		}
 	}
@@ -205,11 +206,12 @@ func (c *call) writeList(p plan, changes *daemon.Changes, since uint64, total in
 		b = append(b, ']')
 	}
 	b = append(b, `,"torrents":[`...)
+	var v view
 	for i := range rows {
 		if i > 0 {
 			b = append(b, ',')
 		}
-		v := viewOf(rows[i].torrent)
+		v = viewOf(rows[i].torrent)
 		b = p.append(b, &v)
 		if len(b) >= chunkBytes {
 			if _, err := c.w.Write(b); err != nil {
