@@ -81,11 +81,13 @@ func (s *scene) each(f func(adder int, doc []byte) error) error {
 	return <-errs
 }
 
-// addByAPI adds all torrents by POST /api/v1/torrents.
+// addByAPI adds all torrents by POST /api/v1/torrents. Their content was just made, so it need
+// not be hashed.
 func (s *scene) addByAPI(ctx context.Context, d *daemon) error {
 	clients := make([]http.Client, adders)
 	return s.each(func(adder int, doc []byte) error {
-		body, err := json.Marshal(map[string]any{"metainfo": doc, "dir": s.content})
+		body, err := json.Marshal(map[string]any{"metainfo": doc, "dir": s.content,
+			"complete": true})
 		if err != nil {
 			return err
 		}

@@ -37,13 +37,17 @@ func (g *Gate) ReadBody(w http.ResponseWriter, r *http.Request, max int64) (
 	release = func() { g.bodies.Add(-taken) }
 	src := http.MaxBytesReader(w, r.Body, max)
 	var buf bytes.Buffer
+	chunk := int64(bodyChunk)
+	if n := r.ContentLength; n >= 0 {
+		chunk = min(chunk, n+bytes.MinRead)
+	}
 	for {
-		if !g.takeBody(bodyChunk) {
+		if !g.takeBody(chunk) {
 			release()
 			return nil, func() {}, noMemory()
 		}
-		taken += bodyChunk
-		_, err := io.CopyN(&buf, src, bodyChunk)
+		taken += chunk
+		_, err := io.CopyN(&buf, src, chunk)
 		switch _, long := errors.AsType[*http.MaxBytesError](err); {
 		case err == nil:
 		case errors.Is(err, io.EOF):

@@ -108,25 +108,30 @@ func Read(path string, max int64) (doc []byte, changed time.Time, err error) {
 	return doc, info.ModTime(), err
 }
 
-// syncsMax bounds the files that are written to stable storage at one time: each takes a thread,
-// and thousands of torrents may end together.
-const syncsMax = 64
+// writersMax bounds the files that are written at one time: each takes a thread while it waits
+// for the disk, and thousands of torrents may end together.
+const writersMax = 64
 
-var syncs = make(chan struct{}, syncsMax)
+var writers = make(chan struct{}, writersMax)
 
 // Create makes the file path and puts doc into it. It fails if anything has that
 // name. With durable it waits until the data is on stable storage. A file that
 // cannot be written whole is removed.
 func Create(path string, doc []byte, durable bool) error {
+	writers <- struct{}{}
+	defer func() { <-writers }()
+	return create(path, doc, durable)
+}
+
+// create is Create by one of the writers.
+func create(path string, doc []byte, durable bool) error {
 	f, err := os.OpenFile(path, os.O_WRONLY|os.O_CREATE|os.O_EXCL, perm)
 	if err != nil {
 		return err
 	}
 	_, err = f.Write(doc)
 	if err == nil && durable {
-		syncs <- struct{}{}
 		err = f.Sync()
-		<-syncs
 	}
 	if err = errors.Join(err, f.Close()); err != nil {
 		os.Remove(path)
@@ -138,8 +143,10 @@ func Create(path string, doc []byte, durable bool) error {
 // folder: who reads path finds the old content whole, or the new. With durable it
 // waits until the data is on stable storage before it takes the old one's place.
 func Replace(path string, doc []byte, durable bool) error {
+	writers <- struct{}{}
+	defer func() { <-writers }()
 	fresh := Temporary(path)
-	if err := Create(fresh, doc, durable); err != nil {
+	if err := create(fresh, doc, durable); err != nil {
 		return err
 	}
 	err := os.Rename(fresh, path)
