@@ -17,8 +17,6 @@ const (
 	// same. A file system that hangs holds up nobody for longer.
 	openingMax   = 128
 	openPatience = 5 * time.Second
-	// shortRetry is the pause before a torrent that the memory limit refused is tried again.
-	shortRetry = 15 * time.Second
 )
 
 // hands bring torrents nearer to their aims, a few at a time. They are safe for concurrent
@@ -145,10 +143,7 @@ func (h *hands) run(ctx context.Context) {
 
 // wake lets the torrent run: it is opened if it is not, and resumed once its content is known.
 // It returns at once.
-func (t *Torrent) wake() { t.wakeAs(inTurn) }
-
-// wakeAs is wake for somebody who may wait for it.
-func (t *Torrent) wakeAs(when haste) {
+func (t *Torrent) wake(when haste) {
 	t.mu.Lock()
 	same := t.drive.aim == aimRun && !t.drive.failed && t.drive.why == ""
 	t.drive.aim, t.drive.why = aimRun, ""
@@ -164,10 +159,7 @@ func (t *Torrent) wakeAs(when haste) {
 
 // rest ends all traffic of the torrent. why is what users see; it is empty if they want it
 // themselves. It returns at once.
-func (t *Torrent) rest(why string) { t.restAs(why, inTurn) }
-
-// restAs is rest for somebody who may wait for it.
-func (t *Torrent) restAs(why string, when haste) {
+func (t *Torrent) rest(why string, when haste) {
 	t.mu.Lock()
 	same := t.drive.aim == aimRest && t.drive.why == why
 	t.drive.aim, t.drive.why, t.drive.short = aimRest, why, false

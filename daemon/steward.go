@@ -57,8 +57,8 @@ type world interface {
 type charge interface {
 	ID() ID
 	view() view
-	wakeAs(when haste)
-	restAs(why string, when haste)
+	wake(when haste)
+	rest(why string, when haste)
 	finish(why string)
 	appear(stalled bool)
 	moved()

@@ -30,7 +30,7 @@ func (k keeping) background(f func()) bool { return k.d.start(f) }
 // torrent that does not want to run rests at once.
 func (s *steward) look(t *Torrent) {
 	if v := t.view(); !v.wants {
-		t.restAs(v.why, inTurn)
+		t.rest(v.why, inTurn)
 	}
 	s.urge(t.id)
 }
@@ -77,7 +77,7 @@ func (t *Torrent) finish(why string) {
 	t.edited(0)
 	t.mu.Unlock()
 	t.daemon.log.Info("stopped at a goal", "torrent", t.hash.Short(), "name", t.name(), "it", why)
-	t.restAs(why, inTurn)
+	t.rest(why, inTurn)
 	t.changed(swarm.ChangedState)
 }
 

@@ -43,7 +43,7 @@ func (d *decider) decide(now time.Time, order []*ward, set *Settings, urgent map
 			when = atOnce
 		}
 		w.why, w.seen.aims = "", true
-		w.charge.wakeAs(when)
+		w.charge.wake(when)
 	}
 	reasons := [...]string{queue.Download: turnText(limits.Downloads, "download"),
 		queue.Seed: turnText(limits.Seeds, "seed")}

@@ -38,14 +38,14 @@ func (a *actor) ID() ID     { return a.id }
 func (a *actor) view() view { return a.v }
 func (a *actor) moved()     {}
 
-func (a *actor) wakeAs(haste) {
+func (a *actor) wake(haste) {
 	if !a.runs {
 		a.calls++
 	}
 	a.runs, a.said, a.v.aims = true, "", true
 }
 
-func (a *actor) restAs(why string, _ haste) {
+func (a *actor) rest(why string, _ haste) {
 	if a.runs {
 		a.calls++
 	}
@@ -54,7 +54,7 @@ func (a *actor) restAs(why string, _ haste) {
 
 func (a *actor) finish(why string) {
 	a.v.wants, a.v.why = false, why
-	a.restAs(why, inTurn)
+	a.rest(why, inTurn)
 }
 
 func (a *actor) appear(stalled bool) { a.said = map[bool]string{true: "stalled"}[stalled] }

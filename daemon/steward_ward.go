@@ -78,7 +78,7 @@ func (w *ward) release(now time.Time) {
 	if w.queued.Running {
 		w.queued.Rest(now, queue.NoPlace)
 	}
-	w.charge.restAs(w.seen.why, inTurn)
+	w.charge.rest(w.seen.why, inTurn)
 }
 
 // hold keeps a download from running while its file system has too little room.
@@ -148,6 +148,6 @@ func (s *steward) watchStall(now time.Time, w *ward) {
 func (w *ward) tell(why string, when haste) {
 	if w.why != why || w.seen.aims {
 		w.why, w.seen.aims = why, false
-		w.charge.restAs(why, when)
+		w.charge.rest(why, when)
 	}
 }

@@ -235,13 +235,13 @@ func TestFeed(t *testing.T) {
 			Stopped: new(true)}), 201, nil)
 	}
 	feed := r.follow("?fields=name,status")
-	events, id := feed.batch(t)
+	events, _ := feed.batch(t)
 	if len(events) < 4 || events[0] != (event{EventReset, `{"torrents":3}`, ""}) ||
 		events[1].name != EventTorrent || !strings.HasPrefix(events[1].data, `{"id":1,"name":`) {
 		t.Fatalf("at first: %q", events)
 	}
 	r.want(r.do("PATCH", "/torrents/2", Patch{Labels: &[]string{"x"}}), 200, nil)
-	events, id = feed.batch(t)
+	events, id := feed.batch(t)
 	if len(events) != 1 || !strings.HasPrefix(events[0].data, `{"id":2,`) {
 		t.Fatalf("after a change: %q", events)
 	}

@@ -30,7 +30,7 @@ func (r *Runner) execute(c Command) {
 	}
 	ended := make(chan error, 1)
 	r.workers.Go(func() { ended <- cmd.Wait() })
-	err, cut := r.await(cmd, ended)
+	cut, err := r.await(cmd, ended)
 	if errors.Is(err, exec.ErrWaitDelay) {
 		err = nil // it has left programs behind that have its output: that is its own affair
 	}
@@ -50,18 +50,18 @@ func (r *Runner) execute(c Command) {
 
 // await waits for the end of a command, and brings it about when its time is over. cut says
 // why it did.
-func (r *Runner) await(cmd *exec.Cmd, ended <-chan error) (err error, cut string) {
+func (r *Runner) await(cmd *exec.Cmd, ended <-chan error) (cut string, err error) {
 	limit := time.NewTimer(r.times.limit)
 	defer limit.Stop()
 	select {
 	case err := <-ended:
-		return err, ""
+		return "", err
 	case <-limit.C:
 		cut = "it ran for " + r.times.limit.String()
 		terminate(cmd)
 	case <-r.kill:
 		kill(cmd)
-		return <-ended, "the daemon ends"
+		return "the daemon ends", <-ended
 	}
 	grace := time.NewTimer(r.times.grace)
 	defer grace.Stop()
@@ -69,12 +69,12 @@ func (r *Runner) await(cmd *exec.Cmd, ended <-chan error) (err error, cut string
 	case err := <-ended:
 		// Its children had the same signal; who ignored it is not let off.
 		kill(cmd)
-		return err, cut
+		return cut, err
 	case <-grace.C:
 	case <-r.kill:
 	}
 	kill(cmd)
-	return <-ended, cut
+	return cut, <-ended
 }
 
 // workingDir returns the folder in which commands run: one that is always there, and that
