@@ -40,6 +40,9 @@ func (c *counter) listen(t *testing.T, addr string) netip.AddrPort {
 	return netip.MustParseAddrPort(l.Addr().String())
 }
 
+// ownHost is an address from which nobody else connects, so that a port there stays free.
+var ownHost = netip.MustParseAddrPort("127.0.66.1:0")
+
 // TestPeersOnlyAsksNobodyElse: with PeersOnly a torrent asks neither DHT, LSD,
 // trackers, web seeds nor the peers of a link or of an earlier run, and completes
 // by the peer that is named.
@@ -47,7 +50,7 @@ func TestPeersOnlyAsksNobodyElse(t *testing.T) {
 	dir, torrent := makeContent(t, 400<<10)
 	state := t.TempDir()
 	// An earlier run has met a peer that is gone; somebody else is there now.
-	gone := newEngine(t)
+	gone := newEngineAt(t, ownHost, "")
 	add(t, gone, swarm.Spec{Torrent: torrent, Dir: dir, Complete: true})
 	earlier := newEngineAt(t, loopback, state)
 	waitDone(t, add(t, earlier, swarm.Spec{Torrent: torrent, Dir: t.TempDir(),

@@ -38,8 +38,8 @@ func addLink(t *testing.T, e *Engine, n byte) *Torrent {
 // and what it publishes is kept.
 func TestSameState(t *testing.T) {
 	late := map[string]bool{ // State asks others for them, or they follow from others
-		"Checked": true, "CheckTotal": true, "Dir": true, "Moved": true, "MoveTotal": true,
-		"Fault": true, "Limits": true, "Trackers": true,
+		"Checked": true, "CheckTotal": true, "CheckHeld": true, "Dir": true, "Moved": true,
+		"MoveTotal": true, "Fault": true, "Limits": true, "Trackers": true,
 	}
 	for i := range reflect.TypeFor[State]().NumField() {
 		name := reflect.TypeFor[State]().Field(i).Name

@@ -372,7 +372,11 @@ func TestBindDevice(t *testing.T) {
 	check("while it was gone")
 	v.plug()
 	began := time.Now()
-	more(last.Have)
+	if _, err := add.WaitFor(ctx, "more, or all", func(e nodeproc.Event) bool {
+		return e.Event == "progress" && e.Have > last.Have || e.Event == "complete"
+	}); err != nil {
+		t.Fatal(err)
+	}
 	t.Logf("%v until the next piece after the interface was back", time.Since(began))
 	if e, err := add.WaitEvent(ctx, "complete"); err != nil {
 		t.Fatal(err)

@@ -17,8 +17,12 @@ type shownCommand struct {
 
 // stays reports whether the command runs until it is interrupted.
 func (s *shownCommand) stays() bool {
-	return strings.HasPrefix(s.line, "node bootstrap ") ||
-		strings.HasPrefix(s.line, "node seed ") || strings.Contains(s.line, " --seed ")
+	for _, command := range []string{"node bootstrap ", "node seed ", "node daemon ", "node top "} {
+		if strings.HasPrefix(s.line, command) {
+			return true
+		}
+	}
+	return strings.Contains(s.line, " --seed ")
 }
 
 // shownSessions returns the terminal sessions of a document, in order: its indented
@@ -62,7 +66,7 @@ const shownHome, shownPort = "/home/me", ":6881"
 // varies are the parts of shown output that differ from run to run.
 var varies = []*regexp.Regexp{
 	regexp.MustCompile(`in \d\S*$`), regexp.MustCompile(`peers \d+/\d+`),
-	regexp.MustCompile(`dht \d+ nodes?`),
+	regexp.MustCompile(`dht \d+ nodes?`), regexp.MustCompile(`on \d\S*`),
 }
 
 // shownPattern returns the pattern of a line that a document shows, in which its
@@ -116,7 +120,13 @@ func TestREADMESession(t *testing.T) {
 	bound := "0" // the port that the first node listens on in place of the shown one
 	for _, shown := range session {
 		line := strings.ReplaceAll(shown.line, shownPort, ":"+bound)
-		if port := shown.run(t, dir, line, nil); port != "" {
+		var env []string
+		if !strings.Contains(line, "--bootstrap ") { // the daemon and what steers it
+			line = strings.ReplaceAll(line, " & ", " ") // each has a terminal here
+			env = []string{"SWARM_LISTEN=127.0.0.1:0", "SWARM_BOOTSTRAP=127.0.0.1:" + bound,
+				"SWARM_SOCKET=" + filepath.Join(dir, "ctl.sock")}
+		}
+		if port := shown.run(t, dir, line, env); port != "" {
 			bound = port
 		}
 	}
