@@ -111,28 +111,28 @@ func (d *Daemon) Change(ctx context.Context, by func(*Settings)) error {
 
 // Reload takes new settings of files, flags and the environment, and the names of those that are
 // pinned, as Start does. What controls have changed stays, except for settings of which base
-// says something new. restart has the names of the settings that stay as they were until the
-// next start, such as blocklists that cannot be read now. If base is wrong, nothing changes, and
-// the error is a *SettingError.
-func (d *Daemon) Reload(base Settings, pinned []string) (restart []string, err error) {
+// says something new. changed has the names of the settings with new values, and restart those
+// that stay as they were until the next start, such as blocklists that cannot be read now. If
+// base is wrong, nothing changes, and the error is a *SettingError.
+func (d *Daemon) Reload(base Settings, pinned []string) (changed, restart []string, err error) {
 	d.keeper.changing.Lock()
 	defer d.keeper.changing.Unlock()
 	if err := d.ctx.Err(); err != nil {
-		return nil, ErrClosed
+		return nil, nil, ErrClosed
 	}
 	old := d.Settings()
 	next, err := d.keeper.rebase(base, pinned)
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
 	if err := d.useLists(d.ctx, &old, &next); err != nil {
 		d.log.Warn("the blocklist stays as it was", "err", err)
 		next.Blocklists, restart = old.Blocklists, []string{"blocklist"}
 	}
-	if len(next.differing(&old)) > 0 {
+	if changed = next.differing(&old); len(changed) > 0 {
 		d.enforce(&old, next)
 	}
-	return restart, nil
+	return changed, restart, nil
 }
 
 // Changed returns the names of the settings that controls have changed: those that are not as

@@ -54,6 +54,7 @@ func commands() []*command {
 		trackersCommand(),
 		reannounceCommand(),
 		topCommand(),
+		reloadCommand(),
 		shutdownCommand(),
 		bootstrapCommand(),
 		relayCommand(),

@@ -129,14 +129,14 @@ func (cfg *configuration) check(table string) error {
 	if err := cfg.apply(cmd, fs, os.LookupEnv); err != nil {
 		return err
 	}
-	settings, err := f.settings(os.LookupEnv, string(filepath.Separator))
-	if err != nil {
+	if _, err := f.check(os.LookupEnv, string(filepath.Separator)); err != nil {
 		return err
 	}
-	if err := settings.Check(); err != nil {
-		return f.settingFailure(err)
+	if err := f.engine.exclusive(); err != nil {
+		return fail(exitInput, cfg.file.Path(), err)
 	}
-	return nil
+	_, err := f.checkReach(cfg.file.Path(), nil)
+	return err
 }
 
 // commandAt returns the command of a table, or nil.

@@ -12,6 +12,7 @@ import (
 	"github.com/spf13/pflag"
 
 	"swarmnode/conffile"
+	"swarmnode/daemon/client"
 )
 
 // configMode is the mode of a file that config set makes, and configFolderMode that of its
@@ -27,7 +28,8 @@ func configSetCommand() *command {
 		args:  "KEY VALUE...",
 		short: "change a key of the configuration file",
 		long: `The rest of the file stays as it is, comments included. Several VALUEs are for
-keys that are lists. A daemon that runs takes the change at SIGHUP.`,
+keys that are lists. If the daemon runs, it takes the change, or the command says that
+it counts from the next start on.`,
 		examples: []example{
 			{"node config set port 6881", "for every command"},
 			{"node config set --for seed up 1M", "in the table [seed]"},
@@ -36,9 +38,9 @@ keys that are lists. A daemon that runs takes the change at SIGHUP.`,
 		argsMin: 2,
 		argsMax: anyNumber,
 		setup: func(fs *pflag.FlagSet) action {
-			table := forFlag(fs)
+			e := editOf(fs)
 			return func(ctx context.Context, c *console, args []string) error {
-				return changeConfig(ctx, c, fileFlag(fs), *table, args[0],
+				return e.change(ctx, c, args[0],
 					func(f *conffile.File, table string) error {
 						v, err := valueOf(f, table, args[0], args[1:])
 						if err != nil {
@@ -62,9 +64,9 @@ func configUnsetCommand() *command {
 		argsMin: 1,
 		argsMax: 1,
 		setup: func(fs *pflag.FlagSet) action {
-			table := forFlag(fs)
+			e := editOf(fs)
 			return func(ctx context.Context, c *console, args []string) error {
-				return changeConfig(ctx, c, fileFlag(fs), *table, args[0],
+				return e.change(ctx, c, args[0],
 					func(f *conffile.File, table string) error {
 						had, err := f.Unset(table, args[0])
 						if err == nil && !had {
@@ -78,20 +80,32 @@ func configUnsetCommand() *command {
 	}
 }
 
-// forFlag adds the flag that names the command whose table is changed.
-func forFlag(fs *pflag.FlagSet) *string {
-	return fs.String("for", "", "`COMMAND` that the key is for (default: every command that has it)")
+// A configEdit is a change of the configuration file.
+type configEdit struct {
+	fs     *pflag.FlagSet
+	table  string // the command whose table is changed; empty for the top
+	remote remoteFlags
 }
 
-// changeConfig changes the configuration file by a function and writes it.
-func changeConfig(ctx context.Context, c *console, named, command, key string,
+// editOf adds the flags of commands that change the file.
+func editOf(fs *pflag.FlagSet) *configEdit {
+	e := &configEdit{fs: fs}
+	fs.StringVar(&e.table, "for", "",
+		"`COMMAND` that the key is for (default: every command that has it)")
+	fs.StringVar(&e.remote.socket, "socket", "", "`PATH` of the socket of the daemon that takes "+
+		"the change, or none (default: that of the daemon in the file, or of the user)")
+	return e
+}
+
+// change changes the configuration file by a function and writes it.
+func (e *configEdit) change(ctx context.Context, c *console, key string,
 	change func(f *conffile.File, table string) error) error {
 	if _, err := withKey(key); err != nil {
 		return err
 	}
 	table := ""
-	if command != "" {
-		cmd, err := commandNamed(command)
+	if e.table != "" {
+		cmd, err := commandNamed(e.table)
 		if err != nil {
 			return err
 		}
@@ -102,6 +116,7 @@ func changeConfig(ctx context.Context, c *console, named, command, key string,
 		}
 		table = tableOf(cmd)
 	}
+	named := fileFlag(e.fs)
 	path, own := findConfig(named, os.LookupEnv)
 	if path == "" && named != noConfig {
 		path = own
@@ -122,9 +137,17 @@ func changeConfig(ctx context.Context, c *console, named, command, key string,
 	} else if _, taken := f.Find("", table); table != "" && taken {
 		table = full // since TOML has one thing of each name
 	}
+	e.findSocket(f)
+	good := daemonMistake(path, f.Bytes()) == nil
 	if err := change(f, table); err != nil {
 		if wrong, ok := errors.AsType[*conffile.Error](err); ok {
 			return configFailure(wrong)
+		}
+		return err
+	}
+	if err := daemonMistake(path, f.Bytes()); err != nil && good {
+		if wrong, ok := errors.AsType[*failure](err); ok {
+			err = failWithHint(exitUsage, "", wrong.why, wrong.hint)
 		}
 		return err
 	}
@@ -132,13 +155,57 @@ func changeConfig(ctx context.Context, c *console, named, command, key string,
 		return fail(exitDisk, path, err)
 	}
 	c.event("config", configEvent{path, len(f.Entries())})
-	return tellChange(ctx, c)
+	e.tell(ctx, c, commandOf(table), key)
+	return nil
 }
 
-// tellChange says when a change of the file counts.
-func tellChange(_ context.Context, c *console) error {
-	c.note("commands that start now use it; a daemon that runs does so after SIGHUP")
-	return nil
+// daemonMistake returns what is wrong with a configuration file for the daemon.
+func daemonMistake(path string, text []byte) error {
+	file, err := conffile.Parse(path, text)
+	if err != nil {
+		return configFailure(err)
+	}
+	return (&configuration{file: file, tables: flagTables()}).check(daemonName)
+}
+
+// findSocket finds out where the daemon of a file listens, unless the user has said so.
+func (e *configEdit) findSocket(f *conffile.File) {
+	if e.remote.socket != "" {
+		return
+	}
+	d, flags := new(daemonFlags), newFlags(daemonName)
+	d.register(flags)
+	cfg := &configuration{file: f, tables: flagTables()}
+	// A file with a mistake, which may be what is changed, can still have a socket.
+	_ = cfg.apply(daemonCommandWith(d), flags, os.LookupEnv)
+	e.remote.socket = d.control.socket
+}
+
+// tell says when a change of a key counts, and makes the daemon take the change.
+func (e *configEdit) tell(ctx context.Context, c *console, table, key string) {
+	flags := newFlags(daemonName)
+	new(daemonFlags).register(flags)
+	concerned := flagOf(flags, key) != nil && (table == "" || table == daemonName)
+	if !concerned || e.remote.socket == noConfig {
+		c.note("commands that start now use it")
+		return
+	}
+	d, err := e.remote.connect(ctx, c)
+	if err != nil {
+		c.warn("%v", err)
+		return
+	}
+	defer d.Close()
+	done, err := d.Reload(ctx)
+	switch {
+	case err == nil:
+		c.event("reload", reloadOf(done))
+		c.note("the daemon has read it: %s", reloadText(done))
+	case client.NoDaemon(err), errors.Is(err, fs.ErrPermission):
+		c.note("commands that start now use it") // if a daemon runs, it is somebody else's
+	default:
+		c.warn("the daemon stays as it was: %v", remoteFailure("", err))
+	}
 }
 
 // writeConfig replaces the file that path leads to, which may be a symbolic link.

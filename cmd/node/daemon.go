@@ -86,10 +86,7 @@ func (f *daemonFlags) run(ctx context.Context, c *console, _ []string) error {
 	if err != nil {
 		return err
 	}
-	if err := f.rpc.checkWeb(); err != nil {
-		return err
-	}
-	gate, err := f.control.gate(fileFlag(f.fs), c.log)
+	gate, err := f.checkReach(fileFlag(f.fs), c.log)
 	if err != nil {
 		return err
 	}
@@ -128,12 +125,9 @@ func (f *daemonFlags) config(ctx context.Context, c *console) (daemon.Config, er
 	if err != nil {
 		return daemon.Config{}, err
 	}
-	settings, err := f.settings(os.LookupEnv, state)
+	settings, err := f.check(os.LookupEnv, state)
 	if err != nil {
 		return daemon.Config{}, err
-	}
-	if err := settings.Check(); err != nil {
-		return daemon.Config{}, f.settingFailure(err)
 	}
 	p.cfg.StateDir = state
 	return daemon.Config{Node: p.cfg, Settings: settings, Pinned: f.pinned(), Logger: c.log}, nil
@@ -153,26 +147,6 @@ func (f *daemonFlags) stateDir() (string, error) {
 		return "", fail(exitDisk, "state folder", err)
 	}
 	return path, nil
-}
-
-// settingFailure returns the failure of a wrong setting, which names the place of its value.
-func (f *daemonFlags) settingFailure(err error) error {
-	wrong, ok := errors.AsType[*daemon.SettingError](err)
-	if !ok {
-		return err
-	}
-	flag := flagOf(f.fs, wrong.Name)
-	if flag == nil {
-		return fail(exitUsage, wrong.Name, wrong.Err)
-	}
-	switch origin := originOf(flag); origin {
-	case originFlag, originDefault:
-		return usage(daemonName, fmt.Errorf("--%s: %w", flag.Name, wrong.Err))
-	case envOrigin(envName(flag.Name)):
-		return usage(daemonName, fmt.Errorf("%s: %w", envName(flag.Name), wrong.Err))
-	default:
-		return fail(exitInput, origin, wrong)
-	}
 }
 
 // daemonFailure returns the failure of a daemon that cannot start. named is the state folder that

@@ -73,6 +73,14 @@ func serviceAddrs(list []string) (addrs []netip.AddrPort) {
 	return addrs
 }
 
+// listeners returns where the API is served.
+func (f *controlFlags) listeners(h http.Handler) (list []control.Listener) {
+	for _, addr := range serviceAddrs(f.http.items) {
+		list = append(list, control.Listener{Name: "http", Addr: addr, Handler: h})
+	}
+	return list
+}
+
 // passwordFile returns the path of the password file. Unless the user named it, it may be that
 // there is none.
 func passwordFile(named, config string, getenv func(string) (string, bool)) (path string) {
@@ -156,15 +164,13 @@ func (s *service) openControls(ctx context.Context, node swarmnode.Config, gate 
 	local.Handle(rpc.Base(), rpc)
 	cfg := control.Config{Gate: gate, Network: network, Socket: f.socketPath(), Group: f.group,
 		Local: local, Logger: s.c.log}
-	for _, addr := range serviceAddrs(f.http.items) {
-		cfg.TCP = append(cfg.TCP, control.Listener{Name: "http", Addr: addr, Handler: mux})
-	}
+	cfg.TCP = f.listeners(mux)
 	apis := len(cfg.TCP)
 	cfg.TCP = append(cfg.TCP, s.flags.rpc.listeners(rpc)...)
 	server, err := control.Serve(ctx, cfg)
 	if err != nil {
 		sums.Close()
-		return nil, controlFailure(err)
+		return nil, s.flags.controlFailure(err)
 	}
 	return &controls{server, sums, apis, rpc.Base()}, nil
 }
@@ -175,9 +181,9 @@ func (c *controls) close() {
 }
 
 // controlFailure returns the failure of a listener for controls.
-func controlFailure(err error) error {
+func (f *daemonFlags) controlFailure(err error) error {
 	if none, ok := errors.AsType[*control.NoPasswordError](err); ok {
-		return fail(exitUsage, "", none)
+		return f.wrong(none.Listener.Name, none)
 	}
 	if bind, ok := errors.AsType[*control.BindError](err); ok {
 		return &failure{code: exitNetwork, why: bind, hint: "another --" + bind.Listener.Name}
@@ -193,7 +199,7 @@ func controlFailure(err error) error {
 }
 
 // reloadFor reads the configuration again for a control.
-func (s *service) reloadFor(ctx context.Context) ([]string, error) {
+func (s *service) reloadFor(ctx context.Context) (api.Reloaded, error) {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), reloadTime)
 	defer cancel()
 	return s.reload(ctx)

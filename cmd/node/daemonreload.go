@@ -8,55 +8,60 @@ import (
 	"github.com/spf13/pflag"
 
 	"swarmnode/daemon"
+	"swarmnode/daemon/api"
 )
 
 // reload: the configuration of the daemon was read again.
 type reloadEvent struct {
+	Changed []string `json:"changed"` // keys with new values
 	Restart []string `json:"restart"` // keys that count from the next start on
 }
 
-// reload reads the configuration again, and takes what can change while the daemon runs. It
-// returns the keys that count from the next start on.
-func (s *service) reload(ctx context.Context) ([]string, error) {
+// reloadOf returns the event of a reload.
+func reloadOf(done api.Reloaded) reloadEvent {
+	return reloadEvent{append([]string{}, done.Changed...), append([]string{}, done.Restart...)}
+}
+
+// reload reads the configuration again, and takes what can change while the daemon runs.
+func (s *service) reload(ctx context.Context) (api.Reloaded, error) {
 	s.reloading.Lock()
 	defer s.reloading.Unlock()
 	s.manager.reloading()
 	defer func() { s.manager.ready(s.status()) }()
-	restart, err := s.reread()
+	done, err := s.reread()
 	if err != nil {
 		s.c.warn("the configuration stays as it was: %v", err)
-		return nil, err
+		return done, err
 	}
-	s.c.event("reload", reloadEvent{append([]string{}, restart...)})
-	s.c.note("the configuration was read again")
-	for _, key := range restart {
-		s.c.warn("%s is new in the configuration, and counts from the next start on", key)
-	}
+	s.c.event("reload", reloadOf(done))
+	s.c.note("the configuration was read again: %s", reloadText(done))
 	if len(s.d.Settings().Blocklists) > 0 {
 		s.blocked.reload(ctx)
 	}
-	return restart, nil
+	return done, nil
 }
 
-// reread reads the configuration again. It returns the keys that count from the next start on.
-func (s *service) reread() (restart []string, err error) {
+// reread reads the configuration again.
+func (s *service) reread() (done api.Reloaded, err error) {
 	next := new(daemonFlags)
 	if _, err := parseFlags(daemonCommandWith(next), s.c.words, os.LookupEnv); err != nil {
-		return nil, err
+		return done, err
 	}
-	settings, err := next.settings(os.LookupEnv, s.state)
+	settings, err := next.check(os.LookupEnv, s.state)
+	if err == nil {
+		_, err = next.checkReach(fileFlag(next.fs), s.c.log)
+	}
 	if err != nil {
-		return nil, err
+		return done, err
 	}
-	if err := settings.Check(); err != nil {
-		return nil, next.settingFailure(err)
+	done.Changed, done.Restart, err = s.d.Reload(settings, next.pinned())
+	if err != nil {
+		return done, next.settingFailure(err)
 	}
-	if restart, err = s.d.Reload(settings, next.pinned()); err != nil {
-		return nil, next.settingFailure(err)
-	}
-	restart = append(restart, s.fixed(next)...)
-	slices.Sort(restart)
-	return slices.Compact(restart), nil
+	done.Restart = append(done.Restart, s.fixed(next)...)
+	slices.Sort(done.Restart)
+	done.Restart = slices.Compact(done.Restart)
+	return done, nil
 }
 
 // fixed returns the flags that differ from those that the daemon was started with, and that are

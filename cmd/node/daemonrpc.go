@@ -100,11 +100,12 @@ func (f *rpcFlags) handler(s *service, node swarmnode.Config, gate *control.Gate
 	if err == nil {
 		return h, nil
 	}
-	if base, ok := errors.AsType[*transmission.BaseError](err); ok {
-		return nil, usage(daemonName, fmt.Errorf("--rpc-path: %w", base))
-	}
-	return nil, failWithHint(diskCode(err), "--rpc-web", err,
-		"a folder with the files of a web client")
+	return nil, s.flags.wrong("rpc-web", webFailure(err))
+}
+
+// webFailure returns the failure of a folder for a web client.
+func webFailure(err error) error {
+	return failWithHint(exitDisk, "", err, "a folder with the files of a web client")
 }
 
 // checkWeb returns the failure of a folder for a web client that is none, before the daemon
@@ -122,8 +123,7 @@ func (f *rpcFlags) checkWeb() error {
 		}
 	}
 	if err != nil {
-		return failWithHint(exitDisk, "--rpc-web "+f.web, err,
-			"a folder with the files of a web client")
+		return webFailure(fmt.Errorf("%s: %w", quoteSource(f.web), plain(err)))
 	}
 	return nil
 }

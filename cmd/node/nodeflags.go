@@ -97,13 +97,19 @@ func (f *engineFlags) register(fs *pflag.FlagSet) {
 
 // prepare checks the flags together, and applies those that must come first.
 func (f *engineFlags) prepare(c *console) error {
-	if f.noUTP && f.noTCP {
-		return usage(c.command, errors.New("--no-utp excludes --no-tcp"))
+	if err := f.exclusive(); err != nil {
+		return usage(c.command, err)
 	}
-	if err := f.checkRelays(c); err != nil {
-		return err
-	}
+	f.warnRelays(c)
 	return f.memory.apply(c)
+}
+
+// exclusive returns an error if flags exclude each other.
+func (f *engineFlags) exclusive() error {
+	if f.noUTP && f.noTCP {
+		return errors.New("--no-utp excludes --no-tcp")
+	}
+	return f.checkRelays()
 }
 
 // nodeFlags are the flags of commands that exchange content in the foreground.

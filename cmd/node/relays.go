@@ -21,19 +21,23 @@ func (f *engineFlags) registerRelay(fs *pflag.FlagSet) {
 }
 
 // checkRelays checks the flags of relays together, without a password in an error.
-func (f *engineFlags) checkRelays(c *console) error {
+func (f *engineFlags) checkRelays() error {
 	if f.noRelay && len(f.relay.items) > 0 {
-		return usage(c.command, errors.New("--no-relay excludes --relay"))
+		return errors.New("--no-relay excludes --relay")
 	}
 	for _, uri := range f.relay.items {
 		if err := swarmnode.CheckRelay(uri); err != nil {
-			return usage(c.command, fmt.Errorf("--relay: %w", err))
+			return fmt.Errorf("--relay: %w", err)
 		}
 		if f.noDHT && !strings.Contains(uri, "@") {
-			return usage(c.command, errors.New("a --relay without a user needs the DHT, which "+
-				"gives the password"))
+			return errors.New("a --relay without a user needs the DHT, which gives the password")
 		}
 	}
+	return nil
+}
+
+// warnRelays warns of relays that have no effect.
+func (f *engineFlags) warnRelays(c *console) {
 	switch {
 	case len(f.relay.items) == 0:
 	case f.noUTP:
@@ -41,5 +45,4 @@ func (f *engineFlags) checkRelays(c *console) error {
 	case f.listen.network.proxy != "":
 		c.warn("--relay has no effect with --proxy")
 	}
-	return nil
 }

@@ -38,9 +38,9 @@ type Config struct {
 	Network *swarmnode.Network
 	// Log has the last lines of the log; it may be nil.
 	Log *Log
-	// Reload reads the configuration again, and returns the settings that only a new start
-	// changes; it may be nil. Shutdown begins the end of the program; it may be nil.
-	Reload   func(context.Context) (restart []string, err error)
+	// Reload reads the configuration again, and Shutdown begins the end of the program. Both may be
+	// nil.
+	Reload   func(context.Context) (Reloaded, error)
 	Shutdown func()
 	// Logger takes faults; nil logs nothing.
 	Logger *slog.Logger

@@ -209,11 +209,11 @@ func (c *call) reload() error {
 	if c.api.cfg.Reload == nil {
 		return problemf(http.StatusNotImplemented, "this daemon has no configuration to read")
 	}
-	restart, err := c.api.cfg.Reload(c.r.Context())
+	done, err := c.api.cfg.Reload(c.r.Context())
 	if err != nil {
 		return problemf(http.StatusUnprocessableEntity, "%v", err)
 	}
-	return c.ok(Reloaded{listOf(restart)})
+	return c.ok(Reloaded{listOf(done.Changed), listOf(done.Restart)})
 }
 
 // shutdown begins the end of the daemon. The answer is on its way before that.

@@ -22,7 +22,9 @@ import (
 )
 
 // reloadNothing is a Config.Reload.
-func reloadNothing(context.Context) ([]string, error) { return []string{"port"}, nil }
+func reloadNothing(context.Context) (Reloaded, error) {
+	return Reloaded{Restart: []string{"port"}}, nil
+}
 
 // Settings are changed by the names of their flags, several at once or none.
 func TestSettings(t *testing.T) {

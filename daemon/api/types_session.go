@@ -187,6 +187,8 @@ type Line struct {
 
 // A Reloaded says what became of the configuration that was read again.
 type Reloaded struct {
+	// Changed names the settings that have new values now.
+	Changed []string `json:"changed"`
 	// Restart names the settings that only a new start changes.
 	Restart []string `json:"restart"`
 }

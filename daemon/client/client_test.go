@@ -153,8 +153,9 @@ func TestDaemon(t *testing.T) {
 	if _, err := c.Change(ctx, Settings{"downn": 1}); status(err)/100 != 4 {
 		t.Errorf("an unknown setting: %v", err)
 	}
-	if restart, err := c.Reload(ctx); err != nil || !slices.Equal(restart, []string{"port"}) {
-		t.Errorf("reload: %v, %v", restart, err)
+	if done, err := c.Reload(ctx); err != nil || !slices.Equal(done.Changed, []string{"up"}) ||
+		!slices.Equal(done.Restart, []string{"port"}) {
+		t.Errorf("reload: %+v, %v", done, err)
 	}
 	if err := c.Shutdown(ctx); err != nil {
 		t.Error(err)

@@ -56,7 +56,9 @@ func newRig(t *testing.T, passwords string) *rig {
 	counts := tally.New(r.daemon)
 	t.Cleanup(counts.Close)
 	handler := api.New(api.Config{Daemon: r.daemon, Gate: gate, Tally: counts,
-		Reload:   func(context.Context) ([]string, error) { return []string{"port"}, nil },
+		Reload: func(context.Context) (api.Reloaded, error) {
+			return api.Reloaded{Changed: []string{"up"}, Restart: []string{"port"}}, nil
+		},
 		Shutdown: func() { close(r.ended) }})
 	// A path in the folder of the test may be too long for a socket.
 	folder, err := os.MkdirTemp("", "client")

@@ -132,12 +132,11 @@ func (c *Client) Change(ctx context.Context, changes Settings) (Settings, error)
 	return s, err
 }
 
-// Reload makes the daemon read its configuration again. It returns the settings that only a new
-// start changes.
-func (c *Client) Reload(ctx context.Context) (restart []string, err error) {
+// Reload makes the daemon read its configuration again, and returns what that has changed.
+func (c *Client) Reload(ctx context.Context) (api.Reloaded, error) {
 	var r api.Reloaded
-	err = c.call(ctx, request{method: http.MethodPost, path: "/reload"}, &r)
-	return r.Restart, err
+	err := c.call(ctx, request{method: http.MethodPost, path: "/reload"}, &r)
+	return r, err
 }
 
 // Shutdown begins the end of the daemon.

@@ -98,6 +98,12 @@ func New(cfg Config) (*Handler, error) {
 	return h, nil
 }
 
+// CheckBase returns a *BaseError if base cannot be Config.Base.
+func CheckBase(base string) error {
+	_, err := cleanBase(base)
+	return err
+}
+
 // cleanBase returns a base path that begins and ends with a slash.
 func cleanBase(base string) (string, error) {
 	if base == "" {
