@@ -100,12 +100,8 @@ func passwordFile(named, config string, getenv func(string) (string, bool)) (pat
 // gate returns who may ask.
 func (f *controlFlags) gate(config string, log *slog.Logger) (*control.Gate, error) {
 	path := passwordFile(f.passwords, config, os.LookupEnv)
-	if _, err := os.Lstat(path); f.passwords == "" && (path == "" || diskCode(err) == exitInput &&
-		err != nil) {
-		path = ""
-	}
-	gate, err := control.NewGate(control.GateConfig{Passwords: path, Hosts: f.hosts.items,
-		Logger: log})
+	gate, err := control.NewGate(control.GateConfig{Passwords: path, Optional: f.passwords == "",
+		Hosts: f.hosts.items, Logger: log})
 	if err != nil {
 		return nil, passwordsFailure(err)
 	}

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"os"
 	"os/user"
 	"path/filepath"
@@ -153,25 +154,38 @@ func (f *fileOfPasswords) setPassword(ctx context.Context, c *console, name, sco
 	if err != nil {
 		return fail(exitInput, "", err)
 	}
-	if err := f.keep(path, name, scope, hash, time.Time{}); err != nil {
+	first, err := f.keep(path, name, scope, hash, time.Time{})
+	if err != nil {
 		return err
 	}
 	c.event("password", passwordEvent{Name: name, Scope: scope, Kind: "user", Path: path})
 	c.note("the password of %s is in %s", name, path)
+	tellFirst(c, first)
 	return nil
 }
 
-// keep writes an entry of the password file.
-func (f *fileOfPasswords) keep(path, name, scope, hash string, expires time.Time) error {
+// keep writes an entry of the password file. first says that there was no such file.
+func (f *fileOfPasswords) keep(path, name, scope, hash string, expires time.Time) (first bool,
+	err error) {
 	allowed, err := control.ParseScope(scope)
 	if err != nil {
-		return fail(exitUsage, "--scope", err)
+		return false, fail(exitUsage, "--scope", err)
 	}
+	_, err = os.Lstat(path)
+	first = errors.Is(err, fs.ErrNotExist)
 	entry := control.Entry{Name: name, Scope: allowed, Hash: hash, Expires: expires}
 	if err := control.SetPassword(path, entry); err != nil {
-		return passwordsFailure(err)
+		return false, passwordsFailure(err)
 	}
-	return nil
+	return first, nil
+}
+
+// tellFirst says what the first entry of a password file changes.
+func tellFirst(c *console, first bool) {
+	if first {
+		c.note("daemons that use this file, also those that run, now need a login over TCP; " +
+			"their socket needs none")
+	}
 }
 
 // readPassword asks for a password on a terminal, twice, or reads a line of in. It gives up when

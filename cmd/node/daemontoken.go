@@ -64,11 +64,13 @@ func (f *fileOfPasswords) newToken(c *console, name, scope string, lasts time.Du
 		expires = time.Now().Add(lasts)
 		e.Expires = expires.UTC().Format(time.RFC3339)
 	}
-	if err := f.keep(path, name, scope, hash, expires); err != nil {
+	first, err := f.keep(path, name, scope, hash, expires)
+	if err != nil {
 		return err
 	}
 	c.event("password", e)
 	c.result(token)
+	tellFirst(c, first)
 	return nil
 }
 

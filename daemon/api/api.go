@@ -57,13 +57,16 @@ type API struct {
 	feeds   atomic.Int64 // requests for the feed that are open
 	// patience is how long the reader of a feed may take; see feedPatience.
 	patience time.Duration
-	adding   sync.Mutex // held while a large torrent is parsed
+	// heartbeat is the longest silence of a feed; see heartbeat.
+	heartbeat time.Duration
+	adding    sync.Mutex // held while a large torrent is parsed
 }
 
 // New returns an API. Its requests pass the gate of cfg.
 func New(cfg Config) *API {
 	a := &API{cfg: cfg, daemon: cfg.Daemon, log: cfg.Logger, started: time.Now(),
-		mux: http.NewServeMux(), patience: feedPatience}
+		mux: http.NewServeMux(), patience: feedPatience,
+		heartbeat: heartbeat}
 	if a.log == nil {
 		a.log = slog.New(slog.DiscardHandler)
 	}

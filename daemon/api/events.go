@@ -98,7 +98,7 @@ type follower struct {
 	stats   []byte // as told last; nil if they are not to be told
 }
 
-// run tells what changes until ctx ends or the reader is gone.
+// run tells what changes until ctx ends, the reader is gone, or may no longer ask.
 func (f *follower) run(ctx context.Context) {
 	pause := time.NewTimer(0)
 	defer pause.Stop()
@@ -110,7 +110,7 @@ func (f *follower) run(ctx context.Context) {
 			return
 		}
 		pause.Reset(feedEvery)
-		patience := heartbeat
+		patience := f.call.api.heartbeat
 		if f.stats != nil {
 			patience = feedEvery // stats change without the feed
 		}
@@ -118,6 +118,8 @@ func (f *follower) run(ctx context.Context) {
 		changes, err := f.changes.Next(wait)
 		cancel()
 		switch {
+		case !f.call.api.cfg.Gate.Still(f.call.who):
+			return // the token was removed, or its time is over
 		case err == nil:
 			err = f.tell(&changes)
 		case ctx.Err() != nil, errors.Is(err, daemon.ErrClosed):
@@ -128,7 +130,7 @@ func (f *follower) run(ctx context.Context) {
 		if err == nil {
 			err = f.tellStats()
 		}
-		if err == nil && len(f.stream.buf) == 0 && time.Since(quiet) >= heartbeat {
+		if err == nil && len(f.stream.buf) == 0 && time.Since(quiet) >= f.call.api.heartbeat {
 			f.stream.buf = append(f.stream.buf, ":\n\n"...)
 		}
 		if len(f.stream.buf) > 0 && err == nil {

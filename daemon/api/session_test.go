@@ -17,8 +17,6 @@ import (
 	"strings"
 	"testing"
 	"time"
-
-	"swarmnode/daemon/control"
 )
 
 // reloadNothing is a Config.Reload.
@@ -104,27 +102,13 @@ func TestConfined(t *testing.T) {
 
 // Each scope may do what it says and no more.
 func TestScopes(t *testing.T) {
-	path := filepath.Join(t.TempDir(), "passwords")
-	tokens := make(map[control.Scope]string)
-	for _, scope := range []control.Scope{control.Read, control.Control, control.Admin} {
-		token, hash := control.NewToken()
-		tokens[scope] = token
-		if err := control.SetPassword(path, control.Entry{Name: scope.String(), Scope: scope,
-			Hash: hash}); err != nil {
-			t.Fatal(err)
-		}
-	}
-	gate, err := control.NewGate(control.GateConfig{Passwords: path})
-	if err != nil {
-		t.Fatal(err)
-	}
-	r := newRig(t, func(cfg *Config) { cfg.Gate = gate })
+	r := newLockedRig(t)
 	for i := range routes {
 		route := &routes[i]
 		if route.name == "followEvents" {
 			continue
 		}
-		for scope, token := range tokens {
+		for scope, token := range r.tokens {
 			a := r.remote(route.method, strings.Replace(route.path, "{id}", "99", 1), nil,
 				"Authorization", "Bearer "+token)
 			if (a.status == http.StatusForbidden) != (scope < route.scope) {

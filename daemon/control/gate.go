@@ -28,8 +28,10 @@ const (
 
 // A GateConfig describes a Gate.
 type GateConfig struct {
-	// Passwords is the path of the password file; empty if no password is needed.
+	// Passwords is the path of the password file; empty if no password is needed. With Optional
+	// none is needed either until there is such a file.
 	Passwords string
+	Optional  bool
 	// Hosts are the names by which the listeners may be reached besides localhost and IP
 	// addresses, while no password is needed.
 	Hosts []string
@@ -41,7 +43,7 @@ type GateConfig struct {
 type Gate struct {
 	hosts  []string
 	log    *slog.Logger
-	keys   *keyring // nil if no password is needed
+	keys   *keyring // nil if no password is ever needed
 	posts  *http.CrossOriginProtection
 	locked lockout
 	memory *limit.Memory
@@ -65,7 +67,7 @@ func NewGate(cfg GateConfig) (*Gate, error) {
 		g.log = slog.New(slog.DiscardHandler)
 	}
 	if cfg.Passwords != "" {
-		keys, err := openKeys(cfg.Passwords, g.log)
+		keys, err := openKeys(cfg.Passwords, cfg.Optional, g.log)
 		if err != nil {
 			return nil, err
 		}
@@ -75,7 +77,17 @@ func NewGate(cfg GateConfig) (*Gate, error) {
 }
 
 // NeedsLogin reports whether a request over TCP needs a password or a token.
-func (g *Gate) NeedsLogin() bool { return g.keys != nil }
+func (g *Gate) NeedsLogin() bool { return g.keys != nil && g.keys.needed(g.now()) }
+
+// Still reports whether somebody who was let in as id would be let in as the same now: whether
+// the entry of the password file is as it was and its time is not over.
+func (g *Gate) Still(id Identity) bool {
+	if id.key != nil {
+		return g.keys.holds(g.now(), id.key)
+	}
+	onSocket := id.Name != ""
+	return onSocket || !g.NeedsLogin()
+}
 
 // Stats are what a Gate has seen.
 type Stats struct {
@@ -161,7 +173,7 @@ func (g *Gate) Login(r *http.Request) (Identity, error) {
 		return c.identity, nil
 	}
 	from := RemoteAddr(r)
-	if g.keys == nil {
+	if !g.NeedsLogin() {
 		if !from.IsLoopback() {
 			return Identity{}, refuse(http.StatusForbidden,
 				"without a password only programs of this machine are served")
@@ -259,7 +271,9 @@ func noMemory() *Refusal {
 }
 
 // identity returns who has the entry.
-func (k *key) identity() Identity { return Identity{Name: k.entry.Name, Scope: k.entry.Scope} }
+func (k *key) identity() Identity {
+	return Identity{Name: k.entry.Name, Scope: k.entry.Scope, key: k}
+}
 
 // RemoteAddr returns the address of the other end of a request; it is not valid on the
 // socket.

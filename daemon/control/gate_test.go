@@ -9,6 +9,7 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"os"
+	"path/filepath"
 	"runtime"
 	"strconv"
 	"strings"
@@ -319,4 +320,71 @@ func TestPasswordsAreReread(t *testing.T) {
 	}
 	expect("of a file that is gone", "admin", "other", 200)
 	expect("nobody", "", "", 401)
+}
+
+// basicRequest returns a request with a password.
+func basicRequest(name, password string) *http.Request {
+	r := httptest.NewRequest("GET", "http://localhost/", nil)
+	r.SetBasicAuth(name, password)
+	return r
+}
+
+// A password file that comes while the daemon runs without one counts from then on, for good.
+func TestPasswordsComeLater(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "passwords")
+	g := gateOf(t, GateConfig{Passwords: path, Optional: true})
+	now := time.Now()
+	g.now = func() time.Time { return now }
+	_, url := serve(t, g, nil)
+	expect := func(what string, want int, login func(*http.Request)) {
+		t.Helper()
+		now = now.Add(2 * rereadEvery)
+		if status, body, _ := ask(t, overTCP(), "GET", url, login); status != want {
+			t.Errorf("%s: %d %q, want %d", what, status, body, want)
+		}
+	}
+	var nobody Identity
+	expect("before", 200, nil)
+	if g.NeedsLogin() || !g.Still(nobody) {
+		t.Error("before: a login is needed")
+	}
+	if err := os.WriteFile(path, []byte("nonsense\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	expect("a file that cannot be read", 401, nil)
+	expect("a password that is not known yet", 401, basic("admin", "secret"))
+	if !g.NeedsLogin() || g.Still(nobody) || !g.Still(Identity{Name: "uid 5", Scope: Admin}) {
+		t.Error("after: no login is needed over TCP, or one is on the socket")
+	}
+	if err := os.Remove(path); err != nil {
+		t.Fatal(err)
+	}
+	expect("the file is gone", 401, nil)
+	entry := Entry{Name: "admin", Scope: Admin, Hash: cheapHash("secret").String()}
+	if err := SetPassword(path, entry); err != nil {
+		t.Fatal(err)
+	}
+	expect("the password", 200, basic("admin", "secret"))
+	expect("none", 401, nil)
+	id, err := g.Login(basicRequest("admin", "secret"))
+	if err != nil || !g.Still(id) {
+		t.Errorf("the login: %+v, %v", id, err)
+	}
+	entry.Expires = now
+	if err := SetPassword(path, entry); err != nil {
+		t.Fatal(err)
+	}
+	if now = now.Add(2 * rereadEvery); g.Still(id) {
+		t.Error("the login goes on although its time is over")
+	}
+	if _, err := NewGate(GateConfig{Passwords: path + "/below", Optional: true}); err != nil {
+		t.Errorf("a file that cannot be there: %v", err)
+	}
+	link := path + ".link"
+	if err := os.Symlink("nowhere", link); err != nil {
+		t.Skip("no symbolic links:", err)
+	}
+	if _, err := NewGate(GateConfig{Passwords: link, Optional: true}); err == nil {
+		t.Error("a link that leads nowhere is taken for no file")
+	}
 }

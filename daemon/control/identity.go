@@ -51,6 +51,8 @@ type Identity struct {
 	// Owner says that it is the user of the daemon or root, on the socket: somebody who can
 	// do everything that the daemon can without asking it.
 	Owner bool
+
+	key *key // the entry of the password file; nil without one
 }
 
 type contextKey uint8

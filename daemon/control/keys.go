@@ -4,9 +4,12 @@ import (
 	"crypto/hmac"
 	"crypto/rand"
 	"crypto/sha256"
+	"errors"
+	"io/fs"
 	"log/slog"
 	"os"
 	"sync"
+	"syscall"
 	"time"
 )
 
@@ -25,9 +28,10 @@ type keyring struct {
 	seal [32]byte // the key of proven, known to nobody
 
 	mu     sync.Mutex
+	found  bool // there is a password file, or was one
 	users  map[string]*key
 	tokens map[[sha256.Size]byte]*key // by the hash of the token
-	seen   os.FileInfo                // the file as it was read
+	seen   os.FileInfo                // the file as it was read; nil before
 	looked time.Time
 	warned string                          // the fault that was logged last
 	proven map[[sha256.Size]byte]*provenBy // by the seal of name and password
@@ -42,10 +46,13 @@ type key struct {
 // provenBy says that a password is the one of a user.
 type provenBy struct{ user *key }
 
-// openKeys reads the password file.
-func openKeys(path string, log *slog.Logger) (*keyring, error) {
+// openKeys reads the password file. An optional one may not be there yet.
+func openKeys(path string, optional bool, log *slog.Logger) (*keyring, error) {
 	k := &keyring{path: path, log: log}
 	rand.Read(k.seal[:])
+	if optional && missing(path) {
+		return k, nil
+	}
 	doc, info, err := readPasswords(path)
 	if err != nil {
 		return nil, err
@@ -54,8 +61,36 @@ func openKeys(path string, log *slog.Logger) (*keyring, error) {
 	if err != nil {
 		return nil, err
 	}
+	k.found = true
 	k.set(entries, info)
 	return k, nil
+}
+
+// missing reports whether there is no file. A link that leads nowhere is one.
+func missing(path string) bool {
+	_, err := os.Lstat(path)
+	return errors.Is(err, fs.ErrNotExist) || errors.Is(err, syscall.ENOTDIR)
+}
+
+// needed reports whether a password is needed: whether there is a password file, or was one.
+func (k *keyring) needed(now time.Time) bool {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	k.look(now)
+	return k.found
+}
+
+// holds reports whether an entry is in the password file as it was, and not over.
+func (k *keyring) holds(now time.Time, was *key) bool {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	k.look(now)
+	is := k.users[was.entry.Name]
+	if was.entry.Token() {
+		is = k.tokens[[sha256.Size]byte(was.hash.key)]
+	}
+	is = is.unexpired(now)
+	return is != nil && is.entry.line() == was.entry.line()
 }
 
 // set puts other entries in force. k.mu is held, or nobody else has k.
@@ -78,16 +113,24 @@ func (k *keyring) set(entries []Entry, info os.FileInfo) {
 }
 
 // look reads the file again if it has changed. A file that cannot be read changes nothing:
-// somebody who can only damage it does not get in. k.mu is held.
+// somebody who can only damage it does not get in. If it is the first one, nobody gets in. k.mu
+// is held.
 func (k *keyring) look(now time.Time) {
 	if now.Sub(k.looked) < rereadEvery {
 		return
 	}
 	k.looked = now
 	info, err := os.Stat(k.path)
-	if err == nil && os.SameFile(info, k.seen) && info.Size() == k.seen.Size() &&
+	if err == nil && k.seen != nil && os.SameFile(info, k.seen) && info.Size() == k.seen.Size() &&
 		info.ModTime().Equal(k.seen.ModTime()) && info.Mode() == k.seen.Mode() {
 		return
+	}
+	if !k.found {
+		if missing(k.path) {
+			return
+		}
+		k.found = true
+		k.log.Info("from now on a password is needed over TCP", "file", k.path)
 	}
 	doc, info, err := readPasswords(k.path)
 	var entries []Entry
@@ -97,7 +140,11 @@ func (k *keyring) look(now time.Time) {
 	if err != nil {
 		if fault := err.Error(); fault != k.warned {
 			k.warned = fault
-			k.log.Warn("the passwords of before stay in force", "err", err)
+			what := "the passwords of before stay in force"
+			if k.seen == nil {
+				what = "nobody can log in"
+			}
+			k.log.Warn(what, "err", err)
 		}
 		return
 	}
