@@ -126,6 +126,9 @@ func (c *call) queue() error {
 	})
 }
 
+// bulkMax bounds the torrents that a Bulk names.
+const bulkMax = 20_000
+
 // bulk does the same to several torrents, one after the other.
 func (c *call) bulk() error {
 	var body Bulk
@@ -134,6 +137,9 @@ func (c *call) bulk() error {
 	}
 	if body.All == (body.IDs != nil) {
 		return wrong("ids", "want either ids or all")
+	}
+	if len(body.IDs) > bulkMax {
+		return wrong("ids", "there are %d ids, at most %d", len(body.IDs), bulkMax)
 	}
 	do, err := c.action(&body)
 	if err != nil {

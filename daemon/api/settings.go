@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"swarmnode/daemon"
+	"swarmnode/daemon/control"
 )
 
 // settingsType is what the fields of Settings are read from.
@@ -119,8 +120,14 @@ func kindWords(typ reflect.Type) string {
 	return "a whole number"
 }
 
-// settings shows the settings in force.
-func (c *call) settings() error { return c.ok(Settings(c.api.daemon.Settings())) }
+// settings shows the settings in force. Only a login that may change them sees their secrets.
+func (c *call) settings() error {
+	s := c.api.daemon.Settings()
+	if c.who.Scope < control.Admin {
+		s = s.Shown()
+	}
+	return c.ok(Settings(s))
+}
 
 // setSettings changes settings, and shows all of them.
 func (c *call) setSettings() error {

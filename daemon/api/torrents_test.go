@@ -259,6 +259,7 @@ func TestBulk(t *testing.T) {
 	for _, body := range []Bulk{{All: true, Action: "dance"}, {Action: ActionStop},
 		{All: true, IDs: []daemon.ID{1}, Action: ActionStop}, {All: true, Action: ActionSet},
 		{All: true, Action: ActionStop, Dir: "/x"}, {All: true, Action: ActionMove},
+		{IDs: make([]daemon.ID, bulkMax+1), Action: ActionStop},
 		{All: true, Action: ActionSet, Patch: &Patch{SeedRatio: &Goal{Mode: "odd"}}}} {
 		a := r.do("POST", "/torrents/bulk", body)
 		if body.Patch != nil && body.Patch.SeedRatio != nil {
@@ -267,7 +268,7 @@ func TestBulk(t *testing.T) {
 				t.Errorf("%+v: %+v", body, result)
 			}
 		} else if a.status != 422 {
-			t.Errorf("%+v: %d %s", body, a.status, a.body)
+			t.Errorf("%s of %d: %d %s", body.Action, len(body.IDs), a.status, a.body)
 		}
 	}
 	r.want(r.do("POST", "/torrents/bulk", Bulk{IDs: []daemon.ID{3}, Action: ActionQueueTop}), 200,

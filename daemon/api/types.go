@@ -263,7 +263,7 @@ type Enqueue struct {
 
 // A Bulk does the same to several torrents.
 type Bulk struct {
-	// IDs are the torrents; All means each of them.
+	// IDs are the torrents, at most 20,000; All means each that there is.
 	IDs []daemon.ID `json:"ids,omitempty"`
 	All bool        `json:"all,omitempty"`
 	// Action is what to do.

@@ -3,6 +3,7 @@ package transmission
 import (
 	"swarmnode"
 	"swarmnode/daemon"
+	"swarmnode/daemon/control"
 )
 
 // A setting is something about the daemon as a whole.
@@ -45,9 +46,13 @@ func settable(legacyName, modernName string, put func(w *writer, s *session),
 var sessionTables = [][]setting{limitSettings, folderSettings, networkSettings,
 	blocklistSettings, scheduleSettings, otherSettings}
 
-// sessionGet answers with settings: those of "fields", or all.
+// sessionGet answers with settings: those of "fields", or all. Only a client that may change
+// them sees their secrets.
 func sessionGet(c *call) error {
 	s := &session{c.h, c.h.daemon.Settings(), c.h.daemon.Node()}
+	if control.From(c.ctx).Scope < control.Admin {
+		s.all = s.all.Shown()
+	}
 	fields := c.params.get("fields")
 	if fields.kind() != '[' {
 		for _, table := range sessionTables {

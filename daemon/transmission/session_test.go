@@ -1,6 +1,7 @@
 package transmission
 
 import (
+	"bytes"
 	"fmt"
 	"path/filepath"
 	"slices"
@@ -9,6 +10,7 @@ import (
 	"time"
 
 	"swarmnode/daemon"
+	"swarmnode/daemon/control"
 )
 
 // session returns a setting as a client sees it.
@@ -254,5 +256,29 @@ func TestSessionStats(t *testing.T) {
 		got["activeTorrentCount"] != 1.0 || now["filesAdded"] != 2.0 ||
 		ever["sessionCount"] != 1.0 {
 		t.Errorf("the stats are %v", got)
+	}
+}
+
+// Only a client that may change settings sees the secrets in them.
+func TestSessionIsShownWithoutSecrets(t *testing.T) {
+	b := newBench(t)
+	const list = "https://s3cret@example.com/list?pin=s3cret"
+	if err := b.daemon.Change(t.Context(), func(s *daemon.Settings) {
+		setBlocklistURL(s, list)
+	}); err != nil {
+		t.Fatal(err)
+	}
+	for _, scope := range []control.Scope{control.Read, control.Control, control.Admin} {
+		ctx := control.Admit(t.Context(), control.Identity{Scope: scope})
+		for _, body := range []string{`{"method":"session-get"}`,
+			`{"method":"session-get","arguments":{"fields":["blocklist-url"]}}`} {
+			got, err := b.h.answer(ctx, []byte(body), nil)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if seen := bytes.Contains(got, []byte("s3cret")); seen != (scope == control.Admin) {
+				t.Errorf("%v: %s", scope, got)
+			}
+		}
 	}
 }
