@@ -2,6 +2,7 @@ package daemon
 
 import (
 	"context"
+	"time"
 
 	"swarmnode/swarm"
 )
@@ -33,6 +34,12 @@ type Subscription struct {
 // Subscribe returns a reader of the changes since the moment from; 0 is none, so that the first
 // Changes have all torrents.
 func (d *Daemon) Subscribe(from uint64) *Subscription { return &Subscription{d, from} }
+
+// SubscribeSince returns a reader of the changes since a time, and perhaps of some from up to
+// feed.StrikeEvery before. If that is too long ago, the first Changes have all torrents.
+func (d *Daemon) SubscribeSince(t time.Time) *Subscription {
+	return d.Subscribe(d.feed.Moment(t))
+}
 
 // poll returns what changed since the last call. If nothing has, it returns a channel that is
 // closed at the next change instead. The error is ErrClosed.

@@ -10,6 +10,7 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 
 	"swarmnode/daemon"
 	"swarmnode/metainfo"
@@ -290,6 +291,39 @@ func TestFreeSpace(t *testing.T) {
 			t.Errorf("%q: %s, want %s", path, got, want)
 		}
 	}
+}
+
+// A client that asks for the first time hears only of what has changed within a minute.
+func TestRecentlyActive(t *testing.T) {
+	b := newBench(t)
+	b.add(daemon.AddSpec{Magnet: metainfo.Magnet{V1: metainfo.Hash{1}, HasV1: true},
+		Options: daemon.Options{Stopped: true}})
+	began := time.Now()
+	b.h.now = func() time.Time { return began }
+	if got := b.recentlyActive(); got != "[1]" {
+		t.Errorf("at once it is %s", got)
+	}
+	b.h.now = func() time.Time { return time.Now().Add(time.Hour) }
+	if got := b.recentlyActive(); got != "[]" {
+		t.Errorf("an hour later it is %s", got)
+	}
+	b.h.now = func() time.Time { return began }
+	b.call("torrent-set", obj{"ids": 1, "labels": []string{"new"}})
+	if got := b.recentlyActive(); got != "[1]" {
+		t.Errorf("after another change it is %s", got)
+	}
+}
+
+// recentlyActive returns the ids of the torrents that have changed lately.
+func (b *bench) recentlyActive() string {
+	b.t.Helper()
+	got := b.call("torrent-get", obj{"ids": "recently-active", "format": "table",
+		"fields": []string{"id"}})
+	ids := []any{}
+	for _, row := range got["torrents"].([]any)[1:] {
+		ids = append(ids, row.([]any)[0])
+	}
+	return fmt.Sprint(ids)
 }
 
 // Nobody has tried to reach a node on loopback, so it is not known whether peers can.

@@ -18,19 +18,14 @@ const (
 )
 
 // A recent knows which torrents have changed of late. It looks only when a client asks: what
-// has changed since the look before counts as having changed now, so that a client may be told
-// of a torrent once too often and never once too seldom. It is safe for concurrent use.
+// was removed since the look before counts as removed now, so that a client may be told of a
+// torrent once too often and never once too seldom. It is safe for concurrent use.
 type recent struct {
-	feed *daemon.Subscription
+	daemon *daemon.Daemon
+	feed   *daemon.Subscription // of what was removed
 
 	mu      sync.Mutex
-	changed map[daemon.ID]change
 	removed []removal // the latest last
-}
-
-type change struct {
-	torrent *daemon.Torrent
-	at      time.Time
 }
 
 type removal struct {
@@ -38,18 +33,18 @@ type removal struct {
 	at time.Time
 }
 
-// newRecent returns a recent for which nothing has changed yet.
+// newRecent returns a recent for which nothing was removed yet.
 func newRecent(d *daemon.Daemon) *recent {
-	r := &recent{feed: d.Subscribe(0), changed: make(map[daemon.ID]change)}
-	r.poll()
+	r := &recent{daemon: d, feed: d.Subscribe(0)}
+	poll(r.feed)
 	return r
 }
 
 // poll returns the changes since the last call; none without any.
-func (r *recent) poll() daemon.Changes {
+func poll(feed *daemon.Subscription) daemon.Changes {
 	ctx, cancel := context.WithCancel(context.Background())
 	cancel()
-	changes, err := r.feed.Next(ctx) // the error is that of ctx without changes
+	changes, err := feed.Next(ctx) // the error is that of ctx without changes
 	if err != nil {
 		return daemon.Changes{}
 	}
@@ -61,20 +56,12 @@ func (r *recent) poll() daemon.Changes {
 func (r *recent) look(now time.Time) (list []*daemon.Torrent, removed, gone []daemon.ID) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	changes := r.poll()
-	for _, id := range changes.Removed {
-		delete(r.changed, id)
+	gone = poll(r.feed).Removed
+	for _, id := range gone {
 		r.removed = append(r.removed, removal{id, now})
 	}
-	for _, c := range changes.Torrents {
-		r.changed[c.Torrent.ID()] = change{c.Torrent, now}
-	}
-	for id, c := range r.changed {
-		if now.Sub(c.at) >= recentFor {
-			delete(r.changed, id)
-			continue
-		}
-		list = append(list, c.torrent)
+	for _, c := range poll(r.daemon.SubscribeSince(now.Add(-recentFor))).Torrents {
+		list = append(list, c.Torrent)
 	}
 	old, _ := slices.BinarySearchFunc(r.removed, now.Add(-recentFor),
 		func(x removal, t time.Time) int { return x.at.Compare(t) })
@@ -84,5 +71,5 @@ func (r *recent) look(now time.Time) (list []*daemon.Torrent, removed, gone []da
 		removed = append(removed, x.id)
 	}
 	slices.SortFunc(list, func(a, b *daemon.Torrent) int { return cmp.Compare(a.ID(), b.ID()) })
-	return list, removed, changes.Removed
+	return list, removed, gone
 }

@@ -62,6 +62,7 @@ type Feed[T, K any] struct {
 
 	mu     sync.Mutex
 	closed bool
+	hours  hours
 	seq    uint64 // of the last change; grows by one with each change
 	mark   uint64 // seq of the last mark
 	// first and last are the ends of the list of items, which is in the order of their
@@ -87,6 +88,7 @@ func (f *Feed[T, K]) Init(now time.Time, entry func(*T) *Entry[T], key func(*T) 
 	f.entry, f.key = entry, key
 	f.seq = uint64(max(now.UnixMicro(), 1))
 	f.since = f.seq
+	f.hours.strike(now, f.seq)
 }
 
 // Add puts an item into the list.
@@ -159,9 +161,19 @@ func (f *Feed[T, K]) Seq() uint64 {
 	return f.seq
 }
 
+// Moment returns a moment after which everything lies that has changed since t. What has
+// changed for up to StrikeEvery before t may lie after it as well. For a time that is too
+// long ago it is 0, of which Read makes a Reset.
+func (f *Feed[T, K]) Moment(t time.Time) uint64 {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return f.hours.moment(t, f.seq)
+}
+
 // next returns the number of a new change, and wakes the readers that wait for it. f.mu is
 // held.
 func (f *Feed[T, K]) next() uint64 {
+	f.hours.strike(time.Now(), f.seq)
 	f.seq++
 	f.rouse()
 	return f.seq
