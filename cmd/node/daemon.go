@@ -17,6 +17,7 @@ import (
 	"swarmnode"
 	"swarmnode/daemon"
 	"swarmnode/daemon/api"
+	"swarmnode/daemon/metrics"
 )
 
 const (
@@ -220,13 +221,17 @@ func (s *service) announce() {
 		start.Listen = append(start.Listen, a.String())
 	}
 	for i, a := range server.Addrs() {
-		if i >= s.controls.apis {
+		switch rpc := i - s.controls.apis; {
+		case rpc < 0:
+			start.HTTP = append(start.HTTP, a.String())
+			s.c.note("the API is at http://%s/api/v1", a)
+		case rpc < s.controls.rpcs:
 			start.RPC = append(start.RPC, a.String())
 			s.c.note("front ends of Transmission connect to %s", rpcURL(a, s.controls.base))
-			continue
+		default:
+			start.Metrics = append(start.Metrics, a.String())
+			s.c.note("metrics at http://%s%s", a, metrics.Path)
 		}
-		start.HTTP = append(start.HTTP, a.String())
-		s.c.note("the API is at http://%s/api/v1", a)
 	}
 	s.c.event("start", start)
 	if start.Socket != "" {

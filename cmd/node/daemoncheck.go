@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"log/slog"
 	"path/filepath"
+	"slices"
 	"strings"
 
 	"github.com/spf13/pflag"
@@ -63,7 +64,8 @@ func (f *daemonFlags) checkReach(config string, log *slog.Logger) (*control.Gate
 	if err != nil || gate.NeedsLogin() {
 		return gate, err
 	}
-	for _, l := range append(f.control.listeners(nil), f.rpc.listeners(nil)...) {
+	for _, l := range slices.Concat(f.control.listeners(nil), f.rpc.listeners(nil),
+		f.metrics.listeners(nil)) {
 		if !l.Addr.Addr().IsLoopback() {
 			return nil, f.wrong(l.Name, fmt.Errorf("%v is an address beyond this machine, which "+
 				"needs a password (try: %s password)", l.Addr, program))

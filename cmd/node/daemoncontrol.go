@@ -9,6 +9,7 @@ import (
 	"net/netip"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"time"
 
@@ -135,7 +136,8 @@ func (f *controlFlags) socketPath() string {
 type controls struct {
 	server *control.Server
 	tally  *tally.Tally
-	apis   int    // how many of the addresses of server are those of the API; the rest are for RPC
+	apis   int    // how many of the addresses of server are those of the API, which are first
+	rpcs   int    // how many of the next ones are those of the RPC; the rest are for metrics
 	base   string // path of the RPC
 }
 
@@ -153,22 +155,24 @@ func (s *service) openControls(ctx context.Context, node swarmnode.Config, gate 
 		Daemon: s.d, Gate: gate, Tally: sums, Network: network, Log: lines,
 		Reload: s.reloadFor, Shutdown: shutdown, Logger: s.c.log,
 	}))
-	mux.Handle(metrics.Path, metrics.New(metrics.Config{Daemon: s.d, Tally: sums, Gate: gate,
+	numbers := http.NewServeMux()
+	numbers.Handle(metrics.Path, metrics.New(metrics.Config{Daemon: s.d, Tally: sums, Gate: gate,
 		Torrents: f.torrents}))
+	mux.Handle(metrics.Path, numbers)
 	local := http.NewServeMux()
 	local.Handle("/", mux)
 	local.Handle(rpc.Base(), rpc)
 	cfg := control.Config{Gate: gate, Network: network, Socket: f.socketPath(), Group: f.group,
 		Local: local, Logger: s.c.log}
 	cfg.TCP = f.listeners(mux)
-	apis := len(cfg.TCP)
-	cfg.TCP = append(cfg.TCP, s.flags.rpc.listeners(rpc)...)
+	apis, rpcs := len(cfg.TCP), s.flags.rpc.listeners(rpc)
+	cfg.TCP = slices.Concat(cfg.TCP, rpcs, s.flags.metrics.listeners(numbers))
 	server, err := control.Serve(ctx, cfg)
 	if err != nil {
 		sums.Close()
 		return nil, s.flags.controlFailure(err)
 	}
-	return &controls{server, sums, apis, rpc.Base()}, nil
+	return &controls{server, sums, apis, len(rpcs), rpc.Base()}, nil
 }
 
 func (c *controls) close() {

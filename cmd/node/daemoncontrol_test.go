@@ -117,8 +117,9 @@ func answerOf(t *testing.T, c *http.Client, method, url, auth string) (int, stri
 // same socket does not start.
 func TestDaemonListens(t *testing.T) {
 	t.Parallel()
-	d := startDaemon(t, "--http", "127.0.0.1:0")
-	if len(d.start.HTTP) != 1 || d.start.Socket != d.dir+"/ctl" || len(d.start.Listen) != 1 {
+	d := startDaemon(t, "--http", "127.0.0.1:0", "--rpc", ":0", "--metrics", ":0")
+	if len(d.start.HTTP) != 1 || len(d.start.RPC) != 1 || len(d.start.Metrics) != 1 ||
+		d.start.Socket != d.dir+"/ctl" || len(d.start.Listen) != 1 {
 		t.Fatalf("it listens at %+v", d.start)
 	}
 	for url, client := range map[string]*http.Client{
@@ -128,6 +129,13 @@ func TestDaemonListens(t *testing.T) {
 		if code, body := answerOf(t, client, "GET", url, ""); code != http.StatusOK ||
 			!strings.Contains(body, `"torrents":[]`) {
 			t.Errorf("%s: %d, %s", url, code, body)
+		}
+	}
+	for path, want := range map[string]int{"/metrics": http.StatusOK,
+		"/api/v1/torrents": http.StatusNotFound} {
+		if code, body := answerOf(t, &http.Client{Timeout: time.Minute}, "GET",
+			"http://"+d.start.Metrics[0]+path, ""); code != want {
+			t.Errorf("%s of the metrics: %d, %s", path, code, body)
 		}
 	}
 	other := exec.Command("node", "daemon", "--state-dir", d.dir+"/other", "--socket", d.dir+"/ctl",

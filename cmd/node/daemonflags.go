@@ -30,6 +30,7 @@ type daemonFlags struct {
 	engine  engineFlags
 	control controlFlags
 	rpc     rpcFlags
+	metrics metricsFlags
 
 	dir, incomplete string
 	roots, watch    listValue
@@ -67,6 +68,7 @@ func (f *daemonFlags) register(fs *pflag.FlagSet) {
 		"content in DIR; may be repeated")
 	f.control.register(fs)
 	f.rpc.register(fs)
+	f.metrics.register(fs)
 	f.registerPolicy(fs)
 	f.engine.register(fs)
 	fs.BoolVar(&f.noPEX, "no-pex", false, "do not exchange addresses of peers with peers")

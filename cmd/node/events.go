@@ -11,10 +11,11 @@ import "slices"
 type startEvent struct {
 	Command string   `json:"command"`
 	Version string   `json:"version"`
-	Listen  []string `json:"listen,omitempty"` // bound addresses, HOST:PORT
-	Socket  string   `json:"socket,omitempty"` // of the daemon
-	HTTP    []string `json:"http,omitempty"`   // addresses of its API, HOST:PORT
-	RPC     []string `json:"rpc,omitempty"`    // addresses of Transmission's RPC, HOST:PORT
+	Listen  []string `json:"listen,omitempty"`  // bound addresses, HOST:PORT
+	Socket  string   `json:"socket,omitempty"`  // of the daemon
+	HTTP    []string `json:"http,omitempty"`    // addresses of its API, HOST:PORT
+	RPC     []string `json:"rpc,omitempty"`     // addresses of Transmission's RPC, HOST:PORT
+	Metrics []string `json:"metrics,omitempty"` // addresses of the daemon's metrics, HOST:PORT
 }
 
 // dht: the state of the DHT node changed.

@@ -12,6 +12,7 @@ import (
 	"github.com/spf13/pflag"
 
 	"swarmnode"
+	"swarmnode/daemon/control"
 	"swarmnode/daemon/metrics"
 )
 
@@ -52,6 +53,14 @@ const (
 	// metricsHeadMax bounds the head of such a request, in bytes.
 	metricsHeadMax = 8 << 10
 )
+
+// listeners returns where a daemon serves metrics, besides the addresses of its API.
+func (f *metricsFlags) listeners(h http.Handler) []control.Listener {
+	if !f.addr.addr.IsValid() {
+		return nil
+	}
+	return []control.Listener{{Name: "metrics", Addr: f.addr.addr, Handler: h}}
+}
 
 // open listens through n if --metrics was given; otherwise the listener is nil.
 func (f *metricsFlags) open(ctx context.Context, n *swarmnode.Network) (net.Listener, error) {
