@@ -144,6 +144,10 @@ func (n *Node) Add(spec swarm.Spec) (*swarm.Torrent, error) {
 	return n.engine.Add(spec)
 }
 
+// Find returns where the content of a torrent lies that the node does not have now, see
+// swarm.Engine.Find.
+func (n *Node) Find(spec swarm.Spec) (dir string, there bool) { return n.engine.Find(spec) }
+
 // Forget removes what is recorded of a torrent that the node does not have now, see
 // swarm.Engine.Forget.
 func (n *Node) Forget(hash metainfo.Hash) error { return n.engine.Forget(hash) }

@@ -44,13 +44,14 @@ func (f *folders) run(ctx context.Context) {
 func (f *folders) resume(t *Torrent) {
 	t.mu.Lock()
 	place, due, done := t.rec.Place, t.rec.Due, t.drive.done
+	cut := t.rec.Moving != ""
 	t.mu.Unlock()
 	for _, event := range due {
 		if event != dueComplete || done && place == "" {
 			f.commands.pay(t, event)
 		}
 	}
-	if done && place != "" {
+	if done && place != "" || cut {
 		f.placer.push(t)
 	}
 }

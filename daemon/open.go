@@ -51,7 +51,7 @@ func (t *Torrent) open(ctx context.Context) (*swarm.Torrent, error) {
 	t.mu.Lock()
 	late := t.rec.Peers // some were named while the torrent was opened
 	t.run, t.drive.files = run, make(chan struct{})
-	t.drive.running, t.drive.ending = false, false
+	t.drive.running, t.drive.ending, t.drive.trusted = false, false, spec.Complete
 	t.drive.touched = time.Now()
 	t.mu.Unlock()
 	for _, peer := range late {
@@ -87,15 +87,17 @@ func (t *Torrent) spec() (swarm.Spec, Options, error) {
 		Up: rec.Options.Up, PeersMax: rec.Options.Peers, Group: rec.Options.Group,
 		Alone: rec.Options.Alone, Rank: rec.Options.Rank, Complete: rec.Whole,
 		Recorded: true}
-	if rec.Shown.Have > 0 && !looks && isBare(spec.Dir) {
-		return spec, rec.Options, &GoneError{spec.Dir}
+	var err error
+	if rec.Shown.HaveInfo {
+		spec.Torrent, err = t.daemon.records.readTorrent(t.hash)
+	}
+	if err := t.seek(&spec, rec.Shown.Have > 0 && !looks); err != nil {
+		return spec, rec.Options, err
 	}
 	if rec.Shown.HaveInfo {
-		torrent, err := t.daemon.records.readTorrent(t.hash)
 		switch {
 		case err == nil:
-			spec.Torrent = torrent
-			t.lacksLayers(torrent)
+			t.lacksLayers(spec.Torrent)
 		case isBroken(err):
 			t.daemon.records.setAside(t.hash.String()+infoSuffix, err)
 			t.loseInfo()

@@ -8,6 +8,7 @@ import (
 	"sync"
 	"time"
 
+	"swarmnode/swarm"
 	"swarmnode/swarm/storage"
 )
 
@@ -116,6 +117,14 @@ func (p *placer) run(ctx context.Context) {
 	}
 }
 
+// endCut has the engine end a move of the content that the last process has left unfinished.
+func (t *Torrent) endCut(ctx context.Context) {
+	if _, err := t.openKnown(ctx); err != nil && ctx.Err() == nil {
+		t.daemon.log.Warn("a move that was cut short is ended once the torrent can be opened",
+			"torrent", t.hash.Short(), "err", err)
+	}
+}
+
 // retry puts those into the queue whose pause is over.
 func (p *placer) retry(now time.Time) {
 	p.mu.Lock()
@@ -134,11 +143,14 @@ func (p *placer) retry(now time.Time) {
 // place moves the content of a torrent to the folder for it, if it is complete and not there.
 func (p *placer) place(ctx context.Context, t *Torrent) {
 	t.mu.Lock()
-	place, dir := t.rec.Place, t.rec.Options.Dir
+	place, dir, cut := t.rec.Place, t.rec.Options.Dir, t.rec.Moving != "" && !t.drive.moving
 	due := t.drive.known && t.drive.done && t.rec.Shown.Wanted > 0 && !t.drive.removed
 	t.mu.Unlock()
 	if !due || place == "" {
 		p.forget(t)
+		if cut {
+			t.endCut(ctx)
+		}
 		return
 	}
 	err := t.beginMove() // it may be moved by its user
@@ -170,12 +182,84 @@ func placeFor(place, dir, name string) string {
 // metadata of a link came, or because the last process was killed after a move. It reports
 // whether that is so. t.mu is held.
 func (t *Torrent) arrive(dir string) bool {
-	if t.rec.Place == "" || dir == "" || dir != t.rec.Options.Dir || t.drive.moving {
+	if dir == "" || t.drive.moving {
 		return false
 	}
-	t.rec.Place = ""
+	return t.settle(dir)
+}
+
+// settle is arrive, also while the content is being moved.
+func (t *Torrent) settle(dir string) (arrived bool) {
+	r := &t.rec
+	moved := r.Moving != "" && filepath.Clean(r.Moving) == dir
+	arrived = moved || r.Place != "" && filepath.Clean(r.Options.Dir) == dir
+	switch {
+	case moved:
+		r.Options.Dir = shared(r.Moving)
+		fallthrough
+	case arrived:
+		r.Place = ""
+	case r.Moving == "":
+		return false
+	}
+	r.Moving = "" // the move has ended, or was undone
 	t.edited(0)
-	return true
+	return arrived
+}
+
+// intend records that the content is about to be moved to a folder, in case the process dies on
+// the way. It returns the folder of an earlier move that is still recorded, or "".
+func (t *Torrent) intend(dir string) (before string) {
+	t.mu.Lock()
+	before, t.rec.Moving = t.rec.Moving, dir
+	t.edited(0)
+	t.mu.Unlock()
+	_ = t.daemon.saver.saveNow(t) // the user was told, and the note of the engine leads there
+	return before
+}
+
+// stayed records that a move has failed: the content lies in the folder dir.
+func (t *Torrent) stayed(before, dir string) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	t.rec.Moving = before
+	if dir != "" {
+		t.settle(dir)
+	}
+	t.edited(settingsLate)
+}
+
+// seek makes spec.Dir the folder where the content lies: the last process may have been killed
+// after a move, before it recorded that. must says that there is content. The error is a
+// *GoneError if nothing is left of it.
+func (t *Torrent) seek(spec *swarm.Spec, must bool) error {
+	t.mu.Lock()
+	moving := t.rec.Moving
+	t.mu.Unlock()
+	bare := must && isBare(spec.Dir)
+	if moving == "" && !bare {
+		return nil
+	}
+	dir, there := t.daemon.node.Find(*spec)
+	if !there && moving != "" { // of content behind a link, there is no note
+		other := *spec
+		other.Dir = moving
+		if dir, there = t.daemon.node.Find(other); !there {
+			dir = spec.Dir
+		}
+	}
+	if bare && !there {
+		return &GoneError{spec.Dir}
+	}
+	if there {
+		spec.Dir = dir
+		t.mu.Lock()
+		defer t.mu.Unlock()
+		if dir == filepath.Clean(t.rec.Moving) {
+			t.settle(dir)
+		}
+	}
+	return nil
 }
 
 // relocate records that the content lies in the folder dir, and has an open torrent opened
@@ -185,7 +269,7 @@ func (t *Torrent) relocate(dir string) (known bool) {
 		t.daemon.log.Warn("closing a torrent", "torrent", t.hash.Short(), "err", err)
 	}
 	t.mu.Lock()
-	t.rec.Options.Dir, t.rec.Place = shared(dir), ""
+	t.rec.Options.Dir, t.rec.Place, t.rec.Moving = shared(dir), "", ""
 	known = t.rec.Shown.HaveInfo
 	t.edited(0)
 	t.mu.Unlock()

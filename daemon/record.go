@@ -47,6 +47,9 @@ type record struct {
 	// content was just hashed when the torrent was added, and the engine has no record of it yet.
 	Place string `json:"place,omitempty"`
 	Whole bool   `json:"whole,omitempty"`
+	// Moving is the folder that the content is being moved to. If the process dies, the next
+	// one sees where the content lies.
+	Moving string `json:"moving,omitempty"`
 	// Due are the events whose commands have not begun yet.
 	Due []string `json:"due,omitempty"`
 

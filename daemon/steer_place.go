@@ -72,10 +72,13 @@ func (t *Torrent) move(ctx context.Context, dir string) error {
 	t.mu.Unlock()
 	if known {
 		defer t.need()()
-		run, err := t.openKnown(ctx)
+		run, err := t.openRecorded(ctx)
 		if err == nil {
 			t.daemon.hands.push(t, atOnce)
-			err = run.Move(ctx, dir)
+			before := t.intend(dir)
+			if err = run.Move(ctx, dir); err != nil {
+				t.stayed(before, run.State().Dir)
+			}
 		}
 		if err != nil {
 			if ctx.Err() == nil && !errors.Is(err, ErrRemoved) {
@@ -85,7 +88,7 @@ func (t *Torrent) move(ctx context.Context, dir string) error {
 		}
 	}
 	t.mu.Lock()
-	t.rec.Options.Dir, t.rec.Place = shared(dir), ""
+	t.rec.Options.Dir, t.rec.Place, t.rec.Moving = shared(dir), "", ""
 	t.edited(0)
 	t.mu.Unlock()
 	t.forgive()
@@ -130,7 +133,7 @@ func (t *Torrent) Locate(ctx context.Context, dir string) error {
 // swarm.Torrent.Rename.
 func (t *Torrent) Rename(ctx context.Context, path, name string) error {
 	defer t.need()()
-	run, err := t.openKnown(ctx)
+	run, err := t.openRecorded(ctx)
 	if err != nil {
 		return err
 	}
@@ -197,6 +200,23 @@ func (t *Torrent) need() (end func()) {
 		t.drive.needs--
 		t.drive.touched = time.Now()
 	}
+}
+
+// openRecorded is openKnown for a call that changes where the content or a file lies. While
+// content that was added as whole is open for the first time, the engine would not record that,
+// so it is opened again.
+func (t *Torrent) openRecorded(ctx context.Context) (*swarm.Torrent, error) {
+	run, err := t.openKnown(ctx)
+	t.mu.Lock()
+	again := err == nil && t.drive.trusted && !t.rec.Whole && t.run == run
+	t.mu.Unlock()
+	if !again {
+		return run, err
+	}
+	if err := t.close(); err != nil {
+		return nil, err
+	}
+	return t.openKnown(ctx)
 }
 
 // openKnown opens the torrent and waits until its files are known. The error is ErrNoInfo before

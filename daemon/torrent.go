@@ -58,6 +58,7 @@ type drive struct {
 	touched time.Time     // when somebody last needed it to be open
 	stalled bool          // see State.Stalled
 	moving  bool          // Move is under way
+	trusted bool          // it was opened as whole, so the engine records no change of place
 	paying  bool          // the command for its completion waits for its turn
 	users   int           // readers that need it to be open
 	needs   int           // calls that wait until its files are open; see need

@@ -12,20 +12,13 @@ import (
 // disk and finding peers happen behind the handle. The error wraps ErrExists, is
 // ErrClosed or ErrMemory, or says what is wrong with spec.
 func (e *Engine) Add(spec Spec) (*Torrent, error) {
-	hash := spec.Magnet.Hash()
+	hash, err := spec.hash()
+	if err != nil {
+		return nil, err
+	}
 	var info *metainfo.Info
 	if spec.Torrent != nil {
 		info = spec.Torrent.Info()
-		hash = info.Hash()
-	}
-	if hash == (metainfo.Hash{}) {
-		return nil, errors.New("neither a torrent nor a magnet link is given")
-	}
-	if spec.Hash != (metainfo.Hash{}) && spec.Hash != hash {
-		hash = spec.Hash
-		if known := namesOf(&spec); !known.has(hash) {
-			return nil, fmt.Errorf("%v is no info-hash of the torrent", hash)
-		}
 	}
 	if !e.Bears(info) {
 		return nil, ErrMemory
@@ -38,6 +31,38 @@ func (e *Engine) Add(spec Spec) (*Torrent, error) {
 	e.feed.Add(t)
 	t.start(info)
 	return t, nil
+}
+
+// hash returns the info-hash by which the torrent of s goes.
+func (s *Spec) hash() (metainfo.Hash, error) {
+	hash := s.Magnet.Hash()
+	if s.Torrent != nil {
+		hash = s.Torrent.Info().Hash()
+	}
+	if hash == (metainfo.Hash{}) {
+		return hash, errors.New("neither a torrent nor a magnet link is given")
+	}
+	if s.Hash != (metainfo.Hash{}) && s.Hash != hash {
+		if known := namesOf(s); !known.has(s.Hash) {
+			return hash, fmt.Errorf("%v is no info-hash of the torrent", s.Hash)
+		}
+		hash = s.Hash
+	}
+	return hash, nil
+}
+
+// Find returns the folder where the content of spec would be found if it were added now:
+// spec.Dir, or the one that the content was moved to from there. there reports whether
+// anything has a name of the content in that folder; it is false while the metadata is not
+// known. Find only looks.
+func (e *Engine) Find(spec Spec) (dir string, there bool) {
+	hash, err := spec.hash()
+	if err != nil || spec.Torrent == nil {
+		return spec.Dir, false
+	}
+	return storage.Find(storage.Config{Dir: spec.Dir, Name: spec.Name, Names: spec.Names,
+		Layout: spec.Torrent.Info().Layout(), Hash: hash, StateDir: e.cfg.StateDir,
+		Room: e.memory.Room})
 }
 
 // Forget removes what is recorded of a torrent that is not in the engine, as Torrent.Remove

@@ -152,7 +152,11 @@ func (k *moveKill) look(dir, from, to string) {
 	k.t.Helper()
 	cfg := k.cfg
 	cfg.Dir = dir
+	found, there := Find(cfg)
 	r := newRig(k.t, cfg, k.data)
+	if found != r.store.Dir() || !there {
+		k.t.Errorf("Find says %s, %v; the content lies in %s", found, there, r.store.Dir())
+	}
 	have, err := r.store.Check(k.t.Context(), nil)
 	if err != nil {
 		k.t.Fatal(err)

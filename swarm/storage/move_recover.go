@@ -63,14 +63,19 @@ func findPlace(cfg Config) (Config, error) {
 		}
 	}
 	cfg.Dir = dir
-	if note.name == "" && len(note.files) == 0 {
-		return cfg, nil
-	}
-	cfg.given = &givenNames{asked: cfg.Name, files: note.files}
-	if note.name != "" && (cfg.Name == note.asked || cfg.Name == note.name) {
-		cfg.given.top = note.name
-	}
+	cfg.takeNames(note)
 	return cfg, nil
+}
+
+// takeNames takes over the names that the user gave, as a note says them.
+func (c *Config) takeNames(note *placeNote) {
+	if note.name == "" && len(note.files) == 0 {
+		return
+	}
+	c.given = &givenNames{asked: c.Name, files: note.files}
+	if note.name != "" && (c.Name == note.asked || c.Name == note.name) {
+		c.given.top = note.name
+	}
 }
 
 // follow ends the move that the note about dir tells of. It returns the folder whose note
@@ -82,9 +87,7 @@ func (n *placeNotes) follow(dir string, note *placeNote) (next string, err error
 		if err == nil && from.moves() && from.to == dir {
 			return n.recover(note.back, from)
 		}
-		// The move has ended, or had hardly begun.
-		if !existsAt(dir, note.newTop) && !existsAt(dir, note.newFinal) &&
-			(existsAt(note.back, note.top) || existsAt(note.back, note.final)) {
+		if n.isBack(dir, note) {
 			return note.back, n.write(dir, note.undone())
 		}
 		return dir, n.write(dir, note.withoutMove())
@@ -97,6 +100,13 @@ func (n *placeNotes) follow(dir string, note *placeNote) (next string, err error
 		return end, nil
 	}
 	return dir, n.write(dir, note.withoutMove())
+}
+
+// isBack reports whether a move to dir that has ended, or had hardly begun, has left the content
+// at the old place.
+func (n *placeNotes) isBack(dir string, note *placeNote) bool {
+	return !existsAt(dir, note.newTop) && !existsAt(dir, note.newFinal) &&
+		(existsAt(note.back, note.top) || existsAt(note.back, note.final))
 }
 
 // leadsTo returns the folder where the content lies that the note about dir leads to, maybe
@@ -144,56 +154,96 @@ func existsAt(dir, name string) bool {
 	return err == nil
 }
 
+// A leftover is what a move that was cut short has left at its two places.
+type leftover struct {
+	note *placeNote
+	// a and b are the folders from and note.to; nil if they cannot be opened, which errB
+	// explains of the latter.
+	a, b         disk
+	errB         error
+	atFrom, atTo bool
+	was          *original // nil if a or b is
+}
+
+// leftoverOf looks at the two places of the move that the note about the folder from tells of.
+func (n *placeNotes) leftoverOf(from string, note *placeNote) *leftover {
+	l := &leftover{note: note}
+	if a, err := openDisk(from, useOwn); err == nil {
+		l.a = a
+	}
+	if b, err := openDisk(note.to, useOwn); err == nil {
+		l.b = b
+	} else {
+		l.errB = err
+	}
+	l.atFrom = l.a != nil && existsAt(from, note.top)
+	l.atTo = l.b != nil && existsAt(note.to, note.newTop)
+	if l.a != nil && l.b != nil {
+		l.was = newOriginal(l.a, note.top, l.b, note.newTop)
+		l.was.kept, l.was.inUse = note.kept, n.usedBy(l.a.path(note.top))
+	}
+	return l
+}
+
+// close closes the two folders.
+func (l *leftover) close() {
+	if l.a != nil {
+		l.a.close()
+	}
+	if l.b != nil {
+		l.b.close()
+	}
+}
+
+// seeCopy corrects atTo: what has the name of the content may be something else.
+func (l *leftover) seeCopy(n *placeNotes) {
+	if l.note.phase == moveCopy && l.atFrom && l.atTo {
+		l.atTo = !existsAt(l.note.to, stagingName(l.note.newFinal, n.hash)) &&
+			l.was.isCopied(n.layout, n.namesOf(l.note))
+	}
+}
+
+// isMoved reports whether the content has got to the new place.
+func (l *leftover) isMoved() bool {
+	switch l.note.phase {
+	case moveSwitched:
+		return l.atTo || !l.atFrom
+	case moveRename:
+		return l.atTo && !l.atFrom
+	}
+	return l.atTo
+}
+
 // recover finishes or undoes the move that the note about the folder from tells of, and
 // returns the folder where the content lies then. The error is an *Error: with ErrInUse
 // if the move is still under way, or another one if the content lies where it cannot be
 // reached.
 func (n *placeNotes) recover(from string, note *placeNote) (dir string, err error) {
-	a, errA := openDisk(from, useOwn)
-	if errA == nil {
-		defer a.close()
-	}
-	b, errB := openDisk(note.to, useOwn)
-	if errB == nil {
-		defer b.close()
-	}
-	atFrom := errA == nil && existsAt(from, note.top)
-	atTo := errB == nil && existsAt(note.to, note.newTop)
-	if atFrom {
-		lock, err := a.lock(note.top, lockWrite)
+	l := n.leftoverOf(from, note)
+	defer l.close()
+	if l.atFrom {
+		lock, err := l.a.lock(note.top, lockWrite)
 		if errors.Is(err, ErrInUse) {
 			return "", err
 		}
 		defer closeLock(lock)
 	}
-	var was *original
-	if errA == nil && errB == nil {
-		was = newOriginal(a, note.top, b, note.newTop)
-		was.kept, was.inUse = note.kept, n.usedBy(a.path(note.top))
-	}
-	if note.phase == moveCopy && atFrom && atTo {
-		atTo = !existsAt(note.to, stagingName(note.newFinal, n.hash)) &&
-			was.isCopied(n.layout, n.namesOf(note)) // or something else has got the name
-	}
-	same := atFrom && atTo && sameFile(a.path(note.top), b.path(note.newTop)) // a second name
-	if atTo && note.phase != moveRename && !same {
-		lock, err := b.lock(note.newTop, lockWrite)
+	l.seeCopy(n)
+	same := l.atFrom && l.atTo && sameFile(l.a.path(note.top), l.b.path(note.newTop))
+	if l.atTo && note.phase != moveRename && !same { // which would be a second name
+		lock, err := l.b.lock(note.newTop, lockWrite)
 		if errors.Is(err, ErrInUse) {
 			return "", err
 		}
 		defer closeLock(lock)
 	}
 	switch {
-	case errB != nil && (note.phase == moveSwitched || !atFrom):
-		return "", errB
-	case note.phase == moveSwitched && (atTo || !atFrom),
-		note.phase == moveRename && atTo && !atFrom,
-		note.phase == moveCopy && atTo:
-		return n.complete(from, note, b, was)
-	case errB != nil:
-		return from, n.undoMove(from, nil, note)
+	case l.errB != nil && (note.phase == moveSwitched || !l.atFrom):
+		return "", l.errB
+	case l.errB == nil && l.isMoved():
+		return n.complete(from, note, l.b, l.was)
 	}
-	return from, n.undoMove(from, b, note)
+	return from, n.undoMove(from, l.b, note)
 }
 
 // complete ends the move that the note about the folder from tells of, after the content has
@@ -284,11 +334,7 @@ func (n *placeNotes) begin(from string, note *placeNote) error {
 // endMove records that nothing is left to do of a move. The names that the user gave go
 // with the content.
 func (n *placeNotes) endMove(from string, note *placeNote) error {
-	names := note.withoutMove()
-	names.final = note.newFinal
-	if note.newFinal != note.final {
-		names.name, names.asked = note.newFinal, note.newAsked
-	}
+	names := note.afterMove()
 	if note.to == from {
 		return n.write(from, names)
 	}

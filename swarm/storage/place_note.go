@@ -117,6 +117,16 @@ func (p *placeNote) withoutMove() *placeNote {
 	return &placeNote{name: p.name, asked: p.asked, files: p.files, final: p.final}
 }
 
+// afterMove returns the note about the content once the move that p tells of has ended.
+func (p *placeNote) afterMove() *placeNote {
+	names := p.withoutMove()
+	names.final = p.newFinal
+	if p.newFinal != p.final {
+		names.name, names.asked = p.newFinal, p.newAsked
+	}
+	return names
+}
+
 // undone returns the note about a folder to which content was not moved in the end,
 // as p says: that the content lies where it was, if the folder led to it before.
 func (p *placeNote) undone() *placeNote {
