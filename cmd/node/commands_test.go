@@ -214,7 +214,7 @@ func TestEventsAreDocumented(t *testing.T) {
 		"peer": peerEvent{}, "sample": sampleEvent{}, "contact": contactEvent{},
 		"item": itemEvent{}, "setting": settingEvent{}, "config": configEvent{},
 		"added": addedEvent{}, "removed": removedEvent{}, "fault": faultEvent{},
-		"reload": reloadEvent{}, "password": passwordEvent{},
+		"reload": reloadEvent{}, "group": groupEvent{}, "password": passwordEvent{},
 	} {
 		section, ok := sections[name]
 		if !ok {

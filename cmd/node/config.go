@@ -225,15 +225,22 @@ default. Without COMMAND it is that of daemon, or of the first command that has 
 a key. The values of a list are printed one a line.`,
 		examples: []example{
 			{"node config get port", "the port that the daemon would listen on"},
-			{"node config get up seed", "the upload limit of node seed"},
+			{"node config get --for seed up", "the upload limit of node seed"},
+			{"node config get up seed", "the same"},
 		},
 		argsMin: 1,
 		argsMax: 2,
 		setup: func(fs *pflag.FlagSet) action {
+			command := fs.String("for", "", "`COMMAND` whose value is printed")
 			return func(_ context.Context, c *console, args []string) error {
+				if len(args) == 2 && *command != "" {
+					return usage(c.command, errors.New("--for and COMMAND are the same: give one"))
+				} else if len(args) == 2 {
+					*command = args[1]
+				}
 				cmd, err := withKey(args[0])
-				if err == nil && len(args) == 2 {
-					cmd, err = commandNamed(args[1])
+				if err == nil && *command != "" {
+					cmd, err = commandNamed(*command)
 				}
 				if err != nil {
 					return err

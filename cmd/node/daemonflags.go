@@ -37,7 +37,7 @@ type daemonFlags struct {
 
 	altDown, altUp rateValue
 	alt            bool
-	altSchedule    string
+	altSchedule    timesValue
 
 	queueDownloads, queueSeeds wholeValue
 	queueStalled               timeValue
@@ -80,8 +80,8 @@ func (f *daemonFlags) registerPolicy(fs *pflag.FlagSet) {
 	fs.Var(&f.altDown, "alt-down", "download limit while the alternative limits are in force")
 	fs.Var(&f.altUp, "alt-up", "upload limit while the alternative limits are in force")
 	fs.BoolVar(&f.alt, "alt", false, "use the alternative limits")
-	fs.StringVar(&f.altSchedule, "alt-schedule", "", "use the alternative limits at these "+
-		"`TIMES`, as in \"mon-fri 08:00-18:30; sat 10:00-12:00\"")
+	fs.Var(&f.altSchedule, "alt-schedule", "use the alternative limits at these times, as in "+
+		"\"mon-fri 08:00-18:30; sat 10:00-12:00\", or none")
 	f.queueDownloads, f.queueStalled = queueDownloadsDefault, timeValue(queueStalledDefault)
 	fs.Var(&f.queueDownloads, "queue-downloads", "torrents that download at one time; 0 for all")
 	fs.Var(&f.queueSeeds, "queue-seeds", "torrents that seed at one time; 0 for all")
@@ -108,8 +108,9 @@ func (f *daemonFlags) settings(getenv func(string) (string, bool), state string)
 	daemon.Settings, error) {
 	s := daemon.Settings{
 		Down: int64(f.engine.down), Up: int64(f.engine.up),
-		AltDown: int64(f.altDown), AltUp: int64(f.altUp), Alt: f.alt, AltSchedule: f.altSchedule,
-		Peers: int(f.engine.peersMax), TorrentPeers: int(f.engine.torrentPeers),
+		AltDown: int64(f.altDown), AltUp: int64(f.altUp), Alt: f.alt,
+		AltSchedule: string(f.altSchedule),
+		Peers:       int(f.engine.peersMax), TorrentPeers: int(f.engine.torrentPeers),
 		QueueDown: int(f.queueDownloads), QueueSeed: int(f.queueSeeds),
 		QueueStalled: time.Duration(f.queueStalled), SeedRatio: float64(f.seedRatio),
 		SeedTime: time.Duration(f.seedTime), SeedIdle: time.Duration(f.seedIdle),
@@ -203,6 +204,22 @@ func (v *ratioValue) Set(s string) error {
 	*v = ratioValue(n)
 	return nil
 }
+
+// A timesValue is a flag of times of the week, which the daemon checks. None are the empty text.
+type timesValue string
+
+func (v *timesValue) Type() string   { return "TIMES" }
+func (v *timesValue) String() string { return string(*v) }
+func (v *timesValue) Set(s string) error {
+	if s == noTimes {
+		s = ""
+	}
+	*v = timesValue(s)
+	return nil
+}
+
+// noTimes is the word for no times at all.
+const noTimes = "none"
 
 // A commandValue is a flag of a program with its arguments. No shell reads it: the text is the
 // path of a program, or a list of the program and its arguments in JSON. In a file it is a list.

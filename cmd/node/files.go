@@ -43,6 +43,7 @@ func showFiles(v *view) error {
 		}
 	})
 	if !v.c.json {
+		v.begin()
 		v.c.table(fileTable(files, v.flat))
 	}
 	return nil

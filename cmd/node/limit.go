@@ -21,7 +21,9 @@ type limitFlags struct {
 	down, up       rateValue
 	altDown, altUp rateValue
 	alt            bool
-	altSchedule    string
+	noAlt          bool
+	altSchedule    timesValue
+	group          groupFlags
 
 	maxPeers, torrentPeers     wholeValue
 	queueDownloads, queueSeeds wholeValue
@@ -36,13 +38,19 @@ func limitCommand() *command {
 		short: "show or change the limits of the daemon for all torrents together",
 		long: `Without flags the limits are shown. What is changed outlives the daemon, until the
 configuration file says something new about it. These flags are for the command line
-alone; limits of one torrent are changed by node set.`,
+alone; limits of one torrent are changed by node set.
+
+With --group they are those of a group: of all torrents together that node set --group
+has put into it.`,
 		examples: []example{
 			{"node limit", "show all limits"},
 			{"node limit --down 2M --up 500k", "change two of them"},
 			{"node limit --alt", "use the alternative limits now"},
 			{"node limit --alt-schedule 'mon-fri 08:00-18:30'", "use them at these times"},
-			{"node limit --alt=false --alt-schedule ''", "use them no more"},
+			{"node limit --no-alt --alt-schedule none", "use them no more"},
+			{"node limit --group films --down 1M", "1 MiB/s for all torrents of a group together"},
+			{"node limit --groups", "list the groups that have limits"},
+			{"node limit --rm-group films", "the group has no limits any more"},
 		},
 		setup: func(fs *pflag.FlagSet) action {
 			f := &limitFlags{fs: fs}
@@ -59,8 +67,9 @@ func (f *limitFlags) register(fs *pflag.FlagSet) {
 	fs.Var(&f.altDown, "alt-down", "download limit while the alternative ones are in force")
 	fs.Var(&f.altUp, "alt-up", "upload limit while the alternative ones are in force")
 	fs.BoolVar(&f.alt, "alt", false, "use the alternative limits")
-	fs.StringVar(&f.altSchedule, "alt-schedule", "", "use them at these `TIMES`, as in "+
-		"\"mon-fri 08:00-18:30; sat 10:00-12:00\"")
+	fs.BoolVar(&f.noAlt, "no-alt", false, "use the alternative limits at their times alone")
+	fs.Var(&f.altSchedule, "alt-schedule", "use them at these times, as in "+
+		"\"mon-fri 08:00-18:30; sat 10:00-12:00\"; none for no times")
 	fs.Var(&f.maxPeers, "max-peers", "the most connections; 0 for the usual number")
 	fs.Var(&f.torrentPeers, "torrent-peers", "the most connections of a torrent; 0 for the usual "+
 		"number")
@@ -72,6 +81,7 @@ func (f *limitFlags) register(fs *pflag.FlagSet) {
 		"none for never")
 	fs.Var(&f.seedTime, "seed-time", "stop a torrent that has seeded for so long; 0 for never")
 	fs.Var(&f.seedIdle, "seed-idle", "stop a seed that has given nothing for so long; 0 for never")
+	f.group.register(fs)
 }
 
 // A limit is a setting that is a limit.
@@ -88,7 +98,7 @@ var limits = []limit{
 	{"alt-down", rateText, func(f *limitFlags) any { return int64(f.altDown) }},
 	{"alt-up", rateText, func(f *limitFlags) any { return int64(f.altUp) }},
 	{"alt", switchText, func(f *limitFlags) any { return f.alt }},
-	{"alt-schedule", stringText, func(f *limitFlags) any { return f.altSchedule }},
+	{"alt-schedule", stringText, func(f *limitFlags) any { return string(f.altSchedule) }},
 	{"max-peers", peersText, func(f *limitFlags) any { return int(f.maxPeers) }},
 	{"torrent-peers", peersText, func(f *limitFlags) any { return int(f.torrentPeers) }},
 	{"queue-downloads", allText, func(f *limitFlags) any { return int(f.queueDownloads) }},
@@ -169,11 +179,23 @@ func (f *limitFlags) run(ctx context.Context, c *console, d *client.Client, args
 	if f.seedRatio.Mode == goalGlobal {
 		return usage(c.command, errors.New("--seed-ratio global is for single torrents"))
 	}
+	if f.given("alt") && f.given("no-alt") {
+		return usage(c.command, errors.New("only one of --alt and --no-alt can be given"))
+	}
+	if err := f.checkGroups(c); err != nil {
+		return err
+	}
+	if f.onGroups() {
+		return f.runGroups(ctx, c, d)
+	}
 	changes := make(client.Settings)
 	for _, l := range limits {
-		if f.fs.Changed(l.name) {
+		if f.given(l.name) {
 			changes[l.name] = l.value(f)
 		}
+	}
+	if f.given("no-alt") {
+		changes["alt"] = !f.noAlt
 	}
 	var settings client.Settings
 	var err error

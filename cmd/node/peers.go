@@ -43,9 +43,10 @@ func showPeers(v *view) error {
 		return nil
 	}
 	if len(peers) == 0 {
-		v.c.note("no connections")
+		v.nothing("no connections")
 		return nil
 	}
+	v.begin()
 	v.c.table(peerTable(peers))
 	return nil
 }

@@ -48,6 +48,8 @@ type view struct {
 	c   *console
 	d   *client.Client
 	t   *api.Torrent
+	// several says that other torrents are shown, too; begun that one was.
+	several, begun bool
 	// flat and magnet are flags.
 	flat   bool
 	magnet bool
@@ -61,17 +63,32 @@ func (v *viewing) each(args []string, show func(*view) error) error {
 	}
 	for i := range chosen {
 		v.t = &chosen[i]
-		if len(chosen) > 1 && !v.magnet {
-			if i > 0 {
-				v.c.result("")
-			}
-			v.c.result(fmt.Sprintf("%d  %s", v.t.ID, escape(nameOf(v.t))))
-		}
+		v.several = len(chosen) > 1
 		if err := show(&v.view); err != nil {
 			return remoteFailure(torrentText(v.t), err)
 		}
 	}
 	return nil
+}
+
+// begin prints the heading of the torrent, if there are several.
+func (v *view) begin() {
+	if !v.several {
+		return
+	}
+	if v.begun {
+		v.c.result("")
+	}
+	v.begun = true
+	v.c.result(fmt.Sprintf("%d  %s", v.t.ID, escape(nameOf(v.t))))
+}
+
+// nothing says that there is nothing to show.
+func (v *view) nothing(what string) {
+	if v.several {
+		what = torrentText(v.t) + ": " + what
+	}
+	v.c.note("%s", what)
 }
 
 func showCommand() *command {
@@ -101,6 +118,7 @@ func showTorrent(v *view) error {
 		v.c.result(d.Magnet)
 		return nil
 	}
+	v.begin()
 	var s sheet
 	s.identity(&d)
 	s.content(&d.Torrent)

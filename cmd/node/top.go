@@ -35,7 +35,8 @@ func topCommand() *command {
 		long: `A live view on a terminal. The keys: the arrows, or j and k, select; Enter shows
 details; p pauses and r resumes; v verifies; d removes after a question; s sorts by
 the next column and S turns the order round; / searches in names; ? lists all keys; q
-quits. On a terminal that cannot redraw, and elsewhere, a table is printed every 2 s.`,
+quits. A terminal that cannot redraw gets a table every 2 s. Where standard output is
+no terminal, one table is printed; with --json the torrents every 2 s.`,
 		examples: []example{
 			{"node top", "all torrents, the busiest first"},
 			{"node top --sort name --state downloading", "downloads by name"},
@@ -62,8 +63,14 @@ func (f *topFlags) run(ctx context.Context, c *console, d *client.Client, _ []st
 	if _, err := d.Session(ctx); err != nil { // before the screen changes
 		return err
 	}
-	in, out := int(os.Stdin.Fd()), int(os.Stdout.Fd())
-	if c.json || c.dumb || !term.IsTerminal(in) || !term.IsTerminal(out) {
+	in, out := term.IsTerminal(int(os.Stdin.Fd())), term.IsTerminal(int(os.Stdout.Fd()))
+	switch {
+	case c.json:
+		return f.tables(ctx, c, d)
+	case !out:
+		return f.table(ctx, c, d)
+	case c.dumb || !in:
+		c.note("this terminal cannot be redrawn: a table every %v", topTable)
 		return f.tables(ctx, c, d)
 	}
 	t := &top{c: c, d: d, model: newTopModel(&f.list), screen: newScreen(os.Stdout, os.Stdin),
@@ -78,18 +85,25 @@ func (f *topFlags) run(ctx context.Context, c *console, d *client.Client, _ []st
 	return t.run(ctx)
 }
 
+// table prints one table.
+func (f *topFlags) table(ctx context.Context, c *console, d *client.Client) error {
+	list, err := f.list.list(ctx, c, d, nil)
+	if err != nil {
+		return err
+	}
+	sortTorrents(list, string(f.list.sort))
+	f.list.show(c, list)
+	return nil
+}
+
 // tables prints a table every two seconds.
 func (f *topFlags) tables(ctx context.Context, c *console, d *client.Client) error {
-	c.note("this terminal cannot be redrawn: a table every %v", topTable)
 	tick := time.NewTicker(topTable)
 	defer tick.Stop()
 	for {
-		list, err := f.list.list(ctx, c, d, nil)
-		if err != nil {
+		if err := f.table(ctx, c, d); err != nil {
 			return err
 		}
-		sortTorrents(list, string(f.list.sort))
-		f.list.show(c, list)
 		select {
 		case <-tick.C:
 			c.result("")

@@ -197,7 +197,7 @@ func TestTopResize(t *testing.T) {
 	x.wait()
 }
 
-// A terminal that cannot redraw gets tables, and so does a pipe.
+// A terminal that cannot redraw gets tables.
 func TestTopTables(t *testing.T) {
 	t.Parallel()
 	w := newWard(t)

@@ -36,9 +36,10 @@ func showTrackers(v *view) error {
 		return nil
 	}
 	if len(trackers) == 0 {
-		v.c.note("no trackers")
+		v.nothing("no trackers")
 		return nil
 	}
+	v.begin()
 	v.c.table(trackerTable(trackers, time.Now()))
 	return nil
 }

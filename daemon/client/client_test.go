@@ -153,6 +153,19 @@ func TestDaemon(t *testing.T) {
 	if _, err := c.Change(ctx, Settings{"downn": 1}); status(err)/100 != 4 {
 		t.Errorf("an unknown setting: %v", err)
 	}
+	films := daemon.Group{Name: "films & more/50%", Down: 100, Alone: true}
+	if err := c.SetGroup(ctx, films); err != nil {
+		t.Error(err)
+	}
+	if list, err := c.Groups(ctx); err != nil || !slices.Equal(list, []daemon.Group{films}) {
+		t.Errorf("groups: %+v, %v", list, err)
+	}
+	if err := c.RemoveGroup(ctx, films.Name); err != nil {
+		t.Error(err)
+	}
+	if err := c.RemoveGroup(ctx, films.Name); status(err) != http.StatusNotFound {
+		t.Errorf("a group that is gone: %v", err)
+	}
 	if done, err := c.Reload(ctx); err != nil || !slices.Equal(done.Changed, []string{"up"}) ||
 		!slices.Equal(done.Restart, []string{"port"}) {
 		t.Errorf("reload: %+v, %v", done, err)

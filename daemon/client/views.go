@@ -132,6 +132,26 @@ func (c *Client) Change(ctx context.Context, changes Settings) (Settings, error)
 	return s, err
 }
 
+// Groups returns the groups of torrents that share limits.
+func (c *Client) Groups(ctx context.Context) ([]daemon.Group, error) {
+	var g api.Groups
+	err := c.call(ctx, request{method: http.MethodGet, path: "/groups"}, &g)
+	return g.Groups, err
+}
+
+// SetGroup sets the limits of a group, which need not have had any. Its name is neither "." nor
+// "..".
+func (c *Client) SetGroup(ctx context.Context, g daemon.Group) error {
+	return c.call(ctx, request{method: http.MethodPut, path: "/groups/" + url.PathEscape(g.Name),
+		body: api.GroupLimits{Down: g.Down, Up: g.Up, Alone: g.Alone}}, nil)
+}
+
+// RemoveGroup removes the limits of a group.
+func (c *Client) RemoveGroup(ctx context.Context, name string) error {
+	return c.call(ctx, request{method: http.MethodDelete, path: "/groups/" + url.PathEscape(name)},
+		nil)
+}
+
 // Reload makes the daemon read its configuration again, and returns what that has changed.
 func (c *Client) Reload(ctx context.Context) (api.Reloaded, error) {
 	var r api.Reloaded
