@@ -54,7 +54,7 @@ func BenchmarkTorrentGet(b *testing.B) {
 			b.ReportAllocs()
 			var dst []byte
 			for b.Loop() {
-				doc, err := h.answer(ctx, body, dst[:0])
+				doc, err := h.answer(ctx, body, dst[:0], nil)
 				if err != nil {
 					b.Fatal(err)
 				}

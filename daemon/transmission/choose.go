@@ -115,6 +115,9 @@ func torrentGet(c *call) error {
 		if err := c.room(); err != nil {
 			return err
 		}
+		if err := w.pass(); err != nil {
+			return err
+		}
 	}
 	w.shut(']')
 	return c.ctx.Err()

@@ -110,3 +110,6 @@ func isType[E error](err error) bool {
 	_, ok := errors.AsType[E](err)
 	return ok
 }
+
+// errCut says that an answer ended after a part of it was sent.
+var errCut = errors.New("the answer cannot be sent to its end")

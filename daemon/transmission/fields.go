@@ -24,7 +24,10 @@ const (
 // stateFields are what a torrent does and has done.
 var stateFields = []field{
 	f("id", "id", 0, func(w *writer, v *view) { w.int(int64(v.t.ID())) }),
-	f("hashString", "hash_string", 0, func(w *writer, v *view) { w.text(v.t.Hash().String()) }),
+	f("hashString", "hash_string", 0, func(w *writer, v *view) {
+		hash := v.t.Hash()
+		w.hex(hash[:])
+	}),
 	f("name", "name", 0, func(w *writer, v *view) { w.text(v.state.Name) }),
 	f("status", "status", 0, func(w *writer, v *view) { w.int(int64(v.state.Status)) }),
 	f("error", "error", 0, func(w *writer, v *view) {

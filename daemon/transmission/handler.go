@@ -204,17 +204,21 @@ func (h *Handler) serveRPC(w http.ResponseWriter, r *http.Request) {
 		refuseHTTP(w, err)
 		return
 	}
+	to := &sender{w: w, r: r}
 	buffer := h.answers.Get().(*[]byte)
-	answer, err := h.answer(r.Context(), body, (*buffer)[:0])
-	if err != nil {
+	answer, err := h.answer(r.Context(), body, (*buffer)[:0], to.part)
+	switch {
+	case err != nil && to.began:
+		to.cut()
+		return
+	case err != nil:
 		w.Header().Set("Retry-After", strconv.Itoa(int(retryAfter/time.Second)))
 		fail(w, http.StatusServiceUnavailable, err.Error())
 		return
-	}
-	if len(answer) == 0 {
+	case len(answer) == 0:
 		w.WriteHeader(http.StatusNoContent)
-	} else {
-		send(w, r, answer)
+	default:
+		to.last(answer)
 	}
 	if cap(answer) <= pooledMax && cap(answer) > 0 {
 		*buffer = answer

@@ -68,6 +68,12 @@ func (c *call) room() error {
 	}
 }
 
+// ends reports whether a request has no answer, because of an error that is no part of one, or
+// because a part was sent that says nothing of an error.
+func (w *writer) ends(err error) bool {
+	return errors.Is(err, errMemory) || w.sent && err != nil
+}
+
 // endTurn lets the next answer be made while memory is short.
 func (h *Handler) endTurn(w *writer) {
 	if w.turn {
@@ -76,9 +82,11 @@ func (h *Handler) endTurn(w *writer) {
 }
 
 // answer answers the body of a request of either protocol. It returns nothing if the body
-// has notifications only. The error is errMemory.
-func (h *Handler) answer(ctx context.Context, body, dst []byte) ([]byte, error) {
-	w := &writer{b: dst}
+// has notifications only, and what to has not sent of an answer; a nil to sends nothing. The
+// error is errMemory or errCut.
+func (h *Handler) answer(ctx context.Context, body, dst []byte,
+	to func(part []byte) error) ([]byte, error) {
+	w := &writer{b: dst, to: to}
 	defer h.endTurn(w)
 	doc, ok := parseValue(body)
 	switch {
@@ -178,7 +186,7 @@ func (h *Handler) modern(ctx context.Context, w *writer, m message) ([]byte, err
 	w.open('{')
 	result := len(w.b)
 	err := c.run(name, m.params)
-	if errors.Is(err, errMemory) {
+	if w.ends(err) {
 		return nil, err
 	}
 	if c.notification {
@@ -270,7 +278,7 @@ func (h *Handler) legacy(ctx context.Context, w *writer, m message) ([]byte, err
 	w.open('{')
 	result := len(w.b)
 	err := c.run(name, m.arguments)
-	if errors.Is(err, errMemory) {
+	if w.ends(err) {
 		return nil, err
 	}
 	if err != nil {

@@ -137,7 +137,7 @@ func FuzzAnswer(f *testing.F) {
 		if strings.Contains(string(body), "http") && strings.Contains(string(body), "-add") {
 			t.Skip("it would fetch from the network")
 		}
-		doc, err := b.h.answer(b.ctx(t), body, nil)
+		doc, err := b.h.answer(b.ctx(t), body, nil, nil)
 		if err != nil {
 			t.Fatalf("%q: %v", body, err)
 		}

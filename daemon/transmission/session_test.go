@@ -272,7 +272,7 @@ func TestSessionIsShownWithoutSecrets(t *testing.T) {
 		ctx := control.Admit(t.Context(), control.Identity{Scope: scope})
 		for _, body := range []string{`{"method":"session-get"}`,
 			`{"method":"session-get","arguments":{"fields":["blocklist-url"]}}`} {
-			got, err := b.h.answer(ctx, []byte(body), nil)
+			got, err := b.h.answer(ctx, []byte(body), nil, nil)
 			if err != nil {
 				t.Fatal(err)
 			}

@@ -2,6 +2,7 @@ package transmission
 
 import (
 	"encoding/base64"
+	"encoding/hex"
 	"math"
 	"strconv"
 	"time"
@@ -39,6 +40,27 @@ type writer struct {
 	turn bool // it is the one answer that is made while memory is short
 	b    []byte
 	d    dialect
+
+	to   func(part []byte) error // sends the first part of the answer, or the next one; may be nil
+	sent bool                    // a part was sent
+}
+
+// partBytes is how much of a long answer is collected before it is sent.
+const partBytes = 128 << 10
+
+// pass sends what has been collected if that is much. Its last byte stays, by which sep knows
+// where the document is. The error is errCut.
+func (w *writer) pass() error {
+	last := len(w.b) - 1
+	if w.to == nil || last < partBytes {
+		return nil
+	}
+	w.sent = true
+	if err := w.to(w.b[:last]); err != nil {
+		return errCut
+	}
+	w.b = append(w.b[:0], w.b[last])
+	return nil
 }
 
 // sep appends the comma between two values.
@@ -134,6 +156,14 @@ func (w *writer) base64(p []byte) {
 	w.sep()
 	w.b = append(w.b, '"')
 	w.b = base64.StdEncoding.AppendEncode(w.b, p)
+	w.b = append(w.b, '"')
+}
+
+// hex appends a string with bytes in hexadecimal digits.
+func (w *writer) hex(p []byte) {
+	w.sep()
+	w.b = append(w.b, '"')
+	w.b = hex.AppendEncode(w.b, p)
 	w.b = append(w.b, '"')
 }
 
