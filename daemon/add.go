@@ -141,7 +141,7 @@ func (d *Daemon) reserve(ctx context.Context, rec *record) (*Torrent, error) {
 		case d.closed:
 			d.mu.Unlock()
 			return nil, ErrClosed
-		case wait == nil && len(d.ids)+len(d.held) >= torrentsMax:
+		case wait == nil && len(d.listed)+len(d.held) >= torrentsMax:
 			d.mu.Unlock()
 			return nil, ErrTooMany
 		case wait == nil:
@@ -208,7 +208,7 @@ func (d *Daemon) enter(t *Torrent, kept bool) {
 	hashes := t.hashes()
 	d.mu.Lock()
 	if kept {
-		d.ids[t.id] = t
+		d.listed.put(t)
 		d.name(t, hashes)
 	}
 	d.release(hashes)
@@ -224,7 +224,7 @@ func (d *Daemon) alias(t *Torrent) {
 	hashes := t.hashes()
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	if d.ids[t.id] == t {
+	if d.listed.get(t.id) == t {
 		d.name(t, hashes)
 	}
 }

@@ -1,11 +1,9 @@
 package daemon
 
 import (
-	"cmp"
 	"context"
 	"errors"
 	"log/slog"
-	"maps"
 	"path/filepath"
 	"slices"
 	"sync"
@@ -63,7 +61,7 @@ type Daemon struct {
 	closed   bool
 	settings Settings
 	torrents map[metainfo.Hash]*Torrent
-	ids      map[ID]*Torrent
+	listed   listing                         // all torrents
 	held     map[metainfo.Hash]chan struct{} // torrents that are being added or removed
 	last     ID                              // that was given away
 }
@@ -86,8 +84,8 @@ func Start(ctx context.Context, cfg Config) (*Daemon, error) {
 	}
 	d := &Daemon{log: log, records: records, saver: newSaver(log, records), hands: newHands(),
 		done:     make(chan struct{}),
-		torrents: make(map[metainfo.Hash]*Torrent), ids: make(map[ID]*Torrent),
-		held: make(map[metainfo.Hash]chan struct{})}
+		torrents: make(map[metainfo.Hash]*Torrent),
+		held:     make(map[metainfo.Hash]chan struct{})}
 	d.checks, d.steward = &checks{d: d}, newSteward(keeping{d})
 	d.tally = newTally(log, records, time.Now())
 	d.folders = newFolders(d)
@@ -158,7 +156,7 @@ func (d *Daemon) list() error {
 			t.saved.version++
 			d.saver.schedule(t, time.Now())
 		}
-		d.ids[t.id] = t
+		d.listed.put(t)
 		d.alias(t)
 		d.feed.Add(t)
 		list = append(list, t)
@@ -230,10 +228,8 @@ func (d *Daemon) Done() <-chan struct{} { return d.done }
 // Torrents returns all torrents, by their IDs.
 func (d *Daemon) Torrents() []*Torrent {
 	d.mu.Lock()
-	list := slices.Collect(maps.Values(d.ids))
-	d.mu.Unlock()
-	slices.SortFunc(list, func(a, b *Torrent) int { return cmp.Compare(a.id, b.id) })
-	return list
+	defer d.mu.Unlock()
+	return slices.Clone(d.listed)
 }
 
 // Torrent returns the torrent with that info-hash, which may be either one of a hybrid, or
@@ -248,5 +244,5 @@ func (d *Daemon) Torrent(hash metainfo.Hash) *Torrent {
 func (d *Daemon) ByID(id ID) *Torrent {
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	return d.ids[id]
+	return d.listed.get(id)
 }

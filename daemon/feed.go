@@ -41,6 +41,9 @@ func (d *Daemon) SubscribeSince(t time.Time) *Subscription {
 	return d.Subscribe(d.feed.Moment(t))
 }
 
+// Seq returns the moment of the last change.
+func (d *Daemon) Seq() uint64 { return d.feed.Seq() }
+
 // poll returns what changed since the last call. If nothing has, it returns a channel that is
 // closed at the next change instead. The error is ErrClosed.
 func (s *Subscription) poll() (Changes, <-chan struct{}, error) {

@@ -57,7 +57,7 @@ func (t *Torrent) Remove(ctx context.Context, data bool) error {
 func (d *Daemon) leave(t *Torrent) (newest bool, held []metainfo.Hash) {
 	hashes := t.hashes()
 	d.mu.Lock()
-	delete(d.ids, t.id)
+	d.listed.drop(t.id)
 	newest = t.id == d.last
 	for _, hash := range hashes {
 		if d.torrents[hash] == t {

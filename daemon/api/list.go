@@ -51,6 +51,11 @@ func (c *call) filter() (f filter, err error) {
 	return f, nil
 }
 
+// isEmpty reports whether every torrent fits.
+func (f *filter) isEmpty() bool {
+	return f.ids == nil && f.statuses == nil && f.label == nil && f.search == ""
+}
+
 // takes reports whether a torrent fits.
 func (f *filter) takes(v *view) bool {
 	switch {
@@ -77,16 +82,37 @@ func (f *filter) takes(v *view) bool {
 	})
 }
 
+// news are what changed since some moment.
+type news struct {
+	seq      uint64
+	reset    bool
+	removed  []daemon.ID
+	torrents []*daemon.Torrent
+}
+
 // changes returns what changed since a moment, which may be nothing; since 0 that is all
-// torrents.
-func (c *call) changes(since uint64) (daemon.Changes, error) {
+// torrents, by their IDs.
+func (c *call) changes(since uint64) (news, error) {
+	if since == 0 {
+		n := news{seq: c.api.daemon.Seq()}
+		n.torrents = c.api.daemon.Torrents()
+		return n, nil
+	}
 	now, cancel := context.WithCancel(context.Background())
 	cancel() // so that nothing is waited for
 	changes, err := c.api.daemon.Subscribe(since).Next(now)
-	if err != nil && now.Err() != nil && !isClosed(err) {
-		return daemon.Changes{Seq: since}, nil
+	switch {
+	case err != nil && now.Err() != nil && !isClosed(err):
+		return news{seq: since}, nil
+	case err != nil:
+		return news{}, err
 	}
-	return changes, err
+	n := news{seq: changes.Seq, reset: changes.Reset, removed: changes.Removed,
+		torrents: make([]*daemon.Torrent, len(changes.Torrents))}
+	for i, change := range changes.Torrents {
+		n.torrents[i] = change.Torrent
+	}
+	return n, nil
 }
 
 // list answers with torrents.
@@ -109,7 +135,7 @@ func (c *call) list() error {
 	if err != nil {
 		return err
 	}
-	tag := fmt.Sprintf(`W/"%d"`, changes.Seq)
+	tag := fmt.Sprintf(`W/"%d"`, changes.seq)
 	c.w.Header().Set("ETag", tag)
 	c.w.Header().Set("Cache-Control", "private, no-cache")
 	if c.r.Header.Get("If-None-Match") == tag {
@@ -120,18 +146,16 @@ func (c *call) list() error {
 	if err != nil {
 		return err
 	}
-	rows := make([]row, 0, len(changes.Torrents))
-	var v view // one for all, since each would be on the heap
-	for _, change := range changes.Torrents {
-		if v = viewOf(change.Torrent); f.takes(&v) {
-			rows = append(rows, by.row(&v))
-		}
+	list, total := changes.torrents, 0
+	if by.name == "id" && f.isEmpty() { // nothing has to be looked at
+		list, total, err = c.pageByID(list, since == 0, down)
+	} else {
+		list, total, err = c.pageOf(f.rows(list, by), down)
 	}
-	total := len(rows)
-	if rows, err = c.page(rows, down); err != nil {
+	if err != nil {
 		return err
 	}
-	c.writeList(p, &changes, since, total, rows)
+	c.writeList(p, &changes, since, total, list)
 	return nil
 }
 
@@ -141,6 +165,18 @@ type row struct {
 	torrent *daemon.Torrent
 	number  float64
 	text    string
+}
+
+// rows returns those torrents of a list that fit, with what they are sorted by.
+func (f *filter) rows(list []*daemon.Torrent, by *field) []row {
+	rows := make([]row, 0, len(list))
+	v := new(view) // one for all
+	for _, t := range list {
+		if *v = viewOf(t); f.takes(v) {
+			rows = append(rows, by.row(v))
+		}
+	}
+	return rows
 }
 
 // row returns the row of a torrent in a list that is sorted by f.
@@ -163,15 +199,25 @@ func (c *call) sorting() (by *field, down bool, err error) {
 	return by, down, nil
 }
 
-// page sorts a list and cuts out the page that is asked for.
-func (c *call) page(rows []row, down bool) ([]row, error) {
+// cut returns which part of a list of n is the page that is asked for.
+func (c *call) cut(n int) (from, to int, err error) {
 	offset, err := c.number("offset", 0, 1<<31-1)
 	if err != nil {
-		return nil, err
+		return 0, 0, err
 	}
-	limit, err := c.number("limit", len(rows), 1<<31-1)
+	limit, err := c.number("limit", n, 1<<31-1)
 	if err != nil {
-		return nil, err
+		return 0, 0, err
+	}
+	from = min(offset, n)
+	return from, from + min(limit, n-from), nil
+}
+
+// pageOf sorts a list and returns the page that is asked for, and the length of the list.
+func (c *call) pageOf(rows []row, down bool) (page []*daemon.Torrent, total int, err error) {
+	from, to, err := c.cut(len(rows))
+	if err != nil {
+		return nil, 0, err
 	}
 	slices.SortFunc(rows, func(a, b row) int {
 		n := cmp.Or(cmp.Compare(a.number, b.number), strings.Compare(a.text, b.text))
@@ -180,24 +226,44 @@ func (c *call) page(rows []row, down bool) ([]row, error) {
 		}
 		return cmp.Or(n, int(a.torrent.ID())-int(b.torrent.ID()))
 	})
-	rows = rows[min(offset, len(rows)):]
-	return rows[:min(limit, len(rows))], nil
+	for _, row := range rows[from:to] {
+		page = append(page, row.torrent)
+	}
+	return page, len(rows), nil
+}
+
+// pageByID is pageOf for torrents that need no more than their IDs for it, which may be sorted
+// by these.
+func (c *call) pageByID(list []*daemon.Torrent, sorted, down bool) (page []*daemon.Torrent,
+	total int, err error) {
+	from, to, err := c.cut(len(list))
+	if err != nil {
+		return nil, 0, err
+	}
+	if !sorted {
+		slices.SortFunc(list, func(a, b *daemon.Torrent) int { return int(a.ID()) - int(b.ID()) })
+	}
+	if down {
+		slices.Reverse(list)
+	}
+	return list[from:to], len(list), nil
 }
 
 // writeList sends a List, a part at a time.
-func (c *call) writeList(p plan, changes *daemon.Changes, since uint64, total int, rows []row) {
+func (c *call) writeList(p plan, changes *news, since uint64, total int,
+	list []*daemon.Torrent) {
 	c.w.Header().Set("Content-Type", "application/json")
 	b := make([]byte, 0, chunkBytes+8<<10)
 	b = append(b, `{"seq":`...)
-	b = strconv.AppendUint(b, changes.Seq, 10)
+	b = strconv.AppendUint(b, changes.seq, 10)
 	b = append(b, `,"total":`...)
 	b = strconv.AppendInt(b, int64(total), 10)
-	if since != 0 && changes.Reset {
+	if since != 0 && changes.reset {
 		b = append(b, `,"reset":true`...)
 	}
-	if since != 0 && len(changes.Removed) > 0 {
+	if since != 0 && len(changes.removed) > 0 {
 		b = append(b, `,"removed":[`...)
-		for i, id := range changes.Removed {
+		for i, id := range changes.removed {
 			if i > 0 {
 				b = append(b, ',')
 			}
@@ -207,11 +273,11 @@ func (c *call) writeList(p plan, changes *daemon.Changes, since uint64, total in
 	}
 	b = append(b, `,"torrents":[`...)
 	var v view
-	for i := range rows {
+	for i, t := range list {
 		if i > 0 {
 			b = append(b, ',')
 		}
-		v = viewOf(rows[i].torrent)
+		v = viewOf(t)
 		b = p.append(b, &v)
 		if len(b) >= chunkBytes {
 			if _, err := c.w.Write(b); err != nil {
