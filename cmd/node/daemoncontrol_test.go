@@ -38,6 +38,12 @@ func startDaemon(t *testing.T, args ...string) *runningDaemon {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { os.RemoveAll(dir) })
+	return startDaemonIn(t, dir, args...)
+}
+
+// startDaemonIn is startDaemon in a folder where one may have run before.
+func startDaemonIn(t *testing.T, dir string, args ...string) *runningDaemon {
+	t.Helper()
 	d := &runningDaemon{dir: dir}
 	d.cmd = exec.Command("node", append([]string{"daemon", "--json", "--state-dir", dir + "/state",
 		"--dir", dir + "/content", "--socket", dir + "/ctl", "--bootstrap", "none",
