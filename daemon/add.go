@@ -59,7 +59,7 @@ func (d *Daemon) Add(ctx context.Context, spec AddSpec) (*Torrent, error) {
 	}
 	d.log.Info("added", "torrent", hash.Short(), "id", t.id, "name", t.rec.Shown.Name, "from",
 		spec.Source)
-	d.tally.add()
+	d.ledger.add()
 	d.happened(t, EventAdded)
 	d.steward.look(t)
 	return t, nil

@@ -41,7 +41,7 @@ type Daemon struct {
 	checks    *checks
 	order     order
 	steward   *steward
-	tally     *tally
+	ledger    *ledger
 	keeper    *keeper
 	folders   *folders
 	feed      feed.Feed[Torrent, ID]
@@ -87,7 +87,7 @@ func Start(ctx context.Context, cfg Config) (*Daemon, error) {
 		torrents: make(map[metainfo.Hash]*Torrent),
 		held:     make(map[metainfo.Hash]chan struct{})}
 	d.checks, d.steward = &checks{d: d}, newSteward(keeping{d})
-	d.tally = newTally(log, records, time.Now())
+	d.ledger = newLedger(log, records, time.Now())
 	d.folders = newFolders(d)
 	d.feed.Init(time.Now(), entryOf, idOf)
 	d.keeper = openKeeper(log, cfg.Node.StateDir, records.writable)
@@ -201,7 +201,7 @@ func (d *Daemon) Close() error {
 			t.ended()
 		}
 		d.err = errors.Join(err, d.saver.flush(), d.keeper.close())
-		d.keepTally(time.Now())
+		d.keepLedger(time.Now())
 		d.records.close()
 		d.feed.Close()
 		close(d.done)

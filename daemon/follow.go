@@ -91,7 +91,6 @@ func (t *Torrent) observe(run *swarm.Torrent, kinds swarm.Kind) {
 	}
 	t.endCheck(run)
 	if completed {
-		t.daemon.log.Info("complete", "torrent", t.hash.Short(), "name", t.name())
 		t.saveSoon()
 		t.daemon.happened(t, EventComplete)
 	}

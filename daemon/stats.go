@@ -18,8 +18,8 @@ const (
 	statsFile     = "stats.json"
 	statsVersion  = 1
 	statsBytesMax = 4096
-	// tallyTicks is how many rounds of tidy there are between two writes of the file.
-	tallyTicks = 6
+	// ledgerTicks is how many rounds of tidy there are between two writes of the file.
+	ledgerTicks = 6
 )
 
 // Stats are what all torrents have done together, those that were removed included.
@@ -46,8 +46,8 @@ type keptStats struct {
 	Sessions int64 `json:"sessions"`
 }
 
-// A tally counts what the daemon does. It is safe for concurrent use.
-type tally struct {
+// A ledger counts what the daemon does. It is safe for concurrent use.
+type ledger struct {
 	path  string
 	log   *slog.Logger
 	began time.Time
@@ -59,12 +59,12 @@ type tally struct {
 	failed bool  // the file could not be written the last time
 }
 
-// newTally reads what earlier runs have done. A file that makes no sense counts as none.
-func newTally(log *slog.Logger, r *records, now time.Time) *tally {
-	t := &tally{path: filepath.Join(r.state, statsFile), log: log, began: now}
-	doc, _, err := statefile.Read(t.path, statsBytesMax)
+// newLedger reads what earlier runs have done. A file that makes no sense counts as none.
+func newLedger(log *slog.Logger, r *records, now time.Time) *ledger {
+	l := &ledger{path: filepath.Join(r.state, statsFile), log: log, began: now}
+	doc, _, err := statefile.Read(l.path, statsBytesMax)
 	if errors.Is(err, fs.ErrNotExist) {
-		return t
+		return l
 	}
 	var kept keptStats
 	if err == nil {
@@ -75,63 +75,63 @@ func newTally(log *slog.Logger, r *records, now time.Time) *tally {
 	}
 	if err != nil {
 		log.Warn("what earlier runs have moved is not known", "file", statsFile, "err", err)
-		return t
+		return l
 	}
-	t.before = Stats{max(0, kept.Down), max(0, kept.Up), max(0, kept.Added),
+	l.before = Stats{max(0, kept.Down), max(0, kept.Up), max(0, kept.Added),
 		time.Duration(max(0, kept.Seconds)) * time.Second, max(0, kept.Sessions)}
-	return t
+	return l
 }
 
 // add counts a torrent that was added.
-func (t *tally) add() {
-	t.mu.Lock()
-	defer t.mu.Unlock()
-	t.added++
+func (l *ledger) add() {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.added++
 }
 
 // get returns the stats of this run and of all, when so many bytes were moved in this one.
-func (t *tally) get(now time.Time, down, up int64) (run, all Stats) {
-	t.mu.Lock()
-	defer t.mu.Unlock()
-	run = Stats{down, up, t.added, now.Sub(t.began), 1}
-	return run, t.before.plus(run)
+func (l *ledger) get(now time.Time, down, up int64) (run, all Stats) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	run = Stats{down, up, l.added, now.Sub(l.began), 1}
+	return run, l.before.plus(run)
 }
 
 // save writes the stats of all runs. If that fails, it is tried again the next time.
-func (t *tally) save(now time.Time, down, up int64) error {
-	_, all := t.get(now, down, up)
-	t.mu.Lock()
-	defer t.mu.Unlock()
-	if all == t.saved {
+func (l *ledger) save(now time.Time, down, up int64) error {
+	_, all := l.get(now, down, up)
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if all == l.saved {
 		return nil
 	}
 	doc, err := json.Marshal(keptStats{statsVersion, all.Down, all.Up, all.Added,
 		int64(all.Active / time.Second), all.Sessions})
 	if err == nil {
-		err = statefile.Replace(t.path, seal(doc), true)
+		err = statefile.Replace(l.path, seal(doc), true)
 	}
-	if err != nil && !t.failed {
-		t.log.Warn("what was moved cannot be kept", "file", statsFile, "err", err)
+	if err != nil && !l.failed {
+		l.log.Warn("what was moved cannot be kept", "file", statsFile, "err", err)
 	}
-	if t.failed = err != nil; !t.failed {
-		t.saved = all
+	if l.failed = err != nil; !l.failed {
+		l.saved = all
 	}
 	return err
 }
 
-// keepTally writes the stats, unless the state folder is not ours to write to.
-func (d *Daemon) keepTally(now time.Time) {
+// keepLedger writes the stats, unless the state folder is not ours to write to.
+func (d *Daemon) keepLedger(now time.Time) {
 	r := d.records
 	if r.readOnly != nil || !r.lock.Holds(filepath.Join(r.state, lockFile)) {
 		return
 	}
 	down, up := d.node.Traffic()
-	_ = d.tally.save(now, down, up) // which says so, and is called again
+	_ = d.ledger.save(now, down, up) // which says so, and is called again
 }
 
 // Stats returns what all torrents together have done in this run of the daemon, and in all
 // runs. A crash loses a minute of them.
 func (d *Daemon) Stats() (run, all Stats) {
 	down, up := d.node.Traffic()
-	return d.tally.get(time.Now(), down, up)
+	return d.ledger.get(time.Now(), down, up)
 }

@@ -14,7 +14,7 @@ func TestTally(t *testing.T) {
 	log := slog.New(slog.DiscardHandler)
 	at := time.Unix(1_000_000, 0)
 	for run := int64(1); run <= 3; run++ {
-		c := newTally(log, &records{state: dir}, at)
+		c := newLedger(log, &records{state: dir}, at)
 		c.add()
 		c.add()
 		later := at.Add(90 * time.Second)
@@ -40,7 +40,7 @@ func TestTallyDamaged(t *testing.T) {
 	log := slog.New(slog.DiscardHandler)
 	path := filepath.Join(dir, statsFile)
 	at := time.Unix(1_000_000, 0)
-	if err := newTally(log, &records{state: dir}, at).save(at, 5, 5); err != nil {
+	if err := newLedger(log, &records{state: dir}, at).save(at, 5, 5); err != nil {
 		t.Fatal(err)
 	}
 	whole, err := os.ReadFile(path)
@@ -53,7 +53,7 @@ func TestTallyDamaged(t *testing.T) {
 		if err := os.WriteFile(path, bad, 0o600); err != nil {
 			t.Fatal(err)
 		}
-		c := newTally(log, &records{state: dir}, at)
+		c := newLedger(log, &records{state: dir}, at)
 		if _, all := c.get(at, 0, 0); all != (Stats{Sessions: 1}) {
 			t.Fatalf("byte %d is wrong: %+v", i, all)
 		}
@@ -62,7 +62,7 @@ func TestTallyDamaged(t *testing.T) {
 	if err := os.WriteFile(path, doc, 0o600); err != nil {
 		t.Fatal(err)
 	}
-	c := newTally(log, &records{state: dir}, at)
+	c := newLedger(log, &records{state: dir}, at)
 	if _, all := c.get(at, 0, 0); all != (Stats{Sessions: 1}) {
 		t.Errorf("negative numbers: %+v", all)
 	}

@@ -37,8 +37,8 @@ func (d *Daemon) tidy(ctx context.Context) {
 			}
 		}
 		d.hands.retry()
-		if n%tallyTicks == tallyTicks-1 {
-			d.keepTally(time.Now())
+		if n%ledgerTicks == ledgerTicks-1 {
+			d.keepLedger(time.Now())
 		}
 	}
 }

@@ -126,7 +126,7 @@ func (t *Torrent) remove(ctx context.Context, aim int) error {
 		}
 	}
 	t.departure.did(aim)
-	t.log.Info("removed", "data", aim == removedData)
+	t.log.Debug("removed", "data", aim == removedData)
 	return nil
 }
 

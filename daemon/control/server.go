@@ -117,7 +117,9 @@ func Serve(ctx context.Context, cfg Config) (*Server, error) {
 	for i, server := range s.servers {
 		server.BaseContext = func(net.Listener) context.Context { return requests }
 		s.wait.Go(func() {
-			if err := server.Serve(listeners[i]); !errors.Is(err, http.ErrServerClosed) {
+			err := server.Serve(listeners[i])
+			// Close closes the socket before the server that accepts there.
+			if !errors.Is(err, http.ErrServerClosed) && !errors.Is(err, net.ErrClosed) {
 				log.Error("requests are no longer served", "at", listeners[i].Addr(), "err", err)
 			}
 		})

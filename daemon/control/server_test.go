@@ -2,10 +2,12 @@ package control
 
 import (
 	"bufio"
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
 	"io"
+	"log/slog"
 	"net"
 	"net/http"
 	"net/netip"
@@ -82,6 +84,26 @@ func TestSocketInTheWay(t *testing.T) {
 	entries, err := os.ReadDir(dir)
 	if err != nil || len(entries) != 2 {
 		t.Errorf("left behind: %v, %v", entries, err)
+	}
+}
+
+// A server that is closed has no error to tell.
+func TestCloseIsQuiet(t *testing.T) {
+	var log bytes.Buffer
+	for range 20 { // since what is closed first is a matter of luck
+		s, err := Serve(t.Context(), Config{Gate: gateOf(t, GateConfig{}),
+			Socket: filepath.Join(t.TempDir(), "s"), Local: http.HandlerFunc(whoAmI),
+			Logger: slog.New(slog.NewTextHandler(&log, nil))})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if status, _, _ := ask(t, overSocket(s), "GET", "http://x/", nil); status != 200 {
+			t.Errorf("it answers %d", status)
+		}
+		s.Close()
+	}
+	if strings.Contains(log.String(), "ERROR") {
+		t.Errorf("the log:\n%s", log.String())
 	}
 }
 
