@@ -26,6 +26,7 @@ func (e *Engine) Add(spec Spec) (*Torrent, error) {
 	t := newTorrent(e, spec, hash)
 	if err := e.registry.add(t); err != nil {
 		t.cancel()
+		t.limits.end(e)
 		return nil, err
 	}
 	e.feed.Add(t)

@@ -77,16 +77,27 @@ func (o *ownLimits) set(e *Engine, l Limits) {
 
 // place sets which rates the torrent shares.
 func (o *ownLimits) place(e *Engine, p placement) {
+	next := &p
 	if p == (placement{}) {
-		if o.placed.Swap(nil) == nil {
-			return
-		}
-	} else {
-		o.placed.Store(&p)
+		next = nil
 	}
-	down, up := e.groups.get(e, p.group)
+	before := o.placed.Swap(next)
+	if before == nil && next == nil {
+		return
+	}
+	down, up := e.groups.join(e, p.group)
 	o.down.Place(limit.Placement{Group: down, Alone: p.alone, Rank: p.rank})
 	o.up.Place(limit.Placement{Group: up, Alone: p.alone, Rank: p.rank})
+	if before != nil {
+		e.groups.leave(before.group)
+	}
+}
+
+// end makes the torrent leave its group, at its end. Nobody calls place afterwards.
+func (o *ownLimits) end(e *Engine) {
+	if p := o.placed.Load(); p != nil {
+		e.groups.leave(p.group)
+	}
 }
 
 // get returns the limits.

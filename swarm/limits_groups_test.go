@@ -1,6 +1,7 @@
 package swarm
 
 import (
+	"fmt"
 	"testing"
 	"testing/synctest"
 
@@ -44,5 +45,45 @@ func TestGroups(t *testing.T) {
 		}
 		e.SetGroups(nil)
 		expect("no groups", map[*Torrent][2]bool{early: both, late: both, other: none})
+	})
+}
+
+// TestGroupsAreForgotten: a name that no torrent has any more, and that has no limits, costs no
+// memory.
+func TestGroupsAreForgotten(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		e := newBubbleEngine(t)
+		e.SetGroups([]Group{{Name: "set", Down: 1}})
+		torrent, other := addLink(t, e, 1), addLink(t, e, 2)
+		count := func(what string, want int) {
+			t.Helper()
+			if n := len(e.groups.all); n != want {
+				t.Errorf("%s: %d groups, want %d", what, n, want)
+			}
+		}
+		for i := range 100 {
+			for _, l := range []Limits{{Group: fmt.Sprint(i)}, {Group: fmt.Sprint(i), Rank: 1}} {
+				if err := torrent.SetLimits(l); err != nil {
+					t.Fatal(err)
+				}
+			}
+		}
+		count("many names", 2)
+		if err := other.SetLimits(Limits{Group: "99"}); err != nil {
+			t.Fatal(err)
+		}
+		if err := torrent.SetLimits(Limits{}); err != nil {
+			t.Fatal(err)
+		}
+		count("one of two members left", 2)
+		if _, err := e.Add(Spec{Magnet: metainfo.Magnet{V1: other.Hash(), HasV1: true},
+			Group: "never"}); err == nil {
+			t.Error("a torrent was added twice")
+		}
+		count("a torrent that was not added", 2)
+		other.Close()
+		count("the other one has ended", 1)
+		e.SetGroups(nil)
+		count("no groups", 0)
 	})
 }

@@ -94,6 +94,7 @@ func newLoop(t *Torrent, info *metainfo.Info) *loop {
 // started has ended.
 func (l *loop) run() {
 	defer close(l.t.ended)
+	defer l.t.limits.end(l.t.engine)
 	now := time.Now()
 	l.timer = time.NewTimer(0)
 	l.search.start(l.t.ctx, now, l.t.spec.Complete)
