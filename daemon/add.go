@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"math"
 	"slices"
 	"time"
 
@@ -52,8 +53,9 @@ func (d *Daemon) Add(ctx context.Context, spec AddSpec) (*Torrent, error) {
 		return nil, err
 	}
 	t := newTorrent(d, hash, rec)
+	held := t.names.short()
 	err = d.keepNew(t, doc)
-	d.enter(t, err == nil)
+	d.enter(t, held, err == nil)
 	if err != nil {
 		return nil, &KeepError{err}
 	}
@@ -133,15 +135,15 @@ func (d *Daemon) reserve(ctx context.Context, rec *record) (*Torrent, error) {
 				d.mu.Unlock()
 				return t, nil
 			}
-			if free := d.held[name]; free != nil {
-				wait = free
+			if h := d.held[name]; h != nil {
+				wait = h.free
 			}
 		}
 		switch {
 		case d.closed:
 			d.mu.Unlock()
 			return nil, ErrClosed
-		case wait == nil && len(d.listed)+len(d.held) >= torrentsMax:
+		case wait == nil && (len(d.listed)+len(d.held) >= torrentsMax || d.last == math.MaxInt32):
 			d.mu.Unlock()
 			return nil, ErrTooMany
 		case wait == nil:
@@ -175,43 +177,45 @@ func (d *Daemon) keepNew(t *Torrent, doc []byte) error {
 	return err
 }
 
+// A holding keeps others from adding a torrent by one of its info-hashes.
+type holding struct {
+	users int           // that hold it: one adds it, and others may remove it
+	free  chan struct{} // closed once nobody does
+}
+
 // hold keeps others from adding a torrent with one of those info-hashes, until release. d.mu is
 // held.
 func (d *Daemon) hold(hashes []metainfo.Hash) {
-	free := make(chan struct{})
 	for _, hash := range hashes {
-		d.held[hash] = free
+		h := d.held[hash]
+		if h == nil {
+			h = &holding{free: make(chan struct{})}
+			d.held[hash] = h
+		}
+		h.users++
 	}
 }
 
-// release ends hold. d.mu is held.
+// release ends hold for the same info-hashes. d.mu is held.
 func (d *Daemon) release(hashes []metainfo.Hash) {
 	for _, hash := range hashes {
-		if free := d.held[hash]; free != nil {
+		h := d.held[hash]
+		if h.users--; h.users == 0 {
 			delete(d.held, hash)
-			closeOnce(free)
+			close(h.free)
 		}
 	}
 }
 
-// closeOnce closes a channel that several info-hashes of one torrent share.
-func closeOnce(free chan struct{}) {
-	select {
-	case <-free:
-	default:
-		close(free)
-	}
-}
-
-// enter ends reserve, and lists the torrent if it was kept.
-func (d *Daemon) enter(t *Torrent, kept bool) {
+// enter ends reserve, which holds those info-hashes, and lists the torrent if it was kept.
+func (d *Daemon) enter(t *Torrent, held []metainfo.Hash, kept bool) {
 	hashes := t.hashes()
 	d.mu.Lock()
 	if kept {
 		d.listed.put(t)
 		d.name(t, hashes)
 	}
-	d.release(hashes)
+	d.release(held)
 	d.mu.Unlock()
 	if kept {
 		d.order.add(t)

@@ -61,9 +61,9 @@ type Daemon struct {
 	closed   bool
 	settings Settings
 	torrents map[metainfo.Hash]*Torrent
-	listed   listing                         // all torrents
-	held     map[metainfo.Hash]chan struct{} // torrents that are being added or removed
-	last     ID                              // that was given away
+	listed   listing                    // all torrents
+	held     map[metainfo.Hash]*holding // torrents that are being added or removed
+	last     ID                         // that was given away
 }
 
 // Start takes the lock of the state folder, starts the node, and lists the torrents of the
@@ -85,7 +85,7 @@ func Start(ctx context.Context, cfg Config) (*Daemon, error) {
 	d := &Daemon{log: log, records: records, saver: newSaver(log, records), hands: newHands(),
 		done:     make(chan struct{}),
 		torrents: make(map[metainfo.Hash]*Torrent),
-		held:     make(map[metainfo.Hash]chan struct{})}
+		held:     make(map[metainfo.Hash]*holding)}
 	d.checks, d.steward = &checks{d: d}, newSteward(keeping{d})
 	d.ledger = newLedger(log, records, time.Now())
 	d.folders = newFolders(d)

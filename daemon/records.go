@@ -157,12 +157,12 @@ func (r *records) finishRemoval(hash metainfo.Hash) error {
 	return nil
 }
 
-// keepLast makes sure that no later run gives away the IDs up to last. It is called before the
-// last record that has one of them is removed.
-func (r *records) keepLast(last ID) error {
+// keepLast makes sure that no later run gives away an ID again whose record is going to be
+// removed. last is the last ID that was given away, which spares the next records a write.
+func (r *records) keepLast(id, last ID) error {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	if last <= r.last {
+	if id <= r.last {
 		return nil
 	}
 	if r.readOnly != nil {

@@ -33,11 +33,8 @@ func (t *Torrent) Remove(ctx context.Context, data bool) error {
 		return err
 	}
 	d := t.daemon
-	newest, held := d.leave(t)
-	if newest {
-		err = d.records.keepLast(t.id)
-	}
-	if err == nil {
+	held, last := d.leave(t)
+	if err = d.records.keepLast(t.id, last); err == nil {
 		err = d.records.remove(t.hash)
 	}
 	d.mu.Lock()
@@ -52,13 +49,12 @@ func (t *Torrent) Remove(ctx context.Context, data bool) error {
 }
 
 // leave takes the torrent out of all lists, and keeps others from adding it until its files are
-// removed. It reports whether the torrent has the last ID that was given away, and returns the
-// info-hashes to release.
-func (d *Daemon) leave(t *Torrent) (newest bool, held []metainfo.Hash) {
+// removed. It returns the info-hashes to release, and the last ID that was given away.
+func (d *Daemon) leave(t *Torrent) (held []metainfo.Hash, last ID) {
 	hashes := t.hashes()
 	d.mu.Lock()
 	d.listed.drop(t.id)
-	newest = t.id == d.last
+	last = d.last
 	for _, hash := range hashes {
 		if d.torrents[hash] == t {
 			delete(d.torrents, hash)
@@ -69,7 +65,7 @@ func (d *Daemon) leave(t *Torrent) (newest bool, held []metainfo.Hash) {
 	d.mu.Unlock()
 	d.order.remove(t)
 	d.feed.Remove(t)
-	return newest, held
+	return held, last
 }
 
 // beginRemoval makes the torrent stop, and keeps everybody else from doing something with it.
