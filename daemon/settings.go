@@ -113,8 +113,9 @@ func (d *Daemon) Change(ctx context.Context, by func(*Settings)) error {
 // pinned, as Start does. What controls have changed stays, except for settings of which base
 // says something new. changed has the names of the settings with new values, and restart those
 // that stay as they were until the next start, such as blocklists that cannot be read now. If
-// base is wrong, nothing changes, and the error is a *SettingError.
-func (d *Daemon) Reload(base Settings, pinned []string) (changed, restart []string, err error) {
+// base is wrong, or ctx ends, nothing changes, and the error is a *SettingError or that of ctx.
+func (d *Daemon) Reload(ctx context.Context, base Settings, pinned []string) (changed,
+	restart []string, err error) {
 	d.keeper.changing.Lock()
 	defer d.keeper.changing.Unlock()
 	if err := d.ctx.Err(); err != nil {
@@ -125,7 +126,10 @@ func (d *Daemon) Reload(base Settings, pinned []string) (changed, restart []stri
 	if err != nil {
 		return nil, nil, err
 	}
-	if err := d.useLists(d.ctx, &old, &next); err != nil {
+	if err := d.useLists(ctx, &old, &next); err != nil {
+		if ctx.Err() != nil {
+			return nil, nil, context.Cause(ctx)
+		}
 		d.log.Warn("the blocklist stays as it was", "err", err)
 		next.Blocklists, restart = old.Blocklists, []string{"blocklist"}
 	}
@@ -153,6 +157,7 @@ func (d *Daemon) useLists(ctx context.Context, old, next *Settings) error {
 	}
 	ctx, cancel := context.WithTimeout(ctx, listsTime)
 	defer cancel()
+	defer context.AfterFunc(d.ctx, cancel)()
 	if err := d.node.SetBlocklists(ctx, next.Blocklists); err != nil {
 		return &SettingError{"blocklist", err}
 	}

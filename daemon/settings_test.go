@@ -222,7 +222,7 @@ func TestChange(t *testing.T) {
 	if err := d.Change(t.Context(), func(*Settings) {}); !errors.Is(err, ErrClosed) {
 		t.Errorf("after the end: %v", err)
 	}
-	if _, _, err := d.Reload(before, nil); !errors.Is(err, ErrClosed) {
+	if _, _, err := d.Reload(t.Context(), before, nil); !errors.Is(err, ErrClosed) {
 		t.Errorf("a reload after the end: %v", err)
 	}
 }
@@ -250,14 +250,14 @@ func TestReload(t *testing.T) {
 		t.Helper()
 		base := cfg.Settings
 		base.Down, base.Up = down, up
-		if _, _, err := d.Reload(base, cfg.Pinned); err != nil {
+		if _, _, err := d.Reload(t.Context(), base, cfg.Pinned); err != nil {
 			t.Fatal(err)
 		}
 	}
 	change(func(s *Settings) { s.Down, s.Up = 5, 5 })
 	reload(1, 1)
 	check("nothing is new", 5, 5)
-	if _, _, err := d.Reload(Settings{Dir: "relative"}, nil); err == nil {
+	if _, _, err := d.Reload(t.Context(), Settings{Dir: "relative"}, nil); err == nil {
 		t.Error("a wrong configuration is accepted")
 	}
 	check("after a wrong one", 5, 5)
@@ -298,13 +298,13 @@ func TestBlocklistsChange(t *testing.T) {
 	}
 	base := cfg.Settings
 	base.Blocklists = []string{list + "x"}
-	changed, restart, err := d.Reload(base, nil)
+	changed, restart, err := d.Reload(t.Context(), base, nil)
 	if err != nil || len(changed) > 0 || !slices.Equal(restart, []string{"blocklist"}) ||
 		len(log.lines("the blocklist stays as it was")) != 1 {
 		t.Errorf("a new list that is not there: %q, %v, %q", restart, err, log.lines("WARN"))
 	}
 	base.Blocklists = []string{list}
-	if changed, restart, err = d.Reload(base, nil); err != nil || len(restart) > 0 ||
+	if changed, restart, err = d.Reload(t.Context(), base, nil); err != nil || len(restart) > 0 ||
 		!slices.Equal(changed, []string{"blocklist"}) ||
 		d.Node().Blocklist().Ranges != 1 {
 		t.Errorf("a new list: %q, %v, %+v", restart, err, d.Node().Blocklist())

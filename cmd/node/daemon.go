@@ -175,6 +175,7 @@ func (s *service) serve(ctx context.Context, asked <-chan struct{}) error {
 	defer wait.Wait()
 	defer stop()
 	wait.Go(func() { followTorrents(following, s.c, s.d) })
+	wait.Go(func() { s.reloadWhenAsked(following, asked) })
 	s.announce()
 	s.manager.ready(s.status())
 	unwatch := s.manager.watch(func(context.Context) error {
@@ -194,8 +195,6 @@ func (s *service) serve(ctx context.Context, asked <-chan struct{}) error {
 			return ended(ctx)
 		case <-s.d.Done():
 			return fail(exitOther, "", errors.New("the daemon has ended by itself"))
-		case <-asked:
-			s.reload(ctx)
 		case <-usr1:
 			s.c.say(s.status())
 		case now := <-tick.C:

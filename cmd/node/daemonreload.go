@@ -28,7 +28,10 @@ func (s *service) reload(ctx context.Context) (api.Reloaded, error) {
 	defer s.reloading.Unlock()
 	s.manager.reloading()
 	defer func() { s.manager.ready(s.status()) }()
-	done, err := s.reread()
+	done, err := s.reread(ctx)
+	if ctx.Err() != nil {
+		return done, context.Cause(ctx)
+	}
 	if err != nil {
 		s.c.warn("the configuration stays as it was: %v", err)
 		return done, err
@@ -41,8 +44,21 @@ func (s *service) reload(ctx context.Context) (api.Reloaded, error) {
 	return done, nil
 }
 
+// reloadWhenAsked reads the configuration again when the user asks for it, until ctx ends. It
+// has a goroutine of its own, since the servers of blocklists may be slow.
+func (s *service) reloadWhenAsked(ctx context.Context, asked <-chan struct{}) {
+	for {
+		select {
+		case <-asked:
+			_, _ = s.reload(ctx) // which has said what is wrong
+		case <-ctx.Done():
+			return
+		}
+	}
+}
+
 // reread reads the configuration again.
-func (s *service) reread() (done api.Reloaded, err error) {
+func (s *service) reread(ctx context.Context) (done api.Reloaded, err error) {
 	next := new(daemonFlags)
 	if _, err := parseFlags(daemonCommandWith(next), s.c.words, os.LookupEnv); err != nil {
 		return done, err
@@ -54,7 +70,7 @@ func (s *service) reread() (done api.Reloaded, err error) {
 	if err != nil {
 		return done, err
 	}
-	done.Changed, done.Restart, err = s.d.Reload(settings, next.pinned())
+	done.Changed, done.Restart, err = s.d.Reload(ctx, settings, next.pinned())
 	if err != nil {
 		return done, next.settingFailure(err)
 	}

@@ -27,7 +27,14 @@ func dialSocket(path string) dialer {
 		if call, ok := errors.AsType[*os.SyscallError](err); ok {
 			err = call.Err
 		}
-		return c, err
+		if err != nil {
+			return nil, err
+		}
+		if err := control.CheckListener(path, c); err != nil {
+			c.Close()
+			return nil, err
+		}
+		return c, nil
 	}
 }
 
@@ -49,7 +56,8 @@ func dialHost(by *egress.Net) dialer {
 }
 
 // FindSocket returns the Unix socket of the daemon of this user, or else that of the system. If
-// nobody listens on either, it returns the path of the first with ok false.
+// nobody listens on either, it returns the path of the first with ok false. A socket on which
+// another user listens in the place of this one does not count.
 func FindSocket(ctx context.Context) (path string, ok bool) {
 	all := control.Sockets()
 	for _, path := range all {

@@ -126,8 +126,8 @@ func TestSocketOfAnother(t *testing.T) {
 	}
 }
 
-// The folder of the socket is made for its owner alone; one that everybody can write to is
-// refused, because they could put another socket in the place.
+// The folder of the socket is made for its owner alone; one that everybody can write to, or that
+// belongs to another user, is refused, because they could put another socket in the place.
 func TestSocketFolder(t *testing.T) {
 	if runtime.GOOS == "windows" {
 		t.Skip("folders have no modes")
@@ -151,6 +151,15 @@ func TestSocketFolder(t *testing.T) {
 		Local: http.HandlerFunc(whoAmI)})
 	if _, ok := errors.AsType[*SocketError](err); !ok {
 		t.Errorf("in a folder for everybody: %v", err)
+	}
+	foreign := t.TempDir()
+	if os.Chown(foreign, 65534, -1) != nil {
+		return // only root can give folders away
+	}
+	_, err = Serve(t.Context(), Config{Gate: g, Socket: filepath.Join(foreign, "s"),
+		Local: http.HandlerFunc(whoAmI)})
+	if _, ok := errors.AsType[*SocketError](err); !ok {
+		t.Errorf("in a folder of another user: %v", err)
 	}
 }
 

@@ -175,7 +175,22 @@ func makeSocketDir(dir string, gid int) error {
 		info.Mode()&fs.ModeSticky == 0 {
 		return fmt.Errorf("everybody can write to the folder %s", dir)
 	}
-	return nil
+	return checkFolderOwner(dir, info)
+}
+
+// ErrForeign says that another user listens on a socket.
+var ErrForeign = errors.New("a program of another user listens here")
+
+// CheckListener returns ErrForeign if c is a connection to the socket of the user's own daemon,
+// but another user listens there. Anybody can make the folder of that socket while it lies in
+// the one for temporary files. At other paths everybody may listen: root alone can write where
+// the socket of the system is, and the rest is the choice of the user.
+func CheckListener(path string, c net.Conn) error {
+	local, ok := c.(*net.UnixConn)
+	if !ok || path != userSocket() {
+		return nil
+	}
+	return checkListener(local)
 }
 
 // vacant makes sure that nobody listens at path. It removes nothing: a socket of a daemon that

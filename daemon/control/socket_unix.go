@@ -4,10 +4,12 @@ package control
 
 import (
 	"fmt"
+	"io/fs"
 	"net"
 	"os"
 	"os/user"
 	"strconv"
+	"syscall"
 )
 
 // groupID returns the number of a group, by its name or number.
@@ -24,6 +26,26 @@ func groupID(name string) (int, error) {
 		return 0, fmt.Errorf("the group %q has no number", name)
 	}
 	return int(id), nil
+}
+
+// checkListener returns ErrForeign unless whoever listens at the other end of a connection to a
+// socket is this user or root, as far as the system says who it is.
+func checkListener(c *net.UnixConn) error {
+	uid, err := peerUID(c)
+	if err == nil && uid != os.Geteuid() && uid != 0 {
+		return ErrForeign
+	}
+	return nil
+}
+
+// checkFolderOwner returns an error if a folder belongs to somebody besides this user and root,
+// who could put another socket in the place of ours.
+func checkFolderOwner(dir string, info fs.FileInfo) error {
+	stat, ok := info.Sys().(*syscall.Stat_t)
+	if ok && int(stat.Uid) != os.Geteuid() && stat.Uid != 0 {
+		return fmt.Errorf("the folder %s belongs to another user", dir)
+	}
+	return nil
 }
 
 // socketLogin returns who is at the other end of a connection to the socket. members says that
