@@ -37,7 +37,8 @@ func TestDaemonReloadsAside(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer asked.Close()
-	if status, body := answerOf(t, d.local(), "GET", "http://node/api/v1/session", ""); status != 200 {
+	status, body := answerOf(t, d.local(), "GET", "http://node/api/v1/session", "")
+	if status != 200 {
 		t.Errorf("meanwhile: %d %s", status, body)
 	}
 	if err := d.cmd.Process.Signal(syscall.SIGTERM); err != nil {
