@@ -202,7 +202,7 @@ func (h *handle) start(now time.Time, all Totals) {
 
 // publish shows s, and what its phase follows from. It reports whether s differs from what
 // was shown before.
-func (h *handle) publish(now time.Time, s *State, from status) (differs bool) {
+func (h *handle) publish(now time.Time, s *State, from status) (differs, counted bool) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	return h.published.set(now, s, from.with(h.outcome, h.info != nil))

@@ -102,15 +102,16 @@ func (p *published) start(now time.Time, all Totals) {
 }
 
 // set sets the state, and what its phase follows from. It reports whether the state
-// differs from the last one.
-func (p *published) set(now time.Time, s *State, from status) (differs bool) {
+// differs from the last one, and whether the totals are worth a record soon.
+func (p *published) set(now time.Time, s *State, from status) (differs, counted bool) {
 	var before State
 	p.kept.give(&before)
 	s.Phase = from.phase()
 	s.Totals = before.Totals.after(&before, s, now.Sub(p.kept.at), now)
 	p.kept.keep(now, s)
 	p.status = from
-	return !s.same(&before)
+	counted = !s.Totals.sameCounts(&before.Totals) || s.Paused && !before.Paused
+	return !s.same(&before), counted
 }
 
 // get puts the state into s, which is empty. Its phase takes into account what has become
@@ -145,8 +146,11 @@ func (l *loop) publish(now time.Time) {
 	down, up := l.publisher.since(s.Down, s.Up)
 	l.t.engine.uplink.Received(down)
 	l.t.engine.traffic.add(down, up)
-	if l.t.handle.publish(now, &s, l.status(&s)) {
+	news, counted := l.t.handle.publish(now, &s, l.status(&s))
+	if counted {
 		l.totals.change(now)
+	}
+	if news {
 		kinds := ChangedState
 		if l.wish.isNews(s.PiecesHave) {
 			kinds |= ChangedFiles

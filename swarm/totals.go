@@ -93,6 +93,12 @@ func (t Totals) after(before, now *State, d time.Duration, at time.Time) Totals 
 	return t
 }
 
+// sameCounts reports whether t and o count the same. How long the torrent was active may differ.
+func (t *Totals) sameCounts(o *Totals) bool {
+	return t.Down == o.Down && t.Up == o.Up && maps.Equal(t.Waste, o.Waste) &&
+		t.Completed.Equal(o.Completed)
+}
+
 // pass counts d to the time in which the torrent was active and seeding, if it is.
 func (t *Totals) pass(s *State, d time.Duration) {
 	if s.Paused || s.Phase == Failed || s.Phase == Closed {

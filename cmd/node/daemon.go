@@ -67,6 +67,7 @@ type service struct {
 	started  time.Time
 	controls *controls
 	blocked  blockWatch
+	summary  summary
 
 	reloading sync.Mutex // held while the configuration is read again
 }
@@ -247,46 +248,6 @@ func (s *service) announce() {
 		line += ", listening on " + strings.Join(start.Listen, " ")
 	}
 	s.c.note("%s, content in %s", line, s.d.Settings().Dir)
-}
-
-// status describes the daemon in a line.
-func (s *service) status() string {
-	torrents := s.d.Torrents()
-	var count [daemon.Seeding + 1]int
-	var down, up int64
-	peers, faults := 0, 0
-	for _, t := range torrents {
-		st := t.State()
-		if int(st.Status) < len(count) {
-			count[st.Status]++
-		}
-		down, up = down+st.DownRate, up+st.UpRate
-		peers += st.Swarm.PeersConnected
-		if st.Error != "" {
-			faults++
-		}
-	}
-	parts := []string{plural(len(torrents), "torrent")}
-	for _, p := range []struct {
-		n    int
-		what string
-	}{
-		{count[daemon.Downloading], "downloading"}, {count[daemon.Seeding], "seeding"},
-		{count[daemon.Checking] + count[daemon.CheckQueued], "checking"},
-		{count[daemon.DownloadQueued] + count[daemon.SeedQueued], "queued"},
-		{count[daemon.Stopped], "stopped"}, {faults, "with an error"},
-	} {
-		if p.n > 0 {
-			parts = append(parts, fmt.Sprintf("%d %s", p.n, p.what))
-		}
-	}
-	line := fmt.Sprintf("%s  down %s  up %s  %s", strings.Join(parts, ", "), formatRate(down),
-		formatRate(up), plural(peers, "peer"))
-	if dht := s.d.Node().DHT(); dht.On() {
-		st := dht.Stats()
-		line += "  dht " + plural(st.Contacts[0]+st.Contacts[1], "node")
-	}
-	return line
 }
 
 // close stops the daemon, which saves what the next run needs.
