@@ -77,6 +77,39 @@ func TestManyAnnounces(t *testing.T) {
 	})
 }
 
+// A seed among thousands announces before others forget it, and hurries only while there is
+// budget for that.
+func TestCrowdPause(t *testing.T) {
+	last := len(peersPauses) - 1
+	for range 100 {
+		for _, tt := range []struct {
+			rounds int
+			waited time.Duration
+			long   bool
+		}{{0, 0, false}, {last - 1, 0, false}, {last, 0, true}, {100, 0, true},
+			{0, time.Hour, true}, {0, time.Second, false}} {
+			got := crowdPause(time.Second, tt.rounds, tt.waited)
+			if !tt.long && got != time.Second || tt.long && (got < 15*time.Minute ||
+				got > 29*time.Minute) {
+				t.Errorf("pause of %v after %d rounds, the last of which waited for %v", got,
+					tt.rounds, tt.waited)
+			}
+		}
+		for _, tt := range []struct {
+			rounds, searches int
+			min, max         time.Duration
+		}{{0, 1, 500 * time.Millisecond, 1200 * time.Millisecond},
+			{100, 100, 50 * time.Second, 70 * time.Second},
+			{0, 10_000, 400 * time.Second, 600 * time.Second},
+			{100, 10_000, 400 * time.Second, 600 * time.Second}} {
+			if got := unansweredPause(tt.rounds, tt.searches); got < tt.min || got > tt.max {
+				t.Errorf("pause of %v after %d rounds without an answer, one of %d", got,
+					tt.rounds, tt.searches)
+			}
+		}
+	}
+}
+
 // TestDueRounds: a lookup that had to queue is as far in the schedule as without the
 // queue.
 func TestDueRounds(t *testing.T) {

@@ -42,6 +42,7 @@ type Node struct {
 	joined   chan struct{} // closed when a family joins for the first time
 	isJoined atomic.Bool
 	rounds   chan struct{} // holds a token for each round of Peers that runs
+	searches atomic.Int64  // calls of Peers that run
 	resolver resolverLoop
 
 	mu       sync.Mutex

@@ -56,6 +56,38 @@ const roundsMax = 32
 // not all retry every second.
 const unansweredMax = 6
 
+// unansweredGap is the time per running Peers that passes between two lookups of each while
+// nobody answers: thousands of them send 20 lookups a second then.
+const unansweredGap = time.Second / 20
+
+// unansweredPause returns the pause after so many rounds that nobody has answered, while so
+// many Peers run.
+func unansweredPause(rounds, searches int) time.Duration {
+	return max(peersPause(min(rounds, unansweredMax), 0),
+		vary(time.Duration(searches)*unansweredGap))
+}
+
+const (
+	// crowdMin is how many Peers are a crowd, which makes most of the work of a node.
+	crowdMin = 1000
+	// crowdLast is the last pause of a seed in a crowd, in place of that of peersPauses.
+	// Nodes forget an announce after half an hour or more.
+	crowdLast = 25 * time.Minute
+	// crowdWait is how long a seed in a crowd waits for its turn before it does without the
+	// pauses that are shorter than the last one. There is no budget for them, and who looks for
+	// a seed finds what it has announced.
+	crowdWait = time.Minute
+)
+
+// crowdPause returns the pause of a seed in a crowd, in place of one that follows from rounds.
+// The seed has waited for its last round.
+func crowdPause(pause time.Duration, rounds int, waited time.Duration) time.Duration {
+	if rounds >= len(peersPauses)-1 || waited >= crowdWait {
+		return vary(crowdLast)
+	}
+	return pause
+}
+
 // dueRounds returns how many rounds the schedule would have run by now without
 // queueing, at least rounds.
 func dueRounds(rounds int, since time.Duration) int {
@@ -74,8 +106,11 @@ func peersPause(rounds, found int) time.Duration {
 	if found >= enoughPeers {
 		d = max(d, enoughPause)
 	}
-	return d*7/8 + rand.N(d/4)
+	return vary(d)
 }
+
+// vary returns d, or up to an eighth more or less.
+func vary(d time.Duration) time.Duration { return d*7/8 + rand.N(d/4+1) }
 
 // found hands peers from the loop to a caller.
 type found struct {
@@ -163,7 +198,8 @@ type peersRun struct {
 
 // Peers announces ih at port and yields the peers that it finds. It looks up and
 // announces again until ctx is done or the Node is closed: within seconds at first,
-// later every 13 minutes. Port 0 announces the port that the DHT packets come from
+// later every 13 minutes, or every 25 for the seeds of a node that announces a thousand
+// info-hashes. Port 0 announces the port that the DHT packets come from
 // (implied_port, BEP 5), which is right only if peers can connect there. With seed
 // we announce that we have everything, BEP 33. Peers that announce ih to this very
 // node are yielded as well. A peer that is found again ten minutes later is yielded
@@ -178,11 +214,15 @@ func (n *Node) Peers(ctx context.Context, ih metainfo.Hash, port uint16,
 			return
 		}
 		defer r.end()
+		n.searches.Add(1)
+		defer n.searches.Add(-1)
 		began := time.Now()
 		for rounds, unanswered := 0, 0; ; {
+			asked := time.Now()
 			if !n.awaitGap(ctx, r.ih) || !r.enter(ctx, yield) {
 				return
 			}
+			waited := time.Since(asked)
 			answered, more := r.round(ctx, yield)
 			<-n.rounds
 			if !more {
@@ -192,10 +232,13 @@ func (n *Node) Peers(ctx context.Context, ih metainfo.Hash, port uint16,
 			if answered {
 				rounds = dueRounds(rounds, time.Since(began))
 				pause = peersPause(rounds, r.count)
+				if seed && n.searches.Load() >= crowdMin {
+					pause = crowdPause(pause, rounds, waited)
+				}
 				rounds++
 				unanswered = 0
 			} else {
-				pause = peersPause(min(unanswered, unansweredMax), 0)
+				pause = unansweredPause(unanswered, int(n.searches.Load()))
 				unanswered++
 			}
 			if !r.wait(ctx, pause, yield) {
