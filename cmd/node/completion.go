@@ -18,19 +18,26 @@ func completionCommand() *command {
 		noFile: true,
 		args:   "bash|zsh|fish|powershell",
 		short:  "print a script that completes commands and flags",
+		long: `Torrents of the daemon that runs are completed by their numbers and labels. For
+that the script calls this command with the word torrents.`,
 		examples: []example{
 			{"source <(node completion bash)", "for this shell; put it into ~/.bashrc for all"},
 			{"node completion fish > ~/.config/fish/completions/node.fish", "for fish"},
 		},
 		argsMin: 1,
 		argsMax: 1,
-		setup: func(*pflag.FlagSet) action {
-			return func(_ context.Context, c *console, args []string) error {
-				write, ok := completions()[args[0]]
-				if !ok {
+		setup: func(fs *pflag.FlagSet) action {
+			remote := new(remoteFlags)
+			remote.register(fs)
+			return func(ctx context.Context, c *console, args []string) error {
+				script := ""
+				if write, ok := completions()[args[0]]; ok {
+					script = write(completionWords())
+				} else if args[0] == completionTorrents {
+					script = remote.torrentWords(ctx, c)
+				} else {
 					return usage(c.command, fmt.Errorf("no shell %s", quoteSource(args[0])))
 				}
-				script := write(completionWords())
 				c.event("completion", completionEvent{args[0], script})
 				c.text(script)
 				return nil
@@ -46,6 +53,7 @@ type words struct {
 	commands []*command
 	flags    []string // with their dashes
 	operands []string // words that an argument can be, such as the shells of completion
+	torrents bool     // an argument can name a torrent of the daemon
 }
 
 // completions returns the function that writes the script of each shell.
@@ -71,7 +79,7 @@ func completionWords() []words {
 }
 
 func wordsOf(cmd *command) words {
-	w := words{cmd.path(), cmd.short, cmd.children, flagWords(cmd), nil}
+	w := words{cmd.path(), cmd.short, cmd.children, flagWords(cmd), nil, namesTorrents(cmd)}
 	switch {
 	case cmd.args == "[COMMAND]":
 		for _, other := range commands() {
@@ -161,17 +169,24 @@ func bashCompletion(list []words) string {
 	writeShellPaths(&b, list, "      ", "path")
 	b.WriteString(`    esac
   done
-  local words
+  local words torrents=
   case "$path" in
 `)
 	for _, w := range list {
-		fmt.Fprintf(&b, "    %q) words=%q ;;\n", w.path,
-			strings.Join(slices.Concat(w.names(), w.operands, w.flags), " "))
+		torrents := ""
+		if w.torrents {
+			torrents = " torrents=1"
+		}
+		fmt.Fprintf(&b, "    %q) words=%q%s ;;\n", w.path,
+			strings.Join(slices.Concat(w.names(), w.operands, w.flags), " "), torrents)
 	}
 	b.WriteString(`  esac
   case "$cur" in
     -*) COMPREPLY=($(compgen -W "$words" -- "$cur")) ;;
-    *) COMPREPLY=($(compgen -W "${words%%--*}" -- "$cur") $(compgen -f -- "$cur")) ;;
+    *)
+      [[ $torrents ]] && torrents=$(` + torrentsCall() + ` | cut -f 1)
+      COMPREPLY=($(compgen -W "$torrents ${words%%--*}" -- "$cur") $(compgen -f -- "$cur"))
+      ;;
   esac
 }
 complete -o filenames -F ` + function() + " " + shellWord(program) + "\n")
@@ -210,7 +225,8 @@ func zshCompletion(list []words) string {
 	writeShellPaths(&b, list, "      ", "at")
 	b.WriteString(`    esac
   done
-  local -a commands flags
+  local -a commands flags lines ids
+  local torrents=
   case "$at" in
 `)
 	for _, w := range list {
@@ -221,14 +237,26 @@ func zshCompletion(list []words) string {
 		for _, word := range w.operands {
 			described = append(described, shellQuote(word))
 		}
-		fmt.Fprintf(&b, "    %q) commands=(%s) flags=(%s) ;;\n", w.path,
-			strings.Join(described, " "), strings.Join(w.flags, " "))
+		torrents := ""
+		if w.torrents {
+			torrents = " torrents=1"
+		}
+		fmt.Fprintf(&b, "    %q) commands=(%s) flags=(%s)%s ;;\n", w.path,
+			strings.Join(described, " "), strings.Join(w.flags, " "), torrents)
 	}
 	b.WriteString(`  esac
   if [[ ${words[CURRENT]} == -* ]]; then
     compadd -- $flags
   else
     (( $#commands )) && _describe command commands
+    if [[ -n $torrents ]]; then
+      lines=("${(@f)$(` + torrentsCall() + `)}")
+      if [[ -n ${lines[1]} ]]; then
+        ids=("${(@)lines%%$'\t'*}")
+        lines=("${(@)lines//$'\t'/  }")
+        compadd -V torrents -l -d lines -a ids
+      fi
+    fi
     _files
   fi
 }
@@ -242,13 +270,27 @@ fi
 	return b.String()
 }
 
+// torrentsCall is the command that prints the words for torrents.
+func torrentsCall() string {
+	return shellWord(program) + " completion " + completionTorrents + " 2>/dev/null"
+}
+
 // shellWord quotes s if the shell needs that.
 func shellWord(s string) string {
-	if strings.Trim(s, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789._-") == "" {
+	if isShellWord(s) {
 		return s
 	}
 	return shellQuote(s)
 }
+
+// isShellWord reports whether s means itself in every shell.
+func isShellWord(s string) bool {
+	const plain = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789._-"
+	return strings.Trim(s, plain) == ""
+}
+
+// powershellWord quotes s for PowerShell.
+func powershellWord(s string) string { return "'" + strings.ReplaceAll(s, "'", "''") + "'" }
 
 // shellQuote quotes s for a POSIX shell, and for fish.
 func shellQuote(s string) string { return "'" + strings.ReplaceAll(s, "'", `'\''`) + "'" }
@@ -274,6 +316,10 @@ func fishCompletion(list []words) string {
 			fmt.Fprintf(&b, "complete -c %s -n %s -a %s\n", shellWord(program),
 				shellQuote(on), word)
 		}
+		if w.torrents {
+			fmt.Fprintf(&b, "complete -c %s -n %s -k -a '(%s)'\n", shellWord(program),
+				shellQuote(on), torrentsCall())
+		}
 		for _, f := range w.flags {
 			value := ""
 			if choices, ok := values[f]; ok && choices != nil {
@@ -298,11 +344,26 @@ func powershellCompletion(list []words) string {
 		all := slices.Concat(w.names(), w.operands, w.flags)
 		fmt.Fprintf(&b, "    '%s' = '%s'\n", w.path, strings.Join(all, " "))
 	}
+	var torrents []string
+	for _, w := range list {
+		if w.torrents {
+			torrents = append(torrents, "'"+w.path+"'")
+		}
+	}
 	b.WriteString(`  }
+  $torrents = ` + strings.Join(torrents, ", ") + `
   $path = ''
   foreach ($element in $commandAst.CommandElements | Select-Object -Skip 1) {
     $longer = "$path $element".Trim()
     if ($next.ContainsKey($longer)) { $path = $longer }
+  }
+  if (($torrents -contains $path) -and -not $wordToComplete.StartsWith('-')) {
+    & ` + powershellWord(program) + ` completion torrents 2>$null | ForEach-Object {
+      $id, $name = $_ -split "` + "`t" + `", 2
+      if ($id -like "$wordToComplete*") {
+        [System.Management.Automation.CompletionResult]::new($id, $id, 'ParameterValue', "$id $name")
+      }
+    }
   }
   $next[$path].Split(' ') | Where-Object { $_ -like "$wordToComplete*" } | ForEach-Object {
     [System.Management.Automation.CompletionResult]::new($_, $_, 'ParameterValue', $_)
