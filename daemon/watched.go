@@ -70,6 +70,7 @@ type lookout struct {
 	watch  []string           // that the round is for
 	folder []string           // of watch; run alone uses it and dirs
 	dirs   []string           // for the content, one for each folder; "" is that of Settings
+	likes  lookalikes         // run alone uses it
 }
 
 // run watches until ctx ends.
@@ -114,7 +115,7 @@ func (l *lookout) settingsChanged(now *Settings) {
 
 // take adds what a file in a watched folder holds.
 func (l *lookout) take(ctx context.Context, f watch.File) error {
-	if l.d.holds(f.Path) {
+	if l.likes.have(l.d, f.Path) {
 		return watch.ErrSkip
 	}
 	spec := AddSpec{Source: f.Path, Options: Options{Dir: l.dirs[f.Folder],
@@ -152,12 +153,24 @@ func (l *lookout) add(ctx context.Context, spec AddSpec) error {
 	return err
 }
 
-// holds reports whether path is, or will be, content of a torrent: a torrent whose content is a
-// .torrent file must not add that.
-func (d *Daemon) holds(path string) bool {
+// lookalikes are the torrents whose content has a name that is watched for. One goroutine at a
+// time uses them.
+type lookalikes struct {
+	news *Subscription // nil before the first use
+	list map[ID]*Torrent
+}
+
+// have reports whether path is, or will be, content of a torrent of d: a torrent whose content
+// is a .torrent file must not add that.
+func (l *lookalikes) have(d *Daemon, path string) bool {
+	if l.news == nil {
+		l.news = d.Subscribe(0)
+	}
+	changes, _, _ := l.news.poll() // without any if the daemon has ended
+	l.keep(&changes)
 	dir, name := filepath.Split(path)
 	dir = filepath.Clean(dir)
-	for _, t := range d.Torrents() {
+	for _, t := range l.list {
 		t.mu.Lock()
 		same := t.rec.Shown.Name == name && (t.rec.Options.Dir == dir || t.rec.Place == dir)
 		t.mu.Unlock()
@@ -166,6 +179,27 @@ func (d *Daemon) holds(path string) bool {
 		}
 	}
 	return false
+}
+
+// keep takes note of changes.
+func (l *lookalikes) keep(changes *Changes) {
+	if changes.Reset {
+		l.list = make(map[ID]*Torrent)
+	}
+	for _, id := range changes.Removed {
+		delete(l.list, id)
+	}
+	for _, c := range changes.Torrents {
+		t := c.Torrent
+		t.mu.Lock()
+		suffix := strings.ToLower(filepath.Ext(t.rec.Shown.Name))
+		t.mu.Unlock()
+		if suffix == torrentSuffix || suffix == magnetSuffix {
+			l.list[t.id] = t
+		} else {
+			delete(l.list, t.id)
+		}
+	}
 }
 
 // parseLinks reads a .magnet file: one link a line. Empty lines and those that begin with #

@@ -106,6 +106,22 @@ func TestContentIsNotTaken(t *testing.T) {
 	if err := l.take(t.Context(), file); err != nil {
 		t.Errorf("another file: %v", err)
 	}
+	// It comes and goes, under any spelling of the suffix.
+	from, torrent = makeTorrent(t, "Y.Torrent", 1000, metainfo.V1)
+	path := filepath.Join(from, "Y.Torrent")
+	if l.likes.have(d, path) {
+		t.Error("it is content before it is added")
+	}
+	late := add(t, d, AddSpec{Torrent: torrent, Options: Options{Stopped: true, Dir: from}})
+	if !l.likes.have(d, path) {
+		t.Error("it is no content after it was added")
+	}
+	if err := late.Remove(t.Context(), false); err != nil {
+		t.Fatal(err)
+	}
+	if l.likes.have(d, path) {
+		t.Error("it is content after it was removed")
+	}
 }
 
 // FuzzParseLinks reads a .magnet file: each link in it names a torrent.
