@@ -45,6 +45,7 @@ func TestMain(m *testing.M) {
 //	exits CODE COMMAND...      exits with CODE
 //	spawn NAME COMMAND...      starts a process
 //	await NAME out|err RE VAR  waits for a line, and sets VAR to its first group
+//	until RE COMMAND...        runs it until a line of its output is like that
 //	signal NAME INT            sends a signal
 //	reap NAME CODE             waits for the end; output is in NAME.out, NAME.err
 //	random FILE SIZE           makes a file of noise, the same for a size each time
@@ -102,6 +103,7 @@ func TestScripts(t *testing.T) {
 			"exits":  scriptExits,
 			"spawn":  scriptSpawn,
 			"await":  scriptAwait,
+			"until":  scriptUntil,
 			"signal": scriptSignal,
 			"reap":   scriptReap,
 			"random": scriptRandom,
@@ -263,6 +265,25 @@ func scriptAwait(ts *testscript.TestScript, _ bool, args []string) {
 		case <-timeout:
 			ts.Fatalf("%s has no line %s after %v; it has\n%sstderr:\n%s", args[0], args[2],
 				scriptTimeout, text, stderr)
+		}
+	}
+}
+
+func scriptUntil(ts *testscript.TestScript, _ bool, args []string) {
+	re, err := regexp.Compile("(?m)" + args[0])
+	ts.Check(err)
+	tick := time.NewTicker(100 * time.Millisecond)
+	defer tick.Stop()
+	timeout := time.After(scriptTimeout)
+	for {
+		err := ts.Exec(args[1], args[2:]...)
+		if err == nil && re.MatchString(ts.ReadFile("stdout")) {
+			return
+		}
+		select {
+		case <-tick.C:
+		case <-timeout:
+			ts.Fatalf("no line %s after %v: %v", args[0], scriptTimeout, err)
 		}
 	}
 }
