@@ -56,6 +56,7 @@ func newStage(t *testing.T, programs []string, args ...string) *stage {
 	for _, program := range programs {
 		realclient.RequireProgram(t, program)
 	}
+	realclient.Beside(t)
 	if !realclient.InNamespace(t) {
 		return nil
 	}
@@ -177,6 +178,48 @@ func awaitFront(t *testing.T, probe func() error) {
 		}
 	}
 	t.Fatal(err)
+}
+
+// has reports whether the daemon has a torrent of this name and status.
+func has(name, status string) func(map[string]shownTorrent) bool {
+	return func(all map[string]shownTorrent) bool { return all[name].Status == status }
+}
+
+// options returns what the API says of the options of a torrent.
+func (s *stage) options(t *testing.T, name string) (options struct {
+	Dir  string
+	Down int64
+}) {
+	t.Helper()
+	code, body := answerOf(t, s.local(), "GET",
+		"http://daemon/api/v1/torrents/"+s.torrents(t)[name].Hash, "")
+	answer := struct{ Options any }{&options}
+	if err := json.Unmarshal([]byte(body), &answer); err != nil || code != http.StatusOK {
+		t.Fatalf("the API answers %d, %v: %s", code, err, body)
+	}
+	return options
+}
+
+// skipped returns the names of a torrent's files that are not wanted.
+func (s *stage) skipped(t *testing.T, name string) (names []string) {
+	t.Helper()
+	code, body := answerOf(t, s.local(), "GET", "http://daemon/api/v1/torrents/"+
+		s.torrents(t)[name].Hash+"/files?path="+name, "")
+	var list struct {
+		Entries []struct {
+			Name   string
+			Wanted int64
+		}
+	}
+	if err := json.Unmarshal([]byte(body), &list); err != nil || code != http.StatusOK {
+		t.Fatalf("the API answers %d, %v: %s", code, err, body)
+	}
+	for _, one := range list.Entries {
+		if one.Wanted == 0 {
+			names = append(names, one.Name)
+		}
+	}
+	return names
 }
 
 // whole fails the test unless a file of the content is what the seed has.

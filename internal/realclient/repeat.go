@@ -204,9 +204,9 @@ func insideArgs(t *testing.T, parts string, parallel int) []string {
 	return args
 }
 
-// sayBeside prints the line by which a failed test says that a foreign program took part
-// in it.
-func sayBeside(t testing.TB) {
+// Beside says of a test that a foreign program takes part in it. The program may be at fault
+// if the test fails, so InNamespace runs it once more, alone.
+func Beside(t testing.TB) {
 	t.Cleanup(func() {
 		if t.Failed() {
 			t.Logf("%s%s", besideClient, t.Name())

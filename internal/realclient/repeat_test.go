@@ -32,7 +32,7 @@ func TestRepeatedParts(t *testing.T) {
 	for _, name := range []string{"sound", "flaky", "broken"} {
 		t.Run(name, func(t *testing.T) {
 			if what != "own" {
-				sayBeside(t)
+				Beside(t)
 			}
 			mark := filepath.Join(os.Getenv(repeatState), name)
 			_, err := os.Stat(mark)

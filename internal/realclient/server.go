@@ -205,7 +205,7 @@ func RequireServer(t testing.TB, kind Kind) {
 	if _, err := ServerInstalled(kind); err != nil {
 		skipOrFail(t, err.Error())
 	}
-	sayBeside(t)
+	Beside(t)
 }
 
 // StartServer launches a server for a test by one of the functions above, in a

@@ -20,7 +20,7 @@ func Require(t testing.TB, kinds ...Kind) {
 			skipOrFail(t, err.Error())
 		}
 	}
-	sayBeside(t)
+	Beside(t)
 }
 
 // RequireProgram returns the path of a program of the system that a test looks into, such as
