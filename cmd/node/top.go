@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"errors"
+	"net/http"
 	"os"
 	"sync"
 	"syscall"
@@ -145,6 +146,9 @@ func (t *top) run(ctx context.Context) error {
 			t.model.apply(&e)
 			continue // the next tick shows it
 		case err := <-t.faults:
+			if shutOut(err) {
+				return err
+			}
 			t.model.away(err)
 		case b := <-t.keys:
 			if done, err := t.press(b); done {
@@ -159,6 +163,13 @@ func (t *top) run(ctx context.Context) error {
 		}
 		t.draw()
 	}
+}
+
+// shutOut reports whether the daemon does not let us in any more. To try again would lock out
+// this address.
+func shutOut(err error) bool {
+	p, ok := errors.AsType[*api.Problem](err)
+	return ok && (p.Status == http.StatusUnauthorized || p.Status == http.StatusForbidden)
 }
 
 // press handles keys, and reports whether the view ends.

@@ -199,13 +199,9 @@ func (m *topModel) drawFoot(width int) string {
 	case m.mode == modeFilter:
 		text, how = "search: "+m.filter+"_", ""
 	case m.mode == modeConfirm:
-		name := ""
-		if m.at < len(m.rows) {
-			name = nameOf(m.rows[m.at])
-		}
 		ask := "remove? y: keep its files, D: with its files, other keys: no"
 		room := width - cells(ask) - 2
-		if name = cutCells(escape(name), max(room, 0)); name != "" {
+		if name := cutCells(escape(m.name), max(room, 0)); name != "" {
 			ask += "  " + name
 		}
 		text, how = ask, yellow

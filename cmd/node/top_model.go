@@ -57,17 +57,21 @@ type topModel struct {
 
 	mode     topMode
 	selected daemon.ID
-	at       int // where the selected one is in rows
-	offset   int // the first row that is shown
-	page     int // rows that fit
-	rows     []*api.Torrent
-	stale    bool // rows have to be made again
-	loaded   bool // all torrents have come
-	coming   int  // torrents that are still to come
-	message  string
-	gone     string // why the daemon cannot be asked
-	shown    *api.Details
-	scroll   int // of the details
+	// subject is the torrent of the details or of the question, and name its name: it stays when
+	// the selection moves, because the selected one left the list.
+	subject daemon.ID
+	name    string
+	at      int // where the selected one is in rows
+	offset  int // the first row that is shown
+	page    int // rows that fit
+	rows    []*api.Torrent
+	stale   bool // rows have to be made again
+	loaded  bool // all torrents have come
+	coming  int  // torrents that are still to come
+	message string
+	gone    string // why the daemon cannot be asked
+	shown   *api.Details
+	scroll  int // of the details
 }
 
 // newTopModel returns a model with the choice of flags.
@@ -93,7 +97,7 @@ func (m *topModel) apply(e *client.Event) {
 		m.coming = max(m.coming-1, 0)
 	case api.EventRemoved:
 		delete(m.torrents, e.Removed)
-		if m.mode == modeDetails && m.selected == e.Removed {
+		if m.subject == e.Removed && (m.mode == modeDetails || m.mode == modeConfirm) {
 			m.mode = modeList
 		}
 	}
@@ -107,14 +111,18 @@ func (m *topModel) away(err error) { m.gone = err.Error() }
 func (m *topModel) say(s string) { m.message = s }
 
 // details shows the details of a torrent.
-func (m *topModel) details(d *api.Details) { m.shown = d }
+func (m *topModel) details(d *api.Details) {
+	if d.Torrent.ID == m.subject { // the answer may be late
+		m.shown = d
+	}
+}
 
 // detailed returns the torrent whose details are shown, or 0.
 func (m *topModel) detailed() daemon.ID {
 	if m.mode != modeDetails {
 		return 0
 	}
-	return m.selected
+	return m.subject
 }
 
 // takes reports whether a torrent is shown.
@@ -200,9 +208,9 @@ func (m *topModel) key(k string) topAsk {
 		m.mode = modeList
 		switch k {
 		case "y":
-			return topAsk{string(api.ActionRemove), m.selected}
+			return topAsk{string(api.ActionRemove), m.subject}
 		case "D":
-			return topAsk{string(api.ActionRemoveData), m.selected}
+			return topAsk{string(api.ActionRemoveData), m.subject}
 		}
 		m.say("not removed")
 		return topAsk{}
@@ -242,8 +250,10 @@ func (m *topModel) detailKey(k string) topAsk {
 		m.scroll = max(m.scroll-1, 0)
 	case "down", "j":
 		m.scroll++
-	case "q", "p", "r", "v":
-		return m.listKey(k)
+	case "q":
+		return topAsk{verb: askQuit}
+	default:
+		return steerKey(k, m.subject)
 	}
 	return topAsk{}
 }
@@ -289,15 +299,24 @@ func (m *topModel) torrentKey(k string) topAsk {
 	switch k {
 	case "enter", "right", "l":
 		m.mode, m.shown, m.scroll = modeDetails, nil, 0
-		return topAsk{askDetails, m.selected}
-	case "p":
-		return topAsk{string(api.ActionStop), m.selected}
-	case "r":
-		return topAsk{string(api.ActionStart), m.selected}
-	case "v":
-		return topAsk{string(api.ActionVerify), m.selected}
+		m.subject, m.name = m.selected, nameOf(m.rows[m.at])
+		return topAsk{askDetails, m.subject}
 	case "d":
 		m.mode = modeConfirm
+		m.subject, m.name = m.selected, nameOf(m.rows[m.at])
+	}
+	return steerKey(k, m.selected)
+}
+
+// steerKey returns what a key that steers a torrent asks for.
+func steerKey(k string, id daemon.ID) topAsk {
+	switch k {
+	case "p":
+		return topAsk{string(api.ActionStop), id}
+	case "r":
+		return topAsk{string(api.ActionStart), id}
+	case "v":
+		return topAsk{string(api.ActionVerify), id}
 	}
 	return topAsk{}
 }

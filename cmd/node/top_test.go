@@ -146,6 +146,47 @@ func TestTopRemoval(t *testing.T) {
 	}
 }
 
+// The question and the details stay with their torrent, whatever becomes of the list meanwhile:
+// nobody removes another one than they were asked about.
+func TestTopKeepsItsSubject(t *testing.T) {
+	for what, change := range map[string]func(m *topModel){
+		"the list no longer has it": func(m *topModel) {
+			m.apply(&client.Event{Kind: api.EventTorrent, Torrent: api.Torrent{ID: 3,
+				Name: "name-03", Status: api.Stopped}})
+		},
+		"the feed begins again": func(m *topModel) {
+			m.apply(&client.Event{Kind: api.EventReset, Reset: api.Reset{Torrents: 1}})
+			m.apply(&client.Event{Kind: api.EventTorrent, Torrent: *topWith(1).torrents[1]})
+		},
+	} {
+		for keys, want := range map[string]topAsk{"d D": {"remove-data", 3}, "d y": {"remove", 3},
+			"enter p": {"stop", 3}, "enter v": {"verify", 3}} {
+			m := topWith(3)
+			m.states, m.stale = []string{"downloading"}, true
+			first, second, _ := strings.Cut(keys, " ")
+			m.keys(first)
+			change(m)
+			if m.shows("remove?") && !m.shows("name-03") {
+				t.Errorf("%s: the question is about another torrent", what)
+			}
+			if got := m.keys(second); got != want {
+				t.Errorf("%s: %s asks for %+v, want %+v", what, keys, got, want)
+			}
+		}
+	}
+	m := topWith(3)
+	m.keys("d")
+	m.apply(&client.Event{Kind: api.EventRemoved, Removed: 3})
+	if got := m.keys("D"); got != (topAsk{}) || !m.shows("name-02") {
+		t.Errorf("the torrent is gone, and D asks for %+v", got)
+	}
+	m.keys("enter")
+	m.details(&api.Details{Torrent: *topWith(1).torrents[1], Magnet: "magnet:?late"})
+	if m.shows("magnet:?late") {
+		t.Error("the details are those of another torrent")
+	}
+}
+
 // What the feed tells is shown: changes, removals, a break, and all torrents again.
 func TestTopFollows(t *testing.T) {
 	m := newTopModel(&listFlags{sort: "id", state: listValue{items: []string{"error,active"}}})
