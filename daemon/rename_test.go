@@ -4,19 +4,27 @@ import (
 	"errors"
 	"os"
 	"path/filepath"
+	"slices"
 	"testing"
 
 	"swarmnode/metainfo"
+	"swarmnode/swarm/storage"
 )
 
-// TestRenamePaths: a file and the top get other names; a folder in between and a path that is
-// none of the torrent do not, and the error says which it is.
+// TestRenamePaths: a file, a folder and the top get other names, by the names that they have in the
+// torrent and by those that the user gave. The next run knows them.
 func TestRenamePaths(t *testing.T) {
-	dir := t.TempDir()
-	for _, name := range []string{"a/b/c", "a/d"} {
+	for _, whole := range []bool{false, true} {
+		renamePaths(t, whole)
+	}
+}
+
+func renamePaths(t *testing.T, whole bool) {
+	dir, state := t.TempDir(), t.TempDir()
+	for _, name := range []string{"a/b/c", "a/d", "e"} {
 		path := filepath.Join(dir, "top", filepath.FromSlash(name))
 		if err := errors.Join(os.MkdirAll(filepath.Dir(path), 0o755),
-			os.WriteFile(path, contentOf(20_000, name[2]), 0o644)); err != nil {
+			os.WriteFile(path, contentOf(20_000, name[0]), 0o644)); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -25,28 +33,51 @@ func TestRenamePaths(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	d := startDaemon(t, testConfig(t.TempDir(), dir, nil))
-	got := add(t, d, AddSpec{Torrent: torrent})
+	d := startDaemon(t, testConfig(state, dir, nil))
+	got := add(t, d, AddSpec{Torrent: torrent, Complete: whole})
 	awaitStatus(t, got, Seeding)
-	for _, path := range []string{"top/a", "top/a/b", "/top/a/b/"} {
-		if err := got.Rename(t.Context(), path, "x"); !errors.Is(err, ErrFolder) {
-			t.Errorf("%s: %v", path, err)
-		}
-	}
 	wrong := new(OptionError)
-	for _, path := range []string{"top/x", "top/a/b/c/d", "a", "top/a/", "top/aa"} {
-		err := got.Rename(t.Context(), path, "x")
-		if !errors.As(err, &wrong) || errors.Is(err, ErrFolder) != (path == "top/a/") {
+	for _, path := range []string{"top/x", "top/a/b/c/d", "a", "top/aa", "..", "top/..", "top//a"} {
+		if err := got.Rename(t.Context(), path, "x"); !errors.As(err, &wrong) {
 			t.Errorf("%s: %v", path, err)
 		}
 	}
-	if err := errors.Join(got.Rename(t.Context(), "top/a/b/c", "x"),
-		got.Rename(t.Context(), "top", "y")); err != nil {
-		t.Fatal(err)
+	for _, name := range []string{"", "..", "x/y", ".", "../x"} {
+		for _, path := range []string{"top/a/b", "top/a/b/c", ""} {
+			if err := got.Rename(t.Context(), path, name); !errors.Is(err, storage.ErrName) {
+				t.Errorf("%q for %s: %v", name, path, err)
+			}
+		}
 	}
-	for _, name := range []string{"y/a/b/x", "y/a/d"} {
+	if err := got.Rename(t.Context(), "top/a", "e"); !errors.Is(err, storage.ErrExists) {
+		t.Errorf("a name that a file has: %v", err)
+	}
+	for _, step := range [][2]string{{"top/a/b/c", "x"}, {"top/a", "folder"}, {"top", "y"},
+		{"y/folder/b/x", "z"}, {"/y/folder/b/", "deep"}, {"top/a/b/c", "file"},
+		{"y/folder", "again"}} {
+		if err := got.Rename(t.Context(), step[0], step[1]); err != nil {
+			t.Errorf("%s to %s: %v", step[0], step[1], err)
+		}
+	}
+	for _, name := range []string{"y/again/deep/file", "y/again/d", "y/e"} {
 		if _, err := os.Stat(filepath.Join(dir, filepath.FromSlash(name))); err != nil {
 			t.Error(err)
 		}
+	}
+	closeDaemon(t, d)
+	d = startDaemon(t, testConfig(state, dir, nil))
+	got = d.ByID(1)
+	awaitStatus(t, got, Seeding)
+	s := got.State()
+	files, err := got.Files(t.Context())
+	if err != nil || s.Left != 0 || s.Error != "" || s.Name != "y" {
+		t.Fatalf("after a restart: %v %+v", err, s)
+	}
+	var paths []string
+	for i := range files {
+		paths = append(paths, ShownPath(&s, torrent.Info().Layout(), i, files[i].Path))
+	}
+	if want := []string{"y/again/deep/file", "y/again/d", "y/e"}; !slices.Equal(paths, want) {
+		t.Errorf("the files are %v, want %v", paths, want)
 	}
 }

@@ -3,11 +3,8 @@ package daemon
 import (
 	"context"
 	"errors"
-	"fmt"
-	"strings"
 	"time"
 
-	"swarmnode/metainfo"
 	"swarmnode/swarm"
 )
 
@@ -124,67 +121,6 @@ func (t *Torrent) Locate(ctx context.Context, dir string) error {
 		return t.Verify(ctx)
 	}
 	return nil
-}
-
-// Rename gives a file of the content, or the file or folder at its top, another name. path is
-// that of the file below Options.Dir, as the torrent names it, with slashes; "" is the top.
-// The swarm never hears of it. Folders in between keep their names: the error is an
-// *OptionError that wraps ErrFolder. Otherwise it is another *OptionError, ErrNoInfo, or that of
-// swarm.Torrent.Rename.
-func (t *Torrent) Rename(ctx context.Context, path, name string) error {
-	defer t.need()()
-	run, err := t.openRecorded(ctx)
-	if err != nil {
-		return err
-	}
-	t.daemon.hands.push(t, atOnce)
-	info := run.Info()
-	if info == nil {
-		return ErrNoInfo
-	}
-	file := -1
-	if path = strings.Trim(path, "/"); path != "" && path != info.Layout().Name {
-		if isFolder(info.Layout(), path) {
-			return &OptionError{"path", ErrFolder}
-		}
-		if file = fileAt(info.Layout(), path); file < 0 {
-			return &OptionError{"path", fmt.Errorf("%q is no file of the torrent", path)}
-		}
-	}
-	if err := run.Rename(file, name); err != nil {
-		return err
-	}
-	if file == -1 {
-		t.mu.Lock()
-		t.rec.Shown.Name = name
-		t.edited(0)
-		t.mu.Unlock()
-	}
-	t.changed(swarm.ChangedFiles | swarm.ChangedSettings | swarm.ChangedState)
-	return nil
-}
-
-// fileAt returns the index of the file with that path, or -1.
-func fileAt(l *metainfo.Layout, path string) int {
-	for i := range l.Files {
-		if !l.Files[i].Pad && l.FilePath(i) == path {
-			return i
-		}
-	}
-	return -1
-}
-
-// ErrFolder says that only files and the top of a torrent can be renamed.
-var ErrFolder = errors.New("renaming folders inside a torrent is not supported")
-
-// isFolder reports whether path is a folder below the top of the torrent.
-func isFolder(l *metainfo.Layout, path string) bool {
-	for i := range l.Files {
-		if strings.HasPrefix(l.FilePath(i), path+"/") {
-			return true
-		}
-	}
-	return false
 }
 
 // need keeps the torrent open until the function that it returns is called. Until then its content

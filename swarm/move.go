@@ -69,6 +69,18 @@ func (t *Torrent) Rename(i int, name string) error {
 	})
 }
 
+// RenameFolder gives a folder of the content below the top another name: the one that holds
+// file i of the layout, depth levels below the top, where 1 is directly below it. It is like
+// Rename in all else; see storage.Store.RenameFolder.
+func (t *Torrent) RenameFolder(i, depth int, name string) error {
+	return t.relocate(t.ctx, func(_ context.Context, store *storage.Store) error {
+		if err := hasFile(t.Info().Layout(), i); err != nil {
+			return err
+		}
+		return store.RenameFolder(i, depth, name)
+	})
+}
+
 // Dir returns the folder below which the content lies: Spec.Dir, unless it was moved.
 func (t *Torrent) Dir() string {
 	if dir := t.handle.dir(); dir != "" {

@@ -3,6 +3,7 @@ package swarm_test
 import (
 	"context"
 	"errors"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"testing"
@@ -172,6 +173,9 @@ func TestRename(t *testing.T) {
 	if err := seed.Rename(7, "c"); !errors.Is(err, swarm.ErrNoFile) {
 		t.Error("there is no such file:", err)
 	}
+	if err := seed.RenameFolder(0, 1, "c"); !errors.Is(err, fs.ErrNotExist) {
+		t.Error("there is no such folder:", err)
+	}
 	if err := seed.Move(t.Context(), ""); !errors.Is(err, storage.ErrName) ||
 		err.Error() != `"": cannot be the name of a file or folder` {
 		t.Error("no name for a folder:", err)
@@ -192,6 +196,7 @@ func TestMoveRefuses(t *testing.T) {
 	for _, move := range []func(*swarm.Torrent) error{
 		func(x *swarm.Torrent) error { return x.Move(t.Context(), t.TempDir()) },
 		func(x *swarm.Torrent) error { return x.Rename(-1, "y") },
+		func(x *swarm.Torrent) error { return x.RenameFolder(0, 1, "y") },
 	} {
 		if err := move(magnet); !errors.Is(err, swarm.ErrNoInfo) {
 			t.Error("without metadata:", err)

@@ -208,6 +208,7 @@ With --rename, one TORRENT and no FOLDER is given.
 			{"node mv --located 3 /mnt/old", "the content lies there already: check it"},
 			{"node mv --rename Holidays 3", "give the file or folder at the top another name"},
 			{"node mv --rename 01.mkv --path 'Series/a.mkv' 3", "rename one file"},
+			{"node mv --rename Extras --path Series/Bonus 3", "rename a folder of the content"},
 		},
 		setup: func(fs *pflag.FlagSet) action {
 			f := new(mvFlags)
@@ -221,8 +222,8 @@ With --rename, one TORRENT and no FOLDER is given.
 func (f *mvFlags) register(fs *pflag.FlagSet) {
 	fs.BoolVar(&f.located, "located", false, "move nothing: the content lies in FOLDER")
 	fs.Var(&f.rename, "rename", "rename the file or folder at the top of the content")
-	fs.StringVar(&f.path, "path", "", "rename this `FILE` of the content instead, as node files "+
-		"shows it")
+	fs.StringVar(&f.path, "path", "", "rename this `FILE` or folder of the content instead, as "+
+		"node files shows it")
 }
 
 func (f *mvFlags) run(ctx context.Context, c *console, d *client.Client, args []string) error {

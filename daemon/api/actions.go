@@ -3,7 +3,6 @@ package api
 import (
 	"context"
 	"net/http"
-	"strings"
 
 	"swarmnode/daemon"
 	"swarmnode/daemon/queue"
@@ -85,35 +84,8 @@ func (c *call) rename() error {
 		return err
 	}
 	return c.act(http.StatusNoContent, func(ctx context.Context, t *daemon.Torrent) error {
-		path, err := c.named(t, body.Path)
-		if err != nil {
-			return err
-		}
-		return t.Rename(ctx, path, body.Name)
+		return t.Rename(ctx, body.Path, body.Name)
 	})
-}
-
-// named returns the path by which the torrent itself names a file that is shown as path.
-func (c *call) named(t *daemon.Torrent, path string) (string, error) {
-	path = strings.Trim(path, "/")
-	if path == "" || path == t.State().Name {
-		return "", nil
-	}
-	files, _, err := c.filesOf(t)
-	if err != nil {
-		return "", err
-	}
-	for i := range files {
-		if files[i].path != path {
-			continue
-		}
-		layout, err := layoutOf(c.r.Context(), t)
-		if err != nil {
-			return "", err
-		}
-		return layout.FilePath(files[i].index), nil
-	}
-	return "", wrong("path", "there is no file %q", path)
 }
 
 func (c *call) queue() error {

@@ -3,7 +3,6 @@ package api
 import (
 	"cmp"
 	"context"
-	"path/filepath"
 	"slices"
 	"strings"
 
@@ -33,27 +32,12 @@ func (c *call) filesOf(t *daemon.Torrent) (files []file, count int, err error) {
 	now := t.State()
 	for i, state := range states {
 		if !state.Pad && i < len(layout.Files) {
-			files = append(files, file{i, pathOf(&now, layout, i, state.Path), state})
+			files = append(files, file{i, daemon.ShownPath(&now, layout, i, state.Path),
+				state})
 		}
 	}
 	slices.SortStableFunc(files, func(a, b file) int { return comparePaths(a.path, b.path) })
 	return files, len(states), nil
-}
-
-// pathOf returns the path of file i, with the names that the user has given: that of the top as
-// State has it, since unfinished content has another one on disk, and those below it as they are
-// on disk.
-func pathOf(now *daemon.State, layout *metainfo.Layout, i int, disk string) string {
-	if !layout.Multi {
-		return now.Name
-	}
-	below := strings.Join(layout.Files[i].Path, "/")
-	rel, err := filepath.Rel(now.Dir, disk)
-	if _, rest, ok := strings.Cut(filepath.ToSlash(rel), "/"); err == nil && disk != "" && ok &&
-		filepath.IsLocal(rel) {
-		below = rest
-	}
-	return now.Name + "/" + below
 }
 
 // layoutOf returns the layout of a torrent.

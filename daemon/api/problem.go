@@ -12,6 +12,7 @@ import (
 	"swarmnode/daemon/confine"
 	"swarmnode/daemon/control"
 	"swarmnode/swarm"
+	"swarmnode/swarm/storage"
 )
 
 // problemType is the content type of errors.
@@ -93,13 +94,15 @@ func statusOf(err error) int {
 	case outside, errors.Is(err, confine.ErrOutside):
 		return http.StatusForbidden
 	case errors.Is(err, confine.ErrRelative), errors.Is(err, confine.ErrForm),
-		errors.Is(err, confine.ErrLong), errors.Is(err, confine.ErrLinks):
+		errors.Is(err, confine.ErrLong), errors.Is(err, confine.ErrLinks),
+		errors.Is(err, storage.ErrName):
 		return http.StatusUnprocessableEntity
 	case unkept:
 		return http.StatusInsufficientStorage
 	case errors.Is(err, daemon.ErrRemoved):
 		return http.StatusNotFound
-	case errors.Is(err, daemon.ErrNoInfo):
+	case errors.Is(err, daemon.ErrNoInfo), errors.Is(err, daemon.ErrMoving),
+		errors.Is(err, storage.ErrExists):
 		return http.StatusConflict
 	case errors.Is(err, daemon.ErrClosed), errors.Is(err, swarm.ErrMemory),
 		errors.Is(err, daemon.ErrTooMany), errors.Is(err, context.DeadlineExceeded),

@@ -102,7 +102,7 @@ var actionRoutes = []route{
 		scope: control.Control, body: Folder{}, status: http.StatusNoContent,
 		serve: (*call).locate},
 	{method: "POST", path: "/torrents/{id}/rename", name: "renameTorrent",
-		about: "Gives a file, or the file or folder at the top, another name.", scope: control.Control,
+		about: "Gives a file or folder of the content another name.", scope: control.Control,
 		body: Rename{}, status: http.StatusNoContent, serve: (*call).rename},
 	{method: "POST", path: "/torrents/{id}/queue", name: "queueTorrent",
 		about: "Changes the position in the queue.", scope: control.Control, body: Enqueue{},

@@ -250,7 +250,8 @@ type Folder struct {
 
 // A Rename gives a file or folder of the content another name.
 type Rename struct {
-	// Path is that of the file or folder in the torrent, with slashes; empty is the top.
+	// Path is that of the file or folder, with slashes, as the files of the torrent are listed or
+	// as the torrent itself names it; empty is the top.
 	Path string `json:"path"`
 	Name string `json:"name"`
 }

@@ -98,6 +98,16 @@ func TestFileTree(t *testing.T) {
 	if got := names(show("path=other/A")); got != "deep/ 1:30 newer 20 x 10" {
 		t.Errorf("with a name after a new name: %s", got)
 	}
+	r.want(r.do("POST", "/torrents/1/rename", Rename{"other/A", "Q"}), 204, nil)
+	if got := names(show("path=other/Q")); got != "deep/ 1:30 newer 20 x 10" {
+		t.Errorf("with a new name of a folder: %s", got)
+	}
+	if a := r.do("POST", "/torrents/1/rename", Rename{"other/Q", "B"}); a.status != 409 {
+		t.Errorf("the name of another folder: %d %s", a.status, a.body)
+	}
+	if a := r.do("POST", "/torrents/1/rename", Rename{"other/A/gone", "x"}); a.status != 422 {
+		t.Errorf("what there is not: %d %s", a.status, a.body)
+	}
 }
 
 // A tree of 40,000 files shows each of its folders whole.

@@ -29,6 +29,7 @@ const (
 	stateEnv = "SWARM_TEST_STORAGE_STATE" // Config.StateDir
 	nameEnv  = "SWARM_TEST_STORAGE_NAME"  // to give to the top, in place of moving
 	fileEnv  = "SWARM_TEST_STORAGE_FILE"  // index of the file that gets the name
+	depthEnv = "SWARM_TEST_STORAGE_DEPTH" // of the folder above the file that gets it; 0: the file
 )
 
 // movingChild moves or renames content, and kills itself at one step.
@@ -67,7 +68,12 @@ func movingChild(dir string) error {
 	fmt.Println("checked")
 	if name := os.Getenv(nameEnv); name != "" {
 		i, _ := strconv.Atoi(os.Getenv(fileEnv))
-		err = s.Rename(i, name)
+		depth, _ := strconv.Atoi(os.Getenv(depthEnv))
+		if depth > 0 {
+			err = s.RenameFolder(i, depth, name)
+		} else {
+			err = s.Rename(i, name)
+		}
 	} else {
 		err = s.Move(context.Background(), os.Getenv(toEnv), nil)
 	}
@@ -287,20 +293,26 @@ func TestMoveKilledAtRandom(t *testing.T) {
 // file once.
 func TestRenameKilledAtEachStep(t *testing.T) {
 	for _, tt := range []struct {
-		file  int
-		way   string
-		steps []string
+		file, depth int
+		way         string
+		steps       []string
 	}{
-		{-1, "rename", []string{"begun", "rename", "renamed", "switched", "removed", ""}},
-		{-1, "copy", []string{"begun", "chunk", "synced", "renamed", "switched", "removed", ""}},
-		{1, "rename", []string{"noted", "named", ""}},
+		{-1, 0, "rename", []string{"begun", "rename", "renamed", "switched", "removed", ""}},
+		{-1, 0, "copy", []string{"begun", "chunk", "synced", "renamed", "switched", "removed", ""}},
+		{1, 0, "rename", []string{"noted", "named", ""}},
+		{1, 1, "rename", []string{"noted", "rename", "named", ""}},
+		{1, 1, "copy", []string{"noted", "rename", "each", "named", ""}},
 	} {
 		for _, complete := range []bool{true, false} {
-			t.Run(fmt.Sprintf("%d/%s/%v", tt.file, tt.way, complete), func(t *testing.T) {
+			if tt.depth > 0 && complete == (tt.way == "rename") {
+				continue // one of them shows it
+			}
+			name := fmt.Sprintf("%d/%d/%s/%v", tt.file, tt.depth, tt.way, complete)
+			t.Run(name, func(t *testing.T) {
 				k := newMoveKill(t, 0, complete, true)
 				for i, step := range tt.steps {
 					done := k.run(tt.way, step, "", time.Minute, fileEnv+"="+strconv.Itoa(tt.file),
-						nameEnv+"=name"+strconv.Itoa(i))
+						nameEnv+"=name"+strconv.Itoa(i), depthEnv+"="+strconv.Itoa(tt.depth))
 					if done != (step == "") {
 						t.Fatalf("it was not killed at %q", step)
 					}
@@ -310,7 +322,10 @@ func TestRenameKilledAtEachStep(t *testing.T) {
 					}
 				}
 				found, err := filepath.Glob(filepath.Join(k.cfg.Dir, "name*"))
-				if tt.file == 1 {
+				switch {
+				case tt.depth > 0:
+					found, err = filepath.Glob(filepath.Join(k.cfg.Dir, "*/name*"))
+				case tt.file == 1:
 					found, err = filepath.Glob(filepath.Join(k.cfg.Dir, "*/b/name2"))
 				}
 				if err != nil || len(found) != 1 {

@@ -349,9 +349,15 @@ func (n *placeNotes) endMove(from string, note *placeNote) error {
 	return errors.Join(n.write(from, done), n.write(note.to, names)) // the content is found there
 }
 
-// endRename ends the renaming of a file, which either was done or was not.
+// endRename ends the renaming of a file, which either was done or was not, or of a folder.
 func (n *placeNotes) endRename(dir string, note *placeNote) (*placeNote, error) {
 	p := note.withoutMove()
+	if note.file == inFolder {
+		if err := n.endRenameFolder(dir, note, p); err != nil {
+			return p, err
+		}
+		return p, n.write(dir, p)
+	}
 	if existsAt(dir, path.Join(note.top, note.old)) &&
 		!existsAt(dir, path.Join(note.top, note.files[note.file])) {
 		p.files = maps.Clone(note.files)

@@ -105,7 +105,10 @@ func (p *place) warnForeign() {
 
 // holdsOthers reports whether the folder at the top has files that do not belong to
 // this torrent.
-func (p *place) holdsOthers() bool {
+func (p *place) holdsOthers() bool { return p.holdsOthersIn(p.names.topName()) }
+
+// holdsOthersIn is holdsOthers for the top or a folder below it.
+func (p *place) holdsOthersIn(folder string) bool {
 	top := p.names.topName()
 	ours := make(map[string]bool)
 	for i := range p.layout.Files {
@@ -114,7 +117,7 @@ func (p *place) holdsOthers() bool {
 		}
 	}
 	seen := 0
-	for folders := []string{top}; len(folders) > 0; {
+	for folders := []string{folder}; len(folders) > 0; {
 		folder := folders[len(folders)-1]
 		folders = folders[:len(folders)-1]
 		entries, err := p.names.disk.list(folder, foreignEntriesMax+1-seen)

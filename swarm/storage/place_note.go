@@ -68,11 +68,14 @@ type placeNote struct {
 	newAsked string
 	files    map[int]string // paths below the top of files that the user renamed
 	// old is the path that the file with the index file is being renamed from; "" if none
-	// is.
-	old  string
-	file int
-	kept []int // files that other torrents used when the move began: the originals stay
+	// is. If file is inFolder, it is that of a folder, which gets the path now.
+	old, now string
+	file     int
+	kept     []int // files that other torrents used when the move began: the originals stay
 }
+
+// inFolder is placeNote.file while a folder is being renamed.
+const inFolder = -1
 
 // givenNames are the names that the user gave to content, as Open found them in a note.
 type givenNames struct {
@@ -188,6 +191,7 @@ func (p *placeNote) append(dst []byte) []byte {
 		text("new asked", p.newAsked)
 		text("new final", p.newFinal)
 		text("new top", p.newTop)
+		text("now", p.now)
 		text("old", p.old)
 		text("phase", string(p.phase))
 		text("to", p.to)
@@ -214,7 +218,8 @@ func parseNote(doc []byte) (*placeNote, error) {
 	p := &placeNote{}
 	texts := map[string]*string{"asked": &p.asked, "back": &p.back, "dir": &p.dir,
 		"final": &p.final, "name": &p.name, "new asked": &p.newAsked, "new final": &p.newFinal,
-		"new top": &p.newTop, "old": &p.old, "phase": (*string)(&p.phase), "to": &p.to,
+		"new top": &p.newTop, "now": &p.now, "old": &p.old,
+		"phase": (*string)(&p.phase), "to": &p.to,
 		"top": &p.top}
 	reader := bencode.NewReader(doc[len(noteMagic):end], bencode.Limits{DepthMax: 2})
 	for key := range reader.Dict() {
@@ -253,7 +258,7 @@ func parseNoteFiles(reader *bencode.Reader) map[int]string {
 
 // check reports by its error whether the names in p stay within their folders.
 func (p *placeNote) check() error {
-	for _, name := range []string{p.top, p.newTop, p.final, p.newFinal, p.name, p.old} {
+	for _, name := range []string{p.top, p.newTop, p.final, p.newFinal, p.name, p.old, p.now} {
 		if name != "" && (!fs.ValidPath(name) || name == ".") {
 			return fmt.Errorf("%w: %q is not a name", errNote, name)
 		}
@@ -267,6 +272,9 @@ func (p *placeNote) check() error {
 		if dir != "" && !filepath.IsAbs(dir) {
 			return fmt.Errorf("%w: %q is not a folder", errNote, dir)
 		}
+	}
+	if p.old != "" && (p.file < inFolder || p.file == inFolder && p.now == "") {
+		return fmt.Errorf("%w: nothing is renamed", errNote)
 	}
 	if (p.moves() || p.phase == moveDone) &&
 		(p.to == "" || p.top == "" || p.newTop == "" || p.final == "" || p.newFinal == "") {

@@ -32,7 +32,7 @@ const renameMax = nameMax - len(".01234567"+stagingSuffix)
 // name, ErrExists if something has it or will have it, fs.ErrNotExist if the Layout has no
 // such file, ErrLink if the file is reached by a symbolic link, or one of Move.
 func (s *Store) Rename(i int, name string) error {
-	if !isName(name) || len(name) > renameMax || strings.ContainsAny(name, "/\x00") {
+	if !canBeGiven(name) {
 		return &Error{"rename", name, ErrName}
 	}
 	ctx, end, err := s.arrange(context.Background())
@@ -49,6 +49,11 @@ func (s *Store) Rename(i int, name string) error {
 		return &Error{"rename", s.names.link(), ErrLink}
 	}
 	return s.renameFile(i, name)
+}
+
+// canBeGiven reports whether the user may give a file or folder that name.
+func canBeGiven(name string) bool {
+	return isName(name) && len(name) <= renameMax && !strings.ContainsAny(name, "/\x00")
 }
 
 // renameTop gives the file or folder at the top the final name name.
@@ -180,7 +185,7 @@ func (s *Store) giveName(i int, top, old, now string) error {
 			s.cfg.warn(err)
 		}
 	}
-	s.names.setRenamed(i, now)
+	s.names.setRenamed(map[int]string{i: now})
 	if there {
 		s.place.renamed(i, path.Join(top, now))
 		if s.journal.hasRecord() {
@@ -200,14 +205,14 @@ func (n *naming) renamedFiles() map[int]string {
 	return n.renamed
 }
 
-// setRenamed makes below the path of file i below the top.
-func (n *naming) setRenamed(i int, below string) {
+// setRenamed gives files the paths below the top by their indices.
+func (n *naming) setRenamed(paths map[int]string) {
 	n.mu.Lock()
 	defer n.mu.Unlock()
 	renamed := maps.Clone(n.renamed) // it may be shared
 	if renamed == nil {
 		renamed = make(map[int]string)
 	}
-	renamed[i] = below
+	maps.Copy(renamed, paths)
 	n.renamed = renamed
 }

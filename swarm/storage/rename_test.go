@@ -8,6 +8,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"syscall"
 	"testing"
 
 	"swarmnode/swarm/bits"
@@ -228,4 +229,155 @@ func arrangedBeforeAnyData(t *testing.T, way string, files []tfile) {
 		t.Errorf("found %s in %s: %v", members(have), r.store.Paths(), err)
 	}
 	r.back()
+}
+
+// A folder gets another name before it is made, while its files are fetched, and when they are
+// complete. Files of others stay.
+func TestRenameFolder(t *testing.T) {
+	for _, others := range []bool{false, true} {
+		layout, data := makeLayout(t, "x", 32<<10, shapes["folder"]...)
+		cfg := Config{Layout: layout, Part: true, Dir: t.TempDir(), StateDir: t.TempDir()}
+		r := newRig(t, cfg, data)
+		if _, err := r.store.Check(t.Context(), nil); err != nil {
+			t.Fatal(err)
+		}
+		rename := func(i, depth int, name string) {
+			t.Helper()
+			if err := r.store.RenameFolder(i, depth, name); err != nil {
+				t.Fatal(err)
+			}
+		}
+		rename(1, 1, "before") // not made yet
+		for p := range layout.Pieces() - 1 {
+			if got := r.piece(p); !got.OK {
+				t.Fatal(got)
+			}
+		}
+		want := map[string]string{}
+		if others {
+			stranger := filepath.Join(cfg.Dir, "x.part", "before", "d", "stranger")
+			if err := os.WriteFile(stranger, []byte("others'"), 0o600); err != nil {
+				t.Fatal(err)
+			}
+			want["top/before/d/stranger"] = "others'"
+		}
+		rename(2, 1, "during")
+		rename(2, 1, "during") // nothing to do
+		rename(2, 2, "deep")
+		have := r.store.Have()
+		r.back()
+		r = mustFind(t, cfg, data, have)
+		if got := r.piece(layout.Pieces() - 1); !got.OK {
+			t.Fatal(got)
+		}
+		if err := r.store.Finish(); err != nil {
+			t.Fatal(err)
+		}
+		rename(1, 1, "after")
+		if err := errors.Join(r.store.Rename(1, "c2"), r.store.Rename(-1, "top")); err != nil {
+			t.Fatal(err)
+		}
+		if others { // the top was renamed without them
+			want["x/before/d/stranger"] = want["top/before/d/stranger"]
+			delete(want, "top/before/d/stranger")
+		}
+		for i, name := range []string{"a", "after/c2", "after/deep/e", "z", "y"} {
+			f := &layout.Files[i]
+			want["top/"+name] = string(data[f.Offset : f.Offset+f.Length])
+			if got := r.store.FilePath(i); got != filepath.Join(cfg.Dir, "top", name) {
+				t.Errorf("file %d lies at %s", i, got)
+			}
+		}
+		sameFiles(t, filesBelow(t, cfg.Dir), want)
+		r.back()
+		mustFind(t, cfg, data, bits.Full(layout.Pieces())).back()
+	}
+}
+
+// After an error of RenameFolder everything is as before.
+func TestRenameFolderFails(t *testing.T) {
+	layout, data := makeLayout(t, "x", 32<<10, shapes["folder"]...)
+	cfg := Config{Layout: layout, Part: true, Dir: t.TempDir(), StateDir: t.TempDir()}
+	r := newRig(t, cfg, data)
+	for p := range 4 {
+		if got := r.piece(p); !got.OK {
+			t.Fatal(got)
+		}
+	}
+	if err := os.WriteFile(filepath.Join(cfg.Dir, "x.part", "stranger"), nil, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	before := filesBelow(t, cfg.Dir)
+	for _, tt := range []struct {
+		i, depth int
+		name     string
+		want     error
+	}{
+		{1, 1, "", ErrName}, {1, 1, "..", ErrName}, {1, 1, "a/b", ErrName},
+		{1, 1, "a\x00", ErrName},
+		{1, 1, strings.Repeat("n", 250), ErrName}, {1, 1, "stranger", ErrExists},
+		{1, 1, "a", ErrExists}, {1, 1, "A", ErrExists}, {1, 1, "z", ErrExists},
+		{2, 2, "c", ErrExists}, {1, 0, "q", fs.ErrNotExist}, {1, 2, "q", fs.ErrNotExist},
+		{1, -1, "q", fs.ErrNotExist}, {0, 1, "q", fs.ErrNotExist}, {-1, 1, "q", fs.ErrNotExist},
+		{99, 1, "q", fs.ErrNotExist},
+	} {
+		err := r.store.RenameFolder(tt.i, tt.depth, tt.name)
+		if !errors.Is(err, tt.want) || strings.Contains(err.Error(), "\n") {
+			t.Errorf("RenameFolder(%d, %d, %q): %v", tt.i, tt.depth, tt.name, err)
+		}
+	}
+	sameFiles(t, filesBelow(t, cfg.Dir), before)
+	link := filepath.Join(cfg.Dir, "x.part", "link")
+	if err := os.Symlink("b", link); err != nil {
+		t.Fatal(err)
+	}
+	if err := r.store.RenameFolder(1, 1, "link"); !errors.Is(err, ErrExists) {
+		t.Error("to the name of a link:", err)
+	}
+	have := r.store.Have()
+	r.back()
+	mustFind(t, cfg, data, have).back()
+	if err := r.store.RenameFolder(1, 1, "y"); !errors.Is(err, ErrClosed) {
+		t.Error("after Close:", err)
+	}
+}
+
+// If one of the files cannot get its new path, those before it get their old ones back.
+func TestRenameFolderIsUndone(t *testing.T) {
+	layout, data := makeLayout(t, "x", 32<<10, tfile{"a", 10, false}, tfile{"b/c", 40_000, false},
+		tfile{"b/d/e", 70_000, false})
+	cfg := Config{Layout: layout, Dir: t.TempDir(), StateDir: t.TempDir()}
+	files := 0
+	cfg.moving = func(step string) error {
+		if step == "each" {
+			files++
+		}
+		if step == "rename" {
+			return syscall.EXDEV
+		}
+		for _, name := range []string{"c", "d/e"} {
+			path := filepath.Join(cfg.Dir, "x", "new", name)
+			if _, err := os.Lstat(path); err == nil || files != 2 {
+				continue
+			}
+			if err := errors.Join(os.MkdirAll(filepath.Dir(path), 0o700),
+				os.WriteFile(path, nil, 0o600)); err != nil {
+				t.Error(err)
+			}
+		}
+		return nil
+	}
+	r := newRig(t, cfg, data)
+	r.all()
+	before := filesBelow(t, cfg.Dir)
+	if err := r.store.RenameFolder(1, 1, "new"); !errors.Is(err, ErrExists) || files != 2 {
+		t.Fatal(err, files)
+	}
+	after := filesBelow(t, cfg.Dir)
+	delete(after, "x/new/c")
+	delete(after, "x/new/d/e")
+	sameFiles(t, after, before)
+	r.back()
+	cfg.moving = nil
+	mustFind(t, cfg, data, bits.Full(layout.Pieces())).back()
 }

@@ -1,0 +1,91 @@
+package daemon
+
+import (
+	"context"
+	"fmt"
+	"path/filepath"
+	"strings"
+
+	"swarmnode/metainfo"
+	"swarmnode/swarm"
+)
+
+// Rename gives a file or folder of the content another name. path is that of the file or folder
+// below Options.Dir, with slashes, by the names that the user has given or else by those of the
+// torrent; "" is the top. The swarm never hears of it. The error is an *OptionError, ErrNoInfo,
+// or that of swarm.Torrent.Rename.
+func (t *Torrent) Rename(ctx context.Context, path, name string) error {
+	defer t.need()()
+	run, err := t.openRecorded(ctx)
+	if err != nil {
+		return err
+	}
+	t.daemon.hands.push(t, atOnce)
+	info := run.Info()
+	if info == nil {
+		return ErrNoInfo
+	}
+	file, depth, err := t.placeOf(run, info.Layout(), strings.Trim(path, "/"))
+	if err != nil {
+		return err
+	}
+	if depth > 0 {
+		err = run.RenameFolder(file, depth, name)
+	} else {
+		err = run.Rename(file, name)
+	}
+	if err != nil {
+		return err
+	}
+	if file == -1 {
+		t.mu.Lock()
+		t.rec.Shown.Name = name
+		t.edited(0)
+		t.mu.Unlock()
+	}
+	t.changed(swarm.ChangedFiles | swarm.ChangedSettings | swarm.ChangedState)
+	return nil
+}
+
+// placeOf returns the file with that path, -1 for the top; or a file in the folder with that
+// path, and how many levels the folder is below the top.
+func (t *Torrent) placeOf(run *swarm.Torrent, l *metainfo.Layout, path string) (file, depth int,
+	err error) {
+	now := t.State()
+	if path == "" || path == now.Name || path == l.Name {
+		return -1, 0, nil
+	}
+	states := run.Files()
+	shown := func(i int) string { return ShownPath(&now, l, i, states[i].Path) }
+	for _, pathOf := range []func(i int) string{shown, l.FilePath} {
+		for i := range min(len(l.Files), len(states)) {
+			if l.Files[i].Pad {
+				continue
+			}
+			switch is := pathOf(i); {
+			case is == path:
+				return i, 0, nil
+			case strings.HasPrefix(is, path+"/"):
+				return i, strings.Count(path, "/"), nil
+			}
+		}
+	}
+	return 0, 0, &OptionError{"path", fmt.Errorf("%q is no file or folder of the torrent", path)}
+}
+
+// ShownPath returns the path of file i for users, below the folder of the torrent and with
+// slashes, by the names that the user has given: that of the top as s has it, since unfinished
+// content has another one on disk, and those below it as they are on disk. disk is the path of the
+// file there, or "" if it is not known.
+func ShownPath(s *State, l *metainfo.Layout, i int, disk string) string {
+	if !l.Multi {
+		return s.Name
+	}
+	below := strings.Join(l.Files[i].Path, "/")
+	rel, err := filepath.Rel(s.Dir, disk)
+	if _, rest, ok := strings.Cut(filepath.ToSlash(rel), "/"); err == nil && disk != "" && ok &&
+		filepath.IsLocal(rel) {
+		below = rest
+	}
+	return s.Name + "/" + below
+}
