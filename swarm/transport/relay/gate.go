@@ -84,8 +84,10 @@ func (g *gate) WriteTo(b []byte, to net.Addr) (int, error) {
 		g.server.tenants.count(func(s *Stats) { s.Withheld++ })
 		return len(b), nil
 	}
-	_ = g.SetWriteDeadline(time.Now().Add(sendWait))
-	_, _ = g.WriteToUDPAddrPort(b, addr) // what finds no room is lost
+	_ = sendSoon(g, func() error { // what finds no room is lost
+		_, err := g.WriteToUDPAddrPort(b, addr)
+		return err
+	})
 	return len(b), nil
 }
 

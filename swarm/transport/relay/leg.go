@@ -4,6 +4,7 @@ import (
 	"errors"
 	"io"
 	"net"
+	"os"
 	"sync"
 	"sync/atomic"
 	"syscall"
@@ -58,13 +59,29 @@ func newDatagramLeg(conn net.Conn, arrived func([]byte), refused func()) *datagr
 	return l
 }
 
-// sendWait bounds how long a socket waits for room.
-const sendWait = 2 * time.Millisecond
+const (
+	// sendWait bounds how long a socket waits for room.
+	sendWait = 2 * time.Millisecond
+	// sendTries is how often it does. The time also passes while a busy machine lets others
+	// run, and then nothing has been tried.
+	sendTries = 3
+)
+
+// sendSoon calls write, which sends a datagram on a socket, until it does not run out of time.
+func sendSoon(socket interface{ SetWriteDeadline(time.Time) error }, write func() error) error {
+	for try := 1; ; try++ {
+		_ = socket.SetWriteDeadline(time.Now().Add(sendWait))
+		if err := write(); try == sendTries || !errors.Is(err, os.ErrDeadlineExceeded) {
+			return err
+		}
+	}
+}
 
 func (l *datagramLeg) send(b []byte) error {
-	_ = l.conn.SetWriteDeadline(time.Now().Add(sendWait))
-	_, err := l.conn.Write(b)
-	return err
+	return sendSoon(l.conn, func() error {
+		_, err := l.conn.Write(b)
+		return err
+	})
 }
 
 func (l *datagramLeg) reliable() bool { return false }

@@ -107,8 +107,10 @@ func (r *relayed) WriteTo(b []byte, to net.Addr) (int, error) {
 
 // dispatch sends a datagram that has been charged. What finds no room is lost.
 func (r *relayed) dispatch(b []byte, to netip.AddrPort) {
-	_ = r.SetWriteDeadline(time.Now().Add(sendWait))
-	_, _ = r.WriteToUDPAddrPort(b, to)
+	_ = sendSoon(r, func() error {
+		_, err := r.WriteToUDPAddrPort(b, to)
+		return err
+	})
 }
 
 // drain sends what waits, until the socket is closed.
