@@ -115,6 +115,18 @@ func (r *registry) all() []*Torrent {
 	return r.list()
 }
 
+// any reports whether f returns true for some torrent. f must not use r.
+func (r *registry) any(f func(t *Torrent) bool) bool {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	for _, t := range r.torrents {
+		if f(t) {
+			return true
+		}
+	}
+	return false
+}
+
 // list returns the torrents, in no order. r.mu is held.
 func (r *registry) list() []*Torrent {
 	all := make([]*Torrent, 0, len(r.torrents))

@@ -398,7 +398,7 @@ func (e *Engine) Relayed() []netip.AddrPort { return e.relays.addrs() }
 
 // hasTraffic reports whether some torrent exchanges content.
 func (e *Engine) hasTraffic() bool {
-	return slices.ContainsFunc(e.Torrents(), func(t *Torrent) bool { return !t.traffic.isShut() })
+	return e.registry.any(func(t *Torrent) bool { return !t.traffic.isShut() })
 }
 
 // relaysSeen are the addresses at relays that the core of a torrent knows. All torrents share

@@ -160,9 +160,11 @@ func (s *scene) restartNode(ctx context.Context) error {
 			return d.explain(err)
 		}
 	}
+	s.ledger.Traffic() // counts from now on
 	if err := d.rest(ctx, s.cfg.rest); err != nil {
 		return err
 	}
+	fmt.Printf("%s: %s at rest\n", d.name, s.ledger.Traffic())
 	return d.explain(d.askAll(ctx))
 }
 
