@@ -204,6 +204,9 @@ func (f *listFlags) list(ctx context.Context, c *console, d *client.Client, args
 	for _, s := range f.state.items {
 		query.Status = append(query.Status, strings.Split(s, ",")...)
 	}
+	if !c.json {
+		query.Fields = tableFields
+	}
 	found, err := d.ListAll(ctx, query)
 	if err != nil {
 		return nil, err
@@ -229,6 +232,12 @@ func (f *listFlags) list(ctx context.Context, c *console, d *client.Client, args
 	}
 	return list, nil
 }
+
+// tableFields are what a table needs of a torrent, with its order and the choice by labels. To
+// read all fields of thousands of torrents takes half as long again.
+var tableFields = []string{"hash", "name", "status", "finished", "error", "queue", "stalled",
+	"have-info", "size", "wanted", "got", "left", "have", "checked", "check-total", "moved",
+	"move-total", "down-rate", "up-rate", "eta", "ratio", "added", "peers", "labels"}
 
 // sumOf returns the sums of a list.
 func sumOf(list []api.Torrent) sumEvent {
