@@ -22,7 +22,8 @@ type AddSpec struct {
 	Options Options
 	// Peers are known peers, HOST:PORT.
 	Peers []string
-	// Complete says that the content in Dir was just hashed.
+	// Complete says that the content in Dir was just hashed. From somebody who is confined
+	// (Confine) that does not count: the daemon would give peers whatever has the right name.
 	Complete bool
 	// Source says where it came from, for the log: a file, a URL, a control.
 	Source string
@@ -78,7 +79,7 @@ func (s *AddSpec) hash() metainfo.Hash {
 // recordOf returns the record of a torrent that a spec adds, without an ID, and its
 // .torrent file, unless it is a link.
 func (d *Daemon) recordOf(ctx context.Context, spec *AddSpec) (*record, []byte, error) {
-	rec := &record{Options: spec.Options.clone(), Whole: spec.Complete}
+	rec := &record{Options: spec.Options.clone(), Whole: spec.Complete && !Confined(ctx)}
 	if rec.Options.Dir == "" {
 		rec.Options.Dir = d.Settings().Dir
 	}

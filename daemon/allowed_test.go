@@ -61,6 +61,32 @@ func TestFoldersAreConfined(t *testing.T) {
 	}
 }
 
+// Somebody far away does not make the daemon seed whatever has the name of a torrent: their word
+// that the content was hashed does not count.
+func TestCompleteIsConfined(t *testing.T) {
+	dir, torrent := makeTorrent(t, "content", 100_000, metainfo.V1)
+	other := contentOf(100_000, 99)
+	if err := os.WriteFile(filepath.Join(dir, "content"), other, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	for what, far := range map[string]bool{"far away": true, "on this machine": false} {
+		d := startDaemon(t, testConfig(t.TempDir(), dir, nil))
+		ctx, want := t.Context(), Seeding
+		if far {
+			ctx, want = Confine(ctx), Downloading
+		}
+		got, err := d.Add(ctx, AddSpec{Torrent: torrent, Complete: true})
+		if err != nil {
+			t.Fatal(what, err)
+		}
+		awaitStatus(t, got, want)
+		if s := got.State(); far && s.Got != 0 {
+			t.Errorf("%s: %d bytes count", what, s.Got)
+		}
+		closeDaemon(t, d)
+	}
+}
+
 // Nobody far away changes what runs or is read on this machine, nor the folders that
 // are allowed.
 func TestSettingsAreConfined(t *testing.T) {

@@ -218,7 +218,8 @@ type Add struct {
 	Files []int `json:"files,omitempty"`
 	// Peers are peers to try, ADDRESS:PORT.
 	Peers []string `json:"peers,omitempty"`
-	// Complete says that the content lies in Dir and was just hashed.
+	// Complete says that the content lies in Dir and was just hashed. It counts only from the
+	// owner of the daemon on its socket; otherwise the content is hashed again.
 	Complete bool `json:"complete,omitempty"`
 	// Cookies are sent to the server of a URL, as in a header Cookie.
 	Cookies string `json:"cookies,omitempty"`

@@ -43,14 +43,14 @@ func (c *call) choose() (choice, error) {
 
 func (c *call) chooseEach(ids value) (chosen choice, err error) {
 	seen := make(map[daemon.ID]bool)
-	n := 0
+	n, looked := 0, false
 	for id := range ids.elements() {
 		if n++; n > idsMax {
 			return choice{}, invalid("too many ids")
 		}
 		list := []*daemon.Torrent{c.torrent(id)}
-		if s, _ := id.text(); recently.is(s) {
-			list = c.chooseRecent().torrents
+		if s, _ := id.text(); recently.is(s) && !looked { // each look goes through all torrents
+			looked, list = true, c.chooseRecent().torrents
 		}
 		for _, t := range list {
 			if t != nil && !seen[t.ID()] {
