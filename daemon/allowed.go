@@ -61,8 +61,10 @@ func (d *Daemon) admitSettings(ctx context.Context, old, now *Settings) error {
 			return &SettingError{s.name, errLocal}
 		}
 	}
+	// Lists of the user's own can be switched off and on again.
+	local := slices.Concat(old.Blocklists, d.keeper.baseBlocklists())
 	for _, list := range now.Blocklists {
-		if !isURL(list) && !slices.Contains(old.Blocklists, list) {
+		if !isURL(list) && !slices.Contains(local, list) {
 			return &SettingError{"blocklist", fmt.Errorf("the file %q %w", list, errLocal)}
 		}
 	}

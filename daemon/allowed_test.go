@@ -92,7 +92,11 @@ func TestCompleteIsConfined(t *testing.T) {
 func TestSettingsAreConfined(t *testing.T) {
 	p := newPlaces(t)
 	cfg := p.config(nil)
-	cfg.Settings.Blocklists = nil
+	list := filepath.Join(t.TempDir(), "list")
+	if err := os.WriteFile(list, []byte("192.0.2.0/24\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	cfg.Settings.Blocklists = []string{list}
 	d := startDaemon(t, cfg)
 	far := Confine(t.Context())
 	for name, change := range map[string]func(*Settings){
@@ -125,5 +129,11 @@ func TestSettingsAreConfined(t *testing.T) {
 	}
 	if err := d.Change(far, func(s *Settings) { s.IncompleteDir = "" }); err != nil {
 		t.Error(err)
+	}
+	// The lists of the user can be switched off and on again.
+	for _, lists := range [][]string{nil, {list}} {
+		if err := d.Change(far, func(s *Settings) { s.Blocklists = lists }); err != nil {
+			t.Error(err)
+		}
 	}
 }

@@ -114,6 +114,13 @@ func (k *keeper) baseDir() string {
 	return k.base.Dir
 }
 
+// baseBlocklists returns Settings.Blocklists as files, flags and the environment give them.
+func (k *keeper) baseBlocklists() []string {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	return k.base.Blocklists
+}
+
 // rebase returns the settings for a new base: with the changes of earlier runs and of this one
 // that still count. If base is wrong, nothing changes.
 func (k *keeper) rebase(base Settings, pinned []string) (Settings, error) {
