@@ -148,6 +148,10 @@ func (n *Node) Add(spec swarm.Spec) (*swarm.Torrent, error) {
 // swarm.Engine.Find.
 func (n *Node) Find(spec swarm.Spec) (dir string, there bool) { return n.engine.Find(spec) }
 
+// Locate says where the content of a torrent lies that the node does not have now, see
+// swarm.Engine.Locate.
+func (n *Node) Locate(spec swarm.Spec, dir string) error { return n.engine.Locate(spec, dir) }
+
 // Forget removes what is recorded of a torrent that the node does not have now, see
 // swarm.Engine.Forget.
 func (n *Node) Forget(hash metainfo.Hash) error { return n.engine.Forget(hash) }

@@ -44,7 +44,7 @@ func (f *folders) run(ctx context.Context) {
 func (f *folders) resume(t *Torrent) {
 	t.mu.Lock()
 	place, due, done := t.rec.Place, t.rec.Due, t.drive.done
-	cut := t.rec.Moving != ""
+	cut := t.rec.Moving != "" || t.rec.Naming != ""
 	t.mu.Unlock()
 	for _, event := range due {
 		if event != dueComplete || done && place == "" {

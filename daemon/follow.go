@@ -60,6 +60,7 @@ func (t *Torrent) observe(run *swarm.Torrent, kinds swarm.Kind) {
 	s := run.State()
 	if info := run.Info(); info != nil && s.Dir != "" {
 		t.learn(run, info)
+		t.learnName(run, s.Dir)
 	}
 	t.mu.Lock()
 	if t.run != run {

@@ -217,6 +217,47 @@ func TestKilledMoves(t *testing.T) {
 	t.Logf("%d times it lies at the new place", moved)
 }
 
+// TestKilledBeforeName: a daemon is killed after the top has got another name, and before the
+// record says so, or before the top has got the name. The next one shows the name that the content
+// has.
+func TestKilledBeforeName(t *testing.T) {
+	_, torrent := makeTorrent(t, "content", 100_000, metainfo.V1)
+	for _, tt := range []struct {
+		renamed, rests bool
+		want           string
+	}{{true, false, "new"}, {true, true, "new"}, {false, true, "content"}} {
+		top := t.TempDir()
+		m := &mover{State: filepath.Join(top, "state"), From: filepath.Join(top, "from"),
+			To: filepath.Join(top, "to")}
+		m.prepare(t, torrent, contentOf(100_000, byte(len("content"))))
+		if tt.renamed {
+			d := startDaemon(t, m.config(nil))
+			if err := d.ByID(1).Rename(t.Context(), "", "new"); err != nil {
+				t.Fatal(err)
+			}
+			closeDaemon(t, d)
+		}
+		rewrite(t, m.State, torrent, func(r *record) {
+			r.Shown.Name, r.Naming, r.Options.Stopped = "content", "new", tt.rests
+		})
+		d := startDaemon(t, m.config(nil))
+		got := d.ByID(1)
+		eventually(t, "the name is known", func() bool {
+			got.mu.Lock()
+			defer got.mu.Unlock()
+			return got.rec.Naming == ""
+		})
+		if s := got.State(); s.Name != tt.want || s.Left != 0 || s.Error != "" {
+			t.Errorf("%+v: it is called %s, lacks %d bytes, and the error is %q", tt, s.Name,
+				s.Left, s.Error)
+		}
+		if _, err := os.Stat(filepath.Join(m.From, tt.want)); err != nil {
+			t.Error(err)
+		}
+		closeDaemon(t, d)
+	}
+}
+
 // TestKilledBeforeRecord: a daemon is killed after a move has ended, and before that was recorded.
 // Whichever the move was, the next one finds the content and does not say that it is gone; a
 // torrent that rests, too.

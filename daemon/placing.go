@@ -1,6 +1,7 @@
 package daemon
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"os"
@@ -117,11 +118,12 @@ func (p *placer) run(ctx context.Context) {
 	}
 }
 
-// endCut has the engine end a move of the content that the last process has left unfinished.
+// endCut has the engine end a move or a renaming of the content that the last process has left
+// unfinished.
 func (t *Torrent) endCut(ctx context.Context) {
 	if _, err := t.openKnown(ctx); err != nil && ctx.Err() == nil {
-		t.daemon.log.Warn("a move that was cut short is ended once the torrent can be opened",
-			"torrent", t.hash.Short(), "err", err)
+		t.daemon.log.Warn("a move or renaming that was cut short is ended once the torrent can be "+
+			"opened", "torrent", t.hash.Short(), "err", err)
 	}
 }
 
@@ -143,7 +145,8 @@ func (p *placer) retry(now time.Time) {
 // place moves the content of a torrent to the folder for it, if it is complete and not there.
 func (p *placer) place(ctx context.Context, t *Torrent) {
 	t.mu.Lock()
-	place, dir, cut := t.rec.Place, t.rec.Options.Dir, t.rec.Moving != "" && !t.drive.moving
+	place, dir := t.rec.Place, t.rec.Options.Dir
+	cut := t.rec.Moving != "" && !t.drive.moving || t.rec.Naming != "" && t.drive.renames == 0
 	due := t.drive.known && t.drive.done && t.rec.Shown.Wanted > 0 && !t.drive.removed
 	t.mu.Unlock()
 	if !due || place == "" {
@@ -268,6 +271,7 @@ func (t *Torrent) relocate(dir string) (known bool) {
 	if err := t.close(); err != nil {
 		t.daemon.log.Warn("closing a torrent", "torrent", t.hash.Short(), "err", err)
 	}
+	t.takeNames(dir)
 	t.mu.Lock()
 	t.rec.Options.Dir, t.rec.Place, t.rec.Moving = shared(dir), "", ""
 	known = t.rec.Shown.HaveInfo
@@ -275,6 +279,33 @@ func (t *Torrent) relocate(dir string) (known bool) {
 	t.mu.Unlock()
 	t.daemon.hands.push(t, inTurn)
 	return known
+}
+
+// takeNames makes the names that the user gave to the content count in the folder dir, if the
+// content has them there.
+func (t *Torrent) takeNames(dir string) {
+	t.mu.Lock()
+	spec := swarm.Spec{Hash: t.hash, Dir: cmp.Or(t.rec.Place, t.rec.Options.Dir)}
+	known := t.rec.Shown.HaveInfo
+	t.mu.Unlock()
+	if !known {
+		return
+	}
+	var err error
+	if spec.Torrent, err = t.daemon.records.readTorrent(t.hash); err == nil {
+		err = t.daemon.node.Locate(spec, dir)
+	}
+	if err != nil {
+		t.daemon.log.Warn("the names that the content was given are not looked for", "torrent",
+			t.hash.Short(), "dir", dir, "err", err)
+		return
+	}
+	own := spec.Torrent.Info().Name()
+	if name := t.name(); name != own && !contentIn(dir, name) && contentIn(dir, own) {
+		t.mu.Lock()
+		t.rec.Shown.Name = own
+		t.mu.Unlock()
+	}
 }
 
 // retarget makes dir the folder for the finished content, if the content lies elsewhere until

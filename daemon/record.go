@@ -50,6 +50,10 @@ type record struct {
 	// Moving is the folder that the content is being moved to. If the process dies, the next
 	// one sees where the content lies.
 	Moving string `json:"moving,omitempty"`
+	// Naming is the same for a name that the file or folder at the top is being given.
+	Naming string `json:"naming,omitempty"`
+	// Renamed says that the user has given names to files or folders below the top.
+	Renamed bool `json:"renamed,omitempty"`
 	// Due are the events whose commands have not begun yet.
 	Due []string `json:"due,omitempty"`
 

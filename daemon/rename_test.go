@@ -81,3 +81,52 @@ func renamePaths(t *testing.T, whole bool) {
 		t.Errorf("the files are %v, want %v", paths, want)
 	}
 }
+
+// TestLocateRenamed: content that the user has renamed and then moved by other means is found by
+// the names that it got, and by those of the torrent if it has them there.
+func TestLocateRenamed(t *testing.T) {
+	for _, given := range []bool{true, false} {
+		top, state := t.TempDir(), t.TempDir()
+		dir, other := filepath.Join(top, "dir"), filepath.Join(top, "other")
+		for _, name := range []string{"top/a/b", "top/c"} {
+			path := filepath.Join(dir, filepath.FromSlash(name))
+			if err := errors.Join(os.MkdirAll(filepath.Dir(path), 0o755),
+				os.WriteFile(path, contentOf(20_000, name[len(name)-1]), 0o644)); err != nil {
+				t.Fatal(err)
+			}
+		}
+		torrent, err := metainfo.Build(t.Context(), metainfo.BuildOptions{
+			Path: filepath.Join(dir, "top"), PieceLength: 16 << 10, Kind: metainfo.V1})
+		if err == nil && !given {
+			err = os.CopyFS(other, os.DirFS(dir))
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+		d := startDaemon(t, testConfig(state, dir, nil))
+		got := add(t, d, AddSpec{Torrent: torrent})
+		awaitStatus(t, got, Seeding)
+		if err := errors.Join(got.Rename(t.Context(), "top/a", "x"),
+			got.Rename(t.Context(), "top/c", "y"), got.Rename(t.Context(), "", "z")); err != nil {
+			t.Fatal(err)
+		}
+		if given {
+			err = os.Rename(dir, other)
+		} else {
+			err = os.RemoveAll(dir)
+		}
+		if err = errors.Join(err, got.Locate(t.Context(), other)); err != nil {
+			t.Fatal(err)
+		}
+		eventually(t, "all of it is found", func() bool {
+			s := got.State()
+			return s.Status == Seeding && s.Dir == other && s.Swarm.Left == 0 &&
+				s.Swarm.Dir == other
+		})
+		s := got.State()
+		if _, err := os.Stat(filepath.Join(other, s.Name)); err != nil || s.Error != "" {
+			t.Errorf("given %v: it is called %s: %v; %s", given, s.Name, err, s.Error)
+		}
+		closeDaemon(t, d)
+	}
+}

@@ -8,6 +8,7 @@ import (
 
 	"swarmnode/metainfo"
 	"swarmnode/swarm"
+	"swarmnode/swarm/storage"
 )
 
 // Rename gives a file or folder of the content another name. path is that of the file or folder
@@ -29,22 +30,86 @@ func (t *Torrent) Rename(ctx context.Context, path, name string) error {
 	if err != nil {
 		return err
 	}
-	if depth > 0 {
-		err = run.RenameFolder(file, depth, name)
+	if file == -1 {
+		err = t.renameTop(run, name)
 	} else {
-		err = run.Rename(file, name)
+		err = t.renameBelow(run, file, depth, name)
 	}
 	if err != nil {
 		return err
 	}
-	if file == -1 {
-		t.mu.Lock()
-		t.rec.Shown.Name = name
-		t.edited(0)
-		t.mu.Unlock()
-	}
 	t.changed(swarm.ChangedFiles | swarm.ChangedSettings | swarm.ChangedState)
 	return nil
+}
+
+// renameTop gives the file or folder at the top another name, and records that before and after:
+// if the process dies in between, the next one sees which name it has.
+func (t *Torrent) renameTop(run *swarm.Torrent, name string) error {
+	t.mu.Lock()
+	t.drive.renames++
+	t.rec.Naming = name
+	t.edited(0)
+	t.mu.Unlock()
+	_ = t.daemon.saver.saveNow(t) // the user was told
+	err := run.Rename(-1, name)
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	t.drive.renames--
+	t.rec.Naming = ""
+	if err == nil {
+		t.rec.Shown.Name = name
+	}
+	t.edited(0)
+	return err
+}
+
+// renameBelow gives a file another name, or the folder that holds it and is depth levels below the
+// top. The engine alone knows the name.
+func (t *Torrent) renameBelow(run *swarm.Torrent, file, depth int, name string) error {
+	t.mu.Lock()
+	if !t.rec.Renamed {
+		t.rec.Renamed = true
+		t.edited(0)
+	}
+	t.mu.Unlock()
+	_ = t.daemon.saver.saveNow(t) // the user was told
+	if depth > 0 {
+		return run.RenameFolder(file, depth, name)
+	}
+	return run.Rename(file, name)
+}
+
+// learnName takes over the name that the last process was giving to the top when it died, if the
+// content of an open torrent has that name.
+func (t *Torrent) learnName(run *swarm.Torrent, dir string) {
+	t.mu.Lock()
+	name := t.rec.Naming
+	pending := name != "" && t.drive.renames == 0
+	t.mu.Unlock()
+	if !pending || dir == "" {
+		return
+	}
+	has := false
+	for _, f := range run.Files() {
+		rel, err := filepath.Rel(dir, f.Path)
+		if f.Pad || err != nil {
+			continue
+		}
+		top, _, _ := strings.Cut(filepath.ToSlash(rel), "/")
+		has = top == name ||
+			strings.HasPrefix(top, name+".") && strings.HasSuffix(top, storage.PartSuffix)
+		break
+	}
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if t.rec.Naming != name || t.drive.renames > 0 {
+		return
+	}
+	t.rec.Naming = ""
+	if has {
+		t.rec.Shown.Name = name
+	}
+	t.edited(0)
 }
 
 // placeOf returns the file with that path, -1 for the top; or a file in the folder with that

@@ -60,6 +60,7 @@ type drive struct {
 	moving  bool          // Move is under way
 	trusted bool          // it was opened as whole, so the engine records no change of place
 	paying  bool          // the command for its completion waits for its turn
+	renames int           // calls that give the top another name
 	users   int           // readers that need it to be open
 	needs   int           // calls that wait until its files are open; see need
 	// bare is the metadata whose file lacks piece layers (BEP 52); nil if none are missing, or

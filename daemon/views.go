@@ -81,13 +81,47 @@ func (t *Torrent) TrackerTiers() [][]string {
 }
 
 // Files returns the state of each file of the layout, padding included. A torrent that rests is
-// opened for that. The error is ErrNoInfo before the metadata is known.
+// opened for that, unless it has all or nothing of its content: then no paths are known, and the
+// files have the names that they have in the torrent. The error is ErrNoInfo before the metadata
+// is known.
 func (t *Torrent) Files(ctx context.Context) ([]swarm.FileState, error) {
+	if files := t.filesAtRest(ctx); files != nil {
+		return files, nil
+	}
 	run, err := t.openKnown(ctx)
 	if err != nil {
 		return nil, err
 	}
 	return run.Files(), nil
+}
+
+// filesAtRest returns the state of the files of a torrent that is not open; nil if only the
+// engine knows it.
+func (t *Torrent) filesAtRest(ctx context.Context) []swarm.FileState {
+	t.mu.Lock()
+	r, rests := &t.rec, t.run == nil && !t.drive.removed
+	s := &r.Shown
+	whole, none := s.PiecesHave == s.Pieces, s.PiecesHave == 0 && s.Have == 0
+	plain := s.HaveInfo && s.Pieces > 0 && (whole || none) && !r.Renamed
+	chosen := r.Options.Files
+	t.mu.Unlock()
+	if !rests || !plain {
+		return nil
+	}
+	torrent, err := t.Metainfo(ctx)
+	if err != nil || torrent.Info().Layout().NamesVary() { // they may have others on disk
+		return nil
+	}
+	l := torrent.Info().Layout()
+	files, ranks := make([]swarm.FileState, len(l.Files)), prioritiesFor(l, chosen, nil)
+	for i := range files {
+		f := &l.Files[i]
+		files[i] = swarm.FileState{Size: f.Length, Priority: ranks[i], Pad: f.Pad}
+		if whole {
+			files[i].Have = f.Length
+		}
+	}
+	return files
 }
 
 // Peers, Pieces, Trackers and WebSeeds are those of swarm.Torrent; of a torrent that rests

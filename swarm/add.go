@@ -57,13 +57,41 @@ func (s *Spec) hash() (metainfo.Hash, error) {
 // anything has a name of the content in that folder; it is false while the metadata is not
 // known. Find only looks.
 func (e *Engine) Find(spec Spec) (dir string, there bool) {
-	hash, err := spec.hash()
-	if err != nil || spec.Torrent == nil {
+	cfg, err := e.placeOf(&spec)
+	if err != nil {
 		return spec.Dir, false
 	}
-	return storage.Find(storage.Config{Dir: spec.Dir, Name: spec.Name, Names: spec.Names,
+	return storage.Find(cfg)
+}
+
+// Locate says that the content of spec, which was in spec.Dir, lies in the folder dir now, because
+// the user has moved it by other means. It is found there by the names that the user gave to it,
+// if it has them there. The error wraps ErrExists if the engine has the torrent, is ErrNoInfo
+// while the metadata is not known, or that of the records.
+func (e *Engine) Locate(spec Spec, dir string) error {
+	cfg, err := e.placeOf(&spec)
+	if err != nil {
+		return err
+	}
+	if e.registry.find(cfg.Hash) != nil {
+		return fmt.Errorf("%v: %w", cfg.Hash, ErrExists)
+	}
+	return storage.Locate(cfg, dir)
+}
+
+// placeOf says where the content of spec lies. The error is ErrNoInfo while the metadata is not
+// known, or says what is wrong with spec.
+func (e *Engine) placeOf(spec *Spec) (storage.Config, error) {
+	hash, err := spec.hash()
+	if err == nil && spec.Torrent == nil {
+		err = ErrNoInfo
+	}
+	if err != nil {
+		return storage.Config{}, err
+	}
+	return storage.Config{Dir: spec.Dir, Name: spec.Name, Names: spec.Names,
 		Layout: spec.Torrent.Info().Layout(), Hash: hash, StateDir: e.cfg.StateDir,
-		Room: e.memory.Room})
+		StateReadOnly: e.cfg.StateReadOnly, Room: e.memory.Room}, nil
 }
 
 // Forget removes what is recorded of a torrent that is not in the engine, as Torrent.Remove

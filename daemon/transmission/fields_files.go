@@ -4,6 +4,7 @@ import (
 	"path/filepath"
 	"strings"
 
+	"swarmnode/daemon"
 	"swarmnode/metainfo"
 	"swarmnode/swarm"
 	"swarmnode/swarm/bits"
@@ -137,11 +138,7 @@ func nameOf(v *view, i int) string {
 	if v.layout == nil {
 		return ""
 	}
-	path := v.layout.FilePath(i)
-	if top, inner, ok := strings.Cut(path, "/"); ok && v.state.Name != "" {
-		return v.state.Name + path[len(top):len(path)-len(inner)] + inner
-	}
-	return path
+	return daemon.ShownPath(&v.state, v.layout, i, "")
 }
 
 // finishedPath returns a path below the folder of a torrent without the suffix that the file

@@ -132,12 +132,16 @@ func TestTransmissionRemote(t *testing.T) {
 
 // pythonClient is a program with the library python3-transmissionrpc of Debian.
 const pythonClient = `
-import sys, transmissionrpc
+import sys, time, transmissionrpc
 c = transmissionrpc.Client("127.0.0.1", port=int(sys.argv[1]))
 t = c.add_torrent("file://" + sys.argv[2])
 t = c.get_torrent(t.id)
 print(t.name, t.status, len(t.files()), t.progress)
-c.stop_torrent(t.id); print(c.get_torrent(t.id).status)
+c.stop_torrent(t.id)
+for i in range(600): # it is being checked for a moment
+    if c.get_torrent(t.id).status == "stopped": break
+    time.sleep(0.1)
+print(c.get_torrent(t.id).status)
 c.change_torrent(t.id, uploadLimited=True, uploadLimit=10)
 print(c.get_torrent(t.id).uploadLimit)
 c.set_files({t.id: {0: {"selected": False}, 1: {"priority": "high"}}})
