@@ -42,6 +42,17 @@ func (d *Daemon) Add(ctx context.Context, spec AddSpec) (*Torrent, error) {
 	if err != nil {
 		return nil, err
 	}
+	if err := d.admit(ctx, rec.Options.Dir); err != nil {
+		// A torrent that is there stays in its folder, whatever the one in spec is.
+		if there, e := d.known(rec); e != nil {
+			return nil, e
+		} else if there != nil {
+			there.mergeTrackers(rec.Trackers)
+			err = &ExistsError{there}
+		}
+		return nil, err
+	}
+	d.placeNew(rec)
 	hash := spec.hash()
 	if why := d.left[hash]; why != nil {
 		return nil, &KeepError{why}
@@ -86,9 +97,6 @@ func (d *Daemon) recordOf(ctx context.Context, spec *AddSpec) (*record, []byte, 
 	if err := rec.Options.check(); err != nil {
 		return nil, nil, err
 	}
-	if err := d.admit(ctx, rec.Options.Dir); err != nil {
-		return nil, nil, err
-	}
 	if spec.hash() == (metainfo.Hash{}) {
 		return nil, nil, errors.New("neither a torrent nor a magnet link is given")
 	}
@@ -112,13 +120,28 @@ func (d *Daemon) recordOf(ctx context.Context, spec *AddSpec) (*record, []byte, 
 			rec.Peers = append(rec.Peers, peer)
 		}
 	}
-	d.placeNew(rec)
 	rec.Shown.Added = time.Now().Unix()
 	if rec.Whole {
 		s := &rec.Shown
 		s.Got, s.Left, s.Have, s.PiecesHave = s.Wanted, 0, s.Size, s.Pieces
 	}
 	return rec, doc, nil
+}
+
+// known returns the torrent that rec describes, or nil.
+func (d *Daemon) known(rec *record) (*Torrent, error) {
+	known, err := rec.names()
+	if err != nil {
+		return nil, err
+	}
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	for _, name := range known.short() {
+		if t := d.torrents[name]; t != nil {
+			return t, nil
+		}
+	}
+	return nil, nil
 }
 
 // reserve gives rec an ID and keeps others from adding the torrent, until enter. It returns

@@ -81,6 +81,9 @@ func (c *call) addOptions(o *daemon.Options) error {
 	}
 	if dir := c.params.text("download-dir", "download_dir"); dir != "" {
 		o.Dir, err = c.folder(dir, "download directory path is not absolute")
+		if _, denied := errors.AsType[*daemon.PathError](err); denied {
+			o.Dir, err = dir, nil // Daemon.Add refuses it, unless the torrent is there
+		}
 	}
 	return err
 }

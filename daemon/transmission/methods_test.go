@@ -62,6 +62,13 @@ func TestAdd(t *testing.T) {
 			t.Errorf("%s is %s, want %s", field, got, want)
 		}
 	}
+	// Where a torrent that is there would go does not matter.
+	again := b.call("torrent-add", obj{"metainfo": content, "download-dir": "/etc"})
+	if there, _ := again["torrent-duplicate"].(obj); there["id"] != 1.0 {
+		t.Errorf("a torrent that is there, for a folder that is not allowed: %v", again)
+	}
+	_, four := makeTorrent(t, "four", 100)
+	unknown := base64.StdEncoding.EncodeToString(four.Marshal())
 	outside := filepath.Join(t.TempDir(), "three.torrent")
 	os.WriteFile(outside, three.Marshal(), 0o644)
 	link := filepath.Join(b.dir, "link.torrent")
@@ -85,7 +92,8 @@ func TestAdd(t *testing.T) {
 		{obj{"filename": server.URL + "/t"}, "403"},
 		{obj{"filename": server.URL, "cookies": "a=1\r\nX: y"}, "one line"},
 		{obj{"metainfo": content, "download-dir": "sub"}, "path is not absolute"},
-		{obj{"metainfo": content, "download-dir": "/etc"}, "outside of the allowed folders"},
+		{obj{"metainfo": unknown, "download-dir": "/etc"}, "outside of the allowed folders"},
+		{obj{"metainfo": unknown, "download-dir": b.dir + "/../x"}, "outside of the allowed folders"},
 		{obj{"metainfo": content, "files-wanted": []int{2}}, "file index out of range"},
 		{obj{"metainfo": content, "labels": []string{"a,b"}}, "comma"},
 	} {
