@@ -133,7 +133,7 @@ func nodeConfig(cfg *Config, s *Settings) swarmnode.Config {
 	node := cfg.Node
 	node.Down, node.Up, node.Peers, node.TorrentPeers = s.Down, s.Up, s.Peers, s.TorrentPeers
 	node.NoDHT, node.NoPEX, node.NoLSD = !s.DHT, !s.PEX, !s.LSD
-	node.Blocklists = s.Blocklists
+	node.Port, node.Blocklists = uint16(s.Port), s.Blocklists
 	if node.Logger == nil {
 		node.Logger = cfg.Logger
 	}

@@ -33,6 +33,9 @@ type Settings struct {
 	// Peers and TorrentPeers bound connections; 0 means the default.
 	Peers        int `json:"max-peers"`
 	TorrentPeers int `json:"torrent-peers"`
+	// Port is for the addresses to listen on that name none. 0 is a port that was picked once and
+	// is remembered, or any port if the daemon was started so.
+	Port int `json:"port"`
 
 	// QueueDown and QueueSeed bound how many torrents download and seed at one time; 0 is no
 	// limit. A torrent that has moved nothing for QueueStalled does not count; 0 means that
@@ -102,6 +105,12 @@ func (d *Daemon) Change(ctx context.Context, by func(*Settings)) error {
 	if err := d.useLists(ctx, &old, &next); err != nil {
 		return err
 	}
+	if err := d.usePort(&old, &next); err != nil {
+		if e := d.useLists(ctx, &next, &old); e != nil {
+			d.log.Warn("the blocklist cannot be what it was", "err", e)
+		}
+		return err
+	}
 	if len(next.differing(&old)) > 0 {
 		d.keeper.record(&old, &next)
 		d.enforce(&old, next)
@@ -133,6 +142,10 @@ func (d *Daemon) Reload(ctx context.Context, base Settings, pinned []string) (ch
 		d.log.Warn("the blocklist stays as it was", "err", err)
 		next.Blocklists, restart = old.Blocklists, []string{"blocklist"}
 	}
+	if err := d.usePort(&old, &next); err != nil {
+		d.log.Warn("the port stays as it was", "err", err)
+		next.Port, restart = old.Port, append(restart, "port")
+	}
 	if changed = next.differing(&old); len(changed) > 0 {
 		d.enforce(&old, next)
 	}
@@ -160,6 +173,18 @@ func (d *Daemon) useLists(ctx context.Context, old, next *Settings) error {
 	defer context.AfterFunc(d.ctx, cancel)()
 	if err := d.node.SetBlocklists(ctx, next.Blocklists); err != nil {
 		return &SettingError{"blocklist", err}
+	}
+	return nil
+}
+
+// usePort makes the node listen on another port, or returns a *SettingError. A port that is
+// taken must not become a setting, since the next start would fail.
+func (d *Daemon) usePort(old, next *Settings) error {
+	if old.Port == next.Port {
+		return nil
+	}
+	if err := d.node.SetPort(uint16(next.Port)); err != nil {
+		return &SettingError{"port", err}
 	}
 	return nil
 }

@@ -3,6 +3,7 @@ package daemon
 import (
 	"errors"
 	"fmt"
+	"math"
 	"strings"
 	"time"
 
@@ -36,6 +37,7 @@ func (s *Settings) check() error {
 		{"alt-schedule", checkSchedule(s.AltSchedule)},
 		{"max-peers", checkRange(s.Peers, 0, countMax)},
 		{"torrent-peers", checkRange(s.TorrentPeers, 0, countMax)},
+		{"port", checkRange(s.Port, 0, math.MaxUint16)},
 		{"queue-downloads", checkRange(s.QueueDown, 0, countMax)},
 		{"queue-seeds", checkRange(s.QueueSeed, 0, countMax)},
 		{"queue-stalled", checkTime(s.QueueStalled)},

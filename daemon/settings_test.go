@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"math"
+	"net"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -21,10 +22,11 @@ import (
 func fullSettings(dir string) Settings {
 	return Settings{Dir: dir, IncompleteDir: dir + "/part", Roots: []string{"/srv"},
 		Watch: []string{dir + "/w", "/a=/b"}, Down: 1, Up: 2, AltDown: 3, AltUp: 4, Alt: true,
-		AltSchedule: "mon-fri 08:00-18:30", Peers: 5, TorrentPeers: 6, QueueDown: 7, QueueSeed: 8,
-		QueueStalled: time.Minute, SeedRatio: 1.5, SeedTime: time.Hour, SeedIdle: time.Second,
-		AddPaused: true, Trackers: []string{"http://tracker.example/announce"}, MinFree: 9,
-		OnAdded: []string{"/bin/a", "b c"}, OnComplete: []string{"c"}, OnError: []string{"e"},
+		AltSchedule: "mon-fri 08:00-18:30", Peers: 5, TorrentPeers: 6, Port: 10, QueueDown: 7,
+		QueueSeed: 8, QueueStalled: time.Minute, SeedRatio: 1.5, SeedTime: time.Hour,
+		SeedIdle: time.Second, AddPaused: true, MinFree: 9,
+		Trackers: []string{"http://tracker.example/announce"},
+		OnAdded:  []string{"/bin/a", "b c"}, OnComplete: []string{"c"}, OnError: []string{"e"},
 		DHT: true, PEX: true, LSD: true, Blocklists: []string{"/list"},
 		Groups: []Group{{Name: "g", Down: 1, Up: 2, Alone: true}},
 		Notes:  map[string]string{"k": "v"}}
@@ -163,6 +165,7 @@ func TestChangesOutliveTheProcess(t *testing.T) {
 	state, dir := t.TempDir(), t.TempDir()
 	want := fullSettings(dir)
 	want.Blocklists = nil // the node would read it
+	want.Port = freePort(t)
 	log := new(logbook)
 	d := startDaemon(t, testConfig(state, dir, log))
 	if err := d.Change(t.Context(), func(s *Settings) { *s = want }); err != nil {
@@ -185,6 +188,56 @@ func TestChangesOutliveTheProcess(t *testing.T) {
 	}
 	if lines := log.lines("settings"); len(lines) > 0 {
 		t.Errorf("warnings: %q", lines)
+	}
+}
+
+// freePort returns a port that nobody listened on a moment ago.
+func freePort(t *testing.T) int {
+	t.Helper()
+	taken, port := takePort(t)
+	taken.Close()
+	return port
+}
+
+// takePort listens on a port.
+func takePort(t *testing.T) (net.Listener, int) {
+	t.Helper()
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { l.Close() })
+	return l, l.Addr().(*net.TCPAddr).Port
+}
+
+// A port changes at once. One that is taken changes nothing.
+func TestPortSetting(t *testing.T) {
+	d := startDaemon(t, testConfig(t.TempDir(), t.TempDir(), nil))
+	port := func() int { return int(d.Node().Addrs()[0].Port()) }
+	want := freePort(t)
+	if err := d.Change(t.Context(), func(s *Settings) { s.Port = want }); err != nil {
+		t.Fatal(err)
+	}
+	if got := port(); got != want || d.Settings().Port != want {
+		t.Errorf("the port is %d, want %d", got, want)
+	}
+	_, taken := takePort(t)
+	err := d.Change(t.Context(), func(s *Settings) { s.Port, s.Down = taken, 7 })
+	setting, ok := errors.AsType[*SettingError](err)
+	if !ok || setting.Name != "port" || port() != want || d.Settings().Port != want ||
+		d.Settings().Down != 0 {
+		t.Errorf("a port that is taken: %v, the port is %d", err, port())
+	}
+	// What a control has set stays, until the configuration says something new.
+	base := Settings{Dir: d.Settings().Dir, Up: 1}
+	if _, _, err := d.Reload(t.Context(), base, nil); err != nil || port() != want {
+		t.Errorf("after reading the configuration again: %v, the port is %d", err, port())
+	}
+	base.Port = taken
+	_, restart, err := d.Reload(t.Context(), base, nil)
+	if err != nil || !slices.Equal(restart, []string{"port"}) || port() != want {
+		t.Errorf("a port of the configuration that is taken: %q, %v, the port is %d", restart, err,
+			port())
 	}
 }
 

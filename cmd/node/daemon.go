@@ -132,6 +132,7 @@ func (f *daemonFlags) config(ctx context.Context, c *console) (daemon.Config, er
 		return daemon.Config{}, err
 	}
 	p.cfg.StateDir = state
+	f.engine.listen.applyUnnumbered(&p.cfg)
 	return daemon.Config{Node: p.cfg, Settings: settings, Pinned: f.pinned(), Logger: c.log}, nil
 }
 

@@ -111,6 +111,7 @@ func (f *daemonFlags) settings(getenv func(string) (string, bool), state string)
 		AltDown: int64(f.altDown), AltUp: int64(f.altUp), Alt: f.alt,
 		AltSchedule: string(f.altSchedule),
 		Peers:       int(f.engine.peersMax), TorrentPeers: int(f.engine.torrentPeers),
+		Port:      int(f.engine.listen.port.port),
 		QueueDown: int(f.queueDownloads), QueueSeed: int(f.queueSeeds),
 		QueueStalled: time.Duration(f.queueStalled), SeedRatio: float64(f.seedRatio),
 		SeedTime: time.Duration(f.seedTime), SeedIdle: time.Duration(f.seedIdle),

@@ -153,6 +153,11 @@ func (l *listenFlags) apply(cfg *swarmnode.Config) {
 	cfg.NoPortmap = l.noPortmap
 }
 
+// applyUnnumbered sets where a node listens whose port is a setting, and not part of addresses.
+func (l *listenFlags) applyUnnumbered(cfg *swarmnode.Config) {
+	cfg.Listen, cfg.AnyPort = l.given(0), l.pinned() && l.port.port == 0
+}
+
 // checkIP checks an address at which peers reach us.
 func checkIP(s string) error {
 	a, err := netip.ParseAddr(s)

@@ -93,7 +93,7 @@ func TestAdd(t *testing.T) {
 		{obj{"filename": server.URL, "cookies": "a=1\r\nX: y"}, "one line"},
 		{obj{"metainfo": content, "download-dir": "sub"}, "path is not absolute"},
 		{obj{"metainfo": unknown, "download-dir": "/etc"}, "outside of the allowed folders"},
-		{obj{"metainfo": unknown, "download-dir": b.dir + "/../x"}, "outside of the allowed folders"},
+		{obj{"metainfo": unknown, "download-dir": b.dir + "/../x"}, "outside of the allowed"},
 		{obj{"metainfo": content, "files-wanted": []int{2}}, "file index out of range"},
 		{obj{"metainfo": content, "labels": []string{"a,b"}}, "comma"},
 	} {

@@ -4,13 +4,16 @@ package transmission
 
 import (
 	"fmt"
+	"net"
 	"os"
 	"os/exec"
 	"path/filepath"
+	"regexp"
 	"strings"
 	"testing"
 
 	"swarmnode/daemon"
+	"swarmnode/daemon/control"
 	"swarmnode/internal/realclient"
 )
 
@@ -20,12 +23,60 @@ func (b *bench) remote(args ...string) string {
 	host := strings.TrimPrefix(b.server.URL, "http://")
 	cmd := exec.CommandContext(b.t.Context(), "transmission-remote", append([]string{host},
 		args...)...)
-	cmd.Env = append(os.Environ(), "TR_AUTH=me:right")
+	cmd.Env = append(os.Environ(), "TR_AUTH=me:right", "HOME="+b.t.TempDir())
 	out, err := cmd.CombinedOutput()
-	if err != nil && !strings.Contains(string(out), "Error:") {
+	refused := regexp.MustCompile(`Error:|Unexpected response: 401|SSL connect error`)
+	if err != nil && !refused.Match(out) {
 		b.t.Errorf("transmission-remote %q: %v: %s", args, err, out)
 	}
 	return string(out)
+}
+
+// takePort listens on a port.
+func takePort(t *testing.T) (net.Listener, string) {
+	t.Helper()
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, port, _ := net.SplitHostPort(l.Addr().String())
+	return l, port
+}
+
+// transmission-remote 3.00 logs in by each of its ways. The daemon has no TLS, which is said by
+// what the program shows for --ssl.
+func TestTransmissionRemoteLogsIn(t *testing.T) {
+	realclient.RequireProgram(t, "transmission-remote")
+	passwords := filepath.Join(t.TempDir(), "passwords")
+	hash, err := control.HashPassword("right")
+	if err == nil {
+		err = control.SetPassword(passwords, control.Entry{Name: "me", Scope: control.Admin,
+			Hash: hash})
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	b := newBench(t, func(_ *daemon.Config, c *Config) {
+		if c.Gate, err = control.NewGate(control.GateConfig{Passwords: passwords}); err != nil {
+			t.Fatal(err)
+		}
+	})
+	netrc := filepath.Join(t.TempDir(), "netrc")
+	err = os.WriteFile(netrc, []byte("machine 127.0.0.1 login me password right\n"), 0o600)
+	if err != nil {
+		t.Fatal(err)
+	}
+	const yes, no = "Daemon version: 4.1.0", "401"
+	for args, want := range map[string]string{
+		"-n me:right -si": yes, "-ne -si": yes, "-N " + netrc + " -si": yes,
+		"-si": no, "-n me:wrong -si": no, "-n other:right -si": no,
+		"--ssl -n me:right -si": "SSL connect error",
+	} {
+		if said := b.remote(strings.Fields(args)...); !strings.Contains(said, want) ||
+			want != yes && strings.Contains(said, yes) {
+			t.Errorf("transmission-remote %s: %s, want %s", args, said, want)
+		}
+	}
 }
 
 // Every option of transmission-remote 3.00 does what its manual says. Each line has the
@@ -45,6 +96,10 @@ func TestTransmissionRemote(t *testing.T) {
 		t.Fatal(err)
 	}
 	moved := filepath.Join(b.dir, "moved")
+	held, taken := takePort(t)
+	other, free := takePort(t)
+	other.Close()
+	defer held.Close()
 	const ok = `responded: "success"`
 	for _, step := range []struct{ args, says, field, value string }{
 		{"--add " + file, ok, "name", "content"},
@@ -101,8 +156,10 @@ func TestTransmissionRemote(t *testing.T) {
 		{"--no-start-paused", ok, "*start-added-torrents", "true"},
 		{"-er", ok, "*encryption", "tolerated"}, {"-ep", ok, "", ""}, {"-et", ok, "", ""},
 		{"-m", ok, "", ""},
-		{"-M", ok, "*port-forwarding-enabled", "false"}, {"-p 1234", ok, "", ""},
-		{"-P", ok, "", ""}, {"--utp", ok, "*utp-enabled", "true"}, {"--no-utp", ok, "", ""},
+		{"-M", ok, "*port-forwarding-enabled", "false"},
+		{"-p " + free, ok, "*peer-port", free}, {"-p " + taken, "in use", "*peer-port", free},
+		{"-P", ok, "*peer-port", free}, {"--utp", ok, "*utp-enabled", "true"},
+		{"--no-utp", ok, "*utp-enabled", "true"},
 		{"--torrent-done-script /bin/true", ok, "*script-torrent-done-filename", ""},
 		{"--no-torrent-done-script", ok, "", ""}, {"-pt", "Port is open: No", "", ""},
 		{"--blocklist-update", ok, "*blocklist-size", "0"},

@@ -1,8 +1,10 @@
 package transmission
 
 import (
+	"math"
 	"strings"
 
+	"swarmnode"
 	"swarmnode/daemon"
 	"swarmnode/swarm"
 )
@@ -13,7 +15,8 @@ var networkSettings = []setting{
 	truthSetting("dht-enabled", "dht_enabled", func(s *daemon.Settings) *bool { return &s.DHT }),
 	truthSetting("lpd-enabled", "lpd_enabled", func(s *daemon.Settings) *bool { return &s.LSD }),
 	truthSetting("pex-enabled", "pex_enabled", func(s *daemon.Settings) *bool { return &s.PEX }),
-	fixed("peer-port", "peer_port", func(w *writer, s *session) { w.int(int64(s.port())) }),
+	settable("peer-port", "peer_port",
+		func(w *writer, s *session) { w.int(int64(portOf(s.node))) }, setPort),
 	fixed("peer-port-random-on-start", "peer_port_random_on_start",
 		func(w *writer, s *session) { w.bool(s.h.cfg.Node.AnyPort) }),
 	fixed("port-forwarding-enabled", "port_forwarding_enabled",
@@ -55,9 +58,22 @@ var networkSettings = []setting{
 	noteNumber("reqq", "reqq", 500),
 }
 
-// port returns the port that peers connect to, as the node listens on it.
-func (s *session) port() uint16 {
-	for _, addr := range s.node.Addrs() {
+// setPort returns how a port changes the settings. Programs send back the port that they were
+// told, too, which may be one that the daemon has picked.
+func setPort(c *call, v value) (func(s *daemon.Settings), error) {
+	n, ok := v.number()
+	switch {
+	case !ok || v.kind() != '0' || n == float64(portOf(c.h.daemon.Node())):
+		return nil, nil
+	case n < 1 || n > math.MaxUint16 || n != math.Trunc(n):
+		return nil, invalid("the peer port is a number from 1 to 65535")
+	}
+	return func(s *daemon.Settings) { s.Port = int(n) }, nil
+}
+
+// portOf returns the port that peers connect to, as the node listens on it.
+func portOf(node *swarmnode.Node) uint16 {
+	for _, addr := range node.Addrs() {
 		return addr.Port()
 	}
 	return 0

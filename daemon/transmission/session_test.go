@@ -130,6 +130,8 @@ func TestSessionSetRefused(t *testing.T) {
 		{"incomplete-dir", "/etc", "outside of the allowed folders"},
 		{"default-trackers", "x", "Invalid tracker list"},
 		{"blocklist-url", "/etc/passwd", "begins with http"},
+		{"peer-port", 0, "from 1 to 65535"}, {"peer-port", 65536, "from 1 to 65535"},
+		{"peer-port", 1.5, "from 1 to 65535"},
 	} {
 		got := b.fails("session-set", obj{c.name: c.value, "seed-queue-enabled": true})
 		if !strings.Contains(got, c.want) {
