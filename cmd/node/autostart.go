@@ -17,6 +17,8 @@ import (
 const (
 	// autostartTime is how long a daemon that was started may take until it answers.
 	autostartTime = 60 * time.Second
+	// autostartOther is the same for one that somebody else has started just before.
+	autostartOther = 10 * time.Second
 	// autostartPoll is the pause between two questions whether it does.
 	autostartPoll = 100 * time.Millisecond
 	// daemonLogName is the file in the state folder with what such a daemon says.
@@ -67,12 +69,16 @@ func (f *handFlags) start(ctx context.Context, c *console, d *client.Client) err
 	}
 	ended := make(chan error, 1)
 	go func() { ended <- cmd.Wait() }()
-	if err := awaitDaemon(ctx, d, ended); err != nil {
+	own, err := awaitDaemon(ctx, d, ended)
+	if err != nil {
 		why := err
 		if last := lastLine(path, start); last != "" {
 			why = errors.New(last)
 		}
 		return failWithHint(exitDaemon, "the daemon that was started", why, path)
+	}
+	if !own {
+		return nil
 	}
 	c.note("started a daemon, process %d, which writes to %s", cmd.Process.Pid, path)
 	return nil
@@ -100,24 +106,32 @@ func openDaemonLog(path string) (f *os.File, size int64, err error) {
 	return f, info.Size(), nil
 }
 
-// awaitDaemon waits until a daemon answers.
-func awaitDaemon(ctx context.Context, d *client.Client, died <-chan error) error {
+// awaitDaemon waits until a daemon answers. It reports whether that is the one whose end died
+// tells of, rather than one that somebody else has started just before.
+func awaitDaemon(ctx context.Context, d *client.Client, died <-chan error) (own bool, err error) {
 	tick := time.NewTicker(autostartPoll)
 	defer tick.Stop()
-	late := time.After(autostartTime)
+	patience := autostartTime
+	late := time.After(patience)
+	own = true
 	for {
 		_, err := d.Session(ctx)
 		if err == nil || !client.NoDaemon(err) {
-			return err
+			return own, err
 		}
 		select {
 		case <-tick.C:
-		case <-died:
-			return errors.New("has ended at once")
+		case err := <-died:
+			exit, ok := errors.AsType[*exec.ExitError](err)
+			if !ok || exit.ExitCode() != exitExists {
+				return own, errors.New("has ended at once")
+			}
+			own, died, patience = false, nil, autostartOther // another one has the state folder
+			late = time.After(patience)
 		case <-late:
-			return fmt.Errorf("does not answer after %v", autostartTime)
+			return own, fmt.Errorf("does not answer after %v", patience)
 		case <-ctx.Done():
-			return context.Cause(ctx)
+			return own, context.Cause(ctx)
 		}
 	}
 }
