@@ -34,7 +34,10 @@ func (t *Torrent) Remove(ctx context.Context, data bool) error {
 	}
 	d := t.daemon
 	held, last := d.leave(t)
-	if err = d.records.keepLast(t.id, last); err == nil {
+	if last > 0 {
+		err = d.records.keepLast(t.id, last)
+	}
+	if err == nil {
 		err = d.records.remove(t.hash)
 	}
 	d.mu.Lock()
@@ -49,12 +52,15 @@ func (t *Torrent) Remove(ctx context.Context, data bool) error {
 }
 
 // leave takes the torrent out of all lists, and keeps others from adding it until its files are
-// removed. It returns the info-hashes to release, and the last ID that was given away.
+// removed. It returns the info-hashes to release, and the last ID that was given away, or 0 if the
+// record of another torrent has a larger ID than t.
 func (d *Daemon) leave(t *Torrent) (held []metainfo.Hash, last ID) {
 	hashes := t.hashes()
 	d.mu.Lock()
 	d.listed.drop(t.id)
-	last = d.last
+	if n := len(d.listed); n == 0 || d.listed[n-1].id < t.id {
+		last = d.last
+	}
 	for _, hash := range hashes {
 		if d.torrents[hash] == t {
 			delete(d.torrents, hash)
