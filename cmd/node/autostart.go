@@ -77,6 +77,12 @@ func (f *handFlags) start(ctx context.Context, c *console, d *client.Client) err
 		}
 		return failWithHint(exitDaemon, "the daemon that was started", why, path)
 	}
+	if pid := d.Process(ctx); own && pid != 0 && pid != cmd.Process.Pid {
+		// Ours is late: it would run once the one that answers has ended.
+		_ = cmd.Process.Kill()
+		<-ended
+		own = false
+	}
 	if !own {
 		return nil
 	}
