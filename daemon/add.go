@@ -20,6 +20,9 @@ type AddSpec struct {
 	// Options are those of the torrent; an empty Dir means that of Settings. Settings.AddPaused
 	// is for controls, which set Options.Stopped by it unless their user says otherwise.
 	Options Options
+	// Choose names the files that are wanted in place of Options.Files; nil means all. Those of a
+	// link are found once its metadata is known. Nothing is fetched if none has such a name.
+	Choose []metainfo.FileChoice
 	// Peers are known peers, HOST:PORT.
 	Peers []string
 	// Complete says that the content in Dir was just hashed. From somebody who is confined
@@ -97,6 +100,9 @@ func (d *Daemon) recordOf(ctx context.Context, spec *AddSpec) (*record, []byte, 
 	if err := rec.Options.check(); err != nil {
 		return nil, nil, err
 	}
+	if err := checkChoices(spec.Choose); err != nil {
+		return nil, nil, err
+	}
 	if spec.hash() == (metainfo.Hash{}) {
 		return nil, nil, errors.New("neither a torrent nor a magnet link is given")
 	}
@@ -110,10 +116,20 @@ func (d *Daemon) recordOf(ctx context.Context, spec *AddSpec) (*record, []byte, 
 		if files := rec.Options.Files; files != nil && len(files) != n {
 			return nil, nil, &OptionError{"files", swarm.ErrPriorities}
 		}
+		if len(spec.Choose) > 0 {
+			files := namedBy(spec.Choose, spec.Torrent.Info().Layout())
+			if files == nil {
+				return nil, nil, &OptionError{"files", errNoFile}
+			}
+			rec.Options.Files = files
+		}
 		rec.describe(spec.Torrent)
 		doc = spec.Torrent.Marshal()
 	} else {
 		rec.describeLink(&spec.Magnet)
+		for i := range spec.Choose {
+			rec.Choose = append(rec.Choose, spec.Choose[i].Text)
+		}
 	}
 	for _, peer := range peers {
 		if !slices.Contains(rec.Peers, peer) {

@@ -2,6 +2,7 @@ package daemon
 
 import (
 	"context"
+	"slices"
 	"time"
 
 	"swarmnode/metainfo"
@@ -157,7 +158,9 @@ func (t *Torrent) learn(run *swarm.Torrent, info *metainfo.Info) {
 	}
 	t.rec.learn(info)
 	t.rec.Options.Files = prioritiesNow(run, info)
-	t.rec.Magnet = ""
+	files := t.rec.Options.Files
+	none := len(t.rec.Choose) > 0 && files != nil && !slices.ContainsFunc(files, isWanted)
+	t.rec.Magnet, t.rec.Choose = "", nil
 	t.names = namesOfInfo(info)
 	torrent := metainfo.NewTorrent(info)
 	torrent.Trackers, torrent.WebSeeds = t.rec.Trackers, t.rec.WebSeeds
@@ -167,6 +170,9 @@ func (t *Torrent) learn(run *swarm.Torrent, info *metainfo.Info) {
 	t.edited(0)
 	t.mu.Unlock()
 	t.daemon.alias(t)
+	if none {
+		t.warn("nothing is fetched", errNoFile)
+	}
 	if len(t.daemon.Settings().Trackers) > 0 {
 		if err := t.announceTo(run); err != nil {
 			t.daemon.log.Warn("the default trackers cannot be used", "torrent", t.hash.Short(),

@@ -118,6 +118,9 @@ func (t *Torrent) spec() (swarm.Spec, Options, error) {
 	spec.Priorities = chosenOf(rec.Options.Files, nil)
 	if spec.Torrent == nil {
 		spec.Priorities = chosenOf(rec.Options.Files, new(spec.Magnet))
+		if len(rec.Choose) > 0 {
+			spec.Priorities = chooses(choicesOf(rec.Choose))
+		}
 	}
 	return spec, rec.Options, nil
 }

@@ -38,6 +38,8 @@ type record struct {
 	Trackers [][]string `json:"trackers,omitempty"`
 	WebSeeds []string   `json:"webseeds,omitempty"`
 	Peers    []string   `json:"peers,omitempty"`
+	// Choose are the names of the wanted files of a link, until its metadata is known.
+	Choose []string `json:"choose,omitempty"`
 
 	Options  Options `json:"options"`
 	Queue    int64   `json:"queue"`              // its place; see queue.Order

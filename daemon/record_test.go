@@ -19,7 +19,7 @@ func fullRecord() *record {
 		Version: recordVersion, ID: 7, V1: strings.Repeat("ab", 20), V2: strings.Repeat("cd", 32),
 		Magnet: "magnet:?xt=urn:btih:" + strings.Repeat("ab", 20), WebSeeds: []string{"http://a/"},
 		Trackers: [][]string{{"http://a/announce", "udp://b:1"}, {"http://c/"}},
-		Peers:    []string{"127.0.0.1:1"},
+		Peers:    []string{"127.0.0.1:1"}, Choose: []string{"*.txt"},
 		Options: Options{
 			Dir: "/content", Files: []swarm.Priority{0, 4, 7}, Sequential: true,
 			Labels: []string{"a", "ü"}, Group: "g", Down: 1, Up: 2, Alone: true, Peers: 3, Rank: -1,

@@ -2,89 +2,20 @@ package main
 
 import (
 	"errors"
-	"fmt"
-	"path"
-	"strconv"
-	"strings"
 
 	"swarmnode/metainfo"
 )
 
 // A chosen is one value of --files: a glob, or else a list of indices as "node
 // ls" shows them.
-type chosen struct {
-	text   string
-	glob   string
-	ranges []metainfo.Range
-}
+type chosen = metainfo.FileChoice
 
-// parseChosen reads a list of indices such as "0,2-5", or a glob. A glob that ends with a
-// slash stands for everything in a folder.
-func parseChosen(s string) (chosen, error) {
-	c := chosen{text: s}
-	if strings.Trim(s, "0123456789,-") == "" && s != "" {
-		for part := range strings.SplitSeq(s, ",") {
-			first, last, run := strings.Cut(part, "-")
-			if !run {
-				last = first
-			}
-			from, err := parseIndex(first)
-			to, err2 := parseIndex(last)
-			if err != nil || err2 != nil || from > to {
-				return chosen{}, errors.New("not a list of files such as 0,2-5")
-			}
-			c.ranges = append(c.ranges, metainfo.Range{First: from, Last: to})
-		}
-		return c, nil
-	}
-	c.glob = s
-	if strings.HasSuffix(s, "/") {
-		c.glob += "**"
-	}
-	return c, metainfo.CheckGlob(c.glob)
-}
-
-// parseIndex reads the index of a file.
-func parseIndex(s string) (int, error) {
-	n, err := strconv.ParseUint(s, 10, 31)
-	if err != nil || n >= metainfo.FilesMax {
-		return 0, fmt.Errorf("%q is not the index of a file", s)
-	}
-	return int(n), nil
-}
+func parseChosen(s string) (chosen, error) { return metainfo.ParseFileChoice(s) }
 
 // checkFiles checks a value of --files.
 func checkFiles(s string) error {
 	_, err := parseChosen(s)
 	return err
-}
-
-// mark marks the files of l that c stands for in wanted, and reports whether there is
-// one. A glob is compared both with the path that begins with the torrent's name and with
-// the path below that name.
-func (c *chosen) mark(l *metainfo.Layout, wanted []bool) bool {
-	some := false
-	add := func(i int) {
-		if !l.Files[i].Pad {
-			wanted[i], some = true, true
-		}
-	}
-	for _, r := range c.ranges {
-		for i := r.First; i <= r.Last && i < len(l.Files); i++ {
-			add(i)
-		}
-	}
-	if c.glob == "" {
-		return some
-	}
-	for i := range l.Files {
-		below := path.Join(l.Files[i].Path...)
-		if metainfo.MatchGlob(c.glob, l.FilePath(i)) ||
-			below != "" && metainfo.MatchGlob(c.glob, below) {
-			add(i)
-		}
-	}
-	return some
 }
 
 // A choice says which files of a torrent are wanted.
@@ -104,7 +35,7 @@ func choose(l *metainfo.Layout, files []string, m metainfo.Magnet) choice {
 	case len(files) > 0:
 		c.wanted = make([]bool, len(l.Files))
 		for _, s := range files {
-			if v, err := parseChosen(s); err != nil || !v.mark(l, c.wanted) {
+			if v, err := parseChosen(s); err != nil || !v.Mark(l, c.wanted) {
 				c.vain = append(c.vain, s)
 			}
 		}

@@ -88,10 +88,10 @@ func FuzzParseChosen(f *testing.F) {
 		if err != nil {
 			return
 		}
-		if (c.glob == "") == (len(c.ranges) == 0) {
+		if (c.Glob == "") == (len(c.Ranges) == 0) {
 			t.Fatalf("%q is neither a glob nor a list: %+v", s, c)
 		}
-		for _, r := range c.ranges {
+		for _, r := range c.Ranges {
 			if r.First < 0 || r.First > r.Last || r.Last >= metainfo.FilesMax {
 				t.Fatalf("%q: range %v", s, r)
 			}

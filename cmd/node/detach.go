@@ -164,10 +164,6 @@ func (f *addFlags) handOver(ctx context.Context, c *console, d *client.Client, a
 		return err
 	}
 	if src.torrent == nil {
-		if len(src.magnet.Select) > 0 {
-			c.warn("%s: the link chooses files, which the daemon does not heed (try: %s)",
-				src.hash().Short(), laterHint())
-		}
 		src.magnet.WebSeeds = append(src.magnet.WebSeeds, webSeeds...)
 		a.Source = src.magnet.String()
 		return f.send(ctx, c, d, what, a)
@@ -192,8 +188,8 @@ func (f *addFlags) handOver(ctx context.Context, c *console, d *client.Client, a
 // send hands a torrent over and prints what was added.
 func (f *addFlags) send(ctx context.Context, c *console, d *client.Client, what string,
 	a api.Add) error {
-	if len(f.files.items) > 0 && a.Files == nil {
-		return failWithHint(exitUsage, what, errFilesLater, laterHint())
+	if a.Files == nil {
+		a.Choose = f.files.items
 	}
 	added, err := f.hand.add(ctx, c, d, what, a)
 	if err != nil {
@@ -207,12 +203,6 @@ func (f *addFlags) send(ctx context.Context, c *console, d *client.Client, what 
 func addedLine(a api.Added) string {
 	return escape(strings.TrimRight(fmt.Sprintf("%d %s %s", a.ID, a.Hash, a.Name), " "))
 }
-
-// errFilesLater says that files can be chosen only once they are known.
-var errFilesLater = errors.New("its files are not known yet, so none can be chosen")
-
-// laterHint says how.
-func laterHint() string { return program + " set ID --files, once they are known" }
 
 // runDetached makes torrents and hands them over to a daemon, with the content where it is.
 func (f *seedFlags) runDetached(ctx context.Context, c *console, args []string) error {

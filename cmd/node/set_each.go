@@ -176,7 +176,7 @@ func (f *setFlags) prioritiesFor(files []api.FileEntry) (changes api.FilePriorit
 	give := func(s string, which chosen, level func(index int) int) {
 		some := false
 		for i := range files {
-			if e := &files[i]; e.Index != nil && which.takes(e) {
+			if e := &files[i]; e.Index != nil && takesEntry(&which, e) {
 				after[*e.Index], some = level(*e.Index), true
 			}
 		}
@@ -229,19 +229,19 @@ func (f *setFlags) prioritiesFor(files []api.FileEntry) (changes api.FilePriorit
 	return changes, vain
 }
 
-// takes reports whether a value of --files stands for a file of the daemon. A glob is compared
+// takesEntry reports whether a value of --files stands for a file of the daemon. A glob is compared
 // both with the path that begins with the torrent's name and with the path below that name.
-func (c *chosen) takes(e *api.FileEntry) bool {
-	for _, r := range c.ranges {
+func takesEntry(c *chosen, e *api.FileEntry) bool {
+	for _, r := range c.Ranges {
 		if *e.Index >= r.First && *e.Index <= r.Last {
 			return true
 		}
 	}
-	if c.glob == "" {
+	if c.Glob == "" {
 		return false
 	}
 	_, below, _ := strings.Cut(path.Clean(e.Path), "/")
-	return metainfo.MatchGlob(c.glob, e.Path) || below != "" && metainfo.MatchGlob(c.glob, below)
+	return metainfo.MatchGlob(c.Glob, e.Path) || below != "" && metainfo.MatchGlob(c.Glob, below)
 }
 
 // enqueue changes the places of torrents in the queue. They keep their order among themselves.

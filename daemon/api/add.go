@@ -141,6 +141,16 @@ func (c *call) spec(add *Add) (spec daemon.AddSpec, err error) {
 	if err := addTrackers(&spec, add.Trackers); err != nil {
 		return spec, err
 	}
+	if len(add.Choose) > 0 && add.Files != nil {
+		return spec, wrong("choose", "files and choose say the same: give one of them")
+	}
+	for _, text := range add.Choose {
+		choice, err := metainfo.ParseFileChoice(text)
+		if err != nil {
+			return spec, wrong("choose", "%v", err)
+		}
+		spec.Choose = append(spec.Choose, choice)
+	}
 	return spec, wantFiles(&spec, add.Files)
 }
 

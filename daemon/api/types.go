@@ -216,6 +216,9 @@ type Add struct {
 	Stopped *bool `json:"stopped,omitempty"`
 	// Files are the places of the files that are wanted, from 0; absent means all.
 	Files []int `json:"files,omitempty"`
+	// Choose names the files that are wanted in place of Files, also those of a link: lists of
+	// places such as 0,2-5, and patterns such as *.txt or folder/.
+	Choose []string `json:"choose,omitempty"`
 	// Peers are peers to try, ADDRESS:PORT.
 	Peers []string `json:"peers,omitempty"`
 	// Complete says that the content lies in Dir and was just hashed. It counts only from the
