@@ -102,7 +102,7 @@ func (r *replay) reset() {
 	}
 }
 
-// localized returns a value of a request with the ids, hashes and folders of the test.
+// localized returns a value of a request with the ids, hashes, folders and port of the test.
 func (r *replay) localized(key string, v any) any {
 	switch v := v.(type) {
 	case map[string]any:
@@ -120,6 +120,9 @@ func (r *replay) localized(key string, v any) any {
 	case float64:
 		if n := int(v); key == "ids" && n >= 1 && n <= len(r.ids) {
 			return r.ids[n-1]
+		}
+		if key == "peer-port" { // another one might be in use
+			return r.daemon.Node().Addrs()[0].Port()
 		}
 	case string:
 		switch {
