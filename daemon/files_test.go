@@ -61,3 +61,29 @@ func TestFilesAtRest(t *testing.T) {
 		closeDaemon(t, d)
 	}
 }
+
+// TestStartAfterChoice: files that are chosen just before a start are those that are fetched, also
+// if the choice has to open the torrent and the start comes meanwhile.
+func TestStartAfterChoice(t *testing.T) {
+	for range 5 {
+		_, torrent := makeTorrent(t, "content", 100_000, metainfo.V1)
+		d := startDaemon(t, testConfig(t.TempDir(), t.TempDir(), nil))
+		got := add(t, d, AddSpec{Torrent: torrent, Options: Options{Stopped: true}})
+		started := make(chan []swarm.Priority, 1)
+		if err := got.Set(t.Context(), func(o *Options) {
+			o.Files = []swarm.Priority{swarm.Unwanted}
+			go func() {
+				if err := got.Start(t.Context(), InTurn); err != nil {
+					t.Error(err)
+				}
+				started <- got.Options().Files
+			}()
+		}); err != nil {
+			t.Fatal(err)
+		}
+		if files := <-started; !slices.Equal(files, []swarm.Priority{swarm.Unwanted}) {
+			t.Errorf("it was started with the files %v", files)
+		}
+		closeDaemon(t, d)
+	}
+}

@@ -169,8 +169,11 @@ func sameTiers(a, b [][]string) bool {
 
 // Start lets the torrent run when its turn in the queue comes, or outside of the queue. What
 // kept it from running, such as an error, is forgotten. A goal that it has reached while it
-// rested becomes GoalNone.
+// rested becomes GoalNone. A Set that is under way comes first: programs choose files and start
+// at once, on two connections.
 func (t *Torrent) Start(ctx context.Context, turn Turn) error {
+	t.editing.Lock()
+	defer t.editing.Unlock()
 	set := t.daemon.Settings()
 	t.mu.Lock()
 	if t.drive.removed {

@@ -25,7 +25,8 @@ type Torrent struct {
 	// resumed. It is taken before mu.
 	life sync.Mutex
 
-	// editing is held while options are set, so that one change comes after the other.
+	// editing is held while options are set, and by Start, so that one change comes after the
+	// other.
 	editing sync.Mutex
 
 	mu    sync.Mutex
