@@ -34,6 +34,10 @@ func TestTotalsOutliveTheEngine(t *testing.T) {
 		leech := add(t, b, swarm.Spec{Torrent: torrent, Dir: dir,
 			Peers: []string{a.Addr().String()}})
 		waitDone(t, leech)
+		// Done comes first, and then the time of it.
+		await(t, "the time of completion", func() bool {
+			return !leech.State().Totals.Completed.IsZero()
+		})
 		got := leech.State().Totals
 		if run == 1 {
 			added = got.Added
