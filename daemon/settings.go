@@ -159,6 +159,10 @@ func (d *Daemon) Changed() []string {
 	return d.keeper.changed(&s)
 }
 
+// Pinned returns the names of the settings that flags or the environment give, so that a change
+// of them by controls ends with this run.
+func (d *Daemon) Pinned() []string { return d.keeper.pins() }
+
 // listsTime bounds the reading of new blocklists, whose servers may be slow.
 const listsTime = time.Minute
 

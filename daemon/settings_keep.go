@@ -183,6 +183,13 @@ func (k *keeper) changed(s *Settings) []string {
 	return s.differing(&k.base)
 }
 
+// pins returns the names of the pinned settings.
+func (k *keeper) pins() []string {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	return slices.Clone(k.pinned)
+}
+
 // save schedules a write. k.mu is held.
 func (k *keeper) save() {
 	k.dirty = true

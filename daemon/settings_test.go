@@ -321,6 +321,9 @@ func TestReload(t *testing.T) {
 	cfg.Settings.Down = 2
 	d = startDaemon(t, cfg)
 	check("after a restart", 6, 1)
+	if got := d.Pinned(); !slices.Equal(got, []string{"up"}) {
+		t.Errorf("the pinned settings: %q", got)
+	}
 	reload(2, 9)
 	check("a new flag", 6, 9)
 }

@@ -46,7 +46,7 @@ func newRig(t *testing.T, change func(*Config)) *rig {
 	r.daemon, err = daemon.Start(t.Context(), daemon.Config{
 		Node: swarmnode.Config{StateDir: t.TempDir(), Bootstrap: []string{}, NoPortmap: true,
 			Listen: []netip.AddrPort{loopback}, AnyPort: true},
-		Settings: daemon.Settings{Dir: r.dir}})
+		Settings: daemon.Settings{Dir: r.dir}, Pinned: []string{"up"}})
 	if err != nil {
 		t.Fatal(err)
 	}

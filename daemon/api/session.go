@@ -77,7 +77,8 @@ func (c *call) session() error {
 	return c.ok(Session{
 		Version: swarmnode.Version, API: Version, Started: a.started.UTC(), User: c.who.Name,
 		Scope: c.who.Scope.String(), Owner: c.who.Owner, Stats: a.stats(), Node: nodeOf(n),
-		DHT: dhtOf(n), Dir: a.daemon.Settings().Dir, Memory: memoryNow(),
+		DHT: dhtOf(n), Dir: a.daemon.Settings().Dir, Pinned: listOf(a.daemon.Pinned()),
+		Memory: memoryNow(),
 	})
 }
 

@@ -47,6 +47,11 @@ func TestSettings(t *testing.T) {
 		t.Errorf("after mistakes: %+v", s)
 	}
 	r.want(r.do("PATCH", "/settings", strings.NewReader("[]")), 400, &problem)
+	var session Session
+	r.want(r.do("GET", "/session", nil), 200, &session)
+	if !slices.Equal(session.Pinned, []string{"up"}) {
+		t.Errorf("the pinned settings: %q", session.Pinned)
+	}
 }
 
 // Over the network, nobody gets out of the folders that are allowed, and commands are not set.

@@ -41,8 +41,11 @@ type Session struct {
 	Node  Node   `json:"node"`
 	DHT   DHT    `json:"dht"`
 	// Dir is the folder for content.
-	Dir    string `json:"dir"`
-	Memory Memory `json:"memory"`
+	Dir string `json:"dir"`
+	// Pinned are the settings that flags or the environment of the daemon give: a change of
+	// them lasts until it ends.
+	Pinned []string `json:"pinned"`
+	Memory Memory   `json:"memory"`
 }
 
 // Stats are counts of all torrents together.
