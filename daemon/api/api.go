@@ -54,6 +54,7 @@ type API struct {
 	started time.Time
 	mux     *http.ServeMux
 	handler http.Handler
+	open    http.Handler // of requests that need no login
 	feeds   atomic.Int64 // requests for the feed that are open
 	// patience is how long the reader of a feed may take; see feedPatience.
 	patience time.Duration
@@ -74,15 +75,21 @@ func New(cfg Config) *API {
 		a.mux.Handle(routes[i].method+" "+Base+routes[i].path, a.serve(&routes[i]))
 	}
 	a.mux.HandleFunc("/", a.unknown)
-	a.handler = cfg.Gate.Protect(a.mux, func(w http.ResponseWriter, _ *http.Request,
-		refusal *control.Refusal) {
+	refuse := func(w http.ResponseWriter, _ *http.Request, refusal *control.Refusal) {
 		writeProblem(w, refusal)
-	})
+	}
+	a.handler, a.open = cfg.Gate.Protect(a.mux, refuse), cfg.Gate.Screen(a.mux, refuse)
 	return a
 }
 
 // ServeHTTP answers a request.
-func (a *API) ServeHTTP(w http.ResponseWriter, r *http.Request) { a.handler.ServeHTTP(w, r) }
+func (a *API) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	if needsNoLogin(r) {
+		a.open.ServeHTTP(w, r)
+		return
+	}
+	a.handler.ServeHTTP(w, r)
+}
 
 // serve returns the handler of a route.
 func (a *API) serve(route *route) http.Handler {

@@ -46,7 +46,8 @@ var fieldsParameter = parameter{"fields", "string",
 	"The fields of Torrent to show, with commas; all if it is not given. id is always there."}
 
 // routes are all routes.
-var routes = slices.Concat(torrentRoutes, actionRoutes, viewRoutes, sessionRoutes)
+var routes = slices.Concat(torrentRoutes, actionRoutes, viewRoutes, sessionRoutes,
+	loginRoutes)
 
 var torrentRoutes = []route{
 	{method: "GET", path: "/torrents", name: "listTorrents", about: "Lists torrents.",

@@ -26,6 +26,14 @@ type Gone struct {
 	ID daemon.ID `json:"id"`
 }
 
+// A Login says who logs a browser in.
+type Login struct {
+	// Name is that of a user; empty for a token.
+	Name string `json:"name"`
+	// Password is that of the user, or the token.
+	Password string `json:"password"`
+}
+
 // A Session describes the daemon and its node.
 type Session struct {
 	// Version is that of the program, API that of this interface.

@@ -209,6 +209,8 @@ func TestAnswersAreAsDescribed(t *testing.T) {
 	ask(204, "locateTorrent", "", Folder{t.TempDir()})
 	ask(202, "moveTorrent", "", Folder{t.TempDir()})
 	ask(204, "renameTorrent", "", Rename{"x", "y"})
+	ask(204, "login", "", Login{})
+	ask(204, "logout", "", nil)
 	ask(200, "getSession", "", nil)
 	ask(200, "getStats", "", nil)
 	ask(200, "getSpeed", "", nil)

@@ -41,16 +41,17 @@ type GateConfig struct {
 
 // A Gate decides who may ask. Its methods are safe for concurrent use.
 type Gate struct {
-	hosts  []string
-	log    *slog.Logger
-	keys   *keyring // nil if no password is ever needed
-	posts  *http.CrossOriginProtection
-	locked lockout
-	memory *limit.Memory
-	hash   chan struct{} // held while a password is hashed
-	queue  atomic.Int64  // requests that wait for it
-	dummy  *secretHash   // hashed for users that there are not
-	bodies atomic.Int64  // bytes of bodies in memory
+	hosts    []string
+	log      *slog.Logger
+	keys     *keyring // nil if no password is ever needed
+	posts    *http.CrossOriginProtection
+	locked   lockout
+	memory   *limit.Memory
+	hash     chan struct{} // held while a password is hashed
+	queue    atomic.Int64  // requests that wait for it
+	dummy    *secretHash   // hashed for users that there are not
+	sessions sessions      // of browsers
+	bodies   atomic.Int64  // bytes of bodies in memory
 	// answers counts answers by their class, from 1xx; wrongs counts wrong passwords.
 	answers [5]atomic.Uint64
 	wrongs  atomic.Uint64
@@ -80,10 +81,12 @@ func NewGate(cfg GateConfig) (*Gate, error) {
 func (g *Gate) NeedsLogin() bool { return g.keys != nil && g.keys.needed(g.now()) }
 
 // Still reports whether somebody who was let in as id would be let in as the same now: whether
-// the entry of the password file is as it was and its time is not over.
+// the entry of the password file is as it was, its time is not over, and its session goes on.
+// Asking for a session counts as a use of it.
 func (g *Gate) Still(id Identity) bool {
 	if id.key != nil {
-		return g.keys.holds(g.now(), id.key)
+		return g.keys.holds(g.now(), id.key) &&
+			(id.session == nil || g.sessions.use(g.now(), id.session.id) != nil)
 	}
 	onSocket := id.Name != ""
 	return onSocket || !g.NeedsLogin()
@@ -118,7 +121,8 @@ type Refusal struct {
 	Status int           // of HTTP
 	Err    error         // one sentence for users
 	Retry  time.Duration // when it may be tried again; 0 says nothing
-	// Challenge says that a login would help.
+	// Challenge says that a login in the header Authorization would help. Pages are not told:
+	// browsers would open a dialog of their own over them.
 	Challenge bool
 }
 
@@ -180,30 +184,42 @@ func (g *Gate) Login(r *http.Request) (Identity, error) {
 		}
 		return Identity{Scope: Admin}, nil
 	}
+	method, credentials, given := strings.Cut(r.Header.Get("Authorization"), " ")
+	if !given {
+		if s := g.fromCookies(r); s != nil { // which nobody can guess
+			return s.identity(), nil
+		}
+	}
 	if wait := g.locked.wait(g.now(), from); wait > 0 {
 		return Identity{}, lockedOut(wait)
 	}
-	method, credentials, _ := strings.Cut(r.Header.Get("Authorization"), " ")
 	switch {
 	case strings.EqualFold(method, "Bearer"):
-		if k := g.keys.token(g.now(), strings.TrimSpace(credentials)); k != nil {
-			g.locked.right(from)
-			return k.identity(), nil
-		}
-		return Identity{}, g.wrong(from, "the token is not known, or its time is over")
+		return g.token(r, from, strings.TrimSpace(credentials))
 	case strings.EqualFold(method, "Basic"):
-		return g.password(r, from)
+		name, password, ok := r.BasicAuth()
+		if !ok {
+			return Identity{}, g.wrong(r, from, "the header Authorization cannot be read")
+		}
+		return g.password(r, from, name, password)
 	}
-	return Identity{}, &Refusal{Status: http.StatusUnauthorized, Challenge: true,
+	return Identity{}, &Refusal{Status: http.StatusUnauthorized, Challenge: challenged(r),
 		Err: errors.New("a password or a token is needed")}
 }
 
-// password checks the password of a request.
-func (g *Gate) password(r *http.Request, from netip.Addr) (Identity, error) {
-	name, password, ok := r.BasicAuth()
-	if !ok {
-		return Identity{}, g.wrong(from, "the header Authorization cannot be read")
+// token checks a token.
+func (g *Gate) token(r *http.Request, from netip.Addr, token string) (Identity, error) {
+	k := g.keys.token(g.now(), token)
+	if k == nil {
+		return Identity{}, g.wrong(r, from, "the token is not known, or its time is over")
 	}
+	g.locked.right(from)
+	return k.identity(), nil
+}
+
+// password checks the password of a user.
+func (g *Gate) password(r *http.Request, from netip.Addr, name, password string) (Identity,
+	error) {
 	user, proven := g.keys.user(g.now(), name, password)
 	if !proven {
 		right, err := g.hashed(r.Context(), user, password)
@@ -211,7 +227,7 @@ func (g *Gate) password(r *http.Request, from netip.Addr) (Identity, error) {
 			return Identity{}, err
 		}
 		if !right {
-			return Identity{}, g.wrong(from, "the name or the password is wrong")
+			return Identity{}, g.wrong(r, from, "the name or the password is wrong")
 		}
 		g.keys.prove(user, password)
 	}
@@ -249,13 +265,14 @@ func (g *Gate) hashed(ctx context.Context, user *key, password string) (bool, er
 }
 
 // wrong counts a wrong password or token.
-func (g *Gate) wrong(from netip.Addr, why string) error {
+func (g *Gate) wrong(r *http.Request, from netip.Addr, why string) error {
 	g.wrongs.Add(1)
 	if d := g.locked.failed(g.now(), from); d > 0 {
 		g.log.Warn("too many wrong passwords", "from", from, "locked_out", d)
 		return lockedOut(d)
 	}
-	return &Refusal{Status: http.StatusUnauthorized, Challenge: true, Err: errors.New(why)}
+	return &Refusal{Status: http.StatusUnauthorized, Challenge: challenged(r),
+		Err: errors.New(why)}
 }
 
 // lockedOut refuses a request of a source that gave too many wrong passwords.
@@ -290,11 +307,26 @@ func RemoteAddr(r *http.Request) netip.Addr {
 // confined (daemon.Confine). Others are answered by write, or in plain text if it is nil.
 func (g *Gate) Protect(next http.Handler,
 	write func(http.ResponseWriter, *http.Request, *Refusal)) http.Handler {
+	return behind(g.Enter, next, write)
+}
+
+// Screen is Protect for requests that need no login, such as a login itself: it refuses those
+// of other sites alone.
+func (g *Gate) Screen(next http.Handler,
+	write func(http.ResponseWriter, *http.Request, *Refusal)) http.Handler {
+	return behind(func(r *http.Request) (context.Context, error) {
+		return r.Context(), g.checkOrigin(r)
+	}, next, write)
+}
+
+// behind returns a handler of the requests that enter lets in.
+func behind(enter func(*http.Request) (context.Context, error), next http.Handler,
+	write func(http.ResponseWriter, *http.Request, *Refusal)) http.Handler {
 	if write == nil {
 		write = writeRefusal
 	}
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		ctx, err := g.Enter(r)
+		ctx, err := enter(r)
 		if err != nil {
 			refusal, ok := errors.AsType[*Refusal](err)
 			if !ok {
@@ -309,10 +341,7 @@ func (g *Gate) Protect(next http.Handler,
 
 // Enter checks a request as Protect does, and returns the context for it.
 func (g *Gate) Enter(r *http.Request) (context.Context, error) {
-	if err := g.CheckHost(r); err != nil {
-		return nil, err
-	}
-	if err := g.CheckSite(r); err != nil {
+	if err := g.checkOrigin(r); err != nil {
 		return nil, err
 	}
 	id, err := g.Login(r)
@@ -320,6 +349,14 @@ func (g *Gate) Enter(r *http.Request) (context.Context, error) {
 		return nil, err
 	}
 	return Admit(r.Context(), id), nil
+}
+
+// checkOrigin refuses requests that a page of another site may have sent.
+func (g *Gate) checkOrigin(r *http.Request) error {
+	if err := g.CheckHost(r); err != nil {
+		return err
+	}
+	return g.CheckSite(r)
 }
 
 // Admit returns a context in which From finds id, and which is confined unless id is the

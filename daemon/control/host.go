@@ -41,3 +41,21 @@ func crossSite(r *http.Request, posts *http.CrossOriginProtection) bool {
 	}
 	return r.Header.Get("Sec-Fetch-Mode") != "navigate"
 }
+
+// challenged reports whether a refusal may ask for a login in the header Authorization: not if
+// a page sends the request, since its browser would open a dialog of its own over it. Browsers
+// say what a request is for over TLS and to this machine alone; elsewhere what they accept
+// shows it.
+func challenged(r *http.Request) bool {
+	if mode := r.Header.Get("Sec-Fetch-Mode"); mode != "" {
+		return mode == "navigate"
+	}
+	accept := r.Header.Get("Accept")
+	switch {
+	case strings.Contains(accept, "application/problem+json"),
+		strings.Contains(accept, "text/event-stream"):
+		return false
+	}
+	browser := r.Header.Get("Accept-Language") != ""
+	return !browser || strings.Contains(accept, "text/html")
+}

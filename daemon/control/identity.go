@@ -52,7 +52,8 @@ type Identity struct {
 	// do everything that the daemon can without asking it.
 	Owner bool
 
-	key *key // the entry of the password file; nil without one
+	key     *key     // the entry of the password file; nil without one
+	session *session // nil without a cookie
 }
 
 type contextKey uint8

@@ -1,0 +1,58 @@
+package api
+
+import (
+	"net/http"
+	"strings"
+	"testing"
+)
+
+// A browser logs in, asks with its cookie, and logs out.
+func TestLogin(t *testing.T) {
+	r := newLockedRig(t)
+	page := []string{"Sec-Fetch-Mode", "cors", "Sec-Fetch-Site", "same-origin"}
+	login := func(who any) (int, string) {
+		t.Helper()
+		a := r.remote("POST", "/login", who, page...)
+		if a.header.Get("WWW-Authenticate") != "" {
+			t.Errorf("%v: a challenge for a page", who)
+		}
+		cookie, _, _ := strings.Cut(a.header.Get("Set-Cookie"), ";")
+		return a.status, cookie
+	}
+	for _, c := range []struct {
+		body   any
+		status int
+	}{
+		{Login{Name: "admin", Password: "wrong"}, 401}, {Login{}, 401}, {object{"x": 1}, 422},
+		{strings.NewReader("["), 400}, {strings.NewReader(""), 400},
+		{Login{Password: strings.Repeat("x", loginBodyMax)}, 413},
+	} {
+		if status, cookie := login(c.body); status != c.status || cookie != "" {
+			t.Errorf("%.50v: %d with the cookie %q, want %d", c.body, status, cookie, c.status)
+		}
+	}
+	for scope, token := range r.tokens {
+		status, cookie := login(Login{Password: token})
+		if status != http.StatusNoContent || cookie == "" {
+			t.Fatalf("a token: %d %q", status, cookie)
+		}
+		var s Session
+		r.want(r.remote("GET", "/session", nil, append(page, "Cookie", cookie)...), 200, &s)
+		if s.Scope != scope.String() {
+			t.Errorf("the scope %s, want %v", s.Scope, scope)
+		}
+		a := r.remote("POST", "/shutdown", nil, "Cookie", cookie, "Sec-Fetch-Site", "cross-site")
+		if a.status != 403 {
+			t.Errorf("a page of another site: %d", a.status)
+		}
+		r.want(r.remote("POST", "/logout", nil, append(page, "Cookie", cookie)...), 204, nil)
+		r.want(r.remote("GET", "/session", nil, append(page, "Cookie", cookie)...), 401, nil)
+	}
+	if a := r.remote("GET", "/login", nil); a.status != 405 || a.header.Get("Allow") != "POST" {
+		t.Errorf("GET: %d, %q", a.status, a.header.Get("Allow"))
+	}
+	if a := r.remote("POST", "/login", Login{}, "Origin", "http://evil.example"); a.status != 403 {
+		t.Errorf("a login by another site: %d", a.status)
+	}
+	r.want(r.do("POST", "/login", Login{}), 204, nil)
+}
