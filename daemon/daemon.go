@@ -45,6 +45,7 @@ type Daemon struct {
 	keeper    *keeper
 	folders   *folders
 	feed      feed.Feed[Torrent, ID]
+	single    *single // nil unless it serves a single run; see Attach
 	listeners []func(*Torrent, Event)
 	// left are the torrents whose files are left alone; see loaded.left. Nobody changes it.
 	left map[metainfo.Hash]error
@@ -71,12 +72,28 @@ type Daemon struct {
 // the daemon closes as by Close. The error is a *LockError, a *SettingError, one of
 // swarmnode.Start, or says why the state folder cannot be used.
 func Start(ctx context.Context, cfg Config) (*Daemon, error) {
+	if cfg.Node.StateDir == "" {
+		return nil, errors.New("a daemon needs a state folder")
+	}
+	d, err := newDaemon(ctx, &cfg)
+	if err != nil {
+		return nil, err
+	}
+	node := nodeConfig(&cfg, &d.settings)
+	if d.node, err = swarmnode.Start(context.WithoutCancel(ctx), node); err != nil {
+		d.records.close()
+		return nil, err
+	}
+	d.begin(ctx)
+	return d, nil
+}
+
+// newDaemon takes the lock of the state folder and lists the torrents of the last run. The daemon
+// needs a node before begin.
+func newDaemon(ctx context.Context, cfg *Config) (*Daemon, error) {
 	log := cfg.Logger
 	if log == nil {
 		log = slog.New(slog.DiscardHandler)
-	}
-	if cfg.Node.StateDir == "" {
-		return nil, errors.New("a daemon needs a state folder")
 	}
 	records, err := openRecords(log, cfg.Node.StateDir)
 	if err != nil {
@@ -91,7 +108,7 @@ func Start(ctx context.Context, cfg Config) (*Daemon, error) {
 	d.folders = newFolders(d)
 	d.feed.Init(time.Now(), entryOf, idOf)
 	d.keeper = openKeeper(log, cfg.Node.StateDir, records.writable)
-	if d.settings, err = d.keeper.rebase(withDir(cfg), cfg.Pinned); err != nil {
+	if d.settings, err = d.keeper.rebase(withDir(*cfg), cfg.Pinned); err != nil {
 		records.close()
 		return nil, err
 	}
@@ -100,16 +117,15 @@ func Start(ctx context.Context, cfg Config) (*Daemon, error) {
 		records.close()
 		return nil, stateError(cfg.Node.StateDir, err)
 	}
-	node := nodeConfig(&cfg, &d.settings)
-	if d.node, err = swarmnode.Start(context.WithoutCancel(ctx), node); err != nil {
-		records.close()
-		return nil, err
-	}
+	return d, nil
+}
+
+// begin starts the goroutines, and makes the end of ctx close the daemon.
+func (d *Daemon) begin(ctx context.Context) {
 	d.run()
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	d.unbind = context.AfterFunc(ctx, func() { d.Close() })
-	return d, nil
 }
 
 // withDir returns the settings of cfg with a folder for content.
@@ -196,18 +212,33 @@ func (d *Daemon) Close() error {
 		d.cancel()
 		d.wait.Wait()
 		d.folders.close()
-		err := d.node.Close()
+		err := d.closeNode()
 		for _, t := range d.Torrents() {
 			t.ended()
 		}
 		d.err = errors.Join(err, d.saver.flush(), d.keeper.close())
 		d.keepLedger(time.Now())
 		d.records.close()
+		d.single.remove(d.log)
 		d.feed.Close()
 		close(d.done)
 	})
 	<-d.done
 	return d.err
+}
+
+// closeNode ends the torrents in the engine: with the node, unless that is somebody else's.
+func (d *Daemon) closeNode() error {
+	if d.single == nil {
+		return d.node.Close()
+	}
+	var errs []error
+	for _, t := range d.Torrents() {
+		if !t.adopted {
+			errs = append(errs, t.close())
+		}
+	}
+	return errors.Join(errs...)
 }
 
 // ended keeps what a list shows of a torrent whose engine has closed.

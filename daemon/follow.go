@@ -138,8 +138,11 @@ func (t *Torrent) failed(run *swarm.Torrent) {
 		return
 	}
 	memory := swarm.CauseOf(err) == swarm.CauseMemory
-	if !memory {
+	if !memory || t.adopted {
 		t.fail(err)
+	}
+	if t.adopted {
+		return // its owner closes it
 	}
 	t.daemon.wait.Go(func() {
 		_ = t.close() // its error is err

@@ -32,6 +32,8 @@ func (t *Torrent) open(ctx context.Context) (*swarm.Torrent, error) {
 		return nil, ErrRemoved
 	case run != nil:
 		return run, nil
+	case t.adopted:
+		return nil, ErrEnded
 	}
 	spec, options, err := t.spec()
 	if err != nil {

@@ -102,6 +102,9 @@ func (d *Daemon) Change(ctx context.Context, by func(*Settings)) error {
 	if err := d.admitSettings(ctx, &old, &next); err != nil {
 		return err
 	}
+	if err := d.admitSingle(&old, &next); err != nil {
+		return err
+	}
 	if err := d.useLists(ctx, &old, &next); err != nil {
 		return err
 	}

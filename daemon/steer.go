@@ -174,6 +174,9 @@ func sameTiers(a, b [][]string) bool {
 func (t *Torrent) Start(ctx context.Context, turn Turn) error {
 	t.editing.Lock()
 	defer t.editing.Unlock()
+	if err := t.endedFor(); err != nil {
+		return err
+	}
 	set := t.daemon.Settings()
 	t.mu.Lock()
 	if t.drive.removed {

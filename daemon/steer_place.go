@@ -103,13 +103,17 @@ func (d *Daemon) start(f func()) bool {
 	return true
 }
 
-// Locate says that the content lies in another folder now. It is checked there.
+// Locate says that the content lies in another folder now. It is checked there. The error is one
+// of Move, or ErrAdopted.
 func (t *Torrent) Locate(ctx context.Context, dir string) error {
 	if err := checkDir(dir); err != nil {
 		return &OptionError{"dir", err}
 	}
 	if err := t.daemon.admit(ctx, dir); err != nil {
 		return err
+	}
+	if t.adopted {
+		return ErrAdopted
 	}
 	if err := t.beginMove(); err != nil {
 		return err

@@ -114,7 +114,7 @@ func (t *Torrent) removeContent(ctx context.Context, data bool) error {
 		t.mu.Unlock()
 		return ErrRemoved
 	}
-	t.drive.removed = true
+	t.drive.removed, t.drive.dropped = true, true
 	t.mu.Unlock()
 	t.daemon.checks.release(t)
 	if run == nil {

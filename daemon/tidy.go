@@ -70,8 +70,8 @@ func (t *Torrent) isIdle() (used time.Time, ok bool) {
 	t.mu.Lock()
 	run, d := t.run, &t.drive
 	used = d.touched
-	ok = run != nil && !d.running && d.aim == aimRest && d.check == checkNone && !d.verify &&
-		!d.moving && d.users == 0 && d.needs == 0
+	ok = run != nil && !t.adopted && !d.running && d.aim == aimRest && d.check == checkNone &&
+		!d.verify && !d.moving && d.users == 0 && d.needs == 0
 	t.mu.Unlock()
 	return used, ok && run.State().Phase != swarm.Checking
 }

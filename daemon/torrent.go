@@ -19,7 +19,9 @@ type Torrent struct {
 	daemon *Daemon
 	id     ID
 	hash   metainfo.Hash
-	fed    feed.Entry[Torrent] // in the feed of the daemon
+	// adopted says that the owner of the node has added it, and closes it; see Daemon.Adopt.
+	adopted bool
+	fed     feed.Entry[Torrent] // in the feed of the daemon
 
 	// life is held while the torrent is opened, closed or removed, and while it is paused or
 	// resumed. It is taken before mu.
@@ -53,6 +55,7 @@ type drive struct {
 	looks   bool   // the check that runs is one that the user wants
 	placed  bool   // it has a place of the hands
 	ending  bool   // the torrent in the engine has failed
+	dropped bool   // a control has removed it, even if its files could not be
 	removed bool
 	files   chan struct{} // closed when the files of run are known; nil while it is not open
 	started time.Time     // when it last began to run

@@ -102,6 +102,7 @@ func statusOf(err error) int {
 	case errors.Is(err, daemon.ErrRemoved):
 		return http.StatusNotFound
 	case errors.Is(err, daemon.ErrNoInfo), errors.Is(err, daemon.ErrMoving),
+		errors.Is(err, daemon.ErrAdopted), errors.Is(err, daemon.ErrEnded),
 		errors.Is(err, storage.ErrExists):
 		return http.StatusConflict
 	case errors.Is(err, daemon.ErrClosed), errors.Is(err, swarm.ErrMemory),

@@ -78,6 +78,7 @@ func (c *call) session() error {
 		Version: swarmnode.Version, API: Version, Started: a.started.UTC(), User: c.who.Name,
 		Scope: c.who.Scope.String(), Owner: c.who.Owner, Stats: a.stats(), Node: nodeOf(n),
 		DHT: dhtOf(n), Dir: a.daemon.Settings().Dir, Pinned: listOf(a.daemon.Pinned()),
+		Single: a.daemon.Single(),
 		Memory: memoryNow(),
 	})
 }

@@ -53,7 +53,10 @@ type Session struct {
 	// Pinned are the settings that flags or the environment of the daemon give: a change of
 	// them lasts until it ends.
 	Pinned []string `json:"pinned"`
-	Memory Memory   `json:"memory"`
+	// Single says that a command serves its own torrents, and ends: there is no queue, nor
+	// anything else that a daemon has for months.
+	Single bool   `json:"single"`
+	Memory Memory `json:"memory"`
 }
 
 // Stats are counts of all torrents together.
