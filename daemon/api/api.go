@@ -13,6 +13,7 @@ import (
 	"swarmnode/daemon"
 	"swarmnode/daemon/control"
 	"swarmnode/daemon/tally"
+	"swarmnode/swarm/limit"
 )
 
 // Version is that of the interface. It changes when something is taken away.
@@ -56,18 +57,23 @@ type API struct {
 	handler http.Handler
 	open    http.Handler // of requests that need no login
 	feeds   atomic.Int64 // requests for the feed that are open
+	told    told         // what feeds remember
+	packers packers
 	// patience is how long the reader of a feed may take; see feedPatience.
 	patience time.Duration
 	// heartbeat is the longest silence of a feed; see heartbeat.
 	heartbeat time.Duration
-	adding    sync.Mutex // held while a large torrent is parsed
+	every     time.Duration // the least time between two batches of a feed; see feedEvery
+	adding    sync.Mutex    // held while a large torrent is parsed
 }
 
 // New returns an API. Its requests pass the gate of cfg.
 func New(cfg Config) *API {
 	a := &API{cfg: cfg, daemon: cfg.Daemon, log: cfg.Logger, started: time.Now(),
-		mux: http.NewServeMux(), patience: feedPatience,
-		heartbeat: heartbeat}
+		mux: http.NewServeMux(), patience: feedPatience, heartbeat: heartbeat,
+		every: feedEvery}
+	a.told.memory = limit.NewMemory(nil)
+	a.packers.memory = a.told.memory
 	if a.log == nil {
 		a.log = slog.New(slog.DiscardHandler)
 	}
@@ -96,6 +102,9 @@ func (a *API) serve(route *route) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		c := &call{api: a, w: w, r: r, who: control.From(r.Context())}
 		err := c.allowed(route)
+		if err == nil && route.packs {
+			defer c.packAnswer()()
+		}
 		if err == nil && !route.long {
 			ctx, cancel := context.WithTimeout(r.Context(), actionTime)
 			defer cancel()

@@ -2,6 +2,7 @@ package api
 
 import (
 	"bytes"
+	"compress/gzip"
 	"context"
 	"encoding/json"
 	"errors"
@@ -15,6 +16,8 @@ import (
 const (
 	// feedsMax bounds the feeds that are open.
 	feedsMax = 32
+	// feedsRetry is after how many seconds somebody for whom there is no feed may try again.
+	feedsRetry = 5
 	// feedEvery is the least time between two batches of a feed: what changes several times is
 	// told once.
 	feedEvery = time.Second
@@ -32,6 +35,7 @@ type stream struct {
 	w       http.ResponseWriter
 	control *http.ResponseController
 	buf     []byte
+	pack    *gzip.Writer // nil for a reader that takes no gzip
 	// patience is how long the reader may take for what is sent at one time.
 	patience time.Duration
 }
@@ -46,12 +50,17 @@ func (c *call) events() error {
 	if err != nil {
 		return err
 	}
+	delta, err := c.yes("delta")
+	if err != nil {
+		return err
+	}
 	since, err := c.since()
 	if err != nil {
 		return err
 	}
 	if c.api.feeds.Add(1) > feedsMax {
 		c.api.feeds.Add(-1)
+		c.w.Header().Set("Retry-After", strconv.Itoa(feedsRetry))
 		return problemf(http.StatusServiceUnavailable, "there are %d feeds, which is the most",
 			feedsMax)
 	}
@@ -61,6 +70,13 @@ func (c *call) events() error {
 	header.Set("Content-Type", "text/event-stream")
 	header.Set("Cache-Control", "no-store")
 	header.Set("X-Accel-Buffering", "no") // nginx would hold events back
+	header.Set("Vary", "Accept-Encoding")
+	if s.pack = c.packer(); s.pack != nil {
+		header.Set("Content-Encoding", "gzip")
+		s.pack.Reset(c.w)
+		defer c.api.packers.put(s.pack)
+		defer s.end()
+	}
 	s.buf = append(s.buf, "retry: "+strconv.Itoa(retryAfter)+"\n\n"...)
 	if err := s.send(); err != nil {
 		return nil
@@ -68,6 +84,10 @@ func (c *call) events() error {
 	f := follower{call: c, stream: s, plan: p, changes: c.api.daemon.Subscribe(since)}
 	if stats {
 		f.stats = []byte{}
+	}
+	if delta {
+		f.deltas = newDeltas(p, &c.api.told)
+		defer f.deltas.forget()
 	}
 	f.run(c.r.Context())
 	return nil
@@ -95,7 +115,8 @@ type follower struct {
 	stream  *stream
 	plan    plan
 	changes *daemon.Subscription
-	stats   []byte // as told last; nil if they are not to be told
+	deltas  *deltas // nil if torrents are told as a whole
+	stats   []byte  // as told last; nil if they are not to be told
 }
 
 // run tells what changes until ctx ends, the reader is gone, or may no longer ask.
@@ -109,10 +130,10 @@ func (f *follower) run(ctx context.Context) {
 		case <-ctx.Done():
 			return
 		}
-		pause.Reset(feedEvery)
+		pause.Reset(f.call.api.every)
 		patience := f.call.api.heartbeat
 		if f.stats != nil {
-			patience = feedEvery // stats change without the feed
+			patience = f.call.api.every // stats change without the feed
 		}
 		wait, cancel := context.WithTimeout(ctx, patience)
 		changes, err := f.changes.Next(wait)
@@ -148,25 +169,29 @@ func (f *follower) run(ctx context.Context) {
 func (f *follower) tell(changes *daemon.Changes) error {
 	s := f.stream
 	if changes.Reset {
+		if f.deltas != nil {
+			f.deltas.reset()
+		}
 		s.event(EventReset, func(b []byte) []byte {
 			b = append(b, `{"torrents":`...)
 			return append(strconv.AppendInt(b, int64(len(changes.Torrents)), 10), '}')
 		})
 	}
 	for _, id := range changes.Removed {
+		if f.deltas != nil {
+			f.deltas.remove(id)
+		}
 		s.event(EventRemoved, func(b []byte) []byte {
 			b = append(b, `{"id":`...)
 			return append(strconv.AppendInt(b, int64(id), 10), '}')
 		})
 	}
-	for _, change := range changes.Torrents {
-		v := viewOf(change.Torrent)
-		s.event(EventTorrent, func(b []byte) []byte { return f.plan.append(b, &v) })
-		if len(s.buf) >= chunkBytes {
-			if err := s.send(); err != nil {
-				return err
-			}
-		}
+	tell := f.tellWhole
+	if f.deltas != nil {
+		tell = f.tellRows
+	}
+	if err := tell(changes.Torrents); err != nil {
+		return err
 	}
 	if changes.Settings {
 		s.event(EventSettings, func(b []byte) []byte { return append(b, "{}"...) })
@@ -175,6 +200,54 @@ func (f *follower) tell(changes *daemon.Changes) error {
 	s.buf = strconv.AppendUint(s.buf, changes.Seq, 10)
 	s.buf = append(s.buf, "\n\n"...)
 	return nil
+}
+
+// tellWhole writes an event for each torrent, with all fields.
+func (f *follower) tellWhole(torrents []daemon.Change) error {
+	for _, change := range torrents {
+		v := viewOf(change.Torrent)
+		f.stream.event(EventTorrent, func(b []byte) []byte { return f.plan.append(b, &v) })
+		if len(f.stream.buf) >= chunkBytes {
+			if err := f.stream.send(); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+// tellRows writes what changed of torrents, as many in an event as make a chunk.
+func (f *follower) tellRows(torrents []daemon.Change) error {
+	s := f.stream
+	const head = "event: " + EventRows + "\ndata: ["
+	begin := -1
+	for _, change := range torrents {
+		if begin < 0 {
+			begin = len(s.buf)
+			s.buf = append(s.buf, head...)
+		}
+		v := viewOf(change.Torrent)
+		s.buf = f.deltas.append(s.buf, &v)
+		if len(s.buf) < chunkBytes {
+			continue
+		}
+		s.endRows()
+		if err := s.send(); err != nil {
+			return err
+		}
+		begin = -1 // send empties the buffer
+	}
+	if begin >= 0 && len(s.buf) == begin+len(head) {
+		s.buf = s.buf[:begin] // nothing that was asked for
+	} else if begin >= 0 {
+		s.endRows()
+	}
+	return nil
+}
+
+// endRows ends an event of rows, each of which ends with a comma.
+func (s *stream) endRows() {
+	s.buf = append(s.buf[:len(s.buf)-1], "]\n\n"...)
 }
 
 // tellStats writes the stats if they have changed.
@@ -210,11 +283,30 @@ func (s *stream) event(name string, data func([]byte) []byte) {
 func (s *stream) send() error {
 	err := s.control.SetWriteDeadline(time.Now().Add(s.patience))
 	if err == nil {
-		_, err = s.w.Write(s.buf)
+		err = s.write()
 	}
 	if err == nil {
 		err = s.control.Flush()
 	}
 	s.buf = s.buf[:0]
 	return err
+}
+
+// write writes what was collected, packed if the reader takes that.
+func (s *stream) write() error {
+	if s.pack == nil {
+		_, err := s.w.Write(s.buf)
+		return err
+	}
+	if _, err := s.pack.Write(s.buf); err != nil {
+		return err
+	}
+	return s.pack.Flush()
+}
+
+// end ends what is packed.
+func (s *stream) end() {
+	if s.control.SetWriteDeadline(time.Now().Add(s.patience)) == nil {
+		_ = s.pack.Close() // the reader may have gone
+	}
 }

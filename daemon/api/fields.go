@@ -25,6 +25,8 @@ func viewOf(t *daemon.Torrent) view { return view{t, t.State(), t.Options()} }
 // thousand torrents take a millisecond or two.
 type field struct {
 	name string
+	// zero is the value, as JSON, that a reader of deltas takes for granted.
+	zero string
 	// append appends the value as JSON. Without show, or if show says so, the field is there.
 	append func(b []byte, v *view) []byte
 	show   func(v *view) bool
@@ -35,12 +37,13 @@ type field struct {
 
 // The kinds of fields.
 func integer(name string, get func(*view) int64) field {
-	return field{name: name, number: func(v *view) float64 { return float64(get(v)) },
+	return field{name: name, zero: "0",
+		number: func(v *view) float64 { return float64(get(v)) },
 		append: func(b []byte, v *view) []byte { return strconv.AppendInt(b, get(v), 10) }}
 }
 
 func words(name string, get func(*view) string) field {
-	return field{name: name, text: get,
+	return field{name: name, zero: `""`, text: get,
 		append: func(b []byte, v *view) []byte { return appendString(b, get(v)) }}
 }
 
@@ -51,7 +54,7 @@ func sentence(name string, get func(*view) string) field {
 }
 
 func yesNo(name string, get func(*view) bool) field {
-	return field{name: name, append: func(b []byte, v *view) []byte {
+	return field{name: name, zero: "false", append: func(b []byte, v *view) []byte {
 		return strconv.AppendBool(b, get(v))
 	}, number: func(v *view) float64 {
 		if get(v) {
@@ -62,7 +65,8 @@ func yesNo(name string, get func(*view) bool) field {
 }
 
 func moment(name string, get func(*view) time.Time) field {
-	return field{name: name, show: func(v *view) bool { return !get(v).IsZero() },
+	return field{name: name, zero: "null",
+		show:   func(v *view) bool { return !get(v).IsZero() },
 		append: func(b []byte, v *view) []byte { return appendTime(b, get(v)) },
 		number: func(v *view) float64 {
 			if at := get(v); !at.IsZero() {
@@ -74,7 +78,7 @@ func moment(name string, get func(*view) time.Time) field {
 
 // known is a number that is absent while it is negative. It sorts as a very large one then.
 func known(name string, get func(*view) float64) field {
-	return field{name: name, show: func(v *view) bool { return get(v) >= 0 },
+	return field{name: name, zero: "null", show: func(v *view) bool { return get(v) >= 0 },
 		append: func(b []byte, v *view) []byte { return appendFloat(b, get(v)) },
 		number: func(v *view) float64 {
 			if n := get(v); n >= 0 {
@@ -85,7 +89,8 @@ func known(name string, get func(*view) float64) field {
 }
 
 func seconds(name string, get func(*view) time.Duration) field {
-	return field{name: name, number: func(v *view) float64 { return get(v).Seconds() },
+	return field{name: name, zero: "0",
+		number: func(v *view) float64 { return get(v).Seconds() },
 		append: func(b []byte, v *view) []byte { return appendFloat(b, get(v).Seconds()) }}
 }
 
@@ -137,7 +142,7 @@ var torrentFields = []field{
 	integer("peers-known", func(v *view) int64 { return int64(v.state.Swarm.PeersKnown) }),
 	integer("sending", func(v *view) int64 { return int64(v.state.Swarm.PeersServing) }),
 	integer("receiving", func(v *view) int64 { return int64(v.state.Swarm.PeersUnchoked) }),
-	{name: "labels", append: func(b []byte, v *view) []byte {
+	{name: "labels", zero: "[]", append: func(b []byte, v *view) []byte {
 		return appendStrings(b, v.options.Labels)
 	}, text: func(v *view) string { return strings.Join(v.options.Labels, ",") }},
 	words("group", func(v *view) string { return v.options.Group }),

@@ -22,6 +22,7 @@ type route struct {
 	answer any
 	media  string // the content type of an answer that is not JSON
 	long   bool   // it has no time limit of its own
+	packs  bool   // a long answer is packed for those who take gzip
 	serve  func(*call) error
 }
 
@@ -52,6 +53,7 @@ var routes = slices.Concat(torrentRoutes, actionRoutes, viewRoutes, sessionRoute
 var torrentRoutes = []route{
 	{method: "GET", path: "/torrents", name: "listTorrents", about: "Lists torrents.",
 		scope: control.Read, status: http.StatusOK, answer: List{}, serve: (*call).list,
+		packs: true,
 		query: append([]parameter{fieldsParameter,
 			{"ids", "string", "Only torrents with these numbers or info-hashes, with commas."},
 			{"status", "string", "Only torrents with one of these statuses, with commas; also " +

@@ -22,7 +22,7 @@ var sessionRoutes = []route{
 		scope: control.Read, status: http.StatusOK, answer: Stats{}, serve: (*call).stats},
 	{method: "GET", path: "/speed", name: "getSpeed",
 		about: "Returns the speeds of the last hour.", scope: control.Read,
-		status: http.StatusOK, answer: Speed{}, serve: (*call).speed},
+		status: http.StatusOK, answer: Speed{}, packs: true, serve: (*call).speed},
 	{method: "GET", path: "/log", name: "getLog", about: "Returns the last lines of the log.",
 		scope: control.Read, query: []parameter{
 			{"since", "integer", "Only lines after this number."},
@@ -63,11 +63,12 @@ var sessionRoutes = []route{
 			{"since", "integer", "Begin with what changed since the seq of an earlier answer; " +
 				"the header Last-Event-ID says the same."},
 			{"stats", "boolean", "Tell Stats as well, when they change."},
+			{"delta", "boolean", "Tell only the fields of a torrent that changed, as rows."},
 		}, status: http.StatusOK, media: "text/event-stream", long: true,
 		serve: (*call).events},
 	{method: "GET", path: "/openapi.json", name: "getOpenAPI",
 		about: "Returns the description of this interface.", scope: control.Read,
-		status: http.StatusOK, media: "application/json", serve: (*call).openapi},
+		status: http.StatusOK, media: "application/json", packs: true, serve: (*call).openapi},
 }
 
 // session describes the daemon.

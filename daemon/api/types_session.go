@@ -11,6 +11,7 @@ import (
 const (
 	EventReset    = "reset" // forget all torrents: all follow
 	EventTorrent  = "torrent"
+	EventRows     = "rows" // several torrents, each with what changed
 	EventRemoved  = "removed"
 	EventSettings = "settings"
 	EventStats    = "stats"
