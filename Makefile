@@ -52,12 +52,14 @@ lint:
 	$(GO) vet ./...
 	$(GO) tool staticcheck ./...
 
-## test-fronts  front ends of Transmission beside node daemon, in a browser and on a screen of
-##           their own; those of npm are installed into FRONTS first. As root, or where users
-##           may make network namespaces
+## test-fronts  our own page, checked by tsc and eslint and used in a browser, and front ends of
+##           Transmission beside node daemon, in a browser and on a screen of their own. What
+##           npm has of them is installed into FRONTS first. As root, or where users may make
+##           network namespaces
 test-fronts:
 	./.ci/fronts "$(FRONTS)"
-	SWARM_FRONTS="$(FRONTS)" $(GO) test -count 1 -timeout $(TESTTIME) -run 'Front' ./cmd/node
+	SWARM_FRONTS="$(FRONTS)" $(GO) test -count 1 -timeout $(TESTTIME) -run 'Front' ./cmd/node \
+	  ./daemon/web
 
 ## race      the tests again, uncached, in random order
 race:
