@@ -60,11 +60,11 @@ func (f *daemonFlags) checkFolders() error {
 // checkReach refuses addresses beyond this machine unless there is a password. config is the file
 // beside which it is looked for.
 func (f *daemonFlags) checkReach(config string, log *slog.Logger) (*control.Gate, error) {
-	gate, err := f.control.gate(config, log)
+	gate, err := f.control.site.gate(config, log)
 	if err != nil || gate.NeedsLogin() {
 		return gate, err
 	}
-	for _, l := range slices.Concat(f.control.listeners(nil), f.rpc.listeners(nil),
+	for _, l := range slices.Concat(f.control.site.listeners(nil), f.rpc.listeners(nil),
 		f.metrics.listeners(nil)) {
 		if !l.Addr.Addr().IsLoopback() {
 			return nil, f.wrong(l.Name, fmt.Errorf("%v is an address beyond this machine, which "+
