@@ -225,7 +225,7 @@ func (s *service) announce() {
 		switch rpc := i - s.controls.apis; {
 		case rpc < 0:
 			start.HTTP = append(start.HTTP, a.String())
-			s.c.note("the API is at http://%s/api/v1", a)
+			tellPage(s.c, s.controls.network, a)
 		case rpc < s.controls.rpcs:
 			start.RPC = append(start.RPC, a.String())
 			s.c.note("front ends of Transmission connect to %s", rpcURL(a, s.controls.base))

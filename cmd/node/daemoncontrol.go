@@ -47,11 +47,12 @@ func (f *controlFlags) socketPath() string {
 
 // A controls is what controls a daemon: listeners, with what they serve.
 type controls struct {
-	server *control.Server
-	site   *site
-	apis   int    // how many of the addresses of server are those of the API, which are first
-	rpcs   int    // how many of the next ones are those of the RPC; the rest are for metrics
-	base   string // path of the RPC
+	server  *control.Server
+	network *swarmnode.Network
+	site    *site
+	apis    int    // how many of the addresses of server are those of the API, which are first
+	rpcs    int    // how many of the next ones are those of the RPC; the rest are for metrics
+	base    string // path of the RPC
 }
 
 // openControls listens for whoever controls the daemon. shutdown ends the command.
@@ -79,7 +80,7 @@ func (s *service) openControls(ctx context.Context, node swarmnode.Config, gate 
 		site.close()
 		return nil, s.flags.controlFailure(err)
 	}
-	return &controls{server, site, apis, len(rpcs), rpc.Base()}, nil
+	return &controls{server, network, site, apis, len(rpcs), rpc.Base()}, nil
 }
 
 func (c *controls) close() {

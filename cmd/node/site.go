@@ -4,18 +4,22 @@ import (
 	"errors"
 	"io/fs"
 	"log/slog"
+	"net"
 	"net/http"
 	"net/netip"
 	"os"
 	"path/filepath"
+	"strconv"
 	"strings"
 
 	"github.com/spf13/pflag"
 
+	"swarmnode"
 	"swarmnode/daemon/api"
 	"swarmnode/daemon/control"
 	"swarmnode/daemon/metrics"
 	"swarmnode/daemon/tally"
+	"swarmnode/daemon/web"
 )
 
 // siteFlags say where a site is served over TCP, and to whom.
@@ -107,7 +111,7 @@ func passwordsFailure(err error) error {
 	return &failure{code: code, why: err, hint: hint}
 }
 
-// A site is what a daemon serves over HTTP: the API and metrics.
+// A site is what a daemon serves over HTTP: the web page, the API and metrics.
 type site struct {
 	mux     *http.ServeMux
 	numbers *http.ServeMux // metrics alone
@@ -123,11 +127,37 @@ func newSite(cfg api.Config, torrents bool) *site {
 		Gate: cfg.Gate, Torrents: torrents}))
 	s.mux.Handle(metrics.Path, s.numbers)
 	s.mux.Handle(api.Base+"/", api.New(cfg))
+	s.mux.Handle("/", web.Handler())
 	return s
 }
 
 // ServeHTTP answers a request.
 func (s *site) ServeHTTP(w http.ResponseWriter, r *http.Request) { s.mux.ServeHTTP(w, r) }
+
+// pageURLs returns the URLs of the page that is served at an address, for this machine and for
+// others.
+func pageURLs(network *swarmnode.Network, at netip.AddrPort) (here string, others []string) {
+	if !at.Addr().IsUnspecified() {
+		return siteURL(at.String()), nil
+	}
+	for _, end := range localEndpoints(network, []netip.AddrPort{at}) {
+		others = append(others, siteURL(end.String()))
+	}
+	return siteURL(net.JoinHostPort("localhost", strconv.Itoa(int(at.Port())))), others
+}
+
+// siteURL returns the URL of the page of a host.
+func siteURL(host string) string { return "http://" + host + "/" }
+
+// tellPage says where the page is.
+func tellPage(c *console, network *swarmnode.Network, at netip.AddrPort) {
+	here, others := pageURLs(network, at)
+	line := "the page is at " + here
+	if len(others) > 0 {
+		line += ", and for other machines at " + strings.Join(others, " ")
+	}
+	c.note("%s", line)
+}
 
 // close ends what the site does besides requests, which have ended. The daemon still runs.
 func (s *site) close() { s.tally.Close() }
