@@ -26,6 +26,17 @@ type Standing = reach.Standing
 // change its slice.
 func (n *Node) Reach() Standing { return n.engine.Reach() }
 
+// CutOff says why nothing can be sent to anybody at the moment; "" if something can.
+func (n *Node) CutOff() string {
+	if _, err := n.cfg.Network.Egress().Present(); err != nil {
+		return err.Error()
+	}
+	if n.ProxyAway() {
+		return "the proxy cannot be used"
+	}
+	return ""
+}
+
 // OnReach makes f hear how others reach the node, now and after each change, until the node
 // closes or the function that OnReach returns is called. See swarm.Engine.OnReach.
 func (n *Node) OnReach(f func(Standing)) (stop func()) { return n.engine.OnReach(f) }

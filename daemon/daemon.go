@@ -44,6 +44,7 @@ type Daemon struct {
 	ledger    *ledger
 	keeper    *keeper
 	folders   *folders
+	outlook   outlook
 	feed      feed.Feed[Torrent, ID]
 	single    *single // nil unless it serves a single run; see Attach
 	listeners []func(*Torrent, Event)

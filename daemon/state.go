@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"time"
 
+	"swarmnode/daemon/stuck"
 	"swarmnode/swarm"
 )
 
@@ -22,6 +23,8 @@ type State struct {
 	Queue   int  // the position in the queue, from 0
 	Forced  bool // it does not queue
 	Stalled bool // nothing has moved for Settings.QueueStalled
+	// Stuck says why it does not get on; Torrent.Stuck has the sentence.
+	Stuck stuck.Reason
 
 	Dir         string // where the content lies now
 	HaveInfo    bool   // the metadata is known
@@ -53,6 +56,13 @@ type State struct {
 // State returns what the torrent was doing a moment ago. It never waits. Nobody may change the
 // maps of a State.
 func (t *Torrent) State() State {
+	f, s := t.examine()
+	s.Stuck = f.Reason()
+	return s
+}
+
+// examine returns State without Stuck, and the facts that Stuck follows from.
+func (t *Torrent) examine() (stuck.Facts, State) {
 	t.mu.Lock()
 	run := t.run
 	t.mu.Unlock()
@@ -67,8 +77,13 @@ func (t *Torrent) State() State {
 	}
 	s.Status, s.Why = t.status(&s), t.whyNow()
 	s.Error = t.errorNow(&s)
-	ratio, seeds, idle := t.rec.Options.Ratio, t.rec.Options.Time, t.rec.Options.Idle
+	f, o := t.facts(&s), &t.rec.Options
+	ratio, seeds, idle := o.Ratio, o.Time, o.Idle
+	limits := limited{o.Down, o.Alone, o.Group}
 	t.mu.Unlock()
+	now := time.Now()
+	around := t.daemon.around(now)
+	around.look(&f, now, &s, &limits)
 	s.Ratio = ratioOf(s.Totals.Up, s.Wanted)
 	switch {
 	case s.Status == Downloading && s.Left > 0 && s.DownRate > 0:
@@ -76,10 +91,10 @@ func (t *Torrent) State() State {
 	case s.Status == Seeding:
 		set := t.daemon.Settings()
 		g := goalsOf(&set, &Options{Ratio: ratio, Time: seeds, Idle: idle})
-		s.ETA = g.eta(time.Now(), seeded{s.Totals.Up, s.Wanted, s.Totals.Seeding,
+		s.ETA = g.eta(now, seeded{s.Totals.Up, s.Wanted, s.Totals.Seeding,
 			later(s.Started, s.Totals.LastActive)}, s.UpRate)
 	}
-	return s
+	return f, s
 }
 
 // kept returns the State of a torrent at rest. t.mu is held.

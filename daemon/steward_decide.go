@@ -58,10 +58,13 @@ func (d *decider) decide(now time.Time, order []*ward, set *Settings, urgent map
 	}
 }
 
+// turnPrefix begins what is said of a torrent that waits for its turn.
+const turnPrefix = "waiting for its turn"
+
 // turnText says why a torrent waits for its turn.
 func turnText(limit int, does string) string {
 	if limit == 1 {
-		return fmt.Sprintf("waiting for its turn: 1 torrent may %s at a time", does)
+		return fmt.Sprintf(turnPrefix+": 1 torrent may %s at a time", does)
 	}
-	return fmt.Sprintf("waiting for its turn: %d torrents may %s at a time", limit, does)
+	return fmt.Sprintf(turnPrefix+": %d torrents may %s at a time", limit, does)
 }

@@ -17,11 +17,12 @@ const (
 	openIdleMax = 64
 )
 
-// tidy closes torrents that rest and that nobody needs to be open, and tries those again that
-// the memory limit refused, until ctx ends.
+// tidy closes torrents that rest and that nobody needs to be open, tries those again that the
+// memory limit refused, and looks for those that are stuck by now, until ctx ends.
 func (d *Daemon) tidy(ctx context.Context) {
 	tick := time.NewTicker(tidyEvery)
 	defer tick.Stop()
+	watched := make(gaze)
 	for n := 0; ; n++ {
 		select {
 		case <-tick.C:
@@ -37,6 +38,7 @@ func (d *Daemon) tidy(ctx context.Context) {
 			}
 		}
 		d.hands.retry()
+		watched.look(d.Torrents())
 		if n%ledgerTicks == ledgerTicks-1 {
 			d.keepLedger(time.Now())
 		}

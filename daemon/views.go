@@ -4,7 +4,9 @@ import (
 	"context"
 	"fmt"
 	"net/netip"
+	"net/url"
 	"slices"
+	"strings"
 	"time"
 
 	"swarmnode/metainfo"
@@ -78,6 +80,21 @@ func (t *Torrent) TrackerTiers() [][]string {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	return t.trackerTiers()
+}
+
+// Tracker returns the host of the first tracker, in lower case; "" without any.
+func (t *Torrent) Tracker() string {
+	t.mu.Lock()
+	tiers := t.trackerTiers()
+	t.mu.Unlock()
+	for _, tier := range tiers {
+		for _, text := range tier {
+			if at, err := url.Parse(text); err == nil && at.Hostname() != "" {
+				return strings.ToLower(at.Hostname())
+			}
+		}
+	}
+	return ""
 }
 
 // Files returns the state of each file of the layout, padding included. A torrent that rests is

@@ -10,6 +10,7 @@ import (
 	"github.com/spf13/pflag"
 
 	"swarmnode"
+	"swarmnode/daemon/stuck"
 	"swarmnode/metainfo/weburl"
 )
 
@@ -80,7 +81,7 @@ func (w *blockWatch) reload(ctx context.Context) {
 	switch {
 	case ctx.Err() != nil:
 	case err != nil:
-		w.c.warn("the blocklist stays as it was: %s", errorLine(err))
+		w.c.warn("the blocklist stays as it was: %s", stuck.Line(err))
 	default:
 		w.tell()
 	}
@@ -107,7 +108,7 @@ func (w *blockWatch) tell() {
 		}
 		if s.Err != nil {
 			w.c.warn("blocklist %s: the copy of %s stays in use: %s", s.Shown(),
-				s.Fetched.Format(time.DateTime), errorLine(s.Err))
+				s.Fetched.Format(time.DateTime), stuck.Line(s.Err))
 		}
 	}
 }

@@ -2,11 +2,10 @@ package main
 
 import (
 	"context"
-	"errors"
-	"fmt"
 	"log/slog"
-	"net"
 	"strings"
+
+	"swarmnode/daemon/stuck"
 )
 
 // newLogger returns the logger for the library packages. At verbose 0 only warnings pass,
@@ -63,9 +62,9 @@ func (h *textHandler) Handle(ctx context.Context, r slog.Record) error {
 	why := ""
 	write := func(a slog.Attr) bool {
 		if err, ok := a.Value.Any().(error); ok && a.Key == "err" {
-			why = ": " + errorLine(err)
+			why = ": " + stuck.Line(err)
 		} else {
-			b.WriteString(" " + a.Key + "=" + oneLine(a.Value.String()))
+			b.WriteString(" " + a.Key + "=" + stuck.OneLine(a.Value.String()))
 		}
 		return true
 	}
@@ -75,40 +74,6 @@ func (h *textHandler) Handle(ctx context.Context, r slog.Record) error {
 	r.Attrs(write)
 	h.c.warn("%s%s", b.String(), why)
 	return nil
-}
-
-// errorLine writes err on one line: of joined errors, the first one and how many follow;
-// for a name that was looked up, why it has no address.
-func errorLine(err error) string {
-	text := err.Error()
-	if joined, ok := err.(interface{ Unwrap() []error }); ok {
-		if all := joined.Unwrap(); len(all) > 0 {
-			text = errorLine(all[0])
-			if len(all) > 1 {
-				text += fmt.Sprintf(", and %d more", len(all)-1)
-			}
-			return text
-		}
-	}
-	if dns, ok := errors.AsType[*net.DNSError](err); ok {
-		text = strings.Replace(text, dns.Error(), dns.Err, 1)
-	}
-	return oneLine(text)
-}
-
-// valueMax is how much of a value a warning shows, in bytes.
-const valueMax = 200
-
-// oneLine shortens s, whose lines may be several joined errors, to fit a warning.
-func oneLine(s string) string {
-	first, rest, more := strings.Cut(s, "\n")
-	if len(first) > valueMax {
-		first = strings.ToValidUTF8(first[:valueMax], "") + "…"
-	}
-	if more {
-		first += fmt.Sprintf(", and %d more", 1+strings.Count(rest, "\n"))
-	}
-	return first
 }
 
 func (h *textHandler) WithAttrs(attrs []slog.Attr) slog.Handler {

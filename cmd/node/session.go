@@ -227,7 +227,7 @@ func (s *session) viewDHT(now time.Time) dhtView {
 	if !d.On() {
 		return dhtView{}
 	}
-	st, age := d.Stats(), s.silence.age(now, d.Since(), s.cutOff() != "")
+	st, age := d.Stats(), s.silence.age(now, d.Since(), s.node.CutOff() != "")
 	s.silence.look(s.c, st, age)
 	return viewOf(st, age)
 }

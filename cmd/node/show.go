@@ -160,6 +160,9 @@ func (s *sheet) identity(d *api.Details) {
 	}
 	s.add("State", state)
 	s.add("Error", t.Error)
+	if d.Stuck != nil {
+		s.add("Stuck", d.Stuck.Text+" "+d.Stuck.Advice)
+	}
 	s.add("Labels", strings.Join(t.Labels, ", "))
 	s.add("Comment", d.Comment)
 	s.add("Made by", d.Creator)

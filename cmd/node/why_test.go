@@ -10,6 +10,7 @@ import (
 	"testing"
 
 	"swarmnode"
+	"swarmnode/daemon/stuck"
 	"swarmnode/dht"
 	"swarmnode/swarm"
 	"swarmnode/swarm/book"
@@ -17,6 +18,8 @@ import (
 	"swarmnode/swarm/reach"
 	"swarmnode/swarm/tracker"
 )
+
+type facts = stuck.Facts
 
 // The message at --timeout gives the reasons: the DHT, the trackers, how the dials to
 // unconnected peers failed, and what connected peers lack.
@@ -56,80 +59,80 @@ func TestVerdict(t *testing.T) {
 		Why: "the router is strange"}
 	for _, tt := range []struct {
 		name string
-		v    verdict
+		v    facts
 		want string
 	}{
-		{"nothing asked", verdict{st: magnet(core.Snapshot{})}, "no peer was found"},
-		{"the DHT is silent", verdict{st: magnet(core.Snapshot{}), dht: &dht.Stats{},
-			asked: "no DHT node answered (asked a.example:1)"},
+		{"nothing asked", facts{Swarm: magnet(core.Snapshot{})}, "no peer was found"},
+		{"the DHT is silent", facts{Swarm: magnet(core.Snapshot{}), DHT: &dht.Stats{},
+			Asked: "no DHT node answered (asked a.example:1)"},
 			"no peer was found; no DHT node answered (asked a.example:1)"},
-		{"the DHT knows nobody", verdict{st: magnet(core.Snapshot{}), dht: &dht.Stats{Answers: 9}},
+		{"the DHT knows nobody", facts{Swarm: magnet(core.Snapshot{}), DHT: &dht.Stats{Answers: 9}},
 			"no peer was found; the DHT knows none"},
 		{"refused and timed out",
-			verdict{st: snapshot(with(half,
+			facts{Swarm: snapshot(with(half,
 				unmet(map[book.Fault]int{book.FaultRefused: 2, book.FaultTimeout: 1})))},
 			"50.0% complete; 3 peers: 2 refused, 1 timed out"},
-		{"wrong info-hash", verdict{st: magnet(with(core.Snapshot{},
+		{"wrong info-hash", facts{Swarm: magnet(with(core.Snapshot{},
 			unmet(map[book.Fault]int{book.FaultHungUp: 1})))},
 			"no metadata; 1 peer: 1 hung up when asked for this torrent"},
-		{"others", verdict{st: magnet(with(core.Snapshot{},
+		{"others", facts{Swarm: magnet(with(core.Snapshot{},
 			unmet(map[book.Fault]int{book.FaultOtherTorrent: 1, book.FaultProtocol: 2,
 				book.FaultNone: 3, book.FaultDialling: 1})))},
 			"no metadata; 7 peers: 1 answered for another torrent, 2 did not speak BitTorrent, 1 " +
 				"still being dialled, 3 not tried yet"},
-		{"tracker failed", verdict{st: trackers(magnet(core.Snapshot{}),
+		{"tracker failed", facts{Swarm: trackers(magnet(core.Snapshot{}),
 			tracker.Report{Failed: 1, Tracker: bad, Err: lost})},
 			"no peer was found; tracker http://127.0.0.1:1: connection refused"},
-		{"trackers failed", verdict{st: trackers(magnet(core.Snapshot{}),
+		{"trackers failed", facts{Swarm: trackers(magnet(core.Snapshot{}),
 			tracker.Report{Failed: 3, Tracker: bad,
 				Err: &tracker.Failure{Reason: "not registered"}})},
 			"no peer was found; tracker http://127.0.0.1:1: refused us: not " +
 				"registered, and 2 more failed"},
-		{"trackers only", verdict{st: trackers(magnet(core.Snapshot{}),
+		{"trackers only", facts{Swarm: trackers(magnet(core.Snapshot{}),
 			tracker.Report{Answered: 2})},
 			"no peer was found; 2 trackers named no peer"},
-		{"no metadata", verdict{st: magnet(with(core.Snapshot{}, here(2, 0, 0, 0)))},
+		{"no metadata", facts{Swarm: magnet(with(core.Snapshot{}, here(2, 0, 0, 0)))},
 			"no metadata; connected to 2 peers, none has the metadata"},
-		{"metadata not sent", verdict{st: magnet(with(with(core.Snapshot{}, here(2, 0, 0, 0)),
+		{"metadata not sent", facts{Swarm: magnet(with(with(core.Snapshot{}, here(2, 0, 0, 0)),
 			func(s *core.Snapshot) { s.PeersWithMetadata = 1 }))},
 			"no metadata; connected to 2 peers, none sent the metadata"},
-		{"nobody has it", verdict{st: snapshot(with(core.Snapshot{Wanted: 1000},
+		{"nobody has it", facts{Swarm: snapshot(with(core.Snapshot{Wanted: 1000},
 			here(2, 0, 0, 0)))},
 			"0.0% complete; connected to 2 peers, none has any of it"},
-		{"nobody has the rest", verdict{st: snapshot(with(half, here(2, 0, 0, 0)))},
+		{"nobody has the rest", facts{Swarm: snapshot(with(half, here(2, 0, 0, 0)))},
 			"50.0% complete; connected to 2 peers, none has the rest"},
-		{"all choke", verdict{st: snapshot(with(half, here(3, 2, 0, 0)))},
+		{"all choke", facts{Swarm: snapshot(with(half, here(3, 2, 0, 0)))},
 			"50.0% complete; connected to 3 peers, 2 with what is missing, but no upload slot " +
 				"for us"},
-		{"silent", verdict{st: snapshot(with(half, here(3, 2, 1, 0)))},
+		{"silent", facts{Swarm: snapshot(with(half, here(3, 2, 1, 0)))},
 			"50.0% complete; connected to 3 peers, none sends anything"},
-		{"slow", verdict{st: snapshot(with(half, here(3, 2, 1, 2048)))},
+		{"slow", facts{Swarm: snapshot(with(half, here(3, 2, 1, 2048)))},
 			"50.0% complete; connected to 3 peers, receiving 2.00 KiB/s"},
-		{"gone", verdict{st: snapshot(with(half, func(s *core.Snapshot) { s.PeersMet = 2 }))},
+		{"gone", facts{Swarm: snapshot(with(half, func(s *core.Snapshot) { s.PeersMet = 2 }))},
 			"50.0% complete; 2 connections ended"},
-		{"cut off", verdict{st: magnet(with(core.Snapshot{},
-			unmet(map[book.Fault]int{book.FaultNone: 1}))), dht: &dht.Stats{},
-			asked: "nobody was asked", cutOff: "the proxy cannot be used"},
+		{"cut off", facts{Swarm: magnet(with(core.Snapshot{},
+			unmet(map[book.Fault]int{book.FaultNone: 1}))), DHT: &dht.Stats{},
+			Asked: "nobody was asked", CutOff: "the proxy cannot be used"},
 			"no metadata; the proxy cannot be used; 1 peer: 1 not tried yet"},
-		{"left out", verdict{st: magnet(with(core.Snapshot{},
+		{"left out", facts{Swarm: magnet(with(core.Snapshot{},
 			unmet(map[book.Fault]int{book.FaultNoWay: 1, book.FaultInward: 2})))},
 			"no metadata; 3 peers: 1 with no transport left to dial by, 2 left out: in the " +
 				"network " +
 				"of the proxy"},
-		{"forgotten", verdict{st: magnet(core.Snapshot{PeersForgotten: 2})},
+		{"forgotten", facts{Swarm: magnet(core.Snapshot{PeersForgotten: 2})},
 			"no peer was found; the peers that were found never answered"},
-		{"nobody can reach us", verdict{reach: hidden, st: magnet(with(core.Snapshot{},
+		{"nobody can reach us", facts{Reach: hidden, Swarm: magnet(with(core.Snapshot{},
 			unmet(map[book.Fault]int{book.FaultTimeout: 1})))},
 			"no metadata; 1 peer: 1 timed out; this node is reachable only through a relay, and " +
 				"there is none: the router is strange"},
-		{"nor may a relay", verdict{reach: hidden, noRelay: true, st: magnet(with(core.Snapshot{},
+		{"nor may a relay", facts{Reach: hidden, NoRelay: true, Swarm: magnet(with(core.Snapshot{},
 			unmet(map[book.Fault]int{book.FaultTimeout: 1})))},
 			"no metadata; 1 peer: 1 timed out; this node is reachable only through a relay, and " +
 				"none is used: the router is strange"},
-		{"and nobody is known", verdict{reach: hidden, st: magnet(core.Snapshot{})},
+		{"and nobody is known", facts{Reach: hidden, Swarm: magnet(core.Snapshot{})},
 			"no peer was found"},
 	} {
-		if got := tt.v.String(); got != tt.want {
+		if got := (verdict{tt.v}).String(); got != tt.want {
 			t.Errorf("%s:\ngot  %s\nwant %s", tt.name, got, tt.want)
 		}
 	}
@@ -147,8 +150,9 @@ func TestReasonsAreExplained(t *testing.T) {
 		reasons = append(reasons, fault.String())
 	}
 	lacks := func(with, useful, serving int, state swarm.Phase) string {
-		return verdict{st: swarm.State{Phase: state, Snapshot: core.Snapshot{PeersHere: 2,
-			PeersWithMetadata: with, PeersUseful: useful, PeersServing: serving}}}.met()
+		return verdict{facts{Swarm: swarm.State{Phase: state, Snapshot: core.Snapshot{
+			PeersHere: 2, PeersWithMetadata: with, PeersUseful: useful,
+			PeersServing: serving}}}}.met()
 	}
 	for _, met := range []string{
 		lacks(0, 0, 0, swarm.Metadata), lacks(1, 0, 0, swarm.Metadata),
@@ -161,7 +165,7 @@ func TestReasonsAreExplained(t *testing.T) {
 		}
 		reasons = append(reasons, why)
 	}
-	reasons = append(reasons, verdict{dht: &dht.Stats{Answers: 1}}.discovery(),
+	reasons = append(reasons, (&facts{DHT: &dht.Stats{Answers: 1}}).Discovery(),
 		"the proxy cannot be used")
 	for _, why := range reasons {
 		if !strings.Contains(string(text), `"`+why+`"`) {

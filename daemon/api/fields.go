@@ -103,6 +103,7 @@ var torrentFields = []field{
 	sentence("why", func(v *view) string { return v.state.Why }),
 	yesNo("finished", func(v *view) bool { return v.state.Finished }),
 	sentence("error", func(v *view) string { return v.state.Error }),
+	sentence("stuck", func(v *view) string { return string(v.state.Stuck) }),
 	integer("queue", func(v *view) int64 { return int64(v.state.Queue) }),
 	yesNo("forced", func(v *view) bool { return v.state.Forced }),
 	yesNo("stalled", func(v *view) bool { return v.state.Stalled }),
@@ -148,6 +149,7 @@ var torrentFields = []field{
 	words("group", func(v *view) string { return v.options.Group }),
 	integer("rank", func(v *view) int64 { return int64(v.options.Rank) }),
 	yesNo("sequential", func(v *view) bool { return v.options.Sequential }),
+	sentence("tracker", func(v *view) string { return v.torrent.Tracker() }),
 }
 
 // wasted returns the sum of what was wasted.

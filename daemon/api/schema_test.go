@@ -16,6 +16,7 @@ import (
 	"time"
 
 	"swarmnode/daemon/control"
+	"swarmnode/daemon/stuck"
 )
 
 var update = flag.Bool("update", false, "write openapi.json")
@@ -102,6 +103,8 @@ func (d *describer) schema(typ reflect.Type) object {
 			return object{"type": "string", "enum": words}
 		}
 		return object{"type": "string"}
+	case reflect.Interface: // of Stuck.Values
+		return object{"type": []string{"integer", "string"}}
 	case reflect.Slice:
 		return object{"type": "array", "items": d.schema(typ.Elem())}
 	case reflect.Map:
@@ -117,10 +120,19 @@ func (d *describer) schema(typ reflect.Type) object {
 var wordsOf = map[reflect.Type][]string{
 	reflect.TypeFor[Status](): {"stopped", "check-queued", "checking", "download-queued",
 		"downloading", "seed-queued", "seeding"},
-	reflect.TypeFor[GoalMode](): {"global", "own", "none"},
+	reflect.TypeFor[StuckReason](): stuckWords(),
+	reflect.TypeFor[GoalMode]():    {"global", "own", "none"},
 	reflect.TypeFor[Action](): {"start", "start-now", "stop", "verify", "reannounce", "set",
 		"move", "locate", "remove", "remove-data", "queue-top", "queue-up", "queue-down",
 		"queue-bottom"},
+}
+
+// stuckWords are the reasons of package stuck.
+func stuckWords() (words []string) {
+	for _, reason := range stuck.Reasons {
+		words = append(words, string(reason))
+	}
+	return words
 }
 
 // define makes the schema of a struct. In a part, any field but the first may be absent.

@@ -1,12 +1,14 @@
 package api
 
 import (
+	"context"
 	"errors"
 	"net/http"
 	"strings"
 	"time"
 
 	"swarmnode/daemon"
+	"swarmnode/daemon/stuck"
 )
 
 // torrentType is the content type of a .torrent file.
@@ -35,6 +37,7 @@ func describe(t *daemon.Torrent) Torrent {
 		PeersKnown: s.Swarm.PeersKnown, Sending: s.Swarm.PeersServing,
 		Receiving: s.Swarm.PeersUnchoked, Labels: listOf(v.options.Labels),
 		Group: v.options.Group, Rank: v.options.Rank, Sequential: v.options.Sequential,
+		Stuck: StuckReason(s.Stuck), Tracker: t.Tracker(),
 	}
 	if s.ETA >= 0 {
 		eta := s.ETA.Seconds()
@@ -100,7 +103,17 @@ func (c *call) details() error {
 			d.V2 = hash.String()
 		}
 	}
+	d.Stuck = stuckOf(c.r.Context(), t)
 	return c.ok(d)
+}
+
+// stuckOf says why a torrent does not get on; nil if it does.
+func stuckOf(ctx context.Context, t *daemon.Torrent) *Stuck {
+	v := t.Stuck(ctx)
+	if v.Reason == stuck.Moving {
+		return nil
+	}
+	return &Stuck{StuckReason(v.Reason), v.Text, v.Advice, v.Values}
 }
 
 // goal returns the goal of package daemon, or what is wrong with it.

@@ -24,6 +24,9 @@ type Torrent struct {
 	Finished bool `json:"finished"`
 	// Error is what the user has to do something about.
 	Error string `json:"error,omitempty"`
+	// Stuck is the word for what keeps the torrent from getting on; absent if nothing does.
+	// Details have a sentence.
+	Stuck StuckReason `json:"stuck,omitempty"`
 
 	// Queue is the position in the queue, from 0. Forced says that the torrent does not queue,
 	// Stalled that nothing has moved for a while.
@@ -91,6 +94,8 @@ type Torrent struct {
 	Group      string   `json:"group"`
 	Rank       int      `json:"rank"`
 	Sequential bool     `json:"sequential"`
+	// Tracker is the host of the first tracker.
+	Tracker string `json:"tracker,omitempty"`
 }
 
 // A Status is the word for what a torrent does.
@@ -141,7 +146,23 @@ type Details struct {
 	V2 string `json:"v2,omitempty"`
 	// Waste are the bytes of Wasted by their reasons.
 	Waste map[string]int64 `json:"waste,omitempty"`
+	// Stuck says what keeps the torrent from getting on; absent if nothing does.
+	Stuck *Stuck `json:"stuck,omitempty"`
 }
+
+// A Stuck says why a torrent does not get on.
+type Stuck struct {
+	Reason StuckReason `json:"reason"`
+	// Text is a sentence for users, Advice another one about what to do.
+	Text   string `json:"text"`
+	Advice string `json:"advice"`
+	// Values are the numbers and words of Text by their names, for those who write it in another
+	// language; see docs/api.md.
+	Values map[string]any `json:"values"`
+}
+
+// A StuckReason is the word for what keeps a torrent from getting on.
+type StuckReason string
 
 // Options are what the user sets for a torrent.
 type Options struct {

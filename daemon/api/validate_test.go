@@ -73,6 +73,14 @@ func (v *validator) check(where string, value any, schema object) error {
 		return v.check(where, value, v.get(strings.Split(strings.TrimPrefix(ref, "#/"), "/")...))
 	}
 	wrong := fmt.Errorf("%s: %v is no %v", where, value, schema["type"])
+	if kinds, ok := schema["type"].([]any); ok {
+		for _, kind := range kinds {
+			if v.check(where, value, object{"type": kind}) == nil {
+				return nil
+			}
+		}
+		return wrong
+	}
 	switch schema["type"] {
 	case "string":
 		text, ok := value.(string)

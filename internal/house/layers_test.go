@@ -27,7 +27,7 @@ var layers = []struct {
 		"swarm/lsd", "swarm/reach"}},
 	{"L4", []string{"swarm/core", "swarm/peer", "swarm/webseed"}},
 	{"L5", []string{"swarm", "swarm/sim", "dht"}},
-	{"L6, the face", []string{""}},
+	{"L6, the face", []string{"", "daemon/stuck"}},
 	{"L7", []string{"daemon", "examples/embed"}},
 	{"L8", []string{"daemon/control", "daemon/tally"}},
 	{"L9", []string{"daemon/api", "daemon/metrics", "daemon/transmission", "daemon/web"}},
