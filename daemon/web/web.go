@@ -20,7 +20,7 @@ import (
 //go:embed page/index.html page/*.css page/*.svg page/*.webmanifest page/js/*.js
 var embedded embed.FS
 
-// WeightMax bounds the sum of all files of the page, in bytes before compression.
+// WeightMax bounds the sum of all files of the page, in bytes as they travel: compressed.
 const WeightMax = 150 << 10
 
 // policy is what the browser allows the page to do: it loads from its own origin alone, runs no

@@ -1,0 +1,179 @@
+// @ts-check
+// Sharing: making a torrent of a path of the machine, and handing a torrent on.
+import { address, api, Problem } from "./api.js";
+import { dialog } from "./dialog.js";
+import { clear, h, icon, name, setText } from "./dom.js";
+import { area, attempt, button, check, copy, field, input, PathField, sentence } from "./forms.js";
+import { bytes, percent } from "./format.js";
+import { t } from "./i18n.js";
+import { parseLabels, parseTiers } from "./sources.js";
+
+const PIECES = [16, 32, 64, 128, 256, 512, 1024, 2048, 4096, 8192, 16384]; // KiB
+const FORMATS = ["v1", "hybrid", "v2"];
+const POLL = 500; // milliseconds
+
+/**
+ * Shows the link, the .torrent file and the QR code of a torrent; without one, makes a torrent.
+ * @param {{id?: number}} [options]
+ */
+export function openShare(options = {}) {
+  if (options.id) openLink(options.id);
+  else new Making();
+}
+
+/** @param {number} id */
+async function openLink(id) {
+  const body = h("div", { class: "fm-share" });
+  dialog({ title: t("share.title"), body, class: "fm-dialog", actions: [{ label: t("dialog.close"),
+    kind: "primary", submit: true }] });
+  await showLink(body, id);
+}
+
+/**
+ * @param {HTMLElement} body
+ * @param {number} id
+ */
+async function showLink(body, id) {
+  let details;
+  try {
+    details = await api.get(`/torrents/${id}`);
+  } catch (err) {
+    body.append(h("p", { class: "fm-error", role: "alert", text: sentence(err) }));
+    return;
+  }
+  const { torrent, magnet } = details;
+  const link = input(magnet, { readOnly: true, on: { focus: () => link.select() } });
+  const actions = h("div", { class: "fm-row" }, button(t("share.copy"), () => copy(magnet), "btn-primary"));
+  if (navigator.share) {
+    actions.append(button(t("share.send"), () => navigator.share({ title: torrent.name, url: magnet })
+      .catch(() => {})));
+  }
+  actions.append(torrent["have-info"] ? h("a", { class: "btn", href: address(`/torrents/${id}/torrent`),
+    download: `${torrent.name}.torrent` }, icon("down"), t("share.file")) :
+    h("p", { class: "muted", text: t("share.noFile") }));
+  clear(body);
+  body.append(h("p", null, h("strong", null, name(torrent.name))),
+    h("img", { class: "fm-qr", src: address(`/torrents/${id}/qr.svg`), alt: t("share.qr"),
+      width: 220, height: 220 }),
+    field(t("share.link"), link).element, actions,
+    h("p", { class: "fm-help", text: t(torrent.private ? "share.private" : "share.open") }));
+}
+
+/** The dialog that makes a torrent. */
+class Making {
+  constructor() {
+    this.path = new PathField(t("share.path"), { files: true, help: t("share.pathHelp") });
+    this.title = field(t("share.name"), input("", { placeholder: t("share.asPath") }));
+    this.trackers = field(t("share.trackers"), area("", { placeholder: t("share.noTrackers") }),
+      { help: t("share.trackersHelp") });
+    this.seeds = field(t("share.webseeds"), area(), { help: t("share.webseedsHelp") });
+    this.comment = field(t("share.comment"), input());
+    this.labels = field(t("add.labels"), input(), { help: t("add.labelsHelp") });
+    this.private = check(t("share.isPrivate"), false, t("share.isPrivateHelp"));
+    this.noDate = check(t("share.noDate"), false);
+    this.piece = field(t("share.piece"), h("select", null, h("option", { value: "0",
+      text: t("share.auto") }), PIECES.map((k) => h("option", { value: k * 1024, text: bytes(k * 1024) }))));
+    this.format = h("fieldset", { class: "fm-choice" }, h("legend", { text: t("share.format") }),
+      FORMATS.map((value) => h("label", null, h("input", { type: "radio", name: "format", value,
+        checked: value === "hybrid" }), h("span", null, h("strong", { text: value }),
+        ` ${t(`share.format.${value}`)}`))));
+    this.others = h("div", { class: "fm-stack" });
+    this.body = h("div", { class: "fm-stack" }, this.others, this.path.element, this.title.element,
+      this.trackers.element, this.labels.element, h("details", null, h("summary", { text: t("add.more") }),
+        h("div", { class: "fm-stack" }, this.format, this.piece.element, this.seeds.element,
+          this.comment.element, this.private.element, this.noDate.element)));
+    this.open = true;
+    this.box = dialog({ title: t("share.make"), body: this.body, class: "fm-dialog",
+      actions: [{ label: t("dialog.cancel") }, { label: t("share.go"), kind: "primary", submit: true,
+        run: () => this.submit() }],
+      onClose: () => { this.open = false; } });
+    this.path.input.focus();
+    this.showOthers();
+  }
+
+  /** Shows what was made before and is remembered. */
+  async showOthers() {
+    const { creations } = await api.get("/creations").catch(() => ({ creations: [] }));
+    for (const one of creations) {
+      if (!["hashing", "queued"].includes(one.status)) continue;
+      const row = h("div", { class: "card fm-card" });
+      this.others.append(row);
+      this.follow(one, row);
+    }
+  }
+
+  async submit() {
+    const text = (/** @type {import("./forms.js").Field} */ f) => f.control.value.trim();
+    const fields = { path: this.path.field, name: this.title, trackers: this.trackers,
+      webseeds: this.seeds, comment: this.comment, labels: this.labels, "piece-length": this.piece };
+    for (const one of Object.values(fields)) one.fail("");
+    if (!this.path.value) {
+      this.path.field.fail(t("share.noPath"));
+      this.path.input.focus();
+      return false;
+    }
+    try {
+      const creation = await api.post("/creations", {
+        path: this.path.value, name: text(this.title) || undefined,
+        trackers: parseTiers(text(this.trackers)), webseeds: text(this.seeds).split(/\s+/).filter(Boolean),
+        comment: text(this.comment) || undefined, labels: parseLabels(text(this.labels)),
+        private: checked(this.private), "no-date": checked(this.noDate),
+        "piece-length": Number(text(this.piece)) || undefined, seed: true,
+        format: this.format.querySelector("input:checked")?.getAttribute("value"),
+      });
+      this.progress(creation);
+    } catch (err) {
+      const bad = err instanceof Problem ? fields[/** @type {"path"} */ (err.name)] : undefined;
+      (bad ?? this.path.field).fail(sentence(err));
+      (bad ?? this.path.field).control.focus();
+    }
+    return false;
+  }
+
+  /** Shows how far it has come in place of the form. @param {any} creation */
+  progress(creation) {
+    const foot = this.box.element.querySelector(".dialog-foot");
+    if (foot) foot.remove();
+    clear(this.body);
+    this.follow(creation, this.body, true);
+  }
+
+  /**
+   * @param {any} creation
+   * @param {HTMLElement} place
+   * @param {boolean} [link] shows the link in the end
+   */
+  async follow(creation, place, link) {
+    const bar = h("progress", { class: "fm-progress", max: 1, value: 0, "aria-label": t("share.hashing") });
+    const text = h("p", { class: "muted" });
+    const stop = button(t("dialog.cancel"), async () => {
+      await api.del(`/creations/${creation.id}`);
+      this.box.close();
+    });
+    place.append(h("p", null, h("strong", null, name(creation.name || creation.path))), bar, text,
+      h("p", { class: "fm-help", text: t("share.goesOn") }), stop);
+    while (this.open && creation.status === "hashing") {
+      bar.value = creation.total ? creation.hashed / creation.total : 0;
+      setText(text, t("share.hashed", { part: percent(creation.hashed, creation.total),
+        size: bytes(creation.total) }));
+      await new Promise((done) => { setTimeout(done, POLL); });
+      const next = await api.get(`/creations/${creation.id}`).catch((err) => ({ ...creation,
+        status: err instanceof Problem && err.status === 404 ? "cancelled" : creation.status }));
+      creation = next;
+    }
+    if (!this.open) return;
+    clear(place);
+    if (creation.status === "done") {
+      if (link && creation.torrent) await attempt(() => showLink(place, creation.torrent));
+      else place.remove();
+      return;
+    }
+    place.append(h("p", { class: "fm-error", role: "alert",
+      text: creation.error || t("share.cancelled") }));
+  }
+}
+
+/** @param {{control: HTMLInputElement}} field */
+function checked(field) {
+  return field.control.checked;
+}
