@@ -30,6 +30,7 @@ export class Node {
     this.path = entry.path;
     this.parent = parent;
     this.order = order;
+    /** @type {number} */
     this.depth = parent ? parent.depth + 1 : 0;
     this.index = entry.index ?? -1;
     this.files = this.size = this.have = this.wanted = 0;
