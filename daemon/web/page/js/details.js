@@ -3,7 +3,7 @@ import { address, api, Problem } from "./api.js";
 import { confirm, menu } from "./dialog.js";
 import { clear, h, name, setAttr, setIcon, setText, show } from "./dom.js";
 import { percent, rate, visible } from "./format.js";
-import { t } from "./i18n.js";
+import { has, t } from "./i18n.js";
 import { go } from "./router.js";
 import { store } from "./store.js";
 import { button, did, sentence } from "./details-parts.js";
@@ -91,7 +91,8 @@ class View {
     const whole = r.wanted || r.size;
     const share = r["have-info"] ? (whole ? r.got / whole : 1) : 0;
     const moves = [r["down-rate"] && `↓ ${rate(r["down-rate"])}`, r["up-rate"] && `↑ ${rate(r["up-rate"])}`];
-    setText(this.state, [`${t(`list.status.${r.status}`)} ${percent(share, 1)}`, ...moves]
+    const why = r.stuck && has(`stuck.${r.stuck}`) ? t(`stuck.${r.stuck}`) : "";
+    setText(this.state, [`${t(`list.status.${r.status}`)} ${percent(share, 1)}`, ...moves, why]
       .filter(Boolean).join(" · "));
     this.fill.style.transform = `scaleX(${share})`;
     this.bar.classList.toggle("done", share === 1);
