@@ -2,6 +2,7 @@ package control
 
 import (
 	"context"
+	"crypto/rand"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -56,6 +57,10 @@ type Gate struct {
 	answers [5]atomic.Uint64
 	wrongs  atomic.Uint64
 	now     func() time.Time
+	// ticketKey is the key of tickets, and began is when their time begins. A clock that jumps
+	// changes nothing: both are of this process.
+	ticketKey [32]byte
+	began     time.Time
 }
 
 // NewGate returns a Gate. The error is a *PasswordsError.
@@ -64,6 +69,8 @@ func NewGate(cfg GateConfig) (*Gate, error) {
 		memory: limit.NewMemory(nil), hash: make(chan struct{}, 1), now: time.Now,
 		dummy: &secretHash{kind: hashArgon, n: argonMemory, r: argonPasses, lanes: 1,
 			salt: make([]byte, saltBytes), key: make([]byte, keyBytes)}}
+	g.began = g.now()
+	rand.Read(g.ticketKey[:])
 	if g.log == nil {
 		g.log = slog.New(slog.DiscardHandler)
 	}
@@ -84,6 +91,9 @@ func (g *Gate) NeedsLogin() bool { return g.keys != nil && g.keys.needed(g.now()
 // the entry of the password file is as it was, its time is not over, and its session goes on.
 // Asking for a session counts as a use of it.
 func (g *Gate) Still(id Identity) bool {
+	if id.grant != nil && g.now().Sub(g.began) >= id.grant.end {
+		return false
+	}
 	if id.key != nil {
 		return g.keys.holds(g.now(), id.key) &&
 			(id.session == nil || g.sessions.use(g.now(), id.session.id) != nil)
@@ -146,28 +156,6 @@ func refuse(status int, format string, args ...any) *Refusal {
 	return &Refusal{Status: status, Err: fmt.Errorf(format, args...)}
 }
 
-// CheckHost refuses a request that a page whose name leads to this machine may have sent (DNS
-// rebinding): one with a name in its Host that is not ours. Requests on the socket, and those
-// that need a password, which a browser would not add, may have any. The error is nil or a
-// *Refusal.
-func (g *Gate) CheckHost(r *http.Request) error {
-	if onSocket(r) || g.NeedsLogin() || goodHost(r.Host, g.hosts) {
-		return nil
-	}
-	return refuse(http.StatusMisdirectedRequest,
-		"the host %q is not known here (try: an IP address, localhost, or --host %s)", r.Host,
-		r.Host)
-}
-
-// CheckSite refuses a request that a browser sends for a page of another site. The error is
-// nil or a *Refusal.
-func (g *Gate) CheckSite(r *http.Request) error {
-	if crossSite(r, g.posts) {
-		return refuse(http.StatusForbidden, "a page of another site may not ask")
-	}
-	return nil
-}
-
 // Login returns who sends a request. The error is a *Refusal.
 func (g *Gate) Login(r *http.Request) (Identity, error) {
 	if c := connOf(r.Context()); c != nil && c.socket {
@@ -186,8 +174,12 @@ func (g *Gate) Login(r *http.Request) (Identity, error) {
 	}
 	method, credentials, given := strings.Cut(r.Header.Get("Authorization"), " ")
 	if !given {
-		if s := g.fromCookies(r); s != nil { // which nobody can guess
+		// Nobody can guess these, so that a lockout does not concern them.
+		if s := g.fromCookies(r); s != nil {
 			return s.identity(), nil
+		}
+		if id, ok := g.fromTicket(r); ok {
+			return id, nil
 		}
 	}
 	if wait := g.locked.wait(g.now(), from); wait > 0 {

@@ -54,6 +54,7 @@ type Identity struct {
 
 	key     *key     // the entry of the password file; nil without one
 	session *session // nil without a cookie
+	grant   *grant   // nil without a ticket
 }
 
 type contextKey uint8

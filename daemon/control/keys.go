@@ -31,6 +31,7 @@ type keyring struct {
 	found  bool // there is a password file, or was one
 	users  map[string]*key
 	tokens map[[sha256.Size]byte]*key // by the hash of the token
+	marks  map[[markBytes]byte]*key   // all, by what tickets have in their place
 	seen   os.FileInfo                // the file as it was read; nil before
 	looked time.Time
 	warned string                          // the fault that was logged last
@@ -93,10 +94,27 @@ func (k *keyring) holds(now time.Time, was *key) bool {
 	return is != nil && is.entry.line() == was.entry.line()
 }
 
+// mark returns what stands for an entry in a ticket.
+func (k *keyring) mark(of *key) [markBytes]byte {
+	sum := k.sealed("", of.entry.line())
+	return [markBytes]byte(sum[:])
+}
+
+// marked returns the entry with a mark, or nil.
+func (k *keyring) marked(mark [markBytes]byte) *key {
+	if k == nil {
+		return nil
+	}
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	return k.marks[mark]
+}
+
 // set puts other entries in force. k.mu is held, or nobody else has k.
 func (k *keyring) set(entries []Entry, info os.FileInfo) {
 	k.users, k.tokens = make(map[string]*key), make(map[[sha256.Size]byte]*key)
 	k.proven = make(map[[sha256.Size]byte]*provenBy)
+	k.marks = make(map[[markBytes]byte]*key)
 	k.seen = info
 	for _, e := range entries {
 		hash, err := parseHash(e.Hash)
@@ -104,6 +122,7 @@ func (k *keyring) set(entries []Entry, info os.FileInfo) {
 			continue // parsePasswords has tried
 		}
 		entry := &key{e, hash}
+		k.marks[k.mark(entry)] = entry
 		if e.Token() {
 			k.tokens[[sha256.Size]byte(hash.key)] = entry
 		} else {

@@ -170,10 +170,14 @@ func TestChallenge(t *testing.T) {
 		{"an address", "Sec-Fetch-Mode: navigate, Accept: text/html", true},
 		{"a page", "Sec-Fetch-Mode: cors", false},
 		{"a film", "Sec-Fetch-Mode: no-cors", false},
-		{"an address, elsewhere", "Accept-Language: de, Accept: text/html", true},
+		{"an address, elsewhere",
+			"User-Agent: Mozilla/5.0, Accept-Language: de, Accept: text/html", true},
 		{"our page, elsewhere", "Accept: application/problem+json", false},
 		{"the feed, elsewhere", "Accept: text/event-stream", false},
-		{"a film, elsewhere", "Accept-Language: de, Accept: */*", false},
+		{"a film, elsewhere", "User-Agent: Mozilla/5.0, Accept-Language: de, Accept: */*",
+			false},
+		{"a player", "User-Agent: VLC/3.0.21 LibVLC/3.0.21, Accept-Language: de, Accept: */*",
+			true},
 	} {
 		r := httptest.NewRequest("GET", "http://127.0.0.1/", nil)
 		r.RemoteAddr = "127.0.0.1:5"
