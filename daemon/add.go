@@ -38,8 +38,9 @@ var ErrTooMany = fmt.Errorf("there are %d torrents, which is the most", torrents
 // Add adds a torrent, keeps it in the state folder, and starts it when its turn comes unless
 // Options.Stopped is set. When it returns, a crash loses nothing of it. If the torrent is
 // there already, it gets the trackers of spec that it lacks, unless it is private, and the
-// error is an *ExistsError. Other errors are an *OptionError, a *KeepError, ErrTooMany,
-// ErrClosed, or say what is wrong with spec.
+// error is an *ExistsError. A temporary one (Visit) becomes a lasting one instead. Other
+// errors are an *OptionError, a *KeepError, ErrTooMany, ErrClosed, or say what is wrong with
+// spec.
 func (d *Daemon) Add(ctx context.Context, spec AddSpec) (*Torrent, error) {
 	rec, doc, err := d.recordOf(ctx, &spec)
 	if err != nil {
@@ -56,28 +57,51 @@ func (d *Daemon) Add(ctx context.Context, spec AddSpec) (*Torrent, error) {
 		return nil, err
 	}
 	d.placeNew(rec)
+	for range visitTries {
+		t, err := d.install(ctx, rec, doc, &spec)
+		there, ok := errors.AsType[*ExistsError](err)
+		if !ok {
+			return t, err
+		}
+		err = d.keepVisit(ctx, there.Torrent, rec, &spec)
+		if !errors.Is(err, ErrRemoved) {
+			if err != nil {
+				return nil, err
+			}
+			return there.Torrent, nil
+		}
+		there.Torrent.awaitLeave()
+	}
+	return nil, ErrRemoved
+}
+
+// install makes a torrent of its record and its .torrent file, if there is one. The error is an
+// *ExistsError if the torrent is there.
+func (d *Daemon) install(ctx context.Context, rec *record, doc []byte, spec *AddSpec) (*Torrent,
+	error) {
 	hash := spec.hash()
 	if why := d.left[hash]; why != nil {
 		return nil, &KeepError{why}
 	}
 	if there, err := d.reserve(ctx, rec); err != nil || there != nil {
 		if there != nil {
-			there.mergeTrackers(rec.Trackers)
 			err = &ExistsError{there}
 		}
 		return nil, err
 	}
 	t := newTorrent(d, hash, rec)
 	held := t.names.short()
-	err = d.keepNew(t, doc)
+	err := d.keepNew(t, doc)
 	d.enter(t, held, err == nil)
 	if err != nil {
 		return nil, &KeepError{err}
 	}
 	d.log.Info("added", "torrent", hash.Short(), "id", t.id, "name", t.rec.Shown.Name, "from",
 		spec.Source)
-	d.ledger.add()
-	d.happened(t, EventAdded)
+	if !rec.Temporary {
+		d.ledger.add()
+		d.happened(t, EventAdded)
+	}
 	d.steward.look(t)
 	return t, nil
 }

@@ -48,6 +48,7 @@ type Daemon struct {
 	feed      feed.Feed[Torrent, ID]
 	single    *single // nil unless it serves a single run; see Attach
 	listeners []func(*Torrent, Event)
+	temporary []found // of the last run, until clearVisits
 	// left are the torrents whose files are left alone; see loaded.left. Nobody changes it.
 	left map[metainfo.Hash]error
 
@@ -123,6 +124,7 @@ func newDaemon(ctx context.Context, cfg *Config) (*Daemon, error) {
 
 // begin starts the goroutines, and makes the end of ctx close the daemon.
 func (d *Daemon) begin(ctx context.Context) {
+	d.clearVisits()
 	d.run()
 	d.mu.Lock()
 	defer d.mu.Unlock()
@@ -157,7 +159,8 @@ func nodeConfig(cfg *Config, s *Settings) swarmnode.Config {
 	return node
 }
 
-// list makes the torrents of the last run known.
+// list makes the torrents of the last run known. Those that were
+// temporary are not.
 func (d *Daemon) list() error {
 	all, err := d.records.load(d.settings.Dir)
 	if err != nil {
@@ -167,6 +170,10 @@ func (d *Daemon) list() error {
 	list := make([]*Torrent, 0, len(all.torrents))
 	for i := range all.torrents {
 		found := &all.torrents[i]
+		if found.rec.Temporary {
+			d.temporary = append(d.temporary, *found)
+			continue
+		}
 		t := newTorrent(d, found.hash, found.rec)
 		t.saved.durable = !found.fresh
 		if found.fresh {

@@ -78,7 +78,7 @@ func (t *Torrent) observe(run *swarm.Torrent, kinds swarm.Kind) {
 		t.rec.Whole = false
 		t.edited(settingsLate)
 	}
-	completed := t.complete(&s)
+	completed := t.complete(&s) && !t.rec.Temporary
 	arrived := t.arrive(s.Dir)
 	waits := known && !t.drive.running &&
 		(t.drive.aim == aimRun || t.drive.verify || t.drive.needs > 0)
@@ -155,7 +155,7 @@ func (t *Torrent) failed(run *swarm.Torrent) {
 // learn takes over the metadata of a link when it has come.
 func (t *Torrent) learn(run *swarm.Torrent, info *metainfo.Info) {
 	t.mu.Lock()
-	if t.rec.Shown.HaveInfo {
+	if t.rec.Shown.HaveInfo || t.run != run {
 		t.mu.Unlock()
 		return
 	}

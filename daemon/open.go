@@ -117,6 +117,10 @@ func (t *Torrent) spec() (swarm.Spec, Options, error) {
 	if rec.Place != "" && !rec.Shown.HaveInfo {
 		spec.Place = placeOf(rec.Place, rec.Options.Dir)
 	}
+	if rec.Temporary && rec.Options.Files == nil {
+		spec.Priorities = none
+		return spec, rec.Options, nil
+	}
 	spec.Priorities = chosenOf(rec.Options.Files, nil)
 	if spec.Torrent == nil {
 		spec.Priorities = chosenOf(rec.Options.Files, new(spec.Magnet))

@@ -56,6 +56,8 @@ type record struct {
 	Naming string `json:"naming,omitempty"`
 	// Renamed says that the user has given names to files or folders below the top.
 	Renamed bool `json:"renamed,omitempty"`
+	// Temporary says that the torrent ends some time after its last use; see Daemon.Visit.
+	Temporary bool `json:"temporary,omitempty"`
 	// Due are the events whose commands have not begun yet.
 	Due []string `json:"due,omitempty"`
 

@@ -27,6 +27,7 @@ type State struct {
 	Stuck stuck.Reason
 
 	Dir         string // where the content lies now
+	Temporary   bool   // it is removed after its last use; see Daemon.Visit
 	HaveInfo    bool   // the metadata is known
 	Private     bool
 	Size        int64
@@ -104,8 +105,9 @@ func (t *Torrent) kept() State {
 	s := State{
 		Name: k.Name, Finished: r.Finished, Queue: t.daemon.order.position(t),
 		Forced: r.Options.Forced, Stalled: d.stalled,
-		Dir: cmp.Or(r.Place, r.Options.Dir), HaveInfo: k.HaveInfo,
-		Private: k.Private, Size: k.Size, Wanted: k.Wanted, Got: k.Got, Left: k.Left,
+		Dir: cmp.Or(r.Place, r.Options.Dir), Temporary: r.Temporary,
+		HaveInfo: k.HaveInfo, Private: k.Private, Size: k.Size, Wanted: k.Wanted, Got: k.Got,
+		Left: k.Left,
 		Have: k.Have, Files: int(k.Files), Pieces: int(k.Pieces), PiecesHave: int(k.PiecesHave),
 		PieceLength: int(k.PieceLength), Totals: k.totals(), Started: d.started,
 		ETA: -1, Ratio: -1,

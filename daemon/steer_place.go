@@ -3,6 +3,7 @@ package daemon
 import (
 	"context"
 	"errors"
+	"os"
 	"time"
 
 	"swarmnode/swarm"
@@ -56,6 +57,7 @@ func (t *Torrent) endMove() {
 	t.drive.moving = false
 	t.drive.touched = time.Now()
 	t.mu.Unlock()
+	os.Remove(t.daemon.visitDir(t.hash)) // which is empty if the content lay there
 	t.changed(swarm.ChangedState | swarm.ChangedSettings)
 	t.daemon.folders.moved(t)
 }

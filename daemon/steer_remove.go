@@ -17,6 +17,8 @@ func (t *Torrent) Remove(ctx context.Context, data bool) error {
 	if err := ctx.Err(); err != nil {
 		return context.Cause(ctx)
 	}
+	temporary := t.isTemporary()
+	data = data || temporary
 	ctx = t.daemon.ctx // a removal that has begun is finished, whether the caller waits or not
 	if err := t.beginRemoval(data); err != nil {
 		return err
@@ -33,6 +35,9 @@ func (t *Torrent) Remove(ctx context.Context, data bool) error {
 		return err
 	}
 	d := t.daemon
+	if temporary {
+		d.removeVisit(t.hash)
+	}
 	held, last := d.leave(t)
 	if last > 0 {
 		err = d.records.keepLast(t.id, last)

@@ -18,7 +18,8 @@ const (
 )
 
 // tidy closes torrents that rest and that nobody needs to be open, tries those again that the
-// memory limit refused, and looks for those that are stuck by now, until ctx ends.
+// memory limit refused, removes temporary ones, and looks for those that are stuck by now, until
+// ctx ends.
 func (d *Daemon) tidy(ctx context.Context) {
 	tick := time.NewTicker(tidyEvery)
 	defer tick.Stop()
@@ -39,6 +40,7 @@ func (d *Daemon) tidy(ctx context.Context) {
 		}
 		d.hands.retry()
 		watched.look(d.Torrents())
+		d.endVisits(ctx, time.Now())
 		if n%ledgerTicks == ledgerTicks-1 {
 			d.keepLedger(time.Now())
 		}

@@ -66,6 +66,8 @@ type drive struct {
 	paying  bool          // the command for its completion waits for its turn
 	renames int           // calls that give the top another name
 	users   int           // readers that need it to be open
+	used    time.Time     // when a reader or a visit last did
+	leaving bool          // it was temporary, and is being removed
 	needs   int           // calls that wait until its files are open; see need
 	// bare is the metadata whose file lacks piece layers (BEP 52); nil if none are missing, or
 	// while it is not open.

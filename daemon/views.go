@@ -220,6 +220,7 @@ func (t *Torrent) use(more int) {
 	defer t.mu.Unlock()
 	t.drive.users += more
 	t.drive.touched = time.Now()
+	t.drive.used = t.drive.touched
 }
 
 // Reader reads a file of the torrent, whose content is fetched as it is read while the torrent
