@@ -50,6 +50,7 @@ class WeekGrid {
     /** The state that is being painted, and the week before that. @type {boolean | undefined} */
     this.paint = undefined;
     this.before = this.week;
+    this.touched = false;
     const dayName = new Intl.DateTimeFormat(lang(), { weekday: "long", timeZone: "UTC" });
     const shortName = new Intl.DateTimeFormat(lang(), { weekday: "short", timeZone: "UTC" });
     const monday = Date.UTC(2024, 0, 1);
@@ -60,7 +61,7 @@ class WeekGrid {
         keydown: (/** @type {KeyboardEvent} */ event) => this.key(event),
         pointerdown: (/** @type {PointerEvent} */ event) => this.down(event),
         pointermove: (/** @type {PointerEvent} */ event) => this.move(event),
-        pointerup: () => { this.paint = undefined; }, pointercancel: () => { this.paint = undefined; },
+        pointerup: () => this.tap(), pointercancel: () => { this.paint = undefined; },
       } },
     h("div", { role: "row", class: "fm-week-row" }, h("span", { role: "columnheader",
       "aria-label": t("node.day") }),
@@ -124,9 +125,15 @@ class WeekGrid {
     if (!at || event.button !== 0) return;
     this.begin(at);
     this.paint = hourOf(this.week, at.day, at.hour) < 1;
-    this.fill(at, this.paint);
+    this.touched = event.pointerType === "touch"; // it may become scrolling
+    if (!this.touched) this.fill(at, this.paint);
     this.focusable();
     if (event.target instanceof Element) event.target.releasePointerCapture(event.pointerId);
+  }
+
+  tap() {
+    if (this.touched && this.paint !== undefined) this.fill(this.at, this.paint);
+    this.paint = undefined;
   }
 
   /** @param {{day: number, hour: number}} at */
@@ -138,7 +145,10 @@ class WeekGrid {
   /** @param {PointerEvent} event */
   move(event) {
     const at = this.cellOf(document.elementFromPoint(event.clientX, event.clientY));
-    if (at && this.paint !== undefined) this.fill(at, this.paint);
+    if (!at || this.paint === undefined) return;
+    if (at.day === this.at.day && at.hour === this.at.hour && this.touched) return;
+    this.touched = false;
+    this.fill(at, this.paint);
   }
 
   /** @param {KeyboardEvent} event */

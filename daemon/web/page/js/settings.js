@@ -14,10 +14,14 @@ import { store } from "./store.js";
 /** @param {HTMLElement} panel @returns {() => void} */
 export function mount(panel) {
   const form = new SettingsForm();
-  const section = (/** @type {string} */ title) => card(t(`node.section.${title}`),
-    ...SECTIONS[title].map((one) => form.row(one)));
-  panel.append(form.notice, h("div", { class: "fm-cards" }, [["folders"], ["queue", "goals", "commands"],
-    ["network"]].map((column) => h("div", { class: "fm-stack" }, column.map(section)))), form.bar);
+  const section = (/** @type {string} */ title) => {
+    const help = `node.section.${title}.help`;
+    const owners = title === "commands" && !store.session?.owner;
+    return card(t(`node.section.${title}`), has(help) && h("p", { class: "fm-help", text: t(help) }),
+      owners && h("p", { class: "fm-help", text: t("node.owner") }), ...SECTIONS[title].map((one) => form.row(one)));
+  };
+  panel.append(form.notice, h("div", { class: "fm-cards" }, [["folders"], ["queue", "goals"],
+    ["network", "commands"]].map((column) => h("div", { class: "fm-stack" }, column.map(section)))), form.bar);
   form.load();
   return () => form.close();
 }
@@ -58,7 +62,7 @@ export class SettingsForm {
     const pinned = store.session?.pinned?.includes(setting);
     const key = `node.set.${setting}`;
     const help = [has(`${key}.help`) && t(`${key}.help`), has(`node.kind.${kind}`) && t(`node.kind.${kind}`),
-      pinned && t("node.pinned"), this.admin && owners && t("node.owner")].filter(Boolean).join(" ");
+      pinned && t("node.pinned"), owners && kind !== "command" && t("node.owner")].filter(Boolean).join(" ");
     /** @type {Field} */
     let made;
     if (kind === "folder") made = new PathField(t(key), { help, space: true }).field;
