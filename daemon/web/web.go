@@ -32,7 +32,7 @@ const policy = "default-src 'none'; script-src 'self'; style-src 'self'; img-src
 
 // permissions refuses the page what it never asks for. It writes to the clipboard when asked to.
 const permissions = "camera=(), microphone=(), geolocation=(), payment=(), usb=(), serial=(), " +
-	"hid=(), bluetooth=(), midi=(), display-capture=(), clipboard-read=()"
+	"hid=(), midi=(), display-capture=(), clipboard-read=()"
 
 // types are the content types by the extensions of the files of the page.
 var types = map[string]string{
