@@ -49,7 +49,7 @@ class Files {
   constructor(open) {
     this.open = open;
     this.heads = ["name", "size", "progress", "priority", ""].map((k) => h("div", {
-      role: "columnheader", class: `dt-f-${k || "do"}` }, ["name", "size", "progress"].includes(k) ?
+      role: "columnheader", class: `dt-f-${k || "do"}${k === "size" ? " num" : ""}` }, ["name", "size", "progress"].includes(k) ?
       h("button", { class: "dt-sort", type: "button", text: t(`details.col.${k}`),
         on: { click: () => this.sort(k) } }) : k ? t(`details.col.${k}`) :
         h("span", { class: "visually-hidden", text: t("details.actions") })));
@@ -68,10 +68,10 @@ class Files {
       on: { change: () => this.give(Number(this.choice.value), this.tree.picked()) } },
     options("details.prioritySelected"));
     this.list = h("a", { class: "btn", download: "", title: t("details.listAbout") }, icon("start"),
-      t("details.list"));
+      h("span", { class: "dt-wide", text: t("details.list") }));
     this.empty = h("p", { class: "dt-empty muted" });
     this.element = h("div", { class: "dt-fill" },
-      h("div", { class: "dt-line dt-tools" }, this.search, this.sums, open.may && this.choice, this.list),
+      h("div", { class: "dt-line dt-tools" }, this.search, this.list, this.sums, open.may && this.choice),
       this.empty, this.grid);
     this.touch = matchMedia("(pointer: coarse)");
     this.watch = new ResizeObserver(() => {
@@ -289,7 +289,7 @@ class Files {
     setText(p.share, percent(node.progress, 1));
     const value = node.priority === null ? "" : String(known(node.priority));
     if (p.priority.value !== value) p.priority.value = value;
-    show(p.play, !folder && canPlay(node.name));
+    p.play.classList.toggle("dt-leaf", folder || !canPlay(node.name));
   }
 
   /** @param {MouseEvent} e @param {Node | null} node */
@@ -398,7 +398,11 @@ class Files {
       const { parent } = node;
       did(api.post(`${this.open.path}/rename`, { path: node.path, name: to })
         .then(() => { this.whole = null; return this.load(parent); })
-        .then(() => (this.tree.words.length ? this.find() : undefined)));
+        .then(() => (this.tree.words.length ? this.find() : undefined))
+        .then(() => {
+          const renamed = parent.byName?.get(to);
+          if (renamed) this.move(this.tree.rows().indexOf(renamed), {});
+        }));
     };
     const field = h("input", { type: "text", value: node.name, "aria-label": t("details.rename"),
       spellcheck: false, on: { blur: () => end(true), keydown: (/** @type {KeyboardEvent} */ e) => {

@@ -18,8 +18,8 @@ export function overview(open) {
   const numbers = h("dl", { class: "dt-numbers" }), facts = h("dl", { class: "dt-facts" });
   const waste = h("div"), graph = new Graph({ label: t("details.graph") });
   const form = options(open);
-  const element = h("div", { class: "dt-body" }, stuck, numbers, graph.element, form.element,
-    h("h3", { text: t("details.about") }), facts, waste);
+  const element = h("div", { class: "dt-body dt-over" }, stuck, numbers, graph.element,
+    form.element, h("div", null, h("h3", { text: t("details.about") }), facts), waste);
   /** @type {Map<string, HTMLElement>} */
   const cells = new Map();
   const draw = (/** @type {any} */ d) => {

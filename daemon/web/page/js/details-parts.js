@@ -1,6 +1,6 @@
 // What the tabs of a torrent share.
 import { address, Problem } from "./api.js";
-import { toast } from "./dialog.js";
+import { dialog, toast } from "./dialog.js";
 import { h, icon } from "./dom.js";
 import { t } from "./i18n.js";
 
@@ -67,21 +67,22 @@ export async function did(work, done) {
   }
 }
 
-/** Copies a text. @param {string | Promise<string>} text */
+/** Copies a text. Only pages of this machine and of https may: others show it. @param {string | Promise<string>} text */
 export async function copy(text) {
   await did((async () => {
     const s = await text;
-    // Only pages of this machine and of https have a clipboard.
-    if (navigator.clipboard) return navigator.clipboard.writeText(s);
-    const area = h("textarea", { value: s, readOnly: true, class: "visually-hidden" });
-    const top = [...document.querySelectorAll("dialog[open]")].pop() ?? document.body;
-    top.append(area);
+    if (navigator.clipboard) {
+      await navigator.clipboard.writeText(s);
+      toast(t("details.copied"), { kind: "good" });
+      return;
+    }
+    const area = h("textarea", { value: s, readOnly: true, rows: 5, class: "mono", "aria-label": t("details.copyThis") });
+    const { close } = dialog({ title: t("details.copyThis"), body: area, class: "dialog-small" });
     area.select();
-    // eslint-disable-next-line no-restricted-properties -- it copies, and inserts nothing
-    const ok = document.execCommand("copy");
-    area.remove();
-    if (!ok) throw new Error(t("details.noCopy"));
-  })(), t("details.copied"));
+    if (!document.execCommand("copy")) return;
+    close();
+    toast(t("details.copied"), { kind: "good" });
+  })());
 }
 
 /**

@@ -71,7 +71,7 @@ function cellText(map, i) {
  * @param {{side: number, line: number}} size @param {boolean} peers whether there are any
  */
 function paint(c, plot, map, { side, line }, peers) {
-  const [have, flight, none, some] = ["--bar-good", "--warn", "--bad", "--fg"].map((k) => plot.color(k));
+  const [have, flight, none, some] = ["--bar-good", "--bar", "--bad", "--fg"].map((k) => plot.color(k));
   const inner = side - (side > 7 ? 2 : 1);
   const square = (/** @type {number} */ i, /** @type {string} */ color, /** @type {number} */ alpha,
     /** @type {number} */ part = 1) => {
@@ -83,7 +83,7 @@ function paint(c, plot, map, { side, line }, peers) {
   for (let i = 0; i < map.cells; i++) {
     const got = map.have[i], of = map.availability[i];
     if (got < 255) {
-      if (map.flight[i]) square(i, flight, 0.9);
+      if (map.flight[i]) square(i, flight, 1);
       else if (peers && !of) square(i, none, 0.55);
       else square(i, some, 0.1 + 0.35 * shade(of));
     }

@@ -26,7 +26,7 @@ export class Table {
     this.o = o;
     this.sort = o.sort;
     this.descending = o.descending;
-    this.heads = o.columns.map((c) => h("div", { role: "columnheader", class: c.number ? "num" : "" },
+    this.heads = o.columns.map((c) => h("div", { role: "columnheader", class: `dt-c-${c.key}${c.number ? " num" : ""}` },
       h("button", { class: "dt-sort", type: "button", text: t(`details.col.${c.key}`),
         on: { click: () => this.#by(c) } })));
     this.head = h("div", { role: "row", class: "dt-row dt-heads", "aria-rowindex": 1 }, this.heads);

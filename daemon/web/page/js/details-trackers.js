@@ -69,14 +69,14 @@ export function trackers(open) {
 function trackerFacts(one) {
   const count = (/** @type {string} */ k) => (one[k] === undefined ? null :
     t(`details.${k}`, { n: one[k] }));
-  return [count("seeds"), count("leeches"), count("downloaded"), t("details.named", { n: one.peers }),
+  return [count("seeds"), count("leeches"), count("downloaded"), one.peers > 0 && t("details.named", { n: one.peers }),
     one["last-announce"] && t("details.lastAnnounce", { when: when(one["last-announce"]) }),
     one["next-announce"] && t("details.nextAnnounce", { when: until(one["next-announce"]) })];
 }
 
 /** @param {string} url @param {string} status @param {any[]} facts @param {string} [said] */
 function entry(url, status, facts, said) {
-  const kind = kinds[status] ?? "muted";
+  const kind = kinds[status] ?? "";
   return h("li", { class: "dt-entry" },
     h("div", { class: "dt-line" }, h("span", { class: "dt-grow dt-url" }, name(url)),
       h("span", { class: `chip ${kind}`, text: t(`details.status.${status}`) })),

@@ -44,17 +44,18 @@ export class Graph {
       draw: (c, w, height) => this.#draw(c, w, height),
       at: (x) => Math.round((x - left) / ((this.plot.width - left) / (this.plot.count - 1))),
       text: (i) => this.#text(i) });
-    this.span = h("button", { class: "btn", type: "button",
-      on: { click: () => { this.hour = !this.hour; this.set(this.speed); } } });
+    this.span = h("select", { class: "dt-select", "aria-label": t("details.span"),
+      on: { change: () => { this.hour = this.span.value === "hour"; this.set(this.speed); } } },
+    ["hour", "minute"].map((k) => h("option", { value: k, text: t(`details.last.${k}`) })));
     this.table = h("tbody");
     this.element = h("figure", { class: "dt-graph" },
-      h("figcaption", { class: "dt-line" }, h("span", { class: "dt-key dt-down" }, t("details.down")),
-        h("span", { class: "dt-key dt-up" }, t("details.up")), this.span),
+      h("figcaption", { class: "dt-line" }, h("span", { class: "dt-key dt-down" }, t("details.downRate")),
+        h("span", { class: "dt-key dt-up" }, t("details.upRate")), this.span),
       this.plot.element,
       h("details", { on: { toggle: () => this.#fill() } },
         h("summary", null, t("details.table")),
         h("table", { class: "table" }, h("thead", null, h("tr", null,
-          ...["time", "down", "up"].map((k) => h("th", { scope: "col" }, t(`details.${k}`))))),
+          ...["time", "downRate", "upRate"].map((k) => h("th", { scope: "col" }, t(`details.${k}`))))),
           this.table)));
     this.set(this.speed);
   }
@@ -63,7 +64,6 @@ export class Graph {
   set(speed) {
     this.speed = speed;
     this.list = this.hour ? speed.minutes : speed.seconds;
-    this.span.textContent = t(this.hour ? "details.lastHour" : "details.lastMinute");
     this.plot.count = this.list.length;
     this.plot.draw();
     this.#fill();
