@@ -127,7 +127,7 @@ var torrentFields = []field{
 	integer("move-total", func(v *view) int64 { return v.state.MoveTotal }),
 	integer("down-rate", func(v *view) int64 { return v.state.DownRate }),
 	integer("up-rate", func(v *view) int64 { return v.state.UpRate }),
-	known("eta", func(v *view) float64 { return v.state.ETA.Seconds() }),
+	known("eta", func(v *view) float64 { return wholeSeconds(v.state.ETA) }),
 	known("ratio", func(v *view) float64 { return v.state.Ratio }),
 	integer("down", func(v *view) int64 { return v.state.Totals.Down }),
 	integer("up", func(v *view) int64 { return v.state.Totals.Up }),
@@ -150,6 +150,14 @@ var torrentFields = []field{
 	integer("rank", func(v *view) int64 { return int64(v.options.Rank) }),
 	yesNo("sequential", func(v *view) bool { return v.options.Sequential }),
 	sentence("tracker", func(v *view) string { return v.torrent.Tracker() }),
+}
+
+// wholeSeconds returns a time that is only an estimate, and -1 for one that is not known.
+func wholeSeconds(d time.Duration) float64 {
+	if d < 0 {
+		return -1
+	}
+	return math.Ceil(d.Seconds())
 }
 
 // wasted returns the sum of what was wasted.

@@ -1,9 +1,13 @@
 package api
 
 import (
+	"io"
 	"net/http"
 	"strings"
 	"testing"
+	"time"
+
+	"swarmnode/daemon/control"
 )
 
 // A browser logs in, asks with its cookie, and logs out.
@@ -55,4 +59,31 @@ func TestLogin(t *testing.T) {
 		t.Errorf("a login by another site: %d", a.status)
 	}
 	r.want(r.do("POST", "/login", Login{}), 204, nil)
+}
+
+// A feed ends soon after the logout of its session, or a change of its password; the feed of
+// another session of the same user goes on after a logout.
+func TestFeedEndsWithItsSession(t *testing.T) {
+	r := newLockedRig(t)
+	r.api.heartbeat, r.api.every = 10*time.Millisecond, 10*time.Millisecond
+	follow := func() (*sse, string) {
+		t.Helper()
+		a := r.remote("POST", "/login", Login{Password: r.tokens[control.Admin]})
+		r.want(a, http.StatusNoContent, nil)
+		cookie, _, _ := strings.Cut(a.header.Get("Set-Cookie"), ";")
+		return r.followWith("Cookie", cookie), cookie
+	}
+	first, cookie := follow()
+	second, _ := follow()
+	r.want(r.remote("POST", "/logout", nil, "Cookie", cookie), http.StatusNoContent, nil)
+	if _, err := io.Copy(io.Discard, first.lines); err != nil {
+		t.Errorf("after the logout: %v", err)
+	}
+	if _, err := second.lines.ReadString('\n'); err != nil {
+		t.Errorf("the other session: %v", err)
+	}
+	r.addToken(t, control.Admin, time.Time{})
+	if _, err := io.Copy(io.Discard, second.lines); err != nil {
+		t.Errorf("after another token: %v", err)
+	}
 }

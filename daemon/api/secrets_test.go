@@ -51,13 +51,19 @@ func (r *lockedRig) addToken(t *testing.T, scope control.Scope, expires time.Tim
 // followAs opens a feed over TCP by the token of a scope, and reads what it tells at first.
 func (r *lockedRig) followAs(scope control.Scope) *sse {
 	r.t.Helper()
+	return r.followWith("Authorization", "Bearer "+r.tokens[scope])
+}
+
+// followWith opens a feed over TCP with a header, and reads what it tells at first.
+func (r *lockedRig) followWith(name, value string) *sse {
+	r.t.Helper()
 	ctx, cancel := context.WithTimeout(r.t.Context(), within)
 	r.t.Cleanup(cancel)
 	request, err := http.NewRequestWithContext(ctx, "GET", r.url+"/events", nil)
 	if err != nil {
 		r.t.Fatal(err)
 	}
-	request.Header.Set("Authorization", "Bearer "+r.tokens[scope])
+	request.Header.Set(name, value)
 	response, err := http.DefaultClient.Do(request)
 	if err != nil {
 		r.t.Fatal(err)

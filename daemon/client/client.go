@@ -63,6 +63,7 @@ func New(cfg Config) (*Client, error) {
 		TLSHandshakeTimeout: dialTime, ResponseHeaderTimeout: headerTime, MaxIdleConnsPerHost: 4}
 	if cfg.Socket != "" {
 		transport.DialContext = dialSocket(cfg.Socket)
+		transport.DisableCompression = true // the daemon is on this machine
 	} else {
 		at, err := parseURL(cfg.URL)
 		if err != nil {
