@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"net/http"
+	"net/url"
 	"strings"
 	"time"
 
@@ -251,7 +252,10 @@ func (c *call) metainfo() error {
 		return err
 	}
 	c.w.Header().Set("Content-Type", torrentType)
-	c.w.Header().Set("Content-Disposition", `attachment; filename="`+t.Hash().String()+`.torrent"`)
+	// RFC 6266 has the name in UTF-8 beside one for programs that know ASCII alone.
+	name := strings.ReplaceAll(url.QueryEscape(t.State().Name), "+", "%20")
+	c.w.Header().Set("Content-Disposition", `attachment; filename="`+t.Hash().String()+
+		`.torrent"; filename*=UTF-8''`+name+".torrent")
 	c.w.WriteHeader(http.StatusOK)
 	c.w.Write(torrent.Marshal())
 	return nil

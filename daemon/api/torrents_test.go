@@ -5,6 +5,7 @@ import (
 	"encoding/base64"
 	"encoding/json"
 	"fmt"
+	"mime"
 	"mime/multipart"
 	"net/http"
 	"reflect"
@@ -67,6 +68,25 @@ func TestLifeOfATorrent(t *testing.T) {
 	r.want(r.do("GET", fmt.Sprint("/torrents?since=", list.Seq), nil), 200, &list)
 	if !reflect.DeepEqual(list.Removed, []daemon.ID{1}) || len(list.Torrents) != 0 {
 		t.Errorf("since then: %+v", list)
+	}
+}
+
+// A .torrent file is named by the torrent, whatever letters that has.
+func TestTorrentFileName(t *testing.T) {
+	r := newRig(t, nil)
+	const name = "ä \"b\"; c%.. +\u202e"
+	doc, hash := torrentOf(t, "x", map[string]int{"a": 10})
+	r.want(r.do("POST", "/torrents", Add{Metainfo: doc}), 201, nil)
+	if err := r.daemon.Torrents()[0].Rename(t.Context(), "", name); err != nil {
+		t.Fatal(err)
+	}
+	got := r.do("GET", "/torrents/1/torrent", nil).header.Get("Content-Disposition")
+	kind, params, err := mime.ParseMediaType(got)
+	if err != nil || kind != "attachment" || params["filename"] != name+".torrent" {
+		t.Errorf("%s: %q, %v", got, params, err)
+	}
+	if !strings.Contains(got, `filename="`+hash+`.torrent"`) {
+		t.Errorf("no name in ASCII: %s", got)
 	}
 }
 

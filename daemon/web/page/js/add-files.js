@@ -8,7 +8,7 @@ import { NORMAL, SKIP, Tree } from "./tree.js";
 import { VirtualRows } from "./virtual.js";
 
 /** @typedef {import("./tree.js").Node} Node */
-/** @typedef {{index: number, path: string, size: number}} File */
+/** @typedef {{index: number, path: string, size: number, wanted?: boolean}} File */
 
 /**
  * Writes places as the API takes them: 0,2-5.
@@ -31,7 +31,9 @@ export class FileChoice {
    * @param {() => void} changed
    */
   constructor(files, changed) {
-    this.tree = Tree.of(files);
+    this.tree = Tree.of(files.map(({ wanted, ...file }) => ({ ...file,
+      priority: wanted === false ? SKIP : NORMAL })));
+    this.before = ranges(this.tree.wantedFiles());
     this.changed = changed;
     const tops = this.tree.rows();
     if (tops.length === 1) this.tree.toggle(tops[0], true);
@@ -45,16 +47,15 @@ export class FileChoice {
     this.rows = new VirtualRows({ scroller: this.element, rowHeight: touch ? 40 : 26, headerRows: 0,
       render: (i, row) => this.render(i, row),
       create: () => h("div", { role: "row", class: "fm-tree-row" }) });
-    this.total = files.length;
     requestAnimationFrame(() => this.rows.setCount(this.tree.rows().length));
   }
 
   get sums() { return this.tree.root; }
 
-  /** @returns {string[] | undefined} The choice for the API, or nothing if all are wanted. */
+  /** @returns {string[] | undefined} The choice for the API, or nothing if it is that of the source. */
   choose() {
-    const places = this.tree.wantedFiles();
-    return places.length === this.total ? undefined : [ranges(places)];
+    const places = ranges(this.tree.wantedFiles());
+    return places === this.before ? undefined : [places];
   }
 
   get none() { return this.tree.wantedFiles().length === 0; }

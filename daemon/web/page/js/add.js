@@ -3,7 +3,7 @@
 import { api, Problem } from "./api.js";
 import { dialog, toast } from "./dialog.js";
 import { clear, h, icon, name, setText } from "./dom.js";
-import { area, button, check, field, input, PathField, sentence } from "./forms.js";
+import { area, button, check, field, input, PathField, sentence, session } from "./forms.js";
 import { bytes } from "./format.js";
 import { FileChoice } from "./add-files.js";
 import { lang, t } from "./i18n.js";
@@ -38,7 +38,9 @@ let current;
  * Opens the dialog, or gives the open one more.
  * @param {{magnet?: string, files?: Iterable<File>}} [options]
  */
-export function openAdd(options = {}) {
+export async function openAdd(options = {}) {
+  await session();
+  if (!store.may("control")) return toast(t("add.mayNot"), { kind: "bad" });
   current ??= new Adding(() => { current = undefined; });
   if (options.magnet) current.take(options.magnet);
   if (options.files) current.takeFiles(options.files);

@@ -1,10 +1,11 @@
 // @ts-check
 // Parts of forms: fields with help and errors, and paths of the machine of the node.
 import { api, Problem } from "./api.js";
-import { freshId, toast } from "./dialog.js";
+import { dialog, freshId, toast } from "./dialog.js";
 import { clear, h, icon, name, setText, show } from "./dom.js";
 import { bytes } from "./format.js";
 import { t } from "./i18n.js";
+import { store } from "./store.js";
 
 /** @param {unknown} err @returns {string} A sentence for users. */
 export function sentence(err) {
@@ -109,10 +110,31 @@ export function facts(pairs) {
     .map(([key, value]) => [h("dt", { text: key }), h("dd", null, value)]).flat());
 }
 
-/** @param {string} text @returns {Promise<void>} */
+/**
+ * Copies a text. Pages that came neither from this machine nor over https have no clipboard: there
+ * the user copies it.
+ * @param {string} text
+ */
 export async function copy(text) {
-  await navigator.clipboard.writeText(text);
-  toast(t("share.copied"), { kind: "good" });
+  if (navigator.clipboard) {
+    await navigator.clipboard.writeText(text);
+    toast(t("share.copied"), { kind: "good" });
+    return;
+  }
+  const box = input(text, { readOnly: true, "aria-label": t("share.copyKeys") });
+  dialog({ title: t("share.copyKeys"), body: box, class: "dialog-small" });
+  box.select();
+}
+
+/** @returns {Promise<any>} The session, once it is known who asks. */
+export function session() {
+  if (store.session) return Promise.resolve(store.session);
+  return new Promise((known) => {
+    const off = store.on("session", (now) => {
+      off();
+      known(now);
+    });
+  });
 }
 
 /** Asks for what a folder has, at most once at a time. */

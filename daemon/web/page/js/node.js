@@ -3,7 +3,7 @@
 import { api } from "./api.js";
 import { confirm, toast } from "./dialog.js";
 import { clear, h, setAttr } from "./dom.js";
-import { button, card, facts, sentence } from "./forms.js";
+import { button, card, facts, sentence, session } from "./forms.js";
 import { bytes, date, duration, number, rate, ratio } from "./format.js";
 import { Graph } from "./graph.js";
 import { has, t } from "./i18n.js";
@@ -33,7 +33,7 @@ export function mount(container, { tab }) {
     clear(panel);
     links.forEach((link, i) => setAttr(link, "aria-current", TABS[i] === one ? "page" : null));
     try {
-      const mounted = await load(one);
+      const [mounted] = await Promise.all([load(one), session()]);
       if (mine === round) unmount = mounted(panel);
     } catch (err) {
       panel.append(h("p", { class: "fm-error", role: "alert", text: sentence(err) }));

@@ -1,12 +1,13 @@
 // @ts-check
 // Sharing: making a torrent of a path of the machine, and handing a torrent on.
 import { address, api, Problem } from "./api.js";
-import { dialog } from "./dialog.js";
+import { dialog, toast } from "./dialog.js";
 import { clear, h, icon, name, setText } from "./dom.js";
-import { area, attempt, button, check, copy, field, input, PathField, sentence } from "./forms.js";
+import { area, button, check, copy, field, input, PathField, sentence, session } from "./forms.js";
 import { bytes, percent } from "./format.js";
 import { t } from "./i18n.js";
 import { parseLabels, parseTiers } from "./sources.js";
+import { store } from "./store.js";
 
 const PIECES = [16, 32, 64, 128, 256, 512, 1024, 2048, 4096, 8192, 16384]; // KiB
 const FORMATS = ["v1", "hybrid", "v2"];
@@ -16,9 +17,11 @@ const POLL = 500; // milliseconds
  * Shows the link, the .torrent file and the QR code of a torrent; without one, makes a torrent.
  * @param {{id?: number}} [options]
  */
-export function openShare(options = {}) {
-  if (options.id) openLink(options.id);
-  else new Making();
+export async function openShare(options = {}) {
+  await session();
+  if (options.id) await openLink(options.id);
+  else if (store.may("control")) new Making();
+  else toast(t("add.mayNot"), { kind: "bad" });
 }
 
 /** @param {number} id */
@@ -53,10 +56,16 @@ async function showLink(body, id) {
     h("p", { class: "muted", text: t("share.noFile") }));
   clear(body);
   body.append(h("p", null, h("strong", null, name(torrent.name))),
-    h("img", { class: "fm-qr", src: address(`/torrents/${id}/qr.svg`), alt: t("share.qr"),
-      width: 220, height: 220 }),
+    qr(id),
     field(t("share.link"), link).element, actions,
     h("p", { class: "fm-help", text: t(torrent.private ? "share.private" : "share.open") }));
+}
+
+/** The QR code of the link; a link that is too long has none. @param {number} id */
+function qr(id) {
+  const image = h("img", { class: "fm-qr", src: address(`/torrents/${id}/qr.svg`), alt: t("share.qr"),
+    width: 220, height: 220, on: { error: () => image.remove() } });
+  return image;
 }
 
 /** The dialog that makes a torrent. */
@@ -95,7 +104,7 @@ class Making {
   async showOthers() {
     const { creations } = await api.get("/creations").catch(() => ({ creations: [] }));
     for (const one of creations) {
-      if (!["hashing", "queued"].includes(one.status)) continue;
+      if (one.status !== "hashing") continue;
       const row = h("div", { class: "card fm-card" });
       this.others.append(row);
       this.follow(one, row);
@@ -164,7 +173,12 @@ class Making {
     if (!this.open) return;
     clear(place);
     if (creation.status === "done") {
-      if (link && creation.torrent) await attempt(() => showLink(place, creation.torrent));
+      if (link) {
+        await showLink(place, creation.torrent);
+        if (creation.skipped) {
+          place.append(h("p", { class: "fm-notice", text: t("share.skipped", { n: creation.skipped }) }));
+        }
+      }
       else place.remove();
       return;
     }
