@@ -11,6 +11,7 @@ import (
 	"swarmnode/daemon"
 	"swarmnode/daemon/control"
 	"swarmnode/daemon/tally"
+	"swarmnode/swarm"
 )
 
 // sessionRoutes are those of the daemon as a whole.
@@ -142,7 +143,7 @@ func (c *call) space() error {
 	} else if err := c.mayUse(dir); err != nil {
 		return err
 	}
-	free, total, err := daemon.DiskSpace(dir)
+	free, total, err := swarm.DiskSpace(dir)
 	if err != nil {
 		return problemf(http.StatusUnprocessableEntity, "the space of %s is not known: %v", dir,
 			err)

@@ -83,6 +83,11 @@ func TestConfined(t *testing.T) {
 	if a := r.remote("GET", "/space?dir="+outside, nil); a.status != 403 {
 		t.Errorf("space: %d %s", a.status, a.body)
 	}
+	var space Space
+	r.want(r.remote("GET", "/space?dir="+r.dir+"/not/yet", nil), 200, &space)
+	if space.Total == 0 {
+		t.Errorf("space of a folder that does not exist yet: %+v", space)
+	}
 	for _, path := range []string{"move", "locate"} {
 		a := r.remote("POST", "/torrents/"+hash+"/"+path, Folder{outside})
 		if a.status != 403 {

@@ -275,22 +275,24 @@ function openFilters() {
 }
 const wide = matchMedia("(min-width: 900px)");
 
-/** Lets the user share out the room between the list and the details. */
+/** Lets the user share out the room between the list and the details, which are below or beside it. */
 function split() {
+  const beside = matchMedia("(min-width: 1500px)");
+  let now = 0;
   /** @param {number} share of the details, in percent */
   const set = (share) => {
-    const value = Math.round(Math.max(20, Math.min(80, share)));
-    main.style.setProperty("--panel", value + "%");
-    setAttr(splitter, "aria-valuenow", value);
-    keep("panel", String(value));
-    return value;
+    now = Math.round(Math.max(20, Math.min(80, share)));
+    main.style.setProperty("--share", String(now));
+    setAttr(splitter, "aria-valuenow", now);
+    setAttr(splitter, "aria-orientation", beside.matches ? "vertical" : "horizontal");
   };
-  let now = set(Number(kept("panel")) || 50);
-  const beside = () => getComputedStyle(splitter).cursor === "col-resize";
+  const key = () => (beside.matches ? "panel-beside" : "panel-below");
+  const load = () => set(Number(kept(key())) || (beside.matches ? 42 : 50));
   splitter.addEventListener("keydown", (event) => {
     const step = { ArrowUp: 5, ArrowLeft: 5, ArrowDown: -5, ArrowRight: -5 }[event.key];
     if (!step) return;
-    now = set(now + step);
+    set(now + step);
+    keep(key(), String(now));
     event.preventDefault();
   });
   splitter.addEventListener("pointerdown", (event) => splitter.setPointerCapture(event.pointerId));
@@ -298,9 +300,12 @@ function split() {
     if (!splitter.hasPointerCapture(event.pointerId)) return;
     const a = list.getBoundingClientRect();
     const b = panel.getBoundingClientRect();
-    now = set(beside() ? (b.right - event.clientX) / (b.right - a.left) * 100 :
+    set(beside.matches ? (b.right - event.clientX) / (b.right - a.left) * 100 :
       (b.bottom - event.clientY) / (b.bottom - a.top) * 100);
   });
+  splitter.addEventListener("pointerup", () => keep(key(), String(now)));
+  beside.addEventListener("change", load);
+  load();
 }
 
 setTheme(kept("theme"));

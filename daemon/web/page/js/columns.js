@@ -20,7 +20,7 @@ export function statusOf(row) {
   if (row["move-total"] > 0) {
     return { icon: "folder", kind: "", text: t("list.moving", { part: percent(row.moved, row["move-total"]) }) };
   }
-  if (row.error) return { icon: "error", kind: "bad", text: t("list.error", { error: visible(row.error) }) };
+  if (row.error) return { icon: "error", kind: "bad", text: t("list.error", { error: shortError(row.error) }) };
   switch (row.status) {
     case "checking":
       return { icon: "verify", kind: "", text: t("list.checking", { part: percent(row.checked, row["check-total"]) }) };
@@ -38,6 +38,12 @@ export function statusOf(row) {
   if (row.stuck && row.stuck !== "queued") return { icon: "stuck", kind: "warn", text: stuckText(row.stuck) };
   if (!row["have-info"]) return { icon: "search", kind: "accent", text: t("list.metadata") };
   return { icon: "down", kind: "accent", text: t("list.status.downloading") };
+}
+
+/** Leaves out the path that an error begins with. @param {string} error */
+function shortError(error) {
+  const end = error.lastIndexOf(": ");
+  return visible(/^(\/|[A-Za-z]:\\)/.test(error) && end > 0 ? error.slice(end + 2) : error);
 }
 
 /** @param {string} code @returns {string} Why a torrent is stuck, in a few words. */

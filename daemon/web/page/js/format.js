@@ -92,7 +92,7 @@ let relative;
  */
 export function when(iso, now = Date.now()) {
   const at = iso ? Date.parse(iso) : NaN;
-  if (Number.isNaN(at)) return "–";
+  if (!(at > 0)) return "–";
   let s = Math.round((at - now) / 1000);
   if (Math.abs(s) < 60) s = 0;
   relative ??= new Intl.RelativeTimeFormat(lang(), { numeric: "auto" });
@@ -110,7 +110,7 @@ let dates;
 /** @param {string | null | undefined} iso @returns {string} A date with its time. */
 export function date(iso) {
   const at = iso ? Date.parse(iso) : NaN;
-  if (Number.isNaN(at)) return "–";
+  if (!(at > 0)) return "–";
   dates ??= new Intl.DateTimeFormat(lang(), { dateStyle: "medium", timeStyle: "short" });
   return dates.format(at);
 }

@@ -101,7 +101,7 @@ export class Selection {
    * @returns {boolean} whether it means something
    */
   key(key, mods, page) {
-    const at = this.index();
+    const at = this.cursor ? this.index() : -1;
     const how = { extend: mods.shift, keep: mods.ctrl };
     switch (key) {
       case "ArrowDown": this.moveTo(at + 1, how); break;
