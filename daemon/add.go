@@ -25,6 +25,8 @@ type AddSpec struct {
 	Choose []metainfo.FileChoice
 	// Peers are known peers, HOST:PORT.
 	Peers []string
+	// Name is what the content of Torrent is called in Options.Dir; empty means as in Torrent.
+	Name string
 	// Complete says that the content in Dir was just hashed. From somebody who is confined
 	// (Confine) that does not count: the daemon would give peers whatever has the right name.
 	Complete bool
@@ -148,6 +150,9 @@ func (d *Daemon) recordOf(ctx context.Context, spec *AddSpec) (*record, []byte, 
 			rec.Options.Files = files
 		}
 		rec.describe(spec.Torrent)
+		if spec.Name != "" && spec.Name != rec.Shown.Name {
+			rec.Top, rec.Shown.Name = spec.Name, spec.Name
+		}
 		doc = spec.Torrent.Marshal()
 	} else {
 		rec.describeLink(&spec.Magnet)

@@ -7,6 +7,7 @@ import (
 	"path/filepath"
 	"slices"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"swarmnode"
@@ -45,6 +46,8 @@ type Daemon struct {
 	keeper    *keeper
 	folders   *folders
 	outlook   outlook
+	creations creations
+	browsing  atomic.Int32 // folders that are being read
 	feed      feed.Feed[Torrent, ID]
 	single    *single // nil unless it serves a single run; see Attach
 	listeners []func(*Torrent, Event)

@@ -84,7 +84,8 @@ func (t *Torrent) spec() (swarm.Spec, Options, error) {
 	t.mu.Lock()
 	rec, looks := t.rec, t.drive.verify
 	t.mu.Unlock()
-	spec := swarm.Spec{Hash: t.hash, Dir: cmp.Or(rec.Place, rec.Options.Dir), Peers: rec.Peers,
+	spec := swarm.Spec{Hash: t.hash, Dir: cmp.Or(rec.Place, rec.Options.Dir), Name: rec.Top,
+		Peers:  rec.Peers,
 		Paused: true, Sequential: rec.Options.Sequential, Down: rec.Options.Down,
 		Up: rec.Options.Up, PeersMax: rec.Options.Peers, Group: rec.Options.Group,
 		Alone: rec.Options.Alone, Rank: rec.Options.Rank, Complete: rec.Whole,

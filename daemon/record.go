@@ -54,6 +54,8 @@ type record struct {
 	Moving string `json:"moving,omitempty"`
 	// Naming is the same for a name that the file or folder at the top is being given.
 	Naming string `json:"naming,omitempty"`
+	// Top is what the content was called when it was added, if not as in the torrent.
+	Top string `json:"top,omitempty"`
 	// Renamed says that the user has given names to files or folders below the top.
 	Renamed bool `json:"renamed,omitempty"`
 	// Temporary says that the torrent ends some time after its last use; see Daemon.Visit.

@@ -99,14 +99,15 @@ func statusOf(err error) int {
 		return http.StatusUnprocessableEntity
 	case unkept:
 		return http.StatusInsufficientStorage
-	case errors.Is(err, daemon.ErrRemoved):
+	case errors.Is(err, daemon.ErrRemoved), errors.Is(err, daemon.ErrNoCreation):
 		return http.StatusNotFound
 	case errors.Is(err, daemon.ErrNoInfo), errors.Is(err, daemon.ErrMoving),
 		errors.Is(err, daemon.ErrAdopted), errors.Is(err, daemon.ErrEnded),
 		errors.Is(err, storage.ErrExists):
 		return http.StatusConflict
 	case errors.Is(err, daemon.ErrClosed), errors.Is(err, swarm.ErrMemory),
-		errors.Is(err, daemon.ErrTooMany), errors.Is(err, context.DeadlineExceeded),
+		errors.Is(err, daemon.ErrTooMany), errors.Is(err, daemon.ErrBusy),
+		errors.Is(err, daemon.ErrCreating), errors.Is(err, context.DeadlineExceeded),
 		errors.Is(err, context.Canceled):
 		return http.StatusServiceUnavailable
 	}

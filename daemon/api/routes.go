@@ -47,7 +47,7 @@ var fieldsParameter = parameter{"fields", "string",
 	"The fields of Torrent to show, with commas; all if it is not given. id is always there."}
 
 // routes are all routes.
-var routes = slices.Concat(torrentRoutes, actionRoutes, viewRoutes, sessionRoutes,
+var routes = slices.Concat(torrentRoutes, actionRoutes, viewRoutes, makingRoutes, sessionRoutes,
 	loginRoutes)
 
 var torrentRoutes = []route{
