@@ -140,8 +140,8 @@ func FuzzBrowse(f *testing.F) {
 	if err != nil {
 		f.Fatal(err)
 	}
-	for _, seed := range []string{"", "in", "out", "../", "out/secret", "in/../..", "./in//", "\x00",
-		strings.Repeat("a/", 3000)} {
+	for _, seed := range []string{"", "in", "out", "../", "out/secret", "in/../..", "./in//",
+		"\x00", strings.Repeat("a/", 3000)} {
 		f.Add(seed)
 	}
 	f.Fuzz(func(t *testing.T, below string) {
