@@ -5,6 +5,8 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"net/url"
+	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -250,4 +252,56 @@ func TestSocketHosts(t *testing.T) {
 			t.Errorf("%s, %s: %d %q, want %d", c.host, c.header, status, body, c.status)
 		}
 	}
+}
+
+// FuzzTicket asks with cookies and tickets of every shape, or with the ticket of a path, for
+// other paths: only that ticket lets in, and only for what stands below its path however a
+// handler takes the path apart.
+func FuzzTicket(f *testing.F) {
+	path := filepath.Join(f.TempDir(), "passwords")
+	entry := Entry{Name: "guest", Scope: Read, Hash: cheapHash("look").String()}
+	if err := SetPassword(path, entry); err != nil {
+		f.Fatal(err)
+	}
+	g, err := NewGate(GateConfig{Passwords: path})
+	if err != nil {
+		f.Fatal(err)
+	}
+	guest, err := g.Login(basicRequest("guest", "look"))
+	if err != nil {
+		f.Fatal(err)
+	}
+	good := g.Ticket(guest, "/files/abc/1", time.Now().Add(time.Hour))
+	f.Add("/files/abc/1/film.mkv", "good", "")
+	f.Add("/files/abc/1/%2e%2e/2", "good", "swarmnode=x; swarmnode=y")
+	f.Add("/files/abc%2f1/x", "good", `swarmnode="x"`)
+	f.Add("/files/abc/1", strings.Repeat("A", len(good)), "")
+	f.Fuzz(func(t *testing.T, path, ticket, cookies string) {
+		at, err := url.ParseRequestURI(path)
+		if err != nil {
+			t.Skip()
+		}
+		if ticket == "good" {
+			ticket = good
+		}
+		at.RawQuery = url.Values{TicketParameter: {ticket}}.Encode()
+		r := &http.Request{Method: "GET", URL: at, RemoteAddr: "192.0.2.7:5", Host: "localhost",
+			Header: http.Header{"Cookie": {cookies}}}
+		id, err := g.Login(r)
+		if err != nil {
+			return
+		}
+		if ticket != good || id.Name != "guest" || id.Scope != Read || id.Owner {
+			t.Fatalf("%+v is let in by %q, %q", id, ticket, cookies)
+		}
+		segments := strings.Split(at.EscapedPath(), "/")
+		for i, want := range []string{"", "files", "abc", "1"} {
+			if got, err := url.PathUnescape(segments[i]); err != nil || got != want {
+				t.Fatalf("let in for %q", at.EscapedPath())
+			}
+		}
+		if slices.Contains(strings.Split(at.Path, "/"), "..") {
+			t.Fatalf("let in for %q", at.Path)
+		}
+	})
 }
