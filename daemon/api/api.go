@@ -30,6 +30,9 @@ const (
 	actionTime = 50 * time.Second
 )
 
+// policy is what a browser may do with an answer that it is led to.
+const policy = "default-src 'none'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
+
 // A Config describes an API.
 type Config struct {
 	Daemon *daemon.Daemon
@@ -90,6 +93,12 @@ func New(cfg Config) *API {
 
 // ServeHTTP answers a request.
 func (a *API) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	// No answer is a page: whatever names of strangers it has, a browser runs nothing of it, and
+	// shows it in no page of another site.
+	header := w.Header()
+	header.Set("Content-Security-Policy", policy)
+	header.Set("Cross-Origin-Resource-Policy", "same-origin")
+	header.Set("Referrer-Policy", "no-referrer")
 	if needsNoLogin(r) {
 		a.open.ServeHTTP(w, r)
 		return

@@ -2,7 +2,10 @@ package api
 
 import (
 	"io"
+	"mime"
 	"net/http"
+	"net/url"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -59,6 +62,27 @@ func TestLogin(t *testing.T) {
 		t.Errorf("a login by another site: %d", a.status)
 	}
 	r.want(r.do("POST", "/login", Login{}), 204, nil)
+}
+
+// Every answer, an error too, says that a browser runs nothing of it, and is of a type that it
+// takes for no page.
+func TestAnswersAreNoPages(t *testing.T) {
+	r := newRig(t, nil)
+	const markup = "<script>alert(1)</script>"
+	doc, hash := torrentOf(t, "<b>x", map[string]int{"a": 10})
+	r.want(r.do("POST", "/torrents", Add{Metainfo: doc}), 201, nil)
+	for _, path := range []string{"/torrents", "/torrents/" + hash, "/openapi.json", "/log",
+		"/torrents/" + hash + "/torrent", "/torrents/" + url.PathEscape(markup),
+		"/torrents?sort=" + markup, "/" + markup, "/torrents?" + markup + "=1"} {
+		a := r.remote("GET", path, nil)
+		kind, _, _ := mime.ParseMediaType(a.header.Get("Content-Type"))
+		if !slices.Contains([]string{"application/json", problemType, torrentType}, kind) ||
+			a.header.Get("X-Content-Type-Options") != "nosniff" ||
+			!strings.HasPrefix(a.header.Get("Content-Security-Policy"), "default-src 'none'") ||
+			a.header.Get("Cross-Origin-Resource-Policy") != "same-origin" {
+			t.Errorf("%s: %d %v", path, a.status, a.header)
+		}
+	}
 }
 
 // A feed ends soon after the logout of its session, or a change of its password; the feed of
