@@ -69,7 +69,7 @@ class Adding {
       title: t("add.title"), class: "fm-dialog",
       body: [this.sources.element, h("div", { class: "fm-row" }, files, h("button", {
         class: "btn", type: "button", on: { click: () => files.click() } }, icon("file"),
-      t("add.choose")), h("span", { class: "muted", text: t("add.drop") })),
+      t("add.choose")), h("span", { class: "muted fm-drop", text: t("add.drop") })),
       this.list, this.where(), this.said],
       actions: [{ label: t("dialog.cancel") },
         { label: t("add.add"), kind: "primary", submit: true, run: () => this.submit() }],

@@ -101,7 +101,7 @@ export function area(value = "", more) {
 
 /** @param {string} title @param {...(Node | false | undefined | "")} rows */
 export function card(title, ...rows) {
-  return h("section", { class: "card fm-card" }, h("h3", { text: title }), rows);
+  return h("section", { class: "card fm-card" }, h("h2", { text: title }), rows);
 }
 
 /** @param {[string, Node | string | undefined][]} pairs @returns {HTMLElement} Names and values. */

@@ -63,10 +63,10 @@ class WeekGrid {
         pointermove: (/** @type {PointerEvent} */ event) => this.move(event),
         pointerup: () => this.tap(), pointercancel: () => { this.paint = undefined; },
       } },
-    h("div", { role: "row", class: "fm-week-row" }, h("span", { role: "columnheader",
-      "aria-label": t("node.day") }),
-    Array.from({ length: 24 }, (_, hour) => h("span", { role: "columnheader", "aria-label":
-      `${hour}:00`, text: hour % 3 ? "" : hour }))));
+    h("div", { role: "row", class: "fm-week-row" }, h("span", { role: "columnheader" },
+      h("span", { class: "visually-hidden", text: t("node.day") })),
+    Array.from({ length: 24 }, (_, hour) => h("span", { role: "columnheader" },
+      h("span", hour % 3 ? { class: "visually-hidden", text: `${hour}:00` } : { text: hour })))));
     DAYS.forEach((_, day) => {
       const long = dayName.format(monday + day * 86400e3);
       const cells = Array.from({ length: 24 }, (_, hour) => h("span", { role: "gridcell",

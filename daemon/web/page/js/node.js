@@ -22,7 +22,7 @@ export function mount(container, { tab }) {
   const links = TABS.map((one) => h("a", { href: `#/node/${one}`, text: t(`node.${one}`) }));
   const panel = h("div", { class: "fm-panel" });
   clear(container);
-  container.append(h("div", { class: "fm-page" }, h("h2", { text: t("node.title") }),
+  container.append(h("div", { class: "fm-page" }, h("h1", { text: t("node.title") }),
     h("nav", { class: "tabs", "aria-label": t("node.title") }, links), panel));
   let round = 0;
   let unmount = () => {};
