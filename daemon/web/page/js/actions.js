@@ -13,6 +13,8 @@ import { parseSize, showSize } from "./units.js";
 /** @typedef {import("./store.js").Row} Row */
 /** @typedef {import("./dialog.js").Item} Item */
 
+/** The most torrents that a question names. */
+const namedMax = 4;
 /** The most torrents of one request. */
 const bulkMax = 20_000;
 
@@ -52,7 +54,9 @@ function rowsOf(ids) {
 
 /** Names the torrents of a question. @param {Row[]} rows */
 function named(rows) {
-  return rows.length === 1 ? h("p", null, name(rows[0].name)) : h("p", { text: t("list.n-torrents", { n: rows.length }) });
+  const more = rows.length - namedMax;
+  return h("ul", { class: "ls-named" }, rows.slice(0, namedMax).map((row) => h("li", null, name(row.name))),
+    more > 0 && h("li", { class: "muted", text: t("list.and-more", { n: more }) }));
 }
 
 /** Asks, and removes torrents. @param {number[]} ids @returns {Promise<boolean>} */

@@ -76,6 +76,9 @@ export function dialog(options) {
   }, form);
   document.body.appendChild(element);
   element.showModal();
+  const first = element.querySelector(`.dialog-body :is(input, select, textarea, button, a[href]):not([disabled])`) ??
+    element.querySelector("[type=submit]");
+  if (first instanceof HTMLElement && !element.querySelector("[autofocus]")) first.focus();
   return { element, close };
 }
 

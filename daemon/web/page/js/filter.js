@@ -51,7 +51,7 @@ export function fold(text) {
 
 /** @param {Row} row */
 function textOf(row) {
-  return (row.find ||= fold([row.name, row.tracker, row.hash, ...row.labels].join("\n")));
+  return (row.find ||= fold([row.name, row.hash, ...row.labels].join("\n")));
 }
 
 /** Whether everything that is wanted is there. @param {Row} row @returns {boolean} */

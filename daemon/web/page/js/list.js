@@ -241,7 +241,6 @@ export class ListView {
       if (row) this.mark(row.id, el);
     }
     this.pointCursor();
-    if (this.selecting && !this.selection.ids.size) this.selecting = false;
     this.tell();
   }
 
@@ -371,7 +370,7 @@ export class ListView {
     if (page !== "torrent" || id === this.selection.cursor) return;
     const at = this.listing.indexOf(id);
     if (at < 0) return;
-    this.selection.moveTo(at);
+    this.selection.moveTo(at, { keep: this.cards });
     this.rows.scrollTo(at);
     this.marked();
   }
@@ -453,11 +452,13 @@ export class ListView {
       this.pressed = false;
       return;
     }
-    if (this.selecting) this.selection.toggle(i);
-    else {
-      this.selection.click(i, { ctrl: event.ctrlKey || event.metaKey, shift: event.shiftKey });
-      if (this.cards) this.open(this.listing.view[i].row.id);
-    }
+    if (this.selecting) {
+      this.selection.toggle(i);
+      this.selecting = this.selection.ids.size > 0;
+    } else if (this.cards && !event.ctrlKey && !event.metaKey && !event.shiftKey) {
+      this.selection.moveTo(i, { keep: true });
+      this.open(this.listing.view[i].row.id);
+    } else this.selection.click(i, { ctrl: event.ctrlKey || event.metaKey, shift: event.shiftKey });
     this.marked();
     this.lead();
   }

@@ -83,7 +83,7 @@ export function apply(row, change) {
     else if (key === "labels") value = value.length ? value.map(share) : noLabels;
     if ((key === "eta" || key === "ratio") && typeof value !== "number") value = -1;
     row[key] = value;
-    if (key === "name" || key === "labels" || key === "tracker") row.find = "";
+    if (key === "name" || key === "labels" || key === "hash") row.find = "";
   }
 }
 

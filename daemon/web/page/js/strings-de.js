@@ -66,6 +66,7 @@ export const de = {
   "list.remove-title": { one: "Diesen Torrent entfernen?", other: "{n} Torrents entfernen?" },
   "list.remove-data": "Auch die Dateien löschen ({size})",
   "list.n-torrents": { one: "{n} Torrent", other: "{n} Torrents" },
+  "list.and-more": { one: "und {n} weiterer", other: "und {n} weitere" },
   "list.shown": "{n} von {all} Torrents",
   "list.selected": "{n} ausgewählt, {size}",
   "list.n-fit": { one: "{n} Torrent passt", other: "{n} Torrents passen" },

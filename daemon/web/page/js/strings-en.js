@@ -66,6 +66,7 @@ export const en = {
   "list.remove-title": { one: "Remove this torrent?", other: "Remove {n} torrents?" },
   "list.remove-data": "Delete the files as well ({size})",
   "list.n-torrents": { one: "{n} torrent", other: "{n} torrents" },
+  "list.and-more": { one: "and {n} more", other: "and {n} more" },
   "list.shown": "{n} of {all} torrents",
   "list.selected": "{n} selected, {size}",
   "list.n-fit": { one: "{n} torrent fits", other: "{n} torrents fit" },
