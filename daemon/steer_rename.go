@@ -146,6 +146,9 @@ func ShownPath(s *State, l *metainfo.Layout, i int, disk string) string {
 	if !l.Multi {
 		return s.Name
 	}
+	if rest, ok := plainRest(s.Dir, disk); ok {
+		return s.Name + rest
+	}
 	below := strings.Join(l.Files[i].Path, "/")
 	rel, err := filepath.Rel(s.Dir, disk)
 	if _, rest, ok := strings.Cut(filepath.ToSlash(rel), "/"); err == nil && disk != "" && ok &&
@@ -153,4 +156,20 @@ func ShownPath(s *State, l *metainfo.Layout, i int, disk string) string {
 		below = rest
 	}
 	return s.Name + "/" + below
+}
+
+// plainRest returns what follows the first element of disk below dir, with its slash, if it takes
+// no more than looking at the two, as is the rule; the paths of large torrents are many.
+func plainRest(dir, disk string) (string, bool) {
+	rel, ok := strings.CutPrefix(disk, dir)
+	if !ok || filepath.Separator != '/' || strings.HasSuffix(dir, "/") || len(rel) < 2 ||
+		rel[0] != '/' || strings.Contains(rel, "//") || strings.Contains(rel, "/.") ||
+		rel[len(rel)-1] == '/' {
+		return "", false
+	}
+	end := strings.IndexByte(rel[1:], '/')
+	if end < 0 {
+		return "", false
+	}
+	return rel[1+end:], true
 }

@@ -51,6 +51,23 @@ func (t *Torrent) Metainfo(ctx context.Context) (*metainfo.Torrent, error) {
 	return torrent, nil
 }
 
+// Layout returns the files of the torrent, or ErrNoInfo. That of an open torrent is at hand.
+func (t *Torrent) Layout(ctx context.Context) (*metainfo.Layout, error) {
+	t.mu.Lock()
+	run := t.run
+	t.mu.Unlock()
+	if run != nil {
+		if info := run.Info(); info != nil {
+			return info.Layout(), nil
+		}
+	}
+	torrent, err := t.Metainfo(ctx)
+	if err != nil {
+		return nil, err
+	}
+	return torrent.Info().Layout(), nil
+}
+
 // Magnet returns the magnet link, with trackers and web seeds.
 func (t *Torrent) Magnet() metainfo.Magnet {
 	t.mu.Lock()

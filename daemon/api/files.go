@@ -2,12 +2,10 @@ package api
 
 import (
 	"cmp"
-	"context"
 	"slices"
 	"strings"
 
 	"swarmnode/daemon"
-	"swarmnode/metainfo"
 	"swarmnode/swarm"
 )
 
@@ -18,35 +16,48 @@ type file struct {
 	swarm.FileState
 }
 
-// filesOf returns the files of a torrent, by their paths, and how many there are with padding.
+// filesOf returns the files of a torrent, in its order, and how many there are with padding.
 func (c *call) filesOf(t *daemon.Torrent) (files []file, count int, err error) {
 	ctx := c.r.Context()
 	states, err := t.Files(ctx)
 	if err != nil {
 		return nil, 0, err
 	}
-	layout, err := layoutOf(ctx, t)
+	layout, err := t.Layout(ctx)
 	if err != nil {
 		return nil, 0, err
 	}
 	now := t.State()
+	files = make([]file, 0, len(states))
 	for i, state := range states {
 		if !state.Pad && i < len(layout.Files) {
 			files = append(files, file{i, daemon.ShownPath(&now, layout, i, state.Path),
 				state})
 		}
 	}
-	slices.SortStableFunc(files, func(a, b file) int { return comparePaths(a.path, b.path) })
 	return files, len(states), nil
 }
 
-// layoutOf returns the layout of a torrent.
-func layoutOf(ctx context.Context, t *daemon.Torrent) (*metainfo.Layout, error) {
-	torrent, err := t.Metainfo(ctx)
-	if err != nil {
-		return nil, err
+// byPath sorts files by their paths.
+func byPath(files []file) []file {
+	slices.SortStableFunc(files, func(a, b file) int { return comparePaths(a.path, b.path) })
+	return files
+}
+
+// inside returns the files that are path, or lie below it, in their order. For a single path it
+// is cheaper than below.
+func inside(files []file, path string) []file {
+	if path == "" {
+		return files
 	}
-	return torrent.Info().Layout(), nil
+	var list []file
+	for i := range files {
+		rest, ok := strings.CutPrefix(files[i].path, path)
+		if ok && (rest == "" || rest[0] == '/') {
+			list = append(list, files[i])
+		}
+	}
+	return list
 }
 
 // comparePaths orders paths so that everything in a folder is together: a slash comes before
@@ -100,7 +111,7 @@ func (c *call) files() error {
 		return err
 	}
 	path := strings.Trim(c.query("path"), "/")
-	list := below(all, path)
+	list := inside(all, path)
 	if path != "" && len(list) == 0 {
 		return problemf(404, "there is no file or folder %q", path)
 	}
@@ -109,7 +120,6 @@ func (c *call) files() error {
 		for i := range list {
 			tree.Entries = append(tree.Entries, list[i].entry())
 		}
-		slices.SortFunc(tree.Entries, func(a, b FileEntry) int { return *a.Index - *b.Index })
 	} else {
 		tree.Entries = folder(list, path)
 	}
@@ -142,9 +152,10 @@ func (f *file) entry() FileEntry {
 }
 
 // folder returns the entries of a folder: its subfolders first, then its files. files are all
-// that lie below it, by their paths.
+// that lie below it.
 func folder(files []file, path string) []FileEntry {
-	var entries []FileEntry
+	var folders, entries []FileEntry
+	places := make(map[string]int) // in folders, by the name
 	for i := range files {
 		f := &files[i]
 		rest := f.path
@@ -159,25 +170,35 @@ func folder(files []file, path string) []FileEntry {
 			entries = append(entries, f.entry())
 			continue
 		}
-		last := len(entries) - 1
-		if last < 0 || entries[last].Index != nil || entries[last].Name != name {
+		at, ok := places[name]
+		if !ok {
+			at = len(folders)
+			places[name] = at
 			priority := int(f.Priority)
-			entries = append(entries, FileEntry{Name: name,
+			folders = append(folders, FileEntry{Name: name,
 				Path: strings.TrimPrefix(path+"/"+name, "/"), Priority: &priority})
-			last++
 		}
-		entries[last].count(f)
+		folders[at].count(f)
 	}
-	slices.SortStableFunc(entries, func(a, b FileEntry) int {
-		if folder, other := a.Index == nil, b.Index == nil; folder != other {
-			if folder {
-				return -1
-			}
-			return 1
-		}
-		return cmp.Or(cmp.Compare(strings.ToLower(a.Name), strings.ToLower(b.Name)),
-			cmp.Compare(a.Name, b.Name))
+	return append(byName(folders), byName(entries)...)
+}
+
+// byName sorts entries by their names, in any case.
+func byName(entries []FileEntry) []FileEntry {
+	type keyed struct {
+		key   string
+		entry FileEntry
+	}
+	list := make([]keyed, len(entries))
+	for i := range entries {
+		list[i] = keyed{strings.ToLower(entries[i].Name), entries[i]}
+	}
+	slices.SortStableFunc(list, func(a, b keyed) int {
+		return cmp.Or(cmp.Compare(a.key, b.key), cmp.Compare(a.entry.Name, b.entry.Name))
 	})
+	for i := range list {
+		entries[i] = list[i].entry
+	}
 	return entries
 }
 
@@ -208,6 +229,7 @@ func (c *call) setFiles() error {
 	if err != nil {
 		return err
 	}
+	all = byPath(all)
 	changes := make(map[int]swarm.Priority)
 	for _, set := range body.Set {
 		if set.Priority < 0 || set.Priority > int(swarm.Highest) {

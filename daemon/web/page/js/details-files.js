@@ -16,6 +16,7 @@ import { VirtualRows } from "./virtual.js";
  *   fill: HTMLElement, priority: HTMLSelectElement, play: HTMLButtonElement}} Parts */
 
 const page = 10_000; // entries of a folder in one answer
+const firstPage = 300; // those of the first answer, so that there is something to see at once
 const filesMax = 1_000_000; // entries that are asked for in all
 const refreshMax = 1500; // entries of a folder that are asked for again
 const priorities = /** @type {const} */ ([["skip", SKIP], ["low", LOW], ["normal", NORMAL], ["high", HIGH]]);
@@ -93,16 +94,21 @@ class Files {
 
   get hash() { return (store.torrents.get(this.open.id) ?? this.open.details?.torrent)?.hash ?? ""; }
 
-  /** Loads a folder, a page at a time. @param {Node} folder */
-  async load(folder) {
+  /** @param {string} path @param {number} offset @param {number} limit */
+  part(path, offset, limit) {
+    return api.get(`${this.open.path}/files`, { path, offset, limit }, { signal: this.closed.signal });
+  }
+
+  /** Loads a folder, a page at a time. @param {Node} folder @param {Promise<any>} [first] */
+  async load(folder, first) {
     if (this.loading.has(folder)) return;
     this.loading.add(folder);
     try {
       /** @type {import("./tree.js").Entry[]} */
       const entries = [];
       for (let total = 1; entries.length < Math.min(total, filesMax);) {
-        const part = await api.get(`${this.open.path}/files`, { path: folder.path, limit: page,
-          offset: entries.length }, { signal: this.closed.signal });
+        const part = await (first ?? this.part(folder.path, entries.length, entries.length ? page : firstPage));
+        first = undefined;
         if (!part.entries.length) break;
         entries.push(...part.entries);
         total = part.total;
@@ -148,10 +154,15 @@ class Files {
       show(this.empty, !info);
       setText(this.empty, t("details.noFiles"));
       if (!info) return;
+      // Content of several files lies in a folder with the name of the torrent.
+      const inside = this.part(details.torrent.name, 0, firstPage);
+      inside.catch(() => {});
       await this.load(this.tree.root);
       this.ready = true;
-      const rows = this.tree.rows();
-      if (rows.length === 1 && rows[0].folder) await this.unfold(rows[0], true);
+      const [top, more] = this.tree.rows();
+      if (!top?.folder || more) return;
+      this.tree.toggle(top, true);
+      await this.load(top, top.path === details.torrent.name ? inside : undefined);
       return;
     }
     this.turn++;
