@@ -282,3 +282,15 @@ func TestAnswersArePacked(t *testing.T) {
 	r.api.packers.out.Add(-packersMax)
 	await(t, "all writers", func() bool { return r.api.packers.out.Load() == 0 })
 }
+
+// Routes whose answers hold secrets that last are not packed: what else is in an answer could
+// then tell them by its length (BREACH).
+func TestSecretsAreNotPacked(t *testing.T) {
+	for _, name := range []string{"getSettings", "setSettings", "getTorrent", "getMetainfo",
+		"listTrackers", "setTrackers", "listWebSeeds", "setWebSeeds", "getLog", "getSession",
+		"login"} {
+		if routeNamed(t, name).packs {
+			t.Errorf("the answer of %s is packed", name)
+		}
+	}
+}
