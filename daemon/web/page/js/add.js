@@ -1,9 +1,9 @@
 // @ts-check
 // Adding torrents: links, hashes, URLs and files, with a look inside before the start.
 import { api, Problem } from "./api.js";
-import { dialog, toast } from "./dialog.js";
+import { toast } from "./dialog.js";
 import { clear, h, icon, name, setText } from "./dom.js";
-import { area, button, check, field, input, PathField, sentence, session } from "./forms.js";
+import { area, button, check, field, formDialog, input, PathField, sentence, session } from "./forms.js";
 import { bytes } from "./format.js";
 import { FileChoice } from "./add-files.js";
 import { lang, t } from "./i18n.js";
@@ -65,8 +65,8 @@ class Adding {
     this.list = h("ul", { class: "fm-items", "aria-label": t("add.items") });
     this.said = h("p", { class: "visually-hidden", "aria-live": "polite" });
     this.options();
-    const box = dialog({
-      title: t("add.title"), class: "fm-dialog",
+    const box = formDialog({
+      title: t("add.title"),
       body: [this.sources.element, h("div", { class: "fm-row" }, files, h("button", {
         class: "btn", type: "button", on: { click: () => files.click() } }, icon("file"),
       t("add.choose")), h("span", { class: "muted fm-drop", text: t("add.drop") })),
@@ -188,15 +188,15 @@ class Adding {
     this.render(item);
     try {
       const options = { signal: looking.signal };
-      item.info = item.file ? await api.upload("/inspect", item.file, {}, options) :
+      const info = item.file ? await api.upload("/inspect", item.file, {}, options) :
         await api.post("/inspect", { source: item.source }, options);
-      item.name = item.info.name || item.name;
-      item.hash = item.info.hash;
-      item.trackers = item.info.trackers;
-      item.here = item.info.exists ?? 0;
-      if (!item.here && item.info.files.length > 0) {
-        item.files = new FileChoice(item.info.files, () => this.sum(item));
-      }
+      item.name = info.name || item.name;
+      item.hash = info.hash;
+      item.trackers = info.trackers;
+      item.here = store.torrents.get(info.exists)?.temporary ? 0 : info.exists ?? 0;
+      if (info.files.length > 0) item.info = info;
+      else if (!item.here) item.error = t("add.noMetadata");
+      if (item.info && !item.here) item.files = new FileChoice(info.files, () => this.sum(item));
     } catch (err) {
       if (!looking.signal.aborted) item.error = sentence(err);
     }

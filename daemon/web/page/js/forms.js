@@ -5,6 +5,7 @@ import { dialog, freshId, toast } from "./dialog.js";
 import { clear, h, icon, name, setText, show } from "./dom.js";
 import { bytes } from "./format.js";
 import { t } from "./i18n.js";
+import { onRoute } from "./router.js";
 import { store } from "./store.js";
 
 /** @param {unknown} err @returns {string} A sentence for users. */
@@ -124,6 +125,21 @@ export async function copy(text) {
   const box = input(text, { readOnly: true, "aria-label": t("share.copyKeys") });
   dialog({ title: t("share.copyKeys"), body: box, class: "dialog-small" });
   box.select();
+}
+
+/**
+ * Opens a dialog that ends when the user goes elsewhere or opens another one of them.
+ * @param {Parameters<typeof dialog>[0]} options
+ */
+export function formDialog(options) {
+  const others = /** @type {NodeListOf<HTMLDialogElement>} */ (document.querySelectorAll(".fm-dialog[open]"));
+  for (const other of others) other.close();
+  const off = onRoute((to) => { if (to.page === "torrent" || to.page === "node") box.close(); });
+  const box = dialog({ ...options, class: "fm-dialog", onClose: () => {
+    off();
+    options.onClose?.();
+  } });
+  return box;
 }
 
 /** @returns {Promise<any>} The session, once it is known who asks. */

@@ -46,7 +46,7 @@ export function mount(panel) {
   const id = freshId("fm-log");
   const follow = check(t("node.follow"), true);
   const level = h("select", { class: "input", "aria-label": t("node.level"), on: { change: () => filter() } },
-    LEVELS.map((one) => h("option", { value: one, text: t(`node.level.${one}`), selected: one === "info" })));
+    LEVELS.slice(1).map((one) => h("option", { value: one, text: t(`node.level.${one}`), selected: one === "info" })));
   const search = input("", { type: "search", class: "input", placeholder: t("node.search"),
     "aria-label": t("node.search"), on: { input: () => filter() } });
   const count = h("span", { class: "muted", role: "status" });

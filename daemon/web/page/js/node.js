@@ -138,6 +138,11 @@ function lines(list) {
     h("bdi", { text })))) : undefined;
 }
 
+/** @param {any} node @returns {boolean} Whether others cannot reach the node by themselves. */
+function hidden(node) {
+  return ![node.tcp, node.utp].some((way) => way === "open" || way === "mapped");
+}
+
 /** @param {any} node */
 function addresses(node) {
   return [facts([[t("node.listen"), lines(node.listen)], [t("node.external"), lines(node.external)],
@@ -148,7 +153,7 @@ function addresses(node) {
     h("tbody", null, node.mappings.map((/** @type {any} */ m) => h("tr", null,
       h("th", { scope: "row", text: `${m.protocol.toUpperCase()} ${m.port}` }),
       m.by ? [h("td", { text: m.external }), h("td", { text: m.by })] :
-        h("td", { colSpan: 2, class: m.error ? "bad" : "muted", text: m.error || t("node.unmapped") })))))];
+        h("td", { colSpan: 2, class: m.error && hidden(node) ? "bad" : "muted", text: m.error || t("node.unmapped") })))))];
 }
 
 /** @param {any} d */

@@ -1,9 +1,9 @@
 // @ts-check
 // Sharing: making a torrent of a path of the machine, and handing a torrent on.
 import { address, api, Problem } from "./api.js";
-import { dialog, toast } from "./dialog.js";
+import { toast } from "./dialog.js";
 import { clear, h, icon, name, setText } from "./dom.js";
-import { area, button, check, copy, field, input, PathField, sentence, session } from "./forms.js";
+import { area, button, check, copy, field, formDialog, input, PathField, sentence, session } from "./forms.js";
 import { bytes, percent } from "./format.js";
 import { t } from "./i18n.js";
 import { parseLabels, parseTiers } from "./sources.js";
@@ -27,7 +27,7 @@ export async function openShare(options = {}) {
 /** @param {number} id */
 async function openLink(id) {
   const body = h("div", { class: "fm-share" });
-  dialog({ title: t("share.title"), body, class: "fm-dialog", actions: [{ label: t("dialog.close"),
+  formDialog({ title: t("share.title"), body, actions: [{ label: t("dialog.close"),
     kind: "primary", submit: true }] });
   await showLink(body, id);
 }
@@ -92,7 +92,7 @@ class Making {
         h("div", { class: "fm-stack" }, this.format, this.piece.element, this.seeds.element,
           this.comment.element, this.private.element, this.noDate.element)));
     this.open = true;
-    this.box = dialog({ title: t("share.make"), body: this.body, class: "fm-dialog",
+    this.box = formDialog({ title: t("share.make"), body: this.body,
       actions: [{ label: t("dialog.cancel") }, { label: t("share.go"), kind: "primary", submit: true,
         run: () => this.submit() }],
       onClose: () => { this.open = false; } });

@@ -431,6 +431,7 @@ export const de = {
   "add.more": "Weitere Optionen",
   "add.nFiles": { one: "1 Datei", other: "{n} Dateien" },
   "add.noFiles": "Wählen Sie mindestens eine Datei.",
+  "add.noMetadata": "Die Metadaten sind nicht gekommen. Der Torrent lässt sich trotzdem hinzufügen.",
   "add.none": "Keine",
   "add.nothing": "Fügen Sie einen Link ein, oder wählen Sie eine Datei.",
   "add.of": "{wanted} von {size}",

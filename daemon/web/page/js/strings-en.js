@@ -431,6 +431,7 @@ export const en = {
   "add.more": "More options",
   "add.nFiles": { one: "1 file", other: "{n} files" },
   "add.noFiles": "Choose at least one file.",
+  "add.noMetadata": "The metadata has not come. The torrent can be added all the same.",
   "add.none": "None",
   "add.nothing": "Paste a link or choose a file.",
   "add.of": "{wanted} of {size}",
