@@ -137,13 +137,27 @@ func (d *Daemon) admitSingle(old, next *Settings) error {
 	return nil
 }
 
+// An adoption is what is known of an adopted torrent besides.
+type adoption struct {
+	name string // of the content on disk; empty if the torrent says it
+}
+
+// nameOr returns the name of the content, which is usual unless its owner has given another one.
+func (a *adoption) nameOr(usual string) string {
+	if a == nil || a.name == "" {
+		return usual
+	}
+	return a.name
+}
+
 // Adopt makes the daemon know a torrent that the run owns, and which open adds to the node. spec
-// says what it is, as for Add; only its Options are not applied, since open has done so. From then
+// says what it is, as for Add; only its Options are not applied, since open has done so. name is
+// that of the content on disk, or empty if it has the name that the torrent gives it. From then
 // on controls can do with it what they can with any torrent: stop, start, move, change and remove
 // it. By itself the daemon never closes it, nor makes it rest. An adopted torrent that has failed
 // stays so. The error is an *ExistsError, ErrTooMany or ErrClosed, that of open, or says what is
 // wrong with spec.
-func (d *Daemon) Adopt(ctx context.Context, spec AddSpec,
+func (d *Daemon) Adopt(ctx context.Context, spec AddSpec, name string,
 	open func() (*swarm.Torrent, error)) (*Torrent, error) {
 	if d.single == nil {
 		return nil, errors.New("only the daemon of a single run adopts torrents")
@@ -160,7 +174,8 @@ func (d *Daemon) Adopt(ctx context.Context, spec AddSpec,
 		return nil, err
 	}
 	t := newTorrent(d, spec.hash(), rec)
-	t.adopted = true
+	t.adopted = &adoption{name}
+	t.rec.Shown.Name = t.adopted.nameOr(t.rec.Shown.Name)
 	held := t.names.short()
 	run, err := open()
 	if err == nil && run.Hash() != t.hash {
@@ -203,7 +218,7 @@ func (t *Torrent) Dropped() bool {
 func (t *Torrent) endedFor() error {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	if t.adopted && t.drive.ending {
+	if t.adopted != nil && t.drive.ending {
 		return ErrEnded
 	}
 	return nil

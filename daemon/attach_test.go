@@ -39,7 +39,7 @@ func adopt(t *testing.T, d *Daemon, torrent *metainfo.Torrent, dir string, peers
 	*Torrent, *swarm.Torrent) {
 	t.Helper()
 	var run *swarm.Torrent
-	known, err := d.Adopt(t.Context(), AddSpec{Torrent: torrent, Options: Options{Dir: dir}},
+	known, err := d.Adopt(t.Context(), AddSpec{Torrent: torrent, Options: Options{Dir: dir}}, "",
 		func() (_ *swarm.Torrent, err error) {
 			run, err = d.Node().Add(swarm.Spec{Torrent: torrent, Dir: dir, Peers: peers})
 			return run, err
@@ -149,11 +149,11 @@ func TestAttachedDaemonAdoptsOnce(t *testing.T) {
 	refused := errors.New("refused")
 	spec := AddSpec{Torrent: torrent, Options: Options{Dir: dir}}
 	open := func() (*swarm.Torrent, error) { return nil, refused }
-	if _, err := d.Adopt(t.Context(), spec, open); !errors.Is(err, refused) {
+	if _, err := d.Adopt(t.Context(), spec, "", open); !errors.Is(err, refused) {
 		t.Error(err)
 	}
 	known, _ := adopt(t, d, torrent, dir)
-	_, err := d.Adopt(t.Context(), spec, open)
+	_, err := d.Adopt(t.Context(), spec, "", open)
 	if exists, ok := errors.AsType[*ExistsError](err); !ok || exists.Torrent != known {
 		t.Error(err)
 	}
@@ -162,7 +162,7 @@ func TestAttachedDaemonAdoptsOnce(t *testing.T) {
 		t.Error(err)
 	}
 	lasts := startDaemon(t, testConfig(t.TempDir(), dir, nil))
-	if _, err := lasts.Adopt(t.Context(), spec, open); err == nil {
+	if _, err := lasts.Adopt(t.Context(), spec, "", open); err == nil {
 		t.Error("a daemon with a node of its own adopts")
 	}
 }

@@ -245,7 +245,7 @@ func (d *Daemon) closeNode() error {
 	}
 	var errs []error
 	for _, t := range d.Torrents() {
-		if !t.adopted {
+		if t.adopted == nil {
 			errs = append(errs, t.close())
 		}
 	}

@@ -138,10 +138,10 @@ func (t *Torrent) failed(run *swarm.Torrent) {
 		return
 	}
 	memory := swarm.CauseOf(err) == swarm.CauseMemory
-	if !memory || t.adopted {
+	if !memory || t.adopted != nil {
 		t.fail(err)
 	}
-	if t.adopted {
+	if t.adopted != nil {
 		return // its owner closes it
 	}
 	t.daemon.wait.Go(func() {
@@ -160,6 +160,7 @@ func (t *Torrent) learn(run *swarm.Torrent, info *metainfo.Info) {
 		return
 	}
 	t.rec.learn(info)
+	t.rec.Shown.Name = t.adopted.nameOr(t.rec.Shown.Name)
 	t.rec.Options.Files = prioritiesNow(run, info)
 	files := t.rec.Options.Files
 	none := len(t.rec.Choose) > 0 && files != nil && !slices.ContainsFunc(files, isWanted)

@@ -32,7 +32,7 @@ func (t *Torrent) open(ctx context.Context) (*swarm.Torrent, error) {
 		return nil, ErrRemoved
 	case run != nil:
 		return run, nil
-	case t.adopted:
+	case t.adopted != nil:
 		return nil, ErrEnded
 	}
 	spec, options, err := t.spec()

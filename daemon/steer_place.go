@@ -114,7 +114,7 @@ func (t *Torrent) Locate(ctx context.Context, dir string) error {
 	if err := t.daemon.admit(ctx, dir); err != nil {
 		return err
 	}
-	if t.adopted {
+	if t.adopted != nil {
 		return ErrAdopted
 	}
 	if err := t.beginMove(); err != nil {

@@ -74,7 +74,7 @@ func (t *Torrent) isIdle() (used time.Time, ok bool) {
 	t.mu.Lock()
 	run, d := t.run, &t.drive
 	used = d.touched
-	ok = run != nil && !t.adopted && !d.running && d.aim == aimRest && d.check == checkNone &&
+	ok = run != nil && t.adopted == nil && !d.running && d.aim == aimRest && d.check == checkNone &&
 		!d.verify && !d.moving && d.users == 0 && d.needs == 0
 	t.mu.Unlock()
 	return used, ok && run.State().Phase != swarm.Checking

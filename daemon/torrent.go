@@ -19,8 +19,8 @@ type Torrent struct {
 	daemon *Daemon
 	id     ID
 	hash   metainfo.Hash
-	// adopted says that the owner of the node has added it, and closes it; see Daemon.Adopt.
-	adopted bool
+	// adopted is not nil if the owner of the node has added it, and closes it; see Daemon.Adopt.
+	adopted *adoption
 	fed     feed.Entry[Torrent] // in the feed of the daemon
 
 	// life is held while the torrent is opened, closed or removed, and while it is paused or

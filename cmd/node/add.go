@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -31,6 +32,9 @@ each file is printed instead. A glob with a slash is compared with the whole pat
 any other with the name of the file; one that ends in a slash stands for all that a
 folder holds.
 
+With --http a web page shows the torrents, steers them, and plays their files while
+they are fetched. add then also waits for torrents that were added by the page.
+
 With --detach the daemon does it, as node daemon says, and add prints the number,
 the info-hash and the name of each torrent instead. --dir is then the folder of the
 daemon's choice unless it is given.`,
@@ -47,6 +51,8 @@ daemon's choice unless it is given.`,
 				"fetch from a web server as well"},
 			{"node add --peers-only --peer 192.0.2.7:6881 some.torrent",
 				"fetch from one known peer, and ask nobody else"},
+			{"node add --http :8080 'magnet:?xt=urn:btih:…'",
+				"watch at http://127.0.0.1:8080/ while it is fetched"},
 			{"node add --detach --label linux some.torrent", "let the daemon fetch it"},
 		},
 		argsMin: 1,
@@ -62,6 +68,7 @@ daemon's choice unless it is given.`,
 type addFlags struct {
 	node    nodeFlags
 	hand    handFlags
+	page    pageFlags
 	dir     string
 	output  nameValue
 	seed    bool
@@ -89,6 +96,7 @@ func (f *addFlags) register(fs *pflag.FlagSet) {
 		"give up when not complete after this time, as in 90s or 1h (default: never)")
 	f.node.register(fs)
 	f.node.metrics.register(fs)
+	f.page.register(fs)
 	f.hand.register(fs)
 }
 
@@ -141,6 +149,9 @@ func (f *addFlags) run(ctx context.Context, c *console, args []string) error {
 	if f.node.peersOnly && len(f.node.peers.items) == 0 {
 		return usage(c.command, errPeersOnly)
 	}
+	if err := f.page.prepare(c); err != nil {
+		return err
+	}
 	want := needs{resume: true}
 	seen := make(map[metainfo.Hash]bool)
 	for _, arg := range args {
@@ -175,6 +186,11 @@ func (f *addFlags) run(ctx context.Context, c *console, args []string) error {
 		return err
 	}
 	defer a.s.close()
+	ctx, cancel := context.WithCancelCause(ctx)
+	defer cancel(nil)
+	if err := f.page.open(ctx, a.s, f.dir, func() { cancel(errShutDown) }); err != nil {
+		return err
+	}
 	if err := a.s.join(); err != nil {
 		return err
 	}
@@ -254,7 +270,7 @@ func (a *adding) fetch(ctx context.Context) error {
 				return choose(l, a.flags.files.items, src.magnet).wanted
 			}
 		}
-		t, err := a.s.node.Add(a.s.spec(spec))
+		t, err := a.s.add(ctx, spec)
 		if err != nil {
 			return addFailure(src.hash().Short(), err)
 		}
@@ -274,19 +290,37 @@ func (a *adding) fetch(ctx context.Context) error {
 		defer timer.Stop()
 		expired = timer.C
 	}
+	if a.s.page != nil {
+		w.ends = func() bool { return !a.goesOn() }
+	}
 	timedOut := w.run(ctx, expired, func(n news) bool { return a.onNews(w, n) })
 	switch {
-	case timedOut:
+	case timedOut && a.left > 0:
 		return a.timeoutFailure(torrents)
 	case a.left > 0:
 		w.tellStop()
-		return ended(ctx)
+		return endedWith(ctx, a.left)
 	case a.flags.seed && a.whole > 0:
+		if a.s.page != nil {
+			w.ends = a.s.page.isEmpty
+		}
 		w.run(ctx, nil, func(news) bool { return true })
 		w.tellStop()
-		return ended(ctx)
+		return cmp.Or(endedWith(ctx, 0), a.failed)
+	case ended(ctx) != nil && a.failed == nil:
+		return endedWith(ctx, 0) // while others used the page
 	}
 	return a.failed
+}
+
+// goesOn reports whether there is more to wait for.
+func (a *adding) goesOn() bool {
+	if a.left > 0 {
+		a.s.page.look()
+		return true
+	}
+	seeds := a.flags.seed && a.whole > 0
+	return !seeds && a.s.page.waits()
 }
 
 // names returns the rule for the names of new files.
@@ -326,7 +360,9 @@ func (a *adding) onNews(w *watch, n news) bool {
 	}
 	a.left--
 	if err := n.t.Err(); err != nil {
-		err = torrentFailure(n.t, err)
+		if err = torrentFailure(n.t, err); a.s.page.dropped(n.t) {
+			err = fail(exitIncomplete, n.t.Hash().Short(), errDropped)
+		}
 		if a.failed != nil || a.left > 0 || a.flags.seed && a.whole > 0 {
 			// The error line at the end is about the first failure only.
 			a.c.warn("%v", err)
@@ -334,17 +370,17 @@ func (a *adding) onNews(w *watch, n news) bool {
 		if a.failed == nil {
 			a.failed = err
 		}
-		return a.left > 0
+		return a.goesOn()
 	}
 	a.whole++
 	a.complete(n.t)
-	return a.left > 0
+	return a.goesOn()
 }
 
 // complete prints the result of one torrent.
 func (a *adding) complete(t *swarm.Torrent) {
 	info, st := t.Info(), t.State()
-	l, chosen := info.Layout(), a.flags.choose(info, a.from[t])
+	l, chosen := info.Layout(), a.s.page.chosen(t, a.flags.choose(info, a.from[t]))
 	paths := t.Paths()
 	if chosen.part() {
 		paths = nil

@@ -14,7 +14,7 @@ type addedEvent struct {
 	Name    string `json:"name"`
 }
 
-// removed: a torrent was removed from the daemon.
+// removed: a torrent was removed from the daemon, or by the page of a command.
 type removedEvent addedEvent
 
 // fault: a torrent of the daemon has an error that its user has to do something about.

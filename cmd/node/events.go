@@ -13,7 +13,7 @@ type startEvent struct {
 	Version string   `json:"version"`
 	Listen  []string `json:"listen,omitempty"`  // bound addresses, HOST:PORT
 	Socket  string   `json:"socket,omitempty"`  // of the daemon
-	HTTP    []string `json:"http,omitempty"`    // addresses of its API, HOST:PORT
+	HTTP    []string `json:"http,omitempty"`    // addresses of the page and the API, HOST:PORT
 	RPC     []string `json:"rpc,omitempty"`     // addresses of Transmission's RPC, HOST:PORT
 	Metrics []string `json:"metrics,omitempty"` // addresses of the daemon's metrics, HOST:PORT
 }

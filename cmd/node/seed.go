@@ -41,6 +41,7 @@ where others reach it: at a port that the router maps, for example.`,
 				"also name a tracker and a web server that has the file"},
 			{"node seed --announce-ip 192.0.2.7 --port 6881 film.mkv",
 				"put the public address of a router into the link"},
+			{"node seed --http :8080 photos/", "with a web page of who fetches it"},
 			{"node seed --port 6881 --up 2M *.iso",
 				"seed several files on a chosen port, at 2 MiB/s at most"},
 		},
@@ -57,6 +58,7 @@ where others reach it: at a port that the router maps, for example.`,
 type seedFlags struct {
 	node       nodeFlags
 	hand       handFlags
+	page       pageFlags
 	build      buildFlags
 	outside    outsideFlags
 	announceIP listValue
@@ -80,6 +82,7 @@ func (f *seedFlags) register(fs *pflag.FlagSet) {
 	f.build.register(fs, metainfo.V1)
 	f.node.register(fs)
 	f.node.metrics.register(fs)
+	f.page.register(fs)
 	f.hand.register(fs)
 }
 
@@ -115,6 +118,9 @@ func (f *seedFlags) run(ctx context.Context, c *console, args []string) error {
 		map[string]bool{"tracker": len(f.outside.trackers.items) > 0}); err != nil {
 		return err
 	}
+	if err := f.page.prepare(c); err != nil {
+		return err
+	}
 	// The session opens before the long work of hashing, so that a port in use is
 	// reported at once. Nothing is announced before there is something to seed.
 	s, err := openSession(ctx, c, &f.node, needs{lonely: true, resume: true})
@@ -122,6 +128,11 @@ func (f *seedFlags) run(ctx context.Context, c *console, args []string) error {
 		return err
 	}
 	defer s.close()
+	ctx, end := context.WithCancelCause(ctx)
+	defer end(nil)
+	if err := f.page.open(ctx, s, ".", func() { end(errShutDown) }); err != nil {
+		return err
+	}
 	s.announceStart()
 	f.checkTrackers(ctx, c, s.network)
 	f.checkPeers(c, s.node.Addrs())
@@ -133,31 +144,46 @@ func (f *seedFlags) run(ctx context.Context, c *console, args []string) error {
 		w.links = newLinkView(s.started, ownAddrs(s.node.Addrs(), nil), f.magnet)
 	}
 	on := seeding{s: s}
-	for i, path := range args {
+	if err := f.addAll(watching, w, &on, args); err != nil {
+		if errors.Is(err, errShutDown) {
+			return endedWith(ctx, len(args)) // while it hashed
+		}
+		return err
+	}
+	s.checkAnnounce(on.left)
+	if s.page != nil {
+		w.ends = s.page.isEmpty
+	}
+	w.run(ctx, nil, on.hear)
+	if on.left == 0 {
+		return on.failed
+	}
+	w.tellStop()
+	return endedWith(ctx, 0)
+}
+
+// addAll seeds the content of each path, and follows it by w.
+func (f *seedFlags) addAll(ctx context.Context, w *watch, on *seeding, paths []string) error {
+	s := on.s
+	for i, path := range paths {
 		t, err := f.add(ctx, s, w.links, path)
 		if errors.Is(err, swarm.ErrMemory) && i > 0 {
 			s.c.warn("memory limit of %s reached: seeding %d of %d torrents (try: %s)",
-				formatBytes(int64(f.node.memory)), on.left, len(args), memoryHint)
-			break
+				formatBytes(int64(f.node.memory)), on.left, len(paths), memoryHint)
+			return nil
 		}
 		if err != nil {
 			return err
 		}
 		if t != nil {
 			on.left++
-			w.add(watching, t)
+			w.add(ctx, t)
 		}
 		// A torrent's follower exits once its news is delivered. The followers of
 		// thousands of torrents would take much memory.
 		w.drain(func(n news) bool { on.hear(n); return true })
 	}
-	s.checkAnnounce(on.left)
-	w.run(ctx, nil, on.hear)
-	if on.left == 0 {
-		return on.failed
-	}
-	w.tellStop()
-	return ended(ctx)
+	return nil
 }
 
 // checkTrackers warns of trackers in the link that nodes which get the link will not ask.
@@ -216,10 +242,10 @@ func (f *seedFlags) add(ctx context.Context, s *session, links *linkView,
 		return nil, err
 	}
 	dir, name := contentAt(path)
-	t, err := s.node.Add(s.spec(swarm.Spec{
+	t, err := s.add(ctx, swarm.Spec{
 		Torrent: built, Dir: dir, Name: name, Complete: true, SuperSeed: f.superSeed,
 		Trackers: tiers(f.outside.trackers.items),
-	}))
+	})
 	exists := errors.Is(err, swarm.ErrExists)
 	if err != nil && !exists {
 		return nil, addFailure(path, err)
@@ -285,6 +311,9 @@ type seeding struct {
 func (x *seeding) hear(n news) bool {
 	if !n.done || n.t.Err() == nil {
 		return true
+	}
+	if x.s.page.dropped(n.t) {
+		return true // ends sees when none is left
 	}
 	x.failed = torrentFailure(n.t, n.t.Err())
 	x.left--

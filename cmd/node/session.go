@@ -28,6 +28,8 @@ type session struct {
 	started time.Time
 	debug   *debugDump
 	blocked *blockWatch
+	folder  string       // for what the node remembers; empty for nothing
+	page    *page        // nil if none is served
 	numbers *nodeMetrics // nil if none are served
 }
 
@@ -50,7 +52,8 @@ func openSession(ctx context.Context, c *console, f *nodeFlags, want needs) (*se
 	if err != nil {
 		return nil, err
 	}
-	s := &session{c: c, flags: f, network: p.network, started: time.Now(), hosts: p.hosts}
+	s := &session{c: c, flags: f, network: p.network, started: time.Now(), hosts: p.hosts,
+		folder: folder}
 	p.cfg.StateDir, p.cfg.NoRecords = folder, !want.resume
 	p.cfg.NoDHT, p.cfg.NoLSD = true, true // until join
 	p.cfg.Blocklists = f.block.lists.items
@@ -185,6 +188,7 @@ func describeHosts(hosts []string) string {
 
 // close stops the node, which saves what the next run needs.
 func (s *session) close() {
+	s.page.close()
 	s.numbers.close()
 	s.debug.close()
 	s.blocked.close()
@@ -212,7 +216,8 @@ func (s *session) addrs() []string {
 // announceStart reports that the session runs.
 func (s *session) announceStart() {
 	s.c.event("start", startEvent{Command: s.c.command, Version: swarmnode.Version,
-		Listen: s.addrs()})
+		Listen: s.addrs(), HTTP: s.page.addrs()})
+	s.page.tell()
 	if s.network.Proxied() {
 		s.c.log.Info("behind a proxy, listening nowhere", "dht", !s.flags.noDHT)
 		return

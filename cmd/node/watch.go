@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"net/netip"
+	"slices"
 	"sync"
 	"time"
 
@@ -27,6 +28,7 @@ type watch struct {
 	reach    reachView
 	links    *linkView // nil if no better links are to come
 	news     chan news
+	ends     func() bool // looks each second whether the command is done; may be nil
 	wait     sync.WaitGroup
 }
 
@@ -96,8 +98,8 @@ func (w *watch) follow(ctx context.Context, t *swarm.Torrent) {
 	}
 }
 
-// run shows the state of all torrents until ctx ends or on returns false. It passes all
-// news to on. expired, which may be nil, ends it as well.
+// run shows the state of all torrents until ctx ends, on returns false or ends returns true. It
+// passes all news to on. expired, which may be nil, ends it as well.
 func (w *watch) run(ctx context.Context, expired <-chan time.Time,
 	on func(news) bool) (timedOut bool) {
 	usr1, stop := statusSignals()
@@ -115,6 +117,9 @@ func (w *watch) run(ctx context.Context, expired <-chan time.Time,
 				return false
 			}
 		case now := <-tick.C:
+			if w.ends != nil && w.ends() {
+				return false
+			}
 			if now.Before(rest) {
 				continue
 			}
@@ -156,8 +161,8 @@ func (w *watch) show(now time.Time) {
 // statuses returns the state of all torrents that have not failed.
 func (w *watch) statuses() []status {
 	var all []status
-	for _, t := range w.torrents {
-		if t.Err() == nil {
+	for _, t := range slices.Concat(w.torrents, w.s.page.others()) {
+		if t.Err() == nil && !w.s.page.dropped(t) {
 			all = append(all, statusOf(t))
 		}
 	}
