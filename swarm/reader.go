@@ -123,6 +123,19 @@ func (t *Torrent) stopped() error {
 // Size returns the length of the file in bytes.
 func (r *Reader) Size() int64 { return r.file.Length }
 
+// Ready returns how many bytes from off on are verified, up to the end of the file.
+func (r *Reader) Ready(off int64) int64 {
+	if off < 0 || off >= r.file.Length {
+		return 0
+	}
+	at, end := r.file.Offset+off, r.file.Offset+r.file.Length
+	piece := at / r.piece
+	for piece*r.piece < end && r.store.Has(int(piece)) {
+		piece++
+	}
+	return max(0, min(piece*r.piece, end)-at)
+}
+
 // Read implements io.Reader. It returns what is there of the next piece.
 func (r *Reader) Read(p []byte) (int, error) {
 	r.reading.Lock()

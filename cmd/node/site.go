@@ -18,6 +18,7 @@ import (
 	"swarmnode/daemon/api"
 	"swarmnode/daemon/control"
 	"swarmnode/daemon/metrics"
+	"swarmnode/daemon/stream"
 	"swarmnode/daemon/tally"
 	"swarmnode/daemon/web"
 )
@@ -111,11 +112,12 @@ func passwordsFailure(err error) error {
 	return &failure{code: code, why: err, hint: hint}
 }
 
-// A site is what a daemon serves over HTTP: the web page, the API and metrics.
+// A site is what a daemon serves over HTTP: the web page, streams, the API and metrics.
 type site struct {
 	mux     *http.ServeMux
 	numbers *http.ServeMux // metrics alone
 	tally   *tally.Tally
+	streams *stream.Handler
 }
 
 // newSite returns the site of a daemon; cfg needs no Tally. torrents says that each torrent has
@@ -127,6 +129,9 @@ func newSite(cfg api.Config, torrents bool) *site {
 		Gate: cfg.Gate, Torrents: torrents}))
 	s.mux.Handle(metrics.Path, s.numbers)
 	s.mux.Handle(api.Base+"/", api.New(cfg))
+	s.streams = stream.New(stream.Config{Daemon: cfg.Daemon, Gate: cfg.Gate, Logger: cfg.Logger})
+	s.mux.Handle(stream.FilesPath, s.streams)
+	s.mux.Handle(stream.VisitPath, s.streams)
 	s.mux.Handle("/", web.Handler())
 	return s
 }
@@ -160,4 +165,7 @@ func tellPage(c *console, network *swarmnode.Network, at netip.AddrPort) {
 }
 
 // close ends what the site does besides requests, which have ended. The daemon still runs.
-func (s *site) close() { s.tally.Close() }
+func (s *site) close() {
+	s.streams.Close()
+	s.tally.Close()
+}

@@ -128,6 +128,7 @@ var goroutines = map[string]string{
 		"place",
 	"swarm/webseeds.go": "one connection to each web seed, waited for by the " +
 		"torrent loop",
+	"daemon/stream/handler.go": "looks at viewers, until Close",
 	"daemon/tally/tally.go":    "reads the feed of a daemon, until Close",
 	"daemon/control/server.go": "one listener each, until Close",
 	"daemon/hook/runner.go":    "workers that run commands, until Close",

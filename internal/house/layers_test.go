@@ -30,7 +30,8 @@ var layers = []struct {
 	{"L6, the face", []string{"", "daemon/stuck"}},
 	{"L7", []string{"daemon", "examples/embed"}},
 	{"L8", []string{"daemon/control", "daemon/tally"}},
-	{"L9", []string{"daemon/api", "daemon/metrics", "daemon/transmission", "daemon/web"}},
+	{"L9", []string{"daemon/api", "daemon/metrics", "daemon/stream", "daemon/transmission",
+		"daemon/web"}},
 	{"L10", []string{"daemon/client"}},
 	{"L11, the command", []string{"cmd/node"}},
 }
