@@ -24,11 +24,14 @@ const within = time.Minute
 var loopback = netip.MustParseAddrPort("127.0.0.1:0")
 
 // startDaemon starts a daemon that looks for nobody.
-func startDaemon(t *testing.T, dir string) *daemon.Daemon {
+func startDaemon(t *testing.T, dir string) *daemon.Daemon { return daemonAt(t, dir, loopback) }
+
+// daemonAt is startDaemon at an address.
+func daemonAt(t *testing.T, dir string, addr netip.AddrPort) *daemon.Daemon {
 	t.Helper()
 	d, err := daemon.Start(t.Context(), daemon.Config{
 		Node: swarmnode.Config{StateDir: t.TempDir(), Bootstrap: []string{}, NoPortmap: true,
-			Listen: []netip.AddrPort{loopback}, AnyPort: true},
+			Listen: []netip.AddrPort{addr}, AnyPort: true},
 		Settings: daemon.Settings{Dir: dir}})
 	if err != nil {
 		t.Fatal(err)
@@ -126,7 +129,13 @@ type rig struct {
 // newRig starts a daemon with its handler.
 func newRig(t *testing.T, gate control.GateConfig) *rig {
 	t.Helper()
-	r := &rig{daemon: startDaemon(t, t.TempDir())}
+	return rigOf(t, startDaemon(t, t.TempDir()), gate)
+}
+
+// rigOf serves the files of a daemon.
+func rigOf(t *testing.T, d *daemon.Daemon, gate control.GateConfig) *rig {
+	t.Helper()
+	r := &rig{daemon: d}
 	var err error
 	if r.gate, err = control.NewGate(gate); err != nil {
 		t.Fatal(err)
