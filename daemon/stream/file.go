@@ -82,6 +82,9 @@ func (h *Handler) file(w http.ResponseWriter, r *http.Request, path Path) error 
 	save := r.URL.Query().Has("download") && r.URL.Query().Get("download") != "0"
 	head.Set("Content-Disposition", disposition(f.name, f.kind.show && !save))
 	head.Set("Content-Type", f.kind.media)
+	if f.kind.play {
+		head.Set("Content-Security-Policy", playPolicy)
+	}
 	if r.Method == http.MethodHead || f.size == 0 {
 		head.Set("Content-Length", strconv.FormatInt(f.size, 10))
 		w.WriteHeader(p.status)

@@ -11,9 +11,16 @@ import (
 	"swarmnode/daemon/control"
 )
 
-// policy keeps whatever a torrent contains from doing anything in a browser.
-const policy = "sandbox; default-src 'none'; img-src 'self'; media-src 'self'; " +
-	"style-src 'unsafe-inline'; base-uri 'none'; form-action 'none'; frame-ancestors 'self'"
+const (
+	// policy keeps whatever a torrent contains from doing anything in a browser.
+	policy = "sandbox; " + policyRest
+	// playPolicy is that of videos and sound. A browser shows one that is opened by itself in a
+	// page of its own making, which fetches it again, and in a sandbox of another origin could
+	// not. Nothing runs in it either.
+	playPolicy = "sandbox allow-same-origin; " + policyRest
+	policyRest = "default-src 'none'; img-src 'self'; media-src 'self'; " +
+		"style-src 'unsafe-inline'; base-uri 'none'; form-action 'none'; frame-ancestors 'self'"
+)
 
 // A Config describes a Handler.
 type Config struct {

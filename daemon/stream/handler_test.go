@@ -49,9 +49,8 @@ func TestFile(t *testing.T) {
 			t.Errorf("%s: %q, want %q", name, got, value)
 		}
 	}
-	if policy := answer.Header.Get("Content-Security-Policy"); !strings.HasPrefix(policy,
-		"sandbox; default-src 'none'") {
-		t.Errorf("the policy is %q", policy)
+	if got := answer.Header.Get("Content-Security-Policy"); got != playPolicy {
+		t.Errorf("the policy of a video is %q", got)
 	}
 	tag := answer.Header.Get("ETag")
 	if !strings.HasPrefix(tag, `"`) {
@@ -129,6 +128,9 @@ func TestDownloads(t *testing.T) {
 	if got := answer.Header.Get("Content-Disposition"); got !=
 		`attachment; filename="page.html"` {
 		t.Errorf("a page is %q", got)
+	}
+	if got := answer.Header.Get("Content-Security-Policy"); got != policy {
+		t.Errorf("the policy of a page is %q", got)
 	}
 	// The name in the path changes nothing.
 	answer, _ = r.get(t, base+fmt.Sprint(c.index(t, "e 10.mp4"))+"/x.html?download=1")
