@@ -177,7 +177,7 @@ func TestPartsAreNotServed(t *testing.T) {
 // The page names what it loads without the policy's help: everything that a module imports and the
 // document refers to is there.
 func TestReferencesExist(t *testing.T) {
-	reference := regexp.MustCompile(`(?:from |href=|src=)"([^"#?:]+)"`)
+	reference := regexp.MustCompile(`(?:from |import\(|href=|src=)"([^"#?:]+)"`)
 	for name, a := range pages() {
 		if strings.HasSuffix(name, ".svg") {
 			continue

@@ -14,7 +14,7 @@ import { mount as mountTotals } from "./totals.js";
 
 /** @typedef {(() => void) & {update?: (params: any) => void}} Unmount */
 
-onLogin(() => logIn(store.session !== null));
+onLogin(() => logIn(store.session ? store.session.user ?? "" : null));
 
 /**
  * Uses a part of the page that is loaded when it is needed.
@@ -91,6 +91,7 @@ function place(where, container, key, load, params) {
 function follow() {
   const at = route();
   if (at.page === "add" || at.page === "share") {
+    document.querySelectorAll("dialog[open]:not(.ls-login-dialog)").forEach((el) => /** @type {HTMLDialogElement} */ (el).close());
     go("/", { replace: true });
     if (at.page === "add") add({ magnet: at.query.get("magnet") ?? undefined });
     else share();
@@ -112,8 +113,12 @@ function header() {
     on: { click: () => moreMenu(more) },
   }, icon("menu"));
   return h("header", { class: "ls-top" },
-    h("a", { class: "ls-brand", href: "#/", "aria-label": t("app.name") }, h("img", { src: "icon.svg", alt: "", width: 24, height: 24 }),
-      h("span", { text: t("app.name") })),
+    h("a", {
+      class: "ls-skip", href: "#/", text: t("app.skip"),
+      on: { click: (/** @type {Event} */ event) => { event.preventDefault(); view.focus(); } },
+    }),
+    h("h1", { class: "ls-brand" }, h("a", { href: "#/", "aria-label": t("app.name") },
+      h("img", { src: "icon.svg", alt: "", width: 24, height: 24 }), h("span", { text: t("app.name") }))),
     h("button", { class: "btn btn-primary ls-add", type: "button", title: t("list.add") + " (A)", on: { click: () => add() } },
       icon("add"), h("span", { text: t("list.add") })),
     tools, h("div", { class: "ls-corner" }, nodeLink, more));
@@ -309,11 +314,7 @@ function split() {
 }
 
 setTheme(kept("theme"));
-/** @type {HTMLElement} */ (document.getElementById("app")).append(
-  h("a", {
-    class: "ls-skip", href: "#/", text: t("app.skip"),
-    on: { click: (/** @type {Event} */ event) => { event.preventDefault(); view.focus(); } },
-  }), header(), banner, main, footer);
+/** @type {HTMLElement} */ (document.getElementById("app")).append(header(), banner, main, footer);
 main.append(sidebar, list, splitter, panel, page);
 const view = new ListView(list, { tools, add, share, openFilters });
 mountSidebar(sidebar, view);

@@ -2,8 +2,8 @@
 // The columns of the list: what they show of a torrent, and what they sort by.
 import { h, icon, setAttr, setIcon, setText } from "./dom.js";
 import { bytes, date, duration, number, percent, rate, ratio, visible } from "./format.js";
-import { has, t } from "./i18n.js";
-import { isComplete } from "./filter.js";
+import { has, lang, t } from "./i18n.js";
+import { isComplete, isStuck } from "./filter.js";
 
 /** @typedef {import("./store.js").Row} Row */
 /** @typedef {{icon: string, kind: string, text: string}} Status */
@@ -35,7 +35,7 @@ export function statusOf(row) {
       if (!row["up-rate"]) return { icon: "up", kind: "muted", text: t("list.seeding-idle") };
       return { icon: "up", kind: "good", text: t("list.status.seeding") };
   }
-  if (row.stuck && row.stuck !== "queued") return { icon: "stuck", kind: "warn", text: stuckText(row.stuck) };
+  if (isStuck(row)) return { icon: "stuck", kind: "warn", text: stuckText(row.stuck) };
   if (!row["have-info"]) return { icon: "search", kind: "accent", text: t("list.metadata") };
   return { icon: "down", kind: "accent", text: t("list.status.downloading") };
 }
@@ -49,7 +49,8 @@ function shortError(error) {
 /** @param {string} code @returns {string} Why a torrent is stuck, in a few words. */
 export function stuckText(code) {
   const key = "stuck." + code;
-  return has(key) ? t(key) : t("list.stuck", { code });
+  const text = has(key) ? t(key) : t("list.stuck", { code });
+  return text.charAt(0).toLocaleUpperCase(lang()) + text.slice(1);
 }
 
 const order = ["downloading", "checking", "check-queued", "download-queued", "seeding", "seed-queued", "stopped"];
@@ -70,24 +71,24 @@ const rateText = (n) => (n > 0 ? rate(n) : "");
 
 /** @type {Column[]} */
 export const columns = [
-  { id: "name", width: 280, weight: 100, key: (row) => row.name, text: (row) => visible(row.name) },
-  { id: "progress", width: 136, weight: 95, down: true, key: progressOf, text: (row) => percent(progressOf(row), 1) },
-  { id: "size", width: 88, weight: 80, num: true, down: true, key: (row) => row.wanted || row.size,
+  { id: "name", width: 260, weight: 100, key: (row) => row.name, text: (row) => visible(row.name) },
+  { id: "progress", width: 126, weight: 95, down: true, key: progressOf, text: (row) => percent(progressOf(row), 1) },
+  { id: "size", width: 82, weight: 80, num: true, down: true, key: (row) => row.wanted || row.size,
     text: (row) => (row["have-info"] ? bytes(row.wanted) : "") },
-  { id: "status", width: 156, weight: 92,
-    key: (row) => (row.error ? -2 : row.stuck && row.stuck !== "queued" ? -1 : order.indexOf(row.status)),
+  { id: "status", width: 186, weight: 92,
+    key: (row) => (row.error ? -2 : isStuck(row) ? -1 : order.indexOf(row.status)),
     text: (row) => statusOf(row).text },
-  { id: "down-rate", width: 92, weight: 90, num: true, down: true, key: (row) => row["down-rate"],
+  { id: "down-rate", width: 86, weight: 90, num: true, down: true, key: (row) => row["down-rate"],
     text: (row) => rateText(row["down-rate"]) },
-  { id: "up-rate", width: 92, weight: 88, num: true, down: true, key: (row) => row["up-rate"],
+  { id: "up-rate", width: 86, weight: 88, num: true, down: true, key: (row) => row["up-rate"],
     text: (row) => rateText(row["up-rate"]) },
-  { id: "eta", width: 100, weight: 70, num: true, key: (row) => (row.eta < 0 ? Infinity : row.eta),
+  { id: "eta", width: 94, weight: 70, num: true, key: (row) => (row.eta < 0 ? Infinity : row.eta),
     text: (row) => (row.eta < 0 ? "" : duration(row.eta)) },
-  { id: "peers", width: 84, weight: 60, num: true, down: true, key: (row) => row.peers,
+  { id: "peers", width: 72, weight: 60, num: true, down: true, key: (row) => row.peers,
     text: (row) => (row.peers ? t("list.of", { part: row.seeds, whole: row.peers }) : "") },
-  { id: "ratio", width: 70, weight: 50, num: true, down: true, key: (row) => row.ratio,
+  { id: "ratio", width: 58, weight: 50, num: true, down: true, key: (row) => row.ratio,
     text: (row) => (row.ratio < 0 ? "" : ratio(row.ratio)) },
-  { id: "labels", width: 130, weight: 40, key: (row) => row.labels.join(", "),
+  { id: "labels", width: 110, weight: 40, key: (row) => row.labels.join(", "),
     text: (row) => row.labels.map(visible).join(", ") },
   { id: "added", width: 150, weight: 30, down: true, key: (row) => Date.parse(row.added) || 0,
     text: (row) => (row.added ? date(row.added) : "") },

@@ -54,6 +54,14 @@ function textOf(row) {
   return (row.find ||= fold([row.name, row.hash, ...row.labels].join("\n")));
 }
 
+/** Why a torrent does not move although nothing is wrong with it. */
+const calm = ["queued", "checking-queued", "starting", "moving", "goal"];
+
+/** Whether a torrent should move and cannot. @param {Row} row @returns {boolean} */
+export function isStuck(row) {
+  return row.stuck !== "" && !calm.includes(row.stuck);
+}
+
 /** Whether everything that is wanted is there. @param {Row} row @returns {boolean} */
 export function isComplete(row) {
   return row["have-info"] && row.left === 0 && row.wanted > 0;
@@ -68,7 +76,7 @@ export const valuesOf = {
   activity: (row) => {
     const list = [];
     if (row["down-rate"] + row["up-rate"] > 0) list.push("active");
-    if (row.stuck) list.push("stuck");
+    if (isStuck(row)) list.push("stuck");
     if (row.error) list.push("error");
     return list;
   },
@@ -148,14 +156,14 @@ export class Listing {
   }
 
   /**
-   * Compares by the key, and by age for equal ones.
+   * Compares by the key, and by age for equal ones, both in the same direction.
    * @param {Entry} a
    * @param {Entry} b
    */
   compare(a, b) {
     const by = typeof a.key === "number" && typeof b.key === "number" ? a.key - b.key :
       this.collator.compare(String(a.key), String(b.key));
-    return (this.down ? -by : by) || a.row.id - b.row.id;
+    return (this.down ? -1 : 1) * (by || a.row.id - b.row.id);
   }
 
   /** @param {(row: Row) => string | number} keyOf @param {boolean} down the largest first */

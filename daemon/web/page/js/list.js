@@ -169,7 +169,8 @@ export class ListView {
     this.shown = shown;
     this.grid.classList.toggle("ls-cards", cards);
     this.grid.style.setProperty("--columns",
-      shown.map((one) => (one.id === "name" ? "minmax(0, 1fr)" : one.width + "px")).join(" "));
+      shown.map((one) => (one.id === "name" ? "minmax(0, 560fr)" :
+        `minmax(${one.width}px, ${Math.round(one.width * 0.7)}fr)`)).join(" "));
     setAttr(this.grid, "aria-colcount", cards ? 1 : shown.length);
     this.buildHead();
     for (const row of this.rows.rows.values()) this.dress(row);

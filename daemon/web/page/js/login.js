@@ -6,13 +6,13 @@ import { t } from "./i18n.js";
 
 /**
  * Asks the user to log in. The promise is kept once that has been done; there is no other way out.
- * @param {boolean} again whether there was a login, which has ended
+ * @param {string | null} last the login that has ended; null if there was none
  * @returns {Promise<void>}
  */
-export function logIn(again) {
+export function logIn(last) {
   return new Promise((resolve) => {
     const before = document.activeElement;
-    const user = h("input", { class: "input", id: "login-name", autocomplete: "username", autocapitalize: "none", spellcheck: false });
+    const user = h("input", { class: "input", id: "login-name", autocomplete: "username", autocapitalize: "none", spellcheck: false, value: last ?? "" });
     const password = h("input", { class: "input", id: "login-password", type: "password", autocomplete: "current-password" });
     const error = h("p", { class: "ls-login-error", role: "alert", hidden: true });
     const button = h("button", { class: "btn btn-primary", type: "submit", text: t("login.submit") });
@@ -41,7 +41,7 @@ export function logIn(again) {
       },
     },
     h("h1", { id: "login-title", text: t("login.title") }),
-    h("p", { class: "muted", text: t(again ? "login.again" : "login.text") }),
+    h("p", { class: "muted", text: t(last === null ? "login.text" : "login.again") }),
     h("label", { class: "field", for: "login-name" }, h("span", { text: t("login.name") }), user),
     h("label", { class: "field", for: "login-password" }, h("span", { text: t("login.password") }), password),
     h("p", { class: "muted small", text: t("login.token") }), error, button);
@@ -52,7 +52,7 @@ export function logIn(again) {
     }, form);
     document.body.appendChild(element);
     element.showModal();
-    user.focus();
+    (last ? password : user).focus();
   });
 }
 

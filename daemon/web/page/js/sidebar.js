@@ -1,7 +1,7 @@
 // @ts-check
 // The filters beside the list, with how many torrents each lets through.
 import { dialog, toast } from "./dialog.js";
-import { clear, h, icon, setAttr, setText } from "./dom.js";
+import { clear, h, icon, setAttr, setText, show } from "./dom.js";
 import { anything, filterOf, isAnything } from "./filter.js";
 import { number, visible } from "./format.js";
 import { keep, kept, t } from "./i18n.js";
@@ -46,6 +46,7 @@ export function mount(container, list) {
   /** @type {Map<Group, HTMLElement>} */
   const bodies = new Map();
   const saved = h("div", { class: "ls-group" });
+  const savedTitle = h("h2", { class: "ls-group-title", text: t("filter.saved") });
   const all = one("filter", t("filter.all"), () => list.setFilter(anything()));
 
   /**
@@ -104,8 +105,9 @@ export function mount(container, list) {
 
   function fillSaved() {
     clear(saved);
-    const list_ = savedFilters();
-    for (const { name, filter } of list_) {
+    const filters = savedFilters();
+    show(savedTitle, filters.length > 0);
+    for (const { name, filter } of filters) {
       const entry = one("filter", name, () => list.setFilter(filter));
       const gone = h("button", {
         class: "btn btn-icon", type: "button", "aria-label": t("filter.forget", { name }), title: t("filter.forget", { name }),
@@ -150,7 +152,7 @@ export function mount(container, list) {
   const save = h("button", { class: "btn ls-save", type: "button", text: t("filter.save"), on: { click: saveFilter } });
   container.append(h("div", { class: "ls-group" }, all.button),
     ...(/** @type {Group[]} */ (["status", "activity", "label", "tracker", "dir"])).flatMap(section),
-    h("h2", { class: "ls-group-title", text: t("filter.saved") }), saved, save);
+    savedTitle, saved, save);
   fillSaved();
   addEventListener("storage", (event) => {
     if (event.key === "filters") fillSaved();
@@ -164,7 +166,7 @@ export function mount(container, list) {
     filter = listing.filter;
     setText(all.count, number(listing.entries.size));
     setAttr(all.button, "aria-pressed", isAnything(filter));
-    save.disabled = isAnything(filter);
+    show(save, !isAnything(filter));
     for (const group of bodies.keys()) fill(group);
   };
   list.follow(update);

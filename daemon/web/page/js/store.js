@@ -95,6 +95,13 @@ const hiddenMax = 10_000;
 const pauseMin = 1000;
 const pauseMax = 20_000;
 
+/**
+ * A machine that has slept, or whose clock was set, is noticed by a tick that comes late, in
+ * milliseconds. The feed is then opened again, since a connection can die without a word.
+ */
+const tick = 5000;
+const sleepMin = 20_000;
+
 class Store {
   constructor() {
     /** @type {Map<number, Row>} */
@@ -148,6 +155,13 @@ class Store {
       if (document.hidden) this.timer = setTimeout(() => this.close(), hiddenMax);
       else if (!this.source) this.open();
     });
+    addEventListener("online", () => this.open());
+    let last = Date.now();
+    setInterval(() => {
+      const now = Date.now();
+      if (now - last > tick + sleepMin && !document.hidden) this.open();
+      last = now;
+    }, tick);
     await this.loadSession();
     this.open();
   }

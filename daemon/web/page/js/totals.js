@@ -1,6 +1,6 @@
 // @ts-check
 // The line of totals below everything.
-import { api } from "./api.js";
+import { Problem, api } from "./api.js";
 import { h, icon, setAttr, setText, show } from "./dom.js";
 import { bytes, number, rate } from "./format.js";
 import { t } from "./i18n.js";
@@ -8,6 +8,8 @@ import { store } from "./store.js";
 
 /** How often the free space and the node are asked for, in milliseconds. */
 const every = 30_000;
+/** How long the node may take to answer, in milliseconds. */
+const patience = 20_000;
 
 /**
  * Mounts the totals.
@@ -45,14 +47,16 @@ export function mount(container, list) {
   const ask = async () => {
     if (document.hidden || !store.linked) return;
     try {
-      store.session = await api.get("/session", {}, { login: false });
+      store.session = await api.get("/session", {}, { login: false, signal: AbortSignal.timeout(patience) });
       store.emit("session", store.session);
       const space = await api.get("/space", { dir: store.session.dir }, { login: false });
       setText(free.text, t("totals.free-of", { free: bytes(space.free) }));
       setAttr(free.element, "title", t("totals.free") + ": " + space.dir);
       show(free.element, true);
-    } catch {
-      show(free.element, false); // it is asked again, and the feed says if the node is gone
+    } catch (err) {
+      show(free.element, false);
+      // The feed may not have noticed that nobody is there any more.
+      if (!(err instanceof Problem) || err.status === 0) store.open();
     }
   };
   show(free.element, false);
