@@ -30,6 +30,9 @@ const (
 	retryAfter = 2000
 )
 
+// feedType is the content type of a feed.
+const feedType = "text/event-stream"
+
 // A stream writes events. Its handler owns it.
 type stream struct {
 	w       http.ResponseWriter
@@ -65,9 +68,13 @@ func (c *call) events() error {
 			feedsMax)
 	}
 	defer c.api.feeds.Add(-1)
+	if c.r.Method == http.MethodHead {
+		c.w.Header().Set("Content-Type", feedType)
+		return nil // a feed without a body would go on without anybody
+	}
 	s := &stream{w: c.w, control: http.NewResponseController(c.w), patience: c.api.patience}
 	header := c.w.Header()
-	header.Set("Content-Type", "text/event-stream")
+	header.Set("Content-Type", feedType)
 	header.Set("Cache-Control", "no-store")
 	header.Set("X-Accel-Buffering", "no") // nginx would hold events back
 	header.Set("Vary", "Accept-Encoding")

@@ -291,6 +291,32 @@ func TestFeedsAreBounded(t *testing.T) {
 	r.follow("").batch(t)
 }
 
+// HEAD takes no place among the feeds: it is answered at once, and the connection goes on.
+func TestHeadOfFeed(t *testing.T) {
+	r := newRig(t, nil)
+	c, err := net.Dial("unix", r.server.Socket())
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer c.Close()
+	c.SetDeadline(time.Now().Add(within))
+	fmt.Fprintf(c, "HEAD %[1]s/events HTTP/1.1\r\nHost: x\r\n\r\n"+
+		"GET %[1]s/stats HTTP/1.1\r\nHost: x\r\n\r\n", Base)
+	answers := bufio.NewReader(c)
+	for _, want := range []struct{ method, kind string }{
+		{"HEAD", "text/event-stream"}, {"GET", "application/json"}} {
+		answer, err := http.ReadResponse(answers, &http.Request{Method: want.method})
+		if err != nil {
+			t.Fatal(err)
+		}
+		answer.Body.Close()
+		if kind := answer.Header.Get("Content-Type"); answer.StatusCode != 200 ||
+			kind != want.kind {
+			t.Errorf("%s: %s %q", want.method, answer.Status, kind)
+		}
+	}
+}
+
 // A reader that takes nothing is cut off, and holds nobody up.
 func TestSlowReader(t *testing.T) {
 	r := newRig(t, nil)
