@@ -150,6 +150,7 @@ var torrentFields = []field{
 	integer("rank", func(v *view) int64 { return int64(v.options.Rank) }),
 	yesNo("sequential", func(v *view) bool { return v.options.Sequential }),
 	sentence("tracker", func(v *view) string { return v.torrent.Tracker() }),
+	yesNo("temporary", func(v *view) bool { return v.state.Temporary }),
 }
 
 // wholeSeconds returns a time that is only an estimate, and -1 for one that is not known.

@@ -82,6 +82,9 @@ var torrentRoutes = []route{
 	{method: "GET", path: "/torrents/{id}/torrent", name: "getMetainfo",
 		about: "Returns the .torrent file.", scope: control.Read, status: http.StatusOK,
 		media: torrentType, serve: (*call).metainfo},
+	{method: "GET", path: "/torrents/{id}/qr.svg", name: "getQRCode",
+		about: "Draws the magnet link as a QR code.", scope: control.Read,
+		status: http.StatusOK, media: svgType, serve: (*call).qr},
 }
 
 var actionRoutes = []route{

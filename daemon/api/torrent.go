@@ -39,6 +39,7 @@ func describe(t *daemon.Torrent) Torrent {
 		Receiving: s.Swarm.PeersUnchoked, Labels: listOf(v.options.Labels),
 		Group: v.options.Group, Rank: v.options.Rank, Sequential: v.options.Sequential,
 		Stuck: StuckReason(s.Stuck), Tracker: t.Tracker(),
+		Temporary: s.Temporary,
 	}
 	if s.ETA >= 0 {
 		eta := s.ETA.Seconds()

@@ -96,6 +96,8 @@ type Torrent struct {
 	Sequential bool     `json:"sequential"`
 	// Tracker is the host of the first tracker.
 	Tracker string `json:"tracker,omitempty"`
+	// Temporary says that the torrent was not added: it is removed some time after its last use.
+	Temporary bool `json:"temporary"`
 }
 
 // A Status is the word for what a torrent does.

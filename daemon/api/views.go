@@ -30,6 +30,9 @@ var viewRoutes = []route{
 		query: []parameter{{"cells", "integer",
 			"Into how many parts the torrent is divided; a part is a piece if it is not given."}},
 		status: http.StatusOK, answer: Pieces{}, packs: true, serve: (*call).pieces},
+	{method: "GET", path: "/torrents/{id}/speed", name: "getTorrentSpeed",
+		about: "Returns the speeds of a torrent in the last hour.", scope: control.Read,
+		status: http.StatusOK, answer: Speed{}, packs: true, serve: (*call).torrentSpeed},
 	{method: "GET", path: "/torrents/{id}/trackers", name: "listTrackers",
 		about: "Shows the trackers of a torrent.", scope: control.Read, status: http.StatusOK,
 		answer: Trackers{}, serve: (*call).trackers},
@@ -56,6 +59,16 @@ func (c *call) peers() error {
 		list[i] = peerOf(&states[i])
 	}
 	return c.ok(Peers{list})
+}
+
+// torrentSpeed shows the history of the speeds of a torrent.
+func (c *call) torrentSpeed() error {
+	t, err := c.torrent()
+	if err != nil {
+		return err
+	}
+	seconds, minutes := c.api.cfg.Tally.TorrentHistory(t.ID())
+	return c.ok(Speed{ratesOf(seconds), ratesOf(minutes)})
 }
 
 // peerOf describes a connection.

@@ -1,5 +1,5 @@
 // Package tally counts what all torrents of a daemon do together, and remembers their speeds of
-// the last hour.
+// the last hour, together and of each that moves something.
 //
 // It reads the feed of changes, so that a second in which nothing happens costs nothing, however
 // many torrents there are. A Tally owns one goroutine.
@@ -70,6 +70,8 @@ type Tally struct {
 	minutes  []Rate
 	last     Rate  // the latest; its Time is that of the last look
 	down, up int64 // of the node at the last look
+
+	histories histories
 }
 
 // New starts counting.
@@ -84,7 +86,7 @@ func New(d *daemon.Daemon) *Tally {
 // newTally returns a Tally that nobody runs.
 func newTally(d *daemon.Daemon, now time.Time) *Tally {
 	return &Tally{daemon: d, parts: make(map[daemon.ID]part), last: Rate{Time: now},
-		sum: Sum{Wasted: make(map[string]int64)}}
+		sum: Sum{Wasted: make(map[string]int64)}, histories: newHistories()}
 }
 
 // Close ends the counting.
@@ -104,7 +106,7 @@ func (t *Tally) run(ctx context.Context) {
 		c, err := changes.Next(now)
 		switch {
 		case err == nil:
-			t.take(&c)
+			t.take(&c, time.Now())
 		case errors.Is(err, daemon.ErrClosed):
 			return
 		}
@@ -119,11 +121,11 @@ func (t *Tally) run(ctx context.Context) {
 }
 
 // take counts changes.
-func (t *Tally) take(c *daemon.Changes) {
-	parts := make([]part, len(c.Torrents))
+func (t *Tally) take(c *daemon.Changes, now time.Time) {
+	parts, rates := make([]part, len(c.Torrents)), make([][2]int64, len(c.Torrents))
 	for i, change := range c.Torrents {
 		s := change.Torrent.State()
-		parts[i] = partOf(&s)
+		parts[i], rates[i] = partOf(&s), [2]int64{s.DownRate, s.UpRate}
 	}
 	t.mu.Lock()
 	defer t.mu.Unlock()
@@ -133,9 +135,14 @@ func (t *Tally) take(c *daemon.Changes) {
 	}
 	for _, id := range c.Removed {
 		t.replace(id, nil)
+		delete(t.histories.by, id)
 	}
 	for i, change := range c.Torrents {
 		t.replace(change.Torrent.ID(), &parts[i])
+		t.histories.set(now, change.Torrent.ID(), rates[i][0], rates[i][1])
+	}
+	if c.Reset {
+		t.histories.retain(t.parts)
 	}
 }
 
@@ -195,6 +202,7 @@ func (t *Tally) speed(now time.Time, down, up int64) {
 	}
 	rate := Rate{now, int64(float64(down-t.down) / elapsed), int64(float64(up-t.up) / elapsed)}
 	t.last, t.down, t.up = rate, down, up
+	t.histories.tidy(now)
 	t.seconds = append(t.seconds, rate)
 	if len(t.seconds)%minuteOf == 0 {
 		mean := Rate{Time: now}
