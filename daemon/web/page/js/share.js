@@ -2,7 +2,7 @@
 // Sharing: making a torrent of a path of the machine, and handing a torrent on.
 import { address, api, Problem } from "./api.js";
 import { toast } from "./dialog.js";
-import { clear, h, icon, name, setText } from "./dom.js";
+import { clear, h, icon, name, setText, show } from "./dom.js";
 import { area, button, check, copy, field, formDialog, input, PathField, sentence, session } from "./forms.js";
 import { bytes, percent } from "./format.js";
 import { t } from "./i18n.js";
@@ -130,7 +130,7 @@ class Making {
         "piece-length": Number(text(this.piece)) || undefined, seed: true,
         format: this.format.querySelector("input:checked")?.getAttribute("value"),
       });
-      this.progress(creation);
+      this.progress(creation); // which goes on by itself
     } catch (err) {
       const bad = err instanceof Problem ? fields[/** @type {"path"} */ (err.name)] : undefined;
       (bad ?? this.path.field).fail(sentence(err));
@@ -139,25 +139,32 @@ class Making {
     return false;
   }
 
-  /** Shows how far it has come in place of the form. @param {any} creation */
-  progress(creation) {
-    const foot = this.box.element.querySelector(".dialog-foot");
-    if (foot) foot.remove();
-    clear(this.body);
-    this.follow(creation, this.body, true);
+  /** Shows how far it has come in place of the form, which comes back if it fails. @param {any} creation */
+  async progress(creation) {
+    const place = h("div", { class: "fm-share" });
+    const form = /** @type {HTMLElement[]} */ ([this.body, this.box.element.querySelector(".dialog-foot")]);
+    this.body.after(place);
+    for (const part of form) show(part, false);
+    const error = await this.follow(creation, place, true);
+    if (!error) return;
+    place.remove();
+    for (const part of form) show(part, true);
+    this.path.field.fail(error);
+    this.path.input.focus();
   }
 
   /**
    * @param {any} creation
    * @param {HTMLElement} place
    * @param {boolean} [link] shows the link in the end
+   * @returns {Promise<string>} what went wrong
    */
   async follow(creation, place, link) {
     const bar = h("progress", { class: "fm-progress", max: 1, value: 0, "aria-label": t("share.hashing") });
     const text = h("p", { class: "muted" });
     const stop = button(t("dialog.cancel"), async () => {
       await api.del(`/creations/${creation.id}`);
-      this.box.close();
+      if (link) this.box.close();
     });
     place.append(h("p", null, h("strong", null, name(creation.name || creation.path))), bar, text,
       h("p", { class: "fm-help", text: t("share.goesOn") }), stop);
@@ -166,24 +173,23 @@ class Making {
       setText(text, t("share.hashed", { part: percent(creation.hashed, creation.total),
         size: bytes(creation.total) }));
       await new Promise((done) => { setTimeout(done, POLL); });
-      const next = await api.get(`/creations/${creation.id}`).catch((err) => ({ ...creation,
-        status: err instanceof Problem && err.status === 404 ? "cancelled" : creation.status }));
-      creation = next;
+      const before = creation;
+      creation = await api.get(`/creations/${before.id}`).catch((err) => ({ ...before,
+        status: err instanceof Problem && err.status === 404 ? "cancelled" : before.status }));
     }
-    if (!this.open) return;
     clear(place);
-    if (creation.status === "done") {
-      if (link) {
-        await showLink(place, creation.torrent);
-        if (creation.skipped) {
-          place.append(h("p", { class: "fm-notice", text: t("share.skipped", { n: creation.skipped }) }));
-        }
-      }
-      else place.remove();
-      return;
+    if (!this.open) return "";
+    if (creation.status !== "done") {
+      const error = creation.error || t("share.cancelled");
+      if (!link) place.append(h("p", { class: "fm-error", role: "alert", text: error }));
+      return error;
     }
-    place.append(h("p", { class: "fm-error", role: "alert",
-      text: creation.error || t("share.cancelled") }));
+    if (!link) place.remove();
+    else await showLink(place, creation.torrent);
+    if (creation.skipped) {
+      place.append(h("p", { class: "fm-notice", text: t("share.skipped", { n: creation.skipped }) }));
+    }
+    return "";
   }
 }
 
