@@ -63,7 +63,7 @@ class Adding {
       change: () => { this.takeFiles(files.files ?? []); files.value = ""; } } });
     this.sources = field(t("add.sources"), this.text, { help: t("add.sourcesHelp") });
     this.list = h("ul", { class: "fm-items", "aria-label": t("add.items") });
-    this.said = h("p", { class: "visually-hidden", "aria-live": "polite" });
+    this.said = h("p", { class: "muted fm-said", "aria-live": "polite" });
     this.options();
     const box = formDialog({
       title: t("add.title"),
@@ -296,7 +296,8 @@ class Adding {
     }
     let added = 0;
     for (const item of [...this.items.values()]) {
-      if (item.here || (item.file?.size ?? 0) > FILE_MAX) continue;
+      // Items are gone once the dialog was closed.
+      if (item.here || !this.items.has(item.key) || (item.file?.size ?? 0) > FILE_MAX) continue;
       setText(this.said, t("add.adding", { name: item.name }));
       if (await this.send(item, common)) added++;
     }

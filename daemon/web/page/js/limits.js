@@ -61,7 +61,7 @@ class WeekGrid {
         keydown: (/** @type {KeyboardEvent} */ event) => this.key(event),
         pointerdown: (/** @type {PointerEvent} */ event) => this.down(event),
         pointermove: (/** @type {PointerEvent} */ event) => this.move(event),
-        pointerup: () => this.tap(), pointercancel: () => { this.paint = undefined; },
+        pointerup: () => this.tap(), pointercancel: () => this.cancel(),
       } },
     h("div", { role: "row", class: "fm-week-row" }, h("span", { role: "columnheader" },
       h("span", { class: "visually-hidden", text: t("node.day") })),
@@ -106,11 +106,23 @@ class WeekGrid {
    * @param {boolean} on
    */
   fill(to, on) {
-    this.week = this.before.slice();
-    setHours(this.week, this.from, to, on);
-    this.text.value = showWeek(this.week);
+    const week = this.before.slice();
+    setHours(week, this.from, to, on);
+    this.write(week);
+  }
+
+  /** @param {import("./schedule.js").Week} week */
+  write(week) {
+    this.week = week;
+    this.text.value = showWeek(week);
     this.show();
     this.changed();
+  }
+
+  /** Takes back what was painted: the touch scrolls. */
+  cancel() {
+    if (this.paint !== undefined) this.write(this.before);
+    this.paint = undefined;
   }
 
   /** @param {EventTarget | null} target */
