@@ -276,7 +276,6 @@ class Files {
     setAttr(row, "aria-level", node.depth + 1);
     setAttr(row, "aria-expanded", folder ? node.open || this.tree.words.length > 0 : null);
     setAttr(row, "aria-selected", this.tree.selected.has(node));
-    setAttr(row, "aria-checked", node.checked);
     row.classList.toggle("dt-focus", node === this.tree.focus);
     row.classList.toggle("dt-skip", node.checked === "false");
     row.style.setProperty("--depth", String(Math.min(node.depth, 24)));

@@ -46,12 +46,12 @@ export function trackers(open) {
   const edit = (/** @type {boolean} */ ofTrackers) => () => editor(open, ofTrackers,
     ofTrackers ? list : seeds, () => poller.now());
   const element = h("div", { class: "dt-body" },
-    h("div", { class: "dt-line" }, h("h3", { class: "dt-grow", text: t("details.tab.trackers") }),
+    h("div", { class: "dt-line dt-wrap" }, h("h3", { class: "dt-grow", text: t("details.tab.trackers") }),
       may(button("refresh", t("details.announce"), () => {
         did(api.post(`${open.path}/reannounce`), t("details.announced")).then(() => poller.now());
       }, { words: true })), may(button("edit", t("details.edit"), edit(true), { words: true }))),
     trackerList,
-    h("div", { class: "dt-line" }, h("h3", { class: "dt-grow", text: t("details.webSeeds") }),
+    h("div", { class: "dt-line dt-wrap" }, h("h3", { class: "dt-grow", text: t("details.webSeeds") }),
       may(button("edit", t("details.editSeeds"), edit(false)))),
     seedList);
   const poller = poll(async (signal) => {

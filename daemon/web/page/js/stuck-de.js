@@ -3,11 +3,10 @@
 /** @typedef {Record<string, any>} Values */
 
 /** Words for why peers are not connected. @type {Record<string, string>} */
-const faults = { refused: "lehnen ab", "timed-out": "antworten nicht", "no-way": "sind nicht erreichbar",
-  "hung-up": "legen auf", "other-torrent": "haben diesen Torrent nicht", protocol: "sprechen anders",
-  banned: "sind gesperrt", failed: "scheitern anders", dialling: "werden angewählt",
-  blocked: "stehen auf der Sperrliste", "no-transport": "sind ohne TCP und uTP nicht zu erreichen",
-  inward: "wählen selbst", untried: "noch nicht versucht" };
+const faults = { refused: "abgelehnt", "timed-out": "ohne Antwort", "no-way": "nicht erreichbar",
+  "hung-up": "aufgelegt", "other-torrent": "ohne diesen Torrent", protocol: "mit anderem Protokoll",
+  banned: "gesperrt", failed: "gescheitert", dialling: "in Anwahl", blocked: "auf der Sperrliste",
+  "no-transport": "ohne TCP und uTP", inward: "nur von sich aus", untried: "noch nicht versucht" };
 
 const wait = "Abwarten: Es geht von selbst weiter.";
 
@@ -43,7 +42,7 @@ export function de(reason, v, { bytes, rate, number }) {
     nobody: () => [`Kein Peer ist bekannt${dht}${trackers}.`, "Abwarten, oder einen Tracker oder Peer hinzufügen."],
     "dht-silent": () => [`Kein Peer ist bekannt${dht}${trackers}.`,
       "Prüfen, ob diese Maschine verbunden ist und UDP hinauslässt."],
-    "tracker-error": () => [`Kein Peer ist bekannt${dht}${trackers}.`,
+    "tracker-error": () => [`Kein Peer ist verbunden${dht}${trackers}.`,
       "Die Adresse des Trackers prüfen oder einen anderen hinzufügen."],
     unreachable: () => [`Keiner der bekannten Peers ist zu erreichen${list ? `: ${list}` : ""}.`, v.reach ?
       "Einen Port des Routers an diesen Knoten weiterleiten, damit andere sich verbinden können." :
