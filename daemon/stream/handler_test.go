@@ -158,12 +158,20 @@ func TestNoSuchFile(t *testing.T) {
 		answer, body := r.get(t, path)
 		expect(t, answer, body, 422, nil)
 	}
-	answer, body := r.get(t, VisitPath+"?magnet="+url.QueryEscape(c.torrent.Magnet().String()),
-		"Sec-Fetch-Site", "cross-site", "Sec-Fetch-Mode", "navigate")
-	expect(t, answer, body, 403, nil)
+	// Pages of other sites start nothing: by a link, or by a picture in a browser that does not
+	// say where a request comes from.
+	for _, headers := range [][]string{
+		{"Sec-Fetch-Site", "cross-site", "Sec-Fetch-Mode", "navigate"},
+		{"Sec-Fetch-Site", "same-site", "Sec-Fetch-Mode", "navigate"},
+		{"User-Agent", "Mozilla/5.0 (X11)", "Accept-Language", "de"},
+	} {
+		answer, body := r.get(t, VisitPath+"?magnet="+
+			url.QueryEscape(c.torrent.Magnet().String()), headers...)
+		expect(t, answer, body, 403, nil)
+	}
 	bare := add(t, r.daemon, daemon.AddSpec{Magnet: makeContent(t,
 		map[string]int{"a.mp4": 9}).torrent.Magnet()})
-	answer, body = r.get(t, FilesPath+bare.Hash().String()+"/0/a.mp4")
+	answer, body := r.get(t, FilesPath+bare.Hash().String()+"/0/a.mp4")
 	expect(t, answer, body, 409, nil)
 }
 

@@ -66,9 +66,8 @@ func chosen(l *metainfo.Layout, query url.Values) (int, error) {
 // visit waits for the metadata of a magnet link, and sends the other side on to its file.
 func (h *Handler) visit(w http.ResponseWriter, r *http.Request) error {
 	query := r.URL.Query()
-	if site := r.Header.Get("Sec-Fetch-Site"); site != "" && site != "none" &&
-		site != "same-origin" {
-		return problemf(http.StatusForbidden, "a link of another site may start nothing")
+	if err := h.cfg.Gate.CheckSame(r); err != nil { // it starts something
+		return err
 	}
 	m, err := metainfo.ParseMagnet(query.Get("magnet"))
 	if err != nil {
