@@ -4,9 +4,11 @@ import (
 	"bytes"
 	"compress/gzip"
 	"io"
+	"maps"
 	"net/http"
 	"net/http/httptest"
 	"regexp"
+	"slices"
 	"strconv"
 	"strings"
 	"testing"
@@ -210,5 +212,37 @@ func TestNothingInline(t *testing.T) {
 		if found := forbidden.Find(a.plain); strings.HasSuffix(name, ".js") && found != nil {
 			t.Errorf("%s uses %s", name, found)
 		}
+	}
+}
+
+// The browser learns at once what the page needs, and not from module to module.
+func TestModulesArePreloaded(t *testing.T) {
+	imports := regexp.MustCompile(`(?m)^(?:import|export) [^"();]*"\./([^"]+)"|^} from "\./([^"]+)"`)
+	needed := map[string]bool{}
+	next := []string{"app.js"}
+	for len(next) > 0 {
+		name := next[0]
+		next = next[1:]
+		if needed[name] {
+			continue
+		}
+		needed[name] = true
+		for _, m := range imports.FindAllSubmatch(pages()["/js/"+name].plain, -1) {
+			next = append(next, string(m[1])+string(m[2]))
+		}
+	}
+	delete(needed, "app.js")
+	links := regexp.MustCompile(`<link rel="modulepreload" href="js/([^"]+)">`)
+	index := pages()["/index.html"].plain
+	named := map[string]bool{}
+	for _, m := range links.FindAllSubmatch(index, -1) {
+		named[string(m[1])] = true
+	}
+	if !maps.Equal(named, needed) {
+		var want strings.Builder
+		for _, name := range slices.Sorted(maps.Keys(needed)) {
+			want.WriteString(`<link rel="modulepreload" href="js/` + name + "\">\n")
+		}
+		t.Errorf("index.html names other modules than app.js imports; want\n%s", want.String())
 	}
 }
