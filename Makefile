@@ -95,6 +95,7 @@ bench: build
 	$(GO) run ./bench/moves -node bin/node -with node
 	$(GO) run ./bench/discovery -node bin/node
 	$(GO) run ./bench/stream
+	$(GO) run ./bench/watch -node bin/node
 
 ## lab       clients on modelled links between network namespaces, beside each other: one
 ##           long path with and without losses, a swarm of ten on home lines, a home line that

@@ -130,6 +130,12 @@ func TestReaderIsAReader(t *testing.T) {
 	if n, err := reader.Read(make([]byte, 1)); n != 0 || err != io.EOF {
 		t.Errorf("a read beyond the end: %d, %v", n, err)
 	}
+	for off, want := range map[int64]int64{-1: 0, 0: reader.Size(), 77: reader.Size() - 77,
+		reader.Size(): 0, math.MaxInt64: 0} {
+		if got := reader.Ready(off); got != want {
+			t.Errorf("%d bytes are ready from %d on, want %d", got, off, want)
+		}
+	}
 	if _, err := reader.Seek(math.MaxInt64, io.SeekCurrent); err == nil {
 		t.Error("a seek farther than numbers go is no error")
 	}
