@@ -81,14 +81,16 @@ class Adding {
     this.close = box.close;
     this.form = /** @type {HTMLFormElement} */ (box.element.querySelector("form"));
     box.element.addEventListener("dragover", (event) => event.preventDefault());
-    box.element.addEventListener("drop", (event) => {
+    const bring = (/** @type {Event} */ event, /** @type {DataTransfer | null} */ data) => {
       event.preventDefault();
       event.stopPropagation();
-      const data = event.dataTransfer;
-      if (data) {
-        this.takeFiles(data.files);
-        this.take(data.getData("text"));
-      }
+      this.takeFiles(data?.files ?? []);
+      this.take(data?.getData("text") ?? "");
+    };
+    box.element.addEventListener("drop", (event) => bring(event, event.dataTransfer));
+    box.element.addEventListener("paste", (event) => {
+      if (event.target instanceof Element && event.target.matches("input, textarea")) return;
+      bring(event, event.clipboardData);
     });
     this.text.focus();
   }
