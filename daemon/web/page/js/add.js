@@ -58,6 +58,7 @@ class Adding {
         else if (event.key === "Enter") setTimeout(() => this.takeText());
       },
       change: () => this.takeText(),
+      input: () => this.sources.fail(""),
     } });
     const files = h("input", { type: "file", multiple: true, accept: ".torrent", hidden: true, on: {
       change: () => { this.takeFiles(files.files ?? []); files.value = ""; } } });
