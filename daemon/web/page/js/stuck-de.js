@@ -3,7 +3,7 @@
 /** @typedef {Record<string, any>} Values */
 
 /** Words for why peers are not connected. @type {Record<string, string>} */
-const faults = { refused: "abgelehnt", "timed-out": "ohne Antwort", "no-way": "nicht erreichbar",
+const faults = { refused: "abgelehnt", "timed-out": "ohne Antwort", unreachable: "nicht erreichbar",
   "hung-up": "aufgelegt", "other-torrent": "ohne diesen Torrent", protocol: "mit anderem Protokoll",
   banned: "gesperrt", failed: "gescheitert", dialling: "in Anwahl", blocked: "auf der Sperrliste",
   "no-transport": "ohne TCP und uTP", inward: "nur von sich aus", untried: "noch nicht versucht" };
