@@ -30,7 +30,7 @@ func fullRecord() *record {
 		},
 		Due:   []string{"added"},
 		Queue: 5, Finished: true, Goal: "reached", Place: "/incomplete", Whole: true,
-		Moving: "/moving", Top: "other", Naming: "naming", Renamed: true,
+		Temporary: true, Moving: "/moving", Top: "other", Naming: "naming", Renamed: true,
 		Shown: shown{Name: "name", HaveInfo: true, Private: true, Size: 1, Wanted: 2, Got: 3,
 			Left: 4, Have: 5, Files: 6, Entries: 7, Pieces: 8, PiecesHave: 9, PieceLength: 10,
 			Down: 11, Up: 12, Wasted: 13, Active: 14, Seeding: 15, Added: 16, Completed: 17,

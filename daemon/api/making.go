@@ -1,7 +1,9 @@
 package api
 
 import (
+	"context"
 	"errors"
+	"fmt"
 	"io/fs"
 	"net/http"
 	"slices"
@@ -24,6 +26,8 @@ var makingRoutes = []route{
 		status: http.StatusOK, answer: FolderPage{}, packs: true, serve: (*call).browse},
 	{method: "POST", path: "/inspect", name: "inspect",
 		about: "Says what a torrent is, without adding it.", scope: control.Control,
+		query: []parameter{{"wait", "integer", "How many seconds the metadata of a link may " +
+			"take, up to 45, which it is if it is not given."}},
 		body: Add{}, status: http.StatusOK, answer: Inspection{}, packs: true,
 		serve: (*call).inspect},
 	{method: "GET", path: "/creations", name: "listCreations",
@@ -76,8 +80,16 @@ func wrongly(status int, name string, err error) *Problem {
 	return p
 }
 
-// inspect says what a torrent is.
+// inspectWait is the longest time, in seconds, that the metadata of a link may take.
+const inspectWait = 45
+
+// inspect says what a torrent is. The metadata of a link is fetched by a visit, so that the link
+// can be added, or read, at once afterwards.
 func (c *call) inspect() error {
+	wait, err := c.number("wait", inspectWait, inspectWait)
+	if err != nil {
+		return err
+	}
 	add, release, err := c.readAdd()
 	if err != nil {
 		return err
@@ -90,27 +102,43 @@ func (c *call) inspect() error {
 	if err := c.source(add, &spec); err != nil {
 		return err
 	}
-	return c.ok(c.inspection(&spec))
-}
-
-// inspection describes what a spec adds. Without the metadata, there are no files.
-func (c *call) inspection(spec *daemon.AddSpec) Inspection {
-	i := Inspection{Files: []InspectedFile{}}
 	hash := spec.Magnet.Hash()
-	if t := spec.Torrent; t != nil {
-		hash = t.Info().Hash()
-		i.describe(t, &spec.Magnet)
-	} else {
-		i.Name, i.Trackers = metainfo.DisplayName(spec.Magnet.Name), spec.Magnet.Trackers
-		if spec.Magnet.HasV2 {
-			i.V2 = spec.Magnet.V2.String()
-		}
+	if spec.Torrent != nil {
+		hash = spec.Torrent.Info().Hash()
 	}
-	i.Hash, i.Trackers = hash.String(), listOf(i.Trackers)
-	if t := c.api.daemon.Torrent(hash); t != nil {
+	i := Inspection{Hash: hash.String(), Trackers: []string{}, Files: []InspectedFile{}}
+	if t := c.api.daemon.Torrent(hash); t != nil && !t.State().Temporary {
 		i.Exists = t.ID()
 	}
-	return i
+	if spec.Torrent == nil {
+		ctx, cancel := context.WithTimeout(c.r.Context(), time.Duration(wait)*time.Second)
+		defer cancel()
+		if spec.Torrent, err = c.visit(ctx, &spec.Magnet); err != nil {
+			return err
+		}
+	}
+	i.describe(spec.Torrent, &spec.Magnet)
+	return c.ok(i)
+}
+
+// visit fetches the metadata of a link.
+func (c *call) visit(ctx context.Context, m *metainfo.Magnet) (*metainfo.Torrent, error) {
+	t, err := c.api.daemon.Visit(ctx, *m)
+	if err == nil {
+		err = t.AwaitInfo(ctx)
+	}
+	switch {
+	case err == nil:
+		return t.Metainfo(ctx)
+	case ctx.Err() == nil || c.r.Context().Err() != nil || t == nil:
+		return nil, err
+	}
+	why := t.Stuck(c.r.Context()).Text
+	if why == "" {
+		why = "The torrent is " + t.State().Status.String() + "."
+	}
+	return nil, wrongly(http.StatusGatewayTimeout, "source",
+		fmt.Errorf("the metadata did not come in time. %s", why))
 }
 
 // describe describes a torrent. link may leave files out.

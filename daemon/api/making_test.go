@@ -9,6 +9,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"swarmnode/daemon"
 )
 
 // A .torrent file and a link are described without being added; one that is there is known.
@@ -39,6 +41,47 @@ func TestInspect(t *testing.T) {
 			t.Errorf("%+v: %d %s", body, a.status, a.body)
 		}
 	}
+}
+
+// The metadata of a link comes from a peer, and the link is not added by that; one that nobody
+// knows is given up, with the reason.
+func TestInspectLink(t *testing.T) {
+	r, seed := newRig(t, nil), newRig(t, nil)
+	path := filepath.Join(seed.dir, "film.mkv")
+	if err := os.WriteFile(path, bytes.Repeat([]byte("film "), 50_000), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	made, err := seed.daemon.Create(t.Context(), daemon.CreationSpec{Path: path})
+	for deadline := time.Now().Add(within); err == nil && made.Torrent == nil; {
+		if time.Now().After(deadline) {
+			t.Fatalf("still %+v", made)
+		}
+		made, err = seed.daemon.Creation(made.ID)
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	link := "magnet:?xt=urn:btih:" + made.Torrent.Hash().String() + "&x.pe=" +
+		seed.daemon.Node().Addrs()[0].String() + "&tr=http://tracker.example/announce"
+	var is Inspection
+	r.want(r.do("POST", "/inspect", Add{Source: link}), 200, &is)
+	if is.Name != "film.mkv" || is.Size != 250_000 || len(is.Files) != 1 || is.Exists != 0 ||
+		len(is.Trackers) != 1 {
+		t.Errorf("the link: %+v", is)
+	}
+	r.want(r.do("POST", "/torrents", Add{Source: link}), http.StatusCreated, nil)
+	is = Inspection{}
+	r.want(r.do("POST", "/inspect", Add{Source: link}), 200, &is)
+	if is.Exists == 0 {
+		t.Errorf("it is there, and yet: %+v", is)
+	}
+	var problem Problem
+	a := r.do("POST", "/inspect?wait=0", Add{Source: strings.Repeat("8", 40)})
+	r.want(a, http.StatusGatewayTimeout, &problem)
+	if problem.Name != "source" || !strings.HasSuffix(problem.Detail, ".") {
+		t.Errorf("nobody knows it: %+v", problem)
+	}
+	r.want(r.do("POST", "/inspect?wait=46", Add{Source: link}), 422, nil)
 }
 
 // Folders are shown, and those outside of the allowed ones to nobody over the network.

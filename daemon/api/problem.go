@@ -90,6 +90,7 @@ func optionName(name string) string {
 func statusOf(err error) int {
 	_, outside := errors.AsType[*daemon.PathError](err)
 	_, unkept := errors.AsType[*daemon.KeepError](err)
+	_, narrow := errors.AsType[*daemon.SpaceError](err)
 	switch {
 	case outside, errors.Is(err, confine.ErrOutside):
 		return http.StatusForbidden
@@ -97,7 +98,7 @@ func statusOf(err error) int {
 		errors.Is(err, confine.ErrLong), errors.Is(err, confine.ErrLinks),
 		errors.Is(err, storage.ErrName):
 		return http.StatusUnprocessableEntity
-	case unkept:
+	case unkept, narrow:
 		return http.StatusInsufficientStorage
 	case errors.Is(err, daemon.ErrRemoved), errors.Is(err, daemon.ErrNoCreation):
 		return http.StatusNotFound
@@ -107,6 +108,7 @@ func statusOf(err error) int {
 		return http.StatusConflict
 	case errors.Is(err, daemon.ErrClosed), errors.Is(err, swarm.ErrMemory),
 		errors.Is(err, daemon.ErrTooMany), errors.Is(err, daemon.ErrBusy),
+		errors.Is(err, daemon.ErrTooManyVisits),
 		errors.Is(err, daemon.ErrCreating), errors.Is(err, context.DeadlineExceeded),
 		errors.Is(err, context.Canceled):
 		return http.StatusServiceUnavailable

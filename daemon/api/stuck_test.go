@@ -9,6 +9,7 @@ import (
 
 	"swarmnode/daemon/stuck"
 	"swarmnode/swarm/book"
+	"swarmnode/swarm/core"
 )
 
 // docs/api.md has a row for each reason that a torrent is stuck, with all its values.
@@ -56,5 +57,22 @@ func TestStuck(t *testing.T) {
 	r.want(r.do("GET", "/torrents/"+hash, nil), http.StatusOK, &stopped)
 	if stopped.Stuck != nil || stopped.Torrent.Stuck != "" {
 		t.Errorf("a stopped torrent is stuck: %+v", stopped.Stuck)
+	}
+}
+
+// docs/api.md explains each reason of waste.
+func TestWasteIsDocumented(t *testing.T) {
+	doc, err := os.ReadFile("../../docs/api.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	reasons := []core.Reason{core.ReasonUnsolicited, core.ReasonBadPiece}
+	for why := core.WasteDuplicate; why.String() != "unknown"; why++ {
+		reasons = append(reasons, why)
+	}
+	for _, why := range reasons {
+		if !strings.Contains(string(doc), "\n| `"+why.String()+"` | ") {
+			t.Errorf("docs/api.md does not explain %q", why)
+		}
 	}
 }
