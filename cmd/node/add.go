@@ -356,6 +356,7 @@ func (a *adding) onNews(w *watch, n news) bool {
 	if !n.done {
 		w.metadata(n.t.Info(), a.from[n.t], a.flags.names())
 		a.tellChoice(n.t.Info(), a.flags.choose(n.t.Info(), a.from[n.t]))
+		a.s.page.tellStream(n.t)
 		return true
 	}
 	a.left--

@@ -88,6 +88,13 @@ type seedingEvent struct {
 	Bytes   int64  `json:"bytes"`
 }
 
+// stream: the one file of a torrent that players play can be watched by HTTP.
+type streamEvent struct {
+	Torrent string `json:"torrent"`
+	Index   int    `json:"index"` // of the file
+	URL     string `json:"url"`
+}
+
 // help: the result of node help, and of --help.
 type helpEvent struct {
 	Command string `json:"command,omitempty"` // none for the help of all

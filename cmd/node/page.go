@@ -6,6 +6,7 @@ import (
 	"log/slog"
 	"path/filepath"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/spf13/pflag"
@@ -14,6 +15,7 @@ import (
 	"swarmnode/daemon"
 	"swarmnode/daemon/api"
 	"swarmnode/daemon/control"
+	"swarmnode/daemon/stream"
 	"swarmnode/metainfo/weburl"
 	"swarmnode/swarm"
 )
@@ -61,6 +63,7 @@ func (f *pageFlags) prepare(c *console) (err error) {
 type page struct {
 	s       *session
 	d       *daemon.Daemon
+	gate    *control.Gate
 	site    *site
 	server  *control.Server
 	own     map[*swarm.Torrent]*owned
@@ -86,7 +89,8 @@ func (f *pageFlags) open(ctx context.Context, s *session, dir string, shutdown f
 		return err
 	}
 	ctx = context.WithoutCancel(ctx)
-	p := &page{s: s, own: make(map[*swarm.Torrent]*owned), ids: make(map[daemon.ID]bool),
+	p := &page{s: s, gate: f.gate, own: make(map[*swarm.Torrent]*owned),
+		ids:    make(map[daemon.ID]bool),
 		guests: torrentLog{c: s.c, seen: make(map[daemon.ID]seenTorrent)}}
 	at := daemon.Attachment{Parent: s.folder, Settings: settings, Logger: s.c.log}
 	p.d, err = daemon.Attach(ctx, s.node, at)
@@ -232,7 +236,7 @@ func (p *page) look() {
 		}
 	}
 	for _, t := range p.d.Torrents() {
-		if !p.ids[t.ID()] {
+		if !p.ids[t.ID()] && !t.State().Temporary {
 			p.guests.changed(t, false)
 		}
 	}
@@ -242,7 +246,35 @@ func (p *page) look() {
 // isEmpty looks, and reports whether somebody has removed all torrents by the page.
 func (p *page) isEmpty() bool {
 	p.look()
-	return p != nil && len(p.own) > 0 && len(p.d.Torrents()) == 0
+	return p != nil && len(p.own) > 0 && len(p.lasting()) == 0
+}
+
+// lasting returns the states of all torrents but those that are only watched.
+func (p *page) lasting() (list []daemon.State) {
+	for _, t := range p.d.Torrents() {
+		if st := t.State(); !st.Temporary {
+			list = append(list, st)
+		}
+	}
+	return list
+}
+
+// tellStream says where the file of a torrent can be watched, if it has just one for players.
+func (p *page) tellStream(t *swarm.Torrent) {
+	if p == nil {
+		return
+	}
+	l := t.Info().Layout()
+	index, ok := stream.Only(l)
+	if !ok {
+		return
+	}
+	// Whoever reads what the command prints may watch.
+	reader := control.Identity{Name: p.s.c.command, Scope: control.Read}
+	here, _ := pageURLs(p.s.network, p.server.Addrs()[0])
+	url := strings.TrimSuffix(here, "/") + stream.Link(p.gate, reader, l, t.Hash(), index)
+	p.s.c.event("stream", streamEvent{t.Hash().String(), index, url})
+	p.s.c.note("%s watch %s", t.Hash().Short(), url)
 }
 
 // others returns the torrents of the node that are not the command's own.
@@ -264,8 +296,8 @@ func (p *page) waits() bool {
 		return false
 	}
 	busy := 0
-	for _, t := range p.d.Torrents() {
-		switch t.State().Status {
+	for _, st := range p.lasting() {
+		switch st.Status {
 		case daemon.CheckQueued, daemon.Checking, daemon.DownloadQueued, daemon.Downloading:
 			busy++
 		}
@@ -273,6 +305,8 @@ func (p *page) waits() bool {
 	what := ""
 	if busy > 0 {
 		what = plural(busy, "torrent") + " of the page"
+	} else if p.site.viewers.watch(time.Now(), viewerPatience) {
+		what = "whoever watches"
 	}
 	if what != "" && what != p.waiting {
 		p.s.c.note("waiting for %s", what)

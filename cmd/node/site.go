@@ -11,6 +11,8 @@ import (
 	"path/filepath"
 	"strconv"
 	"strings"
+	"sync"
+	"time"
 
 	"github.com/spf13/pflag"
 
@@ -118,6 +120,7 @@ type site struct {
 	numbers *http.ServeMux // metrics alone
 	tally   *tally.Tally
 	streams *stream.Handler
+	viewers viewers
 }
 
 // newSite returns the site of a daemon; cfg needs no Tally. torrents says that each torrent has
@@ -130,8 +133,9 @@ func newSite(cfg api.Config, torrents bool) *site {
 	s.mux.Handle(metrics.Path, s.numbers)
 	s.mux.Handle(api.Base+"/", api.New(cfg))
 	s.streams = stream.New(stream.Config{Daemon: cfg.Daemon, Gate: cfg.Gate, Logger: cfg.Logger})
-	s.mux.Handle(stream.FilesPath, s.streams)
-	s.mux.Handle(stream.VisitPath, s.streams)
+	watched := s.viewers.count(s.streams)
+	s.mux.Handle(stream.FilesPath, watched)
+	s.mux.Handle(stream.VisitPath, watched)
 	s.mux.Handle("/", web.Handler())
 	return s
 }
@@ -162,6 +166,35 @@ func tellPage(c *console, network *swarmnode.Network, at netip.AddrPort) {
 		line += ", and for other machines at " + strings.Join(others, " ")
 	}
 	c.note("%s", line)
+}
+
+// viewers counts the requests for streams that are open. It is safe for concurrent use.
+type viewers struct {
+	mu   sync.Mutex
+	open int
+	last time.Time // when one began or ended; zero if there was none
+}
+
+// count returns a handler that counts the requests to next.
+func (v *viewers) count(next http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		v.add(1)
+		defer v.add(-1)
+		next.ServeHTTP(w, r)
+	})
+}
+
+func (v *viewers) add(n int) {
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	v.open, v.last = v.open+n, time.Now()
+}
+
+// watch reports whether somebody watches, or has until less than patience ago.
+func (v *viewers) watch(now time.Time, patience time.Duration) bool {
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	return v.open > 0 || !v.last.IsZero() && now.Sub(v.last) < patience
 }
 
 // close ends what the site does besides requests, which have ended. The daemon still runs.

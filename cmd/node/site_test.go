@@ -60,3 +60,18 @@ func TestPageOfAllAddressesNamesSomeThatWork(t *testing.T) {
 		t.Error(here, others)
 	}
 }
+
+func TestViewersAreCounted(t *testing.T) {
+	v, now := new(viewers), time.Now()
+	if v.watch(now, time.Minute) {
+		t.Error("nobody watches")
+	}
+	v.add(1)
+	if !v.watch(now.Add(24*time.Hour), time.Minute) {
+		t.Error("a viewer that stays")
+	}
+	v.add(-1)
+	if !v.watch(time.Now(), time.Hour) || v.watch(time.Now().Add(2*time.Hour), time.Hour) {
+		t.Error("a viewer that has gone")
+	}
+}
