@@ -4,6 +4,8 @@ import (
 	"encoding/json"
 	"fmt"
 	"math"
+	"os"
+	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
@@ -180,7 +182,8 @@ func TestAnswersAreAsDescribed(t *testing.T) {
 		t.Helper()
 		route := routeNamed(t, name)
 		asked[name] = true
-		path := strings.NewReplacer("{id}", hash, "{name}", "home").Replace(route.path)
+		path := strings.NewReplacer("{id}", hash, "{name}", "home", "{number}",
+			"1").Replace(route.path)
 		a := r.do(route.method, path+query, body, headers...)
 		if a.status != status {
 			t.Errorf("%s: %d %s, want %d", name, a.status, a.body, status)
@@ -236,6 +239,19 @@ func TestAnswersAreAsDescribed(t *testing.T) {
 	ask(200, "reloadBlocklist", "", nil)
 	ask(200, "reload", "", nil)
 	ask(200, "getOpenAPI", "", nil)
+	ask(200, "getTorrentSpeed", "", nil)
+	ask(200, "getQRCode", "", nil)
+	ask(200, "browse", "", nil)
+	ask(200, "inspect", "", Add{Metainfo: doc})
+	path := filepath.Join(r.dir, "made")
+	if err := os.WriteFile(path, []byte("content"), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	ask(202, "createTorrent", "", Create{Path: path})
+	ask(422, "createTorrent", "", Create{Path: path, Format: "v3"})
+	ask(200, "listCreations", "", nil)
+	ask(200, "getCreation", "", nil)
+	ask(204, "cancelCreation", "", nil)
 	ask(204, "removeTorrent", "", nil)
 	ask(404, "getTorrent", "", nil)
 	ask(202, "shutdown", "", nil)
