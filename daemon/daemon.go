@@ -227,6 +227,7 @@ func (d *Daemon) Close() error {
 		for _, t := range d.Torrents() {
 			t.ended()
 		}
+		d.dropVisits()
 		d.err = errors.Join(err, d.saver.flush(), d.keeper.close())
 		d.keepLedger(time.Now())
 		d.records.close()

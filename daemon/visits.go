@@ -46,8 +46,8 @@ func (e *SpaceError) Error() string {
 
 // Visit returns the torrent of a magnet link so that it can be read: the one that is there, or a
 // temporary one. Nothing of a temporary torrent is fetched but what a Reader reads. Its content
-// lies in the state folder. It is removed with its content 15 minutes after its last use, and by
-// the next start of the daemon. Add makes it stay. The error is one of Add, ErrTooManyVisits or a
+// lies in the state folder. It is removed with its content 15 minutes after its last use, and
+// when the daemon ends. Add makes it stay. The error is one of Add, ErrTooManyVisits or a
 // *SpaceError.
 func (d *Daemon) Visit(ctx context.Context, m metainfo.Magnet) (*Torrent, error) {
 	spec := AddSpec{Magnet: m, Source: "a visit", Options: Options{
@@ -195,6 +195,19 @@ func (t *Torrent) endVisit(ctx context.Context, before time.Time) bool {
 func (d *Daemon) removeVisit(hash metainfo.Hash) {
 	if err := os.RemoveAll(d.visitDir(hash)); err != nil {
 		d.log.Warn("content of a temporary torrent is left", "torrent", hash.Short(), "err", err)
+	}
+}
+
+// dropVisits removes the content of temporary torrents, which have ended. The next start removes
+// the rest.
+func (d *Daemon) dropVisits() {
+	if d.records.writable() != nil {
+		return
+	}
+	for _, t := range d.Torrents() {
+		if t.isTemporary() {
+			d.removeVisit(t.hash)
+		}
 	}
 }
 

@@ -230,6 +230,30 @@ func TestVisitsAreBounded(t *testing.T) {
 	}
 }
 
+// The content of a visit does not outlive the daemon, and nothing else of it its next start.
+func TestVisitEndsWithTheDaemon(t *testing.T) {
+	dir, torrent := makeTorrent(t, "film", 1<<20, metainfo.V1)
+	seed := seeder(t, dir, torrent)
+	cfg := testConfig(t.TempDir(), t.TempDir(), nil)
+	d := startDaemon(t, cfg)
+	reader, end := readerOf(t, visit(t, d, linkTo(torrent, seed)))
+	if _, err := reader.Read(make([]byte, 1)); err != nil {
+		t.Fatal(err)
+	}
+	end()
+	folder := d.visitDir(torrent.Info().Hash())
+	if !there(folder) {
+		t.Error("the content is nowhere")
+	}
+	closeDaemon(t, d)
+	if there(folder) {
+		t.Error("the content is left")
+	}
+	if d := startDaemon(t, cfg); len(d.Torrents()) > 0 {
+		t.Error("the torrent is left")
+	}
+}
+
 // visitedEnv holds the state folder of the process that TestVisitIsKilled kills, and its link.
 const visitedEnv = "SWARMNODE_TEST_KILLED_VISIT"
 

@@ -173,6 +173,15 @@ func TestNoSuchFile(t *testing.T) {
 		map[string]int{"a.mp4": 9}).torrent.Magnet()})
 	answer, body := r.get(t, FilesPath+bare.Hash().String()+"/0/a.mp4")
 	expect(t, answer, body, 409, nil)
+	if err := bare.Stop(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	answer, body = r.get(t, VisitPath+"?magnet="+url.QueryEscape("magnet:?xt=urn:btih:"+
+		bare.Hash().String()))
+	expect(t, answer, body, 409, nil)
+	if !bytes.Contains(body, []byte("the torrent is stopped")) {
+		t.Errorf("a visit of a link that is stopped: %s", body)
+	}
 }
 
 // A playlist has what players play, in the order in which people watch.
@@ -372,10 +381,12 @@ func TestManyViewers(t *testing.T) {
 			t.Fatalf("status %d", answer.StatusCode)
 		}
 	}
-	answer, body := r.get(t, path)
-	expect(t, answer, body, 503, nil)
-	if answer.Header.Get("Retry-After") != "10" {
-		t.Errorf("Retry-After: %q", answer.Header.Get("Retry-After"))
+	for range 100 {
+		answer, body := r.get(t, path)
+		expect(t, answer, body, 503, nil)
+		if answer.Header.Get("Retry-After") != "10" {
+			t.Errorf("Retry-After: %q", answer.Header.Get("Retry-After"))
+		}
 	}
 	r.handler.Close()
 	eventually(t, "all viewers are gone", func() bool { return len(r.handler.stand.list()) == 0 })

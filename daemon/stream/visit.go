@@ -91,6 +91,9 @@ func (h *Handler) visit(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
+	if why, rests := t.Resting(); rests && !t.State().HaveInfo {
+		return problemf(http.StatusConflict, "the metadata is not known, and %s", why)
+	}
 	l, err := awaitLayout(ctx, t)
 	if ctx.Err() != nil {
 		return problemf(http.StatusGatewayTimeout,
