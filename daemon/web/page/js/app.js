@@ -3,6 +3,7 @@
 import { api, onLogin } from "./api.js";
 import { dialog, menu, toast } from "./dialog.js";
 import { clear, h, icon, setAttr, show } from "./dom.js";
+import { visible } from "./format.js";
 import { chosenLang, keep, kept, setLang, t } from "./i18n.js";
 import { ListView } from "./list.js";
 import { logIn } from "./login.js";
@@ -105,6 +106,15 @@ function follow() {
   place("panel", panel, id ? "torrent-" + id : "", () => import("./details.js"), { id, tab: at.tab, query: at.query });
   place("page", page, node ? "node" : "", () => import("./node.js"), { tab: at.tab, query: at.query });
   setAttr(nodeLink, "aria-current", node ? "page" : null);
+  entitle();
+}
+
+/** Names the page in the browser's tabs and history. */
+function entitle() {
+  const at = route();
+  const what = at.page === "node" ? t("list.node") : at.page === "torrent" ? visible(store.torrents.get(at.id)?.name ?? "") : "";
+  const title = (what ? what.slice(0, 100) + " – " : "") + t("app.name");
+  if (document.title !== title) document.title = title;
 }
 
 function header() {
@@ -202,7 +212,7 @@ function typing(target) {
 /** @param {KeyboardEvent} event */
 function onKey(event) {
   if (event.defaultPrevented || document.querySelector("dialog[open], .menu")) return;
-  if (event.key === "Escape" && route().page === "torrent") {
+  if (event.key === "Escape" && route().page === "torrent" && !typing(event.target)) {
     go("/");
     view.focus();
     return;
@@ -325,5 +335,6 @@ document.addEventListener("keydown", onKey);
 document.addEventListener("paste", onPaste);
 onRoute(follow);
 follow();
+store.on("rows", entitle);
 store.on("link", (linked) => show(banner, !linked && store.session !== null));
 store.start();

@@ -21,6 +21,7 @@ export function statusOf(row) {
     return { icon: "folder", kind: "", text: t("list.moving", { part: percent(row.moved, row["move-total"]) }) };
   }
   if (row.error) return { icon: "error", kind: "bad", text: t("list.error", { error: shortError(row.error) }) };
+  if (row.temporary) return { icon: "start", kind: "muted", text: t("list.temporary") };
   switch (row.status) {
     case "checking":
       return { icon: "verify", kind: "", text: t("list.checking", { part: percent(row.checked, row["check-total"]) }) };
@@ -51,6 +52,13 @@ export function stuckText(code) {
   const key = "stuck." + code;
   const text = has(key) ? t(key) : t("list.stuck", { code });
   return text.charAt(0).toLocaleUpperCase(lang()) + text.slice(1);
+}
+
+/** What to do about it, if that needs no numbers, which only the details have. @param {Row} row */
+function adviceOf(row) {
+  const key = `stuck.${row.stuck}.advice`;
+  const text = isStuck(row) && has(key) ? t(key) : "";
+  return text && !text.includes("{") ? ". " + text : "";
 }
 
 const order = ["downloading", "checking", "check-queued", "download-queued", "seeding", "seed-queued", "stopped"];
@@ -157,7 +165,7 @@ export function cellsOf(shown) {
       fills.push((row) => {
         const status = statusOf(row);
         setText(cell, status.text);
-        setAttr(cell, "title", status.text);
+        setAttr(cell, "title", status.text + adviceOf(row));
         setAttr(cell, "data-kind", status.kind);
       });
     } else {

@@ -178,7 +178,7 @@ export function menu(anchor, items) {
   };
   element.addEventListener("keydown", (event) => menuKey(event, able(), close));
   const top = anchor instanceof Element ? anchor.closest("dialog") : null;
-  (top ?? document.body).appendChild(element);
+  (top ?? document.querySelector("main") ?? document.body).appendChild(element);
   placeMenu(element, anchor);
   closeMenu = close;
   document.addEventListener("pointerdown", outside, true);

@@ -411,7 +411,7 @@ export class ListView {
       if (now >= 0 && now !== at) this.rows.scrollTo(now);
       this.marked();
       this.lead();
-    } else if (key === "Escape" && this.selection.ids.size) {
+    } else if (key === "Escape" && this.selection.ids.size && route().page !== "torrent") {
       this.selection.none();
       this.marked();
     } else if (key === "Enter" && at >= 0) this.open(this.listing.view[at].row.id);

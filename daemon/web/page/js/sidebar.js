@@ -22,6 +22,8 @@ const icons = {
 /** The most values of a group, and the most filters that are kept. */
 const valuesMax = 200;
 const savedMax = 50;
+/** The most buttons that are kept for values that come and go. */
+const shownMax = 2000;
 
 /** @returns {{name: string, filter: import("./filter.js").Filter}[]} */
 function savedFilters() {
@@ -88,6 +90,7 @@ export function mount(container, list) {
       const key = group + "/" + value;
       let known = shown.get(key);
       if (!known) {
+        if (shown.size >= shownMax) shown.clear();
         known = one(icons[value] ?? icons[group], valueText(group, value),
           (event) => choose(group, value, event.ctrlKey || event.metaKey || event.shiftKey));
         shown.set(key, known);

@@ -54,7 +54,7 @@ export class Row {
 /** @type {string[]} */
 const noLabels = [];
 const empty = new Row();
-const fields = Object.keys(empty).filter((key) => key !== "find" && key !== "temporary");
+const fields = Object.keys(empty).filter((key) => key !== "find");
 
 /** Values that many torrents share are kept once. @type {Map<string, string>} */
 const shared = new Map();

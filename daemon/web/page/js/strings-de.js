@@ -99,6 +99,7 @@ export const de = {
   "list.seeding-idle": "Verteilt, niemand lädt",
   "list.stopped-complete": "Vollständig",
   "list.finished": "Fertig",
+  "list.temporary": "Nur angesehen",
   "list.error": "Fehler: {error}",
   "list.stuck": "Steht: {code}",
   "column.name": "Name",
