@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"errors"
+	"fmt"
 	"log/slog"
 	"path/filepath"
 	"slices"
@@ -102,7 +103,7 @@ func (f *pageFlags) open(ctx context.Context, s *session, dir string, shutdown f
 		return fail(exitOther, "the page", err)
 	}
 	p.site = newSite(api.Config{Daemon: p.d, Gate: f.gate, Network: s.network, Log: f.lines,
-		Shutdown: shutdown, Logger: s.c.log}, false)
+		Reload: noReload, Shutdown: shutdown, Logger: s.c.log}, false)
 	p.server, err = control.Serve(ctx, control.Config{Gate: f.gate, Network: s.network,
 		TCP: f.site.listeners(p.site), Logger: s.c.log})
 	if err != nil {
@@ -112,6 +113,11 @@ func (f *pageFlags) open(ctx context.Context, s *session, dir string, shutdown f
 	}
 	s.page = p
 	return nil
+}
+
+// noReload refuses to read the configuration again, as browsers may ask.
+func noReload(context.Context) (api.Reloaded, error) {
+	return api.Reloaded{}, fmt.Errorf("reading the configuration again: %w", daemon.ErrSingle)
 }
 
 // refused returns the failure of a page that cannot be served. An address that the configuration
