@@ -71,8 +71,10 @@ var goroutines = map[string]string{
 	"bench/discovery/post.go":    "the listener of a post and its connections, until close",
 	"bench/discovery/sources.go": "a search and a tracker, waited for at the end of a " +
 		"measurement",
-	"bench/daemon/ask.go":          "front ends that poll, waited for in the same function",
-	"bench/daemon/content.go":      "adders of torrents, waited for in the same function",
+	"bench/daemon/ask.go":     "front ends that poll, waited for in the same function",
+	"bench/daemon/content.go": "adders of torrents, waited for in the same function",
+	"bench/web/main.go": "adders of torrents, and the changes while the page is measured, both " +
+		"waited for",
 	"bench/publicdht/network.go":   "look-ups, waited for in the same function",
 	"bench/transfer/contenders.go": "samples the memory of a process until the transfer ends",
 	"bench/transfer/limit.go": "hashes and writes beside the receiving, waited for at " +
