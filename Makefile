@@ -96,6 +96,8 @@ bench: build
 	$(GO) run ./bench/discovery -node bin/node
 	$(GO) run ./bench/stream
 	$(GO) run ./bench/watch -node bin/node
+	./.ci/fronts "$(FRONTS)"
+	$(GO) run ./bench/web -node bin/node -fronts "$(FRONTS)"
 
 ## lab       clients on modelled links between network namespaces, beside each other: one
 ##           long path with and without losses, a swarm of ten on home lines, a home line that
