@@ -81,7 +81,8 @@ export class Graph {
   /** The text of a time before the last value. @param {number} i */
   #ago(i) {
     const at = (/** @type {number} */ k) => Date.parse(this.list[k].time);
-    return t("details.ago", { time: duration((at(this.list.length - 1) - at(i)) / 1000) });
+    const s = (at(this.list.length - 1) - at(i)) / 1000;
+    return t("details.ago", { time: duration(s < 90 ? s : Math.round(s / 60) * 60) });
   }
 
   /** @param {number} i */
