@@ -82,6 +82,8 @@ export class FileChoice {
   show() {
     const rows = this.tree.rows();
     this.at = Math.max(0, Math.min(this.at, rows.length - 1));
+    const { rowHeight } = this.rows;
+    this.element.style.height = `${Math.min(Math.max(264, 5 * rowHeight), rows.length * rowHeight) + 2}px`;
     this.rows.setCount(rows.length);
     this.rows.refresh();
     this.element.setAttribute("aria-activedescendant", `${this.id}-${this.at}`);
