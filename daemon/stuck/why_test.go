@@ -178,8 +178,8 @@ func verdicts(t *testing.T) []struct {
 			"3 peers are connected, and none has the metadata.",
 			values{"peers": 3, "useful": 0, "web-seeds": 0, "with-metadata": 0}},
 		{"five pieces", facts(here(2, 0, 0), func(f *Facts) { f.Piece = 17 }), NobodyHas,
-			"2 peers are connected, and none has one of the 5 missing pieces, of which the first " +
-				"is 17.",
+			"2 peers are connected, and none has any of the 5 missing pieces, the first of " +
+				"which is piece 17.",
 			values{"peers": 2, "useful": 0, "web-seeds": 0, "pieces": 5, "piece": 17}},
 		{"nobody has a piece", facts(here(1, 0, 0), func(f *Facts) {
 			f.Piece, f.Swarm.PiecesHave = 4, 9

@@ -1,11 +1,14 @@
 package tally
 
 import (
+	"os"
+	"path/filepath"
 	"slices"
 	"testing"
 	"time"
 
 	"swarmnode/daemon"
+	"swarmnode/metainfo"
 )
 
 // begin is when the histories of these tests begin.
@@ -106,5 +109,44 @@ func TestHistoriesAreBounded(t *testing.T) {
 	h.set(after(historiesMax+4), 5, 1, 1)
 	if h.by[5] != nil {
 		t.Error("there is a new one without memory")
+	}
+}
+
+// A torrent that is fetched from a peer has a history, and so has that of the peer.
+func TestTransferHasAHistory(t *testing.T) {
+	seed, leech := start(t), start(t)
+	path := filepath.Join(t.TempDir(), "content")
+	if err := os.WriteFile(path, make([]byte, 1<<20), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	torrent, err := metainfo.Build(t.Context(), metainfo.BuildOptions{Path: path})
+	if err != nil {
+		t.Fatal(err)
+	}
+	given, taken := New(seed), New(leech)
+	defer given.Close()
+	defer taken.Close()
+	_, err = seed.Add(t.Context(), daemon.AddSpec{Torrent: torrent, Complete: true,
+		Options: daemon.Options{Dir: filepath.Dir(path)}})
+	if err == nil {
+		_, err = leech.Add(t.Context(), daemon.AddSpec{Torrent: torrent,
+			Peers: []string{seed.Node().Addrs()[0].String()}})
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	moved := func(c *Tally, of func(Rate) int64) bool {
+		seconds, _ := c.TorrentHistory(1)
+		return slices.ContainsFunc(seconds, func(r Rate) bool { return of(r) > 0 })
+	}
+	up, down := func(r Rate) int64 { return r.Up }, func(r Rate) int64 { return r.Down }
+	for deadline := time.Now().Add(time.Minute); !moved(given, up) || !moved(taken, down); {
+		if time.Now().After(deadline) {
+			t.Fatal("nothing was recorded")
+		}
+		select {
+		case <-t.Context().Done():
+		case <-time.After(20 * time.Millisecond):
+		}
 	}
 }
