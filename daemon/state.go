@@ -56,14 +56,16 @@ type State struct {
 
 // State returns what the torrent was doing a moment ago. It never waits. Nobody may change the
 // maps of a State.
-func (t *Torrent) State() State {
-	f, s := t.examine()
+func (t *Torrent) State() (s State) {
+	var f stuck.Facts
+	t.examine(&s, &f)
 	s.Stuck = f.Reason()
 	return s
 }
 
-// examine returns State without Stuck, and the facts that Stuck follows from.
-func (t *Torrent) examine() (stuck.Facts, State) {
+// examine writes State without Stuck, and the facts that Stuck follows from. Of a torrent that
+// its user wants to rest, there are no others.
+func (t *Torrent) examine(s *State, f *stuck.Facts) {
 	t.mu.Lock()
 	run := t.run
 	t.mu.Unlock()
@@ -72,19 +74,21 @@ func (t *Torrent) examine() (stuck.Facts, State) {
 		open = run.State()
 	}
 	t.mu.Lock()
-	s := t.kept()
+	*s = t.kept()
 	if run != nil && t.run == run {
 		s.open(&open)
 	}
-	s.Status, s.Why = t.status(&s), t.whyNow()
-	s.Error = t.errorNow(&s)
-	f, o := t.facts(&s), &t.rec.Options
+	s.Status, s.Why = t.status(s), t.whyNow()
+	s.Error = t.errorNow(s)
+	t.facts(s, f)
+	o := &t.rec.Options
 	ratio, seeds, idle := o.Ratio, o.Time, o.Idle
 	limits := limited{o.Down, o.Alone, o.Group}
 	t.mu.Unlock()
 	now := time.Now()
-	around := t.daemon.around(now)
-	around.look(&f, now, &s, &limits)
+	if f.Stage == stuck.Running { // the others do not depend on the network
+		t.daemon.around(now).look(f, now, s, &limits)
+	}
 	s.Ratio = ratioOf(s.Totals.Up, s.Wanted)
 	switch {
 	case s.Status == Downloading && s.Left > 0 && s.DownRate > 0:
@@ -95,7 +99,6 @@ func (t *Torrent) examine() (stuck.Facts, State) {
 		s.ETA = g.eta(now, seeded{s.Totals.Up, s.Wanted, s.Totals.Seeding,
 			later(s.Started, s.Totals.LastActive)}, s.UpRate)
 	}
-	return f, s
 }
 
 // kept returns the State of a torrent at rest. t.mu is held.

@@ -29,13 +29,13 @@ type surroundings struct {
 // An outlook remembers the surroundings for a moment. It is safe for concurrent use.
 type outlook struct {
 	mu   sync.Mutex
-	at   time.Time // of the last look; zero: never
-	seen surroundings
+	at   time.Time     // of the last look; zero: never
+	seen *surroundings // nobody changes it
 }
 
 // around returns the surroundings, which are as of lookAround ago at most. Nobody may change
-// what they point to.
-func (d *Daemon) around(now time.Time) surroundings {
+// them.
+func (d *Daemon) around(now time.Time) *surroundings {
 	o := &d.outlook
 	o.mu.Lock()
 	defer o.mu.Unlock()
@@ -44,7 +44,7 @@ func (d *Daemon) around(now time.Time) surroundings {
 	}
 	set := d.Settings()
 	o.at = now
-	o.seen = surroundings{cutOff: d.node.CutOff(), reach: d.node.Reach(),
+	o.seen = &surroundings{cutOff: d.node.CutOff(), reach: d.node.Reach(),
 		limits: d.node.Limits(), groups: set.Groups}
 	o.seen.alt = set.Alt || o.seen.limits.Down != set.Down && o.seen.limits.Down == set.AltDown
 	if n := d.node.DHT(); n.On() {
@@ -54,16 +54,19 @@ func (d *Daemon) around(now time.Time) surroundings {
 	return o.seen
 }
 
-// facts returns what is known of the torrent apart from its surroundings. s is its state, with
+// facts writes what is known of the torrent apart from its surroundings. s is its state, with
 // the status. t.mu is held.
-func (t *Torrent) facts(s *State) stuck.Facts {
+func (t *Torrent) facts(s *State, f *stuck.Facts) {
 	d := &t.drive
-	f := stuck.Facts{Stage: stuck.Running, Queue: s.Queue, Swarm: s.Swarm, Piece: -1}
+	f.Queue, f.Piece = s.Queue, -1
 	for _, tier := range t.trackerTiers() {
 		f.Trackers += len(tier)
 	}
 	if d.failed {
 		f.Err = d.fault
+	}
+	if t.run != nil {
+		f.Swarm = s.Swarm
 	}
 	switch s.Status {
 	case Stopped:
@@ -78,7 +81,6 @@ func (t *Torrent) facts(s *State) stuck.Facts {
 	case DownloadQueued, SeedQueued:
 		f.Stage, f.Why = waitOf(d), d.why
 	}
-	return f
 }
 
 // waitOf says what a torrent waits for that does not run yet.
@@ -143,7 +145,9 @@ func (s *surroundings) limit(o *limited) (rate int64, by string) {
 // Stuck says why the torrent does not get on, in more detail than State.Stuck; the zero Verdict is
 // that it does. It costs more for a torrent of many files.
 func (t *Torrent) Stuck(ctx context.Context) stuck.Verdict {
-	f, _ := t.examine()
+	var s State
+	var f stuck.Facts
+	t.examine(&s, &f)
 	if f.Reason() == stuck.NobodyHas {
 		f.Piece = t.lacking(ctx)
 	}
