@@ -235,8 +235,8 @@ func (f *Facts) pieces(v *Verdict) string {
 	case n == 1:
 		return "none has the last missing piece"
 	case f.Piece >= 0:
-		return "none has any of the " + number(n) + " missing pieces, the first of which is piece " +
-			number(f.Piece)
+		return "none has any of the " + number(n) + " missing pieces, the first of which is " +
+			"piece " + number(f.Piece)
 	}
 	return "none has any of the " + number(n) + " missing pieces"
 }
