@@ -40,6 +40,10 @@ export const SECTIONS = /** @type {Record<string, string[]>} */ ({
 /** Settings that the user of the daemon alone changes, over its socket. */
 export const OWNERS = ["root", "on-added", "on-complete", "on-error"];
 
+/** Settings that make no sense in a single run, which refuses them. */
+export const LASTING = ["incomplete-dir", "watch", "queue-downloads", "queue-seeds", "queue-stalled",
+  "seed-ratio", "seed-time", "seed-idle", "on-added", "on-complete", "on-error"];
+
 /**
  * Writes a value as the text of its field. Numbers for which 0 means none are empty then.
  * @param {Kind} kind

@@ -5,7 +5,7 @@ import { toast } from "./dialog.js";
 import { h, setText, show } from "./dom.js";
 import { area, attempt, button, card, field, input, PathField, sentence } from "./forms.js";
 import { has, lang, t } from "./i18n.js";
-import { changes, KINDS, OWNERS, read, SECTIONS, show as write } from "./settings-model.js";
+import { changes, KINDS, LASTING, OWNERS, read, SECTIONS, show as write } from "./settings-model.js";
 import { store } from "./store.js";
 
 /** @typedef {import("./settings-model.js").Settings} Settings */
@@ -60,8 +60,9 @@ export class SettingsForm {
     const kind = KINDS[setting];
     const owners = OWNERS.includes(setting) && !store.session?.owner;
     const pinned = store.session?.pinned?.includes(setting);
+    const single = store.session?.single && LASTING.includes(setting);
     const key = `node.set.${setting}`;
-    const help = [has(`${key}.help`) && t(`${key}.help`), has(`node.kind.${kind}`) && t(`node.kind.${kind}`),
+    const help = single ? t("node.single") : [has(`${key}.help`) && t(`${key}.help`), has(`node.kind.${kind}`) && t(`node.kind.${kind}`),
       pinned && t("node.pinned"), owners && kind !== "command" && t("node.owner")].filter(Boolean).join(" ");
     /** @type {Field} */
     let made;
@@ -73,7 +74,7 @@ export class SettingsForm {
             placeholder: [setting, kind].map((one) => `node.empty.${one}`).filter(has).map((one) => t(one))[0] ?? "" });
       made = field(t(key), control, { help });
     }
-    made.control.disabled = !this.admin || owners;
+    made.control.disabled = !this.admin || owners || Boolean(single);
     for (const type of ["input", "change"]) made.control.addEventListener(type, () => this.changed(setting));
     this.fields.set(setting, made);
     return made;

@@ -552,6 +552,7 @@ export const de = {
   "node.noName": "Nennen Sie einen Namen für die Gruppe.",
   "node.now": "Jetzt",
   "node.owner": "Das ändert nur der Benutzer des Knotens, über seinen Socket.",
+  "node.single": "Nur ein Daemon hat das, kein einzelner Lauf.",
   "node.peers": "Verbindungen",
   "node.pinned": "Ein Schalter oder eine Variable gibt diesen Wert vor: Eine Änderung gilt, bis der Knoten endet.",
   "node.port": "Port",

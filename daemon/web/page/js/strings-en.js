@@ -552,6 +552,7 @@ export const en = {
   "node.noName": "Name the group.",
   "node.now": "Now",
   "node.owner": "Only the user of the node changes this, over its socket.",
+  "node.single": "Only a daemon has this, not a single run.",
   "node.peers": "Connections",
   "node.pinned": "A flag or variable sets this: a change lasts until the node stops.",
   "node.port": "Port",

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { readFileSync } from "node:fs";
 import { test } from "node:test";
-import { changes, KINDS, OWNERS, read, SECTIONS, show } from "../../page/js/settings-model.js";
+import { changes, KINDS, LASTING, OWNERS, read, SECTIONS, show } from "../../page/js/settings-model.js";
 
 const api = JSON.parse(readFileSync(new URL("../../../api/openapi.json", import.meta.url)));
 const schema = api.components.schemas.Settings.properties;
@@ -13,6 +13,12 @@ test("each setting of the API has a field", () => {
   const limits = ["down", "up", "alt", "alt-down", "alt-up", "alt-schedule"];
   assert.deepEqual(Object.values(SECTIONS).flat().concat(limits).sort(), Object.keys(KINDS).sort());
   assert.ok(OWNERS.every((name) => name in KINDS));
+});
+
+test("a single run refuses the settings that the page locks", () => {
+  const daemon = readFileSync(new URL("../../../attach.go", import.meta.url), "utf8");
+  const list = /var lasting = \[\]string\{([^}]*)\}/.exec(daemon)?.[1] ?? "";
+  assert.deepEqual([...list.matchAll(/"([^"]+)"/g)].map((found) => found[1]), LASTING);
 });
 
 test("each field has the type of the API", () => {
