@@ -32,7 +32,7 @@ func facts(by ...func(*Facts)) Facts {
 	return f
 }
 
-// here connects peers: so many of them have what is missing, and so many let us request.
+// here connects peers: some have what is missing, and some let us request.
 func here(n, useful, serving int) func(*Facts) {
 	return func(f *Facts) {
 		st := &f.Swarm

@@ -15,7 +15,7 @@ const FILE_MAX = 16 << 20;
 const LABELS_SHOWN = 12;
 
 /**
- * What is to be added: a source, or a file.
+ * What the dialog adds: a source, or a file.
  * @typedef {object} Item
  * @property {string} key
  * @property {string} name

@@ -1,4 +1,4 @@
-// The tab with what is to be known of a torrent at a glance.
+// The tab that shows a torrent at a glance.
 import { api } from "./api.js";
 import { clear, h, icon, name, show } from "./dom.js";
 import { bytes, date, duration, number, percent, rate, ratio, visible, when } from "./format.js";
@@ -110,7 +110,7 @@ function table(list, cells, rows) {
   }
 }
 
-/** Says what was received in vain, and why. @param {HTMLElement} box @param {any} d */
+/** Says what was received without use, and why. @param {HTMLElement} box @param {any} d */
 function wasted(box, d) {
   const all = Object.entries(d.waste ?? {}).filter(([, n]) => n > 0).sort((a, b) => b[1] - a[1]);
   const text = JSON.stringify(all);

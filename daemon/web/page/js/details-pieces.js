@@ -56,7 +56,7 @@ export function pieces(open) {
   return { element, close: () => { poller.close(); plot.close(); clearInterval(refresh); } };
 }
 
-/** What is to be said of a cell. @param {PieceMap} map @param {number} i */
+/** Describes a cell in words. @param {PieceMap} map @param {number} i */
 function cellText(map, i) {
   const [first, last] = map.range(i), have = map.have[i];
   const state = have === 255 ? t("details.piece.have") : [have ? percent(have, 255) : "",

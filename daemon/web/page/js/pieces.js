@@ -40,7 +40,7 @@ export class PieceMap {
     return list;
   }
 
-  /** What is to be known of the cells that are not complete. */
+  /** Counts the cells that are not complete. */
   missing() {
     let cells = 0, fewest = 255, most = 0, nobody = 0;
     for (let i = 0; i < this.cells; i++) {
