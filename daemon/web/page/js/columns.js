@@ -169,7 +169,8 @@ export function cellsOf(shown) {
         setAttr(cell, "data-kind", status.kind);
       });
     } else {
-      const text = cell.appendChild(h("bdi", { class: "ellipsis" }));
+      const text = cell.appendChild(h("bdi"));
+      cell.classList.add(column.num ? "ls-plain" : "ellipsis");
       fills.push((row) => {
         setText(text, column.text(row));
         if (!column.num) setAttr(cell, "title", text.textContent ?? "");
@@ -188,8 +189,8 @@ function bar() {
     element,
     /** @param {Row} row */
     fill: (row) => {
-      const scale = `scaleX(${Math.floor(progressOf(row) * 1000) / 1000})`;
-      if (part.style.transform !== scale) part.style.transform = scale;
+      const width = Math.floor(progressOf(row) * 1000) / 10 + "%";
+      if (part.style.width !== width) part.style.width = width;
       element.classList.toggle("done", isComplete(row) && row.status !== "checking");
       element.classList.toggle("idle", row.status === "stopped");
     },

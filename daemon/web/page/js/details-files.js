@@ -294,7 +294,7 @@ class Files {
       p.name.title = visible(node.name);
     }
     setText(p.size, bytes(node.size));
-    p.fill.style.transform = `scaleX(${node.progress})`;
+    p.fill.style.width = node.progress * 100 + "%";
     p.fill.parentElement?.classList.toggle("done", node.progress === 1);
     setText(p.share, percent(node.progress, 1));
     const value = node.priority === null ? "" : String(known(node.priority));

@@ -94,7 +94,7 @@ class View {
     const why = r.stuck && has(`stuck.${r.stuck}`) ? t(`stuck.${r.stuck}`) : "";
     setText(this.state, [`${t(`list.status.${r.status}`)} ${percent(share, 1)}`, ...moves, why]
       .filter(Boolean).join(" · "));
-    this.fill.style.transform = `scaleX(${share})`;
+    this.fill.style.width = share * 100 + "%";
     this.bar.classList.toggle("done", share === 1);
     setAttr(this.bar, "aria-valuenow", Math.floor(share * 100));
     const stopped = r.status === "stopped", label = t(stopped ? "details.start" : "details.stop");
