@@ -76,3 +76,27 @@ func TestLayersOfFile(t *testing.T) {
 		t.Errorf("the comment is %q: %v", kept.Comment, err)
 	}
 }
+
+// TestMetainfoIsACopy: what is done to an answer does not show in the next one, which may come
+// from the same parsed file.
+func TestMetainfoIsACopy(t *testing.T) {
+	_, torrent := makeTorrent(t, "content", 3*16<<10, metainfo.V1)
+	torrent.Trackers = [][]string{{"http://127.0.0.1:1/announce"}}
+	d := startDaemon(t, testConfig(t.TempDir(), t.TempDir(), nil))
+	got := add(t, d, AddSpec{Torrent: torrent, Options: Options{Stopped: true}})
+	eventually(t, "the file is written", func() bool {
+		_, err := d.records.readTorrent(got.Hash())
+		return err == nil
+	})
+	for range 3 {
+		answer, err := got.Metainfo(t.Context())
+		if err != nil {
+			t.Fatal(err)
+		}
+		if s := answer.Trackers[0][0]; s != "http://127.0.0.1:1/announce" {
+			t.Fatalf("the tracker is %s", s)
+		}
+		answer.Trackers[0][0] = "http://127.0.0.1:2/announce"
+		answer.Trackers = append(answer.Trackers, []string{"http://127.0.0.1:3/announce"})
+	}
+}

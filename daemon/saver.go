@@ -7,6 +7,7 @@ import (
 	"slices"
 	"sync"
 	"time"
+	"weak"
 
 	"swarmnode/metainfo"
 	"swarmnode/swarm"
@@ -29,6 +30,9 @@ type saving struct {
 	written uint64            // version of the file
 	durable bool              // the file exists
 	info    *metainfo.Torrent // metadata that is not written yet; nil otherwise
+	// parsed is what was read or written last, until the collector takes it: a large file costs
+	// more to parse than everything else that an answer takes.
+	parsed weak.Pointer[metainfo.Torrent]
 }
 
 // A saver writes the records of torrents that have changed, in a goroutine of its own. It is
@@ -213,6 +217,9 @@ func (r *records) save(t *Torrent) error {
 		t.saved.written, t.saved.durable = version, true
 		if t.saved.info == info {
 			t.saved.info = nil
+			if info != nil {
+				t.saved.parsed = weak.Make(info)
+			}
 		}
 		t.mu.Unlock()
 		return nil

@@ -8,6 +8,7 @@ import (
 	"slices"
 	"strings"
 	"time"
+	"weak"
 
 	"swarmnode/metainfo"
 	"swarmnode/swarm"
@@ -18,7 +19,7 @@ import (
 func (t *Torrent) Metainfo(ctx context.Context) (*metainfo.Torrent, error) {
 	t.mu.Lock()
 	known, fresh, removed := t.rec.Shown.HaveInfo, t.saved.info, t.drive.removed
-	options := t.rec.Options
+	options, parsed := t.rec.Options, t.saved.parsed
 	t.mu.Unlock()
 	switch {
 	case removed:
@@ -26,22 +27,28 @@ func (t *Torrent) Metainfo(ctx context.Context) (*metainfo.Torrent, error) {
 	case !known:
 		return nil, ErrNoInfo
 	}
-	var torrent *metainfo.Torrent
-	if fresh != nil {
-		copied := *fresh
-		torrent = &copied
-		torrent.Trackers = cloneTiers(fresh.Trackers)
-		torrent.WebSeeds = slices.Clone(fresh.WebSeeds)
-	} else {
+	if fresh == nil {
+		fresh = parsed.Value()
+	}
+	if fresh == nil {
 		var err error
-		torrent, err = t.daemon.records.readTorrent(t.hash)
+		fresh, err = t.daemon.records.readTorrent(t.hash)
 		if err != nil && t.isRemoved() { // and its file with it
 			err = ErrRemoved
 		}
 		if err != nil {
 			return nil, err
 		}
+		t.mu.Lock()
+		if t.saved.info == nil && t.saved.parsed == parsed { // else the file may be another one
+			t.saved.parsed = weak.Make(fresh)
+		}
+		t.mu.Unlock()
 	}
+	torrent := new(metainfo.Torrent)
+	*torrent = *fresh
+	torrent.Trackers = cloneTiers(fresh.Trackers)
+	torrent.WebSeeds = slices.Clone(fresh.WebSeeds)
 	if options.Trackers != nil {
 		torrent.Trackers = cloneTiers(options.Trackers)
 	}

@@ -44,13 +44,13 @@ func byPath(files []file) []file {
 	return files
 }
 
-// inside returns the files that are path, or lie below it, in their order. For a single path it
-// is cheaper than below.
+// inside returns the files that are path, or lie below it, in their order, in the place of files.
+// For a single path it is cheaper than below.
 func inside(files []file, path string) []file {
 	if path == "" {
 		return files
 	}
-	var list []file
+	list := files[:0]
 	for i := range files {
 		rest, ok := strings.CutPrefix(files[i].path, path)
 		if ok && (rest == "" || rest[0] == '/') {
