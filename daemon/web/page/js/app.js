@@ -16,6 +16,7 @@ import { mount as mountTotals } from "./totals.js";
 /** @typedef {(() => void) & {update?: (params: any) => void}} Unmount */
 
 onLogin(() => logIn(store.session ? store.session.user ?? "" : null));
+store.start(); // the node answers while the page is made
 
 /**
  * Uses a part of the page that is loaded when it is needed.
@@ -337,4 +338,3 @@ onRoute(follow);
 follow();
 store.on("rows", entitle);
 store.on("link", (linked) => show(banner, !linked && store.session !== null));
-store.start();

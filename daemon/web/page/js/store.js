@@ -102,6 +102,13 @@ const pauseMax = 20_000;
 const tick = 5000;
 const sleepMin = 20_000;
 
+/**
+ * Events of the feed wait for the next frame, and those that it has no time for, in milliseconds,
+ * for the one after: thousands of torrents come in many events. More events do not wait.
+ */
+const frameTime = 10;
+const waitingMax = 400;
+
 class Store {
   constructor() {
     /** @type {Map<number, Row>} */
@@ -127,6 +134,8 @@ class Store {
     this.reset = false;
     this.statsChanged = false;
     this.frame = 0;
+    /** Events that wait for a frame, the oldest first. @type {(() => void)[]} */
+    this.waiting = [];
   }
 
   /**
@@ -154,6 +163,7 @@ class Store {
       clearTimeout(this.timer);
       if (document.hidden) this.timer = setTimeout(() => this.close(), hiddenMax);
       else if (!this.source) this.open();
+      this.later();
     });
     addEventListener("online", () => this.open());
     let last = Date.now();
@@ -198,7 +208,7 @@ class Store {
     const hear = (type, fn) => source.addEventListener(type, (event) => {
       const message = /** @type {MessageEvent<string>} */ (event);
       if (message.lastEventId) this.seq = message.lastEventId;
-      fn(JSON.parse(message.data));
+      this.waiting.push(() => fn(JSON.parse(message.data)));
       this.later();
     });
     hear("rows", (rows) => rows.forEach(/** @param {any} row */ (row) => this.change(row)));
@@ -274,13 +284,30 @@ class Store {
     this.reset = true;
   }
 
-  /** Tells followers once per frame. A hidden page has no frames, and tells nothing. */
+  /**
+   * Takes events and tells followers once per frame. A hidden page has no frames, and tells nothing,
+   * but takes events at once.
+   */
   later() {
+    if (document.hidden || this.waiting.length > waitingMax) this.take(Infinity);
     if (!this.frame) this.frame = requestAnimationFrame(() => this.tell());
+  }
+
+  /** Takes events that wait, for some time. @param {number} time in milliseconds */
+  take(time) {
+    const end = performance.now() + time;
+    let n = 0;
+    try {
+      while (n < this.waiting.length && (n === 0 || performance.now() < end)) this.waiting[n++]();
+    } finally {
+      this.waiting.splice(0, n);
+    }
   }
 
   tell() {
     this.frame = 0;
+    this.take(frameTime);
+    if (this.waiting.length) this.later();
     if (this.reset) {
       this.reset = false;
       this.changed.clear();

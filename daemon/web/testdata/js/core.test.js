@@ -80,3 +80,30 @@ test("columns give way where there is no room, the name never", () => {
   assert.equal(fitting(usual, 3000).length, usual.length);
   assert.deepEqual(fitting(["nothing"], 3000), [columns[0]]);
 });
+
+test("events of the feed wait for a frame, in their order, but not while the page is hidden", async () => {
+  /** @type {(() => void)[]} */
+  const frames = [];
+  const page = { hidden: false };
+  Object.assign(globalThis, { document: page, requestAnimationFrame: (fn) => frames.push(fn) });
+  const { store } = await import("../../page/js/store.js");
+  const told = [];
+  store.on("rows", (ids) => told.push([...ids]));
+  const hear = (change) => {
+    store.waiting.push(() => store.change(change));
+    store.later();
+  };
+  hear({ id: 1, name: "one" });
+  hear({ id: 1, name: "uno" });
+  assert.equal(store.torrents.size, 0);
+  for (let i = 0; i < 10 && frames.length; i++) frames.shift()();
+  assert.equal(store.torrents.get(1).name, "uno");
+  assert.deepEqual(told.flat(), told.flat().map(() => 1));
+  assert.ok(told.length > 0);
+  page.hidden = true;
+  hear({ id: 2, name: "two" });
+  assert.equal(store.torrents.get(2).name, "two");
+  page.hidden = false;
+  for (let id = 3; id < 3 + 1000; id++) hear({ id });
+  assert.ok(store.torrents.size > 500, "a flood is taken without a frame");
+});
