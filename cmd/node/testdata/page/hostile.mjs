@@ -88,7 +88,8 @@ for (const width of [320, 1280]) {
     await unmoved(page, 'peers');
     await picture(page, `hostile-peer-${width}`);
     await page.evaluate(() => { location.hash = '#/node/log'; });
-    await page.waitForTimeout(500);
+    await page.getByText(/added/).first().waitFor();
+    await page.settled();
     await unmoved(page, 'the log');
     await picture(page, `hostile-log-${width}`);
     await page.fine();

@@ -47,13 +47,6 @@ const views = () => [
   { name: 'share', path: '/share' },
 ];
 
-// settle waits until a view is there, with what it has asked for.
-async function settle(page) {
-  await page.evaluate(() => new Promise((resolve) => {
-    requestAnimationFrame(() => requestAnimationFrame(() => setTimeout(resolve, 300)));
-  }));
-}
-
 for (const scheme of ['light', 'dark']) {
   story(`each view in the ${scheme} scheme`, async () => {
     const wrong = [];
@@ -66,7 +59,7 @@ for (const scheme of ['light', 'dark']) {
           for (const one of document.querySelectorAll('dialog[open]')) one.close();
           location.hash = hash;
         }, `#${path}`);
-        await settle(page);
+        await page.settled();
         const what = `${name} at ${width} in ${scheme}`;
         await picture(page, `${name}-${width}-${scheme}`);
         await narrow(page, what).catch((err) => wrong.push(err.message));

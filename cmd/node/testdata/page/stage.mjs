@@ -15,6 +15,7 @@ const require = createRequire(join(process.env.SWARM_FRONTS, 'node_modules', 'x.
 const { chromium } = require('playwright-core');
 
 export const waitMax = 60_000;
+const storyMax = 5 * waitMax;
 const poll = 100;
 
 // until calls probe until it returns something true, which it returns.
@@ -115,6 +116,7 @@ export async function cutter(target) {
     from.pipe(to).pipe(from);
   });
   await new Promise((resolve) => { server.listen(0, '127.0.0.1', resolve); });
+  server.unref(); // a story that fails does not close it
   const cut = {
     target,
     url: `http://127.0.0.1:${server.address().port}`,
@@ -168,6 +170,22 @@ export async function visit(url, { options = {}, context } = {}) {
       window.violations.push(`${e.violatedDirective} ${e.blockedURI} ${e.sourceFile}:${e.lineNumber} ${e.sample}`);
     });
   });
+  // What the page has asked for, but for its feed and for streams, which stay open.
+  const asked = new Set();
+  const answered = (request) => asked.delete(request);
+  page.on('request', (request) => {
+    if (['document', 'eventsource', 'media'].includes(request.resourceType())) return;
+    if (!request.url().includes('/events')) asked.add(request);
+  });
+  page.on('requestfinished', answered);
+  page.on('requestfailed', answered);
+  // settled waits until the page has drawn what it has asked for.
+  page.settled = () => until(`answers to ${[...asked].map((one) => one.url())}`, async () => {
+    await page.evaluate(() => new Promise((resolve) => {
+      requestAnimationFrame(() => requestAnimationFrame(resolve));
+    }));
+    return asked.size === 0;
+  });
   if (url) await page.goto(url);
   page.faults = faults;
   // fine closes the page after a look at what went wrong.
@@ -179,9 +197,11 @@ export async function visit(url, { options = {}, context } = {}) {
   return page;
 }
 
-// story is a test with a browser. If it fails, pictures of all pages are kept.
+// story is a test with a browser. If it fails, pictures of all pages are kept. Programs that it
+// has left running are ended.
 export function story(name, run) {
-  test(name, async () => {
+  test(name, { timeout: storyMax }, async () => {
+    const before = new Set(running);
     try {
       await run();
     } catch (err) {
@@ -193,6 +213,7 @@ export function story(name, run) {
       throw err;
     } finally {
       for (const context of browser?.contexts() ?? []) await context.close();
+      for (const one of running) if (!before.has(one)) one.kill('SIGKILL');
     }
   });
 }

@@ -21,8 +21,8 @@ story('from an empty node to a finished download of chosen files', async () => {
   await dialog.getByRole('button', { name: 'Look inside' }).click();
   const tree = dialog.getByRole('treegrid', { name: 'Files' });
   await tree.getByText('two.bin').waitFor();
-  // A look inside leaves nothing in the list.
-  assert.equal(await row(page, 'Film').count(), 0);
+  // Until it is added, the list says that it is not.
+  await shows(page, 'Film', 'not added');
   await tree.getByRole('checkbox', { name: 'two.bin' }).click();
   assert.ok(await tree.getByRole('checkbox', { name: 'Film', exact: true }).evaluate((box) => box.indeterminate));
   await dialog.getByLabel('Labels').fill('films, new ones');
@@ -30,6 +30,7 @@ story('from an empty node to a finished download of chosen files', async () => {
   await dialog.getByRole('button', { name: 'Add', exact: true }).click();
   await dialog.waitFor({ state: 'detached' });
   await shows(page, 'Film', '100%');
+  await row(page, 'Film').filter({ hasNotText: 'not added' }).waitFor();
   const film = await node.torrent('Film', (one) => one.status === 'seeding');
   assert.deepEqual(film.labels, ['films', 'new ones']);
   for (const name of ['one.bin', 'extras/three.bin', 'extras/four.bin', 'page.html', 'notes.txt']) {
@@ -55,7 +56,7 @@ story('from an empty node to a finished download of chosen files', async () => {
   await page.getByRole('button', { name: 'Add', exact: true }).first().click();
   await dialog.getByLabel(/Magnet links/).fill('not a link');
   await dialog.getByRole('button', { name: 'Add', exact: true }).click();
-  await dialog.getByText('This line is no magnet link').waitFor();
+  await dialog.getByText('This line is not a magnet link').waitFor();
   await page.fine();
   await node.stop();
 });
@@ -159,6 +160,29 @@ story('lists are searched, filtered and sorted, and filters are kept', async () 
   await node.stop();
 });
 
+// statuses are those of all torrents, in the order of their names.
+const statuses = async (node) => (await node.ask('GET', '/torrents')).torrents
+  .sort((a, b) => a.name.localeCompare(b.name)).map((one) => one.status);
+
+story('some of many torrents are stopped and started with the mouse', async () => {
+  const node = await listed(['One', 'Three', 'Two'], () => ({ stopped: false }));
+  const page = await visit(node.url);
+  await row(page, 'One').getByText('One').click();
+  await row(page, 'Two').getByText('Two').click({ modifiers: ['Control'] });
+  const tools = page.getByRole('toolbar', { name: 'Actions' });
+  await tools.getByRole('button', { name: 'Stop' }).click();
+  await eventually('two are stopped', () => statuses(node), ['stopped', 'downloading', 'stopped']);
+  for (const name of ['One', 'Two']) await shows(page, name, 'Stopped');
+  await page.getByRole('button', { name: /^Stopped/ }).click();
+  await eventually('the stopped ones', async () => (await names(page)).toSorted(), ['One', 'Two']);
+  await page.getByRole('button', { name: /^All/ }).click();
+  await row(page, 'Three').waitFor();
+  await tools.getByRole('button', { name: 'Start' }).click();
+  await eventually('all run', () => statuses(node), ['downloading', 'downloading', 'downloading']);
+  await page.fine();
+  await node.stop();
+});
+
 story('torrents are chosen, stopped and removed by keys alone', async () => {
   const node = await Daemon.start();
   for (const source of [stage.filmLink, stage.songLink]) await node.ask('POST', '/torrents', { source });
@@ -172,6 +196,10 @@ story('torrents are chosen, stopped and removed by keys alone', async () => {
   assert.ok(await grid.evaluate((el) => el.contains(document.activeElement)), 'Tab never reaches the list');
   await page.keyboard.press('Control+a');
   await eventually('all are selected', () => grid.locator('[role=row][aria-selected=true]').count(), 2);
+  for (const [key, status] of [['p', 'stopped'], ['s', 'seeding']]) {
+    await page.keyboard.press(key);
+    await eventually(`${status} by ${key}`, () => statuses(node), [status, status]);
+  }
   await page.keyboard.press('Home');
   await eventually('one is selected', () => grid.locator('[role=row][aria-selected=true]').count(), 1);
   await page.keyboard.press('Shift+ArrowDown');
@@ -201,8 +229,8 @@ story('files get priorities and names, trackers are edited', async () => {
   const id = await openTorrent(page, node, 'Film', 'files');
   const tree = page.getByRole('treegrid', { name: 'Files' });
   await tree.getByRole('row', { name: /two\.bin/ }).getByRole('checkbox').click();
-  await eventually('a folder of which a part is wanted', () => tree.getByRole('row', { name: /Film/ }).first()
-    .getAttribute('aria-checked'), 'mixed');
+  await until('a folder of which a part is wanted', () => tree.getByRole('checkbox', { name: 'Film', exact: true })
+    .evaluate((box) => box.indeterminate));
   await tree.getByRole('row', { name: /one\.bin/ }).getByRole('combobox').selectOption({ label: 'High' });
   const priorities = async () => {
     const { entries } = await node.ask('GET', `/torrents/${id}/files?path=Film&limit=100`);

@@ -99,7 +99,7 @@ export const en = {
   "list.seeding-idle": "Seeding, idle",
   "list.stopped-complete": "Complete",
   "list.finished": "Finished",
-  "list.temporary": "Watched, not added",
+  "list.temporary": "Temporary, not added",
   "list.error": "Error: {error}",
   "list.stuck": "Stuck: {code}",
   "column.name": "Name",
