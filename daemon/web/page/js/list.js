@@ -94,6 +94,7 @@ export class ListView {
     this.live = h("div", { class: "visually-hidden", role: "status" });
     this.rows = new VirtualRows({
       scroller: this.grid, rowHeight, render: (i, el) => this.render(i, el), create: () => this.createRow(),
+      placed: () => this.pointCursor(),
     });
     this.search = h("input", {
       type: "search", class: "input", id: "search", placeholder: t("list.search"), "aria-label": t("list.search"),

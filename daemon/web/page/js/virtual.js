@@ -7,6 +7,7 @@ import { h, setAttr } from "./dom.js";
  * @property {HTMLElement} scroller scrolls; may hold a sticky header before the rows
  * @property {number} rowHeight in CSS pixels
  * @property {(i: number, row: HTMLElement) => void} render fills a row, which may have been another
+ * @property {() => void} [placed] is told when other rows are in the document after a scroll or a resize
  * @property {() => HTMLElement} [create] makes a row; otherwise it is a div with the role row
  * @property {number} [overscan] rows beyond those that can be seen, on either side, 12 by default
  * @property {HTMLElement} [grid] gets aria-rowcount; otherwise the scroller
@@ -29,6 +30,7 @@ export class VirtualRows {
     this.scroller = options.scroller;
     this.rowHeight = options.rowHeight;
     this.render = options.render;
+    this.placed = options.placed;
     this.create = options.create ?? (() => h("div", { role: "row" }));
     this.overscan = options.overscan ?? 12;
     this.grid = options.grid ?? options.scroller;
@@ -124,6 +126,7 @@ export class VirtualRows {
         this.frame = 0;
         if (this.covered()) return;
         this.put();
+        this.placed?.();
         clearTimeout(this.resting);
         this.resting = setTimeout(() => this.order(), restTime);
       });
