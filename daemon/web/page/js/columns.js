@@ -83,7 +83,7 @@ export const columns = [
   { id: "progress", width: 126, weight: 95, down: true, key: progressOf, text: (row) => percent(progressOf(row), 1) },
   { id: "size", width: 82, weight: 80, num: true, down: true, key: (row) => row.wanted || row.size,
     text: (row) => (row["have-info"] ? bytes(row.wanted) : "") },
-  { id: "status", width: 186, weight: 92,
+  { id: "status", width: 208, weight: 92,
     key: (row) => (row.error ? -2 : isStuck(row) ? -1 : order.indexOf(row.status)),
     text: (row) => statusOf(row).text },
   { id: "down-rate", width: 86, weight: 90, num: true, down: true, key: (row) => row["down-rate"],
