@@ -150,8 +150,11 @@ func ShownPath(s *State, l *metainfo.Layout, i int, disk string) string {
 		return s.Name + rest
 	}
 	below := strings.Join(l.Files[i].Path, "/")
+	if disk == "" {
+		return s.Name + "/" + below
+	}
 	rel, err := filepath.Rel(s.Dir, disk)
-	if _, rest, ok := strings.Cut(filepath.ToSlash(rel), "/"); err == nil && disk != "" && ok &&
+	if _, rest, ok := strings.Cut(filepath.ToSlash(rel), "/"); err == nil && ok &&
 		filepath.IsLocal(rel) {
 		below = rest
 	}

@@ -156,6 +156,7 @@ func (f *file) entry() FileEntry {
 func folder(files []file, path string) []FileEntry {
 	var folders, entries []FileEntry
 	places := make(map[string]int) // in folders, by the name
+	last, at := "", -1             // the folder of the file before, which is often the same one
 	for i := range files {
 		f := &files[i]
 		rest := f.path
@@ -170,10 +171,15 @@ func folder(files []file, path string) []FileEntry {
 			entries = append(entries, f.entry())
 			continue
 		}
-		at, ok := places[name]
-		if !ok {
-			at = len(folders)
-			places[name] = at
+		if at < 0 || name != last {
+			var ok bool
+			if at, ok = places[name]; !ok {
+				at = len(folders)
+				places[name] = at
+			}
+			last = name
+		}
+		if at == len(folders) {
 			priority := int(f.Priority)
 			folders = append(folders, FileEntry{Name: name,
 				Path: strings.TrimPrefix(path+"/"+name, "/"), Priority: &priority})
