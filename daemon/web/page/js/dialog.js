@@ -58,12 +58,12 @@ export function dialog(options) {
       },
     },
   },
-  h("header", { class: "dialog-head" },
+  h("div", { class: "dialog-head" },
     h("h2", { id: titleId, text: options.title }),
     h("button", { class: "btn btn-icon", type: "button", "aria-label": t("dialog.close"), on: { click: close } },
       icon("close"))),
   h("div", { class: "dialog-body" }, options.body),
-  buttons.length > 0 && h("footer", { class: "dialog-foot" }, buttons.map((one) => one.button)));
+  buttons.length > 0 && h("div", { class: "dialog-foot" }, buttons.map((one) => one.button)));
   const element = h("dialog", {
     class: "dialog" + (options.class ? " " + options.class : ""), "aria-labelledby": titleId,
     on: {
