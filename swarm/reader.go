@@ -136,6 +136,15 @@ func (r *Reader) Ready(off int64) int64 {
 	return max(0, min(piece*r.piece, end)-at)
 }
 
+// WaitUp waits until some of n bytes may be sent on to somebody else under the limits for
+// uploads of the torrent and of the engine, which they count for, and returns how many. The
+// error is that of ctx.
+func (r *Reader) WaitUp(ctx context.Context, n int) (int, error) {
+	up := r.t.limits.rateUp()
+	n = min(n, up.Quantum())
+	return n, up.WaitN(ctx, n)
+}
+
 // Read implements io.Reader. It returns what is there of the next piece.
 func (r *Reader) Read(p []byte) (int, error) {
 	r.reading.Lock()

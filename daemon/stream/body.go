@@ -1,6 +1,7 @@
 package stream
 
 import (
+	"context"
 	"fmt"
 	"io"
 	"mime/multipart"
@@ -25,6 +26,7 @@ type body struct {
 	w      http.ResponseWriter
 	flush  func() error
 	viewer *viewer
+	far    bool // the viewer is not on this machine
 	reader *swarm.Reader
 	file   *target
 	chunk  *[chunkBytes]byte
@@ -32,7 +34,7 @@ type body struct {
 
 // send sends the answer that a plan describes. The header goes before the first byte is there, so
 // that players see how long the file is.
-func (b *body) send(p plan) error {
+func (b *body) send(ctx context.Context, p plan) error {
 	b.chunk = chunks.Get().(*[chunkBytes]byte)
 	defer chunks.Put(b.chunk)
 	head := b.w.Header()
@@ -40,7 +42,7 @@ func (b *body) send(p plan) error {
 	case p.status == http.StatusOK:
 		p.spans = []span{{0, b.file.size}}
 	case len(p.spans) > 1:
-		return b.sendParts(p)
+		return b.sendParts(ctx, p)
 	default:
 		head.Set("Content-Range", p.spans[0].contentRange(b.file.size))
 	}
@@ -49,11 +51,11 @@ func (b *body) send(p plan) error {
 	if err := b.flush(); err != nil {
 		return err
 	}
-	return b.copy(b.w, p.spans[0])
+	return b.copy(ctx, b.w, p.spans[0])
 }
 
 // sendParts sends several ranges (RFC 9110, section 14.6).
-func (b *body) sendParts(p plan) error {
+func (b *body) sendParts(ctx context.Context, p plan) error {
 	parts := multipart.NewWriter(b.w)
 	size := new(counter)
 	sizes := multipart.NewWriter(size)
@@ -78,7 +80,7 @@ func (b *body) sendParts(p plan) error {
 		if err != nil {
 			return err
 		}
-		if err := b.copy(to, s); err != nil {
+		if err := b.copy(ctx, to, s); err != nil {
 			return err
 		}
 	}
@@ -92,7 +94,7 @@ func (b *body) partHead(s span) textproto.MIMEHeader {
 }
 
 // copy sends a span, each part of it as soon as it is there.
-func (b *body) copy(to io.Writer, s span) error {
+func (b *body) copy(ctx context.Context, to io.Writer, s span) error {
 	if _, err := b.reader.Seek(s.from, io.SeekStart); err != nil {
 		return err
 	}
@@ -102,15 +104,34 @@ func (b *body) copy(to io.Writer, s span) error {
 		if err != nil {
 			return fmt.Errorf("reading byte %d: %w", s.end-left, err)
 		}
+		if err := b.pass(ctx, to, b.chunk[:n]); err != nil {
+			return err
+		}
+		left -= int64(n)
+	}
+	return nil
+}
+
+// pass sends a chunk on. What goes to other machines counts for the limit of uploads.
+func (b *body) pass(ctx context.Context, to io.Writer, chunk []byte) error {
+	for len(chunk) > 0 {
+		n := len(chunk)
+		if b.far {
+			b.viewer.now(waiting, time.Now())
+			var err error
+			if n, err = b.reader.WaitUp(ctx, n); err != nil {
+				return err
+			}
+		}
 		b.viewer.now(sending, time.Now())
-		if _, err := to.Write(b.chunk[:n]); err != nil {
+		if _, err := to.Write(chunk[:n]); err != nil {
 			return err
 		}
 		// A part of it would otherwise stay in a buffer while the next piece is waited for.
 		if err := b.flush(); err != nil {
 			return err
 		}
-		left -= int64(n)
+		chunk = chunk[n:]
 	}
 	return nil
 }

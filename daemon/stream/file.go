@@ -124,8 +124,9 @@ func (h *Handler) view(w http.ResponseWriter, r *http.Request, f *target, p plan
 	if err := deadlines.SetWriteDeadline(time.Time{}); err != nil {
 		h.log.Debug("a viewer has a deadline", "err", err)
 	}
-	b := &body{w: w, flush: deadlines.Flush, viewer: v, reader: reader, file: f}
-	if err := b.send(p); err != nil {
+	b := &body{w: w, flush: deadlines.Flush, viewer: v, reader: reader, file: f,
+		far: isFar(r)}
+	if err := b.send(ctx, p); err != nil {
 		why := context.Cause(ctx)
 		if why == nil {
 			why = err
@@ -135,6 +136,21 @@ func (h *Handler) view(w http.ResponseWriter, r *http.Request, f *target, p plan
 		panic(http.ErrAbortHandler) // so that nobody takes what was sent for all
 	}
 	return nil
+}
+
+// forwarded are the headers of requests that another program passes on.
+var forwarded = []string{"Forwarded", "X-Forwarded-For", "Via"}
+
+// isFar reports whether a request may come from another machine: by its address, or because a
+// program such as a proxy has passed it on.
+func isFar(r *http.Request) bool {
+	for _, name := range forwarded {
+		if r.Header.Get(name) != "" {
+			return true
+		}
+	}
+	from := control.RemoteAddr(r)
+	return from.IsValid() && !from.IsLoopback()
 }
 
 // openReader opens a reader of a file, once the content on disk is known.
