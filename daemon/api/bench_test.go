@@ -110,7 +110,10 @@ func BenchmarkDeltas(b *testing.B) {
 	deltas := newDeltas(fields, &told{memory: limit.NewMemory(nil)})
 	deltas.reset()
 	var packed bytes.Buffer
-	pack := gzip.NewWriter(&packed)
+	pack, err := gzip.NewWriterLevel(&packed, gzip.BestSpeed)
+	if err != nil {
+		b.Fatal(err)
+	}
 	var batch []byte
 	tell := func(v *view) { batch = deltas.append(batch, v) }
 	for i := range views {

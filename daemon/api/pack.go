@@ -37,7 +37,11 @@ func (p *packers) get() *gzip.Writer {
 	if w, ok := p.spare.Get().(*gzip.Writer); ok {
 		return w
 	}
-	return gzip.NewWriter(io.Discard)
+	w, err := gzip.NewWriterLevel(io.Discard, gzip.BestSpeed) // somebody waits for it
+	if err != nil {
+		panic(err) // there is such a level
+	}
+	return w
 }
 
 // put gives a writer back.
