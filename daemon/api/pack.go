@@ -4,11 +4,10 @@ import (
 	"compress/gzip"
 	"io"
 	"net/http"
-	"strconv"
-	"strings"
 	"sync"
 	"sync/atomic"
 
+	"swarmnode/daemon/control"
 	"swarmnode/swarm/limit"
 )
 
@@ -53,7 +52,7 @@ func (p *packers) put(w *gzip.Writer) {
 
 // packer returns a writer of gzip, or nil if the one who asks takes none, or none is left.
 func (c *call) packer() *gzip.Writer {
-	if !takesGzip(c.r.Header.Values("Accept-Encoding")) {
+	if !control.TakesGzip(c.r.Header) {
 		return nil
 	}
 	return c.api.packers.get()
@@ -63,31 +62,12 @@ func (c *call) packer() *gzip.Writer {
 // returns ends the answer.
 func (c *call) packAnswer() (end func()) {
 	c.w.Header().Set("Vary", "Accept-Encoding")
-	if !takesGzip(c.r.Header.Values("Accept-Encoding")) {
+	if !control.TakesGzip(c.r.Header) {
 		return func() {}
 	}
 	p := &packed{ResponseWriter: c.w, packers: &c.api.packers}
 	c.w = p
 	return p.end
-}
-
-// takesGzip reports whether the header Accept-Encoding has gzip (RFC 9110, 12.5.3).
-func takesGzip(values []string) bool {
-	for _, value := range values {
-		for coding := range strings.SplitSeq(value, ",") {
-			name, weight, weighed := strings.Cut(coding, ";")
-			if !strings.EqualFold(strings.TrimSpace(name), "gzip") {
-				continue
-			}
-			if !weighed {
-				return true
-			}
-			_, q, _ := strings.Cut(weight, "=")
-			n, err := strconv.ParseFloat(strings.TrimSpace(q), 64)
-			return err == nil && n > 0
-		}
-	}
-	return false
 }
 
 // packed is an http.ResponseWriter that packs an answer, unless it is short. One goroutine owns

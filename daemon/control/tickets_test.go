@@ -279,7 +279,7 @@ func FuzzTicket(f *testing.F) {
 	f.Fuzz(func(t *testing.T, path, ticket, cookies string) {
 		at, err := url.ParseRequestURI(path)
 		if err != nil {
-			t.Skip()
+			t.Skip("no path of a request")
 		}
 		if ticket == "good" {
 			ticket = good

@@ -266,16 +266,6 @@ func TestBodies(t *testing.T) {
 	}
 }
 
-func TestTakesGzip(t *testing.T) {
-	for accepts, want := range map[string]bool{"": false, "gzip": true, "deflate, GZIP": true,
-		"gzip;q=0": false, "gzip; q=0.0": false, "gzip;q=0.1": true, "*": true, "*;q=0": false,
-		"xgzip": false, "identity, *;q=0": false} {
-		if got := takesGzip([]string{accepts}); got != want {
-			t.Errorf("%q: %v", accepts, got)
-		}
-	}
-}
-
 // session-close ends the daemon after the answer, for those who may.
 func TestSessionClose(t *testing.T) {
 	closed := make(chan struct{})

@@ -4,9 +4,10 @@ import (
 	"compress/gzip"
 	"net/http"
 	"strconv"
-	"strings"
 	"sync"
 	"time"
+
+	"swarmnode/daemon/control"
 )
 
 // gzipMin is how many bytes an answer has at least that is compressed.
@@ -36,7 +37,7 @@ func (s *sender) begin(p []byte, whole bool) {
 	header.Set("Content-Type", "application/json; charset=UTF-8")
 	header.Set("Cache-Control", "no-store")
 	switch {
-	case len(p) >= gzipMin && takesGzip(s.r.Header.Values("Accept-Encoding")):
+	case len(p) >= gzipMin && control.TakesGzip(s.r.Header):
 		header.Set("Content-Encoding", "gzip")
 		s.z = zippers.Get().(*gzip.Writer)
 		s.z.Reset(s.w)
@@ -88,21 +89,4 @@ func (s *sender) free() {
 		zippers.Put(s.z)
 		s.z = nil
 	}
-}
-
-// takesGzip reports whether a client accepts gzip.
-func takesGzip(accepts []string) bool {
-	for _, line := range accepts {
-		for coding := range strings.SplitSeq(line, ",") {
-			name, rest, _ := strings.Cut(coding, ";")
-			if name = strings.TrimSpace(name); !strings.EqualFold(name, "gzip") && name != "*" {
-				continue
-			}
-			weight, ok := strings.CutPrefix(strings.TrimSpace(rest), "q=")
-			if !ok || strings.Trim(weight, "0.") != "" {
-				return true
-			}
-		}
-	}
-	return false
 }

@@ -13,6 +13,8 @@ import (
 	"strings"
 	"sync"
 	"time"
+
+	"swarmnode/daemon/control"
 )
 
 // embedded holds the page, below the folder page.
@@ -139,7 +141,7 @@ func (a *asset) serve(w http.ResponseWriter, r *http.Request) {
 	header.Set("Content-Type", a.media)
 	header.Set("Vary", "Accept-Encoding")
 	content, tag := a.plain, a.tag
-	if a.compressed != nil && takesGzip(r.Header.Values("Accept-Encoding")) {
+	if a.compressed != nil && control.TakesGzip(r.Header) {
 		content, tag = a.compressed, a.packedTag
 		header.Set("Content-Encoding", "gzip")
 	}
@@ -152,21 +154,4 @@ func (a *asset) serve(w http.ResponseWriter, r *http.Request) {
 		whole.Header.Set("If-None-Match", strings.Join(match, ","))
 	}
 	http.ServeContent(w, whole, "", time.Time{}, bytes.NewReader(content))
-}
-
-// takesGzip reports whether a list of accepted encodings names gzip, and does not refuse it by a
-// weight of zero.
-func takesGzip(accepted []string) bool {
-	for _, list := range accepted {
-		for one := range strings.SplitSeq(list, ",") {
-			name, parameters, _ := strings.Cut(one, ";")
-			if !strings.EqualFold(strings.TrimSpace(name), "gzip") {
-				continue
-			}
-			weight, found := strings.CutPrefix(strings.TrimSpace(parameters), "q=")
-			q, err := strconv.ParseFloat(weight, 64)
-			return !found || err == nil && q > 0
-		}
-	}
-	return false
 }

@@ -3,6 +3,7 @@
 import { api, Problem } from "./api.js";
 import { dialog, freshId, toast } from "./dialog.js";
 import { clear, h, icon, name, setText, show } from "./dom.js";
+export { copy } from "./details-parts.js";
 import { bytes } from "./format.js";
 import { t } from "./i18n.js";
 import { onRoute } from "./router.js";
@@ -109,22 +110,6 @@ export function card(title, ...rows) {
 export function facts(pairs) {
   return h("dl", { class: "fm-facts" }, pairs.filter(([, value]) => value !== undefined)
     .map(([key, value]) => [h("dt", { text: key }), h("dd", null, value)]).flat());
-}
-
-/**
- * Copies a text. Pages that came neither from this machine nor over https have no clipboard: there
- * the user copies it.
- * @param {string} text
- */
-export async function copy(text) {
-  if (navigator.clipboard) {
-    await navigator.clipboard.writeText(text);
-    toast(t("share.copied"), { kind: "good" });
-    return;
-  }
-  const box = input(text, { readOnly: true, "aria-label": t("share.copyKeys") });
-  dialog({ title: t("share.copyKeys"), body: box, class: "dialog-small" });
-  box.select();
 }
 
 /**
